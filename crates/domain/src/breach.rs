@@ -1,0 +1,141 @@
+//! How much of a limit is used, and what that is called.
+
+use std::cmp::Ordering;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::decimal::Decimal;
+
+/// Usage beside its limit; compared exactly, never divided into a float.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Utilization {
+    /// What was used.
+    pub used: u128,
+    /// The limit. Zero never divides: anything used is then above it.
+    pub limit: u128,
+}
+
+impl Utilization {
+    /// Usage beside its limit.
+    #[must_use]
+    pub fn new(used: impl Into<u128>, limit: impl Into<u128>) -> Self {
+        Self { used: used.into(), limit: limit.into() }
+    }
+
+    /// Whether used / limit is above a threshold.
+    #[must_use]
+    pub fn above(&self, threshold: Decimal) -> bool {
+        match threshold.compare_fraction(self.used, self.limit) {
+            Some(order) => order == Ordering::Greater,
+            None => self.used > 0,
+        }
+    }
+
+    /// Whether used / limit is strictly below a threshold.
+    #[must_use]
+    pub fn below(&self, threshold: Decimal) -> bool {
+        match threshold.compare_fraction(self.used, self.limit) {
+            Some(order) => order == Ordering::Less,
+            None => self.used == 0,
+        }
+    }
+
+    /// Percent, rounded half up; `None` for a zero limit.
+    #[must_use]
+    pub fn percent(&self) -> Option<u128> {
+        let half = self.limit.div_euclid(2);
+        self.used.checked_mul(100)?.checked_add(half)?.checked_div(self.limit)
+    }
+
+    /// What is left of the limit; zero once it is passed.
+    #[must_use]
+    pub fn remaining(&self) -> u128 {
+        self.limit.saturating_sub(self.used)
+    }
+
+    /// Its breach status: within to 1.0, warning to 1.5, exceeded above.
+    #[must_use]
+    pub fn breach(&self) -> BreachStatus {
+        if self.above(Decimal::new(15, 1)) {
+            BreachStatus::Exceeded
+        } else if self.above(Decimal::ONE) {
+            BreachStatus::Warning
+        } else {
+            BreachStatus::Within
+        }
+    }
+
+    /// The highest of the ascending levels (in percent) that is reached.
+    #[must_use]
+    pub fn level(&self, levels: &[u32]) -> Option<u32> {
+        levels.iter().copied().take_while(|&level| !self.below(Decimal::new(level.into(), 2))).last()
+    }
+}
+
+/// Utilization against the limits of an execution or a task; the higher of tokens and latency decides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum BreachStatus {
+    /// u ≤ 1.0
+    Within,
+    /// 1.0 < u ≤ 1.5
+    Warning,
+    /// u > 1.5
+    Exceeded,
+}
+
+impl BreachStatus {
+    /// The word that answers and reports use.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Within => "within",
+            Self::Warning => "warning",
+            Self::Exceeded => "exceeded",
+        }
+    }
+}
+
+impl fmt::Display for BreachStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn breach_status_by_utilization() {
+        for (used, limit, status) in [
+            (0, 100, BreachStatus::Within),
+            (100, 100, BreachStatus::Within),
+            (101, 100, BreachStatus::Warning),
+            (150, 100, BreachStatus::Warning),
+            (1501, 1000, BreachStatus::Exceeded),
+            (0, 0, BreachStatus::Within),
+            (1, 0, BreachStatus::Exceeded),
+        ] {
+            assert_eq!(Utilization::new(used as u64, limit as u64).breach(), status, "{used} / {limit}");
+        }
+    }
+
+    #[test]
+    fn percent_rounds_half_up_and_knows_no_zero_limit() {
+        assert_eq!(Utilization::new(15_234_u64, 12_000_u64).percent(), Some(127));
+        assert_eq!(Utilization::new(5_u64, 1000_u64).percent(), Some(1));
+        assert_eq!(Utilization::new(4_u64, 1000_u64).percent(), Some(0));
+        assert_eq!(Utilization::new(4_u64, 0_u64).percent(), None);
+    }
+
+    #[test]
+    fn pressure_levels_on_the_way_up() {
+        let levels = [50, 80, 90, 100, 150];
+        for (used, level) in
+            [(0, None), (49, None), (50, Some(50)), (89, Some(80)), (100, Some(100)), (400, Some(150))]
+        {
+            assert_eq!(Utilization::new(used as u64, 100_u64).level(&levels), level, "{used} %");
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! The canonical content of a config and its hash.
+
+use std::fmt::Write;
+
+use sha2::{Digest, Sha256};
+
+use super::BudgetConfig;
+use crate::tier::{Complexity, Importance};
+
+/// One `key=value` a line, every default filled in, in a fixed order.
+pub(super) fn text(config: &BudgetConfig) -> String {
+    let mut out = String::from("tollgate.config.v1\n");
+    let mut line = |key: &str, value: &dyn std::fmt::Display| {
+        writeln!(out, "{key}={value}").expect("writing to a String cannot fail");
+    };
+    for base in &config.phases {
+        line(&format!("phase.{}.tokens", base.phase), &base.tokens);
+        line(&format!("phase.{}.latency_ms", base.phase), &base.latency_ms);
+        line(&format!("phase.{}.weight", base.phase), &base.weight);
+    }
+    for tier in Complexity::ALL {
+        line(&format!("complexity.{tier}"), &config.complexity_multiplier(*tier));
+    }
+    for tier in Importance::ALL {
+        line(&format!("importance.{tier}"), &config.importance_multiplier(*tier));
+    }
+    let stop_loss = &config.stop_loss;
+    let thresholds = &stop_loss.thresholds;
+    line("stop_loss.enabled", &stop_loss.enabled);
+    line("stop_loss.profile", &thresholds.profile);
+    line("stop_loss.cumulative_token_threshold", &thresholds.cumulative_token);
+    line("stop_loss.cumulative_latency_threshold", &thresholds.cumulative_latency);
+    line("stop_loss.per_phase_threshold", &thresholds.per_phase);
+    line("stop_loss.latency_action", &stop_loss.latency_action);
+    line("stop_loss.per_phase_action", &stop_loss.per_phase_action);
+    line("stop_loss.allow_completion_threshold", &thresholds.allow_completion);
+    line("stop_loss.on_stale", &stop_loss.on_stale);
+    line(
+        "stop_loss.checkpoint_phase",
+        &thresholds.checkpoint_phase.as_ref().map_or("", |phase| phase.as_str()),
+    );
+    line("stop_loss.early_warn_threshold", &thresholds.early_warn);
+    line("stop_loss.early_block_threshold", &thresholds.early_block);
+    let nearly_done: Vec<&str> = thresholds.nearly_done_phases.iter().map(|phase| phase.as_str()).collect();
+    line("stop_loss.nearly_done_phases", &nearly_done.join(","));
+    line("rollout", &config.rollout);
+    line("budgeted_latency", &config.budgeted_latency);
+    let levels: Vec<String> = config.pressure_levels.iter().map(u32::to_string).collect();
+    line("pressure_levels", &levels.join(","));
+    out
+}
+
+pub(super) fn hash(config: &BudgetConfig) -> String {
+    let digest = Sha256::digest(text(config).as_bytes());
+    digest.iter().fold(String::with_capacity(64), |mut hex, byte| {
+        write!(hex, "{byte:02x}").expect("writing to a String cannot fail");
+        hex
+    })
+}

@@ -1,0 +1,300 @@
+//! Events: facts of the domain, in the past tense. Stored: rename never, add only.
+
+use crate::gate::GateDecided;
+use crate::ids::{EventId, ProducerId, TaskId, TenantId};
+use crate::limits::TaskLimits;
+use crate::metadata::{LimitOverride, TaskMetadata};
+use crate::phase::{Advance, ExecutionId, Phase};
+use crate::position::{PartitionId, Sequence};
+use crate::time::Timestamp;
+use crate::usage::{NamedExecution, UsageAdjusted, UsageRecorded};
+
+/// An event on its way into the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// Owner of the task.
+    pub tenant: TenantId,
+    /// Which task.
+    pub task: TaskId,
+    /// Who appends it.
+    pub producer: ProducerId,
+    /// The idempotency key, the producer's.
+    pub id: EventId,
+    /// When it happened, by the producer's clock.
+    pub occurred_at: Timestamp,
+    /// W3C trace context, where the producer has one.
+    pub trace_parent: Option<String>,
+    /// What happened.
+    pub body: EventBody,
+}
+
+/// An event as folds see it: with its place in the log.
+#[derive(Clone, Copy, Debug)]
+pub struct RecordedEvent<'a> {
+    /// The sequence of its record.
+    pub sequence: Sequence,
+    /// The partition of its record.
+    pub partition: PartitionId,
+    /// When it was appended.
+    pub recorded_at: Timestamp,
+    /// Owner of the task.
+    pub tenant: &'a str,
+    /// Which task.
+    pub task: &'a str,
+    /// Who appended it.
+    pub producer: &'a str,
+    /// Its id.
+    pub id: &'a str,
+    /// When it happened, by the producer's clock.
+    pub occurred_at: Timestamp,
+    /// What happened.
+    pub body: &'a EventBody,
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum EventBody {
+    /// A task was opened.
+    TaskOpened(Box<TaskOpened>),
+    /// A task was closed.
+    TaskClosed(TaskClosed),
+    /// A phase began.
+    PhaseStarted(PhaseStarted),
+    /// A phase ended.
+    PhaseEnded(PhaseEnded),
+    /// A limit or a block was set aside by a person.
+    OverrideGranted(OverrideGranted),
+    /// A model call used tokens.
+    UsageRecorded(UsageRecorded),
+    /// Earlier usage was corrected.
+    UsageAdjusted(Box<UsageAdjusted>),
+    /// An execution waited.
+    WaitRecorded(WaitRecorded),
+    /// An execution showed a sign of progress or trouble.
+    SignalRecorded(SignalRecorded),
+    /// The gate decided.
+    GateDecided(Box<GateDecided>),
+    /// A config came into force.
+    ConfigLoaded(ConfigLoaded),
+    /// A config was refused; the one named stayed in force.
+    ConfigRejected(ConfigRejected),
+    /// A price book came into force.
+    PriceBookLoaded(PriceBookLoaded),
+}
+
+impl EventBody {
+    /// The kind, as JSON and answers write it.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::TaskOpened(_) => "task_opened",
+            Self::TaskClosed(_) => "task_closed",
+            Self::PhaseStarted(_) => "phase_started",
+            Self::PhaseEnded(_) => "phase_ended",
+            Self::OverrideGranted(_) => "override_granted",
+            Self::UsageRecorded(_) => "usage_recorded",
+            Self::UsageAdjusted(_) => "usage_adjusted",
+            Self::WaitRecorded(_) => "wait_recorded",
+            Self::SignalRecorded(_) => "signal_recorded",
+            Self::GateDecided(_) => "gate_decided",
+            Self::ConfigLoaded(_) => "config_loaded",
+            Self::ConfigRejected(_) => "config_rejected",
+            Self::PriceBookLoaded(_) => "price_book_loaded",
+        }
+    }
+
+    /// Whether a rule may refuse it. Everything else is a fact and never refused for state.
+    #[must_use]
+    pub const fn is_decision(&self) -> bool {
+        match self {
+            Self::TaskOpened(_)
+            | Self::TaskClosed(_)
+            | Self::PhaseStarted(_)
+            | Self::PhaseEnded(_)
+            | Self::OverrideGranted(_) => true,
+            Self::UsageRecorded(_)
+            | Self::UsageAdjusted(_)
+            | Self::WaitRecorded(_)
+            | Self::SignalRecorded(_)
+            | Self::GateDecided(_)
+            | Self::ConfigLoaded(_)
+            | Self::ConfigRejected(_)
+            | Self::PriceBookLoaded(_) => false,
+        }
+    }
+}
+
+/// A task was opened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TaskOpened {
+    /// What it says of itself.
+    pub metadata: TaskMetadata,
+    /// Its limits; added by the appender. `None` only while it is on its way in.
+    pub limits: Option<TaskLimits>,
+}
+
+/// A task was closed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TaskClosed {
+    /// How it ended.
+    pub outcome: TaskOutcome,
+    /// Why, where said.
+    pub reason: Option<String>,
+    /// Who closed it.
+    pub author: Option<String>,
+}
+
+/// How a task ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+pub enum TaskOutcome {
+    /// Its work is done.
+    Completed,
+    /// It was called off.
+    Cancelled,
+    /// Nobody goes on with it.
+    Abandoned,
+}
+
+impl TaskOutcome {
+    /// The words, in order.
+    pub const NAMES: [&'static str; 3] = ["completed", "cancelled", "abandoned"];
+
+    /// The word that answers and commands use.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Completed => "completed",
+            Self::Cancelled => "cancelled",
+            Self::Abandoned => "abandoned",
+        }
+    }
+
+    /// The outcome of a word, if it is one.
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
+        match word {
+            "completed" => Some(Self::Completed),
+            "cancelled" => Some(Self::Cancelled),
+            "abandoned" => Some(Self::Abandoned),
+            _ => None,
+        }
+    }
+}
+
+/// A phase began.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PhaseStarted {
+    /// Which phase.
+    pub phase: Phase,
+    /// Which attempt, from 1; assigned by the decision. `None` only while it is on its way in.
+    pub attempt: Option<u32>,
+}
+
+/// A phase ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PhaseEnded {
+    /// Which phase.
+    pub phase: Phase,
+    /// Which attempt; the active one where the producer names none.
+    pub attempt: Option<u32>,
+}
+
+/// A limit or a block was set aside by a person.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OverrideGranted {
+    /// What was set aside.
+    pub scope: OverrideScope,
+    /// Who approved it.
+    pub approver: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// What an override sets aside.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OverrideScope {
+    /// The limit of a phase: these numbers hold from now on.
+    Limit {
+        /// Which phase.
+        phase: Phase,
+        /// The new limits.
+        limit: LimitOverride,
+    },
+    /// Blocks of one advance: the gate lets the task go there, with a warning.
+    Block {
+        /// Where to.
+        advance: Advance,
+    },
+}
+
+/// An execution waited: for a queue, a rate limit, a person.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WaitRecorded {
+    /// Which execution; `None`: the task as a whole.
+    pub execution: Option<NamedExecution>,
+    /// For what: `queue`, `rate_limit`, `human` or another word.
+    pub kind: String,
+    /// How long, in milliseconds.
+    pub wait_ms: u64,
+}
+
+/// An execution showed a sign of progress or trouble: files read, model calls repeated, tests passing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SignalRecorded {
+    /// Which execution; `None`: the task as a whole.
+    pub execution: Option<NamedExecution>,
+    /// What was counted or measured.
+    pub name: String,
+    /// By how much it grew.
+    pub value: i64,
+}
+
+/// A config came into force.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigLoaded {
+    /// Its hash.
+    pub config_hash: String,
+    /// Its canonical content, so that a decision can be explained when the file is gone.
+    pub canonical: String,
+    /// The file it came from, or `built-in`.
+    pub source: String,
+}
+
+/// A config was refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigRejected {
+    /// The file.
+    pub source: String,
+    /// Everything wrong with it.
+    pub problems: Vec<String>,
+    /// The config that stayed in force.
+    pub config_hash: String,
+}
+
+/// A price book came into force.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PriceBookLoaded {
+    /// Its version, as costs name it.
+    pub price_version: String,
+    /// The file it came from, or `shipped`.
+    pub source: String,
+    /// How many models it prices.
+    pub models: u32,
+}
+
+/// The execution a decision is about, once it has its attempt.
+impl PhaseStarted {
+    /// Phase and attempt, if the attempt is assigned.
+    #[must_use]
+    pub fn execution(&self) -> Option<ExecutionId> {
+        Some(ExecutionId { phase: self.phase.clone(), attempt: self.attempt? })
+    }
+}
+
+impl PhaseEnded {
+    /// Phase and attempt, if the attempt is assigned.
+    #[must_use]
+    pub fn execution(&self) -> Option<ExecutionId> {
+        Some(ExecutionId { phase: self.phase.clone(), attempt: self.attempt? })
+    }
+}

@@ -1,0 +1,221 @@
+//! The rules of the stop-loss, in order.
+
+use super::message::numbers;
+use super::{GateDecided, Reason, ReasonCode, Requirement, Standing, Switches, Verdict};
+use crate::breach::Utilization;
+use crate::config::{BreachAction, Profile, Rollout};
+use crate::decimal::Decimal;
+use crate::limits::TaskLimits;
+use crate::metadata::Enforcement;
+use crate::phase::Advance;
+use crate::tier::Importance;
+
+/// Decides whether a task may advance. The caller adds `as_of`, `stale` and the config's hash.
+#[must_use]
+pub fn decide(standing: &Standing<'_>, advance: &Advance, switches: Switches) -> GateDecided {
+    let mut decided = GateDecided {
+        advance: advance.clone(),
+        verdict: Verdict::Allow,
+        ruled: Verdict::Allow,
+        reasons: Vec::new(),
+        requirements: Vec::new(),
+        tokens: None,
+        latency: None,
+        active: standing.active.cloned(),
+        remaining_tokens: None,
+        remaining_latency_ms: None,
+        config_hash: String::new(),
+        as_of: String::new(),
+        stale: false,
+    };
+    let Some(limits) = standing.limits else {
+        let message = format!("Task {} has no limits: it was not opened with `task open`", standing.task);
+        decided.reasons.push(Reason { code: ReasonCode::NoLimits, verdict: Verdict::Allow, message });
+        return decided;
+    };
+    let tokens = Utilization::new(standing.tokens_used, limits.total_tokens());
+    let latency = Utilization::new(standing.latency_ms, limits.total_latency_ms());
+    decided.tokens = Some(tokens);
+    decided.latency = Some(latency);
+    (decided.remaining_tokens, decided.remaining_latency_ms) = remaining(standing, limits);
+    token_rule(&mut decided, standing, limits, tokens);
+    latency_rule(&mut decided, standing, limits, switches, latency);
+    phase_rule(&mut decided, standing, limits, switches);
+    nearly_done_rule(&mut decided, limits, tokens);
+    decided.ruled = decided.reasons.iter().map(|reason| reason.verdict).max().unwrap_or(Verdict::Allow);
+    decided.verdict = decided.ruled;
+    soften(&mut decided, standing, limits, switches);
+    decided
+}
+
+/// Rule 1 (and the graduated profile): the task's tokens against its total.
+fn token_rule(decided: &mut GateDecided, standing: &Standing<'_>, limits: &TaskLimits, tokens: Utilization) {
+    let thresholds = &limits.thresholds;
+    let (warn, block) = if thresholds.profile == Profile::Graduated {
+        (Decimal::new(12, 1), Decimal::new(2, 0))
+    } else if is_early(&decided.advance, limits) {
+        (thresholds.early_warn, thresholds.early_block)
+    } else {
+        (Decimal::ONE, thresholds.cumulative_token)
+    };
+    if tokens.above(block) {
+        let message = format!("Task {} exceeded token budget: {}", standing.task, numbers(&tokens));
+        decided.reasons.push(Reason {
+            code: ReasonCode::TokenBudgetExceeded,
+            verdict: Verdict::Block,
+            message,
+        });
+        decided.requirements.push(Requirement::Remediation);
+        if thresholds.profile == Profile::Graduated {
+            decided.requirements.push(Requirement::Investigation);
+        }
+    } else if tokens.above(warn) {
+        let message = format!("Task {} is above its token budget: {}", standing.task, numbers(&tokens));
+        decided.reasons.push(Reason {
+            code: ReasonCode::TokenBudgetWarning,
+            verdict: Verdict::Warn,
+            message,
+        });
+        if thresholds.profile == Profile::Graduated {
+            let post_mortem = tokens.above(Decimal::new(15, 1));
+            decided.requirements.push(if post_mortem {
+                Requirement::PostMortem
+            } else {
+                Requirement::Review
+            });
+        }
+    }
+}
+
+/// Up to and into the checkpoint phase the early thresholds hold; on every advance after it, and without one, the
+/// cumulative threshold does.
+fn is_early(advance: &Advance, limits: &TaskLimits) -> bool {
+    let checkpoint = limits.thresholds.checkpoint_phase.as_ref().and_then(|phase| limits.index_of(phase));
+    match (advance, checkpoint) {
+        (Advance::Phase(phase), Some(checkpoint)) => {
+            limits.index_of(phase).is_some_and(|index| index <= checkpoint)
+        }
+        (Advance::Completion, _) | (_, None) => false,
+    }
+}
+
+/// Rule 2: cumulative latency.
+fn latency_rule(
+    decided: &mut GateDecided,
+    standing: &Standing<'_>,
+    limits: &TaskLimits,
+    switches: Switches,
+    latency: Utilization,
+) {
+    if latency.above(limits.thresholds.cumulative_latency) {
+        let message = format!("Task {} exceeded latency budget: {} ms", standing.task, numbers(&latency));
+        let verdict = verdict_of(switches.latency_action);
+        decided.reasons.push(Reason { code: ReasonCode::LatencyBudgetExceeded, verdict, message });
+    }
+}
+
+/// Rule 3: the phase that is being left, over all its attempts, against its own limit.
+fn phase_rule(decided: &mut GateDecided, standing: &Standing<'_>, limits: &TaskLimits, switches: Switches) {
+    let Some(leaving) = &standing.leaving else { return };
+    let Some(limit) = limits.phase(&leaving.phase) else { return };
+    let tokens = Utilization::new(leaving.tokens_used, limit.tokens);
+    let latency = Utilization::new(leaving.latency_ms, limit.latency_ms);
+    let verdict = verdict_of(switches.per_phase_action);
+    for (utilization, what, unit) in [(tokens, "token", ""), (latency, "latency", " ms")] {
+        if utilization.above(limits.thresholds.per_phase) {
+            let (task, phase) = (standing.task, &leaving.phase);
+            let numbers = numbers(&utilization);
+            let message = format!("Phase {phase} of task {task} exceeded its {what} budget: {numbers}{unit}");
+            decided.reasons.push(Reason { code: ReasonCode::PhaseBudgetExceeded, verdict, message });
+            if !decided.requirements.contains(&Requirement::Explanation) {
+                decided.requirements.push(Requirement::Explanation);
+            }
+        }
+    }
+}
+
+/// Rule 4: with little overspent and only the last phases left, latency and single phases do not block.
+fn nearly_done_rule(decided: &mut GateDecided, limits: &TaskLimits, tokens: Utilization) {
+    let thresholds = &limits.thresholds;
+    let last_ones = match &decided.advance {
+        Advance::Completion => true,
+        Advance::Phase(phase) => {
+            let rest = limits.phases.iter().skip_while(|limit| limit.phase != *phase);
+            limits.index_of(phase).is_some()
+                && rest.map(|limit| &limit.phase).all(|phase| thresholds.nearly_done_phases.contains(phase))
+        }
+    };
+    if !last_ones || !tokens.below(thresholds.allow_completion) {
+        return;
+    }
+    let softened = |reason: &&mut Reason| {
+        reason.verdict == Verdict::Block
+            && matches!(reason.code, ReasonCode::LatencyBudgetExceeded | ReasonCode::PhaseBudgetExceeded)
+    };
+    let mut any = false;
+    for reason in decided.reasons.iter_mut().filter(softened) {
+        reason.verdict = Verdict::Warn;
+        any = true;
+    }
+    if any {
+        let percent = thresholds.allow_completion;
+        let message =
+            format!("nearly done: tokens are below {percent} × the limit, so the last phases may finish");
+        decided.reasons.push(Reason { code: ReasonCode::NearlyDone, verdict: Verdict::Warn, message });
+    }
+}
+
+/// Switches, rollout and overrides: what keeps a ruled block from blocking. Each one that does says so; the kill switch
+/// and tracking-only say so always.
+fn soften(decided: &mut GateDecided, standing: &Standing<'_>, limits: &TaskLimits, switches: Switches) {
+    let blocks = decided.ruled == Verdict::Block;
+    let exempt = matches!(limits.importance, Importance::High | Importance::Critical);
+    let softened = if !switches.enabled {
+        let message = "the stop-loss is switched off: tracked and reported, never blocked".to_owned();
+        Some((ReasonCode::StopLossDisabled, Verdict::Allow, message))
+    } else if standing.enforcement == Enforcement::Off {
+        let message = format!("task {} is only tracked (enforcement: off)", standing.task);
+        Some((ReasonCode::TrackingOnly, Verdict::Allow, message))
+    } else if !blocks {
+        None
+    } else if standing.passes.contains(&decided.advance) {
+        let message = format!("a person set aside the block of the advance to {}", decided.advance);
+        Some((ReasonCode::OverrideGranted, Verdict::Warn, message))
+    } else {
+        match switches.rollout {
+            Rollout::Observe => {
+                let message = "rollout is `observe`: this would be a block under `enforce`".to_owned();
+                Some((ReasonCode::ObserveOnly, Verdict::Warn, message))
+            }
+            Rollout::EnforceLowMedium if exempt => {
+                let message =
+                    format!("rollout is `enforce_low_medium`: importance {} passes", limits.importance);
+                Some((ReasonCode::RolloutExempt, Verdict::Warn, message))
+            }
+            Rollout::EnforceLowMedium | Rollout::Enforce => None,
+        }
+    };
+    let Some((code, verdict, message)) = softened else { return };
+    decided.reasons.push(Reason { code, verdict, message });
+    if blocks {
+        decided.verdict = Verdict::Warn;
+    }
+}
+
+fn verdict_of(action: BreachAction) -> Verdict {
+    match action {
+        BreachAction::Warn => Verdict::Warn,
+        BreachAction::Block => Verdict::Block,
+    }
+}
+
+fn remaining(standing: &Standing<'_>, limits: &TaskLimits) -> (Option<u64>, Option<u64>) {
+    let active = standing.active.and_then(|active| {
+        let used = standing.leaving.as_ref().filter(|leaving| leaving.phase == active.phase)?;
+        Some((used, limits.phase(&active.phase)?))
+    });
+    let Some((used, limit)) = active else { return (None, None) };
+    let left =
+        |limit: u64, used: u128| u64::try_from(Utilization::new(used, limit).remaining()).unwrap_or_default();
+    (Some(left(limit.tokens, used.tokens_used)), Some(left(limit.latency_ms, used.latency_ms)))
+}

@@ -1,0 +1,40 @@
+//! Sentences that name everything: the task, the numbers, the percent.
+
+use crate::breach::Utilization;
+
+/// A number with commas between groups of three digits.
+#[must_use]
+pub fn grouped(number: u128) -> String {
+    let digits = number.to_string();
+    let mut out = String::with_capacity(digits.len().saturating_mul(2));
+    for (nth, digit) in digits.chars().enumerate() {
+        let left = digits.len().saturating_sub(nth);
+        if nth > 0 && left.is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// `15,234 / 12,000 (127%)`.
+pub(super) fn numbers(utilization: &Utilization) -> String {
+    let percent =
+        utilization.percent().map_or_else(|| "no limit".to_owned(), |percent| format!("{percent}%"));
+    format!("{} / {} ({percent})", grouped(utilization.used), grouped(utilization.limit))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn groups_of_three() {
+        for (number, text) in
+            [(0, "0"), (999, "999"), (1000, "1,000"), (15_234, "15,234"), (1_234_567, "1,234,567")]
+        {
+            assert_eq!(grouped(number), text);
+        }
+        assert_eq!(numbers(&Utilization::new(15_234_u64, 12_000_u64)), "15,234 / 12,000 (127%)");
+    }
+}

@@ -1,0 +1,222 @@
+//! The gate: before a phase advances, may the task go on? A pure function of the task's standing and the config.
+
+mod decide;
+mod message;
+
+use serde::{Deserialize, Serialize};
+
+pub use decide::decide;
+pub use message::grouped;
+
+use crate::breach::Utilization;
+use crate::config::{BreachAction, BudgetConfig, Rollout};
+use crate::limits::TaskLimits;
+use crate::metadata::Enforcement;
+use crate::phase::{Advance, ExecutionId, Phase};
+
+/// Where a task stands when the gate is asked.
+#[derive(Clone, Debug)]
+pub struct Standing<'a> {
+    /// The task's id, for messages.
+    pub task: &'a str,
+    /// Its limits; `None`: implicit, so never blocked.
+    pub limits: Option<&'a TaskLimits>,
+    /// Whether it is only tracked.
+    pub enforcement: Enforcement,
+    /// Tokens of all its executions and what was unphased.
+    pub tokens_used: u128,
+    /// Budgeted latency of all its executions, the running one up to now.
+    pub latency_ms: u128,
+    /// The phase about to be left: the active one, else the one that ended last.
+    pub leaving: Option<PhaseStanding>,
+    /// The execution that runs.
+    pub active: Option<&'a ExecutionId>,
+    /// Advances whose block a person set aside.
+    pub passes: &'a [Advance],
+}
+
+/// What a phase used over all its attempts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PhaseStanding {
+    /// Which phase.
+    pub phase: Phase,
+    /// Tokens over all attempts.
+    pub tokens_used: u128,
+    /// Budgeted latency over all attempts, the running one up to now.
+    pub latency_ms: u128,
+}
+
+/// What of the config acts at once, also on tasks already open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Switches {
+    /// The stop-loss itself. Off: nothing blocks and every answer says so.
+    pub enabled: bool,
+    /// How far decisions are carried out.
+    pub rollout: Rollout,
+    /// What cumulative latency above its threshold leads to.
+    pub latency_action: BreachAction,
+    /// What a phase above its threshold leads to.
+    pub per_phase_action: BreachAction,
+}
+
+impl From<&BudgetConfig> for Switches {
+    fn from(config: &BudgetConfig) -> Self {
+        Self {
+            enabled: config.stop_loss.enabled,
+            rollout: config.rollout,
+            latency_action: config.stop_loss.latency_action,
+            per_phase_action: config.stop_loss.per_phase_action,
+        }
+    }
+}
+
+/// The answer, least severe first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Verdict {
+    /// Go on.
+    Allow,
+    /// Go on, and look at the reasons.
+    Warn,
+    /// Do not go on.
+    Block,
+}
+
+impl Verdict {
+    /// The word that answers use.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Allow => "allow",
+            Self::Warn => "warn",
+            Self::Block => "block",
+        }
+    }
+
+    /// The verdict of a word, if it is one.
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
+        [Self::Allow, Self::Warn, Self::Block].into_iter().find(|verdict| verdict.as_str() == word)
+    }
+}
+
+/// What the gate answered, with everything that led to it. Recorded: the audit trail of the ledger.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GateDecided {
+    /// Where the orchestrator wants to go.
+    pub advance: Advance,
+    /// The answer.
+    pub verdict: Verdict,
+    /// What the rules say before rollout, switches and overrides soften it.
+    pub ruled: Verdict,
+    /// Why, in the order of the rules.
+    pub reasons: Vec<Reason>,
+    /// What the orchestrator has to do beyond the verdict.
+    pub requirements: Vec<Requirement>,
+    /// The task's tokens beside its limit; `None` without limits.
+    pub tokens: Option<Utilization>,
+    /// The task's budgeted latency beside its limit; `None` without limits.
+    pub latency: Option<Utilization>,
+    /// The execution that ran.
+    pub active: Option<ExecutionId>,
+    /// Tokens left of the active phase's limit.
+    pub remaining_tokens: Option<u64>,
+    /// Milliseconds left of the active phase's limit.
+    pub remaining_latency_ms: Option<u64>,
+    /// Hash of the config in force when the gate was asked; the task's own limits carry theirs.
+    pub config_hash: String,
+    /// The position up to which the decision is true; added by the appender.
+    pub as_of: String,
+    /// Whether the view was behind what the asker asked for.
+    pub stale: bool,
+}
+
+/// One reason of a decision: machine-readable code, message for people.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reason {
+    /// Which rule.
+    pub code: ReasonCode,
+    /// What it alone would lead to.
+    pub verdict: Verdict,
+    /// A sentence that names everything.
+    pub message: String,
+}
+
+macro_rules! codes {
+    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $text:literal),+ }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        pub enum $name {
+            $($(#[$variant_doc])* $variant),+
+        }
+
+        impl $name {
+            /// The stable code.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $text),+
+                }
+            }
+
+            /// The value of a code, if it is one.
+            #[must_use]
+            pub fn from_code(code: &str) -> Option<Self> {
+                match code {
+                    $($text => Some(Self::$variant),)+
+                    _ => None,
+                }
+            }
+        }
+    };
+}
+
+codes!(
+    /// The rules that give reasons.
+    ReasonCode {
+        /// Tokens above a threshold that warns.
+        TokenBudgetWarning = "token_budget_warning",
+        /// Tokens above a threshold that blocks.
+        TokenBudgetExceeded = "token_budget_exceeded",
+        /// Cumulative latency above its threshold.
+        LatencyBudgetExceeded = "latency_budget_exceeded",
+        /// A single phase above its threshold.
+        PhaseBudgetExceeded = "phase_budget_exceeded",
+        /// Only the last phases are left and little is overspent: a block became a warning.
+        NearlyDone = "nearly_done",
+        /// The task has no limits.
+        NoLimits = "no_limits",
+        /// The task is only tracked.
+        TrackingOnly = "tracking_only",
+        /// The stop-loss is switched off.
+        StopLossDisabled = "stop_loss_disabled",
+        /// Rollout: decide and record, never block.
+        ObserveOnly = "observe_only",
+        /// Rollout: this importance is not blocked yet.
+        RolloutExempt = "rollout_exempt",
+        /// A person set this block aside.
+        OverrideGranted = "override_granted",
+        /// The view was behind the position asked for.
+        Stale = "stale",
+        /// Part of the task's events could not be read.
+        Degraded = "degraded"
+    }
+);
+
+codes!(
+    /// What a decision asks of people.
+    Requirement {
+        /// Explain the breach; the report shows the explanation.
+        Explanation = "explanation",
+        /// Look at the task before it goes on.
+        Review = "review",
+        /// Write a post-mortem.
+        PostMortem = "post_mortem",
+        /// Investigate before the task goes on.
+        Investigation = "investigation",
+        /// Work on the remediation task `FIX-BUDGET-BREACH-{task}`.
+        Remediation = "remediation"
+    }
+);
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,26 @@
+//! Words and rules of the Tollgate ledger. Pure: no clock, no I/O, no async, no randomness; time enters as data.
+//!
+//! Reading order: [`ids`] and [`position`] name things; [`phase`], [`tier`], [`metadata`] and [`config`] say what a task
+//! is; [`limits`] follow from them; [`tokens`], [`usage`], [`money`] and [`price`] say what was used and what it cost;
+//! [`event`] is what the log holds; [`task`] decides commands; [`breach`] and [`gate`] judge.
+
+#![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
+
+pub mod breach;
+pub mod config;
+pub mod decimal;
+pub mod event;
+pub mod gate;
+pub mod ids;
+pub mod limits;
+pub mod metadata;
+pub mod money;
+pub mod nearest;
+pub mod phase;
+pub mod position;
+pub mod price;
+pub mod task;
+pub mod tier;
+pub mod time;
+pub mod tokens;
+pub mod usage;

@@ -1,0 +1,129 @@
+//! Prices in LiteLLM's format and costs to the last digit.
+
+use super::*;
+
+const BOOK: &str = r#"{
+    "sample_spec": {"input_cost_per_token": "not a price"},
+    "plain": {"litellm_provider": "openai", "mode": "chat", "input_cost_per_token": 1.25e-06,
+        "cache_read_input_token_cost": 1.25e-07, "output_cost_per_token": 1e-05},
+    "bare-rates": {"litellm_provider": "mistral", "input_cost_per_token": 0.000000075, "output_cost_per_token": "3e-7"},
+    "azure/plain": {"litellm_provider": "azure", "input_cost_per_token": 2e-06, "output_cost_per_token": 2e-05},
+    "free": {"input_cost_per_token": 0, "output_cost_per_token": 0.0},
+    "cliff": {"litellm_provider": "anthropic", "input_cost_per_token": 3e-06, "output_cost_per_token": 1.5e-05,
+        "cache_read_input_token_cost": 3e-07, "cache_creation_input_token_cost": 3.75e-06,
+        "input_cost_per_token_above_200k_tokens": 6e-06, "output_cost_per_token_above_200k_tokens": 2.25e-05,
+        "input_cost_per_token_above_200k_tokens_priority": 9.0},
+    "cliff-272": {"litellm_provider": "openai", "input_cost_per_token": 1e-06, "output_cost_per_token": 1e-06,
+        "input_cost_per_token_above_128k_tokens": 2e-06, "input_cost_per_token_above_272k_tokens": 4e-06},
+    "grok": {"litellm_provider": "xai", "input_cost_per_token": 1e-06, "output_cost_per_token": 1e-06,
+        "input_cost_per_token_above_128k_tokens": 2e-06},
+    "tiered": {"litellm_provider": "dashscope", "tiered_pricing": [
+        {"range": [0, 1000], "input_cost_per_token": 1e-06, "output_cost_per_token": 1e-06},
+        {"range": [1000, 2000], "input_cost_per_token": 3e-06, "output_cost_per_token": 5e-06}]},
+    "thinker": {"input_cost_per_token": 1e-06, "output_cost_per_token": 2e-06, "output_cost_per_reasoning_token": 5e-06},
+    "output-only": {"output_cost_per_token": 1e-06},
+    "painter": {"mode": "image_generation", "output_cost_per_image": 0.04},
+    "too-fine": {"input_cost_per_token": 1e-19, "output_cost_per_token": 1e-06},
+    "negative": {"input_cost_per_token": -1e-06}
+}"#;
+
+fn book() -> (PriceBook, Vec<PriceProblem>) {
+    PriceBook::from_litellm(BOOK, "test").unwrap()
+}
+
+/// `[provider/]model input cached write output reasoning | cost`; provider and model are parted by a colon.
+#[test]
+fn costs_to_the_last_digit() {
+    let (book, _) = book();
+    let table = "
+        openai:plain      1285441 48100608 0 434481 305728 | 11.96418725
+        :plain            1 0 0 0 0          | 0.00000125
+        azure:plain       1 0 0 0 0          | 0.000002
+        mistral:plain     1 0 0 0 0          | unpriced
+        mistral:bare-rates 0 1 1 1 1         | 0.00000045
+        :free             5 5 5 5 5          | 0
+        anthropic:cliff   200000 0 0 1 0     | 0.600015
+        anthropic:cliff   200001 0 0 1 0     | 1.2000285
+        anthropic:cliff   100001 100000 0 1 0 | 0.6300285
+        openai:cliff-272  128000 0 0 0 0     | 0.128
+        openai:cliff-272  128001 0 0 0 0     | 0.256002
+        openai:cliff-272  272001 0 0 1 0     | 1.088005
+        xai:grok          127999 0 0 0 0     | 0.127999
+        xai:grok          128000 0 0 0 0     | 0.256
+        dashscope:tiered  0 0 0 7 0          | 0.000007
+        dashscope:tiered  1000 0 0 0 0       | 0.001
+        dashscope:tiered  1001 0 0 1 0       | 0.003008
+        dashscope:tiered  9000 0 0 0 0       | 0.027
+        :thinker          0 0 0 10 4         | 0.000032
+        :output-only      0 0 0 3 0          | 0.000003
+        :output-only      1 0 0 3 0          | unpriced
+        :painter          1 0 0 0 0          | unpriced
+        :too-fine         0 0 0 1 0          | unpriced
+        :nobody-knows     1 0 0 0 0          | unpriced
+        :plain            1000000000000 1000000000000 1000000000000 1000000000000 0 | 12625000
+    ";
+    for line in table.lines().map(str::trim).filter(|line| !line.is_empty()) {
+        let (given, expected) = line.split_once('|').unwrap();
+        let words: Vec<&str> = given.split_whitespace().collect();
+        let (provider, model) = words[0].split_once(':').unwrap();
+        let count = |nth: usize| words[nth].parse().unwrap();
+        let tokens = TokenCounts {
+            input_uncached: count(1),
+            cached_input: count(2),
+            cache_write: count(3),
+            output: count(4),
+            reasoning: count(5),
+        };
+        let got = match book.cost(Some(provider).filter(|name| !name.is_empty()), Some(model), &tokens) {
+            Cost::Priced { usd, .. } => usd.to_string(),
+            Cost::Unpriced => "unpriced".to_owned(),
+        };
+        assert_eq!(got, expected.trim(), "{line}");
+    }
+    assert_eq!(book.cost(None, None, &TokenCounts::default()), Cost::Unpriced);
+}
+
+#[test]
+fn a_price_that_does_not_fit_is_refused_by_name() {
+    let (book, problems) = book();
+    let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        problems,
+        [
+            "price of `negative`: input_cost_per_token `-1e-06`: must not be negative; the model stays unpriced",
+            "price of `too-fine`: input_cost_per_token `1e-19`: must have at most 18 decimal places, finer amounts \
+             would be rounded; the model stays unpriced",
+        ]
+    );
+    assert_eq!(book.len(), 10);
+    assert!(PriceBook::from_litellm("[]", "x").unwrap_err().to_string().contains("price book x"));
+}
+
+#[test]
+fn a_correction_reprices_the_whole_request() {
+    let (book, _) = book();
+    let original = TokenCounts { input_uncached: 200_001, ..TokenCounts::default() };
+    let correction = TokenSums { input_uncached: -1, ..TokenSums::default() };
+    let cost = book.adjustment_cost(Some("anthropic"), Some("cliff"), &original, &correction);
+    let Cost::Priced { usd, .. } = cost else { panic!("priced") };
+    assert_eq!(usd.to_string(), "-0.600006");
+    let too_much = TokenSums { input_uncached: -200_002, ..TokenSums::default() };
+    assert_eq!(book.adjustment_cost(None, Some("cliff"), &original, &too_much), Cost::Unpriced);
+}
+
+#[test]
+fn the_shipped_book_prices_the_common_models() {
+    let book = PriceBook::shipped();
+    assert!(book.version().starts_with("shipped@"), "{}", book.version());
+    let one = TokenCounts { input_uncached: 1_000_000, output: 1_000_000, ..TokenCounts::default() };
+    for (provider, model, usd) in [
+        ("openai", "gpt-5-codex", "11.25"),
+        ("anthropic", "claude-haiku-4-5", "6"),
+        ("openai", "gpt-5-mini", "2.25"),
+    ] {
+        let Cost::Priced { usd: got, .. } = book.cost(Some(provider), Some(model), &one) else {
+            panic!("{model} is priced");
+        };
+        assert_eq!(got.to_string(), usd, "{model}");
+    }
+}

@@ -1,0 +1,60 @@
+//! Why a command was refused.
+
+use crate::config::UnknownPhase;
+use crate::phase::{ExecutionId, Phase};
+
+/// A command refused by a rule. Part of the public API: each variant has one stable code.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Rejection {
+    /// The task was never opened.
+    #[error("the task is not open: open it first")]
+    TaskNotOpen,
+    /// The task is open already, by another event.
+    #[error("the task is already open: close it first, or use another task id")]
+    TaskAlreadyOpen,
+    /// The task is closed.
+    #[error("the task is closed ({0}): open another one")]
+    TaskClosed(&'static str),
+    /// One phase of a task is active at a time.
+    #[error("phase already active: {0} has not ended; end it before another starts")]
+    PhaseAlreadyActive(ExecutionId),
+    /// The phase to end is not the active one.
+    #[error("phase mismatch: {asked} is not active, {}", active_text(.active.as_ref()))]
+    PhaseNotActive {
+        /// The phase in the command.
+        asked: Phase,
+        /// The ledger's active execution: the log is the truth.
+        active: Option<ExecutionId>,
+    },
+    /// The attempt to end is not the active one.
+    #[error("attempt mismatch: attempt {asked} is not active, {active} is")]
+    AttemptNotActive {
+        /// The attempt in the command.
+        asked: u32,
+        /// The ledger's active execution.
+        active: ExecutionId,
+    },
+    /// The phase is none of the task's.
+    #[error(transparent)]
+    UnknownPhase(#[from] UnknownPhase),
+}
+
+impl Rejection {
+    /// The stable code.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::TaskNotOpen => "task_not_open",
+            Self::TaskAlreadyOpen => "task_already_open",
+            Self::TaskClosed(_) => "task_closed",
+            Self::PhaseAlreadyActive(_) => "phase_already_active",
+            Self::PhaseNotActive { .. } => "phase_mismatch",
+            Self::AttemptNotActive { .. } => "attempt_mismatch",
+            Self::UnknownPhase(_) => "unknown_phase",
+        }
+    }
+}
+
+fn active_text(active: Option<&ExecutionId>) -> String {
+    active.map_or_else(|| "no phase is".to_owned(), |active| format!("the ledger's active phase is {active}"))
+}

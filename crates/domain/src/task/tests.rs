@@ -1,0 +1,166 @@
+//! given | when | then tables for the life of a task.
+
+use super::*;
+use crate::config::BudgetConfig;
+use crate::event::{
+    EventBody, OverrideGranted, OverrideScope, PhaseEnded, PhaseStarted, TaskClosed, TaskOpened, TaskOutcome,
+};
+use crate::limits::task_limits;
+use crate::metadata::{LimitOverride, TaskMetadata};
+
+/// One line per case: `given | when | then`. Steps: `open`, `close`, `start PHASE`, `end PHASE [ATTEMPT]`.
+#[track_caller]
+fn check(table: &str) {
+    for line in table.lines().map(str::trim).filter(|line| !line.is_empty()) {
+        let [given, when, then]: [&str; 3] =
+            line.split('|').map(str::trim).collect::<Vec<_>>().try_into().expect("3 columns");
+        let mut state = TaskState::default();
+        for step in given.split(',').map(str::trim).filter(|step| !step.is_empty()) {
+            let decided = decide(&state, command(step)).expect("given steps are accepted");
+            apply(&mut state, &decided);
+        }
+        let got = match decide(&state, command(when)) {
+            Ok(decided) => shown(&decided),
+            Err(rejection) => rejection.code().to_owned(),
+        };
+        assert_eq!(got, then, "case: {line}");
+    }
+}
+
+fn apply(state: &mut TaskState, decided: &Decided) {
+    evolve(state, &decided.event);
+    for (_, event) in &decided.followed_by {
+        evolve(state, event);
+    }
+}
+
+fn command(step: &str) -> EventBody {
+    let words: Vec<&str> = step.split_whitespace().collect();
+    match words[..] {
+        ["open"] => {
+            let metadata = TaskMetadata::default();
+            let limits = task_limits(&BudgetConfig::built_in(), &metadata).ok();
+            EventBody::TaskOpened(Box::new(TaskOpened { metadata, limits }))
+        }
+        ["close"] => {
+            EventBody::TaskClosed(TaskClosed { outcome: TaskOutcome::Cancelled, reason: None, author: None })
+        }
+        ["start", phase] => {
+            EventBody::PhaseStarted(PhaseStarted { phase: phase.parse().unwrap(), attempt: None })
+        }
+        ["end", phase] => EventBody::PhaseEnded(PhaseEnded { phase: phase.parse().unwrap(), attempt: None }),
+        ["end", phase, attempt] => EventBody::PhaseEnded(PhaseEnded {
+            phase: phase.parse().unwrap(),
+            attempt: Some(attempt.parse().unwrap()),
+        }),
+        ["raise", phase, tokens] => EventBody::OverrideGranted(OverrideGranted {
+            scope: OverrideScope::Limit {
+                phase: phase.parse().unwrap(),
+                limit: LimitOverride { tokens: Some(tokens.parse().unwrap()), latency_ms: None },
+            },
+            approver: "ada".to_owned(),
+            reason: "known to be large".to_owned(),
+        }),
+        ["pass", advance] => EventBody::OverrideGranted(OverrideGranted {
+            scope: OverrideScope::Block { advance: advance.parse().unwrap() },
+            approver: "ada".to_owned(),
+            reason: "legitimate".to_owned(),
+        }),
+        _ => panic!("unknown step: {step}"),
+    }
+}
+
+fn shown(decided: &Decided) -> String {
+    let one = |event: &EventBody| {
+        if let EventBody::PhaseStarted(started) = event {
+            format!("started {}", started.execution().unwrap())
+        } else if let EventBody::PhaseEnded(ended) = event {
+            format!("ended {}", ended.execution().unwrap())
+        } else {
+            event.kind().to_owned()
+        }
+    };
+    let followed = decided.followed_by.iter().map(|(_, event)| one(event));
+    std::iter::once(one(&decided.event)).chain(followed).collect::<Vec<_>>().join(" + ")
+}
+
+#[test]
+fn opening_and_closing() {
+    check(
+        "
+                                                | open              | task_opened
+        open                                    | open              | task_already_open
+        open, close                             | open              | task_closed
+                                                | close             | task_not_open
+        open                                    | close             | task_closed
+        open, start THINK                       | close             | task_closed + ended THINK
+        open, close                             | close             | task_closed
+        open, start MONITOR                     | end MONITOR       | ended MONITOR + task_closed
+        open, start MONITOR, end MONITOR        | start THINK       | task_closed
+        ",
+    );
+}
+
+#[test]
+fn one_phase_at_a_time_and_attempts_count_up() {
+    check(
+        "
+                                                | start THINK       | task_not_open
+        open                                    | start think       | started THINK
+        open                                    | start THINKK      | unknown_phase
+        open, start THINK                       | start THINK       | phase_already_active
+        open, start THINK                       | start PLAN        | phase_already_active
+        open, start THINK                       | end THINK         | ended THINK
+        open, start THINK                       | end THINK 1       | ended THINK
+        open, start THINK                       | end THINK 2       | attempt_mismatch
+        open, start THINK                       | end PLAN          | phase_mismatch
+        open                                    | end THINK         | phase_mismatch
+        open                                    | end THINKK        | unknown_phase
+        open, start THINK, end THINK            | start THINK       | started THINK attempt 2
+        open, start THINK, end THINK, start THINK | end THINK       | ended THINK attempt 2
+        open, start IMPLEMENT, end IMPLEMENT    | start PLAN        | started PLAN
+        ",
+    );
+}
+
+#[test]
+fn overrides_name_a_phase_of_the_task() {
+    check(
+        "
+                                                | raise THINK 9000  | task_not_open
+        open                                    | raise THINK 9000  | override_granted
+        open                                    | raise THIMK 9000  | unknown_phase
+        open                                    | pass REVIEW       | override_granted
+        open                                    | pass completion   | override_granted
+        open, close                             | pass completion   | task_closed
+        ",
+    );
+}
+
+#[test]
+fn a_raised_limit_moves_that_phase_only() {
+    let mut state = TaskState::default();
+    for step in ["open", "raise THINK 9000", "pass REVIEW", "pass REVIEW"] {
+        let decided = decide(&state, command(step)).unwrap();
+        apply(&mut state, &decided);
+    }
+    let limits = state.limits.unwrap();
+    let think = limits.phase(&"THINK".parse().unwrap()).unwrap();
+    assert_eq!((think.tokens, think.latency_ms, think.overridden.tokens), (9000, 135_000, Some(9000)));
+    assert_eq!(limits.total_tokens(), 23_400 - 6000 + 9000);
+    assert_eq!(state.passes, ["REVIEW".parse().unwrap()]);
+}
+
+#[test]
+fn a_mismatch_carries_the_ledgers_phase() {
+    let mut state = TaskState::default();
+    for step in ["open", "start THINK"] {
+        let decided = decide(&state, command(step)).unwrap();
+        apply(&mut state, &decided);
+    }
+    let rejection = decide(&state, command("end PLAN")).unwrap_err();
+    assert_eq!(
+        rejection.to_string(),
+        "phase mismatch: PLAN is not active, the ledger's active phase is THINK"
+    );
+}

@@ -1,0 +1,129 @@
+//! Time as data: microseconds since 1970, given by producers and appenders, never read from a clock here.
+
+use std::fmt;
+use std::str::FromStr;
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use serde::{Deserialize, Serialize};
+
+/// A day in milliseconds: the longest latency that is believed (EC8).
+pub const DAY_MS: u64 = 24 * 60 * 60 * 1000;
+
+/// A point in time, in microseconds since 1970-01-01 UTC. Finer digits of an input are cut off.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Timestamp(i64);
+
+/// A text or number that is no time between the years 1 and 9999.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("time `{0}`: must be RFC 3339 between the years 1 and 9999, for example 2026-11-21T08:30:00Z")]
+pub struct InvalidTimestamp(pub String);
+
+impl Timestamp {
+    /// From microseconds since 1970.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidTimestamp`] outside the years 1 to 9999, which RFC 3339 cannot write.
+    pub fn from_micros(micros: i64) -> Result<Self, InvalidTimestamp> {
+        /// 0001-01-01T00:00:00Z
+        const FIRST: i64 = -62_135_596_800_000_000;
+        /// 9999-12-31T23:59:59.999999Z
+        const LAST: i64 = 253_402_300_799_999_999;
+        if (FIRST..=LAST).contains(&micros) {
+            Ok(Self(micros))
+        } else {
+            Err(InvalidTimestamp(micros.to_string()))
+        }
+    }
+
+    /// Microseconds since 1970.
+    #[must_use]
+    pub const fn micros(self) -> i64 {
+        self.0
+    }
+
+    /// Milliseconds from `earlier` to this, rounded down; negative when this is the earlier one.
+    #[must_use]
+    pub fn millis_since(self, earlier: Self) -> i64 {
+        self.0.saturating_sub(earlier.0).div_euclid(1000)
+    }
+
+    /// This time moved by milliseconds, held within the range that can be written.
+    #[must_use]
+    pub fn plus_millis(self, millis: i64) -> Self {
+        Self::from_micros(self.0.saturating_add(millis.saturating_mul(1000))).unwrap_or(self)
+    }
+
+    /// Days since 1970 in UTC: the day that reports group by.
+    #[must_use]
+    pub fn day(self) -> Day {
+        Day(i32::try_from(self.0.div_euclid(86_400_000_000)).unwrap_or(i32::MAX))
+    }
+
+    fn utc(self) -> DateTime<Utc> {
+        DateTime::from_timestamp_micros(self.0).unwrap_or_default()
+    }
+}
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.utc().to_rfc3339_opts(SecondsFormat::AutoSi, true))
+    }
+}
+
+impl FromStr for Timestamp {
+    type Err = InvalidTimestamp;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let invalid = || InvalidTimestamp(text.chars().take(40).collect());
+        let time = DateTime::parse_from_rfc3339(text).map_err(|_| invalid())?;
+        Self::from_micros(time.timestamp_micros()).map_err(|_| invalid())
+    }
+}
+
+/// A calendar day in UTC, counted from 1970-01-01.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Day(pub i32);
+
+impl fmt::Display for Day {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let micros = i64::from(self.0).saturating_mul(86_400_000_000);
+        write!(f, "{}", Timestamp(micros).utc().format("%Y-%m-%d"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_rfc_3339_and_writes_it_back_in_utc() {
+        for (given, written) in [
+            ("2025-10-10T02:42:38.615Z", "2025-10-10T02:42:38.615Z"),
+            ("2025-10-10T04:42:38.615+02:00", "2025-10-10T02:42:38.615Z"),
+            ("2025-10-10T02:42:38.123456789Z", "2025-10-10T02:42:38.123456Z"),
+            ("1969-12-31T23:59:59Z", "1969-12-31T23:59:59Z"),
+        ] {
+            assert_eq!(given.parse::<Timestamp>().unwrap().to_string(), written);
+        }
+        for bad in ["", "yesterday", "2025-10-10", "2025-13-01T00:00:00Z", "2025-10-10T02:42:38"] {
+            assert!(bad.parse::<Timestamp>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn days_are_utc_days_also_before_1970() {
+        let day = |text: &str| text.parse::<Timestamp>().unwrap().day().to_string();
+        assert_eq!(day("2025-10-10T23:59:59.999Z"), "2025-10-10");
+        assert_eq!(day("2025-10-11T01:00:00+02:00"), "2025-10-10");
+        assert_eq!(day("1969-12-31T23:59:59Z"), "1969-12-31");
+    }
+
+    #[test]
+    fn times_out_of_range_are_refused() {
+        assert!(Timestamp::from_micros(i64::MAX).is_err());
+        assert!(Timestamp::from_micros(i64::MIN).is_err());
+    }
+}

@@ -1,0 +1,108 @@
+//! What a model call used: reported by the model, or estimated from text lengths where it reported nothing.
+
+use serde::{Deserialize, Serialize};
+
+use crate::money::Usd;
+use crate::phase::Phase;
+use crate::tokens::{TokenCounts, TokenSums};
+
+/// One model call's usage.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UsageRecorded {
+    /// The execution it belongs to; `None`: unphased, counted in the task's totals.
+    pub execution: Option<NamedExecution>,
+    /// Who served the model, where known.
+    pub provider: Option<String>,
+    /// Which model, where known.
+    pub model: Option<String>,
+    /// Which part of the producer called.
+    pub component: Option<String>,
+    /// The provider's id of the call.
+    pub request_id: Option<String>,
+    /// Tokens by kind.
+    pub tokens: TokenCounts,
+    /// Whether the counts are computed from text lengths, here or by the producer.
+    pub estimated: bool,
+    /// What it cost; added by the appender.
+    pub cost: Cost,
+}
+
+/// The execution that usage names. Without an attempt: the latest one that the ledger saw start.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct NamedExecution {
+    /// Which phase.
+    pub phase: Phase,
+    /// Which attempt, from 1.
+    pub attempt: Option<u32>,
+}
+
+/// Usage × price, computed once by whoever appends.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Cost {
+    /// Priced with this version of the price book.
+    Priced {
+        /// The amount.
+        usd: Usd,
+        /// The version it was computed with.
+        price_version: String,
+    },
+    /// No price was known; not zero.
+    #[default]
+    Unpriced,
+}
+
+/// A signed correction of earlier usage. The usage itself is never edited.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UsageAdjusted {
+    /// The event id of the usage that it corrects, of the same task.
+    pub adjusts: String,
+    /// That usage's producer.
+    pub adjusts_producer: String,
+    /// What to add to each kind; negative takes away.
+    pub tokens: TokenSums,
+    /// Why.
+    pub reason: String,
+    /// Who.
+    pub author: Option<String>,
+    /// What the appender found of the adjusted usage; `None`: not found, counted in the task's totals only.
+    pub resolved: Option<AdjustedUsage>,
+}
+
+/// The usage that an adjustment names, as the appender found it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AdjustedUsage {
+    /// Its execution.
+    pub execution: Option<NamedExecution>,
+    /// Its provider.
+    pub provider: Option<String>,
+    /// Its model.
+    pub model: Option<String>,
+    /// What the correction costs or gives back, at the price of the adjusted usage's model.
+    pub cost: Cost,
+}
+
+/// Tokens of text whose usage no model reported: `ceil((prompt chars + completion chars) / 4)`.
+///
+/// The completion's share is its own ceil; the prompt's is the rest, so that the sum keeps to the formula.
+#[must_use]
+pub fn estimate(prompt_chars: u64, completion_chars: u64) -> TokenCounts {
+    let total = prompt_chars.saturating_add(completion_chars).div_ceil(4);
+    let output = completion_chars.div_ceil(4).min(total);
+    TokenCounts { input_uncached: total.saturating_sub(output), output, ..TokenCounts::default() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_estimate_is_a_quarter_of_the_characters_rounded_up() {
+        for (prompt, completion, total) in
+            [(0, 0, 0), (1, 0, 1), (0, 1, 1), (1, 1, 1), (5, 5, 3), (400, 100, 125)]
+        {
+            let tokens = estimate(prompt, completion);
+            assert_eq!(tokens.total(), total, "{prompt} + {completion}");
+            assert_eq!(tokens.output, u64::div_ceil(completion, 4).min(total));
+        }
+    }
+}
