@@ -20,8 +20,9 @@ pub struct Event {
     pub producer: ProducerId,
     /// The idempotency key, the producer's.
     pub id: EventId,
-    /// When it happened, by the producer's clock.
-    pub occurred_at: Timestamp,
+    /// When it happened, by the producer's clock. `None`: the producer did not say, so the time of the append counts;
+    /// that time is not part of the content, so a retry without one is still a duplicate.
+    pub occurred_at: Option<Timestamp>,
     /// W3C trace context, where the producer has one.
     pub trace_parent: Option<String>,
     /// What happened.
@@ -45,7 +46,7 @@ pub struct RecordedEvent<'a> {
     pub producer: &'a str,
     /// Its id.
     pub id: &'a str,
-    /// When it happened, by the producer's clock.
+    /// When it happened: by the producer's clock, else [`Self::recorded_at`].
     pub occurred_at: Timestamp,
     /// What happened.
     pub body: &'a EventBody,
