@@ -1,0 +1,398 @@
+//! Rollouts as small scripts: what each rule makes of them.
+
+use std::io::{self, Cursor, Read};
+
+use tollgate_domain::event::EventBody;
+
+use super::*;
+use crate::item::ProblemKind;
+use crate::summary::ImportSummary;
+
+const NAMED: &str = "rollout-2025-10-09T20-43-42-0199cbc9-c52b-7310-a697-9a5dc7d2a91d.jsonl";
+
+/// A line of a rollout from a short form; anything else stands for itself.
+///
+/// `meta ID` · `turn MODEL` · `use INPUT CACHED OUTPUT REASONING` · `null` (usage not known yet)
+fn line(short: &str) -> String {
+    let at = r#""timestamp":"2025-10-10T01:00:00Z""#;
+    match short.split_whitespace().collect::<Vec<_>>()[..] {
+        ["meta", id] => format!(
+            r#"{{{at},"type":"session_meta","payload":{{"id":"{id}","originator":"codex_exec","new":[1]}}}}"#
+        ),
+        ["turn", model] => format!(r#"{{{at},"type":"turn_context","payload":{{"model":"{model}"}}}}"#),
+        ["use", input, cached, output, reasoning] => usage(at, input, cached, output, reasoning),
+        ["null"] => {
+            format!(r#"{{{at},"type":"event_msg","payload":{{"type":"token_count","info":null}}}}"#)
+        }
+        _ => short.to_owned(),
+    }
+}
+
+fn usage(at: &str, input: &str, cached: &str, output: &str, reasoning: &str) -> String {
+    format!(
+        r#"{{{at},"type":"event_msg","payload":{{"type":"token_count","info":{{"total_token_usage":{{"input_tokens":{input},"cached_input_tokens":{cached},"output_tokens":{output},"reasoning_output_tokens":{reasoning},"x":1}},"last_token_usage":{{"input_tokens":7}}}}}}}}"#
+    )
+}
+
+fn rollout(script: &[&str]) -> String {
+    script.iter().map(|short| line(short) + "\n").collect()
+}
+
+fn items(name: &str, bytes: &[u8]) -> Vec<Item> {
+    CodexReader::new(Cursor::new(bytes), Path::new(name), &TenantId::default_tenant()).collect()
+}
+
+/// Items as text: events as `id model uncached cached output reasoning`, the others by their messages.
+fn read(name: &str, bytes: &[u8]) -> Vec<String> {
+    let shown = |item: Item| match item {
+        Item::Event(event) => {
+            let EventBody::UsageRecorded(usage) = event.body else { panic!("only usage: {event:?}") };
+            let model = usage.model.as_deref().unwrap_or("-");
+            let t = usage.tokens;
+            let id = event.id;
+            format!("{id} {model} {} {} {} {}", t.input_uncached, t.cached_input, t.output, t.reasoning)
+        }
+        Item::Problem(problem) => problem.to_string(),
+        Item::Note(note) => format!("note {note}"),
+    };
+    items(name, bytes).into_iter().map(shown).collect()
+}
+
+/// Reads the script and compares what starts alike: messages may be given by their beginnings.
+#[track_caller]
+fn check(script: &[&str], expected: &[&str]) {
+    check_bytes("s.jsonl", rollout(script).as_bytes(), expected);
+}
+
+#[track_caller]
+fn check_bytes(name: &str, bytes: &[u8], expected: &[&str]) {
+    let got = read(name, bytes);
+    let alike =
+        got.len() == expected.len() && got.iter().zip(expected).all(|(got, want)| got.starts_with(want));
+    assert!(alike, "got:\n{}\nexpected:\n{}\n", got.join("\n"), expected.join("\n"));
+}
+
+#[test]
+fn an_event_per_growing_snapshot() {
+    let script = ["meta S", "turn gpt-5", "null", "use 100 40 10 5", "use 100 40 10 5", "use 150 60 30 15"];
+    check(&script, &["codex:S:1 gpt-5 60 40 10 5", "codex:S:2 gpt-5 30 20 20 10"]);
+}
+
+#[test]
+fn an_event_carries_all_that_the_file_says() {
+    let script = ["meta S", "turn gpt-5-codex", "use 100 40 10 5"];
+    let found = items("s.jsonl", rollout(&script).as_bytes());
+    let [Item::Event(event)] = &found[..] else { panic!("one event: {found:?}") };
+    assert_eq!(event.tenant, TenantId::default_tenant());
+    assert_eq!(event.task.as_str(), "codex-S");
+    assert_eq!(event.producer.as_str(), "import-codex");
+    assert_eq!(event.occurred_at.unwrap().to_string(), "2025-10-10T01:00:00Z");
+    let EventBody::UsageRecorded(usage) = &event.body else { panic!("usage: {event:?}") };
+    assert_eq!(usage.execution, None);
+    assert_eq!(usage.provider.as_deref(), Some("openai"));
+    assert_eq!(usage.model.as_deref(), Some("gpt-5-codex"));
+    assert_eq!(usage.component.as_deref(), Some("codex_exec"));
+    assert!(!usage.estimated);
+}
+
+#[test]
+fn the_provider_is_the_sessions_where_it_names_one() {
+    let meta = r#"{"type":"session_meta","payload":{"id":"S","model_provider":"azure"}}"#;
+    let found = items("s.jsonl", rollout(&[meta, "turn gpt-5", "use 1 0 0 0"]).as_bytes());
+    let [Item::Event(event)] = &found[..] else { panic!("one event: {found:?}") };
+    let EventBody::UsageRecorded(usage) = &event.body else { panic!("usage: {event:?}") };
+    assert_eq!(usage.provider.as_deref(), Some("azure"));
+    assert_eq!(usage.component, None);
+}
+
+#[test]
+fn a_resumed_session_keeps_its_first_head() {
+    let resumed = line("meta S").replace("codex_exec", "codex_vscode");
+    let found = items("s.jsonl", rollout(&["meta S", &resumed, "turn m", "use 1 0 0 0"]).as_bytes());
+    let [Item::Event(event)] = &found[..] else { panic!("one event: {found:?}") };
+    let EventBody::UsageRecorded(usage) = &event.body else { panic!("usage: {event:?}") };
+    assert_eq!(usage.component.as_deref(), Some("codex_exec"));
+}
+
+#[test]
+fn the_model_is_the_latest_turns() {
+    let unnamed = r#"{"type":"turn_context","payload":{"model":null,"summary":"auto"}}"#;
+    let wrong = r#"{"type":"turn_context","payload":{"model":5}}"#;
+    check(
+        &["meta S", "use 1 0 0 0", "turn a", "use 2 0 0 0", unnamed, "use 3 0 0 0", "turn b", "use 4 0 0 0"],
+        &[
+            "note s.jsonl:2: usage before any turn_context names its model: it stays unpriced",
+            "codex:S:1 - 1 0 0 0",
+            "codex:S:2 a 1 0 0 0",
+            "codex:S:3 a 1 0 0 0",
+            "codex:S:4 b 1 0 0 0",
+        ],
+    );
+    let (longest, too_long) = (format!("turn {}", "m".repeat(128)), format!("turn {}", "m".repeat(129)));
+    check(
+        &["meta S", &longest, &too_long, "null"],
+        &[
+            "s.jsonl:3: payload.model is \"mmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmm…: must be",
+        ],
+    );
+    check(
+        &["meta S", "turn a", wrong, "use 1 0 0 0", "use 2 0 0 0"],
+        &[
+            "s.jsonl:3: payload.model is 5: must be text of 1 to 128 bytes",
+            "note s.jsonl:4: usage before",
+            "codex:S:1 - 1 0 0 0",
+            "codex:S:2 - 1 0 0 0",
+        ],
+    );
+}
+
+#[test]
+fn counters_that_go_back_start_again() {
+    check(
+        &["meta S", "turn m", "use 100 40 10 5", "use 20 0 3 0", "use 25 0 3 0"],
+        &[
+            "codex:S:1 m 60 40 10 5",
+            "note s.jsonl:4: the cumulative counters went back (input_tokens 100 → 20, output_tokens 10 → 3): counted",
+            "codex:S:2 m 20 0 3 0",
+            "codex:S:3 m 5 0 0 0",
+        ],
+    );
+    // What Codex writes when a context overflows: the kinds at zero, the total at the size of the window.
+    let overflow = r#"{"type":"event_msg","payload":{"type":"token_count","info":{"total_token_usage":{"input_tokens":0,"cached_input_tokens":0,"output_tokens":0,"reasoning_output_tokens":0,"total_tokens":272000}}}}"#;
+    check(
+        &["meta S", "turn m", "use 100 0 10 0", overflow, overflow, "use 50 0 5 0"],
+        &["codex:S:1 m 100 0 10 0", "note s.jsonl:4: the cumulative counters", "codex:S:2 m 50 0 5 0"],
+    );
+}
+
+#[test]
+fn a_part_ahead_of_its_whole_loses_nothing() {
+    check(
+        &["meta S", "turn m", "use 100 0 10 0", "use 150 120 10 0", "use 150 120 10 0", "use 300 200 10 0"],
+        &[
+            "codex:S:1 m 100 0 10 0",
+            "note s.jsonl:4: cached_input_tokens is 120, but only 50 fits: a part grows by 0 to what input_tokens",
+            "codex:S:2 m 0 50 0 0",
+            "codex:S:3 m 0 150 0 0",
+        ],
+    );
+    check(
+        &["meta S", "turn m", "use 10 0 10 12"],
+        &["note s.jsonl:3: reasoning_output_tokens is 12, but only 10 fits", "codex:S:1 m 10 0 10 10"],
+    );
+}
+
+#[test]
+fn a_total_of_more_than_the_kinds_is_said_once() {
+    let with_total = |input: u32| {
+        line(&format!("use {input} 0 1 0")).replace(r#""x":1"#, &format!(r#""total_tokens":{}"#, input + 9))
+    };
+    check(
+        &["meta S", "turn m", &with_total(5), &with_total(6)],
+        &[
+            "note s.jsonl:3: total_tokens is 14, input_tokens and output_tokens add up to 6",
+            "codex:S:1 m 5 0 1 0",
+            "codex:S:2 m 1 0 0 0",
+        ],
+    );
+}
+
+#[test]
+fn what_cannot_be_read_is_named_by_line_and_the_reading_goes_on() {
+    let bad_time = usage(r#""timestamp":"yesterday""#, "50", "0", "5", "0");
+    let no_time = usage(r#""x":0"#, "50", "0", "5", "0");
+    let no_total =
+        r#"{"type":"event_msg","payload":{"type":"token_count","info":{"model_context_window":7}}}"#;
+    let table: &[(&str, &str)] = &[
+        (r#"{"type" "x"}"#, "column 9: expected `:`; the line is skipped"),
+        (r#"{"type":"x"} y"#, "column 14: trailing characters; the line is skipped"),
+        (r#"{"type":"x""#, "column 11: EOF while parsing an object; the line is skipped"),
+        ("[1]", "column 1: must be a JSON object; the line is skipped"),
+        ("7", "column 1: must be a JSON object; the line is skipped"),
+        (r#"{"type":7}"#, "type is 7: must be text; the line is skipped"),
+        (r#"{"type":"event_msg","type":"event_msg"}"#, "column 26: duplicate field `type`"),
+        (
+            r#"{"type":"event_msg","payload":{"info":1,"info":2}}"#,
+            "payload is {\"info\":1,\"info\":2}: must name",
+        ),
+        (&bad_time, "timestamp is \"yesterday\": must be RFC 3339"),
+        (&no_time, "timestamp is missing: must be RFC 3339"),
+        (no_total, "payload.info.total_token_usage is missing: must be an object"),
+        (
+            "use -1 0 0 0",
+            "input_tokens is -1: must be a whole number of tokens from 0 to 2^64 - 1; the snapshot",
+        ),
+        ("use 1.5 0 0 0", "input_tokens is 1.5: must be a whole number"),
+        ("use null 0 0 0", "input_tokens is missing: must be a whole number"),
+        (r#"use 9 0 "5" 0"#, "output_tokens is \"5\": must be a whole number"),
+        ("use 9 true 5 0", "cached_input_tokens is true: must be a whole number"),
+        ("use 9 0 5 99999999999999999999", "reasoning_output_tokens is 99999999999999999999: must be"),
+        ("use 9000000000000 0 5 0", "tokens.input_uncached is 9000000000000, above 1000000000000"),
+    ];
+    for (bad, problem) in table {
+        let problem = format!("s.jsonl:3: {problem}");
+        check(
+            &["meta S", "turn m", bad, "use 50 0 5 0"],
+            // Nothing is lost: the next snapshot that can be read brings the growth.
+            &[&problem, "codex:S:1 m 50 0 5 0"],
+        );
+    }
+}
+
+#[test]
+fn other_lines_are_none_of_its_business() {
+    let deep = format!(r#"{{"type":"response_item","payload":{}1{}}}"#, "[".repeat(5000), "]".repeat(5000));
+    let others = [
+        "",
+        "  \t\r",
+        r#"{"type":"response_item","payload":{"type":"message","id":5}}"#,
+        r#"{"type":"event_msg","payload":{"type":"agent_message","info":5}}"#,
+        r#"{"type":"event_msg","payload":"token_count"}"#,
+        r#"{"type":"event_msg"}"#,
+        r#"{"type":"from_the_future","payload":[],"timestamp":7}"#,
+        r#"{"record_type":"state"}"#,
+        "{}",
+        &deep,
+    ];
+    for other in others {
+        let end_of_line = if other.is_empty() { "" } else { "\r" };
+        check(
+            &["meta S", "turn m", &format!("{other}{end_of_line}"), "use 1 0 0 0"],
+            &["codex:S:1 m 1 0 0 0"],
+        );
+    }
+}
+
+#[test]
+fn parts_that_are_left_out_are_zero() {
+    let early = r#"{"timestamp":"2025-10-10T01:00:00Z","type":"event_msg","payload":{"type":"token_count","info":{"total_token_usage":{"input_tokens":5,"cached_input_tokens":null,"output_tokens":2}}}}"#;
+    check(&["meta S", "turn m", early], &["codex:S:1 m 5 0 2 0"]);
+}
+
+#[test]
+fn an_end_that_is_still_being_written_is_no_error() {
+    let whole = rollout(&["meta S", "turn m", "use 1 0 0 0", "use 2 0 0 ü"]);
+    let third = whole.match_indices('\n').nth(2).unwrap().0 + 1;
+    let umlaut = whole.find('ü').unwrap();
+    for end in third + 1..=umlaut + 1 {
+        check_bytes(
+            "s.jsonl",
+            &whole.as_bytes()[..end],
+            &[
+                "codex:S:1 m 1 0 0 0",
+                "note s.jsonl:4: the last line is not complete, it is still being written",
+            ],
+        );
+    }
+    let complete = rollout(&["meta S", "turn m", "use 1 0 0 0"]);
+    check_bytes("s.jsonl", complete.trim_end().as_bytes(), &["codex:S:1 m 1 0 0 0"]);
+    check_bytes("s.jsonl", b"{\"a\":1} x", &["s.jsonl:1: column 9: trailing characters"]);
+    check_bytes("s.jsonl", b"{\"a\":\xff}\n", &["s.jsonl:1: column 6: not UTF-8; the line is skipped"]);
+}
+
+#[test]
+fn an_empty_file_says_so() {
+    check_bytes("s.jsonl", b"", &["note s.jsonl: is empty: nothing to import"]);
+    check_bytes("s.jsonl", b"\n", &[]);
+}
+
+#[test]
+fn without_a_head_the_files_name_names_the_session() {
+    let id = "0199cbc9-c52b-7310-a697-9a5dc7d2a91d";
+    let script = rollout(&["turn m", "use 1 0 0 0", &format!("meta {id}"), "use 2 0 0 0"]);
+    let note = format!("note {NAMED}:2: usage before any session_meta: the session id {id} is taken from");
+    let events = [format!("codex:{id}:1 m 1 0 0 0"), format!("codex:{id}:2 m 1 0 0 0")];
+    check_bytes(NAMED, script.as_bytes(), &[&note, &events[0], &events[1]]);
+
+    // Without such a name nobody knows whose it is, until the head comes; nothing is lost then.
+    let problem =
+        "s.jsonl:2: usage before any session_meta, and the file is not named rollout-<time>-<uuid>.jsonl";
+    check_bytes("s.jsonl", script.as_bytes(), &[problem, &format!("codex:{id}:1 m 2 0 0 0")]);
+    check(&["turn m", "use 1 0 0 0", "use 2 0 0 0"], &[problem]);
+    for name in [
+        "rollout-0199cbc9.jsonl",
+        "rollout-x-0199cbc9-c52b-7310-a697-9a5dc7d2a91z.jsonl",
+        ".jsonl",
+        "é.jsonl",
+    ] {
+        assert_eq!(session::session_in_name(Path::new(name)), None, "{name}");
+    }
+}
+
+#[test]
+fn a_head_without_an_id_is_a_problem_and_the_name_helps() {
+    let long = "x".repeat(110);
+    let table: &[(&str, &str)] = &[
+        (r#"{"type":"session_meta","payload":{}}"#, "payload.id is missing: must be the session's id"),
+        (r#"{"type":"session_meta"}"#, "payload.id is missing: must be the session's id"),
+        (r#"{"type":"session_meta","payload":{"id":7}}"#, "payload.id is 7: must be text of 1 to 128 bytes"),
+        (r#"{"type":"session_meta","payload":{"id":"a\u0000"}}"#, "payload.id is \"a\\u0000\": must be text"),
+        (&format!("meta {long}"), "payload.id is codex:xxx"),
+    ];
+    for (head, problem) in table {
+        let bytes = rollout(&[head, "meta PARENT", "turn m", "use 1 0 0 0"]);
+        let id = "0199cbc9-c52b-7310-a697-9a5dc7d2a91d";
+        check_bytes(
+            NAMED,
+            bytes.as_bytes(),
+            &[
+                &format!("{NAMED}:1: {problem}"),
+                &format!("note {NAMED}:2: session_meta of PARENT in the file of session {id}"),
+                &format!("codex:{id}:1 m 1 0 0 0"),
+            ],
+        );
+    }
+}
+
+#[test]
+fn a_fork_says_that_its_beginning_is_a_copy() {
+    let fork = r#"{"type":"session_meta","payload":{"id":"CHILD","forked_from_id":"PARENT"}}"#;
+    check(
+        &[fork, "meta PARENT", "turn m", "use 1 0 0 0", "meta CHILD"],
+        &[
+            "note s.jsonl:1: session CHILD is a fork of PARENT: Codex copies the parent's history",
+            "codex:CHILD:1 m 1 0 0 0",
+        ],
+    );
+    check(
+        &["meta CHILD", "meta PARENT", "meta PARENT", "turn m", "use 1 0 0 0"],
+        &["note s.jsonl:2: session_meta of PARENT in the file of session CHILD", "codex:CHILD:1 m 1 0 0 0"],
+    );
+}
+
+#[test]
+fn a_failing_disk_ends_the_reading_with_its_line() {
+    struct Broken;
+    impl Read for Broken {
+        fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+            Err(io::Error::other("disk on fire"))
+        }
+    }
+    let bytes = rollout(&["meta S", "turn m", "use 1 0 0 0"]);
+    let input = BufReader::new(Cursor::new(bytes).chain(Broken));
+    let mut reader = CodexReader::new(input, Path::new("s.jsonl"), &TenantId::default_tenant());
+    assert!(matches!(reader.next(), Some(Item::Event(_))));
+    let Some(Item::Problem(problem)) = reader.next() else { panic!("a problem") };
+    assert_eq!(problem.line, Some(4));
+    assert_eq!(problem.what, ProblemKind::NotReadable { message: "disk on fire".to_owned() });
+    assert_eq!(reader.next(), None);
+}
+
+#[test]
+fn a_summary_adds_up() {
+    let mut summary = ImportSummary::default();
+    let used = rollout(&["meta S", "turn m", "use 100 40 10 5", "use 100 40 10 5", "x", "use 10 0 1 0"]);
+    let unused = rollout(&["meta T", "turn m", "null"]);
+    for (name, bytes) in [("a.jsonl", used.as_str()), ("b.jsonl", &unused), ("c.jsonl", "")] {
+        let mut reader = CodexReader::new(Cursor::new(bytes), Path::new(name), &TenantId::default_tenant());
+        for item in reader.by_ref() {
+            summary.count(&item);
+        }
+        assert_eq!(reader.bytes_read(), bytes.len() as u64);
+        summary.finish_file(reader.counts());
+    }
+    assert_eq!((summary.files, summary.files_with_usage, summary.lines), (3, 1, 9));
+    assert_eq!((summary.snapshots, summary.growing_snapshots, summary.events), (3, 2, 2));
+    assert_eq!((summary.problems, summary.notes), (1, 2));
+    assert_eq!((summary.tokens.total(), summary.tokens.cached_input), (121, 40));
+}

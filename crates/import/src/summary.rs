@@ -1,0 +1,57 @@
+//! What an import did, added up.
+
+use tollgate_domain::event::EventBody;
+use tollgate_domain::tokens::TokenSums;
+
+use crate::item::Item;
+use crate::reader::FileCounts;
+
+/// What an import did, over all its files.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ImportSummary {
+    /// Files that were read to their end, or to where they could be.
+    pub files: u64,
+    /// Files among them with usage.
+    pub files_with_usage: u64,
+    /// Lines in them.
+    pub lines: u64,
+    /// Lines that report cumulative usage.
+    pub snapshots: u64,
+    /// Those of them that report more than the one before.
+    pub growing_snapshots: u64,
+    /// Events made.
+    pub events: u64,
+    /// Tokens of those events by kind.
+    pub tokens: TokenSums,
+    /// What could not be read.
+    pub problems: u64,
+    /// What a person should know.
+    pub notes: u64,
+    events_of_finished_files: u64,
+}
+
+impl ImportSummary {
+    /// Counts one item.
+    pub fn count(&mut self, item: &Item) {
+        match item {
+            Item::Event(event) => {
+                self.events += 1;
+                if let EventBody::UsageRecorded(usage) = &event.body {
+                    self.tokens.add(&usage.tokens.into());
+                }
+            }
+            Item::Problem(_) => self.problems += 1,
+            Item::Note(_) => self.notes += 1,
+        }
+    }
+
+    /// Counts a file whose items were all counted.
+    pub fn finish_file(&mut self, counts: FileCounts) {
+        self.files += 1;
+        self.files_with_usage += u64::from(self.events > self.events_of_finished_files);
+        self.events_of_finished_files = self.events;
+        self.lines += counts.lines;
+        self.snapshots += counts.snapshots;
+        self.growing_snapshots += counts.growing_snapshots;
+    }
+}

@@ -1,0 +1,104 @@
+//! Real sessions of a coding agent, where they exist: named by `TOLLGATE_SESSIONS`, or beside the repository.
+
+use std::fs;
+use std::io::Cursor;
+use std::path::{Path, PathBuf};
+
+use tollgate_domain::event::{Event, EventBody};
+use tollgate_domain::ids::TenantId;
+use tollgate_domain::money::Usd;
+use tollgate_domain::price::PriceBook;
+use tollgate_domain::tokens::TokenSums;
+use tollgate_domain::usage::Cost;
+use tollgate_import::codex::CodexReader;
+use tollgate_import::item::Item;
+use tollgate_import::reader::Format;
+use tollgate_import::sources::{Sources, sources};
+use tollgate_import::summary::ImportSummary;
+
+/// The real files, or `None` with a line that says so. A folder that is named must be there.
+#[expect(clippy::print_stderr, reason = "a skipped test says so")]
+fn real_sessions() -> Option<Sources> {
+    let beside = || {
+        let repository = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2)?;
+        let folder = repository.parent()?.join("shared").join("data").join("codex-sessions");
+        folder.is_dir().then_some(folder)
+    };
+    let Some(folder) = std::env::var_os("TOLLGATE_SESSIONS").map(PathBuf::from).or_else(beside) else {
+        eprintln!("skipped: no real sessions here; set TOLLGATE_SESSIONS to a folder with Codex rollouts");
+        return None;
+    };
+    Some(sources(&[folder]))
+}
+
+fn read(bytes: &[u8], path: &Path) -> Vec<Item> {
+    CodexReader::new(Cursor::new(bytes), path, &TenantId::default_tenant()).collect()
+}
+
+fn events(items: Vec<Item>) -> Vec<Event> {
+    let event = |item| match item {
+        Item::Event(event) => Some(*event),
+        Item::Problem(_) | Item::Note(_) => None,
+    };
+    items.into_iter().filter_map(event).collect()
+}
+
+#[test]
+fn real_sessions_give_the_true_totals_and_cost() {
+    let Some(found) = real_sessions() else { return };
+    assert_eq!(found.problems, []);
+    assert_eq!(found.files.len(), 48);
+    let book = PriceBook::shipped();
+    let mut summary = ImportSummary::default();
+    let mut usd = Usd::ZERO;
+    let mut bytes = 0;
+    for file in &found.files {
+        let mut reader = Format::Codex.open(&file.path, &TenantId::default_tenant()).unwrap();
+        for item in reader.by_ref() {
+            summary.count(&item);
+            let Item::Event(event) = item else { panic!("these files are sound: {item:?}") };
+            let EventBody::UsageRecorded(usage) = event.body else { panic!("usage only") };
+            let cost = book.cost(usage.provider.as_deref(), usage.model.as_deref(), &usage.tokens);
+            let Cost::Priced { usd: amount, .. } = cost else { panic!("unpriced: {usage:?}") };
+            usd = usd.checked_add(amount).unwrap();
+        }
+        summary.finish_file(reader.counts());
+        bytes += reader.bytes_read();
+    }
+    let expected = TokenSums {
+        input_uncached: 1_285_441,
+        cached_input: 48_100_608,
+        cache_write: 0,
+        output: 434_481,
+        reasoning: 305_728,
+    };
+    assert_eq!(summary.tokens, expected);
+    assert_eq!(summary.tokens.total(), 49_820_530);
+    assert_eq!(usd.to_string(), "11.96418725");
+    assert_eq!((summary.files, summary.files_with_usage), (48, 17));
+    assert_eq!((summary.lines, summary.snapshots, summary.growing_snapshots), (3048, 1907, 958));
+    assert_eq!((summary.events, summary.problems, summary.notes), (958, 0, 0));
+    assert_eq!(bytes, found.bytes());
+}
+
+#[test]
+fn a_real_session_read_again_or_grown_gives_the_same_events() {
+    let Some(found) = real_sessions() else { return };
+    for file in &found.files {
+        let bytes = fs::read(&file.path).unwrap();
+        let whole = events(read(&bytes, &file.path));
+        assert_eq!(whole, events(read(&bytes, &file.path)), "{}", file.path.display());
+        let mut seen = 0;
+        // Each end costs a reading: in the largest files every eighth must do.
+        let stride = if bytes.len() > 65_536 { 8 } else { 1 };
+        let ends = bytes.iter().enumerate().filter(|&(_, &byte)| byte == b'\n').map(|(end, _)| end);
+        let last = bytes.len() - 1;
+        for end in ends.step_by(stride).chain([last]) {
+            let part = events(read(&bytes[..=end], &file.path));
+            assert!(whole.starts_with(&part), "{} up to byte {end}", file.path.display());
+            assert!(part.len() >= seen, "{} up to byte {end}: an event was lost", file.path.display());
+            seen = part.len();
+        }
+        assert_eq!(seen, whole.len());
+    }
+}
