@@ -1,0 +1,345 @@
+//! The contract of every event log. One suite ([`crate::conformance`]) holds all backends to it.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+
+use tollgate_domain::ids::{EventId, ProducerId, TaskId, TenantId};
+use tollgate_domain::position::{Epoch, PartitionId, Position, Sequence};
+
+use crate::key::ContentHash;
+use crate::record::StoredRecord;
+
+/// Largest payload of one event.
+pub const MAX_EVENT_BYTES: usize = 16 * 1024;
+
+/// Most events of one record.
+pub const MAX_RECORD_EVENTS: usize = 500;
+
+/// Largest record. It fits the message size of a NATS server with room for headers.
+pub const MAX_RECORD_BYTES: usize = 256 * 1024;
+
+/// A boxed future, so that the contract can stand behind `dyn`.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// The durable, ordered, append-only record of events; the only truth of a ledger.
+///
+/// * Records have one strictly increasing sequence, from 1. Order is promised within a partition.
+/// * A record is atomic: after any crash all of its events are there or none.
+/// * An acknowledged record is there for as long as the [durability class](Self::durability) says.
+/// * An event id is taken once: see [`AppendOutcome`].
+pub trait EventLog: Send + Sync + 'static {
+    /// Identity and creation time of this log.
+    fn epoch(&self) -> Epoch;
+
+    /// What an acknowledgement is worth.
+    fn durability(&self) -> Durability;
+
+    /// For how long an outcome is final.
+    fn dedup(&self) -> DedupScope;
+
+    /// Appends a batch as one record, without the events it already has.
+    ///
+    /// When the future returns `Ok`, every event answered `Appended` or `Duplicate` is durable by the class of
+    /// [`Self::durability`]. A future that is dropped leaves the outcome open: ask again with the same ids.
+    ///
+    /// # Errors
+    ///
+    /// [`AppendError`]; nothing of the batch is in the log, except after [`AppendError::Unknown`].
+    fn append(&self, batch: Batch) -> BoxFuture<'_, Result<Receipt, AppendError>>;
+
+    /// What the log knows of these event ids, in their order: the answer an append would give without appending.
+    fn find(&self, keys: Vec<EventName>) -> BoxFuture<'_, Result<Vec<Option<Found>>, ReadError>>;
+
+    /// The position of the last durable record of every partition.
+    fn tail(&self) -> BoxFuture<'_, Result<Position, ReadError>>;
+
+    /// Reads durable records of some partitions in order, from the first one after `after`.
+    fn read_from(
+        &self,
+        partitions: Partitions,
+        after: Sequence,
+    ) -> BoxFuture<'_, Result<Box<dyn RecordReader>, ReadError>>;
+}
+
+/// A reader of records in order. It holds no lock and slows no append.
+pub trait RecordReader: Send {
+    /// The next records, at least one: waits until there are some.
+    fn next(&mut self) -> BoxFuture<'_, Result<Vec<StoredRecord>, ReadError>>;
+
+    /// The next records that are there now; none when it has caught up with the tail.
+    fn try_next(&mut self) -> BoxFuture<'_, Result<Vec<StoredRecord>, ReadError>>;
+}
+
+/// Events to append as one record: one tenant, one partition.
+#[derive(Clone, Debug)]
+pub struct Batch {
+    /// Owner of the tasks.
+    pub tenant: TenantId,
+    /// The partition of all the tasks.
+    pub partition: PartitionId,
+    /// At least one event, in order.
+    pub events: Vec<NewEvent>,
+    /// Set when the events hold a decision: the subject and its last decision as the decider saw it.
+    pub decision: Option<Expected>,
+}
+
+/// One event to append. The log knows its name and its content's hash, not what it means.
+#[derive(Clone, Debug)]
+pub struct NewEvent {
+    /// Its name.
+    pub name: EventName,
+    /// Hash of what the producer sent.
+    pub content_hash: ContentHash,
+    /// The stored form.
+    pub payload: Vec<u8>,
+}
+
+/// The name of an event within a tenant and a ledger: unique, for the life of the ledger.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct EventName {
+    /// Owner of the task.
+    pub tenant: TenantId,
+    /// Its task.
+    pub task: TaskId,
+    /// Its producer.
+    pub producer: ProducerId,
+    /// Its id, the producer's.
+    pub id: EventId,
+}
+
+/// The decision subject of a batch and the sequence of its last decision that the decider saw.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Expected {
+    /// A task, later a budget.
+    pub subject: String,
+    /// Its last decision; [`Sequence::ZERO`]: none yet.
+    pub last: Sequence,
+}
+
+/// What became of each event of a batch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Receipt {
+    /// One outcome per event, in the order of the batch.
+    pub outcomes: Vec<AppendOutcome>,
+    /// Covers every event that is in the log, appended now or before.
+    pub position: Position,
+    /// What this acknowledgement is worth.
+    pub durability: Durability,
+}
+
+/// What became of one event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AppendOutcome {
+    /// It is new and in this record.
+    Appended(Sequence),
+    /// Same id, same content: success, nothing new; this is the original's record.
+    Duplicate(Sequence),
+    /// Same id, other content: refused, and with it every new event of its task in the batch.
+    Conflict(Sequence),
+    /// Refused because another event of its task, at this place of the batch, is in conflict.
+    Refused {
+        /// The place of the event in conflict.
+        because: usize,
+    },
+}
+
+/// What the log has under an event's name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// Its record.
+    pub sequence: Sequence,
+    /// The first half of its content's hash.
+    pub content: [u8; 16],
+}
+
+impl Found {
+    /// Whether this content is the one in the log.
+    #[must_use]
+    pub fn is(&self, content: &ContentHash) -> bool {
+        content.0.starts_with(&self.content)
+    }
+}
+
+/// What an acknowledgement is worth, weakest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Durability {
+    /// Survives the death of the process, not a power cut.
+    PageCache,
+    /// On other machines too, perhaps on no disk yet.
+    Replicated,
+    /// On the disk: survives a power cut.
+    Fsync,
+}
+
+impl Durability {
+    /// The words, weakest first.
+    pub const NAMES: [&'static str; 3] = ["page_cache", "replicated", "fsync"];
+
+    /// The word that answers and flags use.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::PageCache => "page_cache",
+            Self::Replicated => "replicated",
+            Self::Fsync => "fsync",
+        }
+    }
+
+    /// The class of a word, if it is one.
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
+        [Self::PageCache, Self::Replicated, Self::Fsync].into_iter().find(|class| class.as_str() == word)
+    }
+}
+
+impl fmt::Display for Durability {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// For how long an append's outcome is final.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DedupScope {
+    /// For the life of the ledger: each record in the log is counted as it stands.
+    Life,
+    /// Within a window of the server; readers decide by an id index of their own.
+    Window,
+}
+
+impl DedupScope {
+    /// The word that answers use.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Life => "life",
+            Self::Window => "window",
+        }
+    }
+}
+
+/// A set of partitions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Partitions(u16);
+
+impl Partitions {
+    /// All 16.
+    pub const ALL: Self = Self(u16::MAX);
+
+    /// One.
+    #[must_use]
+    pub fn only(partition: PartitionId) -> Self {
+        Self(1 << partition.number())
+    }
+
+    /// Whether a partition is in it.
+    #[must_use]
+    pub fn contains(self, partition: PartitionId) -> bool {
+        self.0 & (1 << partition.number()) != 0
+    }
+}
+
+impl FromIterator<PartitionId> for Partitions {
+    fn from_iter<I: IntoIterator<Item = PartitionId>>(partitions: I) -> Self {
+        Self(partitions.into_iter().fold(0, |set, partition| set | (1 << partition.number())))
+    }
+}
+
+/// Why a batch was not appended.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AppendError {
+    /// The batch breaks a limit.
+    #[error("append of {events} events: {what} is {value}, the limit is {limit}")]
+    TooLarge {
+        /// Events in the batch.
+        events: usize,
+        /// Which limit.
+        what: &'static str,
+        /// The value.
+        value: usize,
+        /// The limit.
+        limit: usize,
+    },
+    /// A batch without events, or with an event of another tenant or partition.
+    #[error("append: {0}")]
+    Malformed(String),
+    /// Another decision about the subject came first.
+    #[error("append of a decision about `{subject}`: its last decision is {actual}, expected was {expected}")]
+    WrongExpected {
+        /// The decision subject.
+        subject: String,
+        /// What the decider saw.
+        expected: Sequence,
+        /// What is there.
+        actual: Sequence,
+    },
+    /// The disk is full. Nothing was written; appends succeed again once there is space.
+    #[error("append: the disk of {path} is full; free some space, appends then go on without a restart")]
+    DiskFull {
+        /// The log's directory.
+        path: String,
+    },
+    /// More is waiting than may wait.
+    #[error("append: {waiting_bytes} bytes wait for the disk already, the limit is {limit}; try again")]
+    Overloaded {
+        /// Bytes that wait.
+        waiting_bytes: usize,
+        /// The limit.
+        limit: usize,
+    },
+    /// The writer has stopped for good, after a write or sync that failed.
+    #[error("append: the log's writer has stopped: {reason}; check the disk, then restart")]
+    Stopped {
+        /// What failed.
+        reason: String,
+    },
+    /// The outcome is not known: the batch may be in the log. Try again with the same ids.
+    #[error("append: outcome unknown: {reason}; try again with the same ids")]
+    Unknown {
+        /// What happened.
+        reason: String,
+    },
+}
+
+impl AppendError {
+    /// Whether the same batch may succeed later.
+    #[must_use]
+    pub const fn is_retryable(&self) -> bool {
+        match self {
+            Self::DiskFull { .. } | Self::Overloaded { .. } | Self::Unknown { .. } => true,
+            Self::TooLarge { .. }
+            | Self::Malformed(_)
+            | Self::WrongExpected { .. }
+            | Self::Stopped { .. } => false,
+        }
+    }
+}
+
+/// Why records could not be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ReadError {
+    /// The operating system refused.
+    #[error("reading {path}: {message}")]
+    Io {
+        /// The file.
+        path: String,
+        /// The system's message.
+        message: String,
+    },
+    /// What is there is not what was written.
+    #[error("reading {path}: damaged at byte {offset}, record {sequence}: {what}; restore it from a backup")]
+    Damaged {
+        /// The file.
+        path: String,
+        /// Where in it.
+        offset: u64,
+        /// The record that should be there.
+        sequence: Sequence,
+        /// What is wrong.
+        what: String,
+    },
+    /// The log is closed.
+    #[error("reading: the log is closed")]
+    Closed,
+}

@@ -1,0 +1,220 @@
+//! Backup beside the writer, and restore as a log of its own.
+
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use tollgate_domain::position::Sequence;
+use uuid::Uuid;
+
+use super::OpenError;
+use super::frontier::{self, Frontier, FrontierFile};
+use super::ledger::{self, FORMAT, LedgerFile};
+use super::segment;
+use crate::contract::Durability;
+use crate::disk::{sync_dir, write_atomically};
+
+const MANIFEST: &str = "backup.json";
+
+/// What a backup holds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Backup {
+    /// Format of the data directory.
+    pub format: u32,
+    /// The log it is of.
+    pub epoch: Uuid,
+    /// When that log was made.
+    pub created_at: String,
+    /// Identities the log had before.
+    pub earlier_epochs: Vec<Uuid>,
+    /// The last record in it.
+    pub last: Sequence,
+    /// The segment that holds the last record, and where that record ends.
+    segment: u64,
+    end: u64,
+    lasts: Vec<Sequence>,
+    /// Every file with its size and BLAKE3.
+    pub files: Vec<BackupFile>,
+}
+
+/// One file of a backup.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BackupFile {
+    /// Its name in the backup.
+    pub name: String,
+    /// Its size.
+    pub bytes: u64,
+    /// Its BLAKE3, as hex.
+    pub blake3: String,
+}
+
+/// Why a backup or restore failed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BackupError {
+    /// The log cannot be read.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The operating system refused.
+    #[error("{action} {path}: {message}")]
+    Io {
+        /// What was attempted.
+        action: &'static str,
+        /// On what.
+        path: String,
+        /// The system's message.
+        message: String,
+    },
+    /// The target holds something.
+    #[error("writing to {path}: it exists and is not empty; choose another directory")]
+    NotEmpty {
+        /// The target.
+        path: String,
+    },
+    /// The backup is not what was written.
+    #[error("restoring from {path}: {what}; nothing was restored")]
+    Damaged {
+        /// The file.
+        path: String,
+        /// What is wrong with it.
+        what: String,
+    },
+}
+
+/// Copies a log up to its durable frontier, while a writer may append to it. The views are left out: they are folds of
+/// the log and are made again.
+///
+/// # Errors
+///
+/// [`BackupError`]; a target that was begun is left for inspection, without its manifest, so it is never restored.
+pub fn backup(dir: &Path, to: &Path) -> Result<Backup, BackupError> {
+    let Some(file) = LedgerFile::read(dir)? else {
+        return Err(OpenError::NoLedger { dir: dir.display().to_string() }.into());
+    };
+    let log_dir = ledger::log_dir(dir);
+    let found = frontier::read(&log_dir).map_err(|error| failed("reading", &log_dir, &error))?;
+    let Some((_, _, frontier)) = found else {
+        let what = "the log has no durable frontier; open it once".to_owned();
+        return Err(OpenError::NotADataDirectory { dir: dir.display().to_string(), what }.into());
+    };
+    make_empty(to)?;
+    let mut files = Vec::new();
+    let ordinals = segment::ordinals(&log_dir).map_err(|error| failed("listing", &log_dir, &error))?;
+    for ordinal in ordinals.into_iter().filter(|&ordinal| ordinal <= frontier.segment) {
+        let source = segment::path(&log_dir, ordinal);
+        let length = if ordinal == frontier.segment { frontier.end } else { u64::MAX };
+        let name = source.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let copied =
+            copy(&source, &to.join(&name), length).map_err(|error| failed("copying", &source, &error))?;
+        files.push(BackupFile { name, bytes: copied.0, blake3: copied.1 });
+    }
+    let backup = Backup {
+        format: FORMAT,
+        epoch: file.epoch,
+        created_at: file.created_at,
+        earlier_epochs: file.earlier_epochs,
+        last: frontier.last,
+        segment: frontier.segment,
+        end: frontier.end,
+        lasts: frontier.lasts.to_vec(),
+        files,
+    };
+    let manifest = to.join(MANIFEST);
+    let text = serde_json::to_string_pretty(&backup).expect("plain fields always serialize");
+    write_atomically(&manifest, text.as_bytes()).map_err(|error| failed("writing", &manifest, &error))?;
+    Ok(backup)
+}
+
+/// Makes a data directory from a backup, after checking every file of it. The restored log has a new epoch: whoever
+/// remembers positions of the old one, which may have gone on after the backup, learns that it is another log.
+///
+/// # Errors
+///
+/// [`BackupError`]; a target directory that exists must be empty.
+pub fn restore(from: &Path, dir: &Path) -> Result<Backup, BackupError> {
+    let manifest = from.join(MANIFEST);
+    let text = fs::read_to_string(&manifest).map_err(|error| failed("reading", &manifest, &error))?;
+    let damaged = |path: &Path, what: String| BackupError::Damaged { path: path.display().to_string(), what };
+    let backup: Backup =
+        serde_json::from_str(&text).map_err(|error| damaged(&manifest, format!("not readable: {error}")))?;
+    if backup.format > FORMAT {
+        let dir = from.display().to_string();
+        return Err(OpenError::NewerFormat { dir, found: backup.format, known: FORMAT }.into());
+    }
+    for file in &backup.files {
+        let path = from.join(&file.name);
+        let (bytes, hash) = digest(&path).map_err(|error| failed("reading", &path, &error))?;
+        if (bytes, &hash) != (file.bytes, &file.blake3) {
+            return Err(damaged(&path, "it is not the file that was backed up".to_owned()));
+        }
+    }
+    make_empty(dir)?;
+    let log_dir = ledger::log_dir(dir);
+    fs::create_dir_all(&log_dir).map_err(|error| failed("making", &log_dir, &error))?;
+    for file in &backup.files {
+        let source = from.join(&file.name);
+        copy(&source, &log_dir.join(&file.name), u64::MAX)
+            .map_err(|error| failed("copying", &source, &error))?;
+    }
+    let mut earlier_epochs = backup.earlier_epochs.clone();
+    earlier_epochs.push(backup.epoch);
+    let ledger = LedgerFile {
+        format: FORMAT,
+        epoch: Uuid::now_v7(),
+        created_at: backup.created_at.clone(),
+        earlier_epochs,
+    };
+    write_frontier(&log_dir, &backup, ledger.epoch).map_err(|error| failed("writing", &log_dir, &error))?;
+    sync_dir(&log_dir).map_err(|error| failed("syncing", &log_dir, &error))?;
+    // Last: a directory without it is no ledger, so a restore that was cut short is never taken for one.
+    ledger.write(dir)?;
+    Ok(backup)
+}
+
+fn write_frontier(log_dir: &Path, backup: &Backup, epoch: Uuid) -> io::Result<()> {
+    let mut lasts = [Sequence::ZERO; tollgate_domain::position::PARTITIONS];
+    for (last, theirs) in lasts.iter_mut().zip(&backup.lasts) {
+        *last = *theirs;
+    }
+    let frontier = Frontier { last: backup.last, segment: backup.segment, end: backup.end, lasts };
+    FrontierFile::open(log_dir, epoch, Durability::Fsync)?.write(&frontier)
+}
+
+fn make_empty(dir: &Path) -> Result<(), BackupError> {
+    fs::create_dir_all(dir).map_err(|error| failed("making", dir, &error))?;
+    let mut entries = fs::read_dir(dir).map_err(|error| failed("listing", dir, &error))?;
+    if entries.next().is_some() {
+        return Err(BackupError::NotEmpty { path: dir.display().to_string() });
+    }
+    Ok(())
+}
+
+/// Copies at most so many bytes and syncs the copy. Returns its size and hash.
+fn copy(from: &Path, to: &Path, limit: u64) -> io::Result<(u64, String)> {
+    let mut source = File::open(from)?.take(limit);
+    let mut target = File::create_new(to)?;
+    let mut hasher = blake3::Hasher::new();
+    let mut buffer = vec![0; 1 << 20];
+    let mut copied = 0;
+    loop {
+        let read = source.read(&mut buffer)?;
+        if read == 0 {
+            break;
+        }
+        hasher.update(&buffer[..read]);
+        target.write_all(&buffer[..read])?;
+        copied += read as u64;
+    }
+    target.sync_all()?;
+    Ok((copied, hasher.finalize().to_hex().to_string()))
+}
+
+fn digest(path: &Path) -> io::Result<(u64, String)> {
+    let mut hasher = blake3::Hasher::new();
+    let bytes = io::copy(&mut File::open(path)?, &mut hasher)?;
+    Ok((bytes, hasher.finalize().to_hex().to_string()))
+}
+
+fn failed(action: &'static str, path: &Path, error: &io::Error) -> BackupError {
+    BackupError::Io { action, path: PathBuf::from(path).display().to_string(), message: error.to_string() }
+}

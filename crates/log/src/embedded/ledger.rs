@@ -1,0 +1,151 @@
+//! The data directory: its format, its epoch, and the lock that keeps a second writer out.
+
+use std::fs::{self, File, TryLockError};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use tollgate_domain::position::Epoch;
+use tollgate_domain::time::Timestamp;
+use uuid::Uuid;
+
+use super::OpenError;
+use crate::disk::{sync_dir, write_atomically};
+
+/// The format of data directories that this version writes; it reads this and older ones.
+pub(super) const FORMAT: u32 = 1;
+
+const LEDGER_FILE: &str = "ledger.json";
+const LOCK_FILE: &str = "lock";
+
+/// What `ledger.json` says.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct LedgerFile {
+    /// Format of the data directory.
+    pub(super) format: u32,
+    /// Identity of the log.
+    pub(super) epoch: Uuid,
+    /// When the log was made.
+    pub(super) created_at: String,
+    /// Identities it had before it was restored from backups, oldest first. Segments keep the one they began under.
+    #[serde(default)]
+    pub(super) earlier_epochs: Vec<Uuid>,
+}
+
+impl LedgerFile {
+    pub(super) fn new(created_at: Timestamp) -> Self {
+        Self {
+            format: FORMAT,
+            epoch: Uuid::now_v7(),
+            created_at: created_at.to_string(),
+            earlier_epochs: Vec::new(),
+        }
+    }
+
+    pub(super) fn epoch(&self) -> Epoch {
+        Epoch { id: self.epoch, created_at: self.created_at.parse().unwrap_or_default() }
+    }
+
+    /// Whether a segment with this epoch belongs to the log.
+    pub(super) fn knows(&self, epoch: Uuid) -> bool {
+        self.epoch == epoch || self.earlier_epochs.contains(&epoch)
+    }
+
+    /// Reads the file of a data directory; `None` when the directory has none.
+    pub(super) fn read(dir: &Path) -> Result<Option<Self>, OpenError> {
+        #[derive(Deserialize)]
+        struct Format {
+            format: u32,
+        }
+        let path = dir.join(LEDGER_FILE);
+        let text = match fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(OpenError::io(&path, &error)),
+        };
+        let unreadable = |error: serde_json::Error| OpenError::NotADataDirectory {
+            dir: dir.display().to_string(),
+            what: format!("{LEDGER_FILE} is not readable: {error}"),
+        };
+        // The format first: a newer file may have fields that this version cannot read.
+        let Format { format } = serde_json::from_str(&text).map_err(unreadable)?;
+        if format > FORMAT {
+            return Err(OpenError::NewerFormat {
+                dir: dir.display().to_string(),
+                found: format,
+                known: FORMAT,
+            });
+        }
+        serde_json::from_str(&text).map(Some).map_err(unreadable)
+    }
+
+    pub(super) fn write(&self, dir: &Path) -> Result<(), OpenError> {
+        let path = dir.join(LEDGER_FILE);
+        let text = serde_json::to_string_pretty(self).expect("plain fields always serialize");
+        write_atomically(&path, text.as_bytes()).map_err(|error| OpenError::io(&path, &error))
+    }
+}
+
+/// The data directory, held by this process until dropped.
+#[derive(Debug)]
+pub(super) struct DirLock(#[expect(dead_code, reason = "the lock lives as long as the file is open")] File);
+
+impl DirLock {
+    /// Takes the lock. The holder's note is what a second writer is told.
+    pub(super) fn take(dir: &Path, note: &str) -> Result<Self, OpenError> {
+        let path = dir.join(LOCK_FILE);
+        let error = |error: io::Error| OpenError::io(&path, &error);
+        let mut file =
+            File::options().read(true).write(true).create(true).truncate(false).open(&path).map_err(error)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let mut holder = String::new();
+                // What the holder wrote is only for the message.
+                let _ = file.read_to_string(&mut holder);
+                return Err(OpenError::Locked {
+                    dir: dir.display().to_string(),
+                    holder: holder.trim().to_owned(),
+                });
+            }
+            Err(TryLockError::Error(cause)) => return Err(error(cause)),
+        }
+        file.set_len(0).and_then(|()| file.seek(SeekFrom::Start(0))).map_err(error)?;
+        file.write_all(note.as_bytes()).map_err(error)?;
+        Ok(Self(file))
+    }
+}
+
+/// Makes the directories of a new ledger; refuses a directory that holds something else.
+pub(super) fn create_dirs(dir: &Path) -> Result<(), OpenError> {
+    let error = |error: io::Error| OpenError::io(dir, &error);
+    fs::create_dir_all(dir).map_err(error)?;
+    let ours = |name: &std::ffi::OsStr| {
+        name == LOCK_FILE || name == "log" || name.as_encoded_bytes().starts_with(b".")
+    };
+    for entry in fs::read_dir(dir).map_err(error)? {
+        let name = entry.map_err(error)?.file_name();
+        if !ours(&name) {
+            let what = format!("it holds `{}` but no {LEDGER_FILE}", name.display());
+            return Err(OpenError::NotADataDirectory { dir: dir.display().to_string(), what });
+        }
+    }
+    let log = log_dir(dir);
+    fs::create_dir_all(&log).map_err(error)?;
+    let segments = super::segment::ordinals(&log).map_err(error)?;
+    if !segments.is_empty() {
+        let what = format!("it holds {} segments of a log but no {LEDGER_FILE}", segments.len());
+        return Err(OpenError::NotADataDirectory { dir: dir.display().to_string(), what });
+    }
+    sync_dir(dir).map_err(error)
+}
+
+/// Where the segments are.
+pub(super) fn log_dir(dir: &Path) -> PathBuf {
+    dir.join("log")
+}
+
+/// Where the id index is.
+pub(super) fn ids_dir(dir: &Path) -> PathBuf {
+    dir.join("ids")
+}

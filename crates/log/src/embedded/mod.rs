@@ -1,0 +1,433 @@
+//! The embedded log: append-only segment files on one machine, durable before they are acknowledged.
+//!
+//! An append computes hashes without a lock, is admitted and encoded under one, and waits. One thread writes and syncs:
+//! while it does, what is appended forms the next group. Recovery cuts a torn tail and nothing else.
+
+mod backup;
+mod frame;
+mod frontier;
+mod group;
+mod ledger;
+mod prepare;
+mod reader;
+mod recovery;
+mod segment;
+mod verify;
+mod writer;
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Condvar, Mutex};
+use std::thread::JoinHandle;
+
+use tokio::sync::{oneshot, watch};
+use tollgate_domain::position::{Epoch, Position, Sequence};
+
+pub use backup::{Backup, BackupError, backup, restore};
+pub use reader::SegmentReader;
+pub use verify::{Anchor, Verification, verify};
+
+use crate::admission::{self, Checked};
+use crate::clock::{Clock, SystemClock};
+use crate::contract::{
+    AppendError, AppendOutcome, Batch, BoxFuture, DedupScope, Durability, EventLog, EventName, Found,
+    Partitions, ReadError, Receipt, RecordReader,
+};
+use crate::disk::{Disk, RealDisk};
+use crate::index::IdIndex;
+use crate::key::Key;
+use frontier::{Frontier, FrontierFile};
+use group::Shared;
+use ledger::{DirLock, LedgerFile};
+use reader::Source;
+use writer::{Hub, Writer};
+
+/// How an embedded log is opened.
+#[derive(Clone)]
+pub struct Options {
+    /// `fsync`, or `page_cache` for data that may be lost in a power cut.
+    pub durability: Durability,
+    /// Where the time of an append comes from.
+    pub clock: Arc<dyn Clock>,
+    /// Where bytes go.
+    pub disk: Arc<dyn Disk>,
+    /// Size of the first segment; each next one is twice as large, up to the largest size.
+    pub first_segment_bytes: u64,
+    /// Largest size of a segment.
+    pub max_segment_bytes: u64,
+    /// Left in the lock file for whoever finds the directory taken: an address, a process id.
+    pub lock_note: String,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            durability: Durability::Fsync,
+            clock: Arc::new(SystemClock),
+            disk: Arc::new(RealDisk),
+            first_segment_bytes: 1 << 20,
+            max_segment_bytes: 64 << 20,
+            lock_note: format!("process {}", std::process::id()),
+        }
+    }
+}
+
+/// Why a data directory could not be opened.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum OpenError {
+    /// The operating system refused.
+    #[error("opening {path}: {message}")]
+    Io {
+        /// The file or directory.
+        path: String,
+        /// The system's message.
+        message: String,
+    },
+    /// Another process writes to it.
+    #[error("opening {dir}: another process holds it ({holder}); ask that one, or stop it first")]
+    Locked {
+        /// The data directory.
+        dir: String,
+        /// The holder's note.
+        holder: String,
+    },
+    /// There is no ledger here.
+    #[error("opening {dir}: no ledger here; a command that writes makes one")]
+    NoLedger {
+        /// The data directory.
+        dir: String,
+    },
+    /// It holds something else.
+    #[error("opening {dir}: not a Tollgate data directory: {what}; choose another directory")]
+    NotADataDirectory {
+        /// The directory.
+        dir: String,
+        /// What is wrong with it.
+        what: String,
+    },
+    /// A newer version wrote it.
+    #[error("opening {dir}: its format is {found}, this version knows {known}; upgrade tollgate to open it")]
+    NewerFormat {
+        /// The directory or file.
+        dir: String,
+        /// Its format.
+        found: u32,
+        /// The newest format known here.
+        known: u32,
+    },
+    /// A record that was acknowledged cannot be read.
+    #[error(transparent)]
+    Damaged(ReadError),
+    /// Records that were acknowledged are gone: the log was replaced by an older copy.
+    #[error(
+        "opening the log: it ends at record {last}, but record {acknowledged} was acknowledged; it looks like an older \
+         copy: restore the whole data directory from a backup with `tollgate restore`, which makes it a log of its own"
+    )]
+    Regressed {
+        /// The last record found.
+        last: Sequence,
+        /// The last one that was acknowledged.
+        acknowledged: Sequence,
+    },
+    /// A durability class that one machine cannot give.
+    #[error(
+        "opening {dir}: durability `{asked}` needs a replicated log; the embedded one offers fsync and page_cache"
+    )]
+    Durability {
+        /// The data directory.
+        dir: String,
+        /// What was asked for.
+        asked: Durability,
+    },
+}
+
+impl OpenError {
+    fn io(path: &Path, error: &io::Error) -> Self {
+        Self::Io { path: path.display().to_string(), message: error.to_string() }
+    }
+}
+
+/// The log of a data directory, held by this process.
+pub struct EmbeddedLog {
+    dir: PathBuf,
+    epoch: Epoch,
+    durability: Durability,
+    clock: Arc<dyn Clock>,
+    hub: Arc<Hub>,
+    writer: Option<JoinHandle<()>>,
+    cut_bytes: u64,
+    _lock: DirLock,
+}
+
+impl EmbeddedLog {
+    /// Opens the log of a data directory, making it where there is none.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`]; a directory that cannot be opened is left as it is.
+    pub fn open_or_create(dir: &Path, options: Options) -> Result<Self, OpenError> {
+        if LedgerFile::read(dir)?.is_none() {
+            ledger::create_dirs(dir)?;
+        }
+        Self::open_locked(dir, options, true)
+    }
+
+    /// Opens the log of a data directory that exists.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError::NoLedger`] where there is none, and as [`Self::open_or_create`].
+    pub fn open(dir: &Path, options: Options) -> Result<Self, OpenError> {
+        if LedgerFile::read(dir)?.is_none() {
+            return Err(OpenError::NoLedger { dir: dir.display().to_string() });
+        }
+        Self::open_locked(dir, options, false)
+    }
+
+    fn open_locked(dir: &Path, options: Options, create: bool) -> Result<Self, OpenError> {
+        if options.durability == Durability::Replicated {
+            return Err(OpenError::Durability { dir: dir.display().to_string(), asked: options.durability });
+        }
+        let lock = DirLock::take(dir, &options.lock_note)?;
+        let io_error = |error: io::Error| OpenError::io(dir, &error);
+        let log_dir = ledger::log_dir(dir);
+        let ledger = match LedgerFile::read(dir)? {
+            Some(ledger) => ledger,
+            None if create => {
+                let ledger = LedgerFile::new(options.clock.now());
+                ledger.write(dir)?;
+                ledger
+            }
+            None => return Err(OpenError::NoLedger { dir: dir.display().to_string() }),
+        };
+        let epoch = ledger.epoch();
+        prepare::clear(&log_dir).map_err(io_error)?;
+        let recovered = recovery::recover(&log_dir, &ledger)?;
+        let active = match recovered.active {
+            Some(active) => active,
+            None => writer::first_segment(&*options.disk, &log_dir, epoch.id, options.first_segment_bytes)
+                .map_err(io_error)?,
+        };
+        let heads = recovered.heads;
+        let frontier = Frontier::new(&heads, active.ordinal, active.end);
+        let frontier_file = FrontierFile::open(&log_dir, epoch.id, options.durability).map_err(io_error)?;
+        frontier_file.write(&frontier).map_err(io_error)?;
+        let frontier = watch::Sender::new(frontier);
+        let index = open_index(dir, epoch, &frontier)?;
+        let hub =
+            Arc::new(Hub { shared: Mutex::new(Shared::new(index, &heads)), work: Condvar::new(), frontier });
+        let writer = Writer {
+            hub: Arc::clone(&hub),
+            disk: options.disk,
+            log_dir,
+            epoch: epoch.id,
+            durability: options.durability,
+            frontier_file,
+            active,
+            heads,
+            preparation: None,
+            max_segment_bytes: options.max_segment_bytes,
+        };
+        let thread = std::thread::Builder::new().name("tollgate-log".to_owned()).spawn(move || writer.run());
+        Ok(Self {
+            dir: dir.to_owned(),
+            epoch,
+            durability: options.durability,
+            clock: options.clock,
+            hub,
+            writer: Some(thread.map_err(io_error)?),
+            cut_bytes: recovered.cut_bytes,
+            _lock: lock,
+        })
+    }
+
+    /// The data directory.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Bytes of a torn tail that were cut when it was opened. They were never acknowledged.
+    #[must_use]
+    pub const fn cut_bytes(&self) -> u64 {
+        self.cut_bytes
+    }
+
+    /// The last durable sequence.
+    #[must_use]
+    pub fn durable(&self) -> Sequence {
+        writer::durable(&self.hub)
+    }
+
+    /// Why the writer has stopped for good, if it has: reads go on, appends do not.
+    #[must_use]
+    pub fn stopped(&self) -> Option<String> {
+        self.hub.lock().stopped.clone()
+    }
+
+    /// A reader that does its file access in the calling thread.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`] when the segments cannot be listed or the place cannot be found.
+    pub fn reader(&self, partitions: Partitions, after: Sequence) -> Result<SegmentReader, ReadError> {
+        SegmentReader::open(
+            &ledger::log_dir(&self.dir),
+            Source::Live(self.hub.frontier.subscribe()),
+            partitions,
+            after,
+        )
+    }
+
+    /// Closes the log: what was appended becomes durable first.
+    pub fn close(mut self) {
+        self.shut_down();
+    }
+
+    fn shut_down(&mut self) {
+        self.hub.lock().closing = true;
+        self.hub.work.notify_one();
+        if let Some(writer) = self.writer.take()
+            && writer.join().is_err()
+        {
+            tracing::error!("the log's writer panicked");
+        }
+    }
+
+    /// Admits a batch and hands it to the writer. All that happens without waiting for the disk.
+    fn submit(&self, batch: Batch) -> Result<Submitted, AppendError> {
+        let checked = Checked::new(batch)?;
+        let keys = checked.all_keys();
+        let runs = self.hub.lock().index.runs();
+        let in_runs = |runs: &crate::index::RunSet| {
+            runs.get_all(&keys).map_err(|error| AppendError::Stopped { reason: damaged_index(&error) })
+        };
+        let mut older = in_runs(&runs)?;
+        let mut shared = self.hub.lock();
+        shared.check_open()?;
+        let current = shared.index.runs();
+        if !Arc::ptr_eq(&runs, &current) {
+            // A table became a run in between: what it held is now to be found there only.
+            older = in_runs(&current)?;
+        }
+        let next = shared.assigned.next();
+        let known = |index: &IdIndex, nth: usize| index.get_recent(&keys[nth]).or(older[nth]);
+        let mut admitted = admission::admit(&checked, next, &mut shared.index, known)?;
+        if admitted.has_new() {
+            shared.build(&checked, &mut admitted, self.clock.now());
+            self.hub.work.notify_one();
+        }
+        let mut position = Position::start(self.epoch.id);
+        for outcome in &admitted.outcomes {
+            if let AppendOutcome::Appended(sequence) | AppendOutcome::Duplicate(sequence) = outcome {
+                position.advance(checked.batch.partition, *sequence);
+            }
+        }
+        let wait = shared.wait_for(position.highest());
+        drop(shared);
+        let receipt = Receipt { outcomes: admitted.outcomes, position, durability: self.durability };
+        Ok(Submitted { receipt, wait })
+    }
+}
+
+/// A batch on its way to the disk.
+struct Submitted {
+    receipt: Receipt,
+    wait: Option<oneshot::Receiver<Result<(), AppendError>>>,
+}
+
+impl Drop for EmbeddedLog {
+    fn drop(&mut self) {
+        self.shut_down();
+    }
+}
+
+impl EventLog for EmbeddedLog {
+    fn epoch(&self) -> Epoch {
+        self.epoch
+    }
+
+    fn durability(&self) -> Durability {
+        self.durability
+    }
+
+    fn dedup(&self) -> DedupScope {
+        DedupScope::Life
+    }
+
+    fn append(&self, batch: Batch) -> BoxFuture<'_, Result<Receipt, AppendError>> {
+        Box::pin(async move {
+            let Submitted { receipt, wait } = self.submit(batch)?;
+            durable(wait).await?;
+            Ok(receipt)
+        })
+    }
+
+    fn find(&self, names: Vec<EventName>) -> BoxFuture<'_, Result<Vec<Option<Found>>, ReadError>> {
+        Box::pin(async move {
+            let keys: Vec<Key> = names.iter().map(Key::of_event).collect();
+            let (found, wait) = {
+                let mut shared = self.hub.lock();
+                let found: io::Result<Vec<_>> = keys.iter().map(|key| shared.index.get(key)).collect();
+                let found = found.map_err(|error| ReadError::Io {
+                    path: ledger::ids_dir(&self.dir).display().to_string(),
+                    message: error.to_string(),
+                })?;
+                let last = found.iter().flatten().map(|found| found.sequence).max().unwrap_or_default();
+                (found, shared.wait_for(last))
+            };
+            // An answer that names a record is given once the record is durable.
+            match durable(wait).await {
+                Ok(()) => Ok(found),
+                Err(_) => Err(ReadError::Closed),
+            }
+        })
+    }
+
+    fn tail(&self) -> BoxFuture<'_, Result<Position, ReadError>> {
+        let position = self.hub.frontier.borrow().position(self.epoch.id);
+        Box::pin(async move { Ok(position) })
+    }
+
+    fn read_from(
+        &self,
+        partitions: Partitions,
+        after: Sequence,
+    ) -> BoxFuture<'_, Result<Box<dyn RecordReader>, ReadError>> {
+        Box::pin(async move {
+            let reader = self.reader(partitions, after)?;
+            Ok(Box::new(reader) as Box<dyn RecordReader>)
+        })
+    }
+}
+
+async fn durable(wait: Option<oneshot::Receiver<Result<(), AppendError>>>) -> Result<(), AppendError> {
+    let Some(wait) = wait else { return Ok(()) };
+    let gone = || AppendError::Unknown { reason: "the log's writer went away".to_owned() };
+    wait.await.unwrap_or_else(|_| Err(gone()))
+}
+
+/// Opens the id index and brings it up to the tail.
+fn open_index(dir: &Path, epoch: Epoch, frontier: &watch::Sender<Frontier>) -> Result<IdIndex, OpenError> {
+    let ids_dir = ledger::ids_dir(dir);
+    let tail = frontier.borrow().last;
+    let open = || IdIndex::open(&ids_dir, epoch.id, tail).map_err(|error| OpenError::io(&ids_dir, &error));
+    let mut index = open()?;
+    let source = Source::Live(frontier.subscribe());
+    let mut reader = SegmentReader::open(&ledger::log_dir(dir), source, Partitions::ALL, index.checkpoint())
+        .map_err(OpenError::Damaged)?;
+    loop {
+        let records = reader.read_available().map_err(OpenError::Damaged)?;
+        let Some(last) = records.last().map(|stored| stored.sequence) else { return Ok(index) };
+        for stored in &records {
+            index.record(stored).map_err(|error| OpenError::io(&ids_dir, &error))?;
+        }
+        index.tend(last, last);
+    }
+}
+
+fn damaged_index(error: &io::Error) -> String {
+    format!(
+        "the id index cannot be read: {error}; delete that file and restart, it is made again from the log"
+    )
+}

@@ -1,0 +1,268 @@
+//! Reading segments beside the writer, up to the durable frontier.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+use bytes::{Bytes, BytesMut};
+use tokio::sync::watch;
+use tollgate_domain::position::Sequence;
+
+use super::frame::{self, FRAME_HEADER, NoFrame};
+use super::frontier::{self, Frontier};
+use super::segment::{self, SEGMENT_HEADER, SegmentHeader};
+use crate::contract::{BoxFuture, MAX_RECORD_BYTES, Partitions, ReadError, RecordReader};
+use crate::record::{Record, StoredRecord};
+
+/// Bytes read at a time: several of the largest records, few enough to stay in the cache.
+const CHUNK: usize = 1 << 20;
+
+/// Where a reader learns how far it may read.
+pub(super) enum Source {
+    /// From the writer in this process.
+    Live(watch::Receiver<Frontier>),
+    /// From the frontier's file, as it was when the reader was opened.
+    Fixed(Frontier),
+}
+
+impl Source {
+    fn frontier(&self) -> Frontier {
+        match self {
+            Self::Live(receiver) => receiver.borrow().clone(),
+            Self::Fixed(frontier) => frontier.clone(),
+        }
+    }
+}
+
+/// Reads records in order. Each call reads a chunk; nothing is locked.
+pub struct SegmentReader {
+    log_dir: PathBuf,
+    source: Source,
+    partitions: Partitions,
+    /// Records up to this one are skipped.
+    after: Sequence,
+    /// The record that stands at `offset`.
+    expected: Sequence,
+    segment: u64,
+    file: File,
+    offset: u64,
+}
+
+impl SegmentReader {
+    /// Opens a reader of a data directory that another process may be writing to. It ends at the frontier of now.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`] when there is no log, or its segments cannot be read.
+    pub fn beside_writer(dir: &Path, partitions: Partitions, after: Sequence) -> Result<Self, ReadError> {
+        let log_dir = super::ledger::log_dir(dir);
+        let found = frontier::read(&log_dir).map_err(|error| io_error(&log_dir, &error))?;
+        let Some((_, _, frontier)) = found else {
+            return Err(io_error(&log_dir, &io::Error::other("there is no durable frontier to read up to")));
+        };
+        Self::open(&log_dir, Source::Fixed(frontier), partitions, after)
+    }
+
+    pub(super) fn open(
+        log_dir: &Path,
+        source: Source,
+        partitions: Partitions,
+        after: Sequence,
+    ) -> Result<Self, ReadError> {
+        let frontier = source.frontier();
+        let ordinals = segment::ordinals(log_dir).map_err(|error| io_error(log_dir, &error))?;
+        // The last segment that begins at or before the first wanted record.
+        let mut chosen = None;
+        for &ordinal in ordinals.iter().rev().filter(|&&ordinal| ordinal <= frontier.segment) {
+            let (file, header) = open_segment(log_dir, ordinal)?;
+            let fits = header.before.last <= after;
+            chosen = Some((file, header));
+            if fits {
+                break;
+            }
+        }
+        let Some((file, header)) = chosen else {
+            return Err(io_error(log_dir, &io::Error::new(io::ErrorKind::NotFound, "there is no segment")));
+        };
+        if header.before.last > after {
+            return Err(ReadError::Damaged {
+                path: log_dir.display().to_string(),
+                offset: 0,
+                sequence: after.next(),
+                what: format!("the first segment begins at record {}", header.before.last.next()),
+            });
+        }
+        Ok(Self {
+            log_dir: log_dir.to_owned(),
+            source,
+            partitions,
+            after,
+            expected: header.before.last.next(),
+            segment: header.ordinal,
+            file,
+            offset: SEGMENT_HEADER as u64,
+        })
+    }
+
+    /// The next durable records, as many as one chunk holds; none when there are no more now.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError::Damaged`] names the file, the place and the record.
+    pub fn read_available(&mut self) -> Result<Vec<StoredRecord>, ReadError> {
+        loop {
+            let frontier = self.source.frontier();
+            if self.expected > frontier.last {
+                return Ok(Vec::new());
+            }
+            let chunk = self.read_chunk(&frontier)?;
+            let (records, used) = self.parse(&chunk)?;
+            if used == 0 {
+                if self.segment >= frontier.segment {
+                    return Err(self.damaged(0, "nothing stands here"));
+                }
+                self.next_segment()?;
+                continue;
+            }
+            self.offset += used as u64;
+            if !records.is_empty() {
+                return Ok(records);
+            }
+        }
+    }
+
+    fn read_chunk(&self, frontier: &Frontier) -> Result<Bytes, ReadError> {
+        let end = if self.segment == frontier.segment { frontier.end } else { u64::MAX };
+        let wanted = usize::try_from(end.saturating_sub(self.offset)).unwrap_or(usize::MAX).min(CHUNK);
+        let mut chunk = BytesMut::zeroed(wanted);
+        let mut filled = 0;
+        while filled < wanted {
+            match self.file.read_at(&mut chunk[filled..], self.offset + filled as u64) {
+                Ok(0) => break,
+                Ok(read) => filled += read,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(io_error(&segment::path(&self.log_dir, self.segment), &error)),
+            }
+        }
+        chunk.truncate(filled);
+        Ok(chunk.freeze())
+    }
+
+    /// The whole records at the start of a chunk, and how many bytes they take. A record that cannot be read is an error
+    /// only where it comes first: what stands before it is returned, and the next call begins with it.
+    fn parse(&mut self, chunk: &Bytes) -> Result<(Vec<StoredRecord>, usize), ReadError> {
+        let mut records = Vec::new();
+        let mut at = 0;
+        while at < chunk.len() {
+            match self.parse_one(chunk, at) {
+                Ok(Some((bytes, record))) => {
+                    records.extend(record);
+                    self.expected = self.expected.next();
+                    at += bytes;
+                }
+                Ok(None) => break,
+                Err(error) if at == 0 => return Err(error),
+                Err(_) => break,
+            }
+        }
+        Ok((records, at.min(chunk.len())))
+    }
+
+    /// The bytes of the frame at a place and its record, if it is wanted; `None` where the chunk or the segment ends.
+    fn parse_one(
+        &self,
+        chunk: &Bytes,
+        at: usize,
+    ) -> Result<Option<(usize, Option<StoredRecord>)>, ReadError> {
+        let header = match frame::read(&chunk[at..]) {
+            Ok(header) => header,
+            Err(NoFrame::Empty) => return Ok(None),
+            // A frame that the chunk cuts off is read with the next one; the largest fits a chunk.
+            Err(NoFrame::CutOff) if at > 0 || chunk.len() < FRAME_HEADER + MAX_RECORD_BYTES => {
+                return Ok(None);
+            }
+            Err(NoFrame::CutOff) => return Err(self.damaged(at, "a frame is cut off")),
+            Err(NoFrame::Invalid(what)) => return Err(self.damaged(at, what)),
+        };
+        if header.sequence != self.expected {
+            return Err(self.damaged(at, &format!("record {} stands here", header.sequence)));
+        }
+        if self.expected <= self.after {
+            return Ok(Some((header.frame_bytes(), None)));
+        }
+        let start = at + FRAME_HEADER;
+        let bytes = chunk.slice(start..start + header.record_bytes);
+        let record = Record::parse(bytes).map_err(|error| self.damaged(at, &error.to_string()))?;
+        let wanted = self.partitions.contains(record.partition());
+        let stored =
+            wanted.then_some(StoredRecord { sequence: header.sequence, chain: header.chain, record });
+        Ok(Some((header.frame_bytes(), stored)))
+    }
+
+    fn next_segment(&mut self) -> Result<(), ReadError> {
+        let (file, header) = open_segment(&self.log_dir, self.segment + 1)?;
+        if header.before.last.next() != self.expected {
+            let what = format!("segment {} begins at record {}", header.ordinal, header.before.last.next());
+            return Err(self.damaged(0, &what));
+        }
+        self.segment = header.ordinal;
+        self.file = file;
+        self.offset = SEGMENT_HEADER as u64;
+        Ok(())
+    }
+
+    fn damaged(&self, at: usize, what: &str) -> ReadError {
+        ReadError::Damaged {
+            path: segment::path(&self.log_dir, self.segment).display().to_string(),
+            offset: self.offset + at as u64,
+            sequence: self.expected,
+            what: what.to_owned(),
+        }
+    }
+}
+
+impl RecordReader for SegmentReader {
+    fn next(&mut self) -> BoxFuture<'_, Result<Vec<StoredRecord>, ReadError>> {
+        Box::pin(async move {
+            loop {
+                if let Source::Live(receiver) = &mut self.source {
+                    receiver.mark_unchanged();
+                }
+                let records = self.read_available()?;
+                if !records.is_empty() {
+                    return Ok(records);
+                }
+                match &mut self.source {
+                    Source::Live(receiver) => receiver.changed().await.map_err(|_| ReadError::Closed)?,
+                    Source::Fixed(_) => return Err(ReadError::Closed),
+                }
+            }
+        })
+    }
+
+    fn try_next(&mut self) -> BoxFuture<'_, Result<Vec<StoredRecord>, ReadError>> {
+        Box::pin(async move { self.read_available() })
+    }
+}
+
+/// Opens a segment and reads its header.
+pub(super) fn open_segment(log_dir: &Path, ordinal: u64) -> Result<(File, SegmentHeader), ReadError> {
+    let path = segment::path(log_dir, ordinal);
+    let file = File::open(&path).map_err(|error| io_error(&path, &error))?;
+    let mut bytes = vec![0; SEGMENT_HEADER];
+    file.read_exact_at(&mut bytes, 0).map_err(|error| io_error(&path, &error))?;
+    match SegmentHeader::read(&bytes) {
+        Ok(header) if header.ordinal == ordinal => Ok((file, header)),
+        Ok(_) | Err(_) => Err(ReadError::Damaged {
+            path: path.display().to_string(),
+            offset: 0,
+            sequence: Sequence::ZERO,
+            what: "the segment's header cannot be read".to_owned(),
+        }),
+    }
+}
+
+pub(super) fn io_error(path: &Path, error: &io::Error) -> ReadError {
+    ReadError::Io { path: path.display().to_string(), message: error.to_string() }
+}

@@ -1,0 +1,201 @@
+//! What is on the disk when a log is opened: every durable record, and at most one torn tail, which is cut.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+
+use tollgate_domain::position::Sequence;
+
+use super::OpenError;
+use super::frame::{self, ALIGNMENT, FRAME_HEADER, NoFrame};
+use super::frontier;
+use super::ledger::LedgerFile;
+use super::segment::{self, Heads, NoSegment, SEGMENT_HEADER, SegmentHeader};
+use crate::contract::ReadError;
+use crate::key::RecordHash;
+use crate::record::partition_of;
+
+/// The log as it was found.
+pub(super) struct Recovered {
+    /// The segment to go on in; `None` in a new log.
+    pub(super) active: Option<ActiveSegment>,
+    /// The last durable state.
+    pub(super) heads: Heads,
+    /// Bytes of a torn tail that were cut.
+    pub(super) cut_bytes: u64,
+}
+
+/// The segment that is written to.
+#[derive(Debug)]
+pub(super) struct ActiveSegment {
+    pub(super) file: File,
+    pub(super) ordinal: u64,
+    /// Bytes it may grow to.
+    pub(super) capacity: u64,
+    /// Where the next frame goes.
+    pub(super) end: u64,
+}
+
+/// Reads the last segment, cuts a torn tail, and makes durable what a dead writer may have left in the page cache.
+///
+/// # Errors
+///
+/// [`OpenError::Damaged`] when a record that was acknowledged cannot be read: nothing is changed then.
+pub(super) fn recover(log_dir: &Path, ledger: &LedgerFile) -> Result<Recovered, OpenError> {
+    let io_error = |error: io::Error| OpenError::io(log_dir, &error);
+    let mut ordinals = segment::ordinals(log_dir).map_err(io_error)?;
+    let acknowledged = acknowledged(log_dir, ledger).map_err(io_error)?;
+    let mut found = None;
+    while let Some(&ordinal) = ordinals.last() {
+        let path = segment::path(log_dir, ordinal);
+        let file = File::options()
+            .read(true)
+            .write(true)
+            .open(&path)
+            .map_err(|error| OpenError::io(&path, &error))?;
+        match read_header(&file, &path, ledger)? {
+            Ok(header) if header.ordinal == ordinal => {
+                found = Some((file, header));
+                break;
+            }
+            Ok(_) | Err(NoSegment::Empty | NoSegment::Invalid | NoSegment::Newer(_)) => {
+                // A segment whose header never became durable: no record in it was acknowledged, unless one says so.
+                refuse_if_vouched_for(&file, &path, Sequence(1), 0)?;
+                std::fs::remove_file(&path).map_err(|error| OpenError::io(&path, &error))?;
+                ordinals.pop();
+            }
+        }
+    }
+    let Some((file, header)) = found else {
+        if acknowledged > Sequence::ZERO {
+            return Err(OpenError::Regressed { last: Sequence::ZERO, acknowledged });
+        }
+        return Ok(Recovered { active: None, heads: Heads::start(), cut_bytes: 0 });
+    };
+    let path = segment::path(log_dir, header.ordinal);
+    let scanned = scan(&file, &path, &header)?;
+    if acknowledged > scanned.heads.last {
+        return Err(OpenError::Regressed { last: scanned.heads.last, acknowledged });
+    }
+    let cut_bytes = settle(&file, &scanned).map_err(|error| OpenError::io(&path, &error))?;
+    let active = ActiveSegment { file, ordinal: header.ordinal, capacity: header.capacity, end: scanned.end };
+    Ok(Recovered { active: Some(active), heads: scanned.heads, cut_bytes })
+}
+
+/// The last sequence that the frontier's file says is on the disk.
+fn acknowledged(log_dir: &Path, ledger: &LedgerFile) -> io::Result<Sequence> {
+    Ok(match frontier::read(log_dir)? {
+        Some((epoch, true, frontier)) if epoch == ledger.epoch => frontier.last,
+        Some(_) | None => Sequence::ZERO,
+    })
+}
+
+fn read_header(
+    file: &File,
+    path: &Path,
+    ledger: &LedgerFile,
+) -> Result<Result<SegmentHeader, NoSegment>, OpenError> {
+    let mut bytes = vec![0; SEGMENT_HEADER];
+    let length = file.metadata().map_err(|error| OpenError::io(path, &error))?.len();
+    if length < SEGMENT_HEADER as u64 {
+        return Ok(Err(NoSegment::Invalid));
+    }
+    file.read_exact_at(&mut bytes, 0).map_err(|error| OpenError::io(path, &error))?;
+    match SegmentHeader::read(&bytes) {
+        Err(NoSegment::Newer(found)) => {
+            let dir = path.display().to_string();
+            Err(OpenError::NewerFormat { dir, found, known: super::ledger::FORMAT })
+        }
+        Ok(header) if !ledger.knows(header.epoch) => Err(OpenError::NotADataDirectory {
+            dir: path.display().to_string(),
+            what: format!("the segment is of another log, {}", header.epoch.simple()),
+        }),
+        other => Ok(other),
+    }
+}
+
+/// What the last segment holds.
+struct Scanned {
+    heads: Heads,
+    /// Where the last good frame ends.
+    end: u64,
+    /// Where the frames begin that nobody vouches for: they may be in the page cache only.
+    unsynced_from: u64,
+    /// The file's bytes.
+    bytes: Vec<u8>,
+}
+
+fn scan(file: &File, path: &Path, header: &SegmentHeader) -> Result<Scanned, OpenError> {
+    let length = file.metadata().map_err(|error| OpenError::io(path, &error))?.len();
+    let mut bytes = vec![0; usize::try_from(length).unwrap_or(usize::MAX)];
+    file.read_exact_at(&mut bytes, 0).map_err(|error| OpenError::io(path, &error))?;
+    let mut heads = header.before.clone();
+    let mut at = SEGMENT_HEADER;
+    let mut starts: Vec<(Sequence, usize)> = Vec::new();
+    let mut synced_through = Sequence::ZERO;
+    while let Ok(frame) = frame::read(&bytes[at..]) {
+        let record = &bytes[at + FRAME_HEADER..at + FRAME_HEADER + frame.record_bytes];
+        let Some(partition) = partition_of(record) else { break };
+        let follows = frame.sequence == heads.last.next();
+        if !follows || heads.chains[partition.index()].then(RecordHash::of(record)) != frame.chain {
+            break;
+        }
+        heads.advance(&frame, partition);
+        starts.push((frame.sequence, at));
+        synced_through = synced_through.max(frame.synced_through);
+        at += frame.frame_bytes();
+        if at >= bytes.len() {
+            at = bytes.len();
+            break;
+        }
+    }
+    refuse_if_vouched_for(file, path, heads.last.next(), at as u64)?;
+    let unsynced =
+        starts.iter().find(|(sequence, _)| *sequence > synced_through).map_or(at, |&(_, start)| start);
+    Ok(Scanned { heads, end: at as u64, unsynced_from: unsynced as u64, bytes })
+}
+
+/// Damage, not a torn tail: past the first frame that cannot be read there is a frame which says that the unreadable one
+/// was durable when it was written.
+fn refuse_if_vouched_for(file: &File, path: &Path, missing: Sequence, from: u64) -> Result<(), OpenError> {
+    let length = file.metadata().map_err(|error| OpenError::io(path, &error))?.len();
+    let mut rest = vec![0; usize::try_from(length.saturating_sub(from)).unwrap_or_default()];
+    file.read_exact_at(&mut rest, from).map_err(|error| OpenError::io(path, &error))?;
+    let mut at = 0;
+    while at + FRAME_HEADER <= rest.len() {
+        match frame::read(&rest[at..]) {
+            Ok(later) if later.synced_through >= missing => {
+                let what = format!("it cannot be read, but record {} says it was durable", later.sequence);
+                return Err(OpenError::Damaged(ReadError::Damaged {
+                    path: path.display().to_string(),
+                    offset: from,
+                    sequence: missing,
+                    what,
+                }));
+            }
+            Ok(later) => at += later.frame_bytes(),
+            Err(NoFrame::Empty) => {
+                // Prepared space is zeros to the end: jump to the next byte that is none.
+                let Some(next) = rest[at..].iter().position(|&byte| byte != 0) else { break };
+                at = ((at + next) / ALIGNMENT * ALIGNMENT).max(at + ALIGNMENT);
+            }
+            Err(NoFrame::CutOff | NoFrame::Invalid(_)) => at += ALIGNMENT,
+        }
+    }
+    Ok(())
+}
+
+/// Zeros what stands behind the last good frame, so that nothing of it can ever be taken for a record, and writes again
+/// what a dead writer may have left unsynced: a failed sync leaves pages that look written and are not.
+fn settle(file: &File, scanned: &Scanned) -> io::Result<u64> {
+    let end = scanned.end as usize;
+    let torn = scanned.bytes[end..].iter().rposition(|&byte| byte != 0).map_or(0, |last| last + 1);
+    if torn > 0 {
+        file.write_all_at(&vec![0; torn], scanned.end)?;
+    }
+    let unsynced = &scanned.bytes[scanned.unsynced_from as usize..end];
+    file.write_all_at(unsynced, scanned.unsynced_from)?;
+    file.sync_all()?;
+    Ok(torn as u64)
+}

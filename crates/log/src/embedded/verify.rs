@@ -1,0 +1,209 @@
+//! Recomputes everything the log says of itself, and compares it with what others remember of it.
+
+use std::path::Path;
+
+use tollgate_domain::position::{PARTITIONS, PartitionId, Sequence};
+
+use super::OpenError;
+use super::frontier;
+use super::ledger::{self, LedgerFile};
+use super::reader::{SegmentReader, Source, open_segment};
+use super::segment::{self, Heads};
+use crate::contract::{Partitions, ReadError};
+use crate::key::{ChainHash, RecordHash};
+use crate::record::EventFrame;
+
+/// What somebody outside the log remembers of a record: a view's checkpoint, a backup, an exported report.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Anchor {
+    /// Who remembers.
+    pub source: String,
+    /// The record's partition.
+    pub partition: PartitionId,
+    /// The record.
+    pub sequence: Sequence,
+    /// The chain of the partition after it.
+    pub chain: ChainHash,
+}
+
+/// What a verification found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verification {
+    /// Records read.
+    pub records: u64,
+    /// Events in them.
+    pub events: u64,
+    /// Segments read.
+    pub segments: usize,
+    /// The last record.
+    pub last: Sequence,
+    /// The chain of each partition after the last record.
+    pub chains: [ChainHash; PARTITIONS],
+    /// The first thing that differs, if any: nothing after it was looked at.
+    pub difference: Option<String>,
+    /// What could not be proven, in sentences.
+    pub unproven: Vec<String>,
+    /// Anchors that match.
+    pub anchors_matched: usize,
+}
+
+impl Verification {
+    /// Whether nothing differs.
+    #[must_use]
+    pub const fn passed(&self) -> bool {
+        self.difference.is_none()
+    }
+}
+
+/// Verifies the log of a data directory up to its durable frontier, also while a writer appends to it: CRCs, sequences,
+/// segment headers, the chain of every partition, the given anchors, and each event by a check of the caller's (the log
+/// does not know what an event means).
+///
+/// # Errors
+///
+/// [`OpenError`] when there is no log to verify. Damage is no error but a [`Verification::difference`].
+pub fn verify(
+    dir: &Path,
+    anchors: &[Anchor],
+    check_event: &mut dyn FnMut(&EventFrame<'_>) -> Result<(), String>,
+) -> Result<Verification, OpenError> {
+    let Some(ledger) = LedgerFile::read(dir)? else {
+        return Err(OpenError::NoLedger { dir: dir.display().to_string() });
+    };
+    let log_dir = ledger::log_dir(dir);
+    let found = frontier::read(&log_dir).map_err(|error| OpenError::io(&log_dir, &error))?;
+    let Some((epoch, _, frontier)) = found.filter(|(epoch, ..)| ledger.knows(*epoch)) else {
+        let what =
+            "the log has no durable frontier; open it once (for example with `tollgate log tail`)".to_owned();
+        return Err(OpenError::NotADataDirectory { dir: dir.display().to_string(), what });
+    };
+    let mut result = Verification {
+        records: 0,
+        events: 0,
+        segments: 0,
+        last: Sequence::ZERO,
+        chains: [ChainHash::START; PARTITIONS],
+        difference: None,
+        unproven: unproven(anchors, frontier.last),
+        anchors_matched: 0,
+    };
+    debug_assert!(ledger.knows(epoch));
+    let headers = match segment_heads(&log_dir, frontier.segment, &ledger) {
+        Ok(headers) => headers,
+        Err(difference) => {
+            result.difference = Some(difference);
+            return Ok(result);
+        }
+    };
+    result.segments = headers.len();
+    result.difference =
+        match SegmentReader::open(&log_dir, Source::Fixed(frontier), Partitions::ALL, Sequence::ZERO) {
+            Ok(mut reader) => walk(&mut reader, &mut result, &headers, anchors, check_event).err(),
+            Err(error) => Some(error.to_string()),
+        };
+    Ok(result)
+}
+
+/// What every verification leaves open.
+fn unproven(anchors: &[Anchor], last: Sequence) -> Vec<String> {
+    let mut unproven = Vec::new();
+    let furthest = anchors.iter().map(|anchor| anchor.sequence).max().unwrap_or_default();
+    if furthest < last {
+        unproven.push(format!(
+            "records {} to {last} are consistent with each other; nobody outside the log vouches for them",
+            furthest.next()
+        ));
+    }
+    unproven.push("that nothing was cut off at the end, unless an anchor reaches further".to_owned());
+    unproven
+}
+
+fn segment_heads(log_dir: &Path, last: u64, ledger: &LedgerFile) -> Result<Vec<Heads>, String> {
+    let ordinals = segment::ordinals(log_dir).map_err(|error| error.to_string())?;
+    let mut heads = Vec::new();
+    for (nth, ordinal) in ordinals.into_iter().filter(|&ordinal| ordinal <= last).enumerate() {
+        let (_, header) = open_segment(log_dir, ordinal).map_err(|error| error.to_string())?;
+        if nth as u64 + 1 != ordinal {
+            return Err(format!("segment {} is missing", nth + 1));
+        }
+        if !ledger.knows(header.epoch) {
+            return Err(format!("segment {ordinal} is of another log, {}", header.epoch.simple()));
+        }
+        heads.push(header.before);
+    }
+    Ok(heads)
+}
+
+fn walk(
+    reader: &mut SegmentReader,
+    result: &mut Verification,
+    headers: &[Heads],
+    anchors: &[Anchor],
+    check_event: &mut dyn FnMut(&EventFrame<'_>) -> Result<(), String>,
+) -> Result<(), String> {
+    let mut heads = Heads::start();
+    let mut next_header = headers.iter().peekable();
+    loop {
+        let records = reader.read_available().map_err(|error: ReadError| error.to_string())?;
+        if records.is_empty() {
+            break;
+        }
+        for stored in &records {
+            while let Some(header) = next_header.next_if(|header| header.last <= heads.last) {
+                if *header != heads {
+                    let first = header.last.next();
+                    return Err(format!(
+                        "the segment that begins at record {first} does not follow the one before it"
+                    ));
+                }
+            }
+            let partition = stored.record.partition();
+            let chain = heads.chains[partition.index()].then(RecordHash::of(stored.record.bytes()));
+            if chain != stored.chain {
+                return Err(format!(
+                    "record {} differs: the chain of partition {partition} breaks",
+                    stored.sequence
+                ));
+            }
+            heads.last = stored.sequence;
+            heads.chains[partition.index()] = chain;
+            heads.lasts[partition.index()] = stored.sequence;
+            result.anchors_matched += check_anchors(anchors, partition, stored.sequence, chain)?;
+            for event in stored.record.events() {
+                check_event(&event)
+                    .map_err(|what| format!("record {}: event `{}`: {what}", stored.sequence, event.id))?;
+            }
+            result.records += 1;
+            result.events += stored.record.len() as u64;
+            result.last = stored.sequence;
+            result.chains = heads.chains;
+        }
+    }
+    match anchors.iter().find(|anchor| anchor.sequence > heads.lasts[anchor.partition.index()]) {
+        Some(beyond) => Err(format!(
+            "{} remembers record {} of partition {}, the log's last one is {}: its end is missing",
+            beyond.source,
+            beyond.sequence,
+            beyond.partition,
+            heads.lasts[beyond.partition.index()]
+        )),
+        None => Ok(()),
+    }
+}
+
+fn check_anchors(
+    anchors: &[Anchor],
+    partition: PartitionId,
+    sequence: Sequence,
+    chain: ChainHash,
+) -> Result<usize, String> {
+    let here = |anchor: &&Anchor| anchor.partition == partition && anchor.sequence == sequence;
+    let mut matched = 0;
+    for anchor in anchors.iter().filter(here) {
+        if anchor.chain != chain {
+            return Err(format!("record {sequence} differs from what {} remembers of it", anchor.source));
+        }
+        matched += 1;
+    }
+    Ok(matched)
+}

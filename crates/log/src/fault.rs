@@ -1,0 +1,163 @@
+//! A disk that fails where a test says so.
+
+use std::fs::File;
+use std::io;
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+
+use crate::disk::{Disk, RealDisk};
+
+/// A real disk on which chosen calls fail.
+#[derive(Debug, Default)]
+pub struct FaultyDisk {
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    calls: Calls,
+    plan: Option<(Call, u64, Fault)>,
+    /// Bytes that still fit; `None`: as many as the real disk takes.
+    room: Option<u64>,
+    struck: u64,
+}
+
+/// How often each call was made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Calls {
+    /// Files made.
+    pub create: u64,
+    /// Writes.
+    pub write: u64,
+    /// Syncs.
+    pub sync: u64,
+}
+
+/// A call that can fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Call {
+    /// Making a file.
+    Create,
+    /// A write.
+    Write,
+    /// A sync.
+    Sync,
+}
+
+/// How it fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// `EIO`: nothing is done.
+    Io,
+    /// `ENOSPC`: nothing is done.
+    Full,
+    /// `ENOSPC` after half of the bytes are written.
+    ShortThenFull,
+}
+
+impl FaultyDisk {
+    /// Makes the n-th call of a kind from now fail (1: the next one).
+    pub fn fail(&self, call: Call, nth: u64, fault: Fault) {
+        let mut state = self.lock();
+        let made = state.calls.of(call);
+        state.plan = Some((call, made + nth, fault));
+    }
+
+    /// Lets only so many further bytes be written; `None` lifts the limit.
+    pub fn set_room(&self, bytes: Option<u64>) {
+        self.lock().room = bytes;
+    }
+
+    /// How often a fault struck: a test that injects one checks that it did.
+    pub fn struck(&self) -> u64 {
+        self.lock().struck
+    }
+
+    /// How often each call was made.
+    pub fn calls(&self) -> Calls {
+        self.lock().calls
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Counts a call and says whether it fails.
+    fn strike(&self, call: Call) -> Option<Fault> {
+        let mut state = self.lock();
+        *state.calls.of_mut(call) += 1;
+        let due = state.plan.filter(|&(planned, nth, _)| planned == call && state.calls.of(call) == nth);
+        let (_, _, fault) = due?;
+        state.plan = None;
+        state.struck += 1;
+        Some(fault)
+    }
+}
+
+impl Calls {
+    fn of(&self, call: Call) -> u64 {
+        match call {
+            Call::Create => self.create,
+            Call::Write => self.write,
+            Call::Sync => self.sync,
+        }
+    }
+
+    fn of_mut(&mut self, call: Call) -> &mut u64 {
+        match call {
+            Call::Create => &mut self.create,
+            Call::Write => &mut self.write,
+            Call::Sync => &mut self.sync,
+        }
+    }
+}
+
+impl Disk for FaultyDisk {
+    fn create(&self, path: &Path) -> io::Result<File> {
+        match self.strike(Call::Create) {
+            Some(fault) => Err(fault.error()),
+            None => RealDisk.create(path),
+        }
+    }
+
+    fn write_all_at(&self, file: &File, bytes: &[u8], offset: u64) -> io::Result<()> {
+        if let Some(fault) = self.strike(Call::Write) {
+            if fault == Fault::ShortThenFull {
+                RealDisk.write_all_at(file, &bytes[..bytes.len() / 2], offset)?;
+            }
+            return Err(fault.error());
+        }
+        let mut state = self.lock();
+        if let Some(room) = &mut state.room {
+            // Overwriting what is there takes no room.
+            let grows = (offset + bytes.len() as u64).saturating_sub(file.metadata()?.len());
+            match room.checked_sub(grows) {
+                Some(left) => *room = left,
+                None => {
+                    state.struck += 1;
+                    return Err(Fault::Full.error());
+                }
+            }
+        }
+        drop(state);
+        RealDisk.write_all_at(file, bytes, offset)
+    }
+
+    fn sync_data(&self, file: &File) -> io::Result<()> {
+        match self.strike(Call::Sync) {
+            Some(fault) => Err(fault.error()),
+            None => RealDisk.sync_data(file),
+        }
+    }
+}
+
+impl Fault {
+    fn error(self) -> io::Error {
+        match self {
+            Self::Io => io::Error::other("injected: input/output error"),
+            Self::Full | Self::ShortThenFull => {
+                io::Error::new(io::ErrorKind::StorageFull, "injected: no space left on device")
+            }
+        }
+    }
+}

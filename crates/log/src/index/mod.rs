@@ -1,0 +1,256 @@
+//! The id index: which event ids the log has, and under which record. A fold of the log with a checkpoint of its own.
+//!
+//! Recent ids stand in a table in memory. A full table is written as an immutable sorted run with a filter; runs of a size
+//! are merged in the background, so that a look-up asks few of them however long the log is. Runs never hold the only
+//! copy of anything: a missing or damaged one is made again from the log.
+
+mod filter;
+mod merge;
+mod run;
+mod runs;
+
+use std::collections::HashMap;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use tollgate_domain::position::Sequence;
+use uuid::Uuid;
+
+pub(crate) use runs::RunSet;
+
+use crate::contract::Found;
+use crate::key::Key;
+use crate::record::StoredRecord;
+
+/// Ids in memory before they are written as a run: about 25 MB, and at most this many records are read again at open.
+const TABLE_IDS: usize = 512 * 1024;
+
+type Table = HashMap<Key, Found, foldhash::fast::RandomState>;
+
+/// The id index of one log.
+#[derive(Debug)]
+pub struct IdIndex {
+    home: Option<Home>,
+    /// Ids since the last seal.
+    active: Table,
+    /// A full table that waits for its records to be durable.
+    sealed: Option<Sealed>,
+    /// A full table that is being written as a run.
+    writing: Option<Writing>,
+    runs: Arc<RunSet>,
+    table_ids: usize,
+}
+
+#[derive(Debug)]
+struct Home {
+    dir: PathBuf,
+    epoch: Uuid,
+}
+
+#[derive(Debug)]
+struct Sealed {
+    table: Table,
+    through: Sequence,
+}
+
+#[derive(Debug)]
+struct Writing {
+    table: Arc<Table>,
+    through: Sequence,
+    thread: JoinHandle<io::Result<Arc<RunSet>>>,
+}
+
+impl IdIndex {
+    /// An index that lives in memory only.
+    #[must_use]
+    pub fn in_memory() -> Self {
+        Self::with(None, Arc::new(RunSet::default()), usize::MAX)
+    }
+
+    /// Opens the runs in a directory. They hold every id up to [`Self::checkpoint`]; the log's later records must be
+    /// [recorded](Self::record) before the index is asked.
+    ///
+    /// Runs that are damaged, of another epoch, or ahead of the log's `tail` are deleted, and with them all that
+    /// came after: the index is then behind and is brought up from the log.
+    ///
+    /// # Errors
+    ///
+    /// When the directory cannot be made or listed.
+    pub fn open(dir: &Path, epoch: Uuid, tail: Sequence) -> io::Result<Self> {
+        Self::open_with(dir, epoch, tail, TABLE_IDS)
+    }
+
+    /// As [`Self::open`], with another size of the table in memory: for tests that need many runs.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::open`].
+    pub fn open_with(dir: &Path, epoch: Uuid, tail: Sequence, table_ids: usize) -> io::Result<Self> {
+        let runs = RunSet::open(dir, epoch, tail)?;
+        let home = Home { dir: dir.to_owned(), epoch };
+        Ok(Self::with(Some(home), Arc::new(runs), table_ids))
+    }
+
+    fn with(home: Option<Home>, runs: Arc<RunSet>, table_ids: usize) -> Self {
+        Self { home, active: Table::default(), sealed: None, writing: None, runs, table_ids }
+    }
+
+    /// The last record whose ids are all in runs.
+    #[must_use]
+    pub fn checkpoint(&self) -> Sequence {
+        self.runs.through()
+    }
+
+    /// How many runs there are, and how many ids they hold.
+    #[must_use]
+    pub fn run_sizes(&self) -> Vec<u64> {
+        self.runs.sizes()
+    }
+
+    /// What the log has under a key.
+    ///
+    /// # Errors
+    ///
+    /// When a run cannot be read.
+    pub fn get(&self, key: &Key) -> io::Result<Option<Found>> {
+        match self.get_recent(key) {
+            Some(found) => Ok(Some(found)),
+            None => self.runs.get(key),
+        }
+    }
+
+    /// Adds the ids of a record, originals only: an id that is there stays as it is. Returns how many were new.
+    ///
+    /// # Errors
+    ///
+    /// When a run cannot be read.
+    pub fn record(&mut self, stored: &StoredRecord) -> io::Result<usize> {
+        let record = &stored.record;
+        let mut new = 0;
+        for event in record.events() {
+            let key = Key::of_parts(record.tenant(), event.task, event.producer, event.id);
+            if self.get(&key)?.is_none() {
+                let mut content = [0; 16];
+                content.copy_from_slice(&event.content_hash.0[..16]);
+                self.insert(key, Found { sequence: stored.sequence, content });
+                new += 1;
+            }
+        }
+        if let Some(subject) = record.decision_subject() {
+            let tenant = tollgate_domain::ids::TenantId::new(record.tenant());
+            let tenant = tenant.unwrap_or_else(|_| tollgate_domain::ids::TenantId::ledger());
+            self.insert(
+                Key::of_subject(&tenant, subject),
+                Found { sequence: stored.sequence, content: [0; 16] },
+            );
+        }
+        Ok(new)
+    }
+
+    /// Writes full tables as runs in the background, once their records are durable. Call it after each group.
+    pub fn tend(&mut self, assigned: Sequence, durable: Sequence) {
+        if self.active.len() >= self.table_ids && self.sealed.is_none() {
+            self.sealed = Some(Sealed { table: std::mem::take(&mut self.active), through: assigned });
+        }
+        if self.writing.as_ref().is_some_and(|writing| writing.thread.is_finished()) {
+            self.finish_writing();
+        }
+        let ready =
+            self.writing.is_none() && self.sealed.as_ref().is_some_and(|sealed| sealed.through <= durable);
+        if ready && let Some(Sealed { table, through }) = self.sealed.take() {
+            self.start_writing(Arc::new(table), through);
+        }
+    }
+
+    /// Waits for the run that is being written, if any.
+    pub fn settle(&mut self) {
+        if self.writing.is_some() {
+            self.finish_writing();
+        }
+    }
+
+    /// The runs as they are now: they can be asked without holding the index.
+    pub(crate) fn runs(&self) -> Arc<RunSet> {
+        Arc::clone(&self.runs)
+    }
+
+    /// What the tables in memory have under a key.
+    pub(crate) fn get_recent(&self, key: &Key) -> Option<Found> {
+        if let Some(found) = self.active.get(key) {
+            return Some(*found);
+        }
+        if let Some(found) = self.sealed.as_ref().and_then(|sealed| sealed.table.get(key)) {
+            return Some(*found);
+        }
+        self.writing.as_ref().and_then(|writing| writing.table.get(key)).copied()
+    }
+
+    /// Puts a key. Returns what the table in memory had under it.
+    pub(crate) fn insert(&mut self, key: Key, found: Found) -> Option<Found> {
+        self.active.insert(key, found)
+    }
+
+    /// Takes an insert back: its record did not become durable.
+    pub(crate) fn undo(&mut self, key: &Key, previous: Option<Found>) {
+        let sealed = self.sealed.as_mut().map(|sealed| &mut sealed.table);
+        for table in std::iter::once(&mut self.active).chain(sealed) {
+            if let Some(slot) = table.get_mut(key) {
+                match previous {
+                    Some(previous) => *slot = previous,
+                    None => {
+                        table.remove(key);
+                    }
+                }
+                return;
+            }
+        }
+    }
+
+    fn start_writing(&mut self, table: Arc<Table>, through: Sequence) {
+        let Some(home) = &self.home else { return };
+        let (dir, epoch) = (home.dir.clone(), home.epoch);
+        let (runs, shared) = (Arc::clone(&self.runs), Arc::clone(&table));
+        let work = move || runs.with_run_of(&shared, through, &dir, epoch).map(Arc::new);
+        match std::thread::Builder::new().name("tollgate-ids".to_owned()).spawn(work) {
+            Ok(thread) => self.writing = Some(Writing { table, through, thread }),
+            Err(error) => {
+                tracing::warn!(%error, "could not start writing an id run, the ids stay in memory");
+                self.keep(table, through);
+            }
+        }
+    }
+
+    fn finish_writing(&mut self) {
+        let Some(Writing { table, through, thread }) = self.writing.take() else { return };
+        match thread.join() {
+            Ok(Ok(runs)) => self.runs = runs,
+            Ok(Err(error)) => {
+                tracing::warn!(%error, "could not write an id run, the ids stay in memory and it is tried again");
+                self.keep(table, through);
+            }
+            Err(_) => {
+                tracing::error!("writing an id run panicked, the ids stay in memory");
+                self.keep(table, through);
+            }
+        }
+    }
+
+    /// Back to waiting: written again with the next call of [`Self::tend`].
+    fn keep(&mut self, table: Arc<Table>, through: Sequence) {
+        let table = Arc::try_unwrap(table).unwrap_or_else(|shared| (*shared).clone());
+        match &mut self.sealed {
+            None => self.sealed = Some(Sealed { table, through }),
+            Some(newer) => {
+                // A decision subject may stand in both: the newer table's entry is the later one.
+                for (key, found) in table {
+                    newer.table.entry(key).or_insert(found);
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,134 @@
+//! The set of runs of an index: contiguous spans of the log, few of each size.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use tollgate_domain::position::Sequence;
+use uuid::Uuid;
+
+use super::Table;
+use super::merge::merged;
+use super::run::{Run, Span};
+use crate::contract::Found;
+use crate::key::Key;
+
+/// Runs of one level that are merged into one of the next: each id is written again once per level, and a look-up
+/// asks at most three filters per level.
+const FAN_IN: usize = 4;
+
+/// Runs in the order of the log, oldest first.
+#[derive(Debug, Default)]
+pub(crate) struct RunSet {
+    runs: Vec<Arc<Run>>,
+}
+
+impl RunSet {
+    pub(super) fn open(dir: &Path, epoch: Uuid, tail: Sequence) -> io::Result<Self> {
+        fs::create_dir_all(dir)?;
+        let mut runs = Vec::new();
+        for entry in fs::read_dir(dir)? {
+            let path = entry?.path();
+            match path.extension().and_then(|extension| extension.to_str()) {
+                Some("tmp") => fs::remove_file(&path)?,
+                Some("run") => match Run::open(&path) {
+                    Ok(run) if run.span().epoch == epoch && run.span().through <= tail => runs.push(run),
+                    Ok(_) => fs::remove_file(&path)?,
+                    Err(error) => {
+                        tracing::warn!(%error, "an id run is damaged and is made again from the log");
+                        fs::remove_file(&path)?;
+                    }
+                },
+                Some(_) | None => {}
+            }
+        }
+        // Of runs that begin at the same record the one that reaches furthest is a merge of the others, left behind by
+        // a crash between the merge and the deletion. Whatever leaves a gap, and all after it, is of no use.
+        runs.sort_by_key(|run| (run.span().from, std::cmp::Reverse(run.span().through)));
+        let mut kept: Vec<Arc<Run>> = Vec::new();
+        let mut next = Sequence(1);
+        for run in runs {
+            if run.span().from == next {
+                next = run.span().through.next();
+                kept.push(Arc::new(run));
+            } else {
+                fs::remove_file(run.path())?;
+            }
+        }
+        Ok(Self { runs: kept })
+    }
+
+    pub(super) fn through(&self) -> Sequence {
+        self.runs.last().map(|run| run.span().through).unwrap_or_default()
+    }
+
+    pub(super) fn sizes(&self) -> Vec<u64> {
+        self.runs.iter().map(|run| run.ids()).collect()
+    }
+
+    /// What the newest run that has the key holds under it.
+    pub(crate) fn get(&self, key: &Key) -> io::Result<Option<Found>> {
+        for run in self.runs.iter().rev() {
+            if let Some(found) = run.get(key)? {
+                return Ok(Some(found));
+            }
+        }
+        Ok(None)
+    }
+
+    /// As [`Self::get`] for many keys. Run by run, so that the filters' cache misses overlap.
+    pub(crate) fn get_all(&self, keys: &[Key]) -> io::Result<Vec<Option<Found>>> {
+        let mut found = vec![None; keys.len()];
+        for run in self.runs.iter().rev() {
+            for (key, slot) in keys.iter().zip(&mut found) {
+                if slot.is_none() && !run.lacks(key) {
+                    *slot = run.get(key)?;
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// This set with one more run of a table's ids, merged where a level is full.
+    pub(super) fn with_run_of(
+        &self,
+        table: &Table,
+        through: Sequence,
+        dir: &Path,
+        epoch: Uuid,
+    ) -> io::Result<Self> {
+        let mut sorted: Vec<(Key, Found)> = table.iter().map(|(key, found)| (*key, *found)).collect();
+        sorted.sort_unstable_by_key(|(key, _)| *key);
+        let span = Span { level: 0, from: self.through().next(), through, epoch };
+        let run = Run::write(dir, span, sorted.len(), sorted.into_iter().map(Ok))?;
+        let mut runs = self.runs.clone();
+        runs.push(Arc::new(run));
+        while let Some(full) = full_level(&runs) {
+            merge_last(&mut runs, full, dir)?;
+        }
+        Ok(Self { runs })
+    }
+}
+
+/// The level of the last runs, if there are enough of it to merge.
+fn full_level(runs: &[Arc<Run>]) -> Option<u32> {
+    let level = runs.last()?.span().level;
+    let same = runs.iter().rev().take_while(|run| run.span().level == level).count();
+    (same >= FAN_IN).then_some(level)
+}
+
+fn merge_last(runs: &mut Vec<Arc<Run>>, level: u32, dir: &Path) -> io::Result<()> {
+    let start = runs.len().saturating_sub(FAN_IN);
+    let old = runs.split_off(start);
+    let inputs: Vec<&Run> = old.iter().map(|run| &**run).collect();
+    let [first, .., last] = inputs[..] else { return Ok(()) };
+    let ids: u64 = inputs.iter().map(|run| run.ids()).sum();
+    let span = Span { level: level + 1, from: first.span().from, ..last.span() };
+    let merged = Run::write(dir, span, usize::try_from(ids).unwrap_or(usize::MAX), merged(&inputs))?;
+    for run in &old {
+        fs::remove_file(run.path())?;
+    }
+    runs.push(Arc::new(merged));
+    Ok(())
+}

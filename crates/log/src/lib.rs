@@ -1,0 +1,17 @@
+//! The durable, ordered, append-only record of events. It knows an event's name and its content's hash, not what it means.
+//!
+//! [`contract`] says what every log promises, [`conformance`] holds each backend to it. [`embedded`] is the log of one
+//! machine, [`memory`] the one for tests. [`record`] is the bytes of a record on every backend, [`index`] the id index.
+
+pub mod clock;
+pub mod conformance;
+pub mod contract;
+pub mod disk;
+pub mod embedded;
+pub mod fault;
+pub mod index;
+pub mod key;
+pub mod memory;
+pub mod record;
+
+mod admission;

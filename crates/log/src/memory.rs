@@ -1,0 +1,176 @@
+//! The log in memory: the contract without a disk, for tests and the simulator.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::watch;
+use tollgate_domain::position::{Epoch, PARTITIONS, Position, Sequence};
+use tollgate_domain::time::Timestamp;
+use uuid::Uuid;
+
+use crate::admission::{self, Checked};
+use crate::clock::Clock;
+use crate::contract::{
+    AppendError, AppendOutcome, Batch, BoxFuture, DedupScope, Durability, EventLog, EventName, Found,
+    NewEvent, Partitions, ReadError, Receipt, RecordReader,
+};
+use crate::index::IdIndex;
+use crate::key::{ChainHash, Key};
+use crate::record::{self, Record, RecordHead, StoredRecord};
+
+/// An event log that is gone with its process.
+pub struct MemoryLog {
+    epoch: Epoch,
+    clock: Arc<dyn Clock>,
+    state: Arc<Mutex<State>>,
+    tail: watch::Sender<Sequence>,
+}
+
+struct State {
+    index: IdIndex,
+    records: Vec<StoredRecord>,
+    chains: [ChainHash; PARTITIONS],
+    position: Position,
+}
+
+impl MemoryLog {
+    /// An empty log.
+    #[must_use]
+    pub fn new(clock: Arc<dyn Clock>) -> Self {
+        let epoch = Epoch { id: Uuid::now_v7(), created_at: clock.now() };
+        let state = State {
+            index: IdIndex::in_memory(),
+            records: Vec::new(),
+            chains: [ChainHash::START; PARTITIONS],
+            position: Position::start(epoch.id),
+        };
+        Self { epoch, clock, state: Arc::new(Mutex::new(state)), tail: watch::Sender::new(Sequence::ZERO) }
+    }
+
+    fn append_now(&self, batch: Batch) -> Result<Receipt, AppendError> {
+        let checked = Checked::new(batch)?;
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let state = &mut *state;
+        let next = Sequence(state.records.len() as u64).next();
+        let keys = checked.all_keys();
+        let known = |index: &IdIndex, nth: usize| keys.get(nth).and_then(|key| index.get_recent(key));
+        let admitted = admission::admit(&checked, next, &mut state.index, known)?;
+        let mut position = Position::start(self.epoch.id);
+        let partition = checked.batch.partition;
+        for outcome in &admitted.outcomes {
+            if let AppendOutcome::Appended(sequence) | AppendOutcome::Duplicate(sequence) = outcome {
+                position.advance(partition, *sequence);
+            }
+        }
+        if admitted.has_new() {
+            let record = build(&checked.batch, &admitted.outcomes, self.clock.now());
+            let chain = &mut state.chains[partition.index()];
+            *chain = chain.then(record.hash());
+            state.records.push(StoredRecord { sequence: next, chain: *chain, record });
+            state.position.advance(partition, next);
+            self.tail.send_replace(next);
+        }
+        Ok(Receipt { outcomes: admitted.outcomes, position, durability: Durability::PageCache })
+    }
+}
+
+fn build(batch: &Batch, outcomes: &[AppendOutcome], now: Timestamp) -> Record {
+    let new: Vec<&NewEvent> = new_events(batch, outcomes).collect();
+    let head = RecordHead {
+        partition: batch.partition,
+        recorded_at: now,
+        tenant: batch.tenant.as_str(),
+        decision_subject: batch.decision.as_ref().map(|expected| expected.subject.as_str()),
+    };
+    let mut bytes = Vec::new();
+    record::encode(&head, new.into_iter(), &mut bytes);
+    Record::parse(bytes.into()).expect("what encode wrote can be parsed: a property test checks it")
+}
+
+/// The events of a batch that admission found new.
+pub(crate) fn new_events<'a>(
+    batch: &'a Batch,
+    outcomes: &'a [AppendOutcome],
+) -> impl Iterator<Item = &'a NewEvent> + Clone {
+    batch
+        .events
+        .iter()
+        .zip(outcomes)
+        .filter(|(_, outcome)| matches!(outcome, AppendOutcome::Appended(_)))
+        .map(|(event, _)| event)
+}
+
+impl EventLog for MemoryLog {
+    fn epoch(&self) -> Epoch {
+        self.epoch
+    }
+
+    fn durability(&self) -> Durability {
+        Durability::PageCache
+    }
+
+    fn dedup(&self) -> DedupScope {
+        DedupScope::Life
+    }
+
+    fn append(&self, batch: Batch) -> BoxFuture<'_, Result<Receipt, AppendError>> {
+        Box::pin(async move { self.append_now(batch) })
+    }
+
+    fn find(&self, names: Vec<EventName>) -> BoxFuture<'_, Result<Vec<Option<Found>>, ReadError>> {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = names.iter().map(|name| state.index.get_recent(&Key::of_event(name))).collect();
+        Box::pin(async move { Ok(found) })
+    }
+
+    fn tail(&self) -> BoxFuture<'_, Result<Position, ReadError>> {
+        let position = self.state.lock().unwrap_or_else(PoisonError::into_inner).position.clone();
+        Box::pin(async move { Ok(position) })
+    }
+
+    fn read_from(
+        &self,
+        partitions: Partitions,
+        after: Sequence,
+    ) -> BoxFuture<'_, Result<Box<dyn RecordReader>, ReadError>> {
+        let reader =
+            MemoryReader { state: Arc::clone(&self.state), tail: self.tail.subscribe(), partitions, after };
+        Box::pin(async move { Ok(Box::new(reader) as Box<dyn RecordReader>) })
+    }
+}
+
+struct MemoryReader {
+    state: Arc<Mutex<State>>,
+    tail: watch::Receiver<Sequence>,
+    partitions: Partitions,
+    after: Sequence,
+}
+
+impl MemoryReader {
+    fn read(&mut self) -> Vec<StoredRecord> {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let start = usize::try_from(self.after.0).unwrap_or(usize::MAX);
+        let records = state.records.get(start..).unwrap_or_default();
+        self.after = self.after.max(Sequence(state.records.len() as u64));
+        let wanted = |stored: &&StoredRecord| self.partitions.contains(stored.record.partition());
+        records.iter().filter(wanted).cloned().collect()
+    }
+}
+
+impl RecordReader for MemoryReader {
+    fn next(&mut self) -> BoxFuture<'_, Result<Vec<StoredRecord>, ReadError>> {
+        Box::pin(async move {
+            loop {
+                self.tail.mark_unchanged();
+                let records = self.read();
+                if !records.is_empty() {
+                    return Ok(records);
+                }
+                self.tail.changed().await.map_err(|_| ReadError::Closed)?;
+            }
+        })
+    }
+
+    fn try_next(&mut self) -> BoxFuture<'_, Result<Vec<StoredRecord>, ReadError>> {
+        Box::pin(async move { Ok(self.read()) })
+    }
+}

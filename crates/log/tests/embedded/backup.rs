@@ -1,0 +1,65 @@
+//! Backup beside the writer, restore as a log of its own.
+
+use tollgate_domain::position::Sequence;
+use tollgate_log::contract::{AppendOutcome, EventLog};
+use tollgate_log::embedded::{BackupError, backup, restore, verify};
+
+use crate::support::{append, filled, ids, numbered, open};
+
+#[test]
+fn a_backup_while_writing_restores_to_the_same_events_under_a_new_epoch() {
+    let (dir, target) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (copy, restored) = (target.path().join("backup"), target.path().join("restored"));
+    filled(dir.path(), 100);
+    let log = open(dir.path()).unwrap();
+    let made = backup(dir.path(), &copy).unwrap();
+    assert_eq!(made.last, Sequence(100));
+    append(&log, "later", "x").unwrap();
+    restore(&copy, &restored).unwrap();
+    let again = open(&restored).unwrap();
+    assert_eq!(ids(&again), numbered(100));
+    assert_ne!(again.epoch().id, log.epoch().id, "a position of the old log means nothing here");
+    let receipt = append(&again, "e7", &"x".repeat(200)).unwrap();
+    assert_eq!(receipt.outcomes, [AppendOutcome::Duplicate(Sequence(8))], "ids are remembered");
+    append(&again, "new", "x").unwrap();
+    drop(again);
+    let found = verify(&restored, &[], &mut |_| Ok(())).unwrap();
+    assert!(found.passed(), "{:?}", found.difference);
+    assert_eq!(found.records, 101);
+    // A backup of the restored log restores too: it knows the epochs of its segments.
+    let (second, third) = (target.path().join("second"), target.path().join("third"));
+    backup(&restored, &second).unwrap();
+    restore(&second, &third).unwrap();
+    assert_eq!(ids(&open(&third).unwrap()).len(), 101);
+}
+
+#[test]
+fn a_changed_backup_is_refused_and_restores_nothing() {
+    let (dir, target) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (copy, restored) = (target.path().join("backup"), target.path().join("restored"));
+    filled(dir.path(), 10);
+    backup(dir.path(), &copy).unwrap();
+    let path = copy.join("0000000001.segment");
+    let mut bytes = std::fs::read(&path).unwrap();
+    bytes[5000] ^= 1;
+    std::fs::write(&path, bytes).unwrap();
+    let error = restore(&copy, &restored).unwrap_err();
+    assert!(
+        error.to_string().contains("it is not the file that was backed up; nothing was restored"),
+        "{error}"
+    );
+    assert!(!restored.exists());
+}
+
+#[test]
+fn targets_that_hold_something_are_left_alone() {
+    let (dir, target) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    filled(dir.path(), 3);
+    std::fs::write(target.path().join("mine"), "x").unwrap();
+    assert!(matches!(backup(dir.path(), target.path()), Err(BackupError::NotEmpty { .. })));
+    let copy = target.path().join("backup");
+    backup(dir.path(), &copy).unwrap();
+    assert!(matches!(restore(&copy, dir.path()), Err(BackupError::NotEmpty { .. })));
+    assert!(matches!(restore(target.path(), &target.path().join("x")), Err(BackupError::Io { .. })));
+    assert_eq!(ids(&open(dir.path()).unwrap()), numbered(3));
+}

@@ -1,0 +1,10 @@
+//! The embedded log: recovery, faults, locks, verification, backup. Real files, real syncs.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+
+mod backup;
+mod faults;
+mod opening;
+mod recovery;
+mod support;
+mod verification;

@@ -1,0 +1,80 @@
+//! Logs in temporary directories, and what is in them.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tollgate_domain::position::Sequence;
+use tollgate_log::conformance::{batch, event};
+use tollgate_log::contract::{AppendError, EventLog, Partitions, Receipt};
+use tollgate_log::embedded::{EmbeddedLog, OpenError, Options};
+
+/// Small segments, so that tests cross their borders.
+pub(crate) fn small() -> Options {
+    Options { first_segment_bytes: 8 << 10, max_segment_bytes: 16 << 10, ..Options::default() }
+}
+
+pub(crate) fn open(dir: &Path) -> Result<EmbeddedLog, OpenError> {
+    EmbeddedLog::open_or_create(dir, small())
+}
+
+/// Appends one event and waits for it.
+pub(crate) fn append(log: &EmbeddedLog, id: &str, payload: &str) -> Result<Receipt, AppendError> {
+    wait(log.append(batch(vec![event("T-1", id, payload)])))
+}
+
+pub(crate) fn wait<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
+}
+
+/// The ids of all events, in order.
+pub(crate) fn ids(log: &EmbeddedLog) -> Vec<String> {
+    let mut reader = log.reader(Partitions::ALL, Sequence::ZERO).unwrap();
+    let mut ids = Vec::new();
+    loop {
+        let records = reader.read_available().unwrap();
+        if records.is_empty() {
+            return ids;
+        }
+        for stored in records {
+            ids.extend(stored.record.events().map(|event| event.id.to_owned()));
+        }
+    }
+}
+
+/// `e0`, `e1` … `e{count - 1}`.
+pub(crate) fn numbered(count: usize) -> Vec<String> {
+    (0..count).map(|number| format!("e{number}")).collect()
+}
+
+/// A log with so many events of about 300 bytes, closed.
+pub(crate) fn filled(dir: &Path, count: usize) {
+    let log = Arc::new(open(dir).unwrap());
+    for number in 0..count {
+        append(&log, &format!("e{number}"), &"x".repeat(200 + number % 7)).unwrap();
+    }
+}
+
+/// The segments, oldest first.
+pub(crate) fn segments(dir: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(dir.join("log")).unwrap();
+    let mut paths: Vec<PathBuf> = entries
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "segment"))
+        .collect();
+    paths.sort();
+    paths
+}
+
+/// Copies a data directory as it is, as a crash would leave it.
+pub(crate) fn copy_dir(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy_dir(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}
