@@ -1,5 +1,6 @@
 //! Failing writes and syncs: nothing unacknowledged counts, nothing acknowledged is lost.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use tollgate_domain::position::Sequence;
@@ -9,9 +10,19 @@ use tollgate_log::fault::{Call, Fault, FaultyDisk};
 
 use crate::support::{append, ids, numbered, open, small};
 
-fn faulty(dir: &std::path::Path) -> (EmbeddedLog, Arc<FaultyDisk>) {
+/// A log whose next write or sync is an append's: its segment is large enough that none is prepared beside it.
+fn faulty(dir: &Path) -> (EmbeddedLog, Arc<FaultyDisk>) {
+    faulty_with(dir, Options::default())
+}
+
+/// A log that prepares and begins segments all the time.
+fn faulty_and_rolling(dir: &Path) -> (EmbeddedLog, Arc<FaultyDisk>) {
+    faulty_with(dir, small())
+}
+
+fn faulty_with(dir: &Path, options: Options) -> (EmbeddedLog, Arc<FaultyDisk>) {
     let disk = Arc::new(FaultyDisk::default());
-    let options = Options { disk: Arc::clone(&disk) as _, ..small() };
+    let options = Options { disk: Arc::clone(&disk) as _, ..options };
     (EmbeddedLog::open_or_create(dir, options).unwrap(), disk)
 }
 
@@ -80,7 +91,7 @@ fn a_full_disk_refuses_cleanly_and_recovers_without_a_restart() {
 fn a_disk_that_fills_up_at_any_write_loses_nothing_acknowledged() {
     for room in (0..40_000_u64).step_by(997) {
         let dir = tempfile::tempdir().unwrap();
-        let (log, disk) = faulty(dir.path());
+        let (log, disk) = faulty_and_rolling(dir.path());
         disk.set_room(Some(room));
         let mut acknowledged = Vec::new();
         let mut refused = 0;
@@ -108,7 +119,7 @@ fn any_failing_call_leaves_a_log_that_opens_with_all_that_was_acknowledged() {
         for fault in [Fault::Io, Fault::Full, Fault::ShortThenFull] {
             for nth in [1, 2, 3, 5, 8, 13, 21, 34] {
                 let dir = tempfile::tempdir().unwrap();
-                let (log, disk) = faulty(dir.path());
+                let (log, disk) = faulty_and_rolling(dir.path());
                 disk.fail(call, nth, fault);
                 let mut acknowledged = Vec::new();
                 for number in 0..50 {
