@@ -1,0 +1,191 @@
+//! Calls and types that have one home, or none.
+
+use crate::finding::Finding;
+use crate::source::{self, Source};
+
+/// Words that must not stand in code, and where.
+struct Ban {
+    rule: &'static str,
+    words: &'static [&'static str],
+    /// Beginnings of the paths that it holds for; none: everywhere.
+    within: &'static [&'static str],
+    /// Beginnings of the paths that it does not hold for.
+    except: &'static [&'static str],
+    /// Whether test code may.
+    tests_may: bool,
+    advice: &'static str,
+}
+
+const BANS: &[Ban] = &[
+    Ban {
+        rule: "clock",
+        words: &["SystemTime::now", "Instant::now", "Utc::now", "Local::now"],
+        within: &[],
+        except: &["crates/log/src/clock.rs", "tools/bench/"],
+        tests_may: true,
+        advice: "time enters as data: take a clock or a stopwatch of crates/log/src/clock.rs",
+    },
+    Ban {
+        rule: "sleep",
+        words: &["thread::sleep", "tokio::time::sleep", "tokio::time::sleep_until"],
+        within: &[],
+        except: &["crates/client/src/backoff.rs", "tools/bench/"],
+        tests_may: false,
+        advice: "wait for a position or a notification, never for time; back-off is crates/client/src/backoff.rs",
+    },
+    Ban {
+        rule: "random",
+        words: &["rand::", "Uuid::now_v7", "Uuid::new_v4"],
+        within: PURE,
+        except: &[],
+        tests_may: false,
+        advice: "this crate is pure, the same events give the same bytes: take the value as an argument",
+    },
+    Ban {
+        rule: "io",
+        words: &["std::fs", "std::net", "tokio"],
+        within: PURE,
+        except: &[],
+        tests_may: true,
+        advice: "this crate is pure: read outside and pass the content in",
+    },
+    Ban {
+        rule: "float",
+        words: &["f32", "f64"],
+        within: &["crates/domain/src/", "crates/projection/src/"],
+        except: &[],
+        tests_may: true,
+        advice: "money, tokens and limits are exact: use integers, Decimal or Usd",
+    },
+    Ban {
+        rule: "unfinished",
+        words: &["todo!", "unimplemented!"],
+        within: &[],
+        except: &[],
+        tests_may: false,
+        advice: "finish it, or leave it out and say so in the documentation",
+    },
+];
+
+const PURE: &[&str] = &["crates/domain/", "crates/projection/"];
+
+/// Checks one source file.
+pub(crate) fn check(path: &str, text: &str) -> Vec<Finding> {
+    let source = Source::new(text);
+    let imports = source.imports();
+    let mut findings = ignored_tests(path, &source);
+    for ban in BANS {
+        let begins = |starts: &[&str]| starts.iter().any(|start| path.starts_with(start));
+        let held = ban.within.is_empty() || begins(ban.within);
+        if !held || begins(ban.except) || (ban.tests_may && is_test_file(path)) {
+            continue;
+        }
+        for &word in ban.words {
+            let imported = imports.iter().filter(|(_, path)| source::find(path, word).next().is_some());
+            for at in source.find(word).chain(imported.map(|&(at, _)| at)) {
+                if ban.tests_may && source.is_test(at) {
+                    continue;
+                }
+                let message = format!("`{word}` must not stand here: {}", ban.advice);
+                findings.push(Finding::broken(path, source.line(at), ban.rule, message));
+            }
+        }
+    }
+    findings.sort();
+    // `use std::fs;` is found as text and as an import.
+    findings.dedup_by(|a, b| (a.line, a.rule) == (b.line, b.rule));
+    findings
+}
+
+/// Files of nothing but tests.
+pub(crate) fn is_test_file(path: &str) -> bool {
+    path.starts_with("tests/") || path.contains("/tests/") || path.ends_with("/tests.rs")
+}
+
+/// `#[ignore]`, and `#[ignore = ""]`, whose text the blanks leave empty.
+fn ignored_tests(path: &str, source: &Source) -> Vec<Finding> {
+    let is_reason = |rest: &str| {
+        let reason = rest.trim_start().strip_prefix('=').map(str::trim_start);
+        reason.is_some_and(|reason| reason.starts_with(['"', 'r']) && !reason.starts_with("\"\""))
+    };
+    let unexplained = |&at: &usize| !is_reason(&source.code[at + "#[ignore".len()..]);
+    let finding = |at| {
+        let message = "a test that is ignored says why: `#[ignore = \"reason\"]`";
+        Finding::broken(path, source.line(at), "ignored", message)
+    };
+    source.find("#[ignore").filter(unexplained).map(finding).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `path | code | rules that fire`; `⏎` is a line end.
+    #[test]
+    fn bans_fire_where_they_hold_and_nowhere_else() {
+        let table = r##"
+            crates/log/src/a.rs      | let t = std::time::Instant::now();             | clock
+            crates/log/src/a.rs      | use std::time::Instant; // Instant::now()      |
+            crates/log/src/a.rs      | let t = "Instant::now()";                      |
+            crates/log/src/clock.rs  | SystemTime::now();                             |
+            crates/cli/src/a.rs      | chrono::Utc::now(); Local::now();              | clock
+            crates/cli/src/a.rs      | MyUtc::now();                                  |
+            crates/cli/src/a.rs      | #[cfg(test)] mod t { fn f() { Utc::now(); } }  |
+            crates/cli/src/a/tests.rs | Utc::now();                                   |
+            crates/cli/tests/a.rs    | Utc::now();                                    |
+            tests/src/a.rs           | Utc::now();                                    |
+            tools/bench/src/main.rs  | Instant::now(); std::thread::sleep(d);         |
+            tools/xtask/src/main.rs  | Instant::now();                                | clock
+            crates/log/src/a.rs      | thread::sleep(d);                              | sleep
+            crates/log/src/a.rs      | tokio::time::sleep(d).await;                   | sleep
+            crates/log/src/a.rs      | use tokio::{sync, time::{sleep, Duration}};    | sleep
+            crates/log/src/a.rs      | tokio::time::sleep_until(d).await;             | sleep
+            crates/log/src/a.rs      | tokio::time::timeout(d, f).await;              |
+            tests/src/a.rs           | thread::sleep(d);                              | sleep
+            crates/log/src/a.rs      | #[cfg(test)] mod t { fn f() { thread::sleep(d); } } | sleep
+            crates/client/src/backoff.rs | tokio::time::sleep(d).await;               |
+            crates/domain/src/a.rs   | rand::random();                                | random
+            crates/domain/src/a.rs   | operand::random();                             |
+            crates/projection/src/a.rs | Uuid::now_v7(); Uuid::new_v4();              | random
+            crates/projection/src/tests.rs | Uuid::new_v4();                          | random
+            crates/log/src/a.rs      | Uuid::now_v7(); rand::random();                |
+            crates/domain/src/a.rs   | use std::fs;                                   | io
+            crates/domain/src/a.rs   | use std::{fmt, fs::File};                      | io
+            crates/domain/src/a.rs   | std::net::IpAddr;                              | io
+            crates/domain/src/a.rs   | #[cfg(test)] mod t { use std::fs; }            |
+            crates/domain/src/a.rs   | /* tokio */ tokio_like();                      |
+            crates/projection/src/a.rs | tokio::spawn(f);                             | io
+            crates/server/src/a.rs   | tokio::spawn(f); std::fs::read(p);             |
+            crates/domain/src/a.rs   | fn f(x: f64) {}                                | float
+            crates/domain/src/a.rs   | fn f(x: u64) {}                                |
+            crates/domain/build.rs   | fn f(x: f64) {}                                |
+            crates/import/src/a.rs   | fn f(x: f64) {}                                |
+            crates/cli/src/a.rs      | todo!()                                        | unfinished
+            crates/cli/tests/a.rs    | unimplemented!("later")                        | unfinished
+            crates/cli/src/a.rs      | // todo!()⏎my_todo!()                          |
+            crates/cli/tests/a.rs    | #[ignore] fn f() {}                            | ignored
+            crates/cli/tests/a.rs    | #[ignore = ""] fn f() {}                       | ignored
+            crates/cli/tests/a.rs    | #[ignore = "needs a server"] fn f() {}         |
+            crates/cli/tests/a.rs    | #[ignored] fn f() {}                           |
+        "##;
+        for line in table.lines().map(str::trim).filter(|line| !line.is_empty()) {
+            let [path, code, rules]: [&str; 3] =
+                line.split(" | ").map(str::trim).collect::<Vec<_>>().try_into().unwrap_or_else(
+                    |columns: Vec<&str>| [columns[0], columns[1].trim_end_matches('|').trim_end(), ""],
+                );
+            let found: Vec<&str> =
+                check(path, &code.replace('⏎', "\n")).iter().map(|finding| finding.rule).collect();
+            assert_eq!(found.join(" "), rules, "{line}");
+        }
+    }
+
+    #[test]
+    fn the_finding_names_the_line_and_what_to_do() {
+        let findings = check("crates/cli/src/a.rs", "//! A.\n\nfn f() {\n    std::thread::sleep(d);\n}\n");
+        assert_eq!(
+            findings[0].to_string(),
+            "crates/cli/src/a.rs:4: sleep: `thread::sleep` must not stand here: wait for a position or a notification, \
+             never for time; back-off is crates/client/src/backoff.rs"
+        );
+    }
+}

@@ -1,0 +1,51 @@
+//! The form of a source file: it says its subject, and fits in a reader's head.
+
+use crate::finding::Finding;
+
+/// More lines than this are a warning: the file begins to have two subjects.
+const WARN_LINES: usize = 400;
+/// More lines than this are refused.
+const MAX_LINES: usize = 500;
+
+/// Checks one source file.
+pub(crate) fn check(path: &str, text: &str) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    if !text.starts_with("//!") {
+        let message = "the file must begin with `//!` and say its one subject";
+        findings.push(Finding::broken(path, 1, "head", message));
+    }
+    let lines = text.lines().count();
+    let message =
+        || format!("{lines} lines, at most {MAX_LINES} and better {WARN_LINES}: split the file by subject");
+    if lines > MAX_LINES {
+        findings.push(Finding::broken(path, MAX_LINES + 1, "length", message()));
+    } else if lines > WARN_LINES {
+        findings.push(Finding::warning(path, WARN_LINES + 1, "length", message()));
+    }
+    findings
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_begins_with_its_subject() {
+        assert_eq!(check("a.rs", "//! A.\n"), []);
+        for text in ["", "\n//! A.\n", "// A.\n", "#![allow(x)]\n//! A.\n", "use a;\n"] {
+            assert_eq!(check("a.rs", text)[0].rule, "head", "{text}");
+        }
+    }
+
+    #[test]
+    fn a_long_file_is_warned_of_and_a_longer_one_refused() {
+        let check = |lines: usize| {
+            let findings = check("a.rs", &"//!\n".repeat(lines));
+            findings.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+        };
+        assert_eq!(check(400), "");
+        assert!(check(401).starts_with("a.rs:401: warning: length: 401 lines"));
+        assert!(check(500).contains("warning"));
+        assert!(check(501).starts_with("a.rs:501: length: 501 lines, at most 500 and better 400"));
+    }
+}

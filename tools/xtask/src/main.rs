@@ -1,0 +1,66 @@
+//! `cargo run -p tollgate-xtask -- house-rules`: what no compiler checks, as checks.
+//!
+//! Each check is a function from text to findings, so that its tests need no repository. Exit code 0: nothing broken
+//! (there may be warnings); 1: something is; 2: the checks could not run.
+
+mod arrows;
+mod calls;
+mod docs;
+mod finding;
+mod form;
+mod places;
+mod repository;
+mod source;
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use finding::{Finding, Severity};
+use repository::Repository;
+
+const USAGE: &str = "usage: cargo run -p tollgate-xtask -- house-rules";
+
+fn main() -> io::Result<ExitCode> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if arguments != ["house-rules"] {
+        writeln!(io::stderr(), "{USAGE}")?;
+        return Ok(ExitCode::from(2));
+    }
+    let repository = match Repository::open() {
+        Ok(repository) => repository,
+        Err(message) => {
+            writeln!(io::stderr(), "house rules not checked: {message}")?;
+            return Ok(ExitCode::from(2));
+        }
+    };
+    let findings = house_rules(&repository);
+    let mut out = io::stdout().lock();
+    for finding in &findings {
+        writeln!(out, "{finding}")?;
+    }
+    let count = |severity| findings.iter().filter(|finding| finding.severity == severity).count();
+    let (broken, warnings) = (count(Severity::Broken), count(Severity::Warning));
+    let files = repository.files.len();
+    writeln!(out, "house rules: {files} files, {broken} broken, {warnings} warnings")?;
+    Ok(if broken == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn house_rules(repository: &Repository) -> Vec<Finding> {
+    let mut findings = arrows::check(&repository.metadata, &|path| repository.text(path));
+    let ours = |path: &str| ["crates/", "tools/", "tests/"].iter().any(|folder| path.starts_with(folder));
+    for path in &repository.files {
+        let Some(text) = repository.text(path) else { continue };
+        findings.extend(places::check(path, &text));
+        if path.ends_with(".rs") && ours(path) {
+            findings.extend(form::check(path, &text));
+            findings.extend(calls::check(path, &text));
+        }
+        if path.ends_with(".md") {
+            findings.extend(docs::check_links(path, &text, &repository.files));
+        }
+    }
+    let list = repository.text(docs::ADR_LIST);
+    findings.extend(docs::check_decisions(&repository.files, list.as_deref()));
+    findings.sort();
+    findings
+}
