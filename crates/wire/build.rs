@@ -1,0 +1,31 @@
+//! Generates the Rust types of `proto/tollgate/v1`, without a system protoc.
+
+use std::path::Path;
+
+/// Every file of the contract.
+const FILES: [&str; 6] = ["event", "gate", "ledger", "limits", "task", "usage"];
+
+/// Rarely used and large: boxed, so that the many small events stay small in memory.
+const BOXED: [&str; 6] = [
+    ".tollgate.v1.Event.body.task_opened",
+    ".tollgate.v1.Event.body.gate_decided",
+    ".tollgate.v1.StoredEvent.body.task_opened",
+    ".tollgate.v1.StoredEvent.body.gate_decided",
+    ".tollgate.v1.Added.limits",
+    ".tollgate.v1.Added.resolved",
+];
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../proto");
+    println!("cargo::rerun-if-changed={}", root.display());
+    let files = FILES.map(|name| root.join(format!("tollgate/v1/{name}.proto")));
+    let descriptors = protox::compile(files, [&root])?;
+    let mut config = prost_build::Config::new();
+    // Sorted maps: the content hash needs one encoding.
+    config.btree_map(["."]);
+    for path in BOXED {
+        config.boxed(path);
+    }
+    config.compile_fds(descriptors)?;
+    Ok(())
+}

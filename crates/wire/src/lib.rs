@@ -1,0 +1,29 @@
+//! Protobuf and JSON forms of every event, checked conversion to and from the domain, content hashing, upcasting.
+//!
+//! The way in: [`Submitted`] reads what a producer sent (JSON, protobuf or a domain event), checks it, and fixes its
+//! canonical content, so that its hash is the same on every retry. [`Submitted::encode_stored`] joins that content with
+//! what the decision and the appender added. The way out: [`decode_stored`], the hot path of every fold, and
+//! [`DecodedEvent::to_json`] for people and programs. The contract with other languages is `proto/`.
+//!
+//! **Invariant:** stored bytes begin with the canonical content; what was added comes behind it and is never hashed.
+
+mod convert;
+mod error;
+mod fast;
+mod json;
+mod rules;
+mod stored;
+mod submitted;
+mod upcast;
+
+pub use error::{DecodeError, FieldError};
+pub use json::{MAX_JSON_BYTES, Place};
+pub use rules::{MAX_EVENT_BYTES, MAX_NAME_BYTES, MAX_WAIT_MS};
+pub use stored::{DecodedEvent, TextLength, decode_stored};
+pub use submitted::{Defaults, Submitted};
+pub use upcast::SCHEMA_VERSION;
+
+/// The types of `proto/tollgate/v1`, generated.
+pub mod proto {
+    include!(concat!(env!("OUT_DIR"), "/tollgate.v1.rs"));
+}

@@ -1,0 +1,79 @@
+//! The stored bytes of an event to the domain's form: the hot path of every fold.
+
+use prost::Message;
+use prost::bytes::Buf;
+use prost::encoding::{DecodeContext, decode_key, skip_field};
+use tollgate_domain::event::EventBody;
+use tollgate_domain::time::Timestamp;
+
+use crate::convert;
+use crate::error::DecodeError;
+use crate::fast;
+use crate::proto::StoredEvent;
+use crate::upcast::upcast;
+
+/// Field numbers that `StoredEvent` keeps for bodies.
+const BODY_NUMBERS: std::ops::RangeInclusive<u32> = 10..=99;
+
+/// A stored event, read. Tenant, task, producer and id stand in the frame of its record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DecodedEvent {
+    /// When it happened, by the producer's clock; `None`: the time of the append counts.
+    pub occurred_at: Option<Timestamp>,
+    /// The producer's W3C trace context.
+    pub trace_parent: Option<String>,
+    /// The text lengths that usage was estimated from, where the producer sent those.
+    pub text_length: Option<TextLength>,
+    /// What happened, with what the decision and the appender added.
+    pub body: EventBody,
+}
+
+/// Lengths of the texts of a model call whose usage no model reported, as the producer sent them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TextLength {
+    /// Characters of the prompt.
+    pub prompt_chars: Option<u64>,
+    /// Characters of the completion.
+    pub completion_chars: Option<u64>,
+}
+
+/// Reads one event's bytes out of a record of the log; older versions are brought to the current form.
+///
+/// # Errors
+///
+/// [`DecodeError`]: the event cannot be folded here, and later ones of its task have to wait with it.
+pub fn decode_stored(bytes: &[u8]) -> Result<DecodedEvent, DecodeError> {
+    match fast::usage(bytes) {
+        Some(usage) => Ok(usage),
+        None => decode_any(bytes),
+    }
+}
+
+/// Every kind, every version, every error.
+fn decode_any(bytes: &[u8]) -> Result<DecodedEvent, DecodeError> {
+    let stored = StoredEvent::decode(bytes).map_err(|error| DecodeError::Malformed(error.to_string()))?;
+    let StoredEvent { occurred_at, body, added } = upcast(stored)?;
+    let body = body.ok_or_else(|| unknown_kind(bytes))?;
+    let mut added = added.unwrap_or_default();
+    let trace_parent = std::mem::take(&mut added.trace_parent);
+    let occurred_at = occurred_at
+        .map(|time| convert::time_from_proto(time).map_err(|error| error.within("occurred_at")))
+        .transpose()?;
+    let (body, text_length) = convert::to_domain(body, added)?;
+    let trace_parent = (!trace_parent.is_empty()).then_some(trace_parent);
+    Ok(DecodedEvent { occurred_at, trace_parent, text_length, body })
+}
+
+/// Why an event without a known body has none: a newer kind, or nothing at all.
+fn unknown_kind(mut bytes: &[u8]) -> DecodeError {
+    while bytes.has_remaining() {
+        let Ok((number, wire_type)) = decode_key(&mut bytes) else { break };
+        if BODY_NUMBERS.contains(&number) {
+            return DecodeError::UnknownKind { field_number: number };
+        }
+        if skip_field(wire_type, number, &mut bytes, DecodeContext::default()).is_err() {
+            break;
+        }
+    }
+    DecodeError::NoBody
+}

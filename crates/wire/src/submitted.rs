@@ -1,0 +1,201 @@
+//! An event on its way in: checked, with its content fixed, so that every retry has the same hash.
+
+use prost::Message;
+use tollgate_domain::event::{Event, EventBody};
+use tollgate_domain::ids::{EventId, InvalidId, ProducerId, TaskId, TenantId};
+
+use crate::convert;
+use crate::error::FieldError;
+use crate::json;
+use crate::proto::{self, Added, StoredEvent, event, stored_event};
+use crate::rules;
+use crate::stored::TextLength;
+
+/// What stands in for fields that an event leaves out.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Defaults {
+    /// The tenant, for example of the caller's key; else `default`.
+    pub tenant: Option<TenantId>,
+    /// The producer, for example of the caller's key; else each event has to name one.
+    pub producer: Option<ProducerId>,
+}
+
+/// An event that keeps every rule of the edge, and its canonical content.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Submitted {
+    /// The event as the domain sees it. The content was fixed when it was read: what is changed here later is not.
+    pub event: Event,
+    content: Vec<u8>,
+    text_length: Option<TextLength>,
+}
+
+impl Submitted {
+    /// Reads one event as JSON, with the names of `tollgate.v1.Event`.
+    ///
+    /// # Errors
+    ///
+    /// The first field that breaks a rule.
+    pub fn from_json(raw: &str, defaults: &Defaults) -> Result<Self, FieldError> {
+        Self::from_proto(json::read_event(raw)?, defaults)
+    }
+
+    /// Takes one event as a producer sent it in protobuf. Fields that this version does not know are gone by then, as
+    /// protobuf has it.
+    ///
+    /// # Errors
+    ///
+    /// The first field that breaks a rule.
+    pub fn from_proto(sent: proto::Event, defaults: &Defaults) -> Result<Self, FieldError> {
+        let tenant = match (sent.tenant, &defaults.tenant) {
+            (name, Some(tenant)) if name.is_empty() => tenant.clone(),
+            (name, None) if name.is_empty() => TenantId::default_tenant(),
+            (name, _) => TenantId::new(name).map_err(invalid_id)?,
+        };
+        let producer = match (sent.producer, &defaults.producer) {
+            (name, Some(producer)) if name.is_empty() => producer.clone(),
+            (name, _) => required("producer", name, ProducerId::new)?,
+        };
+        let occurred_at = sent
+            .occurred_at
+            .map(|time| convert::time_from_proto(time).map_err(|error| error.within("occurred_at")))
+            .transpose()?;
+        let mut body = body_of_producer(sent.body.ok_or_else(|| rules::no_body("nothing"))?)?;
+        if let stored_event::Body::UsageAdjusted(adjusted) = &mut body
+            && adjusted.adjusts_producer.is_empty()
+        {
+            adjusted.adjusts_producer = producer.as_str().to_owned();
+        }
+        let (task, id) = (required("task", sent.task, TaskId::new)?, required("id", sent.id, EventId::new)?);
+        let (body, text_length) = convert::to_domain(body, Added::default())?;
+        let trace_parent = (!sent.trace_parent.is_empty()).then_some(sent.trace_parent);
+        Self::new(Event { tenant, task, producer, id, occurred_at, trace_parent, body }, text_length)
+    }
+
+    /// Takes an event that our own code made. What a decision or an appender adds (limits, a start's attempt, cost,
+    /// the adjusted usage) may stand in it and is no part of the content. Kinds that the ledger writes itself are taken.
+    ///
+    /// # Errors
+    ///
+    /// The first field that breaks a rule: importers pass on what others wrote.
+    pub fn from_event(event: Event) -> Result<Self, FieldError> {
+        Self::new(event, None)
+    }
+
+    /// BLAKE3 of the canonical content: what the producer sent, with `occurred_at`, without what is added.
+    #[must_use]
+    pub fn content_hash(&self) -> [u8; 32] {
+        blake3::hash(&self.content).into()
+    }
+
+    /// The canonical content, as `proto/tollgate/v1/event.proto` defines it.
+    #[must_use]
+    pub fn content(&self) -> &[u8] {
+        &self.content
+    }
+
+    /// The bytes that a record holds of this event: its content, then what `decided` has beyond it.
+    ///
+    /// # Errors
+    ///
+    /// `decided` is of another kind, or the event with its additions is above [`crate::MAX_EVENT_BYTES`].
+    pub fn encode_stored(&self, decided: &EventBody) -> Result<Vec<u8>, FieldError> {
+        if decided.kind() != self.event.body.kind() {
+            let rule = format!("was decided as {}: a decision never changes the kind", decided.kind());
+            return Err(FieldError::new("event", self.event.body.kind(), rule));
+        }
+        let trace_parent = self.event.trace_parent.as_deref();
+        let added = convert::added(&self.event.body, decided, self.text_length, trace_parent);
+        // `added` has the highest number of the message, so encoding it alone gives the bytes that follow the content.
+        let added = StoredEvent { occurred_at: None, body: None, added: Some(added) };
+        let mut bytes = Vec::with_capacity(self.content.len().saturating_add(added.encoded_len()));
+        bytes.extend_from_slice(&self.content);
+        bytes.extend_from_slice(&added.encode_to_vec());
+        rules::check_size(bytes.len(), "with what the ledger adds")?;
+        Ok(bytes)
+    }
+
+    /// The protobuf message that a producer sends for this event.
+    #[must_use]
+    pub fn to_proto(&self) -> proto::Event {
+        let event = &self.event;
+        proto::Event {
+            tenant: event.tenant.as_str().to_owned(),
+            task: event.task.as_str().to_owned(),
+            producer: event.producer.as_str().to_owned(),
+            id: event.id.as_str().to_owned(),
+            occurred_at: event.occurred_at.map(convert::time_to_proto),
+            trace_parent: event.trace_parent.clone().unwrap_or_default(),
+            body: Some(sent_body(convert::content(&event.body, self.text_length))),
+        }
+    }
+
+    /// The JSON that a producer sends for this event.
+    #[must_use]
+    pub fn to_json(&self) -> serde_json::Value {
+        json::sent(&self.event, &convert::content(&self.event.body, self.text_length))
+    }
+
+    fn new(event: Event, text_length: Option<TextLength>) -> Result<Self, FieldError> {
+        rules::check(&event, text_length)?;
+        let content = StoredEvent {
+            occurred_at: event.occurred_at.map(convert::time_to_proto),
+            body: Some(convert::content(&event.body, text_length)),
+            added: None,
+        };
+        let content = content.encode_to_vec();
+        rules::check_size(content.len(), "in protobuf")?;
+        Ok(Self { event, content, text_length })
+    }
+}
+
+fn required<T>(
+    field: &str,
+    name: String,
+    new: impl Fn(Box<str>) -> Result<T, InvalidId>,
+) -> Result<T, FieldError> {
+    if name.is_empty() {
+        return Err(FieldError::missing(field));
+    }
+    new(name.into()).map_err(invalid_id)
+}
+
+fn invalid_id(error: InvalidId) -> FieldError {
+    FieldError::new(error.field, &error.value, error.rule)
+}
+
+/// The body as it is stored, if producers may send it.
+fn body_of_producer(body: event::Body) -> Result<stored_event::Body, FieldError> {
+    Ok(match body {
+        event::Body::TaskOpened(body) => stored_event::Body::TaskOpened(body),
+        event::Body::TaskClosed(body) => stored_event::Body::TaskClosed(body),
+        event::Body::PhaseStarted(body) => stored_event::Body::PhaseStarted(body),
+        event::Body::PhaseEnded(body) => stored_event::Body::PhaseEnded(body),
+        event::Body::OverrideGranted(body) => stored_event::Body::OverrideGranted(body),
+        event::Body::UsageRecorded(body) => stored_event::Body::UsageRecorded(body),
+        event::Body::UsageAdjusted(body) => stored_event::Body::UsageAdjusted(body),
+        event::Body::WaitRecorded(body) => stored_event::Body::WaitRecorded(body),
+        event::Body::SignalRecorded(body) => stored_event::Body::SignalRecorded(body),
+        event::Body::GateDecided(_) => return Err(rules::own_kind("gate_decided")),
+        event::Body::ConfigLoaded(_) => return Err(rules::own_kind("config_loaded")),
+        event::Body::ConfigRejected(_) => return Err(rules::own_kind("config_rejected")),
+        event::Body::PriceBookLoaded(_) => return Err(rules::own_kind("price_book_loaded")),
+    })
+}
+
+fn sent_body(body: stored_event::Body) -> event::Body {
+    match body {
+        stored_event::Body::TaskOpened(body) => event::Body::TaskOpened(body),
+        stored_event::Body::TaskClosed(body) => event::Body::TaskClosed(body),
+        stored_event::Body::PhaseStarted(body) => event::Body::PhaseStarted(body),
+        stored_event::Body::PhaseEnded(body) => event::Body::PhaseEnded(body),
+        stored_event::Body::OverrideGranted(body) => event::Body::OverrideGranted(body),
+        stored_event::Body::UsageRecorded(body) => event::Body::UsageRecorded(body),
+        stored_event::Body::UsageAdjusted(body) => event::Body::UsageAdjusted(body),
+        stored_event::Body::WaitRecorded(body) => event::Body::WaitRecorded(body),
+        stored_event::Body::SignalRecorded(body) => event::Body::SignalRecorded(body),
+        stored_event::Body::GateDecided(body) => event::Body::GateDecided(body),
+        stored_event::Body::ConfigLoaded(body) => event::Body::ConfigLoaded(body),
+        stored_event::Body::ConfigRejected(body) => event::Body::ConfigRejected(body),
+        stored_event::Body::PriceBookLoaded(body) => event::Body::PriceBookLoaded(body),
+    }
+}

@@ -1,0 +1,9 @@
+//! What the wire forms promise, seen from outside: golden vectors, the rules of JSON, properties of every event.
+
+mod golden;
+mod properties;
+mod rules;
+mod samples;
+mod sensitivity;
+mod stored;
+mod strategies;

@@ -1,0 +1,356 @@
+//! Arbitrary events of every kind that keep the rules, with what is added to them.
+
+use proptest::collection::{btree_map, vec};
+use proptest::option;
+use proptest::prelude::*;
+use proptest::sample::select;
+use tollgate_domain::breach::Utilization;
+use tollgate_domain::config::{BudgetedLatency, Profile, Thresholds};
+use tollgate_domain::decimal::Decimal;
+use tollgate_domain::event::{
+    ConfigLoaded, ConfigRejected, Event, EventBody, OverrideGranted, OverrideScope, PhaseEnded, PhaseStarted,
+    PriceBookLoaded, SignalRecorded, TaskClosed, TaskOpened, TaskOutcome, WaitRecorded,
+};
+use tollgate_domain::gate::{GateDecided, Reason, ReasonCode, Requirement, Verdict};
+use tollgate_domain::ids::{EventId, ProducerId, TaskId, TenantId};
+use tollgate_domain::limits::{PhaseLimit, TaskLimits};
+use tollgate_domain::metadata::{Enforcement, LimitOverride, TaskMetadata};
+use tollgate_domain::money::Usd;
+use tollgate_domain::phase::{Advance, ExecutionId, Phase};
+use tollgate_domain::tier::{Complexity, Importance, ImportanceSource};
+use tollgate_domain::time::Timestamp;
+use tollgate_domain::tokens::{MAX_TOKENS_PER_EVENT, TokenCounts, TokenSums};
+use tollgate_domain::usage::{AdjustedUsage, Cost, NamedExecution, UsageAdjusted, UsageRecorded};
+use tollgate_wire::MAX_WAIT_MS;
+
+/// An event of any kind.
+pub(crate) fn event() -> impl Strategy<Value = Event> {
+    around(prop_oneof![sendable_body(), own_body()])
+}
+
+/// An event of a kind that producers send.
+pub(crate) fn sendable() -> impl Strategy<Value = Event> {
+    around(sendable_body())
+}
+
+/// Usage.
+pub(crate) fn usage_event() -> impl Strategy<Value = Event> {
+    around(usage().prop_map(EventBody::UsageRecorded))
+}
+
+/// The event as its producer sent it: without what a decision or an appender adds.
+pub(crate) fn without_added(mut event: Event) -> Event {
+    match &mut event.body {
+        EventBody::TaskOpened(opened) => opened.limits = None,
+        EventBody::PhaseStarted(started) => started.attempt = None,
+        EventBody::UsageRecorded(usage) => usage.cost = Cost::Unpriced,
+        EventBody::UsageAdjusted(adjusted) => adjusted.resolved = None,
+        EventBody::TaskClosed(_)
+        | EventBody::PhaseEnded(_)
+        | EventBody::OverrideGranted(_)
+        | EventBody::WaitRecorded(_)
+        | EventBody::SignalRecorded(_)
+        | EventBody::GateDecided(_)
+        | EventBody::ConfigLoaded(_)
+        | EventBody::ConfigRejected(_)
+        | EventBody::PriceBookLoaded(_) => {}
+    }
+    event
+}
+
+fn around(body: impl Strategy<Value = EventBody>) -> impl Strategy<Value = Event> {
+    let trace = option::of("(00|01)-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}");
+    ("[a-zA-Z0-9][a-zA-Z0-9_-]{0,20}", id(), id(), id(), option::of(time()), trace, body).prop_map(
+        |(tenant, task, producer, id, occurred_at, trace_parent, body)| Event {
+            tenant: TenantId::new(tenant).expect("a tenant"),
+            task: TaskId::new(task).expect("a task id"),
+            producer: ProducerId::new(producer).expect("a producer"),
+            id: EventId::new(id).expect("an event id"),
+            occurred_at,
+            trace_parent,
+            body,
+        },
+    )
+}
+
+fn sendable_body() -> BoxedStrategy<EventBody> {
+    let opened = (metadata(), option::of(limits()))
+        .prop_map(|(metadata, limits)| EventBody::TaskOpened(Box::new(TaskOpened { metadata, limits })));
+    let closed =
+        (select(&TaskOutcome::NAMES[..]), optional(), optional()).prop_map(|(word, reason, author)| {
+            let outcome = TaskOutcome::from_word(word).expect("an outcome");
+            EventBody::TaskClosed(TaskClosed { outcome, reason, author })
+        });
+    let started = (phase(), attempt())
+        .prop_map(|(phase, attempt)| EventBody::PhaseStarted(PhaseStarted { phase, attempt }));
+    let ended = (phase(), attempt())
+        .prop_map(|(phase, attempt)| EventBody::PhaseEnded(PhaseEnded { phase, attempt }));
+    let granted = (scope(), text(), text()).prop_map(|(scope, approver, reason)| {
+        EventBody::OverrideGranted(OverrideGranted { scope, approver, reason })
+    });
+    let wait = (execution(), "[a-zé_]{1,30}", 0..=MAX_WAIT_MS).prop_map(|(execution, kind, wait_ms)| {
+        EventBody::WaitRecorded(WaitRecorded { execution, kind, wait_ms })
+    });
+    let signal = (execution(), "[a-zé_]{1,30}", any::<i64>()).prop_map(|(execution, name, value)| {
+        EventBody::SignalRecorded(SignalRecorded { execution, name, value })
+    });
+    let usage = usage().prop_map(EventBody::UsageRecorded);
+    let adjusted = adjusted().prop_map(|adjusted| EventBody::UsageAdjusted(Box::new(adjusted)));
+    prop_oneof![opened, closed, started, ended, granted, usage, adjusted, wait, signal].boxed()
+}
+
+fn own_body() -> BoxedStrategy<EventBody> {
+    let loaded = (any_text(), any_text(), any_text()).prop_map(|(config_hash, canonical, source)| {
+        EventBody::ConfigLoaded(ConfigLoaded { config_hash, canonical, source })
+    });
+    let rejected =
+        (any_text(), vec(any_text(), 0..4), any_text()).prop_map(|(source, problems, config_hash)| {
+            EventBody::ConfigRejected(ConfigRejected { source, problems, config_hash })
+        });
+    let book = (any_text(), any_text(), any::<u32>()).prop_map(|(price_version, source, models)| {
+        EventBody::PriceBookLoaded(PriceBookLoaded { price_version, source, models })
+    });
+    let gate = gate().prop_map(|decided| EventBody::GateDecided(Box::new(decided)));
+    prop_oneof![gate, loaded, rejected, book].boxed()
+}
+
+fn id() -> impl Strategy<Value = String> {
+    "[A-Za-zé0-9/.:#-]{1,40}"
+}
+
+fn text() -> impl Strategy<Value = String> {
+    prop_oneof!["\\PC{1,12}", "[ -~\n\t\\\\\"]{1,30}", Just("x".repeat(2000))]
+}
+
+fn any_text() -> impl Strategy<Value = String> {
+    prop_oneof![Just(String::new()), text()]
+}
+
+fn optional() -> impl Strategy<Value = Option<String>> {
+    option::of("\\PC{1,12}")
+}
+
+fn time() -> impl Strategy<Value = Timestamp> {
+    (-62_135_596_800_000_000..=253_402_300_799_999_999_i64)
+        .prop_map(|micros| Timestamp::from_micros(micros).expect("within the years"))
+}
+
+fn phase() -> impl Strategy<Value = Phase> {
+    "[A-Z][A-Z0-9_-]{0,31}".prop_map(|name| name.parse().expect("a phase name"))
+}
+
+fn attempt() -> impl Strategy<Value = Option<u32>> {
+    option::of(1..=u32::MAX)
+}
+
+fn execution() -> impl Strategy<Value = Option<NamedExecution>> {
+    option::of((phase(), attempt()).prop_map(|(phase, attempt)| NamedExecution { phase, attempt }))
+}
+
+fn decimal() -> impl Strategy<Value = Decimal> {
+    (0..1_000_000_000_000_000_000_u64, 0..=27_u8).prop_map(|(mantissa, scale)| Decimal::new(mantissa, scale))
+}
+
+fn multiplier() -> impl Strategy<Value = Decimal> {
+    (1..=10_000_000_u64).prop_map(|millionths| Decimal::new(millionths, 6))
+}
+
+fn limit() -> impl Strategy<Value = LimitOverride> {
+    let one = || option::of(1..=u64::MAX);
+    (one(), one(), 1..=u64::MAX).prop_map(|(tokens, latency_ms, otherwise)| match (tokens, latency_ms) {
+        (None, None) => LimitOverride { tokens: Some(otherwise), latency_ms: None },
+        (tokens, latency_ms) => LimitOverride { tokens, latency_ms },
+    })
+}
+
+fn complexity() -> impl Strategy<Value = Complexity> {
+    select(Complexity::ALL)
+}
+
+fn importance() -> impl Strategy<Value = Importance> {
+    select(Importance::ALL)
+}
+
+fn metadata() -> impl Strategy<Value = TaskMetadata> {
+    let tiers = (option::of(complexity()), option::of(importance()), option::of(multiplier()), any::<bool>());
+    let texts = (option::of(text()), optional(), optional());
+    let lists = (
+        btree_map(phase(), limit(), 0..4),
+        vec("\\PC{1,12}", 0..4),
+        btree_map("\\PC{1,12}", "\\PC{1,12}", 0..4),
+    );
+    (tiers, texts, lists).prop_map(|(tiers, texts, (budget_overrides, tags, labels))| TaskMetadata {
+        title: texts.0,
+        complexity: tiers.0,
+        importance: tiers.1,
+        justification: texts.1,
+        budget_multiplier: tiers.2,
+        budget_overrides,
+        tags,
+        labels,
+        enforcement: if tiers.3 { Enforcement::On } else { Enforcement::Off },
+        author: texts.2,
+    })
+}
+
+fn phase_limit() -> impl Strategy<Value = PhaseLimit> {
+    let numbers = (any::<u64>(), any::<u64>(), any::<u64>(), any::<u64>());
+    (phase(), numbers, decimal(), option::of(limit())).prop_map(|(phase, numbers, weight, overridden)| {
+        PhaseLimit {
+            phase,
+            base_tokens: numbers.0,
+            base_latency_ms: numbers.1,
+            weight,
+            tokens: numbers.2,
+            latency_ms: numbers.3,
+            overridden: overridden.unwrap_or_default(),
+        }
+    })
+}
+
+fn thresholds() -> impl Strategy<Value = Thresholds> {
+    let decimals = (decimal(), decimal(), decimal(), decimal(), decimal(), decimal());
+    (select(Profile::NAMES), decimals, option::of(phase()), vec(phase(), 0..3)).prop_map(
+        |(profile, decimals, checkpoint_phase, nearly_done_phases)| Thresholds {
+            profile: Profile::from_word(profile).expect("a profile"),
+            cumulative_token: decimals.0,
+            cumulative_latency: decimals.1,
+            per_phase: decimals.2,
+            allow_completion: decimals.3,
+            checkpoint_phase,
+            early_warn: decimals.4,
+            early_block: decimals.5,
+            nearly_done_phases,
+        },
+    )
+}
+
+fn limits() -> impl Strategy<Value = TaskLimits> {
+    let source = prop_oneof![
+        Just(ImportanceSource::Stated),
+        Just(ImportanceSource::Default),
+        "\\PC{1,12}".prop_map(ImportanceSource::Tag),
+    ];
+    let tiers = (complexity(), decimal(), importance(), decimal(), source, option::of(decimal()));
+    let lists = (vec(phase_limit(), 0..4), vec(any::<u32>(), 0..6), vec(any_text(), 0..2));
+    (tiers, lists, thresholds(), select(BudgetedLatency::NAMES), any_text()).prop_map(
+        |(tiers, (phases, pressure_levels, warnings), thresholds, latency, config_hash)| TaskLimits {
+            complexity: tiers.0,
+            complexity_multiplier: tiers.1,
+            importance: tiers.2,
+            importance_multiplier: tiers.3,
+            importance_source: tiers.4,
+            budget_multiplier: tiers.5,
+            phases,
+            thresholds,
+            pressure_levels,
+            budgeted_latency: BudgetedLatency::from_word(latency).expect("a word"),
+            config_hash,
+            warnings,
+        },
+    )
+}
+
+fn advance() -> impl Strategy<Value = Advance> {
+    prop_oneof![Just(Advance::Completion), phase().prop_map(Advance::Phase)].prop_filter(
+        "a phase of that name cannot be told from the end",
+        |advance| !matches!(advance, Advance::Phase(phase) if phase.as_str() == "COMPLETION"),
+    )
+}
+
+fn scope() -> impl Strategy<Value = OverrideScope> {
+    prop_oneof![
+        (phase(), limit()).prop_map(|(phase, limit)| OverrideScope::Limit { phase, limit }),
+        advance().prop_map(|advance| OverrideScope::Block { advance }),
+    ]
+}
+
+fn cost() -> impl Strategy<Value = Cost> {
+    let priced = (any::<i128>(), any_text());
+    prop_oneof![
+        Just(Cost::Unpriced),
+        priced.prop_map(|(units, price_version)| Cost::Priced { usd: Usd::from_units(units), price_version }),
+    ]
+}
+
+fn usage() -> impl Strategy<Value = UsageRecorded> {
+    let count = || prop_oneof![Just(0), 0..=MAX_TOKENS_PER_EVENT];
+    let tokens = (count(), count(), count(), count(), count()).prop_map(|counts| TokenCounts {
+        input_uncached: counts.0,
+        cached_input: counts.1,
+        cache_write: counts.2,
+        output: counts.3,
+        reasoning: counts.4.min(counts.3),
+    });
+    let texts = (optional(), optional(), optional(), optional());
+    (execution(), texts, tokens, any::<bool>(), cost()).prop_map(
+        |(execution, texts, tokens, estimated, cost)| UsageRecorded {
+            execution,
+            provider: texts.0,
+            model: texts.1,
+            component: texts.2,
+            request_id: texts.3,
+            tokens,
+            estimated,
+            cost,
+        },
+    )
+}
+
+fn adjusted() -> impl Strategy<Value = UsageAdjusted> {
+    let most = i128::from(MAX_TOKENS_PER_EVENT);
+    let change = move || prop_oneof![Just(0), -most..=most];
+    let tokens = (change(), change(), change(), change(), change()).prop_map(|changes| TokenSums {
+        input_uncached: changes.0,
+        cached_input: changes.1,
+        cache_write: changes.2,
+        output: changes.3,
+        reasoning: changes.4,
+    });
+    let resolved = (execution(), optional(), optional(), cost())
+        .prop_map(|(execution, provider, model, cost)| AdjustedUsage { execution, provider, model, cost });
+    (id(), id(), tokens, text(), optional(), option::of(resolved)).prop_map(
+        |(adjusts, adjusts_producer, tokens, reason, author, resolved)| UsageAdjusted {
+            adjusts,
+            adjusts_producer,
+            tokens,
+            reason,
+            author,
+            resolved,
+        },
+    )
+}
+
+fn gate() -> impl Strategy<Value = GateDecided> {
+    const CODES: [ReasonCode; 4] =
+        [ReasonCode::NearlyDone, ReasonCode::NoLimits, ReasonCode::Stale, ReasonCode::Degraded];
+    const REQUIREMENTS: [Requirement; 3] =
+        [Requirement::Review, Requirement::PostMortem, Requirement::Investigation];
+    let verdict = || select(vec![Verdict::Allow, Verdict::Warn, Verdict::Block]);
+    let utilization =
+        || option::of((any::<u128>(), any::<u128>()).prop_map(|(used, limit)| Utilization { used, limit }));
+    let reason = (select(CODES.to_vec()), verdict(), any_text())
+        .prop_map(|(code, verdict, message)| Reason { code, verdict, message });
+    let active = (phase(), any::<u32>()).prop_map(|(phase, attempt)| ExecutionId { phase, attempt });
+    let left = (option::of(any::<u64>()), option::of(any::<u64>()));
+    let answer =
+        (advance(), verdict(), verdict(), vec(reason, 0..3), vec(select(REQUIREMENTS.to_vec()), 0..3));
+    let numbers = (utilization(), utilization(), option::of(active), left);
+    (answer, numbers, any_text(), any_text(), any::<bool>()).prop_map(
+        |(answer, numbers, config_hash, as_of, stale)| GateDecided {
+            advance: answer.0,
+            verdict: answer.1,
+            ruled: answer.2,
+            reasons: answer.3,
+            requirements: answer.4,
+            tokens: numbers.0,
+            latency: numbers.1,
+            active: numbers.2,
+            remaining_tokens: numbers.3.0,
+            remaining_latency_ms: numbers.3.1,
+            config_hash,
+            as_of,
+            stale,
+        },
+    )
+}
