@@ -5,7 +5,7 @@ use tollgate_domain::position::Sequence;
 use crate::contract::{
     AppendError, AppendOutcome, Batch, Found, MAX_EVENT_BYTES, MAX_RECORD_BYTES, MAX_RECORD_EVENTS,
 };
-use crate::index::IdIndex;
+use crate::index::{IdIndex, subject_entry};
 use crate::key::Key;
 use crate::record;
 
@@ -29,18 +29,12 @@ impl Checked {
         within("the number of events", events, MAX_RECORD_EVENTS)?;
         for event in &batch.events {
             within("an event's size in bytes", event.payload.len(), MAX_EVENT_BYTES)?;
-            if event.name.tenant != batch.tenant {
-                let (theirs, ours) = (&event.name.tenant, &batch.tenant);
-                return Err(AppendError::Malformed(format!(
-                    "an event of tenant {theirs} in a batch of {ours}"
-                )));
-            }
         }
         let subject = batch.decision.as_ref().map(|expected| expected.subject.as_str());
         let bytes = record::encoded_bytes(batch.tenant.as_str(), subject, &batch.events);
         within("the record's size in bytes", bytes, MAX_RECORD_BYTES)?;
-        let keys = batch.events.iter().map(|event| Key::of_event(&event.name)).collect();
-        let subject = subject.map(|subject| Key::of_subject(&batch.tenant, subject));
+        let keys = Key::of_events(batch.tenant.as_str(), &batch.events);
+        let subject = subject.map(|subject| Key::of_subject(batch.tenant.as_str(), subject));
         Ok(Self { batch, keys, subject })
     }
 
@@ -65,27 +59,28 @@ impl Admitted {
     }
 }
 
-/// Decides a batch against the index. `known` gives what the index has under a key, tables and runs.
+/// Decides a batch against the index. `older` is what the index's runs have under [`Checked::all_keys`]; a log without
+/// runs gives nothing.
 pub(crate) fn admit(
     checked: &Checked,
     next: Sequence,
     index: &mut IdIndex,
-    known: impl Fn(&IdIndex, usize) -> Option<Found>,
+    older: &[Option<Found>],
 ) -> Result<Admitted, AppendError> {
-    let mut admitted = Admitted { outcomes: Vec::with_capacity(checked.keys.len()), undo: Vec::new() };
+    let older = |nth: usize| older.get(nth).copied().flatten();
+    let events = checked.keys.len();
+    let mut admitted = Admitted { outcomes: Vec::with_capacity(events), undo: Vec::with_capacity(events) };
     let mut conflicts: Vec<usize> = Vec::new();
     for (nth, (event, key)) in checked.batch.events.iter().zip(&checked.keys).enumerate() {
-        let outcome = match known(index, nth) {
-            Some(found) if found.is(&event.content_hash) => AppendOutcome::Duplicate(found.sequence),
-            Some(found) => {
+        let content = event.content_hash;
+        let outcome = match index.claim(*key, Found { sequence: next, content }, older(nth)) {
+            Some(taken) if taken.content == content => AppendOutcome::Duplicate(taken.sequence),
+            Some(taken) => {
                 conflicts.push(nth);
-                AppendOutcome::Conflict(found.sequence)
+                AppendOutcome::Conflict(taken.sequence)
             }
             None => {
-                let mut content = [0; 16];
-                content.copy_from_slice(&event.content_hash.0[..16]);
-                let previous = index.insert(*key, Found { sequence: next, content });
-                admitted.undo.push((*key, previous));
+                admitted.undo.push((*key, None));
                 AppendOutcome::Appended(next)
             }
         };
@@ -97,14 +92,14 @@ pub(crate) fn admit(
     if let (Some(subject), Some(expected)) = (checked.subject, &checked.batch.decision)
         && admitted.has_new()
     {
-        let actual = known(index, checked.keys.len());
+        let actual = index.get_recent(&subject).or(older(events));
         let last = actual.map(|found| found.sequence).unwrap_or_default();
         if last != expected.last {
             roll_back(index, admitted.undo);
             let (subject, expected) = (expected.subject.clone(), expected.last);
             return Err(AppendError::WrongExpected { subject, expected, actual: last });
         }
-        let previous = index.insert(subject, Found { sequence: next, content: [0; 16] });
+        let previous = index.insert(subject, subject_entry(next));
         admitted.undo.push((subject, previous));
     }
     Ok(admitted)
@@ -130,7 +125,7 @@ fn refuse(
         let because = conflicts
             .iter()
             .copied()
-            .find(|&conflict| checked.subject.is_some() || events[conflict].name.task == event.name.task);
+            .find(|&conflict| checked.subject.is_some() || events[conflict].task == event.task);
         let in_this_record = |outcome| match outcome {
             AppendOutcome::Appended(_) => true,
             // The same event twice in this batch: its original is refused, so it is too.

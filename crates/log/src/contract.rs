@@ -87,8 +87,12 @@ pub struct Batch {
 /// One event to append. The log knows its name and its content's hash, not what it means.
 #[derive(Clone, Debug)]
 pub struct NewEvent {
-    /// Its name.
-    pub name: EventName,
+    /// Its task.
+    pub task: TaskId,
+    /// Its producer.
+    pub producer: ProducerId,
+    /// Its id, the producer's.
+    pub id: EventId,
     /// Hash of what the producer sent.
     pub content_hash: ContentHash,
     /// The stored form.
@@ -149,16 +153,8 @@ pub enum AppendOutcome {
 pub struct Found {
     /// Its record.
     pub sequence: Sequence,
-    /// The first half of its content's hash.
-    pub content: [u8; 16],
-}
-
-impl Found {
-    /// Whether this content is the one in the log.
-    #[must_use]
-    pub fn is(&self, content: &ContentHash) -> bool {
-        content.0.starts_with(&self.content)
-    }
+    /// Its content's hash.
+    pub content: ContentHash,
 }
 
 /// What an acknowledgement is worth, weakest first.
@@ -261,7 +257,7 @@ pub enum AppendError {
         /// The limit.
         limit: usize,
     },
-    /// A batch without events, or with an event of another tenant or partition.
+    /// A batch without events.
     #[error("append: {0}")]
     Malformed(String),
     /// Another decision about the subject came first.

@@ -53,6 +53,8 @@ pub enum Fault {
     Full,
     /// `ENOSPC` after half of the bytes are written.
     ShortThenFull,
+    /// A panic: a bug of ours in the writer's thread.
+    Panic,
 }
 
 impl FaultyDisk {
@@ -154,6 +156,7 @@ impl Disk for FaultyDisk {
 impl Fault {
     fn error(self) -> io::Error {
         match self {
+            Self::Panic => panic!("injected: a bug"),
             Self::Io => io::Error::other("injected: input/output error"),
             Self::Full | Self::ShortThenFull => {
                 io::Error::new(io::ErrorKind::StorageFull, "injected: no space left on device")

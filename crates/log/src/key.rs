@@ -2,13 +2,25 @@
 
 use std::fmt;
 
-use tollgate_domain::ids::TenantId;
+use tollgate_domain::ids::MAX_ID_BYTES;
 
-use crate::contract::EventName;
+use crate::contract::{EventName, NewEvent};
 
-/// BLAKE3 of the canonical encoding of what a producer sent.
+/// The first 128 bits of BLAKE3 of the canonical encoding of what a producer sent: enough that nobody finds another content
+/// with the same ones, and half the bytes in every record.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct ContentHash(pub [u8; 32]);
+pub struct ContentHash(pub [u8; 16]);
+
+impl ContentHash {
+    /// From the whole BLAKE3 hash.
+    #[must_use]
+    pub fn of_hash(hash: [u8; 32]) -> Self {
+        let (first, _) = hash.split_at(16);
+        let mut content = [0; 16];
+        content.copy_from_slice(first);
+        Self(content)
+    }
+}
 
 /// BLAKE3 of a record's bytes.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -75,19 +87,27 @@ impl Key {
     /// The key of an event's name.
     #[must_use]
     pub fn of_event(name: &EventName) -> Self {
-        Self::of_parts(name.tenant.as_str(), name.task.as_str(), name.producer.as_str(), name.id.as_str())
+        IdScope::of(name.tenant.as_str(), name.task.as_str(), name.producer.as_str()).key(name.id.as_str())
     }
 
-    /// The key of an event's name, from its parts as a record's frame holds them.
-    #[must_use]
-    pub fn of_parts(tenant: &str, task: &str, producer: &str, id: &str) -> Self {
-        Self::digest(1, &[tenant, task, producer, id])
+    /// The keys of a batch's events. Those of one task and producer mostly stand together: their common part is hashed
+    /// once.
+    pub(crate) fn of_events<'a>(tenant: &str, events: &'a [NewEvent]) -> Vec<Self> {
+        let mut last: Option<(&'a NewEvent, IdScope)> = None;
+        let key = |event: &'a NewEvent| {
+            let known =
+                last.filter(|(other, _)| other.task == event.task && other.producer == event.producer);
+            let make = || (event, IdScope::of(tenant, event.task.as_str(), event.producer.as_str()));
+            let (_, scope) = *last.insert(known.unwrap_or_else(make));
+            scope.key(event.id.as_str())
+        };
+        events.iter().map(key).collect()
     }
 
     /// The key of a decision subject.
     #[must_use]
-    pub fn of_subject(tenant: &TenantId, subject: &str) -> Self {
-        Self::digest(2, &[tenant.as_str(), subject])
+    pub fn of_subject(tenant: &str, subject: &str) -> Self {
+        Self::first_half(digest(2, &[tenant, subject]))
     }
 
     /// The first 64 bits: where it sorts.
@@ -104,21 +124,41 @@ impl Key {
         u64::from_be_bytes([a, b, c, d, e, f, g, h])
     }
 
-    /// BLAKE3 over a kind byte and the parts, each with its length before it, so that no two lists of parts collide.
-    fn digest(kind: u8, parts: &[&str]) -> Self {
-        // Names are at most 128 bytes each, so this holds every list of four without a heap allocation.
-        let mut bytes = [0_u8; 1 + 4 * (2 + 128)];
-        bytes[0] = kind;
-        let mut end = 1;
-        for part in parts {
-            let length = part.len() as u16;
-            bytes[end..end + 2].copy_from_slice(&length.to_le_bytes());
-            bytes[end + 2..end + 2 + part.len()].copy_from_slice(part.as_bytes());
-            end += 2 + part.len();
-        }
-        let digest = blake3::hash(&bytes[..end]);
-        let mut key = [0; 16];
-        key.copy_from_slice(&digest.as_bytes()[..16]);
-        Self(key)
+    fn first_half(digest: [u8; 32]) -> Self {
+        Self(ContentHash::of_hash(digest).0)
     }
+}
+
+/// Tenant, task and producer of an event: what its id is unique within.
+#[derive(Clone, Copy, Debug)]
+pub struct IdScope([u8; 32]);
+
+impl IdScope {
+    /// The scope of these names.
+    #[must_use]
+    pub fn of(tenant: &str, task: &str, producer: &str) -> Self {
+        Self(digest(1, &[tenant, task, producer]))
+    }
+
+    /// The key of an id within it.
+    #[must_use]
+    pub fn key(&self, id: &str) -> Key {
+        let mut bytes = [0_u8; 32 + MAX_ID_BYTES];
+        bytes[..32].copy_from_slice(&self.0);
+        // Names of the domain are never longer; a damaged record's may be.
+        let id = &id.as_bytes()[..id.len().min(MAX_ID_BYTES)];
+        bytes[32..32 + id.len()].copy_from_slice(id);
+        Key::first_half(blake3::hash(&bytes[..32 + id.len()]).into())
+    }
+}
+
+/// BLAKE3 over a kind byte and the parts, each with its length before it, so that no two lists of parts collide.
+fn digest(kind: u8, parts: &[&str]) -> [u8; 32] {
+    let mut bytes = Vec::with_capacity(1 + parts.iter().map(|part| 2 + part.len()).sum::<usize>());
+    bytes.push(kind);
+    for part in parts {
+        bytes.extend_from_slice(&(part.len() as u16).to_le_bytes());
+        bytes.extend_from_slice(part.as_bytes());
+    }
+    blake3::hash(&bytes).into()
 }

@@ -10,8 +10,8 @@
 //! 8   i64  recorded_at, microseconds since 1970
 //! 16  u16  length of the tenant, then u16 of the decision subject, u16 number of names, u16 zero
 //! 24       tenant, subject, names (each u16 length + bytes: tasks and producers, once each)
-//!          per event: u16 task name, u16 producer name, u16 length of id, u16 zero, u32 length of payload,
-//!                     32 bytes content hash, id
+//!          per event: u16 task name, u16 producer name, u16 length of payload, u8 length of id, u8 zero,
+//!                     16 bytes content hash, id
 //!          payloads, in the order of the events
 //! ```
 //!
@@ -30,7 +30,7 @@ const LAYOUT: u8 = 1;
 const ENCODING_PROTOBUF: u8 = 1;
 const FLAG_DECISION: u8 = 1;
 const HEADER: usize = 24;
-const ENTRY: usize = 44;
+const ENTRY: usize = 24;
 
 /// A record as a log returns it.
 #[derive(Clone, Debug)]
@@ -60,9 +60,9 @@ struct Entry {
     producer: u16,
     /// Start of the fixed part; the id follows it.
     start: u32,
-    id_bytes: u16,
+    id_bytes: u8,
     payload: u32,
-    payload_bytes: u32,
+    payload_bytes: u16,
 }
 
 /// One event in a record.
@@ -128,9 +128,9 @@ impl Record {
         let mut entries = Vec::with_capacity(count);
         for _ in 0..count {
             let start = at.at as u32;
-            let [task, producer, id_bytes, _] = [at.u16()?, at.u16()?, at.u16()?, at.u16()?];
-            let payload_bytes = u32::from_le_bytes(at.array()?);
-            at.skip(32)?;
+            let [task, producer, payload_bytes] = [at.u16()?, at.u16()?, at.u16()?];
+            let [id_bytes, _] = at.array()?;
+            at.skip(16)?;
             at.text(id_bytes.into())?;
             if task >= names_count || producer >= names_count {
                 return Err(RecordError::Malformed("name index"));
@@ -139,7 +139,7 @@ impl Record {
         }
         for entry in &mut entries {
             entry.payload = at.at as u32;
-            at.skip(entry.payload_bytes as usize)?;
+            at.skip(entry.payload_bytes.into())?;
         }
         if at.at != bytes.len() {
             return Err(RecordError::Malformed("bytes after the last payload"));
@@ -195,16 +195,16 @@ impl Record {
     pub fn events(&self) -> impl ExactSizeIterator<Item = EventFrame<'_>> {
         self.entries.iter().map(|entry| {
             let id_start = entry.start as usize + ENTRY;
-            let hash_start = id_start - 32;
+            let hash_start = id_start - 16;
             let payload = entry.payload as usize;
-            let mut content_hash = [0; 32];
+            let mut content_hash = [0; 16];
             content_hash.copy_from_slice(&self.bytes[hash_start..id_start]);
             EventFrame {
                 task: self.name(entry.task),
                 producer: self.name(entry.producer),
                 id: self.text(id_start, id_start + usize::from(entry.id_bytes)),
                 content_hash: ContentHash(content_hash),
-                payload: &self.bytes[payload..payload + entry.payload_bytes as usize],
+                payload: &self.bytes[payload..payload + usize::from(entry.payload_bytes)],
             }
         })
     }
@@ -254,11 +254,11 @@ pub(crate) fn encode<'a>(
         out.extend_from_slice(name.as_bytes());
     }
     for (event, &(task, producer)) in events.clone().zip(&names.of_events) {
-        let id = event.name.id.as_str();
-        for short in [task, producer, id.len() as u16, 0] {
+        let id = event.id.as_str();
+        for short in [task, producer, event.payload.len() as u16] {
             out.extend_from_slice(&short.to_le_bytes());
         }
-        out.extend_from_slice(&(event.payload.len() as u32).to_le_bytes());
+        out.extend_from_slice(&[id.len() as u8, 0]);
         out.extend_from_slice(&event.content_hash.0);
         out.extend_from_slice(id.as_bytes());
     }
@@ -270,9 +270,8 @@ pub(crate) fn encode<'a>(
 /// The bytes that a record of these events takes at most.
 pub(crate) fn encoded_bytes(tenant: &str, subject: Option<&str>, events: &[NewEvent]) -> usize {
     let per_event = |event: &NewEvent| {
-        let name = &event.name;
-        let names = name.task.as_str().len() + name.producer.as_str().len() + 4;
-        ENTRY + name.id.as_str().len() + event.payload.len() + names
+        let names = event.task.as_str().len() + event.producer.as_str().len() + 4;
+        ENTRY + event.id.as_str().len() + event.payload.len() + names
     };
     HEADER + tenant.len() + subject.map_or(0, str::len) + events.iter().map(per_event).sum::<usize>()
 }
@@ -293,7 +292,7 @@ impl<'a> Names<'a> {
     fn of(events: impl ExactSizeIterator<Item = &'a NewEvent>) -> Self {
         let mut names = Self { of_events: Vec::with_capacity(events.len()), ..Self::default() };
         for event in events {
-            let (task, producer) = (event.name.task.as_str(), event.name.producer.as_str());
+            let (task, producer) = (event.task.as_str(), event.producer.as_str());
             let last = names.of_events.last().copied();
             let same = |&(t, p): &(u16, u16)| {
                 names.list[usize::from(t)] == task && names.list[usize::from(p)] == producer

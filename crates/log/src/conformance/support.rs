@@ -27,9 +27,12 @@ pub fn named(task: &str, id: &str) -> EventName {
 /// An event of the default tenant and producer `ci` whose content is the payload.
 #[must_use]
 pub fn event(task: &str, id: &str, payload: &str) -> NewEvent {
+    let name = named(task, id);
     NewEvent {
-        name: named(task, id),
-        content_hash: ContentHash(blake3::hash(payload.as_bytes()).into()),
+        task: name.task,
+        producer: name.producer,
+        id: name.id,
+        content_hash: ContentHash::of_hash(blake3::hash(payload.as_bytes()).into()),
         payload: payload.as_bytes().to_vec(),
     }
 }
@@ -37,7 +40,7 @@ pub fn event(task: &str, id: &str, payload: &str) -> NewEvent {
 /// A batch of facts, in the partition of its first event.
 #[must_use]
 pub fn batch(events: Vec<NewEvent>) -> Batch {
-    let task = events.first().map_or("none", |event| event.name.task.as_str());
+    let task = events.first().map_or("none", |event| event.task.as_str());
     let partition = PartitionId::of("default", task);
     Batch { tenant: TenantId::default_tenant(), partition, events, decision: None }
 }
@@ -45,7 +48,7 @@ pub fn batch(events: Vec<NewEvent>) -> Batch {
 /// A batch that holds a decision about its first event's task.
 #[must_use]
 pub fn decision(last: u64, events: Vec<NewEvent>) -> Batch {
-    let subject = events.first().map_or_else(String::new, |event| event.name.task.as_str().to_owned());
+    let subject = events.first().map_or_else(String::new, |event| event.task.as_str().to_owned());
     Batch { decision: Some(Expected { subject, last: Sequence(last) }), ..batch(events) }
 }
 

@@ -137,6 +137,18 @@ impl Shared {
         Some(receiver)
     }
 
+    /// The group that formed, for the writer; `None` when nothing waits.
+    pub(super) fn take_group(&mut self) -> Option<Group> {
+        if self.building.ends.is_empty() {
+            self.in_flight_bytes = 0;
+            return None;
+        }
+        let empty = self.recycled.take().unwrap_or_default();
+        let group = std::mem::replace(&mut self.building, empty);
+        self.in_flight_bytes = group.bytes.len();
+        Some(group)
+    }
+
     /// Notes what is durable. Returns who waited for it.
     pub(super) fn make_durable(&mut self, durable: Sequence) -> Vec<Waiter> {
         self.durable = durable;
@@ -144,6 +156,11 @@ impl Shared {
         self.undo.drain(..kept);
         let served = self.waiters.partition_point(|(sequence, _)| *sequence <= durable);
         self.waiters.drain(..served).map(|(_, waiter)| waiter).collect()
+    }
+
+    /// Drops everyone who waits.
+    pub(super) fn forget_waiters(&mut self) {
+        self.waiters.clear();
     }
 
     /// Takes back everything that is not durable. Returns who waited for it.

@@ -12,6 +12,7 @@ mod prepare;
 mod reader;
 mod recovery;
 mod segment;
+mod teller;
 mod verify;
 mod writer;
 
@@ -28,7 +29,7 @@ pub use reader::SegmentReader;
 pub use verify::{Anchor, Verification, verify};
 
 use crate::admission::{self, Checked};
-use crate::clock::{Clock, SystemClock};
+use crate::clock::{Clock, Stopwatch, SystemClock};
 use crate::contract::{
     AppendError, AppendOutcome, Batch, BoxFuture, DedupScope, Durability, EventLog, EventName, Found,
     Partitions, ReadError, Receipt, RecordReader,
@@ -223,6 +224,8 @@ impl EmbeddedLog {
             epoch: epoch.id,
             durability: options.durability,
             frontier_file,
+            begun: Stopwatch::start(),
+            begun_at: active.end,
             active,
             heads,
             preparation: None,
@@ -311,8 +314,7 @@ impl EmbeddedLog {
             older = in_runs(&current)?;
         }
         let next = shared.assigned.next();
-        let known = |index: &IdIndex, nth: usize| index.get_recent(&keys[nth]).or(older[nth]);
-        let mut admitted = admission::admit(&checked, next, &mut shared.index, known)?;
+        let mut admitted = admission::admit(&checked, next, &mut shared.index, &older)?;
         if admitted.has_new() {
             shared.build(&checked, &mut admitted, self.clock.now());
             self.hub.work.notify_one();

@@ -14,9 +14,15 @@ use super::group::{Group, Shared};
 use super::prepare::Preparation;
 use super::recovery::ActiveSegment;
 use super::segment::{self, Heads, SEGMENT_HEADER, SegmentHeader};
+use super::teller::{Answers, Teller};
+use crate::clock::Stopwatch;
 use crate::contract::{AppendError, Durability};
 use crate::disk::{Disk, sync_dir};
 use crate::record::partition_of;
+
+/// Bytes per second from which on no segment is prepared ahead. Groups are then so large that the metadata of a growing
+/// file costs little, while writing zeros ahead would take half of the bandwidth.
+const FAST_BYTES_PER_SECOND: u128 = 64 << 20;
 
 /// What the writer and the log's handle hold together.
 pub(super) struct Hub {
@@ -46,6 +52,31 @@ pub(super) struct Writer {
     pub(super) heads: Heads,
     pub(super) preparation: Option<Preparation>,
     pub(super) max_segment_bytes: u64,
+    /// When this process began to write to the active segment, and where.
+    pub(super) begun: Stopwatch,
+    pub(super) begun_at: u64,
+}
+
+/// Should the writer panic, which it must not, nobody waits for it for ever.
+struct StopOnPanic(Arc<Hub>);
+
+impl Drop for StopOnPanic {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let mut shared = self.0.lock();
+            shared.stopped =
+                Some("it panicked, which is a bug: please report it with its message".to_owned());
+            // Dropping a waiter tells it that the outcome is unknown.
+            shared.forget_waiters();
+        }
+    }
+}
+
+/// What is left to do after a group.
+struct Finished {
+    answers: Answers,
+    stopped: bool,
+    next: Option<Group>,
 }
 
 /// How a write failed.
@@ -59,30 +90,38 @@ enum Failure {
 impl Writer {
     /// Writes groups until the log is closed and everything is durable, or a failure stops it.
     pub(super) fn run(mut self) {
-        loop {
-            let Some(group) = self.next_group() else { return };
-            let result = self.write(&group);
-            let goes_on = self.report(group, result);
-            if !goes_on {
-                return;
+        let _stop = StopOnPanic(Arc::clone(&self.hub));
+        let teller = Teller::start();
+        while let Some(mut group) = self.wait_for_group() {
+            loop {
+                let result = self.write(&group);
+                let done = self.finish(group, result);
+                // The next group's write begins before those who waited for this one are told: waking them takes as
+                // long as a small write.
+                teller.tell(done.answers);
+                if done.stopped {
+                    return;
+                }
+                self.prepare_ahead();
+                let Some(next) = done.next else { break };
+                group = next;
             }
-            self.prepare_ahead();
         }
     }
 
-    fn next_group(&self) -> Option<Group> {
+    /// Waits for the first group after a pause; `None` when the log is closed.
+    fn wait_for_group(&self) -> Option<Group> {
         let mut shared = self.hub.lock();
-        while shared.building.ends.is_empty() {
+        loop {
+            if let Some(group) = shared.take_group() {
+                return Some(group);
+            }
             if shared.closing {
                 shared.index.settle();
                 return None;
             }
             shared = self.hub.work.wait(shared).unwrap_or_else(PoisonError::into_inner);
         }
-        let empty = shared.recycled.take().unwrap_or_default();
-        let group = std::mem::replace(&mut shared.building, empty);
-        shared.in_flight_bytes = group.bytes.len();
-        Some(group)
     }
 
     /// Writes and syncs a group, in more than one segment if it must. What is durable is in `self.heads` afterwards,
@@ -184,6 +223,7 @@ impl Writer {
         match begun {
             Ok(file) => {
                 self.active = ActiveSegment { file, ordinal, capacity, end: SEGMENT_HEADER as u64 };
+                (self.begun, self.begun_at) = (Stopwatch::start(), self.active.end);
                 Ok(())
             }
             Err(error) if is_full(&error) => Err(Failure::Full),
@@ -191,52 +231,44 @@ impl Writer {
         }
     }
 
-    /// Publishes what is durable and tells who waited. Returns whether the writer goes on.
-    fn report(&mut self, mut group: Group, result: Result<(), Failure>) -> bool {
+    /// Publishes what is durable, and takes the group that formed meanwhile.
+    fn finish(&mut self, mut group: Group, result: Result<(), Failure>) -> Finished {
         let frontier = Frontier::new(&self.heads, self.active.ordinal, self.active.end);
         if let Err(error) = self.frontier_file.write(&frontier) {
             // Readers in other processes see less than there is; nothing is lost.
             tracing::warn!(%error, "could not publish the durable frontier");
         }
-        let mut shared = self.hub.lock();
-        let served = shared.make_durable(self.heads.last);
-        shared.in_flight_bytes = 0;
+        self.hub.frontier.send_replace(frontier);
         group.clear();
+        let mut shared = self.hub.lock();
+        let mut answers = Answers { served: shared.make_durable(self.heads.last), refused: None };
         shared.recycled = Some(group);
-        let (refused, error) = match result {
-            Ok(()) => (Vec::new(), None),
+        match result {
+            Ok(()) => {}
             Err(Failure::Full) => {
                 let path = self.log_dir.display().to_string();
                 tracing::error!(path, "the disk is full, appends are refused until there is space");
-                (shared.take_back(&self.heads), Some(AppendError::DiskFull { path }))
+                answers.refused = Some((shared.take_back(&self.heads), AppendError::DiskFull { path }));
             }
             Err(Failure::Fatal(reason)) => {
                 tracing::error!(reason, "the log's writer stops for good");
                 shared.stopped = Some(reason.clone());
                 // Of records that were not acknowledged nobody knows whether the disk has them.
-                (shared.take_back(&self.heads), Some(AppendError::Unknown { reason }))
+                answers.refused = Some((shared.take_back(&self.heads), AppendError::Unknown { reason }));
             }
-        };
+        }
         let assigned = shared.assigned;
         shared.index.tend(assigned, self.heads.last);
-        let goes_on = shared.stopped.is_none();
-        drop(shared);
-        self.hub.frontier.send_replace(frontier);
-        for waiter in served {
-            // Whoever stopped waiting is not told.
-            let _ = waiter.send(Ok(()));
-        }
-        if let Some(error) = error {
-            for waiter in refused {
-                let _ = waiter.send(Err(error.clone()));
-            }
-        }
-        goes_on
+        let stopped = shared.stopped.is_some();
+        Finished { answers, stopped, next: shared.take_group() }
     }
 
     /// Begins to prepare the next segment once a quarter of this one is used: a short-lived process makes none.
     fn prepare_ahead(&mut self) {
-        if self.preparation.is_none() && self.active.end > self.active.capacity / 4 {
+        let rate =
+            u128::from(self.active.end - self.begun_at) * 1000 / self.begun.elapsed().as_millis().max(1);
+        let used = self.active.end > self.active.capacity / 4;
+        if used && self.preparation.is_none() && rate < FAST_BYTES_PER_SECOND {
             match Preparation::start(Arc::clone(&self.disk), &self.log_dir, self.next_capacity()) {
                 Ok(preparation) => self.preparation = Some(preparation),
                 Err(error) => tracing::warn!(%error, "could not start preparing a segment"),

@@ -66,7 +66,7 @@ mod tests {
     use super::*;
 
     fn key(number: u64) -> Key {
-        Key::of_parts("t", "task", "p", &number.to_string())
+        crate::key::IdScope::of("t", "task", "p").key(&number.to_string())
     }
 
     #[test]

@@ -10,6 +10,7 @@ mod run;
 mod runs;
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -21,7 +22,7 @@ use uuid::Uuid;
 pub(crate) use runs::RunSet;
 
 use crate::contract::Found;
-use crate::key::Key;
+use crate::key::{ContentHash, IdScope, Key};
 use crate::record::StoredRecord;
 
 /// Ids in memory before they are written as a run: about 25 MB, and at most this many records are read again at open.
@@ -41,6 +42,11 @@ pub struct IdIndex {
     writing: Option<Writing>,
     runs: Arc<RunSet>,
     table_ids: usize,
+}
+
+/// What stands under a decision subject: its last decision.
+pub(crate) const fn subject_entry(last: Sequence) -> Found {
+    Found { sequence: last, content: ContentHash([0; 16]) }
 }
 
 #[derive(Debug)]
@@ -128,23 +134,24 @@ impl IdIndex {
     /// When a run cannot be read.
     pub fn record(&mut self, stored: &StoredRecord) -> io::Result<usize> {
         let record = &stored.record;
+        let (tenant, sequence) = (record.tenant(), stored.sequence);
+        let mut scope: Option<(&str, &str, IdScope)> = None;
         let mut new = 0;
         for event in record.events() {
-            let key = Key::of_parts(record.tenant(), event.task, event.producer, event.id);
-            if self.get(&key)?.is_none() {
-                let mut content = [0; 16];
-                content.copy_from_slice(&event.content_hash.0[..16]);
-                self.insert(key, Found { sequence: stored.sequence, content });
+            let known =
+                scope.filter(|(task, producer, _)| (*task, *producer) == (event.task, event.producer));
+            let known = known.unwrap_or_else(|| {
+                (event.task, event.producer, IdScope::of(tenant, event.task, event.producer))
+            });
+            scope = Some(known);
+            let key = known.2.key(event.id);
+            let older = self.runs.get(&key)?;
+            if self.claim(key, Found { sequence, content: event.content_hash }, older).is_none() {
                 new += 1;
             }
         }
         if let Some(subject) = record.decision_subject() {
-            let tenant = tollgate_domain::ids::TenantId::new(record.tenant());
-            let tenant = tenant.unwrap_or_else(|_| tollgate_domain::ids::TenantId::ledger());
-            self.insert(
-                Key::of_subject(&tenant, subject),
-                Found { sequence: stored.sequence, content: [0; 16] },
-            );
+            self.insert(Key::of_subject(tenant, subject), subject_entry(sequence));
         }
         Ok(new)
     }
@@ -185,6 +192,23 @@ impl IdIndex {
             return Some(*found);
         }
         self.writing.as_ref().and_then(|writing| writing.table.get(key)).copied()
+    }
+
+    /// Takes a key for a record unless it is taken: returns what it is taken by, in a table or, as the caller found,
+    /// in an older run.
+    pub(crate) fn claim(&mut self, key: Key, found: Found, older: Option<Found>) -> Option<Found> {
+        match self.active.entry(key) {
+            Entry::Occupied(taken) => Some(*taken.get()),
+            Entry::Vacant(free) => {
+                let sealed = self.sealed.as_ref().and_then(|sealed| sealed.table.get(&key));
+                let writing = || self.writing.as_ref().and_then(|writing| writing.table.get(&key));
+                if let Some(taken) = sealed.or_else(writing).copied().or(older) {
+                    return Some(taken);
+                }
+                free.insert(found);
+                None
+            }
+        }
     }
 
     /// Puts a key. Returns what the table in memory had under it.

@@ -3,7 +3,7 @@
 //! ```text
 //! header   64 bytes: "TGIDRUN1", u32 CRC of what follows in the header, u32 level, u64 ids, u64 first and u64 last
 //!          record, 16 bytes epoch
-//! blocks   102 entries of 40 bytes each (key, half of the content hash, sequence), then u32 CRC, zeros to 4096
+//! blocks   102 entries of 40 bytes each (key, content hash, sequence), then u32 CRC, zeros to 4096
 //! fences   the first 8 bytes of each block's first key
 //! filter   its words
 //! tail     u32 CRC of fences and filter
@@ -20,7 +20,7 @@ use uuid::Uuid;
 use super::filter::Filter;
 use crate::contract::Found;
 use crate::disk::sync_dir;
-use crate::key::Key;
+use crate::key::{ContentHash, Key};
 
 const MAGIC: &[u8; 8] = b"TGIDRUN1";
 const HEADER: usize = 64;
@@ -77,7 +77,7 @@ impl Run {
             }
             filter.insert(&key);
             block.extend_from_slice(&key.0);
-            block.extend_from_slice(&found.content);
+            block.extend_from_slice(&found.content.0);
             block.extend_from_slice(&found.sequence.0.to_le_bytes());
             written += 1;
             if block.len() == PER_BLOCK * ENTRY {
@@ -176,7 +176,7 @@ impl Run {
             let sequence = u64::from_le_bytes(sequence.try_into().expect("8 of the 40 bytes"));
             let found = Found {
                 sequence: Sequence(sequence),
-                content: content.try_into().expect("16 of the 40 bytes"),
+                content: ContentHash(content.try_into().expect("16 of the 40 bytes")),
             };
             (Key(key.try_into().expect("16 of the 40 bytes")), found)
         };

@@ -5,13 +5,14 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::*;
+use crate::key::{ContentHash, IdScope};
 
 fn key(number: u64) -> Key {
-    Key::of_parts("t", "task", "p", &number.to_string())
+    IdScope::of("t", "task", "p").key(&number.to_string())
 }
 
 fn found(sequence: u64) -> Found {
-    Found { sequence: Sequence(sequence), content: [(sequence % 251) as u8; 16] }
+    Found { sequence: Sequence(sequence), content: ContentHash([(sequence % 251) as u8; 16]) }
 }
 
 /// Inserts ids `from..to`, one record each, and writes what is full.

@@ -66,6 +66,20 @@ fn a_failed_write_stops_the_writer_too() {
 }
 
 #[test]
+fn a_panicking_writer_leaves_nobody_waiting() {
+    let dir = tempfile::tempdir().unwrap();
+    let (log, disk) = faulty(dir.path());
+    append(&log, "e0", "x").unwrap();
+    disk.fail(Call::Write, 1, Fault::Panic);
+    assert!(matches!(append(&log, "e1", "x").unwrap_err(), AppendError::Unknown { .. }));
+    let error = append(&log, "e2", "x").unwrap_err();
+    assert!(matches!(&error, AppendError::Stopped { reason } if reason.contains("it panicked")), "{error}");
+    assert_eq!(disk.struck(), 1);
+    drop(log);
+    assert_eq!(ids(&open(dir.path()).unwrap()), numbered(1));
+}
+
+#[test]
 fn a_full_disk_refuses_cleanly_and_recovers_without_a_restart() {
     for fault in [Fault::Full, Fault::ShortThenFull] {
         let dir = tempfile::tempdir().unwrap();
