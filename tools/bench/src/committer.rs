@@ -1,0 +1,82 @@
+//! Group commit for the peers: whatever waited while the last commit ran is the next group, as in the embedded log.
+
+use std::sync::{Arc, Condvar, Mutex};
+use std::thread::JoinHandle;
+
+use tokio::sync::oneshot;
+
+use crate::work::Event;
+
+/// A store that takes a group of batches and makes them durable.
+pub(crate) trait Commit: Send + 'static {
+    fn commit(&mut self, group: &[Vec<Event>]);
+}
+
+/// Batches of all producers, committed in groups by one thread.
+pub(crate) struct Committer {
+    shared: Arc<Shared>,
+    thread: Option<JoinHandle<()>>,
+}
+
+struct Shared {
+    state: Mutex<State>,
+    work: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    batches: Vec<Vec<Event>>,
+    waiters: Vec<oneshot::Sender<()>>,
+    closing: bool,
+}
+
+impl Committer {
+    pub(crate) fn start(mut store: impl Commit) -> Self {
+        let shared = Arc::new(Shared { state: Mutex::default(), work: Condvar::new() });
+        let own = Arc::clone(&shared);
+        let thread = std::thread::spawn(move || {
+            while let Some((batches, waiters)) = own.next_group() {
+                store.commit(&batches);
+                for waiter in waiters {
+                    waiter.send(()).expect("producers wait for their batch");
+                }
+            }
+        });
+        Self { shared, thread: Some(thread) }
+    }
+
+    /// Hands a batch over and waits until it is durable.
+    pub(crate) async fn append(&self, batch: Vec<Event>) {
+        let (waiter, done) = oneshot::channel();
+        {
+            let mut state = self.shared.state.lock().expect("no panic under the lock");
+            state.batches.push(batch);
+            state.waiters.push(waiter);
+        }
+        self.shared.work.notify_one();
+        done.await.expect("the committer does not panic");
+    }
+}
+
+impl Shared {
+    fn next_group(&self) -> Option<(Vec<Vec<Event>>, Vec<oneshot::Sender<()>>)> {
+        let mut state = self.state.lock().expect("no panic under the lock");
+        while state.batches.is_empty() {
+            if state.closing {
+                return None;
+            }
+            state = self.work.wait(state).expect("no panic under the lock");
+        }
+        Some((std::mem::take(&mut state.batches), std::mem::take(&mut state.waiters)))
+    }
+}
+
+impl Drop for Committer {
+    fn drop(&mut self) {
+        self.shared.state.lock().expect("no panic under the lock").closing = true;
+        self.shared.work.notify_one();
+        if let Some(thread) = self.thread.take() {
+            thread.join().expect("the committer does not panic");
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! The peers: raw writing, SQLite and sled, each grouped by the same kind of committer.
+
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+
+use rusqlite::Connection;
+
+use crate::committer::{Commit, Committer};
+use crate::work::Event;
+
+/// The same bytes to one file, `fdatasync` per group, no ids: what the disk and the kernel allow.
+pub(crate) struct Raw {
+    file: File,
+    end: u64,
+    buffer: Vec<u8>,
+}
+
+impl Raw {
+    pub(crate) fn start(dir: &Path) -> Committer {
+        let file = File::create_new(dir.join("raw")).expect("a new file");
+        Committer::start(Self { file, end: 0, buffer: Vec::new() })
+    }
+}
+
+impl Commit for Raw {
+    fn commit(&mut self, group: &[Vec<Event>]) {
+        self.buffer.clear();
+        for event in group.iter().flat_map(|batch| batch.iter()) {
+            self.buffer.extend_from_slice(&event.id);
+            self.buffer.extend_from_slice(&event.body);
+        }
+        self.file.write_all_at(&self.buffer, self.end).expect("a write");
+        self.file.sync_data().expect("a sync");
+        self.end += self.buffer.len() as u64;
+    }
+}
+
+/// SQLite in WAL mode, `synchronous=FULL`, one transaction per group, the id as the primary key.
+pub(crate) struct Sqlite {
+    connection: Connection,
+}
+
+impl Sqlite {
+    pub(crate) fn start(dir: &Path) -> Committer {
+        let connection = Connection::open(dir.join("sqlite")).expect("a database");
+        let mode: String = connection
+            .query_row("PRAGMA journal_mode=WAL", [], |row| row.get(0))
+            .expect("the journal mode is answered");
+        assert_eq!(mode, "wal");
+        connection.pragma_update(None, "synchronous", "FULL").expect("a pragma");
+        connection
+            .execute("CREATE TABLE events (id BLOB PRIMARY KEY, task INTEGER NOT NULL, body BLOB NOT NULL)", [])
+            .expect("a table");
+        Committer::start(Self { connection })
+    }
+}
+
+impl Commit for Sqlite {
+    fn commit(&mut self, group: &[Vec<Event>]) {
+        let transaction = self.connection.transaction().expect("a transaction");
+        {
+            let mut insert = transaction
+                .prepare("INSERT INTO events (id, task, body) VALUES (?1, ?2, ?3) ON CONFLICT (id) DO NOTHING")
+                .expect("a statement");
+            for event in group.iter().flat_map(|batch| batch.iter()) {
+                insert.execute((&event.id[..], event.task as i64, &event.body)).expect("an insert");
+            }
+        }
+        transaction.commit().expect("a commit");
+    }
+}
+
+/// sled: one batch per group, then `flush`.
+pub(crate) struct Sled {
+    db: sled::Db,
+}
+
+impl Sled {
+    pub(crate) fn start(dir: &Path) -> Committer {
+        let db = sled::Config::new().path(dir.join("sled")).flush_every_ms(None).open().expect("a database");
+        Committer::start(Self { db })
+    }
+}
+
+impl Commit for Sled {
+    fn commit(&mut self, group: &[Vec<Event>]) {
+        let mut batch = sled::Batch::default();
+        for event in group.iter().flat_map(|batch| batch.iter()) {
+            if !self.db.contains_key(event.id).expect("a look-up") {
+                batch.insert(&event.id, event.body.as_slice());
+            }
+        }
+        self.db.apply_batch(batch).expect("a batch");
+        self.db.flush().expect("a flush");
+    }
+}

@@ -1,0 +1,84 @@
+//! The work that every store does: idempotent usage events of about 200 bytes, one in twenty sent twice.
+
+/// Bytes of an event's body: with its 16-byte id 200.
+const BODY_BYTES: usize = 184;
+
+/// One event in twenty is a duplicate of an earlier one of the same producer.
+const DUPLICATE_EVERY: u64 = 20;
+
+/// Tasks of one producer.
+const TASKS_PER_PRODUCER: u64 = 32;
+
+/// One event to append.
+#[derive(Clone)]
+pub(crate) struct Event {
+    /// Unique per event; the same for its duplicate.
+    pub(crate) id: [u8; 16],
+    /// The number of its task, over all producers.
+    pub(crate) task: u64,
+    /// What is stored.
+    pub(crate) body: Vec<u8>,
+}
+
+/// The events of one producer, without end and the same in every run. A batch is of one task, as a tracker sends it.
+pub(crate) struct Events {
+    producer: u64,
+    /// Events made so far, of each task.
+    made: Vec<u64>,
+    sent: u64,
+    state: u64,
+}
+
+impl Events {
+    pub(crate) fn of_producer(producer: u64) -> Self {
+        let made = vec![0; TASKS_PER_PRODUCER as usize];
+        Self { producer, made, sent: 0, state: 0x9e37_79b9_7f4a_7c15 ^ (producer << 32) }
+    }
+
+    /// The next so many events.
+    pub(crate) fn batch(&mut self, size: usize) -> Vec<Event> {
+        let task = self.random() % TASKS_PER_PRODUCER;
+        (0..size).map(|_| self.event(task)).collect()
+    }
+
+    fn event(&mut self, task: u64) -> Event {
+        self.sent += 1;
+        let made = self.made[task as usize];
+        let number = if self.sent.is_multiple_of(DUPLICATE_EVERY) && made > 0 {
+            // Any earlier one: a retry is near, a replayed file is far.
+            self.random() % made
+        } else {
+            self.made[task as usize] += 1;
+            made
+        };
+        numbered(self.producer * TASKS_PER_PRODUCER + task, number)
+    }
+
+    fn random(&mut self) -> u64 {
+        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        mix(self.state)
+    }
+}
+
+/// The event of a task with this number.
+fn numbered(task: u64, number: u64) -> Event {
+    let mixed = mix(number ^ (task << 40));
+    let mut id = [0; 16];
+    id[..8].copy_from_slice(&mixed.to_be_bytes());
+    id[8..].copy_from_slice(&(number | (task << 40)).to_be_bytes());
+    let mut body = Vec::with_capacity(BODY_BYTES);
+    let mut word = mixed;
+    while body.len() < BODY_BYTES {
+        word = mix(word);
+        body.extend_from_slice(&word.to_le_bytes());
+    }
+    body.truncate(BODY_BYTES);
+    Event { id, task, body }
+}
+
+/// The finalizer of SplitMix64: a bijection that looks random.
+fn mix(mut word: u64) -> u64 {
+    word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    word ^ (word >> 31)
+}
