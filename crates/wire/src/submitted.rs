@@ -39,6 +39,28 @@ impl Submitted {
         Self::from_proto(json::read_event(raw)?, defaults)
     }
 
+    /// Reads a command in the flat form of its own endpoint: the fields of the event and of its body of this kind side by
+    /// side. `given` are fields that the endpoint's address says already. Errors name fields without the body's name.
+    ///
+    /// # Errors
+    ///
+    /// The first field that breaks a rule.
+    pub fn from_command(
+        raw: &str,
+        kind: &str,
+        given: &[(&str, &str)],
+        defaults: &Defaults,
+    ) -> Result<Self, FieldError> {
+        let flat = |mut error: FieldError| {
+            let within = format!("{kind}.");
+            if let Some(field) = error.field.strip_prefix(&within) {
+                error.field = field.to_owned();
+            }
+            error
+        };
+        Self::from_json(&json::nest(raw, kind, given)?, defaults).map_err(flat)
+    }
+
     /// Takes one event as a producer sent it in protobuf. Fields that this version does not know are gone by then, as
     /// protobuf has it.
     ///

@@ -1,0 +1,47 @@
+//! The limits that a task would have.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// The limits of a complexity and an importance under the config in force, with each factor.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct LimitsResponse {
+    /// Scope tier.
+    pub complexity: String,
+    /// Its factor.
+    pub complexity_multiplier: String,
+    /// Importance tier.
+    pub importance: String,
+    /// Its factor.
+    pub importance_multiplier: String,
+    /// One limit per phase, in order.
+    pub phases: Vec<PhaseLimitView>,
+    /// Tokens over all phases.
+    pub total_tokens: u64,
+    /// Milliseconds over all phases.
+    pub total_latency_ms: u64,
+    /// Hash of the config they follow from.
+    pub config_hash: String,
+    /// Where the config came from.
+    pub config_source: String,
+}
+
+/// The limit of one phase.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PhaseLimitView {
+    /// Which phase.
+    pub phase: String,
+    /// Base budget in tokens.
+    pub base_tokens: u64,
+    /// Base budget in milliseconds.
+    pub base_latency_ms: u64,
+    /// The phase's weight.
+    pub weight: String,
+    /// ceil(base tokens × factors), or the override.
+    pub tokens: u64,
+    /// ceil(base milliseconds × factors), or the override.
+    pub latency_ms: u64,
+    /// Which of the two an override set: `tokens`, `latency_ms`.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub overridden: Vec<String>,
+}

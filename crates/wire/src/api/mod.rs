@@ -1,0 +1,25 @@
+//! What the HTTP API takes and answers, as typed JSON: one place for the server, the client crate and the CLI.
+//!
+//! Integers are plain numbers, money is a decimal text without trailing zeros, times are RFC 3339, positions are the
+//! text form of `tollgate_domain::position::Position`. Token sums inside are wider; one above 9.2 · 10¹⁸ is answered as
+//! that.
+
+mod append;
+mod gate;
+mod ledger;
+mod limits;
+mod operate;
+mod problem;
+mod report;
+mod status;
+
+pub use append::{AppendRequest, AppendResponse, EventOutcome, Outcome};
+pub use gate::{GateRequest, GateResponse, ReasonView, UtilizationView};
+pub use ledger::{Group, LedgerReport, Totals};
+pub use limits::{LimitsResponse, PhaseLimitView};
+pub use operate::{
+    Health, HealthCheck, LogPage, PositionResponse, QuarantinedTask, RebuildResponse, ViewHealth,
+};
+pub use problem::Problem;
+pub use report::{Calculation, DecisionView, ExecutionReport, OverrideView, ReportTotals, TaskReport};
+pub use status::{ActivePhase, TaskList, TaskStatus, TaskSummary, TokenTotals};

@@ -1,0 +1,108 @@
+//! Operating a ledger: positions, the log, views, health.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// Where the log ends.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PositionResponse {
+    /// The position of the last durable record of every partition.
+    pub position: String,
+    /// Identity of the log.
+    pub epoch: String,
+    /// When the log was made.
+    pub created_at: String,
+    /// What an acknowledgement is worth.
+    pub durability: String,
+}
+
+/// A page of the log.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct LogPage {
+    /// Recorded events in the order of the log, in the JSON form of `tollgate.v1.Event` with what was added.
+    #[schema(value_type = Vec<Object>)]
+    pub events: Vec<serde_json::Value>,
+    /// The last record of the page: pass it as `after` to go on.
+    pub last: u64,
+    /// The last durable record of the log.
+    pub tail: u64,
+}
+
+/// Whether the service works.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Health {
+    /// `ok`, or `failing` when any check fails.
+    pub status: String,
+    /// The version of the program.
+    pub version: String,
+    /// What was checked.
+    pub checks: Vec<HealthCheck>,
+    /// Every view.
+    pub views: Vec<ViewHealth>,
+}
+
+/// One check.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct HealthCheck {
+    /// What.
+    pub name: String,
+    /// Whether it is well.
+    pub ok: bool,
+    /// What is wrong and what to do, or what was found.
+    pub detail: String,
+}
+
+/// One view.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ViewHealth {
+    /// Its name.
+    pub view: String,
+    /// Whether its projector runs.
+    pub running: bool,
+    /// Records after its checkpoint that it has not folded yet.
+    pub lag_records: u64,
+    /// The position up to which it is true.
+    pub as_of: String,
+    /// Rows in it.
+    pub rows: u64,
+    /// Tasks with events that could not be read.
+    pub quarantined: Vec<QuarantinedTask>,
+    /// What happened when it was opened, where that was out of the ordinary.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub note: Option<String>,
+}
+
+/// A task whose events wait because one could not be read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct QuarantinedTask {
+    /// Owner of the task.
+    pub tenant: String,
+    /// The task.
+    pub task: String,
+    /// The record of the event that could not be read.
+    pub sequence: u64,
+    /// Why.
+    pub error: String,
+    /// How many of its events wait.
+    pub waiting: u64,
+}
+
+/// What a rebuild found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct RebuildResponse {
+    /// The view.
+    pub view: String,
+    /// Whether the rebuilt view is the same as the live one, byte for byte.
+    pub identical: bool,
+    /// Rows in it.
+    pub rows: u64,
+    /// Records folded.
+    pub records: u64,
+    /// Digest over all rows, as hex.
+    pub digest: String,
+    /// The digest of the live view, where it differs.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub live_digest: Option<String>,
+    /// The position up to which both were compared.
+    pub as_of: String,
+}
