@@ -67,7 +67,7 @@ mod tests {
     #[test]
     fn contradictions_and_damage_are_named() {
         let error = nest(r#"{"task": "T-2"}"#, "task_closed", &[("task", "T-1")]).unwrap_err();
-        assert_eq!(error.to_string(), "task: `\"T-2\"`: must be `T-1`, as the address says, or left out");
+        assert_eq!(error.to_string(), "task: `T-2`: must be `T-1`, as the address says, or left out");
         assert_eq!(nest("[1]", "task_closed", &[]).unwrap_err().field, "body");
         assert_eq!(nest("{", "task_closed", &[]).unwrap_err().field, "body");
         assert_eq!(nest(r#"{"a":1,"a":2}"#, "task_closed", &[]).unwrap_err().field, "a");
