@@ -28,6 +28,9 @@ pub struct Problem {
     /// The position up to which this is true, where a view was asked.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub as_of: Option<String>,
+    /// Covers the events of a refused append that are in the log nevertheless: those of other tasks, and duplicates.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub position: Option<String>,
     /// One outcome per event, where an append was refused.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub outcomes: Vec<super::EventOutcome>,

@@ -1,0 +1,12 @@
+//! The folds: from recorded events to the rows of views. Pure: no clock, no I/O, no async, no randomness; the same events
+//! give the same rows, byte for byte, and every recorded event is accepted.
+//!
+//! [`fold`] is the contract between a fold and whoever keeps its rows. [`status`] is where each task stands, [`reports`]
+//! the totals of the ledger, [`report`] what people read of a task.
+
+#![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
+
+pub mod fold;
+pub mod report;
+pub mod reports;
+pub mod status;

@@ -1,0 +1,69 @@
+//! What people and programs read of a task: its status, its budget report, its story. All from one row.
+
+mod explain;
+mod findings;
+mod markdown;
+mod task_report;
+mod task_status;
+
+pub use explain::explain;
+pub use markdown::markdown;
+pub use task_report::task_report;
+pub use task_status::{Named, summary, task_status};
+
+use tollgate_domain::breach::Utilization;
+use tollgate_domain::limits::PhaseLimit;
+use tollgate_domain::tokens::TokenSums;
+use tollgate_wire::api::{PhaseLimitView, TokenTotals, UtilizationView};
+
+/// Sums as the API writes them.
+#[must_use]
+pub fn token_totals(sums: &TokenSums) -> TokenTotals {
+    TokenTotals {
+        total: narrow(sums.total()),
+        input_uncached: narrow(sums.input_uncached),
+        cached_input: narrow(sums.cached_input),
+        cache_write: narrow(sums.cache_write),
+        output: narrow(sums.output),
+        reasoning: narrow(sums.reasoning),
+    }
+}
+
+/// A sum as the API writes it: one beyond 64 bits is answered as the last number within.
+#[must_use]
+pub fn narrow(sum: i128) -> i64 {
+    i64::try_from(sum).unwrap_or(if sum < 0 { i64::MIN } else { i64::MAX })
+}
+
+/// A limit with what it was computed from.
+#[must_use]
+pub fn limit_view(limit: &PhaseLimit) -> PhaseLimitView {
+    let set = [(limit.overridden.tokens, "tokens"), (limit.overridden.latency_ms, "latency_ms")];
+    PhaseLimitView {
+        phase: limit.phase.as_str().to_owned(),
+        base_tokens: limit.base_tokens,
+        base_latency_ms: limit.base_latency_ms,
+        weight: limit.weight.to_string(),
+        tokens: limit.tokens,
+        latency_ms: limit.latency_ms,
+        overridden: set
+            .iter()
+            .filter(|(value, _)| value.is_some())
+            .map(|(_, name)| (*name).to_owned())
+            .collect(),
+    }
+}
+
+/// Usage beside a limit as the API writes it.
+#[must_use]
+pub fn utilization_view(utilization: &Utilization) -> UtilizationView {
+    let narrow = |value: u128| u64::try_from(value).unwrap_or(u64::MAX);
+    UtilizationView {
+        used: narrow(utilization.used),
+        limit: narrow(utilization.limit),
+        percent: utilization.percent().map(narrow),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,109 @@
+//! From recorded events to cells.
+
+use tollgate_domain::event::{EventBody, RecordedEvent};
+use tollgate_domain::ids::LEDGER_TENANT;
+use tollgate_domain::tokens::TokenSums;
+use tollgate_domain::usage::{Cost, NamedExecution, UsageAdjusted, UsageRecorded};
+
+use super::Reports;
+use super::cell::{Cell, CellKey, ReportRow, TASK_COUNT_KEY, task_tiers_key};
+use crate::fold::{Projection, Rows};
+
+impl Projection for Reports {
+    const NAME: &'static str = "reports";
+    const VERSION: u32 = 1;
+    type Row = ReportRow;
+
+    fn apply<R: Rows<ReportRow>>(&self, event: &RecordedEvent<'_>, rows: &mut R) -> Result<(), R::Error> {
+        if event.tenant == LEDGER_TENANT {
+            return Ok(());
+        }
+        let task = task_tiers_key(event.tenant, event.task);
+        let tiers = match rows.get(&task)? {
+            Some(ReportRow::Task(tiers)) => *tiers,
+            Some(ReportRow::TaskCount(_) | ReportRow::Cell(_)) | None => {
+                rows.change(&task, || ReportRow::Task(None))?;
+                if let ReportRow::TaskCount(count) =
+                    rows.change(TASK_COUNT_KEY, || ReportRow::TaskCount(0))?
+                {
+                    *count = count.saturating_add(1);
+                }
+                None
+            }
+        };
+        match event.body {
+            EventBody::TaskOpened(opened) => {
+                let tiers = opened.limits.as_ref().map(|limits| (limits.complexity, limits.importance));
+                *rows.change(&task, || ReportRow::Task(None))? = ReportRow::Task(tiers);
+                Ok(())
+            }
+            EventBody::UsageRecorded(usage) => {
+                let (key, cell) = usage_cell(event, usage);
+                add(rows, &CellKey { tiers, ..key }, &cell)
+            }
+            EventBody::UsageAdjusted(adjusted) => {
+                let (key, cell) = adjustment_cell(event, adjusted);
+                add(rows, &CellKey { tiers, ..key }, &cell)
+            }
+            EventBody::TaskClosed(_)
+            | EventBody::PhaseStarted(_)
+            | EventBody::PhaseEnded(_)
+            | EventBody::OverrideGranted(_)
+            | EventBody::WaitRecorded(_)
+            | EventBody::SignalRecorded(_)
+            | EventBody::GateDecided(_)
+            | EventBody::ConfigLoaded(_)
+            | EventBody::ConfigRejected(_)
+            | EventBody::PriceBookLoaded(_) => Ok(()),
+        }
+    }
+}
+
+fn add<R: Rows<ReportRow>>(rows: &mut R, key: &CellKey<'_>, sums: &Cell) -> Result<(), R::Error> {
+    let row = rows.change(&key.to_bytes(), || ReportRow::Cell(Cell::default()))?;
+    if let ReportRow::Cell(cell) = row {
+        cell.add(sums);
+    }
+    Ok(())
+}
+
+fn usage_cell<'a>(event: &RecordedEvent<'a>, usage: &'a UsageRecorded) -> (CellKey<'a>, Cell) {
+    let key = key(event, usage.execution.as_ref(), usage.provider.as_deref(), usage.model.as_deref());
+    let tokens = TokenSums::from(usage.tokens);
+    let estimated_tokens = if usage.estimated { tokens.total() } else { 0 };
+    (key, Cell { usage_events: 1, estimated_tokens, ..costed(tokens, &usage.cost) })
+}
+
+/// A correction counts on the day it was made: a closed month stays as it was reported.
+fn adjustment_cell<'a>(event: &RecordedEvent<'a>, adjusted: &'a UsageAdjusted) -> (CellKey<'a>, Cell) {
+    let Some(resolved) = &adjusted.resolved else {
+        return (key(event, None, None, None), costed(adjusted.tokens, &Cost::Unpriced));
+    };
+    let (provider, model) = (resolved.provider.as_deref(), resolved.model.as_deref());
+    (key(event, resolved.execution.as_ref(), provider, model), costed(adjusted.tokens, &resolved.cost))
+}
+
+fn costed(tokens: TokenSums, cost: &Cost) -> Cell {
+    let (cost, unpriced_tokens) = match cost {
+        Cost::Priced { usd, .. } => (*usd, 0),
+        Cost::Unpriced => (tollgate_domain::money::Usd::ZERO, tokens.total()),
+    };
+    Cell { tokens, cost, unpriced_tokens, ..Cell::default() }
+}
+
+fn key<'a>(
+    event: &RecordedEvent<'a>,
+    execution: Option<&'a NamedExecution>,
+    provider: Option<&'a str>,
+    model: Option<&'a str>,
+) -> CellKey<'a> {
+    CellKey {
+        day: event.occurred_at.day(),
+        tenant: event.tenant,
+        producer: event.producer,
+        provider: provider.unwrap_or_default(),
+        model: model.unwrap_or_default(),
+        phase: execution.map(|execution| execution.phase.as_str()).unwrap_or_default(),
+        tiers: None,
+    }
+}

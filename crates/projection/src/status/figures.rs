@@ -1,0 +1,145 @@
+//! Figures that follow from a task's row and, where an execution runs, from the present time.
+
+use tollgate_domain::breach::{BreachStatus, Utilization};
+use tollgate_domain::config::BudgetedLatency;
+use tollgate_domain::gate::{PhaseStanding, Standing};
+use tollgate_domain::limits::PhaseLimit;
+use tollgate_domain::phase::Phase;
+use tollgate_domain::time::{DAY_MS, Timestamp};
+
+use super::row::{Activity, Execution, TaskRow};
+
+/// Figures of a task as a whole.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Figures {
+    /// Everything recorded of it.
+    pub total: Activity,
+    /// Budgeted latency over all executions, in milliseconds.
+    pub latency_ms: u64,
+    /// Tokens beside the limit.
+    pub tokens: Option<Utilization>,
+    /// Latency beside the limit.
+    pub latency: Option<Utilization>,
+    /// The higher of both; `None` without limits.
+    pub breach: Option<BreachStatus>,
+    /// The highest pressure level reached, in percent.
+    pub level: Option<u32>,
+    /// Tokens that named an execution that has not started.
+    pub unmatched_tokens: i128,
+}
+
+/// How long an execution took.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Latency {
+    /// Budgeted milliseconds; up to now for one that runs.
+    Known(u64),
+    /// Its end lies before its start or more than a day after it: 0, and no limit is enforced. The value is what was
+    /// measured.
+    Anomalous(i64),
+}
+
+impl Latency {
+    /// Milliseconds that count: 0 where they are not to be believed.
+    #[must_use]
+    pub const fn counted(self) -> u64 {
+        match self {
+            Self::Known(ms) => ms,
+            Self::Anomalous(_) => 0,
+        }
+    }
+}
+
+impl Execution {
+    /// How long it took, by the kind of time that is budgeted. One that runs counts up to `now`; without a `now` it
+    /// counts 0 so far.
+    #[must_use]
+    pub fn latency(&self, budgeted: BudgetedLatency, now: Option<Timestamp>) -> Latency {
+        let (end, runs) = match self.ended_at {
+            Some(end) => (end, false),
+            None => (now.unwrap_or(self.started_at), true),
+        };
+        let measured = end.millis_since(self.started_at);
+        match u64::try_from(measured) {
+            Ok(ms) if ms <= DAY_MS => Latency::Known(match budgeted {
+                BudgetedLatency::Full => ms,
+                BudgetedLatency::Active => ms.saturating_sub(self.activity.wait_ms),
+            }),
+            // Clocks of two machines differ a little: one that runs is not anomalous before it has ended.
+            Ok(_) | Err(_) if runs => Latency::Known(0),
+            Ok(_) | Err(_) => Latency::Anomalous(measured),
+        }
+    }
+
+    /// Its breach status against its phase's limit.
+    #[must_use]
+    pub fn breach(&self, limit: &PhaseLimit, latency: Latency) -> BreachStatus {
+        let tokens = Utilization::new(self.activity.tokens.used(), limit.tokens).breach();
+        match latency {
+            Latency::Known(ms) => tokens.max(Utilization::new(ms, limit.latency_ms).breach()),
+            Latency::Anomalous(_) => tokens,
+        }
+    }
+}
+
+impl TaskRow {
+    /// Which time is budgeted: full where the task has no limits.
+    #[must_use]
+    pub fn budgeted(&self) -> BudgetedLatency {
+        self.state.limits.as_ref().map_or(BudgetedLatency::Full, |limits| limits.budgeted_latency)
+    }
+}
+
+/// The figures of a task; `now` is what running executions count up to.
+#[must_use]
+pub fn figures(row: &TaskRow, now: Option<Timestamp>) -> Figures {
+    let mut total = row.unphased.clone();
+    let mut unmatched_tokens: i128 = 0;
+    for activity in row.unmatched.values() {
+        total.add(activity);
+        unmatched_tokens = unmatched_tokens.saturating_add(activity.tokens.total());
+    }
+    let mut latency_ms: u64 = 0;
+    for execution in &row.executions {
+        total.add(&execution.activity);
+        latency_ms = latency_ms.saturating_add(execution.latency(row.budgeted(), now).counted());
+    }
+    let limits = row.state.limits.as_deref();
+    let tokens = limits.map(|limits| Utilization::new(total.tokens.used(), limits.total_tokens()));
+    let latency = limits.map(|limits| Utilization::new(latency_ms, limits.total_latency_ms()));
+    let breach = tokens.zip(latency).map(|(tokens, latency)| tokens.breach().max(latency.breach()));
+    let level = limits.and_then(|limits| {
+        let reached = |utilization: Option<Utilization>| utilization?.level(&limits.pressure_levels);
+        reached(tokens).max(reached(latency))
+    });
+    Figures { total, latency_ms, tokens, latency, breach, level, unmatched_tokens }
+}
+
+/// The phase that a task is about to leave, over all its attempts: the active one, else the one that ended last.
+#[must_use]
+pub fn leaving(row: &TaskRow, now: Option<Timestamp>) -> Option<PhaseStanding> {
+    let active = row.state.active.as_ref().map(|active| &active.phase);
+    let phase: Phase = active.or_else(|| row.executions.last().map(|execution| &execution.id.phase))?.clone();
+    let mut standing = PhaseStanding { phase, tokens_used: 0, latency_ms: 0 };
+    for execution in row.executions.iter().filter(|execution| execution.id.phase == standing.phase) {
+        standing.tokens_used = standing.tokens_used.saturating_add(execution.activity.tokens.used());
+        let latency = execution.latency(row.budgeted(), now).counted();
+        standing.latency_ms = standing.latency_ms.saturating_add(latency.into());
+    }
+    Some(standing)
+}
+
+/// Where a task stands for the gate.
+#[must_use]
+pub fn standing<'a>(task: &'a str, row: &'a TaskRow, now: Option<Timestamp>) -> Standing<'a> {
+    let figures = figures(row, now);
+    Standing {
+        task,
+        limits: row.state.limits.as_deref(),
+        enforcement: row.state.enforcement,
+        tokens_used: figures.total.tokens.used(),
+        latency_ms: figures.latency_ms.into(),
+        leaving: leaving(row, now),
+        active: row.state.active.as_ref(),
+        passes: &row.state.passes,
+    }
+}

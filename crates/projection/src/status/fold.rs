@@ -1,0 +1,191 @@
+//! From recorded events to task rows.
+
+use tollgate_domain::event::{EventBody, OverrideGranted, OverrideScope, RecordedEvent, TaskOpened};
+use tollgate_domain::gate::GateDecided;
+use tollgate_domain::ids::LEDGER_TENANT;
+use tollgate_domain::phase::ExecutionId;
+use tollgate_domain::task::evolve;
+use tollgate_domain::tokens::TokenSums;
+use tollgate_domain::usage::{Cost, NamedExecution, UsageAdjusted, UsageRecorded};
+
+use super::Status;
+use super::row::{Activity, Closed, Decision, Execution, KEPT_DECISIONS, Opened, Override, TaskRow};
+use crate::fold::{Projection, Rows, task_key};
+
+impl Projection for Status {
+    const NAME: &'static str = "status";
+    const VERSION: u32 = 1;
+    type Row = TaskRow;
+
+    fn apply<R: Rows<TaskRow>>(&self, event: &RecordedEvent<'_>, rows: &mut R) -> Result<(), R::Error> {
+        if event.tenant == LEDGER_TENANT {
+            return Ok(());
+        }
+        let first =
+            || TaskRow { first_at: event.occurred_at, last_at: event.occurred_at, ..TaskRow::default() };
+        let row = rows.change(&task_key(event.tenant, event.task), first)?;
+        fold(row, event);
+        Ok(())
+    }
+}
+
+fn fold(row: &mut TaskRow, event: &RecordedEvent<'_>) {
+    row.first_at = row.first_at.min(event.occurred_at);
+    row.last_at = row.last_at.max(event.occurred_at);
+    if event.body.is_decision() {
+        evolve(&mut row.state, event.body);
+        row.last_decision = event.sequence;
+    }
+    match event.body {
+        EventBody::UsageRecorded(usage) => record_usage(row, usage),
+        EventBody::UsageAdjusted(adjusted) => adjust_usage(row, adjusted),
+        EventBody::WaitRecorded(wait) => {
+            let activity = activity_of(row, wait.execution.as_ref());
+            activity.wait_ms = activity.wait_ms.saturating_add(wait.wait_ms);
+        }
+        EventBody::SignalRecorded(signal) => {
+            let activity = activity_of(row, signal.execution.as_ref());
+            let sum = activity.signals.entry(signal.name.clone()).or_default();
+            *sum = sum.saturating_add(signal.value.into());
+        }
+        EventBody::TaskOpened(opened) => row.opened = Some(describe(opened, event)),
+        EventBody::TaskClosed(closed) => {
+            row.closed = Some(Closed {
+                at: event.occurred_at,
+                outcome: closed.outcome,
+                reason: closed.reason.clone(),
+                author: closed.author.clone(),
+            });
+        }
+        EventBody::PhaseStarted(started) => {
+            if let Some(execution) = started.execution() {
+                start(row, execution, event);
+            }
+        }
+        EventBody::PhaseEnded(ended) => {
+            if let Some(execution) = ended.execution().and_then(|id| find(row, &id)) {
+                execution.ended_at = Some(event.occurred_at);
+            }
+        }
+        EventBody::OverrideGranted(granted) => row.overrides.push(set_aside(granted, event)),
+        EventBody::GateDecided(decided) => keep_decision(row, decided, event),
+        EventBody::ConfigLoaded(_) | EventBody::ConfigRejected(_) | EventBody::PriceBookLoaded(_) => {}
+    }
+}
+
+fn record_usage(row: &mut TaskRow, usage: &UsageRecorded) {
+    let activity = activity_of(row, usage.execution.as_ref());
+    let sums = TokenSums::from(usage.tokens);
+    let total = sums.total();
+    activity.tokens.add(&sums);
+    activity.usage_events = activity.usage_events.saturating_add(1);
+    if usage.estimated {
+        activity.estimated_tokens = activity.estimated_tokens.saturating_add(total);
+    }
+    add_cost(activity, &usage.cost, total);
+}
+
+/// A correction lands where the usage it names landed. Of usage that was not found only the task's totals move.
+fn adjust_usage(row: &mut TaskRow, adjusted: &UsageAdjusted) {
+    let (execution, cost) = match &adjusted.resolved {
+        Some(resolved) => (resolved.execution.as_ref(), &resolved.cost),
+        None => (None, &Cost::Unpriced),
+    };
+    let activity = activity_of(row, execution);
+    activity.tokens.add(&adjusted.tokens);
+    activity.adjustments = activity.adjustments.saturating_add(1);
+    add_cost(activity, cost, adjusted.tokens.total());
+}
+
+fn add_cost(activity: &mut Activity, cost: &Cost, total: i128) {
+    match cost {
+        Cost::Priced { usd, .. } => activity.cost = activity.cost.saturating_add(*usd),
+        Cost::Unpriced => activity.unpriced_tokens = activity.unpriced_tokens.saturating_add(total),
+    }
+}
+
+/// Where something that names this execution is counted. Without an attempt: the latest one that has started.
+fn activity_of<'a>(row: &'a mut TaskRow, named: Option<&NamedExecution>) -> &'a mut Activity {
+    let Some(named) = named else { return &mut row.unphased };
+    let names = |execution: &&mut Execution| {
+        execution.id.phase == named.phase
+            && named.attempt.is_none_or(|attempt| attempt == execution.id.attempt)
+    };
+    match row.executions.iter_mut().rev().find(names) {
+        Some(execution) => &mut execution.activity,
+        None => row.unmatched.entry(named.clone()).or_default(),
+    }
+}
+
+fn find<'a>(row: &'a mut TaskRow, id: &ExecutionId) -> Option<&'a mut Execution> {
+    row.executions.iter_mut().find(|execution| execution.id == *id)
+}
+
+/// What named this execution before it started moves to it: events of several producers need not come in order.
+fn start(row: &mut TaskRow, id: ExecutionId, event: &RecordedEvent<'_>) {
+    let mut activity = Activity::default();
+    for attempt in [Some(id.attempt), None] {
+        let named = NamedExecution { phase: id.phase.clone(), attempt };
+        if let Some(early) = row.unmatched.remove(&named) {
+            activity.add(&early);
+        }
+    }
+    row.executions.push(Execution { id, started_at: event.occurred_at, ended_at: None, activity });
+}
+
+fn describe(opened: &TaskOpened, event: &RecordedEvent<'_>) -> Opened {
+    let metadata = &opened.metadata;
+    Opened {
+        at: event.occurred_at,
+        sequence: event.sequence,
+        title: metadata.title.clone(),
+        justification: metadata.justification.clone(),
+        tags: metadata.tags.clone(),
+        labels: metadata.labels.clone(),
+        author: metadata.author.clone(),
+        producer: event.producer.to_owned(),
+    }
+}
+
+fn set_aside(granted: &OverrideGranted, event: &RecordedEvent<'_>) -> Override {
+    let what = match &granted.scope {
+        OverrideScope::Limit { phase, limit } => {
+            let parts = [(limit.tokens, "tokens"), (limit.latency_ms, "ms")];
+            let parts: Vec<String> = parts
+                .iter()
+                .filter_map(|(value, unit)| value.map(|value| format!("{value} {unit}")))
+                .collect();
+            format!("limit of {phase} set to {}", parts.join(" and "))
+        }
+        OverrideScope::Block { advance } => format!("block of the advance to {advance} set aside"),
+    };
+    Override {
+        sequence: event.sequence,
+        at: event.occurred_at,
+        what,
+        approver: granted.approver.clone(),
+        reason: granted.reason.clone(),
+    }
+}
+
+fn keep_decision(row: &mut TaskRow, decided: &GateDecided, event: &RecordedEvent<'_>) {
+    if row.decisions.len() >= KEPT_DECISIONS {
+        row.decisions.remove(0);
+        row.earlier_decisions = row.earlier_decisions.saturating_add(1);
+    }
+    let reasons = decided.reasons.iter();
+    row.decisions.push(Decision {
+        sequence: event.sequence,
+        at: event.occurred_at,
+        advance: decided.advance.clone(),
+        verdict: decided.verdict,
+        ruled: decided.ruled,
+        reasons: reasons.map(|reason| (reason.code, reason.verdict, reason.message.clone())).collect(),
+        requirements: decided.requirements.clone(),
+        tokens: decided.tokens,
+        latency: decided.latency,
+        config_hash: decided.config_hash.clone(),
+        as_of: decided.as_of.clone(),
+        stale: decided.stale,
+    });
+}

@@ -1,0 +1,15 @@
+//! The status view: where each task stands. One row a task.
+
+mod figures;
+mod fold;
+mod row;
+
+pub use figures::{Figures, Latency, figures, leaving, standing};
+pub use row::{Activity, Closed, Decision, Execution, KEPT_DECISIONS, Opened, Override, TaskRow};
+
+/// The fold of the status view.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Status;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,176 @@
+//! What the status view keeps of a task.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use tollgate_domain::breach::Utilization;
+use tollgate_domain::event::TaskOutcome;
+use tollgate_domain::gate::{ReasonCode, Requirement, Verdict};
+use tollgate_domain::money::Usd;
+use tollgate_domain::phase::{Advance, ExecutionId};
+use tollgate_domain::position::Sequence;
+use tollgate_domain::task::TaskState;
+use tollgate_domain::time::Timestamp;
+use tollgate_domain::tokens::TokenSums;
+use tollgate_domain::usage::NamedExecution;
+
+/// Gate decisions kept of a task. Earlier ones are counted, and in the log.
+pub const KEPT_DECISIONS: usize = 50;
+
+/// Where one task stands.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TaskRow {
+    /// What decisions about it depend on.
+    pub state: TaskState,
+    /// The record of its last decision; zero: none yet.
+    pub last_decision: Sequence,
+    /// What it said of itself when it opened.
+    pub opened: Option<Opened>,
+    /// How it closed.
+    pub closed: Option<Closed>,
+    /// Its executions, in the order they started.
+    pub executions: Vec<Execution>,
+    /// What named no execution.
+    pub unphased: Activity,
+    /// What named an execution that has not started; moved there when it does.
+    pub unmatched: BTreeMap<NamedExecution, Activity>,
+    /// The gate's latest decisions, oldest first.
+    pub decisions: Vec<Decision>,
+    /// Decisions before those.
+    pub earlier_decisions: u64,
+    /// What persons set aside, oldest first.
+    pub overrides: Vec<Override>,
+    /// When its earliest event happened, by its producer.
+    pub first_at: Timestamp,
+    /// When its latest event happened.
+    pub last_at: Timestamp,
+}
+
+/// What a task said of itself when it opened.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Opened {
+    /// When.
+    pub at: Timestamp,
+    /// Its record.
+    pub sequence: Sequence,
+    /// A line for people.
+    pub title: Option<String>,
+    /// Why it is as important as stated.
+    pub justification: Option<String>,
+    /// Free words.
+    pub tags: Vec<String>,
+    /// Free pairs.
+    pub labels: BTreeMap<String, String>,
+    /// Who opened it.
+    pub author: Option<String>,
+    /// The tool it was opened with.
+    pub producer: String,
+}
+
+/// How a task closed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Closed {
+    /// When.
+    pub at: Timestamp,
+    /// How.
+    pub outcome: TaskOutcome,
+    /// Why.
+    pub reason: Option<String>,
+    /// Who.
+    pub author: Option<String>,
+}
+
+/// One execution of a phase.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Execution {
+    /// Phase and attempt.
+    pub id: ExecutionId,
+    /// When it started.
+    pub started_at: Timestamp,
+    /// When it ended.
+    pub ended_at: Option<Timestamp>,
+    /// What it did.
+    pub activity: Activity,
+}
+
+/// What was recorded of an execution, or outside of one.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Activity {
+    /// Tokens, corrections included.
+    pub tokens: TokenSums,
+    /// Usage events.
+    pub usage_events: u64,
+    /// Tokens that were estimated from text lengths.
+    pub estimated_tokens: i128,
+    /// What it cost, as far as prices were known.
+    pub cost: Usd,
+    /// Tokens for which no price was known.
+    pub unpriced_tokens: i128,
+    /// Corrections.
+    pub adjustments: u64,
+    /// Reported wait time in milliseconds.
+    pub wait_ms: u64,
+    /// Signals by name, summed.
+    pub signals: BTreeMap<String, i128>,
+}
+
+impl Activity {
+    /// Takes another one's in.
+    pub fn add(&mut self, other: &Self) {
+        self.tokens.add(&other.tokens);
+        self.usage_events = self.usage_events.saturating_add(other.usage_events);
+        self.estimated_tokens = self.estimated_tokens.saturating_add(other.estimated_tokens);
+        self.cost = self.cost.saturating_add(other.cost);
+        self.unpriced_tokens = self.unpriced_tokens.saturating_add(other.unpriced_tokens);
+        self.adjustments = self.adjustments.saturating_add(other.adjustments);
+        self.wait_ms = self.wait_ms.saturating_add(other.wait_ms);
+        for (name, value) in &other.signals {
+            let sum = self.signals.entry(name.clone()).or_default();
+            *sum = sum.saturating_add(*value);
+        }
+    }
+}
+
+/// One decision of the gate.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Decision {
+    /// Its record.
+    pub sequence: Sequence,
+    /// When.
+    pub at: Timestamp,
+    /// Where the task wanted to go.
+    pub advance: Advance,
+    /// The answer.
+    pub verdict: Verdict,
+    /// The answer before it was softened.
+    pub ruled: Verdict,
+    /// Why: rule, what it alone would lead to, sentence.
+    pub reasons: Vec<(ReasonCode, Verdict, String)>,
+    /// What was asked of people.
+    pub requirements: Vec<Requirement>,
+    /// Tokens beside the limit then.
+    pub tokens: Option<Utilization>,
+    /// Latency beside the limit then.
+    pub latency: Option<Utilization>,
+    /// The config in force then.
+    pub config_hash: String,
+    /// The position up to which it was true.
+    pub as_of: String,
+    /// Whether the view was behind.
+    pub stale: bool,
+}
+
+/// A limit or block that a person set aside.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Override {
+    /// Its record.
+    pub sequence: Sequence,
+    /// When.
+    pub at: Timestamp,
+    /// What, in a sentence.
+    pub what: String,
+    /// Who approved it.
+    pub approver: String,
+    /// Why.
+    pub reason: String,
+}
