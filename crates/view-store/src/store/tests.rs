@@ -1,0 +1,137 @@
+//! Rows and checkpoint go together; damage is found and set aside.
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+
+use super::*;
+
+fn put<'a>(key: &'a str, value: &str) -> (&'a [u8], Option<Vec<u8>>) {
+    (key.as_bytes(), Some(value.as_bytes().to_vec()))
+}
+
+fn all(store: &ViewStore) -> Vec<(String, String)> {
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    store.scan(&[], None).map(|row| row.unwrap()).map(|(key, value)| (text(key), text(value))).collect()
+}
+
+#[test]
+fn rows_and_checkpoint_survive_together() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("view");
+    let (mut store, checkpoint) = ViewStore::open(&path).unwrap();
+    assert_eq!(checkpoint, None);
+    store.commit(&[put("a", "1"), put("b", "2"), put("c", "3")], b"at 1").unwrap();
+    store.commit(&[put("b", "two"), (b"c", None)], b"at 2").unwrap();
+    let (digest, rows) = (store.digest(), store.rows());
+    drop(store);
+    let (store, checkpoint) = ViewStore::open(&path).unwrap();
+    assert_eq!(checkpoint.as_deref(), Some(&b"at 2"[..]));
+    assert_eq!((store.digest(), store.rows()), (digest, rows));
+    assert_eq!(all(&store), [("a".into(), "1".into()), ("b".into(), "two".into())]);
+    assert_eq!(store.get(b"b").unwrap().as_deref(), Some(&b"two"[..]));
+    assert_eq!(store.get(b"c").unwrap(), None);
+}
+
+#[test]
+fn scans_keep_to_their_prefix_and_begin_behind_a_key() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut store, _) = ViewStore::open(dir.path()).unwrap();
+    let keys = ["a", "b", "b1", "b2", "ba", "c"];
+    store.commit(&keys.map(|key| put(key, "x")), b"").unwrap();
+    let scan = |prefix: &str, after: Option<&str>| {
+        let rows = store.scan(prefix.as_bytes(), after.map(str::as_bytes));
+        rows.map(|row| String::from_utf8(row.unwrap().0).unwrap()).collect::<Vec<_>>()
+    };
+    assert_eq!(scan("b", None), ["b", "b1", "b2", "ba"]);
+    assert_eq!(scan("b", Some("b")), ["b1", "b2", "ba"]);
+    assert_eq!(scan("b", Some("b1")), ["b2", "ba"]);
+    assert_eq!(scan("b", Some("a")), ["b", "b1", "b2", "ba"]);
+    assert_eq!(scan("", Some("ba")), ["c"]);
+    assert!(scan("x", None).is_empty());
+}
+
+#[test]
+fn a_row_changed_behind_the_stores_back_is_found() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("view");
+    let (mut store, _) = ViewStore::open(&path).unwrap();
+    store.commit(&[put("a", "1"), put("b", "2")], b"at 1").unwrap();
+    store.db.insert(row_key(b"a"), &b"7"[..]).unwrap();
+    drop(store);
+    let error = ViewStore::open(&path).unwrap_err();
+    assert!(matches!(error, StoreError::Damaged { .. }), "{error}");
+    let opened = ViewStore::open_or_set_aside(&path).unwrap();
+    assert_eq!((opened.checkpoint, opened.store.rows()), (None, 0));
+    let note = opened.set_aside.unwrap();
+    assert!(note.contains("do not match the digest") && note.contains("view.damaged-1"), "{note}");
+    assert!(dir.path().join("view.damaged-1").is_dir());
+}
+
+/// sled drops what it cannot read where it can, and refuses or panics where it cannot. Either way the view begins anew:
+/// no row of a damaged file is ever served.
+#[test]
+fn of_damaged_files_nothing_is_served() {
+    let mut set_aside = 0;
+    for way in 1..=3 {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("view");
+        let (mut store, _) = ViewStore::open(&path).unwrap();
+        let rows: Vec<String> = (0..500).map(|row| format!("row {row}")).collect();
+        let rows: Vec<_> = rows.iter().map(|row| put(row, "some value that takes a little space")).collect();
+        store.commit(&rows, b"at 1").unwrap();
+        store.flush().unwrap();
+        drop(store);
+        damage(&path.join("db"), way);
+        let opened = ViewStore::open_or_set_aside(&path).unwrap();
+        assert_eq!((opened.store.rows(), opened.checkpoint), (0, None), "way {way}");
+        assert_eq!(all(&opened.store), [], "way {way}");
+        assert_eq!(dir.path().join("view.damaged-1").is_dir(), opened.set_aside.is_some(), "way {way}");
+        set_aside += u32::from(opened.set_aside.is_some());
+    }
+    assert!(set_aside > 0);
+}
+
+/// Three ways to lose a file's content.
+fn damage(path: &Path, way: usize) {
+    let bytes = std::fs::read(path).unwrap();
+    let damaged = match way {
+        1 => bytes.iter().map(|byte| byte ^ 0x5a).collect(),
+        2 => bytes[..bytes.len() / 3].to_vec(),
+        _ => bytes.iter().enumerate().map(|(at, byte)| if at % 97 == 5 { !byte } else { *byte }).collect(),
+    };
+    std::fs::write(path, damaged).unwrap();
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(16))]
+
+    /// Commits against a plain map: the rows, their number, and a digest that depends on the rows alone.
+    #[test]
+    fn agrees_with_a_map(commits in prop::collection::vec(
+        prop::collection::btree_map("[a-c]{1,2}", prop::option::of("[x-z]{0,3}"), 0..6), 1..12
+    )) {
+        let dir = tempfile::tempdir().unwrap();
+        let (mut store, _) = ViewStore::open(&dir.path().join("one")).unwrap();
+        let mut model: BTreeMap<String, String> = BTreeMap::new();
+        for commit in &commits {
+            let changes: Vec<_> = commit
+                .iter()
+                .map(|(key, value)| (key.as_bytes(), value.as_ref().map(|value| value.as_bytes().to_vec())))
+                .collect();
+            store.commit(&changes, b"x").unwrap();
+            for (key, value) in commit {
+                match value {
+                    Some(value) => model.insert(key.clone(), value.clone()),
+                    None => model.remove(key),
+                };
+            }
+        }
+        prop_assert_eq!(all(&store), model.clone().into_iter().collect::<Vec<_>>());
+        prop_assert_eq!(store.rows(), model.len() as u64);
+        let (mut fresh, _) = ViewStore::open(&dir.path().join("two")).unwrap();
+        let rows: Vec<_> = model.iter().map(|(key, value)| put(key, value)).collect();
+        fresh.commit(&rows, b"x").unwrap();
+        prop_assert_eq!(store.digest(), fresh.digest());
+    }
+}
