@@ -193,20 +193,27 @@ impl Record {
 
     /// Its events in order.
     pub fn events(&self) -> impl ExactSizeIterator<Item = EventFrame<'_>> {
-        self.entries.iter().map(|entry| {
-            let id_start = entry.start as usize + ENTRY;
-            let hash_start = id_start - 16;
-            let payload = entry.payload as usize;
-            let mut content_hash = [0; 16];
-            content_hash.copy_from_slice(&self.bytes[hash_start..id_start]);
-            EventFrame {
-                task: self.name(entry.task),
-                producer: self.name(entry.producer),
-                id: self.text(id_start, id_start + usize::from(entry.id_bytes)),
-                content_hash: ContentHash(content_hash),
-                payload: &self.bytes[payload..payload + usize::from(entry.payload_bytes)],
-            }
-        })
+        self.entries.iter().map(|entry| self.frame(entry))
+    }
+
+    /// The event at a place, from 0.
+    #[must_use]
+    pub fn event(&self, place: usize) -> Option<EventFrame<'_>> {
+        self.entries.get(place).map(|entry| self.frame(entry))
+    }
+
+    fn frame(&self, entry: &Entry) -> EventFrame<'_> {
+        let id_start = entry.start as usize + ENTRY;
+        let payload = entry.payload as usize;
+        let mut content_hash = [0; 16];
+        content_hash.copy_from_slice(&self.bytes[id_start - 16..id_start]);
+        EventFrame {
+            task: self.name(entry.task),
+            producer: self.name(entry.producer),
+            id: self.text(id_start, id_start + usize::from(entry.id_bytes)),
+            content_hash: ContentHash(content_hash),
+            payload: &self.bytes[payload..payload + usize::from(entry.payload_bytes)],
+        }
     }
 
     fn name(&self, index: u16) -> &str {

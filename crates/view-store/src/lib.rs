@@ -9,4 +9,4 @@ mod digest;
 mod store;
 
 pub use digest::Digest;
-pub use store::{Opened, StoreError, ViewStore};
+pub use store::{Opened, StoreError, ViewStore, Written};

@@ -22,6 +22,14 @@ pub struct ViewStore {
     rows: u64,
 }
 
+/// A commit that is in the store and not yet settled.
+#[derive(Debug)]
+#[must_use]
+pub struct Written {
+    digest: Digest,
+    rows: u64,
+}
+
 /// An open store, and how it came about.
 #[derive(Debug)]
 pub struct Opened {
@@ -66,7 +74,7 @@ impl ViewStore {
             Ok((store, checkpoint)) => return Ok(Opened { store, checkpoint, set_aside: None }),
             Err(error) => error.to_string(),
         };
-        let aside = set_aside(dir).map_err(|error| failed(dir, error))?;
+        let aside = Self::set_aside(dir).map_err(|error| failed(dir, error))?;
         let note = format!("{reason}; set aside as {}", aside.display());
         tracing::warn!(reason, aside = %aside.display(), "view store set aside, its view is built again from the log");
         let (store, checkpoint) = Self::open(dir)?;
@@ -93,6 +101,24 @@ impl ViewStore {
         match std::fs::remove_dir_all(dir) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
             Ok(()) | Err(_) => Ok(()),
+        }
+    }
+
+    /// Renames the directory of a store that is not open to the first free `{dir}.damaged-{n}`, and says to which.
+    ///
+    /// # Errors
+    ///
+    /// As the operating system says.
+    pub fn set_aside(dir: &Path) -> io::Result<PathBuf> {
+        let name = dir.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let mut number: u32 = 1;
+        loop {
+            let aside = dir.with_file_name(format!("{name}.damaged-{number}"));
+            if !aside.exists() {
+                std::fs::rename(dir, &aside)?;
+                return Ok(aside);
+            }
+            number += 1;
         }
     }
 
@@ -160,7 +186,7 @@ impl ViewStore {
         &'a self,
         prefix: &[u8],
         after: Option<&[u8]>,
-    ) -> impl Iterator<Item = Result<(Vec<u8>, Vec<u8>), StoreError>> + 'a {
+    ) -> impl Iterator<Item = Result<(Vec<u8>, Vec<u8>), StoreError>> + use<'a> {
         let prefix = row_key(prefix);
         let start = match after {
             // The first key behind it: the same with a zero byte at its end.
@@ -186,6 +212,22 @@ impl ViewStore {
         changes: &[(&[u8], Option<Vec<u8>>)],
         checkpoint: &[u8],
     ) -> Result<(), StoreError> {
+        let written = self.write(changes, checkpoint)?;
+        self.settle(written);
+        Ok(())
+    }
+
+    /// The first half of a [commit](Self::commit), which others may read beside. Nothing else may write until
+    /// [`Self::settle`] has been called with its result.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`]; nothing of the commit is there then.
+    pub fn write(
+        &self,
+        changes: &[(&[u8], Option<Vec<u8>>)],
+        checkpoint: &[u8],
+    ) -> Result<Written, StoreError> {
         let (mut digest, mut rows) = (self.digest, self.rows);
         let mut batch = sled::Batch::default();
         for (key, value) in changes {
@@ -205,8 +247,12 @@ impl ViewStore {
         }
         batch.insert(STATE, write_state(digest, rows, checkpoint));
         self.db.apply_batch(batch).map_err(|error| failed(&self.dir, error))?;
-        (self.digest, self.rows) = (digest, rows);
-        Ok(())
+        Ok(Written { digest, rows })
+    }
+
+    /// The second half of a commit: takes over what [`Self::write`] wrote.
+    pub const fn settle(&mut self, written: Written) {
+        (self.digest, self.rows) = (written.digest, written.rows);
     }
 
     /// Hands what was committed to the operating system.
@@ -237,20 +283,6 @@ fn read_state(bytes: &[u8]) -> Option<(Digest, u64, Vec<u8>)> {
     let (digest, rest) = bytes.split_first_chunk::<32>()?;
     let (rows, checkpoint) = rest.split_first_chunk::<8>()?;
     Some((Digest::from_bytes(digest), u64::from_le_bytes(*rows), checkpoint.to_vec()))
-}
-
-/// Renames a store's directory to the first free `{dir}.damaged-{n}`.
-fn set_aside(dir: &Path) -> io::Result<PathBuf> {
-    let name = dir.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let mut number: u32 = 1;
-    loop {
-        let aside = dir.with_file_name(format!("{name}.damaged-{number}"));
-        if !aside.exists() {
-            std::fs::rename(dir, &aside)?;
-            return Ok(aside);
-        }
-        number += 1;
-    }
 }
 
 fn failed(dir: &Path, error: impl std::fmt::Display) -> StoreError {

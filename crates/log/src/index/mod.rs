@@ -76,7 +76,7 @@ impl IdIndex {
     }
 
     /// Opens the runs in a directory. They hold every id up to [`Self::checkpoint`]; the log's later records must be
-    /// [recorded](Self::record) before the index is asked.
+    /// [added](Self::originals) before the index is asked.
     ///
     /// Runs that are damaged, of another epoch, or ahead of the log's `tail` are deleted, and with them all that
     /// came after: the index is then behind and is brought up from the log.
@@ -127,33 +127,38 @@ impl IdIndex {
         }
     }
 
-    /// Adds the ids of a record, originals only: an id that is there stays as it is. Returns how many were new.
+    /// Adds the ids of a record, and says of each event whether it is the original: the first with its id. An id that is
+    /// there under this record's own sequence is the original too: the index may have been ahead of what it decides for.
     ///
     /// # Errors
     ///
     /// When a run cannot be read.
-    pub fn record(&mut self, stored: &StoredRecord) -> io::Result<usize> {
+    pub fn originals(&mut self, stored: &StoredRecord) -> io::Result<Vec<bool>> {
         let record = &stored.record;
         let (tenant, sequence) = (record.tenant(), stored.sequence);
         let mut scope: Option<(&str, &str, IdScope)> = None;
-        let mut new = 0;
+        let mut keys = Vec::with_capacity(record.len());
         for event in record.events() {
             let known =
                 scope.filter(|(task, producer, _)| (*task, *producer) == (event.task, event.producer));
-            let known = known.unwrap_or_else(|| {
-                (event.task, event.producer, IdScope::of(tenant, event.task, event.producer))
-            });
-            scope = Some(known);
-            let key = known.2.key(event.id);
-            let older = self.runs.get(&key)?;
-            if self.claim(key, Found { sequence, content: event.content_hash }, older).is_none() {
-                new += 1;
-            }
+            let make = || (event.task, event.producer, IdScope::of(tenant, event.task, event.producer));
+            let (.., of_event) = *scope.insert(known.unwrap_or_else(make));
+            keys.push(of_event.key(event.id));
+        }
+        let older = self.runs.get_all(&keys)?;
+        let mut originals = Vec::with_capacity(keys.len());
+        for (nth, (event, older)) in record.events().zip(older).enumerate() {
+            let found = Found { sequence, content: event.content_hash };
+            let original = match self.claim(keys[nth], found, older) {
+                None => true,
+                Some(taken) => taken.sequence == sequence && !keys[..nth].contains(&keys[nth]),
+            };
+            originals.push(original);
         }
         if let Some(subject) = record.decision_subject() {
             self.insert(Key::of_subject(tenant, subject), subject_entry(sequence));
         }
-        Ok(new)
+        Ok(originals)
     }
 
     /// Writes full tables as runs in the background, once their records are durable. Call it after each group.

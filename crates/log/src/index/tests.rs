@@ -127,3 +127,42 @@ proptest! {
         }
     }
 }
+
+mod originals {
+    //! Which events of a record are the first with their ids.
+
+    use super::*;
+    use crate::conformance::{batch, event};
+    use crate::contract::EventLog;
+    use crate::memory::MemoryLog;
+    use crate::record::StoredRecord;
+
+    fn records() -> Vec<StoredRecord> {
+        // Two logs of their own give records that share ids, as a stream with duplicates would hold them.
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let one = |ids: &[&str], sequence: u64| {
+            let log = MemoryLog::new(std::sync::Arc::new(crate::clock::SystemClock));
+            let events = ids.iter().map(|id| event("T-1", id, "x")).collect();
+            runtime.block_on(async {
+                log.append(batch(events)).await.unwrap();
+                let mut reader =
+                    log.read_from(crate::contract::Partitions::ALL, Sequence::ZERO).await.unwrap();
+                let mut stored = reader.try_next().await.unwrap().remove(0);
+                stored.sequence = Sequence(sequence);
+                stored
+            })
+        };
+        vec![one(&["a", "b"], 3), one(&["b", "c"], 5), one(&["a"], 9)]
+    }
+
+    #[test]
+    fn the_first_record_with_an_id_holds_the_original_also_when_it_comes_again() {
+        let mut index = IdIndex::in_memory();
+        let expected: [&[bool]; 3] = [&[true, true], &[false, true], &[false]];
+        for _ in 0..2 {
+            for (stored, expected) in records().iter().zip(expected) {
+                assert_eq!(index.originals(stored).unwrap(), expected, "record {}", stored.sequence);
+            }
+        }
+    }
+}

@@ -1,0 +1,271 @@
+//! A running projector: the handle that queries go through.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+use tokio::sync::{mpsc, oneshot, watch};
+use tollgate_domain::position::Position;
+use tollgate_log::contract::{EventLog, ReadError};
+use tollgate_projection::fold::{Projection, read_task_key};
+use tollgate_wire::api::{QuarantinedTask, ViewHealth};
+
+use crate::follow::{Command, Follower};
+use crate::rebuild::{self, RebuildError, Rebuilt};
+use crate::view::{View, ViewError, store_dir};
+
+/// A view that is kept up to date with the log by a thread of its own.
+///
+/// Appends never wait for it. Dropping it leaves what was folded since the last commit to be folded again at the next
+/// start; [`Self::stop`] commits it.
+pub struct Projector<P: Projection + Clone> {
+    shared: Arc<Shared<P>>,
+    /// `None` only while it is dropped.
+    commands: Option<mpsc::Sender<Command<P>>>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+/// What the follower and the queries share.
+pub(crate) struct Shared<P: Projection> {
+    pub(crate) log: Arc<dyn EventLog>,
+    pub(crate) dir: PathBuf,
+    pub(crate) projection: P,
+    /// `None` while a view that could not go on is made again.
+    view: RwLock<Option<View<P>>>,
+    pub(crate) progress: watch::Sender<Progress>,
+    /// The end of the log when the view was opened: before that nothing is answered.
+    pub(crate) opened_at: Mutex<Position>,
+}
+
+/// How far the follower is, and whether it goes on.
+#[derive(Clone, Debug)]
+pub(crate) struct Progress {
+    pub(crate) position: Position,
+    pub(crate) failed: Option<String>,
+}
+
+/// What a query waits for.
+#[derive(Clone, Copy, Debug)]
+pub struct Wait<'a> {
+    /// The position that the view must contain.
+    pub at_least: Option<&'a Position>,
+    /// For how long at most.
+    pub up_to: Duration,
+}
+
+/// Why a query was not answered.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum QueryError {
+    /// The view did not reach the position in time.
+    #[error("view {view}: it contains {as_of}, asked was {wanted}, waited {waited_ms} ms{}; ask again", note(.failed))]
+    Stale {
+        /// Which view.
+        view: &'static str,
+        /// What it contains.
+        as_of: Box<Position>,
+        /// What was asked.
+        wanted: Box<Position>,
+        /// For how long was waited.
+        waited_ms: u64,
+        /// Why its projector has stopped, if it has.
+        failed: Option<String>,
+    },
+    /// The position is of another log.
+    #[error(
+        "position {wanted}: it is of another log, this one is {epoch}; leave it out, or ask the ledger it came from"
+    )]
+    OtherLog {
+        /// What was asked.
+        wanted: Box<Position>,
+        /// This log.
+        epoch: String,
+    },
+    /// The log's end could not be read.
+    #[error(transparent)]
+    Log(#[from] ReadError),
+}
+
+fn note(failed: &Option<String>) -> String {
+    failed.as_ref().map(|why| format!("; its projector has stopped: {why}")).unwrap_or_default()
+}
+
+impl<P: Projection + Clone> Projector<P> {
+    /// Opens the view below `views_dir` and begins to follow the log. Needs a running tokio runtime.
+    ///
+    /// # Errors
+    ///
+    /// [`ViewError`] when the log cannot be read or no store can be made.
+    pub async fn start(projection: P, views_dir: &Path, log: Arc<dyn EventLog>) -> Result<Self, ViewError> {
+        let dir = store_dir::<P>(views_dir);
+        let tail = log.tail().await?;
+        let view = View::open(projection.clone(), &dir, &*log).await?;
+        let progress = watch::Sender::new(Progress { position: view.position(), failed: None });
+        let shared = Arc::new(Shared {
+            log,
+            dir,
+            projection,
+            view: RwLock::new(Some(view)),
+            progress,
+            opened_at: Mutex::new(tail),
+        });
+        let (commands, received) = mpsc::channel(4);
+        let follower = Follower::new(Arc::clone(&shared), received);
+        let runtime = Handle::current();
+        let thread = std::thread::Builder::new()
+            .name(format!("view-{}", P::NAME))
+            .spawn(move || runtime.block_on(follower.run()))
+            .map_err(|error| ViewError::Thread(error.to_string()))?;
+        Ok(Self { shared, commands: Some(commands), thread: Mutex::new(Some(thread)) })
+    }
+
+    /// Answers a query on the view once it contains what is asked. The closure must be quick: the view does not move on
+    /// while it runs.
+    ///
+    /// # Errors
+    ///
+    /// [`QueryError`]; a view that is behind gives no answer rather than an old one.
+    pub async fn read<R>(&self, wait: Wait<'_>, query: impl FnOnce(&View<P>) -> R) -> Result<R, QueryError> {
+        let wanted = self.wanted(wait.at_least)?;
+        let mut progress = self.shared.progress.subscribe();
+        let reached = |progress: &Progress| progress.position.covers(&wanted);
+        // A projector that has failed may come back; the deadline decides.
+        let waited = tokio::time::timeout(wait.up_to, progress.wait_for(reached)).await;
+        if let Ok(Ok(_)) = waited
+            && let Some(view) = self.shared.view().as_ref()
+        {
+            return Ok(query(view));
+        }
+        let now = self.shared.progress.borrow().clone();
+        let waited_ms = u64::try_from(wait.up_to.as_millis()).unwrap_or(u64::MAX);
+        let (as_of, wanted) = (Box::new(now.position), Box::new(wanted));
+        Err(QueryError::Stale { view: P::NAME, as_of, wanted, waited_ms, failed: now.failed })
+    }
+
+    /// The view's health.
+    pub async fn health(&self) -> ViewHealth {
+        let Progress { position, failed } = self.shared.progress.borrow().clone();
+        let tail = self.shared.log.tail().await;
+        let view = self.shared.view();
+        let (mut rows, mut quarantined, mut note, mut read) =
+            (0, Vec::new(), failed.clone(), position.highest().0);
+        if let Some(view) = view.as_ref() {
+            rows = view.rows();
+            read = view.checkpoint().read_through.0;
+            note = note.or_else(|| view.note().map(str::to_owned));
+            quarantined = view
+                .quarantined()
+                .filter_map(|(key, parked)| {
+                    let (tenant, task) = read_task_key(key)?;
+                    Some(QuarantinedTask {
+                        tenant: tenant.to_owned(),
+                        task: task.to_owned(),
+                        sequence: parked.waiting.first().map_or(0, |(sequence, _)| sequence.0),
+                        error: parked.error.clone(),
+                        waiting: parked.waiting.len() as u64,
+                    })
+                })
+                .collect();
+        }
+        let lag_records = tail.as_ref().map_or(0, |tail| tail.highest().0.saturating_sub(read));
+        if let Err(error) = tail {
+            note = Some(error.to_string());
+        }
+        ViewHealth {
+            view: P::NAME.to_owned(),
+            running: failed.is_none() && self.commands.as_ref().is_some_and(|commands| !commands.is_closed()),
+            lag_records,
+            as_of: position.to_string(),
+            rows,
+            quarantined,
+            note,
+        }
+    }
+
+    /// What the view contains.
+    #[must_use]
+    pub fn position(&self) -> Position {
+        self.shared.progress.borrow().position.clone()
+    }
+
+    /// Builds the view a second time from the first record on, compares it with the live one at the same position, and
+    /// puts it in the live one's place if they differ.
+    ///
+    /// # Errors
+    ///
+    /// [`RebuildError`]; the live view is as it was.
+    pub async fn rebuild(&self) -> Result<Rebuilt, RebuildError> {
+        let dir = rebuild::claim(&self.shared.dir)?;
+        let view = rebuild::build(&self.shared, &dir).await?;
+        let (answer, compared) = oneshot::channel();
+        let compare = Command::Compare { rebuilt: Box::new(view), answer };
+        self.send(compare).await.map_err(|()| RebuildError::Stopped)?;
+        let compared = compared.await.map_err(|_| RebuildError::Stopped)?;
+        drop(dir);
+        compared
+    }
+
+    /// Stops following, commits what was folded and hands it to the operating system.
+    pub async fn stop(&self) {
+        let (answer, stopped) = oneshot::channel();
+        if self.send(Command::Stop { answer }).await.is_ok() {
+            // An error means that the follower is gone already.
+            let _ = stopped.await;
+        }
+        self.join();
+        // The store's lock goes with the view.
+        self.shared.replace(None);
+    }
+
+    async fn send(&self, command: Command<P>) -> Result<(), ()> {
+        let Some(commands) = &self.commands else { return Err(()) };
+        commands.send(command).await.map_err(|_| ())
+    }
+
+    fn wanted(&self, at_least: Option<&Position>) -> Result<Position, QueryError> {
+        let mut wanted = self.shared.opened_at.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(at_least) = at_least {
+            if at_least.epoch() != wanted.epoch() {
+                let epoch = wanted.epoch().simple().to_string();
+                return Err(QueryError::OtherLog { wanted: Box::new(at_least.clone()), epoch });
+            }
+            wanted.merge(at_least);
+        }
+        Ok(wanted)
+    }
+}
+
+impl<P: Projection + Clone> Projector<P> {
+    fn join(&self) {
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if thread.is_some_and(|thread| thread.join().is_err()) {
+            tracing::error!(view = P::NAME, "the projector's thread panicked");
+        }
+    }
+}
+
+impl<P: Projection + Clone> Drop for Projector<P> {
+    /// The thread ends at the next record or at once; nothing is committed.
+    fn drop(&mut self) {
+        self.commands = None;
+        self.join();
+    }
+}
+
+impl<P: Projection> Shared<P> {
+    pub(crate) fn view(&self) -> RwLockReadGuard<'_, Option<View<P>>> {
+        self.view.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// For the follower alone.
+    pub(crate) fn view_mut(&self) -> RwLockWriteGuard<'_, Option<View<P>>> {
+        self.view.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn replace(&self, view: Option<View<P>>) {
+        // The old view, with its store's lock, is dropped outside the lock.
+        let old = std::mem::replace(&mut *self.view_mut(), view);
+        drop(old);
+    }
+}

@@ -1,0 +1,175 @@
+//! Building a view a second time, beside the live one.
+
+use std::path::{Path, PathBuf};
+
+use tollgate_domain::position::Position;
+use tollgate_log::contract::{EventLog, Partitions, ReadError};
+use tollgate_projection::fold::Projection;
+use tollgate_view_store::{Digest, StoreError, ViewStore};
+
+use crate::projector::{Progress, Shared};
+use crate::view::{View, ViewError};
+
+/// Rows that may have changed before the second view commits.
+const COMMIT_ROWS: usize = 50_000;
+
+/// What a rebuild found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rebuilt {
+    /// Rows of the rebuilt view.
+    pub rows: u64,
+    /// Records folded.
+    pub records: u64,
+    /// Its digest over all rows.
+    pub digest: Digest,
+    /// The live view's digest at the same position.
+    pub live: Digest,
+    /// That position.
+    pub as_of: Position,
+}
+
+impl Rebuilt {
+    /// Whether the live view was the same, byte for byte.
+    #[must_use]
+    pub fn identical(&self) -> bool {
+        self.digest == self.live
+    }
+}
+
+/// Why a view was not rebuilt.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RebuildError {
+    /// Another rebuild of it runs.
+    #[error("rebuilding a view: another rebuild of it runs; wait for its end")]
+    Running,
+    /// The second view could not be built.
+    #[error("rebuilding a view: {0}")]
+    View(#[from] ViewError),
+    /// The projector has stopped.
+    #[error("rebuilding a view: its projector has stopped")]
+    Stopped,
+}
+
+/// The directory of the second view. It is removed when this is dropped.
+pub(crate) struct SecondDir(PathBuf);
+
+impl Drop for SecondDir {
+    fn drop(&mut self) {
+        if let Err(error) = ViewStore::remove(&self.0) {
+            tracing::warn!(dir = %self.0.display(), %error, "the directory of a rebuild was not removed");
+        }
+    }
+}
+
+/// Takes the directory beside a view's, empty.
+pub(crate) fn claim(live: &Path) -> Result<SecondDir, RebuildError> {
+    let name = live.file_name().unwrap_or_default().to_string_lossy();
+    let dir = live.with_file_name(format!("{name}.rebuild"));
+    // sled holds a lock on a store that is open; what a killed rebuild left has none.
+    if dir.exists() && ViewStore::open(&dir).is_err() {
+        return Err(RebuildError::Running);
+    }
+    remove(&dir)?;
+    Ok(SecondDir(dir))
+}
+
+pub(crate) fn remove(dir: &Path) -> Result<(), ViewError> {
+    let failed = |error: std::io::Error| StoreError::Failed {
+        dir: dir.display().to_string(),
+        message: error.to_string(),
+    };
+    ViewStore::remove(dir).map_err(failed)?;
+    Ok(())
+}
+
+/// Folds the log from its first record to where the live view is into a second view.
+pub(crate) async fn build<P: Projection + Clone>(
+    shared: &Shared<P>,
+    dir: &SecondDir,
+) -> Result<View<P>, RebuildError> {
+    let log = &*shared.log;
+    let mut view = View::open(shared.projection.clone(), &dir.0, log).await?;
+    let live = shared.progress.borrow().position.clone();
+    fold_to(&mut view, log, &live).await?;
+    Ok(view)
+}
+
+/// Folds what is left up to a position that is in the log.
+async fn fold_to<P: Projection>(
+    view: &mut View<P>,
+    log: &dyn EventLog,
+    to: &Position,
+) -> Result<(), ViewError> {
+    let last = to.highest();
+    if view.checkpoint().read_through >= last {
+        return Ok(());
+    }
+    let mut reader = log.read_from(Partitions::ALL, view.checkpoint().read_through).await?;
+    loop {
+        let records = reader.try_next().await?;
+        if records.is_empty() {
+            let what = format!("it ends before record {last}");
+            return Err(
+                ReadError::Damaged { path: "the log".to_owned(), offset: 0, sequence: last, what }.into()
+            );
+        }
+        for stored in &records {
+            if stored.sequence > last {
+                return Ok(());
+            }
+            view.apply(stored)?;
+            if view.dirty() >= COMMIT_ROWS {
+                view.commit()?;
+            }
+            if stored.sequence == last {
+                return Ok(());
+            }
+        }
+        // Other work of the runtime gets its turn.
+        tokio::task::yield_now().await;
+    }
+}
+
+/// Brings the second view to the position of the live one, which is committed and does not move meanwhile, compares
+/// them, and puts the second one in the live one's place if they differ.
+pub(crate) async fn compare<P: Projection + Clone>(
+    shared: &Shared<P>,
+    mut rebuilt: View<P>,
+) -> Result<Rebuilt, RebuildError> {
+    let Some((position, live)) = shared.view().as_ref().map(|view| (view.position(), view.digest())) else {
+        return Err(RebuildError::Stopped);
+    };
+    fold_to(&mut rebuilt, &*shared.log, &position).await?;
+    rebuilt.commit()?;
+    let found = Rebuilt {
+        rows: rebuilt.rows(),
+        records: rebuilt.folded().0,
+        digest: rebuilt.digest(),
+        live,
+        as_of: rebuilt.position(),
+    };
+    if found.as_of == position && !found.identical() {
+        tracing::error!(view = P::NAME, "the rebuilt view differs from the live one and takes its place");
+        replace_live(shared, rebuilt).await?;
+    }
+    Ok(found)
+}
+
+/// The second view's store becomes the live one's; the old one is kept aside.
+async fn replace_live<P: Projection + Clone>(shared: &Shared<P>, rebuilt: View<P>) -> Result<(), ViewError> {
+    let dir = rebuilt.dir().to_owned();
+    rebuilt.flush()?;
+    drop(rebuilt);
+    shared.replace(None);
+    let failed = |error: std::io::Error| StoreError::Failed {
+        dir: shared.dir.display().to_string(),
+        message: error.to_string(),
+    };
+    ViewStore::set_aside(&shared.dir).map_err(failed)?;
+    std::fs::rename(&dir, &shared.dir).map_err(failed)?;
+    let view = View::open(shared.projection.clone(), &shared.dir, &*shared.log).await?;
+    let position = view.position();
+    shared.replace(Some(view));
+    shared.progress.send_modify(|progress| *progress = Progress { position, failed: None });
+    Ok(())
+}

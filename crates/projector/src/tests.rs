@@ -1,0 +1,4 @@
+//! Views across restarts, redelivery, damage and other histories; queries that wait; rebuilds.
+
+mod projectors;
+mod views;

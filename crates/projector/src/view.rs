@@ -1,0 +1,404 @@
+//! A view: rows, the checkpoint they are true for, and what could not be folded.
+
+use std::borrow::Cow;
+use std::path::{Path, PathBuf};
+
+use tollgate_domain::event::RecordedEvent;
+use tollgate_domain::position::Position;
+use tollgate_log::contract::{EventLog, Partitions, ReadError};
+use tollgate_log::index::IdIndex;
+use tollgate_log::record::StoredRecord;
+use tollgate_projection::fold::{Projection, write_task_key};
+use tollgate_view_store::{Digest, StoreError, ViewStore, Written};
+use tollgate_wire::{DecodedEvent, decode_stored};
+
+use crate::checkpoint::{Checkpoint, Follows};
+use crate::quarantine::{Parked, Quarantine};
+use crate::rows::{CachedRows, RowError, decode, encode};
+
+/// A view of the log, with the store that keeps it.
+pub struct View<P: Projection> {
+    projection: P,
+    rows: CachedRows<P::Row>,
+    checkpoint: Checkpoint,
+    quarantine: Quarantine,
+    /// Partitions whose next record was compared with the checkpoint.
+    checked: [bool; tollgate_domain::position::PARTITIONS],
+    /// Tells originals from duplicates, on logs that hold both.
+    ids: Option<IdIndex>,
+    task_key: Vec<u8>,
+    records: u64,
+    events: u64,
+    note: Option<String>,
+}
+
+/// Why a view could not go on.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ViewError {
+    /// The log cannot be read.
+    #[error(transparent)]
+    Log(#[from] ReadError),
+    /// Its rows cannot be read or written.
+    #[error(transparent)]
+    Rows(#[from] RowError),
+    /// The log is not the one the view was made from.
+    #[error("the log is another one than the view was made from: {0}")]
+    OtherHistory(String),
+    /// The id index failed.
+    #[error("id index: {0}")]
+    Ids(String),
+    /// Its thread cannot work.
+    #[error("projector: {0}")]
+    Thread(String),
+}
+
+impl From<StoreError> for ViewError {
+    fn from(error: StoreError) -> Self {
+        Self::Rows(error.into())
+    }
+}
+
+/// Where the store of a view is: one directory per name and version, so that a new version begins anew beside the old.
+#[must_use]
+pub fn store_dir<P: Projection>(views_dir: &Path) -> PathBuf {
+    views_dir.join(format!("{}-v{}", P::NAME, P::VERSION))
+}
+
+impl<P: Projection> View<P> {
+    /// Opens the view in a directory and compares it with the log. A store that is damaged, of another log, or ahead of
+    /// this one is set aside, and the view begins anew: the caller folds the log into it.
+    ///
+    /// # Errors
+    ///
+    /// [`ViewError`] when the log cannot be read or no store can be made.
+    pub async fn open(projection: P, dir: &Path, log: &dyn EventLog) -> Result<Self, ViewError> {
+        let epoch = log.epoch().id;
+        let opened = ViewStore::open_or_set_aside(dir)?;
+        let mut note = opened.set_aside;
+        let (mut store, mut stored) = (opened.store, opened.checkpoint);
+        let mut checkpoint = Checkpoint::start(epoch);
+        if let Some(bytes) = stored.take() {
+            let compared = match decode::<Checkpoint>(&bytes) {
+                Ok(found) => compare(&found, log).await?.map_or(Ok(found), Err),
+                Err(error) => Err(error.to_string()),
+            };
+            match compared {
+                Ok(found) => checkpoint = found,
+                Err(reason) => {
+                    tracing::warn!(
+                        view = P::NAME,
+                        reason,
+                        "the view does not fit the log and is built again"
+                    );
+                    drop(store);
+                    ViewStore::remove(dir).map_err(|error| StoreError::Failed {
+                        dir: dir.display().to_string(),
+                        message: error.to_string(),
+                    })?;
+                    store = ViewStore::open(dir)?.0;
+                    note = Some(format!("built again: {reason}"));
+                }
+            }
+        }
+        let quarantine = Quarantine::load(&store)?;
+        let mut view = Self {
+            projection,
+            rows: CachedRows::new(store),
+            checkpoint,
+            quarantine,
+            checked: [false; tollgate_domain::position::PARTITIONS],
+            ids: None,
+            task_key: Vec::new(),
+            records: 0,
+            events: 0,
+            note,
+        };
+        view.redrive(log).await?;
+        Ok(view)
+    }
+
+    /// Decides by an id index which events are originals. For logs that may hold an event more than once.
+    pub fn dedup_by(&mut self, ids: IdIndex) {
+        self.ids = Some(ids);
+    }
+
+    /// Folds a record, unless it is contained already.
+    ///
+    /// # Errors
+    ///
+    /// [`ViewError::OtherHistory`] when the log was replaced, and what reading rows gives.
+    pub fn apply(&mut self, stored: &StoredRecord) -> Result<(), ViewError> {
+        let checked = self.checked[stored.record.partition().index()];
+        match self.checkpoint.follows(stored, !checked) {
+            Follows::Next => {}
+            Follows::Contained => return Ok(()),
+            Follows::OtherHistory => {
+                let partition = stored.record.partition();
+                let what = format!(
+                    "record {} does not follow what was folded of partition {partition}",
+                    stored.sequence
+                );
+                return Err(ViewError::OtherHistory(what));
+            }
+        }
+        let originals = match &mut self.ids {
+            Some(ids) => Some(ids.originals(stored).map_err(|error| ViewError::Ids(error.to_string()))?),
+            None => None,
+        };
+        for place in 0..stored.record.len() {
+            if originals.as_ref().is_none_or(|originals| originals[place]) {
+                self.apply_event(stored, place)?;
+            }
+        }
+        self.checked[stored.record.partition().index()] = true;
+        self.checkpoint.advance(stored);
+        self.records += 1;
+        if let Some(ids) = &mut self.ids {
+            ids.tend(stored.sequence, stored.sequence);
+        }
+        Ok(())
+    }
+
+    /// Writes what changed since the last commit, with the checkpoint. Returns how many rows it wrote.
+    ///
+    /// # Errors
+    ///
+    /// What the store gives; nothing is written then.
+    pub fn commit(&mut self) -> Result<usize, ViewError> {
+        let written = self.write()?;
+        Ok(self.settle(written))
+    }
+
+    /// The first half of a [commit](Self::commit), which queries may run beside. Nothing may be applied until
+    /// [`Self::settle`].
+    pub(crate) fn write(&self) -> Result<Written, ViewError> {
+        Ok(self.rows.write(&self.quarantine.changes(), &encode(&self.checkpoint))?)
+    }
+
+    /// The second half of a commit. Returns how many rows it wrote.
+    pub(crate) fn settle(&mut self, written: Written) -> usize {
+        self.quarantine.committed();
+        self.rows.settle(written)
+    }
+
+    /// Hands what was committed to the operating system.
+    ///
+    /// # Errors
+    ///
+    /// What the store gives.
+    pub fn flush(&self) -> Result<(), ViewError> {
+        Ok(self.rows.store().flush()?)
+    }
+
+    /// The row under a key.
+    ///
+    /// # Errors
+    ///
+    /// What reading rows gives.
+    pub fn get(&self, key: &[u8]) -> Result<Option<Cow<'_, P::Row>>, RowError> {
+        self.rows.look_up(key)
+    }
+
+    /// Rows whose keys begin with a prefix, in order, from the first one behind `after`.
+    pub fn scan<'a>(
+        &'a self,
+        prefix: &'a [u8],
+        after: Option<&'a [u8]>,
+    ) -> impl Iterator<Item = Result<(Vec<u8>, Cow<'a, P::Row>), RowError>> + 'a {
+        self.rows.scan(prefix, after)
+    }
+
+    /// Up to where it is true.
+    #[must_use]
+    pub fn position(&self) -> Position {
+        self.checkpoint.position()
+    }
+
+    /// Where its store is.
+    pub(crate) fn dir(&self) -> &Path {
+        self.rows.store().dir()
+    }
+
+    /// What it has folded, committed or not.
+    #[must_use]
+    pub const fn checkpoint(&self) -> &Checkpoint {
+        &self.checkpoint
+    }
+
+    /// Whether a task's events wait, by its key.
+    #[must_use]
+    pub fn is_degraded(&self, task_key: &[u8]) -> bool {
+        self.quarantine.holds(task_key)
+    }
+
+    /// The tasks whose events wait, by key.
+    pub fn quarantined(&self) -> impl ExactSizeIterator<Item = (&Vec<u8>, &Parked)> {
+        self.quarantine.tasks().iter()
+    }
+
+    /// The digest over all committed rows.
+    #[must_use]
+    pub const fn digest(&self) -> Digest {
+        self.rows.store().digest()
+    }
+
+    /// How many rows are committed.
+    #[must_use]
+    pub const fn rows(&self) -> u64 {
+        self.rows.store().rows()
+    }
+
+    /// How many rows changed since the last commit.
+    #[must_use]
+    pub fn dirty(&self) -> usize {
+        self.rows.dirty()
+    }
+
+    /// Records and events folded since it was opened.
+    #[must_use]
+    pub const fn folded(&self) -> (u64, u64) {
+        (self.records, self.events)
+    }
+
+    /// What was out of the ordinary when it was opened.
+    #[must_use]
+    pub fn note(&self) -> Option<&str> {
+        self.note.as_deref()
+    }
+
+    fn apply_event(&mut self, stored: &StoredRecord, place: usize) -> Result<(), ViewError> {
+        let Some(frame) = stored.record.event(place) else { return Ok(()) };
+        // A place is below the 500 events of a record.
+        let at = (stored.sequence, place as u32);
+        if !self.quarantine.is_empty() {
+            write_task_key(stored.record.tenant(), frame.task, &mut self.task_key);
+            if self.quarantine.holds(&self.task_key) {
+                self.quarantine.park(&self.task_key, at, None);
+                return Ok(());
+            }
+        }
+        match decode_stored(frame.payload) {
+            Ok(decoded) => self.fold(stored, place, &decoded),
+            Err(error) => {
+                write_task_key(stored.record.tenant(), frame.task, &mut self.task_key);
+                let (sequence, task) = (stored.sequence.0, frame.task);
+                tracing::error!(view = P::NAME, sequence, task, %error, "event set aside, its task waits");
+                self.quarantine.park(&self.task_key, at, Some(error.to_string()));
+                Ok(())
+            }
+        }
+    }
+
+    fn fold(&mut self, stored: &StoredRecord, place: usize, decoded: &DecodedEvent) -> Result<(), ViewError> {
+        let Some(frame) = stored.record.event(place) else { return Ok(()) };
+        let recorded_at = stored.record.recorded_at();
+        let event = RecordedEvent {
+            sequence: stored.sequence,
+            partition: stored.record.partition(),
+            recorded_at,
+            tenant: stored.record.tenant(),
+            task: frame.task,
+            producer: frame.producer,
+            id: frame.id,
+            occurred_at: decoded.occurred_at.unwrap_or(recorded_at),
+            body: &decoded.body,
+        };
+        self.projection.apply(&event, &mut self.rows)?;
+        self.events += 1;
+        Ok(())
+    }
+
+    /// Folds the events that wait, in order, as far as they can be read now: after an upgrade, for one.
+    async fn redrive(&mut self, log: &dyn EventLog) -> Result<(), ViewError> {
+        let tasks: Vec<(Vec<u8>, Parked)> =
+            self.quarantine.tasks().iter().map(|(key, parked)| (key.clone(), parked.clone())).collect();
+        for (key, parked) in tasks {
+            let mut waiting = parked.waiting.iter().copied().peekable();
+            let mut error = None;
+            while let Some(&(sequence, place)) = waiting.peek() {
+                let stored = read_record(log, sequence).await?;
+                let decoded = stored.record.event(place as usize).map(|frame| decode_stored(frame.payload));
+                match decoded {
+                    Some(Ok(decoded)) => self.fold(&stored, place as usize, &decoded)?,
+                    Some(Err(still)) => {
+                        error = Some(still.to_string());
+                        break;
+                    }
+                    None => {}
+                }
+                waiting.next();
+            }
+            let left: Vec<_> = waiting.collect();
+            if left.len() < parked.waiting.len() {
+                let folded = parked.waiting.len() - left.len();
+                tracing::info!(view = P::NAME, folded, left = left.len(), "events that waited were folded");
+                let still = error.map(|error| Parked { error, waiting: left });
+                self.quarantine.replace(&key, still);
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+impl<P: Projection> View<P> {
+    pub(crate) fn set_aside(
+        &mut self,
+        task_key: &[u8],
+        at: (tollgate_domain::position::Sequence, u32),
+        error: &str,
+    ) {
+        self.quarantine.park(task_key, at, Some(error.to_owned()));
+    }
+
+    /// Folds a record's events without a look at the checkpoint.
+    pub(crate) fn fold_for_test(&mut self, stored: &StoredRecord) {
+        for place in 0..stored.record.len() {
+            self.apply_event(stored, place).expect("a test's record");
+        }
+    }
+
+    pub(crate) fn advance_for_test(&mut self, stored: &StoredRecord) {
+        self.checkpoint.advance(stored);
+    }
+}
+
+/// Why a checkpoint does not fit a log; `None`: it does. Records of partitions other than the latest are compared when
+/// the next one of each comes.
+async fn compare(found: &Checkpoint, log: &dyn EventLog) -> Result<Option<String>, ViewError> {
+    let epoch = log.epoch().id;
+    if found.epoch != epoch {
+        return Ok(Some(format!(
+            "it was made from log {}, this is log {}",
+            found.epoch.simple(),
+            epoch.simple()
+        )));
+    }
+    let tail = log.tail().await?;
+    if !tail.covers(&found.position()) {
+        return Ok(Some(format!("it contains {}, the log ends at {tail}", found.position())));
+    }
+    let Some((partition, mark)) = found.latest() else { return Ok(None) };
+    let stored = read_record(log, mark.sequence).await?;
+    if stored.record.partition() != partition || stored.chain != mark.chain() {
+        return Ok(Some(format!("record {} is another one than the view contains", mark.sequence)));
+    }
+    Ok(None)
+}
+
+/// One record by its sequence.
+pub(crate) async fn read_record(
+    log: &dyn EventLog,
+    sequence: tollgate_domain::position::Sequence,
+) -> Result<StoredRecord, ReadError> {
+    let mut reader = log.read_from(Partitions::ALL, sequence.previous()).await?;
+    let records = reader.try_next().await?;
+    records.into_iter().next().filter(|stored| stored.sequence == sequence).ok_or_else(|| {
+        ReadError::Damaged {
+            path: "the log".to_owned(),
+            offset: 0,
+            sequence,
+            what: "the record is not there".to_owned(),
+        }
+    })
+}
