@@ -38,6 +38,11 @@ pub trait EventLog: Send + Sync + 'static {
     /// For how long an outcome is final.
     fn dedup(&self) -> DedupScope;
 
+    /// Why it takes no appends any more, if so. Reads go on.
+    fn failed(&self) -> Option<String> {
+        None
+    }
+
     /// Appends a batch as one record, without the events it already has.
     ///
     /// When the future returns `Ok`, every event answered `Appended` or `Duplicate` is durable by the class of
@@ -64,7 +69,7 @@ pub trait EventLog: Send + Sync + 'static {
 
 /// A reader of records in order. It holds no lock and slows no append.
 pub trait RecordReader: Send {
-    /// The next records, at least one: waits until there are some.
+    /// The next records, at least one: waits until there are some. A future that is dropped loses none.
     fn next(&mut self) -> BoxFuture<'_, Result<Vec<StoredRecord>, ReadError>>;
 
     /// The next records that are there now; none when it has caught up with the tail.

@@ -88,7 +88,12 @@ pub(super) fn from_yaml(text: &str) -> Result<BudgetConfig, InvalidConfig> {
     let root = raw::parse(text).map_err(|error| whole_file(format!("not readable as YAML: {error}")))?;
     let mut fields = Fields::default();
     let top = fields.section("", &root, &TOP_KEYS);
-    let phases = read_phases(&mut fields, &top);
+    // A file that says nothing of phases keeps the shipped ones; one that begins to has to say all.
+    // An empty file is a mistake.
+    let says = |key: &&str| top.get(key).is_some();
+    let says_phases =
+        ["phases", "base_budgets", "phase_weights"].iter().any(says) || !TOP_KEYS.iter().any(says);
+    let phases = if says_phases { read_phases(&mut fields, &top) } else { BudgetConfig::built_in().phases };
     let names: Vec<Phase> = phases.iter().map(|base| base.phase.clone()).collect();
     let config = BudgetConfig {
         complexity: read_tiers(

@@ -173,3 +173,11 @@ fn numbers_are_read_from_their_text() {
         ]
     );
 }
+
+#[test]
+fn a_file_that_says_nothing_of_phases_keeps_the_shipped_ones() {
+    let config = BudgetConfig::from_yaml("rollout: enforce\n").unwrap();
+    assert_eq!(config, BudgetConfig { rollout: Rollout::Enforce, ..BudgetConfig::built_in() });
+    let problems = BudgetConfig::from_yaml("phase_weights: {PLAN: 1.0}\n").unwrap_err().problems;
+    assert!(problems.iter().any(|problem| problem.field.contains("base_budgets")), "{problems:?}");
+}

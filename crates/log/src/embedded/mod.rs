@@ -357,6 +357,10 @@ impl EventLog for EmbeddedLog {
         DedupScope::Life
     }
 
+    fn failed(&self) -> Option<String> {
+        self.stopped()
+    }
+
     fn append(&self, batch: Batch) -> BoxFuture<'_, Result<Receipt, AppendError>> {
         Box::pin(async move {
             let Submitted { receipt, wait } = self.submit(batch)?;

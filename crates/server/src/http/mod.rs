@@ -1,0 +1,124 @@
+//! The HTTP API under `/v1`: JSON in, JSON out, problems as problem+json.
+
+mod events;
+mod extract;
+mod guard;
+mod observe;
+mod openapi;
+mod operate;
+mod tasks;
+mod views;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::middleware::from_fn_with_state;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use tollgate_wire::api::Problem;
+use tower_http::catch_panic::CatchPanicLayer;
+
+pub use guard::Hosts;
+pub use openapi::document;
+
+use crate::ledger::Ledger;
+use crate::problem::{INTERNAL, METHOD, NOT_FOUND};
+
+/// Largest body of a request, in bytes.
+pub const MAX_BODY_BYTES: usize = 1 << 20;
+
+/// What every handler is given.
+#[derive(Clone)]
+pub struct App {
+    /// The ledger.
+    pub ledger: Arc<Ledger>,
+    /// Names under which it may be addressed.
+    pub hosts: Arc<Hosts>,
+}
+
+/// The whole API.
+pub fn router(app: App) -> Router {
+    Router::new()
+        .route("/v1/events", post(events::append))
+        .route("/v1/tasks", get(views::tasks).post(tasks::open))
+        .route("/v1/tasks/{task}", get(views::task))
+        .route("/v1/tasks/{task}/close", post(tasks::close))
+        .route("/v1/tasks/{task}/phases", post(tasks::start_phase))
+        .route("/v1/tasks/{task}/phases/{phase}/end", post(tasks::end_phase))
+        .route("/v1/tasks/{task}/overrides", post(tasks::grant_override))
+        .route("/v1/tasks/{task}/gate", post(tasks::gate))
+        .route("/v1/tasks/{task}/report", get(views::task_report))
+        .route("/v1/tasks/{task}/explain", get(views::explain))
+        .route("/v1/limits", get(views::limits))
+        .route("/v1/report", get(views::report))
+        .route("/v1/position", get(operate::position))
+        .route("/v1/log", get(operate::log))
+        .route("/v1/health", get(operate::health))
+        .route("/v1/ready", get(operate::health))
+        .route("/v1/views/{view}/rebuild", post(operate::rebuild))
+        .route("/v1/openapi.json", get(openapi::serve))
+        .route("/metrics", get(operate::metrics))
+        .fallback(|uri: axum::http::Uri| async move {
+            Refusal(
+                NOT_FOUND.with(format!("`{}`: no such address; GET /v1/openapi.json lists all", uri.path())),
+            )
+        })
+        .method_not_allowed_fallback(|method: axum::http::Method, uri: axum::http::Uri| async move {
+            Refusal(
+                METHOD.with(format!(
+                    "`{method}` is not taken by `{}`; GET /v1/openapi.json lists all",
+                    uri.path()
+                )),
+            )
+        })
+        .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
+        .layer(from_fn_with_state(app.clone(), guard::check))
+        .layer(CatchPanicLayer::custom(|_| {
+            Refusal(INTERNAL.with("a handler panicked; the log is as it was, see the server's own log"))
+                .into_response()
+        }))
+        .layer(from_fn_with_state(app.clone(), observe::measure))
+        .with_state(app)
+}
+
+/// A problem as an answer.
+pub(crate) struct Refusal(pub(crate) Box<Problem>);
+
+impl From<Box<Problem>> for Refusal {
+    fn from(problem: Box<Problem>) -> Self {
+        Self(problem)
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.0.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        // A problem holds only texts and numbers.
+        let body = serde_json::to_vec(&self.0).unwrap_or_default();
+        let mut response = (status, [(CONTENT_TYPE, "application/problem+json")], body).into_response();
+        if self.0.retryable && matches!(self.0.status, 429 | 503 | 507) {
+            response.headers_mut().insert("retry-after", axum::http::HeaderValue::from_static("1"));
+        }
+        response
+    }
+}
+
+/// What a handler gives.
+pub(crate) type Handled<T> = Result<T, Refusal>;
+
+/// A text as one segment of an address.
+#[must_use]
+pub fn path_segment(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            out.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    out
+}

@@ -1,0 +1,47 @@
+//! The OpenAPI document, made from the handlers.
+
+use axum::Json;
+use utoipa::OpenApi;
+use utoipa::openapi::OpenApi as Document;
+
+use super::{events, operate, tasks, views};
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Tollgate",
+        description = "The budget ledger for AI agents. Errors are `application/problem+json` with a stable `code`. \
+                       Every answer of a view says `as_of`; pass an append's `position` as `at_least` to see it."
+    ),
+    paths(
+        events::append,
+        tasks::open,
+        tasks::close,
+        tasks::start_phase,
+        tasks::end_phase,
+        tasks::grant_override,
+        tasks::gate,
+        views::tasks,
+        views::task,
+        views::task_report,
+        views::explain,
+        views::limits,
+        views::report,
+        operate::position,
+        operate::log,
+        operate::health,
+        operate::metrics,
+        operate::rebuild,
+    )
+)]
+struct Api;
+
+/// The document.
+#[must_use]
+pub fn document() -> Document {
+    Api::openapi()
+}
+
+pub(crate) async fn serve() -> Json<Document> {
+    Json(document())
+}

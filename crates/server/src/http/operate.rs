@@ -1,0 +1,99 @@
+//! Operating: positions, the log, health, metrics, rebuilding views.
+
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+use tollgate_wire::api::{Health, LogPage, PositionResponse, Problem, RebuildResponse};
+
+use super::extract::Params;
+use super::{App, Handled};
+use crate::ledger::LogQuery;
+use crate::problem::INVALID;
+
+/// Which part of the log.
+#[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct LogParams {
+    /// Records after this one; 0: from the first.
+    after: Option<u64>,
+    /// Events at most, up to 1000; 100. A record is never split.
+    limit: Option<usize>,
+    /// Only events of this task.
+    task: Option<String>,
+    /// Only events of this tenant.
+    tenant: Option<String>,
+    /// How long to wait for something new where the log ends, in milliseconds, up to 60000; 0.
+    wait_ms: Option<u64>,
+}
+
+/// Where the log ends
+#[utoipa::path(get, path = "/v1/position", tag = "operate", responses(
+    (status = 200, description = "Pass `position` as `at_least`", body = PositionResponse),
+))]
+pub(crate) async fn position(State(app): State<App>) -> Handled<Json<PositionResponse>> {
+    Ok(Json(app.ledger.position().await?))
+}
+
+/// A page of the log
+#[utoipa::path(get, path = "/v1/log", tag = "operate", params(LogParams), responses(
+    (status = 200, description = "Recorded events in order", body = LogPage),
+))]
+pub(crate) async fn log(State(app): State<App>, Params(params): Params<LogParams>) -> Handled<Json<LogPage>> {
+    let (limit, wait_ms) = (params.limit.unwrap_or(100), params.wait_ms.unwrap_or(0));
+    if limit == 0 || limit > 1000 {
+        return Err(INVALID.of_field("limit", &limit.to_string(), "must be 1 to 1000").into());
+    }
+    if wait_ms > 60_000 {
+        return Err(INVALID.of_field("wait_ms", &wait_ms.to_string(), "must be at most 60000").into());
+    }
+    let query = LogQuery {
+        after: params.after.unwrap_or(0),
+        task: params.task,
+        tenant: params.tenant,
+        limit,
+        wait: Duration::from_millis(wait_ms),
+    };
+    Ok(Json(app.ledger.log_page(&query).await?))
+}
+
+/// Whether everything works
+///
+/// Also under `/v1/ready`.
+#[utoipa::path(get, path = "/v1/health", tag = "operate", responses(
+    (status = 200, description = "Everything works", body = Health),
+    (status = 503, description = "Something does not; `checks` says what", body = Health),
+))]
+pub(crate) async fn health(State(app): State<App>) -> Response {
+    let health = app.ledger.health().await;
+    let status = if health.status == "ok" { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, Json(health)).into_response()
+}
+
+/// Counters and gauges for Prometheus
+#[utoipa::path(get, path = "/metrics", tag = "operate", responses(
+    (status = 200, description = "OpenMetrics text", body = String, content_type = "text/plain"),
+))]
+pub(crate) async fn metrics(State(app): State<App>) -> Response {
+    let health = app.ledger.health().await;
+    let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    ([(CONTENT_TYPE, kind)], app.ledger.metrics().render(&health)).into_response()
+}
+
+/// Build a view a second time and compare
+///
+/// Beside the live one, from the first record on. Where they differ the new one takes the live one's place.
+#[utoipa::path(post, path = "/v1/views/{view}/rebuild", tag = "operate", params(("view" = String, Path)), responses(
+    (status = 200, description = "Whether both were the same, byte for byte", body = RebuildResponse),
+    (status = 404, description = "No such view", body = Problem),
+))]
+pub(crate) async fn rebuild(
+    State(app): State<App>,
+    Path(view): Path<String>,
+) -> Handled<Json<RebuildResponse>> {
+    Ok(Json(app.ledger.rebuild(&view).await?))
+}

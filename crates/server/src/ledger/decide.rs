@@ -1,0 +1,241 @@
+//! Deciding commands: state from the view, the rules, an append that only succeeds if nothing was decided in between.
+
+use std::time::Duration;
+
+use tollgate_domain::event::{Event, EventBody, TaskOpened};
+use tollgate_domain::ids::{TaskId, TenantId};
+use tollgate_domain::limits::task_limits_or_fallback;
+use tollgate_domain::metadata::TaskMetadata;
+use tollgate_domain::position::{PartitionId, Position, Sequence};
+use tollgate_domain::task::{Rejection, TaskState, decide, evolve};
+use tollgate_domain::tier::Importance;
+use tollgate_log::contract::{AppendError, Batch, Expected, NewEvent};
+use tollgate_projection::fold::task_key;
+use tollgate_projector::Wait;
+use tollgate_wire::api::Outcome;
+use tollgate_wire::{DecodedEvent, Submitted};
+
+use super::append::{Appended, names, of_append, refuse_places, take};
+use super::facts::{name_of, new_event};
+use super::{Ledger, Settings};
+use crate::problem::{Answer, CONTENDED, DEGRADED, INVALID, of_field, of_query, of_read, of_row};
+
+/// How long a decision waits for the view to see what was decided before.
+const VIEW_WAIT: Duration = Duration::from_secs(5);
+
+/// How often a decision is made anew because another came first.
+const TRIES: usize = 16;
+
+/// A task's state as of its last decision.
+struct Decidable {
+    state: TaskState,
+    last: Sequence,
+}
+
+/// Events ready for the log, with what is answered for those of the request.
+#[derive(Default)]
+struct Plan {
+    events: Vec<NewEvent>,
+    /// Place in the request of each event; `None` for one that follows from another.
+    places: Vec<Option<usize>>,
+    attempts: Vec<(usize, u32)>,
+    warnings: Vec<(usize, String)>,
+    decides: bool,
+}
+
+/// Why a task's events were refused: the place of the guilty one, its code, its reason.
+type Refused = (usize, String, String);
+
+impl Ledger {
+    /// Decides the commands of one task and appends them with the task's facts as one record.
+    pub(super) async fn decide(&self, appended: &mut Appended, events: &[(usize, &Submitted)]) -> Answer<()> {
+        let Some((tenant, task)) = names(events) else { return Ok(()) };
+        let settings = self.settings();
+        let partition = PartitionId::of(tenant.as_str(), task.as_str());
+        let group: Vec<usize> = events.iter().map(|(place, _)| *place).collect();
+        for _ in 0..TRIES {
+            let known = self.log.find(events.iter().map(|(_, event)| name_of(event)).collect()).await;
+            let known: Vec<bool> =
+                known.map_err(|error| of_read(&error))?.iter().map(Option::is_some).collect();
+            let decidable = self.decidable(&tenant, &task, partition).await?;
+            let plan = match self.plan(&settings, &decidable, events, &known).await? {
+                Ok(plan) => plan,
+                Err((guilty, code, detail)) => {
+                    refuse_places(appended, &group, guilty, &code, &detail);
+                    return Ok(());
+                }
+            };
+            let subject = task.as_str().to_owned();
+            let decision = plan.decides.then_some(Expected { subject, last: decidable.last });
+            let batch = Batch { tenant: tenant.clone(), partition, events: plan.events, decision };
+            let receipt = match self.log.append(batch).await {
+                Ok(receipt) => receipt,
+                // The view has not seen the decision that came first: wait for it, then decide again.
+                Err(AppendError::WrongExpected { actual, .. }) => {
+                    self.wait_for(partition, actual).await?;
+                    continue;
+                }
+                Err(error) => return Err(of_append(&error)),
+            };
+            let asked: Vec<usize> = plan.places.iter().flatten().copied().collect();
+            take(appended, &asked, &receipt);
+            self.note(appended, events, &plan.attempts, plan.warnings).await?;
+            return Ok(());
+        }
+        Err(CONTENDED.with(format!(
+            "deciding about task `{task}`: {TRIES} times another decision came first; send the same events again"
+        )))
+    }
+
+    /// The state that decisions about a task depend on, as of the log's end.
+    async fn decidable(&self, tenant: &TenantId, task: &TaskId, partition: PartitionId) -> Answer<Decidable> {
+        let tail = self.log.tail().await.map_err(|error| of_read(&error))?;
+        let at_least = only(&tail, partition);
+        let key = task_key(tenant.as_str(), task.as_str());
+        let wait = Wait { at_least: Some(&at_least), up_to: VIEW_WAIT };
+        let read = self.status.read(wait, |view| {
+            if view.is_degraded(&key) {
+                return Err(DEGRADED.with(format!(
+                    "deciding about task `{task}`: one of its events cannot be read, so its state is not known; see the \
+                     view's health, then upgrade or restore"
+                )));
+            }
+            let row = view.get(&key).map_err(|error| of_row(&error))?;
+            Ok(row.map(|row| Decidable { state: row.state.clone(), last: row.last_decision }))
+        });
+        let found = read.await.map_err(|error| of_query(&error))??;
+        Ok(found.unwrap_or_else(|| Decidable { state: TaskState::default(), last: Sequence::ZERO }))
+    }
+
+    async fn wait_for(&self, partition: PartitionId, sequence: Sequence) -> Answer<()> {
+        let mut at_least = Position::start(self.log.epoch().id);
+        at_least.advance(partition, sequence);
+        let wait = Wait { at_least: Some(&at_least), up_to: VIEW_WAIT };
+        self.status.read(wait, |_| ()).await.map_err(|error| of_query(&error))
+    }
+
+    async fn plan(
+        &self,
+        settings: &Settings,
+        decidable: &Decidable,
+        events: &[(usize, &Submitted)],
+        known: &[bool],
+    ) -> Answer<Result<Plan, Refused>> {
+        let mut plan = Plan::default();
+        let mut state = decidable.state.clone();
+        for (&(place, submitted), &known) in events.iter().zip(known) {
+            let invalid =
+                |error: tollgate_wire::FieldError| (place, INVALID.code.to_owned(), error.to_string());
+            let body = if known || !submitted.event.body.is_decision() {
+                // What is known already is not decided again: the log answers for it.
+                let (body, warnings) = self.enriched(settings, submitted).await?;
+                plan.warnings.extend(warnings.into_iter().map(|warning| (place, warning)));
+                body
+            } else {
+                let command = match limited(settings, submitted.event.body.clone()) {
+                    Ok((command, warnings)) => {
+                        plan.warnings.extend(warnings.into_iter().map(|warning| (place, warning)));
+                        command
+                    }
+                    Err(rejection) => return Ok(Err(rejected(place, &rejection))),
+                };
+                plan.decides = true;
+                let decided = match decide(&state, command) {
+                    Ok(decided) => decided,
+                    Err(rejection) => return Ok(Err(rejected(place, &rejection))),
+                };
+                evolve(&mut state, &decided.event);
+                if let EventBody::PhaseStarted(started) = &decided.event {
+                    plan.attempts.extend(started.attempt.map(|attempt| (place, attempt)));
+                }
+                match new_event(submitted, &decided.event) {
+                    Ok(event) => plan.push(Some(place), event),
+                    Err(error) => return Ok(Err(invalid(error))),
+                }
+                for (suffix, body) in decided.followed_by {
+                    evolve(&mut state, &body);
+                    let event = follower(&submitted.event, suffix, body).map_err(|error| of_field(&error))?;
+                    plan.push(None, event);
+                }
+                continue;
+            };
+            match new_event(submitted, &body) {
+                Ok(event) => plan.push(Some(place), event),
+                Err(error) => return Ok(Err(invalid(error))),
+            }
+        }
+        // Those of the request first: their outcomes are read by place.
+        plan.sort();
+        Ok(Ok(plan))
+    }
+
+    /// Completes the outcomes: the attempt of a start, also of one that was there already, and warnings.
+    async fn note(
+        &self,
+        appended: &mut Appended,
+        events: &[(usize, &Submitted)],
+        attempts: &[(usize, u32)],
+        warnings: Vec<(usize, String)>,
+    ) -> Answer<()> {
+        for (place, attempt) in attempts {
+            appended.outcomes[*place].attempt = Some(*attempt);
+        }
+        for (place, warning) in warnings {
+            appended.outcomes[place].warnings.push(warning);
+        }
+        for (place, submitted) in events {
+            let answer = &mut appended.outcomes[*place];
+            let is_start = matches!(submitted.event.body, EventBody::PhaseStarted(_));
+            if is_start && answer.outcome == Outcome::Duplicate {
+                let recorded = self.recorded(name_of(submitted)).await?;
+                if let Some((_, DecodedEvent { body: EventBody::PhaseStarted(started), .. })) = recorded {
+                    appended.outcomes[*place].attempt = started.attempt;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Plan {
+    fn push(&mut self, place: Option<usize>, event: NewEvent) {
+        self.places.push(place);
+        self.events.push(event);
+    }
+
+    /// Events that follow from others go to the end, where no outcome of the request is expected.
+    fn sort(&mut self) {
+        let mut both: Vec<_> = self.places.drain(..).zip(self.events.drain(..)).collect();
+        both.sort_by_key(|(place, _)| place.is_none());
+        (self.places, self.events) = both.into_iter().unzip();
+    }
+}
+
+/// A position that asks for nothing but this partition.
+pub(super) fn only(position: &Position, partition: PartitionId) -> Position {
+    let mut only = Position::start(position.epoch());
+    only.advance(partition, position.get(partition));
+    only
+}
+
+/// An opening gets its limits here: computed once, from the config in force, and stored with it.
+fn limited(settings: &Settings, body: EventBody) -> Result<(EventBody, Vec<String>), Rejection> {
+    let EventBody::TaskOpened(opened) = body else { return Ok((body, Vec::new())) };
+    let limits = task_limits_or_fallback(&settings.config, &opened.metadata)?;
+    let mut warnings = limits.warnings.clone();
+    if limits.importance == Importance::Critical && opened.metadata.justification.is_none() {
+        warnings.push("critical importance without a justification is flagged for review".to_owned());
+    }
+    let metadata: TaskMetadata = opened.metadata;
+    Ok((EventBody::TaskOpened(Box::new(TaskOpened { metadata, limits: Some(limits) })), warnings))
+}
+
+fn rejected(place: usize, rejection: &Rejection) -> Refused {
+    (place, rejection.code().to_owned(), rejection.to_string())
+}
+
+/// An event that follows from a command: the same sender and time, an id derived from the command's.
+fn follower(command: &Event, suffix: &str, body: EventBody) -> Result<NewEvent, tollgate_wire::FieldError> {
+    let event = Event { id: command.id.derived(suffix), body: body.clone(), ..command.clone() };
+    new_event(&Submitted::from_event(event)?, &body)
+}

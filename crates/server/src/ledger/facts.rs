@@ -1,0 +1,97 @@
+//! What an appender adds to a fact before it is stored: the cost of usage, the usage that an adjustment names.
+
+use tollgate_domain::event::EventBody;
+use tollgate_domain::ids::{EventId, ProducerId};
+use tollgate_domain::usage::{AdjustedUsage, UsageAdjusted, UsageRecorded};
+use tollgate_log::contract::{EventName, NewEvent};
+use tollgate_log::key::ContentHash;
+use tollgate_wire::{DecodedEvent, FieldError, Submitted};
+
+use super::{Ledger, Settings};
+use crate::problem::Answer;
+
+/// An event as the log takes it: what was sent, and what `body` has beyond it.
+pub(super) fn new_event(submitted: &Submitted, body: &EventBody) -> Result<NewEvent, FieldError> {
+    let event = &submitted.event;
+    Ok(NewEvent {
+        task: event.task.clone(),
+        producer: event.producer.clone(),
+        id: event.id.clone(),
+        content_hash: ContentHash::of_hash(submitted.content_hash()),
+        payload: submitted.encode_stored(body)?,
+    })
+}
+
+/// The name of an event, by which the log finds it.
+pub(super) fn name_of(submitted: &Submitted) -> EventName {
+    let event = &submitted.event;
+    EventName {
+        tenant: event.tenant.clone(),
+        task: event.task.clone(),
+        producer: event.producer.clone(),
+        id: event.id.clone(),
+    }
+}
+
+impl Ledger {
+    /// The body of a fact with what the appender adds, and what its producer should know.
+    pub(super) async fn enriched(
+        &self,
+        settings: &Settings,
+        submitted: &Submitted,
+    ) -> Answer<(EventBody, Vec<String>)> {
+        let mut body = submitted.event.body.clone();
+        let mut warnings = Vec::new();
+        match &mut body {
+            EventBody::UsageRecorded(usage) => price(settings, usage),
+            EventBody::UsageAdjusted(adjusted) => {
+                adjusted.resolved = self.resolve(settings, submitted, adjusted).await?;
+                if adjusted.resolved.is_none() {
+                    warnings.push(format!(
+                        "adjusts usage `{}` of producer `{}`, which this task does not have: counted in the task's totals only",
+                        adjusted.adjusts, adjusted.adjusts_producer
+                    ));
+                }
+            }
+            EventBody::TaskOpened(_)
+            | EventBody::TaskClosed(_)
+            | EventBody::PhaseStarted(_)
+            | EventBody::PhaseEnded(_)
+            | EventBody::OverrideGranted(_)
+            | EventBody::WaitRecorded(_)
+            | EventBody::SignalRecorded(_)
+            | EventBody::GateDecided(_)
+            | EventBody::ConfigLoaded(_)
+            | EventBody::ConfigRejected(_)
+            | EventBody::PriceBookLoaded(_) => {}
+        }
+        Ok((body, warnings))
+    }
+
+    /// Finds the usage that an adjustment names in the log.
+    async fn resolve(
+        &self,
+        settings: &Settings,
+        submitted: &Submitted,
+        adjusted: &UsageAdjusted,
+    ) -> Answer<Option<AdjustedUsage>> {
+        let (Ok(producer), Ok(id)) =
+            (ProducerId::new(&*adjusted.adjusts_producer), EventId::new(&*adjusted.adjusts))
+        else {
+            return Ok(None);
+        };
+        let (tenant, task) = (submitted.event.tenant.clone(), submitted.event.task.clone());
+        let original = self.recorded(EventName { tenant, task, producer, id }).await?;
+        let Some((_, DecodedEvent { body: EventBody::UsageRecorded(usage), .. })) = original else {
+            return Ok(None);
+        };
+        let (provider, model) = (usage.provider.as_deref(), usage.model.as_deref());
+        let cost = settings.prices.adjustment_cost(provider, model, &usage.tokens, &adjusted.tokens);
+        let UsageRecorded { execution, provider, model, .. } = usage;
+        Ok(Some(AdjustedUsage { execution, provider, model, cost }))
+    }
+}
+
+fn price(settings: &Settings, usage: &mut UsageRecorded) {
+    usage.cost = settings.prices.cost(usage.provider.as_deref(), usage.model.as_deref(), &usage.tokens);
+}

@@ -1,0 +1,282 @@
+//! Asking the gate: a view that has seen enough, the rules, an answer that is recorded before it is given.
+
+use std::time::Duration;
+
+use tollgate_domain::config::StalePolicy;
+use tollgate_domain::event::{Event, EventBody};
+use tollgate_domain::gate::{GateDecided, Reason, ReasonCode, Verdict, decide};
+use tollgate_domain::ids::{EventId, ProducerId, TaskId, TenantId};
+use tollgate_domain::limits::TaskLimits;
+use tollgate_domain::phase::Advance;
+use tollgate_domain::position::{PartitionId, Position, Sequence};
+use tollgate_log::contract::{AppendOutcome, Batch, EventName};
+use tollgate_projection::fold::task_key;
+use tollgate_projection::report::utilization_view;
+use tollgate_projection::status::standing;
+use tollgate_projector::{QueryError, Wait};
+use tollgate_wire::api::{GateRequest, GateResponse, ReasonView};
+use tollgate_wire::{DecodedEvent, Submitted};
+use uuid::Uuid;
+
+use super::decide::only;
+use super::facts::new_event;
+use super::query::names;
+use super::{Ledger, OWN_PRODUCER};
+use crate::problem::{Answer, CONFLICT, INVALID, TASK_UNKNOWN, of_query, of_read, of_row};
+
+/// How long the gate waits for its view where the asker does not say.
+const WAIT_MS: u64 = 2_000;
+
+/// Longest wait that an asker may ask for.
+const MAX_WAIT_MS: u64 = 60_000;
+
+/// What is asked, checked.
+struct Question {
+    tenant: TenantId,
+    task: TaskId,
+    producer: ProducerId,
+    id: EventId,
+    advance: Advance,
+}
+
+impl Ledger {
+    /// Decides whether a task may advance. The view behind the answer has seen the log's end as of the question and the
+    /// asker's position; if it does not get there in time the answer follows `on_stale` and says so.
+    ///
+    /// # Errors
+    ///
+    /// The problem to answer with: a task that is not known, a phase that is none. A failure of the check itself is no
+    /// error but an answer.
+    pub async fn gate(&self, tenant: &str, task: &str, request: &GateRequest) -> Answer<GateResponse> {
+        let question = question(tenant, task, request)?;
+        if request.id.is_some()
+            && let Some(first) = self.first_answer(&question).await?
+        {
+            return Ok(first);
+        }
+        let at_least = self.gate_position(&question, request).await?;
+        let wait = Duration::from_millis(request.wait_ms.unwrap_or(WAIT_MS).min(MAX_WAIT_MS));
+        let decided = match self.ask_view(&question, &at_least, wait).await {
+            Ok(decided) => decided?,
+            Err(QueryError::Stale { as_of, wanted, .. }) => self.undecided(&question, &as_of, &wanted),
+            Err(error) => return Err(of_query(&error)),
+        };
+        self.metrics.decided(decided.verdict, decided.stale);
+        let recorded = self.record_decision(&question, &decided).await?;
+        Ok(match recorded {
+            Recorded::Now(position) => response(&question, decided, position),
+            Recorded::Before(first) => *first,
+        })
+    }
+
+    async fn gate_position(&self, question: &Question, request: &GateRequest) -> Answer<Position> {
+        let partition = PartitionId::of(question.tenant.as_str(), question.task.as_str());
+        let tail = self.log.tail().await.map_err(|error| of_read(&error))?;
+        let mut wanted = only(&tail, partition);
+        if let Some(text) = request.at_least.as_deref().filter(|text| !text.is_empty() && *text != "tail") {
+            let rule = "must be a position that an append's answer gave";
+            let asked: Position = text.parse().map_err(|_| INVALID.of_field("at_least", text, rule))?;
+            if asked.epoch() != wanted.epoch() {
+                let rule = "is a position of another ledger; leave it out";
+                return Err(INVALID.of_field("at_least", text, rule));
+            }
+            wanted.merge(&only(&asked, partition));
+        }
+        Ok(wanted)
+    }
+
+    /// Reads the task's standing and applies the rules to it.
+    async fn ask_view(
+        &self,
+        question: &Question,
+        at_least: &Position,
+        up_to: Duration,
+    ) -> Result<Answer<GateDecided>, QueryError> {
+        let key = task_key(question.tenant.as_str(), question.task.as_str());
+        let (settings, now) = (self.settings(), self.clock.now());
+        let wait = Wait { at_least: Some(at_least), up_to };
+        let task = question.task.as_str();
+        self.status()
+            .read(wait, |view| {
+                let Some(row) = view.get(&key).map_err(|error| of_row(&error))? else {
+                    return Err(TASK_UNKNOWN.with(format!(
+                        "asking the gate for task `{task}` of tenant `{}`: the ledger has no event of it; open it first",
+                        question.tenant
+                    )));
+                };
+                if let (Advance::Phase(phase), Some(limits)) = (&question.advance, row.state.limits.as_deref())
+                    && limits.phase(phase).is_none()
+                {
+                    return Err(unknown_phase(phase.as_str(), limits));
+                }
+                let standing = standing(task, &row, Some(now));
+                let mut decided = decide(&standing, &question.advance, settings.switches());
+                if view.is_degraded(&key) {
+                    let message = format!("Some events of task {task} could not be read: its numbers lack them");
+                    decided.reasons.push(Reason { code: ReasonCode::Degraded, verdict: Verdict::Warn, message });
+                    decided.verdict = decided.verdict.max(Verdict::Warn);
+                }
+                decided.config_hash.clone_from(&settings.config_hash);
+                decided.as_of = view.position().to_string();
+                Ok(decided)
+            })
+            .await
+    }
+
+    /// The answer of a gate whose view is behind: the policy of the config, and `stale`.
+    fn undecided(&self, question: &Question, as_of: &Position, wanted: &Position) -> GateDecided {
+        let settings = self.settings();
+        let open = settings.config.stop_loss.on_stale == StalePolicy::Open || !settings.switches().enabled;
+        let verdict = if open { Verdict::Allow } else { Verdict::Block };
+        let (task, policy) = (&question.task, settings.config.stop_loss.on_stale);
+        let message = format!(
+            "The view of task {task} contains {as_of}, asked was {wanted}: not decided, on_stale is {policy}"
+        );
+        tracing::error!(%task, %as_of, %wanted, verdict = verdict.as_str(), "gate answered from its policy, its view is behind");
+        GateDecided {
+            advance: question.advance.clone(),
+            verdict,
+            ruled: verdict,
+            reasons: vec![Reason { code: ReasonCode::Stale, verdict, message }],
+            requirements: Vec::new(),
+            tokens: None,
+            latency: None,
+            active: None,
+            remaining_tokens: None,
+            remaining_latency_ms: None,
+            config_hash: settings.config_hash.clone(),
+            as_of: as_of.to_string(),
+            stale: true,
+        }
+    }
+
+    /// Appends the decision. Where the log takes no appends the answer is given without: the check fails open.
+    async fn record_decision(&self, question: &Question, decided: &GateDecided) -> Answer<Recorded> {
+        let body = EventBody::GateDecided(Box::new(decided.clone()));
+        let event = Event {
+            tenant: question.tenant.clone(),
+            task: question.task.clone(),
+            producer: question.producer.clone(),
+            id: question.id.clone(),
+            occurred_at: Some(self.clock.now()),
+            trace_parent: None,
+            body: body.clone(),
+        };
+        let submitted = Submitted::from_event(event).map_err(|error| crate::problem::of_field(&error))?;
+        let new = new_event(&submitted, &body).map_err(|error| crate::problem::of_field(&error))?;
+        let (tenant, partition) =
+            (question.tenant.clone(), PartitionId::of(question.tenant.as_str(), question.task.as_str()));
+        match self.log.append(Batch { tenant, partition, events: vec![new], decision: None }).await {
+            Ok(receipt) => match receipt.outcomes.first() {
+                Some(AppendOutcome::Conflict(_)) => {
+                    // The same question came twice at the same time: the answer that was recorded first holds.
+                    match self.first_answer(question).await? {
+                        Some(first) => Ok(Recorded::Before(Box::new(first))),
+                        None => Err(taken(question)),
+                    }
+                }
+                _ => Ok(Recorded::Now(Some(receipt.position))),
+            },
+            Err(error) => {
+                tracing::error!(task = %question.task, %error, "a decision of the gate could not be recorded, it is answered nevertheless");
+                Ok(Recorded::Now(None))
+            }
+        }
+    }
+
+    /// The answer that a retry gets: the one that was recorded under its id.
+    async fn first_answer(&self, question: &Question) -> Answer<Option<GateResponse>> {
+        let name = EventName {
+            tenant: question.tenant.clone(),
+            task: question.task.clone(),
+            producer: question.producer.clone(),
+            id: question.id.clone(),
+        };
+        let Some((sequence, decoded)) = self.recorded(name).await? else { return Ok(None) };
+        match decoded {
+            DecodedEvent { body: EventBody::GateDecided(decided), .. }
+                if decided.advance == question.advance =>
+            {
+                Ok(Some(response(question, *decided, Some(self.position_of(question, sequence)))))
+            }
+            _ => Err(taken(question)),
+        }
+    }
+
+    fn position_of(&self, question: &Question, sequence: Sequence) -> Position {
+        let mut position = Position::start(self.log.epoch().id);
+        position.advance(PartitionId::of(question.tenant.as_str(), question.task.as_str()), sequence);
+        position
+    }
+}
+
+enum Recorded {
+    Now(Option<Position>),
+    Before(Box<GateResponse>),
+}
+
+fn question(tenant: &str, task: &str, request: &GateRequest) -> Answer<Question> {
+    let (tenant, task) = names(tenant, task)?;
+    let invalid =
+        |error: tollgate_domain::ids::InvalidId| INVALID.of_field(error.field, &error.value, error.rule);
+    let producer = request.producer.as_deref().unwrap_or(OWN_PRODUCER);
+    let id = request.id.clone().unwrap_or_else(|| format!("gate-{}", Uuid::now_v7().simple()));
+    let advance = request.advance_to.parse().map_err(|_| {
+        INVALID.of_field("advance_to", &request.advance_to, "must be the phase to enter, or `completion`")
+    })?;
+    Ok(Question {
+        tenant,
+        task,
+        producer: ProducerId::new(producer).map_err(invalid)?,
+        id: EventId::new(id).map_err(invalid)?,
+        advance,
+    })
+}
+
+fn unknown_phase(given: &str, limits: &TaskLimits) -> Box<tollgate_wire::api::Problem> {
+    let known = limits.phases.iter().map(|limit| &limit.phase);
+    let error = tollgate_domain::config::UnknownPhase::new(given, known);
+    let mut problem = INVALID.with(format!("advance_to: {error}, or `completion`"));
+    (problem.field, problem.value) = (Some("advance_to".to_owned()), Some(given.to_owned()));
+    problem
+}
+
+fn taken(question: &Question) -> Box<tollgate_wire::api::Problem> {
+    CONFLICT.with(format!(
+        "asking the gate: id `{}` of producer `{}` is taken by another event of task `{}`; a retry asks the same question, \
+         another question needs an id of its own",
+        question.id, question.producer, question.task
+    ))
+}
+
+fn response(question: &Question, decided: GateDecided, position: Option<Position>) -> GateResponse {
+    let (tenant, task) = (question.tenant.as_str().to_owned(), question.task.as_str().to_owned());
+    let report = format!("/v1/tasks/{}/report?tenant={tenant}", crate::http::path_segment(&task));
+    GateResponse {
+        report,
+        tenant,
+        task,
+        advance_to: decided.advance.to_string(),
+        verdict: decided.verdict.as_str().to_owned(),
+        ruled: decided.ruled.as_str().to_owned(),
+        reasons: decided
+            .reasons
+            .into_iter()
+            .map(|reason| ReasonView {
+                code: reason.code.as_str().to_owned(),
+                verdict: reason.verdict.as_str().to_owned(),
+                message: reason.message,
+            })
+            .collect(),
+        requirements: decided.requirements.iter().map(|asked| asked.as_str().to_owned()).collect(),
+        tokens: decided.tokens.as_ref().map(utilization_view),
+        latency_ms: decided.latency.as_ref().map(utilization_view),
+        active: decided.active.map(|active| active.to_string()),
+        remaining_tokens: decided.remaining_tokens,
+        remaining_latency_ms: decided.remaining_latency_ms,
+        config_hash: decided.config_hash,
+        as_of: decided.as_of,
+        stale: decided.stale,
+        position: position.map(|position| position.to_string()),
+    }
+}

@@ -1,0 +1,130 @@
+//! The ledger: one log, its views, and the rules between them.
+
+mod append;
+mod decide;
+mod facts;
+mod gate;
+mod history;
+mod operate;
+mod query;
+mod settings;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use tollgate_domain::ids::{EventId, ProducerId, TaskId, TenantId};
+use tollgate_log::clock::{Clock, SystemClock};
+use tollgate_log::contract::EventLog;
+use tollgate_projection::reports::Reports;
+use tollgate_projection::status::Status;
+use tollgate_projector::{Projector, ViewError};
+
+pub use append::{Appended, MAX_REQUEST_EVENTS, ReadEvent};
+pub use history::LogQuery;
+pub use operate::VIEWS;
+pub use query::{ListQuery, Read, limits_of};
+pub use settings::{Settings, SettingsError, SettingsOptions};
+
+use crate::metrics::Metrics;
+
+/// The producer of what the ledger writes itself.
+pub(crate) const OWN_PRODUCER: &str = "tollgate";
+
+/// A running ledger. All its methods may be called at the same time.
+pub struct Ledger {
+    log: Arc<dyn EventLog>,
+    status: Projector<Status>,
+    reports: Projector<Reports>,
+    settings: RwLock<Arc<Settings>>,
+    clock: Arc<dyn Clock>,
+    metrics: Metrics,
+}
+
+/// How a ledger is opened.
+pub struct LedgerOptions {
+    /// Where its views live.
+    pub views_dir: PathBuf,
+    /// Config and prices.
+    pub settings: SettingsOptions,
+    /// What the present is: for running executions, and for what the ledger records itself.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl LedgerOptions {
+    /// Views below a data directory, the built-in config and prices, the machine's clock.
+    #[must_use]
+    pub fn new(data_dir: &Path) -> Self {
+        Self {
+            views_dir: data_dir.join("views"),
+            settings: SettingsOptions::default(),
+            clock: Arc::new(SystemClock),
+        }
+    }
+}
+
+/// Why a ledger could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum LedgerError {
+    /// A view could not be opened.
+    #[error("opening the views: {0}")]
+    View(#[from] ViewError),
+    /// The config or the price book cannot be used.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+}
+
+impl Ledger {
+    /// Opens the views of a log and begins to follow it. A config and a price book that the log does not hold yet are
+    /// recorded.
+    ///
+    /// # Errors
+    ///
+    /// [`LedgerError`].
+    pub async fn open(log: Arc<dyn EventLog>, options: LedgerOptions) -> Result<Self, LedgerError> {
+        let loaded = settings::load(&options.settings)?;
+        let status = Projector::start(Status, &options.views_dir, Arc::clone(&log)).await?;
+        let reports = Projector::start(Reports, &options.views_dir, Arc::clone(&log)).await?;
+        let settings = RwLock::new(Arc::new(loaded.settings));
+        let ledger =
+            Self { log, status, reports, settings, clock: options.clock, metrics: Metrics::default() };
+        ledger.record_settings(&loaded.rejected).await;
+        Ok(ledger)
+    }
+
+    /// Commits the views. Appends and questions that still run get their answers first or an error.
+    pub async fn stop(&self) {
+        self.status.stop().await;
+        self.reports.stop().await;
+    }
+
+    /// The log.
+    #[must_use]
+    pub fn log(&self) -> &Arc<dyn EventLog> {
+        &self.log
+    }
+
+    /// Config and prices in force.
+    #[must_use]
+    pub fn settings(&self) -> Arc<Settings> {
+        Arc::clone(&self.settings.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// What it counts.
+    #[must_use]
+    pub const fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    pub(crate) const fn status(&self) -> &Projector<Status> {
+        &self.status
+    }
+
+    pub(crate) const fn reports(&self) -> &Projector<Reports> {
+        &self.reports
+    }
+}
+
+/// The name of an event that the ledger writes about itself.
+pub(crate) fn own_name(id: String) -> Option<(TenantId, TaskId, ProducerId, EventId)> {
+    Some((TenantId::ledger(), TaskId::ledger(), ProducerId::new(OWN_PRODUCER).ok()?, EventId::new(id).ok()?))
+}

@@ -1,0 +1,236 @@
+//! Questions to the views. Each answer says up to where it is true; a view that is behind gives none.
+
+use std::time::Duration;
+
+use tollgate_domain::config::BudgetConfig;
+use tollgate_domain::decimal::Decimal;
+use tollgate_domain::ids::{TaskId, TenantId};
+use tollgate_domain::limits::task_limits;
+use tollgate_domain::metadata::TaskMetadata;
+use tollgate_domain::position::{PartitionId, Position};
+use tollgate_domain::tier::{Complexity, Importance};
+use tollgate_domain::time::Timestamp;
+use tollgate_projection::fold::{read_task_key, task_key};
+use tollgate_projection::report::{self, Named};
+use tollgate_projection::reports::{CellKey, LedgerTotals, ReportRow, TASK_COUNT_KEY, is_cell};
+use tollgate_projector::Wait;
+use tollgate_wire::api::{LedgerReport, LimitsResponse, TaskList, TaskReport, TaskStatus};
+
+use super::Ledger;
+use super::decide::only;
+use crate::problem::{Answer, INVALID, TASK_UNKNOWN, of_query, of_read, of_row};
+
+/// What a question has to see, and for how long it waits for that.
+#[derive(Clone, Debug)]
+pub struct Read {
+    /// A position, or `tail`: the log's end as of the question.
+    pub at_least: Option<String>,
+    /// For how long at most.
+    pub wait: Duration,
+}
+
+impl Default for Read {
+    fn default() -> Self {
+        Self { at_least: None, wait: Duration::from_secs(2) }
+    }
+}
+
+/// Which tasks are asked for.
+#[derive(Clone, Debug, Default)]
+pub struct ListQuery {
+    /// Owner of the tasks.
+    pub tenant: String,
+    /// Tasks behind this one.
+    pub after: Option<String>,
+    /// Only tasks of this stage.
+    pub stage: Option<String>,
+    /// At most so many.
+    pub limit: usize,
+}
+
+impl Ledger {
+    /// Where one task stands.
+    ///
+    /// # Errors
+    ///
+    /// The problem to answer with, as of all questions here.
+    pub async fn task_status(&self, tenant: &str, task: &str, read: &Read) -> Answer<TaskStatus> {
+        self.of_task(tenant, task, read, report::task_status).await
+    }
+
+    /// The budget report of one task.
+    pub async fn task_report(&self, tenant: &str, task: &str, read: &Read) -> Answer<TaskReport> {
+        self.of_task(tenant, task, read, report::task_report).await
+    }
+
+    /// The story of one task.
+    pub async fn explain(&self, tenant: &str, task: &str, read: &Read) -> Answer<String> {
+        self.of_task(tenant, task, read, |named, now, _| report::explain(named, now)).await
+    }
+
+    async fn of_task<R>(
+        &self,
+        tenant: &str,
+        task: &str,
+        read: &Read,
+        answer: impl FnOnce(Named<'_>, Option<Timestamp>, String) -> R,
+    ) -> Answer<R> {
+        let (tenant, task) = names(tenant, task)?;
+        let partition = PartitionId::of(tenant.as_str(), task.as_str());
+        let at_least = self.wanted(read).await?.map(|position| only(&position, partition));
+        let wait = Wait { at_least: at_least.as_ref(), up_to: read.wait };
+        let (key, now) = (task_key(tenant.as_str(), task.as_str()), self.clock.now());
+        let read = self.status().read(wait, |view| {
+            let as_of = view.position().to_string();
+            let degraded = view.is_degraded(&key);
+            let row = view.get(&key).map_err(|error| of_row(&error))?;
+            let Some(row) = row else {
+                let mut problem = TASK_UNKNOWN.with(format!(
+                    "task `{task}` of tenant `{tenant}`: the ledger has no event of it as of {as_of}; check the spelling, or \
+                     list the tasks"
+                ));
+                problem.as_of = Some(as_of);
+                return Err(problem);
+            };
+            let named = Named { tenant: tenant.as_str(), task: task.as_str(), row: &row, degraded };
+            Ok(answer(named, Some(now), as_of))
+        });
+        read.await.map_err(|error| of_query(&error))?
+    }
+
+    /// The tasks of a tenant, in the order of their ids.
+    pub async fn tasks(&self, query: &ListQuery, read: &Read) -> Answer<TaskList> {
+        let tenant = TenantId::new(&*query.tenant)
+            .map_err(|error| INVALID.of_field("tenant", &error.value, error.rule))?;
+        let at_least = self.wanted(read).await?;
+        let wait = Wait { at_least: at_least.as_ref(), up_to: read.wait };
+        let prefix = task_key(tenant.as_str(), "");
+        let after = query.after.as_ref().map(|after| task_key(tenant.as_str(), after));
+        let now = self.clock.now();
+        let list = self.status().read(wait, |view| {
+            let mut list = TaskList { tasks: Vec::new(), next: None, as_of: view.position().to_string() };
+            for row in view.scan(&prefix, after.as_deref()) {
+                let (key, row) = row.map_err(|error| of_row(&error))?;
+                let Some((tenant, task)) = read_task_key(&key) else { continue };
+                if query.stage.as_deref().is_some_and(|stage| stage != row.state.stage.as_str()) {
+                    continue;
+                }
+                if list.tasks.len() == query.limit {
+                    list.next = list.tasks.last().map(|last| last.task.clone());
+                    break;
+                }
+                let named = Named { tenant, task, row: &row, degraded: view.is_degraded(&key) };
+                list.tasks.push(report::summary(named, Some(now)));
+            }
+            Ok(list)
+        });
+        list.await.map_err(|error| of_query(&error))?
+    }
+
+    /// Totals of the ledger; of one tenant where one is named.
+    pub async fn ledger_report(&self, tenant: Option<&str>, read: &Read) -> Answer<LedgerReport> {
+        let at_least = self.wanted(read).await?;
+        let wait = Wait { at_least: at_least.as_ref(), up_to: read.wait };
+        let report = self.reports().read(wait, |view| {
+            let mut totals = LedgerTotals::default();
+            let mut tasks = 0;
+            for row in view.scan(&[], None) {
+                let (key, row) = row.map_err(|error| of_row(&error))?;
+                match &*row {
+                    ReportRow::TaskCount(count) if key == TASK_COUNT_KEY && tenant.is_none() => {
+                        tasks = *count
+                    }
+                    ReportRow::Cell(cell) if is_cell(&key) => {
+                        let Some(key) = CellKey::read(&key) else { continue };
+                        if tenant.is_none_or(|tenant| tenant == key.tenant) {
+                            totals.add(&key, cell);
+                        }
+                    }
+                    ReportRow::Task(_) if is_task_of(&key, tenant) => tasks += 1,
+                    ReportRow::TaskCount(_) | ReportRow::Cell(_) | ReportRow::Task(_) => {}
+                }
+            }
+            let degraded = view.quarantined().len() as u64;
+            Ok(totals.report(tasks, degraded, view.position().to_string()))
+        });
+        report.await.map_err(|error| of_query(&error))?
+    }
+
+    /// The limits that a task of these tiers would have under the config in force.
+    pub fn limits(
+        &self,
+        complexity: Option<&str>,
+        importance: Option<&str>,
+        multiplier: Option<&str>,
+    ) -> Answer<LimitsResponse> {
+        let settings = self.settings();
+        limits_of(&settings.config, &settings.config_source, complexity, importance, multiplier)
+    }
+
+    /// The position that a question has to see.
+    async fn wanted(&self, read: &Read) -> Answer<Option<Position>> {
+        match read.at_least.as_deref() {
+            None | Some("") => Ok(None),
+            Some("tail") => Ok(Some(self.log.tail().await.map_err(|error| of_read(&error))?)),
+            Some(text) => {
+                let rule = "must be `tail` or a position that an earlier answer gave";
+                text.parse().map(Some).map_err(|_| INVALID.of_field("at_least", text, rule))
+            }
+        }
+    }
+}
+
+/// The limits of these tiers under a config.
+///
+/// # Errors
+///
+/// The problem with the tier or the multiplier.
+pub fn limits_of(
+    config: &BudgetConfig,
+    source: &str,
+    complexity: Option<&str>,
+    importance: Option<&str>,
+    multiplier: Option<&str>,
+) -> Answer<LimitsResponse> {
+    let complexity = complexity.map(|word| {
+        word.parse::<Complexity>().map_err(|error| INVALID.of_field("complexity", word, &error.to_string()))
+    });
+    let importance = importance.map(|word| {
+        word.parse::<Importance>().map_err(|error| INVALID.of_field("importance", word, &error.to_string()))
+    });
+    let multiplier = multiplier.map(|text| {
+        let rule = "must be a decimal above 0 and at most 10";
+        let value: Decimal = text.parse().map_err(|_| INVALID.of_field("multiplier", text, rule))?;
+        let fits = value > Decimal::ZERO && value <= Decimal::new(10, 0);
+        fits.then_some(value).ok_or_else(|| INVALID.of_field("multiplier", text, rule))
+    });
+    let metadata = TaskMetadata {
+        complexity: complexity.transpose()?,
+        importance: importance.transpose()?,
+        budget_multiplier: multiplier.transpose()?,
+        ..TaskMetadata::default()
+    };
+    let limits = task_limits(config, &metadata).map_err(|error| INVALID.with(error.to_string()))?;
+    Ok(LimitsResponse {
+        complexity: limits.complexity.to_string(),
+        complexity_multiplier: limits.complexity_multiplier.to_string(),
+        importance: limits.importance.to_string(),
+        importance_multiplier: limits.importance_multiplier.to_string(),
+        phases: limits.phases.iter().map(report::limit_view).collect(),
+        total_tokens: limits.total_tokens(),
+        total_latency_ms: limits.total_latency_ms(),
+        config_hash: limits.config_hash,
+        config_source: source.to_owned(),
+    })
+}
+
+/// Tenant and task, checked.
+pub(super) fn names(tenant: &str, task: &str) -> Answer<(TenantId, TaskId)> {
+    let invalid =
+        |error: tollgate_domain::ids::InvalidId| INVALID.of_field(error.field, &error.value, error.rule);
+    Ok((TenantId::new(tenant).map_err(invalid)?, TaskId::new(task).map_err(invalid)?))
+}
+
+fn is_task_of(key: &[u8], tenant: Option<&str>) -> bool {
+    tenant.is_some_and(|tenant| key.get(1..).and_then(read_task_key).is_some_and(|(of, _)| of == tenant))
+}

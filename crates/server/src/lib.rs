@@ -1,0 +1,14 @@
+//! The ledger as a service: validate, decide, append, forward questions to the views.
+//!
+//! [`Ledger`] is everything but a transport: the HTTP API ([`http::router`]) and the command line stand on it. What a
+//! request does is written as events; nothing else changes anything.
+
+pub mod http;
+pub mod ledger;
+pub mod metrics;
+pub mod problem;
+pub mod reactor;
+mod serve;
+
+pub use ledger::{Ledger, LedgerError, LedgerOptions};
+pub use serve::{Running, ServeError, ServeOptions, serve};

@@ -1,0 +1,156 @@
+//! Problems: why a request was not carried out, with a stable code and what to do.
+
+use tollgate_log::contract::{AppendError, ReadError};
+use tollgate_projector::{QueryError, RebuildError, RowError};
+use tollgate_wire::FieldError;
+use tollgate_wire::api::Problem;
+
+/// What a request gives.
+pub type Answer<T> = Result<T, Box<Problem>>;
+
+/// A kind of problem: one stable code, one status, one title.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Kind {
+    /// The stable code.
+    pub code: &'static str,
+    /// The HTTP status.
+    pub status: u16,
+    /// A short sentence, the same for every problem of the kind.
+    pub title: &'static str,
+    /// Whether the same request may succeed later.
+    pub retryable: bool,
+}
+
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $name:ident = $code:literal, $status:literal, $retryable:literal, $title:literal;)+) => {
+        $($(#[$doc])* pub const $name: Kind =
+            Kind { code: $code, status: $status, title: $title, retryable: $retryable };)+
+
+        /// Every kind, for the documentation.
+        pub const KINDS: &[Kind] = &[$($name),+];
+    };
+}
+
+kinds! {
+    /// A field, a parameter or a body breaks a rule.
+    INVALID = "invalid", 400, false, "The request breaks a rule of the API";
+    /// A write from a web page of elsewhere.
+    FORBIDDEN_ORIGIN = "forbidden_origin", 403, false, "A web page of elsewhere may not use this ledger";
+    /// There is nothing under this address.
+    NOT_FOUND = "not_found", 404, false, "There is nothing under this address";
+    /// The ledger has no event of this task.
+    TASK_UNKNOWN = "task_unknown", 404, false, "The ledger knows no such task";
+    /// The address takes another method.
+    METHOD = "method_not_allowed", 405, false, "The address takes another method";
+    /// An event id was used before with other content.
+    CONFLICT = "conflict", 409, false, "An event id was used before, with other content";
+    /// The body is larger than it may be.
+    TOO_LARGE = "too_large", 413, false, "The request is larger than it may be";
+    /// The body is not JSON.
+    MEDIA_TYPE = "media_type", 415, false, "The body must be JSON";
+    /// A rule refused an event.
+    REFUSED = "refused", 422, false, "A rule refused an event";
+    /// More waits than may wait.
+    OVERLOADED = "overloaded", 429, true, "More is waiting for the log than may wait";
+    /// Something that should not happen.
+    INTERNAL = "internal", 500, false, "The ledger made a mistake";
+    /// The log has stopped.
+    STOPPED = "stopped", 503, false, "The log takes no appends any more";
+    /// The outcome is open.
+    UNKNOWN_OUTCOME = "unknown_outcome", 503, true, "Whether the append is in the log is not known";
+    /// Other decisions about the same task keep coming first.
+    CONTENDED = "contended", 503, true, "Other decisions about the task came first";
+    /// A view did not reach the asked position in time.
+    STALE = "stale", 503, true, "The view is behind the position asked for";
+    /// Part of a task's events cannot be read.
+    DEGRADED = "degraded", 503, false, "Part of the task's events cannot be read";
+    /// The disk is full.
+    DISK_FULL = "disk_full", 507, true, "The ledger's disk is full";
+}
+
+impl Kind {
+    /// A problem of this kind. `detail` says what was attempted, on what, which value, which rule, what to do.
+    #[must_use]
+    pub fn with(self, detail: impl Into<String>) -> Box<Problem> {
+        Box::new(Problem {
+            kind: format!("about:tollgate/{}", self.code),
+            title: self.title.to_owned(),
+            status: self.status,
+            detail: detail.into(),
+            code: self.code.to_owned(),
+            retryable: self.retryable,
+            field: None,
+            value: None,
+            as_of: None,
+            position: None,
+            outcomes: Vec::new(),
+        })
+    }
+
+    /// A problem with one field.
+    #[must_use]
+    pub fn of_field(self, field: &str, value: &str, rule: &str) -> Box<Problem> {
+        let shown: String = value.chars().take(80).collect();
+        let mut problem = self.with(format!("{field}: `{shown}`: {rule}"));
+        problem.field = Some(field.to_owned());
+        problem.value = Some(shown);
+        problem
+    }
+}
+
+/// The kind of a failed append.
+#[must_use]
+pub const fn kind_of_append(error: &AppendError) -> Kind {
+    match error {
+        AppendError::TooLarge { .. } => TOO_LARGE,
+        AppendError::Malformed(_) => INTERNAL,
+        AppendError::WrongExpected { .. } => CONTENDED,
+        AppendError::DiskFull { .. } => DISK_FULL,
+        AppendError::Overloaded { .. } => OVERLOADED,
+        AppendError::Stopped { .. } => STOPPED,
+        AppendError::Unknown { .. } => UNKNOWN_OUTCOME,
+    }
+}
+
+/// A field of a request that breaks a rule.
+#[must_use]
+pub fn of_field(error: &FieldError) -> Box<Problem> {
+    INVALID.of_field(&error.field, &error.value, &error.rule)
+}
+
+/// A query that was not answered.
+#[must_use]
+pub fn of_query(error: &QueryError) -> Box<Problem> {
+    match error {
+        QueryError::Stale { as_of, .. } => {
+            let mut problem = STALE.with(error.to_string());
+            problem.as_of = Some(as_of.to_string());
+            problem
+        }
+        QueryError::OtherLog { wanted, .. } => {
+            INVALID.of_field("at_least", &wanted.to_string(), "is a position of another ledger; leave it out")
+        }
+        QueryError::Log(error) => of_read(error),
+    }
+}
+
+/// A log that could not be read.
+#[must_use]
+pub fn of_read(error: &ReadError) -> Box<Problem> {
+    INTERNAL.with(error.to_string())
+}
+
+/// A row that could not be read.
+#[must_use]
+pub fn of_row(error: &RowError) -> Box<Problem> {
+    INTERNAL.with(format!("{error}; the view is built again from the log by itself"))
+}
+
+/// A rebuild that failed.
+#[must_use]
+pub fn of_rebuild(error: &RebuildError) -> Box<Problem> {
+    match error {
+        RebuildError::Running => CONTENDED.with(error.to_string()),
+        RebuildError::View(_) | RebuildError::Stopped => INTERNAL.with(error.to_string()),
+    }
+}

@@ -1,0 +1,231 @@
+//! Evidence files: when VERIFY ends, at completion and on a block, each task's budget report is written for people and
+//! for machines.
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
+use tollgate_domain::event::EventBody;
+use tollgate_domain::gate::Verdict;
+use tollgate_domain::ids::{DEFAULT_TENANT, LEDGER_TENANT};
+use tollgate_domain::position::Sequence;
+use tollgate_log::contract::{Partitions, ReadError};
+use tollgate_log::record::StoredRecord;
+use tollgate_projection::report::markdown;
+use tollgate_wire::decode_stored;
+use uuid::Uuid;
+
+use crate::http::path_segment;
+use crate::ledger::{Ledger, Read};
+
+/// The phase whose end asks for a report.
+const VERIFY: &str = "VERIFY";
+
+/// How long it waits after a failure.
+const RETRY_AFTER: Duration = Duration::from_secs(5);
+
+/// Writes the evidence files of a ledger's tasks, each at least once per occasion.
+pub struct Evidence {
+    ledger: Arc<Ledger>,
+    dir: PathBuf,
+    mark_file: PathBuf,
+    mark: Mark,
+}
+
+/// How far the log was read. Files are written again after a crash, never left out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Mark {
+    epoch: Uuid,
+    read_through: u64,
+}
+
+/// Why evidence could not be written.
+#[derive(Debug, thiserror::Error)]
+pub enum EvidenceError {
+    /// A file could not be written.
+    #[error("writing evidence {path}: {message}")]
+    Io {
+        /// The file.
+        path: String,
+        /// The system's message.
+        message: String,
+    },
+    /// The log could not be read.
+    #[error("writing evidence: {0}")]
+    Log(#[from] ReadError),
+    /// A report could not be had.
+    #[error("writing evidence of task `{task}`: {detail}")]
+    Report {
+        /// Which task.
+        task: String,
+        /// Why.
+        detail: String,
+    },
+}
+
+impl Evidence {
+    /// Goes on where the mark file says; from the log's first record where there is none.
+    #[must_use]
+    pub fn new(ledger: Arc<Ledger>, dir: PathBuf, mark_file: PathBuf) -> Self {
+        let epoch = ledger.log().epoch().id;
+        let found =
+            std::fs::read(&mark_file).ok().and_then(|bytes| serde_json::from_slice::<Mark>(&bytes).ok());
+        let mark = found.filter(|mark| mark.epoch == epoch).unwrap_or(Mark { epoch, read_through: 0 });
+        Self { ledger, dir, mark_file, mark }
+    }
+
+    /// Follows the log until it is told to stop.
+    pub async fn run(mut self, mut stop: watch::Receiver<bool>) {
+        loop {
+            let failed = tokio::select! {
+                // An error means that whoever would stop it is gone.
+                _ = stop.wait_for(|stop| *stop) => None,
+                followed = self.follow() => followed.err(),
+            };
+            let Some(error) = failed else { break };
+            tracing::error!(%error, "evidence is not written until this is mended; tried again in a while");
+            if tokio::time::timeout(RETRY_AFTER, stop.wait_for(|stop| *stop)).await.is_ok() {
+                break;
+            }
+        }
+        if let Err(error) = self.catch_up().await {
+            tracing::error!(%error, "evidence of the last events is written at the next start");
+        }
+    }
+
+    /// Writes what is due up to the log's present end.
+    ///
+    /// # Errors
+    ///
+    /// [`EvidenceError`]; what was not written is written the next time.
+    pub async fn catch_up(&mut self) -> Result<(), EvidenceError> {
+        let mut reader =
+            self.ledger.log().read_from(Partitions::ALL, Sequence(self.mark.read_through)).await?;
+        loop {
+            let records = reader.try_next().await?;
+            if records.is_empty() {
+                return Ok(());
+            }
+            self.take(&records).await?;
+        }
+    }
+
+    async fn follow(&mut self) -> Result<(), EvidenceError> {
+        let mut reader =
+            self.ledger.log().read_from(Partitions::ALL, Sequence(self.mark.read_through)).await?;
+        loop {
+            let records = reader.next().await?;
+            self.take(&records).await?;
+        }
+    }
+
+    async fn take(&mut self, records: &[StoredRecord]) -> Result<(), EvidenceError> {
+        let mut due: Vec<(String, String)> = Vec::new();
+        for stored in records {
+            let tenant = stored.record.tenant();
+            for event in stored.record.events().filter(|_| tenant != LEDGER_TENANT) {
+                let occasion = decode_stored(event.payload).is_ok_and(|decoded| is_occasion(&decoded.body));
+                let name = (tenant.to_owned(), event.task.to_owned());
+                if occasion && !due.contains(&name) {
+                    due.push(name);
+                }
+            }
+        }
+        for (tenant, task) in due {
+            self.write(&tenant, &task).await?;
+        }
+        if let Some(last) = records.last() {
+            self.mark.read_through = last.sequence.0;
+            let bytes = serde_json::to_vec(&self.mark).unwrap_or_default();
+            replace(&self.mark_file, &bytes)?;
+        }
+        Ok(())
+    }
+
+    async fn write(&self, tenant: &str, task: &str) -> Result<(), EvidenceError> {
+        let read = Read { at_least: Some("tail".to_owned()), ..Read::default() };
+        let report = self.ledger.task_report(tenant, task, &read).await;
+        let report = report.map_err(|problem| EvidenceError::Report {
+            task: task.to_owned(),
+            detail: problem.detail.clone(),
+        })?;
+        let dir = evidence_dir(&self.dir, tenant, task);
+        let mut json = serde_json::to_vec_pretty(&report)
+            .map_err(|error| EvidenceError::Report { task: task.to_owned(), detail: error.to_string() })?;
+        json.push(b'\n');
+        replace(&dir.join("budget_report.md"), markdown(&report).as_bytes())?;
+        replace(&dir.join("budget_enforcement.json"), &json)
+    }
+}
+
+/// Where the evidence of a task is: `{dir}/{task}/verify`, with the tenant before the task unless it is `default`. Names
+/// are escaped like in an address, so that none leaves the directory.
+#[must_use]
+pub fn evidence_dir(dir: &Path, tenant: &str, task: &str) -> PathBuf {
+    let base = if tenant == DEFAULT_TENANT { dir.to_owned() } else { dir.join(safe(tenant)) };
+    base.join(safe(task)).join("verify")
+}
+
+fn safe(name: &str) -> String {
+    let escaped = path_segment(name);
+    // `.` and `..` are no names of their own.
+    match escaped.strip_prefix('.') {
+        Some(rest) => format!("%2E{rest}"),
+        None => escaped,
+    }
+}
+
+fn is_occasion(body: &EventBody) -> bool {
+    match body {
+        EventBody::PhaseEnded(ended) => ended.phase.as_str() == VERIFY,
+        EventBody::TaskClosed(_) => true,
+        EventBody::GateDecided(decided) => decided.verdict == Verdict::Block,
+        EventBody::TaskOpened(_)
+        | EventBody::PhaseStarted(_)
+        | EventBody::OverrideGranted(_)
+        | EventBody::UsageRecorded(_)
+        | EventBody::UsageAdjusted(_)
+        | EventBody::WaitRecorded(_)
+        | EventBody::SignalRecorded(_)
+        | EventBody::ConfigLoaded(_)
+        | EventBody::ConfigRejected(_)
+        | EventBody::PriceBookLoaded(_) => false,
+    }
+}
+
+/// Writes a file whole or not at all.
+fn replace(path: &Path, bytes: &[u8]) -> Result<(), EvidenceError> {
+    let write = || -> io::Result<()> {
+        if let Some(parent) = path.parent() {
+            std::fs::create_dir_all(parent)?;
+        }
+        let beside = path.with_extension("new");
+        let mut file = std::fs::File::create(&beside)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        std::fs::rename(&beside, path)
+    };
+    write()
+        .map_err(|error| EvidenceError::Io { path: path.display().to_string(), message: error.to_string() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_name_leaves_the_directory() {
+        for (tenant, task, expected) in [
+            ("default", "T-1", "e/T-1/verify"),
+            ("acme", "T-1", "e/acme/T-1/verify"),
+            ("default", "../../x", "e/%2E.%2F..%2Fx/verify"),
+            ("default", "..", "e/%2E./verify"),
+            ("default", "a/b c", "e/a%2Fb%20c/verify"),
+        ] {
+            assert_eq!(evidence_dir(Path::new("e"), tenant, task), Path::new(expected));
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! Reactors: what is done outside the ledger because of what is in it. None of them changes a balance.
+
+mod evidence;
+
+pub use evidence::{Evidence, EvidenceError, evidence_dir};

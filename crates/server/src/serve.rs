@@ -1,0 +1,162 @@
+//! One process with log, views and HTTP API on one data directory.
+
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tollgate_log::contract::Durability;
+use tollgate_log::embedded::{EmbeddedLog, OpenError, Options};
+
+use crate::http::{App, Hosts, router};
+use crate::ledger::{Ledger, LedgerError, LedgerOptions, SettingsOptions};
+use crate::reactor::Evidence;
+
+/// The file in a data directory that says who serves it.
+const RUNNING_FILE: &str = "server.json";
+
+/// How long requests that run may go on after the server was told to stop.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// What to serve, and where.
+#[derive(Clone, Debug)]
+pub struct ServeOptions {
+    /// The data directory; made where there is none.
+    pub data_dir: PathBuf,
+    /// The address to listen on; port 0: any free one.
+    pub listen: SocketAddr,
+    /// Whether an address that other machines reach is meant.
+    pub allow_remote: bool,
+    /// Further names under which requests may address it.
+    pub allow_hosts: Vec<String>,
+    /// What an acknowledgement is worth.
+    pub durability: Durability,
+    /// Config and prices.
+    pub settings: SettingsOptions,
+    /// Where evidence files go.
+    pub evidence_dir: PathBuf,
+}
+
+/// Who serves a data directory.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Running {
+    /// Where it listens.
+    pub url: String,
+    /// Its process.
+    pub pid: u32,
+}
+
+/// Why it does not serve.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The address is reached by other machines, and nobody said that is meant.
+    #[error(
+        "listening on {0}: other machines reach that address, and the API asks for no key yet; listen on 127.0.0.1, or say \
+         --allow-remote where the network itself is closed"
+    )]
+    Remote(SocketAddr),
+    /// The address cannot be listened on.
+    #[error("listening on {address}: {message}; stop what holds it, or choose another with --listen")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// The system's message.
+        message: String,
+    },
+    /// The log cannot be opened.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The ledger cannot be opened.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// Serving failed.
+    #[error("serving: {0}")]
+    Io(#[from] io::Error),
+}
+
+impl Running {
+    /// Who says to serve a data directory. It may have died since.
+    #[must_use]
+    pub fn find(data_dir: &Path) -> Option<Self> {
+        serde_json::from_slice(&std::fs::read(data_dir.join(RUNNING_FILE)).ok()?).ok()
+    }
+}
+
+/// Serves until `shutdown` is ready, then answers what runs, commits the views and closes the log. `ready` is told the
+/// address once requests are taken.
+///
+/// # Errors
+///
+/// [`ServeError`].
+pub async fn serve(
+    options: ServeOptions,
+    ready: impl FnOnce(&str, &Ledger),
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> Result<(), ServeError> {
+    if !options.listen.ip().is_loopback() && !options.allow_remote {
+        return Err(ServeError::Remote(options.listen));
+    }
+    let listen_error =
+        |error: io::Error| ServeError::Listen { address: options.listen, message: error.to_string() };
+    let listener = TcpListener::bind(options.listen).await.map_err(listen_error)?;
+    let address = listener.local_addr().map_err(listen_error)?;
+    let url = format!("http://{address}");
+    let log_options = Options {
+        durability: options.durability,
+        lock_note: format!("tollgate serve at {url}, process {}", std::process::id()),
+        ..Options::default()
+    };
+    let log = Arc::new(EmbeddedLog::open_or_create(&options.data_dir, log_options)?);
+    let mut ledger_options = LedgerOptions::new(&options.data_dir);
+    ledger_options.settings = options.settings;
+    let ledger = Arc::new(Ledger::open(log, ledger_options).await?);
+    let (stop, stopped) = watch::channel(false);
+    let mark_file = options.data_dir.join("evidence.json");
+    let evidence = Evidence::new(Arc::clone(&ledger), options.evidence_dir, mark_file);
+    let reactor = tokio::spawn(evidence.run(stopped.clone()));
+    let running_file = options.data_dir.join(RUNNING_FILE);
+    write_running(&running_file, &Running { url: url.clone(), pid: std::process::id() })?;
+    ready(&url, &ledger);
+    let hosts = Arc::new(Hosts::new(address, &options.allow_hosts));
+    let app = router(App { ledger: Arc::clone(&ledger), hosts });
+    let begun = stop.clone();
+    let graceful = async move {
+        shutdown.await;
+        // Nobody listens any more: there is nothing to tell.
+        let _ = begun.send(true);
+    };
+    let serving = async { axum::serve(listener, app).with_graceful_shutdown(graceful).await };
+    let mut overdue = stopped;
+    let grace = async move {
+        // An error means that the sender is gone, with the server.
+        let _ = overdue.wait_for(|stop| *stop).await;
+        let never = std::future::pending::<()>();
+        let _ = tokio::time::timeout(GRACE, never).await;
+    };
+    let served = tokio::select! {
+        served = serving => served,
+        () = grace => {
+            tracing::warn!("requests still run after {} s and are cut off; their senders ask again", GRACE.as_secs());
+            Ok(())
+        }
+    };
+    let _ = stop.send(true);
+    if reactor.await.is_err() {
+        tracing::error!("the evidence reactor panicked");
+    }
+    ledger.stop().await;
+    // A file that is gone already is as good.
+    let _ = std::fs::remove_file(running_file);
+    served.map_err(ServeError::from)
+}
+
+fn write_running(path: &Path, running: &Running) -> io::Result<()> {
+    let beside = path.with_extension("new");
+    std::fs::write(&beside, serde_json::to_vec(running).unwrap_or_default())?;
+    std::fs::rename(beside, path)
+}

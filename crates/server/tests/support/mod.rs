@@ -1,0 +1,108 @@
+//! A ledger in memory behind the whole router.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use http::{Request, StatusCode};
+use http_body_util::BodyExt;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tollgate_domain::time::Timestamp;
+use tollgate_log::clock::ManualClock;
+use tollgate_log::contract::EventLog;
+use tollgate_log::memory::MemoryLog;
+use tollgate_server::http::{App, Hosts, router};
+use tollgate_server::{Ledger, LedgerOptions};
+use tower::ServiceExt;
+
+/// A ledger, its API, its clock.
+pub(crate) struct Service {
+    pub(crate) ledger: Arc<Ledger>,
+    pub(crate) clock: Arc<ManualClock>,
+    router: Router,
+    _dir: TempDir,
+}
+
+impl Service {
+    pub(crate) async fn new() -> Self {
+        Self::with_config(None).await
+    }
+
+    /// With a config, as a file.
+    pub(crate) async fn with_config(config: Option<&str>) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let clock = Arc::new(ManualClock::at(at("2026-11-20T10:00:00Z")));
+        let log: Arc<dyn EventLog> = Arc::new(MemoryLog::new(Arc::clone(&clock) as Arc<_>));
+        let mut options = LedgerOptions::new(dir.path());
+        options.clock = Arc::clone(&clock) as Arc<_>;
+        if let Some(text) = config {
+            let path = dir.path().join("budgets.yaml");
+            std::fs::write(&path, text).unwrap();
+            options.settings.config = Some(path);
+        }
+        let ledger = Arc::new(Ledger::open(log, options).await.unwrap());
+        let hosts = Arc::new(Hosts::new("127.0.0.1:7070".parse().unwrap(), &[]));
+        let router = router(App { ledger: Arc::clone(&ledger), hosts });
+        Self { ledger, clock, router, _dir: dir }
+    }
+
+    pub(crate) async fn send(&self, request: Request<Body>) -> (StatusCode, String) {
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let status = response.status();
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        (status, String::from_utf8(body.to_vec()).unwrap())
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: Value) -> (StatusCode, Value) {
+        let request = Request::post(path)
+            .header("host", "localhost:7070")
+            .header("content-type", "application/json")
+            .body(Body::from(body.to_string()))
+            .unwrap();
+        let (status, text) = self.send(request).await;
+        (status, serde_json::from_str(&text).unwrap_or(Value::String(text)))
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> (StatusCode, Value) {
+        let request = Request::get(path).header("host", "localhost:7070").body(Body::empty()).unwrap();
+        let (status, text) = self.send(request).await;
+        (status, serde_json::from_str(&text).unwrap_or(Value::String(text)))
+    }
+
+    /// Appends events of producer `ci`; gives status and answer.
+    pub(crate) async fn append(&self, events: Value) -> (StatusCode, Value) {
+        self.post("/v1/events", json!({"producer": "ci", "events": events})).await
+    }
+
+    /// Opens a medium task.
+    pub(crate) async fn open(&self, task: &str) {
+        let opened = json!([{"id": format!("open-{task}"), "task": task, "task_opened": {}}]);
+        let (status, answer) = self.append(opened).await;
+        assert_eq!(status, 201, "{answer}");
+    }
+}
+
+pub(crate) fn at(text: &str) -> Timestamp {
+    text.parse().unwrap()
+}
+
+/// A usage event of a phase, or of none.
+pub(crate) fn usage(task: &str, id: &str, phase: &str, output: u64) -> Value {
+    let mut usage = json!({"model": "gpt-5", "tokens": {"output": output}});
+    if !phase.is_empty() {
+        usage["phase"] = json!(phase);
+    }
+    json!({"id": id, "task": task, "usage_recorded": usage})
+}
+
+/// Outcome and code of each event of an answer, or of the problem that it is.
+pub(crate) fn outcomes(answer: &Value) -> Vec<String> {
+    let list = answer["outcomes"].as_array().cloned().unwrap_or_default();
+    list.iter()
+        .map(|outcome| {
+            let code = outcome["code"].as_str().map(|code| format!(" {code}")).unwrap_or_default();
+            format!("{} {}{code}", outcome["id"].as_str().unwrap(), outcome["outcome"].as_str().unwrap())
+        })
+        .collect()
+}
