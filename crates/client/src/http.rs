@@ -1,0 +1,127 @@
+//! HTTP/1.1 to a server's address.
+
+use std::error::Error;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::uri::{Authority, PathAndQuery, Scheme};
+use http::{Request, Response, Uri};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+
+use crate::transport::{BoxFuture, Transport, TransportError};
+
+/// How long connecting may take.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long an answer may take: longer than the longest wait that may be asked for.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(90);
+
+/// Largest answer that is read.
+const MAX_ANSWER_BYTES: usize = 64 << 20;
+
+/// Requests over pooled connections to one server.
+#[derive(Debug)]
+pub struct HttpTransport {
+    client: Client<HttpConnector, Full<Bytes>>,
+    authority: Authority,
+}
+
+/// A text that is no address of a server.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("server `{url}`: {rule}, for example http://127.0.0.1:7070")]
+pub struct InvalidUrl {
+    /// What was given.
+    pub url: String,
+    /// The rule it breaks.
+    pub rule: &'static str,
+}
+
+impl HttpTransport {
+    /// A transport to `http://host:port`. Nothing is sent yet.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidUrl`].
+    pub fn new(url: &str) -> Result<Self, InvalidUrl> {
+        let invalid = |rule| InvalidUrl { url: url.to_owned(), rule };
+        let uri: Uri = url.parse().map_err(|_| invalid("must be an address"))?;
+        match uri.scheme() {
+            Some(scheme) if *scheme == Scheme::HTTP => {}
+            Some(scheme) if *scheme == Scheme::HTTPS => {
+                return Err(invalid(
+                    "https is not spoken by this version: put a proxy before it that ends TLS, or use http",
+                ));
+            }
+            Some(_) | None => return Err(invalid("must begin with http://")),
+        }
+        if uri.path() != "/" || uri.query().is_some() {
+            return Err(invalid("must have no path"));
+        }
+        let authority = uri.authority().cloned().ok_or_else(|| invalid("must name a host"))?;
+        let mut connector = HttpConnector::new();
+        connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
+        connector.set_nodelay(true);
+        Ok(Self { client: Client::builder(TokioExecutor::new()).build(connector), authority })
+    }
+
+    async fn exchange(&self, request: Request<Bytes>) -> Result<Response<Bytes>, String> {
+        let (mut parts, body) = request.into_parts();
+        let path = parts.uri.path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"));
+        let uri = Uri::builder().scheme(Scheme::HTTP).authority(self.authority.clone()).path_and_query(path);
+        parts.uri = uri.build().map_err(|error| error.to_string())?;
+        let request = Request::from_parts(parts, Full::new(body));
+        let answered = async {
+            let response = self.client.request(request).await.map_err(|error| causes(&error))?;
+            let (parts, body) = response.into_parts();
+            let body =
+                Limited::new(body, MAX_ANSWER_BYTES).collect().await.map_err(|error| error.to_string())?;
+            Ok(Response::from_parts(parts, body.to_bytes()))
+        };
+        let late = format!("nothing within {} s", ANSWER_TIMEOUT.as_secs());
+        tokio::time::timeout(ANSWER_TIMEOUT, answered).await.map_err(|_| late)?
+    }
+}
+
+impl Transport for HttpTransport {
+    fn send(&self, request: Request<Bytes>) -> BoxFuture<'_, Result<Response<Bytes>, TransportError>> {
+        let method = request.method().to_string();
+        let url = format!("http://{}{}", self.authority, request.uri());
+        Box::pin(async move {
+            self.exchange(request).await.map_err(|reason| TransportError { method, url, reason })
+        })
+    }
+}
+
+/// The error with what is behind it: the outermost message alone says little.
+fn causes(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_checked() {
+        assert!(HttpTransport::new("http://127.0.0.1:7070").is_ok());
+        for (url, rule) in [
+            ("127.0.0.1:7070", "must begin with http://"),
+            ("https://x", "https is not spoken"),
+            ("http://x/v1", "must have no path"),
+            ("http://", "must be an address"),
+            ("ftp://x", "must begin with http://"),
+        ] {
+            let error = HttpTransport::new(url).unwrap_err().to_string();
+            assert!(error.contains(rule) && error.contains(url), "{url}: {error}");
+        }
+    }
+}
