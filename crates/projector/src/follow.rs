@@ -174,7 +174,7 @@ impl<P: Projection + Clone> Follower<P> {
     async fn reopen(&self, anew: bool) -> Result<(), ViewError> {
         let shared = &self.shared;
         if anew {
-            rebuild::remove(&shared.dir)?;
+            rebuild::set_aside(&shared.dir)?;
         }
         let tail = shared.log.tail().await?;
         let view = View::open(shared.projection.clone(), &shared.dir, &*shared.log).await?;

@@ -82,6 +82,14 @@ pub(crate) fn remove(dir: &Path) -> Result<(), ViewError> {
     Ok(())
 }
 
+/// Puts a live view's store out of the way, for a person to look at.
+pub(crate) fn set_aside(dir: &Path) -> Result<(), ViewError> {
+    let aside = ViewStore::set_aside(dir)
+        .map_err(|error| StoreError::Failed { dir: dir.display().to_string(), message: error.to_string() })?;
+    tracing::warn!(aside = %aside.display(), "view store set aside, its view is built again from the log");
+    Ok(())
+}
+
 /// Folds the log from its first record to where the live view is into a second view.
 pub(crate) async fn build<P: Projection + Clone>(
     shared: &Shared<P>,

@@ -1,5 +1,7 @@
 //! The HTTP API through its router: what is asked, what is answered, which status, which code.
 
+#![expect(clippy::unwrap_used, reason = "in a test an error is a failed test")]
+
 mod support;
 
 #[path = "api/append.rs"]

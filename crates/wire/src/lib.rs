@@ -9,6 +9,7 @@
 
 pub mod api;
 
+mod content;
 mod convert;
 mod error;
 mod fast;
@@ -18,6 +19,7 @@ mod stored;
 mod submitted;
 mod upcast;
 
+pub use content::check_stored;
 pub use error::{DecodeError, FieldError};
 pub use json::{MAX_JSON_BYTES, Place};
 pub use rules::{MAX_EVENT_BYTES, MAX_NAME_BYTES, MAX_WAIT_MS};

@@ -59,7 +59,7 @@ fn token_rule(decided: &mut GateDecided, standing: &Standing<'_>, limits: &TaskL
         (Decimal::ONE, thresholds.cumulative_token)
     };
     if tokens.above(block) {
-        let message = format!("Task {} exceeded token budget: {}", standing.task, numbers(&tokens));
+        let message = format!("Task {} exceeded token budget: {}", standing.task, numbers(&tokens, ""));
         decided.reasons.push(Reason {
             code: ReasonCode::TokenBudgetExceeded,
             verdict: Verdict::Block,
@@ -70,7 +70,7 @@ fn token_rule(decided: &mut GateDecided, standing: &Standing<'_>, limits: &TaskL
             decided.requirements.push(Requirement::Investigation);
         }
     } else if tokens.above(warn) {
-        let message = format!("Task {} is above its token budget: {}", standing.task, numbers(&tokens));
+        let message = format!("Task {} is above its token budget: {}", standing.task, numbers(&tokens, ""));
         decided.reasons.push(Reason {
             code: ReasonCode::TokenBudgetWarning,
             verdict: Verdict::Warn,
@@ -108,7 +108,7 @@ fn latency_rule(
     latency: Utilization,
 ) {
     if latency.above(limits.thresholds.cumulative_latency) {
-        let message = format!("Task {} exceeded latency budget: {} ms", standing.task, numbers(&latency));
+        let message = format!("Task {} exceeded latency budget: {}", standing.task, numbers(&latency, " ms"));
         let verdict = verdict_of(switches.latency_action);
         decided.reasons.push(Reason { code: ReasonCode::LatencyBudgetExceeded, verdict, message });
     }
@@ -124,8 +124,8 @@ fn phase_rule(decided: &mut GateDecided, standing: &Standing<'_>, limits: &TaskL
     for (utilization, what, unit) in [(tokens, "token", ""), (latency, "latency", " ms")] {
         if utilization.above(limits.thresholds.per_phase) {
             let (task, phase) = (standing.task, &leaving.phase);
-            let numbers = numbers(&utilization);
-            let message = format!("Phase {phase} of task {task} exceeded its {what} budget: {numbers}{unit}");
+            let numbers = numbers(&utilization, unit);
+            let message = format!("Phase {phase} of task {task} exceeded its {what} budget: {numbers}");
             decided.reasons.push(Reason { code: ReasonCode::PhaseBudgetExceeded, verdict, message });
             if !decided.requirements.contains(&Requirement::Explanation) {
                 decided.requirements.push(Requirement::Explanation);

@@ -17,11 +17,11 @@ pub fn grouped(number: u128) -> String {
     out
 }
 
-/// `15,234 / 12,000 (127%)`.
-pub(super) fn numbers(utilization: &Utilization) -> String {
+/// `15,234 / 12,000 (127%)`, or with a unit `15,234 / 12,000 ms (127%)`.
+pub(super) fn numbers(utilization: &Utilization, unit: &str) -> String {
     let percent =
         utilization.percent().map_or_else(|| "no limit".to_owned(), |percent| format!("{percent}%"));
-    format!("{} / {} ({percent})", grouped(utilization.used), grouped(utilization.limit))
+    format!("{} / {}{unit} ({percent})", grouped(utilization.used), grouped(utilization.limit))
 }
 
 #[cfg(test)]
@@ -35,6 +35,8 @@ mod tests {
         {
             assert_eq!(grouped(number), text);
         }
-        assert_eq!(numbers(&Utilization::new(15_234_u64, 12_000_u64)), "15,234 / 12,000 (127%)");
+        let utilization = Utilization::new(15_234_u64, 12_000_u64);
+        assert_eq!(numbers(&utilization, ""), "15,234 / 12,000 (127%)");
+        assert_eq!(numbers(&utilization, " ms"), "15,234 / 12,000 ms (127%)");
     }
 }

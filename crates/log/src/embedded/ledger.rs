@@ -120,8 +120,10 @@ impl DirLock {
 pub(super) fn create_dirs(dir: &Path) -> Result<(), OpenError> {
     let error = |error: io::Error| OpenError::io(dir, &error);
     fs::create_dir_all(dir).map_err(error)?;
+    // Settings may be laid into the directory before its log is made.
     let ours = |name: &std::ffi::OsStr| {
-        name == LOCK_FILE || name == "log" || name.as_encoded_bytes().starts_with(b".")
+        let bytes = name.as_encoded_bytes();
+        name == LOCK_FILE || name == "log" || bytes.starts_with(b".") || bytes.ends_with(b".yaml")
     };
     for entry in fs::read_dir(dir).map_err(error)? {
         let name = entry.map_err(error)?.file_name();

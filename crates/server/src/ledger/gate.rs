@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tollgate_domain::config::StalePolicy;
+use tollgate_domain::config::{Rollout, StalePolicy};
 use tollgate_domain::event::{Event, EventBody};
 use tollgate_domain::gate::{GateDecided, Reason, ReasonCode, Verdict, decide};
 use tollgate_domain::ids::{EventId, ProducerId, TaskId, TenantId};
@@ -57,6 +57,7 @@ impl Ledger {
         let at_least = self.gate_position(&question, request).await?;
         let wait = Duration::from_millis(request.wait_ms.unwrap_or(WAIT_MS).min(MAX_WAIT_MS));
         let decided = match self.ask_view(&question, &at_least, wait).await {
+            Ok(Err(problem)) if problem.status >= 500 => self.failed_open(&question, &problem.detail),
             Ok(decided) => decided?,
             Err(QueryError::Stale { as_of, wanted, .. }) => self.undecided(&question, &as_of, &wanted),
             Err(error) => return Err(of_query(&error)),
@@ -126,28 +127,33 @@ impl Ledger {
     /// The answer of a gate whose view is behind: the policy of the config, and `stale`.
     fn undecided(&self, question: &Question, as_of: &Position, wanted: &Position) -> GateDecided {
         let settings = self.settings();
-        let open = settings.config.stop_loss.on_stale == StalePolicy::Open || !settings.switches().enabled;
-        let verdict = if open { Verdict::Allow } else { Verdict::Block };
+        let switches = settings.switches();
+        // What never blocks does not block here either.
+        let enforced = switches.enabled && switches.rollout != Rollout::Observe;
+        let closed = settings.config.stop_loss.on_stale == StalePolicy::Closed && enforced;
+        let verdict = if closed { Verdict::Block } else { Verdict::Allow };
         let (task, policy) = (&question.task, settings.config.stop_loss.on_stale);
         let message = format!(
             "The view of task {task} contains {as_of}, asked was {wanted}: not decided, on_stale is {policy}"
         );
         tracing::error!(%task, %as_of, %wanted, verdict = verdict.as_str(), "gate answered from its policy, its view is behind");
-        GateDecided {
-            advance: question.advance.clone(),
-            verdict,
-            ruled: verdict,
-            reasons: vec![Reason { code: ReasonCode::Stale, verdict, message }],
-            requirements: Vec::new(),
-            tokens: None,
-            latency: None,
-            active: None,
-            remaining_tokens: None,
-            remaining_latency_ms: None,
-            config_hash: settings.config_hash.clone(),
-            as_of: as_of.to_string(),
-            stale: true,
-        }
+        let reason = Reason { code: ReasonCode::Stale, verdict, message };
+        without_numbers(question, reason, &settings.config_hash, as_of.to_string(), true)
+    }
+
+    /// The answer of a check that failed itself: allow, and say so.
+    fn failed_open(&self, question: &Question, detail: &str) -> GateDecided {
+        let (task, verdict) = (&question.task, Verdict::Allow);
+        tracing::error!(%task, detail, "the gate's check failed, the task goes on");
+        let message = format!("The numbers of task {task} could not be had, so it goes on: {detail}");
+        let reason = Reason { code: ReasonCode::Degraded, verdict, message };
+        without_numbers(
+            question,
+            reason,
+            &self.settings().config_hash,
+            self.status().position().to_string(),
+            false,
+        )
     }
 
     /// Appends the decision. Where the log takes no appends the answer is given without: the check fails open.
@@ -207,6 +213,31 @@ impl Ledger {
         let mut position = Position::start(self.log.epoch().id);
         position.advance(PartitionId::of(question.tenant.as_str(), question.task.as_str()), sequence);
         position
+    }
+}
+
+/// A decision that was not made by the rules.
+fn without_numbers(
+    question: &Question,
+    reason: Reason,
+    config_hash: &str,
+    as_of: String,
+    stale: bool,
+) -> GateDecided {
+    GateDecided {
+        advance: question.advance.clone(),
+        verdict: reason.verdict,
+        ruled: reason.verdict,
+        reasons: vec![reason],
+        requirements: Vec::new(),
+        tokens: None,
+        latency: None,
+        active: None,
+        remaining_tokens: None,
+        remaining_latency_ms: None,
+        config_hash: config_hash.to_owned(),
+        as_of,
+        stale,
     }
 }
 

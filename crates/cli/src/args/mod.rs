@@ -1,0 +1,144 @@
+//! What can be asked.
+
+mod operate;
+mod task;
+
+use std::path::PathBuf;
+
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+
+pub(crate) use operate::{
+    BackupArgs, ConfigCommand, DemoArgs, ImportArgs, ImportCommand, LogCommand, RestoreArgs, ServeArgs,
+    TailArgs, ViewCommand,
+};
+pub(crate) use task::{
+    AdjustArgs, CloseArgs, Counts, EventArgs, GateArgs, ListArgs, OpenArgs, OverrideArgs, PhaseArgs,
+    PhaseCommand, RecordArgs, TaskCommand, TaskName, UsageCommand,
+};
+
+/// The budget ledger for AI agents: records what tasks spend, and says before a phase begins whether it may.
+#[derive(Debug, Parser)]
+#[command(name = "tollgate", version, after_help = crate::exit::HELP, subcommand_required = true, arg_required_else_help = true)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Flags of every command.
+#[derive(Clone, Debug, ClapArgs)]
+#[command(next_help_heading = "Everywhere")]
+pub(crate) struct Global {
+    /// The data directory of the ledger
+    #[arg(long, global = true, env = "TOLLGATE_DATA", value_name = "DIR", default_value = "tollgate-data")]
+    pub(crate) data: PathBuf,
+    /// Ask this server instead of the data directory, for example http://127.0.0.1:7070
+    #[arg(long, global = true, env = "TOLLGATE_URL", value_name = "URL")]
+    pub(crate) server: Option<String>,
+    /// The config of limits and gate; the built-in one where none is given
+    #[arg(long, global = true, env = "TOLLGATE_CONFIG", value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Refuse to start with a config that is missing or invalid
+    #[arg(long, global = true)]
+    pub(crate) strict_config: bool,
+    /// A price book in LiteLLM's format; the shipped one where none is given
+    #[arg(long, global = true, env = "TOLLGATE_PRICES", value_name = "FILE")]
+    pub(crate) prices: Option<PathBuf>,
+    /// Owner of the tasks
+    #[arg(long, global = true, env = "TOLLGATE_TENANT", value_name = "NAME")]
+    pub(crate) tenant: Option<String>,
+    /// Who appends: recorded with every event
+    #[arg(long, global = true, env = "TOLLGATE_PRODUCER", value_name = "NAME", default_value = "cli")]
+    pub(crate) producer: String,
+    /// For people, or for programs
+    #[arg(long, global = true, value_enum, default_value_t = Format::Table)]
+    pub(crate) format: Format,
+    /// Answer from the view as it is, without waiting until it has seen the end of the log
+    #[arg(long, global = true)]
+    pub(crate) no_wait: bool,
+    /// Where evidence files go
+    #[arg(
+        long,
+        global = true,
+        env = "TOLLGATE_EVIDENCE",
+        value_name = "DIR",
+        default_value = "state/evidence"
+    )]
+    pub(crate) evidence_dir: PathBuf,
+    /// What this process logs to stderr: error, warn, info, debug
+    #[arg(long, global = true, env = "TOLLGATE_LOG_LEVEL", value_name = "LEVEL", value_parser = ["error", "warn", "info", "debug"])]
+    pub(crate) log_level: Option<String>,
+}
+
+/// How answers are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// Tables and sentences.
+    Table,
+    /// One JSON value.
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// A believable day of a small fleet of agents, through the real ledger, in seconds
+    Demo(DemoArgs),
+    /// Serve the ledger of the data directory over HTTP
+    Serve(ServeArgs),
+    /// Import the sessions of coding agents
+    #[command(subcommand)]
+    Import(ImportCommand),
+    /// Open, close, show, list, explain tasks; set a limit or a block aside
+    #[command(subcommand)]
+    Task(TaskCommand),
+    /// Start and end phases
+    #[command(subcommand)]
+    Phase(PhaseCommand),
+    /// Record usage, or correct it
+    #[command(subcommand)]
+    Usage(UsageCommand),
+    /// Ask whether a task may go on
+    Gate(GateArgs),
+    /// The limits of a complexity and an importance
+    Limits(LimitsArgs),
+    /// Where the ledger stands: its tasks, its views
+    Status,
+    /// Totals of the ledger, or the budget report of a task
+    Report(ReportArgs),
+    /// Check a config
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Read or verify the log
+    #[command(subcommand)]
+    Log(LogCommand),
+    /// Rebuild views
+    #[command(subcommand)]
+    View(ViewCommand),
+    /// Copy the log, also while it is served
+    Backup(BackupArgs),
+    /// Make a data directory from a backup
+    Restore(RestoreArgs),
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct LimitsArgs {
+    /// Tiny, Small, Medium or Large
+    #[arg(long, value_name = "TIER")]
+    pub(crate) complexity: Option<String>,
+    /// low, medium, high or critical
+    #[arg(long, value_name = "TIER")]
+    pub(crate) importance: Option<String>,
+    /// The task's own factor
+    #[arg(long, value_name = "FACTOR")]
+    pub(crate) multiplier: Option<String>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ReportArgs {
+    /// The task; without one the totals of the ledger
+    pub(crate) task: Option<String>,
+    /// Of a task: as Markdown, as it stands in the evidence
+    #[arg(long)]
+    pub(crate) markdown: bool,
+}

@@ -1,0 +1,221 @@
+//! Asking about one task.
+
+use clap::{Args, Subcommand};
+
+/// Where and under which id an event is appended.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct EventArgs {
+    /// The event's id: the same id again is a duplicate and changes nothing. Made where none is given
+    #[arg(long, value_name = "ID")]
+    pub(crate) id: Option<String>,
+    /// When it happened, RFC 3339; now where none is given
+    #[arg(long, value_name = "TIME")]
+    pub(crate) at: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TaskName {
+    /// The task
+    pub(crate) task: String,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum TaskCommand {
+    /// Open a task: its limits are computed now
+    Open(OpenArgs),
+    /// Close a task
+    Close(CloseArgs),
+    /// Where a task stands
+    Show(TaskName),
+    /// All tasks
+    List(ListArgs),
+    /// Why a task stands where it stands: what happened when, which rule, which numbers
+    Explain(TaskName),
+    /// Set a limit or a block aside; recorded with who and why
+    Override(OverrideArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct OpenArgs {
+    /// The task
+    pub(crate) task: String,
+    /// A line for people
+    #[arg(long)]
+    pub(crate) title: Option<String>,
+    /// Tiny, Small, Medium or Large
+    #[arg(long, value_name = "TIER")]
+    pub(crate) complexity: Option<String>,
+    /// low, medium, high or critical; from the tags where it is not given
+    #[arg(long, value_name = "TIER")]
+    pub(crate) importance: Option<String>,
+    /// Why it is as important as that
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) justification: Option<String>,
+    /// Scales every limit of the task
+    #[arg(long, value_name = "FACTOR")]
+    pub(crate) multiplier: Option<String>,
+    /// An absolute limit of a phase: THINK=10000 tokens, or THINK=10000/90000 with milliseconds
+    #[arg(long = "limit", value_name = "PHASE=TOKENS[/MS]")]
+    pub(crate) limits: Vec<String>,
+    /// A free word
+    #[arg(long = "tag", value_name = "WORD")]
+    pub(crate) tags: Vec<String>,
+    /// A free pair
+    #[arg(long = "label", value_name = "NAME=VALUE")]
+    pub(crate) labels: Vec<String>,
+    /// Who opens it
+    #[arg(long, value_name = "NAME")]
+    pub(crate) author: Option<String>,
+    /// Only track it: the gate never blocks it
+    #[arg(long)]
+    pub(crate) tracking_only: bool,
+    #[command(flatten)]
+    pub(crate) event: EventArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CloseArgs {
+    /// The task
+    pub(crate) task: String,
+    /// completed, cancelled or abandoned
+    #[arg(long, default_value = "completed", value_parser = ["completed", "cancelled", "abandoned"])]
+    pub(crate) outcome: String,
+    /// Why
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: Option<String>,
+    /// Who closes it
+    #[arg(long, value_name = "NAME")]
+    pub(crate) author: Option<String>,
+    #[command(flatten)]
+    pub(crate) event: EventArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ListArgs {
+    /// Only implicit, open, completed, cancelled or abandoned ones
+    #[arg(long, value_parser = ["implicit", "open", "completed", "cancelled", "abandoned"])]
+    pub(crate) stage: Option<String>,
+    /// At most so many
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) limit: u32,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct OverrideArgs {
+    /// The task
+    pub(crate) task: String,
+    /// Let it advance there although the gate blocks: a phase, or completion
+    #[arg(long, value_name = "PHASE", required_unless_present = "limit", conflicts_with = "limit")]
+    pub(crate) advance: Option<String>,
+    /// A new limit of a phase: THINK=10000 tokens, or THINK=10000/90000 with milliseconds
+    #[arg(long, value_name = "PHASE=TOKENS[/MS]")]
+    pub(crate) limit: Option<String>,
+    /// Who approves it
+    #[arg(long, value_name = "NAME")]
+    pub(crate) approver: String,
+    /// Why
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: String,
+    #[command(flatten)]
+    pub(crate) event: EventArgs,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PhaseCommand {
+    /// Start a phase; the ledger gives it its attempt
+    Start(PhaseArgs),
+    /// End the active phase
+    End(PhaseArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PhaseArgs {
+    /// The task
+    pub(crate) task: String,
+    /// The phase
+    pub(crate) phase: String,
+    #[command(flatten)]
+    pub(crate) event: EventArgs,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum UsageCommand {
+    /// Record what a model call used
+    Record(RecordArgs),
+    /// Correct earlier usage; the usage itself stays as it is
+    Adjust(AdjustArgs),
+}
+
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Tokens")]
+pub(crate) struct Counts {
+    /// Input that was not cached
+    #[arg(long, value_name = "TOKENS", allow_negative_numbers = true)]
+    pub(crate) input: Option<i64>,
+    /// Input read from a cache
+    #[arg(long, value_name = "TOKENS", allow_negative_numbers = true)]
+    pub(crate) cached: Option<i64>,
+    /// Input written to a cache
+    #[arg(long, value_name = "TOKENS", allow_negative_numbers = true)]
+    pub(crate) cache_write: Option<i64>,
+    /// Output, reasoning included
+    #[arg(long, value_name = "TOKENS", allow_negative_numbers = true)]
+    pub(crate) output: Option<i64>,
+    /// The part of output spent on reasoning
+    #[arg(long, value_name = "TOKENS", allow_negative_numbers = true)]
+    pub(crate) reasoning: Option<i64>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RecordArgs {
+    /// The task
+    pub(crate) task: String,
+    /// The phase it belongs to
+    #[arg(long)]
+    pub(crate) phase: Option<String>,
+    /// Which attempt of it; the latest where none is given
+    #[arg(long, requires = "phase")]
+    pub(crate) attempt: Option<u32>,
+    /// Which model
+    #[arg(long)]
+    pub(crate) model: Option<String>,
+    /// Who serves it
+    #[arg(long)]
+    pub(crate) provider: Option<String>,
+    #[command(flatten)]
+    pub(crate) counts: Counts,
+    #[command(flatten)]
+    pub(crate) event: EventArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct AdjustArgs {
+    /// The task
+    pub(crate) task: String,
+    /// The event id of the usage to correct
+    pub(crate) usage: String,
+    /// Who appended that usage; the own producer where it is not given
+    #[arg(long, value_name = "NAME")]
+    pub(crate) of_producer: Option<String>,
+    /// Why
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: String,
+    /// Who corrects it
+    #[arg(long, value_name = "NAME")]
+    pub(crate) author: Option<String>,
+    #[command(flatten)]
+    pub(crate) counts: Counts,
+    #[command(flatten)]
+    pub(crate) event: EventArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct GateArgs {
+    /// The task
+    pub(crate) task: String,
+    /// The phase to enter, or completion
+    pub(crate) advance_to: String,
+    /// The question's id: asked again under the same id, the first answer is given
+    #[arg(long, value_name = "ID")]
+    pub(crate) id: Option<String>,
+}

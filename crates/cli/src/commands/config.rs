@@ -1,0 +1,48 @@
+//! Checking a config.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use tollgate_domain::config::BudgetConfig;
+
+use crate::args::{Format, Global};
+use crate::exit::Failure;
+use crate::output::{json, line};
+
+/// Shows all problems of the config, or its hash. Without `--config` the built-in one.
+pub(crate) fn check(global: &Global) -> Result<ExitCode, Failure> {
+    let source =
+        global.config.as_ref().map_or_else(|| "built-in".to_owned(), |path| path.display().to_string());
+    let config = match &global.config {
+        Some(path) => read_config(path)?,
+        None => BudgetConfig::built_in(),
+    };
+    let phases: Vec<&str> = config.phases.iter().map(|base| base.phase.as_str()).collect();
+    let hash = config.hash();
+    if global.format == Format::Json {
+        json(&serde_json::json!({"source": source, "config_hash": hash, "phases": phases,
+            "rollout": config.rollout.as_str(), "enabled": config.stop_loss.enabled}));
+    } else {
+        line(&format!("{source}: valid"));
+        line(&format!("  hash     {hash}"));
+        line(&format!("  phases   {}", phases.join(" → ")));
+        line(&format!("  rollout  {}", config.rollout));
+        let profile = config.stop_loss.thresholds.profile;
+        let state = if config.stop_loss.enabled { "on" } else { "off: nothing blocks" };
+        line(&format!("  gate     {state}, profile {profile}"));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Reads a config; all its problems at once where it has any.
+pub(crate) fn read_config(path: &Path) -> Result<BudgetConfig, Failure> {
+    let name = path.display();
+    let text =
+        std::fs::read_to_string(path).map_err(|error| Failure::failed(format!("reading {name}: {error}")))?;
+    BudgetConfig::from_yaml(&text).map_err(|invalid| {
+        let count = invalid.problems.len();
+        let problems: String = invalid.problems.iter().map(|problem| format!("\n  {problem}")).collect();
+        let noun = if count == 1 { "problem" } else { "problems" };
+        Failure::differs(format!("{name}: {count} {noun}{problems}"))
+    })
+}

@@ -1,0 +1,182 @@
+//! The demo: a day of a small fleet of agents, through the real log, the real views and the real gate.
+
+mod day;
+mod screen;
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+use tollgate_client::{Client, ClientError, Read};
+use tollgate_domain::config::DEFAULT_CONFIG;
+use tollgate_domain::time::Timestamp;
+use tollgate_log::clock::{Clock, ManualClock};
+use tollgate_server::reactor::evidence_dir;
+use tollgate_wire::api::{AppendRequest, GateRequest, GateResponse};
+
+use self::day::{Action, Step};
+use self::screen::Screen;
+use crate::args::{DemoArgs, Format, Global};
+use crate::connect::{Access, Connection};
+use crate::exit::Failure;
+use crate::output::{self, line, out};
+
+/// A file that marks a directory as a demo's, so that nothing else is ever replaced.
+const MARKER: &str = "tollgate-demo.txt";
+
+/// What a day of the fleet came to.
+struct Day {
+    blocked: Option<GateResponse>,
+    appended: u64,
+}
+
+pub(crate) async fn run(global: &Global, args: &DemoArgs) -> Result<ExitCode, Failure> {
+    prepare(&args.dir)?;
+    let mut own = global.clone();
+    own.data = args.dir.join("data");
+    own.evidence_dir = args.dir.join("evidence");
+    (own.server, own.tenant, own.config) = (None, None, None);
+    let clock = Arc::new(ManualClock::at(day::START.parse().unwrap_or_default()));
+    let connection = Connection::local(&own, Access::MayCreate, Arc::clone(&clock) as Arc<dyn Clock>).await?;
+    let played = play(&connection.client, &clock, global.format).await;
+    let tail = Read { at_least: Some("tail".to_owned()), wait_ms: Some(10_000) };
+    let list = connection.client.tasks(None, 100, None, &tail).await;
+    let report = connection.client.report(&tail).await;
+    connection.close().await?;
+    let (day, list, report) = (played?, list?, report?);
+    let evidence =
+        day.blocked.as_ref().map(|blocked| evidence_dir(&own.evidence_dir, "default", &blocked.task));
+    if global.format == Format::Json {
+        output::json(
+            &json!({"tasks": list.tasks, "report": report, "blocked": day.blocked, "data": own.data,
+            "evidence": evidence, "events": day.appended}),
+        );
+        return Ok(ExitCode::SUCCESS);
+    }
+    out(&format!("\n{}", output::task_list(&list)));
+    line(&format!(
+        "\n{} events appended, each on the disk before it was acknowledged; {} tokens, {} USD\n",
+        output::grouped_u64(day.appended),
+        output::grouped(report.totals.tokens.total),
+        report.totals.cost_usd
+    ));
+    if let Some(blocked) = &day.blocked {
+        line(&format!("The gate stopped {}:", blocked.task));
+        for reason in blocked.reasons.iter().filter(|reason| reason.verdict == "block") {
+            line(&format!("  {}", reason.message));
+        }
+    }
+    if let Some(evidence) = &evidence {
+        line(&format!("Its report: {}", evidence.join("budget_report.md").display()));
+    }
+    next_steps(&own.data, day.blocked.as_ref());
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Makes the demo's directory, in place of an earlier demo's.
+fn prepare(dir: &Path) -> Result<(), Failure> {
+    let attempt =
+        |what: &str, error: std::io::Error| Failure::failed(format!("{what} {}: {error}", dir.display()));
+    if dir.join(MARKER).is_file() {
+        std::fs::remove_dir_all(dir).map_err(|error| attempt("replacing the demo in", error))?;
+    } else if dir.exists() {
+        return Err(Failure::failed(format!(
+            "making a demo in {}: it exists and is no demo of Tollgate; choose another with --dir",
+            dir.display()
+        )));
+    }
+    let data = dir.join("data");
+    std::fs::create_dir_all(&data).map_err(|error| attempt("making", error))?;
+    let marker = "The demo of Tollgate. `tollgate demo` replaces this directory.\n";
+    std::fs::write(dir.join(MARKER), marker).map_err(|error| attempt("writing to", error))?;
+    // The demo enforces: the shipped default only observes.
+    let config = DEFAULT_CONFIG.replace("rollout: observe ", "rollout: enforce ");
+    std::fs::write(data.join(crate::connect::CONFIG_FILE), config)
+        .map_err(|error| attempt("writing to", error))
+}
+
+/// Plays the day, action by action, in the order of its clock.
+async fn play(client: &Client, clock: &ManualClock, format: Format) -> Result<Day, Failure> {
+    let steps = day::steps();
+    let mut screen = Screen::new(&steps, format == Format::Table);
+    let mut day = Day { blocked: None, appended: 0 };
+    let mut stopped: Vec<&'static str> = Vec::new();
+    for (number, step) in steps.iter().enumerate() {
+        if stopped.contains(&step.task) {
+            continue;
+        }
+        clock.set(step.at);
+        match &step.action {
+            Action::Event { kind, body } => {
+                append(client, number, step, kind, body.clone()).await?;
+                day.appended += 1;
+            }
+            Action::Gate(to) => {
+                let answer = ask_gate(client, number, step, to).await?;
+                day.appended += 1;
+                if answer.verdict == "block" {
+                    stopped.push(step.task);
+                    day.blocked = Some(answer.clone());
+                }
+                screen.decided(step.task, &answer);
+            }
+        }
+        if screen.wants(step.task) {
+            let status = client.task(step.task, &tail()).await?;
+            screen.show(step.at, &status.summary);
+        }
+    }
+    screen.finish();
+    Ok(day)
+}
+
+fn tail() -> Read {
+    Read { at_least: Some("tail".to_owned()), wait_ms: Some(10_000) }
+}
+
+async fn append(client: &Client, number: usize, step: &Step, kind: &str, body: Value) -> Result<(), Failure> {
+    let event =
+        json!({"id": format!("demo-{number}"), "task": step.task, "occurred_at": time(step.at), kind: body});
+    let raw = RawValue::from_string(event.to_string()).map_err(|error| Failure::failed(error.to_string()))?;
+    let request = AppendRequest { tenant: None, producer: Some(step.agent.to_owned()), events: vec![raw] };
+    client.append(&request).await.map(|_| ()).map_err(Failure::from)
+}
+
+async fn ask_gate(
+    client: &Client,
+    number: usize,
+    step: &Step,
+    to: &str,
+) -> Result<GateResponse, ClientError> {
+    let request = GateRequest {
+        advance_to: to.to_owned(),
+        producer: Some(step.agent.to_owned()),
+        id: Some(format!("demo-{number}")),
+        at_least: None,
+        wait_ms: Some(10_000),
+    };
+    client.gate(step.task, &request).await
+}
+
+fn time(at: Timestamp) -> String {
+    at.to_string()
+}
+
+fn next_steps(data: &Path, blocked: Option<&GateResponse>) {
+    let exe = std::env::args().next().unwrap_or_else(|| "tollgate".to_owned());
+    let it = format!("{exe} --data {}", data.display());
+    line("\nWhat to type next:");
+    if let Some(blocked) = blocked {
+        line(&format!("  {it} task explain {}", blocked.task));
+        line(&format!(
+            "  {it} task override {} --advance {} --approver you --reason \"worth it\"",
+            blocked.task, blocked.advance_to
+        ));
+        line(&format!("  {it} gate {} {}", blocked.task, blocked.advance_to));
+    }
+    line(&format!("  {it} report"));
+    line(&format!("  {it} log tail"));
+    line(&format!("  {it} serve"));
+}

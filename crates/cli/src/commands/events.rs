@@ -1,0 +1,154 @@
+//! Appending: commands and facts as the API takes them.
+
+use std::process::ExitCode;
+
+use serde_json::{Map, Value, json, value::RawValue};
+use tollgate_client::{Client, ClientError};
+use tollgate_wire::api::{AppendRequest, AppendResponse, Outcome};
+use uuid::Uuid;
+
+use super::ask;
+use crate::args::{
+    AdjustArgs, Counts, EventArgs, Format, Global, PhaseArgs, PhaseCommand, RecordArgs, UsageCommand,
+};
+use crate::connect::Access;
+use crate::exit::Failure;
+use crate::output::{self, line, note};
+
+/// Starts and ends phases.
+pub(crate) async fn phase(global: &Global, command: PhaseCommand) -> Result<ExitCode, Failure> {
+    match command {
+        PhaseCommand::Start(PhaseArgs { task, phase, event }) => {
+            let mut body = envelope(global, &event);
+            body.insert("phase".to_owned(), json!(phase));
+            let answer = send(global, Some(&task), "phases", body).await?;
+            let attempt = answer.outcomes.first().and_then(|outcome| outcome.attempt).unwrap_or(1);
+            tell(global, &answer, &format!("{task}: {} started, attempt {attempt}", phase.to_uppercase()));
+        }
+        PhaseCommand::End(PhaseArgs { task, phase, event }) => {
+            let path = format!("phases/{}/end", tollgate_server::http::path_segment(&phase));
+            let answer = send(global, Some(&task), &path, envelope(global, &event)).await?;
+            tell(global, &answer, &format!("{task}: {} ended", phase.to_uppercase()));
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Records and corrects usage.
+pub(crate) async fn usage(global: &Global, command: UsageCommand) -> Result<ExitCode, Failure> {
+    let (task, done, event) = match command {
+        UsageCommand::Record(args) => record(global, args)?,
+        UsageCommand::Adjust(args) => adjust(global, args)?,
+    };
+    let request = AppendRequest {
+        tenant: global.tenant.clone(),
+        producer: Some(global.producer.clone()),
+        events: vec![
+            RawValue::from_string(event.to_string()).map_err(|error| Failure::failed(error.to_string()))?,
+        ],
+    };
+    let answer = ask(global, Access::MayCreate, async |it| it.client.append(&request).await).await?;
+    tell(global, &answer, &format!("{task}: {done}"));
+    Ok(ExitCode::SUCCESS)
+}
+
+fn record(global: &Global, args: RecordArgs) -> Result<(String, String, Value), Failure> {
+    let tokens = counts(&args.counts)?;
+    let total: i64 = [args.counts.input, args.counts.cached, args.counts.cache_write, args.counts.output]
+        .into_iter()
+        .flatten()
+        .fold(0, i64::saturating_add);
+    let mut usage = Map::new();
+    usage.insert("tokens".to_owned(), tokens);
+    for (name, value) in [("phase", args.phase), ("model", args.model), ("provider", args.provider)] {
+        put(&mut usage, name, value);
+    }
+    put(&mut usage, "attempt", args.attempt);
+    let event = event(global, &args.event, &args.task, "usage_recorded", usage);
+    Ok((args.task, format!("{} tokens recorded", output::grouped(total)), event))
+}
+
+fn adjust(global: &Global, args: AdjustArgs) -> Result<(String, String, Value), Failure> {
+    let mut adjusted = Map::new();
+    adjusted.insert("tokens".to_owned(), counts(&args.counts)?);
+    put(&mut adjusted, "adjusts", Some(args.usage));
+    put(&mut adjusted, "adjusts_producer", args.of_producer);
+    put(&mut adjusted, "reason", Some(args.reason));
+    put(&mut adjusted, "author", args.author);
+    let event = event(global, &args.event, &args.task, "usage_adjusted", adjusted);
+    Ok((args.task, "usage corrected".to_owned(), event))
+}
+
+fn counts(counts: &Counts) -> Result<Value, Failure> {
+    let mut tokens = Map::new();
+    for (name, count) in [
+        ("input_uncached", counts.input),
+        ("cached_input", counts.cached),
+        ("cache_write", counts.cache_write),
+        ("output", counts.output),
+        ("reasoning", counts.reasoning),
+    ] {
+        put(&mut tokens, name, count);
+    }
+    if tokens.is_empty() {
+        return Err(Failure::refused(
+            "no tokens given: say at least one of --input, --cached, --cache-write, --output",
+        ));
+    }
+    Ok(Value::Object(tokens))
+}
+
+fn event(global: &Global, args: &EventArgs, task: &str, kind: &str, body: Map<String, Value>) -> Value {
+    let mut event = envelope(global, args);
+    event.insert("task".to_owned(), json!(task));
+    event.insert(kind.to_owned(), Value::Object(body));
+    Value::Object(event)
+}
+
+/// Id, producer and time of an event.
+pub(super) fn envelope(global: &Global, event: &EventArgs) -> Map<String, Value> {
+    let mut body = Map::new();
+    let id = event.id.clone().unwrap_or_else(|| Uuid::now_v7().simple().to_string());
+    put(&mut body, "id", Some(id));
+    put(&mut body, "producer", Some(global.producer.clone()));
+    put(&mut body, "occurred_at", event.at.clone());
+    body
+}
+
+/// Puts a field where it has a value.
+pub(super) fn put(body: &mut Map<String, Value>, name: &str, value: Option<impl Into<Value>>) {
+    if let Some(value) = value {
+        body.insert(name.to_owned(), value.into());
+    }
+}
+
+/// Sends a command in its flat form.
+pub(super) async fn send(
+    global: &Global,
+    task: Option<&str>,
+    what: &str,
+    body: Map<String, Value>,
+) -> Result<AppendResponse, Failure> {
+    let body = Value::Object(body);
+    let send = async |client: &Client| -> Result<AppendResponse, ClientError> {
+        client.command(task, what, &body).await
+    };
+    ask(global, Access::MayCreate, async |it| send(&it.client).await).await
+}
+
+/// Tells what became of it.
+pub(super) fn tell(global: &Global, answer: &AppendResponse, done: &str) {
+    if global.format == Format::Json {
+        output::json(answer);
+        return;
+    }
+    let duplicate = answer.outcomes.iter().all(|outcome| outcome.outcome == Outcome::Duplicate);
+    line(&if duplicate {
+        format!("{done} (it was there already, nothing changed)")
+    } else {
+        done.to_owned()
+    });
+    for warning in answer.outcomes.iter().flat_map(|outcome| &outcome.warnings) {
+        note(&format!("! {warning}"));
+    }
+}

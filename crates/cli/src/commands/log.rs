@@ -1,0 +1,134 @@
+//! Reading and verifying the log.
+
+use std::process::ExitCode;
+
+use tollgate_domain::position::Position;
+use tollgate_log::embedded::{Verification, verify as verify_log};
+use tollgate_log::record::EventFrame;
+use tollgate_wire::check_stored;
+
+use super::ask;
+use crate::args::{Format, Global, TailArgs};
+use crate::connect::{Access, Connection, server_of};
+use crate::exit::{DIFFERS, Failure};
+use crate::output::{grouped_u64, json, line, time};
+
+/// Events of a page.
+const PAGE: usize = 500;
+
+/// How long one question for something new waits.
+const FOLLOW_MS: u64 = 30_000;
+
+/// Shows recorded events, the last ones first to be chosen, the oldest of them first to be shown.
+pub(crate) async fn tail(global: &Global, args: &TailArgs) -> Result<ExitCode, Failure> {
+    ask(global, Access::Existing, async |it| {
+        let end = it.client.position().await?.position;
+        let end = end.parse::<Position>().map_err(|error| Failure::failed(error.to_string()))?.highest().0;
+        let mut after = if args.records == 0 { 0 } else { end.saturating_sub(args.records) };
+        loop {
+            let wait = if args.follow { FOLLOW_MS } else { 0 };
+            let page = it.client.log(after, PAGE, args.task.as_deref(), wait).await?;
+            page.events.iter().for_each(|event| show(global, event));
+            if page.last >= page.tail && !args.follow {
+                return Ok::<_, Failure>(());
+            }
+            after = page.last;
+        }
+    })
+    .await?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn show(global: &Global, event: &serde_json::Value) {
+    if global.format == Format::Json {
+        line(&event.to_string());
+        return;
+    }
+    let text = |name: &str| event[name].as_str().unwrap_or_default();
+    let known = [
+        "sequence",
+        "partition",
+        "recorded_at",
+        "tenant",
+        "task",
+        "producer",
+        "id",
+        "occurred_at",
+        "trace_parent",
+    ];
+    let body =
+        event.as_object().and_then(|fields| fields.iter().find(|(name, _)| !known.contains(&name.as_str())));
+    let (kind, body) = body.map_or(("", String::new()), |(kind, body)| (kind.as_str(), body.to_string()));
+    let short: String = body.chars().take(100).collect();
+    let more = if short.len() < body.len() { "…" } else { "" };
+    line(&format!(
+        "{:>8}  {}  {}  {}  {kind} {short}{more}",
+        event["sequence"],
+        time(text("recorded_at")),
+        text("task"),
+        text("producer")
+    ));
+}
+
+/// Verifies the files of the data directory, also while a server appends to them.
+pub(crate) async fn verify(global: &Global) -> Result<ExitCode, Failure> {
+    if global.server.is_some() {
+        return Err(Failure::failed(
+            "log verify reads the files of the log: run it on the server's machine with --data DIR",
+        ));
+    }
+    // The views remember chains of their own; a server's are open in it.
+    let served = server_of(&global.data).await.is_some();
+    let anchors = if served {
+        Vec::new()
+    } else {
+        let connection = Connection::open(global, Access::Existing).await?;
+        let anchors = match connection.ledger() {
+            Some(ledger) => ledger.anchors().await,
+            None => Vec::new(),
+        };
+        connection.close().await?;
+        anchors
+    };
+    let mut check = |event: &EventFrame<'_>| check_stored(event.payload, &event.content_hash.0);
+    let mut found = verify_log(&global.data, &anchors, &mut check)?;
+    if served {
+        found.unproven.push(
+            "the checkpoints of the views: the server that runs holds them; stop it to compare them too"
+                .to_owned(),
+        );
+    }
+    tell(global, &found);
+    Ok(if found.passed() { ExitCode::SUCCESS } else { ExitCode::from(DIFFERS) })
+}
+
+fn tell(global: &Global, found: &Verification) {
+    let Verification { records, events, segments, last, difference, unproven, anchors_matched, .. } = found;
+    if global.format == Format::Json {
+        json(
+            &serde_json::json!({"passed": found.passed(), "records": records, "events": events, "segments": segments,
+            "last": last.0, "difference": difference, "unproven": unproven, "anchors_matched": anchors_matched}),
+        );
+        return;
+    }
+    let counted = format!(
+        "{} records, {} events in {segments} segment{}, up to record {last}",
+        grouped_u64(*records),
+        grouped_u64(*events),
+        if *segments == 1 { "" } else { "s" }
+    );
+    match difference {
+        None => {
+            line(&format!("passed: {counted}"));
+            line("  checksums, sequences, chains of all partitions, content hash of every event");
+            line(&format!("  {anchors_matched} anchors match"));
+        }
+        Some(difference) => {
+            line(&format!("DIFFERS after {counted}"));
+            line(&format!("  {difference}"));
+        }
+    }
+    for sentence in unproven {
+        line(&format!("  not proven: {sentence}"));
+    }
+}

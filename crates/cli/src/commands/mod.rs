@@ -1,0 +1,65 @@
+//! What each command does. One file per subject.
+
+mod config;
+mod demo;
+mod events;
+mod import;
+mod log;
+mod maintain;
+mod serve;
+mod tasks;
+mod views;
+
+use std::process::ExitCode;
+
+use tollgate_client::Read;
+
+use crate::args::{Args, Command, Global, ImportCommand, LogCommand};
+use crate::connect::{Access, Connection};
+use crate::exit::Failure;
+
+/// How long a question waits until its view has seen the end of the log.
+const WAIT_MS: u64 = 10_000;
+
+/// Runs a command; the code it ends with.
+pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
+    let global = args.global;
+    match args.command {
+        Command::Demo(demo) => demo::run(&global, &demo).await,
+        Command::Serve(serve) => serve::run(&global, serve).await,
+        Command::Import(ImportCommand::Codex(import)) => import::run(&global, &import).await,
+        Command::Task(command) => tasks::run(&global, command).await,
+        Command::Phase(command) => events::phase(&global, command).await,
+        Command::Usage(command) => events::usage(&global, command).await,
+        Command::Gate(gate) => tasks::gate(&global, &gate).await,
+        Command::Limits(limits) => views::limits(&global, &limits).await,
+        Command::Status => views::status(&global).await,
+        Command::Report(report) => views::report(&global, &report).await,
+        Command::Config(_) => config::check(&global),
+        Command::Log(LogCommand::Tail(tail)) => log::tail(&global, &tail).await,
+        Command::Log(LogCommand::Verify) => log::verify(&global).await,
+        Command::View(command) => maintain::view(&global, command).await,
+        Command::Backup(backup) => maintain::backup(&global, &backup).await,
+        Command::Restore(restore) => maintain::restore(&global, &restore),
+    }
+}
+
+/// What a question has to see: the log's end as of now, unless `--no-wait`.
+pub(crate) fn read(global: &Global) -> Read {
+    if global.no_wait {
+        return Read::default();
+    }
+    Read { at_least: Some("tail".to_owned()), wait_ms: Some(WAIT_MS) }
+}
+
+/// Asks a ledger one thing and closes it.
+pub(crate) async fn ask<T, E: Into<Failure>>(
+    global: &Global,
+    access: Access,
+    question: impl AsyncFnOnce(&Connection) -> Result<T, E>,
+) -> Result<T, Failure> {
+    let connection = Connection::open(global, access).await?;
+    let answer = question(&connection).await;
+    connection.close().await?;
+    answer.map_err(Into::into)
+}

@@ -1,0 +1,100 @@
+//! Questions about the ledger as a whole, and reports.
+
+use std::process::ExitCode;
+
+use tollgate_client::ClientError;
+use tollgate_domain::config::BudgetConfig;
+use tollgate_server::ledger::limits_of;
+
+use super::{ask, read};
+use crate::args::{Format, Global, LimitsArgs, ReportArgs};
+use crate::commands::config::read_config;
+use crate::connect::{Access, config_file, server_of};
+use crate::exit::Failure;
+use crate::output::{self, json, line, out};
+
+/// The limits of two tiers. Of a server the config in force there; else of the given or built-in one: no ledger is needed.
+pub(crate) async fn limits(global: &Global, args: &LimitsArgs) -> Result<ExitCode, Failure> {
+    let (complexity, importance) = (args.complexity.as_deref(), args.importance.as_deref());
+    let multiplier = args.multiplier.as_deref();
+    let served =
+        global.server.is_some() || (global.config.is_none() && server_of(&global.data).await.is_some());
+    let limits = if served {
+        let asked = ask(global, Access::Existing, async |it| {
+            it.client.limits(complexity, importance, multiplier).await
+        });
+        asked.await?
+    } else {
+        let (config, source) = match config_file(global) {
+            Some(path) => (read_config(&path)?, path.display().to_string()),
+            None => (BudgetConfig::built_in(), "built-in".to_owned()),
+        };
+        limits_of(&config, &source, complexity, importance, multiplier)
+            .map_err(|problem| Failure::from(ClientError::Problem(problem)))?
+    };
+    match global.format {
+        Format::Json => json(&limits),
+        Format::Table => out(&output::limits(&limits)),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Where the ledger stands.
+pub(crate) async fn status(global: &Global) -> Result<ExitCode, Failure> {
+    let asked = ask(global, Access::Existing, async |it| {
+        let tasks = it.client.tasks(None, 1000, Some("open"), &read(global)).await?;
+        let report = it.client.report(&read(global)).await?;
+        let (health, position) = (it.client.health().await?, it.client.position().await?);
+        Ok::<_, ClientError>((tasks, report, health, position))
+    });
+    let (tasks, report, health, position) = asked.await?;
+    if global.format == Format::Json {
+        json(&serde_json::json!({
+            "as_of": tasks.as_of, "tasks": report.tasks, "open_tasks": tasks.tasks, "tokens": report.totals.tokens,
+            "cost_usd": report.totals.cost_usd, "unpriced_tokens": report.totals.unpriced_tokens,
+            "health": health, "log": position,
+        }));
+    } else {
+        let tokens = output::grouped(report.totals.tokens.total);
+        let (count, usd) = (report.tasks, &report.totals.cost_usd);
+        line(&format!("{count} tasks, {} of them open; {tokens} tokens, {usd} USD", tasks.tasks.len()));
+        for check in &health.checks {
+            line(&format!(
+                "{} {}: {}",
+                if check.ok { "ok     " } else { "FAILING" },
+                check.name,
+                check.detail
+            ));
+        }
+        if !tasks.tasks.is_empty() {
+            line("");
+            out(&output::task_list(&tasks));
+        }
+    }
+    let failing = health.status != "ok";
+    Ok(if failing { ExitCode::from(crate::exit::FAILED) } else { ExitCode::SUCCESS })
+}
+
+/// Totals of the ledger, or the report of a task.
+pub(crate) async fn report(global: &Global, args: &ReportArgs) -> Result<ExitCode, Failure> {
+    let read = read(global);
+    match &args.task {
+        Some(task) => {
+            let report =
+                ask(global, Access::Existing, async |it| it.client.task_report(task, &read).await).await?;
+            if global.format == Format::Json && !args.markdown {
+                json(&report);
+            } else {
+                out(&output::task_report(&report));
+            }
+        }
+        None => {
+            let report = ask(global, Access::Existing, async |it| it.client.report(&read).await).await?;
+            match global.format {
+                Format::Json => json(&report),
+                Format::Table => out(&output::ledger_report(&report)),
+            }
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,167 @@
+//! The ledger that answers: a server, or the data directory opened by this process. Commands cannot tell which: both
+//! speak the same API.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::BodyExt;
+use tollgate_client::{BoxFuture, Client, HttpTransport, Transport, TransportError};
+use tollgate_log::clock::{Clock, SystemClock};
+use tollgate_log::contract::EventLog;
+use tollgate_log::embedded::{EmbeddedLog, OpenError, Options};
+use tollgate_server::http::{App, Hosts, router};
+use tollgate_server::ledger::SettingsOptions;
+use tollgate_server::reactor::Evidence;
+use tollgate_server::{Ledger, LedgerOptions, Running};
+use tower::ServiceExt;
+
+use crate::args::Global;
+use crate::exit::Failure;
+
+/// The config that a data directory brings along: in force where no other is given.
+pub(crate) const CONFIG_FILE: &str = "phase_budgets.yaml";
+
+/// How long a server that a file names is given to prove that it is there.
+const PROBE: Duration = Duration::from_secs(2);
+
+/// Whether a command may make a data directory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Access {
+    /// It asks about what is there.
+    Existing,
+    /// It writes, and may be the first to.
+    MayCreate,
+}
+
+/// A ledger to ask, and what has to be closed afterwards.
+pub(crate) struct Connection {
+    pub(crate) client: Client,
+    local: Option<Local>,
+}
+
+/// The data directory, held by this process.
+pub(crate) struct Local {
+    pub(crate) ledger: Arc<Ledger>,
+    evidence: Evidence,
+}
+
+impl Connection {
+    /// Finds the ledger of the flags.
+    pub(crate) async fn open(global: &Global, access: Access) -> Result<Self, Failure> {
+        if let Some(url) = &global.server {
+            let transport = HttpTransport::new(url).map_err(|error| Failure::failed(error.to_string()))?;
+            return Ok(Self::remote(Arc::new(transport), global));
+        }
+        if let Some(transport) = server_of(&global.data).await {
+            return Ok(Self::remote(transport, global));
+        }
+        Self::local(global, access, Arc::new(SystemClock)).await
+    }
+
+    /// Opens the data directory in this process.
+    pub(crate) async fn local(
+        global: &Global,
+        access: Access,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, Failure> {
+        let options = Options {
+            clock: Arc::clone(&clock),
+            lock_note: format!("a tollgate command, process {}", std::process::id()),
+            ..Options::default()
+        };
+        let log: Arc<dyn EventLog> = match access {
+            Access::MayCreate => Arc::new(EmbeddedLog::open_or_create(&global.data, options)?),
+            Access::Existing => match EmbeddedLog::open(&global.data, options) {
+                Ok(log) => Arc::new(log),
+                Err(OpenError::NoLedger { dir }) => {
+                    return Err(Failure::failed(format!(
+                        "{dir}: no ledger here; say where with --data DIR or --server URL, or make one: `tollgate import codex \
+                         PATH`, `tollgate task open TASK`, `tollgate serve`"
+                    )));
+                }
+                Err(error) => return Err(error.into()),
+            },
+        };
+        let mut ledger_options = LedgerOptions::new(&global.data);
+        ledger_options.settings = settings_options(global);
+        ledger_options.clock = clock;
+        let ledger = Arc::new(Ledger::open(log, ledger_options).await?);
+        let mark = global.data.join("evidence.json");
+        let evidence = Evidence::new(Arc::clone(&ledger), global.evidence_dir.clone(), mark);
+        let router = router(App { ledger: Arc::clone(&ledger), hosts: Arc::new(Hosts::default()) });
+        let client = Client::new(Arc::new(InProcess(router))).of_tenant(global.tenant.clone());
+        Ok(Self { client, local: Some(Local { ledger, evidence }) })
+    }
+
+    fn remote(transport: Arc<dyn Transport>, global: &Global) -> Self {
+        Self { client: Client::new(transport).of_tenant(global.tenant.clone()), local: None }
+    }
+
+    /// The ledger in this process, if it is.
+    pub(crate) const fn ledger(&self) -> Option<&Arc<Ledger>> {
+        match &self.local {
+            Some(local) => Some(&local.ledger),
+            None => None,
+        }
+    }
+
+    /// Commits the views and writes what evidence is due, where that is this process's task.
+    pub(crate) async fn close(self) -> Result<(), Failure> {
+        let Some(mut local) = self.local else { return Ok(()) };
+        let written = local.evidence.catch_up().await;
+        local.ledger.stop().await;
+        written.map_err(|error| Failure::failed(error.to_string()))
+    }
+}
+
+/// Config and prices of the flags.
+pub(crate) fn settings_options(global: &Global) -> SettingsOptions {
+    let disabled = std::env::var("DISABLE_BUDGET_ENFORCEMENT")
+        .is_ok_and(|value| !matches!(value.as_str(), "" | "0" | "false"));
+    SettingsOptions {
+        config: config_file(global),
+        strict: global.strict_config,
+        prices: global.prices.clone(),
+        enforcement_disabled: disabled,
+    }
+}
+
+/// The config of the flags, else the one in the data directory; `None`: the built-in one.
+pub(crate) fn config_file(global: &Global) -> Option<PathBuf> {
+    let own = global.data.join(CONFIG_FILE);
+    global.config.clone().or_else(|| own.is_file().then_some(own))
+}
+
+/// The server that owns a data directory, if one does and answers.
+pub(crate) async fn server_of(data: &Path) -> Option<Arc<dyn Transport>> {
+    let running = Running::find(data)?;
+    let transport: Arc<dyn Transport> = Arc::new(HttpTransport::new(&running.url).ok()?);
+    // What a killed server left is found out here: nobody answers, or somebody else does.
+    let answered = tokio::time::timeout(PROBE, Client::new(Arc::clone(&transport)).position()).await;
+    answered.ok()?.ok().map(|_| transport)
+}
+
+/// Requests to a router in this process.
+struct InProcess(axum::Router);
+
+impl Transport for InProcess {
+    fn send(&self, request: Request<Bytes>) -> BoxFuture<'_, Result<Response<Bytes>, TransportError>> {
+        let (method, url) = (request.method().to_string(), request.uri().to_string());
+        let router = self.0.clone();
+        Box::pin(async move {
+            let failed = |reason: String| TransportError { method, url, reason };
+            let answered = router.oneshot(request.map(Body::from)).await;
+            let response = match answered {
+                Ok(response) => response,
+                Err(never) => match never {},
+            };
+            let (parts, body) = response.into_parts();
+            let body = body.collect().await.map_err(|error| failed(error.to_string()))?;
+            Ok(Response::from_parts(parts, body.to_bytes()))
+        })
+    }
+}

@@ -1,0 +1,103 @@
+//! How a command ends: one documented code per kind of end.
+
+use std::process::ExitCode;
+
+use tollgate_client::ClientError;
+use tollgate_log::embedded::{BackupError, OpenError};
+use tollgate_server::{LedgerError, ServeError};
+use tollgate_wire::api::{Outcome, Problem};
+
+use crate::args::Format;
+use crate::output::{error_line, json};
+
+/// Something went wrong that is not below: a file, the network, the ledger's disk.
+pub(crate) const FAILED: u8 = 1;
+/// A rule refused it: an unknown task, a second active phase, an id used before, a field that is wrong.
+pub(crate) const REFUSED: u8 = 3;
+/// The view did not reach the log's end in time.
+pub(crate) const STALE: u8 = 4;
+/// The gate says `block`.
+pub(crate) const BLOCKED: u8 = 5;
+/// A check found a difference: `log verify`, `view rebuild`, `config check`.
+pub(crate) const DIFFERS: u8 = 6;
+
+/// For `--help`.
+pub(crate) const HELP: &str = "\
+Exit codes:
+  0  done
+  1  failed: a file, the network, the disk, a server that does not answer
+  2  the command line is wrong
+  3  refused by a rule: unknown task, second active phase, event id used before, wrong field
+  4  stale: the view did not reach the end of the log within 10 s (--no-wait does not wait)
+  5  the gate says block
+  6  a check found a difference: log verify, view rebuild, config check, import with unreadable lines";
+
+/// A command that did not do what was asked.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    code: u8,
+    message: String,
+    problem: Option<Box<Problem>>,
+}
+
+impl Failure {
+    pub(crate) fn failed(message: impl Into<String>) -> Self {
+        Self { code: FAILED, message: message.into(), problem: None }
+    }
+
+    pub(crate) fn refused(message: impl Into<String>) -> Self {
+        Self { code: REFUSED, message: message.into(), problem: None }
+    }
+
+    pub(crate) fn differs(message: impl Into<String>) -> Self {
+        Self { code: DIFFERS, message: message.into(), problem: None }
+    }
+
+    /// Tells it on stderr, and for programs on stdout too.
+    pub(crate) fn report(&self, format: Format) -> ExitCode {
+        if format == Format::Json {
+            let error = match &self.problem {
+                Some(problem) => serde_json::to_value(problem).unwrap_or_default(),
+                None => serde_json::json!({"detail": self.message}),
+            };
+            json(&serde_json::json!({"error": error, "exit_code": self.code}));
+        }
+        error_line(&self.message);
+        for outcome in self.problem.iter().flat_map(|problem| &problem.outcomes) {
+            let refused = matches!(outcome.outcome, Outcome::Conflict | Outcome::Refused);
+            if let (true, Some(detail)) = (refused && !self.message.contains(&outcome.id), &outcome.detail) {
+                error_line(&format!("  event `{}`: {detail}", outcome.id));
+            }
+        }
+        ExitCode::from(self.code)
+    }
+}
+
+impl From<ClientError> for Failure {
+    fn from(error: ClientError) -> Self {
+        let message = error.to_string();
+        match error {
+            ClientError::Problem(problem) => {
+                let code = match (problem.code.as_str(), problem.status) {
+                    ("stale", _) => STALE,
+                    (_, 400..=499) => REFUSED,
+                    _ => FAILED,
+                };
+                Self { code, message, problem: Some(problem) }
+            }
+            ClientError::Transport(_) | ClientError::Unreadable { .. } => Self::failed(message),
+        }
+    }
+}
+
+macro_rules! failed_from {
+    ($($error:ty),+) => {
+        $(impl From<$error> for Failure {
+            fn from(error: $error) -> Self {
+                Self::failed(error.to_string())
+            }
+        })+
+    };
+}
+
+failed_from!(OpenError, LedgerError, ServeError, BackupError, std::io::Error);

@@ -1,0 +1,114 @@
+//! What people and programs see. Answers go to stdout, everything else to stderr.
+
+mod report;
+mod task;
+
+use std::io::Write;
+
+use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+use serde::Serialize;
+
+pub(crate) use report::{ledger_report, task_report};
+pub(crate) use task::{gate, limits, task_list, task_status};
+
+/// Writes to stdout. A reader that went away (`| head`) ends the process, as it does with every filter.
+pub(crate) fn out(text: &str) {
+    let mut stdout = std::io::stdout().lock();
+    let written = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+    if written.is_err() {
+        std::process::exit(0);
+    }
+}
+
+/// A line to stdout.
+pub(crate) fn line(text: &str) {
+    out(&format!("{text}\n"));
+}
+
+/// One JSON value to stdout, indented.
+pub(crate) fn json(value: &impl Serialize) {
+    // The API's types hold nothing that JSON cannot.
+    line(&serde_json::to_string_pretty(value).unwrap_or_default());
+}
+
+/// A line to stderr.
+pub(crate) fn note(text: &str) {
+    // Where stderr is closed nobody wants to know.
+    let _ = writeln!(std::io::stderr().lock(), "{text}");
+}
+
+/// An error to stderr.
+pub(crate) fn error_line(text: &str) {
+    note(&if text.starts_with(' ') { text.to_owned() } else { format!("error: {text}") });
+}
+
+/// A table; columns named in `numbers` are aligned to the right.
+pub(crate) fn table(header: &[&str], numbers: &[usize], rows: Vec<Vec<String>>) -> String {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
+    table.set_header(header.to_vec());
+    table.add_rows(rows);
+    for &column in numbers {
+        if let Some(column) = table.column_mut(column) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 2));
+    }
+    let lines: Vec<String> = table.to_string().lines().map(|line| line.trim_end().to_owned()).collect();
+    lines.join("\n") + "\n"
+}
+
+/// A number with its thousands apart: `1,234,567`.
+pub(crate) fn grouped(number: i64) -> String {
+    let sign = if number < 0 { "-" } else { "" };
+    format!("{sign}{}", tollgate_domain::gate::grouped(number.unsigned_abs().into()))
+}
+
+/// As [`grouped`].
+pub(crate) fn grouped_u64(number: u64) -> String {
+    tollgate_domain::gate::grouped(number.into())
+}
+
+/// A percentage, or a dash where there is no limit to compare with.
+pub(crate) fn percent(percent: Option<u64>) -> String {
+    percent.map_or_else(|| "–".to_owned(), |percent| format!("{percent}%"))
+}
+
+/// Milliseconds for people: `850 ms`, `12.5 s`, `7 min 5 s`, `2 h 3 min`.
+pub(crate) fn duration(ms: u64) -> String {
+    match ms {
+        0..1_000 => format!("{ms} ms"),
+        1_000..60_000 => format!("{}.{} s", ms / 1_000, ms % 1_000 / 100),
+        60_000..3_600_000 => format!("{} min {} s", ms / 60_000, ms % 60_000 / 1_000),
+        _ => format!("{} h {} min", ms / 3_600_000, ms % 3_600_000 / 60_000),
+    }
+}
+
+/// A time without fractions of a second: `2026-11-20 09:30:11Z`.
+pub(crate) fn time(text: &str) -> String {
+    let (date, rest) = text.split_once('T').unwrap_or((text, ""));
+    let clock = rest.split(['.', 'Z', '+']).next().unwrap_or_default();
+    if clock.is_empty() { date.to_owned() } else { format!("{date} {clock}Z") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_and_times_are_written_for_people() {
+        assert_eq!([0, -1_234, 1_234_567].map(grouped), ["0", "-1,234", "1,234,567"]);
+        let durations = [850, 12_590, 425_000, 7_380_000].map(duration);
+        assert_eq!(durations, ["850 ms", "12.5 s", "7 min 5 s", "2 h 3 min"]);
+        assert_eq!(time("2026-11-20T09:30:11.123456Z"), "2026-11-20 09:30:11Z");
+        assert_eq!((percent(Some(127)), percent(None)), ("127%".to_owned(), "–".to_owned()));
+    }
+
+    #[test]
+    fn tables_align_numbers_and_end_no_line_in_spaces() {
+        let rows = vec![vec!["a".to_owned(), "1".to_owned()], vec!["bcd".to_owned(), "12".to_owned()]];
+        assert_eq!(table(&["name", "tokens"], &[1], rows), "name  tokens\na          1\nbcd       12\n");
+    }
+}

@@ -1,0 +1,95 @@
+//! Reports on screen.
+
+use std::fmt::Write;
+
+use tollgate_projection::report::markdown;
+use tollgate_wire::api::{Group, LedgerReport, TaskReport, Totals};
+
+use super::{grouped, table};
+
+/// Rows of a group that are shown; the JSON has all.
+const SHOWN: usize = 12;
+
+/// Totals of the ledger.
+pub(crate) fn ledger_report(report: &LedgerReport) -> String {
+    let mut text = format!("{} tasks, {} usage events\n\n", report.tasks, report.totals.usage_events);
+    let tokens = &report.totals.tokens;
+    for (name, count) in [
+        ("tokens", tokens.total),
+        ("  input, uncached", tokens.input_uncached),
+        ("  input, cached", tokens.cached_input),
+        ("  cache write", tokens.cache_write),
+        ("  output", tokens.output),
+        ("    of it reasoning", tokens.reasoning),
+    ] {
+        // Writing to a String cannot fail, here and below.
+        let _ = writeln!(text, "{name:<20}{:>16}", grouped(count));
+    }
+    let _ = writeln!(text, "{:<20}{:>16}", "cost, USD", report.totals.cost_usd);
+    if report.totals.unpriced_tokens != 0 {
+        let _ = writeln!(
+            text,
+            "{:<20}{:>16}  (no price known, not zero)",
+            "unpriced tokens",
+            grouped(report.totals.unpriced_tokens)
+        );
+    }
+    if report.totals.estimated_tokens != 0 {
+        let _ = writeln!(
+            text,
+            "{:<20}{:>16}  (from text lengths)",
+            "estimated tokens",
+            grouped(report.totals.estimated_tokens)
+        );
+    }
+    if report.degraded_tasks > 0 {
+        let _ = writeln!(
+            text,
+            "! of {} tasks some events could not be read: the numbers lack them",
+            report.degraded_tasks
+        );
+    }
+    for (name, groups) in [
+        ("day", &report.by_day),
+        ("model", &report.by_model),
+        ("producer", &report.by_producer),
+        ("phase", &report.by_phase),
+        ("complexity", &report.by_complexity),
+        ("importance", &report.by_importance),
+    ] {
+        if !groups.is_empty() {
+            let _ = write!(text, "\n{}", by(name, groups));
+        }
+    }
+    text
+}
+
+fn by(name: &str, groups: &[Group]) -> String {
+    // Of days the latest are shown, of the others the largest.
+    let skipped = groups.len().saturating_sub(SHOWN);
+    let shown = if name == "day" { &groups[skipped..] } else { &groups[..groups.len() - skipped] };
+    let header = [name, "tokens", "uncached", "cached", "output", "USD", "unpriced"];
+    let rows = shown.iter().map(|group| {
+        let Totals { tokens, cost_usd, unpriced_tokens, .. } = &group.totals;
+        vec![
+            group.key.clone(),
+            grouped(tokens.total),
+            grouped(tokens.input_uncached),
+            grouped(tokens.cached_input),
+            grouped(tokens.output),
+            cost_usd.clone(),
+            if *unpriced_tokens == 0 { String::new() } else { grouped(*unpriced_tokens) },
+        ]
+    });
+    let mut text = table(&header, &[1, 2, 3, 4, 5, 6], rows.collect());
+    if skipped > 0 {
+        let which = if name == "day" { "earlier" } else { "smaller" };
+        let _ = writeln!(text, "({skipped} {which} ones: --format json)");
+    }
+    text
+}
+
+/// The budget report of a task: the Markdown that stands in the evidence reads well on a screen too.
+pub(crate) fn task_report(report: &TaskReport) -> String {
+    markdown(report)
+}

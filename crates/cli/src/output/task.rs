@@ -1,0 +1,187 @@
+//! Tasks, limits and the gate's answers as tables and sentences.
+
+use std::fmt::Write;
+
+use tollgate_wire::api::{GateResponse, LimitsResponse, TaskList, TaskStatus, TaskSummary};
+
+use super::{duration, grouped, grouped_u64, percent, table, time};
+
+/// Every limit with what it follows from.
+pub(crate) fn limits(limits: &LimitsResponse) -> String {
+    let rows = limits.phases.iter().map(|phase| {
+        let overridden = if phase.overridden.is_empty() { "" } else { "override" };
+        vec![
+            phase.phase.clone(),
+            grouped_u64(phase.base_tokens),
+            grouped_u64(phase.base_latency_ms),
+            phase.weight.clone(),
+            grouped_u64(phase.tokens),
+            grouped_u64(phase.latency_ms),
+            overridden.to_owned(),
+        ]
+    });
+    let mut rows: Vec<Vec<String>> = rows.collect();
+    let [empty, base, more, last] = ["", "", "", ""].map(str::to_owned);
+    rows.push(vec![
+        "all".to_owned(),
+        empty,
+        base,
+        more,
+        grouped_u64(limits.total_tokens),
+        grouped_u64(limits.total_latency_ms),
+        last,
+    ]);
+    let header = ["phase", "base tokens", "base ms", "weight", "tokens", "ms", ""];
+    format!(
+        "{} complexity (×{}), {} importance (×{}); config {} ({:.12})\nlimit = ceil(base × complexity × importance × weight)\n\n{}",
+        limits.complexity,
+        limits.complexity_multiplier,
+        limits.importance,
+        limits.importance_multiplier,
+        limits.config_source,
+        limits.config_hash,
+        table(&header, &[1, 2, 3, 4, 5], rows)
+    )
+}
+
+/// One line of a list.
+fn row(task: &TaskSummary) -> Vec<String> {
+    let active = task.active.as_ref().map(|active| active.phase.clone()).unwrap_or_default();
+    let limit = task.tokens_limit.map(|it| grouped_u64(it.limit)).unwrap_or_default();
+    let mut status = task.budget_status.clone();
+    if task.degraded {
+        status.push_str(", degraded");
+    }
+    vec![
+        task.task.clone(),
+        task.stage.clone(),
+        active,
+        grouped(task.tokens_used),
+        limit,
+        percent(task.tokens_limit.and_then(|it| it.percent)),
+        duration(task.latency_ms),
+        task.cost_usd.clone(),
+        status,
+        task.verdict.clone().unwrap_or_default(),
+    ]
+}
+
+/// Tasks, one a line.
+pub(crate) fn task_list(list: &TaskList) -> String {
+    if list.tasks.is_empty() {
+        return "no tasks\n".to_owned();
+    }
+    let header = ["task", "stage", "phase", "tokens", "limit", "used", "latency", "USD", "budget", "gate"];
+    let mut text = table(&header, &[3, 4, 5, 6, 7], list.tasks.iter().map(row).collect());
+    if let Some(next) = &list.next {
+        // Writing to a String cannot fail, here and below.
+        let _ = writeln!(text, "more behind {next}: ask with a larger --limit");
+    }
+    text
+}
+
+/// The headline of a task.
+fn status_line(task: &TaskSummary) -> String {
+    let title = task.title.as_ref().map(|title| format!(" ({title})")).unwrap_or_default();
+    let tiers = match (&task.complexity, &task.importance) {
+        (Some(complexity), Some(importance)) => format!(", {complexity}, {importance}"),
+        _ => String::new(),
+    };
+    format!("{}{title}: {}{tiers}, {}", task.task, task.stage, task.budget_status)
+}
+
+/// Where one task stands.
+pub(crate) fn task_status(status: &TaskStatus) -> String {
+    let summary = &status.summary;
+    let mut text = format!("{}\n", status_line(summary));
+    let of = |limit: Option<String>, percent: String| match limit {
+        Some(limit) => format!(" of {limit} ({percent})"),
+        None => " (no limits)".to_owned(),
+    };
+    let tokens = of(
+        summary.tokens_limit.map(|it| grouped_u64(it.limit)),
+        percent(summary.tokens_limit.and_then(|it| it.percent)),
+    );
+    let latency = of(
+        summary.latency_limit.map(|it| duration(it.limit)),
+        percent(summary.latency_limit.and_then(|it| it.percent)),
+    );
+    let unpriced = match summary.unpriced_tokens {
+        0 => String::new(),
+        tokens => format!(", and {} unpriced tokens", grouped(tokens)),
+    };
+    let _ = writeln!(text, "  tokens   {}{tokens}", grouped(summary.tokens_used));
+    let _ = writeln!(text, "  latency  {}{latency}", duration(summary.latency_ms));
+    let _ = writeln!(text, "  cost     {} USD{unpriced}", summary.cost_usd);
+    if let Some(active) = &summary.active {
+        let (phase, since) = (&active.phase, time(&active.started_at));
+        let _ = writeln!(text, "  active   {phase} attempt {} since {since}", active.attempt);
+    }
+    if let Some(decision) = &status.last_decision {
+        let (verdict, to) = (&decision.verdict, &decision.advance_to);
+        let _ = writeln!(text, "  gate     {verdict} to {to} at {}", time(&decision.at));
+    }
+    let begun = status.executions.iter().filter(|run| run.state != "not_started");
+    let rows: Vec<Vec<String>> = begun
+        .map(|run| {
+            vec![
+                run.phase.clone(),
+                run.attempt.to_string(),
+                run.state.clone(),
+                grouped(run.tokens_used),
+                run.tokens_limit.map(grouped_u64).unwrap_or_default(),
+                duration(run.latency_ms),
+                run.latency_limit_ms.map(duration).unwrap_or_default(),
+                run.breach_status.clone(),
+            ]
+        })
+        .collect();
+    if !rows.is_empty() {
+        let header = ["phase", "attempt", "state", "tokens", "limit", "latency", "limit", "status"];
+        let _ = write!(text, "\n{}", table(&header, &[1, 3, 4, 5, 6], rows));
+    }
+    for warning in &status.warnings {
+        let _ = writeln!(text, "! {warning}");
+    }
+    text
+}
+
+/// The gate's answer.
+pub(crate) fn gate(answer: &GateResponse) -> String {
+    let softened = if answer.ruled == answer.verdict {
+        String::new()
+    } else {
+        format!(" (the rules say {})", answer.ruled)
+    };
+    let mut text =
+        format!("{}{softened}: {} to {}\n", answer.verdict.to_uppercase(), answer.task, answer.advance_to);
+    for reason in &answer.reasons {
+        let _ = writeln!(text, "  {}  [{}]", reason.message, reason.code);
+    }
+    if answer.reasons.is_empty() {
+        let _ = writeln!(text, "  nothing speaks against it");
+    }
+    for requirement in &answer.requirements {
+        let asked = match requirement.as_str() {
+            "explanation" => "explain the breach; the report shows it".to_owned(),
+            "review" => "look at the task before it goes on".to_owned(),
+            "post_mortem" => "write a post-mortem".to_owned(),
+            "investigation" => "investigate before it goes on".to_owned(),
+            "remediation" => format!("work on FIX-BUDGET-BREACH-{}", answer.task),
+            other => other.to_owned(),
+        };
+        let _ = writeln!(text, "  asked: {asked}");
+    }
+    if let (Some(active), Some(tokens)) = (&answer.active, answer.remaining_tokens) {
+        let _ = writeln!(text, "  {active} has {} tokens left", grouped_u64(tokens));
+    }
+    if answer.verdict == "block" {
+        let _ = writeln!(text, "  why, in full: tollgate task explain {}", answer.task);
+        let _ = writeln!(
+            text,
+            "  set it aside: tollgate task override {} --advance {} --approver NAME --reason TEXT",
+            answer.task, answer.advance_to
+        );
+    }
+    text
+}
