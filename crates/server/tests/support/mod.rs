@@ -9,8 +9,10 @@ use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tollgate_domain::time::Timestamp;
-use tollgate_log::clock::ManualClock;
+use tollgate_log::clock::{ManualClock, SystemClock};
 use tollgate_log::contract::EventLog;
+use tollgate_log::embedded::{EmbeddedLog, Options};
+use tollgate_log::fault::FaultyDisk;
 use tollgate_log::memory::MemoryLog;
 use tollgate_server::http::{App, Hosts, router};
 use tollgate_server::{Ledger, LedgerOptions};
@@ -29,11 +31,29 @@ impl Service {
         Self::with_config(None).await
     }
 
+    /// On the embedded log, over a disk that can be made to fail.
+    pub(crate) async fn on_a_disk() -> (Self, Arc<FaultyDisk>) {
+        let dir = tempfile::tempdir().unwrap();
+        let disk = Arc::new(FaultyDisk::default());
+        // Small segments: what is written ahead is soon used up.
+        let options = Options {
+            disk: Arc::clone(&disk) as Arc<_>,
+            first_segment_bytes: 8 << 10,
+            max_segment_bytes: 8 << 10,
+            ..Options::default()
+        };
+        let log = Arc::new(EmbeddedLog::open_or_create(&dir.path().join("data"), options).unwrap());
+        (Self::over(log, dir, None).await, disk)
+    }
+
     /// With a config, as a file.
     pub(crate) async fn with_config(config: Option<&str>) -> Self {
         let dir = tempfile::tempdir().unwrap();
+        Self::over(Arc::new(MemoryLog::new(Arc::new(SystemClock))), dir, config).await
+    }
+
+    async fn over(log: Arc<dyn EventLog>, dir: TempDir, config: Option<&str>) -> Self {
         let clock = Arc::new(ManualClock::at(at("2026-11-20T10:00:00Z")));
-        let log: Arc<dyn EventLog> = Arc::new(MemoryLog::new(Arc::clone(&clock) as Arc<_>));
         let mut options = LedgerOptions::new(dir.path());
         options.clock = Arc::clone(&clock) as Arc<_>;
         if let Some(text) = config {

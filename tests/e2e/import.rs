@@ -1,0 +1,78 @@
+//! Importing sessions: totals, again, grown, damaged; and the real ones.
+
+use tollgate_tests::{Place, Server, real_sessions, session};
+
+#[test]
+fn an_import_counts_once_whatever_comes_again() {
+    let place = Place::new();
+    place.write("s/a.jsonl", &session("A", &[[100, 40, 10, 5], [50, 20, 20, 10]]));
+    place.write("s/deep/b.jsonl", &session("B", &[[100, 40, 10, 5]]));
+    let first = place.json("--data d import codex s");
+    assert_eq!((first["new"].as_u64(), first["duplicate"].as_u64()), (Some(3), Some(0)));
+    let totals = place.totals("d");
+    assert_eq!((totals.0, totals.1), (3, 290));
+    let again = place.json("--data d import codex s s/a.jsonl");
+    assert_eq!((again["new"].as_u64(), again["duplicate"].as_u64()), (Some(0), Some(3)));
+    assert_eq!(place.totals("d"), totals);
+    // The file grew: only the growth is new.
+    place.write("s/a.jsonl", &session("A", &[[100, 40, 10, 5], [50, 20, 20, 10], [10, 0, 1, 0]]));
+    let grown = place.json("--data d import codex s");
+    assert_eq!((grown["new"].as_u64(), grown["duplicate"].as_u64()), (Some(1), Some(3)));
+    assert_eq!(place.totals("d").1, 301);
+    assert!(place.ok("--data d log verify").starts_with("passed: "));
+    assert!(place.ok("--data d view rebuild").contains("status: identical, byte for byte"));
+}
+
+#[test]
+fn what_cannot_be_read_is_named_with_file_and_line() {
+    let place = Place::new();
+    let mut text = session("A", &[[100, 40, 10, 5]]);
+    text += "{\"timestamp\": oops\n";
+    place.write("s/a.jsonl", &text);
+    let told = place.fails(6, "--data d import codex s");
+    assert!(told.contains("s/a.jsonl:4: column 15: "), "{told}");
+    assert_eq!(place.totals("d").1, 110);
+    let told = place.fails(1, "--data d import codex nowhere");
+    assert!(told.contains("nowhere: does not exist; check the spelling"), "{told}");
+}
+
+#[test]
+fn a_server_and_a_data_directory_give_the_same() {
+    let place = Place::new();
+    place.write("s/a.jsonl", &session("A", &[[100, 40, 10, 5], [50, 20, 20, 10]]));
+    let server = Server::start(&place, "served");
+    let _ = place.ok(&format!("--server {} import codex s", server.url));
+    // The server that owns the directory is found by itself.
+    assert_eq!(place.json("--data served import codex s")["duplicate"], 2);
+    let served = place.totals("served");
+    let _ = place.ok("--data own import codex s");
+    assert_eq!(served, place.totals("own"));
+    assert!(server.terminate().success());
+    assert_eq!(served, place.totals("served"));
+}
+
+#[test]
+fn the_real_sessions_give_the_true_totals() {
+    let Some(folder) = real_sessions() else {
+        eprintln!("skipped: no real sessions here; set TOLLGATE_SESSIONS to a folder with Codex rollouts");
+        return;
+    };
+    let place = Place::new();
+    let _ = place.ok(&format!("--data d import codex \"{}\"", folder.display()));
+    let report = place.json("--data d report");
+    let tokens = serde_json::json!({"total": 49_820_530, "input_uncached": 1_285_441, "cached_input": 48_100_608,
+        "cache_write": 0, "output": 434_481, "reasoning": 305_728});
+    assert_eq!((&report["tokens"], report["cost_usd"].as_str()), (&tokens, Some("11.96418725")));
+    assert_eq!(place.json(&format!("--data d import codex \"{}\"", folder.display()))["new"], 0);
+    assert!(place.ok("--data d log verify").starts_with("passed: "));
+    assert_eq!(
+        place
+            .json("--data d view rebuild")
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|view| view["identical"] == true)
+            .count(),
+        2
+    );
+}

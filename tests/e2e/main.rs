@@ -1,0 +1,9 @@
+//! The binary as its users meet it.
+
+#![expect(clippy::unwrap_used, reason = "in a test an error is a failed test")]
+
+mod demo;
+mod import;
+mod life;
+mod mistakes;
+mod operate;

@@ -1,0 +1,80 @@
+//! Looking after a ledger: backup beside a server, restore, damage, old data.
+
+use std::io::{Read, Seek, SeekFrom, Write};
+
+use tollgate_tests::{Place, Server, session};
+
+#[test]
+fn a_backup_of_a_running_server_restores_to_equal_totals() {
+    let place = Place::new();
+    place.write("s/a.jsonl", &session("A", &[[100, 40, 10, 5], [50, 20, 20, 10]]));
+    let server = Server::start(&place, "d");
+    let _ = place.ok("--data d import codex s");
+    assert!(place.ok("--data d backup copy").starts_with("copy: log up to record 3"));
+    // What comes after the backup is not in it.
+    let _ = place.ok("--data d usage record T-1 --output 7");
+    assert!(place.ok("--data restored restore copy").starts_with("restored: restored up to record 3"));
+    assert_eq!(place.totals("restored").1, 180);
+    assert_eq!(place.totals("d").1, 187);
+    assert!(place.ok("--data restored log verify").starts_with("passed: 3 records"));
+    assert!(place.ok("--data d log verify").contains("the server that runs holds them"));
+    // The restored one goes on as a ledger of its own, and knows what it has.
+    assert_eq!(place.json("--data restored import codex s")["duplicate"], 2);
+    assert!(place.fails(1, "--data restored restore copy").contains("exists and is not empty"));
+    assert!(place.fails(1, "--data d backup copy").contains("exists and is not empty"));
+    drop(server);
+}
+
+#[test]
+fn a_damaged_view_is_built_again_and_a_damaged_log_is_found() {
+    let place = Place::new();
+    place.write("s/a.jsonl", &session("A", &[[100, 40, 10, 5], [50, 20, 20, 10]]));
+    let _ = place.ok("--data d import codex s");
+    let totals = place.totals("d");
+    for view in ["status-v1", "reports-v1"] {
+        let db = place.path("d/views").join(view).join("db");
+        let bytes: Vec<u8> = std::fs::read(&db).unwrap().iter().map(|byte| byte ^ 0x5a).collect();
+        std::fs::write(&db, bytes).unwrap();
+    }
+    assert_eq!(place.totals("d"), totals);
+    // One bit in the middle of the last record.
+    let segment = place.path("d/log/0000000001.segment");
+    let mut file = std::fs::File::options().read(true).write(true).open(segment).unwrap();
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes).unwrap();
+    let at = bytes.iter().rposition(|byte| *byte != 0).unwrap() - 40;
+    file.seek(SeekFrom::Start(at as u64)).unwrap();
+    file.write_all(&[bytes[at] ^ 1]).unwrap();
+    let said = place.run(&["--data", "d", "log", "verify"]);
+    assert_ne!(said.code, 0, "{said:?}");
+}
+
+/// Data that version 0.1 wrote, as a backup: every later version has to read it.
+#[test]
+fn data_of_the_first_format_is_read() {
+    let place = Place::new();
+    let fixture = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/backup-v1");
+    if std::env::var_os("TOLLGATE_WRITE_FIXTURES").is_some() && !fixture.exists() {
+        place.write("s/a.jsonl", &session("A", &[[100, 40, 10, 5], [50, 20, 20, 10]]));
+        let _ = place.ok("--data d import codex s");
+        let _ = place.ok("--data d task open T-1 --complexity Small");
+        let _ = place.ok("--data d phase start T-1 PLAN");
+        let _ = place.ok("--data d usage record T-1 --phase PLAN --model gpt-5 --output 9000");
+        let _ = place.run(&["--data", "d", "gate", "T-1", "THINK"]);
+        let _ = place.ok(&format!("--data d backup \"{}\"", fixture.display()));
+    }
+    let _ = place.ok(&format!("--data old restore \"{}\"", fixture.display()));
+    assert_eq!(place.totals("old"), (3, 9_180, "0.09042".to_owned()));
+    assert!(place.ok("--data old log verify").starts_with("passed: 7 records"));
+    let task = place.json("--data old task show T-1");
+    assert_eq!((task["tokens_used"].as_i64(), task["active"]["phase"].as_str()), (Some(9000), Some("PLAN")));
+}
+
+#[test]
+fn health_says_what_stands_where() {
+    let place = Place::new();
+    let _ = place.ok("--data d usage record T-1 --output 7");
+    let status = place.json("--data d status");
+    assert_eq!((status["health"]["status"].as_str(), status["tasks"].as_u64()), (Some("ok"), Some(1)));
+    assert!(place.ok("--data d --no-wait status").contains("ok      view status: 0 records behind"));
+}

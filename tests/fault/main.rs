@@ -1,0 +1,3 @@
+//! Real kills at the worst moments: nothing acknowledged is lost, nothing is counted twice.
+
+mod kill;

@@ -1,0 +1,249 @@
+//! What end-to-end tests share: a place of its own for each test, the binary, a running server, agent sessions.
+
+#![expect(clippy::unwrap_used, clippy::missing_panics_doc, reason = "in a test an error is a failed test")]
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// A directory of its own, with the binary at hand.
+pub struct Place {
+    dir: TempDir,
+}
+
+/// What a command said.
+#[derive(Debug)]
+pub struct Said {
+    /// Its exit code.
+    pub code: i32,
+    /// What it answered.
+    pub out: String,
+    /// What it told beside.
+    pub err: String,
+}
+
+impl Place {
+    /// An empty one.
+    #[must_use]
+    #[expect(clippy::new_without_default, reason = "an empty place on disk is no default value")]
+    pub fn new() -> Self {
+        Self { dir: tempfile::tempdir().unwrap() }
+    }
+
+    /// A path in it.
+    #[must_use]
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    /// Writes a file, with the directories it needs.
+    pub fn write(&self, name: &str, text: &str) {
+        let path = self.path(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+
+    /// A command of the binary, to be run in this place with nothing of the outer environment but the path.
+    #[must_use]
+    pub fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(binary());
+        command.args(args).current_dir(self.dir.path()).env_clear().env("NO_COLOR", "1");
+        command
+    }
+
+    /// Runs the binary to its end.
+    #[must_use]
+    pub fn run(&self, args: &[&str]) -> Said {
+        let output = self.command(args).stdin(Stdio::null()).output().unwrap();
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        Said { code: output.status.code().unwrap(), out: text(output.stdout), err: text(output.stderr) }
+    }
+
+    /// Runs a line of arguments that must succeed; gives what it answered.
+    #[track_caller]
+    #[must_use]
+    pub fn ok(&self, line: &str) -> String {
+        let said = self.run(&words(line));
+        assert_eq!(said.code, 0, "tollgate {line}\n{}{}", said.out, said.err);
+        said.out
+    }
+
+    /// Runs a line of arguments that must succeed, with `--format json`.
+    #[track_caller]
+    #[must_use]
+    pub fn json(&self, line: &str) -> Value {
+        let out = self.ok(&format!("{line} --format json"));
+        serde_json::from_str(&out).unwrap_or_else(|error| panic!("tollgate {line}: {error}\n{out}"))
+    }
+
+    /// Runs a line of arguments that must end with this code; gives what it told.
+    #[track_caller]
+    #[must_use]
+    pub fn fails(&self, code: i32, line: &str) -> String {
+        let said = self.run(&words(line));
+        assert_eq!(said.code, code, "tollgate {line}\n{}{}", said.out, said.err);
+        said.err
+    }
+
+    /// Totals of the ledger in the directory `data`.
+    #[must_use]
+    pub fn totals(&self, data: &str) -> (u64, i64, String) {
+        let report = self.json(&format!("--data {data} report"));
+        let usd = report["cost_usd"].as_str().unwrap().to_owned();
+        (report["usage_events"].as_u64().unwrap(), report["tokens"]["total"].as_i64().unwrap(), usd)
+    }
+}
+
+/// The words of a line; what stands in double quotes is one.
+fn words(line: &str) -> Vec<&str> {
+    let mut words = Vec::new();
+    for (nth, part) in line.split('"').enumerate() {
+        if nth % 2 == 1 { words.push(part) } else { words.extend(part.split_whitespace()) }
+    }
+    words
+}
+
+/// The binary beside the test's own: `tools/test` builds it first.
+#[must_use]
+pub fn binary() -> PathBuf {
+    let own = std::env::current_exe().unwrap();
+    let found = own.ancestors().skip(1).take(2).map(|dir| dir.join("tollgate")).find(|path| path.is_file());
+    found
+        .expect("the tollgate binary is built before its tests: cargo build -p tollgate, or run ./tools/test")
+}
+
+/// A server of a data directory, on a port of its own. It is killed when dropped.
+pub struct Server {
+    child: Child,
+    _stdout: BufReader<ChildStdout>,
+    /// Where it listens.
+    pub url: String,
+}
+
+impl Server {
+    /// Starts one and waits until it takes requests.
+    #[must_use]
+    pub fn start(place: &Place, data: &str) -> Self {
+        let args = ["--data", data, "serve", "--listen", "127.0.0.1:0"];
+        let mut child = place.command(&args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut stdout = BufReader::new(child.stdout.take().unwrap());
+        let mut first = String::new();
+        stdout.read_line(&mut first).unwrap();
+        let url = first.split_whitespace().find(|word| word.starts_with("http://"));
+        let Some(url) = url.map(|url| url.trim_end_matches(',').to_owned()) else {
+            let mut err = String::new();
+            child.stderr.take().unwrap().read_to_string(&mut err).unwrap();
+            panic!("the server did not start: {first}{err}");
+        };
+        Self { child, _stdout: stdout, url }
+    }
+
+    /// Kills it without a word, as a crash would.
+    pub fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Asks it to stop, as an operator would, and waits for its end.
+    #[must_use]
+    pub fn terminate(mut self) -> ExitStatus {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        self.child.wait().unwrap()
+    }
+
+    /// Sends one request over a connection of its own; status and body. `None`: nobody answers.
+    #[must_use]
+    pub fn post(&self, path: &str, body: &str) -> Option<(u16, String)> {
+        request(&self.url, "POST", path, body)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// One request over a connection of its own. `None`: no whole answer came.
+#[must_use]
+pub fn request(url: &str, method: &str, path: &str, body: &str) -> Option<(u16, String)> {
+    let address = url.strip_prefix("http://").unwrap();
+    let mut stream = TcpStream::connect(address).ok()?;
+    let head = format!(
+        "{method} {path} HTTP/1.1\r\nhost: {address}\r\ncontent-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
+        body.len()
+    );
+    stream.write_all(format!("{head}{body}").as_bytes()).ok()?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).ok()?;
+    let (head, body) = answer.split_once("\r\n\r\n")?;
+    Some((head.split_whitespace().nth(1)?.parse().ok()?, body.to_owned()))
+}
+
+/// A Codex session that used so much in each of its turns: input, cached input, output, reasoning.
+#[must_use]
+pub fn session(id: &str, turns: &[[u64; 4]]) -> String {
+    let at = r#""timestamp":"2025-10-10T01:00:00Z""#;
+    let mut text = format!("{{{at},\"type\":\"session_meta\",\"payload\":{{\"id\":\"{id}\"}}}}\n");
+    text += &format!("{{{at},\"type\":\"turn_context\",\"payload\":{{\"model\":\"gpt-5\"}}}}\n");
+    let mut sums = [0; 4];
+    for turn in turns {
+        sums.iter_mut().zip(turn).for_each(|(sum, count)| *sum += count);
+        let [input, cached, output, reasoning] = sums;
+        text += &format!(
+            "{{{at},\"type\":\"event_msg\",\"payload\":{{\"type\":\"token_count\",\"info\":{{\"total_token_usage\":{{\"input_tokens\":{input},\"cached_input_tokens\":{cached},\"output_tokens\":{output},\"reasoning_output_tokens\":{reasoning}}}}}}}}}\n"
+        );
+    }
+    text
+}
+
+/// Real sessions of a coding agent: those that `TOLLGATE_SESSIONS` names, or those beside the repository.
+#[must_use]
+pub fn real_sessions() -> Option<PathBuf> {
+    let beside = || {
+        let repository = Path::new(env!("CARGO_MANIFEST_DIR")).parent()?;
+        let folder = repository.parent()?.join("shared").join("data").join("codex-sessions");
+        folder.is_dir().then_some(folder)
+    };
+    std::env::var_os("TOLLGATE_SESSIONS").map(PathBuf::from).or_else(beside)
+}
+
+/// What follows the log of a server, line by line.
+pub struct Follower {
+    child: Child,
+    lines: BufReader<ChildStdout>,
+}
+
+impl Follower {
+    /// Follows from the first record on.
+    #[must_use]
+    pub fn start(place: &Place, server: &Server) -> Self {
+        let args = ["--server", &server.url, "--format", "json", "log", "tail", "--follow", "--records", "0"];
+        let mut child = place.command(&args).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap());
+        Self { child, lines }
+    }
+
+    /// Waits until so many events were recorded.
+    pub fn wait_for(&mut self, events: usize) {
+        let mut line = String::new();
+        for _ in 0..events {
+            line.clear();
+            assert!(self.lines.read_line(&mut line).unwrap() > 0, "the log ended early");
+        }
+    }
+}
+
+impl Drop for Follower {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
