@@ -1,11 +1,12 @@
 //! The API as typed calls.
 
-use std::fmt::Write;
+use std::fmt::{self, Write};
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{ACCEPT, CONTENT_TYPE};
-use http::{Method, Request};
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER};
+use http::{HeaderValue, Method, Request, Response, StatusCode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -31,7 +32,16 @@ pub struct Read {
 pub struct Client {
     transport: Arc<dyn Transport>,
     tenant: Option<String>,
+    authorization: Option<HeaderValue>,
 }
+
+/// Longest `Retry-After` that is believed: a longer one is a mistake, and events would pile up meanwhile.
+const MAX_RETRY_AFTER: Duration = Duration::from_secs(300);
+
+/// A key that no header can carry. The key is not repeated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("key: must hold only visible ASCII characters, because it is sent in a header")]
+pub struct InvalidKey;
 
 /// A path with a query, built piece by piece.
 struct Address {
@@ -63,13 +73,24 @@ impl Client {
     /// Calls through a transport.
     #[must_use]
     pub fn new(transport: Arc<dyn Transport>) -> Self {
-        Self { transport, tenant: None }
+        Self { transport, tenant: None, authorization: None }
     }
 
     /// The same, for the tasks of a tenant other than `default`.
     #[must_use]
     pub fn of_tenant(&self, tenant: Option<String>) -> Self {
-        Self { transport: Arc::clone(&self.transport), tenant }
+        Self { tenant, ..self.clone() }
+    }
+
+    /// The same, with a key that is sent as `Authorization: Bearer`.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidKey`].
+    pub fn with_key(&self, key: &str) -> Result<Self, InvalidKey> {
+        let mut value = HeaderValue::from_str(&format!("Bearer {key}")).map_err(|_| InvalidKey)?;
+        value.set_sensitive(true);
+        Ok(Self { authorization: Some(value), ..self.clone() })
     }
 
     /// Appends events. A problem holds one outcome per event too.
@@ -79,6 +100,17 @@ impl Client {
     /// [`ClientError`], as of all calls. After one that is retryable send the same events again.
     pub async fn append(&self, request: &AppendRequest) -> Result<AppendResponse, ClientError> {
         self.post("/v1/events", request).await
+    }
+
+    /// The same, and how long the ledger asks to wait before the next try.
+    pub(crate) async fn append_once(
+        &self,
+        request: &AppendRequest,
+    ) -> (Result<AppendResponse, ClientError>, Option<Duration>) {
+        match self.send(Method::POST, "/v1/events", json(request)).await {
+            Ok(answer) => (good("POST /v1/events", &answer), retry_after(&answer)),
+            Err(error) => (Err(error), None),
+        }
     }
 
     /// A command in its flat form: `open`, or about a task its `close`, `phases`, `phases/{phase}/end` or `overrides`.
@@ -172,8 +204,21 @@ impl Client {
 
     /// Whether everything works. A ledger that fails answers too.
     pub async fn health(&self) -> Result<Health, ClientError> {
-        let (status, body) = self.exchange(Method::GET, "/v1/health", Bytes::new()).await?;
-        read("GET /v1/health", status, &body)
+        let answer = self.send(Method::GET, "/v1/health", Bytes::new()).await?;
+        if answer.status().is_success() || answer.status() == StatusCode::SERVICE_UNAVAILABLE {
+            return read("GET /v1/health", &answer);
+        }
+        Err(problem("GET /v1/health", &answer))
+    }
+
+    /// Counters and gauges, as OpenMetrics text.
+    pub async fn metrics(&self) -> Result<String, ClientError> {
+        self.text("/metrics").await
+    }
+
+    /// The API's own description.
+    pub async fn openapi(&self) -> Result<Value, ClientError> {
+        self.get("/v1/openapi.json").await
     }
 
     /// Builds a view a second time and compares.
@@ -192,68 +237,77 @@ impl Client {
         address: &str,
         body: &impl Serialize,
     ) -> Result<T, ClientError> {
-        // The types of the API hold nothing that JSON cannot.
-        let body = serde_json::to_vec(body).unwrap_or_default();
-        let (status, answer) = self.exchange(Method::POST, address, body.into()).await?;
-        good(&format!("POST {address}"), status, &answer)
+        let answer = self.send(Method::POST, address, json(body)).await?;
+        good(&format!("POST {address}"), &answer)
     }
 
     async fn get<T: DeserializeOwned>(&self, address: &str) -> Result<T, ClientError> {
-        let (status, answer) = self.exchange(Method::GET, address, Bytes::new()).await?;
-        good(&format!("GET {address}"), status, &answer)
+        let answer = self.send(Method::GET, address, Bytes::new()).await?;
+        good(&format!("GET {address}"), &answer)
     }
 
     async fn text(&self, address: &str) -> Result<String, ClientError> {
-        let (status, answer) = self.exchange(Method::GET, address, Bytes::new()).await?;
-        if status == 200 {
-            return Ok(String::from_utf8_lossy(&answer).into_owned());
+        let answer = self.send(Method::GET, address, Bytes::new()).await?;
+        if answer.status().is_success() {
+            return Ok(String::from_utf8_lossy(answer.body()).into_owned());
         }
-        Err(problem(&format!("GET {address}"), status, &answer))
+        Err(problem(&format!("GET {address}"), &answer))
     }
 
-    async fn exchange(
-        &self,
-        method: Method,
-        address: &str,
-        body: Bytes,
-    ) -> Result<(u16, Bytes), ClientError> {
-        let request = Request::builder()
+    async fn send(&self, method: Method, address: &str, body: Bytes) -> Result<Response<Bytes>, ClientError> {
+        let mut request = Request::builder()
             .method(method.clone())
             .uri(address)
             .header(ACCEPT, "application/json")
-            .header(CONTENT_TYPE, "application/json")
-            .body(body)
-            .map_err(|error| crate::transport::TransportError {
-                method: method.to_string(),
-                url: address.to_owned(),
-                reason: error.to_string(),
-            })?;
-        let response = self.transport.send(request).await?;
-        Ok((response.status().as_u16(), response.into_body()))
+            .header(CONTENT_TYPE, "application/json");
+        if let Some(authorization) = &self.authorization {
+            request = request.header(AUTHORIZATION, authorization);
+        }
+        let request = request.body(body).map_err(|error| crate::transport::TransportError {
+            method: method.to_string(),
+            url: address.to_owned(),
+            reason: error.to_string(),
+        })?;
+        Ok(self.transport.send(request).await?)
     }
 }
 
-fn good<T: DeserializeOwned>(endpoint: &str, status: u16, answer: &[u8]) -> Result<T, ClientError> {
-    if (200..300).contains(&status) {
-        read(endpoint, status, answer)
-    } else {
-        Err(problem(endpoint, status, answer))
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let keyed = self.authorization.is_some();
+        f.debug_struct("Client").field("tenant", &self.tenant).field("keyed", &keyed).finish_non_exhaustive()
     }
 }
 
-fn problem(endpoint: &str, status: u16, answer: &[u8]) -> ClientError {
-    match read::<Problem>(endpoint, status, answer) {
+/// A body of a request.
+fn json(body: &impl Serialize) -> Bytes {
+    // The types of the API hold nothing that JSON cannot.
+    serde_json::to_vec(body).unwrap_or_default().into()
+}
+
+fn good<T: DeserializeOwned>(endpoint: &str, answer: &Response<Bytes>) -> Result<T, ClientError> {
+    if answer.status().is_success() { read(endpoint, answer) } else { Err(problem(endpoint, answer)) }
+}
+
+fn problem(endpoint: &str, answer: &Response<Bytes>) -> ClientError {
+    match read::<Problem>(endpoint, answer) {
         Ok(problem) => ClientError::Problem(Box::new(problem)),
         Err(error) => error,
     }
 }
 
-fn read<T: DeserializeOwned>(endpoint: &str, status: u16, answer: &[u8]) -> Result<T, ClientError> {
-    serde_json::from_slice(answer).map_err(|_| ClientError::Unreadable {
+fn read<T: DeserializeOwned>(endpoint: &str, answer: &Response<Bytes>) -> Result<T, ClientError> {
+    serde_json::from_slice(answer.body()).map_err(|_| ClientError::Unreadable {
         endpoint: endpoint.to_owned(),
-        status,
-        begins: String::from_utf8_lossy(answer).chars().take(80).collect(),
+        status: answer.status().as_u16(),
+        begins: String::from_utf8_lossy(answer.body()).chars().take(80).collect(),
     })
+}
+
+/// `Retry-After` in seconds; ledgers do not use its form with a date.
+fn retry_after(answer: &Response<Bytes>) -> Option<Duration> {
+    let seconds = answer.headers().get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
+    Some(Duration::from_secs(seconds).min(MAX_RETRY_AFTER))
 }
 
 /// A text as one segment or value of an address.

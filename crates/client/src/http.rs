@@ -13,20 +13,31 @@ use hyper_util::rt::TokioExecutor;
 
 use crate::transport::{BoxFuture, Transport, TransportError};
 
-/// How long connecting may take.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// How long an answer may take: longer than the longest wait that may be asked for.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(90);
-
 /// Largest answer that is read.
 const MAX_ANSWER_BYTES: usize = 64 << 20;
+
+/// How long to wait for what.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timeouts {
+    /// For a connection.
+    pub connect: Duration,
+    /// For the whole answer, connecting included.
+    pub answer: Duration,
+}
+
+impl Default for Timeouts {
+    /// 5 s to connect; 90 s for an answer, longer than the longest wait that may be asked for.
+    fn default() -> Self {
+        Self { connect: Duration::from_secs(5), answer: Duration::from_secs(90) }
+    }
+}
 
 /// Requests over pooled connections to one server.
 #[derive(Debug)]
 pub struct HttpTransport {
     client: Client<HttpConnector, Full<Bytes>>,
     authority: Authority,
+    timeouts: Timeouts,
 }
 
 /// A text that is no address of a server.
@@ -46,6 +57,15 @@ impl HttpTransport {
     ///
     /// [`InvalidUrl`].
     pub fn new(url: &str) -> Result<Self, InvalidUrl> {
+        Self::with_timeouts(url, Timeouts::default())
+    }
+
+    /// The same, with timeouts of the caller's choice.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidUrl`].
+    pub fn with_timeouts(url: &str, timeouts: Timeouts) -> Result<Self, InvalidUrl> {
         let invalid = |rule| InvalidUrl { url: url.to_owned(), rule };
         let uri: Uri = url.parse().map_err(|_| invalid("must be an address"))?;
         match uri.scheme() {
@@ -57,14 +77,17 @@ impl HttpTransport {
             }
             Some(_) | None => return Err(invalid("must begin with http://")),
         }
+        if uri.authority().is_some_and(|authority| authority.as_str().contains('@')) {
+            return Err(invalid("must hold no user or password: a key is sent in a header"));
+        }
         if uri.path() != "/" || uri.query().is_some() {
             return Err(invalid("must have no path"));
         }
         let authority = uri.authority().cloned().ok_or_else(|| invalid("must name a host"))?;
         let mut connector = HttpConnector::new();
-        connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
+        connector.set_connect_timeout(Some(timeouts.connect));
         connector.set_nodelay(true);
-        Ok(Self { client: Client::builder(TokioExecutor::new()).build(connector), authority })
+        Ok(Self { client: Client::builder(TokioExecutor::new()).build(connector), authority, timeouts })
     }
 
     async fn exchange(&self, request: Request<Bytes>) -> Result<Response<Bytes>, String> {
@@ -80,8 +103,8 @@ impl HttpTransport {
                 Limited::new(body, MAX_ANSWER_BYTES).collect().await.map_err(|error| error.to_string())?;
             Ok(Response::from_parts(parts, body.to_bytes()))
         };
-        let late = format!("nothing within {} s", ANSWER_TIMEOUT.as_secs());
-        tokio::time::timeout(ANSWER_TIMEOUT, answered).await.map_err(|_| late)?
+        let late = format!("nothing within {} ms", self.timeouts.answer.as_millis());
+        tokio::time::timeout(self.timeouts.answer, answered).await.map_err(|_| late)?
     }
 }
 
@@ -119,6 +142,7 @@ mod tests {
             ("http://x/v1", "must have no path"),
             ("http://", "must be an address"),
             ("ftp://x", "must begin with http://"),
+            ("http://me:secret@x", "no user or password"),
         ] {
             let error = HttpTransport::new(url).unwrap_err().to_string();
             assert!(error.contains(rule) && error.contains(url), "{url}: {error}");

@@ -1,11 +1,54 @@
 //! What an orchestrator links: the API as typed calls, and a tracker that batches, retries and spools.
+//!
+//! [`Tracker`] is for reporting: it costs the orchestrator next to nothing, survives a ledger that is away, and asks the
+//! gate before money is spent. [`Client`] is for asking: every endpoint as a call, over a [`Transport`].
+//!
+//! ```no_run
+//! use tollgate_client::{SpoolOptions, TrackerBuilder, Usage};
+//! use tollgate_domain::event::TaskOutcome;
+//! use tollgate_domain::gate::Verdict;
+//! use tollgate_domain::metadata::TaskMetadata;
+//! use tollgate_domain::tokens::TokenCounts;
+//!
+//! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+//! let tracker = TrackerBuilder::to_server("http://127.0.0.1:7070", "my-orchestrator")
+//!     .spool(SpoolOptions::new("var/tollgate-spool"))
+//!     .start()?;
+//! tracker.open_task("T-1", TaskMetadata::default())?.await?;
+//!
+//! let answer = tracker.gate("T-1", "SPEC").await?;
+//! if answer.verdict == Verdict::Block {
+//!     return Err(format!("T-1 may not go on: {answer:?}").into());
+//! }
+//! tracker.start_phase("T-1", "SPEC")?;
+//! let tokens = TokenCounts { input_uncached: 1200, output: 300, ..TokenCounts::default() };
+//! tracker.report_usage("T-1", Usage::of("SPEC", "gpt-5", tokens))?;
+//! tracker.end_phase("T-1", "SPEC", None)?;
+//!
+//! tracker.close_task("T-1", TaskOutcome::Completed, None)?.await?;
+//! tracker.close().await?;
+//! # Ok(())
+//! # }
+//! ```
 
+mod backoff;
 mod client;
 mod error;
 mod http;
+mod spool;
+mod time;
+mod tracker;
 mod transport;
 
-pub use client::{Client, Read};
+pub use backoff::Backoff;
+pub use client::{Client, InvalidKey, Read};
 pub use error::ClientError;
-pub use http::{HttpTransport, InvalidUrl};
+pub use http::{HttpTransport, InvalidUrl, Timeouts};
+pub use spool::{SetAside, SpoolError, SpoolOptions};
+pub use time::{Clock, Random, SystemClock};
+pub use tracker::{
+    Batching, CloseError, DecidedBy, Delivery, DeliveryError, Ended, FlushError, GateAnswer, GateError,
+    OnUnreachable, Pending, QueueBound, Recorded, Rejected, RejectedKind, Stamp, StartError, Stats,
+    TrackError, Tracker, TrackerBuilder, Trouble, Usage, Wait,
+};
 pub use transport::{BoxFuture, Transport, TransportError};

@@ -1,0 +1,57 @@
+//! Why the spool could not be used.
+
+use std::io;
+use std::path::Path;
+
+/// Why the spool could not be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SpoolError {
+    /// Another tracker has it.
+    #[error(
+        "opening spool {dir}: another process has it ({holder}); give each process a spool directory of its own, or end the \
+         other one"
+    )]
+    Locked {
+        /// The directory.
+        dir: String,
+        /// What the holder wrote.
+        holder: String,
+    },
+    /// It holds as much as it may.
+    #[error(
+        "writing {bytes} bytes to spool {dir}: {held} of its {limit} bytes are taken; the events stay in memory; bring the \
+         ledger back, or give the spool more"
+    )]
+    Full {
+        /// The directory.
+        dir: String,
+        /// What should have been written.
+        bytes: u64,
+        /// What it holds.
+        held: u64,
+        /// What it may hold.
+        limit: u64,
+    },
+    /// The work on it was broken off.
+    #[error("working on the spool: {reason}; its events are safe, the next tracker delivers them")]
+    Stopped {
+        /// What broke it off.
+        reason: String,
+    },
+    /// The file system refused.
+    #[error("{attempted} {path}: {reason}")]
+    Io {
+        /// What was attempted.
+        attempted: &'static str,
+        /// On which file or directory.
+        path: String,
+        /// What the system says.
+        reason: String,
+    },
+}
+
+impl SpoolError {
+    pub(crate) fn io(attempted: &'static str, path: &Path, error: &io::Error) -> Self {
+        Self::Io { attempted, path: path.display().to_string(), reason: error.to_string() }
+    }
+}

@@ -1,0 +1,328 @@
+//! Events that wait on disk while the ledger is away.
+//!
+//! A directory of segments, `%020d.spool`, each a file of lines ([`line`]). Events are only ever written behind the last
+//! line, and are there for good once [`Spool::append`] returns. They are delivered from the oldest segment; a segment is
+//! deleted when each of its events is settled. After a crash a segment that was half delivered is delivered again: its
+//! events have their ids, so the ledger counts them once.
+
+mod error;
+pub(crate) mod line;
+
+use std::collections::VecDeque;
+use std::fs::{self, File, TryLockError};
+use std::io::{Read as _, Write};
+use std::path::{Path, PathBuf};
+
+pub use error::SpoolError;
+use line::Outgoing;
+
+/// A segment with this many bytes is not written to any more: what is settled frees its space in steps of this.
+const SEGMENT_BYTES: u64 = 1 << 20;
+
+const LOCK_FILE: &str = "lock";
+const SET_ASIDE_FILE: &str = "set-aside";
+const ENDING: &str = "spool";
+
+/// Where events wait while the ledger is away, and how many may.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SpoolOptions {
+    /// A directory of this tracker alone; made where it is missing.
+    pub dir: PathBuf,
+    /// Most bytes of events.
+    pub max_bytes: u64,
+}
+
+impl SpoolOptions {
+    /// A spool of at most 256 MiB: about a million events.
+    #[must_use]
+    pub fn new(dir: impl Into<PathBuf>) -> Self {
+        Self { dir: dir.into(), max_bytes: 256 << 20 }
+    }
+}
+
+/// A line that could not be read. It lies in the spool's `set-aside` file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SetAside {
+    /// The segment it stood in.
+    pub segment: String,
+    /// Which line, from 1.
+    pub line: usize,
+    /// Why it could not be read.
+    pub reason: String,
+    /// The file in which it lies now.
+    pub lies_in: String,
+}
+
+/// The events of the oldest segment, in memory.
+#[derive(Debug)]
+struct Front {
+    number: u64,
+    bytes: u64,
+    events: VecDeque<Outgoing>,
+}
+
+/// The segment that is written to.
+#[derive(Debug)]
+struct Back {
+    number: u64,
+    file: File,
+    bytes: u64,
+}
+
+/// The spool of one tracker, locked against others until dropped.
+#[derive(Debug)]
+pub(crate) struct Spool {
+    dir: PathBuf,
+    max_bytes: u64,
+    /// Segments with their bytes, oldest first; the front's is not among them, the back's is.
+    segments: VecDeque<(u64, u64)>,
+    front: Option<Front>,
+    back: Option<Back>,
+    next_number: u64,
+    /// The torn end that was cut at the start, in bytes.
+    cut: u64,
+    set_aside: Vec<SetAside>,
+    _lock: File,
+}
+
+impl Spool {
+    /// Opens or makes the directory, takes its lock and cuts the line that a crash tore.
+    pub(crate) fn open(options: &SpoolOptions) -> Result<Self, SpoolError> {
+        let dir = &options.dir;
+        fs::create_dir_all(dir).map_err(|error| SpoolError::io("making spool directory", dir, &error))?;
+        let lock = take_lock(dir)?;
+        let mut numbers = Vec::new();
+        let listing = |error: std::io::Error| SpoolError::io("listing spool", dir, &error);
+        for entry in fs::read_dir(dir).map_err(listing)? {
+            let path = entry.map_err(listing)?.path();
+            let number: Option<u64> =
+                path.file_stem().and_then(|stem| stem.to_str()).and_then(|stem| stem.parse().ok());
+            if path.extension().is_some_and(|ending| ending == ENDING) {
+                numbers.extend(number);
+            }
+        }
+        numbers.sort_unstable();
+        let mut spool = Self {
+            dir: dir.clone(),
+            max_bytes: options.max_bytes,
+            segments: VecDeque::new(),
+            front: None,
+            back: None,
+            next_number: numbers.last().map_or(1, |last| last.saturating_add(1)),
+            cut: 0,
+            set_aside: Vec::new(),
+            _lock: lock,
+        };
+        for number in numbers {
+            let path = spool.path(number);
+            let (bytes, cut) = cut_torn_line(&path)
+                .map_err(|error| SpoolError::io("reading spool segment", &path, &error))?;
+            spool.cut += cut;
+            if bytes == 0 {
+                spool.delete(number)?;
+            } else {
+                spool.segments.push_back((number, bytes));
+            }
+        }
+        Ok(spool)
+    }
+
+    /// Bytes of a torn end that opening cut off.
+    pub(crate) const fn cut(&self) -> u64 {
+        self.cut
+    }
+
+    /// Whether no event waits.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.segments.is_empty() && self.front.is_none()
+    }
+
+    /// Bytes on disk.
+    pub(crate) fn bytes(&self) -> u64 {
+        let rest: u64 = self.segments.iter().map(|(_, bytes)| bytes).sum();
+        rest + self.front.as_ref().map_or(0, |front| front.bytes)
+    }
+
+    /// Writes events behind all others. They survive power loss when it returns; after an error none is in the spool,
+    /// as far as the file system allows, and sending one twice does no harm.
+    pub(crate) fn append(&mut self, events: &[Outgoing]) -> Result<(), SpoolError> {
+        let mut lines = Vec::new();
+        events.iter().for_each(|event| line::write(event, &mut lines));
+        let (bytes, held) = (lines.len() as u64, self.bytes());
+        if held + bytes > self.max_bytes {
+            let dir = self.dir.display().to_string();
+            return Err(SpoolError::Full { dir, bytes, held, limit: self.max_bytes });
+        }
+        let mut back = match self.back.take().filter(|back| back.bytes < SEGMENT_BYTES) {
+            Some(back) => back,
+            None => self.new_back()?,
+        };
+        let written = back.file.write_all(&lines).and_then(|()| back.file.sync_data());
+        if let Err(error) = written {
+            let path = self.path(back.number);
+            // What may stand there is cut off; the next events get a new file in any case.
+            let _ = back.file.set_len(back.bytes);
+            if back.bytes == 0 {
+                let _ = self.delete(back.number);
+            }
+            return Err(SpoolError::io("writing spool segment", &path, &error));
+        }
+        if back.bytes == 0 {
+            self.segments.push_back((back.number, 0));
+        }
+        back.bytes += bytes;
+        if let Some(last) = self.segments.back_mut() {
+            last.1 = back.bytes;
+        }
+        self.back = Some(back);
+        Ok(())
+    }
+
+    /// Up to so many events and bytes from the oldest segment on; at least one event, if any waits.
+    pub(crate) fn peek(&mut self, events: usize, bytes: usize) -> Result<Vec<Outgoing>, SpoolError> {
+        while self.front.is_none() && !self.segments.is_empty() {
+            self.load()?;
+        }
+        let Some(front) = &self.front else { return Ok(Vec::new()) };
+        let mut room = bytes;
+        let fits = |event: &&Outgoing| {
+            let fits = event.bytes() <= room || room == bytes;
+            room = room.saturating_sub(event.bytes());
+            fits
+        };
+        Ok(front.events.iter().take(events).take_while(fits).cloned().collect())
+    }
+
+    /// Takes settled events out of those that [`Self::peek`] gave: `keep` says of each, in order, whether it stays.
+    pub(crate) fn settle(&mut self, keep: &[bool]) -> Result<(), SpoolError> {
+        let Some(mut front) = self.front.take() else { return Ok(()) };
+        let mut keep = keep.iter();
+        front.events.retain(|_| keep.next().copied().unwrap_or(true));
+        if front.events.is_empty() {
+            return self.delete(front.number);
+        }
+        self.front = Some(front);
+        Ok(())
+    }
+
+    /// Lines that could not be read since the last call.
+    pub(crate) fn take_set_aside(&mut self) -> Vec<SetAside> {
+        std::mem::take(&mut self.set_aside)
+    }
+
+    /// Reads the oldest segment. Nothing is written to it afterwards.
+    fn load(&mut self) -> Result<(), SpoolError> {
+        let Some(&(number, bytes)) = self.segments.front() else { return Ok(()) };
+        let path = self.path(number);
+        let content =
+            fs::read(&path).map_err(|error| SpoolError::io("reading spool segment", &path, &error))?;
+        let content = content.strip_suffix(b"\n").unwrap_or(&content);
+        let (mut events, mut unreadable) = (VecDeque::new(), Vec::new());
+        for (index, line) in content.split(|&byte| byte == b'\n').enumerate() {
+            match line::read(line) {
+                Ok(event) => events.push_back(event),
+                Err(reason) => unreadable.push((index + 1, line, reason)),
+            }
+        }
+        self.keep_aside(&path, unreadable)?;
+        self.segments.pop_front();
+        if self.back.as_ref().is_some_and(|back| back.number == number) {
+            self.back = None;
+        }
+        if events.is_empty() {
+            return self.delete(number);
+        }
+        self.front = Some(Front { number, bytes, events });
+        Ok(())
+    }
+
+    /// Puts lines that cannot be read where a person finds them.
+    fn keep_aside(&mut self, segment: &Path, lines: Vec<(usize, &[u8], String)>) -> Result<(), SpoolError> {
+        if lines.is_empty() {
+            return Ok(());
+        }
+        let path = self.dir.join(SET_ASIDE_FILE);
+        let mut text = Vec::new();
+        for (number, line, reason) in &lines {
+            text.extend_from_slice(format!("# {} line {number}: {reason}\n", segment.display()).as_bytes());
+            text.extend_from_slice(line);
+            text.push(b'\n');
+        }
+        File::options()
+            .append(true)
+            .create(true)
+            .open(&path)
+            .and_then(|mut file| file.write_all(&text).and_then(|()| file.sync_all()))
+            .and_then(|()| sync_dir(&self.dir))
+            .map_err(|error| SpoolError::io("setting unreadable lines aside in", &path, &error))?;
+        self.set_aside.extend(lines.into_iter().map(|(line, _, reason)| SetAside {
+            segment: segment.display().to_string(),
+            line,
+            reason,
+            lies_in: path.display().to_string(),
+        }));
+        Ok(())
+    }
+
+    fn new_back(&mut self) -> Result<Back, SpoolError> {
+        let number = self.next_number;
+        let path = self.path(number);
+        self.next_number = self.next_number.saturating_add(1);
+        let file = File::options()
+            .append(true)
+            .create_new(true)
+            .open(&path)
+            .and_then(|file| sync_dir(&self.dir).map(|()| file))
+            .map_err(|error| SpoolError::io("making spool segment", &path, &error))?;
+        Ok(Back { number, file, bytes: 0 })
+    }
+
+    fn delete(&self, number: u64) -> Result<(), SpoolError> {
+        let path = self.path(number);
+        fs::remove_file(&path).map_err(|error| SpoolError::io("deleting spool segment", &path, &error))
+    }
+
+    fn path(&self, number: u64) -> PathBuf {
+        self.dir.join(format!("{number:020}.{ENDING}"))
+    }
+}
+
+fn take_lock(dir: &Path) -> Result<File, SpoolError> {
+    let path = dir.join(LOCK_FILE);
+    let failed = |error: std::io::Error| SpoolError::io("locking spool", &path, &error);
+    let open = File::options().read(true).write(true).create(true).truncate(false).open(&path);
+    let mut file = open.map_err(failed)?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            let mut holder = String::new();
+            // What the holder wrote is only for the message.
+            let _ = file.read_to_string(&mut holder);
+            return Err(SpoolError::Locked { dir: dir.display().to_string(), holder });
+        }
+        Err(TryLockError::Error(error)) => return Err(failed(error)),
+    }
+    let note = format!("process {}", std::process::id());
+    file.set_len(0).and_then(|()| file.write_all(note.as_bytes())).map_err(failed)?;
+    Ok(file)
+}
+
+/// Cuts the end of a segment that has no line feed: a crash tore its writing, nobody was told that it is there. Gives
+/// the bytes that stay and the bytes cut.
+fn cut_torn_line(path: &Path) -> std::io::Result<(u64, u64)> {
+    let content = fs::read(path)?;
+    let whole = content.iter().rposition(|&byte| byte == b'\n').map_or(0, |at| at + 1);
+    if whole < content.len() {
+        let file = File::options().write(true).open(path)?;
+        file.set_len(whole as u64)?;
+        file.sync_all()?;
+    }
+    Ok((whole as u64, (content.len() - whole) as u64))
+}
+
+fn sync_dir(dir: &Path) -> std::io::Result<()> {
+    File::open(dir)?.sync_all()
+}
+
+#[cfg(test)]
+mod tests;

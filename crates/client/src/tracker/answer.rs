@@ -1,0 +1,250 @@
+//! What an answer to an append says about each event: in the log, refused for good, or to be sent again. Pure.
+
+use tollgate_wire::api::{AppendResponse, EventOutcome, Outcome, Problem};
+
+use super::outcome::{Recorded, Rejected, RejectedKind};
+use crate::error::ClientError;
+use crate::spool::line::Outgoing;
+
+/// Codes of refusals that are not the event's fault: the same event may be taken later.
+const NOT_ITS_FAULT: [&str; 9] = [
+    "overloaded",
+    "internal",
+    "stopped",
+    "unknown_outcome",
+    "contended",
+    "stale",
+    "degraded",
+    "disk_full",
+    "unauthorized",
+];
+
+/// The code of events that were refused only because another one of their task was.
+const REFUSED_WITH: &str = "refused_with";
+
+/// What becomes of one event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// It is in the log.
+    Recorded(Recorded),
+    /// It will never be.
+    Rejected(Rejected),
+    /// It is sent again, with the same id.
+    Again,
+}
+
+/// What an answer says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Judged {
+    /// One for each event, in their order.
+    pub(super) fates: Vec<Fate>,
+    /// Covers the events that are in the log.
+    pub(super) position: Option<String>,
+    /// Why some have to be sent again later: the ledger is away, or takes no events.
+    pub(super) away: Option<String>,
+    /// Whether the guilty event was not named: send fewer at once to find it.
+    pub(super) divide: bool,
+}
+
+/// Judges the answer to an append of these events.
+pub(super) fn judge(events: &[Outgoing], answer: Result<AppendResponse, ClientError>) -> Judged {
+    match answer {
+        Ok(answer) if answer.outcomes.len() == events.len() => {
+            by_outcome(events, &answer.outcomes, Some(answer.position), None)
+        }
+        Ok(answer) => away(events, miscounted(events.len(), answer.outcomes.len())),
+        Err(ClientError::Problem(problem)) => by_problem(events, *problem),
+        Err(error @ ClientError::Transport(_)) => away(events, error.to_string()),
+        // A proxy's word for a body that is too large.
+        Err(ClientError::Unreadable { status: 413, begins, .. }) => whole(events, "too_large", &begins),
+        Err(error @ ClientError::Unreadable { .. }) => away(events, error.to_string()),
+    }
+}
+
+fn by_problem(events: &[Outgoing], problem: Problem) -> Judged {
+    let faulty = matches!(problem.status, 400 | 409 | 413 | 422);
+    if problem.outcomes.is_empty() {
+        return if faulty {
+            whole(events, &problem.code, &problem.detail)
+        } else {
+            away(events, format!("{} ({} {})", problem.detail, problem.status, problem.code))
+        };
+    }
+    if problem.outcomes.len() != events.len() {
+        return away(events, miscounted(events.len(), problem.outcomes.len()));
+    }
+    let trouble = (!faulty).then_some((problem.code.as_str(), problem.detail.as_str()));
+    by_outcome(events, &problem.outcomes, problem.position, trouble)
+}
+
+/// The request as a whole was refused, without a word about its events.
+fn whole(events: &[Outgoing], code: &str, detail: &str) -> Judged {
+    if let [event] = events {
+        let fate = Fate::Rejected(rejected(event, RejectedKind::Refused, code, detail));
+        return Judged { fates: vec![fate], position: None, away: None, divide: false };
+    }
+    Judged { divide: true, away: None, ..away(events, String::new()) }
+}
+
+fn away(events: &[Outgoing], reason: String) -> Judged {
+    let fates = events.iter().map(|_| Fate::Again).collect();
+    Judged { fates, position: None, away: Some(reason), divide: false }
+}
+
+fn miscounted(sent: usize, answered: usize) -> String {
+    format!(
+        "POST /v1/events: {sent} events were sent, {answered} outcomes answered; is another program there?"
+    )
+}
+
+/// `trouble` is code and detail of what kept events out of the log without being their fault.
+fn by_outcome(
+    events: &[Outgoing],
+    outcomes: &[EventOutcome],
+    position: Option<String>,
+    trouble: Option<(&str, &str)>,
+) -> Judged {
+    let mut away = trouble.map(|(code, detail)| format!("{detail} ({code})"));
+    let mut fates = Vec::with_capacity(events.len());
+    for (event, outcome) in events.iter().zip(outcomes) {
+        let code = outcome.code.as_deref().unwrap_or("refused");
+        let detail = outcome.detail.as_deref().unwrap_or("the ledger gives no reason");
+        fates.push(match outcome.outcome {
+            Outcome::Appended | Outcome::Duplicate => Fate::Recorded(Recorded {
+                sequence: outcome.sequence,
+                attempt: outcome.attempt,
+                duplicate: outcome.outcome == Outcome::Duplicate,
+                warnings: outcome.warnings.clone(),
+            }),
+            Outcome::Conflict => Fate::Rejected(rejected(event, RejectedKind::Conflict, code, detail)),
+            // Alone there is no other event to be refused with.
+            Outcome::Refused if code == REFUSED_WITH && events.len() > 1 => Fate::Again,
+            Outcome::Refused
+                if NOT_ITS_FAULT.contains(&code) || trouble.is_some_and(|(trouble, _)| trouble == code) =>
+            {
+                away.get_or_insert_with(|| format!("{detail} ({code})"));
+                Fate::Again
+            }
+            Outcome::Refused => Fate::Rejected(rejected(event, RejectedKind::Refused, code, detail)),
+        });
+    }
+    if fates.iter().all(|fate| !matches!(fate, Fate::Again)) {
+        away = None;
+    }
+    let divide = away.is_none() && fates.iter().all(|fate| matches!(fate, Fate::Again));
+    Judged { fates, position, away, divide }
+}
+
+fn rejected(event: &Outgoing, kind: RejectedKind, code: &str, detail: &str) -> Rejected {
+    Rejected {
+        id: event.id.to_string(),
+        task: event.task.to_string(),
+        kind,
+        code: code.to_owned(),
+        detail: detail.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use serde_json::value::RawValue;
+
+    use super::*;
+    use crate::transport::TransportError;
+
+    fn events(count: usize) -> Vec<Outgoing> {
+        let event = |nth: usize| Outgoing {
+            id: format!("e{nth}").into(),
+            task: "T".into(),
+            json: RawValue::from_string("{}".to_owned()).unwrap(),
+        };
+        (0..count).map(event).collect()
+    }
+
+    /// `appended`, or the code of a refusal, for each event.
+    fn outcomes(codes: &[&str]) -> serde_json::Value {
+        let outcome = |(nth, &code): (usize, &&str)| match code {
+            "appended" | "duplicate" => json!({"id": format!("e{nth}"), "outcome": code, "sequence": 7}),
+            "conflict" => json!({"id": format!("e{nth}"), "outcome": code, "code": code, "detail": "d"}),
+            _ => json!({"id": format!("e{nth}"), "outcome": "refused", "code": code, "detail": "d"}),
+        };
+        codes.iter().enumerate().map(outcome).collect()
+    }
+
+    fn answered(codes: &[&str]) -> Result<AppendResponse, ClientError> {
+        let answer =
+            json!({"outcomes": outcomes(codes), "position": "p", "durability": "fsync", "dedup": "life"});
+        Ok(serde_json::from_value(answer).unwrap())
+    }
+
+    fn problem(status: u16, code: &str, codes: &[&str]) -> Result<AppendResponse, ClientError> {
+        let problem = json!({"type": "t", "title": "t", "status": status, "detail": "why", "code": code,
+            "retryable": false, "outcomes": outcomes(codes)});
+        Err(ClientError::Problem(serde_json::from_value(problem).unwrap()))
+    }
+
+    fn unreadable(status: u16) -> Result<AppendResponse, ClientError> {
+        Err(ClientError::Unreadable {
+            endpoint: "POST /v1/events".to_owned(),
+            status,
+            begins: "<html>".to_owned(),
+        })
+    }
+
+    fn lost() -> Result<AppendResponse, ClientError> {
+        let text = str::to_owned;
+        Err(TransportError { method: text("POST"), url: text("u"), reason: text("reset") }.into())
+    }
+
+    /// Each fate as a letter: recorded, duplicate, conflict, refused, `_` for again; then `away`, `divide`.
+    fn shown(judged: &Judged) -> String {
+        let letter = |fate: &Fate| match fate {
+            Fate::Recorded(recorded) if recorded.duplicate => 'd',
+            Fate::Recorded(_) => 'r',
+            Fate::Rejected(rejected) if rejected.kind == RejectedKind::Conflict => 'C',
+            Fate::Rejected(_) => 'X',
+            Fate::Again => '_',
+        };
+        let mut shown: String = judged.fates.iter().map(letter).collect();
+        shown.push_str(if judged.away.is_some() { " away" } else { "" });
+        shown.push_str(if judged.divide { " divide" } else { "" });
+        shown
+    }
+
+    #[test]
+    fn only_the_guilty_are_rejected_and_only_they() {
+        let two = ["refused_with", "refused_with"];
+        for (nth, (count, answer, expected)) in [
+            (2, answered(&["appended", "duplicate"]), "rd"),
+            (3, problem(422, "refused", &["refused_with", "phase_mismatch", "appended"]), "_Xr"),
+            (3, problem(409, "conflict", &["conflict", "refused_with", "duplicate"]), "C_d"),
+            (3, problem(503, "unknown_outcome", &["appended", "unknown_outcome", "conflict"]), "r_C away"),
+            (2, problem(507, "disk_full", &["disk_full", "disk_full"]), "__ away"),
+            (2, problem(503, "novelty", &["novelty", "appended"]), "_r away"),
+            (1, problem(503, "stopped", &["appended"]), "r"),
+            (2, problem(422, "refused", &two), "__ divide"),
+            (1, problem(422, "refused", &["refused_with"]), "X"),
+            (2, problem(413, "too_large", &[]), "__ divide"),
+            (1, problem(413, "too_large", &[]), "X"),
+            (1, problem(400, "invalid", &[]), "X"),
+            (2, problem(401, "unauthorized", &[]), "__ away"),
+            (1, problem(403, "forbidden_origin", &[]), "_ away"),
+            (1, problem(404, "not_found", &[]), "_ away"),
+            (1, problem(429, "overloaded", &[]), "_ away"),
+            (1, problem(500, "internal", &[]), "_ away"),
+            (2, problem(422, "refused", &["appended"]), "__ away"),
+            (2, answered(&["appended"]), "__ away"),
+            (2, unreadable(502), "__ away"),
+            (2, unreadable(200), "__ away"),
+            (2, unreadable(413), "__ divide"),
+            (2, lost(), "__ away"),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let judged = judge(&events(count), answer);
+            assert_eq!(shown(&judged), expected, "case {nth}: {judged:?}");
+        }
+    }
+}

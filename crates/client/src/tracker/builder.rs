@@ -1,0 +1,287 @@
+//! How a tracker is set up.
+
+use std::fmt;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tollgate_domain::ids::{InvalidId, ProducerId, TenantId};
+
+use super::gate::OnUnreachable;
+use super::outcome::Trouble;
+use super::queue::{Batching, QueueBound, Shared};
+use super::sender::{End, Sender};
+use super::{Inner, Tracker};
+use crate::backoff::Backoff;
+use crate::client::{Client, InvalidKey};
+use crate::http::{HttpTransport, InvalidUrl, Timeouts};
+use crate::spool::{Spool, SpoolError, SpoolOptions};
+use crate::time::{Clock, Random, SystemClock};
+use crate::transport::Transport;
+
+/// Most events that the ledger takes in one request.
+const MAX_REQUEST_EVENTS: usize = 500;
+
+/// Most bytes of events in one request, half of what the ledger takes: room for what JSON adds.
+const MAX_REQUEST_BYTES: usize = 512 << 10;
+
+/// Where the ledger is.
+enum Target {
+    Server(String),
+    Transport(Arc<dyn Transport>),
+}
+
+/// How a tracker is set up. Only the producer and where the ledger is have to be said.
+pub struct TrackerBuilder {
+    target: Target,
+    producer: String,
+    tenant: Option<String>,
+    key: Option<String>,
+    spool: Option<SpoolOptions>,
+    batching: Batching,
+    bound: QueueBound,
+    on_unreachable: OnUnreachable,
+    gate_patience: Duration,
+    timeouts: Timeouts,
+    backoff: Backoff,
+    clock: Arc<dyn Clock>,
+    random: Random,
+    on_trouble: Box<dyn Fn(&Trouble) + Send + Sync>,
+}
+
+/// Why a tracker did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Producer or tenant breaks its rule.
+    #[error(transparent)]
+    Name(#[from] InvalidId),
+    /// The server's address cannot be used.
+    #[error(transparent)]
+    Url(#[from] InvalidUrl),
+    /// The key cannot be sent.
+    #[error(transparent)]
+    Key(#[from] InvalidKey),
+    /// The spool cannot be used.
+    #[error(transparent)]
+    Spool(#[from] SpoolError),
+    /// A number is out of its range.
+    #[error("{field} {value}: {rule}")]
+    Setting {
+        /// Which one.
+        field: &'static str,
+        /// What was given.
+        value: usize,
+        /// Its rule.
+        rule: &'static str,
+    },
+    /// There is no tokio runtime to send from.
+    #[error("starting a tracker: must be called within a tokio runtime, with its timers and I/O enabled")]
+    NoRuntime,
+}
+
+impl TrackerBuilder {
+    /// A tracker for a server at `http://host:port`. `producer` is the name under which events are appended; it stays the
+    /// same over restarts, and two processes of one name must not make the same ids.
+    #[must_use]
+    pub fn to_server(url: impl Into<String>, producer: impl Into<String>) -> Self {
+        Self::new(Target::Server(url.into()), producer.into())
+    }
+
+    /// A tracker over a transport of one's own.
+    #[must_use]
+    pub fn over(transport: Arc<dyn Transport>, producer: impl Into<String>) -> Self {
+        Self::new(Target::Transport(transport), producer.into())
+    }
+
+    fn new(target: Target, producer: String) -> Self {
+        Self {
+            target,
+            producer,
+            tenant: None,
+            key: None,
+            spool: None,
+            batching: Batching::default(),
+            bound: QueueBound::default(),
+            on_unreachable: OnUnreachable::default(),
+            gate_patience: Duration::from_secs(10),
+            timeouts: Timeouts { connect: Duration::from_secs(2), answer: Duration::from_secs(15) },
+            backoff: Backoff::default(),
+            clock: Arc::new(SystemClock),
+            random: Random::default(),
+            on_trouble: Box::new(|_| {}),
+        }
+    }
+
+    /// Owner of the tasks; `default` where not said.
+    #[must_use]
+    pub fn tenant(mut self, tenant: impl Into<String>) -> Self {
+        self.tenant = Some(tenant.into());
+        self
+    }
+
+    /// The key of this producer, where the ledger asks for keys.
+    #[must_use]
+    pub fn key(mut self, key: impl Into<String>) -> Self {
+        self.key = Some(key.into());
+        self
+    }
+
+    /// Where events wait while the ledger is away; a directory of this tracker alone. Without one they wait in memory, up
+    /// to the queue's bound, and are lost with the process.
+    #[must_use]
+    pub fn spool(mut self, spool: SpoolOptions) -> Self {
+        self.spool = Some(spool);
+        self
+    }
+
+    /// How events are put together.
+    #[must_use]
+    pub const fn batching(mut self, batching: Batching) -> Self {
+        self.batching = batching;
+        self
+    }
+
+    /// How many events may wait in memory.
+    #[must_use]
+    pub const fn queue_bound(mut self, bound: QueueBound) -> Self {
+        self.bound = bound;
+        self
+    }
+
+    /// What [`Tracker::gate`] answers where the ledger cannot be asked; `Open` where not said.
+    #[must_use]
+    pub const fn on_unreachable(mut self, policy: OnUnreachable) -> Self {
+        self.on_unreachable = policy;
+        self
+    }
+
+    /// How long [`Tracker::gate`] may take before the policy answers; 10 s where not said.
+    #[must_use]
+    pub const fn gate_patience(mut self, patience: Duration) -> Self {
+        self.gate_patience = patience;
+        self
+    }
+
+    /// Timeouts of requests to a server; 2 s to connect and 15 s for an answer where not said.
+    #[must_use]
+    pub const fn timeouts(mut self, timeouts: Timeouts) -> Self {
+        self.timeouts = timeouts;
+        self
+    }
+
+    /// How waits between tries grow.
+    #[must_use]
+    pub const fn backoff(mut self, backoff: Backoff) -> Self {
+        self.backoff = backoff;
+        self
+    }
+
+    /// Where events get their time from; the machine's clock where not said.
+    #[must_use]
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// Where event ids come from; UUIDs of version 7 where not said.
+    #[must_use]
+    pub fn random(mut self, random: Random) -> Self {
+        self.random = random;
+        self
+    }
+
+    /// Is told of every event that did not get into the log and never will by itself. Called from the sending task: it
+    /// must not block.
+    #[must_use]
+    pub fn on_trouble(mut self, tell: impl Fn(&Trouble) + Send + Sync + 'static) -> Self {
+        self.on_trouble = Box::new(tell);
+        self
+    }
+
+    /// Starts the tracker on the present tokio runtime. What an earlier one left in the spool is delivered first.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError`]: a setting breaks its rule, or the spool cannot be used.
+    pub fn start(self) -> Result<Tracker, StartError> {
+        let producer = ProducerId::new(self.producer)?;
+        let tenant = self.tenant.map(TenantId::new).transpose()?.unwrap_or_else(TenantId::default_tenant);
+        within("events of a batch", self.batching.max_events, MAX_REQUEST_EVENTS, "must be 1 to 500")?;
+        within("bytes of a batch", self.batching.max_bytes, MAX_REQUEST_BYTES, "must be 1 to 524288")?;
+        within("events of the queue", self.bound.max_events, usize::MAX, "must be 1 or more")?;
+        let transport: Arc<dyn Transport> = match self.target {
+            Target::Transport(transport) => transport,
+            Target::Server(url) => Arc::new(HttpTransport::with_timeouts(&url, self.timeouts)?),
+        };
+        let mut client = Client::new(transport).of_tenant(Some(tenant.as_str().to_owned()));
+        if let Some(key) = &self.key {
+            client = client.with_key(key)?;
+        }
+        let runtime = tokio::runtime::Handle::try_current().map_err(|_| StartError::NoRuntime)?;
+        let spool = self.spool.as_ref().map(Spool::open).transpose()?;
+        let shared = Arc::new(Shared::new(self.bound, self.batching, spool.is_some(), self.on_trouble));
+        if let Some(spool) = &spool {
+            shared.state().spool_bytes = spool.bytes();
+            tell_of_spool(spool);
+        }
+        runtime.spawn(
+            Sender {
+                shared: Arc::clone(&shared),
+                client: client.clone(),
+                spool: spool.map(|spool| Arc::new(Mutex::new(spool))),
+                backoff: self.backoff,
+                random: self.random.clone(),
+                at_most: self.batching.max_events,
+                spool_failed: false,
+                _end: End(Arc::clone(&shared)),
+            }
+            .run(),
+        );
+        let inner = Inner {
+            shared,
+            client,
+            producer,
+            tenant,
+            clock: self.clock,
+            random: self.random,
+            backoff: self.backoff,
+            on_unreachable: self.on_unreachable,
+            gate_patience: self.gate_patience,
+        };
+        Ok(Tracker { inner: Arc::new(inner) })
+    }
+}
+
+impl fmt::Debug for TrackerBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TrackerBuilder")
+            .field("producer", &self.producer)
+            .field("tenant", &self.tenant)
+            .field("spool", &self.spool)
+            .field("batching", &self.batching)
+            .finish_non_exhaustive()
+    }
+}
+
+fn tell_of_spool(spool: &Spool) {
+    if spool.cut() > 0 {
+        tracing::warn!(
+            bytes = spool.cut(),
+            "cut the end of the spool: an event was being written when its process ended"
+        );
+    }
+    if spool.bytes() > 0 {
+        tracing::info!(
+            bytes = spool.bytes(),
+            "the spool holds events of an earlier process, they are delivered first"
+        );
+    }
+}
+
+const fn within(
+    field: &'static str,
+    value: usize,
+    most: usize,
+    rule: &'static str,
+) -> Result<(), StartError> {
+    if value == 0 || value > most { Err(StartError::Setting { field, value, rule }) } else { Ok(()) }
+}

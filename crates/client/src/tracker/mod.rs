@@ -1,0 +1,244 @@
+//! The tracker: reports what a task does, without the orchestrator waiting for the ledger, and asks the gate.
+//!
+//! Reading order: [`report`] is what callers give, [`queue`] holds it, [`sender`] delivers it, [`answer`] judges what the
+//! ledger says, [`outcome`] is what callers get, [`gate`] asks.
+
+mod answer;
+mod builder;
+mod gate;
+mod outcome;
+mod queue;
+mod report;
+mod sender;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::value::RawValue;
+use tokio::sync::oneshot;
+use tollgate_domain::event::{
+    Event, EventBody, PhaseEnded, PhaseStarted, TaskClosed, TaskOpened, TaskOutcome, WaitRecorded,
+};
+use tollgate_domain::ids::{EventId, ProducerId, TaskId, TenantId};
+use tollgate_domain::metadata::TaskMetadata;
+use tollgate_domain::position::Position;
+use tollgate_wire::{FieldError, Submitted};
+
+pub use builder::{StartError, TrackerBuilder};
+pub use gate::{DecidedBy, GateAnswer, GateError, OnUnreachable};
+pub use outcome::{
+    CloseError, Delivery, DeliveryError, Ended, FlushError, Pending, Recorded, Rejected, RejectedKind, Stats,
+    TrackError, Trouble,
+};
+pub use queue::{Batching, QueueBound};
+pub use report::{Stamp, Usage, Wait};
+
+use crate::backoff::Backoff;
+use crate::client::Client;
+use crate::spool::line::Outgoing;
+use crate::time::{Clock, Random};
+use queue::Shared;
+use report::{invalid, phase_of};
+
+/// Reports what tasks do to a ledger, in order, each event once.
+///
+/// Reporting checks the event, puts it into a bounded queue and returns; a task of the tokio runtime sends batches. An
+/// event keeps its id and its bytes over all tries, so the ledger counts it once whatever is lost on the way. While the
+/// ledger is away events wait in the spool, or without one in memory, and are delivered in order later. An event is safe
+/// from the end of this process once it is acknowledged ([`Self::flush`]) or in the spool; what is only queued is not.
+///
+/// A clone is the same tracker. When the last clone is dropped what is queued is still delivered or spooled, as long as
+/// the runtime lives; [`Self::close`] waits for it.
+#[derive(Clone)]
+pub struct Tracker {
+    inner: Arc<Inner>,
+}
+
+/// What all clones share.
+struct Inner {
+    shared: Arc<Shared>,
+    client: Client,
+    producer: ProducerId,
+    tenant: TenantId,
+    clock: Arc<dyn Clock>,
+    random: Random,
+    backoff: Backoff,
+    on_unreachable: OnUnreachable,
+    gate_patience: Duration,
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.shared.start_closing();
+    }
+}
+
+impl Tracker {
+    /// Opens a task. Its limits are computed by the ledger and never move by a change of config.
+    ///
+    /// # Errors
+    ///
+    /// [`TrackError`]: nothing was queued. The ledger's own refusal comes with the [`Pending`].
+    pub fn open_task(&self, task: &str, metadata: TaskMetadata) -> Result<Pending, TrackError> {
+        let opened = TaskOpened { metadata, limits: None };
+        self.submit(task, EventBody::TaskOpened(Box::new(opened)), Stamp::default())
+    }
+
+    /// Starts a phase. [`Delivery::attempt`] says which attempt it is.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::open_task`].
+    pub fn start_phase(&self, task: &str, phase: &str) -> Result<Pending, TrackError> {
+        let started = PhaseStarted { phase: phase_of(phase)?, attempt: None };
+        self.submit(task, EventBody::PhaseStarted(started), Stamp::default())
+    }
+
+    /// Ends a phase: the attempt that is active, or the one named.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::open_task`].
+    pub fn end_phase(&self, task: &str, phase: &str, attempt: Option<u32>) -> Result<Pending, TrackError> {
+        let ended = PhaseEnded { phase: phase_of(phase)?, attempt };
+        self.submit(task, EventBody::PhaseEnded(ended), Stamp::default())
+    }
+
+    /// Closes a task.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::open_task`].
+    pub fn close_task(
+        &self,
+        task: &str,
+        outcome: TaskOutcome,
+        reason: Option<String>,
+    ) -> Result<Pending, TrackError> {
+        let closed = TaskClosed { outcome, reason, author: None };
+        self.submit(task, EventBody::TaskClosed(closed), Stamp::default())
+    }
+
+    /// Reports what a model call used. Costs the caller a check and a place in the queue, never a wait.
+    ///
+    /// # Errors
+    ///
+    /// [`TrackError`]: nothing was queued. Without a spool the queue fills while the ledger is away.
+    pub fn report_usage(&self, task: &str, usage: Usage) -> Result<EventId, TrackError> {
+        let (usage, stamp) = usage.recorded()?;
+        let event = self.event(task, EventBody::UsageRecorded(usage), stamp)?;
+        self.queue(event, None)
+    }
+
+    /// Reports that a task or a phase waited.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::report_usage`].
+    pub fn report_wait(&self, task: &str, wait: Wait) -> Result<EventId, TrackError> {
+        let execution = report::execution(wait.phase.as_deref(), wait.attempt)?;
+        let body = WaitRecorded { execution, kind: wait.kind, wait_ms: wait.wait_ms };
+        let event = self.event(task, EventBody::WaitRecorded(body), wait.stamp)?;
+        self.queue(event, None)
+    }
+
+    /// Reports any event of the contract, under an id and time of one's own if need be.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::open_task`].
+    pub fn submit(&self, task: &str, body: EventBody, stamp: Stamp) -> Result<Pending, TrackError> {
+        let event = self.event(task, body, stamp)?;
+        let (tell, reply) = oneshot::channel();
+        let id = self.queue(event, Some(tell))?;
+        Ok(Pending { id, reply })
+    }
+
+    /// Waits until everything reported before is in the log, or refused and reported as trouble. The position covers all
+    /// that this tracker had acknowledged so far; `None` where that is nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`FlushError::Away`] after several tries: the events are kept and will be delivered.
+    pub async fn flush(&self) -> Result<Option<Position>, FlushError> {
+        self.inner.shared.flush().await
+    }
+
+    /// Delivers what is queued and ends the tracker; where the ledger is away the spool keeps it for the next one.
+    ///
+    /// # Errors
+    ///
+    /// [`CloseError`]: the ledger is away and there is no spool, or it did not take everything. Each event that is lost
+    /// was reported as [`Trouble::Undelivered`].
+    pub async fn close(self) -> Result<Ended, CloseError> {
+        let shared = &self.inner.shared;
+        shared.start_closing();
+        shared.ended().await;
+        let state = shared.state();
+        if !state.queue.is_empty() {
+            let reason = state.away.as_ref().map_or("the runtime ended", |away| away.reason.as_str());
+            return Err(CloseError { events: state.queue.len(), reason: reason.to_owned() });
+        }
+        if state.spool_bytes > 0 {
+            return Ok(Ended::Kept { spool_bytes: state.spool_bytes });
+        }
+        Ok(Ended::Delivered { position: state.position.clone() })
+    }
+
+    /// Covers everything that was acknowledged so far: pass it as `at_least` to see it.
+    #[must_use]
+    pub fn position(&self) -> Option<Position> {
+        self.inner.shared.state().position.clone()
+    }
+
+    /// What was done so far, and what waits.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        let state = self.inner.shared.state();
+        Stats { waiting: state.queue.len(), spool_bytes: state.spool_bytes, ..state.stats }
+    }
+
+    fn event(&self, task: &str, body: EventBody, stamp: Stamp) -> Result<Event, FieldError> {
+        let inner = &self.inner;
+        let id = stamp.id.unwrap_or_else(|| inner.random.id());
+        Ok(Event {
+            tenant: inner.tenant.clone(),
+            task: TaskId::new(task).map_err(|error| invalid(&error))?,
+            producer: inner.producer.clone(),
+            id: EventId::new(id).map_err(|error| invalid(&error))?,
+            // Fixed here: what the ledger makes of a retry depends on it.
+            occurred_at: Some(stamp.occurred_at.unwrap_or_else(|| inner.clock.now())),
+            trace_parent: stamp.trace_parent,
+            body,
+        })
+    }
+
+    fn queue(
+        &self,
+        event: Event,
+        reply: Option<oneshot::Sender<Result<Delivery, DeliveryError>>>,
+    ) -> Result<EventId, TrackError> {
+        let (id, task) = (event.id.clone(), event.task.clone());
+        let json = Submitted::from_event(event)?.to_json().to_string();
+        let json = RawValue::from_string(json).map_err(|error| FieldError {
+            field: "event".to_owned(),
+            value: id.as_str().to_owned(),
+            rule: format!("must be writable as JSON: {error}"),
+        })?;
+        self.inner
+            .shared
+            .push(Outgoing { id: id.as_str().into(), task: task.as_str().into(), json }, reply)?;
+        Ok(id)
+    }
+}
+
+impl fmt::Debug for Tracker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tracker")
+            .field("producer", &self.inner.producer)
+            .field("tenant", &self.inner.tenant)
+            .field("stats", &self.stats())
+            .finish_non_exhaustive()
+    }
+}

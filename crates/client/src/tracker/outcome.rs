@@ -1,0 +1,245 @@
+//! What becomes of events, and what their owner is told.
+
+use std::pin::Pin;
+
+use tokio::sync::oneshot;
+use tollgate_domain::ids::EventId;
+use tollgate_domain::position::Position;
+use tollgate_wire::FieldError;
+
+use crate::spool::SetAside;
+
+/// Why an event was not taken. Nothing was queued.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TrackError {
+    /// It breaks a rule of the ledger's edge.
+    #[error(transparent)]
+    Invalid(#[from] FieldError),
+    /// As many events wait as may.
+    #[error(
+        "queueing event `{id}` of task `{task}`: {events} events with {bytes} bytes wait already, and at most {max_events} \
+         events or {max_bytes} bytes may; {because}"
+    )]
+    Full {
+        /// The event's id.
+        id: String,
+        /// Its task.
+        task: String,
+        /// Events that wait.
+        events: usize,
+        /// Their bytes.
+        bytes: usize,
+        /// Most events that may wait.
+        max_events: usize,
+        /// Most bytes that may wait.
+        max_bytes: usize,
+        /// Why they wait, and what to do.
+        because: String,
+    },
+    /// The tracker was closed.
+    #[error("queueing event `{id}` of task `{task}`: the tracker is closed; report before closing it")]
+    Closed {
+        /// The event's id.
+        id: String,
+        /// Its task.
+        task: String,
+    },
+}
+
+/// What became of an event that was awaited.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Delivery {
+    /// It is in the log.
+    Recorded(Recorded),
+    /// The ledger is away: the event is kept and will be delivered. If it is refused then, the tracker's
+    /// [`Trouble`] report says so.
+    Kept,
+}
+
+/// An event that is in the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recorded {
+    /// The sequence of its record.
+    pub sequence: Option<u64>,
+    /// The attempt that a phase start was given.
+    pub attempt: Option<u32>,
+    /// Whether it was there already, from an earlier try.
+    pub duplicate: bool,
+    /// What its producer should know.
+    pub warnings: Vec<String>,
+}
+
+impl Delivery {
+    /// The attempt that a phase start was given, if the ledger answered.
+    #[must_use]
+    pub const fn attempt(&self) -> Option<u32> {
+        match self {
+            Self::Recorded(recorded) => recorded.attempt,
+            Self::Kept => None,
+        }
+    }
+}
+
+/// Why an event will not get into the log.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DeliveryError {
+    /// The ledger refused it for good.
+    #[error(transparent)]
+    Rejected(#[from] Rejected),
+    /// The tracker ended before it could be delivered, and has no spool.
+    #[error(
+        "delivering event `{id}`: the tracker ended while the ledger was away, and it has no spool; give it one"
+    )]
+    Undelivered {
+        /// The event's id.
+        id: String,
+    },
+}
+
+/// An event that the ledger refused for good.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("event `{id}` of task `{task}` is not in the log: {code}: {detail}")]
+pub struct Rejected {
+    /// The event's id.
+    pub id: String,
+    /// Its task.
+    pub task: String,
+    /// Which of the two it is.
+    pub kind: RejectedKind,
+    /// The stable code of the rule.
+    pub code: String,
+    /// Why, and what to do.
+    pub detail: String,
+}
+
+/// How an event was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RejectedKind {
+    /// Its id is taken by other content.
+    Conflict,
+    /// A rule refused it.
+    Refused,
+}
+
+/// What went wrong with events that nobody awaits. Each is also an ERROR of `tracing`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Trouble {
+    /// The ledger refused an event for good.
+    Rejected(Rejected),
+    /// A line of the spool could not be read.
+    SetAside(SetAside),
+    /// The tracker ended without a spool while the ledger was away.
+    Undelivered {
+        /// The event's id.
+        id: String,
+        /// Its task.
+        task: String,
+        /// The event as JSON, for a person to append.
+        json: String,
+    },
+}
+
+/// An event on its way. Await it to know what became of it; dropping it changes nothing.
+#[derive(Debug)]
+pub struct Pending {
+    pub(super) id: EventId,
+    pub(super) reply: oneshot::Receiver<Result<Delivery, DeliveryError>>,
+}
+
+impl Pending {
+    /// The event's id.
+    #[must_use]
+    pub const fn id(&self) -> &EventId {
+        &self.id
+    }
+}
+
+impl IntoFuture for Pending {
+    type Output = Result<Delivery, DeliveryError>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(async move {
+            let lost = || DeliveryError::Undelivered { id: self.id.as_str().to_owned() };
+            self.reply.await.unwrap_or_else(|_| Err(lost()))
+        })
+    }
+}
+
+/// Why not everything is in the log after a flush.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FlushError {
+    /// The ledger is away.
+    #[error(
+        "flushing: {queued} events in memory and {spool_bytes} bytes in the spool wait for the ledger: {reason}"
+    )]
+    Away {
+        /// Events that wait in memory.
+        queued: usize,
+        /// Bytes that wait in the spool.
+        spool_bytes: u64,
+        /// Why the last try failed.
+        reason: String,
+    },
+    /// The tracker has ended.
+    #[error("flushing: the tracker is closed")]
+    Closed,
+}
+
+/// How a tracker ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// Everything is in the log, or was refused and reported.
+    Delivered {
+        /// Covers everything that was acknowledged.
+        position: Option<Position>,
+    },
+    /// The ledger is away; the next tracker on the same spool delivers what waits there.
+    Kept {
+        /// Bytes in the spool.
+        spool_bytes: u64,
+    },
+}
+
+/// Events were lost at the end, each reported as [`Trouble::Undelivered`].
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "closing the tracker: {events} events were not delivered and could not be kept: {reason}; give it a spool with room"
+)]
+pub struct CloseError {
+    /// How many.
+    pub events: usize,
+    /// Why the last try failed.
+    pub reason: String,
+}
+
+/// What a tracker did so far, and what waits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Events that were taken into the queue.
+    pub queued: u64,
+    /// Events that were not taken because too many waited.
+    pub overflowed: u64,
+    /// Events acknowledged as new.
+    pub appended: u64,
+    /// Events acknowledged as there already.
+    pub duplicates: u64,
+    /// Events refused because their id was taken by other content.
+    pub conflicts: u64,
+    /// Events refused by a rule.
+    pub refused: u64,
+    /// Events written to the spool.
+    pub spooled: u64,
+    /// Lines of the spool that could not be read.
+    pub set_aside: u64,
+    /// Append requests sent.
+    pub requests: u64,
+    /// Of these, those that left events to be sent again because the ledger was away.
+    pub failed_requests: u64,
+    /// Gate answers by policy.
+    pub gates_by_policy: u64,
+    /// Events in memory now.
+    pub waiting: usize,
+    /// Bytes in the spool now.
+    pub spool_bytes: u64,
+}

@@ -1,0 +1,253 @@
+//! The bounded queue between callers and the task that sends: what waits, what is known of the ledger, who is told.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{Notify, oneshot, watch};
+use tollgate_domain::position::Position;
+
+use super::outcome::{Delivery, DeliveryError, FlushError, Stats, TrackError, Trouble};
+use crate::spool::line::Outgoing;
+
+/// Failures in a row after which the ledger counts as away: a single lost connection changes nothing for who waits.
+pub(super) const AWAY_AFTER: u32 = 3;
+
+/// How many events may wait in memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct QueueBound {
+    /// Most events.
+    pub max_events: usize,
+    /// Most bytes of their JSON.
+    pub max_bytes: usize,
+}
+
+impl Default for QueueBound {
+    /// 10 000 events or 16 MiB.
+    fn default() -> Self {
+        Self { max_events: 10_000, max_bytes: 16 << 20 }
+    }
+}
+
+/// How events are put together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Batching {
+    /// Most events of one request, up to 500.
+    pub max_events: usize,
+    /// Most bytes of one request's events, up to 512 KiB.
+    pub max_bytes: usize,
+    /// How long an event may wait for others. Commands, the gate and a flush never wait.
+    pub linger: Duration,
+}
+
+impl Default for Batching {
+    /// 500 events or 512 KiB, after 20 ms.
+    fn default() -> Self {
+        Self { max_events: 500, max_bytes: 512 << 10, linger: Duration::from_millis(20) }
+    }
+}
+
+/// Who waits for an event's outcome, by its task and id.
+type Name = (Arc<str>, Arc<str>);
+type Reply = oneshot::Sender<Result<Delivery, DeliveryError>>;
+
+/// What is known of a ledger that does not take events.
+#[derive(Clone, Debug)]
+pub(super) struct Away {
+    pub(super) reason: String,
+    /// Failures in a row.
+    pub(super) failures: u32,
+    /// Whether the ledger itself asked to wait.
+    pub(super) held: bool,
+}
+
+/// What the queue's lock guards.
+#[derive(Debug, Default)]
+pub(super) struct State {
+    /// Events with their numbers, oldest first. Those on their way stay in it until they are settled.
+    pub(super) queue: VecDeque<(u64, Outgoing)>,
+    pub(super) bytes: usize,
+    next_number: u64,
+    /// Events below this number are not held back to be batched.
+    urgent_below: u64,
+    replies: HashMap<Name, Vec<Reply>>,
+    pub(super) spool_bytes: u64,
+    pub(super) away: Option<Away>,
+    /// Rounds that failed, ever.
+    failed_rounds: u64,
+    /// Whether somebody waits for the next try.
+    pub(super) try_now: bool,
+    pub(super) closing: bool,
+    pub(super) ended: bool,
+    pub(super) position: Option<Position>,
+    pub(super) stats: Stats,
+}
+
+/// What callers and the sending task share.
+pub(super) struct Shared {
+    state: Mutex<State>,
+    /// Wakes the sending task.
+    pub(super) wake: Notify,
+    /// Wakes who waits for the sending task.
+    changed: watch::Sender<u64>,
+    pub(super) bound: QueueBound,
+    pub(super) batching: Batching,
+    pub(super) has_spool: bool,
+    pub(super) on_trouble: Box<dyn Fn(&Trouble) + Send + Sync>,
+}
+
+impl Shared {
+    pub(super) fn new(
+        bound: QueueBound,
+        batching: Batching,
+        has_spool: bool,
+        on_trouble: Box<dyn Fn(&Trouble) + Send + Sync>,
+    ) -> Self {
+        let (changed, _) = watch::channel(0);
+        let (state, wake) = (Mutex::default(), Notify::new());
+        Self { state, wake, changed, bound, batching, has_spool, on_trouble }
+    }
+
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
+        // Every change under the lock is complete in itself.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tells who waits that something changed.
+    pub(super) fn announce(&self) {
+        self.changed.send_modify(|version| *version = version.wrapping_add(1));
+    }
+
+    /// Puts an event behind all others. `reply` is told its outcome; such an event does not linger.
+    pub(super) fn push(&self, event: Outgoing, reply: Option<Reply>) -> Result<(), TrackError> {
+        let mut state = self.state();
+        let (id, task) = (event.id.to_string(), event.task.to_string());
+        if state.closing || state.ended {
+            return Err(TrackError::Closed { id, task });
+        }
+        let (events, bytes) = (state.queue.len(), state.bytes);
+        let QueueBound { max_events, max_bytes } = self.bound;
+        if events >= max_events || bytes.saturating_add(event.bytes()) > max_bytes {
+            state.stats.overflowed += 1;
+            let because = self.why_full(&state);
+            return Err(TrackError::Full { id, task, events, bytes, max_events, max_bytes, because });
+        }
+        let number = state.next_number;
+        state.next_number += 1;
+        state.bytes += event.bytes();
+        state.stats.queued += 1;
+        if let Some(reply) = reply {
+            let name = (Arc::clone(&event.task), Arc::clone(&event.id));
+            state.replies.entry(name).or_default().push(reply);
+            state.urgent_below = number + 1;
+        }
+        state.queue.push_back((number, event));
+        drop(state);
+        self.wake.notify_one();
+        Ok(())
+    }
+
+    fn why_full(&self, state: &State) -> String {
+        match (&state.away, self.has_spool) {
+            (Some(away), false) => {
+                format!("the ledger is away: {}; bring it back, or give the tracker a spool", away.reason)
+            }
+            (Some(away), true) => {
+                format!("the ledger is away: {}; the spool did not take them, the log says why", away.reason)
+            }
+            (None, _) => "report more slowly, or allow more".to_owned(),
+        }
+    }
+
+    /// Waits until everything that was queued before is in the log or refused, and nothing is in the spool.
+    pub(super) async fn flush(&self) -> Result<Option<Position>, FlushError> {
+        let mut changed = self.changed.subscribe();
+        let (below, failed_before) = {
+            let mut state = self.state();
+            state.urgent_below = state.next_number;
+            state.try_now = true;
+            (state.next_number, state.failed_rounds)
+        };
+        self.wake.notify_one();
+        loop {
+            {
+                let state = self.state();
+                let settled = state.queue.front().is_none_or(|(number, _)| *number >= below);
+                if settled && state.spool_bytes == 0 {
+                    return Ok(state.position.clone());
+                }
+                if state.ended {
+                    return Err(FlushError::Closed);
+                }
+                if let Some(away) = &state.away
+                    && away.failures >= AWAY_AFTER
+                    && (away.held || state.failed_rounds > failed_before)
+                {
+                    let (queued, spool_bytes) = (state.queue.len(), state.spool_bytes);
+                    return Err(FlushError::Away { queued, spool_bytes, reason: away.reason.clone() });
+                }
+            }
+            if changed.changed().await.is_err() {
+                return Err(FlushError::Closed);
+            }
+        }
+    }
+
+    /// Asks the sending task to end once everything is settled or kept.
+    pub(super) fn start_closing(&self) {
+        self.state().closing = true;
+        self.wake.notify_one();
+    }
+
+    /// Waits until the sending task has ended.
+    pub(super) async fn ended(&self) {
+        let mut changed = self.changed.subscribe();
+        while !self.state().ended && changed.changed().await.is_ok() {}
+    }
+}
+
+impl State {
+    /// Whether the events that wait are to be sent now, without waiting for more.
+    pub(super) fn is_due(&self, batching: &Batching) -> bool {
+        let urgent = self.queue.front().is_some_and(|(number, _)| *number < self.urgent_below);
+        let full = self.queue.len() >= batching.max_events || self.bytes >= batching.max_bytes;
+        urgent || full || self.closing
+    }
+
+    /// Takes settled events out of the first ones: `keep` says of each whether it stays.
+    pub(super) fn settle(&mut self, keep: &[bool]) {
+        let mut kept = Vec::new();
+        for &keep in keep {
+            let Some((number, event)) = self.queue.pop_front() else { break };
+            if keep {
+                kept.push((number, event));
+            } else {
+                self.bytes -= event.bytes();
+            }
+        }
+        kept.into_iter().rev().for_each(|event| self.queue.push_front(event));
+    }
+
+    /// Notes a failed try; the number of failures in a row.
+    pub(super) fn failed(&mut self, reason: String, held: bool) -> u32 {
+        let failures = self.away.as_ref().map_or(0, |away| away.failures).saturating_add(1);
+        self.away = Some(Away { reason, failures, held });
+        self.failed_rounds += 1;
+        self.stats.failed_requests += 1;
+        failures
+    }
+
+    /// Who waits for this event.
+    pub(super) fn replies_of(&mut self, event: &Outgoing) -> Vec<Reply> {
+        let name = (Arc::clone(&event.task), Arc::clone(&event.id));
+        self.replies.remove(&name).unwrap_or_default()
+    }
+
+    /// Everybody who waits, with the event's id.
+    pub(super) fn all_replies(&mut self) -> Vec<(Arc<str>, Reply)> {
+        let replies = self.replies.drain();
+        replies
+            .flat_map(|((_, id), replies)| replies.into_iter().map(move |it| (Arc::clone(&id), it)))
+            .collect()
+    }
+}

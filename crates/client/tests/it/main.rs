@@ -1,0 +1,8 @@
+//! The client and the tracker from outside.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests; a failure is to be loud")]
+
+mod client;
+mod spooled;
+mod support;
+mod tracker;
