@@ -9,6 +9,9 @@ use crate::position::{PartitionId, Sequence};
 use crate::time::Timestamp;
 use crate::usage::{NamedExecution, UsageAdjusted, UsageRecorded};
 
+/// Largest stored form of one event, in bytes, with what the ledger adds.
+pub const MAX_EVENT_BYTES: usize = 16 * 1024;
+
 /// An event on its way into the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {

@@ -4,14 +4,12 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 
+pub use tollgate_domain::event::MAX_EVENT_BYTES;
 use tollgate_domain::ids::{EventId, ProducerId, TaskId, TenantId};
 use tollgate_domain::position::{Epoch, PartitionId, Position, Sequence};
 
 use crate::key::ContentHash;
 use crate::record::StoredRecord;
-
-/// Largest payload of one event.
-pub const MAX_EVENT_BYTES: usize = 16 * 1024;
 
 /// Most events of one record.
 pub const MAX_RECORD_EVENTS: usize = 500;

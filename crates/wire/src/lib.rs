@@ -22,9 +22,10 @@ mod upcast;
 pub use content::check_stored;
 pub use error::{DecodeError, FieldError};
 pub use json::{MAX_JSON_BYTES, Place};
-pub use rules::{MAX_EVENT_BYTES, MAX_NAME_BYTES, MAX_WAIT_MS};
+pub use rules::{MAX_NAME_BYTES, MAX_WAIT_MS};
 pub use stored::{DecodedEvent, TextLength, decode_stored};
 pub use submitted::{Defaults, Submitted};
+pub use tollgate_domain::event::MAX_EVENT_BYTES;
 pub use upcast::SCHEMA_VERSION;
 
 /// The types of `proto/tollgate/v1`, generated.

@@ -1,7 +1,7 @@
 //! The limits that an event keeps on its way in. Recorded events are never checked again: limits may change, facts not.
 
 use tollgate_domain::decimal::Decimal;
-use tollgate_domain::event::{Event, EventBody, OverrideGranted, OverrideScope};
+use tollgate_domain::event::{Event, EventBody, MAX_EVENT_BYTES, OverrideGranted, OverrideScope};
 use tollgate_domain::ids::{EventId, InvalidId, ProducerId};
 use tollgate_domain::metadata::{LimitOverride, MAX_LABELS, MAX_TEXT_BYTES, TaskMetadata};
 use tollgate_domain::tokens::{MAX_TOKENS_PER_EVENT, TokenCounts, TokenError, TokenSums};
@@ -9,9 +9,6 @@ use tollgate_domain::usage::{NamedExecution, UsageAdjusted, UsageRecorded};
 
 use crate::error::FieldError;
 use crate::stored::TextLength;
-
-/// Largest event in its stored form: 500 of them at this size would not fit a record, but one always does.
-pub const MAX_EVENT_BYTES: usize = 16 * 1024;
 
 /// Longest name of a signal or kind of a wait, in bytes: it is a column of reports.
 pub const MAX_NAME_BYTES: usize = 64;

@@ -173,6 +173,13 @@ fn read_phases(fields: &mut Fields, top: &Section<'_>) -> Vec<PhaseBase> {
         if base.is_none() {
             fields.problem("base_budgets", "", format!("missing base budget for phase {phase}"));
         }
+        if phase.as_str() == "COMPLETION" {
+            fields.problem(
+                "base_budgets.COMPLETION",
+                "",
+                "the gate's `completion` has that name: choose another",
+            );
+        }
         if weight.is_none() {
             fields.problem("phase_weights", "", format!("missing weight for phase {phase}"));
         }

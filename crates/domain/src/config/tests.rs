@@ -178,6 +178,9 @@ fn numbers_are_read_from_their_text() {
 fn a_file_that_says_nothing_of_phases_keeps_the_shipped_ones() {
     let config = BudgetConfig::from_yaml("rollout: enforce\n").unwrap();
     assert_eq!(config, BudgetConfig { rollout: Rollout::Enforce, ..BudgetConfig::built_in() });
+    let taken = "phases: [Completion]\nbase_budgets: {completion: {tokens: 1, latency_ms: 1}}\nphase_weights: {COMPLETION: 1}\n";
+    let problems = BudgetConfig::from_yaml(taken).unwrap_err().problems;
+    assert!(problems[0].rule.contains("choose another"), "{problems:?}");
     let problems = BudgetConfig::from_yaml("phase_weights: {PLAN: 1.0}\n").unwrap_err().problems;
     assert!(problems.iter().any(|problem| problem.field.contains("base_budgets")), "{problems:?}");
 }

@@ -134,16 +134,18 @@ pub(crate) async fn task_report(
 /// Why a task stands where it stands
 #[utoipa::path(get, path = "/v1/tasks/{task}/explain", tag = "views", params(("task" = String, Path), TaskQuery),
     responses(
-    (status = 200, description = "The story in sentences", body = String, content_type = "text/plain"),
+    (status = 200, description = "The story in sentences, true as of the position in the header", body = String,
+        content_type = "text/plain", headers(("tollgate-as-of" = String))),
     (status = 404, description = "No event of this task", body = Problem),
 ))]
 pub(crate) async fn explain(
     State(app): State<App>,
     Path(task): Path<String>,
     Params(query): Params<TaskQuery>,
-) -> Handled<String> {
+) -> Handled<Response> {
     let read = read(query.at_least, query.wait_ms)?;
-    Ok(app.ledger.explain(tenant(&query.tenant), &task, &read).await?)
+    let (story, as_of) = app.ledger.explain(tenant(&query.tenant), &task, &read).await?;
+    Ok(([("tollgate-as-of", as_of)], story).into_response())
 }
 
 /// The limits a task would have

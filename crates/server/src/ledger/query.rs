@@ -63,9 +63,9 @@ impl Ledger {
         self.of_task(tenant, task, read, report::task_report).await
     }
 
-    /// The story of one task.
-    pub async fn explain(&self, tenant: &str, task: &str, read: &Read) -> Answer<String> {
-        self.of_task(tenant, task, read, |named, now, _| report::explain(named, now)).await
+    /// The story of one task, and the position that it is true as of.
+    pub async fn explain(&self, tenant: &str, task: &str, read: &Read) -> Answer<(String, String)> {
+        self.of_task(tenant, task, read, |named, now, as_of| (report::explain(named, now), as_of)).await
     }
 
     async fn of_task<R>(

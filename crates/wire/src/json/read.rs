@@ -1,6 +1,7 @@
 //! One event as a producer sends it in JSON, to the protobuf message of the same names.
 
 use serde_json::value::RawValue;
+use tollgate_domain::event::MAX_EVENT_BYTES;
 
 use super::object::{Object, is_null, shown, text};
 use crate::error::FieldError;
@@ -8,7 +9,7 @@ use crate::proto::{self, event::Body, override_granted::Scope};
 use crate::rules;
 
 /// Longest JSON text of one event: the largest event with each byte of its texts escaped, and room for white space.
-pub const MAX_JSON_BYTES: usize = 8 * rules::MAX_EVENT_BYTES;
+pub const MAX_JSON_BYTES: usize = 8 * MAX_EVENT_BYTES;
 
 /// The kinds that producers send.
 pub(crate) const BODIES: [&str; 9] = [
