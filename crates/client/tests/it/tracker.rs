@@ -102,11 +102,15 @@ async fn a_lost_answer_is_asked_for_again_with_the_same_ids_and_bytes() {
 #[tokio::test(start_paused = true)]
 async fn commands_are_awaited_and_know_their_attempt() {
     let ledger = Ledger::new();
-    let tracker = start(&ledger);
+    let batching = Batching { linger: Duration::from_secs(3600), ..Batching::default() };
+    let tracker = builder(&ledger).batching(batching).start().unwrap();
+    let before = tokio::time::Instant::now();
     let first = tracker.start_phase("T", "spec").unwrap();
     let second = tracker.start_phase("T", "SPEC").unwrap();
     assert_eq!(first.await.unwrap().attempt(), Some(1));
     assert_eq!(second.await.unwrap().attempt(), Some(2));
+    // They do not wait for a batch to fill.
+    assert_eq!(before.elapsed(), Duration::ZERO);
 }
 
 #[tokio::test(start_paused = true)]
@@ -196,6 +200,8 @@ async fn bytes_are_bounded_too() {
     report(&tracker, "a");
     let error = tracker.report_usage("T", usage("b")).unwrap_err();
     assert!(matches!(error, TrackError::Full { events: 1, max_bytes: 300, .. }), "{error}");
+    tracker.flush().await.unwrap();
+    report(&tracker, "b");
 }
 
 #[tokio::test(start_paused = true)]
@@ -205,7 +211,10 @@ async fn a_ledger_that_asks_to_wait_is_left_alone_so_long() {
     let tracker = start(&ledger);
     let before = tokio::time::Instant::now();
     report(&tracker, "a");
+    ledger.after_requests(1).await;
+    // A flush does not hurry it.
     tracker.flush().await.unwrap();
+    assert_eq!(ledger.state().requests.len(), 2);
     assert!(before.elapsed() >= Duration::from_secs(60), "{:?}", before.elapsed());
     assert_eq!(ledger.ids(), "a");
 }
@@ -238,7 +247,8 @@ async fn the_gate_sees_what_was_reported_before() {
         (Some("PLAN"), Some("p"))
     );
     // The retry is the same question.
-    assert_eq!(state.gates[0], state.gates[1]);
+    assert_eq!((&state.gates[0], state.gates.len()), (&state.gates[1], 2));
+    assert!(state.gates[0]["id"].is_string());
 }
 
 #[tokio::test(start_paused = true)]
