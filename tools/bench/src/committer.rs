@@ -18,6 +18,9 @@ pub(crate) struct Committer {
     thread: Option<JoinHandle<()>>,
 }
 
+/// Batches, and who waits for each of them.
+type Group = (Vec<Vec<Event>>, Vec<oneshot::Sender<()>>);
+
 struct Shared {
     state: Mutex<State>,
     work: Condvar,
@@ -59,7 +62,7 @@ impl Committer {
 }
 
 impl Shared {
-    fn next_group(&self) -> Option<(Vec<Vec<Event>>, Vec<oneshot::Sender<()>>)> {
+    fn next_group(&self) -> Option<Group> {
         let mut state = self.state.lock().expect("no panic under the lock");
         while state.batches.is_empty() {
             if state.closing {

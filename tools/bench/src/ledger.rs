@@ -5,20 +5,25 @@ use std::sync::Arc;
 
 use tollgate_domain::ids::{EventId, ProducerId, TaskId, TenantId};
 use tollgate_domain::position::PartitionId;
-use tollgate_log::contract::{Batch, EventLog, NewEvent};
+use tollgate_log::contract::{Batch, Durability, EventLog, NewEvent};
 use tollgate_log::embedded::{EmbeddedLog, Options};
 use tollgate_log::key::ContentHash;
 
 use crate::work::Event;
 
-/// An open embedded log, class `fsync`.
+/// An open embedded log.
 pub(crate) struct Ledger {
     pub(crate) log: Arc<EmbeddedLog>,
 }
 
 impl Ledger {
     pub(crate) fn open(dir: &Path) -> Self {
-        let log = EmbeddedLog::open_or_create(&dir.join("tollgate"), Options::default()).expect("a log");
+        Self::open_with(dir, Durability::Fsync)
+    }
+
+    pub(crate) fn open_with(dir: &Path, durability: Durability) -> Self {
+        let options = Options { durability, ..Options::default() };
+        let log = EmbeddedLog::open_or_create(&dir.join("tollgate"), options).expect("a log");
         Self { log: Arc::new(log) }
     }
 

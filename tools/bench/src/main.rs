@@ -1,63 +1,102 @@
-//! Benchmarks of Tollgate beside its peers. (work in progress)
-#![allow(clippy::disallowed_methods, clippy::float_arithmetic, clippy::print_stdout, reason = "wip")]
+//! Benchmarks of Tollgate beside its peers: the same work, in the same run, in turns; medians of several rounds.
 
+#![expect(
+    clippy::disallowed_methods,
+    clippy::float_arithmetic,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a benchmark reads clocks, divides, and prints"
+)]
+
+mod append;
 mod committer;
+mod cpu;
+mod dedup;
+mod driver;
+mod fold;
 mod ledger;
+mod output;
 mod peers;
+mod readers;
+mod single;
+mod stats;
 mod work;
 
-use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
-use work::{Event, Events};
+use std::path::PathBuf;
 
-fn drive<F: Future<Output = ()> + Send>(producers: u64, size: usize, time: Duration, append: impl Fn(Vec<Event>) -> F + Send + Sync + Clone + 'static) -> f64 where F: 'static {
-    let rt = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().expect("rt");
-    let total = std::sync::Arc::new(AtomicU64::new(0));
-    let start = Instant::now();
-    rt.block_on(async {
-        let tasks: Vec<_> = (0..producers).map(|p| {
-            let (total, append) = (total.clone(), append.clone());
-            tokio::spawn(async move {
-                let mut ev = Events::of_producer(p);
-                while start.elapsed() < time {
-                    append(ev.batch(size)).await;
-                    total.fetch_add(size as u64, Ordering::Relaxed);
-                }
-            })
-        }).collect();
-        for t in tasks { t.await.expect("task"); }
-    });
-    total.load(Ordering::Relaxed) as f64 / start.elapsed().as_secs_f64()
+use clap::{Parser, Subcommand, ValueEnum};
+
+use crate::output::Results;
+
+/// Benchmarks of Tollgate beside its peers.
+#[derive(Debug, Parser)]
+#[command(name = "tollgate-bench")]
+struct Args {
+    #[command(subcommand)]
+    command: Command,
 }
 
-fn run(name: &str, dir: &Path, producers: u64, size: usize, time: Duration) -> f64 {
-    let sub = dir.join(format!("{name}-{producers}-{size}-{}", std::process::id()));
-    std::fs::create_dir_all(&sub).expect("dir");
-    let go = |c: committer::Committer| { let c = std::sync::Arc::new(c); drive(producers, size, time, move |b| { let c = c.clone(); async move { c.append(b).await } }) };
-    let r = match name {
-        "raw" => go(peers::Raw::start(&sub)),
-        "sqlite" => go(peers::Sqlite::start(&sub)),
-        "sled" => go(peers::Sled::start(&sub)),
-        _ => { let l = std::sync::Arc::new(ledger::Ledger::open(&sub)); drive(producers, size, time, move |b| { let l = l.clone(); async move { l.append(b).await } }) }
-    };
-    std::fs::remove_dir_all(&sub).expect("rm");
-    r
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Append, fold, dedup and query beside raw writing, SQLite and sled
+    Compare(Compare),
+}
+
+#[derive(Debug, clap::Args)]
+struct Compare {
+    /// Fewer and shorter rounds: about a minute and a half
+    #[arg(long)]
+    quick: bool,
+    /// For people, or one JSON object
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    format: Format,
+    /// A directory on the disk to measure; removed of all that is written there
+    #[arg(long, value_name = "DIR", default_value = "target/bench")]
+    dir: PathBuf,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    Table,
+    Json,
+}
+
+/// How much of everything.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Scale {
+    /// Rounds of each comparison; odd, for the median.
+    pub(crate) rounds: usize,
+    /// Seconds of one candidate in one round.
+    pub(crate) seconds: f64,
+    /// Events to fold.
+    pub(crate) fold_events: u64,
+    /// Ids in the small and in the large index.
+    pub(crate) ids: [u64; 2],
 }
 
 fn main() {
-    let dir = std::path::PathBuf::from(std::env::args().nth(1).unwrap_or_else(|| "target/bench".into()));
-    for round in 0..3 {
-        for (p, s) in [(1, 1), (16, 1), (1, 64), (16, 64)] {
-            let mut line = format!("{round} {p}x{s}: ");
-            for name in ["raw", "tollgate", "sqlite", "sled"] {
-                if std::env::args().nth(2).is_some_and(|only| !only.contains(name)) {
-                    continue;
-                }
-                let r = run(name, &dir, p, s, Duration::from_secs(2));
-                line += &format!(" {name} {r:.0}");
-            }
-            println!("{line}");
-        }
+    let Command::Compare(args) = Args::parse().command;
+    let scale = if args.quick {
+        Scale { rounds: 5, seconds: 2.0, fold_events: 1_000_000, ids: [250_000, 4_000_000] }
+    } else {
+        Scale { rounds: 9, seconds: 5.0, fold_events: 5_000_000, ids: [1_000_000, 50_000_000] }
+    };
+    std::fs::create_dir_all(&args.dir).expect("the directory can be made");
+    let dir =
+        tempfile::Builder::new().prefix("run-").tempdir_in(&args.dir).expect("the directory is writable");
+    let mut results = Results::default();
+    append::compare(dir.path(), scale, &mut results);
+    single::compare(dir.path(), scale, &mut results);
+    readers::compare(dir.path(), scale, &mut results);
+    fold::measure(dir.path(), scale, &mut results);
+    dedup::measure(dir.path(), scale, &mut results);
+    match args.format {
+        Format::Table => print!("{}", results.table()),
+        Format::Json => println!("{}", results.json(scale.rounds)),
     }
+}
+
+/// Says on stderr what runs.
+pub(crate) fn progress(text: &str) {
+    eprintln!("… {text}");
 }

@@ -50,7 +50,10 @@ impl Sqlite {
         assert_eq!(mode, "wal");
         connection.pragma_update(None, "synchronous", "FULL").expect("a pragma");
         connection
-            .execute("CREATE TABLE events (id BLOB PRIMARY KEY, task INTEGER NOT NULL, body BLOB NOT NULL)", [])
+            .execute(
+                "CREATE TABLE events (id BLOB PRIMARY KEY, task INTEGER NOT NULL, body BLOB NOT NULL)",
+                [],
+            )
             .expect("a table");
         Committer::start(Self { connection })
     }
@@ -61,7 +64,9 @@ impl Commit for Sqlite {
         let transaction = self.connection.transaction().expect("a transaction");
         {
             let mut insert = transaction
-                .prepare("INSERT INTO events (id, task, body) VALUES (?1, ?2, ?3) ON CONFLICT (id) DO NOTHING")
+                .prepare(
+                    "INSERT INTO events (id, task, body) VALUES (?1, ?2, ?3) ON CONFLICT (id) DO NOTHING",
+                )
                 .expect("a statement");
             for event in group.iter().flat_map(|batch| batch.iter()) {
                 insert.execute((&event.id[..], event.task as i64, &event.body)).expect("an insert");
