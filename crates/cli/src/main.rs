@@ -18,10 +18,7 @@ use crate::exit::Failure;
 
 fn main() -> ExitCode {
     let args = Args::parse();
-    let level = match args.command {
-        args::Command::Serve(_) => "info",
-        _ => "warn",
-    };
+    let level = if matches!(args.command, args::Command::Serve(_)) { "info" } else { "warn" };
     start_logging(args.global.log_level.as_deref().unwrap_or(level));
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
