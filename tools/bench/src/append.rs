@@ -1,72 +1,99 @@
-//! Appending beside raw writing, SQLite and sled.
+//! Appending beside the peers: the same producers, the same events, the same kind of committer.
 
 use std::path::Path;
 use std::sync::Arc;
 
 use crate::committer::Committer;
-use crate::driver::{Load, drive};
+use crate::driver::{Run, Shape, Times, drive};
 use crate::ledger::Ledger;
-use crate::output::Results;
-use crate::stats::{median, paired_ratio};
-use crate::{Scale, peers, progress};
+use crate::peers::{Raw, Sled, Sqlite};
+use crate::place::Place;
+use crate::stats::{Samples, percentile};
 
-const STORES: [&str; 4] = ["tollgate", "raw", "sqlite", "sled"];
-
-const LOADS: [(&str, Load); 4] = [
-    ("1x1", Load { producers: 1, batch: 1 }),
-    ("16x1", Load { producers: 16, batch: 1 }),
-    ("1x64", Load { producers: 1, batch: 64 }),
-    ("16x64", Load { producers: 16, batch: 64 }),
+/// Producers × events of a batch. The ratios are those of the last.
+pub(crate) const SHAPES: [Shape; 4] = [
+    Shape { producers: 1, batch: 1 },
+    Shape { producers: 16, batch: 1 },
+    Shape { producers: 1, batch: 64 },
+    BUSY,
 ];
 
-/// Rounds of all stores in turns, each round beginning with another one.
-pub(crate) fn compare(dir: &Path, scale: Scale, results: &mut Results) {
-    for (name, load) in LOADS {
-        // What the goals are about gets all the time, the others a part of it.
-        let (rounds, seconds) =
-            if name == "16x64" { (scale.rounds, scale.seconds) } else { (3, scale.seconds / 4.0) };
-        let mut rates: [Vec<f64>; 4] = Default::default();
-        for round in 0..rounds {
-            progress(&format!("append {name}, round {} of {rounds}", round + 1));
-            for turn in 0..STORES.len() {
-                let store = (turn + round) % STORES.len();
-                let place = dir.join(format!("append-{name}-{round}-{}", STORES[store]));
-                rates[store].push(run(STORES[store], &place, load, seconds));
-            }
-        }
-        for (store, rates) in STORES.iter().zip(&rates) {
-            results.figure(format!("append_{name}_{store}_events_per_second"), median(rates), "median");
-        }
-        if name == "16x64" {
-            let [tollgate, raw, sqlite, sled] = &rates;
-            results.ratio("append_16x64_vs_raw", paired_ratio(tollgate, raw), "≥ 0.6");
-            results.ratio("append_16x64_vs_sqlite", paired_ratio(tollgate, sqlite), "≥ 8");
-            results.ratio("append_16x64_vs_sled", paired_ratio(tollgate, sled), "≥ 8");
+/// The one that the ratios are about.
+pub(crate) const BUSY: Shape = Shape { producers: 16, batch: 64 };
+
+/// Who does the work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Candidate {
+    Tollgate,
+    Raw,
+    Sqlite,
+    Sled,
+}
+
+const CANDIDATES: [Candidate; 4] = [Candidate::Tollgate, Candidate::Raw, Candidate::Sqlite, Candidate::Sled];
+
+impl Candidate {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Tollgate => "tollgate",
+            Self::Raw => "raw",
+            Self::Sqlite => "sqlite",
+            Self::Sled => "sled",
         }
     }
 }
 
-fn run(store: &str, place: &Path, load: Load, seconds: f64) -> f64 {
-    std::fs::create_dir_all(place).expect("a directory");
-    let peer = |committer: Committer| {
+/// One round of one shape: every candidate once, in an order that turns with the round.
+pub(crate) fn round(
+    place: &Place,
+    round: usize,
+    shape: Shape,
+    times: Times,
+    figures: &mut Samples,
+    ratios: &mut Samples,
+) {
+    let mut rates = [0.0; CANDIDATES.len()];
+    for turn in 0..CANDIDATES.len() {
+        let at = (turn + round) % CANDIDATES.len();
+        let candidate = CANDIDATES[at];
+        let dir = place.fresh(candidate.name());
+        let run = run(candidate, dir.path(), shape, times);
+        place.clear(dir);
+        rates[at] = run.events_per_second;
+        let name = format!("append_{shape}_{}", candidate.name());
+        figures.add(format!("{name}_events_per_second"), run.events_per_second);
+        for percent in [50, 99] {
+            let latency = percentile(&run.latencies, percent) as f64 / 1e3;
+            figures.add(format!("{name}_batch_p{percent}_microseconds"), latency);
+        }
+    }
+    let [tollgate, peers @ ..] = rates;
+    for (peer, rate) in CANDIDATES[1..].iter().zip(peers) {
+        let name = format!("append_{shape}_vs_{}", peer.name());
+        ratios.add(name, tollgate / rate);
+    }
+}
+
+/// Lets one candidate work, and checks that it holds each event once.
+fn run(candidate: Candidate, dir: &Path, shape: Shape, times: Times) -> Run {
+    let grouped = |committer: Committer| {
         let committer = Arc::new(committer);
-        drive(load, seconds, move |batch| {
-            let committer = Arc::clone(&committer);
-            async move { committer.append(batch).await }
-        })
+        let run = drive(&committer, shape, times);
+        let stored = Arc::into_inner(committer).expect("the producers are gone").finish();
+        (run, stored)
     };
-    let rate = match store {
-        "raw" => peer(peers::Raw::start(place)),
-        "sqlite" => peer(peers::Sqlite::start(place)),
-        "sled" => peer(peers::Sled::start(place)),
-        _ => {
-            let ledger = Arc::new(Ledger::open(place));
-            drive(load, seconds, move |batch| {
-                let ledger = Arc::clone(&ledger);
-                async move { ledger.append(batch).await }
-            })
+    let (run, stored) = match candidate {
+        Candidate::Raw => grouped(Raw::start(dir)),
+        Candidate::Sqlite => grouped(Sqlite::start(dir)),
+        Candidate::Sled => grouped(Sled::start(dir)),
+        Candidate::Tollgate => {
+            let ledger = Arc::new(Ledger::open(dir));
+            let run = drive(&ledger, shape, times);
+            (run, Some(ledger.stored()))
         }
     };
-    std::fs::remove_dir_all(place).expect("the directory can be removed");
-    rate
+    if let Some(stored) = stored {
+        assert_eq!(stored, run.distinct, "{} holds each event once", candidate.name());
+    }
+    run
 }

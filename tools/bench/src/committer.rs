@@ -5,17 +5,21 @@ use std::thread::JoinHandle;
 
 use tokio::sync::oneshot;
 
+use crate::driver::Append;
 use crate::work::Event;
 
 /// A store that takes a group of batches and makes them durable.
 pub(crate) trait Commit: Send + 'static {
     fn commit(&mut self, group: &[Vec<Event>]);
+
+    /// How many events it holds; `None` where it does not tell duplicates.
+    fn stored(&self) -> Option<u64>;
 }
 
 /// Batches of all producers, committed in groups by one thread.
 pub(crate) struct Committer {
     shared: Arc<Shared>,
-    thread: Option<JoinHandle<()>>,
+    thread: Option<JoinHandle<Option<u64>>>,
 }
 
 /// Batches, and who waits for each of them.
@@ -44,12 +48,25 @@ impl Committer {
                     waiter.send(()).expect("producers wait for their batch");
                 }
             }
+            store.stored()
         });
         Self { shared, thread: Some(thread) }
     }
 
-    /// Hands a batch over and waits until it is durable.
-    pub(crate) async fn append(&self, batch: Vec<Event>) {
+    /// Waits for the last group and closes the store. How many events it holds, where it tells duplicates.
+    pub(crate) fn finish(mut self) -> Option<u64> {
+        self.close()
+    }
+
+    fn close(&mut self) -> Option<u64> {
+        self.shared.state.lock().expect("no panic under the lock").closing = true;
+        self.shared.work.notify_one();
+        self.thread.take().and_then(|thread| thread.join().expect("the committer does not panic"))
+    }
+}
+
+impl Append for Committer {
+    async fn append(&self, batch: Vec<Event>) {
         let (waiter, done) = oneshot::channel();
         {
             let mut state = self.shared.state.lock().expect("no panic under the lock");
@@ -76,10 +93,6 @@ impl Shared {
 
 impl Drop for Committer {
     fn drop(&mut self) {
-        self.shared.state.lock().expect("no panic under the lock").closing = true;
-        self.shared.work.notify_one();
-        if let Some(thread) = self.thread.take() {
-            thread.join().expect("the committer does not panic");
-        }
+        self.close();
     }
 }

@@ -1,53 +1,188 @@
-//! What the id index costs as it grows: appends to a log that holds few ids, and to one that holds many.
+//! The id index as it grows: what an event costs where few ids are known, and where many are.
 
 use std::path::Path;
-use std::time::Instant;
+use std::sync::Arc;
+use std::time::Duration;
 
-use tollgate_log::contract::Durability;
+use tollgate_domain::ids::{EventId, ProducerId, TaskId, TenantId};
+use tollgate_domain::position::{PartitionId, Sequence};
+use tollgate_log::clock::{Stopwatch, SystemClock};
+use tollgate_log::contract::{Batch, EventLog, NewEvent, Partitions};
+use tollgate_log::index::IdIndex;
+use tollgate_log::key::ContentHash;
+use tollgate_log::memory::MemoryLog;
+use tollgate_log::record::StoredRecord;
 
-use crate::ledger::Ledger;
-use crate::output::Results;
-use crate::stats::median;
-use crate::work::Events;
-use crate::{Scale, progress};
+use crate::place::Place;
+use crate::stats::Samples;
+use crate::work::{mix, text, ulid};
 
-/// Events of one append.
-const BATCH: usize = 64;
+/// Events of one record.
+const BATCH: u64 = 64;
 
-/// Appends that are timed at each size, in groups of which the median counts.
-const GROUPS: usize = 15;
-const APPENDS_OF_A_GROUP: usize = 100;
+/// Records that are made at a time. It is the number of tasks too: a chunk has one record of each.
+const CHUNK_RECORDS: u64 = 1_000;
 
-/// Measures without syncs, so that the disk does not hide the index.
-pub(crate) fn measure(dir: &Path, scale: Scale, results: &mut Results) {
-    let ledger = Ledger::open_with(&dir.join("dedup"), Durability::PageCache);
-    let mut events = Events::of_producer(0);
-    let (mut made, mut costs) = (0, Vec::new());
-    for size in scale.ids {
-        progress(&format!("dedup at {size} ids"));
-        let timed = (GROUPS * APPENDS_OF_A_GROUP * BATCH) as u64;
-        while made + timed < size {
-            pollster::block_on(ledger.append(events.batch(BATCH)));
-            made += BATCH as u64;
+/// Events that are made at a time.
+const CHUNK: u64 = BATCH * CHUNK_RECORDS;
+
+/// Places in a record, from the second chunk on, of events that repeat one of an earlier chunk, at any distance: about 5 %.
+const REPEATING: [u64; 3] = [15, 35, 55];
+
+/// New ids of a chunk, from the second on.
+const CHUNK_IDS: u64 = (BATCH - REPEATING.len() as u64) * CHUNK_RECORDS;
+
+/// Ids in the small and in the large index, and how many more are timed, in chunks.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sizes {
+    pub(crate) small: u64,
+    pub(crate) large: u64,
+    pub(crate) timed: u64,
+}
+
+impl Sizes {
+    /// About so many ids.
+    pub(crate) const fn about(small: u64, large: u64, timed: u64) -> Self {
+        Self {
+            small: small.div_ceil(CHUNK_IDS),
+            large: large.div_ceil(CHUNK_IDS),
+            timed: timed.div_ceil(CHUNK_IDS),
         }
-        let mut groups = Vec::new();
-        for _ in 0..GROUPS {
-            let batches: Vec<_> = (0..APPENDS_OF_A_GROUP).map(|_| events.batch(BATCH)).collect();
-            let start = Instant::now();
-            for batch in batches {
-                pollster::block_on(ledger.append(batch));
-            }
-            groups.push(start.elapsed().as_secs_f64() * 1e9 / (APPENDS_OF_A_GROUP * BATCH) as f64);
-            made += (APPENDS_OF_A_GROUP * BATCH) as u64;
+    }
+}
+
+/// The large index, which stays over the rounds and grows by what is timed in each.
+pub(crate) struct Large(Growing);
+
+impl Large {
+    pub(crate) fn grow(dir: &Path, sizes: Sizes) -> Self {
+        let mut growing = Growing::start(dir);
+        growing.grow(sizes.large);
+        Self(growing)
+    }
+
+    /// Waits for what the index does in the background, so that its directory can be removed.
+    pub(crate) fn close(mut self) {
+        self.0.index.settle();
+    }
+}
+
+/// One round: the same number of events into a small index and into the large one.
+pub(crate) fn round(
+    place: &Place,
+    round: usize,
+    sizes: Sizes,
+    Large(large): &mut Large,
+    figures: &mut Samples,
+    ratios: &mut Samples,
+) {
+    let dir = place.fresh("ids");
+    let mut small = Growing::start(dir.path());
+    small.grow(sizes.small);
+    let [of_small, of_large] = if round.is_multiple_of(2) {
+        let of_small = small.timed(sizes.timed);
+        [of_small, large.timed(sizes.timed)]
+    } else {
+        let of_large = large.timed(sizes.timed);
+        [small.timed(sizes.timed), of_large]
+    };
+    small.index.settle();
+    drop(small);
+    place.clear(dir);
+    let per_event = |took: Duration| took.as_secs_f64() * 1e9 / (sizes.timed * CHUNK) as f64;
+    figures.add("dedup_small_nanoseconds_per_event", per_event(of_small));
+    figures.add("dedup_large_nanoseconds_per_event", per_event(of_large));
+    figures.add("dedup_small_million_ids", (sizes.small * CHUNK_IDS) as f64 / 1e6);
+    figures.add("dedup_large_million_ids", (sizes.large * CHUNK_IDS) as f64 / 1e6);
+    figures.add("dedup_large_runs", large.index.run_sizes().len() as f64);
+    ratios.add("dedup_large_vs_small", per_event(of_large) / per_event(of_small));
+}
+
+/// An index and the events that were added to it.
+struct Growing {
+    index: IdIndex,
+    chunks: u64,
+    sequence: Sequence,
+}
+
+impl Growing {
+    fn start(dir: &Path) -> Self {
+        // Of no log, so of no epoch.
+        let index = IdIndex::open(&dir.join("ids"), Default::default(), Sequence::ZERO);
+        Self { index: index.expect("an id index"), chunks: 0, sequence: Sequence::ZERO }
+    }
+
+    fn grow(&mut self, chunks: u64) {
+        for _ in 0..chunks {
+            let records = self.next_chunk();
+            self.add(&records);
         }
-        results.figure(
-            format!("append_at_{size}_ids_nanoseconds_per_event"),
-            median(&groups),
-            "no sync, 5 % duplicates",
-        );
-        costs.push(median(&groups));
     }
-    if let [small, large] = costs[..] {
-        results.ratio("dedup_large_vs_small", large / small, "≤ 1.5");
+
+    /// Adds chunks that were made before. Merging runs goes on beside, in a thread of the index, and is waited for
+    /// neither here nor in a log.
+    fn timed(&mut self, chunks: u64) -> Duration {
+        let records: Vec<StoredRecord> = (0..chunks).flat_map(|_| self.next_chunk()).collect();
+        let took = Stopwatch::start();
+        self.add(&records);
+        took.elapsed()
     }
+
+    fn add(&mut self, records: &[StoredRecord]) {
+        for stored in records {
+            let originals = self.index.originals(stored).expect("the index can be read");
+            let repeating = originals.iter().filter(|original| !**original).count();
+            let expected = if stored.sequence.0 > CHUNK_RECORDS { REPEATING.len() } else { 0 };
+            assert_eq!(repeating, expected, "record {} is told apart", stored.sequence);
+            self.index.tend(stored.sequence, stored.sequence);
+        }
+    }
+
+    fn next_chunk(&mut self) -> Vec<StoredRecord> {
+        let mut records = chunk(self.chunks);
+        self.chunks += 1;
+        for stored in &mut records {
+            self.sequence = self.sequence.next();
+            stored.sequence = self.sequence;
+        }
+        records
+    }
+}
+
+/// The records of a chunk, as a log would give them but for their sequences.
+fn chunk(chunk: u64) -> Vec<StoredRecord> {
+    let log = MemoryLog::new(Arc::new(SystemClock));
+    let tenant = TenantId::default_tenant();
+    let producer = ProducerId::new("bench").expect("a producer");
+    for record in 0..CHUNK_RECORDS {
+        let task = TaskId::new(format!("task-{record}")).expect("a task id");
+        let partition = PartitionId::of(tenant.as_str(), task.as_str());
+        let event = |place| NewEvent {
+            task: task.clone(),
+            producer: producer.clone(),
+            id: id(chunk, record, place),
+            content_hash: ContentHash([0; 16]),
+            payload: vec![0],
+        };
+        let events = (0..BATCH).map(event).collect();
+        let batch = Batch { tenant: tenant.clone(), partition, events, decision: None };
+        pollster::block_on(log.append(batch)).expect("an append");
+    }
+    let read = async {
+        let mut reader = log.read_from(Partitions::ALL, Sequence::ZERO).await?;
+        reader.try_next().await
+    };
+    let records = pollster::block_on(read).expect("what was appended");
+    assert_eq!(records.len() as u64, CHUNK_RECORDS, "a log in memory gives all of its records at once");
+    records
+}
+
+/// The id of the event at a place of a chunk's record. One that repeats has that of its neighbour in an earlier chunk.
+fn id(chunk: u64, record: u64, place: u64) -> EventId {
+    let number = |chunk: u64, place: u64| (chunk * CHUNK_RECORDS + record) * BATCH + place;
+    let own = number(chunk, place);
+    let number =
+        if chunk > 0 && REPEATING.contains(&place) { number(mix(own) % chunk, place - 1) } else { own };
+    let id = ulid((u128::from(mix(number)) << 64) | u128::from(number));
+    EventId::new(text(&id)).expect("an event id")
 }

@@ -1,47 +1,111 @@
-//! Producers: the same for every store.
+//! Producers that append: the same for every candidate.
 
+use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tollgate_log::clock::Stopwatch;
 
 use crate::work::{Event, Events};
 
-/// Producers, and events of one append.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Load {
+/// Threads that the producers share. Each candidate has its committer's thread beside them.
+const WORKER_THREADS: usize = 2;
+
+/// Takes a batch and returns when it is durable.
+pub(crate) trait Append: Send + Sync + 'static {
+    fn append(&self, batch: Vec<Event>) -> impl Future<Output = ()> + Send;
+}
+
+/// How many producers append batches of how many events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Shape {
     pub(crate) producers: u64,
     pub(crate) batch: usize,
 }
 
-/// Lets producers append for a time, each one batch after the other; events per second.
-pub(crate) fn drive<F>(
-    load: Load,
-    seconds: f64,
-    append: impl Fn(Vec<Event>) -> F + Send + Sync + Clone + 'static,
-) -> f64
-where
-    F: Future<Output = ()> + Send + 'static,
-{
-    let time = Duration::from_secs_f64(seconds);
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().expect("a runtime");
-    let appended = Arc::new(AtomicU64::new(0));
-    let start = Instant::now();
-    runtime.block_on(async {
-        let producers: Vec<_> = (0..load.producers)
-            .map(|producer| {
-                let (appended, append) = (Arc::clone(&appended), append.clone());
-                tokio::spawn(async move {
-                    let mut events = Events::of_producer(producer);
-                    while start.elapsed() < time {
-                        append(events.batch(load.batch)).await;
-                        appended.fetch_add(load.batch as u64, Ordering::Relaxed);
-                    }
-                })
-            })
-            .collect();
+impl fmt::Display for Shape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}x{}", self.producers, self.batch)
+    }
+}
+
+/// For how long a candidate runs in a round.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Times {
+    /// Not counted.
+    pub(crate) warm_up: Duration,
+    /// Counted.
+    pub(crate) measured: Duration,
+}
+
+/// What producers did and saw.
+pub(crate) struct Run {
+    /// Events of the batches that began after the warm-up, duplicates included, per second.
+    pub(crate) events_per_second: f64,
+    /// How long each of those batches took, in nanoseconds.
+    pub(crate) latencies: Vec<u64>,
+    /// Different events of the whole run, warm-up included.
+    pub(crate) distinct: u64,
+    /// The whole run.
+    pub(crate) seconds: f64,
+}
+
+/// Lets every producer append one batch after the other, until the time is over and the last batch is durable.
+pub(crate) fn drive<A: Append>(candidate: &Arc<A>, shape: Shape, times: Times) -> Run {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(WORKER_THREADS)
+        .build()
+        .expect("threads can be started");
+    let begun = Stopwatch::start();
+    let produced: Vec<Produced> = runtime.block_on(async {
+        let produce = |number| tokio::spawn(produce(Arc::clone(candidate), number, shape, times, begun));
+        let producers: Vec<_> = (0..shape.producers).map(produce).collect();
+        let mut produced = Vec::with_capacity(producers.len());
         for producer in producers {
-            producer.await.expect("a producer does not panic");
+            produced.push(producer.await.expect("a producer does not panic"));
         }
+        produced
     });
-    appended.load(Ordering::Relaxed) as f64 / start.elapsed().as_secs_f64()
+    let seconds = begun.elapsed().as_secs_f64();
+    let latencies: Vec<u64> = produced.iter().flat_map(|one| one.latencies.iter().copied()).collect();
+    let events = latencies.len() * shape.batch;
+    Run {
+        events_per_second: events as f64 / (seconds - times.warm_up.as_secs_f64()),
+        latencies,
+        distinct: produced.iter().map(|one| one.distinct).sum(),
+        seconds,
+    }
+}
+
+struct Produced {
+    latencies: Vec<u64>,
+    distinct: u64,
+}
+
+async fn produce<A: Append>(
+    candidate: Arc<A>,
+    number: u64,
+    shape: Shape,
+    times: Times,
+    begun: Stopwatch,
+) -> Produced {
+    let mut events = Events::of_producer(number);
+    let mut latencies = Vec::new();
+    loop {
+        let at = begun.elapsed();
+        if at >= times.warm_up + times.measured {
+            return Produced { latencies, distinct: events.distinct() };
+        }
+        let batch = events.batch(shape.batch);
+        let took = Stopwatch::start();
+        candidate.append(batch).await;
+        if at >= times.warm_up {
+            latencies.push(nanoseconds(took.elapsed()));
+        }
+    }
+}
+
+/// A duration in nanoseconds.
+pub(crate) fn nanoseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }

@@ -2,63 +2,74 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use tollgate_domain::ids::{EventId, ProducerId, TaskId, TenantId};
 use tollgate_domain::position::PartitionId;
-use tollgate_log::contract::{Batch, Durability, EventLog, NewEvent};
+use tollgate_log::contract::{AppendOutcome, Batch, EventLog, EventName, NewEvent};
 use tollgate_log::embedded::{EmbeddedLog, Options};
 use tollgate_log::key::ContentHash;
 
-use crate::work::Event;
+use crate::driver::Append;
+use crate::work::{Event, text};
 
-/// An open embedded log.
+/// An open embedded log, class `fsync`.
 pub(crate) struct Ledger {
     pub(crate) log: Arc<EmbeddedLog>,
+    stored: AtomicU64,
 }
 
 impl Ledger {
     pub(crate) fn open(dir: &Path) -> Self {
-        Self::open_with(dir, Durability::Fsync)
+        let log = EmbeddedLog::open_or_create(&dir.join("tollgate"), Options::default()).expect("a log");
+        Self { log: Arc::new(log), stored: AtomicU64::new(0) }
     }
 
-    pub(crate) fn open_with(dir: &Path, durability: Durability) -> Self {
-        let options = Options { durability, ..Options::default() };
-        let log = EmbeddedLog::open_or_create(&dir.join("tollgate"), options).expect("a log");
-        Self { log: Arc::new(log) }
+    /// Events that were new.
+    pub(crate) fn stored(&self) -> u64 {
+        self.stored.load(Ordering::Relaxed)
     }
+}
 
-    /// Appends a batch and waits until it is durable. Hashing the content is part of the work.
-    pub(crate) async fn append(&self, events: Vec<Event>) {
+impl Append for Ledger {
+    /// Hashing the content is part of the work.
+    async fn append(&self, events: Vec<Event>) {
         let receipt = self.log.append(batch(events)).await.expect("an append");
-        assert!(!receipt.outcomes.is_empty());
+        let new = receipt.outcomes.iter().filter(|outcome| matches!(outcome, AppendOutcome::Appended(_)));
+        self.stored.fetch_add(new.count() as u64, Ordering::Relaxed);
+    }
+}
+
+/// The name under which an event of the work stands in the log.
+pub(crate) fn name(event: &Event) -> EventName {
+    EventName {
+        tenant: TenantId::default_tenant(),
+        task: task_id(event.task),
+        producer: producer(),
+        id: EventId::new(text(&event.id)).expect("an event id"),
     }
 }
 
 /// A tracker's batch is of one task, so its names are made once.
 fn batch(events: Vec<Event>) -> Batch {
     let tenant = TenantId::default_tenant();
-    let producer = ProducerId::new("bench").expect("a producer");
-    let number = events.first().map_or(0, |event| event.task);
-    let task = TaskId::new(format!("task-{number}")).expect("a task id");
+    let producer = producer();
+    let task = task_id(events.first().map_or(0, |event| event.task));
     let partition = PartitionId::of(tenant.as_str(), task.as_str());
     let new = |event: Event| NewEvent {
         content_hash: ContentHash::of_hash(blake3::hash(&event.body).into()),
         task: task.clone(),
         producer: producer.clone(),
-        id: EventId::new(ulid(&event.id)).expect("an event id"),
+        id: EventId::new(text(&event.id)).expect("an event id"),
         payload: event.body,
     };
     Batch { tenant: tenant.clone(), partition, events: events.into_iter().map(new).collect(), decision: None }
 }
 
-/// A 16-byte id as text, in the 26 characters of a ULID.
-fn ulid(id: &[u8; 16]) -> String {
-    const DIGITS: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
-    let mut number = u128::from_be_bytes(*id);
-    let mut text = vec![0; 26];
-    for place in text.iter_mut().rev() {
-        *place = DIGITS[(number & 31) as usize];
-        number >>= 5;
-    }
-    String::from_utf8(text).expect("digits are ASCII")
+fn producer() -> ProducerId {
+    ProducerId::new("bench").expect("a producer")
+}
+
+fn task_id(number: u64) -> TaskId {
+    TaskId::new(format!("task-{number}")).expect("a task id")
 }

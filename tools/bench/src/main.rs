@@ -1,32 +1,30 @@
 //! Benchmarks of Tollgate beside its peers: the same work, in the same run, in turns; medians of several rounds.
-
-#![expect(
-    clippy::disallowed_methods,
-    clippy::float_arithmetic,
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "a benchmark reads clocks, divides, and prints"
-)]
+//!
+//! `docs/reference/benchmarks.md` says what each figure means.
+#![expect(clippy::float_arithmetic, reason = "rates and ratios are measured, none of them is money")]
 
 mod append;
 mod committer;
+mod compare;
 mod cpu;
 mod dedup;
 mod driver;
 mod fold;
+mod latency;
 mod ledger;
 mod output;
 mod peers;
+mod place;
+mod query;
 mod readers;
-mod single;
 mod stats;
+mod usage;
 mod work;
 
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 use clap::{Parser, Subcommand, ValueEnum};
-
-use crate::output::Results;
 
 /// Benchmarks of Tollgate beside its peers.
 #[derive(Debug, Parser)]
@@ -38,21 +36,21 @@ struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Append, fold, dedup and query beside raw writing, SQLite and sled
+    /// Append, fold, dedup and query, appending beside raw writing, SQLite and sled
     Compare(Compare),
 }
 
 #[derive(Debug, clap::Args)]
 struct Compare {
-    /// Fewer and shorter rounds: about a minute and a half
+    /// Fewer and shorter rounds, smaller sizes: about a minute and a half
     #[arg(long)]
     quick: bool,
-    /// For people, or one JSON object
+    /// Tables for people, or one JSON object
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
-    /// A directory on the disk to measure; removed of all that is written there
-    #[arg(long, value_name = "DIR", default_value = "target/bench")]
-    dir: PathBuf,
+    /// Measure in a new directory below this one, which must be on a disk; else below the build's directory
+    #[arg(long, value_name = "DIR")]
+    dir: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -61,42 +59,19 @@ enum Format {
     Json,
 }
 
-/// How much of everything.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Scale {
-    /// Rounds of each comparison; odd, for the median.
-    pub(crate) rounds: usize,
-    /// Seconds of one candidate in one round.
-    pub(crate) seconds: f64,
-    /// Events to fold.
-    pub(crate) fold_events: u64,
-    /// Ids in the small and in the large index.
-    pub(crate) ids: [u64; 2],
-}
-
-fn main() {
+fn main() -> ExitCode {
     let Command::Compare(args) = Args::parse().command;
-    let scale = if args.quick {
-        Scale { rounds: 5, seconds: 2.0, fold_events: 1_000_000, ids: [250_000, 4_000_000] }
-    } else {
-        Scale { rounds: 9, seconds: 5.0, fold_events: 5_000_000, ids: [1_000_000, 50_000_000] }
-    };
-    std::fs::create_dir_all(&args.dir).expect("the directory can be made");
-    let dir =
-        tempfile::Builder::new().prefix("run-").tempdir_in(&args.dir).expect("the directory is writable");
-    let mut results = Results::default();
-    append::compare(dir.path(), scale, &mut results);
-    single::compare(dir.path(), scale, &mut results);
-    readers::compare(dir.path(), scale, &mut results);
-    fold::measure(dir.path(), scale, &mut results);
-    dedup::measure(dir.path(), scale, &mut results);
-    match args.format {
-        Format::Table => print!("{}", results.table()),
-        Format::Json => println!("{}", results.json(scale.rounds)),
+    match compare::run(args.quick, args.dir.as_deref()) {
+        Ok(report) => {
+            output::print(&match args.format {
+                Format::Table => report.to_table(),
+                Format::Json => report.to_json().to_string(),
+            });
+            ExitCode::SUCCESS
+        }
+        Err(reason) => {
+            output::progress(&format!("error: {reason}"));
+            ExitCode::FAILURE
+        }
     }
-}
-
-/// Says on stderr what runs.
-pub(crate) fn progress(text: &str) {
-    eprintln!("… {text}");
 }

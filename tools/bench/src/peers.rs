@@ -7,7 +7,7 @@ use std::path::Path;
 use rusqlite::Connection;
 
 use crate::committer::{Commit, Committer};
-use crate::work::Event;
+use crate::work::{Event, text};
 
 /// The same bytes to one file, `fdatasync` per group, no ids: what the disk and the kernel allow.
 pub(crate) struct Raw {
@@ -34,6 +34,10 @@ impl Commit for Raw {
         self.file.sync_data().expect("a sync");
         self.end += self.buffer.len() as u64;
     }
+
+    fn stored(&self) -> Option<u64> {
+        None
+    }
 }
 
 /// SQLite in WAL mode, `synchronous=FULL`, one transaction per group, the id as the primary key.
@@ -51,7 +55,7 @@ impl Sqlite {
         connection.pragma_update(None, "synchronous", "FULL").expect("a pragma");
         connection
             .execute(
-                "CREATE TABLE events (id BLOB PRIMARY KEY, task INTEGER NOT NULL, body BLOB NOT NULL)",
+                "CREATE TABLE events (id TEXT PRIMARY KEY, task INTEGER NOT NULL, body BLOB NOT NULL)",
                 [],
             )
             .expect("a table");
@@ -69,10 +73,15 @@ impl Commit for Sqlite {
                 )
                 .expect("a statement");
             for event in group.iter().flat_map(|batch| batch.iter()) {
-                insert.execute((&event.id[..], event.task as i64, &event.body)).expect("an insert");
+                insert.execute((text(&event.id), event.task as i64, &event.body)).expect("an insert");
             }
         }
         transaction.commit().expect("a commit");
+    }
+
+    fn stored(&self) -> Option<u64> {
+        let count = self.connection.query_row("SELECT count(*) FROM events", [], |row| row.get::<_, i64>(0));
+        Some(count.expect("a count").cast_unsigned())
     }
 }
 
@@ -98,5 +107,9 @@ impl Commit for Sled {
         }
         self.db.apply_batch(batch).expect("a batch");
         self.db.flush().expect("a flush");
+    }
+
+    fn stored(&self) -> Option<u64> {
+        Some(self.db.len() as u64)
     }
 }

@@ -1,124 +1,138 @@
-//! Appending with readers beside, and without.
+//! Appending while others read: two readers at the tail, and one thread that asks at a steady rate.
 
-use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
-use tollgate_domain::ids::{EventId, ProducerId, TaskId, TenantId};
 use tollgate_domain::position::Sequence;
-use tollgate_log::contract::{EventLog, EventName, Partitions};
+use tollgate_log::clock::Stopwatch;
+use tollgate_log::contract::RecordReader;
+use tollgate_log::contract::{EventLog, Partitions};
+use tollgate_log::embedded::{EmbeddedLog, SegmentReader};
 
-use crate::cpu::thread_seconds;
-use crate::driver::{Load, drive};
-use crate::ledger::Ledger;
-use crate::output::Results;
-use crate::stats::{median, paired_ratio};
-use crate::{Scale, progress};
+use crate::append::BUSY;
+use crate::cpu;
+use crate::driver::{Run, Times, drive};
+use crate::ledger::{Ledger, name};
+use crate::place::Place;
+use crate::stats::Samples;
+use crate::work::{mix, numbered};
 
-/// Readers that follow the log to its end, as projectors do.
+/// Readers that follow the log, as projectors do.
 const FOLLOWERS: usize = 2;
 
-/// Between two questions of the one that asks for ids: a thousand a second.
+/// Cores that appending keeps busy where it may: two of producers, and the log's writer beside them.
+const CORES_OF_APPENDING: f64 = 3.0;
+
+/// The pace of the thread that asks: 1,000 a second.
 const ASK_EVERY: Duration = Duration::from_millis(1);
 
-const LOAD: Load = Load { producers: 16, batch: 64 };
+/// Asked is about events of these tasks and these numbers: some are in the log, some are not yet.
+const ASKED_TASKS: u64 = 512;
+const ASKED_NUMBERS: u64 = 4_000;
 
-/// Rounds in turns. Readers take processor time for what they do with records: on few cores that is missing for the
-/// producers, and says nothing of the log. So the time that readers ran is taken off the time that producers had.
-pub(crate) fn compare(dir: &Path, scale: Scale, results: &mut Results) {
-    let (mut with, mut without, mut aside) = (Vec::new(), Vec::new(), Vec::new());
-    for round in 0..scale.rounds {
-        progress(&format!("append 16x64 with readers, round {} of {}", round + 1, scale.rounds));
-        let order = if round % 2 == 0 { [true, false] } else { [false, true] };
-        for readers in order {
-            let place = dir.join(format!("readers-{round}-{readers}"));
-            let (rate, busy) = run(&place, scale.seconds, readers);
-            if readers {
-                let cores = std::thread::available_parallelism().map_or(1, usize::from).min(2) as f64;
-                let left = 1.0 - (busy / (scale.seconds * cores)).min(0.9);
-                with.push(rate);
-                aside.push(rate / left);
-            } else {
-                without.push(rate);
-            }
-        }
-    }
-    results.figure(
-        "append_16x64_with_readers_events_per_second",
-        median(&with),
-        "2 followers, 1000 questions/s",
-    );
-    results.figure("append_16x64_without_readers_events_per_second", median(&without), "");
-    results.figure(
-        "append_with_readers_vs_without_cpu_included",
-        paired_ratio(&with, &without),
-        "nothing taken off",
-    );
-    results.ratio(
-        "append_with_readers_vs_without",
-        paired_ratio(&aside, &without),
-        "≥ 0.9, readers' own CPU aside",
-    );
-}
-
-/// Events per second, and the processor seconds of the readers.
-fn run(place: &Path, seconds: f64, readers: bool) -> (f64, f64) {
-    std::fs::create_dir_all(place).expect("a directory");
-    let ledger = Arc::new(Ledger::open(place));
-    let (stop, busy) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
-    let mut threads = Vec::new();
-    for number in 0..if readers { FOLLOWERS + 1 } else { 0 } {
-        let (ledger, stop, busy) = (Arc::clone(&ledger), Arc::clone(&stop), Arc::clone(&busy));
-        threads.push(std::thread::spawn(move || {
-            if number < FOLLOWERS {
-                follow(&ledger, &stop)
-            } else {
-                ask(&ledger, &stop)
-            }
-            busy.fetch_add((thread_seconds() * 1e6) as u64, Ordering::Relaxed);
-        }));
-    }
-    let own = Arc::clone(&ledger);
-    let rate = drive(LOAD, seconds, move |batch| {
-        let ledger = Arc::clone(&own);
-        async move { ledger.append(batch).await }
-    });
-    stop.store(true, Ordering::Relaxed);
-    // Whoever waits for a record gets one.
-    pollster::block_on(ledger.append(crate::work::Events::of_producer(99).batch(1)));
-    for thread in threads {
-        thread.join().expect("a reader does not panic");
-    }
-    drop(ledger);
-    std::fs::remove_dir_all(place).expect("the directory can be removed");
-    (rate, busy.load(Ordering::Relaxed) as f64 / 1e6)
-}
-
-fn follow(ledger: &Ledger, stop: &AtomicBool) {
-    pollster::block_on(async {
-        let mut reader = ledger.log.read_from(Partitions::ALL, Sequence::ZERO).await.expect("a reader");
-        let mut events = 0;
-        while !stop.load(Ordering::Relaxed) {
-            let records = reader.next().await.expect("records");
-            events += records.iter().map(|stored| stored.record.len()).sum::<usize>();
-        }
-        assert!(events > 0);
-    });
-}
-
-fn ask(ledger: &Ledger, stop: &AtomicBool) {
-    let name = EventName {
-        tenant: TenantId::default_tenant(),
-        task: TaskId::new("task-1").expect("a task"),
-        producer: ProducerId::new("bench").expect("a producer"),
-        id: EventId::new("none").expect("an id"),
+/// One round: with readers and without, in an order that turns with the round.
+pub(crate) fn round(place: &Place, round: usize, times: Times, figures: &mut Samples, ratios: &mut Samples) {
+    let with = |figures: &mut Samples| append(place, times, true, figures);
+    let without = |figures: &mut Samples| append(place, times, false, figures);
+    let ((with, cores_used), (without, _)) = if round.is_multiple_of(2) {
+        let without = without(figures);
+        (with(figures), without)
+    } else {
+        (with(figures), without(figures))
     };
-    while !stop.load(Ordering::Relaxed) {
-        pollster::block_on(async {
-            ledger.log.find(vec![name.clone()]).await.expect("an answer");
-            ledger.log.tail().await.expect("the end");
-        });
-        std::thread::sleep(ASK_EVERY);
+    figures.add("readers_append_with_events_per_second", with);
+    figures.add("readers_append_without_events_per_second", without);
+    ratios.add("append_with_readers_vs_without", with / without);
+    // What the appending side had left of the cores: where there are many, it loses nothing.
+    let cores = std::thread::available_parallelism().map_or(1.0, |cores| cores.get() as f64);
+    let left = (cores - cores_used).min(CORES_OF_APPENDING) / cores.min(CORES_OF_APPENDING);
+    ratios.add("append_with_readers_vs_without_cpu_aside", with / without / left);
+}
+
+/// A run; events per second, and the cores that readers beside it used.
+fn append(place: &Place, times: Times, readers: bool, figures: &mut Samples) -> (f64, f64) {
+    let dir = place.fresh("readers");
+    let ledger = Arc::new(Ledger::open(dir.path()));
+    let readers = readers.then(|| Readers::start(&ledger.log));
+    let run = drive(&ledger, BUSY, times);
+    let ledger = Arc::into_inner(ledger).expect("the producers are gone");
+    let cores_used = match readers {
+        Some(readers) => readers.finish(ledger, &run, figures),
+        None => 0.0,
+    };
+    place.clear(dir);
+    (run.events_per_second, cores_used)
+}
+
+struct Readers {
+    followers: Vec<JoinHandle<Read>>,
+    asker: JoinHandle<Read>,
+    stop: Arc<AtomicBool>,
+}
+
+/// What a reader did.
+struct Read {
+    /// Events that it read, or questions that it asked.
+    count: u64,
+    cpu_seconds: f64,
+}
+
+impl Readers {
+    fn start(log: &Arc<EmbeddedLog>) -> Self {
+        let follower = |_| {
+            let reader = log.reader(Partitions::ALL, Sequence::ZERO).expect("a reader");
+            std::thread::spawn(move || follow(reader))
+        };
+        let followers = (0..FOLLOWERS).map(follower).collect();
+        let stop = Arc::new(AtomicBool::new(false));
+        let (own, asked) = (Arc::clone(&stop), Arc::clone(log));
+        Self { followers, asker: std::thread::spawn(move || ask(&asked, &own)), stop }
     }
+
+    /// Ends the readers: the one that asks by a word, those that follow by closing the log. The cores that they used.
+    fn finish(self, ledger: Ledger, run: &Run, figures: &mut Samples) -> f64 {
+        self.stop.store(true, Ordering::Relaxed);
+        let asked = self.asker.join().expect("the asker does not panic");
+        let stored = ledger.stored();
+        drop(ledger);
+        let mut cpu_seconds = asked.cpu_seconds;
+        for follower in self.followers {
+            let read = follower.join().expect("a follower does not panic");
+            cpu_seconds += read.cpu_seconds;
+            figures.add("readers_followed_share_of_events", read.count as f64 / stored as f64);
+        }
+        figures.add("readers_questions_per_second", asked.count as f64 / run.seconds);
+        let cores_used = cpu_seconds / run.seconds;
+        figures.add("readers_cores_used", cores_used);
+        cores_used
+    }
+}
+
+/// Reads what comes until the log is closed.
+fn follow(mut reader: SegmentReader) -> Read {
+    let mut count = 0;
+    while let Ok(records) = pollster::block_on(reader.next()) {
+        count += records.iter().map(|stored| stored.record.len() as u64).sum::<u64>();
+    }
+    Read { count, cpu_seconds: cpu::thread_seconds() }
+}
+
+/// Asks what the log knows of an event, then where it ends, until it is told to stop.
+#[expect(clippy::disallowed_methods, reason = "questions come at a steady rate, as from clients elsewhere")]
+fn ask(log: &EmbeddedLog, stop: &AtomicBool) -> Read {
+    let begun = Stopwatch::start();
+    let mut count = 0;
+    while !stop.load(Ordering::Relaxed) {
+        let word = mix(count);
+        let event = numbered(word % ASKED_TASKS, (word >> 32) % ASKED_NUMBERS);
+        let found = pollster::block_on(log.find(vec![name(&event)])).expect("an answer");
+        let tail = pollster::block_on(log.tail()).expect("the tail");
+        assert!(found.iter().flatten().all(|found| found.sequence <= tail.highest()), "answers are durable");
+        count += 1;
+        let due = ASK_EVERY * u32::try_from(count).unwrap_or(u32::MAX);
+        std::thread::sleep(due.saturating_sub(begun.elapsed()));
+    }
+    Read { count, cpu_seconds: cpu::thread_seconds() }
 }

@@ -1,29 +1,50 @@
-//! Medians and percentiles.
+//! Medians, percentiles, and the values of all rounds under their names.
 
-/// The middle value; of an even number the mean of the two middle ones; 0 of none.
+use std::collections::BTreeMap;
+
+/// The middle of some values; of an even number of them the mean of the two in the middle.
 pub(crate) fn median(values: &[f64]) -> f64 {
+    assert!(!values.is_empty(), "there is no median of no values");
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
-    let middle = sorted.len() / 2;
-    match (sorted.len().is_multiple_of(2), sorted.get(middle)) {
-        (_, None) => 0.0,
-        (false, Some(value)) => *value,
-        (true, Some(value)) => (value + sorted[middle - 1]) / 2.0,
+    let half = sorted.len() / 2;
+    if sorted.len().is_multiple_of(2) { f64::midpoint(sorted[half - 1], sorted[half]) } else { sorted[half] }
+}
+
+/// The smallest value that at least so many percent of all values do not exceed (nearest rank).
+pub(crate) fn percentile(values: &[u64], percent: usize) -> u64 {
+    assert!(!values.is_empty() && percent <= 100, "percentile {percent} of {} values", values.len());
+    let mut values = values.to_vec();
+    let rank = (values.len() * percent).div_ceil(100).max(1);
+    *values.select_nth_unstable(rank - 1).1
+}
+
+/// One value per round, under names.
+#[derive(Debug, Default)]
+pub(crate) struct Samples(BTreeMap<String, Vec<f64>>);
+
+/// The values of all rounds in three.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Spread {
+    pub(crate) median: f64,
+    pub(crate) lowest: f64,
+    pub(crate) highest: f64,
+}
+
+impl Samples {
+    /// Adds the value of a round.
+    pub(crate) fn add(&mut self, name: impl Into<String>, value: f64) {
+        self.0.entry(name.into()).or_default().push(value);
     }
-}
 
-/// The smallest value that so many percent of all values do not exceed; 0 of none.
-pub(crate) fn percentile(values: &[f64], percent: usize) -> f64 {
-    let mut sorted = values.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    let rank = (sorted.len() * percent).div_ceil(100).max(1);
-    sorted.get(rank - 1).copied().unwrap_or_default()
-}
-
-/// The median over rounds of one value over the other of the same round.
-pub(crate) fn paired_ratio(values: &[f64], to: &[f64]) -> f64 {
-    let ratios: Vec<f64> = values.iter().zip(to).map(|(value, to)| value / to).collect();
-    median(&ratios)
+    /// The spread under each name, in the order of the names.
+    pub(crate) fn spreads(&self) -> impl Iterator<Item = (&str, Spread)> {
+        self.0.iter().map(|(name, values)| {
+            let lowest = values.iter().copied().fold(f64::INFINITY, f64::min);
+            let highest = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+            (name.as_str(), Spread { median: median(values), lowest, highest })
+        })
+    }
 }
 
 #[cfg(test)]
@@ -31,13 +52,50 @@ mod tests {
     use super::*;
 
     #[test]
-    fn of_known_values() {
-        assert_eq!(
-            [median(&[]), median(&[3.0]), median(&[9.0, 1.0, 5.0]), median(&[4.0, 1.0])],
-            [0.0, 3.0, 5.0, 2.5]
-        );
-        let hundred: Vec<f64> = (1..=100).map(f64::from).collect();
-        assert_eq!([1, 50, 99, 100].map(|percent| percentile(&hundred, percent)), [1.0, 50.0, 99.0, 100.0]);
-        assert_eq!(paired_ratio(&[2.0, 9.0, 6.0], &[1.0, 3.0, 3.0]), 2.0);
+    fn the_median_is_the_middle_whatever_the_order() {
+        for (values, expected) in [
+            (&[3.0][..], 3.0),
+            (&[9.0, 1.0, 5.0], 5.0),
+            (&[4.0, 1.0], 2.5),
+            (&[100.0, 1.0, 2.0, 3.0], 2.5),
+            (&[7.0, 7.0, 7.0, 1.0, 9.0], 7.0),
+        ] {
+            assert_eq!(median(values), expected, "{values:?}");
+        }
+    }
+
+    #[test]
+    fn a_percentile_is_a_value_that_was_there() {
+        let hundred: Vec<u64> = (1..=100).rev().collect();
+        for (values, percent, expected) in [
+            (&[8][..], 50, 8),
+            (&[8], 99, 8),
+            (&[1, 2], 50, 1),
+            (&[1, 2], 51, 2),
+            (&[30, 10, 20], 50, 20),
+            (&[30, 10, 20], 0, 10),
+            (&hundred, 50, 50),
+            (&hundred, 99, 99),
+            (&hundred, 100, 100),
+        ] {
+            assert_eq!(percentile(values, percent), expected, "{percent} % of {values:?}");
+        }
+    }
+
+    #[test]
+    fn samples_keep_rounds_of_a_name_together() {
+        let mut samples = Samples::default();
+        for (name, value) in [("b", 1.0), ("a", 5.0), ("b", 9.0), ("b", 2.0)] {
+            samples.add(name, value);
+        }
+        let spread = |median, lowest, highest| Spread { median, lowest, highest };
+        let found: Vec<_> = samples.spreads().collect();
+        assert_eq!(found, [("a", spread(5.0, 5.0, 5.0)), ("b", spread(2.0, 1.0, 9.0))]);
+    }
+
+    #[test]
+    #[should_panic(expected = "no median of no values")]
+    fn of_no_values_there_is_no_median() {
+        median(&[]);
     }
 }

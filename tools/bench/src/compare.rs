@@ -1,0 +1,95 @@
+//! The comparison: rounds in which every subject and every candidate has its turn, then medians over the rounds.
+
+use std::path::Path;
+use std::time::Duration;
+
+use crate::append::{self, BUSY, SHAPES};
+use crate::dedup::{self, Sizes};
+use crate::driver::Times;
+use crate::output::{Report, progress};
+use crate::place::Place;
+use crate::stats::Samples;
+use crate::{fold, latency, readers, usage};
+
+/// How long and how large everything is.
+struct Extent {
+    rounds: usize,
+    /// Of the shape that the ratios are about.
+    busy: Times,
+    /// Of the other shapes.
+    other: Times,
+    latency: Duration,
+    usage_events: u64,
+    ids: Sizes,
+}
+
+/// As many as the id index keeps in memory before it writes them as a run: that happens once in each timing.
+const TIMED_IDS: u64 = 512 * 1024;
+
+const QUICK: Extent = Extent {
+    rounds: 3,
+    busy: times(200, 900),
+    other: times(100, 400),
+    latency: Duration::from_millis(600),
+    usage_events: 1_000_000,
+    ids: Sizes::about(200_000, 4_000_000, TIMED_IDS),
+};
+
+const FULL: Extent = Extent {
+    rounds: 5,
+    busy: times(500, 3_000),
+    other: times(300, 2_000),
+    latency: Duration::from_secs(3),
+    usage_events: 4_000_000,
+    ids: Sizes::about(1_000_000, 50_000_000, TIMED_IDS),
+};
+
+const fn times(warm_up_ms: u64, measured_ms: u64) -> Times {
+    Times { warm_up: Duration::from_millis(warm_up_ms), measured: Duration::from_millis(measured_ms) }
+}
+
+/// Runs everything below a directory that is removed afterwards.
+///
+/// # Errors
+///
+/// A sentence where there is no place to measure in. A candidate that fails is a panic: its figures would be worth nothing.
+pub(crate) fn run(quick: bool, parent: Option<&Path>) -> Result<Report, String> {
+    let extent = if quick { QUICK } else { FULL };
+    let place = Place::make(parent)?;
+    progress(&format!("measuring in {} ({})", place.path().display(), place.file_system()));
+    let (mut figures, mut ratios) = (Samples::default(), Samples::default());
+
+    progress(&format!("writing {} usage events to fold", extent.usage_events));
+    let log_dir = place.fresh("log");
+    let written = usage::write(log_dir.path(), extent.usage_events);
+    progress("growing the large id index");
+    let ids_dir = place.fresh("ids-large");
+    let mut large = dedup::Large::grow(ids_dir.path(), extent.ids);
+
+    for round in 0..extent.rounds {
+        let begin = |subject: &str| progress(&format!("round {} of {}: {subject}", round + 1, extent.rounds));
+        for shape in SHAPES {
+            begin(&format!("append {shape}"));
+            let times = if shape == BUSY { extent.busy } else { extent.other };
+            append::round(&place, round, shape, times, &mut figures, &mut ratios);
+        }
+        begin("latency of one event");
+        latency::round(&place, extent.latency, &mut figures, &mut ratios);
+        begin("append beside readers");
+        readers::round(&place, round, extent.busy, &mut figures, &mut ratios);
+        begin("fold and query");
+        fold::round(&place, round, &written, &mut figures, &mut ratios);
+        begin("dedup");
+        dedup::round(&place, round, extent.ids, &mut large, &mut figures, &mut ratios);
+    }
+    large.close();
+    Ok(Report {
+        directory: place.path().display().to_string(),
+        file_system: place.file_system(),
+        cores: std::thread::available_parallelism().map_or(0, usize::from),
+        quick,
+        rounds: extent.rounds,
+        figures,
+        ratios,
+    })
+}

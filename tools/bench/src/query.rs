@@ -1,0 +1,57 @@
+//! Questions to a view in this process: where a task stands, and whether it may advance.
+
+use tollgate_domain::config::BudgetConfig;
+use tollgate_domain::gate::{self, Switches};
+use tollgate_domain::ids::DEFAULT_TENANT;
+use tollgate_domain::phase::Advance;
+use tollgate_log::clock::Stopwatch;
+use tollgate_projection::fold::task_key;
+use tollgate_projection::report::{Named, task_status};
+use tollgate_projection::status::{Status, standing};
+use tollgate_projector::View;
+
+use crate::driver::nanoseconds;
+use crate::stats::{Samples, percentile};
+use crate::usage::{TASKS, phase, task_name, time};
+use crate::work::mix;
+
+/// Questions of each kind in a round.
+const QUESTIONS: u64 = 20_000;
+
+/// One round of both kinds. `rows` says where the rows are found, for the figures' names.
+pub(crate) fn round(view: &View<Status>, rows: &str, figures: &mut Samples) {
+    let now = time(u64::from(u32::MAX));
+    let statuses = ask(|task, key| {
+        let row = view.get(key).expect("a look-up").expect("every task has a row");
+        let named = Named { tenant: DEFAULT_TENANT, task, row: &row, degraded: view.is_degraded(key) };
+        let status = task_status(named, Some(now), view.position().to_string());
+        assert!(status.summary.tokens_used > 0, "{task} used tokens");
+    });
+    let switches = Switches::from(&BudgetConfig::built_in());
+    let advance = Advance::Phase(phase("VERIFY"));
+    let decisions = ask(|task, key| {
+        let row = view.get(key).expect("a look-up").expect("every task has a row");
+        let mut decided = gate::decide(&standing(task, &row, Some(now)), &advance, switches);
+        decided.as_of = view.position().to_string();
+        assert!(decided.tokens.is_some(), "{task} has limits");
+    });
+    for (kind, latencies) in [("status", statuses), ("gate", decisions)] {
+        for percent in [50, 99] {
+            let latency = percentile(&latencies, percent) as f64 / 1e3;
+            figures.add(format!("query_{kind}_{rows}_p{percent}_microseconds"), latency);
+        }
+    }
+}
+
+/// Asks about tasks in no order. How long each question took, in nanoseconds.
+fn ask(mut question: impl FnMut(&str, &[u8])) -> Vec<u64> {
+    let mut latencies = Vec::new();
+    for number in 0..QUESTIONS {
+        let task = task_name(mix(number) % TASKS);
+        let took = Stopwatch::start();
+        let key = task_key(DEFAULT_TENANT, &task);
+        question(&task, &key);
+        latencies.push(nanoseconds(took.elapsed()));
+    }
+    latencies
+}

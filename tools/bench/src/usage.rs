@@ -1,0 +1,186 @@
+//! A log of real events to fold: opened tasks with limits and phases, then usage, as a server stores it.
+
+use std::path::Path;
+
+use tollgate_domain::config::BudgetConfig;
+use tollgate_domain::event::{Event, EventBody, PhaseEnded, PhaseStarted, TaskOpened};
+use tollgate_domain::ids::{EventId, ProducerId, TaskId, TenantId};
+use tollgate_domain::limits::{TaskLimits, task_limits};
+use tollgate_domain::metadata::TaskMetadata;
+use tollgate_domain::money::Usd;
+use tollgate_domain::phase::Phase;
+use tollgate_domain::position::{PartitionId, Sequence};
+use tollgate_domain::time::Timestamp;
+use tollgate_domain::tokens::TokenCounts;
+use tollgate_domain::usage::{Cost, NamedExecution, UsageRecorded};
+use tollgate_log::contract::{Batch, Durability, EventLog, Expected, NewEvent};
+use tollgate_log::embedded::{EmbeddedLog, Options};
+use tollgate_log::key::ContentHash;
+use tollgate_wire::Submitted;
+
+use crate::work::{mix, text, ulid};
+
+/// Tasks of the log.
+pub(crate) const TASKS: u64 = 1_000;
+
+/// Usage events of one record.
+const BATCH: u64 = 64;
+
+/// 10⁻⁹ USD in units of 10⁻¹⁸ USD.
+const NANO_USD: i128 = 1_000_000_000;
+
+/// What the log holds.
+pub(crate) struct Written {
+    pub(crate) log: EmbeddedLog,
+    /// Events, those that open tasks included.
+    pub(crate) events: u64,
+    /// Tokens of all usage.
+    pub(crate) tokens: u64,
+    /// Bytes of the usage events' records over the number of those events.
+    pub(crate) bytes_per_event: f64,
+}
+
+/// Writes a log with so many usage events, in whole batches, and opens it again, so that nothing of the writing goes on.
+pub(crate) fn write(dir: &Path, usage_events: u64) -> Written {
+    let options = || Options { durability: Durability::PageCache, ..Options::default() };
+    let log = EmbeddedLog::open_or_create(dir, options()).expect("a new log");
+    let mut made = Maker::new();
+    for task in 0..TASKS {
+        let opened = made.opened(task);
+        append(&log, &task_name(task), opened, true);
+    }
+    let opened_bytes = log_bytes(&log);
+    for batch in 0..usage_events.div_ceil(BATCH) {
+        // Any order of tasks, each as often.
+        let task = mix(batch) % TASKS;
+        let usage = (0..BATCH).map(|_| made.usage(task)).collect();
+        append(&log, &task_name(task), usage, false);
+    }
+    let usage_bytes = log_bytes(&log) - opened_bytes;
+    log.close();
+    Written {
+        log: EmbeddedLog::open(dir, options()).expect("the log that was written"),
+        events: made.made,
+        tokens: made.tokens,
+        bytes_per_event: usage_bytes as f64 / usage_events as f64,
+    }
+}
+
+/// The name of a task of this log.
+pub(crate) fn task_name(number: u64) -> String {
+    format!("PAY-{number:04}")
+}
+
+/// The time at which an event of this number happened.
+pub(crate) fn time(number: u64) -> Timestamp {
+    const BEGIN: i64 = 1_773_734_400_000_000;
+    Timestamp::from_micros(BEGIN + number.cast_signed()).expect("a time of this century")
+}
+
+/// The phase that usage belongs to.
+pub(crate) fn phase(name: &str) -> Phase {
+    name.parse().expect("a phase of the built-in config")
+}
+
+fn append(log: &EmbeddedLog, task: &str, events: Vec<NewEvent>, decides: bool) {
+    let tenant = TenantId::default_tenant();
+    let partition = PartitionId::of(tenant.as_str(), task);
+    let decision = decides.then(|| Expected { subject: task.to_owned(), last: Sequence::ZERO });
+    pollster::block_on(log.append(Batch { tenant, partition, events, decision })).expect("an append");
+}
+
+/// Bytes of the records so far.
+fn log_bytes(log: &EmbeddedLog) -> u64 {
+    let mut reader = log.reader(tollgate_log::contract::Partitions::ALL, Sequence::ZERO).expect("a reader");
+    let mut bytes = 0;
+    loop {
+        let records = reader.read_available().expect("the log can be read");
+        if records.is_empty() {
+            return bytes;
+        }
+        bytes += records.iter().map(|stored| stored.record.bytes().len() as u64).sum::<u64>();
+    }
+}
+
+/// Makes events, each with an id of its own.
+struct Maker {
+    limits: TaskLimits,
+    made: u64,
+    tokens: u64,
+}
+
+impl Maker {
+    fn new() -> Self {
+        let limits = task_limits(&BudgetConfig::built_in(), &TaskMetadata::default());
+        Self { limits: limits.expect("the built-in config gives limits"), made: 0, tokens: 0 }
+    }
+
+    /// A task is opened, ends its first phase and begins the next.
+    fn opened(&mut self, task: u64) -> Vec<NewEvent> {
+        let title = Some(format!("Work on part {task} of the payment service"));
+        let metadata = TaskMetadata { title, ..TaskMetadata::default() };
+        let opened = TaskOpened { metadata, limits: Some(self.limits.clone()) };
+        let attempt = Some(1);
+        let bodies = [
+            EventBody::TaskOpened(Box::new(opened)),
+            EventBody::PhaseStarted(PhaseStarted { phase: phase("PLAN"), attempt }),
+            EventBody::PhaseEnded(PhaseEnded { phase: phase("PLAN"), attempt }),
+            EventBody::PhaseStarted(PhaseStarted { phase: phase("IMPLEMENT"), attempt }),
+        ];
+        bodies.into_iter().map(|body| self.event(task, body)).collect()
+    }
+
+    /// A model call, priced.
+    fn usage(&mut self, task: u64) -> NewEvent {
+        let word = mix(self.made);
+        let tokens = TokenCounts {
+            input_uncached: 500 + word % 4_000,
+            cached_input: 20_000 + (word >> 16) % 60_000,
+            cache_write: 0,
+            output: 100 + (word >> 32) % 1_500,
+            reasoning: (word >> 48) % 100,
+        };
+        self.tokens += tokens.total();
+        let phase = phase(if word.is_multiple_of(4) { "PLAN" } else { "IMPLEMENT" });
+        let nanos = 1_250 * tokens.input_uncached + 125 * tokens.cached_input + 10_000 * tokens.output;
+        let body = EventBody::UsageRecorded(UsageRecorded {
+            execution: Some(NamedExecution { phase, attempt: Some(1) }),
+            provider: Some("openai".to_owned()),
+            model: Some("gpt-5-codex".to_owned()),
+            component: Some("coder".to_owned()),
+            request_id: None,
+            tokens,
+            estimated: false,
+            cost: Cost::Priced {
+                usd: Usd::from_units(i128::from(nanos) * NANO_USD),
+                price_version: "2026-03-01".to_owned(),
+            },
+        });
+        self.event(task, body)
+    }
+
+    fn event(&mut self, task: u64, body: EventBody) -> NewEvent {
+        let number = self.made;
+        self.made += 1;
+        // Ids that sort by time, as those of trackers do.
+        let id = ulid((u128::from(number) << 64) | u128::from(mix(number)));
+        let event = Event {
+            tenant: TenantId::default_tenant(),
+            task: TaskId::new(task_name(task)).expect("a task id"),
+            producer: ProducerId::new("orchestrator").expect("a producer"),
+            id: EventId::new(text(&id)).expect("an event id"),
+            occurred_at: Some(time(number)),
+            trace_parent: None,
+            body,
+        };
+        let submitted = Submitted::from_event(event).expect("the event keeps every rule");
+        let payload = submitted.encode_stored(&submitted.event.body).expect("the event is small");
+        NewEvent {
+            content_hash: ContentHash::of_hash(submitted.content_hash()),
+            task: submitted.event.task,
+            producer: submitted.event.producer,
+            id: submitted.event.id,
+            payload,
+        }
+    }
+}
