@@ -1,3 +1,4 @@
 //! Real kills at the worst moments: nothing acknowledged is lost, nothing is counted twice.
 
 mod kill;
+mod outage;

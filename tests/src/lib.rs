@@ -128,7 +128,13 @@ impl Server {
     /// Starts one and waits until it takes requests.
     #[must_use]
     pub fn start(place: &Place, data: &str) -> Self {
-        let args = ["--data", data, "serve", "--listen", "127.0.0.1:0"];
+        Self::start_at(place, data, "127.0.0.1:0")
+    }
+
+    /// Starts one at an address, to come back where another was.
+    #[must_use]
+    pub fn start_at(place: &Place, data: &str, address: &str) -> Self {
+        let args = ["--data", data, "serve", "--listen", address];
         let mut child = place.command(&args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
         let mut first = String::new();

@@ -56,8 +56,8 @@ pub(crate) async fn status(global: &Global) -> Result<ExitCode, Failure> {
         }));
     } else {
         let tokens = output::grouped(report.totals.tokens.total);
-        let (count, usd) = (report.tasks, &report.totals.cost_usd);
-        line(&format!("{count} tasks, {} of them open; {tokens} tokens, {usd} USD", tasks.tasks.len()));
+        let (count, usd) = (output::counted(report.tasks, "task"), &report.totals.cost_usd);
+        line(&format!("{count}, {} of them open; {tokens} tokens, {usd} USD", tasks.tasks.len()));
         for check in &health.checks {
             line(&format!(
                 "{} {}: {}",

@@ -71,6 +71,11 @@ pub(crate) fn grouped_u64(number: u64) -> String {
     tollgate_domain::gate::grouped(number.into())
 }
 
+/// A count with its noun: `1 task`, `1,234 tasks`.
+pub(crate) fn counted(number: u64, noun: &str) -> String {
+    format!("{} {noun}{}", grouped_u64(number), if number == 1 { "" } else { "s" })
+}
+
 /// A percentage, or a dash where there is no limit to compare with.
 pub(crate) fn percent(percent: Option<u64>) -> String {
     percent.map_or_else(|| "–".to_owned(), |percent| format!("{percent}%"))
@@ -96,6 +101,11 @@ pub(crate) fn time(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nouns_follow_their_counts() {
+        assert_eq!([0, 1, 1_234].map(|count| counted(count, "task")), ["0 tasks", "1 task", "1,234 tasks"]);
+    }
 
     #[test]
     fn numbers_and_times_are_written_for_people() {

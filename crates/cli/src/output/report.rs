@@ -5,14 +5,18 @@ use std::fmt::Write;
 use tollgate_projection::report::markdown;
 use tollgate_wire::api::{Group, LedgerReport, TaskReport, Totals};
 
-use super::{grouped, table};
+use super::{counted, grouped, table};
 
 /// Rows of a group that are shown; the JSON has all.
 const SHOWN: usize = 12;
 
 /// Totals of the ledger.
 pub(crate) fn ledger_report(report: &LedgerReport) -> String {
-    let mut text = format!("{} tasks, {} usage events\n\n", report.tasks, report.totals.usage_events);
+    let mut text = format!(
+        "{}, {}\n\n",
+        counted(report.tasks, "task"),
+        counted(report.totals.usage_events, "usage event")
+    );
     let tokens = &report.totals.tokens;
     for (name, count) in [
         ("tokens", tokens.total),
