@@ -43,7 +43,7 @@ fn live(place: &Place, to: &str) {
     assert!(report.contains("# Budget Report: T-1") && report.contains("ada"), "{report}");
     let list = place.json(&format!("{to} task list"));
     assert_eq!(list["tasks"].as_array().unwrap().len(), 1);
-    assert!(run("status").starts_with("1 tasks, 0 of them open; 7,000 tokens"));
+    assert!(run("status").starts_with("1 task, 0 of them open; 7,000 tokens"));
 }
 
 #[test]

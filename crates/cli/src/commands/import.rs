@@ -19,7 +19,7 @@ use super::ask;
 use crate::args::{Format, Global, ImportArgs};
 use crate::connect::Access;
 use crate::exit::{DIFFERS, Failure};
-use crate::output::{grouped, grouped_u64, json, line, note};
+use crate::output::{counted, grouped, grouped_u64, json, line, note};
 
 /// Events of a request: its limit.
 const REQUEST_EVENTS: usize = 500;
@@ -197,10 +197,10 @@ fn tell(global: &Global, summary: &ImportSummary, outcomes: &Outcomes) {
         note(&format!("! and {} more", outcomes.shown - SHOWN_PROBLEMS));
     }
     line(&format!(
-        "{} files with {} lines: {} events with {} tokens",
-        grouped_u64(summary.files),
-        grouped_u64(summary.lines),
-        grouped_u64(summary.events),
+        "{} with {}: {} with {} tokens",
+        counted(summary.files, "file"),
+        counted(summary.lines, "line"),
+        counted(summary.events, "event"),
         grouped(tokens.total)
     ));
     line(&format!(
@@ -210,9 +210,9 @@ fn tell(global: &Global, summary: &ImportSummary, outcomes: &Outcomes) {
     ));
     if outcomes.refused > 0 || summary.problems > 0 {
         line(&format!(
-            "  {} refused, {} problems",
+            "  {} refused, {}",
             grouped_u64(outcomes.refused),
-            grouped_u64(summary.problems)
+            counted(summary.problems, "problem")
         ));
     }
 }

@@ -11,7 +11,7 @@ use super::ask;
 use crate::args::{Format, Global, TailArgs};
 use crate::connect::{Access, Connection, server_of};
 use crate::exit::{DIFFERS, Failure};
-use crate::output::{grouped_u64, json, line, time};
+use crate::output::{counted, json, line, time};
 
 /// Events of a page.
 const PAGE: usize = 500;
@@ -111,20 +111,20 @@ fn tell(global: &Global, found: &Verification) {
         );
         return;
     }
-    let counted = format!(
-        "{} records, {} events in {segments} segment{}, up to record {last}",
-        grouped_u64(*records),
-        grouped_u64(*events),
-        if *segments == 1 { "" } else { "s" }
+    let what = format!(
+        "{}, {} in {}, up to record {last}",
+        counted(*records, "record"),
+        counted(*events, "event"),
+        counted(*segments as u64, "segment")
     );
     match difference {
         None => {
-            line(&format!("passed: {counted}"));
+            line(&format!("passed: {what}"));
             line("  checksums, sequences, chains of all partitions, content hash of every event");
-            line(&format!("  {anchors_matched} anchors match"));
+            line(&format!("  {} that the views remember: equal", counted(*anchors_matched as u64, "chain")));
         }
         Some(difference) => {
-            line(&format!("DIFFERS after {counted}"));
+            line(&format!("DIFFERS after {what}"));
             line(&format!("  {difference}"));
         }
     }
