@@ -5,6 +5,7 @@
 //! a second time, beside the live one, and compares them.
 
 pub mod checkpoint;
+mod compare;
 mod follow;
 mod projector;
 mod quarantine;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use tollgate_domain::event::RecordedEvent;
 use tollgate_domain::position::Position;
-use tollgate_log::contract::{EventLog, Partitions, ReadError};
+use tollgate_log::contract::{EventLog, ReadError};
 use tollgate_log::index::IdIndex;
 use tollgate_log::record::StoredRecord;
 use tollgate_projection::fold::{Projection, write_task_key};
@@ -13,6 +13,7 @@ use tollgate_view_store::{Digest, StoreError, ViewStore, Written};
 use tollgate_wire::{DecodedEvent, decode_stored};
 
 use crate::checkpoint::{Checkpoint, Follows};
+use crate::compare::{compare, read_record};
 use crate::quarantine::{Parked, Quarantine};
 use crate::rows::{CachedRows, RowError, decode, encode};
 
@@ -361,44 +362,4 @@ impl<P: Projection> View<P> {
     pub(crate) fn advance_for_test(&mut self, stored: &StoredRecord) {
         self.checkpoint.advance(stored);
     }
-}
-
-/// Why a checkpoint does not fit a log; `None`: it does. Records of partitions other than the latest are compared when
-/// the next one of each comes.
-async fn compare(found: &Checkpoint, log: &dyn EventLog) -> Result<Option<String>, ViewError> {
-    let epoch = log.epoch().id;
-    if found.epoch != epoch {
-        return Ok(Some(format!(
-            "it was made from log {}, this is log {}",
-            found.epoch.simple(),
-            epoch.simple()
-        )));
-    }
-    let tail = log.tail().await?;
-    if !tail.covers(&found.position()) {
-        return Ok(Some(format!("it contains {}, the log ends at {tail}", found.position())));
-    }
-    let Some((partition, mark)) = found.latest() else { return Ok(None) };
-    let stored = read_record(log, mark.sequence).await?;
-    if stored.record.partition() != partition || stored.chain != mark.chain() {
-        return Ok(Some(format!("record {} is another one than the view contains", mark.sequence)));
-    }
-    Ok(None)
-}
-
-/// One record by its sequence.
-pub(crate) async fn read_record(
-    log: &dyn EventLog,
-    sequence: tollgate_domain::position::Sequence,
-) -> Result<StoredRecord, ReadError> {
-    let mut reader = log.read_from(Partitions::ALL, sequence.previous()).await?;
-    let records = reader.try_next().await?;
-    records.into_iter().next().filter(|stored| stored.sequence == sequence).ok_or_else(|| {
-        ReadError::Damaged {
-            path: "the log".to_owned(),
-            offset: 0,
-            sequence,
-            what: "the record is not there".to_owned(),
-        }
-    })
 }

@@ -8,6 +8,7 @@ mod frame;
 mod frontier;
 mod group;
 mod ledger;
+mod open_error;
 mod prepare;
 mod reader;
 mod recovery;
@@ -25,6 +26,7 @@ use tokio::sync::{oneshot, watch};
 use tollgate_domain::position::{Epoch, Position, Sequence};
 
 pub use backup::{Backup, BackupError, backup, restore};
+pub use open_error::OpenError;
 pub use reader::SegmentReader;
 pub use verify::{Anchor, Verification, verify};
 
@@ -70,81 +72,6 @@ impl Default for Options {
             max_segment_bytes: 64 << 20,
             lock_note: format!("process {}", std::process::id()),
         }
-    }
-}
-
-/// Why a data directory could not be opened.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum OpenError {
-    /// The operating system refused.
-    #[error("opening {path}: {message}")]
-    Io {
-        /// The file or directory.
-        path: String,
-        /// The system's message.
-        message: String,
-    },
-    /// Another process writes to it.
-    #[error("opening {dir}: another process holds it ({holder}); ask that one, or stop it first")]
-    Locked {
-        /// The data directory.
-        dir: String,
-        /// The holder's note.
-        holder: String,
-    },
-    /// There is no ledger here.
-    #[error("opening {dir}: no ledger here; a command that writes makes one")]
-    NoLedger {
-        /// The data directory.
-        dir: String,
-    },
-    /// It holds something else.
-    #[error("opening {dir}: not a Tollgate data directory: {what}; choose another directory")]
-    NotADataDirectory {
-        /// The directory.
-        dir: String,
-        /// What is wrong with it.
-        what: String,
-    },
-    /// A newer version wrote it.
-    #[error("opening {dir}: its format is {found}, this version knows {known}; upgrade tollgate to open it")]
-    NewerFormat {
-        /// The directory or file.
-        dir: String,
-        /// Its format.
-        found: u32,
-        /// The newest format known here.
-        known: u32,
-    },
-    /// A record that was acknowledged cannot be read.
-    #[error(transparent)]
-    Damaged(ReadError),
-    /// Records that were acknowledged are gone: the log was replaced by an older copy.
-    #[error(
-        "opening the log: it ends at record {last}, but record {acknowledged} was acknowledged; it looks like an older \
-         copy: restore the whole data directory from a backup with `tollgate restore`, which makes it a log of its own"
-    )]
-    Regressed {
-        /// The last record found.
-        last: Sequence,
-        /// The last one that was acknowledged.
-        acknowledged: Sequence,
-    },
-    /// A durability class that one machine cannot give.
-    #[error(
-        "opening {dir}: durability `{asked}` needs a replicated log; the embedded one offers fsync and page_cache"
-    )]
-    Durability {
-        /// The data directory.
-        dir: String,
-        /// What was asked for.
-        asked: Durability,
-    },
-}
-
-impl OpenError {
-    fn io(path: &Path, error: &io::Error) -> Self {
-        Self::Io { path: path.display().to_string(), message: error.to_string() }
     }
 }
 
