@@ -27,9 +27,9 @@ struct Extent {
 const TIMED_IDS: u64 = 512 * 1024;
 
 const QUICK: Extent = Extent {
-    rounds: 3,
-    busy: times(200, 900),
-    other: times(100, 400),
+    rounds: 5,
+    busy: times(200, 1_500),
+    other: times(100, 300),
     latency: Duration::from_millis(600),
     usage_events: 1_000_000,
     ids: Sizes::about(200_000, 4_000_000, TIMED_IDS),
