@@ -32,6 +32,9 @@ const FLAG_DECISION: u8 = 1;
 const HEADER: usize = 24;
 const ENTRY: usize = 24;
 
+/// Room for the texts of one event, to begin with: an id of 26 characters, and its share of the names.
+const TEXT_ROOM: usize = 32;
+
 /// A record as a log returns it.
 #[derive(Clone, Debug)]
 pub struct StoredRecord {
@@ -47,6 +50,8 @@ pub struct StoredRecord {
 #[derive(Clone, Debug)]
 pub struct Record {
     bytes: Bytes,
+    /// All its texts one behind the other, checked once: tenant, subject, names, ids.
+    texts: String,
     tenant_end: usize,
     subject_end: usize,
     names: Vec<(u32, u32)>,
@@ -60,6 +65,8 @@ struct Entry {
     producer: u16,
     /// Start of the fixed part; the id follows it.
     start: u32,
+    /// Where the id is in the texts.
+    id: u32,
     id_bytes: u8,
     payload: u32,
     payload_bytes: u16,
@@ -117,13 +124,17 @@ impl Record {
         }
         at.skip(8)?;
         let [tenant_bytes, subject_bytes, names_count, _] = [at.u16()?, at.u16()?, at.u16()?, at.u16()?];
-        let tenant_end = at.text(tenant_bytes.into())?.1;
-        let subject_end = at.text(subject_bytes.into())?.1;
+        let mut texts = String::with_capacity(TEXT_ROOM * count);
+        at.text(tenant_bytes.into(), &mut texts)?;
+        let tenant_end = texts.len();
+        at.text(subject_bytes.into(), &mut texts)?;
+        let subject_end = texts.len();
         let mut names = Vec::with_capacity(names_count.into());
         for _ in 0..names_count {
             let length = at.u16()?;
-            let (start, end) = at.text(length.into())?;
-            names.push((start as u32, end as u32));
+            let start = texts.len() as u32;
+            at.text(length.into(), &mut texts)?;
+            names.push((start, texts.len() as u32));
         }
         let mut entries = Vec::with_capacity(count);
         for _ in 0..count {
@@ -131,11 +142,12 @@ impl Record {
             let [task, producer, payload_bytes] = [at.u16()?, at.u16()?, at.u16()?];
             let [id_bytes, _] = at.array()?;
             at.skip(16)?;
-            at.text(id_bytes.into())?;
+            let id = texts.len() as u32;
+            at.text(id_bytes.into(), &mut texts)?;
             if task >= names_count || producer >= names_count {
                 return Err(RecordError::Malformed("name index"));
             }
-            entries.push(Entry { task, producer, start, id_bytes, payload: 0, payload_bytes });
+            entries.push(Entry { task, producer, start, id, id_bytes, payload: 0, payload_bytes });
         }
         for entry in &mut entries {
             entry.payload = at.at as u32;
@@ -144,7 +156,7 @@ impl Record {
         if at.at != bytes.len() {
             return Err(RecordError::Malformed("bytes after the last payload"));
         }
-        Ok(Self { bytes, tenant_end, subject_end, names, entries })
+        Ok(Self { bytes, texts, tenant_end, subject_end, names, entries })
     }
 
     /// Its bytes, as stored.
@@ -175,13 +187,13 @@ impl Record {
     /// The tenant of all its events.
     #[must_use]
     pub fn tenant(&self) -> &str {
-        self.text(HEADER, self.tenant_end)
+        &self.texts[..self.tenant_end]
     }
 
     /// The subject of its decision, if it holds one.
     #[must_use]
     pub fn decision_subject(&self) -> Option<&str> {
-        (self.bytes[3] & FLAG_DECISION != 0).then(|| self.text(self.tenant_end, self.subject_end))
+        (self.bytes[3] & FLAG_DECISION != 0).then(|| &self.texts[self.tenant_end..self.subject_end])
     }
 
     /// How many events it holds: at least one.
@@ -203,14 +215,14 @@ impl Record {
     }
 
     fn frame(&self, entry: &Entry) -> EventFrame<'_> {
-        let id_start = entry.start as usize + ENTRY;
+        let (hash_end, id) = (entry.start as usize + ENTRY, entry.id as usize);
         let payload = entry.payload as usize;
         let mut content_hash = [0; 16];
-        content_hash.copy_from_slice(&self.bytes[id_start - 16..id_start]);
+        content_hash.copy_from_slice(&self.bytes[hash_end - 16..hash_end]);
         EventFrame {
             task: self.name(entry.task),
             producer: self.name(entry.producer),
-            id: self.text(id_start, id_start + usize::from(entry.id_bytes)),
+            id: &self.texts[id..id + usize::from(entry.id_bytes)],
             content_hash: ContentHash(content_hash),
             payload: &self.bytes[payload..payload + usize::from(entry.payload_bytes)],
         }
@@ -218,11 +230,7 @@ impl Record {
 
     fn name(&self, index: u16) -> &str {
         let (start, end) = self.names[usize::from(index)];
-        self.text(start as usize, end as usize)
-    }
-
-    fn text(&self, start: usize, end: usize) -> &str {
-        std::str::from_utf8(&self.bytes[start..end]).expect("parse checked every text")
+        &self.texts[start as usize..end as usize]
     }
 }
 
@@ -358,10 +366,10 @@ impl Cursor<'_> {
         self.array().map(u16::from_le_bytes)
     }
 
-    fn text(&mut self, length: usize) -> Result<(usize, usize), RecordError> {
-        let start = self.at;
-        std::str::from_utf8(self.take(length)?).map_err(|_| RecordError::Malformed("text is not UTF-8"))?;
-        Ok((start, self.at))
+    fn text(&mut self, length: usize, texts: &mut String) -> Result<(), RecordError> {
+        let text = std::str::from_utf8(self.take(length)?);
+        texts.push_str(text.map_err(|_| RecordError::Malformed("text is not UTF-8"))?);
+        Ok(())
     }
 }
 

@@ -7,7 +7,7 @@ use tollgate_domain::event::RecordedEvent;
 use tollgate_domain::position::Position;
 use tollgate_log::contract::{EventLog, ReadError};
 use tollgate_log::index::IdIndex;
-use tollgate_log::record::StoredRecord;
+use tollgate_log::record::{EventFrame, StoredRecord};
 use tollgate_projection::fold::{Projection, write_task_key};
 use tollgate_view_store::{Digest, StoreError, ViewStore, Written};
 use tollgate_wire::{DecodedEvent, decode_stored};
@@ -146,9 +146,9 @@ impl<P: Projection> View<P> {
             Some(ids) => Some(ids.originals(stored).map_err(|error| ViewError::Ids(error.to_string()))?),
             None => None,
         };
-        for place in 0..stored.record.len() {
+        for (place, frame) in stored.record.events().enumerate() {
             if originals.as_ref().is_none_or(|originals| originals[place]) {
-                self.apply_event(stored, place)?;
+                self.apply_event(stored, place, &frame)?;
             }
         }
         self.checked[stored.record.partition().index()] = true;
@@ -267,8 +267,12 @@ impl<P: Projection> View<P> {
         self.note.as_deref()
     }
 
-    fn apply_event(&mut self, stored: &StoredRecord, place: usize) -> Result<(), ViewError> {
-        let Some(frame) = stored.record.event(place) else { return Ok(()) };
+    fn apply_event(
+        &mut self,
+        stored: &StoredRecord,
+        place: usize,
+        frame: &EventFrame<'_>,
+    ) -> Result<(), ViewError> {
         // A place is below the 500 events of a record.
         let at = (stored.sequence, place as u32);
         if !self.quarantine.is_empty() {
@@ -279,7 +283,7 @@ impl<P: Projection> View<P> {
             }
         }
         match decode_stored(frame.payload) {
-            Ok(decoded) => self.fold(stored, place, &decoded),
+            Ok(decoded) => self.fold(stored, frame, &decoded),
             Err(error) => {
                 write_task_key(stored.record.tenant(), frame.task, &mut self.task_key);
                 let (sequence, task) = (stored.sequence.0, frame.task);
@@ -290,8 +294,12 @@ impl<P: Projection> View<P> {
         }
     }
 
-    fn fold(&mut self, stored: &StoredRecord, place: usize, decoded: &DecodedEvent) -> Result<(), ViewError> {
-        let Some(frame) = stored.record.event(place) else { return Ok(()) };
+    fn fold(
+        &mut self,
+        stored: &StoredRecord,
+        frame: &EventFrame<'_>,
+        decoded: &DecodedEvent,
+    ) -> Result<(), ViewError> {
         let recorded_at = stored.record.recorded_at();
         let event = RecordedEvent {
             sequence: stored.sequence,
@@ -318,10 +326,10 @@ impl<P: Projection> View<P> {
             let mut error = None;
             while let Some(&(sequence, place)) = waiting.peek() {
                 let stored = read_record(log, sequence).await?;
-                let decoded = stored.record.event(place as usize).map(|frame| decode_stored(frame.payload));
-                match decoded {
-                    Some(Ok(decoded)) => self.fold(&stored, place as usize, &decoded)?,
-                    Some(Err(still)) => {
+                let frame = stored.record.event(place as usize);
+                match frame.map(|frame| (frame, decode_stored(frame.payload))) {
+                    Some((frame, Ok(decoded))) => self.fold(&stored, &frame, &decoded)?,
+                    Some((_, Err(still))) => {
                         error = Some(still.to_string());
                         break;
                     }
@@ -354,8 +362,8 @@ impl<P: Projection> View<P> {
 
     /// Folds a record's events without a look at the checkpoint.
     pub(crate) fn fold_for_test(&mut self, stored: &StoredRecord) {
-        for place in 0..stored.record.len() {
-            self.apply_event(stored, place).expect("a test's record");
+        for (place, frame) in stored.record.events().enumerate() {
+            self.apply_event(stored, place, &frame).expect("a test's record");
         }
     }
 
