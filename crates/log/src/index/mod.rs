@@ -164,7 +164,10 @@ impl IdIndex {
     /// Writes full tables as runs in the background, once their records are durable. Call it after each group.
     pub fn tend(&mut self, assigned: Sequence, durable: Sequence) {
         if self.active.len() >= self.table_ids && self.sealed.is_none() {
-            self.sealed = Some(Sealed { table: std::mem::take(&mut self.active), through: assigned });
+            // The next one will be as large: growing it step by step would move each id once more.
+            let next = Table::with_capacity_and_hasher(self.active.len(), self.active.hasher().clone());
+            let table = std::mem::replace(&mut self.active, next);
+            self.sealed = Some(Sealed { table, through: assigned });
         }
         if self.writing.as_ref().is_some_and(|writing| writing.thread.is_finished()) {
             self.finish_writing();
