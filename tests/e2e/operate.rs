@@ -71,6 +71,23 @@ fn data_of_the_first_format_is_read() {
 }
 
 #[test]
+fn commands_at_the_same_time_take_turns() {
+    let place = Place::new();
+    let _ = place.ok("--data d task open T-0");
+    let commands: Vec<_> = (0..6)
+        .map(|number| {
+            let args =
+                ["--data", "d", "usage", "record", "T-0", "--output", "1", "--id", &format!("u{number}")];
+            place.command(&args).spawn().unwrap()
+        })
+        .collect();
+    for mut command in commands {
+        assert!(command.wait().unwrap().success());
+    }
+    assert_eq!(place.totals("d").1, 6);
+}
+
+#[test]
 fn health_says_what_stands_where() {
     let place = Place::new();
     let _ = place.ok("--data d usage record T-1 --output 7");

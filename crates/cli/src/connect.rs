@@ -10,9 +10,9 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::BodyExt;
 use tollgate_client::{BoxFuture, Client, HttpTransport, Transport, TransportError};
-use tollgate_log::clock::{Clock, SystemClock};
+use tollgate_log::clock::{Clock, Stopwatch, SystemClock};
 use tollgate_log::contract::EventLog;
-use tollgate_log::embedded::{EmbeddedLog, OpenError, Options};
+use tollgate_log::embedded::{EmbeddedLog, LOCK_FILE, OpenError, Options};
 use tollgate_server::http::{App, Hosts, router};
 use tollgate_server::ledger::SettingsOptions;
 use tollgate_server::reactor::Evidence;
@@ -24,6 +24,12 @@ use crate::exit::Failure;
 
 /// The config that a data directory brings along: in force where no other is given.
 pub(crate) const CONFIG_FILE: &str = "phase_budgets.yaml";
+
+/// How commands note themselves in the lock of a data directory: they are short, so others wait for them.
+const COMMAND_NOTE: &str = "a tollgate command";
+
+/// How long.
+const COMMAND_WAIT: Duration = Duration::from_secs(10);
 
 /// How long a server that a file names is given to prove that it is there.
 const PROBE: Duration = Duration::from_secs(2);
@@ -68,23 +74,15 @@ impl Connection {
         access: Access,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, Failure> {
-        let options = Options {
-            clock: Arc::clone(&clock),
-            lock_note: format!("a tollgate command, process {}", std::process::id()),
-            ..Options::default()
-        };
-        let log: Arc<dyn EventLog> = match access {
-            Access::MayCreate => Arc::new(EmbeddedLog::open_or_create(&global.data, options)?),
-            Access::Existing => match EmbeddedLog::open(&global.data, options) {
-                Ok(log) => Arc::new(log),
-                Err(OpenError::NoLedger { dir }) => {
-                    return Err(Failure::failed(format!(
-                        "{dir}: no ledger here; say where with --data DIR or --server URL, or make one: `tollgate import codex \
-                         PATH`, `tollgate task open TASK`, `tollgate serve`"
-                    )));
-                }
-                Err(error) => return Err(error.into()),
-            },
+        let log: Arc<dyn EventLog> = match open_log(&global.data, access, &clock).await {
+            Ok(log) => Arc::new(log),
+            Err(OpenError::NoLedger { dir }) => {
+                return Err(Failure::failed(format!(
+                    "{dir}: no ledger here; say where with --data DIR or --server URL, or make one: `tollgate import codex PATH`, \
+                     `tollgate task open TASK`, `tollgate serve`"
+                )));
+            }
+            Err(error) => return Err(error.into()),
         };
         let mut ledger_options = LedgerOptions::new(&global.data);
         ledger_options.settings = settings_options(global);
@@ -115,6 +113,49 @@ impl Connection {
         let written = local.evidence.catch_up().await;
         local.ledger.stop().await;
         written.map_err(|error| Failure::failed(error.to_string()))
+    }
+}
+
+/// Opens the log; while another command has it, waits for its end.
+async fn open_log(data: &Path, access: Access, clock: &Arc<dyn Clock>) -> Result<EmbeddedLog, OpenError> {
+    let waited = Stopwatch::start();
+    loop {
+        let options = Options {
+            clock: Arc::clone(clock),
+            lock_note: format!("{COMMAND_NOTE}, process {}", std::process::id()),
+            ..Options::default()
+        };
+        let opened = match access {
+            Access::MayCreate => EmbeddedLog::open_or_create(data, options),
+            Access::Existing => EmbeddedLog::open(data, options),
+        };
+        let left = COMMAND_WAIT.saturating_sub(waited.elapsed());
+        match &opened {
+            // A holder without a note is about to write it.
+            Err(OpenError::Locked { holder, .. })
+                if !left.is_zero() && (holder.is_empty() || holder.starts_with(COMMAND_NOTE)) =>
+            {
+                released(data, left).await;
+            }
+            Ok(_) | Err(_) => return opened,
+        }
+    }
+}
+
+/// Returns when nobody holds the data directory, or the time is over.
+async fn released(data: &Path, up_to: Duration) {
+    let lock = data.join(LOCK_FILE);
+    let (free, freed) = tokio::sync::oneshot::channel();
+    // A thread of its own, not of the runtime: it may wait longer than this process lives.
+    let waiting = std::thread::Builder::new().spawn(move || {
+        if std::fs::File::open(lock).and_then(|file| file.lock()).is_ok() {
+            // Nobody waits any more: there is nobody to tell.
+            let _ = free.send(());
+        }
+    });
+    if waiting.is_ok() {
+        // Over or free: the next attempt tells.
+        let _ = tokio::time::timeout(up_to, freed).await;
     }
 }
 

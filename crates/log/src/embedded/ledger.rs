@@ -16,7 +16,8 @@ use crate::disk::{sync_dir, write_atomically};
 pub(super) const FORMAT: u32 = 1;
 
 const LEDGER_FILE: &str = "ledger.json";
-const LOCK_FILE: &str = "lock";
+/// The file in a data directory that its holder keeps locked. The holder's note stands in it.
+pub const LOCK_FILE: &str = "lock";
 
 /// What `ledger.json` says.
 #[derive(Clone, Debug, Serialize, Deserialize)]

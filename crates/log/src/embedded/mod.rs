@@ -26,6 +26,7 @@ use tokio::sync::{oneshot, watch};
 use tollgate_domain::position::{Epoch, Position, Sequence};
 
 pub use backup::{Backup, BackupError, backup, restore};
+pub use ledger::LOCK_FILE;
 pub use open_error::OpenError;
 pub use reader::SegmentReader;
 pub use verify::{Anchor, Verification, verify};
