@@ -338,6 +338,16 @@ pub enum ReadError {
         /// What is wrong.
         what: String,
     },
+    /// A newer version wrote it.
+    #[error("reading {path}: record {sequence}: {what}; nothing is damaged")]
+    Newer {
+        /// The file.
+        path: String,
+        /// The record.
+        sequence: Sequence,
+        /// What is newer.
+        what: String,
+    },
     /// The log is closed.
     #[error("reading: the log is closed")]
     Closed,

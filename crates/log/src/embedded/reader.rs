@@ -13,7 +13,7 @@ use super::frame::{self, FRAME_HEADER, NoFrame};
 use super::frontier::{self, Frontier};
 use super::segment::{self, SEGMENT_HEADER, SegmentHeader};
 use crate::contract::{BoxFuture, MAX_RECORD_BYTES, Partitions, ReadError, RecordReader};
-use crate::record::{Record, StoredRecord};
+use crate::record::{Record, RecordError, StoredRecord};
 
 /// Bytes read at a time: several of the largest records, few enough to stay in the cache.
 const CHUNK: usize = 1 << 20;
@@ -193,7 +193,14 @@ impl SegmentReader {
         }
         let start = at + FRAME_HEADER;
         let bytes = chunk.slice(start..start + header.record_bytes);
-        let record = Record::parse(bytes).map_err(|error| self.damaged(at, &error.to_string()))?;
+        let record = Record::parse(bytes).map_err(|error| match error {
+            RecordError::Newer { .. } => ReadError::Newer {
+                path: segment::path(&self.log_dir, self.segment).display().to_string(),
+                sequence: self.expected,
+                what: error.to_string(),
+            },
+            RecordError::Malformed(_) => self.damaged(at, &error.to_string()),
+        })?;
         let wanted = self.partitions.contains(record.partition());
         let stored =
             wanted.then_some(StoredRecord { sequence: header.sequence, chain: header.chain, record });

@@ -6,6 +6,7 @@ use tollgate_domain::position::Sequence;
 use tollgate_log::conformance::{batch, event};
 use tollgate_log::contract::{AppendOutcome, EventLog};
 use tollgate_log::embedded::OpenError;
+use tollgate_log::key::{ChainHash, RecordHash};
 
 use crate::support::{append, copy_dir, filled, ids, numbered, open, segments, wait};
 
@@ -77,6 +78,30 @@ fn what_stands_behind_a_torn_record_of_the_same_group_never_comes_back() {
     assert_eq!(ids(&log), ["e0", "e1", "e2", "n3"]);
     let again = append(&log, "e4", &"x".repeat(204)).unwrap();
     assert_eq!(again.outcomes, [AppendOutcome::Appended(Sequence(5))], "the cut event can be appended again");
+}
+
+/// A record of a layout to come is no damage: the answer is to upgrade, not to restore.
+#[test]
+fn a_record_of_a_newer_layout_says_upgrade() {
+    let dir = tempfile::tempdir().unwrap();
+    filled(dir.path(), 3);
+    let path = &segments(dir.path())[0];
+    let mut bytes = std::fs::read(path).unwrap();
+    // The last record, with the chain and the checksum that the newer version would have written.
+    let (before, frame) = (frames(&bytes)[1], frames(&bytes)[2]);
+    bytes[frame + 64] = 9;
+    let record = u32::from_le_bytes(bytes[frame + 4..frame + 8].try_into().unwrap()) as usize;
+    let hash = RecordHash::of(&bytes[frame + 64..frame + 64 + record]);
+    let chain = ChainHash(bytes[before + 32..before + 64].try_into().unwrap()).then(hash);
+    bytes[frame + 32..frame + 64].copy_from_slice(&chain.0);
+    set_synced_through(&mut bytes, frame, 2);
+    std::fs::write(path, &bytes).unwrap();
+    let error = open(dir.path()).err().expect("must be refused").to_string();
+    assert!(
+        error.contains("record 3: written by a newer version (layout 9, encoding 1); upgrade to read it"),
+        "{error}"
+    );
+    assert!(!error.contains("backup"), "{error}");
 }
 
 fn set_synced_through(bytes: &mut [u8], frame: usize, sequence: u64) {
