@@ -6,6 +6,7 @@
 
 #![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 
+pub mod alert;
 pub mod breach;
 pub mod config;
 pub mod decimal;

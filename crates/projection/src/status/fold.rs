@@ -29,7 +29,7 @@ impl Projection for Status {
     }
 }
 
-fn fold(row: &mut TaskRow, event: &RecordedEvent<'_>) {
+pub(crate) fn fold(row: &mut TaskRow, event: &RecordedEvent<'_>) {
     row.first_at = row.first_at.min(event.occurred_at);
     row.last_at = row.last_at.max(event.occurred_at);
     if event.body.is_decision() {

@@ -5,6 +5,7 @@ mod fold;
 mod row;
 
 pub use figures::{Figures, Latency, figures, leaving, standing};
+pub(crate) use fold::fold as fold_task;
 pub use row::{Activity, Closed, Decision, Execution, KEPT_DECISIONS, Opened, Override, TaskRow};
 
 /// The fold of the status view.

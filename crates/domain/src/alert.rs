@@ -1,0 +1,144 @@
+//! Alerts: a condition that became true, once per rule, scope and level, until it is false again.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::phase::ExecutionId;
+
+/// What raises alerts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum AlertRule {
+    /// A pressure level of a limit was reached on the way up.
+    Pressure,
+    /// Usage is above a limit: breach status `warning` or `exceeded`.
+    Breach,
+    /// The gate blocked the task.
+    StopLoss,
+}
+
+impl AlertRule {
+    /// The rules, in order.
+    pub const ALL: [Self; 3] = [Self::Pressure, Self::Breach, Self::StopLoss];
+
+    /// The word that answers use.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Pressure => "pressure",
+            Self::Breach => "breach",
+            Self::StopLoss => "stop_loss",
+        }
+    }
+}
+
+impl fmt::Display for AlertRule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// How much it matters, least first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Severity {
+    /// Good to know.
+    Info,
+    /// Look at it.
+    Warning,
+    /// Something is wrong.
+    Error,
+    /// Act now.
+    Critical,
+}
+
+impl Severity {
+    /// The word that answers use.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Info => "info",
+            Self::Warning => "warning",
+            Self::Error => "error",
+            Self::Critical => "critical",
+        }
+    }
+
+    /// That of a pressure level: 50 info, 80 and 90 warning, 100 error, above critical.
+    #[must_use]
+    pub const fn of_level(percent: u32) -> Self {
+        match percent {
+            0..80 => Self::Info,
+            80..100 => Self::Warning,
+            100..150 => Self::Error,
+            _ => Self::Critical,
+        }
+    }
+}
+
+/// What an alert is about, within a task.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum AlertScope {
+    /// The task as a whole.
+    Task,
+    /// One execution of a phase.
+    Execution(ExecutionId),
+}
+
+impl fmt::Display for AlertScope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Task => f.write_str("task"),
+            Self::Execution(execution) => execution.fmt(f),
+        }
+    }
+}
+
+/// A condition that is true or false. True again after it was false, it raises another alert.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Condition {
+    /// Which rule.
+    pub rule: AlertRule,
+    /// What it is about.
+    pub scope: AlertScope,
+    /// Percent of the limit that it is about; 0 where there is none.
+    pub level: u32,
+}
+
+/// The id of an alert, the same however often its events are folded: the first 128 bits of the SHA-256 of what makes it
+/// one, as hex.
+#[must_use]
+pub fn alert_id(tenant: &str, task: &str, condition: &Condition, generation: u32) -> String {
+    let Condition { rule, scope, level } = condition;
+    // No tenant and no task holds a control character.
+    let text = format!("{tenant}\n{task}\n{rule}\n{scope}\n{level}\n{generation}");
+    Sha256::digest(text.as_bytes()).iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_follows_from_what_the_alert_is_about_and_nothing_else() {
+        let condition = Condition { rule: AlertRule::Pressure, scope: AlertScope::Task, level: 80 };
+        let id = alert_id("default", "T-1", &condition, 1);
+        assert_eq!((id.len(), id.clone()), (32, alert_id("default", "T-1", &condition, 1)));
+        let execution = AlertScope::Execution(ExecutionId { phase: "PLAN".parse().unwrap(), attempt: 2 });
+        let others = [
+            alert_id("default", "T-2", &condition, 1),
+            alert_id("acme", "T-1", &condition, 1),
+            alert_id("default", "T-1", &condition, 2),
+            alert_id("default", "T-1", &Condition { level: 90, ..condition.clone() }, 1),
+            alert_id("default", "T-1", &Condition { rule: AlertRule::Breach, ..condition.clone() }, 1),
+            alert_id("default", "T-1", &Condition { scope: execution, ..condition }, 1),
+        ];
+        assert!(others.iter().all(|other| *other != id));
+    }
+
+    #[test]
+    fn severities_of_the_shipped_levels() {
+        let words = [50, 80, 90, 100, 150].map(|level| Severity::of_level(level).as_str());
+        assert_eq!(words, ["info", "warning", "warning", "error", "critical"]);
+    }
+}

@@ -1,0 +1,281 @@
+//! Given events, when they are folded, then these alerts: raised once, resolved, raised again.
+
+use std::collections::BTreeMap;
+
+use tollgate_domain::alert::AlertRule;
+use tollgate_domain::config::BudgetConfig;
+use tollgate_domain::event::{
+    EventBody, OverrideGranted, OverrideScope, PhaseEnded, PhaseStarted, RecordedEvent, TaskClosed,
+    TaskOpened, TaskOutcome,
+};
+use tollgate_domain::gate::{Switches, decide};
+use tollgate_domain::limits::task_limits;
+use tollgate_domain::metadata::{LimitOverride, TaskMetadata};
+use tollgate_domain::phase::{Advance, Phase};
+use tollgate_domain::position::{PartitionId, Sequence};
+use tollgate_domain::time::Timestamp;
+use tollgate_domain::tokens::{TokenCounts, TokenSums};
+use tollgate_domain::usage::{AdjustedUsage, Cost, NamedExecution, UsageAdjusted, UsageRecorded};
+
+use super::*;
+use crate::fold::Projection;
+
+#[derive(Default)]
+struct Folded {
+    rows: BTreeMap<Vec<u8>, AlertsRow>,
+    sequence: u64,
+}
+
+impl Folded {
+    /// A Small, medium task: 18,720 tokens; PLAN 1,920 of them, THINK 4,800.
+    fn opened() -> Self {
+        let mut folded = Self::default();
+        let metadata = TaskMetadata { complexity: Some("Small".parse().unwrap()), ..TaskMetadata::default() };
+        let limits = task_limits(&BudgetConfig::built_in(), &metadata).unwrap();
+        folded.fold(0, EventBody::TaskOpened(Box::new(TaskOpened { metadata, limits: Some(limits) })));
+        folded
+    }
+
+    fn fold(&mut self, minute: i64, body: EventBody) {
+        self.sequence += 1;
+        let begin: Timestamp = "2026-11-21T08:00:00Z".parse().unwrap();
+        let at = begin.plus_millis(minute * 60_000);
+        let event = RecordedEvent {
+            sequence: Sequence(self.sequence),
+            partition: PartitionId::of("default", "T-1"),
+            recorded_at: at,
+            tenant: "default",
+            task: "T-1",
+            producer: "test",
+            id: "e",
+            occurred_at: at,
+            body: &body,
+        };
+        Alerts.apply(&event, &mut self.rows).unwrap();
+    }
+
+    fn start(&mut self, minute: i64, phase: &str) {
+        self.fold(minute, EventBody::PhaseStarted(PhaseStarted { phase: named(phase), attempt: Some(1) }));
+    }
+
+    fn end(&mut self, minute: i64, phase: &str) {
+        self.fold(minute, EventBody::PhaseEnded(PhaseEnded { phase: named(phase), attempt: Some(1) }));
+    }
+
+    fn use_tokens(&mut self, phase: &str, output: u64) {
+        let execution = Some(NamedExecution { phase: named(phase), attempt: None });
+        self.fold(
+            0,
+            EventBody::UsageRecorded(UsageRecorded {
+                execution,
+                provider: None,
+                model: None,
+                component: None,
+                request_id: None,
+                tokens: TokenCounts { output, ..TokenCounts::default() },
+                estimated: false,
+                cost: Cost::Unpriced,
+            }),
+        );
+    }
+
+    fn take_back(&mut self, phase: &str, output: i128) {
+        let resolved = AdjustedUsage {
+            execution: Some(NamedExecution { phase: named(phase), attempt: None }),
+            provider: None,
+            model: None,
+            cost: Cost::Unpriced,
+        };
+        self.fold(
+            0,
+            EventBody::UsageAdjusted(Box::new(UsageAdjusted {
+                adjusts: "e".to_owned(),
+                adjusts_producer: "test".to_owned(),
+                tokens: TokenSums { output: -output, ..TokenSums::default() },
+                reason: "counted twice".to_owned(),
+                author: None,
+                resolved: Some(resolved),
+            })),
+        );
+    }
+
+    /// Asks the gate as the server does, and records its answer.
+    fn ask_gate(&mut self, to: &str) {
+        let advance: Advance = to.parse().unwrap();
+        let Some(AlertsRow::Watch(watch)) = self.rows.get(&row::watch_key("default", "T-1")) else {
+            panic!()
+        };
+        let standing = crate::status::standing("T-1", &watch.task, None);
+        let mut switches = Switches::from(&BudgetConfig::built_in());
+        switches.rollout = tollgate_domain::config::Rollout::Enforce;
+        let decided = decide(&standing, &advance, switches);
+        self.fold(0, EventBody::GateDecided(Box::new(decided)));
+    }
+
+    fn alerts(&self) -> Vec<Alert> {
+        let mut alerts: Vec<Alert> = self
+            .rows
+            .values()
+            .filter_map(|row| match row {
+                AlertsRow::Alert(alert) => Some((**alert).clone()),
+                AlertsRow::Watch(_) | AlertsRow::Change(_) => None,
+            })
+            .collect();
+        alerts.sort_by_key(|alert| (alert.raised, alert.condition.clone(), alert.generation));
+        alerts
+    }
+
+    /// Each alert as `rule scope level generation`, those that ended with a minus.
+    fn shown(&self) -> Vec<String> {
+        self.alerts()
+            .iter()
+            .map(|alert| {
+                let sign = if alert.resolved.is_some() { "-" } else { "" };
+                let condition = &alert.condition;
+                format!(
+                    "{sign}{} {} {} #{}",
+                    condition.rule, condition.scope, condition.level, alert.generation
+                )
+            })
+            .collect()
+    }
+}
+
+fn named(phase: &str) -> Phase {
+    phase.parse().unwrap()
+}
+
+#[test]
+fn each_level_is_announced_once_on_the_way_up() {
+    let mut folded = Folded::opened();
+    folded.start(0, "THINK");
+    folded.use_tokens("THINK", 2_300);
+    assert!(folded.shown().is_empty());
+    folded.use_tokens("THINK", 100);
+    assert_eq!(folded.shown(), ["pressure THINK 50 #1"]);
+    folded.use_tokens("THINK", 100);
+    assert_eq!(folded.shown(), ["pressure THINK 50 #1"], "not again");
+    folded.use_tokens("THINK", 2_000);
+    assert_eq!(folded.shown()[1..], ["pressure THINK 80 #1", "pressure THINK 90 #1"]);
+    folded.use_tokens("THINK", 3_000);
+    assert_eq!(
+        folded.shown()[3..],
+        ["pressure THINK 100 #1", "pressure THINK 150 #1", "breach THINK 100 #1", "breach THINK 150 #1"]
+    );
+    let message = &folded.alerts()[6].message;
+    assert_eq!(message, "THINK of task T-1 is above 150% of its token budget: 7,500 / 4,800 (156%)");
+}
+
+#[test]
+fn what_is_true_no_more_is_resolved_and_armed_again() {
+    let mut folded = Folded::opened();
+    folded.start(0, "THINK");
+    folded.use_tokens("THINK", 2_400);
+    folded.take_back("THINK", 1_000);
+    assert_eq!(folded.shown(), ["-pressure THINK 50 #1"]);
+    folded.use_tokens("THINK", 1_000);
+    assert_eq!(folded.shown(), ["-pressure THINK 50 #1", "pressure THINK 50 #2"]);
+    let [first, second] = &folded.alerts()[..] else { panic!("two alerts") };
+    assert_ne!(first.id, second.id);
+    assert_eq!(
+        first.resolved.as_ref().map(|end| (end.by, end.why.as_str())),
+        Some((Sequence(4), "it is true no more"))
+    );
+}
+
+#[test]
+fn a_raised_limit_and_a_closed_task_end_what_was_raised() {
+    let mut folded = Folded::opened();
+    folded.start(0, "THINK");
+    folded.use_tokens("THINK", 5_000);
+    let limit = LimitOverride { tokens: Some(100_000), latency_ms: None };
+    folded.fold(
+        1,
+        EventBody::OverrideGranted(OverrideGranted {
+            scope: OverrideScope::Limit { phase: named("THINK"), limit },
+            approver: "ada".to_owned(),
+            reason: "worth it".to_owned(),
+        }),
+    );
+    assert!(folded.shown().iter().all(|alert| alert.starts_with('-')), "{:?}", folded.shown());
+    folded.use_tokens("THINK", 60_000);
+    assert!(folded.shown().contains(&"pressure THINK 50 #2".to_owned()), "{:?}", folded.shown());
+    folded.fold(
+        2,
+        EventBody::TaskClosed(TaskClosed { outcome: TaskOutcome::Cancelled, reason: None, author: None }),
+    );
+    assert!(folded.shown().iter().all(|alert| alert.starts_with('-')), "{:?}", folded.shown());
+    let last = folded.alerts().last().unwrap().resolved.clone().unwrap();
+    assert_eq!(last.why, "the task is cancelled");
+}
+
+#[test]
+fn latency_counts_when_an_execution_has_ended() {
+    let mut folded = Folded::opened();
+    folded.start(0, "PLAN");
+    folded.use_tokens("PLAN", 1);
+    assert!(folded.shown().is_empty());
+    // PLAN of a Small task has 48 s.
+    folded.end(2, "PLAN");
+    assert_eq!(folded.alerts().iter().filter(|alert| alert.condition.rule == AlertRule::Breach).count(), 2);
+    assert!(
+        folded.alerts()[0].message.contains("latency budget: 120,000 / 48,000 ms (250%)"),
+        "{}",
+        folded.alerts()[0].message
+    );
+}
+
+#[test]
+fn a_block_is_critical_until_a_person_or_a_later_decision_lifts_it() {
+    let mut folded = Folded::opened();
+    folded.start(0, "THINK");
+    folded.use_tokens("THINK", 40_000);
+    folded.end(0, "THINK");
+    folded.ask_gate("IMPLEMENT");
+    let blocked = |folded: &Folded| -> Vec<(u32, bool)> {
+        let alerts = folded.alerts();
+        let stops = alerts.iter().filter(|alert| alert.condition.rule == AlertRule::StopLoss);
+        stops.map(|alert| (alert.generation, alert.resolved.is_some())).collect()
+    };
+    assert_eq!(blocked(&folded), [(1, false)]);
+    folded.ask_gate("IMPLEMENT");
+    assert_eq!(blocked(&folded), [(1, false)], "asked again: the same alert");
+    folded.fold(
+        1,
+        EventBody::OverrideGranted(OverrideGranted {
+            scope: OverrideScope::Block { advance: "IMPLEMENT".parse().unwrap() },
+            approver: "ada".to_owned(),
+            reason: "worth it".to_owned(),
+        }),
+    );
+    assert_eq!(blocked(&folded), [(1, true)]);
+    folded.ask_gate("VERIFY");
+    assert_eq!(blocked(&folded), [(1, true), (2, false)]);
+    let alert =
+        folded.alerts().into_iter().find(|alert| alert.condition.rule == AlertRule::StopLoss).unwrap();
+    assert!(
+        alert.message.starts_with("Task T-1 is blocked before IMPLEMENT: Task T-1 exceeded token budget"),
+        "{}",
+        alert.message
+    );
+}
+
+#[test]
+fn changes_stand_in_the_order_of_the_log_and_a_task_without_limits_raises_none() {
+    let mut folded = Folded::opened();
+    folded.start(0, "THINK");
+    folded.use_tokens("THINK", 2_400);
+    folded.take_back("THINK", 1_000);
+    let changes: Vec<_> = folded.rows.iter().filter(|(key, _)| key.starts_with(CHANGES)).collect();
+    let raised: Vec<_> = changes
+        .iter()
+        .map(|(_, row)| matches!(row, AlertsRow::Change(AlertChange { raised: true, .. })))
+        .collect();
+    assert_eq!(raised, [true, false]);
+    let behind =
+        folded.rows.range(change_after(Sequence(3))..).filter(|(key, _)| key.starts_with(CHANGES)).count();
+    assert_eq!(behind, 1);
+    let mut implicit = Folded::default();
+    implicit.use_tokens("THINK", 9_000_000);
+    assert!(implicit.alerts().is_empty());
+}
