@@ -2,7 +2,7 @@
 
 use std::io::{Read, Seek, SeekFrom, Write};
 
-use tollgate_tests::{Place, Server, session};
+use tollgate_tests::{Follower, Place, Server, session};
 
 #[test]
 fn a_backup_of_a_running_server_restores_to_equal_totals() {
@@ -68,6 +68,39 @@ fn data_of_the_first_format_is_read() {
     assert!(place.ok("--data old log verify").starts_with("passed: 7 records"));
     let task = place.json("--data old task show T-1");
     assert_eq!((task["tokens_used"].as_i64(), task["active"]["phase"].as_str()), (Some(9000), Some("PLAN")));
+}
+
+#[test]
+fn alerts_are_raised_once_listed_and_followed() {
+    let place = Place::new();
+    place.write("d/phase_budgets.yaml", "rollout: enforce\n");
+    let server = Server::start(&place, "d");
+    let _ = place.ok("--data d task open T-1 --complexity Small");
+    let _ = place.ok("--data d phase start T-1 THINK");
+    let _ = place.ok("--data d usage record T-1 --phase THINK --output 30000 --id u");
+    assert_eq!(place.fails(5, "--data d gate T-1 IMPLEMENT"), "");
+    let list = place.ok("--data d alerts");
+    let latest = list.lines().nth(1).unwrap();
+    assert!(latest.contains("critical  stop_loss  Task T-1 is blocked before IMPLEMENT"), "{list}");
+    let count = list.lines().count();
+    // Asked again: the same alert, and nothing new.
+    assert_eq!(place.fails(5, "--data d gate T-1 IMPLEMENT"), "");
+    assert_eq!(place.ok("--data d alerts").lines().count(), count);
+    let mut follower =
+        Follower::of(&place, &["--server", &server.url, "--format", "json", "alerts", "--follow"]);
+    follower.wait_for(count - 1);
+    let _ = place.ok("--data d task close T-1 --outcome cancelled");
+    // Each of them ends, and the follower hears of each.
+    follower.wait_for(count - 1);
+    assert_eq!(place.ok("--data d alerts"), "no alerts\n");
+    assert_eq!(
+        place.ok("--data d alerts --all").matches("resolved: the task is cancelled").count(),
+        count - 1
+    );
+    drop(follower);
+    assert!(server.terminate().success());
+    assert!(place.ok("--data d view rebuild alerts").contains("alerts: identical, byte for byte"));
+    assert_eq!(place.ok("--data d alerts"), "no alerts\n");
 }
 
 #[test]

@@ -221,7 +221,7 @@ pub fn real_sessions() -> Option<PathBuf> {
     std::env::var_os("TOLLGATE_SESSIONS").map(PathBuf::from).or_else(beside)
 }
 
-/// What follows the log of a server, line by line.
+/// What a command that goes on prints, line by line.
 pub struct Follower {
     child: Child,
     lines: BufReader<ChildStdout>,
@@ -231,18 +231,26 @@ impl Follower {
     /// Follows from the first record on.
     #[must_use]
     pub fn start(place: &Place, server: &Server) -> Self {
-        let args = ["--server", &server.url, "--format", "json", "log", "tail", "--follow", "--records", "0"];
-        let mut child = place.command(&args).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        Self::of(
+            place,
+            &["--server", &server.url, "--format", "json", "log", "tail", "--follow", "--records", "0"],
+        )
+    }
+
+    /// Follows what a command of this kind prints.
+    #[must_use]
+    pub fn of(place: &Place, args: &[&str]) -> Self {
+        let mut child = place.command(args).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap());
         Self { child, lines }
     }
 
-    /// Waits until so many events were recorded.
-    pub fn wait_for(&mut self, events: usize) {
+    /// Waits for so many lines.
+    pub fn wait_for(&mut self, lines: usize) {
         let mut line = String::new();
-        for _ in 0..events {
+        for _ in 0..lines {
             line.clear();
-            assert!(self.lines.read_line(&mut line).unwrap() > 0, "the log ended early");
+            assert!(self.lines.read_line(&mut line).unwrap() > 0, "it ended early");
         }
     }
 }

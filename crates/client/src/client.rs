@@ -11,8 +11,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tollgate_wire::api::{
-    AppendRequest, AppendResponse, GateRequest, GateResponse, Health, LedgerReport, LimitsResponse, LogPage,
-    PositionResponse, Problem, RebuildResponse, TaskList, TaskReport, TaskStatus,
+    AlertChanges, AlertList, AppendRequest, AppendResponse, GateRequest, GateResponse, Health, LedgerReport,
+    LimitsResponse, LogPage, PositionResponse, Problem, RebuildResponse, TaskList, TaskReport, TaskStatus,
 };
 
 use crate::error::ClientError;
@@ -182,6 +182,25 @@ impl Client {
     /// Totals of the ledger; of the client's tenant where it has one.
     pub async fn report(&self, read: &Read) -> Result<LedgerReport, ClientError> {
         self.get(&Address::new("/v1/report").with("tenant", self.tenant.as_ref()).read(read).text).await
+    }
+
+    /// Alerts, the latest first: those that are true, or all; of one task where it is given.
+    pub async fn alerts(
+        &self,
+        task: Option<&str>,
+        all: bool,
+        limit: usize,
+        read: &Read,
+    ) -> Result<AlertList, ClientError> {
+        let address = Address::new("/v1/alerts").with("tenant", self.tenant.as_ref()).with("task", task);
+        let address = address.with("state", all.then_some("all")).with("limit", Some(limit));
+        self.get(&address.read(read).text).await
+    }
+
+    /// What happened to alerts behind a record; waits for something where nothing did.
+    pub async fn alert_changes(&self, after: u64, wait_ms: u64) -> Result<AlertChanges, ClientError> {
+        let address = Address::new("/v1/alerts/changes").with("after", Some(after));
+        self.get(&address.with("wait_ms", Some(wait_ms)).text).await
     }
 
     /// Where the log ends.

@@ -189,6 +189,13 @@ impl<P: Projection + Clone> Projector<P> {
         self.shared.progress.borrow().position.clone()
     }
 
+    /// Waits until the view contains more than a position, at most so long. Returns whether it does.
+    pub async fn moved_from(&self, position: &Position, up_to: Duration) -> bool {
+        let mut progress = self.shared.progress.subscribe();
+        let moved = progress.wait_for(|progress| progress.position != *position);
+        matches!(tokio::time::timeout(up_to, moved).await, Ok(Ok(_)))
+    }
+
     /// Builds the view a second time from the first record on, compares it with the live one at the same position, and
     /// puts it in the live one's place if they differ.
     ///

@@ -106,6 +106,8 @@ pub(crate) enum Command {
     Status,
     /// Totals of the ledger, or the budget report of a task
     Report(ReportArgs),
+    /// What became true of tasks: pressure levels, breaches, blocks
+    Alerts(AlertsArgs),
     /// Check a config
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -132,6 +134,19 @@ pub(crate) struct LimitsArgs {
     /// The task's own factor
     #[arg(long, value_name = "FACTOR")]
     pub(crate) multiplier: Option<String>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct AlertsArgs {
+    /// Only of this task
+    #[arg(long, conflicts_with = "follow")]
+    pub(crate) task: Option<String>,
+    /// Those that ended too
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// What happens to alerts, from the first on, and on with what comes
+    #[arg(short, long)]
+    pub(crate) follow: bool,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -1,5 +1,6 @@
 //! What each command does. One file per subject.
 
+mod alerts;
 mod config;
 mod demo;
 mod events;
@@ -35,6 +36,7 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
         Command::Limits(limits) => views::limits(&global, &limits).await,
         Command::Status => views::status(&global).await,
         Command::Report(report) => views::report(&global, &report).await,
+        Command::Alerts(args) => alerts::run(&global, &args).await,
         Command::Config(_) => config::check(&global),
         Command::Log(LogCommand::Tail(tail)) => log::tail(&global, &tail).await,
         Command::Log(LogCommand::Verify) => log::verify(&global).await,

@@ -1,5 +1,6 @@
 //! What people and programs see. Answers go to stdout, everything else to stderr.
 
+mod alerts;
 mod report;
 mod task;
 
@@ -8,6 +9,7 @@ use std::io::Write;
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use serde::Serialize;
 
+pub(crate) use alerts::alerts;
 pub(crate) use report::{ledger_report, task_report};
 pub(crate) use task::{gate, limits, task_list, task_status};
 

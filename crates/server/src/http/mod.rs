@@ -1,5 +1,6 @@
 //! The HTTP API under `/v1`: JSON in, JSON out, problems as problem+json.
 
+mod alerts;
 mod events;
 mod extract;
 mod guard;
@@ -54,6 +55,8 @@ pub fn router(app: App) -> Router {
         .route("/v1/tasks/{task}/explain", get(views::explain))
         .route("/v1/limits", get(views::limits))
         .route("/v1/report", get(views::report))
+        .route("/v1/alerts", get(alerts::list))
+        .route("/v1/alerts/changes", get(alerts::changes))
         .route("/v1/position", get(operate::position))
         .route("/v1/log", get(operate::log))
         .route("/v1/health", get(operate::health))

@@ -4,7 +4,7 @@ use axum::Json;
 use utoipa::OpenApi;
 use utoipa::openapi::OpenApi as Document;
 
-use super::{events, operate, tasks, views};
+use super::{alerts, events, operate, tasks, views};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -27,6 +27,8 @@ use super::{events, operate, tasks, views};
         views::explain,
         views::limits,
         views::report,
+        alerts::list,
+        alerts::changes,
         operate::position,
         operate::log,
         operate::health,

@@ -180,7 +180,7 @@ fn tenant(named: &Option<String>) -> &str {
     named.as_deref().unwrap_or("default")
 }
 
-fn read(at_least: Option<String>, wait_ms: Option<u64>) -> Answer<Read> {
+pub(super) fn read(at_least: Option<String>, wait_ms: Option<u64>) -> Answer<Read> {
     let mut read = Read { at_least, ..Read::default() };
     if let Some(ms) = wait_ms {
         if ms > MAX_WAIT_MS {

@@ -1,5 +1,6 @@
 //! The ledger: one log, its views, and the rules between them.
 
+mod alerts;
 mod append;
 mod decide;
 mod facts;
@@ -15,10 +16,12 @@ use std::sync::{Arc, PoisonError, RwLock};
 use tollgate_domain::ids::{EventId, ProducerId, TaskId, TenantId};
 use tollgate_log::clock::{Clock, SystemClock};
 use tollgate_log::contract::EventLog;
+use tollgate_projection::alerts::Alerts;
 use tollgate_projection::reports::Reports;
 use tollgate_projection::status::Status;
 use tollgate_projector::{Projector, ViewError};
 
+pub use alerts::AlertQuery;
 pub use append::{Appended, MAX_REQUEST_EVENTS, ReadEvent};
 pub use history::LogQuery;
 pub use operate::VIEWS;
@@ -35,6 +38,7 @@ pub struct Ledger {
     log: Arc<dyn EventLog>,
     status: Projector<Status>,
     reports: Projector<Reports>,
+    alerts: Projector<Alerts>,
     settings: RwLock<Arc<Settings>>,
     clock: Arc<dyn Clock>,
     metrics: Metrics,
@@ -84,9 +88,17 @@ impl Ledger {
         let loaded = settings::load(&options.settings)?;
         let status = Projector::start(Status, &options.views_dir, Arc::clone(&log)).await?;
         let reports = Projector::start(Reports, &options.views_dir, Arc::clone(&log)).await?;
+        let alerts = Projector::start(Alerts, &options.views_dir, Arc::clone(&log)).await?;
         let settings = RwLock::new(Arc::new(loaded.settings));
-        let ledger =
-            Self { log, status, reports, settings, clock: options.clock, metrics: Metrics::default() };
+        let ledger = Self {
+            log,
+            status,
+            reports,
+            alerts,
+            settings,
+            clock: options.clock,
+            metrics: Metrics::default(),
+        };
         ledger.record_settings(&loaded.rejected).await;
         Ok(ledger)
     }
@@ -95,6 +107,7 @@ impl Ledger {
     pub async fn stop(&self) {
         self.status.stop().await;
         self.reports.stop().await;
+        self.alerts.stop().await;
     }
 
     /// The log.

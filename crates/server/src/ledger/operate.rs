@@ -10,7 +10,7 @@ use super::Ledger;
 use crate::problem::{Answer, NOT_FOUND, of_read, of_rebuild};
 
 /// The views, by name.
-pub const VIEWS: [&str; 2] = ["status", "reports"];
+pub const VIEWS: [&str; 3] = ["status", "reports", "alerts"];
 
 impl Ledger {
     /// Where the log ends.
@@ -32,7 +32,7 @@ impl Ledger {
     /// Whether everything works.
     pub async fn health(&self) -> Health {
         let (failed, settings) = (self.log.failed(), self.settings());
-        let views = vec![self.status.health().await, self.reports.health().await];
+        let views = vec![self.status.health().await, self.reports.health().await, self.alerts.health().await];
         let mut checks = vec![HealthCheck {
             name: "log".to_owned(),
             ok: failed.is_none(),
@@ -79,6 +79,7 @@ impl Ledger {
         match view {
             "status" => rebuild(&self.status).await,
             "reports" => rebuild(&self.reports).await,
+            "alerts" => rebuild(&self.alerts).await,
             _ => {
                 Err(NOT_FOUND.with(format!("rebuilding view `{view}`: must be one of {}", VIEWS.join(", "))))
             }
@@ -89,6 +90,7 @@ impl Ledger {
     pub async fn anchors(&self) -> Vec<Anchor> {
         let mut anchors = anchors_of(&self.status, "status").await;
         anchors.extend(anchors_of(&self.reports, "reports").await);
+        anchors.extend(anchors_of(&self.alerts, "alerts").await);
         anchors
     }
 }

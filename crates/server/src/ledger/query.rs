@@ -168,7 +168,7 @@ impl Ledger {
     }
 
     /// The position that a question has to see.
-    async fn wanted(&self, read: &Read) -> Answer<Option<Position>> {
+    pub(super) async fn wanted(&self, read: &Read) -> Answer<Option<Position>> {
         match read.at_least.as_deref() {
             None | Some("") => Ok(None),
             Some("tail") => Ok(Some(self.log.tail().await.map_err(|error| of_read(&error))?)),

@@ -4,6 +4,7 @@
 //! text form of `tollgate_domain::position::Position`. Token sums inside are wider; one above 9.2 · 10¹⁸ is answered as
 //! that.
 
+mod alerts;
 mod append;
 mod gate;
 mod ledger;
@@ -13,6 +14,7 @@ mod problem;
 mod report;
 mod status;
 
+pub use alerts::{AlertChangeView, AlertChanges, AlertList, AlertView};
 pub use append::{AppendRequest, AppendResponse, EventOutcome, Outcome};
 pub use gate::{GateRequest, GateResponse, ReasonView, UtilizationView};
 pub use ledger::{Group, LedgerReport, Totals};

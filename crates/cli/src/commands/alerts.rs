@@ -1,0 +1,51 @@
+//! Alerts.
+
+use std::process::ExitCode;
+
+use super::{ask, read};
+use crate::args::{AlertsArgs, Format, Global};
+use crate::connect::Access;
+use crate::exit::Failure;
+use crate::output::{self, json, line, out, time};
+
+/// How long one question for a change waits.
+const FOLLOW_MS: u64 = 30_000;
+
+/// Alerts that are true, the latest first; or what happens to them, as it happens.
+pub(crate) async fn run(global: &Global, args: &AlertsArgs) -> Result<ExitCode, Failure> {
+    if args.follow {
+        return follow(global).await;
+    }
+    let (read, task) = (read(global), args.task.as_deref());
+    let list =
+        ask(global, Access::Existing, async |it| it.client.alerts(task, args.all, 1000, &read).await).await?;
+    match global.format {
+        Format::Json => json(&list),
+        Format::Table => out(&output::alerts(&list)),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn follow(global: &Global) -> Result<ExitCode, Failure> {
+    ask::<ExitCode, Failure>(global, Access::Existing, async |it| {
+        let mut after = 0;
+        loop {
+            let page = it.client.alert_changes(after, FOLLOW_MS).await?;
+            for change in &page.changes {
+                let alert = &change.alert;
+                if global.format == Format::Json {
+                    line(&serde_json::to_string(change).unwrap_or_default());
+                    continue;
+                }
+                let at = if change.change == "raised" {
+                    &alert.raised_at
+                } else {
+                    alert.resolved_at.as_ref().unwrap_or(&alert.raised_at)
+                };
+                line(&format!("{}  {:<8} {:<8} {}", time(at), change.change, alert.severity, alert.message));
+            }
+            after = page.last;
+        }
+    })
+    .await
+}

@@ -1,0 +1,75 @@
+//! Alerts: what became true of tasks, and whether it still is.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// Alerts, the latest first.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct AlertList {
+    /// The alerts.
+    pub alerts: Vec<AlertView>,
+    /// How many more there are than were asked for.
+    pub more: u64,
+    /// The position up to which this is true.
+    pub as_of: String,
+}
+
+/// A condition that became true.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct AlertView {
+    /// Its id: the same in every answer and after every rebuild.
+    pub id: String,
+    /// `pressure`, `breach` or `stop_loss`.
+    pub rule: String,
+    /// `info`, `warning`, `error` or `critical`.
+    pub severity: String,
+    /// Owner of the task.
+    pub tenant: String,
+    /// The task.
+    pub task: String,
+    /// `task`, or the execution it is about.
+    pub scope: String,
+    /// Percent of the limit it is about; 0 where there is none.
+    pub level: u32,
+    /// How often its condition became true, from 1.
+    pub generation: u32,
+    /// A sentence that names everything, as it was when it became true.
+    pub message: String,
+    /// `raised`: it is true; `resolved`: it was.
+    pub state: String,
+    /// The record that made it true.
+    pub raised: u64,
+    /// When the event of that record happened.
+    pub raised_at: String,
+    /// The record that made it false.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub resolved: Option<u64>,
+    /// When the event of that record happened.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub resolved_at: Option<String>,
+    /// Why it ended.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub resolution: Option<String>,
+}
+
+/// What happened to alerts, in the order of the log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct AlertChanges {
+    /// The changes.
+    pub changes: Vec<AlertChangeView>,
+    /// Pass it as `after` to get what comes next: each change comes once.
+    pub last: u64,
+    /// The position up to which this is true.
+    pub as_of: String,
+}
+
+/// One change of an alert.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct AlertChangeView {
+    /// The record that caused it.
+    pub sequence: u64,
+    /// `raised` or `resolved`.
+    pub change: String,
+    /// The alert as it is now.
+    pub alert: AlertView,
+}
