@@ -65,14 +65,6 @@ fn the_real_sessions_give_the_true_totals() {
     assert_eq!((&report["tokens"], report["cost_usd"].as_str()), (&tokens, Some("11.96418725")));
     assert_eq!(place.json(&format!("--data d import codex \"{}\"", folder.display()))["new"], 0);
     assert!(place.ok("--data d log verify").starts_with("passed: "));
-    assert_eq!(
-        place
-            .json("--data d view rebuild")
-            .as_array()
-            .unwrap()
-            .iter()
-            .filter(|view| view["identical"] == true)
-            .count(),
-        2
-    );
+    let rebuilt = place.json("--data d view rebuild");
+    assert!(rebuilt.as_array().unwrap().iter().all(|view| view["identical"] == true), "{rebuilt}");
 }
