@@ -1,6 +1,7 @@
 //! Looking after a ledger: backup beside a server, restore, damage, old data.
 
-use std::io::{Read, Seek, SeekFrom, Write};
+use std::io::{BufRead, BufReader, Read, Seek, SeekFrom, Write};
+use std::net::TcpStream;
 
 use tollgate_tests::{Follower, Place, Server, session};
 
@@ -101,6 +102,27 @@ fn alerts_are_raised_once_listed_and_followed() {
     assert!(server.terminate().success());
     assert!(place.ok("--data d view rebuild alerts").contains("alerts: identical, byte for byte"));
     assert_eq!(place.ok("--data d alerts"), "no alerts\n");
+}
+
+/// The stream gives what was and what comes, and ends with the server, which does not wait for it.
+#[test]
+fn alerts_stream_to_whoever_listens_until_the_server_stops() {
+    let place = Place::new();
+    let server = Server::start(&place, "d");
+    let _ = place.ok("--data d task open T-1 --complexity Small");
+    let _ = place.ok("--data d usage record T-1 --output 9500");
+    let address = server.url.trim_start_matches("http://").to_owned();
+    let mut stream = TcpStream::connect(&address).unwrap();
+    write!(stream, "GET /v1/alerts/stream HTTP/1.1\r\nhost: {address}\r\n\r\n").unwrap();
+    let mut lines = BufReader::new(stream).lines();
+    let mut next =
+        |begins: &str| lines.find(|line| line.as_ref().unwrap().starts_with(begins)).unwrap().unwrap();
+    assert_eq!(next("event: "), "event: raised");
+    assert!(next("data: ").contains("\"level\":50"));
+    let _ = place.ok("--data d usage record T-1 --output 6000");
+    assert!(next("data: ").contains("\"level\":80"));
+    assert!(server.terminate().success());
+    assert_eq!(lines.last().unwrap().unwrap(), "", "the stream ended in order");
 }
 
 #[test]

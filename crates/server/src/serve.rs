@@ -125,8 +125,10 @@ pub async fn serve(
     let hosts = Arc::new(Hosts::new(address, &options.allow_hosts));
     let app = router(App { ledger: Arc::clone(&ledger), hosts });
     let begun = stop.clone();
+    let waits = Arc::clone(&ledger);
     let graceful = async move {
         shutdown.await;
+        waits.close_waits();
         // Nobody listens any more: there is nothing to tell.
         let _ = begun.send(true);
     };

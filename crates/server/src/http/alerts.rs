@@ -1,17 +1,26 @@
 //! Alerts: which there are, and what happens to them.
 
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::response::sse::{Event, KeepAlive, Sse};
+use futures_util::stream::{Stream, unfold};
 use serde::Deserialize;
-use tollgate_wire::api::{AlertChanges, AlertList, Problem};
+use tollgate_wire::api::{AlertChangeView, AlertChanges, AlertList, Problem};
 
 use super::extract::Params;
 use super::views::read;
 use super::{App, Handled};
-use crate::ledger::AlertQuery;
+use crate::ledger::{AlertQuery, Ledger};
 use crate::problem::INVALID;
+
+/// How long the stream waits for a change before it looks whether it is still wanted.
+const LOOK_EVERY: Duration = Duration::from_secs(20);
 
 /// Which alerts.
 #[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
@@ -82,4 +91,57 @@ pub(crate) async fn changes(
         return Err(INVALID.of_field("wait_ms", &wait_ms.to_string(), "must be at most 60000").into());
     }
     Ok(Json(app.ledger.alert_changes(query.after.unwrap_or(0), Duration::from_millis(wait_ms)).await?))
+}
+
+/// Follow alerts as server-sent events
+///
+/// Event `raised` or `resolved`, its data an `AlertChangeView`, its id the record. A client that comes back sends the last id
+/// it saw (`Last-Event-ID`, as browsers do, or `after`) and misses nothing; of that record it may see a change again.
+#[utoipa::path(get, path = "/v1/alerts/stream", tag = "alerts", params(ChangesQuery), responses(
+    (status = 200, description = "Changes as they come", body = String, content_type = "text/event-stream"),
+))]
+pub(crate) async fn stream(
+    State(app): State<App>,
+    Params(query): Params<ChangesQuery>,
+    headers: HeaderMap,
+) -> Handled<Sse<impl Stream<Item = Result<Event, Infallible>>>> {
+    let seen = match headers.get("last-event-id").map(|id| id.to_str().unwrap_or_default()) {
+        // The record's other changes may not have arrived: it comes again as a whole.
+        Some(id) => match id.parse::<u64>() {
+            Ok(id) => id.saturating_sub(1),
+            Err(_) => {
+                return Err(INVALID
+                    .of_field("last-event-id", id, "must be the id of an earlier event")
+                    .into());
+            }
+        },
+        None => query.after.unwrap_or(0),
+    };
+    let follow = Follow { ledger: app.ledger, after: seen, waiting: VecDeque::new() };
+    let events = unfold(follow, |mut follow| async { follow.next().await.map(|event| (Ok(event), follow)) });
+    Ok(Sse::new(events).keep_alive(KeepAlive::default()))
+}
+
+/// A client that follows.
+struct Follow {
+    ledger: Arc<Ledger>,
+    after: u64,
+    waiting: VecDeque<AlertChangeView>,
+}
+
+impl Follow {
+    /// The next change; `None` when the ledger closes or cannot answer: the client comes back.
+    async fn next(&mut self) -> Option<Event> {
+        while self.waiting.is_empty() {
+            if self.ledger.is_closing() {
+                return None;
+            }
+            let page = self.ledger.alert_changes(self.after, LOOK_EVERY).await.ok()?;
+            self.after = page.last;
+            self.waiting.extend(page.changes);
+        }
+        let change = self.waiting.pop_front()?;
+        let event = Event::default().id(change.sequence.to_string()).event(&change.change);
+        event.json_data(&change).ok()
+    }
 }

@@ -57,6 +57,7 @@ pub fn router(app: App) -> Router {
         .route("/v1/report", get(views::report))
         .route("/v1/alerts", get(alerts::list))
         .route("/v1/alerts/changes", get(alerts::changes))
+        .route("/v1/alerts/stream", get(alerts::stream))
         .route("/v1/position", get(operate::position))
         .route("/v1/log", get(operate::log))
         .route("/v1/health", get(operate::health))

@@ -29,6 +29,7 @@ use super::{alerts, events, operate, tasks, views};
         views::report,
         alerts::list,
         alerts::changes,
+        alerts::stream,
         operate::position,
         operate::log,
         operate::health,

@@ -75,10 +75,10 @@ impl Ledger {
             let read = self.alerts.read(wait, |view| changes(view, after)).await;
             let found = read.map_err(|error| of_query(&error))??;
             let left = up_to.saturating_sub(waited.elapsed());
-            if !found.changes.is_empty() || left.is_zero() {
+            if !found.changes.is_empty() || left.is_zero() || self.is_closing() {
                 return Ok(found);
             }
-            self.alerts.moved_from(&seen, left).await;
+            self.wait_up_to(left, self.alerts.moved_from(&seen, left)).await;
         }
     }
 }

@@ -73,7 +73,7 @@ impl Ledger {
             if records.is_empty() && page.events.is_empty() && !waited {
                 waited = true;
                 // Nothing within the time: an empty page.
-                if let Ok(more) = tokio::time::timeout(query.wait, reader.next()).await {
+                if let Some(more) = self.wait_up_to(query.wait, reader.next()).await {
                     records = more.map_err(failed)?;
                 }
             }

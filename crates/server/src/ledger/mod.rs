@@ -12,7 +12,9 @@ mod settings;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
+use tokio::sync::watch;
 use tollgate_domain::ids::{EventId, ProducerId, TaskId, TenantId};
 use tollgate_log::clock::{Clock, SystemClock};
 use tollgate_log::contract::EventLog;
@@ -42,6 +44,8 @@ pub struct Ledger {
     settings: RwLock<Arc<Settings>>,
     clock: Arc<dyn Clock>,
     metrics: Metrics,
+    /// Whether questions that wait for something new are to be answered now.
+    closing: watch::Sender<bool>,
 }
 
 /// How a ledger is opened.
@@ -90,17 +94,30 @@ impl Ledger {
         let reports = Projector::start(Reports, &options.views_dir, Arc::clone(&log)).await?;
         let alerts = Projector::start(Alerts, &options.views_dir, Arc::clone(&log)).await?;
         let settings = RwLock::new(Arc::new(loaded.settings));
-        let ledger = Self {
-            log,
-            status,
-            reports,
-            alerts,
-            settings,
-            clock: options.clock,
-            metrics: Metrics::default(),
-        };
+        let (clock, metrics, closing) = (options.clock, Metrics::default(), watch::Sender::new(false));
+        let ledger = Self { log, status, reports, alerts, settings, clock, metrics, closing };
         ledger.record_settings(&loaded.rejected).await;
         Ok(ledger)
+    }
+
+    /// Answers all questions that wait for something new: they would keep a server from stopping.
+    pub fn close_waits(&self) {
+        self.closing.send_replace(true);
+    }
+
+    /// Waits until something is ready, or the time is over, or the ledger closes; `None`: it is not.
+    pub(crate) async fn wait_up_to<T>(&self, up_to: Duration, ready: impl Future<Output = T>) -> Option<T> {
+        let mut closing = self.closing.subscribe();
+        tokio::select! {
+            ready = tokio::time::timeout(up_to, ready) => ready.ok(),
+            // The sender lives as long as the ledger.
+            _ = closing.wait_for(|closing| *closing) => None,
+        }
+    }
+
+    /// Whether it closes.
+    pub(crate) fn is_closing(&self) -> bool {
+        *self.closing.borrow()
     }
 
     /// Commits the views. Appends and questions that still run get their answers first or an error.
