@@ -11,3 +11,6 @@ pub mod fold;
 pub mod report;
 pub mod reports;
 pub mod status;
+
+#[cfg(test)]
+mod testing;

@@ -1,0 +1,117 @@
+//! Properties of the folds: what order changes, and that a store between any two events changes nothing.
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+use proptest::sample::Index;
+use tollgate_domain::event::EventBody;
+
+use crate::alerts::Alerts;
+use crate::reports::Reports;
+use crate::status::{Status, TaskRow, figures};
+use crate::testing::{Stored, bytes_of, folded, folded_over_a_store, story};
+
+/// The decisions of a task's life. Facts are laid between them anywhere.
+const LIFE: &str = "open, +1s, start PLAN, +9s, end PLAN, start THINK, +8s, end THINK, +1s, start PLAN, +3s, end PLAN, \
+                    raise THINK 7000, pass VERIFY, start MONITOR, +2s, end MONITOR";
+
+/// A fact in words that names its execution in full, if any.
+fn fact() -> impl Strategy<Value = String> {
+    let place = || prop::sample::select(vec!["-", "PLAN/1", "PLAN/2", "THINK/1", "THINK/7", "PR/1"]);
+    let cost = || prop::sample::select(vec!["", " usd=0.000000075", " usd=1.25", " usd=0"]);
+    prop_oneof![
+        4 => (place(), 0..5000_u32, 0..50_u32, 0..900_u32, any::<bool>(), cost()).prop_map(
+            |(place, input, cached, output, estimated, cost)| {
+                let estimated = if estimated { " est" } else { "" };
+                format!("use {place} in={input} cached={cached} out={output}{estimated}{cost} model=m{}", input % 3)
+            }
+        ),
+        2 => (place(), -900..900_i32, cost()).prop_map(|(place, n, cost)| format!("adjust {place} out={n}{cost}")),
+        1 => (-900..900_i32).prop_map(|n| format!("adjust ? in={n}")),
+        1 => (place(), 0..9000_u32).prop_map(|(place, ms)| format!("wait {place} {ms}")),
+        1 => (place(), -5..9_i32).prop_map(|(place, n)| format!("signal {place} files_read {n}")),
+    ]
+}
+
+/// Events of two tasks: the decisions of each, and facts of both.
+fn events() -> impl Strategy<Value = Vec<Stored>> {
+    let facts = || prop::collection::vec((fact(), 0..100_u32), 0..25);
+    (facts(), facts()).prop_map(|(one, two)| {
+        let words = |facts: Vec<(String, u32)>| {
+            facts
+                .into_iter()
+                .map(|(fact, at)| format!("+{at}s, {fact}, -{at}s"))
+                .collect::<Vec<_>>()
+                .join(", ")
+        };
+        story(&format!("{LIFE}, {}, in T-2, {LIFE}, {}", words(one), words(two))).events
+    })
+}
+
+/// Lays events out anew: each gets a place, decisions keep their order within their task.
+fn shuffled(events: &[Stored], places: &[Index]) -> Vec<Stored> {
+    let mut order: Vec<(usize, &Stored)> =
+        events.iter().zip(places).map(|(event, place)| (place.index(events.len()), event)).collect();
+    order.sort_by_key(|(place, _)| *place);
+    let mut decisions: BTreeMap<&str, Vec<&Stored>> = BTreeMap::new();
+    for event in events.iter().rev().filter(|event| event.body.is_decision()) {
+        decisions.entry(&event.task).or_default().push(event);
+    }
+    let next = |(_, event): (usize, &Stored)| match event.body.is_decision() {
+        true => decisions.get_mut(event.task.as_str()).unwrap().pop().unwrap().clone(),
+        false => event.clone(),
+    };
+    order.into_iter().map(next).collect()
+}
+
+fn places() -> impl Strategy<Value = Vec<Index>> {
+    prop::collection::vec(any::<Index>(), 100)
+}
+
+proptest! {
+    // Each case folds about 80 events a few times; 256 cases take about 2 s.
+    #![proptest_config(ProptestConfig::with_cases(256))]
+
+    /// However facts arrive, among each other, before, between and after decisions and other tasks' events: the rows of the
+    /// status view are the same, byte for byte.
+    #[test]
+    fn rows_do_not_depend_on_the_order_in_which_facts_arrive(events in events(), places in places()) {
+        let expected = bytes_of(&folded(&Status, &events));
+        prop_assert_eq!(&bytes_of(&folded(&Status, &shuffled(&events, &places))), &expected);
+    }
+
+    /// Usage that leaves its attempt to the ledger may land in another attempt when it arrives at another time; the task's
+    /// totals stay.
+    #[test]
+    fn totals_do_not_depend_on_it_even_where_no_attempt_is_named(events in events(), places in places()) {
+        let mut events = events;
+        for event in &mut events {
+            unname_attempt(event);
+        }
+        let totals = |events: &[Stored]| {
+            let rows: BTreeMap<Vec<u8>, TaskRow> = folded(&Status, events);
+            rows.into_iter().map(|(key, row)| (key, figures(&row, None).total)).collect::<BTreeMap<_, _>>()
+        };
+        prop_assert_eq!(totals(&shuffled(&events, &places)), totals(&events));
+    }
+
+    /// Rows written and read again before any events, as a projector does that stops and starts: nothing changes.
+    #[test]
+    fn a_store_between_any_two_events_changes_nothing(
+        events in events(), places in places(), pauses in prop::collection::vec(any::<bool>(), 100),
+    ) {
+        let events = shuffled(&events, &places);
+        let pause = |nth: usize| pauses[nth];
+        prop_assert_eq!(folded_over_a_store(&Status, &events, pause), bytes_of(&folded(&Status, &events)));
+        prop_assert_eq!(folded_over_a_store(&Reports, &events, pause), bytes_of(&folded(&Reports, &events)));
+        prop_assert_eq!(folded_over_a_store(&Alerts, &events, pause), bytes_of(&folded(&Alerts, &events)));
+    }
+}
+
+fn unname_attempt(event: &mut Stored) {
+    if let EventBody::UsageRecorded(usage) = &mut event.body
+        && let Some(execution) = &mut usage.execution
+    {
+        execution.attempt = None;
+    }
+}

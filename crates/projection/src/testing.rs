@@ -1,0 +1,348 @@
+//! Events from a line of words, for tests of folds: decided, numbered and stamped as an appender would.
+
+use std::collections::BTreeMap;
+
+use tollgate_domain::config::BudgetConfig;
+use tollgate_domain::event::{
+    EventBody, OverrideGranted, OverrideScope, PhaseEnded, PhaseStarted, RecordedEvent, SignalRecorded,
+    TaskClosed, TaskOpened, TaskOutcome, WaitRecorded,
+};
+use tollgate_domain::gate::{self, Switches};
+use tollgate_domain::limits::task_limits;
+use tollgate_domain::metadata::{Enforcement, LimitOverride, TaskMetadata};
+use tollgate_domain::phase::Advance;
+use tollgate_domain::position::{PartitionId, Sequence};
+use tollgate_domain::task;
+use tollgate_domain::time::Timestamp;
+use tollgate_domain::tokens::{TokenCounts, TokenSums};
+use tollgate_domain::usage::{AdjustedUsage, Cost, NamedExecution, UsageAdjusted, UsageRecorded};
+
+use crate::fold::{Projection, task_key};
+use crate::status::{Status, TaskRow, standing};
+
+/// When every story begins: a Saturday morning in UTC.
+pub(crate) const BEGIN: &str = "2026-11-21T08:00:00Z";
+
+/// An event that owns its names.
+#[derive(Clone, Debug)]
+pub(crate) struct Stored {
+    pub(crate) tenant: String,
+    pub(crate) task: String,
+    pub(crate) producer: String,
+    pub(crate) sequence: u64,
+    pub(crate) occurred_at: Timestamp,
+    pub(crate) body: EventBody,
+}
+
+impl Stored {
+    pub(crate) fn recorded(&self) -> RecordedEvent<'_> {
+        RecordedEvent {
+            sequence: Sequence(self.sequence),
+            partition: PartitionId::of(&self.tenant, &self.task),
+            recorded_at: self.occurred_at,
+            tenant: &self.tenant,
+            task: &self.task,
+            producer: &self.producer,
+            id: "e",
+            occurred_at: self.occurred_at,
+            body: &self.body,
+        }
+    }
+}
+
+/// What happened so far, and who does what next.
+///
+/// Steps stand between commas. `in T-1`, `of TENANT`, `by PRODUCER` and `+90s` (`-5s`, `+25h`, `+1ms`) say where, who and
+/// when; `config LINE` (YAML with `;` for `,`) sets the config for what follows. The others append:
+///
+/// * `open [complexity=…] [importance=…] [multiplier=…] [title=…] [why=…] [tag=…] [PHASE=TOKENS] [tracked]`
+/// * `start PHASE`, `end PHASE`, `close OUTCOME`, `raise PHASE TOKENS [MS]`, `pass ADVANCE`, `gate ADVANCE`
+/// * `use WHERE [in=…] [cached=…] [write=…] [out=…] [think=…] [est] [usd=…] [model=…] [provider=…]`
+/// * `adjust WHERE` with the same words, signed; `adjust ? …`: of usage that was not found
+/// * `wait WHERE MS`, `signal WHERE NAME VALUE`
+///
+/// WHERE is `-` (none), `PHASE` or `PHASE/ATTEMPT`. An underscore in a text is a space.
+pub(crate) struct Story {
+    pub(crate) events: Vec<Stored>,
+    rows: BTreeMap<Vec<u8>, TaskRow>,
+    config: BudgetConfig,
+    tenant: String,
+    task: String,
+    producer: String,
+    pub(crate) now: Timestamp,
+}
+
+/// The events of a script.
+pub(crate) fn story(script: &str) -> Story {
+    let mut story = Story {
+        events: Vec::new(),
+        rows: BTreeMap::new(),
+        config: BudgetConfig::from_yaml("rollout: enforce\n").unwrap(),
+        tenant: "default".to_owned(),
+        task: "T-1".to_owned(),
+        producer: "agent".to_owned(),
+        now: BEGIN.parse().unwrap(),
+    };
+    for step in script.split(',').map(str::trim).filter(|step| !step.is_empty()) {
+        story.step(step);
+    }
+    story
+}
+
+impl Story {
+    fn step(&mut self, step: &str) {
+        let words: Vec<&str> = step.split_whitespace().collect();
+        match words[..] {
+            ["in", task] => task.clone_into(&mut self.task),
+            ["of", tenant] => tenant.clone_into(&mut self.tenant),
+            ["by", producer] => producer.clone_into(&mut self.producer),
+            ["config", ..] => self.configure(&step["config ".len()..].replace(';', ",")),
+            [time] if time.starts_with(['+', '-']) => self.now = self.now.plus_millis(millis(time)),
+            [..] => {
+                let asked = self.body(&words);
+                let state = self.row().map(|row| row.state.clone()).unwrap_or_default();
+                let decided = task::decide(&state, asked)
+                    .unwrap_or_else(|rejection| panic!("step `{step}`: {rejection}"));
+                let followed = decided.followed_by.into_iter().map(|(_, body)| body);
+                for body in std::iter::once(decided.event).chain(followed) {
+                    self.append(body);
+                }
+            }
+        }
+    }
+
+    fn append(&mut self, body: EventBody) {
+        let event = Stored {
+            tenant: self.tenant.clone(),
+            task: self.task.clone(),
+            producer: self.producer.clone(),
+            sequence: self.events.len() as u64 + 1,
+            occurred_at: self.now,
+            body,
+        };
+        let Ok(()) = Status.apply(&event.recorded(), &mut self.rows);
+        self.events.push(event);
+    }
+
+    fn body(&self, words: &[&str]) -> EventBody {
+        let phase = |name: &str| name.parse().unwrap();
+        match *words {
+            ["open", ref said @ ..] => self.opened(said),
+            ["close", outcome] => EventBody::TaskClosed(TaskClosed {
+                outcome: TaskOutcome::from_word(outcome).unwrap(),
+                reason: None,
+                author: None,
+            }),
+            ["start", name] => EventBody::PhaseStarted(PhaseStarted { phase: phase(name), attempt: None }),
+            ["end", name] => EventBody::PhaseEnded(PhaseEnded { phase: phase(name), attempt: None }),
+            ["raise", name, tokens, ref ms @ ..] => granted(OverrideScope::Limit {
+                phase: phase(name),
+                limit: LimitOverride {
+                    tokens: Some(tokens.parse().unwrap()),
+                    latency_ms: ms.first().map(|ms| ms.parse().unwrap()),
+                },
+            }),
+            ["pass", advance] => granted(OverrideScope::Block { advance: advance.parse().unwrap() }),
+            ["gate", advance] => self.decided(&advance.parse().unwrap()),
+            ["use", place, ref said @ ..] => EventBody::UsageRecorded(used(place, &Said::read(said))),
+            ["adjust", place, ref said @ ..] => {
+                EventBody::UsageAdjusted(Box::new(adjusted(place, &Said::read(said))))
+            }
+            ["wait", place, ms] => EventBody::WaitRecorded(WaitRecorded {
+                execution: named(place),
+                kind: "queue".to_owned(),
+                wait_ms: ms.parse().unwrap(),
+            }),
+            ["signal", place, name, value] => EventBody::SignalRecorded(SignalRecorded {
+                execution: named(place),
+                name: name.to_owned(),
+                value: value.parse().unwrap(),
+            }),
+            _ => panic!("unknown step: {words:?}"),
+        }
+    }
+
+    fn opened(&self, said: &[&str]) -> EventBody {
+        let mut metadata = TaskMetadata { author: Some("ada".to_owned()), ..TaskMetadata::default() };
+        for word in said {
+            match word.split_once('=') {
+                Some(("complexity", value)) => metadata.complexity = Some(value.parse().unwrap()),
+                Some(("importance", value)) => metadata.importance = Some(value.parse().unwrap()),
+                Some(("multiplier", value)) => metadata.budget_multiplier = Some(value.parse().unwrap()),
+                Some(("title", value)) => metadata.title = Some(value.replace('_', " ")),
+                Some(("why", value)) => metadata.justification = Some(value.replace('_', " ")),
+                Some(("tag", value)) => metadata.tags.push(value.to_owned()),
+                Some((phase, tokens)) => {
+                    let limit = LimitOverride { tokens: Some(tokens.parse().unwrap()), latency_ms: None };
+                    metadata.budget_overrides.insert(phase.parse().unwrap(), limit);
+                }
+                None if *word == "tracked" => metadata.enforcement = Enforcement::Off,
+                None => panic!("unknown word: {word}"),
+            }
+        }
+        let limits = Some(task_limits(&self.config, &metadata).unwrap());
+        EventBody::TaskOpened(Box::new(TaskOpened { metadata, limits }))
+    }
+
+    /// What the gate says by what was folded so far.
+    fn decided(&self, advance: &Advance) -> EventBody {
+        let none = TaskRow::default();
+        let standing = standing(&self.task, self.row().unwrap_or(&none), Some(self.now));
+        let mut decided = gate::decide(&standing, advance, Switches::from(&self.config));
+        decided.config_hash = self.config.hash();
+        decided.as_of = format!("9f3c@3:{}", self.events.len());
+        EventBody::GateDecided(Box::new(decided))
+    }
+
+    fn configure(&mut self, line: &str) {
+        let rollout = if line.contains("rollout:") { "" } else { "rollout: enforce\n" };
+        self.config = BudgetConfig::from_yaml(&format!("{rollout}{line}\n"))
+            .unwrap_or_else(|error| panic!("config `{line}`: {error:?}"));
+    }
+
+    /// The present task's row.
+    pub(crate) fn row(&self) -> Option<&TaskRow> {
+        self.rows.get(&task_key(&self.tenant, &self.task))
+    }
+}
+
+/// What bincode writes of rows, as the store of views keeps them.
+pub(crate) fn encoded<Row: serde::Serialize>(row: &Row) -> Vec<u8> {
+    bincode::serde::encode_to_vec(row, bincode::config::standard()).unwrap()
+}
+
+/// Folds events in one go.
+pub(crate) fn folded<P: Projection>(projection: &P, events: &[Stored]) -> BTreeMap<Vec<u8>, P::Row> {
+    let mut rows = BTreeMap::new();
+    for event in events {
+        let Ok(()) = projection.apply(&event.recorded(), &mut rows);
+    }
+    rows
+}
+
+/// Folds events over a store: before an event for which `pause` holds, every row is written and read again.
+pub(crate) fn folded_over_a_store<P: Projection>(
+    projection: &P,
+    events: &[Stored],
+    pause: impl Fn(usize) -> bool,
+) -> BTreeMap<Vec<u8>, Vec<u8>> {
+    let mut rows: BTreeMap<Vec<u8>, P::Row> = BTreeMap::new();
+    for (nth, event) in events.iter().enumerate() {
+        if pause(nth) {
+            for row in rows.values_mut() {
+                let bytes = encoded(row);
+                let (read, length) =
+                    bincode::serde::decode_from_slice(&bytes, bincode::config::standard()).unwrap();
+                assert_eq!(length, bytes.len(), "all of a row is read");
+                *row = read;
+            }
+        }
+        let Ok(()) = projection.apply(&event.recorded(), &mut rows);
+    }
+    bytes_of(&rows)
+}
+
+/// Rows as bytes.
+pub(crate) fn bytes_of<Row: serde::Serialize>(rows: &BTreeMap<Vec<u8>, Row>) -> BTreeMap<Vec<u8>, Vec<u8>> {
+    rows.iter().map(|(key, row)| (key.clone(), encoded(row))).collect()
+}
+
+/// What a step says of usage.
+#[derive(Default)]
+struct Said {
+    tokens: TokenSums,
+    estimated: bool,
+    cost: Cost,
+    model: Option<String>,
+    provider: Option<String>,
+}
+
+impl Said {
+    fn read(words: &[&str]) -> Self {
+        let mut said = Self::default();
+        for word in words {
+            match word.split_once('=') {
+                Some(("in", count)) => said.tokens.input_uncached = count.parse().unwrap(),
+                Some(("cached", count)) => said.tokens.cached_input = count.parse().unwrap(),
+                Some(("write", count)) => said.tokens.cache_write = count.parse().unwrap(),
+                Some(("out", count)) => said.tokens.output = count.parse().unwrap(),
+                Some(("think", count)) => said.tokens.reasoning = count.parse().unwrap(),
+                Some(("usd", amount)) => {
+                    let usd = amount.parse().unwrap();
+                    said.cost = Cost::Priced { usd, price_version: "p1".to_owned() };
+                }
+                Some(("model", name)) => said.model = Some(name.to_owned()),
+                Some(("provider", name)) => said.provider = Some(name.to_owned()),
+                None if *word == "est" => said.estimated = true,
+                _ => panic!("unknown word: {word}"),
+            }
+        }
+        said
+    }
+}
+
+fn used(place: &str, said: &Said) -> UsageRecorded {
+    let count = |sum: i128| u64::try_from(sum).unwrap();
+    UsageRecorded {
+        execution: named(place),
+        provider: said.provider.clone(),
+        model: said.model.clone(),
+        component: None,
+        request_id: None,
+        tokens: TokenCounts {
+            input_uncached: count(said.tokens.input_uncached),
+            cached_input: count(said.tokens.cached_input),
+            cache_write: count(said.tokens.cache_write),
+            output: count(said.tokens.output),
+            reasoning: count(said.tokens.reasoning),
+        },
+        estimated: said.estimated,
+        cost: said.cost.clone(),
+    }
+}
+
+fn adjusted(place: &str, said: &Said) -> UsageAdjusted {
+    let resolved = (place != "?").then(|| AdjustedUsage {
+        execution: named(place),
+        provider: said.provider.clone(),
+        model: said.model.clone(),
+        cost: said.cost.clone(),
+    });
+    UsageAdjusted {
+        adjusts: "e".to_owned(),
+        adjusts_producer: "agent".to_owned(),
+        tokens: said.tokens,
+        reason: "counted twice".to_owned(),
+        author: Some("ada".to_owned()),
+        resolved,
+    }
+}
+
+fn granted(scope: OverrideScope) -> EventBody {
+    EventBody::OverrideGranted(OverrideGranted {
+        scope,
+        approver: "ada".to_owned(),
+        reason: "the importer is worth it".to_owned(),
+    })
+}
+
+fn named(place: &str) -> Option<NamedExecution> {
+    if place == "-" || place == "?" {
+        return None;
+    }
+    let (phase, attempt) = place.split_once('/').map_or((place, None), |(phase, n)| (phase, Some(n)));
+    Some(NamedExecution { phase: phase.parse().unwrap(), attempt: attempt.map(|n| n.parse().unwrap()) })
+}
+
+fn millis(text: &str) -> i64 {
+    let unit = text.trim_start_matches(|c: char| c.is_ascii_digit() || c == '+' || c == '-');
+    let number: i64 = text[..text.len() - unit.len()].parse().unwrap();
+    number
+        * match unit {
+            "ms" => 1,
+            "s" => 1000,
+            "min" => 60_000,
+            "h" => 3_600_000,
+            _ => panic!("unknown unit: {text}"),
+        }
+}
