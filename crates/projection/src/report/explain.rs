@@ -21,11 +21,15 @@ fn write_story(named: Named<'_>, now: Option<Timestamp>, out: &mut String) -> st
     let row = named.row;
     let figures = figures(row, now);
     write_headline(named, out)?;
-    writeln!(out)?;
     write_limits(row, out)?;
     writeln!(out, "\nWhat happened:")?;
     let mut story = milestones(row);
     story.sort();
+    if story.is_empty() {
+        // A task that was never opened: an import, or an orchestrator that only reports.
+        let (calls, first, last) = (figures.total.usage_events, row.first_at, row.last_at);
+        writeln!(out, "  {first} to {last}: {} model calls were recorded", grouped(calls.into()))?;
+    }
     for (at, _, what) in story {
         writeln!(out, "  {at}  {what}")?;
     }
@@ -89,6 +93,7 @@ fn write_headline(named: Named<'_>, out: &mut String) -> std::fmt::Result {
 
 fn write_limits(row: &TaskRow, out: &mut String) -> std::fmt::Result {
     let Some(limits) = row.state.limits.as_deref() else { return Ok(()) };
+    writeln!(out)?;
     let importance = format!("{} importance (×{})", limits.importance, limits.importance_multiplier);
     writeln!(
         out,

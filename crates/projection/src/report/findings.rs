@@ -24,7 +24,7 @@ pub(super) fn breaches(row: &TaskRow, figures: &Figures, now: Option<Timestamp>)
         if let Some(utilization) =
             utilization.filter(|utilization| utilization.breach() != BreachStatus::Within)
         {
-            found.push(format!("task {what}: {}{unit}", numbers(&utilization)));
+            found.push(format!("task {what}: {}", numbers(&utilization, unit)));
         }
     }
     for (execution, tokens, latency) in utilizations(row, now) {
@@ -34,7 +34,7 @@ pub(super) fn breaches(row: &TaskRow, figures: &Figures, now: Option<Timestamp>)
                 utilization.filter(|utilization| utilization.breach() != BreachStatus::Within)
             {
                 let cause = likely_cause(execution).map(|cause| format!(" ({cause})")).unwrap_or_default();
-                found.push(format!("{} {what}: {}{unit}{cause}", execution.id, numbers(&utilization)));
+                found.push(format!("{} {what}: {}{cause}", execution.id, numbers(&utilization, unit)));
             }
         }
     }
@@ -114,14 +114,14 @@ pub(super) fn executive_summary(
 ) -> Vec<String> {
     let verdict = match (figures.breach, figures.tokens, figures.latency) {
         (Some(breach), Some(tokens), Some(latency)) => format!(
-            "Verdict: {}, tokens {}, latency {} ms",
+            "Verdict: {}, tokens {}, latency {}",
             match breach {
                 BreachStatus::Within => "within limits",
                 BreachStatus::Warning => "above its limits",
                 BreachStatus::Exceeded => "far above its limits",
             },
-            numbers(&tokens),
-            numbers(&latency)
+            numbers(&tokens, ""),
+            numbers(&latency, " ms")
         ),
         _ => format!("Verdict: no limits, {} tokens used", grouped(figures.total.tokens.used())),
     };
@@ -173,9 +173,9 @@ pub(super) fn warnings(named: Named<'_>, figures: &Figures) -> Vec<String> {
 }
 
 /// `15,234 / 12,000 (127%)`.
-fn numbers(utilization: &Utilization) -> String {
+fn numbers(utilization: &Utilization, unit: &str) -> String {
     let percent = utilization.percent().map(|percent| format!(" ({percent}%)")).unwrap_or_default();
-    format!("{} / {}{percent}", grouped(utilization.used), grouped(utilization.limit))
+    format!("{} / {}{unit}{percent}", grouped(utilization.used), grouped(utilization.limit))
 }
 
 /// Every execution of a phase with a limit: tokens, and latency where its limit is enforced.
