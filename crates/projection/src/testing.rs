@@ -1,7 +1,12 @@
 //! Events from a line of words, for tests of folds: decided, numbered and stamped as an appender would.
 
-use std::collections::BTreeMap;
+mod strategy;
 
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use tollgate_domain::config::BudgetConfig;
 use tollgate_domain::event::{
     EventBody, OverrideGranted, OverrideScope, PhaseEnded, PhaseStarted, RecordedEvent, SignalRecorded,
@@ -19,6 +24,8 @@ use tollgate_domain::usage::{AdjustedUsage, Cost, NamedExecution, UsageAdjusted,
 
 use crate::fold::{Projection, task_key};
 use crate::status::{Status, TaskRow, standing};
+
+pub(crate) use strategy::events;
 
 /// When every story begins: a Saturday morning in UTC.
 pub(crate) const BEGIN: &str = "2026-11-21T08:00:00Z";
@@ -207,7 +214,7 @@ impl Story {
 }
 
 /// What bincode writes of rows, as the store of views keeps them.
-pub(crate) fn encoded<Row: serde::Serialize>(row: &Row) -> Vec<u8> {
+fn encoded<Row: Serialize>(row: &Row) -> Vec<u8> {
     bincode::serde::encode_to_vec(row, bincode::config::standard()).unwrap()
 }
 
@@ -220,30 +227,36 @@ pub(crate) fn folded<P: Projection>(projection: &P, events: &[Stored]) -> BTreeM
     rows
 }
 
-/// Folds events over a store: before an event for which `pause` holds, every row is written and read again.
-pub(crate) fn folded_over_a_store<P: Projection>(
-    projection: &P,
-    events: &[Stored],
-    pause: impl Fn(usize) -> bool,
-) -> BTreeMap<Vec<u8>, Vec<u8>> {
+/// Folds events in one go, and over a store: before an event for which `pause` holds, and at the end, every row is written
+/// and read again. Both have the same rows, and the same bytes.
+#[track_caller]
+pub(crate) fn folds_alike_over_a_store<P>(projection: &P, events: &[Stored], pause: impl Fn(usize) -> bool)
+where
+    P: Projection<Row: PartialEq + Debug>,
+{
     let mut rows: BTreeMap<Vec<u8>, P::Row> = BTreeMap::new();
     for (nth, event) in events.iter().enumerate() {
         if pause(nth) {
-            for row in rows.values_mut() {
-                let bytes = encoded(row);
-                let (read, length) =
-                    bincode::serde::decode_from_slice(&bytes, bincode::config::standard()).unwrap();
-                assert_eq!(length, bytes.len(), "all of a row is read");
-                *row = read;
-            }
+            rows.values_mut().for_each(store);
         }
         let Ok(()) = projection.apply(&event.recorded(), &mut rows);
     }
-    bytes_of(&rows)
+    rows.values_mut().for_each(store);
+    let at_once = folded(projection, events);
+    assert_eq!(rows, at_once, "the rows of `{}`", P::NAME);
+    assert_eq!(bytes_of(&rows), bytes_of(&at_once), "the bytes of `{}`", P::NAME);
+}
+
+/// Writes a row and reads it again.
+fn store<Row: Serialize + DeserializeOwned>(row: &mut Row) {
+    let bytes = encoded(row);
+    let (read, length) = bincode::serde::decode_from_slice(&bytes, bincode::config::standard()).unwrap();
+    assert_eq!(length, bytes.len(), "all of a row is read");
+    *row = read;
 }
 
 /// Rows as bytes.
-pub(crate) fn bytes_of<Row: serde::Serialize>(rows: &BTreeMap<Vec<u8>, Row>) -> BTreeMap<Vec<u8>, Vec<u8>> {
+pub(crate) fn bytes_of<Row: Serialize>(rows: &BTreeMap<Vec<u8>, Row>) -> BTreeMap<Vec<u8>, Vec<u8>> {
     rows.iter().map(|(key, row)| (key.clone(), encoded(row))).collect()
 }
 

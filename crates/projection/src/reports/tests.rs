@@ -1,1 +1,246 @@
-//! Tests.
+//! given | then tables for the reports view, and the sums of its groups.
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+use tollgate_domain::event::EventBody;
+use tollgate_domain::ids::LEDGER_TENANT;
+use tollgate_domain::money::Usd;
+use tollgate_domain::tier::{Complexity, Importance};
+use tollgate_domain::time::Day;
+use tollgate_domain::usage::Cost;
+use tollgate_wire::api::{Group, LedgerReport, TokenTotals, Totals};
+
+use super::*;
+use crate::testing::{Stored, events, folded, folds_alike_over_a_store, story};
+
+/// One line per case: `steps | the groups of a kind`, each group as `key:tokens`, in the report's order; `tasks` and
+/// the sums of the whole stand alone.
+#[track_caller]
+fn check(table: &str) {
+    for line in table.lines().map(str::trim).filter(|line| !line.is_empty()) {
+        let [given, then]: [&str; 2] =
+            line.split('|').map(str::trim).collect::<Vec<_>>().try_into().expect("2 columns");
+        let report = report(&story(given).events);
+        for expected in then.split_whitespace() {
+            let (name, value) = expected.split_once('=').expect("name=value");
+            assert_eq!(fact(name, &report), value, "{name} in case: {line}");
+        }
+    }
+}
+
+/// Folds twice, the second time over a store, and adds the cells up.
+fn report(events: &[Stored]) -> LedgerReport {
+    folds_alike_over_a_store(&Reports, events, |_| true);
+    let rows = folded(&Reports, events);
+    let mut totals = LedgerTotals::default();
+    let mut tasks = 0;
+    for (key, row) in &rows {
+        match row {
+            ReportRow::Cell(cell) => totals.add(&CellKey::read(key).expect("a cell has a cell's key"), cell),
+            ReportRow::TaskCount(count) => tasks = *count,
+            ReportRow::Task(_) => assert!(CellKey::read(key).is_none(), "a task's key is no cell's"),
+        }
+    }
+    totals.report(tasks, 0, "9f3c@3:9".to_owned())
+}
+
+fn fact(name: &str, report: &LedgerReport) -> String {
+    let groups = |groups: &[Group]| {
+        let shown = groups.iter().map(|group| format!("{}:{}", group.key, group.totals.tokens.total));
+        shown.collect::<Vec<_>>().join(",")
+    };
+    let costs = |groups: &[Group]| {
+        let shown = groups.iter().map(|group| format!("{}:{}", group.key, group.totals.cost_usd));
+        shown.collect::<Vec<_>>().join(",")
+    };
+    match name {
+        "tasks" => report.tasks.to_string(),
+        "calls" => report.totals.usage_events.to_string(),
+        "tokens" => report.totals.tokens.total.to_string(),
+        "estimated" => report.totals.estimated_tokens.to_string(),
+        "cost" => report.totals.cost_usd.clone(),
+        "unpriced" => report.totals.unpriced_tokens.to_string(),
+        "days" => groups(&report.by_day),
+        "models" => groups(&report.by_model),
+        "model_costs" => costs(&report.by_model),
+        "day_costs" => costs(&report.by_day),
+        "providers" => groups(&report.by_provider),
+        "producers" => groups(&report.by_producer),
+        "phases" => groups(&report.by_phase),
+        "complexity" => groups(&report.by_complexity),
+        "importance" => groups(&report.by_importance),
+        _ => panic!("unknown fact: {name}"),
+    }
+}
+
+#[test]
+fn usage_is_summed_by_each_of_its_properties() {
+    check(
+        "
+                                                        | tasks=0 tokens=0 cost=0 days= models=
+        use - out=1 model=m1, use - out=2 model=m2      | tokens=3 calls=2 models=m2:2,m1:1
+        use - out=1 model=m1, use - out=1 model=m0      | models=m0:1,m1:1
+        use - out=1 model=m provider=p, use - in=4      | models=unknown:4,m:1 providers=unknown:4,p:1
+        by ci, use - out=1, by agent, use - out=2       | producers=agent:2,ci:1
+        open, start SPEC, use SPEC out=1, use - out=2   | phases=unphased:2,SPEC:1
+        open, start SPEC, use SPEC/1 out=1, use PLAN/7 out=2 | phases=PLAN:2,SPEC:1
+        use - out=1, +16h, use - out=2, -24h, use - out=4    | days=2026-11-21:5,2026-11-22:2
+        use - out=1, +15h, +59min, +59s, use - out=2, +1s, use - out=4 | days=2026-11-21:3,2026-11-22:4
+        ",
+    );
+}
+
+#[test]
+fn tiers_are_those_of_the_task_when_the_usage_was_recorded() {
+    check(
+        "
+        use - out=1, open complexity=Large importance=critical, use - out=2 | complexity=Large:2,implicit:1 importance=critical:2,implicit:1
+        open, use - out=1, in T-2, open tag=security, use - out=2           | complexity=Medium:3 importance=critical:2,medium:1
+        open complexity=Tiny, close completed, use - out=4                  | complexity=Tiny:4 importance=medium:4
+        of acme, open complexity=Tiny, of other, use - out=4                | complexity=implicit:4 tasks=2
+        ",
+    );
+}
+
+#[test]
+fn what_has_no_price_is_unpriced_and_not_free() {
+    check(
+        "
+        use - out=10                                         | cost=0 unpriced=10 tokens=10
+        use - out=10 usd=0                                   | cost=0 unpriced=0 tokens=10
+        use - out=10 usd=0.000000075, use - in=3 cached=4    | cost=0.000000075 unpriced=7 tokens=17
+        use - out=10 est, use - out=5                        | estimated=10 tokens=15
+        use - in=1 out=8 think=8                             | tokens=9
+        ",
+    );
+}
+
+#[test]
+fn every_task_with_an_event_is_counted_once() {
+    check(
+        "
+        use - out=1, use - out=1                   | tasks=1
+        use - out=1, in T-2, use - out=1           | tasks=2
+        use - out=1, of acme, use - out=1          | tasks=2
+        open, start SPEC, end SPEC, gate PLAN      | tasks=1 calls=0 days=
+        signal - files_read 3, in T-2, wait - 5    | tasks=2 calls=0
+        ",
+    );
+    let mut story = story("use - out=1");
+    LEDGER_TENANT.clone_into(&mut story.events[0].tenant);
+    assert!(folded(&Reports, &story.events).is_empty(), "facts of the ledger are no task's");
+}
+
+/// A closed month stays as it was reported: a correction counts on the day it was made.
+#[test]
+fn an_adjustment_lands_on_its_own_day_and_the_model_of_the_usage() {
+    let used = "open, start SPEC, use SPEC/1 out=100 usd=1 model=m1 provider=p1";
+    check(&format!(
+        "
+        {used}, +24h, adjust SPEC/1 out=-40 usd=-0.4 model=m1 provider=p1 | days=2026-11-21:100,2026-11-22:-40 day_costs=2026-11-21:1,2026-11-22:-0.4
+        {used}, +24h, adjust SPEC/1 out=-40 usd=-0.4 model=m1 provider=p1 | models=m1:60 model_costs=m1:0.6 providers=p1:60 phases=SPEC:60 calls=1
+        {used}, by ci, adjust SPEC/1 out=-40 usd=-0.4 model=m1            | producers=agent:100,ci:-40
+        {used}, adjust SPEC/1 out=-40 model=m1                            | cost=1 unpriced=-40 models=m1:60
+        {used}, adjust ? out=-40                                          | models=m1:100,unknown:-40 phases=SPEC:100,unphased:-40 unpriced=-40 complexity=Medium:60
+        ",
+    ));
+}
+
+#[test]
+fn keys_round_trip_and_sort_by_day() {
+    let key = |day: i32| CellKey {
+        day: Day(day),
+        tenant: "acme",
+        producer: "",
+        provider: "pröv",
+        model: "m\0n",
+        phase: "SPEC",
+        tiers: Some((Complexity::Large, Importance::Low)),
+    };
+    for key in [key(20_778), key(0), key(-1), CellKey { tiers: None, ..key(5) }] {
+        let bytes = key.to_bytes();
+        assert_eq!(CellKey::read(&bytes), Some(key));
+        assert!(is_cell(&bytes));
+        for cut in 0..bytes.len() {
+            assert_eq!(CellKey::read(&bytes[..cut]), None, "a key cut to {cut} bytes");
+        }
+    }
+    let sorted = [i32::MIN, -1, 0, 1, i32::MAX].map(|day| key(day).to_bytes());
+    assert!(sorted.is_sorted());
+    assert!(!is_cell(TASK_COUNT_KEY) && CellKey::read(TASK_COUNT_KEY).is_none());
+    // What stands left of a text's end cannot be taken for the next text.
+    let moved = CellKey { tenant: "ac", producer: "me", ..key(1) };
+    assert_ne!(moved.to_bytes(), CellKey { tenant: "acme", producer: "", ..key(1) }.to_bytes());
+}
+
+proptest! {
+    // Each case folds about 80 events twice.
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// The groups of every kind add up to the whole, and the whole to the events.
+    #[test]
+    fn groups_sum_to_the_totals_and_the_totals_to_the_events(events in events()) {
+        let report = report(&events);
+        let all = [
+            &report.by_day, &report.by_model, &report.by_provider, &report.by_producer, &report.by_phase,
+            &report.by_complexity, &report.by_importance,
+        ];
+        for groups in all {
+            prop_assert_eq!(&sum(groups), &report.totals);
+            let names: BTreeMap<&str, &Totals> =
+                groups.iter().map(|group| (group.key.as_str(), &group.totals)).collect();
+            prop_assert_eq!(names.len(), groups.len(), "a key stands once");
+        }
+        prop_assert_eq!(&of_events(&events), &report.totals);
+        prop_assert_eq!(report.tasks, 2);
+    }
+}
+
+fn sum(groups: &[Group]) -> Totals {
+    let mut all = Totals { cost_usd: "0".to_owned(), ..Totals::default() };
+    let mut cost = Usd::ZERO;
+    for Group { totals, .. } in groups {
+        all.usage_events += totals.usage_events;
+        all.estimated_tokens += totals.estimated_tokens;
+        all.unpriced_tokens += totals.unpriced_tokens;
+        add(&mut all.tokens, &totals.tokens);
+        cost = cost.checked_add(totals.cost_usd.parse().unwrap()).unwrap();
+    }
+    all.cost_usd = cost.to_string();
+    all
+}
+
+/// A second way to the same numbers: straight from the events, with no cells.
+fn of_events(events: &[Stored]) -> Totals {
+    let mut all = Totals::default();
+    let mut total_cost = Usd::ZERO;
+    for event in events {
+        let (tokens, cost) = if let EventBody::UsageRecorded(usage) = &event.body {
+            all.usage_events += 1;
+            all.estimated_tokens += if usage.estimated { usage.tokens.total() as i64 } else { 0 };
+            (usage.tokens.into(), &usage.cost)
+        } else if let EventBody::UsageAdjusted(adjusted) = &event.body {
+            (adjusted.tokens, adjusted.resolved.as_ref().map_or(&Cost::Unpriced, |usage| &usage.cost))
+        } else {
+            continue;
+        };
+        let tokens = crate::report::token_totals(&tokens);
+        add(&mut all.tokens, &tokens);
+        match cost {
+            Cost::Priced { usd, .. } => total_cost = total_cost.checked_add(*usd).unwrap(),
+            Cost::Unpriced => all.unpriced_tokens += tokens.total,
+        }
+    }
+    all.cost_usd = total_cost.to_string();
+    all
+}
+
+fn add(sum: &mut TokenTotals, other: &TokenTotals) {
+    sum.total += other.total;
+    sum.input_uncached += other.input_uncached;
+    sum.cached_input += other.cached_input;
+    sum.cache_write += other.cache_write;
+    sum.output += other.output;
+    sum.reasoning += other.reasoning;
+}
