@@ -1,0 +1,18 @@
+//! The event log on NATS JetStream: one ledger is one stream, one record is one message.
+//!
+//! [`setup`] makes the stream and compares what the server made of it, [`JetStreamLog`] is the log on it. It keeps the
+//! contract of `tollgate_log::contract`; what it can promise less of than the embedded log, it says:
+//!
+//! * Durability is the server's. A stock nats-server acknowledges before it syncs: `page_cache`.
+//! * Outcomes are final within a window ([`DedupScope::Window`](tollgate_log::contract::DedupScope)): the server's, by
+//!   batch id, and that of the ids this process has seen lately. Readers decide by an id index of their own.
+//!
+//! A stream that was replaced, went back or was purged is never followed: see [`identity`].
+
+pub mod identity;
+pub mod options;
+pub mod setup;
+pub mod topology;
+
+pub use options::{ConnectError, Credentials, Options};
+pub use setup::{Setup, SetupError};

@@ -1,0 +1,207 @@
+//! How a log is reached, and what is asked of it.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_nats::ConnectOptions;
+use tokio::sync::watch;
+use tollgate_log::clock::{Clock, SystemClock};
+use tollgate_log::contract::Durability;
+
+use crate::identity::Regression;
+use crate::setup::{SetupError, with_causes};
+use crate::topology::STREAM;
+
+/// Messages that may wait in a subscription of this client. Each waits for one, so few are enough: the library's default
+/// of 65,536 messages of a record each would be 16 GiB.
+const SUBSCRIPTION_MESSAGES: usize = 64;
+
+/// How a log is reached, and what is asked of it.
+#[derive(Clone)]
+pub struct Options {
+    /// `nats://host:port`, or several, joined by commas.
+    pub url: String,
+    /// Who this client is.
+    pub credentials: Credentials,
+    /// The client's name, as the server lists it.
+    pub client_name: String,
+    /// The stream of the ledger.
+    pub stream: String,
+    /// What an acknowledgement is worth, if more than `page_cache`.
+    pub durability: Durability,
+    /// The operator's word that the server does what `durability` says, where it cannot be seen from here.
+    pub declared: bool,
+    /// How long a connection and a question to the server may take.
+    pub request_timeout: Duration,
+    /// How long one try of an append waits for its acknowledgement.
+    pub ack_timeout: Duration,
+    /// How long an append is tried before its outcome is unknown.
+    pub append_timeout: Duration,
+    /// Most bytes of records that wait for an acknowledgement; beyond, appends are refused as overloaded.
+    pub max_waiting_bytes: usize,
+    /// Most records on their way at once. More than the server answers in one go gain nothing.
+    pub max_in_flight: usize,
+    /// How many of the last records are read at the start for their event ids.
+    pub known_records: u64,
+    /// Where the time of an append comes from.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// Who a client is.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub enum Credentials {
+    /// Nobody in particular.
+    #[default]
+    None,
+    /// A user with a password.
+    Password {
+        /// The user.
+        user: String,
+        /// The password.
+        password: String,
+    },
+    /// A token.
+    Token(String),
+    /// A credentials file with a JWT and a seed.
+    File(PathBuf),
+}
+
+impl std::fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::None => "none",
+            Self::Password { .. } => "user and password",
+            Self::Token(_) => "token",
+            Self::File(_) => "credentials file",
+        })
+    }
+}
+
+impl Options {
+    /// The default stream of the server at this address.
+    #[must_use]
+    pub fn new(url: impl Into<String>) -> Self {
+        Self {
+            url: url.into(),
+            credentials: Credentials::None,
+            client_name: "tollgate".to_owned(),
+            stream: STREAM.to_owned(),
+            durability: Durability::PageCache,
+            declared: false,
+            request_timeout: Duration::from_secs(5),
+            ack_timeout: Duration::from_secs(5),
+            append_timeout: Duration::from_secs(15),
+            max_waiting_bytes: 32 << 20,
+            max_in_flight: 256,
+            known_records: 4096,
+            clock: Arc::new(SystemClock),
+        }
+    }
+
+    /// Connects. The number counts connections: it goes up with each.
+    ///
+    /// # Errors
+    ///
+    /// [`ConnectError`].
+    pub async fn client(&self) -> Result<(async_nats::Client, watch::Receiver<u64>), ConnectError> {
+        let unreachable = |reason| ConnectError::Unreachable { url: self.shown_url(), reason };
+        let (connections, count) = watch::channel(0);
+        let connections = Arc::new(connections);
+        let options = ConnectOptions::new()
+            .name(&self.client_name)
+            .connection_timeout(self.request_timeout)
+            .request_timeout(Some(self.request_timeout))
+            .subscription_capacity(SUBSCRIPTION_MESSAGES)
+            .event_callback(move |event| {
+                let connections = Arc::clone(&connections);
+                async move {
+                    tracing::debug!(%event, "nats connection");
+                    if matches!(event, async_nats::Event::Connected) {
+                        connections.send_modify(|count| *count += 1);
+                    }
+                }
+            });
+        let options = match &self.credentials {
+            Credentials::None => options,
+            Credentials::Password { user, password } => {
+                options.user_and_password(user.clone(), password.clone())
+            }
+            Credentials::Token(token) => options.token(token.clone()),
+            Credentials::File(path) => options.credentials_file(path).await.map_err(|error| {
+                ConnectError::Credentials { path: path.display().to_string(), reason: error.to_string() }
+            })?,
+        };
+        let addresses: Vec<&str> = self.url.split(',').map(str::trim).collect();
+        let client = options.connect(addresses).await.map_err(|error| unreachable(with_causes(&error)))?;
+        Ok((client, count))
+    }
+
+    /// The address without a password.
+    #[must_use]
+    pub fn shown_url(&self) -> String {
+        let shown = |address: &str| match (address.split_once("://"), address.rsplit_once('@')) {
+            (Some((scheme, _)), Some((_, host))) => format!("{scheme}://{host}"),
+            (None, Some((_, host))) => host.to_owned(),
+            (_, None) => address.to_owned(),
+        };
+        self.url.split(',').map(|address| shown(address.trim())).collect::<Vec<_>>().join(",")
+    }
+
+    /// Where the log is, for messages.
+    #[must_use]
+    pub fn place(&self) -> String {
+        format!("{}/{}", self.shown_url(), self.stream)
+    }
+}
+
+/// Why a log cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// The server is not there, or does not let this client in.
+    #[error("connecting to {url}: {reason}; check the address, the credentials, and that nats-server runs")]
+    Unreachable {
+        /// The address.
+        url: String,
+        /// What happened.
+        reason: String,
+    },
+    /// The credentials file is not readable.
+    #[error("reading the credentials file {path}: {reason}")]
+    Credentials {
+        /// The file.
+        path: String,
+        /// The system's message.
+        reason: String,
+    },
+    /// The stream is not what a ledger needs.
+    #[error(transparent)]
+    Setup(#[from] SetupError),
+    /// The stream changed while it was opened.
+    #[error(transparent)]
+    Regression(#[from] Regression),
+    /// Its last records cannot be read.
+    #[error("reading the last records: {0}")]
+    Read(#[from] tollgate_log::contract::ReadError),
+    /// A durability class was asked for that nothing shows.
+    #[error(
+        "durability {asked} was asked for, {place} shows no more than {shown}; ask for {shown}, or declare that the \
+         server does what {asked} says"
+    )]
+    Durability {
+        /// The log.
+        place: String,
+        /// What was asked for.
+        asked: Durability,
+        /// What can be seen.
+        shown: Durability,
+    },
+    /// The server is too old for what is asked.
+    #[error("server {version}: {what}")]
+    Unsupported {
+        /// Its version.
+        version: String,
+        /// What it cannot do, and what to do.
+        what: String,
+    },
+}

@@ -1,0 +1,250 @@
+//! Making the stream of a ledger, and comparing what the server made of it, field by field: old servers drop what they
+//! do not know and say nothing.
+
+use std::fmt;
+use std::time::Duration;
+
+use async_nats::jetstream::context::{CreateStreamErrorKind, GetStreamErrorKind};
+use async_nats::jetstream::stream::{Config, DiscardPolicy, Info, RetentionPolicy, StorageType};
+use async_nats::jetstream::{self, ErrorCode};
+use tollgate_log::contract::MAX_RECORD_BYTES;
+
+use crate::identity::{Regression, check_first};
+use crate::topology::{DECISION_SUBJECTS, FACT_SUBJECTS};
+
+/// Room for the headers of a message beside its record.
+const HEADER_ROOM: usize = 4 * 1024;
+
+/// The window in which the server takes a batch id once: its default. A longer one costs it memory for each id.
+pub const DUPLICATE_WINDOW: Duration = Duration::from_secs(120);
+
+/// The stream that a ledger needs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Setup {
+    /// Its name.
+    pub stream: String,
+    /// The most it may take on disk; it refuses appends beyond. Keep it below 80 % of the disk: a server of version 2.9
+    /// hangs on a full one.
+    pub max_bytes: u64,
+    /// Servers that hold a copy: 1, 3 or 5.
+    pub replicas: usize,
+}
+
+/// One field that differs from what a ledger needs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Difference {
+    /// The field, as the server's configuration spells it.
+    pub field: &'static str,
+    /// What a ledger needs.
+    pub needed: String,
+    /// What is there.
+    pub found: String,
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} is {}, needed is {}", self.field, self.found, self.needed)
+    }
+}
+
+/// Why there is no stream to work with.
+#[derive(Debug, thiserror::Error)]
+pub enum SetupError {
+    /// It is there and is not what a ledger needs.
+    #[error(
+        "stream {stream}: {}; nothing was changed: correct it with the `nats` CLI, or choose another stream",
+        listed(differences)
+    )]
+    Differs {
+        /// The stream.
+        stream: String,
+        /// Each field that differs.
+        differences: Vec<Difference>,
+    },
+    /// It does not begin at its first record.
+    #[error("stream {stream}: {regression}")]
+    Incomplete {
+        /// The stream.
+        stream: String,
+        /// What is missing.
+        regression: Regression,
+    },
+    /// There is none.
+    #[error("stream {stream}: there is none; make it with `tollgate log init`")]
+    Missing {
+        /// The stream.
+        stream: String,
+    },
+    /// The server refused, or did not answer.
+    #[error("stream {stream}: {attempt}: {reason}")]
+    Refused {
+        /// The stream.
+        stream: String,
+        /// What was attempted.
+        attempt: &'static str,
+        /// The server's words.
+        reason: String,
+    },
+}
+
+fn listed(differences: &[Difference]) -> String {
+    differences.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}
+
+impl Setup {
+    /// The stream's configuration.
+    #[must_use]
+    pub fn config(&self) -> Config {
+        Config {
+            name: self.stream.clone(),
+            description: Some("Tollgate: the ledger. Written by Tollgate alone.".to_owned()),
+            subjects: vec![FACT_SUBJECTS.to_owned(), DECISION_SUBJECTS.to_owned()],
+            retention: RetentionPolicy::Limits,
+            discard: DiscardPolicy::New,
+            max_bytes: i64::try_from(self.max_bytes).unwrap_or(i64::MAX),
+            max_messages: -1,
+            max_messages_per_subject: -1,
+            max_consumers: -1,
+            max_message_size: (MAX_RECORD_BYTES + HEADER_ROOM) as i32,
+            storage: StorageType::File,
+            num_replicas: self.replicas,
+            duplicate_window: DUPLICATE_WINDOW,
+            deny_delete: true,
+            deny_purge: true,
+            allow_direct: true,
+            ..Config::default()
+        }
+    }
+
+    /// Makes the stream unless it is there, then reads it back and compares.
+    ///
+    /// # Errors
+    ///
+    /// [`SetupError`]; a stream that is there is never changed.
+    pub async fn init(&self, context: &jetstream::Context) -> Result<Info, SetupError> {
+        match context.create_stream(self.config()).await {
+            Ok(_) => {}
+            // There is one already: with another configuration, which the comparison names.
+            Err(error) if exists(&error) => {}
+            Err(error) => return Err(self.refused("making it", &error)),
+        }
+        let info = read(context, &self.stream).await?;
+        let differences = self.differences(&info.config);
+        if !differences.is_empty() {
+            return Err(SetupError::Differs { stream: self.stream.clone(), differences });
+        }
+        Ok(info)
+    }
+
+    /// The fields of a configuration that differ.
+    #[must_use]
+    pub fn differences(&self, found: &Config) -> Vec<Difference> {
+        let needed = self.config();
+        let mut differences = invariant_differences(&needed, found);
+        let mut field = |field, needed: &dyn fmt::Debug, found: &dyn fmt::Debug| {
+            differences.extend(difference(field, needed, found));
+        };
+        field("max_bytes", &needed.max_bytes, &found.max_bytes);
+        field("num_replicas", &needed.num_replicas, &found.num_replicas);
+        differences
+    }
+
+    fn refused(&self, attempt: &'static str, error: &dyn std::error::Error) -> SetupError {
+        SetupError::Refused { stream: self.stream.clone(), attempt, reason: with_causes(error) }
+    }
+}
+
+/// Reads the stream of a ledger that is to be used, and compares everything that is not the operator's choice.
+///
+/// # Errors
+///
+/// [`SetupError`].
+pub async fn verify(context: &jetstream::Context, stream: &str) -> Result<Info, SetupError> {
+    let info = read(context, stream).await?;
+    let needed = Setup { stream: stream.to_owned(), max_bytes: 0, replicas: 1 }.config();
+    let mut differences = invariant_differences(&needed, &info.config);
+    if info.config.max_bytes <= 0 {
+        differences.push(Difference {
+            field: "max_bytes",
+            needed: "a limit".to_owned(),
+            found: "none".to_owned(),
+        });
+    }
+    if differences.is_empty() {
+        check_first(&info)
+            .map_err(|regression| SetupError::Incomplete { stream: stream.to_owned(), regression })?;
+        return Ok(info);
+    }
+    Err(SetupError::Differs { stream: stream.to_owned(), differences })
+}
+
+async fn read(context: &jetstream::Context, stream: &str) -> Result<Info, SetupError> {
+    match context.get_stream(stream).await {
+        Ok(found) => Ok(found.cached_info().clone()),
+        Err(error) => match error.kind() {
+            GetStreamErrorKind::JetStream(error) if error.error_code() == ErrorCode::STREAM_NOT_FOUND => {
+                Err(SetupError::Missing { stream: stream.to_owned() })
+            }
+            GetStreamErrorKind::EmptyName
+            | GetStreamErrorKind::Request
+            | GetStreamErrorKind::InvalidStreamName
+            | GetStreamErrorKind::JetStream(_) => Err(SetupError::Refused {
+                stream: stream.to_owned(),
+                attempt: "reading its configuration",
+                reason: with_causes(&error),
+            }),
+        },
+    }
+}
+
+fn exists(error: &jetstream::context::CreateStreamError) -> bool {
+    matches!(error.kind(), CreateStreamErrorKind::JetStream(error)
+        if error.error_code() == ErrorCode::STREAM_NAME_EXIST)
+}
+
+/// What must be so on every server; what the operator chooses is left out.
+fn invariant_differences(needed: &Config, found: &Config) -> Vec<Difference> {
+    let mut differences = Vec::new();
+    let mut field = |field, needed: &dyn fmt::Debug, found: &dyn fmt::Debug| {
+        differences.extend(difference(field, needed, found));
+    };
+    field("subjects", &needed.subjects, &found.subjects);
+    field("retention", &needed.retention, &found.retention);
+    field("discard", &needed.discard, &found.discard);
+    field("discard_new_per_subject", &needed.discard_new_per_subject, &found.discard_new_per_subject);
+    field("max_msgs", &needed.max_messages, &found.max_messages);
+    field("max_msgs_per_subject", &needed.max_messages_per_subject, &found.max_messages_per_subject);
+    field("max_age", &needed.max_age, &found.max_age);
+    field("max_msg_size", &needed.max_message_size, &found.max_message_size);
+    field("storage", &needed.storage, &found.storage);
+    field("no_ack", &needed.no_ack, &found.no_ack);
+    field("duplicate_window", &needed.duplicate_window, &found.duplicate_window);
+    field("sealed", &needed.sealed, &found.sealed);
+    field("allow_rollup_hdrs", &needed.allow_rollup, &found.allow_rollup);
+    field("deny_delete", &needed.deny_delete, &found.deny_delete);
+    field("deny_purge", &needed.deny_purge, &found.deny_purge);
+    field("allow_direct", &needed.allow_direct, &found.allow_direct);
+    field("mirror", &needed.mirror, &found.mirror);
+    field("sources", &needed.sources, &found.sources);
+    differences
+}
+
+fn difference(field: &'static str, needed: &dyn fmt::Debug, found: &dyn fmt::Debug) -> Option<Difference> {
+    let (needed, found) = (format!("{needed:?}"), format!("{found:?}"));
+    (needed != found).then_some(Difference { field, needed, found })
+}
+
+/// An error with all that caused it.
+pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let words = error.to_string();
+        if !text.contains(&words) {
+            text.push_str(": ");
+            text.push_str(&words);
+        }
+        cause = error.source();
+    }
+    text
+}

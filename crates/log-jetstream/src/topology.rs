@@ -1,0 +1,162 @@
+//! Names on the server: the stream, its subjects, the headers of a message. Never raw text of users in a subject.
+
+use std::fmt::Write as _;
+
+use tollgate_domain::position::PartitionId;
+use tollgate_log::contract::{Batch, NewEvent};
+
+/// The stream of a ledger, where none is named. One ledger per NATS account needs no other.
+pub const STREAM: &str = "TOLLGATE";
+
+/// Subjects of facts, one token for the partition and one for the tenant.
+pub const FACT_SUBJECTS: &str = "tollgate.v1.ev.*.*";
+
+/// Subjects of decisions, with one more token for the decision subject.
+pub const DECISION_SUBJECTS: &str = "tollgate.v1.dec.*.*.*";
+
+/// The layout of a message, in each.
+pub const SCHEMA_HEADER: &str = "Tollgate-Schema";
+
+/// BLAKE3 of the content hashes of a message's events, in their order.
+pub const HASH_HEADER: &str = "Tollgate-Hash";
+
+/// The layout that this version writes.
+pub const SCHEMA: &str = "1";
+
+/// Longest decision subject that stands in a NATS subject as it is.
+const MAX_PLAIN_KEY_BYTES: usize = 64;
+
+/// What begins a key that stands for a text that cannot be a token.
+const HASHED_KEY: &str = "b32_";
+
+/// The subject that a batch's record is published to.
+#[must_use]
+pub fn subject(batch: &Batch) -> String {
+    let (partition, tenant) = (batch.partition, batch.tenant.as_str());
+    match &batch.decision {
+        Some(expected) => format!("tollgate.v1.dec.{partition}.{tenant}.{}", key(&expected.subject)),
+        None => format!("tollgate.v1.ev.{partition}.{tenant}"),
+    }
+}
+
+/// Matches all records of a partition.
+#[must_use]
+pub fn partition_filter(partition: PartitionId) -> String {
+    format!("tollgate.v1.*.{partition}.>")
+}
+
+/// The token of a decision subject: itself where it can be one, else a hash of it. The original stands in the record.
+#[must_use]
+pub fn key(decision_subject: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+    let fits = (1..=MAX_PLAIN_KEY_BYTES).contains(&decision_subject.len());
+    if fits && decision_subject.bytes().all(plain) && !decision_subject.starts_with(HASHED_KEY) {
+        return decision_subject.to_owned();
+    }
+    let hash = blake3::hash(decision_subject.as_bytes());
+    let (first, _) = hash.as_bytes().split_at(20);
+    format!("{HASHED_KEY}{}", base32(first))
+}
+
+/// The batch id of a record: the same events in the same order have the same one. The server takes an id once within
+/// its window.
+#[must_use]
+pub fn batch_id<'a>(batch: &Batch, events: impl Iterator<Item = &'a NewEvent>) -> String {
+    let mut hasher = blake3::Hasher::new();
+    let mut part = |text: &str| {
+        hasher.update(&(text.len() as u64).to_le_bytes());
+        hasher.update(text.as_bytes());
+    };
+    part(batch.tenant.as_str());
+    part(&batch.partition.to_string());
+    for event in events {
+        part(event.task.as_str());
+        part(event.producer.as_str());
+        part(event.id.as_str());
+    }
+    hasher.finalize().to_hex().to_string()
+}
+
+/// What stands in [`HASH_HEADER`] for these events.
+#[must_use]
+pub fn content_hash<'a>(events: impl Iterator<Item = &'a NewEvent>) -> String {
+    let mut hasher = blake3::Hasher::new();
+    for event in events {
+        hasher.update(&event.content_hash.0);
+    }
+    hasher.finalize().to_hex().to_string()
+}
+
+/// RFC 4648 base 32 in lower case, without padding; whole groups of five bytes only.
+fn base32(bytes: &[u8]) -> String {
+    const LETTERS: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
+    let mut text = String::with_capacity(bytes.len() / 5 * 8);
+    for group in bytes.chunks_exact(5) {
+        let bits = group.iter().fold(0_u64, |bits, byte| bits << 8 | u64::from(*byte));
+        for nth in (0..8).rev() {
+            let letter = LETTERS[(bits >> (nth * 5) & 31) as usize];
+            // Writing to a string cannot fail.
+            let _ = text.write_char(char::from(letter));
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use tollgate_log::conformance::{batch, decision, event};
+
+    use super::*;
+
+    #[test]
+    fn facts_and_decisions_have_subjects_of_their_own() {
+        let partition = PartitionId::of("default", "T-1");
+        let facts = batch(vec![event("T-1", "e", "x")]);
+        assert_eq!(subject(&facts), format!("tollgate.v1.ev.{partition}.default"));
+        let decision = decision(0, vec![event("T-1", "e", "x")]);
+        assert_eq!(subject(&decision), format!("tollgate.v1.dec.{partition}.default.T-1"));
+    }
+
+    #[test]
+    fn a_key_is_the_decision_subject_or_a_hash_of_it() {
+        for plain in ["T-1", "a", "UPPER_lower-9", &"x".repeat(64)] {
+            assert_eq!(key(plain), plain);
+        }
+        for other in ["", "a.b", "*", ">", "a b", "ä", "b32_x", &"x".repeat(65)] {
+            let key = key(other);
+            assert_eq!((key.len(), &key[..4]), (36, "b32_"), "{other}");
+            assert!(key[4..].bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit()), "{key}");
+        }
+        assert_ne!(key("a.b"), key("a.c"));
+    }
+
+    #[test]
+    fn base32_is_that_of_the_rfc() {
+        assert_eq!(base32(b"fooba"), "mzxw6ytb");
+    }
+
+    #[test]
+    fn a_batch_id_names_tenant_partition_and_events_in_order() {
+        let id = |batch: &Batch| batch_id(batch, batch.events.iter());
+        let first = batch(vec![event("T-1", "a", "x"), event("T-1", "b", "x")]);
+        assert_eq!(
+            id(&first),
+            id(&batch(vec![event("T-1", "a", "y"), event("T-1", "b", "z")])),
+            "not the content"
+        );
+        for other in [
+            batch(vec![event("T-1", "b", "x"), event("T-1", "a", "x")]),
+            batch(vec![event("T-1", "a", "x")]),
+            batch(vec![event("T-2", "a", "x"), event("T-2", "b", "x")]),
+        ] {
+            assert_ne!(id(&first), id(&other));
+        }
+    }
+
+    #[test]
+    fn the_content_hash_differs_with_the_content() {
+        let hash = |payload| content_hash([event("T-1", "a", payload)].iter());
+        assert_eq!(hash("x"), hash("x"));
+        assert_ne!(hash("x"), hash("y"));
+    }
+}

@@ -1,0 +1,6 @@
+//! The log on a real nats-server, which the tests start themselves.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+
+mod setup;
+mod support;

@@ -1,0 +1,99 @@
+//! A nats-server of a test's own: a free port, a store of its own, gone with the test.
+
+use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+
+use async_nats::jetstream;
+use tollgate_log_jetstream::{Options, Setup};
+
+/// A server with a store. It can be killed and started again on the same port.
+pub(crate) struct NatsServer {
+    home: tempfile::TempDir,
+    port: Option<u16>,
+    child: Option<Child>,
+}
+
+impl NatsServer {
+    /// Starts one; `None`, said loudly, where nats-server is not installed.
+    #[expect(clippy::print_stderr, reason = "a skipped test says so")]
+    pub(crate) fn start() -> Option<Self> {
+        if Command::new("nats-server").arg("--version").output().is_err() {
+            eprintln!("SKIPPED: nats-server is not installed; `tools/test` installs it where it may");
+            return None;
+        }
+        let mut server = Self { home: tempfile::tempdir().unwrap(), port: None, child: None };
+        server.restart();
+        Some(server)
+    }
+
+    /// Starts it again, on the same port with the same store.
+    pub(crate) fn restart(&mut self) {
+        self.kill();
+        let port = self.port.map_or_else(|| "-1".to_owned(), |port| port.to_string());
+        let mut child = Command::new("nats-server")
+            .args(["--addr", "127.0.0.1", "--port", &port, "--jetstream", "--store_dir"])
+            .arg(self.store())
+            .stderr(Stdio::piped())
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        self.child = Some(child);
+        let mut said = Vec::new();
+        loop {
+            let Some(Ok(line)) = lines.next() else {
+                panic!("nats-server did not start:\n{}", said.join("\n"))
+            };
+            if let Some((_, address)) = line.split_once("Listening for client connections on ") {
+                self.port = address.rsplit_once(':').map(|(_, port)| port.trim().parse().unwrap());
+            }
+            let ready = line.contains("Server is ready");
+            said.push(line);
+            if ready {
+                break;
+            }
+        }
+        // A full pipe would stop the server.
+        std::thread::spawn(move || lines.map_while(Result::ok).for_each(drop));
+    }
+
+    /// Kills it with SIGKILL and waits until it is gone.
+    pub(crate) fn kill(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
+    }
+
+    /// Where its store is.
+    pub(crate) fn store(&self) -> PathBuf {
+        self.home.path().join("store")
+    }
+
+    /// Its address.
+    pub(crate) fn url(&self) -> String {
+        format!("nats://127.0.0.1:{}", self.port.unwrap())
+    }
+
+    /// A log on it.
+    pub(crate) fn options(&self) -> Options {
+        Options::new(self.url())
+    }
+
+    /// A client of a test's own.
+    pub(crate) async fn context(&self) -> jetstream::Context {
+        jetstream::new(self.options().client().await.unwrap().0)
+    }
+}
+
+impl Drop for NatsServer {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// A small ledger's stream.
+pub(crate) fn setup() -> Setup {
+    Setup { stream: "TOLLGATE".to_owned(), max_bytes: 64 << 20, replicas: 1 }
+}
