@@ -1,16 +1,18 @@
 //! Which events of a batch are new: idempotency and expected sequences, decided before anything is written.
 
 use tollgate_domain::position::Sequence;
+use tollgate_domain::time::Timestamp;
 
 use crate::contract::{
-    AppendError, AppendOutcome, Batch, Found, MAX_EVENT_BYTES, MAX_RECORD_BYTES, MAX_RECORD_EVENTS,
+    AppendError, AppendOutcome, Batch, Found, MAX_EVENT_BYTES, MAX_RECORD_BYTES, MAX_RECORD_EVENTS, NewEvent,
 };
 use crate::index::{IdIndex, subject_entry};
 use crate::key::Key;
-use crate::record;
+use crate::record::{self, Record, RecordHead};
 
 /// A batch whose limits are checked and whose keys are computed: all that needs no lock.
-pub(crate) struct Checked {
+#[derive(Clone, Debug)]
+pub struct Checked {
     pub(crate) batch: Batch,
     pub(crate) keys: Vec<Key>,
     pub(crate) subject: Option<Key>,
@@ -18,7 +20,11 @@ pub(crate) struct Checked {
 
 impl Checked {
     /// Checks the limits of a batch.
-    pub(crate) fn new(batch: Batch) -> Result<Self, AppendError> {
+    ///
+    /// # Errors
+    ///
+    /// [`AppendError::TooLarge`], [`AppendError::Malformed`].
+    pub fn new(batch: Batch) -> Result<Self, AppendError> {
         let events = batch.events.len();
         if events == 0 {
             return Err(AppendError::Malformed("a batch needs at least one event".to_owned()));
@@ -38,6 +44,18 @@ impl Checked {
         Ok(Self { batch, keys, subject })
     }
 
+    /// The batch.
+    #[must_use]
+    pub const fn batch(&self) -> &Batch {
+        &self.batch
+    }
+
+    /// The keys of its events, in their order.
+    #[must_use]
+    pub fn keys(&self) -> &[Key] {
+        &self.keys
+    }
+
     /// All keys to look up: the events', then the subject's.
     pub(crate) fn all_keys(&self) -> Vec<Key> {
         self.keys.iter().copied().chain(self.subject).collect()
@@ -45,17 +63,27 @@ impl Checked {
 }
 
 /// What admission decided. The new events' ids are in the index already, under the sequence given.
-pub(crate) struct Admitted {
+#[derive(Debug)]
+pub struct Admitted {
     /// One outcome per event.
-    pub(crate) outcomes: Vec<AppendOutcome>,
+    pub outcomes: Vec<AppendOutcome>,
     /// What to restore in the index should the record not become durable.
     pub(crate) undo: Vec<(Key, Option<Found>)>,
 }
 
 impl Admitted {
     /// Whether anything is to be written.
-    pub(crate) fn has_new(&self) -> bool {
+    #[must_use]
+    pub fn has_new(&self) -> bool {
         !self.undo.is_empty()
+    }
+
+    /// Takes the new ids out of the index again and gives the outcomes: for a log that learns a record's sequence only
+    /// from its server.
+    #[must_use]
+    pub fn withdraw(self, index: &mut IdIndex) -> Vec<AppendOutcome> {
+        roll_back(index, self.undo);
+        self.outcomes
     }
 }
 
@@ -67,6 +95,30 @@ pub(crate) fn admit(
     index: &mut IdIndex,
     older: &[Option<Found>],
 ) -> Result<Admitted, AppendError> {
+    let mut admitted = admit_events(checked, next, index, older);
+    if let (Some(subject), Some(expected)) = (checked.subject, &checked.batch.decision)
+        && admitted.has_new()
+    {
+        let actual = index.get_recent(&subject).or(older.get(checked.keys.len()).copied().flatten());
+        let last = actual.map(|found| found.sequence).unwrap_or_default();
+        if last != expected.last {
+            roll_back(index, admitted.undo);
+            let (subject, expected) = (expected.subject.clone(), expected.last);
+            return Err(AppendError::WrongExpected { subject, expected, actual: last });
+        }
+        let previous = index.insert(subject, subject_entry(next));
+        admitted.undo.push((subject, previous));
+    }
+    Ok(admitted)
+}
+
+/// Decides the events of a batch by their ids alone: for a log whose server decides expected sequences.
+pub fn admit_events(
+    checked: &Checked,
+    next: Sequence,
+    index: &mut IdIndex,
+    older: &[Option<Found>],
+) -> Admitted {
     let older = |nth: usize| older.get(nth).copied().flatten();
     let events = checked.keys.len();
     let mut admitted = Admitted { outcomes: Vec::with_capacity(events), undo: Vec::with_capacity(events) };
@@ -89,20 +141,7 @@ pub(crate) fn admit(
     if !conflicts.is_empty() {
         refuse(checked, &conflicts, next, index, &mut admitted);
     }
-    if let (Some(subject), Some(expected)) = (checked.subject, &checked.batch.decision)
-        && admitted.has_new()
-    {
-        let actual = index.get_recent(&subject).or(older(events));
-        let last = actual.map(|found| found.sequence).unwrap_or_default();
-        if last != expected.last {
-            roll_back(index, admitted.undo);
-            let (subject, expected) = (expected.subject.clone(), expected.last);
-            return Err(AppendError::WrongExpected { subject, expected, actual: last });
-        }
-        let previous = index.insert(subject, subject_entry(next));
-        admitted.undo.push((subject, previous));
-    }
-    Ok(admitted)
+    admitted
 }
 
 /// Restores the index to what it was before an admission.
@@ -110,6 +149,33 @@ pub(crate) fn roll_back(index: &mut IdIndex, undo: Vec<(Key, Option<Found>)>) {
     for (key, previous) in undo.into_iter().rev() {
         index.undo(&key, previous);
     }
+}
+
+/// The record of the events of a batch that admission found new.
+pub fn record_of(batch: &Batch, outcomes: &[AppendOutcome], now: Timestamp) -> Record {
+    let new: Vec<&NewEvent> = new_events(batch, outcomes).collect();
+    let head = RecordHead {
+        partition: batch.partition,
+        recorded_at: now,
+        tenant: batch.tenant.as_str(),
+        decision_subject: batch.decision.as_ref().map(|expected| expected.subject.as_str()),
+    };
+    let mut bytes = Vec::new();
+    record::encode(&head, new.into_iter(), &mut bytes);
+    Record::parse(bytes.into()).expect("what encode wrote can be parsed: a property test checks it")
+}
+
+/// The events of a batch that admission found new.
+pub fn new_events<'a>(
+    batch: &'a Batch,
+    outcomes: &'a [AppendOutcome],
+) -> impl Iterator<Item = &'a NewEvent> + Clone {
+    batch
+        .events
+        .iter()
+        .zip(outcomes)
+        .filter(|(_, outcome)| matches!(outcome, AppendOutcome::Appended(_)))
+        .map(|(event, _)| event)
 }
 
 /// One conflict refuses its task's new events; a batch with a decision is about one task, so it is refused whole.

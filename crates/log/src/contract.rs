@@ -348,6 +348,14 @@ pub enum ReadError {
         /// What is newer.
         what: String,
     },
+    /// The log is not the one that was followed, or lacks what was seen in it.
+    #[error("reading {path}: {what}")]
+    Regressed {
+        /// The log.
+        path: String,
+        /// What differs, and what to do.
+        what: String,
+    },
     /// The log is closed.
     #[error("reading: the log is closed")]
     Closed,

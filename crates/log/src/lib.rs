@@ -3,6 +3,7 @@
 //! [`contract`] says what every log promises, [`conformance`] holds each backend to it. [`embedded`] is the log of one
 //! machine, [`memory`] the one for tests. [`record`] is the bytes of a record on every backend, [`index`] the id index.
 
+pub mod admission;
 pub mod clock;
 pub mod conformance;
 pub mod contract;
@@ -13,5 +14,3 @@ pub mod index;
 pub mod key;
 pub mod memory;
 pub mod record;
-
-mod admission;

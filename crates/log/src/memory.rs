@@ -4,18 +4,17 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::watch;
 use tollgate_domain::position::{Epoch, PARTITIONS, Position, Sequence};
-use tollgate_domain::time::Timestamp;
 use uuid::Uuid;
 
 use crate::admission::{self, Checked};
 use crate::clock::Clock;
 use crate::contract::{
     AppendError, AppendOutcome, Batch, BoxFuture, DedupScope, Durability, EventLog, EventName, Found,
-    NewEvent, Partitions, ReadError, Receipt, RecordReader,
+    Partitions, ReadError, Receipt, RecordReader,
 };
 use crate::index::IdIndex;
 use crate::key::{ChainHash, Key};
-use crate::record::{self, Record, RecordHead, StoredRecord};
+use crate::record::StoredRecord;
 
 /// An event log that is gone with its process.
 pub struct MemoryLog {
@@ -60,7 +59,7 @@ impl MemoryLog {
             }
         }
         if admitted.has_new() {
-            let record = build(&checked.batch, &admitted.outcomes, self.clock.now());
+            let record = admission::record_of(&checked.batch, &admitted.outcomes, self.clock.now());
             let chain = &mut state.chains[partition.index()];
             *chain = chain.then(record.hash());
             state.records.push(StoredRecord { sequence: next, chain: *chain, record });
@@ -69,32 +68,6 @@ impl MemoryLog {
         }
         Ok(Receipt { outcomes: admitted.outcomes, position, durability: Durability::PageCache })
     }
-}
-
-fn build(batch: &Batch, outcomes: &[AppendOutcome], now: Timestamp) -> Record {
-    let new: Vec<&NewEvent> = new_events(batch, outcomes).collect();
-    let head = RecordHead {
-        partition: batch.partition,
-        recorded_at: now,
-        tenant: batch.tenant.as_str(),
-        decision_subject: batch.decision.as_ref().map(|expected| expected.subject.as_str()),
-    };
-    let mut bytes = Vec::new();
-    record::encode(&head, new.into_iter(), &mut bytes);
-    Record::parse(bytes.into()).expect("what encode wrote can be parsed: a property test checks it")
-}
-
-/// The events of a batch that admission found new.
-pub(crate) fn new_events<'a>(
-    batch: &'a Batch,
-    outcomes: &'a [AppendOutcome],
-) -> impl Iterator<Item = &'a NewEvent> + Clone {
-    batch
-        .events
-        .iter()
-        .zip(outcomes)
-        .filter(|(_, outcome)| matches!(outcome, AppendOutcome::Appended(_)))
-        .map(|(event, _)| event)
 }
 
 impl EventLog for MemoryLog {

@@ -7,11 +7,10 @@ use tollgate_domain::position::{PARTITIONS, Sequence};
 
 use super::frame;
 use super::segment::Heads;
-use crate::admission::{Admitted, Checked, roll_back};
+use crate::admission::{Admitted, Checked, new_events, roll_back};
 use crate::contract::{AppendError, Found};
 use crate::index::IdIndex;
 use crate::key::{ChainHash, Key, RecordHash};
-use crate::memory::new_events;
 use crate::record::{self, RecordHead};
 
 /// Bytes that may wait for the disk. More means that producers are far ahead of it; they are told to try again.

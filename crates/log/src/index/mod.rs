@@ -204,7 +204,7 @@ impl IdIndex {
 
     /// Takes a key for a record unless it is taken: returns what it is taken by, in a table or, as the caller found,
     /// in an older run.
-    pub(crate) fn claim(&mut self, key: Key, found: Found, older: Option<Found>) -> Option<Found> {
+    pub fn claim(&mut self, key: Key, found: Found, older: Option<Found>) -> Option<Found> {
         match self.active.entry(key) {
             Entry::Occupied(taken) => Some(*taken.get()),
             Entry::Vacant(free) => {
