@@ -3,10 +3,12 @@
 use std::fmt::Write;
 
 use tollgate_domain::gate::{Verdict, grouped};
+use tollgate_domain::metadata::LimitOverride;
 use tollgate_domain::task::TaskStage;
 use tollgate_domain::time::Timestamp;
 
 use super::task_status::Named;
+use super::words::{beside_cost, counted, with_thousands};
 use crate::status::{Decision, TaskRow, figures};
 
 /// Why a task stands where it stands, for somebody who knows neither the config nor the log.
@@ -28,13 +30,15 @@ fn write_story(named: Named<'_>, now: Option<Timestamp>, out: &mut String) -> st
     if story.is_empty() {
         // A task that was never opened: an import, or an orchestrator that only reports.
         let (calls, first, last) = (figures.total.usage_events, row.first_at, row.last_at);
-        writeln!(out, "  {first} to {last}: {} model calls were recorded", grouped(calls.into()))?;
+        let were = if calls == 1 { "was" } else { "were" };
+        writeln!(out, "  {first} to {last}: {} {were} recorded", counted(calls.into(), "model call"))?;
     }
     for (at, _, what) in story {
         writeln!(out, "  {at}  {what}")?;
     }
     if row.earlier_decisions > 0 {
-        writeln!(out, "  ({} earlier decisions of the gate are in the log)", row.earlier_decisions)?;
+        let earlier = counted(row.earlier_decisions.into(), "earlier decision");
+        writeln!(out, "  (the log has {earlier} of the gate)")?;
     }
     writeln!(out, "\nWhere it stands:")?;
     match (figures.tokens, figures.latency) {
@@ -48,10 +52,7 @@ fn write_story(named: Named<'_>, now: Option<Timestamp>, out: &mut String) -> st
         }
         _ => writeln!(out, "  tokens   {} (no limits)", grouped(figures.total.tokens.used()))?,
     }
-    let unpriced = match figures.total.unpriced_tokens {
-        0 => String::new(),
-        tokens => format!(", and {} unpriced tokens", grouped(tokens.unsigned_abs())),
-    };
+    let unpriced = beside_cost(figures.total.unpriced_tokens);
     writeln!(out, "  cost     {} USD{unpriced}", figures.total.cost)?;
     if named.degraded {
         writeln!(out, "  degraded: some of its events could not be read")?;
@@ -94,47 +95,60 @@ fn write_headline(named: Named<'_>, out: &mut String) -> std::fmt::Result {
 fn write_limits(row: &TaskRow, out: &mut String) -> std::fmt::Result {
     let Some(limits) = row.state.limits.as_deref() else { return Ok(()) };
     writeln!(out)?;
-    let importance = format!("{} importance (×{})", limits.importance, limits.importance_multiplier);
+    let mut factors = vec![
+        format!("{} complexity (×{})", limits.complexity, limits.complexity_multiplier),
+        format!("{} importance (×{})", limits.importance, limits.importance_multiplier),
+    ];
+    factors.extend(limits.budget_multiplier.map(|factor| format!("a task multiplier (×{factor})")));
+    let set = limits.phases.iter().filter(|limit| limit.overridden != LimitOverride::default());
+    let set: Vec<&str> = set.map(|limit| limit.phase.as_str()).collect();
+    if !set.is_empty() {
+        factors.push(format!("overrides of {}", set.join(", ")));
+    }
+    let last = factors.pop().unwrap_or_default();
     writeln!(
         out,
-        "Its limits: {} complexity (×{}) and {importance} give {} tokens and {} ms over {} phases.",
-        limits.complexity,
-        limits.complexity_multiplier,
+        "Its limits: {} and {last} give {} tokens and {} ms over {}.",
+        factors.join(", "),
         grouped(limits.total_tokens().into()),
         grouped(limits.total_latency_ms().into()),
-        limits.phases.len()
+        counted(limits.phases.len() as u128, "phase")
     )?;
-    writeln!(out, "They were fixed when it was opened, under config {}.", short(&limits.config_hash))
+    let later = if row.overrides.is_empty() { "" } else { "; the overrides below came later" };
+    writeln!(out, "They were fixed when it was opened, under config {}{later}.", short(&limits.config_hash))
 }
 
-/// Time, order within it, sentence.
-fn milestones(row: &TaskRow) -> Vec<(Timestamp, u8, String)> {
+/// Time, place within it, sentence. At one instant a phase ends, then the gate is asked, then the next one starts.
+fn milestones(row: &TaskRow) -> Vec<(Timestamp, (u8, u64), String)> {
     let mut story = Vec::new();
     if let Some(opened) = &row.opened {
         let author = opened.author.as_deref().unwrap_or(&opened.producer);
-        story.push((opened.at, 0, format!("opened by {author} (record {})", opened.sequence)));
+        story.push((opened.at, (0, 0), format!("opened by {author} (record {})", opened.sequence)));
     }
     for execution in &row.executions {
-        story.push((execution.started_at, 1, format!("{} started", execution.id)));
+        story.push((execution.started_at, (3, 0), format!("{} started", execution.id)));
         if let Some(end) = execution.ended_at {
             let limit = row.state.limits.as_deref().and_then(|limits| limits.phase(&execution.id.phase));
             let used = grouped(execution.activity.tokens.used());
             let of = limit.map(|limit| format!(" of {}", grouped(limit.tokens.into()))).unwrap_or_default();
-            story.push((end, 2, format!("{} ended: {used}{of} tokens", execution.id)));
+            let by_override = limit.is_some_and(|limit| limit.overridden.tokens.is_some());
+            let by_override = if by_override { " (a limit set by an override)" } else { "" };
+            let place = if end == execution.started_at { 4 } else { 1 };
+            story.push((end, (place, 0), format!("{} ended: {used}{of} tokens{by_override}", execution.id)));
         }
     }
     for decision in &row.decisions {
-        story.push((decision.at, 3, decision_sentence(decision)));
+        story.push((decision.at, (2, decision.sequence.0), decision_sentence(decision)));
     }
     for granted in &row.overrides {
-        let (what, approver, reason) = (&granted.what, &granted.approver, &granted.reason);
+        let (what, approver, reason) = (with_thousands(&granted.what), &granted.approver, &granted.reason);
         let sentence = format!("{what} by {approver}: {reason} (record {})", granted.sequence);
-        story.push((granted.at, 4, sentence));
+        story.push((granted.at, (2, granted.sequence.0), sentence));
     }
     if let Some(closed) = &row.closed {
         let by = closed.author.as_ref().map(|author| format!(" by {author}")).unwrap_or_default();
         let why = closed.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
-        story.push((closed.at, 5, format!("closed as {}{by}{why}", closed.outcome.as_str())));
+        story.push((closed.at, (5, 0), format!("closed as {}{by}{why}", closed.outcome.as_str())));
     }
     story
 }

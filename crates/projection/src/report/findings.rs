@@ -2,17 +2,29 @@
 
 use tollgate_domain::breach::{BreachStatus, Utilization};
 use tollgate_domain::decimal::Decimal;
-use tollgate_domain::gate::{Verdict, grouped};
+use tollgate_domain::gate::Verdict;
 use tollgate_domain::metadata::Enforcement;
+use tollgate_domain::phase::{ExecutionId, Phase};
 use tollgate_domain::task::TaskStage;
 use tollgate_domain::tier::Importance;
 use tollgate_domain::time::Timestamp;
+use tollgate_domain::usage::NamedExecution;
 
 use super::task_status::Named;
-use crate::status::{Execution, Figures, Latency, TaskRow};
+use super::words::{
+    counted, counted_signed, latency_of_limit, seconds, tokens_are, tokens_of_limit, used_of_limit,
+    with_thousands,
+};
+use crate::status::{Activity, Decision, Execution, Figures, Latency, TaskRow};
 
 /// Files read in one execution from which on research is the likely cause of a breach.
 const MANY_FILES: i128 = 20;
+
+/// Above this utilization a phase is an anomaly.
+const FAR_ABOVE: Decimal = Decimal::new(15, 1);
+
+/// Below this token utilization a phase that ended is an anomaly.
+const FAR_BELOW: Decimal = Decimal::new(5, 1);
 
 /// Model calls in one execution from which on iteration is the likely cause of a breach.
 const MANY_CALLS: i128 = 20;
@@ -20,47 +32,63 @@ const MANY_CALLS: i128 = 20;
 /// Executions and totals above their limits.
 pub(super) fn breaches(row: &TaskRow, figures: &Figures, now: Option<Timestamp>) -> Vec<String> {
     let mut found = Vec::new();
-    for (what, utilization, unit) in [("tokens", figures.tokens, ""), ("latency", figures.latency, " ms")] {
-        if let Some(utilization) =
-            utilization.filter(|utilization| utilization.breach() != BreachStatus::Within)
-        {
-            found.push(format!("task {what}: {}", numbers(&utilization, unit)));
-        }
+    if let Some(tokens) = figures.tokens.filter(is_breach) {
+        found.push(format!("task tokens: {}", tokens_of_limit(&tokens)));
+    }
+    if let Some(latency) = figures.latency.filter(is_breach) {
+        found.push(format!("task latency: {}", latency_of_limit(&latency)));
     }
     for (execution, tokens, latency) in utilizations(row, now) {
-        let parts = [("tokens", Some(tokens), ""), ("latency", latency, " ms")];
-        for (what, utilization, unit) in parts {
-            if let Some(utilization) =
-                utilization.filter(|utilization| utilization.breach() != BreachStatus::Within)
-            {
-                let cause = likely_cause(execution).map(|cause| format!(" ({cause})")).unwrap_or_default();
-                found.push(format!("{} {what}: {}{cause}", execution.id, numbers(&utilization, unit)));
-            }
-        }
+        let id = &execution.id;
+        let tokens = is_breach(&tokens).then(|| format!("{id} tokens: {}", tokens_of_limit(&tokens)));
+        let latency =
+            latency.filter(is_breach).map(|latency| format!("{id} latency: {}", latency_of_limit(&latency)));
+        // The cause is the execution's: it stands once.
+        let mut cause = likely_cause(execution).map(|cause| format!(" ({cause})"));
+        found.extend(
+            [tokens, latency]
+                .into_iter()
+                .flatten()
+                .map(|sentence| format!("{sentence}{}", cause.take().unwrap_or_default())),
+        );
     }
     found
 }
 
-/// Executions far above or below their limits, and times that cannot be right. The largest comes first.
+fn is_breach(utilization: &Utilization) -> bool {
+    utilization.breach() != BreachStatus::Within
+}
+
+/// Phases far above or below their limits over all their attempts, and times that cannot be right. The largest comes first.
 pub(super) fn anomalies(row: &TaskRow, now: Option<Timestamp>) -> Vec<String> {
     let mut found: Vec<(u128, String)> = Vec::new();
-    for (execution, tokens, _) in utilizations(row, now) {
-        let percent = tokens.percent().unwrap_or_default();
-        if tokens.above(Decimal::new(15, 1)) {
-            found.push((percent, format!("{} used {percent}% of its tokens", execution.id)));
-        } else if tokens.below(Decimal::new(5, 1)) && execution.ended_at.is_some() {
+    for used in phases(row, now) {
+        let percent = used.tokens.percent().unwrap_or_default();
+        if used.tokens.above(FAR_ABOVE) {
+            found.push((percent, format!("{} used {}", used.phase, used.tokens())));
+        } else if !used.runs && used.usage_events == 0 {
+            found.push((100, format!("{} ended and no usage was reported of it", used.phase)));
+        } else if !used.runs && used.tokens.below(FAR_BELOW) {
             let distance = 100_u128.saturating_sub(percent);
-            found.push((distance, format!("{} used only {percent}% of its tokens", execution.id)));
+            found.push((distance, format!("{} used only {}", used.phase, used.tokens())));
+        }
+        if used.latency.above(FAR_ABOVE) {
+            let percent = used.latency.percent().unwrap_or_default();
+            let latency = latency_of_limit(&used.latency);
+            found.push((percent, format!("{} took {latency}{}", used.phase, used.attempts())));
         }
     }
     found.sort_by_key(|(size, _)| std::cmp::Reverse(*size));
     let mut sentences: Vec<String> = found.into_iter().map(|(_, sentence)| sentence).collect();
     for execution in &row.executions {
         if let Latency::Anomalous(measured) = execution.latency(row.budgeted(), now) {
-            let id = &execution.id;
-            let sentence =
-                format!("{id} took {measured} ms by its times: counted as 0, no latency limit is enforced");
-            sentences.push(sentence);
+            let (id, measured_s) = (&execution.id, seconds(measured.unsigned_abs().into()));
+            let what = if measured < 0 {
+                format!("{id} ended {measured_s} s before it started")
+            } else {
+                format!("{id} took {measured_s} s, more than a day")
+            };
+            sentences.push(format!("{what}: its latency counts as 0, no latency limit is enforced"));
         }
     }
     sentences
@@ -81,23 +109,32 @@ pub(super) fn recommendations(row: &TaskRow, figures: &Figures, now: Option<Time
             ));
         }
     }
-    let worst = utilizations(row, now)
-        .filter(|(_, tokens, _)| tokens.above(Decimal::ONE))
-        .max_by_key(|(_, tokens, _)| tokens.percent());
-    if let Some((execution, tokens, _)) = worst {
-        let percent = tokens.percent().unwrap_or_default();
-        found.push(format!("look at {} first: it used {percent}% of its tokens", execution.id));
+    let worst = phases(row, now)
+        .filter(|used| used.tokens.above(Decimal::ONE))
+        .max_by_key(|used| used.tokens.percent());
+    match worst {
+        Some(used) => found.push(format!("look at {} first: it used {}", used.phase, used.tokens())),
+        None if over => {
+            let message = "usage should name its phase: no phase is above its limit, the task as a whole is";
+            found.push(message.to_owned());
+        }
+        None => {}
+    }
+    let slow = figures.latency.is_some_and(|latency| latency.above(Decimal::ONE));
+    if slow && let Some(used) = phases(row, now).max_by_key(|used| used.latency.percent()) {
+        let latency = latency_of_limit(&used.latency);
+        found.push(format!("find out what {} waited for: it took {latency}{}", used.phase, used.attempts()));
     }
     if over && row.state.enforcement == Enforcement::Off {
         found.push(
             "the task is only tracked; open such tasks with enforcement on to stop runaways".to_owned(),
         );
     }
-    if figures.total.unpriced_tokens != 0 {
-        found.push("give the unpriced models a price, so that the cost is complete".to_owned());
-    }
     if row.state.limits.is_none() {
-        found.push("open the task before its first usage, so that it has limits".to_owned());
+        found.push("open such tasks before their first usage, so that they have limits".to_owned());
+    }
+    if figures.total.unpriced_tokens > 0 {
+        found.push("give the unpriced models a price, so that the cost is complete".to_owned());
     }
     if found.is_empty() {
         found.push("nothing to do".to_owned());
@@ -120,19 +157,33 @@ pub(super) fn executive_summary(
                 BreachStatus::Warning => "above its limits",
                 BreachStatus::Exceeded => "far above its limits",
             },
-            numbers(&tokens, ""),
-            numbers(&latency, " ms")
+            tokens_of_limit(&tokens),
+            latency_of_limit(&latency)
         ),
-        _ => format!("Verdict: no limits, {} tokens used", grouped(figures.total.tokens.used())),
+        _ => format!("Verdict: no limits, {} used", counted(figures.total.tokens.used(), "token")),
     };
-    let blocked = row.decisions.iter().any(|decision| decision.verdict == Verdict::Block);
     let anomaly = anomalies.first().map_or("none", String::as_str);
     let recommendation = recommendations.first().map_or("nothing to do", String::as_str);
     vec![
-        if blocked { format!("{verdict}; it was blocked by the gate") } else { verdict },
+        format!("{verdict}{}", block(row)),
         format!("Largest anomaly: {anomaly}"),
         format!("Recommendation: {recommendation}"),
     ]
+}
+
+/// Whether the gate blocks the task, or did, to stand after the verdict.
+fn block(row: &TaskRow) -> String {
+    let blocks = |decision: &&Decision| decision.verdict == Verdict::Block;
+    let Some(block) = row.decisions.iter().rev().find(blocks) else { return String::new() };
+    let advance = &block.advance;
+    let asked_again = |later: &Decision| later.sequence > block.sequence && later.advance == *advance;
+    if row.decisions.iter().any(asked_again) {
+        format!("; the gate blocked it before {advance} and let it pass later")
+    } else if row.state.passes.contains(advance) {
+        format!("; the gate blocked it before {advance}, a person has set that aside")
+    } else {
+        format!("; the gate blocked it before {advance}")
+    }
 }
 
 /// What readers of a task's numbers should know.
@@ -146,36 +197,92 @@ pub(super) fn warnings(named: Named<'_>, figures: &Figures) -> Vec<String> {
         );
     }
     if let Some(limits) = row.state.limits.as_deref() {
-        found.extend(limits.warnings.iter().cloned());
+        found.extend(limits.warnings.iter().map(|warning| with_thousands(warning)));
         let justified = row.opened.as_ref().is_some_and(|opened| opened.justification.is_some());
         if limits.importance == Importance::Critical && !justified {
             found.push("importance is critical without a justification: flagged for review".to_owned());
         }
     }
-    for execution in row.executions.iter().filter(|execution| execution.activity.estimated_tokens != 0) {
-        let tokens = grouped(execution.activity.estimated_tokens.unsigned_abs());
-        found.push(format!("{}: {tokens} tokens are estimated from text lengths", execution.id));
-    }
-    if row.unphased.estimated_tokens != 0 {
-        let tokens = grouped(row.unphased.estimated_tokens.unsigned_abs());
-        found.push(format!("unphased: {tokens} tokens are estimated from text lengths"));
+    let executions = row.executions.iter().map(|execution| (execution.id.to_string(), &execution.activity));
+    let unmatched = row.unmatched.iter().map(|(named, activity)| (name(named), activity));
+    for (name, activity) in executions.chain(unmatched).chain([("unphased".to_owned(), &row.unphased)]) {
+        if activity.estimated_tokens != 0 {
+            let tokens = tokens_are(activity.estimated_tokens.unsigned_abs());
+            found.push(format!("{name}: {tokens} estimated from text lengths"));
+        }
     }
     for (named, activity) in &row.unmatched {
-        let attempt = named.attempt.map(|attempt| format!(" attempt {attempt}")).unwrap_or_default();
-        let tokens = grouped(activity.tokens.used());
-        found.push(format!("{tokens} tokens name {}{attempt}, which has not started", named.phase));
+        let tokens = activity.tokens.total();
+        found.push(match activity.usage_events {
+            0 if tokens == 0 => format!("waits or signals name {}, which has not started", name(named)),
+            _ => format!(
+                "usage of {} names {}, which has not started",
+                counted_signed(tokens, "token"),
+                name(named)
+            ),
+        });
     }
-    if figures.total.unpriced_tokens != 0 {
-        let tokens = grouped(figures.total.unpriced_tokens.unsigned_abs());
-        found.push(format!("{tokens} tokens are unpriced: the cost lacks them"));
+    match figures.total.unpriced_tokens {
+        0 => {}
+        tokens @ 1.. => {
+            found.push(format!("{} unpriced: the cost lacks them", tokens_are(tokens.unsigned_abs())));
+        }
+        tokens => found.push(format!(
+            "corrections took away {} at no known price: the cost still holds them",
+            counted(tokens.unsigned_abs(), "token")
+        )),
     }
     found
 }
 
-/// `15,234 / 12,000 (127%)`.
-fn numbers(utilization: &Utilization, unit: &str) -> String {
-    let percent = utilization.percent().map(|percent| format!(" ({percent}%)")).unwrap_or_default();
-    format!("{} / {}{unit}{percent}", grouped(utilization.used), grouped(utilization.limit))
+/// What usage named: the phase, and the attempt where it said one that is not the first.
+fn name(named: &NamedExecution) -> String {
+    let attempt = named.attempt.unwrap_or(1);
+    ExecutionId { phase: named.phase.clone(), attempt }.to_string()
+}
+
+/// What a phase used over all its attempts, beside its one limit.
+struct PhaseUse<'a> {
+    phase: &'a Phase,
+    attempts: usize,
+    usage_events: u64,
+    runs: bool,
+    tokens: Utilization,
+    latency: Utilization,
+}
+
+impl PhaseUse<'_> {
+    /// `3,881 / 2,400 tokens (162%) in 2 attempts`.
+    fn tokens(&self) -> String {
+        format!("{}{}", used_of_limit(&self.tokens), self.attempts())
+    }
+
+    fn attempts(&self) -> String {
+        match self.attempts {
+            1 => String::new(),
+            attempts => format!(" in {attempts} attempts"),
+        }
+    }
+}
+
+/// The phases that began, in their order.
+fn phases(row: &TaskRow, now: Option<Timestamp>) -> impl Iterator<Item = PhaseUse<'_>> {
+    let limits = row.state.limits.iter().flat_map(|limits| &limits.phases);
+    limits.filter_map(move |limit| {
+        let of_phase = || row.executions.iter().filter(|execution| execution.id.phase == limit.phase);
+        let latency = |execution: &Execution| u128::from(execution.latency(row.budgeted(), now).counted());
+        let mut total = Activity::default();
+        of_phase().for_each(|execution| total.add(&execution.activity));
+        let attempts = of_phase().count();
+        (attempts > 0).then(|| PhaseUse {
+            phase: &limit.phase,
+            attempts,
+            usage_events: total.usage_events,
+            runs: of_phase().any(|execution| execution.ended_at.is_none()),
+            tokens: Utilization::new(total.tokens.used(), limit.tokens),
+            latency: Utilization::new(of_phase().map(latency).sum::<u128>(), limit.latency_ms),
+        })
+    })
 }
 
 /// Every execution of a phase with a limit: tokens, and latency where its limit is enforced.
@@ -201,11 +308,14 @@ fn likely_cause(execution: &Execution) -> Option<String> {
     if let Some(files) = signal(["files_read", "file_reads"])
         && files >= MANY_FILES
     {
-        return Some(format!("likely cause: extensive research, {files} files read"));
+        return Some(format!(
+            "likely cause: extensive research, {} read",
+            counted(files.unsigned_abs(), "file")
+        ));
     }
     let calls = signal(["model_calls", "llm_calls"]).unwrap_or_else(|| activity.usage_events.into());
     if calls >= MANY_CALLS {
-        return Some(format!("likely cause: iteration, {calls} model calls"));
+        return Some(format!("likely cause: iteration, {}", counted(calls.unsigned_abs(), "model call")));
     }
     let output =
         Utilization::new(u128::try_from(activity.tokens.output).unwrap_or_default(), activity.tokens.used());

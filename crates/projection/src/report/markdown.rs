@@ -2,8 +2,16 @@
 
 use std::fmt::Write;
 
+use tollgate_domain::breach::Utilization;
 use tollgate_domain::gate::grouped;
-use tollgate_wire::api::{Calculation, DecisionView, ExecutionReport, TaskReport, UtilizationView};
+use tollgate_wire::api::{
+    Calculation, DecisionView, ExecutionReport, OverrideView, PhaseLimitView, TaskReport, UtilizationView,
+};
+
+use super::words::{beside_cost, counted, seconds, seconds_of_limit, signed, tokens_of_limit};
+
+/// What stands where there is no number.
+const NONE: &str = "–";
 
 /// The report as Markdown.
 #[must_use]
@@ -23,17 +31,12 @@ fn write_report(report: &TaskReport, out: &mut String) -> std::fmt::Result {
     }
     if let Some(phase) = &report.current_phase {
         writeln!(out, "**Task in progress**: the current phase is {phase}; numbers are those so far.\n")?;
+    } else if report.stage == "open" {
+        writeln!(out, "**Task in progress**: no phase is active; numbers are those so far.\n")?;
     }
     write_summary(report, out)?;
     writeln!(out, "## Per-Phase Breakdown\n")?;
-    writeln!(out, "| Phase | Tokens | Limit | Latency (s) | Limit (s) | Status |")?;
-    writeln!(out, "|---|---:|---:|---:|---:|---|")?;
-    for execution in &report.executions {
-        write_execution(execution, out)?;
-    }
-    if report.executions.is_empty() {
-        writeln!(out, "| Data unavailable | | | | | |")?;
-    }
+    write_table(report, out)?;
     write_list("Breaches", &report.breaches, out)?;
     write_list("Anomalies", &report.anomalies, out)?;
     write_decisions(report, out)?;
@@ -57,40 +60,71 @@ fn write_summary(report: &TaskReport, out: &mut String) -> std::fmt::Result {
     let totals = &report.totals;
     writeln!(out, "## Summary\n")?;
     match &totals.tokens_limit {
-        Some(tokens) => {
-            writeln!(out, "**Total Tokens**: {}  ", of_limit(tokens, |number| grouped(number.into())))?
-        }
-        None => writeln!(out, "**Total Tokens**: {}  ", signed(totals.tokens.total))?,
+        Some(tokens) => writeln!(out, "**Total Tokens**: {}  ", tokens_of_limit(&utilization(tokens)))?,
+        None => writeln!(out, "**Total Tokens**: {} (no limit)  ", signed(totals.tokens.total.into()))?,
     }
     match &totals.latency_limit {
-        Some(latency) => {
-            writeln!(out, "**Total Latency**: {}  ", of_limit(latency, |ms| format!("{}s", seconds(ms))))?
+        Some(latency) => writeln!(out, "**Total Latency**: {}  ", seconds_of_limit(&utilization(latency)))?,
+        None if report.executions.is_empty() => {
+            writeln!(out, "**Total Latency**: not known, no phase was started  ")?;
         }
-        None => writeln!(out, "**Total Latency**: {}s  ", seconds(totals.latency_ms))?,
+        None => writeln!(out, "**Total Latency**: {}s (no limit)  ", seconds(totals.latency_ms.into()))?,
     }
     let status = match totals.breach_status.as_str() {
         "within" => "✅ WITHIN LIMITS",
         "warning" => "⚠️ WARNING",
         "exceeded" => "❌ EXCEEDED",
-        _ => "no limits",
+        _ => "NO LIMITS",
     };
     writeln!(out, "**Budget Status**: {status}  ")?;
-    let unpriced = match totals.unpriced_tokens {
-        0 => String::new(),
-        tokens => format!(", and {} unpriced tokens", signed(tokens)),
-    };
+    let unpriced = beside_cost(totals.unpriced_tokens.into());
     writeln!(out, "**Cost**: {} USD{unpriced}  ", totals.cost_usd)?;
     writeln!(out, "**Task**: {}\n", report.stage)
 }
 
-fn write_execution(execution: &ExecutionReport, out: &mut String) -> std::fmt::Result {
+/// A row per execution, padded so that it also reads as text; only the status, whose marks have no certain width, is not.
+fn write_table(report: &TaskReport, out: &mut String) -> std::fmt::Result {
+    let mut rows =
+        vec![["Phase", "Tokens", "Limit", "Latency (s)", "Limit (s)", "Status"].map(str::to_owned)];
+    rows.extend(report.executions.iter().map(execution_row));
+    // What no execution holds, so that the rows add up to the total.
+    for (name, tokens, status) in [
+        ("unphased", report.totals.unphased_tokens, "no phase named"),
+        ("unmatched", report.totals.unmatched_tokens, "phase not started"),
+    ] {
+        if tokens != 0 {
+            rows.push([name, &signed(tokens.into()), NONE, NONE, NONE, status].map(str::to_owned));
+        }
+    }
+    if rows.len() == 1 {
+        rows.push(["Data unavailable", NONE, NONE, NONE, NONE, NONE].map(str::to_owned));
+    }
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or_default();
+    let widths: [usize; 5] = std::array::from_fn(width);
+    let [phase, tokens, limit, latency, latency_limit] = widths;
+    for (nth, [a, b, c, d, e, status]) in rows.iter().enumerate() {
+        writeln!(
+            out,
+            "| {a:<phase$} | {b:>tokens$} | {c:>limit$} | {d:>latency$} | {e:>latency_limit$} | {status} |"
+        )?;
+        if nth == 0 {
+            let rule = |width: usize| "-".repeat(width);
+            let numbers = [tokens, limit, latency, latency_limit].map(|width| format!("-{}:|", rule(width)));
+            writeln!(out, "|-{}-|{}--------|", rule(phase), numbers.concat())?;
+        }
+    }
+    Ok(())
+}
+
+fn execution_row(execution: &ExecutionReport) -> [String; 6] {
     let attempt =
         if execution.attempt > 1 { format!(" (attempt {})", execution.attempt) } else { String::new() };
     let phase = format!("{}{attempt}", execution.phase);
-    let limit = execution.tokens_limit.map_or_else(|| "–".to_owned(), |limit| grouped(limit.into()));
-    let latency_limit = execution.latency_limit_ms.map_or_else(|| "–".to_owned(), seconds);
+    let none = || NONE.to_owned();
+    let limit = execution.tokens_limit.map_or_else(none, |limit| grouped(limit.into()));
+    let latency_limit = execution.latency_limit_ms.map_or_else(none, |ms| seconds(ms.into()));
     if execution.state == "not_started" {
-        return writeln!(out, "| {phase} | – | {limit} | – | {latency_limit} | Not Started |");
+        return [phase, none(), limit, none(), latency_limit, "Not Started".to_owned()];
     }
     let estimated = if execution.tokens_estimated { " (est)" } else { "" };
     let status = match execution.breach_status.as_str() {
@@ -100,41 +134,54 @@ fn write_execution(execution: &ExecutionReport, out: &mut String) -> std::fmt::R
         other => other,
     };
     let running = if execution.state == "running" { ", running" } else { "" };
-    let (tokens, latency) = (signed(execution.tokens_used), seconds(execution.latency_ms));
-    writeln!(
-        out,
-        "| {phase} | {tokens}{estimated} | {limit} | {latency} | {latency_limit} | {status}{running} |"
-    )
+    let tokens = format!("{}{estimated}", signed(execution.tokens_used.into()));
+    let latency = seconds(execution.latency_ms.into());
+    [phase, tokens, limit, latency, latency_limit, format!("{status}{running}")]
 }
 
+/// Decisions and overrides in the order of the log.
 fn write_decisions(report: &TaskReport, out: &mut String) -> std::fmt::Result {
     if report.decisions.is_empty() && report.overrides.is_empty() {
         return Ok(());
     }
     writeln!(out, "\n## Gate Decisions\n")?;
     if report.earlier_decisions > 0 {
-        writeln!(out, "{} earlier decisions are in the log.\n", report.earlier_decisions)?;
+        let earlier = counted(report.earlier_decisions.into(), "earlier decision");
+        writeln!(out, "The log has {earlier}.\n")?;
     }
-    for decision in &report.decisions {
-        let DecisionView { at, advance_to, verdict, sequence, .. } = decision;
-        writeln!(out, "- {at} → {advance_to}: **{verdict}** (record {sequence})")?;
-        for reason in &decision.reasons {
-            writeln!(out, "  - {}", text(&reason.message))?;
-        }
+    let decisions = report.decisions.iter().map(|decision| (decision.sequence, decision_lines(decision)));
+    let overrides = report.overrides.iter().map(|granted| (granted.sequence, override_line(granted)));
+    let mut lines: Vec<(u64, String)> = decisions.chain(overrides).collect();
+    lines.sort_by_key(|(sequence, _)| *sequence);
+    lines.iter().try_for_each(|(_, lines)| writeln!(out, "{lines}"))
+}
+
+fn decision_lines(decision: &DecisionView) -> String {
+    let DecisionView { at, advance_to, verdict, ruled, sequence, .. } = decision;
+    let softened = if ruled == verdict { String::new() } else { format!(" (the rules say {ruled})") };
+    let stale = if decision.stale { ", from a view that was behind" } else { "" };
+    let mut lines = format!("- {at} → {advance_to}: **{verdict}**{softened}{stale} (record {sequence})");
+    for reason in &decision.reasons {
+        lines.push_str("\n  - ");
+        lines.push_str(&text(&reason.message));
     }
-    for granted in &report.overrides {
-        let (at, what, sequence) = (&granted.at, text(&granted.what), granted.sequence);
-        let (approver, reason) = (text(&granted.approver), text(&granted.reason));
-        writeln!(out, "- {at}: {what} by {approver}: {reason} (record {sequence})")?;
+    if !decision.requirements.is_empty() {
+        lines.push_str("\n  - asked for: ");
+        lines.push_str(&decision.requirements.join(", ").replace('_', "-"));
     }
-    Ok(())
+    lines
+}
+
+fn override_line(granted: &OverrideView) -> String {
+    let OverrideView { sequence, at, what, approver, reason } = granted;
+    format!("- {at}: {} by {}: {} (record {sequence})", text(what), text(approver), text(reason))
 }
 
 fn write_calculation(calculation: &Calculation, report: &TaskReport, out: &mut String) -> std::fmt::Result {
     let source = match calculation.importance_source.as_str() {
         "stated" => String::new(),
         "default" => ", not stated".to_owned(),
-        tag => format!(", from {}", text(tag)),
+        tag => format!(", from tag {}", text(tag.trim_start_matches("tag:"))),
     };
     let (complexity, importance) = (&calculation.complexity, &calculation.importance);
     writeln!(out, "**Complexity**: {complexity} ({}×)  ", calculation.complexity_multiplier)?;
@@ -145,16 +192,16 @@ fn write_calculation(calculation: &Calculation, report: &TaskReport, out: &mut S
     let weights: Vec<String> =
         calculation.phases.iter().map(|limit| format!("{} {}×", limit.phase, limit.weight)).collect();
     writeln!(out, "**Phase Weights**: {}  ", weights.join(", "))?;
-    let set: Vec<String> = calculation
-        .phases
-        .iter()
-        .filter(|limit| !limit.overridden.is_empty())
-        .map(|limit| format!("{} ({})", limit.phase, limit.overridden.join(", ")))
-        .collect();
+    let set: Vec<String> =
+        calculation.phases.iter().filter(|limit| !limit.overridden.is_empty()).map(overridden).collect();
     if !set.is_empty() {
         writeln!(out, "**Overrides**: {}  ", set.join("; "))?;
     }
-    writeln!(out, "**Budgeted Latency**: {}  ", calculation.budgeted_latency)?;
+    let budgeted = match calculation.budgeted_latency.as_str() {
+        "active" => "active time, without reported waits",
+        _ => "full phase duration",
+    };
+    writeln!(out, "**Budgeted Latency**: {budgeted}  ")?;
     writeln!(out, "**Config**: `{}`\n", report.config_hash.as_deref().unwrap_or("unknown"))?;
     writeln!(
         out,
@@ -171,21 +218,17 @@ fn write_list(heading: &str, sentences: &[String], out: &mut String) -> std::fmt
     sentences.iter().try_for_each(|sentence| writeln!(out, "- {}", text(sentence)))
 }
 
-/// `used / limit (percent%)`.
-fn of_limit(utilization: &UtilizationView, show: impl Fn(u64) -> String) -> String {
-    let percent = utilization.percent.map(|percent| format!(" ({percent}%)")).unwrap_or_default();
-    format!("{} / {}{percent}", show(utilization.used), show(utilization.limit))
+/// A phase and what an override set of its limit.
+fn overridden(limit: &PhaseLimitView) -> String {
+    let set = |what: &str| limit.overridden.iter().any(|name| name == what);
+    let tokens = set("tokens").then(|| counted(limit.tokens.into(), "token"));
+    let latency = set("latency_ms").then(|| format!("{} s", seconds(limit.latency_ms.into())));
+    let parts: Vec<String> = [tokens, latency].into_iter().flatten().collect();
+    format!("{} {}", limit.phase, parts.join(" and "))
 }
 
-/// Milliseconds as seconds with one decimal, rounded half up.
-fn seconds(ms: u64) -> String {
-    let tenths = ms.saturating_add(50).div_euclid(100);
-    format!("{}.{}", grouped(tenths.div_euclid(10).into()), tenths.rem_euclid(10))
-}
-
-fn signed(number: i64) -> String {
-    let sign = if number < 0 { "-" } else { "" };
-    format!("{sign}{}", grouped(number.unsigned_abs().into()))
+fn utilization(view: &UtilizationView) -> Utilization {
+    Utilization::new(view.used, view.limit)
 }
 
 /// Text that people wrote, in one line and without marks that Markdown or HTML would act on.

@@ -5,6 +5,7 @@ mod findings;
 mod markdown;
 mod task_report;
 mod task_status;
+mod words;
 
 pub use explain::explain;
 pub use markdown::markdown;

@@ -11,6 +11,7 @@ use tollgate_wire::api::{
 
 use super::findings::{anomalies, breaches, executive_summary, recommendations, warnings};
 use super::task_status::{Named, budget_status};
+use super::words::with_thousands;
 use super::{limit_view, narrow, token_totals, utilization_view};
 use crate::status::{Decision, Execution, Figures, Latency, Override, TaskRow, figures};
 
@@ -156,7 +157,7 @@ fn override_view(granted: &Override) -> OverrideView {
     OverrideView {
         sequence: granted.sequence.0,
         at: granted.at.to_string(),
-        what: granted.what.clone(),
+        what: with_thousands(&granted.what),
         approver: granted.approver.clone(),
         reason: granted.reason.clone(),
     }
