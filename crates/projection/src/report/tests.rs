@@ -1,1 +1,163 @@
-//! Tests.
+//! Golden files of what people and programs read of a task: the evidence files, the story, the ledger's report.
+
+use crate::report::{Named, explain, markdown, task_report};
+use crate::reports::{CellKey, LedgerTotals, ReportRow, Reports};
+use crate::status::TaskRow;
+use crate::testing::{Story, folded, story};
+
+/// Usage came first, and nobody opened it: one call that names a phase, one that names none, one estimated.
+const IMPLICIT: &str = "in T-104_b, by codex, use - in=8200 cached=31000 out=2400 think=900 model=gpt-5 provider=openai usd=0.03, \
+    +90s, use THINK in=1200 out=300 est model=house-llm, +30s, signal PLAN files_read 3";
+
+/// High importance by its tag, the second phase runs, everything within limits.
+const OPEN: &str = "in T-104_b, open title=Split_the_parser tag=core, gate STRATEGIZE, start STRATEGIZE, \
+    use STRATEGIZE/1 in=2900 out=1100 think=400 usd=0.011 model=opus provider=anthropic, +41s, wait STRATEGIZE/1 4000, \
+    end STRATEGIZE, gate SPEC, start SPEC, use SPEC/1 in=900 out=350 usd=0.004 model=opus provider=anthropic, +12s, \
+    +400ms";
+
+/// THINK reads much, IMPLEMENT iterates, the gate blocks VERIFY.
+const BLOCKED: &str = "in T-104_b, open complexity=Small title=Migrate_the_*billing*_importer, +5s, gate PLAN, start PLAN, \
+    use PLAN/1 in=900 out=700 usd=0.01 model=opus provider=anthropic, +20s, end PLAN, +1s, gate THINK, start THINK, \
+    signal THINK/1 files_read 1031, use THINK/1 in=9200 out=800 usd=0.02 model=opus provider=anthropic, +2min, \
+    end THINK, +1s, gate IMPLEMENT, start IMPLEMENT, signal IMPLEMENT/1 model_calls 44, \
+    use IMPLEMENT/1 in=12000 out=8000 usd=0.13 model=opus provider=anthropic, +5min, end IMPLEMENT, +1s, gate VERIFY";
+
+/// A person set the block aside and raised a limit; PLAN ran again; the gate let it pass.
+const SET_ASIDE: &str = "+1h, pass VERIFY, raise IMPLEMENT 16000 400000, +1min, start PLAN, \
+    use PLAN/2 in=2000 out=20 usd=0.004 model=opus provider=anthropic, +9s, end PLAN, +1s, gate VERIFY";
+
+/// Critical without a reason given, overridden limits, tokens estimated, unpriced, unphased, unmatched and corrected; an end
+/// before its start; a phase nobody reported on.
+const COMPLETED: &str = "in T-104_b, open importance=critical complexity=Tiny multiplier=1.5 PR=500 MONITOR=5000, start SPEC, \
+    use SPEC/1 in=1500 out=600 est model=house-llm, +30s, end SPEC, +1s, start THINK, \
+    use THINK/1 in=2000 cached=1500 write=250 out=900 think=500 usd=0.0213 model=opus provider=anthropic, \
+    adjust THINK/1 out=-300 usd=-0.0075 model=opus provider=anthropic, adjust ? out=-50, +80s, end THINK, +1s, \
+    start IMPLEMENT, use IMPLEMENT/1 in=1 est, +12s, end IMPLEMENT, start REVIEW, -2s, end REVIEW, +3s, start PR, \
+    use PR/1 in=400 out=200 usd=0.002 model=opus provider=anthropic, +4s, end PR, use - in=40 out=2, use SPEC/3 out=7, \
+    gate MONITOR, start MONITOR, use MONITOR/1 in=2000 out=900 usd=0.03 model=opus provider=anthropic, +19s, end MONITOR";
+
+fn named(story: &Story) -> Named<'_> {
+    Named { tenant: "default", task: "T-104_b", row: story.row().unwrap(), degraded: false }
+}
+
+/// Both evidence files of a story.
+fn evidence(name: &str, script: &str) {
+    let story = story(script);
+    let report = task_report(named(&story), Some(story.now), "9f3c@3:120".to_owned());
+    insta::assert_snapshot!(format!("{name}_budget_report"), markdown(&report));
+    let json = serde_json::to_string_pretty(&report).unwrap();
+    assert_eq!(serde_json::from_str::<tollgate_wire::api::TaskReport>(&json).unwrap(), report);
+    insta::assert_snapshot!(format!("{name}_budget_enforcement"), json);
+}
+
+#[test]
+fn evidence_of_an_implicit_task() {
+    evidence("implicit", IMPLICIT);
+}
+
+#[test]
+fn evidence_of_an_open_task_within_its_limits() {
+    evidence("open", OPEN);
+}
+
+#[test]
+fn evidence_of_a_task_that_was_blocked_and_let_pass() {
+    evidence("blocked", &format!("{BLOCKED}, {SET_ASIDE}"));
+}
+
+#[test]
+fn evidence_of_a_completed_task_with_unpriced_and_estimated_tokens() {
+    evidence("completed", COMPLETED);
+}
+
+#[test]
+fn the_story_of_a_blocked_task_before_and_after_it_was_set_aside() {
+    for (name, script) in [
+        ("explain_blocked", BLOCKED.to_owned()),
+        ("explain_set_aside", format!("{BLOCKED}, {SET_ASIDE}")),
+        ("explain_implicit", IMPLICIT.to_owned()),
+        ("explain_completed", COMPLETED.to_owned()),
+    ] {
+        let story = story(&script);
+        insta::assert_snapshot!(name, explain(named(&story), Some(story.now)));
+    }
+}
+
+#[test]
+fn earlier_decisions_are_counted_in_words() {
+    for (asked, said) in [(50, None), (51, Some("1 earlier decision")), (52, Some("2 earlier decisions"))] {
+        let story = story(&format!("in T-104_b, open complexity=Tiny, {}", "+1s, gate PLAN, ".repeat(asked)));
+        let report = task_report(named(&story), None, String::new());
+        for text in [markdown(&report), explain(named(&story), None)] {
+            assert_eq!(text.contains("earlier decision"), said.is_some(), "{text}");
+            let ends = |said: &str| {
+                [" of the gate)\n", ".\n"].iter().any(|end| text.contains(&format!("{said}{end}")))
+            };
+            assert!(said.is_none_or(ends), "{text}");
+        }
+    }
+}
+
+/// Each attempt within the phase's limit, both together above it: no execution shows it, the phase does.
+#[test]
+fn attempts_count_together_against_the_limit_of_their_phase() {
+    let script = "in T-104_b, open, start PLAN, use PLAN/1 out=2000 usd=0, end PLAN, start PLAN, use PLAN/2 out=1881 usd=0, end PLAN, \
+        use - out=20000 usd=0";
+    let story = story(script);
+    let report = task_report(named(&story), None, String::new());
+    assert_eq!(report.anomalies, ["PLAN used 3,881 / 2,400 tokens (162%) in 2 attempts"]);
+    let advice = "look at PLAN first: it used 3,881 / 2,400 tokens (162%) in 2 attempts";
+    assert_eq!(report.recommendations, [advice]);
+    assert_eq!(report.breaches, ["task tokens: 23,881 / 23,400 (102%)"]);
+}
+
+#[test]
+fn a_task_above_its_limits_never_has_nothing_to_do() {
+    for (script, advice) in [
+        (
+            "open, use - out=23401 usd=0",
+            "usage should name its phase: no phase is above its limit, the task as a whole is",
+        ),
+        (
+            "open, start PR, +10min, end PR",
+            "find out what PR waited for: it took 600,000 / 18,000 ms (3,333%)",
+        ),
+    ] {
+        let story = story(&format!("in T-104_b, {script}"));
+        let report = task_report(named(&story), None, String::new());
+        assert_eq!(report.recommendations, [advice]);
+    }
+}
+
+#[test]
+fn a_degraded_task_says_that_data_is_unavailable() {
+    let story = story(OPEN);
+    let degraded = Named { degraded: true, ..named(&story) };
+    let text = markdown(&task_report(degraded, None, String::new()));
+    assert!(text.contains("\n- Data unavailable: some events could not be read"), "{text}");
+    let none = TaskRow::default();
+    let nothing = Named { row: &none, ..degraded };
+    let text = markdown(&task_report(nothing, None, String::new()));
+    assert!(text.contains("\n| Data unavailable |"), "{text}");
+}
+
+#[test]
+fn what_people_wrote_changes_no_markup() {
+    let story = story("in T-104_b, open title=<b>|`#[x](y)");
+    let text = markdown(&task_report(named(&story), None, String::new()));
+    assert!(text.contains("\n&lt;b&gt;\\|\\`\\#\\[x\\](y)\n"), "{text}");
+}
+
+#[test]
+fn the_report_of_a_small_ledger() {
+    let script = format!("{IMPLICIT}, +20h, by agent, of acme, {OPEN}, of beta, {COMPLETED}");
+    let rows = folded(&Reports, &story(&script).events);
+    let mut totals = LedgerTotals::default();
+    for (key, row) in &rows {
+        if let (Some(key), ReportRow::Cell(cell)) = (CellKey::read(key), row) {
+            totals.add(&key, cell);
+        }
+    }
+    let report = totals.report(3, 0, "9f3c@3:120".to_owned());
+    insta::assert_snapshot!("ledger_report", serde_json::to_string_pretty(&report).unwrap());
+}

@@ -123,6 +123,7 @@ fn every_task_with_an_event_is_counted_once() {
         use - out=1, use - out=1                   | tasks=1
         use - out=1, in T-2, use - out=1           | tasks=2
         use - out=1, of acme, use - out=1          | tasks=2
+        of a, in bc, use - out=1, of ab, in c, use - out=1 | tasks=2
         open, start SPEC, end SPEC, gate PLAN      | tasks=1 calls=0 days=
         signal - files_read 3, in T-2, wait - 5    | tasks=2 calls=0
         ",
