@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use tollgate_domain::ids::{ProducerId, TenantId};
 use tollgate_wire::Defaults;
-use tollgate_wire::api::{AppendRequest, AppendResponse, Outcome, Problem};
+use tollgate_wire::api::{AppendRequest, AppendResponse, EventOutcome, Outcome, Problem};
 
 use super::extract::JsonText;
 use super::{App, Handled, Refusal};
@@ -50,10 +50,17 @@ pub(crate) fn defaults(tenant: Option<&str>, producer: Option<&str>) -> Answer<D
 pub(crate) fn answer(ledger: &Ledger, appended: Appended) -> Handled<Response> {
     let Appended { outcomes, position, trouble } = appended;
     let any = |outcome: Outcome| outcomes.iter().any(|answer| answer.outcome == outcome);
-    let first =
-        outcomes.iter().find(|answer| answer.code.as_deref().is_some_and(|code| code != "refused_with"));
-    let detail =
-        first.map(|first| format!("event `{}`: {}", first.id, first.detail.as_deref().unwrap_or("refused")));
+    let guilty = |answer: &EventOutcome| answer.code.as_deref().is_some_and(|code| code != "refused_with");
+    let first = outcomes.iter().enumerate().find(|(_, answer)| guilty(answer));
+    let detail = first.map(|(place, first)| {
+        // One whose id could not be read is named by its place.
+        let name = if first.id.is_empty() {
+            format!("{} of the request", place + 1)
+        } else {
+            format!("`{}`", first.id)
+        };
+        format!("event {name}: {}", first.detail.as_deref().unwrap_or("refused"))
+    });
     let kind = if any(Outcome::Conflict) {
         Some(CONFLICT)
     } else if any(Outcome::Refused) {

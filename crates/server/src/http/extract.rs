@@ -1,6 +1,6 @@
 //! Reading requests: bodies as JSON text, queries with every unknown parameter named.
 
-use axum::extract::{FromRequest, FromRequestParts, Query, Request};
+use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
 use serde::de::DeserializeOwned;
@@ -43,6 +43,22 @@ impl JsonText {
         let text = if self.0.trim().is_empty() { "{}" } else { &self.0 };
         serde_json::from_str(text)
             .map_err(|error| Refusal(INVALID.with(format!("the body is not what is asked for: {error}"))))
+    }
+}
+
+/// The parts of an address that stand for names.
+pub(crate) struct Names<T>(pub(crate) T);
+
+impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Names<T> {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refusal> {
+        match Path::<T>::from_request_parts(parts, state).await {
+            Ok(Path(names)) => Ok(Self(names)),
+            Err(rejection) => {
+                Err(Refusal(INVALID.with(format!("the address cannot be read: {}", rejection.body_text()))))
+            }
+        }
     }
 }
 

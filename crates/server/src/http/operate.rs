@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use tollgate_wire::api::{Health, LogPage, PositionResponse, Problem, RebuildResponse};
 
-use super::extract::Params;
+use super::extract::{Names, Params};
 use super::{App, Handled};
 use crate::ledger::LogQuery;
 use crate::problem::INVALID;
@@ -93,7 +93,7 @@ pub(crate) async fn metrics(State(app): State<App>) -> Response {
 ))]
 pub(crate) async fn rebuild(
     State(app): State<App>,
-    Path(view): Path<String>,
+    Names(view): Names<String>,
 ) -> Handled<Json<RebuildResponse>> {
     Ok(Json(app.ledger.rebuild(&view).await?))
 }

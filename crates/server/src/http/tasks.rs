@@ -1,14 +1,14 @@
 //! Commands about a task, in their flat form, and the gate.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::Response;
 use serde::Deserialize;
 use tollgate_wire::api::{AppendResponse, GateRequest, GateResponse, Problem};
 use tollgate_wire::{Defaults, Submitted};
 
 use super::events::{answer, defaults};
-use super::extract::{JsonText, Params};
+use super::extract::{JsonText, Names, Params};
 use super::{App, Handled};
 use crate::ledger::ReadEvent;
 use crate::problem::of_field;
@@ -51,7 +51,7 @@ pub(crate) async fn open(
 ))]
 pub(crate) async fn close(
     State(app): State<App>,
-    Path(task): Path<String>,
+    Names(task): Names<String>,
     Params(caller): Params<Caller>,
     body: JsonText,
 ) -> Handled<Response> {
@@ -68,7 +68,7 @@ pub(crate) async fn close(
 ))]
 pub(crate) async fn start_phase(
     State(app): State<App>,
-    Path(task): Path<String>,
+    Names(task): Names<String>,
     Params(caller): Params<Caller>,
     body: JsonText,
 ) -> Handled<Response> {
@@ -85,7 +85,7 @@ pub(crate) async fn start_phase(
 ))]
 pub(crate) async fn end_phase(
     State(app): State<App>,
-    Path((task, phase)): Path<(String, String)>,
+    Names((task, phase)): Names<(String, String)>,
     Params(caller): Params<Caller>,
     body: JsonText,
 ) -> Handled<Response> {
@@ -102,7 +102,7 @@ pub(crate) async fn end_phase(
 ))]
 pub(crate) async fn grant_override(
     State(app): State<App>,
-    Path(task): Path<String>,
+    Names(task): Names<String>,
     Params(caller): Params<Caller>,
     body: JsonText,
 ) -> Handled<Response> {
@@ -120,7 +120,7 @@ pub(crate) async fn grant_override(
 ))]
 pub(crate) async fn gate(
     State(app): State<App>,
-    Path(task): Path<String>,
+    Names(task): Names<String>,
     Params(caller): Params<Caller>,
     body: JsonText,
 ) -> Handled<Json<GateResponse>> {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::http::header::{ACCEPT, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
@@ -11,7 +11,7 @@ use serde::Deserialize;
 use tollgate_projection::report::markdown;
 use tollgate_wire::api::{LedgerReport, LimitsResponse, Problem, TaskList, TaskReport, TaskStatus};
 
-use super::extract::Params;
+use super::extract::{Names, Params};
 use super::{App, Handled};
 use crate::ledger::{ListQuery, Read};
 use crate::problem::{Answer, INVALID};
@@ -94,7 +94,7 @@ pub(crate) async fn tasks(
 ))]
 pub(crate) async fn task(
     State(app): State<App>,
-    Path(task): Path<String>,
+    Names(task): Names<String>,
     Params(query): Params<TaskQuery>,
 ) -> Handled<Json<TaskStatus>> {
     let read = read(query.at_least, query.wait_ms)?;
@@ -112,7 +112,7 @@ pub(crate) async fn task(
 ))]
 pub(crate) async fn task_report(
     State(app): State<App>,
-    Path(task): Path<String>,
+    Names(task): Names<String>,
     Params(query): Params<TaskQuery>,
     headers: HeaderMap,
 ) -> Handled<Response> {
@@ -140,7 +140,7 @@ pub(crate) async fn task_report(
 ))]
 pub(crate) async fn explain(
     State(app): State<App>,
-    Path(task): Path<String>,
+    Names(task): Names<String>,
     Params(query): Params<TaskQuery>,
 ) -> Handled<Response> {
     let read = read(query.at_least, query.wait_ms)?;

@@ -182,6 +182,10 @@ async fn requests_that_are_none_say_what_is_wrong() {
     assert!(problem["detail"].as_str().unwrap().contains("unknown field `event`"), "{problem}");
     let (status, problem) = service.post("/v1/nothing", json!({})).await;
     assert_eq!((status.as_u16(), problem["code"].as_str()), (404, Some("not_found")));
+    let (status, problem) = service.get("/v1/tasks/%FF").await;
+    assert_eq!((status.as_u16(), problem["code"].as_str()), (400, Some("invalid")), "{problem}");
+    let (_, problem) = service.append(json!([null])).await;
+    assert!(problem["detail"].as_str().unwrap().starts_with("event 1 of the request: "), "{problem}");
     let (status, problem) = service.get("/v1/events").await;
     assert_eq!((status.as_u16(), problem["code"].as_str()), (405, Some("method_not_allowed")));
     let large = json!({"events": [{"id": "x".repeat(2 << 20)}]});
