@@ -9,10 +9,21 @@
 //!
 //! A stream that was replaced, went back or was purged is never followed: see [`identity`].
 
+mod append;
+mod chains;
 pub mod identity;
+mod ids;
+mod log;
 pub mod options;
+mod publish;
+mod pull;
+mod reader;
 pub mod setup;
+mod shared;
+mod tail;
 pub mod topology;
+mod version;
 
+pub use log::JetStreamLog;
 pub use options::{ConnectError, Credentials, Options};
 pub use setup::{Setup, SetupError};

@@ -2,5 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
+mod appending;
+mod conformance;
+mod faults;
 mod setup;
 mod support;

@@ -1,10 +1,13 @@
 //! A nats-server of a test's own: a free port, a store of its own, gone with the test.
 
 use std::io::{BufRead, BufReader};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use async_nats::jetstream;
+use tollgate_domain::position::Sequence;
+use tollgate_log::contract::{EventLog, Partitions};
 use tollgate_log_jetstream::{Options, Setup};
 
 /// A server with a store. It can be killed and started again on the same port.
@@ -71,6 +74,19 @@ impl NatsServer {
         self.home.path().join("store")
     }
 
+    /// Copies its store; it must not run.
+    pub(crate) fn copy_store(&self, name: &str) {
+        assert!(self.child.is_none(), "the server runs");
+        copy_dir(&self.store(), &self.home.path().join(name));
+    }
+
+    /// Puts a copy in the place of its store; it must not run.
+    pub(crate) fn replace_store(&self, name: &str) {
+        assert!(self.child.is_none(), "the server runs");
+        std::fs::remove_dir_all(self.store()).unwrap();
+        copy_dir(&self.home.path().join(name), &self.store());
+    }
+
     /// Its address.
     pub(crate) fn url(&self) -> String {
         format!("nats://127.0.0.1:{}", self.port.unwrap())
@@ -93,7 +109,46 @@ impl Drop for NatsServer {
     }
 }
 
+/// Makes the stream of a ledger.
+pub(crate) async fn init(options: &Options) {
+    let client = options.client().await.unwrap().0;
+    setup().init(&jetstream::new(client)).await.unwrap();
+}
+
 /// A small ledger's stream.
 pub(crate) fn setup() -> Setup {
     Setup { stream: "TOLLGATE".to_owned(), max_bytes: 64 << 20, replicas: 1 }
+}
+
+/// All events of a log as `task/id`, in its order.
+pub(crate) async fn all_ids(log: &dyn EventLog) -> Vec<String> {
+    let mut reader = log.read_from(Partitions::ALL, Sequence::ZERO).await.unwrap();
+    let mut ids = Vec::new();
+    loop {
+        let more = reader.try_next().await.unwrap();
+        if more.is_empty() {
+            return ids;
+        }
+        for stored in more {
+            ids.extend(stored.record.events().map(|event| format!("{}/{}", event.task, event.id)));
+        }
+    }
+}
+
+/// What must come soon.
+pub(crate) async fn within<T>(what: impl Future<Output = T>) -> T {
+    tokio::time::timeout(Duration::from_secs(40), what).await.expect("it takes too long")
+}
+
+fn copy_dir(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy_dir(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), target).unwrap();
+        }
+    }
 }

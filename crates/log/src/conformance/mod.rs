@@ -14,6 +14,11 @@ use crate::contract::{BoxFuture, EventLog};
 
 /// Makes logs of one kind for the suite.
 pub trait Backend: Send + Sync {
+    /// Whether there is what it needs; it says itself what is missing. Without, its cases are skipped.
+    fn is_here(&self) -> bool {
+        true
+    }
+
     /// A new, empty log.
     fn fresh(&self) -> BoxFuture<'_, Arc<dyn EventLog>>;
 
@@ -24,8 +29,11 @@ pub trait Backend: Send + Sync {
 /// One case of the suite.
 pub type Case = for<'a> fn(&'a dyn Backend) -> BoxFuture<'a, ()>;
 
-/// Runs one case on a runtime of its own.
+/// Runs one case on a runtime of its own, where there is what the backend needs.
 pub fn run(case: Case, backend: &dyn Backend) {
+    if !backend.is_here() {
+        return;
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(4).enable_all().build();
     runtime.expect("a runtime can be made").block_on(case(backend));
 }

@@ -1,0 +1,209 @@
+//! Appending: one record, one message, the same bytes under the same batch id until the server has answered.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use tokio::sync::OwnedSemaphorePermit;
+use tollgate_domain::position::Sequence;
+use tollgate_log::admission::{Checked, new_events, record_of};
+use tollgate_log::contract::{AppendError, AppendOutcome, Batch, Receipt};
+use tollgate_log::record::Record;
+
+use crate::ids::{Admission, stored_at};
+use crate::publish::{Message, Published, publish};
+use crate::shared::Shared;
+use crate::topology;
+
+/// A batch is decided anew when the server knows more than this process did. Once is the rule.
+const DECISIONS: usize = 4;
+
+/// Appends a batch.
+pub(crate) async fn append(shared: &Arc<Shared>, batch: Batch) -> Result<Receipt, AppendError> {
+    let checked = Arc::new(Checked::new(batch)?);
+    let mut decisions = 0;
+    loop {
+        if let Some(regression) = shared.regressed() {
+            return Err(AppendError::Stopped { reason: regression.to_string() });
+        }
+        let mut ended = shared.ended.subscribe();
+        let admission = shared.ids().admit(&checked);
+        match admission {
+            Admission::Known(mut outcomes) => {
+                // A conflict within the batch names the record that the batch would have been.
+                stored_at(shared.identity.seen().next(), &mut outcomes);
+                return Ok(receipt(shared, &checked, outcomes));
+            }
+            Admission::Busy => {
+                // The sender lives as long as `shared`, so there is always another change to wait for.
+                let _ = ended.changed().await;
+            }
+            Admission::Publish(outcomes) => {
+                let held = Held { shared: Arc::clone(shared), checked: Arc::clone(&checked) };
+                let work = store(Arc::clone(shared), held, outcomes);
+                // On its own: an append whose caller has gone is still stored, and its ids are known.
+                let stored = tokio::spawn(work).await.unwrap_or_else(|error| {
+                    Err(AppendError::Unknown { reason: format!("publishing it failed: {error}") })
+                })?;
+                if let Some(outcomes) = stored {
+                    return Ok(receipt(shared, &checked, outcomes));
+                }
+                decisions += 1;
+                if decisions == DECISIONS {
+                    let reason =
+                        "the server holds another record under its batch id, and not these events".to_owned();
+                    return Err(AppendError::Unknown { reason });
+                }
+            }
+        }
+    }
+}
+
+/// Holds the ids of a batch while it is on its way.
+struct Held {
+    shared: Arc<Shared>,
+    checked: Arc<Checked>,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.shared.ids().release(&self.checked);
+        self.shared.ended.send_modify(|count| *count += 1);
+    }
+}
+
+/// Bytes that wait for the server, and the place among the records on their way.
+struct Room {
+    shared: Arc<Shared>,
+    bytes: usize,
+    permit: Option<OwnedSemaphorePermit>,
+}
+
+impl Room {
+    async fn take(shared: &Arc<Shared>, bytes: usize) -> Result<Self, AppendError> {
+        let limit = shared.options.max_waiting_bytes;
+        let waiting = shared.waiting_bytes.fetch_add(bytes, Ordering::Relaxed);
+        let mut room = Self { shared: Arc::clone(shared), bytes, permit: None };
+        if waiting > 0 && waiting + bytes > limit {
+            return Err(AppendError::Overloaded { waiting_bytes: waiting, limit });
+        }
+        let permit = Arc::clone(&shared.in_flight).acquire_owned().await;
+        let closed = |_| AppendError::Stopped { reason: "the log is closed".to_owned() };
+        room.permit = Some(permit.map_err(closed)?);
+        Ok(room)
+    }
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        self.shared.waiting_bytes.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
+
+/// Publishes the new events of a batch as a record. `None`: the server knew some of them; their ids are known here now.
+async fn store(
+    shared: Arc<Shared>,
+    held: Held,
+    mut outcomes: Vec<AppendOutcome>,
+) -> Result<Option<Vec<AppendOutcome>>, AppendError> {
+    let batch = held.checked.batch();
+    let record = record_of(batch, &outcomes, shared.options.clock.now());
+    let message = message(batch, &outcomes, &record);
+    let _room = Room::take(&shared, message.payload.len()).await?;
+    let sequence = match publish(&shared, &message).await? {
+        Published::Stored(sequence) => sequence,
+        Published::Duplicate(sequence) => match twin(&shared, sequence, &record).await? {
+            Twin::Same => sequence,
+            Twin::Other => return Ok(None),
+        },
+        Published::WrongSequence => {
+            return after_another_decision(&shared, batch, &outcomes, &message.subject).await;
+        }
+    };
+    shared.note(sequence);
+    shared.frontier().advance(batch.partition, sequence);
+    shared.ids().learn(sequence, &record);
+    stored_at(sequence, &mut outcomes);
+    Ok(Some(outcomes))
+}
+
+fn message(batch: &Batch, outcomes: &[AppendOutcome], record: &Record) -> Message {
+    let new = || new_events(batch, outcomes);
+    Message {
+        subject: topology::subject(batch),
+        id: topology::batch_id(batch, new()),
+        hash: topology::content_hash(new()),
+        expected_last: batch.decision.as_ref().map(|expected| expected.last),
+        payload: record.bytes().clone(),
+    }
+}
+
+/// The record that the server has under a batch id.
+enum Twin {
+    /// The one that was published here: an earlier try had arrived.
+    Same,
+    /// Another one, of another process. Its ids are known now.
+    Other,
+}
+
+async fn twin(shared: &Shared, sequence: Sequence, record: &Record) -> Result<Twin, AppendError> {
+    let unknown = |reason: String| AppendError::Unknown {
+        reason: format!("the server has it already, as record {sequence}, which cannot be read: {reason}"),
+    };
+    let found = shared.stream.direct_get(sequence.0).await.map_err(|error| unknown(error.to_string()))?;
+    if found.payload == *record.bytes() {
+        return Ok(Twin::Same);
+    }
+    let found = Record::parse(found.payload).map_err(|error| unknown(error.to_string()))?;
+    shared.note(sequence);
+    shared.ids().learn(sequence, &found);
+    Ok(Twin::Other)
+}
+
+/// Another decision about the subject stands in the stream. It may be this one, from an earlier try that the server's
+/// window has forgotten.
+async fn after_another_decision(
+    shared: &Shared,
+    batch: &Batch,
+    outcomes: &[AppendOutcome],
+    subject: &str,
+) -> Result<Option<Vec<AppendOutcome>>, AppendError> {
+    use async_nats::jetstream::stream::DirectGetErrorKind;
+    let Some(expected) = &batch.decision else {
+        return Err(AppendError::Unknown {
+            reason: "the server compared a sequence that was not given".to_owned(),
+        });
+    };
+    let wrong = |actual| AppendError::WrongExpected {
+        subject: expected.subject.clone(),
+        expected: expected.last,
+        actual,
+    };
+    let last = match shared.stream.direct_get_last_for_subject(subject).await {
+        Ok(last) => last,
+        Err(error) if error.kind() == DirectGetErrorKind::NotFound => return Err(wrong(Sequence::ZERO)),
+        Err(error) => return Err(AppendError::Unknown { reason: error.to_string() }),
+    };
+    let sequence = Sequence(last.sequence);
+    let record = Record::parse(last.payload).map_err(|error| AppendError::Stopped {
+        reason: format!("record {sequence}, the last decision about {}: {error}", expected.subject),
+    })?;
+    shared.note(sequence);
+    let mine = record.events().any(|event| {
+        new_events(batch, outcomes).any(|own| {
+            (own.task.as_str(), own.producer.as_str(), own.id.as_str())
+                == (event.task, event.producer, event.id)
+        })
+    });
+    shared.ids().learn(sequence, &record);
+    if mine { Ok(None) } else { Err(wrong(sequence)) }
+}
+
+fn receipt(shared: &Shared, checked: &Checked, outcomes: Vec<AppendOutcome>) -> Receipt {
+    let mut position = shared.start();
+    for outcome in &outcomes {
+        if let AppendOutcome::Appended(sequence) | AppendOutcome::Duplicate(sequence) = outcome {
+            position.advance(checked.batch().partition, *sequence);
+        }
+    }
+    Receipt { outcomes, position, durability: shared.options.durability }
+}

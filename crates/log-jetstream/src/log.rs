@@ -1,0 +1,161 @@
+//! The log on JetStream, as the contract has it.
+
+use std::sync::Arc;
+
+use async_nats::jetstream;
+use tokio::task::JoinHandle;
+use tollgate_domain::position::{Epoch, Position, Sequence};
+use tollgate_log::contract::{
+    AppendError, Batch, BoxFuture, DedupScope, Durability, EventLog, EventName, Found, Partitions, ReadError,
+    Receipt, RecordReader,
+};
+use tollgate_log::key::Key;
+use tollgate_log::record::Record;
+
+use crate::append::append;
+use crate::identity::Regression;
+use crate::options::{ConnectError, Options};
+use crate::pull::Pull;
+use crate::reader::Reader;
+use crate::setup;
+use crate::shared::Shared;
+use crate::tail::tail;
+use crate::version::Version;
+
+/// The event log on a JetStream stream.
+pub struct JetStreamLog {
+    shared: Arc<Shared>,
+    /// Learns the ids of what others append.
+    follower: JoinHandle<()>,
+}
+
+impl JetStreamLog {
+    /// Connects to a stream that [`Setup`](crate::Setup) has made, compares it with what a ledger needs, and reads its
+    /// last records for their ids.
+    ///
+    /// # Errors
+    ///
+    /// [`ConnectError`].
+    pub async fn connect(options: Options) -> Result<Self, ConnectError> {
+        let (client, connections) = options.client().await?;
+        let context =
+            jetstream::context::ContextBuilder::new().timeout(options.request_timeout).build(client.clone());
+        let info = setup::verify(&context, &options.stream).await?;
+        check_durability(&options, info.config.num_replicas)?;
+        Version::of(&client).check_replicas(info.config.num_replicas)?;
+        let stream =
+            context.get_stream(&options.stream).await.map_err(|error| setup::SetupError::Refused {
+                stream: options.stream.clone(),
+                attempt: "reading its configuration",
+                reason: setup::with_causes(&error),
+            })?;
+        let known_records = options.known_records;
+        let shared = Arc::new(Shared::new(options, client, connections, stream, &info));
+        let last = info.state.last_sequence;
+        let from = Sequence(last.saturating_sub(known_records));
+        let mut pull = Pull::new(Arc::clone(&shared), from);
+        let mut learned = from;
+        while learned < Sequence(last) {
+            let messages = pull.try_next().await?;
+            let Some(end) = learn(&shared, &messages) else { break };
+            learned = end;
+        }
+        let follower = tokio::spawn(follow(Arc::clone(&shared), pull));
+        Ok(Self { shared, follower })
+    }
+}
+
+impl Drop for JetStreamLog {
+    fn drop(&mut self) {
+        self.follower.abort();
+    }
+}
+
+/// Learns the ids of what others append, as it comes. Ends when the stream is not to be followed any more.
+async fn follow(shared: Arc<Shared>, mut pull: Pull) {
+    loop {
+        match pull.next().await {
+            Ok(messages) => {
+                learn(&shared, &messages);
+            }
+            Err(error) => {
+                tracing::warn!(%error, "ids of others are not learned any more");
+                return;
+            }
+        }
+    }
+}
+
+fn learn(shared: &Shared, messages: &[crate::pull::Delivered]) -> Option<Sequence> {
+    for message in messages {
+        // A record that cannot be read is told by the readers that need it.
+        if let Ok(record) = Record::parse(message.payload.clone()) {
+            shared.ids().learn(message.sequence, &record);
+            shared.frontier().advance(record.partition(), message.sequence);
+        }
+    }
+    messages.last().map(|message| message.sequence)
+}
+
+/// A class is told only where something shows it, or the operator says so.
+fn check_durability(options: &Options, replicas: usize) -> Result<(), ConnectError> {
+    let shown = if replicas > 1 { Durability::Replicated } else { Durability::PageCache };
+    if options.durability > shown && !options.declared {
+        return Err(ConnectError::Durability { place: options.place(), asked: options.durability, shown });
+    }
+    Ok(())
+}
+
+impl EventLog for JetStreamLog {
+    fn epoch(&self) -> Epoch {
+        self.shared.identity.epoch()
+    }
+
+    fn durability(&self) -> Durability {
+        self.shared.options.durability
+    }
+
+    fn dedup(&self) -> DedupScope {
+        DedupScope::Window
+    }
+
+    fn failed(&self) -> Option<String> {
+        self.shared.regressed().map(ToString::to_string)
+    }
+
+    fn append(&self, batch: Batch) -> BoxFuture<'_, Result<Receipt, AppendError>> {
+        Box::pin(append(&self.shared, batch))
+    }
+
+    fn find(&self, names: Vec<EventName>) -> BoxFuture<'_, Result<Vec<Option<Found>>, ReadError>> {
+        let ids = self.shared.ids();
+        let found = names.iter().map(|name| ids.find(&Key::of_event(name))).collect();
+        Box::pin(async move { Ok(found) })
+    }
+
+    fn tail(&self) -> BoxFuture<'_, Result<Position, ReadError>> {
+        Box::pin(tail(&self.shared))
+    }
+
+    fn read_from(
+        &self,
+        partitions: Partitions,
+        after: Sequence,
+    ) -> BoxFuture<'_, Result<Box<dyn RecordReader>, ReadError>> {
+        Box::pin(async move {
+            if let Some(regression) = self.shared.regressed() {
+                return Err(self.shared.of_regression(regression));
+            }
+            if after > self.shared.identity.seen() {
+                let info = self.shared.compare().await.map_err(|error| self.shared.of_compare(error))?;
+                let last = Sequence(info.state.last_sequence);
+                if last < after {
+                    let regression = Regression::WentBack { seen: after, last };
+                    return Err(self.shared.of_regression(&regression));
+                }
+            }
+            let reader = Reader::new(Arc::clone(&self.shared), partitions, after);
+            Ok(Box::new(reader) as Box<dyn RecordReader>)
+        })
+    }
+}

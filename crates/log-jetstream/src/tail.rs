@@ -1,0 +1,73 @@
+//! The last record of every partition.
+
+use async_nats::jetstream::stream::DirectGetErrorKind;
+use tokio::task::JoinSet;
+use tollgate_domain::position::{PartitionId, Position, Sequence};
+use tollgate_log::contract::ReadError;
+use uuid::Uuid;
+
+use crate::setup::with_causes;
+use crate::shared::Shared;
+use crate::topology::partition_filter;
+
+/// The last record of every partition as of one sequence of the stream, where it is known.
+#[derive(Debug)]
+pub(crate) struct Frontier {
+    /// Every record up to here is in the position; `None`: not known yet.
+    through: Option<Sequence>,
+    position: Position,
+}
+
+impl Frontier {
+    pub(crate) fn new(epoch: Uuid, empty: bool) -> Self {
+        Self { through: empty.then_some(Sequence::ZERO), position: Position::start(epoch) }
+    }
+
+    /// Takes a record in, if it is the next one.
+    pub(crate) fn advance(&mut self, partition: PartitionId, sequence: Sequence) {
+        if self.through.is_some_and(|through| through.next() == sequence) {
+            self.through = Some(sequence);
+            self.position.advance(partition, sequence);
+        }
+    }
+
+    fn at(&self, last: Sequence) -> Option<Position> {
+        (self.through == Some(last)).then(|| self.position.clone())
+    }
+
+    fn learn(&mut self, through: Sequence, position: &Position) {
+        if self.through.is_none_or(|known| known < through) {
+            *self = Self { through: Some(through), position: position.clone() };
+        }
+    }
+}
+
+/// The position of the stream's end as of now.
+pub(crate) async fn tail(shared: &Shared) -> Result<Position, ReadError> {
+    let info = shared.compare().await.map_err(|error| shared.of_compare(error))?;
+    let last = Sequence(info.state.last_sequence);
+    if let Some(position) = shared.frontier().at(last) {
+        return Ok(position);
+    }
+    let mut asked = JoinSet::new();
+    for partition in PartitionId::all() {
+        let stream = shared.stream.clone();
+        asked.spawn(async move {
+            (partition, stream.direct_get_last_for_subject(partition_filter(partition)).await)
+        });
+    }
+    let mut position = shared.start();
+    while let Some(answer) = asked.join_next().await {
+        let (partition, answer) = answer.map_err(|error| shared.unread(error.to_string()))?;
+        match answer {
+            Ok(message) => position.advance(partition, Sequence(message.sequence)),
+            Err(error) if error.kind() == DirectGetErrorKind::NotFound => {}
+            Err(error) => return Err(shared.unread(with_causes(&error))),
+        }
+    }
+    // With records that came meanwhile it is not the position of one moment, and not to be remembered.
+    if position.highest() == last {
+        shared.frontier().learn(last, &position);
+    }
+    Ok(position)
+}
