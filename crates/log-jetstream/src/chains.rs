@@ -64,6 +64,11 @@ impl Anchors {
 }
 
 impl Chains {
+    /// At a place where they are not known.
+    pub(crate) const fn unknown(through: Sequence) -> Self {
+        Self { through, chains: [ChainHash::START; PARTITIONS] }
+    }
+
     /// The chain of a partition after one more record.
     pub(crate) fn advance(&mut self, partition: PartitionId, record: RecordHash) -> ChainHash {
         let chain = &mut self.chains[partition.index()];

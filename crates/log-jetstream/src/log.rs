@@ -133,6 +133,10 @@ impl EventLog for JetStreamLog {
         Box::pin(async move { Ok(found) })
     }
 
+    fn record_at(&self, sequence: Sequence) -> BoxFuture<'_, Result<Option<Record>, ReadError>> {
+        Box::pin(crate::reader::record_at(&self.shared, sequence))
+    }
+
     fn tail(&self) -> BoxFuture<'_, Result<Position, ReadError>> {
         Box::pin(tail(&self.shared))
     }
@@ -143,19 +147,38 @@ impl EventLog for JetStreamLog {
         after: Sequence,
     ) -> BoxFuture<'_, Result<Box<dyn RecordReader>, ReadError>> {
         Box::pin(async move {
-            if let Some(regression) = self.shared.regressed() {
-                return Err(self.shared.of_regression(regression));
-            }
-            if after > self.shared.identity.seen() {
-                let info = self.shared.compare().await.map_err(|error| self.shared.of_compare(error))?;
-                let last = Sequence(info.state.last_sequence);
-                if last < after {
-                    let regression = Regression::WentBack { seen: after, last };
-                    return Err(self.shared.of_regression(&regression));
-                }
-            }
-            let reader = Reader::new(Arc::clone(&self.shared), partitions, after);
+            self.check_end(after).await?;
+            Ok(Box::new(Reader::new(Arc::clone(&self.shared), partitions, after)) as Box<dyn RecordReader>)
+        })
+    }
+
+    fn read_unchained(
+        &self,
+        partitions: Partitions,
+        after: Sequence,
+    ) -> BoxFuture<'_, Result<Box<dyn RecordReader>, ReadError>> {
+        Box::pin(async move {
+            self.check_end(after).await?;
+            let reader = Reader::unchained(Arc::clone(&self.shared), partitions, after);
             Ok(Box::new(reader) as Box<dyn RecordReader>)
         })
+    }
+}
+
+impl JetStreamLog {
+    /// Checks that the stream is the same one and has the record after which is to be read.
+    async fn check_end(&self, after: Sequence) -> Result<(), ReadError> {
+        if let Some(regression) = self.shared.regressed() {
+            return Err(self.shared.of_regression(regression));
+        }
+        if after > self.shared.identity.seen() {
+            let info = self.shared.compare().await.map_err(|error| self.shared.of_compare(error))?;
+            let last = Sequence(info.state.last_sequence);
+            if last < after {
+                let regression = Regression::WentBack { seen: after, last };
+                return Err(self.shared.of_regression(&regression));
+            }
+        }
+        Ok(())
     }
 }

@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
+use async_nats::jetstream::stream::DirectGetErrorKind;
 use tollgate_domain::position::Sequence;
 use tollgate_log::contract::{BoxFuture, Partitions, ReadError, RecordReader};
 use tollgate_log::record::{Record, RecordError, StoredRecord};
 
 use crate::chains::{ANCHOR_EVERY, Chains};
 use crate::pull::{Delivered, Pull};
+use crate::setup::with_causes;
 use crate::shared::Shared;
 
 /// Reads the records of some partitions after a sequence. It begins where their chains are known, and passes over what is
@@ -20,6 +22,8 @@ pub(crate) struct Reader {
     after: Sequence,
     chains: Chains,
     remembered: Sequence,
+    /// Whether its chains are computed.
+    chained: bool,
 }
 
 impl Reader {
@@ -27,7 +31,14 @@ impl Reader {
         let chains = shared.anchors().before(partitions, after);
         let pull = Pull::new(Arc::clone(&shared), chains.through);
         let remembered = chains.through;
-        Self { shared, pull, partitions, after, chains, remembered }
+        Self { shared, pull, partitions, after, chains, remembered, chained: true }
+    }
+
+    /// Begins where it is asked to; the chains it gives mean nothing.
+    pub(crate) fn unchained(shared: Arc<Shared>, partitions: Partitions, after: Sequence) -> Self {
+        let pull = Pull::new(Arc::clone(&shared), after);
+        let chains = Chains::unknown(after);
+        Self { shared, pull, partitions, after, chains, remembered: after, chained: false }
     }
 
     /// The records of these messages that were asked for. Runs without a pause, so a reader that is dropped in the middle
@@ -37,9 +48,9 @@ impl Reader {
         for Delivered { sequence, payload, .. } in messages {
             if sequence != self.chains.through.next() {
                 let what = "it is not in the stream".to_owned();
-                return Err(self.damaged(self.chains.through.next(), what));
+                return Err(damaged(&self.shared, self.chains.through.next(), what));
             }
-            let record = Record::parse(payload).map_err(|error| self.unreadable(sequence, error))?;
+            let record = Record::parse(payload).map_err(|error| unreadable(&self.shared, sequence, error))?;
             let partition = record.partition();
             let wanted = self.partitions.contains(partition);
             let chain =
@@ -54,24 +65,43 @@ impl Reader {
     }
 
     fn remember(&mut self, sequence: Sequence) {
+        if !self.chained {
+            return;
+        }
         if sequence == self.after || sequence.0 >= self.remembered.0 + ANCHOR_EVERY {
             self.remembered = sequence;
             self.shared.anchors().remember(self.partitions, &self.chains);
         }
     }
+}
 
-    fn unreadable(&self, sequence: Sequence, error: RecordError) -> ReadError {
-        match error {
-            RecordError::Newer { .. } => {
-                ReadError::Newer { path: self.shared.options.place(), sequence, what: error.to_string() }
-            }
-            RecordError::Malformed(_) => self.damaged(sequence, error.to_string()),
+fn unreadable(shared: &Shared, sequence: Sequence, error: RecordError) -> ReadError {
+    match error {
+        RecordError::Newer { .. } => {
+            ReadError::Newer { path: shared.options.place(), sequence, what: error.to_string() }
         }
+        RecordError::Malformed(_) => damaged(shared, sequence, error.to_string()),
     }
+}
 
-    fn damaged(&self, sequence: Sequence, what: String) -> ReadError {
-        ReadError::Damaged { path: self.shared.options.place(), offset: 0, sequence, what }
+fn damaged(shared: &Shared, sequence: Sequence, what: String) -> ReadError {
+    ReadError::Damaged { path: shared.options.place(), offset: 0, sequence, what }
+}
+
+/// One record by its sequence, without a reader.
+pub(crate) async fn record_at(shared: &Shared, sequence: Sequence) -> Result<Option<Record>, ReadError> {
+    if let Some(regression) = shared.regressed() {
+        return Err(shared.of_regression(regression));
     }
+    if sequence == Sequence::ZERO {
+        return Ok(None);
+    }
+    let message = match shared.stream.direct_get(sequence.0).await {
+        Ok(message) => message,
+        Err(error) if error.kind() == DirectGetErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(shared.unread(with_causes(&error))),
+    };
+    Record::parse(message.payload).map(Some).map_err(|error| unreadable(shared, sequence, error))
 }
 
 impl RecordReader for Reader {

@@ -3,13 +3,14 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+use std::str::FromStr;
 
 pub use tollgate_domain::event::MAX_EVENT_BYTES;
 use tollgate_domain::ids::{EventId, ProducerId, TaskId, TenantId};
 use tollgate_domain::position::{Epoch, PartitionId, Position, Sequence};
 
-use crate::key::ContentHash;
-use crate::record::StoredRecord;
+use crate::key::{ChainHash, ContentHash};
+use crate::record::{Record, StoredRecord};
 
 /// Most events of one record.
 pub const MAX_RECORD_EVENTS: usize = 500;
@@ -54,8 +55,23 @@ pub trait EventLog: Send + Sync + 'static {
     /// What the log knows of these event ids, in their order: the answer an append would give without appending.
     fn find(&self, keys: Vec<EventName>) -> BoxFuture<'_, Result<Vec<Option<Found>>, ReadError>>;
 
+    /// One durable record; `None`: there is none at this sequence.
+    fn record_at(&self, sequence: Sequence) -> BoxFuture<'_, Result<Option<Record>, ReadError>> {
+        Box::pin(async move {
+            let mut reader = self.read_from(Partitions::ALL, sequence.previous()).await?;
+            let records = reader.try_next().await?;
+            Ok(records.into_iter().find(|stored| stored.sequence == sequence).map(|stored| stored.record))
+        })
+    }
+
     /// The position of the last durable record of every partition.
     fn tail(&self) -> BoxFuture<'_, Result<Position, ReadError>>;
+
+    /// Tells the log the chains of partitions as a reader's checkpoint has them after everything through a record, so that
+    /// a reader from there need not compute them from the first record. A log that stores chains has no use for it.
+    fn anchor(&self, through: Sequence, chains: &[(PartitionId, ChainHash)]) {
+        let _ = (through, chains);
+    }
 
     /// Reads durable records of some partitions in order, from the first one after `after`.
     fn read_from(
@@ -63,6 +79,16 @@ pub trait EventLog: Send + Sync + 'static {
         partitions: Partitions,
         after: Sequence,
     ) -> BoxFuture<'_, Result<Box<dyn RecordReader>, ReadError>>;
+
+    /// As [`Self::read_from`], for those who do not look at the chains: where the log stores none, they are not computed and
+    /// mean nothing.
+    fn read_unchained(
+        &self,
+        partitions: Partitions,
+        after: Sequence,
+    ) -> BoxFuture<'_, Result<Box<dyn RecordReader>, ReadError>> {
+        self.read_from(partitions, after)
+    }
 }
 
 /// A reader of records in order. It holds no lock and slows no append.
@@ -232,6 +258,26 @@ impl Partitions {
         Self(1 << partition.number())
     }
 
+    /// None.
+    pub const NONE: Self = Self(0);
+
+    /// Those of both.
+    #[must_use]
+    pub const fn with(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// Whether a partition is in both.
+    #[must_use]
+    pub const fn overlaps(self, other: Self) -> bool {
+        self.0 & other.0 != 0
+    }
+
+    /// Its partitions, in order.
+    pub fn iter(self) -> impl Iterator<Item = PartitionId> {
+        PartitionId::all().filter(move |partition| self.contains(*partition))
+    }
+
     /// Whether a partition is in it.
     #[must_use]
     pub fn contains(self, partition: PartitionId) -> bool {
@@ -242,6 +288,55 @@ impl Partitions {
 impl FromIterator<PartitionId> for Partitions {
     fn from_iter<I: IntoIterator<Item = PartitionId>>(partitions: I) -> Self {
         Self(partitions.into_iter().fold(0, |set, partition| set | (1 << partition.number())))
+    }
+}
+
+impl fmt::Display for Partitions {
+    /// As ranges: `0-7,9`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let numbers: Vec<u8> = self.iter().map(PartitionId::number).collect();
+        let mut ranges: Vec<(u8, u8)> = Vec::new();
+        for number in numbers {
+            match ranges.last_mut() {
+                Some((_, last)) if *last + 1 == number => *last = number,
+                _ => ranges.push((number, number)),
+            }
+        }
+        for (nth, (first, last)) in ranges.into_iter().enumerate() {
+            let comma = if nth == 0 { "" } else { "," };
+            if first == last {
+                write!(f, "{comma}{first}")?;
+            } else {
+                write!(f, "{comma}{first}-{last}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A text that names no partitions.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("partitions `{0}`: must be numbers from 0 to 15 and ranges of them, such as 0-7,9")]
+pub struct InvalidPartitions(pub String);
+
+impl FromStr for Partitions {
+    type Err = InvalidPartitions;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let invalid = || InvalidPartitions(text.chars().take(80).collect());
+        let mut partitions = Self::NONE;
+        for range in text.split(',') {
+            let (first, last) = range.split_once('-').unwrap_or((range, range));
+            let number = |text: &str| text.trim().parse::<u8>().map_err(|_| invalid());
+            let (first, last) = (number(first)?, number(last)?);
+            if first > last {
+                return Err(invalid());
+            }
+            for number in first..=last {
+                partitions = partitions.with(Self::only(PartitionId::new(number).ok_or_else(invalid)?));
+            }
+        }
+        Ok(partitions)
     }
 }
 

@@ -8,6 +8,7 @@
 
 pub mod alerts;
 pub mod fold;
+mod pairs;
 pub mod report;
 pub mod reports;
 pub mod status;

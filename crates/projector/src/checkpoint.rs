@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 use tollgate_domain::position::{PARTITIONS, PartitionId, Position, Sequence};
+use tollgate_log::contract::Partitions;
 use tollgate_log::key::ChainHash;
-use tollgate_log::record::StoredRecord;
+use tollgate_log::record::{Record, StoredRecord};
 use uuid::Uuid;
 
 /// The last record of every partition that a view contains. Stored in the same atomic write as its rows.
@@ -14,6 +15,8 @@ pub struct Checkpoint {
     /// The last record read, of any partition.
     pub read_through: Sequence,
     marks: [Option<Mark>; PARTITIONS],
+    /// Earlier places that a reader may have to begin at, the latest last.
+    places: Vec<Place>,
 }
 
 /// The last record of a partition that a view contains.
@@ -21,8 +24,27 @@ pub struct Checkpoint {
 pub struct Mark {
     /// Its sequence.
     pub sequence: Sequence,
+    /// The chain of the partition before it.
+    before: [u8; 32],
     /// The chain of the partition after it: it stands for the record and all before it.
     chain: [u8; 32],
+}
+
+/// What a view remembers of the log at an earlier place: a reader can begin there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Place {
+    /// Everything up to here is in the chains.
+    pub through: Sequence,
+    chains: [[u8; 32]; PARTITIONS],
+}
+
+impl Place {
+    /// The chains of these partitions.
+    #[must_use]
+    pub fn chains(&self, partitions: Partitions) -> Vec<(PartitionId, ChainHash)> {
+        let wanted = PartitionId::all().filter(|partition| partitions.contains(*partition));
+        wanted.map(|partition| (partition, ChainHash(self.chains[partition.index()]))).collect()
+    }
 }
 
 impl Mark {
@@ -30,6 +52,12 @@ impl Mark {
     #[must_use]
     pub const fn chain(&self) -> ChainHash {
         ChainHash(self.chain)
+    }
+
+    /// Whether a record is the one at this mark.
+    #[must_use]
+    pub fn is_of(&self, record: &Record) -> bool {
+        ChainHash(self.before).then(record.hash()) == self.chain()
     }
 }
 
@@ -48,7 +76,7 @@ impl Checkpoint {
     /// Before the first record of a log.
     #[must_use]
     pub const fn start(epoch: Uuid) -> Self {
-        Self { epoch, read_through: Sequence::ZERO, marks: [None; PARTITIONS] }
+        Self { epoch, read_through: Sequence::ZERO, marks: [None; PARTITIONS], places: Vec::new() }
     }
 
     /// The last record of a partition that is contained.
@@ -62,6 +90,27 @@ impl Checkpoint {
     pub fn latest(&self) -> Option<(PartitionId, Mark)> {
         let marks = PartitionId::all().filter_map(|partition| Some((partition, self.mark(partition)?)));
         marks.max_by_key(|(_, mark)| mark.sequence)
+    }
+
+    /// The chains as they are here.
+    #[must_use]
+    pub fn place(&self) -> Place {
+        let chain = |mark: Option<Mark>| mark.map_or(ChainHash::START, |mark| mark.chain()).0;
+        Place { through: self.read_through, chains: self.marks.map(chain) }
+    }
+
+    /// Remembers a place.
+    pub(crate) fn remember(&mut self, place: Place) {
+        // The one before may be where the index is, if the latest was not written in time.
+        if self.places.len() == 2 {
+            self.places.remove(0);
+        }
+        self.places.push(place);
+    }
+
+    /// The place at a record, if it is remembered.
+    pub(crate) fn remembered(&self, through: Sequence) -> Option<&Place> {
+        self.places.iter().find(|place| place.through == through)
     }
 
     /// As a position.
@@ -90,8 +139,9 @@ impl Checkpoint {
 
     /// Takes a record in.
     pub(crate) fn advance(&mut self, stored: &StoredRecord) {
-        let mark = Mark { sequence: stored.sequence, chain: stored.chain.0 };
-        self.marks[stored.record.partition().index()] = Some(mark);
+        let mark = &mut self.marks[stored.record.partition().index()];
+        let before = mark.map_or(ChainHash::START, |mark| mark.chain()).0;
+        *mark = Some(Mark { sequence: stored.sequence, before, chain: stored.chain.0 });
         self.read_through = self.read_through.max(stored.sequence);
     }
 }

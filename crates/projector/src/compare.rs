@@ -1,15 +1,17 @@
 //! Whether a view and a log belong together.
 
-use tollgate_domain::position::Sequence;
-use tollgate_log::contract::{EventLog, Partitions, ReadError};
-use tollgate_log::record::StoredRecord;
+use tollgate_log::contract::{EventLog, Partitions};
 
 use crate::checkpoint::Checkpoint;
 use crate::view::ViewError;
 
 /// Why a checkpoint does not fit a log; `None`: it does. Records of partitions other than the latest are compared when
 /// the next one of each comes.
-pub(crate) async fn compare(found: &Checkpoint, log: &dyn EventLog) -> Result<Option<String>, ViewError> {
+pub(crate) async fn compare(
+    found: &Checkpoint,
+    partitions: Partitions,
+    log: &dyn EventLog,
+) -> Result<Option<String>, ViewError> {
     let epoch = log.epoch().id;
     if found.epoch != epoch {
         return Ok(Some(format!(
@@ -23,23 +25,11 @@ pub(crate) async fn compare(found: &Checkpoint, log: &dyn EventLog) -> Result<Op
         return Ok(Some(format!("it contains {}, the log ends at {tail}", found.position())));
     }
     let Some((partition, mark)) = found.latest() else { return Ok(None) };
-    let stored = read_record(log, mark.sequence).await?;
-    if stored.record.partition() != partition || stored.chain != mark.chain() {
+    let place = found.place();
+    log.anchor(place.through, &place.chains(partitions));
+    let record = log.record_at(mark.sequence).await?;
+    if record.is_none_or(|record| record.partition() != partition || !mark.is_of(&record)) {
         return Ok(Some(format!("record {} is another one than the view contains", mark.sequence)));
     }
     Ok(None)
-}
-
-/// One record by its sequence.
-pub(crate) async fn read_record(log: &dyn EventLog, sequence: Sequence) -> Result<StoredRecord, ReadError> {
-    let mut reader = log.read_from(Partitions::ALL, sequence.previous()).await?;
-    let records = reader.try_next().await?;
-    records.into_iter().next().filter(|stored| stored.sequence == sequence).ok_or_else(|| {
-        ReadError::Damaged {
-            path: "the log".to_owned(),
-            offset: 0,
-            sequence,
-            what: "the record is not there".to_owned(),
-        }
-    })
 }

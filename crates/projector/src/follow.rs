@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 use tollgate_log::clock::Stopwatch;
-use tollgate_log::contract::Partitions;
 use tollgate_projection::fold::Projection;
 
 use crate::projector::{Progress, Shared};
@@ -91,10 +90,11 @@ impl<P: Projection + Clone> Follower<P> {
 
     /// Folds records as they come, until something else is asked.
     async fn follow(&mut self) -> Result<Pause<P>, ViewError> {
-        let Some(after) = self.shared.view().as_ref().map(|view| view.checkpoint().read_through) else {
+        let log = &*self.shared.log;
+        let Some(after) = self.shared.view().as_ref().map(|view| view.begin_after(log)) else {
             return Err(ViewError::Thread("the view is not open".to_owned()));
         };
-        let mut reader = self.shared.log.read_from(Partitions::ALL, after).await?;
+        let mut reader = log.read_from(self.shared.partitions, after).await?;
         self.shared.progress.send_modify(|progress| progress.failed = None);
         loop {
             // A bounded wait where something is to be committed; else as long as it takes.
@@ -177,7 +177,7 @@ impl<P: Projection + Clone> Follower<P> {
             rebuild::set_aside(&shared.dir)?;
         }
         let tail = shared.log.tail().await?;
-        let view = View::open(shared.projection.clone(), &shared.dir, &*shared.log).await?;
+        let view = shared.open(&shared.dir).await?;
         *shared.opened_at.lock().unwrap_or_else(PoisonError::into_inner) = tail;
         let position = view.position();
         shared.replace(Some(view));

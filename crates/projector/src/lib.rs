@@ -6,18 +6,26 @@
 
 pub mod checkpoint;
 mod compare;
+mod dedup;
 mod follow;
+pub mod nats;
 mod projector;
 mod quarantine;
+pub mod queries;
+mod query;
 mod rebuild;
 mod rows;
+mod source;
 mod view;
 
-pub use projector::{Projector, QueryError, Wait};
+pub use projector::Projector;
 pub use quarantine::Parked;
+pub use query::{Answered, Query, QueryError, Wait, restricted};
 pub use rebuild::{RebuildError, Rebuilt};
 pub use rows::RowError;
-pub use view::{View, ViewError, store_dir};
+pub use source::Source;
+pub use tollgate_view_store::Digest;
+pub use view::{View, ViewError, store_dir, store_dir_of};
 
 #[cfg(test)]
 mod testing;

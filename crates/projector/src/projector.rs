@@ -8,13 +8,14 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot, watch};
 use tollgate_domain::position::Position;
-use tollgate_log::contract::{EventLog, ReadError};
+use tollgate_log::contract::{EventLog, Partitions};
 use tollgate_projection::fold::{Projection, read_task_key};
 use tollgate_wire::api::{QuarantinedTask, ViewHealth};
 
 use crate::follow::{Command, Follower};
+use crate::query::{Answered, Query, QueryError, Wait, restricted};
 use crate::rebuild::{self, RebuildError, Rebuilt};
-use crate::view::{View, ViewError, store_dir};
+use crate::view::{View, ViewError, store_dir_of};
 
 /// A view that is kept up to date with the log by a thread of its own.
 ///
@@ -32,6 +33,7 @@ pub(crate) struct Shared<P: Projection> {
     pub(crate) log: Arc<dyn EventLog>,
     pub(crate) dir: PathBuf,
     pub(crate) projection: P,
+    pub(crate) partitions: Partitions,
     /// `None` while a view that could not go on is made again.
     view: RwLock<Option<View<P>>>,
     pub(crate) progress: watch::Sender<Progress>,
@@ -46,51 +48,6 @@ pub(crate) struct Progress {
     pub(crate) failed: Option<String>,
 }
 
-/// What a query waits for.
-#[derive(Clone, Copy, Debug)]
-pub struct Wait<'a> {
-    /// The position that the view must contain.
-    pub at_least: Option<&'a Position>,
-    /// For how long at most.
-    pub up_to: Duration,
-}
-
-/// Why a query was not answered.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum QueryError {
-    /// The view did not reach the position in time.
-    #[error("view {view}: it contains {as_of}, asked was {wanted}, waited {waited_ms} ms{}; ask again", note(.failed))]
-    Stale {
-        /// Which view.
-        view: &'static str,
-        /// What it contains.
-        as_of: Box<Position>,
-        /// What was asked.
-        wanted: Box<Position>,
-        /// For how long was waited.
-        waited_ms: u64,
-        /// Why its projector has stopped, if it has.
-        failed: Option<String>,
-    },
-    /// The position is of another log.
-    #[error(
-        "position {wanted}: it is of another log, this one is {epoch}; leave it out, or ask the ledger it came from"
-    )]
-    OtherLog {
-        /// What was asked.
-        wanted: Box<Position>,
-        /// This log.
-        epoch: String,
-    },
-    /// The log's end could not be read.
-    #[error(transparent)]
-    Log(#[from] ReadError),
-}
-
-fn note(failed: &Option<String>) -> String {
-    failed.as_ref().map(|why| format!("; its projector has stopped: {why}")).unwrap_or_default()
-}
-
 impl<P: Projection + Clone> Projector<P> {
     /// Opens the view below `views_dir` and begins to follow the log. Needs a running tokio runtime.
     ///
@@ -98,14 +55,29 @@ impl<P: Projection + Clone> Projector<P> {
     ///
     /// [`ViewError`] when the log cannot be read or no store can be made.
     pub async fn start(projection: P, views_dir: &Path, log: Arc<dyn EventLog>) -> Result<Self, ViewError> {
-        let dir = store_dir::<P>(views_dir);
+        Self::start_part(projection, views_dir, log, Partitions::ALL).await
+    }
+
+    /// As [`Self::start`], of some partitions.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::start`].
+    pub async fn start_part(
+        projection: P,
+        views_dir: &Path,
+        log: Arc<dyn EventLog>,
+        partitions: Partitions,
+    ) -> Result<Self, ViewError> {
+        let dir = store_dir_of::<P>(views_dir, partitions);
         let tail = log.tail().await?;
-        let view = View::open(projection.clone(), &dir, &*log).await?;
+        let view = View::open_part(projection.clone(), &dir, &*log, partitions).await?;
         let progress = watch::Sender::new(Progress { position: view.position(), failed: None });
         let shared = Arc::new(Shared {
             log,
             dir,
             projection,
+            partitions,
             view: RwLock::new(Some(view)),
             progress,
             opened_at: Mutex::new(tail),
@@ -143,6 +115,29 @@ impl<P: Projection + Clone> Projector<P> {
         Err(QueryError::Stale { view: P::NAME, as_of, wanted, waited_ms, failed: now.failed })
     }
 
+    /// Answers a question once the view contains what is asked.
+    ///
+    /// # Errors
+    ///
+    /// [`QueryError`]; a view that is behind gives no answer rather than an old one.
+    pub async fn ask<Q: Query<P>>(
+        &self,
+        wait: Wait<'_>,
+        query: &Q,
+    ) -> Result<Answered<Q::Answer>, QueryError> {
+        let partitions = self.shared.partitions;
+        let read = self.read(wait, |view| {
+            query.answer(view).map(|answer| Answered { answer, as_of: view.position(), partitions })
+        });
+        Ok(read.await??)
+    }
+
+    /// The partitions it folds.
+    #[must_use]
+    pub fn partitions(&self) -> Partitions {
+        self.shared.partitions
+    }
+
     /// The view's health.
     pub async fn health(&self) -> ViewHealth {
         let Progress { position, failed } = self.shared.progress.borrow().clone();
@@ -168,7 +163,11 @@ impl<P: Projection + Clone> Projector<P> {
                 })
                 .collect();
         }
-        let lag_records = tail.as_ref().map_or(0, |tail| tail.highest().0.saturating_sub(read));
+        // Records of other partitions are none that it lacks: it is caught up once it has the last one of its own.
+        let lag_records = tail.as_ref().map_or(0, |tail| {
+            let own = restricted(tail, self.shared.partitions);
+            if position.covers(&own) { 0 } else { own.highest().0.saturating_sub(read).max(1) }
+        });
         if let Err(error) = tail {
             note = Some(error.to_string());
         }
@@ -239,7 +238,7 @@ impl<P: Projection + Clone> Projector<P> {
             }
             wanted.merge(at_least);
         }
-        Ok(wanted)
+        Ok(restricted(&wanted, self.shared.partitions))
     }
 }
 
@@ -257,6 +256,13 @@ impl<P: Projection + Clone> Drop for Projector<P> {
     fn drop(&mut self) {
         self.commands = None;
         self.join();
+    }
+}
+
+impl<P: Projection + Clone> Shared<P> {
+    /// Opens a view of the same partitions in a directory.
+    pub(crate) async fn open(&self, dir: &Path) -> Result<View<P>, ViewError> {
+        View::open_part(self.projection.clone(), dir, &*self.log, self.partitions).await
     }
 }
 

@@ -3,11 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use tollgate_domain::position::Position;
-use tollgate_log::contract::{EventLog, Partitions, ReadError};
+use tollgate_log::contract::{EventLog, ReadError};
 use tollgate_projection::fold::Projection;
 use tollgate_view_store::{Digest, StoreError, ViewStore};
 
+use crate::dedup::index_dir;
 use crate::projector::{Progress, Shared};
+use crate::query::QueryError;
 use crate::view::{View, ViewError};
 
 /// Rows that may have changed before the second view commits.
@@ -45,6 +47,9 @@ pub enum RebuildError {
     /// The second view could not be built.
     #[error("rebuilding a view: {0}")]
     View(#[from] ViewError),
+    /// A projector of another process could not.
+    #[error("rebuilding a view: {0}")]
+    Remote(#[from] QueryError),
     /// The projector has stopped.
     #[error("rebuilding a view: its projector has stopped")]
     Stopped,
@@ -55,8 +60,10 @@ pub(crate) struct SecondDir(PathBuf);
 
 impl Drop for SecondDir {
     fn drop(&mut self) {
-        if let Err(error) = ViewStore::remove(&self.0) {
-            tracing::warn!(dir = %self.0.display(), %error, "the directory of a rebuild was not removed");
+        for dir in [&self.0, &index_dir(&self.0)] {
+            if let Err(error) = ViewStore::remove(dir) {
+                tracing::warn!(dir = %dir.display(), %error, "the directory of a rebuild was not removed");
+            }
         }
     }
 }
@@ -70,6 +77,7 @@ pub(crate) fn claim(live: &Path) -> Result<SecondDir, RebuildError> {
         return Err(RebuildError::Running);
     }
     remove(&dir)?;
+    remove(&index_dir(&dir))?;
     Ok(SecondDir(dir))
 }
 
@@ -96,7 +104,7 @@ pub(crate) async fn build<P: Projection + Clone>(
     dir: &SecondDir,
 ) -> Result<View<P>, RebuildError> {
     let log = &*shared.log;
-    let mut view = View::open(shared.projection.clone(), &dir.0, log).await?;
+    let mut view = shared.open(&dir.0).await?;
     let live = shared.progress.borrow().position.clone();
     fold_to(&mut view, log, &live).await?;
     Ok(view)
@@ -112,7 +120,7 @@ async fn fold_to<P: Projection>(
     if view.checkpoint().read_through >= last {
         return Ok(());
     }
-    let mut reader = log.read_from(Partitions::ALL, view.checkpoint().read_through).await?;
+    let mut reader = log.read_from(view.partitions(), view.begin_after(log)).await?;
     loop {
         let records = reader.try_next().await?;
         if records.is_empty() {
@@ -175,7 +183,7 @@ async fn replace_live<P: Projection + Clone>(shared: &Shared<P>, rebuilt: View<P
     };
     ViewStore::set_aside(&shared.dir).map_err(failed)?;
     std::fs::rename(&dir, &shared.dir).map_err(failed)?;
-    let view = View::open(shared.projection.clone(), &shared.dir, &*shared.log).await?;
+    let view = shared.open(&shared.dir).await?;
     let position = view.position();
     shared.replace(Some(view));
     shared.progress.send_modify(|progress| *progress = Progress { position, failed: None });

@@ -26,6 +26,9 @@ pub enum RowError {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The id index beside the rows failed.
+    #[error("id index: {0}")]
+    Ids(String),
     /// The row's bytes are none of this version's.
     #[error("row of {bytes} bytes cannot be read: {message}")]
     Unreadable {

@@ -4,12 +4,15 @@ use std::sync::Arc;
 
 use tollgate_domain::event::{Event, EventBody};
 use tollgate_domain::ids::{EventId, ProducerId, TaskId, TenantId};
-use tollgate_domain::position::{PartitionId, Position, Sequence};
+use tollgate_domain::position::{Epoch, PartitionId, Position, Sequence};
 use tollgate_domain::tokens::TokenCounts;
 use tollgate_domain::usage::{Cost, UsageRecorded};
 use tollgate_log::clock::SystemClock;
-use tollgate_log::contract::{Batch, EventLog, NewEvent, Partitions};
-use tollgate_log::key::ContentHash;
+use tollgate_log::contract::{
+    AppendError, Batch, BoxFuture, DedupScope, Durability, EventLog, EventName, Found, NewEvent, Partitions,
+    ReadError, Receipt, RecordReader,
+};
+use tollgate_log::key::{ChainHash, ContentHash};
 use tollgate_log::memory::MemoryLog;
 use tollgate_log::record::StoredRecord;
 use tollgate_projection::status::Status;
@@ -72,4 +75,80 @@ pub(crate) async fn records(log: &dyn EventLog) -> Vec<StoredRecord> {
 pub(crate) fn tokens(view: &View<Status>, task: &str) -> Option<i128> {
     let key = tollgate_projection::fold::task_key("default", task);
     view.get(&key).unwrap().map(|row| tollgate_projection::status::figures(&row, None).total.tokens.total())
+}
+
+/// A log that holds records as they are, with events that stand in it twice: as a stream whose server forgot an id.
+pub(crate) struct Stream {
+    epoch: Epoch,
+    records: Vec<StoredRecord>,
+}
+
+impl Stream {
+    /// Of the records of other logs, one after the other.
+    pub(crate) fn of(epoch: Epoch, mut records: Vec<StoredRecord>) -> Self {
+        let mut chains = std::collections::HashMap::new();
+        for (stored, sequence) in records.iter_mut().zip(1..) {
+            let chain = chains.entry(stored.record.partition()).or_insert(ChainHash::START);
+            *chain = chain.then(stored.record.hash());
+            (stored.sequence, stored.chain) = (Sequence(sequence), *chain);
+        }
+        Self { epoch, records }
+    }
+}
+
+struct StreamReader(Vec<StoredRecord>);
+
+impl RecordReader for StreamReader {
+    fn next(&mut self) -> BoxFuture<'_, Result<Vec<StoredRecord>, ReadError>> {
+        Box::pin(async move {
+            let left = std::mem::take(&mut self.0);
+            if left.is_empty() { std::future::pending().await } else { Ok(left) }
+        })
+    }
+
+    fn try_next(&mut self) -> BoxFuture<'_, Result<Vec<StoredRecord>, ReadError>> {
+        Box::pin(async move { Ok(std::mem::take(&mut self.0)) })
+    }
+}
+
+impl EventLog for Stream {
+    fn epoch(&self) -> Epoch {
+        self.epoch
+    }
+
+    fn durability(&self) -> Durability {
+        Durability::PageCache
+    }
+
+    fn dedup(&self) -> DedupScope {
+        DedupScope::Window
+    }
+
+    fn append(&self, _: Batch) -> BoxFuture<'_, Result<Receipt, AppendError>> {
+        Box::pin(async { Err(AppendError::Malformed("it takes none".to_owned())) })
+    }
+
+    fn find(&self, names: Vec<EventName>) -> BoxFuture<'_, Result<Vec<Option<Found>>, ReadError>> {
+        Box::pin(async move { Ok(vec![None; names.len()]) })
+    }
+
+    fn tail(&self) -> BoxFuture<'_, Result<Position, ReadError>> {
+        let mut tail = Position::start(self.epoch.id);
+        for stored in &self.records {
+            tail.advance(stored.record.partition(), stored.sequence);
+        }
+        Box::pin(async move { Ok(tail) })
+    }
+
+    fn read_from(
+        &self,
+        partitions: Partitions,
+        after: Sequence,
+    ) -> BoxFuture<'_, Result<Box<dyn RecordReader>, ReadError>> {
+        let wanted = |stored: &&StoredRecord| {
+            stored.sequence > after && partitions.contains(stored.record.partition())
+        };
+        let records = self.records.iter().filter(wanted).cloned().collect();
+        Box::pin(async move { Ok(Box::new(StreamReader(records)) as Box<dyn RecordReader>) })
+    }
 }

@@ -4,16 +4,17 @@ use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 use tollgate_domain::event::RecordedEvent;
-use tollgate_domain::position::Position;
-use tollgate_log::contract::{EventLog, ReadError};
-use tollgate_log::index::IdIndex;
-use tollgate_log::record::{EventFrame, StoredRecord};
+use tollgate_domain::position::{Position, Sequence};
+use tollgate_log::contract::{DedupScope, EventLog, Found, Partitions, ReadError};
+use tollgate_log::key::Key;
+use tollgate_log::record::{EventFrame, Record, StoredRecord};
 use tollgate_projection::fold::{Projection, write_task_key};
 use tollgate_view_store::{Digest, StoreError, ViewStore, Written};
 use tollgate_wire::{DecodedEvent, decode_stored};
 
 use crate::checkpoint::{Checkpoint, Follows};
-use crate::compare::{compare, read_record};
+use crate::compare::compare;
+use crate::dedup::Dedup;
 use crate::quarantine::{Parked, Quarantine};
 use crate::rows::{CachedRows, RowError, decode, encode};
 
@@ -26,7 +27,8 @@ pub struct View<P: Projection> {
     /// Partitions whose next record was compared with the checkpoint.
     checked: [bool; tollgate_domain::position::PARTITIONS],
     /// Tells originals from duplicates, on logs that hold both.
-    ids: Option<IdIndex>,
+    dedup: Option<Dedup>,
+    partitions: Partitions,
     task_key: Vec<u8>,
     records: u64,
     events: u64,
@@ -45,9 +47,6 @@ pub enum ViewError {
     /// The log is not the one the view was made from.
     #[error("the log is another one than the view was made from: {0}")]
     OtherHistory(String),
-    /// The id index failed.
-    #[error("id index: {0}")]
-    Ids(String),
     /// Its thread cannot work.
     #[error("projector: {0}")]
     Thread(String),
@@ -59,10 +58,18 @@ impl From<StoreError> for ViewError {
     }
 }
 
-/// Where the store of a view is: one directory per name and version, so that a new version begins anew beside the old.
+/// Where the store of a view of all partitions is: one directory per name and version, so that a new version begins anew
+/// beside the old.
 #[must_use]
 pub fn store_dir<P: Projection>(views_dir: &Path) -> PathBuf {
-    views_dir.join(format!("{}-v{}", P::NAME, P::VERSION))
+    store_dir_of::<P>(views_dir, Partitions::ALL)
+}
+
+/// Where the store of a view of some partitions is.
+#[must_use]
+pub fn store_dir_of<P: Projection>(views_dir: &Path, partitions: Partitions) -> PathBuf {
+    let part = if partitions == Partitions::ALL { String::new() } else { format!("-p{partitions}") };
+    views_dir.join(format!("{}-v{}{part}", P::NAME, P::VERSION))
 }
 
 impl<P: Projection> View<P> {
@@ -73,6 +80,20 @@ impl<P: Projection> View<P> {
     ///
     /// [`ViewError`] when the log cannot be read or no store can be made.
     pub async fn open(projection: P, dir: &Path, log: &dyn EventLog) -> Result<Self, ViewError> {
+        Self::open_part(projection, dir, log, Partitions::ALL).await
+    }
+
+    /// As [`Self::open`], of some partitions. On a log that may hold an event more than once it has an id index beside it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::open`].
+    pub async fn open_part(
+        projection: P,
+        dir: &Path,
+        log: &dyn EventLog,
+        partitions: Partitions,
+    ) -> Result<Self, ViewError> {
         let epoch = log.epoch().id;
         let opened = ViewStore::open_or_set_aside(dir)?;
         let mut note = opened.set_aside;
@@ -80,7 +101,7 @@ impl<P: Projection> View<P> {
         let mut checkpoint = Checkpoint::start(epoch);
         if let Some(bytes) = stored.take() {
             let compared = match decode::<Checkpoint>(&bytes) {
-                Ok(found) => compare(&found, log).await?.map_or(Ok(found), Err),
+                Ok(found) => compare(&found, partitions, log).await?.map_or(Ok(found), Err),
                 Err(error) => Err(error.to_string()),
             };
             match compared {
@@ -102,13 +123,18 @@ impl<P: Projection> View<P> {
             }
         }
         let quarantine = Quarantine::load(&store)?;
+        let dedup = match log.dedup() {
+            DedupScope::Life => None,
+            DedupScope::Window => Some(Dedup::open(dir, epoch, log.tail().await?.highest())?),
+        };
         let mut view = Self {
             projection,
             rows: CachedRows::new(store),
             checkpoint,
             quarantine,
             checked: [false; tollgate_domain::position::PARTITIONS],
-            ids: None,
+            dedup,
+            partitions,
             task_key: Vec::new(),
             records: 0,
             events: 0,
@@ -118,9 +144,23 @@ impl<P: Projection> View<P> {
         Ok(view)
     }
 
-    /// Decides by an id index which events are originals. For logs that may hold an event more than once.
-    pub fn dedup_by(&mut self, ids: IdIndex) {
-        self.ids = Some(ids);
+    /// The record to read after, for the view to go on. Tells the log the chains there, where they are known.
+    #[must_use]
+    pub fn begin_after(&self, log: &dyn EventLog) -> Sequence {
+        let read = self.checkpoint.read_through;
+        let indexed = self.dedup.as_ref().map_or(read, Dedup::checkpoint);
+        if indexed >= read {
+            log.anchor(read, &self.checkpoint.place().chains(self.partitions));
+            return read;
+        }
+        // The index is behind: records that the view contains are read again for their ids.
+        match self.checkpoint.remembered(indexed) {
+            Some(place) => {
+                log.anchor(indexed, &place.chains(self.partitions));
+                indexed
+            }
+            None => Sequence::ZERO,
+        }
     }
 
     /// Folds a record, unless it is contained already.
@@ -132,7 +172,13 @@ impl<P: Projection> View<P> {
         let checked = self.checked[stored.record.partition().index()];
         match self.checkpoint.follows(stored, !checked) {
             Follows::Next => {}
-            Follows::Contained => return Ok(()),
+            Follows::Contained => {
+                return self
+                    .dedup
+                    .as_mut()
+                    .map_or(Ok(()), |dedup| dedup.learn(stored))
+                    .map_err(ViewError::from);
+            }
             Follows::OtherHistory => {
                 let partition = stored.record.partition();
                 let what = format!(
@@ -142,10 +188,7 @@ impl<P: Projection> View<P> {
                 return Err(ViewError::OtherHistory(what));
             }
         }
-        let originals = match &mut self.ids {
-            Some(ids) => Some(ids.originals(stored).map_err(|error| ViewError::Ids(error.to_string()))?),
-            None => None,
-        };
+        let originals = self.dedup.as_mut().map(|dedup| dedup.originals(stored)).transpose()?;
         for (place, frame) in stored.record.events().enumerate() {
             if originals.as_ref().is_none_or(|originals| originals[place]) {
                 self.apply_event(stored, place, &frame)?;
@@ -154,8 +197,8 @@ impl<P: Projection> View<P> {
         self.checked[stored.record.partition().index()] = true;
         self.checkpoint.advance(stored);
         self.records += 1;
-        if let Some(ids) = &mut self.ids {
-            ids.tend(stored.sequence, stored.sequence);
+        if let Some(place) = self.dedup.as_mut().and_then(|dedup| dedup.tend(&self.checkpoint)) {
+            self.checkpoint.remember(place);
         }
         Ok(())
     }
@@ -189,6 +232,21 @@ impl<P: Projection> View<P> {
     /// What the store gives.
     pub fn flush(&self) -> Result<(), ViewError> {
         Ok(self.rows.store().flush()?)
+    }
+
+    /// What its id index has under a key: for logs that do not know it for life. Nothing where it has no index.
+    ///
+    /// # Errors
+    ///
+    /// When the index cannot be read.
+    pub fn find(&self, key: &Key) -> Result<Option<Found>, RowError> {
+        self.dedup.as_ref().map_or(Ok(None), |dedup| dedup.find(key))
+    }
+
+    /// The partitions it folds.
+    #[must_use]
+    pub const fn partitions(&self) -> Partitions {
+        self.partitions
     }
 
     /// The row under a key.
@@ -283,7 +341,7 @@ impl<P: Projection> View<P> {
             }
         }
         match decode_stored(frame.payload) {
-            Ok(decoded) => self.fold(stored, frame, &decoded),
+            Ok(decoded) => self.fold(stored.sequence, &stored.record, frame, &decoded),
             Err(error) => {
                 write_task_key(stored.record.tenant(), frame.task, &mut self.task_key);
                 let (sequence, task) = (stored.sequence.0, frame.task);
@@ -296,16 +354,17 @@ impl<P: Projection> View<P> {
 
     fn fold(
         &mut self,
-        stored: &StoredRecord,
+        sequence: Sequence,
+        record: &Record,
         frame: &EventFrame<'_>,
         decoded: &DecodedEvent,
     ) -> Result<(), ViewError> {
-        let recorded_at = stored.record.recorded_at();
+        let recorded_at = record.recorded_at();
         let event = RecordedEvent {
-            sequence: stored.sequence,
-            partition: stored.record.partition(),
+            sequence,
+            partition: record.partition(),
             recorded_at,
-            tenant: stored.record.tenant(),
+            tenant: record.tenant(),
             task: frame.task,
             producer: frame.producer,
             id: frame.id,
@@ -325,10 +384,13 @@ impl<P: Projection> View<P> {
             let mut waiting = parked.waiting.iter().copied().peekable();
             let mut error = None;
             while let Some(&(sequence, place)) = waiting.peek() {
-                let stored = read_record(log, sequence).await?;
-                let frame = stored.record.event(place as usize);
+                let Some(record) = log.record_at(sequence).await? else {
+                    let what = format!("record {sequence}, which waits in quarantine, is not there");
+                    return Err(ViewError::OtherHistory(what));
+                };
+                let frame = record.event(place as usize);
                 match frame.map(|frame| (frame, decode_stored(frame.payload))) {
-                    Some((frame, Ok(decoded))) => self.fold(&stored, &frame, &decoded)?,
+                    Some((frame, Ok(decoded))) => self.fold(sequence, &record, &frame, &decoded)?,
                     Some((_, Err(still))) => {
                         error = Some(still.to_string());
                         break;

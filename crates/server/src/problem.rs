@@ -62,6 +62,10 @@ kinds! {
     CONTENDED = "contended", 503, true, "Other decisions about the task came first";
     /// A view did not reach the asked position in time.
     STALE = "stale", 503, true, "The view is behind the position asked for";
+    /// No projector answers for a view.
+    NO_PROJECTOR = "no_projector", 503, true, "No projector answers for the view";
+    /// A projector could not answer.
+    PROJECTOR_FAILED = "projector_failed", 503, true, "The view's projector could not answer";
     /// Part of a task's events cannot be read.
     DEGRADED = "degraded", 503, false, "Part of the task's events cannot be read";
     /// The disk is full.
@@ -131,6 +135,9 @@ pub fn of_query(error: &QueryError) -> Box<Problem> {
             INVALID.of_field("at_least", &wanted.to_string(), "is a position of another ledger; leave it out")
         }
         QueryError::Log(error) => of_read(error),
+        QueryError::Rows(error) => of_row(error),
+        QueryError::Missing { .. } => NO_PROJECTOR.with(error.to_string()),
+        QueryError::Overlap { .. } | QueryError::Failed { .. } => PROJECTOR_FAILED.with(error.to_string()),
     }
 }
 
@@ -151,6 +158,7 @@ pub fn of_row(error: &RowError) -> Box<Problem> {
 pub fn of_rebuild(error: &RebuildError) -> Box<Problem> {
     match error {
         RebuildError::Running => CONTENDED.with(error.to_string()),
+        RebuildError::Remote(error) => of_query(error),
         RebuildError::View(_) | RebuildError::Stopped => INTERNAL.with(error.to_string()),
     }
 }

@@ -23,7 +23,9 @@ impl Digest {
         }
     }
 
-    pub(crate) fn to_bytes(self) -> [u8; 32] {
+    /// Its 32 bytes.
+    #[must_use]
+    pub fn to_bytes(self) -> [u8; 32] {
         let mut bytes = [0; 32];
         for (chunk, lane) in bytes.chunks_exact_mut(8).zip(self.0) {
             chunk.copy_from_slice(&lane.to_le_bytes());
@@ -31,7 +33,9 @@ impl Digest {
         bytes
     }
 
-    pub(crate) fn from_bytes(bytes: &[u8; 32]) -> Self {
+    /// Of 32 bytes.
+    #[must_use]
+    pub fn from_bytes(bytes: &[u8; 32]) -> Self {
         let (lanes, _) = bytes.as_chunks::<8>();
         let mut digest = Self::default();
         for (lane, bytes) in digest.0.iter_mut().zip(lanes) {

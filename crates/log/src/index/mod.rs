@@ -115,6 +115,13 @@ impl IdIndex {
         self.runs.sizes()
     }
 
+    /// The last record of a table that is about to be written as a run, if one is.
+    #[must_use]
+    pub fn pending(&self) -> Option<Sequence> {
+        let sealed = self.sealed.as_ref().map(|sealed| sealed.through);
+        sealed.or_else(|| self.writing.as_ref().map(|writing| writing.through))
+    }
+
     /// What the log has under a key.
     ///
     /// # Errors

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
 use tollgate_domain::time::Day;
 use tollgate_wire::api::{Group, LedgerReport, Totals};
 
@@ -9,7 +10,7 @@ use super::cell::{Cell, CellKey};
 use crate::report::{narrow, token_totals};
 
 /// Totals in the making: cells are added one by one, of any number of views.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LedgerTotals {
     all: Cell,
     by_day: BTreeMap<Day, Cell>,
@@ -40,6 +41,26 @@ impl LedgerTotals {
             (&mut self.by_importance, importance.to_owned()),
         ] {
             groups.entry(name).or_default().add(cell);
+        }
+    }
+
+    /// Takes in the totals of other cells.
+    pub fn merge(&mut self, other: &Self) {
+        self.all.add(&other.all);
+        for (day, cell) in &other.by_day {
+            self.by_day.entry(*day).or_default().add(cell);
+        }
+        for (groups, others) in [
+            (&mut self.by_model, &other.by_model),
+            (&mut self.by_provider, &other.by_provider),
+            (&mut self.by_producer, &other.by_producer),
+            (&mut self.by_phase, &other.by_phase),
+            (&mut self.by_complexity, &other.by_complexity),
+            (&mut self.by_importance, &other.by_importance),
+        ] {
+            for (name, cell) in others {
+                groups.entry(name.clone()).or_default().add(cell);
+            }
         }
     }
 

@@ -33,6 +33,7 @@ pub struct TaskRow {
     /// What named no execution.
     pub unphased: Activity,
     /// What named an execution that has not started; moved there when it does.
+    #[serde(with = "crate::pairs")]
     pub unmatched: BTreeMap<NamedExecution, Activity>,
     /// The gate's latest decisions, oldest first.
     pub decisions: Vec<Decision>,

@@ -8,7 +8,8 @@ use tollgate_domain::position::{PartitionId, Position, Sequence};
 use tollgate_log::contract::EventLog;
 use tollgate_projection::status::Status;
 
-use crate::projector::{Projector, QueryError, Wait};
+use crate::projector::Projector;
+use crate::query::{QueryError, Wait};
 use crate::testing::{append, memory, tokens, unreadable, usage};
 use crate::view::{View, store_dir};
 

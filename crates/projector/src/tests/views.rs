@@ -2,12 +2,10 @@
 
 use proptest::prelude::*;
 use tollgate_log::embedded::{EmbeddedLog, Options};
-use tollgate_log::index::IdIndex;
-use tollgate_log::key::ChainHash;
 use tollgate_projection::fold::task_key;
 use tollgate_projection::status::Status;
 
-use crate::testing::{append, memory, records, tokens, unreadable, usage};
+use crate::testing::{Stream, append, memory, records, tokens, unreadable, usage};
 use crate::view::{View, ViewError};
 
 #[tokio::test]
@@ -36,16 +34,21 @@ async fn an_event_that_stands_twice_in_the_log_is_counted_once() {
     append(&*one, vec![usage("T-1", "a", 1), usage("T-1", "b", 10)]).await;
     append(&*two, vec![usage("T-1", "b", 10), usage("T-1", "c", 100)]).await;
     // As a stream whose server forgot an id would hold them: both records, one after the other.
-    let mut stream = [records(&*one).await, records(&*two).await].concat();
-    let mut chain = ChainHash::START;
-    for (stored, sequence) in stream.iter_mut().zip(1..) {
-        stored.sequence = tollgate_domain::position::Sequence(sequence);
-        chain = chain.then(stored.record.hash());
-        stored.chain = chain;
-    }
-    let mut view = View::open(Status, dir.path(), &*one).await.unwrap();
-    view.dedup_by(IdIndex::in_memory());
-    stream.iter().for_each(|stored| view.apply(stored).unwrap());
+    let twice = [records(&*one).await, records(&*two).await].concat();
+    let stream = Stream::of(one.epoch(), twice);
+    let open = async |name: &str| View::open(Status, &dir.path().join(name), &stream).await.unwrap();
+    let all = records(&stream).await;
+    let mut view = open("view").await;
+    all.iter().for_each(|stored| view.apply(stored).unwrap());
+    assert_eq!(tokens(&view, "T-1"), Some(111));
+    // After a restart the ids of the records that the view contains are read again: the index had none of them on disk.
+    let mut view = open("other").await;
+    view.apply(&all[0]).unwrap();
+    view.commit().unwrap();
+    drop(view);
+    let mut view = open("other").await;
+    assert_eq!((tokens(&view, "T-1"), view.begin_after(&stream).0), (Some(11), 0));
+    all.iter().for_each(|stored| view.apply(stored).unwrap());
     assert_eq!(tokens(&view, "T-1"), Some(111));
 }
 

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use tollgate_domain::position::Sequence;
+use tollgate_domain::position::Position;
 use tollgate_log::clock::Stopwatch;
-use tollgate_projection::alerts::{Alert, Alerts, AlertsRow, CHANGES, alert_key, change_after};
-use tollgate_projector::{View, Wait};
-use tollgate_wire::api::{AlertChangeView, AlertChanges, AlertList, AlertView};
+use tollgate_projector::queries::{AlertPage, ChangePage, ChangesAfter, ListAlerts};
+use tollgate_projector::{Source, Wait};
+use tollgate_wire::api::{AlertChanges, AlertList};
 
 use super::{Ledger, Read};
-use crate::problem::{Answer, of_query, of_row};
+use crate::problem::{Answer, of_query, of_read};
 
 /// Changes of one answer, about: those of one record stay together.
 const PAGE: usize = 500;
@@ -27,14 +27,6 @@ pub struct AlertQuery {
     pub limit: usize,
 }
 
-impl AlertQuery {
-    fn wants(&self, alert: &Alert) -> bool {
-        (self.all || alert.resolved.is_none())
-            && self.tenant.as_ref().is_none_or(|tenant| *tenant == alert.tenant)
-            && self.task.as_ref().is_none_or(|task| *task == alert.task)
-    }
-}
-
 impl Ledger {
     /// Alerts, the latest first.
     ///
@@ -44,22 +36,17 @@ impl Ledger {
     pub async fn alerts(&self, query: &AlertQuery, read: &Read) -> Answer<AlertList> {
         let at_least = self.wanted(read).await?;
         let wait = Wait { at_least: at_least.as_ref(), up_to: read.wait };
-        let list = self.alerts.read(wait, |view| {
-            let mut found = Vec::new();
-            for row in view.scan(&alert_key(""), None) {
-                let (_, row) = row.map_err(|error| of_row(&error))?;
-                if let AlertsRow::Alert(alert) = &*row
-                    && query.wants(alert)
-                {
-                    found.push(alert_view(alert));
-                }
-            }
-            found.sort_by(|a, b| (b.raised, &b.id).cmp(&(a.raised, &a.id)));
-            let more = found.len().saturating_sub(query.limit) as u64;
-            found.truncate(query.limit);
-            Ok(AlertList { alerts: found, more, as_of: view.position().to_string() })
-        });
-        list.await.map_err(|error| of_query(&error))?
+        let question = ListAlerts {
+            tenant: query.tenant.clone(),
+            task: query.task.clone(),
+            all: query.all,
+            limit: query.limit,
+        };
+        let asked = self.alerts.ask_all(wait, &question).await;
+        let (parts, as_of) = asked.map_err(|error| of_query(&error))?;
+        let mut page = AlertPage::default();
+        parts.into_iter().for_each(|part| page.merge(part, query.limit));
+        Ok(AlertList { alerts: page.alerts, more: page.more, as_of: as_of.to_string() })
     }
 
     /// What happened to alerts after a record, in the order of the log. Where nothing did, waits for something.
@@ -70,57 +57,30 @@ impl Ledger {
     pub async fn alert_changes(&self, after: u64, up_to: Duration) -> Answer<AlertChanges> {
         let waited = Stopwatch::start();
         loop {
-            let seen = self.alerts.position();
-            let wait = Wait { at_least: None, up_to: Read::default().wait };
-            let read = self.alerts.read(wait, |view| changes(view, after)).await;
-            let found = read.map_err(|error| of_query(&error))??;
+            let (found, as_of) = self.changes_now(after).await?;
             let left = up_to.saturating_sub(waited.elapsed());
             if !found.changes.is_empty() || left.is_zero() || self.is_closing() {
                 return Ok(found);
             }
-            self.wait_up_to(left, self.alerts.moved_from(&seen, left)).await;
+            self.wait_up_to(left, self.alerts.moved_from(&as_of, left)).await;
         }
     }
-}
 
-fn changes(view: &View<Alerts>, after: u64) -> Answer<AlertChanges> {
-    let mut found = AlertChanges { changes: Vec::new(), last: after, as_of: view.position().to_string() };
-    for row in view.scan(CHANGES, Some(&change_after(Sequence(after)))) {
-        let (key, row) = row.map_err(|error| of_row(&error))?;
-        let AlertsRow::Change(change) = &*row else { continue };
-        let Some(sequence) = key.get(1..9).and_then(|bytes| bytes.try_into().ok()).map(u64::from_be_bytes)
-        else {
-            continue;
+    async fn changes_now(&self, after: u64) -> Answer<(AlertChanges, Position)> {
+        // What all parts contain is complete: a change of a part that is ahead may have others before it that are still to come.
+        let complete = match &self.alerts {
+            Source::Local(_) => None,
+            Source::Remote(_) => Some(self.log.tail().await.map_err(|error| of_read(&error))?),
         };
-        if found.changes.len() >= PAGE && sequence != found.last {
-            break;
+        let wait = Wait { at_least: complete.as_ref(), up_to: Read::default().wait };
+        let asked = self.alerts.ask_all(wait, &ChangesAfter { after, limit: PAGE }).await;
+        let (parts, as_of) = asked.map_err(|error| of_query(&error))?;
+        let mut page = ChangePage::default();
+        parts.into_iter().for_each(|part| page.merge(part));
+        if let Some(complete) = complete {
+            page.changes.retain(|change| change.sequence <= complete.highest().0);
         }
-        let alert = view.get(&alert_key(&change.alert)).map_err(|error| of_row(&error))?;
-        let Some(AlertsRow::Alert(alert)) = alert.as_deref() else { continue };
-        let change = if change.raised { "raised" } else { "resolved" }.to_owned();
-        found.changes.push(AlertChangeView { sequence, change, alert: alert_view(alert) });
-        found.last = sequence;
-    }
-    Ok(found)
-}
-
-fn alert_view(alert: &Alert) -> AlertView {
-    let end = alert.resolved.as_ref();
-    AlertView {
-        id: alert.id.clone(),
-        rule: alert.condition.rule.to_string(),
-        severity: alert.severity.as_str().to_owned(),
-        tenant: alert.tenant.clone(),
-        task: alert.task.clone(),
-        scope: alert.condition.scope.to_string(),
-        level: alert.condition.level,
-        generation: alert.generation,
-        message: alert.message.clone(),
-        state: if end.is_some() { "resolved" } else { "raised" }.to_owned(),
-        raised: alert.raised.0,
-        raised_at: alert.raised_at.to_string(),
-        resolved: end.map(|end| end.by.0),
-        resolved_at: end.map(|end| end.at.to_string()),
-        resolution: end.map(|end| end.why.clone()),
+        let last = page.changes.last().map_or(after, |change| change.sequence);
+        Ok((AlertChanges { changes: page.changes, last, as_of: as_of.to_string() }, as_of))
     }
 }

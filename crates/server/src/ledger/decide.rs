@@ -10,15 +10,15 @@ use tollgate_domain::position::{PartitionId, Position, Sequence};
 use tollgate_domain::task::{Rejection, TaskState, decide, evolve};
 use tollgate_domain::tier::Importance;
 use tollgate_log::contract::{AppendError, Batch, Expected, NewEvent};
-use tollgate_projection::fold::task_key;
 use tollgate_projector::Wait;
+use tollgate_projector::queries::Marks;
 use tollgate_wire::api::Outcome;
 use tollgate_wire::{DecodedEvent, Submitted};
 
 use super::append::{Appended, names, of_append, refuse_places, take};
 use super::facts::{name_of, new_event};
 use super::{Ledger, Settings};
-use crate::problem::{Answer, CONTENDED, DEGRADED, INVALID, of_field, of_query, of_read, of_row};
+use crate::problem::{Answer, CONTENDED, DEGRADED, INVALID, of_field, of_query, of_read};
 
 /// How long a decision waits for the view to see what was decided before.
 const VIEW_WAIT: Duration = Duration::from_secs(5);
@@ -54,9 +54,8 @@ impl Ledger {
         let partition = PartitionId::of(tenant.as_str(), task.as_str());
         let group: Vec<usize> = events.iter().map(|(place, _)| *place).collect();
         for _ in 0..TRIES {
-            let known = self.log.find(events.iter().map(|(_, event)| name_of(event)).collect()).await;
-            let known: Vec<bool> =
-                known.map_err(|error| of_read(&error))?.iter().map(Option::is_some).collect();
+            let known = self.find(events.iter().map(|(_, event)| name_of(event)).collect()).await?;
+            let known: Vec<bool> = known.iter().map(Option::is_some).collect();
             let decidable = self.decidable(&tenant, &task, partition).await?;
             let plan = match self.plan(&settings, &decidable, events, &known).await? {
                 Ok(plan) => plan,
@@ -91,27 +90,25 @@ impl Ledger {
     async fn decidable(&self, tenant: &TenantId, task: &TaskId, partition: PartitionId) -> Answer<Decidable> {
         let tail = self.log.tail().await.map_err(|error| of_read(&error))?;
         let at_least = only(&tail, partition);
-        let key = task_key(tenant.as_str(), task.as_str());
         let wait = Wait { at_least: Some(&at_least), up_to: VIEW_WAIT };
-        let read = self.status.read(wait, |view| {
-            if view.is_degraded(&key) {
-                return Err(DEGRADED.with(format!(
-                    "deciding about task `{task}`: one of its events cannot be read, so its state is not known; see the \
-                     view's health, then upgrade or restore"
-                )));
-            }
-            let row = view.get(&key).map_err(|error| of_row(&error))?;
-            Ok(row.map(|row| Decidable { state: row.state.clone(), last: row.last_decision }))
-        });
-        let found = read.await.map_err(|error| of_query(&error))??;
-        Ok(found.unwrap_or_else(|| Decidable { state: TaskState::default(), last: Sequence::ZERO }))
+        let asked = self.task_row(tenant, task, partition, wait).await;
+        let (found, _) = asked.map_err(|error| of_query(&error))?;
+        if found.degraded {
+            return Err(DEGRADED.with(format!(
+                "deciding about task `{task}`: one of its events cannot be read, so its state is not known; see the \
+                 view's health, then upgrade or restore"
+            )));
+        }
+        let decidable = found.row.map(|row| Decidable { state: row.state, last: row.last_decision });
+        Ok(decidable.unwrap_or_else(|| Decidable { state: TaskState::default(), last: Sequence::ZERO }))
     }
 
     async fn wait_for(&self, partition: PartitionId, sequence: Sequence) -> Answer<()> {
         let mut at_least = Position::start(self.log.epoch().id);
         at_least.advance(partition, sequence);
         let wait = Wait { at_least: Some(&at_least), up_to: VIEW_WAIT };
-        self.status.read(wait, |_| ()).await.map_err(|error| of_query(&error))
+        let waited = self.status.ask(partition, wait, &Marks::default()).await;
+        waited.map(|_| ()).map_err(|error| of_query(&error))
     }
 
     async fn plan(

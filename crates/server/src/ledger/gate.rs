@@ -10,7 +10,6 @@ use tollgate_domain::limits::TaskLimits;
 use tollgate_domain::phase::Advance;
 use tollgate_domain::position::{PartitionId, Position, Sequence};
 use tollgate_log::contract::{AppendOutcome, Batch, EventName};
-use tollgate_projection::fold::task_key;
 use tollgate_projection::report::utilization_view;
 use tollgate_projection::status::standing;
 use tollgate_projector::{QueryError, Wait};
@@ -22,7 +21,7 @@ use super::decide::only;
 use super::facts::new_event;
 use super::query::names;
 use super::{Ledger, OWN_PRODUCER};
-use crate::problem::{Answer, CONFLICT, INVALID, TASK_UNKNOWN, of_query, of_read, of_row};
+use crate::problem::{Answer, CONFLICT, INVALID, TASK_UNKNOWN, of_query, of_read};
 
 /// How long the gate waits for its view where the asker does not say.
 const WAIT_MS: u64 = 2_000;
@@ -57,10 +56,22 @@ impl Ledger {
         let at_least = self.gate_position(&question, request).await?;
         let wait = Duration::from_millis(request.wait_ms.unwrap_or(WAIT_MS).min(MAX_WAIT_MS));
         let decided = match self.ask_view(&question, &at_least, wait).await {
-            Ok(Err(problem)) if problem.status >= 500 => self.failed_open(&question, &problem.detail),
             Ok(decided) => decided?,
-            Err(QueryError::Stale { as_of, wanted, .. }) => self.undecided(&question, &as_of, &wanted),
-            Err(error) => return Err(of_query(&error)),
+            Err(QueryError::Stale { as_of, wanted, .. }) => {
+                let reason = format!("contains {as_of}, asked was {wanted}");
+                self.undecided(&question, &reason, as_of.to_string())
+            }
+            // Nobody answers: that is no view at all, and treated like one that is behind.
+            Err(error @ QueryError::Missing { .. }) => {
+                self.undecided(&question, &format!("does not answer: {error}"), String::new())
+            }
+            Err(error @ QueryError::OtherLog { .. }) => return Err(of_query(&error)),
+            Err(
+                error @ (QueryError::Rows(_)
+                | QueryError::Log(_)
+                | QueryError::Overlap { .. }
+                | QueryError::Failed { .. }),
+            ) => self.failed_open(&question, &error.to_string()),
         };
         self.metrics.decided(decided.verdict, decided.stale);
         let recorded = self.record_decision(&question, &decided).await?;
@@ -93,39 +104,36 @@ impl Ledger {
         at_least: &Position,
         up_to: Duration,
     ) -> Result<Answer<GateDecided>, QueryError> {
-        let key = task_key(question.tenant.as_str(), question.task.as_str());
         let (settings, now) = (self.settings(), self.clock.now());
         let wait = Wait { at_least: Some(at_least), up_to };
         let task = question.task.as_str();
-        self.status()
-            .read(wait, |view| {
-                let Some(row) = view.get(&key).map_err(|error| of_row(&error))? else {
-                    return Err(TASK_UNKNOWN.with(format!(
-                        "asking the gate for task `{task}` of tenant `{}`: the ledger has no event of it; open it first",
-                        question.tenant
-                    )));
-                };
-                if let (Advance::Phase(phase), Some(limits)) = (&question.advance, row.state.limits.as_deref())
-                    && limits.phase(phase).is_none()
-                {
-                    return Err(unknown_phase(phase.as_str(), limits));
-                }
-                let standing = standing(task, &row, Some(now));
-                let mut decided = decide(&standing, &question.advance, settings.switches());
-                if view.is_degraded(&key) {
-                    let message = format!("Some events of task {task} could not be read: its numbers lack them");
-                    decided.reasons.push(Reason { code: ReasonCode::Degraded, verdict: Verdict::Warn, message });
-                    decided.verdict = decided.verdict.max(Verdict::Warn);
-                }
-                decided.config_hash.clone_from(&settings.config_hash);
-                decided.as_of = view.position().to_string();
-                Ok(decided)
-            })
-            .await
+        let partition = PartitionId::of(question.tenant.as_str(), task);
+        let (found, as_of) = self.task_row(&question.tenant, &question.task, partition, wait).await?;
+        let Some(row) = found.row else {
+            return Ok(Err(TASK_UNKNOWN.with(format!(
+                "asking the gate for task `{task}` of tenant `{}`: the ledger has no event of it; open it first",
+                question.tenant
+            ))));
+        };
+        if let (Advance::Phase(phase), Some(limits)) = (&question.advance, row.state.limits.as_deref())
+            && limits.phase(phase).is_none()
+        {
+            return Ok(Err(unknown_phase(phase.as_str(), limits)));
+        }
+        let standing = standing(task, &row, Some(now));
+        let mut decided = decide(&standing, &question.advance, settings.switches());
+        if found.degraded {
+            let message = format!("Some events of task {task} could not be read: its numbers lack them");
+            decided.reasons.push(Reason { code: ReasonCode::Degraded, verdict: Verdict::Warn, message });
+            decided.verdict = decided.verdict.max(Verdict::Warn);
+        }
+        decided.config_hash.clone_from(&settings.config_hash);
+        decided.as_of = as_of.to_string();
+        Ok(Ok(decided))
     }
 
     /// The answer of a gate whose view is behind: the policy of the config, and `stale`.
-    fn undecided(&self, question: &Question, as_of: &Position, wanted: &Position) -> GateDecided {
+    fn undecided(&self, question: &Question, reason: &str, as_of: String) -> GateDecided {
         let settings = self.settings();
         let switches = settings.switches();
         // What never blocks does not block here either.
@@ -133,12 +141,10 @@ impl Ledger {
         let closed = settings.config.stop_loss.on_stale == StalePolicy::Closed && enforced;
         let verdict = if closed { Verdict::Block } else { Verdict::Allow };
         let (task, policy) = (&question.task, settings.config.stop_loss.on_stale);
-        let message = format!(
-            "The view of task {task} contains {as_of}, asked was {wanted}: not decided, on_stale is {policy}"
-        );
-        tracing::error!(%task, %as_of, %wanted, verdict = verdict.as_str(), "gate answered from its policy, its view is behind");
+        let message = format!("The view of task {task} {reason}: not decided, on_stale is {policy}");
+        tracing::error!(%task, reason, verdict = verdict.as_str(), "gate answered from its policy, its view is behind");
         let reason = Reason { code: ReasonCode::Stale, verdict, message };
-        without_numbers(question, reason, &settings.config_hash, as_of.to_string(), true)
+        without_numbers(question, reason, &settings.config_hash, as_of, true)
     }
 
     /// The answer of a check that failed itself: allow, and say so.
@@ -151,7 +157,7 @@ impl Ledger {
             question,
             reason,
             &self.settings().config_hash,
-            self.status().position().to_string(),
+            self.status().position().map(|position| position.to_string()).unwrap_or_default(),
             false,
         )
     }

@@ -2,14 +2,20 @@
 
 use std::time::Duration;
 
-use tollgate_domain::position::Sequence;
-use tollgate_log::contract::{EventName, Partitions, ReadError};
-use tollgate_log::record::StoredRecord;
+use tollgate_domain::position::{PartitionId, Sequence};
+use tollgate_log::contract::{DedupScope, EventName, Found, Partitions, ReadError};
+use tollgate_log::record::{Record, StoredRecord};
+use tollgate_projector::Wait;
+use tollgate_projector::queries::FindEvents;
 use tollgate_wire::api::LogPage;
 use tollgate_wire::{DecodedEvent, Place, decode_stored};
 
 use super::Ledger;
-use crate::problem::{Answer, INTERNAL, of_read};
+use super::decide::only;
+use crate::problem::{Answer, INTERNAL, of_query, of_read};
+
+/// How long the id index of a projector is waited for.
+const FIND_WAIT: Duration = Duration::from_secs(5);
 
 /// Which part of the log is asked for.
 #[derive(Clone, Debug, Default)]
@@ -27,16 +33,33 @@ pub struct LogQuery {
 }
 
 impl Ledger {
+    /// What the log has under these names, which are all of one task. Where the log itself knows them for a window only, the
+    /// projector of the task's partition is asked, whose id index knows them for life.
+    pub(super) async fn find(&self, names: Vec<EventName>) -> Answer<Vec<Option<Found>>> {
+        let mut found = self.log.find(names.clone()).await.map_err(|error| of_read(&error))?;
+        if self.log.dedup() == DedupScope::Life || found.iter().all(Option::is_some) {
+            return Ok(found);
+        }
+        let (Some(query), Some(first)) = (FindEvents::of(&names), names.first()) else { return Ok(found) };
+        let partition = PartitionId::of(first.tenant.as_str(), first.task.as_str());
+        let tail = self.log.tail().await.map_err(|error| of_read(&error))?;
+        let wait = Wait { at_least: Some(&only(&tail, partition)), up_to: FIND_WAIT };
+        let asked = self.status.ask(partition, wait, &query).await;
+        let indexed = asked.map_err(|error| of_query(&error))?.answer;
+        for (found, indexed) in found.iter_mut().zip(indexed) {
+            *found = found.or(indexed.map(Found::from));
+        }
+        Ok(found)
+    }
+
     /// The recorded event under a name, with the sequence of its record.
     pub(super) async fn recorded(&self, name: EventName) -> Answer<Option<(Sequence, DecodedEvent)>> {
-        let found = self.log.find(vec![name.clone()]).await.map_err(|error| of_read(&error))?;
+        let found = self.find(vec![name.clone()]).await?;
         let Some(Some(found)) = found.first().copied() else { return Ok(None) };
-        let stored = self.record_at(found.sequence).await.map_err(|error| of_read(&error))?;
+        let record = self.record_at(found.sequence).await.map_err(|error| of_read(&error))?;
         let (task, producer, id) = (name.task.as_str(), name.producer.as_str(), name.id.as_str());
-        let frame = stored
-            .record
-            .events()
-            .find(|event| (event.task, event.producer, event.id) == (task, producer, id));
+        let frame =
+            record.events().find(|event| (event.task, event.producer, event.id) == (task, producer, id));
         let Some(frame) = frame else {
             return Err(INTERNAL.with(format!(
                 "record {} does not hold event `{id}`, as the id index says",
@@ -47,10 +70,8 @@ impl Ledger {
         Ok(Some((found.sequence, decoded)))
     }
 
-    async fn record_at(&self, sequence: Sequence) -> Result<StoredRecord, ReadError> {
-        let mut reader = self.log.read_from(Partitions::ALL, sequence.previous()).await?;
-        let records = reader.try_next().await?;
-        records.into_iter().find(|stored| stored.sequence == sequence).ok_or_else(|| ReadError::Damaged {
+    async fn record_at(&self, sequence: Sequence) -> Result<Record, ReadError> {
+        self.log.record_at(sequence).await?.ok_or_else(|| ReadError::Damaged {
             path: "the log".to_owned(),
             offset: 0,
             sequence,
@@ -65,7 +86,8 @@ impl Ledger {
     /// The problem to answer with.
     pub async fn log_page(&self, query: &LogQuery) -> Answer<LogPage> {
         let failed = |error: ReadError| of_read(&error);
-        let mut reader = self.log.read_from(Partitions::ALL, Sequence(query.after)).await.map_err(failed)?;
+        let read = self.log.read_unchained(Partitions::ALL, Sequence(query.after)).await;
+        let mut reader = read.map_err(failed)?;
         let mut page = LogPage { events: Vec::new(), last: query.after, tail: 0 };
         let mut waited = query.wait.is_zero();
         while page.events.len() < query.limit {

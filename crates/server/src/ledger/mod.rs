@@ -21,7 +21,8 @@ use tollgate_log::contract::EventLog;
 use tollgate_projection::alerts::Alerts;
 use tollgate_projection::reports::Reports;
 use tollgate_projection::status::Status;
-use tollgate_projector::{Projector, ViewError};
+use tollgate_projector::nats::Remote;
+use tollgate_projector::{Projector, Source, ViewError};
 
 pub use alerts::AlertQuery;
 pub use append::{Appended, MAX_REQUEST_EVENTS, ReadEvent};
@@ -38,9 +39,9 @@ pub(crate) const OWN_PRODUCER: &str = "tollgate";
 /// A running ledger. All its methods may be called at the same time.
 pub struct Ledger {
     log: Arc<dyn EventLog>,
-    status: Projector<Status>,
-    reports: Projector<Reports>,
-    alerts: Projector<Alerts>,
+    status: Source<Status>,
+    reports: Source<Reports>,
+    alerts: Source<Alerts>,
     settings: RwLock<Arc<Settings>>,
     clock: Arc<dyn Clock>,
     metrics: Metrics,
@@ -50,12 +51,20 @@ pub struct Ledger {
 
 /// How a ledger is opened.
 pub struct LedgerOptions {
-    /// Where its views live.
-    pub views_dir: PathBuf,
+    /// Who folds its views.
+    pub views: Views,
     /// Config and prices.
     pub settings: SettingsOptions,
     /// What the present is: for running executions, and for what the ledger records itself.
     pub clock: Arc<dyn Clock>,
+}
+
+/// Who folds the views of a ledger.
+pub enum Views {
+    /// This process, into stores below a directory.
+    Here(PathBuf),
+    /// Projectors in processes of their own, which answer over NATS.
+    Nats(async_nats::Client),
 }
 
 impl LedgerOptions {
@@ -63,7 +72,7 @@ impl LedgerOptions {
     #[must_use]
     pub fn new(data_dir: &Path) -> Self {
         Self {
-            views_dir: data_dir.join("views"),
+            views: Views::Here(data_dir.join("views")),
             settings: SettingsOptions::default(),
             clock: Arc::new(SystemClock),
         }
@@ -90,9 +99,18 @@ impl Ledger {
     /// [`LedgerError`].
     pub async fn open(log: Arc<dyn EventLog>, options: LedgerOptions) -> Result<Self, LedgerError> {
         let loaded = settings::load(&options.settings)?;
-        let status = Projector::start(Status, &options.views_dir, Arc::clone(&log)).await?;
-        let reports = Projector::start(Reports, &options.views_dir, Arc::clone(&log)).await?;
-        let alerts = Projector::start(Alerts, &options.views_dir, Arc::clone(&log)).await?;
+        let (status, reports, alerts) = match &options.views {
+            Views::Here(dir) => (
+                Source::Local(Projector::start(Status, dir, Arc::clone(&log)).await?),
+                Source::Local(Projector::start(Reports, dir, Arc::clone(&log)).await?),
+                Source::Local(Projector::start(Alerts, dir, Arc::clone(&log)).await?),
+            ),
+            Views::Nats(client) => (
+                Source::Remote(Remote::new(client.clone())),
+                Source::Remote(Remote::new(client.clone())),
+                Source::Remote(Remote::new(client.clone())),
+            ),
+        };
         let settings = RwLock::new(Arc::new(loaded.settings));
         let (clock, metrics, closing) = (options.clock, Metrics::default(), watch::Sender::new(false));
         let ledger = Self { log, status, reports, alerts, settings, clock, metrics, closing };
@@ -145,11 +163,11 @@ impl Ledger {
         &self.metrics
     }
 
-    pub(crate) const fn status(&self) -> &Projector<Status> {
+    pub(crate) const fn status(&self) -> &Source<Status> {
         &self.status
     }
 
-    pub(crate) const fn reports(&self) -> &Projector<Reports> {
+    pub(crate) const fn reports(&self) -> &Source<Reports> {
         &self.reports
     }
 }

@@ -1,10 +1,13 @@
 //! Operating a ledger: where the log ends, health, rebuilding views.
 
-use tollgate_domain::position::PartitionId;
+use std::time::Duration;
+
+use tollgate_domain::position::{PartitionId, Position};
 use tollgate_log::embedded::Anchor;
 use tollgate_projection::fold::Projection;
-use tollgate_projector::{Projector, Rebuilt};
-use tollgate_wire::api::{Health, HealthCheck, PositionResponse, RebuildResponse};
+use tollgate_projector::queries::{MarkOf, Marks};
+use tollgate_projector::{Digest, Query, Rebuilt, Source, Wait};
+use tollgate_wire::api::{Health, HealthCheck, PositionResponse, RebuildResponse, ViewHealth};
 
 use super::Ledger;
 use crate::problem::{Answer, NOT_FOUND, of_read, of_rebuild};
@@ -32,7 +35,9 @@ impl Ledger {
     /// Whether everything works.
     pub async fn health(&self) -> Health {
         let (failed, settings) = (self.log.failed(), self.settings());
-        let views = vec![self.status.health().await, self.reports.health().await, self.alerts.health().await];
+        let (status, reports, alerts) =
+            tokio::join!(self.status.health(), self.reports.health(), self.alerts.health());
+        let views: Vec<ViewHealth> = [status, reports, alerts].into_iter().flatten().collect();
         let mut checks = vec![HealthCheck {
             name: "log".to_owned(),
             ok: failed.is_none(),
@@ -95,36 +100,45 @@ impl Ledger {
     }
 }
 
-async fn rebuild<P: Projection + Clone>(projector: &Projector<P>) -> Answer<RebuildResponse> {
-    let rebuilt = projector.rebuild().await.map_err(|error| of_rebuild(&error))?;
-    let identical = rebuilt.identical();
-    let Rebuilt { rows, records, digest, live, as_of } = rebuilt;
+/// All parts of a view as one: rows and records add up, digests stand side by side.
+async fn rebuild<P: Projection + Clone>(source: &Source<P>) -> Answer<RebuildResponse> {
+    let parts = source.rebuild().await.map_err(|error| of_rebuild(&error))?;
+    let digests = |digest: fn(&Rebuilt) -> Digest| {
+        parts.iter().map(|part| digest(part).to_string()).collect::<Vec<_>>().join(" ")
+    };
+    let identical = parts.iter().all(Rebuilt::identical);
+    let mut as_of: Option<Position> = None;
+    for part in &parts {
+        match &mut as_of {
+            Some(as_of) => as_of.merge(&part.as_of),
+            None => as_of = Some(part.as_of.clone()),
+        }
+    }
     Ok(RebuildResponse {
         view: P::NAME.to_owned(),
         identical,
-        rows,
-        records,
-        digest: digest.to_string(),
-        live_digest: (!identical).then(|| live.to_string()),
-        as_of: as_of.to_string(),
+        rows: parts.iter().map(|part| part.rows).sum(),
+        records: parts.iter().map(|part| part.records).sum(),
+        digest: digests(|part| part.digest),
+        live_digest: (!identical).then(|| digests(|part| part.live)),
+        as_of: as_of.map(|as_of| as_of.to_string()).unwrap_or_default(),
     })
 }
 
-async fn anchors_of<P: Projection + Clone>(projector: &Projector<P>, name: &str) -> Vec<Anchor> {
-    let position = projector.position();
-    let wait =
-        tollgate_projector::Wait { at_least: Some(&position), up_to: std::time::Duration::from_secs(2) };
-    let read = projector.read(wait, |view| {
-        let marks =
-            PartitionId::all().filter_map(|partition| Some((partition, view.checkpoint().mark(partition)?)));
-        marks
-            .map(|(partition, mark)| Anchor {
-                source: format!("view {name}"),
-                partition,
-                sequence: mark.sequence,
-                chain: mark.chain(),
-            })
-            .collect()
-    });
-    read.await.unwrap_or_default()
+async fn anchors_of<P: Projection + Clone>(source: &Source<P>, name: &str) -> Vec<Anchor>
+where
+    Marks: Query<P, Answer = Vec<MarkOf>>,
+{
+    let wait = Wait { at_least: None, up_to: Duration::from_secs(2) };
+    // A view that does not answer has nothing to compare with; its health says why.
+    let Ok((parts, _)) = source.ask_all(wait, &Marks::default()).await else { return Vec::new() };
+    let anchor = |mark: MarkOf| {
+        Some(Anchor {
+            source: format!("view {name}"),
+            partition: PartitionId::new(mark.partition)?,
+            sequence: mark.sequence,
+            chain: mark.chain(),
+        })
+    };
+    parts.into_iter().flatten().filter_map(anchor).collect()
 }

@@ -10,15 +10,14 @@ use tollgate_domain::metadata::TaskMetadata;
 use tollgate_domain::position::{PartitionId, Position};
 use tollgate_domain::tier::{Complexity, Importance};
 use tollgate_domain::time::Timestamp;
-use tollgate_projection::fold::{read_task_key, task_key};
 use tollgate_projection::report::{self, Named};
-use tollgate_projection::reports::{CellKey, LedgerTotals, ReportRow, TASK_COUNT_KEY, is_cell};
-use tollgate_projector::Wait;
+use tollgate_projector::queries::{LedgerTotalsOf, ListTasks, OneTask, TaskAnswer, TaskPage, TotalsOf};
+use tollgate_projector::{Answered, QueryError, Wait};
 use tollgate_wire::api::{LedgerReport, LimitsResponse, TaskList, TaskReport, TaskStatus};
 
 use super::Ledger;
 use super::decide::only;
-use crate::problem::{Answer, INVALID, TASK_UNKNOWN, of_query, of_read, of_row};
+use crate::problem::{Answer, INVALID, TASK_UNKNOWN, of_query, of_read};
 
 /// What a question has to see, and for how long it waits for that.
 #[derive(Clone, Debug)]
@@ -79,23 +78,32 @@ impl Ledger {
         let partition = PartitionId::of(tenant.as_str(), task.as_str());
         let at_least = self.wanted(read).await?.map(|position| only(&position, partition));
         let wait = Wait { at_least: at_least.as_ref(), up_to: read.wait };
-        let (key, now) = (task_key(tenant.as_str(), task.as_str()), self.clock.now());
-        let read = self.status().read(wait, |view| {
-            let as_of = view.position().to_string();
-            let degraded = view.is_degraded(&key);
-            let row = view.get(&key).map_err(|error| of_row(&error))?;
-            let Some(row) = row else {
-                let mut problem = TASK_UNKNOWN.with(format!(
-                    "task `{task}` of tenant `{tenant}`: the ledger has no event of it as of {as_of}; check the spelling, or \
-                     list the tasks"
-                ));
-                problem.as_of = Some(as_of);
-                return Err(problem);
-            };
-            let named = Named { tenant: tenant.as_str(), task: task.as_str(), row: &row, degraded };
-            Ok(answer(named, Some(now), as_of))
-        });
-        read.await.map_err(|error| of_query(&error))?
+        let (named, as_of) =
+            self.task_row(&tenant, &task, partition, wait).await.map_err(|error| of_query(&error))?;
+        let as_of = as_of.to_string();
+        let Some(row) = &named.row else {
+            let mut problem = TASK_UNKNOWN.with(format!(
+                "task `{task}` of tenant `{tenant}`: the ledger has no event of it as of {as_of}; check the spelling, or \
+                 list the tasks"
+            ));
+            problem.as_of = Some(as_of);
+            return Err(problem);
+        };
+        let named = Named { tenant: tenant.as_str(), task: task.as_str(), row, degraded: named.degraded };
+        Ok(answer(named, Some(self.clock.now()), as_of))
+    }
+
+    /// What the view has of a task, and up to where that is true.
+    pub(super) async fn task_row(
+        &self,
+        tenant: &TenantId,
+        task: &TaskId,
+        partition: PartitionId,
+        wait: Wait<'_>,
+    ) -> Result<(TaskAnswer, Position), QueryError> {
+        let query = OneTask { tenant: tenant.as_str().to_owned(), task: task.as_str().to_owned() };
+        let Answered { answer, as_of, .. } = self.status().ask(partition, wait, &query).await?;
+        Ok((answer, as_of))
     }
 
     /// The tasks of a tenant, in the order of their ids.
@@ -104,56 +112,31 @@ impl Ledger {
             .map_err(|error| INVALID.of_field("tenant", &error.value, error.rule))?;
         let at_least = self.wanted(read).await?;
         let wait = Wait { at_least: at_least.as_ref(), up_to: read.wait };
-        let prefix = task_key(tenant.as_str(), "");
-        let after = query.after.as_ref().map(|after| task_key(tenant.as_str(), after));
-        let now = self.clock.now();
-        let list = self.status().read(wait, |view| {
-            let mut list = TaskList { tasks: Vec::new(), next: None, as_of: view.position().to_string() };
-            for row in view.scan(&prefix, after.as_deref()) {
-                let (key, row) = row.map_err(|error| of_row(&error))?;
-                let Some((tenant, task)) = read_task_key(&key) else { continue };
-                if query.stage.as_deref().is_some_and(|stage| stage != row.state.stage.as_str()) {
-                    continue;
-                }
-                if list.tasks.len() == query.limit {
-                    list.next = list.tasks.last().map(|last| last.task.clone());
-                    break;
-                }
-                let named = Named { tenant, task, row: &row, degraded: view.is_degraded(&key) };
-                list.tasks.push(report::summary(named, Some(now)));
-            }
-            Ok(list)
-        });
-        list.await.map_err(|error| of_query(&error))?
+        let question = ListTasks {
+            tenant: tenant.as_str().to_owned(),
+            after: query.after.clone(),
+            stage: query.stage.clone(),
+            limit: query.limit,
+            now: self.clock.now(),
+        };
+        let asked = self.status().ask_all(wait, &question).await;
+        let (parts, as_of) = asked.map_err(|error| of_query(&error))?;
+        let mut page = TaskPage::default();
+        parts.into_iter().for_each(|part| page.merge(part, query.limit));
+        let next = page.more.then(|| page.tasks.last().map(|last| last.task.clone())).flatten();
+        Ok(TaskList { tasks: page.tasks, next, as_of: as_of.to_string() })
     }
 
     /// Totals of the ledger; of one tenant where one is named.
     pub async fn ledger_report(&self, tenant: Option<&str>, read: &Read) -> Answer<LedgerReport> {
         let at_least = self.wanted(read).await?;
         let wait = Wait { at_least: at_least.as_ref(), up_to: read.wait };
-        let report = self.reports().read(wait, |view| {
-            let mut totals = LedgerTotals::default();
-            let mut tasks = 0;
-            for row in view.scan(&[], None) {
-                let (key, row) = row.map_err(|error| of_row(&error))?;
-                match &*row {
-                    ReportRow::TaskCount(count) if key == TASK_COUNT_KEY && tenant.is_none() => {
-                        tasks = *count
-                    }
-                    ReportRow::Cell(cell) if is_cell(&key) => {
-                        let Some(key) = CellKey::read(&key) else { continue };
-                        if tenant.is_none_or(|tenant| tenant == key.tenant) {
-                            totals.add(&key, cell);
-                        }
-                    }
-                    ReportRow::Task(_) if is_task_of(&key, tenant) => tasks += 1,
-                    ReportRow::TaskCount(_) | ReportRow::Cell(_) | ReportRow::Task(_) => {}
-                }
-            }
-            let degraded = view.quarantined().len() as u64;
-            Ok(totals.report(tasks, degraded, view.position().to_string()))
-        });
-        report.await.map_err(|error| of_query(&error))?
+        let question = TotalsOf { tenant: tenant.map(str::to_owned) };
+        let asked = self.reports().ask_all(wait, &question).await;
+        let (parts, as_of) = asked.map_err(|error| of_query(&error))?;
+        let mut found = LedgerTotalsOf::default();
+        parts.iter().for_each(|part| found.merge(part));
+        Ok(found.totals.report(found.tasks, found.degraded, as_of.to_string()))
     }
 
     /// The limits that a task of these tiers would have under the config in force.
@@ -229,8 +212,4 @@ pub(super) fn names(tenant: &str, task: &str) -> Answer<(TenantId, TaskId)> {
     let invalid =
         |error: tollgate_domain::ids::InvalidId| INVALID.of_field(error.field, &error.value, error.rule);
     Ok((TenantId::new(tenant).map_err(invalid)?, TaskId::new(task).map_err(invalid)?))
-}
-
-fn is_task_of(key: &[u8], tenant: Option<&str>) -> bool {
-    tenant.is_some_and(|tenant| key.get(1..).and_then(read_task_key).is_some_and(|(of, _)| of == tenant))
 }

@@ -103,7 +103,7 @@ impl Evidence {
     /// [`EvidenceError`]; what was not written is written the next time.
     pub async fn catch_up(&mut self) -> Result<(), EvidenceError> {
         let mut reader =
-            self.ledger.log().read_from(Partitions::ALL, Sequence(self.mark.read_through)).await?;
+            self.ledger.log().read_unchained(Partitions::ALL, Sequence(self.mark.read_through)).await?;
         loop {
             let records = reader.try_next().await?;
             if records.is_empty() {
@@ -115,7 +115,7 @@ impl Evidence {
 
     async fn follow(&mut self) -> Result<(), EvidenceError> {
         let mut reader =
-            self.ledger.log().read_from(Partitions::ALL, Sequence(self.mark.read_through)).await?;
+            self.ledger.log().read_unchained(Partitions::ALL, Sequence(self.mark.read_through)).await?;
         loop {
             let records = reader.next().await?;
             self.take(&records).await?;

@@ -1,0 +1,74 @@
+//! Telling originals from duplicates, on logs that may hold an event more than once.
+
+use std::path::{Path, PathBuf};
+
+use tollgate_domain::position::Sequence;
+use tollgate_log::contract::Found;
+use tollgate_log::index::IdIndex;
+use tollgate_log::key::Key;
+use tollgate_log::record::StoredRecord;
+use uuid::Uuid;
+
+use crate::checkpoint::{Checkpoint, Place};
+use crate::rows::RowError;
+
+/// The id index of a view, advanced to each record before the record is folded.
+#[derive(Debug)]
+pub(crate) struct Dedup {
+    index: IdIndex,
+    /// Every record up to here is in the index.
+    through: Sequence,
+    pending: Option<Sequence>,
+}
+
+/// Where the index of a view is: beside its rows.
+pub(crate) fn index_dir(view_dir: &Path) -> PathBuf {
+    let name = view_dir.file_name().unwrap_or_default().to_string_lossy();
+    view_dir.with_file_name(format!("{name}.ids"))
+}
+
+impl Dedup {
+    /// Opens the index beside a view. It may be behind the view or ahead of it.
+    pub(crate) fn open(view_dir: &Path, epoch: Uuid, tail: Sequence) -> Result<Self, RowError> {
+        let index = IdIndex::open(&index_dir(view_dir), epoch, tail).map_err(|error| failed(&error))?;
+        Ok(Self { through: index.checkpoint(), pending: None, index })
+    }
+
+    /// The last record whose ids need not be read again.
+    pub(crate) fn checkpoint(&self) -> Sequence {
+        self.index.checkpoint()
+    }
+
+    /// Takes in a record that the view contains already.
+    pub(crate) fn learn(&mut self, stored: &StoredRecord) -> Result<(), RowError> {
+        if stored.sequence > self.through {
+            self.originals(stored)?;
+        }
+        Ok(())
+    }
+
+    /// Takes in a record, and says of each of its events whether it is the original.
+    pub(crate) fn originals(&mut self, stored: &StoredRecord) -> Result<Vec<bool>, RowError> {
+        let originals = self.index.originals(stored).map_err(|error| failed(&error))?;
+        self.through = self.through.max(stored.sequence);
+        Ok(originals)
+    }
+
+    /// Writes out what fills the memory, once the view contains it. Returns the place to begin at when it is written.
+    pub(crate) fn tend(&mut self, checkpoint: &Checkpoint) -> Option<Place> {
+        let through = checkpoint.read_through;
+        self.index.tend(through, through);
+        let before = std::mem::replace(&mut self.pending, self.index.pending());
+        let sealed = self.pending.filter(|pending| *pending == through && before != self.pending);
+        sealed.map(|_| checkpoint.place())
+    }
+
+    /// What the log has under a key.
+    pub(crate) fn find(&self, key: &Key) -> Result<Option<Found>, RowError> {
+        self.index.get(key).map_err(|error| failed(&error))
+    }
+}
+
+fn failed(error: &std::io::Error) -> RowError {
+    RowError::Ids(error.to_string())
+}

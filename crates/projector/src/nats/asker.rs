@@ -1,0 +1,242 @@
+//! Asking projectors of other processes.
+
+use std::marker::PhantomData;
+use std::time::Duration;
+
+use async_nats::Request as Outgoing;
+use async_nats::client::RequestErrorKind;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::value::to_raw_value;
+use tokio::task::JoinSet;
+use tollgate_domain::position::{PartitionId, Position};
+use tollgate_log::clock::Stopwatch;
+use tollgate_log::contract::Partitions;
+use tollgate_projection::fold::Projection;
+use tollgate_wire::api::ViewHealth;
+
+use super::protocol::{HEALTH, MOVED, REBUILD, RebuiltPart, Reply, Request, Trouble, subject};
+use crate::query::{Answered, Query, QueryError, Wait};
+use crate::rebuild::{RebuildError, Rebuilt};
+
+/// How much longer than the view may wait its answer may take on the way.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// How long before a partition that nobody answered for is asked again.
+const AGAIN: Duration = Duration::from_millis(50);
+
+/// How long a question about health may take.
+const HEALTH_WAIT: Duration = Duration::from_secs(2);
+
+/// How long a rebuild may take.
+const REBUILD_WAIT: Duration = Duration::from_secs(3600);
+
+/// A view that projectors of other processes answer for.
+pub struct Remote<P> {
+    client: async_nats::Client,
+    view: PhantomData<fn() -> P>,
+}
+
+impl<P> Clone for Remote<P> {
+    fn clone(&self) -> Self {
+        Self { client: self.client.clone(), view: PhantomData }
+    }
+}
+
+/// One question on its way.
+struct Question<'a> {
+    ask: &'a str,
+    query: Option<Box<serde_json::value::RawValue>>,
+    wait: Wait<'a>,
+    /// Whether to wait for a projector where none answers.
+    patient: bool,
+}
+
+impl<P: Projection + Clone> Remote<P> {
+    /// The view of the ledger whose NATS server this is.
+    #[must_use]
+    pub const fn new(client: async_nats::Client) -> Self {
+        Self { client, view: PhantomData }
+    }
+
+    /// Asks about what lives in one partition.
+    ///
+    /// # Errors
+    ///
+    /// [`QueryError`]; [`QueryError::Missing`] when nobody answers for the partition.
+    pub async fn ask<Q: Query<P>>(
+        &self,
+        partition: PartitionId,
+        wait: Wait<'_>,
+        query: &Q,
+    ) -> Result<Answered<Q::Answer>, QueryError> {
+        self.send(partition, &Question::of(wait, query)?).await
+    }
+
+    /// Asks about all partitions.
+    ///
+    /// # Errors
+    ///
+    /// [`QueryError`], also when the answer of one part is missing, or two parts overlap.
+    pub async fn ask_all<Q: Query<P>>(
+        &self,
+        wait: Wait<'_>,
+        query: &Q,
+    ) -> Result<Vec<Answered<Q::Answer>>, QueryError> {
+        self.send_all(&Question::of(wait, query)?).await
+    }
+
+    /// The health of each part. A part that does not answer is one that does not run.
+    pub async fn health(&self) -> Vec<ViewHealth> {
+        let mut parts = Vec::new();
+        let mut covered = Partitions::NONE;
+        let mut missing = Partitions::NONE;
+        let mut why = String::new();
+        let wait = Wait { at_least: None, up_to: HEALTH_WAIT };
+        for partition in PartitionId::all() {
+            if covered.contains(partition) {
+                continue;
+            }
+            let question = Question { ask: HEALTH, query: None, wait, patient: false };
+            match self.send::<ViewHealth>(partition, &question).await {
+                Ok(Answered { answer, partitions, .. }) => {
+                    covered = covered.with(partitions).with(Partitions::only(partition));
+                    parts.push(answer);
+                }
+                Err(error) => {
+                    missing = missing.with(Partitions::only(partition));
+                    why = error.to_string();
+                }
+            }
+        }
+        if missing != Partitions::NONE {
+            parts.push(ViewHealth {
+                view: P::NAME.to_owned(),
+                running: false,
+                lag_records: 0,
+                as_of: String::new(),
+                rows: 0,
+                quarantined: Vec::new(),
+                note: Some(format!("partitions {missing}: {why}")),
+            });
+        }
+        parts
+    }
+
+    /// Waits until some part contains more than a position, at most so long.
+    pub(crate) async fn moved_from(&self, position: &Position, up_to: Duration) {
+        let mut asked = JoinSet::new();
+        for partition in PartitionId::all() {
+            let (remote, from) = (self.clone(), position.clone());
+            asked.spawn(async move {
+                let wait = Wait { at_least: Some(&from), up_to };
+                let question = Question { ask: MOVED, query: None, wait, patient: true };
+                // One that does not answer tells nothing new; the others or the time do.
+                let _ = remote.send::<()>(partition, &question).await;
+            });
+        }
+        // The first one to tell is enough; the others are dropped.
+        let _ = tokio::time::timeout(up_to, asked.join_next()).await;
+    }
+
+    /// Builds each part a second time.
+    ///
+    /// # Errors
+    ///
+    /// [`RebuildError`].
+    pub(crate) async fn rebuild(&self) -> Result<Vec<Rebuilt>, RebuildError> {
+        let wait = Wait { at_least: None, up_to: REBUILD_WAIT };
+        let question = Question { ask: REBUILD, query: None, wait, patient: false };
+        let parts: Vec<Answered<RebuiltPart>> = self.send_all(&question).await?;
+        let failed = |reason| QueryError::Failed { view: P::NAME, reason };
+        let rebuilt = parts.into_iter().map(|part| Rebuilt::try_from(part.answer).map_err(failed));
+        Ok(rebuilt.collect::<Result<_, _>>()?)
+    }
+
+    /// Asks partition by partition until the answers speak for all of them.
+    async fn send_all<A: DeserializeOwned>(
+        &self,
+        question: &Question<'_>,
+    ) -> Result<Vec<Answered<A>>, QueryError> {
+        let mut answers: Vec<Answered<A>> = Vec::new();
+        let mut covered = Partitions::NONE;
+        for partition in PartitionId::all() {
+            if covered.contains(partition) {
+                continue;
+            }
+            let answer = self.send::<A>(partition, question).await?;
+            if let Some(first) = answers.iter().find(|first| first.partitions.overlaps(answer.partitions)) {
+                let (first, second) = (first.partitions, answer.partitions);
+                return Err(QueryError::Overlap { view: P::NAME, first, second });
+            }
+            covered = covered.with(answer.partitions);
+            answers.push(answer);
+        }
+        Ok(answers)
+    }
+
+    async fn send<A: DeserializeOwned>(
+        &self,
+        partition: PartitionId,
+        question: &Question<'_>,
+    ) -> Result<Answered<A>, QueryError> {
+        let watch = Stopwatch::start();
+        let up_to = question.wait.up_to;
+        loop {
+            let left = up_to.saturating_sub(watch.elapsed());
+            let request = Outgoing::new().payload(question.payload(left).into()).timeout(Some(left + GRACE));
+            let reason = match self.client.send_request(subject(P::NAME, partition), request).await {
+                Ok(message) => return read(P::NAME, &message.payload),
+                Err(error) if error.kind() == RequestErrorKind::NoResponders => "nobody listens".to_owned(),
+                Err(error) => error.to_string(),
+            };
+            if !question.patient || watch.elapsed() + AGAIN >= up_to {
+                let waited_ms = u64::try_from(watch.elapsed().as_millis()).unwrap_or(u64::MAX);
+                return Err(QueryError::Missing { view: P::NAME, partition, waited_ms, reason });
+            }
+            // A projector that starts again is there in a moment.
+            let _ = tokio::time::timeout(AGAIN, std::future::pending::<()>()).await;
+        }
+    }
+}
+
+impl<'a> Question<'a> {
+    fn of<P: Projection, Q: Query<P>>(wait: Wait<'a>, query: &Q) -> Result<Self, QueryError> {
+        let failed =
+            |error: serde_json::Error| QueryError::Failed { view: P::NAME, reason: error.to_string() };
+        let query = to_raw_value(query).map_err(failed)?;
+        Ok(Self { ask: Q::VERB, query: Some(query), wait, patient: true })
+    }
+
+    fn payload(&self, left: Duration) -> Vec<u8> {
+        let request = Request {
+            ask: self.ask,
+            query: self.query.as_deref(),
+            at_least: self.wait.at_least.map(ToString::to_string),
+            wait_ms: u64::try_from(left.as_millis()).unwrap_or(u64::MAX),
+        };
+        encoded(&request)
+    }
+}
+
+fn encoded(request: &impl Serialize) -> Vec<u8> {
+    // Texts, numbers, and JSON that was encoded before.
+    serde_json::to_vec(request).expect("a question can be encoded")
+}
+
+fn read<A: DeserializeOwned>(view: &'static str, payload: &[u8]) -> Result<Answered<A>, QueryError> {
+    let failed =
+        |reason: String| QueryError::Failed { view, reason: format!("its answer is none: {reason}") };
+    let reply: Reply = serde_json::from_slice(payload).map_err(|error| failed(error.to_string()))?;
+    if let Some(error) = reply.error {
+        return Err(Trouble::into_query_error(error, view));
+    }
+    let (Some(answer), Some(as_of), Some(partitions)) = (reply.answer, reply.as_of, reply.partitions) else {
+        return Err(failed("it lacks answer, as_of or partitions".to_owned()));
+    };
+    Ok(Answered {
+        answer: serde_json::from_str(answer.get()).map_err(|error| failed(error.to_string()))?,
+        as_of: as_of.parse().map_err(|error| failed(format!("{error}")))?,
+        partitions: partitions.parse().map_err(|error| failed(format!("{error}")))?,
+    })
+}

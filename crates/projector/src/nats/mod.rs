@@ -1,0 +1,10 @@
+//! Views over NATS: a projector answers for its partitions as a service that `nats micro` discovers; whoever asks finds it
+//! by partition, waits for it, and adds the parts up.
+
+mod asker;
+mod protocol;
+mod service;
+
+pub use asker::Remote;
+pub use protocol::{SERVICE_VERSION, Trouble, service_name, subject};
+pub use service::{Given, Served, ServiceError, Serving, serve};

@@ -1,0 +1,181 @@
+//! What goes between who asks and the projector that answers: JSON in both directions.
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use tollgate_domain::position::{PartitionId, Position};
+use tollgate_view_store::Digest;
+
+use crate::query::QueryError;
+use crate::rebuild::{RebuildError, Rebuilt};
+
+/// The version of this protocol, as services have one.
+pub const SERVICE_VERSION: &str = "1.0.0";
+
+/// The health of the projector that answers.
+pub(crate) const HEALTH: &str = "health";
+
+/// Answers when the view contains more than a position, or the time is over.
+pub(crate) const MOVED: &str = "moved";
+
+/// Builds the view a second time.
+pub(crate) const REBUILD: &str = "rebuild";
+
+/// The subject on which the projectors of a view answer for a partition.
+#[must_use]
+pub fn subject(view: &str, partition: PartitionId) -> String {
+    format!("tollgate.v1.view.{view}.{partition}")
+}
+
+/// The name of a view's projectors as a service.
+#[must_use]
+pub fn service_name(view: &str) -> String {
+    format!("tollgate-{view}")
+}
+
+/// A question.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Request<'a> {
+    /// What is asked.
+    pub(crate) ask: &'a str,
+    /// Its details.
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub(crate) query: Option<&'a RawValue>,
+    /// The position that the view must contain.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) at_least: Option<String>,
+    /// For how long at most to wait for it.
+    #[serde(default)]
+    pub(crate) wait_ms: u64,
+}
+
+/// What is answered: an answer and what it is true for, or an error.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Reply {
+    /// The answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) answer: Option<Box<RawValue>>,
+    /// Up to where it is true.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) as_of: Option<String>,
+    /// The partitions that it speaks for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) partitions: Option<String>,
+    /// Why there is no answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) error: Option<Trouble>,
+}
+
+/// Why a question was not answered.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "code", rename_all = "snake_case")]
+pub enum Trouble {
+    /// The view did not reach the position in time.
+    Stale {
+        /// What it contains.
+        as_of: String,
+        /// What was asked.
+        wanted: String,
+        /// For how long was waited.
+        waited_ms: u64,
+        /// Why it has stopped, if it has.
+        failed: Option<String>,
+    },
+    /// The position is of another log.
+    OtherLog {
+        /// What was asked.
+        wanted: String,
+        /// This log.
+        epoch: String,
+    },
+    /// Another rebuild runs.
+    Running,
+    /// Anything else.
+    Failed {
+        /// What happened.
+        reason: String,
+    },
+}
+
+impl Trouble {
+    pub(crate) fn failed(reason: impl ToString) -> Self {
+        Self::Failed { reason: reason.to_string() }
+    }
+
+    pub(crate) fn into_query_error(self, view: &'static str) -> QueryError {
+        let position = |text: &str| text.parse::<Position>().map(Box::new);
+        match self {
+            Self::Stale { as_of, wanted, waited_ms, failed } => match (position(&as_of), position(&wanted)) {
+                (Ok(as_of), Ok(wanted)) => QueryError::Stale { view, as_of, wanted, waited_ms, failed },
+                (as_of, wanted) => {
+                    let reason =
+                        format!("it is behind, and says where in no position: {as_of:?}, {wanted:?}");
+                    QueryError::Failed { view, reason }
+                }
+            },
+            Self::OtherLog { wanted, epoch } => match position(&wanted) {
+                Ok(wanted) => QueryError::OtherLog { wanted, epoch },
+                Err(error) => QueryError::Failed { view, reason: error.to_string() },
+            },
+            Self::Running => QueryError::Failed { view, reason: RebuildError::Running.to_string() },
+            Self::Failed { reason } => QueryError::Failed { view, reason },
+        }
+    }
+}
+
+impl From<QueryError> for Trouble {
+    fn from(error: QueryError) -> Self {
+        match error {
+            QueryError::Stale { as_of, wanted, waited_ms, failed, .. } => {
+                Self::Stale { as_of: as_of.to_string(), wanted: wanted.to_string(), waited_ms, failed }
+            }
+            QueryError::OtherLog { wanted, epoch } => Self::OtherLog { wanted: wanted.to_string(), epoch },
+            QueryError::Log(_)
+            | QueryError::Rows(_)
+            | QueryError::Missing { .. }
+            | QueryError::Overlap { .. }
+            | QueryError::Failed { .. } => Self::failed(error),
+        }
+    }
+}
+
+impl From<RebuildError> for Trouble {
+    fn from(error: RebuildError) -> Self {
+        match error {
+            RebuildError::Running => Self::Running,
+            RebuildError::View(_) | RebuildError::Stopped | RebuildError::Remote(_) => Self::failed(error),
+        }
+    }
+}
+
+/// What a rebuild found.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct RebuiltPart {
+    rows: u64,
+    records: u64,
+    digest: [u8; 32],
+    live: [u8; 32],
+    as_of: String,
+}
+
+impl From<Rebuilt> for RebuiltPart {
+    fn from(rebuilt: Rebuilt) -> Self {
+        let Rebuilt { rows, records, digest, live, as_of } = rebuilt;
+        Self { rows, records, digest: digest.to_bytes(), live: live.to_bytes(), as_of: as_of.to_string() }
+    }
+}
+
+impl TryFrom<RebuiltPart> for Rebuilt {
+    type Error = String;
+
+    fn try_from(part: RebuiltPart) -> Result<Self, String> {
+        let RebuiltPart { rows, records, digest, live, as_of } = part;
+        let as_of = as_of.parse().map_err(|error| format!("{error}"))?;
+        Ok(Self {
+            rows,
+            records,
+            digest: Digest::from_bytes(&digest),
+            live: Digest::from_bytes(&live),
+            as_of,
+        })
+    }
+}

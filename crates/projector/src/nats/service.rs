@@ -1,0 +1,218 @@
+//! A projector that answers over NATS for its partitions.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_nats::service::{Request as Asked, Service, ServiceExt};
+use bytes::Bytes;
+use futures_util::StreamExt;
+use serde::Serialize;
+use serde_json::value::{RawValue, to_raw_value};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tollgate_domain::position::Position;
+use tollgate_log::contract::BoxFuture;
+use tollgate_projection::alerts::Alerts;
+use tollgate_projection::fold::Projection;
+use tollgate_projection::reports::Reports;
+use tollgate_projection::status::Status;
+
+use super::protocol::{
+    HEALTH, MOVED, REBUILD, RebuiltPart, Reply, Request, SERVICE_VERSION, Trouble, service_name, subject,
+};
+use crate::projector::Projector;
+use crate::queries::{ChangesAfter, FindEvents, ListAlerts, ListTasks, Marks, OneTask, TotalsOf};
+use crate::query::{Answered, Query, Wait, restricted};
+
+/// Questions that are answered at once. More wait at the server.
+const AT_ONCE: usize = 256;
+
+/// Longest that a question may wait for a position.
+const MAX_WAIT: Duration = Duration::from_secs(60);
+
+/// An answer as it goes out, with what it is true for.
+pub type Given = Result<Answered<Box<RawValue>>, Trouble>;
+
+/// A projection whose view answers questions of other processes.
+pub trait Served: Projection + Clone {
+    /// Answers a question by its name; `None`: there is none of this name.
+    #[doc(hidden)]
+    fn dispatch<'a>(
+        projector: &'a Projector<Self>,
+        verb: &str,
+        query: Option<&'a RawValue>,
+        wait: Wait<'a>,
+    ) -> Option<BoxFuture<'a, Given>>;
+}
+
+macro_rules! served {
+    ($projection:ty: $($query:ty),+) => {
+        impl Served for $projection {
+            fn dispatch<'a>(
+                projector: &'a Projector<Self>,
+                verb: &str,
+                query: Option<&'a RawValue>,
+                wait: Wait<'a>,
+            ) -> Option<BoxFuture<'a, Given>> {
+                $(if verb == <$query as Query<$projection>>::VERB {
+                    return Some(Box::pin(answer::<$projection, $query>(projector, query, wait)));
+                })+
+                None
+            }
+        }
+    };
+}
+
+served!(Status: OneTask, ListTasks, FindEvents, Marks);
+served!(Reports: TotalsOf, Marks);
+served!(Alerts: ListAlerts, ChangesAfter, Marks);
+
+/// Why a projector cannot answer over NATS.
+#[derive(Debug, thiserror::Error)]
+#[error("answering for view {view} over NATS: {reason}")]
+pub struct ServiceError {
+    view: &'static str,
+    reason: String,
+}
+
+/// A projector that answers over NATS until it is stopped.
+pub struct Serving {
+    service: Service,
+    endpoints: JoinSet<()>,
+}
+
+/// Answers questions about a projector's partitions, on one subject each. Several projectors of the same partitions share
+/// the questions.
+///
+/// # Errors
+///
+/// [`ServiceError`] when the server does not take the subscriptions.
+pub async fn serve<P: Served>(
+    client: &async_nats::Client,
+    projector: Arc<Projector<P>>,
+) -> Result<Serving, ServiceError> {
+    let failed = |error: async_nats::Error| ServiceError { view: P::NAME, reason: error.to_string() };
+    let partitions = projector.partitions();
+    let metadata = HashMap::from([
+        ("partitions".to_owned(), partitions.to_string()),
+        ("rows".to_owned(), format!("v{}", P::VERSION)),
+    ]);
+    let service = client
+        .service_builder()
+        .description(format!("the view {} of a tollgate ledger", P::NAME))
+        .metadata(metadata)
+        .start(service_name(P::NAME), SERVICE_VERSION)
+        .await
+        .map_err(failed)?;
+    let at_once = Arc::new(Semaphore::new(AT_ONCE));
+    let mut endpoints = JoinSet::new();
+    for partition in partitions.iter() {
+        let builder = service.endpoint_builder().name(format!("partition-{partition}"));
+        let mut endpoint = builder.add(subject(P::NAME, partition)).await.map_err(failed)?;
+        let (projector, at_once) = (Arc::clone(&projector), Arc::clone(&at_once));
+        let max_bytes = client.server_info().max_payload;
+        endpoints.spawn(async move {
+            let mut running = JoinSet::new();
+            while let Some(asked) = endpoint.next().await {
+                while running.try_join_next().is_some() {}
+                let Ok(permit) = Arc::clone(&at_once).acquire_owned().await else { return };
+                let projector = Arc::clone(&projector);
+                running.spawn(async move {
+                    respond(&projector, asked, max_bytes).await;
+                    drop(permit);
+                });
+            }
+            // What runs gets its answer.
+            running.join_all().await;
+        });
+    }
+    Ok(Serving { service, endpoints })
+}
+
+impl Serving {
+    /// Takes no more questions, and answers those that run.
+    pub async fn stop(self) {
+        if let Err(error) = self.service.stop().await {
+            tracing::warn!(%error, "the service did not stop as it should");
+        }
+        // Longer than a question may wait is waited for nobody.
+        let _ = tokio::time::timeout(Duration::from_secs(2), self.endpoints.join_all()).await;
+    }
+}
+
+async fn respond<P: Served>(projector: &Projector<P>, asked: Asked, max_bytes: usize) {
+    let reply = match given(projector, &asked.message.payload).await {
+        Ok(Answered { answer, as_of, partitions }) => Reply {
+            answer: Some(answer),
+            as_of: Some(as_of.to_string()),
+            partitions: Some(partitions.to_string()),
+            error: None,
+        },
+        Err(error) => Reply { error: Some(error), ..Reply::default() },
+    };
+    let mut bytes = encoded(&reply);
+    if max_bytes > 0 && bytes.len() > max_bytes {
+        let reason = format!(
+            "the answer has {} bytes, this server's max_payload is {max_bytes}; ask for fewer, or raise it",
+            bytes.len()
+        );
+        bytes = encoded(&Reply { error: Some(Trouble::Failed { reason }), ..Reply::default() });
+    }
+    if let Err(error) = asked.respond(Ok(bytes)).await {
+        tracing::warn!(view = P::NAME, %error, "an answer could not be sent");
+    }
+}
+
+fn encoded(reply: &Reply) -> Bytes {
+    // Texts and JSON that was encoded before.
+    serde_json::to_vec(reply).expect("a reply can be encoded").into()
+}
+
+async fn given<P: Served>(projector: &Projector<P>, payload: &[u8]) -> Given {
+    let request: Request<'_> = serde_json::from_slice(payload).map_err(|error| {
+        Trouble::failed(format!(
+            "the question is none: {error}; it must be {{\"ask\": NAME, \"query\": {{…}}}}"
+        ))
+    })?;
+    let at_least = request.at_least.as_deref().map(str::parse::<Position>).transpose();
+    let at_least = at_least.map_err(Trouble::failed)?;
+    let up_to = Duration::from_millis(request.wait_ms).min(MAX_WAIT);
+    let wait = Wait { at_least: at_least.as_ref(), up_to };
+    match request.ask {
+        HEALTH => now(projector, &projector.health().await),
+        MOVED => {
+            let from = at_least.clone().unwrap_or_else(|| projector.position());
+            let from = restricted(&from, projector.partitions());
+            projector.moved_from(&from, up_to).await;
+            now(projector, &())
+        }
+        REBUILD => {
+            let rebuilt = projector.rebuild().await.map_err(Trouble::from)?;
+            now(projector, &RebuiltPart::from(rebuilt))
+        }
+        verb => match P::dispatch(projector, verb, request.query, wait) {
+            Some(answer) => answer.await,
+            None => Err(Trouble::failed(format!("view {} has no answer to `{verb}`", P::NAME))),
+        },
+    }
+}
+
+/// What is true of the projector at once.
+fn now<P: Projection + Clone>(projector: &Projector<P>, answer: &impl Serialize) -> Given {
+    let answer = to_raw_value(answer).map_err(Trouble::failed)?;
+    Ok(Answered { answer, as_of: projector.position(), partitions: projector.partitions() })
+}
+
+async fn answer<P: Projection + Clone, Q: Query<P>>(
+    projector: &Projector<P>,
+    query: Option<&RawValue>,
+    wait: Wait<'_>,
+) -> Given {
+    let text = query.map_or("{}", RawValue::get);
+    let query: Q = serde_json::from_str(text)
+        .map_err(|error| Trouble::failed(format!("query of `{}`: {error}", Q::VERB)))?;
+    let Answered { answer, as_of, partitions } = projector.ask(wait, &query).await.map_err(Trouble::from)?;
+    let answer = to_raw_value(&answer).map_err(Trouble::failed)?;
+    Ok(Answered { answer, as_of, partitions })
+}

@@ -1,0 +1,155 @@
+//! Questions to the view `alerts`.
+
+use serde::{Deserialize, Serialize};
+use tollgate_domain::position::Sequence;
+use tollgate_projection::alerts::{Alert, Alerts, AlertsRow, CHANGES, alert_key, change_after};
+use tollgate_wire::api::{AlertChangeView, AlertView};
+
+use crate::query::Query;
+use crate::rows::RowError;
+use crate::view::View;
+
+/// Alerts, the latest first.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct ListAlerts {
+    /// Only of this tenant.
+    pub tenant: Option<String>,
+    /// Only of this task.
+    pub task: Option<String>,
+    /// Those that ended too.
+    pub all: bool,
+    /// At most so many.
+    pub limit: usize,
+}
+
+/// Some alerts.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AlertPage {
+    /// The latest first.
+    pub alerts: Vec<AlertView>,
+    /// How many more there are.
+    pub more: u64,
+}
+
+/// What happened to alerts after a record, in the order of the log.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct ChangesAfter {
+    /// The record.
+    pub after: u64,
+    /// Changes at most, about: those of one record stay together.
+    pub limit: usize,
+}
+
+/// Some changes of alerts.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChangePage {
+    /// In the order of the log.
+    pub changes: Vec<AlertChangeView>,
+    /// The record of the last one, where there are more behind it.
+    pub cut_at: Option<u64>,
+}
+
+impl ListAlerts {
+    fn wants(&self, alert: &Alert) -> bool {
+        (self.all || alert.resolved.is_none())
+            && self.tenant.as_ref().is_none_or(|tenant| *tenant == alert.tenant)
+            && self.task.as_ref().is_none_or(|task| *task == alert.task)
+    }
+}
+
+impl Query<Alerts> for ListAlerts {
+    const VERB: &'static str = "alerts";
+    type Answer = AlertPage;
+
+    fn answer(&self, view: &View<Alerts>) -> Result<AlertPage, RowError> {
+        let mut page = AlertPage::default();
+        for row in view.scan(&alert_key(""), None) {
+            let (_, row) = row?;
+            if let AlertsRow::Alert(alert) = &*row
+                && self.wants(alert)
+            {
+                page.alerts.push(alert_view(alert));
+            }
+        }
+        page.cut(self.limit);
+        Ok(page)
+    }
+}
+
+impl AlertPage {
+    /// Takes in the alerts of other partitions, and keeps the latest.
+    pub fn merge(&mut self, other: Self, limit: usize) {
+        self.more += other.more;
+        self.alerts.extend(other.alerts);
+        self.cut(limit);
+    }
+
+    fn cut(&mut self, limit: usize) {
+        self.alerts.sort_by(|a, b| (b.raised, &b.id).cmp(&(a.raised, &a.id)));
+        self.more += self.alerts.len().saturating_sub(limit) as u64;
+        self.alerts.truncate(limit);
+    }
+}
+
+impl Query<Alerts> for ChangesAfter {
+    const VERB: &'static str = "changes";
+    type Answer = ChangePage;
+
+    fn answer(&self, view: &View<Alerts>) -> Result<ChangePage, RowError> {
+        let mut page = ChangePage::default();
+        let mut last = self.after;
+        for row in view.scan(CHANGES, Some(&change_after(Sequence(self.after)))) {
+            let (key, row) = row?;
+            let AlertsRow::Change(change) = &*row else { continue };
+            let sequence = key.get(1..9).and_then(|bytes| bytes.try_into().ok()).map(u64::from_be_bytes);
+            let Some(sequence) = sequence else { continue };
+            if page.changes.len() >= self.limit && sequence != last {
+                page.cut_at = Some(last);
+                break;
+            }
+            let alert = view.get(&alert_key(&change.alert))?;
+            let Some(AlertsRow::Alert(alert)) = alert.as_deref() else { continue };
+            let change = if change.raised { "raised" } else { "resolved" }.to_owned();
+            page.changes.push(AlertChangeView { sequence, change, alert: alert_view(alert) });
+            last = sequence;
+        }
+        Ok(page)
+    }
+}
+
+impl ChangePage {
+    /// Takes in the changes of other partitions. What one page was cut behind is left out of the other too: it comes with
+    /// the next pages, in order.
+    pub fn merge(&mut self, other: Self) {
+        self.cut_at = match (self.cut_at, other.cut_at) {
+            (Some(one), Some(other)) => Some(one.min(other)),
+            (one, other) => one.or(other),
+        };
+        self.changes.extend(other.changes);
+        self.changes.sort_by_key(|change| change.sequence);
+        if let Some(last) = self.cut_at {
+            self.changes.retain(|change| change.sequence <= last);
+        }
+    }
+}
+
+fn alert_view(alert: &Alert) -> AlertView {
+    let end = alert.resolved.as_ref();
+    AlertView {
+        id: alert.id.clone(),
+        rule: alert.condition.rule.to_string(),
+        severity: alert.severity.as_str().to_owned(),
+        tenant: alert.tenant.clone(),
+        task: alert.task.clone(),
+        scope: alert.condition.scope.to_string(),
+        level: alert.condition.level,
+        generation: alert.generation,
+        message: alert.message.clone(),
+        state: if end.is_some() { "resolved" } else { "raised" }.to_owned(),
+        raised: alert.raised.0,
+        raised_at: alert.raised_at.to_string(),
+        resolved: end.map(|end| end.by.0),
+        resolved_at: end.map(|end| end.at.to_string()),
+        resolution: end.map(|end| end.why.clone()),
+    }
+}

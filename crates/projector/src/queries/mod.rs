@@ -1,0 +1,11 @@
+//! The questions that each view answers.
+
+mod alerts;
+mod any;
+mod reports;
+mod status;
+
+pub use alerts::{AlertPage, ChangePage, ChangesAfter, ListAlerts};
+pub use any::{FindEvents, FoundEvent, MarkOf, Marks};
+pub use reports::{LedgerTotalsOf, TotalsOf};
+pub use status::{ListTasks, OneTask, TaskAnswer, TaskPage};

@@ -1,0 +1,101 @@
+//! Questions to the view `status`.
+
+use serde::{Deserialize, Serialize};
+use tollgate_domain::time::Timestamp;
+use tollgate_projection::fold::{read_task_key, task_key};
+use tollgate_projection::report::{self, Named};
+use tollgate_projection::status::{Status, TaskRow};
+use tollgate_wire::api::TaskSummary;
+
+use crate::query::Query;
+use crate::rows::RowError;
+use crate::view::View;
+
+/// All that the view has of one task.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct OneTask {
+    /// Owner of the task.
+    pub tenant: String,
+    /// The task.
+    pub task: String,
+}
+
+/// All that the view has of one task.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TaskAnswer {
+    /// Its row; `None`: the ledger has no event of it.
+    pub row: Option<TaskRow>,
+    /// Whether some of its events could not be read.
+    pub degraded: bool,
+}
+
+impl Query<Status> for OneTask {
+    const VERB: &'static str = "task";
+    type Answer = TaskAnswer;
+
+    fn answer(&self, view: &View<Status>) -> Result<TaskAnswer, RowError> {
+        let key = task_key(&self.tenant, &self.task);
+        let row = view.get(&key)?.map(std::borrow::Cow::into_owned);
+        Ok(TaskAnswer { row, degraded: view.is_degraded(&key) })
+    }
+}
+
+/// The tasks of a tenant, in the order of their ids.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ListTasks {
+    /// Owner of the tasks.
+    pub tenant: String,
+    /// Tasks behind this one.
+    pub after: Option<String>,
+    /// Only tasks of this stage.
+    pub stage: Option<String>,
+    /// At most so many.
+    pub limit: usize,
+    /// The present, for executions that run.
+    pub now: Timestamp,
+}
+
+/// Some tasks of a tenant.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TaskPage {
+    /// In the order of their ids.
+    pub tasks: Vec<TaskSummary>,
+    /// Whether there are more behind them.
+    pub more: bool,
+}
+
+impl Query<Status> for ListTasks {
+    const VERB: &'static str = "tasks";
+    type Answer = TaskPage;
+
+    fn answer(&self, view: &View<Status>) -> Result<TaskPage, RowError> {
+        let mut page = TaskPage::default();
+        let prefix = task_key(&self.tenant, "");
+        let after = self.after.as_ref().map(|after| task_key(&self.tenant, after));
+        for row in view.scan(&prefix, after.as_deref()) {
+            let (key, row) = row?;
+            let Some((tenant, task)) = read_task_key(&key) else { continue };
+            if self.stage.as_deref().is_some_and(|stage| stage != row.state.stage.as_str()) {
+                continue;
+            }
+            if page.tasks.len() == self.limit {
+                page.more = true;
+                break;
+            }
+            let named = Named { tenant, task, row: &row, degraded: view.is_degraded(&key) };
+            page.tasks.push(report::summary(named, Some(self.now)));
+        }
+        Ok(page)
+    }
+}
+
+impl TaskPage {
+    /// Takes in the tasks of other partitions, and keeps the first ones.
+    pub fn merge(&mut self, other: Self, limit: usize) {
+        self.more |= other.more;
+        self.tasks.extend(other.tasks);
+        self.tasks.sort_by(|one, other| one.task.cmp(&other.task));
+        self.more |= self.tasks.len() > limit;
+        self.tasks.truncate(limit);
+    }
+}
