@@ -13,8 +13,9 @@ use tollgate_client::{BoxFuture, Client, HttpTransport, Transport, TransportErro
 use tollgate_log::clock::{Clock, Stopwatch, SystemClock};
 use tollgate_log::contract::EventLog;
 use tollgate_log::embedded::{EmbeddedLog, LOCK_FILE, OpenError, Options};
+use tollgate_log_jetstream::{Credentials, JetStreamLog, Options as NatsOptions};
 use tollgate_server::http::{App, Hosts, router};
-use tollgate_server::ledger::SettingsOptions;
+use tollgate_server::ledger::{SettingsOptions, Views};
 use tollgate_server::reactor::Evidence;
 use tollgate_server::{Ledger, LedgerOptions, Running};
 use tower::ServiceExt;
@@ -24,6 +25,12 @@ use crate::exit::Failure;
 
 /// The config that a data directory brings along: in force where no other is given.
 pub(crate) const CONFIG_FILE: &str = "phase_budgets.yaml";
+
+/// Where evidence goes unless the flags say otherwise.
+pub(crate) const EVIDENCE_DIR: &str = "state/evidence";
+
+/// Records whose ids a command reads when it connects to a log: a server reads more.
+const COMMAND_KNOWS: u64 = 64;
 
 /// How commands note themselves in the lock of a data directory: they are short, so others wait for them.
 const COMMAND_NOTE: &str = "a tollgate command";
@@ -52,7 +59,8 @@ pub(crate) struct Connection {
 /// The data directory, held by this process.
 pub(crate) struct Local {
     pub(crate) ledger: Arc<Ledger>,
-    evidence: Evidence,
+    /// Not where servers of the ledger write it.
+    evidence: Option<Evidence>,
 }
 
 impl Connection {
@@ -61,6 +69,12 @@ impl Connection {
         if let Some(url) = &global.server {
             let transport = HttpTransport::new(url).map_err(|error| Failure::failed(error.to_string()))?;
             return Ok(Self::remote(Arc::new(transport), global));
+        }
+        if let Some(url) = &global.log {
+            let log = jetstream(global, url, Some(COMMAND_KNOWS)).await?;
+            let (client, clock) = (log.client(), Arc::new(SystemClock));
+            let local = Self::of_log(global, log, Views::Nats(client), clock).await?;
+            return Ok(local);
         }
         if let Some(transport) = server_of(&global.data).await {
             return Ok(Self::remote(transport, global));
@@ -84,15 +98,27 @@ impl Connection {
             }
             Err(error) => return Err(error.into()),
         };
-        let mut ledger_options = LedgerOptions::new(&global.data);
-        ledger_options.settings = settings_options(global);
-        ledger_options.clock = clock;
-        let ledger = Arc::new(Ledger::open(log, ledger_options).await?);
-        let mark = global.data.join("evidence.json");
-        let evidence = Evidence::new(Arc::clone(&ledger), global.evidence_dir.clone(), mark);
+        let mut connection = Self::of_log(global, log, Views::below(&global.data), clock).await?;
+        if let Some(local) = &mut connection.local {
+            let dir = global.evidence_dir.clone().unwrap_or_else(|| EVIDENCE_DIR.into());
+            let mark = global.data.join("evidence.json");
+            local.evidence = Some(Evidence::new(Arc::clone(&local.ledger), dir, mark));
+        }
+        Ok(connection)
+    }
+
+    /// A ledger in this process, on a log.
+    async fn of_log(
+        global: &Global,
+        log: Arc<dyn EventLog>,
+        views: Views,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, Failure> {
+        let options = LedgerOptions { views, settings: settings_options(global), clock };
+        let ledger = Arc::new(Ledger::open(log, options).await?);
         let router = router(App { ledger: Arc::clone(&ledger), hosts: Arc::new(Hosts::default()) });
         let client = Client::new(Arc::new(InProcess(router))).of_tenant(global.tenant.clone());
-        Ok(Self { client, local: Some(Local { ledger, evidence }) })
+        Ok(Self { client, local: Some(Local { ledger, evidence: None }) })
     }
 
     fn remote(transport: Arc<dyn Transport>, global: &Global) -> Self {
@@ -110,10 +136,37 @@ impl Connection {
     /// Commits the views and writes what evidence is due, where that is this process's task.
     pub(crate) async fn close(self) -> Result<(), Failure> {
         let Some(mut local) = self.local else { return Ok(()) };
-        let written = local.evidence.catch_up().await;
+        let written = match &mut local.evidence {
+            Some(evidence) => evidence.catch_up().await,
+            None => Ok(()),
+        };
         local.ledger.stop().await;
         written.map_err(|error| Failure::failed(error.to_string()))
     }
+}
+
+/// The log on JetStream of the flags. `known`: records whose ids are read at once; the default where not given.
+pub(crate) async fn jetstream(
+    global: &Global,
+    url: &str,
+    known: Option<u64>,
+) -> Result<Arc<JetStreamLog>, Failure> {
+    let mut options = nats_options(global, url);
+    if let Some(known) = known {
+        options.known_records = known;
+    }
+    Ok(Arc::new(JetStreamLog::connect(options).await?))
+}
+
+/// How the NATS server of the flags is reached.
+pub(crate) fn nats_options(global: &Global, url: &str) -> NatsOptions {
+    let mut options = NatsOptions::new(url);
+    options.stream.clone_from(&global.nats.stream);
+    options.client_name = format!("tollgate {}", std::process::id());
+    if let Some(file) = &global.nats.nats_creds {
+        options.credentials = Credentials::File(file.clone());
+    }
+    options
 }
 
 /// Opens the log; while another command has it, waits for its end.

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use tollgate_client::ClientError;
 use tollgate_log::embedded::{BackupError, OpenError};
+use tollgate_log_jetstream::{ConnectError, SetupError};
 use tollgate_server::{LedgerError, ServeError};
 use tollgate_wire::api::{Outcome, Problem};
 
@@ -100,4 +101,4 @@ macro_rules! failed_from {
     };
 }
 
-failed_from!(OpenError, LedgerError, ServeError, BackupError, std::io::Error);
+failed_from!(ConnectError, SetupError, OpenError, LedgerError, ServeError, BackupError, std::io::Error);

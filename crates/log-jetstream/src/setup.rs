@@ -10,6 +10,7 @@ use async_nats::jetstream::{self, ErrorCode};
 use tollgate_log::contract::MAX_RECORD_BYTES;
 
 use crate::identity::{Regression, check_first};
+use crate::options::{ConnectError, Options};
 use crate::topology::{DECISION_SUBJECTS, FACT_SUBJECTS};
 
 /// Room for the headers of a message beside its record.
@@ -114,6 +115,20 @@ impl Setup {
             allow_direct: true,
             ..Config::default()
         }
+    }
+
+    /// As [`Self::init`], at the server of these options. Returns whether the stream was made.
+    ///
+    /// # Errors
+    ///
+    /// [`ConnectError`].
+    pub async fn init_at(&self, options: &Options) -> Result<bool, ConnectError> {
+        let (client, _) = options.client().await?;
+        let context =
+            jetstream::context::ContextBuilder::new().timeout(options.request_timeout).build(client);
+        let before = context.get_stream(&self.stream).await.is_ok();
+        self.init(&context).await?;
+        Ok(!before)
     }
 
     /// Makes the stream unless it is there, then reads it back and compares.

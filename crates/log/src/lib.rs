@@ -14,3 +14,4 @@ pub mod index;
 pub mod key;
 pub mod memory;
 pub mod record;
+pub mod verify;

@@ -11,4 +11,4 @@ pub mod reactor;
 mod serve;
 
 pub use ledger::{Ledger, LedgerError, LedgerOptions};
-pub use serve::{Running, ServeError, ServeOptions, serve};
+pub use serve::{Running, ServeError, ServeOptions, Served, serve};

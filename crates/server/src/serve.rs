@@ -1,4 +1,4 @@
-//! One process with log, views and HTTP API on one data directory.
+//! One process with the HTTP API: on a data directory with log and views of its own, or on a log over NATS with no store.
 
 use std::future::Future;
 use std::io;
@@ -10,11 +10,11 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
-use tollgate_log::contract::Durability;
+use tollgate_log::contract::{Durability, EventLog};
 use tollgate_log::embedded::{EmbeddedLog, OpenError, Options};
 
 use crate::http::{App, Hosts, router};
-use crate::ledger::{Ledger, LedgerError, LedgerOptions, SettingsOptions};
+use crate::ledger::{Ledger, LedgerError, LedgerOptions, SettingsOptions, Views};
 use crate::reactor::Evidence;
 
 /// The file in a data directory that says who serves it.
@@ -24,22 +24,39 @@ const RUNNING_FILE: &str = "server.json";
 const GRACE: Duration = Duration::from_secs(10);
 
 /// What to serve, and where.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct ServeOptions {
-    /// The data directory; made where there is none.
-    pub data_dir: PathBuf,
+    /// The ledger.
+    pub ledger: Served,
     /// The address to listen on; port 0: any free one.
     pub listen: SocketAddr,
     /// Whether an address that other machines reach is meant.
     pub allow_remote: bool,
     /// Further names under which requests may address it.
     pub allow_hosts: Vec<String>,
-    /// What an acknowledgement is worth.
-    pub durability: Durability,
     /// Config and prices.
     pub settings: SettingsOptions,
-    /// Where evidence files go.
-    pub evidence_dir: PathBuf,
+    /// Where evidence files go; nowhere: none are written.
+    pub evidence_dir: Option<PathBuf>,
+}
+
+/// Which ledger is served.
+#[derive(Clone)]
+pub enum Served {
+    /// That of a data directory, with log and views in this process.
+    Data {
+        /// The directory; made where there is none.
+        dir: PathBuf,
+        /// What an acknowledgement is worth.
+        durability: Durability,
+    },
+    /// One whose log and projectors are reached over NATS.
+    Nats {
+        /// The log.
+        log: Arc<dyn EventLog>,
+        /// The connection on which projectors are asked.
+        client: async_nats::Client,
+    },
 }
 
 /// Who serves a data directory.
@@ -106,21 +123,17 @@ pub async fn serve(
     let listener = TcpListener::bind(options.listen).await.map_err(listen_error)?;
     let address = listener.local_addr().map_err(listen_error)?;
     let url = format!("http://{address}");
-    let log_options = Options {
-        durability: options.durability,
-        lock_note: format!("tollgate serve at {url}, process {}", std::process::id()),
-        ..Options::default()
-    };
-    let log = Arc::new(EmbeddedLog::open_or_create(&options.data_dir, log_options)?);
-    let mut ledger_options = LedgerOptions::new(&options.data_dir);
-    ledger_options.settings = options.settings;
-    let ledger = Arc::new(Ledger::open(log, ledger_options).await?);
+    let (ledger, data_dir) = open(options.ledger, options.settings, &url).await?;
     let (stop, stopped) = watch::channel(false);
-    let mark_file = options.data_dir.join("evidence.json");
-    let evidence = Evidence::new(Arc::clone(&ledger), options.evidence_dir, mark_file);
-    let reactor = tokio::spawn(evidence.run(stopped.clone()));
-    let running_file = options.data_dir.join(RUNNING_FILE);
-    write_running(&running_file, &Running { url: url.clone(), pid: std::process::id() })?;
+    let reactor = options.evidence_dir.map(|dir| {
+        let mark_file = data_dir.as_deref().unwrap_or(&dir).join("evidence.json");
+        let evidence = Evidence::new(Arc::clone(&ledger), dir, mark_file);
+        tokio::spawn(evidence.run(stopped.clone()))
+    });
+    let running_file = data_dir.map(|dir| dir.join(RUNNING_FILE));
+    if let Some(file) = &running_file {
+        write_running(file, &Running { url: url.clone(), pid: std::process::id() })?;
+    }
     ready(&url, &ledger);
     let hosts = Arc::new(Hosts::new(address, &options.allow_hosts));
     let app = router(App { ledger: Arc::clone(&ledger), hosts });
@@ -148,13 +161,36 @@ pub async fn serve(
         }
     };
     let _ = stop.send(true);
-    if reactor.await.is_err() {
+    if let Some(reactor) = reactor
+        && reactor.await.is_err()
+    {
         tracing::error!("the evidence reactor panicked");
     }
     ledger.stop().await;
-    // A file that is gone already is as good.
-    let _ = std::fs::remove_file(running_file);
+    if let Some(file) = running_file {
+        // A file that is gone already is as good.
+        let _ = std::fs::remove_file(file);
+    }
     served.map_err(ServeError::from)
+}
+
+/// Opens the ledger; with the directory that is its own, if one is.
+async fn open(
+    served: Served,
+    settings: SettingsOptions,
+    url: &str,
+) -> Result<(Arc<Ledger>, Option<PathBuf>), ServeError> {
+    let (log, views, dir) = match served {
+        Served::Data { dir, durability } => {
+            let lock_note = format!("tollgate serve at {url}, process {}", std::process::id());
+            let options = Options { durability, lock_note, ..Options::default() };
+            let log: Arc<dyn EventLog> = Arc::new(EmbeddedLog::open_or_create(&dir, options)?);
+            (log, Views::below(&dir), Some(dir))
+        }
+        Served::Nats { log, client } => (log, Views::Nats(client), None),
+    };
+    let options = LedgerOptions { settings, ..LedgerOptions::new(views) };
+    Ok((Arc::new(Ledger::open(log, options).await?), dir))
 }
 
 fn write_running(path: &Path, running: &Running) -> io::Result<()> {

@@ -8,8 +8,8 @@ use std::path::PathBuf;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
 pub(crate) use operate::{
-    BackupArgs, ConfigCommand, DemoArgs, ImportArgs, ImportCommand, LogCommand, RestoreArgs, ServeArgs,
-    TailArgs, ViewCommand,
+    BackupArgs, ConfigCommand, DemoArgs, ImportArgs, ImportCommand, InitArgs, LogCommand, ProjectorArgs,
+    RestoreArgs, ServeArgs, TailArgs, ViewCommand,
 };
 pub(crate) use task::{
     AdjustArgs, CloseArgs, Counts, EventArgs, GateArgs, ListArgs, OpenArgs, OverrideArgs, PhaseArgs,
@@ -36,6 +36,11 @@ pub(crate) struct Global {
     /// Ask this server instead of the data directory, for example http://127.0.0.1:7070
     #[arg(long, global = true, env = "TOLLGATE_URL", value_name = "URL")]
     pub(crate) server: Option<String>,
+    /// Speak to a log on NATS JetStream and its projectors, with no server between, for example nats://127.0.0.1:4222
+    #[arg(long, global = true, env = "TOLLGATE_LOG", value_name = "URL", conflicts_with = "server")]
+    pub(crate) log: Option<String>,
+    #[command(flatten)]
+    pub(crate) nats: NatsArgs,
     /// The config of limits and gate; the built-in one where none is given
     #[arg(long, global = true, env = "TOLLGATE_CONFIG", value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
@@ -57,18 +62,24 @@ pub(crate) struct Global {
     /// Answer from the view as it is, without waiting until it has seen the end of the log
     #[arg(long, global = true)]
     pub(crate) no_wait: bool,
-    /// Where evidence files go
-    #[arg(
-        long,
-        global = true,
-        env = "TOLLGATE_EVIDENCE",
-        value_name = "DIR",
-        default_value = "state/evidence"
-    )]
-    pub(crate) evidence_dir: PathBuf,
+    /// Where evidence files go: state/evidence where none is given; with --log none are written then
+    #[arg(long, global = true, env = "TOLLGATE_EVIDENCE", value_name = "DIR")]
+    pub(crate) evidence_dir: Option<PathBuf>,
     /// What this process logs to stderr: error, warn, info, debug
     #[arg(long, global = true, env = "TOLLGATE_LOG_LEVEL", value_name = "LEVEL", value_parser = ["error", "warn", "info", "debug"])]
     pub(crate) log_level: Option<String>,
+}
+
+/// How a log on NATS is reached.
+#[derive(Clone, Debug, ClapArgs)]
+#[command(next_help_heading = "With --log")]
+pub(crate) struct NatsArgs {
+    /// The stream of the ledger
+    #[arg(long, global = true, env = "TOLLGATE_STREAM", value_name = "NAME", default_value = tollgate_log_jetstream::topology::STREAM)]
+    pub(crate) stream: String,
+    /// A credentials file of the NATS account
+    #[arg(long, global = true, env = "TOLLGATE_NATS_CREDS", value_name = "FILE")]
+    pub(crate) nats_creds: Option<PathBuf>,
 }
 
 /// How answers are written.
@@ -84,7 +95,7 @@ pub(crate) enum Format {
 pub(crate) enum Command {
     /// A believable day of a small fleet of agents, through the real ledger, in seconds
     Demo(DemoArgs),
-    /// Serve the ledger of the data directory over HTTP
+    /// Serve the ledger over HTTP: that of the data directory, or with --log one on NATS, with no store of its own
     Serve(ServeArgs),
     /// Import the sessions of coding agents
     #[command(subcommand)]
@@ -114,6 +125,8 @@ pub(crate) enum Command {
     /// Read or verify the log
     #[command(subcommand)]
     Log(LogCommand),
+    /// Fold the log on NATS into a view and answer for it, as a process of its own
+    Projector(ProjectorArgs),
     /// Rebuild views
     #[command(subcommand)]
     View(ViewCommand),

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
+use tollgate_log::contract::Partitions;
 
 #[derive(Debug, Args)]
 pub(crate) struct DemoArgs {
@@ -47,8 +48,51 @@ pub(crate) enum ConfigCommand {
     Check,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct ProjectorArgs {
+    /// Which view
+    #[arg(value_parser = ["status", "reports", "alerts"])]
+    pub(crate) view: String,
+    /// Which of the 16 partitions, such as 0-7; together the projectors of a view must have all of them, each once or the same
+    #[arg(long, value_name = "LIST", default_value = "0-15")]
+    pub(crate) partitions: Partitions,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct InitArgs {
+    /// The most that the stream may take on disk, in bytes or as 512MiB, 64GiB: it refuses appends beyond. Below 80 % of the disk
+    #[arg(long, value_name = "SIZE", default_value = "8GiB", value_parser = size)]
+    pub(crate) max_bytes: u64,
+    /// Servers that hold a copy: 1, 3 or 5
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=5))]
+    pub(crate) replicas: u64,
+}
+
+/// A size with its unit.
+fn size(text: &str) -> Result<u64, String> {
+    let rule = || format!("`{text}` is no size: bytes, or a whole number with KiB, MiB, GiB, TiB");
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let factor: u64 = match unit.trim() {
+        "" | "B" => 1,
+        "KiB" => 1 << 10,
+        "MiB" => 1 << 20,
+        "GiB" => 1 << 30,
+        "TiB" => 1 << 40,
+        _ => return Err(rule()),
+    };
+    number
+        .parse::<u64>()
+        .ok()
+        .and_then(|number| number.checked_mul(factor))
+        .filter(|size| *size > 0)
+        .ok_or_else(rule)
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum LogCommand {
+    /// Make the streams of a ledger on the NATS server of --log, or compare those that are there
+    Init(InitArgs),
     /// Show recorded events
     Tail(TailArgs),
     /// Recompute checksums, chains and content hashes of the whole log

@@ -5,13 +5,14 @@ use std::process::ExitCode;
 use tollgate_domain::position::Position;
 use tollgate_log::embedded::{Verification, verify as verify_log};
 use tollgate_log::record::EventFrame;
+use tollgate_log_jetstream::Setup;
 use tollgate_wire::check_stored;
 
 use super::ask;
-use crate::args::{Format, Global, TailArgs};
-use crate::connect::{Access, Connection, server_of};
+use crate::args::{Format, Global, InitArgs, TailArgs};
+use crate::connect::{Access, Connection, nats_options, server_of};
 use crate::exit::{DIFFERS, Failure};
-use crate::output::{counted, json, line, time};
+use crate::output::{counted, grouped_u64, json, line, time};
 
 /// Events of a page.
 const PAGE: usize = 500;
@@ -77,6 +78,9 @@ pub(crate) async fn verify(global: &Global) -> Result<ExitCode, Failure> {
             "log verify reads the files of the log: run it on the server's machine with --data DIR",
         ));
     }
+    if global.log.is_some() {
+        return verify_over_nats(global).await;
+    }
     // The views remember chains of their own; a server's are open in it.
     let served = server_of(&global.data).await.is_some();
     let anchors = if served {
@@ -102,6 +106,52 @@ pub(crate) async fn verify(global: &Global) -> Result<ExitCode, Failure> {
     Ok(if found.passed() { ExitCode::SUCCESS } else { ExitCode::from(DIFFERS) })
 }
 
+/// Verifies a log on NATS by reading all of it.
+async fn verify_over_nats(global: &Global) -> Result<ExitCode, Failure> {
+    let connection = Connection::open(global, Access::Existing).await?;
+    let Some(ledger) = connection.ledger() else {
+        return Err(Failure::failed("log verify: no log was opened"));
+    };
+    let anchors = ledger.anchors().await;
+    let mut check = |event: &EventFrame<'_>| check_stored(event.payload, &event.content_hash.0);
+    let found = tollgate_log::verify::verify(&**ledger.log(), &anchors, &mut check).await;
+    let found = found.map_err(|error| Failure::failed(error.to_string()))?;
+    connection.close().await?;
+    tell(global, &found);
+    Ok(if found.passed() { ExitCode::SUCCESS } else { ExitCode::from(DIFFERS) })
+}
+
+/// Makes the streams of a ledger.
+pub(crate) async fn init(global: &Global, args: &InitArgs) -> Result<ExitCode, Failure> {
+    let Some(url) = &global.log else {
+        return Err(Failure::failed(
+            "log init makes streams on a NATS server: say which with --log nats://HOST:4222; a data directory needs no init",
+        ));
+    };
+    let options = nats_options(global, url);
+    let setup = Setup {
+        stream: options.stream.clone(),
+        max_bytes: args.max_bytes,
+        replicas: usize::try_from(args.replicas).unwrap_or(1),
+    };
+    let made = setup.init_at(&options).await?;
+    if global.format == Format::Json {
+        json(
+            &serde_json::json!({"stream": setup.stream, "made": made, "max_bytes": setup.max_bytes, "replicas": setup.replicas}),
+        );
+    } else {
+        let what = if made { "made" } else { "is there, and as a ledger needs it" };
+        line(&format!(
+            "stream {} at {}: {what}, at most {} bytes, {}",
+            setup.stream,
+            options.shown_url(),
+            grouped_u64(setup.max_bytes),
+            counted(setup.replicas as u64, "copy")
+        ));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
 fn tell(global: &Global, found: &Verification) {
     let Verification { records, events, segments, last, difference, unproven, anchors_matched, .. } = found;
     if global.format == Format::Json {
@@ -111,11 +161,14 @@ fn tell(global: &Global, found: &Verification) {
         );
         return;
     }
+    let segments = match segments {
+        0 => String::new(),
+        some => format!(" in {}", counted(*some as u64, "segment")),
+    };
     let what = format!(
-        "{}, {} in {}, up to record {last}",
+        "{}, {}{segments}, up to record {last}",
         counted(*records, "record"),
-        counted(*events, "event"),
-        counted(*segments as u64, "segment")
+        counted(*events, "event")
     );
     match difference {
         None => {

@@ -48,6 +48,11 @@ pub(crate) async fn view(global: &Global, command: ViewCommand) -> Result<ExitCo
 
 /// Copies the log up to its durable end, also beside a server.
 pub(crate) async fn backup(global: &Global, args: &BackupArgs) -> Result<ExitCode, Failure> {
+    if global.log.is_some() {
+        return Err(Failure::failed(
+            "backup copies the files of a data directory; copy a log on NATS with `tollgate log copy --log URL --to DIR`",
+        ));
+    }
     if global.server.is_some() {
         return Err(Failure::failed(
             "backup copies the files of the log: run it on the server's machine with --data DIR",

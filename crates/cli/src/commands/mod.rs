@@ -7,6 +7,7 @@ mod events;
 mod import;
 mod log;
 mod maintain;
+mod projector;
 mod serve;
 mod tasks;
 mod views;
@@ -38,8 +39,10 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
         Command::Report(report) => views::report(&global, &report).await,
         Command::Alerts(args) => alerts::run(&global, &args).await,
         Command::Config(_) => config::check(&global),
+        Command::Log(LogCommand::Init(init)) => log::init(&global, &init).await,
         Command::Log(LogCommand::Tail(tail)) => log::tail(&global, &tail).await,
         Command::Log(LogCommand::Verify) => log::verify(&global).await,
+        Command::Projector(projector) => projector::run(&global, &projector).await,
         Command::View(command) => maintain::view(&global, command).await,
         Command::Backup(backup) => maintain::backup(&global, &backup).await,
         Command::Restore(restore) => maintain::restore(&global, &restore),

@@ -1,26 +1,42 @@
-//! Serving a data directory.
+//! Serving a ledger over HTTP.
 
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use tokio::signal::unix::{SignalKind, signal};
-use tollgate_log::contract::Durability;
-use tollgate_server::{ServeOptions, serve};
+use tollgate_log::contract::{Durability, EventLog};
+use tollgate_server::{ServeOptions, Served, serve};
 
 use crate::args::{Global, ServeArgs};
-use crate::connect::settings_options;
+use crate::connect::{EVIDENCE_DIR, jetstream, settings_options};
 use crate::exit::Failure;
 use crate::output::{line, note};
 
 /// Serves until it is told to stop by SIGINT or SIGTERM.
 pub(crate) async fn run(global: &Global, args: ServeArgs) -> Result<ExitCode, Failure> {
+    let nats = match &global.log {
+        Some(url) => Some(jetstream(global, url, None).await?),
+        None => None,
+    };
+    let (ledger, name) = match &nats {
+        Some(log) => {
+            let (client, log): (_, Arc<dyn EventLog>) = (log.client(), Arc::clone(log) as _);
+            (Served::Nats { log, client }, global.log.clone().unwrap_or_default())
+        }
+        None => {
+            let durability = Durability::from_word(&args.durability).unwrap_or(Durability::Fsync);
+            (Served::Data { dir: global.data.clone(), durability }, global.data.display().to_string())
+        }
+    };
+    // Several servers of one log would write the same files: with --log only where asked to.
+    let evidence_dir = global.evidence_dir.clone().or_else(|| nats.is_none().then(|| EVIDENCE_DIR.into()));
     let options = ServeOptions {
-        data_dir: global.data.clone(),
+        ledger,
         listen: args.listen,
         allow_remote: args.allow_remote,
         allow_hosts: args.allow_hosts,
-        durability: Durability::from_word(&args.durability).unwrap_or(Durability::Fsync),
         settings: settings_options(global),
-        evidence_dir: global.evidence_dir.clone(),
+        evidence_dir,
     };
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     let stopped = async move {
@@ -30,14 +46,13 @@ pub(crate) async fn run(global: &Global, args: ServeArgs) -> Result<ExitCode, Fa
         }
         note("stopping: answering what runs, committing the views");
     };
-    let data = global.data.display().to_string();
     let ready = |url: &str, ledger: &tollgate_server::Ledger| {
         for warning in &ledger.settings().warnings {
             note(&format!("! {warning}"));
         }
         let durability = ledger.log().durability();
         line(&format!(
-            "tollgate serves {data} at {url}, acknowledges with class {durability}; stop with Ctrl-C"
+            "tollgate serves {name} at {url}, acknowledges with class {durability}; stop with Ctrl-C"
         ));
     };
     serve(options, ready, stopped).await?;

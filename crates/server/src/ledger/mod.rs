@@ -67,15 +67,19 @@ pub enum Views {
     Nats(async_nats::Client),
 }
 
-impl LedgerOptions {
-    /// Views below a data directory, the built-in config and prices, the machine's clock.
+impl Views {
+    /// This process, into the stores of a data directory.
     #[must_use]
-    pub fn new(data_dir: &Path) -> Self {
-        Self {
-            views: Views::Here(data_dir.join("views")),
-            settings: SettingsOptions::default(),
-            clock: Arc::new(SystemClock),
-        }
+    pub fn below(data_dir: &Path) -> Self {
+        Self::Here(data_dir.join("views"))
+    }
+}
+
+impl LedgerOptions {
+    /// The built-in config and prices, the machine's clock.
+    #[must_use]
+    pub fn new(views: Views) -> Self {
+        Self { views, settings: SettingsOptions::default(), clock: Arc::new(SystemClock) }
     }
 }
 

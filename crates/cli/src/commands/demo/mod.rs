@@ -36,7 +36,9 @@ pub(crate) async fn run(global: &Global, args: &DemoArgs) -> Result<ExitCode, Fa
     prepare(&args.dir)?;
     let mut own = global.clone();
     own.data = args.dir.join("data");
-    own.evidence_dir = args.dir.join("evidence");
+    let evidence = args.dir.join("evidence");
+    own.evidence_dir = Some(evidence.clone());
+    own.log = None;
     (own.server, own.tenant, own.config) = (None, None, None);
     let clock = Arc::new(ManualClock::at(day::START.parse().unwrap_or_default()));
     let connection = Connection::local(&own, Access::MayCreate, Arc::clone(&clock) as Arc<dyn Clock>).await?;
@@ -46,8 +48,7 @@ pub(crate) async fn run(global: &Global, args: &DemoArgs) -> Result<ExitCode, Fa
     let report = connection.client.report(&tail).await;
     connection.close().await?;
     let (day, list, report) = (played?, list?, report?);
-    let evidence =
-        day.blocked.as_ref().map(|blocked| evidence_dir(&own.evidence_dir, "default", &blocked.task));
+    let evidence = day.blocked.as_ref().map(|blocked| evidence_dir(&evidence, "default", &blocked.task));
     if global.format == Format::Json {
         output::json(
             &json!({"tasks": list.tasks, "report": report, "blocked": day.blocked, "data": own.data,

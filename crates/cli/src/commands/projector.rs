@@ -1,0 +1,66 @@
+//! A projector as a process of its own.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use tokio::signal::unix::{SignalKind, signal};
+use tollgate_log::contract::EventLog;
+use tollgate_projection::alerts::Alerts;
+use tollgate_projection::reports::Reports;
+use tollgate_projection::status::Status;
+use tollgate_projector::Projector;
+use tollgate_projector::nats::{Served, serve, subject};
+
+use crate::args::{Global, ProjectorArgs};
+use crate::connect::jetstream;
+use crate::exit::Failure;
+use crate::output::{line, note};
+
+/// Below the data directory: the views of projectors. Those of a log in the same directory are not touched.
+const STORES: &str = "projectors";
+
+/// Folds and answers until it is told to stop by SIGINT or SIGTERM.
+pub(crate) async fn run(global: &Global, args: &ProjectorArgs) -> Result<ExitCode, Failure> {
+    match args.view.as_str() {
+        "status" => project(Status, global, args).await,
+        "reports" => project(Reports, global, args).await,
+        _ => project(Alerts, global, args).await,
+    }
+}
+
+async fn project<P: Served>(
+    projection: P,
+    global: &Global,
+    args: &ProjectorArgs,
+) -> Result<ExitCode, Failure> {
+    let Some(url) = &global.log else {
+        return Err(Failure::failed(
+            "a projector follows a log on NATS: say which with --log nats://HOST:4222; on a data directory `tollgate serve` has \
+             its views inside",
+        ));
+    };
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    let log = jetstream(global, url, Some(0)).await?;
+    let client = log.client();
+    let dir = global.data.join(STORES);
+    let follow: Arc<dyn EventLog> = log;
+    let projector = Projector::start_part(projection, &dir, follow, args.partitions).await;
+    let projector = Arc::new(projector.map_err(|error| Failure::failed(error.to_string()))?);
+    let serving = serve(&client, Arc::clone(&projector)).await;
+    let serving = serving.map_err(|error| Failure::failed(error.to_string()))?;
+    let first =
+        args.partitions.iter().next().map(|partition| subject(P::NAME, partition)).unwrap_or_default();
+    line(&format!(
+        "tollgate projector {} of {url}, partitions {}, answers on {first} …; stop with Ctrl-C",
+        P::NAME,
+        args.partitions
+    ));
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+    note("stopping: answering what runs, committing the view");
+    serving.stop().await;
+    projector.stop().await;
+    Ok(ExitCode::SUCCESS)
+}

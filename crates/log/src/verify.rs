@@ -1,0 +1,92 @@
+//! Verifying a log through its contract: what its readers say, from the first record to the end.
+
+use tollgate_domain::position::{PARTITIONS, Sequence};
+
+use crate::contract::{EventLog, Partitions, ReadError};
+use crate::embedded::{Anchor, Verification};
+use crate::key::ChainHash;
+use crate::record::EventFrame;
+
+/// Reads all records up to the tail as of now: their checksums and order as the log's reader checks them, the chain of every
+/// partition, the given anchors, and each event by a check of the caller's (the log does not know what an event means).
+///
+/// # Errors
+///
+/// [`ReadError`] when the log cannot be reached. What is wrong with it is no error but a [`Verification::difference`].
+pub async fn verify(
+    log: &dyn EventLog,
+    anchors: &[Anchor],
+    check_event: &mut (dyn FnMut(&EventFrame<'_>) -> Result<(), String> + Send),
+) -> Result<Verification, ReadError> {
+    let last = log.tail().await?.highest();
+    let mut found = Verification {
+        records: 0,
+        events: 0,
+        segments: 0,
+        last: Sequence::ZERO,
+        chains: [ChainHash::START; PARTITIONS],
+        difference: None,
+        unproven: Vec::new(),
+        anchors_matched: 0,
+    };
+    if anchors.is_empty() {
+        found.unproven.push(
+            "whether a record was changed with all that follow it: no view remembers a chain".to_owned(),
+        );
+    }
+    let mut reader = log.read_from(Partitions::ALL, Sequence::ZERO).await?;
+    while found.last < last {
+        let records = match reader.try_next().await {
+            Ok(records) if records.is_empty() => {
+                found.difference = Some(format!("it ends at record {}, its tail is {last}", found.last));
+                return Ok(found);
+            }
+            Ok(records) => records,
+            Err(
+                error @ (ReadError::Damaged { .. } | ReadError::Newer { .. } | ReadError::Regressed { .. }),
+            ) => {
+                found.difference = Some(error.to_string());
+                return Ok(found);
+            }
+            Err(error) => return Err(error),
+        };
+        for stored in records {
+            let sequence = stored.sequence;
+            if sequence > last {
+                break;
+            }
+            let partition = stored.record.partition();
+            let chain = found.chains[partition.index()].then(stored.record.hash());
+            if chain != stored.chain {
+                found.difference =
+                    Some(format!("record {sequence}: the chain of partition {partition} breaks"));
+                return Ok(found);
+            }
+            found.chains[partition.index()] = chain;
+            for event in stored.record.events() {
+                if let Err(what) = check_event(&event) {
+                    let (task, id) = (event.task, event.id);
+                    found.difference =
+                        Some(format!("record {sequence}, event `{id}` of task `{task}`: {what}"));
+                    return Ok(found);
+                }
+                found.events += 1;
+            }
+            for anchor in
+                anchors.iter().filter(|anchor| (anchor.partition, anchor.sequence) == (partition, sequence))
+            {
+                if anchor.chain != chain {
+                    found.difference = Some(format!(
+                        "record {sequence}: {} remembers another history of partition {partition}",
+                        anchor.source
+                    ));
+                    return Ok(found);
+                }
+                found.anchors_matched += 1;
+            }
+            found.records += 1;
+            found.last = sequence;
+        }
+    }
+    Ok(found)
+}
