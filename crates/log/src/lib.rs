@@ -13,5 +13,6 @@ pub mod fault;
 pub mod index;
 pub mod key;
 pub mod memory;
+mod partitions;
 pub mod record;
 pub mod verify;

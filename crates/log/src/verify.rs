@@ -5,7 +5,7 @@ use tollgate_domain::position::{PARTITIONS, Sequence};
 use crate::contract::{EventLog, Partitions, ReadError};
 use crate::embedded::{Anchor, Verification};
 use crate::key::ChainHash;
-use crate::record::EventFrame;
+use crate::record::{EventFrame, StoredRecord};
 
 /// Reads all records up to the tail as of now: their checksums and order as the log's reader checks them, the chain of every
 /// partition, the given anchors, and each event by a check of the caller's (the log does not know what an event means).
@@ -63,30 +63,45 @@ pub async fn verify(
                 return Ok(found);
             }
             found.chains[partition.index()] = chain;
-            for event in stored.record.events() {
-                if let Err(what) = check_event(&event) {
-                    let (task, id) = (event.task, event.id);
-                    found.difference =
-                        Some(format!("record {sequence}, event `{id}` of task `{task}`: {what}"));
-                    return Ok(found);
-                }
-                found.events += 1;
-            }
-            for anchor in
-                anchors.iter().filter(|anchor| (anchor.partition, anchor.sequence) == (partition, sequence))
+            if let Some(difference) = events_differ(&mut found, &stored, check_event)
+                .or_else(|| anchors_differ(&mut found, &stored, anchors))
             {
-                if anchor.chain != chain {
-                    found.difference = Some(format!(
-                        "record {sequence}: {} remembers another history of partition {partition}",
-                        anchor.source
-                    ));
-                    return Ok(found);
-                }
-                found.anchors_matched += 1;
+                found.difference = Some(difference);
+                return Ok(found);
             }
             found.records += 1;
             found.last = sequence;
         }
     }
     Ok(found)
+}
+
+fn events_differ(
+    found: &mut Verification,
+    stored: &StoredRecord,
+    check_event: &mut (dyn FnMut(&EventFrame<'_>) -> Result<(), String> + Send),
+) -> Option<String> {
+    for event in stored.record.events() {
+        if let Err(what) = check_event(&event) {
+            let (sequence, task, id) = (stored.sequence, event.task, event.id);
+            return Some(format!("record {sequence}, event `{id}` of task `{task}`: {what}"));
+        }
+        found.events += 1;
+    }
+    None
+}
+
+fn anchors_differ(found: &mut Verification, stored: &StoredRecord, anchors: &[Anchor]) -> Option<String> {
+    let place = (stored.record.partition(), stored.sequence);
+    for anchor in anchors.iter().filter(|anchor| (anchor.partition, anchor.sequence) == place) {
+        if anchor.chain != stored.chain {
+            let (partition, sequence) = place;
+            let source = &anchor.source;
+            return Some(format!(
+                "record {sequence}: {source} remembers another history of partition {partition}"
+            ));
+        }
+        found.anchors_matched += 1;
+    }
+    None
 }

@@ -32,6 +32,11 @@ fn check(table: &str) {
 /// Folds twice, the second time over a store, and adds the cells up.
 fn report(events: &[Stored]) -> LedgerReport {
     folds_alike_over_a_store(&Reports, events, |_| true);
+    let (totals, tasks) = totals(events);
+    totals.report(tasks, 0, "9f3c@3:9".to_owned())
+}
+
+fn totals(events: &[Stored]) -> (LedgerTotals, u64) {
     let rows = folded(&Reports, events);
     let mut totals = LedgerTotals::default();
     let mut tasks = 0;
@@ -42,7 +47,7 @@ fn report(events: &[Stored]) -> LedgerReport {
             ReportRow::Task(_) => assert!(CellKey::read(key).is_none(), "a task's key is no cell's"),
         }
     }
-    totals.report(tasks, 0, "9f3c@3:9".to_owned())
+    (totals, tasks)
 }
 
 fn fact(name: &str, report: &LedgerReport) -> String {
@@ -183,6 +188,17 @@ proptest! {
     #[test]
     fn groups_sum_to_the_totals_and_the_totals_to_the_events(events in events()) {
         let report = report(&events);
+        // Totals of other processes come as JSON, and in parts.
+        let mut parts = LedgerTotals::default();
+        let (one, other): (Vec<_>, Vec<_>) = events.iter().cloned().partition(|event| event.task.ends_with('1'));
+        for part in [one, other] {
+            let json = serde_json::to_string(&totals(&part).0).unwrap();
+            parts.merge(&serde_json::from_str(&json).unwrap());
+        }
+        let in_parts = parts.report(report.tasks, 0, report.as_of.clone());
+        prop_assert_eq!(&in_parts.totals, &report.totals);
+        prop_assert_eq!(&in_parts.by_day, &report.by_day);
+        prop_assert_eq!(&in_parts.by_model, &report.by_model);
         let all = [
             &report.by_day, &report.by_model, &report.by_provider, &report.by_producer, &report.by_phase,
             &report.by_complexity, &report.by_importance,

@@ -43,6 +43,15 @@ proptest! {
         prop_assert_eq!(&bytes_of(&folded(&Status, &shuffled(&events, &places))), &expected);
     }
 
+    /// Rows go to other processes as JSON, and come back as they were.
+    #[test]
+    fn rows_survive_json(events in events()) {
+        for row in folded(&Status, &events).into_values() {
+            let json = serde_json::to_string(&row).unwrap();
+            prop_assert_eq!(serde_json::from_str::<TaskRow>(&json).unwrap(), row, "{}", json);
+        }
+    }
+
     /// Usage that leaves its attempt to the ledger may land in another attempt when it arrives at another time; the task's
     /// totals stay.
     #[test]
