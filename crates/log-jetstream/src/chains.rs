@@ -7,13 +7,21 @@ use tollgate_domain::position::{PARTITIONS, PartitionId, Sequence};
 use tollgate_log::contract::Partitions;
 use tollgate_log::key::{ChainHash, RecordHash};
 
-/// Records between two anchors of a reader: so many are read again at most.
+/// Records between two anchors of a reader near the stream's end: so many are read again at most.
 pub(crate) const ANCHOR_EVERY: u64 = 1024;
 
-/// Chains that were computed, by the sequence they contain everything up to.
+/// Most anchors, about 150 kB. They lie close near the stream's end and wider apart the older they are.
+const MAX_ANCHORS: usize = 256;
+
+/// Chains that were computed or told, by the sequence they contain everything up to.
 #[derive(Debug, Default)]
-pub(crate) struct Anchors {
-    partitions: [BTreeMap<Sequence, ChainHash>; PARTITIONS],
+pub(crate) struct Anchors(BTreeMap<Sequence, Anchor>);
+
+/// Chains of some partitions.
+#[derive(Debug)]
+struct Anchor {
+    partitions: Partitions,
+    chains: [ChainHash; PARTITIONS],
 }
 
 /// The chains of a reader's partitions.
@@ -25,40 +33,56 @@ pub(crate) struct Chains {
 }
 
 impl Anchors {
-    /// The latest chains of these partitions, all through the same sequence, at or before `after`.
+    /// The latest chains of all these partitions at or before `after`.
     pub(crate) fn before(&self, partitions: Partitions, after: Sequence) -> Chains {
-        let wanted = || PartitionId::all().filter(|partition| partitions.contains(*partition));
-        let latest = |partition: PartitionId, through: Sequence| {
-            self.partitions[partition.index()].range(..=through).next_back().map(|(at, chain)| (*at, *chain))
-        };
-        // All must have an anchor at the same place; the latest one that each has at or before it need not be the same.
-        let mut through = after;
-        loop {
-            let reached =
-                wanted().map(|partition| latest(partition, through).map_or(Sequence::ZERO, |(at, _)| at));
-            let lowest = reached.min().unwrap_or_default();
-            if lowest == through || lowest == Sequence::ZERO {
-                through = lowest;
-                break;
-            }
-            through = lowest;
+        let has_all = |anchor: &Anchor| anchor.partitions.with(partitions) == anchor.partitions;
+        match self.0.range(..=after).rev().find(|(_, anchor)| has_all(anchor)) {
+            Some((through, anchor)) => Chains { through: *through, chains: anchor.chains },
+            None => Chains { through: Sequence::ZERO, chains: [ChainHash::START; PARTITIONS] },
         }
-        let mut chains = [ChainHash::START; PARTITIONS];
-        for partition in wanted() {
-            if let Some((at, chain)) = latest(partition, through)
-                && at == through
-            {
-                chains[partition.index()] = chain;
-            }
-        }
-        Chains { through, chains }
     }
 
     /// Remembers the chains of a reader.
     pub(crate) fn remember(&mut self, partitions: Partitions, chains: &Chains) {
-        for partition in PartitionId::all().filter(|partition| partitions.contains(*partition)) {
-            let chain = chains.chains[partition.index()];
-            self.partitions[partition.index()].insert(chains.through, chain);
+        self.tell(chains.through, partitions.iter().map(|it| (it, chains.chains[it.index()])));
+    }
+
+    /// Takes chains that are known through a sequence.
+    pub(crate) fn tell(
+        &mut self,
+        through: Sequence,
+        chains: impl IntoIterator<Item = (PartitionId, ChainHash)>,
+    ) {
+        let unknown = || Anchor { partitions: Partitions::NONE, chains: [ChainHash::START; PARTITIONS] };
+        let anchor = self.0.entry(through).or_insert_with(unknown);
+        for (partition, chain) in chains {
+            anchor.partitions = anchor.partitions.with(Partitions::only(partition));
+            anchor.chains[partition.index()] = chain;
+        }
+        if self.0.len() > MAX_ANCHORS {
+            self.forget_one(through);
+        }
+    }
+
+    /// Forgets the anchor without which the gap it leaves is smallest for its age. Never the one that was told last: its
+    /// reader has yet to begin.
+    fn forget_one(&mut self, told: Sequence) {
+        let places: Vec<u64> = self.0.keys().map(|sequence| sequence.0).collect();
+        let end = places.last().copied().unwrap_or_default();
+        let mut weakest: Option<(u64, u64, u64)> = None;
+        for (nth, at) in places.iter().copied().enumerate().filter(|(_, at)| *at != told.0) {
+            let before = nth.checked_sub(1).map_or(0, |before| places[before]);
+            let gap = places.get(nth + 1).copied().unwrap_or(end) - before;
+            let age = end - before;
+            let weaker = weakest.is_none_or(|(weakest_gap, weakest_age, _)| {
+                u128::from(gap) * u128::from(weakest_age) < u128::from(weakest_gap) * u128::from(age)
+            });
+            if weaker {
+                weakest = Some((gap, age, at));
+            }
+        }
+        if let Some((_, _, at)) = weakest {
+            self.0.remove(&Sequence(at));
         }
     }
 }
@@ -105,6 +129,7 @@ mod tests {
             (Partitions::ALL, 99, 30),
             (Partitions::only(one), 29, 20),
             (Partitions::only(one), 19, 10),
+            (Partitions::only(one).with(Partitions::only(PartitionId::new(2).unwrap())), 29, 10),
         ];
         for (partitions, after, through) in cases {
             let found = anchors.before(partitions, Sequence(after));
@@ -113,5 +138,40 @@ mod tests {
         let found = anchors.before(Partitions::ALL, Sequence(10));
         assert_eq!(found.chains[1], ChainHash::START.then(RecordHash([1; 32])));
         assert_eq!(found.chains[2], ChainHash::START);
+    }
+    #[test]
+    fn a_checkpoint_of_some_partitions_is_an_anchor_of_those() {
+        let [one, two] = [1, 2].map(|number| PartitionId::new(number).unwrap());
+        let known = ChainHash::START.then(RecordHash([7; 32]));
+        let mut anchors = Anchors::default();
+        anchors.tell(Sequence(50), [(one, known)]);
+        let found = anchors.before(Partitions::only(one), Sequence(60));
+        assert_eq!((found.through, found.chains[1]), (Sequence(50), known));
+        for wider in [Partitions::ALL, Partitions::only(one).with(Partitions::only(two))] {
+            assert_eq!(anchors.before(wider, Sequence(60)).through, Sequence::ZERO);
+        }
+        anchors.tell(Sequence(50), [(two, known)]);
+        let both = Partitions::only(one).with(Partitions::only(two));
+        assert_eq!(anchors.before(both, Sequence(60)).through, Sequence(50), "they add up");
+    }
+
+    #[test]
+    fn anchors_are_bounded_and_lie_closest_at_the_end() {
+        let mut anchors = Anchors::default();
+        let last = 10_000 * ANCHOR_EVERY;
+        for nth in 1..=10_000 {
+            anchors.remember(Partitions::ALL, &chains(nth * ANCHOR_EVERY, &[]));
+            assert!(anchors.0.len() <= MAX_ANCHORS, "{nth}");
+        }
+        let again =
+            |back: u64| last - back - anchors.before(Partitions::ALL, Sequence(last - back)).through.0;
+        assert_eq!(again(0), 0);
+        for back in [1, 5_000, 100_000, 1_000_000, 5_000_000] {
+            let allowed = ANCHOR_EVERY + back / 5;
+            assert!(again(back) <= allowed, "{back} before the end: {} are read again", again(back));
+        }
+        // One that is told is kept, however old it is.
+        anchors.tell(Sequence(777), [(PartitionId::new(0).unwrap(), ChainHash::START)]);
+        assert!(anchors.0.len() <= MAX_ANCHORS && anchors.0.contains_key(&Sequence(777)));
     }
 }

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use async_nats::jetstream;
 use tokio::task::JoinHandle;
-use tollgate_domain::position::{Epoch, Position, Sequence};
+use tollgate_domain::position::{Epoch, PartitionId, Position, Sequence};
 use tollgate_log::contract::{
     AppendError, Batch, BoxFuture, DedupScope, Durability, EventLog, EventName, Found, Partitions, ReadError,
     Receipt, RecordReader,
 };
-use tollgate_log::key::Key;
+use tollgate_log::key::{ChainHash, Key};
 use tollgate_log::record::Record;
 
 use crate::append::append;
@@ -62,6 +62,12 @@ impl JetStreamLog {
         }
         let follower = tokio::spawn(follow(Arc::clone(&shared), pull));
         Ok(Self { shared, follower })
+    }
+
+    /// The connection of the log, for those who speak to the same server of other things.
+    #[must_use]
+    pub fn client(&self) -> async_nats::Client {
+        self.shared.client.clone()
     }
 }
 
@@ -147,6 +153,10 @@ impl EventLog for JetStreamLog {
 
     fn tail(&self) -> BoxFuture<'_, Result<Position, ReadError>> {
         Box::pin(tail(&self.shared))
+    }
+
+    fn anchor(&self, through: Sequence, chains: &[(PartitionId, ChainHash)]) {
+        self.shared.anchors().tell(through, chains.iter().copied());
     }
 
     fn read_from(

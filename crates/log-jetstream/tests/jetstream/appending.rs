@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::jetstream::stream::Config;
-use tollgate_domain::position::Sequence;
+use futures_util::StreamExt;
+use tollgate_domain::position::{PartitionId, Sequence};
 use tollgate_log::conformance::{batch, decision, event, named};
 use tollgate_log::contract::{AppendError, AppendOutcome, Durability, EventLog, Partitions};
 use tollgate_log_jetstream::{ConnectError, JetStreamLog, Options, Setup};
@@ -192,4 +193,38 @@ async fn a_reader_in_the_middle_has_the_chains_of_one_from_the_start() {
     for after in [40, 59, 41, 13, 60] {
         assert_eq!(read(&fresh, after).await, all[after as usize..], "after {after}");
     }
+}
+
+#[tokio::test]
+async fn a_reader_begins_at_the_anchor_of_a_checkpoint() {
+    let Some(server) = NatsServer::start() else { return };
+    init(&server.options()).await;
+    let log = JetStreamLog::connect(server.options()).await.unwrap();
+    for number in 0..60 {
+        log.append(batch(vec![event("T-1", &format!("e{number}"), "x")])).await.unwrap();
+    }
+    let partition = PartitionId::of("default", "T-1");
+    let mut reader = log.read_from(Partitions::only(partition), Sequence::ZERO).await.unwrap();
+    let mut read = Vec::new();
+    while read.len() < 60 {
+        read.extend(reader.next().await.unwrap());
+    }
+    // What a projector sees after a restart: no chains but those of its checkpoint.
+    let later = newcomer(&server).await;
+    let client = later.client();
+    let mut made = client.subscribe("$JS.API.CONSUMER.CREATE.>").await.unwrap();
+    client.flush().await.unwrap();
+    later.anchor(Sequence(50), &[(partition, read[49].chain)]);
+    let mut reader = later.read_from(Partitions::only(partition), Sequence(52)).await.unwrap();
+    let next = reader.next().await.unwrap();
+    assert_eq!(next[0].sequence, Sequence(53));
+    assert_eq!(next[0].chain, read[52].chain, "its chain is that of a reader from the first record");
+    // The other consumer is that of the log itself, which learns the ids of what comes.
+    let mut begun = 0;
+    while begun == 0 || begun == 61 {
+        let asked = within(made.next()).await.unwrap();
+        let asked: serde_json::Value = serde_json::from_slice(&asked.payload).unwrap();
+        begun = asked["config"]["opt_start_seq"].as_u64().unwrap();
+    }
+    assert_eq!(begun, 51, "it asks for what is after the anchor");
 }
