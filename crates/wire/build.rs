@@ -3,7 +3,7 @@
 use std::path::Path;
 
 /// Every file of the contract.
-const FILES: [&str; 6] = ["event", "gate", "ledger", "limits", "task", "usage"];
+const FILES: [&str; 7] = ["append", "event", "gate", "ledger", "limits", "task", "usage"];
 
 /// Rarely used and large: boxed, so that the many small events stay small in memory.
 const BOXED: [&str; 6] = [

@@ -71,14 +71,6 @@ impl JetStreamLog {
     }
 }
 
-impl JetStreamLog {
-    /// The connection, for what else is on the same server.
-    #[must_use]
-    pub fn client(&self) -> async_nats::Client {
-        self.shared.client.clone()
-    }
-}
-
 impl Drop for JetStreamLog {
     fn drop(&mut self) {
         self.follower.abort();

@@ -4,8 +4,10 @@
 //! request does is written as events; nothing else changes anything.
 
 pub mod http;
+mod intake;
 pub mod ledger;
 pub mod metrics;
+pub mod nats;
 pub mod problem;
 pub mod reactor;
 mod serve;

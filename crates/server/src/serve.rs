@@ -15,6 +15,7 @@ use tollgate_log::embedded::{EmbeddedLog, OpenError, Options};
 
 use crate::http::{App, Hosts, router};
 use crate::ledger::{Ledger, LedgerError, LedgerOptions, SettingsOptions, Views};
+use crate::nats::AppendService;
 use crate::reactor::Evidence;
 
 /// The file in a data directory that says who serves it.
@@ -59,6 +60,16 @@ pub enum Served {
     },
 }
 
+impl Served {
+    /// The connection to NATS, if the ledger is there.
+    fn client(&self) -> Option<async_nats::Client> {
+        match self {
+            Self::Data { .. } => None,
+            Self::Nats { client, .. } => Some(client.clone()),
+        }
+    }
+}
+
 /// Who serves a data directory.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Running {
@@ -91,6 +102,9 @@ pub enum ServeError {
     /// The ledger cannot be opened.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
+    /// The NATS server does not take the subscriptions.
+    #[error("serving over NATS: {0}")]
+    Nats(String),
     /// Serving failed.
     #[error("serving: {0}")]
     Io(#[from] io::Error),
@@ -123,7 +137,15 @@ pub async fn serve(
     let listener = TcpListener::bind(options.listen).await.map_err(listen_error)?;
     let address = listener.local_addr().map_err(listen_error)?;
     let url = format!("http://{address}");
+    let nats = options.ledger.client();
     let (ledger, data_dir) = open(options.ledger, options.settings, &url).await?;
+    let appends = match &nats {
+        Some(client) => {
+            let started = AppendService::start(client, Arc::clone(&ledger)).await;
+            Some(started.map_err(|error| ServeError::Nats(error.to_string()))?)
+        }
+        None => None,
+    };
     let (stop, stopped) = watch::channel(false);
     let reactor = options.evidence_dir.map(|dir| {
         let mark_file = data_dir.as_deref().unwrap_or(&dir).join("evidence.json");
@@ -165,6 +187,9 @@ pub async fn serve(
         && reactor.await.is_err()
     {
         tracing::error!("the evidence reactor panicked");
+    }
+    if let Some(appends) = appends {
+        appends.stop().await;
     }
     ledger.stop().await;
     if let Some(file) = running_file {

@@ -4,14 +4,12 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use tollgate_domain::ids::{ProducerId, TenantId};
-use tollgate_wire::Defaults;
-use tollgate_wire::api::{AppendRequest, AppendResponse, EventOutcome, Outcome, Problem};
+use tollgate_wire::api::{AppendRequest, AppendResponse, Problem};
 
 use super::extract::JsonText;
-use super::{App, Handled, Refusal};
-use crate::ledger::{Appended, Ledger, MAX_REQUEST_EVENTS, ReadEvent};
-use crate::problem::{Answer, CONFLICT, INVALID, REFUSED};
+use super::{App, Handled};
+use crate::intake::{concluded, from_json};
+use crate::ledger::{Appended, Ledger};
 
 /// Append events
 ///
@@ -26,60 +24,14 @@ use crate::problem::{Answer, CONFLICT, INVALID, REFUSED};
 ))]
 pub(crate) async fn append(State(app): State<App>, body: JsonText) -> Handled<Response> {
     let request: AppendRequest = body.parse()?;
-    if request.events.is_empty() || request.events.len() > MAX_REQUEST_EVENTS {
-        let rule = format!("must hold 1 to {MAX_REQUEST_EVENTS} events");
-        return Err(INVALID.of_field("events", &format!("{} events", request.events.len()), &rule).into());
-    }
-    let defaults = defaults(request.tenant.as_deref(), request.producer.as_deref())?;
-    let events = request.events.iter().map(|raw| ReadEvent::from_json(raw.get(), &defaults)).collect();
+    let events = from_json(&request)?;
     let appended = app.ledger.append(events).await;
     answer(&app.ledger, appended)
 }
 
-/// What stands in for fields that events leave out.
-pub(crate) fn defaults(tenant: Option<&str>, producer: Option<&str>) -> Answer<Defaults> {
-    let invalid =
-        |error: tollgate_domain::ids::InvalidId| INVALID.of_field(error.field, &error.value, error.rule);
-    Ok(Defaults {
-        tenant: tenant.map(TenantId::new).transpose().map_err(invalid)?,
-        producer: producer.map(ProducerId::new).transpose().map_err(invalid)?,
-    })
-}
-
 /// The answer to an append.
 pub(crate) fn answer(ledger: &Ledger, appended: Appended) -> Handled<Response> {
-    let Appended { outcomes, position, trouble } = appended;
-    let any = |outcome: Outcome| outcomes.iter().any(|answer| answer.outcome == outcome);
-    let guilty = |answer: &EventOutcome| answer.code.as_deref().is_some_and(|code| code != "refused_with");
-    let first = outcomes.iter().enumerate().find(|(_, answer)| guilty(answer));
-    let detail = first.map(|(place, first)| {
-        // One whose id could not be read is named by its place.
-        let name = if first.id.is_empty() {
-            format!("{} of the request", place + 1)
-        } else {
-            format!("`{}`", first.id)
-        };
-        format!("event {name}: {}", first.detail.as_deref().unwrap_or("refused"))
-    });
-    let kind = if any(Outcome::Conflict) {
-        Some(CONFLICT)
-    } else if any(Outcome::Refused) {
-        Some(REFUSED)
-    } else {
-        None
-    };
-    let problem = trouble.or_else(|| kind.map(|kind| kind.with(detail.unwrap_or_default())));
-    if let Some(mut problem) = problem {
-        problem.position = Some(position.to_string());
-        problem.outcomes = outcomes;
-        return Err(Refusal(problem));
-    }
-    let status = if any(Outcome::Appended) { StatusCode::CREATED } else { StatusCode::OK };
-    let response = AppendResponse {
-        outcomes,
-        position: position.to_string(),
-        durability: ledger.log().durability().to_string(),
-        dedup: ledger.log().dedup().as_str().to_owned(),
-    };
+    let (response, new) = concluded(ledger, appended)?;
+    let status = if new { StatusCode::CREATED } else { StatusCode::OK };
     Ok((status, Json(response)).into_response())
 }

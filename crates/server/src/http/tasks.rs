@@ -7,9 +7,10 @@ use serde::Deserialize;
 use tollgate_wire::api::{AppendResponse, GateRequest, GateResponse, Problem};
 use tollgate_wire::{Defaults, Submitted};
 
-use super::events::{answer, defaults};
+use super::events::answer;
 use super::extract::{JsonText, Names, Params};
 use super::{App, Handled};
+use crate::intake::defaults;
 use crate::ledger::ReadEvent;
 use crate::problem::of_field;
 

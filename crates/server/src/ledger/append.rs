@@ -8,7 +8,7 @@ use tollgate_log::contract::{
     AppendError, AppendOutcome, Batch, MAX_RECORD_BYTES, MAX_RECORD_EVENTS, NewEvent, Receipt,
 };
 use tollgate_wire::api::{EventOutcome, Outcome, Problem};
-use tollgate_wire::{Defaults, FieldError, Submitted};
+use tollgate_wire::{Defaults, FieldError, Submitted, proto};
 
 use super::Ledger;
 use super::facts::new_event;
@@ -51,6 +51,20 @@ pub struct Appended {
 }
 
 impl ReadEvent {
+    /// Reads one event of a request in protobuf.
+    #[must_use]
+    pub fn from_proto(sent: proto::Event, defaults: &Defaults) -> Self {
+        let (id, tenant, task) = (sent.id.clone(), sent.tenant.clone(), sent.task.clone());
+        match Submitted::from_proto(sent, defaults) {
+            Ok(submitted) => Self::Good(Box::new(submitted)),
+            Err(error) => {
+                let default = || defaults.tenant.clone().unwrap_or_else(TenantId::default_tenant);
+                let tenant = if tenant.is_empty() { default().as_str().to_owned() } else { tenant };
+                Self::Bad { id, task: (!task.is_empty()).then_some((tenant, task)), error }
+            }
+        }
+    }
+
     /// Reads one event of a request.
     #[must_use]
     pub fn from_json(raw: &str, defaults: &Defaults) -> Self {

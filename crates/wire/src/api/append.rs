@@ -69,3 +69,16 @@ pub enum Outcome {
     /// A rule refused it, or another event of its task.
     Refused,
 }
+
+impl Outcome {
+    /// The word that answers use.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Appended => "appended",
+            Self::Duplicate => "duplicate",
+            Self::Conflict => "conflict",
+            Self::Refused => "refused",
+        }
+    }
+}

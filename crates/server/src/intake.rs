@@ -1,0 +1,129 @@
+//! Taking in what is to be appended, whichever way it comes, and what is answered.
+
+use prost::Message;
+use tollgate_domain::ids::{InvalidId, ProducerId, TenantId};
+use tollgate_wire::api::{AppendRequest, AppendResponse, EventOutcome, Outcome, Problem};
+use tollgate_wire::{Defaults, proto};
+
+use crate::ledger::{Appended, Ledger, MAX_REQUEST_EVENTS, ReadEvent};
+use crate::problem::{Answer, CONFLICT, INVALID, REFUSED};
+
+/// The events of a request, each as far as it could be read.
+///
+/// # Errors
+///
+/// The problem with the request as a whole.
+pub(crate) fn from_json(request: &AppendRequest) -> Answer<Vec<ReadEvent>> {
+    let defaults = defaults(request.tenant.as_deref(), request.producer.as_deref())?;
+    check_count(request.events.len())?;
+    Ok(request.events.iter().map(|raw| ReadEvent::from_json(raw.get(), &defaults)).collect())
+}
+
+/// As [`from_json`], of a request in protobuf.
+///
+/// # Errors
+///
+/// As [`from_json`].
+pub(crate) fn from_protobuf(bytes: &[u8]) -> Answer<Vec<ReadEvent>> {
+    let request = proto::AppendRequest::decode(bytes)
+        .map_err(|error| INVALID.with(format!("the request is no tollgate.v1.AppendRequest: {error}")))?;
+    let named = |name: &str| (!name.is_empty()).then(|| name.to_owned());
+    let (tenant, producer) = (named(&request.tenant), named(&request.producer));
+    let defaults = defaults(tenant.as_deref(), producer.as_deref())?;
+    check_count(request.events.len())?;
+    Ok(request.events.into_iter().map(|event| ReadEvent::from_proto(event, &defaults)).collect())
+}
+
+fn check_count(events: usize) -> Answer<()> {
+    if events == 0 || events > MAX_REQUEST_EVENTS {
+        let rule = format!("must hold 1 to {MAX_REQUEST_EVENTS} events");
+        return Err(INVALID.of_field("events", &format!("{events} events"), &rule));
+    }
+    Ok(())
+}
+
+/// What stands in for fields that events leave out.
+///
+/// # Errors
+///
+/// The problem with a name.
+pub(crate) fn defaults(tenant: Option<&str>, producer: Option<&str>) -> Answer<Defaults> {
+    let invalid = |error: InvalidId| INVALID.of_field(error.field, &error.value, error.rule);
+    Ok(Defaults {
+        tenant: tenant.map(TenantId::new).transpose().map_err(invalid)?,
+        producer: producer.map(ProducerId::new).transpose().map_err(invalid)?,
+    })
+}
+
+/// The answer to an append, and whether any of its events is new; the problem where not all of them are in the log.
+pub(crate) fn concluded(ledger: &Ledger, appended: Appended) -> Answer<(AppendResponse, bool)> {
+    let Appended { outcomes, position, trouble } = appended;
+    let any = |outcome: Outcome| outcomes.iter().any(|answer| answer.outcome == outcome);
+    let kind = if any(Outcome::Conflict) {
+        Some(CONFLICT)
+    } else if any(Outcome::Refused) {
+        Some(REFUSED)
+    } else {
+        None
+    };
+    let problem = trouble.or_else(|| kind.map(|kind| kind.with(first_reason(&outcomes))));
+    if let Some(mut problem) = problem {
+        problem.position = Some(position.to_string());
+        problem.outcomes = outcomes;
+        return Err(problem);
+    }
+    let new = any(Outcome::Appended);
+    let response = AppendResponse {
+        outcomes,
+        position: position.to_string(),
+        durability: ledger.log().durability().to_string(),
+        dedup: ledger.log().dedup().as_str().to_owned(),
+    };
+    Ok((response, new))
+}
+
+fn first_reason(outcomes: &[EventOutcome]) -> String {
+    let guilty = |answer: &EventOutcome| answer.code.as_deref().is_some_and(|code| code != "refused_with");
+    let Some((place, first)) = outcomes.iter().enumerate().find(|(_, answer)| guilty(answer)) else {
+        return String::new();
+    };
+    // One whose id could not be read is named by its place.
+    let name =
+        if first.id.is_empty() { format!("{} of the request", place + 1) } else { format!("`{}`", first.id) };
+    format!("event {name}: {}", first.detail.as_deref().unwrap_or("refused"))
+}
+
+/// An answer in protobuf.
+pub(crate) fn to_protobuf(answer: &Answer<(AppendResponse, bool)>) -> Vec<u8> {
+    let outcome = |one: &EventOutcome| proto::EventOutcome {
+        id: one.id.clone(),
+        outcome: one.outcome.as_str().to_owned(),
+        sequence: one.sequence.unwrap_or_default(),
+        code: one.code.clone().unwrap_or_default(),
+        detail: one.detail.clone().unwrap_or_default(),
+        attempt: one.attempt.unwrap_or_default(),
+        warnings: one.warnings.clone(),
+    };
+    let problem = |problem: &Problem| proto::Problem {
+        code: problem.code.clone(),
+        status: u32::from(problem.status),
+        detail: problem.detail.clone(),
+        retryable: problem.retryable,
+    };
+    let reply = match answer {
+        Ok((response, _)) => proto::AppendReply {
+            outcomes: response.outcomes.iter().map(outcome).collect(),
+            position: response.position.clone(),
+            durability: response.durability.clone(),
+            dedup: response.dedup.clone(),
+            problem: None,
+        },
+        Err(refused) => proto::AppendReply {
+            outcomes: refused.outcomes.iter().map(outcome).collect(),
+            position: refused.position.clone().unwrap_or_default(),
+            problem: Some(problem(refused)),
+            ..proto::AppendReply::default()
+        },
+    };
+    reply.encode_to_vec()
+}

@@ -1,0 +1,115 @@
+//! Appending by a request over NATS: the same request, the same answer as over HTTP.
+
+use std::sync::Arc;
+
+use async_nats::HeaderMap;
+use async_nats::service::{Request, Service, ServiceExt};
+use bytes::Bytes;
+use futures_util::StreamExt;
+use tokio::sync::Semaphore;
+use tokio::task::{JoinHandle, JoinSet};
+use tollgate_wire::api::{AppendRequest, AppendResponse};
+
+use crate::intake::{concluded, from_json, from_protobuf, to_protobuf};
+use crate::ledger::Ledger;
+use crate::problem::{Answer, INVALID};
+
+/// The subject of requests.
+pub const APPEND_SUBJECT: &str = "tollgate.v1.append";
+
+/// The name of the service, as `nats micro` shows it.
+const SERVICE: &str = "tollgate-append";
+
+/// The version of the request and its answer.
+const VERSION: &str = "1.0.0";
+
+/// The header that says how the request is encoded; JSON where there is none.
+const CONTENT_TYPE: &str = "Content-Type";
+
+/// Protobuf, as that header spells it.
+const PROTOBUF: [&str; 2] = ["application/x-protobuf", "application/protobuf"];
+
+/// Requests that are carried out at once; more wait at the server.
+const AT_ONCE: usize = 256;
+
+/// Takes appends over NATS until it is stopped. Servers of one ledger share the requests.
+pub struct AppendService {
+    service: Service,
+    answering: JoinHandle<()>,
+}
+
+impl AppendService {
+    /// Begins to take requests.
+    ///
+    /// # Errors
+    ///
+    /// When the server does not take the subscription.
+    pub async fn start(client: &async_nats::Client, ledger: Arc<Ledger>) -> Result<Self, async_nats::Error> {
+        let service = client
+            .service_builder()
+            .description("appends events to a tollgate ledger")
+            .start(SERVICE, VERSION)
+            .await?;
+        let mut endpoint = service.endpoint_builder().name("append").add(APPEND_SUBJECT).await?;
+        let at_once = Arc::new(Semaphore::new(AT_ONCE));
+        let answering = tokio::spawn(async move {
+            let mut running = JoinSet::new();
+            while let Some(request) = endpoint.next().await {
+                while running.try_join_next().is_some() {}
+                let Ok(permit) = Arc::clone(&at_once).acquire_owned().await else { return };
+                let ledger = Arc::clone(&ledger);
+                running.spawn(async move {
+                    respond(&ledger, request).await;
+                    drop(permit);
+                });
+            }
+            running.join_all().await;
+        });
+        Ok(Self { service, answering })
+    }
+
+    /// Takes no more requests, and answers those that run.
+    pub async fn stop(self) {
+        if let Err(error) = self.service.stop().await {
+            tracing::warn!(%error, "the append service did not stop as it should");
+        }
+        if self.answering.await.is_err() {
+            tracing::error!("the append service panicked");
+        }
+    }
+}
+
+async fn respond(ledger: &Ledger, request: Request) {
+    let kind = request.message.headers.as_ref().and_then(|headers| headers.get(CONTENT_TYPE));
+    let protobuf = kind.is_some_and(|kind| PROTOBUF.contains(&kind.as_str()));
+    let answer = append(ledger, &request.message.payload, protobuf).await;
+    let mut headers = HeaderMap::new();
+    if let Err(problem) = &answer {
+        headers.insert("Nats-Service-Error", problem.title.as_str());
+        headers.insert("Nats-Service-Error-Code", problem.status.to_string());
+    }
+    let body = if protobuf {
+        headers.insert(CONTENT_TYPE, PROTOBUF[0]);
+        to_protobuf(&answer)
+    } else {
+        headers.insert(CONTENT_TYPE, "application/json");
+        match &answer {
+            Ok((response, _)) => serde_json::to_vec(response).unwrap_or_default(),
+            Err(problem) => serde_json::to_vec(problem).unwrap_or_default(),
+        }
+    };
+    if let Err(error) = request.respond_with_headers(Ok(Bytes::from(body)), headers).await {
+        tracing::warn!(%error, "an append was carried out, and its answer could not be sent; its producer asks again");
+    }
+}
+
+async fn append(ledger: &Ledger, payload: &[u8], protobuf: bool) -> Answer<(AppendResponse, bool)> {
+    let events = if protobuf {
+        from_protobuf(payload)?
+    } else {
+        let request: AppendRequest = serde_json::from_slice(payload)
+            .map_err(|error| INVALID.with(format!("the request is not what is asked for: {error}")))?;
+        from_json(&request)?
+    };
+    concluded(ledger, ledger.append(events).await)
+}

@@ -1,0 +1,5 @@
+//! Ways in for producers that have only NATS.
+
+mod append;
+
+pub use append::{APPEND_SUBJECT, AppendService};
