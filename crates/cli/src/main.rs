@@ -12,6 +12,9 @@ mod output;
 use std::process::ExitCode;
 
 use clap::Parser;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::args::Args;
 use crate::exit::Failure;
@@ -34,10 +37,14 @@ fn main() -> ExitCode {
 /// The process's own log goes to stderr: stdout is for answers.
 fn start_logging(level: &str) {
     let level = match level {
-        "error" => tracing_subscriber::filter::LevelFilter::ERROR,
-        "info" => tracing_subscriber::filter::LevelFilter::INFO,
-        "debug" => tracing_subscriber::filter::LevelFilter::DEBUG,
-        _ => tracing_subscriber::filter::LevelFilter::WARN,
+        "error" => LevelFilter::ERROR,
+        "info" => LevelFilter::INFO,
+        "debug" => LevelFilter::DEBUG,
+        _ => LevelFilter::WARN,
     };
-    tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr).with_target(false).init();
+    // What the NATS client says of each connection is for those who look for trouble.
+    let client = if level == LevelFilter::DEBUG { level } else { level.min(LevelFilter::ERROR) };
+    let targets = Targets::new().with_default(level).with_target("async_nats", client);
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_target(false);
+    tracing_subscriber::registry().with(lines).with(targets).init();
 }

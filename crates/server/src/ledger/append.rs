@@ -97,6 +97,7 @@ impl Ledger {
     /// Appends the events of a request: those of one task together or not at all, tasks independent of each other.
     /// On return every event that is answered `appended` or `duplicate` is as durable as the log says.
     pub async fn append(&self, events: Vec<ReadEvent>) -> Appended {
+        self.record_settings().await;
         let mut appended = Appended {
             outcomes: events.iter().map(unanswered).collect(),
             position: Position::start(self.log.epoch().id),

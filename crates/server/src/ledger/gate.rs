@@ -48,6 +48,7 @@ impl Ledger {
     /// error but an answer.
     pub async fn gate(&self, tenant: &str, task: &str, request: &GateRequest) -> Answer<GateResponse> {
         let question = question(tenant, task, request)?;
+        self.record_settings().await;
         if request.id.is_some()
             && let Some(first) = self.first_answer(&question).await?
         {

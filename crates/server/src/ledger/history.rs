@@ -36,6 +36,15 @@ impl Ledger {
     /// What the log has under these names, which are all of one task. Where the log itself knows them for a window only, the
     /// projector of the task's partition is asked, whose id index knows them for life.
     pub(super) async fn find(&self, names: Vec<EventName>) -> Answer<Vec<Option<Found>>> {
+        self.find_within(names, FIND_WAIT).await
+    }
+
+    /// As [`Self::find`], with a projector that is waited for no longer than this.
+    pub(super) async fn find_within(
+        &self,
+        names: Vec<EventName>,
+        up_to: Duration,
+    ) -> Answer<Vec<Option<Found>>> {
         let mut found = self.log.find(names.clone()).await.map_err(|error| of_read(&error))?;
         if self.log.dedup() == DedupScope::Life || found.iter().all(Option::is_some) {
             return Ok(found);
@@ -43,7 +52,7 @@ impl Ledger {
         let (Some(query), Some(first)) = (FindEvents::of(&names), names.first()) else { return Ok(found) };
         let partition = PartitionId::of(first.tenant.as_str(), first.task.as_str());
         let tail = self.log.tail().await.map_err(|error| of_read(&error))?;
-        let wait = Wait { at_least: Some(&only(&tail, partition)), up_to: FIND_WAIT };
+        let wait = Wait { at_least: Some(&only(&tail, partition)), up_to };
         let asked = self.status.ask(partition, wait, &query).await;
         let indexed = asked.map_err(|error| of_query(&error))?.answer;
         for (found, indexed) in found.iter_mut().zip(indexed) {

@@ -14,10 +14,10 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::{OnceCell, watch};
 use tollgate_domain::ids::{EventId, ProducerId, TaskId, TenantId};
 use tollgate_log::clock::{Clock, SystemClock};
-use tollgate_log::contract::EventLog;
+use tollgate_log::contract::{DedupScope, EventLog};
 use tollgate_projection::alerts::Alerts;
 use tollgate_projection::reports::Reports;
 use tollgate_projection::status::Status;
@@ -43,6 +43,9 @@ pub struct Ledger {
     reports: Source<Reports>,
     alerts: Source<Alerts>,
     settings: RwLock<Arc<Settings>>,
+    /// A config that was refused, with its problems.
+    rejected: Option<(String, Vec<String>)>,
+    settings_recorded: OnceCell<()>,
     clock: Arc<dyn Clock>,
     metrics: Metrics,
     /// Whether questions that wait for something new are to be answered now.
@@ -117,8 +120,23 @@ impl Ledger {
         };
         let settings = RwLock::new(Arc::new(loaded.settings));
         let (clock, metrics, closing) = (options.clock, Metrics::default(), watch::Sender::new(false));
-        let ledger = Self { log, status, reports, alerts, settings, clock, metrics, closing };
-        ledger.record_settings(&loaded.rejected).await;
+        let (rejected, settings_recorded) = (loaded.rejected, OnceCell::new());
+        let ledger = Self {
+            log,
+            status,
+            reports,
+            alerts,
+            settings,
+            rejected,
+            settings_recorded,
+            clock,
+            metrics,
+            closing,
+        };
+        // Over NATS a command that only asks appends nothing: they are recorded before the first append.
+        if ledger.log.dedup() == DedupScope::Life {
+            ledger.record_settings().await;
+        }
         Ok(ledger)
     }
 

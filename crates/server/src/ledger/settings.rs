@@ -2,6 +2,7 @@
 //! gone.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use tollgate_domain::config::{BudgetConfig, InvalidConfig};
 use tollgate_domain::event::{ConfigLoaded, ConfigRejected, Event, EventBody, PriceBookLoaded};
@@ -9,10 +10,13 @@ use tollgate_domain::gate::Switches;
 use tollgate_domain::price::{InvalidPriceBook, PriceBook};
 use tollgate_wire::Submitted;
 
-use super::facts::new_event;
+use super::facts::{name_of, new_event};
 use super::{Ledger, own_name};
 use tollgate_domain::position::PartitionId;
-use tollgate_log::contract::Batch;
+use tollgate_log::contract::{Batch, DedupScope};
+
+/// How long a projector is asked whether settings are recorded. One that is away costs no more than this, once.
+const KNOWN_WAIT: Duration = Duration::from_millis(500);
 
 /// Where config and prices come from.
 #[derive(Clone, Debug, Default)]
@@ -158,8 +162,12 @@ fn read_file(path: &Path) -> Result<String, SettingsError> {
 
 impl Ledger {
     /// Records config and prices where the log does not hold them yet. A log that takes no appends just now does not
-    /// keep the ledger from answering: the next start records them.
-    pub(super) async fn record_settings(&self, rejected: &Option<(String, Vec<String>)>) {
+    /// keep the ledger from answering: the next start records them. The first call does it, the others wait for that.
+    pub(super) async fn record_settings(&self) {
+        self.settings_recorded.get_or_init(|| self.record_settings_now(&self.rejected)).await;
+    }
+
+    async fn record_settings_now(&self, rejected: &Option<(String, Vec<String>)>) {
         let settings = self.settings();
         let hash = &settings.config_hash;
         let config = EventBody::ConfigLoaded(ConfigLoaded {
@@ -200,9 +208,19 @@ impl Ledger {
         let short: String = hash.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
         let submitted = event(format!("{kind}:{short}"))?;
         let new = new_event(&submitted, &body).map_err(|error| error.to_string())?;
+        if self.is_recorded(&submitted).await {
+            return Ok(());
+        }
         let tenant = submitted.event.tenant.clone();
         let partition = PartitionId::of(tenant.as_str(), submitted.event.task.as_str());
         let batch = Batch { tenant, partition, events: vec![new], decision: None };
         self.log.append(batch).await.map(|_| ()).map_err(|error| error.to_string())
+    }
+
+    /// Whether the log is known to have it. A log that knows ids for a window only would take it once more with each
+    /// command: it would count once, and stand there many times.
+    async fn is_recorded(&self, submitted: &Submitted) -> bool {
+        let found = self.find_within(vec![name_of(submitted)], KNOWN_WAIT).await;
+        self.log.dedup() == DedupScope::Window && found.is_ok_and(|found| found.iter().all(Option::is_some))
     }
 }

@@ -15,6 +15,7 @@ use tollgate_log::embedded::{EmbeddedLog, Options};
 use tollgate_log::fault::FaultyDisk;
 use tollgate_log::memory::MemoryLog;
 use tollgate_server::http::{App, Hosts, router};
+use tollgate_server::ledger::Views;
 use tollgate_server::{Ledger, LedgerOptions};
 use tower::ServiceExt;
 
@@ -54,7 +55,7 @@ impl Service {
 
     async fn over(log: Arc<dyn EventLog>, dir: TempDir, config: Option<&str>) -> Self {
         let clock = Arc::new(ManualClock::at(at("2026-11-20T10:00:00Z")));
-        let mut options = LedgerOptions::new(dir.path());
+        let mut options = LedgerOptions::new(Views::below(dir.path()));
         options.clock = Arc::clone(&clock) as Arc<_>;
         if let Some(text) = config {
             let path = dir.path().join("budgets.yaml");
