@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use tollgate_domain::position::Sequence;
 use tollgate_log::contract::Found;
-use tollgate_log::index::IdIndex;
+use tollgate_log::index::{IdIndex, Standing};
 use tollgate_log::key::Key;
 use tollgate_log::record::StoredRecord;
 use uuid::Uuid;
@@ -34,6 +34,10 @@ impl Dedup {
         Ok(Self { through: index.checkpoint(), pending: None, index })
     }
 
+    pub(crate) const fn of(index: IdIndex) -> Self {
+        Self { index, through: Sequence::ZERO, pending: None }
+    }
+
     /// The last record whose ids need not be read again.
     pub(crate) fn checkpoint(&self) -> Sequence {
         self.index.checkpoint()
@@ -42,16 +46,16 @@ impl Dedup {
     /// Takes in a record that the view contains already.
     pub(crate) fn learn(&mut self, stored: &StoredRecord) -> Result<(), RowError> {
         if stored.sequence > self.through {
-            self.originals(stored)?;
+            self.take(stored)?;
         }
         Ok(())
     }
 
-    /// Takes in a record, and says of each of its events whether it is the original.
-    pub(crate) fn originals(&mut self, stored: &StoredRecord) -> Result<Vec<bool>, RowError> {
-        let originals = self.index.originals(stored).map_err(|error| failed(&error))?;
+    /// Takes in a record, and says of each of its events what it is.
+    pub(crate) fn take(&mut self, stored: &StoredRecord) -> Result<Vec<Standing>, RowError> {
+        let standings = self.index.take(stored).map_err(|error| failed(&error))?;
         self.through = self.through.max(stored.sequence);
-        Ok(originals)
+        Ok(standings)
     }
 
     /// Writes out what fills the memory, once the view contains it. Returns the place to begin at when it is written.

@@ -354,7 +354,7 @@ fn open_index(dir: &Path, epoch: Epoch, frontier: &watch::Sender<Frontier>) -> R
         let records = reader.read_available().map_err(OpenError::Damaged)?;
         let Some(last) = records.last().map(|stored| stored.sequence) else { return Ok(index) };
         for stored in &records {
-            index.originals(stored).map_err(|error| OpenError::io(&ids_dir, &error))?;
+            index.take(stored).map_err(|error| OpenError::io(&ids_dir, &error))?;
         }
         index.tend(last, last);
     }

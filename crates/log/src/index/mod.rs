@@ -44,6 +44,17 @@ pub struct IdIndex {
     table_ids: usize,
 }
 
+/// What an event of a record is to those before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// The first with its id: it counts.
+    Original,
+    /// The same was there before: it counts nowhere.
+    Duplicate,
+    /// Its id was there before with other content, in this record: it counts nowhere, and somebody should know.
+    Conflict(Sequence),
+}
+
 /// What stands under a decision subject: its last decision.
 pub(crate) const fn subject_entry(last: Sequence) -> Found {
     Found { sequence: last, content: ContentHash([0; 16]) }
@@ -134,13 +145,13 @@ impl IdIndex {
         }
     }
 
-    /// Adds the ids of a record, and says of each event whether it is the original: the first with its id. An id that is
-    /// there under this record's own sequence is the original too: the index may have been ahead of what it decides for.
+    /// Adds the ids of a record, and says of each event what it is. An id that is there under this record's own sequence is
+    /// the original: the index may have been ahead of what it decides for.
     ///
     /// # Errors
     ///
     /// When a run cannot be read.
-    pub fn originals(&mut self, stored: &StoredRecord) -> io::Result<Vec<bool>> {
+    pub fn take(&mut self, stored: &StoredRecord) -> io::Result<Vec<Standing>> {
         let record = &stored.record;
         let (tenant, sequence) = (record.tenant(), stored.sequence);
         let mut scope: Option<(&str, &str, IdScope)> = None;
@@ -153,19 +164,22 @@ impl IdIndex {
             keys.push(of_event.key(event.id));
         }
         let older = self.runs.get_all(&keys)?;
-        let mut originals = Vec::with_capacity(keys.len());
+        let mut standings = Vec::with_capacity(keys.len());
         for (nth, (event, older)) in record.events().zip(older).enumerate() {
             let found = Found { sequence, content: event.content_hash };
-            let original = match self.claim(keys[nth], found, older) {
-                None => true,
-                Some(taken) => taken.sequence == sequence && !keys[..nth].contains(&keys[nth]),
-            };
-            originals.push(original);
+            standings.push(match self.claim(keys[nth], found, older) {
+                None => Standing::Original,
+                Some(taken) if taken.sequence == sequence && !keys[..nth].contains(&keys[nth]) => {
+                    Standing::Original
+                }
+                Some(taken) if taken.content == found.content => Standing::Duplicate,
+                Some(taken) => Standing::Conflict(taken.sequence),
+            });
         }
         if let Some(subject) = record.decision_subject() {
             self.insert(Key::of_subject(tenant, subject), subject_entry(sequence));
         }
-        Ok(originals)
+        Ok(standings)
     }
 
     /// Writes full tables as runs in the background, once their records are durable. Call it after each group.

@@ -140,9 +140,9 @@ mod originals {
     fn records() -> Vec<StoredRecord> {
         // Two logs of their own give records that share ids, as a stream with duplicates would hold them.
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        let one = |ids: &[&str], sequence: u64| {
+        let one = |ids: &[&str], sequence: u64, content: &str| {
             let log = MemoryLog::new(std::sync::Arc::new(crate::clock::SystemClock));
-            let events = ids.iter().map(|id| event("T-1", id, "x")).collect();
+            let events = ids.iter().map(|id| event("T-1", id, content)).collect();
             runtime.block_on(async {
                 log.append(batch(events)).await.unwrap();
                 let mut reader =
@@ -152,16 +152,23 @@ mod originals {
                 stored
             })
         };
-        vec![one(&["a", "b"], 3), one(&["b", "c"], 5), one(&["a"], 9)]
+        vec![
+            one(&["a", "b"], 3, "x"),
+            one(&["b", "c"], 5, "x"),
+            one(&["a"], 9, "x"),
+            one(&["c", "d"], 11, "y"),
+        ]
     }
 
     #[test]
     fn the_first_record_with_an_id_holds_the_original_also_when_it_comes_again() {
         let mut index = IdIndex::in_memory();
-        let expected: [&[bool]; 3] = [&[true, true], &[false, true], &[false]];
+        use Standing::{Conflict, Duplicate, Original};
+        let expected: [&[Standing]; 4] =
+            [&[Original, Original], &[Duplicate, Original], &[Duplicate], &[Conflict(Sequence(5)), Original]];
         for _ in 0..2 {
             for (stored, expected) in records().iter().zip(expected) {
-                assert_eq!(index.originals(stored).unwrap(), expected, "record {}", stored.sequence);
+                assert_eq!(index.take(stored).unwrap(), expected, "record {}", stored.sequence);
             }
         }
     }

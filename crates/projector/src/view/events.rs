@@ -4,7 +4,7 @@ use tollgate_domain::event::RecordedEvent;
 use tollgate_domain::position::Sequence;
 use tollgate_log::contract::EventLog;
 use tollgate_log::record::{EventFrame, Record, StoredRecord};
-use tollgate_projection::fold::{Projection, write_task_key};
+use tollgate_projection::fold::{Conflict, Projection, write_task_key};
 use tollgate_wire::{DecodedEvent, decode_stored};
 
 use super::{View, ViewError};
@@ -36,6 +36,35 @@ impl<P: Projection> View<P> {
                 Ok(())
             }
         }
+    }
+
+    /// Notes an event whose id another event has taken before.
+    pub(super) fn apply_conflict(
+        &mut self,
+        stored: &StoredRecord,
+        frame: &EventFrame<'_>,
+        original: Sequence,
+    ) -> Result<(), ViewError> {
+        let (sequence, task, id) = (stored.sequence.0, frame.task, frame.id);
+        tracing::warn!(
+            view = P::NAME,
+            sequence,
+            task,
+            id,
+            original = original.0,
+            "not counted: its id is taken"
+        );
+        let conflict = Conflict {
+            sequence: stored.sequence,
+            original,
+            recorded_at: stored.record.recorded_at(),
+            tenant: stored.record.tenant(),
+            task: frame.task,
+            producer: frame.producer,
+            id: frame.id,
+        };
+        self.projection.conflict(&conflict, &mut self.rows)?;
+        Ok(())
     }
 
     fn fold(

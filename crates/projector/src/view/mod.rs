@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use tollgate_domain::position::{Position, Sequence};
 use tollgate_log::contract::{DedupScope, EventLog, Found, Partitions, ReadError};
+use tollgate_log::index::{IdIndex, Standing};
 use tollgate_log::key::Key;
 use tollgate_log::record::StoredRecord;
 use tollgate_projection::fold::Projection;
@@ -144,6 +145,12 @@ impl<P: Projection> View<P> {
         Ok(view)
     }
 
+    /// Decides by an id index of the caller's which events are originals: on a log that does not say that it may hold events
+    /// more than once.
+    pub fn dedup_by(&mut self, index: IdIndex) {
+        self.dedup = Some(Dedup::of(index));
+    }
+
     /// The record to read after, for the view to go on. Tells the log the chains there, where they are known.
     #[must_use]
     pub fn begin_after(&self, log: &dyn EventLog) -> Sequence {
@@ -188,10 +195,12 @@ impl<P: Projection> View<P> {
                 return Err(ViewError::OtherHistory(what));
             }
         }
-        let originals = self.dedup.as_mut().map(|dedup| dedup.originals(stored)).transpose()?;
+        let standings = self.dedup.as_mut().map(|dedup| dedup.take(stored)).transpose()?;
         for (place, frame) in stored.record.events().enumerate() {
-            if originals.as_ref().is_none_or(|originals| originals[place]) {
-                self.apply_event(stored, place, &frame)?;
+            match standings.as_ref().map_or(Standing::Original, |standings| standings[place]) {
+                Standing::Original => self.apply_event(stored, place, &frame)?,
+                Standing::Duplicate => {}
+                Standing::Conflict(original) => self.apply_conflict(stored, &frame, original)?,
             }
         }
         self.checked[stored.record.partition().index()] = true;
