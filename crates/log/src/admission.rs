@@ -156,7 +156,7 @@ pub fn record_of(batch: &Batch, outcomes: &[AppendOutcome], now: Timestamp) -> R
     let new: Vec<&NewEvent> = new_events(batch, outcomes).collect();
     let head = RecordHead {
         partition: batch.partition,
-        recorded_at: now,
+        recorded_at: batch.recorded_at.unwrap_or(now),
         tenant: batch.tenant.as_str(),
         decision_subject: batch.decision.as_ref().map(|expected| expected.subject.as_str()),
     };

@@ -7,6 +7,7 @@ use std::pin::Pin;
 pub use tollgate_domain::event::MAX_EVENT_BYTES;
 use tollgate_domain::ids::{EventId, ProducerId, TaskId, TenantId};
 use tollgate_domain::position::{Epoch, PartitionId, Position, Sequence};
+use tollgate_domain::time::Timestamp;
 
 use crate::key::{ChainHash, ContentHash};
 pub use crate::partitions::{InvalidPartitions, Partitions};
@@ -111,6 +112,8 @@ pub struct Batch {
     pub events: Vec<NewEvent>,
     /// Set when the events hold a decision: the subject and its last decision as the decider saw it.
     pub decision: Option<Expected>,
+    /// Set when a record is copied from another log: it keeps its time. `None`: the time of the append.
+    pub recorded_at: Option<Timestamp>,
 }
 
 /// One event to append. The log knows its name and its content's hash, not what it means.

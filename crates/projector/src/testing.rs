@@ -64,7 +64,7 @@ pub(crate) fn unreadable(task: &str, id: &str) -> NewEvent {
 pub(crate) async fn append(log: &dyn EventLog, events: Vec<NewEvent>) -> Position {
     let tenant = TenantId::default_tenant();
     let partition = PartitionId::of(tenant.as_str(), events[0].task.as_str());
-    log.append(Batch { tenant, partition, events, decision: None }).await.unwrap().position
+    log.append(Batch { tenant, partition, events, decision: None, recorded_at: None }).await.unwrap().position
 }
 
 pub(crate) async fn records(log: &dyn EventLog) -> Vec<StoredRecord> {

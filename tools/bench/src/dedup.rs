@@ -165,7 +165,7 @@ fn chunk(chunk: u64) -> Vec<StoredRecord> {
             payload: vec![0],
         };
         let events = (0..BATCH).map(event).collect();
-        let batch = Batch { tenant: tenant.clone(), partition, events, decision: None };
+        let batch = Batch { tenant: tenant.clone(), partition, events, decision: None, recorded_at: None };
         pollster::block_on(log.append(batch)).expect("an append");
     }
     let read = async {

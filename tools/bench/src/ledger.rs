@@ -63,7 +63,13 @@ fn batch(events: Vec<Event>) -> Batch {
         id: EventId::new(text(&event.id)).expect("an event id"),
         payload: event.body,
     };
-    Batch { tenant: tenant.clone(), partition, events: events.into_iter().map(new).collect(), decision: None }
+    Batch {
+        tenant: tenant.clone(),
+        partition,
+        events: events.into_iter().map(new).collect(),
+        decision: None,
+        recorded_at: None,
+    }
 }
 
 fn producer() -> ProducerId {

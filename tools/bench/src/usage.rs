@@ -86,7 +86,8 @@ fn append(log: &EmbeddedLog, task: &str, events: Vec<NewEvent>, decides: bool) {
     let tenant = TenantId::default_tenant();
     let partition = PartitionId::of(tenant.as_str(), task);
     let decision = decides.then(|| Expected { subject: task.to_owned(), last: Sequence::ZERO });
-    pollster::block_on(log.append(Batch { tenant, partition, events, decision })).expect("an append");
+    pollster::block_on(log.append(Batch { tenant, partition, events, decision, recorded_at: None }))
+        .expect("an append");
 }
 
 /// Bytes of the records so far.

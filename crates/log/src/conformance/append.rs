@@ -5,7 +5,8 @@ use tollgate_domain::position::{PartitionId, Sequence};
 
 use super::Backend;
 use super::support::{
-    append, appended, batch, conflict, contents, duplicate, event, other_task_of_the_same_partition, read_all,
+    append, appended, batch, conflict, contents, decision, duplicate, event,
+    other_task_of_the_same_partition, read_all,
 };
 use crate::contract::{AppendError, AppendOutcome, Batch, MAX_EVENT_BYTES, MAX_RECORD_EVENTS};
 
@@ -29,6 +30,20 @@ pub(super) async fn a_record_reads_back_as_it_was_appended(backend: &dyn Backend
         assert_eq!(frame.content_hash, event.content_hash);
         assert_eq!(frame.payload, event.payload);
     }
+}
+
+pub(super) async fn a_record_keeps_the_time_it_is_given(backend: &dyn Backend) {
+    let log = backend.fresh().await;
+    let given = "2024-02-29T12:00:00.000001Z".parse().expect("a time");
+    let copied = Batch { recorded_at: Some(given), ..batch(vec![event("T-1", "e1", "one")]) };
+    append(&log, copied.clone()).await;
+    append(&log, Batch { recorded_at: Some(given), ..decision(0, vec![event("T-1", "e2", "two")]) }).await;
+    append(&log, batch(vec![event("T-1", "e3", "three")])).await;
+    let times: Vec<_> = read_all(&log).await.iter().map(|stored| stored.record.recorded_at()).collect();
+    assert_eq!(times[..2], [given, given]);
+    assert!(times[2] > given, "without one it is the time of the append");
+    // The time is not what the producer sent: with another one it is the same event.
+    assert_eq!(append(&log, Batch { recorded_at: None, ..copied }).await.outcomes, [duplicate(1)]);
 }
 
 pub(super) async fn sequences_ascend_from_one(backend: &dyn Backend) {
@@ -109,7 +124,7 @@ pub(super) async fn an_id_belongs_to_tenant_task_and_producer(backend: &dyn Back
     assert_eq!(append(&log, batch(vec![event(&task, "e1", "one")])).await.outcomes, [appended(3)]);
     let tenant = TenantId::new("acme").expect("a tenant");
     let partition = PartitionId::of("acme", "T-1");
-    let foreign = Batch { tenant, partition, events: vec![first], decision: None };
+    let foreign = Batch { tenant, partition, events: vec![first], decision: None, recorded_at: None };
     assert_eq!(append(&log, foreign).await.outcomes, [appended(4)]);
 }
 

@@ -64,6 +64,7 @@ macro_rules! cases {
 
 cases!(
     append::a_record_reads_back_as_it_was_appended,
+    append::a_record_keeps_the_time_it_is_given,
     append::sequences_ascend_from_one,
     append::the_same_batch_again_is_all_duplicates,
     append::rebatched_events_are_duplicates_one_by_one,

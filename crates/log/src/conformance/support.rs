@@ -42,7 +42,7 @@ pub fn event(task: &str, id: &str, payload: &str) -> NewEvent {
 pub fn batch(events: Vec<NewEvent>) -> Batch {
     let task = events.first().map_or("none", |event| event.task.as_str());
     let partition = PartitionId::of("default", task);
-    Batch { tenant: TenantId::default_tenant(), partition, events, decision: None }
+    Batch { tenant: TenantId::default_tenant(), partition, events, decision: None, recorded_at: None }
 }
 
 /// A batch that holds a decision about its first event's task.

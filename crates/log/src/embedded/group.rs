@@ -103,7 +103,7 @@ impl Shared {
         let sequence = self.assigned.next();
         let head = RecordHead {
             partition: batch.partition,
-            recorded_at: now,
+            recorded_at: batch.recorded_at.unwrap_or(now),
             tenant: batch.tenant.as_str(),
             decision_subject: batch.decision.as_ref().map(|expected| expected.subject.as_str()),
         };

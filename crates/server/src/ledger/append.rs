@@ -181,7 +181,13 @@ impl Ledger {
             events.push(event);
             warnings.push(warned);
         }
-        let batch = Batch { tenant: bucket.tenant, partition: bucket.partition, events, decision: None };
+        let batch = Batch {
+            tenant: bucket.tenant,
+            partition: bucket.partition,
+            events,
+            decision: None,
+            recorded_at: None,
+        };
         match self.log.append(batch).await {
             Ok(receipt) => {
                 take(appended, &places, &receipt);

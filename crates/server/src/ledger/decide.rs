@@ -66,7 +66,8 @@ impl Ledger {
             };
             let subject = task.as_str().to_owned();
             let decision = plan.decides.then_some(Expected { subject, last: decidable.last });
-            let batch = Batch { tenant: tenant.clone(), partition, events: plan.events, decision };
+            let batch =
+                Batch { tenant: tenant.clone(), partition, events: plan.events, decision, recorded_at: None };
             let receipt = match self.log.append(batch).await {
                 Ok(receipt) => receipt,
                 // The view has not seen the decision that came first: wait for it, then decide again.

@@ -179,7 +179,11 @@ impl Ledger {
         let new = new_event(&submitted, &body).map_err(|error| crate::problem::of_field(&error))?;
         let (tenant, partition) =
             (question.tenant.clone(), PartitionId::of(question.tenant.as_str(), question.task.as_str()));
-        match self.log.append(Batch { tenant, partition, events: vec![new], decision: None }).await {
+        match self
+            .log
+            .append(Batch { tenant, partition, events: vec![new], decision: None, recorded_at: None })
+            .await
+        {
             Ok(receipt) => match receipt.outcomes.first() {
                 Some(AppendOutcome::Conflict(_)) => {
                     // The same question came twice at the same time: the answer that was recorded first holds.

@@ -213,7 +213,7 @@ impl Ledger {
         }
         let tenant = submitted.event.tenant.clone();
         let partition = PartitionId::of(tenant.as_str(), submitted.event.task.as_str());
-        let batch = Batch { tenant, partition, events: vec![new], decision: None };
+        let batch = Batch { tenant, partition, events: vec![new], decision: None, recorded_at: None };
         self.log.append(batch).await.map(|_| ()).map_err(|error| error.to_string())
     }
 
