@@ -37,6 +37,23 @@ pub trait Projection: Send + Sync + 'static {
         let _ = (conflict, rows);
         Ok(())
     }
+
+    /// Notes that a record is the last one about a decision subject although some of its events count nowhere: the log
+    /// compares the next decision with it. Nothing, where it is not told otherwise.
+    ///
+    /// # Errors
+    ///
+    /// As of [`Self::apply`].
+    fn last_decision<R: Rows<Self::Row>>(
+        &self,
+        tenant: &str,
+        subject: &str,
+        record: Sequence,
+        rows: &mut R,
+    ) -> Result<(), R::Error> {
+        let _ = (tenant, subject, record, rows);
+        Ok(())
+    }
 }
 
 /// An event that stands in the log under an id that another event, with other content, has taken before.

@@ -9,8 +9,8 @@ use tollgate_domain::tokens::TokenCounts;
 use tollgate_domain::usage::{Cost, UsageRecorded};
 use tollgate_log::clock::SystemClock;
 use tollgate_log::contract::{
-    AppendError, Batch, BoxFuture, DedupScope, Durability, EventLog, EventName, Found, NewEvent, Partitions,
-    ReadError, Receipt, RecordReader,
+    AppendError, Batch, BoxFuture, DedupScope, Durability, EventLog, EventName, Expected, Found, NewEvent,
+    Partitions, ReadError, Receipt, RecordReader,
 };
 use tollgate_log::key::{ChainHash, ContentHash};
 use tollgate_log::memory::MemoryLog;
@@ -65,6 +65,14 @@ pub(crate) async fn append(log: &dyn EventLog, events: Vec<NewEvent>) -> Positio
     let tenant = TenantId::default_tenant();
     let partition = PartitionId::of(tenant.as_str(), events[0].task.as_str());
     log.append(Batch { tenant, partition, events, decision: None, recorded_at: None }).await.unwrap().position
+}
+
+/// Appends events as a record with the first decision about a task.
+pub(crate) async fn decide(log: &dyn EventLog, task: &str, events: Vec<NewEvent>) {
+    let tenant = TenantId::default_tenant();
+    let partition = PartitionId::of(tenant.as_str(), task);
+    let decision = Some(Expected { subject: task.to_owned(), last: Sequence::ZERO });
+    log.append(Batch { tenant, partition, events, decision, recorded_at: None }).await.unwrap();
 }
 
 pub(crate) async fn records(log: &dyn EventLog) -> Vec<StoredRecord> {

@@ -5,7 +5,7 @@ use tollgate_log::embedded::{EmbeddedLog, Options};
 use tollgate_projection::fold::task_key;
 use tollgate_projection::status::Status;
 
-use crate::testing::{Stream, append, memory, records, tokens, unreadable, usage};
+use crate::testing::{Stream, append, decide, memory, records, tokens, unreadable, usage};
 use crate::view::{View, ViewError};
 
 #[tokio::test]
@@ -50,6 +50,19 @@ async fn an_event_that_stands_twice_in_the_log_is_counted_once() {
     assert_eq!((tokens(&view, "T-1"), view.begin_after(&stream).0), (Some(11), 0));
     all.iter().for_each(|stored| view.apply(stored).unwrap());
     assert_eq!(tokens(&view, "T-1"), Some(111));
+}
+
+#[tokio::test]
+async fn a_decision_record_whose_event_counts_nowhere_is_still_the_last_decision() {
+    let (one, two, dir) = (memory(), memory(), tempfile::tempdir().unwrap());
+    append(&*one, vec![usage("T-1", "x", 1)]).await;
+    decide(&*two, "T-1", vec![usage("T-1", "x", 2)]).await;
+    let stream = Stream::of(one.epoch(), [records(&*one).await, records(&*two).await].concat());
+    let mut view = View::open(Status, dir.path(), &stream).await.unwrap();
+    records(&stream).await.iter().for_each(|stored| view.apply(stored).unwrap());
+    let row = view.get(&task_key("default", "T-1")).unwrap().unwrap();
+    // The id is taken by record 1; the log compares the next decision about the task with record 2.
+    assert_eq!((tokens(&view, "T-1"), row.last_decision.0), (Some(1), 2));
 }
 
 #[tokio::test]

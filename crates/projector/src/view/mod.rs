@@ -203,6 +203,11 @@ impl<P: Projection> View<P> {
                 Standing::Conflict(original) => self.apply_conflict(stored, &frame, original)?,
             }
         }
+        let all_count = standings.iter().flatten().all(|standing| *standing == Standing::Original);
+        if let (false, Some(subject)) = (all_count, stored.record.decision_subject()) {
+            let (tenant, sequence) = (stored.record.tenant(), stored.sequence);
+            self.projection.last_decision(tenant, subject, sequence, &mut self.rows)?;
+        }
         self.checked[stored.record.partition().index()] = true;
         self.checkpoint.advance(stored);
         self.records += 1;
