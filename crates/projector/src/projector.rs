@@ -1,5 +1,6 @@
 //! A running projector: the handle that queries go through.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::thread::JoinHandle;
@@ -7,7 +8,7 @@ use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot, watch};
-use tollgate_domain::position::Position;
+use tollgate_domain::position::{PartitionId, Position};
 use tollgate_log::contract::{EventLog, Partitions};
 use tollgate_projection::fold::{Projection, read_task_key};
 use tollgate_wire::api::{QuarantinedTask, ViewHealth};
@@ -143,11 +144,9 @@ impl<P: Projection + Clone> Projector<P> {
         let Progress { position, failed } = self.shared.progress.borrow().clone();
         let tail = self.shared.log.tail().await;
         let view = self.shared.view();
-        let (mut rows, mut quarantined, mut note, mut read) =
-            (0, Vec::new(), failed.clone(), position.highest().0);
+        let (mut rows, mut quarantined, mut note) = (0, Vec::new(), failed.clone());
         if let Some(view) = view.as_ref() {
             rows = view.rows();
-            read = view.checkpoint().read_through.0;
             note = note.or_else(|| view.note().map(str::to_owned));
             quarantined = view
                 .quarantined()
@@ -164,17 +163,29 @@ impl<P: Projection + Clone> Projector<P> {
                 .collect();
         }
         // Records of other partitions are none that it lacks: it is caught up once it has the last one of its own.
-        let lag_records = tail.as_ref().map_or(0, |tail| {
-            let own = restricted(tail, self.shared.partitions);
-            if position.covers(&own) { 0 } else { own.highest().0.saturating_sub(read).max(1) }
-        });
+        let behind = |partition: PartitionId| {
+            let end = tail.as_ref().map(|tail| tail.get(partition)).unwrap_or_default();
+            let lag = end.0.saturating_sub(position.get(partition).0);
+            (lag > 0).then_some((partition.number(), lag))
+        };
+        let partition_lag_records: BTreeMap<u8, u64> =
+            self.shared.partitions.iter().filter_map(behind).collect();
+        let lag_records = match &tail {
+            Ok(tail) if !partition_lag_records.is_empty() => {
+                let end = restricted(tail, self.shared.partitions).highest();
+                end.0.saturating_sub(position.highest().0).max(1)
+            }
+            Ok(_) | Err(_) => 0,
+        };
         if let Err(error) = tail {
             note = Some(error.to_string());
         }
         ViewHealth {
             view: P::NAME.to_owned(),
             running: failed.is_none() && self.commands.as_ref().is_some_and(|commands| !commands.is_closed()),
+            partitions: self.shared.partitions.to_string(),
             lag_records,
+            partition_lag_records,
             as_of: position.to_string(),
             rows,
             quarantined,

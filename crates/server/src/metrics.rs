@@ -1,5 +1,6 @@
 //! What the service counts, in the text format of Prometheus.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use prometheus_client::encoding::EncodeLabelSet;
@@ -10,7 +11,9 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 use tollgate_domain::gate::Verdict;
-use tollgate_wire::api::{EventOutcome, Health, Outcome};
+use tollgate_domain::position::PartitionId;
+use tollgate_log::contract::Partitions;
+use tollgate_wire::api::{EventOutcome, Health, ViewHealth};
 
 /// Upper bounds of request durations, in seconds.
 const SECONDS: [f64; 12] = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1.0, 5.0, 30.0];
@@ -43,6 +46,12 @@ struct ViewLabel {
     view: String,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct PartitionLabel {
+    view: String,
+    partition: u8,
+}
+
 /// Counters and gauges of one process. Task ids are never labels.
 pub struct Metrics {
     registry: Registry,
@@ -51,6 +60,7 @@ pub struct Metrics {
     requests: Family<RequestLabels, Counter>,
     durations: Family<RouteLabel, Histogram>,
     lag: Family<ViewLabel, Gauge>,
+    partition_lag: Family<PartitionLabel, Gauge>,
     running: Family<ViewLabel, Gauge>,
     rows: Family<ViewLabel, Gauge>,
     waiting_tasks: Family<ViewLabel, Gauge>,
@@ -66,6 +76,7 @@ impl Default for Metrics {
             requests: Family::default(),
             durations: Family::new_with_constructor(|| Histogram::new(SECONDS)),
             lag: Family::default(),
+            partition_lag: Family::default(),
             running: Family::default(),
             rows: Family::default(),
             waiting_tasks: Family::default(),
@@ -82,6 +93,11 @@ impl Default for Metrics {
             metrics.durations.clone(),
         );
         registry.register("view_lag_records", "Records a view has not folded yet", metrics.lag.clone());
+        registry.register(
+            "view_partition_lag_records",
+            "Records of a partition that a view has not folded yet, at most",
+            metrics.partition_lag.clone(),
+        );
         registry.register("view_running", "1 while the view's projector runs", metrics.running.clone());
         registry.register("view_rows", "Committed rows of a view", metrics.rows.clone());
         registry.register(
@@ -98,16 +114,45 @@ impl Default for Metrics {
     }
 }
 
+/// A view over all its parts.
+#[derive(Default)]
+struct Whole {
+    stopped: bool,
+    lag: u64,
+    rows: u64,
+    waiting: u64,
+}
+
 impl Metrics {
+    /// Sets the gauges of views: a view runs if all its parts do, and is as far behind as the last of them.
+    fn show(&self, parts: &[ViewHealth]) {
+        let number = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+        let mut views: BTreeMap<&str, Whole> = BTreeMap::new();
+        for part in parts {
+            let whole = views.entry(&part.view).or_default();
+            whole.stopped |= !part.running;
+            whole.lag = whole.lag.max(part.lag_records);
+            whole.rows += part.rows;
+            whole.waiting += part.quarantined.len() as u64;
+            let partitions: Partitions = part.partitions.parse().unwrap_or(Partitions::NONE);
+            for partition in partitions.iter().map(PartitionId::number) {
+                let lag = part.partition_lag_records.get(&partition).copied().unwrap_or_default();
+                let label = PartitionLabel { view: part.view.clone(), partition };
+                self.partition_lag.get_or_create(&label).set(number(lag));
+            }
+        }
+        for (view, whole) in views {
+            let label = ViewLabel { view: view.to_owned() };
+            self.lag.get_or_create(&label).set(number(whole.lag));
+            self.running.get_or_create(&label).set((!whole.stopped).into());
+            self.rows.get_or_create(&label).set(number(whole.rows));
+            self.waiting_tasks.get_or_create(&label).set(number(whole.waiting));
+        }
+    }
+
     pub(crate) fn appended(&self, outcomes: &[EventOutcome]) {
         for answer in outcomes {
-            let outcome = match answer.outcome {
-                Outcome::Appended => "appended",
-                Outcome::Duplicate => "duplicate",
-                Outcome::Conflict => "conflict",
-                Outcome::Refused => "refused",
-            };
-            self.events.get_or_create(&OutcomeLabel { outcome }).inc();
+            self.events.get_or_create(&OutcomeLabel { outcome: answer.outcome.as_str() }).inc();
         }
     }
 
@@ -125,14 +170,7 @@ impl Metrics {
     /// Everything, with the gauges of a health as of now.
     #[must_use]
     pub fn render(&self, health: &Health) -> String {
-        for view in &health.views {
-            let label = ViewLabel { view: view.view.clone() };
-            let number = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
-            self.lag.get_or_create(&label).set(number(view.lag_records));
-            self.running.get_or_create(&label).set(view.running.into());
-            self.rows.get_or_create(&label).set(number(view.rows));
-            self.waiting_tasks.get_or_create(&label).set(number(view.quarantined.len() as u64));
-        }
+        self.show(&health.views);
         let log = health.checks.iter().find(|check| check.name == "log");
         self.log_takes_appends.set(log.is_some_and(|log| log.ok).into());
         let mut text = String::new();

@@ -1,5 +1,6 @@
 //! Asking projectors of other processes.
 
+use std::collections::BTreeMap;
 use std::marker::PhantomData;
 use std::time::Duration;
 
@@ -88,36 +89,42 @@ impl<P: Projection + Clone> Remote<P> {
 
     /// The health of each part. A part that does not answer is one that does not run.
     pub async fn health(&self) -> Vec<ViewHealth> {
-        let mut parts = Vec::new();
-        let mut covered = Partitions::NONE;
-        let mut missing = Partitions::NONE;
-        let mut why = String::new();
-        let wait = Wait { at_least: None, up_to: HEALTH_WAIT };
+        let mut asked = JoinSet::new();
         for partition in PartitionId::all() {
-            if covered.contains(partition) {
-                continue;
-            }
-            let question = Question { ask: HEALTH, query: None, wait, patient: false };
-            match self.send::<ViewHealth>(partition, &question).await {
-                Ok(Answered { answer, partitions, .. }) => {
-                    covered = covered.with(partitions).with(Partitions::only(partition));
-                    parts.push(answer);
+            let remote = self.clone();
+            asked.spawn(async move {
+                let wait = Wait { at_least: None, up_to: HEALTH_WAIT };
+                let question = Question { ask: HEALTH, query: None, wait, patient: false };
+                (partition, remote.send::<ViewHealth>(partition, &question).await)
+            });
+        }
+        let mut parts: BTreeMap<String, ViewHealth> = BTreeMap::new();
+        let (mut missing, mut why) = (Partitions::NONE, String::new());
+        while let Some(answered) = asked.join_next().await {
+            match answered {
+                // A projector answers once for each of its partitions.
+                Ok((_, Ok(Answered { answer, partitions, .. }))) => {
+                    parts.insert(partitions.to_string(), answer);
                 }
-                Err(error) => {
+                Ok((partition, Err(error))) => {
                     missing = missing.with(Partitions::only(partition));
                     why = error.to_string();
                 }
+                Err(error) => why = error.to_string(),
             }
         }
+        let mut parts: Vec<ViewHealth> = parts.into_values().collect();
         if missing != Partitions::NONE {
             parts.push(ViewHealth {
                 view: P::NAME.to_owned(),
+                partitions: missing.to_string(),
                 running: false,
                 lag_records: 0,
+                partition_lag_records: BTreeMap::new(),
                 as_of: String::new(),
                 rows: 0,
                 quarantined: Vec::new(),
-                note: Some(format!("partitions {missing}: {why}")),
+                note: Some(why),
             });
         }
         parts

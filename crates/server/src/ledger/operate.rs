@@ -54,7 +54,10 @@ impl Ledger {
         for view in &views {
             let waits = view.quarantined.len();
             checks.push(HealthCheck {
-                name: format!("view {}", view.view),
+                name: match view.partitions.as_str() {
+                    "0-15" => format!("view {}", view.view),
+                    part => format!("view {} of partitions {part}", view.view),
+                },
                 ok: view.running,
                 detail: match (&view.note, waits) {
                     (Some(note), _) if !view.running => note.clone(),

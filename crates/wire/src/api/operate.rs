@@ -1,5 +1,7 @@
 //! Operating a ledger: positions, the log, views, health.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -59,8 +61,14 @@ pub struct ViewHealth {
     pub view: String,
     /// Whether its projector runs.
     pub running: bool,
-    /// Records after its checkpoint that it has not folded yet.
+    /// The partitions that it speaks for, such as `0-15`.
+    #[serde(default)]
+    pub partitions: String,
+    /// Records after its checkpoint that it has not folded yet, at most: those of partitions that it does not have count.
     pub lag_records: u64,
+    /// The same of each partition that is behind.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub partition_lag_records: BTreeMap<u8, u64>,
     /// The position up to which it is true.
     pub as_of: String,
     /// Rows in it.
