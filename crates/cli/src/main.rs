@@ -9,6 +9,7 @@ mod connect;
 mod exit;
 mod output;
 
+use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -45,6 +46,8 @@ fn start_logging(level: &str) {
     // What the NATS client says of each connection is for those who look for trouble.
     let client = if level == LevelFilter::DEBUG { level } else { level.min(LevelFilter::ERROR) };
     let targets = Targets::new().with_default(level).with_target("async_nats", client);
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_target(false);
+    let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let lines =
+        tracing_subscriber::fmt::layer().with_ansi(colours).with_writer(std::io::stderr).with_target(false);
     tracing_subscriber::registry().with(lines).with(targets).init();
 }

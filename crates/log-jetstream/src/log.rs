@@ -64,6 +64,19 @@ impl JetStreamLog {
         Ok(Self { shared, follower })
     }
 
+    /// Waits until the stream is not to be followed any more, and says why: it was replaced, went back or was purged. This log
+    /// has ended then; another connection makes another one.
+    pub async fn regressed(&self) -> String {
+        let mut ended = self.shared.ended.subscribe();
+        loop {
+            if let Some(regression) = self.shared.regressed() {
+                return regression.to_string();
+            }
+            // The sender lives as long as this log: there is always another change to wait for.
+            let _ = ended.changed().await;
+        }
+    }
+
     /// The connection of the log, for those who speak to the same server of other things.
     #[must_use]
     pub fn client(&self) -> async_nats::Client {

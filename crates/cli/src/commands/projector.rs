@@ -40,27 +40,38 @@ async fn project<P: Served>(
         ));
     };
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-    let log = jetstream(global, url, Some(0)).await?;
-    let client = log.client();
-    let dir = global.data.join(STORES);
-    let follow: Arc<dyn EventLog> = log;
-    let projector = Projector::start_part(projection, &dir, follow, args.partitions).await;
-    let projector = Arc::new(projector.map_err(|error| Failure::failed(error.to_string()))?);
-    let serving = serve(&client, Arc::clone(&projector)).await;
-    let serving = serving.map_err(|error| Failure::failed(error.to_string()))?;
-    let first =
-        args.partitions.iter().next().map(|partition| subject(P::NAME, partition)).unwrap_or_default();
-    line(&format!(
-        "tollgate projector {} of {url}, partitions {}, answers on {first} …; stop with Ctrl-C",
-        P::NAME,
-        args.partitions
-    ));
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
+    loop {
+        let log = jetstream(global, url, Some(0)).await?;
+        let dir = global.data.join(STORES);
+        let follow: Arc<dyn EventLog> = Arc::clone(&log) as _;
+        let projector = Projector::start_part(projection.clone(), &dir, follow, args.partitions).await;
+        let projector = Arc::new(projector.map_err(|error| Failure::failed(error.to_string()))?);
+        let serving = serve(&log.client(), Arc::clone(&projector)).await;
+        let serving = serving.map_err(|error| Failure::failed(error.to_string()))?;
+        let first = args.partitions.iter().next();
+        line(&format!(
+            "tollgate projector {} of {url}, partitions {}, answers on {} …; stop with Ctrl-C",
+            P::NAME,
+            args.partitions,
+            first.map(|partition| subject(P::NAME, partition)).unwrap_or_default()
+        ));
+        let regressed = tokio::select! {
+            _ = interrupt.recv() => None,
+            _ = terminate.recv() => None,
+            reason = log.regressed() => Some(reason),
+        };
+        note(match &regressed {
+            None => "stopping: answering what runs, committing the view",
+            // What it has is of a log that is no more.
+            Some(reason) => {
+                note(&format!("! the log is another one than was followed: {reason}"));
+                "connecting again; the view is built from the log that is there now"
+            }
+        });
+        serving.stop().await;
+        projector.stop().await;
+        if regressed.is_none() {
+            return Ok(ExitCode::SUCCESS);
+        }
     }
-    note("stopping: answering what runs, committing the view");
-    serving.stop().await;
-    projector.stop().await;
-    Ok(ExitCode::SUCCESS)
 }

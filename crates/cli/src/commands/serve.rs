@@ -55,6 +55,17 @@ pub(crate) async fn run(global: &Global, args: ServeArgs) -> Result<ExitCode, Fa
             "tollgate serves {name} at {url}, acknowledges with class {durability}; stop with Ctrl-C"
         ));
     };
-    serve(options, ready, stopped).await?;
+    let regressed = async {
+        match &nats {
+            Some(log) => log.regressed().await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        served = serve(options, ready, stopped) => served?,
+        reason = regressed => return Err(Failure::failed(format!(
+            "the log is another one than was served: {reason}; start again to serve the log that is there now"
+        ))),
+    }
     Ok(ExitCode::SUCCESS)
 }

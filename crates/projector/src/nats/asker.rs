@@ -15,6 +15,7 @@ use tollgate_log::clock::Stopwatch;
 use tollgate_log::contract::Partitions;
 use tollgate_projection::fold::Projection;
 use tollgate_wire::api::ViewHealth;
+use uuid::Uuid;
 
 use super::protocol::{HEALTH, MOVED, REBUILD, RebuiltPart, Reply, Request, Trouble, subject};
 use crate::query::{Answered, Query, QueryError, Wait};
@@ -35,12 +36,14 @@ const REBUILD_WAIT: Duration = Duration::from_secs(3600);
 /// A view that projectors of other processes answer for.
 pub struct Remote<P> {
     client: async_nats::Client,
+    /// The log that its answers must be of.
+    epoch: Uuid,
     view: PhantomData<fn() -> P>,
 }
 
 impl<P> Clone for Remote<P> {
     fn clone(&self) -> Self {
-        Self { client: self.client.clone(), view: PhantomData }
+        Self { client: self.client.clone(), epoch: self.epoch, view: PhantomData }
     }
 }
 
@@ -54,10 +57,10 @@ struct Question<'a> {
 }
 
 impl<P: Projection + Clone> Remote<P> {
-    /// The view of the ledger whose NATS server this is.
+    /// The view of a log, whose projectors are on this server.
     #[must_use]
-    pub const fn new(client: async_nats::Client) -> Self {
-        Self { client, view: PhantomData }
+    pub const fn new(client: async_nats::Client, epoch: Uuid) -> Self {
+        Self { client, epoch, view: PhantomData }
     }
 
     /// Asks about what lives in one partition.
@@ -193,7 +196,14 @@ impl<P: Projection + Clone> Remote<P> {
             let left = up_to.saturating_sub(watch.elapsed());
             let request = Outgoing::new().payload(question.payload(left).into()).timeout(Some(left + GRACE));
             let reason = match self.client.send_request(subject(P::NAME, partition), request).await {
-                Ok(message) => return read(P::NAME, &message.payload),
+                Ok(message) => match read(P::NAME, &message.payload) {
+                    // It still follows the log that was here before, and will notice.
+                    Ok(Answered { as_of, .. }) if as_of.epoch() != self.epoch => other_log(&as_of.epoch()),
+                    Err(QueryError::OtherLog { wanted, epoch }) if wanted.epoch() == self.epoch => {
+                        other_log(&epoch)
+                    }
+                    read => return read,
+                },
                 Err(error) if error.kind() == RequestErrorKind::NoResponders => "nobody listens".to_owned(),
                 Err(error) => error.to_string(),
             };
@@ -224,6 +234,10 @@ impl<'a> Question<'a> {
         };
         encoded(&request)
     }
+}
+
+fn other_log(epoch: &impl std::fmt::Display) -> String {
+    format!("its projector follows log {epoch}, which is another one than this")
 }
 
 fn encoded(request: &impl Serialize) -> Vec<u8> {

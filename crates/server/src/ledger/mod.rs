@@ -106,6 +106,7 @@ impl Ledger {
     /// [`LedgerError`].
     pub async fn open(log: Arc<dyn EventLog>, options: LedgerOptions) -> Result<Self, LedgerError> {
         let loaded = settings::load(&options.settings)?;
+        let epoch = log.epoch().id;
         let (status, reports, alerts) = match &options.views {
             Views::Here(dir) => (
                 Source::Local(Projector::start(Status, dir, Arc::clone(&log)).await?),
@@ -113,9 +114,9 @@ impl Ledger {
                 Source::Local(Projector::start(Alerts, dir, Arc::clone(&log)).await?),
             ),
             Views::Nats(client) => (
-                Source::Remote(Remote::new(client.clone())),
-                Source::Remote(Remote::new(client.clone())),
-                Source::Remote(Remote::new(client.clone())),
+                Source::Remote(Remote::new(client.clone(), epoch)),
+                Source::Remote(Remote::new(client.clone(), epoch)),
+                Source::Remote(Remote::new(client.clone(), epoch)),
             ),
         };
         let settings = RwLock::new(Arc::new(loaded.settings));
