@@ -13,6 +13,7 @@ const ROWS: &[Row] = &[
     Row { package: "tollgate-wire", never: &[STORES, &["tollgate-log", "tollgate-view-store"]] },
     Row { package: "tollgate-log", never: &[SERVING, MEANING] },
     Row { package: "tollgate-log-jetstream", never: &[SERVING, MEANING] },
+    Row { package: "tollgate-deliver", never: &[SERVING, MEANING, STORES, &["tollgate-log-jetstream"]] },
     Row { package: "tollgate-projection", never: &[ASYNC, HTTP, SERVING, STORES, RANDOM, LOGGING, STORAGE] },
     Row { package: "tollgate-view-store", never: &[SERVING, &["tollgate-projection", "tollgate-wire"]] },
     Row { package: "tollgate-projector", never: &[SERVING] },

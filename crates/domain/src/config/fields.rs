@@ -19,24 +19,27 @@ pub(super) const MULTIPLIER_PLACES: u8 = 6;
 pub(super) const MAX_BASE: u64 = 10_000_000_000;
 
 /// Reads fields and collects the problems of all of them.
-#[derive(Default)]
-pub(super) struct Fields {
-    pub(super) problems: Vec<ConfigProblem>,
+#[derive(Debug, Default)]
+pub struct Fields {
+    /// What was wrong so far, in the order of the reading.
+    pub problems: Vec<ConfigProblem>,
 }
 
 impl Fields {
-    pub(super) fn problem(&mut self, field: &str, value: &str, rule: impl Into<String>) {
+    /// Notes what is wrong with a field's value.
+    pub fn problem(&mut self, field: &str, value: &str, rule: impl Into<String>) {
         let value = value.to_owned();
         self.problems.push(ConfigProblem { field: field.to_owned(), value, rule: rule.into() });
     }
 
-    fn wrong_type(&mut self, field: &str, node: &Node, expected: &str) {
+    /// Notes that a value is of the wrong kind.
+    pub fn wrong_type(&mut self, field: &str, node: &Node, expected: &str) {
         let rule = format!("must be {expected}, is {}", node.kind());
         self.problem(field, &node.shown(), rule);
     }
 
     /// A mapping whose keys are all known.
-    pub(super) fn section<'a>(&mut self, field: &str, node: &'a Node, known: &[&str]) -> Section<'a> {
+    pub fn section<'a>(&mut self, field: &str, node: &'a Node, known: &[&str]) -> Section<'a> {
         let section = self.mapping(field, node);
         for (key, value) in section.entries {
             if !known.contains(&key.as_str()) {
@@ -118,7 +121,7 @@ impl Fields {
     }
 
     /// A whole number from 1 to `max`.
-    pub(super) fn positive(&mut self, field: &str, node: &Node, max: u64) -> Option<u64> {
+    pub fn positive(&mut self, field: &str, node: &Node, max: u64) -> Option<u64> {
         let Node::Number(text) = node else {
             self.wrong_type(field, node, "a whole number");
             return None;
@@ -133,7 +136,8 @@ impl Fields {
         }
     }
 
-    pub(super) fn boolean(&mut self, field: &str, node: &Node) -> Option<bool> {
+    /// `true` or `false`.
+    pub fn boolean(&mut self, field: &str, node: &Node) -> Option<bool> {
         if let Node::Bool(value) = node {
             return Some(*value);
         }
@@ -142,7 +146,7 @@ impl Fields {
     }
 
     /// One of a few words.
-    pub(super) fn word<T>(
+    pub fn word<T>(
         &mut self,
         field: &str,
         node: &Node,
@@ -182,7 +186,8 @@ impl Fields {
         }
     }
 
-    pub(super) fn list<'a>(&mut self, field: &str, node: &'a Node) -> &'a [Node] {
+    /// The items of a list.
+    pub fn list<'a>(&mut self, field: &str, node: &'a Node) -> &'a [Node] {
         if let Node::List(items) = node {
             return items;
         }
@@ -192,20 +197,22 @@ impl Fields {
 }
 
 /// A mapping and where it stands.
-pub(super) struct Section<'a> {
+#[derive(Debug)]
+pub struct Section<'a> {
     field: String,
     entries: &'a [(String, Node)],
 }
 
 impl<'a> Section<'a> {
     /// The value of a key, if it is there and not empty, with its full path.
-    pub(super) fn get(&self, key: &str) -> Option<(String, &'a Node)> {
+    #[must_use]
+    pub fn get(&self, key: &str) -> Option<(String, &'a Node)> {
         let (_, node) = self.entries.iter().find(|(name, node)| name == key && *node != Node::Null)?;
         Some((join(&self.field, key), node))
     }
 
     /// All entries in the order of the file, each with its full path.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (String, &'a str, &'a Node)> {
+    pub fn iter(&self) -> impl Iterator<Item = (String, &'a str, &'a Node)> {
         let field = self.field.clone();
         self.entries.iter().map(move |(key, node)| (join(&field, key), key.as_str(), node))
     }

@@ -1,8 +1,8 @@
 //! The config: what limits follow from and how the gate acts. Read from YAML, validated as a whole, hashed.
 
 mod canonical;
-mod fields;
-mod raw;
+pub mod fields;
+pub mod raw;
 mod read;
 
 use serde::{Deserialize, Serialize};

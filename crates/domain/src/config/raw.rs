@@ -8,7 +8,7 @@ use serde_yaml::Value;
 
 /// A node of the tree.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Node {
+pub enum Node {
     /// Nothing behind the key.
     Null,
     /// `true` or `false`.
@@ -25,7 +25,8 @@ pub(super) enum Node {
 
 impl Node {
     /// What kind of value it is, for messages.
-    pub(super) fn kind(&self) -> &'static str {
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
         match self {
             Self::Null => "nothing",
             Self::Bool(_) => "true/false",
@@ -37,7 +38,8 @@ impl Node {
     }
 
     /// The value as a message shows it.
-    pub(super) fn shown(&self) -> String {
+    #[must_use]
+    pub fn shown(&self) -> String {
         match self {
             Self::Null => "nothing".to_owned(),
             Self::Bool(value) => value.to_string(),
@@ -52,7 +54,7 @@ impl Node {
 /// # Errors
 ///
 /// The parser's message, with line and column.
-pub(super) fn parse(text: &str) -> Result<Node, String> {
+pub fn parse(text: &str) -> Result<Node, String> {
     let shape: Value = serde_yaml::from_str(text).map_err(|error| error.to_string())?;
     Along(&shape).deserialize(serde_yaml::Deserializer::from_str(text)).map_err(|error| error.to_string())
 }

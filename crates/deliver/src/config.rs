@@ -1,0 +1,158 @@
+//! Where alerts go: `alerts.yaml`, checked as a whole before anything is sent.
+
+mod read;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tollgate_domain::alert::{AlertRule, Severity};
+pub use tollgate_domain::config::{ConfigProblem, InvalidConfig};
+
+use crate::bus::{Bus, Publish};
+use crate::digest::DigestPolicy;
+use crate::guard::{Resolve, SystemResolver};
+use crate::message::Change;
+use crate::runner::Channel;
+use crate::secret::Secret;
+use crate::signature::Signer;
+use crate::target::Target;
+use crate::tls::Trust;
+use crate::webhook::{Webhook, WebhookError};
+
+/// Most endpoints of a file: each has a task and a place in the outbox.
+pub const MAX_ENDPOINTS: usize = 32;
+
+/// All endpoints.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AlertsConfig {
+    /// In the order of the file.
+    pub endpoints: Vec<Endpoint>,
+}
+
+/// One receiver of alerts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Endpoint {
+    /// Its name: what the outbox knows it by. Under another name it is another endpoint.
+    pub name: String,
+    /// How it is reached.
+    pub way: Way,
+    /// Which alerts it is told of.
+    pub filter: Filter,
+    /// When changes are told together.
+    pub digest: DigestPolicy,
+}
+
+/// How an endpoint is reached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// By HTTP.
+    Webhook {
+        /// Where.
+        target: Target,
+        /// Files of the secrets that sign: one, or the new and the old one during a rotation.
+        secret_files: Vec<PathBuf>,
+        /// Whose certificates are trusted.
+        trust: Trust,
+    },
+    /// By the ledger's NATS server.
+    Bus,
+}
+
+/// Which alerts an endpoint is told of. An empty list is every one.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// Of these rules.
+    pub rules: Vec<AlertRule>,
+    /// Of these severities.
+    pub severities: Vec<Severity>,
+    /// Of these tenants.
+    pub tenants: Vec<String>,
+}
+
+impl Filter {
+    /// Whether an endpoint is told of alerts like this.
+    #[must_use]
+    pub fn wants(&self, rule: AlertRule, severity: Severity, tenant: &str) -> bool {
+        (self.rules.is_empty() || self.rules.contains(&rule))
+            && (self.severities.is_empty() || self.severities.contains(&severity))
+            && (self.tenants.is_empty() || self.tenants.iter().any(|wanted| wanted == tenant))
+    }
+}
+
+/// Why alerts cannot be delivered to an endpoint.
+#[derive(Debug, thiserror::Error)]
+pub enum ChannelError {
+    /// The webhook cannot be set up.
+    #[error("endpoint `{name}`: {reason}")]
+    Webhook {
+        /// Which endpoint.
+        name: String,
+        /// Why.
+        reason: WebhookError,
+    },
+    /// It asks for a bus, and there is none.
+    #[error(
+        "endpoint `{name}`: `nats: true` needs a ledger on NATS: start with `--log nats://…`, or give a `url`"
+    )]
+    NoBus {
+        /// Which endpoint.
+        name: String,
+    },
+}
+
+impl AlertsConfig {
+    /// Reads a file's text. Paths in it are relative to `dir`, where the file is.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidConfig`] with everything that is wrong, each with field, value and rule; nothing secret.
+    pub fn from_yaml(text: &str, dir: &Path) -> Result<Self, InvalidConfig> {
+        read::from_yaml(text, dir)
+    }
+}
+
+impl Endpoint {
+    /// Whether it is told of a change.
+    #[must_use]
+    pub fn wants(&self, change: &Change) -> bool {
+        self.filter.wants(change.rule, change.severity, &change.tenant)
+    }
+
+    /// What sends to it. Secrets are read here, and their files' modes checked.
+    ///
+    /// # Errors
+    ///
+    /// [`ChannelError`] with the endpoint's name.
+    pub fn channel<P: Publish>(&self, bus: Option<P>) -> Result<Arc<dyn Channel>, ChannelError> {
+        self.channel_with(bus, Arc::new(SystemResolver))
+    }
+
+    /// The same with a resolver of the caller's choice.
+    ///
+    /// # Errors
+    ///
+    /// [`ChannelError`] with the endpoint's name.
+    pub fn channel_with<P: Publish>(
+        &self,
+        bus: Option<P>,
+        resolver: Arc<dyn Resolve>,
+    ) -> Result<Arc<dyn Channel>, ChannelError> {
+        let failed = |reason| ChannelError::Webhook { name: self.name.clone(), reason };
+        match &self.way {
+            Way::Webhook { target, secret_files, trust } => {
+                let secrets: Result<Vec<Secret>, _> =
+                    secret_files.iter().map(|file| Secret::read(file)).collect();
+                let signer = Signer::new(secrets.map_err(|error| failed(error.into()))?);
+                let webhook = Webhook::new(target.clone(), signer, trust, resolver);
+                Ok(Arc::new(webhook.map_err(|error| failed(error.into()))?))
+            }
+            Way::Bus => {
+                let bus = bus.ok_or_else(|| ChannelError::NoBus { name: self.name.clone() })?;
+                Ok(Arc::new(Bus::new(bus)))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

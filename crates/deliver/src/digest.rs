@@ -1,0 +1,185 @@
+//! One message in place of many: under a storm of changes an endpoint is told how many there are, of what, and which
+//! are the worst.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use tollgate_domain::time::Timestamp;
+
+use crate::message::{Change, as_text, shortened};
+use crate::signature::WebhookId;
+
+/// How many changes are named.
+const WORST: usize = 20;
+
+/// How many tenants are counted by name; the others are counted together.
+const TENANTS: usize = 20;
+
+/// Longest message of one change in a digest, in bytes: twenty of them fit.
+const MAX_MESSAGE_BYTES: usize = 200;
+
+/// Longest id of one change in a digest.
+const MAX_ID_BYTES: usize = 64;
+
+/// When changes are told together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DigestPolicy {
+    /// So many changes within a window are told one by one; those beyond come as one digest.
+    pub after: u32,
+    /// How long a window is, in seconds.
+    pub window_s: u32,
+}
+
+impl Default for DigestPolicy {
+    /// 20 within 60 s.
+    fn default() -> Self {
+        Self { after: 20, window_s: 60 }
+    }
+}
+
+/// What many changes come to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Digest {
+    /// How many changes there are.
+    pub changes: u64,
+    /// When the earliest happened.
+    #[serde(serialize_with = "as_text")]
+    pub from: Timestamp,
+    /// When the latest happened.
+    #[serde(serialize_with = "as_text")]
+    pub to: Timestamp,
+    /// How many of each kind: `raised`, `resolved`, `acknowledged`.
+    pub by_change: BTreeMap<&'static str, u64>,
+    /// How many of each rule.
+    pub by_rule: BTreeMap<&'static str, u64>,
+    /// How many of each severity.
+    pub by_severity: BTreeMap<&'static str, u64>,
+    /// How many of each tenant, those with most.
+    pub by_tenant: BTreeMap<String, u64>,
+    /// How many of all other tenants.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub other_tenants: u64,
+    /// The changes that matter most: by severity, raised before others, then the latest.
+    pub worst: Vec<Worst>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks with a reference")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
+}
+
+/// A change that a digest names.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Worst {
+    /// Which alert.
+    pub alert: String,
+    /// What happened to it.
+    pub change: &'static str,
+    /// When.
+    #[serde(serialize_with = "as_text")]
+    pub at: Timestamp,
+    /// What raised it.
+    pub rule: &'static str,
+    /// How much it matters.
+    pub severity: &'static str,
+    /// Owner of the task.
+    pub tenant: String,
+    /// Which task.
+    pub task: String,
+    /// What it says, shortened.
+    pub message: String,
+}
+
+/// The id of the digest that covers what an endpoint was not told up to a place in the order of changes.
+#[must_use]
+pub fn digest_id(endpoint: &str, through: &str) -> WebhookId {
+    WebhookId::of(&[endpoint, through, "digest"])
+}
+
+/// Counts changes, one after another; it holds no more of them than it names.
+#[derive(Clone, Debug, Default)]
+pub struct Summary {
+    changes: u64,
+    from: Option<Timestamp>,
+    to: Option<Timestamp>,
+    by_change: BTreeMap<&'static str, u64>,
+    by_rule: BTreeMap<&'static str, u64>,
+    by_severity: BTreeMap<&'static str, u64>,
+    by_tenant: BTreeMap<String, u64>,
+    worst: Vec<Change>,
+}
+
+impl Summary {
+    /// Counts one more. The order does not matter.
+    pub fn add(&mut self, change: &Change) {
+        self.changes += 1;
+        self.from = Some(self.from.map_or(change.at, |from| from.min(change.at)));
+        self.to = Some(self.to.map_or(change.at, |to| to.max(change.at)));
+        *self.by_change.entry(change.kind.as_str()).or_default() += 1;
+        *self.by_rule.entry(change.rule.as_str()).or_default() += 1;
+        *self.by_severity.entry(change.severity.as_str()).or_default() += 1;
+        match self.by_tenant.get_mut(&change.tenant) {
+            Some(count) => *count += 1,
+            None => {
+                self.by_tenant.insert(change.tenant.clone(), 1);
+            }
+        }
+        let place = self.worst.partition_point(|other| rank(other) <= rank(change));
+        if place < WORST {
+            self.worst.insert(place, change.clone());
+            self.worst.truncate(WORST);
+        }
+    }
+
+    /// What it came to; `None` where nothing was counted.
+    #[must_use]
+    pub fn digest(self) -> Option<Digest> {
+        let (from, to) = (self.from?, self.to?);
+        let mut tenants: Vec<(String, u64)> = self.by_tenant.into_iter().collect();
+        tenants.sort_by(|a, b| (b.1, &a.0).cmp(&(a.1, &b.0)));
+        let others = tenants.split_off(tenants.len().min(TENANTS));
+        Some(Digest {
+            changes: self.changes,
+            from,
+            to,
+            by_change: self.by_change,
+            by_rule: self.by_rule,
+            by_severity: self.by_severity,
+            by_tenant: tenants.into_iter().collect(),
+            other_tenants: others.iter().map(|(_, count)| count).sum(),
+            worst: self.worst.iter().map(worst).collect(),
+        })
+    }
+}
+
+impl<'a> FromIterator<&'a Change> for Summary {
+    fn from_iter<T: IntoIterator<Item = &'a Change>>(changes: T) -> Self {
+        changes.into_iter().fold(Self::default(), |mut summary, change| {
+            summary.add(change);
+            summary
+        })
+    }
+}
+
+/// Least first: what stands at the head of the list.
+fn rank(change: &Change) -> impl Ord + '_ {
+    use std::cmp::Reverse;
+    (Reverse(change.severity), change.kind, Reverse(change.at), &change.alert)
+}
+
+fn worst(change: &Change) -> Worst {
+    Worst {
+        alert: shortened(&change.alert, MAX_ID_BYTES),
+        change: change.kind.as_str(),
+        at: change.at,
+        rule: change.rule.as_str(),
+        severity: change.severity.as_str(),
+        tenant: shortened(&change.tenant, MAX_ID_BYTES),
+        task: shortened(&change.task, MAX_ID_BYTES),
+        // One line: a control character would take six bytes.
+        message: shortened(&change.message.replace(char::is_control, " "), MAX_MESSAGE_BYTES),
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -1,0 +1,87 @@
+//! Names whose addresses must not be reached, whatever mixture of them a resolver gives.
+
+use std::sync::Mutex;
+
+use super::*;
+use crate::target::Permits;
+
+/// Answers with one list after another, the last one for ever.
+struct Answers(Mutex<Vec<Vec<&'static str>>>);
+
+impl Resolve for Answers {
+    fn resolve<'a>(&'a self, _: &'a str, _: u16) -> BoxFuture<'a, io::Result<Vec<SocketAddr>>> {
+        let mut answers = self.0.lock().unwrap();
+        let answer = if answers.len() > 1 { answers.remove(0) } else { answers[0].clone() };
+        // A resolver's port is not ours.
+        let found = answer.iter().map(|ip| SocketAddr::new(ip.parse().unwrap(), 1)).collect();
+        Box::pin(async { Ok(found) })
+    }
+}
+
+fn ask(answers: &Answers, permits: &Permits) -> Result<Vec<String>, String> {
+    let target = Target::parse("https://hook.example/", permits).unwrap();
+    let found = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let found = found.block_on(addresses(&target, answers));
+    found.map(|list| list.iter().map(ToString::to_string).collect()).map_err(|error| error.to_string())
+}
+
+#[test]
+fn one_forbidden_address_forbids_the_name() {
+    let table = [
+        (vec!["93.184.215.14"], ""),
+        (vec!["93.184.215.14", "2606:4700::1111"], ""),
+        (vec!["93.184.215.14", "127.0.0.1"], "this machine"),
+        (vec!["127.0.0.1", "93.184.215.14"], "this machine"),
+        (vec!["93.184.215.14", "::1"], "this machine"),
+        (vec!["2606:4700::1111", "fd00::1"], "private"),
+        (vec!["93.184.215.14", "169.254.169.254"], "link-local"),
+        (vec!["::ffff:93.184.215.14"], "IPv4 address in IPv6"),
+        (vec!["64:ff9b::5db8:d70e"], "NAT64"),
+        (vec!["100.64.1.1"], "carrier"),
+        (vec!["8.8.8.8", "8.8.4.4", "1.1.1.1", "10.1.1.1"], "private"),
+        (vec![], "no address"),
+    ];
+    for (answer, rule) in table {
+        let found = ask(&Answers(Mutex::new(vec![answer.clone()])), &Permits::default());
+        match found {
+            Ok(list) => {
+                assert_eq!(rule, "", "{answer:?}");
+                assert!(list.iter().all(|address| address.ends_with(":443")), "{list:?}");
+            }
+            Err(error) => assert!(!rule.is_empty() && error.contains(rule), "{answer:?}: {error}"),
+        }
+    }
+    let many = vec!["8.8.8.8"; 65];
+    assert!(ask(&Answers(Mutex::new(vec![many])), &Permits::default()).unwrap_err().contains("at most 64"));
+}
+
+#[test]
+fn a_name_that_turns_inwards_is_refused_at_the_next_attempt() {
+    let answers = Answers(Mutex::new(vec![vec!["93.184.215.14"], vec!["127.0.0.1"]]));
+    assert!(ask(&answers, &Permits::default()).is_ok());
+    assert!(ask(&answers, &Permits::default()).is_err());
+    let permits = Permits { private: true, ..Permits::default() };
+    assert!(ask(&answers, &permits).is_ok());
+    let metadata = Answers(Mutex::new(vec![vec!["169.254.169.254"]]));
+    assert!(ask(&metadata, &permits).is_err());
+}
+
+#[test]
+fn the_edges_of_every_block() {
+    for (inside, before, after) in [
+        ("10.0.0.0", "9.255.255.255", "11.0.0.0"),
+        ("100.64.0.0", "100.63.255.255", "100.128.0.0"),
+        ("127.255.255.255", "126.255.255.255", "128.0.0.0"),
+        ("169.254.255.255", "169.253.255.255", "169.255.0.0"),
+        ("172.31.255.255", "172.15.255.255", "172.32.0.0"),
+        ("192.168.255.255", "192.167.255.255", "192.169.0.0"),
+        ("198.19.255.255", "198.17.255.255", "198.20.0.0"),
+        ("239.255.255.255", "223.255.255.255", "223.0.0.0"),
+        ("2001:1ff:ffff::", "2000:ffff::", "2001:200::"),
+        ("2002:ffff::", "2001:ffff::", "2003::"),
+        ("2001:db8:ffff::", "2001:db7::", "2001:db9::"),
+    ] {
+        let fine = |text: &str| judge(text.parse().unwrap(), false).is_ok();
+        assert_eq!((fine(inside), fine(before), fine(after)), (false, true, true), "{inside}");
+    }
+}

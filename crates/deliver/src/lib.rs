@@ -1,0 +1,29 @@
+//! Delivery of alerts to where people and programs look: signed webhooks and a bus, from an outbox that keeps what is
+//! not delivered. It knows alerts as data, no view and no log.
+//!
+//! Read in this order: [`config`] is what an operator writes; [`message`] is what an endpoint is told, [`digest`] one
+//! message in place of many; [`outbox`] says what a store of undelivered messages promises; [`plan`] decides what is done
+//! next, purely; [`runner`] does it. A webhook goes through [`target`] (what an address may look like), [`guard`] (which
+//! machines may be reached), [`signature`] and [`webhook`]; [`schedule`] says when it is tried again.
+
+pub mod bus;
+pub mod config;
+pub mod digest;
+pub mod guard;
+pub mod message;
+pub mod outbox;
+pub mod plan;
+pub mod runner;
+pub mod schedule;
+pub mod secret;
+pub mod signature;
+pub mod target;
+pub mod timer;
+pub mod tls;
+pub mod webhook;
+
+use std::future::Future;
+use std::pin::Pin;
+
+/// A boxed future, so that what gives it can stand behind `dyn`.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;

@@ -1,0 +1,126 @@
+//! What is not delivered yet, endpoint by endpoint, and what came of each attempt.
+
+use tollgate_domain::time::Timestamp;
+
+use crate::BoxFuture;
+use crate::config::Endpoint;
+use crate::message::Message;
+use crate::signature::WebhookId;
+
+/// A store of undelivered messages. What it was told is durable when it answers, and it never forgets.
+///
+/// A change of an alert is **fresh** for an endpoint until a message about it was attempted or it was grouped. Fresh changes
+/// are begun in the order of the log, so all a store needs for them is how far the endpoint has come. An endpoint that is
+/// seen for the first time begins at the present: nobody wants to be told of what was over before they asked.
+///
+/// Each endpoint is asked for and reported by one runner at a time.
+pub trait Outbox: Send + Sync + 'static {
+    /// What is to be done for an endpoint. It contains everything that was recorded or grouped before the call.
+    fn pending<'a>(
+        &'a self,
+        endpoint: &'a Endpoint,
+        limits: Limits,
+    ) -> BoxFuture<'a, Result<Pending, OutboxError>>;
+
+    /// Makes one message of all changes that are fresh for an endpoint now. Its id and what it covers are durable before
+    /// it is sent, so that it is the same at every attempt.
+    fn group<'a>(&'a self, endpoint: &'a Endpoint) -> BoxFuture<'a, Result<(), OutboxError>>;
+
+    /// Records what came of an attempt. Called again with the same attempt it changes nothing.
+    fn record<'a>(&'a self, attempt: &'a Attempt) -> BoxFuture<'a, Result<(), OutboxError>>;
+
+    /// Returns when something may be pending that was not at `mark`.
+    fn moved(&self, mark: u64) -> BoxFuture<'_, ()>;
+}
+
+/// How much is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Messages are due up to this time.
+    pub now: Timestamp,
+    /// At most so many messages that are due.
+    pub due: usize,
+    /// At most so many fresh changes.
+    pub fresh: usize,
+}
+
+/// What is to be done for an endpoint.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Pending {
+    /// What this is true for; see [`Outbox::moved`].
+    pub mark: u64,
+    /// The endpoint wanted no more: nothing is sent until somebody asks for a message again.
+    pub disabled: bool,
+    /// Messages that were attempted, grouped or asked for again, and are due; the one that is due longest first.
+    pub due: Vec<Waiting>,
+    /// When the next message is due that is not yet.
+    pub next_due: Option<Timestamp>,
+    /// Changes of which no message was made, in the order of the log.
+    pub fresh: Vec<Waiting>,
+}
+
+/// A message that waits for its next attempt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Waiting {
+    /// What the store knows it by; a runner hands it back.
+    pub key: String,
+    /// The message.
+    pub message: Message,
+    /// Attempts so far; 0 for one that somebody asked for again.
+    pub attempts: u32,
+}
+
+/// What came of one attempt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attempt {
+    /// To which endpoint.
+    pub endpoint: String,
+    /// The store's name of the message.
+    pub key: String,
+    /// The message.
+    pub message: WebhookId,
+    /// Which attempt it was, from 1.
+    pub attempt: u32,
+    /// When it ended.
+    pub at: Timestamp,
+    /// What came of it.
+    pub outcome: Outcome,
+    /// The HTTP status, if there was an answer.
+    pub status: Option<u16>,
+    /// What went wrong, without anything secret.
+    pub error: Option<String>,
+}
+
+/// What came of an attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The receiver has it.
+    Delivered,
+    /// It is tried again at this time.
+    Failed {
+        /// When, at the earliest.
+        next_attempt_at: Timestamp,
+    },
+    /// It was tried often enough.
+    GaveUp,
+    /// The receiver wants no more of anything.
+    Disabled,
+}
+
+impl Outcome {
+    /// The word that answers use.
+    #[must_use]
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Delivered => "delivered",
+            Self::Failed { .. } => "failed",
+            Self::GaveUp => "gave_up",
+            Self::Disabled => "disabled",
+        }
+    }
+}
+
+/// A store that could not answer. Nothing is lost: it is asked again.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct OutboxError(pub String);

@@ -1,0 +1,195 @@
+//! What is done next for an endpoint. Pure: the same past, pending messages and time give the same step.
+
+use tollgate_domain::time::Timestamp;
+
+use crate::digest::DigestPolicy;
+use crate::outbox::{Pending, Waiting};
+
+/// What is done next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// These are attempted, one after another.
+    Send(Vec<Waiting>),
+    /// All fresh changes become one message.
+    Group,
+    /// Nothing before this time, or before something moves.
+    Wait(Option<Timestamp>),
+}
+
+/// What an endpoint was told lately. Up to `after` changes within a window are told one by one. Where more come, the rest
+/// waits for the window's end; and whenever more than `after` wait, they are told as one digest. It is kept in memory only:
+/// after a restart an endpoint is told at most one window's changes more.
+#[derive(Clone, Debug)]
+pub struct Course {
+    policy: DigestPolicy,
+    window: Option<Window>,
+    held_until: Option<Timestamp>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Window {
+    from: Timestamp,
+    told: u32,
+    /// More came than may be told one by one.
+    storm: bool,
+}
+
+impl Course {
+    /// An endpoint that was told nothing lately.
+    #[must_use]
+    pub fn new(policy: DigestPolicy) -> Self {
+        Self { policy, window: None, held_until: None }
+    }
+
+    /// How many fresh changes have to be known to decide.
+    #[must_use]
+    pub fn fresh_needed(&self) -> usize {
+        self.policy.after as usize + 1
+    }
+
+    /// Nothing is sent to the endpoint before this time: it asked for that.
+    pub fn hold(&mut self, until: Timestamp) {
+        self.held_until = Some(until);
+    }
+
+    /// Decides.
+    pub fn step(&mut self, pending: &Pending, now: Timestamp) -> Step {
+        if pending.disabled {
+            return Step::Wait(None);
+        }
+        self.held_until = self.held_until.filter(|until| *until > now);
+        if self.held_until.is_some() {
+            return Step::Wait(self.held_until);
+        }
+        if !pending.due.is_empty() {
+            return Step::Send(pending.due.clone());
+        }
+        if pending.fresh.is_empty() {
+            return Step::Wait(pending.next_due);
+        }
+        self.tell(&pending.fresh, now)
+            .unwrap_or_else(|end| Step::Wait(Some(pending.next_due.map_or(end, |next| next.min(end)))))
+    }
+
+    /// What becomes of fresh changes; the window's end where they wait for it.
+    fn tell(&mut self, fresh: &[Waiting], now: Timestamp) -> Result<Step, Timestamp> {
+        let after = self.policy.after;
+        let count = u32::try_from(fresh.len()).unwrap_or(u32::MAX);
+        let end = |window: &Window| window.from.plus_millis(i64::from(self.policy.window_s) * 1000);
+        // A window that lies ahead is one of a clock that was set back.
+        let current = self.window.filter(|window| window.from <= now && now < end(window));
+        if let Some(window) = current
+            && window.storm
+        {
+            return Err(end(&window));
+        }
+        let window = current.unwrap_or(Window { from: now, told: 0, storm: false });
+        if count > after {
+            self.window = Some(Window { from: now, told: 0, storm: true });
+            return Ok(Step::Group);
+        }
+        if window.told + count > after {
+            self.window = Some(Window { storm: true, ..window });
+            return Err(end(&window));
+        }
+        self.window = Some(Window { told: window.told + count, ..window });
+        Ok(Step::Send(fresh.to_vec()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::digest::tests::change;
+    use crate::message::Message;
+
+    fn at(seconds: i64) -> Timestamp {
+        "2026-11-21T10:00:00Z".parse::<Timestamp>().unwrap().plus_millis(seconds * 1000)
+    }
+
+    fn waiting(n: u32) -> Waiting {
+        Waiting { key: n.to_string(), message: Message::of_change("pager", change(n)), attempts: 0 }
+    }
+
+    /// What was done, in a word.
+    fn word(step: &Step) -> String {
+        match step {
+            Step::Send(messages) => format!("send {}", messages.len()),
+            Step::Group => "group".to_owned(),
+            Step::Wait(None) => "wait".to_owned(),
+            Step::Wait(Some(until)) => format!("wait {}", until.millis_since(at(0)) / 1000),
+        }
+    }
+
+    /// given: the policy; when: at these seconds so many changes are fresh; then: what is done.
+    fn check(after: u32, window_s: u32, script: &[(i64, u32, &str)]) {
+        let mut course = Course::new(DigestPolicy { after, window_s });
+        for &(second, fresh, expected) in script {
+            let seen = fresh.min(u32::try_from(course.fresh_needed()).unwrap());
+            let pending = Pending { fresh: (0..seen).map(waiting).collect(), ..Pending::default() };
+            assert_eq!(word(&course.step(&pending, at(second))), expected, "{script:?} at {second}");
+        }
+    }
+
+    #[test]
+    fn storms_become_digests() {
+        let quiet: &[(i64, u32, &str)] =
+            &[(0, 1, "send 1"), (30, 2, "send 2"), (59, 0, "wait"), (61, 3, "send 3")];
+        let burst: &[(i64, u32, &str)] =
+            &[(0, 4, "group"), (1, 1, "wait 60"), (59, 100, "wait 60"), (60, 100, "group")];
+        let trickle: &[(i64, u32, &str)] = &[
+            (0, 2, "send 2"),
+            (10, 1, "send 1"),
+            (20, 1, "wait 60"),
+            (50, 3, "wait 60"),
+            // No more than may be told one by one: the storm is over.
+            (60, 3, "send 3"),
+            (70, 1, "wait 120"),
+            (120, 9, "group"),
+            (121, 1, "wait 180"),
+            (180, 1, "send 1"),
+            (181, 2, "send 2"),
+        ];
+        let clock_set_back: &[(i64, u32, &str)] =
+            &[(0, 4, "group"), (-3600, 1, "send 1"), (-3599, 3, "wait -3540")];
+        for script in [quiet, burst, trickle, clock_set_back] {
+            check(3, 60, script);
+        }
+        check(
+            1,
+            1,
+            &[(0, 1, "send 1"), (0, 1, "wait 1"), (1, 2, "group"), (1, 1, "wait 2"), (2, 1, "send 1")],
+        );
+    }
+
+    #[test]
+    fn what_is_due_goes_first_and_is_not_counted() {
+        let mut course = Course::new(DigestPolicy { after: 1, window_s: 60 });
+        let due = vec![waiting(1), waiting(2), waiting(3)];
+        let pending = Pending { due: due.clone(), fresh: vec![waiting(4)], ..Pending::default() };
+        assert_eq!(course.step(&pending, at(0)), Step::Send(due));
+        let pending = Pending { due: Vec::new(), ..pending };
+        assert_eq!(word(&course.step(&pending, at(0))), "send 1");
+        let later = Pending { next_due: Some(at(7)), ..pending };
+        assert_eq!(word(&course.step(&later, at(1))), "wait 7");
+        assert_eq!(word(&course.step(&Pending { fresh: Vec::new(), ..later }, at(1))), "wait 7");
+    }
+
+    #[test]
+    fn an_endpoint_that_asks_for_time_gets_it_for_everything() {
+        let mut course = Course::new(DigestPolicy::default());
+        course.hold(at(100));
+        let pending = Pending { due: vec![waiting(1)], fresh: vec![waiting(2)], ..Pending::default() };
+        assert_eq!(word(&course.step(&pending, at(99))), "wait 100");
+        assert_eq!(word(&course.step(&pending, at(100))), "send 1");
+        assert_eq!(word(&course.step(&pending, at(99))), "send 1");
+    }
+
+    #[test]
+    fn a_disabled_endpoint_is_sent_nothing() {
+        let mut course = Course::new(DigestPolicy::default());
+        let pending =
+            Pending { disabled: true, due: vec![waiting(1)], fresh: vec![waiting(2)], ..Pending::default() };
+        assert_eq!(word(&course.step(&pending, at(0))), "wait");
+    }
+}

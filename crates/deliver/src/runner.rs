@@ -1,0 +1,194 @@
+//! Delivers what an outbox holds: one task per endpoint, so that no endpoint waits for another.
+
+use std::sync::Arc;
+
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tollgate_domain::time::Timestamp;
+
+use crate::BoxFuture;
+use crate::config::Endpoint;
+use crate::message::Message;
+use crate::outbox::{Attempt, Limits, Outbox, OutboxError, Outcome, Waiting};
+use crate::plan::{Course, Step};
+use crate::schedule::{Answer, Next, next};
+use crate::timer::Timer;
+
+/// How long it waits after the outbox could not answer, in milliseconds.
+const RETRY_AFTER_MS: i64 = 5000;
+
+/// Most due messages that are looked at together: enough to be busy, few enough to notice what else came.
+const DUE_AT_ONCE: usize = 20;
+
+/// Tries to deliver a message, once.
+pub trait Channel: Send + Sync + 'static {
+    /// One attempt at `now`. It ends by itself within a bounded time.
+    fn send<'a>(&'a self, message: &'a Message, now: Timestamp) -> BoxFuture<'a, Answer>;
+}
+
+/// Delivers to all endpoints until it is told to stop; attempts that are under way are ended and recorded.
+pub async fn deliver(
+    endpoints: Vec<(Endpoint, Arc<dyn Channel>)>,
+    outbox: Arc<dyn Outbox>,
+    timer: Arc<dyn Timer>,
+    stop: watch::Receiver<bool>,
+) {
+    let mut runners = JoinSet::new();
+    for (endpoint, channel) in endpoints {
+        let runner = Runner::new(endpoint, channel, outbox.clone(), timer.clone());
+        runners.spawn(runner.run(stop.clone()));
+    }
+    while let Some(ended) = runners.join_next().await {
+        if let Err(error) = ended {
+            tracing::error!(%error, "deliveries to an endpoint ended before they should");
+        }
+    }
+}
+
+/// Delivers to one endpoint.
+pub struct Runner {
+    endpoint: Endpoint,
+    channel: Arc<dyn Channel>,
+    outbox: Arc<dyn Outbox>,
+    timer: Arc<dyn Timer>,
+    course: Course,
+}
+
+impl Runner {
+    /// A runner that has sent nothing yet.
+    #[must_use]
+    pub fn new(
+        endpoint: Endpoint,
+        channel: Arc<dyn Channel>,
+        outbox: Arc<dyn Outbox>,
+        timer: Arc<dyn Timer>,
+    ) -> Self {
+        let course = Course::new(endpoint.digest);
+        Self { endpoint, channel, outbox, timer, course }
+    }
+
+    /// Delivers until it is told to stop.
+    pub async fn run(mut self, mut stop: watch::Receiver<bool>) {
+        while !*stop.borrow() {
+            if let Err(error) = self.round(&mut stop).await {
+                tracing::error!(endpoint = %self.endpoint.name, %error, "alerts are not delivered until this is mended");
+                let again = self.timer.now().plus_millis(RETRY_AFTER_MS);
+                tokio::select! {
+                    () = self.timer.until(again) => (),
+                    () = stopped(&mut stop) => (),
+                }
+            }
+        }
+    }
+
+    async fn round(&mut self, stop: &mut watch::Receiver<bool>) -> Result<(), OutboxError> {
+        let now = self.timer.now();
+        let limits = Limits { now, due: DUE_AT_ONCE, fresh: self.course.fresh_needed() };
+        let pending = self.outbox.pending(&self.endpoint, limits).await?;
+        match self.course.step(&pending, now) {
+            Step::Send(messages) => self.send(&messages, stop).await,
+            Step::Group => self.outbox.group(&self.endpoint).await,
+            Step::Wait(until) => {
+                let time = async {
+                    match until {
+                        Some(until) => self.timer.until(until).await,
+                        None => std::future::pending().await,
+                    }
+                };
+                tokio::select! {
+                    () = time => (),
+                    () = self.outbox.moved(pending.mark) => (),
+                    () = stopped(stop) => (),
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Attempts messages one after another, until one shows that the others are better left for later.
+    async fn send(
+        &mut self,
+        messages: &[Waiting],
+        stop: &mut watch::Receiver<bool>,
+    ) -> Result<(), OutboxError> {
+        for waiting in messages {
+            if *stop.borrow() {
+                break;
+            }
+            let answer = self.channel.send(&waiting.message, self.timer.now()).await;
+            let now = self.timer.now();
+            let attempt = self.outcome(waiting, &answer, now);
+            self.report(&attempt);
+            self.record(&attempt, stop).await?;
+            match (&answer, attempt.outcome) {
+                (Answer::Throttled { .. }, Outcome::Failed { next_attempt_at }) => {
+                    self.course.hold(next_attempt_at);
+                    break;
+                }
+                (_, Outcome::Disabled) => break,
+                _ => (),
+            }
+        }
+        Ok(())
+    }
+
+    fn outcome(&self, waiting: &Waiting, answer: &Answer, now: Timestamp) -> Attempt {
+        let attempt = waiting.attempts.saturating_add(1);
+        let outcome = match next(&waiting.message.id, attempt, answer, now) {
+            Next::Done => Outcome::Delivered,
+            Next::RetryAt(next_attempt_at) => Outcome::Failed { next_attempt_at },
+            Next::GiveUp => Outcome::GaveUp,
+            Next::Disable => Outcome::Disabled,
+        };
+        Attempt {
+            endpoint: self.endpoint.name.clone(),
+            key: waiting.key.clone(),
+            message: waiting.message.id.clone(),
+            attempt,
+            at: now,
+            outcome,
+            status: answer.status(),
+            error: answer.error(),
+        }
+    }
+
+    /// Records an attempt, again and again: what was sent and is not recorded would be sent again.
+    async fn record(&self, attempt: &Attempt, stop: &mut watch::Receiver<bool>) -> Result<(), OutboxError> {
+        loop {
+            let Err(error) = self.outbox.record(attempt).await else { return Ok(()) };
+            if *stop.borrow() {
+                return Err(error);
+            }
+            tracing::error!(endpoint = %attempt.endpoint, message = %attempt.message, %error, "an attempt is not recorded yet");
+            let again = self.timer.now().plus_millis(RETRY_AFTER_MS);
+            tokio::select! {
+                () = self.timer.until(again) => (),
+                () = stopped(stop) => (),
+            }
+        }
+    }
+
+    fn report(&self, attempt: &Attempt) {
+        let Attempt { endpoint, message, attempt: nth, status, error, .. } = attempt;
+        let error = error.as_deref().unwrap_or_default();
+        match attempt.outcome {
+            Outcome::Delivered => tracing::debug!(%endpoint, %message, nth, ?status, "alert delivered"),
+            Outcome::Failed { next_attempt_at } => {
+                tracing::warn!(%endpoint, %message, nth, ?status, error, %next_attempt_at, "alert not delivered yet");
+            }
+            Outcome::GaveUp => {
+                tracing::error!(%endpoint, %message, nth, ?status, error, "alert given up: resend it once the receiver answers");
+            }
+            Outcome::Disabled => {
+                tracing::error!(%endpoint, %message, "the receiver wants no more alerts: the endpoint is disabled until one is resent");
+            }
+        }
+    }
+}
+
+/// Returns when it is told to stop, or when whoever would tell is gone.
+async fn stopped(stop: &mut watch::Receiver<bool>) {
+    if stop.wait_for(|stop| *stop).await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}

@@ -1,0 +1,47 @@
+//! Waiting for a time: on the machine's clock, or on one that a test moves.
+
+use std::future::pending;
+use std::time::Duration;
+
+use tollgate_domain::time::Timestamp;
+use tollgate_log::clock::{Clock, SystemClock};
+
+use crate::BoxFuture;
+
+/// Longest stretch of a wait before the clock is looked at again: somebody may have set it.
+const LOOK_EVERY: Duration = Duration::from_secs(60);
+
+/// Tells the time and waits for one.
+pub trait Timer: Send + Sync + 'static {
+    /// The present time.
+    fn now(&self) -> Timestamp;
+
+    /// Returns once `now` is `at` or later.
+    fn until(&self, at: Timestamp) -> BoxFuture<'_, ()>;
+}
+
+/// The machine's clock.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SystemTimer;
+
+impl Timer for SystemTimer {
+    fn now(&self) -> Timestamp {
+        SystemClock.now()
+    }
+
+    fn until(&self, at: Timestamp) -> BoxFuture<'_, ()> {
+        Box::pin(async move {
+            loop {
+                // Rounded up: a wait that ends a little too early would be one more round.
+                let left_ms = at.millis_since(self.now()).saturating_add(1);
+                let Ok(left) = u64::try_from(left_ms).map(Duration::from_millis) else { return };
+                if at <= self.now() {
+                    return;
+                }
+                let stretch = tokio::time::timeout(left.min(LOOK_EVERY), pending::<()>());
+                // It always runs out, that is what it is for.
+                let _ = stretch.await;
+            }
+        })
+    }
+}

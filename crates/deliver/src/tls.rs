@@ -1,0 +1,87 @@
+//! TLS to receivers: certificates that the system trusts, or those of an in-house authority.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::crypto::ring::default_provider;
+use tokio_rustls::rustls::pki_types::CertificateDer;
+use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::{ClientConfig, RootCertStore};
+
+/// Whose certificates are trusted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Trust {
+    /// Those that the system trusts.
+    System,
+    /// Those signed by an authority in this PEM file, and no other.
+    File(PathBuf),
+}
+
+/// Why no certificate can be trusted.
+#[derive(Debug, thiserror::Error)]
+pub enum TlsError {
+    /// A file of authorities cannot be used.
+    #[error("reading the certificate authorities in {}: {reason}", path.display())]
+    File {
+        /// Which file.
+        path: PathBuf,
+        /// Why not.
+        reason: String,
+    },
+    /// The system trusts nobody.
+    #[error(
+        "the system has no certificate authorities ({reason}): install its `ca-certificates`, or name a file with `ca_file`"
+    )]
+    NoneTrusted {
+        /// What was found instead.
+        reason: String,
+    },
+    /// The protocol cannot be set up.
+    #[error("setting up TLS: {0}")]
+    Setup(#[from] tokio_rustls::rustls::Error),
+}
+
+/// What connects through TLS 1.2 or 1.3, and checks the receiver's certificate and name.
+///
+/// # Errors
+///
+/// [`TlsError`] when nobody can be trusted.
+pub fn connector(trust: &Trust) -> Result<TlsConnector, TlsError> {
+    let roots = match trust {
+        Trust::System => system()?,
+        Trust::File(path) => file(path)?,
+    };
+    let config = ClientConfig::builder_with_provider(Arc::new(default_provider()))
+        .with_safe_default_protocol_versions()?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Ok(TlsConnector::from(Arc::new(config)))
+}
+
+fn system() -> Result<RootCertStore, TlsError> {
+    let found = rustls_native_certs::load_native_certs();
+    let mut roots = RootCertStore::empty();
+    // One certificate that cannot be read does not take the others with it.
+    let (added, _) = roots.add_parsable_certificates(found.certs);
+    if added == 0 {
+        let reason = found.errors.first().map_or_else(|| "none found".to_owned(), ToString::to_string);
+        return Err(TlsError::NoneTrusted { reason });
+    }
+    Ok(roots)
+}
+
+fn file(path: &Path) -> Result<RootCertStore, TlsError> {
+    let failed = |reason: String| TlsError::File { path: path.to_owned(), reason };
+    let pem = std::fs::read(path).map_err(|error: io::Error| failed(error.to_string()))?;
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_slice_iter(&pem) {
+        let certificate = certificate.map_err(|error| failed(error.to_string()))?;
+        roots.add(certificate).map_err(|error| failed(error.to_string()))?;
+    }
+    if roots.is_empty() {
+        return Err(failed("no certificate in it, expected PEM".to_owned()));
+    }
+    Ok(roots)
+}
