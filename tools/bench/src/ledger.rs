@@ -51,7 +51,7 @@ pub(crate) fn name(event: &Event) -> EventName {
 }
 
 /// A tracker's batch is of one task, so its names are made once.
-fn batch(events: Vec<Event>) -> Batch {
+pub(crate) fn batch(events: Vec<Event>) -> Batch {
     let tenant = TenantId::default_tenant();
     let producer = producer();
     let task = task_id(events.first().map_or(0, |event| event.task));

@@ -10,8 +10,10 @@ mod cpu;
 mod dedup;
 mod driver;
 mod fold;
+mod jetstream;
 mod latency;
 mod ledger;
+mod nats;
 mod output;
 mod peers;
 mod place;
@@ -38,6 +40,8 @@ struct Args {
 enum Command {
     /// Append, fold, dedup and query, appending beside raw writing, SQLite and sled
     Compare(Compare),
+    /// Append over JetStream beside plain publishing, with projectors stopped and crawling; needs nats-server
+    Jetstream(Compare),
 }
 
 #[derive(Debug, clap::Args)]
@@ -60,8 +64,17 @@ enum Format {
 }
 
 fn main() -> ExitCode {
-    let Command::Compare(args) = Args::parse().command;
-    match compare::run(args.quick, args.dir.as_deref()) {
+    let (args, report) = match Args::parse().command {
+        Command::Compare(args) => {
+            let report = compare::run(args.quick, args.dir.as_deref());
+            (args, report)
+        }
+        Command::Jetstream(args) => {
+            let report = jetstream::run(args.quick, args.dir.as_deref());
+            (args, report)
+        }
+    };
+    match report {
         Ok(report) => {
             output::print(&match args.format {
                 Format::Table => report.to_table(),

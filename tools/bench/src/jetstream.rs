@@ -1,0 +1,281 @@
+//! Appending over JetStream beside plain publishing with the same client, on a nats-server of the run's own.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use async_nats::jetstream::message::PublishMessage;
+use async_nats::jetstream::stream::{Config, StorageType};
+use async_nats::jetstream::{self, Context};
+use tokio::runtime::Runtime;
+use tollgate_domain::position::Sequence;
+use tollgate_log::contract::{AppendOutcome, EventLog, Partitions};
+use tollgate_log_jetstream::{JetStreamLog, Options, Setup};
+
+use crate::append::BUSY;
+use crate::driver::{Append, Run, Shape, Times, drive};
+use crate::ledger::batch;
+use crate::nats::NatsServer;
+use crate::output::{Report, progress};
+use crate::place::Place;
+use crate::stats::{Samples, percentile};
+use crate::work::{Event, text};
+
+/// Shapes that are measured.
+const SHAPES: [Shape; 3] = [Shape { producers: 1, batch: 1 }, Shape { producers: 16, batch: 1 }, BUSY];
+
+/// Stream size: more than a run writes.
+const MAX_BYTES: u64 = 16 << 30;
+
+/// A reader that crawls takes one round of records in this time.
+const CRAWL: Duration = Duration::from_millis(200);
+
+/// Who does the work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Candidate {
+    /// The log: one record, one message.
+    Tollgate,
+    /// The same events as one message a batch, without ids.
+    Raw,
+    /// One message an event, each with its id; a batch waits for all its acknowledgements.
+    OneEach,
+}
+
+const CANDIDATES: [Candidate; 3] = [Candidate::Tollgate, Candidate::Raw, Candidate::OneEach];
+
+impl Candidate {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Tollgate => "tollgate",
+            Self::Raw => "raw",
+            Self::OneEach => "one_message_per_event",
+        }
+    }
+}
+
+/// What projectors do beside appending.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Beside {
+    Nothing,
+    /// Three readers that were stopped: their consumers are there, nobody asks.
+    Stopped,
+    /// Three readers that take a few records now and then.
+    Crawling,
+}
+
+const BESIDE: [Beside; 3] = [Beside::Nothing, Beside::Stopped, Beside::Crawling];
+
+impl Beside {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Nothing => "alone",
+            Self::Stopped => "projectors_stopped",
+            Self::Crawling => "projectors_crawling",
+        }
+    }
+}
+
+/// Runs everything below a directory that is removed afterwards.
+///
+/// # Errors
+///
+/// A sentence where there is no place to measure in, or no nats-server.
+pub(crate) fn run(quick: bool, parent: Option<&Path>) -> Result<Report, String> {
+    let version = NatsServer::version()?;
+    let place = Place::make(parent)?;
+    progress(&format!("measuring in {} with {version}", place.path().display()));
+    let (rounds, measured) = if quick { (5, 1_500) } else { (9, 4_000) };
+    let times = Times { warm_up: Duration::from_millis(300), measured: Duration::from_millis(measured) };
+    let (mut figures, mut ratios) = (Samples::default(), Samples::default());
+    for round in 0..rounds {
+        for shape in SHAPES {
+            progress(&format!("round {} of {rounds}: append {shape}", round + 1));
+            let mut rates = [0.0; CANDIDATES.len()];
+            for turn in 0..CANDIDATES.len() {
+                let at = (turn + round) % CANDIDATES.len();
+                let run = candidate(&place, CANDIDATES[at], shape, times);
+                rates[at] =
+                    note(&run, &format!("js_append_{shape}_{}", CANDIDATES[at].name()), &mut figures).0;
+            }
+            let [tollgate, peers @ ..] = rates;
+            for (peer, rate) in CANDIDATES[1..].iter().zip(peers) {
+                ratios.add(format!("js_append_{shape}_vs_{}", peer.name()), tollgate / rate);
+            }
+        }
+        progress(&format!("round {} of {rounds}: projectors beside", round + 1));
+        let mut seen = [(0.0, 0.0); BESIDE.len()];
+        for turn in 0..BESIDE.len() {
+            let at = (turn + round) % BESIDE.len();
+            let run = beside(&place, BESIDE[at], times);
+            seen[at] = note(&run, &format!("js_append_{}", BESIDE[at].name()), &mut figures);
+        }
+        let [alone, others @ ..] = seen;
+        for (other, (rate, p50)) in BESIDE[1..].iter().zip(others) {
+            ratios.add(format!("js_append_{}_vs_alone", other.name()), rate / alone.0);
+            ratios.add(format!("js_append_p50_{}_vs_alone", other.name()), p50 / alone.1);
+        }
+    }
+    Ok(Report {
+        directory: place.path().display().to_string(),
+        file_system: place.file_system(),
+        cores: std::thread::available_parallelism().map_or(0, usize::from),
+        quick,
+        rounds,
+        figures,
+        ratios,
+    })
+}
+
+/// Notes rate and latencies; gives the rate and the median.
+fn note(run: &Run, name: &str, figures: &mut Samples) -> (f64, f64) {
+    figures.add(format!("{name}_events_per_second"), run.events_per_second);
+    let micros = |percent| percentile(&run.latencies, percent) as f64 / 1e3;
+    for percent in [50, 99] {
+        figures.add(format!("{name}_batch_p{percent}_microseconds"), micros(percent));
+    }
+    (run.events_per_second, micros(50))
+}
+
+fn candidate(place: &Place, candidate: Candidate, shape: Shape, times: Times) -> Run {
+    let dir = place.fresh(candidate.name());
+    let server = NatsServer::start(dir.path());
+    let runtime = client_runtime();
+    let run = match candidate {
+        Candidate::Tollgate => {
+            let log = Arc::new(runtime.block_on(Ledger::open(&server)));
+            let run = drive(&log, shape, times);
+            assert_eq!(log.stored.load(Ordering::Relaxed), run.distinct, "the log holds each event once");
+            run
+        }
+        Candidate::Raw | Candidate::OneEach => {
+            let each = candidate == Candidate::OneEach;
+            let peer = Arc::new(runtime.block_on(Peer::open(&server, each)));
+            drive(&peer, shape, times)
+        }
+    };
+    drop(runtime);
+    drop(server);
+    place.clear(dir);
+    run
+}
+
+fn beside(place: &Place, beside: Beside, times: Times) -> Run {
+    let dir = place.fresh(beside.name());
+    let server = NatsServer::start(dir.path());
+    let runtime = client_runtime();
+    let log = Arc::new(runtime.block_on(Ledger::open(&server)));
+    let stop = Arc::new(AtomicBool::new(false));
+    let mut readers = Vec::new();
+    if beside != Beside::Nothing {
+        for _ in 0..3 {
+            // Connections of their own, as processes have.
+            let options = Options { known_records: 0, ..Options::new(server.url()) };
+            let reading = runtime.block_on(JetStreamLog::connect(options)).expect("a log");
+            readers.push(runtime.spawn(read(reading, beside, Arc::clone(&stop))));
+        }
+    }
+    let run = drive(&log, BUSY, times);
+    stop.store(true, Ordering::Relaxed);
+    for reader in readers {
+        runtime.block_on(reader).expect("a reader does not panic");
+    }
+    drop(log);
+    drop(runtime);
+    drop(server);
+    place.clear(dir);
+    run
+}
+
+#[expect(clippy::disallowed_methods, reason = "a projector that crawls takes its time")]
+async fn read(log: JetStreamLog, beside: Beside, stop: Arc<AtomicBool>) {
+    let mut reader = log.read_from(Partitions::ALL, Sequence::ZERO).await.expect("a reader");
+    // The consumer is made with the first question.
+    reader.try_next().await.expect("records");
+    while !stop.load(Ordering::Relaxed) {
+        if beside == Beside::Crawling {
+            reader.try_next().await.expect("records");
+        }
+        tokio::time::sleep(CRAWL).await;
+    }
+}
+
+/// The runtime of connections: one thread beside those of the producers, for every candidate.
+fn client_runtime() -> Runtime {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .expect("threads can be started")
+}
+
+/// The log on a stream of its own.
+struct Ledger {
+    log: JetStreamLog,
+    stored: AtomicU64,
+}
+
+impl Ledger {
+    async fn open(server: &NatsServer) -> Self {
+        let options = Options::new(server.url());
+        let setup = Setup { stream: options.stream.clone(), max_bytes: MAX_BYTES, replicas: 1 };
+        setup.init_at(&options).await.expect("a stream");
+        Self { log: JetStreamLog::connect(options).await.expect("a log"), stored: AtomicU64::new(0) }
+    }
+}
+
+impl Append for Ledger {
+    async fn append(&self, events: Vec<Event>) {
+        let receipt = self.log.append(batch(events)).await.expect("an append");
+        let new = receipt.outcomes.iter().filter(|outcome| matches!(outcome, AppendOutcome::Appended(_)));
+        self.stored.fetch_add(new.count() as u64, Ordering::Relaxed);
+    }
+}
+
+/// Plain publishing with the same client.
+struct Peer {
+    context: Context,
+    each: bool,
+}
+
+impl Peer {
+    async fn open(server: &NatsServer, each: bool) -> Self {
+        let client = async_nats::connect(server.url()).await.expect("a connection");
+        let context = jetstream::new(client);
+        let config = Config {
+            name: "RAW".to_owned(),
+            subjects: vec!["raw.*".to_owned()],
+            storage: StorageType::File,
+            max_bytes: MAX_BYTES as i64,
+            ..Config::default()
+        };
+        context.create_stream(config).await.expect("a stream");
+        Self { context, each }
+    }
+}
+
+impl Append for Peer {
+    async fn append(&self, events: Vec<Event>) {
+        let subject = || format!("raw.{}", events.first().map_or(0, |event| event.task % 16));
+        if !self.each {
+            let mut payload = Vec::with_capacity(events.len() * 200);
+            for event in &events {
+                payload.extend_from_slice(&event.id);
+                payload.extend_from_slice(&event.body);
+            }
+            let message = PublishMessage::build().payload(payload.into());
+            let ack = self.context.send_publish(subject(), message).await.expect("a message");
+            ack.await.expect("an acknowledgement");
+            return;
+        }
+        let mut acks = Vec::with_capacity(events.len());
+        for event in &events {
+            let message =
+                PublishMessage::build().payload(event.body.clone().into()).message_id(text(&event.id));
+            acks.push(self.context.send_publish(subject(), message).await.expect("a message"));
+        }
+        for ack in acks {
+            ack.await.expect("an acknowledgement");
+        }
+    }
+}

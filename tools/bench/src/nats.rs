@@ -1,0 +1,61 @@
+//! A nats-server of a run's own: a free port, a store of its own, gone with the run.
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+/// A server with JetStream, as it is by default: it acknowledges before it syncs.
+pub(crate) struct NatsServer {
+    child: Child,
+    url: String,
+}
+
+impl NatsServer {
+    /// What is installed.
+    ///
+    /// # Errors
+    ///
+    /// A sentence where nothing is.
+    pub(crate) fn version() -> Result<String, String> {
+        let output = Command::new("nats-server").arg("--version").output();
+        let output = output
+            .map_err(|error| format!("nats-server: {error}; install it: apt-get install nats-server"))?;
+        Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+    }
+
+    pub(crate) fn start(dir: &Path) -> Self {
+        let mut child = Command::new("nats-server")
+            .args(["--addr", "127.0.0.1", "--port", "-1", "--jetstream", "--store_dir"])
+            .arg(dir.join("js"))
+            .stderr(Stdio::piped())
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("nats-server starts");
+        let mut lines = BufReader::new(child.stderr.take().expect("a pipe")).lines();
+        let mut url = None;
+        loop {
+            let line = lines.next().expect("nats-server did not get ready").expect("its lines");
+            if let Some((_, address)) = line.split_once("Listening for client connections on ") {
+                url = Some(format!("nats://{}", address.trim()));
+            }
+            if line.contains("Server is ready") {
+                break;
+            }
+        }
+        // A full pipe would stop the server.
+        std::thread::spawn(move || lines.map_while(Result::ok).for_each(drop));
+        Self { child, url: url.expect("it says where it listens") }
+    }
+
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+}
+
+impl Drop for NatsServer {
+    fn drop(&mut self) {
+        // One that has ended already is as good.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
