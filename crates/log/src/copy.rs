@@ -228,7 +228,7 @@ impl<'a> Work<'a> {
             let Some(end) = records.last() else { break };
             last = end.sequence;
             for stored in &records {
-                index.originals(stored).expect(IN_MEMORY);
+                index.take(stored).expect(IN_MEMORY);
             }
         }
         let copied = Copied {

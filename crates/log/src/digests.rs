@@ -7,7 +7,7 @@ use std::fmt;
 use tollgate_domain::position::Sequence;
 
 use crate::contract::{DedupScope, EventLog, Partitions, ReadError};
-use crate::index::IdIndex;
+use crate::index::{IdIndex, Standing};
 use crate::record::{EventFrame, StoredRecord};
 
 /// The digests of a log's tasks.
@@ -189,7 +189,8 @@ impl Originals {
     /// Which events of the next record are originals; `None`: all.
     pub(crate) fn of_record(&mut self, stored: &StoredRecord) -> Option<Vec<bool>> {
         let index = self.0.as_mut()?;
-        Some(index.originals(stored).expect("an index in memory has no runs that could be unreadable"))
+        let standings = index.take(stored).expect("an index in memory has no runs that could be unreadable");
+        Some(standings.into_iter().map(|standing| standing == Standing::Original).collect())
     }
 }
 
