@@ -41,10 +41,10 @@ pub(crate) async fn append(shared: &Arc<Shared>, batch: Batch) -> Result<Receipt
                 let held = Held { shared: Arc::clone(shared), checked: Arc::clone(&checked) };
                 let work = store(Arc::clone(shared), held, outcomes);
                 // On its own: an append whose caller has gone is still stored, and its ids are known.
-                let stored = tokio::spawn(work).await.unwrap_or_else(|error| {
+                let appended = tokio::spawn(work).await.unwrap_or_else(|error| {
                     Err(AppendError::Unknown { reason: format!("publishing it failed: {error}") })
                 })?;
-                if let Some(outcomes) = stored {
+                if let Some(outcomes) = appended {
                     return Ok(receipt(shared, &checked, outcomes));
                 }
                 decisions += 1;
@@ -59,9 +59,9 @@ pub(crate) async fn append(shared: &Arc<Shared>, batch: Batch) -> Result<Receipt
 }
 
 /// Holds the ids of a batch while it is on its way.
-struct Held {
-    shared: Arc<Shared>,
-    checked: Arc<Checked>,
+pub(crate) struct Held {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) checked: Arc<Checked>,
 }
 
 impl Drop for Held {
@@ -72,14 +72,14 @@ impl Drop for Held {
 }
 
 /// Bytes that wait for the server, and the place among the records on their way.
-struct Room {
+pub(crate) struct Room {
     shared: Arc<Shared>,
     bytes: usize,
     permit: Option<OwnedSemaphorePermit>,
 }
 
 impl Room {
-    async fn take(shared: &Arc<Shared>, bytes: usize) -> Result<Self, AppendError> {
+    pub(crate) async fn take(shared: &Arc<Shared>, bytes: usize) -> Result<Self, AppendError> {
         let limit = shared.options.max_waiting_bytes;
         let waiting = shared.waiting_bytes.fetch_add(bytes, Ordering::Relaxed);
         let mut room = Self { shared: Arc::clone(shared), bytes, permit: None };
@@ -119,14 +119,19 @@ async fn store(
             return after_another_decision(&shared, batch, &outcomes, &message.subject).await;
         }
     };
-    shared.note(sequence);
-    shared.frontier().advance(batch.partition, sequence);
-    shared.ids().learn(sequence, &record);
-    stored_at(sequence, &mut outcomes);
+    stored(&shared, sequence, &record, &mut outcomes);
     Ok(Some(outcomes))
 }
 
-fn message(batch: &Batch, outcomes: &[AppendOutcome], record: &Record) -> Message {
+/// Notes a record that was published here.
+pub(crate) fn stored(shared: &Shared, sequence: Sequence, record: &Record, outcomes: &mut [AppendOutcome]) {
+    shared.note(sequence);
+    shared.frontier().advance(record.partition(), sequence);
+    shared.ids().learn(sequence, record);
+    stored_at(sequence, outcomes);
+}
+
+pub(crate) fn message(batch: &Batch, outcomes: &[AppendOutcome], record: &Record) -> Message {
     let new = || new_events(batch, outcomes);
     Message {
         subject: topology::subject(batch),
@@ -198,7 +203,7 @@ async fn after_another_decision(
     if mine { Ok(None) } else { Err(wrong(sequence)) }
 }
 
-fn receipt(shared: &Shared, checked: &Checked, outcomes: Vec<AppendOutcome>) -> Receipt {
+pub(crate) fn receipt(shared: &Shared, checked: &Checked, outcomes: Vec<AppendOutcome>) -> Receipt {
     let mut position = shared.start();
     for outcome in &outcomes {
         if let AppendOutcome::Appended(sequence) | AppendOutcome::Duplicate(sequence) = outcome {

@@ -13,6 +13,7 @@ mod append;
 mod chains;
 pub mod identity;
 mod ids;
+mod in_order;
 mod log;
 pub mod options;
 mod publish;

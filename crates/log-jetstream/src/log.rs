@@ -6,14 +6,15 @@ use async_nats::jetstream;
 use tokio::task::JoinHandle;
 use tollgate_domain::position::{Epoch, PartitionId, Position, Sequence};
 use tollgate_log::contract::{
-    AppendError, Batch, BoxFuture, DedupScope, Durability, EventLog, EventName, Found, Partitions, ReadError,
-    Receipt, RecordReader,
+    AppendError, Batch, BoxFuture, DedupScope, Durability, EventLog, EventName, Found, InOrder, Partitions,
+    ReadError, Receipt, RecordReader,
 };
 use tollgate_log::key::{ChainHash, Key};
 use tollgate_log::record::Record;
 
 use crate::append::append;
 use crate::identity::Regression;
+use crate::in_order::append_in_order;
 use crate::options::{ConnectError, Options};
 use crate::pull::Pull;
 use crate::reader::Reader;
@@ -144,6 +145,10 @@ impl EventLog for JetStreamLog {
 
     fn append(&self, batch: Batch) -> BoxFuture<'_, Result<Receipt, AppendError>> {
         Box::pin(append(&self.shared, batch))
+    }
+
+    fn append_in_order(&self, batches: Vec<Batch>) -> BoxFuture<'_, InOrder> {
+        Box::pin(append_in_order(&self.shared, batches))
     }
 
     fn find(&self, names: Vec<EventName>) -> BoxFuture<'_, Result<Vec<Option<Found>>, ReadError>> {

@@ -74,15 +74,7 @@ async fn one_try(shared: &Shared, message: &Message) -> Result<Published, Answer
         CompareError::Unanswered(reason) => Answer::Again(reason),
     })?;
     let seen = shared.identity.seen();
-    let mut publish = PublishMessage::build()
-        .payload(message.payload.clone())
-        .message_id(&message.id)
-        .expected_stream(&shared.options.stream)
-        .header(SCHEMA_HEADER, SCHEMA)
-        .header(HASH_HEADER, message.hash.as_str());
-    if let Some(last) = message.expected_last {
-        publish = publish.expected_last_subject_sequence(last.0);
-    }
+    let publish = published(shared, message);
     let sent = shared.context.send_publish(message.subject.clone(), publish).await;
     // The first await sends, the second one waits for the acknowledgement.
     let answered = match sent {
@@ -99,6 +91,20 @@ async fn one_try(shared: &Shared, message: &Message) -> Result<Published, Answer
         return Err(stopped(&shared.regress(Regression::WentBack { seen, last: sequence.previous() })));
     }
     Ok(Published::Stored(sequence))
+}
+
+/// A message with its headers.
+pub(crate) fn published(shared: &Shared, message: &Message) -> PublishMessage {
+    let publish = PublishMessage::build()
+        .payload(message.payload.clone())
+        .message_id(&message.id)
+        .expected_stream(&shared.options.stream)
+        .header(SCHEMA_HEADER, SCHEMA)
+        .header(HASH_HEADER, message.hash.as_str());
+    match message.expected_last {
+        Some(last) => publish.expected_last_subject_sequence(last.0),
+        None => publish,
+    }
 }
 
 fn stopped(regression: &Regression) -> Answer {

@@ -53,6 +53,22 @@ pub trait EventLog: Send + Sync + 'static {
     /// [`AppendError`]; nothing of the batch is in the log, except after [`AppendError::Unknown`].
     fn append(&self, batch: Batch) -> BoxFuture<'_, Result<Receipt, AppendError>>;
 
+    /// Appends batches one behind the other, as if each was appended once the one before it was durable: a batch is in the
+    /// log only if those before it are, in this order. Faster where a log can have several on their way and keep that.
+    /// Nobody else should append meanwhile: what others append may come between them.
+    fn append_in_order(&self, batches: Vec<Batch>) -> BoxFuture<'_, InOrder> {
+        Box::pin(async move {
+            let mut receipts = Vec::with_capacity(batches.len());
+            for batch in batches {
+                match self.append(batch).await {
+                    Ok(receipt) => receipts.push(receipt),
+                    Err(error) => return InOrder { receipts, stopped: Some(error) },
+                }
+            }
+            InOrder { receipts, stopped: None }
+        })
+    }
+
     /// What the log knows of these event ids, in their order: the answer an append would give without appending.
     fn find(&self, keys: Vec<EventName>) -> BoxFuture<'_, Result<Vec<Option<Found>>, ReadError>>;
 
@@ -162,6 +178,16 @@ pub struct Receipt {
     pub position: Position,
     /// What this acknowledgement is worth.
     pub durability: Durability,
+}
+
+/// What became of batches that were appended in order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InOrder {
+    /// Of the batches that were appended, from the first one on.
+    pub receipts: Vec<Receipt>,
+    /// Why the next one was not, if not all were. Nothing of the rest is in the log, except after
+    /// [`AppendError::Unknown`]: then some of it may come yet.
+    pub stopped: Option<AppendError>,
 }
 
 /// What became of one event.

@@ -7,6 +7,8 @@ pub mod admission;
 pub mod clock;
 pub mod conformance;
 pub mod contract;
+pub mod copy;
+pub mod digests;
 pub mod disk;
 pub mod embedded;
 pub mod fault;

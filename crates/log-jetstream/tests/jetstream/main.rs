@@ -4,6 +4,7 @@
 
 mod appending;
 mod conformance;
+mod copying;
 mod faults;
 mod setup;
 mod support;

@@ -3,6 +3,7 @@
 mod append;
 mod concurrency;
 mod decisions;
+mod in_order;
 mod reading;
 mod support;
 
@@ -80,6 +81,9 @@ cases!(
     decisions::racing_decisions_have_one_winner,
     concurrency::concurrent_appends_are_each_stored_once_and_in_their_order,
     concurrency::concurrent_retries_of_one_batch_store_it_once,
+    in_order::batches_in_order_stand_one_behind_the_other,
+    in_order::batches_in_order_end_at_the_first_that_is_refused,
+    in_order::batches_in_order_may_share_events,
     reading::a_reader_begins_after_any_sequence_and_keeps_to_its_partitions,
     reading::a_reader_that_caught_up_waits_for_the_next_record,
     reading::find_answers_without_appending,

@@ -37,6 +37,8 @@ pub(super) struct Shared {
     waiters: VecDeque<(Sequence, Waiter)>,
     /// What to restore in the index should a record not become durable, by ascending sequence.
     undo: VecDeque<(Sequence, Key, Option<Found>)>,
+    /// How often records that did not become durable were taken back.
+    pub(super) taken_back: u64,
     /// Bytes handed to the writer and not durable yet.
     pub(super) in_flight_bytes: usize,
     /// Set when the writer has stopped for good.
@@ -71,6 +73,7 @@ impl Shared {
             recycled: None,
             waiters: VecDeque::new(),
             undo: VecDeque::new(),
+            taken_back: 0,
             in_flight_bytes: 0,
             stopped: None,
             closing: false,
@@ -166,6 +169,7 @@ impl Shared {
     pub(super) fn take_back(&mut self, heads: &Heads) -> Vec<Waiter> {
         let undo = self.undo.drain(..).map(|(_, key, previous)| (key, previous)).collect();
         roll_back(&mut self.index, undo);
+        self.taken_back += 1;
         self.assigned = heads.last;
         self.chains = heads.chains;
         self.building.clear();

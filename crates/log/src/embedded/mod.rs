@@ -7,6 +7,7 @@ mod backup;
 mod frame;
 mod frontier;
 mod group;
+mod in_order;
 mod ledger;
 mod open_error;
 mod prepare;
@@ -35,7 +36,7 @@ use crate::admission::{self, Checked};
 use crate::clock::{Clock, Stopwatch, SystemClock};
 use crate::contract::{
     AppendError, AppendOutcome, Batch, BoxFuture, DedupScope, Durability, EventLog, EventName, Found,
-    Partitions, ReadError, Receipt, RecordReader,
+    InOrder, Partitions, ReadError, Receipt, RecordReader,
 };
 use crate::disk::{Disk, RealDisk};
 use crate::index::IdIndex;
@@ -225,8 +226,9 @@ impl EmbeddedLog {
         }
     }
 
-    /// Admits a batch and hands it to the writer. All that happens without waiting for the disk.
-    fn submit(&self, batch: Batch) -> Result<Submitted, AppendError> {
+    /// Admits a batch and hands it to the writer. All that happens without waiting for the disk. With `behind`, only if
+    /// nothing was taken back since that batch.
+    fn submit(&self, batch: Batch, behind: Option<&Submitted>) -> Result<Submitted, AppendError> {
         let checked = Checked::new(batch)?;
         let keys = checked.all_keys();
         let runs = self.hub.lock().index.runs();
@@ -236,6 +238,10 @@ impl EmbeddedLog {
         let mut older = in_runs(&runs)?;
         let mut shared = self.hub.lock();
         shared.check_open()?;
+        let taken_back = shared.taken_back;
+        if behind.is_some_and(|before| before.taken_back != taken_back) {
+            return Err(AppendError::Unknown { reason: "a batch before it was refused".to_owned() });
+        }
         let current = shared.index.runs();
         if !Arc::ptr_eq(&runs, &current) {
             // A table became a run in between: what it held is now to be found there only.
@@ -256,7 +262,7 @@ impl EmbeddedLog {
         let wait = shared.wait_for(position.highest());
         drop(shared);
         let receipt = Receipt { outcomes: admitted.outcomes, position, durability: self.durability };
-        Ok(Submitted { receipt, wait })
+        Ok(Submitted { receipt, wait, taken_back })
     }
 }
 
@@ -264,6 +270,8 @@ impl EmbeddedLog {
 struct Submitted {
     receipt: Receipt,
     wait: Option<oneshot::Receiver<Result<(), AppendError>>>,
+    /// How often records had been taken back when it was admitted.
+    taken_back: u64,
 }
 
 impl Drop for EmbeddedLog {
@@ -291,10 +299,14 @@ impl EventLog for EmbeddedLog {
 
     fn append(&self, batch: Batch) -> BoxFuture<'_, Result<Receipt, AppendError>> {
         Box::pin(async move {
-            let Submitted { receipt, wait } = self.submit(batch)?;
+            let Submitted { receipt, wait, .. } = self.submit(batch, None)?;
             durable(wait).await?;
             Ok(receipt)
         })
+    }
+
+    fn append_in_order(&self, batches: Vec<Batch>) -> BoxFuture<'_, InOrder> {
+        Box::pin(in_order::append(self, batches))
     }
 
     fn find(&self, names: Vec<EventName>) -> BoxFuture<'_, Result<Vec<Option<Found>>, ReadError>> {

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use tollgate_domain::position::Sequence;
+use tollgate_log::conformance::{batch, event};
 use tollgate_log::contract::{AppendError, AppendOutcome, EventLog};
 use tollgate_log::embedded::{EmbeddedLog, Options};
 use tollgate_log::fault::{Call, Fault, FaultyDisk};
@@ -124,6 +125,30 @@ fn a_disk_that_fills_up_at_any_write_loses_nothing_acknowledged() {
         acknowledged.push("last".to_owned());
         drop(log);
         assert_eq!(ids(&open(dir.path()).unwrap()), acknowledged, "room {room}");
+    }
+}
+
+#[test]
+fn a_disk_that_is_full_once_leaves_no_gap_between_batches_in_order() {
+    for round in 0..5 {
+        let dir = tempfile::tempdir().unwrap();
+        let (log, disk) = faulty(dir.path());
+        disk.fail(Call::Write, 1, Fault::Full);
+        let one = |number: usize| batch(vec![event("T-1", &format!("e{number}"), &"x".repeat(3_000))]);
+        let mut appended = 0;
+        let mut stops = 0;
+        while appended < 150 {
+            let batches = (appended..150).map(one).collect();
+            let done = crate::support::wait(log.append_in_order(batches));
+            appended += done.receipts.len();
+            if let Some(error) = done.stopped {
+                assert!(error.is_retryable(), "{error}");
+                stops += 1;
+                assert_eq!(ids(&log), numbered(appended), "{round}: nothing is behind what was refused");
+            }
+        }
+        assert_eq!((disk.struck(), stops), (1, 1), "{round}");
+        assert_eq!(ids(&log), numbered(150), "{round}: each once, in order");
     }
 }
 

@@ -1,0 +1,103 @@
+//! Many records on their way at once, and still in order: each says which record must be the stream's last when it comes.
+//! One that got lost keeps all behind it out, so nothing can come to stand before what it follows.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use tollgate_domain::position::Sequence;
+use tollgate_log::admission::{Checked, record_of};
+use tollgate_log::contract::{AppendOutcome, Batch, InOrder, Receipt};
+use tollgate_log::record::Record;
+
+use crate::append::{Held, Room, append, message, receipt, stored};
+use crate::ids::Admission;
+use crate::publish::{Message, published};
+use crate::shared::Shared;
+
+/// Records on their way at once, at most.
+const RUN: usize = 256;
+
+/// Bytes of them, about.
+const RUN_BYTES: usize = 8 << 20;
+
+/// A record that is to be published.
+struct Prepared {
+    held: Held,
+    outcomes: Vec<AppendOutcome>,
+    record: Record,
+    message: Message,
+}
+
+/// Appends batches, each behind the one before it.
+pub(crate) async fn append_in_order(shared: &Arc<Shared>, batches: Vec<Batch>) -> InOrder {
+    let mut rest = VecDeque::from(batches);
+    let mut receipts = Vec::with_capacity(rest.len());
+    while !rest.is_empty() {
+        let run = prepare(shared, &rest);
+        let tried = run.len();
+        // On its own: what is on its way is noted also where the caller has gone.
+        let done = tokio::spawn(publish_all(Arc::clone(shared), run)).await.unwrap_or_default();
+        // The next one is known already, refused, or not acknowledged: alone it is settled. Where nothing of a run came
+        // to stand (others append too), the whole run goes one by one.
+        let alone = if done.is_empty() { tried.max(1) } else { usize::from(done.len() < tried) };
+        rest.drain(..done.len());
+        receipts.extend(done);
+        for batch in rest.drain(..alone.min(rest.len())) {
+            match append(shared, batch).await {
+                Ok(receipt) => receipts.push(receipt),
+                Err(error) => return InOrder { receipts, stopped: Some(error) },
+            }
+        }
+    }
+    InOrder { receipts, stopped: None }
+}
+
+/// The first batches that have something new and nothing in common.
+fn prepare(shared: &Arc<Shared>, batches: &VecDeque<Batch>) -> Vec<Prepared> {
+    let (mut run, mut bytes) = (Vec::new(), 0);
+    for batch in batches.iter().take(RUN) {
+        let Ok(checked) = Checked::new(batch.clone()).map(Arc::new) else { break };
+        let admission = shared.ids().admit(&checked);
+        let Admission::Publish(outcomes) = admission else { break };
+        let record = record_of(batch, &outcomes, shared.options.clock.now());
+        let message = message(batch, &outcomes, &record);
+        bytes += message.payload.len();
+        let held = Held { shared: Arc::clone(shared), checked };
+        run.push(Prepared { held, outcomes, record, message });
+        if bytes >= RUN_BYTES {
+            break;
+        }
+    }
+    run
+}
+
+/// Publishes a run and gives the receipts of the records that came to stand in their places, from the first one on.
+async fn publish_all(shared: Arc<Shared>, run: Vec<Prepared>) -> Vec<Receipt> {
+    let bytes = run.iter().map(|prepared| prepared.message.payload.len()).sum();
+    let Ok(_room) = Room::take(&shared, bytes).await else { return Vec::new() };
+    if run.is_empty() || shared.compare_after_reconnect().await.is_err() {
+        return Vec::new();
+    }
+    let base = shared.identity.seen();
+    let mut sent = Vec::with_capacity(run.len());
+    for (last, prepared) in (base.0..).zip(&run) {
+        let publish = published(&shared, &prepared.message).expected_last_sequence(last);
+        match shared.context.send_publish(prepared.message.subject.clone(), publish).await {
+            Ok(acknowledgement) => sent.push(acknowledgement),
+            Err(_) => break,
+        }
+    }
+    let mut receipts = Vec::with_capacity(sent.len());
+    for ((last, mut prepared), acknowledgement) in (base.0..).zip(run).zip(sent) {
+        let sequence = Sequence(last).next();
+        match acknowledgement.await {
+            Ok(ack) if ack.sequence == sequence.0 && !ack.duplicate => {
+                stored(&shared, sequence, &prepared.record, &mut prepared.outcomes);
+                receipts.push(receipt(&shared, &prepared.held.checked, prepared.outcomes));
+            }
+            // Refused, lost, or there already. Those behind it are in the stream only if it is.
+            Ok(_) | Err(_) => break,
+        }
+    }
+    receipts
+}
