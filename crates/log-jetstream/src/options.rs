@@ -13,9 +13,9 @@ use crate::identity::Regression;
 use crate::setup::{SetupError, with_causes};
 use crate::topology::STREAM;
 
-/// Messages that may wait in a subscription of this client. Each waits for one, so few are enough: the library's default
+/// Messages that may wait in a subscription of this client: those of a reader's request, and room. The library's default
 /// of 65,536 messages of a record each would be 16 GiB.
-const SUBSCRIPTION_MESSAGES: usize = 64;
+const SUBSCRIPTION_MESSAGES: usize = 1024;
 
 /// How a log is reached, and what is asked of it.
 #[derive(Clone)]

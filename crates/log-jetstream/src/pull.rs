@@ -1,33 +1,36 @@
-//! Messages of the stream in order, from a sequence on: an ephemeral consumer without acknowledgements, asked for one
-//! message by each of several requests. Nothing depends on what the server knows of this reader: the place is kept here,
-//! and the consumer is made again after a gap, a lost request or a new connection.
+//! Messages of the stream in order, from a sequence on: an ephemeral consumer without acknowledgements, asked for many
+//! messages by one request. Nothing depends on what the server knows of this reader: the place is kept here, and the
+//! consumer is made again after a gap, a lost request or a new connection.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_nats::client::RequestErrorKind;
 use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, PullConsumer, pull};
-use async_nats::{Request, StatusCode};
+use async_nats::{Message, StatusCode, Subscriber};
 use bytes::Bytes;
+use futures_util::{FutureExt, StreamExt};
 use tokio::sync::watch;
-use tokio::task::JoinSet;
 use tollgate_domain::position::Sequence;
+use tollgate_log::clock::Stopwatch;
 use tollgate_log::contract::ReadError;
 
 use crate::identity::Regression;
 use crate::setup::with_causes;
 use crate::shared::{CompareError, Shared};
 
-/// Requests on their way at once, at most: twice of it gave no more records a second.
-const GROUP: u64 = 256;
+/// Messages of a request, at most.
+const GROUP: u64 = 500;
 
-/// Bytes of the messages of a group, about: it bounds the memory of a reader that is far behind.
+/// Bytes of the messages of a request, about: it bounds the memory of a reader that is far behind.
 const GROUP_BYTES: u64 = 4 << 20;
 
-/// How long a request waits at the server for a message. One that got lost with its server is noticed after this.
+/// Bytes of a message before any has come.
+const FIRST_BYTES: u64 = 64 << 10;
+
+/// How long a request waits at the server for messages. One that got lost with its server is noticed after this.
 const WAIT: Duration = Duration::from_secs(5);
 
-/// How much longer its answer may take.
+/// How much longer the server's word that it is over may take.
 const GRACE: Duration = Duration::from_secs(1);
 
 /// How long the server keeps a consumer that nobody asks.
@@ -38,20 +41,6 @@ const FORGET_AFTER: Duration = Duration::from_secs(30);
 pub(crate) struct Delivered {
     pub(crate) sequence: Sequence,
     pub(crate) payload: Bytes,
-    /// Its number among those of the consumer.
-    nth: u64,
-    /// How many more there were for the consumer.
-    pending: u64,
-}
-
-/// What became of one request.
-#[derive(Debug)]
-enum Answer {
-    Message(Delivered),
-    /// There is none now.
-    Nothing,
-    /// The consumer is gone, or the request got lost.
-    Lost(String),
 }
 
 /// A place in the stream that moves forward.
@@ -59,27 +48,49 @@ pub(crate) struct Pull {
     shared: Arc<Shared>,
     after: Sequence,
     consumer: Option<Consumer>,
-    group: JoinSet<Answer>,
-    answers: Vec<Answer>,
-    /// Whether the requests on their way wait at the server.
-    group_waits: bool,
     /// Changes when requests that were sent before are lost.
     connections: watch::Receiver<u64>,
 }
 
 struct Consumer {
     request_subject: String,
+    inbox: String,
+    messages: Subscriber,
+    /// Messages that came.
     delivered: u64,
+    /// Messages that were there beyond the last one.
     pending: u64,
-    /// Bytes of a message of the last group, on average.
+    /// Bytes of a message, on average over the last ones.
     message_bytes: u64,
+    requests: u64,
+    request: Option<Request>,
+}
+
+/// A request on its way.
+struct Request {
+    /// Where the server answers it.
+    inbox: String,
+    /// Messages that it may still bring.
+    left: u64,
+    /// Whether it waits at the server for messages that come.
+    waits: bool,
+    sent: Stopwatch,
+}
+
+/// What came on the subscription.
+enum Came {
+    Message(Delivered),
+    /// The request is over: there is no more now.
+    Over,
+    /// Of no interest any more.
+    Late,
 }
 
 impl Pull {
     /// Of the messages after a sequence.
     pub(crate) fn new(shared: Arc<Shared>, after: Sequence) -> Self {
-        let (group, answers, connections) = (JoinSet::new(), Vec::new(), shared.connections());
-        Self { shared, after, consumer: None, group, answers, group_waits: false, connections }
+        let connections = shared.connections();
+        Self { shared, after, consumer: None, connections }
     }
 
     /// The next messages, at least one: waits until there are some, through any number of lost connections. A future
@@ -114,97 +125,114 @@ impl Pull {
         }
     }
 
-    /// One round of requests.
+    /// What comes next, with all that has come already. None: the request is over and brought nothing.
     async fn group(&mut self, wait: bool) -> Result<Vec<Delivered>, CompareError> {
         if let Some(regression) = self.shared.regressed() {
             return Err(CompareError::Regressed(regression.clone()));
         }
-        if self.group_waits && !wait {
-            // A waiting request may be given what is asked for now: begin again where it began.
-            self.forget();
+        if !wait && self.request().is_some_and(|request| request.waits) {
+            // It says nothing while there is nothing: begin again where it began.
+            self.consumer = None;
         }
-        if self.group.is_empty() && self.answers.is_empty() {
+        if self.consumer.is_none() {
+            self.connections.mark_unchanged();
+            self.consumer = Some(self.make().await?);
+        }
+        if self.request().is_none() {
             self.ask(wait).await?;
         }
         loop {
-            // Both may be dropped while they wait: what has come stays here.
-            tokio::select! {
-                biased;
-                answer = self.group.join_next() => match answer {
-                    Some(Ok(answer)) => self.answers.push(answer),
-                    Some(Err(error)) => self.answers.push(Answer::Lost(error.to_string())),
-                    None => break,
-                },
-                Ok(()) = self.connections.changed() => {
-                    self.forget();
-                    return Err(CompareError::Unanswered("the connection is a new one".to_owned()));
+            let taken = match self.first().await {
+                Ok(message) => self.take(message),
+                Err(error) => Err(error),
+            };
+            match taken {
+                Ok(Some(messages)) => return Ok(messages),
+                Ok(None) => {}
+                Err(error) => {
+                    self.consumer = None;
+                    return Err(error);
                 }
             }
         }
-        self.group_waits = false;
-        let answers = std::mem::take(&mut self.answers);
-        self.take(answers)
     }
 
-    /// Puts the messages of a round in order and checks that none is missing.
-    fn take(&mut self, answers: Vec<Answer>) -> Result<Vec<Delivered>, CompareError> {
-        let mut messages = Vec::with_capacity(answers.len());
+    fn request(&self) -> Option<&Request> {
+        self.consumer.as_ref().and_then(|consumer| consumer.request.as_ref())
+    }
+
+    /// Waits for one message of the server. May be dropped: it takes nothing before it is ready.
+    async fn first(&mut self) -> Result<Message, CompareError> {
+        let unanswered = |reason: &str| CompareError::Unanswered(reason.to_owned());
+        let timeout = self.shared.options.request_timeout;
+        let Some(consumer) = &mut self.consumer else { return Err(unanswered("there is no consumer")) };
+        let limit = match &consumer.request {
+            Some(request) if request.waits => (WAIT + GRACE).saturating_sub(request.sent.elapsed()),
+            Some(_) | None => timeout,
+        };
+        tokio::select! {
+            biased;
+            message = tokio::time::timeout(limit, consumer.messages.next()) => match message {
+                Ok(Some(message)) => Ok(message),
+                Ok(None) => Err(unanswered("the subscription has ended")),
+                Err(_) => Err(unanswered("the request got lost")),
+            },
+            Ok(()) = self.connections.changed() => Err(unanswered("the connection is a new one")),
+        }
+    }
+
+    /// Takes a message and all that came with it. Runs without a pause. `None`: it was the answer to an earlier request.
+    fn take(&mut self, first: Message) -> Result<Option<Vec<Delivered>>, CompareError> {
+        let shared = Arc::clone(&self.shared);
+        let Some(consumer) = &mut self.consumer else { return Ok(None) };
+        let mut messages = Vec::new();
+        let mut next = Some(first);
         let mut lost = None;
-        for answer in answers {
-            match answer {
-                Answer::Message(message) => messages.push(message),
-                Answer::Nothing => {}
-                Answer::Lost(reason) => lost = Some(reason),
+        while let Some(message) = next {
+            match consumer.read(&shared, message) {
+                Ok(Came::Message(message)) => messages.push(message),
+                Ok(Came::Over | Came::Late) => {}
+                Err(reason) => {
+                    lost = Some(reason);
+                    break;
+                }
             }
+            next = consumer.messages.next().now_or_never().flatten();
         }
-        messages.sort_unstable_by_key(|message| message.nth);
-        let delivered = self.consumer.as_ref().map_or(0, |consumer| consumer.delivered);
-        let in_order =
-            (delivered + 1..).zip(&messages).take_while(|(nth, message)| *nth == message.nth).count();
-        if in_order < messages.len() {
-            lost = Some(format!("message {} of the consumer got lost", delivered + 1 + in_order as u64));
-            messages.truncate(in_order);
-        }
-        if let (Some(consumer), Some(last)) = (&mut self.consumer, messages.last()) {
-            consumer.delivered = last.nth;
-            consumer.pending = last.pending;
+        if let Some(last) = messages.last() {
             let bytes: usize = messages.iter().map(|message| message.payload.len()).sum();
             consumer.message_bytes = (bytes / messages.len()) as u64;
             self.after = last.sequence;
-            self.shared.note(last.sequence);
-        } else if let Some(consumer) = &mut self.consumer {
-            consumer.pending = 0;
+            shared.note(last.sequence);
         }
         match lost {
-            None => Ok(messages),
+            Some(reason) if messages.is_empty() => Err(CompareError::Unanswered(reason)),
             Some(reason) => {
-                self.forget();
-                if messages.is_empty() { Err(CompareError::Unanswered(reason)) } else { Ok(messages) }
+                tracing::debug!(%reason, "reading again");
+                self.consumer = None;
+                Ok(Some(messages))
             }
+            None if messages.is_empty() && self.request().is_some() => Ok(None),
+            None => Ok(Some(messages)),
         }
-    }
-
-    fn forget(&mut self) {
-        self.consumer = None;
-        self.group = JoinSet::new();
-        self.answers.clear();
-        self.group_waits = false;
     }
 
     async fn ask(&mut self, wait: bool) -> Result<(), CompareError> {
-        self.connections.mark_unchanged();
-        if self.consumer.is_none() {
-            self.consumer = Some(self.make().await?);
-        }
-        let Some(consumer) = &self.consumer else { return Ok(()) };
-        let fitting = (GROUP_BYTES / consumer.message_bytes.max(1)).max(1);
-        let requests = consumer.pending.clamp(1, GROUP.min(fitting));
-        // Where a message is known to be there, none of the requests has to wait.
-        self.group_waits = wait && consumer.pending == 0;
-        for _ in 0..requests {
-            let (shared, subject) = (Arc::clone(&self.shared), consumer.request_subject.clone());
-            self.group.spawn(one(shared, subject, self.group_waits));
-        }
+        let Some(consumer) = &mut self.consumer else { return Ok(()) };
+        let batch = (GROUP_BYTES / consumer.message_bytes.max(1)).clamp(1, GROUP);
+        // Where messages are known to be there, it does not have to wait.
+        let waits = wait && consumer.pending == 0;
+        let payload = if waits {
+            format!("{{\"batch\":{batch},\"expires\":{}}}", WAIT.as_nanos())
+        } else {
+            format!("{{\"batch\":{batch},\"no_wait\":true}}")
+        };
+        consumer.requests += 1;
+        let inbox = format!("{}.{}", consumer.inbox, consumer.requests);
+        let (subject, reply) = (consumer.request_subject.clone(), inbox.clone());
+        let sent = self.shared.client.publish_with_reply(subject, reply, payload.into()).await;
+        sent.map_err(|error| CompareError::Unanswered(with_causes(&error)))?;
+        consumer.request = Some(Request { inbox, left: batch, waits, sent: Stopwatch::start() });
         Ok(())
     }
 
@@ -230,48 +258,58 @@ impl Pull {
             .map_err(|_| CompareError::Unanswered("making a consumer took too long".to_owned()))?
             .map_err(|error| CompareError::Unanswered(with_causes(&error)))?;
         let info = made.cached_info();
+        let inbox = self.shared.client.new_inbox();
+        let subscribed = self.shared.client.subscribe(format!("{inbox}.*")).await;
+        let messages = subscribed.map_err(|error| CompareError::Unanswered(with_causes(&error)))?;
         Ok(Consumer {
             request_subject: format!(
                 "$JS.API.CONSUMER.MSG.NEXT.{}.{}",
                 self.shared.options.stream, info.name
             ),
+            inbox,
+            messages,
             delivered: 0,
             pending: info.num_pending,
-            message_bytes: GROUP_BYTES / 16,
+            message_bytes: FIRST_BYTES,
+            requests: 0,
+            request: None,
         })
     }
 }
 
-/// Asks for one message. An answer carries the subject it was published to, so each request has an inbox of its own.
-async fn one(shared: Arc<Shared>, subject: String, wait: bool) -> Answer {
-    let (asked, timeout) = if wait {
-        let expires = WAIT.as_nanos();
-        (format!("{{\"batch\":1,\"expires\":{expires}}}"), WAIT + GRACE)
-    } else {
-        ("{\"batch\":1,\"no_wait\":true}".to_owned(), shared.options.request_timeout)
-    };
-    let request =
-        Request::new().inbox(shared.client.new_inbox()).payload(asked.into()).timeout(Some(timeout));
-    let message = match shared.client.send_request(subject, request).await {
-        Ok(message) => message,
-        Err(error) if error.kind() == RequestErrorKind::NoResponders => {
-            return Answer::Lost("the server has forgotten the consumer".to_owned());
+impl Consumer {
+    /// What a message says. An error: messages got lost, or the server has forgotten the consumer.
+    fn read(&mut self, shared: &Shared, message: Message) -> Result<Came, String> {
+        if let Some(status) = message.status {
+            let current = self.request.as_ref().is_some_and(|request| *request.inbox == *message.subject);
+            if !current {
+                return Ok(Came::Late);
+            }
+            return match status {
+                // No messages, or the time is over.
+                StatusCode::NOT_FOUND | StatusCode::TIMEOUT => {
+                    (self.request, self.pending) = (None, 0);
+                    Ok(Came::Over)
+                }
+                StatusCode::NO_RESPONDERS => Err("the server has forgotten the consumer".to_owned()),
+                status => Err(format!("status {status}")),
+            };
         }
-        Err(error) => return Answer::Lost(with_causes(&error)),
-    };
-    match message.status {
-        None => {}
-        Some(StatusCode::NOT_FOUND | StatusCode::TIMEOUT) => return Answer::Nothing,
-        Some(status) => return Answer::Lost(format!("status {status}")),
-    }
-    let message = shared.of_stream(message);
-    match message.info() {
-        Ok(info) => Answer::Message(Delivered {
-            sequence: Sequence(info.stream_sequence),
-            nth: info.consumer_sequence,
-            pending: info.pending,
-            payload: message.payload.clone(),
-        }),
-        Err(error) => Answer::Lost(error.to_string()),
+        let payload = message.payload.clone();
+        let message = shared.of_stream(message);
+        let info = message.info().map_err(|error| error.to_string())?;
+        let expected = self.delivered + 1;
+        if info.consumer_sequence != expected {
+            return Err(format!("message {expected} of the consumer got lost"));
+        }
+        (self.delivered, self.pending) = (expected, info.pending);
+        if let Some(request) = &mut self.request {
+            request.left = request.left.saturating_sub(1);
+            // Without waiting the server has nothing more to say once there are no more messages.
+            if request.left == 0 || (!request.waits && info.pending == 0) {
+                self.request = None;
+            }
+        }
+        Ok(Came::Message(Delivered { sequence: Sequence(info.stream_sequence), payload }))
     }
 }
