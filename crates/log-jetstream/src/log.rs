@@ -19,15 +19,15 @@ use crate::options::{ConnectError, Options};
 use crate::pull::Pull;
 use crate::reader::Reader;
 use crate::setup;
-use crate::shared::Shared;
+use crate::shared::{CompareError, Shared};
 use crate::tail::tail;
 use crate::version::Version;
 
 /// The event log on a JetStream stream.
 pub struct JetStreamLog {
     shared: Arc<Shared>,
-    /// Learns the ids of what others append.
-    follower: JoinHandle<()>,
+    /// The watch over the stream's identity, and where asked for the reader of what others append.
+    tasks: Vec<JoinHandle<()>>,
 }
 
 impl JetStreamLog {
@@ -61,8 +61,11 @@ impl JetStreamLog {
             let Some(end) = learn(&shared, &messages) else { break };
             learned = end;
         }
-        let follower = tokio::spawn(follow(Arc::clone(&shared), pull));
-        Ok(Self { shared, follower })
+        let mut tasks = vec![tokio::spawn(watch(Arc::clone(&shared)))];
+        if shared.options.follow_ids {
+            tasks.push(tokio::spawn(follow(Arc::clone(&shared), pull)));
+        }
+        Ok(Self { shared, tasks })
     }
 
     /// Waits until the stream is not to be followed any more, and says why: it was replaced, went back or was purged. This log
@@ -87,7 +90,21 @@ impl JetStreamLog {
 
 impl Drop for JetStreamLog {
     fn drop(&mut self) {
-        self.follower.abort();
+        self.tasks.iter().for_each(JoinHandle::abort);
+    }
+}
+
+/// Compares the stream after each new connection, so that one that was replaced is known also where nothing is asked.
+async fn watch(shared: Arc<Shared>) {
+    let mut connections = shared.connections();
+    while connections.changed().await.is_ok() {
+        loop {
+            match shared.compare_after_reconnect().await {
+                Ok(()) => break,
+                Err(CompareError::Regressed(_)) => return,
+                Err(CompareError::Unanswered(_)) => shared.pause().await,
+            }
+        }
     }
 }
 

@@ -44,6 +44,10 @@ pub struct Options {
     pub max_in_flight: usize,
     /// How many of the last records are read at the start for their event ids.
     pub known_records: u64,
+    /// Whether to read what others append, for the ids: an event that another process appended in another batch is then
+    /// answered as a duplicate at once. Reading everything costs the server about as much as storing it; without, such an event stands
+    /// in the stream twice and is counted once, by the id index of each projector.
+    pub follow_ids: bool,
     /// Where the time of an append comes from.
     pub clock: Arc<dyn Clock>,
 }
@@ -95,6 +99,7 @@ impl Options {
             max_waiting_bytes: 32 << 20,
             max_in_flight: 256,
             known_records: 4096,
+            follow_ids: false,
             clock: Arc::new(SystemClock),
         }
     }

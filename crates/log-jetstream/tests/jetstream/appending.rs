@@ -41,7 +41,8 @@ async fn the_server_tells_a_process_that_has_forgotten() {
 async fn a_process_learns_what_another_one_appends() {
     let Some(server) = NatsServer::start() else { return };
     init(&server.options()).await;
-    let here = JetStreamLog::connect(server.options()).await.unwrap();
+    let options = Options { follow_ids: true, ..server.options() };
+    let here = JetStreamLog::connect(options).await.unwrap();
     let there = JetStreamLog::connect(server.options()).await.unwrap();
     there.append(batch(vec![event("T-1", "a", "x"), event("T-1", "b", "x")])).await.unwrap();
     within(async {

@@ -128,7 +128,7 @@ async fn a_stream_that_went_back_is_never_followed() {
         epoch = Some(receipt.position.epoch());
     }
     let mut reader = log.read_from(Partitions::ALL, Sequence::ZERO).await.unwrap();
-    assert_eq!(within(reader.next()).await.unwrap().last().unwrap().sequence, Sequence(4));
+    while within(reader.next()).await.unwrap().last().unwrap().sequence < Sequence(4) {}
     server.kill();
     server.replace_store("older");
     server.restart();
