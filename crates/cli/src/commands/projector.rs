@@ -1,5 +1,7 @@
 //! A projector as a process of its own.
 
+use std::fs::{File, TryLockError};
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -39,10 +41,12 @@ async fn project<P: Served>(
              its views inside",
         ));
     };
+    let dir = global.data.join(STORES);
+    // Held until this process ends.
+    let _lock = lock(&dir, &format!("{}-{}", P::NAME, args.partitions))?;
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     loop {
         let log = jetstream(global, url, Some(0)).await?;
-        let dir = global.data.join(STORES);
         let follow: Arc<dyn EventLog> = Arc::clone(&log) as _;
         let projector = Projector::start_part(projection.clone(), &dir, follow, args.partitions).await;
         let projector = Arc::new(projector.map_err(|error| Failure::failed(error.to_string()))?);
@@ -73,5 +77,20 @@ async fn project<P: Served>(
         if regressed.is_none() {
             return Ok(ExitCode::SUCCESS);
         }
+    }
+}
+
+/// Keeps a second projector away from a store: to it the store would look damaged, and it would set it aside.
+fn lock(dir: &Path, name: &str) -> Result<File, Failure> {
+    let path = dir.join(format!("{name}.lock"));
+    let failed = |reason: String| Failure::failed(format!("projector store {}: {reason}", path.display()));
+    std::fs::create_dir_all(dir).map_err(|error| failed(error.to_string()))?;
+    let file = File::create(&path).map_err(|error| failed(error.to_string()))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(failed(
+            "another projector has it; give each one a directory of its own with --data".to_owned(),
+        )),
+        Err(TryLockError::Error(error)) => Err(failed(error.to_string())),
     }
 }
