@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests; a failure is to be loud")]
 
 mod golden;
+mod guide;
 mod outbox;
 mod support;
 mod verify;
