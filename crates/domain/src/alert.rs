@@ -119,6 +119,20 @@ impl Severity {
         }
     }
 
+    /// That of what someone with a clock observed: silence may have a reason, the others keep someone from working.
+    #[must_use]
+    pub const fn of_observed(rule: AlertRule) -> Self {
+        match rule {
+            AlertRule::Silence | AlertRule::Drift | AlertRule::Pressure => Self::Warning,
+            AlertRule::Stuck
+            | AlertRule::Conflict
+            | AlertRule::Quarantine
+            | AlertRule::Lag
+            | AlertRule::Breach
+            | AlertRule::StopLoss => Self::Error,
+        }
+    }
+
     /// That of a pressure level: 50 info, 80 and 90 warning, 100 error, above critical.
     #[must_use]
     pub const fn of_level(percent: u32) -> Self {
