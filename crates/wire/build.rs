@@ -3,14 +3,22 @@
 use std::path::Path;
 
 /// Every file of the contract.
-const FILES: [&str; 7] = ["append", "event", "gate", "ledger", "limits", "task", "usage"];
+const FILES: [&str; 9] = ["alert", "append", "event", "gate", "inbox", "ledger", "limits", "task", "usage"];
 
 /// Rarely used and large: boxed, so that the many small events stay small in memory.
-const BOXED: [&str; 6] = [
+const BOXED: [&str; 14] = [
     ".tollgate.v1.Event.body.task_opened",
     ".tollgate.v1.Event.body.gate_decided",
     ".tollgate.v1.StoredEvent.body.task_opened",
     ".tollgate.v1.StoredEvent.body.gate_decided",
+    ".tollgate.v1.Event.body.condition_observed",
+    ".tollgate.v1.Event.body.delivery_attempted",
+    ".tollgate.v1.Event.body.delivery_requested",
+    ".tollgate.v1.Event.body.inbox_rejected",
+    ".tollgate.v1.StoredEvent.body.condition_observed",
+    ".tollgate.v1.StoredEvent.body.delivery_attempted",
+    ".tollgate.v1.StoredEvent.body.delivery_requested",
+    ".tollgate.v1.StoredEvent.body.inbox_rejected",
     ".tollgate.v1.Added.limits",
     ".tollgate.v1.Added.resolved",
 ];

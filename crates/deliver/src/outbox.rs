@@ -26,6 +26,14 @@ pub trait Outbox: Send + Sync + 'static {
     /// it is sent, so that it is the same at every attempt.
     fn group<'a>(&'a self, endpoint: &'a Endpoint) -> BoxFuture<'a, Result<(), OutboxError>>;
 
+    /// Told of fresh changes, as [`Self::pending`] gave them, before the first of them is sent. A store that tells how far an
+    /// endpoint has come by records notes here what shares one, so that an attempt at one change does not hide another.
+    fn begin<'a>(
+        &'a self,
+        endpoint: &'a Endpoint,
+        fresh: &'a [Waiting],
+    ) -> BoxFuture<'a, Result<(), OutboxError>>;
+
     /// Records what came of an attempt. Called again with the same attempt it changes nothing.
     fn record<'a>(&'a self, attempt: &'a Attempt) -> BoxFuture<'a, Result<(), OutboxError>>;
 
@@ -40,7 +48,7 @@ pub struct Limits {
     pub now: Timestamp,
     /// At most so many messages that are due.
     pub due: usize,
-    /// At most so many fresh changes.
+    /// At most so many fresh changes, and those that belong to the last one.
     pub fresh: usize,
 }
 

@@ -8,8 +8,10 @@ use crate::outbox::{Pending, Waiting};
 /// What is done next.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// These are attempted, one after another.
-    Send(Vec<Waiting>),
+    /// These are due and attempted, one after another.
+    Retry(Vec<Waiting>),
+    /// These are fresh: they are begun, and attempted, one after another.
+    Tell(Vec<Waiting>),
     /// All fresh changes become one message.
     Group,
     /// Nothing before this time, or before something moves.
@@ -62,7 +64,7 @@ impl Course {
             return Step::Wait(self.held_until);
         }
         if !pending.due.is_empty() {
-            return Step::Send(pending.due.clone());
+            return Step::Retry(pending.due.clone());
         }
         if pending.fresh.is_empty() {
             return Step::Wait(pending.next_due);
@@ -93,7 +95,7 @@ impl Course {
             return Err(end(&window));
         }
         self.window = Some(Window { told: window.told + count, ..window });
-        Ok(Step::Send(fresh.to_vec()))
+        Ok(Step::Tell(fresh.to_vec()))
     }
 }
 
@@ -114,7 +116,8 @@ mod tests {
     /// What was done, in a word.
     fn word(step: &Step) -> String {
         match step {
-            Step::Send(messages) => format!("send {}", messages.len()),
+            Step::Retry(messages) => format!("retry {}", messages.len()),
+            Step::Tell(messages) => format!("tell {}", messages.len()),
             Step::Group => "group".to_owned(),
             Step::Wait(None) => "wait".to_owned(),
             Step::Wait(Some(until)) => format!("wait {}", until.millis_since(at(0)) / 1000),
@@ -134,31 +137,31 @@ mod tests {
     #[test]
     fn storms_become_digests() {
         let quiet: &[(i64, u32, &str)] =
-            &[(0, 1, "send 1"), (30, 2, "send 2"), (59, 0, "wait"), (61, 3, "send 3")];
+            &[(0, 1, "tell 1"), (30, 2, "tell 2"), (59, 0, "wait"), (61, 3, "tell 3")];
         let burst: &[(i64, u32, &str)] =
             &[(0, 4, "group"), (1, 1, "wait 60"), (59, 100, "wait 60"), (60, 100, "group")];
         let trickle: &[(i64, u32, &str)] = &[
-            (0, 2, "send 2"),
-            (10, 1, "send 1"),
+            (0, 2, "tell 2"),
+            (10, 1, "tell 1"),
             (20, 1, "wait 60"),
             (50, 3, "wait 60"),
             // No more than may be told one by one: the storm is over.
-            (60, 3, "send 3"),
+            (60, 3, "tell 3"),
             (70, 1, "wait 120"),
             (120, 9, "group"),
             (121, 1, "wait 180"),
-            (180, 1, "send 1"),
-            (181, 2, "send 2"),
+            (180, 1, "tell 1"),
+            (181, 2, "tell 2"),
         ];
         let clock_set_back: &[(i64, u32, &str)] =
-            &[(0, 4, "group"), (-3600, 1, "send 1"), (-3599, 3, "wait -3540")];
+            &[(0, 4, "group"), (-3600, 1, "tell 1"), (-3599, 3, "wait -3540")];
         for script in [quiet, burst, trickle, clock_set_back] {
             check(3, 60, script);
         }
         check(
             1,
             1,
-            &[(0, 1, "send 1"), (0, 1, "wait 1"), (1, 2, "group"), (1, 1, "wait 2"), (2, 1, "send 1")],
+            &[(0, 1, "tell 1"), (0, 1, "wait 1"), (1, 2, "group"), (1, 1, "wait 2"), (2, 1, "tell 1")],
         );
     }
 
@@ -167,9 +170,9 @@ mod tests {
         let mut course = Course::new(DigestPolicy { after: 1, window_s: 60 });
         let due = vec![waiting(1), waiting(2), waiting(3)];
         let pending = Pending { due: due.clone(), fresh: vec![waiting(4)], ..Pending::default() };
-        assert_eq!(course.step(&pending, at(0)), Step::Send(due));
+        assert_eq!(course.step(&pending, at(0)), Step::Retry(due));
         let pending = Pending { due: Vec::new(), ..pending };
-        assert_eq!(word(&course.step(&pending, at(0))), "send 1");
+        assert_eq!(word(&course.step(&pending, at(0))), "tell 1");
         let later = Pending { next_due: Some(at(7)), ..pending };
         assert_eq!(word(&course.step(&later, at(1))), "wait 7");
         assert_eq!(word(&course.step(&Pending { fresh: Vec::new(), ..later }, at(1))), "wait 7");
@@ -181,8 +184,8 @@ mod tests {
         course.hold(at(100));
         let pending = Pending { due: vec![waiting(1)], fresh: vec![waiting(2)], ..Pending::default() };
         assert_eq!(word(&course.step(&pending, at(99))), "wait 100");
-        assert_eq!(word(&course.step(&pending, at(100))), "send 1");
-        assert_eq!(word(&course.step(&pending, at(99))), "send 1");
+        assert_eq!(word(&course.step(&pending, at(100))), "retry 1");
+        assert_eq!(word(&course.step(&pending, at(99))), "retry 1");
     }
 
     #[test]

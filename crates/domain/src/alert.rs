@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::phase::ExecutionId;
+use crate::position::PartitionId;
 
 /// What raises alerts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -16,11 +17,36 @@ pub enum AlertRule {
     Breach,
     /// The gate blocked the task.
     StopLoss,
+    /// The task became more important by two tiers or more, after it was opened.
+    Drift,
+    /// An execution runs far longer than it should.
+    Stuck,
+    /// An execution runs and nobody reports its usage.
+    Silence,
+    /// One event id was used for two contents, and the log took both.
+    Conflict,
+    /// Something came in that cannot be read or taken, and waits for a person.
+    Quarantine,
+    /// A view is behind its log.
+    Lag,
 }
 
 impl AlertRule {
     /// The rules, in order.
-    pub const ALL: [Self; 3] = [Self::Pressure, Self::Breach, Self::StopLoss];
+    pub const ALL: [Self; 9] = [
+        Self::Pressure,
+        Self::Breach,
+        Self::StopLoss,
+        Self::Drift,
+        Self::Stuck,
+        Self::Silence,
+        Self::Conflict,
+        Self::Quarantine,
+        Self::Lag,
+    ];
+    /// Their words, in order.
+    pub const NAMES: [&'static str; 9] =
+        ["pressure", "breach", "stop_loss", "drift", "stuck", "silence", "conflict", "quarantine", "lag"];
 
     /// The word that answers use.
     #[must_use]
@@ -29,7 +55,25 @@ impl AlertRule {
             Self::Pressure => "pressure",
             Self::Breach => "breach",
             Self::StopLoss => "stop_loss",
+            Self::Drift => "drift",
+            Self::Stuck => "stuck",
+            Self::Silence => "silence",
+            Self::Conflict => "conflict",
+            Self::Quarantine => "quarantine",
+            Self::Lag => "lag",
         }
+    }
+
+    /// The rule of a word, if it is one.
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|rule| rule.as_str() == word)
+    }
+
+    /// Whether nothing but a person can end it: what happened once does not become false.
+    #[must_use]
+    pub const fn ends_with_acknowledgement(self) -> bool {
+        matches!(self, Self::Conflict)
     }
 }
 
@@ -53,6 +97,17 @@ pub enum Severity {
 }
 
 impl Severity {
+    /// The severities, least first.
+    pub const ALL: [Self; 4] = [Self::Info, Self::Warning, Self::Error, Self::Critical];
+    /// Their words, in order.
+    pub const NAMES: [&'static str; 4] = ["info", "warning", "error", "critical"];
+
+    /// The severity of a word, if it is one.
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|severity| severity.as_str() == word)
+    }
+
     /// The word that answers use.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -61,6 +116,20 @@ impl Severity {
             Self::Warning => "warning",
             Self::Error => "error",
             Self::Critical => "critical",
+        }
+    }
+
+    /// That of what someone with a clock observed: silence may have a reason, the others keep someone from working.
+    #[must_use]
+    pub const fn of_observed(rule: AlertRule) -> Self {
+        match rule {
+            AlertRule::Silence | AlertRule::Drift | AlertRule::Pressure => Self::Warning,
+            AlertRule::Stuck
+            | AlertRule::Conflict
+            | AlertRule::Quarantine
+            | AlertRule::Lag
+            | AlertRule::Breach
+            | AlertRule::StopLoss => Self::Error,
         }
     }
 
@@ -76,13 +145,22 @@ impl Severity {
     }
 }
 
-/// What an alert is about, within a task.
+/// What an alert is about, within its task; or within the ledger, for what belongs to no task.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum AlertScope {
     /// The task as a whole.
     Task,
     /// One execution of a phase.
     Execution(ExecutionId),
+    /// A view, or one partition of it.
+    View {
+        /// The view's name.
+        name: String,
+        /// The partition; `None`: all that its projector has.
+        partition: Option<PartitionId>,
+    },
+    /// The NATS inbox of the tenant.
+    Inbox,
 }
 
 impl fmt::Display for AlertScope {
@@ -90,6 +168,12 @@ impl fmt::Display for AlertScope {
         match self {
             Self::Task => f.write_str("task"),
             Self::Execution(execution) => execution.fmt(f),
+            // Phases are in upper case, so nothing else reads like these.
+            Self::View { name, partition: None } => write!(f, "view {name}"),
+            Self::View { name, partition: Some(partition) } => {
+                write!(f, "view {name}/{}", partition.number())
+            }
+            Self::Inbox => f.write_str("inbox"),
         }
     }
 }
@@ -101,7 +185,7 @@ pub struct Condition {
     pub rule: AlertRule,
     /// What it is about.
     pub scope: AlertScope,
-    /// Percent of the limit that it is about; 0 where there is none.
+    /// Percent of the limit that it is about; of drift, by how many tiers; 0 where there is none.
     pub level: u32,
 }
 
@@ -125,15 +209,27 @@ mod tests {
         let id = alert_id("default", "T-1", &condition, 1);
         assert_eq!((id.len(), id.clone()), (32, alert_id("default", "T-1", &condition, 1)));
         let execution = AlertScope::Execution(ExecutionId { phase: "PLAN".parse().unwrap(), attempt: 2 });
+        let view = AlertScope::View { name: "status".to_owned(), partition: Some(PartitionId::of("a", "b")) };
         let others = [
             alert_id("default", "T-2", &condition, 1),
             alert_id("acme", "T-1", &condition, 1),
             alert_id("default", "T-1", &condition, 2),
             alert_id("default", "T-1", &Condition { level: 90, ..condition.clone() }, 1),
             alert_id("default", "T-1", &Condition { rule: AlertRule::Breach, ..condition.clone() }, 1),
-            alert_id("default", "T-1", &Condition { scope: execution, ..condition }, 1),
+            alert_id("default", "T-1", &Condition { scope: execution, ..condition.clone() }, 1),
+            alert_id("default", "T-1", &Condition { scope: view, ..condition.clone() }, 1),
+            alert_id("default", "T-1", &Condition { scope: AlertScope::Inbox, ..condition.clone() }, 1),
         ];
         assert!(others.iter().all(|other| *other != id));
+    }
+
+    #[test]
+    fn words_and_values_are_the_same_lists() {
+        assert_eq!(AlertRule::ALL.map(AlertRule::as_str), AlertRule::NAMES);
+        assert_eq!(AlertRule::NAMES.map(AlertRule::from_word), AlertRule::ALL.map(Some));
+        assert_eq!(Severity::ALL.map(Severity::as_str), Severity::NAMES);
+        assert_eq!(Severity::NAMES.map(Severity::from_word), Severity::ALL.map(Some));
+        assert_eq!((AlertRule::from_word("other"), Severity::from_word("other")), (None, None));
     }
 
     #[test]

@@ -1,11 +1,20 @@
 //! Events: facts of the domain, in the past tense. Stored: rename never, add only.
 
+mod alerting;
+mod inbox;
+
+pub use alerting::{
+    AlertAcknowledged, Change, ConditionObserved, DeliveryAttempted, DeliveryOutcome, DeliveryRequested,
+};
+pub use inbox::{InboxRejected, InboxResolved, MAX_KEPT_PAYLOAD, QuarantineAction};
+
 use crate::gate::GateDecided;
 use crate::ids::{EventId, ProducerId, TaskId, TenantId};
 use crate::limits::TaskLimits;
 use crate::metadata::{LimitOverride, TaskMetadata};
 use crate::phase::{Advance, ExecutionId, Phase};
 use crate::position::{PartitionId, Sequence};
+use crate::tier::Importance;
 use crate::time::Timestamp;
 use crate::usage::{NamedExecution, UsageAdjusted, UsageRecorded};
 
@@ -68,6 +77,8 @@ pub enum EventBody {
     PhaseEnded(PhaseEnded),
     /// A limit or a block was set aside by a person.
     OverrideGranted(OverrideGranted),
+    /// A task became more or less important.
+    ImportanceChanged(ImportanceChanged),
     /// A model call used tokens.
     UsageRecorded(UsageRecorded),
     /// Earlier usage was corrected.
@@ -84,6 +95,18 @@ pub enum EventBody {
     ConfigRejected(ConfigRejected),
     /// A price book came into force.
     PriceBookLoaded(PriceBookLoaded),
+    /// A person has seen an alert.
+    AlertAcknowledged(AlertAcknowledged),
+    /// A condition that only passing time shows became true or false.
+    ConditionObserved(Box<ConditionObserved>),
+    /// Someone tried to deliver a change of an alert.
+    DeliveryAttempted(Box<DeliveryAttempted>),
+    /// A person asked to deliver a change again.
+    DeliveryRequested(Box<DeliveryRequested>),
+    /// A message of the inbox was refused.
+    InboxRejected(Box<InboxRejected>),
+    /// A person ended the quarantine of a message.
+    InboxResolved(InboxResolved),
 }
 
 impl EventBody {
@@ -96,6 +119,7 @@ impl EventBody {
             Self::PhaseStarted(_) => "phase_started",
             Self::PhaseEnded(_) => "phase_ended",
             Self::OverrideGranted(_) => "override_granted",
+            Self::ImportanceChanged(_) => "importance_changed",
             Self::UsageRecorded(_) => "usage_recorded",
             Self::UsageAdjusted(_) => "usage_adjusted",
             Self::WaitRecorded(_) => "wait_recorded",
@@ -104,6 +128,12 @@ impl EventBody {
             Self::ConfigLoaded(_) => "config_loaded",
             Self::ConfigRejected(_) => "config_rejected",
             Self::PriceBookLoaded(_) => "price_book_loaded",
+            Self::AlertAcknowledged(_) => "alert_acknowledged",
+            Self::ConditionObserved(_) => "condition_observed",
+            Self::DeliveryAttempted(_) => "delivery_attempted",
+            Self::DeliveryRequested(_) => "delivery_requested",
+            Self::InboxRejected(_) => "inbox_rejected",
+            Self::InboxResolved(_) => "inbox_resolved",
         }
     }
 
@@ -115,7 +145,8 @@ impl EventBody {
             | Self::TaskClosed(_)
             | Self::PhaseStarted(_)
             | Self::PhaseEnded(_)
-            | Self::OverrideGranted(_) => true,
+            | Self::OverrideGranted(_)
+            | Self::ImportanceChanged(_) => true,
             Self::UsageRecorded(_)
             | Self::UsageAdjusted(_)
             | Self::WaitRecorded(_)
@@ -123,7 +154,41 @@ impl EventBody {
             | Self::GateDecided(_)
             | Self::ConfigLoaded(_)
             | Self::ConfigRejected(_)
-            | Self::PriceBookLoaded(_) => false,
+            | Self::PriceBookLoaded(_)
+            | Self::AlertAcknowledged(_)
+            | Self::ConditionObserved(_)
+            | Self::DeliveryAttempted(_)
+            | Self::DeliveryRequested(_)
+            | Self::InboxRejected(_)
+            | Self::InboxResolved(_) => false,
+        }
+    }
+
+    /// Whether it says what became of its task. What is noted about alerts, their delivery and the inbox does not: no view of
+    /// tasks counts it, moves a time for it, or makes a task of it.
+    #[must_use]
+    pub const fn concerns_task(&self) -> bool {
+        match self {
+            Self::TaskOpened(_)
+            | Self::TaskClosed(_)
+            | Self::PhaseStarted(_)
+            | Self::PhaseEnded(_)
+            | Self::OverrideGranted(_)
+            | Self::ImportanceChanged(_)
+            | Self::UsageRecorded(_)
+            | Self::UsageAdjusted(_)
+            | Self::WaitRecorded(_)
+            | Self::SignalRecorded(_)
+            | Self::GateDecided(_)
+            | Self::ConfigLoaded(_)
+            | Self::ConfigRejected(_)
+            | Self::PriceBookLoaded(_) => true,
+            Self::AlertAcknowledged(_)
+            | Self::ConditionObserved(_)
+            | Self::DeliveryAttempted(_)
+            | Self::DeliveryRequested(_)
+            | Self::InboxRejected(_)
+            | Self::InboxResolved(_) => false,
         }
     }
 }
@@ -229,6 +294,19 @@ pub enum OverrideScope {
         /// Where to.
         advance: Advance,
     },
+}
+
+/// A task became more or less important. Its limits stay as they are: only an override moves those of an open task.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ImportanceChanged {
+    /// What it was; the present one where the producer names none. `None` only while it is on its way in.
+    pub from: Option<Importance>,
+    /// What it is from now on.
+    pub to: Importance,
+    /// Who says so.
+    pub author: String,
+    /// Why.
+    pub reason: String,
 }
 
 /// An execution waited: for a queue, a rate limit, a person.

@@ -1,5 +1,6 @@
 //! Events from a line of words, for tests of folds: decided, numbered and stamped as an appender would.
 
+mod noted;
 mod strategy;
 
 use std::collections::BTreeMap;
@@ -9,8 +10,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tollgate_domain::config::BudgetConfig;
 use tollgate_domain::event::{
-    EventBody, OverrideGranted, OverrideScope, PhaseEnded, PhaseStarted, RecordedEvent, SignalRecorded,
-    TaskClosed, TaskOpened, TaskOutcome, WaitRecorded,
+    EventBody, ImportanceChanged, OverrideGranted, OverrideScope, PhaseEnded, PhaseStarted, RecordedEvent,
+    SignalRecorded, TaskClosed, TaskOpened, TaskOutcome, WaitRecorded,
 };
 use tollgate_domain::gate::{self, Switches};
 use tollgate_domain::limits::task_limits;
@@ -22,6 +23,7 @@ use tollgate_domain::time::Timestamp;
 use tollgate_domain::tokens::{TokenCounts, TokenSums};
 use tollgate_domain::usage::{AdjustedUsage, Cost, NamedExecution, UsageAdjusted, UsageRecorded};
 
+use crate::alerts::{Alerts, AlertsRow};
 use crate::fold::{Projection, task_key};
 use crate::status::{Status, TaskRow, standing};
 
@@ -37,21 +39,27 @@ pub(crate) struct Stored {
     pub(crate) task: String,
     pub(crate) producer: String,
     pub(crate) sequence: u64,
+    pub(crate) id: String,
+    pub(crate) recorded_at: Timestamp,
     pub(crate) occurred_at: Timestamp,
     pub(crate) body: EventBody,
 }
 
 impl Stored {
     pub(crate) fn recorded(&self) -> RecordedEvent<'_> {
+        self.recorded_as(self.sequence)
+    }
+
+    /// The same event, in another record.
+    pub(crate) fn recorded_as(&self, sequence: u64) -> RecordedEvent<'_> {
         RecordedEvent {
-            sequence: Sequence(self.sequence),
+            sequence: Sequence(sequence),
             partition: PartitionId::of(&self.tenant, &self.task),
-            // Appended much later: what a fold says never depends on it.
-            recorded_at: self.occurred_at.plus_millis(3 * 86_400_000),
+            recorded_at: self.recorded_at,
             tenant: &self.tenant,
             task: &self.task,
             producer: &self.producer,
-            id: "e",
+            id: &self.id,
             occurred_at: self.occurred_at,
             body: &self.body,
         }
@@ -64,15 +72,21 @@ impl Stored {
 /// when; `config LINE` (YAML with `;` for `,`) sets the config for what follows. The others append:
 ///
 /// * `open [complexity=…] [importance=…] [multiplier=…] [title=…] [why=…] [tag=…] [PHASE=TOKENS] [tracked]`
-/// * `start PHASE`, `end PHASE`, `close OUTCOME`, `raise PHASE TOKENS [MS]`, `pass ADVANCE`, `gate ADVANCE`
+/// * `start PHASE`, `end PHASE`, `close OUTCOME`, `raise PHASE TOKENS [MS]`, `pass ADVANCE`, `gate ADVANCE`, `importance TIER`
 /// * `use WHERE [in=…] [cached=…] [write=…] [out=…] [think=…] [est] [usd=…] [model=…] [provider=…]`
 /// * `adjust WHERE` with the same words, signed; `adjust ? …`: of usage that was not found
 /// * `wait WHERE MS`, `signal WHERE NAME VALUE`
+///
+/// * what is noted about alerts: see [`noted`]
 ///
 /// WHERE is `-` (none), `PHASE` or `PHASE/ATTEMPT`. An underscore in a text is a space.
 pub(crate) struct Story {
     pub(crate) events: Vec<Stored>,
     rows: BTreeMap<Vec<u8>, TaskRow>,
+    alerts: BTreeMap<Vec<u8>, AlertsRow>,
+    /// How long after they happened events are appended. Much later, unless a story is about silence: of nothing else says a fold
+    /// anything that depends on it.
+    appended_after_ms: i64,
     config: BudgetConfig,
     tenant: String,
     task: String,
@@ -85,6 +99,8 @@ pub(crate) fn story(script: &str) -> Story {
     let mut story = Story {
         events: Vec::new(),
         rows: BTreeMap::new(),
+        alerts: BTreeMap::new(),
+        appended_after_ms: 3 * 86_400_000,
         config: BudgetConfig::from_yaml("rollout: enforce\n").unwrap(),
         tenant: "default".to_owned(),
         task: "T-1".to_owned(),
@@ -106,6 +122,8 @@ impl Story {
             ["by", producer] => producer.clone_into(&mut self.producer),
             ["config", ..] => self.configure(&step["config ".len()..].replace(';', ",")),
             [time] if time.starts_with(['+', '-']) => self.now = self.now.plus_millis(millis(time)),
+            ["live"] => self.appended_after_ms = 0,
+            [..] if self.noted(&words) => {}
             [..] => {
                 let asked = self.body(&words);
                 let state = self.row().map(|row| row.state.clone()).unwrap_or_default();
@@ -120,15 +138,22 @@ impl Story {
     }
 
     fn append(&mut self, body: EventBody) {
+        self.append_as("e", self.now, body);
+    }
+
+    fn append_as(&mut self, id: &str, occurred_at: Timestamp, body: EventBody) {
         let event = Stored {
             tenant: self.tenant.clone(),
             task: self.task.clone(),
             producer: self.producer.clone(),
             sequence: self.events.len() as u64 + 1,
-            occurred_at: self.now,
+            id: id.to_owned(),
+            recorded_at: self.now.plus_millis(self.appended_after_ms),
+            occurred_at,
             body,
         };
         let Ok(()) = Status.apply(&event.recorded(), &mut self.rows);
+        let Ok(()) = Alerts.apply(&event.recorded(), &mut self.alerts);
         self.events.push(event);
     }
 
@@ -151,6 +176,12 @@ impl Story {
                 },
             }),
             ["pass", advance] => granted(OverrideScope::Block { advance: advance.parse().unwrap() }),
+            ["importance", tier] => EventBody::ImportanceChanged(ImportanceChanged {
+                from: None,
+                to: tier.parse().unwrap(),
+                author: "grace".to_owned(),
+                reason: "the customer waits".to_owned(),
+            }),
             ["gate", advance] => self.decided(&advance.parse().unwrap()),
             ["use", place, ref said @ ..] => EventBody::UsageRecorded(used(place, &Said::read(said))),
             ["adjust", place, ref said @ ..] => {

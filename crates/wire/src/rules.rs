@@ -82,12 +82,46 @@ fn check_body(body: &EventBody, text_length: Option<TextLength>) -> Result<(), F
             execution(signal.execution.as_ref())?;
             name("name", &signal.name)
         }
+        EventBody::ImportanceChanged(changed) => {
+            text("author", &changed.author)?;
+            text("reason", &changed.reason)
+        }
+        EventBody::AlertAcknowledged(acknowledged) => {
+            alert_id(&acknowledged.alert)?;
+            text("by", &acknowledged.by)?;
+            optional_text("note", acknowledged.note.as_ref())
+        }
+        EventBody::DeliveryRequested(requested) => {
+            text("by", &requested.by)?;
+            text("reason", &requested.reason)
+        }
+        EventBody::InboxResolved(resolved) => {
+            text("by", &resolved.by)?;
+            text("reason", &resolved.reason)
+        }
         // Made by the ledger's own code, from what was checked before.
         EventBody::GateDecided(_)
         | EventBody::ConfigLoaded(_)
         | EventBody::ConfigRejected(_)
-        | EventBody::PriceBookLoaded(_) => Ok(()),
+        | EventBody::PriceBookLoaded(_)
+        | EventBody::ConditionObserved(_)
+        | EventBody::DeliveryAttempted(_)
+        | EventBody::InboxRejected(_) => Ok(()),
     }
+}
+
+fn alert_id(id: &str) -> Result<(), FieldError> {
+    if id.is_empty() {
+        return Err(FieldError::missing("alert"));
+    }
+    if id.len() == 32 && id.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')) {
+        return Ok(());
+    }
+    Err(FieldError::new(
+        "alert",
+        id,
+        "must be the id of an alert: 32 hex digits, as `GET /v1/alerts` shows it",
+    ))
 }
 
 fn metadata(metadata: &TaskMetadata) -> Result<(), FieldError> {

@@ -193,6 +193,8 @@ fn body_of_producer(body: event::Body) -> Result<stored_event::Body, FieldError>
         event::Body::PhaseStarted(body) => stored_event::Body::PhaseStarted(body),
         event::Body::PhaseEnded(body) => stored_event::Body::PhaseEnded(body),
         event::Body::OverrideGranted(body) => stored_event::Body::OverrideGranted(body),
+        event::Body::ImportanceChanged(body) => stored_event::Body::ImportanceChanged(body),
+        event::Body::AlertAcknowledged(body) => stored_event::Body::AlertAcknowledged(body),
         event::Body::UsageRecorded(body) => stored_event::Body::UsageRecorded(body),
         event::Body::UsageAdjusted(body) => stored_event::Body::UsageAdjusted(body),
         event::Body::WaitRecorded(body) => stored_event::Body::WaitRecorded(body),
@@ -201,6 +203,11 @@ fn body_of_producer(body: event::Body) -> Result<stored_event::Body, FieldError>
         event::Body::ConfigLoaded(_) => return Err(rules::own_kind("config_loaded")),
         event::Body::ConfigRejected(_) => return Err(rules::own_kind("config_rejected")),
         event::Body::PriceBookLoaded(_) => return Err(rules::own_kind("price_book_loaded")),
+        event::Body::ConditionObserved(_) => return Err(rules::own_kind("condition_observed")),
+        event::Body::DeliveryAttempted(_) => return Err(rules::own_kind("delivery_attempted")),
+        event::Body::DeliveryRequested(_) => return Err(rules::own_kind("delivery_requested")),
+        event::Body::InboxRejected(_) => return Err(rules::own_kind("inbox_rejected")),
+        event::Body::InboxResolved(_) => return Err(rules::own_kind("inbox_resolved")),
     })
 }
 
@@ -219,5 +226,12 @@ fn sent_body(body: stored_event::Body) -> event::Body {
         stored_event::Body::ConfigLoaded(body) => event::Body::ConfigLoaded(body),
         stored_event::Body::ConfigRejected(body) => event::Body::ConfigRejected(body),
         stored_event::Body::PriceBookLoaded(body) => event::Body::PriceBookLoaded(body),
+        stored_event::Body::ImportanceChanged(body) => event::Body::ImportanceChanged(body),
+        stored_event::Body::AlertAcknowledged(body) => event::Body::AlertAcknowledged(body),
+        stored_event::Body::ConditionObserved(body) => event::Body::ConditionObserved(body),
+        stored_event::Body::DeliveryAttempted(body) => event::Body::DeliveryAttempted(body),
+        stored_event::Body::DeliveryRequested(body) => event::Body::DeliveryRequested(body),
+        stored_event::Body::InboxRejected(body) => event::Body::InboxRejected(body),
+        stored_event::Body::InboxResolved(body) => event::Body::InboxResolved(body),
     }
 }

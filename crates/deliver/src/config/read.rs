@@ -39,8 +39,6 @@ const MAX_SECRETS: usize = 3;
 const MAX_AFTER: u64 = 1000;
 const MAX_WINDOW_S: u64 = 3600;
 
-const SEVERITIES: [Severity; 4] = [Severity::Info, Severity::Warning, Severity::Error, Severity::Critical];
-
 pub(super) fn from_yaml(text: &str, dir: &Path) -> Result<AlertsConfig, InvalidConfig> {
     let root = raw::parse(text).map_err(|error| InvalidConfig {
         problems: vec![ConfigProblem {
@@ -101,8 +99,8 @@ fn endpoint(fields: &mut Fields, field: &str, node: &Node, dir: &Path) -> Option
     };
     let way = way(fields, field, &section, dir);
     let filter = Filter {
-        rules: words(fields, &section, "rules", &AlertRule::ALL, AlertRule::as_str),
-        severities: words(fields, &section, "severities", &SEVERITIES, Severity::as_str),
+        rules: words(fields, &section, "rules", &AlertRule::NAMES, AlertRule::from_word),
+        severities: words(fields, &section, "severities", &Severity::NAMES, Severity::from_word),
         tenants: tenants(fields, &section),
     };
     let digest = digest(fields, &section);
@@ -244,28 +242,16 @@ fn tenants(fields: &mut Fields, section: &Section<'_>) -> Vec<String> {
 }
 
 /// A list of some of a few words.
-fn words<T: Copy>(
+fn words<T>(
     fields: &mut Fields,
     section: &Section<'_>,
     key: &str,
-    all: &[T],
-    word: fn(T) -> &'static str,
+    names: &[&str],
+    parse: fn(&str) -> Option<T>,
 ) -> Vec<T> {
     let Some((field, node)) = section.get(key) else { return Vec::new() };
-    let names: Vec<&str> = all.iter().map(|&one| word(one)).collect();
-    let mut found = Vec::new();
-    for item in filled(fields, &field, node) {
-        let given = fields.word(&field, item, &names, |text| Some(text.to_owned()));
-        let Some(given) = given else { continue };
-        match all.iter().find(|&&one| word(one) == given) {
-            Some(&one) => found.push(one),
-            None => {
-                let hint = tollgate_domain::nearest::hint(&given, &names);
-                fields.problem(&field, &shown(&given), format!("must be one of {}{hint}", names.join(", ")));
-            }
-        }
-    }
-    found
+    let items = filled(fields, &field, node);
+    items.iter().filter_map(|item| fields.word(&field, item, names, parse)).collect()
 }
 
 /// A list that names something: an empty one would be read as nothing by one reader and as everything by another.

@@ -223,3 +223,84 @@ fn nothing_shows_the_path_or_a_password() {
         assert!(!format!("{error} {error:?}").contains("T0KEN"), "{bad}: {error:?}");
     }
 }
+
+/// Machines that no webhook may reach.
+const MACHINES: [[u8; 4]; 20] = [
+    [127, 0, 0, 1],
+    [127, 255, 255, 254],
+    [0, 0, 0, 0],
+    [0, 0, 0, 1],
+    [10, 0, 0, 1],
+    [10, 255, 0, 9],
+    [172, 16, 0, 1],
+    [172, 31, 255, 254],
+    [192, 168, 0, 1],
+    [192, 168, 255, 1],
+    [100, 64, 0, 1],
+    [100, 100, 100, 200],
+    [169, 254, 169, 254],
+    [169, 254, 170, 2],
+    [168, 63, 129, 16],
+    [192, 0, 0, 192],
+    [198, 18, 0, 1],
+    [224, 0, 0, 251],
+    [240, 0, 0, 1],
+    [255, 255, 255, 255],
+];
+
+/// Every spelling of an address that some reader takes for it.
+fn spellings(bytes @ [a, b, c, d]: [u8; 4]) -> Vec<String> {
+    let wide = |text: &str| {
+        let widen = |c: char| char::from_u32(u32::from(c) + 0xfee0).unwrap_or(c);
+        text.chars().map(widen).collect::<String>()
+    };
+    let number = u32::from_be_bytes(bytes);
+    let (high, low) = (number >> 16, number & 0xffff);
+    let dotted = format!("{a}.{b}.{c}.{d}");
+    let percent: String = dotted.bytes().map(|byte| format!("%{byte:02x}")).collect();
+    vec![
+        dotted.clone(),
+        format!("{dotted}."),
+        format!("{dotted}:443"),
+        format!("{dotted}:8443"),
+        format!("{number}"),
+        format!("{number:#x}"),
+        format!("{number:#X}"),
+        format!("0{number:o}"),
+        format!("{a:#x}.{b:#x}.{c:#x}.{d:#x}"),
+        format!("0{a:o}.0{b:o}.0{c:o}.0{d:o}"),
+        format!("00{a:o}.0{b:o}.{c}.{d:#x}"),
+        format!("{a}.{b}.{low}"),
+        format!("{a}.{}", number & 0xff_ffff),
+        format!("{a:#x}.{b}.{low:#x}"),
+        format!("{a:03}.{b:03}.{c:03}.{d:03}"),
+        percent,
+        wide(&dotted),
+        dotted.replace('.', "。"),
+        dotted.replace('.', "%2e"),
+        format!("example.org@{dotted}"),
+        format!("{dotted}\\.example.org"),
+        format!("[::{high:x}:{low:x}]"),
+        format!("[::{dotted}]"),
+        format!("[::ffff:{dotted}]"),
+        format!("[::ffff:{high:x}:{low:x}]"),
+        format!("[0:0:0:0:0:ffff:{high:x}:{low:x}]"),
+        format!("[::ffff:0:{high:x}:{low:x}]"),
+        format!("[64:ff9b::{high:x}:{low:x}]"),
+        format!("[64:ff9b::{dotted}]"),
+        format!("[64:ff9b:1::{high:x}:{low:x}]"),
+        format!("[2002:{high:x}:{low:x}::1]"),
+        format!("[2001:0:{high:x}:{low:x}::1]"),
+        format!("[2001:0:1:1::{:x}:{:x}]", !high & 0xffff, !low & 0xffff),
+    ]
+}
+
+#[test]
+fn no_spelling_of_a_forbidden_address_is_taken() {
+    let hosts: Vec<String> = MACHINES.into_iter().flat_map(spellings).collect();
+    assert!(hosts.len() >= 600, "{}", hosts.len());
+    for host in hosts {
+        let refusal = refused(&format!("https://{host}/hook"));
+        assert!(!refusal.starts_with("taken"), "{host}: {refusal}");
+    }
+}

@@ -47,6 +47,9 @@ pub(super) fn text(config: &BudgetConfig) -> String {
     line("budgeted_latency", &config.budgeted_latency);
     let levels: Vec<String> = config.pressure_levels.iter().map(u32::to_string).collect();
     line("pressure_levels", &levels.join(","));
+    for (key, value) in config.alerts.lines() {
+        line(key, &value);
+    }
     out
 }
 

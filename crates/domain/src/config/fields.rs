@@ -136,6 +136,20 @@ impl Fields {
         }
     }
 
+    /// A whole number from 0 to `max`.
+    pub(super) fn whole(&mut self, field: &str, node: &Node, max: u64) -> Option<u64> {
+        let Node::Number(text) = node else {
+            self.wrong_type(field, node, "a whole number");
+            return None;
+        };
+        let whole = Decimal::from_str(text).ok().filter(|value| value.scale() == 0).map(Decimal::mantissa);
+        if whole.is_none_or(|value| value > max) {
+            self.problem(field, text, format!("must be a whole number from 0 to {max}"));
+            return None;
+        }
+        whole
+    }
+
     /// `true` or `false`.
     pub fn boolean(&mut self, field: &str, node: &Node) -> Option<bool> {
         if let Node::Bool(value) = node {

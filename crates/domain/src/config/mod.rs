@@ -4,6 +4,7 @@ mod canonical;
 pub mod fields;
 pub mod raw;
 mod read;
+mod watch;
 
 use serde::{Deserialize, Serialize};
 
@@ -13,6 +14,7 @@ use crate::phase::Phase;
 use crate::tier::{Complexity, Importance};
 
 pub use read::{ConfigProblem, InvalidConfig};
+pub use watch::WatchConfig;
 
 /// The config that ships with Tollgate, as text: `config/phase_budgets.yaml`.
 pub const DEFAULT_CONFIG: &str = include_str!("../../../../config/phase_budgets.yaml");
@@ -34,6 +36,8 @@ pub struct BudgetConfig {
     pub budgeted_latency: BudgetedLatency,
     /// Percent of a limit, ascending; each is announced once per scope.
     pub pressure_levels: Vec<u32>,
+    /// What the ledger watches by the clock.
+    pub alerts: WatchConfig,
 }
 
 /// A phase before the tiers of a task scale it.

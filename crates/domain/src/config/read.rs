@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::fields::{Fields, MAX_BASE, Section};
 use super::raw::{self, Node};
+use super::watch;
 use super::{
     BreachAction, BudgetConfig, BudgetedLatency, PhaseBase, Profile, Rollout, StalePolicy, StopLoss,
     Thresholds,
@@ -13,7 +14,7 @@ use crate::nearest;
 use crate::phase::{DEFAULT_PHASES, Phase};
 use crate::tier::{Complexity, Importance};
 
-const TOP_KEYS: [&str; 9] = [
+const TOP_KEYS: [&str; 10] = [
     "phases",
     "base_budgets",
     "complexity_multipliers",
@@ -23,6 +24,7 @@ const TOP_KEYS: [&str; 9] = [
     "rollout",
     "budgeted_latency",
     "pressure_levels",
+    "alerts",
 ];
 
 const STOP_LOSS_KEYS: [&str; 13] = [
@@ -120,6 +122,7 @@ pub(super) fn from_yaml(text: &str) -> Result<BudgetConfig, InvalidConfig> {
         })
         .unwrap_or(BudgetedLatency::Full),
         pressure_levels: read_levels(&mut fields, &top),
+        alerts: watch::read(&mut fields, &top),
         phases,
     };
     if fields.problems.is_empty() { Ok(config) } else { Err(InvalidConfig { problems: fields.problems }) }

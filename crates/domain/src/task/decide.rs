@@ -2,7 +2,9 @@
 
 use super::{Rejection, TaskStage, TaskState};
 use crate::config::UnknownPhase;
-use crate::event::{EventBody, OverrideScope, PhaseEnded, PhaseStarted, TaskClosed, TaskOutcome};
+use crate::event::{
+    EventBody, ImportanceChanged, OverrideScope, PhaseEnded, PhaseStarted, TaskClosed, TaskOutcome,
+};
 use crate::phase::{Advance, ExecutionId, Phase};
 
 /// The events that a command causes. The first carries the command's own id, the others ids derived from it.
@@ -49,6 +51,7 @@ pub fn decide(state: &TaskState, command: EventBody) -> Result<Decided, Rejectio
             }
             Ok(command.into())
         }
+        EventBody::ImportanceChanged(changed) => change_importance(state, changed),
         EventBody::UsageRecorded(_)
         | EventBody::UsageAdjusted(_)
         | EventBody::WaitRecorded(_)
@@ -56,8 +59,29 @@ pub fn decide(state: &TaskState, command: EventBody) -> Result<Decided, Rejectio
         | EventBody::GateDecided(_)
         | EventBody::ConfigLoaded(_)
         | EventBody::ConfigRejected(_)
-        | EventBody::PriceBookLoaded(_) => Ok(command.into()),
+        | EventBody::PriceBookLoaded(_)
+        | EventBody::AlertAcknowledged(_)
+        | EventBody::ConditionObserved(_)
+        | EventBody::DeliveryAttempted(_)
+        | EventBody::DeliveryRequested(_)
+        | EventBody::InboxRejected(_)
+        | EventBody::InboxResolved(_) => Ok(command.into()),
     }
+}
+
+/// Whoever names what it was has seen the task; if that is not what it is, someone else was faster.
+fn change_importance(state: &TaskState, changed: ImportanceChanged) -> Result<Decided, Rejection> {
+    must_be_open(state)?;
+    let current = state.importance.unwrap_or_default();
+    if let Some(asked) = changed.from
+        && asked != current
+    {
+        return Err(Rejection::ImportanceMismatch { asked, current });
+    }
+    if changed.to == current {
+        return Err(Rejection::ImportanceUnchanged(current));
+    }
+    Ok(EventBody::ImportanceChanged(ImportanceChanged { from: Some(current), ..changed }).into())
 }
 
 fn start(state: &TaskState, phase: Phase) -> Result<Decided, Rejection> {

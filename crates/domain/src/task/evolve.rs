@@ -10,6 +10,7 @@ pub fn evolve(state: &mut TaskState, event: &EventBody) {
     match event {
         EventBody::TaskOpened(opened) => {
             state.stage = TaskStage::Open;
+            state.importance = opened.limits.as_ref().map(|limits| limits.importance);
             state.limits = opened.limits.clone().map(Box::new);
             state.enforcement = opened.metadata.enforcement;
         }
@@ -36,6 +37,7 @@ pub fn evolve(state: &mut TaskState, event: &EventBody) {
                 }
             }
         },
+        EventBody::ImportanceChanged(changed) => state.importance = Some(changed.to),
         EventBody::UsageRecorded(_)
         | EventBody::UsageAdjusted(_)
         | EventBody::WaitRecorded(_)
@@ -43,7 +45,13 @@ pub fn evolve(state: &mut TaskState, event: &EventBody) {
         | EventBody::GateDecided(_)
         | EventBody::ConfigLoaded(_)
         | EventBody::ConfigRejected(_)
-        | EventBody::PriceBookLoaded(_) => {}
+        | EventBody::PriceBookLoaded(_)
+        | EventBody::AlertAcknowledged(_)
+        | EventBody::ConditionObserved(_)
+        | EventBody::DeliveryAttempted(_)
+        | EventBody::DeliveryRequested(_)
+        | EventBody::InboxRejected(_)
+        | EventBody::InboxResolved(_) => {}
     }
 }
 

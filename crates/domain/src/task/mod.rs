@@ -16,6 +16,7 @@ use crate::event::TaskOutcome;
 use crate::limits::TaskLimits;
 use crate::metadata::Enforcement;
 use crate::phase::{Advance, ExecutionId, Phase};
+use crate::tier::Importance;
 
 /// What decisions about a task depend on: the fold of its decisions and of nothing else.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,6 +25,8 @@ pub struct TaskState {
     pub stage: TaskStage,
     /// Its limits since it was opened, overrides applied.
     pub limits: Option<Box<TaskLimits>>,
+    /// Its importance now. The limits follow from the one it was opened with, which they hold.
+    pub importance: Option<Importance>,
     /// Whether the gate may block it.
     pub enforcement: Enforcement,
     /// The execution that runs.

@@ -2,6 +2,7 @@
 
 use crate::config::UnknownPhase;
 use crate::phase::{ExecutionId, Phase};
+use crate::tier::Importance;
 
 /// A command refused by a rule. Part of the public API: each variant has one stable code.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -34,6 +35,19 @@ pub enum Rejection {
         /// The ledger's active execution.
         active: ExecutionId,
     },
+    /// The importance that the command starts from is not the task's.
+    #[error(
+        "importance mismatch: the task is of {current} importance, not {asked}: look at it again, or leave `from` out"
+    )]
+    ImportanceMismatch {
+        /// The importance in the command.
+        asked: Importance,
+        /// The ledger's.
+        current: Importance,
+    },
+    /// The task has that importance already.
+    #[error("the task is of {0} importance already: nothing to change")]
+    ImportanceUnchanged(Importance),
     /// The phase is none of the task's.
     #[error(transparent)]
     UnknownPhase(#[from] UnknownPhase),
@@ -50,6 +64,8 @@ impl Rejection {
             Self::PhaseAlreadyActive(_) => "phase_already_active",
             Self::PhaseNotActive { .. } => "phase_mismatch",
             Self::AttemptNotActive { .. } => "attempt_mismatch",
+            Self::ImportanceMismatch { .. } => "importance_mismatch",
+            Self::ImportanceUnchanged(_) => "importance_unchanged",
             Self::UnknownPhase(_) => "unknown_phase",
         }
     }

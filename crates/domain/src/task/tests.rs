@@ -3,7 +3,8 @@
 use super::*;
 use crate::config::BudgetConfig;
 use crate::event::{
-    EventBody, OverrideGranted, OverrideScope, PhaseEnded, PhaseStarted, TaskClosed, TaskOpened, TaskOutcome,
+    EventBody, ImportanceChanged, OverrideGranted, OverrideScope, PhaseEnded, PhaseStarted, TaskClosed,
+    TaskOpened, TaskOutcome,
 };
 use crate::limits::task_limits;
 use crate::metadata::{LimitOverride, TaskMetadata};
@@ -65,6 +66,12 @@ fn command(step: &str) -> EventBody {
             scope: OverrideScope::Block { advance: advance.parse().unwrap() },
             approver: "ada".to_owned(),
             reason: "legitimate".to_owned(),
+        }),
+        ["importance", ref tiers @ ..] => EventBody::ImportanceChanged(ImportanceChanged {
+            from: (tiers.len() > 1).then(|| tiers[0].parse().unwrap()),
+            to: tiers[tiers.len() - 1].parse().unwrap(),
+            author: "ada".to_owned(),
+            reason: "the customer waits".to_owned(),
         }),
         _ => panic!("unknown step: {step}"),
     }
@@ -135,6 +142,35 @@ fn overrides_name_a_phase_of_the_task() {
         open, close                             | pass completion   | task_closed
         ",
     );
+}
+
+#[test]
+fn importance_changes_from_what_it_is() {
+    check(
+        "
+                                                | importance high           | task_not_open
+        open                                    | importance high           | importance_changed
+        open                                    | importance medium high    | importance_changed
+        open                                    | importance low high       | importance_mismatch
+        open                                    | importance medium         | importance_unchanged
+        open, importance high                   | importance medium low     | importance_mismatch
+        open, importance high                   | importance high low       | importance_changed
+        open, close                             | importance high           | task_closed
+        ",
+    );
+    let mut state = TaskState::default();
+    for step in ["open", "importance critical"] {
+        let decided = decide(&state, command(step)).unwrap();
+        apply(&mut state, &decided);
+    }
+    let limits = state.limits.as_ref().unwrap();
+    assert_eq!((state.importance, limits.importance), (Some(Importance::Critical), Importance::Medium));
+    assert_eq!(limits.total_tokens(), 23_400, "limits stay as they are");
+    let EventBody::ImportanceChanged(changed) = decide(&state, command("importance low")).unwrap().event
+    else {
+        panic!("the command's event")
+    };
+    assert_eq!(changed.from, Some(Importance::Critical), "filled in by the decision");
 }
 
 #[test]

@@ -1,78 +1,169 @@
 //! From recorded events to alerts: the task's standing before and after, and what became true or false in between.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use tollgate_domain::alert::{AlertRule, AlertScope, Condition, Severity, alert_id};
-use tollgate_domain::breach::{BreachStatus, Utilization};
-use tollgate_domain::event::RecordedEvent;
-use tollgate_domain::gate::{Verdict, grouped};
+use tollgate_domain::alert::{Condition, alert_id};
+use tollgate_domain::event::{AlertAcknowledged, Change, EventBody, RecordedEvent};
 use tollgate_domain::ids::LEDGER_TENANT;
-use tollgate_domain::task::TaskStage;
+use tollgate_domain::time::Timestamp;
 
 use super::Alerts;
-use super::row::{Alert, AlertChange, AlertsRow, Resolved, Watch, alert_key, change_key, watch_key};
+use super::conditions::{conditions, forget_outdated, observe, why_gone};
+use super::row::{
+    Acknowledged, Alert, AlertChange, AlertsRow, Resolved, Watch, alert_key, change_key, watch_key,
+};
+use super::{delivery, quarantine};
 use crate::fold::{Projection, Rows};
-use crate::status::{TaskRow, figures, fold_task};
+use crate::status::fold_task;
 
 impl Projection for Alerts {
     const NAME: &'static str = "alerts";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
     type Row = AlertsRow;
 
     fn apply<R: Rows<AlertsRow>>(&self, event: &RecordedEvent<'_>, rows: &mut R) -> Result<(), R::Error> {
-        if event.tenant == LEDGER_TENANT {
-            return Ok(());
-        }
-        let new = || {
-            let task =
-                TaskRow { first_at: event.occurred_at, last_at: event.occurred_at, ..TaskRow::default() };
-            AlertsRow::Watch(Box::new(Watch { task, ..Watch::default() }))
-        };
-        let row = rows.change(&watch_key(event.tenant, event.task), new)?;
-        let AlertsRow::Watch(watch) = row else { return Ok(()) };
-        fold_task(&mut watch.task, event);
-        let (raised, resolved) = turn(watch, event);
-        for alert in raised {
-            change(rows, event, &alert.id, true)?;
-            let key = alert_key(&alert.id);
-            rows.change(&key, || AlertsRow::Alert(Box::new(alert)))?;
-        }
-        for (id, end) in resolved {
-            change(rows, event, &id, false)?;
-            let missing = || AlertsRow::Change(AlertChange { alert: id.clone(), raised: false });
-            if let AlertsRow::Alert(alert) = rows.change(&alert_key(&id), missing)? {
-                alert.resolved = Some(end);
+        match event.body {
+            EventBody::DeliveryAttempted(attempted) => delivery::attempted(rows, event, attempted),
+            EventBody::DeliveryRequested(requested) => delivery::requested(rows, event, requested),
+            EventBody::AlertAcknowledged(acknowledged) => acknowledge(rows, event, acknowledged),
+            EventBody::InboxRejected(rejected) => {
+                if quarantine::rejected(rows, event, rejected)? {
+                    watched(rows, event, |watch| {
+                        watch.rejections = watch.rejections.saturating_add(1);
+                        if watch.rejections == 1 {
+                            watch.rejected = format!("{} (subject {})", rejected.reason, rejected.subject);
+                        }
+                    })?;
+                }
+                Ok(())
             }
+            EventBody::InboxResolved(resolved) => {
+                if quarantine::resolved(rows, event, resolved)? {
+                    watched(rows, event, |watch| watch.rejections = watch.rejections.saturating_sub(1))?;
+                }
+                Ok(())
+            }
+            EventBody::ConditionObserved(observed) => watched(rows, event, |watch| observe(watch, observed)),
+            // Ledger-wide facts are about no task.
+            _ if event.tenant == LEDGER_TENANT => Ok(()),
+            EventBody::TaskOpened(_)
+            | EventBody::TaskClosed(_)
+            | EventBody::PhaseStarted(_)
+            | EventBody::PhaseEnded(_)
+            | EventBody::OverrideGranted(_)
+            | EventBody::ImportanceChanged(_)
+            | EventBody::UsageRecorded(_)
+            | EventBody::UsageAdjusted(_)
+            | EventBody::WaitRecorded(_)
+            | EventBody::SignalRecorded(_)
+            | EventBody::GateDecided(_)
+            | EventBody::ConfigLoaded(_)
+            | EventBody::ConfigRejected(_)
+            | EventBody::PriceBookLoaded(_) => watched(rows, event, |watch| {
+                if watch.task.last_at == Timestamp::default() {
+                    (watch.task.first_at, watch.task.last_at) = (event.occurred_at, event.occurred_at);
+                }
+                fold_task(&mut watch.task, event);
+                forget_outdated(watch);
+            }),
         }
-        Ok(())
     }
 }
 
-fn change<R: Rows<AlertsRow>>(
+/// Folds something into the watch of the event's task, and what became true or false by it into alerts.
+fn watched<R: Rows<AlertsRow>>(
+    rows: &mut R,
+    event: &RecordedEvent<'_>,
+    fold: impl FnOnce(&mut Watch),
+) -> Result<(), R::Error> {
+    let row = rows.change(&watch_key(event.tenant, event.task), || AlertsRow::Watch(Box::default()))?;
+    let AlertsRow::Watch(watch) = row else { return Ok(()) };
+    fold(watch);
+    let (raised, resolved) = turn(watch, event);
+    for alert in raised {
+        note(rows, event, &alert.id, Change::Raised)?;
+        let key = alert_key(&alert.id);
+        rows.change(&key, || AlertsRow::Alert(Box::new(alert)))?;
+    }
+    for (id, end) in resolved {
+        resolve(rows, event, &id, end)?;
+    }
+    Ok(())
+}
+
+/// Writes down that something happened to an alert.
+fn note<R: Rows<AlertsRow>>(
     rows: &mut R,
     event: &RecordedEvent<'_>,
     alert: &str,
-    raised: bool,
+    change: Change,
 ) -> Result<(), R::Error> {
-    let change = AlertChange { alert: alert.to_owned(), raised };
+    let change = AlertChange { alert: alert.to_owned(), change, resend: None };
     rows.change(&change_key(event.sequence, &change), || AlertsRow::Change(change.clone())).map(|_| ())
+}
+
+fn resolve<R: Rows<AlertsRow>>(
+    rows: &mut R,
+    event: &RecordedEvent<'_>,
+    id: &str,
+    end: Resolved,
+) -> Result<(), R::Error> {
+    note(rows, event, id, Change::Resolved)?;
+    // Every open condition has the row of its alert.
+    if rows.get(&alert_key(id))?.is_some()
+        && let AlertsRow::Alert(alert) = rows.change(&alert_key(id), || AlertsRow::Watch(Box::default()))?
+    {
+        alert.resolved = Some(end);
+    }
+    Ok(())
+}
+
+/// The first acknowledgement counts. One that names no alert of its own task changes nothing: nobody ends what others watch.
+fn acknowledge<R: Rows<AlertsRow>>(
+    rows: &mut R,
+    event: &RecordedEvent<'_>,
+    acknowledged: &AlertAcknowledged,
+) -> Result<(), R::Error> {
+    let key = alert_key(&acknowledged.alert);
+    let Some(AlertsRow::Alert(alert)) = rows.get(&key)? else { return Ok(()) };
+    if alert.tenant != event.tenant || alert.task != event.task || alert.acknowledged.is_some() {
+        return Ok(());
+    }
+    let ended = alert.condition.rule.ends_with_acknowledgement() && alert.resolved.is_none();
+    let condition = alert.condition.clone();
+    if let AlertsRow::Alert(alert) = rows.change(&key, || AlertsRow::Watch(Box::default()))? {
+        alert.acknowledged = Some(Acknowledged {
+            sequence: event.sequence,
+            at: event.occurred_at,
+            by: acknowledged.by.clone(),
+            note: acknowledged.note.clone(),
+        });
+    }
+    note(rows, event, &acknowledged.alert, Change::Acknowledged)?;
+    if ended {
+        let watch = rows.change(&watch_key(event.tenant, event.task), || AlertsRow::Watch(Box::default()))?;
+        if let AlertsRow::Watch(watch) = watch {
+            watch.observed.remove(&condition);
+            watch.open.remove(&condition);
+        }
+        let why = format!("acknowledged by {}", acknowledged.by);
+        let end = Resolved { by: event.sequence, at: event.occurred_at, why };
+        resolve(rows, event, &acknowledged.alert, end)?;
+    }
+    Ok(())
 }
 
 /// Compares what is true now with what was: the alerts to raise, and those to resolve with their ends.
 fn turn(watch: &mut Watch, event: &RecordedEvent<'_>) -> (Vec<Alert>, Vec<(String, Resolved)>) {
-    let now = conditions(&watch.task, event.task);
+    let now = conditions(watch, event.task);
     let gone: BTreeSet<Condition> =
         watch.open.keys().filter(|condition| !now.contains_key(condition)).cloned().collect();
-    let why = match watch.task.state.stage {
-        TaskStage::Closed(outcome) => format!("the task is {}", outcome.as_str()),
-        TaskStage::Implicit | TaskStage::Open => "it is true no more".to_owned(),
-    };
-    let end = Resolved { by: event.sequence, at: event.occurred_at, why };
-    let resolved = gone
-        .iter()
-        .filter_map(|condition| watch.open.remove(condition))
-        .map(|id| (id, end.clone()))
-        .collect();
+    let mut resolved = Vec::new();
+    for condition in gone {
+        let why = why_gone(watch, &condition);
+        let id = watch.open.remove(&condition);
+        resolved.extend(id.map(|id| (id, Resolved { by: event.sequence, at: event.occurred_at, why })));
+    }
     let mut raised = Vec::new();
     for (condition, (severity, message)) in now {
         if watch.open.contains_key(&condition) {
@@ -93,79 +184,9 @@ fn turn(watch: &mut Watch, event: &RecordedEvent<'_>) -> (Vec<Alert>, Vec<(Strin
             message,
             raised: event.sequence,
             raised_at: event.occurred_at,
+            acknowledged: None,
             resolved: None,
         });
     }
     (raised, resolved)
-}
-
-type Conditions = BTreeMap<Condition, (Severity, String)>;
-
-/// Everything that is true of a task. Nothing is of one that is closed or has no limits.
-fn conditions(row: &TaskRow, task: &str) -> Conditions {
-    let mut found = Conditions::new();
-    let Some(limits) = row.state.limits.as_deref().filter(|_| row.state.stage == TaskStage::Open) else {
-        return found;
-    };
-    // Without a clock: what runs counts when it has ended.
-    let figures = figures(row, None);
-    let name = format!("Task {task}");
-    for (what, unit, utilization) in [("token", "", figures.tokens), ("latency", " ms", figures.latency)] {
-        let Some(utilization) = utilization else { continue };
-        add(&mut found, &AlertScope::Task, &name, what, unit, &utilization, &limits.pressure_levels);
-    }
-    for execution in &row.executions {
-        let Some(limit) = limits.phase(&execution.id.phase) else { continue };
-        let scope = AlertScope::Execution(execution.id.clone());
-        let name = format!("{} of task {task}", execution.id);
-        let tokens = Utilization::new(execution.activity.tokens.used(), limit.tokens);
-        let latency = Utilization::new(execution.latency(row.budgeted(), None).counted(), limit.latency_ms);
-        for (what, unit, utilization) in [("token", "", tokens), ("latency", " ms", latency)] {
-            add(&mut found, &scope, &name, what, unit, &utilization, &limits.pressure_levels);
-        }
-    }
-    if let Some(decision) = row.decisions.last()
-        && decision.verdict == Verdict::Block
-        && !row.state.passes.contains(&decision.advance)
-    {
-        let why: Vec<&str> = decision.reasons.iter().map(|(_, _, message)| message.as_str()).collect();
-        let message = format!("Task {task} is blocked before {}: {}", decision.advance, why.join("; "));
-        let condition = Condition { rule: AlertRule::StopLoss, scope: AlertScope::Task, level: 0 };
-        found.insert(condition, (Severity::Critical, message));
-    }
-    found
-}
-
-/// The levels that are reached and the breach status. Tokens and latency share them: the one that gets there first names
-/// the alert.
-fn add(
-    found: &mut Conditions,
-    scope: &AlertScope,
-    name: &str,
-    what: &str,
-    unit: &str,
-    utilization: &Utilization,
-    levels: &[u32],
-) {
-    let numbers = || {
-        let percent = utilization.percent().map(|percent| format!(" ({percent}%)")).unwrap_or_default();
-        format!("{} / {}{unit}{percent}", grouped(utilization.used), grouped(utilization.limit))
-    };
-    let reached = utilization.level(levels);
-    for &level in levels.iter().filter(|&&level| reached.is_some_and(|reached| level <= reached)) {
-        let condition = Condition { rule: AlertRule::Pressure, scope: scope.clone(), level };
-        let message = || format!("{name} reached {level}% of its {what} budget: {}", numbers());
-        found.entry(condition).or_insert_with(|| (Severity::of_level(level), message()));
-    }
-    // Above the second bound the first is passed too.
-    let breached: &[(u32, Severity)] = match utilization.breach() {
-        BreachStatus::Within => &[],
-        BreachStatus::Warning => &[(100, Severity::Warning)],
-        BreachStatus::Exceeded => &[(100, Severity::Warning), (150, Severity::Error)],
-    };
-    for &(level, severity) in breached {
-        let condition = Condition { rule: AlertRule::Breach, scope: scope.clone(), level };
-        let message = || format!("{name} is above {level}% of its {what} budget: {}", numbers());
-        found.entry(condition).or_insert_with(|| (severity, message()));
-    }
 }

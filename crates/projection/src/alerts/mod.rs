@@ -1,11 +1,25 @@
-//! The view `alerts`: which conditions became true, when, and whether they still are.
+//! The view `alerts`: which conditions became true, when, and whether they still are; who has seen them; what was delivered of
+//! it; what waits in quarantine.
 //!
-//! What only passing time shows (a phase that runs too long, silence) is no part of it: the fold reads no clock.
+//! The fold reads no clock. What only passing time shows (an execution that runs too long, silence) comes in as an event, written
+//! by whoever has one: [`watch`] says what there is to write.
 
+mod conditions;
+mod delivery;
 mod fold;
+mod quarantine;
 mod row;
+pub mod watch;
 
-pub use row::{Alert, AlertChange, AlertsRow, CHANGES, Resolved, Watch, alert_key, change_after};
+pub use delivery::{
+    Attempt, DELIVERIES, Delivery, Due, ENDPOINTS, EndpointState, KEPT_ATTEMPTS, Pending, Standing,
+    deliveries_of, delivery_key, endpoint_key, states_of,
+};
+pub use quarantine::{QUARANTINE, QuarantineEnd, Quarantined, quarantine_key};
+pub use row::{
+    Acknowledged, Alert, AlertChange, AlertsRow, CHANGES, Observed, Resend, Resolved, Watch, alert_key,
+    change_after, change_sequence,
+};
 
 /// The fold of the view `alerts`.
 #[derive(Clone, Copy, Debug, Default)]

@@ -1,12 +1,16 @@
-//! What the alerts view keeps: of each task what its conditions depend on, each alert, and every change of one in order.
+//! What the alerts view keeps: of each task what its conditions depend on, each alert, every change of one in order, what was
+//! delivered of them, and what waits in quarantine.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use tollgate_domain::alert::{Condition, Severity};
+use tollgate_domain::event::Change;
 use tollgate_domain::position::Sequence;
 use tollgate_domain::time::Timestamp;
 
+use super::delivery::{Delivery, EndpointState};
+use super::quarantine::Quarantined;
 use crate::status::TaskRow;
 
 /// Prefix of the keys of watched tasks.
@@ -23,8 +27,14 @@ pub enum AlertsRow {
     Watch(Box<Watch>),
     /// An alert.
     Alert(Box<Alert>),
-    /// An alert was raised or resolved.
+    /// What happened to an alert.
     Change(AlertChange),
+    /// What was done to tell one endpoint of one change.
+    Delivery(Box<Delivery>),
+    /// Where an endpoint stands, as far as one partition tells.
+    Endpoint(Box<EndpointState>),
+    /// A message that the inbox refused.
+    Quarantined(Box<Quarantined>),
 }
 
 /// What the conditions of a task depend on, and which of them are true.
@@ -32,10 +42,28 @@ pub enum AlertsRow {
 pub struct Watch {
     /// Where the task stands, as the view `status` has it.
     pub task: TaskRow,
+    /// Conditions that were observed and still hold, as far as the task tells.
+    #[serde(with = "crate::pairs")]
+    pub observed: BTreeMap<Condition, Observed>,
+    /// Messages of the inbox under this task that wait in quarantine.
+    pub rejections: u64,
+    /// What was wrong with the first of them.
+    pub rejected: String,
     /// Conditions that are true, each with the id of its alert.
+    #[serde(with = "crate::pairs")]
     pub open: BTreeMap<Condition, String>,
     /// How often each condition became true.
+    #[serde(with = "crate::pairs")]
     pub generations: BTreeMap<Condition, u32>,
+}
+
+/// What someone with a clock saw.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Observed {
+    /// What it follows from.
+    pub since: Timestamp,
+    /// A sentence that names everything.
+    pub detail: String,
 }
 
 /// A condition that became true.
@@ -45,7 +73,7 @@ pub struct Alert {
     pub id: String,
     /// Owner of the task.
     pub tenant: String,
-    /// Which task.
+    /// Which task; `_ledger` for what is about none.
     pub task: String,
     /// What became true.
     pub condition: Condition,
@@ -59,8 +87,23 @@ pub struct Alert {
     pub raised: Sequence,
     /// When the event of that record happened.
     pub raised_at: Timestamp,
+    /// Who has seen it; `None`: nobody yet. It stays raised.
+    pub acknowledged: Option<Acknowledged>,
     /// When it became false; `None`: it is true.
     pub resolved: Option<Resolved>,
+}
+
+/// Who has seen an alert first.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Acknowledged {
+    /// The record that says so.
+    pub sequence: Sequence,
+    /// When.
+    pub at: Timestamp,
+    /// Who.
+    pub by: String,
+    /// What is done about it.
+    pub note: Option<String>,
 }
 
 /// How an alert ended.
@@ -74,13 +117,26 @@ pub struct Resolved {
     pub why: String,
 }
 
-/// One change of an alert.
+/// One change of an alert, or the wish to hear of one again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AlertChange {
     /// Which alert.
     pub alert: String,
-    /// Whether it was raised; else it was resolved.
-    pub raised: bool,
+    /// What happened to it: raised, acknowledged or resolved.
+    pub change: Change,
+    /// Nothing happened: a person asked to deliver this change again.
+    pub resend: Option<Resend>,
+}
+
+/// Who wants to hear of a change again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Resend {
+    /// Which endpoint; `None`: every one that wants such alerts.
+    pub endpoint: Option<String>,
+    /// Who asked.
+    pub by: String,
+    /// Why.
+    pub reason: String,
 }
 
 /// The key of an alert.
@@ -101,13 +157,24 @@ pub fn change_after(sequence: Sequence) -> Vec<u8> {
     key
 }
 
-/// The key of a change: the record, then the change's alert and direction, so that it does not depend on what else the
-/// record changed.
+/// The record of a change, by its key.
+#[must_use]
+pub fn change_sequence(key: &[u8]) -> Option<Sequence> {
+    let bytes = key.strip_prefix(CHANGES)?.first_chunk()?;
+    Some(Sequence(u64::from_be_bytes(*bytes)))
+}
+
+/// The key of a change: the record, then what it is and whose, so that it does not depend on what else the record changed.
 pub(super) fn change_key(sequence: Sequence, change: &AlertChange) -> Vec<u8> {
     let mut key = CHANGES.to_vec();
     key.extend_from_slice(&sequence.0.to_be_bytes());
-    key.push(u8::from(!change.raised));
+    key.push(u8::from(change.resend.is_some()));
+    key.push(change.change as u8);
     key.extend_from_slice(change.alert.as_bytes());
+    if let Some(endpoint) = change.resend.as_ref().and_then(|resend| resend.endpoint.as_ref()) {
+        key.push(0);
+        key.extend_from_slice(endpoint.as_bytes());
+    }
     key
 }
 

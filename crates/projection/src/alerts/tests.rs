@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use tollgate_domain::alert::AlertRule;
 use tollgate_domain::config::BudgetConfig;
 use tollgate_domain::event::{
-    EventBody, OverrideGranted, OverrideScope, PhaseEnded, PhaseStarted, RecordedEvent, TaskClosed,
+    Change, EventBody, OverrideGranted, OverrideScope, PhaseEnded, PhaseStarted, RecordedEvent, TaskClosed,
     TaskOpened, TaskOutcome,
 };
 use tollgate_domain::gate::{Switches, decide};
@@ -19,6 +19,11 @@ use tollgate_domain::usage::{AdjustedUsage, Cost, NamedExecution, UsageAdjusted,
 
 use super::*;
 use crate::fold::Projection;
+
+mod delivered;
+mod golden;
+mod observed;
+mod order;
 
 #[derive(Default)]
 struct Folded {
@@ -118,7 +123,7 @@ impl Folded {
             .values()
             .filter_map(|row| match row {
                 AlertsRow::Alert(alert) => Some((**alert).clone()),
-                AlertsRow::Watch(_) | AlertsRow::Change(_) => None,
+                _ => None,
             })
             .collect();
         alerts.sort_by_key(|alert| (alert.raised, alert.condition.clone(), alert.generation));
@@ -269,7 +274,7 @@ fn changes_stand_in_the_order_of_the_log_and_a_task_without_limits_raises_none()
     let changes: Vec<_> = folded.rows.iter().filter(|(key, _)| key.starts_with(CHANGES)).collect();
     let raised: Vec<_> = changes
         .iter()
-        .map(|(_, row)| matches!(row, AlertsRow::Change(AlertChange { raised: true, .. })))
+        .map(|(_, row)| matches!(row, AlertsRow::Change(AlertChange { change: Change::Raised, .. })))
         .collect();
     assert_eq!(raised, [true, false]);
     let behind =

@@ -15,7 +15,7 @@ impl Projection for Reports {
     type Row = ReportRow;
 
     fn apply<R: Rows<ReportRow>>(&self, event: &RecordedEvent<'_>, rows: &mut R) -> Result<(), R::Error> {
-        if event.tenant == LEDGER_TENANT {
+        if event.tenant == LEDGER_TENANT || !event.body.concerns_task() {
             return Ok(());
         }
         let task = task_tiers_key(event.tenant, event.task);
@@ -49,12 +49,19 @@ impl Projection for Reports {
             | EventBody::PhaseStarted(_)
             | EventBody::PhaseEnded(_)
             | EventBody::OverrideGranted(_)
+            | EventBody::ImportanceChanged(_)
             | EventBody::WaitRecorded(_)
             | EventBody::SignalRecorded(_)
             | EventBody::GateDecided(_)
             | EventBody::ConfigLoaded(_)
             | EventBody::ConfigRejected(_)
-            | EventBody::PriceBookLoaded(_) => Ok(()),
+            | EventBody::PriceBookLoaded(_)
+            | EventBody::AlertAcknowledged(_)
+            | EventBody::ConditionObserved(_)
+            | EventBody::DeliveryAttempted(_)
+            | EventBody::DeliveryRequested(_)
+            | EventBody::InboxRejected(_)
+            | EventBody::InboxResolved(_) => Ok(()),
         }
     }
 }

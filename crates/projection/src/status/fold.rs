@@ -10,16 +10,18 @@ use tollgate_domain::tokens::TokenSums;
 use tollgate_domain::usage::{Cost, NamedExecution, UsageAdjusted, UsageRecorded};
 
 use super::Status;
-use super::row::{Activity, Closed, Decision, Execution, KEPT_DECISIONS, Opened, Override, TaskRow};
+use super::row::{
+    Activity, Closed, Decision, Execution, ImportanceChange, KEPT_DECISIONS, Opened, Override, TaskRow,
+};
 use crate::fold::{Projection, Rows, task_key};
 
 impl Projection for Status {
     const NAME: &'static str = "status";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
     type Row = TaskRow;
 
     fn apply<R: Rows<TaskRow>>(&self, event: &RecordedEvent<'_>, rows: &mut R) -> Result<(), R::Error> {
-        if event.tenant == LEDGER_TENANT {
+        if event.tenant == LEDGER_TENANT || !event.body.concerns_task() {
             return Ok(());
         }
         let first =
@@ -53,7 +55,7 @@ pub(crate) fn fold(row: &mut TaskRow, event: &RecordedEvent<'_>) {
         row.last_decision = event.sequence;
     }
     match event.body {
-        EventBody::UsageRecorded(usage) => record_usage(row, usage),
+        EventBody::UsageRecorded(usage) => record_usage(row, usage, event),
         EventBody::UsageAdjusted(adjusted) => adjust_usage(row, adjusted),
         EventBody::WaitRecorded(wait) => {
             let activity = activity_of(row, wait.execution.as_ref());
@@ -85,16 +87,33 @@ pub(crate) fn fold(row: &mut TaskRow, event: &RecordedEvent<'_>) {
         }
         EventBody::OverrideGranted(granted) => row.overrides.push(set_aside(granted, event)),
         EventBody::GateDecided(decided) => keep_decision(row, decided, event),
-        EventBody::ConfigLoaded(_) | EventBody::ConfigRejected(_) | EventBody::PriceBookLoaded(_) => {}
+        EventBody::ImportanceChanged(changed) => row.importance_changes.push(ImportanceChange {
+            sequence: event.sequence,
+            at: event.occurred_at,
+            from: changed.from,
+            to: changed.to,
+            author: changed.author.clone(),
+            reason: changed.reason.clone(),
+        }),
+        EventBody::ConfigLoaded(_)
+        | EventBody::ConfigRejected(_)
+        | EventBody::PriceBookLoaded(_)
+        | EventBody::AlertAcknowledged(_)
+        | EventBody::ConditionObserved(_)
+        | EventBody::DeliveryAttempted(_)
+        | EventBody::DeliveryRequested(_)
+        | EventBody::InboxRejected(_)
+        | EventBody::InboxResolved(_) => {}
     }
 }
 
-fn record_usage(row: &mut TaskRow, usage: &UsageRecorded) {
+fn record_usage(row: &mut TaskRow, usage: &UsageRecorded, event: &RecordedEvent<'_>) {
     let activity = activity_of(row, usage.execution.as_ref());
     let sums = TokenSums::from(usage.tokens);
     let total = sums.total();
     activity.tokens.add(&sums);
     activity.usage_events = activity.usage_events.saturating_add(1);
+    activity.heard_at = activity.heard_at.max(Some(event.recorded_at));
     if usage.estimated {
         activity.estimated_tokens = activity.estimated_tokens.saturating_add(total);
     }
@@ -146,7 +165,8 @@ fn start(row: &mut TaskRow, id: ExecutionId, event: &RecordedEvent<'_>) {
             activity.add(&early);
         }
     }
-    row.executions.push(Execution { id, started_at: event.occurred_at, ended_at: None, activity });
+    let (started_at, appended_at) = (event.occurred_at, event.recorded_at);
+    row.executions.push(Execution { id, started_at, appended_at, ended_at: None, activity });
 }
 
 fn describe(opened: &TaskOpened, event: &RecordedEvent<'_>) -> Opened {

@@ -6,7 +6,9 @@ mod row;
 
 pub use figures::{Figures, Latency, figures, leaving, standing};
 pub(crate) use fold::fold as fold_task;
-pub use row::{Activity, Closed, Decision, Execution, KEPT_DECISIONS, Opened, Override, TaskRow};
+pub use row::{
+    Activity, Closed, Decision, Execution, ImportanceChange, KEPT_DECISIONS, Opened, Override, TaskRow,
+};
 
 /// The fold of the status view.
 #[derive(Clone, Copy, Debug, Default)]

@@ -10,6 +10,7 @@ use tollgate_domain::money::Usd;
 use tollgate_domain::phase::{Advance, ExecutionId};
 use tollgate_domain::position::Sequence;
 use tollgate_domain::task::TaskState;
+use tollgate_domain::tier::Importance;
 use tollgate_domain::time::Timestamp;
 use tollgate_domain::tokens::TokenSums;
 use tollgate_domain::usage::NamedExecution;
@@ -41,6 +42,8 @@ pub struct TaskRow {
     pub earlier_decisions: u64,
     /// What persons set aside, oldest first.
     pub overrides: Vec<Override>,
+    /// Changes of its importance, oldest first.
+    pub importance_changes: Vec<ImportanceChange>,
     /// When its earliest event happened, by its producer.
     pub first_at: Timestamp,
     /// When its latest event happened.
@@ -88,6 +91,8 @@ pub struct Execution {
     pub id: ExecutionId,
     /// When it started.
     pub started_at: Timestamp,
+    /// When its start was appended, by the clock of the ledger.
+    pub appended_at: Timestamp,
     /// When it ended.
     pub ended_at: Option<Timestamp>,
     /// What it did.
@@ -101,6 +106,9 @@ pub struct Activity {
     pub tokens: TokenSums,
     /// Usage events.
     pub usage_events: u64,
+    /// When the latest of them was appended, by the clock of the ledger: a producer's clock may be wrong, and usage that was
+    /// reported late was reported.
+    pub heard_at: Option<Timestamp>,
     /// Tokens that were estimated from text lengths.
     pub estimated_tokens: i128,
     /// What it cost, as far as prices were known.
@@ -115,11 +123,20 @@ pub struct Activity {
     pub signals: BTreeMap<String, i128>,
 }
 
+impl Execution {
+    /// Since when nobody has reported usage of it: its latest usage, else its start, by the clock of the ledger.
+    #[must_use]
+    pub fn silent_since(&self) -> Timestamp {
+        self.activity.heard_at.map_or(self.appended_at, |heard| heard.max(self.appended_at))
+    }
+}
+
 impl Activity {
     /// Takes another one's in.
     pub fn add(&mut self, other: &Self) {
         self.tokens.add(&other.tokens);
         self.usage_events = self.usage_events.saturating_add(other.usage_events);
+        self.heard_at = self.heard_at.max(other.heard_at);
         self.estimated_tokens = self.estimated_tokens.saturating_add(other.estimated_tokens);
         self.cost = self.cost.saturating_add(other.cost);
         self.unpriced_tokens = self.unpriced_tokens.saturating_add(other.unpriced_tokens);
@@ -172,6 +189,23 @@ pub struct Override {
     pub what: String,
     /// Who approved it.
     pub approver: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// A change of a task's importance.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImportanceChange {
+    /// Its record.
+    pub sequence: Sequence,
+    /// When.
+    pub at: Timestamp,
+    /// What it was.
+    pub from: Option<Importance>,
+    /// What it was from then on.
+    pub to: Importance,
+    /// Who said so.
+    pub author: String,
     /// Why.
     pub reason: String,
 }

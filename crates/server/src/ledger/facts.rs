@@ -58,12 +58,19 @@ impl Ledger {
             | EventBody::PhaseStarted(_)
             | EventBody::PhaseEnded(_)
             | EventBody::OverrideGranted(_)
+            | EventBody::ImportanceChanged(_)
             | EventBody::WaitRecorded(_)
             | EventBody::SignalRecorded(_)
             | EventBody::GateDecided(_)
             | EventBody::ConfigLoaded(_)
             | EventBody::ConfigRejected(_)
-            | EventBody::PriceBookLoaded(_) => {}
+            | EventBody::PriceBookLoaded(_)
+            | EventBody::AlertAcknowledged(_)
+            | EventBody::ConditionObserved(_)
+            | EventBody::DeliveryAttempted(_)
+            | EventBody::DeliveryRequested(_)
+            | EventBody::InboxRejected(_)
+            | EventBody::InboxResolved(_) => {}
         }
         Ok((body, warnings))
     }

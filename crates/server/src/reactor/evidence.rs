@@ -186,13 +186,20 @@ fn is_occasion(body: &EventBody) -> bool {
         EventBody::TaskOpened(_)
         | EventBody::PhaseStarted(_)
         | EventBody::OverrideGranted(_)
+        | EventBody::ImportanceChanged(_)
         | EventBody::UsageRecorded(_)
         | EventBody::UsageAdjusted(_)
         | EventBody::WaitRecorded(_)
         | EventBody::SignalRecorded(_)
         | EventBody::ConfigLoaded(_)
         | EventBody::ConfigRejected(_)
-        | EventBody::PriceBookLoaded(_) => false,
+        | EventBody::PriceBookLoaded(_)
+        | EventBody::AlertAcknowledged(_)
+        | EventBody::ConditionObserved(_)
+        | EventBody::DeliveryAttempted(_)
+        | EventBody::DeliveryRequested(_)
+        | EventBody::InboxRejected(_)
+        | EventBody::InboxResolved(_) => false,
     }
 }
 

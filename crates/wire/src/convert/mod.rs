@@ -3,7 +3,9 @@
 //! Only the form is checked here, never limits such as the length of a text: what was recorded under older limits
 //! stays readable. The limits are [`crate::rules`], for events on their way in.
 
+mod alert;
 mod gate;
+mod inbox;
 mod ledger;
 mod limits;
 mod task;
@@ -13,6 +15,7 @@ mod usage;
 pub(crate) use text::{time_from_proto, time_to_proto};
 
 use tollgate_domain::event::EventBody;
+use tollgate_domain::tier::Importance;
 
 use crate::error::FieldError;
 use crate::proto::stored_event::Body;
@@ -47,6 +50,9 @@ pub(crate) fn to_domain(body: Body, added: Added) -> Result<(EventBody, Option<T
         Body::OverrideGranted(granted) => task::granted(granted)
             .map(EventBody::OverrideGranted)
             .map_err(|error| error.within("override_granted")),
+        Body::ImportanceChanged(changed) => task::importance(changed, &added.importance_from)
+            .map(EventBody::ImportanceChanged)
+            .map_err(|error| error.within("importance_changed")),
         Body::UsageAdjusted(adjusted) => usage::adjusted(adjusted, added.resolved)
             .map(|adjusted| EventBody::UsageAdjusted(Box::new(adjusted)))
             .map_err(|error| error.within("usage_adjusted")),
@@ -62,6 +68,20 @@ pub(crate) fn to_domain(body: Body, added: Added) -> Result<(EventBody, Option<T
         Body::ConfigLoaded(loaded) => Ok(EventBody::ConfigLoaded(ledger::config_loaded(loaded))),
         Body::ConfigRejected(rejected) => Ok(EventBody::ConfigRejected(ledger::config_rejected(rejected))),
         Body::PriceBookLoaded(loaded) => Ok(EventBody::PriceBookLoaded(ledger::price_book_loaded(loaded))),
+        Body::AlertAcknowledged(sent) => Ok(EventBody::AlertAcknowledged(alert::acknowledged(sent))),
+        Body::ConditionObserved(observed) => alert::observed(*observed)
+            .map(|observed| EventBody::ConditionObserved(Box::new(observed)))
+            .map_err(|error| error.within("condition_observed")),
+        Body::DeliveryAttempted(attempted) => alert::attempted(*attempted)
+            .map(|attempted| EventBody::DeliveryAttempted(Box::new(attempted)))
+            .map_err(|error| error.within("delivery_attempted")),
+        Body::DeliveryRequested(requested) => alert::requested(*requested)
+            .map(|requested| EventBody::DeliveryRequested(Box::new(requested)))
+            .map_err(|error| error.within("delivery_requested")),
+        Body::InboxRejected(rejected) => Ok(EventBody::InboxRejected(Box::new(inbox::rejected(*rejected)))),
+        Body::InboxResolved(resolved) => inbox::resolved(resolved)
+            .map(EventBody::InboxResolved)
+            .map_err(|error| error.within("inbox_resolved")),
     };
     body.map(|body| (body, None))
 }
@@ -79,6 +99,7 @@ pub(crate) fn content(body: &EventBody, text_length: Option<TextLength>) -> Body
             attempt: ended.attempt,
         }),
         EventBody::OverrideGranted(granted) => Body::OverrideGranted(task::granted_content(granted)),
+        EventBody::ImportanceChanged(changed) => Body::ImportanceChanged(task::importance_content(changed)),
         EventBody::UsageRecorded(usage) => Body::UsageRecorded(usage::recorded_content(usage, text_length)),
         EventBody::UsageAdjusted(adjusted) => Body::UsageAdjusted(usage::adjusted_content(adjusted)),
         EventBody::WaitRecorded(wait) => Body::WaitRecorded(usage::wait_content(wait)),
@@ -91,6 +112,22 @@ pub(crate) fn content(body: &EventBody, text_length: Option<TextLength>) -> Body
         EventBody::PriceBookLoaded(loaded) => {
             Body::PriceBookLoaded(ledger::price_book_loaded_content(loaded))
         }
+        EventBody::AlertAcknowledged(acknowledged) => {
+            Body::AlertAcknowledged(alert::acknowledged_content(acknowledged))
+        }
+        EventBody::ConditionObserved(observed) => {
+            Body::ConditionObserved(Box::new(alert::observed_content(observed)))
+        }
+        EventBody::DeliveryAttempted(attempted) => {
+            Body::DeliveryAttempted(Box::new(alert::attempted_content(attempted)))
+        }
+        EventBody::DeliveryRequested(requested) => {
+            Body::DeliveryRequested(Box::new(alert::requested_content(requested)))
+        }
+        EventBody::InboxRejected(rejected) => {
+            Body::InboxRejected(Box::new(inbox::rejected_content(rejected)))
+        }
+        EventBody::InboxResolved(resolved) => Body::InboxResolved(inbox::resolved_content(resolved)),
     }
 }
 
@@ -123,6 +160,11 @@ pub(crate) fn added(
         EventBody::UsageAdjusted(adjusted) => {
             added.resolved = adjusted.resolved.as_ref().map(usage::resolved_to_proto).map(Box::new);
         }
+        EventBody::ImportanceChanged(changed) => {
+            let named = matches!(sent, EventBody::ImportanceChanged(sent) if sent.from.is_some());
+            let from = if named { None } else { changed.from };
+            added.importance_from = from.map_or("", Importance::as_str).to_owned();
+        }
         EventBody::TaskClosed(_)
         | EventBody::OverrideGranted(_)
         | EventBody::WaitRecorded(_)
@@ -130,7 +172,13 @@ pub(crate) fn added(
         | EventBody::GateDecided(_)
         | EventBody::ConfigLoaded(_)
         | EventBody::ConfigRejected(_)
-        | EventBody::PriceBookLoaded(_) => {}
+        | EventBody::PriceBookLoaded(_)
+        | EventBody::AlertAcknowledged(_)
+        | EventBody::ConditionObserved(_)
+        | EventBody::DeliveryAttempted(_)
+        | EventBody::DeliveryRequested(_)
+        | EventBody::InboxRejected(_)
+        | EventBody::InboxResolved(_) => {}
     }
     added
 }

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use tollgate_domain::event::{
-    OverrideGranted, OverrideScope, PhaseEnded, PhaseStarted, TaskClosed, TaskOpened, TaskOutcome,
+    ImportanceChanged, OverrideGranted, OverrideScope, PhaseEnded, PhaseStarted, TaskClosed, TaskOpened,
+    TaskOutcome,
 };
 use tollgate_domain::metadata::{Enforcement, LimitOverride, TaskMetadata};
 use tollgate_domain::phase::Phase;
@@ -118,6 +119,26 @@ pub(super) fn granted_content(granted: &OverrideGranted) -> proto::OverrideGrant
         scope: Some(scope),
         approver: granted.approver.clone(),
         reason: granted.reason.clone(),
+    }
+}
+
+/// `added`: the importance that the decision filled in, empty where the producer named it or none is decided yet.
+pub(super) fn importance(
+    sent: proto::ImportanceChanged,
+    added: &str,
+) -> Result<ImportanceChanged, FieldError> {
+    let from = if sent.from.is_empty() { added } else { &sent.from };
+    let to = tier("to", &sent.to, Importance::NAMES)?.ok_or_else(|| FieldError::missing("to"))?;
+    let from = tier("from", from, Importance::NAMES)?;
+    Ok(ImportanceChanged { from, to, author: sent.author, reason: sent.reason })
+}
+
+pub(super) fn importance_content(changed: &ImportanceChanged) -> proto::ImportanceChanged {
+    proto::ImportanceChanged {
+        from: changed.from.map_or("", Importance::as_str).to_owned(),
+        to: changed.to.as_str().to_owned(),
+        author: changed.author.clone(),
+        reason: changed.reason.clone(),
     }
 }
 

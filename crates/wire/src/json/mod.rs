@@ -2,6 +2,7 @@
 //! contract's; a recorded event also shows what was added to it.
 
 mod command;
+mod noted;
 mod object;
 mod read;
 mod write;

@@ -12,23 +12,35 @@ use crate::rules;
 pub const MAX_JSON_BYTES: usize = 8 * MAX_EVENT_BYTES;
 
 /// The kinds that producers send.
-pub(crate) const BODIES: [&str; 9] = [
+pub(crate) const BODIES: [&str; 11] = [
     "task_opened",
     "task_closed",
     "phase_started",
     "phase_ended",
     "override_granted",
+    "importance_changed",
     "usage_recorded",
     "usage_adjusted",
     "wait_recorded",
     "signal_recorded",
+    "alert_acknowledged",
 ];
 
 /// The kinds that the ledger writes itself.
-const OWN_BODIES: [&str; 4] = ["gate_decided", "config_loaded", "config_rejected", "price_book_loaded"];
+const OWN_BODIES: [&str; 9] = [
+    "gate_decided",
+    "config_loaded",
+    "config_rejected",
+    "price_book_loaded",
+    "condition_observed",
+    "delivery_attempted",
+    "delivery_requested",
+    "inbox_rejected",
+    "inbox_resolved",
+];
 
 /// The fields of an event: what every event has, then the bodies.
-const KNOWN: [&str; 15] = [
+const KNOWN: [&str; 17] = [
     "tenant",
     "task",
     "producer",
@@ -44,6 +56,8 @@ const KNOWN: [&str; 15] = [
     BODIES[6],
     BODIES[7],
     BODIES[8],
+    BODIES[9],
+    BODIES[10],
 ];
 
 /// Reads the form of an event; what its values may be is checked on the message.
@@ -91,6 +105,8 @@ fn body(kind: &str, raw: &RawValue) -> Result<Body, FieldError> {
         "phase_started" => phase_started(raw).map(Body::PhaseStarted),
         "phase_ended" => phase_ended(raw).map(Body::PhaseEnded),
         "override_granted" => override_granted(raw).map(Body::OverrideGranted),
+        "importance_changed" => importance_changed(raw).map(Body::ImportanceChanged),
+        "alert_acknowledged" => alert_acknowledged(raw).map(Body::AlertAcknowledged),
         "usage_recorded" => usage_recorded(raw).map(Body::UsageRecorded),
         "usage_adjusted" => usage_adjusted(raw).map(Body::UsageAdjusted),
         "wait_recorded" => wait_recorded(raw).map(Body::WaitRecorded),
@@ -172,6 +188,25 @@ fn override_granted(raw: &RawValue) -> Result<proto::OverrideGranted, FieldError
         scope: limit.or(block),
         approver: granted.text("approver")?,
         reason: granted.text("reason")?,
+    })
+}
+
+fn importance_changed(raw: &RawValue) -> Result<proto::ImportanceChanged, FieldError> {
+    let changed = Object::of(raw, &["from", "to", "author", "reason"])?;
+    Ok(proto::ImportanceChanged {
+        from: changed.text("from")?,
+        to: changed.text("to")?,
+        author: changed.text("author")?,
+        reason: changed.text("reason")?,
+    })
+}
+
+fn alert_acknowledged(raw: &RawValue) -> Result<proto::AlertAcknowledged, FieldError> {
+    let acknowledged = Object::of(raw, &["alert", "by", "note"])?;
+    Ok(proto::AlertAcknowledged {
+        alert: acknowledged.text("alert")?,
+        by: acknowledged.text("by")?,
+        note: acknowledged.text("note")?,
     })
 }
 

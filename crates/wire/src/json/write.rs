@@ -6,6 +6,7 @@ use tollgate_domain::event::Event;
 use tollgate_domain::position::{PartitionId, Sequence};
 use tollgate_domain::time::Timestamp;
 
+use super::noted;
 use super::object::MAX_JSON_INTEGER;
 use crate::convert;
 use crate::proto::{self, Added, override_granted::Scope, stored_event::Body};
@@ -49,7 +50,7 @@ impl DecodedEvent {
         let content = convert::content(&self.body, self.text_length);
         let added = convert::added(&self.body, &self.body, self.text_length, None);
         out.value(self.body.kind(), body(&content, Some(&added)));
-        Value::Object(out.0)
+        out.object()
     }
 }
 
@@ -63,7 +64,7 @@ pub(crate) fn sent(event: &Event, content: &Body) -> Value {
     out.text("occurred_at", &event.occurred_at.map(|time| time.to_string()).unwrap_or_default());
     out.text("trace_parent", event.trace_parent.as_deref().unwrap_or_default());
     out.value(event.body.kind(), body(content, None));
-    Value::Object(out.0)
+    out.object()
 }
 
 /// A body; with `added` as recorded, without as sent.
@@ -84,6 +85,13 @@ fn body(content: &Body, added: Option<&Added>) -> Value {
         }
         Body::PhaseEnded(ended) => out.execution(&ended.phase, ended.attempt),
         Body::OverrideGranted(granted) => override_granted(&mut out, granted),
+        Body::ImportanceChanged(changed) => {
+            let added = added.map(|added| added.importance_from.as_str()).unwrap_or_default();
+            out.text("from", if changed.from.is_empty() { added } else { &changed.from });
+            out.text("to", &changed.to);
+            out.text("author", &changed.author);
+            out.text("reason", &changed.reason);
+        }
         Body::UsageRecorded(usage) => usage_recorded(&mut out, usage, added),
         Body::UsageAdjusted(adjusted) => {
             usage_adjusted(&mut out, adjusted);
@@ -115,8 +123,14 @@ fn body(content: &Body, added: Option<&Added>) -> Value {
             out.text("source", &loaded.source);
             out.count("models", loaded.models);
         }
+        Body::AlertAcknowledged(acknowledged) => noted::acknowledged(&mut out, acknowledged),
+        Body::ConditionObserved(observed) => noted::observed(&mut out, observed),
+        Body::DeliveryAttempted(attempted) => noted::attempted(&mut out, attempted),
+        Body::DeliveryRequested(requested) => noted::requested(&mut out, requested),
+        Body::InboxRejected(rejected) => noted::rejected(&mut out, rejected),
+        Body::InboxResolved(resolved) => noted::resolved(&mut out, resolved),
     }
-    Value::Object(out.0)
+    out.object()
 }
 
 fn task_opened(out: &mut Out, opened: &proto::TaskOpened) {
@@ -140,7 +154,7 @@ fn limit_override(limit: &proto::LimitOverride) -> Value {
     let mut out = Out::default();
     out.optional("tokens", limit.tokens.map(whole));
     out.optional("latency_ms", limit.latency_ms.map(whole));
-    Value::Object(out.0)
+    out.object()
 }
 
 fn task_limits(limits: &proto::TaskLimits) -> Value {
@@ -158,7 +172,7 @@ fn task_limits(limits: &proto::TaskLimits) -> Value {
     out.text("budgeted_latency", &limits.budgeted_latency);
     out.text("config_hash", &limits.config_hash);
     out.texts("warnings", &limits.warnings);
-    Value::Object(out.0)
+    out.object()
 }
 
 fn phase_limit(limit: &proto::PhaseLimit) -> Value {
@@ -170,7 +184,7 @@ fn phase_limit(limit: &proto::PhaseLimit) -> Value {
     out.count("tokens", limit.tokens);
     out.count("latency_ms", limit.latency_ms);
     out.optional("overridden", limit.overridden.as_ref().map(limit_override));
-    Value::Object(out.0)
+    out.object()
 }
 
 fn thresholds(thresholds: &proto::Thresholds) -> Value {
@@ -184,7 +198,7 @@ fn thresholds(thresholds: &proto::Thresholds) -> Value {
     out.text("early_warn", &thresholds.early_warn);
     out.text("early_block", &thresholds.early_block);
     out.texts("nearly_done_phases", &thresholds.nearly_done_phases);
-    Value::Object(out.0)
+    out.object()
 }
 
 fn override_granted(out: &mut Out, granted: &proto::OverrideGranted) {
@@ -194,11 +208,11 @@ fn override_granted(out: &mut Out, granted: &proto::OverrideGranted) {
             scope.text("phase", &limit.phase);
             scope.optional("tokens", limit.tokens.map(whole));
             scope.optional("latency_ms", limit.latency_ms.map(whole));
-            out.value("limit", Value::Object(scope.0));
+            out.value("limit", scope.object());
         }
         Some(Scope::Block(block)) => {
             scope.text("advance", &block.advance);
-            out.value("block", Value::Object(scope.0));
+            out.value("block", scope.object());
         }
         None => {}
     }
@@ -232,7 +246,7 @@ fn token_counts(tokens: &proto::TokenCounts) -> Value {
     out.count("cache_write", tokens.cache_write);
     out.count("output", tokens.output);
     out.count("reasoning", tokens.reasoning);
-    Value::Object(out.0)
+    out.object()
 }
 
 fn usage_adjusted(out: &mut Out, adjusted: &proto::UsageAdjusted) {
@@ -245,7 +259,7 @@ fn usage_adjusted(out: &mut Out, adjusted: &proto::UsageAdjusted) {
         tokens.count("cache_write", change.cache_write);
         tokens.count("output", change.output);
         tokens.count("reasoning", change.reasoning);
-        out.value("tokens", Value::Object(tokens.0));
+        out.value("tokens", tokens.object());
     }
     out.text("reason", &adjusted.reason);
     out.text("author", &adjusted.author);
@@ -257,7 +271,7 @@ fn resolved(found: &proto::AdjustedUsage) -> Value {
     out.text("provider", &found.provider);
     out.text("model", &found.model);
     out.cost(found.cost.as_ref());
-    Value::Object(out.0)
+    out.object()
 }
 
 fn gate_decided(out: &mut Out, decided: &proto::GateDecided) {
@@ -269,7 +283,7 @@ fn gate_decided(out: &mut Out, decided: &proto::GateDecided) {
         out.text("code", &reason.code);
         out.text("verdict", &reason.verdict);
         out.text("message", &reason.message);
-        Value::Object(out.0)
+        out.object()
     };
     out.value("reasons", decided.reasons.iter().map(reason).collect());
     out.texts("requirements", &decided.requirements);
@@ -280,7 +294,7 @@ fn gate_decided(out: &mut Out, decided: &proto::GateDecided) {
         decided.active.as_ref().map(|active| {
             let mut out = Out::default();
             out.execution(&active.phase, Some(active.attempt));
-            Value::Object(out.0)
+            out.object()
         }),
     );
     out.optional("remaining_tokens", decided.remaining_tokens.map(whole));
@@ -296,11 +310,11 @@ fn utilization(utilization: &proto::Utilization) -> Value {
     let mut out = Out::default();
     out.value("used", digits(&utilization.used));
     out.value("limit", digits(&utilization.limit));
-    Value::Object(out.0)
+    out.object()
 }
 
 /// A whole number; as text where binary floats would change it.
-fn whole(value: impl Into<i128>) -> Value {
+pub(super) fn whole(value: impl Into<i128>) -> Value {
     let value = value.into();
     match i64::try_from(value) {
         Ok(small) if value.unsigned_abs() <= MAX_JSON_INTEGER => Value::from(small),
@@ -310,47 +324,51 @@ fn whole(value: impl Into<i128>) -> Value {
 
 /// An object that grows.
 #[derive(Default)]
-struct Out(Map<String, Value>);
+pub(super) struct Out(Map<String, Value>);
 
 impl Out {
-    fn value(&mut self, key: &str, value: Value) {
+    pub(super) fn object(self) -> Value {
+        Value::Object(self.0)
+    }
+
+    pub(super) fn value(&mut self, key: &str, value: Value) {
         self.0.insert(key.to_owned(), value);
     }
 
-    fn optional(&mut self, key: &str, value: Option<Value>) {
+    pub(super) fn optional(&mut self, key: &str, value: Option<Value>) {
         if let Some(value) = value {
             self.value(key, value);
         }
     }
 
-    fn text(&mut self, key: &str, text: &str) {
+    pub(super) fn text(&mut self, key: &str, text: &str) {
         if !text.is_empty() {
             self.value(key, text.into());
         }
     }
 
-    fn texts(&mut self, key: &str, texts: &[String]) {
+    pub(super) fn texts(&mut self, key: &str, texts: &[String]) {
         if !texts.is_empty() {
             self.value(key, texts.iter().map(String::as_str).collect());
         }
     }
 
-    fn filled(&mut self, key: &str, entries: Map<String, Value>) {
+    pub(super) fn filled(&mut self, key: &str, entries: Map<String, Value>) {
         if !entries.is_empty() {
             self.value(key, Value::Object(entries));
         }
     }
 
-    fn count(&mut self, key: &str, value: impl Into<i128>) {
+    pub(super) fn count(&mut self, key: &str, value: impl Into<i128>) {
         self.value(key, whole(value));
     }
 
-    fn execution(&mut self, phase: &str, attempt: Option<u32>) {
+    pub(super) fn execution(&mut self, phase: &str, attempt: Option<u32>) {
         self.text("phase", phase);
         self.optional("attempt", attempt.map(whole));
     }
 
-    fn cost(&mut self, cost: Option<&proto::Cost>) {
+    pub(super) fn cost(&mut self, cost: Option<&proto::Cost>) {
         match cost {
             Some(cost) => {
                 self.text("cost_usd", &cost.cost_usd);

@@ -1,6 +1,7 @@
 //! What the wire forms promise, seen from outside: golden vectors, the rules of JSON, properties of every event.
 
 mod golden;
+mod noted;
 mod properties;
 mod rules;
 mod samples;

@@ -2,7 +2,7 @@
 
 use tollgate_domain::event::EventBody;
 use tollgate_domain::ids::{ProducerId, TenantId};
-use tollgate_wire::{Defaults, FieldError, MAX_EVENT_BYTES, MAX_JSON_BYTES, Submitted, proto};
+use tollgate_wire::{Defaults, FieldError, MAX_EVENT_BYTES, MAX_JSON_BYTES, Submitted};
 
 fn read(text: &str) -> Result<Submitted, FieldError> {
     Submitted::from_json(text, &Defaults::default())
@@ -14,7 +14,7 @@ fn event(body: &str) -> String {
 
 /// One case: `body` is refused with a message that begins with `field: value` and holds `rule`.
 #[track_caller]
-fn refused(body: &str, field_and_value: &str, rule: &str) {
+pub(crate) fn refused(body: &str, field_and_value: &str, rule: &str) {
     let error = match read(&event(body)) {
         Ok(_) => panic!("accepted: {body}"),
         Err(error) => error.to_string(),
@@ -25,7 +25,7 @@ fn refused(body: &str, field_and_value: &str, rule: &str) {
 
 /// Each line: `body | field: value | part of the rule`.
 #[track_caller]
-fn check(table: &str) {
+pub(crate) fn check(table: &str) {
     for line in table.lines().map(str::trim).filter(|line| !line.is_empty()) {
         let [body, field_and_value, rule]: [&str; 3] =
             line.split(" | ").map(str::trim).collect::<Vec<_>>().try_into().expect("3 columns");
@@ -192,23 +192,6 @@ fn the_event_itself() {
         "trace_parent": "abc", "phase_started": {"phase": "A"}      | trace_parent: `abc`                      | W3C traceparent
         "#,
     );
-}
-
-#[test]
-fn what_the_ledger_writes_itself_is_refused() {
-    for kind in ["gate_decided", "config_loaded", "config_rejected", "price_book_loaded"] {
-        refused(&format!(r#""{kind}": {{}}"#), &format!("{kind}: `given`"), "written by the ledger itself");
-    }
-    for body in [
-        proto::event::Body::GateDecided(Box::default()),
-        proto::event::Body::ConfigLoaded(proto::ConfigLoaded::default()),
-        proto::event::Body::ConfigRejected(proto::ConfigRejected::default()),
-        proto::event::Body::PriceBookLoaded(proto::PriceBookLoaded::default()),
-    ] {
-        let sent = proto::Event { producer: "p".to_owned(), body: Some(body), ..proto::Event::default() };
-        let error = Submitted::from_proto(sent, &Defaults::default()).unwrap_err();
-        assert!(error.rule.contains("written by the ledger itself"), "{error}");
-    }
 }
 
 #[test]

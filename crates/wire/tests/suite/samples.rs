@@ -44,6 +44,7 @@ pub(crate) fn decided(name: &str, sent: &EventBody) -> EventBody {
                 },
             });
         }
+        EventBody::ImportanceChanged(changed) => changed.from = changed.from.or(Some(Importance::Low)),
         EventBody::UsageAdjusted(_)
         | EventBody::TaskClosed(_)
         | EventBody::OverrideGranted(_)
@@ -52,7 +53,13 @@ pub(crate) fn decided(name: &str, sent: &EventBody) -> EventBody {
         | EventBody::GateDecided(_)
         | EventBody::ConfigLoaded(_)
         | EventBody::ConfigRejected(_)
-        | EventBody::PriceBookLoaded(_) => {}
+        | EventBody::PriceBookLoaded(_)
+        | EventBody::AlertAcknowledged(_)
+        | EventBody::ConditionObserved(_)
+        | EventBody::DeliveryAttempted(_)
+        | EventBody::DeliveryRequested(_)
+        | EventBody::InboxRejected(_)
+        | EventBody::InboxResolved(_) => {}
     }
     body
 }
@@ -82,6 +89,9 @@ pub(crate) fn own_events() -> Vec<(&'static str, Event)> {
         ("config_rejected", own_event("_ledger", EventBody::ConfigRejected(rejected))),
         ("price_book_loaded", own_event("_ledger", EventBody::PriceBookLoaded(book))),
     ]
+    .into_iter()
+    .chain(crate::noted::events())
+    .collect()
 }
 
 pub(crate) fn own_event(task: &str, body: EventBody) -> Event {

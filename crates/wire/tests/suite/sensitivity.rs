@@ -63,6 +63,13 @@ const FIELDS: &[&str] = &[
     "signal_recorded.attempt",
     "signal_recorded.name",
     "value",
+    "from",
+    "to",
+    "importance_changed.author",
+    "importance_changed.reason",
+    "alert",
+    "by",
+    "note",
 ];
 
 /// Another valid value for a leaf, by its key.
@@ -70,6 +77,9 @@ fn changed(key: &str, value: &Value) -> Value {
     match (key, value) {
         ("complexity", _) => "Tiny".into(),
         ("importance", _) => "low".into(),
+        ("from", _) => "medium".into(),
+        ("to", _) => "high".into(),
+        ("alert", _) => "00112233445566778899aabbccddeeff".into(),
         ("outcome", _) => "abandoned".into(),
         ("enforcement", Value::String(word)) => if word == "off" { "on" } else { "off" }.into(),
         ("budget_multiplier", _) => "0.123456".into(),

@@ -8,8 +8,9 @@ use tollgate_domain::breach::Utilization;
 use tollgate_domain::config::{BudgetedLatency, Profile, Thresholds};
 use tollgate_domain::decimal::Decimal;
 use tollgate_domain::event::{
-    ConfigLoaded, ConfigRejected, Event, EventBody, OverrideGranted, OverrideScope, PhaseEnded, PhaseStarted,
-    PriceBookLoaded, SignalRecorded, TaskClosed, TaskOpened, TaskOutcome, WaitRecorded,
+    ConfigLoaded, ConfigRejected, Event, EventBody, ImportanceChanged, OverrideGranted, OverrideScope,
+    PhaseEnded, PhaseStarted, PriceBookLoaded, SignalRecorded, TaskClosed, TaskOpened, TaskOutcome,
+    WaitRecorded,
 };
 use tollgate_domain::gate::{GateDecided, Reason, ReasonCode, Requirement, Verdict};
 use tollgate_domain::ids::{EventId, ProducerId, TaskId, TenantId};
@@ -22,6 +23,8 @@ use tollgate_domain::time::Timestamp;
 use tollgate_domain::tokens::{MAX_TOKENS_PER_EVENT, TokenCounts, TokenSums};
 use tollgate_domain::usage::{AdjustedUsage, Cost, NamedExecution, UsageAdjusted, UsageRecorded};
 use tollgate_wire::MAX_WAIT_MS;
+
+use crate::noted;
 
 /// An event of any kind.
 pub(crate) fn event() -> impl Strategy<Value = Event> {
@@ -53,7 +56,14 @@ pub(crate) fn without_added(mut event: Event) -> Event {
         | EventBody::GateDecided(_)
         | EventBody::ConfigLoaded(_)
         | EventBody::ConfigRejected(_)
-        | EventBody::PriceBookLoaded(_) => {}
+        | EventBody::PriceBookLoaded(_)
+        | EventBody::ImportanceChanged(_)
+        | EventBody::AlertAcknowledged(_)
+        | EventBody::ConditionObserved(_)
+        | EventBody::DeliveryAttempted(_)
+        | EventBody::DeliveryRequested(_)
+        | EventBody::InboxRejected(_)
+        | EventBody::InboxResolved(_) => {}
     }
     event
 }
@@ -96,7 +106,12 @@ fn sendable_body() -> BoxedStrategy<EventBody> {
     });
     let usage = usage().prop_map(EventBody::UsageRecorded);
     let adjusted = adjusted().prop_map(|adjusted| EventBody::UsageAdjusted(Box::new(adjusted)));
-    prop_oneof![opened, closed, started, ended, granted, usage, adjusted, wait, signal].boxed()
+    let importance =
+        (option::of(importance()), importance(), text(), text()).prop_map(|(from, to, author, reason)| {
+            EventBody::ImportanceChanged(ImportanceChanged { from, to, author, reason })
+        });
+    let facts = prop_oneof![usage, adjusted, wait, signal, noted::acknowledged()];
+    prop_oneof![opened, closed, started, ended, granted, importance, facts].boxed()
 }
 
 fn own_body() -> BoxedStrategy<EventBody> {
@@ -111,31 +126,31 @@ fn own_body() -> BoxedStrategy<EventBody> {
         EventBody::PriceBookLoaded(PriceBookLoaded { price_version, source, models })
     });
     let gate = gate().prop_map(|decided| EventBody::GateDecided(Box::new(decided)));
-    prop_oneof![gate, loaded, rejected, book].boxed()
+    prop_oneof![gate, loaded, rejected, book, noted::own_body()].boxed()
 }
 
 fn id() -> impl Strategy<Value = String> {
     "[A-Za-zé0-9/.:#-]{1,40}"
 }
 
-fn text() -> impl Strategy<Value = String> {
+pub(crate) fn text() -> impl Strategy<Value = String> {
     prop_oneof!["\\PC{1,12}", "[ -~\n\t\\\\\"]{1,30}", Just("x".repeat(2000))]
 }
 
-fn any_text() -> impl Strategy<Value = String> {
+pub(crate) fn any_text() -> impl Strategy<Value = String> {
     prop_oneof![Just(String::new()), text()]
 }
 
-fn optional() -> impl Strategy<Value = Option<String>> {
+pub(crate) fn optional() -> impl Strategy<Value = Option<String>> {
     option::of("\\PC{1,12}")
 }
 
-fn time() -> impl Strategy<Value = Timestamp> {
+pub(crate) fn time() -> impl Strategy<Value = Timestamp> {
     (-62_135_596_800_000_000..=253_402_300_799_999_999_i64)
         .prop_map(|micros| Timestamp::from_micros(micros).expect("within the years"))
 }
 
-fn phase() -> impl Strategy<Value = Phase> {
+pub(crate) fn phase() -> impl Strategy<Value = Phase> {
     "[A-Z][A-Z0-9_-]{0,31}".prop_map(|name| name.parse().expect("a phase name"))
 }
 

@@ -1,0 +1,218 @@
+//! Events about alerts: what persons did with them, what time showed, what was delivered.
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::alert::{AlertRule, AlertScope, Condition};
+use crate::ids::EventId;
+use crate::position::Sequence;
+use crate::time::Timestamp;
+
+/// A person has seen an alert. It stays raised until its condition is false; that of a conflict ends with it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AlertAcknowledged {
+    /// The alert's id. One that the task does not have changes nothing.
+    pub alert: String,
+    /// Who.
+    pub by: String,
+    /// What is done about it.
+    pub note: Option<String>,
+}
+
+/// A condition that only passing time shows, or that no fold of one task sees, became true or false. Written by the ledger.
+///
+/// Its content and its id follow from the state alone, never from the clock of who looked, so that everyone who looks at the
+/// same state writes the same event: one is appended, the others are duplicates.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConditionObserved {
+    /// Rule, scope and level.
+    pub condition: Condition,
+    /// Whether it is true; else it was.
+    pub active: bool,
+    /// What the condition follows from: the execution's start, its last usage, the record that waits. Where the task has moved
+    /// on since, the observation is outdated and counts no more.
+    pub since: Timestamp,
+    /// After how long from then it is true, in milliseconds; 0: at once.
+    pub threshold_ms: u64,
+    /// A sentence that names everything.
+    pub detail: String,
+}
+
+impl ConditionObserved {
+    /// When it became true: [`Self::since`] and the threshold. This is when the event occurred.
+    #[must_use]
+    pub fn due(&self) -> Timestamp {
+        self.since.plus_millis(i64::try_from(self.threshold_ms).unwrap_or(i64::MAX))
+    }
+
+    /// The event's id: a hash of all that it says, so that the same id never has other content.
+    #[must_use]
+    pub fn event_id(&self) -> EventId {
+        let Self { condition: Condition { rule, scope, level }, active, since, threshold_ms, detail } = self;
+        let text =
+            format!("{rule}\n{scope}\n{level}\n{active}\n{}\n{threshold_ms}\n{detail}", since.micros());
+        EventId::digest("observed", Sha256::digest(text.as_bytes()).into())
+    }
+
+    /// Which rule.
+    #[must_use]
+    pub const fn rule(&self) -> AlertRule {
+        self.condition.rule
+    }
+
+    /// What it is about.
+    #[must_use]
+    pub const fn scope(&self) -> &AlertScope {
+        &self.condition.scope
+    }
+}
+
+macro_rules! words {
+    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $text:literal),+ }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        pub enum $name {
+            $($(#[$variant_doc])* $variant),+
+        }
+
+        impl $name {
+            /// The words, in order.
+            pub const NAMES: &[&'static str] = &[$($text),+];
+
+            /// The word that events and answers use.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $text),+
+                }
+            }
+
+            /// The value of a word, if it is one.
+            #[must_use]
+            pub fn from_word(word: &str) -> Option<Self> {
+                match word {
+                    $($text => Some(Self::$variant),)+
+                    _ => None,
+                }
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.pad(self.as_str())
+            }
+        }
+    };
+}
+pub(super) use words;
+
+words!(
+    /// What is told of an alert.
+    Change {
+        /// It was raised.
+        Raised = "raised",
+        /// A person has seen it.
+        Acknowledged = "acknowledged",
+        /// It is true no more.
+        Resolved = "resolved",
+        /// Many changes in one message.
+        Digest = "digest"
+    }
+);
+
+words!(
+    /// How one attempt to deliver ended.
+    DeliveryOutcome {
+        /// The receiver took it.
+        Delivered = "delivered",
+        /// The receiver did not take it; there will be another attempt.
+        Failed = "failed",
+        /// It did not take it for so long that nobody tries again by itself.
+        GaveUp = "gave_up",
+        /// The receiver wants nothing more: the endpoint is off.
+        Disabled = "disabled",
+        /// Nothing was sent and nothing will be: for example what happened before the endpoint was there.
+        Skipped = "skipped"
+    }
+);
+
+/// Someone tried to deliver a change of an alert, or a digest of several. Written by the ledger, before the next attempt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeliveryAttempted {
+    /// The alert's id; of a digest its own.
+    pub alert: String,
+    /// What was told.
+    pub change: Change,
+    /// The record of the change, or of the request to deliver it again. Of a digest, the last record it covers: all changes up
+    /// to there that were not tried before are told by it.
+    pub through: Sequence,
+    /// The endpoint's name.
+    pub endpoint: String,
+    /// The n-th attempt, from 1; 0 where nothing was sent.
+    pub attempt: u32,
+    /// How it ended.
+    pub outcome: DeliveryOutcome,
+    /// What the receiver answered, if it did: a status of HTTP.
+    pub status_code: Option<u32>,
+    /// Why it failed, without secrets.
+    pub error: Option<String>,
+    /// When the next attempt is due; only where it failed.
+    pub next_attempt_at: Option<Timestamp>,
+}
+
+/// A person asked to deliver a change again. Written by the ledger.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeliveryRequested {
+    /// The alert's id.
+    pub alert: String,
+    /// What to tell.
+    pub change: Change,
+    /// To whom; `None`: to every endpoint that wants such alerts.
+    pub endpoint: Option<String>,
+    /// Who asked.
+    pub by: String,
+    /// Why.
+    pub reason: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::phase::ExecutionId;
+
+    #[test]
+    fn an_observation_has_the_id_of_what_it_says() {
+        let observed = ConditionObserved {
+            condition: Condition { rule: AlertRule::Silence, scope: AlertScope::Task, level: 0 },
+            active: true,
+            since: "2026-11-21T08:00:00Z".parse().unwrap(),
+            threshold_ms: 600_000,
+            detail: "silent".to_owned(),
+        };
+        assert_eq!(observed.due().to_string(), "2026-11-21T08:10:00Z");
+        let id = observed.event_id();
+        assert_eq!(id, observed.clone().event_id());
+        assert_eq!((id.as_str().len(), id.as_str().starts_with("observed-")), (41, true));
+        let execution = AlertScope::Execution(ExecutionId { phase: "PLAN".parse().unwrap(), attempt: 2 });
+        let with = |change: fn(&mut ConditionObserved)| {
+            let mut other = observed.clone();
+            change(&mut other);
+            other.event_id()
+        };
+        for other in [
+            with(|it| it.active = false),
+            with(|it| it.since = it.since.plus_millis(1)),
+            with(|it| it.threshold_ms = 1),
+            with(|it| it.detail.push('.')),
+            with(|it| it.condition.level = 1),
+            with(|it| it.condition.rule = AlertRule::Stuck),
+            ConditionObserved {
+                condition: Condition { scope: execution, ..observed.condition.clone() },
+                ..observed.clone()
+            }
+            .event_id(),
+        ] {
+            assert_ne!(other, id);
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! What is true of a task: by its own figures, and by what someone with a clock observed.
+
+use std::collections::BTreeMap;
+
+use tollgate_domain::alert::{AlertRule, AlertScope, Condition, Severity};
+use tollgate_domain::breach::{BreachStatus, Utilization};
+use tollgate_domain::event::ConditionObserved;
+use tollgate_domain::gate::{Verdict, grouped};
+use tollgate_domain::task::TaskStage;
+use tollgate_domain::tier::Importance;
+use tollgate_domain::time::Timestamp;
+
+use super::row::{Observed, Watch};
+use crate::status::{Execution, TaskRow, figures};
+
+/// Conditions that are true, each with how much it matters and a sentence.
+pub(super) type Conditions = BTreeMap<Condition, (Severity, String)>;
+
+/// Takes an observation in. One that the task has outrun counts no more.
+pub(super) fn observe(watch: &mut Watch, seen: &ConditionObserved) {
+    let known = watch.observed.get(&seen.condition).map(|known| known.since);
+    if !seen.active {
+        if known.is_some_and(|known| known <= seen.since) {
+            watch.observed.remove(&seen.condition);
+        }
+    } else if known.is_none() && holds(&watch.task, &seen.condition, seen.since) {
+        let observed = Observed { since: seen.since, detail: seen.detail.clone() };
+        watch.observed.insert(seen.condition.clone(), observed);
+    }
+}
+
+/// Lets go of what was observed and is outdated by what the task did since.
+pub(super) fn forget_outdated(watch: &mut Watch) {
+    if !watch.observed.is_empty() {
+        let task = &watch.task;
+        watch.observed.retain(|condition, observed| holds(task, condition, observed.since));
+    }
+}
+
+/// Whether what was observed still follows from the same moment. Of rules that no clock is needed for, nothing is believed.
+fn holds(task: &TaskRow, condition: &Condition, since: Timestamp) -> bool {
+    let runs_since = |moment: fn(&Execution) -> Timestamp| match &condition.scope {
+        AlertScope::Execution(id) => running(task).any(|run| run.id == *id && moment(run) == since),
+        AlertScope::Task | AlertScope::View { .. } | AlertScope::Inbox => false,
+    };
+    match condition.rule {
+        AlertRule::Silence => runs_since(Execution::silent_since),
+        AlertRule::Stuck => runs_since(|run| run.started_at),
+        AlertRule::Conflict | AlertRule::Quarantine | AlertRule::Lag => true,
+        AlertRule::Pressure | AlertRule::Breach | AlertRule::StopLoss | AlertRule::Drift => false,
+    }
+}
+
+/// The executions of an open task that have not ended.
+pub(super) fn running(task: &TaskRow) -> impl Iterator<Item = &Execution> {
+    let open = task.state.stage == TaskStage::Open;
+    task.executions.iter().filter(move |execution| open && execution.ended_at.is_none())
+}
+
+/// Why a condition is true no more.
+pub(super) fn why_gone(watch: &Watch, condition: &Condition) -> String {
+    let task = &watch.task;
+    if let AlertScope::Execution(id) = &condition.scope
+        && matches!(condition.rule, AlertRule::Silence | AlertRule::Stuck)
+        && task.executions.iter().any(|execution| execution.id == *id && execution.ended_at.is_some())
+    {
+        return format!("{id} ended");
+    }
+    match (condition.rule, task.state.stage) {
+        (AlertRule::Conflict | AlertRule::Quarantine | AlertRule::Lag, _) => "it is true no more".to_owned(),
+        (_, TaskStage::Closed(outcome)) => format!("the task is {}", outcome.as_str()),
+        (AlertRule::Silence, _) => "usage was reported".to_owned(),
+        (_, TaskStage::Implicit | TaskStage::Open) => "it is true no more".to_owned(),
+    }
+}
+
+/// Everything that is true of a task. Of one that is closed or has no limits, only what was found about its records.
+pub(super) fn conditions(watch: &Watch, task: &str) -> Conditions {
+    let mut found = Conditions::new();
+    of_task(&mut found, &watch.task, task);
+    for (condition, observed) in &watch.observed {
+        let severity = Severity::of_observed(condition.rule);
+        found.insert(condition.clone(), (severity, observed.detail.clone()));
+    }
+    if watch.rejections > 0 {
+        let condition = Condition { rule: AlertRule::Quarantine, scope: AlertScope::Inbox, level: 0 };
+        let message =
+            format!("A message of the inbox was refused and waits in quarantine: {}", watch.rejected);
+        found.insert(condition, (Severity::of_observed(AlertRule::Quarantine), message));
+    }
+    found
+}
+
+fn of_task(found: &mut Conditions, row: &TaskRow, task: &str) {
+    let Some(limits) = row.state.limits.as_deref().filter(|_| row.state.stage == TaskStage::Open) else {
+        return;
+    };
+    // Without a clock: what runs counts when it has ended.
+    let figures = figures(row, None);
+    let name = format!("Task {task}");
+    for (what, unit, utilization) in [("token", "", figures.tokens), ("latency", " ms", figures.latency)] {
+        let Some(utilization) = utilization else { continue };
+        add(found, &AlertScope::Task, &name, what, unit, &utilization, &limits.pressure_levels);
+    }
+    for execution in &row.executions {
+        let Some(limit) = limits.phase(&execution.id.phase) else { continue };
+        let scope = AlertScope::Execution(execution.id.clone());
+        let name = format!("{} of task {task}", execution.id);
+        let tokens = Utilization::new(execution.activity.tokens.used(), limit.tokens);
+        let latency = Utilization::new(execution.latency(row.budgeted(), None).counted(), limit.latency_ms);
+        for (what, unit, utilization) in [("token", "", tokens), ("latency", " ms", latency)] {
+            add(found, &scope, &name, what, unit, &utilization, &limits.pressure_levels);
+        }
+    }
+    if let Some(decision) = row.decisions.last()
+        && decision.verdict == Verdict::Block
+        && !row.state.passes.contains(&decision.advance)
+    {
+        let why: Vec<&str> = decision.reasons.iter().map(|(_, _, message)| message.as_str()).collect();
+        let message = format!("Task {task} is blocked before {}: {}", decision.advance, why.join("; "));
+        let condition = Condition { rule: AlertRule::StopLoss, scope: AlertScope::Task, level: 0 };
+        found.insert(condition, (Severity::Critical, message));
+    }
+    drift(found, row, task, limits.importance);
+}
+
+/// Two tiers or more above the lowest importance that the task ever had: raising it step by step is no way around.
+fn drift(found: &mut Conditions, row: &TaskRow, task: &str, opened: Importance) {
+    let changes = &row.importance_changes;
+    let Some(last) = changes.last() else { return };
+    let lowest = changes.iter().map(|change| change.to).min().map_or(opened, |lowest| lowest.min(opened));
+    let level = (last.to as u32).saturating_sub(lowest as u32);
+    if level < 2 {
+        return;
+    }
+    let severity = if level == 2 { Severity::Warning } else { Severity::Error };
+    let (from, to) = (lowest.as_str(), last.to.as_str());
+    let message = format!(
+        "Task {task} went from {from} to {to} importance after it was opened; the last step by {}: {}",
+        last.author, last.reason
+    );
+    let condition = Condition { rule: AlertRule::Drift, scope: AlertScope::Task, level };
+    found.insert(condition, (severity, message));
+}
+
+/// The levels that are reached and the breach status. Tokens and latency share them: the one that gets there first names
+/// the alert.
+fn add(
+    found: &mut Conditions,
+    scope: &AlertScope,
+    name: &str,
+    what: &str,
+    unit: &str,
+    utilization: &Utilization,
+    levels: &[u32],
+) {
+    let numbers = || {
+        let percent = utilization.percent().map(|percent| format!(" ({percent}%)")).unwrap_or_default();
+        format!("{} / {}{unit}{percent}", grouped(utilization.used), grouped(utilization.limit))
+    };
+    let reached = utilization.level(levels);
+    for &level in levels.iter().filter(|&&level| reached.is_some_and(|reached| level <= reached)) {
+        let condition = Condition { rule: AlertRule::Pressure, scope: scope.clone(), level };
+        let message = || format!("{name} reached {level}% of its {what} budget: {}", numbers());
+        found.entry(condition).or_insert_with(|| (Severity::of_level(level), message()));
+    }
+    // Above the second bound the first is passed too.
+    let breached: &[(u32, Severity)] = match utilization.breach() {
+        BreachStatus::Within => &[],
+        BreachStatus::Warning => &[(100, Severity::Warning)],
+        BreachStatus::Exceeded => &[(100, Severity::Warning), (150, Severity::Error)],
+    };
+    for &(level, severity) in breached {
+        let condition = Condition { rule: AlertRule::Breach, scope: scope.clone(), level };
+        let message = || format!("{name} is above {level}% of its {what} budget: {}", numbers());
+        found.entry(condition).or_insert_with(|| (severity, message()));
+    }
+}

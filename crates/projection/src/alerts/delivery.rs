@@ -1,0 +1,347 @@
+//! What was delivered of the changes, and what is due: the outbox's memory.
+//!
+//! Nothing here knows which endpoints there are or what they want: that is configuration. So the rows say of an endpoint what was
+//! tried ([`EndpointState`]), and whoever delivers works through the changes behind that, in the order of the log:
+//!
+//! * **fresh** is every change that was neither tried nor covered by a digest: [`Standing::is_fresh`];
+//! * **pending** is what was tried, failed, and has another attempt due: [`Standing::due`].
+//!
+//! Both are short to find: an endpoint has one row per partition. For that, first attempts at the changes of one partition must be
+//! noted in the order of the changes; what the endpoint does not want is passed over, and is fresh no more once something behind
+//! it was tried.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use tollgate_domain::event::{Change, DeliveryAttempted, DeliveryOutcome, DeliveryRequested, RecordedEvent};
+use tollgate_domain::position::{PARTITIONS, PartitionId, Sequence};
+use tollgate_domain::time::Timestamp;
+
+use super::row::{AlertChange, AlertsRow, Resend, alert_key, change_key};
+use crate::fold::Rows;
+
+/// Attempts that are kept of a delivery, the latest ones. Earlier ones are counted, and in the log.
+pub const KEPT_ATTEMPTS: usize = 20;
+
+/// Prefix of the keys of deliveries: all of them, by alert.
+pub const DELIVERIES: &[u8] = b"d";
+/// Prefix of the keys of endpoints: all of them, by name and partition.
+pub const ENDPOINTS: &[u8] = b"e";
+
+/// What was done to tell one endpoint of one change. Key: [`delivery_key`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Delivery {
+    /// Which alert; of a digest its own id.
+    pub alert: String,
+    /// Owner of the alert's task; `_ledger` for a digest.
+    pub tenant: String,
+    /// What is told.
+    pub change: Change,
+    /// To whom.
+    pub endpoint: String,
+    /// The record of the change, or of the latest request to deliver it again that was worked on; of a digest, of the last change
+    /// it covers.
+    pub through: Sequence,
+    /// How the latest attempt ended. Once it is settled, no late report of a failure opens it again.
+    pub outcome: DeliveryOutcome,
+    /// When the next attempt is due; `None`: it is settled.
+    pub next_attempt_at: Option<Timestamp>,
+    /// When the receiver took it.
+    pub delivered_at: Option<Timestamp>,
+    /// How many attempts were made.
+    pub attempts: u32,
+    /// The latest ones, oldest first.
+    pub history: Vec<Attempt>,
+}
+
+/// One attempt.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attempt {
+    /// The n-th, from 1; 0: nothing was sent.
+    pub number: u32,
+    /// When.
+    pub at: Timestamp,
+    /// How it ended.
+    pub outcome: DeliveryOutcome,
+    /// What the receiver answered, if it did.
+    pub status_code: Option<u32>,
+    /// Why it failed.
+    pub error: Option<String>,
+}
+
+/// Where an endpoint stands, as far as the events of one partition tell. Key: [`endpoint_key`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EndpointState {
+    /// Its name.
+    pub endpoint: String,
+    /// The partition.
+    pub partition: PartitionId,
+    /// The last change of this partition that was tried: those before it were tried too, or are not wanted.
+    pub tried: Sequence,
+    /// The last change of any partition that a digest covers.
+    pub covered: Sequence,
+    /// What failed and has another attempt due.
+    #[serde(with = "crate::pairs")]
+    pub pending: BTreeMap<Pending, Due>,
+    /// Messages that it took.
+    pub delivered: u64,
+    /// Attempts that failed.
+    pub failed: u64,
+    /// Messages that were given up.
+    pub gave_up: u64,
+    /// When it last took one.
+    pub delivered_at: Option<Timestamp>,
+    /// When it last said that it wants nothing more.
+    pub disabled_at: Option<Timestamp>,
+}
+
+/// A message that has another attempt due, in the order of the log.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Pending {
+    /// As [`Delivery::through`].
+    pub through: Sequence,
+    /// Which alert.
+    pub alert: String,
+    /// What is told.
+    pub change: Change,
+}
+
+/// When a message is tried again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Due {
+    /// When.
+    pub at: Timestamp,
+    /// Attempts so far.
+    pub attempts: u32,
+}
+
+/// Where an endpoint stands over all partitions: its [`EndpointState`] rows taken together.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Standing {
+    tried: [Sequence; PARTITIONS],
+    covered: Sequence,
+    pending: Vec<(Pending, Due)>,
+    /// Messages that it took.
+    pub delivered: u64,
+    /// Attempts that failed.
+    pub failed: u64,
+    /// Messages that were given up.
+    pub gave_up: u64,
+    delivered_at: Option<Timestamp>,
+    disabled_at: Option<Timestamp>,
+}
+
+impl Standing {
+    /// Takes in what one partition tells, in any order.
+    pub fn take(&mut self, state: &EndpointState) {
+        let tried = &mut self.tried[state.partition.index()];
+        *tried = (*tried).max(state.tried);
+        self.covered = self.covered.max(state.covered);
+        self.pending.extend(state.pending.iter().map(|(pending, due)| (pending.clone(), *due)));
+        self.pending.sort_by(|(one, _), (other, _)| one.cmp(other));
+        self.delivered = self.delivered.saturating_add(state.delivered);
+        self.failed = self.failed.saturating_add(state.failed);
+        self.gave_up = self.gave_up.saturating_add(state.gave_up);
+        self.delivered_at = self.delivered_at.max(state.delivered_at);
+        self.disabled_at = self.disabled_at.max(state.disabled_at);
+    }
+
+    /// Whether a change of this record, of a task in this partition, was neither tried nor covered by a digest.
+    #[must_use]
+    pub fn is_fresh(&self, partition: PartitionId, sequence: Sequence) -> bool {
+        sequence > self.covered.max(self.tried[partition.index()])
+    }
+
+    /// The record behind which fresh changes begin: none stands before it. Scan from [`super::change_after`] it.
+    #[must_use]
+    pub fn fresh_after(&self) -> Sequence {
+        let least = self.tried.iter().min().copied().unwrap_or_default();
+        least.max(self.covered)
+    }
+
+    /// What is tried again, due or not, in the order of the log.
+    #[must_use]
+    pub fn pending(&self) -> &[(Pending, Due)] {
+        &self.pending
+    }
+
+    /// What is due now, in the order of the log.
+    pub fn due(&self, now: Timestamp) -> impl Iterator<Item = (&Pending, u32)> {
+        self.pending
+            .iter()
+            .filter(move |(_, due)| due.at <= now)
+            .map(|(pending, due)| (pending, due.attempts))
+    }
+
+    /// When the next attempt is due, the earliest first.
+    #[must_use]
+    pub fn next_due(&self) -> Option<Timestamp> {
+        self.pending.iter().map(|(_, due)| due.at).min()
+    }
+
+    /// Whether the receiver wants nothing more, and has taken nothing since it said so.
+    #[must_use]
+    pub fn is_disabled(&self) -> bool {
+        self.disabled_at.is_some() && self.disabled_at >= self.delivered_at
+    }
+}
+
+/// The key of a delivery: those of one alert stand together.
+#[must_use]
+pub fn delivery_key(alert: &str, change: Change, endpoint: &str) -> Vec<u8> {
+    let mut key = deliveries_of(alert);
+    key.push(change as u8);
+    key.extend_from_slice(endpoint.as_bytes());
+    key
+}
+
+/// The prefix of the keys of an alert's deliveries.
+#[must_use]
+pub fn deliveries_of(alert: &str) -> Vec<u8> {
+    let mut key = DELIVERIES.to_vec();
+    key.extend_from_slice(alert.as_bytes());
+    key.push(0);
+    key
+}
+
+/// The key of what one partition tells of an endpoint.
+#[must_use]
+pub fn endpoint_key(endpoint: &str, partition: PartitionId) -> Vec<u8> {
+    let mut key = states_of(endpoint);
+    key.push(partition.number());
+    key
+}
+
+/// The prefix of the keys of an endpoint's states, one per partition at most.
+#[must_use]
+pub fn states_of(endpoint: &str) -> Vec<u8> {
+    let mut key = ENDPOINTS.to_vec();
+    key.extend_from_slice(endpoint.as_bytes());
+    key.push(0);
+    key
+}
+
+/// Notes an attempt in its delivery and in its endpoint.
+pub(super) fn attempted<R: Rows<AlertsRow>>(
+    rows: &mut R,
+    event: &RecordedEvent<'_>,
+    tried: &DeliveryAttempted,
+) -> Result<(), R::Error> {
+    let key = delivery_key(&tried.alert, tried.change, &tried.endpoint);
+    let row = rows.change(&key, || AlertsRow::Delivery(Box::new(new_delivery(event, tried))))?;
+    let AlertsRow::Delivery(delivery) = row else { return Ok(()) };
+    let before = delivery.through;
+    note_attempt(delivery, event, tried);
+    let due = delivery.next_attempt_at.map(|at| Due { at, attempts: delivery.attempts });
+    let pending = Pending { through: delivery.through, alert: tried.alert.clone(), change: tried.change };
+    let key = endpoint_key(&tried.endpoint, event.partition);
+    let row =
+        rows.change(&key, || AlertsRow::Endpoint(Box::new(new_state(&tried.endpoint, event.partition))))?;
+    let AlertsRow::Endpoint(state) = row else { return Ok(()) };
+    state.pending.remove(&Pending { through: before, ..pending.clone() });
+    if let Some(due) = due {
+        state.pending.insert(pending, due);
+    }
+    if tried.change == Change::Digest {
+        state.covered = state.covered.max(tried.through);
+    } else {
+        state.tried = state.tried.max(tried.through);
+    }
+    match tried.outcome {
+        DeliveryOutcome::Delivered => {
+            state.delivered = state.delivered.saturating_add(1);
+            state.delivered_at = state.delivered_at.max(Some(event.occurred_at));
+        }
+        DeliveryOutcome::Failed => state.failed = state.failed.saturating_add(1),
+        DeliveryOutcome::GaveUp => state.gave_up = state.gave_up.saturating_add(1),
+        DeliveryOutcome::Disabled => state.disabled_at = state.disabled_at.max(Some(event.occurred_at)),
+        DeliveryOutcome::Skipped => {}
+    }
+    Ok(())
+}
+
+/// A request is a change once more, so that it stands where whoever delivers looks for what is fresh. One for an alert that the
+/// task does not have is nothing.
+pub(super) fn requested<R: Rows<AlertsRow>>(
+    rows: &mut R,
+    event: &RecordedEvent<'_>,
+    requested: &DeliveryRequested,
+) -> Result<(), R::Error> {
+    let known = match rows.get(&alert_key(&requested.alert))? {
+        Some(AlertsRow::Alert(alert)) => alert.tenant == event.tenant && alert.task == event.task,
+        Some(_) | None => false,
+    };
+    if !known || requested.change == Change::Digest {
+        return Ok(());
+    }
+    let change = AlertChange {
+        alert: requested.alert.clone(),
+        change: requested.change,
+        resend: Some(Resend {
+            endpoint: requested.endpoint.clone(),
+            by: requested.by.clone(),
+            reason: requested.reason.clone(),
+        }),
+    };
+    rows.change(&change_key(event.sequence, &change), || AlertsRow::Change(change.clone())).map(|_| ())
+}
+
+fn new_delivery(event: &RecordedEvent<'_>, tried: &DeliveryAttempted) -> Delivery {
+    Delivery {
+        alert: tried.alert.clone(),
+        tenant: event.tenant.to_owned(),
+        change: tried.change,
+        endpoint: tried.endpoint.clone(),
+        through: tried.through,
+        outcome: DeliveryOutcome::Failed,
+        next_attempt_at: Some(event.occurred_at),
+        delivered_at: None,
+        attempts: 0,
+        history: Vec::new(),
+    }
+}
+
+fn new_state(endpoint: &str, partition: PartitionId) -> EndpointState {
+    EndpointState {
+        endpoint: endpoint.to_owned(),
+        partition,
+        tried: Sequence::ZERO,
+        covered: Sequence::ZERO,
+        pending: BTreeMap::new(),
+        delivered: 0,
+        failed: 0,
+        gave_up: 0,
+        delivered_at: None,
+        disabled_at: None,
+    }
+}
+
+fn note_attempt(delivery: &mut Delivery, event: &RecordedEvent<'_>, tried: &DeliveryAttempted) {
+    if delivery.history.len() >= KEPT_ATTEMPTS {
+        delivery.history.remove(0);
+    }
+    delivery.history.push(Attempt {
+        number: tried.attempt,
+        at: event.occurred_at,
+        outcome: tried.outcome,
+        status_code: tried.status_code,
+        error: tried.error.clone(),
+    });
+    if tried.attempt > 0 {
+        delivery.attempts = delivery.attempts.saturating_add(1);
+    }
+    if tried.outcome == DeliveryOutcome::Delivered {
+        delivery.delivered_at = delivery.delivered_at.max(Some(event.occurred_at));
+    }
+    // A request to deliver it again opens what is settled; nothing else does.
+    let again = tried.through > delivery.through;
+    let settled = delivery.next_attempt_at.is_none();
+    let failed = tried.outcome == DeliveryOutcome::Failed;
+    if !again && settled && (failed || delivery.outcome == DeliveryOutcome::Delivered) {
+        return;
+    }
+    delivery.through = delivery.through.max(tried.through);
+    delivery.outcome = tried.outcome;
+    // One that failed and names no time is due at once: nothing is lost by silence.
+    delivery.next_attempt_at = failed.then(|| tried.next_attempt_at.unwrap_or(event.occurred_at));
+}

@@ -1,0 +1,185 @@
+//! What passing time shows of a task. Pure: the present comes in as data, and what comes out does not depend on it, so that
+//! everyone who looks at the same task writes the same events.
+
+use tollgate_domain::alert::{AlertRule, AlertScope, Condition};
+use tollgate_domain::config::{BudgetedLatency, WatchConfig};
+use tollgate_domain::event::ConditionObserved;
+use tollgate_domain::position::PartitionId;
+use tollgate_domain::time::Timestamp;
+
+use super::conditions::running;
+use crate::status::{Execution, TaskRow};
+
+/// What there is to write about a task now, and when to look at it again.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Outlook {
+    /// Conditions that are true by now.
+    pub observed: Vec<ConditionObserved>,
+    /// When the next one becomes true if nothing happens; `None`: none does.
+    pub next: Option<Timestamp>,
+}
+
+/// What passing time shows of a task: executions that run and report no usage, or run far too long. Only of tasks that are open;
+/// an imported session never is.
+///
+/// The fold ends these conditions by itself, with the task's next event that contradicts them; nothing needs to be written then.
+#[must_use]
+pub fn outlook(task: &str, row: &TaskRow, now: Timestamp, config: &WatchConfig) -> Outlook {
+    let mut outlook = Outlook::default();
+    for execution in running(row) {
+        for observed in [silence(task, execution, config), stuck(task, row, execution, config)] {
+            let Some(observed) = observed else { continue };
+            let due = observed.due();
+            if due <= now {
+                outlook.observed.push(observed);
+            } else {
+                outlook.next = Some(outlook.next.map_or(due, |next| next.min(due)));
+            }
+        }
+    }
+    outlook
+}
+
+/// As [`outlook`], only what is to be written.
+#[must_use]
+pub fn observed(task: &str, row: &TaskRow, now: Timestamp, config: &WatchConfig) -> Vec<ConditionObserved> {
+    outlook(task, row, now, config).observed
+}
+
+fn silence(task: &str, execution: &Execution, config: &WatchConfig) -> Option<ConditionObserved> {
+    let threshold_ms = Some(config.silence_after_ms).filter(|ms| *ms > 0)?;
+    Some(ConditionObserved {
+        condition: of(AlertRule::Silence, execution),
+        active: true,
+        since: execution.silent_since(),
+        threshold_ms,
+        detail: format!(
+            "{} of task {task} runs, and no usage of it was reported for {}",
+            execution.id,
+            length(threshold_ms)
+        ),
+    })
+}
+
+fn stuck(
+    task: &str,
+    row: &TaskRow,
+    execution: &Execution,
+    config: &WatchConfig,
+) -> Option<ConditionObserved> {
+    let limit = row.state.limits.as_deref().and_then(|limits| limits.phase(&execution.id.phase));
+    // Where waits are not budgeted they are no sign of being stuck, up to the bound that holds whatever the limit.
+    let waited = match row.budgeted() {
+        BudgetedLatency::Full => 0,
+        BudgetedLatency::Active => execution.activity.wait_ms,
+    };
+    let by_limit = WatchConfig { stuck_after_ms: 0, ..config.clone() };
+    let by_limit = by_limit.stuck_after(limit.map(|limit| limit.latency_ms));
+    let by_limit = by_limit.map(|ms| ms.saturating_add(waited));
+    let threshold_ms = match (by_limit, config.stuck_after(None)) {
+        (Some(one), Some(other)) => one.min(other),
+        (one, other) => one.or(other)?,
+    };
+    let beside = limit
+        .map_or_else(String::new, |limit| format!("; its latency limit is {}", length(limit.latency_ms)));
+    Some(ConditionObserved {
+        condition: of(AlertRule::Stuck, execution),
+        active: true,
+        since: execution.started_at,
+        threshold_ms,
+        detail: format!(
+            "{} of task {task} runs for more than {}{beside}",
+            execution.id,
+            length(threshold_ms)
+        ),
+    })
+}
+
+fn of(rule: AlertRule, execution: &Execution) -> Condition {
+    Condition { rule, scope: AlertScope::Execution(execution.id.clone()), level: 0 }
+}
+
+/// A view does not contain a record that was appended long ago, or does again. Stands under the tenant and task `_ledger`.
+///
+/// `appended` is when the first record that the view lacks was appended: the state that both the beginning and the end of this lag
+/// follow from.
+#[must_use]
+pub fn lag(
+    view: &str,
+    partition: PartitionId,
+    appended: Timestamp,
+    active: bool,
+    config: &WatchConfig,
+) -> ConditionObserved {
+    let scope = AlertScope::View { name: view.to_owned(), partition: Some(partition) };
+    let threshold_ms = config.lag_after_ms;
+    ConditionObserved {
+        condition: Condition { rule: AlertRule::Lag, scope, level: 0 },
+        active,
+        since: appended,
+        threshold_ms,
+        detail: format!(
+            "View {view} lacks a record of partition {} that was appended at {appended}, more than {} ago; is its projector running?",
+            partition.number(),
+            length(threshold_ms)
+        ),
+    }
+}
+
+/// The log has one event id of a task with two contents. Stands under that task; ends when a person acknowledges it.
+///
+/// `recorded_at` is when the record with the second content was appended, `sequence` its sequence.
+#[must_use]
+pub fn conflict(
+    task: &str,
+    producer: &str,
+    id: &str,
+    sequence: u64,
+    recorded_at: Timestamp,
+) -> ConditionObserved {
+    ConditionObserved {
+        condition: Condition { rule: AlertRule::Conflict, scope: AlertScope::Task, level: 0 },
+        active: true,
+        since: recorded_at,
+        threshold_ms: 0,
+        detail: format!(
+            "Task {task} has event {id} of producer {producer} with two contents; the first one counts, record {sequence} has the \
+             other"
+        ),
+    }
+}
+
+/// A view keeps a record in quarantine that it cannot read, or does no more. Stands under the tenant and task `_ledger`: what stands under
+/// the task itself would wait with it.
+///
+/// `recorded_at` is when the first such record of the partition was appended, `sequence` its sequence.
+#[must_use]
+pub fn unreadable(
+    view: &str,
+    partition: PartitionId,
+    sequence: u64,
+    recorded_at: Timestamp,
+    active: bool,
+) -> ConditionObserved {
+    let scope = AlertScope::View { name: view.to_owned(), partition: Some(partition) };
+    ConditionObserved {
+        condition: Condition { rule: AlertRule::Quarantine, scope, level: 0 },
+        active,
+        since: recorded_at,
+        threshold_ms: 0,
+        detail: format!(
+            "View {view} cannot read record {sequence} of partition {}; its task's later events wait, and its answers say degraded",
+            partition.number()
+        ),
+    }
+}
+
+/// Milliseconds as people say them: `10 min`, `4 h`, `90 s`, `1,500 ms`.
+fn length(ms: u64) -> String {
+    for (unit, name) in [(3_600_000, "h"), (60_000, "min"), (1000, "s")] {
+        if ms >= unit && ms.is_multiple_of(unit) {
+            return format!("{} {name}", ms.div_euclid(unit));
+        }
+    }
+    format!("{} ms", tollgate_domain::gate::grouped(ms.into()))
+}
