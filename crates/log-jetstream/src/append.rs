@@ -119,15 +119,15 @@ async fn store(
             return after_another_decision(&shared, batch, &outcomes, &message.subject).await;
         }
     };
-    stored(&shared, sequence, &record, &mut outcomes);
+    stored(&shared, sequence, &held.checked, &mut outcomes);
     Ok(Some(outcomes))
 }
 
 /// Notes a record that was published here.
-pub(crate) fn stored(shared: &Shared, sequence: Sequence, record: &Record, outcomes: &mut [AppendOutcome]) {
+pub(crate) fn stored(shared: &Shared, sequence: Sequence, checked: &Checked, outcomes: &mut [AppendOutcome]) {
     shared.note(sequence);
-    shared.frontier().advance(record.partition(), sequence);
-    shared.ids().learn(sequence, record);
+    shared.frontier().advance(checked.batch().partition, sequence);
+    shared.ids().learn_own(sequence, checked, outcomes);
     stored_at(sequence, outcomes);
 }
 

@@ -22,7 +22,7 @@ pub(crate) struct RecentIds {
     older: IdIndex,
     in_newer: usize,
     generation_ids: usize,
-    in_flight: HashSet<Key>,
+    in_flight: HashSet<Key, foldhash::fast::RandomState>,
 }
 
 /// What is to be done about a batch.
@@ -43,12 +43,12 @@ impl RecentIds {
 
     fn with(generation_ids: usize) -> Self {
         let (newer, older) = (IdIndex::in_memory(), IdIndex::in_memory());
-        Self { newer, older, in_newer: 0, generation_ids, in_flight: HashSet::new() }
+        Self { newer, older, in_newer: 0, generation_ids, in_flight: HashSet::default() }
     }
 
     /// Decides a batch, and takes the ids that are to be published.
     pub(crate) fn admit(&mut self, checked: &Checked) -> Admission {
-        if checked.keys().iter().any(|key| self.in_flight.contains(key)) {
+        if !self.in_flight.is_empty() && checked.keys().iter().any(|key| self.in_flight.contains(key)) {
             return Admission::Busy;
         }
         let older: Vec<Option<Found>> = checked.keys().iter().map(|key| found(&self.older, key)).collect();
@@ -71,17 +71,34 @@ impl RecentIds {
 
     /// Learns the ids of a stored record. One that is known stays under its first record.
     pub(crate) fn learn(&mut self, sequence: Sequence, record: &Record) {
+        self.make_room();
+        for event in record.events() {
+            let key = IdScope::of(record.tenant(), event.task, event.producer).key(event.id);
+            self.claim(key, Found { sequence, content: event.content_hash });
+        }
+    }
+
+    /// Learns the new ids of a batch that was stored: as [`Self::learn`], with keys that are known.
+    pub(crate) fn learn_own(&mut self, sequence: Sequence, checked: &Checked, outcomes: &[AppendOutcome]) {
+        self.make_room();
+        for ((key, event), outcome) in checked.keys().iter().zip(&checked.batch().events).zip(outcomes) {
+            if matches!(outcome, AppendOutcome::Appended(_)) {
+                self.claim(*key, Found { sequence, content: event.content_hash });
+            }
+        }
+    }
+
+    fn make_room(&mut self) {
         if self.in_newer >= self.generation_ids {
             self.older = std::mem::replace(&mut self.newer, IdIndex::in_memory());
             self.in_newer = 0;
         }
-        for event in record.events() {
-            let key = IdScope::of(record.tenant(), event.task, event.producer).key(event.id);
-            let known = found(&self.older, &key);
-            let content = event.content_hash;
-            if self.newer.claim(key, Found { sequence, content }, known).is_none() {
-                self.in_newer += 1;
-            }
+    }
+
+    fn claim(&mut self, key: Key, new: Found) {
+        let known = found(&self.older, &key);
+        if self.newer.claim(key, new, known).is_none() {
+            self.in_newer += 1;
         }
     }
 

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use tollgate_domain::position::Sequence;
 use tollgate_log::admission::{Checked, record_of};
 use tollgate_log::contract::{AppendOutcome, Batch, InOrder, Receipt};
-use tollgate_log::record::Record;
 
 use crate::append::{Held, Room, append, message, receipt, stored};
 use crate::ids::Admission;
@@ -24,7 +23,6 @@ const RUN_BYTES: usize = 8 << 20;
 struct Prepared {
     held: Held,
     outcomes: Vec<AppendOutcome>,
-    record: Record,
     message: Message,
 }
 
@@ -63,7 +61,7 @@ fn prepare(shared: &Arc<Shared>, batches: &VecDeque<Batch>) -> Vec<Prepared> {
         let message = message(batch, &outcomes, &record);
         bytes += message.payload.len();
         let held = Held { shared: Arc::clone(shared), checked };
-        run.push(Prepared { held, outcomes, record, message });
+        run.push(Prepared { held, outcomes, message });
         if bytes >= RUN_BYTES {
             break;
         }
@@ -92,7 +90,7 @@ async fn publish_all(shared: Arc<Shared>, run: Vec<Prepared>) -> Vec<Receipt> {
         let sequence = Sequence(last).next();
         match acknowledgement.await {
             Ok(ack) if ack.sequence == sequence.0 && !ack.duplicate => {
-                stored(&shared, sequence, &prepared.record, &mut prepared.outcomes);
+                stored(&shared, sequence, &prepared.held.checked, &mut prepared.outcomes);
                 receipts.push(receipt(&shared, &prepared.held.checked, prepared.outcomes));
             }
             // Refused, lost, or there already. Those behind it are in the stream only if it is.

@@ -41,7 +41,7 @@ enum Command {
     /// Append, fold, dedup and query, appending beside raw writing, SQLite and sled
     Compare(Compare),
     /// Append over JetStream beside plain publishing, with projectors stopped and crawling; needs nats-server
-    Jetstream(Compare),
+    Jetstream(Jetstream),
 }
 
 #[derive(Debug, clap::Args)]
@@ -57,6 +57,15 @@ struct Compare {
     dir: Option<PathBuf>,
 }
 
+#[derive(Debug, clap::Args)]
+struct Jetstream {
+    /// Only this candidate, for ten seconds: `tollgate`, `raw` or `one_message_per_event`, for a profiler beside it
+    #[arg(long, value_name = "CANDIDATE")]
+    only: Option<String>,
+    #[command(flatten)]
+    compare: Compare,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Format {
     Table,
@@ -70,8 +79,12 @@ fn main() -> ExitCode {
             (args, report)
         }
         Command::Jetstream(args) => {
-            let report = jetstream::run(args.quick, args.dir.as_deref());
-            (args, report)
+            let Jetstream { only, compare } = args;
+            let report = match only {
+                Some(name) => jetstream::profile(&name, compare.dir.as_deref()),
+                None => jetstream::run(compare.quick, compare.dir.as_deref()),
+            };
+            (compare, report)
         }
     };
     match report {

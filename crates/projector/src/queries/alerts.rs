@@ -109,7 +109,7 @@ impl Query<Alerts> for ChangesAfter {
             }
             let alert = view.get(&alert_key(&change.alert))?;
             let Some(AlertsRow::Alert(alert)) = alert.as_deref() else { continue };
-            let change = if change.raised { "raised" } else { "resolved" }.to_owned();
+            let change = change.change.as_str().to_owned();
             page.changes.push(AlertChangeView { sequence, change, alert: alert_view(alert) });
             last = sequence;
         }
