@@ -5,6 +5,9 @@
 mod appending;
 mod conformance;
 mod copying;
+mod credentials;
+mod durability;
 mod faults;
+mod inbox;
 mod setup;
 mod support;
