@@ -66,8 +66,8 @@ fn an_execution_that_runs_far_too_long_is_stuck() {
         open, start PLAN, +10min, use PLAN out=1, look                                    | stuck PLAN 0 #1
         open, start PLAN, +10min, use PLAN out=1, look, +1min, use PLAN out=1, look        | stuck PLAN 0 #1
         open, start PLAN, +10min, use PLAN out=1, look, end PLAN                          | -stuck PLAN 0 #1: PLAN ended
-        config phases: [A]; base_budgets: {A: {tokens: 1000000; latency_ms: 9000000}}; phase_weights: {A: 1}, open, start A, +239min, use A out=1, look | 
-        config phases: [A]; base_budgets: {A: {tokens: 1000000; latency_ms: 9000000}}; phase_weights: {A: 1}, open, start A, +240min, use A out=1, look | stuck A 0 #1
+        config alerts: {stuck_factor: 0}, open, start PLAN, +239min, use PLAN out=1, look | 
+        config alerts: {stuck_factor: 0}, open, start PLAN, +240min, use PLAN out=1, look | stuck PLAN 0 #1
         ",
     );
     let story = story("live, open, start PLAN, +10min, use PLAN out=1, look");
