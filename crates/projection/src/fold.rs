@@ -3,6 +3,8 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tollgate_domain::event::RecordedEvent;
+use tollgate_domain::position::Sequence;
+use tollgate_domain::time::Timestamp;
 
 /// The pure fold that builds one view.
 ///
@@ -24,6 +26,53 @@ pub trait Projection: Send + Sync + 'static {
     ///
     /// Only what the rows' keeper reports when a row cannot be loaded.
     fn apply<R: Rows<Self::Row>>(&self, event: &RecordedEvent<'_>, rows: &mut R) -> Result<(), R::Error>;
+
+    /// Notes an event that counts nowhere because its id is taken: on logs that cannot refuse it when it comes. Nothing,
+    /// where it is not told otherwise.
+    ///
+    /// # Errors
+    ///
+    /// As of [`Self::apply`].
+    fn conflict<R: Rows<Self::Row>>(&self, conflict: &Conflict<'_>, rows: &mut R) -> Result<(), R::Error> {
+        let _ = (conflict, rows);
+        Ok(())
+    }
+
+    /// Notes that a record is the last one about a decision subject although some of its events count nowhere: the log
+    /// compares the next decision with it. Nothing, where it is not told otherwise.
+    ///
+    /// # Errors
+    ///
+    /// As of [`Self::apply`].
+    fn last_decision<R: Rows<Self::Row>>(
+        &self,
+        tenant: &str,
+        subject: &str,
+        record: Sequence,
+        rows: &mut R,
+    ) -> Result<(), R::Error> {
+        let _ = (tenant, subject, record, rows);
+        Ok(())
+    }
+}
+
+/// An event that stands in the log under an id that another event, with other content, has taken before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Conflict<'a> {
+    /// Its record.
+    pub sequence: Sequence,
+    /// The record of the event that has the id.
+    pub original: Sequence,
+    /// When its record was appended.
+    pub recorded_at: Timestamp,
+    /// Owner of the task.
+    pub tenant: &'a str,
+    /// The task.
+    pub task: &'a str,
+    /// Its producer.
+    pub producer: &'a str,
+    /// Its id.
+    pub id: &'a str,
 }
 
 /// The rows of a view while events are folded into them.

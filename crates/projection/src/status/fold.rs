@@ -4,6 +4,7 @@ use tollgate_domain::event::{EventBody, OverrideGranted, OverrideScope, Recorded
 use tollgate_domain::gate::GateDecided;
 use tollgate_domain::ids::LEDGER_TENANT;
 use tollgate_domain::phase::ExecutionId;
+use tollgate_domain::position::Sequence;
 use tollgate_domain::task::evolve;
 use tollgate_domain::tokens::TokenSums;
 use tollgate_domain::usage::{Cost, NamedExecution, UsageAdjusted, UsageRecorded};
@@ -27,6 +28,21 @@ impl Projection for Status {
             || TaskRow { first_at: event.occurred_at, last_at: event.occurred_at, ..TaskRow::default() };
         let row = rows.change(&task_key(event.tenant, event.task), first)?;
         fold(row, event);
+        Ok(())
+    }
+
+    fn last_decision<R: Rows<TaskRow>>(
+        &self,
+        tenant: &str,
+        subject: &str,
+        record: Sequence,
+        rows: &mut R,
+    ) -> Result<(), R::Error> {
+        let key = task_key(tenant, subject);
+        if rows.get(&key)?.is_some() {
+            let row = rows.change(&key, TaskRow::default)?;
+            row.last_decision = row.last_decision.max(record);
+        }
         Ok(())
     }
 }
