@@ -37,12 +37,13 @@ async fn follow(global: &Global) -> Result<ExitCode, Failure> {
                     line(&serde_json::to_string(change).unwrap_or_default());
                     continue;
                 }
-                let at = if change.change == "raised" {
-                    &alert.raised_at
-                } else {
-                    alert.resolved_at.as_ref().unwrap_or(&alert.raised_at)
+                let at = match change.change.as_str() {
+                    "resolved" => alert.resolved_at.as_ref(),
+                    "acknowledged" => alert.acknowledged_at.as_ref(),
+                    _ => None,
                 };
-                line(&format!("{}  {:<8} {:<8} {}", time(at), change.change, alert.severity, alert.message));
+                let at = time(at.unwrap_or(&alert.raised_at));
+                line(&format!("{at}  {:<12} {:<8} {}", change.change, alert.severity, alert.message));
             }
             after = page.last;
         }

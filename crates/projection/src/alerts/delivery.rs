@@ -7,7 +7,7 @@
 //! * **pending** is what was tried, failed, and has another attempt due: [`Standing::due`].
 //!
 //! Both are short to find: an endpoint has one row per partition. For that, first attempts at the changes of one partition must be
-//! noted in the order of the changes; what the endpoint does not want is passed over, and is fresh no more once something behind
+//! noted in the order of their records; what the endpoint does not want is passed over, and is fresh no more once something behind
 //! it was tried.
 
 use std::collections::BTreeMap;
@@ -76,7 +76,8 @@ pub struct EndpointState {
     pub endpoint: String,
     /// The partition.
     pub partition: PartitionId,
-    /// The last change of this partition that was tried: those before it were tried too, or are not wanted.
+    /// The record of the last change of this partition that was tried. The changes of records before it were tried too, or are not
+    /// wanted; those of the record itself have a [`Delivery`] if they were.
     pub tried: Sequence,
     /// The last change of any partition that a digest covers.
     pub covered: Sequence,
@@ -93,6 +94,25 @@ pub struct EndpointState {
     pub delivered_at: Option<Timestamp>,
     /// When it last said that it wants nothing more.
     pub disabled_at: Option<Timestamp>,
+}
+
+impl EndpointState {
+    /// An endpoint to which nothing was delivered yet.
+    #[must_use]
+    pub fn new(endpoint: &str, partition: PartitionId) -> Self {
+        Self {
+            endpoint: endpoint.to_owned(),
+            partition,
+            tried: Sequence::ZERO,
+            covered: Sequence::ZERO,
+            pending: BTreeMap::new(),
+            delivered: 0,
+            failed: 0,
+            gave_up: 0,
+            delivered_at: None,
+            disabled_at: None,
+        }
+    }
 }
 
 /// A message that has another attempt due, in the order of the log.
@@ -146,17 +166,19 @@ impl Standing {
         self.disabled_at = self.disabled_at.max(state.disabled_at);
     }
 
-    /// Whether a change of this record, of a task in this partition, was neither tried nor covered by a digest.
+    /// Whether a change of this record, of a task in this partition, was neither tried nor covered by a digest. `delivery` is the
+    /// row of this change and this endpoint, where there is one: a record may hold several changes.
     #[must_use]
-    pub fn is_fresh(&self, partition: PartitionId, sequence: Sequence) -> bool {
-        sequence > self.covered.max(self.tried[partition.index()])
+    pub fn is_fresh(&self, partition: PartitionId, sequence: Sequence, delivery: Option<&Delivery>) -> bool {
+        let untried = delivery.is_none_or(|delivery| delivery.through < sequence);
+        sequence > self.covered && sequence >= self.tried[partition.index()] && untried
     }
 
-    /// The record behind which fresh changes begin: none stands before it. Scan from [`super::change_after`] it.
+    /// The record behind which fresh changes begin: neither it nor any before it has one. Scan from [`super::change_after`] it.
     #[must_use]
     pub fn fresh_after(&self) -> Sequence {
         let least = self.tried.iter().min().copied().unwrap_or_default();
-        least.max(self.covered)
+        Sequence(least.0.saturating_sub(1)).max(self.covered)
     }
 
     /// What is tried again, due or not, in the order of the log.
@@ -235,8 +257,9 @@ pub(super) fn attempted<R: Rows<AlertsRow>>(
     let due = delivery.next_attempt_at.map(|at| Due { at, attempts: delivery.attempts });
     let pending = Pending { through: delivery.through, alert: tried.alert.clone(), change: tried.change };
     let key = endpoint_key(&tried.endpoint, event.partition);
-    let row =
-        rows.change(&key, || AlertsRow::Endpoint(Box::new(new_state(&tried.endpoint, event.partition))))?;
+    let row = rows.change(&key, || {
+        AlertsRow::Endpoint(Box::new(EndpointState::new(&tried.endpoint, event.partition)))
+    })?;
     let AlertsRow::Endpoint(state) = row else { return Ok(()) };
     state.pending.remove(&Pending { through: before, ..pending.clone() });
     if let Some(due) = due {
@@ -298,21 +321,6 @@ fn new_delivery(event: &RecordedEvent<'_>, tried: &DeliveryAttempted) -> Deliver
         delivered_at: None,
         attempts: 0,
         history: Vec::new(),
-    }
-}
-
-fn new_state(endpoint: &str, partition: PartitionId) -> EndpointState {
-    EndpointState {
-        endpoint: endpoint.to_owned(),
-        partition,
-        tried: Sequence::ZERO,
-        covered: Sequence::ZERO,
-        pending: BTreeMap::new(),
-        delivered: 0,
-        failed: 0,
-        gave_up: 0,
-        delivered_at: None,
-        disabled_at: None,
     }
 }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use tollgate_domain::alert::{Condition, alert_id};
 use tollgate_domain::event::{AlertAcknowledged, Change, EventBody, RecordedEvent};
 use tollgate_domain::ids::LEDGER_TENANT;
+use tollgate_domain::position::Sequence;
 use tollgate_domain::time::Timestamp;
 
 use super::Alerts;
@@ -12,8 +13,9 @@ use super::conditions::{conditions, forget_outdated, observe, why_gone};
 use super::row::{
     Acknowledged, Alert, AlertChange, AlertsRow, Resolved, Watch, alert_key, change_key, watch_key,
 };
+use super::watch::conflict;
 use super::{delivery, quarantine};
-use crate::fold::{Projection, Rows};
+use crate::fold::{Conflict, Projection, Rows};
 use crate::status::fold_task;
 
 impl Projection for Alerts {
@@ -22,13 +24,14 @@ impl Projection for Alerts {
     type Row = AlertsRow;
 
     fn apply<R: Rows<AlertsRow>>(&self, event: &RecordedEvent<'_>, rows: &mut R) -> Result<(), R::Error> {
+        let moment = Moment::of(event);
         match event.body {
             EventBody::DeliveryAttempted(attempted) => delivery::attempted(rows, event, attempted),
             EventBody::DeliveryRequested(requested) => delivery::requested(rows, event, requested),
-            EventBody::AlertAcknowledged(acknowledged) => acknowledge(rows, event, acknowledged),
+            EventBody::AlertAcknowledged(acknowledged) => acknowledge(rows, moment, acknowledged),
             EventBody::InboxRejected(rejected) => {
                 if quarantine::rejected(rows, event, rejected)? {
-                    watched(rows, event, |watch| {
+                    watched(rows, moment, |watch| {
                         watch.rejections = watch.rejections.saturating_add(1);
                         if watch.rejections == 1 {
                             watch.rejected = format!("{} (subject {})", rejected.reason, rejected.subject);
@@ -39,11 +42,11 @@ impl Projection for Alerts {
             }
             EventBody::InboxResolved(resolved) => {
                 if quarantine::resolved(rows, event, resolved)? {
-                    watched(rows, event, |watch| watch.rejections = watch.rejections.saturating_sub(1))?;
+                    watched(rows, moment, |watch| watch.rejections = watch.rejections.saturating_sub(1))?;
                 }
                 Ok(())
             }
-            EventBody::ConditionObserved(observed) => watched(rows, event, |watch| observe(watch, observed)),
+            EventBody::ConditionObserved(observed) => watched(rows, moment, |watch| observe(watch, observed)),
             // Ledger-wide facts are about no task.
             _ if event.tenant == LEDGER_TENANT => Ok(()),
             EventBody::TaskOpened(_)
@@ -59,7 +62,7 @@ impl Projection for Alerts {
             | EventBody::GateDecided(_)
             | EventBody::ConfigLoaded(_)
             | EventBody::ConfigRejected(_)
-            | EventBody::PriceBookLoaded(_) => watched(rows, event, |watch| {
+            | EventBody::PriceBookLoaded(_) => watched(rows, moment, |watch| {
                 if watch.task.last_at == Timestamp::default() {
                     (watch.task.first_at, watch.task.last_at) = (event.occurred_at, event.occurred_at);
                 }
@@ -68,25 +71,54 @@ impl Projection for Alerts {
             }),
         }
     }
+
+    /// The log has one event id with two contents: somebody must look at who made them.
+    fn conflict<R: Rows<AlertsRow>>(&self, found: &Conflict<'_>, rows: &mut R) -> Result<(), R::Error> {
+        let moment = Moment {
+            tenant: found.tenant,
+            task: found.task,
+            sequence: found.sequence,
+            at: found.recorded_at,
+        };
+        let seen = conflict(found.task, found.producer, found.id, found.sequence.0, found.recorded_at);
+        watched(rows, moment, |watch| observe(watch, &seen))
+    }
 }
 
-/// Folds something into the watch of the event's task, and what became true or false by it into alerts.
+/// Where and when something happened.
+#[derive(Clone, Copy)]
+struct Moment<'a> {
+    tenant: &'a str,
+    task: &'a str,
+    sequence: Sequence,
+    at: Timestamp,
+}
+
+impl<'a> Moment<'a> {
+    fn of(event: &RecordedEvent<'a>) -> Self {
+        Self { tenant: event.tenant, task: event.task, sequence: event.sequence, at: event.occurred_at }
+    }
+}
+
+/// Folds something into the watch of a task, and what became true or false by it into alerts.
 fn watched<R: Rows<AlertsRow>>(
     rows: &mut R,
-    event: &RecordedEvent<'_>,
+    moment: Moment<'_>,
     fold: impl FnOnce(&mut Watch),
 ) -> Result<(), R::Error> {
-    let row = rows.change(&watch_key(event.tenant, event.task), || AlertsRow::Watch(Box::default()))?;
-    let AlertsRow::Watch(watch) = row else { return Ok(()) };
+    let key = watch_key(moment.tenant, moment.task);
+    let AlertsRow::Watch(watch) = rows.change(&key, || AlertsRow::Watch(Box::default()))? else {
+        return Ok(());
+    };
     fold(watch);
-    let (raised, resolved) = turn(watch, event);
+    let (raised, resolved) = turn(watch, moment);
     for alert in raised {
-        note(rows, event, &alert.id, Change::Raised)?;
+        note(rows, moment, &alert.id, Change::Raised)?;
         let key = alert_key(&alert.id);
         rows.change(&key, || AlertsRow::Alert(Box::new(alert)))?;
     }
     for (id, end) in resolved {
-        resolve(rows, event, &id, end)?;
+        resolve(rows, moment, &id, end)?;
     }
     Ok(())
 }
@@ -94,21 +126,21 @@ fn watched<R: Rows<AlertsRow>>(
 /// Writes down that something happened to an alert.
 fn note<R: Rows<AlertsRow>>(
     rows: &mut R,
-    event: &RecordedEvent<'_>,
+    moment: Moment<'_>,
     alert: &str,
     change: Change,
 ) -> Result<(), R::Error> {
     let change = AlertChange { alert: alert.to_owned(), change, resend: None };
-    rows.change(&change_key(event.sequence, &change), || AlertsRow::Change(change.clone())).map(|_| ())
+    rows.change(&change_key(moment.sequence, &change), || AlertsRow::Change(change.clone())).map(|_| ())
 }
 
 fn resolve<R: Rows<AlertsRow>>(
     rows: &mut R,
-    event: &RecordedEvent<'_>,
+    moment: Moment<'_>,
     id: &str,
     end: Resolved,
 ) -> Result<(), R::Error> {
-    note(rows, event, id, Change::Resolved)?;
+    note(rows, moment, id, Change::Resolved)?;
     // Every open condition has the row of its alert.
     if rows.get(&alert_key(id))?.is_some()
         && let AlertsRow::Alert(alert) = rows.change(&alert_key(id), || AlertsRow::Watch(Box::default()))?
@@ -121,48 +153,49 @@ fn resolve<R: Rows<AlertsRow>>(
 /// The first acknowledgement counts. One that names no alert of its own task changes nothing: nobody ends what others watch.
 fn acknowledge<R: Rows<AlertsRow>>(
     rows: &mut R,
-    event: &RecordedEvent<'_>,
+    moment: Moment<'_>,
     acknowledged: &AlertAcknowledged,
 ) -> Result<(), R::Error> {
     let key = alert_key(&acknowledged.alert);
     let Some(AlertsRow::Alert(alert)) = rows.get(&key)? else { return Ok(()) };
-    if alert.tenant != event.tenant || alert.task != event.task || alert.acknowledged.is_some() {
+    if alert.tenant != moment.tenant || alert.task != moment.task || alert.acknowledged.is_some() {
         return Ok(());
     }
     let ended = alert.condition.rule.ends_with_acknowledgement() && alert.resolved.is_none();
     let condition = alert.condition.clone();
     if let AlertsRow::Alert(alert) = rows.change(&key, || AlertsRow::Watch(Box::default()))? {
         alert.acknowledged = Some(Acknowledged {
-            sequence: event.sequence,
-            at: event.occurred_at,
+            sequence: moment.sequence,
+            at: moment.at,
             by: acknowledged.by.clone(),
             note: acknowledged.note.clone(),
         });
     }
-    note(rows, event, &acknowledged.alert, Change::Acknowledged)?;
+    note(rows, moment, &acknowledged.alert, Change::Acknowledged)?;
     if ended {
-        let watch = rows.change(&watch_key(event.tenant, event.task), || AlertsRow::Watch(Box::default()))?;
+        let watch =
+            rows.change(&watch_key(moment.tenant, moment.task), || AlertsRow::Watch(Box::default()))?;
         if let AlertsRow::Watch(watch) = watch {
             watch.observed.remove(&condition);
             watch.open.remove(&condition);
         }
         let why = format!("acknowledged by {}", acknowledged.by);
-        let end = Resolved { by: event.sequence, at: event.occurred_at, why };
-        resolve(rows, event, &acknowledged.alert, end)?;
+        let end = Resolved { by: moment.sequence, at: moment.at, why };
+        resolve(rows, moment, &acknowledged.alert, end)?;
     }
     Ok(())
 }
 
 /// Compares what is true now with what was: the alerts to raise, and those to resolve with their ends.
-fn turn(watch: &mut Watch, event: &RecordedEvent<'_>) -> (Vec<Alert>, Vec<(String, Resolved)>) {
-    let now = conditions(watch, event.task);
+fn turn(watch: &mut Watch, moment: Moment<'_>) -> (Vec<Alert>, Vec<(String, Resolved)>) {
+    let now = conditions(watch, moment.task);
     let gone: BTreeSet<Condition> =
         watch.open.keys().filter(|condition| !now.contains_key(condition)).cloned().collect();
     let mut resolved = Vec::new();
     for condition in gone {
         let why = why_gone(watch, &condition);
         let id = watch.open.remove(&condition);
-        resolved.extend(id.map(|id| (id, Resolved { by: event.sequence, at: event.occurred_at, why })));
+        resolved.extend(id.map(|id| (id, Resolved { by: moment.sequence, at: moment.at, why })));
     }
     let mut raised = Vec::new();
     for (condition, (severity, message)) in now {
@@ -172,18 +205,18 @@ fn turn(watch: &mut Watch, event: &RecordedEvent<'_>) -> (Vec<Alert>, Vec<(Strin
         let generation = watch.generations.entry(condition.clone()).or_default();
         *generation = generation.saturating_add(1);
         let generation = *generation;
-        let id = alert_id(event.tenant, event.task, &condition, generation);
+        let id = alert_id(moment.tenant, moment.task, &condition, generation);
         watch.open.insert(condition.clone(), id.clone());
         raised.push(Alert {
             id,
-            tenant: event.tenant.to_owned(),
-            task: event.task.to_owned(),
+            tenant: moment.tenant.to_owned(),
+            task: moment.task.to_owned(),
             condition,
             generation,
             severity,
             message,
-            raised: event.sequence,
-            raised_at: event.occurred_at,
+            raised: moment.sequence,
+            raised_at: moment.at,
             acknowledged: None,
             resolved: None,
         });

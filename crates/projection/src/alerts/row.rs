@@ -37,6 +37,44 @@ pub enum AlertsRow {
     Quarantined(Box<Quarantined>),
 }
 
+impl AlertsRow {
+    /// The alert, if it is one.
+    #[must_use]
+    pub fn alert(&self) -> Option<&Alert> {
+        if let Self::Alert(row) = self { Some(row) } else { None }
+    }
+
+    /// The change, if it is one.
+    #[must_use]
+    pub fn change(&self) -> Option<&AlertChange> {
+        if let Self::Change(row) = self { Some(row) } else { None }
+    }
+
+    /// The delivery, if it is one.
+    #[must_use]
+    pub fn delivery(&self) -> Option<&Delivery> {
+        if let Self::Delivery(row) = self { Some(row) } else { None }
+    }
+
+    /// What one partition tells of an endpoint, if it is that.
+    #[must_use]
+    pub fn endpoint(&self) -> Option<&EndpointState> {
+        if let Self::Endpoint(row) = self { Some(row) } else { None }
+    }
+
+    /// The message in quarantine, if it is one.
+    #[must_use]
+    pub fn quarantined(&self) -> Option<&Quarantined> {
+        if let Self::Quarantined(row) = self { Some(row) } else { None }
+    }
+
+    /// The watch of a task, if it is one.
+    #[must_use]
+    pub fn watch(&self) -> Option<&Watch> {
+        if let Self::Watch(row) = self { Some(row) } else { None }
+    }
+}
+
 /// What the conditions of a task depend on, and which of them are true.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Watch {

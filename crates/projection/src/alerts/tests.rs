@@ -118,14 +118,7 @@ impl Folded {
     }
 
     fn alerts(&self) -> Vec<Alert> {
-        let mut alerts: Vec<Alert> = self
-            .rows
-            .values()
-            .filter_map(|row| match row {
-                AlertsRow::Alert(alert) => Some((**alert).clone()),
-                _ => None,
-            })
-            .collect();
+        let mut alerts: Vec<Alert> = self.rows.values().filter_map(|row| row.alert().cloned()).collect();
         alerts.sort_by_key(|alert| (alert.raised, alert.condition.clone(), alert.generation));
         alerts
     }

@@ -63,7 +63,8 @@ impl Story {
             }
             ["maybe", ref rest @ ..] => {
                 let rule = AlertRule::from_word(rest[1]).unwrap();
-                if self.alerts().iter().any(|alert| alert.condition.rule == rule && alert.task == self.task) {
+                let own = |alert: &&Alert| alert.tenant == self.tenant && alert.task == self.task;
+                if self.alerts().into_iter().filter(own).any(|alert| alert.condition.rule == rule) {
                     self.noted(rest);
                 }
             }
@@ -76,7 +77,7 @@ impl Story {
 
     fn look(&mut self) {
         let Some(row) = self.row().cloned() else { return };
-        for seen in watch::observed(&self.task, &row, self.now, &WatchConfig::default()) {
+        for seen in watch::observed(&self.task, &row, self.now, &self.config.alerts) {
             self.observe(seen);
         }
     }
@@ -107,11 +108,7 @@ impl Story {
 
     /// All alerts, in the order in which they were raised.
     pub(crate) fn alerts(&self) -> Vec<&Alert> {
-        let mut alerts: Vec<&Alert> = self
-            .alerts
-            .values()
-            .filter_map(|row| if let AlertsRow::Alert(alert) = row { Some(&**alert) } else { None })
-            .collect();
+        let mut alerts: Vec<&Alert> = self.alerts.values().filter_map(AlertsRow::alert).collect();
         alerts.sort_by_key(|alert| (alert.raised, &alert.condition, alert.generation));
         alerts
     }
@@ -119,12 +116,7 @@ impl Story {
     /// All changes with their records, in the order of the log.
     pub(crate) fn changes(&self) -> Vec<(Sequence, &AlertChange)> {
         let changes = self.alerts.iter().filter(|(key, _)| key.starts_with(CHANGES));
-        changes
-            .filter_map(|(key, row)| match row {
-                AlertsRow::Change(change) => Some((change_sequence(key).unwrap(), change)),
-                _ => None,
-            })
-            .collect()
+        changes.filter_map(|(key, row)| Some((change_sequence(key)?, row.change()?))).collect()
     }
 
     /// Every row of the view.
@@ -133,11 +125,7 @@ impl Story {
     }
 
     pub(crate) fn quarantined(&self) -> Vec<&Quarantined> {
-        let mut all: Vec<&Quarantined> = self
-            .alerts
-            .values()
-            .filter_map(|row| if let AlertsRow::Quarantined(one) = row { Some(&**one) } else { None })
-            .collect();
+        let mut all: Vec<&Quarantined> = self.alerts.values().filter_map(AlertsRow::quarantined).collect();
         all.sort_by_key(|one| one.sequence);
         all
     }
@@ -146,7 +134,8 @@ impl Story {
     pub(crate) fn latest(&self, rule: &str) -> Alert {
         let rule = AlertRule::from_word(rule).unwrap();
         let of_rule = |alert: &&&Alert| {
-            alert.condition.rule == rule && (alert.task == self.task || alert.task == LEDGER_TENANT)
+            let own = alert.tenant == self.tenant && alert.task == self.task;
+            alert.condition.rule == rule && (own || alert.tenant == LEDGER_TENANT)
         };
         (*self.alerts().iter().rfind(of_rule).expect("an alert of that rule")).clone()
     }

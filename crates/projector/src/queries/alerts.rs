@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 use tollgate_domain::position::Sequence;
-use tollgate_projection::alerts::{Alert, Alerts, AlertsRow, CHANGES, alert_key, change_after};
+use tollgate_projection::alerts::{
+    Alert, Alerts, AlertsRow, CHANGES, alert_key, change_after, change_sequence,
+};
 use tollgate_wire::api::{AlertChangeView, AlertView};
 
 use crate::query::Query;
@@ -65,7 +67,7 @@ impl Query<Alerts> for ListAlerts {
         let mut page = AlertPage::default();
         for row in view.scan(&alert_key(""), None) {
             let (_, row) = row?;
-            if let AlertsRow::Alert(alert) = &*row
+            if let Some(alert) = row.alert()
                 && self.wants(alert)
             {
                 page.alerts.push(alert_view(alert));
@@ -100,16 +102,20 @@ impl Query<Alerts> for ChangesAfter {
         let mut last = self.after;
         for row in view.scan(CHANGES, Some(&change_after(Sequence(self.after)))) {
             let (key, row) = row?;
-            let AlertsRow::Change(change) = &*row else { continue };
-            let sequence = key.get(1..9).and_then(|bytes| bytes.try_into().ok()).map(u64::from_be_bytes);
-            let Some(sequence) = sequence else { continue };
+            let (Some(change), Some(Sequence(sequence))) = (row.change(), change_sequence(&key)) else {
+                continue;
+            };
+            // Nothing happened to the alert where a person asked to hear of it again.
+            if change.resend.is_some() {
+                continue;
+            }
             if page.changes.len() >= self.limit && sequence != last {
                 page.cut_at = Some(last);
                 break;
             }
             let alert = view.get(&alert_key(&change.alert))?;
-            let Some(AlertsRow::Alert(alert)) = alert.as_deref() else { continue };
-            let change = change.change.as_str().to_owned();
+            let Some(alert) = alert.as_deref().and_then(AlertsRow::alert) else { continue };
+            let change = change.change.to_string();
             page.changes.push(AlertChangeView { sequence, change, alert: alert_view(alert) });
             last = sequence;
         }
@@ -134,7 +140,7 @@ impl ChangePage {
 }
 
 fn alert_view(alert: &Alert) -> AlertView {
-    let end = alert.resolved.as_ref();
+    let (seen, end) = (alert.acknowledged.as_ref(), alert.resolved.as_ref());
     AlertView {
         id: alert.id.clone(),
         rule: alert.condition.rule.to_string(),
@@ -148,6 +154,9 @@ fn alert_view(alert: &Alert) -> AlertView {
         state: if end.is_some() { "resolved" } else { "raised" }.to_owned(),
         raised: alert.raised.0,
         raised_at: alert.raised_at.to_string(),
+        acknowledged_by: seen.map(|seen| seen.by.clone()),
+        acknowledged_at: seen.map(|seen| seen.at.to_string()),
+        note: seen.and_then(|seen| seen.note.clone()),
         resolved: end.map(|end| end.by.0),
         resolved_at: end.map(|end| end.at.to_string()),
         resolution: end.map(|end| end.why.clone()),

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tollgate_domain::position::{PartitionId, Position, Sequence};
 use tollgate_log::contract::EventLog;
+use tollgate_projection::fold::Projection;
 use tollgate_projection::status::Status;
 
 use crate::projector::Projector;
@@ -89,7 +90,7 @@ async fn a_rebuild_beside_the_live_view_gives_the_same_bytes() {
     assert_eq!((rebuilt.rows, rebuilt.records, rebuilt.as_of), (7, 301, position));
     let left: Vec<_> =
         std::fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
-    assert_eq!(left, ["status-v1"]);
+    assert_eq!(left, [format!("status-v{}", Status::VERSION).as_str()]);
     let health = projector.health().await;
     assert_eq!((health.running, health.lag_records, health.quarantined.len()), (true, 0, 1));
     assert_eq!((health.quarantined[0].task.as_str(), health.quarantined[0].sequence), ("T-0", 1));
@@ -113,7 +114,7 @@ async fn a_live_view_that_is_wrong_is_replaced_by_the_rebuilt_one() {
     let rebuilt = projector.rebuild().await.unwrap();
     assert!(!rebuilt.identical());
     assert_eq!(used(&projector, &position, "T-1").await, Some(5));
-    assert!(dir.path().join("status-v1.damaged-1").is_dir());
+    assert!(dir.path().join(format!("status-v{}.damaged-1", Status::VERSION)).is_dir());
     let position = append(&*log, vec![usage("T-1", "b", 1)]).await;
     assert_eq!(used(&projector, &position, "T-1").await, Some(6));
     assert!(projector.rebuild().await.unwrap().identical());

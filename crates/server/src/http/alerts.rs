@@ -95,7 +95,7 @@ pub(crate) async fn changes(
 
 /// Follow alerts as server-sent events
 ///
-/// Event `raised` or `resolved`, its data an `AlertChangeView`, its id the record. A client that comes back sends the last id
+/// Event `raised`, `acknowledged` or `resolved`, its data an `AlertChangeView`, its id the record. A client that comes back sends the last id
 /// it saw (`Last-Event-ID`, as browsers do, or `after`) and misses nothing; of that record it may see a change again.
 #[utoipa::path(get, path = "/v1/alerts/stream", tag = "alerts", params(ChangesQuery), responses(
     (status = 200, description = "Changes as they come", body = String, content_type = "text/event-stream"),

@@ -19,17 +19,17 @@ pub struct AlertList {
 pub struct AlertView {
     /// Its id: the same in every answer and after every rebuild.
     pub id: String,
-    /// `pressure`, `breach` or `stop_loss`.
+    /// `pressure`, `breach`, `stop_loss`, `drift`, `stuck`, `silence`, `conflict`, `quarantine` or `lag`.
     pub rule: String,
     /// `info`, `warning`, `error` or `critical`.
     pub severity: String,
     /// Owner of the task.
     pub tenant: String,
-    /// The task.
+    /// The task; `_ledger`: it is about none.
     pub task: String,
-    /// `task`, or the execution it is about.
+    /// `task`, or what it is about: an execution, a view, `inbox`.
     pub scope: String,
-    /// Percent of the limit it is about; 0 where there is none.
+    /// Percent of the limit it is about, of drift the number of tiers; 0 where there is none.
     pub level: u32,
     /// How often its condition became true, from 1.
     pub generation: u32,
@@ -41,6 +41,15 @@ pub struct AlertView {
     pub raised: u64,
     /// When the event of that record happened.
     pub raised_at: String,
+    /// Who has seen it. It stays raised.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub acknowledged_by: Option<String>,
+    /// When.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub acknowledged_at: Option<String>,
+    /// What is done about it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub note: Option<String>,
     /// The record that made it false.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub resolved: Option<u64>,
@@ -68,7 +77,7 @@ pub struct AlertChanges {
 pub struct AlertChangeView {
     /// The record that caused it.
     pub sequence: u64,
-    /// `raised` or `resolved`.
+    /// `raised`, `acknowledged` or `resolved`.
     pub change: String,
     /// The alert as it is now.
     pub alert: AlertView,

@@ -26,7 +26,9 @@ fn fresh(story: &Story, endpoint: &str) -> Vec<String> {
     let wanted =
         |resend: &crate::alerts::Resend| resend.endpoint.as_deref().is_none_or(|name| name == endpoint);
     let changes = story.changes().into_iter().filter(|(sequence, change)| {
-        standing.is_fresh(partition, *sequence) && change.resend.as_ref().is_none_or(wanted)
+        let key = delivery_key(&change.alert, change.change, endpoint);
+        let delivery = story.alert_rows().get(&key).and_then(AlertsRow::delivery);
+        standing.is_fresh(partition, *sequence, delivery) && change.resend.as_ref().is_none_or(wanted)
     });
     changes.map(|(sequence, change)| format!("{sequence} {}", change.change)).collect()
 }
@@ -127,6 +129,24 @@ fn a_delivery_keeps_its_latest_attempts_and_counts_all() {
 }
 
 #[test]
+fn changes_of_one_record_are_fresh_one_by_one() {
+    // Half of the limit and more, in one event: levels 50, 80 and 90 of PLAN.
+    let script = "open, start PLAN, use PLAN out=2200";
+    let all = story(script);
+    assert_eq!(fresh(&all, "oncall"), ["3 raised", "3 raised", "3 raised"]);
+    assert_eq!(standing(&all, "oncall").fresh_after(), Sequence::ZERO);
+    let one = story(&format!("{script}, deliver pressure raised oncall delivered"));
+    assert_eq!(fresh(&one, "oncall"), ["3 raised", "3 raised"]);
+    let mut later = standing(&one, "oncall");
+    for partition in PartitionId::all() {
+        let mut state = crate::alerts::EndpointState::new("oncall", partition);
+        state.tried = Sequence(3);
+        later.take(&state);
+    }
+    assert_eq!(later.fresh_after(), Sequence(2), "the record that was tried last may hold more");
+}
+
+#[test]
 fn due_is_what_the_time_has_come_for() {
     let story = story(&format!(
         "{TWO}, deliver silence raised oncall failed 5, deliver silence resolved oncall failed 1"
@@ -136,7 +156,7 @@ fn due_is_what_the_time_has_come_for() {
     assert_eq!((due(0), due(1), due(4), due(5)), (0, 1, 1, 2));
     assert_eq!(standing.next_due(), Some(story.now.plus_millis(60_000)));
     let missing = PartitionId::all().find(|other| *other != PartitionId::of("default", "T-1")).unwrap();
-    assert!(standing.is_fresh(missing, Sequence(1)), "nothing of another partition was tried");
+    assert!(standing.is_fresh(missing, Sequence(1), None), "nothing of another partition was tried");
     assert_eq!(standing.fresh_after(), Sequence::ZERO);
 }
 

@@ -66,8 +66,8 @@ fn an_execution_that_runs_far_too_long_is_stuck() {
         open, start PLAN, +10min, use PLAN out=1, look                                    | stuck PLAN 0 #1
         open, start PLAN, +10min, use PLAN out=1, look, +1min, use PLAN out=1, look        | stuck PLAN 0 #1
         open, start PLAN, +10min, use PLAN out=1, look, end PLAN                          | -stuck PLAN 0 #1: PLAN ended
-        config phases: [A]; base_budgets: {A: {tokens: 1000000; latency_ms: 9000000}}; phase_weights: {A: 1}, open, start A, +239min, use A out=1, look | 
-        config phases: [A]; base_budgets: {A: {tokens: 1000000; latency_ms: 9000000}}; phase_weights: {A: 1}, open, start A, +240min, use A out=1, look | stuck A 0 #1
+        config alerts: {stuck_factor: 0}, open, start PLAN, +239min, use PLAN out=1, look | 
+        config alerts: {stuck_factor: 0}, open, start PLAN, +240min, use PLAN out=1, look | stuck PLAN 0 #1
         ",
     );
     let story = story("live, open, start PLAN, +10min, use PLAN out=1, look");
@@ -227,4 +227,27 @@ fn the_inbox_alerts_while_a_message_waits() {
     assert_eq!((one.state(), one.payload.as_slice(), one.is_cut()), ("redriven", &b"a"[..], false));
     let expected = "A message of the inbox was refused and waits in quarantine: task: is required (subject tollgate.v1.in.default.T-9)";
     assert_eq!(story.alerts()[0].message, expected);
+}
+
+#[test]
+fn an_id_that_was_taken_raises_the_same_alert_as_one_that_was_observed() {
+    use crate::fold::{Conflict, Projection};
+    let observed = story("use - out=1, conflict e7");
+    let plain = story("use - out=1");
+    let mut rows = plain.alert_rows().clone();
+    let conflict = Conflict {
+        sequence: tollgate_domain::position::Sequence(1),
+        original: tollgate_domain::position::Sequence(1),
+        recorded_at: plain.now,
+        tenant: "default",
+        task: "T-1",
+        producer: "agent",
+        id: "e7",
+    };
+    let Ok(()) = crate::alerts::Alerts.conflict(&conflict, &mut rows);
+    let Ok(()) = crate::alerts::Alerts.conflict(&conflict, &mut rows);
+    let found: Vec<_> = rows.values().filter_map(crate::alerts::AlertsRow::alert).collect();
+    let [one] = found[..] else { panic!("one alert") };
+    let other = observed.latest("conflict");
+    assert_eq!((&one.id, &one.message, one.raised_at), (&other.id, &other.message, other.raised_at));
 }
