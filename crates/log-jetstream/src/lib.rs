@@ -11,6 +11,7 @@
 
 mod append;
 mod chains;
+pub mod credentials;
 pub mod identity;
 mod ids;
 mod in_order;
@@ -25,6 +26,7 @@ mod tail;
 pub mod topology;
 mod version;
 
+pub use credentials::{Access, Credentials, Secret, Tls};
 pub use log::JetStreamLog;
-pub use options::{ConnectError, Credentials, Options};
+pub use options::{ConnectError, Options};
 pub use setup::{Setup, SetupError};

@@ -1,6 +1,5 @@
 //! How a log is reached, and what is asked of it.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,6 +8,7 @@ use tokio::sync::watch;
 use tollgate_log::clock::{Clock, SystemClock};
 use tollgate_log::contract::Durability;
 
+use crate::credentials::{Credentials, CredentialsError, Tls};
 use crate::identity::Regression;
 use crate::setup::{SetupError, with_causes};
 use crate::topology::STREAM;
@@ -24,6 +24,11 @@ pub struct Options {
     pub url: String,
     /// Who this client is.
     pub credentials: Credentials,
+    /// How the connection is encrypted.
+    pub tls: Tls,
+    /// What begins the subjects of answers to this client. A prefix of its own, with permissions on the server, keeps
+    /// others from reading them.
+    pub inbox_prefix: String,
     /// The client's name, as the server lists it.
     pub client_name: String,
     /// The stream of the ledger.
@@ -52,36 +57,6 @@ pub struct Options {
     pub clock: Arc<dyn Clock>,
 }
 
-/// Who a client is.
-#[derive(Clone, Default, PartialEq, Eq)]
-pub enum Credentials {
-    /// Nobody in particular.
-    #[default]
-    None,
-    /// A user with a password.
-    Password {
-        /// The user.
-        user: String,
-        /// The password.
-        password: String,
-    },
-    /// A token.
-    Token(String),
-    /// A credentials file with a JWT and a seed.
-    File(PathBuf),
-}
-
-impl std::fmt::Debug for Credentials {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::None => "none",
-            Self::Password { .. } => "user and password",
-            Self::Token(_) => "token",
-            Self::File(_) => "credentials file",
-        })
-    }
-}
-
 impl Options {
     /// The default stream of the server at this address.
     #[must_use]
@@ -89,6 +64,8 @@ impl Options {
         Self {
             url: url.into(),
             credentials: Credentials::None,
+            tls: Tls::default(),
+            inbox_prefix: "_INBOX".to_owned(),
             client_name: "tollgate".to_owned(),
             stream: STREAM.to_owned(),
             durability: Durability::PageCache,
@@ -115,6 +92,7 @@ impl Options {
         let connections = Arc::new(connections);
         let options = ConnectOptions::new()
             .name(&self.client_name)
+            .custom_inbox_prefix(&self.inbox_prefix)
             .connection_timeout(self.request_timeout)
             .request_timeout(Some(self.request_timeout))
             .subscription_capacity(SUBSCRIPTION_MESSAGES)
@@ -127,16 +105,7 @@ impl Options {
                     }
                 }
             });
-        let options = match &self.credentials {
-            Credentials::None => options,
-            Credentials::Password { user, password } => {
-                options.user_and_password(user.clone(), password.clone())
-            }
-            Credentials::Token(token) => options.token(token.clone()),
-            Credentials::File(path) => options.credentials_file(path).await.map_err(|error| {
-                ConnectError::Credentials { path: path.display().to_string(), reason: error.to_string() }
-            })?,
-        };
+        let options = self.tls.apply(self.credentials.apply(options)?)?;
         let addresses: Vec<&str> = self.url.split(',').map(str::trim).collect();
         let client = options.connect(addresses).await.map_err(|error| unreachable(with_causes(&error)))?;
         Ok((client, count))
@@ -171,14 +140,9 @@ pub enum ConnectError {
         /// What happened.
         reason: String,
     },
-    /// The credentials file is not readable.
-    #[error("reading the credentials file {path}: {reason}")]
-    Credentials {
-        /// The file.
-        path: String,
-        /// The system's message.
-        reason: String,
-    },
+    /// The credentials, or the files of TLS, cannot be used.
+    #[error(transparent)]
+    Credentials(#[from] CredentialsError),
     /// The stream is not what a ledger needs.
     #[error(transparent)]
     Setup(#[from] SetupError),

@@ -5,6 +5,7 @@
 mod appending;
 mod conformance;
 mod copying;
+mod credentials;
 mod faults;
 mod setup;
 mod support;

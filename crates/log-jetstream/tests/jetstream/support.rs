@@ -1,6 +1,7 @@
 //! A nats-server of a test's own: a free port, a store of its own, gone with the test.
 
 use std::io::{BufRead, BufReader};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -14,18 +15,27 @@ use tollgate_log_jetstream::{Options, Setup};
 pub(crate) struct NatsServer {
     home: tempfile::TempDir,
     port: Option<u16>,
+    monitor: Option<u16>,
     child: Option<Child>,
 }
 
 impl NatsServer {
     /// Starts one; `None`, said loudly, where nats-server is not installed.
-    #[expect(clippy::print_stderr, reason = "a skipped test says so")]
     pub(crate) fn start() -> Option<Self> {
+        Self::start_with(|_| String::new())
+    }
+
+    /// Starts one with more in its configuration. The text may name files in the directory that it is given.
+    #[expect(clippy::print_stderr, reason = "a skipped test says so")]
+    pub(crate) fn start_with(config: impl FnOnce(&Path) -> String) -> Option<Self> {
         if Command::new("nats-server").arg("--version").output().is_err() {
             eprintln!("SKIPPED: nats-server is not installed; `tools/test` installs it where it may");
             return None;
         }
-        let mut server = Self { home: tempfile::tempdir().unwrap(), port: None, child: None };
+        let home = tempfile::tempdir().unwrap();
+        let more = config(home.path());
+        std::fs::write(home.path().join("server.conf"), more).unwrap();
+        let mut server = Self { home, port: None, monitor: None, child: None };
         server.restart();
         Some(server)
     }
@@ -35,8 +45,11 @@ impl NatsServer {
         self.kill();
         let port = self.port.map_or_else(|| "-1".to_owned(), |port| port.to_string());
         let mut child = Command::new("nats-server")
-            .args(["--addr", "127.0.0.1", "--port", &port, "--jetstream", "--store_dir"])
+            .args(["--addr", "127.0.0.1", "--port", &port, "--http_port", "-1"])
+            .args(["--jetstream", "--store_dir"])
             .arg(self.store())
+            .arg("--config")
+            .arg(self.home.path().join("server.conf"))
             .stderr(Stdio::piped())
             .stdout(Stdio::null())
             .spawn()
@@ -50,6 +63,9 @@ impl NatsServer {
             };
             if let Some((_, address)) = line.split_once("Listening for client connections on ") {
                 self.port = address.rsplit_once(':').map(|(_, port)| port.trim().parse().unwrap());
+            }
+            if let Some((_, address)) = line.split_once("Starting http monitor on ") {
+                self.monitor = address.rsplit_once(':').map(|(_, port)| port.trim().parse().unwrap());
             }
             let ready = line.contains("Server is ready");
             said.push(line);
@@ -92,6 +108,16 @@ impl NatsServer {
         format!("nats://127.0.0.1:{}", self.port.unwrap())
     }
 
+    /// Where it tells about itself.
+    pub(crate) fn monitor(&self) -> String {
+        format!("http://127.0.0.1:{}", self.monitor.unwrap())
+    }
+
+    /// Its directory.
+    pub(crate) fn home(&self) -> &Path {
+        self.home.path()
+    }
+
     /// A log on it.
     pub(crate) fn options(&self) -> Options {
         Options::new(self.url())
@@ -107,6 +133,13 @@ impl Drop for NatsServer {
     fn drop(&mut self) {
         self.kill();
     }
+}
+
+/// Writes a file that only its owner can read.
+pub(crate) fn secret_file(path: PathBuf, content: &str) -> PathBuf {
+    std::fs::write(&path, content).unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+    path
 }
 
 /// Makes the stream of a ledger.
