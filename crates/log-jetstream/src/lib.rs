@@ -3,7 +3,7 @@
 //! [`setup`] makes the stream and compares what the server made of it, [`JetStreamLog`] is the log on it. It keeps the
 //! contract of `tollgate_log::contract`; what it can promise less of than the embedded log, it says:
 //!
-//! * Durability is the server's. A stock nats-server acknowledges before it syncs: `page_cache`.
+//! * Durability is the server's. A stock nats-server acknowledges before it syncs: `page_cache`. See [`durability`].
 //! * Outcomes are final within a window ([`DedupScope::Window`](tollgate_log::contract::DedupScope)): the server's, by
 //!   batch id, and that of the ids this process has seen lately. Readers decide by an id index of their own.
 //!
@@ -12,6 +12,7 @@
 mod append;
 mod chains;
 pub mod credentials;
+pub mod durability;
 pub mod identity;
 mod ids;
 mod in_order;

@@ -13,6 +13,7 @@ use tollgate_log::key::{ChainHash, Key};
 use tollgate_log::record::Record;
 
 use crate::append::append;
+use crate::durability::{Evidence, Server, evidence};
 use crate::identity::Regression;
 use crate::in_order::append_in_order;
 use crate::options::{ConnectError, Options};
@@ -26,6 +27,7 @@ use crate::version::Version;
 /// The event log on a JetStream stream.
 pub struct JetStreamLog {
     shared: Arc<Shared>,
+    evidence: Evidence,
     /// The watch over the stream's identity, and where asked for the reader of what others append.
     tasks: Vec<JoinHandle<()>>,
 }
@@ -42,7 +44,8 @@ impl JetStreamLog {
         let context =
             jetstream::context::ContextBuilder::new().timeout(options.request_timeout).build(client.clone());
         let info = setup::verify(&context, &options.stream).await?;
-        check_durability(&options, info.config.num_replicas)?;
+        let server = Server { id: client.server_info().server_id, replicas: info.config.num_replicas };
+        let evidence = evidence(&options, &server).await?;
         Version::of(&client).check_replicas(info.config.num_replicas)?;
         let stream =
             context.get_stream(&options.stream).await.map_err(|error| setup::SetupError::Refused {
@@ -65,7 +68,7 @@ impl JetStreamLog {
         if shared.options.follow_ids {
             tasks.push(tokio::spawn(follow(Arc::clone(&shared), pull)));
         }
-        Ok(Self { shared, tasks })
+        Ok(Self { shared, evidence, tasks })
     }
 
     /// Waits until the stream is not to be followed any more, and says why: it was replaced, went back or was purged. This log
@@ -79,6 +82,12 @@ impl JetStreamLog {
             // The sender lives as long as this log: there is always another change to wait for.
             let _ = ended.changed().await;
         }
+    }
+
+    /// How it is known what an acknowledgement is worth.
+    #[must_use]
+    pub const fn evidence(&self) -> &Evidence {
+        &self.evidence
     }
 
     /// The connection of the log, for those who speak to the same server of other things.
@@ -134,15 +143,6 @@ fn learn(shared: &Shared, messages: &[crate::pull::Delivered]) -> Option<Sequenc
     messages.last().map(|message| message.sequence)
 }
 
-/// A class is told only where something shows it, or the operator says so.
-fn check_durability(options: &Options, replicas: usize) -> Result<(), ConnectError> {
-    let shown = if replicas > 1 { Durability::Replicated } else { Durability::PageCache };
-    if options.durability > shown && !options.declared {
-        return Err(ConnectError::Durability { place: options.place(), asked: options.durability, shown });
-    }
-    Ok(())
-}
-
 impl EventLog for JetStreamLog {
     fn epoch(&self) -> Epoch {
         self.shared.identity.epoch()
@@ -150,6 +150,10 @@ impl EventLog for JetStreamLog {
 
     fn durability(&self) -> Durability {
         self.shared.options.durability
+    }
+
+    fn durability_known_by(&self) -> Option<String> {
+        Some(self.evidence.to_string())
     }
 
     fn dedup(&self) -> DedupScope {

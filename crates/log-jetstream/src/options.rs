@@ -1,5 +1,6 @@
 //! How a log is reached, and what is asked of it.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use tollgate_log::clock::{Clock, SystemClock};
 use tollgate_log::contract::Durability;
 
 use crate::credentials::{Credentials, CredentialsError, Tls};
+use crate::durability::DurabilityError;
 use crate::identity::Regression;
 use crate::setup::{SetupError, with_causes};
 use crate::topology::STREAM;
@@ -37,6 +39,10 @@ pub struct Options {
     pub durability: Durability,
     /// The operator's word that the server does what `durability` says, where it cannot be seen from here.
     pub declared: bool,
+    /// The server's monitoring address, `http://host:8222`: evidence for `fsync`. Of a cluster all, joined by commas.
+    pub monitor: Option<String>,
+    /// The server's store directory, where it is on this machine: evidence for `fsync`.
+    pub store_dir: Option<PathBuf>,
     /// How long a connection and a question to the server may take.
     pub request_timeout: Duration,
     /// How long one try of an append waits for its acknowledgement.
@@ -70,6 +76,8 @@ impl Options {
             stream: STREAM.to_owned(),
             durability: Durability::PageCache,
             declared: false,
+            monitor: None,
+            store_dir: None,
             request_timeout: Duration::from_secs(5),
             ack_timeout: Duration::from_secs(5),
             append_timeout: Duration::from_secs(15),
@@ -152,19 +160,9 @@ pub enum ConnectError {
     /// Its last records cannot be read.
     #[error("reading the last records: {0}")]
     Read(#[from] tollgate_log::contract::ReadError),
-    /// A durability class was asked for that nothing shows.
-    #[error(
-        "durability {asked} was asked for, {place} shows no more than {shown}; ask for {shown}, or declare that the \
-         server does what {asked} says"
-    )]
-    Durability {
-        /// The log.
-        place: String,
-        /// What was asked for.
-        asked: Durability,
-        /// What can be seen.
-        shown: Durability,
-    },
+    /// A durability class was asked for that is not so, or that nothing shows.
+    #[error(transparent)]
+    Durability(#[from] DurabilityError),
     /// The server is too old for what is asked.
     #[error("server {version}: {what}")]
     Unsupported {

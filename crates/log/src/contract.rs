@@ -35,6 +35,11 @@ pub trait EventLog: Send + Sync + 'static {
     /// What an acknowledgement is worth.
     fn durability(&self) -> Durability;
 
+    /// How that is known, where it is another's doing: for people. `None`: it is this log's own.
+    fn durability_known_by(&self) -> Option<String> {
+        None
+    }
+
     /// For how long an outcome is final.
     fn dedup(&self) -> DedupScope;
 

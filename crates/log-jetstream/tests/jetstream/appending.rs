@@ -7,8 +7,8 @@ use async_nats::jetstream::stream::Config;
 use futures_util::StreamExt;
 use tollgate_domain::position::{PartitionId, Sequence};
 use tollgate_log::conformance::{batch, decision, event, named};
-use tollgate_log::contract::{AppendError, AppendOutcome, Durability, EventLog, Partitions};
-use tollgate_log_jetstream::{ConnectError, JetStreamLog, Options, Setup};
+use tollgate_log::contract::{AppendError, AppendOutcome, EventLog, Partitions};
+use tollgate_log_jetstream::{JetStreamLog, Options, Setup};
 
 use crate::support::{NatsServer, all_ids, init, setup, within};
 
@@ -152,20 +152,6 @@ async fn more_than_may_wait_is_refused() {
     assert!(matches!(error, AppendError::Overloaded { limit: 1_000, .. }), "{error}");
     server.restart();
     within(waiting).await.unwrap();
-}
-
-#[tokio::test]
-async fn a_durability_class_needs_evidence_or_a_word() {
-    let Some(server) = NatsServer::start() else { return };
-    init(&server.options()).await;
-    for asked in [Durability::Fsync, Durability::Replicated] {
-        let options = Options { durability: asked, ..server.options() };
-        let error = JetStreamLog::connect(options.clone()).await.err().unwrap();
-        assert!(matches!(error, ConnectError::Durability { shown: Durability::PageCache, .. }), "{error}");
-        let log = JetStreamLog::connect(Options { declared: true, ..options }).await.unwrap();
-        let receipt = log.append(batch(vec![event("T-1", asked.as_str(), "x")])).await.unwrap();
-        assert_eq!((receipt.durability, log.durability()), (asked, asked));
-    }
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ mod appending;
 mod conformance;
 mod copying;
 mod credentials;
+mod durability;
 mod faults;
 mod setup;
 mod support;
