@@ -16,6 +16,7 @@ pub mod durability;
 pub mod identity;
 mod ids;
 mod in_order;
+pub mod inbox;
 mod log;
 pub mod options;
 mod publish;
@@ -28,6 +29,7 @@ pub mod topology;
 mod version;
 
 pub use credentials::{Access, Credentials, Secret, Tls};
+pub use inbox::{Inbox, InboxMessage};
 pub use log::JetStreamLog;
 pub use options::{ConnectError, Options};
 pub use setup::{Setup, SetupError};

@@ -26,7 +26,7 @@ use crate::version::Version;
 
 /// The event log on a JetStream stream.
 pub struct JetStreamLog {
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
     evidence: Evidence,
     /// The watch over the stream's identity, and where asked for the reader of what others append.
     tasks: Vec<JoinHandle<()>>,

@@ -11,7 +11,7 @@ use tollgate_log::contract::MAX_RECORD_BYTES;
 
 use crate::identity::{Regression, check_first};
 use crate::options::{ConnectError, Options};
-use crate::topology::{DECISION_SUBJECTS, FACT_SUBJECTS};
+use crate::topology::{self, DECISION_SUBJECTS, FACT_SUBJECTS, INBOX_SUBJECTS};
 
 /// Room for the headers of a message beside its record.
 const HEADER_ROOM: usize = 4 * 1024;
@@ -131,42 +131,70 @@ impl Setup {
         Ok(!before)
     }
 
-    /// Makes the stream unless it is there, then reads it back and compares.
+    /// Makes the ledger's stream and its inbox with the consumer that drains it, unless they are there, then reads them
+    /// back and compares. Returns what the server says of the ledger's stream.
     ///
     /// # Errors
     ///
-    /// [`SetupError`]; a stream that is there is never changed.
+    /// [`SetupError`]; what is there is never changed.
     pub async fn init(&self, context: &jetstream::Context) -> Result<Info, SetupError> {
-        match context.create_stream(self.config()).await {
-            Ok(_) => {}
-            // There is one already: with another configuration, which the comparison names.
-            Err(error) if exists(&error) => {}
-            Err(error) => return Err(self.refused("making it", &error)),
-        }
-        let info = read(context, &self.stream).await?;
-        let differences = self.differences(&info.config);
-        if !differences.is_empty() {
-            return Err(SetupError::Differs { stream: self.stream.clone(), differences });
-        }
-        Ok(info)
+        let ledger = make(context, &self.config()).await?;
+        make(context, &self.inbox_config()).await?;
+        crate::inbox::init(context, &topology::inbox(&self.stream)).await?;
+        Ok(ledger)
     }
 
-    /// The fields of a configuration that differ.
+    /// The configuration of the inbox: an eighth of the ledger's bytes, from 1 MiB to 1 GiB. What is drained is removed.
+    #[must_use]
+    pub fn inbox_config(&self) -> Config {
+        Config {
+            name: topology::inbox(&self.stream),
+            description: Some("Tollgate: the inbox of producers that can only publish.".to_owned()),
+            subjects: vec![INBOX_SUBJECTS.to_owned()],
+            retention: RetentionPolicy::WorkQueue,
+            max_bytes: i64::try_from(self.max_bytes / 8).unwrap_or(i64::MAX).clamp(1 << 20, 1 << 30),
+            deny_delete: false,
+            deny_purge: false,
+            allow_direct: false,
+            ..self.config()
+        }
+    }
+
+    /// The fields of a configuration of the ledger's stream that differ.
     #[must_use]
     pub fn differences(&self, found: &Config) -> Vec<Difference> {
-        let needed = self.config();
-        let mut differences = invariant_differences(&needed, found);
-        let mut field = |field, needed: &dyn fmt::Debug, found: &dyn fmt::Debug| {
-            differences.extend(difference(field, needed, found));
-        };
-        field("max_bytes", &needed.max_bytes, &found.max_bytes);
-        field("num_replicas", &needed.num_replicas, &found.num_replicas);
-        differences
+        all_differences(&self.config(), found)
     }
+}
 
-    fn refused(&self, attempt: &'static str, error: &dyn std::error::Error) -> SetupError {
-        SetupError::Refused { stream: self.stream.clone(), attempt, reason: with_causes(error) }
+/// Makes a stream unless it is there, then reads it back and compares.
+async fn make(context: &jetstream::Context, needed: &Config) -> Result<Info, SetupError> {
+    match context.create_stream(needed.clone()).await {
+        Ok(_) => {}
+        // There is one already: with another configuration, which the comparison names.
+        Err(error) if exists(&error) => {}
+        Err(error) => return Err(refused(&needed.name, "making it", &error)),
     }
+    let info = read(context, &needed.name).await?;
+    let differences = all_differences(needed, &info.config);
+    if !differences.is_empty() {
+        return Err(SetupError::Differs { stream: needed.name.clone(), differences });
+    }
+    Ok(info)
+}
+
+fn all_differences(needed: &Config, found: &Config) -> Vec<Difference> {
+    let mut differences = invariant_differences(needed, found);
+    let mut field = |field, needed: &dyn fmt::Debug, found: &dyn fmt::Debug| {
+        differences.extend(difference(field, needed, found));
+    };
+    field("max_bytes", &needed.max_bytes, &found.max_bytes);
+    field("num_replicas", &needed.num_replicas, &found.num_replicas);
+    differences
+}
+
+pub(crate) fn refused(stream: &str, attempt: &'static str, error: &dyn std::error::Error) -> SetupError {
+    SetupError::Refused { stream: stream.to_owned(), attempt, reason: with_causes(error) }
 }
 
 /// Reads the stream of a ledger that is to be used, and compares everything that is not the operator's choice.
@@ -203,11 +231,7 @@ async fn read(context: &jetstream::Context, stream: &str) -> Result<Info, SetupE
             GetStreamErrorKind::EmptyName
             | GetStreamErrorKind::Request
             | GetStreamErrorKind::InvalidStreamName
-            | GetStreamErrorKind::JetStream(_) => Err(SetupError::Refused {
-                stream: stream.to_owned(),
-                attempt: "reading its configuration",
-                reason: with_causes(&error),
-            }),
+            | GetStreamErrorKind::JetStream(_) => Err(refused(stream, "reading its configuration", &error)),
         },
     }
 }
@@ -244,7 +268,11 @@ fn invariant_differences(needed: &Config, found: &Config) -> Vec<Difference> {
     differences
 }
 
-fn difference(field: &'static str, needed: &dyn fmt::Debug, found: &dyn fmt::Debug) -> Option<Difference> {
+pub(crate) fn difference(
+    field: &'static str,
+    needed: &dyn fmt::Debug,
+    found: &dyn fmt::Debug,
+) -> Option<Difference> {
     let (needed, found) = (format!("{needed:?}"), format!("{found:?}"));
     (needed != found).then_some(Difference { field, needed, found })
 }

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use tollgate_domain::ids::TenantId;
 use tollgate_domain::position::PartitionId;
 use tollgate_log::contract::{Batch, NewEvent};
 
@@ -13,6 +14,15 @@ pub const FACT_SUBJECTS: &str = "tollgate.v1.ev.*.*";
 
 /// Subjects of decisions, with one more token for the decision subject.
 pub const DECISION_SUBJECTS: &str = "tollgate.v1.dec.*.*.*";
+
+/// Subjects of the inbox: a token for the tenant and one for the task.
+pub const INBOX_SUBJECTS: &str = "tollgate.v1.in.*.*";
+
+/// The task of an inbox message, where it cannot stand in the subject. It goes before the subject's.
+pub const TASK_HEADER: &str = "Tollgate-Task";
+
+/// The consumer of the inbox that all drainers share.
+pub const DRAIN: &str = "drain";
 
 /// The layout of a message, in each.
 pub const SCHEMA_HEADER: &str = "Tollgate-Schema";
@@ -39,6 +49,19 @@ pub fn subject(batch: &Batch) -> String {
     }
 }
 
+/// The stream of a ledger's inbox.
+#[must_use]
+pub fn inbox(stream: &str) -> String {
+    format!("{stream}_IN")
+}
+
+/// The subject under which a producer puts a task's events into the inbox; `None` for a task that cannot be a token of
+/// `A-Z a-z 0-9 - _`: it goes under another token, such as `task`, with [`TASK_HEADER`].
+#[must_use]
+pub fn inbox_subject(tenant: &TenantId, task: &str) -> Option<String> {
+    is_token(task).then(|| format!("tollgate.v1.in.{tenant}.{task}"))
+}
+
 /// Matches all records of a partition.
 #[must_use]
 pub fn partition_filter(partition: PartitionId) -> String {
@@ -48,14 +71,19 @@ pub fn partition_filter(partition: PartitionId) -> String {
 /// The token of a decision subject: itself where it can be one, else a hash of it. The original stands in the record.
 #[must_use]
 pub fn key(decision_subject: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
-    let fits = (1..=MAX_PLAIN_KEY_BYTES).contains(&decision_subject.len());
-    if fits && decision_subject.bytes().all(plain) && !decision_subject.starts_with(HASHED_KEY) {
+    let fits = decision_subject.len() <= MAX_PLAIN_KEY_BYTES && is_token(decision_subject);
+    if fits && !decision_subject.starts_with(HASHED_KEY) {
         return decision_subject.to_owned();
     }
     let hash = blake3::hash(decision_subject.as_bytes());
     let (first, _) = hash.as_bytes().split_at(20);
     format!("{HASHED_KEY}{}", base32(first))
+}
+
+/// Whether a text can stand in a subject as it is.
+fn is_token(text: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+    !text.is_empty() && text.bytes().all(plain)
 }
 
 /// The batch id of a record: the same events in the same order have the same one. The server takes an id once within

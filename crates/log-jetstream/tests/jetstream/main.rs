@@ -8,5 +8,6 @@ mod copying;
 mod credentials;
 mod durability;
 mod faults;
+mod inbox;
 mod setup;
 mod support;

@@ -1,0 +1,267 @@
+//! The inbox: what producers published that have only NATS, until a server has appended it to the ledger.
+//!
+//! A producer publishes to `tollgate.v1.in.<tenant>.<task>`, with an acknowledgement of JetStream: from then on it is kept
+//! until somebody who drains it says that it is dealt with. A message comes more than once when a drainer is slow or dies;
+//! the ids of the events in it make that harmless. The tenant stands in the subject alone, so that permissions on subjects
+//! hold; the task may stand in the header [`TASK_HEADER`] where it cannot be a token.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_nats::jetstream::consumer::{self, AckPolicy, DeliverPolicy, PullConsumer, pull};
+use async_nats::jetstream::stream::ConsumerErrorKind;
+use async_nats::jetstream::{self, AckKind, ErrorCode};
+use bytes::Bytes;
+use futures_util::{FutureExt, StreamExt};
+use tokio::sync::watch;
+use tollgate_domain::time::Timestamp;
+
+use crate::log::JetStreamLog;
+use crate::setup::{Difference, SetupError, difference, refused, with_causes};
+use crate::shared::Shared;
+use crate::topology::{self, DRAIN, TASK_HEADER};
+
+/// How long a drainer may take for a message before another one gets it: longer than an append is tried.
+pub const ACK_WAIT: Duration = Duration::from_secs(60);
+
+/// Messages that are with drainers at once, all together.
+pub const MAX_ACK_PENDING: i64 = 64;
+
+/// Messages of a request: a part of what may be with drainers at once, so that several share the work.
+const AT_ONCE: usize = 16;
+
+/// How long a request waits at the server.
+const WAIT: Duration = Duration::from_secs(5);
+
+/// Drains the inbox of a ledger. Any number of servers may, each message goes to one of them.
+pub struct Inbox {
+    shared: Arc<Shared>,
+    consumer: PullConsumer,
+    /// The request on its way. It outlives a call that is dropped.
+    asked: Option<pull::Batch>,
+    connections: watch::Receiver<u64>,
+    troubled: bool,
+}
+
+/// A message of the inbox. Without [`Self::ack`] it comes again, to this drainer or another.
+#[derive(Clone, Debug)]
+pub struct InboxMessage {
+    /// The tenant, as the subject has it.
+    pub tenant: String,
+    /// The task, as the header has it, else as the subject has it.
+    pub task: String,
+    /// What was published.
+    pub payload: Bytes,
+    /// Its headers. Of one that stands several times, the first.
+    pub headers: HashMap<String, String>,
+    /// Its sequence in the inbox, which is no sequence of the ledger.
+    pub sequence: u64,
+    /// When the server took it.
+    pub received_at: Timestamp,
+    /// How often it was given to a drainer, this time included.
+    pub deliveries: u64,
+    /// How many more wait behind it.
+    pub pending: u64,
+    message: jetstream::Message,
+}
+
+/// The server did not confirm. The message will come again, unless the confirmation alone got lost.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "inbox message {sequence} of tenant {tenant}: it is not known whether the server heard of its end: {reason}"
+)]
+pub struct AckError {
+    /// The message.
+    pub sequence: u64,
+    /// Its tenant.
+    pub tenant: String,
+    /// What happened.
+    pub reason: String,
+}
+
+impl Inbox {
+    /// Opens the inbox of a ledger, which [`Setup::init`](crate::Setup::init) has made, on the ledger's connection.
+    ///
+    /// # Errors
+    ///
+    /// [`SetupError`] where it is not there, or its consumer is not what it must be.
+    pub async fn open(log: &JetStreamLog) -> Result<Self, SetupError> {
+        let shared = Arc::clone(&log.shared);
+        let name = topology::inbox(&shared.options.stream);
+        let consumer = found(&shared.context, &name).await?;
+        let Some(consumer) = consumer else { return Err(SetupError::Missing { stream: name }) };
+        let differences = differences(&consumer.cached_info().config);
+        if !differences.is_empty() {
+            return Err(SetupError::Differs { stream: name, differences });
+        }
+        let connections = shared.connections();
+        Ok(Self { shared, consumer, asked: None, connections, troubled: false })
+    }
+
+    /// The next messages, at least one: waits until there are some, through any number of lost connections. A future that
+    /// is dropped loses none.
+    pub async fn next(&mut self) -> Vec<InboxMessage> {
+        loop {
+            match self.some().await {
+                Ok(messages) if messages.is_empty() => {}
+                Ok(messages) => {
+                    self.troubled = false;
+                    return messages;
+                }
+                Err(reason) => {
+                    self.asked = None;
+                    // Once per trouble, not with each try.
+                    if !std::mem::replace(&mut self.troubled, true) {
+                        tracing::warn!(%reason, log = %self.shared.options.place(), "the inbox cannot be read, trying again");
+                    }
+                    self.shared.pause().await;
+                }
+            }
+        }
+    }
+
+    /// What one request gives; nothing when its time is over.
+    async fn some(&mut self) -> Result<Vec<InboxMessage>, String> {
+        let asked = match &mut self.asked {
+            Some(asked) => asked,
+            None => {
+                self.connections.mark_unchanged();
+                let request = self.consumer.batch().max_messages(AT_ONCE).expires(WAIT).messages();
+                let asked = request.await.map_err(|error| with_causes(&error))?;
+                self.asked.insert(asked)
+            }
+        };
+        let first = tokio::select! {
+            biased;
+            message = asked.next() => message,
+            // A request that was sent before is lost with its connection.
+            Ok(()) = self.connections.changed() => None,
+        };
+        let Some(first) = first else {
+            self.asked = None;
+            return Ok(Vec::new());
+        };
+        let mut messages = vec![InboxMessage::of(first.map_err(|error| error.to_string())?)?];
+        // What has come with it. An error behind it shows with the next call.
+        while let Some(Some(Ok(message))) = asked.next().now_or_never() {
+            messages.push(InboxMessage::of(message)?);
+        }
+        if messages.len() == AT_ONCE {
+            self.asked = None;
+        }
+        Ok(messages)
+    }
+}
+
+impl InboxMessage {
+    fn of(message: jetstream::Message) -> Result<Self, String> {
+        let info = message.info().map_err(|error| error.to_string())?;
+        let (sequence, pending) = (info.stream_sequence, info.pending);
+        let deliveries = u64::try_from(info.delivered).unwrap_or(1);
+        let micros = i64::try_from(info.published.unix_timestamp_nanos() / 1_000).unwrap_or_default();
+        let mut tokens = message.subject.split('.').skip(3).map(str::to_owned);
+        let (tenant, token) = (tokens.next().unwrap_or_default(), tokens.next().unwrap_or_default());
+        let mut headers = HashMap::new();
+        for (name, values) in message.headers.iter().flat_map(async_nats::HeaderMap::iter) {
+            if let Some(value) = values.first() {
+                headers.insert(name.to_string(), value.as_str().to_owned());
+            }
+        }
+        Ok(Self {
+            task: headers.get(TASK_HEADER).cloned().unwrap_or(token),
+            tenant,
+            payload: message.payload.clone(),
+            headers,
+            sequence,
+            received_at: Timestamp::from_micros(micros).unwrap_or_default(),
+            deliveries,
+            pending,
+            message,
+        })
+    }
+
+    /// Says that the message is dealt with, and waits until the server has heard it: it is removed.
+    ///
+    /// # Errors
+    ///
+    /// [`AckError`].
+    pub async fn ack(&self) -> Result<(), AckError> {
+        self.message.double_ack().await.map_err(|error| self.unheard(&error))
+    }
+
+    /// Gives the message back: it comes again after this time, or a little later where the server does not hear it.
+    ///
+    /// # Errors
+    ///
+    /// [`AckError`] where the connection is closed.
+    pub async fn later(&self, after: Duration) -> Result<(), AckError> {
+        self.message.ack_with(AckKind::Nak(Some(after))).await.map_err(|error| self.unheard(&error))
+    }
+
+    fn unheard(&self, error: &async_nats::Error) -> AckError {
+        AckError { sequence: self.sequence, tenant: self.tenant.clone(), reason: error.to_string() }
+    }
+}
+
+/// The consumer that all drainers share.
+fn config() -> pull::Config {
+    pull::Config {
+        durable_name: Some(DRAIN.to_owned()),
+        description: Some("Tollgate: servers that append what is in the inbox.".to_owned()),
+        deliver_policy: DeliverPolicy::All,
+        ack_policy: AckPolicy::Explicit,
+        ack_wait: ACK_WAIT,
+        max_deliver: -1,
+        max_ack_pending: MAX_ACK_PENDING,
+        ..pull::Config::default()
+    }
+}
+
+/// Makes the consumer unless it is there, then reads it back and compares.
+pub(crate) async fn init(context: &jetstream::Context, stream: &str) -> Result<(), SetupError> {
+    // Making one that is there would change it.
+    if found(context, stream).await?.is_none() {
+        let made: Result<PullConsumer, _> = context.create_consumer_on_stream(config(), stream).await;
+        made.map_err(|error| refused(stream, "making its consumer", &error))?;
+    }
+    let Some(made) = found(context, stream).await? else {
+        return Err(SetupError::Missing { stream: stream.to_owned() });
+    };
+    let found = &made.cached_info().config;
+    let mut differences = differences(found);
+    differences.extend(difference("consumer ack_wait", &ACK_WAIT, &found.ack_wait));
+    differences.extend(difference("consumer max_ack_pending", &MAX_ACK_PENDING, &found.max_ack_pending));
+    if differences.is_empty() {
+        return Ok(());
+    }
+    Err(SetupError::Differs { stream: stream.to_owned(), differences })
+}
+
+/// What must be so for nothing to get lost; the rest is the operator's choice.
+fn differences(found: &consumer::Config) -> Vec<Difference> {
+    let needed = config();
+    let mut differences = Vec::new();
+    differences.extend(difference("consumer ack_policy", &needed.ack_policy, &found.ack_policy));
+    differences.extend(difference("consumer max_deliver", &needed.max_deliver, &found.max_deliver));
+    differences.extend(difference("consumer filter_subject", &needed.filter_subject, &found.filter_subject));
+    differences.extend(difference("consumer deliver_subject", &None::<String>, &found.deliver_subject));
+    differences
+}
+
+/// The consumer, if it is there.
+async fn found(context: &jetstream::Context, stream: &str) -> Result<Option<PullConsumer>, SetupError> {
+    let asked = context.get_consumer_from_stream::<pull::Config, _, _>(DRAIN, stream).await;
+    match asked {
+        Ok(consumer) => Ok(Some(consumer)),
+        Err(error) => {
+            let missing = [ErrorCode::CONSUMER_NOT_FOUND, ErrorCode::STREAM_NOT_FOUND];
+            if let ConsumerErrorKind::JetStream(error) = error.kind()
+                && missing.contains(&error.error_code())
+            {
+                return Ok(None);
+            }
+            Err(refused(stream, "reading its consumer", &error))
+        }
+    }
+}
