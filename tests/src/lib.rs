@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, clippy::missing_panics_doc, reason = "in a test an error is a failed test")]
 
+pub mod nats;
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
@@ -134,8 +136,13 @@ impl Server {
     /// Starts one at an address, to come back where another was.
     #[must_use]
     pub fn start_at(place: &Place, data: &str, address: &str) -> Self {
-        let args = ["--data", data, "serve", "--listen", address];
-        let mut child = place.command(&args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        Self::of(place, &["--data", data, "serve", "--listen", address])
+    }
+
+    /// Starts one with these arguments.
+    #[must_use]
+    pub fn of(place: &Place, args: &[&str]) -> Self {
+        let mut child = place.command(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
         let mut first = String::new();
         stdout.read_line(&mut first).unwrap();

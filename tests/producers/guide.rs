@@ -1,0 +1,113 @@
+//! The blocks of `docs/guides/producers.md` are run as they stand there.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use tollgate_tests::Server;
+use tollgate_tests::nats::Cluster;
+
+const GUIDE: &str = include_str!("../../docs/guides/producers.md");
+
+/// The blocks of a language, in their order.
+fn blocks(language: &str) -> Vec<&'static str> {
+    let fence = format!("```{language}\n");
+    let blocks: Vec<&str> = GUIDE
+        .split(&fence)
+        .skip(1)
+        .map(|rest| rest.split_once("```").expect("each block of the guide ends").0)
+        .collect();
+    assert!(!blocks.is_empty(), "the guide has no block in {language}");
+    blocks
+}
+
+/// Where `tools/test` puts what the blocks need, beside the folders of the builds.
+fn installed(what: &str) -> Option<PathBuf> {
+    let own = std::env::current_exe().unwrap();
+    let found = own.ancestors().map(|dir| dir.join("producers").join(what)).find(|path| path.exists());
+    if found.is_none() {
+        skipped(&format!("{what} is not there; `tools/test` installs it where it may"));
+    }
+    found
+}
+
+#[expect(clippy::print_stderr, reason = "a skipped test says so")]
+fn skipped(why: &str) {
+    eprintln!("SKIPPED: blocks of the guide: {why}");
+}
+
+/// Runs a program with an end in sight; gives what it printed.
+#[track_caller]
+fn run(program: &Path, args: &[&str], dir: &Path, url: &str) -> String {
+    let mut command = Command::new("timeout");
+    command.arg("120").arg(program).args(args).current_dir(dir).env("NATS_URL", url).stdin(Stdio::null());
+    let output = command.output().unwrap();
+    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{}: {}\n{out}{err}", program.display(), output.status);
+    out.into_owned()
+}
+
+/// What the append program of the guide prints, in both languages.
+#[track_caller]
+fn check_append(cluster: &Cluster, printed: &str, task: &str) {
+    let words = |line: &str| {
+        line.replace(['[', ']', '\'', ',', '"'], " ").split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    let lines: Vec<&str> = printed.lines().collect();
+    assert_eq!(lines.len(), 4, "{printed}");
+    assert_eq!(words(lines[0]), "appended appended appended", "{printed}");
+    assert!(lines[1].contains('@'), "{printed}");
+    assert_eq!(words(lines[2]), "duplicate duplicate duplicate", "{printed}");
+    assert!(lines[3].starts_with("conflict - event"), "{printed}");
+    let shown = cluster.json(&format!("task show {task}"));
+    assert_eq!(shown["tokens"]["total"], 2 * 900 + 1200 + 300, "{shown}");
+}
+
+fn ledger() -> Option<(Cluster, Server)> {
+    let cluster = Cluster::start()?;
+    let server = cluster.serve();
+    Some((cluster, server))
+}
+
+#[test]
+fn the_blocks_in_python_run() {
+    let Some(python) = installed("python/bin/python") else { return };
+    let Some((cluster, _server)) = ledger() else { return };
+    for (nth, block) in blocks("python").into_iter().enumerate() {
+        let file = format!("block{nth}.py");
+        cluster.place.write(&file, block);
+        let printed = run(&python, &[&file], &cluster.place.path(""), &cluster.nats.url());
+        if nth == 0 {
+            check_append(&cluster, &printed, "T-python");
+        }
+    }
+}
+
+#[test]
+fn the_blocks_in_javascript_run() {
+    let Some(modules) = installed("node/node_modules") else { return };
+    let Some((cluster, _server)) = ledger() else { return };
+    // Imports are looked for beside the program.
+    std::os::unix::fs::symlink(modules, cluster.place.path("node_modules")).unwrap();
+    for (nth, block) in blocks("javascript").into_iter().enumerate() {
+        let file = format!("block{nth}.mjs");
+        cluster.place.write(&file, block);
+        let printed = run(Path::new("node"), &[&file], &cluster.place.path(""), &cluster.nats.url());
+        if nth == 0 {
+            check_append(&cluster, &printed, "T-node");
+        }
+    }
+}
+
+#[test]
+fn the_blocks_for_the_shell_run() {
+    if Command::new("nats").arg("--version").output().is_err() {
+        return skipped("the `nats` CLI is not installed");
+    }
+    let Some((cluster, _server)) = ledger() else { return };
+    for block in blocks("sh") {
+        let printed = run(Path::new("sh"), &["-ec", block], &cluster.place.path(""), &cluster.nats.url());
+        assert!(printed.contains("appended") || printed.contains("stored"), "{printed}");
+    }
+    let shown = cluster.json("task show T-shell");
+    assert_eq!(shown["tokens"]["total"], 1200, "{shown}");
+}

@@ -1,0 +1,6 @@
+//! Producers with nothing of ours: the blocks of the guide, and the bare protocol of NATS.
+
+#![expect(clippy::unwrap_used, reason = "in a test an error is a failed test")]
+
+mod guide;
+mod requests;

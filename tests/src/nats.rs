@@ -1,0 +1,255 @@
+//! A ledger on NATS, as its operators run it: nats-server, projectors, servers, each a process of its own. And a client that
+//! knows nothing but the protocol of NATS.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::PathBuf;
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::{Place, Server};
+
+/// The longest that anything may take here.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// A nats-server with a store of its own. It can be killed and started again on the same port.
+pub struct NatsServer {
+    store: PathBuf,
+    port: Option<u16>,
+    child: Option<Child>,
+}
+
+impl NatsServer {
+    /// Starts one; `None`, said loudly, where nats-server is not installed.
+    #[must_use]
+    #[expect(clippy::print_stderr, reason = "a skipped test says so")]
+    pub fn start(place: &Place) -> Option<Self> {
+        if Command::new("nats-server").arg("--version").output().is_err() {
+            eprintln!("SKIPPED: nats-server is not installed; `tools/test` installs it where it may");
+            return None;
+        }
+        let mut server = Self { store: place.path("nats"), port: None, child: None };
+        server.restart();
+        Some(server)
+    }
+
+    /// Starts it again, on the same port with the same store.
+    pub fn restart(&mut self) {
+        self.kill();
+        let port = self.port.map_or_else(|| "-1".to_owned(), |port| port.to_string());
+        let mut command = Command::new("nats-server");
+        command.args(["--addr", "127.0.0.1", "--port", &port, "--jetstream", "--store_dir"]).arg(&self.store);
+        let mut child = command.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        self.child = Some(child);
+        let mut said = Vec::new();
+        loop {
+            let Some(Ok(line)) = lines.next() else {
+                panic!("nats-server did not start:\n{}", said.join("\n"))
+            };
+            if let Some((_, address)) = line.split_once("Listening for client connections on ") {
+                self.port = address.rsplit_once(':').map(|(_, port)| port.trim().parse().unwrap());
+            }
+            let ready = line.contains("Server is ready");
+            said.push(line);
+            if ready {
+                break;
+            }
+        }
+        // A full pipe would stop the server.
+        std::thread::spawn(move || lines.map_while(Result::ok).for_each(drop));
+    }
+
+    /// Kills it with SIGKILL and waits until it is gone.
+    pub fn kill(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
+    }
+
+    /// Its address.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("nats://127.0.0.1:{}", self.port.unwrap())
+    }
+
+    /// A connection that knows nothing but the protocol.
+    #[must_use]
+    pub fn connect(&self) -> RawClient {
+        RawClient::connect(&format!("127.0.0.1:{}", self.port.unwrap()))
+    }
+}
+
+impl Drop for NatsServer {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// A projector. It is killed when dropped.
+pub struct ProjectorProcess {
+    child: Child,
+    _stdout: BufReader<ChildStdout>,
+}
+
+impl Drop for ProjectorProcess {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A ledger on a nats-server of its own, with a projector for each view.
+pub struct Cluster {
+    /// The projectors.
+    pub projectors: Vec<ProjectorProcess>,
+    /// The nats-server.
+    pub nats: NatsServer,
+    /// Where its files are.
+    pub place: Place,
+}
+
+impl Cluster {
+    /// Starts it; `None`, said loudly, where nats-server is not installed.
+    #[must_use]
+    pub fn start() -> Option<Self> {
+        let place = Place::new();
+        let nats = NatsServer::start(&place)?;
+        let _ = place.ok(&format!("log init --max-bytes 256MiB --log {}", nats.url()));
+        let mut cluster = Self { projectors: Vec::new(), nats, place };
+        for view in ["status", "reports", "alerts"] {
+            let projector = cluster.projector(&["projector", view, "--data", view]);
+            cluster.projectors.push(projector);
+        }
+        Some(cluster)
+    }
+
+    /// Starts a projector and waits until it answers.
+    #[must_use]
+    pub fn projector(&self, args: &[&str]) -> ProjectorProcess {
+        let url = self.nats.url();
+        let mut command = self.place.command(args);
+        command.args(["--log", &url]).stdout(Stdio::piped()).stderr(Stdio::inherit());
+        let mut child = command.spawn().unwrap();
+        let mut stdout = BufReader::new(child.stdout.take().unwrap());
+        let mut first = String::new();
+        stdout.read_line(&mut first).unwrap();
+        assert!(first.contains("answers on"), "the projector did not start: {args:?}: {first}");
+        ProjectorProcess { child, _stdout: stdout }
+    }
+
+    /// Starts a server of the ledger.
+    #[must_use]
+    pub fn serve(&self) -> Server {
+        Server::of(&self.place, &["--log", &self.nats.url(), "serve", "--listen", "127.0.0.1:0"])
+    }
+
+    /// What a command answers as JSON; it speaks to the log itself.
+    #[must_use]
+    pub fn json(&self, line: &str) -> Value {
+        self.place.json(&format!("--log {} {line}", self.nats.url()))
+    }
+}
+
+/// Headers of a message.
+pub type Headers = BTreeMap<String, String>;
+
+/// A client that knows nothing but the protocol of NATS: lines of text over TCP.
+pub struct RawClient {
+    stream: BufReader<TcpStream>,
+    inbox: String,
+}
+
+impl RawClient {
+    /// Connects.
+    #[must_use]
+    pub fn connect(address: &str) -> Self {
+        let stream = TcpStream::connect(address).unwrap();
+        stream.set_read_timeout(Some(LIMIT)).unwrap();
+        let port = stream.local_addr().unwrap().port();
+        let mut client = Self {
+            stream: BufReader::new(stream),
+            inbox: format!("_INBOX.raw.{}.{port}", std::process::id()),
+        };
+        assert!(client.line().starts_with("INFO "));
+        let hello = r#"CONNECT {"verbose":false,"pedantic":false,"headers":true,"no_responders":true,"lang":"none","version":"0","protocol":1}"#;
+        let inbox = client.inbox.clone();
+        client.send(format!("{hello}\r\nSUB {inbox} 1\r\nPING\r\n").as_bytes());
+        while client.line() != "PONG" {}
+        client
+    }
+
+    /// Publishes a message and waits for the answer: its headers and what it holds.
+    pub fn request(&mut self, subject: &str, headers: &[(&str, &str)], payload: &[u8]) -> (Headers, Vec<u8>) {
+        let reply = self.inbox.clone();
+        self.publish(subject, &reply, headers, payload);
+        self.message()
+    }
+
+    /// Publishes a message that wants an answer at a subject; nowhere: none.
+    pub fn publish(&mut self, subject: &str, reply: &str, headers: &[(&str, &str)], payload: &[u8]) {
+        let mut bytes = Vec::new();
+        if headers.is_empty() {
+            write!(bytes, "PUB {subject} {reply} {}\r\n", payload.len()).unwrap();
+        } else {
+            let mut head = "NATS/1.0\r\n".to_owned();
+            headers.iter().for_each(|(name, value)| head += &format!("{name}: {value}\r\n"));
+            head += "\r\n";
+            write!(bytes, "HPUB {subject} {reply} {} {}\r\n{head}", head.len(), head.len() + payload.len())
+                .unwrap();
+        }
+        bytes.extend_from_slice(payload);
+        bytes.extend_from_slice(b"\r\n");
+        self.send(&bytes);
+    }
+
+    /// Waits for the next message to this client.
+    pub fn message(&mut self) -> (Headers, Vec<u8>) {
+        loop {
+            let line = self.line();
+            let words: Vec<&str> = line.split_whitespace().collect();
+            let number = |nth: usize| words[words.len() - nth].parse::<usize>().unwrap();
+            let (head, all) = match words[0] {
+                "PING" => {
+                    self.send(b"PONG\r\n");
+                    continue;
+                }
+                "MSG" => (0, number(1)),
+                "HMSG" => (number(2), number(1)),
+                _ => panic!("{line}"),
+            };
+            let mut bytes = vec![0; all + 2];
+            self.stream.read_exact(&mut bytes).unwrap();
+            bytes.truncate(all);
+            let payload = bytes.split_off(head);
+            let text = String::from_utf8(bytes).unwrap();
+            let mut headers = Headers::new();
+            let mut lines = text.lines();
+            // `NATS/1.0 503`: nobody listens.
+            if let Some(status) = lines.next().and_then(|first| first.strip_prefix("NATS/1.0 ")) {
+                headers.insert("Status".to_owned(), status.to_owned());
+            }
+            headers.extend(
+                lines
+                    .filter_map(|line| line.split_once(':'))
+                    .map(|(name, value)| (name.to_owned(), value.trim().to_owned())),
+            );
+            return (headers, payload);
+        }
+    }
+
+    fn send(&mut self, bytes: &[u8]) {
+        self.stream.get_mut().write_all(bytes).unwrap();
+    }
+
+    fn line(&mut self) -> String {
+        let mut line = String::new();
+        assert!(self.stream.read_line(&mut line).unwrap() > 0, "the server closed the connection");
+        line.trim_end().to_owned()
+    }
+}
