@@ -47,7 +47,12 @@ fn a_directory_of_a_newer_format_is_left_alone() {
     let path = place.path("d/ledger.json");
     let text = std::fs::read_to_string(&path).unwrap().replace("\"format\": 1", "\"format\": 999");
     std::fs::write(&path, &text).unwrap();
-    for line in ["--data d report", "--data d task open T-2", "--data d log verify", "--data d serve"] {
+    for line in [
+        "--data d report",
+        "--data d task open T-2",
+        "--data d log verify",
+        "--data d serve --listen 127.0.0.1:0",
+    ] {
         let told = place.fails(1, line);
         assert!(told.contains("its format is 999, this version knows 1; upgrade tollgate"), "{line}: {told}");
     }

@@ -1,4 +1,5 @@
 //! Real kills at the worst moments: nothing acknowledged is lost, nothing is counted twice.
 
+mod chaos;
 mod kill;
 mod outage;

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, clippy::missing_panics_doc, reason = "in a test an error is a failed test")]
 
+pub mod chaos;
 pub mod nats;
 
 use std::io::{BufRead, BufReader, Read, Write};

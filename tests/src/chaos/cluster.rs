@@ -1,0 +1,117 @@
+//! The processes of a ledger, each of which can be killed and started again where it was.
+
+use std::collections::BTreeMap;
+
+use crate::nats::{Cluster as Ledger, ProjectorProcess};
+use crate::{Place, Server, request};
+
+/// A kind of process, with which of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Kind {
+    Nats,
+    Server(usize),
+    Projector(usize),
+}
+
+/// The views, in the order of their projectors.
+const VIEWS: [&str; 3] = ["status", "reports", "alerts"];
+
+impl Kind {
+    pub(crate) const ALL: [Self; 6] = [
+        Self::Nats,
+        Self::Server(0),
+        Self::Server(1),
+        Self::Projector(0),
+        Self::Projector(1),
+        Self::Projector(2),
+    ];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Nats => "nats-server",
+            Self::Server(0) => "server 1",
+            Self::Server(_) => "server 2",
+            Self::Projector(0) => "projector status",
+            Self::Projector(1) => "projector reports",
+            Self::Projector(_) => "projector alerts",
+        }
+    }
+}
+
+/// All processes.
+pub(crate) struct Cluster {
+    servers: BTreeMap<usize, Server>,
+    urls: Vec<String>,
+    projectors: BTreeMap<usize, ProjectorProcess>,
+    ledger: Ledger,
+}
+
+impl Cluster {
+    pub(crate) fn start() -> Option<Self> {
+        let mut ledger = Ledger::start()?;
+        let projectors = ledger.projectors.drain(..).enumerate().collect();
+        let servers: BTreeMap<usize, Server> = (0..2).map(|number| (number, ledger.serve())).collect();
+        let urls = servers.values().map(|server| server.url.clone()).collect();
+        Some(Self { servers, urls, projectors, ledger })
+    }
+
+    /// Where the servers listen, also after they were started again.
+    pub(crate) fn urls(&self) -> Vec<String> {
+        self.urls.clone()
+    }
+
+    /// Kills it with SIGKILL; it is gone when this returns.
+    pub(crate) fn kill(&mut self, kind: Kind) {
+        match kind {
+            Kind::Nats => self.ledger.nats.kill(),
+            Kind::Server(number) => self.servers.remove(&number).expect("it runs").kill(),
+            Kind::Projector(number) => drop(self.projectors.remove(&number).expect("it runs")),
+        }
+    }
+
+    /// Starts it again, with the store and at the address that it had.
+    pub(crate) fn restart(&mut self, kind: Kind) {
+        match kind {
+            Kind::Nats => self.ledger.nats.restart(),
+            Kind::Server(number) => {
+                let address = self.urls[number].trim_start_matches("http://").to_owned();
+                let args = ["--log", &self.ledger.nats.url(), "serve", "--listen", &address];
+                self.servers.insert(number, Server::of(&self.ledger.place, &args));
+            }
+            Kind::Projector(number) => self.project(number, VIEWS[number]),
+        }
+    }
+
+    fn project(&mut self, number: usize, data: &str) {
+        let projector = self.ledger.projector(&["projector", VIEWS[number], "--data", data]);
+        self.projectors.insert(number, projector);
+    }
+
+    /// Puts projectors with empty stores in the place of those that ran.
+    pub(crate) fn project_from_zero(&mut self) {
+        self.projectors.clear();
+        for (number, view) in VIEWS.into_iter().enumerate() {
+            self.project(number, &format!("{view}-from-zero"));
+        }
+    }
+
+    /// What a command with these arguments says; it speaks to the log itself.
+    pub(crate) fn command(&self, line: &str) -> String {
+        self.place().ok(&format!("--log {} {line}", self.ledger.nats.url()))
+    }
+
+    /// What a server answers.
+    pub(crate) fn get(&self, path: &str) -> serde_json::Value {
+        let (status, answer) = request(&self.urls[0], "GET", path, "").expect("a server answers");
+        assert_eq!(status, 200, "{path}: {answer}");
+        serde_json::from_str(&answer).expect("it answers JSON")
+    }
+
+    pub(crate) fn json(&self, line: &str) -> serde_json::Value {
+        self.ledger.json(line)
+    }
+
+    fn place(&self) -> &Place {
+        &self.ledger.place
+    }
+}
