@@ -3,4 +3,5 @@
 #![expect(clippy::unwrap_used, reason = "in a test an error is a failed test")]
 
 mod guide;
+mod inbox;
 mod requests;

@@ -8,6 +8,9 @@ use tollgate_wire::proto;
 const APPEND: &str = "tollgate.v1.append";
 const PROTOBUF: [(&str, &str); 1] = [("Content-Type", "application/x-protobuf")];
 
+/// A request, and the status, outcomes and code of its answer.
+type Line = (&'static str, Vec<u8>, u16, &'static [&'static str], &'static str);
+
 fn usage(task: &str, id: &str, output: u64) -> Value {
     json!({"id": id, "task": task, "usage_recorded": {"tokens": {"output": output}}})
 }
@@ -43,7 +46,7 @@ fn every_kind_of_answer_comes_over_the_bare_protocol() {
     let _server = cluster.serve();
     let mut client = cluster.nats.connect();
     let many: Vec<Value> = (0..501).map(|nth| usage("T-9", &format!("m{nth}"), 1)).collect();
-    let table: &[(&str, Vec<u8>, u16, &[&str], &str)] = &[
+    let table: &[Line] = &[
         ("new", of(&[usage("T-1", "a", 10)]), 200, &["a appended"], ""),
         ("the same again", of(&[usage("T-1", "a", 10)]), 200, &["a duplicate"], ""),
         (

@@ -243,6 +243,14 @@ impl RawClient {
         }
     }
 
+    /// Waits for a time in which nothing comes.
+    pub fn silent_for(&mut self, time: Duration) {
+        self.stream.get_ref().set_read_timeout(Some(time)).unwrap();
+        let silent = self.stream.fill_buf().map(<[u8]>::len);
+        assert!(silent.is_err(), "something came: {silent:?}");
+        self.stream.get_ref().set_read_timeout(Some(LIMIT)).unwrap();
+    }
+
     fn send(&mut self, bytes: &[u8]) {
         self.stream.get_mut().write_all(bytes).unwrap();
     }

@@ -47,6 +47,8 @@ pub struct Inbox {
 /// A message of the inbox. Without [`Self::ack`] it comes again, to this drainer or another.
 #[derive(Clone, Debug)]
 pub struct InboxMessage {
+    /// The subject it came in on.
+    pub subject: String,
     /// The tenant, as the subject has it.
     pub tenant: String,
     /// The task, as the header has it, else as the subject has it.
@@ -169,6 +171,7 @@ impl InboxMessage {
             }
         }
         Ok(Self {
+            subject: message.subject.to_string(),
             task: headers.get(TASK_HEADER).cloned().unwrap_or(token),
             tenant,
             payload: message.payload.clone(),

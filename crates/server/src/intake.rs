@@ -34,7 +34,12 @@ pub(crate) fn from_protobuf(bytes: &[u8]) -> Answer<Vec<ReadEvent>> {
     Ok(request.events.into_iter().map(|event| ReadEvent::from_proto(event, &defaults)).collect())
 }
 
-fn check_count(events: usize) -> Answer<()> {
+/// Checks how many events one request holds.
+///
+/// # Errors
+///
+/// The problem: none, or too many.
+pub(crate) fn check_count(events: usize) -> Answer<()> {
     if events == 0 || events > MAX_REQUEST_EVENTS {
         let rule = format!("must hold 1 to {MAX_REQUEST_EVENTS} events");
         return Err(INVALID.of_field("events", &format!("{events} events"), &rule));

@@ -65,6 +65,8 @@ pub struct Metrics {
     rows: Family<ViewLabel, Gauge>,
     waiting_tasks: Family<ViewLabel, Gauge>,
     log_takes_appends: Gauge,
+    drained: Family<OutcomeLabel, Counter>,
+    inbox_waiting: Gauge,
 }
 
 impl Default for Metrics {
@@ -81,6 +83,8 @@ impl Default for Metrics {
             rows: Family::default(),
             waiting_tasks: Family::default(),
             log_takes_appends: Gauge::default(),
+            drained: Family::default(),
+            inbox_waiting: Gauge::default(),
         };
         let registry = &mut metrics.registry;
         registry.register("events", "Events answered, by outcome", metrics.events.clone());
@@ -109,6 +113,16 @@ impl Default for Metrics {
             "log_takes_appends",
             "1 while the log takes appends",
             metrics.log_takes_appends.clone(),
+        );
+        registry.register(
+            "inbox_messages",
+            "Messages of the inbox that this process drained, by what became of them",
+            metrics.drained.clone(),
+        );
+        registry.register(
+            "inbox_waiting_messages",
+            "Messages that waited in the inbox when this process last took some",
+            metrics.inbox_waiting.clone(),
         );
         metrics
     }
@@ -154,6 +168,14 @@ impl Metrics {
         for answer in outcomes {
             self.events.get_or_create(&OutcomeLabel { outcome: answer.outcome.as_str() }).inc();
         }
+    }
+
+    /// Counts messages of the inbox, and shows how many wait behind them.
+    pub(crate) fn drained(&self, ends: impl Iterator<Item = &'static str>, waiting: u64) {
+        for outcome in ends {
+            self.drained.get_or_create(&OutcomeLabel { outcome }).inc();
+        }
+        self.inbox_waiting.set(i64::try_from(waiting).unwrap_or(i64::MAX));
     }
 
     pub(crate) fn decided(&self, verdict: Verdict, stale: bool) {

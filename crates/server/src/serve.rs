@@ -12,10 +12,11 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tollgate_log::contract::{Durability, EventLog};
 use tollgate_log::embedded::{EmbeddedLog, OpenError, Options};
+use tollgate_log_jetstream::{Inbox, JetStreamLog, SetupError};
 
 use crate::http::{App, Hosts, router};
 use crate::ledger::{Ledger, LedgerError, LedgerOptions, SettingsOptions, Views};
-use crate::nats::AppendService;
+use crate::nats::{AppendService, Drainer};
 use crate::reactor::Evidence;
 
 /// The file in a data directory that says who serves it.
@@ -51,21 +52,19 @@ pub enum Served {
         /// What an acknowledgement is worth.
         durability: Durability,
     },
-    /// One whose log and projectors are reached over NATS.
+    /// One whose log, inbox and projectors are reached over NATS.
     Nats {
-        /// The log.
-        log: Arc<dyn EventLog>,
-        /// The connection on which projectors are asked.
-        client: async_nats::Client,
+        /// The log. Projectors are asked on its connection.
+        log: Arc<JetStreamLog>,
     },
 }
 
 impl Served {
-    /// The connection to NATS, if the ledger is there.
-    fn client(&self) -> Option<async_nats::Client> {
+    /// The log on NATS, if it is there.
+    fn nats(&self) -> Option<Arc<JetStreamLog>> {
         match self {
             Self::Data { .. } => None,
-            Self::Nats { client, .. } => Some(client.clone()),
+            Self::Nats { log } => Some(Arc::clone(log)),
         }
     }
 }
@@ -137,13 +136,10 @@ pub async fn serve(
     let listener = TcpListener::bind(options.listen).await.map_err(listen_error)?;
     let address = listener.local_addr().map_err(listen_error)?;
     let url = format!("http://{address}");
-    let nats = options.ledger.client();
+    let nats = options.ledger.nats();
     let (ledger, data_dir) = open(options.ledger, options.settings, &url).await?;
-    let appends = match &nats {
-        Some(client) => {
-            let started = AppendService::start(client, Arc::clone(&ledger)).await;
-            Some(started.map_err(|error| ServeError::Nats(error.to_string()))?)
-        }
+    let nats = match &nats {
+        Some(log) => Some(OverNats::start(log, &ledger).await?),
         None => None,
     };
     let (stop, stopped) = watch::channel(false);
@@ -188,8 +184,8 @@ pub async fn serve(
     {
         tracing::error!("the evidence reactor panicked");
     }
-    if let Some(appends) = appends {
-        appends.stop().await;
+    if let Some(nats) = nats {
+        nats.stop().await;
     }
     ledger.stop().await;
     if let Some(file) = running_file {
@@ -197,6 +193,35 @@ pub async fn serve(
         let _ = std::fs::remove_file(file);
     }
     served.map_err(ServeError::from)
+}
+
+/// The ways in over NATS.
+struct OverNats {
+    appends: AppendService,
+    drainer: Option<Drainer>,
+}
+
+impl OverNats {
+    async fn start(log: &JetStreamLog, ledger: &Arc<Ledger>) -> Result<Self, ServeError> {
+        let appends = AppendService::start(&log.client(), Arc::clone(ledger)).await;
+        let appends = appends.map_err(|error| ServeError::Nats(error.to_string()))?;
+        let drainer = match Inbox::open(log).await {
+            Ok(inbox) => Some(Drainer::start(inbox, Arc::clone(ledger))),
+            Err(SetupError::Missing { stream }) => {
+                tracing::warn!(stream, "there is no inbox to drain; `tollgate log init` makes it");
+                None
+            }
+            Err(error) => return Err(ServeError::Nats(error.to_string())),
+        };
+        Ok(Self { appends, drainer })
+    }
+
+    async fn stop(self) {
+        self.appends.stop().await;
+        if let Some(drainer) = self.drainer {
+            drainer.stop().await;
+        }
+    }
 }
 
 /// Opens the ledger; with the directory that is its own, if one is.
@@ -212,7 +237,10 @@ async fn open(
             let log: Arc<dyn EventLog> = Arc::new(EmbeddedLog::open_or_create(&dir, options)?);
             (log, Views::below(&dir), Some(dir))
         }
-        Served::Nats { log, client } => (log, Views::Nats(client), None),
+        Served::Nats { log } => {
+            let views = Views::Nats(log.client());
+            (log as Arc<dyn EventLog>, views, None)
+        }
     };
     let options = LedgerOptions { settings, ..LedgerOptions::new(views) };
     Ok((Arc::new(Ledger::open(log, options).await?), dir))

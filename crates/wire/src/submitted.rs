@@ -36,7 +36,17 @@ impl Submitted {
     ///
     /// The first field that breaks a rule.
     pub fn from_json(raw: &str, defaults: &Defaults) -> Result<Self, FieldError> {
-        Self::from_proto(json::read_event(raw)?, defaults)
+        Self::from_proto(Self::parse_json(raw)?, defaults)
+    }
+
+    /// Reads one event as JSON into the message that it is in protobuf, for who completes it before it is checked by
+    /// [`Self::from_proto`].
+    ///
+    /// # Errors
+    ///
+    /// The first field that is not of its type, or none of the contract's.
+    pub fn parse_json(raw: &str) -> Result<proto::Event, FieldError> {
+        json::read_event(raw)
     }
 
     /// Reads a command in the flat form of its own endpoint: the fields of the event and of its body of this kind side by

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use tokio::signal::unix::{SignalKind, signal};
-use tollgate_log::contract::{Durability, EventLog};
+use tollgate_log::contract::Durability;
 use tollgate_server::{ServeOptions, Served, serve};
 
 use crate::args::{Global, ServeArgs};
@@ -19,10 +19,7 @@ pub(crate) async fn run(global: &Global, args: ServeArgs) -> Result<ExitCode, Fa
         None => None,
     };
     let (ledger, name) = match &nats {
-        Some(log) => {
-            let (client, log): (_, Arc<dyn EventLog>) = (log.client(), Arc::clone(log) as _);
-            (Served::Nats { log, client }, global.log.clone().unwrap_or_default())
-        }
+        Some(log) => (Served::Nats { log: Arc::clone(log) }, global.log.clone().unwrap_or_default()),
         None => {
             let durability = Durability::from_word(&args.durability).unwrap_or(Durability::Fsync);
             (Served::Data { dir: global.data.clone(), durability }, global.data.display().to_string())

@@ -6,6 +6,7 @@ mod decide;
 mod facts;
 mod gate;
 mod history;
+mod inbox;
 mod operate;
 mod query;
 mod settings;

@@ -12,6 +12,7 @@ use tollgate_wire::api::{AppendRequest, AppendResponse};
 
 use crate::intake::{concluded, from_json, from_protobuf, to_protobuf};
 use crate::ledger::Ledger;
+use crate::nats::{PROTOBUF, is_protobuf};
 use crate::problem::{Answer, INVALID};
 
 /// The subject of requests.
@@ -25,9 +26,6 @@ const VERSION: &str = "1.0.0";
 
 /// The header that says how the request is encoded; JSON where there is none.
 const CONTENT_TYPE: &str = "Content-Type";
-
-/// Protobuf, as that header spells it.
-const PROTOBUF: [&str; 2] = ["application/x-protobuf", "application/protobuf"];
 
 /// Requests that are carried out at once; more wait at the server.
 const AT_ONCE: usize = 256;
@@ -81,7 +79,7 @@ impl AppendService {
 
 async fn respond(ledger: &Ledger, request: Request) {
     let kind = request.message.headers.as_ref().and_then(|headers| headers.get(CONTENT_TYPE));
-    let protobuf = kind.is_some_and(|kind| PROTOBUF.contains(&kind.as_str()));
+    let protobuf = kind.is_some_and(|kind| is_protobuf(kind.as_str()));
     let answer = append(ledger, &request.message.payload, protobuf).await;
     let mut headers = HeaderMap::new();
     if let Err(problem) = &answer {
