@@ -22,7 +22,9 @@ use super::protocol::{
     HEALTH, MOVED, REBUILD, RebuiltPart, Reply, Request, SERVICE_VERSION, Trouble, service_name, subject,
 };
 use crate::projector::Projector;
-use crate::queries::{ChangesAfter, FindEvents, ListAlerts, ListTasks, Marks, OneTask, TotalsOf};
+use crate::queries::{
+    ChangesAfter, FindEvents, ListAlerts, ListTasks, Marks, ObservedOfViews, OneTask, RunningTasks, TotalsOf,
+};
 use crate::query::{Answered, Query, Wait, restricted};
 
 /// Questions that are answered at once. More wait at the server.
@@ -64,9 +66,9 @@ macro_rules! served {
     };
 }
 
-served!(Status: OneTask, ListTasks, FindEvents, Marks);
+served!(Status: OneTask, ListTasks, RunningTasks, FindEvents, Marks);
 served!(Reports: TotalsOf, Marks);
-served!(Alerts: ListAlerts, ChangesAfter, Marks);
+served!(Alerts: ListAlerts, ChangesAfter, ObservedOfViews, Marks);
 
 /// Why a projector cannot answer over NATS.
 #[derive(Debug, thiserror::Error)]

@@ -4,8 +4,10 @@ mod alerts;
 mod any;
 mod reports;
 mod status;
+mod watched;
 
 pub use alerts::{AlertPage, ChangePage, ChangesAfter, ListAlerts};
 pub use any::{FindEvents, FoundEvent, MarkOf, Marks};
 pub use reports::{LedgerTotalsOf, TotalsOf};
 pub use status::{ListTasks, OneTask, TaskAnswer, TaskPage};
+pub use watched::{ObservedOfViews, RunningPage, RunningTasks};
