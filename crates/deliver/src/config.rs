@@ -5,6 +5,7 @@ mod read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
 use tollgate_domain::alert::{AlertRule, Severity};
 pub use tollgate_domain::config::{ConfigProblem, InvalidConfig};
 
@@ -59,7 +60,7 @@ pub enum Way {
 }
 
 /// Which alerts an endpoint is told of. An empty list is every one.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Filter {
     /// Of these rules.
     pub rules: Vec<AlertRule>,

@@ -26,14 +26,6 @@ pub trait Outbox: Send + Sync + 'static {
     /// it is sent, so that it is the same at every attempt.
     fn group<'a>(&'a self, endpoint: &'a Endpoint) -> BoxFuture<'a, Result<(), OutboxError>>;
 
-    /// Told of fresh changes, as [`Self::pending`] gave them, before the first of them is sent. A store that tells how far an
-    /// endpoint has come by records notes here what shares one, so that an attempt at one change does not hide another.
-    fn begin<'a>(
-        &'a self,
-        endpoint: &'a Endpoint,
-        fresh: &'a [Waiting],
-    ) -> BoxFuture<'a, Result<(), OutboxError>>;
-
     /// Records what came of an attempt. Called again with the same attempt it changes nothing.
     fn record<'a>(&'a self, attempt: &'a Attempt) -> BoxFuture<'a, Result<(), OutboxError>>;
 

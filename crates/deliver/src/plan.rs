@@ -10,7 +10,7 @@ use crate::outbox::{Pending, Waiting};
 pub enum Step {
     /// These are due and attempted, one after another.
     Retry(Vec<Waiting>),
-    /// These are fresh: they are begun, and attempted, one after another.
+    /// These are fresh and attempted, one after another.
     Tell(Vec<Waiting>),
     /// All fresh changes become one message.
     Group,

@@ -86,11 +86,7 @@ impl Runner {
         let limits = Limits { now, due: DUE_AT_ONCE, fresh: self.course.fresh_needed() };
         let pending = self.outbox.pending(&self.endpoint, limits).await?;
         match self.course.step(&pending, now) {
-            Step::Retry(messages) => self.send(&messages, stop).await,
-            Step::Tell(messages) => {
-                self.outbox.begin(&self.endpoint, &messages).await?;
-                self.send(&messages, stop).await
-            }
+            Step::Retry(messages) | Step::Tell(messages) => self.send(&messages, stop).await,
             Step::Group => self.outbox.group(&self.endpoint).await,
             Step::Wait(until) => {
                 let time = async {

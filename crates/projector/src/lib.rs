@@ -13,6 +13,7 @@ mod projector;
 mod quarantine;
 pub mod queries;
 mod query;
+pub mod reactor;
 mod rebuild;
 mod rows;
 mod source;

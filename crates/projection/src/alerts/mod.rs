@@ -18,7 +18,7 @@ pub use delivery::{
 pub use quarantine::{QUARANTINE, QuarantineEnd, Quarantined, quarantine_key};
 pub use row::{
     Acknowledged, Alert, AlertChange, AlertsRow, CHANGES, Observed, Resend, Resolved, Watch, alert_key,
-    change_after, change_sequence,
+    change_after, change_sequence, watch_key,
 };
 
 /// The fold of the view `alerts`.

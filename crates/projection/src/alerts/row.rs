@@ -216,7 +216,9 @@ pub(super) fn change_key(sequence: Sequence, change: &AlertChange) -> Vec<u8> {
     key
 }
 
-pub(super) fn watch_key(tenant: &str, task: &str) -> Vec<u8> {
+/// The key of a watched task; tenant and task `_ledger`: what is about none.
+#[must_use]
+pub fn watch_key(tenant: &str, task: &str) -> Vec<u8> {
     let mut key = vec![WATCH];
     key.extend_from_slice(&crate::fold::task_key(tenant, task));
     key

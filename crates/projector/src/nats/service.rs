@@ -22,7 +22,10 @@ use super::protocol::{
     HEALTH, MOVED, REBUILD, RebuiltPart, Reply, Request, SERVICE_VERSION, Trouble, service_name, subject,
 };
 use crate::projector::Projector;
-use crate::queries::{ChangesAfter, FindEvents, ListAlerts, ListTasks, Marks, OneTask, TotalsOf};
+use crate::queries::{
+    ChangesAfter, ChangesFor, DeliveriesOf, EndpointOf, FindEvents, ListAlerts, ListDeliveries, ListTasks,
+    Marks, ObservedOfViews, OneTask, RunningTasks, TotalsOf,
+};
 use crate::query::{Answered, Query, Wait, restricted};
 
 /// Questions that are answered at once. More wait at the server.
@@ -64,9 +67,11 @@ macro_rules! served {
     };
 }
 
-served!(Status: OneTask, ListTasks, FindEvents, Marks);
+served!(Status: OneTask, ListTasks, RunningTasks, FindEvents, Marks);
 served!(Reports: TotalsOf, Marks);
-served!(Alerts: ListAlerts, ChangesAfter, Marks);
+served!(
+    Alerts: ListAlerts, ChangesAfter, EndpointOf, ChangesFor, DeliveriesOf, ListDeliveries, ObservedOfViews, Marks
+);
 
 /// Why a projector cannot answer over NATS.
 #[derive(Debug, thiserror::Error)]

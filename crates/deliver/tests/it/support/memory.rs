@@ -129,10 +129,6 @@ impl Outbox for MemoryOutbox {
         Box::pin(async { Ok(()) })
     }
 
-    fn begin<'a>(&'a self, _: &'a Endpoint, _: &'a [Waiting]) -> BoxFuture<'a, Result<(), OutboxError>> {
-        Box::pin(async { Ok(()) })
-    }
-
     fn record<'a>(&'a self, attempt: &'a Attempt) -> BoxFuture<'a, Result<(), OutboxError>> {
         let count_down = |left: usize| left.checked_sub(1);
         if self.failures.fetch_update(Ordering::SeqCst, Ordering::SeqCst, count_down).is_ok() {

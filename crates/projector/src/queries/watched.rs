@@ -1,0 +1,70 @@
+//! What whoever watches the clock asks: which executions run, and what was observed of views before.
+
+use serde::{Deserialize, Serialize};
+use tollgate_domain::alert::{AlertScope, Condition};
+use tollgate_domain::ids::LEDGER_TENANT;
+use tollgate_projection::alerts::{Alerts, AlertsRow, Observed, watch_key};
+use tollgate_projection::fold::read_task_key;
+use tollgate_projection::status::Status;
+
+use crate::query::Query;
+use crate::rows::RowError;
+use crate::view::View;
+
+/// Rows that one question looks at: the view does not move on meanwhile.
+const SCAN: usize = 2000;
+
+/// Tasks of which an execution runs, among the next so many of the view.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct RunningTasks {
+    /// Behind this key of the view; nothing: from the first task on.
+    pub after: Option<Vec<u8>>,
+}
+
+/// Some tasks.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunningPage {
+    /// Tenant and id of each.
+    pub tasks: Vec<(String, String)>,
+    /// The key up to which was looked; nothing: to the end.
+    pub through: Option<Vec<u8>>,
+}
+
+impl Query<Status> for RunningTasks {
+    const VERB: &'static str = "running";
+    type Answer = RunningPage;
+
+    fn answer(&self, view: &View<Status>) -> Result<RunningPage, RowError> {
+        let mut page = RunningPage::default();
+        for (nth, row) in view.scan(&[], self.after.as_deref()).enumerate() {
+            let (key, row) = row?;
+            if row.state.active.is_some()
+                && let Some((tenant, task)) = read_task_key(&key)
+            {
+                page.tasks.push((tenant.to_owned(), task.to_owned()));
+            }
+            if nth + 1 == SCAN {
+                page.through = Some(key.to_vec());
+                break;
+            }
+        }
+        Ok(page)
+    }
+}
+
+/// What was observed of views and is true still, as the log tells.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct ObservedOfViews {}
+
+impl Query<Alerts> for ObservedOfViews {
+    const VERB: &'static str = "observed";
+    type Answer = Vec<(Condition, Observed)>;
+
+    fn answer(&self, view: &View<Alerts>) -> Result<Self::Answer, RowError> {
+        let row = view.get(&watch_key(LEDGER_TENANT, LEDGER_TENANT))?;
+        let Some(watch) = row.as_deref().and_then(AlertsRow::watch) else { return Ok(Vec::new()) };
+        let of_view = |condition: &Condition| matches!(condition.scope, AlertScope::View { .. });
+        let observed = watch.observed.iter().filter(|(condition, _)| of_view(condition));
+        Ok(observed.map(|(condition, observed)| (condition.clone(), observed.clone())).collect())
+    }
+}

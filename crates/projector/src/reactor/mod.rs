@@ -1,0 +1,14 @@
+//! Reactors on views: what is done outside because of what a view contains. None of them changes what it contains.
+
+mod outbox;
+mod told;
+mod watch;
+mod watched;
+
+pub use outbox::LogOutbox;
+pub use watch::{Looked, Views, Watch, WatchError};
+
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+mod watch_tests;

@@ -1,0 +1,353 @@
+//! The outbox of alerts: what is undelivered is a fold of the log, in the view `alerts`; what was done is an event.
+
+use std::collections::{BTreeMap, HashMap};
+use std::future::pending;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tollgate_deliver::BoxFuture;
+use tollgate_deliver::config::Endpoint;
+use tollgate_deliver::digest::{Summary, digest_id};
+use tollgate_deliver::message::{Content, Message};
+use tollgate_deliver::outbox::{Attempt, Limits, Outbox, OutboxError, Pending, Waiting};
+use tollgate_domain::event::Change;
+use tollgate_domain::position::{PartitionId, Position, Sequence};
+use tollgate_log::clock::Clock;
+use tollgate_log::contract::{Batch, EventLog};
+use tollgate_projection::alerts::{Alerts, Pending as Open, Standing};
+
+use super::told::{Key, Noted, digest_after, happened_in, message, noted, telling};
+use crate::queries::{ChangesFor, DeliveriesOf, EndpointOf, Recorded, Told, ToldPage};
+use crate::query::{Query, Wait};
+use crate::source::Source;
+
+/// How long the view is waited for.
+const WAIT: Duration = Duration::from_secs(10);
+
+/// How long it looks away after something moved: usage moves the log all the time.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// How long it waits for the log to move before it looks again.
+const LOOK_EVERY: Duration = Duration::from_secs(30);
+
+/// Changes that are asked for at once.
+const PAGE: usize = 500;
+
+/// The outbox of a ledger.
+///
+/// Nothing is kept here that cannot be lost: the view is asked, and the log is told. A view that is built again, or read by
+/// another process, says the same.
+pub struct LogOutbox {
+    alerts: Arc<Source<Alerts>>,
+    log: Arc<dyn EventLog>,
+    clock: Arc<dyn Clock>,
+    /// What was appended here; the view must contain it before it is believed.
+    written: Mutex<Position>,
+    /// Up to where there is nothing to tell an endpoint: only spares looking again.
+    looked_at: Mutex<HashMap<String, Sequence>>,
+}
+
+/// How an endpoint stands, and what that is true for.
+struct Now {
+    standing: Standing,
+    as_of: Position,
+}
+
+impl LogOutbox {
+    /// The outbox of a log and its view.
+    #[must_use]
+    pub fn new(alerts: Arc<Source<Alerts>>, log: Arc<dyn EventLog>, clock: Arc<dyn Clock>) -> Self {
+        let written = Mutex::new(Position::start(log.epoch().id));
+        Self { alerts, log, clock, written, looked_at: Mutex::default() }
+    }
+
+    async fn ask<Q: Query<Alerts>>(
+        &self,
+        query: &Q,
+        at_least: &Position,
+    ) -> Result<(Vec<Q::Answer>, Position), OutboxError> {
+        let wait = Wait { at_least: Some(at_least), up_to: WAIT };
+        self.alerts.ask_all(wait, query).await.map_err(|error| OutboxError(error.to_string()))
+    }
+
+    /// Where everything up to some record is known: over parts of a view that is the log's end.
+    async fn complete(&self) -> Result<Position, OutboxError> {
+        let mut position = self.written.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Source::Remote(_) = *self.alerts {
+            position.merge(&self.tail().await?);
+        }
+        Ok(position)
+    }
+
+    async fn tail(&self) -> Result<Position, OutboxError> {
+        self.log.tail().await.map_err(|error| OutboxError(error.to_string()))
+    }
+
+    /// How an endpoint stands. One that nobody has told anything yet begins at the log's present end.
+    async fn now(&self, endpoint: &str, at_least: &Position) -> Result<Now, OutboxError> {
+        let query = EndpointOf { endpoint: endpoint.to_owned() };
+        let (parts, as_of) = self.ask(&query, at_least).await?;
+        let states: Vec<_> = parts.into_iter().flatten().collect();
+        let mut standing = Standing::default();
+        states.iter().for_each(|state| standing.take(state));
+        if !states.is_empty() {
+            return Ok(Now { standing, as_of });
+        }
+        let key = Key::of_digest(Sequence::ZERO, self.tail().await?.highest());
+        tracing::info!(endpoint, through = %key.through, "a new endpoint: told of alerts from here on");
+        self.append(vec![Noted::skipped(endpoint, key, self.clock.now())]).await?;
+        let (parts, as_of) = self.ask(&query, &self.complete().await?).await?;
+        let mut standing = Standing::default();
+        parts.iter().flatten().for_each(|state| standing.take(state));
+        Ok(Now { standing, as_of })
+    }
+
+    /// Appends what was done: of one task at a time, together.
+    async fn append(&self, done: Vec<Noted>) -> Result<(), OutboxError> {
+        let mut batches: BTreeMap<(String, PartitionId), Vec<Noted>> = BTreeMap::new();
+        for noted in done {
+            let (tenant, task) = (noted.key.tenant.as_str(), noted.key.task.as_str());
+            batches.entry((tenant.to_owned(), PartitionId::of(tenant, task))).or_default().push(noted);
+        }
+        for ((_, partition), done) in batches {
+            let Some(tenant) = done.first().map(|noted| noted.key.tenant.clone()) else { continue };
+            let events: Result<_, String> = done.iter().map(Noted::event).collect();
+            let batch = Batch {
+                tenant,
+                partition,
+                events: events.map_err(OutboxError)?,
+                decision: None,
+                recorded_at: None,
+            };
+            let receipt = self.log.append(batch).await.map_err(|error| OutboxError(error.to_string()))?;
+            self.written.lock().unwrap_or_else(PoisonError::into_inner).merge(&receipt.position);
+        }
+        Ok(())
+    }
+
+    async fn find(&self, endpoint: &Endpoint, limits: Limits) -> Result<Pending, OutboxError> {
+        let at_least = self.complete().await?;
+        let Now { standing, as_of } = self.now(&endpoint.name, &at_least).await?;
+        let mut pending = Pending { mark: as_of.highest().0, ..Pending::default() };
+        let disabled = standing.is_disabled();
+        let mut fresh = self.fresh(endpoint, &standing, &as_of, limits.fresh, disabled).await?;
+        if disabled && let Some(first) = fresh.first() {
+            // Somebody asked for it: the endpoint is tried again, and what it did not want meanwhile is left.
+            let before = Key::of_digest(standing.fresh_after(), first.sequence.previous());
+            if before.through > standing.fresh_after() {
+                self.append(vec![Noted::skipped(&endpoint.name, before, self.clock.now())]).await?;
+            }
+            fresh.retain({
+                let sequence = first.sequence;
+                move |told| told.sequence == sequence
+            });
+        }
+        let due: Vec<&Open> = {
+            let mut due: Vec<_> = standing.pending().iter().filter(|(_, due)| due.at <= limits.now).collect();
+            due.sort_by_key(|(_, due)| due.at);
+            due.into_iter().map(|(open, _)| open).collect()
+        };
+        pending.due = self.due(endpoint, &due, limits.due, disabled, &as_of).await?;
+        pending.next_due =
+            standing.pending().iter().map(|(_, due)| due.at).filter(|at| *at > limits.now).min();
+        pending.disabled = disabled && fresh.is_empty() && pending.due.is_empty();
+        pending.fresh = fresh.iter().filter_map(|told| waiting(&endpoint.name, told)).collect();
+        Ok(pending)
+    }
+
+    /// Changes that an endpoint was not told of yet. Of one that is disabled, only what was asked for again.
+    async fn fresh(
+        &self,
+        endpoint: &Endpoint,
+        standing: &Standing,
+        as_of: &Position,
+        limit: usize,
+        disabled: bool,
+    ) -> Result<Vec<Told>, OutboxError> {
+        let looked_at = |outbox: &Self| {
+            let seen = outbox.looked_at.lock().unwrap_or_else(PoisonError::into_inner);
+            seen.get(&endpoint.name).copied().unwrap_or_default()
+        };
+        let mut after = standing.fresh_after().max(looked_at(self));
+        let mut fresh: Vec<Told> = Vec::new();
+        loop {
+            let page = self.page(endpoint, after, as_of.highest(), false, as_of).await?;
+            fresh.extend(page.changes.into_iter().filter(|told| {
+                let partition = PartitionId::of(&told.alert.tenant, &told.alert.task);
+                let wanted = !disabled || told.change.resend.is_some();
+                wanted && standing.is_fresh(partition, told.sequence, told.delivery.as_ref())
+            }));
+            let Some(cut_at) = page.cut_at else { break };
+            after = cut_at;
+            if fresh.is_empty() {
+                let mut seen = self.looked_at.lock().unwrap_or_else(PoisonError::into_inner);
+                seen.insert(endpoint.name.clone(), cut_at);
+            }
+            if fresh.len() >= limit {
+                break;
+            }
+        }
+        // Those of one record stay together.
+        if let Some(last) = fresh.get(limit.saturating_sub(1)).map(|told| told.sequence) {
+            fresh.retain(|told| told.sequence <= last);
+        }
+        Ok(fresh)
+    }
+
+    async fn page(
+        &self,
+        endpoint: &Endpoint,
+        after: Sequence,
+        through: Sequence,
+        for_digest: bool,
+        at_least: &Position,
+    ) -> Result<ToldPage, OutboxError> {
+        let (name, filter) = (endpoint.name.clone(), endpoint.filter.clone());
+        let query = ChangesFor { endpoint: name, filter, after, through, for_digest, limit: PAGE };
+        let (parts, _) = self.ask(&query, at_least).await?;
+        let mut page = ToldPage::default();
+        parts.into_iter().for_each(|part| page.merge(part));
+        Ok(page)
+    }
+
+    /// Messages that are due, the one that is due longest first.
+    async fn due(
+        &self,
+        endpoint: &Endpoint,
+        due: &[&Open],
+        limit: usize,
+        disabled: bool,
+        as_of: &Position,
+    ) -> Result<Vec<Waiting>, OutboxError> {
+        // Of a disabled one those that were asked for are few among many.
+        let due = if disabled { due } else { &due[..due.len().min(limit)] };
+        if due.is_empty() {
+            return Ok(Vec::new());
+        }
+        let names = due.iter().map(|open| (open.alert.clone(), open.change)).collect();
+        let query = DeliveriesOf { endpoint: endpoint.name.clone(), names };
+        let (parts, _) = self.ask(&query, as_of).await?;
+        let mut recorded: HashMap<(String, Change), Recorded> = HashMap::new();
+        for one in parts.into_iter().flatten() {
+            recorded.insert((one.delivery.alert.clone(), one.delivery.change), one);
+        }
+        let mut found = Vec::new();
+        for open in due {
+            let Some(one) = recorded.get(&(open.alert.clone(), open.change)) else { continue };
+            if disabled && !was_asked_for(one) {
+                continue;
+            }
+            let waiting = match open.change {
+                Change::Digest => self.digest(endpoint, open, one, as_of).await?,
+                Change::Raised | Change::Acknowledged | Change::Resolved => again(&endpoint.name, open, one),
+            };
+            found.extend(waiting);
+            if found.len() >= limit {
+                break;
+            }
+        }
+        Ok(found)
+    }
+
+    /// A digest, made again from what it covers. One that covers nothing is none.
+    async fn digest(
+        &self,
+        endpoint: &Endpoint,
+        open: &Open,
+        recorded: &Recorded,
+        as_of: &Position,
+    ) -> Result<Option<Waiting>, OutboxError> {
+        let Some(mut after) = digest_after(&open.alert) else { return Ok(None) };
+        let key = Key::of_digest(after, open.through);
+        let mut summary = Summary::default();
+        loop {
+            let page = self.page(endpoint, after, open.through, true, as_of).await?;
+            let telling = page.changes.iter().filter_map(|told| telling(&told.alert, told.change.change));
+            telling.for_each(|telling| summary.add(&telling));
+            let Some(cut_at) = page.cut_at else { break };
+            after = cut_at;
+        }
+        let Some(digest) = summary.digest() else {
+            self.append(vec![Noted::skipped(&endpoint.name, key, self.clock.now())]).await?;
+            return Ok(None);
+        };
+        let message =
+            Message { id: digest_id(&endpoint.name, &key.alert), content: Content::Digest(Box::new(digest)) };
+        Ok(Some(Waiting { key: key.text(), message, attempts: attempts_of(recorded) }))
+    }
+
+    /// Notes one message for everything that is fresh. What somebody asked for again is no part of it.
+    async fn cover(&self, endpoint: &Endpoint) -> Result<(), OutboxError> {
+        let mut at_least = self.complete().await?;
+        let tail = self.tail().await?;
+        at_least.merge(&tail);
+        let Now { standing, as_of } = self.now(&endpoint.name, &at_least).await?;
+        let (after, through) = (standing.fresh_after(), tail.highest());
+        let now = self.clock.now();
+        let asked_for = self.fresh(endpoint, &standing, &as_of, usize::MAX, true).await?;
+        let mut done: Vec<Noted> = asked_for
+            .iter()
+            .filter(|told| told.sequence <= through)
+            .filter_map(|told| Some(Noted::begun(&endpoint.name, Key::of_told(told)?, now)))
+            .collect();
+        self.append(std::mem::take(&mut done)).await?;
+        if through > after {
+            self.append(vec![Noted::begun(&endpoint.name, Key::of_digest(after, through), now)]).await?;
+        }
+        Ok(())
+    }
+}
+
+impl Outbox for LogOutbox {
+    fn pending<'a>(
+        &'a self,
+        endpoint: &'a Endpoint,
+        limits: Limits,
+    ) -> BoxFuture<'a, Result<Pending, OutboxError>> {
+        Box::pin(self.find(endpoint, limits))
+    }
+
+    fn group<'a>(&'a self, endpoint: &'a Endpoint) -> BoxFuture<'a, Result<(), OutboxError>> {
+        Box::pin(self.cover(endpoint))
+    }
+
+    fn record<'a>(&'a self, attempt: &'a Attempt) -> BoxFuture<'a, Result<(), OutboxError>> {
+        Box::pin(async move {
+            let key = Key::read(&attempt.key).map_err(OutboxError)?;
+            self.append(vec![noted(&key, attempt)]).await
+        })
+    }
+
+    fn moved(&self, mark: u64) -> BoxFuture<'_, ()> {
+        Box::pin(async move {
+            let mut seen = Position::start(self.log.epoch().id);
+            PartitionId::all().for_each(|partition| seen.advance(partition, Sequence(mark)));
+            self.alerts.moved_from(&seen, LOOK_EVERY).await;
+            // It runs out, that is what it is for.
+            let _ = tokio::time::timeout(PAUSE, pending::<()>()).await;
+        })
+    }
+}
+
+/// Whether it waits because somebody asked for it again.
+fn was_asked_for(recorded: &Recorded) -> bool {
+    let happened = recorded.alert.as_ref().and_then(|alert| happened_in(alert, recorded.delivery.change));
+    happened.is_some_and(|happened| recorded.delivery.through > happened)
+}
+
+/// Attempts since it was begun, or asked for again.
+fn attempts_of(recorded: &Recorded) -> u32 {
+    recorded.delivery.history.last().map_or(0, |attempt| attempt.number)
+}
+
+fn again(endpoint: &str, open: &Open, recorded: &Recorded) -> Option<Waiting> {
+    let alert = recorded.alert.as_ref()?;
+    let key = Key::new(alert, open.change, open.through)?;
+    let message = message(endpoint, alert, open.change)?;
+    Some(Waiting { key: key.text(), message, attempts: attempts_of(recorded) })
+}
+
+fn waiting(endpoint: &str, told: &Told) -> Option<Waiting> {
+    let message = message(endpoint, &told.alert, told.change.change)?;
+    Some(Waiting { key: Key::of_told(told)?.text(), message, attempts: 0 })
+}

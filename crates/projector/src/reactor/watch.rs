@@ -1,0 +1,385 @@
+//! The watch: writes into the log what only passing time shows.
+//!
+//! It follows the decisions of the log for executions that run, and looks at each when the next condition of it is due; and it
+//! looks at the views now and then. What it writes follows from the state alone, so several servers may watch one ledger: they
+//! write the same events. It keeps nothing that cannot be lost.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch::Receiver;
+use tollgate_domain::alert::Condition;
+use tollgate_domain::config::WatchConfig;
+use tollgate_domain::event::ConditionObserved;
+use tollgate_domain::ids::{EventId, InvalidId, TaskId, TenantId};
+use tollgate_domain::position::{PartitionId, Position, Sequence};
+use tollgate_domain::time::Timestamp;
+use tollgate_log::clock::{Clock, Stopwatch};
+use tollgate_log::contract::{AppendError, EventLog, Partitions, ReadError, RecordReader};
+use tollgate_log::record::StoredRecord;
+use tollgate_projection::alerts::Alerts;
+use tollgate_projection::alerts::watch::{lag, outlook, unreadable};
+use tollgate_projection::reports::Reports;
+use tollgate_projection::status::Status;
+use tollgate_wire::FieldError;
+use tollgate_wire::api::ViewHealth;
+
+use super::watched::record;
+use crate::queries::{ObservedOfViews, OneTask, RunningTasks};
+use crate::query::{QueryError, Wait, restricted};
+use crate::source::Source;
+
+/// How long it waits at most before it looks again: the views, and a clock that was set.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+
+/// How soon a task is looked at again at the earliest, in milliseconds, however short its thresholds are.
+const AGAIN_AFTER_MS: i64 = 1000;
+
+/// How long a view is waited for.
+const WAIT: Duration = Duration::from_secs(5);
+
+/// The views that are watched, and asked.
+#[derive(Clone)]
+pub struct Views {
+    /// Tasks: which executions run.
+    pub status: Arc<Source<Status>>,
+    /// Totals.
+    pub reports: Arc<Source<Reports>>,
+    /// Alerts: what was observed before.
+    pub alerts: Arc<Source<Alerts>>,
+}
+
+/// Watches the tasks and the views of a ledger.
+pub struct Watch {
+    log: Arc<dyn EventLog>,
+    views: Views,
+    clock: Arc<dyn Clock>,
+    config: Box<dyn Fn() -> WatchConfig + Send + Sync>,
+    /// The record up to which decisions were read, by partition; `None`: it has not begun.
+    seen: Option<Position>,
+    /// Tasks of which an execution runs or ran a moment ago.
+    tasks: BTreeMap<(String, String), Look>,
+    /// What is true of views, as far as this process knows, each with what was written.
+    of_views: BTreeMap<Condition, ConditionObserved>,
+    /// Views that were late at the last look, and where the log ended then. Only one that still lacks a record of then is reported: where the
+    /// clock is put forward every record looks old, for a moment.
+    late: BTreeMap<Condition, Sequence>,
+}
+
+/// When a task is looked at, and what was written about it the last time.
+#[derive(Default)]
+struct Look {
+    at: Timestamp,
+    written: BTreeSet<EventId>,
+}
+
+/// What a look gave.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Looked {
+    /// Observations that were appended, or were there already.
+    pub written: usize,
+    /// When the next task is due by the clock; `None`: none runs.
+    pub next: Option<Timestamp>,
+}
+
+/// Why it could not look, or not write. What was not written is written the next time.
+#[derive(Debug, thiserror::Error)]
+pub enum WatchError {
+    /// A view did not answer.
+    #[error("watching: {0}")]
+    Query(#[from] QueryError),
+    /// The log could not be read.
+    #[error("watching: {0}")]
+    Read(#[from] ReadError),
+    /// The log did not take an observation.
+    #[error("watching: {0}")]
+    Append(#[from] AppendError),
+    /// An observation does not keep the rules of events.
+    #[error("watching: {0}")]
+    Event(#[from] FieldError),
+    /// A name in the log does not keep the rules of names.
+    #[error("watching: {0}")]
+    Name(#[from] InvalidId),
+}
+
+impl Watch {
+    /// A watch over a log and its views. `config` is asked before every look: a config that is read again acts at once.
+    #[must_use]
+    pub fn new(
+        log: Arc<dyn EventLog>,
+        views: Views,
+        clock: Arc<dyn Clock>,
+        config: impl Fn() -> WatchConfig + Send + Sync + 'static,
+    ) -> Self {
+        let config = Box::new(config);
+        let (tasks, of_views, late) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        Self { log, views, clock, config, seen: None, tasks, of_views, late }
+    }
+
+    /// Watches until it is told to stop.
+    pub async fn run(mut self, mut stop: Receiver<bool>) {
+        loop {
+            let watched = tokio::select! {
+                // An error means that whoever would stop it is gone.
+                _ = stop.wait_for(|stop| *stop) => return,
+                watched = self.follow() => watched,
+            };
+            if let Err(error) = watched {
+                tracing::warn!(%error, "tried again in a while; alerts that need a clock may be late");
+            }
+            if tokio::time::timeout(LOOK_EVERY, stop.wait_for(|stop| *stop)).await.is_ok() {
+                return;
+            }
+        }
+    }
+
+    /// Reads decisions as they come, and looks when something is due. Returns only with an error.
+    async fn follow(&mut self) -> Result<(), WatchError> {
+        self.begin().await?;
+        let mut reader = self.reader().await?;
+        let mut of_views = Stopwatch::start();
+        self.look_at_views().await?;
+        loop {
+            let Looked { next, .. } = self.look_at_tasks().await?;
+            if of_views.elapsed() >= LOOK_EVERY {
+                self.look_at_views().await?;
+                of_views = Stopwatch::start();
+            }
+            let due = next.map_or(LOOK_EVERY, |next| {
+                let ms = next.millis_since(self.clock.now());
+                Duration::from_millis(u64::try_from(ms).unwrap_or_default().saturating_add(1))
+            });
+            // `next` may be dropped: it reads and moves on in one step.
+            if let Ok(records) = tokio::time::timeout(due.min(LOOK_EVERY), reader.next()).await {
+                self.take(&records?);
+            }
+        }
+    }
+
+    /// Looks once at everything, with what the log has by now: for those who watch at their own pace.
+    ///
+    /// # Errors
+    ///
+    /// [`WatchError`].
+    pub async fn look(&mut self) -> Result<Looked, WatchError> {
+        self.begin().await?;
+        let mut reader = self.reader().await?;
+        loop {
+            let records = reader.try_next().await?;
+            if records.is_empty() {
+                break;
+            }
+            self.take(&records);
+        }
+        let of_views = self.look_at_views().await?;
+        let of_tasks = self.look_at_tasks().await?;
+        Ok(Looked { written: of_tasks.written + of_views, next: of_tasks.next })
+    }
+
+    /// Finds out what runs, and what was observed of views before, by someone else or by this server before it was started again.
+    async fn begin(&mut self) -> Result<(), WatchError> {
+        if self.seen.is_some() {
+            return Ok(());
+        }
+        let tail = self.log.tail().await?;
+        let wait = Wait { at_least: Some(&tail), up_to: WAIT };
+        let mut after = None;
+        loop {
+            let (parts, _) = self.views.status.ask_all(wait, &RunningTasks { after }).await?;
+            for part in &parts {
+                self.tasks.extend(part.tasks.iter().map(|name| (name.clone(), Look::default())));
+            }
+            // Parts that looked further look again from there: what they find twice is one task.
+            after = parts.into_iter().filter_map(|part| part.through).min();
+            if after.is_none() {
+                break;
+            }
+        }
+        let (parts, _) = self.views.alerts.ask_all(wait, &ObservedOfViews {}).await?;
+        for (condition, observed) in parts.into_iter().flatten() {
+            let seen = ConditionObserved {
+                condition: condition.clone(),
+                active: true,
+                since: observed.since,
+                threshold_ms: 0,
+                detail: observed.detail,
+            };
+            self.of_views.insert(condition, seen);
+        }
+        self.seen = Some(tail);
+        Ok(())
+    }
+
+    async fn reader(&self) -> Result<Box<dyn RecordReader>, WatchError> {
+        let after = self.seen.as_ref().map(Position::highest).unwrap_or_default();
+        Ok(self.log.read_unchained(Partitions::ALL, after).await?)
+    }
+
+    /// Notes tasks that something was decided about: only a decision begins an execution.
+    fn take(&mut self, records: &[StoredRecord]) {
+        for StoredRecord { sequence, record, .. } in records {
+            if let Some(seen) = &mut self.seen {
+                seen.advance(record.partition(), *sequence);
+            }
+            if let Some(task) = record.decision_subject() {
+                let look = self.tasks.entry((record.tenant().to_owned(), task.to_owned())).or_default();
+                look.at = Timestamp::default();
+            }
+        }
+    }
+
+    /// Looks at the tasks that are due.
+    async fn look_at_tasks(&mut self) -> Result<Looked, WatchError> {
+        let (now, config) = (self.clock.now(), (self.config)());
+        let mut written = 0;
+        let due: Vec<_> =
+            self.tasks.iter().filter(|(_, look)| look.at <= now).map(|(name, _)| name.clone()).collect();
+        for name in due {
+            written += self.look_at(&name, now, &config).await?;
+        }
+        Ok(Looked { written, next: self.tasks.values().map(|look| look.at).min() })
+    }
+
+    async fn look_at(
+        &mut self,
+        name: &(String, String),
+        now: Timestamp,
+        config: &WatchConfig,
+    ) -> Result<usize, WatchError> {
+        let (tenant, task) = (TenantId::new(name.0.as_str())?, TaskId::new(name.1.as_str())?);
+        let partition = PartitionId::of(tenant.as_str(), task.as_str());
+        let seen = self.seen.as_ref().map(|seen| restricted(seen, Partitions::only(partition)));
+        let wait = Wait { at_least: seen.as_ref(), up_to: WAIT };
+        let question = OneTask { tenant: name.0.clone(), task: name.1.clone() };
+        let found = self.views.status.ask(partition, wait, &question).await?.answer;
+        let Some(row) = found.row.filter(|row| row.state.active.is_some()) else {
+            self.tasks.remove(name);
+            return Ok(0);
+        };
+        let seen = outlook(&name.1, &row, now, config);
+        // Events that wait unread may be its usage, or its end.
+        let new: Vec<ConditionObserved> = match (self.tasks.get(name), found.degraded) {
+            (Some(look), false) => {
+                seen.observed.iter().filter(|one| !look.written.contains(&one.event_id())).cloned().collect()
+            }
+            (None, _) | (_, true) => Vec::new(),
+        };
+        if !new.is_empty() {
+            self.write(&tenant, &task, &new).await?;
+        }
+        if let Some(look) = self.tasks.get_mut(name) {
+            // What comes meanwhile puts the next condition off, never forward: but usage arms silence again.
+            let again = i64::try_from(config.silence_after_ms).unwrap_or(i64::MAX);
+            let rearmed = (config.silence_after_ms > 0).then(|| now.plus_millis(again));
+            let next = [seen.next, rearmed].into_iter().flatten().min();
+            let earliest = now.plus_millis(AGAIN_AFTER_MS);
+            // With everything switched off it is looked at again when something is decided, or the config may have changed.
+            look.at = next.unwrap_or_else(|| now.plus_millis(60 * AGAIN_AFTER_MS)).max(earliest);
+            look.written = seen.observed.iter().map(ConditionObserved::event_id).collect();
+        }
+        Ok(new.len())
+    }
+
+    /// Looks at how far the views are, and at what they cannot read; how much was written.
+    async fn look_at_views(&mut self) -> Result<usize, WatchError> {
+        let (now, config) = (self.clock.now(), (self.config)());
+        let tail = self.log.tail().await?.highest();
+        let (mut found, mut late) = (BTreeMap::new(), BTreeMap::new());
+        let mut health = self.views.status.health().await;
+        health.extend(self.views.reports.health().await);
+        health.extend(self.views.alerts.health().await);
+        for part in &health {
+            for (seen, lacks) in self.lags(part, now, &config).await? {
+                if self.late.get(&seen.condition).is_some_and(|tail| lacks <= *tail) {
+                    found.insert(seen.condition.clone(), seen.clone());
+                }
+                late.insert(seen.condition, tail);
+            }
+            for seen in self.unreadable(part).await? {
+                found.insert(seen.condition.clone(), seen);
+            }
+        }
+        self.late = late;
+        let begun: Vec<_> =
+            found.values().filter(|seen| !self.of_views.contains_key(&seen.condition)).cloned().collect();
+        // Of a part that does not answer nothing is known: what was true of it stays.
+        let silent = health.iter().any(|part| part.as_of.is_empty());
+        let ended: Vec<_> = self
+            .of_views
+            .values()
+            .filter(|seen| !silent && !found.contains_key(&seen.condition))
+            .map(|seen| ConditionObserved { active: false, threshold_ms: 0, ..seen.clone() })
+            .collect();
+        let (tenant, task) = (TenantId::ledger(), TaskId::ledger());
+        let all: Vec<_> = begun.iter().chain(&ended).cloned().collect();
+        if all.is_empty() {
+            return Ok(0);
+        }
+        self.write(&tenant, &task, &all).await?;
+        for seen in ended {
+            self.of_views.remove(&seen.condition);
+        }
+        self.of_views.extend(begun.into_iter().map(|seen| (seen.condition.clone(), seen)));
+        Ok(all.len())
+    }
+
+    /// The partitions of a view that lack a record which is too old, with that record. One that was late stays so until it is caught
+    /// up, or nearly.
+    async fn lags(
+        &self,
+        part: &ViewHealth,
+        now: Timestamp,
+        config: &WatchConfig,
+    ) -> Result<Vec<(ConditionObserved, Sequence)>, WatchError> {
+        let mut found = Vec::new();
+        let Ok(as_of) = part.as_of.parse::<Position>() else { return Ok(found) };
+        if config.lag_after_ms == 0 {
+            return Ok(found);
+        }
+        for partition in part.partition_lag_records.keys().filter_map(|number| PartitionId::new(*number)) {
+            let only = Partitions::only(partition);
+            let mut reader = self.log.read_unchained(only, as_of.get(partition)).await?;
+            // It may have caught up meanwhile.
+            let Some(first) = reader.try_next().await?.into_iter().next() else { continue };
+            let seen = lag(&part.view, partition, first.record.recorded_at(), true, config);
+            let half = i64::try_from(config.lag_after_ms.div_euclid(2)).unwrap_or(i64::MAX);
+            let known = self.of_views.contains_key(&seen.condition);
+            if seen.due() <= now || (known && seen.since.plus_millis(half) <= now) {
+                found.push((seen, first.sequence));
+            }
+        }
+        Ok(found)
+    }
+
+    /// The partitions of a view in which a record cannot be read.
+    async fn unreadable(&self, part: &ViewHealth) -> Result<Vec<ConditionObserved>, WatchError> {
+        let mut first: BTreeMap<PartitionId, Sequence> = BTreeMap::new();
+        for task in part.quarantined.iter().filter(|task| task.sequence > 0) {
+            let sequence = Sequence(task.sequence);
+            let known = first.entry(PartitionId::of(&task.tenant, &task.task)).or_insert(sequence);
+            *known = (*known).min(sequence);
+        }
+        let mut found = Vec::new();
+        for (partition, sequence) in first {
+            // A record whose frame cannot be read stops the view; this one can.
+            let Some(record) = self.log.record_at(sequence).await? else { continue };
+            found.push(unreadable(&part.view, partition, sequence.0, record.recorded_at(), true));
+        }
+        Ok(found)
+    }
+
+    async fn write(
+        &self,
+        tenant: &TenantId,
+        task: &TaskId,
+        observed: &[ConditionObserved],
+    ) -> Result<(), WatchError> {
+        self.log.append(record(tenant, task, observed)?).await?;
+        for seen in observed {
+            let (rule, active) = (seen.rule(), seen.active);
+            tracing::info!(%tenant, %task, %rule, scope = %seen.scope(), active, "observed: {}", seen.detail);
+        }
+        Ok(())
+    }
+}
