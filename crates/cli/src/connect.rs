@@ -13,7 +13,7 @@ use tollgate_client::{BoxFuture, Client, HttpTransport, Transport, TransportErro
 use tollgate_log::clock::{Clock, Stopwatch, SystemClock};
 use tollgate_log::contract::EventLog;
 use tollgate_log::embedded::{EmbeddedLog, LOCK_FILE, OpenError, Options};
-use tollgate_log_jetstream::{Credentials, JetStreamLog, Options as NatsOptions};
+use tollgate_log_jetstream::{Access as NatsAccess, JetStreamLog, Options as NatsOptions, Tls};
 use tollgate_server::http::{App, Hosts, router};
 use tollgate_server::ledger::{SettingsOptions, Views};
 use tollgate_server::reactor::Evidence;
@@ -151,7 +151,7 @@ pub(crate) async fn jetstream(
     url: &str,
     known: Option<u64>,
 ) -> Result<Arc<JetStreamLog>, Failure> {
-    let mut options = nats_options(global, url);
+    let mut options = nats_options(global, url)?;
     if let Some(known) = known {
         options.known_records = known;
     }
@@ -159,14 +159,33 @@ pub(crate) async fn jetstream(
 }
 
 /// How the NATS server of the flags is reached.
-pub(crate) fn nats_options(global: &Global, url: &str) -> NatsOptions {
+pub(crate) fn nats_options(global: &Global, url: &str) -> Result<NatsOptions, Failure> {
     let mut options = NatsOptions::new(url);
     options.stream.clone_from(&global.nats.stream);
     options.client_name = format!("tollgate {}", std::process::id());
-    if let Some(file) = &global.nats.nats_creds {
-        options.credentials = Credentials::File(file.clone());
+    let flags = &global.nats;
+    let access = NatsAccess {
+        user: flags.nats_user.clone(),
+        password_file: flags.nats_password_file.clone(),
+        token_file: flags.nats_token_file.clone(),
+        credentials_file: flags.nats_creds.clone(),
+        nkey_file: flags.nats_nkey.clone(),
+        ..NatsAccess::default()
+    };
+    options.credentials = access.credentials().map_err(|error| Failure::failed(error.to_string()))?;
+    options.tls = Tls {
+        required: flags.nats_tls,
+        ca: flags.nats_ca.clone(),
+        certificate: flags.nats_cert.clone(),
+        key: flags.nats_key.clone(),
+    };
+    if let Some(prefix) = &flags.nats_inbox_prefix {
+        options.inbox_prefix.clone_from(prefix);
     }
-    options
+    options.monitor.clone_from(&flags.nats_monitor);
+    options.store_dir.clone_from(&flags.nats_store);
+    options.declared = flags.durability_declared;
+    Ok(options)
 }
 
 /// Opens the log; while another command has it, waits for its end.

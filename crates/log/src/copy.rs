@@ -10,7 +10,7 @@
 
 use std::fmt;
 
-use tollgate_domain::ids::{EventId, ProducerId, TaskId, TenantId};
+use tollgate_domain::ids::{EventId, LEDGER_TENANT, ProducerId, TaskId, TenantId};
 use tollgate_domain::position::Sequence;
 
 use crate::contract::{
@@ -310,7 +310,7 @@ impl<'a> Work<'a> {
         };
         let event = |event: &EventFrame<'_>| {
             Ok(NewEvent {
-                task: TaskId::new(event.task)?,
+                task: if event.task == LEDGER_TENANT { TaskId::ledger() } else { TaskId::new(event.task)? },
                 producer: ProducerId::new(event.producer)?,
                 id: EventId::new(event.id)?,
                 content_hash: event.content_hash,
@@ -322,7 +322,11 @@ impl<'a> Work<'a> {
             Expected { subject: subject.to_owned(), last: last.map(|it| it.sequence).unwrap_or_default() }
         });
         Ok(Batch {
-            tenant: TenantId::new(record.tenant()).map_err(unreadable)?,
+            tenant: match record.tenant() {
+                // What the ledger wrote about itself: no producer may use the name.
+                LEDGER_TENANT => TenantId::ledger(),
+                tenant => TenantId::new(tenant).map_err(unreadable)?,
+            },
             partition: record.partition(),
             events: events.iter().map(event).collect::<Result<_, _>>().map_err(unreadable)?,
             decision,

@@ -8,8 +8,8 @@ use std::path::PathBuf;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
 pub(crate) use operate::{
-    BackupArgs, ConfigCommand, DemoArgs, ImportArgs, ImportCommand, InitArgs, LogCommand, ProjectorArgs,
-    RestoreArgs, ServeArgs, TailArgs, ViewCommand,
+    BackupArgs, ConfigCommand, CopyArgs, DemoArgs, ImportArgs, ImportCommand, InitArgs, LogCommand,
+    ProjectorArgs, RestoreArgs, ServeArgs, TailArgs, ViewCommand,
 };
 pub(crate) use task::{
     AdjustArgs, CloseArgs, Counts, EventArgs, GateArgs, ListArgs, OpenArgs, OverrideArgs, PhaseArgs,
@@ -77,9 +77,45 @@ pub(crate) struct NatsArgs {
     /// The stream of the ledger
     #[arg(long, global = true, env = "TOLLGATE_STREAM", value_name = "NAME", default_value = tollgate_log_jetstream::topology::STREAM)]
     pub(crate) stream: String,
-    /// A credentials file of the NATS account
+    /// Who to be for NATS: a credentials file
     #[arg(long, global = true, env = "TOLLGATE_NATS_CREDS", value_name = "FILE")]
     pub(crate) nats_creds: Option<PathBuf>,
+    /// Or the seed of an nkey
+    #[arg(long, global = true, env = "TOLLGATE_NATS_NKEY", value_name = "FILE")]
+    pub(crate) nats_nkey: Option<PathBuf>,
+    /// Or a user, with the file of the password
+    #[arg(long, global = true, env = "TOLLGATE_NATS_USER", value_name = "NAME")]
+    pub(crate) nats_user: Option<String>,
+    /// The file of the password
+    #[arg(long, global = true, env = "TOLLGATE_NATS_PASSWORD_FILE", value_name = "FILE")]
+    pub(crate) nats_password_file: Option<PathBuf>,
+    /// Or the file of a token
+    #[arg(long, global = true, env = "TOLLGATE_NATS_TOKEN_FILE", value_name = "FILE")]
+    pub(crate) nats_token_file: Option<PathBuf>,
+    /// Refuse a server without TLS; tls:// in the address does too
+    #[arg(long, global = true, env = "TOLLGATE_NATS_TLS")]
+    pub(crate) nats_tls: bool,
+    /// Who may vouch for the server's certificate, instead of the system's authorities
+    #[arg(long, global = true, env = "TOLLGATE_NATS_CA", value_name = "FILE")]
+    pub(crate) nats_ca: Option<PathBuf>,
+    /// This client's certificate
+    #[arg(long, global = true, env = "TOLLGATE_NATS_CERT", value_name = "FILE")]
+    pub(crate) nats_cert: Option<PathBuf>,
+    /// Its key
+    #[arg(long, global = true, env = "TOLLGATE_NATS_KEY", value_name = "FILE")]
+    pub(crate) nats_key: Option<PathBuf>,
+    /// What begins the subjects of answers to this client, where its permissions ask for that
+    #[arg(long, global = true, env = "TOLLGATE_NATS_INBOX_PREFIX", value_name = "SUBJECT")]
+    pub(crate) nats_inbox_prefix: Option<String>,
+    /// The server's monitoring address: shows whether it syncs before it acknowledges
+    #[arg(long, global = true, env = "TOLLGATE_NATS_MONITOR", value_name = "URL")]
+    pub(crate) nats_monitor: Option<String>,
+    /// The server's store directory on this machine: shows whether it is synchronous
+    #[arg(long, global = true, env = "TOLLGATE_NATS_STORE", value_name = "DIR")]
+    pub(crate) nats_store: Option<PathBuf>,
+    /// You say yourself that the server does what --durability asks for: shown as declared
+    #[arg(long, global = true, env = "TOLLGATE_DURABILITY_DECLARED")]
+    pub(crate) durability_declared: bool,
 }
 
 /// How answers are written.

@@ -24,9 +24,10 @@ pub(crate) struct ServeArgs {
     /// A further name under which the server may be addressed
     #[arg(long = "allow-host", value_name = "NAME")]
     pub(crate) allow_hosts: Vec<String>,
-    /// What an acknowledgement survives: fsync a power cut, page_cache the death of the process
-    #[arg(long, value_name = "CLASS", default_value = "fsync", value_parser = ["fsync", "page_cache"])]
-    pub(crate) durability: String,
+    /// What an acknowledgement survives: fsync a power cut, replicated a machine, page_cache the death of the process. Without it
+    /// fsync on a data directory, page_cache over NATS: more needs evidence there
+    #[arg(long, env = "TOLLGATE_DURABILITY", value_name = "CLASS", value_parser = ["fsync", "replicated", "page_cache"])]
+    pub(crate) durability: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -68,6 +69,16 @@ pub(crate) struct InitArgs {
     pub(crate) replicas: u64,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct CopyArgs {
+    /// The log to read: a data directory, or nats://HOST:PORT
+    #[arg(value_name = "FROM")]
+    pub(crate) from: String,
+    /// The log to append to: a data directory, made where there is none, or nats://HOST:PORT after `tollgate log init`
+    #[arg(value_name = "TO")]
+    pub(crate) to: String,
+}
+
 /// A size with its unit.
 fn size(text: &str) -> Result<u64, String> {
     let rule = || format!("`{text}` is no size: bytes, or a whole number with KiB, MiB, GiB, TiB");
@@ -91,6 +102,8 @@ fn size(text: &str) -> Result<u64, String> {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum LogCommand {
+    /// Copy all of a log into another one, and compare both: from a data directory to NATS, or back
+    Copy(CopyArgs),
     /// Make the streams of a ledger on the NATS server of --log, or compare those that are there
     Init(InitArgs),
     /// Show recorded events

@@ -128,7 +128,7 @@ pub(crate) async fn init(global: &Global, args: &InitArgs) -> Result<ExitCode, F
             "log init makes streams on a NATS server: say which with --log nats://HOST:4222; a data directory needs no init",
         ));
     };
-    let options = nats_options(global, url);
+    let options = nats_options(global, url)?;
     let setup = Setup {
         stream: options.stream.clone(),
         max_bytes: args.max_bytes,

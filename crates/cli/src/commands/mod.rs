@@ -2,6 +2,7 @@
 
 mod alerts;
 mod config;
+mod copy;
 mod demo;
 mod events;
 mod import;
@@ -39,6 +40,7 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
         Command::Report(report) => views::report(&global, &report).await,
         Command::Alerts(args) => alerts::run(&global, &args).await,
         Command::Config(_) => config::check(&global),
+        Command::Log(LogCommand::Copy(copy)) => copy::run(&global, &copy).await,
         Command::Log(LogCommand::Init(init)) => log::init(&global, &init).await,
         Command::Log(LogCommand::Tail(tail)) => log::tail(&global, &tail).await,
         Command::Log(LogCommand::Verify) => log::verify(&global).await,

@@ -5,23 +5,34 @@ use std::sync::Arc;
 
 use tokio::signal::unix::{SignalKind, signal};
 use tollgate_log::contract::Durability;
+use tollgate_log_jetstream::JetStreamLog;
 use tollgate_server::{ServeOptions, Served, serve};
 
 use crate::args::{Global, ServeArgs};
-use crate::connect::{EVIDENCE_DIR, jetstream, settings_options};
+use crate::connect::{EVIDENCE_DIR, nats_options, settings_options};
 use crate::exit::Failure;
 use crate::output::{line, note};
 
 /// Serves until it is told to stop by SIGINT or SIGTERM.
 pub(crate) async fn run(global: &Global, args: ServeArgs) -> Result<ExitCode, Failure> {
+    let asked = args.durability.as_deref().and_then(Durability::from_word);
     let nats = match &global.log {
-        Some(url) => Some(jetstream(global, url, None).await?),
+        Some(url) => {
+            let mut options = nats_options(global, url)?;
+            options.durability = asked.unwrap_or(Durability::PageCache);
+            Some(Arc::new(JetStreamLog::connect(options).await?))
+        }
         None => None,
     };
     let (ledger, name) = match &nats {
         Some(log) => (Served::Nats { log: Arc::clone(log) }, global.log.clone().unwrap_or_default()),
         None => {
-            let durability = Durability::from_word(&args.durability).unwrap_or(Durability::Fsync);
+            let durability = asked.unwrap_or(Durability::Fsync);
+            if durability == Durability::Replicated {
+                return Err(Failure::failed(
+                    "--durability replicated: a data directory has no copies; say fsync or page_cache",
+                ));
+            }
             (Served::Data { dir: global.data.clone(), durability }, global.data.display().to_string())
         }
     };
@@ -48,8 +59,9 @@ pub(crate) async fn run(global: &Global, args: ServeArgs) -> Result<ExitCode, Fa
             note(&format!("! {warning}"));
         }
         let durability = ledger.log().durability();
+        let known = ledger.log().durability_known_by().map(|known| format!(" ({known})")).unwrap_or_default();
         line(&format!(
-            "tollgate serves {name} at {url}, acknowledges with class {durability}; stop with Ctrl-C"
+            "tollgate serves {name} at {url}, acknowledges with class {durability}{known}; stop with Ctrl-C"
         ));
     };
     let regressed = async {
