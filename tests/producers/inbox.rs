@@ -95,13 +95,19 @@ fn wrong() -> Vec<(&'static str, Published)> {
         text("invalid", ""),
         text("invalid", "[]"),
         text("invalid", r#"{"events": []}"#),
-        text("invalid", r#"{"producer": "p", "usage_recorded": {}}"#),
-        text("invalid", r#"{"id": "x", "usage_recorded": {}}"#),
-        text("invalid", r#"{"task": "T-2", "id": "x", "producer": "p", "usage_recorded": {}}"#),
-        text("invalid", r#"{"tenant": "acme", "id": "x", "producer": "p", "usage_recorded": {}}"#),
+        text("invalid", r#"{"producer": "p", "usage_recorded": {"tokens": {"output": 1}}}"#),
+        text("invalid", r#"{"id": "x", "usage_recorded": {"tokens": {"output": 1}}}"#),
         text(
             "invalid",
-            r#"{"producer": "p", "events": [{"id": "g", "usage_recorded": {}}, {"id": "h", "usage": 1}]}"#,
+            r#"{"task": "T-2", "id": "x", "producer": "p", "usage_recorded": {"tokens": {"output": 1}}}"#,
+        ),
+        text(
+            "invalid",
+            r#"{"tenant": "acme", "id": "x", "producer": "p", "usage_recorded": {"tokens": {"output": 1}}}"#,
+        ),
+        text(
+            "invalid",
+            r#"{"producer": "p", "events": [{"id": "g", "usage_recorded": {"tokens": {"output": 1}}}, {"id": "h", "usage": 1}]}"#,
         ),
         ("invalid", ("default.T-1", &[], b"\xff\x00garbage".to_vec())),
         ("invalid", ("default.T-1", &[PROTOBUF], b"\xff\xff\xff".to_vec())),
@@ -140,6 +146,7 @@ fn each_form_is_appended_and_what_is_wrong_is_kept_as_rejected() {
     assert_eq!(rejected, expected);
     let (_, metrics) = request(&server.url, "GET", "/metrics", "").unwrap();
     assert!(metrics.contains("tollgate_inbox_messages_total{outcome=\"rejected\"} 12"), "{metrics}");
+    assert!(!metrics.contains("outcome=\"later\""), "one was refused for another one: {metrics}");
 }
 
 #[test]

@@ -26,10 +26,11 @@ use crate::topology::{self, DRAIN, TASK_HEADER};
 pub const ACK_WAIT: Duration = Duration::from_secs(60);
 
 /// Messages that are with drainers at once, all together.
-pub const MAX_ACK_PENDING: i64 = 64;
+pub const MAX_ACK_PENDING: i64 = 256;
 
-/// Messages of a request: a part of what may be with drainers at once, so that several share the work.
-const AT_ONCE: usize = 16;
+/// Messages of a request: a part of what may be with drainers at once, so that several share the work; and fewer than may
+/// wait in a subscription of this client. A drainer packs what comes together: more gives fuller records.
+const AT_ONCE: usize = 48;
 
 /// How long a request waits at the server.
 const WAIT: Duration = Duration::from_secs(5);
