@@ -24,7 +24,7 @@ use super::protocol::{
 use crate::projector::Projector;
 use crate::queries::{
     ChangesAfter, ChangesFor, DeliveriesOf, EndpointOf, FindEvents, ListAlerts, ListDeliveries, ListTasks,
-    Marks, OneTask, TotalsOf,
+    Marks, OneAlert, OneTask, TotalsOf,
 };
 use crate::query::{Answered, Query, Wait, restricted};
 
@@ -70,7 +70,7 @@ macro_rules! served {
 served!(Status: OneTask, ListTasks, FindEvents, Marks);
 served!(Reports: TotalsOf, Marks);
 served!(
-    Alerts: ListAlerts, ChangesAfter, EndpointOf, ChangesFor, DeliveriesOf, ListDeliveries, Marks
+    Alerts: ListAlerts, ChangesAfter, EndpointOf, ChangesFor, DeliveriesOf, ListDeliveries, OneAlert, Marks
 );
 
 /// Why a projector cannot answer over NATS.
