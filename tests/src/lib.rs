@@ -66,6 +66,12 @@ impl Place {
         Said { code: output.status.code().unwrap(), out: text(output.stdout), err: text(output.stderr) }
     }
 
+    /// Runs a line of arguments to its end.
+    #[must_use]
+    pub fn run_line(&self, line: &str) -> Said {
+        self.run(&words(line))
+    }
+
     /// Runs a line of arguments that must succeed; gives what it answered.
     #[track_caller]
     #[must_use]

@@ -1,0 +1,132 @@
+//! Edge cases of the config and of what a task says of itself.
+
+use serde_json::json;
+use tollgate_domain::config::DEFAULT_CONFIG;
+
+use crate::ground::{CONFIG, Ground, over_each_log, verdict};
+
+over_each_log!(
+    ec01_a_multiplier_that_is_zero_or_negative_is_refused,
+    ec02_a_phase_without_base_budget_is_refused,
+    ec03_a_multiplier_above_ten_is_refused_and_an_override_may_go_beyond,
+    ec13_a_config_that_shrinks_leaves_open_tasks_their_limits,
+    ec16_a_config_edited_in_mid_task_does_not_move_its_thresholds,
+    ec17_an_override_of_the_wrong_type_refuses_the_task,
+);
+
+/// The check names the problem; a server that starts with it takes the defaults, says so, and records it.
+fn refused_at_start(ground: &mut Ground, config: &str, says: &str) {
+    ground.serve(config);
+    let check = ground.place().fails(6, &format!("--config {CONFIG} config check"));
+    assert!(check.contains(says), "must say: {says}\nsays: {check}");
+    let opened = ground.json("limits --complexity Tiny --importance low");
+    assert_eq!(opened["total_tokens"], 8190, "the defaults are in force: {opened}");
+    let (_, health) = ground.get("/v1/health");
+    assert!(health.contains("is not used, the built-in one is in force"), "{health}");
+    let _ = ground.ok("task open T-first");
+    let rejected = ground.recorded("config_rejected");
+    let named = rejected.iter().any(|event| event["problems"].to_string().contains(says));
+    assert!(named, "an event names {says}: {rejected:?}");
+}
+
+fn ec01_a_multiplier_that_is_zero_or_negative_is_refused(ground: &mut Ground) {
+    // Rule: a multiplier ≤ 0 is rejected by name at load; the defaults are used at start, with an event.
+    for (config, says) in [
+        (
+            "complexity_multipliers: { Tiny: 0 }\n",
+            "complexity_multipliers.Tiny: `0`: must be above 0 and at most 10",
+        ),
+        (
+            "importance_multipliers: { low: -1 }\n",
+            "importance_multipliers.low: `-1`: must be above 0 and at most 10",
+        ),
+        (
+            &DEFAULT_CONFIG.replace("THINK: 1.5", "THINK: -1.5"),
+            "phase_weights.THINK: `-1.5`: must be above 0",
+        ),
+    ] {
+        refused_at_start(ground, config, says);
+    }
+}
+
+fn ec02_a_phase_without_base_budget_is_refused(ground: &mut Ground) {
+    // Rule: `missing base budget for phase MONITOR`; the defaults are used, with an event.
+    let base = "  MONITOR: { tokens: 1000, latency_ms: 20000 }\n";
+    assert!(DEFAULT_CONFIG.contains(base));
+    refused_at_start(ground, &DEFAULT_CONFIG.replace(base, ""), "missing base budget for phase MONITOR");
+}
+
+fn ec03_a_multiplier_above_ten_is_refused_and_an_override_may_go_beyond(ground: &mut Ground) {
+    // Rule: a multiplier > 10 is rejected; an override of a task may exceed what multipliers could.
+    let says = "complexity_multipliers.Large: `10.5`: must be above 0 and at most 10";
+    refused_at_start(ground, "complexity_multipliers: { Large: 10.5 }\n", says);
+    ground.serve("complexity_multipliers: { Large: 10 }\n");
+    assert_eq!(ground.json("limits --complexity Large")["total_tokens"], 234_000, "ten itself is allowed");
+    let told = ground.fails(3, "task open T-1 --multiplier 10.5");
+    assert!(told.contains("10.5") && told.contains("at most 10"), "{told}");
+    // 4000 × 10 × 10 × 10 × 10 is the most that multipliers could ever give to THINK.
+    let _ = ground.ok("task open T-1 --limit THINK=40000001");
+    assert_eq!(ground.execution("T-1", "THINK", 0)["tokens_limit"], 40_000_001);
+}
+
+/// Half of everything.
+const SHRUNK: &str = "rollout: enforce\ncomplexity_multipliers: { Medium: 0.5 }\n";
+
+fn ec13_a_config_that_shrinks_leaves_open_tasks_their_limits(ground: &mut Ground) {
+    // Rule: a task keeps the limits it was opened with, however the config changes while it runs.
+    let _ = ground.ok("task open T-1");
+    let before = ground.json("report T-1");
+    ground.serve(SHRUNK);
+    let _ = ground.ok("task open T-2");
+    let _ = ground.ok("usage record T-1 --output 18000");
+    let _ = ground.ok("usage record T-2 --output 18000");
+    for (task, limit, verdict_is) in [("T-1", 23_400, "allow"), ("T-2", 11_700, "block")] {
+        let answer = ground.gate(task, "VERIFY");
+        assert_eq!((&answer["tokens"]["limit"], verdict(&answer)), (&json!(limit), verdict_is), "{answer}");
+    }
+    let after = ground.json("report T-1");
+    for part in ["calculation", "config_hash"] {
+        assert_eq!(before[part], after[part], "{part} is that of the opening");
+    }
+    assert_ne!(after["config_hash"], ground.json("report T-2")["config_hash"]);
+}
+
+fn ec16_a_config_edited_in_mid_task_does_not_move_its_thresholds(ground: &mut Ground) {
+    // Rule: limits, thresholds and levels are a snapshot of the opening; switches of the config act at once.
+    let _ = ground.ok("task open T-1");
+    let _ = ground.ok("usage record T-1 --output 26000");
+    assert_eq!(verdict(&ground.gate("T-1", "REVIEW")), "warn", "111 % is below the 1.2 of the opening");
+    ground.serve("rollout: enforce\nstop_loss: { cumulative_token_threshold: 1.05 }\n");
+    let _ = ground.ok("task open T-2");
+    let _ = ground.ok("usage record T-2 --output 26000");
+    assert_eq!(verdict(&ground.gate("T-1", "REVIEW")), "warn", "the threshold of the opening holds");
+    assert_eq!(verdict(&ground.gate("T-2", "REVIEW")), "block", "a task opened later has the new one");
+    ground.serve("stop_loss: { cumulative_token_threshold: 1.05 }\n");
+    assert_eq!(verdict(&ground.gate("T-2", "REVIEW")), "warn", "rollout acts at once: observe never blocks");
+}
+
+fn ec17_an_override_of_the_wrong_type_refuses_the_task(ground: &mut Ground) {
+    // Rule: the task is refused with the field, the value and the expected type, and nothing is recorded.
+    let number = "must be a whole number";
+    for (given, field, value, says) in [
+        (json!("many"), "budget_overrides.think.tokens", "many", number),
+        (json!(4000.5), "budget_overrides.think.tokens", "4000.5", number),
+        (json!(true), "budget_overrides.think.tokens", "true", number),
+        (json!(-5), "budget_overrides.think.tokens", "-5", number),
+        (json!([1]), "budget_overrides.think.tokens", "[1]", number),
+    ] {
+        let body = json!({"task": "T-1", "id": "o", "budget_overrides": {"think": {"tokens": given}}});
+        let (status, answer) = ground.post("/v1/tasks", &body);
+        let detail = answer.to_string();
+        assert!(matches!(status, 400 | 422), "{status} {detail}");
+        for part in [field, value, says] {
+            assert!(detail.contains(part), "must say {part}: {detail}");
+        }
+    }
+    let (status, answer) =
+        ground.post("/v1/tasks", &json!({"task": "T-1", "id": "o", "budget_overrides": {"think": 5}}));
+    assert!(matches!(status, 400 | 422) && answer.to_string().contains("budget_overrides.think"), "{answer}");
+    assert_eq!(ground.get("/v1/tasks/T-1?at_least=tail").0, 404, "nothing was recorded");
+    let told = ground.fails(3, "task open T-1 --limit THINK=many");
+    assert!(told.contains("PHASE=TOKENS"), "{told}");
+}

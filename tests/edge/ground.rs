@@ -1,0 +1,226 @@
+//! The ground a rule is tried on: a served ledger, on a data directory or on NATS with projectors of its own.
+
+use std::path::PathBuf;
+
+use serde_json::Value;
+use tollgate_tests::nats::Cluster;
+use tollgate_tests::{Place, Said, Server, request};
+
+/// Makes a test of each rule over each log: `embedded::NAME` and, where nats-server is installed, `nats::NAME`.
+macro_rules! over_each_log {
+    ($($rule:ident),+ $(,)?) => {
+        mod embedded {
+            $(#[test]
+            fn $rule() {
+                super::$rule(&mut crate::ground::Ground::embedded());
+            })+
+        }
+        mod nats {
+            $(#[test]
+            fn $rule() {
+                if let Some(mut ground) = crate::ground::Ground::nats() {
+                    super::$rule(&mut ground);
+                }
+            })+
+        }
+    };
+}
+pub(crate) use over_each_log;
+
+/// Blocks block.
+pub(crate) const ENFORCE: &str = "rollout: enforce\n";
+
+/// The file of the config in force.
+pub(crate) const CONFIG: &str = "config.yaml";
+
+/// Where evidence goes.
+pub(crate) const EVIDENCE: &str = "evidence";
+
+/// A served ledger.
+pub(crate) struct Ground {
+    server: Option<Server>,
+    on: On,
+}
+
+enum On {
+    Directory(Place),
+    Nats(Box<Cluster>),
+}
+
+impl Ground {
+    /// On a data directory; blocks block.
+    pub(crate) fn embedded() -> Self {
+        Self::on(On::Directory(Place::new()))
+    }
+
+    /// On a nats-server with projectors; `None` where it is not installed.
+    pub(crate) fn nats() -> Option<Self> {
+        Some(Self::on(On::Nats(Box::new(Cluster::start()?))))
+    }
+
+    fn on(on: On) -> Self {
+        let mut ground = Self { server: None, on };
+        ground.serve(ENFORCE);
+        ground
+    }
+
+    /// Where its files are.
+    pub(crate) fn place(&self) -> &Place {
+        match &self.on {
+            On::Directory(place) => place,
+            On::Nats(cluster) => &cluster.place,
+        }
+    }
+
+    /// The flags of a command that opens the log itself.
+    pub(crate) fn log_flags(&self) -> Vec<String> {
+        match &self.on {
+            On::Directory(_) => vec!["--data".to_owned(), "d".to_owned()],
+            On::Nats(cluster) => vec!["--log".to_owned(), cluster.nats.url()],
+        }
+    }
+
+    /// Writes the config's file, and nothing else.
+    pub(crate) fn write_config(&self, config: &str) {
+        self.place().write(CONFIG, config);
+    }
+
+    /// Ends the server, if one runs, and starts one under this config.
+    pub(crate) fn serve(&mut self, config: &str) {
+        self.stop();
+        self.write_config(config);
+        self.start(EVIDENCE);
+    }
+
+    /// Starts a server that writes its evidence there.
+    pub(crate) fn start(&mut self, evidence: &str) {
+        let mut args = self.log_flags();
+        for arg in ["--config", CONFIG, "--evidence-dir", evidence, "serve", "--listen", "127.0.0.1:0"] {
+            args.push(arg.to_owned());
+        }
+        let args: Vec<&str> = args.iter().map(String::as_str).collect();
+        self.server = Some(Server::of(self.place(), &args));
+    }
+
+    /// Ends the server in order: what it had to write is written.
+    pub(crate) fn stop(&mut self) {
+        if let Some(server) = self.server.take() {
+            assert!(server.terminate().success(), "the server ended in order");
+        }
+    }
+
+    /// Kills the server, as a crash would.
+    pub(crate) fn kill(&mut self) {
+        self.server.take().unwrap().kill();
+    }
+
+    /// Where the server listens.
+    pub(crate) fn url(&self) -> &str {
+        &self.server.as_ref().unwrap().url
+    }
+
+    fn line(&self, line: &str) -> String {
+        format!("--server {} {line}", self.url())
+    }
+
+    /// Runs a line of arguments to its end, whatever it is.
+    pub(crate) fn run(&self, line: &str) -> Said {
+        self.place().run_line(&self.line(line))
+    }
+
+    /// Runs a line of arguments that must succeed.
+    #[track_caller]
+    pub(crate) fn ok(&self, line: &str) -> String {
+        self.place().ok(&self.line(line))
+    }
+
+    /// Runs a line of arguments that must succeed; its answer as JSON.
+    #[track_caller]
+    pub(crate) fn json(&self, line: &str) -> Value {
+        self.place().json(&self.line(line))
+    }
+
+    /// Runs a line of arguments that must end with this code; what it told.
+    #[track_caller]
+    pub(crate) fn fails(&self, code: i32, line: &str) -> String {
+        self.place().fails(code, &self.line(line))
+    }
+
+    /// Posts JSON; status and answer.
+    #[track_caller]
+    pub(crate) fn post(&self, path: &str, body: &Value) -> (u16, Value) {
+        let (status, text) = request(self.url(), "POST", path, &body.to_string()).unwrap();
+        (status, serde_json::from_str(&text).unwrap_or(Value::String(text)))
+    }
+
+    /// Appends events that must all be taken; the answer.
+    #[track_caller]
+    pub(crate) fn append(&self, events: &[Value]) -> Value {
+        let (status, answer) =
+            self.post("/v1/events", &serde_json::json!({"producer": "test", "events": events}));
+        assert!(matches!(status, 200 | 201), "{status} {answer}");
+        answer
+    }
+
+    /// What a page has.
+    #[track_caller]
+    pub(crate) fn get(&self, path: &str) -> (u16, String) {
+        request(self.url(), "GET", path, "").unwrap()
+    }
+
+    /// Every event of the log, in order.
+    pub(crate) fn log(&self) -> Vec<Value> {
+        let text = self.ok("--format json log tail --records 0");
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    /// The bodies of all events of a kind.
+    pub(crate) fn recorded(&self, kind: &str) -> Vec<Value> {
+        self.log().into_iter().filter_map(|mut event| event.get_mut(kind).map(Value::take)).collect()
+    }
+
+    /// The gate's answer, block or not.
+    #[track_caller]
+    pub(crate) fn gate(&self, task: &str, advance_to: &str) -> Value {
+        let path = format!("/v1/tasks/{task}/gate");
+        let (status, answer) = self.post(&path, &serde_json::json!({"advance_to": advance_to}));
+        assert_eq!(status, 200, "{answer}");
+        answer
+    }
+
+    /// The one row of a phase in the answer to `task show`.
+    #[track_caller]
+    pub(crate) fn execution(&self, task: &str, phase: &str, attempt: u64) -> Value {
+        let shown = self.json(&format!("task show {task}"));
+        let found = shown["executions"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|row| row["phase"] == phase && row["attempt"] == attempt);
+        found.unwrap_or_else(|| panic!("no {phase} {attempt} in {shown}")).clone()
+    }
+
+    /// Evidence of a task, written in order before the server ended.
+    pub(crate) fn evidence(&self, task: &str, file: &str) -> PathBuf {
+        self.place().path(EVIDENCE).join(task).join("verify").join(file)
+    }
+}
+
+/// The codes of the gate's reasons.
+pub(crate) fn codes(answer: &Value) -> Vec<&str> {
+    answer["reasons"].as_array().unwrap().iter().map(|reason| reason["code"].as_str().unwrap()).collect()
+}
+
+/// The verdict.
+pub(crate) fn verdict(answer: &Value) -> &str {
+    answer["verdict"].as_str().unwrap()
+}
+
+/// A phase of a task that used so many tokens, from its start to its end.
+pub(crate) fn through(ground: &Ground, task: &str, phase: &str, tokens: u64) {
+    let _ = ground.ok(&format!("phase start {task} {phase}"));
+    if tokens > 0 {
+        let _ = ground.ok(&format!("usage record {task} --phase {phase} --output {tokens}"));
+    }
+    let _ = ground.ok(&format!("phase end {task} {phase}"));
+}

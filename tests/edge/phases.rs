@@ -1,0 +1,63 @@
+//! Edge cases of phases: one at a time, and one truth about which.
+
+use std::sync::Barrier;
+
+use serde_json::json;
+use tollgate_tests::request;
+
+use crate::ground::{Ground, over_each_log};
+
+over_each_log!(ec10_two_phases_at_once_are_refused, ec22_the_log_is_the_truth_about_the_phase,);
+
+fn ec10_two_phases_at_once_are_refused(ground: &mut Ground) {
+    // Rule: one phase of a task is active at a time; a second start is refused, the same start again changes nothing.
+    let _ = ground.ok("task open T-1");
+    let _ = ground.ok("phase start T-1 PLAN --id s1");
+    let (status, answer) = ground.post("/v1/tasks/T-1/phases", &json!({"phase": "THINK", "id": "s2"}));
+    assert_eq!(
+        (status, answer["outcomes"][0]["code"].as_str()),
+        (422, Some("phase_already_active")),
+        "{answer}"
+    );
+    assert!(answer.to_string().contains("phase already active: PLAN has not ended"), "{answer}");
+    let told = ground.fails(3, "phase start T-1 plan --id s3");
+    assert!(told.contains("phase already active"), "not even the same phase: {told}");
+    let again = ground.ok("phase start T-1 PLAN --id s1");
+    assert_eq!(again, "T-1: PLAN started, attempt 1 (it was there already, nothing changed)\n");
+    assert_eq!(ground.recorded("phase_started").len(), 1);
+    // Ten orchestrators at the same moment: one of them wins, whoever it is.
+    let _ = ground.ok("phase end T-1 PLAN");
+    let (url, together) = (ground.url().to_owned(), Barrier::new(10));
+    let statuses: Vec<u16> = std::thread::scope(|scope| {
+        let start = |number: usize| {
+            let (url, together) = (&url, &together);
+            scope.spawn(move || {
+                let phase = ["THINK", "IMPLEMENT"][number % 2];
+                let body = json!({"phase": phase, "id": format!("race-{number}"), "producer": "race"});
+                together.wait();
+                request(url, "POST", "/v1/tasks/T-1/phases", &body.to_string()).unwrap().0
+            })
+        };
+        let all: Vec<_> = (0..10).map(start).collect();
+        all.into_iter().map(|one| one.join().unwrap()).collect()
+    });
+    let won = statuses.iter().filter(|status| **status == 201).count();
+    let refused = statuses.iter().filter(|status| **status == 422).count();
+    assert_eq!((won, refused), (1, 9), "{statuses:?}");
+    assert_eq!(ground.recorded("phase_started").len(), 2);
+}
+
+fn ec22_the_log_is_the_truth_about_the_phase(ground: &mut Ground) {
+    // Rule: after a crash the ledger's phase holds; a command that contradicts it is refused with the phase it has.
+    let _ = ground.ok("task open T-1");
+    let _ = ground.ok("phase start T-1 PLAN --id s1");
+    ground.kill();
+    ground.start(crate::ground::EVIDENCE);
+    let (status, answer) = ground.post("/v1/tasks/T-1/phases/THINK/end", &json!({"id": "x1"}));
+    assert_eq!((status, answer["outcomes"][0]["code"].as_str()), (422, Some("phase_mismatch")), "{answer}");
+    let says = "phase mismatch: THINK is not active, the ledger's active phase is PLAN";
+    assert!(answer.to_string().contains(says), "{answer}");
+    let _ = ground.ok("phase end T-1 PLAN");
+    let told = ground.fails(3, "phase end T-1 PLAN");
+    assert!(told.contains("PLAN is not active, no phase is"), "{told}");
+}

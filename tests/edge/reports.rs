@@ -1,0 +1,132 @@
+//! Edge cases of reports, metrics and the hot path.
+
+use std::time::Instant;
+
+use serde_json::json;
+use tollgate_domain::config::BudgetConfig;
+use tollgate_domain::limits::task_limits;
+use tollgate_domain::metadata::TaskMetadata;
+
+use crate::ground::{CONFIG, ENFORCE, EVIDENCE, Ground, over_each_log, through, verdict};
+
+over_each_log!(
+    ec14_a_report_of_an_unfinished_task_says_so,
+    ec19_no_metric_carries_a_task,
+    ec20_limits_are_computed_once_and_looked_up_after,
+    ec21_a_report_that_fails_blocks_nothing,
+);
+
+fn ec14_a_report_of_an_unfinished_task_says_so(ground: &mut Ground) {
+    // Rule: phases not begun are shown with their limits, and a banner names the current phase.
+    let _ = ground.ok("task open T-1");
+    through(ground, "T-1", "SPEC", 100);
+    let _ = ground.ok("phase start T-1 PLAN");
+    let report = ground.ok("report T-1");
+    assert!(report.contains("**Task in progress**: the current phase is PLAN"), "{report}");
+    assert_eq!(report.matches("Not Started").count(), 7, "{report}");
+    for row in ["| THINK ", "| MONITOR ", "✅ within, running"] {
+        assert!(report.contains(row), "{row}: {report}");
+    }
+    let json = ground.json("report T-1");
+    let states: Vec<_> =
+        json["executions"].as_array().unwrap().iter().map(|row| row["state"].as_str().unwrap()).collect();
+    assert_eq!(states[..4], ["not_started", "ended", "running", "not_started"], "in the order of the phases");
+    assert_eq!(json["executions"][3]["tokens_limit"], 6000);
+    // Between two phases there is none, and the banner says that.
+    let _ = ground.ok("phase end T-1 PLAN");
+    assert!(ground.ok("report T-1").contains("**Task in progress**: no phase is active"));
+    let _ = ground.ok("task close T-1");
+    assert!(!ground.ok("report T-1").contains("in progress"), "a closed task is not");
+}
+
+fn ec19_no_metric_carries_a_task(ground: &mut Ground) {
+    // Rule: the task id goes on no metric: a hundred tasks make no more series than one.
+    let series = |ground: &Ground| {
+        let (status, text) = ground.get("/metrics");
+        assert_eq!(status, 200);
+        let names = text
+            .lines()
+            .filter(|line| !line.starts_with('#'))
+            .map(|line| line.rsplit_once(' ').unwrap().0.to_owned());
+        (names.collect::<Vec<String>>(), text)
+    };
+    let usage = |number: usize| {
+        let task = format!("CARDINAL-{number}");
+        json!({"id": "u", "task": task, "usage_recorded": {"phase": "PLAN", "model": "gpt-5", "tokens": {"output": 7}}})
+    };
+    ground.append(&[usage(0)]);
+    let _ = ground.ok("task open CARDINAL-0");
+    let _ = ground.gate("CARDINAL-0", "PLAN");
+    let one = series(ground).0;
+    assert!(one.len() > 5, "there are metrics: {one:?}");
+    ground.append(&(1..100).map(usage).collect::<Vec<_>>());
+    for number in 1..4 {
+        let _ = ground.gate(&format!("CARDINAL-{number}"), "PLAN");
+    }
+    let (hundred, text) = series(ground);
+    assert_eq!(one, hundred, "the same series");
+    assert!(!text.contains("CARDINAL"), "{text}");
+}
+
+fn ec20_limits_are_computed_once_and_looked_up_after(ground: &mut Ground) {
+    // Rule: limits are computed when the task opens and stored in that event; the gate looks them up.
+    let _ = ground.ok("task open T-1");
+    let opened = ground.recorded("task_opened");
+    let stored = &opened[0]["limits"];
+    assert_eq!(stored["phases"].as_array().map(Vec::len), Some(9), "{stored}");
+    // The config that they follow from is gone, and another one is in force that has no such phases at all.
+    ground.serve("rollout: enforce\nbase_budgets: { ONLY: { tokens: 1, latency_ms: 1 } }\nphase_weights: { ONLY: 1 }\n");
+    let answer = ground.gate("T-1", "VERIFY");
+    assert_eq!((verdict(&answer), answer["tokens"]["limit"].as_u64()), ("allow", Some(23_400)), "{answer}");
+    // The floor of the computation itself: all limits of a task in less than 5 ms, here on one core of a debug build.
+    let (config, metadata) = (BudgetConfig::built_in(), TaskMetadata::default());
+    let took = (0..10).map(|_| {
+        let begun = Instant::now();
+        assert_eq!(task_limits(&config, &metadata).unwrap().total_tokens(), 23_400);
+        begun.elapsed()
+    });
+    let best = took.min().unwrap();
+    assert!(best.as_millis() < 5, "{best:?}");
+}
+
+fn ec21_a_report_that_fails_blocks_nothing(ground: &mut Ground) {
+    // Rule: reports are made off the caller's path; where they cannot be written nothing else fails.
+    ground.place().write("no-directory", "a file stands where the evidence should be");
+    ground.stop();
+    ground.start("no-directory");
+    let _ = ground.ok("task open T-1");
+    through(ground, "T-1", "VERIFY", 60_000);
+    assert_eq!(
+        verdict(&ground.gate("T-1", "REVIEW")),
+        "block",
+        "the block itself is an occasion of a report"
+    );
+    let _ = ground.ok("task close T-1");
+    assert!(ground.ok("report T-1").contains("# Budget Report: T-1"), "asked for, it is answered");
+    // What could not be written is written when it can be.
+    ground.serve(ENFORCE);
+    ground.stop();
+    let report = std::fs::read_to_string(ground.evidence("T-1", "budget_report.md")).unwrap();
+    assert!(report.contains("❌ EXCEEDED"), "{report}");
+}
+
+/// The same where the command itself is the ledger: its answer and its exit code are those of the command.
+#[test]
+fn ec21_a_report_that_fails_leaves_a_command_its_answer() {
+    let ground = Ground::embedded();
+    let place = ground.place();
+    place.write("no-directory", "a file stands where the evidence should be");
+    let to = format!("--data own --config {CONFIG} --evidence-dir no-directory");
+    let run = |line: &str| place.run_line(&format!("{to} {line}"));
+    assert_eq!(run("task open T-1").code, 0);
+    assert_eq!(run("usage record T-1 --output 60000").code, 0);
+    let said = run("gate T-1 REVIEW");
+    assert_eq!(said.code, 5, "the gate's answer, not the report's: {said:?}");
+    assert!(said.out.starts_with("BLOCK: T-1 to REVIEW"), "{said:?}");
+    assert!(said.err.contains("evidence"), "the report's failure is told: {said:?}");
+    let said = run("task close T-1");
+    assert_eq!((said.code, said.out.as_str()), (0, "T-1: completed\n"), "{said:?}");
+    // What could not be written is written by a later command that can.
+    let _ = place.ok(&format!("--data own --config {CONFIG} --evidence-dir {EVIDENCE} status"));
+    assert!(ground.evidence("T-1", "budget_report.md").is_file());
+}
