@@ -6,4 +6,5 @@ mod demo;
 mod import;
 mod life;
 mod mistakes;
+mod nats;
 mod operate;

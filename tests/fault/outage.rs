@@ -3,6 +3,7 @@
 use tollgate_client::{Ended, SpoolOptions, TrackerBuilder, Usage};
 use tollgate_domain::metadata::TaskMetadata;
 use tollgate_domain::tokens::TokenCounts;
+use tollgate_tests::cut::Network;
 use tollgate_tests::{Place, Server};
 
 #[tokio::test]
@@ -35,4 +36,42 @@ async fn a_tracker_spools_through_an_outage_and_delivers_once() {
     second.close().await.unwrap();
     assert!(server.terminate().success());
     assert_eq!(place.totals("d").0, 200);
+}
+
+#[tokio::test]
+async fn a_tracker_delivers_once_through_a_network_that_is_cut() {
+    let place = Place::new();
+    let server = Server::start(&place, "d");
+    let network = Network::before(server.url.trim_start_matches("http://"));
+    let spool = place.path("spool");
+    let tracker = TrackerBuilder::to_server(&network.url(), "bot").spool(SpoolOptions::new(&spool)).start();
+    let tracker = tracker.unwrap();
+    tracker.open_task("T-1", TaskMetadata::default()).unwrap().await.unwrap();
+    let used = TokenCounts { output: 1, ..TokenCounts::default() };
+    let mut reported = 0;
+    let mut report = |count: u64| {
+        for _ in 0..count {
+            tracker.report_usage("T-1", Usage::of("PLAN", "gpt-5", used)).unwrap();
+        }
+        reported += count;
+    };
+    for round in 0..4 {
+        // The server takes what is sent, and its answer gets lost.
+        network.cut_answers_after(1 + round * 20);
+        report(50);
+        assert!(tracker.flush().await.is_err(), "round {round}: an answer came through");
+        network.cut_answers_after(0);
+        // Then nothing passes.
+        network.down();
+        report(50);
+        assert!(tracker.flush().await.is_err(), "round {round}: something came through");
+        network.up();
+        report(50);
+        tracker.flush().await.unwrap();
+    }
+    let ended = tracker.close().await.unwrap();
+    assert!(!matches!(ended, Ended::Kept { .. }), "{ended:?}");
+    assert!(network.cuts() >= 8, "only {} connections were cut", network.cuts());
+    assert!(server.terminate().success());
+    assert_eq!(place.totals("d").0, reported);
 }

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::missing_panics_doc, reason = "in a test an error is a failed test")]
 
 pub mod chaos;
+pub mod cut;
 pub mod nats;
 
 use std::io::{BufRead, BufReader, Read, Write};

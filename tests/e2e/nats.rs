@@ -1,0 +1,124 @@
+//! The same ledger over NATS: the same totals, parts of views in processes of their own, decisions that race.
+
+use std::sync::{Arc, Barrier};
+
+use serde_json::{Value, json};
+use tollgate_tests::nats::Cluster;
+use tollgate_tests::{Place, Server, real_sessions, request, session};
+
+/// Sessions, and what they add up to.
+fn sessions(place: &Place) {
+    for number in 0..12 {
+        let turns: Vec<[u64; 4]> = (0..30).map(|turn| [10 + turn, 4, 3, 1]).collect();
+        place.write(&format!("s/{number}.jsonl"), &session(&format!("S{number}"), &turns));
+    }
+}
+
+fn without_position(mut report: Value) -> Value {
+    report["as_of"] = Value::Null;
+    report
+}
+
+#[test]
+fn a_ledger_over_nats_says_what_the_embedded_one_says() {
+    let Some(cluster) = Cluster::start() else { return };
+    sessions(&cluster.place);
+    let folder = real_sessions().map_or_else(|| "s".to_owned(), |folder| folder.display().to_string());
+    let import = format!("import codex \"{folder}\"");
+    let embedded = cluster.place.json(&format!("--data d {import}"));
+    let over_nats = cluster.json(&import);
+    assert_eq!(embedded["new"], over_nats["new"]);
+    let report = |line: &str| without_position(cluster.place.json(line));
+    let expected = report("--data d report");
+    assert_eq!(without_position(cluster.json("report")), expected);
+    assert_eq!(cluster.json(&import)["new"], 0, "a second import adds nothing");
+    assert_eq!(without_position(cluster.json("report")), expected);
+    // A copy of the one log says the same as both, and again is nothing new.
+    let copied = cluster.place.json(&format!("log copy {} copied", cluster.nats.url()));
+    assert_eq!((&copied["equal"], &copied["sequences_kept"]), (&json!(true), &json!(true)), "{copied}");
+    assert_eq!(report("--data copied report"), expected);
+    let again = cluster.place.json(&format!("log copy {} copied", cluster.nats.url()));
+    assert_eq!((&again["equal"], &again["events"]), (&json!(true), &json!(0)), "{again}");
+    let url = cluster.nats.url();
+    let verified = cluster.place.ok(&format!("--log {url} log verify"));
+    assert!(verified.starts_with("passed: "), "{verified}");
+    let rebuilt = cluster.json("view rebuild");
+    assert!(rebuilt.as_array().unwrap().iter().all(|view| view["identical"] == true), "{rebuilt}");
+}
+
+#[test]
+fn parts_of_a_view_in_processes_of_their_own_answer_as_one_and_a_missing_one_is_named() {
+    let Some(mut cluster) = Cluster::start() else { return };
+    sessions(&cluster.place);
+    let _ = cluster.json("import codex s");
+    let (report, tasks) = (cluster.json("report"), cluster.json("task list"));
+    cluster.projectors.clear();
+    for (view, partitions) in [
+        ("status", "0-4"),
+        ("status", "5-15"),
+        ("reports", "0-7"),
+        ("reports", "8-9,11"),
+        ("reports", "10,12-15"),
+    ] {
+        let data = format!("{view}-{partitions}");
+        let projector = cluster.projector(&["projector", view, "--partitions", partitions, "--data", &data]);
+        cluster.projectors.push(projector);
+    }
+    assert_eq!(cluster.json("report"), report);
+    assert_eq!(cluster.json("task list"), tasks);
+    // Nobody answers for the last partitions any more.
+    cluster.projectors.pop();
+    let url = cluster.nats.url();
+    let told = cluster.place.fails(1, &format!("--log {url} --no-wait report"));
+    assert!(told.contains("view reports: no projector answers for partition 10"), "{told}");
+    assert!(told.contains("`tollgate projector reports --log URL`"), "{told}");
+    let server = cluster.serve();
+    let (status, ready) = request(&server.url, "GET", "/v1/ready", "").unwrap();
+    assert!(status == 503 && ready.contains("view reports of partitions 10,12-15"), "{status} {ready}");
+    // One that has another's partitions too: their answers cannot be added.
+    let overlapping = cluster.projector(&["projector", "reports", "--partitions", "9-15", "--data", "more"]);
+    let told = cluster.place.fails(1, &format!("--log {url} --no-wait report"));
+    assert!(told.contains("overlap"), "{told}");
+    drop(overlapping);
+}
+
+/// Starts the same phase sixteen times at once, under different ids: one start is decided, the others are refused.
+fn race(urls: &[String], task: &str) {
+    let open = json!({"id": format!("{task}-open"), "task": task, "producer": "race"}).to_string();
+    assert_eq!(request(&urls[0], "POST", "/v1/tasks", &open).unwrap().0, 201);
+    let begin = Arc::new(Barrier::new(16));
+    let racers: Vec<_> = (0..16)
+        .map(|number: usize| {
+            let (begin, url) = (Arc::clone(&begin), urls[number % urls.len()].clone());
+            let path = format!("/v1/tasks/{task}/phases");
+            let body =
+                json!({"id": format!("{task}-{number}"), "producer": "race", "phase": "PLAN"}).to_string();
+            std::thread::spawn(move || {
+                begin.wait();
+                request(&url, "POST", &path, &body).unwrap().0
+            })
+        })
+        .collect();
+    let answers: Vec<u16> = racers.into_iter().map(|racer| racer.join().unwrap()).collect();
+    assert_eq!(answers.iter().filter(|status| **status == 201).count(), 1, "{answers:?}");
+    assert!(answers.iter().all(|status| [201, 422].contains(status)), "{answers:?}");
+}
+
+#[test]
+fn of_decisions_that_race_through_two_servers_one_wins() {
+    let Some(cluster) = Cluster::start() else { return };
+    let servers = [cluster.serve(), cluster.serve()];
+    let urls: Vec<String> = servers.iter().map(|server| server.url.clone()).collect();
+    for number in 0..4 {
+        race(&urls, &format!("T-{number}"));
+    }
+}
+
+#[test]
+fn of_decisions_that_race_on_one_machine_one_wins() {
+    let place = Place::new();
+    let server = Server::start(&place, "d");
+    for number in 0..4 {
+        race(std::slice::from_ref(&server.url), &format!("T-{number}"));
+    }
+}
