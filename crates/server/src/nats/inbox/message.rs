@@ -1,5 +1,7 @@
 //! Reading one message of the inbox: one event, or several of one task.
 
+use std::collections::HashMap;
+
 use prost::Message;
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -25,11 +27,11 @@ const CONTENT_TYPE: &str = "Content-Type";
 
 /// Why a message is refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Wrong {
+pub(crate) struct Wrong {
     /// The stable code.
-    pub(super) code: String,
+    pub(crate) code: String,
     /// What is wrong.
-    pub(super) reason: String,
+    pub(crate) reason: String,
 }
 
 impl Wrong {
@@ -58,31 +60,55 @@ struct Sent {
     producer: Option<String>,
 }
 
+/// What was published, whoever keeps it now.
+pub(crate) struct Published<'a> {
+    /// The tenant, of the subject.
+    pub(crate) tenant: &'a str,
+    /// The task, of the header or the subject.
+    pub(crate) task: &'a str,
+    /// The headers.
+    pub(crate) headers: &'a HashMap<String, String>,
+    /// The payload.
+    pub(crate) payload: &'a [u8],
+}
+
+impl<'a> Published<'a> {
+    /// Of a message of the inbox.
+    pub(super) fn of(message: &'a InboxMessage) -> Self {
+        let InboxMessage { tenant, task, headers, payload, .. } = message;
+        Self { tenant, task, headers, payload }
+    }
+}
+
 /// The events of a message. Tenant and task are those of its subject: events that name others are refused.
-pub(super) fn read(message: &InboxMessage) -> Result<Vec<Submitted>, Wrong> {
+///
+/// # Errors
+///
+/// What is wrong with it as a whole, or with its first wrong event.
+pub(crate) fn read(message: &Published<'_>) -> Result<Vec<Submitted>, Wrong> {
     let header = |name: &str| message.headers.get(name).cloned();
     let Sent { events, tenant, producer } = if header(CONTENT_TYPE).is_some_and(|kind| is_protobuf(&kind)) {
-        let event = proto::Event::decode(&*message.payload)
+        let event = proto::Event::decode(message.payload)
             .map_err(|error| Wrong::invalid(format!("the message is no tollgate.v1.Event: {error}")))?;
         Sent { events: vec![event], tenant: None, producer: None }
     } else {
-        from_json(&message.payload)?
+        from_json(message.payload)?
     };
     let invalid = |error: tollgate_domain::ids::InvalidId| {
         Wrong::from(INVALID.of_field(error.field, &error.value, error.rule))
     };
     let producer = producer.or_else(|| header(PRODUCER_HEADER));
     let defaults = Defaults {
-        tenant: Some(TenantId::new(message.tenant.as_str()).map_err(invalid)?),
+        tenant: Some(TenantId::new(message.tenant).map_err(invalid)?),
         producer: producer.map(ProducerId::new).transpose().map_err(invalid)?,
     };
-    agrees("tenant", tenant.as_deref().unwrap_or_default(), &message.tenant)?;
+    agrees("tenant", tenant.as_deref().unwrap_or_default(), message.tenant)?;
     check_count(events.len())?;
     let id = header(ID_HEADER).filter(|_| events.len() == 1);
     let one = |(nth, mut event): (usize, proto::Event)| {
-        agrees("tenant", &event.tenant, &message.tenant)?;
-        agrees("task", &event.task, &message.task)?;
-        event.task.clone_from(&message.task);
+        agrees("tenant", &event.tenant, message.tenant)?;
+        agrees("task", &event.task, message.task)?;
+        message.task.clone_into(&mut event.task);
         if let (true, Some(id)) = (event.id.is_empty(), &id) {
             event.id.clone_from(id);
         }
@@ -124,4 +150,68 @@ fn agrees(field: &str, named: &str, subject: &str) -> Result<(), Wrong> {
         "must be `{subject}`, as the subject of the message has it; leave it out, or publish to the other subject"
     );
     Err(INVALID.of_field(field, named, &rule).into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Reads a message to task `T-1` of tenant `acme`: the names of its events, or why it is refused.
+    fn names(headers: &[(&str, &str)], payload: &[u8]) -> String {
+        let headers = headers.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect();
+        let published = Published { tenant: "acme", task: "T-1", headers: &headers, payload };
+        let name = |submitted: &Submitted| {
+            let event = &submitted.event;
+            format!("{}/{}/{}/{}", event.tenant, event.task, event.producer, event.id)
+        };
+        match read(&published) {
+            Ok(events) => events.iter().map(name).collect::<Vec<_>>().join(" "),
+            Err(Wrong { code, reason }) => format!("{code}: {reason}"),
+        }
+    }
+
+    #[test]
+    fn names_come_from_the_event_then_the_headers_and_the_subject() {
+        const ID: (&str, &str) = ("Nats-Msg-Id", "m");
+        const OF: (&str, &str) = ("Tollgate-Producer", "h");
+        let body = r#""usage_recorded": {"tokens": {"output": 1}}"#;
+        let event = |names: &str| format!("{{{names}{body}}}");
+        let two = format!(
+            r#"{{"producer": "r", "events": [{}, {}]}}"#,
+            event(r#""id": "a","#),
+            event(r#""id": "b", "producer": "e","#)
+        );
+        let no_id = format!(r#"{{"events": [{body}, {body}]}}"#, body = event(""));
+        for (what, headers, payload, expected) in [
+            (
+                "its own",
+                &[][..],
+                event(r#""tenant": "acme", "task": "T-1", "producer": "e", "id": "i","#),
+                "acme/T-1/e/i",
+            ),
+            ("its own first", &[ID, OF], event(r#""producer": "e", "id": "i","#), "acme/T-1/e/i"),
+            ("of the headers", &[ID, OF], event(""), "acme/T-1/h/m"),
+            ("of the request", &[OF], two, "acme/T-1/r/a acme/T-1/e/b"),
+            ("one id is not two", &[ID, OF], no_id, "event 1: id"),
+            ("no producer", &[ID], event(""), "event `m`: producer"),
+            ("another task", &[ID, OF], event(r#""task": "T-2","#), "task: `T-2`: must be `T-1`"),
+            ("another tenant", &[ID, OF], event(r#""tenant": "beta","#), "tenant: `beta`: must be `acme`"),
+            (
+                "another tenant's request",
+                &[],
+                r#"{"tenant": "beta", "events": []}"#.to_owned(),
+                "tenant: `beta`: must be `acme`",
+            ),
+            ("no event", &[], r#"{"events": []}"#.to_owned(), "1 to 500"),
+            ("no JSON", &[], "{".to_owned(), "neither an event nor"),
+            ("no object", &[], "7".to_owned(), "neither an event nor"),
+            ("no protobuf", &[("Content-Type", "application/protobuf")], event(""), "no tollgate.v1.Event"),
+        ] {
+            let found = names(headers, payload.as_bytes());
+            assert!(
+                found == expected || found.starts_with("invalid: ") && found.contains(expected),
+                "{what}: {found}"
+            );
+        }
+    }
 }

@@ -16,7 +16,7 @@ use tollgate_log_jetstream::{Inbox, InboxMessage};
 use tollgate_wire::Submitted;
 use tollgate_wire::api::{EventOutcome, Outcome, Problem};
 
-use self::message::{Wrong, read};
+use self::message::{Published, Wrong, read};
 use crate::ledger::{Ledger, MAX_REQUEST_EVENTS, ReadEvent};
 use crate::problem::{CONFLICT, INVALID, REFUSED};
 
@@ -83,7 +83,8 @@ async fn drain(mut inbox: Inbox, ledger: Arc<Ledger>, mut stopped: watch::Receiv
 /// Appends what can be appended: all together, and where that refuses some, message by message, so that none is refused for
 /// another one.
 async fn deal_with(ledger: &Ledger, messages: &[InboxMessage]) -> Vec<End> {
-    let read: Vec<Result<Vec<Submitted>, Wrong>> = messages.iter().map(read).collect();
+    let read: Vec<Result<Vec<Submitted>, Wrong>> =
+        messages.iter().map(|message| read(&Published::of(message))).collect();
     let mut ends: Vec<End> = read.iter().map(|read| read.as_ref().err().map_or(End::Done, wrong)).collect();
     let good: Vec<(usize, &[Submitted])> = read
         .iter()
