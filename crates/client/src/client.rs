@@ -11,8 +11,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tollgate_wire::api::{
-    AlertChanges, AlertList, AppendRequest, AppendResponse, GateRequest, GateResponse, Health, LedgerReport,
-    LimitsResponse, LogPage, PositionResponse, Problem, RebuildResponse, TaskList, TaskReport, TaskStatus,
+    AlertChanges, AlertList, AppendRequest, AppendResponse, DeliveryList, GateRequest, GateResponse, Health,
+    LedgerReport, LimitsResponse, LogPage, PositionResponse, Problem, RebuildResponse, ResendRequest,
+    ResendResponse, TaskList, TaskReport, TaskStatus,
 };
 
 use crate::error::ClientError;
@@ -201,6 +202,25 @@ impl Client {
     pub async fn alert_changes(&self, after: u64, wait_ms: u64) -> Result<AlertChanges, ClientError> {
         let address = Address::new("/v1/alerts/changes").with("after", Some(after));
         self.get(&address.with("wait_ms", Some(wait_ms)).text).await
+    }
+
+    /// What was done to tell endpoints of changes; `all`: what is settled too.
+    pub async fn deliveries(
+        &self,
+        alert: Option<&str>,
+        endpoint: Option<&str>,
+        all: bool,
+        limit: usize,
+        read: &Read,
+    ) -> Result<DeliveryList, ClientError> {
+        let address = Address::new("/v1/alerts/deliveries").with("alert", alert).with("endpoint", endpoint);
+        let address = address.with("state", all.then_some("all")).with("limit", Some(limit));
+        self.get(&address.read(read).text).await
+    }
+
+    /// Asks to tell a change of an alert again.
+    pub async fn resend(&self, alert: &str, request: &ResendRequest) -> Result<ResendResponse, ClientError> {
+        self.post(&format!("/v1/alerts/{}/resend", escaped(alert)), request).await
     }
 
     /// Where the log ends.

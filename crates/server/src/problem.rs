@@ -40,6 +40,8 @@ kinds! {
     NOT_FOUND = "not_found", 404, false, "There is nothing under this address";
     /// The ledger has no event of this task.
     TASK_UNKNOWN = "task_unknown", 404, false, "The ledger knows no such task";
+    /// The ledger has no alert of this id.
+    ALERT_UNKNOWN = "alert_unknown", 404, false, "The ledger knows no such alert";
     /// The address takes another method.
     METHOD = "method_not_allowed", 405, false, "The address takes another method";
     /// An event id was used before with other content.

@@ -150,7 +150,10 @@ pub(crate) struct LimitsArgs {
 }
 
 #[derive(Debug, ClapArgs)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct AlertsArgs {
+    #[command(subcommand)]
+    pub(crate) command: Option<AlertsCommand>,
     /// Only of this task
     #[arg(long, conflicts_with = "follow")]
     pub(crate) task: Option<String>,
@@ -160,6 +163,45 @@ pub(crate) struct AlertsArgs {
     /// What happens to alerts, from the first on, and on with what comes
     #[arg(short, long)]
     pub(crate) follow: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AlertsCommand {
+    /// What was done to tell endpoints: what is not delivered yet, given up, or disabled
+    Deliveries(DeliveriesArgs),
+    /// Tell a change of an alert again
+    Resend(ResendArgs),
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct DeliveriesArgs {
+    /// Only of this alert
+    #[arg(long, value_name = "ID")]
+    pub(crate) alert: Option<String>,
+    /// Only to this endpoint
+    #[arg(long, value_name = "NAME")]
+    pub(crate) endpoint: Option<String>,
+    /// Those that are settled too
+    #[arg(long)]
+    pub(crate) all: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ResendArgs {
+    /// The alert's id, as `alerts --format json` shows it
+    pub(crate) alert: String,
+    /// To this endpoint only; without it to all that want such alerts
+    #[arg(long, value_name = "NAME")]
+    pub(crate) endpoint: Option<String>,
+    /// Which change
+    #[arg(long, default_value = "raised", value_parser = ["raised", "acknowledged", "resolved"])]
+    pub(crate) change: String,
+    /// Who asks
+    #[arg(long, value_name = "NAME")]
+    pub(crate) by: String,
+    /// Why
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: String,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -27,6 +27,9 @@ pub(crate) struct ServeArgs {
     /// What an acknowledgement survives: fsync a power cut, page_cache the death of the process
     #[arg(long, value_name = "CLASS", default_value = "fsync", value_parser = ["fsync", "page_cache"])]
     pub(crate) durability: String,
+    /// Where alerts go; alerts.yaml in the data directory, where there is one
+    #[arg(long, env = "TOLLGATE_ALERTS", value_name = "FILE")]
+    pub(crate) alerts: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]

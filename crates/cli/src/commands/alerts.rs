@@ -2,8 +2,10 @@
 
 use std::process::ExitCode;
 
+use tollgate_wire::api::ResendRequest;
+
 use super::{ask, read};
-use crate::args::{AlertsArgs, Format, Global};
+use crate::args::{AlertsArgs, AlertsCommand, DeliveriesArgs, Format, Global, ResendArgs};
 use crate::connect::Access;
 use crate::exit::Failure;
 use crate::output::{self, json, line, out, time};
@@ -13,6 +15,11 @@ const FOLLOW_MS: u64 = 30_000;
 
 /// Alerts that are true, the latest first; or what happens to them, as it happens.
 pub(crate) async fn run(global: &Global, args: &AlertsArgs) -> Result<ExitCode, Failure> {
+    match &args.command {
+        Some(AlertsCommand::Deliveries(args)) => return deliveries(global, args).await,
+        Some(AlertsCommand::Resend(args)) => return resend(global, args).await,
+        None => {}
+    }
     if args.follow {
         return follow(global).await;
     }
@@ -22,6 +29,40 @@ pub(crate) async fn run(global: &Global, args: &AlertsArgs) -> Result<ExitCode, 
     match global.format {
         Format::Json => json(&list),
         Format::Table => out(&output::alerts(&list)),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn deliveries(global: &Global, args: &DeliveriesArgs) -> Result<ExitCode, Failure> {
+    let read = read(global);
+    let (alert, endpoint) = (args.alert.as_deref(), args.endpoint.as_deref());
+    let list = ask(global, Access::Existing, async |it| {
+        it.client.deliveries(alert, endpoint, args.all, 1000, &read).await
+    });
+    let list = list.await?;
+    match global.format {
+        Format::Json => json(&list),
+        Format::Table => out(&output::deliveries(&list)),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn resend(global: &Global, args: &ResendArgs) -> Result<ExitCode, Failure> {
+    let request = ResendRequest {
+        change: Some(args.change.clone()),
+        endpoint: args.endpoint.clone(),
+        by: args.by.clone(),
+        reason: args.reason.clone(),
+        id: None,
+    };
+    let noted =
+        ask(global, Access::Existing, async |it| it.client.resend(&args.alert, &request).await).await?;
+    match global.format {
+        Format::Json => json(&noted),
+        Format::Table => {
+            let to = noted.endpoint.as_deref().unwrap_or("every endpoint that wants it");
+            line(&format!("{} is told to {to} again, by the server that delivers", noted.change));
+        }
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -12,6 +12,9 @@ use crate::connect::{EVIDENCE_DIR, jetstream, settings_options};
 use crate::exit::Failure;
 use crate::output::{line, note};
 
+/// The file in a data directory that says where alerts go.
+const ALERTS_FILE: &str = "alerts.yaml";
+
 /// Serves until it is told to stop by SIGINT or SIGTERM.
 pub(crate) async fn run(global: &Global, args: ServeArgs) -> Result<ExitCode, Failure> {
     let nats = match &global.log {
@@ -27,6 +30,9 @@ pub(crate) async fn run(global: &Global, args: ServeArgs) -> Result<ExitCode, Fa
     };
     // Several servers of one log would write the same files: with --log only where asked to.
     let evidence_dir = global.evidence_dir.clone().or_else(|| nats.is_none().then(|| EVIDENCE_DIR.into()));
+    // Likewise: each server that has the file delivers.
+    let own = global.data.join(ALERTS_FILE);
+    let alerts = args.alerts.or_else(|| (nats.is_none() && own.exists()).then_some(own));
     let options = ServeOptions {
         ledger,
         listen: args.listen,
@@ -34,6 +40,7 @@ pub(crate) async fn run(global: &Global, args: ServeArgs) -> Result<ExitCode, Fa
         allow_hosts: args.allow_hosts,
         settings: settings_options(global),
         evidence_dir,
+        alerts,
     };
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     let stopped = async move {

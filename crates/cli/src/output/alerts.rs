@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use tollgate_wire::api::AlertList;
+use tollgate_wire::api::{AlertList, DeliveryList};
 
 use super::{counted, table, time};
 
@@ -22,6 +22,35 @@ pub(crate) fn alerts(list: &AlertList) -> String {
     if list.more > 0 {
         // Writing to a String cannot fail.
         let _ = writeln!(text, "and {} before these", counted(list.more, "alert"));
+    }
+    text
+}
+
+/// Deliveries, one a line, the latest first.
+pub(crate) fn deliveries(list: &DeliveryList) -> String {
+    if list.deliveries.is_empty() {
+        return "no deliveries\n".to_owned();
+    }
+    let rows = list.deliveries.iter().map(|delivery| {
+        let last = delivery.history.last();
+        let why = last.and_then(|attempt| attempt.error.clone()).unwrap_or_default();
+        let next = delivery.next_attempt_at.as_deref().map(|at| format!("again {}", time(at)));
+        vec![
+            last.map(|attempt| time(&attempt.at)).unwrap_or_default(),
+            delivery.endpoint.clone(),
+            delivery.state.clone(),
+            delivery.attempts.to_string(),
+            delivery.change.clone(),
+            delivery.alert.clone(),
+            next.unwrap_or_default(),
+            why,
+        ]
+    });
+    let header = ["last", "endpoint", "state", "attempts", "change", "alert", "", ""];
+    let mut text = table(&header, &[3], rows.collect());
+    if list.more > 0 {
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "and {} before these", list.more);
     }
     text
 }

@@ -9,7 +9,7 @@ use std::io::Write;
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use serde::Serialize;
 
-pub(crate) use alerts::alerts;
+pub(crate) use alerts::{alerts, deliveries};
 pub(crate) use report::{ledger_report, task_report};
 pub(crate) use task::{gate, limits, task_list, task_status};
 

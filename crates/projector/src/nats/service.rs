@@ -24,7 +24,7 @@ use super::protocol::{
 use crate::projector::Projector;
 use crate::queries::{
     ChangesAfter, ChangesFor, DeliveriesOf, EndpointOf, FindEvents, ListAlerts, ListDeliveries, ListTasks,
-    Marks, ObservedOfViews, OneTask, RunningTasks, TotalsOf,
+    Marks, ObservedOfViews, OneAlert, OneTask, RunningTasks, TotalsOf,
 };
 use crate::query::{Answered, Query, Wait, restricted};
 
@@ -70,7 +70,7 @@ macro_rules! served {
 served!(Status: OneTask, ListTasks, RunningTasks, FindEvents, Marks);
 served!(Reports: TotalsOf, Marks);
 served!(
-    Alerts: ListAlerts, ChangesAfter, EndpointOf, ChangesFor, DeliveriesOf, ListDeliveries, ObservedOfViews, Marks
+    Alerts: ListAlerts, ChangesAfter, EndpointOf, ChangesFor, DeliveriesOf, ListDeliveries, ObservedOfViews, OneAlert, Marks
 );
 
 /// Why a projector cannot answer over NATS.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use tollgate_deliver::config::Filter;
-use tollgate_domain::event::Change;
+use tollgate_domain::event::{Change, DeliveryOutcome};
 use tollgate_domain::position::Sequence;
 use tollgate_projection::alerts::{
     Alert, AlertChange, Alerts, AlertsRow, CHANGES, DELIVERIES, Delivery, EndpointState, alert_key,
@@ -80,6 +80,13 @@ pub struct Recorded {
     pub alert: Option<Alert>,
 }
 
+/// One alert.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct OneAlert {
+    /// Its id.
+    pub id: String,
+}
+
 /// Deliveries, the latest first.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct ListDeliveries {
@@ -87,7 +94,7 @@ pub struct ListDeliveries {
     pub alert: Option<String>,
     /// Only to this endpoint.
     pub endpoint: Option<String>,
-    /// Those that were delivered too.
+    /// Those that are settled too: delivered, or not to be sent.
     pub all: bool,
     /// At most so many.
     pub limit: usize,
@@ -203,6 +210,18 @@ impl Query<Alerts> for DeliveriesOf {
     }
 }
 
+impl Query<Alerts> for OneAlert {
+    const VERB: &'static str = "alert";
+    type Answer = Option<Alert>;
+
+    fn answer(&self, view: &View<Alerts>) -> Result<Self::Answer, RowError> {
+        Ok(match view.get(&alert_key(&self.id))?.as_deref() {
+            Some(AlertsRow::Alert(alert)) => Some((**alert).clone()),
+            Some(_) | None => None,
+        })
+    }
+}
+
 impl Query<Alerts> for ListDeliveries {
     const VERB: &'static str = "deliveries";
     type Answer = DeliveryPage;
@@ -214,7 +233,8 @@ impl Query<Alerts> for ListDeliveries {
             let (_, row) = row?;
             if let AlertsRow::Delivery(delivery) = &*row
                 && self.endpoint.as_ref().is_none_or(|endpoint| *endpoint == delivery.endpoint)
-                && (self.all || delivery.delivered_at.is_none())
+                && (self.all
+                    || !matches!(delivery.outcome, DeliveryOutcome::Delivered | DeliveryOutcome::Skipped))
             {
                 page.deliveries.push((**delivery).clone());
             }

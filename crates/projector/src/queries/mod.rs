@@ -10,7 +10,7 @@ mod watched;
 pub use alerts::{AlertPage, ChangePage, ChangesAfter, ListAlerts};
 pub use any::{FindEvents, FoundEvent, MarkOf, Marks};
 pub use deliveries::{
-    ChangesFor, DeliveriesOf, DeliveryPage, EndpointOf, ListDeliveries, Recorded, Told, ToldPage,
+    ChangesFor, DeliveriesOf, DeliveryPage, EndpointOf, ListDeliveries, OneAlert, Recorded, Told, ToldPage,
 };
 pub use reports::{LedgerTotalsOf, TotalsOf};
 pub use status::{ListTasks, OneTask, TaskAnswer, TaskPage};

@@ -1,6 +1,7 @@
 //! The HTTP API under `/v1`: JSON in, JSON out, problems as problem+json.
 
 mod alerts;
+mod deliveries;
 mod events;
 mod extract;
 mod guard;
@@ -58,6 +59,8 @@ pub fn router(app: App) -> Router {
         .route("/v1/alerts", get(alerts::list))
         .route("/v1/alerts/changes", get(alerts::changes))
         .route("/v1/alerts/stream", get(alerts::stream))
+        .route("/v1/alerts/deliveries", get(deliveries::list))
+        .route("/v1/alerts/{id}/resend", post(deliveries::resend))
         .route("/v1/position", get(operate::position))
         .route("/v1/log", get(operate::log))
         .route("/v1/health", get(operate::health))

@@ -4,7 +4,7 @@ use axum::Json;
 use utoipa::OpenApi;
 use utoipa::openapi::OpenApi as Document;
 
-use super::{alerts, events, operate, tasks, views};
+use super::{alerts, deliveries, events, operate, tasks, views};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -30,6 +30,8 @@ use super::{alerts, events, operate, tasks, views};
         alerts::list,
         alerts::changes,
         alerts::stream,
+        deliveries::list,
+        deliveries::resend,
         operate::position,
         operate::log,
         operate::health,

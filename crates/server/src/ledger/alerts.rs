@@ -68,7 +68,7 @@ impl Ledger {
 
     async fn changes_now(&self, after: u64) -> Answer<(AlertChanges, Position)> {
         // What all parts contain is complete: a change of a part that is ahead may have others before it that are still to come.
-        let complete = match &self.alerts {
+        let complete = match &*self.alerts {
             Source::Local(_) => None,
             Source::Remote(_) => Some(self.log.tail().await.map_err(|error| of_read(&error))?),
         };

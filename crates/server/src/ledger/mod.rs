@@ -3,6 +3,7 @@
 mod alerts;
 mod append;
 mod decide;
+mod deliveries;
 mod facts;
 mod gate;
 mod history;
@@ -23,10 +24,12 @@ use tollgate_projection::alerts::Alerts;
 use tollgate_projection::reports::Reports;
 use tollgate_projection::status::Status;
 use tollgate_projector::nats::Remote;
+use tollgate_projector::reactor::LogOutbox;
 use tollgate_projector::{Projector, Source, ViewError};
 
 pub use alerts::AlertQuery;
 pub use append::{Appended, MAX_REQUEST_EVENTS, ReadEvent};
+pub use deliveries::DeliveryQuery;
 pub use history::LogQuery;
 pub use operate::VIEWS;
 pub use query::{ListQuery, Read, limits_of};
@@ -42,7 +45,7 @@ pub struct Ledger {
     log: Arc<dyn EventLog>,
     status: Source<Status>,
     reports: Source<Reports>,
-    alerts: Source<Alerts>,
+    alerts: Arc<Source<Alerts>>,
     settings: RwLock<Arc<Settings>>,
     /// A config that was refused, with its problems.
     rejected: Option<(String, Vec<String>)>,
@@ -127,7 +130,7 @@ impl Ledger {
             log,
             status,
             reports,
-            alerts,
+            alerts: Arc::new(alerts),
             settings,
             rejected,
             settings_recorded,
@@ -173,6 +176,12 @@ impl Ledger {
     #[must_use]
     pub fn log(&self) -> &Arc<dyn EventLog> {
         &self.log
+    }
+
+    /// What is undelivered of its alerts, and what was done about it.
+    #[must_use]
+    pub fn outbox(&self) -> LogOutbox {
+        LogOutbox::new(Arc::clone(&self.alerts), Arc::clone(&self.log), Arc::clone(&self.clock))
     }
 
     /// Config and prices in force.

@@ -82,3 +82,90 @@ pub struct AlertChangeView {
     /// The alert as it is now.
     pub alert: AlertView,
 }
+
+/// What was done to tell endpoints of changes, the latest first.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct DeliveryList {
+    /// The deliveries.
+    pub deliveries: Vec<DeliveryView>,
+    /// How many more there are than were asked for.
+    pub more: u64,
+    /// The position up to which this is true.
+    pub as_of: String,
+}
+
+/// What was done to tell one endpoint of one change, or of many by a digest.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct DeliveryView {
+    /// To whom, as `alerts.yaml` names it.
+    pub endpoint: String,
+    /// The alert; of a digest what it covers.
+    pub alert: String,
+    /// Owner of the alert's task; `_ledger` for a digest.
+    pub tenant: String,
+    /// `raised`, `acknowledged`, `resolved` or `digest`.
+    pub change: String,
+    /// `pending`: tried again by itself; `delivered`; `gave_up`; `disabled`: the receiver wants nothing more; `skipped`: nothing was
+    /// to be sent.
+    pub state: String,
+    /// How many attempts were made.
+    pub attempts: u32,
+    /// When it is tried again.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub next_attempt_at: Option<String>,
+    /// When the receiver took it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub delivered_at: Option<String>,
+    /// The latest attempts, oldest first.
+    pub history: Vec<AttemptView>,
+}
+
+/// One attempt to deliver.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct AttemptView {
+    /// The n-th since the message was begun or asked for again, from 1; 0: nothing was sent.
+    pub attempt: u32,
+    /// When.
+    pub at: String,
+    /// `delivered`, `failed`, `gave_up`, `disabled` or `skipped`.
+    pub outcome: String,
+    /// What the receiver answered, if it did.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub status_code: Option<u32>,
+    /// What went wrong.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub error: Option<String>,
+}
+
+/// Asks to tell a change again.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ResendRequest {
+    /// `raised`, the default, `acknowledged` or `resolved`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub change: Option<String>,
+    /// To whom; left out: to every endpoint that wants such alerts.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub endpoint: Option<String>,
+    /// Who asks.
+    pub by: String,
+    /// Why.
+    pub reason: String,
+    /// The id of the event, for a retry; one is made where it is left out.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub id: Option<String>,
+}
+
+/// What was asked for is in the log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ResendResponse {
+    /// The alert.
+    pub alert: String,
+    /// The change that is told again.
+    pub change: String,
+    /// To whom; left out: to every endpoint that wants such alerts.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub endpoint: Option<String>,
+    /// Covers the request.
+    pub position: String,
+}

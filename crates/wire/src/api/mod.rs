@@ -14,7 +14,10 @@ mod problem;
 mod report;
 mod status;
 
-pub use alerts::{AlertChangeView, AlertChanges, AlertList, AlertView};
+pub use alerts::{
+    AlertChangeView, AlertChanges, AlertList, AlertView, AttemptView, DeliveryList, DeliveryView,
+    ResendRequest, ResendResponse,
+};
 pub use append::{AppendRequest, AppendResponse, EventOutcome, Outcome};
 pub use gate::{GateRequest, GateResponse, ReasonView, UtilizationView};
 pub use ledger::{Group, LedgerReport, Totals};

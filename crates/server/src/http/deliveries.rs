@@ -1,0 +1,77 @@
+//! Deliveries of alerts: what was done, and asking for one again.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+use tollgate_wire::api::{DeliveryList, Problem, ResendRequest, ResendResponse};
+
+use super::extract::{JsonText, Names, Params};
+use super::views::read;
+use super::{App, Handled};
+use crate::ledger::DeliveryQuery;
+use crate::problem::INVALID;
+
+/// Which deliveries.
+#[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct DeliveriesQuery {
+    /// Only of this alert.
+    alert: Option<String>,
+    /// Only to this endpoint.
+    endpoint: Option<String>,
+    /// `open`, the default: not delivered yet, given up, disabled; or `all`.
+    state: Option<String>,
+    /// At most so many, up to 1000; 100.
+    limit: Option<usize>,
+    /// A position, or `tail`.
+    at_least: Option<String>,
+    /// How long to wait for that, in milliseconds.
+    wait_ms: Option<u64>,
+}
+
+/// List deliveries of alerts
+///
+/// The latest first: to whom, how often it was tried and what came of it, when it is tried again.
+#[utoipa::path(get, path = "/v1/alerts/deliveries", tag = "alerts", params(DeliveriesQuery), responses(
+    (status = 200, description = "Deliveries that are open, or all", body = DeliveryList),
+    (status = 503, description = "The view is behind", body = Problem),
+))]
+pub(crate) async fn list(
+    State(app): State<App>,
+    Params(query): Params<DeliveriesQuery>,
+) -> Handled<Json<DeliveryList>> {
+    let limit = query.limit.unwrap_or(100);
+    if limit == 0 || limit > 1000 {
+        return Err(INVALID.of_field("limit", &limit.to_string(), "must be 1 to 1000").into());
+    }
+    let all = match query.state.as_deref() {
+        None | Some("open") => false,
+        Some("all") => true,
+        Some(other) => return Err(INVALID.of_field("state", other, "must be `open` or `all`").into()),
+    };
+    let asked = DeliveryQuery { alert: query.alert, endpoint: query.endpoint, all, limit };
+    let read = read(query.at_least, query.wait_ms)?;
+    Ok(Json(app.ledger.deliveries(&asked, &read).await?))
+}
+
+/// Deliver a change of an alert again
+///
+/// It goes out under the same webhook id, so that a receiver that has it already can tell. An endpoint that answered 410 is tried
+/// again from here on.
+#[utoipa::path(post, path = "/v1/alerts/{id}/resend", tag = "alerts", params(("id" = String, Path)),
+    request_body = ResendRequest, responses(
+    (status = 202, description = "Noted; the endpoint is tried by whoever delivers", body = ResendResponse),
+    (status = 404, description = "No alert of this id", body = Problem),
+    (status = 409, description = "The id is taken by another request", body = Problem),
+))]
+pub(crate) async fn resend(
+    State(app): State<App>,
+    Names(id): Names<String>,
+    body: JsonText,
+) -> Handled<Response> {
+    let request: ResendRequest = body.parse()?;
+    let response = app.ledger.resend(&id, &request).await?;
+    Ok((StatusCode::ACCEPTED, Json(response)).into_response())
+}
