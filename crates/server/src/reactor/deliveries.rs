@@ -54,7 +54,7 @@ impl Deliveries {
     /// # Errors
     ///
     /// [`AlertsError`] with everything that is wrong with the file; nothing secret.
-    pub fn open(file: &Path, nats: Option<&async_nats::Client>) -> Result<Self, AlertsError> {
+    pub fn open(file: &Path, nats: Option<async_nats::Client>) -> Result<Self, AlertsError> {
         let path = file.to_owned();
         let text = match std::fs::read_to_string(file) {
             Ok(text) => text,
@@ -67,7 +67,7 @@ impl Deliveries {
         };
         let mut endpoints = Vec::with_capacity(config.endpoints.len());
         for endpoint in config.endpoints {
-            match endpoint.channel(nats.cloned().map(Nats)) {
+            match endpoint.channel(nats.clone().map(Nats)) {
                 Ok(channel) => endpoints.push((endpoint, channel)),
                 Err(reason) => return Err(AlertsError::Endpoint { path, reason }),
             }
