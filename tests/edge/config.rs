@@ -16,14 +16,14 @@ over_each_log!(
 
 /// The check names the problem; a server that starts with it takes the defaults, says so, and records it.
 fn refused_at_start(ground: &mut Ground, config: &str, says: &str) {
-    ground.serve(config);
+    ground.serve_refused(config);
     let check = ground.place().fails(6, &format!("--config {CONFIG} config check"));
     assert!(check.contains(says), "must say: {says}\nsays: {check}");
     let opened = ground.json("limits --complexity Tiny --importance low");
     assert_eq!(opened["total_tokens"], 8190, "the defaults are in force: {opened}");
     let (_, health) = ground.get("/v1/health");
     assert!(health.contains("is not used, the built-in one is in force"), "{health}");
-    let _ = ground.ok("task open T-first");
+    ground.append(&[json!({"id": says, "task": "T-first", "usage_recorded": {"tokens": {"output": 1}}})]);
     let rejected = ground.recorded("config_rejected");
     let named = rejected.iter().any(|event| event["problems"].to_string().contains(says));
     assert!(named, "an event names {says}: {rejected:?}");
@@ -115,7 +115,7 @@ fn ec17_an_override_of_the_wrong_type_refuses_the_task(ground: &mut Ground) {
         (json!(-5), "budget_overrides.think.tokens", "-5", number),
         (json!([1]), "budget_overrides.think.tokens", "[1]", number),
     ] {
-        let body = json!({"task": "T-1", "id": "o", "budget_overrides": {"think": {"tokens": given}}});
+        let body = json!({"task": "T-1", "id": "o", "producer": "test", "budget_overrides": {"think": {"tokens": given}}});
         let (status, answer) = ground.post("/v1/tasks", &body);
         let detail = answer.to_string();
         assert!(matches!(status, 400 | 422), "{status} {detail}");
@@ -123,8 +123,10 @@ fn ec17_an_override_of_the_wrong_type_refuses_the_task(ground: &mut Ground) {
             assert!(detail.contains(part), "must say {part}: {detail}");
         }
     }
-    let (status, answer) =
-        ground.post("/v1/tasks", &json!({"task": "T-1", "id": "o", "budget_overrides": {"think": 5}}));
+    let (status, answer) = ground.post(
+        "/v1/tasks",
+        &json!({"task": "T-1", "id": "o", "producer": "test", "budget_overrides": {"think": 5}}),
+    );
     assert!(matches!(status, 400 | 422) && answer.to_string().contains("budget_overrides.think"), "{answer}");
     assert_eq!(ground.get("/v1/tasks/T-1?at_least=tail").0, 404, "nothing was recorded");
     let told = ground.fails(3, "task open T-1 --limit THINK=many");

@@ -85,8 +85,16 @@ impl Ground {
         self.place().write(CONFIG, config);
     }
 
-    /// Ends the server, if one runs, and starts one under this config.
+    /// Ends the server, if one runs, and starts one under this config, which must be a valid one.
+    #[track_caller]
     pub(crate) fn serve(&mut self, config: &str) {
+        self.serve_refused(config);
+        let (status, health) = self.get("/v1/health");
+        assert!(status == 200 && !health.contains("is not used"), "{health}");
+    }
+
+    /// The same with a config that is refused.
+    pub(crate) fn serve_refused(&mut self, config: &str) {
         self.stop();
         self.write_config(config);
         self.start(EVIDENCE);

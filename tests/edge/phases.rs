@@ -13,7 +13,8 @@ fn ec10_two_phases_at_once_are_refused(ground: &mut Ground) {
     // Rule: one phase of a task is active at a time; a second start is refused, the same start again changes nothing.
     let _ = ground.ok("task open T-1");
     let _ = ground.ok("phase start T-1 PLAN --id s1");
-    let (status, answer) = ground.post("/v1/tasks/T-1/phases", &json!({"phase": "THINK", "id": "s2"}));
+    let (status, answer) =
+        ground.post("/v1/tasks/T-1/phases", &json!({"phase": "THINK", "id": "s2", "producer": "test"}));
     assert_eq!(
         (status, answer["outcomes"][0]["code"].as_str()),
         (422, Some("phase_already_active")),
@@ -53,7 +54,8 @@ fn ec22_the_log_is_the_truth_about_the_phase(ground: &mut Ground) {
     let _ = ground.ok("phase start T-1 PLAN --id s1");
     ground.kill();
     ground.start(crate::ground::EVIDENCE);
-    let (status, answer) = ground.post("/v1/tasks/T-1/phases/THINK/end", &json!({"id": "x1"}));
+    let (status, answer) =
+        ground.post("/v1/tasks/T-1/phases/THINK/end", &json!({"id": "x1", "producer": "test"}));
     assert_eq!((status, answer["outcomes"][0]["code"].as_str()), (422, Some("phase_mismatch")), "{answer}");
     let says = "phase mismatch: THINK is not active, the ledger's active phase is PLAN";
     assert!(answer.to_string().contains(says), "{answer}");

@@ -48,7 +48,10 @@ fn ec19_no_metric_carries_a_task(ground: &mut Ground) {
             .lines()
             .filter(|line| !line.starts_with('#'))
             .map(|line| line.rsplit_once(' ').unwrap().0.to_owned());
-        (names.collect::<Vec<String>>(), text)
+        // Which route was asked first is another matter.
+        let mut names: Vec<String> = names.filter(|name| !name.contains("_http_")).collect();
+        names.sort();
+        (names, text)
     };
     let usage = |number: usize| {
         let task = format!("CARDINAL-{number}");
@@ -75,7 +78,7 @@ fn ec20_limits_are_computed_once_and_looked_up_after(ground: &mut Ground) {
     let stored = &opened[0]["limits"];
     assert_eq!(stored["phases"].as_array().map(Vec::len), Some(9), "{stored}");
     // The config that they follow from is gone, and another one is in force that has no such phases at all.
-    ground.serve("rollout: enforce\nbase_budgets: { ONLY: { tokens: 1, latency_ms: 1 } }\nphase_weights: { ONLY: 1 }\n");
+    ground.serve("rollout: enforce\nphases: [ONLY]\nbase_budgets: { ONLY: { tokens: 1, latency_ms: 1 } }\nphase_weights: { ONLY: 1 }\n");
     let answer = ground.gate("T-1", "VERIFY");
     assert_eq!((verdict(&answer), answer["tokens"]["limit"].as_u64()), ("allow", Some(23_400)), "{answer}");
     // The floor of the computation itself: all limits of a task in less than 5 ms, here on one core of a debug build.

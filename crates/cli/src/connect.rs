@@ -22,6 +22,7 @@ use tower::ServiceExt;
 
 use crate::args::Global;
 use crate::exit::Failure;
+use crate::output::note;
 
 /// The config that a data directory brings along: in force where no other is given.
 pub(crate) const CONFIG_FILE: &str = "phase_budgets.yaml";
@@ -133,15 +134,16 @@ impl Connection {
         }
     }
 
-    /// Commits the views and writes what evidence is due, where that is this process's task.
-    pub(crate) async fn close(self) -> Result<(), Failure> {
-        let Some(mut local) = self.local else { return Ok(()) };
-        let written = match &mut local.evidence {
-            Some(evidence) => evidence.catch_up().await,
-            None => Ok(()),
-        };
+    /// Commits the views and writes what evidence is due, where that is this process's task. A report that cannot be written
+    /// takes nothing from what the command did: it is told, and the next command writes it.
+    pub(crate) async fn close(self) {
+        let Some(mut local) = self.local else { return };
+        if let Some(evidence) = &mut local.evidence
+            && let Err(error) = evidence.catch_up().await
+        {
+            note(&format!("! {error}; the next command tries again"));
+        }
         local.ledger.stop().await;
-        written.map_err(|error| Failure::failed(error.to_string()))
     }
 }
 

@@ -67,6 +67,6 @@ pub(crate) async fn ask<T, E: Into<Failure>>(
 ) -> Result<T, Failure> {
     let connection = Connection::open(global, access).await?;
     let answer = question(&connection).await;
-    connection.close().await?;
+    connection.close().await;
     answer.map_err(Into::into)
 }

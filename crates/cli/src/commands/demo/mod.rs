@@ -46,7 +46,7 @@ pub(crate) async fn run(global: &Global, args: &DemoArgs) -> Result<ExitCode, Fa
     let tail = Read { at_least: Some("tail".to_owned()), wait_ms: Some(10_000) };
     let list = connection.client.tasks(None, 100, None, &tail).await;
     let report = connection.client.report(&tail).await;
-    connection.close().await?;
+    connection.close().await;
     let (day, list, report) = (played?, list?, report?);
     let evidence = day.blocked.as_ref().map(|blocked| evidence_dir(&evidence, "default", &blocked.task));
     if global.format == Format::Json {
