@@ -14,6 +14,7 @@ use super::orchestrator::Journal;
 ///
 /// At the first promise that is broken.
 pub(crate) fn all(mut cluster: Cluster, journal: &Journal, kills: BTreeMap<&'static str, u64>) -> Outcome {
+    cluster.wait_until_caught_up();
     let (logged_events, repeated_events) = the_log_has_all(&cluster, journal);
     let before = views(&cluster, journal);
     let rebuilt = cluster.command("view rebuild");

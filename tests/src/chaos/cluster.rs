@@ -1,6 +1,7 @@
 //! The processes of a ledger, each of which can be killed and started again where it was.
 
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 use crate::nats::{Cluster as Ledger, ProjectorProcess};
 use crate::{Place, Server, request};
@@ -12,6 +13,9 @@ pub(crate) enum Kind {
     Server(usize),
     Projector(usize),
 }
+
+/// The longest that projectors may take for the whole log.
+const CATCH_UP: Duration = Duration::from_secs(300);
 
 /// The views, in the order of their projectors.
 const VIEWS: [&str; 3] = ["status", "reports", "alerts"];
@@ -92,6 +96,23 @@ impl Cluster {
         self.projectors.clear();
         for (number, view) in VIEWS.into_iter().enumerate() {
             self.project(number, &format!("{view}-from-zero"));
+        }
+        self.wait_until_caught_up();
+    }
+
+    /// Waits until every view contains the whole log.
+    pub(crate) fn wait_until_caught_up(&self) {
+        let begun = Instant::now();
+        loop {
+            let health = request(&self.urls[0], "GET", "/v1/health", "").expect("a server answers").1;
+            let health: serde_json::Value = serde_json::from_str(&health).expect("it answers JSON");
+            let views = health["views"].as_array().expect("views");
+            let there = |view: &serde_json::Value| view["running"] == true && view["lag_records"] == 0;
+            if views.len() == VIEWS.len() && views.iter().all(there) {
+                return;
+            }
+            assert!(begun.elapsed() < CATCH_UP, "views are behind after {CATCH_UP:?}: {health}");
+            std::thread::yield_now();
         }
     }
 
