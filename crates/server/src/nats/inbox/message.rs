@@ -86,7 +86,11 @@ impl<'a> Published<'a> {
 ///
 /// What is wrong with it as a whole, or with its first wrong event.
 pub(crate) fn read(message: &Published<'_>) -> Result<Vec<Submitted>, Wrong> {
-    let header = |name: &str| message.headers.get(name).cloned();
+    // NATS keeps their case, clients differ in it.
+    let header = |name: &str| {
+        let mut all = message.headers.iter();
+        all.find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.clone())
+    };
     let Sent { events, tenant, producer } = if header(CONTENT_TYPE).is_some_and(|kind| is_protobuf(&kind)) {
         let event = proto::Event::decode(message.payload)
             .map_err(|error| Wrong::invalid(format!("the message is no tollgate.v1.Event: {error}")))?;
@@ -173,7 +177,7 @@ mod tests {
     #[test]
     fn names_come_from_the_event_then_the_headers_and_the_subject() {
         const ID: (&str, &str) = ("Nats-Msg-Id", "m");
-        const OF: (&str, &str) = ("Tollgate-Producer", "h");
+        const OF: (&str, &str) = ("tollgate-producer", "h");
         let body = r#""usage_recorded": {"tokens": {"output": 1}}"#;
         let event = |names: &str| format!("{{{names}{body}}}");
         let two = format!(
