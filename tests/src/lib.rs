@@ -270,6 +270,17 @@ impl Follower {
     }
 }
 
+impl Follower {
+    /// Waits for a line that holds these words.
+    pub fn wait_for_line(&mut self, words: &str) {
+        let mut line = String::new();
+        while !line.contains(words) {
+            line.clear();
+            assert!(self.lines.read_line(&mut line).unwrap() > 0, "it ended before `{words}`");
+        }
+    }
+}
+
 impl Drop for Follower {
     fn drop(&mut self) {
         let _ = self.child.kill();

@@ -1,0 +1,191 @@
+//! Alerts on their way to a webhook, from a server that stops, dies and loses its views.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
+
+use tollgate_tests::{Follower, Place, Server};
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What a webhook's receiver got: its id and its body.
+type Post = (String, serde_json::Value);
+
+/// A receiver on a free port that takes everything; its port, and what it gets.
+fn receiver() -> (u16, Receiver<Post>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let (posts, got) = channel();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut reader = BufReader::new(stream.unwrap());
+            let mut headers = BTreeMap::new();
+            let mut line = String::new();
+            while reader.read_line(&mut line).unwrap() > 2 {
+                if let Some((name, value)) = line.split_once(": ") {
+                    headers.insert(name.to_lowercase(), value.trim().to_owned());
+                }
+                line.clear();
+            }
+            let mut body = vec![0; headers["content-length"].parse().unwrap()];
+            reader.read_exact(&mut body).unwrap();
+            assert!(headers["webhook-signature"].starts_with("v1,"));
+            reader.get_mut().write_all(b"HTTP/1.1 204 No Content\r\n\r\n").unwrap();
+            if posts.send((headers["webhook-id"].clone(), serde_json::from_slice(&body).unwrap())).is_err() {
+                return;
+            }
+        }
+    });
+    (port, got)
+}
+
+fn configure(place: &Place, port: u16) {
+    place.write("d/pager.secret", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n");
+    let secret = place.path("d/pager.secret");
+    std::fs::set_permissions(secret, std::fs::Permissions::from_mode(0o600)).unwrap();
+    place.write(
+        "d/alerts.yaml",
+        &format!(
+            "endpoints:\n  - {{name: pager, url: 'http://127.0.0.1:{port}/T0KEN', secret_file: pager.secret, rules: [pressure], \
+             allow_http: true, allow_private: true, ports: [{port}], digest: {{after: 100}}}}\n"
+        ),
+    );
+}
+
+/// The task of each message, sorted, once there are so many; and their ids.
+fn next(got: &Receiver<Post>, count: usize) -> Vec<(String, String)> {
+    let mut messages: Vec<(String, String)> = (0..count)
+        .map(|_| got.recv_timeout(PATIENCE).unwrap())
+        .map(|(id, body)| {
+            let data = &body["data"];
+            (format!("{} {} {}", body["type"], data["task"], data["level"]).replace('"', ""), id)
+        })
+        .collect();
+    messages.sort();
+    messages
+}
+
+fn words(messages: &[(String, String)]) -> Vec<&str> {
+    messages.iter().map(|(word, _)| word.as_str()).collect()
+}
+
+fn raise(place: &Place, task: &str) {
+    let _ = place.ok(&format!("--data d task open {task} --complexity Small"));
+    let _ = place.ok(&format!("--data d usage record {task} --output 9500"));
+}
+
+#[test]
+fn each_alert_is_delivered_once_though_the_server_dies_and_its_views_are_lost() {
+    let place = Place::new();
+    let (port, got) = receiver();
+    let server = Server::start(&place, "d");
+    raise(&place, "T-0");
+    assert!(server.terminate().success());
+    configure(&place, port);
+    let server = Server::start(&place, "d");
+    // The endpoint is noted before anything is told to it; what was raised before is not told.
+    let mut log = Follower::of(
+        &place,
+        &["--server", &server.url, "--format", "json", "log", "tail", "--follow", "--records", "0"],
+    );
+    log.wait_for_line("delivery_attempted");
+    drop(log);
+    raise(&place, "T-1");
+    let first = next(&got, 1);
+    assert_eq!(words(&first), ["alert.raised T-1 50"]);
+    let _ = place.ok("--data d task close T-1 --outcome cancelled");
+    assert_eq!(words(&next(&got, 1)), ["alert.resolved T-1 50"]);
+    assert!(place.ok("--data d view rebuild alerts").contains("identical"));
+    server.kill();
+    let server = Server::start(&place, "d");
+    raise(&place, "T-2");
+    // What was in flight when it died may come again, under its own id.
+    let mut messages = next(&got, 1);
+    while words(&messages) != ["alert.raised T-2 50"] {
+        assert!(messages[0].0.ends_with("T-1 50"), "{messages:?}");
+        messages = next(&got, 1);
+    }
+    assert!(server.terminate().success());
+    std::fs::remove_dir_all(place.path("d/views")).unwrap();
+    let server = Server::start(&place, "d");
+    raise(&place, "T-3");
+    assert_eq!(words(&next(&got, 1)), ["alert.raised T-3 50"]);
+    // Asked for again, under the same id.
+    let list = place.json("--data d alerts --all --task T-1");
+    let id = list["alerts"][0]["id"].as_str().unwrap().to_owned();
+    let _ = place.ok(&format!("--data d alerts resend {id} --by grace --reason \"it was lost\""));
+    assert_eq!(next(&got, 1), first);
+    assert!(server.terminate().success());
+    assert_eq!(place.ok("--data d alerts deliveries"), "no deliveries\n");
+    let all = place.json(&format!("--data d alerts deliveries --all --alert {id}"));
+    let states: Vec<String> = all["deliveries"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|it| {
+            format!("{} {} {} {}", it["endpoint"], it["change"], it["state"], it["attempts"]).replace('"', "")
+        })
+        .collect();
+    let mut sorted = states.clone();
+    sorted.sort();
+    assert_eq!(sorted, ["pager raised delivered 2", "pager resolved delivered 1"]);
+    assert!(got.try_recv().is_err(), "nothing else was sent");
+}
+
+#[test]
+fn a_config_that_is_wrong_is_refused_at_the_start_with_every_problem_and_nothing_secret() {
+    let place = Place::new();
+    configure(&place, 7071);
+    std::fs::set_permissions(place.path("d/pager.secret"), std::fs::Permissions::from_mode(0o644)).unwrap();
+    let told = place.fails(1, "--data d serve --listen 127.0.0.1:0");
+    assert!(
+        told.contains("endpoint `pager`: reading the webhook secret") && told.contains("chmod 600"),
+        "{told}"
+    );
+    place.write(
+        "a.yaml",
+        "endpoints:\n  - {name: pager, url: 'http://10.0.0.1/T0KEN', secret: whsec_T0KEN}\n  - {name: bus, nats: true}\n",
+    );
+    let told = place.fails(1, "--data d serve --listen 127.0.0.1:0 --alerts a.yaml");
+    for part in [
+        "endpoints[0].url: `http://10.0.0.1`: must begin with https",
+        "endpoints[0].secret: `***`: unknown key",
+        "endpoints[0].secret_file: must name",
+    ] {
+        assert!(told.contains(part), "{part}: {told}");
+    }
+    assert!(!told.contains("T0KEN"), "{told}");
+    place.write("a.yaml", "endpoints: [{name: bus, nats: true}]\n");
+    let told = place.fails(1, "--data d serve --listen 127.0.0.1:0 --alerts a.yaml");
+    assert!(told.contains("endpoint `bus`: `nats: true` needs a ledger on NATS"), "{told}");
+    let told = place.fails(1, "--data d serve --listen 127.0.0.1:0 --alerts none.yaml");
+    assert!(told.contains("alerts config none.yaml"), "{told}");
+}
+
+#[test]
+fn asking_for_what_is_not_there_is_refused() {
+    let place = Place::new();
+    raise(&place, "T-1");
+    let id = place.json("--data d alerts")["alerts"][0]["id"].as_str().unwrap().to_owned();
+    for (line, expected) in [
+        (
+            "alerts resend 00000000000000000000000000000000 --by me --reason x".to_owned(),
+            "there is none of this id",
+        ),
+        (
+            format!("alerts resend {id} --change resolved --by me --reason x"),
+            "did not happen to this alert yet",
+        ),
+        (
+            format!("alerts resend {id} --endpoint pager --by me --reason x"),
+            "must be the name of an endpoint",
+        ),
+        (format!("alerts resend {id} --by \"\" --reason x"), "by"),
+    ] {
+        let told = place.fails(3, &format!("--data d {line}"));
+        assert!(told.contains(expected), "{line}: {told}");
+    }
+}
