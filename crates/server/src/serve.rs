@@ -152,6 +152,7 @@ pub async fn serve(
         let evidence = Evidence::new(Arc::clone(&ledger), dir, mark_file);
         tokio::spawn(evidence.run(stopped.clone()))
     });
+    let watch = tokio::spawn(ledger.watch().run(stopped.clone()));
     let running_file = data_dir.map(|dir| dir.join(RUNNING_FILE));
     if let Some(file) = &running_file {
         write_running(file, &Running { url: url.clone(), pid: std::process::id() })?;
@@ -187,6 +188,9 @@ pub async fn serve(
         && reactor.await.is_err()
     {
         tracing::error!("the evidence reactor panicked");
+    }
+    if watch.await.is_err() {
+        tracing::error!("the watch panicked");
     }
     if let Some(appends) = appends {
         appends.stop().await;

@@ -23,7 +23,8 @@ use super::protocol::{
 };
 use crate::projector::Projector;
 use crate::queries::{
-    ChangesAfter, FindEvents, ListAlerts, ListTasks, Marks, ObservedOfViews, OneTask, RunningTasks, TotalsOf,
+    ChangesAfter, FindEvents, ListAlerts, ListQuarantine, ListTasks, Marks, ObservedOfViews, OneAlert,
+    OneQuarantined, OneTask, RunningTasks, TotalsOf,
 };
 use crate::query::{Answered, Query, Wait, restricted};
 
@@ -68,7 +69,9 @@ macro_rules! served {
 
 served!(Status: OneTask, ListTasks, RunningTasks, FindEvents, Marks);
 served!(Reports: TotalsOf, Marks);
-served!(Alerts: ListAlerts, ChangesAfter, ObservedOfViews, Marks);
+served!(
+    Alerts: ListAlerts, OneAlert, ChangesAfter, ListQuarantine, OneQuarantined, ObservedOfViews, Marks
+);
 
 /// Why a projector cannot answer over NATS.
 #[derive(Debug, thiserror::Error)]

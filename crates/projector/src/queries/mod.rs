@@ -2,12 +2,14 @@
 
 mod alerts;
 mod any;
+mod quarantine;
 mod reports;
 mod status;
 mod watched;
 
-pub use alerts::{AlertPage, ChangePage, ChangesAfter, ListAlerts};
+pub use alerts::{AlertPage, AlertState, ChangePage, ChangesAfter, ListAlerts, OneAlert};
 pub use any::{FindEvents, FoundEvent, MarkOf, Marks};
+pub use quarantine::{ListQuarantine, OneQuarantined, QuarantinePage};
 pub use reports::{LedgerTotalsOf, TotalsOf};
 pub use status::{ListTasks, OneTask, TaskAnswer, TaskPage};
 pub use watched::{ObservedOfViews, RunningPage, RunningTasks};

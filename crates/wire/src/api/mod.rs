@@ -11,10 +11,11 @@ mod ledger;
 mod limits;
 mod operate;
 mod problem;
+mod quarantine;
 mod report;
 mod status;
 
-pub use alerts::{AlertChangeView, AlertChanges, AlertList, AlertView};
+pub use alerts::{AcknowledgeRequest, AlertChangeView, AlertChanges, AlertList, AlertView};
 pub use append::{AppendRequest, AppendResponse, EventOutcome, Outcome};
 pub use gate::{GateRequest, GateResponse, ReasonView, UtilizationView};
 pub use ledger::{Group, LedgerReport, Totals};
@@ -23,5 +24,6 @@ pub use operate::{
     Health, HealthCheck, LogPage, PositionResponse, QuarantinedTask, RebuildResponse, ViewHealth,
 };
 pub use problem::Problem;
+pub use quarantine::{QuarantineEndRequest, QuarantineEnded, QuarantineList, QuarantinedMessage};
 pub use report::{Calculation, DecisionView, ExecutionReport, OverrideView, ReportTotals, TaskReport};
 pub use status::{ActivePhase, TaskList, TaskStatus, TaskSummary, TokenTotals};
