@@ -40,12 +40,16 @@ kinds! {
     NOT_FOUND = "not_found", 404, false, "There is nothing under this address";
     /// The ledger has no event of this task.
     TASK_UNKNOWN = "task_unknown", 404, false, "The ledger knows no such task";
-    /// The ledger has no alert of this id.
+    /// There is no such alert.
     ALERT_UNKNOWN = "alert_unknown", 404, false, "The ledger knows no such alert";
+    /// There is no such message in quarantine.
+    QUARANTINE_UNKNOWN = "quarantine_unknown", 404, false, "Nothing of this id is in quarantine";
     /// The address takes another method.
     METHOD = "method_not_allowed", 405, false, "The address takes another method";
     /// An event id was used before with other content.
     CONFLICT = "conflict", 409, false, "An event id was used before, with other content";
+    /// A message was redriven or dropped before.
+    QUARANTINE_ENDED = "quarantine_ended", 409, false, "The quarantine of this message ended before";
     /// The body is larger than it may be.
     TOO_LARGE = "too_large", 413, false, "The request is larger than it may be";
     /// The body is not JSON.

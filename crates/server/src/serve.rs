@@ -161,6 +161,7 @@ pub async fn serve(
     if let Some(deliveries) = deliveries {
         reactors.start("deliveries", deliveries.run(Arc::clone(&ledger), stopped.clone()));
     }
+    reactors.start("watch", ledger.watch().run(stopped.clone()));
     let running_file = data_dir.map(|dir| dir.join(RUNNING_FILE));
     if let Some(file) = &running_file {
         write_running(file, &Running { url: url.clone(), pid: std::process::id() })?;

@@ -4,9 +4,13 @@
 
 mod support;
 
+#[path = "api/alerts.rs"]
+mod alerts;
 #[path = "api/append.rs"]
 mod append;
 #[path = "api/gate.rs"]
 mod gate;
+#[path = "api/quarantine.rs"]
+mod quarantine;
 #[path = "api/views.rs"]
 mod views;

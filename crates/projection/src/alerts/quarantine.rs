@@ -1,5 +1,7 @@
 //! What the inbox refused, until a person takes it in again or gives it up.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use tollgate_domain::event::{InboxRejected, InboxResolved, QuarantineAction, RecordedEvent};
 use tollgate_domain::position::Sequence;
@@ -38,6 +40,8 @@ pub struct Quarantined {
     pub code: String,
     /// What is wrong.
     pub reason: String,
+    /// Its headers, as far as they are kept.
+    pub headers: BTreeMap<String, String>,
     /// How its quarantine ended; `None`: it waits.
     pub ended: Option<QuarantineEnd>,
 }
@@ -101,6 +105,7 @@ pub(super) fn rejected<R: Rows<AlertsRow>>(
             payload_hash: rejected.payload_hash.clone(),
             code: rejected.code.clone(),
             reason: rejected.reason.clone(),
+            headers: rejected.headers.clone(),
             ended: None,
         }))
     })?;

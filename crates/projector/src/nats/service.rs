@@ -23,8 +23,9 @@ use super::protocol::{
 };
 use crate::projector::Projector;
 use crate::queries::{
-    ChangesAfter, ChangesFor, DeliveriesOf, EndpointOf, FindEvents, ListAlerts, ListDeliveries, ListTasks,
-    Marks, ObservedOfViews, OneAlert, OneTask, RunningTasks, TotalsOf,
+    ChangesAfter, ChangesFor, DeliveriesOf, EndpointOf, FindEvents, ListAlerts, ListDeliveries,
+    ListQuarantine, ListTasks, Marks, ObservedOfViews, OneAlert, OneQuarantined, OneTask, RunningTasks,
+    TotalsOf,
 };
 use crate::query::{Answered, Query, Wait, restricted};
 
@@ -71,7 +72,7 @@ served!(Status: OneTask, ListTasks, RunningTasks, FindEvents, Marks);
 served!(Reports: TotalsOf, Marks);
 served!(
     Alerts: ListAlerts, ChangesAfter, EndpointOf, ChangesFor, DeliveriesOf, ListDeliveries, ObservedOfViews,
-    OneAlert, Marks
+    OneAlert, ListQuarantine, OneQuarantined, Marks
 );
 
 /// Why a projector cannot answer over NATS.

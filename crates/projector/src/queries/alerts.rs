@@ -1,6 +1,7 @@
 //! Questions to the view `alerts`.
 
 use serde::{Deserialize, Serialize};
+use tollgate_domain::alert::{AlertRule, Severity};
 use tollgate_domain::position::Sequence;
 use tollgate_projection::alerts::{
     Alert, Alerts, AlertsRow, CHANGES, alert_key, change_after, change_sequence,
@@ -18,10 +19,66 @@ pub struct ListAlerts {
     pub tenant: Option<String>,
     /// Only of this task.
     pub task: Option<String>,
-    /// Those that ended too.
-    pub all: bool,
+    /// Only of this rule.
+    pub rule: Option<AlertRule>,
+    /// Only of this severity or above.
+    pub severity: Option<Severity>,
+    /// Only in this state.
+    pub state: AlertState,
     /// At most so many.
     pub limit: usize,
+}
+
+/// Where an alert stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum AlertState {
+    /// Its condition is true, whether or not somebody has seen it.
+    #[default]
+    Raised,
+    /// Its condition is true, and nobody has said that he has seen it.
+    Unacknowledged,
+    /// Its condition is true, and somebody has seen it.
+    Acknowledged,
+    /// Its condition is true no more.
+    Resolved,
+    /// Any.
+    All,
+}
+
+impl AlertState {
+    /// The words, in order.
+    pub const NAMES: [&'static str; 5] = ["raised", "unacknowledged", "acknowledged", "resolved", "all"];
+
+    /// The state of a word, if it is one.
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
+        match word {
+            "raised" => Some(Self::Raised),
+            "unacknowledged" => Some(Self::Unacknowledged),
+            "acknowledged" => Some(Self::Acknowledged),
+            "resolved" => Some(Self::Resolved),
+            "all" => Some(Self::All),
+            _ => None,
+        }
+    }
+
+    const fn holds(self, alert: &Alert) -> bool {
+        let (raised, seen) = (alert.resolved.is_none(), alert.acknowledged.is_some());
+        match self {
+            Self::Raised => raised,
+            Self::Unacknowledged => raised && !seen,
+            Self::Acknowledged => raised && seen,
+            Self::Resolved => !raised,
+            Self::All => true,
+        }
+    }
+}
+
+/// One alert by its id.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct OneAlert {
+    /// Its id.
+    pub id: String,
 }
 
 /// Some alerts.
@@ -53,7 +110,9 @@ pub struct ChangePage {
 
 impl ListAlerts {
     fn wants(&self, alert: &Alert) -> bool {
-        (self.all || alert.resolved.is_none())
+        self.state.holds(alert)
+            && self.rule.is_none_or(|rule| rule == alert.condition.rule)
+            && self.severity.is_none_or(|least| alert.severity >= least)
             && self.tenant.as_ref().is_none_or(|tenant| *tenant == alert.tenant)
             && self.task.as_ref().is_none_or(|task| *task == alert.task)
     }
@@ -75,6 +134,15 @@ impl Query<Alerts> for ListAlerts {
         }
         page.cut(self.limit);
         Ok(page)
+    }
+}
+
+impl Query<Alerts> for OneAlert {
+    const VERB: &'static str = "alert";
+    type Answer = Option<AlertView>;
+
+    fn answer(&self, view: &View<Alerts>) -> Result<Option<AlertView>, RowError> {
+        Ok(view.get(&alert_key(&self.id))?.as_deref().and_then(AlertsRow::alert).map(alert_view))
     }
 }
 

@@ -80,13 +80,6 @@ pub struct Recorded {
     pub alert: Option<Alert>,
 }
 
-/// One alert.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct OneAlert {
-    /// Its id.
-    pub id: String,
-}
-
 /// Deliveries, the latest first.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct ListDeliveries {
@@ -207,18 +200,6 @@ impl Query<Alerts> for DeliveriesOf {
             found.push(Recorded { delivery: (**delivery).clone(), alert });
         }
         Ok(found)
-    }
-}
-
-impl Query<Alerts> for OneAlert {
-    const VERB: &'static str = "alert";
-    type Answer = Option<Alert>;
-
-    fn answer(&self, view: &View<Alerts>) -> Result<Self::Answer, RowError> {
-        Ok(match view.get(&alert_key(&self.id))?.as_deref() {
-            Some(AlertsRow::Alert(alert)) => Some((**alert).clone()),
-            Some(_) | None => None,
-        })
     }
 }
 

@@ -3,15 +3,17 @@
 mod alerts;
 mod any;
 mod deliveries;
+mod quarantine;
 mod reports;
 mod status;
 mod watched;
 
-pub use alerts::{AlertPage, ChangePage, ChangesAfter, ListAlerts};
+pub use alerts::{AlertPage, AlertState, ChangePage, ChangesAfter, ListAlerts, OneAlert};
 pub use any::{FindEvents, FoundEvent, MarkOf, Marks};
 pub use deliveries::{
-    ChangesFor, DeliveriesOf, DeliveryPage, EndpointOf, ListDeliveries, OneAlert, Recorded, Told, ToldPage,
+    ChangesFor, DeliveriesOf, DeliveryPage, EndpointOf, ListDeliveries, Recorded, Told, ToldPage,
 };
+pub use quarantine::{ListQuarantine, OneQuarantined, QuarantinePage};
 pub use reports::{LedgerTotalsOf, TotalsOf};
 pub use status::{ListTasks, OneTask, TaskAnswer, TaskPage};
 pub use watched::{ObservedOfViews, RunningPage, RunningTasks};

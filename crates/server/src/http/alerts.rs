@@ -8,15 +8,22 @@ use std::time::Duration;
 use axum::Json;
 use axum::extract::State;
 use axum::http::HeaderMap;
+use axum::response::Response;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use futures_util::stream::{Stream, unfold};
 use serde::Deserialize;
-use tollgate_wire::api::{AlertChangeView, AlertChanges, AlertList, Problem};
+use tollgate_domain::alert::{AlertRule, Severity};
+use tollgate_domain::nearest;
+use tollgate_projector::queries::AlertState;
+use tollgate_wire::api::{
+    AcknowledgeRequest, AlertChangeView, AlertChanges, AlertList, AlertView, AppendResponse, Problem,
+};
 
-use super::extract::Params;
+use super::events::answer;
+use super::extract::{JsonText, Names, Params};
 use super::views::read;
 use super::{App, Handled};
-use crate::ledger::{AlertQuery, Ledger};
+use crate::ledger::{AlertQuery, Ledger, Read};
 use crate::problem::INVALID;
 
 /// How long the stream waits for a change before it looks whether it is still wanted.
@@ -30,14 +37,35 @@ pub(crate) struct AlertsQuery {
     tenant: Option<String>,
     /// Only of this task.
     task: Option<String>,
-    /// `raised`, the default, or `all`: those that ended too.
+    /// `raised`, the default; `unacknowledged`, `acknowledged`: those of them that nobody, or somebody, has seen; `resolved`; `all`.
     state: Option<String>,
+    /// Only of this rule, such as `silence`.
+    rule: Option<String>,
+    /// Only of this severity or above: `info`, `warning`, `error`, `critical`.
+    severity: Option<String>,
     /// At most so many, up to 1000; 100.
     limit: Option<usize>,
     /// A position, or `tail`.
     at_least: Option<String>,
     /// How long to wait for that, in milliseconds.
     wait_ms: Option<u64>,
+}
+
+/// What an answer has to see.
+#[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ReadQuery {
+    /// A position, or `tail`.
+    at_least: Option<String>,
+    /// How long to wait for that, in milliseconds.
+    wait_ms: Option<u64>,
+}
+
+impl ReadQuery {
+    /// As the ledger takes it.
+    pub(crate) fn read(self) -> Handled<Read> {
+        Ok(read(self.at_least, self.wait_ms)?)
+    }
 }
 
 /// From where on, and for how long.
@@ -66,14 +94,61 @@ pub(crate) async fn list(
     if limit == 0 || limit > 1000 {
         return Err(INVALID.of_field("limit", &limit.to_string(), "must be 1 to 1000").into());
     }
-    let all = match query.state.as_deref() {
-        None | Some("raised") => false,
-        Some("all") => true,
-        Some(other) => return Err(INVALID.of_field("state", other, "must be `raised` or `all`").into()),
+    let asked = AlertQuery {
+        tenant: query.tenant,
+        task: query.task,
+        rule: word("rule", query.rule.as_deref(), &AlertRule::NAMES, AlertRule::from_word)?,
+        severity: word("severity", query.severity.as_deref(), &Severity::NAMES, Severity::from_word)?,
+        state: word("state", query.state.as_deref(), &AlertState::NAMES, AlertState::from_word)?
+            .unwrap_or_default(),
+        limit,
     };
-    let asked = AlertQuery { tenant: query.tenant, task: query.task, all, limit };
     let read = read(query.at_least, query.wait_ms)?;
     Ok(Json(app.ledger.alerts(&asked, &read).await?))
+}
+
+/// One of a few words, where it is given.
+pub(crate) fn word<T>(
+    field: &str,
+    text: Option<&str>,
+    names: &[&str],
+    read: impl Fn(&str) -> Option<T>,
+) -> Handled<Option<T>> {
+    let Some(text) = text else { return Ok(None) };
+    let rule = || format!("must be one of {}{}", names.join(", "), nearest::hint(text, names));
+    read(text).map(Some).ok_or_else(|| INVALID.of_field(field, text, &rule()).into())
+}
+
+/// One alert
+#[utoipa::path(get, path = "/v1/alerts/{id}", tag = "alerts", params(("id" = String, Path), ReadQuery), responses(
+    (status = 200, description = "The alert as it is now", body = AlertView),
+    (status = 404, description = "There is none of this id", body = Problem),
+))]
+pub(crate) async fn one(
+    State(app): State<App>,
+    Names(id): Names<String>,
+    Params(query): Params<ReadQuery>,
+) -> Handled<Json<AlertView>> {
+    Ok(Json(app.ledger.alert(&id, &query.read()?).await?))
+}
+
+/// Acknowledge an alert
+///
+/// A person has seen it. It stays raised until its condition is false; that of a conflict ends with it. The first one counts.
+#[utoipa::path(post, path = "/v1/alerts/{id}/acknowledge", tag = "alerts", params(("id" = String, Path)),
+    request_body = AcknowledgeRequest, responses(
+    (status = 201, description = "Recorded", body = AppendResponse),
+    (status = 200, description = "It was there already", body = AppendResponse),
+    (status = 404, description = "There is no alert of this id", body = Problem),
+))]
+pub(crate) async fn acknowledge(
+    State(app): State<App>,
+    Names(id): Names<String>,
+    body: JsonText,
+) -> Handled<Response> {
+    let request: AcknowledgeRequest = body.parse()?;
+    let appended = app.ledger.acknowledge(&id, &request).await?;
+    answer(&app.ledger, appended)
 }
 
 /// What happens to alerts

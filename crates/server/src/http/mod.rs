@@ -8,6 +8,7 @@ mod guard;
 mod observe;
 mod openapi;
 mod operate;
+mod quarantine;
 mod tasks;
 mod views;
 
@@ -51,6 +52,7 @@ pub fn router(app: App) -> Router {
         .route("/v1/tasks/{task}/phases", post(tasks::start_phase))
         .route("/v1/tasks/{task}/phases/{phase}/end", post(tasks::end_phase))
         .route("/v1/tasks/{task}/overrides", post(tasks::grant_override))
+        .route("/v1/tasks/{task}/importance", post(tasks::change_importance))
         .route("/v1/tasks/{task}/gate", post(tasks::gate))
         .route("/v1/tasks/{task}/report", get(views::task_report))
         .route("/v1/tasks/{task}/explain", get(views::explain))
@@ -61,6 +63,12 @@ pub fn router(app: App) -> Router {
         .route("/v1/alerts/stream", get(alerts::stream))
         .route("/v1/alerts/deliveries", get(deliveries::list))
         .route("/v1/alerts/{id}/resend", post(deliveries::resend))
+        .route("/v1/alerts/{id}", get(alerts::one))
+        .route("/v1/alerts/{id}/acknowledge", post(alerts::acknowledge))
+        .route("/v1/quarantine", get(quarantine::list))
+        .route("/v1/quarantine/{id}", get(quarantine::one))
+        .route("/v1/quarantine/{id}/redrive", post(quarantine::redrive))
+        .route("/v1/quarantine/{id}/drop", post(quarantine::give_up))
         .route("/v1/position", get(operate::position))
         .route("/v1/log", get(operate::log))
         .route("/v1/health", get(operate::health))

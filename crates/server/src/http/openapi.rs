@@ -4,7 +4,7 @@ use axum::Json;
 use utoipa::OpenApi;
 use utoipa::openapi::OpenApi as Document;
 
-use super::{alerts, deliveries, events, operate, tasks, views};
+use super::{alerts, deliveries, events, operate, quarantine, tasks, views};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -20,6 +20,7 @@ use super::{alerts, deliveries, events, operate, tasks, views};
         tasks::start_phase,
         tasks::end_phase,
         tasks::grant_override,
+        tasks::change_importance,
         tasks::gate,
         views::tasks,
         views::task,
@@ -32,6 +33,12 @@ use super::{alerts, deliveries, events, operate, tasks, views};
         alerts::stream,
         deliveries::list,
         deliveries::resend,
+        alerts::one,
+        alerts::acknowledge,
+        quarantine::list,
+        quarantine::one,
+        quarantine::redrive,
+        quarantine::give_up,
         operate::position,
         operate::log,
         operate::health,

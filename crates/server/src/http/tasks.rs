@@ -110,6 +110,23 @@ pub(crate) async fn grant_override(
     command(&app, &caller, &body, "override_granted", &[("task", &task)]).await
 }
 
+/// Change a task's importance
+///
+/// The fields of `tollgate.v1.ImportanceChanged` beside `id` and `producer`: to, author, reason. Its limits stay as they are.
+#[utoipa::path(post, path = "/v1/tasks/{task}/importance", tag = "tasks", params(("task" = String, Path), Caller),
+    request_body = Object, responses(
+    (status = 201, description = "Changed", body = AppendResponse),
+    (status = 422, description = "A rule refuses it: `importance_mismatch`, `importance_unchanged`", body = Problem),
+))]
+pub(crate) async fn change_importance(
+    State(app): State<App>,
+    Names(task): Names<String>,
+    Params(caller): Params<Caller>,
+    body: JsonText,
+) -> Handled<Response> {
+    command(&app, &caller, &body, "importance_changed", &[("task", &task)]).await
+}
+
 /// May this task go on?
 ///
 /// The answer is recorded before it is given. It is based on a view that has seen the log's end as of the question;

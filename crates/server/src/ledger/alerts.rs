@@ -2,14 +2,18 @@
 
 use std::time::Duration;
 
+use tollgate_domain::alert::{AlertRule, Severity};
+use tollgate_domain::event::{AlertAcknowledged, Event, EventBody};
+use tollgate_domain::ids::{EventId, InvalidId, LEDGER_TENANT, ProducerId, TaskId, TenantId};
 use tollgate_domain::position::Position;
 use tollgate_log::clock::Stopwatch;
-use tollgate_projector::queries::{AlertPage, ChangePage, ChangesAfter, ListAlerts};
+use tollgate_projector::queries::{AlertPage, AlertState, ChangePage, ChangesAfter, ListAlerts, OneAlert};
 use tollgate_projector::{Source, Wait};
-use tollgate_wire::api::{AlertChanges, AlertList};
+use tollgate_wire::Submitted;
+use tollgate_wire::api::{AcknowledgeRequest, AlertChanges, AlertList, AlertView};
 
-use super::{Ledger, Read};
-use crate::problem::{Answer, of_query, of_read};
+use super::{Appended, Ledger, Read, ReadEvent};
+use crate::problem::{ALERT_UNKNOWN, Answer, INVALID, of_field, of_query, of_read};
 
 /// Changes of one answer, about: those of one record stay together.
 const PAGE: usize = 500;
@@ -21,8 +25,12 @@ pub struct AlertQuery {
     pub tenant: Option<String>,
     /// Only of this task.
     pub task: Option<String>,
-    /// Those that ended too.
-    pub all: bool,
+    /// Only of this rule.
+    pub rule: Option<AlertRule>,
+    /// Only of this severity or above.
+    pub severity: Option<Severity>,
+    /// Only in this state.
+    pub state: AlertState,
     /// At most so many.
     pub limit: usize,
 }
@@ -39,7 +47,9 @@ impl Ledger {
         let question = ListAlerts {
             tenant: query.tenant.clone(),
             task: query.task.clone(),
-            all: query.all,
+            rule: query.rule,
+            severity: query.severity,
+            state: query.state,
             limit: query.limit,
         };
         let asked = self.alerts.ask_all(wait, &question).await;
@@ -47,6 +57,66 @@ impl Ledger {
         let mut page = AlertPage::default();
         parts.into_iter().for_each(|part| page.merge(part, query.limit));
         Ok(AlertList { alerts: page.alerts, more: page.more, as_of: as_of.to_string() })
+    }
+
+    /// One alert, and up to where that is true.
+    ///
+    /// # Errors
+    ///
+    /// The problem to answer with.
+    pub async fn alert(&self, id: &str, read: &Read) -> Answer<AlertView> {
+        let at_least = self.wanted(read).await?;
+        let wait = Wait { at_least: at_least.as_ref(), up_to: read.wait };
+        let asked = self.alerts.ask_all(wait, &OneAlert { id: id.to_owned() }).await;
+        let (parts, as_of) = asked.map_err(|error| of_query(&error))?;
+        parts.into_iter().flatten().next().ok_or_else(|| {
+            let shown: String = id.chars().take(80).collect();
+            let mut problem = ALERT_UNKNOWN
+                .with(format!("alert `{shown}`: there is none as of {as_of}; GET /v1/alerts lists them"));
+            problem.as_of = Some(as_of.to_string());
+            problem
+        })
+    }
+
+    /// Records that a person has seen an alert, under the alert's task. The first acknowledgement counts; the same one again is a
+    /// duplicate.
+    ///
+    /// # Errors
+    ///
+    /// The problem to answer with.
+    pub async fn acknowledge(&self, id: &str, request: &AcknowledgeRequest) -> Answer<Appended> {
+        let alert = self.alert(id, &Read { at_least: Some("tail".to_owned()), ..Read::default() }).await?;
+        let invalid = |error: InvalidId| INVALID.of_field(error.field, &error.value, error.rule);
+        let tenant = match alert.tenant.as_str() {
+            LEDGER_TENANT => Ok(TenantId::ledger()),
+            tenant => TenantId::new(tenant),
+        };
+        let event = |id: EventId| -> Answer<Submitted> {
+            let submitted = Submitted::from_event(Event {
+                tenant: tenant.clone().map_err(invalid)?,
+                task: TaskId::new(alert.task.as_str()).map_err(invalid)?,
+                producer: ProducerId::new(request.producer.as_deref().unwrap_or("api")).map_err(invalid)?,
+                id,
+                occurred_at: None,
+                trace_parent: None,
+                body: EventBody::AlertAcknowledged(AlertAcknowledged {
+                    alert: alert.id.clone(),
+                    by: request.by.clone(),
+                    note: request.note.clone().filter(|note| !note.is_empty()),
+                }),
+            });
+            submitted.map_err(|error| of_field(&error))
+        };
+        let submitted = match &request.id {
+            Some(id) => event(EventId::new(id.as_str()).map_err(invalid)?)?,
+            None => {
+                // The id is no part of the content, so it may follow from it.
+                let hash = event(EventId::new("unnamed").map_err(invalid)?)?.content_hash();
+                let hex: String = hash.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+                event(EventId::new(format!("seen-{hex}")).map_err(invalid)?)?
+            }
+        };
+        Ok(self.append(vec![ReadEvent::Good(Box::new(submitted))]).await)
     }
 
     /// What happened to alerts after a record, in the order of the log. Where nothing did, waits for something.

@@ -4,11 +4,11 @@ use tollgate_domain::event::{Change, DeliveryRequested, Event, EventBody};
 use tollgate_domain::ids::{EventId, InvalidId, ProducerId, TaskId, TenantId};
 use tollgate_domain::position::PartitionId;
 use tollgate_log::contract::{AppendOutcome, Batch};
-use tollgate_projection::alerts::{Alert, Attempt, Delivery};
+use tollgate_projection::alerts::{Attempt, Delivery};
 use tollgate_projector::Wait;
 use tollgate_projector::queries::{DeliveryPage, EndpointOf, ListDeliveries, OneAlert};
 use tollgate_wire::Submitted;
-use tollgate_wire::api::{AttemptView, DeliveryList, DeliveryView, ResendRequest, ResendResponse};
+use tollgate_wire::api::{AlertView, AttemptView, DeliveryList, DeliveryView, ResendRequest, ResendResponse};
 use uuid::Uuid;
 
 use super::append::of_append;
@@ -98,10 +98,10 @@ impl Ledger {
 }
 
 /// A change that happened.
-fn change_of(alert: &Alert, word: &str) -> Answer<Change> {
+fn change_of(alert: &AlertView, word: &str) -> Answer<Change> {
     let (change, happened) = match word {
         "raised" => (Change::Raised, true),
-        "acknowledged" => (Change::Acknowledged, alert.acknowledged.is_some()),
+        "acknowledged" => (Change::Acknowledged, alert.acknowledged_by.is_some()),
         "resolved" => (Change::Resolved, alert.resolved.is_some()),
         _ => return Err(INVALID.of_field("change", word, "must be `raised`, `acknowledged` or `resolved`")),
     };
@@ -112,7 +112,7 @@ fn change_of(alert: &Alert, word: &str) -> Answer<Change> {
     }
 }
 
-fn requested(alert: &Alert, change: Change, request: &ResendRequest) -> Result<Event, InvalidId> {
+fn requested(alert: &AlertView, change: Change, request: &ResendRequest) -> Result<Event, InvalidId> {
     let id = request.id.clone().unwrap_or_else(|| format!("resend-{}", Uuid::now_v7().simple()));
     // The ledger's own names are not those that callers may take.
     let (ledger, own_task) = (TenantId::ledger(), TaskId::ledger());

@@ -9,6 +9,7 @@ mod gate;
 mod history;
 mod inbox;
 mod operate;
+mod quarantine;
 mod query;
 mod settings;
 
@@ -24,7 +25,7 @@ use tollgate_projection::alerts::Alerts;
 use tollgate_projection::reports::Reports;
 use tollgate_projection::status::Status;
 use tollgate_projector::nats::Remote;
-use tollgate_projector::reactor::LogOutbox;
+use tollgate_projector::reactor::{self as watched, LogOutbox, Watch};
 use tollgate_projector::{Projector, Source, ViewError};
 
 pub use alerts::AlertQuery;
@@ -43,10 +44,11 @@ pub(crate) const OWN_PRODUCER: &str = "tollgate";
 /// A running ledger. All its methods may be called at the same time.
 pub struct Ledger {
     log: Arc<dyn EventLog>,
-    status: Source<Status>,
-    reports: Source<Reports>,
+    status: Arc<Source<Status>>,
+    reports: Arc<Source<Reports>>,
     alerts: Arc<Source<Alerts>>,
-    settings: RwLock<Arc<Settings>>,
+    /// Shared with reactors, which outlive no server but hold no ledger.
+    settings: Arc<RwLock<Arc<Settings>>>,
     /// A config that was refused, with its problems.
     rejected: Option<(String, Vec<String>)>,
     settings_recorded: OnceCell<()>,
@@ -123,14 +125,15 @@ impl Ledger {
                 Source::Remote(Remote::new(client.clone(), epoch)),
             ),
         };
-        let settings = RwLock::new(Arc::new(loaded.settings));
+        let settings = Arc::new(RwLock::new(Arc::new(loaded.settings)));
+        let (status, reports, alerts) = (Arc::new(status), Arc::new(reports), Arc::new(alerts));
         let (clock, metrics, closing) = (options.clock, Metrics::default(), watch::Sender::new(false));
         let (rejected, settings_recorded) = (loaded.rejected, OnceCell::new());
         let ledger = Self {
             log,
             status,
             reports,
-            alerts: Arc::new(alerts),
+            alerts,
             settings,
             rejected,
             settings_recorded,
@@ -190,17 +193,30 @@ impl Ledger {
         Arc::clone(&self.settings.read().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// Watches its tasks and views: what only passing time shows, is written into the log.
+    #[must_use]
+    pub fn watch(&self) -> Watch {
+        let views = watched::Views {
+            status: Arc::clone(&self.status),
+            reports: Arc::clone(&self.reports),
+            alerts: Arc::clone(&self.alerts),
+        };
+        let settings = Arc::clone(&self.settings);
+        let config = move || settings.read().unwrap_or_else(PoisonError::into_inner).config.alerts.clone();
+        Watch::new(Arc::clone(&self.log), views, Arc::clone(&self.clock), config)
+    }
+
     /// What it counts.
     #[must_use]
     pub const fn metrics(&self) -> &Metrics {
         &self.metrics
     }
 
-    pub(crate) const fn status(&self) -> &Source<Status> {
+    pub(crate) fn status(&self) -> &Source<Status> {
         &self.status
     }
 
-    pub(crate) const fn reports(&self) -> &Source<Reports> {
+    pub(crate) fn reports(&self) -> &Source<Reports> {
         &self.reports
     }
 }

@@ -53,8 +53,24 @@ impl Service {
         Self::over(Arc::new(MemoryLog::new(Arc::new(SystemClock))), dir, config).await
     }
 
+    /// With one clock for log and ledger, so that what passing time shows can be tried.
+    pub(crate) async fn with_one_clock() -> Self {
+        let clock = Arc::new(ManualClock::at(at("2026-11-20T10:00:00Z")));
+        let log = Arc::new(MemoryLog::new(Arc::clone(&clock) as Arc<_>));
+        Self::by_clock(log, tempfile::tempdir().unwrap(), None, clock).await
+    }
+
     async fn over(log: Arc<dyn EventLog>, dir: TempDir, config: Option<&str>) -> Self {
         let clock = Arc::new(ManualClock::at(at("2026-11-20T10:00:00Z")));
+        Self::by_clock(log, dir, config, clock).await
+    }
+
+    async fn by_clock(
+        log: Arc<dyn EventLog>,
+        dir: TempDir,
+        config: Option<&str>,
+        clock: Arc<ManualClock>,
+    ) -> Self {
         let mut options = LedgerOptions::new(Views::below(dir.path()));
         options.clock = Arc::clone(&clock) as Arc<_>;
         if let Some(text) = config {

@@ -169,3 +169,20 @@ pub struct ResendResponse {
     /// Covers the request.
     pub position: String,
 }
+
+/// A person has seen an alert.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AcknowledgeRequest {
+    /// Who.
+    pub by: String,
+    /// What is done about it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub note: Option<String>,
+    /// The event's id, kept across retries; absent: one that follows from the alert and what is said.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub id: Option<String>,
+    /// Who appends; absent: `api`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub producer: Option<String>,
+}

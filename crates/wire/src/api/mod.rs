@@ -11,12 +11,13 @@ mod ledger;
 mod limits;
 mod operate;
 mod problem;
+mod quarantine;
 mod report;
 mod status;
 
 pub use alerts::{
-    AlertChangeView, AlertChanges, AlertList, AlertView, AttemptView, DeliveryList, DeliveryView,
-    ResendRequest, ResendResponse,
+    AcknowledgeRequest, AlertChangeView, AlertChanges, AlertList, AlertView, AttemptView, DeliveryList,
+    DeliveryView, ResendRequest, ResendResponse,
 };
 pub use append::{AppendRequest, AppendResponse, EventOutcome, Outcome};
 pub use gate::{GateRequest, GateResponse, ReasonView, UtilizationView};
@@ -26,5 +27,6 @@ pub use operate::{
     Health, HealthCheck, LogPage, PositionResponse, QuarantinedTask, RebuildResponse, ViewHealth,
 };
 pub use problem::Problem;
+pub use quarantine::{QuarantineEndRequest, QuarantineEnded, QuarantineList, QuarantinedMessage};
 pub use report::{Calculation, DecisionView, ExecutionReport, OverrideView, ReportTotals, TaskReport};
 pub use status::{ActivePhase, TaskList, TaskStatus, TaskSummary, TokenTotals};

@@ -15,6 +15,7 @@ pub(super) fn rejected(stored: proto::InboxRejected) -> InboxRejected {
         payload_hash: stored.payload_hash,
         code: stored.code,
         reason: stored.reason,
+        headers: stored.headers,
     }
 }
 
@@ -27,6 +28,7 @@ pub(super) fn rejected_content(rejected: &InboxRejected) -> proto::InboxRejected
         payload_hash: rejected.payload_hash.clone(),
         code: rejected.code.clone(),
         reason: rejected.reason.clone(),
+        headers: rejected.headers.clone(),
     }
 }
 

@@ -73,6 +73,8 @@ pub(super) fn rejected(out: &mut Out, rejected: &proto::InboxRejected) {
     out.text("payload_hash", &rejected.payload_hash);
     out.text("code", &rejected.code);
     out.text("reason", &rejected.reason);
+    let headers = rejected.headers.iter().map(|(name, value)| (name.clone(), value.as_str().into()));
+    out.filled("headers", headers.collect());
 }
 
 pub(super) fn resolved(out: &mut Out, resolved: &proto::InboxResolved) {

@@ -37,6 +37,7 @@ pub(crate) fn events() -> Vec<(&'static str, Event)> {
         ("delivery_requested", own_event("T-2", EventBody::DeliveryRequested(Box::new(requested())))),
         ("inbox_rejected_text", own_event("_ledger", rejected(b"{\"task\": 5}"))),
         ("inbox_rejected_bytes", own_event("_ledger", rejected(b"\xff\x00"))),
+        ("inbox_rejected_headers", own_event("_ledger", with_headers())),
         ("inbox_resolved", own_event("_ledger", EventBody::InboxResolved(dropped()))),
     ]
 }
@@ -96,6 +97,15 @@ fn rejected(payload: &[u8]) -> EventBody {
     let subject = "tollgate.v1.in.default.T-9";
     let rejected =
         InboxRejected::new(subject, 9, payload, hash, "invalid", "task: `5`: must be text, is a number");
+    EventBody::InboxRejected(Box::new(rejected))
+}
+
+fn with_headers() -> EventBody {
+    let EventBody::InboxRejected(rejected) = rejected(b"{}") else { panic!("a rejection") };
+    let headers = [("Nats-Msg-Id", "m-7"), ("Content-Type", "application/json"), ("Long", &"x".repeat(300))]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let rejected = rejected.with_headers(headers);
+    assert_eq!(rejected.headers.len(), 2, "what is long is left out");
     EventBody::InboxRejected(Box::new(rejected))
 }
 
@@ -184,7 +194,10 @@ fn the_largest_rejection_fits_an_event() {
     let payload = vec![0xff; MAX_KEPT_PAYLOAD + 100];
     let subject = format!("tollgate.v1.in.{}.{}", "t".repeat(64), "T".repeat(256));
     let hash = blake3::hash(&payload).to_hex().to_string();
-    let rejected = InboxRejected::new(&subject, u64::MAX, &payload, hash, "invalid", &"r".repeat(2000));
+    let headers = (0..20).map(|n| (format!("Header-{n:02}"), "x".repeat(247)));
+    let rejected = InboxRejected::new(&subject, u64::MAX, &payload, hash, "invalid", &"ä".repeat(2000))
+        .with_headers(headers);
+    assert_eq!(rejected.headers.len(), 8);
     assert_eq!((rejected.payload.len(), rejected.payload_bytes), (MAX_KEPT_PAYLOAD, 12_388));
     assert!(rejected.is_cut());
     let body = EventBody::InboxRejected(Box::new(rejected));
