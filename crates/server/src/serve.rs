@@ -17,7 +17,7 @@ use tollgate_log_jetstream::{Inbox, JetStreamLog, SetupError};
 use crate::http::{App, Hosts, router};
 use crate::ledger::{Ledger, LedgerError, LedgerOptions, SettingsOptions, Views};
 use crate::nats::{AppendService, Drainer};
-use crate::reactor::{AlertsError, Deliveries, Evidence};
+use crate::reactor::{AlertsError, Deliveries, Evidence, Reactors};
 
 /// The file in a data directory that says who serves it.
 const RUNNING_FILE: &str = "server.json";
@@ -152,13 +152,15 @@ pub async fn serve(
         None => None,
     };
     let (stop, stopped) = watch::channel(false);
-    let reactor = options.evidence_dir.map(|dir| {
+    let mut reactors = Reactors::default();
+    if let Some(dir) = options.evidence_dir {
         let mark_file = data_dir.as_deref().unwrap_or(&dir).join("evidence.json");
         let evidence = Evidence::new(Arc::clone(&ledger), dir, mark_file);
-        tokio::spawn(evidence.run(stopped.clone()))
-    });
-    let deliveries =
-        deliveries.map(|deliveries| tokio::spawn(deliveries.run(Arc::clone(&ledger), stopped.clone())));
+        reactors.start("evidence", evidence.run(stopped.clone()));
+    }
+    if let Some(deliveries) = deliveries {
+        reactors.start("deliveries", deliveries.run(Arc::clone(&ledger), stopped.clone()));
+    }
     let running_file = data_dir.map(|dir| dir.join(RUNNING_FILE));
     if let Some(file) = &running_file {
         write_running(file, &Running { url: url.clone(), pid: std::process::id() })?;
@@ -190,16 +192,7 @@ pub async fn serve(
         }
     };
     let _ = stop.send(true);
-    if let Some(reactor) = reactor
-        && reactor.await.is_err()
-    {
-        tracing::error!("the evidence reactor panicked");
-    }
-    if let Some(deliveries) = deliveries
-        && deliveries.await.is_err()
-    {
-        tracing::error!("the delivery of alerts panicked");
-    }
+    reactors.ended().await;
     if let Some(nats) = nats {
         nats.stop().await;
     }
