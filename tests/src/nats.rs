@@ -184,6 +184,12 @@ impl RawClient {
         client
     }
 
+    /// Asks for the messages of a subject; they come as [`Self::message`].
+    pub fn subscribe(&mut self, subject: &str) {
+        self.send(format!("SUB {subject} 2\r\nPING\r\n").as_bytes());
+        while self.line() != "PONG" {}
+    }
+
     /// Publishes a message and waits for the answer: its headers and what it holds.
     pub fn request(&mut self, subject: &str, headers: &[(&str, &str)], payload: &[u8]) -> (Headers, Vec<u8>) {
         let reply = self.inbox.clone();
