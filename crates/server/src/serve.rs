@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tollgate_log::contract::{Durability, EventLog};
 use tollgate_log::embedded::{EmbeddedLog, OpenError, Options};
 
@@ -39,6 +39,8 @@ pub struct ServeOptions {
     pub settings: SettingsOptions,
     /// Where evidence files go; nowhere: none are written.
     pub evidence_dir: Option<PathBuf>,
+    /// Notified: the config is read again.
+    pub reload: Arc<Notify>,
 }
 
 /// Which ledger is served.
@@ -176,6 +178,7 @@ pub async fn serve(
         let _ = tokio::time::timeout(GRACE, never).await;
     };
     let served = tokio::select! {
+        () = reload(&options.reload, &ledger) => Ok(()),
         served = serving => served,
         () = grace => {
             tracing::warn!("requests still run after {} s and are cut off; their senders ask again", GRACE.as_secs());
@@ -197,6 +200,15 @@ pub async fn serve(
         let _ = std::fs::remove_file(file);
     }
     served.map_err(ServeError::from)
+}
+
+/// Reads the config again whenever it is told to. Never ends.
+async fn reload(told: &Notify, ledger: &Ledger) {
+    loop {
+        told.notified().await;
+        // What is wrong with it stands in the log and in the health answer.
+        let _ = ledger.reload().await;
+    }
 }
 
 /// Opens the ledger; with the directory that is its own, if one is.

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::Notify;
 use tollgate_log::contract::{Durability, EventLog};
 use tollgate_server::{ServeOptions, Served, serve};
 
@@ -12,7 +13,7 @@ use crate::connect::{EVIDENCE_DIR, jetstream, settings_options};
 use crate::exit::Failure;
 use crate::output::{line, note};
 
-/// Serves until it is told to stop by SIGINT or SIGTERM.
+/// Serves until it is told to stop by SIGINT or SIGTERM. SIGHUP has it read its config again.
 pub(crate) async fn run(global: &Global, args: ServeArgs) -> Result<ExitCode, Failure> {
     let nats = match &global.log {
         Some(url) => Some(jetstream(global, url, None).await?),
@@ -30,6 +31,7 @@ pub(crate) async fn run(global: &Global, args: ServeArgs) -> Result<ExitCode, Fa
     };
     // Several servers of one log would write the same files: with --log only where asked to.
     let evidence_dir = global.evidence_dir.clone().or_else(|| nats.is_none().then(|| EVIDENCE_DIR.into()));
+    let reload = Arc::new(Notify::new());
     let options = ServeOptions {
         ledger,
         listen: args.listen,
@@ -37,7 +39,14 @@ pub(crate) async fn run(global: &Global, args: ServeArgs) -> Result<ExitCode, Fa
         allow_hosts: args.allow_hosts,
         settings: settings_options(global),
         evidence_dir,
+        reload: Arc::clone(&reload),
     };
+    let mut hangup = signal(SignalKind::hangup())?;
+    tokio::spawn(async move {
+        while hangup.recv().await.is_some() {
+            reload.notify_one();
+        }
+    });
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     let stopped = async move {
         tokio::select! {
@@ -47,7 +56,7 @@ pub(crate) async fn run(global: &Global, args: ServeArgs) -> Result<ExitCode, Fa
         note("stopping: answering what runs, committing the views");
     };
     let ready = |url: &str, ledger: &tollgate_server::Ledger| {
-        for warning in &ledger.settings().warnings {
+        for warning in ledger.settings().warnings() {
             note(&format!("! {warning}"));
         }
         let durability = ledger.log().durability();

@@ -35,6 +35,7 @@ use super::{alerts, events, operate, tasks, views};
         operate::health,
         operate::metrics,
         operate::rebuild,
+        operate::reload,
     )
 )]
 struct Api;
