@@ -29,6 +29,29 @@ fn refused_at_start(ground: &mut Ground, config: &str, says: &str) {
     assert!(named, "an event names {says}: {rejected:?}");
 }
 
+/// The check names the problem; a server that is told to read it again keeps what it has, says so, and records it.
+fn refused_on_reload(ground: &mut Ground, config: &str, says: &str) {
+    ground.serve("rollout: enforce\ncomplexity_multipliers: { Tiny: 0.4 }\n");
+    ground.write_config(config);
+    for _ in 0..2 {
+        let told = ground.fails(3, "config reload");
+        assert!(told.contains(says) && told.contains("the one in force stays"), "{told}");
+    }
+    let limits = ground.json("limits --complexity Tiny --importance low");
+    assert_eq!(limits["total_tokens"], 6552, "the config in force stays: {limits}");
+    let (_, health) = ground.get("/v1/health");
+    assert!(health.contains(says), "{health}");
+    let rejected = ground.recorded("config_rejected");
+    let last = rejected.last().unwrap();
+    assert!(last["problems"].to_string().contains(says), "an event names {says}: {last}");
+    assert_eq!(last["config_hash"], limits["config_hash"], "and the config that stays");
+    // Mended, it comes into force, and the warning ends.
+    ground.write_config("rollout: enforce\n");
+    let _ = ground.ok("config reload");
+    assert_eq!(ground.json("limits --complexity Tiny --importance low")["total_tokens"], 8190);
+    assert!(!ground.get("/v1/health").1.contains(says));
+}
+
 fn ec01_a_multiplier_that_is_zero_or_negative_is_refused(ground: &mut Ground) {
     // Rule: a multiplier ≤ 0 is rejected by name at load; the defaults are used at start, with an event.
     for (config, says) in [
@@ -46,6 +69,7 @@ fn ec01_a_multiplier_that_is_zero_or_negative_is_refused(ground: &mut Ground) {
         ),
     ] {
         refused_at_start(ground, config, says);
+        refused_on_reload(ground, config, says);
     }
 }
 
@@ -53,7 +77,9 @@ fn ec02_a_phase_without_base_budget_is_refused(ground: &mut Ground) {
     // Rule: `missing base budget for phase MONITOR`; the defaults are used, with an event.
     let base = "  MONITOR: { tokens: 1000, latency_ms: 20000 }\n";
     assert!(DEFAULT_CONFIG.contains(base));
-    refused_at_start(ground, &DEFAULT_CONFIG.replace(base, ""), "missing base budget for phase MONITOR");
+    let (config, says) = (DEFAULT_CONFIG.replace(base, ""), "missing base budget for phase MONITOR");
+    refused_at_start(ground, &config, says);
+    refused_on_reload(ground, &config, says);
 }
 
 fn ec03_a_multiplier_above_ten_is_refused_and_an_override_may_go_beyond(ground: &mut Ground) {
@@ -92,17 +118,41 @@ fn ec13_a_config_that_shrinks_leaves_open_tasks_their_limits(ground: &mut Ground
 }
 
 fn ec16_a_config_edited_in_mid_task_does_not_move_its_thresholds(ground: &mut Ground) {
-    // Rule: limits, thresholds and levels are a snapshot of the opening; switches of the config act at once.
+    // Rule: limits, thresholds and levels are a snapshot of the opening; switches act at once; a reload is an event.
     let _ = ground.ok("task open T-1");
     let _ = ground.ok("usage record T-1 --output 26000");
     assert_eq!(verdict(&ground.gate("T-1", "REVIEW")), "warn", "111 % is below the 1.2 of the opening");
-    ground.serve("rollout: enforce\nstop_loss: { cumulative_token_threshold: 1.05 }\n");
+    let hashes = |ground: &Ground| {
+        let loaded = ground.recorded("config_loaded");
+        loaded.iter().map(|event| event["config_hash"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let first = hashes(ground);
+    ground.write_config("rollout: enforce\nstop_loss: { cumulative_token_threshold: 1.05 }\n");
+    assert_eq!(verdict(&ground.gate("T-1", "REVIEW")), "warn", "a file that nobody read moves nothing");
+    let answer = ground.json("config reload");
+    assert_eq!((&answer["changed"], &answer["previous_hash"]), (&json!(true), &json!(first.last())));
+    assert_eq!(ground.json("config reload")["changed"], false, "read again, it is the same");
     let _ = ground.ok("task open T-2");
     let _ = ground.ok("usage record T-2 --output 26000");
     assert_eq!(verdict(&ground.gate("T-1", "REVIEW")), "warn", "the threshold of the opening holds");
     assert_eq!(verdict(&ground.gate("T-2", "REVIEW")), "block", "a task opened later has the new one");
-    ground.serve("stop_loss: { cumulative_token_threshold: 1.05 }\n");
+    let asked = |task: &str| ground.json(&format!("report {task}"))["config_hash"].clone();
+    assert_eq!((asked("T-1"), asked("T-2")), (json!(first.last()), answer["config_hash"].clone()));
+    ground.write_config("stop_loss: { cumulative_token_threshold: 1.05 }\n");
+    let _ = ground.ok("config reload");
     assert_eq!(verdict(&ground.gate("T-2", "REVIEW")), "warn", "rollout acts at once: observe never blocks");
+    // Back to the first config: that it came into force again is another event.
+    ground.write_config(crate::ground::ENFORCE);
+    let _ = ground.ok("config reload");
+    let all = hashes(ground);
+    assert_eq!(all.len(), first.len() + 3, "{all:?}");
+    assert_eq!(all.last(), first.last());
+    // SIGHUP is told to the process, and answered by the event.
+    let last = ground.log().last().unwrap()["sequence"].as_u64().unwrap();
+    ground.write_config("rollout: enforce_low_medium\n");
+    ground.signal("HUP");
+    let (_, page) = ground.get(&format!("/v1/log?after={last}&wait_ms=20000"));
+    assert!(page.contains("config_loaded") && page.contains("enforce_low_medium"), "{page}");
 }
 
 fn ec17_an_override_of_the_wrong_type_refuses_the_task(ground: &mut Ground) {

@@ -122,6 +122,11 @@ impl Ground {
         self.server.take().unwrap().kill();
     }
 
+    /// Sends the server a signal.
+    pub(crate) fn signal(&self, name: &str) {
+        self.server.as_ref().unwrap().signal(name);
+    }
+
     /// Where the server listens.
     pub(crate) fn url(&self) -> &str {
         &self.server.as_ref().unwrap().url

@@ -177,6 +177,12 @@ impl Server {
         self.child.wait().unwrap()
     }
 
+    /// Sends it a signal, such as `HUP`.
+    pub fn signal(&self, name: &str) {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args([&format!("-{name}"), &pid]).status().unwrap().success());
+    }
+
     /// Sends one request over a connection of its own; status and body. `None`: nobody answers.
     #[must_use]
     pub fn post(&self, path: &str, body: &str) -> Option<(u16, String)> {

@@ -12,8 +12,8 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tollgate_wire::api::{
     AlertChanges, AlertList, AppendRequest, AppendResponse, DeliveryList, GateRequest, GateResponse, Health,
-    LedgerReport, LimitsResponse, LogPage, PositionResponse, Problem, RebuildResponse, ResendRequest,
-    ResendResponse, TaskList, TaskReport, TaskStatus,
+    LedgerReport, LimitsResponse, LogPage, PositionResponse, Problem, RebuildResponse, ReloadResponse,
+    ResendRequest, ResendResponse, TaskList, TaskReport, TaskStatus,
 };
 
 use crate::error::ClientError;
@@ -264,6 +264,15 @@ impl Client {
     pub async fn rebuild(&self, view: &str) -> Result<RebuildResponse, ClientError> {
         self.post(&format!("/v1/views/{}/rebuild", escaped(view)), &Value::Object(serde_json::Map::new()))
             .await
+    }
+
+    /// Has the server read its config again.
+    ///
+    /// # Errors
+    ///
+    /// [`ClientError`]; `config_invalid` where the config in force stays.
+    pub async fn reload(&self) -> Result<ReloadResponse, ClientError> {
+        self.post("/v1/config/reload", &Value::Object(serde_json::Map::new())).await
     }
 
     fn of_task(&self, task: &str, what: &str, read: &Read) -> Address {

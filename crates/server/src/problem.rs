@@ -56,6 +56,8 @@ kinds! {
     MEDIA_TYPE = "media_type", 415, false, "The body must be JSON";
     /// A rule refused an event.
     REFUSED = "refused", 422, false, "A rule refused an event";
+    /// A config breaks a rule.
+    CONFIG_INVALID = "config_invalid", 422, false, "The config breaks a rule, the one in force stays";
     /// More waits than may wait.
     OVERLOADED = "overloaded", 429, true, "More is waiting for the log than may wait";
     /// Something that should not happen.

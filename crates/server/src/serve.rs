@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tollgate_log::contract::{Durability, EventLog};
 use tollgate_log::embedded::{EmbeddedLog, OpenError, Options};
 use tollgate_log_jetstream::{Inbox, JetStreamLog, SetupError};
@@ -42,6 +42,8 @@ pub struct ServeOptions {
     pub evidence_dir: Option<PathBuf>,
     /// Where alerts go; nowhere: none are delivered.
     pub alerts: Option<PathBuf>,
+    /// Notified: the config is read again.
+    pub reload: Arc<Notify>,
 }
 
 /// Which ledger is served.
@@ -186,6 +188,7 @@ pub async fn serve(
         let _ = tokio::time::timeout(GRACE, never).await;
     };
     let served = tokio::select! {
+        () = reload(&options.reload, &ledger) => Ok(()),
         served = serving => served,
         () = grace => {
             tracing::warn!("requests still run after {} s and are cut off; their senders ask again", GRACE.as_secs());
@@ -231,6 +234,15 @@ impl OverNats {
         if let Some(drainer) = self.drainer {
             drainer.stop().await;
         }
+    }
+}
+
+/// Reads the config again whenever it is told to. Never ends.
+async fn reload(told: &Notify, ledger: &Ledger) {
+    loop {
+        told.notified().await;
+        // What is wrong with it stands in the log and in the health answer.
+        let _ = ledger.reload().await;
     }
 }
 

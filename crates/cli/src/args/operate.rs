@@ -50,6 +50,8 @@ pub(crate) struct ImportArgs {
 pub(crate) enum ConfigCommand {
     /// Check a config and show all its problems at once
     Check,
+    /// Have the server read its config again: an invalid one changes nothing
+    Reload,
 }
 
 #[derive(Debug, Args)]

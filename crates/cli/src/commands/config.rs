@@ -5,7 +5,9 @@ use std::process::ExitCode;
 
 use tollgate_domain::config::BudgetConfig;
 
+use super::ask;
 use crate::args::{Format, Global};
+use crate::connect::{Access, server_of};
 use crate::exit::Failure;
 use crate::output::{json, line};
 
@@ -30,6 +32,27 @@ pub(crate) fn check(global: &Global) -> Result<ExitCode, Failure> {
         let profile = config.stop_loss.thresholds.profile;
         let state = if config.stop_loss.enabled { "on" } else { "off: nothing blocks" };
         line(&format!("  gate     {state}, profile {profile}"));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Has the server read its config again.
+pub(crate) async fn reload(global: &Global) -> Result<ExitCode, Failure> {
+    let served = global.server.is_some() || server_of(&global.data).await.is_some();
+    if !served {
+        return Err(Failure::failed(
+            "no server here to read its config again: commands without a server read it each time",
+        ));
+    }
+    let answer = ask(global, Access::Existing, async |it| it.client.reload().await).await?;
+    if global.format == Format::Json {
+        json(&answer);
+    } else {
+        let what = if answer.changed { "in force now" } else { "unchanged" };
+        line(&format!(
+            "{}: {what} ({:.12}, before {:.12})",
+            answer.source, answer.config_hash, answer.previous_hash
+        ));
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -17,7 +17,7 @@ use std::process::ExitCode;
 
 use tollgate_client::Read;
 
-use crate::args::{Args, Command, Global, ImportCommand, LogCommand};
+use crate::args::{Args, Command, ConfigCommand, Global, ImportCommand, LogCommand};
 use crate::connect::{Access, Connection};
 use crate::exit::Failure;
 
@@ -39,7 +39,8 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
         Command::Status => views::status(&global).await,
         Command::Report(report) => views::report(&global, &report).await,
         Command::Alerts(args) => alerts::run(&global, &args).await,
-        Command::Config(_) => config::check(&global),
+        Command::Config(ConfigCommand::Check) => config::check(&global),
+        Command::Config(ConfigCommand::Reload) => config::reload(&global).await,
         Command::Log(LogCommand::Copy(copy)) => copy::run(&global, &copy).await,
         Command::Log(LogCommand::Init(init)) => log::init(&global, &init).await,
         Command::Log(LogCommand::Tail(tail)) => log::tail(&global, &tail).await,

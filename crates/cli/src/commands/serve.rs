@@ -4,6 +4,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::Notify;
 use tollgate_log::contract::Durability;
 use tollgate_log_jetstream::JetStreamLog;
 use tollgate_server::{ServeOptions, Served, serve};
@@ -16,7 +17,7 @@ use crate::output::{line, note};
 /// The file in a data directory that says where alerts go.
 const ALERTS_FILE: &str = "alerts.yaml";
 
-/// Serves until it is told to stop by SIGINT or SIGTERM.
+/// Serves until it is told to stop by SIGINT or SIGTERM. SIGHUP has it read its config again.
 pub(crate) async fn run(global: &Global, args: ServeArgs) -> Result<ExitCode, Failure> {
     let asked = args.durability.as_deref().and_then(Durability::from_word);
     let nats = match &global.log {
@@ -44,6 +45,7 @@ pub(crate) async fn run(global: &Global, args: ServeArgs) -> Result<ExitCode, Fa
     // Likewise: each server that has the file delivers.
     let own = global.data.join(ALERTS_FILE);
     let alerts = args.alerts.or_else(|| (nats.is_none() && own.exists()).then_some(own));
+    let reload = Arc::new(Notify::new());
     let options = ServeOptions {
         ledger,
         listen: args.listen,
@@ -52,7 +54,14 @@ pub(crate) async fn run(global: &Global, args: ServeArgs) -> Result<ExitCode, Fa
         settings: settings_options(global),
         evidence_dir,
         alerts,
+        reload: Arc::clone(&reload),
     };
+    let mut hangup = signal(SignalKind::hangup())?;
+    tokio::spawn(async move {
+        while hangup.recv().await.is_some() {
+            reload.notify_one();
+        }
+    });
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     let stopped = async move {
         tokio::select! {
@@ -62,7 +71,7 @@ pub(crate) async fn run(global: &Global, args: ServeArgs) -> Result<ExitCode, Fa
         note("stopping: answering what runs, committing the views");
     };
     let ready = |url: &str, ledger: &tollgate_server::Ledger| {
-        for warning in &ledger.settings().warnings {
+        for warning in ledger.settings().warnings() {
             note(&format!("! {warning}"));
         }
         let durability = ledger.log().durability();

@@ -73,6 +73,7 @@ pub fn router(app: App) -> Router {
         .route("/v1/log", get(operate::log))
         .route("/v1/health", get(operate::health))
         .route("/v1/ready", get(operate::health))
+        .route("/v1/config/reload", post(operate::reload))
         .route("/v1/views/{view}/rebuild", post(operate::rebuild))
         .route("/v1/openapi.json", get(openapi::serve))
         .route("/metrics", get(operate::metrics))

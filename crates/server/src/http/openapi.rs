@@ -44,6 +44,7 @@ use super::{alerts, deliveries, events, operate, quarantine, tasks, views};
         operate::health,
         operate::metrics,
         operate::rebuild,
+        operate::reload,
     )
 )]
 struct Api;

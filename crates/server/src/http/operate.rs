@@ -8,7 +8,7 @@ use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
-use tollgate_wire::api::{Health, LogPage, PositionResponse, Problem, RebuildResponse};
+use tollgate_wire::api::{Health, LogPage, PositionResponse, Problem, RebuildResponse, ReloadResponse};
 
 use super::extract::{Names, Params};
 use super::{App, Handled};
@@ -82,6 +82,17 @@ pub(crate) async fn metrics(State(app): State<App>) -> Response {
     let health = app.ledger.health().await;
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     ([(CONTENT_TYPE, kind)], app.ledger.metrics().render(&health)).into_response()
+}
+
+/// Read the config again
+///
+/// Limits, thresholds and levels are those of tasks opened from now on; switches act at once.
+#[utoipa::path(post, path = "/v1/config/reload", tag = "operate", responses(
+    (status = 200, description = "The config in force, and whether it is another one", body = ReloadResponse),
+    (status = 422, description = "The config breaks a rule: the one in force stays", body = Problem),
+))]
+pub(crate) async fn reload(State(app): State<App>) -> Handled<Json<ReloadResponse>> {
+    Ok(Json(app.ledger.reload().await?))
 }
 
 /// Build a view a second time and compare

@@ -11,13 +11,14 @@ mod inbox;
 mod operate;
 mod quarantine;
 mod query;
+mod reload;
 mod settings;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use tokio::sync::{OnceCell, watch};
+use tokio::sync::{Mutex, OnceCell, watch};
 use tollgate_domain::ids::{EventId, ProducerId, TaskId, TenantId};
 use tollgate_log::clock::{Clock, SystemClock};
 use tollgate_log::contract::{DedupScope, EventLog};
@@ -49,6 +50,9 @@ pub struct Ledger {
     alerts: Arc<Source<Alerts>>,
     /// Shared with reactors, which outlive no server but hold no ledger.
     settings: Arc<RwLock<Arc<Settings>>>,
+    /// Where the config is read from; `None`: it is the built-in one.
+    config_file: Option<PathBuf>,
+    reloading: Mutex<()>,
     /// A config that was refused, with its problems.
     rejected: Option<(String, Vec<String>)>,
     settings_recorded: OnceCell<()>,
@@ -135,6 +139,8 @@ impl Ledger {
             reports,
             alerts,
             settings,
+            config_file: options.settings.config,
+            reloading: Mutex::new(()),
             rejected,
             settings_recorded,
             clock,

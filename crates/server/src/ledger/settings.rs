@@ -9,6 +9,7 @@ use tollgate_domain::event::{ConfigLoaded, ConfigRejected, Event, EventBody, Pri
 use tollgate_domain::gate::Switches;
 use tollgate_domain::price::{InvalidPriceBook, PriceBook};
 use tollgate_wire::Submitted;
+use uuid::Uuid;
 
 use super::facts::{name_of, new_event};
 use super::{Ledger, own_name};
@@ -46,8 +47,10 @@ pub struct Settings {
     pub prices_source: String,
     /// Whether the kill switch is set from outside.
     pub enforcement_disabled: bool,
-    /// What people should know: a config that was not used, prices that were left out.
-    pub warnings: Vec<String>,
+    /// A config that was refused, and what is in force instead.
+    pub config_warning: Option<String>,
+    /// Prices that were left out.
+    pub price_warnings: Vec<String>,
 }
 
 /// Why config or prices cannot be used.
@@ -74,7 +77,7 @@ pub enum SettingsError {
     Prices(#[from] InvalidPriceBook),
 }
 
-fn list(problems: &[String]) -> String {
+pub(super) fn list(problems: &[String]) -> String {
     match problems {
         [one] => one.clone(),
         many => many.iter().map(|problem| format!("\n  {problem}")).collect(),
@@ -88,6 +91,11 @@ pub(super) struct Loaded {
 }
 
 impl Settings {
+    /// What people should know.
+    pub fn warnings(&self) -> impl Iterator<Item = &String> {
+        self.config_warning.iter().chain(&self.price_warnings)
+    }
+
     /// What of the config acts at once.
     #[must_use]
     pub fn switches(&self) -> Switches {
@@ -98,7 +106,7 @@ impl Settings {
 }
 
 pub(super) fn load(options: &SettingsOptions) -> Result<Loaded, SettingsError> {
-    let (mut warnings, mut rejected) = (Vec::new(), None);
+    let (mut config_warning, mut price_warnings, mut rejected) = (None, Vec::new(), None);
     let (mut config, mut config_source) = (BudgetConfig::built_in(), "built-in".to_owned());
     if let Some(path) = &options.config {
         match read_config(path) {
@@ -114,7 +122,7 @@ pub(super) fn load(options: &SettingsOptions) -> Result<Loaded, SettingsError> {
                         "config refused, the built-in one is in force"
                     );
                 }
-                warnings.push(format!(
+                config_warning = Some(format!(
                     "config {source_name} is not used, the built-in one is in force: {}",
                     list(&problems)
                 ));
@@ -130,7 +138,7 @@ pub(super) fn load(options: &SettingsOptions) -> Result<Loaded, SettingsError> {
             for problem in &problems {
                 tracing::warn!(%problem, "a price was left out");
             }
-            warnings.extend(problems.iter().map(ToString::to_string));
+            price_warnings.extend(problems.iter().map(ToString::to_string));
             (book, path.display().to_string())
         }
     };
@@ -141,12 +149,13 @@ pub(super) fn load(options: &SettingsOptions) -> Result<Loaded, SettingsError> {
         prices,
         prices_source,
         enforcement_disabled: options.enforcement_disabled,
-        warnings,
+        config_warning,
+        price_warnings,
     };
     Ok(Loaded { settings, rejected })
 }
 
-fn read_config(path: &Path) -> Result<BudgetConfig, (String, Vec<String>)> {
+pub(super) fn read_config(path: &Path) -> Result<BudgetConfig, (String, Vec<String>)> {
     let name = path.display().to_string();
     let text = std::fs::read_to_string(path).map_err(|error| (name.clone(), vec![error.to_string()]))?;
     BudgetConfig::from_yaml(&text)
@@ -170,11 +179,7 @@ impl Ledger {
     async fn record_settings_now(&self, rejected: &Option<(String, Vec<String>)>) {
         let settings = self.settings();
         let hash = &settings.config_hash;
-        let config = EventBody::ConfigLoaded(ConfigLoaded {
-            config_hash: hash.clone(),
-            canonical: settings.config.canonical(),
-            source: settings.config_source.clone(),
-        });
+        let config = loaded(&settings);
         let prices = EventBody::PriceBookLoaded(PriceBookLoaded {
             price_version: settings.prices.version().to_owned(),
             source: settings.prices_source.clone(),
@@ -198,19 +203,23 @@ impl Ledger {
 
     /// Records a ledger-wide fact under an id made of its content: the same fact is recorded once.
     async fn record_own(&self, kind: &str, body: EventBody) -> Result<(), String> {
-        let event = |id: String| {
-            let (tenant, task, producer, id) = own_name(id).ok_or("the name of an own event is not valid")?;
-            let body = body.clone();
-            let event = Event { tenant, task, producer, id, occurred_at: None, trace_parent: None, body };
-            Submitted::from_event(event).map_err(|error| error.to_string())
-        };
-        let hash = event(kind.to_owned())?.content_hash();
+        let hash = own_event(kind.to_owned(), &body)?.content_hash();
         let short: String = hash.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-        let submitted = event(format!("{kind}:{short}"))?;
-        let new = new_event(&submitted, &body).map_err(|error| error.to_string())?;
+        let submitted = own_event(format!("{kind}:{short}"), &body)?;
         if self.is_recorded(&submitted).await {
             return Ok(());
         }
+        self.append_own(&submitted, &body).await
+    }
+
+    /// Records a ledger-wide fact once more, also where the log has the same already: it happened again.
+    pub(super) async fn record_again(&self, kind: &str, body: EventBody) -> Result<(), String> {
+        let submitted = own_event(format!("{kind}:{}", Uuid::now_v7().simple()), &body)?;
+        self.append_own(&submitted, &body).await
+    }
+
+    async fn append_own(&self, submitted: &Submitted, body: &EventBody) -> Result<(), String> {
+        let new = new_event(submitted, body).map_err(|error| error.to_string())?;
         let tenant = submitted.event.tenant.clone();
         let partition = PartitionId::of(tenant.as_str(), submitted.event.task.as_str());
         let batch = Batch { tenant, partition, events: vec![new], decision: None, recorded_at: None };
@@ -223,4 +232,21 @@ impl Ledger {
         let found = self.find_within(vec![name_of(submitted)], KNOWN_WAIT).await;
         self.log.dedup() == DedupScope::Window && found.is_ok_and(|found| found.iter().all(Option::is_some))
     }
+}
+
+/// The event of a config that comes into force.
+pub(super) fn loaded(settings: &Settings) -> EventBody {
+    EventBody::ConfigLoaded(ConfigLoaded {
+        config_hash: settings.config_hash.clone(),
+        canonical: settings.config.canonical(),
+        source: settings.config_source.clone(),
+    })
+}
+
+/// A ledger-wide fact under an id.
+fn own_event(id: String, body: &EventBody) -> Result<Submitted, String> {
+    let (tenant, task, producer, id) = own_name(id).ok_or("the name of an own event is not valid")?;
+    let body = body.clone();
+    let event = Event { tenant, task, producer, id, occurred_at: None, trace_parent: None, body };
+    Submitted::from_event(event).map_err(|error| error.to_string())
 }

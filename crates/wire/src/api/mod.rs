@@ -24,7 +24,8 @@ pub use gate::{GateRequest, GateResponse, ReasonView, UtilizationView};
 pub use ledger::{Group, LedgerReport, Totals};
 pub use limits::{LimitsResponse, PhaseLimitView};
 pub use operate::{
-    Health, HealthCheck, LogPage, PositionResponse, QuarantinedTask, RebuildResponse, ViewHealth,
+    Health, HealthCheck, LogPage, PositionResponse, QuarantinedTask, RebuildResponse, ReloadResponse,
+    ViewHealth,
 };
 pub use problem::Problem;
 pub use quarantine::{QuarantineEndRequest, QuarantineEnded, QuarantineList, QuarantinedMessage};

@@ -95,6 +95,19 @@ pub struct QuarantinedTask {
     pub waiting: u64,
 }
 
+/// What became of a config that was read again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ReloadResponse {
+    /// Whether another config is in force now.
+    pub changed: bool,
+    /// Where it came from.
+    pub source: String,
+    /// SHA-256 of the config in force.
+    pub config_hash: String,
+    /// SHA-256 of the config that was in force before.
+    pub previous_hash: String,
+}
+
 /// What a rebuild found.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct RebuildResponse {
