@@ -1,6 +1,6 @@
 //! Edge cases of reports, metrics and the hot path.
 
-use std::time::Instant;
+use tollgate_log::clock::Stopwatch;
 
 use serde_json::json;
 use tollgate_domain::config::BudgetConfig;
@@ -84,7 +84,7 @@ fn ec20_limits_are_computed_once_and_looked_up_after(ground: &mut Ground) {
     // The floor of the computation itself: all limits of a task in less than 5 ms, here on one core of a debug build.
     let (config, metadata) = (BudgetConfig::built_in(), TaskMetadata::default());
     let took = (0..10).map(|_| {
-        let begun = Instant::now();
+        let begun = Stopwatch::start();
         assert_eq!(task_limits(&config, &metadata).unwrap().total_tokens(), 23_400);
         begun.elapsed()
     });

@@ -44,7 +44,7 @@ async fn a_tracker_delivers_once_through_a_network_that_is_cut() {
     let server = Server::start(&place, "d");
     let network = Network::before(server.url.trim_start_matches("http://"));
     let spool = place.path("spool");
-    let tracker = TrackerBuilder::to_server(&network.url(), "bot").spool(SpoolOptions::new(&spool)).start();
+    let tracker = TrackerBuilder::to_server(network.url(), "bot").spool(SpoolOptions::new(&spool)).start();
     let tracker = tracker.unwrap();
     tracker.open_task("T-1", TaskMetadata::default()).unwrap().await.unwrap();
     let used = TokenCounts { output: 1, ..TokenCounts::default() };

@@ -9,7 +9,9 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tollgate_log::clock::Stopwatch;
 
 use self::cluster::{Cluster, Kind};
 use self::orchestrator::{Journal, orchestrate};
@@ -97,7 +99,7 @@ impl Chaos {
     fn kill_at_random(self, cluster: &mut Cluster) -> BTreeMap<&'static str, u64> {
         let mut dice = Dice::of(self.seed);
         let mut kills = BTreeMap::new();
-        let begun = Instant::now();
+        let begun = Stopwatch::start();
         // Nobody sends: it only lets time pass.
         let (_never, time) = channel::<()>();
         let pass = |millis| {

@@ -169,13 +169,19 @@ impl Setup {
 
 /// Makes a stream unless it is there, then reads it back and compares.
 async fn make(context: &jetstream::Context, needed: &Config) -> Result<Info, SetupError> {
-    match context.create_stream(needed.clone()).await {
-        Ok(_) => {}
-        // There is one already: with another configuration, which the comparison names.
-        Err(error) if exists(&error) => {}
-        Err(error) => return Err(refused(&needed.name, "making it", &error)),
-    }
-    let info = read(context, &needed.name).await?;
+    let info = match read(context, &needed.name).await {
+        // A server counts the room of a stream that is there a second time when it is to be made again.
+        Err(SetupError::Missing { .. }) => {
+            match context.create_stream(needed.clone()).await {
+                Ok(_) => {}
+                // Somebody else was quicker; the comparison says whether it is the same.
+                Err(error) if exists(&error) => {}
+                Err(error) => return Err(refused(&needed.name, "making it", &error)),
+            }
+            read(context, &needed.name).await?
+        }
+        read => read?,
+    };
     let differences = all_differences(needed, &info.config);
     if !differences.is_empty() {
         return Err(SetupError::Differs { stream: needed.name.clone(), differences });

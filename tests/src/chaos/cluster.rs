@@ -1,7 +1,9 @@
 //! The processes of a ledger, each of which can be killed and started again where it was.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tollgate_log::clock::Stopwatch;
 
 use crate::nats::{Cluster as Ledger, ProjectorProcess};
 use crate::{Place, Server, request};
@@ -102,7 +104,7 @@ impl Cluster {
 
     /// Waits until every view contains the whole log.
     pub(crate) fn wait_until_caught_up(&self) {
-        let begun = Instant::now();
+        let begun = Stopwatch::start();
         loop {
             let health = request(&self.urls[0], "GET", "/v1/health", "").expect("a server answers").1;
             let health: serde_json::Value = serde_json::from_str(&health).expect("it answers JSON");

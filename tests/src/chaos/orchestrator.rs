@@ -4,7 +4,9 @@
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tollgate_log::clock::Stopwatch;
 
 use serde_json::{Value, json};
 
@@ -95,7 +97,7 @@ impl Orchestrator<'_> {
 
     /// Sends a request until it is acknowledged.
     fn send(&mut self, path: &str, body: &Value) {
-        let begun = Instant::now();
+        let begun = Stopwatch::start();
         let text = body.to_string();
         let mut tries = 0;
         loop {

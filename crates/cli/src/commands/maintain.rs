@@ -50,7 +50,7 @@ pub(crate) async fn view(global: &Global, command: ViewCommand) -> Result<ExitCo
 pub(crate) async fn backup(global: &Global, args: &BackupArgs) -> Result<ExitCode, Failure> {
     if global.log.is_some() {
         return Err(Failure::failed(
-            "backup copies the files of a data directory; copy a log on NATS with `tollgate log copy --log URL --to DIR`",
+            "backup copies the files of a data directory; copy a log on NATS with `tollgate log copy URL DIR`",
         ));
     }
     if global.server.is_some() {

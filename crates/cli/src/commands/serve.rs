@@ -19,27 +19,7 @@ const ALERTS_FILE: &str = "alerts.yaml";
 
 /// Serves until it is told to stop by SIGINT or SIGTERM. SIGHUP has it read its config again.
 pub(crate) async fn run(global: &Global, args: ServeArgs) -> Result<ExitCode, Failure> {
-    let asked = args.durability.as_deref().and_then(Durability::from_word);
-    let nats = match &global.log {
-        Some(url) => {
-            let mut options = nats_options(global, url)?;
-            options.durability = asked.unwrap_or(Durability::PageCache);
-            Some(Arc::new(JetStreamLog::connect(options).await?))
-        }
-        None => None,
-    };
-    let (ledger, name) = match &nats {
-        Some(log) => (Served::Nats { log: Arc::clone(log) }, global.log.clone().unwrap_or_default()),
-        None => {
-            let durability = asked.unwrap_or(Durability::Fsync);
-            if durability == Durability::Replicated {
-                return Err(Failure::failed(
-                    "--durability replicated: a data directory has no copies; say fsync or page_cache",
-                ));
-            }
-            (Served::Data { dir: global.data.clone(), durability }, global.data.display().to_string())
-        }
-    };
+    let (ledger, nats, name) = chosen(global, &args).await?;
     // Several servers of one log would write the same files: with --log only where asked to.
     let evidence_dir = global.evidence_dir.clone().or_else(|| nats.is_none().then(|| EVIDENCE_DIR.into()));
     // Likewise: each server that has the file delivers.
@@ -93,4 +73,26 @@ pub(crate) async fn run(global: &Global, args: ServeArgs) -> Result<ExitCode, Fa
         ))),
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The ledger of the flags, its log where that is on NATS, and how it is called.
+async fn chosen(
+    global: &Global,
+    args: &ServeArgs,
+) -> Result<(Served, Option<Arc<JetStreamLog>>, String), Failure> {
+    let asked = args.durability.as_deref().and_then(Durability::from_word);
+    if let Some(url) = &global.log {
+        let mut options = nats_options(global, url)?;
+        options.durability = asked.unwrap_or(Durability::PageCache);
+        let log = Arc::new(JetStreamLog::connect(options).await?);
+        return Ok((Served::Nats { log: Arc::clone(&log) }, Some(log), url.clone()));
+    }
+    let durability = asked.unwrap_or(Durability::Fsync);
+    if durability == Durability::Replicated {
+        return Err(Failure::failed(
+            "--durability replicated: a data directory has no copies; say fsync or page_cache",
+        ));
+    }
+    let name = global.data.display().to_string();
+    Ok((Served::Data { dir: global.data.clone(), durability }, None, name))
 }

@@ -24,6 +24,19 @@ async fn the_stream_is_made_once_and_read_back() {
 }
 
 #[tokio::test]
+async fn a_stream_that_takes_most_of_the_room_can_be_compared_again() {
+    // 64 MiB and the inbox: there is no room for the same once more.
+    let Some(server) = NatsServer::start_with(|_| "jetstream { max_file: 100MB }".to_owned()) else { return };
+    let context = server.context().await;
+    let made = setup().init(&context).await.unwrap();
+    let refused =
+        context.create_stream(Config { name: "OTHER".to_owned(), subjects: vec![], ..setup().config() });
+    assert!(refused.await.is_err(), "the server has more room than this test is about");
+    let again = setup().init(&context).await.unwrap();
+    assert_eq!(epoch_of(&again), epoch_of(&made));
+}
+
+#[tokio::test]
 async fn a_stream_made_anew_has_another_epoch() {
     let Some(server) = NatsServer::start() else { return };
     let context = server.context().await;
