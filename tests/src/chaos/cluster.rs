@@ -125,9 +125,16 @@ impl Cluster {
 
     /// What a server answers.
     pub(crate) fn get(&self, path: &str) -> serde_json::Value {
-        let (status, answer) = request(&self.urls[0], "GET", path, "").expect("a server answers");
-        assert_eq!(status, 200, "{path}: {answer}");
-        serde_json::from_str(&answer).expect("it answers JSON")
+        let begun = Stopwatch::start();
+        loop {
+            let (status, answer) = request(&self.urls[0], "GET", path, "").expect("a server answers");
+            match status {
+                200 => return serde_json::from_str(&answer).expect("it answers JSON"),
+                // A view that is busy with the whole log answers later.
+                503 if begun.elapsed() < CATCH_UP => std::thread::yield_now(),
+                _ => panic!("{path}: {status} {answer}"),
+            }
+        }
     }
 
     pub(crate) fn json(&self, line: &str) -> serde_json::Value {
