@@ -8,6 +8,7 @@ use serde_json::value::RawValue;
 use tollgate_domain::event::InboxRejected;
 use tollgate_domain::ids::{ProducerId, TenantId};
 use tollgate_log_jetstream::InboxMessage;
+use tollgate_log_jetstream::topology::TASK_HEADER;
 use tollgate_wire::api::{AppendRequest, Problem};
 use tollgate_wire::{Defaults, Submitted, proto};
 
@@ -46,11 +47,14 @@ impl From<Box<Problem>> for Wrong {
     }
 }
 
-/// The message as a rejection keeps it.
+/// The message as a rejection keeps it, with the headers that say how it is to be read.
 pub(super) fn rejection(message: &InboxMessage, wrong: &Wrong) -> InboxRejected {
     let payload = &message.payload;
     let hash = blake3::hash(payload).to_hex().to_string();
+    let told = [ID_HEADER, PRODUCER_HEADER, CONTENT_TYPE, TASK_HEADER];
+    let headers = message.headers.iter().map(|(name, value)| (name.clone(), value.clone()));
     InboxRejected::new(&message.subject, message.sequence, payload, hash, &wrong.code, &wrong.reason)
+        .with_headers(headers.filter(|(name, _)| told.iter().any(|one| name.eq_ignore_ascii_case(one))))
 }
 
 /// What a message holds, as sent.
