@@ -73,7 +73,7 @@ pub(crate) fn from_message(
             message.id, message.subject
         ))
     })?;
-    let defaults = defaults(Some(tenant.as_str()), producer.or_else(|| header("Tollgate-Producer")))?;
+    let defaults = defaults(Some(tenant.as_str()), header("Tollgate-Producer").or(producer))?;
     let task = header("Tollgate-Task").or_else(|| message.subject.rsplit('.').next()).unwrap_or_default();
     let text = instead.or_else(|| std::str::from_utf8(&message.payload).ok());
     let events = match text.filter(|_| instead.is_some() || !header("Content-Type").is_some_and(is_protobuf))
