@@ -13,7 +13,7 @@ pub(crate) use operate::{
 };
 pub(crate) use task::{
     AdjustArgs, CloseArgs, Counts, EventArgs, GateArgs, ListArgs, OpenArgs, OverrideArgs, PhaseArgs,
-    PhaseCommand, RecordArgs, TaskCommand, TaskName, UsageCommand,
+    PhaseCommand, RecordArgs, RecoverArgs, TaskCommand, TaskName, UsageCommand,
 };
 
 /// The budget ledger for AI agents: records what tasks spend, and says before a phase begins whether it may.
@@ -136,7 +136,7 @@ pub(crate) enum Command {
     /// Import the sessions of coding agents
     #[command(subcommand)]
     Import(ImportCommand),
-    /// Open, close, show, list, explain tasks; set a limit or a block aside
+    /// Open, close, show, list, explain, recover tasks; set a limit or a block aside
     #[command(subcommand)]
     Task(TaskCommand),
     /// Start and end phases

@@ -9,6 +9,7 @@ mod import;
 mod log;
 mod maintain;
 mod projector;
+mod recover;
 mod serve;
 mod tasks;
 mod views;

@@ -29,6 +29,9 @@ const VIEW_WAIT: Duration = Duration::from_secs(5);
 /// How often a decision is made anew because another came first.
 const TRIES: usize = 16;
 
+/// Rejections that say that whoever sent the command does not know the phase.
+const OUT_OF_STEP: [&str; 3] = ["phase_already_active", "phase_mismatch", "attempt_mismatch"];
+
 /// The signal of an execution whose latency cannot be believed: by how many milliseconds its end lies after its start.
 const LATENCY_ANOMALY: &str = "latency_anomaly_ms";
 
@@ -71,7 +74,14 @@ impl Ledger {
             let decidable = self.decidable(&tenant, &task, partition).await?;
             let plan = match self.plan(&settings, &decidable, events, &known).await? {
                 Ok(plan) => plan,
-                Err((guilty, code, detail)) => {
+                Err((guilty, code, mut detail)) => {
+                    if OUT_OF_STEP.contains(&code.as_str()) {
+                        // Two orchestrators, or one that lost its place in a crash: somebody has to look.
+                        tracing::error!(%task, code, detail, "an orchestrator and the ledger disagree on the phase");
+                        detail = format!(
+                            "{detail}; `tollgate task recover {task}` shows it, and repairs it with --to"
+                        );
+                    }
                     refuse_places(appended, &group, guilty, &code, &detail);
                     return Ok(());
                 }
