@@ -114,6 +114,16 @@ fn ec08_an_end_before_its_start_counts_as_no_latency(ground: &mut Ground) {
             assert_eq!((&row["latency_ms"], &row["breach_status"]), (&json!(86_400_000), &json!("exceeded")));
         }
     }
+    // A task that is closed in the middle of a phase ends that too.
+    let _ = ground.ok("phase start T-1 REVIEW --at 2026-11-20T10:00:00Z");
+    let _ = ground.ok("task close T-1 --at 2026-11-20T09:59:59Z --id c");
+    let anomalies: Vec<_> =
+        ground.log().into_iter().filter(|event| event["signal_recorded"].is_object()).collect();
+    let said: Vec<_> = anomalies.iter().map(|event| &event["signal_recorded"]).collect();
+    let signal = |phase: &str, ms: i64| json!({"phase": phase, "attempt": 1, "name": "latency_anomaly_ms", "value": ms});
+    let signals = [signal("SPEC", -2000), signal("PLAN", 86_400_001), signal("REVIEW", -1000)];
+    assert_eq!(said, signals.iter().collect::<Vec<_>>(), "each is an event, and only they");
+    assert_eq!(anomalies[2]["id"], "c/latency-anomaly");
 }
 
 fn ec09_each_run_of_a_phase_is_an_attempt_and_totals_are_over_all(ground: &mut Ground) {

@@ -1,8 +1,15 @@
 //! The ground a rule is tried on: a served ledger, on a data directory or on NATS with projectors of its own.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use serde_json::Value;
+use tollgate_domain::ids::{EventId, ProducerId, TaskId, TenantId};
+use tollgate_domain::position::PartitionId;
+use tollgate_log::contract::{Batch, EventLog, NewEvent};
+use tollgate_log::embedded::{EmbeddedLog, Options};
+use tollgate_log::key::ContentHash;
+use tollgate_log_jetstream::JetStreamLog;
 use tollgate_tests::nats::Cluster;
 use tollgate_tests::{Place, Said, Server, request};
 
@@ -78,6 +85,35 @@ impl Ground {
             On::Directory(_) => vec!["--data".to_owned(), "d".to_owned()],
             On::Nats(cluster) => vec!["--log".to_owned(), cluster.nats.url()],
         }
+    }
+
+    /// Appends an event that no version of Tollgate can read, as a later version or a damaged disk would leave one. No server
+    /// may run on a data directory meanwhile.
+    pub(crate) fn append_unreadable(&self, task: &str) {
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        runtime.block_on(async {
+            let log: Arc<dyn EventLog> = match &self.on {
+                On::Directory(place) => {
+                    Arc::new(EmbeddedLog::open_or_create(&place.path("d"), Options::default()).unwrap())
+                }
+                On::Nats(cluster) => {
+                    let options = tollgate_log_jetstream::Options::new(cluster.nats.url());
+                    Arc::new(JetStreamLog::connect(options).await.unwrap())
+                }
+            };
+            let tenant = TenantId::default_tenant();
+            let event = NewEvent {
+                task: TaskId::new(task).unwrap(),
+                producer: ProducerId::new("later-version").unwrap(),
+                id: EventId::new("unreadable").unwrap(),
+                content_hash: ContentHash::of_hash([7; 32]),
+                payload: vec![0xff; 9],
+            };
+            let partition = PartitionId::of(tenant.as_str(), task);
+            let batch = Batch { tenant, partition, events: vec![event], decision: None, recorded_at: None };
+            log.append(batch).await.unwrap();
+        });
     }
 
     /// Writes the config's file, and nothing else.

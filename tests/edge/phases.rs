@@ -26,6 +26,8 @@ fn ec10_two_phases_at_once_are_refused(ground: &mut Ground) {
     let again = ground.ok("phase start T-1 PLAN --id s1");
     assert_eq!(again, "T-1: PLAN started, attempt 1 (it was there already, nothing changed)\n");
     assert_eq!(ground.recorded("phase_started").len(), 1);
+    let metrics = ground.get("/metrics").1;
+    assert!(metrics.contains("tollgate_refusals_total{code=\"phase_already_active\"} 2"), "{metrics}");
     // Ten orchestrators at the same moment: one of them wins, whoever it is.
     let _ = ground.ok("phase end T-1 PLAN");
     let (url, together) = (ground.url().to_owned(), Barrier::new(10));
@@ -59,7 +61,37 @@ fn ec22_the_log_is_the_truth_about_the_phase(ground: &mut Ground) {
     assert_eq!((status, answer["outcomes"][0]["code"].as_str()), (422, Some("phase_mismatch")), "{answer}");
     let says = "phase mismatch: THINK is not active, the ledger's active phase is PLAN";
     assert!(answer.to_string().contains(says), "{answer}");
-    let _ = ground.ok("phase end T-1 PLAN");
-    let told = ground.fails(3, "phase end T-1 PLAN");
-    assert!(told.contains("PLAN is not active, no phase is"), "{told}");
+    assert!(answer.to_string().contains("`tollgate task recover T-1` shows it"), "{answer}");
+    let metrics = ground.get("/metrics").1;
+    assert!(
+        metrics.contains("tollgate_refusals_total{code=\"phase_mismatch\"} 1"),
+        "to be alerted of: {metrics}"
+    );
+    // Shown, nothing is appended.
+    let before = ground.log().len();
+    let shown = ground.ok("task recover T-1");
+    assert!(
+        shown.starts_with("T-1 is open; the ledger's active phase is PLAN, attempt 1, since "),
+        "{shown}"
+    );
+    assert_eq!(ground.ok("task recover T-1 --to plan").lines().next(), Some("T-1: nothing to repair"));
+    assert_eq!(ground.log().len(), before);
+    // Repaired by appending, under one id: a retry repairs nothing twice.
+    for _ in 0..2 {
+        let repaired = ground.ok("task recover T-1 --to THINK --id r");
+        assert!(repaired.contains("the ledger's active phase is THINK, attempt 1"), "{repaired}");
+    }
+    let appended: Vec<_> = ground.log()[before..].iter().map(|event| event["id"].clone()).collect();
+    assert_eq!(appended, ["r/ended", "r/started", "r/recovered"]);
+    let records: Vec<_> = ground.log()[before..].iter().map(|event| event["sequence"].clone()).collect();
+    assert!(records.windows(2).all(|two| two[0] == two[1]), "one record: {records:?}");
+    let repaired = ground.ok("task recover T-1 --to none");
+    assert!(
+        repaired.contains("no phase is active") && repaired.contains("PLAN attempt 1, THINK attempt 1"),
+        "{repaired}"
+    );
+    let told = ground.fails(3, "phase end T-1 THINK");
+    assert!(told.contains("THINK is not active, no phase is"), "{told}");
+    let _ = ground.ok("task close T-1");
+    assert!(ground.fails(3, "task recover T-1 --to PLAN").contains("the task is closed"));
 }

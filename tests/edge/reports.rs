@@ -1,16 +1,16 @@
 //! Edge cases of reports, metrics and the hot path.
 
-use tollgate_log::clock::Stopwatch;
-
 use serde_json::json;
 use tollgate_domain::config::BudgetConfig;
 use tollgate_domain::limits::task_limits;
 use tollgate_domain::metadata::TaskMetadata;
+use tollgate_log::clock::Stopwatch;
 
-use crate::ground::{CONFIG, ENFORCE, EVIDENCE, Ground, over_each_log, through, verdict};
+use crate::ground::{CONFIG, ENFORCE, EVIDENCE, Ground, codes, over_each_log, through, verdict};
 
 over_each_log!(
     ec14_a_report_of_an_unfinished_task_says_so,
+    ec15_what_is_missing_or_unreadable_never_fails_a_report,
     ec19_no_metric_carries_a_task,
     ec20_limits_are_computed_once_and_looked_up_after,
     ec21_a_report_that_fails_blocks_nothing,
@@ -37,6 +37,33 @@ fn ec14_a_report_of_an_unfinished_task_says_so(ground: &mut Ground) {
     assert!(ground.ok("report T-1").contains("**Task in progress**: no phase is active"));
     let _ = ground.ok("task close T-1");
     assert!(!ground.ok("report T-1").contains("in progress"), "a closed task is not");
+}
+
+fn ec15_what_is_missing_or_unreadable_never_fails_a_report(ground: &mut Ground) {
+    // Rule: missing data says `Data unavailable`, with a warning; the report is made all the same.
+    let unreadable =
+        "Data unavailable: some events could not be read, the numbers lack them and all later ones";
+    let _ = ground.ok("task open T-1");
+    through(ground, "T-1", "SPEC", 1_234);
+    let _ = ground.ok("usage record T-2 --output 5");
+    assert!(!ground.ok("report T-1").contains("Data unavailable"));
+    // A task of which nothing but a sum is known: there is no row to show.
+    assert!(ground.ok("report T-2").contains("unphased"), "what it used");
+    let _ = ground.ok("usage adjust T-2 nothing --input=1 --reason x");
+    ground.append(&[json!({"id": "w", "task": "T-3", "wait_recorded": {"kind": "queue", "wait_ms": 5}})]);
+    let report = ground.ok("report T-3");
+    assert!(report.contains("| Data unavailable |"), "{report}");
+    ground.stop();
+    ground.append_unreadable("T-1");
+    ground.start(EVIDENCE);
+    let _ = ground.ok("usage record T-1 --output 1000");
+    let report = ground.ok("report T-1");
+    assert!(report.contains(unreadable) && report.contains("1,234"), "{report}");
+    assert_eq!(ground.json("report T-1")["totals"]["tokens"]["total"], 1_234, "later events wait with it");
+    let answer = ground.gate("T-1", "PLAN");
+    assert_eq!((verdict(&answer), codes(&answer)), ("warn", vec!["degraded"]), "{answer}");
+    assert!(!ground.ok("report T-2").contains(unreadable), "other tasks go on");
+    assert_eq!(ground.json("report")["degraded_tasks"], 1, "totals say what they lack");
 }
 
 fn ec19_no_metric_carries_a_task(ground: &mut Ground) {

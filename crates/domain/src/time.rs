@@ -49,6 +49,16 @@ impl Timestamp {
         self.0.saturating_sub(earlier.0).div_euclid(1000)
     }
 
+    /// How long something took that began at `start` and ended now.
+    ///
+    /// # Errors
+    ///
+    /// What was measured, where it cannot be believed: an end before the start, or more than a day after it (EC8).
+    pub fn latency_since(self, start: Self) -> Result<u64, i64> {
+        let measured = self.millis_since(start);
+        u64::try_from(measured).ok().filter(|ms| *ms <= DAY_MS).ok_or(measured)
+    }
+
     /// This time moved by milliseconds, held within the range that can be written.
     #[must_use]
     pub fn plus_millis(self, millis: i64) -> Self {

@@ -24,6 +24,11 @@ struct OutcomeLabel {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct CodeLabel {
+    code: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct VerdictLabel {
     verdict: &'static str,
     stale: String,
@@ -56,6 +61,7 @@ struct PartitionLabel {
 pub struct Metrics {
     registry: Registry,
     events: Family<OutcomeLabel, Counter>,
+    refusals: Family<CodeLabel, Counter>,
     decisions: Family<VerdictLabel, Counter>,
     requests: Family<RequestLabels, Counter>,
     durations: Family<RouteLabel, Histogram>,
@@ -74,6 +80,7 @@ impl Default for Metrics {
         let mut metrics = Self {
             registry: Registry::with_prefix("tollgate"),
             events: Family::default(),
+            refusals: Family::default(),
             decisions: Family::default(),
             requests: Family::default(),
             durations: Family::new_with_constructor(|| Histogram::new(SECONDS)),
@@ -88,6 +95,7 @@ impl Default for Metrics {
         };
         let registry = &mut metrics.registry;
         registry.register("events", "Events answered, by outcome", metrics.events.clone());
+        registry.register("refusals", "Events refused, by the code of the rule", metrics.refusals.clone());
         registry.register("gate_decisions", "Decisions of the gate, by verdict", metrics.decisions.clone());
         registry.register("http_requests", "Requests answered", metrics.requests.clone());
         registry.register_with_unit(
@@ -167,6 +175,10 @@ impl Metrics {
     pub(crate) fn appended(&self, outcomes: &[EventOutcome]) {
         for answer in outcomes {
             self.events.get_or_create(&OutcomeLabel { outcome: answer.outcome.as_str() }).inc();
+            // Codes are those of the rules: they are few, and no producer makes one.
+            if let Some(code) = &answer.code {
+                self.refusals.get_or_create(&CodeLabel { code: code.clone() }).inc();
+            }
         }
     }
 

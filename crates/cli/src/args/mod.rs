@@ -18,7 +18,7 @@ pub(crate) use operate::{
 };
 pub(crate) use task::{
     AdjustArgs, CloseArgs, Counts, EventArgs, GateArgs, ImportanceArgs, ListArgs, OpenArgs, OverrideArgs,
-    PhaseArgs, PhaseCommand, RecordArgs, TaskCommand, TaskName, UsageCommand,
+    PhaseArgs, PhaseCommand, RecordArgs, RecoverArgs, TaskCommand, TaskName, UsageCommand,
 };
 
 /// The budget ledger for AI agents: records what tasks spend, and says before a phase begins whether it may.
@@ -141,7 +141,7 @@ pub(crate) enum Command {
     /// Import the sessions of coding agents
     #[command(subcommand)]
     Import(ImportCommand),
-    /// Open, close, show, list, explain tasks; set a limit or a block aside; change an importance
+    /// Open, close, show, list, explain, recover tasks; set a limit or a block aside; change an importance
     #[command(subcommand)]
     Task(TaskCommand),
     /// Start and end phases

@@ -31,6 +31,8 @@ pub(crate) enum TaskCommand {
     List(ListArgs),
     /// Why a task stands where it stands: what happened when, which rule, which numbers
     Explain(TaskName),
+    /// After a crash: the phase that the ledger has, and bringing it to where the work is
+    Recover(RecoverArgs),
     /// Set a limit or a block aside; recorded with who and why
     Override(OverrideArgs),
     /// Change a task's importance; its limits stay as they are, and two tiers up raise an alert
@@ -108,6 +110,17 @@ pub(crate) struct CloseArgs {
     /// Who closes it
     #[arg(long, value_name = "NAME")]
     pub(crate) author: Option<String>,
+    #[command(flatten)]
+    pub(crate) event: EventArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RecoverArgs {
+    /// The task
+    pub(crate) task: String,
+    /// Where the work is: that phase is started after the active one has ended; none: no phase is active. Without it, only shown
+    #[arg(long, value_name = "PHASE")]
+    pub(crate) to: Option<String>,
     #[command(flatten)]
     pub(crate) event: EventArgs,
 }

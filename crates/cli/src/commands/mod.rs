@@ -10,6 +10,7 @@ mod log;
 mod maintain;
 mod projector;
 mod quarantine;
+mod recover;
 mod serve;
 mod tasks;
 mod views;

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use tollgate_wire::api::GateRequest;
 
 use super::events::{envelope, put, send, tell};
-use super::{WAIT_MS, ask, read};
+use super::{WAIT_MS, ask, read, recover};
 use crate::args::{
     CloseArgs, Format, GateArgs, Global, ImportanceArgs, ListArgs, OpenArgs, OverrideArgs, TaskCommand,
     TaskName,
@@ -44,6 +44,7 @@ pub(crate) async fn run(global: &Global, command: TaskCommand) -> Result<ExitCod
                 Format::Table => out(&story),
             }
         }
+        TaskCommand::Recover(args) => return recover::run(global, &args).await,
         TaskCommand::Override(args) => grant(global, args).await?,
         TaskCommand::Importance(args) => change_importance(global, args).await?,
     }

@@ -5,7 +5,7 @@ use tollgate_domain::config::BudgetedLatency;
 use tollgate_domain::gate::{PhaseStanding, Standing};
 use tollgate_domain::limits::PhaseLimit;
 use tollgate_domain::phase::Phase;
-use tollgate_domain::time::{DAY_MS, Timestamp};
+use tollgate_domain::time::Timestamp;
 
 use super::row::{Activity, Execution, TaskRow};
 
@@ -58,15 +58,14 @@ impl Execution {
             Some(end) => (end, false),
             None => (now.unwrap_or(self.started_at), true),
         };
-        let measured = end.millis_since(self.started_at);
-        match u64::try_from(measured) {
-            Ok(ms) if ms <= DAY_MS => Latency::Known(match budgeted {
+        match end.latency_since(self.started_at) {
+            Ok(ms) => Latency::Known(match budgeted {
                 BudgetedLatency::Full => ms,
                 BudgetedLatency::Active => ms.saturating_sub(self.activity.wait_ms),
             }),
             // Clocks of two machines differ a little: one that runs is not anomalous before it has ended.
-            Ok(_) | Err(_) if runs => Latency::Known(0),
-            Ok(_) | Err(_) => Latency::Anomalous(measured),
+            Err(_) if runs => Latency::Known(0),
+            Err(measured) => Latency::Anomalous(measured),
         }
     }
 

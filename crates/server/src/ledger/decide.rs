@@ -2,14 +2,17 @@
 
 use std::time::Duration;
 
-use tollgate_domain::event::{Event, EventBody, TaskOpened};
+use tollgate_domain::event::{Event, EventBody, SignalRecorded, TaskOpened};
 use tollgate_domain::ids::{TaskId, TenantId};
 use tollgate_domain::limits::task_limits_or_fallback;
 use tollgate_domain::metadata::TaskMetadata;
 use tollgate_domain::position::{PartitionId, Position, Sequence};
 use tollgate_domain::task::{Rejection, TaskState, decide, evolve};
 use tollgate_domain::tier::Importance;
+use tollgate_domain::time::Timestamp;
+use tollgate_domain::usage::NamedExecution;
 use tollgate_log::contract::{AppendError, Batch, Expected, NewEvent};
+use tollgate_projection::status::TaskRow;
 use tollgate_projector::Wait;
 use tollgate_projector::queries::Marks;
 use tollgate_wire::api::Outcome;
@@ -26,10 +29,22 @@ const VIEW_WAIT: Duration = Duration::from_secs(5);
 /// How often a decision is made anew because another came first.
 const TRIES: usize = 16;
 
+/// Rejections that say that whoever sent the command does not know the phase.
+const OUT_OF_STEP: [&str; 3] = ["phase_already_active", "phase_mismatch", "attempt_mismatch"];
+
+/// The signal of an execution whose latency cannot be believed: by how many milliseconds its end lies after its start.
+const LATENCY_ANOMALY: &str = "latency_anomaly_ms";
+
+/// The end of its event's id.
+const LATENCY_ANOMALY_ID: &str = "latency-anomaly";
+
 /// A task's state as of its last decision.
+#[derive(Default)]
 struct Decidable {
     state: TaskState,
     last: Sequence,
+    /// When the active execution started.
+    started_at: Option<Timestamp>,
 }
 
 /// Events ready for the log, with what is answered for those of the request.
@@ -59,7 +74,14 @@ impl Ledger {
             let decidable = self.decidable(&tenant, &task, partition).await?;
             let plan = match self.plan(&settings, &decidable, events, &known).await? {
                 Ok(plan) => plan,
-                Err((guilty, code, detail)) => {
+                Err((guilty, code, mut detail)) => {
+                    if OUT_OF_STEP.contains(&code.as_str()) {
+                        // Two orchestrators, or one that lost its place in a crash: somebody has to look.
+                        tracing::error!(%task, code, detail, "an orchestrator and the ledger disagree on the phase");
+                        detail = format!(
+                            "{detail}; `tollgate task recover {task}` shows it, and repairs it with --to"
+                        );
+                    }
                     refuse_places(appended, &group, guilty, &code, &detail);
                     return Ok(());
                 }
@@ -100,8 +122,7 @@ impl Ledger {
                  view's health, then upgrade or restore"
             )));
         }
-        let decidable = found.row.map(|row| Decidable { state: row.state, last: row.last_decision });
-        Ok(decidable.unwrap_or_else(|| Decidable { state: TaskState::default(), last: Sequence::ZERO }))
+        Ok(found.row.map(decidable).unwrap_or_default())
     }
 
     async fn wait_for(&self, partition: PartitionId, sequence: Sequence) -> Answer<()> {
@@ -120,7 +141,7 @@ impl Ledger {
         known: &[bool],
     ) -> Answer<Result<Plan, Refused>> {
         let mut plan = Plan::default();
-        let mut state = decidable.state.clone();
+        let (mut state, mut started_at) = (decidable.state.clone(), decidable.started_at);
         for (&(place, submitted), &known) in events.iter().zip(known) {
             let invalid =
                 |error: tollgate_wire::FieldError| (place, INVALID.code.to_owned(), error.to_string());
@@ -150,7 +171,12 @@ impl Ledger {
                     Ok(event) => plan.push(Some(place), event),
                     Err(error) => return Ok(Err(invalid(error))),
                 }
-                for (suffix, body) in decided.followed_by {
+                let at = submitted.event.occurred_at.unwrap_or_else(|| self.clock.now());
+                let mut followed_by = decided.followed_by;
+                let bodies = std::iter::once(&decided.event).chain(followed_by.iter().map(|(_, body)| body));
+                let anomaly = bodies.filter_map(|body| latency_anomaly(body, at, &mut started_at)).next();
+                followed_by.extend(anomaly.map(|body| (LATENCY_ANOMALY_ID, body)));
+                for (suffix, body) in followed_by {
                     evolve(&mut state, &body);
                     let event = follower(&submitted.event, suffix, body).map_err(|error| of_field(&error))?;
                     plan.push(None, event);
@@ -226,6 +252,24 @@ fn limited(settings: &Settings, body: EventBody) -> Result<(EventBody, Vec<Strin
     }
     let metadata: TaskMetadata = opened.metadata;
     Ok((EventBody::TaskOpened(Box::new(TaskOpened { metadata, limits: Some(limits) })), warnings))
+}
+
+/// Notes when an execution starts; of one that ends and cannot have taken what was measured, the signal that says so.
+fn latency_anomaly(body: &EventBody, at: Timestamp, started_at: &mut Option<Timestamp>) -> Option<EventBody> {
+    if let EventBody::PhaseStarted(_) = body {
+        *started_at = Some(at);
+    }
+    let EventBody::PhaseEnded(ended) = body else { return None };
+    let value = at.latency_since(started_at.take()?).err()?;
+    let execution = Some(NamedExecution { phase: ended.phase.clone(), attempt: ended.attempt });
+    Some(EventBody::SignalRecorded(SignalRecorded { execution, name: LATENCY_ANOMALY.to_owned(), value }))
+}
+
+fn decidable(row: TaskRow) -> Decidable {
+    let active =
+        row.executions.iter().rev().find(|execution| Some(&execution.id) == row.state.active.as_ref());
+    let started_at = active.map(|execution| execution.started_at);
+    Decidable { started_at, last: row.last_decision, state: row.state }
 }
 
 fn rejected(place: usize, rejection: &Rejection) -> Refused {
