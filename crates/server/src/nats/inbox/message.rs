@@ -18,13 +18,13 @@ use crate::problem::INVALID;
 
 /// The header with the id of the event, where the event has none: NATS takes a message with the same one once within its
 /// window, too.
-const ID_HEADER: &str = "Nats-Msg-Id";
+pub(crate) const ID_HEADER: &str = "Nats-Msg-Id";
 
 /// The header with the producer, where the event names none.
-const PRODUCER_HEADER: &str = "Tollgate-Producer";
+pub(crate) const PRODUCER_HEADER: &str = "Tollgate-Producer";
 
 /// The header that says how the message is encoded; JSON where there is none.
-const CONTENT_TYPE: &str = "Content-Type";
+pub(crate) const CONTENT_TYPE: &str = "Content-Type";
 
 /// Why a message is refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
