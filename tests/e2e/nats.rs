@@ -1,16 +1,19 @@
 //! The same ledger over NATS: the same totals, parts of views in processes of their own, decisions that race.
 
-use std::sync::{Arc, Barrier};
+mod projectors;
+mod races;
+mod servers;
+mod session;
 
 use serde_json::{Value, json};
 use tollgate_tests::nats::Cluster;
-use tollgate_tests::{Place, Server, real_sessions, request, session};
+use tollgate_tests::{Place, real_sessions, request, session as session_of};
 
 /// Sessions, and what they add up to.
 fn sessions(place: &Place) {
     for number in 0..12 {
         let turns: Vec<[u64; 4]> = (0..30).map(|turn| [10 + turn, 4, 3, 1]).collect();
-        place.write(&format!("s/{number}.jsonl"), &session(&format!("S{number}"), &turns));
+        place.write(&format!("s/{number}.jsonl"), &session_of(&format!("S{number}"), &turns));
     }
 }
 
@@ -80,45 +83,4 @@ fn parts_of_a_view_in_processes_of_their_own_answer_as_one_and_a_missing_one_is_
     let told = cluster.place.fails(1, &format!("--log {url} --no-wait report"));
     assert!(told.contains("overlap"), "{told}");
     drop(overlapping);
-}
-
-/// Starts the same phase sixteen times at once, under different ids: one start is decided, the others are refused.
-fn race(urls: &[String], task: &str) {
-    let open = json!({"id": format!("{task}-open"), "task": task, "producer": "race"}).to_string();
-    assert_eq!(request(&urls[0], "POST", "/v1/tasks", &open).unwrap().0, 201);
-    let begin = Arc::new(Barrier::new(16));
-    let racers: Vec<_> = (0..16)
-        .map(|number: usize| {
-            let (begin, url) = (Arc::clone(&begin), urls[number % urls.len()].clone());
-            let path = format!("/v1/tasks/{task}/phases");
-            let body =
-                json!({"id": format!("{task}-{number}"), "producer": "race", "phase": "PLAN"}).to_string();
-            std::thread::spawn(move || {
-                begin.wait();
-                request(&url, "POST", &path, &body).unwrap().0
-            })
-        })
-        .collect();
-    let answers: Vec<u16> = racers.into_iter().map(|racer| racer.join().unwrap()).collect();
-    assert_eq!(answers.iter().filter(|status| **status == 201).count(), 1, "{answers:?}");
-    assert!(answers.iter().all(|status| [201, 422].contains(status)), "{answers:?}");
-}
-
-#[test]
-fn of_decisions_that_race_through_two_servers_one_wins() {
-    let Some(cluster) = Cluster::start() else { return };
-    let servers = [cluster.serve(), cluster.serve()];
-    let urls: Vec<String> = servers.iter().map(|server| server.url.clone()).collect();
-    for number in 0..4 {
-        race(&urls, &format!("T-{number}"));
-    }
-}
-
-#[test]
-fn of_decisions_that_race_on_one_machine_one_wins() {
-    let place = Place::new();
-    let server = Server::start(&place, "d");
-    for number in 0..4 {
-        race(std::slice::from_ref(&server.url), &format!("T-{number}"));
-    }
 }

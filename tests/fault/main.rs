@@ -2,4 +2,5 @@
 
 mod chaos;
 mod kill;
+mod network;
 mod outage;

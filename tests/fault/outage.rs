@@ -1,6 +1,8 @@
 //! An orchestrator goes on while the server is away: what it reported is there afterwards, once.
 
-use tollgate_client::{Ended, SpoolOptions, TrackerBuilder, Usage};
+use std::time::Duration;
+
+use tollgate_client::{Ended, SpoolOptions, Timeouts, TrackerBuilder, Usage};
 use tollgate_domain::metadata::TaskMetadata;
 use tollgate_domain::tokens::TokenCounts;
 use tollgate_tests::cut::Network;
@@ -74,4 +76,33 @@ async fn a_tracker_delivers_once_through_a_network_that_is_cut() {
     assert!(network.cuts() >= 8, "only {} connections were cut", network.cuts());
     assert!(server.terminate().success());
     assert_eq!(place.totals("d").0, reported);
+}
+
+#[tokio::test]
+async fn a_tracker_gives_up_a_connection_that_leads_nowhere() {
+    let place = Place::new();
+    let server = Server::start(&place, "d");
+    let network = Network::before(server.url.trim_start_matches("http://"));
+    let patience = Timeouts { connect: Duration::from_secs(2), answer: Duration::from_secs(1) };
+    let tracker = TrackerBuilder::to_server(network.url(), "bot").timeouts(patience).start().unwrap();
+    tracker.open_task("T-1", TaskMetadata::default()).unwrap().await.unwrap();
+    let used = TokenCounts { output: 1, ..TokenCounts::default() };
+    for _ in 0..3 {
+        network.forget();
+        tracker.report_usage("T-1", Usage::of("PLAN", "gpt-5", used)).unwrap();
+        // The first try is lost without a word; the next one takes another connection.
+        while tracker.flush().await.is_err() {}
+    }
+    network.slow(Duration::from_millis(100));
+    tracker.report_usage("T-1", Usage::of("PLAN", "gpt-5", used)).unwrap();
+    tracker.flush().await.unwrap();
+    tracker.close().await.unwrap();
+    assert!(
+        network.swallowed() >= 3 && network.delayed() > 0,
+        "{} {}",
+        network.swallowed(),
+        network.delayed()
+    );
+    assert!(server.terminate().success());
+    assert_eq!(place.totals("d").0, 4);
 }

@@ -1,9 +1,11 @@
-//! A network between a client and a server that can be cut, in the middle of what passes.
+//! A network between a client and a server that can be cut in the middle of what passes, made slow, or left half open.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 /// A proxy before a server.
 pub struct Network {
@@ -17,8 +19,18 @@ struct Shared {
     down: AtomicBool,
     /// Bytes of an answer that pass before its connection is cut; 0: all.
     cut_after: AtomicU64,
+    /// Milliseconds that every piece takes longer.
+    slow: AtomicU64,
     cuts: AtomicU64,
-    open: Mutex<Vec<TcpStream>>,
+    delayed: AtomicU64,
+    swallowed: AtomicU64,
+    open: Mutex<Vec<Open>>,
+}
+
+/// One direction's connection, and whether it leads nowhere any more.
+struct Open {
+    stream: TcpStream,
+    dead: Arc<AtomicBool>,
 }
 
 impl Network {
@@ -31,7 +43,10 @@ impl Network {
             target: target.to_owned(),
             down: AtomicBool::new(false),
             cut_after: AtomicU64::new(0),
+            slow: AtomicU64::new(0),
             cuts: AtomicU64::new(0),
+            delayed: AtomicU64::new(0),
+            swallowed: AtomicU64::new(0),
             open: Mutex::default(),
         });
         let of_listener = Arc::clone(&shared);
@@ -50,12 +65,19 @@ impl Network {
         format!("http://{}", self.address)
     }
 
+    /// The address without a scheme.
+    #[must_use]
+    pub fn address(&self) -> String {
+        self.address.to_string()
+    }
+
     /// Cuts what is open, and refuses what comes, until it is [up](Self::up).
     pub fn down(&self) {
         self.shared.down.store(true, Ordering::SeqCst);
-        for stream in self.shared.open.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
+        for open in self.shared.open().drain(..) {
+            self.shared.cuts.fetch_add(1, Ordering::SeqCst);
             // One that has ended already is as good.
-            let _ = stream.shutdown(Shutdown::Both);
+            let _ = open.stream.shutdown(Shutdown::Both);
         }
     }
 
@@ -64,10 +86,24 @@ impl Network {
         self.shared.down.store(false, Ordering::SeqCst);
     }
 
+    /// Leaves what is open half open: nobody is told, nothing passes any more in either direction, for ever. Connections that
+    /// are made from now on work. So it is when a machine between the two forgets them.
+    pub fn forget(&self) {
+        for open in self.shared.open().iter() {
+            open.dead.store(true, Ordering::SeqCst);
+        }
+    }
+
     /// Cuts each connection after so many bytes of the server's answer: the request has been carried out, and its sender does
     /// not know. 0: none.
     pub fn cut_answers_after(&self, bytes: u64) {
         self.shared.cut_after.store(bytes, Ordering::SeqCst);
+    }
+
+    /// Every piece takes so much longer, in both directions.
+    pub fn slow(&self, time: Duration) {
+        let millis = u64::try_from(time.as_millis()).expect("a short time");
+        self.shared.slow.store(millis, Ordering::SeqCst);
     }
 
     /// How many connections were cut or refused.
@@ -75,9 +111,25 @@ impl Network {
     pub fn cuts(&self) -> u64 {
         self.shared.cuts.load(Ordering::SeqCst)
     }
+
+    /// How many pieces came late.
+    #[must_use]
+    pub fn delayed(&self) -> u64 {
+        self.shared.delayed.load(Ordering::SeqCst)
+    }
+
+    /// How many pieces were sent over connections that lead nowhere.
+    #[must_use]
+    pub fn swallowed(&self) -> u64 {
+        self.shared.swallowed.load(Ordering::SeqCst)
+    }
 }
 
 impl Shared {
+    fn open(&self) -> std::sync::MutexGuard<'_, Vec<Open>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn carry(&self, client: TcpStream) {
         if self.down.load(Ordering::SeqCst) {
             self.cuts.fetch_add(1, Ordering::SeqCst);
@@ -85,33 +137,55 @@ impl Shared {
         }
         let Ok(server) = TcpStream::connect(&self.target) else { return };
         let (Ok(from_client), Ok(to_server)) = (client.try_clone(), server.try_clone()) else { return };
+        let dead = Arc::new(AtomicBool::new(false));
         for stream in [&client, &server] {
-            let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-            open.extend(stream.try_clone());
+            let Ok(stream) = stream.try_clone() else { return };
+            self.open().push(Open { stream, dead: Arc::clone(&dead) });
         }
-        let up = std::thread::spawn(move || pass(from_client, to_server, |_| false));
-        let mut passed = 0;
-        pass(server, client, |bytes| {
-            passed += bytes;
-            let limit = self.cut_after.load(Ordering::SeqCst);
-            let cut = limit > 0 && passed >= limit;
-            self.cuts.fetch_add(u64::from(cut), Ordering::SeqCst);
-            cut
+        std::thread::scope(|scope| {
+            scope.spawn(|| self.pass(from_client, to_server, &dead, |_| false));
+            let mut passed = 0;
+            self.pass(server, client, &dead, |bytes| {
+                passed += bytes;
+                let limit = self.cut_after.load(Ordering::SeqCst);
+                let cut = limit > 0 && passed >= limit;
+                self.cuts.fetch_add(u64::from(cut), Ordering::SeqCst);
+                cut
+            });
         });
-        // It ends with the connection.
-        let _ = up.join();
+        self.open().retain(|open| !Arc::ptr_eq(&open.dead, &dead));
     }
-}
 
-/// Passes on what comes until an end, or until it is to be cut; both directions end with it.
-fn pass(mut from: TcpStream, mut to: TcpStream, mut cut: impl FnMut(u64) -> bool) {
-    let mut bytes = [0; 4096];
-    while let Ok(count @ 1..) = from.read(&mut bytes) {
-        if cut(count as u64) || to.write_all(&bytes[..count]).is_err() {
-            break;
+    /// Passes on what comes until an end, or until it is to be cut; both directions end with it.
+    fn pass(
+        &self,
+        mut from: TcpStream,
+        mut to: TcpStream,
+        dead: &AtomicBool,
+        mut cut: impl FnMut(u64) -> bool,
+    ) {
+        // Nobody sends: it only lets time pass.
+        let (_never, time) = channel::<()>();
+        let mut bytes = [0; 4096];
+        while let Ok(count @ 1..) = from.read(&mut bytes) {
+            let slow = self.slow.load(Ordering::SeqCst);
+            if slow > 0 {
+                assert_eq!(time.recv_timeout(Duration::from_millis(slow)), Err(RecvTimeoutError::Timeout));
+                self.delayed.fetch_add(1, Ordering::SeqCst);
+            }
+            if dead.load(Ordering::SeqCst) {
+                self.swallowed.fetch_add(1, Ordering::SeqCst);
+                continue;
+            }
+            if cut(count as u64) || to.write_all(&bytes[..count]).is_err() {
+                break;
+            }
         }
-    }
-    for stream in [from, to] {
-        let _ = stream.shutdown(Shutdown::Both);
+        // The other side of a connection that leads nowhere is not told that this one has ended.
+        if !dead.load(Ordering::SeqCst) {
+            for stream in [from, to] {
+                let _ = stream.shutdown(Shutdown::Both);
+            }
+        }
     }
 }

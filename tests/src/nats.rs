@@ -132,9 +132,14 @@ impl Cluster {
     /// Starts a projector and waits until it answers.
     #[must_use]
     pub fn projector(&self, args: &[&str]) -> ProjectorProcess {
-        let url = self.nats.url();
+        self.projector_at(&self.nats.url(), args)
+    }
+
+    /// The same over another way to the nats-server.
+    #[must_use]
+    pub fn projector_at(&self, url: &str, args: &[&str]) -> ProjectorProcess {
         let mut command = self.place.command(args);
-        command.args(["--log", &url]).stdout(Stdio::piped()).stderr(Stdio::inherit());
+        command.args(["--log", url]).stdout(Stdio::piped()).stderr(Stdio::inherit());
         let mut child = command.spawn().unwrap();
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
         let mut first = String::new();

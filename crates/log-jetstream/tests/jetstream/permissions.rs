@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use async_nats::client::RequestErrorKind;
 use async_nats::{Client, jetstream};
 use futures_util::StreamExt;
 use tollgate_domain::position::Sequence;
@@ -87,7 +88,18 @@ async fn each_user_can_do_its_work() {
             to.publish(question.reply.unwrap(), "answer".into()).await.unwrap();
             to.flush().await.unwrap();
         });
-        let answer = within(from.request(subject, "question".into())).await.unwrap();
+        // What was flushed is sent, which does not mean that the server has read it.
+        let answer = within(async {
+            loop {
+                match from.request(subject, "question".into()).await {
+                    Err(error) if error.kind() == RequestErrorKind::NoResponders => {
+                        tokio::task::yield_now().await
+                    }
+                    answered => return answered.unwrap(),
+                }
+            }
+        });
+        let answer = answer.await;
         assert_eq!(answer.payload, "answer");
         answering.await.unwrap();
     }

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::marker::PhantomData;
 use std::time::Duration;
 
-use async_nats::Request as Outgoing;
 use async_nats::client::RequestErrorKind;
+use async_nats::{Request as Outgoing, StatusCode};
+use futures_util::StreamExt;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::to_raw_value;
@@ -23,6 +24,14 @@ use crate::rebuild::{RebuildError, Rebuilt};
 
 /// How much longer than the view may wait its answer may take on the way.
 const GRACE: Duration = Duration::from_secs(1);
+
+/// A question that may wait longer is asked again after this: the server may have given it to a projector whose connection
+/// leads nowhere, and goes on to do so until it notices.
+const ONE_TRY: Duration = Duration::from_secs(1);
+
+/// How long a projector may take to say that it has begun to rebuild, and how often it is asked.
+const BEGIN_WAIT: Duration = Duration::from_secs(3);
+const BEGIN_TRIES: usize = 5;
 
 /// How long before a partition that nobody answered for is asked again.
 const AGAIN: Duration = Duration::from_millis(50);
@@ -157,10 +166,52 @@ impl<P: Projection + Clone> Remote<P> {
     pub(crate) async fn rebuild(&self) -> Result<Vec<Rebuilt>, RebuildError> {
         let wait = Wait { at_least: None, up_to: REBUILD_WAIT };
         let question = Question { ask: REBUILD, query: None, wait, patient: false };
-        let parts: Vec<Answered<RebuiltPart>> = self.send_all(&question).await?;
+        let mut parts = Parts::new();
+        while let Some(partition) = parts.missing() {
+            parts.add(P::NAME, partition, self.rebuild_of(partition, &question).await?)?;
+        }
         let failed = |reason| QueryError::Failed { view: P::NAME, reason };
-        let rebuilt = parts.into_iter().map(|part| Rebuilt::try_from(part.answer).map_err(failed));
+        let rebuilt = parts.answers.into_iter().map(|part| Rebuilt::try_from(part.answer).map_err(failed));
         Ok(rebuilt.collect::<Result<_, _>>()?)
+    }
+
+    /// Has one part built a second time. Its projector says at once that it has begun: one that does not is asked again, and
+    /// only then is waited for long.
+    async fn rebuild_of(
+        &self,
+        partition: PartitionId,
+        question: &Question<'_>,
+    ) -> Result<Answered<RebuiltPart>, QueryError> {
+        let watch = Stopwatch::start();
+        let missing = |reason: &str| {
+            let waited_ms = millis(watch.elapsed());
+            QueryError::Missing { view: P::NAME, partition, waited_ms, reason: reason.to_owned() }
+        };
+        for _ in 0..BEGIN_TRIES {
+            let inbox = self.client.new_inbox();
+            let failed = |error: String| QueryError::Failed { view: P::NAME, reason: error };
+            let heard = self.client.subscribe(inbox.clone()).await;
+            let mut heard = heard.map_err(|error| failed(error.to_string()))?;
+            let payload = question.payload(question.wait.up_to).into();
+            let asked = self.client.publish_with_reply(subject(P::NAME, partition), inbox, payload).await;
+            asked.map_err(|error| failed(error.to_string()))?;
+            match tokio::time::timeout(BEGIN_WAIT, heard.next()).await {
+                Ok(Some(said)) if said.status == Some(StatusCode::NO_RESPONDERS) => {
+                    return Err(missing("nobody listens"));
+                }
+                Ok(Some(said)) if is_begun(&said.payload) => {
+                    let done = tokio::time::timeout(question.wait.up_to, heard.next()).await;
+                    let done =
+                        done.map_err(|_| missing("it has begun to rebuild, and did not end in time"))?;
+                    let done = done.ok_or_else(|| missing("the connection was closed"))?;
+                    return read(P::NAME, &done.payload);
+                }
+                Ok(Some(said)) => return read(P::NAME, &said.payload),
+                Ok(None) => return Err(missing("the connection was closed")),
+                Err(_) => tracing::debug!(view = P::NAME, %partition, "no rebuild was begun, asking again"),
+            }
+        }
+        Err(missing("it did not say that it has begun to rebuild"))
     }
 
     /// Asks partition by partition until the answers speak for all of them.
@@ -168,21 +219,11 @@ impl<P: Projection + Clone> Remote<P> {
         &self,
         question: &Question<'_>,
     ) -> Result<Vec<Answered<A>>, QueryError> {
-        let mut answers: Vec<Answered<A>> = Vec::new();
-        let mut covered = Partitions::NONE;
-        for partition in PartitionId::all() {
-            if covered.contains(partition) {
-                continue;
-            }
-            let answer = self.send::<A>(partition, question).await?;
-            if let Some(first) = answers.iter().find(|first| first.partitions.overlaps(answer.partitions)) {
-                let (first, second) = (first.partitions, answer.partitions);
-                return Err(QueryError::Overlap { view: P::NAME, first, second });
-            }
-            covered = covered.with(answer.partitions);
-            answers.push(answer);
+        let mut parts = Parts::new();
+        while let Some(partition) = parts.missing() {
+            parts.add(P::NAME, partition, self.send(partition, question).await?)?;
         }
-        Ok(answers)
+        Ok(parts.answers)
     }
 
     async fn send<A: DeserializeOwned>(
@@ -194,7 +235,8 @@ impl<P: Projection + Clone> Remote<P> {
         let up_to = question.wait.up_to;
         loop {
             let left = up_to.saturating_sub(watch.elapsed());
-            let request = Outgoing::new().payload(question.payload(left).into()).timeout(Some(left + GRACE));
+            let one = if question.patient { left.min(ONE_TRY) } else { left };
+            let request = Outgoing::new().payload(question.payload(one).into()).timeout(Some(one + GRACE));
             let reason = match self.client.send_request(subject(P::NAME, partition), request).await {
                 Ok(message) => match read(P::NAME, &message.payload) {
                     // It still follows the log that was here before, and will notice.
@@ -202,13 +244,18 @@ impl<P: Projection + Clone> Remote<P> {
                     Err(QueryError::OtherLog { wanted, epoch }) if wanted.epoch() == self.epoch => {
                         other_log(&epoch)
                     }
+                    Err(QueryError::Stale { .. }) if one < left => continue,
+                    Err(QueryError::Stale { view, as_of, wanted, failed, .. }) => {
+                        let waited_ms = millis(watch.elapsed());
+                        return Err(QueryError::Stale { view, as_of, wanted, waited_ms, failed });
+                    }
                     read => return read,
                 },
                 Err(error) if error.kind() == RequestErrorKind::NoResponders => "nobody listens".to_owned(),
                 Err(error) => error.to_string(),
             };
             if !question.patient || watch.elapsed() + AGAIN >= up_to {
-                let waited_ms = u64::try_from(watch.elapsed().as_millis()).unwrap_or(u64::MAX);
+                let waited_ms = millis(watch.elapsed());
                 return Err(QueryError::Missing { view: P::NAME, partition, waited_ms, reason });
             }
             // A projector that starts again is there in a moment.
@@ -234,6 +281,43 @@ impl<'a> Question<'a> {
         };
         encoded(&request)
     }
+}
+
+/// The answers of parts, until they speak for all partitions.
+struct Parts<A> {
+    answers: Vec<Answered<A>>,
+    covered: Partitions,
+}
+
+impl<A> Parts<A> {
+    const fn new() -> Self {
+        Self { answers: Vec::new(), covered: Partitions::NONE }
+    }
+
+    /// The first partition that no answer speaks for.
+    fn missing(&self) -> Option<PartitionId> {
+        PartitionId::all().find(|partition| !self.covered.contains(*partition))
+    }
+
+    fn add(&mut self, view: &'static str, asked: PartitionId, answer: Answered<A>) -> Result<(), QueryError> {
+        if let Some(first) = self.answers.iter().find(|first| first.partitions.overlaps(answer.partitions)) {
+            let (first, second) = (first.partitions, answer.partitions);
+            return Err(QueryError::Overlap { view, first, second });
+        }
+        self.covered = self.covered.with(answer.partitions).with(Partitions::only(asked));
+        self.answers.push(answer);
+        Ok(())
+    }
+}
+
+/// Whether this says that a rebuild has begun: a reply without anything in it.
+fn is_begun(payload: &[u8]) -> bool {
+    serde_json::from_slice::<Reply>(payload)
+        .is_ok_and(|reply| reply.answer.is_none() && reply.error.is_none())
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn other_log(epoch: &impl std::fmt::Display) -> String {

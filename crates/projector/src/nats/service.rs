@@ -149,6 +149,11 @@ impl Serving {
 }
 
 async fn respond<P: Served>(projector: &Projector<P>, asked: Asked, max_bytes: usize) {
+    let rebuild = serde_json::from_slice::<Request<'_>>(&asked.message.payload)
+        .is_ok_and(|request| request.ask == REBUILD);
+    if rebuild && let Err(error) = asked.respond(Ok(encoded(&Reply::default()))).await {
+        tracing::warn!(view = P::NAME, %error, "the beginning of a rebuild could not be told");
+    }
     let reply = match given(projector, &asked.message.payload).await {
         Ok(Answered { answer, as_of, partitions }) => Reply {
             answer: Some(answer),

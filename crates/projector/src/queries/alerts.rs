@@ -155,7 +155,9 @@ impl AlertPage {
     }
 
     fn cut(&mut self, limit: usize) {
-        self.alerts.sort_by(|a, b| (b.raised, &b.id).cmp(&(a.raised, &a.id)));
+        // The latest first; of one record the worst first.
+        let place = |alert: &AlertView| (alert.raised, Severity::from_word(&alert.severity));
+        self.alerts.sort_by(|a, b| (place(b), &b.id).cmp(&(place(a), &a.id)));
         self.more += self.alerts.len().saturating_sub(limit) as u64;
         self.alerts.truncate(limit);
     }

@@ -1,0 +1,100 @@
+//! A projector that is away, and one that is killed in the middle: what is said meanwhile, and what is there afterwards.
+
+use serde_json::{Value, json};
+use tollgate_tests::nats::Cluster;
+use tollgate_tests::{Follower, Place, Server, request, session};
+
+/// The status view's place among a cluster's projectors.
+const STATUS: usize = 0;
+
+fn serve(cluster: &Cluster, config: &str) -> Server {
+    cluster.place.write(config, &format!("rollout: enforce\nstop_loss: {{ on_stale: {config} }}\n"));
+    let url = cluster.nats.url();
+    Server::of(&cluster.place, &["--log", &url, "--config", config, "serve", "--listen", "127.0.0.1:0"])
+}
+
+fn ask(server: &Server, method: &str, path: &str, body: &Value) -> (u16, Value) {
+    let (status, text) = request(&server.url, method, path, &body.to_string()).unwrap();
+    (status, serde_json::from_str(&text).unwrap())
+}
+
+#[test]
+fn without_its_projector_the_gate_says_stale_by_policy_and_health_is_red() {
+    let Some(mut cluster) = Cluster::start() else { return };
+    let (open, closed) = (serve(&cluster, "open"), serve(&cluster, "closed"));
+    let run = |line: &str| cluster.place.ok(&format!("--server {} {line}", open.url));
+    let _ = run("task open T-1 --complexity Tiny --id o");
+    let _ = run("usage record T-1 --output 10 --id u1");
+    let gate = |server: &Server| {
+        let body = json!({"advance_to": "PLAN", "wait_ms": 200});
+        let (status, answer) = ask(server, "POST", "/v1/tasks/T-1/gate", &body);
+        assert_eq!(status, 200, "{answer}");
+        (answer["verdict"].as_str().unwrap().to_owned(), answer["stale"].as_bool().unwrap())
+    };
+    assert_eq!((gate(&open), gate(&closed)), (("allow".to_owned(), false), ("allow".to_owned(), false)));
+    assert_eq!(ask(&open, "GET", "/v1/health", &Value::Null).1["status"], "ok");
+    drop(cluster.projectors.remove(STATUS));
+    // The log takes what comes all the same.
+    let _ = cluster.place.ok(&format!("--server {} usage record T-1 --output 900000 --id u2", open.url));
+    assert_eq!((gate(&open), gate(&closed)), (("allow".to_owned(), true), ("block".to_owned(), true)));
+    let health = ask(&open, "GET", "/v1/health", &Value::Null).1;
+    assert_eq!(health["status"], "failing", "{health}");
+    let checks = health["checks"].as_array().unwrap();
+    let red: Vec<_> = checks.iter().filter(|check| check["ok"] == false).collect();
+    assert_eq!(red.len(), 1, "{health}");
+    assert!(red[0].to_string().contains("view status"), "{health}");
+    let told = cluster.place.run_line(&format!("--server {} --no-wait task show T-1", open.url));
+    assert!(told.code != 0 && told.err.contains("projector status"), "never an answer of 0: {told:?}");
+    // It comes back, from where it was.
+    let again = cluster.projector(&["projector", "status", "--data", "status"]);
+    assert_eq!((gate(&open), gate(&closed)), (("block".to_owned(), false), ("block".to_owned(), false)));
+    assert_eq!(ask(&open, "GET", "/v1/health", &Value::Null).1["status"], "ok");
+    drop(again);
+}
+
+#[test]
+fn a_projector_killed_in_the_middle_goes_on_where_it_was() {
+    let Some(mut cluster) = Cluster::start() else { return };
+    let url = cluster.nats.url();
+    for number in 0..30 {
+        let turns: Vec<[u64; 4]> = (0..100).map(|turn| [10 + turn, 4, 3, 1]).collect();
+        cluster.place.write(&format!("s/{number}.jsonl"), &session(&format!("S{number}"), &turns));
+    }
+    let mut follower = Follower::of(
+        &cluster.place,
+        &["--log", &url, "--format", "json", "log", "tail", "--follow", "--records", "0"],
+    );
+    let mut import = cluster.place.command(&["--log", &url, "import", "codex", "s"]);
+    let mut import = import.stdout(std::process::Stdio::null()).spawn().unwrap();
+    // Each is killed while the log grows, and started again while it still does.
+    for (number, view) in ["status", "reports", "alerts"].into_iter().enumerate() {
+        follower.wait_for(500);
+        drop(cluster.projectors.remove(number));
+        follower.wait_for(200);
+        let again = cluster.projector(&["projector", view, "--data", view]);
+        cluster.projectors.insert(number, again);
+    }
+    assert!(import.wait().unwrap().success());
+    let report =
+        |json: Value| (json["usage_events"].clone(), json["tokens"].clone(), json["cost_usd"].clone());
+    let place = Place::new();
+    let _ = place.ok(&format!("--data d import codex {}", cluster.place.path("s").display()));
+    assert_eq!(report(cluster.json("report")), report(place.json("--data d report")));
+    let rebuilt = cluster.json("view rebuild");
+    assert!(rebuilt.as_array().unwrap().iter().all(|view| view["identical"] == true), "{rebuilt}");
+}
+
+#[test]
+fn the_store_of_a_projector_may_be_lost() {
+    let Some(mut cluster) = Cluster::start() else { return };
+    cluster.place.write("s/a.jsonl", &session("A", &[[100, 40, 10, 5], [50, 20, 20, 10]]));
+    let _ = cluster.json("import codex s");
+    let before = (cluster.json("report"), cluster.json("task list"));
+    cluster.projectors.clear();
+    for view in ["status", "reports", "alerts"] {
+        std::fs::remove_dir_all(cluster.place.path(view)).unwrap();
+        let again = cluster.projector(&["projector", view, "--data", view]);
+        cluster.projectors.push(again);
+    }
+    assert_eq!((cluster.json("report"), cluster.json("task list")), before);
+}
