@@ -228,6 +228,23 @@ impl Ground {
         self.log().into_iter().filter_map(|mut event| event.get_mut(kind).map(Value::take)).collect()
     }
 
+    /// Waits for an event of a task; the event.
+    #[track_caller]
+    pub(crate) fn wait_for(&self, task: &str, kind: &str) -> Value {
+        let mut after = 0;
+        loop {
+            let (_, page) = self.get(&format!("/v1/log?after={after}&limit=1000&wait_ms=20000"));
+            let page: Value = serde_json::from_str(&page).unwrap();
+            let events = page["events"].as_array().unwrap();
+            if let Some(found) = events.iter().find(|event| event["task"] == task && event[kind].is_object())
+            {
+                return found.clone();
+            }
+            assert!(!events.is_empty(), "no {kind} of {task}");
+            after = page["last"].as_u64().unwrap();
+        }
+    }
+
     /// The gate's answer, block or not.
     #[track_caller]
     pub(crate) fn gate(&self, task: &str, advance_to: &str) -> Value {

@@ -138,6 +138,9 @@ impl Connection {
     /// takes nothing from what the command did: it is told, and the next command writes it.
     pub(crate) async fn close(self) {
         let Some(mut local) = self.local else { return };
+        if local.ledger.open_remediations().await > 0 {
+            note("! the remediation of a blocked task could not be opened; its next block tries again");
+        }
         if let Some(evidence) = &mut local.evidence
             && let Err(error) = evidence.catch_up().await
         {

@@ -17,7 +17,7 @@ use tollgate_log_jetstream::{Inbox, JetStreamLog, SetupError};
 use crate::http::{App, Hosts, router};
 use crate::ledger::{Ledger, LedgerError, LedgerOptions, SettingsOptions, Views};
 use crate::nats::{AppendService, Drainer};
-use crate::reactor::{AlertsError, Deliveries, Evidence, Reactors};
+use crate::reactor::{AlertsError, Deliveries, Evidence, Reactors, remediate};
 
 /// The file in a data directory that says who serves it.
 const RUNNING_FILE: &str = "server.json";
@@ -163,6 +163,7 @@ pub async fn serve(
     if let Some(deliveries) = deliveries {
         reactors.start("deliveries", deliveries.run(Arc::clone(&ledger), stopped.clone()));
     }
+    reactors.start("remediations", remediate(Arc::clone(&ledger), stopped.clone()));
     reactors.start("watch", ledger.watch().run(stopped.clone()));
     let running_file = data_dir.map(|dir| dir.join(RUNNING_FILE));
     if let Some(file) = &running_file {

@@ -2,11 +2,13 @@
 
 mod decide;
 mod message;
+mod remediation;
 
 use serde::{Deserialize, Serialize};
 
 pub use decide::decide;
 pub use message::grouped;
+pub use remediation::remediation_of;
 
 use crate::breach::Utilization;
 use crate::config::{BreachAction, BudgetConfig, Rollout};

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tollgate_domain::config::{Rollout, StalePolicy};
 use tollgate_domain::event::{Event, EventBody};
-use tollgate_domain::gate::{GateDecided, Reason, ReasonCode, Verdict, decide};
+use tollgate_domain::gate::{GateDecided, Reason, ReasonCode, Requirement, Verdict, decide};
 use tollgate_domain::ids::{EventId, ProducerId, TaskId, TenantId};
 use tollgate_domain::limits::TaskLimits;
 use tollgate_domain::phase::Advance;
@@ -52,6 +52,10 @@ impl Ledger {
         if request.id.is_some()
             && let Some(first) = self.first_answer(&question).await?
         {
+            // The process that gave it may have died before it opened the remediation.
+            if asks_for_remediation(&first) {
+                self.remediate(&question.tenant, &question.task);
+            }
             return Ok(first);
         }
         let at_least = self.gate_position(&question, request).await?;
@@ -76,10 +80,14 @@ impl Ledger {
         };
         self.metrics.decided(decided.verdict, decided.stale);
         let recorded = self.record_decision(&question, &decided).await?;
-        Ok(match recorded {
+        let answer = match recorded {
             Recorded::Now(position) => response(&question, decided, position),
             Recorded::Before(first) => *first,
-        })
+        };
+        if asks_for_remediation(&answer) {
+            self.remediate(&question.tenant, &question.task);
+        }
+        Ok(answer)
     }
 
     async fn gate_position(&self, question: &Question, request: &GateRequest) -> Answer<Position> {
@@ -225,6 +233,12 @@ impl Ledger {
         position.advance(PartitionId::of(question.tenant.as_str(), question.task.as_str()), sequence);
         position
     }
+}
+
+/// Whether it blocks, and people have to work on that.
+fn asks_for_remediation(answer: &GateResponse) -> bool {
+    let asked = |asked: &String| asked == Requirement::Remediation.as_str();
+    answer.verdict == Verdict::Block.as_str() && answer.requirements.iter().any(asked)
 }
 
 /// A decision that was not made by the rules.

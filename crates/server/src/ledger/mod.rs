@@ -12,6 +12,7 @@ mod operate;
 mod quarantine;
 mod query;
 mod reload;
+mod remediation;
 mod settings;
 
 use std::path::{Path, PathBuf};
@@ -53,6 +54,7 @@ pub struct Ledger {
     /// Where the config is read from; `None`: it is the built-in one.
     config_file: Option<PathBuf>,
     reloading: Mutex<()>,
+    remediations: remediation::Due,
     /// A config that was refused, with its problems.
     rejected: Option<(String, Vec<String>)>,
     settings_recorded: OnceCell<()>,
@@ -141,6 +143,7 @@ impl Ledger {
             settings,
             config_file: options.settings.config,
             reloading: Mutex::new(()),
+            remediations: remediation::Due::default(),
             rejected,
             settings_recorded,
             clock,

@@ -43,6 +43,10 @@ pub(crate) async fn run(global: &Global, args: &DemoArgs) -> Result<ExitCode, Fa
     let clock = Arc::new(ManualClock::at(day::START.parse().unwrap_or_default()));
     let connection = Connection::local(&own, Access::MayCreate, Arc::clone(&clock) as Arc<dyn Clock>).await?;
     let played = play(&connection.client, &clock, global.format).await;
+    if let Some(ledger) = connection.ledger() {
+        // Its reactor, so that the list shows what a server would have done by now.
+        let _ = ledger.open_remediations().await;
+    }
     let tail = Read { at_least: Some("tail".to_owned()), wait_ms: Some(10_000) };
     let list = connection.client.tasks(None, 100, None, &tail).await;
     let report = connection.client.report(&tail).await;
