@@ -9,3 +9,4 @@ mod life;
 mod mistakes;
 mod nats;
 mod operate;
+mod watch;

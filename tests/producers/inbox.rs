@@ -5,7 +5,7 @@ use std::time::Duration;
 use prost::Message;
 use serde_json::{Value, json};
 use tollgate_tests::nats::{Cluster, RawClient};
-use tollgate_tests::{Follower, request};
+use tollgate_tests::{Follower, Server, request};
 use tollgate_wire::proto;
 
 /// Publishes a message and waits until JetStream has it.
@@ -96,7 +96,6 @@ fn wrong() -> Vec<(&'static str, Published)> {
         text("invalid", "[]"),
         text("invalid", r#"{"events": []}"#),
         text("invalid", r#"{"producer": "p", "usage_recorded": {"tokens": {"output": 1}}}"#),
-        text("invalid", r#"{"id": "x", "usage_recorded": {"tokens": {"output": 1}}}"#),
         text(
             "invalid",
             r#"{"task": "T-2", "id": "x", "producer": "p", "usage_recorded": {"tokens": {"output": 1}}}"#,
@@ -109,10 +108,39 @@ fn wrong() -> Vec<(&'static str, Published)> {
             "invalid",
             r#"{"producer": "p", "events": [{"id": "g", "usage_recorded": {"tokens": {"output": 1}}}, {"id": "h", "usage": 1}]}"#,
         ),
+        // The last one lacks a producer: the test takes it in after all.
         ("invalid", ("default.T-1", &[], b"\xff\x00garbage".to_vec())),
         ("invalid", ("default.T-1", &[PROTOBUF], b"\xff\xff\xff".to_vec())),
         ("invalid", ("a$b.T-1", &[], usage("a", 1).to_string().into_bytes())),
+        (
+            "invalid",
+            (
+                "default.T-1",
+                &[("Nats-Msg-Id", "kept")],
+                br#"{"usage_recorded": {"tokens": {"output": 1}}}"#.to_vec(),
+            ),
+        ),
     ]
+}
+
+/// Takes in what lacks a producer only, under the id of its header.
+fn redrive_the_last(cluster: &Cluster, server: &Server, waiting: usize) {
+    let get = |path: &str| -> Value {
+        let (status, answer) = request(&server.url, "GET", path, "").unwrap();
+        assert_eq!(status, 200, "{answer}");
+        serde_json::from_str(&answer).unwrap()
+    };
+    let list = get("/v1/quarantine?at_least=tail");
+    let messages = list["messages"].as_array().unwrap();
+    assert_eq!(messages.len(), waiting, "{list}");
+    let last = messages.iter().find(|message| message["headers"]["Nats-Msg-Id"] == "kept").unwrap();
+    let end = json!({"by": "grace", "reason": "its producer is known", "producer": "p"}).to_string();
+    let path = format!("/v1/quarantine/{}/redrive", last["id"].as_str().unwrap());
+    let (status, ended) = request(&server.url, "POST", &path, &end).unwrap();
+    assert_eq!(status, 200, "{ended}");
+    assert!(recorded(cluster).iter().any(|event| event["id"] == "kept"), "{ended}");
+    assert_eq!(cluster.json("task show T-1")["tokens"]["output"], 21_112);
+    assert_eq!(get("/v1/quarantine?at_least=tail")["messages"].as_array().unwrap().len(), waiting - 1);
 }
 
 #[test]
@@ -147,6 +175,7 @@ fn each_form_is_appended_and_what_is_wrong_is_kept_as_rejected() {
     let (_, metrics) = request(&server.url, "GET", "/metrics", "").unwrap();
     assert!(metrics.contains("tollgate_inbox_messages_total{outcome=\"rejected\"} 12"), "{metrics}");
     assert!(!metrics.contains("outcome=\"later\""), "one was refused for another one: {metrics}");
+    redrive_the_last(&cluster, &server, wrong.len());
 }
 
 #[test]

@@ -11,9 +11,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tollgate_wire::api::{
-    AlertChanges, AlertList, AppendRequest, AppendResponse, DeliveryList, GateRequest, GateResponse, Health,
-    LedgerReport, LimitsResponse, LogPage, PositionResponse, Problem, RebuildResponse, ReloadResponse,
-    ResendRequest, ResendResponse, TaskList, TaskReport, TaskStatus,
+    AppendRequest, AppendResponse, GateRequest, GateResponse, Health, LedgerReport, LimitsResponse, LogPage,
+    PositionResponse, Problem, RebuildResponse, ReloadResponse, TaskList, TaskReport, TaskStatus,
 };
 
 use crate::error::ClientError;
@@ -45,17 +44,17 @@ const MAX_RETRY_AFTER: Duration = Duration::from_secs(300);
 pub struct InvalidKey;
 
 /// A path with a query, built piece by piece.
-struct Address {
-    text: String,
+pub(crate) struct Address {
+    pub(crate) text: String,
     separator: char,
 }
 
 impl Address {
-    fn new(path: &str) -> Self {
+    pub(crate) fn new(path: &str) -> Self {
         Self { text: path.to_owned(), separator: '?' }
     }
 
-    fn with(mut self, name: &str, value: Option<impl ToString>) -> Self {
+    pub(crate) fn with(mut self, name: &str, value: Option<impl ToString>) -> Self {
         if let Some(value) = value {
             let value = escaped(&value.to_string());
             // Writing to a String cannot fail.
@@ -65,7 +64,7 @@ impl Address {
         self
     }
 
-    fn read(self, read: &Read) -> Self {
+    pub(crate) fn read(self, read: &Read) -> Self {
         self.with("at_least", read.at_least.as_ref()).with("wait_ms", read.wait_ms)
     }
 }
@@ -81,6 +80,11 @@ impl Client {
     #[must_use]
     pub fn of_tenant(&self, tenant: Option<String>) -> Self {
         Self { tenant, ..self.clone() }
+    }
+
+    /// The tenant it asks about; `None`: the ledger's default, or all.
+    pub(crate) fn tenant(&self) -> Option<&String> {
+        self.tenant.as_ref()
     }
 
     /// The same, with a key that is sent as `Authorization: Bearer`.
@@ -185,44 +189,6 @@ impl Client {
         self.get(&Address::new("/v1/report").with("tenant", self.tenant.as_ref()).read(read).text).await
     }
 
-    /// Alerts, the latest first: those that are true, or all; of one task where it is given.
-    pub async fn alerts(
-        &self,
-        task: Option<&str>,
-        all: bool,
-        limit: usize,
-        read: &Read,
-    ) -> Result<AlertList, ClientError> {
-        let address = Address::new("/v1/alerts").with("tenant", self.tenant.as_ref()).with("task", task);
-        let address = address.with("state", all.then_some("all")).with("limit", Some(limit));
-        self.get(&address.read(read).text).await
-    }
-
-    /// What happened to alerts behind a record; waits for something where nothing did.
-    pub async fn alert_changes(&self, after: u64, wait_ms: u64) -> Result<AlertChanges, ClientError> {
-        let address = Address::new("/v1/alerts/changes").with("after", Some(after));
-        self.get(&address.with("wait_ms", Some(wait_ms)).text).await
-    }
-
-    /// What was done to tell endpoints of changes; `all`: what is settled too.
-    pub async fn deliveries(
-        &self,
-        alert: Option<&str>,
-        endpoint: Option<&str>,
-        all: bool,
-        limit: usize,
-        read: &Read,
-    ) -> Result<DeliveryList, ClientError> {
-        let address = Address::new("/v1/alerts/deliveries").with("alert", alert).with("endpoint", endpoint);
-        let address = address.with("state", all.then_some("all")).with("limit", Some(limit));
-        self.get(&address.read(read).text).await
-    }
-
-    /// Asks to tell a change of an alert again.
-    pub async fn resend(&self, alert: &str, request: &ResendRequest) -> Result<ResendResponse, ClientError> {
-        self.post(&format!("/v1/alerts/{}/resend", escaped(alert)), request).await
-    }
-
     /// Where the log ends.
     pub async fn position(&self) -> Result<PositionResponse, ClientError> {
         self.get("/v1/position").await
@@ -280,7 +246,7 @@ impl Client {
         Address::new(&path).with("tenant", self.tenant.as_ref()).read(read)
     }
 
-    async fn post<T: DeserializeOwned>(
+    pub(crate) async fn post<T: DeserializeOwned>(
         &self,
         address: &str,
         body: &impl Serialize,
@@ -289,7 +255,7 @@ impl Client {
         good(&format!("POST {address}"), &answer)
     }
 
-    async fn get<T: DeserializeOwned>(&self, address: &str) -> Result<T, ClientError> {
+    pub(crate) async fn get<T: DeserializeOwned>(&self, address: &str) -> Result<T, ClientError> {
         let answer = self.send(Method::GET, address, Bytes::new()).await?;
         good(&format!("GET {address}"), &answer)
     }
@@ -359,7 +325,7 @@ fn retry_after(answer: &Response<Bytes>) -> Option<Duration> {
 }
 
 /// A text as one segment or value of an address.
-fn escaped(text: &str) -> String {
+pub(crate) fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() || b"-._~@:,".contains(&byte) {

@@ -31,6 +31,7 @@
 //! # }
 //! ```
 
+mod alerts;
 mod backoff;
 mod client;
 mod error;
@@ -40,6 +41,7 @@ mod time;
 mod tracker;
 mod transport;
 
+pub use alerts::AlertFilter;
 pub use backoff::Backoff;
 pub use client::{Client, InvalidKey, Read};
 pub use error::ClientError;

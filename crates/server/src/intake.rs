@@ -1,16 +1,16 @@
 //! Taking in what is to be appended, whichever way it comes, and what is answered.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 
 use prost::Message;
-use serde_json::Value;
-use serde_json::value::RawValue;
 use tollgate_domain::ids::{InvalidId, ProducerId, TenantId};
+use tollgate_log_jetstream::topology::TASK_HEADER;
 use tollgate_projection::alerts::Quarantined;
 use tollgate_wire::api::{AppendRequest, AppendResponse, EventOutcome, Outcome, Problem};
 use tollgate_wire::{Defaults, proto};
 
 use crate::ledger::{Appended, Ledger, MAX_REQUEST_EVENTS, ReadEvent};
+use crate::nats::{CONTENT_TYPE, ID_HEADER, PRODUCER_HEADER, Published, read};
 use crate::problem::{Answer, CONFLICT, INVALID, REFUSED};
 
 /// The events of a request, each as far as it could be read.
@@ -63,81 +63,33 @@ pub(crate) fn from_message(
     instead: Option<&str>,
     producer: Option<&str>,
 ) -> Answer<Vec<ReadEvent>> {
-    let header = |name: &str| {
-        let found = message.headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name));
-        found.map(|(_, value)| value.as_str())
-    };
-    let tenant = TenantId::new(message.tenant.as_str()).map_err(|_| {
-        REFUSED.with(format!(
+    if TenantId::new(message.tenant.as_str()).is_err() {
+        return Err(REFUSED.with(format!(
             "message `{}`: its subject `{}` names no tenant, so nothing can be appended of it; drop it, and publish to another",
             message.id, message.subject
-        ))
-    })?;
-    let defaults = defaults(Some(tenant.as_str()), producer.or_else(|| header("Tollgate-Producer")))?;
-    let task = header("Tollgate-Task").or_else(|| message.subject.rsplit('.').next()).unwrap_or_default();
-    let text = instead.or_else(|| std::str::from_utf8(&message.payload).ok());
-    let events = match text.filter(|_| instead.is_some() || !header("Content-Type").is_some_and(is_protobuf))
-    {
-        Some(text) => {
-            let sent = events_of(text).map_err(|error| {
-                INVALID
-                    .with(format!("the message is neither an event nor {{\"events\": […]}} in JSON: {error}"))
-            })?;
-            let id = header("Nats-Msg-Id").filter(|_| sent.len() == 1 && instead.is_none());
-            sent.iter()
-                .map(|raw| {
-                    ReadEvent::from_json(&completed(raw, &[("task", Some(task)), ("id", id)]), &defaults)
-                })
-                .collect()
-        }
-        None => {
-            let mut event = proto::Event::decode(&*message.payload)
-                .map_err(|error| INVALID.with(format!("the message is no tollgate.v1.Event: {error}")))?;
-            for (field, value) in [(&mut event.task, Some(task)), (&mut event.id, header("Nats-Msg-Id"))] {
-                if field.is_empty() {
-                    value.unwrap_or_default().clone_into(field);
-                }
-            }
-            vec![ReadEvent::from_proto(event, &defaults)]
-        }
+        )));
+    }
+    let mut headers: HashMap<String, String> = message.headers.clone().into_iter().collect();
+    let told = |headers: &HashMap<String, String>, name: &str| {
+        headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.clone())
     };
-    check_count(events.len())?;
-    for event in &events {
-        let ReadEvent::Good(submitted) = event else { continue };
-        let named = &submitted.event;
-        for (field, value, subject) in
-            [("tenant", named.tenant.as_str(), tenant.as_str()), ("task", named.task.as_str(), task)]
-        {
-            if value != subject {
-                let rule = format!("must be `{subject}`, as the subject of the message has it");
-                return Err(INVALID.of_field(field, value, &rule));
-            }
-        }
+    let task = told(&headers, TASK_HEADER).or_else(|| message.subject.rsplit('.').next().map(str::to_owned));
+    if instead.is_some() {
+        // They speak of what was published, which this is not.
+        headers
+            .retain(|key, _| !key.eq_ignore_ascii_case(CONTENT_TYPE) && !key.eq_ignore_ascii_case(ID_HEADER));
     }
-    Ok(events)
-}
-
-fn is_protobuf(kind: &str) -> bool {
-    kind.to_ascii_lowercase().contains("protobuf")
-}
-
-/// One event, or those of a request.
-fn events_of(text: &str) -> Result<Vec<Box<RawValue>>, serde_json::Error> {
-    let fields: BTreeMap<String, &RawValue> = serde_json::from_str(text)?;
-    match fields.get("events") {
-        Some(events) => serde_json::from_str(events.get()),
-        None => Ok(vec![RawValue::from_string(text.trim().to_owned())?]),
+    if let (None, Some(producer)) = (told(&headers, PRODUCER_HEADER), producer) {
+        headers.insert(PRODUCER_HEADER.to_owned(), producer.to_owned());
     }
-}
-
-/// An event with the fields that it leaves out. Its own are left as they are written: numbers keep their digits.
-fn completed(raw: &RawValue, fields: &[(&str, Option<&str>)]) -> String {
-    let text = raw.get().trim();
-    let known: BTreeMap<String, &RawValue> = serde_json::from_str(text).unwrap_or_default();
-    let (Some(rest), false) = (text.strip_prefix('{'), known.is_empty()) else { return text.to_owned() };
-    let missing = fields.iter().filter(|(name, _)| !known.contains_key(*name));
-    let missing = missing.filter_map(|(name, value)| Some(format!("\"{name}\":{},", Value::from((*value)?))));
-    format!("{{{}{rest}", missing.collect::<String>())
+    let published = Published {
+        tenant: &message.tenant,
+        task: task.as_deref().unwrap_or_default(),
+        headers: &headers,
+        payload: instead.map_or(message.payload.as_slice(), str::as_bytes),
+    };
+    let events = read(&published).map_err(|wrong| REFUSED.with(wrong.reason))?;
+    Ok(events.into_iter().map(|event| ReadEvent::Good(Box::new(event))).collect())
 }
 
 /// What stands in for fields that events leave out.

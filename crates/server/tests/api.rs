@@ -8,6 +8,8 @@ mod support;
 mod alerts;
 #[path = "api/append.rs"]
 mod append;
+#[path = "api/deliveries.rs"]
+mod deliveries;
 #[path = "api/gate.rs"]
 mod gate;
 #[path = "api/quarantine.rs"]

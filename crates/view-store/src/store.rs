@@ -6,6 +6,10 @@ use std::path::{Path, PathBuf};
 
 use crate::digest::Digest;
 
+/// How often a store that is held is tried again, and after how long.
+const LOCK_TRIES: usize = 100;
+const LOCK_PAUSE: std::time::Duration = std::time::Duration::from_millis(20);
+
 /// Memory that sled may keep for pages. Rows in use are cached by the projector.
 const CACHE_BYTES: u64 = 64 << 20;
 
@@ -124,7 +128,7 @@ impl ViewStore {
 
     fn open_checked(dir: &Path) -> Result<(Self, Option<Vec<u8>>), StoreError> {
         let config = sled::Config::new().path(dir).cache_capacity(CACHE_BYTES);
-        let db = config.open().map_err(|error| failed(dir, error))?;
+        let db = open_free(&config).map_err(|error| failed(dir, error))?;
         let mut store = Self { dir: dir.to_owned(), db, digest: Digest::default(), rows: 0 };
         let mut digest = Digest::default();
         let mut rows: u64 = 0;
@@ -291,6 +295,19 @@ fn failed(dir: &Path, error: impl std::fmt::Display) -> StoreError {
 
 fn damaged(dir: &Path, message: &str) -> StoreError {
     StoreError::Damaged { dir: dir.display().to_string(), message: message.to_owned() }
+}
+
+/// Opens a store. One that was closed a moment ago may be held still: sled lets go of it on a thread of its own.
+fn open_free(config: &sled::Config) -> sled::Result<sled::Db> {
+    for _ in 0..LOCK_TRIES {
+        match config.open() {
+            Err(sled::Error::Io(error)) if error.to_string().contains("could not acquire lock") => {
+                std::thread::park_timeout(LOCK_PAUSE);
+            }
+            opened => return opened,
+        }
+    }
+    config.open()
 }
 
 #[cfg(test)]

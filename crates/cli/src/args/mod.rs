@@ -1,5 +1,6 @@
 //! What can be asked.
 
+mod alerts;
 mod operate;
 mod task;
 
@@ -7,13 +8,17 @@ use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
+pub(crate) use alerts::{
+    AcknowledgeArgs, AlertsArgs, AlertsCommand, DeliveriesArgs, QuarantineCommand, QuarantineEndArgs,
+    ResendArgs,
+};
 pub(crate) use operate::{
     BackupArgs, ConfigCommand, CopyArgs, DemoArgs, ImportArgs, ImportCommand, InitArgs, LogCommand,
     ProjectorArgs, RestoreArgs, ServeArgs, TailArgs, ViewCommand,
 };
 pub(crate) use task::{
-    AdjustArgs, CloseArgs, Counts, EventArgs, GateArgs, ListArgs, OpenArgs, OverrideArgs, PhaseArgs,
-    PhaseCommand, RecordArgs, RecoverArgs, TaskCommand, TaskName, UsageCommand,
+    AdjustArgs, CloseArgs, Counts, EventArgs, GateArgs, ImportanceArgs, ListArgs, OpenArgs, OverrideArgs,
+    PhaseArgs, PhaseCommand, RecordArgs, RecoverArgs, TaskCommand, TaskName, UsageCommand,
 };
 
 /// The budget ledger for AI agents: records what tasks spend, and says before a phase begins whether it may.
@@ -136,7 +141,7 @@ pub(crate) enum Command {
     /// Import the sessions of coding agents
     #[command(subcommand)]
     Import(ImportCommand),
-    /// Open, close, show, list, explain, recover tasks; set a limit or a block aside
+    /// Open, close, show, list, explain, recover tasks; set a limit or a block aside; change an importance
     #[command(subcommand)]
     Task(TaskCommand),
     /// Start and end phases
@@ -153,8 +158,11 @@ pub(crate) enum Command {
     Status,
     /// Totals of the ledger, or the budget report of a task
     Report(ReportArgs),
-    /// What became true of tasks: pressure levels, breaches, blocks
+    /// What became true: pressure levels, breaches, blocks, silence, stuck tasks, drift, conflicts, quarantine, lag
     Alerts(AlertsArgs),
+    /// What the NATS inbox refused: show it, take it in after all, give it up
+    #[command(subcommand)]
+    Quarantine(QuarantineCommand),
     /// Check a config
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -183,61 +191,6 @@ pub(crate) struct LimitsArgs {
     /// The task's own factor
     #[arg(long, value_name = "FACTOR")]
     pub(crate) multiplier: Option<String>,
-}
-
-#[derive(Debug, ClapArgs)]
-#[command(args_conflicts_with_subcommands = true)]
-pub(crate) struct AlertsArgs {
-    #[command(subcommand)]
-    pub(crate) command: Option<AlertsCommand>,
-    /// Only of this task
-    #[arg(long, conflicts_with = "follow")]
-    pub(crate) task: Option<String>,
-    /// Those that ended too
-    #[arg(long)]
-    pub(crate) all: bool,
-    /// What happens to alerts, from the first on, and on with what comes
-    #[arg(short, long)]
-    pub(crate) follow: bool,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum AlertsCommand {
-    /// What was done to tell endpoints: what is not delivered yet, given up, or disabled
-    Deliveries(DeliveriesArgs),
-    /// Tell a change of an alert again
-    Resend(ResendArgs),
-}
-
-#[derive(Debug, ClapArgs)]
-pub(crate) struct DeliveriesArgs {
-    /// Only of this alert
-    #[arg(long, value_name = "ID")]
-    pub(crate) alert: Option<String>,
-    /// Only to this endpoint
-    #[arg(long, value_name = "NAME")]
-    pub(crate) endpoint: Option<String>,
-    /// Those that are settled too
-    #[arg(long)]
-    pub(crate) all: bool,
-}
-
-#[derive(Debug, ClapArgs)]
-pub(crate) struct ResendArgs {
-    /// The alert's id, as `alerts --format json` shows it
-    pub(crate) alert: String,
-    /// To this endpoint only; without it to all that want such alerts
-    #[arg(long, value_name = "NAME")]
-    pub(crate) endpoint: Option<String>,
-    /// Which change
-    #[arg(long, default_value = "raised", value_parser = ["raised", "acknowledged", "resolved"])]
-    pub(crate) change: String,
-    /// Who asks
-    #[arg(long, value_name = "NAME")]
-    pub(crate) by: String,
-    /// Why
-    #[arg(long, value_name = "TEXT")]
-    pub(crate) reason: String,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -35,6 +35,28 @@ pub(crate) enum TaskCommand {
     Recover(RecoverArgs),
     /// Set a limit or a block aside; recorded with who and why
     Override(OverrideArgs),
+    /// Change a task's importance; its limits stay as they are, and two tiers up raise an alert
+    Importance(ImportanceArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ImportanceArgs {
+    /// The task
+    pub(crate) task: String,
+    /// low, medium, high or critical
+    #[arg(value_name = "TIER")]
+    pub(crate) to: String,
+    /// What it is now: refused where that is not so
+    #[arg(long, value_name = "TIER")]
+    pub(crate) from: Option<String>,
+    /// Who says so
+    #[arg(long, value_name = "NAME")]
+    pub(crate) author: String,
+    /// Why
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: String,
+    #[command(flatten)]
+    pub(crate) event: EventArgs,
 }
 
 #[derive(Debug, Args)]

@@ -2,10 +2,12 @@
 
 use std::process::ExitCode;
 
-use tollgate_wire::api::ResendRequest;
+use tollgate_client::AlertFilter;
+use tollgate_wire::api::{AcknowledgeRequest, ResendRequest};
 
+use super::events::tell;
 use super::{ask, read};
-use crate::args::{AlertsArgs, AlertsCommand, DeliveriesArgs, Format, Global, ResendArgs};
+use crate::args::{AcknowledgeArgs, AlertsArgs, AlertsCommand, DeliveriesArgs, Format, Global, ResendArgs};
 use crate::connect::Access;
 use crate::exit::Failure;
 use crate::output::{self, json, line, out, time};
@@ -16,6 +18,7 @@ const FOLLOW_MS: u64 = 30_000;
 /// Alerts that are true, the latest first; or what happens to them, as it happens.
 pub(crate) async fn run(global: &Global, args: &AlertsArgs) -> Result<ExitCode, Failure> {
     match &args.command {
+        Some(AlertsCommand::Ack(args)) => return acknowledge(global, args).await,
         Some(AlertsCommand::Deliveries(args)) => return deliveries(global, args).await,
         Some(AlertsCommand::Resend(args)) => return resend(global, args).await,
         None => {}
@@ -23,9 +26,14 @@ pub(crate) async fn run(global: &Global, args: &AlertsArgs) -> Result<ExitCode, 
     if args.follow {
         return follow(global).await;
     }
-    let (read, task) = (read(global), args.task.as_deref());
-    let list =
-        ask(global, Access::Existing, async |it| it.client.alerts(task, args.all, 1000, &read).await).await?;
+    let read = read(global);
+    let filter = AlertFilter {
+        task: args.task.clone(),
+        rule: args.rule.clone(),
+        severity: args.severity.clone(),
+        state: args.state.clone().or(args.all.then(|| "all".to_owned())),
+    };
+    let list = ask(global, Access::Existing, async |it| it.client.alerts(&filter, 1000, &read).await).await?;
     match global.format {
         Format::Json => json(&list),
         Format::Table => out(&output::alerts(&list)),
@@ -64,6 +72,19 @@ async fn resend(global: &Global, args: &ResendArgs) -> Result<ExitCode, Failure>
             line(&format!("{} is told to {to} again, by the server that delivers", noted.change));
         }
     }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn acknowledge(global: &Global, args: &AcknowledgeArgs) -> Result<ExitCode, Failure> {
+    let request = AcknowledgeRequest {
+        by: args.by.clone(),
+        note: args.note.clone(),
+        id: None,
+        producer: Some(global.producer.clone()),
+    };
+    let answer =
+        ask(global, Access::Existing, async |it| it.client.acknowledge(&args.alert, &request).await).await?;
+    tell(global, &answer, &format!("{}: seen by {}", args.alert, args.by));
     Ok(ExitCode::SUCCESS)
 }
 

@@ -9,6 +9,7 @@ mod import;
 mod log;
 mod maintain;
 mod projector;
+mod quarantine;
 mod recover;
 mod serve;
 mod tasks;
@@ -40,6 +41,7 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
         Command::Status => views::status(&global).await,
         Command::Report(report) => views::report(&global, &report).await,
         Command::Alerts(args) => alerts::run(&global, &args).await,
+        Command::Quarantine(command) => quarantine::run(&global, command).await,
         Command::Config(ConfigCommand::Check) => config::check(&global),
         Command::Config(ConfigCommand::Reload) => config::reload(&global).await,
         Command::Log(LogCommand::Copy(copy)) => copy::run(&global, &copy).await,

@@ -8,7 +8,8 @@ use tollgate_wire::api::GateRequest;
 use super::events::{envelope, put, send, tell};
 use super::{WAIT_MS, ask, read, recover};
 use crate::args::{
-    CloseArgs, Format, GateArgs, Global, ListArgs, OpenArgs, OverrideArgs, TaskCommand, TaskName,
+    CloseArgs, Format, GateArgs, Global, ImportanceArgs, ListArgs, OpenArgs, OverrideArgs, TaskCommand,
+    TaskName,
 };
 use crate::connect::Access;
 use crate::exit::{BLOCKED, Failure, STALE};
@@ -45,8 +46,24 @@ pub(crate) async fn run(global: &Global, command: TaskCommand) -> Result<ExitCod
         }
         TaskCommand::Recover(args) => return recover::run(global, &args).await,
         TaskCommand::Override(args) => grant(global, args).await?,
+        TaskCommand::Importance(args) => change_importance(global, args).await?,
     }
     Ok(ExitCode::SUCCESS)
+}
+
+async fn change_importance(global: &Global, args: ImportanceArgs) -> Result<(), Failure> {
+    let mut body = envelope(global, &args.event);
+    for (name, value) in [
+        ("from", args.from),
+        ("to", Some(args.to.clone())),
+        ("author", Some(args.author)),
+        ("reason", Some(args.reason)),
+    ] {
+        put(&mut body, name, value);
+    }
+    let answer = send(global, Some(&args.task), "importance", body).await?;
+    tell(global, &answer, &format!("{}: now of {} importance", args.task, args.to.to_lowercase()));
+    Ok(())
 }
 
 async fn open(global: &Global, args: OpenArgs) -> Result<(), Failure> {

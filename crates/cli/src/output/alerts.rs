@@ -12,13 +12,15 @@ pub(crate) fn alerts(list: &AlertList) -> String {
         return "no alerts\n".to_owned();
     }
     let rows = list.alerts.iter().map(|alert| {
-        let state = match &alert.resolution {
-            Some(why) => format!("resolved: {why}"),
-            None => String::new(),
+        let state = match (&alert.resolution, &alert.acknowledged_by) {
+            (Some(why), _) => format!("resolved: {why}"),
+            (None, Some(by)) => format!("seen by {by}"),
+            (None, None) => String::new(),
         };
-        vec![time(&alert.raised_at), alert.severity.clone(), alert.rule.clone(), alert.message.clone(), state]
+        let (severity, rule) = (alert.severity.clone(), alert.rule.clone());
+        vec![time(&alert.raised_at), severity, rule, alert.message.clone(), state, alert.id.clone()]
     });
-    let mut text = table(&["raised", "severity", "rule", "what", ""], &[], rows.collect());
+    let mut text = table(&["raised", "severity", "rule", "what", "", "id"], &[], rows.collect());
     if list.more > 0 {
         // Writing to a String cannot fail.
         let _ = writeln!(text, "and {} before these", counted(list.more, "alert"));

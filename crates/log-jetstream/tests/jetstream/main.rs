@@ -9,5 +9,6 @@ mod credentials;
 mod durability;
 mod faults;
 mod inbox;
+mod permissions;
 mod setup;
 mod support;

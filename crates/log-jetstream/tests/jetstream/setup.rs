@@ -26,7 +26,11 @@ async fn the_stream_is_made_once_and_read_back() {
 #[tokio::test]
 async fn a_stream_that_takes_most_of_the_room_can_be_compared_again() {
     // 64 MiB and the inbox: there is no room for the same once more.
-    let Some(server) = NatsServer::start_with(|_| "jetstream { max_file: 100MB }".to_owned()) else { return };
+    let Some(server) = NatsServer::start_with(|home| {
+        format!("jetstream {{ max_file: 100MB, store_dir: \"{}\" }}", home.join("store").display())
+    }) else {
+        return;
+    };
     let context = server.context().await;
     let made = setup().init(&context).await.unwrap();
     let refused =

@@ -11,6 +11,17 @@ use tollgate_domain::position::Sequence;
 use tollgate_log::contract::{EventLog, Partitions};
 use tollgate_log_jetstream::{Options, Setup};
 
+/// What a configuration may take from the environment.
+pub(crate) const PASSWORDS: [(&str, &str); 4] = [
+    ("ADMIN_PASSWORD", "of-the-admin"),
+    ("SERVER_PASSWORD", "of-the-server"),
+    ("PROJECTOR_PASSWORD", "of-the-projector"),
+    ("PRODUCER_PASSWORD", "of-the-producer"),
+];
+
+/// The store directory in a configuration that names one: a test puts its own there.
+const STORE_OF_A_CONFIGURATION: &str = "/var/lib/tollgate/jetstream";
+
 /// A server with a store. It can be killed and started again on the same port.
 pub(crate) struct NatsServer {
     home: tempfile::TempDir,
@@ -33,8 +44,14 @@ impl NatsServer {
             return None;
         }
         let home = tempfile::tempdir().unwrap();
-        let more = config(home.path());
-        std::fs::write(home.path().join("server.conf"), more).unwrap();
+        let mut config = config(home.path());
+        let store = home.path().join("store").display().to_string();
+        if config.contains("store_dir") {
+            config = config.replace(STORE_OF_A_CONFIGURATION, &store);
+        } else {
+            config.push_str(&format!("\njetstream {{ store_dir: \"{store}\" }}\n"));
+        }
+        std::fs::write(home.path().join("server.conf"), config).unwrap();
         let mut server = Self { home, port: None, monitor: None, child: None };
         server.restart();
         Some(server)
@@ -45,10 +62,8 @@ impl NatsServer {
         self.kill();
         let port = self.port.map_or_else(|| "-1".to_owned(), |port| port.to_string());
         let mut child = Command::new("nats-server")
-            .args(["--addr", "127.0.0.1", "--port", &port, "--http_port", "-1"])
-            .args(["--jetstream", "--store_dir"])
-            .arg(self.store())
-            .arg("--config")
+            .envs(PASSWORDS)
+            .args(["--addr", "127.0.0.1", "--port", &port, "--http_port", "-1", "--config"])
             .arg(self.home.path().join("server.conf"))
             .stderr(Stdio::piped())
             .stdout(Stdio::null())

@@ -275,7 +275,8 @@ pub(super) fn attempted<R: Rows<AlertsRow>>(
             state.delivered = state.delivered.saturating_add(1);
             state.delivered_at = state.delivered_at.max(Some(event.occurred_at));
         }
-        DeliveryOutcome::Failed => state.failed = state.failed.saturating_add(1),
+        // The 0th is none: the message was only begun.
+        DeliveryOutcome::Failed => state.failed = state.failed.saturating_add(u64::from(tried.attempt > 0)),
         DeliveryOutcome::GaveUp => state.gave_up = state.gave_up.saturating_add(1),
         DeliveryOutcome::Disabled => state.disabled_at = state.disabled_at.max(Some(event.occurred_at)),
         DeliveryOutcome::Skipped => {}

@@ -22,7 +22,7 @@ async fn what_was_not_committed_is_folded_again_and_nothing_twice() {
     assert_eq!(tokens(&view, "T-1"), Some(50));
     drop(view);
     let mut view = View::open(Status, dir.path(), &*log).await.unwrap();
-    assert_eq!((view.checkpoint().read_through.0, tokens(&view, "T-1")), (3, Some(30)));
+    assert_eq!((view.checkpoint().read_through.0, tokens(&view, "T-1")), (3, Some(30)), "{:?}", view.note());
     // Redelivered from the first record on: only what is not contained is folded.
     all.iter().for_each(|stored| view.apply(stored).unwrap());
     assert_eq!((tokens(&view, "T-1"), view.folded()), (Some(60), (3, 3)));

@@ -12,7 +12,7 @@ use tollgate_wire::api::{AppendRequest, AppendResponse};
 
 use crate::intake::{concluded, from_json, from_protobuf, to_protobuf};
 use crate::ledger::Ledger;
-use crate::nats::{PROTOBUF, is_protobuf};
+use crate::nats::{CONTENT_TYPE, PROTOBUF, is_protobuf};
 use crate::problem::{Answer, INVALID};
 
 /// The subject of requests.
@@ -23,9 +23,6 @@ const SERVICE: &str = "tollgate-append";
 
 /// The version of the request and its answer.
 const VERSION: &str = "1.0.0";
-
-/// The header that says how the request is encoded; JSON where there is none.
-const CONTENT_TYPE: &str = "Content-Type";
 
 /// Requests that are carried out at once; more wait at the server.
 const AT_ONCE: usize = 256;
@@ -87,7 +84,7 @@ async fn respond(ledger: &Ledger, request: Request) {
         headers.insert("Nats-Service-Error-Code", problem.status.to_string());
     }
     let body = if protobuf {
-        headers.insert(CONTENT_TYPE, PROTOBUF[0]);
+        headers.insert(CONTENT_TYPE, PROTOBUF);
         to_protobuf(&answer)
     } else {
         headers.insert(CONTENT_TYPE, "application/json");

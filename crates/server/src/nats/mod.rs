@@ -5,11 +5,12 @@ mod inbox;
 
 pub use append::{APPEND_SUBJECT, AppendService};
 pub use inbox::Drainer;
+pub(crate) use inbox::{CONTENT_TYPE, ID_HEADER, PRODUCER_HEADER, Published, read};
 
-/// Protobuf, as the header `Content-Type` of a message spells it.
-const PROTOBUF: [&str; 2] = ["application/x-protobuf", "application/protobuf"];
+/// Protobuf, as the header `Content-Type` of an answer spells it.
+const PROTOBUF: &str = "application/x-protobuf";
 
-/// Whether a `Content-Type` says protobuf.
+/// Whether a `Content-Type` says protobuf: there are several spellings.
 fn is_protobuf(content_type: &str) -> bool {
-    PROTOBUF.contains(&content_type)
+    content_type.to_ascii_lowercase().contains("protobuf")
 }

@@ -74,7 +74,7 @@ pub struct QuarantineEndRequest {
     /// When it is redriven: this instead of what it held, an event or `{"events": […]}` in JSON.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub payload: Option<String>,
-    /// When it is redriven: the producer of events that name none.
+    /// When it is redriven: the producer of events that name none, where its headers name none.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub producer: Option<String>,
 }

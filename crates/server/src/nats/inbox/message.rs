@@ -8,6 +8,7 @@ use serde_json::value::RawValue;
 use tollgate_domain::event::InboxRejected;
 use tollgate_domain::ids::{ProducerId, TenantId};
 use tollgate_log_jetstream::InboxMessage;
+use tollgate_log_jetstream::topology::TASK_HEADER;
 use tollgate_wire::api::{AppendRequest, Problem};
 use tollgate_wire::{Defaults, Submitted, proto};
 
@@ -17,13 +18,13 @@ use crate::problem::INVALID;
 
 /// The header with the id of the event, where the event has none: NATS takes a message with the same one once within its
 /// window, too.
-const ID_HEADER: &str = "Nats-Msg-Id";
+pub(crate) const ID_HEADER: &str = "Nats-Msg-Id";
 
 /// The header with the producer, where the event names none.
-const PRODUCER_HEADER: &str = "Tollgate-Producer";
+pub(crate) const PRODUCER_HEADER: &str = "Tollgate-Producer";
 
 /// The header that says how the message is encoded; JSON where there is none.
-const CONTENT_TYPE: &str = "Content-Type";
+pub(crate) const CONTENT_TYPE: &str = "Content-Type";
 
 /// Why a message is refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,11 +47,14 @@ impl From<Box<Problem>> for Wrong {
     }
 }
 
-/// The message as a rejection keeps it.
+/// The message as a rejection keeps it, with the headers that say how it is to be read.
 pub(super) fn rejection(message: &InboxMessage, wrong: &Wrong) -> InboxRejected {
     let payload = &message.payload;
     let hash = blake3::hash(payload).to_hex().to_string();
+    let told = [ID_HEADER, PRODUCER_HEADER, CONTENT_TYPE, TASK_HEADER];
+    let headers = message.headers.iter().map(|(name, value)| (name.clone(), value.clone()));
     InboxRejected::new(&message.subject, message.sequence, payload, hash, &wrong.code, &wrong.reason)
+        .with_headers(headers.filter(|(name, _)| told.iter().any(|one| name.eq_ignore_ascii_case(one))))
 }
 
 /// What a message holds, as sent.

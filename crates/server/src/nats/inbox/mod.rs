@@ -16,7 +16,8 @@ use tollgate_log_jetstream::{Inbox, InboxMessage};
 use tollgate_wire::Submitted;
 use tollgate_wire::api::{EventOutcome, Outcome, Problem};
 
-use self::message::{Published, Wrong, read};
+use self::message::Wrong;
+pub(crate) use self::message::{CONTENT_TYPE, ID_HEADER, PRODUCER_HEADER, Published, read};
 use crate::ledger::{Ledger, MAX_REQUEST_EVENTS, ReadEvent};
 use crate::problem::{CONFLICT, INVALID, REFUSED};
 

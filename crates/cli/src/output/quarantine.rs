@@ -1,0 +1,112 @@
+//! What the inbox refused, as a table or as a story.
+
+use std::fmt::Write;
+
+use tollgate_wire::api::{QuarantineList, QuarantinedMessage};
+
+use super::{counted, table, time};
+
+/// Messages, one a line, the latest first.
+pub(crate) fn quarantine(list: &QuarantineList) -> String {
+    if list.messages.is_empty() {
+        return "nothing in quarantine\n".to_owned();
+    }
+    let rows = list.messages.iter().map(|message| {
+        vec![
+            time(&message.received_at),
+            message.state.clone(),
+            message.subject.clone(),
+            message.reason.clone(),
+            message.id.clone(),
+        ]
+    });
+    let mut text = table(&["received", "state", "subject", "what is wrong", "id"], &[], rows.collect());
+    if list.more > 0 {
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "and {} before these", counted(list.more, "message"));
+    }
+    text
+}
+
+/// All of one message.
+pub(crate) fn quarantined(message: &QuarantinedMessage) -> String {
+    let mut text = String::new();
+    let mut say = |line: String| {
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "{line}");
+    };
+    say(format!("{} {}", message.id, message.state));
+    say(format!(
+        "came in at {} on {}, as message {} of the inbox; refused by record {}",
+        time(&message.received_at),
+        message.subject,
+        message.received_sequence,
+        message.sequence
+    ));
+    say(format!("{}: {}", message.code, message.reason));
+    for (name, value) in &message.headers {
+        say(format!("header {name}: {value}"));
+    }
+    let cut = if message.is_cut { ", of which the beginning is kept" } else { "" };
+    say(format!("payload of {} bytes{cut}, BLAKE3 {}:", message.payload_bytes, message.payload_hash));
+    say(message.payload.clone().or_else(|| message.payload_hex.clone()).unwrap_or_default());
+    match (&message.ended_by, &message.ended_at, &message.ended_because) {
+        (Some(by), Some(at), Some(why)) => say(format!("{} at {} by {by}: {why}", message.state, time(at))),
+        _ => say(format!(
+            "to take it in: tollgate quarantine redrive {0} --by NAME --reason TEXT [--payload FILE]\n\
+             to give it up: tollgate quarantine drop {0} --by NAME --reason TEXT",
+            message.id
+        )),
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message() -> QuarantinedMessage {
+        QuarantinedMessage {
+            id: "rejected-1".to_owned(),
+            state: "open".to_owned(),
+            tenant: "default".to_owned(),
+            subject: "tollgate.v1.in.default.T-1".to_owned(),
+            received_sequence: 7,
+            received_at: "2026-11-21T08:00:00Z".to_owned(),
+            sequence: 12,
+            code: "invalid".to_owned(),
+            reason: "task: `5`: must be text, is a number".to_owned(),
+            payload: Some("{\"task\": 5}".to_owned()),
+            payload_hex: None,
+            payload_bytes: 11,
+            payload_hash: "ab".repeat(32),
+            is_cut: false,
+            headers: [("Nats-Msg-Id".to_owned(), "m-1".to_owned())].into(),
+            ended_by: None,
+            ended_at: None,
+            ended_because: None,
+        }
+    }
+
+    #[test]
+    fn a_message_that_waits_says_what_to_do_and_one_that_ended_says_how() {
+        let text = quarantined(&message());
+        assert!(
+            text.contains("invalid: task: `5`: must be text, is a number\nheader Nats-Msg-Id: m-1\n"),
+            "{text}"
+        );
+        assert!(text.contains("tollgate quarantine redrive rejected-1 --by NAME"), "{text}");
+        let ended = QuarantinedMessage {
+            state: "dropped".to_owned(),
+            ended_by: Some("grace".to_owned()),
+            ended_at: Some("2026-11-21T09:00:00Z".to_owned()),
+            ended_because: Some("a test".to_owned()),
+            ..message()
+        };
+        let text = quarantined(&ended);
+        assert!(text.ends_with("by grace: a test\n") && !text.contains("redrive"), "{text}");
+        let list = QuarantineList { messages: vec![message()], more: 1, as_of: String::new() };
+        let text = quarantine(&list);
+        assert!(text.contains("rejected-1") && text.ends_with("and 1 message before these\n"), "{text}");
+    }
+}

@@ -1,0 +1,115 @@
+//! Alerts and the inbox's quarantine as typed calls.
+
+use tollgate_wire::api::{
+    AcknowledgeRequest, AlertChanges, AlertList, AlertView, AppendResponse, DeliveryList,
+    QuarantineEndRequest, QuarantineEnded, QuarantineList, QuarantinedMessage, ResendRequest, ResendResponse,
+};
+
+use crate::client::{Address, Client, Read, escaped};
+use crate::error::ClientError;
+
+/// Which alerts are asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AlertFilter {
+    /// Only of this task.
+    pub task: Option<String>,
+    /// Only of this rule, such as `silence`.
+    pub rule: Option<String>,
+    /// Only of this severity or above.
+    pub severity: Option<String>,
+    /// Only in this state; those that are raised where it is not given.
+    pub state: Option<String>,
+}
+
+impl Client {
+    /// Alerts, the latest first, at most `limit`.
+    ///
+    /// # Errors
+    ///
+    /// [`ClientError`], as of all calls.
+    pub async fn alerts(
+        &self,
+        filter: &AlertFilter,
+        limit: usize,
+        read: &Read,
+    ) -> Result<AlertList, ClientError> {
+        let address = Address::new("/v1/alerts").with("tenant", self.tenant());
+        let address = address.with("task", filter.task.as_ref()).with("rule", filter.rule.as_ref());
+        let address = address.with("severity", filter.severity.as_ref()).with("state", filter.state.as_ref());
+        self.get(&address.with("limit", Some(limit)).read(read).text).await
+    }
+
+    /// One alert.
+    pub async fn alert(&self, id: &str, read: &Read) -> Result<AlertView, ClientError> {
+        self.get(&Address::new(&format!("/v1/alerts/{}", escaped(id))).read(read).text).await
+    }
+
+    /// Says that a person has seen an alert.
+    pub async fn acknowledge(
+        &self,
+        id: &str,
+        request: &AcknowledgeRequest,
+    ) -> Result<AppendResponse, ClientError> {
+        self.post(&format!("/v1/alerts/{}/acknowledge", escaped(id)), request).await
+    }
+
+    /// What happened to alerts behind a record; waits for something where nothing did.
+    pub async fn alert_changes(&self, after: u64, wait_ms: u64) -> Result<AlertChanges, ClientError> {
+        let address = Address::new("/v1/alerts/changes").with("after", Some(after));
+        self.get(&address.with("wait_ms", Some(wait_ms)).text).await
+    }
+
+    /// What was done to tell endpoints of changes; `all`: what is settled too.
+    pub async fn deliveries(
+        &self,
+        alert: Option<&str>,
+        endpoint: Option<&str>,
+        all: bool,
+        limit: usize,
+        read: &Read,
+    ) -> Result<DeliveryList, ClientError> {
+        let address = Address::new("/v1/alerts/deliveries").with("alert", alert).with("endpoint", endpoint);
+        let address = address.with("state", all.then_some("all")).with("limit", Some(limit));
+        self.get(&address.read(read).text).await
+    }
+
+    /// Asks to tell a change of an alert again.
+    pub async fn resend(&self, alert: &str, request: &ResendRequest) -> Result<ResendResponse, ClientError> {
+        self.post(&format!("/v1/alerts/{}/resend", escaped(alert)), request).await
+    }
+
+    /// Messages that the inbox refused, the latest first: those that wait, or all.
+    pub async fn quarantine(
+        &self,
+        all: bool,
+        limit: usize,
+        read: &Read,
+    ) -> Result<QuarantineList, ClientError> {
+        let address = Address::new("/v1/quarantine").with("tenant", self.tenant());
+        let address = address.with("state", all.then_some("all")).with("limit", Some(limit));
+        self.get(&address.read(read).text).await
+    }
+
+    /// One message that the inbox refused.
+    pub async fn quarantined(&self, id: &str, read: &Read) -> Result<QuarantinedMessage, ClientError> {
+        self.get(&Address::new(&format!("/v1/quarantine/{}", escaped(id))).read(read).text).await
+    }
+
+    /// Takes a message in after all.
+    pub async fn redrive(
+        &self,
+        id: &str,
+        request: &QuarantineEndRequest,
+    ) -> Result<QuarantineEnded, ClientError> {
+        self.post(&format!("/v1/quarantine/{}/redrive", escaped(id)), request).await
+    }
+
+    /// Gives a message up.
+    pub async fn drop_message(
+        &self,
+        id: &str,
+        request: &QuarantineEndRequest,
+    ) -> Result<QuarantineEnded, ClientError> {
+        self.post(&format!("/v1/quarantine/{}/drop", escaped(id)), request).await
+    }
+}
