@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tollgate_domain::config::{Rollout, StalePolicy};
 use tollgate_domain::event::{Event, EventBody};
-use tollgate_domain::gate::{GateDecided, Reason, ReasonCode, Requirement, Verdict, decide};
+use tollgate_domain::gate::{GateDecided, Reason, ReasonCode, Verdict, decide};
 use tollgate_domain::ids::{EventId, ProducerId, TaskId, TenantId};
 use tollgate_domain::limits::TaskLimits;
 use tollgate_domain::phase::Advance;
@@ -53,9 +53,7 @@ impl Ledger {
             && let Some(first) = self.first_answer(&question).await?
         {
             // The process that gave it may have died before it opened the remediation.
-            if asks_for_remediation(&first) {
-                self.remediate(&question.tenant, &question.task);
-            }
+            self.note_block(&question.tenant, &question.task, &first);
             return Ok(first);
         }
         let at_least = self.gate_position(&question, request).await?;
@@ -84,9 +82,7 @@ impl Ledger {
             Recorded::Now(position) => response(&question, decided, position),
             Recorded::Before(first) => *first,
         };
-        if asks_for_remediation(&answer) {
-            self.remediate(&question.tenant, &question.task);
-        }
+        self.note_block(&question.tenant, &question.task, &answer);
         Ok(answer)
     }
 
@@ -235,12 +231,6 @@ impl Ledger {
     }
 }
 
-/// Whether it blocks, and people have to work on that.
-fn asks_for_remediation(answer: &GateResponse) -> bool {
-    let asked = |asked: &String| asked == Requirement::Remediation.as_str();
-    answer.verdict == Verdict::Block.as_str() && answer.requirements.iter().any(asked)
-}
-
 /// A decision that was not made by the rules.
 fn without_numbers(
     question: &Question,
@@ -305,9 +295,14 @@ fn taken(question: &Question) -> Box<tollgate_wire::api::Problem> {
     ))
 }
 
+/// Where the server has the report of a task.
+pub(super) fn report_path(tenant: &str, task: &str) -> String {
+    format!("/v1/tasks/{}/report?tenant={tenant}", crate::http::path_segment(task))
+}
+
 fn response(question: &Question, decided: GateDecided, position: Option<Position>) -> GateResponse {
     let (tenant, task) = (question.tenant.as_str().to_owned(), question.task.as_str().to_owned());
-    let report = format!("/v1/tasks/{}/report?tenant={tenant}", crate::http::path_segment(&task));
+    let report = report_path(&tenant, &task);
     GateResponse {
         report,
         tenant,

@@ -21,6 +21,7 @@ use std::time::Duration;
 
 use tokio::sync::{Mutex, OnceCell, watch};
 use tollgate_domain::ids::{EventId, ProducerId, TaskId, TenantId};
+use tollgate_domain::time::Timestamp;
 use tollgate_log::clock::{Clock, SystemClock};
 use tollgate_log::contract::{DedupScope, EventLog};
 use tollgate_projection::alerts::Alerts;
@@ -36,6 +37,7 @@ pub use deliveries::DeliveryQuery;
 pub use history::LogQuery;
 pub use operate::VIEWS;
 pub use query::{ListQuery, Read, limits_of};
+pub(crate) use remediation::{Name, Told};
 pub use settings::{Settings, SettingsError, SettingsOptions};
 
 use crate::metrics::Metrics;
@@ -54,7 +56,7 @@ pub struct Ledger {
     /// Where the config is read from; `None`: it is the built-in one.
     config_file: Option<PathBuf>,
     reloading: Mutex<()>,
-    remediations: remediation::Due,
+    blocked: remediation::Noted,
     /// A config that was refused, with its problems.
     rejected: Option<(String, Vec<String>)>,
     settings_recorded: OnceCell<()>,
@@ -143,7 +145,7 @@ impl Ledger {
             settings,
             config_file: options.settings.config,
             reloading: Mutex::new(()),
-            remediations: remediation::Due::default(),
+            blocked: remediation::Noted::default(),
             rejected,
             settings_recorded,
             clock,
@@ -219,6 +221,11 @@ impl Ledger {
     #[must_use]
     pub const fn metrics(&self) -> &Metrics {
         &self.metrics
+    }
+
+    /// What the present is.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
     }
 
     pub(crate) fn status(&self) -> &Source<Status> {

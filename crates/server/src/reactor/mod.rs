@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 
 pub use deliveries::{AlertsError, Deliveries};
 pub use evidence::{Evidence, EvidenceError, evidence_dir};
-pub(crate) use remediations::remediate;
+pub use remediations::{RemediationError, RemediationProblem, Remediations, Ways};
 
 /// Reactors that run beside the API.
 #[derive(Default)]

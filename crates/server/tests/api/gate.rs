@@ -110,36 +110,3 @@ async fn a_running_phase_counts_up_to_now_and_an_implicit_task_is_never_blocked(
         (Some("allow"), Some("no_limits"))
     );
 }
-
-#[tokio::test]
-async fn ec12_a_remediation_that_cannot_be_opened_leaves_the_block_and_is_tried_again() {
-    // Rule: still blocked, logged, shown by a metric to alert on, retried until it is open; then open once.
-    let (service, disk) = Service::on_a_disk_with(Some(ENFORCE)).await;
-    service.open("T-1").await;
-    service.append(json!([usage("T-1", "u", "", 90_000)])).await;
-    disk.set_room(Some(0));
-    let mut filled = 0;
-    while service.append(json!([usage("T-2", &format!("f{filled}"), "", 1)])).await.0 == 201 {
-        filled += 1;
-    }
-    for _ in 0..2 {
-        let (status, answer) = service.post("/v1/tasks/T-1/gate", json!({"advance_to": "REVIEW"})).await;
-        assert_eq!((status.as_u16(), answer["verdict"].as_str()), (200, Some("block")), "{answer}");
-        assert_eq!(answer["requirements"], json!(["remediation"]));
-        assert_eq!(service.ledger.open_remediations().await, 1, "it cannot be opened");
-        let (_, metrics) = service.get("/metrics").await;
-        assert!(metrics.as_str().unwrap().contains("tollgate_remediations_waiting 1\n"), "{metrics}");
-        let fix = service.get("/v1/tasks/FIX-BUDGET-BREACH-T-1?at_least=tail").await;
-        assert_eq!(fix.0, 404);
-    }
-    disk.set_room(None);
-    assert_eq!(service.ledger.open_remediations().await, 0, "tried again, it is open");
-    let (_, metrics) = service.get("/metrics").await;
-    assert!(metrics.as_str().unwrap().contains("tollgate_remediations_waiting 0\n"), "{metrics}");
-    let (status, fix) = service.get("/v1/tasks/FIX-BUDGET-BREACH-T-1?at_least=tail").await;
-    assert_eq!((status.as_u16(), fix["stage"].as_str()), (200, Some("open")), "{fix}");
-    let (_, answer) = service.post("/v1/tasks/T-1/gate", json!({"advance_to": "REVIEW"})).await;
-    assert_eq!((answer["verdict"].as_str(), service.ledger.open_remediations().await), (Some("block"), 0));
-    let (_, log) = service.get("/v1/log?task=FIX-BUDGET-BREACH-T-1").await;
-    assert_eq!(log["events"].as_array().map(Vec::len), Some(1), "opened once, whatever blocks again");
-}

@@ -70,7 +70,8 @@ impl Service {
         Self::by_clock(log, dir, config, clock).await
     }
 
-    async fn by_clock(
+    /// On a log, with a clock that tests set.
+    pub(crate) async fn by_clock(
         log: Arc<dyn EventLog>,
         dir: TempDir,
         config: Option<&str>,
