@@ -1,13 +1,67 @@
 //! Failure scenarios: what prevents each of them.
 
+use serde_json::{Value, json};
+
 use crate::ground::{Ground, codes, over_each_log, verdict};
 
-over_each_log!(pm1_rollout_and_switches_keep_wrong_budgets_from_starving_tasks);
+over_each_log!(
+    ec12_a_remediation_that_cannot_be_opened_is_alerted_and_tried_again,
+    pm1_rollout_and_switches_keep_wrong_budgets_from_starving_tasks,
+);
 
 /// A task far above its budget.
 fn runaway(ground: &Ground, task: &str, importance: &str) {
     let _ = ground.ok(&format!("task open {task} --importance {importance} --justification x"));
     let _ = ground.ok(&format!("usage record {task} --output 200000"));
+}
+
+/// All alerts of a rule, ended or not, the latest first.
+fn alerts(ground: &Ground, rule: &str) -> Value {
+    let (_, list) = ground.get(&format!("/v1/alerts?rule={rule}&state=all&at_least=tail"));
+    serde_json::from_str(&list).unwrap()
+}
+
+fn ec12_a_remediation_that_cannot_be_opened_is_alerted_and_tried_again(ground: &mut Ground) {
+    // Rule: still blocked, critical alert, retried; once it is open the alert ends, and nobody is told twice.
+    ground.place().write("taken", "a file where the directory of the remediations is to be");
+    ground.place().write(
+        "remediation.yaml",
+        "ways:\n- {name: files, dir: taken}\n- {name: program, command: [/bin/sh, -c, 'cat >> told; echo >> told']}\n",
+    );
+    let again = |ground: &mut Ground| {
+        ground.start_with(crate::ground::EVIDENCE, &["--remediation", "remediation.yaml"]);
+    };
+    ground.stop();
+    again(ground);
+    runaway(ground, "T-1", "medium");
+    assert_eq!(verdict(&ground.gate("T-1", "REVIEW")), "block");
+    let observed = |active: bool| move |event: &Value| event["condition_observed"]["active"] == active;
+    let raised = ground.wait_until("T-1", observed(true));
+    assert_eq!(raised["condition_observed"]["rule"], "remediation", "{raised}");
+    let list = alerts(ground, "remediation");
+    let alert = &list["alerts"][0];
+    assert_eq!((&alert["task"], &alert["severity"]), (&json!("T-1"), &json!("critical")), "{list}");
+    assert_eq!(verdict(&ground.gate("T-1", "REVIEW")), "block", "the block holds");
+    std::fs::remove_file(ground.place().path("taken")).unwrap();
+    let _ = ground.wait_until("T-1", observed(false));
+    let list = alerts(ground, "remediation");
+    assert_eq!(list["alerts"][0]["state"], "resolved", "{list}");
+    let file = ground.place().path("taken/default/FIX-BUDGET-BREACH-T-1.json");
+    let file: Value = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
+    assert_eq!(file["data"]["message"], "Task T-1 exceeded token budget: 200,000 / 23,400 (855%)");
+    // A server that was killed, and one that knows nothing of it, tell nobody again.
+    ground.kill();
+    again(ground);
+    assert_eq!(verdict(&ground.gate("T-1", "REVIEW")), "block");
+    runaway(ground, "T-2", "medium");
+    assert_eq!(verdict(&ground.gate("T-2", "REVIEW")), "block");
+    let told = |event: &Value| event["signal_recorded"]["name"] == "remediation.program.told";
+    let _ = ground.wait_until("FIX-BUDGET-BREACH-T-2", told);
+    ground.stop();
+    let told = std::fs::read_to_string(ground.place().path("told")).unwrap();
+    let told: Vec<Value> = told.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let tasks: Vec<&str> = told.iter().map(|body| body["data"]["task"].as_str().unwrap()).collect();
+    assert_eq!(tasks, ["T-1", "T-2"]);
 }
 
 fn pm1_rollout_and_switches_keep_wrong_budgets_from_starving_tasks(ground: &mut Ground) {

@@ -138,10 +138,14 @@ impl Ground {
 
     /// Starts a server that writes its evidence there.
     pub(crate) fn start(&mut self, evidence: &str) {
+        self.start_with(evidence, &[]);
+    }
+
+    /// The same with further flags of `serve`.
+    pub(crate) fn start_with(&mut self, evidence: &str, flags: &[&str]) {
         let mut args = self.log_flags();
-        for arg in ["--config", CONFIG, "--evidence-dir", evidence, "serve", "--listen", "127.0.0.1:0"] {
-            args.push(arg.to_owned());
-        }
+        let serve = ["--config", CONFIG, "--evidence-dir", evidence, "serve", "--listen", "127.0.0.1:0"];
+        args.extend(serve.iter().chain(flags).map(|arg| (*arg).to_owned()));
         let args: Vec<&str> = args.iter().map(String::as_str).collect();
         self.server = Some(Server::of(self.place(), &args));
     }
@@ -231,16 +235,21 @@ impl Ground {
     /// Waits for an event of a task; the event.
     #[track_caller]
     pub(crate) fn wait_for(&self, task: &str, kind: &str) -> Value {
+        self.wait_until(task, |event| event[kind].is_object())
+    }
+
+    /// Waits for an event of a task of which something is true; the event.
+    #[track_caller]
+    pub(crate) fn wait_until(&self, task: &str, is_it: impl Fn(&Value) -> bool) -> Value {
         let mut after = 0;
         loop {
             let (_, page) = self.get(&format!("/v1/log?after={after}&limit=1000&wait_ms=20000"));
             let page: Value = serde_json::from_str(&page).unwrap();
             let events = page["events"].as_array().unwrap();
-            if let Some(found) = events.iter().find(|event| event["task"] == task && event[kind].is_object())
-            {
+            if let Some(found) = events.iter().find(|event| event["task"] == task && is_it(event)) {
                 return found.clone();
             }
-            assert!(!events.is_empty(), "no {kind} of {task}");
+            assert!(!events.is_empty(), "no such event of {task}");
             after = page["last"].as_u64().unwrap();
         }
     }
