@@ -162,6 +162,17 @@ impl Ground {
         self.server.take().unwrap().kill();
     }
 
+    /// Kills what holds the log, in the middle of what it writes, and starts it again: on a data directory that is the server.
+    pub(crate) fn break_log(&mut self) {
+        if let On::Nats(cluster) = &mut self.on {
+            cluster.nats.kill();
+            cluster.nats.restart();
+        } else {
+            self.kill();
+            self.start(EVIDENCE);
+        }
+    }
+
     /// Sends the server a signal.
     pub(crate) fn signal(&self, name: &str) {
         self.server.as_ref().unwrap().signal(name);

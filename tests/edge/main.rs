@@ -8,4 +8,5 @@ mod config;
 mod failures;
 mod ground;
 mod phases;
+mod races;
 mod reports;
