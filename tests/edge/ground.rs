@@ -143,11 +143,16 @@ impl Ground {
 
     /// The same with further flags of `serve`.
     pub(crate) fn start_with(&mut self, evidence: &str, flags: &[&str]) {
+        self.start_within(evidence, flags, &[]);
+    }
+
+    /// The same with variables of the environment.
+    pub(crate) fn start_within(&mut self, evidence: &str, flags: &[&str], variables: &[(&str, &str)]) {
         let mut args = self.log_flags();
         let serve = ["--config", CONFIG, "--evidence-dir", evidence, "serve", "--listen", "127.0.0.1:0"];
         args.extend(serve.iter().chain(flags).map(|arg| (*arg).to_owned()));
         let args: Vec<&str> = args.iter().map(String::as_str).collect();
-        self.server = Some(Server::of(self.place(), &args));
+        self.server = Some(Server::within(self.place(), &args, variables));
     }
 
     /// Ends the server in order: what it had to write is written.
@@ -170,6 +175,13 @@ impl Ground {
         } else {
             self.kill();
             self.start(EVIDENCE);
+        }
+    }
+
+    /// Kills whoever folds the views, where that is not the server.
+    pub(crate) fn kill_projectors(&mut self) {
+        if let On::Nats(cluster) = &mut self.on {
+            cluster.projectors.clear();
         }
     }
 

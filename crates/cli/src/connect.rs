@@ -244,13 +244,14 @@ async fn released(data: &Path, up_to: Duration) {
 
 /// Config and prices of the flags.
 pub(crate) fn settings_options(global: &Global) -> SettingsOptions {
-    let disabled = std::env::var("DISABLE_BUDGET_ENFORCEMENT")
-        .is_ok_and(|value| !matches!(value.as_str(), "" | "0" | "false"));
+    let is_set =
+        |name: &str| std::env::var(name).is_ok_and(|value| !matches!(value.as_str(), "" | "0" | "false"));
     SettingsOptions {
         config: config_file(global),
         strict: global.strict_config,
         prices: global.prices.clone(),
-        enforcement_disabled: disabled,
+        enforcement_disabled: is_set("DISABLE_BUDGET_ENFORCEMENT"),
+        tracking_disabled: is_set("DISABLE_BUDGET_TRACKING"),
     }
 }
 

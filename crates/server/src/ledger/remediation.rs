@@ -143,6 +143,7 @@ impl Ledger {
             (Outcome::Appended | Outcome::Duplicate, _) => Ok(()),
             // Somebody opened one by hand: it is the remediation.
             (_, Some("task_already_open" | "task_closed")) => Ok(()),
+            (Outcome::Ignored, _) => Err("tracking is switched off".to_owned()),
             (Outcome::Conflict | Outcome::Refused, _) => {
                 Err(outcome.detail.clone().unwrap_or_else(|| "refused without a reason".to_owned()))
             }
