@@ -7,6 +7,7 @@ use crate::ground::{Ground, codes, over_each_log, verdict};
 over_each_log!(
     ec12_a_remediation_that_cannot_be_opened_is_alerted_and_tried_again,
     pm1_rollout_and_switches_keep_wrong_budgets_from_starving_tasks,
+    pm6_importance_that_is_gamed_is_flagged_recorded_and_alerted,
 );
 
 /// A task far above its budget.
@@ -102,4 +103,48 @@ fn pm1_rollout_and_switches_keep_wrong_budgets_from_starving_tasks(ground: &mut 
     let output = command.env("DISABLE_BUDGET_ENFORCEMENT", "1").output().unwrap();
     assert_eq!(output.status.code(), Some(0));
     assert!(String::from_utf8(output.stdout).unwrap().contains("stop_loss_disabled"));
+}
+
+fn pm6_importance_that_is_gamed_is_flagged_recorded_and_alerted(ground: &mut Ground) {
+    // Rule: critical needs a justification, each change has a name and a reason, two tiers up raise an alert, and limits stay.
+    let flagged = "critical importance without a justification is flagged for review";
+    for (task, justification, warned) in [("T-bare", "", true), ("T-said", "--justification outage", false)] {
+        let said = ground.run(&format!("task open {task} --importance critical {justification}"));
+        assert_eq!((said.code, said.err.contains(flagged)), (0, warned), "{said:?}");
+    }
+    for task in ["T-jump", "T-steps", "T-step"] {
+        let _ = ground.ok(&format!("task open {task} --importance low"));
+    }
+    let told = ground.fails(2, "task importance T-jump critical --author eve");
+    assert!(told.contains("--reason"), "{told}");
+    let change = |task: &str, to: &str| {
+        let _ = ground.ok(&format!("task importance {task} {to} --author eve --reason \"needs more room\""));
+    };
+    change("T-jump", "critical");
+    change("T-steps", "medium");
+    change("T-steps", "high");
+    change("T-step", "medium");
+    let list = alerts(ground, "drift");
+    let mut raised: Vec<_> = list["alerts"].as_array().unwrap().iter().collect();
+    raised.sort_by_key(|alert| alert["task"].as_str());
+    let found: Vec<_> = raised.iter().map(|alert| (&alert["task"], &alert["severity"])).collect();
+    assert_eq!(
+        found,
+        [(&json!("T-jump"), &json!("error")), (&json!("T-steps"), &json!("warning"))],
+        "{list}"
+    );
+    let message = raised[1]["message"].as_str().unwrap();
+    assert!(
+        message.contains("from low to high")
+            && message.contains("eve")
+            && message.contains("needs more room")
+    );
+    let changes = ground.recorded("importance_changed");
+    let who: Vec<_> = changes.iter().map(|change| (&change["author"], &change["reason"])).collect();
+    assert_eq!(who, vec![(&json!("eve"), &json!("needs more room")); 4]);
+    // Nothing is won by it: the limits are those of the opening.
+    for (task, limit) in [("T-jump", 16_380), ("T-said", 46_800)] {
+        let answer = ground.gate(task, "PLAN");
+        assert_eq!(answer["tokens"]["limit"], limit, "{answer}");
+    }
 }

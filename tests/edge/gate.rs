@@ -209,3 +209,25 @@ fn where_no_view_answers_the_policy_does() {
         assert_eq!(answer["requirements"], json!([]), "nobody has to work on that");
     }
 }
+
+#[test]
+fn a_check_that_fails_itself_lets_the_task_go_on_and_is_an_event() {
+    // Rule: fail open, whatever the policy for a view that is behind; with a reason in the answer and in the log.
+    let Some(mut ground) = Ground::nats() else { return };
+    ground.serve(&format!("{PHASES}stop_loss: {{ on_stale: closed }}\n"));
+    let _ = ground.ok("task open T-1");
+    let _ = ground.ok("usage record T-1 --output 90000");
+    assert_eq!(verdict(&ground.gate("T-1", "REVIEW")), "block");
+    ground.answer_nonsense("status", 1000);
+    let body = json!({"advance_to": "REVIEW", "wait_ms": 2000});
+    let (status, answer) = ground.post("/v1/tasks/T-1/gate", &body);
+    assert_eq!((status, verdict(&answer), codes(&answer)), (200, "allow", vec!["degraded"]), "{answer}");
+    let says = "The numbers of task T-1 could not be had, so it goes on: ";
+    assert!(answer["reasons"][0]["message"].as_str().unwrap().starts_with(says), "{answer}");
+    let recorded = ground.recorded("gate_decided");
+    assert_eq!(recorded.len(), 2, "{recorded:?}");
+    assert_eq!(
+        (&recorded[1]["verdict"], &recorded[1]["reasons"][0]["code"]),
+        (&json!("allow"), &json!("degraded"))
+    );
+}

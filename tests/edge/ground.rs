@@ -185,6 +185,21 @@ impl Ground {
         }
     }
 
+    /// Puts somebody in the place of a view's projectors who answers so many questions with what is none.
+    pub(crate) fn answer_nonsense(&mut self, view: &str, times: usize) {
+        self.kill_projectors();
+        if let On::Nats(cluster) = &self.on {
+            let mut client = cluster.nats.connect();
+            client.subscribe(&format!("tollgate.v1.view.{view}.*"));
+            std::thread::spawn(move || {
+                for _ in 0..times {
+                    let (headers, _) = client.message();
+                    client.publish(&headers["Reply"], "", &[], b"nonsense");
+                }
+            });
+        }
+    }
+
     /// Sends the server a signal.
     pub(crate) fn signal(&self, name: &str) {
         self.server.as_ref().unwrap().signal(name);

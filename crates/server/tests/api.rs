@@ -14,6 +14,8 @@ mod deliveries;
 mod gate;
 #[path = "api/quarantine.rs"]
 mod quarantine;
+#[path = "api/races.rs"]
+mod races;
 #[path = "api/remediation.rs"]
 mod remediation;
 #[path = "api/views.rs"]
