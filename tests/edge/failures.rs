@@ -148,3 +148,53 @@ fn pm6_importance_that_is_gamed_is_flagged_recorded_and_alerted(ground: &mut Gro
         assert_eq!(answer["tokens"]["limit"], limit, "{answer}");
     }
 }
+
+#[test]
+fn of_several_servers_over_nats_one_tells_of_each_remediation() {
+    // Rule: every server may run the reactor; each remediation is opened once and told once, whoever blocked the task.
+    let Some(mut ground) = Ground::nats() else { return };
+    ground.place().write(
+        "remediation.yaml",
+        "ways:\n- {name: program, command: [/bin/sh, -c, 'cat >> told; echo >> told']}\n",
+    );
+    ground.stop();
+    let flags = ["--remediation", "remediation.yaml"];
+    ground.start_with(crate::ground::EVIDENCE, &flags);
+    let more: Vec<_> = (0..2).map(|_| ground.another(&flags)).collect();
+    let tasks: Vec<String> = (0..12).map(|nth| format!("T-{nth:02}")).collect();
+    for task in &tasks {
+        runaway(&ground, task, "medium");
+    }
+    let ask = |url: &str| {
+        for task in &tasks {
+            let body = json!({"advance_to": "REVIEW"}).to_string();
+            let (_, answer) =
+                tollgate_tests::request(url, "POST", &format!("/v1/tasks/{task}/gate"), &body).unwrap();
+            assert!(answer.contains("\"verdict\":\"block\""), "{answer}");
+        }
+    };
+    // All of them block all tasks, at the same time, and one that begins now finds them blocked.
+    std::thread::scope(|scope| {
+        for url in [ground.url(), &more[0].url, &more[1].url] {
+            scope.spawn(move || ask(url));
+        }
+    });
+    let late = ground.another(&flags);
+    for task in &tasks {
+        let told = |event: &Value| event["signal_recorded"]["name"] == "remediation.program.told";
+        let _ = ground.wait_until(&format!("FIX-BUDGET-BREACH-{task}"), told);
+    }
+    for server in more.into_iter().chain([late]) {
+        assert!(server.terminate().success());
+    }
+    let opened = ground.recorded("task_opened");
+    assert_eq!(opened.len(), 24, "12 tasks, each with one remediation");
+    ground.stop();
+    let told = std::fs::read_to_string(ground.place().path("told")).unwrap();
+    let mut told: Vec<String> = told
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap()["data"]["task"].as_str().unwrap().to_owned())
+        .collect();
+    told.sort();
+    assert_eq!(told, tasks);
+}

@@ -148,11 +148,20 @@ impl Ground {
 
     /// The same with variables of the environment.
     pub(crate) fn start_within(&mut self, evidence: &str, flags: &[&str], variables: &[(&str, &str)]) {
+        self.server = Some(self.served(evidence, flags, variables));
+    }
+
+    /// One more server of the same log on NATS.
+    pub(crate) fn another(&self, flags: &[&str]) -> Server {
+        self.served(EVIDENCE, flags, &[])
+    }
+
+    fn served(&self, evidence: &str, flags: &[&str], variables: &[(&str, &str)]) -> Server {
         let mut args = self.log_flags();
         let serve = ["--config", CONFIG, "--evidence-dir", evidence, "serve", "--listen", "127.0.0.1:0"];
         args.extend(serve.iter().chain(flags).map(|arg| (*arg).to_owned()));
         let args: Vec<&str> = args.iter().map(String::as_str).collect();
-        self.server = Some(Server::within(self.place(), &args, variables));
+        Server::within(self.place(), &args, variables)
     }
 
     /// Ends the server in order: what it had to write is written.
