@@ -10,7 +10,7 @@ use tollgate_domain::event::{ConditionObserved, Event, EventBody, SignalRecorded
 use tollgate_domain::gate::{Requirement, Verdict, remediation_of};
 use tollgate_domain::ids::{EventId, InvalidId, ProducerId, TaskId, TenantId};
 use tollgate_domain::metadata::{Enforcement, TaskMetadata};
-use tollgate_domain::position::{PartitionId, Sequence};
+use tollgate_domain::position::{PartitionId, Position, Sequence};
 use tollgate_domain::time::Timestamp;
 use tollgate_log::contract::{AppendOutcome, Batch, EventName};
 use tollgate_projection::status::Decision;
@@ -19,6 +19,7 @@ use tollgate_projector::queries::AlertState;
 use tollgate_wire::Submitted;
 use tollgate_wire::api::{GateResponse, Outcome};
 
+use super::decide::only;
 use super::facts::new_event;
 use super::{AlertQuery, Ledger, OWN_PRODUCER, Read, ReadEvent};
 
@@ -100,6 +101,7 @@ impl Ledger {
         };
         let read = Read { at_least: Some("tail".to_owned()), ..Read::default() };
         let list = self.alerts(&query, &read).await.map_err(|problem| problem.detail.clone())?;
+        let as_of: Position = list.as_of.parse().map_err(|_| format!("`{}` is no position", list.as_of))?;
         let mut found = BTreeMap::new();
         for alert in list.alerts {
             let invalid = |error: InvalidId| error.to_string();
@@ -109,8 +111,9 @@ impl Ledger {
                 continue;
             }
             let partition = PartitionId::of(name.0.as_str(), name.1.as_str());
-            let row =
-                self.task_row(&name.0, &name.1, partition, Wait { at_least: None, up_to: read.wait }).await;
+            // The other view has to know what this one does.
+            let wait = Wait { at_least: Some(&only(&as_of, partition)), up_to: read.wait };
+            let row = self.task_row(&name.0, &name.1, partition, wait).await;
             let (answer, _) = row.map_err(|error| error.to_string())?;
             let decision = answer.row.as_ref().and_then(|row| row.decisions.last());
             if let Some(told) = decision.and_then(|decision| of_decision(&name, decision)) {

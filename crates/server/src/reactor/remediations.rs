@@ -28,6 +28,9 @@ const MAX_WAIT_MS: i64 = 5 * 60 * 1000;
 /// How long an attempt that another server began is left to it, beyond its own wait. Longer than any attempt takes.
 const LEFT_ALONE_MS: i64 = 6 * 60 * 1000;
 
+/// How long attempts that are under way may go on after it was told to stop. What is ended then is tried again, by whoever serves next.
+const GRACE: Duration = Duration::from_secs(3);
+
 /// Why remediations cannot be opened as the file says.
 #[derive(Debug, thiserror::Error)]
 #[error("remediation config {}: {reason}", path.display())]
@@ -119,7 +122,7 @@ impl Remediations {
         Self { ledger, ways, due: BTreeMap::new(), settled: BTreeSet::new() }
     }
 
-    /// Opens them until it is told to stop, then once more what is due.
+    /// Opens them until it is told to stop, then once more what is due, for a moment.
     pub async fn run(mut self, mut stop: watch::Receiver<bool>) {
         let mut looked: Option<Timestamp> = None;
         loop {
@@ -134,7 +137,15 @@ impl Remediations {
                     );
                 }
             }
-            self.round().await;
+            let mut stopping = stop.clone();
+            let overdue = async {
+                let _ = stopping.wait_for(|stop| *stop).await;
+                over(GRACE).await;
+            };
+            tokio::select! {
+                _ = self.round() => {}
+                () = overdue => return,
+            }
             let next = self.due.values().map(|due| due.next.millis_since(self.ledger.now())).min();
             let wait =
                 next.map_or(LOOK_EVERY, |ms| Duration::from_millis(u64::try_from(ms).unwrap_or_default()));
@@ -145,7 +156,8 @@ impl Remediations {
                 () = over(wait.min(LOOK_EVERY)) => {}
             }
         }
-        self.round().await;
+        // What it does not get done is found by whoever serves next.
+        let _ = tokio::time::timeout(GRACE, self.round()).await;
     }
 
     /// Finds tasks that are blocked and not known here yet.
@@ -170,6 +182,12 @@ impl Remediations {
         let now = self.ledger.now();
         let names: Vec<Name> =
             self.due.iter().filter(|(_, due)| due.next <= now).map(|(name, _)| name.clone()).collect();
+        // The tasks first: no way that is slow keeps people from them.
+        for name in &names {
+            if let Some(due) = self.due.get_mut(name).filter(|due| !due.opened) {
+                due.opened = self.ledger.open_remediation_task(name).await.is_ok();
+            }
+        }
         for name in names {
             let Some(mut due) = self.due.remove(&name) else { continue };
             if self.open(&name, &mut due).await {

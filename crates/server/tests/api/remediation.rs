@@ -225,3 +225,37 @@ async fn what_a_server_blocked_before_it_died_is_found_unless_a_person_set_it_as
     assert_eq!((status.as_u16(), fix["stage"].as_str()), (200, Some("open")), "{fix}");
     assert_eq!(other.get("/v1/tasks/FIX-BUDGET-BREACH-T-2?at_least=tail").await.0, 404);
 }
+
+/// A receiver that never answers.
+struct Silent;
+
+impl Channel for Silent {
+    fn send<'a>(&'a self, _: &'a Message, _: Timestamp) -> BoxFuture<'a, Answer> {
+        Box::pin(std::future::pending())
+    }
+}
+
+#[tokio::test]
+async fn a_receiver_that_never_answers_keeps_neither_tasks_from_people_nor_a_server_from_stopping() {
+    let (service, _, _) = servers().await;
+    for task in ["T-1", "T-2", "T-3"] {
+        runaway(&service, task).await;
+    }
+    let ways = Ways(vec![("tracker".to_owned(), Arc::new(Silent) as Arc<dyn Channel>)]);
+    let (stop, stopped) = tokio::sync::watch::channel(false);
+    let running = tokio::spawn(Remediations::new(Arc::clone(&service.ledger), ways).run(stopped));
+    let mut after = 0;
+    let mut opened = 0;
+    while opened < 3 {
+        let (_, log) = service.get(&format!("/v1/log?after={after}&wait_ms=20000")).await;
+        let events = log["events"].as_array().unwrap();
+        assert!(!events.is_empty(), "only {opened} were opened");
+        let of_people = |event: &&serde_json::Value| {
+            event["task_opened"].is_object() && event["task"].as_str().unwrap().starts_with("FIX-")
+        };
+        opened += events.iter().filter(of_people).count();
+        after = log["last"].as_u64().unwrap();
+    }
+    stop.send(true).unwrap();
+    tokio::time::timeout(std::time::Duration::from_secs(30), running).await.unwrap().unwrap();
+}
