@@ -189,3 +189,58 @@ fn asking_for_what_is_not_there_is_refused() {
         assert!(told.contains(expected), "{line}: {told}");
     }
 }
+
+#[test]
+fn a_remediation_is_told_once_by_a_signed_webhook_also_of_a_block_that_came_before() {
+    let place = Place::new();
+    let (port, got) = receiver();
+    place.write("d/phase_budgets.yaml", "rollout: enforce\n");
+    let webhook = format!(
+        "ways:\n  - {{name: tracker, url: 'http://127.0.0.1:{port}/T0KEN', secret_file: pager.secret, allow_http: true, \
+         allow_private: true, ports: [{port}]}}\n"
+    );
+    let block = |task: &str| {
+        let _ = place.ok(&format!("--data d task open {task}"));
+        let _ = place.ok(&format!("--data d usage record {task} --output 90000"));
+        let _ = place.fails(5, &format!("--data d gate {task} REVIEW"));
+    };
+    // By a command without a server: the task is opened, the rest is for whoever serves.
+    block("T-1");
+    assert!(place.ok("--data d task list").contains("FIX-BUDGET-BREACH-T-1"));
+    configure(&place, port);
+    place.write("d/alerts.yaml", "endpoints: []\n");
+    place.write("d/remediation.yaml", &webhook);
+    let server = Server::start(&place, "d");
+    let told = |(id, body): Post| {
+        assert_eq!(body["type"], "remediation.opened");
+        (body["data"]["remediation"].as_str().unwrap().to_owned(), id)
+    };
+    let first = told(got.recv_timeout(PATIENCE).unwrap());
+    assert_eq!(first.0, "FIX-BUDGET-BREACH-T-1");
+    assert!(server.terminate().success());
+    let server = Server::start(&place, "d");
+    let _ = place.fails(5, "--data d gate T-1 PLAN");
+    block("T-2");
+    let second = told(got.recv_timeout(PATIENCE).unwrap());
+    assert_eq!(second.0, "FIX-BUDGET-BREACH-T-2", "the first is not told again");
+    assert_ne!(first.1, second.1);
+    assert!(server.terminate().success());
+    assert!(got.try_recv().is_err());
+    // A file that is wrong keeps the server from starting, and says everything but secrets.
+    place.write(
+        "d/remediation.yaml",
+        "ways:\n  - {name: A, command: []}\n  - {name: b, url: 'ftp://whsec_x/'}\n",
+    );
+    let said = place.run(&["--data", "d", "serve", "--listen", "127.0.0.1:0"]);
+    assert_ne!(said.code, 0, "{said:?}");
+    for part in [
+        "remediation config d/remediation.yaml",
+        "ways[0].name: `A`",
+        "ways[0].command",
+        "ways[1].url",
+        "ways[1].secret_file",
+    ] {
+        assert!(said.err.contains(part), "{part}\n{}", said.err);
+    }
+    assert!(!said.err.contains("whsec_x"), "{}", said.err);
+}

@@ -1,11 +1,11 @@
 //! A task from its opening to its report, typed by hand: without a server and with one.
 
-use tollgate_tests::{Place, Server};
+use tollgate_tests::{Follower, Place, Server};
 
 const ENFORCE: &str = "rollout: enforce\n";
 
 /// The same steps for both ways to reach a ledger.
-fn live(place: &Place, to: &str) {
+fn live(place: &Place, to: &str, follower: Option<Follower>) {
     let run = |line: &str| place.ok(&format!("{to} {line}"));
     assert_eq!(run("task open T-1 --complexity Small --title \"fix it\" --id o1"), "T-1: open\n");
     assert_eq!(
@@ -27,6 +27,10 @@ fn live(place: &Place, to: &str) {
         "{}",
         blocked.out
     );
+    if let Some(mut follower) = follower {
+        // The server opens it after it answered.
+        follower.wait_for_line("FIX-BUDGET-BREACH-T-1");
+    }
     let _ = run("task override T-1 --advance IMPLEMENT --approver ada --reason \"demo on Monday\"");
     assert!(run("gate T-1 IMPLEMENT").starts_with("WARN (the rules say block): T-1 to IMPLEMENT"));
     let _ = run("usage adjust T-1 u1 --input=-25000 --reason \"counted twice\"");
@@ -42,15 +46,17 @@ fn live(place: &Place, to: &str) {
     let report = run("report T-1");
     assert!(report.contains("# Budget Report: T-1") && report.contains("ada"), "{report}");
     let list = place.json(&format!("{to} task list"));
-    assert_eq!(list["tasks"].as_array().unwrap().len(), 1);
-    assert!(run("status").starts_with("1 task, 0 of them open; 7,000 tokens"));
+    let tasks: Vec<_> =
+        list["tasks"].as_array().unwrap().iter().map(|task| task["task"].as_str().unwrap()).collect();
+    assert_eq!(tasks, ["FIX-BUDGET-BREACH-T-1", "T-1"]);
+    assert!(run("status").starts_with("2 tasks, 1 of them open; 7,000 tokens"));
 }
 
 #[test]
 fn without_a_server() {
     let place = Place::new();
     place.write("d/phase_budgets.yaml", ENFORCE);
-    live(&place, "--data d --evidence-dir e");
+    live(&place, "--data d --evidence-dir e", None);
     for file in ["budget_report.md", "budget_enforcement.json"] {
         assert!(place.path("e/T-1/verify").join(file).is_file(), "{file}");
     }
@@ -65,7 +71,8 @@ fn with_a_server() {
     let place = Place::new();
     place.write("d/phase_budgets.yaml", ENFORCE);
     let server = Server::start(&place, "d");
-    live(&place, &format!("--server {}", server.url));
+    let follower = Follower::start(&place, &server);
+    live(&place, &format!("--server {}", server.url), Some(follower));
     assert!(server.terminate().success());
     assert!(place.path("state/evidence/T-1/verify/budget_report.md").is_file());
 }

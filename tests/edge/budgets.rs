@@ -169,4 +169,17 @@ fn ec11_when_only_pr_and_monitor_remain_the_token_rule_still_blocks(ground: &mut
         let answer = ground.gate(task, "REVIEW");
         assert_eq!(verdict(&answer), "block", "before REVIEW it is not nearly done: {answer}");
     }
+    // Three blocks by the token rule, one remediation, for people: it is never blocked itself. No other block opens one.
+    let opened = ground.wait_for("FIX-BUDGET-BREACH-T-125", "task_opened");
+    assert_eq!(opened["task_opened"]["labels"]["remediates"], "T-125", "{opened}");
+    assert_eq!(opened["producer"], "tollgate");
+    let _ = ground.ok("usage record FIX-BUDGET-BREACH-T-125 --output 900000");
+    let answer = ground.gate("FIX-BUDGET-BREACH-T-125", "MONITOR");
+    assert_eq!((verdict(&answer), codes(&answer).last()), ("warn", Some(&"tracking_only")), "{answer}");
+    ground.stop();
+    ground.start(crate::ground::EVIDENCE);
+    let list = ground.json("task list");
+    let tasks: Vec<_> =
+        list["tasks"].as_array().unwrap().iter().map(|task| task["task"].as_str().unwrap()).collect();
+    assert_eq!(tasks, ["FIX-BUDGET-BREACH-T-125", "T-109", "T-110", "T-125"]);
 }

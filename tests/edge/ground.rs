@@ -138,12 +138,30 @@ impl Ground {
 
     /// Starts a server that writes its evidence there.
     pub(crate) fn start(&mut self, evidence: &str) {
+        self.start_with(evidence, &[]);
+    }
+
+    /// The same with further flags of `serve`.
+    pub(crate) fn start_with(&mut self, evidence: &str, flags: &[&str]) {
+        self.start_within(evidence, flags, &[]);
+    }
+
+    /// The same with variables of the environment.
+    pub(crate) fn start_within(&mut self, evidence: &str, flags: &[&str], variables: &[(&str, &str)]) {
+        self.server = Some(self.served(evidence, flags, variables));
+    }
+
+    /// One more server of the same log on NATS.
+    pub(crate) fn another(&self, flags: &[&str]) -> Server {
+        self.served(EVIDENCE, flags, &[])
+    }
+
+    fn served(&self, evidence: &str, flags: &[&str], variables: &[(&str, &str)]) -> Server {
         let mut args = self.log_flags();
-        for arg in ["--config", CONFIG, "--evidence-dir", evidence, "serve", "--listen", "127.0.0.1:0"] {
-            args.push(arg.to_owned());
-        }
+        let serve = ["--config", CONFIG, "--evidence-dir", evidence, "serve", "--listen", "127.0.0.1:0"];
+        args.extend(serve.iter().chain(flags).map(|arg| (*arg).to_owned()));
         let args: Vec<&str> = args.iter().map(String::as_str).collect();
-        self.server = Some(Server::of(self.place(), &args));
+        Server::within(self.place(), &args, variables)
     }
 
     /// Ends the server in order: what it had to write is written.
@@ -156,6 +174,39 @@ impl Ground {
     /// Kills the server, as a crash would.
     pub(crate) fn kill(&mut self) {
         self.server.take().unwrap().kill();
+    }
+
+    /// Kills what holds the log, in the middle of what it writes, and starts it again: on a data directory that is the server.
+    pub(crate) fn break_log(&mut self) {
+        if let On::Nats(cluster) = &mut self.on {
+            cluster.nats.kill();
+            cluster.nats.restart();
+        } else {
+            self.kill();
+            self.start(EVIDENCE);
+        }
+    }
+
+    /// Kills whoever folds the views, where that is not the server.
+    pub(crate) fn kill_projectors(&mut self) {
+        if let On::Nats(cluster) = &mut self.on {
+            cluster.projectors.clear();
+        }
+    }
+
+    /// Puts somebody in the place of a view's projectors who answers so many questions with what is none.
+    pub(crate) fn answer_nonsense(&mut self, view: &str, times: usize) {
+        self.kill_projectors();
+        if let On::Nats(cluster) = &self.on {
+            let mut client = cluster.nats.connect();
+            client.subscribe(&format!("tollgate.v1.view.{view}.*"));
+            std::thread::spawn(move || {
+                for _ in 0..times {
+                    let (headers, _) = client.message();
+                    client.publish(&headers["Reply"], "", &[], b"nonsense");
+                }
+            });
+        }
     }
 
     /// Sends the server a signal.
@@ -226,6 +277,28 @@ impl Ground {
     /// The bodies of all events of a kind.
     pub(crate) fn recorded(&self, kind: &str) -> Vec<Value> {
         self.log().into_iter().filter_map(|mut event| event.get_mut(kind).map(Value::take)).collect()
+    }
+
+    /// Waits for an event of a task; the event.
+    #[track_caller]
+    pub(crate) fn wait_for(&self, task: &str, kind: &str) -> Value {
+        self.wait_until(task, |event| event[kind].is_object())
+    }
+
+    /// Waits for an event of a task of which something is true; the event.
+    #[track_caller]
+    pub(crate) fn wait_until(&self, task: &str, is_it: impl Fn(&Value) -> bool) -> Value {
+        let mut after = 0;
+        loop {
+            let (_, page) = self.get(&format!("/v1/log?after={after}&limit=1000&wait_ms=20000"));
+            let page: Value = serde_json::from_str(&page).unwrap();
+            let events = page["events"].as_array().unwrap();
+            if let Some(found) = events.iter().find(|event| event["task"] == task && is_it(event)) {
+                return found.clone();
+            }
+            assert!(!events.is_empty(), "no such event of {task}");
+            after = page["last"].as_u64().unwrap();
+        }
     }
 
     /// The gate's answer, block or not.

@@ -6,6 +6,8 @@
 mod budgets;
 mod config;
 mod failures;
+mod gate;
 mod ground;
 mod phases;
+mod races;
 mod reports;

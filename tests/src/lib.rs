@@ -150,7 +150,15 @@ impl Server {
     /// Starts one with these arguments.
     #[must_use]
     pub fn of(place: &Place, args: &[&str]) -> Self {
-        let mut child = place.command(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        Self::within(place, args, &[])
+    }
+
+    /// The same with variables of the environment.
+    #[must_use]
+    pub fn within(place: &Place, args: &[&str], variables: &[(&str, &str)]) -> Self {
+        let mut command = place.command(args);
+        command.envs(variables.iter().copied());
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
         let mut first = String::new();
         stdout.read_line(&mut first).unwrap();

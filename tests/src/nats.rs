@@ -219,7 +219,7 @@ impl RawClient {
         self.send(&bytes);
     }
 
-    /// Waits for the next message to this client.
+    /// Waits for the next message to this client. Where it wants an answer is its header `Reply`.
     pub fn message(&mut self) -> (Headers, Vec<u8>) {
         loop {
             let line = self.line();
@@ -240,6 +240,10 @@ impl RawClient {
             let payload = bytes.split_off(head);
             let text = String::from_utf8(bytes).unwrap();
             let mut headers = Headers::new();
+            let sizes = if words[0] == "MSG" { 1 } else { 2 };
+            if let Some(reply) = words.get(3..words.len() - sizes).and_then(<[&str]>::first) {
+                headers.insert("Reply".to_owned(), (*reply).to_owned());
+            }
             let mut lines = text.lines();
             // `NATS/1.0 503`: nobody listens.
             if let Some(status) = lines.next().and_then(|first| first.strip_prefix("NATS/1.0 ")) {

@@ -16,7 +16,7 @@ use tollgate_log::embedded::{EmbeddedLog, LOCK_FILE, OpenError, Options};
 use tollgate_log_jetstream::{Access as NatsAccess, JetStreamLog, Options as NatsOptions, Tls};
 use tollgate_server::http::{App, Hosts, router};
 use tollgate_server::ledger::{SettingsOptions, Views};
-use tollgate_server::reactor::Evidence;
+use tollgate_server::reactor::{Evidence, Remediations, Ways};
 use tollgate_server::{Ledger, LedgerOptions, Running};
 use tower::ServiceExt;
 
@@ -62,6 +62,7 @@ pub(crate) struct Local {
     pub(crate) ledger: Arc<Ledger>,
     /// Not where servers of the ledger write it.
     evidence: Option<Evidence>,
+    remediations: Remediations,
 }
 
 impl Connection {
@@ -103,6 +104,8 @@ impl Connection {
         if let Some(local) = &mut connection.local {
             let dir = global.evidence_dir.clone().unwrap_or_else(|| EVIDENCE_DIR.into());
             let mark = global.data.join("evidence.json");
+            let beside = Ways::open(None, Some(&dir)).map_err(|error| Failure::failed(error.to_string()))?;
+            local.remediations = Remediations::new(Arc::clone(&local.ledger), beside);
             local.evidence = Some(Evidence::new(Arc::clone(&local.ledger), dir, mark));
         }
         Ok(connection)
@@ -119,7 +122,8 @@ impl Connection {
         let ledger = Arc::new(Ledger::open(log, options).await?);
         let router = router(App { ledger: Arc::clone(&ledger), hosts: Arc::new(Hosts::default()) });
         let client = Client::new(Arc::new(InProcess(router))).of_tenant(global.tenant.clone());
-        Ok(Self { client, local: Some(Local { ledger, evidence: None }) })
+        let remediations = Remediations::new(Arc::clone(&ledger), Ways::default());
+        Ok(Self { client, local: Some(Local { ledger, evidence: None, remediations }) })
     }
 
     fn remote(transport: Arc<dyn Transport>, global: &Global) -> Self {
@@ -138,6 +142,11 @@ impl Connection {
     /// takes nothing from what the command did: it is told, and the next command writes it.
     pub(crate) async fn close(self) {
         let Some(mut local) = self.local else { return };
+        if local.remediations.round().await > 0 {
+            note(
+                "! the remediation of a blocked task could not be opened; a server tries again, and its next block",
+            );
+        }
         if let Some(evidence) = &mut local.evidence
             && let Err(error) = evidence.catch_up().await
         {
@@ -235,13 +244,14 @@ async fn released(data: &Path, up_to: Duration) {
 
 /// Config and prices of the flags.
 pub(crate) fn settings_options(global: &Global) -> SettingsOptions {
-    let disabled = std::env::var("DISABLE_BUDGET_ENFORCEMENT")
-        .is_ok_and(|value| !matches!(value.as_str(), "" | "0" | "false"));
+    let is_set =
+        |name: &str| std::env::var(name).is_ok_and(|value| !matches!(value.as_str(), "" | "0" | "false"));
     SettingsOptions {
         config: config_file(global),
         strict: global.strict_config,
         prices: global.prices.clone(),
-        enforcement_disabled: disabled,
+        enforcement_disabled: is_set("DISABLE_BUDGET_ENFORCEMENT"),
+        tracking_disabled: is_set("DISABLE_BUDGET_TRACKING"),
     }
 }
 

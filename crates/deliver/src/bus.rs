@@ -53,6 +53,7 @@ pub fn subject(message: &Message) -> String {
     match &message.content {
         Content::Change(change) => format!("{SUBJECTS}.{}.{}", change.tenant, change.rule),
         Content::Digest(_) => format!("{SUBJECTS}._all.digest"),
+        Content::Remediation(told) => format!("{SUBJECTS}.{}.remediation", told.tenant),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Where alerts go: `alerts.yaml`, checked as a whole before anything is sent.
 
-mod read;
+pub(crate) mod read;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -4,7 +4,8 @@
 //! Read in this order: [`config`] is what an operator writes; [`message`] is what an endpoint is told, [`digest`] one
 //! message in place of many; [`outbox`] says what a store of undelivered messages promises; [`plan`] decides what is done
 //! next, purely; [`runner`] does it. A webhook goes through [`target`] (what an address may look like), [`guard`] (which
-//! machines may be reached), [`signature`] and [`webhook`]; [`schedule`] says when it is tried again.
+//! machines may be reached), [`signature`] and [`webhook`]; [`schedule`] says when it is tried again. [`remediation`] opens the
+//! follow-up of a block, by the same webhook, by a file or by a command.
 
 pub mod bus;
 pub mod config;
@@ -13,6 +14,7 @@ pub mod guard;
 pub mod message;
 pub mod outbox;
 pub mod plan;
+pub mod remediation;
 pub mod runner;
 pub mod schedule;
 pub mod secret;

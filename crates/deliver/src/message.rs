@@ -8,6 +8,7 @@ use tollgate_domain::alert::{AlertRule, Severity};
 use tollgate_domain::time::Timestamp;
 
 use crate::digest::Digest;
+use crate::remediation::Remediation;
 use crate::signature::WebhookId;
 
 /// Largest body: receivers are promised less than 20 kB.
@@ -93,6 +94,8 @@ pub enum Content {
     Change(Box<Change>),
     /// Many.
     Digest(Box<Digest>),
+    /// A task was blocked, and people are to work on that.
+    Remediation(Box<Remediation>),
 }
 
 impl Message {
@@ -115,6 +118,7 @@ impl Message {
                 ChangeKind::Acknowledged => "alert.acknowledged",
             },
             Content::Digest(_) => "alert.digest",
+            Content::Remediation(_) => "remediation.opened",
         }
     }
 
@@ -129,6 +133,9 @@ impl Message {
             }),
             Content::Digest(digest) => {
                 serde_json::to_vec(&Body { kind: self.kind(), timestamp: digest.to, data: &**digest })
+            }
+            Content::Remediation(told) => {
+                serde_json::to_vec(&Body { kind: self.kind(), timestamp: told.blocked_at, data: &**told })
             }
         };
         let body = written.expect("texts and numbers under string keys are always JSON");

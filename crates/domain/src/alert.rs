@@ -29,11 +29,13 @@ pub enum AlertRule {
     Quarantine,
     /// A view is behind its log.
     Lag,
+    /// The remediation of a blocked task could not be opened yet.
+    Remediation,
 }
 
 impl AlertRule {
     /// The rules, in order.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Pressure,
         Self::Breach,
         Self::StopLoss,
@@ -43,10 +45,21 @@ impl AlertRule {
         Self::Conflict,
         Self::Quarantine,
         Self::Lag,
+        Self::Remediation,
     ];
     /// Their words, in order.
-    pub const NAMES: [&'static str; 9] =
-        ["pressure", "breach", "stop_loss", "drift", "stuck", "silence", "conflict", "quarantine", "lag"];
+    pub const NAMES: [&'static str; 10] = [
+        "pressure",
+        "breach",
+        "stop_loss",
+        "drift",
+        "stuck",
+        "silence",
+        "conflict",
+        "quarantine",
+        "lag",
+        "remediation",
+    ];
 
     /// The word that answers use.
     #[must_use]
@@ -61,6 +74,7 @@ impl AlertRule {
             Self::Conflict => "conflict",
             Self::Quarantine => "quarantine",
             Self::Lag => "lag",
+            Self::Remediation => "remediation",
         }
     }
 
@@ -130,6 +144,8 @@ impl Severity {
             | AlertRule::Lag
             | AlertRule::Breach
             | AlertRule::StopLoss => Self::Error,
+            // Nobody knows yet that he is to work on it.
+            AlertRule::Remediation => Self::Critical,
         }
     }
 

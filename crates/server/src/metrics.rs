@@ -73,6 +73,7 @@ pub struct Metrics {
     log_takes_appends: Gauge,
     drained: Family<OutcomeLabel, Counter>,
     inbox_waiting: Gauge,
+    remediations_waiting: Gauge,
 }
 
 impl Default for Metrics {
@@ -92,6 +93,7 @@ impl Default for Metrics {
             log_takes_appends: Gauge::default(),
             drained: Family::default(),
             inbox_waiting: Gauge::default(),
+            remediations_waiting: Gauge::default(),
         };
         let registry = &mut metrics.registry;
         registry.register("events", "Events answered, by outcome", metrics.events.clone());
@@ -131,6 +133,11 @@ impl Default for Metrics {
             "inbox_waiting_messages",
             "Messages that waited in the inbox when this process last took some",
             metrics.inbox_waiting.clone(),
+        );
+        registry.register(
+            "remediations_waiting",
+            "Blocked tasks whose remediation this process has not opened yet",
+            metrics.remediations_waiting.clone(),
         );
         metrics
     }
@@ -188,6 +195,11 @@ impl Metrics {
             self.drained.get_or_create(&OutcomeLabel { outcome }).inc();
         }
         self.inbox_waiting.set(i64::try_from(waiting).unwrap_or(i64::MAX));
+    }
+
+    /// Shows how many remediations are still to be opened.
+    pub(crate) fn remediations_waiting(&self, waiting: usize) {
+        self.remediations_waiting.set(i64::try_from(waiting).unwrap_or(i64::MAX));
     }
 
     pub(crate) fn decided(&self, verdict: Verdict, stale: bool) {

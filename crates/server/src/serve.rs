@@ -17,7 +17,7 @@ use tollgate_log_jetstream::{Inbox, JetStreamLog, SetupError};
 use crate::http::{App, Hosts, router};
 use crate::ledger::{Ledger, LedgerError, LedgerOptions, SettingsOptions, Views};
 use crate::nats::{AppendService, Drainer};
-use crate::reactor::{AlertsError, Deliveries, Evidence, Reactors};
+use crate::reactor::{AlertsError, Deliveries, Evidence, Reactors, RemediationError, Remediations, Ways};
 
 /// The file in a data directory that says who serves it.
 const RUNNING_FILE: &str = "server.json";
@@ -42,6 +42,8 @@ pub struct ServeOptions {
     pub evidence_dir: Option<PathBuf>,
     /// Where alerts go; nowhere: none are delivered.
     pub alerts: Option<PathBuf>,
+    /// How remediations are opened, beside the task in the ledger; nowhere: in a file beside the evidence.
+    pub remediation: Option<PathBuf>,
     /// Notified: the config is read again.
     pub reload: Arc<Notify>,
 }
@@ -108,6 +110,9 @@ pub enum ServeError {
     /// Alerts cannot be delivered.
     #[error(transparent)]
     Alerts(#[from] AlertsError),
+    /// Remediations cannot be opened.
+    #[error(transparent)]
+    Remediation(#[from] RemediationError),
     /// The NATS server does not take the subscriptions.
     #[error("serving over NATS: {0}")]
     Nats(String),
@@ -148,22 +153,19 @@ pub async fn serve(
         Some(file) => Some(Deliveries::open(file, nats.as_ref().map(|log| log.client()))?),
         None => None,
     };
+    let ways = Ways::open(options.remediation.as_deref(), options.evidence_dir.as_deref())?;
     let (ledger, data_dir) = open(options.ledger, options.settings, &url).await?;
     let nats = match &nats {
         Some(log) => Some(OverNats::start(log, &ledger).await?),
         None => None,
     };
     let (stop, stopped) = watch::channel(false);
-    let mut reactors = Reactors::default();
-    if let Some(dir) = options.evidence_dir {
+    let evidence = options.evidence_dir.map(|dir| {
         let mark_file = data_dir.as_deref().unwrap_or(&dir).join("evidence.json");
-        let evidence = Evidence::new(Arc::clone(&ledger), dir, mark_file);
-        reactors.start("evidence", evidence.run(stopped.clone()));
-    }
-    if let Some(deliveries) = deliveries {
-        reactors.start("deliveries", deliveries.run(Arc::clone(&ledger), stopped.clone()));
-    }
-    reactors.start("watch", ledger.watch().run(stopped.clone()));
+        Evidence::new(Arc::clone(&ledger), dir, mark_file)
+    });
+    let remediations = Remediations::new(Arc::clone(&ledger), ways);
+    let reactors = react(&ledger, evidence, deliveries, remediations, &stopped);
     let running_file = data_dir.map(|dir| dir.join(RUNNING_FILE));
     if let Some(file) = &running_file {
         write_running(file, &Running { url: url.clone(), pid: std::process::id() })?;
@@ -235,6 +237,26 @@ impl OverNats {
             drainer.stop().await;
         }
     }
+}
+
+/// Starts what acts beside the API.
+fn react(
+    ledger: &Arc<Ledger>,
+    evidence: Option<Evidence>,
+    deliveries: Option<Deliveries>,
+    remediations: Remediations,
+    stopped: &watch::Receiver<bool>,
+) -> Reactors {
+    let mut reactors = Reactors::default();
+    if let Some(evidence) = evidence {
+        reactors.start("evidence", evidence.run(stopped.clone()));
+    }
+    if let Some(deliveries) = deliveries {
+        reactors.start("deliveries", deliveries.run(Arc::clone(ledger), stopped.clone()));
+    }
+    reactors.start("remediations", remediations.run(stopped.clone()));
+    reactors.start("watch", ledger.watch().run(stopped.clone()));
+    reactors
 }
 
 /// Reads the config again whenever it is told to. Never ends.

@@ -14,5 +14,9 @@ mod deliveries;
 mod gate;
 #[path = "api/quarantine.rs"]
 mod quarantine;
+#[path = "api/races.rs"]
+mod races;
+#[path = "api/remediation.rs"]
+mod remediation;
 #[path = "api/views.rs"]
 mod views;

@@ -31,6 +31,10 @@ pub(crate) struct ServeArgs {
     /// Where alerts go; alerts.yaml in the data directory, where there is one
     #[arg(long, env = "TOLLGATE_ALERTS", value_name = "FILE")]
     pub(crate) alerts: Option<PathBuf>,
+    /// How remediations of blocked tasks are opened; remediation.yaml in the data directory, where there is one, else a file beside
+    /// the evidence. Their tasks in the ledger are opened in any case
+    #[arg(long, env = "TOLLGATE_REMEDIATION", value_name = "FILE")]
+    pub(crate) remediation: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]

@@ -142,13 +142,16 @@ pub(super) fn tell(global: &Global, answer: &AppendResponse, done: &str) {
         output::json(answer);
         return;
     }
-    let duplicate = answer.outcomes.iter().all(|outcome| outcome.outcome == Outcome::Duplicate);
-    line(&if duplicate {
+    let all = |what: Outcome| answer.outcomes.iter().all(|outcome| outcome.outcome == what);
+    line(&if all(Outcome::Ignored) {
+        "tracking is switched off: nothing was recorded".to_owned()
+    } else if all(Outcome::Duplicate) {
         format!("{done} (it was there already, nothing changed)")
     } else {
         done.to_owned()
     });
-    for warning in answer.outcomes.iter().flat_map(|outcome| &outcome.warnings) {
+    let told = answer.outcomes.iter().filter(|outcome| outcome.outcome != Outcome::Ignored);
+    for warning in told.flat_map(|outcome| &outcome.warnings) {
         note(&format!("! {warning}"));
     }
 }

@@ -165,6 +165,10 @@ impl Import<'_> {
             match answer.outcome {
                 Outcome::Appended => self.outcomes.new += 1,
                 Outcome::Duplicate => self.outcomes.duplicate += 1,
+                Outcome::Ignored => {
+                    self.outcomes.refused += 1;
+                    self.show(answer.warnings.first().map_or("ignored", String::as_str));
+                }
                 Outcome::Conflict | Outcome::Refused => {
                     self.outcomes.refused += 1;
                     if answer.code.as_deref() != Some("refused_with") {

@@ -17,6 +17,9 @@ use crate::output::{line, note};
 /// The file in a data directory that says where alerts go.
 const ALERTS_FILE: &str = "alerts.yaml";
 
+/// The file in a data directory that says how remediations are opened.
+const REMEDIATION_FILE: &str = "remediation.yaml";
+
 /// Serves until it is told to stop by SIGINT or SIGTERM. SIGHUP has it read its config again.
 pub(crate) async fn run(global: &Global, args: ServeArgs) -> Result<ExitCode, Failure> {
     let (ledger, nats, name) = chosen(global, &args).await?;
@@ -25,6 +28,8 @@ pub(crate) async fn run(global: &Global, args: ServeArgs) -> Result<ExitCode, Fa
     // Likewise: each server that has the file delivers.
     let own = global.data.join(ALERTS_FILE);
     let alerts = args.alerts.or_else(|| (nats.is_none() && own.exists()).then_some(own));
+    let own = global.data.join(REMEDIATION_FILE);
+    let remediation = args.remediation.or_else(|| (nats.is_none() && own.exists()).then_some(own));
     let reload = Arc::new(Notify::new());
     let options = ServeOptions {
         ledger,
@@ -34,6 +39,7 @@ pub(crate) async fn run(global: &Global, args: ServeArgs) -> Result<ExitCode, Fa
         settings: settings_options(global),
         evidence_dir,
         alerts,
+        remediation,
         reload: Arc::clone(&reload),
     };
     let mut hangup = signal(SignalKind::hangup())?;

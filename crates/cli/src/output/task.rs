@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use tollgate_domain::gate::remediation_of;
+use tollgate_domain::ids::TaskId;
 use tollgate_wire::api::{GateResponse, LimitsResponse, TaskList, TaskStatus, TaskSummary};
 
 use super::{duration, grouped, grouped_u64, percent, table, time};
@@ -167,7 +169,10 @@ pub(crate) fn gate(answer: &GateResponse) -> String {
             "review" => "look at the task before it goes on".to_owned(),
             "post_mortem" => "write a post-mortem".to_owned(),
             "investigation" => "investigate before it goes on".to_owned(),
-            "remediation" => format!("work on FIX-BUDGET-BREACH-{}", answer.task),
+            "remediation" => match TaskId::new(&*answer.task) {
+                Ok(task) => format!("work on {}", remediation_of(&task)),
+                Err(_) => "work on its remediation".to_owned(),
+            },
             other => other.to_owned(),
         };
         let _ = writeln!(text, "  asked: {asked}");

@@ -110,7 +110,7 @@ fn by_outcome(
         let code = outcome.code.as_deref().unwrap_or("refused");
         let detail = outcome.detail.as_deref().unwrap_or("the ledger gives no reason");
         fates.push(match outcome.outcome {
-            Outcome::Appended | Outcome::Duplicate => Fate::Recorded(Recorded {
+            Outcome::Appended | Outcome::Duplicate | Outcome::Ignored => Fate::Recorded(Recorded {
                 sequence: outcome.sequence,
                 attempt: outcome.attempt,
                 duplicate: outcome.outcome == Outcome::Duplicate,

@@ -29,7 +29,7 @@ const ENDPOINT_KEYS: [&str; 13] = [
 ];
 
 /// What only a webhook has.
-const WEBHOOK_KEYS: [&str; 6] =
+pub(crate) const WEBHOOK_KEYS: [&str; 6] =
     ["secret_file", "secret_files", "ca_file", "allow_http", "allow_private", "ports"];
 
 /// Most secrets of an endpoint: the new one, the old one, and one that was forgotten.
@@ -40,13 +40,7 @@ const MAX_AFTER: u64 = 1000;
 const MAX_WINDOW_S: u64 = 3600;
 
 pub(super) fn from_yaml(text: &str, dir: &Path) -> Result<AlertsConfig, InvalidConfig> {
-    let root = raw::parse(text).map_err(|error| InvalidConfig {
-        problems: vec![ConfigProblem {
-            field: String::new(),
-            value: String::new(),
-            rule: format!("not readable as YAML: {error}"),
-        }],
-    })?;
+    let root = raw::parse(text).map_err(|error| unreadable(&error))?;
     let mut fields = Fields::default();
     let top = fields.section("", &root, &["endpoints"]);
     let mut endpoints: Vec<Endpoint> = Vec::new();
@@ -71,16 +65,26 @@ pub(super) fn from_yaml(text: &str, dir: &Path) -> Result<AlertsConfig, InvalidC
             }
         }
     }
-    for problem in &mut fields.problems {
-        // Written in the wrong place it is still a secret.
-        if problem.value.contains("whsec_") || problem.value.contains("whsk_") {
-            "***".clone_into(&mut problem.value);
-        }
-    }
+    hide_secrets(&mut fields);
     if fields.problems.is_empty() {
         Ok(AlertsConfig { endpoints })
     } else {
         Err(InvalidConfig { problems: fields.problems })
+    }
+}
+
+/// The problem of a text that is no YAML.
+pub(crate) fn unreadable(error: &impl std::fmt::Display) -> InvalidConfig {
+    let rule = format!("not readable as YAML: {error}");
+    InvalidConfig { problems: vec![ConfigProblem { field: String::new(), value: String::new(), rule }] }
+}
+
+/// Takes secrets out of what is shown: written in the wrong place it is still a secret.
+pub(crate) fn hide_secrets(fields: &mut Fields) {
+    for problem in &mut fields.problems {
+        if problem.value.contains("whsec_") || problem.value.contains("whsk_") {
+            "***".clone_into(&mut problem.value);
+        }
     }
 }
 
@@ -107,7 +111,7 @@ fn endpoint(fields: &mut Fields, field: &str, node: &Node, dir: &Path) -> Option
     Some(Endpoint { name: name?, way: way?, filter, digest })
 }
 
-fn name(fields: &mut Fields, field: &str, node: &Node) -> Option<String> {
+pub(crate) fn name(fields: &mut Fields, field: &str, node: &Node) -> Option<String> {
     let text = text(fields, field, node)?;
     let letter = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'_');
     if text.len() > 40 || !text.starts_with(|c: char| c.is_ascii_lowercase()) || !text.bytes().all(letter) {
@@ -144,7 +148,7 @@ fn way(fields: &mut Fields, field: &str, section: &Section<'_>, dir: &Path) -> O
     }
 }
 
-fn webhook(
+pub(crate) fn webhook(
     fields: &mut Fields,
     field: &str,
     section: &Section<'_>,
@@ -263,11 +267,11 @@ fn filled<'a>(fields: &mut Fields, field: &str, node: &'a Node) -> &'a [Node] {
     items
 }
 
-fn flag(fields: &mut Fields, section: &Section<'_>, key: &str) -> bool {
+pub(crate) fn flag(fields: &mut Fields, section: &Section<'_>, key: &str) -> bool {
     section.get(key).and_then(|(field, node)| fields.boolean(&field, node)).unwrap_or(false)
 }
 
-fn text<'a>(fields: &mut Fields, field: &str, node: &'a Node) -> Option<&'a str> {
+pub(crate) fn text<'a>(fields: &mut Fields, field: &str, node: &'a Node) -> Option<&'a str> {
     if let Node::Text(text) = node
         && !text.is_empty()
     {

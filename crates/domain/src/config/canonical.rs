@@ -50,6 +50,10 @@ pub(super) fn text(config: &BudgetConfig) -> String {
     for (key, value) in config.alerts.lines() {
         line(key, &value);
     }
+    // Younger than the hashes that logs hold: the default adds nothing to them.
+    if !config.tracking {
+        line("tracking", &config.tracking);
+    }
     out
 }
 

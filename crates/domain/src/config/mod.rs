@@ -38,6 +38,8 @@ pub struct BudgetConfig {
     pub pressure_levels: Vec<u32>,
     /// What the ledger watches by the clock.
     pub alerts: WatchConfig,
+    /// Off: nothing that a producer sends is recorded, the gate allows, and every answer says so.
+    pub tracking: bool,
 }
 
 /// A phase before the tiers of a task scale it.

@@ -14,7 +14,7 @@ use crate::nearest;
 use crate::phase::{DEFAULT_PHASES, Phase};
 use crate::tier::{Complexity, Importance};
 
-const TOP_KEYS: [&str; 10] = [
+const TOP_KEYS: [&str; 11] = [
     "phases",
     "base_budgets",
     "complexity_multipliers",
@@ -25,6 +25,7 @@ const TOP_KEYS: [&str; 10] = [
     "budgeted_latency",
     "pressure_levels",
     "alerts",
+    "tracking",
 ];
 
 const STOP_LOSS_KEYS: [&str; 13] = [
@@ -123,6 +124,7 @@ pub(super) fn from_yaml(text: &str) -> Result<BudgetConfig, InvalidConfig> {
         .unwrap_or(BudgetedLatency::Full),
         pressure_levels: read_levels(&mut fields, &top),
         alerts: watch::read(&mut fields, &top),
+        tracking: optional(&top, "tracking", |field, node| fields.boolean(&field, node)).unwrap_or(true),
         phases,
     };
     if fields.problems.is_empty() { Ok(config) } else { Err(InvalidConfig { problems: fields.problems }) }

@@ -117,7 +117,7 @@ fn every_problem_is_reported_at_once() {
     let problems = problems(&text);
     let expected = [
         "rolout: `observe`: unknown key, must be one of phases, base_budgets, complexity_multipliers, \
-         importance_multipliers, phase_weights, stop_loss, rollout, budgeted_latency, pressure_levels, alerts; \
+         importance_multipliers, phase_weights, stop_loss, rollout, budgeted_latency, pressure_levels, alerts, tracking; \
          did you mean `rollout`?",
         "base_budgets.THINK.money: `1`: unknown key, must be one of tokens, latency_ms",
         "base_budgets.THINK.tokens: `4000.5`: must be a whole number above 0 and at most 10000000000",
@@ -183,4 +183,16 @@ fn a_file_that_says_nothing_of_phases_keeps_the_shipped_ones() {
     assert!(problems[0].rule.contains("choose another"), "{problems:?}");
     let problems = BudgetConfig::from_yaml("phase_weights: {PLAN: 1.0}\n").unwrap_err().problems;
     assert!(problems.iter().any(|problem| problem.field.contains("base_budgets")), "{problems:?}");
+}
+
+#[test]
+fn tracking_is_on_unless_a_file_switches_it_off_and_only_then_part_of_the_hash() {
+    let [left_out, on, off] =
+        ["rollout: enforce", "tracking: true\nrollout: enforce", "tracking: false\nrollout: enforce"]
+            .map(|text| BudgetConfig::from_yaml(text).unwrap());
+    assert_eq!((left_out.tracking, on.tracking, off.tracking), (true, true, false));
+    assert_eq!(left_out.hash(), on.hash(), "hashes that logs hold stay");
+    assert_ne!(on.hash(), off.hash());
+    let problems = problems("tracking: perhaps");
+    assert!(problems[0].starts_with("tracking: `perhaps`"), "{problems:?}");
 }

@@ -31,6 +31,7 @@ pub fn decide(standing: &Standing<'_>, advance: &Advance, switches: Switches) ->
     let Some(limits) = standing.limits else {
         let message = format!("Task {} has no limits: it was not opened with `task open`", standing.task);
         decided.reasons.push(Reason { code: ReasonCode::NoLimits, verdict: Verdict::Allow, message });
+        decided.reasons.extend((!switches.enabled).then(stop_loss_disabled));
         return decided;
     };
     let tokens = Utilization::new(standing.tokens_used, limits.total_tokens());
@@ -165,14 +166,21 @@ fn nearly_done_rule(decided: &mut GateDecided, limits: &TaskLimits, tokens: Util
     }
 }
 
+/// What every answer says while the stop-loss is switched off.
+#[must_use]
+pub fn stop_loss_disabled() -> Reason {
+    let message = "the stop-loss is switched off: tracked and reported, never blocked".to_owned();
+    Reason { code: ReasonCode::StopLossDisabled, verdict: Verdict::Allow, message }
+}
+
 /// Switches, rollout and overrides: what keeps a ruled block from blocking. Each one that does says so; the kill switch
 /// and tracking-only say so always.
 fn soften(decided: &mut GateDecided, standing: &Standing<'_>, limits: &TaskLimits, switches: Switches) {
     let blocks = decided.ruled == Verdict::Block;
     let exempt = matches!(limits.importance, Importance::High | Importance::Critical);
     let softened = if !switches.enabled {
-        let message = "the stop-loss is switched off: tracked and reported, never blocked".to_owned();
-        Some((ReasonCode::StopLossDisabled, Verdict::Allow, message))
+        let Reason { code, verdict, message } = stop_loss_disabled();
+        Some((code, verdict, message))
     } else if standing.enforcement == Enforcement::Off {
         let message = format!("task {} is only tracked (enforcement: off)", standing.task);
         Some((ReasonCode::TrackingOnly, Verdict::Allow, message))

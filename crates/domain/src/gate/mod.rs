@@ -2,11 +2,13 @@
 
 mod decide;
 mod message;
+mod remediation;
 
 use serde::{Deserialize, Serialize};
 
-pub use decide::decide;
+pub use decide::{decide, stop_loss_disabled};
 pub use message::grouped;
+pub use remediation::remediation_of;
 
 use crate::breach::Utilization;
 use crate::config::{BreachAction, BudgetConfig, Rollout};
@@ -189,6 +191,8 @@ codes!(
         TrackingOnly = "tracking_only",
         /// The stop-loss is switched off.
         StopLossDisabled = "stop_loss_disabled",
+        /// Tracking itself is switched off: nothing is known, nothing is decided.
+        TrackingOff = "tracking_off",
         /// Rollout: decide and record, never block.
         ObserveOnly = "observe_only",
         /// Rollout: this importance is not blocked yet.
@@ -217,6 +221,20 @@ codes!(
         Remediation = "remediation"
     }
 );
+
+impl Requirement {
+    /// What is asked for, as sentences name it.
+    #[must_use]
+    pub const fn in_words(self) -> &'static str {
+        match self {
+            Self::Explanation => "an explanation",
+            Self::Review => "a review",
+            Self::PostMortem => "a post-mortem",
+            Self::Investigation => "an investigation",
+            Self::Remediation => "a remediation",
+        }
+    }
+}
 
 #[cfg(test)]
 mod tests;

@@ -11,7 +11,7 @@ use tollgate_domain::tier::Importance;
 use tollgate_domain::time::Timestamp;
 
 use super::row::{Observed, Watch};
-use crate::status::{Execution, TaskRow, figures};
+use crate::status::{Decision, Execution, TaskRow, figures};
 
 /// Conditions that are true, each with how much it matters and a sentence.
 pub(super) type Conditions = BTreeMap<Condition, (Severity, String)>;
@@ -47,6 +47,7 @@ fn holds(task: &TaskRow, condition: &Condition, since: Timestamp) -> bool {
         AlertRule::Silence => runs_since(Execution::silent_since),
         AlertRule::Stuck => runs_since(|run| run.started_at),
         AlertRule::Conflict | AlertRule::Quarantine | AlertRule::Lag => true,
+        AlertRule::Remediation => blocking(task).is_some(),
         AlertRule::Pressure | AlertRule::Breach | AlertRule::StopLoss | AlertRule::Drift => false,
     }
 }
@@ -68,6 +69,7 @@ pub(super) fn why_gone(watch: &Watch, condition: &Condition) -> String {
     }
     match (condition.rule, task.state.stage) {
         (AlertRule::Conflict | AlertRule::Quarantine | AlertRule::Lag, _) => "it is true no more".to_owned(),
+        (AlertRule::Remediation, TaskStage::Open) if blocking(task).is_some() => "it is open".to_owned(),
         (_, TaskStage::Closed(outcome)) => format!("the task is {}", outcome.as_str()),
         (AlertRule::Silence, _) => "usage was reported".to_owned(),
         (_, TaskStage::Implicit | TaskStage::Open) => "it is true no more".to_owned(),
@@ -112,16 +114,20 @@ fn of_task(found: &mut Conditions, row: &TaskRow, task: &str) {
             add(found, &scope, &name, what, unit, &utilization, &limits.pressure_levels);
         }
     }
-    if let Some(decision) = row.decisions.last()
-        && decision.verdict == Verdict::Block
-        && !row.state.passes.contains(&decision.advance)
-    {
+    if let Some(decision) = blocking(row) {
         let why: Vec<&str> = decision.reasons.iter().map(|(_, _, message)| message.as_str()).collect();
         let message = format!("Task {task} is blocked before {}: {}", decision.advance, why.join("; "));
         let condition = Condition { rule: AlertRule::StopLoss, scope: AlertScope::Task, level: 0 };
         found.insert(condition, (Severity::Critical, message));
     }
     drift(found, row, task, limits.importance);
+}
+
+/// The block that holds an open task: its last decision, unless a person set it aside.
+fn blocking(task: &TaskRow) -> Option<&Decision> {
+    let last = task.decisions.last().filter(|last| last.verdict == Verdict::Block)?;
+    let open = task.state.stage == TaskStage::Open;
+    (open && !task.state.passes.contains(&last.advance)).then_some(last)
 }
 
 /// Two tiers or more above the lowest importance that the task ever had: raising it step by step is no way around.

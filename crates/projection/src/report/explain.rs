@@ -163,8 +163,10 @@ fn decision_sentence(decision: &Decision) -> String {
     let reasons =
         if reasons.is_empty() { "nothing speaks against it".to_owned() } else { reasons.join("; ") };
     let stale = if decision.stale { ", from a view that was behind" } else { "" };
+    let asked: Vec<&str> = decision.requirements.iter().map(|asked| asked.in_words()).collect();
+    let asked = if asked.is_empty() { String::new() } else { format!("; asked for: {}", asked.join(", ")) };
     format!(
-        "gate: {} to advance to {}{softened}{stale}: {reasons} (record {}, config {})",
+        "gate: {} to advance to {}{softened}{stale}: {reasons}{asked} (record {}, config {})",
         decision.verdict.as_str(),
         decision.advance,
         decision.sequence,

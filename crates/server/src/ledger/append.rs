@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use tollgate_domain::event::EventBody;
 use tollgate_domain::ids::{TaskId, TenantId};
 use tollgate_domain::position::{PartitionId, Position};
 use tollgate_log::contract::{
@@ -13,6 +14,9 @@ use tollgate_wire::{Defaults, FieldError, Submitted, proto};
 use super::Ledger;
 use super::facts::new_event;
 use crate::problem::{Answer, CONFLICT, INVALID, REFUSED, kind_of_append};
+
+/// What answers say while tracking is switched off.
+pub(super) const TRACKING_OFF: &str = "tracking is switched off: nothing was recorded";
 
 /// Most events of one request.
 pub const MAX_REQUEST_EVENTS: usize = 500;
@@ -103,6 +107,14 @@ impl Ledger {
             position: Position::start(self.log.epoch().id),
             trouble: None,
         };
+        if self.settings().tracking_off() && !events.iter().all(is_of_people) {
+            for answer in &mut appended.outcomes {
+                answer.outcome = Outcome::Ignored;
+                answer.warnings.push(TRACKING_OFF.to_owned());
+            }
+            self.metrics.appended(&appended.outcomes);
+            return appended;
+        }
         let mut buckets: BTreeMap<(String, u8), Bucket> = BTreeMap::new();
         for ((tenant, task), group) in grouped(&events) {
             if let Some(because) = broken_rule(&tenant, &task, &group) {
@@ -259,6 +271,12 @@ pub(super) fn refuse_places(
             ));
         }
     }
+}
+
+/// Whether it is no tracking but what a person did about an alert.
+fn is_of_people(event: &ReadEvent) -> bool {
+    let ReadEvent::Good(submitted) = event else { return false };
+    matches!(submitted.event.body, EventBody::AlertAcknowledged(_))
 }
 
 /// A failed append as a problem.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tollgate_domain::config::{Rollout, StalePolicy};
 use tollgate_domain::event::{Event, EventBody};
-use tollgate_domain::gate::{GateDecided, Reason, ReasonCode, Verdict, decide};
+use tollgate_domain::gate::{GateDecided, Reason, ReasonCode, Verdict, decide, stop_loss_disabled};
 use tollgate_domain::ids::{EventId, ProducerId, TaskId, TenantId};
 use tollgate_domain::limits::TaskLimits;
 use tollgate_domain::phase::Advance;
@@ -48,10 +48,21 @@ impl Ledger {
     /// error but an answer.
     pub async fn gate(&self, tenant: &str, task: &str, request: &GateRequest) -> Answer<GateResponse> {
         let question = question(tenant, task, request)?;
+        let settings = self.settings();
+        if settings.tracking_off() {
+            let message = "tracking is switched off: nothing is known, nothing is decided".to_owned();
+            let reason = Reason { code: ReasonCode::TrackingOff, verdict: Verdict::Allow, message };
+            let decided =
+                without_numbers(&question, vec![reason], &settings.config_hash, String::new(), false);
+            self.metrics.decided(decided.verdict, decided.stale);
+            return Ok(response(&question, decided, None));
+        }
         self.record_settings().await;
         if request.id.is_some()
             && let Some(first) = self.first_answer(&question).await?
         {
+            // The process that gave it may have died before it opened the remediation.
+            self.note_block(&question.tenant, &question.task, &first);
             return Ok(first);
         }
         let at_least = self.gate_position(&question, request).await?;
@@ -76,10 +87,12 @@ impl Ledger {
         };
         self.metrics.decided(decided.verdict, decided.stale);
         let recorded = self.record_decision(&question, &decided).await?;
-        Ok(match recorded {
+        let answer = match recorded {
             Recorded::Now(position) => response(&question, decided, position),
             Recorded::Before(first) => *first,
-        })
+        };
+        self.note_block(&question.tenant, &question.task, &answer);
+        Ok(answer)
     }
 
     async fn gate_position(&self, question: &Question, request: &GateRequest) -> Answer<Position> {
@@ -145,22 +158,29 @@ impl Ledger {
         let message = format!("The view of task {task} {reason}: not decided, on_stale is {policy}");
         tracing::error!(%task, reason, verdict = verdict.as_str(), "gate answered from its policy, its view is behind");
         let reason = Reason { code: ReasonCode::Stale, verdict, message };
-        without_numbers(question, reason, &settings.config_hash, as_of, true)
+        let reasons = self.undecided_because(reason);
+        without_numbers(question, reasons, &settings.config_hash, as_of, true)
     }
 
     /// The answer of a check that failed itself: allow, and say so.
     fn failed_open(&self, question: &Question, detail: &str) -> GateDecided {
         let (task, verdict) = (&question.task, Verdict::Allow);
-        tracing::error!(%task, detail, "the gate's check failed, the task goes on");
+        tracing::error!(critical = true, %task, detail, "the gate's check failed, the task goes on");
         let message = format!("The numbers of task {task} could not be had, so it goes on: {detail}");
         let reason = Reason { code: ReasonCode::Degraded, verdict, message };
         without_numbers(
             question,
-            reason,
+            self.undecided_because(reason),
             &self.settings().config_hash,
             self.status().position().map(|position| position.to_string()).unwrap_or_default(),
             false,
         )
+    }
+
+    /// Why an answer without numbers is what it is, and that the stop-loss is off where it is.
+    fn undecided_because(&self, reason: Reason) -> Vec<Reason> {
+        let disabled = (!self.settings().switches().enabled).then(stop_loss_disabled);
+        [reason].into_iter().chain(disabled).collect()
     }
 
     /// Appends the decision. Where the log takes no appends the answer is given without: the check fails open.
@@ -230,16 +250,17 @@ impl Ledger {
 /// A decision that was not made by the rules.
 fn without_numbers(
     question: &Question,
-    reason: Reason,
+    reasons: Vec<Reason>,
     config_hash: &str,
     as_of: String,
     stale: bool,
 ) -> GateDecided {
+    let verdict = reasons.iter().map(|reason| reason.verdict).max().unwrap_or(Verdict::Allow);
     GateDecided {
         advance: question.advance.clone(),
-        verdict: reason.verdict,
-        ruled: reason.verdict,
-        reasons: vec![reason],
+        verdict,
+        ruled: verdict,
+        reasons,
         requirements: Vec::new(),
         tokens: None,
         latency: None,
@@ -291,9 +312,14 @@ fn taken(question: &Question) -> Box<tollgate_wire::api::Problem> {
     ))
 }
 
+/// Where the server has the report of a task.
+pub(super) fn report_path(tenant: &str, task: &str) -> String {
+    format!("/v1/tasks/{}/report?tenant={tenant}", crate::http::path_segment(task))
+}
+
 fn response(question: &Question, decided: GateDecided, position: Option<Position>) -> GateResponse {
     let (tenant, task) = (question.tenant.as_str().to_owned(), question.task.as_str().to_owned());
-    let report = format!("/v1/tasks/{}/report?tenant={tenant}", crate::http::path_segment(&task));
+    let report = report_path(&tenant, &task);
     GateResponse {
         report,
         tenant,

@@ -12,6 +12,7 @@ mod operate;
 mod quarantine;
 mod query;
 mod reload;
+mod remediation;
 mod settings;
 
 use std::path::{Path, PathBuf};
@@ -20,6 +21,7 @@ use std::time::Duration;
 
 use tokio::sync::{Mutex, OnceCell, watch};
 use tollgate_domain::ids::{EventId, ProducerId, TaskId, TenantId};
+use tollgate_domain::time::Timestamp;
 use tollgate_log::clock::{Clock, SystemClock};
 use tollgate_log::contract::{DedupScope, EventLog};
 use tollgate_projection::alerts::Alerts;
@@ -35,6 +37,7 @@ pub use deliveries::DeliveryQuery;
 pub use history::LogQuery;
 pub use operate::VIEWS;
 pub use query::{ListQuery, Read, limits_of};
+pub(crate) use remediation::{Name, Told};
 pub use settings::{Settings, SettingsError, SettingsOptions};
 
 use crate::metrics::Metrics;
@@ -53,6 +56,7 @@ pub struct Ledger {
     /// Where the config is read from; `None`: it is the built-in one.
     config_file: Option<PathBuf>,
     reloading: Mutex<()>,
+    blocked: remediation::Noted,
     /// A config that was refused, with its problems.
     rejected: Option<(String, Vec<String>)>,
     settings_recorded: OnceCell<()>,
@@ -141,6 +145,7 @@ impl Ledger {
             settings,
             config_file: options.settings.config,
             reloading: Mutex::new(()),
+            blocked: remediation::Noted::default(),
             rejected,
             settings_recorded,
             clock,
@@ -216,6 +221,11 @@ impl Ledger {
     #[must_use]
     pub const fn metrics(&self) -> &Metrics {
         &self.metrics
+    }
+
+    /// What the present is.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
     }
 
     pub(crate) fn status(&self) -> &Source<Status> {

@@ -46,7 +46,7 @@ impl Ledger {
         checks.push(HealthCheck {
             name: "config".to_owned(),
             ok: true,
-            detail: match settings.warnings().map(String::as_str).collect::<Vec<_>>().as_slice() {
+            detail: match settings.warnings().collect::<Vec<_>>().as_slice() {
                 [] => format!("{} ({:.12})", settings.config_source, settings.config_hash),
                 warnings => warnings.join("; "),
             },

@@ -30,6 +30,8 @@ pub struct SettingsOptions {
     pub prices: Option<PathBuf>,
     /// The kill switch from outside: nothing blocks, every answer says so.
     pub enforcement_disabled: bool,
+    /// The second switch from outside: nothing is recorded, every answer says so.
+    pub tracking_disabled: bool,
 }
 
 /// Config and prices in force.
@@ -47,6 +49,8 @@ pub struct Settings {
     pub prices_source: String,
     /// Whether the kill switch is set from outside.
     pub enforcement_disabled: bool,
+    /// Whether tracking is switched off from outside.
+    pub tracking_disabled: bool,
     /// A config that was refused, and what is in force instead.
     pub config_warning: Option<String>,
     /// Prices that were left out.
@@ -92,8 +96,18 @@ pub(super) struct Loaded {
 
 impl Settings {
     /// What people should know.
-    pub fn warnings(&self) -> impl Iterator<Item = &String> {
-        self.config_warning.iter().chain(&self.price_warnings)
+    pub fn warnings(&self) -> impl Iterator<Item = &str> {
+        let tracking = self.tracking_off().then_some("tracking is switched off: nothing is recorded");
+        let enforcement =
+            (!self.switches().enabled).then_some("the stop-loss is switched off: nothing blocks");
+        let config = self.config_warning.iter().chain(&self.price_warnings).map(String::as_str);
+        tracking.into_iter().chain(enforcement).chain(config)
+    }
+
+    /// Whether nothing that producers send is recorded.
+    #[must_use]
+    pub fn tracking_off(&self) -> bool {
+        self.tracking_disabled || !self.config.tracking
     }
 
     /// What of the config acts at once.
@@ -149,6 +163,7 @@ pub(super) fn load(options: &SettingsOptions) -> Result<Loaded, SettingsError> {
         prices,
         prices_source,
         enforcement_disabled: options.enforcement_disabled,
+        tracking_disabled: options.tracking_disabled,
         config_warning,
         price_warnings,
     };

@@ -2,6 +2,7 @@
 
 mod deliveries;
 mod evidence;
+mod remediations;
 
 use std::future::Future;
 
@@ -9,6 +10,7 @@ use tokio::task::JoinHandle;
 
 pub use deliveries::{AlertsError, Deliveries};
 pub use evidence::{Evidence, EvidenceError, evidence_dir};
+pub use remediations::{RemediationError, RemediationProblem, Remediations, Ways};
 
 /// Reactors that run beside the API.
 #[derive(Default)]

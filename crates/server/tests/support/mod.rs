@@ -34,6 +34,11 @@ impl Service {
 
     /// On the embedded log, over a disk that can be made to fail.
     pub(crate) async fn on_a_disk() -> (Self, Arc<FaultyDisk>) {
+        Self::on_a_disk_with(None).await
+    }
+
+    /// The same with a config.
+    pub(crate) async fn on_a_disk_with(config: Option<&str>) -> (Self, Arc<FaultyDisk>) {
         let dir = tempfile::tempdir().unwrap();
         let disk = Arc::new(FaultyDisk::default());
         // Small segments: what is written ahead is soon used up.
@@ -44,7 +49,7 @@ impl Service {
             ..Options::default()
         };
         let log = Arc::new(EmbeddedLog::open_or_create(&dir.path().join("data"), options).unwrap());
-        (Self::over(log, dir, None).await, disk)
+        (Self::over(log, dir, config).await, disk)
     }
 
     /// With a config, as a file.
@@ -65,7 +70,8 @@ impl Service {
         Self::by_clock(log, dir, config, clock).await
     }
 
-    async fn by_clock(
+    /// On a log, with a clock that tests set.
+    pub(crate) async fn by_clock(
         log: Arc<dyn EventLog>,
         dir: TempDir,
         config: Option<&str>,

@@ -68,6 +68,8 @@ pub enum Outcome {
     Conflict,
     /// A rule refused it, or another event of its task.
     Refused,
+    /// Tracking is switched off: nobody looked at it, nothing was recorded. Success, so that no work stops for it.
+    Ignored,
 }
 
 impl Outcome {
@@ -79,6 +81,7 @@ impl Outcome {
             Self::Duplicate => "duplicate",
             Self::Conflict => "conflict",
             Self::Refused => "refused",
+            Self::Ignored => "ignored",
         }
     }
 }

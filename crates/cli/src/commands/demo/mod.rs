@@ -13,7 +13,7 @@ use tollgate_client::{Client, ClientError, Read};
 use tollgate_domain::config::DEFAULT_CONFIG;
 use tollgate_domain::time::Timestamp;
 use tollgate_log::clock::{Clock, ManualClock};
-use tollgate_server::reactor::evidence_dir;
+use tollgate_server::reactor::{Remediations, Ways, evidence_dir};
 use tollgate_wire::api::{AppendRequest, GateRequest, GateResponse};
 
 use self::day::{Action, Step};
@@ -43,6 +43,10 @@ pub(crate) async fn run(global: &Global, args: &DemoArgs) -> Result<ExitCode, Fa
     let clock = Arc::new(ManualClock::at(day::START.parse().unwrap_or_default()));
     let connection = Connection::local(&own, Access::MayCreate, Arc::clone(&clock) as Arc<dyn Clock>).await?;
     let played = play(&connection.client, &clock, global.format).await;
+    if let Some(ledger) = connection.ledger() {
+        // Its reactor, so that the list shows what a server would have done by now.
+        let _ = Remediations::new(Arc::clone(ledger), Ways::default()).round().await;
+    }
     let tail = Read { at_least: Some("tail".to_owned()), wait_ms: Some(10_000) };
     let list = connection.client.tasks(None, 100, None, &tail).await;
     let report = connection.client.report(&tail).await;

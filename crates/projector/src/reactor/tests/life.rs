@@ -101,6 +101,7 @@ fn word(message: &Message) -> String {
     match &message.content {
         Content::Change(change) => format!("{} {}", change.task, change.kind),
         Content::Digest(digest) => format!("digest {}", digest.changes),
+        Content::Remediation(told) => format!("remediation {}", told.task),
     }
 }
 

@@ -153,7 +153,8 @@ async fn append(ledger: &Ledger, messages: &[(usize, &[Submitted])]) -> Vec<End>
 }
 
 fn end_of(outcomes: &[EventOutcome], trouble: Option<&Problem>) -> End {
-    let is_in = |answer: &&EventOutcome| matches!(answer.outcome, Outcome::Appended | Outcome::Duplicate);
+    use Outcome::{Appended, Duplicate, Ignored};
+    let is_in = |answer: &&EventOutcome| matches!(answer.outcome, Appended | Duplicate | Ignored);
     let code = |answer: &EventOutcome| answer.code.clone().unwrap_or_default();
     let mut left = outcomes.iter().filter(|answer| !is_in(answer));
     let Some(first) = left.clone().next() else { return End::Done };

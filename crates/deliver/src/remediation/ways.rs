@@ -1,0 +1,142 @@
+//! Ways of this machine: a file, a command.
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::process::Command;
+use tollgate_domain::time::Timestamp;
+
+use super::Remediation;
+use crate::BoxFuture;
+use crate::message::{Content, Message, shortened};
+use crate::runner::Channel;
+use crate::schedule::Answer;
+
+/// What a command is told by: the id of the message, the same at every attempt.
+const COMMAND_ID: &str = "TOLLGATE_REMEDIATION_ID";
+
+/// Most that is read of what a command says about its failure.
+const MAX_SAID_BYTES: u64 = 4096;
+
+/// Most of that in an error.
+const MAX_ERROR_BYTES: usize = 300;
+
+/// Where the file of a remediation is.
+type PathOf = Box<dyn Fn(&Remediation) -> PathBuf + Send + Sync>;
+
+/// Writes each remediation into a file of its own, whole or not at all.
+pub struct FileWay {
+    path: PathOf,
+}
+
+impl FileWay {
+    /// Files at these paths.
+    #[must_use]
+    pub fn new(path: PathOf) -> Self {
+        Self { path }
+    }
+}
+
+impl Channel for FileWay {
+    fn send<'a>(&'a self, message: &'a Message, _: Timestamp) -> BoxFuture<'a, Answer> {
+        Box::pin(async move {
+            let Content::Remediation(told) = &message.content else { return not_ours() };
+            let path = (self.path)(told);
+            match replace(&path, &message.body()) {
+                Ok(()) => Answer::Delivered { status: None },
+                Err(error) => failed(format!("writing {}: {error}", path.display())),
+            }
+        })
+    }
+}
+
+fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    if let Some(parent) = path.parent() {
+        std::fs::create_dir_all(parent)?;
+    }
+    let beside = path.with_extension("new");
+    let mut file = std::fs::File::create(&beside)?;
+    file.write_all(bytes)?;
+    file.write_all(b"\n")?;
+    file.sync_all()?;
+    std::fs::rename(&beside, path)
+}
+
+/// Runs a program of the operator's, with the message on its standard input. It has done its work when it ends with 0.
+///
+/// No shell reads the arguments, nothing of a task stands in them, and of the environment it gets the path and the message's id
+/// only.
+pub struct CommandWay {
+    argv: Vec<String>,
+    timeout: Duration,
+}
+
+impl CommandWay {
+    /// The program and its arguments.
+    #[must_use]
+    pub fn new(argv: Vec<String>, timeout_s: u64) -> Self {
+        Self { argv, timeout: Duration::from_secs(timeout_s) }
+    }
+
+    async fn run(&self, message: &Message) -> Result<(), String> {
+        let Some((program, args)) = self.argv.split_first() else { return Err("no command".to_owned()) };
+        let mut command = Command::new(program);
+        command.args(args).env_clear().env(COMMAND_ID, message.id.as_str()).kill_on_drop(true);
+        if let Some(path) = std::env::var_os("PATH") {
+            command.env("PATH", path);
+        }
+        command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut child = command.spawn().map_err(|error| format!("starting {program}: {error}"))?;
+        let (input, errors) = (child.stdin.take(), child.stderr.take());
+        let body = message.body();
+        let write = async {
+            if let Some(mut input) = input {
+                // A program that does not want to know it all ends before; its code says whether that is right.
+                let _ = input.write_all(&body).await;
+            }
+        };
+        let read = async {
+            let mut said = Vec::new();
+            if let Some(errors) = errors {
+                let mut few = errors.take(MAX_SAID_BYTES);
+                // What it said is for people only.
+                let _ = few.read_to_end(&mut said).await;
+            }
+            said
+        };
+        let ((), said, status) = tokio::join!(write, read, child.wait());
+        let status = status.map_err(|error| format!("waiting for {program}: {error}"))?;
+        if status.success() {
+            return Ok(());
+        }
+        let said = String::from_utf8_lossy(&said);
+        Err(format!("{program} ended with {status}: {}", shortened(said.trim(), MAX_ERROR_BYTES)))
+    }
+}
+
+impl Channel for CommandWay {
+    fn send<'a>(&'a self, message: &'a Message, _: Timestamp) -> BoxFuture<'a, Answer> {
+        Box::pin(async move {
+            match tokio::time::timeout(self.timeout, self.run(message)).await {
+                Ok(Ok(())) => Answer::Delivered { status: None },
+                Ok(Err(error)) => failed(error),
+                Err(_) => failed(format!(
+                    "{}: no end within {} s, it was ended",
+                    self.argv.first().map_or("command", String::as_str),
+                    self.timeout.as_secs()
+                )),
+            }
+        })
+    }
+}
+
+fn failed(error: String) -> Answer {
+    Answer::Failed { status: None, error }
+}
+
+fn not_ours() -> Answer {
+    failed("this way takes remediations only".to_owned())
+}

@@ -1,0 +1,320 @@
+//! Opens the remediations of blocked tasks: the task in the ledger, and what `remediation.yaml` says.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tollgate_deliver::config::{ChannelError, InvalidConfig};
+use tollgate_deliver::remediation::config::RemediationConfig;
+use tollgate_deliver::remediation::{EvidenceOf, Remediation};
+use tollgate_deliver::runner::Channel;
+use tollgate_deliver::schedule::Answer;
+use tollgate_domain::time::Timestamp;
+
+use super::evidence_dir;
+use crate::ledger::{Ledger, Name, Told};
+
+/// How often it looks for tasks that somebody else blocked: a server that died since, or one that could not open what is due.
+const LOOK_EVERY: Duration = Duration::from_secs(30);
+
+/// How long it waits after a first failure; twice as long after each further one.
+const FIRST_WAIT_MS: i64 = 1000;
+
+/// Longest wait.
+const MAX_WAIT_MS: i64 = 5 * 60 * 1000;
+
+/// How long an attempt that another server began is left to it, beyond its own wait. Longer than any attempt takes.
+const LEFT_ALONE_MS: i64 = 6 * 60 * 1000;
+
+/// How long attempts that are under way may go on after it was told to stop. What is ended then is tried again, by whoever serves next.
+const GRACE: Duration = Duration::from_secs(3);
+
+/// Why remediations cannot be opened as the file says.
+#[derive(Debug, thiserror::Error)]
+#[error("remediation config {}: {reason}", path.display())]
+pub struct RemediationError {
+    /// The file.
+    pub path: PathBuf,
+    /// What is wrong.
+    pub reason: RemediationProblem,
+}
+
+/// What is wrong with it.
+#[derive(Debug, thiserror::Error)]
+pub enum RemediationProblem {
+    /// The file cannot be read.
+    #[error("{0}")]
+    Unreadable(#[from] std::io::Error),
+    /// Its content breaks rules.
+    #[error("{0}")]
+    Invalid(#[from] InvalidConfig),
+    /// A way cannot be set up.
+    #[error("{0}")]
+    Way(#[from] ChannelError),
+}
+
+/// The ways in which remediations are opened, each with its name.
+#[derive(Default)]
+pub struct Ways(pub Vec<(String, Arc<dyn Channel>)>);
+
+impl Ways {
+    /// Those of a file, with its secrets; without one a file beside the evidence. Nothing is done yet.
+    ///
+    /// # Errors
+    ///
+    /// [`RemediationError`] with everything that is wrong with the file; nothing secret.
+    pub fn open(file: Option<&Path>, evidence: Option<&Path>) -> Result<Self, RemediationError> {
+        let failed = |reason| RemediationError { path: file.unwrap_or(Path::new("")).to_owned(), reason };
+        let config = match file {
+            None => RemediationConfig::default(),
+            Some(path) => {
+                let text = std::fs::read_to_string(path).map_err(|error| failed(error.into()))?;
+                let dir = path.parent().unwrap_or(Path::new(""));
+                RemediationConfig::from_yaml(&text, dir).map_err(|error| failed(error.into()))?
+            }
+        };
+        let mut ways = Vec::new();
+        for way in config.ways {
+            let dir = evidence.map(Path::to_owned);
+            let of = dir.map(|dir| {
+                Box::new(move |tenant: &str, task: &str| evidence_dir(&dir, tenant, task)) as EvidenceOf
+            });
+            if let Some(channel) = way.channel(of).map_err(|error| failed(error.into()))? {
+                ways.push((way.name, channel));
+            } else {
+                tracing::warn!(
+                    way = way.name,
+                    "remediations are not written beside evidence: this server writes none"
+                );
+            }
+        }
+        Ok(Self(ways))
+    }
+}
+
+/// Opens remediations, each once for the life of the ledger, whoever else does.
+pub struct Remediations {
+    ledger: Arc<Ledger>,
+    ways: Ways,
+    due: BTreeMap<Name, Due>,
+    /// Those that this process knows to be open everywhere.
+    settled: BTreeSet<Name>,
+}
+
+/// A remediation that is not open everywhere yet.
+struct Due {
+    told: Remediation,
+    opened: bool,
+    /// By way, until each was told: the attempts that are known of.
+    left: BTreeMap<usize, u32>,
+    failures: u32,
+    next: Timestamp,
+    /// Whether the alert was raised, here or by whoever tried before.
+    raised: bool,
+}
+
+impl Remediations {
+    /// Nothing is due yet.
+    #[must_use]
+    pub fn new(ledger: Arc<Ledger>, ways: Ways) -> Self {
+        Self { ledger, ways, due: BTreeMap::new(), settled: BTreeSet::new() }
+    }
+
+    /// Opens them until it is told to stop, then once more what is due, for a moment.
+    pub async fn run(mut self, mut stop: watch::Receiver<bool>) {
+        let mut looked: Option<Timestamp> = None;
+        loop {
+            let now = self.ledger.now();
+            let again = i64::try_from(LOOK_EVERY.as_millis()).unwrap_or(i64::MAX);
+            if looked.is_none_or(|looked| now.millis_since(looked) >= again) {
+                looked = Some(now);
+                if let Err(reason) = self.look().await {
+                    tracing::warn!(
+                        reason,
+                        "blocked tasks are not known just now; looked for again in a while"
+                    );
+                }
+            }
+            let mut stopping = stop.clone();
+            let overdue = async {
+                let _ = stopping.wait_for(|stop| *stop).await;
+                over(GRACE).await;
+            };
+            tokio::select! {
+                _ = self.round() => {}
+                () = overdue => return,
+            }
+            let next = self.due.values().map(|due| due.next.millis_since(self.ledger.now())).min();
+            let wait =
+                next.map_or(LOOK_EVERY, |ms| Duration::from_millis(u64::try_from(ms).unwrap_or_default()));
+            tokio::select! {
+                // An error means that whoever would stop it is gone.
+                _ = stop.wait_for(|stop| *stop) => break,
+                () = self.ledger.blocked() => {}
+                () = over(wait.min(LOOK_EVERY)) => {}
+            }
+        }
+        // What it does not get done is found by whoever serves next.
+        let _ = tokio::time::timeout(GRACE, self.round()).await;
+    }
+
+    /// Finds tasks that are blocked and not known here yet.
+    ///
+    /// # Errors
+    ///
+    /// Why they are not known, as a sentence.
+    pub async fn look(&mut self) -> Result<(), String> {
+        let known = |name: &Name| self.settled.contains(name) || self.due.contains_key(name);
+        let found = self.ledger.still_blocked(known).await?;
+        found.into_iter().for_each(|(name, told)| self.add(name, told));
+        Ok(())
+    }
+
+    /// Opens what was blocked here and what is due by now; how many are not open everywhere.
+    pub async fn round(&mut self) -> usize {
+        for (name, told) in self.ledger.take_blocked() {
+            if !self.settled.contains(&name) {
+                self.add(name, told);
+            }
+        }
+        let now = self.ledger.now();
+        let names: Vec<Name> =
+            self.due.iter().filter(|(_, due)| due.next <= now).map(|(name, _)| name.clone()).collect();
+        // The tasks first: no way that is slow keeps people from them.
+        for name in &names {
+            if let Some(due) = self.due.get_mut(name).filter(|due| !due.opened) {
+                due.opened = self.ledger.open_remediation_task(name).await.is_ok();
+            }
+        }
+        for name in names {
+            let Some(mut due) = self.due.remove(&name) else { continue };
+            if self.open(&name, &mut due).await {
+                self.settled.insert(name);
+            } else {
+                self.due.insert(name, due);
+            }
+        }
+        self.ledger.metrics().remediations_waiting(self.due.len());
+        self.due.len()
+    }
+
+    fn add(&mut self, name: Name, told: Remediation) {
+        let left = (0..self.ways.0.len()).map(|way| (way, 0)).collect();
+        let next = Timestamp::default();
+        let due = Due { told, opened: false, left, failures: 0, next, raised: false };
+        self.due.entry(name).or_insert(due);
+    }
+
+    /// One attempt at everything that is left of one; whether nothing is.
+    async fn open(&self, name: &Name, due: &mut Due) -> bool {
+        let mut failed = Vec::new();
+        if !due.opened {
+            match self.ledger.open_remediation_task(name).await {
+                Ok(()) => due.opened = true,
+                Err(reason) => failed.push(format!("its task: {reason}")),
+            }
+        }
+        let mut others: Option<Timestamp> = None;
+        if due.opened {
+            for (way, known) in due.left.clone() {
+                let Some((label, channel)) = self.ways.0.get(way) else { continue };
+                match self.tell(name, &due.told, label, &**channel, known).await {
+                    Ok(Done::Told { attempt }) => {
+                        due.raised |= attempt > 1;
+                        due.left.remove(&way);
+                    }
+                    Ok(Done::ByOther { attempt, until }) => {
+                        due.raised |= attempt > 1;
+                        others = Some(others.map_or(until, |other| other.min(until)));
+                    }
+                    Err((attempt, reason)) => {
+                        due.left.insert(way, attempt);
+                        failed.push(format!("way `{label}`: {reason}"));
+                    }
+                }
+            }
+        }
+        let now = self.ledger.now();
+        if failed.is_empty() {
+            if let Some(until) = others {
+                due.next = until.max(now.plus_millis(FIRST_WAIT_MS));
+                return false;
+            }
+            if due.raised
+                && let Err(reason) = self.ledger.observe_remediation(name, false, now).await
+            {
+                failed.push(format!("the end of its alert: {reason}"));
+            } else {
+                return true;
+            }
+        } else if !due.raised {
+            // Where the log takes nothing it is raised the next time.
+            due.raised = self.ledger.observe_remediation(name, true, due.told.blocked_at).await.is_ok();
+        }
+        due.failures = due.failures.saturating_add(1);
+        due.next = now.plus_millis(wait_ms(due.failures));
+        let ((tenant, task), reason) = (name, failed.join("; "));
+        tracing::error!(
+            critical = true, %tenant, %task, remediation = due.told.remediation, reason, next = %due.next,
+            "the remediation of a blocked task could not be opened; the task stays blocked, it is tried again"
+        );
+        false
+    }
+
+    /// Tells one way, unless it was told or somebody else is at it. An error has the attempts that are known of now.
+    async fn tell(
+        &self,
+        name: &Name,
+        told: &Remediation,
+        way: &str,
+        channel: &dyn Channel,
+        known: u32,
+    ) -> Result<Done, (u32, String)> {
+        let (last, at) = match self.ledger.told(name, way, known).await.map_err(|reason| (known, reason))? {
+            Told::Done => return Ok(Done::Told { attempt: known }),
+            Told::Attempted(last, at) => (last, at),
+        };
+        if let Some(at) = at {
+            // Not by this process: whoever began it may still be at it.
+            let until = at.plus_millis(LEFT_ALONE_MS.saturating_add(wait_ms(last)));
+            if until > self.ledger.now() {
+                return Ok(Done::ByOther { attempt: last, until });
+            }
+        }
+        let attempt = last.saturating_add(1);
+        let mine = self.ledger.take_attempt(name, way, attempt).await.map_err(|reason| (last, reason))?;
+        if !mine {
+            let until = self.ledger.now().plus_millis(LEFT_ALONE_MS);
+            return Ok(Done::ByOther { attempt, until });
+        }
+        match channel.send(&told.message_to(way), self.ledger.now()).await {
+            Answer::Delivered { .. } => {}
+            answer @ (Answer::Failed { .. } | Answer::Throttled { .. } | Answer::Gone) => {
+                return Err((attempt, answer.error().unwrap_or_default()));
+            }
+        }
+        // What was told and is not noted would be told again, by its id.
+        self.ledger.note_told(name, way).await.map_err(|reason| (attempt, reason))?;
+        Ok(Done::Told { attempt })
+    }
+}
+
+/// How telling a way ended.
+enum Done {
+    /// It knows by now, at this attempt.
+    Told { attempt: u32 },
+    /// Somebody else has this attempt, and is left alone with it for a while.
+    ByOther { attempt: u32, until: Timestamp },
+}
+
+fn wait_ms(failures: u32) -> i64 {
+    let doubled = FIRST_WAIT_MS.checked_shl(failures.saturating_sub(1).min(20)).unwrap_or(MAX_WAIT_MS);
+    doubled.clamp(FIRST_WAIT_MS, MAX_WAIT_MS)
+}
+
+async fn over(wait: Duration) {
+    // It runs out, that is what it is for.
+    let _ = tokio::time::timeout(wait, std::future::pending::<()>()).await;
+}
