@@ -20,7 +20,7 @@ use crate::status::fold_task;
 
 impl Projection for Alerts {
     const NAME: &'static str = "alerts";
-    const VERSION: u32 = 3;
+    const VERSION: u32 = 4;
     type Row = AlertsRow;
 
     fn apply<R: Rows<AlertsRow>>(&self, event: &RecordedEvent<'_>, rows: &mut R) -> Result<(), R::Error> {
@@ -55,6 +55,7 @@ impl Projection for Alerts {
             | EventBody::PhaseEnded(_)
             | EventBody::OverrideGranted(_)
             | EventBody::ImportanceChanged(_)
+            | EventBody::TaskMarked(_)
             | EventBody::UsageRecorded(_)
             | EventBody::UsageAdjusted(_)
             | EventBody::WaitRecorded(_)
@@ -62,7 +63,8 @@ impl Projection for Alerts {
             | EventBody::GateDecided(_)
             | EventBody::ConfigLoaded(_)
             | EventBody::ConfigRejected(_)
-            | EventBody::PriceBookLoaded(_) => watched(rows, moment, |watch| {
+            | EventBody::PriceBookLoaded(_)
+            | EventBody::TransitionsMeasured(_) => watched(rows, moment, |watch| {
                 if watch.task.last_at == Timestamp::default() {
                     (watch.task.first_at, watch.task.last_at) = (event.occurred_at, event.occurred_at);
                 }

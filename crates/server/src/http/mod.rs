@@ -53,6 +53,7 @@ pub fn router(app: App) -> Router {
         .route("/v1/tasks/{task}/phases/{phase}/end", post(tasks::end_phase))
         .route("/v1/tasks/{task}/overrides", post(tasks::grant_override))
         .route("/v1/tasks/{task}/importance", post(tasks::change_importance))
+        .route("/v1/tasks/{task}/mark", post(tasks::mark))
         .route("/v1/tasks/{task}/gate", post(tasks::gate))
         .route("/v1/tasks/{task}/report", get(views::task_report))
         .route("/v1/tasks/{task}/explain", get(views::explain))

@@ -21,6 +21,7 @@ use super::{alerts, deliveries, events, operate, quarantine, tasks, views};
         tasks::end_phase,
         tasks::grant_override,
         tasks::change_importance,
+        tasks::mark,
         tasks::gate,
         views::tasks,
         views::task,
