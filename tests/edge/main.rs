@@ -6,6 +6,7 @@
 mod budgets;
 mod config;
 mod failures;
+mod governing;
 mod ground;
 mod phases;
 mod reports;

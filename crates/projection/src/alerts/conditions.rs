@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use tollgate_domain::alert::{AlertRule, AlertScope, Condition, Severity};
 use tollgate_domain::breach::{BreachStatus, Utilization};
 use tollgate_domain::event::ConditionObserved;
-use tollgate_domain::gate::{Verdict, grouped};
+use tollgate_domain::gate::grouped;
 use tollgate_domain::task::TaskStage;
 use tollgate_domain::tier::Importance;
 use tollgate_domain::time::Timestamp;
@@ -112,10 +112,7 @@ fn of_task(found: &mut Conditions, row: &TaskRow, task: &str) {
             add(found, &scope, &name, what, unit, &utilization, &limits.pressure_levels);
         }
     }
-    if let Some(decision) = row.decisions.last()
-        && decision.verdict == Verdict::Block
-        && !row.state.passes.contains(&decision.advance)
-    {
+    if let Some(decision) = row.blocked() {
         let why: Vec<&str> = decision.reasons.iter().map(|(_, _, message)| message.as_str()).collect();
         let message = format!("Task {task} is blocked before {}: {}", decision.advance, why.join("; "));
         let condition = Condition { rule: AlertRule::StopLoss, scope: AlertScope::Task, level: 0 };

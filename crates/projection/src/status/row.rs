@@ -54,6 +54,17 @@ pub struct TaskRow {
     pub last_at: Timestamp,
 }
 
+impl TaskRow {
+    /// The decision of the gate that blocks it now; `None`: it may go on, or nobody asked.
+    #[must_use]
+    pub fn blocked(&self) -> Option<&Decision> {
+        let blocks = |decision: &&Decision| {
+            decision.verdict == Verdict::Block && !self.state.passes.contains(&decision.advance)
+        };
+        self.decisions.last().filter(blocks)
+    }
+}
+
 /// What a task said of itself when it opened.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Opened {

@@ -24,8 +24,8 @@ use super::protocol::{
 use crate::projector::Projector;
 use crate::queries::{
     ChangesAfter, ChangesFor, DeliveriesOf, EndpointOf, FindEvents, ListAlerts, ListDeliveries,
-    ListQuarantine, ListTasks, Marks, ObservedOfViews, OneAlert, OneQuarantined, OneTask, RunningTasks,
-    TotalsOf,
+    ListQuarantine, ListTasks, Marks, ObservedOfViews, OneAlert, OneQuarantined, OneTask, OverviewOf,
+    RunningTasks, TotalsOf,
 };
 use crate::query::{Answered, Query, Wait, restricted};
 
@@ -68,7 +68,7 @@ macro_rules! served {
     };
 }
 
-served!(Status: OneTask, ListTasks, RunningTasks, FindEvents, Marks);
+served!(Status: OneTask, ListTasks, OverviewOf, RunningTasks, FindEvents, Marks);
 served!(Reports: TotalsOf, Marks);
 served!(
     Alerts: ListAlerts, ChangesAfter, EndpointOf, ChangesFor, DeliveriesOf, ListDeliveries, ObservedOfViews,

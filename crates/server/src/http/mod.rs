@@ -4,6 +4,7 @@ mod alerts;
 mod deliveries;
 mod events;
 mod extract;
+mod govern;
 mod guard;
 mod observe;
 mod openapi;
@@ -73,6 +74,7 @@ pub fn router(app: App) -> Router {
         .route("/v1/position", get(operate::position))
         .route("/v1/log", get(operate::log))
         .route("/v1/health", get(operate::health))
+        .route("/v1/health/budgets", get(govern::budgets))
         .route("/v1/ready", get(operate::health))
         .route("/v1/config/reload", post(operate::reload))
         .route("/v1/views/{view}/rebuild", post(operate::rebuild))

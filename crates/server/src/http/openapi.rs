@@ -4,7 +4,7 @@ use axum::Json;
 use utoipa::OpenApi;
 use utoipa::openapi::OpenApi as Document;
 
-use super::{alerts, deliveries, events, operate, quarantine, tasks, views};
+use super::{alerts, deliveries, events, govern, operate, quarantine, tasks, views};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -43,6 +43,7 @@ use super::{alerts, deliveries, events, operate, quarantine, tasks, views};
         operate::position,
         operate::log,
         operate::health,
+        govern::budgets,
         operate::metrics,
         operate::rebuild,
         operate::reload,

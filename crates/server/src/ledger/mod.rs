@@ -6,6 +6,7 @@ mod decide;
 mod deliveries;
 mod facts;
 mod gate;
+mod govern;
 mod history;
 mod inbox;
 mod operate;
