@@ -29,11 +29,25 @@ pub enum AlertRule {
     Quarantine,
     /// A view is behind its log.
     Lag,
+    /// A task is of critical importance, and nobody said why, or nobody is named.
+    Unjustified,
+    /// Too many of the latest tasks are of critical importance.
+    CriticalShare,
+    /// Too many of the latest tasks were blocked.
+    StoppedShare,
+    /// Too many of the tasks that the rules stopped were legitimate.
+    FalsePositives,
+    /// What completed tasks use moved from one week to the next: tokens may be counted in another way.
+    TokenTrend,
+    /// Phase transitions take longer than they did.
+    SlowTransitions,
+    /// Phase transitions took far longer for so long that enforcement was switched off.
+    Breaker,
 }
 
 impl AlertRule {
     /// The rules, in order.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 16] = [
         Self::Pressure,
         Self::Breach,
         Self::StopLoss,
@@ -43,10 +57,33 @@ impl AlertRule {
         Self::Conflict,
         Self::Quarantine,
         Self::Lag,
+        Self::Unjustified,
+        Self::CriticalShare,
+        Self::StoppedShare,
+        Self::FalsePositives,
+        Self::TokenTrend,
+        Self::SlowTransitions,
+        Self::Breaker,
     ];
     /// Their words, in order.
-    pub const NAMES: [&'static str; 9] =
-        ["pressure", "breach", "stop_loss", "drift", "stuck", "silence", "conflict", "quarantine", "lag"];
+    pub const NAMES: [&'static str; 16] = [
+        "pressure",
+        "breach",
+        "stop_loss",
+        "drift",
+        "stuck",
+        "silence",
+        "conflict",
+        "quarantine",
+        "lag",
+        "unjustified",
+        "critical_share",
+        "stopped_share",
+        "false_positives",
+        "token_trend",
+        "slow_transitions",
+        "breaker",
+    ];
 
     /// The word that answers use.
     #[must_use]
@@ -61,6 +98,13 @@ impl AlertRule {
             Self::Conflict => "conflict",
             Self::Quarantine => "quarantine",
             Self::Lag => "lag",
+            Self::Unjustified => "unjustified",
+            Self::CriticalShare => "critical_share",
+            Self::StoppedShare => "stopped_share",
+            Self::FalsePositives => "false_positives",
+            Self::TokenTrend => "token_trend",
+            Self::SlowTransitions => "slow_transitions",
+            Self::Breaker => "breaker",
         }
     }
 
@@ -70,10 +114,24 @@ impl AlertRule {
         Self::ALL.into_iter().find(|rule| rule.as_str() == word)
     }
 
+    /// Whether it is about the ledger's tasks as a whole, or about the ledger itself: what one task does neither begins nor ends it.
+    #[must_use]
+    pub const fn is_ledger_wide(self) -> bool {
+        matches!(
+            self,
+            Self::CriticalShare
+                | Self::StoppedShare
+                | Self::FalsePositives
+                | Self::TokenTrend
+                | Self::SlowTransitions
+                | Self::Breaker
+        )
+    }
+
     /// Whether nothing but a person can end it: what happened once does not become false.
     #[must_use]
     pub const fn ends_with_acknowledgement(self) -> bool {
-        matches!(self, Self::Conflict)
+        matches!(self, Self::Conflict | Self::Breaker)
     }
 }
 
@@ -123,13 +181,22 @@ impl Severity {
     #[must_use]
     pub const fn of_observed(rule: AlertRule) -> Self {
         match rule {
-            AlertRule::Silence | AlertRule::Drift | AlertRule::Pressure => Self::Warning,
+            AlertRule::Silence
+            | AlertRule::Drift
+            | AlertRule::Pressure
+            | AlertRule::Unjustified
+            | AlertRule::CriticalShare
+            | AlertRule::FalsePositives
+            | AlertRule::TokenTrend
+            | AlertRule::SlowTransitions => Self::Warning,
             AlertRule::Stuck
             | AlertRule::Conflict
             | AlertRule::Quarantine
             | AlertRule::Lag
+            | AlertRule::StoppedShare
             | AlertRule::Breach
             | AlertRule::StopLoss => Self::Error,
+            AlertRule::Breaker => Self::Critical,
         }
     }
 

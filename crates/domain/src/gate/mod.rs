@@ -49,6 +49,8 @@ pub struct PhaseStanding {
 /// What of the config acts at once, also on tasks already open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Switches {
+    /// The circuit breaker is open: transitions took too long for too long. Nothing blocks and every answer says so.
+    pub breaker: bool,
     /// The stop-loss itself. Off: nothing blocks and every answer says so.
     pub enabled: bool,
     /// How far decisions are carried out.
@@ -62,6 +64,7 @@ pub struct Switches {
 impl From<&BudgetConfig> for Switches {
     fn from(config: &BudgetConfig) -> Self {
         Self {
+            breaker: false,
             enabled: config.stop_loss.enabled,
             rollout: config.rollout,
             latency_action: config.stop_loss.latency_action,
@@ -189,6 +192,8 @@ codes!(
         TrackingOnly = "tracking_only",
         /// The stop-loss is switched off.
         StopLossDisabled = "stop_loss_disabled",
+        /// The circuit breaker is open.
+        BreakerOpen = "breaker_open",
         /// Rollout: decide and record, never block.
         ObserveOnly = "observe_only",
         /// Rollout: this importance is not blocked yet.

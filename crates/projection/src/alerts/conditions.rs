@@ -11,6 +11,7 @@ use tollgate_domain::tier::Importance;
 use tollgate_domain::time::Timestamp;
 
 use super::row::{Observed, Watch};
+use crate::overview::critical_for_review;
 use crate::status::{Execution, TaskRow, figures};
 
 /// Conditions that are true, each with how much it matters and a sentence.
@@ -46,8 +47,20 @@ fn holds(task: &TaskRow, condition: &Condition, since: Timestamp) -> bool {
     match condition.rule {
         AlertRule::Silence => runs_since(Execution::silent_since),
         AlertRule::Stuck => runs_since(|run| run.started_at),
-        AlertRule::Conflict | AlertRule::Quarantine | AlertRule::Lag => true,
-        AlertRule::Pressure | AlertRule::Breach | AlertRule::StopLoss | AlertRule::Drift => false,
+        AlertRule::Conflict
+        | AlertRule::Quarantine
+        | AlertRule::Lag
+        | AlertRule::CriticalShare
+        | AlertRule::StoppedShare
+        | AlertRule::FalsePositives
+        | AlertRule::TokenTrend
+        | AlertRule::SlowTransitions
+        | AlertRule::Breaker => true,
+        AlertRule::Pressure
+        | AlertRule::Breach
+        | AlertRule::StopLoss
+        | AlertRule::Drift
+        | AlertRule::Unjustified => false,
     }
 }
 
@@ -119,6 +132,11 @@ fn of_task(found: &mut Conditions, row: &TaskRow, task: &str) {
         found.insert(condition, (Severity::Critical, message));
     }
     drift(found, row, task, limits.importance);
+    if let Some(why) = critical_for_review(row) {
+        let condition = Condition { rule: AlertRule::Unjustified, scope: AlertScope::Task, level: 0 };
+        let message = format!("Task {task} is to be reviewed: {why}");
+        found.insert(condition, (Severity::of_observed(AlertRule::Unjustified), message));
+    }
 }
 
 /// Two tiers or more above the lowest importance that the task ever had: raising it step by step is no way around.

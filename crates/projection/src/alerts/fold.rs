@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use tollgate_domain::alert::{Condition, alert_id};
+use tollgate_domain::alert::{AlertRule, Condition, alert_id};
 use tollgate_domain::event::{AlertAcknowledged, Change, EventBody, RecordedEvent};
 use tollgate_domain::ids::LEDGER_TENANT;
 use tollgate_domain::position::Sequence;
@@ -46,6 +46,9 @@ impl Projection for Alerts {
                 }
                 Ok(())
             }
+            EventBody::TransitionsMeasured(measured) => {
+                watched(rows, moment, |watch| watch.transitions.note(measured, moment.at))
+            }
             EventBody::ConditionObserved(observed) => watched(rows, moment, |watch| observe(watch, observed)),
             // Ledger-wide facts are about no task.
             _ if event.tenant == LEDGER_TENANT => Ok(()),
@@ -63,8 +66,7 @@ impl Projection for Alerts {
             | EventBody::GateDecided(_)
             | EventBody::ConfigLoaded(_)
             | EventBody::ConfigRejected(_)
-            | EventBody::PriceBookLoaded(_)
-            | EventBody::TransitionsMeasured(_) => watched(rows, moment, |watch| {
+            | EventBody::PriceBookLoaded(_) => watched(rows, moment, |watch| {
                 if watch.task.last_at == Timestamp::default() {
                     (watch.task.first_at, watch.task.last_at) = (event.occurred_at, event.occurred_at);
                 }
@@ -179,6 +181,9 @@ fn acknowledge<R: Rows<AlertsRow>>(
             rows.change(&watch_key(moment.tenant, moment.task), || AlertsRow::Watch(Box::default()))?;
         if let AlertsRow::Watch(watch) = watch {
             watch.observed.remove(&condition);
+            if condition.rule == AlertRule::Breaker {
+                watch.transitions.forget_recent();
+            }
             watch.open.remove(&condition);
         }
         let why = format!("acknowledged by {}", acknowledged.by);

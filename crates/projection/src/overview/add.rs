@@ -22,6 +22,7 @@ pub struct Present {
 impl Overview {
     /// Takes a task in.
     pub fn add(&mut self, tenant: &str, task: &str, row: &TaskRow, present: Present) {
+        self.last_at = self.last_at.max(row.last_at);
         let figures = figures(row, None);
         let began = row.opened.as_ref().map_or(row.first_at, |opened| opened.at);
         let week = self.weeks.entry(week_of(began)).or_default();

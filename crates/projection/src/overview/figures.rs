@@ -85,6 +85,8 @@ pub struct Overview {
     pub stuck: Review,
     /// Open tasks of critical importance that nobody justified.
     pub unjustified: Review,
+    /// When the latest event of all happened.
+    pub last_at: Timestamp,
     /// Tasks of which an event could not be read: the figures lack it.
     pub degraded: u64,
 }
@@ -95,6 +97,7 @@ impl Overview {
         for (week, figures) in other.weeks {
             self.weeks.entry(week).or_default().merge(&figures);
         }
+        self.last_at = self.last_at.max(other.last_at);
         self.blocked.merge(other.blocked);
         self.stuck.merge(other.stuck);
         self.unjustified.merge(other.unjustified);

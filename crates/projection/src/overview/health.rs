@@ -88,6 +88,13 @@ pub fn stopped_share(overview: &Overview, weeks: u32) -> Share {
     Share { part: all.stopped, of: all.tasks }
 }
 
+/// The share of tasks in the latest weeks that were marked legitimate, of those that the rules stopped.
+#[must_use]
+pub fn false_positive_share(overview: &Overview, weeks: u32) -> Share {
+    let all = window(overview, weeks).all(|_, _| true);
+    Share { part: all.legitimate, of: all.ruled }
+}
+
 /// Half of the tokens of completed tasks in the newest week that has enough of them, beside the week before: its Monday, before, after.
 /// `None`: one of both has fewer than `min_tasks`.
 #[must_use]

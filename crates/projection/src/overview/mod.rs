@@ -4,17 +4,21 @@
 //! those of partitions add up in any order. No clock: weeks come from the events, and what a question needs of the present is part of it.
 
 mod add;
+mod conditions;
 mod figures;
 mod health;
 mod proposals;
 mod tables;
 
 pub use add::{Present, critical_for_review};
+pub use conditions::conditions;
 pub use figures::{
     BOUNDS, ClosedFigures, Counted, KEPT_FOR_REVIEW, Overview, PhaseFigures, Review, TierFigures,
     WeekFigures, week_of,
 };
-pub use health::{HealthConfig, Share, critical_share, health, stopped_share, token_shift};
+pub use health::{
+    HealthConfig, Share, critical_share, false_positive_share, health, stopped_share, token_shift,
+};
 pub use proposals::proposals;
 
 #[cfg(test)]

@@ -249,6 +249,35 @@ fn phases_have_classes_of_utilization() {
     assert_eq!((plan.percent.as_deref(), plan.latency_ms), (Some("75.02"), 36_000));
 }
 
+#[test]
+fn what_should_be_told_of_many_tasks() {
+    let blocked = |count, mark: &str| tasks("B", count, &format!("{}{mark}", BLOCKED.replace("{}", "")));
+    let well = |prefix, count, tokens: u64| {
+        tasks(prefix, count, &format!("open, start PLAN, use PLAN out={tokens}, end PLAN, close completed"))
+    };
+    let critical = |count| tasks("C", count, "open importance=critical why=x");
+    for (script, expected) in [
+        (well("W", 20, 10_000), ""),
+        (well("W", 18, 10_000) + &critical(2), ""),
+        (well("W", 17, 10_000) + &critical(3), "critical_share"),
+        (well("W", 16, 10_000) + &critical(3), ""),
+        (well("W", 17, 10_000) + &blocked(3, ""), "stopped_share"),
+        (format!("config rollout: observe, {}{}", well("W", 17, 10_000), blocked(3, "")), ""),
+        (blocked(1, ", mark legitimate"), "false_positives"),
+        (blocked(10, ", mark runaway") + "in B-0, mark legitimate", ""),
+        (blocked(9, ", mark runaway") + "in B-0, mark legitimate", "false_positives"),
+        (well("W", 20, 10_000) + "+48h, " + &well("X", 20, 12_000), ""),
+        (well("W", 20, 10_000) + "+48h, " + &well("X", 20, 12_100), "token_trend"),
+        (well("W", 20, 10_000) + "+48h, " + &well("X", 20, 7_990), "token_trend"),
+    ] {
+        let story = story(&script);
+        let found = conditions(&overview(&story), &BudgetConfig::built_in().alerts);
+        let rules: Vec<&str> = found.iter().map(|seen| seen.rule().as_str()).collect();
+        assert_eq!(rules.join(" "), expected, "{script}");
+        assert!(found.iter().all(|seen| seen.since == story.now), "it follows from the latest event");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
