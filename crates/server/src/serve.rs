@@ -17,7 +17,7 @@ use tollgate_log_jetstream::{Inbox, JetStreamLog, SetupError};
 use crate::http::{App, Hosts, router};
 use crate::ledger::{Ledger, LedgerError, LedgerOptions, SettingsOptions, Views};
 use crate::nats::{AppendService, Drainer};
-use crate::reactor::{AlertsError, Deliveries, Evidence, Reactors};
+use crate::reactor::{AlertsError, Deliveries, Evidence, Reactors, govern};
 
 /// The file in a data directory that says who serves it.
 const RUNNING_FILE: &str = "server.json";
@@ -163,7 +163,7 @@ pub async fn serve(
     if let Some(deliveries) = deliveries {
         reactors.start("deliveries", deliveries.run(Arc::clone(&ledger), stopped.clone()));
     }
-    reactors.start("watch", ledger.watch().run(stopped.clone()));
+    watch_over(&mut reactors, &ledger, &stopped);
     let running_file = data_dir.map(|dir| dir.join(RUNNING_FILE));
     if let Some(file) = &running_file {
         write_running(file, &Running { url: url.clone(), pid: std::process::id() })?;
@@ -206,6 +206,12 @@ pub async fn serve(
         let _ = std::fs::remove_file(file);
     }
     served.map_err(ServeError::from)
+}
+
+/// Starts what looks at tasks, views and the ledger itself with a clock.
+fn watch_over(reactors: &mut Reactors, ledger: &Arc<Ledger>, stopped: &watch::Receiver<bool>) {
+    reactors.start("watch", ledger.watch().run(stopped.clone()));
+    reactors.start("govern", govern::run(Arc::clone(ledger), stopped.clone()));
 }
 
 /// The ways in over NATS.

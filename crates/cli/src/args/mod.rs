@@ -13,7 +13,7 @@ pub(crate) use alerts::{
     AcknowledgeArgs, AlertsArgs, AlertsCommand, DeliveriesArgs, QuarantineCommand, QuarantineEndArgs,
     ResendArgs,
 };
-pub(crate) use govern::HealthCommand;
+pub(crate) use govern::{BreakerCommand, HealthCommand};
 pub(crate) use operate::{
     BackupArgs, ConfigCommand, CopyArgs, DemoArgs, ImportArgs, ImportCommand, InitArgs, LogCommand,
     ProjectorArgs, RestoreArgs, ServeArgs, TailArgs, ViewCommand,
@@ -158,6 +158,9 @@ pub(crate) enum Command {
     Limits(LimitsArgs),
     /// Where the ledger stands: its tasks, its views
     Status,
+    /// The circuit breaker that switches enforcement off where the ledger itself is too slow
+    #[command(subcommand)]
+    Breaker(BreakerCommand),
     /// How budgets do over many tasks
     #[command(subcommand)]
     Health(HealthCommand),

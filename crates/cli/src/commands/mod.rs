@@ -39,6 +39,7 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
         Command::Usage(command) => events::usage(&global, command).await,
         Command::Gate(gate) => tasks::gate(&global, &gate).await,
         Command::Limits(limits) => views::limits(&global, &limits).await,
+        Command::Breaker(command) => govern::breaker(&global, command).await,
         Command::Health(command) => govern::health(&global, command).await,
         Command::Status => views::status(&global).await,
         Command::Report(report) => views::report(&global, &report).await,

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use tollgate_wire::api::{BudgetHealth, ReviewList};
+use tollgate_wire::api::{BreakerState, BudgetHealth, ReviewList};
 
 use super::{counted, grouped_u64, table};
 
@@ -90,4 +90,18 @@ fn weeks(health: &BudgetHealth) -> String {
         cells
     });
     format!("\n{}", table(&header, &[1, 2, 3, 4, 5, 6, 7, 8], rows.collect()))
+}
+
+/// The circuit breaker in a line.
+pub(crate) fn breaker(state: &BreakerState) -> String {
+    let is = if state.open { "open: nothing is blocked until `tollgate breaker reset`" } else { "closed" };
+    let us = |value: Option<u64>| {
+        value.map_or_else(|| "unknown".to_owned(), |us| format!("{} µs", grouped_u64(us)))
+    };
+    format!(
+        "{is}\np95 of phase transitions {}, baseline {} ({} under `rollout: observe`)",
+        us(state.recent_p95_us),
+        us(state.baseline_p95_us),
+        counted(state.baseline_transitions, "transition")
+    )
 }

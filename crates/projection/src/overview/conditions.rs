@@ -6,7 +6,8 @@ use tollgate_domain::event::ConditionObserved;
 use tollgate_domain::gate::grouped;
 
 use super::figures::Overview;
-use super::health::{Share, critical_share, false_positive_share, stopped_share, token_shift};
+use super::health::{critical_share, false_positive_share, stopped_share, token_shift};
+use super::share::Share;
 
 /// Weeks that the shares are about, from the newest in which tasks were opened.
 const WEEKS: u32 = 4;

@@ -9,6 +9,7 @@ use tollgate_wire::api::{BudgetHealth, FigureRow};
 
 use super::figures::{Counted, Overview, TierFigures, WeekFigures};
 use super::proposals::proposals;
+use super::share::{Share, at_least};
 use super::tables::{phases, review, tiers, week_row};
 
 /// Weeks of the baseline, from the first in which tasks were opened.
@@ -41,36 +42,6 @@ impl HealthConfig {
             importance: config.importance,
         }
     }
-}
-
-/// So many of so many.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Share {
-    /// So many …
-    pub part: u64,
-    /// … of so many.
-    pub of: u64,
-}
-
-impl Share {
-    /// Whether it is above so many percent: exactly.
-    #[must_use]
-    pub fn above(self, percent: u64) -> bool {
-        u128::from(self.part).saturating_mul(100) > u128::from(self.of).saturating_mul(percent.into())
-    }
-
-    /// Percent, cut to two decimals; `None` of nothing.
-    #[must_use]
-    pub fn percent(self) -> Option<String> {
-        let points = u128::from(self.part).saturating_mul(10_000).checked_div(self.of.into())?;
-        Some(decimals(points))
-    }
-}
-
-/// Hundredths as a decimal without trailing zeros.
-fn decimals(hundredths: u128) -> String {
-    let text = format!("{}.{:02}", hundredths.div_euclid(100), hundredths.rem_euclid(100));
-    text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
 /// The share of critical tasks in the latest weeks.
@@ -392,10 +363,6 @@ impl Figures {
 /// Tasks that the rules stopped, or would have, and that nobody judged.
 pub(super) fn unmarked(tier: &TierFigures) -> u64 {
     tier.ruled.saturating_sub(tier.legitimate).saturating_sub(tier.runaway)
-}
-
-fn at_least(share: Share, percent: u64) -> bool {
-    u128::from(share.part).saturating_mul(100) >= u128::from(share.of).saturating_mul(percent.into())
 }
 
 fn percent(text: String) -> String {

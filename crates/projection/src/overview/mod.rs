@@ -8,6 +8,8 @@ mod conditions;
 mod figures;
 mod health;
 mod proposals;
+mod share;
+mod slowness;
 mod tables;
 
 pub use add::{Present, critical_for_review};
@@ -16,10 +18,10 @@ pub use figures::{
     BOUNDS, ClosedFigures, Counted, KEPT_FOR_REVIEW, Overview, PhaseFigures, Review, TierFigures,
     WeekFigures, week_of,
 };
-pub use health::{
-    HealthConfig, Share, critical_share, false_positive_share, health, stopped_share, token_shift,
-};
+pub use health::{HealthConfig, critical_share, false_positive_share, health, stopped_share, token_shift};
 pub use proposals::proposals;
+pub use share::Share;
+pub use slowness::transitions_row;
 
 #[cfg(test)]
 mod tests;

@@ -5,7 +5,8 @@ use tollgate_domain::tier::Importance;
 use tollgate_wire::api::ThresholdProposal;
 
 use super::figures::WeekFigures;
-use super::health::{HealthConfig, Share};
+use super::health::HealthConfig;
+use super::share::Share;
 
 /// Above so many percent of false positives a tier gets a proposal.
 const ABOVE_PERCENT: u64 = 5;

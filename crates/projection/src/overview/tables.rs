@@ -5,7 +5,8 @@ use tollgate_domain::time::Day;
 use tollgate_wire::api::{PhaseRow, ReviewList, ReviewTask, TierRow, UtilizationClass, WeekRow};
 
 use super::figures::{BOUNDS, Review, TierFigures, WeekFigures};
-use super::health::{Share, unmarked};
+use super::health::unmarked;
+use super::share::Share;
 
 pub(super) fn review(review: &Review) -> ReviewList {
     let one = |((tenant, task), why): (&(String, String), &String)| ReviewTask {

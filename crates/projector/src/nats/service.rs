@@ -23,7 +23,7 @@ use super::protocol::{
 };
 use crate::projector::Projector;
 use crate::queries::{
-    ChangesAfter, ChangesFor, DeliveriesOf, EndpointOf, FindEvents, ListAlerts, ListDeliveries,
+    ChangesAfter, ChangesFor, DeliveriesOf, EndpointOf, FindEvents, GoverningOf, ListAlerts, ListDeliveries,
     ListQuarantine, ListTasks, Marks, ObservedOfViews, OneAlert, OneQuarantined, OneTask, OverviewOf,
     RunningTasks, TotalsOf,
 };
@@ -72,7 +72,7 @@ served!(Status: OneTask, ListTasks, OverviewOf, RunningTasks, FindEvents, Marks)
 served!(Reports: TotalsOf, Marks);
 served!(
     Alerts: ListAlerts, ChangesAfter, EndpointOf, ChangesFor, DeliveriesOf, ListDeliveries, ObservedOfViews,
-    OneAlert, ListQuarantine, OneQuarantined, Marks
+    GoverningOf, OneAlert, ListQuarantine, OneQuarantined, Marks
 );
 
 /// Why a projector cannot answer over NATS.

@@ -1,11 +1,13 @@
-//! The target figures of a healthy set-up.
+//! The target figures of a healthy set-up, and the circuit breaker.
 
 use axum::Json;
 use axum::extract::State;
+use axum::response::Response;
 use serde::Deserialize;
-use tollgate_wire::api::{BudgetHealth, Problem};
+use tollgate_wire::api::{AcknowledgeRequest, AppendResponse, BreakerState, BudgetHealth, Problem};
 
-use super::extract::Params;
+use super::events::answer;
+use super::extract::{JsonText, Params};
 use super::views::read;
 use super::{App, Handled};
 use crate::problem::INVALID;
@@ -45,4 +47,27 @@ pub(crate) async fn budgets(
     }
     let read = read(query.at_least, query.wait_ms)?;
     Ok(Json(app.ledger.budget_health(query.tenant.as_deref(), weeks, &read).await?))
+}
+
+/// The circuit breaker
+///
+/// Whether it keeps the gate from blocking, and what that follows from.
+#[utoipa::path(get, path = "/v1/breaker", tag = "gate", responses(
+    (status = 200, description = "Its state", body = BreakerState),
+))]
+pub(crate) async fn breaker(State(app): State<App>) -> Handled<Json<BreakerState>> {
+    Ok(Json(app.ledger.breaker(&read(Some("tail".to_owned()), None)?).await?))
+}
+
+/// Reset the circuit breaker
+///
+/// A person has seen why it opened: enforcement is on again. Recorded as the acknowledgement of its alert.
+#[utoipa::path(post, path = "/v1/breaker/reset", tag = "gate", request_body = AcknowledgeRequest, responses(
+    (status = 201, description = "Recorded", body = AppendResponse),
+    (status = 409, description = "It is closed", body = Problem),
+))]
+pub(crate) async fn reset(State(app): State<App>, body: JsonText) -> Handled<Response> {
+    let request: AcknowledgeRequest = body.parse()?;
+    let appended = app.ledger.reset_breaker(&request).await?;
+    answer(&app.ledger, appended)
 }

@@ -75,6 +75,8 @@ pub fn router(app: App) -> Router {
         .route("/v1/log", get(operate::log))
         .route("/v1/health", get(operate::health))
         .route("/v1/health/budgets", get(govern::budgets))
+        .route("/v1/breaker", get(govern::breaker))
+        .route("/v1/breaker/reset", post(govern::reset))
         .route("/v1/ready", get(operate::health))
         .route("/v1/config/reload", post(operate::reload))
         .route("/v1/views/{view}/rebuild", post(operate::rebuild))

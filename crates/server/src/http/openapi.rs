@@ -44,6 +44,8 @@ use super::{alerts, deliveries, events, govern, operate, quarantine, tasks, view
         operate::log,
         operate::health,
         govern::budgets,
+        govern::breaker,
+        govern::reset,
         operate::metrics,
         operate::rebuild,
         operate::reload,

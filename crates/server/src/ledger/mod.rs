@@ -2,6 +2,7 @@
 
 mod alerts;
 mod append;
+mod breaker;
 mod decide;
 mod deliveries;
 mod facts;
@@ -59,6 +60,7 @@ pub struct Ledger {
     settings_recorded: OnceCell<()>,
     clock: Arc<dyn Clock>,
     metrics: Metrics,
+    breaker: breaker::Breaker,
     /// Whether questions that wait for something new are to be answered now.
     closing: watch::Sender<bool>,
 }
@@ -146,6 +148,7 @@ impl Ledger {
             settings_recorded,
             clock,
             metrics,
+            breaker: breaker::Breaker::default(),
             closing,
         };
         // Over NATS a command that only asks appends nothing: they are recorded before the first append.

@@ -182,3 +182,25 @@ pub struct WeekRow {
     /// Of those, estimated ones.
     pub estimated_tokens: u64,
 }
+
+/// Whether the circuit breaker keeps the gate from blocking, and what that follows from.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct BreakerState {
+    /// Whether it is open: nothing is blocked.
+    pub open: bool,
+    /// Its alert, where it is open.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub alert: Option<String>,
+    /// Transitions that were measured under the rollout `observe`: the baseline.
+    pub baseline_transitions: u64,
+    /// The p95 of the baseline in microseconds; absent: too little was measured.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub baseline_p95_us: Option<u64>,
+    /// The p95 of the latest spans in microseconds; absent: nothing was measured since the last reset.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub recent_p95_us: Option<u64>,
+    /// Above so many percent of the baseline …
+    pub breaker_percent: u64,
+    /// … for so many milliseconds it opens.
+    pub breaker_after_ms: u64,
+}

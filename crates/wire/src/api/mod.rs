@@ -23,8 +23,8 @@ pub use alerts::{
 pub use append::{AppendRequest, AppendResponse, EventOutcome, Outcome};
 pub use gate::{GateRequest, GateResponse, ReasonView, UtilizationView};
 pub use health::{
-    BudgetHealth, FigureRow, PhaseRow, ReviewList, ReviewTask, ThresholdProposal, TierRow, UtilizationClass,
-    WeekRow,
+    BreakerState, BudgetHealth, FigureRow, PhaseRow, ReviewList, ReviewTask, ThresholdProposal, TierRow,
+    UtilizationClass, WeekRow,
 };
 pub use ledger::{Group, LedgerReport, Totals};
 pub use limits::{LimitsResponse, PhaseLimitView};
