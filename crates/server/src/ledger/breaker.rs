@@ -135,7 +135,7 @@ impl Ledger {
     /// # Errors
     ///
     /// The problem with the append: that span is lost, the next one is measured.
-    pub(crate) async fn record_measured(&self) -> Answer<()> {
+    pub async fn record_measured(&self) -> Answer<()> {
         let (settings, until) = (self.settings(), self.clock.now());
         let (since, micros) = {
             let mut span = self.breaker.span.lock().unwrap_or_else(PoisonError::into_inner);
