@@ -4,14 +4,17 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde_json::Value;
+use tollgate_domain::event::{Event, EventBody};
 use tollgate_domain::ids::{EventId, ProducerId, TaskId, TenantId};
 use tollgate_domain::position::PartitionId;
+use tollgate_domain::time::Timestamp;
 use tollgate_log::contract::{Batch, EventLog, NewEvent};
 use tollgate_log::embedded::{EmbeddedLog, Options};
 use tollgate_log::key::ContentHash;
 use tollgate_log_jetstream::JetStreamLog;
 use tollgate_tests::nats::Cluster;
 use tollgate_tests::{Place, Said, Server, request};
+use tollgate_wire::Submitted;
 
 /// Makes a test of each rule over each log: `embedded::NAME` and, where nats-server is installed, `nats::NAME`.
 macro_rules! over_each_log {
@@ -90,6 +93,20 @@ impl Ground {
     /// Appends an event that no version of Tollgate can read, as a later version or a damaged disk would leave one. No server
     /// may run on a data directory meanwhile.
     pub(crate) fn append_unreadable(&self, task: &str) {
+        let tenant = TenantId::default_tenant();
+        let event = NewEvent {
+            task: TaskId::new(task).unwrap(),
+            producer: ProducerId::new("later-version").unwrap(),
+            id: EventId::new("unreadable").unwrap(),
+            content_hash: ContentHash::of_hash([7; 32]),
+            payload: vec![0xff; 9],
+        };
+        let partition = PartitionId::of(tenant.as_str(), task);
+        let batch = Batch { tenant, partition, events: vec![event], decision: None, recorded_at: None };
+        self.append_batch(batch);
+    }
+
+    fn append_batch(&self, batch: Batch) {
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         runtime.block_on(async {
@@ -102,18 +119,36 @@ impl Ground {
                     Arc::new(JetStreamLog::connect(options).await.unwrap())
                 }
             };
-            let tenant = TenantId::default_tenant();
-            let event = NewEvent {
-                task: TaskId::new(task).unwrap(),
-                producer: ProducerId::new("later-version").unwrap(),
-                id: EventId::new("unreadable").unwrap(),
-                content_hash: ContentHash::of_hash([7; 32]),
-                payload: vec![0xff; 9],
-            };
-            let partition = PartitionId::of(tenant.as_str(), task);
-            let batch = Batch { tenant, partition, events: vec![event], decision: None, recorded_at: None };
             log.append(batch).await.unwrap();
         });
+    }
+
+    /// Appends what servers write about the ledger itself, each with the time when it occurred. No server may run on a data directory
+    /// meanwhile.
+    pub(crate) fn append_own(&self, facts: Vec<(Timestamp, EventBody)>) {
+        let (tenant, task) = (TenantId::ledger(), TaskId::ledger());
+        let events = facts.into_iter().enumerate().map(|(nth, (at, body))| {
+            let event = Event {
+                tenant: tenant.clone(),
+                task: task.clone(),
+                producer: ProducerId::new("tollgate").unwrap(),
+                id: EventId::new(format!("fact-{nth}-{}", at.micros())).unwrap(),
+                occurred_at: Some(at),
+                trace_parent: None,
+                body: body.clone(),
+            };
+            let submitted = Submitted::from_event(event).unwrap();
+            NewEvent {
+                task: task.clone(),
+                producer: submitted.event.producer.clone(),
+                id: submitted.event.id.clone(),
+                content_hash: ContentHash::of_hash(submitted.content_hash()),
+                payload: submitted.encode_stored(&body).unwrap(),
+            }
+        });
+        let partition = PartitionId::of(tenant.as_str(), task.as_str());
+        let (tenant, events) = (tenant.clone(), events.collect());
+        self.append_batch(Batch { tenant, partition, events, decision: None, recorded_at: None });
     }
 
     /// Writes the config's file, and nothing else.

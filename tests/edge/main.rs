@@ -7,6 +7,7 @@ mod budgets;
 mod config;
 mod failures;
 mod gate;
+mod governing;
 mod ground;
 mod phases;
 mod races;

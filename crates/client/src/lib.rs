@@ -35,6 +35,7 @@ mod alerts;
 mod backoff;
 mod client;
 mod error;
+mod govern;
 mod http;
 mod spool;
 mod time;

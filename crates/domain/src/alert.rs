@@ -31,11 +31,25 @@ pub enum AlertRule {
     Lag,
     /// The remediation of a blocked task could not be opened yet.
     Remediation,
+    /// A task is of critical importance, and nobody said why, or nobody is named.
+    Unjustified,
+    /// Too many of the latest tasks are of critical importance.
+    CriticalShare,
+    /// Too many of the latest tasks were blocked.
+    StoppedShare,
+    /// Too many of the tasks that the rules stopped were legitimate.
+    FalsePositives,
+    /// What completed tasks use moved from one week to the next: tokens may be counted in another way.
+    TokenTrend,
+    /// Phase transitions take longer than they did.
+    SlowTransitions,
+    /// Phase transitions took far longer for so long that enforcement was switched off.
+    Breaker,
 }
 
 impl AlertRule {
     /// The rules, in order.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 17] = [
         Self::Pressure,
         Self::Breach,
         Self::StopLoss,
@@ -46,9 +60,16 @@ impl AlertRule {
         Self::Quarantine,
         Self::Lag,
         Self::Remediation,
+        Self::Unjustified,
+        Self::CriticalShare,
+        Self::StoppedShare,
+        Self::FalsePositives,
+        Self::TokenTrend,
+        Self::SlowTransitions,
+        Self::Breaker,
     ];
     /// Their words, in order.
-    pub const NAMES: [&'static str; 10] = [
+    pub const NAMES: [&'static str; 17] = [
         "pressure",
         "breach",
         "stop_loss",
@@ -59,6 +80,13 @@ impl AlertRule {
         "quarantine",
         "lag",
         "remediation",
+        "unjustified",
+        "critical_share",
+        "stopped_share",
+        "false_positives",
+        "token_trend",
+        "slow_transitions",
+        "breaker",
     ];
 
     /// The word that answers use.
@@ -75,6 +103,13 @@ impl AlertRule {
             Self::Quarantine => "quarantine",
             Self::Lag => "lag",
             Self::Remediation => "remediation",
+            Self::Unjustified => "unjustified",
+            Self::CriticalShare => "critical_share",
+            Self::StoppedShare => "stopped_share",
+            Self::FalsePositives => "false_positives",
+            Self::TokenTrend => "token_trend",
+            Self::SlowTransitions => "slow_transitions",
+            Self::Breaker => "breaker",
         }
     }
 
@@ -84,10 +119,24 @@ impl AlertRule {
         Self::ALL.into_iter().find(|rule| rule.as_str() == word)
     }
 
+    /// Whether it is about the ledger's tasks as a whole, or about the ledger itself: what one task does neither begins nor ends it.
+    #[must_use]
+    pub const fn is_ledger_wide(self) -> bool {
+        matches!(
+            self,
+            Self::CriticalShare
+                | Self::StoppedShare
+                | Self::FalsePositives
+                | Self::TokenTrend
+                | Self::SlowTransitions
+                | Self::Breaker
+        )
+    }
+
     /// Whether nothing but a person can end it: what happened once does not become false.
     #[must_use]
     pub const fn ends_with_acknowledgement(self) -> bool {
-        matches!(self, Self::Conflict)
+        matches!(self, Self::Conflict | Self::Breaker)
     }
 }
 
@@ -137,15 +186,23 @@ impl Severity {
     #[must_use]
     pub const fn of_observed(rule: AlertRule) -> Self {
         match rule {
-            AlertRule::Silence | AlertRule::Drift | AlertRule::Pressure => Self::Warning,
+            AlertRule::Silence
+            | AlertRule::Drift
+            | AlertRule::Pressure
+            | AlertRule::Unjustified
+            | AlertRule::CriticalShare
+            | AlertRule::FalsePositives
+            | AlertRule::TokenTrend
+            | AlertRule::SlowTransitions => Self::Warning,
             AlertRule::Stuck
             | AlertRule::Conflict
             | AlertRule::Quarantine
             | AlertRule::Lag
+            | AlertRule::StoppedShare
             | AlertRule::Breach
             | AlertRule::StopLoss => Self::Error,
-            // Nobody knows yet that he is to work on it.
-            AlertRule::Remediation => Self::Critical,
+            // Of a remediation, nobody knows yet that he is to work on it.
+            AlertRule::Remediation | AlertRule::Breaker => Self::Critical,
         }
     }
 

@@ -1,11 +1,13 @@
 //! Events: facts of the domain, in the past tense. Stored: rename never, add only.
 
 mod alerting;
+mod governing;
 mod inbox;
 
 pub use alerting::{
     AlertAcknowledged, Change, ConditionObserved, DeliveryAttempted, DeliveryOutcome, DeliveryRequested,
 };
+pub use governing::{Mark, TaskMarked, TransitionsMeasured};
 pub use inbox::{InboxRejected, InboxResolved, MAX_KEPT_PAYLOAD, QuarantineAction};
 
 use crate::gate::GateDecided;
@@ -79,6 +81,8 @@ pub enum EventBody {
     OverrideGranted(OverrideGranted),
     /// A task became more or less important.
     ImportanceChanged(ImportanceChanged),
+    /// A person judged a task that the gate had warned of or blocked.
+    TaskMarked(TaskMarked),
     /// A model call used tokens.
     UsageRecorded(UsageRecorded),
     /// Earlier usage was corrected.
@@ -95,6 +99,8 @@ pub enum EventBody {
     ConfigRejected(ConfigRejected),
     /// A price book came into force.
     PriceBookLoaded(PriceBookLoaded),
+    /// How long the ledger took for phase transitions.
+    TransitionsMeasured(TransitionsMeasured),
     /// A person has seen an alert.
     AlertAcknowledged(AlertAcknowledged),
     /// A condition that only passing time shows became true or false.
@@ -120,6 +126,7 @@ impl EventBody {
             Self::PhaseEnded(_) => "phase_ended",
             Self::OverrideGranted(_) => "override_granted",
             Self::ImportanceChanged(_) => "importance_changed",
+            Self::TaskMarked(_) => "task_marked",
             Self::UsageRecorded(_) => "usage_recorded",
             Self::UsageAdjusted(_) => "usage_adjusted",
             Self::WaitRecorded(_) => "wait_recorded",
@@ -128,6 +135,7 @@ impl EventBody {
             Self::ConfigLoaded(_) => "config_loaded",
             Self::ConfigRejected(_) => "config_rejected",
             Self::PriceBookLoaded(_) => "price_book_loaded",
+            Self::TransitionsMeasured(_) => "transitions_measured",
             Self::AlertAcknowledged(_) => "alert_acknowledged",
             Self::ConditionObserved(_) => "condition_observed",
             Self::DeliveryAttempted(_) => "delivery_attempted",
@@ -146,7 +154,8 @@ impl EventBody {
             | Self::PhaseStarted(_)
             | Self::PhaseEnded(_)
             | Self::OverrideGranted(_)
-            | Self::ImportanceChanged(_) => true,
+            | Self::ImportanceChanged(_)
+            | Self::TaskMarked(_) => true,
             Self::UsageRecorded(_)
             | Self::UsageAdjusted(_)
             | Self::WaitRecorded(_)
@@ -155,6 +164,7 @@ impl EventBody {
             | Self::ConfigLoaded(_)
             | Self::ConfigRejected(_)
             | Self::PriceBookLoaded(_)
+            | Self::TransitionsMeasured(_)
             | Self::AlertAcknowledged(_)
             | Self::ConditionObserved(_)
             | Self::DeliveryAttempted(_)
@@ -175,6 +185,7 @@ impl EventBody {
             | Self::PhaseEnded(_)
             | Self::OverrideGranted(_)
             | Self::ImportanceChanged(_)
+            | Self::TaskMarked(_)
             | Self::UsageRecorded(_)
             | Self::UsageAdjusted(_)
             | Self::WaitRecorded(_)
@@ -182,7 +193,8 @@ impl EventBody {
             | Self::GateDecided(_)
             | Self::ConfigLoaded(_)
             | Self::ConfigRejected(_)
-            | Self::PriceBookLoaded(_) => true,
+            | Self::PriceBookLoaded(_)
+            | Self::TransitionsMeasured(_) => true,
             Self::AlertAcknowledged(_)
             | Self::ConditionObserved(_)
             | Self::DeliveryAttempted(_)

@@ -10,8 +10,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tollgate_domain::config::BudgetConfig;
 use tollgate_domain::event::{
-    EventBody, ImportanceChanged, OverrideGranted, OverrideScope, PhaseEnded, PhaseStarted, RecordedEvent,
-    SignalRecorded, TaskClosed, TaskOpened, TaskOutcome, WaitRecorded,
+    EventBody, ImportanceChanged, Mark, OverrideGranted, OverrideScope, PhaseEnded, PhaseStarted,
+    RecordedEvent, SignalRecorded, TaskClosed, TaskMarked, TaskOpened, TaskOutcome, WaitRecorded,
 };
 use tollgate_domain::gate::{self, Switches};
 use tollgate_domain::limits::task_limits;
@@ -72,7 +72,8 @@ impl Stored {
 /// when; `config LINE` (YAML with `;` for `,`) sets the config for what follows. The others append:
 ///
 /// * `open [complexity=…] [importance=…] [multiplier=…] [title=…] [why=…] [tag=…] [PHASE=TOKENS] [tracked]`
-/// * `start PHASE`, `end PHASE`, `close OUTCOME`, `raise PHASE TOKENS [MS]`, `pass ADVANCE`, `gate ADVANCE`, `importance TIER`
+/// * `start PHASE`, `end PHASE`, `close OUTCOME`, `raise PHASE TOKENS [MS]`, `pass ADVANCE`, `gate ADVANCE`, `importance TIER`,
+///   `mark WORD`
 /// * `use WHERE [in=…] [cached=…] [write=…] [out=…] [think=…] [est] [usd=…] [model=…] [provider=…]`
 /// * `adjust WHERE` with the same words, signed; `adjust ? …`: of usage that was not found
 /// * `wait WHERE MS`, `signal WHERE NAME VALUE`
@@ -181,6 +182,11 @@ impl Story {
                 to: tier.parse().unwrap(),
                 author: "grace".to_owned(),
                 reason: "the customer waits".to_owned(),
+            }),
+            ["mark", word] => EventBody::TaskMarked(TaskMarked {
+                mark: Mark::from_word(word).unwrap(),
+                author: "grace".to_owned(),
+                reason: "looked at it".to_owned(),
             }),
             ["gate", advance] => self.decided(&advance.parse().unwrap()),
             ["use", place, ref said @ ..] => EventBody::UsageRecorded(used(place, &Said::read(said))),

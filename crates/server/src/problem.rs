@@ -58,6 +58,8 @@ kinds! {
     REFUSED = "refused", 422, false, "A rule refused an event";
     /// A config breaks a rule.
     CONFIG_INVALID = "config_invalid", 422, false, "The config breaks a rule, the one in force stays";
+    /// The circuit breaker is closed: there is nothing to reset.
+    BREAKER_CLOSED = "breaker_closed", 409, false, "The circuit breaker is not open";
     /// More waits than may wait.
     OVERLOADED = "overloaded", 429, true, "More is waiting for the log than may wait";
     /// Something that should not happen.

@@ -17,7 +17,9 @@ use tollgate_log_jetstream::{Inbox, JetStreamLog, SetupError};
 use crate::http::{App, Hosts, router};
 use crate::ledger::{Ledger, LedgerError, LedgerOptions, SettingsOptions, Views};
 use crate::nats::{AppendService, Drainer};
-use crate::reactor::{AlertsError, Deliveries, Evidence, Reactors, RemediationError, Remediations, Ways};
+use crate::reactor::{
+    AlertsError, Deliveries, Evidence, Reactors, RemediationError, Remediations, Ways, govern,
+};
 
 /// The file in a data directory that says who serves it.
 const RUNNING_FILE: &str = "server.json";
@@ -256,6 +258,7 @@ fn react(
     }
     reactors.start("remediations", remediations.run(stopped.clone()));
     reactors.start("watch", ledger.watch().run(stopped.clone()));
+    reactors.start("govern", govern::run(Arc::clone(ledger), stopped.clone()));
     reactors
 }
 

@@ -12,6 +12,8 @@ mod append;
 mod deliveries;
 #[path = "api/gate.rs"]
 mod gate;
+#[path = "api/govern.rs"]
+mod govern;
 #[path = "api/quarantine.rs"]
 mod quarantine;
 #[path = "api/races.rs"]

@@ -86,6 +86,10 @@ fn check_body(body: &EventBody, text_length: Option<TextLength>) -> Result<(), F
             text("author", &changed.author)?;
             text("reason", &changed.reason)
         }
+        EventBody::TaskMarked(marked) => {
+            text("author", &marked.author)?;
+            text("reason", &marked.reason)
+        }
         EventBody::AlertAcknowledged(acknowledged) => {
             alert_id(&acknowledged.alert)?;
             text("by", &acknowledged.by)?;
@@ -104,6 +108,7 @@ fn check_body(body: &EventBody, text_length: Option<TextLength>) -> Result<(), F
         | EventBody::ConfigLoaded(_)
         | EventBody::ConfigRejected(_)
         | EventBody::PriceBookLoaded(_)
+        | EventBody::TransitionsMeasured(_)
         | EventBody::ConditionObserved(_)
         | EventBody::DeliveryAttempted(_)
         | EventBody::InboxRejected(_) => Ok(()),

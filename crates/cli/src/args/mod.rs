@@ -1,6 +1,7 @@
 //! What can be asked.
 
 mod alerts;
+mod govern;
 mod operate;
 mod task;
 
@@ -12,13 +13,14 @@ pub(crate) use alerts::{
     AcknowledgeArgs, AlertsArgs, AlertsCommand, DeliveriesArgs, QuarantineCommand, QuarantineEndArgs,
     ResendArgs,
 };
+pub(crate) use govern::{BreakerCommand, HealthCommand};
 pub(crate) use operate::{
     BackupArgs, ConfigCommand, CopyArgs, DemoArgs, ImportArgs, ImportCommand, InitArgs, LogCommand,
     ProjectorArgs, RestoreArgs, ServeArgs, TailArgs, ViewCommand,
 };
 pub(crate) use task::{
-    AdjustArgs, CloseArgs, Counts, EventArgs, GateArgs, ImportanceArgs, ListArgs, OpenArgs, OverrideArgs,
-    PhaseArgs, PhaseCommand, RecordArgs, RecoverArgs, TaskCommand, TaskName, UsageCommand,
+    AdjustArgs, CloseArgs, Counts, EventArgs, GateArgs, ImportanceArgs, ListArgs, MarkArgs, OpenArgs,
+    OverrideArgs, PhaseArgs, PhaseCommand, RecordArgs, RecoverArgs, TaskCommand, TaskName, UsageCommand,
 };
 
 /// The budget ledger for AI agents: records what tasks spend, and says before a phase begins whether it may.
@@ -156,6 +158,12 @@ pub(crate) enum Command {
     Limits(LimitsArgs),
     /// Where the ledger stands: its tasks, its views
     Status,
+    /// The circuit breaker that switches enforcement off where the ledger itself is too slow
+    #[command(subcommand)]
+    Breaker(BreakerCommand),
+    /// How budgets do over many tasks
+    #[command(subcommand)]
+    Health(HealthCommand),
     /// Totals of the ledger, or the budget report of a task
     Report(ReportArgs),
     /// What became true: pressure levels, breaches, blocks, silence, stuck tasks, drift, conflicts, quarantine, lag

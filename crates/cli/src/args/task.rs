@@ -37,6 +37,8 @@ pub(crate) enum TaskCommand {
     Override(OverrideArgs),
     /// Change a task's importance; its limits stay as they are, and two tiers up raise an alert
     Importance(ImportanceArgs),
+    /// Judge a task that the gate warned of or blocked: were the rules right? Recorded with who and why
+    Mark(MarkArgs),
 }
 
 #[derive(Debug, Args)]
@@ -49,6 +51,23 @@ pub(crate) struct ImportanceArgs {
     /// What it is now: refused where that is not so
     #[arg(long, value_name = "TIER")]
     pub(crate) from: Option<String>,
+    /// Who says so
+    #[arg(long, value_name = "NAME")]
+    pub(crate) author: String,
+    /// Why
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: String,
+    #[command(flatten)]
+    pub(crate) event: EventArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct MarkArgs {
+    /// The task
+    pub(crate) task: String,
+    /// legitimate: it needed what it used, a false positive; runaway: the rules were right
+    #[arg(value_name = "WORD")]
+    pub(crate) mark: String,
     /// Who says so
     #[arg(long, value_name = "NAME")]
     pub(crate) author: String,

@@ -5,6 +5,7 @@ mod config;
 mod copy;
 mod demo;
 mod events;
+mod govern;
 mod import;
 mod log;
 mod maintain;
@@ -38,6 +39,8 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
         Command::Usage(command) => events::usage(&global, command).await,
         Command::Gate(gate) => tasks::gate(&global, &gate).await,
         Command::Limits(limits) => views::limits(&global, &limits).await,
+        Command::Breaker(command) => govern::breaker(&global, command).await,
+        Command::Health(command) => govern::health(&global, command).await,
         Command::Status => views::status(&global).await,
         Command::Report(report) => views::report(&global, &report).await,
         Command::Alerts(args) => alerts::run(&global, &args).await,

@@ -8,8 +8,8 @@ use tollgate_wire::api::GateRequest;
 use super::events::{envelope, put, send, tell};
 use super::{WAIT_MS, ask, read, recover};
 use crate::args::{
-    CloseArgs, Format, GateArgs, Global, ImportanceArgs, ListArgs, OpenArgs, OverrideArgs, TaskCommand,
-    TaskName,
+    CloseArgs, Format, GateArgs, Global, ImportanceArgs, ListArgs, MarkArgs, OpenArgs, OverrideArgs,
+    TaskCommand, TaskName,
 };
 use crate::connect::Access;
 use crate::exit::{BLOCKED, Failure, STALE};
@@ -47,6 +47,7 @@ pub(crate) async fn run(global: &Global, command: TaskCommand) -> Result<ExitCod
         TaskCommand::Recover(args) => return recover::run(global, &args).await,
         TaskCommand::Override(args) => grant(global, args).await?,
         TaskCommand::Importance(args) => change_importance(global, args).await?,
+        TaskCommand::Mark(args) => mark(global, args).await?,
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -63,6 +64,16 @@ async fn change_importance(global: &Global, args: ImportanceArgs) -> Result<(), 
     }
     let answer = send(global, Some(&args.task), "importance", body).await?;
     tell(global, &answer, &format!("{}: now of {} importance", args.task, args.to.to_lowercase()));
+    Ok(())
+}
+
+async fn mark(global: &Global, args: MarkArgs) -> Result<(), Failure> {
+    let mut body = envelope(global, &args.event);
+    for (name, value) in [("mark", &args.mark), ("author", &args.author), ("reason", &args.reason)] {
+        put(&mut body, name, Some(value.clone()));
+    }
+    let answer = send(global, Some(&args.task), "mark", body).await?;
+    tell(global, &answer, &format!("{}: {}, says {}", args.task, args.mark, args.author));
     Ok(())
 }
 

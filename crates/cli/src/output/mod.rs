@@ -1,6 +1,7 @@
 //! What people and programs see. Answers go to stdout, everything else to stderr.
 
 mod alerts;
+mod govern;
 mod quarantine;
 mod report;
 mod task;
@@ -11,6 +12,7 @@ use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use serde::Serialize;
 
 pub(crate) use alerts::{alerts, deliveries};
+pub(crate) use govern::{breaker, budget_health};
 pub(crate) use quarantine::{quarantine, quarantined};
 pub(crate) use report::{ledger_report, task_report};
 pub(crate) use task::{gate, limits, task_list, task_status};

@@ -5,10 +5,27 @@ use super::raw::Node;
 use crate::decimal::Decimal;
 
 /// Keys of the section.
-const KEYS: [&str; 4] = ["silence_after_ms", "stuck_factor", "stuck_after_ms", "lag_after_ms"];
+const KEYS: [&str; 13] = [
+    "silence_after_ms",
+    "stuck_factor",
+    "stuck_after_ms",
+    "lag_after_ms",
+    "min_tasks",
+    "critical_share_percent",
+    "stopped_share_percent",
+    "false_positive_percent",
+    "token_shift_percent",
+    "slow_percent",
+    "breaker_percent",
+    "breaker_after_ms",
+    "breaker_floor_us",
+];
 
 /// Longest time that can be set: 366 days, in milliseconds.
 const MAX_AFTER_MS: u64 = 366 * 24 * 60 * 60 * 1000;
+
+/// Largest count and largest percentage without a bound of its own.
+const MAX_COUNT: u64 = 1_000_000;
 
 /// After how long passing time raises an alert. These act at once, also on tasks already open: an observation says the
 /// threshold that it was made with. 0 switches a rule off.
@@ -22,16 +39,44 @@ pub struct WatchConfig {
     pub stuck_after_ms: u64,
     /// A view does not contain a record that was appended so many milliseconds ago.
     pub lag_after_ms: u64,
+    /// With fewer tasks a share of them raises nothing, and has no verdict.
+    pub min_tasks: u64,
+    /// More than so many percent of the latest tasks are of critical importance.
+    pub critical_share_percent: u64,
+    /// More than so many percent of the latest tasks were blocked.
+    pub stopped_share_percent: u64,
+    /// More than so many percent of the tasks that the rules stopped were marked legitimate.
+    pub false_positive_percent: u64,
+    /// The tokens of completed tasks moved by more than so many percent from one week to the next.
+    pub token_shift_percent: u64,
+    /// Transitions take more than so many percent of the baseline's p95.
+    pub slow_percent: u64,
+    /// Transitions take more than so many percent of the baseline's p95 …
+    pub breaker_percent: u64,
+    /// … for so many milliseconds: the circuit breaker opens.
+    pub breaker_after_ms: u64,
+    /// A p95 of at most so many microseconds is never slow, whatever the baseline.
+    pub breaker_floor_us: u64,
 }
 
 impl Default for WatchConfig {
-    /// 10 minutes of silence; ten times the latency limit, or 4 hours; a minute behind the log.
+    /// 10 minutes of silence; ten times the latency limit, or 4 hours; a minute behind the log; 20 tasks at least, 10 % of them, 20 % from
+    /// week to week; 120 % and for 10 minutes 200 % of the baseline, above 10 ms.
     fn default() -> Self {
         Self {
             silence_after_ms: 10 * 60 * 1000,
             stuck_factor: Decimal::new(10, 0),
             stuck_after_ms: 4 * 60 * 60 * 1000,
             lag_after_ms: 60 * 1000,
+            min_tasks: 20,
+            critical_share_percent: 10,
+            stopped_share_percent: 10,
+            false_positive_percent: 10,
+            token_shift_percent: 20,
+            slow_percent: 120,
+            breaker_percent: 200,
+            breaker_after_ms: 10 * 60 * 1000,
+            breaker_floor_us: 10_000,
         }
     }
 }
@@ -54,15 +99,33 @@ impl WatchConfig {
     /// The lines of the canonical content: only where something differs from the defaults, so that configs from before this
     /// section keep their hash. An observation says its threshold itself.
     pub(super) fn lines(&self) -> Vec<(&'static str, String)> {
-        if *self == Self::default() {
+        let default = Self::default();
+        if *self == default {
             return Vec::new();
         }
-        vec![
+        let mut lines = vec![
             ("alerts.silence_after_ms", self.silence_after_ms.to_string()),
             ("alerts.stuck_factor", self.stuck_factor.to_string()),
             ("alerts.stuck_after_ms", self.stuck_after_ms.to_string()),
             ("alerts.lag_after_ms", self.lag_after_ms.to_string()),
-        ]
+        ];
+        // Later keys each only where they differ: a config that sets the first four alone keeps its hash.
+        let of = |it: &Self| {
+            [
+                ("alerts.min_tasks", it.min_tasks),
+                ("alerts.critical_share_percent", it.critical_share_percent),
+                ("alerts.stopped_share_percent", it.stopped_share_percent),
+                ("alerts.false_positive_percent", it.false_positive_percent),
+                ("alerts.token_shift_percent", it.token_shift_percent),
+                ("alerts.slow_percent", it.slow_percent),
+                ("alerts.breaker_percent", it.breaker_percent),
+                ("alerts.breaker_after_ms", it.breaker_after_ms),
+                ("alerts.breaker_floor_us", it.breaker_floor_us),
+            ]
+        };
+        let differing = of(self).into_iter().zip(of(&default)).filter(|(mine, theirs)| mine != theirs);
+        lines.extend(differing.map(|((key, value), _)| (key, value.to_string())));
+        lines
     }
 }
 
@@ -77,12 +140,39 @@ pub(super) fn read(fields: &mut Fields, top: &Section<'_>) -> WatchConfig {
     let silence_after_ms = after("silence_after_ms", default.silence_after_ms);
     let stuck_after_ms = after("stuck_after_ms", default.stuck_after_ms);
     let lag_after_ms = after("lag_after_ms", default.lag_after_ms);
+    let mut whole = |key: &str, most: u64, default: u64| match section.get(key) {
+        Some((field, node)) => fields.whole(&field, node, most).unwrap_or(default),
+        None => default,
+    };
+    let min_tasks = whole("min_tasks", MAX_COUNT, default.min_tasks);
+    let critical_share_percent = whole("critical_share_percent", 100, default.critical_share_percent);
+    let stopped_share_percent = whole("stopped_share_percent", 100, default.stopped_share_percent);
+    let false_positive_percent = whole("false_positive_percent", 100, default.false_positive_percent);
+    let token_shift_percent = whole("token_shift_percent", MAX_COUNT, default.token_shift_percent);
+    let slow_percent = whole("slow_percent", MAX_COUNT, default.slow_percent);
+    let breaker_percent = whole("breaker_percent", MAX_COUNT, default.breaker_percent);
+    let breaker_after_ms = whole("breaker_after_ms", MAX_AFTER_MS, default.breaker_after_ms);
+    let breaker_floor_us = whole("breaker_floor_us", MAX_AFTER_MS, default.breaker_floor_us);
     let stuck_factor = match section.get("stuck_factor") {
         Some((_, Node::Number(text))) if text == "0" => Decimal::ZERO,
         Some((field, node)) => fields.threshold(&field, node).unwrap_or(default.stuck_factor),
         None => default.stuck_factor,
     };
-    WatchConfig { silence_after_ms, stuck_factor, stuck_after_ms, lag_after_ms }
+    WatchConfig {
+        silence_after_ms,
+        stuck_factor,
+        stuck_after_ms,
+        lag_after_ms,
+        min_tasks,
+        critical_share_percent,
+        stopped_share_percent,
+        false_positive_percent,
+        token_shift_percent,
+        slow_percent,
+        breaker_percent,
+        breaker_after_ms,
+        breaker_floor_us,
+    }
 }
 
 #[cfg(test)]
@@ -145,5 +235,11 @@ mod tests {
         assert_eq!(plain.hash(), same.hash());
         assert_ne!(plain.hash(), other.hash());
         assert!(other.canonical().contains("alerts.stuck_factor=9\n"), "{}", other.canonical());
+        let later =
+            BudgetConfig::from_yaml("rollout: observe\nalerts: { stuck_factor: 9, min_tasks: 5 }").unwrap();
+        assert!(
+            !other.canonical().contains("min_tasks") && later.canonical().contains("alerts.min_tasks=5\n")
+        );
+        assert_eq!((later.alerts.min_tasks, later.alerts.breaker_percent), (5, 200));
     }
 }

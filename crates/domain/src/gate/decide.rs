@@ -173,14 +173,19 @@ pub fn stop_loss_disabled() -> Reason {
     Reason { code: ReasonCode::StopLossDisabled, verdict: Verdict::Allow, message }
 }
 
-/// Switches, rollout and overrides: what keeps a ruled block from blocking. Each one that does says so; the kill switch
-/// and tracking-only say so always.
+/// Switches, rollout and overrides: what keeps a ruled block from blocking. Each one that does says so; the kill switch, the
+/// circuit breaker and tracking-only say so always.
 fn soften(decided: &mut GateDecided, standing: &Standing<'_>, limits: &TaskLimits, switches: Switches) {
     let blocks = decided.ruled == Verdict::Block;
     let exempt = matches!(limits.importance, Importance::High | Importance::Critical);
     let softened = if !switches.enabled {
         let Reason { code, verdict, message } = stop_loss_disabled();
         Some((code, verdict, message))
+    } else if switches.breaker {
+        let message = "the circuit breaker is open, the ledger was too slow: tracked and reported, never blocked; `tollgate \
+                       breaker reset` closes it"
+            .to_owned();
+        Some((ReasonCode::BreakerOpen, Verdict::Allow, message))
     } else if standing.enforcement == Enforcement::Off {
         let message = format!("task {} is only tracked (enforcement: off)", standing.task);
         Some((ReasonCode::TrackingOnly, Verdict::Allow, message))

@@ -51,6 +51,8 @@ pub struct PhaseStanding {
 /// What of the config acts at once, also on tasks already open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Switches {
+    /// The circuit breaker is open: transitions took too long for too long. Nothing blocks and every answer says so.
+    pub breaker: bool,
     /// The stop-loss itself. Off: nothing blocks and every answer says so.
     pub enabled: bool,
     /// How far decisions are carried out.
@@ -64,6 +66,7 @@ pub struct Switches {
 impl From<&BudgetConfig> for Switches {
     fn from(config: &BudgetConfig) -> Self {
         Self {
+            breaker: false,
             enabled: config.stop_loss.enabled,
             rollout: config.rollout,
             latency_action: config.stop_loss.latency_action,
@@ -193,6 +196,8 @@ codes!(
         StopLossDisabled = "stop_loss_disabled",
         /// Tracking itself is switched off: nothing is known, nothing is decided.
         TrackingOff = "tracking_off",
+        /// The circuit breaker is open.
+        BreakerOpen = "breaker_open",
         /// Rollout: decide and record, never block.
         ObserveOnly = "observe_only",
         /// Rollout: this importance is not blocked yet.

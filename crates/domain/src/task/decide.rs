@@ -5,6 +5,7 @@ use crate::config::UnknownPhase;
 use crate::event::{
     EventBody, ImportanceChanged, OverrideScope, PhaseEnded, PhaseStarted, TaskClosed, TaskOutcome,
 };
+use crate::gate::Verdict;
 use crate::phase::{Advance, ExecutionId, Phase};
 
 /// The events that a command causes. The first carries the command's own id, the others ids derived from it.
@@ -52,6 +53,9 @@ pub fn decide(state: &TaskState, command: EventBody) -> Result<Decided, Rejectio
             Ok(command.into())
         }
         EventBody::ImportanceChanged(changed) => change_importance(state, changed),
+        // Also of a closed task: whether the rules were right is often seen late.
+        EventBody::TaskMarked(_) if state.judged < Some(Verdict::Warn) => Err(Rejection::TaskNotStopped),
+        EventBody::TaskMarked(_) => Ok(command.into()),
         EventBody::UsageRecorded(_)
         | EventBody::UsageAdjusted(_)
         | EventBody::WaitRecorded(_)
@@ -60,6 +64,7 @@ pub fn decide(state: &TaskState, command: EventBody) -> Result<Decided, Rejectio
         | EventBody::ConfigLoaded(_)
         | EventBody::ConfigRejected(_)
         | EventBody::PriceBookLoaded(_)
+        | EventBody::TransitionsMeasured(_)
         | EventBody::AlertAcknowledged(_)
         | EventBody::ConditionObserved(_)
         | EventBody::DeliveryAttempted(_)

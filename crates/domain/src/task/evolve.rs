@@ -5,7 +5,7 @@ use crate::event::{EventBody, OverrideScope};
 use crate::metadata::LimitOverride;
 use crate::phase::Phase;
 
-/// Folds one event into the state. Facts leave it as it is.
+/// Folds one event into the state. Facts leave it as it is, but for the verdicts of the gate.
 pub fn evolve(state: &mut TaskState, event: &EventBody) {
     match event {
         EventBody::TaskOpened(opened) => {
@@ -38,14 +38,20 @@ pub fn evolve(state: &mut TaskState, event: &EventBody) {
             }
         },
         EventBody::ImportanceChanged(changed) => state.importance = Some(changed.to),
-        EventBody::UsageRecorded(_)
+        // The one fact that a decision depends on. It only ever rises, so a decision that has seen it stays right.
+        EventBody::GateDecided(decided) if !decided.stale => {
+            state.judged = state.judged.max(Some(decided.ruled));
+        }
+        EventBody::GateDecided(_)
+        | EventBody::TaskMarked(_)
+        | EventBody::UsageRecorded(_)
         | EventBody::UsageAdjusted(_)
         | EventBody::WaitRecorded(_)
         | EventBody::SignalRecorded(_)
-        | EventBody::GateDecided(_)
         | EventBody::ConfigLoaded(_)
         | EventBody::ConfigRejected(_)
         | EventBody::PriceBookLoaded(_)
+        | EventBody::TransitionsMeasured(_)
         | EventBody::AlertAcknowledged(_)
         | EventBody::ConditionObserved(_)
         | EventBody::DeliveryAttempted(_)

@@ -13,12 +13,13 @@ pub use evolve::evolve;
 pub use rejection::Rejection;
 
 use crate::event::TaskOutcome;
+use crate::gate::Verdict;
 use crate::limits::TaskLimits;
 use crate::metadata::Enforcement;
 use crate::phase::{Advance, ExecutionId, Phase};
 use crate::tier::Importance;
 
-/// What decisions about a task depend on: the fold of its decisions and of nothing else.
+/// What decisions about a task depend on: the fold of its decisions, and of what the gate said.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TaskState {
     /// Where in its life it is.
@@ -37,6 +38,8 @@ pub struct TaskState {
     pub completed: Vec<Phase>,
     /// Advances whose block a person set aside.
     pub passes: Vec<Advance>,
+    /// The worst that the rules of the gate said of it, whatever the rollout made of that; `None`: it was never asked.
+    pub judged: Option<Verdict>,
 }
 
 /// Where in its life a task is.

@@ -48,6 +48,9 @@ pub enum Rejection {
     /// The task has that importance already.
     #[error("the task is of {0} importance already: nothing to change")]
     ImportanceUnchanged(Importance),
+    /// The gate has neither warned of the task nor blocked it.
+    #[error("the gate has neither warned of the task nor blocked it: there is nothing to judge")]
+    TaskNotStopped,
     /// The phase is none of the task's.
     #[error(transparent)]
     UnknownPhase(#[from] UnknownPhase),
@@ -66,6 +69,7 @@ impl Rejection {
             Self::AttemptNotActive { .. } => "attempt_mismatch",
             Self::ImportanceMismatch { .. } => "importance_mismatch",
             Self::ImportanceUnchanged(_) => "importance_unchanged",
+            Self::TaskNotStopped => "task_not_stopped",
             Self::UnknownPhase(_) => "unknown_phase",
         }
     }

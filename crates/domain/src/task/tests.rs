@@ -3,11 +3,12 @@
 use super::*;
 use crate::config::BudgetConfig;
 use crate::event::{
-    EventBody, ImportanceChanged, OverrideGranted, OverrideScope, PhaseEnded, PhaseStarted, TaskClosed,
-    TaskOpened, TaskOutcome,
+    EventBody, ImportanceChanged, Mark, OverrideGranted, OverrideScope, PhaseEnded, PhaseStarted, TaskClosed,
+    TaskMarked, TaskOpened, TaskOutcome,
 };
+use crate::gate::{self, Standing, Switches, Verdict};
 use crate::limits::task_limits;
-use crate::metadata::{LimitOverride, TaskMetadata};
+use crate::metadata::{Enforcement, LimitOverride, TaskMetadata};
 
 /// One line per case: `given | when | then`. Steps: `open`, `close`, `start PHASE`, `end PHASE [ATTEMPT]`.
 #[track_caller]
@@ -73,6 +74,27 @@ fn command(step: &str) -> EventBody {
             author: "ada".to_owned(),
             reason: "the customer waits".to_owned(),
         }),
+        ["mark", word] => EventBody::TaskMarked(TaskMarked {
+            mark: Mark::from_word(word).unwrap(),
+            author: "ada".to_owned(),
+            reason: "the migration needed it".to_owned(),
+        }),
+        ["gate", ruled, ref how @ ..] => {
+            let standing = Standing {
+                task: "T",
+                limits: None,
+                enforcement: Enforcement::On,
+                tokens_used: 0,
+                latency_ms: 0,
+                leaving: None,
+                active: None,
+                passes: &[],
+            };
+            let switches = Switches::from(&BudgetConfig::built_in());
+            let mut decided = gate::decide(&standing, &Advance::Completion, switches);
+            (decided.ruled, decided.stale) = (Verdict::from_word(ruled).unwrap(), how == ["stale"]);
+            EventBody::GateDecided(Box::new(decided))
+        }
         _ => panic!("unknown step: {step}"),
     }
 }
@@ -140,6 +162,22 @@ fn overrides_name_a_phase_of_the_task() {
         open                                    | pass REVIEW       | override_granted
         open                                    | pass completion   | override_granted
         open, close                             | pass completion   | task_closed
+        ",
+    );
+}
+
+#[test]
+fn only_what_was_stopped_is_judged() {
+    check(
+        "
+                                          | mark legitimate | task_not_stopped
+        open                              | mark legitimate | task_not_stopped
+        open, gate allow                  | mark legitimate | task_not_stopped
+        open, gate block stale            | mark legitimate | task_not_stopped
+        open, gate warn                   | mark legitimate | task_marked
+        open, gate block, gate allow      | mark runaway    | task_marked
+        open, gate block, close           | mark runaway    | task_marked
+        open, gate block, mark runaway    | mark legitimate | task_marked
         ",
     );
 }

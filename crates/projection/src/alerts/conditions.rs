@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use tollgate_domain::alert::{AlertRule, AlertScope, Condition, Severity};
 use tollgate_domain::breach::{BreachStatus, Utilization};
 use tollgate_domain::event::ConditionObserved;
-use tollgate_domain::gate::{Verdict, grouped};
+use tollgate_domain::gate::grouped;
 use tollgate_domain::task::TaskStage;
 use tollgate_domain::tier::Importance;
 use tollgate_domain::time::Timestamp;
 
 use super::row::{Observed, Watch};
+use crate::overview::critical_for_review;
 use crate::status::{Decision, Execution, TaskRow, figures};
 
 /// Conditions that are true, each with how much it matters and a sentence.
@@ -46,9 +47,21 @@ fn holds(task: &TaskRow, condition: &Condition, since: Timestamp) -> bool {
     match condition.rule {
         AlertRule::Silence => runs_since(Execution::silent_since),
         AlertRule::Stuck => runs_since(|run| run.started_at),
-        AlertRule::Conflict | AlertRule::Quarantine | AlertRule::Lag => true,
+        AlertRule::Conflict
+        | AlertRule::Quarantine
+        | AlertRule::Lag
+        | AlertRule::CriticalShare
+        | AlertRule::StoppedShare
+        | AlertRule::FalsePositives
+        | AlertRule::TokenTrend
+        | AlertRule::SlowTransitions
+        | AlertRule::Breaker => true,
+        AlertRule::Pressure
+        | AlertRule::Breach
+        | AlertRule::StopLoss
+        | AlertRule::Drift
+        | AlertRule::Unjustified => false,
         AlertRule::Remediation => blocking(task).is_some(),
-        AlertRule::Pressure | AlertRule::Breach | AlertRule::StopLoss | AlertRule::Drift => false,
     }
 }
 
@@ -114,20 +127,23 @@ fn of_task(found: &mut Conditions, row: &TaskRow, task: &str) {
             add(found, &scope, &name, what, unit, &utilization, &limits.pressure_levels);
         }
     }
-    if let Some(decision) = blocking(row) {
+    if let Some(decision) = row.blocked() {
         let why: Vec<&str> = decision.reasons.iter().map(|(_, _, message)| message.as_str()).collect();
         let message = format!("Task {task} is blocked before {}: {}", decision.advance, why.join("; "));
         let condition = Condition { rule: AlertRule::StopLoss, scope: AlertScope::Task, level: 0 };
         found.insert(condition, (Severity::Critical, message));
     }
     drift(found, row, task, limits.importance);
+    if let Some(why) = critical_for_review(row) {
+        let condition = Condition { rule: AlertRule::Unjustified, scope: AlertScope::Task, level: 0 };
+        let message = format!("Task {task} is to be reviewed: {why}");
+        found.insert(condition, (Severity::of_observed(AlertRule::Unjustified), message));
+    }
 }
 
-/// The block that holds an open task: its last decision, unless a person set it aside.
+/// The block that holds an open task.
 fn blocking(task: &TaskRow) -> Option<&Decision> {
-    let last = task.decisions.last().filter(|last| last.verdict == Verdict::Block)?;
-    let open = task.state.stage == TaskStage::Open;
-    (open && !task.state.passes.contains(&last.advance)).then_some(last)
+    task.blocked().filter(|_| task.state.stage == TaskStage::Open)
 }
 
 /// Two tiers or more above the lowest importance that the task ever had: raising it step by step is no way around.

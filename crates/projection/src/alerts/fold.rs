@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use tollgate_domain::alert::{Condition, alert_id};
+use tollgate_domain::alert::{AlertRule, Condition, alert_id};
 use tollgate_domain::event::{AlertAcknowledged, Change, EventBody, RecordedEvent};
 use tollgate_domain::ids::LEDGER_TENANT;
 use tollgate_domain::position::Sequence;
@@ -20,7 +20,7 @@ use crate::status::fold_task;
 
 impl Projection for Alerts {
     const NAME: &'static str = "alerts";
-    const VERSION: u32 = 3;
+    const VERSION: u32 = 4;
     type Row = AlertsRow;
 
     fn apply<R: Rows<AlertsRow>>(&self, event: &RecordedEvent<'_>, rows: &mut R) -> Result<(), R::Error> {
@@ -46,6 +46,9 @@ impl Projection for Alerts {
                 }
                 Ok(())
             }
+            EventBody::TransitionsMeasured(measured) => {
+                watched(rows, moment, |watch| watch.transitions.note(measured, moment.at))
+            }
             EventBody::ConditionObserved(observed) => watched(rows, moment, |watch| observe(watch, observed)),
             // Ledger-wide facts are about no task.
             _ if event.tenant == LEDGER_TENANT => Ok(()),
@@ -55,6 +58,7 @@ impl Projection for Alerts {
             | EventBody::PhaseEnded(_)
             | EventBody::OverrideGranted(_)
             | EventBody::ImportanceChanged(_)
+            | EventBody::TaskMarked(_)
             | EventBody::UsageRecorded(_)
             | EventBody::UsageAdjusted(_)
             | EventBody::WaitRecorded(_)
@@ -177,6 +181,9 @@ fn acknowledge<R: Rows<AlertsRow>>(
             rows.change(&watch_key(moment.tenant, moment.task), || AlertsRow::Watch(Box::default()))?;
         if let AlertsRow::Watch(watch) = watch {
             watch.observed.remove(&condition);
+            if condition.rule == AlertRule::Breaker {
+                watch.transitions.forget_recent();
+            }
             watch.open.remove(&condition);
         }
         let why = format!("acknowledged by {}", acknowledged.by);

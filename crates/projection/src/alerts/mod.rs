@@ -9,6 +9,7 @@ mod delivery;
 mod fold;
 mod quarantine;
 mod row;
+mod transitions;
 pub mod watch;
 
 pub use delivery::{
@@ -20,6 +21,8 @@ pub use row::{
     Acknowledged, Alert, AlertChange, AlertsRow, CHANGES, Observed, Resend, Resolved, Watch, alert_key,
     change_after, change_sequence, watch_key,
 };
+
+pub use transitions::{MIN_BASELINE, Span, Transitions};
 
 /// The fold of the view `alerts`.
 #[derive(Clone, Copy, Debug, Default)]

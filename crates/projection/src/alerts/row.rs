@@ -11,6 +11,7 @@ use tollgate_domain::time::Timestamp;
 
 use super::delivery::{Delivery, EndpointState};
 use super::quarantine::Quarantined;
+use super::transitions::Transitions;
 use crate::status::TaskRow;
 
 /// Prefix of the keys of watched tasks.
@@ -83,6 +84,8 @@ pub struct Watch {
     /// Conditions that were observed and still hold, as far as the task tells.
     #[serde(with = "crate::pairs")]
     pub observed: BTreeMap<Condition, Observed>,
+    /// Of the ledger itself: how long phase transitions took.
+    pub transitions: Transitions,
     /// Messages of the inbox under this task that wait in quarantine.
     pub rejections: u64,
     /// What was wrong with the first of them.

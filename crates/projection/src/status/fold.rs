@@ -1,7 +1,7 @@
 //! From recorded events to task rows.
 
 use tollgate_domain::event::{EventBody, OverrideGranted, OverrideScope, RecordedEvent, TaskOpened};
-use tollgate_domain::gate::GateDecided;
+use tollgate_domain::gate::{GateDecided, Verdict};
 use tollgate_domain::ids::LEDGER_TENANT;
 use tollgate_domain::phase::ExecutionId;
 use tollgate_domain::position::Sequence;
@@ -11,13 +11,14 @@ use tollgate_domain::usage::{Cost, NamedExecution, UsageAdjusted, UsageRecorded}
 
 use super::Status;
 use super::row::{
-    Activity, Closed, Decision, Execution, ImportanceChange, KEPT_DECISIONS, Opened, Override, TaskRow,
+    Activity, Closed, Decision, Execution, ImportanceChange, KEPT_DECISIONS, MarkedAs, Opened, Override,
+    TaskRow,
 };
 use crate::fold::{Projection, Rows, task_key};
 
 impl Projection for Status {
     const NAME: &'static str = "status";
-    const VERSION: u32 = 2;
+    const VERSION: u32 = 3;
     type Row = TaskRow;
 
     fn apply<R: Rows<TaskRow>>(&self, event: &RecordedEvent<'_>, rows: &mut R) -> Result<(), R::Error> {
@@ -50,8 +51,8 @@ impl Projection for Status {
 pub(crate) fn fold(row: &mut TaskRow, event: &RecordedEvent<'_>) {
     row.first_at = row.first_at.min(event.occurred_at);
     row.last_at = row.last_at.max(event.occurred_at);
+    evolve(&mut row.state, event.body);
     if event.body.is_decision() {
-        evolve(&mut row.state, event.body);
         row.last_decision = event.sequence;
     }
     match event.body {
@@ -95,9 +96,19 @@ pub(crate) fn fold(row: &mut TaskRow, event: &RecordedEvent<'_>) {
             author: changed.author.clone(),
             reason: changed.reason.clone(),
         }),
+        EventBody::TaskMarked(marked) => {
+            row.mark = Some(MarkedAs {
+                sequence: event.sequence,
+                at: event.occurred_at,
+                mark: marked.mark,
+                author: marked.author.clone(),
+                reason: marked.reason.clone(),
+            });
+        }
         EventBody::ConfigLoaded(_)
         | EventBody::ConfigRejected(_)
         | EventBody::PriceBookLoaded(_)
+        | EventBody::TransitionsMeasured(_)
         | EventBody::AlertAcknowledged(_)
         | EventBody::ConditionObserved(_)
         | EventBody::DeliveryAttempted(_)
@@ -210,6 +221,7 @@ fn keep_decision(row: &mut TaskRow, decided: &GateDecided, event: &RecordedEvent
         row.earlier_decisions = row.earlier_decisions.saturating_add(1);
     }
     let reasons = decided.reasons.iter();
+    row.stopped |= decided.verdict == Verdict::Block;
     row.decisions.push(Decision {
         sequence: event.sequence,
         at: event.occurred_at,

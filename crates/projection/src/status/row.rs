@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use tollgate_domain::breach::Utilization;
-use tollgate_domain::event::TaskOutcome;
+use tollgate_domain::event::{Mark, TaskOutcome};
 use tollgate_domain::gate::{ReasonCode, Requirement, Verdict};
 use tollgate_domain::money::Usd;
 use tollgate_domain::phase::{Advance, ExecutionId};
@@ -44,10 +44,25 @@ pub struct TaskRow {
     pub overrides: Vec<Override>,
     /// Changes of its importance, oldest first.
     pub importance_changes: Vec<ImportanceChange>,
+    /// Whether the gate ever blocked it: with `block`, not with what rollout or an override made of it.
+    pub stopped: bool,
+    /// Whether the rules were right about it, as a person says. The latest mark counts.
+    pub mark: Option<MarkedAs>,
     /// When its earliest event happened, by its producer.
     pub first_at: Timestamp,
     /// When its latest event happened.
     pub last_at: Timestamp,
+}
+
+impl TaskRow {
+    /// The decision of the gate that blocks it now; `None`: it may go on, or nobody asked.
+    #[must_use]
+    pub fn blocked(&self) -> Option<&Decision> {
+        let blocks = |decision: &&Decision| {
+            decision.verdict == Verdict::Block && !self.state.passes.contains(&decision.advance)
+        };
+        self.decisions.last().filter(blocks)
+    }
 }
 
 /// What a task said of itself when it opened.
@@ -205,6 +220,21 @@ pub struct ImportanceChange {
     /// What it was from then on.
     pub to: Importance,
     /// Who said so.
+    pub author: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// What a person says of a task that the gate warned of or blocked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MarkedAs {
+    /// Its record.
+    pub sequence: Sequence,
+    /// When.
+    pub at: Timestamp,
+    /// What.
+    pub mark: Mark,
+    /// Who.
     pub author: String,
     /// Why.
     pub reason: String,

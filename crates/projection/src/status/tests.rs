@@ -5,6 +5,8 @@ mod order;
 use std::collections::BTreeMap;
 
 use tollgate_domain::breach::Utilization;
+use tollgate_domain::event::Mark;
+use tollgate_domain::gate::Verdict;
 
 use super::*;
 use crate::testing::{Story, folded, folds_alike_over_a_store, story};
@@ -218,6 +220,19 @@ fn an_adjustment_is_a_fact_of_its_own_beside_the_usage_it_names() {
         open, start SPEC, use SPEC out=3000, adjust SPEC/1 out=-1500        | SPEC.breach=within SPEC.limit=1500
         ",
     );
+}
+
+#[test]
+fn the_latest_mark_counts_and_a_block_is_remembered() {
+    let over = "open, start IMPLEMENT, use IMPLEMENT out=40000, end IMPLEMENT, gate REVIEW";
+    let row = |script: &str| story(script).row().unwrap().clone();
+    let stopped = row(over);
+    assert_eq!((stopped.stopped, stopped.state.judged, stopped.mark), (true, Some(Verdict::Block), None));
+    let observed = row(&format!("config rollout: observe, {over}, mark legitimate, mark runaway"));
+    assert_eq!((observed.stopped, observed.state.judged), (false, Some(Verdict::Block)));
+    let mark = observed.mark.unwrap();
+    assert_eq!((mark.mark, mark.author.as_str()), (Mark::Runaway, "grace"));
+    assert_eq!(row("open, gate THINK").state.judged, Some(Verdict::Allow));
 }
 
 #[test]

@@ -23,9 +23,9 @@ use super::protocol::{
 };
 use crate::projector::Projector;
 use crate::queries::{
-    ChangesAfter, ChangesFor, DeliveriesOf, EndpointOf, FindEvents, ListAlerts, ListDeliveries,
-    ListQuarantine, ListTasks, Marks, ObservedOfViews, OneAlert, OneQuarantined, OneTask, RunningTasks,
-    TotalsOf,
+    ChangesAfter, ChangesFor, DeliveriesOf, EndpointOf, FindEvents, GoverningOf, ListAlerts, ListDeliveries,
+    ListQuarantine, ListTasks, Marks, ObservedOfViews, OneAlert, OneQuarantined, OneTask, OverviewOf,
+    RunningTasks, TotalsOf,
 };
 use crate::query::{Answered, Query, Wait, restricted};
 
@@ -68,11 +68,11 @@ macro_rules! served {
     };
 }
 
-served!(Status: OneTask, ListTasks, RunningTasks, FindEvents, Marks);
+served!(Status: OneTask, ListTasks, OverviewOf, RunningTasks, FindEvents, Marks);
 served!(Reports: TotalsOf, Marks);
 served!(
     Alerts: ListAlerts, ChangesAfter, EndpointOf, ChangesFor, DeliveriesOf, ListDeliveries, ObservedOfViews,
-    OneAlert, ListQuarantine, OneQuarantined, Marks
+    GoverningOf, OneAlert, ListQuarantine, OneQuarantined, Marks
 );
 
 /// Why a projector cannot answer over NATS.

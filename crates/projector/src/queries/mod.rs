@@ -3,6 +3,8 @@
 mod alerts;
 mod any;
 mod deliveries;
+mod governing;
+mod overview;
 mod quarantine;
 mod reports;
 mod status;
@@ -13,6 +15,8 @@ pub use any::{FindEvents, FoundEvent, MarkOf, Marks};
 pub use deliveries::{
     ChangesFor, DeliveriesOf, DeliveryPage, EndpointOf, ListDeliveries, Recorded, Told, ToldPage,
 };
+pub use governing::{Governing, GoverningOf};
+pub use overview::OverviewOf;
 pub use quarantine::{ListQuarantine, OneQuarantined, QuarantinePage};
 pub use reports::{LedgerTotalsOf, TotalsOf};
 pub use status::{ListTasks, OneTask, TaskAnswer, TaskPage};

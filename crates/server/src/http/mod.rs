@@ -4,6 +4,7 @@ mod alerts;
 mod deliveries;
 mod events;
 mod extract;
+mod govern;
 mod guard;
 mod observe;
 mod openapi;
@@ -53,6 +54,7 @@ pub fn router(app: App) -> Router {
         .route("/v1/tasks/{task}/phases/{phase}/end", post(tasks::end_phase))
         .route("/v1/tasks/{task}/overrides", post(tasks::grant_override))
         .route("/v1/tasks/{task}/importance", post(tasks::change_importance))
+        .route("/v1/tasks/{task}/mark", post(tasks::mark))
         .route("/v1/tasks/{task}/gate", post(tasks::gate))
         .route("/v1/tasks/{task}/report", get(views::task_report))
         .route("/v1/tasks/{task}/explain", get(views::explain))
@@ -72,6 +74,9 @@ pub fn router(app: App) -> Router {
         .route("/v1/position", get(operate::position))
         .route("/v1/log", get(operate::log))
         .route("/v1/health", get(operate::health))
+        .route("/v1/health/budgets", get(govern::budgets))
+        .route("/v1/breaker", get(govern::breaker))
+        .route("/v1/breaker/reset", post(govern::reset))
         .route("/v1/ready", get(operate::health))
         .route("/v1/config/reload", post(operate::reload))
         .route("/v1/views/{view}/rebuild", post(operate::rebuild))

@@ -4,7 +4,7 @@ use axum::Json;
 use utoipa::OpenApi;
 use utoipa::openapi::OpenApi as Document;
 
-use super::{alerts, deliveries, events, operate, quarantine, tasks, views};
+use super::{alerts, deliveries, events, govern, operate, quarantine, tasks, views};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -21,6 +21,7 @@ use super::{alerts, deliveries, events, operate, quarantine, tasks, views};
         tasks::end_phase,
         tasks::grant_override,
         tasks::change_importance,
+        tasks::mark,
         tasks::gate,
         views::tasks,
         views::task,
@@ -42,6 +43,9 @@ use super::{alerts, deliveries, events, operate, quarantine, tasks, views};
         operate::position,
         operate::log,
         operate::health,
+        govern::budgets,
+        govern::breaker,
+        govern::reset,
         operate::metrics,
         operate::rebuild,
         operate::reload,

@@ -127,6 +127,24 @@ pub(crate) async fn change_importance(
     command(&app, &caller, &body, "importance_changed", &[("task", &task)]).await
 }
 
+/// Judge a task that the gate warned of or blocked
+///
+/// The fields of `tollgate.v1.TaskMarked` beside `id` and `producer`: mark (`legitimate` or `runaway`), author, reason. The latest mark
+/// counts, also of a closed task.
+#[utoipa::path(post, path = "/v1/tasks/{task}/mark", tag = "tasks", params(("task" = String, Path), Caller),
+    request_body = Object, responses(
+    (status = 201, description = "Marked", body = AppendResponse),
+    (status = 422, description = "A rule refuses it: `task_not_stopped`", body = Problem),
+))]
+pub(crate) async fn mark(
+    State(app): State<App>,
+    Names(task): Names<String>,
+    Params(caller): Params<Caller>,
+    body: JsonText,
+) -> Handled<Response> {
+    command(&app, &caller, &body, "task_marked", &[("task", &task)]).await
+}
+
 /// May this task go on?
 ///
 /// The answer is recorded before it is given. It is based on a view that has seen the log's end as of the question;

@@ -11,6 +11,7 @@ use tollgate_domain::task::{Rejection, TaskState, decide, evolve};
 use tollgate_domain::tier::Importance;
 use tollgate_domain::time::Timestamp;
 use tollgate_domain::usage::NamedExecution;
+use tollgate_log::clock::Stopwatch;
 use tollgate_log::contract::{AppendError, Batch, Expected, NewEvent};
 use tollgate_projection::status::TaskRow;
 use tollgate_projector::Wait;
@@ -65,6 +66,9 @@ impl Ledger {
     /// Decides the commands of one task and appends them with the task's facts as one record.
     pub(super) async fn decide(&self, appended: &mut Appended, events: &[(usize, &Submitted)]) -> Answer<()> {
         let Some((tenant, task)) = names(events) else { return Ok(()) };
+        let took = Stopwatch::start();
+        let moves = |body: &EventBody| matches!(body, EventBody::PhaseStarted(_) | EventBody::PhaseEnded(_));
+        let transition = events.iter().any(|(_, event)| moves(&event.event.body));
         let settings = self.settings();
         let partition = PartitionId::of(tenant.as_str(), task.as_str());
         let group: Vec<usize> = events.iter().map(|(place, _)| *place).collect();
@@ -102,6 +106,9 @@ impl Ledger {
             let asked: Vec<usize> = plan.places.iter().flatten().copied().collect();
             take(appended, &asked, &receipt);
             self.note(appended, events, &plan.attempts, plan.warnings).await?;
+            if transition {
+                self.measured(&took);
+            }
             return Ok(());
         }
         Err(CONTENDED.with(format!(

@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use tollgate_domain::config::{Rollout, StalePolicy};
 use tollgate_domain::event::{Event, EventBody};
-use tollgate_domain::gate::{GateDecided, Reason, ReasonCode, Verdict, decide, stop_loss_disabled};
+use tollgate_domain::gate::{GateDecided, Reason, ReasonCode, Switches, Verdict, decide, stop_loss_disabled};
 use tollgate_domain::ids::{EventId, ProducerId, TaskId, TenantId};
 use tollgate_domain::limits::TaskLimits;
 use tollgate_domain::phase::Advance;
 use tollgate_domain::position::{PartitionId, Position, Sequence};
+use tollgate_log::clock::Stopwatch;
 use tollgate_log::contract::{AppendOutcome, Batch, EventName};
 use tollgate_projection::report::utilization_view;
 use tollgate_projection::status::standing;
@@ -47,6 +48,7 @@ impl Ledger {
     /// The problem to answer with: a task that is not known, a phase that is none. A failure of the check itself is no
     /// error but an answer.
     pub async fn gate(&self, tenant: &str, task: &str, request: &GateRequest) -> Answer<GateResponse> {
+        let took = Stopwatch::start();
         let question = question(tenant, task, request)?;
         let settings = self.settings();
         if settings.tracking_off() {
@@ -87,6 +89,7 @@ impl Ledger {
         };
         self.metrics.decided(decided.verdict, decided.stale);
         let recorded = self.record_decision(&question, &decided).await?;
+        self.measured(&took);
         let answer = match recorded {
             Recorded::Now(position) => response(&question, decided, position),
             Recorded::Before(first) => *first,
@@ -119,6 +122,7 @@ impl Ledger {
         up_to: Duration,
     ) -> Result<Answer<GateDecided>, QueryError> {
         let (settings, now) = (self.settings(), self.clock.now());
+        let switches = Switches { breaker: self.breaker_is_open().await, ..settings.switches() };
         let wait = Wait { at_least: Some(at_least), up_to };
         let task = question.task.as_str();
         let partition = PartitionId::of(question.tenant.as_str(), task);
@@ -135,7 +139,7 @@ impl Ledger {
             return Ok(Err(unknown_phase(phase.as_str(), limits)));
         }
         let standing = standing(task, &row, Some(now));
-        let mut decided = decide(&standing, &question.advance, settings.switches());
+        let mut decided = decide(&standing, &question.advance, switches);
         if found.degraded {
             let message = format!("Some events of task {task} could not be read: its numbers lack them");
             decided.reasons.push(Reason { code: ReasonCode::Degraded, verdict: Verdict::Warn, message });
@@ -149,9 +153,9 @@ impl Ledger {
     /// The answer of a gate whose view is behind: the policy of the config, and `stale`.
     fn undecided(&self, question: &Question, reason: &str, as_of: String) -> GateDecided {
         let settings = self.settings();
-        let switches = settings.switches();
+        let switches = Switches { breaker: self.breaker.is_open(), ..settings.switches() };
         // What never blocks does not block here either.
-        let enforced = switches.enabled && switches.rollout != Rollout::Observe;
+        let enforced = switches.enabled && !switches.breaker && switches.rollout != Rollout::Observe;
         let closed = settings.config.stop_loss.on_stale == StalePolicy::Closed && enforced;
         let verdict = if closed { Verdict::Block } else { Verdict::Allow };
         let (task, policy) = (&question.task, settings.config.stop_loss.on_stale);

@@ -2,10 +2,12 @@
 
 mod alerts;
 mod append;
+mod breaker;
 mod decide;
 mod deliveries;
 mod facts;
 mod gate;
+mod govern;
 mod history;
 mod inbox;
 mod operate;
@@ -62,6 +64,7 @@ pub struct Ledger {
     settings_recorded: OnceCell<()>,
     clock: Arc<dyn Clock>,
     metrics: Metrics,
+    breaker: breaker::Breaker,
     /// Whether questions that wait for something new are to be answered now.
     closing: watch::Sender<bool>,
 }
@@ -150,6 +153,7 @@ impl Ledger {
             settings_recorded,
             clock,
             metrics,
+            breaker: breaker::Breaker::default(),
             closing,
         };
         // Over NATS a command that only asks appends nothing: they are recorded before the first append.

@@ -2,6 +2,7 @@
 
 mod deliveries;
 mod evidence;
+pub(crate) mod govern;
 mod remediations;
 
 use std::future::Future;

@@ -7,6 +7,7 @@
 mod alerts;
 mod append;
 mod gate;
+mod health;
 mod ledger;
 mod limits;
 mod operate;
@@ -21,6 +22,10 @@ pub use alerts::{
 };
 pub use append::{AppendRequest, AppendResponse, EventOutcome, Outcome};
 pub use gate::{GateRequest, GateResponse, ReasonView, UtilizationView};
+pub use health::{
+    BreakerState, BudgetHealth, FigureRow, PhaseRow, ReviewList, ReviewTask, ThresholdProposal, TierRow,
+    UtilizationClass, WeekRow,
+};
 pub use ledger::{Group, LedgerReport, Totals};
 pub use limits::{LimitsResponse, PhaseLimitView};
 pub use operate::{

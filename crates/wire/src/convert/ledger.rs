@@ -1,7 +1,10 @@
-//! Ledger-wide facts: configs and price books.
+//! Ledger-wide facts: configs, price books, what the ledger measures of itself.
 
-use tollgate_domain::event::{ConfigLoaded, ConfigRejected, PriceBookLoaded};
+use tollgate_domain::config::Rollout;
+use tollgate_domain::event::{ConfigLoaded, ConfigRejected, PriceBookLoaded, TransitionsMeasured};
 
+use super::text::word;
+use crate::error::FieldError;
 use crate::proto;
 
 pub(super) fn config_loaded(stored: proto::ConfigLoaded) -> ConfigLoaded {
@@ -37,5 +40,27 @@ pub(super) fn price_book_loaded_content(loaded: &PriceBookLoaded) -> proto::Pric
         price_version: loaded.price_version.clone(),
         source: loaded.source.clone(),
         models: loaded.models,
+    }
+}
+
+pub(super) fn measured(stored: proto::TransitionsMeasured) -> Result<TransitionsMeasured, FieldError> {
+    Ok(TransitionsMeasured {
+        span_ms: stored.span_ms,
+        transitions: stored.transitions,
+        p50_us: stored.p50_us,
+        p95_us: stored.p95_us,
+        longest_us: stored.longest_us,
+        rollout: word("rollout", &stored.rollout, Rollout::NAMES, Rollout::from_word)?,
+    })
+}
+
+pub(super) fn measured_content(measured: &TransitionsMeasured) -> proto::TransitionsMeasured {
+    proto::TransitionsMeasured {
+        span_ms: measured.span_ms,
+        transitions: measured.transitions,
+        p50_us: measured.p50_us,
+        p95_us: measured.p95_us,
+        longest_us: measured.longest_us,
+        rollout: measured.rollout.as_str().to_owned(),
     }
 }

@@ -53,6 +53,9 @@ pub(crate) fn to_domain(body: Body, added: Added) -> Result<(EventBody, Option<T
         Body::ImportanceChanged(changed) => task::importance(changed, &added.importance_from)
             .map(EventBody::ImportanceChanged)
             .map_err(|error| error.within("importance_changed")),
+        Body::TaskMarked(marked) => {
+            task::marked(marked).map(EventBody::TaskMarked).map_err(|error| error.within("task_marked"))
+        }
         Body::UsageAdjusted(adjusted) => usage::adjusted(adjusted, added.resolved)
             .map(|adjusted| EventBody::UsageAdjusted(Box::new(adjusted)))
             .map_err(|error| error.within("usage_adjusted")),
@@ -68,6 +71,9 @@ pub(crate) fn to_domain(body: Body, added: Added) -> Result<(EventBody, Option<T
         Body::ConfigLoaded(loaded) => Ok(EventBody::ConfigLoaded(ledger::config_loaded(loaded))),
         Body::ConfigRejected(rejected) => Ok(EventBody::ConfigRejected(ledger::config_rejected(rejected))),
         Body::PriceBookLoaded(loaded) => Ok(EventBody::PriceBookLoaded(ledger::price_book_loaded(loaded))),
+        Body::TransitionsMeasured(measured) => ledger::measured(measured)
+            .map(EventBody::TransitionsMeasured)
+            .map_err(|error| error.within("transitions_measured")),
         Body::AlertAcknowledged(sent) => Ok(EventBody::AlertAcknowledged(alert::acknowledged(sent))),
         Body::ConditionObserved(observed) => alert::observed(*observed)
             .map(|observed| EventBody::ConditionObserved(Box::new(observed)))
@@ -100,6 +106,7 @@ pub(crate) fn content(body: &EventBody, text_length: Option<TextLength>) -> Body
         }),
         EventBody::OverrideGranted(granted) => Body::OverrideGranted(task::granted_content(granted)),
         EventBody::ImportanceChanged(changed) => Body::ImportanceChanged(task::importance_content(changed)),
+        EventBody::TaskMarked(marked) => Body::TaskMarked(task::marked_content(marked)),
         EventBody::UsageRecorded(usage) => Body::UsageRecorded(usage::recorded_content(usage, text_length)),
         EventBody::UsageAdjusted(adjusted) => Body::UsageAdjusted(usage::adjusted_content(adjusted)),
         EventBody::WaitRecorded(wait) => Body::WaitRecorded(usage::wait_content(wait)),
@@ -111,6 +118,9 @@ pub(crate) fn content(body: &EventBody, text_length: Option<TextLength>) -> Body
         }
         EventBody::PriceBookLoaded(loaded) => {
             Body::PriceBookLoaded(ledger::price_book_loaded_content(loaded))
+        }
+        EventBody::TransitionsMeasured(measured) => {
+            Body::TransitionsMeasured(ledger::measured_content(measured))
         }
         EventBody::AlertAcknowledged(acknowledged) => {
             Body::AlertAcknowledged(alert::acknowledged_content(acknowledged))
@@ -167,12 +177,14 @@ pub(crate) fn added(
         }
         EventBody::TaskClosed(_)
         | EventBody::OverrideGranted(_)
+        | EventBody::TaskMarked(_)
         | EventBody::WaitRecorded(_)
         | EventBody::SignalRecorded(_)
         | EventBody::GateDecided(_)
         | EventBody::ConfigLoaded(_)
         | EventBody::ConfigRejected(_)
         | EventBody::PriceBookLoaded(_)
+        | EventBody::TransitionsMeasured(_)
         | EventBody::AlertAcknowledged(_)
         | EventBody::ConditionObserved(_)
         | EventBody::DeliveryAttempted(_)

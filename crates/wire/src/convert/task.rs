@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use tollgate_domain::event::{
-    ImportanceChanged, OverrideGranted, OverrideScope, PhaseEnded, PhaseStarted, TaskClosed, TaskOpened,
-    TaskOutcome,
+    ImportanceChanged, Mark, OverrideGranted, OverrideScope, PhaseEnded, PhaseStarted, TaskClosed,
+    TaskMarked, TaskOpened, TaskOutcome,
 };
 use tollgate_domain::metadata::{Enforcement, LimitOverride, TaskMetadata};
 use tollgate_domain::phase::Phase;
@@ -139,6 +139,22 @@ pub(super) fn importance_content(changed: &ImportanceChanged) -> proto::Importan
         to: changed.to.as_str().to_owned(),
         author: changed.author.clone(),
         reason: changed.reason.clone(),
+    }
+}
+
+pub(super) fn marked(sent: proto::TaskMarked) -> Result<TaskMarked, FieldError> {
+    if sent.mark.is_empty() {
+        return Err(FieldError::missing("mark"));
+    }
+    let mark = word("mark", &sent.mark, Mark::NAMES, Mark::from_word)?;
+    Ok(TaskMarked { mark, author: sent.author, reason: sent.reason })
+}
+
+pub(super) fn marked_content(marked: &TaskMarked) -> proto::TaskMarked {
+    proto::TaskMarked {
+        mark: marked.mark.as_str().to_owned(),
+        author: marked.author.clone(),
+        reason: marked.reason.clone(),
     }
 }
 

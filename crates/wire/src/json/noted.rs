@@ -1,4 +1,4 @@
-//! What is noted about alerts, their delivery and the inbox, as JSON.
+//! What is noted about alerts, their delivery, transitions and the inbox, as JSON.
 
 use serde_json::Value;
 use tollgate_domain::time::Timestamp;
@@ -36,6 +36,15 @@ fn scope(scope: Option<&proto::Scope>) -> Value {
         }
     }
     out.object()
+}
+
+pub(super) fn measured(out: &mut Out, measured: &proto::TransitionsMeasured) {
+    out.count("span_ms", measured.span_ms);
+    out.count("transitions", measured.transitions);
+    out.count("p50_us", measured.p50_us);
+    out.count("p95_us", measured.p95_us);
+    out.count("longest_us", measured.longest_us);
+    out.text("rollout", &measured.rollout);
 }
 
 pub(super) fn attempted(out: &mut Out, attempted: &proto::DeliveryAttempted) {

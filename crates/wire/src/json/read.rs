@@ -12,13 +12,14 @@ use crate::rules;
 pub const MAX_JSON_BYTES: usize = 8 * MAX_EVENT_BYTES;
 
 /// The kinds that producers send.
-pub(crate) const BODIES: [&str; 11] = [
+pub(crate) const BODIES: [&str; 12] = [
     "task_opened",
     "task_closed",
     "phase_started",
     "phase_ended",
     "override_granted",
     "importance_changed",
+    "task_marked",
     "usage_recorded",
     "usage_adjusted",
     "wait_recorded",
@@ -27,11 +28,12 @@ pub(crate) const BODIES: [&str; 11] = [
 ];
 
 /// The kinds that the ledger writes itself.
-const OWN_BODIES: [&str; 9] = [
+const OWN_BODIES: [&str; 10] = [
     "gate_decided",
     "config_loaded",
     "config_rejected",
     "price_book_loaded",
+    "transitions_measured",
     "condition_observed",
     "delivery_attempted",
     "delivery_requested",
@@ -40,7 +42,7 @@ const OWN_BODIES: [&str; 9] = [
 ];
 
 /// The fields of an event: what every event has, then the bodies.
-const KNOWN: [&str; 17] = [
+const KNOWN: [&str; 18] = [
     "tenant",
     "task",
     "producer",
@@ -58,6 +60,7 @@ const KNOWN: [&str; 17] = [
     BODIES[8],
     BODIES[9],
     BODIES[10],
+    BODIES[11],
 ];
 
 /// Reads the form of an event; what its values may be is checked on the message.
@@ -106,6 +109,7 @@ fn body(kind: &str, raw: &RawValue) -> Result<Body, FieldError> {
         "phase_ended" => phase_ended(raw).map(Body::PhaseEnded),
         "override_granted" => override_granted(raw).map(Body::OverrideGranted),
         "importance_changed" => importance_changed(raw).map(Body::ImportanceChanged),
+        "task_marked" => task_marked(raw).map(Body::TaskMarked),
         "alert_acknowledged" => alert_acknowledged(raw).map(Body::AlertAcknowledged),
         "usage_recorded" => usage_recorded(raw).map(Body::UsageRecorded),
         "usage_adjusted" => usage_adjusted(raw).map(Body::UsageAdjusted),
@@ -198,6 +202,15 @@ fn importance_changed(raw: &RawValue) -> Result<proto::ImportanceChanged, FieldE
         to: changed.text("to")?,
         author: changed.text("author")?,
         reason: changed.text("reason")?,
+    })
+}
+
+fn task_marked(raw: &RawValue) -> Result<proto::TaskMarked, FieldError> {
+    let marked = Object::of(raw, &["mark", "author", "reason"])?;
+    Ok(proto::TaskMarked {
+        mark: marked.text("mark")?,
+        author: marked.text("author")?,
+        reason: marked.text("reason")?,
     })
 }
 

@@ -92,6 +92,11 @@ fn body(content: &Body, added: Option<&Added>) -> Value {
             out.text("author", &changed.author);
             out.text("reason", &changed.reason);
         }
+        Body::TaskMarked(marked) => {
+            out.text("mark", &marked.mark);
+            out.text("author", &marked.author);
+            out.text("reason", &marked.reason);
+        }
         Body::UsageRecorded(usage) => usage_recorded(&mut out, usage, added),
         Body::UsageAdjusted(adjusted) => {
             usage_adjusted(&mut out, adjusted);
@@ -123,6 +128,7 @@ fn body(content: &Body, added: Option<&Added>) -> Value {
             out.text("source", &loaded.source);
             out.count("models", loaded.models);
         }
+        Body::TransitionsMeasured(measured) => noted::measured(&mut out, measured),
         Body::AlertAcknowledged(acknowledged) => noted::acknowledged(&mut out, acknowledged),
         Body::ConditionObserved(observed) => noted::observed(&mut out, observed),
         Body::DeliveryAttempted(attempted) => noted::attempted(&mut out, attempted),

@@ -212,6 +212,7 @@ fn what_the_ledger_writes_itself_is_refused() {
         "config_loaded",
         "config_rejected",
         "price_book_loaded",
+        "transitions_measured",
         "condition_observed",
         "delivery_attempted",
         "delivery_requested",
@@ -225,6 +226,7 @@ fn what_the_ledger_writes_itself_is_refused() {
         proto::event::Body::ConfigLoaded(proto::ConfigLoaded::default()),
         proto::event::Body::ConfigRejected(proto::ConfigRejected::default()),
         proto::event::Body::PriceBookLoaded(proto::PriceBookLoaded::default()),
+        proto::event::Body::TransitionsMeasured(proto::TransitionsMeasured::default()),
         proto::event::Body::ConditionObserved(Box::default()),
         proto::event::Body::DeliveryAttempted(Box::default()),
         proto::event::Body::DeliveryRequested(Box::default()),
@@ -246,6 +248,10 @@ fn importance_and_acknowledgements_name_who_and_what() {
         "importance_changed": {"from": "x", "to": "high", "author": "a", "reason": "r"} | importance_changed.from: `x` | must be one of low
         "importance_changed": {"to": "high", "reason": "r"}         | importance_changed.author: `nothing`     | is required
         "importance_changed": {"to": "high", "author": "a"}         | importance_changed.reason: `nothing`     | is required
+        "task_marked": {"author": "a", "reason": "r"}               | task_marked.mark: `nothing`              | is required
+        "task_marked": {"mark": "fine", "author": "a", "reason": "r"} | task_marked.mark: `fine`                | must be one of legitimate, runaway
+        "task_marked": {"mark": "runaway", "reason": "r"}           | task_marked.author: `nothing`            | is required
+        "task_marked": {"mark": "runaway", "author": "a"}           | task_marked.reason: `nothing`            | is required
         "alert_acknowledged": {"by": "a"}                           | alert_acknowledged.alert: `nothing`      | is required
         "alert_acknowledged": {"alert": "7", "by": "a"}             | alert_acknowledged.alert: `7`            | 32 hex digits
         "alert_acknowledged": {"alert": "9F86D081884C7D659A2FEAA0C55AD015", "by": "a"} | alert_acknowledged.alert: `9F86D081884C7D659A2FEAA0C55AD015` | 32 hex digits

@@ -2,9 +2,11 @@
 //! hold it.
 
 use tollgate_domain::breach::Utilization;
-use tollgate_domain::config::{BudgetedLatency, Profile, Thresholds};
+use tollgate_domain::config::{BudgetedLatency, Profile, Rollout, Thresholds};
 use tollgate_domain::decimal::Decimal;
-use tollgate_domain::event::{ConfigLoaded, ConfigRejected, Event, EventBody, PriceBookLoaded};
+use tollgate_domain::event::{
+    ConfigLoaded, ConfigRejected, Event, EventBody, PriceBookLoaded, TransitionsMeasured,
+};
 use tollgate_domain::gate::{GateDecided, Reason, ReasonCode, Requirement, Verdict};
 use tollgate_domain::ids::{EventId, ProducerId, TaskId, TenantId};
 use tollgate_domain::limits::{PhaseLimit, TaskLimits};
@@ -54,6 +56,8 @@ pub(crate) fn decided(name: &str, sent: &EventBody) -> EventBody {
         | EventBody::ConfigLoaded(_)
         | EventBody::ConfigRejected(_)
         | EventBody::PriceBookLoaded(_)
+        | EventBody::TaskMarked(_)
+        | EventBody::TransitionsMeasured(_)
         | EventBody::AlertAcknowledged(_)
         | EventBody::ConditionObserved(_)
         | EventBody::DeliveryAttempted(_)
@@ -82,12 +86,21 @@ pub(crate) fn own_events() -> Vec<(&'static str, Event)> {
         source: "shipped".to_owned(),
         models: 0,
     };
+    let measured = TransitionsMeasured {
+        span_ms: 60_000,
+        transitions: 318,
+        p50_us: 2_100,
+        p95_us: 4_950,
+        longest_us: 20_004,
+        rollout: Rollout::Observe,
+    };
     vec![
         ("gate_decided_block", own_event("T-2", EventBody::GateDecided(Box::new(block())))),
         ("gate_decided_no_limits", own_event("T-9", EventBody::GateDecided(Box::new(no_limits())))),
         ("config_loaded", own_event("_ledger", EventBody::ConfigLoaded(loaded))),
         ("config_rejected", own_event("_ledger", EventBody::ConfigRejected(rejected))),
         ("price_book_loaded", own_event("_ledger", EventBody::PriceBookLoaded(book))),
+        ("transitions_measured", own_event("_ledger", EventBody::TransitionsMeasured(measured))),
     ]
     .into_iter()
     .chain(crate::noted::events())

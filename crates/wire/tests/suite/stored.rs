@@ -12,9 +12,9 @@ fn stored(body: &str) -> Vec<u8> {
 
 #[test]
 fn a_newer_kind_is_told_from_damage() {
-    // Field 33, length 2: a kind of the future. Then what was added, version 1.
-    let future = b"\x8a\x02\x02\x08\x01\xa2\x06\x02\x08\x01";
-    assert_eq!(decode_stored(future), Err(DecodeError::UnknownKind { field_number: 33 }));
+    // Field 99, length 2: a kind of the future. Then what was added, version 1.
+    let future = b"\x9a\x06\x02\x08\x01\xa2\x06\x02\x08\x01";
+    assert_eq!(decode_stored(future), Err(DecodeError::UnknownKind { field_number: 99 }));
     assert_eq!(decode_stored(b""), Err(DecodeError::NoBody));
     assert_eq!(decode_stored(b"\xa2\x06\x02\x08\x01"), Err(DecodeError::NoBody));
     let whole = stored(r#""phase_started": {"phase": "THINK"}"#);
@@ -28,7 +28,7 @@ fn a_newer_kind_is_told_from_damage() {
 #[test]
 fn a_newer_version_is_refused_whatever_its_body() {
     let newer = SCHEMA_VERSION + 1;
-    let bytes = [b"\x8a\x02\x02\x08\x01\xa2\x06\x02\x08".as_slice(), &[newer as u8]].concat();
+    let bytes = [b"\x9a\x06\x02\x08\x01\xa2\x06\x02\x08".as_slice(), &[newer as u8]].concat();
     assert_eq!(
         decode_stored(&bytes),
         Err(DecodeError::NewerSchema { version: newer, known: SCHEMA_VERSION })

@@ -5,12 +5,12 @@ use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
 use tollgate_domain::breach::Utilization;
-use tollgate_domain::config::{BudgetedLatency, Profile, Thresholds};
+use tollgate_domain::config::{BudgetedLatency, Profile, Rollout, Thresholds};
 use tollgate_domain::decimal::Decimal;
 use tollgate_domain::event::{
-    ConfigLoaded, ConfigRejected, Event, EventBody, ImportanceChanged, OverrideGranted, OverrideScope,
-    PhaseEnded, PhaseStarted, PriceBookLoaded, SignalRecorded, TaskClosed, TaskOpened, TaskOutcome,
-    WaitRecorded,
+    ConfigLoaded, ConfigRejected, Event, EventBody, ImportanceChanged, Mark, OverrideGranted, OverrideScope,
+    PhaseEnded, PhaseStarted, PriceBookLoaded, SignalRecorded, TaskClosed, TaskMarked, TaskOpened,
+    TaskOutcome, TransitionsMeasured, WaitRecorded,
 };
 use tollgate_domain::gate::{GateDecided, Reason, ReasonCode, Requirement, Verdict};
 use tollgate_domain::ids::{EventId, ProducerId, TaskId, TenantId};
@@ -57,6 +57,8 @@ pub(crate) fn without_added(mut event: Event) -> Event {
         | EventBody::ConfigLoaded(_)
         | EventBody::ConfigRejected(_)
         | EventBody::PriceBookLoaded(_)
+        | EventBody::TaskMarked(_)
+        | EventBody::TransitionsMeasured(_)
         | EventBody::ImportanceChanged(_)
         | EventBody::AlertAcknowledged(_)
         | EventBody::ConditionObserved(_)
@@ -110,8 +112,12 @@ fn sendable_body() -> BoxedStrategy<EventBody> {
         (option::of(importance()), importance(), text(), text()).prop_map(|(from, to, author, reason)| {
             EventBody::ImportanceChanged(ImportanceChanged { from, to, author, reason })
         });
+    let marked = (select(Mark::NAMES), text(), text()).prop_map(|(word, author, reason)| {
+        let mark = Mark::from_word(word).expect("a mark");
+        EventBody::TaskMarked(TaskMarked { mark, author, reason })
+    });
     let facts = prop_oneof![usage, adjusted, wait, signal, noted::acknowledged()];
-    prop_oneof![opened, closed, started, ended, granted, importance, facts].boxed()
+    prop_oneof![opened, closed, started, ended, granted, importance, marked, facts].boxed()
 }
 
 fn own_body() -> BoxedStrategy<EventBody> {
@@ -125,8 +131,19 @@ fn own_body() -> BoxedStrategy<EventBody> {
     let book = (any_text(), any_text(), any::<u32>()).prop_map(|(price_version, source, models)| {
         EventBody::PriceBookLoaded(PriceBookLoaded { price_version, source, models })
     });
+    let numbers = (any::<u64>(), any::<u64>(), any::<u64>(), any::<u64>(), any::<u64>());
+    let measured = (numbers, select(Rollout::NAMES)).prop_map(|(numbers, rollout)| {
+        EventBody::TransitionsMeasured(TransitionsMeasured {
+            span_ms: numbers.0,
+            transitions: numbers.1,
+            p50_us: numbers.2,
+            p95_us: numbers.3,
+            longest_us: numbers.4,
+            rollout: Rollout::from_word(rollout).expect("a rollout"),
+        })
+    });
     let gate = gate().prop_map(|decided| EventBody::GateDecided(Box::new(decided)));
-    prop_oneof![gate, loaded, rejected, book, noted::own_body()].boxed()
+    prop_oneof![gate, loaded, rejected, book, measured, noted::own_body()].boxed()
 }
 
 fn id() -> impl Strategy<Value = String> {

@@ -36,6 +36,21 @@ fn check(table: &str) {
 }
 
 #[test]
+fn a_critical_task_that_nobody_justified_is_to_be_reviewed() {
+    check(
+        "
+        open importance=critical                                              | unjustified task 0 #1
+        open importance=critical why=data_is_lost                             |
+        open importance=high                                                  |
+        open importance=critical, importance high                             | -unjustified task 0 #1: it is true no more
+        open importance=critical, close cancelled                             | -unjustified task 0 #1: the task is cancelled
+        open importance=high, importance critical                             |
+        open tag=security                                                     | unjustified task 0 #1
+        ",
+    );
+}
+
+#[test]
 fn an_execution_that_runs_and_reports_no_usage_is_silent() {
     check(
         "

@@ -1,0 +1,36 @@
+//! Figures of many tasks as typed calls.
+
+use tollgate_wire::api::{AcknowledgeRequest, AppendResponse, BreakerState, BudgetHealth};
+
+use crate::client::{Address, Client, Read};
+use crate::error::ClientError;
+
+impl Client {
+    /// How the budgets do, of the tasks that were opened in the latest weeks; of the client's tenant where it has one.
+    ///
+    /// # Errors
+    ///
+    /// [`ClientError`], as of all calls.
+    pub async fn budget_health(&self, weeks: Option<u32>, read: &Read) -> Result<BudgetHealth, ClientError> {
+        let address = Address::new("/v1/health/budgets").with("tenant", self.tenant()).with("weeks", weeks);
+        self.get(&address.read(read).text).await
+    }
+
+    /// Whether the circuit breaker keeps the gate from blocking.
+    ///
+    /// # Errors
+    ///
+    /// [`ClientError`], as of all calls.
+    pub async fn breaker(&self) -> Result<BreakerState, ClientError> {
+        self.get("/v1/breaker").await
+    }
+
+    /// Closes the circuit breaker, for a person who has seen why it opened.
+    ///
+    /// # Errors
+    ///
+    /// [`ClientError`]; `breaker_closed` where it is not open.
+    pub async fn reset_breaker(&self, request: &AcknowledgeRequest) -> Result<AppendResponse, ClientError> {
+        self.post("/v1/breaker/reset", request).await
+    }
+}

@@ -1,0 +1,283 @@
+//! The figures, and how those of two parts of a ledger become one.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use tollgate_domain::tier::{Complexity, Importance};
+use tollgate_domain::time::{Day, Timestamp};
+
+/// Tasks that are named in a list for review; the others are counted.
+pub const KEPT_FOR_REVIEW: usize = 50;
+
+/// Upper bounds of the classes of utilization in percent of the limit, each inclusive; what is above the last has a class of its own.
+pub const BOUNDS: [u32; 8] = [25, 50, 60, 80, 90, 100, 150, 200];
+
+/// The Monday of the week of a time, in UTC.
+#[must_use]
+pub fn week_of(time: Timestamp) -> Day {
+    let day = time.day().0;
+    // 1970-01-01 was a Thursday.
+    Day(day.saturating_sub(day.saturating_add(3).rem_euclid(7)))
+}
+
+/// How often each value occurred. Values are kept to three digits, rounded up: many tasks need no more room than few.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counted(pub BTreeMap<u64, u64>);
+
+impl Counted {
+    /// Notes a value.
+    pub fn note(&mut self, value: u64) {
+        let mut unit: u64 = 1;
+        while value.div_ceil(unit) > 999 {
+            unit = unit.saturating_mul(10);
+        }
+        let count = self.0.entry(value.div_ceil(unit).saturating_mul(unit)).or_default();
+        *count = count.saturating_add(1);
+    }
+
+    /// How many values there are.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.0.values().fold(0, |sum, count| sum.saturating_add(*count))
+    }
+
+    /// How many are at most this.
+    #[must_use]
+    pub fn up_to(&self, value: u64) -> u64 {
+        self.0.range(..=value).fold(0, |sum, (_, count)| sum.saturating_add(*count))
+    }
+
+    /// The smallest value that so many percent do not exceed; `None`: there is no value.
+    #[must_use]
+    pub fn percentile(&self, percent: u64) -> Option<u64> {
+        let rank = self.count().saturating_mul(percent).div_ceil(100).max(1);
+        let mut seen: u64 = 0;
+        self.0.iter().find_map(|(value, count)| {
+            seen = seen.saturating_add(*count);
+            (seen >= rank).then_some(*value)
+        })
+    }
+
+    /// Takes another one's in.
+    pub fn merge(&mut self, other: &Self) {
+        for (value, count) in &other.0 {
+            let sum = self.0.entry(*value).or_default();
+            *sum = sum.saturating_add(*count);
+        }
+    }
+}
+
+/// Adds up fields of the same name.
+macro_rules! merge {
+    ($to:expr, $from:expr; $($field:ident),+) => {
+        $($to.$field = $to.$field.saturating_add($from.$field);)+
+    };
+}
+
+/// All tasks of a ledger, or of a part of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Overview {
+    /// By the Monday of the week: that of the opening; of closed tasks that of the end; of implicit ones that of their first event.
+    pub weeks: BTreeMap<Day, WeekFigures>,
+    /// Open tasks that are blocked.
+    pub blocked: Review,
+    /// Open tasks of which an execution runs too long.
+    pub stuck: Review,
+    /// Open tasks of critical importance that nobody justified.
+    pub unjustified: Review,
+    /// When the latest event of all happened.
+    pub last_at: Timestamp,
+    /// Tasks of which an event could not be read: the figures lack it.
+    pub degraded: u64,
+}
+
+impl Overview {
+    /// Takes in the figures of another part.
+    pub fn merge(&mut self, other: Self) {
+        for (week, figures) in other.weeks {
+            self.weeks.entry(week).or_default().merge(&figures);
+        }
+        self.last_at = self.last_at.max(other.last_at);
+        self.blocked.merge(other.blocked);
+        self.stuck.merge(other.stuck);
+        self.unjustified.merge(other.unjustified);
+        self.degraded = self.degraded.saturating_add(other.degraded);
+    }
+}
+
+/// Tasks that somebody should look at.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Review {
+    /// How many.
+    pub count: u64,
+    /// The first of them by tenant and id, at most [`KEPT_FOR_REVIEW`], each with a sentence.
+    #[serde(with = "crate::pairs")]
+    pub tasks: BTreeMap<(String, String), String>,
+}
+
+impl Review {
+    /// Notes a task.
+    pub fn note(&mut self, tenant: &str, task: &str, why: String) {
+        self.count = self.count.saturating_add(1);
+        self.tasks.insert((tenant.to_owned(), task.to_owned()), why);
+        self.cut();
+    }
+
+    fn merge(&mut self, other: Self) {
+        self.count = self.count.saturating_add(other.count);
+        self.tasks.extend(other.tasks);
+        self.cut();
+    }
+
+    fn cut(&mut self) {
+        while self.tasks.len() > KEPT_FOR_REVIEW {
+            self.tasks.pop_last();
+        }
+    }
+}
+
+/// One week.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WeekFigures {
+    /// Tasks that were opened in it, by complexity and the importance that they have now.
+    #[serde(with = "crate::pairs")]
+    pub tiers: BTreeMap<(Complexity, Importance), TierFigures>,
+    /// Ended executions of those tasks, by phase.
+    pub phases: BTreeMap<String, PhaseFigures>,
+    /// Tasks that closed in it.
+    pub closed: ClosedFigures,
+    /// Implicit tasks that began in it.
+    pub implicit_tasks: u64,
+    /// Tokens of tasks that were opened or began in it.
+    pub tokens: u64,
+    /// Of those, tokens that were estimated from text lengths.
+    pub estimated_tokens: u64,
+}
+
+impl WeekFigures {
+    /// Takes another one's in.
+    pub fn merge(&mut self, other: &Self) {
+        for (tier, figures) in &other.tiers {
+            self.tiers.entry(*tier).or_default().merge(figures);
+        }
+        for (phase, figures) in &other.phases {
+            self.phases.entry(phase.clone()).or_default().merge(figures);
+        }
+        self.closed.merge(&other.closed);
+        merge!(self, other; implicit_tasks, tokens, estimated_tokens);
+    }
+
+    /// The tasks of those tiers for which `of` is true, together.
+    #[must_use]
+    pub fn all(&self, of: impl Fn(Complexity, Importance) -> bool) -> TierFigures {
+        let mut all = TierFigures::default();
+        for ((complexity, importance), figures) in &self.tiers {
+            if of(*complexity, *importance) {
+                all.merge(figures);
+            }
+        }
+        all
+    }
+}
+
+/// Opened tasks that have something in common.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TierFigures {
+    /// How many.
+    pub tasks: u64,
+    /// Of them, within their limits.
+    pub within: u64,
+    /// Above their limits, up to 1.5 times.
+    pub warning: u64,
+    /// Above 1.5 times their limits.
+    pub exceeded: u64,
+    /// Those that the rules warned of, but would not have blocked.
+    pub warned: u64,
+    /// Those that the rules would have blocked, whatever the rollout made of that.
+    pub ruled: u64,
+    /// Those that the gate blocked.
+    pub stopped: u64,
+    /// Of `ruled`, those that a person marked legitimate: false positives.
+    pub legitimate: u64,
+    /// Of `ruled`, those that a person marked runaway.
+    pub runaway: u64,
+    /// Of `warned`, those marked legitimate.
+    pub warned_legitimate: u64,
+    /// Of `warned`, those marked runaway.
+    pub warned_runaway: u64,
+    /// Tokens of those that are closed.
+    pub closed_tokens: u64,
+    /// Token limits of those that are closed.
+    pub closed_limits: u64,
+    /// What the legitimate ones used in the end, in percent of their limits.
+    pub legitimate_percent: Counted,
+    /// What the runaways used in the end, in percent of their limits.
+    pub runaway_percent: Counted,
+}
+
+impl TierFigures {
+    /// Takes another one's in.
+    pub fn merge(&mut self, other: &Self) {
+        merge!(self, other; tasks, within, warning, exceeded, warned, ruled, stopped, legitimate, runaway);
+        merge!(self, other; warned_legitimate, warned_runaway, closed_tokens, closed_limits);
+        self.legitimate_percent.merge(&other.legitimate_percent);
+        self.runaway_percent.merge(&other.runaway_percent);
+    }
+}
+
+/// Ended executions of one phase.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PhaseFigures {
+    /// How many.
+    pub executions: u64,
+    /// Their tokens.
+    pub tokens: u64,
+    /// Their token limits.
+    pub token_limits: u64,
+    /// Their budgeted milliseconds.
+    pub latency_ms: u64,
+    /// Their latency limits.
+    pub latency_limits_ms: u64,
+    /// How many of them used at most so much of their token limit: the classes of [`BOUNDS`], then those above.
+    pub classes: [u64; 9],
+}
+
+impl PhaseFigures {
+    /// Takes another one's in.
+    pub fn merge(&mut self, other: &Self) {
+        merge!(self, other; executions, tokens, token_limits, latency_ms, latency_limits_ms);
+        for (class, count) in self.classes.iter_mut().zip(other.classes) {
+            *class = class.saturating_add(count);
+        }
+    }
+}
+
+/// Tasks that closed in a week.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClosedFigures {
+    /// Done.
+    pub completed: u64,
+    /// Called off.
+    pub cancelled: u64,
+    /// Given up.
+    pub abandoned: u64,
+    /// Tokens of each completed one.
+    pub tokens: Counted,
+    /// Milliseconds from opening to end of each completed one.
+    pub duration_ms: Counted,
+}
+
+impl ClosedFigures {
+    /// How many.
+    #[must_use]
+    pub fn tasks(&self) -> u64 {
+        self.completed.saturating_add(self.cancelled).saturating_add(self.abandoned)
+    }
+
+    /// Takes another one's in.
+    pub fn merge(&mut self, other: &Self) {
+        merge!(self, other; completed, cancelled, abandoned);
+        self.tokens.merge(&other.tokens);
+        self.duration_ms.merge(&other.duration_ms);
+    }
+}

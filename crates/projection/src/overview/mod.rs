@@ -1,0 +1,27 @@
+//! Many tasks beside one another: figures by the week in which tasks were opened, and the target figures of a healthy set-up.
+//!
+//! Made from the rows of the view `status` when somebody asks: nothing is folded a second time. Sums of integers and nothing else, so
+//! those of partitions add up in any order. No clock: weeks come from the events, and what a question needs of the present is part of it.
+
+mod add;
+mod conditions;
+mod figures;
+mod health;
+mod proposals;
+mod share;
+mod slowness;
+mod tables;
+
+pub use add::{Present, critical_for_review};
+pub use conditions::conditions;
+pub use figures::{
+    BOUNDS, ClosedFigures, Counted, KEPT_FOR_REVIEW, Overview, PhaseFigures, Review, TierFigures,
+    WeekFigures, week_of,
+};
+pub use health::{HealthConfig, critical_share, false_positive_share, health, stopped_share, token_shift};
+pub use proposals::proposals;
+pub use share::Share;
+pub use slowness::transitions_row;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,36 @@
+//! Shares, compared exactly.
+
+/// So many of so many.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Share {
+    /// So many …
+    pub part: u64,
+    /// … of so many.
+    pub of: u64,
+}
+
+impl Share {
+    /// Whether it is above so many percent: exactly.
+    #[must_use]
+    pub fn above(self, percent: u64) -> bool {
+        u128::from(self.part).saturating_mul(100) > u128::from(self.of).saturating_mul(percent.into())
+    }
+
+    /// Percent, cut to two decimals; `None` of nothing.
+    #[must_use]
+    pub fn percent(self) -> Option<String> {
+        let points = u128::from(self.part).saturating_mul(10_000).checked_div(self.of.into())?;
+        Some(decimals(points))
+    }
+}
+
+/// Hundredths as a decimal without trailing zeros.
+fn decimals(hundredths: u128) -> String {
+    let text = format!("{}.{:02}", hundredths.div_euclid(100), hundredths.rem_euclid(100));
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+/// Whether it is so many percent or more: exactly.
+pub(super) fn at_least(share: Share, percent: u64) -> bool {
+    u128::from(share.part).saturating_mul(100) >= u128::from(share.of).saturating_mul(percent.into())
+}

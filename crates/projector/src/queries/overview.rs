@@ -1,0 +1,39 @@
+//! All tasks beside one another.
+
+use serde::{Deserialize, Serialize};
+use tollgate_domain::time::Timestamp;
+use tollgate_projection::fold::{read_task_key, task_key};
+use tollgate_projection::overview::{Overview, Present};
+use tollgate_projection::status::Status;
+
+use crate::query::Query;
+use crate::rows::RowError;
+use crate::view::View;
+
+/// The figures of all tasks of the ledger, or of one tenant.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct OverviewOf {
+    /// Only of this tenant.
+    pub tenant: Option<String>,
+    /// The present, for executions that run.
+    pub now: Timestamp,
+    /// After how many milliseconds an execution is stuck; 0: never.
+    pub stuck_after_ms: u64,
+}
+
+impl Query<Status> for OverviewOf {
+    const VERB: &'static str = "overview";
+    type Answer = Overview;
+
+    fn answer(&self, view: &View<Status>) -> Result<Overview, RowError> {
+        let mut overview = Overview { degraded: view.quarantined().len() as u64, ..Overview::default() };
+        let present = Present { now: self.now, stuck_after_ms: self.stuck_after_ms };
+        let prefix = self.tenant.as_ref().map(|tenant| task_key(tenant, "")).unwrap_or_default();
+        for row in view.scan(&prefix, None) {
+            let (key, row) = row?;
+            let Some((tenant, task)) = read_task_key(&key) else { continue };
+            overview.add(tenant, task, &row, present);
+        }
+        Ok(overview)
+    }
+}

@@ -1,0 +1,50 @@
+//! Looks at many tasks and at the ledger itself now and then: measures, conditions, the circuit breaker.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch::Receiver;
+use tollgate_domain::position::Position;
+
+use crate::ledger::Ledger;
+use crate::problem::{Answer, of_read};
+
+/// How often the breaker's state is learned, so that what another server saw holds here too.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+
+/// Every so many looks what was measured is written down, and figures of many tasks are looked at: once a minute.
+const FIGURES_EVERY: u32 = 12;
+
+/// Looks until it is told to stop.
+pub(crate) async fn run(ledger: Arc<Ledger>, mut stop: Receiver<bool>) {
+    let mut looks: u32 = 0;
+    let mut seen = None;
+    loop {
+        let figures = looks.is_multiple_of(FIGURES_EVERY);
+        if let Err(problem) = look(&ledger, figures, &mut seen).await {
+            // A view that does not answer is said by others; here once a minute is enough.
+            if figures {
+                tracing::warn!(detail = problem.detail, "governing: looked at again in a while");
+            }
+        }
+        looks = looks.wrapping_add(1);
+        if tokio::time::timeout(LOOK_EVERY, stop.wait_for(|stop| *stop)).await.is_ok() {
+            return;
+        }
+    }
+}
+
+/// `seen`: up to where the log was when figures were looked at, and under which config. Where neither moved nothing else can be found.
+async fn look(ledger: &Ledger, figures: bool, seen: &mut Option<(Position, String)>) -> Answer<()> {
+    if !figures {
+        return ledger.learn_breaker().await;
+    }
+    ledger.record_measured().await?;
+    let tail = ledger.log().tail().await.map_err(|error| of_read(&error))?;
+    let now = Some((tail, ledger.settings().config_hash.clone()));
+    if *seen != now {
+        ledger.look_at_figures().await?;
+        *seen = now;
+    }
+    Ok(())
+}
