@@ -29,11 +29,13 @@ pub enum AlertRule {
     Quarantine,
     /// A view is behind its log.
     Lag,
+    /// Reports were read by someone from elsewhere than before, or many of them at once.
+    Access,
 }
 
 impl AlertRule {
     /// The rules, in order.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Pressure,
         Self::Breach,
         Self::StopLoss,
@@ -43,10 +45,21 @@ impl AlertRule {
         Self::Conflict,
         Self::Quarantine,
         Self::Lag,
+        Self::Access,
     ];
     /// Their words, in order.
-    pub const NAMES: [&'static str; 9] =
-        ["pressure", "breach", "stop_loss", "drift", "stuck", "silence", "conflict", "quarantine", "lag"];
+    pub const NAMES: [&'static str; 10] = [
+        "pressure",
+        "breach",
+        "stop_loss",
+        "drift",
+        "stuck",
+        "silence",
+        "conflict",
+        "quarantine",
+        "lag",
+        "access",
+    ];
 
     /// The word that answers use.
     #[must_use]
@@ -61,6 +74,7 @@ impl AlertRule {
             Self::Conflict => "conflict",
             Self::Quarantine => "quarantine",
             Self::Lag => "lag",
+            Self::Access => "access",
         }
     }
 
@@ -73,7 +87,7 @@ impl AlertRule {
     /// Whether nothing but a person can end it: what happened once does not become false.
     #[must_use]
     pub const fn ends_with_acknowledgement(self) -> bool {
-        matches!(self, Self::Conflict)
+        matches!(self, Self::Conflict | Self::Access)
     }
 }
 
@@ -123,7 +137,7 @@ impl Severity {
     #[must_use]
     pub const fn of_observed(rule: AlertRule) -> Self {
         match rule {
-            AlertRule::Silence | AlertRule::Drift | AlertRule::Pressure => Self::Warning,
+            AlertRule::Silence | AlertRule::Drift | AlertRule::Pressure | AlertRule::Access => Self::Warning,
             AlertRule::Stuck
             | AlertRule::Conflict
             | AlertRule::Quarantine
@@ -161,6 +175,8 @@ pub enum AlertScope {
     },
     /// The NATS inbox of the tenant.
     Inbox,
+    /// Someone who reads reports.
+    Reader(String),
 }
 
 impl fmt::Display for AlertScope {
@@ -174,6 +190,7 @@ impl fmt::Display for AlertScope {
                 write!(f, "view {name}/{}", partition.number())
             }
             Self::Inbox => f.write_str("inbox"),
+            Self::Reader(name) => write!(f, "reader {name}"),
         }
     }
 }
@@ -185,7 +202,8 @@ pub struct Condition {
     pub rule: AlertRule,
     /// What it is about.
     pub scope: AlertScope,
-    /// Percent of the limit that it is about; of drift, by how many tiers; 0 where there is none.
+    /// Percent of the limit that it is about; of drift, by how many tiers; of access, 1 for a new address and 2 for many tasks; 0
+    /// where there is none.
     pub level: u32,
 }
 

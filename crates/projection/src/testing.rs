@@ -10,8 +10,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tollgate_domain::config::BudgetConfig;
 use tollgate_domain::event::{
-    EventBody, ImportanceChanged, OverrideGranted, OverrideScope, PhaseEnded, PhaseStarted, RecordedEvent,
-    SignalRecorded, TaskClosed, TaskOpened, TaskOutcome, WaitRecorded,
+    EventBody, ImportanceChanged, OverrideGranted, OverrideScope, PhaseEnded, PhaseExplained, PhaseStarted,
+    RecordedEvent, SignalRecorded, TaskClosed, TaskOpened, TaskOutcome, WaitRecorded,
 };
 use tollgate_domain::gate::{self, Switches};
 use tollgate_domain::limits::task_limits;
@@ -75,7 +75,7 @@ impl Stored {
 /// * `start PHASE`, `end PHASE`, `close OUTCOME`, `raise PHASE TOKENS [MS]`, `pass ADVANCE`, `gate ADVANCE`, `importance TIER`
 /// * `use WHERE [in=…] [cached=…] [write=…] [out=…] [think=…] [est] [usd=…] [model=…] [provider=…]`
 /// * `adjust WHERE` with the same words, signed; `adjust ? …`: of usage that was not found
-/// * `wait WHERE MS`, `signal WHERE NAME VALUE`
+/// * `wait WHERE MS`, `signal WHERE NAME VALUE`, `explain WHERE TEXT`
 ///
 /// * what is noted about alerts: see [`noted`]
 ///
@@ -187,6 +187,11 @@ impl Story {
             ["adjust", place, ref said @ ..] => {
                 EventBody::UsageAdjusted(Box::new(adjusted(place, &Said::read(said))))
             }
+            ["explain", place, text] => EventBody::PhaseExplained(PhaseExplained {
+                execution: named(place).unwrap(),
+                author: "ada".to_owned(),
+                explanation: text.replace('_', " "),
+            }),
             ["wait", place, ms] => EventBody::WaitRecorded(WaitRecorded {
                 execution: named(place),
                 kind: "queue".to_owned(),

@@ -14,5 +14,7 @@ mod deliveries;
 mod gate;
 #[path = "api/quarantine.rs"]
 mod quarantine;
+#[path = "api/reports.rs"]
+mod reports;
 #[path = "api/views.rs"]
 mod views;

@@ -17,8 +17,8 @@ pub(crate) use operate::{
     ProjectorArgs, RestoreArgs, ServeArgs, TailArgs, ViewCommand,
 };
 pub(crate) use task::{
-    AdjustArgs, CloseArgs, Counts, EventArgs, GateArgs, ImportanceArgs, ListArgs, OpenArgs, OverrideArgs,
-    PhaseArgs, PhaseCommand, RecordArgs, RecoverArgs, TaskCommand, TaskName, UsageCommand,
+    AdjustArgs, CloseArgs, Counts, EventArgs, ExplainArgs, GateArgs, ImportanceArgs, ListArgs, OpenArgs,
+    OverrideArgs, PhaseArgs, PhaseCommand, RecordArgs, RecoverArgs, TaskCommand, TaskName, UsageCommand,
 };
 
 /// The budget ledger for AI agents: records what tasks spend, and says before a phase begins whether it may.

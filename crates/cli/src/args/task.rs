@@ -161,6 +161,8 @@ pub(crate) enum PhaseCommand {
     Start(PhaseArgs),
     /// End the active phase
     End(PhaseArgs),
+    /// Say why a phase used what it used: its report shows it
+    Explain(ExplainArgs),
 }
 
 #[derive(Debug, Args)]
@@ -169,6 +171,25 @@ pub(crate) struct PhaseArgs {
     pub(crate) task: String,
     /// The phase
     pub(crate) phase: String,
+    #[command(flatten)]
+    pub(crate) event: EventArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExplainArgs {
+    /// The task
+    pub(crate) task: String,
+    /// The phase
+    pub(crate) phase: String,
+    /// Which attempt of it; all of them where none is given
+    #[arg(long)]
+    pub(crate) attempt: Option<u32>,
+    /// Who explains
+    #[arg(long, value_name = "NAME")]
+    pub(crate) author: String,
+    /// Why it used what it used
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) text: String,
     #[command(flatten)]
     pub(crate) event: EventArgs,
 }

@@ -41,12 +41,14 @@ pub(super) fn forget_outdated(watch: &mut Watch) {
 fn holds(task: &TaskRow, condition: &Condition, since: Timestamp) -> bool {
     let runs_since = |moment: fn(&Execution) -> Timestamp| match &condition.scope {
         AlertScope::Execution(id) => running(task).any(|run| run.id == *id && moment(run) == since),
-        AlertScope::Task | AlertScope::View { .. } | AlertScope::Inbox => false,
+        AlertScope::Task | AlertScope::View { .. } | AlertScope::Inbox | AlertScope::Reader(_) => false,
     };
     match condition.rule {
         AlertRule::Silence => runs_since(Execution::silent_since),
         AlertRule::Stuck => runs_since(|run| run.started_at),
         AlertRule::Conflict | AlertRule::Quarantine | AlertRule::Lag => true,
+        // Of the ledger's own task, which nothing outruns; observed by the fold alone.
+        AlertRule::Access => matches!(condition.scope, AlertScope::Reader(_)),
         AlertRule::Pressure | AlertRule::Breach | AlertRule::StopLoss | AlertRule::Drift => false,
     }
 }
@@ -67,7 +69,9 @@ pub(super) fn why_gone(watch: &Watch, condition: &Condition) -> String {
         return format!("{id} ended");
     }
     match (condition.rule, task.state.stage) {
-        (AlertRule::Conflict | AlertRule::Quarantine | AlertRule::Lag, _) => "it is true no more".to_owned(),
+        (AlertRule::Conflict | AlertRule::Quarantine | AlertRule::Lag | AlertRule::Access, _) => {
+            "it is true no more".to_owned()
+        }
         (_, TaskStage::Closed(outcome)) => format!("the task is {}", outcome.as_str()),
         (AlertRule::Silence, _) => "usage was reported".to_owned(),
         (_, TaskStage::Implicit | TaskStage::Open) => "it is true no more".to_owned(),

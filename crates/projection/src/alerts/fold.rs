@@ -14,13 +14,13 @@ use super::row::{
     Acknowledged, Alert, AlertChange, AlertsRow, Resolved, Watch, alert_key, change_key, watch_key,
 };
 use super::watch::conflict;
-use super::{delivery, quarantine};
+use super::{access, delivery, quarantine};
 use crate::fold::{Conflict, Projection, Rows};
 use crate::status::fold_task;
 
 impl Projection for Alerts {
     const NAME: &'static str = "alerts";
-    const VERSION: u32 = 3;
+    const VERSION: u32 = 4;
     type Row = AlertsRow;
 
     fn apply<R: Rows<AlertsRow>>(&self, event: &RecordedEvent<'_>, rows: &mut R) -> Result<(), R::Error> {
@@ -46,6 +46,7 @@ impl Projection for Alerts {
                 }
                 Ok(())
             }
+            EventBody::ReportRead(read) => watched(rows, moment, |watch| access::read(watch, event, read)),
             EventBody::ConditionObserved(observed) => watched(rows, moment, |watch| observe(watch, observed)),
             // Ledger-wide facts are about no task.
             _ if event.tenant == LEDGER_TENANT => Ok(()),
@@ -59,6 +60,7 @@ impl Projection for Alerts {
             | EventBody::UsageAdjusted(_)
             | EventBody::WaitRecorded(_)
             | EventBody::SignalRecorded(_)
+            | EventBody::PhaseExplained(_)
             | EventBody::GateDecided(_)
             | EventBody::ConfigLoaded(_)
             | EventBody::ConfigRejected(_)

@@ -3,12 +3,14 @@
 mod explain;
 mod findings;
 mod markdown;
+mod similar;
 mod task_report;
 mod task_status;
 mod words;
 
 pub use explain::explain;
 pub use markdown::markdown;
+pub use similar::Similar;
 pub use task_report::task_report;
 pub use task_status::{Named, summary, task_status};
 

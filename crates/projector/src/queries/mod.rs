@@ -14,6 +14,6 @@ pub use deliveries::{
     ChangesFor, DeliveriesOf, DeliveryPage, EndpointOf, ListDeliveries, Recorded, Told, ToldPage,
 };
 pub use quarantine::{ListQuarantine, OneQuarantined, QuarantinePage};
-pub use reports::{LedgerTotalsOf, TotalsOf};
+pub use reports::{AccessPage, LedgerTotalsOf, ListAccesses, OthersOfClass, TotalsOf};
 pub use status::{ListTasks, OneTask, TaskAnswer, TaskPage};
 pub use watched::{ObservedOfViews, RunningPage, RunningTasks};

@@ -51,6 +51,7 @@ pub fn router(app: App) -> Router {
         .route("/v1/tasks/{task}/close", post(tasks::close))
         .route("/v1/tasks/{task}/phases", post(tasks::start_phase))
         .route("/v1/tasks/{task}/phases/{phase}/end", post(tasks::end_phase))
+        .route("/v1/tasks/{task}/phases/{phase}/explanation", post(tasks::explain_phase))
         .route("/v1/tasks/{task}/overrides", post(tasks::grant_override))
         .route("/v1/tasks/{task}/importance", post(tasks::change_importance))
         .route("/v1/tasks/{task}/gate", post(tasks::gate))

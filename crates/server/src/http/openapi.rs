@@ -19,6 +19,7 @@ use super::{alerts, deliveries, events, operate, quarantine, tasks, views};
         tasks::close,
         tasks::start_phase,
         tasks::end_phase,
+        tasks::explain_phase,
         tasks::grant_override,
         tasks::change_importance,
         tasks::gate,

@@ -181,7 +181,8 @@ fn safe(name: &str) -> String {
 fn is_occasion(body: &EventBody) -> bool {
     match body {
         EventBody::PhaseEnded(ended) => ended.phase.as_str() == VERIFY,
-        EventBody::TaskClosed(_) => true,
+        // Who explains a breach finds the explanation in the report.
+        EventBody::TaskClosed(_) | EventBody::PhaseExplained(_) => true,
         EventBody::GateDecided(decided) => decided.verdict == Verdict::Block,
         EventBody::TaskOpened(_)
         | EventBody::PhaseStarted(_)
@@ -199,7 +200,8 @@ fn is_occasion(body: &EventBody) -> bool {
         | EventBody::DeliveryAttempted(_)
         | EventBody::DeliveryRequested(_)
         | EventBody::InboxRejected(_)
-        | EventBody::InboxResolved(_) => false,
+        | EventBody::InboxResolved(_)
+        | EventBody::ReportRead(_) => false,
     }
 }
 

@@ -12,7 +12,7 @@ use crate::rules;
 pub const MAX_JSON_BYTES: usize = 8 * MAX_EVENT_BYTES;
 
 /// The kinds that producers send.
-pub(crate) const BODIES: [&str; 11] = [
+pub(crate) const BODIES: [&str; 12] = [
     "task_opened",
     "task_closed",
     "phase_started",
@@ -24,10 +24,11 @@ pub(crate) const BODIES: [&str; 11] = [
     "wait_recorded",
     "signal_recorded",
     "alert_acknowledged",
+    "phase_explained",
 ];
 
 /// The kinds that the ledger writes itself.
-const OWN_BODIES: [&str; 9] = [
+const OWN_BODIES: [&str; 10] = [
     "gate_decided",
     "config_loaded",
     "config_rejected",
@@ -37,10 +38,11 @@ const OWN_BODIES: [&str; 9] = [
     "delivery_requested",
     "inbox_rejected",
     "inbox_resolved",
+    "report_read",
 ];
 
 /// The fields of an event: what every event has, then the bodies.
-const KNOWN: [&str; 17] = [
+const KNOWN: [&str; 18] = [
     "tenant",
     "task",
     "producer",
@@ -58,6 +60,7 @@ const KNOWN: [&str; 17] = [
     BODIES[8],
     BODIES[9],
     BODIES[10],
+    BODIES[11],
 ];
 
 /// Reads the form of an event; what its values may be is checked on the message.
@@ -111,6 +114,7 @@ fn body(kind: &str, raw: &RawValue) -> Result<Body, FieldError> {
         "usage_adjusted" => usage_adjusted(raw).map(Body::UsageAdjusted),
         "wait_recorded" => wait_recorded(raw).map(Body::WaitRecorded),
         "signal_recorded" => signal_recorded(raw).map(Body::SignalRecorded),
+        "phase_explained" => phase_explained(raw).map(Body::PhaseExplained),
         other => Err(rules::no_body(other)),
     }
 }
@@ -295,5 +299,15 @@ fn signal_recorded(raw: &RawValue) -> Result<proto::SignalRecorded, FieldError> 
         attempt: signal.small_count("attempt")?,
         name: signal.text("name")?,
         value: signal.signed("value")?,
+    })
+}
+
+fn phase_explained(raw: &RawValue) -> Result<proto::PhaseExplained, FieldError> {
+    let explained = Object::of(raw, &["phase", "attempt", "author", "explanation"])?;
+    Ok(proto::PhaseExplained {
+        phase: explained.text("phase")?,
+        attempt: explained.small_count("attempt")?,
+        author: explained.text("author")?,
+        explanation: explained.text("explanation")?,
     })
 }

@@ -9,8 +9,8 @@ use tollgate_domain::config::{BudgetedLatency, Profile, Thresholds};
 use tollgate_domain::decimal::Decimal;
 use tollgate_domain::event::{
     ConfigLoaded, ConfigRejected, Event, EventBody, ImportanceChanged, OverrideGranted, OverrideScope,
-    PhaseEnded, PhaseStarted, PriceBookLoaded, SignalRecorded, TaskClosed, TaskOpened, TaskOutcome,
-    WaitRecorded,
+    PhaseEnded, PhaseExplained, PhaseStarted, PriceBookLoaded, SignalRecorded, TaskClosed, TaskOpened,
+    TaskOutcome, WaitRecorded,
 };
 use tollgate_domain::gate::{GateDecided, Reason, ReasonCode, Requirement, Verdict};
 use tollgate_domain::ids::{EventId, ProducerId, TaskId, TenantId};
@@ -63,7 +63,9 @@ pub(crate) fn without_added(mut event: Event) -> Event {
         | EventBody::DeliveryAttempted(_)
         | EventBody::DeliveryRequested(_)
         | EventBody::InboxRejected(_)
-        | EventBody::InboxResolved(_) => {}
+        | EventBody::InboxResolved(_)
+        | EventBody::PhaseExplained(_)
+        | EventBody::ReportRead(_) => {}
     }
     event
 }
@@ -110,7 +112,11 @@ fn sendable_body() -> BoxedStrategy<EventBody> {
         (option::of(importance()), importance(), text(), text()).prop_map(|(from, to, author, reason)| {
             EventBody::ImportanceChanged(ImportanceChanged { from, to, author, reason })
         });
-    let facts = prop_oneof![usage, adjusted, wait, signal, noted::acknowledged()];
+    let explained = (phase(), attempt(), text(), text()).prop_map(|(phase, attempt, author, explanation)| {
+        let execution = NamedExecution { phase, attempt };
+        EventBody::PhaseExplained(PhaseExplained { execution, author, explanation })
+    });
+    let facts = prop_oneof![usage, adjusted, wait, signal, explained, noted::acknowledged()];
     prop_oneof![opened, closed, started, ended, granted, importance, facts].boxed()
 }
 
