@@ -40,6 +40,8 @@ pub struct ServeOptions {
     pub settings: SettingsOptions,
     /// Where evidence files go; nowhere: none are written.
     pub evidence_dir: Option<PathBuf>,
+    /// Where the key of pseudonyms is; that of the data directory, where none is named.
+    pub redaction_key: Option<PathBuf>,
     /// Where alerts go; nowhere: none are delivered.
     pub alerts: Option<PathBuf>,
     /// Notified: the config is read again.
@@ -148,7 +150,7 @@ pub async fn serve(
         Some(file) => Some(Deliveries::open(file, nats.as_ref().map(|log| log.client()))?),
         None => None,
     };
-    let (ledger, data_dir) = open(options.ledger, options.settings, &url).await?;
+    let (ledger, data_dir) = open(options.ledger, options.settings, options.redaction_key, &url).await?;
     let nats = match &nats {
         Some(log) => Some(OverNats::start(log, &ledger).await?),
         None => None,
@@ -179,6 +181,7 @@ pub async fn serve(
         // Nobody listens any more: there is nothing to tell.
         let _ = begun.send(true);
     };
+    let app = app.into_make_service_with_connect_info::<SocketAddr>();
     let serving = async { axum::serve(listener, app).with_graceful_shutdown(graceful).await };
     let mut overdue = stopped;
     let grace = async move {
@@ -250,6 +253,7 @@ async fn reload(told: &Notify, ledger: &Ledger) {
 async fn open(
     served: Served,
     settings: SettingsOptions,
+    redaction_key: Option<PathBuf>,
     url: &str,
 ) -> Result<(Arc<Ledger>, Option<PathBuf>), ServeError> {
     let (log, views, dir) = match served {
@@ -264,7 +268,8 @@ async fn open(
             (log as Arc<dyn EventLog>, views, None)
         }
     };
-    let options = LedgerOptions { settings, ..LedgerOptions::new(views) };
+    let redaction_key = redaction_key.or_else(|| views.redaction_key());
+    let options = LedgerOptions { settings, redaction_key, ..LedgerOptions::new(views) };
     Ok((Arc::new(Ledger::open(log, options).await?), dir))
 }
 

@@ -19,6 +19,15 @@ pub(crate) struct TaskName {
     pub(crate) task: String,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct StoryArgs {
+    /// The task
+    pub(crate) task: String,
+    /// Names of tasks, people and producers as pseudonyms, without what people wrote
+    #[arg(long)]
+    pub(crate) redact: bool,
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum TaskCommand {
     /// Open a task: its limits are computed now
@@ -30,7 +39,7 @@ pub(crate) enum TaskCommand {
     /// All tasks
     List(ListArgs),
     /// Why a task stands where it stands: what happened when, which rule, which numbers
-    Explain(TaskName),
+    Explain(StoryArgs),
     /// After a crash: the phase that the ledger has, and bringing it to where the work is
     Recover(RecoverArgs),
     /// Set a limit or a block aside; recorded with who and why

@@ -88,3 +88,56 @@ pub(super) fn read(watch: &mut Watch, event: &RecordedEvent<'_>, read: &ReportRe
         watch.observed.insert(condition, Observed { since: at, detail });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::story;
+
+    /// The alerts of a script: level, whether it is still raised, message.
+    fn alerts(script: &str) -> Vec<(u32, bool, String)> {
+        let story = story(script);
+        let alerts = story.alerts().into_iter().filter(|alert| alert.condition.rule == AlertRule::Access);
+        alerts.map(|alert| (alert.condition.level, alert.resolved.is_none(), alert.message.clone())).collect()
+    }
+
+    fn many(tasks: usize, after: &str) -> String {
+        (0..tasks).map(|task| format!("read T-{task} bob 10.0.0.1, {after}")).collect()
+    }
+
+    #[test]
+    fn a_new_address_is_told_once_until_somebody_has_seen_it() {
+        let first = "read T-1 bob 10.0.0.1, read T-2 bob 10.0.0.1, read T-1 eve 10.0.0.9";
+        assert_eq!(alerts(first), []);
+        let again = format!("{first}, read T-1 bob 10.0.0.2, read T-1 bob 10.0.0.3, read T-1 bob 10.0.0.2");
+        let detail = "bob read reports from 10.0.0.2, for the first time; before from 10.0.0.1";
+        assert_eq!(alerts(&again), [(NEW_ADDRESS, true, detail.to_owned())]);
+        let seen = format!("{again}, in _ledger, ack access, read T-1 bob 10.0.0.4");
+        let found = alerts(&seen);
+        assert_eq!(
+            found.iter().map(|(_, raised, _)| *raised).collect::<Vec<_>>(),
+            [false, true],
+            "{found:?}"
+        );
+    }
+
+    #[test]
+    fn many_tasks_within_an_hour_are_told_and_over_a_day_are_not() {
+        let same = "read T-1 bob 10.0.0.1, ".repeat(MANY_TASKS + 5);
+        assert_eq!(alerts(&same), []);
+        assert_eq!(alerts(&many(MANY_TASKS, "")), []);
+        let detail = "bob read reports of more than 20 tasks within an hour, from 10.0.0.1";
+        assert_eq!(alerts(&many(MANY_TASKS + 3, "+1min, ")), [(BULK, true, detail.to_owned())]);
+        assert_eq!(alerts(&many(MANY_TASKS + 3, "+4min, ")), []);
+    }
+
+    #[test]
+    fn readers_and_addresses_are_kept_within_bounds() {
+        let readers: String = (0..300).map(|n| format!("read T-1 r{n} 10.0.0.1, +1s, ")).collect();
+        let addresses: String = (0..40).map(|n| format!("read T-1 bob 10.0.0.{n}, ")).collect();
+        let story = story(&format!("{readers}{addresses}in _ledger"));
+        let watch = story.watch();
+        assert_eq!(watch.readers.len(), KEPT_READERS);
+        assert_eq!(watch.readers["bob"].addresses.len(), KEPT_ADDRESSES);
+    }
+}

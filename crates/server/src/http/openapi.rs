@@ -4,7 +4,7 @@ use axum::Json;
 use utoipa::OpenApi;
 use utoipa::openapi::OpenApi as Document;
 
-use super::{alerts, deliveries, events, operate, quarantine, tasks, views};
+use super::{alerts, deliveries, events, operate, quarantine, reports, tasks, views};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -25,10 +25,11 @@ use super::{alerts, deliveries, events, operate, quarantine, tasks, views};
         tasks::gate,
         views::tasks,
         views::task,
-        views::task_report,
-        views::explain,
+        reports::task_report,
+        reports::explain,
         views::limits,
-        views::report,
+        reports::report,
+        reports::accesses,
         alerts::list,
         alerts::changes,
         alerts::stream,

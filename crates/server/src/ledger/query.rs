@@ -9,8 +9,7 @@ use tollgate_domain::limits::task_limits;
 use tollgate_domain::metadata::TaskMetadata;
 use tollgate_domain::position::{PartitionId, Position};
 use tollgate_domain::tier::{Complexity, Importance};
-use tollgate_domain::time::Timestamp;
-use tollgate_projection::report::{self, Named, Similar};
+use tollgate_projection::report::{self, Named, Redacted, Similar};
 use tollgate_projection::reports::ClassSums;
 use tollgate_projection::status::TaskRow;
 use tollgate_projector::queries::{
@@ -77,30 +76,45 @@ impl Ledger {
     ///
     /// The problem to answer with, as of all questions here.
     pub async fn task_status(&self, tenant: &str, task: &str, read: &Read) -> Answer<TaskStatus> {
-        self.of_task(tenant, task, read, report::task_status).await
-    }
-
-    /// The budget report of one task, beside those of its class.
-    pub async fn task_report(&self, tenant: &str, task: &str, read: &Read) -> Answer<TaskReport> {
         let found = self.find_task(tenant, task, read).await?;
-        let similar = self.similar(&found).await;
-        Ok(report::task_report(found.named(), &similar, Some(self.clock.now()), found.as_of.clone()))
+        Ok(report::task_status(found.named(), Some(self.clock.now()), found.as_of.clone()))
     }
 
-    /// The story of one task, and the position that it is true as of.
-    pub async fn explain(&self, tenant: &str, task: &str, read: &Read) -> Answer<(String, String)> {
-        self.of_task(tenant, task, read, |named, now, as_of| (report::explain(named, now), as_of)).await
-    }
-
-    async fn of_task<R>(
+    /// The budget report of one task, beside those of its class; `redact`: under pseudonyms.
+    pub async fn task_report(
         &self,
         tenant: &str,
         task: &str,
+        redact: bool,
         read: &Read,
-        answer: impl FnOnce(Named<'_>, Option<Timestamp>, String) -> R,
-    ) -> Answer<R> {
+    ) -> Answer<TaskReport> {
         let found = self.find_task(tenant, task, read).await?;
-        Ok(answer(found.named(), Some(self.clock.now()), found.as_of.clone()))
+        let similar = self.similar(&found).await;
+        let report = |named: Named<'_>| {
+            report::task_report(named, &similar, Some(self.clock.now()), found.as_of.clone())
+        };
+        if redact {
+            return Ok(report(Redacted::of(found.named(), &self.pseudonyms()?).named()));
+        }
+        Ok(report(found.named()))
+    }
+
+    /// The story of one task, and the position that it is true as of; `redact`: under pseudonyms.
+    pub async fn explain(
+        &self,
+        tenant: &str,
+        task: &str,
+        redact: bool,
+        read: &Read,
+    ) -> Answer<(String, String)> {
+        let found = self.find_task(tenant, task, read).await?;
+        let now = Some(self.clock.now());
+        let story = if redact {
+            report::explain(Redacted::of(found.named(), &self.pseudonyms()?).named(), now)
+        } else {
+            report::explain(found.named(), now)
+        };
+        Ok((story, found.as_of))
     }
 
     async fn find_task(&self, tenant: &str, task: &str, read: &Read) -> Answer<FoundTask> {
