@@ -96,11 +96,7 @@ fn by(name: &str, groups: &[Group]) -> String {
 pub(crate) fn accesses(list: &AccessList) -> String {
     let rows = list.accesses.iter().map(|access| {
         let AccessView { at, reader, address, report, task, format, redacted, .. } = access;
-        let what = match (report.as_str(), task) {
-            ("story", Some(task)) => format!("story of {task}"),
-            (_, Some(task)) => format!("report of {task}"),
-            (_, None) => "totals".to_owned(),
-        };
+        let what = if report == "story" { format!("story of {task}") } else { format!("report of {task}") };
         let form = if *redacted { format!("{format}, redacted") } else { format.clone() };
         vec![at.clone(), reader.clone(), address.clone(), what, form]
     });

@@ -18,8 +18,8 @@ pub struct PhaseExplained {
 pub struct ReportRead {
     /// What was read.
     pub report: ReportKind,
-    /// The task that it is about; `None`: the whole ledger.
-    pub task: Option<String>,
+    /// The task that it is about.
+    pub task: String,
     /// Who read it, as the reader says.
     pub reader: String,
     /// From where: the address of the machine that asked, or `local`.
@@ -37,13 +37,11 @@ pub enum ReportKind {
     Task,
     /// The story of a task.
     Story,
-    /// The totals of the ledger, or of a tenant.
-    Ledger,
 }
 
 impl ReportKind {
     /// The words, in order.
-    pub const NAMES: [&'static str; 3] = ["task", "story", "ledger"];
+    pub const NAMES: [&'static str; 2] = ["task", "story"];
 
     /// The word that answers use.
     #[must_use]
@@ -51,7 +49,6 @@ impl ReportKind {
         match self {
             Self::Task => "task",
             Self::Story => "story",
-            Self::Ledger => "ledger",
         }
     }
 
@@ -61,7 +58,6 @@ impl ReportKind {
         match word {
             "task" => Some(Self::Task),
             "story" => Some(Self::Story),
-            "ledger" => Some(Self::Ledger),
             _ => None,
         }
     }

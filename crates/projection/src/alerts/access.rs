@@ -70,9 +70,8 @@ pub(super) fn read(watch: &mut Watch, event: &RecordedEvent<'_>, read: &ReportRe
         reader.since = at;
         reader.tasks.clear();
     }
-    if let Some(task) = &read.task
-        && reader.tasks.len() <= MANY_TASKS
-        && reader.tasks.insert(task.clone())
+    if reader.tasks.len() <= MANY_TASKS
+        && reader.tasks.insert(read.task.clone())
         && reader.tasks.len() > MANY_TASKS
     {
         let (name, address) = (&read.reader, &read.address);

@@ -319,7 +319,7 @@ fn utilizations(
 }
 
 /// Why an execution probably went above its limit, from what was recorded of it.
-fn likely_cause(execution: &Execution) -> Option<String> {
+pub(super) fn likely_cause(execution: &Execution) -> Option<String> {
     let activity = &execution.activity;
     let signal = |names: [&str; 2]| names.iter().find_map(|name| activity.signals.get(*name)).copied();
     if let Some(files) = signal(["files_read", "file_reads"])

@@ -19,8 +19,8 @@ pub struct ReportAccess {
     pub at: Timestamp,
     /// What was read.
     pub report: ReportKind,
-    /// The task that it is about; `None`: the whole ledger.
-    pub task: Option<String>,
+    /// The task that it is about.
+    pub task: String,
     /// Who, as the reader says.
     pub reader: String,
     /// From where.

@@ -48,7 +48,7 @@ impl Story {
             ["read", task, reader, address] => {
                 let read = ReportRead {
                     report: ReportKind::Task,
-                    task: Some(task.to_owned()),
+                    task: task.to_owned(),
                     reader: reader.to_owned(),
                     address: address.to_owned(),
                     format: "html".to_owned(),

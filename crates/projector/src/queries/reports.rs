@@ -139,9 +139,8 @@ impl Query<Reports> for ListAccesses {
             let (key, row) = row?;
             let Some((tenant, _)) = key.get(1..).and_then(tenant_of) else { continue };
             let ReportRow::Access(access) = &*row else { continue };
-            let named =
-                |wanted: &Option<String>, is: Option<&String>| wanted.is_none() || wanted.as_ref() == is;
-            if !named(&self.reader, Some(&access.reader)) || !named(&self.task, access.task.as_ref()) {
+            let named = |wanted: &Option<String>, is: &String| wanted.as_ref().is_none_or(|name| name == is);
+            if !named(&self.reader, &access.reader) || !named(&self.task, &access.task) {
                 continue;
             }
             page.accesses.push(AccessView {

@@ -1,4 +1,4 @@
-//! Reports: what tasks and the ledger used, for people, programs and spreadsheets. Each read is recorded.
+//! Reports: what tasks and the ledger used, for people, programs and spreadsheets. Each read about a task is recorded.
 
 use axum::Json;
 use axum::extract::State;
@@ -142,7 +142,7 @@ pub(crate) async fn task_report(
     let read = read(query.at_least, query.wait_ms)?;
     let tenant = tenant(&query.tenant);
     let report = app.ledger.task_report(tenant, &task, redacted, &read).await?;
-    app.ledger.note_read(Some(tenant), Some(&task), who.reading(ReportKind::Task, form.word(), redacted));
+    app.ledger.note_read(tenant, &task, who.reading(ReportKind::Task, form.word(), redacted));
     Ok(form.answer(report))
 }
 
@@ -165,13 +165,13 @@ pub(crate) async fn explain(
     let read = read(query.at_least, query.wait_ms)?;
     let tenant = tenant(&query.tenant);
     let (story, as_of) = app.ledger.explain(tenant, &task, redacted, &read).await?;
-    app.ledger.note_read(Some(tenant), Some(&task), who.reading(ReportKind::Story, "text", redacted));
+    app.ledger.note_read(tenant, &task, who.reading(ReportKind::Story, "text", redacted));
     Ok(([(AS_OF, as_of)], story).into_response())
 }
 
 /// Totals of the ledger
 ///
-/// Of one tenant where one is named, else of all. The read is recorded.
+/// Of one tenant where one is named, else of all. They name no task, and monitors poll them: reads are not recorded.
 #[utoipa::path(get, path = "/v1/report", tag = "views", params(TaskQuery), responses(
     (status = 200, description = "In all, by day, model, provider, producer, phase and tiers", body = LedgerReport),
     (status = 503, description = "The view is behind", body = Problem),
@@ -179,13 +179,10 @@ pub(crate) async fn explain(
 pub(crate) async fn report(
     State(app): State<App>,
     Params(query): Params<TaskQuery>,
-    who: Who,
 ) -> Handled<Json<LedgerReport>> {
     let TaskQuery { tenant, at_least, wait_ms } = query;
     let read = read(at_least, wait_ms)?;
-    let report = app.ledger.ledger_report(tenant.as_deref(), &read).await?;
-    app.ledger.note_read(tenant.as_deref(), None, who.reading(ReportKind::Ledger, "json", false));
-    Ok(Json(report))
+    Ok(Json(app.ledger.ledger_report(tenant.as_deref(), &read).await?))
 }
 
 /// Who read which report when

@@ -132,11 +132,10 @@ async fn append(log: &dyn EventLog, event: Event) -> Result<(), String> {
 }
 
 impl Ledger {
-    /// Notes that someone read a report: of a task, or totals of a tenant or of all. It is recorded soon; the read neither waits for
-    /// that nor fails with it.
-    pub fn note_read(&self, tenant: Option<&str>, task: Option<&str>, reading: Reading) {
+    /// Notes that someone read a report of a task. It is recorded soon; the read neither waits for that nor fails with it.
+    pub fn note_read(&self, tenant: &str, task: &str, reading: Reading) {
         let Reading { report, format, redacted, reader, address } = reading;
-        let tenant = tenant.map_or_else(|| Ok(TenantId::ledger()), TenantId::new);
+        let tenant = TenantId::new(tenant);
         let id = EventId::new(format!("read-{}", Uuid::now_v7().simple()));
         let (Ok(tenant), Ok(id), Ok(producer)) = (tenant, id, ProducerId::new(OWN_PRODUCER)) else {
             // There was no such tenant to read of.
@@ -144,7 +143,7 @@ impl Ledger {
         };
         let read = ReportRead {
             report,
-            task: task.map(str::to_owned),
+            task: task.to_owned(),
             reader,
             address,
             format: format.to_owned(),

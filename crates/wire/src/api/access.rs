@@ -21,13 +21,12 @@ pub struct AccessView {
     pub sequence: u64,
     /// When.
     pub at: String,
-    /// Owner of what was read; `_ledger`: all tenants.
+    /// Owner of the task.
     pub tenant: String,
-    /// `task`: a budget report; `story`; `ledger`: totals.
+    /// `task`: a budget report; `story`.
     pub report: String,
-    /// The task that it is about; absent for totals.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub task: Option<String>,
+    /// The task that it is about.
+    pub task: String,
     /// Who, as the reader said; `anonymous` where nobody said.
     pub reader: String,
     /// The address of the machine that asked, or `local`.

@@ -3,7 +3,7 @@
 use tollgate_domain::event::{PhaseExplained, ReportKind, ReportRead};
 use tollgate_domain::usage::NamedExecution;
 
-use super::text::{optional, or_empty, phase, word};
+use super::text::{phase, word};
 use crate::error::FieldError;
 use crate::proto;
 
@@ -27,7 +27,7 @@ pub(super) fn explained_content(explained: &PhaseExplained) -> proto::PhaseExpla
 pub(super) fn read(stored: proto::ReportRead) -> Result<ReportRead, FieldError> {
     Ok(ReportRead {
         report: word("report", &stored.report, &ReportKind::NAMES, ReportKind::from_word)?,
-        task: optional(stored.task),
+        task: stored.task,
         reader: stored.reader,
         address: stored.address,
         format: stored.format,
@@ -38,7 +38,7 @@ pub(super) fn read(stored: proto::ReportRead) -> Result<ReportRead, FieldError> 
 pub(super) fn read_content(read: &ReportRead) -> proto::ReportRead {
     proto::ReportRead {
         report: read.report.as_str().to_owned(),
-        task: or_empty(read.task.as_ref()),
+        task: read.task.clone(),
         reader: read.reader.clone(),
         address: read.address.clone(),
         format: read.format.clone(),

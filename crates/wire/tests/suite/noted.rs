@@ -39,8 +39,7 @@ pub(crate) fn events() -> Vec<(&'static str, Event)> {
         ("inbox_rejected_bytes", own_event("_ledger", rejected(b"\xff\x00"))),
         ("inbox_rejected_headers", own_event("_ledger", with_headers())),
         ("inbox_resolved", own_event("_ledger", EventBody::InboxResolved(dropped()))),
-        ("report_read", own_event("_ledger", read(Some("T-2")))),
-        ("report_read_ledger", own_event("_ledger", read(None))),
+        ("report_read", own_event("_ledger", read())),
     ]
 }
 
@@ -111,14 +110,14 @@ fn with_headers() -> EventBody {
     EventBody::InboxRejected(Box::new(rejected))
 }
 
-fn read(task: Option<&str>) -> EventBody {
+fn read() -> EventBody {
     EventBody::ReportRead(Box::new(ReportRead {
-        report: if task.is_some() { ReportKind::Task } else { ReportKind::Ledger },
-        task: task.map(str::to_owned),
+        report: ReportKind::Task,
+        task: "T-2".to_owned(),
         reader: "grace".to_owned(),
         address: "192.0.2.7".to_owned(),
         format: "html".to_owned(),
-        redacted: task.is_some(),
+        redacted: true,
     }))
 }
 
@@ -200,7 +199,7 @@ pub(crate) fn own_body() -> BoxedStrategy<EventBody> {
             EventBody::InboxResolved(InboxResolved { rejection, action, by, reason })
         });
     let told = (any_text(), any_text(), any_text(), any::<bool>());
-    let read = (word(&ReportKind::NAMES, ReportKind::from_word), optional(), told).prop_map(
+    let read = (word(&ReportKind::NAMES, ReportKind::from_word), any_text(), told).prop_map(
         |(report, task, (reader, address, format, redacted))| {
             let read = ReportRead { report, task, reader, address, format, redacted };
             EventBody::ReportRead(Box::new(read))
