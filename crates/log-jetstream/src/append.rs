@@ -3,13 +3,14 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use bytes::Bytes;
 use tokio::sync::OwnedSemaphorePermit;
 use tollgate_domain::position::Sequence;
-use tollgate_log::admission::{Checked, new_events, record_of};
+use tollgate_log::admission::{Checked, bytes_of, new_events};
 use tollgate_log::contract::{AppendError, AppendOutcome, Batch, Receipt};
 use tollgate_log::record::Record;
 
-use crate::ids::{Admission, stored_at};
+use crate::ids::{Admission, Taken, stored_at};
 use crate::publish::{Message, Published, publish};
 use crate::shared::Shared;
 use crate::topology;
@@ -37,8 +38,8 @@ pub(crate) async fn append(shared: &Arc<Shared>, batch: Batch) -> Result<Receipt
                 // The sender lives as long as `shared`, so there is always another change to wait for.
                 let _ = ended.changed().await;
             }
-            Admission::Publish(outcomes) => {
-                let held = Held { shared: Arc::clone(shared), checked: Arc::clone(&checked) };
+            Admission::Publish(outcomes, taken) => {
+                let held = Held { shared: Arc::clone(shared), checked: Arc::clone(&checked), taken };
                 let work = store(Arc::clone(shared), held, outcomes);
                 // On its own: an append whose caller has gone is still stored, and its ids are known.
                 let appended = tokio::spawn(work).await.unwrap_or_else(|error| {
@@ -62,11 +63,12 @@ pub(crate) async fn append(shared: &Arc<Shared>, batch: Batch) -> Result<Receipt
 pub(crate) struct Held {
     pub(crate) shared: Arc<Shared>,
     pub(crate) checked: Arc<Checked>,
+    pub(crate) taken: Taken,
 }
 
 impl Drop for Held {
     fn drop(&mut self) {
-        self.shared.ids().release(&self.checked);
+        self.shared.ids().release(&self.taken, &self.checked);
         self.shared.ended.send_modify(|count| *count += 1);
     }
 }
@@ -106,12 +108,12 @@ async fn store(
     mut outcomes: Vec<AppendOutcome>,
 ) -> Result<Option<Vec<AppendOutcome>>, AppendError> {
     let batch = held.checked.batch();
-    let record = record_of(batch, &outcomes, shared.options.clock.now());
-    let message = message(batch, &outcomes, &record);
+    let record = bytes_of(batch, &outcomes, shared.options.clock.now());
+    let message = message(batch, &outcomes, record);
     let _room = Room::take(&shared, message.payload.len()).await?;
     let sequence = match publish(&shared, &message).await? {
         Published::Stored(sequence) => sequence,
-        Published::Duplicate(sequence) => match twin(&shared, sequence, &record).await? {
+        Published::Duplicate(sequence) => match twin(&shared, sequence, &message.payload).await? {
             Twin::Same => sequence,
             Twin::Other => return Ok(None),
         },
@@ -119,26 +121,26 @@ async fn store(
             return after_another_decision(&shared, batch, &outcomes, &message.subject).await;
         }
     };
-    stored(&shared, sequence, &held.checked, &mut outcomes);
+    stored(&held, sequence, &mut outcomes);
     Ok(Some(outcomes))
 }
 
 /// Notes a record that was published here.
-pub(crate) fn stored(shared: &Shared, sequence: Sequence, checked: &Checked, outcomes: &mut [AppendOutcome]) {
-    shared.note(sequence);
-    shared.frontier().advance(checked.batch().partition, sequence);
-    shared.ids().learn_own(sequence, checked, outcomes);
+pub(crate) fn stored(held: &Held, sequence: Sequence, outcomes: &mut [AppendOutcome]) {
+    held.shared.note(sequence);
+    held.shared.frontier().advance(held.checked.batch().partition, sequence);
+    held.shared.ids().settle(&held.taken, sequence);
     stored_at(sequence, outcomes);
 }
 
-pub(crate) fn message(batch: &Batch, outcomes: &[AppendOutcome], record: &Record) -> Message {
+pub(crate) fn message(batch: &Batch, outcomes: &[AppendOutcome], record: Bytes) -> Message {
     let new = || new_events(batch, outcomes);
     Message {
         subject: topology::subject(batch),
         id: topology::batch_id(batch, new()),
         hash: topology::content_hash(new()),
         expected_last: batch.decision.as_ref().map(|expected| expected.last),
-        payload: record.bytes().clone(),
+        payload: record,
     }
 }
 
@@ -150,12 +152,12 @@ enum Twin {
     Other,
 }
 
-async fn twin(shared: &Shared, sequence: Sequence, record: &Record) -> Result<Twin, AppendError> {
+async fn twin(shared: &Shared, sequence: Sequence, record: &Bytes) -> Result<Twin, AppendError> {
     let unknown = |reason: String| AppendError::Unknown {
         reason: format!("the server has it already, as record {sequence}, which cannot be read: {reason}"),
     };
     let found = shared.stream.direct_get(sequence.0).await.map_err(|error| unknown(error.to_string()))?;
-    if found.payload == *record.bytes() {
+    if found.payload == *record {
         return Ok(Twin::Same);
     }
     let found = Record::parse(found.payload).map_err(|error| unknown(error.to_string()))?;

@@ -1,28 +1,50 @@
 //! The event ids that this process has seen lately, and those it is appending right now.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use tollgate_domain::position::Sequence;
-use tollgate_log::admission::{Checked, admit_events};
-use tollgate_log::contract::{AppendOutcome, Found};
-use tollgate_log::index::IdIndex;
-use tollgate_log::key::{IdScope, Key};
+use tollgate_log::admission::{Checked, Claims, admit_events};
+use tollgate_log::contract::{AppendOutcome, Found, MAX_RECORD_EVENTS};
+use tollgate_log::key::{ContentHash, IdScope, Key};
 use tollgate_log::record::Record;
 
-/// Ids of one generation. Two are held: at most 1,048,576 ids, about 60 MB.
-const GENERATION_IDS: usize = 512 * 1024;
+/// Ids of one generation: as many as 2^19 slots take before a table grows. Two generations are held, about 40 MB.
+const GENERATION_IDS: usize = (1 << 19) / 8 * 7 - MAX_RECORD_EVENTS;
 
 /// Stands for the sequence of a record that the server has not stored yet.
 const PENDING: Sequence = Sequence(u64::MAX);
 
-/// The ids of two generations: when the newer is full, the older is forgotten.
+/// The ids of two generations: when the newer is full, the older is forgotten. An id is put in once, when its batch is
+/// admitted; what becomes of the batch is noted once for all of its ids.
 #[derive(Debug)]
 pub(crate) struct RecentIds {
-    newer: IdIndex,
-    older: IdIndex,
-    in_newer: usize,
+    newer: Generation,
+    older: Generation,
+    /// How many generations there were before the newer one.
+    turned: u64,
     generation_ids: usize,
-    in_flight: HashSet<Key, foldhash::fast::RandomState>,
+}
+
+#[derive(Debug, Default)]
+struct Generation {
+    ids: HashMap<Key, Known, foldhash::fast::RandomState>,
+    /// Where the record of each batch stands in the log, or [`PENDING`].
+    batches: Vec<Sequence>,
+}
+
+/// An id that was taken.
+#[derive(Clone, Copy, Debug)]
+struct Known {
+    batch: u32,
+    content: ContentHash,
+}
+
+/// Where the ids of a batch stand while it is on its way.
+#[derive(Debug)]
+pub(crate) struct Taken {
+    generation: u64,
+    batch: u32,
 }
 
 /// What is to be done about a batch.
@@ -32,8 +54,8 @@ pub(crate) enum Admission {
     Busy,
     /// All of its events are known.
     Known(Vec<AppendOutcome>),
-    /// These are to be published; their ids are in flight until [`RecentIds::release`].
-    Publish(Vec<AppendOutcome>),
+    /// These are to be published; their ids are taken until [`RecentIds::release`].
+    Publish(Vec<AppendOutcome>, Taken),
 }
 
 impl RecentIds {
@@ -42,75 +64,148 @@ impl RecentIds {
     }
 
     fn with(generation_ids: usize) -> Self {
-        let (newer, older) = (IdIndex::in_memory(), IdIndex::in_memory());
-        Self { newer, older, in_newer: 0, generation_ids, in_flight: HashSet::default() }
+        Self { newer: Generation::default(), older: Generation::default(), turned: 0, generation_ids }
     }
 
     /// Decides a batch, and takes the ids that are to be published.
     pub(crate) fn admit(&mut self, checked: &Checked) -> Admission {
-        if !self.in_flight.is_empty() && checked.keys().iter().any(|key| self.in_flight.contains(key)) {
-            return Admission::Busy;
+        let batch = self.begin(PENDING);
+        let mut claiming = Claiming { newer: &mut self.newer, older: &self.older, batch, busy: false };
+        let admitted = admit_events(checked, PENDING, &mut claiming, &[]);
+        if !claiming.busy && admitted.has_new() {
+            let taken = Taken { generation: self.turned, batch };
+            self.turn_if_full();
+            return Admission::Publish(admitted.outcomes, taken);
         }
-        let older: Vec<Option<Found>> = checked.keys().iter().map(|key| found(&self.older, key)).collect();
-        let admitted = admit_events(checked, PENDING, &mut self.newer, &older);
-        let new = admitted.has_new();
-        let outcomes = admitted.withdraw(&mut self.newer);
-        if !new {
-            return Admission::Known(outcomes);
-        }
-        self.in_flight.extend(checked.keys());
-        Admission::Publish(outcomes)
+        let busy = claiming.busy;
+        let outcomes = admitted.withdraw(&mut claiming);
+        self.newer.batches.pop();
+        if busy { Admission::Busy } else { Admission::Known(outcomes) }
     }
 
-    /// The append of these ids has ended, however it did.
-    pub(crate) fn release(&mut self, checked: &Checked) {
+    /// Notes where the record of a batch stands.
+    pub(crate) fn settle(&mut self, taken: &Taken, sequence: Sequence) {
+        if let Some(generation) = self.generation_of(taken) {
+            generation.batches[taken.batch as usize] = sequence;
+        }
+    }
+
+    /// The append of these ids has ended. Those of a record that was not stored are free again.
+    pub(crate) fn release(&mut self, taken: &Taken, checked: &Checked) {
+        let Some(generation) = self.generation_of(taken) else { return };
+        if generation.batches[taken.batch as usize] != PENDING {
+            return;
+        }
         for key in checked.keys() {
-            self.in_flight.remove(key);
+            if let Entry::Occupied(known) = generation.ids.entry(*key)
+                && known.get().batch == taken.batch
+            {
+                known.remove();
+            }
         }
     }
 
     /// Learns the ids of a stored record. One that is known stays under its first record.
     pub(crate) fn learn(&mut self, sequence: Sequence, record: &Record) {
-        self.make_room();
+        let batch = self.begin(sequence);
         for event in record.events() {
             let key = IdScope::of(record.tenant(), event.task, event.producer).key(event.id);
-            self.claim(key, Found { sequence, content: event.content_hash });
-        }
-    }
-
-    /// Learns the new ids of a batch that was stored: as [`Self::learn`], with keys that are known.
-    pub(crate) fn learn_own(&mut self, sequence: Sequence, checked: &Checked, outcomes: &[AppendOutcome]) {
-        self.make_room();
-        for ((key, event), outcome) in checked.keys().iter().zip(&checked.batch().events).zip(outcomes) {
-            if matches!(outcome, AppendOutcome::Appended(_)) {
-                self.claim(*key, Found { sequence, content: event.content_hash });
+            if self.older.find(&key).is_some() {
+                continue;
+            }
+            let new = Known { batch, content: event.content_hash };
+            match self.newer.ids.entry(key) {
+                Entry::Vacant(free) => drop(free.insert(new)),
+                // What is on its way here is stored already: an earlier try, or another process.
+                Entry::Occupied(mut known) if self.newer.batches[known.get().batch as usize] == PENDING => {
+                    known.insert(new);
+                }
+                Entry::Occupied(_) => {}
             }
         }
-    }
-
-    fn make_room(&mut self) {
-        if self.in_newer >= self.generation_ids {
-            self.older = std::mem::replace(&mut self.newer, IdIndex::in_memory());
-            self.in_newer = 0;
-        }
-    }
-
-    fn claim(&mut self, key: Key, new: Found) {
-        let known = found(&self.older, &key);
-        if self.newer.claim(key, new, known).is_none() {
-            self.in_newer += 1;
-        }
+        self.turn_if_full();
     }
 
     /// What is known under a name.
     pub(crate) fn find(&self, key: &Key) -> Option<Found> {
-        found(&self.newer, key).or_else(|| found(&self.older, key))
+        self.newer.find(key).or_else(|| self.older.find(key))
+    }
+
+    fn turn_if_full(&mut self) {
+        if self.newer.ids.len() >= self.generation_ids {
+            std::mem::swap(&mut self.newer, &mut self.older);
+            self.newer.ids.clear();
+            self.newer.batches.clear();
+            self.turned += 1;
+        }
+    }
+
+    /// A place for a batch in the newer generation, which has room for its ids.
+    fn begin(&mut self, sequence: Sequence) -> u32 {
+        let batch = u32::try_from(self.newer.batches.len())
+            .expect("fewer batches than ids, or one that is taken back");
+        self.newer.batches.push(sequence);
+        batch
+    }
+
+    /// The generation in which a batch stands, unless it was forgotten.
+    fn generation_of(&mut self, taken: &Taken) -> Option<&mut Generation> {
+        match self.turned - taken.generation {
+            0 => Some(&mut self.newer),
+            1 => Some(&mut self.older),
+            _ => None,
+        }
     }
 }
 
-/// An index in memory has no runs that could be unreadable.
-fn found(index: &IdIndex, key: &Key) -> Option<Found> {
-    index.get(key).ok().flatten()
+impl Generation {
+    /// What stands under a key, on its way or stored.
+    fn get(&self, key: &Key) -> Option<Found> {
+        self.ids.get(key).map(|known| self.found(*known))
+    }
+
+    /// The stored record of a key.
+    fn find(&self, key: &Key) -> Option<Found> {
+        self.get(key).filter(|found| found.sequence != PENDING)
+    }
+
+    fn found(&self, known: Known) -> Found {
+        Found { sequence: self.batches[known.batch as usize], content: known.content }
+    }
+}
+
+/// A batch that takes its ids.
+struct Claiming<'a> {
+    newer: &'a mut Generation,
+    older: &'a Generation,
+    batch: u32,
+    /// One of its ids is on its way in another batch.
+    busy: bool,
+}
+
+impl Claims for Claiming<'_> {
+    fn claim(&mut self, key: Key, new: Found, _older: Option<Found>) -> Option<Found> {
+        let taken = match self.older.get(&key) {
+            Some(found) => (found, true),
+            None => match self.newer.ids.entry(key) {
+                Entry::Vacant(free) => {
+                    free.insert(Known { batch: self.batch, content: new.content });
+                    return None;
+                }
+                Entry::Occupied(known) => {
+                    let known = *known.get();
+                    (self.newer.found(known), known.batch != self.batch)
+                }
+            },
+        };
+        let (found, of_another) = taken;
+        self.busy |= of_another && found.sequence == PENDING;
+        Some(found)
+    }
+
+    fn undo(&mut self, key: &Key, _previous: Option<Found>) {
+        self.newer.ids.remove(key);
+    }
 }
 
 /// The outcomes of a batch once its record is stored.
@@ -142,22 +237,32 @@ mod tests {
         Checked::new(batch(vec![event("T-1", id, payload)])).unwrap()
     }
 
+    fn take(ids: &mut RecentIds, checked: &Checked) -> (Vec<AppendOutcome>, Taken) {
+        let Admission::Publish(outcomes, taken) = ids.admit(checked) else { panic!("it is new") };
+        (outcomes, taken)
+    }
+
+    fn record(checked: &Checked) -> Record {
+        record_of(checked.batch(), &[AppendOutcome::Appended(Sequence(9))], Timestamp::default())
+    }
+
     fn append(ids: &mut RecentIds, id: &str, sequence: u64) {
         let checked = checked(id, "x");
-        let Admission::Publish(mut outcomes) = ids.admit(&checked) else { panic!("{id} is new") };
+        let (mut outcomes, taken) = take(ids, &checked);
         stored_at(Sequence(sequence), &mut outcomes);
         assert_eq!(outcomes, [AppendOutcome::Appended(Sequence(sequence))]);
-        ids.learn(Sequence(sequence), &record_of(checked.batch(), &outcomes, Timestamp::default()));
-        ids.release(&checked);
+        ids.settle(&taken, Sequence(sequence));
+        ids.release(&taken, &checked);
     }
 
     #[test]
     fn an_id_in_flight_is_waited_for_and_then_known() {
         let mut ids = RecentIds::new();
         let first = checked("e", "x");
-        assert!(matches!(ids.admit(&first), Admission::Publish(_)));
+        let (_, taken) = take(&mut ids, &first);
         assert!(matches!(ids.admit(&first), Admission::Busy));
-        ids.release(&first);
+        assert_eq!(ids.find(&first.keys()[0]), None, "it is not stored yet");
+        ids.release(&taken, &first);
         append(&mut ids, "e", 7);
         let Admission::Known(outcomes) = ids.admit(&first) else { panic!("it is known") };
         assert_eq!(outcomes, [AppendOutcome::Duplicate(Sequence(7))]);
@@ -166,17 +271,60 @@ mod tests {
     }
 
     #[test]
+    fn a_batch_that_has_to_wait_takes_nothing() {
+        let mut ids = RecentIds::new();
+        let first = checked("e", "x");
+        let (_, taken) = take(&mut ids, &first);
+        let both = Checked::new(batch(vec![event("T-1", "new", "x"), event("T-1", "e", "x")])).unwrap();
+        assert!(matches!(ids.admit(&both), Admission::Busy));
+        append(&mut ids, "new", 1);
+        ids.settle(&taken, Sequence(2));
+        ids.release(&taken, &first);
+        let Admission::Known(outcomes) = ids.admit(&both) else { panic!("both are known") };
+        assert_eq!(outcomes, [AppendOutcome::Duplicate(Sequence(1)), AppendOutcome::Duplicate(Sequence(2))]);
+    }
+
+    #[test]
+    fn an_id_on_its_way_is_known_once_its_record_was_read() {
+        let mut ids = RecentIds::new();
+        let first = checked("e", "x");
+        let (_, taken) = take(&mut ids, &first);
+        ids.learn(Sequence(9), &record(&first));
+        assert!(matches!(ids.admit(&first), Admission::Known(_)));
+        ids.release(&taken, &first);
+        assert_eq!(ids.find(&first.keys()[0]).map(|found| found.sequence), Some(Sequence(9)));
+    }
+
+    #[test]
+    fn an_id_on_its_way_outlives_its_generation() {
+        let mut ids = RecentIds::with(2);
+        let first = checked("e", "x");
+        let (_, taken) = take(&mut ids, &first);
+        append(&mut ids, "f", 1);
+        assert!(matches!(ids.admit(&first), Admission::Busy));
+        ids.settle(&taken, Sequence(2));
+        ids.release(&taken, &first);
+        assert!(matches!(ids.admit(&first), Admission::Known(_)));
+        for (id, sequence) in [("g", 3), ("h", 4)] {
+            append(&mut ids, id, sequence);
+        }
+        ids.settle(&taken, Sequence(5));
+        ids.release(&taken, &first);
+        assert!(matches!(ids.admit(&first), Admission::Publish(..)), "it is forgotten");
+    }
+
+    #[test]
     fn the_oldest_generation_is_forgotten() {
         let mut ids = RecentIds::with(2);
-        for number in 1..=4 {
+        for number in 1..=3 {
             append(&mut ids, &format!("e{number}"), number);
         }
-        for number in 1..=4 {
+        for number in 1..=3 {
             assert!(matches!(ids.admit(&checked(&format!("e{number}"), "x")), Admission::Known(_)));
         }
-        append(&mut ids, "e5", 5);
+        append(&mut ids, "e4", 4);
         assert!(matches!(ids.admit(&checked("e3", "x")), Admission::Known(_)));
-        assert!(matches!(ids.admit(&checked("e1", "x")), Admission::Publish(_)));
+        assert!(matches!(ids.admit(&checked("e1", "x")), Admission::Publish(..)));
     }
 
     #[test]
@@ -184,8 +332,7 @@ mod tests {
         let mut ids = RecentIds::with(1);
         append(&mut ids, "e", 1);
         let again = checked("e", "x");
-        let record = record_of(again.batch(), &[AppendOutcome::Appended(Sequence(9))], Timestamp::default());
-        ids.learn(Sequence(9), &record);
+        ids.learn(Sequence(9), &record(&again));
         assert_eq!(ids.find(&again.keys()[0]).map(|found| found.sequence), Some(Sequence(1)));
     }
 }

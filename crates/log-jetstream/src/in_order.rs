@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use tollgate_domain::position::Sequence;
-use tollgate_log::admission::{Checked, record_of};
+use tollgate_log::admission::{Checked, bytes_of};
 use tollgate_log::contract::{AppendOutcome, Batch, InOrder, Receipt};
 
 use crate::append::{Held, Room, append, message, receipt, stored};
@@ -56,11 +56,11 @@ fn prepare(shared: &Arc<Shared>, batches: &VecDeque<Batch>) -> Vec<Prepared> {
     for batch in batches.iter().take(RUN) {
         let Ok(checked) = Checked::new(batch.clone()).map(Arc::new) else { break };
         let admission = shared.ids().admit(&checked);
-        let Admission::Publish(outcomes) = admission else { break };
-        let record = record_of(batch, &outcomes, shared.options.clock.now());
-        let message = message(batch, &outcomes, &record);
+        let Admission::Publish(outcomes, taken) = admission else { break };
+        let record = bytes_of(batch, &outcomes, shared.options.clock.now());
+        let message = message(batch, &outcomes, record);
         bytes += message.payload.len();
-        let held = Held { shared: Arc::clone(shared), checked };
+        let held = Held { shared: Arc::clone(shared), checked, taken };
         run.push(Prepared { held, outcomes, message });
         if bytes >= RUN_BYTES {
             break;
@@ -90,7 +90,7 @@ async fn publish_all(shared: Arc<Shared>, run: Vec<Prepared>) -> Vec<Receipt> {
         let sequence = Sequence(last).next();
         match acknowledgement.await {
             Ok(ack) if ack.sequence == sequence.0 && !ack.duplicate => {
-                stored(&shared, sequence, &prepared.held.checked, &mut prepared.outcomes);
+                stored(&prepared.held, sequence, &mut prepared.outcomes);
                 receipts.push(receipt(&shared, &prepared.held.checked, prepared.outcomes));
             }
             // Refused, lost, or there already. Those behind it are in the stream only if it is.

@@ -86,14 +86,18 @@ fn is_token(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(plain)
 }
 
+/// Room for the names of an event, with their lengths, to begin with.
+const PART_ROOM: usize = 96;
+
 /// The batch id of a record: the same events in the same order have the same one. The server takes an id once within
 /// its window.
 #[must_use]
 pub fn batch_id<'a>(batch: &Batch, events: impl Iterator<Item = &'a NewEvent>) -> String {
-    let mut hasher = blake3::Hasher::new();
+    // Hashed as one piece: that is several times faster than text after text.
+    let mut parts = Vec::with_capacity(64 + batch.events.len() * PART_ROOM);
     let mut part = |text: &str| {
-        hasher.update(&(text.len() as u64).to_le_bytes());
-        hasher.update(text.as_bytes());
+        parts.extend_from_slice(&(text.len() as u64).to_le_bytes());
+        parts.extend_from_slice(text.as_bytes());
     };
     part(batch.tenant.as_str());
     part(&batch.partition.to_string());
@@ -102,17 +106,14 @@ pub fn batch_id<'a>(batch: &Batch, events: impl Iterator<Item = &'a NewEvent>) -
         part(event.producer.as_str());
         part(event.id.as_str());
     }
-    hasher.finalize().to_hex().to_string()
+    blake3::hash(&parts).to_hex().to_string()
 }
 
 /// What stands in [`HASH_HEADER`] for these events.
 #[must_use]
 pub fn content_hash<'a>(events: impl Iterator<Item = &'a NewEvent>) -> String {
-    let mut hasher = blake3::Hasher::new();
-    for event in events {
-        hasher.update(&event.content_hash.0);
-    }
-    hasher.finalize().to_hex().to_string()
+    let hashes: Vec<u8> = events.flat_map(|event| event.content_hash.0).collect();
+    blake3::hash(&hashes).to_hex().to_string()
 }
 
 /// RFC 4648 base 32 in lower case, without padding; whole groups of five bytes only.

@@ -1,5 +1,6 @@
 //! Which events of a batch are new: idempotency and expected sequences, decided before anything is written.
 
+use bytes::Bytes;
 use tollgate_domain::position::Sequence;
 use tollgate_domain::time::Timestamp;
 
@@ -62,6 +63,25 @@ impl Checked {
     }
 }
 
+/// The ids that are taken, as admission asks and tells them.
+pub trait Claims {
+    /// Takes a key for a record unless it is taken: returns what it is taken by, here or, as the caller found, in `older`.
+    fn claim(&mut self, key: Key, found: Found, older: Option<Found>) -> Option<Found>;
+
+    /// Takes a claim back. `previous` is what the key had before.
+    fn undo(&mut self, key: &Key, previous: Option<Found>);
+}
+
+impl Claims for IdIndex {
+    fn claim(&mut self, key: Key, found: Found, older: Option<Found>) -> Option<Found> {
+        Self::claim(self, key, found, older)
+    }
+
+    fn undo(&mut self, key: &Key, previous: Option<Found>) {
+        Self::undo(self, key, previous);
+    }
+}
+
 /// What admission decided. The new events' ids are in the index already, under the sequence given.
 #[derive(Debug)]
 pub struct Admitted {
@@ -81,7 +101,7 @@ impl Admitted {
     /// Takes the new ids out of the index again and gives the outcomes: for a log that learns a record's sequence only
     /// from its server.
     #[must_use]
-    pub fn withdraw(self, index: &mut IdIndex) -> Vec<AppendOutcome> {
+    pub fn withdraw(self, index: &mut impl Claims) -> Vec<AppendOutcome> {
         roll_back(index, self.undo);
         self.outcomes
     }
@@ -116,7 +136,7 @@ pub(crate) fn admit(
 pub fn admit_events(
     checked: &Checked,
     next: Sequence,
-    index: &mut IdIndex,
+    index: &mut impl Claims,
     older: &[Option<Found>],
 ) -> Admitted {
     let older = |nth: usize| older.get(nth).copied().flatten();
@@ -145,7 +165,7 @@ pub fn admit_events(
 }
 
 /// Restores the index to what it was before an admission.
-pub(crate) fn roll_back(index: &mut IdIndex, undo: Vec<(Key, Option<Found>)>) {
+pub(crate) fn roll_back(index: &mut impl Claims, undo: Vec<(Key, Option<Found>)>) {
     for (key, previous) in undo.into_iter().rev() {
         index.undo(&key, previous);
     }
@@ -153,6 +173,12 @@ pub(crate) fn roll_back(index: &mut IdIndex, undo: Vec<(Key, Option<Found>)>) {
 
 /// The record of the events of a batch that admission found new.
 pub fn record_of(batch: &Batch, outcomes: &[AppendOutcome], now: Timestamp) -> Record {
+    Record::parse(bytes_of(batch, outcomes, now))
+        .expect("what encode wrote can be parsed: a property test checks it")
+}
+
+/// The bytes of that record.
+pub fn bytes_of(batch: &Batch, outcomes: &[AppendOutcome], now: Timestamp) -> Bytes {
     let new: Vec<&NewEvent> = new_events(batch, outcomes).collect();
     let head = RecordHead {
         partition: batch.partition,
@@ -160,9 +186,10 @@ pub fn record_of(batch: &Batch, outcomes: &[AppendOutcome], now: Timestamp) -> R
         tenant: batch.tenant.as_str(),
         decision_subject: batch.decision.as_ref().map(|expected| expected.subject.as_str()),
     };
-    let mut bytes = Vec::new();
+    let room = record::encoded_bytes(head.tenant, head.decision_subject, &batch.events);
+    let mut bytes = Vec::with_capacity(room);
     record::encode(&head, new.into_iter(), &mut bytes);
-    Record::parse(bytes.into()).expect("what encode wrote can be parsed: a property test checks it")
+    bytes.into()
 }
 
 /// The events of a batch that admission found new.
@@ -183,7 +210,7 @@ fn refuse(
     checked: &Checked,
     conflicts: &[usize],
     next: Sequence,
-    index: &mut IdIndex,
+    index: &mut impl Claims,
     admitted: &mut Admitted,
 ) {
     let events = &checked.batch.events;
