@@ -173,15 +173,14 @@ pub async fn serve(
     ready(&url, &ledger);
     let hosts = Arc::new(Hosts::new(address, &options.allow_hosts));
     let app = router(App { ledger: Arc::clone(&ledger), hosts });
-    let begun = stop.clone();
-    let waits = Arc::clone(&ledger);
+    let app = app.into_make_service_with_connect_info::<SocketAddr>();
+    let (begun, waits) = (stop.clone(), Arc::clone(&ledger));
     let graceful = async move {
         shutdown.await;
         waits.close_waits();
         // Nobody listens any more: there is nothing to tell.
         let _ = begun.send(true);
     };
-    let app = app.into_make_service_with_connect_info::<SocketAddr>();
     let serving = async { axum::serve(listener, app).with_graceful_shutdown(graceful).await };
     let mut overdue = stopped;
     let grace = async move {

@@ -23,9 +23,9 @@ use super::protocol::{
 };
 use crate::projector::Projector;
 use crate::queries::{
-    ChangesAfter, ChangesFor, DeliveriesOf, EndpointOf, FindEvents, ListAlerts, ListDeliveries,
-    ListQuarantine, ListTasks, Marks, ObservedOfViews, OneAlert, OneQuarantined, OneTask, RunningTasks,
-    TotalsOf,
+    ChangesAfter, ChangesFor, DeliveriesOf, EndpointOf, FindEvents, ListAccesses, ListAlerts, ListDeliveries,
+    ListQuarantine, ListTasks, Marks, ObservedOfViews, OneAlert, OneQuarantined, OneTask, OthersOfClass,
+    RunningTasks, TotalsOf,
 };
 use crate::query::{Answered, Query, Wait, restricted};
 
@@ -69,7 +69,7 @@ macro_rules! served {
 }
 
 served!(Status: OneTask, ListTasks, RunningTasks, FindEvents, Marks);
-served!(Reports: TotalsOf, Marks);
+served!(Reports: TotalsOf, OthersOfClass, ListAccesses, Marks);
 served!(
     Alerts: ListAlerts, ChangesAfter, EndpointOf, ChangesFor, DeliveriesOf, ListDeliveries, ObservedOfViews,
     OneAlert, ListQuarantine, OneQuarantined, Marks
