@@ -83,7 +83,11 @@ fn write_rule(row: &TaskRow, out: &mut String) -> std::fmt::Result {
         }
     }
     let config = short(&decision.config_hash);
-    writeln!(out, "It was decided under config {config}, from the log up to {}.", decision.as_of)
+    writeln!(
+        out,
+        "It was decided under config {config}; the decision is record {} of the log.",
+        decision.sequence
+    )
 }
 
 /// What a rule says, with the numbers of the task.

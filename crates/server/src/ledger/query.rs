@@ -22,8 +22,8 @@ use super::Ledger;
 use super::decide::only;
 use crate::problem::{Answer, INVALID, TASK_UNKNOWN, of_query, of_read};
 
-/// How long a report waits for what similar tasks used: it is worth more without than late.
-const SIMILAR_WITHIN: Duration = Duration::from_millis(500);
+/// How long a report waits at most for what similar tasks used, where it is to see a position: it is worth more without than late.
+const SIMILAR_WITHIN: Duration = Duration::from_secs(2);
 
 /// What a question has to see, and for how long it waits for that.
 #[derive(Clone, Debug)]
@@ -60,6 +60,9 @@ struct FoundTask {
     row: TaskRow,
     degraded: bool,
     as_of: String,
+    /// What was asked to be seen: of other tasks too.
+    wanted: Option<Position>,
+    wait: Duration,
 }
 
 impl FoundTask {
@@ -120,7 +123,8 @@ impl Ledger {
     async fn find_task(&self, tenant: &str, task: &str, read: &Read) -> Answer<FoundTask> {
         let (tenant, task) = names(tenant, task)?;
         let partition = PartitionId::of(tenant.as_str(), task.as_str());
-        let at_least = self.wanted(read).await?.map(|position| only(&position, partition));
+        let wanted = self.wanted(read).await?;
+        let at_least = wanted.as_ref().map(|position| only(position, partition));
         let wait = Wait { at_least: at_least.as_ref(), up_to: read.wait };
         let (answer, as_of) =
             self.task_row(&tenant, &task, partition, wait).await.map_err(|error| of_query(&error))?;
@@ -133,7 +137,7 @@ impl Ledger {
             problem.as_of = Some(as_of);
             return Err(problem);
         };
-        Ok(FoundTask { tenant, task, row, degraded: answer.degraded, as_of })
+        Ok(FoundTask { tenant, task, row, degraded: answer.degraded, as_of, wanted, wait: read.wait })
     }
 
     /// What the other tasks of its class used. A view that cannot tell takes nothing from the report but that.
@@ -145,7 +149,7 @@ impl Ledger {
             complexity: limits.complexity,
             importance: limits.importance,
         };
-        let wait = Wait { at_least: None, up_to: SIMILAR_WITHIN };
+        let wait = Wait { at_least: found.wanted.as_ref(), up_to: found.wait.min(SIMILAR_WITHIN) };
         match self.reports().ask_all(wait, &question).await {
             Ok((parts, _)) => {
                 let mut sums = ClassSums::default();
