@@ -11,7 +11,7 @@ use tollgate_domain::tier::ImportanceSource;
 use tollgate_domain::usage::NamedExecution;
 
 use super::task_status::Named;
-use crate::status::TaskRow;
+use crate::status::{Activity, Closed, Explanation, ImportanceChange, Opened, Override, TaskRow};
 
 /// What stands for sentences that people wrote.
 const LEFT_OUT: &str = "[redacted]";
@@ -83,29 +83,47 @@ impl Redacted {
 
 fn redact_people(row: &mut TaskRow, pseudonyms: &Pseudonyms) {
     let left_out = || LEFT_OUT.to_owned();
-    if let Some(opened) = &mut row.opened {
-        opened.title = None;
-        opened.justification = opened.justification.as_ref().map(|_| left_out());
-        opened.tags.clear();
-        opened.labels.clear();
-        opened.author = opened.author.as_deref().map(|name| pseudonyms.person(name));
-        opened.producer = pseudonyms.of("producer", &opened.producer);
+    // Every field is named: one that is added to the row does not compile until somebody has said here what becomes of it.
+    let TaskRow {
+        state: _,
+        last_decision: _,
+        opened,
+        closed,
+        executions: _,
+        unphased: _,
+        unmatched: _,
+        decisions: _,
+        earlier_decisions: _,
+        overrides,
+        explanations,
+        importance_changes,
+        first_at: _,
+        last_at: _,
+    } = row;
+    if let Some(Opened { at: _, sequence: _, title, justification, tags, labels, author, producer }) = opened
+    {
+        *title = None;
+        *justification = justification.as_ref().map(|_| left_out());
+        tags.clear();
+        labels.clear();
+        *author = author.as_deref().map(|name| pseudonyms.person(name));
+        *producer = pseudonyms.of("producer", producer);
     }
-    if let Some(closed) = &mut row.closed {
-        closed.reason = closed.reason.as_ref().map(|_| left_out());
-        closed.author = closed.author.as_deref().map(|name| pseudonyms.person(name));
+    if let Some(Closed { at: _, outcome: _, reason, author }) = closed {
+        *reason = reason.as_ref().map(|_| left_out());
+        *author = author.as_deref().map(|name| pseudonyms.person(name));
     }
-    for granted in &mut row.overrides {
-        granted.approver = pseudonyms.person(&granted.approver);
-        granted.reason = left_out();
+    for Override { sequence: _, at: _, what: _, approver, reason } in overrides {
+        *approver = pseudonyms.person(approver);
+        *reason = left_out();
     }
-    for given in &mut row.explanations {
-        given.author = pseudonyms.person(&given.author);
-        given.text = left_out();
+    for Explanation { sequence: _, at: _, execution: _, author, text } in explanations {
+        *author = pseudonyms.person(author);
+        *text = left_out();
     }
-    for changed in &mut row.importance_changes {
-        changed.author = pseudonyms.person(&changed.author);
-        changed.reason = left_out();
+    for ImportanceChange { sequence: _, at: _, from: _, to: _, author, reason } in importance_changes {
+        *author = pseudonyms.person(author);
+        *reason = left_out();
     }
 }
 
@@ -132,7 +150,7 @@ fn redact_phases(row: &mut TaskRow, pseudonyms: &Pseudonyms) {
         .flat_map(|limits| limits.phases.iter().map(|limit| limit.phase.clone()))
         .collect();
     let unmatched = std::mem::take(&mut row.unmatched);
-    let mut redacted: BTreeMap<NamedExecution, crate::status::Activity> = BTreeMap::new();
+    let mut redacted: BTreeMap<NamedExecution, Activity> = BTreeMap::new();
     for (mut named, activity) in unmatched {
         let name = named.phase.as_str();
         if !of_config.contains(&named.phase) && !KNOWN_PHASES.contains(&name) {
