@@ -46,7 +46,10 @@ fn ec15_what_is_missing_or_unreadable_never_fails_a_report(ground: &mut Ground) 
     let _ = ground.ok("task open T-1");
     through(ground, "T-1", "SPEC", 1_234);
     let _ = ground.ok("usage record T-2 --output 5");
-    assert!(!ground.ok("report T-1").contains("Data unavailable"));
+    let report = ground.ok("report T-1");
+    assert!(!report.contains("Data unavailable"), "{report}");
+    let read = ground.ok("report accesses");
+    assert!(read.contains("report of T-1"), "each read is recorded: {read}");
     // A task of which nothing but a sum is known: there is no row to show.
     assert!(ground.ok("report T-2").contains("unphased"), "what it used");
     let _ = ground.ok("usage adjust T-2 nothing --input=1 --reason x");

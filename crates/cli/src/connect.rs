@@ -118,16 +118,17 @@ impl Connection {
         views: Views,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, Failure> {
-        let options = LedgerOptions { views, settings: settings_options(global), clock };
+        let redaction_key = global.redaction_key.clone().or_else(|| views.redaction_key());
+        let options = LedgerOptions { views, settings: settings_options(global), clock, redaction_key };
         let ledger = Arc::new(Ledger::open(log, options).await?);
         let router = router(App { ledger: Arc::clone(&ledger), hosts: Arc::new(Hosts::default()) });
-        let client = Client::new(Arc::new(InProcess(router))).of_tenant(global.tenant.clone());
+        let client = as_flags(Client::new(Arc::new(InProcess(router))), global);
         let remediations = Remediations::new(Arc::clone(&ledger), Ways::default());
         Ok(Self { client, local: Some(Local { ledger, evidence: None, remediations }) })
     }
 
     fn remote(transport: Arc<dyn Transport>, global: &Global) -> Self {
-        Self { client: Client::new(transport).of_tenant(global.tenant.clone()), local: None }
+        Self { client: as_flags(Client::new(transport), global), local: None }
     }
 
     /// The ledger in this process, if it is.
@@ -240,6 +241,13 @@ async fn released(data: &Path, up_to: Duration) {
         // Over or free: the next attempt tells.
         let _ = tokio::time::timeout(up_to, freed).await;
     }
+}
+
+/// Who asks, about whose tasks. The user's name is the word of the one who asks, like a flag.
+fn as_flags(client: Client, global: &Global) -> Client {
+    let user = || std::env::var("USER").ok().filter(|name| !name.is_empty());
+    let reader = global.reader.clone().or_else(user);
+    client.of_tenant(global.tenant.clone()).reading_as(reader.as_deref())
 }
 
 /// Config and prices of the flags.

@@ -12,7 +12,6 @@ mod output;
 use std::io::IsTerminal;
 use std::process::ExitCode;
 
-use clap::Parser;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
@@ -21,7 +20,7 @@ use crate::args::Args;
 use crate::exit::Failure;
 
 fn main() -> ExitCode {
-    let args = Args::parse();
+    let args = Args::read();
     let level = if matches!(args.command, args::Command::Serve(_)) { "info" } else { "warn" };
     start_logging(args.global.log_level.as_deref().unwrap_or(level));
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {

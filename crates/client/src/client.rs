@@ -11,8 +11,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tollgate_wire::api::{
-    AppendRequest, AppendResponse, GateRequest, GateResponse, Health, LedgerReport, LimitsResponse, LogPage,
-    PositionResponse, Problem, RebuildResponse, ReloadResponse, TaskList, TaskReport, TaskStatus,
+    AccessList, AppendRequest, AppendResponse, GateRequest, GateResponse, Health, LedgerReport,
+    LimitsResponse, LogPage, PositionResponse, Problem, RebuildResponse, ReloadResponse, TaskList,
+    TaskReport, TaskStatus,
 };
 
 use crate::error::ClientError;
@@ -33,6 +34,8 @@ pub struct Client {
     transport: Arc<dyn Transport>,
     tenant: Option<String>,
     authorization: Option<HeaderValue>,
+    reader: Option<HeaderValue>,
+    redacted: bool,
 }
 
 /// Longest `Retry-After` that is believed: a longer one is a mistake, and events would pile up meanwhile.
@@ -73,13 +76,27 @@ impl Client {
     /// Calls through a transport.
     #[must_use]
     pub fn new(transport: Arc<dyn Transport>) -> Self {
-        Self { transport, tenant: None, authorization: None }
+        Self { transport, tenant: None, authorization: None, reader: None, redacted: false }
     }
 
     /// The same, for the tasks of a tenant other than `default`.
     #[must_use]
     pub fn of_tenant(&self, tenant: Option<String>) -> Self {
         Self { tenant, ..self.clone() }
+    }
+
+    /// The same, for someone who reads: reports note who read them. A name that no header can carry is left out, and the
+    /// read is noted as `anonymous`.
+    #[must_use]
+    pub fn reading_as(&self, reader: Option<&str>) -> Self {
+        let reader = reader.and_then(|name| HeaderValue::from_bytes(name.as_bytes()).ok());
+        Self { reader, ..self.clone() }
+    }
+
+    /// The same, with reports and stories under pseudonyms: for people who must not know whose task it is.
+    #[must_use]
+    pub fn redacted(&self, redacted: bool) -> Self {
+        Self { redacted, ..self.clone() }
     }
 
     /// The tenant it asks about; `None`: the ledger's default, or all.
@@ -160,17 +177,35 @@ impl Client {
 
     /// The budget report of a task.
     pub async fn task_report(&self, task: &str, read: &Read) -> Result<TaskReport, ClientError> {
-        self.get(&self.of_task(task, "/report", read).text).await
+        self.get(&self.report_of(task, "/report", read).text).await
     }
 
     /// The budget report of a task as Markdown.
     pub async fn task_report_markdown(&self, task: &str, read: &Read) -> Result<String, ClientError> {
-        self.text(&self.of_task(task, "/report", read).with("format", Some("md")).text).await
+        self.task_report_as(task, "md", read).await
+    }
+
+    /// The budget report of a task as a text: `md`, `html`, `csv` or `json`.
+    pub async fn task_report_as(&self, task: &str, form: &str, read: &Read) -> Result<String, ClientError> {
+        self.text(&self.report_of(task, "/report", read).with("format", Some(form)).text).await
+    }
+
+    /// Who read which report, the latest first; of one reader and of one task, where they are given.
+    pub async fn accesses(
+        &self,
+        reader: Option<&str>,
+        task: Option<&str>,
+        limit: usize,
+        read: &Read,
+    ) -> Result<AccessList, ClientError> {
+        let address = Address::new("/v1/report/accesses").with("tenant", self.tenant.as_ref());
+        let address = address.with("reader", reader).with("task", task).with("limit", Some(limit));
+        self.get(&address.read(read).text).await
     }
 
     /// Why a task stands where it stands, in sentences.
     pub async fn explain(&self, task: &str, read: &Read) -> Result<String, ClientError> {
-        self.text(&self.of_task(task, "/explain", read).text).await
+        self.text(&self.report_of(task, "/explain", read).text).await
     }
 
     /// The limits a task of these tiers would have.
@@ -246,6 +281,10 @@ impl Client {
         Address::new(&path).with("tenant", self.tenant.as_ref()).read(read)
     }
 
+    fn report_of(&self, task: &str, what: &str, read: &Read) -> Address {
+        self.of_task(task, what, read).with("redact", self.redacted.then_some(true))
+    }
+
     pub(crate) async fn post<T: DeserializeOwned>(
         &self,
         address: &str,
@@ -276,6 +315,9 @@ impl Client {
             .header(CONTENT_TYPE, "application/json");
         if let Some(authorization) = &self.authorization {
             request = request.header(AUTHORIZATION, authorization);
+        }
+        if let Some(reader) = &self.reader {
+            request = request.header("tollgate-reader", reader);
         }
         let request = request.body(body).map_err(|error| crate::transport::TransportError {
             method: method.to_string(),

@@ -45,11 +45,13 @@ pub enum AlertRule {
     SlowTransitions,
     /// Phase transitions took far longer for so long that enforcement was switched off.
     Breaker,
+    /// Reports were read by someone from elsewhere than before, or many of them at once.
+    Access,
 }
 
 impl AlertRule {
     /// The rules, in order.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Pressure,
         Self::Breach,
         Self::StopLoss,
@@ -67,9 +69,10 @@ impl AlertRule {
         Self::TokenTrend,
         Self::SlowTransitions,
         Self::Breaker,
+        Self::Access,
     ];
     /// Their words, in order.
-    pub const NAMES: [&'static str; 17] = [
+    pub const NAMES: [&'static str; 18] = [
         "pressure",
         "breach",
         "stop_loss",
@@ -87,6 +90,7 @@ impl AlertRule {
         "token_trend",
         "slow_transitions",
         "breaker",
+        "access",
     ];
 
     /// The word that answers use.
@@ -110,6 +114,7 @@ impl AlertRule {
             Self::TokenTrend => "token_trend",
             Self::SlowTransitions => "slow_transitions",
             Self::Breaker => "breaker",
+            Self::Access => "access",
         }
     }
 
@@ -136,7 +141,7 @@ impl AlertRule {
     /// Whether nothing but a person can end it: what happened once does not become false.
     #[must_use]
     pub const fn ends_with_acknowledgement(self) -> bool {
-        matches!(self, Self::Conflict | Self::Breaker)
+        matches!(self, Self::Conflict | Self::Breaker | Self::Access)
     }
 }
 
@@ -190,6 +195,7 @@ impl Severity {
             | AlertRule::Drift
             | AlertRule::Pressure
             | AlertRule::Unjustified
+            | AlertRule::Access
             | AlertRule::CriticalShare
             | AlertRule::FalsePositives
             | AlertRule::TokenTrend
@@ -234,6 +240,8 @@ pub enum AlertScope {
     },
     /// The NATS inbox of the tenant.
     Inbox,
+    /// Someone who reads reports.
+    Reader(String),
 }
 
 impl fmt::Display for AlertScope {
@@ -247,6 +255,7 @@ impl fmt::Display for AlertScope {
                 write!(f, "view {name}/{}", partition.number())
             }
             Self::Inbox => f.write_str("inbox"),
+            Self::Reader(name) => write!(f, "reader {name}"),
         }
     }
 }
@@ -258,7 +267,8 @@ pub struct Condition {
     pub rule: AlertRule,
     /// What it is about.
     pub scope: AlertScope,
-    /// Percent of the limit that it is about; of drift, by how many tiers; 0 where there is none.
+    /// Percent of the limit that it is about; of drift, by how many tiers; of access, 1 for a new address and 2 for many tasks; 0
+    /// where there is none.
     pub level: u32,
 }
 

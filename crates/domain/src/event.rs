@@ -3,12 +3,14 @@
 mod alerting;
 mod governing;
 mod inbox;
+mod reading;
 
 pub use alerting::{
     AlertAcknowledged, Change, ConditionObserved, DeliveryAttempted, DeliveryOutcome, DeliveryRequested,
 };
 pub use governing::{Mark, TaskMarked, TransitionsMeasured};
 pub use inbox::{InboxRejected, InboxResolved, MAX_KEPT_PAYLOAD, QuarantineAction};
+pub use reading::{PhaseExplained, ReportKind, ReportRead};
 
 use crate::gate::GateDecided;
 use crate::ids::{EventId, ProducerId, TaskId, TenantId};
@@ -91,6 +93,8 @@ pub enum EventBody {
     WaitRecorded(WaitRecorded),
     /// An execution showed a sign of progress or trouble.
     SignalRecorded(SignalRecorded),
+    /// Someone explained what a phase used.
+    PhaseExplained(PhaseExplained),
     /// The gate decided.
     GateDecided(Box<GateDecided>),
     /// A config came into force.
@@ -113,6 +117,8 @@ pub enum EventBody {
     InboxRejected(Box<InboxRejected>),
     /// A person ended the quarantine of a message.
     InboxResolved(InboxResolved),
+    /// Someone read a report.
+    ReportRead(Box<ReportRead>),
 }
 
 impl EventBody {
@@ -131,6 +137,7 @@ impl EventBody {
             Self::UsageAdjusted(_) => "usage_adjusted",
             Self::WaitRecorded(_) => "wait_recorded",
             Self::SignalRecorded(_) => "signal_recorded",
+            Self::PhaseExplained(_) => "phase_explained",
             Self::GateDecided(_) => "gate_decided",
             Self::ConfigLoaded(_) => "config_loaded",
             Self::ConfigRejected(_) => "config_rejected",
@@ -142,6 +149,7 @@ impl EventBody {
             Self::DeliveryRequested(_) => "delivery_requested",
             Self::InboxRejected(_) => "inbox_rejected",
             Self::InboxResolved(_) => "inbox_resolved",
+            Self::ReportRead(_) => "report_read",
         }
     }
 
@@ -160,6 +168,7 @@ impl EventBody {
             | Self::UsageAdjusted(_)
             | Self::WaitRecorded(_)
             | Self::SignalRecorded(_)
+            | Self::PhaseExplained(_)
             | Self::GateDecided(_)
             | Self::ConfigLoaded(_)
             | Self::ConfigRejected(_)
@@ -170,7 +179,8 @@ impl EventBody {
             | Self::DeliveryAttempted(_)
             | Self::DeliveryRequested(_)
             | Self::InboxRejected(_)
-            | Self::InboxResolved(_) => false,
+            | Self::InboxResolved(_)
+            | Self::ReportRead(_) => false,
         }
     }
 
@@ -190,6 +200,7 @@ impl EventBody {
             | Self::UsageAdjusted(_)
             | Self::WaitRecorded(_)
             | Self::SignalRecorded(_)
+            | Self::PhaseExplained(_)
             | Self::GateDecided(_)
             | Self::ConfigLoaded(_)
             | Self::ConfigRejected(_)
@@ -200,7 +211,8 @@ impl EventBody {
             | Self::DeliveryAttempted(_)
             | Self::DeliveryRequested(_)
             | Self::InboxRejected(_)
-            | Self::InboxResolved(_) => false,
+            | Self::InboxResolved(_)
+            | Self::ReportRead(_) => false,
         }
     }
 }

@@ -10,8 +10,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tollgate_domain::config::BudgetConfig;
 use tollgate_domain::event::{
-    EventBody, ImportanceChanged, Mark, OverrideGranted, OverrideScope, PhaseEnded, PhaseStarted,
-    RecordedEvent, SignalRecorded, TaskClosed, TaskMarked, TaskOpened, TaskOutcome, WaitRecorded,
+    EventBody, ImportanceChanged, Mark, OverrideGranted, OverrideScope, PhaseEnded, PhaseExplained,
+    PhaseStarted, RecordedEvent, SignalRecorded, TaskClosed, TaskMarked, TaskOpened, TaskOutcome,
+    WaitRecorded,
 };
 use tollgate_domain::gate::{self, Switches};
 use tollgate_domain::limits::task_limits;
@@ -76,7 +77,7 @@ impl Stored {
 ///   `mark WORD`
 /// * `use WHERE [in=…] [cached=…] [write=…] [out=…] [think=…] [est] [usd=…] [model=…] [provider=…]`
 /// * `adjust WHERE` with the same words, signed; `adjust ? …`: of usage that was not found
-/// * `wait WHERE MS`, `signal WHERE NAME VALUE`
+/// * `wait WHERE MS`, `signal WHERE NAME VALUE`, `explain WHERE TEXT`
 ///
 /// * what is noted about alerts: see [`noted`]
 ///
@@ -193,6 +194,11 @@ impl Story {
             ["adjust", place, ref said @ ..] => {
                 EventBody::UsageAdjusted(Box::new(adjusted(place, &Said::read(said))))
             }
+            ["explain", place, text] => EventBody::PhaseExplained(PhaseExplained {
+                execution: named(place).unwrap(),
+                author: "ada".to_owned(),
+                explanation: text.replace('_', " "),
+            }),
             ["wait", place, ms] => EventBody::WaitRecorded(WaitRecorded {
                 execution: named(place),
                 kind: "queue".to_owned(),

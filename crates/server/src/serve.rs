@@ -42,6 +42,8 @@ pub struct ServeOptions {
     pub settings: SettingsOptions,
     /// Where evidence files go; nowhere: none are written.
     pub evidence_dir: Option<PathBuf>,
+    /// Where the key of pseudonyms is; that of the data directory, where none is named.
+    pub redaction_key: Option<PathBuf>,
     /// Where alerts go; nowhere: none are delivered.
     pub alerts: Option<PathBuf>,
     /// How remediations are opened, beside the task in the ledger; nowhere: in a file beside the evidence.
@@ -156,7 +158,7 @@ pub async fn serve(
         None => None,
     };
     let ways = Ways::open(options.remediation.as_deref(), options.evidence_dir.as_deref())?;
-    let (ledger, data_dir) = open(options.ledger, options.settings, &url).await?;
+    let (ledger, data_dir) = open(options.ledger, options.settings, options.redaction_key, &url).await?;
     let nats = match &nats {
         Some(log) => Some(OverNats::start(log, &ledger).await?),
         None => None,
@@ -175,8 +177,8 @@ pub async fn serve(
     ready(&url, &ledger);
     let hosts = Arc::new(Hosts::new(address, &options.allow_hosts));
     let app = router(App { ledger: Arc::clone(&ledger), hosts });
-    let begun = stop.clone();
-    let waits = Arc::clone(&ledger);
+    let app = app.into_make_service_with_connect_info::<SocketAddr>();
+    let (begun, waits) = (stop.clone(), Arc::clone(&ledger));
     let graceful = async move {
         shutdown.await;
         waits.close_waits();
@@ -275,6 +277,7 @@ async fn reload(told: &Notify, ledger: &Ledger) {
 async fn open(
     served: Served,
     settings: SettingsOptions,
+    redaction_key: Option<PathBuf>,
     url: &str,
 ) -> Result<(Arc<Ledger>, Option<PathBuf>), ServeError> {
     let (log, views, dir) = match served {
@@ -289,7 +292,8 @@ async fn open(
             (log as Arc<dyn EventLog>, views, None)
         }
     };
-    let options = LedgerOptions { settings, ..LedgerOptions::new(views) };
+    let redaction_key = redaction_key.or_else(|| views.redaction_key());
+    let options = LedgerOptions { settings, redaction_key, ..LedgerOptions::new(views) };
     Ok((Arc::new(Ledger::open(log, options).await?), dir))
 }
 

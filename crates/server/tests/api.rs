@@ -20,5 +20,7 @@ mod quarantine;
 mod races;
 #[path = "api/remediation.rs"]
 mod remediation;
+#[path = "api/reports.rs"]
+mod reports;
 #[path = "api/views.rs"]
 mod views;

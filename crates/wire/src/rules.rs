@@ -82,6 +82,11 @@ fn check_body(body: &EventBody, text_length: Option<TextLength>) -> Result<(), F
             execution(signal.execution.as_ref())?;
             name("name", &signal.name)
         }
+        EventBody::PhaseExplained(explained) => {
+            attempt(explained.execution.attempt)?;
+            text("author", &explained.author)?;
+            text("explanation", &explained.explanation)
+        }
         EventBody::ImportanceChanged(changed) => {
             text("author", &changed.author)?;
             text("reason", &changed.reason)
@@ -111,7 +116,8 @@ fn check_body(body: &EventBody, text_length: Option<TextLength>) -> Result<(), F
         | EventBody::TransitionsMeasured(_)
         | EventBody::ConditionObserved(_)
         | EventBody::DeliveryAttempted(_)
-        | EventBody::InboxRejected(_) => Ok(()),
+        | EventBody::InboxRejected(_)
+        | EventBody::ReportRead(_) => Ok(()),
     }
 }
 

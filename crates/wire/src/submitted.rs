@@ -210,6 +210,7 @@ fn body_of_producer(body: event::Body) -> Result<stored_event::Body, FieldError>
         event::Body::UsageAdjusted(body) => stored_event::Body::UsageAdjusted(body),
         event::Body::WaitRecorded(body) => stored_event::Body::WaitRecorded(body),
         event::Body::SignalRecorded(body) => stored_event::Body::SignalRecorded(body),
+        event::Body::PhaseExplained(body) => stored_event::Body::PhaseExplained(body),
         event::Body::GateDecided(_) => return Err(rules::own_kind("gate_decided")),
         event::Body::ConfigLoaded(_) => return Err(rules::own_kind("config_loaded")),
         event::Body::ConfigRejected(_) => return Err(rules::own_kind("config_rejected")),
@@ -220,6 +221,7 @@ fn body_of_producer(body: event::Body) -> Result<stored_event::Body, FieldError>
         event::Body::DeliveryRequested(_) => return Err(rules::own_kind("delivery_requested")),
         event::Body::InboxRejected(_) => return Err(rules::own_kind("inbox_rejected")),
         event::Body::InboxResolved(_) => return Err(rules::own_kind("inbox_resolved")),
+        event::Body::ReportRead(_) => return Err(rules::own_kind("report_read")),
     })
 }
 
@@ -234,6 +236,7 @@ fn sent_body(body: stored_event::Body) -> event::Body {
         stored_event::Body::UsageAdjusted(body) => event::Body::UsageAdjusted(body),
         stored_event::Body::WaitRecorded(body) => event::Body::WaitRecorded(body),
         stored_event::Body::SignalRecorded(body) => event::Body::SignalRecorded(body),
+        stored_event::Body::PhaseExplained(body) => event::Body::PhaseExplained(body),
         stored_event::Body::GateDecided(body) => event::Body::GateDecided(body),
         stored_event::Body::ConfigLoaded(body) => event::Body::ConfigLoaded(body),
         stored_event::Body::ConfigRejected(body) => event::Body::ConfigRejected(body),
@@ -247,5 +250,6 @@ fn sent_body(body: stored_event::Body) -> event::Body {
         stored_event::Body::DeliveryRequested(body) => event::Body::DeliveryRequested(body),
         stored_event::Body::InboxRejected(body) => event::Body::InboxRejected(body),
         stored_event::Body::InboxResolved(body) => event::Body::InboxResolved(body),
+        stored_event::Body::ReportRead(body) => event::Body::ReportRead(body),
     }
 }

@@ -1,4 +1,4 @@
-//! Questions to a view in this process: where a task stands, and whether it may advance.
+//! Questions to a view in this process: where a task stands, whether it may advance, and its report as a page.
 
 use tollgate_domain::config::BudgetConfig;
 use tollgate_domain::gate::{self, Switches};
@@ -6,7 +6,8 @@ use tollgate_domain::ids::DEFAULT_TENANT;
 use tollgate_domain::phase::Advance;
 use tollgate_log::clock::Stopwatch;
 use tollgate_projection::fold::task_key;
-use tollgate_projection::report::{Named, task_status};
+use tollgate_projection::report::{Named, Similar, html, task_report, task_status};
+use tollgate_projection::reports::ClassSums;
 use tollgate_projection::status::{Status, standing};
 use tollgate_projector::View;
 
@@ -18,10 +19,13 @@ use crate::work::mix;
 /// Questions of each kind in a round.
 const QUESTIONS: u64 = 20_000;
 
-/// One round of both kinds. `rows` says where the rows are found, for the figures' names.
+/// Reports in a round: a page is a hundred times a question.
+const REPORTS: u64 = 2_000;
+
+/// One round of all kinds. `rows` says where the rows are found, for the figures' names.
 pub(crate) fn round(view: &View<Status>, rows: &str, figures: &mut Samples) {
     let now = time(u64::from(u32::MAX));
-    let statuses = ask(|task, key| {
+    let statuses = ask(QUESTIONS, |task, key| {
         let row = view.get(key).expect("a look-up").expect("every task has a row");
         let named = Named { tenant: DEFAULT_TENANT, task, row: &row, degraded: view.is_degraded(key) };
         let status = task_status(named, Some(now), view.position().to_string());
@@ -29,13 +33,20 @@ pub(crate) fn round(view: &View<Status>, rows: &str, figures: &mut Samples) {
     });
     let switches = Switches::from(&BudgetConfig::built_in());
     let advance = Advance::Phase(phase("VERIFY"));
-    let decisions = ask(|task, key| {
+    let decisions = ask(QUESTIONS, |task, key| {
         let row = view.get(key).expect("a look-up").expect("every task has a row");
         let mut decided = gate::decide(&standing(task, &row, Some(now)), &advance, switches);
         decided.as_of = view.position().to_string();
         assert!(decided.tokens.is_some(), "{task} has limits");
     });
-    for (kind, latencies) in [("status", statuses), ("gate", decisions)] {
+    let reports = ask(REPORTS, |task, key| {
+        let row = view.get(key).expect("a look-up").expect("every task has a row");
+        let named = Named { tenant: DEFAULT_TENANT, task, row: &row, degraded: view.is_degraded(key) };
+        let similar = Similar::Known(ClassSums::default());
+        let report = task_report(named, &similar, Some(now), view.position().to_string());
+        assert!(html(&report).contains(task), "{task} is named");
+    });
+    for (kind, latencies) in [("status", statuses), ("gate", decisions), ("report_html", reports)] {
         for percent in [50, 99] {
             let latency = percentile(&latencies, percent) as f64 / 1e3;
             figures.add(format!("query_{kind}_{rows}_p{percent}_microseconds"), latency);
@@ -44,9 +55,9 @@ pub(crate) fn round(view: &View<Status>, rows: &str, figures: &mut Samples) {
 }
 
 /// Asks about tasks in no order. How long each question took, in nanoseconds.
-fn ask(mut question: impl FnMut(&str, &[u8])) -> Vec<u64> {
+fn ask(questions: u64, mut question: impl FnMut(&str, &[u8])) -> Vec<u64> {
     let mut latencies = Vec::new();
-    for number in 0..QUESTIONS {
+    for number in 0..questions {
         let task = task_name(mix(number) % TASKS);
         let took = Stopwatch::start();
         let key = task_key(DEFAULT_TENANT, &task);

@@ -7,7 +7,7 @@ mod task;
 
 use std::path::PathBuf;
 
-use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use clap::{Args as ClapArgs, CommandFactory, Parser, Subcommand, ValueEnum};
 
 pub(crate) use alerts::{
     AcknowledgeArgs, AlertsArgs, AlertsCommand, DeliveriesArgs, QuarantineCommand, QuarantineEndArgs,
@@ -19,8 +19,9 @@ pub(crate) use operate::{
     ProjectorArgs, RestoreArgs, ServeArgs, TailArgs, ViewCommand,
 };
 pub(crate) use task::{
-    AdjustArgs, CloseArgs, Counts, EventArgs, GateArgs, ImportanceArgs, ListArgs, MarkArgs, OpenArgs,
-    OverrideArgs, PhaseArgs, PhaseCommand, RecordArgs, RecoverArgs, TaskCommand, TaskName, UsageCommand,
+    AdjustArgs, CloseArgs, Counts, EventArgs, ExplainArgs, GateArgs, ImportanceArgs, ListArgs, MarkArgs,
+    OpenArgs, OverrideArgs, PhaseArgs, PhaseCommand, RecordArgs, RecoverArgs, StoryArgs, TaskCommand,
+    TaskName, UsageCommand,
 };
 
 /// The budget ledger for AI agents: records what tasks spend, and says before a phase begins whether it may.
@@ -63,9 +64,18 @@ pub(crate) struct Global {
     /// Who appends: recorded with every event
     #[arg(long, global = true, env = "TOLLGATE_PRODUCER", value_name = "NAME", default_value = "cli")]
     pub(crate) producer: String,
-    /// For people, or for programs
-    #[arg(long, global = true, value_enum, default_value_t = Format::Table)]
+    /// For people, or for programs; md, html and csv: of the report of a task
+    #[arg(long = "format", global = true, value_enum, default_value_t = Form::Table, value_name = "FORMAT")]
+    pub(crate) form: Form,
+    /// The same, as most commands know it.
+    #[arg(skip)]
     pub(crate) format: Format,
+    /// Who reads: reports note who read them; your user name where none is given
+    #[arg(long, global = true, env = "TOLLGATE_READER", value_name = "NAME")]
+    pub(crate) reader: Option<String>,
+    /// The key of the pseudonyms of --redact; in the data directory where none is given
+    #[arg(long, global = true, env = "TOLLGATE_REDACTION_KEY", value_name = "FILE")]
+    pub(crate) redaction_key: Option<PathBuf>,
     /// Answer from the view as it is, without waiting until it has seen the end of the log
     #[arg(long, global = true)]
     pub(crate) no_wait: bool,
@@ -125,13 +135,45 @@ pub(crate) struct NatsArgs {
     pub(crate) durability_declared: bool,
 }
 
-/// How answers are written.
+/// What `--format` can be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Format {
+pub(crate) enum Form {
     /// Tables and sentences.
     Table,
     /// One JSON value.
     Json,
+    /// Markdown.
+    Md,
+    /// One page that loads nothing.
+    Html,
+    /// A row per execution of a phase.
+    Csv,
+}
+
+/// How answers are written, for all that have no other forms.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Format {
+    /// Tables and sentences.
+    #[default]
+    Table,
+    /// One JSON value.
+    Json,
+}
+
+impl Args {
+    /// What the command line says.
+    pub(crate) fn read() -> Self {
+        let mut args = Self::parse();
+        if args.global.form == Form::Json {
+            args.global.format = Format::Json;
+        }
+        let of_task = matches!(&args.command, Command::Report(report) if report.task.is_some());
+        if !of_task && matches!(args.global.form, Form::Md | Form::Html | Form::Csv) {
+            let rule = "--format md, html and csv: only of the report of a task, `tollgate report TASK`";
+            Self::command().error(clap::error::ErrorKind::InvalidValue, rule).exit();
+        }
+        args
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -202,10 +244,35 @@ pub(crate) struct LimitsArgs {
 }
 
 #[derive(Debug, ClapArgs)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct ReportArgs {
     /// The task; without one the totals of the ledger
     pub(crate) task: Option<String>,
     /// Of a task: as Markdown, as it stands in the evidence
     #[arg(long)]
     pub(crate) markdown: bool,
+    /// Of a task: names of tasks, people and producers as pseudonyms, without what people wrote
+    #[arg(long, requires = "task")]
+    pub(crate) redact: bool,
+    #[command(subcommand)]
+    pub(crate) what: Option<ReportCommand>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ReportCommand {
+    /// Who read which report when, the latest first
+    Accesses(AccessesArgs),
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct AccessesArgs {
+    /// Only of this task
+    #[arg(long, value_name = "TASK")]
+    pub(crate) of_task: Option<String>,
+    /// Only by this reader
+    #[arg(long, value_name = "NAME")]
+    pub(crate) by: Option<String>,
+    /// At most so many
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub(crate) limit: u16,
 }

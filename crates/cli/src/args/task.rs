@@ -19,6 +19,15 @@ pub(crate) struct TaskName {
     pub(crate) task: String,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct StoryArgs {
+    /// The task
+    pub(crate) task: String,
+    /// Names of tasks, people and producers as pseudonyms, without what people wrote
+    #[arg(long)]
+    pub(crate) redact: bool,
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum TaskCommand {
     /// Open a task: its limits are computed now
@@ -30,7 +39,7 @@ pub(crate) enum TaskCommand {
     /// All tasks
     List(ListArgs),
     /// Why a task stands where it stands: what happened when, which rule, which numbers
-    Explain(TaskName),
+    Explain(StoryArgs),
     /// After a crash: the phase that the ledger has, and bringing it to where the work is
     Recover(RecoverArgs),
     /// Set a limit or a block aside; recorded with who and why
@@ -180,6 +189,8 @@ pub(crate) enum PhaseCommand {
     Start(PhaseArgs),
     /// End the active phase
     End(PhaseArgs),
+    /// Say why a phase used what it used: its report shows it
+    Explain(ExplainArgs),
 }
 
 #[derive(Debug, Args)]
@@ -188,6 +199,25 @@ pub(crate) struct PhaseArgs {
     pub(crate) task: String,
     /// The phase
     pub(crate) phase: String,
+    #[command(flatten)]
+    pub(crate) event: EventArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExplainArgs {
+    /// The task
+    pub(crate) task: String,
+    /// The phase
+    pub(crate) phase: String,
+    /// Which attempt of it; all of them where none is given
+    #[arg(long)]
+    pub(crate) attempt: Option<u32>,
+    /// Who explains
+    #[arg(long, value_name = "NAME")]
+    pub(crate) author: String,
+    /// Why it used what it used
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) text: String,
     #[command(flatten)]
     pub(crate) event: EventArgs,
 }

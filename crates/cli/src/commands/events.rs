@@ -9,7 +9,8 @@ use uuid::Uuid;
 
 use super::ask;
 use crate::args::{
-    AdjustArgs, Counts, EventArgs, Format, Global, PhaseArgs, PhaseCommand, RecordArgs, UsageCommand,
+    AdjustArgs, Counts, EventArgs, ExplainArgs, Format, Global, PhaseArgs, PhaseCommand, RecordArgs,
+    UsageCommand,
 };
 use crate::connect::Access;
 use crate::exit::Failure;
@@ -29,6 +30,15 @@ pub(crate) async fn phase(global: &Global, command: PhaseCommand) -> Result<Exit
             let path = format!("phases/{}/end", tollgate_server::http::path_segment(&phase));
             let answer = send(global, Some(&task), &path, envelope(global, &event)).await?;
             tell(global, &answer, &format!("{task}: {} ended", phase.to_uppercase()));
+        }
+        PhaseCommand::Explain(ExplainArgs { task, phase, attempt, author, text, event }) => {
+            let path = format!("phases/{}/explanation", tollgate_server::http::path_segment(&phase));
+            let mut body = envelope(global, &event);
+            put(&mut body, "attempt", attempt);
+            put(&mut body, "author", Some(author.clone()));
+            put(&mut body, "explanation", Some(text));
+            let answer = send(global, Some(&task), &path, body).await?;
+            tell(global, &answer, &format!("{task}: {} explained by {author}", phase.to_uppercase()));
         }
     }
     Ok(ExitCode::SUCCESS)

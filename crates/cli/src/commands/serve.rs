@@ -38,6 +38,7 @@ pub(crate) async fn run(global: &Global, args: ServeArgs) -> Result<ExitCode, Fa
         allow_hosts: args.allow_hosts,
         settings: settings_options(global),
         evidence_dir,
+        redaction_key: global.redaction_key.clone(),
         alerts,
         remediation,
         reload: Arc::clone(&reload),

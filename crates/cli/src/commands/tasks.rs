@@ -9,7 +9,7 @@ use super::events::{envelope, put, send, tell};
 use super::{WAIT_MS, ask, read, recover};
 use crate::args::{
     CloseArgs, Format, GateArgs, Global, ImportanceArgs, ListArgs, MarkArgs, OpenArgs, OverrideArgs,
-    TaskCommand, TaskName,
+    StoryArgs, TaskCommand, TaskName,
 };
 use crate::connect::Access;
 use crate::exit::{BLOCKED, Failure, STALE};
@@ -35,12 +35,14 @@ pub(crate) async fn run(global: &Global, command: TaskCommand) -> Result<ExitCod
             }
         }
         TaskCommand::List(args) => list(global, &args).await?,
-        TaskCommand::Explain(TaskName { task }) => {
+        TaskCommand::Explain(StoryArgs { task, redact }) => {
             let read = read(global);
-            let story =
-                ask(global, Access::Existing, async |it| it.client.explain(&task, &read).await).await?;
+            let asked = ask(global, Access::Existing, async |it| {
+                it.client.redacted(redact).explain(&task, &read).await
+            });
+            let story = asked.await?;
             match global.format {
-                Format::Json => json(&json!({"task": task, "story": story})),
+                Format::Json => json(&json!({"task": (!redact).then_some(&task), "story": story})),
                 Format::Table => out(&story),
             }
         }

@@ -5,9 +5,10 @@ use std::process::ExitCode;
 use tollgate_client::ClientError;
 use tollgate_domain::config::BudgetConfig;
 use tollgate_server::ledger::limits_of;
+use tollgate_wire::api::TaskReport;
 
 use super::{ask, read};
-use crate::args::{Format, Global, LimitsArgs, ReportArgs};
+use crate::args::{Form, Format, Global, LimitsArgs, ReportArgs, ReportCommand};
 use crate::commands::config::read_config;
 use crate::connect::{Access, config_file, server_of};
 use crate::exit::Failure;
@@ -75,17 +76,48 @@ pub(crate) async fn status(global: &Global) -> Result<ExitCode, Failure> {
     Ok(if failing { ExitCode::from(crate::exit::FAILED) } else { ExitCode::SUCCESS })
 }
 
-/// Totals of the ledger, or the report of a task.
+/// A report as it is shown.
+enum Shown {
+    /// In a form for people or spreadsheets.
+    Text(String),
+    /// As JSON.
+    Report(Box<TaskReport>),
+}
+
+/// Totals of the ledger, the report of a task, or who read them.
 pub(crate) async fn report(global: &Global, args: &ReportArgs) -> Result<ExitCode, Failure> {
     let read = read(global);
+    if let Some(ReportCommand::Accesses(wanted)) = &args.what {
+        let (by, of_task) = (wanted.by.as_deref(), wanted.of_task.as_deref());
+        let asked = ask(global, Access::Existing, async |it| {
+            it.client.accesses(by, of_task, wanted.limit.into(), &read).await
+        });
+        let list = asked.await?;
+        match global.format {
+            Format::Json => json(&list),
+            Format::Table => out(&output::accesses(&list)),
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
     match &args.task {
         Some(task) => {
-            let report =
-                ask(global, Access::Existing, async |it| it.client.task_report(task, &read).await).await?;
-            if global.format == Format::Json && !args.markdown {
-                json(&report);
-            } else {
-                out(&output::task_report(&report));
+            // The ledger makes every form: it notes in which the report was read.
+            let form = match global.form {
+                Form::Json if !args.markdown => None,
+                Form::Html => Some("html"),
+                Form::Csv => Some("csv"),
+                Form::Json | Form::Table | Form::Md => Some("md"),
+            };
+            let asked = ask(global, Access::Existing, async |it| {
+                let client = it.client.redacted(args.redact);
+                match form {
+                    Some(form) => client.task_report_as(task, form, &read).await.map(Shown::Text),
+                    None => client.task_report(task, &read).await.map(Box::new).map(Shown::Report),
+                }
+            });
+            match asked.await? {
+                Shown::Text(text) => out(&text),
+                Shown::Report(report) => json(&report),
             }
         }
         None => {

@@ -14,7 +14,7 @@ use serde::Serialize;
 pub(crate) use alerts::{alerts, deliveries};
 pub(crate) use govern::{breaker, budget_health};
 pub(crate) use quarantine::{quarantine, quarantined};
-pub(crate) use report::{ledger_report, task_report};
+pub(crate) use report::{accesses, ledger_report};
 pub(crate) use task::{gate, limits, task_list, task_status};
 
 /// Writes to stdout. A reader that went away (`| head`) ends the process, as it does with every filter.

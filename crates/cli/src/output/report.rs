@@ -2,8 +2,7 @@
 
 use std::fmt::Write;
 
-use tollgate_projection::report::markdown;
-use tollgate_wire::api::{Group, LedgerReport, TaskReport, Totals};
+use tollgate_wire::api::{AccessList, AccessView, Group, LedgerReport, Totals};
 
 use super::{counted, grouped, table};
 
@@ -93,7 +92,17 @@ fn by(name: &str, groups: &[Group]) -> String {
     text
 }
 
-/// The budget report of a task: the Markdown that stands in the evidence reads well on a screen too.
-pub(crate) fn task_report(report: &TaskReport) -> String {
-    markdown(report)
+/// Who read which report when.
+pub(crate) fn accesses(list: &AccessList) -> String {
+    let rows = list.accesses.iter().map(|access| {
+        let AccessView { at, reader, address, report, task, format, redacted, .. } = access;
+        let what = if report == "story" { format!("story of {task}") } else { format!("report of {task}") };
+        let form = if *redacted { format!("{format}, redacted") } else { format.clone() };
+        vec![at.clone(), reader.clone(), address.clone(), what, form]
+    });
+    let mut text = table(&["at", "reader", "from", "what", "form"], &[], rows.collect());
+    if list.more {
+        text.push_str("(there are earlier ones: --limit)\n");
+    }
+    text
 }

@@ -70,7 +70,9 @@ pub fn decide(state: &TaskState, command: EventBody) -> Result<Decided, Rejectio
         | EventBody::DeliveryAttempted(_)
         | EventBody::DeliveryRequested(_)
         | EventBody::InboxRejected(_)
-        | EventBody::InboxResolved(_) => Ok(command.into()),
+        | EventBody::InboxResolved(_)
+        | EventBody::PhaseExplained(_)
+        | EventBody::ReportRead(_) => Ok(command.into()),
     }
 }
 

@@ -57,7 +57,9 @@ pub fn evolve(state: &mut TaskState, event: &EventBody) {
         | EventBody::DeliveryAttempted(_)
         | EventBody::DeliveryRequested(_)
         | EventBody::InboxRejected(_)
-        | EventBody::InboxResolved(_) => {}
+        | EventBody::InboxResolved(_)
+        | EventBody::PhaseExplained(_)
+        | EventBody::ReportRead(_) => {}
     }
 }
 

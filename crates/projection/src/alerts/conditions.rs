@@ -42,7 +42,7 @@ pub(super) fn forget_outdated(watch: &mut Watch) {
 fn holds(task: &TaskRow, condition: &Condition, since: Timestamp) -> bool {
     let runs_since = |moment: fn(&Execution) -> Timestamp| match &condition.scope {
         AlertScope::Execution(id) => running(task).any(|run| run.id == *id && moment(run) == since),
-        AlertScope::Task | AlertScope::View { .. } | AlertScope::Inbox => false,
+        AlertScope::Task | AlertScope::View { .. } | AlertScope::Inbox | AlertScope::Reader(_) => false,
     };
     match condition.rule {
         AlertRule::Silence => runs_since(Execution::silent_since),
@@ -62,6 +62,8 @@ fn holds(task: &TaskRow, condition: &Condition, since: Timestamp) -> bool {
         | AlertRule::Drift
         | AlertRule::Unjustified => false,
         AlertRule::Remediation => blocking(task).is_some(),
+        // Of the ledger's own task, which nothing outruns; observed by the fold alone.
+        AlertRule::Access => matches!(condition.scope, AlertScope::Reader(_)),
     }
 }
 
@@ -81,7 +83,9 @@ pub(super) fn why_gone(watch: &Watch, condition: &Condition) -> String {
         return format!("{id} ended");
     }
     match (condition.rule, task.state.stage) {
-        (AlertRule::Conflict | AlertRule::Quarantine | AlertRule::Lag, _) => "it is true no more".to_owned(),
+        (AlertRule::Conflict | AlertRule::Quarantine | AlertRule::Lag | AlertRule::Access, _) => {
+            "it is true no more".to_owned()
+        }
         (AlertRule::Remediation, TaskStage::Open) if blocking(task).is_some() => "it is open".to_owned(),
         (_, TaskStage::Closed(outcome)) => format!("the task is {}", outcome.as_str()),
         (AlertRule::Silence, _) => "usage was reported".to_owned(),

@@ -14,13 +14,13 @@ use super::row::{
     Acknowledged, Alert, AlertChange, AlertsRow, Resolved, Watch, alert_key, change_key, watch_key,
 };
 use super::watch::conflict;
-use super::{delivery, quarantine};
+use super::{access, delivery, quarantine};
 use crate::fold::{Conflict, Projection, Rows};
 use crate::status::fold_task;
 
 impl Projection for Alerts {
     const NAME: &'static str = "alerts";
-    const VERSION: u32 = 4;
+    const VERSION: u32 = 5;
     type Row = AlertsRow;
 
     fn apply<R: Rows<AlertsRow>>(&self, event: &RecordedEvent<'_>, rows: &mut R) -> Result<(), R::Error> {
@@ -49,6 +49,7 @@ impl Projection for Alerts {
             EventBody::TransitionsMeasured(measured) => {
                 watched(rows, moment, |watch| watch.transitions.note(measured, moment.at))
             }
+            EventBody::ReportRead(read) => watched(rows, moment, |watch| access::read(watch, event, read)),
             EventBody::ConditionObserved(observed) => watched(rows, moment, |watch| observe(watch, observed)),
             // Ledger-wide facts are about no task.
             _ if event.tenant == LEDGER_TENANT => Ok(()),
@@ -63,6 +64,7 @@ impl Projection for Alerts {
             | EventBody::UsageAdjusted(_)
             | EventBody::WaitRecorded(_)
             | EventBody::SignalRecorded(_)
+            | EventBody::PhaseExplained(_)
             | EventBody::GateDecided(_)
             | EventBody::ConfigLoaded(_)
             | EventBody::ConfigRejected(_)

@@ -4,6 +4,7 @@
 //! The fold reads no clock. What only passing time shows (an execution that runs too long, silence) comes in as an event, written
 //! by whoever has one: [`watch`] says what there is to write.
 
+mod access;
 mod conditions;
 mod delivery;
 mod fold;
@@ -12,6 +13,7 @@ mod row;
 mod transitions;
 pub mod watch;
 
+pub use access::{MANY_TASKS, Reader};
 pub use delivery::{
     Attempt, DELIVERIES, Delivery, Due, ENDPOINTS, EndpointState, KEPT_ATTEMPTS, Pending, Standing,
     deliveries_of, delivery_key, endpoint_key, states_of,

@@ -9,6 +9,7 @@ use tollgate_domain::event::Change;
 use tollgate_domain::position::Sequence;
 use tollgate_domain::time::Timestamp;
 
+use super::access::Reader;
 use super::delivery::{Delivery, EndpointState};
 use super::quarantine::Quarantined;
 use super::transitions::Transitions;
@@ -90,6 +91,8 @@ pub struct Watch {
     pub rejections: u64,
     /// What was wrong with the first of them.
     pub rejected: String,
+    /// Who reads reports of the tenant, by name; of the ledger's own task only.
+    pub readers: BTreeMap<String, Reader>,
     /// Conditions that are true, each with the id of its alert.
     #[serde(with = "crate::pairs")]
     pub open: BTreeMap<Condition, String>,

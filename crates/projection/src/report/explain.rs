@@ -2,14 +2,19 @@
 
 use std::fmt::Write;
 
-use tollgate_domain::gate::{Verdict, grouped};
+use tollgate_domain::breach::Utilization;
+use tollgate_domain::decimal::Decimal;
+use tollgate_domain::gate::{ReasonCode, Verdict, grouped};
+use tollgate_domain::limits::TaskLimits;
 use tollgate_domain::metadata::LimitOverride;
+use tollgate_domain::phase::{Advance, Phase};
 use tollgate_domain::task::TaskStage;
 use tollgate_domain::time::Timestamp;
 
+use super::findings::{likely_cause, recommendations, unexplained};
 use super::task_status::Named;
-use super::words::{beside_cost, counted, with_thousands};
-use crate::status::{Decision, TaskRow, figures};
+use super::words::{beside_cost, counted, seconds, with_thousands};
+use crate::status::{Decision, Execution, Latency, TaskRow, figures};
 
 /// Why a task stands where it stands, for somebody who knows neither the config nor the log.
 #[must_use]
@@ -23,9 +28,10 @@ fn write_story(named: Named<'_>, now: Option<Timestamp>, out: &mut String) -> st
     let row = named.row;
     let figures = figures(row, now);
     write_headline(named, out)?;
+    write_rule(row, out)?;
     write_limits(row, out)?;
     writeln!(out, "\nWhat happened:")?;
-    let mut story = milestones(row);
+    let mut story = milestones(row, now);
     story.sort();
     if story.is_empty() {
         // A task that was never opened: an import, or an orchestrator that only reports.
@@ -57,14 +63,115 @@ fn write_story(named: Named<'_>, now: Option<Timestamp>, out: &mut String) -> st
     if named.degraded {
         writeln!(out, "  degraded: some of its events could not be read")?;
     }
-    Ok(())
+    writeln!(out, "\nWhat to do next:")?;
+    for (nth, step) in recommendations(row, &figures, now).into_iter().enumerate() {
+        writeln!(out, "  {}. {step}", nth.saturating_add(1))?;
+    }
+    write_commands(named, now, out)
+}
+
+/// The rule behind a block that stands, with the threshold that holds for the task, and the config that was in force.
+fn write_rule(row: &TaskRow, out: &mut String) -> std::fmt::Result {
+    let Some(decision) = row.decisions.last().filter(|decision| decision.verdict == Verdict::Block) else {
+        return Ok(());
+    };
+    let blocking = decision.reasons.iter().filter(|(_, verdict, _)| *verdict == Verdict::Block);
+    let limits = row.state.limits.as_deref();
+    for (code, _, _) in blocking {
+        if let Some(rule) = limits.and_then(|limits| rule(*code, limits, &decision.advance)) {
+            writeln!(out, "The rule: {rule} ({}).", code.as_str())?;
+        }
+    }
+    let config = short(&decision.config_hash);
+    writeln!(
+        out,
+        "It was decided under config {config}; the decision is record {} of the log.",
+        decision.sequence
+    )
+}
+
+/// What a rule says, with the numbers of the task.
+fn rule(code: ReasonCode, limits: &TaskLimits, advance: &Advance) -> Option<String> {
+    let thresholds = &limits.thresholds;
+    let percent = |threshold: Decimal| format!("{}%", threshold.times_rounded_up(100));
+    Some(match code {
+        ReasonCode::TokenBudgetExceeded | ReasonCode::TokenBudgetWarning => {
+            let (early, late) = (percent(thresholds.early_block), percent(thresholds.cumulative_token));
+            match &thresholds.checkpoint_phase {
+                Some(phase) if is_early(limits, phase, advance) => {
+                    format!(
+                        "up to the start of {phase} a task may use {early} of its tokens, after it {late}"
+                    )
+                }
+                _ => format!("a task may use {late} of its tokens from here on"),
+            }
+        }
+        ReasonCode::LatencyBudgetExceeded => {
+            format!("a task may take {} of its time", percent(thresholds.cumulative_latency))
+        }
+        ReasonCode::PhaseBudgetExceeded => {
+            format!("a phase may use {} of its own limit", percent(thresholds.per_phase))
+        }
+        ReasonCode::NearlyDone
+        | ReasonCode::NoLimits
+        | ReasonCode::TrackingOnly
+        | ReasonCode::StopLossDisabled
+        | ReasonCode::TrackingOff
+        | ReasonCode::BreakerOpen
+        | ReasonCode::ObserveOnly
+        | ReasonCode::RolloutExempt
+        | ReasonCode::OverrideGranted
+        | ReasonCode::Stale
+        | ReasonCode::Degraded => return None,
+    })
+}
+
+/// Whether an advance lies at the checkpoint or before it.
+fn is_early(limits: &TaskLimits, checkpoint: &Phase, advance: &Advance) -> bool {
+    let place = |phase: &Phase| limits.phases.iter().position(|limit| limit.phase == *phase);
+    match advance {
+        Advance::Phase(phase) => place(phase) <= place(checkpoint),
+        Advance::Completion => false,
+    }
+}
+
+/// The commands by which a person does it, where there are any.
+fn write_commands(named: Named<'_>, now: Option<Timestamp>, out: &mut String) -> std::fmt::Result {
+    let row = named.row;
+    let task = if is_plain(named.task) { named.task } else { "TASK" };
+    let mut commands = Vec::new();
+    for phase in unexplained(row, now) {
+        commands.push(format!("tollgate phase explain {task} {phase} --author NAME --text TEXT"));
+    }
+    if let Some(decision) = row.decisions.last().filter(|decision| decision.verdict == Verdict::Block)
+        && row.state.stage == TaskStage::Open
+    {
+        let advance = &decision.advance;
+        if !row.state.passes.contains(advance) {
+            commands.push(format!(
+                "tollgate task override {task} --advance {advance} --approver NAME --reason TEXT"
+            ));
+        }
+        commands.push(format!("tollgate gate {task} {advance}"));
+    }
+    if commands.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "\nBy these commands:")?;
+    commands.iter().try_for_each(|command| writeln!(out, "  {command}"))
+}
+
+/// Whether a shell takes a name as it is.
+fn is_plain(name: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '/' | ':');
+    !name.starts_with('-') && name.chars().all(plain)
 }
 
 /// The answer first.
 fn write_headline(named: Named<'_>, out: &mut String) -> std::fmt::Result {
     let (task, row) = (named.task, named.row);
     let title = row.opened.as_ref().and_then(|opened| opened.title.as_deref());
-    let title = title.map(|title| format!(" ({title})")).unwrap_or_default();
+    let title = title.map(|title| format!(" ({})", one_line(title))).unwrap_or_default();
     let last = row.decisions.last();
     match last.filter(|decision| decision.verdict == Verdict::Block) {
         Some(decision) => {
@@ -119,7 +226,7 @@ fn write_limits(row: &TaskRow, out: &mut String) -> std::fmt::Result {
 }
 
 /// Time, place within it, sentence. At one instant a phase ends, then the gate is asked, then the next one starts.
-fn milestones(row: &TaskRow) -> Vec<(Timestamp, (u8, u64), String)> {
+fn milestones(row: &TaskRow, now: Option<Timestamp>) -> Vec<(Timestamp, (u8, u64), String)> {
     let mut story = Vec::new();
     if let Some(opened) = &row.opened {
         let author = opened.author.as_deref().unwrap_or(&opened.producer);
@@ -128,22 +235,37 @@ fn milestones(row: &TaskRow) -> Vec<(Timestamp, (u8, u64), String)> {
     for execution in &row.executions {
         story.push((execution.started_at, (3, 0), format!("{} started", execution.id)));
         if let Some(end) = execution.ended_at {
-            let limit = row.state.limits.as_deref().and_then(|limits| limits.phase(&execution.id.phase));
-            let used = grouped(execution.activity.tokens.used());
-            let of = limit.map(|limit| format!(" of {}", grouped(limit.tokens.into()))).unwrap_or_default();
-            let by_override = limit.is_some_and(|limit| limit.overridden.tokens.is_some());
-            let by_override = if by_override { " (a limit set by an override)" } else { "" };
             let place = if end == execution.started_at { 4 } else { 1 };
-            story.push((end, (place, 0), format!("{} ended: {used}{of} tokens{by_override}", execution.id)));
+            story.push((end, (place, 0), ended(row, execution, now)));
         }
     }
     for decision in &row.decisions {
         story.push((decision.at, (2, decision.sequence.0), decision_sentence(decision)));
     }
     for granted in &row.overrides {
-        let (what, approver, reason) = (with_thousands(&granted.what), &granted.approver, &granted.reason);
+        let (what, approver) = (with_thousands(&granted.what), &granted.approver);
+        let reason = one_line(&granted.reason);
         let sentence = format!("{what} by {approver}: {reason} (record {})", granted.sequence);
         story.push((granted.at, (2, granted.sequence.0), sentence));
+    }
+    for given in &row.explanations {
+        let (phase, author, text) = (&given.execution.phase, &given.author, one_line(&given.text));
+        let sentence = format!("{phase} explained by {author}: {text} (record {})", given.sequence);
+        story.push((given.at, (2, given.sequence.0), sentence));
+    }
+    for changed in &row.importance_changes {
+        let from = changed.from.map(|from| format!(" from {from}")).unwrap_or_default();
+        let (to, author, reason) = (changed.to, &changed.author, one_line(&changed.reason));
+        let sentence = format!(
+            "importance changed{from} to {to} by {author}: {reason}; the limits stay (record {})",
+            changed.sequence
+        );
+        story.push((changed.at, (2, changed.sequence.0), sentence));
+    }
+    if let Some(marked) = &row.mark {
+        let (what, author, reason) = (marked.mark.as_str(), &marked.author, one_line(&marked.reason));
+        let sentence = format!("judged {what} by {author}: {reason} (record {})", marked.sequence);
+        story.push((marked.at, (2, marked.sequence.0), sentence));
     }
     if let Some(closed) = &row.closed {
         let by = closed.author.as_ref().map(|author| format!(" by {author}")).unwrap_or_default();
@@ -151,6 +273,38 @@ fn milestones(row: &TaskRow) -> Vec<(Timestamp, (u8, u64), String)> {
         story.push((closed.at, (5, 0), format!("closed as {}{by}{why}", closed.outcome.as_str())));
     }
     story
+}
+
+/// How an execution ended: its numbers beside its limits, and why it probably went above them.
+fn ended(row: &TaskRow, execution: &Execution, now: Option<Timestamp>) -> String {
+    let limit = row.state.limits.as_deref().and_then(|limits| limits.phase(&execution.id.phase));
+    let used = grouped(execution.activity.tokens.used());
+    let Some(limit) = limit else { return format!("{} ended: {used} tokens", execution.id) };
+    if execution.activity.usage_events == 0 {
+        return format!("{} ended: nobody reported what it used", execution.id);
+    }
+    let tokens = Utilization::new(execution.activity.tokens.used(), limit.tokens);
+    let by_override = if limit.overridden.tokens.is_some() { " (a limit set by an override)" } else { "" };
+    let mut sentence = format!("{} ended: {used} of {} tokens", execution.id, grouped(limit.tokens.into()));
+    if let Some(percent) = tokens.percent().filter(|_| tokens.above(Decimal::ONE)) {
+        sentence.push_str(&format!(" ({}%)", grouped(percent)));
+    }
+    sentence.push_str(by_override);
+    if let Latency::Known(ms) = execution.latency(row.budgeted(), now)
+        && ms > limit.latency_ms
+    {
+        sentence.push_str(&format!(", {} s of {} s", seconds(ms.into()), seconds(limit.latency_ms.into())));
+    }
+    if let Some(cause) = likely_cause(execution).filter(|_| tokens.above(Decimal::ONE)) {
+        sentence.push_str(&format!("; {cause}"));
+    }
+    sentence
+}
+
+/// What people wrote, as a part of a line: nothing in it moves a terminal's cursor.
+fn one_line(text: &str) -> String {
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    line.replace(char::is_control, "\u{fffd}")
 }
 
 fn decision_sentence(decision: &Decision) -> String {

@@ -10,6 +10,7 @@ use tollgate_domain::tier::Importance;
 use tollgate_domain::time::Timestamp;
 use tollgate_domain::usage::NamedExecution;
 
+use super::similar::{self, Similar};
 use super::task_status::Named;
 use super::words::{
     counted, counted_signed, latency_of_limit, seconds, tokens_are, tokens_of_limit, used_of_limit,
@@ -21,10 +22,10 @@ use crate::status::{Activity, Decision, Execution, Figures, Latency, TaskRow};
 const MANY_FILES: i128 = 20;
 
 /// Above this utilization a phase is an anomaly.
-const FAR_ABOVE: Decimal = Decimal::new(15, 1);
+pub(super) const FAR_ABOVE: Decimal = Decimal::new(15, 1);
 
 /// Below this token utilization a phase that ended is an anomaly.
-const FAR_BELOW: Decimal = Decimal::new(5, 1);
+pub(super) const FAR_BELOW: Decimal = Decimal::new(5, 1);
 
 /// Model calls in one execution from which on iteration is the likely cause of a breach.
 const MANY_CALLS: i128 = 20;
@@ -59,8 +60,9 @@ fn is_breach(utilization: &Utilization) -> bool {
     utilization.breach() != BreachStatus::Within
 }
 
-/// Phases far above or below their limits over all their attempts, and times that cannot be right. The largest comes first.
-pub(super) fn anomalies(row: &TaskRow, now: Option<Timestamp>) -> Vec<String> {
+/// Phases far above or below their limits or what similar tasks used, over all their attempts, and times that cannot be
+/// right. The largest comes first.
+pub(super) fn anomalies(row: &TaskRow, similar: &Similar, now: Option<Timestamp>) -> Vec<String> {
     let mut found: Vec<(u128, String)> = Vec::new();
     for used in phases(row, now) {
         let percent = used.tokens.percent().unwrap_or_default();
@@ -72,6 +74,7 @@ pub(super) fn anomalies(row: &TaskRow, now: Option<Timestamp>) -> Vec<String> {
             let distance = 100_u128.saturating_sub(percent);
             found.push((distance, format!("{} used only {}", used.phase, used.tokens())));
         }
+        found.extend(similar::anomaly(&used, similar));
         if used.latency.above(FAR_ABOVE) {
             let percent = used.latency.percent().unwrap_or_default();
             let latency = latency_of_limit(&used.latency);
@@ -120,6 +123,11 @@ pub(super) fn recommendations(row: &TaskRow, figures: &Figures, now: Option<Time
         }
         None => {}
     }
+    if let Some(phase) = unexplained(row, now).first() {
+        found.push(format!(
+            "ask who worked on {phase} why it went so far above its limit, and record the answer"
+        ));
+    }
     let slow = figures.latency.is_some_and(|latency| latency.above(Decimal::ONE));
     if slow && let Some(used) = phases(row, now).max_by_key(|used| used.latency.percent()) {
         let latency = latency_of_limit(&used.latency);
@@ -140,6 +148,15 @@ pub(super) fn recommendations(row: &TaskRow, figures: &Figures, now: Option<Time
         found.push("nothing to do".to_owned());
     }
     found
+}
+
+/// Phases so far above their limits that the gate asks for an explanation, and has none.
+pub(super) fn unexplained(row: &TaskRow, now: Option<Timestamp>) -> Vec<String> {
+    let Some(limits) = row.state.limits.as_deref() else { return Vec::new() };
+    let per_phase = limits.thresholds.per_phase;
+    let due = phases(row, now).filter(|used| used.tokens.above(per_phase) || used.latency.above(per_phase));
+    let explained = |phase: &Phase| row.explanations.iter().any(|given| given.execution.phase == *phase);
+    due.filter(|used| !explained(used.phase)).map(|used| used.phase.as_str().to_owned()).collect()
 }
 
 /// The verdict with utilization, the largest anomaly, one recommendation.
@@ -242,12 +259,12 @@ fn name(named: &NamedExecution) -> String {
 }
 
 /// What a phase used over all its attempts, beside its one limit.
-struct PhaseUse<'a> {
-    phase: &'a Phase,
+pub(super) struct PhaseUse<'a> {
+    pub(super) phase: &'a Phase,
     attempts: usize,
-    usage_events: u64,
-    runs: bool,
-    tokens: Utilization,
+    pub(super) usage_events: u64,
+    pub(super) runs: bool,
+    pub(super) tokens: Utilization,
     latency: Utilization,
 }
 
@@ -266,7 +283,7 @@ impl PhaseUse<'_> {
 }
 
 /// The phases that began, in their order.
-fn phases(row: &TaskRow, now: Option<Timestamp>) -> impl Iterator<Item = PhaseUse<'_>> {
+pub(super) fn phases(row: &TaskRow, now: Option<Timestamp>) -> impl Iterator<Item = PhaseUse<'_>> {
     let limits = row.state.limits.iter().flat_map(|limits| &limits.phases);
     limits.filter_map(move |limit| {
         let of_phase = || row.executions.iter().filter(|execution| execution.id.phase == limit.phase);
@@ -302,7 +319,7 @@ fn utilizations(
 }
 
 /// Why an execution probably went above its limit, from what was recorded of it.
-fn likely_cause(execution: &Execution) -> Option<String> {
+pub(super) fn likely_cause(execution: &Execution) -> Option<String> {
     let activity = &execution.activity;
     let signal = |names: [&str; 2]| names.iter().find_map(|name| activity.signals.get(*name)).copied();
     if let Some(files) = signal(["files_read", "file_reads"])

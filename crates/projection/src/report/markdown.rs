@@ -5,13 +5,17 @@ use std::fmt::Write;
 use tollgate_domain::breach::Utilization;
 use tollgate_domain::gate::grouped;
 use tollgate_wire::api::{
-    Calculation, DecisionView, ExecutionReport, OverrideView, PhaseLimitView, TaskReport, UtilizationView,
+    Calculation, ClassComparison, DecisionView, ExecutionReport, ExplanationView, OverrideView,
+    PhaseComparison, PhaseLimitView, TaskReport, UtilizationView,
 };
 
 use super::words::{beside_cost, counted, seconds, seconds_of_limit, signed, tokens_of_limit};
 
 /// What stands where there is no number.
 const NONE: &str = "–";
+
+/// What stands where there should be one.
+const UNAVAILABLE: &str = "Data unavailable";
 
 /// The report as Markdown.
 #[must_use]
@@ -39,7 +43,11 @@ fn write_report(report: &TaskReport, out: &mut String) -> std::fmt::Result {
     write_table(report, out)?;
     write_list("Breaches", &report.breaches, out)?;
     write_list("Anomalies", &report.anomalies, out)?;
+    write_explanations(report, out)?;
     write_decisions(report, out)?;
+    if let Some(class) = &report.class {
+        write_class(class, out)?;
+    }
     writeln!(out, "\n## Budget Calculation Details\n")?;
     match &report.calculation {
         Some(calculation) => write_calculation(calculation, report, out)?,
@@ -97,7 +105,7 @@ fn write_table(report: &TaskReport, out: &mut String) -> std::fmt::Result {
         }
     }
     if rows.len() == 1 {
-        rows.push(["Data unavailable", NONE, NONE, NONE, NONE, NONE].map(str::to_owned));
+        rows.push([UNAVAILABLE, NONE, NONE, NONE, NONE, NONE].map(str::to_owned));
     }
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or_default();
     let widths: [usize; 5] = std::array::from_fn(width);
@@ -134,9 +142,55 @@ fn execution_row(execution: &ExecutionReport) -> [String; 6] {
         other => other,
     };
     let running = if execution.state == "running" { ", running" } else { "" };
-    let tokens = format!("{}{estimated}", signed(execution.tokens_used.into()));
+    let unknown = execution.state == "ended" && execution.usage_events == 0;
+    let used = signed(execution.tokens_used.into());
+    let tokens = if unknown { UNAVAILABLE.to_owned() } else { format!("{used}{estimated}") };
     let latency = seconds(execution.latency_ms.into());
     [phase, tokens, limit, latency, latency_limit, format!("{status}{running}")]
+}
+
+/// What persons said about phases far above their limits, and which of these nobody has explained.
+fn write_explanations(report: &TaskReport, out: &mut String) -> std::fmt::Result {
+    if report.explanations.is_empty() && report.unexplained.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "\n## Explanations\n")?;
+    for given in &report.explanations {
+        let ExplanationView { sequence, at, phase, author, explanation, .. } = given;
+        let attempt = given.attempt.map(|attempt| format!(" (attempt {attempt})")).unwrap_or_default();
+        let (author, explanation) = (text(author), text(explanation));
+        writeln!(out, "- **{phase}**{attempt}: {explanation} ({author}, {at}, record {sequence})")?;
+    }
+    for phase in &report.unexplained {
+        writeln!(
+            out,
+            "- **{phase}**: none given yet; give one with `tollgate phase explain TASK {phase} --author NAME --text TEXT`"
+        )?;
+    }
+    Ok(())
+}
+
+fn write_class(class: &ClassComparison, out: &mut String) -> std::fmt::Result {
+    let ClassComparison { complexity, importance, whole, .. } = class;
+    writeln!(out, "\n## Similar Tasks\n")?;
+    let (Some(average), Some(percent)) = (whole.average_tokens, whole.percent) else {
+        return writeln!(out, "No other task of the class {complexity} × {importance} is completed yet.");
+    };
+    let (used, average) = (grouped(whole.tokens_used.into()), grouped(average.into()));
+    let tasks = counted(whole.tasks.into(), "other completed task");
+    writeln!(
+        out,
+        "{used} tokens are {percent}% of the average of {tasks} of the class {complexity} × {importance}: {average}.\n"
+    )?;
+    writeln!(out, "| Phase | Tokens | Average of others | Others | % |")?;
+    writeln!(out, "|-------|-------:|------------------:|-------:|--:|")?;
+    for PhaseComparison { phase, comparison } in &class.phases {
+        let number = |number: Option<u64>| number.map_or_else(|| NONE.to_owned(), |it| grouped(it.into()));
+        let (used, tasks) = (grouped(comparison.tokens_used.into()), grouped(comparison.tasks.into()));
+        let (average, percent) = (number(comparison.average_tokens), number(comparison.percent));
+        writeln!(out, "| {phase} | {used} | {average} | {tasks} | {percent} |")?;
+    }
+    Ok(())
 }
 
 /// Decisions and overrides in the order of the log.

@@ -1,14 +1,22 @@
 //! What people and programs read of a task: its status, its budget report, its story. All from one row.
 
+mod csv;
 mod explain;
 mod findings;
+mod html;
 mod markdown;
+mod redact;
+mod similar;
 mod task_report;
 mod task_status;
 mod words;
 
+pub use csv::{COLUMNS as CSV_COLUMNS, csv};
 pub use explain::explain;
+pub use html::{CONTENT_SECURITY_POLICY, html};
 pub use markdown::markdown;
+pub use redact::{Pseudonyms, Redacted};
+pub use similar::Similar;
 pub use task_report::task_report;
 pub use task_status::{Named, summary, task_status};
 

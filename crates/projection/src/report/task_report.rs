@@ -5,24 +5,31 @@ use tollgate_domain::limits::{PhaseLimit, TaskLimits};
 use tollgate_domain::tier::ImportanceSource;
 use tollgate_domain::time::Timestamp;
 use tollgate_wire::api::{
-    Calculation, DecisionView, ExecutionReport, OverrideView, ReasonView, ReportTotals, TaskReport,
-    TokenTotals,
+    Calculation, DecisionView, ExecutionReport, ExplanationView, OverrideView, ReasonView, ReportTotals,
+    TaskReport, TokenTotals,
 };
 
-use super::findings::{anomalies, breaches, executive_summary, recommendations, warnings};
+use super::findings::{
+    anomalies, breaches, executive_summary, phases, recommendations, unexplained, warnings,
+};
+use super::similar::{Similar, comparison};
 use super::task_status::{Named, budget_status};
 use super::words::with_thousands;
 use super::{limit_view, narrow, token_totals, utilization_view};
-use crate::status::{Decision, Execution, Figures, Latency, Override, TaskRow, figures};
+use crate::status::{Decision, Execution, Explanation, Figures, Latency, Override, TaskRow, figures};
 
-/// The budget report of a task; `now` is what a running execution counts up to.
+/// The budget report of a task, beside those of its class; `now` is what a running execution counts up to.
 #[must_use]
-pub fn task_report(named: Named<'_>, now: Option<Timestamp>, as_of: String) -> TaskReport {
+pub fn task_report(named: Named<'_>, similar: &Similar, now: Option<Timestamp>, as_of: String) -> TaskReport {
     let row = named.row;
     let figures = figures(row, now);
     let limits = row.state.limits.as_deref();
-    let anomalies = anomalies(row, now);
+    let anomalies = anomalies(row, similar, now);
     let recommendations = recommendations(row, &figures, now);
+    let mut warnings = warnings(named, &figures);
+    if let Similar::Unavailable(reason) = similar {
+        warnings.push(format!("Data unavailable: what similar tasks used ({reason})"));
+    }
     TaskReport {
         tenant: named.tenant.to_owned(),
         task_id: named.task.to_owned(),
@@ -38,7 +45,10 @@ pub fn task_report(named: Named<'_>, now: Option<Timestamp>, as_of: String) -> T
         decisions: row.decisions.iter().map(decision_view).collect(),
         earlier_decisions: row.earlier_decisions,
         overrides: row.overrides.iter().map(override_view).collect(),
-        warnings: warnings(named, &figures),
+        explanations: row.explanations.iter().map(explanation_view).collect(),
+        unexplained: unexplained(row, now),
+        class: comparison(row, &figures, phases(row, now), similar),
+        warnings,
         calculation: limits.map(calculation),
         config_hash: limits.map(|limits| limits.config_hash.clone()),
         as_of,
@@ -107,6 +117,7 @@ fn execution_report(
         latency_ms: latency.counted(),
         latency_limit_ms: limit.filter(|_| enforced).map(|limit| limit.latency_ms),
         wait_ms: activity.wait_ms,
+        usage_events: activity.usage_events,
         breach_status: budget_status(limit.map(|limit| execution.breach(limit, latency))),
         tokens_estimated: activity.estimated_tokens != 0,
         cost_usd: activity.cost.to_string(),
@@ -128,6 +139,7 @@ fn not_started(limit: &PhaseLimit) -> ExecutionReport {
         latency_ms: 0,
         latency_limit_ms: Some(limit.latency_ms),
         wait_ms: 0,
+        usage_events: 0,
         breach_status: "within".to_owned(),
         tokens_estimated: false,
         cost_usd: "0".to_owned(),
@@ -160,6 +172,17 @@ fn override_view(granted: &Override) -> OverrideView {
         what: with_thousands(&granted.what),
         approver: granted.approver.clone(),
         reason: granted.reason.clone(),
+    }
+}
+
+fn explanation_view(given: &Explanation) -> ExplanationView {
+    ExplanationView {
+        sequence: given.sequence.0,
+        at: given.at.to_string(),
+        phase: given.execution.phase.as_str().to_owned(),
+        attempt: given.execution.attempt,
+        author: given.author.clone(),
+        explanation: given.text.clone(),
     }
 }
 

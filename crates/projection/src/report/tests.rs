@@ -1,7 +1,7 @@
 //! Golden files of what people and programs read of a task: the evidence files, the story, the ledger's report.
 
-use crate::report::{Named, explain, markdown, task_report};
-use crate::reports::{CellKey, LedgerTotals, ReportRow, Reports};
+use crate::report::{Named, Similar, explain, markdown, task_report};
+use crate::reports::{CellKey, Class, ClassSums, LedgerTotals, ReportRow, Reports, task_sums_key};
 use crate::status::TaskRow;
 use crate::testing::{Story, folded, story};
 
@@ -40,10 +40,28 @@ fn named(story: &Story) -> Named<'_> {
     Named { tenant: "default", task: "T-104_b", row: story.row().unwrap(), degraded: false }
 }
 
+/// What the other tasks of the class used, by the reports view.
+fn similar(story: &Story) -> Similar {
+    let row = story.row().unwrap();
+    let Some(limits) = row.state.limits.as_deref() else { return Similar::NoClass };
+    let class = Class { tenant: "default", complexity: limits.complexity, importance: limits.importance };
+    let rows = folded(&Reports, &story.events);
+    let mut sums = ClassSums::default();
+    for (key, row) in &rows {
+        if let ReportRow::Class(found) = row {
+            sums.add_row(&class, key, *found);
+        }
+    }
+    if let Some(ReportRow::Task(own)) = rows.get(&task_sums_key("default", "T-104_b")) {
+        sums.leave_out(own);
+    }
+    Similar::Known(sums)
+}
+
 /// Both evidence files of a story.
 fn evidence(name: &str, script: &str) {
     let story = story(script);
-    let report = task_report(named(&story), Some(story.now), "9f3c@3:120".to_owned());
+    let report = task_report(named(&story), &similar(&story), Some(story.now), "9f3c@3:120".to_owned());
     insta::assert_snapshot!(format!("{name}_budget_report"), markdown(&report));
     let json = serde_json::to_string_pretty(&report).unwrap();
     assert_eq!(serde_json::from_str::<tollgate_wire::api::TaskReport>(&json).unwrap(), report);
@@ -83,11 +101,82 @@ fn the_story_of_a_blocked_task_before_and_after_it_was_set_aside() {
     }
 }
 
+/// Tasks of one class: what PLAN and THINK used. Not counted: one of another class, one cancelled, one that still runs.
+const OTHERS: &str = "in A, open complexity=Small, start PLAN, use PLAN out=1000 usd=0, end PLAN, start THINK, \
+    use THINK out=4000 usd=0, end THINK, close completed, use PLAN out=200 usd=0, adjust THINK out=-100 usd=0, \
+    in B, open complexity=Small, start PLAN, use PLAN out=1001 usd=0, end PLAN, start PLAN, use PLAN out=500 usd=0, end PLAN, \
+    close completed, in C, open complexity=Small, start PLAN, use PLAN out=100 usd=0, end PLAN, close cancelled, \
+    in D, open complexity=Large, start PLAN, use PLAN out=9000 usd=0, end PLAN, close completed, \
+    in E, open complexity=Small, start PLAN, use PLAN out=8000 usd=0";
+
+#[test]
+fn a_task_beside_those_of_its_class() {
+    let own = "in T-104_b, open complexity=Small, start PLAN, use PLAN out=1680 usd=0, end PLAN, +1s, gate THINK, start THINK, \
+        use THINK out=9000 usd=0, +9min, end THINK, +1s, gate IMPLEMENT, explain THINK the_formats_were_not_documented, +1min, \
+        start IMPLEMENT";
+    evidence("compared", &format!("{OTHERS}, {own}"));
+    let story = story(&format!("{OTHERS}, {own}"));
+    let report = task_report(named(&story), &similar(&story), None, String::new());
+    let class = report.class.clone().unwrap();
+    let found: Vec<_> = class.phases.iter().map(|of| (&*of.phase, of.comparison.clone())).collect();
+    let found: Vec<_> =
+        found.iter().map(|(phase, it)| (*phase, it.tasks, it.average_tokens, it.percent)).collect();
+    // PLAN: (1,200 + 1,501 + 100) / 3; THINK: 3,900 of one task, which is not enough for an anomaly.
+    let expected = [
+        ("PLAN", 3, Some(933), Some(180)),
+        ("THINK", 1, Some(3900), Some(231)),
+        ("IMPLEMENT", 0, None, None),
+    ];
+    assert_eq!(found, expected);
+    // Whole: the two that were completed, (5,100 + 1,501) / 2.
+    assert_eq!(
+        (class.whole.tasks, class.whole.average_tokens, class.whole.percent),
+        (2, Some(3300), Some(324))
+    );
+    let anomalies = [
+        "THINK used 9,000 / 4,800 tokens (188%)",
+        "PLAN used 1,680 tokens, 180% of the average of 3 similar tasks (933 tokens)",
+        "THINK took 540,000 / 108,000 ms (500%)",
+    ];
+    assert!(
+        anomalies.iter().all(|anomaly| report.anomalies.iter().any(|found| found == anomaly)),
+        "{report:?}"
+    );
+}
+
+#[test]
+fn a_class_that_cannot_be_asked_for_is_missing_data_and_fails_nothing() {
+    let story = story(OPEN);
+    let similar = Similar::Unavailable("the view `reports` is behind".to_owned());
+    let report = task_report(named(&story), &similar, None, String::new());
+    assert_eq!(report.class, None);
+    let text = markdown(&report);
+    assert!(text.contains("\n- Data unavailable: what similar tasks used (the view"), "{text}");
+}
+
+#[test]
+fn who_is_asked_for_an_explanation_is_until_one_is_given() {
+    let story_of = |more: &str| {
+        let script = "in T-104_b, open complexity=Small, start PLAN, use PLAN out=2881 usd=0, end PLAN, start THINK, \
+            use THINK out=7200 usd=0, end THINK";
+        let story = story(&format!("{script}{more}"));
+        task_report(named(&story), &Similar::NoClass, None, String::new())
+    };
+    let (before, after) = (story_of(""), story_of(", explain PLAN/1 three_formats"));
+    assert_eq!((before.unexplained, after.unexplained), (vec!["PLAN".to_owned()], Vec::new()));
+    assert!(
+        before.recommendations[1].starts_with("ask who worked on PLAN why"),
+        "{:?}",
+        before.recommendations
+    );
+    assert_eq!(after.explanations[0].explanation, "three formats");
+}
+
 #[test]
 fn earlier_decisions_are_counted_in_words() {
     for (asked, said) in [(50, None), (51, Some("1 earlier decision")), (52, Some("2 earlier decisions"))] {
         let story = story(&format!("in T-104_b, open complexity=Tiny, {}", "+1s, gate PLAN, ".repeat(asked)));
-        let report = task_report(named(&story), None, String::new());
+        let report = task_report(named(&story), &Similar::NoClass, None, String::new());
         for text in [markdown(&report), explain(named(&story), None)] {
             assert_eq!(text.contains("earlier decision"), said.is_some(), "{text}");
             let ends = |said: &str| {
@@ -104,10 +193,11 @@ fn attempts_count_together_against_the_limit_of_their_phase() {
     let script = "in T-104_b, open, start PLAN, use PLAN/1 out=2000 usd=0, end PLAN, start PLAN, use PLAN/2 out=1881 usd=0, end PLAN, \
         use - out=20000 usd=0";
     let story = story(script);
-    let report = task_report(named(&story), None, String::new());
+    let report = task_report(named(&story), &Similar::NoClass, None, String::new());
     assert_eq!(report.anomalies, ["PLAN used 3,881 / 2,400 tokens (162%) in 2 attempts"]);
     let advice = "look at PLAN first: it used 3,881 / 2,400 tokens (162%) in 2 attempts";
-    assert_eq!(report.recommendations, [advice]);
+    let ask = "ask who worked on PLAN why it went so far above its limit, and record the answer";
+    assert_eq!(report.recommendations, [advice, ask]);
     assert_eq!(report.breaches, ["task tokens: 23,881 / 23,400 (102%)"]);
 }
 
@@ -124,8 +214,8 @@ fn a_task_above_its_limits_never_has_nothing_to_do() {
         ),
     ] {
         let story = story(&format!("in T-104_b, {script}"));
-        let report = task_report(named(&story), None, String::new());
-        assert_eq!(report.recommendations, [advice]);
+        let report = task_report(named(&story), &Similar::NoClass, None, String::new());
+        assert_eq!(report.recommendations.last().map(String::as_str), Some(advice));
     }
 }
 
@@ -133,18 +223,18 @@ fn a_task_above_its_limits_never_has_nothing_to_do() {
 fn a_degraded_task_says_that_data_is_unavailable() {
     let story = story(OPEN);
     let degraded = Named { degraded: true, ..named(&story) };
-    let text = markdown(&task_report(degraded, None, String::new()));
+    let text = markdown(&task_report(degraded, &Similar::NoClass, None, String::new()));
     assert!(text.contains("\n- Data unavailable: some events could not be read"), "{text}");
     let none = TaskRow::default();
     let nothing = Named { row: &none, ..degraded };
-    let text = markdown(&task_report(nothing, None, String::new()));
+    let text = markdown(&task_report(nothing, &Similar::NoClass, None, String::new()));
     assert!(text.contains("\n| Data unavailable |"), "{text}");
 }
 
 #[test]
 fn what_people_wrote_changes_no_markup() {
     let story = story("in T-104_b, open title=<b>|`#[x](y)");
-    let text = markdown(&task_report(named(&story), None, String::new()));
+    let text = markdown(&task_report(named(&story), &Similar::NoClass, None, String::new()));
     assert!(text.contains("\n&lt;b&gt;\\|\\`\\#\\[x\\](y)\n"), "{text}");
 }
 

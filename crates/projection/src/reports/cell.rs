@@ -6,8 +6,14 @@ use tollgate_domain::tier::{Complexity, Importance};
 use tollgate_domain::time::Day;
 use tollgate_domain::tokens::TokenSums;
 
+use super::access::ReportAccess;
+use super::class::{Sums, TaskSums};
+
 /// The key of the number of tasks.
 pub const TASK_COUNT_KEY: &[u8] = b"n";
+
+/// Prefix of the keys of cells.
+pub const CELLS: &[u8] = b"c";
 
 const TASK: u8 = b't';
 const CELL: u8 = b'c';
@@ -17,10 +23,14 @@ const CELL: u8 = b'c';
 pub enum ReportRow {
     /// How many tasks have at least one event.
     TaskCount(u64),
-    /// The tiers of a task, once it was opened.
-    Task(Option<(Complexity, Importance)>),
+    /// What a task used, and its tiers.
+    Task(Box<TaskSums>),
     /// Sums of usage that has all of a [`CellKey`] in common.
     Cell(Cell),
+    /// What tasks of a class used in a phase, or in all.
+    Class(Sums),
+    /// Someone read a report.
+    Access(Box<ReportAccess>),
 }
 
 /// Sums of usage.
@@ -114,8 +124,15 @@ pub fn is_cell(key: &[u8]) -> bool {
     key.first() == Some(&CELL)
 }
 
-/// The key of a task's tiers.
-pub(super) fn task_tiers_key(tenant: &str, task: &str) -> Vec<u8> {
+/// The prefix of the keys of a tenant's tasks.
+#[must_use]
+pub fn tasks_of(tenant: &str) -> Vec<u8> {
+    task_sums_key(tenant, "")
+}
+
+/// The key of what a task used.
+#[must_use]
+pub fn task_sums_key(tenant: &str, task: &str) -> Vec<u8> {
     let mut key = vec![TASK];
     key.extend_from_slice(tenant.as_bytes());
     key.push(0);

@@ -1,71 +1,94 @@
 //! From recorded events to cells.
 
-use tollgate_domain::event::{EventBody, RecordedEvent};
+use tollgate_domain::event::{EventBody, RecordedEvent, TaskOutcome};
 use tollgate_domain::ids::LEDGER_TENANT;
 use tollgate_domain::tokens::TokenSums;
 use tollgate_domain::usage::{Cost, NamedExecution, UsageAdjusted, UsageRecorded};
 
-use super::Reports;
-use super::cell::{Cell, CellKey, ReportRow, TASK_COUNT_KEY, task_tiers_key};
+use super::cell::{Cell, CellKey, ReportRow, TASK_COUNT_KEY, task_sums_key};
+use super::class::{Class, TaskSums};
+use super::{Reports, access, class};
 use crate::fold::{Projection, Rows};
 
 impl Projection for Reports {
     const NAME: &'static str = "reports";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
     type Row = ReportRow;
 
     fn apply<R: Rows<ReportRow>>(&self, event: &RecordedEvent<'_>, rows: &mut R) -> Result<(), R::Error> {
+        if let EventBody::ReportRead(read) = event.body {
+            return access::note(rows, event, read);
+        }
         if event.tenant == LEDGER_TENANT || !event.body.concerns_task() {
             return Ok(());
         }
-        let task = task_tiers_key(event.tenant, event.task);
-        let tiers = match rows.get(&task)? {
-            Some(ReportRow::Task(tiers)) => *tiers,
-            Some(ReportRow::TaskCount(_) | ReportRow::Cell(_)) | None => {
-                rows.change(&task, || ReportRow::Task(None))?;
-                if let ReportRow::TaskCount(count) =
-                    rows.change(TASK_COUNT_KEY, || ReportRow::TaskCount(0))?
-                {
-                    *count = count.saturating_add(1);
-                }
-                None
-            }
-        };
-        match event.body {
-            EventBody::TaskOpened(opened) => {
-                let tiers = opened.limits.as_ref().map(|limits| (limits.complexity, limits.importance));
-                *rows.change(&task, || ReportRow::Task(None))? = ReportRow::Task(tiers);
-                Ok(())
-            }
-            EventBody::UsageRecorded(usage) => {
-                let (key, cell) = usage_cell(event, usage);
-                add(rows, &CellKey { tiers, ..key }, &cell)
-            }
-            EventBody::UsageAdjusted(adjusted) => {
-                let (key, cell) = adjustment_cell(event, adjusted);
-                add(rows, &CellKey { tiers, ..key }, &cell)
-            }
-            EventBody::TaskClosed(_)
-            | EventBody::PhaseStarted(_)
-            | EventBody::PhaseEnded(_)
-            | EventBody::OverrideGranted(_)
-            | EventBody::ImportanceChanged(_)
-            | EventBody::TaskMarked(_)
-            | EventBody::WaitRecorded(_)
-            | EventBody::SignalRecorded(_)
-            | EventBody::GateDecided(_)
-            | EventBody::ConfigLoaded(_)
-            | EventBody::ConfigRejected(_)
-            | EventBody::PriceBookLoaded(_)
-            | EventBody::TransitionsMeasured(_)
-            | EventBody::AlertAcknowledged(_)
-            | EventBody::ConditionObserved(_)
-            | EventBody::DeliveryAttempted(_)
-            | EventBody::DeliveryRequested(_)
-            | EventBody::InboxRejected(_)
-            | EventBody::InboxResolved(_) => Ok(()),
+        let key = task_sums_key(event.tenant, event.task);
+        if rows.get(&key)?.is_none()
+            && let ReportRow::TaskCount(count) = rows.change(TASK_COUNT_KEY, || ReportRow::TaskCount(0))?
+        {
+            *count = count.saturating_add(1);
         }
+        let ReportRow::Task(task) = rows.change(&key, || ReportRow::Task(Box::default()))? else {
+            return Ok(());
+        };
+        // The tiers that usage is counted under are those it was recorded under.
+        let tiers = task.tiers;
+        let (added, cell) = task_changed(task, event);
+        let class = task.tiers;
+        if let Some((key, cell)) = cell {
+            add(rows, &CellKey { tiers, ..key }, &cell)?;
+        }
+        let Some((complexity, importance)) = class else { return Ok(()) };
+        class::add(rows, &Class { tenant: event.tenant, complexity, importance }, added)
     }
+}
+
+/// Folds an event into what is kept of its task: what that adds to the task's class, and to a cell.
+fn task_changed<'a>(
+    task: &mut TaskSums,
+    event: &RecordedEvent<'a>,
+) -> (class::Added, Option<(CellKey<'a>, Cell)>) {
+    match event.body {
+        EventBody::TaskOpened(opened) => {
+            let tiers = opened.limits.as_ref().map(|limits| (limits.complexity, limits.importance));
+            (task.opened(tiers), None)
+        }
+        EventBody::UsageRecorded(usage) => {
+            let (key, cell) = usage_cell(event, usage);
+            (task.used(phase_of(usage.execution.as_ref()), cell.tokens.total()), Some((key, cell)))
+        }
+        EventBody::UsageAdjusted(adjusted) => {
+            let (key, cell) = adjustment_cell(event, adjusted);
+            let execution = adjusted.resolved.as_ref().and_then(|resolved| resolved.execution.as_ref());
+            (task.used(phase_of(execution), cell.tokens.total()), Some((key, cell)))
+        }
+        EventBody::PhaseEnded(ended) => (task.ended(ended.phase.as_str()), None),
+        EventBody::TaskClosed(closed) if closed.outcome == TaskOutcome::Completed => (task.completed(), None),
+        EventBody::TaskClosed(_)
+        | EventBody::PhaseStarted(_)
+        | EventBody::OverrideGranted(_)
+        | EventBody::ImportanceChanged(_)
+        | EventBody::TaskMarked(_)
+        | EventBody::TransitionsMeasured(_)
+        | EventBody::WaitRecorded(_)
+        | EventBody::SignalRecorded(_)
+        | EventBody::GateDecided(_)
+        | EventBody::ConfigLoaded(_)
+        | EventBody::ConfigRejected(_)
+        | EventBody::PriceBookLoaded(_)
+        | EventBody::AlertAcknowledged(_)
+        | EventBody::ConditionObserved(_)
+        | EventBody::DeliveryAttempted(_)
+        | EventBody::DeliveryRequested(_)
+        | EventBody::InboxRejected(_)
+        | EventBody::InboxResolved(_)
+        | EventBody::PhaseExplained(_)
+        | EventBody::ReportRead(_) => (Vec::new(), None),
+    }
+}
+
+fn phase_of(execution: Option<&NamedExecution>) -> Option<&str> {
+    execution.map(|execution| execution.phase.as_str())
 }
 
 fn add<R: Rows<ReportRow>>(rows: &mut R, key: &CellKey<'_>, sums: &Cell) -> Result<(), R::Error> {

@@ -11,14 +11,14 @@ use tollgate_domain::usage::{Cost, NamedExecution, UsageAdjusted, UsageRecorded}
 
 use super::Status;
 use super::row::{
-    Activity, Closed, Decision, Execution, ImportanceChange, KEPT_DECISIONS, MarkedAs, Opened, Override,
-    TaskRow,
+    Activity, Closed, Decision, Execution, Explanation, ImportanceChange, KEPT_DECISIONS, MarkedAs, Opened,
+    Override, TaskRow,
 };
 use crate::fold::{Projection, Rows, task_key};
 
 impl Projection for Status {
     const NAME: &'static str = "status";
-    const VERSION: u32 = 3;
+    const VERSION: u32 = 4;
     type Row = TaskRow;
 
     fn apply<R: Rows<TaskRow>>(&self, event: &RecordedEvent<'_>, rows: &mut R) -> Result<(), R::Error> {
@@ -67,6 +67,13 @@ pub(crate) fn fold(row: &mut TaskRow, event: &RecordedEvent<'_>) {
             let sum = activity.signals.entry(signal.name.clone()).or_default();
             *sum = sum.saturating_add(signal.value.into());
         }
+        EventBody::PhaseExplained(explained) => row.explanations.push(Explanation {
+            sequence: event.sequence,
+            at: event.occurred_at,
+            execution: explained.execution.clone(),
+            author: explained.author.clone(),
+            text: explained.explanation.clone(),
+        }),
         EventBody::TaskOpened(opened) => row.opened = Some(describe(opened, event)),
         EventBody::TaskClosed(closed) => {
             row.closed = Some(Closed {
@@ -114,7 +121,8 @@ pub(crate) fn fold(row: &mut TaskRow, event: &RecordedEvent<'_>) {
         | EventBody::DeliveryAttempted(_)
         | EventBody::DeliveryRequested(_)
         | EventBody::InboxRejected(_)
-        | EventBody::InboxResolved(_) => {}
+        | EventBody::InboxResolved(_)
+        | EventBody::ReportRead(_) => {}
     }
 }
 

@@ -42,6 +42,8 @@ pub struct TaskRow {
     pub earlier_decisions: u64,
     /// What persons set aside, oldest first.
     pub overrides: Vec<Override>,
+    /// What persons explained of its phases, oldest first.
+    pub explanations: Vec<Explanation>,
     /// Changes of its importance, oldest first.
     pub importance_changes: Vec<ImportanceChange>,
     /// Whether the gate ever blocked it: with `block`, not with what rollout or an override made of it.
@@ -206,6 +208,21 @@ pub struct Override {
     pub approver: String,
     /// Why.
     pub reason: String,
+}
+
+/// Why a phase used what it used, by a person.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Explanation {
+    /// Its record.
+    pub sequence: Sequence,
+    /// When.
+    pub at: Timestamp,
+    /// Of which phase; without an attempt, of all of them.
+    pub execution: NamedExecution,
+    /// Who explains.
+    pub author: String,
+    /// What was said.
+    pub text: String,
 }
 
 /// A change of a task's importance.

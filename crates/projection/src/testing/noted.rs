@@ -8,19 +8,22 @@
 //! * `digest ENDPOINT OUTCOME`: of all changes so far
 //! * `resend RULE CHANGE [ENDPOINT]`
 //! * `maybe STEP`: a step of an alert, where the present task has one of that rule
+//! * `read TASK READER ADDRESS`: someone reads a report
 //! * `reject TEXT`, `redriven N`, `dropped N`: the n-th rejection, from 1
 
 use tollgate_domain::alert::AlertRule;
 use tollgate_domain::config::WatchConfig;
 use tollgate_domain::event::{
     AlertAcknowledged, Change, ConditionObserved, DeliveryAttempted, DeliveryOutcome, DeliveryRequested,
-    EventBody, InboxRejected, InboxResolved, QuarantineAction,
+    EventBody, InboxRejected, InboxResolved, QuarantineAction, ReportKind, ReportRead,
 };
 use tollgate_domain::ids::LEDGER_TENANT;
 use tollgate_domain::position::{PartitionId, Sequence};
 
 use super::Story;
-use crate::alerts::{Alert, AlertChange, AlertsRow, CHANGES, Quarantined, change_sequence, watch};
+use crate::alerts::{
+    Alert, AlertChange, AlertsRow, CHANGES, Quarantined, Watch, change_sequence, watch, watch_key,
+};
 
 impl Story {
     /// Takes a step that is one of these; whether it was.
@@ -41,6 +44,18 @@ impl Story {
                 let partition = PartitionId::new(partition.parse().unwrap()).unwrap();
                 let seen = watch::unreadable(view, partition, 7, self.now, state == "on");
                 self.observe_of_ledger(seen);
+            }
+            ["read", task, reader, address] => {
+                let read = ReportRead {
+                    report: ReportKind::Task,
+                    task: task.to_owned(),
+                    reader: reader.to_owned(),
+                    address: address.to_owned(),
+                    format: "html".to_owned(),
+                    redacted: false,
+                };
+                let tenant = self.tenant.clone();
+                self.under_ledger(&tenant, |story| story.append(EventBody::ReportRead(Box::new(read))));
             }
             ["ack", rule] => {
                 let alert = self.latest(rule).id;
@@ -104,6 +119,11 @@ impl Story {
         let task = std::mem::replace(&mut self.task, LEDGER_TENANT.to_owned());
         step(self);
         (self.tenant, self.task) = (tenant, task);
+    }
+
+    /// The watch of the present task.
+    pub(crate) fn watch(&self) -> &Watch {
+        self.alerts[&watch_key(&self.tenant, &self.task)].watch().unwrap()
     }
 
     /// All alerts, in the order in which they were raised.

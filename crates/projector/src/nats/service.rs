@@ -23,9 +23,9 @@ use super::protocol::{
 };
 use crate::projector::Projector;
 use crate::queries::{
-    ChangesAfter, ChangesFor, DeliveriesOf, EndpointOf, FindEvents, GoverningOf, ListAlerts, ListDeliveries,
-    ListQuarantine, ListTasks, Marks, ObservedOfViews, OneAlert, OneQuarantined, OneTask, OverviewOf,
-    RunningTasks, TotalsOf,
+    ChangesAfter, ChangesFor, DeliveriesOf, EndpointOf, FindEvents, GoverningOf, ListAccesses, ListAlerts,
+    ListDeliveries, ListQuarantine, ListTasks, Marks, ObservedOfViews, OneAlert, OneQuarantined, OneTask,
+    OthersOfClass, OverviewOf, RunningTasks, TotalsOf,
 };
 use crate::query::{Answered, Query, Wait, restricted};
 
@@ -69,7 +69,7 @@ macro_rules! served {
 }
 
 served!(Status: OneTask, ListTasks, OverviewOf, RunningTasks, FindEvents, Marks);
-served!(Reports: TotalsOf, Marks);
+served!(Reports: TotalsOf, OthersOfClass, ListAccesses, Marks);
 served!(
     Alerts: ListAlerts, ChangesAfter, EndpointOf, ChangesFor, DeliveriesOf, ListDeliveries, ObservedOfViews,
     GoverningOf, OneAlert, ListQuarantine, OneQuarantined, Marks

@@ -18,6 +18,6 @@ pub use deliveries::{
 pub use governing::{Governing, GoverningOf};
 pub use overview::OverviewOf;
 pub use quarantine::{ListQuarantine, OneQuarantined, QuarantinePage};
-pub use reports::{LedgerTotalsOf, TotalsOf};
+pub use reports::{AccessPage, LedgerTotalsOf, ListAccesses, OthersOfClass, TotalsOf};
 pub use status::{ListTasks, OneTask, TaskAnswer, TaskPage};
 pub use watched::{ObservedOfViews, RunningPage, RunningTasks};

@@ -1,8 +1,12 @@
 //! Questions to the view `reports`.
 
 use serde::{Deserialize, Serialize};
-use tollgate_projection::fold::read_task_key;
-use tollgate_projection::reports::{CellKey, LedgerTotals, ReportRow, Reports, TASK_COUNT_KEY, is_cell};
+use tollgate_domain::tier::{Complexity, Importance};
+use tollgate_projection::reports::{
+    CELLS, CellKey, Class, ClassSums, LedgerTotals, ReportRow, Reports, TASK_COUNT_KEY, accesses_of,
+    task_sums_key, tasks_of,
+};
+use tollgate_wire::api::AccessView;
 
 use crate::query::Query;
 use crate::rows::RowError;
@@ -26,6 +30,41 @@ pub struct LedgerTotalsOf {
     pub degraded: u64,
 }
 
+/// What the other tasks of a task's class used.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct OthersOfClass {
+    /// Owner of the tasks.
+    pub tenant: String,
+    /// The task that is not counted.
+    pub task: String,
+    /// Scope tier.
+    pub complexity: Complexity,
+    /// Importance tier.
+    pub importance: Importance,
+}
+
+/// Reads of reports, the latest first.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ListAccesses {
+    /// Only of this tenant.
+    pub tenant: Option<String>,
+    /// Only by this reader.
+    pub reader: Option<String>,
+    /// Only of this task.
+    pub task: Option<String>,
+    /// At most so many.
+    pub limit: usize,
+}
+
+/// Some reads.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccessPage {
+    /// The latest first.
+    pub accesses: Vec<AccessView>,
+    /// Whether there are more.
+    pub more: bool,
+}
+
 impl Query<Reports> for TotalsOf {
     const VERB: &'static str = "totals";
     type Answer = LedgerTotalsOf;
@@ -34,20 +73,25 @@ impl Query<Reports> for TotalsOf {
         let tenant = self.tenant.as_deref();
         let mut found =
             LedgerTotalsOf { degraded: view.quarantined().len() as u64, ..LedgerTotalsOf::default() };
-        for row in view.scan(&[], None) {
-            let (key, row) = row?;
-            match &*row {
-                ReportRow::TaskCount(count) if key == TASK_COUNT_KEY && tenant.is_none() => {
+        match tenant {
+            Some(tenant) => {
+                for row in view.scan(&tasks_of(tenant), None) {
+                    row?;
+                    found.tasks += 1;
+                }
+            }
+            None => {
+                if let Some(ReportRow::TaskCount(count)) = view.get(TASK_COUNT_KEY)?.as_deref() {
                     found.tasks = *count;
                 }
-                ReportRow::Cell(cell) if is_cell(&key) => {
-                    let Some(key) = CellKey::read(&key) else { continue };
-                    if tenant.is_none_or(|tenant| tenant == key.tenant) {
-                        found.totals.add(&key, cell);
-                    }
-                }
-                ReportRow::Task(_) if is_task_of(&key, tenant) => found.tasks += 1,
-                ReportRow::TaskCount(_) | ReportRow::Cell(_) | ReportRow::Task(_) => {}
+            }
+        }
+        for row in view.scan(CELLS, None) {
+            let (key, row) = row?;
+            if let (Some(key), ReportRow::Cell(cell)) = (CellKey::read(&key), &*row)
+                && tenant.is_none_or(|tenant| tenant == key.tenant)
+            {
+                found.totals.add(&key, cell);
             }
         }
         Ok(found)
@@ -63,6 +107,81 @@ impl LedgerTotalsOf {
     }
 }
 
-fn is_task_of(key: &[u8], tenant: Option<&str>) -> bool {
-    tenant.is_some_and(|tenant| key.get(1..).and_then(read_task_key).is_some_and(|(of, _)| of == tenant))
+impl Query<Reports> for OthersOfClass {
+    const VERB: &'static str = "others_of_class";
+    type Answer = ClassSums;
+
+    fn answer(&self, view: &View<Reports>) -> Result<ClassSums, RowError> {
+        let class = Class { tenant: &self.tenant, complexity: self.complexity, importance: self.importance };
+        let mut found = ClassSums::default();
+        for row in view.scan(&class.prefix(), None) {
+            let (key, row) = row?;
+            if let ReportRow::Class(sums) = &*row {
+                found.add_row(&class, &key, *sums);
+            }
+        }
+        if let Some(ReportRow::Task(own)) = view.get(&task_sums_key(&self.tenant, &self.task))?.as_deref()
+            && own.tiers == Some((self.complexity, self.importance))
+        {
+            found.leave_out(own);
+        }
+        Ok(found)
+    }
+}
+
+impl Query<Reports> for ListAccesses {
+    const VERB: &'static str = "accesses";
+    type Answer = AccessPage;
+
+    fn answer(&self, view: &View<Reports>) -> Result<AccessPage, RowError> {
+        let mut page = AccessPage::default();
+        for row in view.scan(&accesses_of(self.tenant.as_deref()), None) {
+            let (key, row) = row?;
+            let Some((tenant, _)) = key.get(1..).and_then(tenant_of) else { continue };
+            let ReportRow::Access(access) = &*row else { continue };
+            let named = |wanted: &Option<String>, is: &String| wanted.as_ref().is_none_or(|name| name == is);
+            if !named(&self.reader, &access.reader) || !named(&self.task, &access.task) {
+                continue;
+            }
+            page.accesses.push(AccessView {
+                sequence: access.sequence.0,
+                at: access.at.to_string(),
+                tenant: tenant.to_owned(),
+                report: access.report.as_str().to_owned(),
+                task: access.task.clone(),
+                reader: access.reader.clone(),
+                address: access.address.clone(),
+                format: access.format.clone(),
+                redacted: access.redacted,
+            });
+            // Those of one tenant come with the latest first: nothing behind is later.
+            if self.tenant.is_some() && page.accesses.len() > self.limit {
+                break;
+            }
+        }
+        page.cut(self.limit);
+        Ok(page)
+    }
+}
+
+impl AccessPage {
+    /// Takes in the reads of other partitions, and keeps the latest.
+    pub fn merge(&mut self, other: Self, limit: usize) {
+        self.more |= other.more;
+        self.accesses.extend(other.accesses);
+        self.cut(limit);
+    }
+
+    fn cut(&mut self, limit: usize) {
+        self.accesses.sort_by_key(|access| std::cmp::Reverse(access.sequence));
+        self.more |= self.accesses.len() > limit;
+        self.accesses.truncate(limit);
+    }
+}
+
+/// The tenant of a key, and what follows.
+fn tenant_of(key: &[u8]) -> Option<(&str, &[u8])> {
+    let at = key.iter().position(|&byte| byte == 0)?;
+    let (tenant, rest) = key.split_at_checked(at)?;
+    Some((std::str::from_utf8(tenant).ok()?, rest))
 }

@@ -1,6 +1,8 @@
 //! Reading requests: bodies as JSON text, queries with every unknown parameter named.
 
-use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
+use std::net::SocketAddr;
+
+use axum::extract::{ConnectInfo, FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
 use serde::de::DeserializeOwned;
@@ -75,5 +77,38 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Params<T> {
                 INVALID.with(format!("the query is not what is asked for: {}", rejection.body_text())),
             )),
         }
+    }
+}
+
+/// The header by which a reader says who reads.
+const READER: &str = "tollgate-reader";
+
+/// Longest name of a reader, in bytes: it is a column of lists.
+const MAX_READER_BYTES: usize = 128;
+
+/// Who asks, and from where.
+pub(crate) struct Who {
+    /// As the reader says; `anonymous` where nobody does.
+    pub(crate) reader: String,
+    /// The address of the machine that asks, or `local` for a process that is the ledger itself. A proxy's where one stands
+    /// between: what it says of others could be anybody's word.
+    pub(crate) address: String,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Who {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Refusal> {
+        let address = parts.extensions.get::<ConnectInfo<SocketAddr>>();
+        let address = address.map_or_else(|| "local".to_owned(), |from| from.ip().to_canonical().to_string());
+        let Some(name) = parts.headers.get(READER) else {
+            return Ok(Self { reader: "anonymous".to_owned(), address });
+        };
+        let name = std::str::from_utf8(name.as_bytes()).unwrap_or_default().trim();
+        if name.is_empty() || name.len() > MAX_READER_BYTES || name.chars().any(char::is_control) {
+            let rule = "must be 1 to 128 bytes of UTF-8 without control characters";
+            return Err(INVALID.of_field(READER, name, rule).into());
+        }
+        Ok(Self { reader: name.to_owned(), address })
     }
 }

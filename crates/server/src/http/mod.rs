@@ -10,6 +10,7 @@ mod observe;
 mod openapi;
 mod operate;
 mod quarantine;
+mod reports;
 mod tasks;
 mod views;
 
@@ -52,14 +53,16 @@ pub fn router(app: App) -> Router {
         .route("/v1/tasks/{task}/close", post(tasks::close))
         .route("/v1/tasks/{task}/phases", post(tasks::start_phase))
         .route("/v1/tasks/{task}/phases/{phase}/end", post(tasks::end_phase))
+        .route("/v1/tasks/{task}/phases/{phase}/explanation", post(tasks::explain_phase))
         .route("/v1/tasks/{task}/overrides", post(tasks::grant_override))
         .route("/v1/tasks/{task}/importance", post(tasks::change_importance))
         .route("/v1/tasks/{task}/mark", post(tasks::mark))
         .route("/v1/tasks/{task}/gate", post(tasks::gate))
-        .route("/v1/tasks/{task}/report", get(views::task_report))
-        .route("/v1/tasks/{task}/explain", get(views::explain))
+        .route("/v1/tasks/{task}/report", get(reports::task_report))
+        .route("/v1/tasks/{task}/explain", get(reports::explain))
         .route("/v1/limits", get(views::limits))
-        .route("/v1/report", get(views::report))
+        .route("/v1/report", get(reports::report))
+        .route("/v1/report/accesses", get(reports::accesses))
         .route("/v1/alerts", get(alerts::list))
         .route("/v1/alerts/changes", get(alerts::changes))
         .route("/v1/alerts/stream", get(alerts::stream))

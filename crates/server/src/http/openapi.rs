@@ -4,7 +4,7 @@ use axum::Json;
 use utoipa::OpenApi;
 use utoipa::openapi::OpenApi as Document;
 
-use super::{alerts, deliveries, events, govern, operate, quarantine, tasks, views};
+use super::{alerts, deliveries, events, govern, operate, quarantine, reports, tasks, views};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -19,16 +19,18 @@ use super::{alerts, deliveries, events, govern, operate, quarantine, tasks, view
         tasks::close,
         tasks::start_phase,
         tasks::end_phase,
+        tasks::explain_phase,
         tasks::grant_override,
         tasks::change_importance,
         tasks::mark,
         tasks::gate,
         views::tasks,
         views::task,
-        views::task_report,
-        views::explain,
+        reports::task_report,
+        reports::explain,
         views::limits,
-        views::report,
+        reports::report,
+        reports::accesses,
         alerts::list,
         alerts::changes,
         alerts::stream,

@@ -93,6 +93,24 @@ pub(crate) async fn end_phase(
     command(&app, &caller, &body, "phase_ended", &[("task", &task), ("phase", &phase)]).await
 }
 
+/// Explain what a phase used
+///
+/// `author` and `explanation`, and `attempt` if at all, beside `id` and `producer`. The report of the task shows it. Never
+/// refused for state.
+#[utoipa::path(post, path = "/v1/tasks/{task}/phases/{phase}/explanation", tag = "tasks",
+    params(("task" = String, Path), ("phase" = String, Path), Caller), request_body = Object, responses(
+    (status = 201, description = "Recorded", body = AppendResponse),
+    (status = 400, description = "A field breaks a rule", body = Problem),
+))]
+pub(crate) async fn explain_phase(
+    State(app): State<App>,
+    Names((task, phase)): Names<(String, String)>,
+    Params(caller): Params<Caller>,
+    body: JsonText,
+) -> Handled<Response> {
+    command(&app, &caller, &body, "phase_explained", &[("task", &task), ("phase", &phase)]).await
+}
+
 /// Set a limit or a block aside
 ///
 /// The fields of `tollgate.v1.OverrideGranted` beside `id` and `producer`: what, approver, reason.

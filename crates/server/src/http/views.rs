@@ -4,12 +4,8 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::HeaderMap;
-use axum::http::header::{ACCEPT, CONTENT_TYPE};
-use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
-use tollgate_projection::report::markdown;
-use tollgate_wire::api::{LedgerReport, LimitsResponse, Problem, TaskList, TaskReport, TaskStatus};
+use tollgate_wire::api::{LimitsResponse, Problem, TaskList, TaskStatus};
 
 use super::extract::{Names, Params};
 use super::{App, Handled};
@@ -24,13 +20,11 @@ const MAX_WAIT_MS: u64 = 60_000;
 #[serde(deny_unknown_fields)]
 pub(crate) struct TaskQuery {
     /// Owner of the task; `default`.
-    tenant: Option<String>,
+    pub(super) tenant: Option<String>,
     /// A position that an append gave, or `tail`: the answer then covers at least that.
-    at_least: Option<String>,
+    pub(super) at_least: Option<String>,
     /// How long to wait for that, in milliseconds; 2000. Past it the answer is the problem `stale`.
-    wait_ms: Option<u64>,
-    /// Of a report: `json` or `md`.
-    format: Option<String>,
+    pub(super) wait_ms: Option<u64>,
 }
 
 /// Which tasks, and what the answer has to see.
@@ -101,53 +95,6 @@ pub(crate) async fn task(
     Ok(Json(app.ledger.task_status(tenant(&query.tenant), &task, &read).await?))
 }
 
-/// The budget report of a task
-///
-/// As JSON, or as Markdown with `format=md` or `Accept: text/markdown`.
-#[utoipa::path(get, path = "/v1/tasks/{task}/report", tag = "views", params(("task" = String, Path), TaskQuery),
-    responses(
-    (status = 200, description = "The report", body = TaskReport),
-    (status = 404, description = "No event of this task", body = Problem),
-    (status = 503, description = "The view is behind", body = Problem),
-))]
-pub(crate) async fn task_report(
-    State(app): State<App>,
-    Names(task): Names<String>,
-    Params(query): Params<TaskQuery>,
-    headers: HeaderMap,
-) -> Handled<Response> {
-    let accepted = headers.get(ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
-    let as_markdown = match query.format.as_deref() {
-        Some("md") => true,
-        Some("json") => false,
-        None => accepted.starts_with("text/markdown"),
-        Some(other) => return Err(INVALID.of_field("format", other, "must be `json` or `md`").into()),
-    };
-    let read = read(query.at_least, query.wait_ms)?;
-    let report = app.ledger.task_report(tenant(&query.tenant), &task, &read).await?;
-    if as_markdown {
-        return Ok(([(CONTENT_TYPE, "text/markdown; charset=utf-8")], markdown(&report)).into_response());
-    }
-    Ok(Json(report).into_response())
-}
-
-/// Why a task stands where it stands
-#[utoipa::path(get, path = "/v1/tasks/{task}/explain", tag = "views", params(("task" = String, Path), TaskQuery),
-    responses(
-    (status = 200, description = "The story in sentences, true as of the position in the header", body = String,
-        content_type = "text/plain", headers(("tollgate-as-of" = String))),
-    (status = 404, description = "No event of this task", body = Problem),
-))]
-pub(crate) async fn explain(
-    State(app): State<App>,
-    Names(task): Names<String>,
-    Params(query): Params<TaskQuery>,
-) -> Handled<Response> {
-    let read = read(query.at_least, query.wait_ms)?;
-    let (story, as_of) = app.ledger.explain(tenant(&query.tenant), &task, &read).await?;
-    Ok(([("tollgate-as-of", as_of)], story).into_response())
-}
-
 /// The limits a task would have
 #[utoipa::path(get, path = "/v1/limits", tag = "views", params(LimitsQuery), responses(
     (status = 200, description = "Every phase with its factors, and the totals", body = LimitsResponse),
@@ -161,22 +108,7 @@ pub(crate) async fn limits(
     Ok(Json(app.ledger.limits(complexity.as_deref(), importance.as_deref(), multiplier.as_deref())?))
 }
 
-/// Totals of the ledger
-///
-/// Of one tenant where one is named, else of all.
-#[utoipa::path(get, path = "/v1/report", tag = "views", params(TaskQuery), responses(
-    (status = 200, description = "In all, by day, model, provider, producer, phase and tiers", body = LedgerReport),
-    (status = 503, description = "The view is behind", body = Problem),
-))]
-pub(crate) async fn report(
-    State(app): State<App>,
-    Params(query): Params<TaskQuery>,
-) -> Handled<Json<LedgerReport>> {
-    let read = read(query.at_least, query.wait_ms)?;
-    Ok(Json(app.ledger.ledger_report(query.tenant.as_deref(), &read).await?))
-}
-
-fn tenant(named: &Option<String>) -> &str {
+pub(super) fn tenant(named: &Option<String>) -> &str {
     named.as_deref().unwrap_or("default")
 }
 

@@ -72,7 +72,9 @@ impl Ledger {
             | EventBody::DeliveryAttempted(_)
             | EventBody::DeliveryRequested(_)
             | EventBody::InboxRejected(_)
-            | EventBody::InboxResolved(_) => {}
+            | EventBody::InboxResolved(_)
+            | EventBody::PhaseExplained(_)
+            | EventBody::ReportRead(_) => {}
         }
         Ok((body, warnings))
     }

@@ -1,5 +1,6 @@
 //! The ledger: one log, its views, and the rules between them.
 
+mod accesses;
 mod alerts;
 mod append;
 mod breaker;
@@ -13,6 +14,7 @@ mod inbox;
 mod operate;
 mod quarantine;
 mod query;
+mod redaction;
 mod reload;
 mod remediation;
 mod settings;
@@ -33,6 +35,7 @@ use tollgate_projector::nats::Remote;
 use tollgate_projector::reactor::{self as watched, LogOutbox, Watch};
 use tollgate_projector::{Projector, Source, ViewError};
 
+pub use accesses::{AccessQuery, Reading};
 pub use alerts::AlertQuery;
 pub use append::{Appended, MAX_REQUEST_EVENTS, ReadEvent};
 pub use deliveries::DeliveryQuery;
@@ -42,7 +45,11 @@ pub use query::{ListQuery, Read, limits_of};
 pub(crate) use remediation::{Name, Told};
 pub use settings::{Settings, SettingsError, SettingsOptions};
 
+use self::accesses::Reads;
 use crate::metrics::Metrics;
+
+/// The file of the key of pseudonyms in a data directory.
+const REDACTION_KEY: &str = "redaction.key";
 
 /// The producer of what the ledger writes itself.
 pub(crate) const OWN_PRODUCER: &str = "tollgate";
@@ -65,6 +72,9 @@ pub struct Ledger {
     clock: Arc<dyn Clock>,
     metrics: Metrics,
     breaker: breaker::Breaker,
+    reads: Reads,
+    /// Where the key of pseudonyms is; `None`: nowhere, nothing can be redacted.
+    redaction_key: Option<PathBuf>,
     /// Whether questions that wait for something new are to be answered now.
     closing: watch::Sender<bool>,
 }
@@ -77,6 +87,8 @@ pub struct LedgerOptions {
     pub settings: SettingsOptions,
     /// What the present is: for running executions, and for what the ledger records itself.
     pub clock: Arc<dyn Clock>,
+    /// Where the key of pseudonyms is, made when it is first needed; `None`: nothing can be redacted.
+    pub redaction_key: Option<PathBuf>,
 }
 
 /// Who folds the views of a ledger.
@@ -93,13 +105,23 @@ impl Views {
     pub fn below(data_dir: &Path) -> Self {
         Self::Here(data_dir.join("views"))
     }
+
+    /// Where the key of pseudonyms is, unless one is named: in the data directory.
+    #[must_use]
+    pub fn redaction_key(&self) -> Option<PathBuf> {
+        match self {
+            Self::Here(views) => Some(views.parent()?.join(REDACTION_KEY)),
+            Self::Nats(_) => None,
+        }
+    }
 }
 
 impl LedgerOptions {
     /// The built-in config and prices, the machine's clock.
     #[must_use]
     pub fn new(views: Views) -> Self {
-        Self { views, settings: SettingsOptions::default(), clock: Arc::new(SystemClock) }
+        let redaction_key = views.redaction_key();
+        Self { views, settings: SettingsOptions::default(), clock: Arc::new(SystemClock), redaction_key }
     }
 }
 
@@ -140,6 +162,7 @@ impl Ledger {
         let (status, reports, alerts) = (Arc::new(status), Arc::new(reports), Arc::new(alerts));
         let (clock, metrics, closing) = (options.clock, Metrics::default(), watch::Sender::new(false));
         let (rejected, settings_recorded) = (loaded.rejected, OnceCell::new());
+        let reads = Reads::start(Arc::clone(&log));
         let ledger = Self {
             log,
             status,
@@ -154,6 +177,8 @@ impl Ledger {
             clock,
             metrics,
             breaker: breaker::Breaker::default(),
+            reads,
+            redaction_key: options.redaction_key,
             closing,
         };
         // Over NATS a command that only asks appends nothing: they are recorded before the first append.
@@ -185,6 +210,7 @@ impl Ledger {
 
     /// Commits the views. Appends and questions that still run get their answers first or an error.
     pub async fn stop(&self) {
+        self.reads.stop().await;
         self.status.stop().await;
         self.reports.stop().await;
         self.alerts.stop().await;

@@ -9,15 +9,21 @@ use tollgate_domain::limits::task_limits;
 use tollgate_domain::metadata::TaskMetadata;
 use tollgate_domain::position::{PartitionId, Position};
 use tollgate_domain::tier::{Complexity, Importance};
-use tollgate_domain::time::Timestamp;
-use tollgate_projection::report::{self, Named};
-use tollgate_projector::queries::{LedgerTotalsOf, ListTasks, OneTask, TaskAnswer, TaskPage, TotalsOf};
+use tollgate_projection::report::{self, Named, Redacted, Similar};
+use tollgate_projection::reports::ClassSums;
+use tollgate_projection::status::TaskRow;
+use tollgate_projector::queries::{
+    LedgerTotalsOf, ListTasks, OneTask, OthersOfClass, TaskAnswer, TaskPage, TotalsOf,
+};
 use tollgate_projector::{Answered, QueryError, Wait};
 use tollgate_wire::api::{LedgerReport, LimitsResponse, TaskList, TaskReport, TaskStatus};
 
 use super::Ledger;
 use super::decide::only;
 use crate::problem::{Answer, INVALID, TASK_UNKNOWN, of_query, of_read};
+
+/// How long a report waits at most for what similar tasks used, where it is to see a position: it is worth more without than late.
+const SIMILAR_WITHIN: Duration = Duration::from_secs(2);
 
 /// What a question has to see, and for how long it waits for that.
 #[derive(Clone, Debug)]
@@ -47,6 +53,25 @@ pub struct ListQuery {
     pub limit: usize,
 }
 
+/// A task that there is.
+struct FoundTask {
+    tenant: TenantId,
+    task: TaskId,
+    row: TaskRow,
+    degraded: bool,
+    as_of: String,
+    /// What was asked to be seen: of other tasks too.
+    wanted: Option<Position>,
+    wait: Duration,
+}
+
+impl FoundTask {
+    fn named(&self) -> Named<'_> {
+        let (tenant, task) = (self.tenant.as_str(), self.task.as_str());
+        Named { tenant, task, row: &self.row, degraded: self.degraded }
+    }
+}
+
 impl Ledger {
     /// Where one task stands.
     ///
@@ -54,34 +79,57 @@ impl Ledger {
     ///
     /// The problem to answer with, as of all questions here.
     pub async fn task_status(&self, tenant: &str, task: &str, read: &Read) -> Answer<TaskStatus> {
-        self.of_task(tenant, task, read, report::task_status).await
+        let found = self.find_task(tenant, task, read).await?;
+        Ok(report::task_status(found.named(), Some(self.clock.now()), found.as_of.clone()))
     }
 
-    /// The budget report of one task.
-    pub async fn task_report(&self, tenant: &str, task: &str, read: &Read) -> Answer<TaskReport> {
-        self.of_task(tenant, task, read, report::task_report).await
-    }
-
-    /// The story of one task, and the position that it is true as of.
-    pub async fn explain(&self, tenant: &str, task: &str, read: &Read) -> Answer<(String, String)> {
-        self.of_task(tenant, task, read, |named, now, as_of| (report::explain(named, now), as_of)).await
-    }
-
-    async fn of_task<R>(
+    /// The budget report of one task, beside those of its class; `redact`: under pseudonyms.
+    pub async fn task_report(
         &self,
         tenant: &str,
         task: &str,
+        redact: bool,
         read: &Read,
-        answer: impl FnOnce(Named<'_>, Option<Timestamp>, String) -> R,
-    ) -> Answer<R> {
+    ) -> Answer<TaskReport> {
+        let found = self.find_task(tenant, task, read).await?;
+        let similar = self.similar(&found).await;
+        let report = |named: Named<'_>| {
+            report::task_report(named, &similar, Some(self.clock.now()), found.as_of.clone())
+        };
+        if redact {
+            return Ok(report(Redacted::of(found.named(), &self.pseudonyms()?).named()));
+        }
+        Ok(report(found.named()))
+    }
+
+    /// The story of one task, and the position that it is true as of; `redact`: under pseudonyms.
+    pub async fn explain(
+        &self,
+        tenant: &str,
+        task: &str,
+        redact: bool,
+        read: &Read,
+    ) -> Answer<(String, String)> {
+        let found = self.find_task(tenant, task, read).await?;
+        let now = Some(self.clock.now());
+        let story = if redact {
+            report::explain(Redacted::of(found.named(), &self.pseudonyms()?).named(), now)
+        } else {
+            report::explain(found.named(), now)
+        };
+        Ok((story, found.as_of))
+    }
+
+    async fn find_task(&self, tenant: &str, task: &str, read: &Read) -> Answer<FoundTask> {
         let (tenant, task) = names(tenant, task)?;
         let partition = PartitionId::of(tenant.as_str(), task.as_str());
-        let at_least = self.wanted(read).await?.map(|position| only(&position, partition));
+        let wanted = self.wanted(read).await?;
+        let at_least = wanted.as_ref().map(|position| only(position, partition));
         let wait = Wait { at_least: at_least.as_ref(), up_to: read.wait };
-        let (named, as_of) =
+        let (answer, as_of) =
             self.task_row(&tenant, &task, partition, wait).await.map_err(|error| of_query(&error))?;
         let as_of = as_of.to_string();
-        let Some(row) = &named.row else {
+        let Some(row) = answer.row else {
             let mut problem = TASK_UNKNOWN.with(format!(
                 "task `{task}` of tenant `{tenant}`: the ledger has no event of it as of {as_of}; check the spelling, or \
                  list the tasks"
@@ -89,8 +137,27 @@ impl Ledger {
             problem.as_of = Some(as_of);
             return Err(problem);
         };
-        let named = Named { tenant: tenant.as_str(), task: task.as_str(), row, degraded: named.degraded };
-        Ok(answer(named, Some(self.clock.now()), as_of))
+        Ok(FoundTask { tenant, task, row, degraded: answer.degraded, as_of, wanted, wait: read.wait })
+    }
+
+    /// What the other tasks of its class used. A view that cannot tell takes nothing from the report but that.
+    async fn similar(&self, found: &FoundTask) -> Similar {
+        let Some(limits) = found.row.state.limits.as_deref() else { return Similar::NoClass };
+        let question = OthersOfClass {
+            tenant: found.tenant.as_str().to_owned(),
+            task: found.task.as_str().to_owned(),
+            complexity: limits.complexity,
+            importance: limits.importance,
+        };
+        let wait = Wait { at_least: found.wanted.as_ref(), up_to: found.wait.min(SIMILAR_WITHIN) };
+        match self.reports().ask_all(wait, &question).await {
+            Ok((parts, _)) => {
+                let mut sums = ClassSums::default();
+                parts.iter().for_each(|part| sums.merge(part));
+                Similar::Known(sums)
+            }
+            Err(error) => Similar::Unavailable(error.to_string()),
+        }
     }
 
     /// What the view has of a task, and up to where that is true.

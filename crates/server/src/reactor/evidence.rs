@@ -1,5 +1,5 @@
-//! Evidence files: when VERIFY ends, at completion and on a block, each task's budget report is written for people and
-//! for machines.
+//! Evidence files: when VERIFY ends, at completion, on a block and when somebody explained a phase, each task's budget report is
+//! written for people and for machines.
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ use tollgate_domain::ids::{DEFAULT_TENANT, LEDGER_TENANT};
 use tollgate_domain::position::Sequence;
 use tollgate_log::contract::{Partitions, ReadError};
 use tollgate_log::record::StoredRecord;
-use tollgate_projection::report::markdown;
+use tollgate_projection::report::{html, markdown};
 use tollgate_wire::decode_stored;
 use uuid::Uuid;
 
@@ -147,7 +147,7 @@ impl Evidence {
 
     async fn write(&self, tenant: &str, task: &str) -> Result<(), EvidenceError> {
         let read = Read { at_least: Some("tail".to_owned()), ..Read::default() };
-        let report = self.ledger.task_report(tenant, task, &read).await;
+        let report = self.ledger.task_report(tenant, task, false, &read).await;
         let report = report.map_err(|problem| EvidenceError::Report {
             task: task.to_owned(),
             detail: problem.detail.clone(),
@@ -157,6 +157,7 @@ impl Evidence {
             .map_err(|error| EvidenceError::Report { task: task.to_owned(), detail: error.to_string() })?;
         json.push(b'\n');
         replace(&dir.join("budget_report.md"), markdown(&report).as_bytes())?;
+        replace(&dir.join("budget_report.html"), html(&report).as_bytes())?;
         replace(&dir.join("budget_enforcement.json"), &json)
     }
 }
@@ -181,7 +182,8 @@ fn safe(name: &str) -> String {
 fn is_occasion(body: &EventBody) -> bool {
     match body {
         EventBody::PhaseEnded(ended) => ended.phase.as_str() == VERIFY,
-        EventBody::TaskClosed(_) => true,
+        // Who explains a breach finds the explanation in the report.
+        EventBody::TaskClosed(_) | EventBody::PhaseExplained(_) => true,
         EventBody::GateDecided(decided) => decided.verdict == Verdict::Block,
         EventBody::TaskOpened(_)
         | EventBody::PhaseStarted(_)
@@ -201,7 +203,8 @@ fn is_occasion(body: &EventBody) -> bool {
         | EventBody::DeliveryAttempted(_)
         | EventBody::DeliveryRequested(_)
         | EventBody::InboxRejected(_)
-        | EventBody::InboxResolved(_) => false,
+        | EventBody::InboxResolved(_)
+        | EventBody::ReportRead(_) => false,
     }
 }
 

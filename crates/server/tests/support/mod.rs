@@ -97,6 +97,11 @@ impl Service {
         (status, String::from_utf8(body.to_vec()).unwrap())
     }
 
+    /// The headers of an answer.
+    pub(crate) async fn headers(&self, request: Request<Body>) -> http::HeaderMap {
+        self.router.clone().oneshot(request).await.unwrap().headers().clone()
+    }
+
     pub(crate) async fn post(&self, path: &str, body: Value) -> (StatusCode, Value) {
         let request = Request::post(path)
             .header("host", "localhost:7070")

@@ -4,6 +4,7 @@
 //! text form of `tollgate_domain::position::Position`. Token sums inside are wider; one above 9.2 · 10¹⁸ is answered as
 //! that.
 
+mod access;
 mod alerts;
 mod append;
 mod gate;
@@ -16,6 +17,7 @@ mod quarantine;
 mod report;
 mod status;
 
+pub use access::{AccessList, AccessView};
 pub use alerts::{
     AcknowledgeRequest, AlertChangeView, AlertChanges, AlertList, AlertView, AttemptView, DeliveryList,
     DeliveryView, ResendRequest, ResendResponse,
@@ -34,5 +36,8 @@ pub use operate::{
 };
 pub use problem::Problem;
 pub use quarantine::{QuarantineEndRequest, QuarantineEnded, QuarantineList, QuarantinedMessage};
-pub use report::{Calculation, DecisionView, ExecutionReport, OverrideView, ReportTotals, TaskReport};
+pub use report::{
+    Calculation, ClassComparison, Comparison, DecisionView, ExecutionReport, ExplanationView, OverrideView,
+    PhaseComparison, ReportTotals, TaskReport,
+};
 pub use status::{ActivePhase, TaskList, TaskStatus, TaskSummary, TokenTotals};

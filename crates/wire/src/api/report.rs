@@ -38,6 +38,16 @@ pub struct TaskReport {
     pub earlier_decisions: u64,
     /// What persons set aside.
     pub overrides: Vec<OverrideView>,
+    /// Why phases used what they used, by persons.
+    #[serde(default)]
+    pub explanations: Vec<ExplanationView>,
+    /// Phases so far above their limits that an explanation is asked for, and that have none.
+    #[serde(default)]
+    pub unexplained: Vec<String>,
+    /// The task beside the others of its complexity × importance; absent where it has no tiers, or where that could not be
+    /// found out (then a warning says so).
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub class: Option<ClassComparison>,
     /// What its readers should know: missing, estimated or unmatched data.
     pub warnings: Vec<String>,
     /// How the limits came about; absent for an implicit task.
@@ -73,6 +83,9 @@ pub struct ExecutionReport {
     pub latency_limit_ms: Option<u64>,
     /// Reported wait time in milliseconds.
     pub wait_ms: u64,
+    /// How often usage was reported; 0 for an execution that ended: what it used is not known, and not zero.
+    #[serde(default)]
+    pub usage_events: u64,
     /// `within`, `warning` or `exceeded`; `no_limits` where there are none.
     pub breach_status: String,
     /// Whether any count was estimated from text lengths.
@@ -163,6 +176,62 @@ pub struct OverrideView {
     pub approver: String,
     /// Why.
     pub reason: String,
+}
+
+/// Why a phase used what it used.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ExplanationView {
+    /// Its record in the log.
+    pub sequence: u64,
+    /// When it was given.
+    pub at: String,
+    /// Which phase.
+    pub phase: String,
+    /// Which attempt of it; absent: all of them.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub attempt: Option<u32>,
+    /// Who explains.
+    pub author: String,
+    /// What was said.
+    pub explanation: String,
+}
+
+/// A task beside the others of its class. They count once they are completed, their phases once they ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ClassComparison {
+    /// Scope tier of the class.
+    pub complexity: String,
+    /// Importance tier of the class.
+    pub importance: String,
+    /// The task as a whole.
+    pub whole: Comparison,
+    /// Its phases that began.
+    pub phases: Vec<PhaseComparison>,
+}
+
+/// A phase beside that of the others.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PhaseComparison {
+    /// Which phase.
+    pub phase: String,
+    /// How it compares.
+    #[serde(flatten)]
+    pub comparison: Comparison,
+}
+
+/// Tokens beside an average.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Comparison {
+    /// Tokens that this task used.
+    pub tokens_used: u64,
+    /// How many other tasks there are to compare with.
+    pub tasks: u64,
+    /// What they used on average, cut to a whole token; absent where there are none.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub average_tokens: Option<u64>,
+    /// The one in percent of the other, rounded to a whole percent.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub percent: Option<u64>,
 }
 
 /// How a task's limits came about.

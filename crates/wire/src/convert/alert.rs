@@ -64,6 +64,7 @@ fn scope(stored: Option<proto::Scope>) -> Result<AlertScope, FieldError> {
             Ok(AlertScope::View { name: view.name, partition: view.partition.map(partition).transpose()? })
         }
         Some(Of::Inbox(_)) => Ok(AlertScope::Inbox),
+        Some(Of::Reader(name)) => Ok(AlertScope::Reader(name)),
         None => Err(FieldError::new("", "nothing", "must be a scope that this version knows")),
     }
 }
@@ -79,6 +80,7 @@ fn scope_content(scope: &AlertScope) -> Option<proto::Scope> {
             partition: partition.map(|partition| partition.number().into()),
         }),
         AlertScope::Inbox => Of::Inbox(true),
+        AlertScope::Reader(name) => Of::Reader(name.clone()),
     };
     Some(proto::Scope { of: Some(of) })
 }

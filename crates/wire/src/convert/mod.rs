@@ -8,6 +8,7 @@ mod gate;
 mod inbox;
 mod ledger;
 mod limits;
+mod reading;
 mod task;
 mod text;
 mod usage;
@@ -65,6 +66,12 @@ pub(crate) fn to_domain(body: Body, added: Added) -> Result<(EventBody, Option<T
         Body::SignalRecorded(signal) => usage::signal(signal)
             .map(EventBody::SignalRecorded)
             .map_err(|error| error.within("signal_recorded")),
+        Body::PhaseExplained(explained) => reading::explained(explained)
+            .map(EventBody::PhaseExplained)
+            .map_err(|error| error.within("phase_explained")),
+        Body::ReportRead(read) => reading::read(read)
+            .map(|read| EventBody::ReportRead(Box::new(read)))
+            .map_err(|error| error.within("report_read")),
         Body::GateDecided(decided) => gate::decided(*decided)
             .map(|decided| EventBody::GateDecided(Box::new(decided)))
             .map_err(|error| error.within("gate_decided")),
@@ -111,6 +118,8 @@ pub(crate) fn content(body: &EventBody, text_length: Option<TextLength>) -> Body
         EventBody::UsageAdjusted(adjusted) => Body::UsageAdjusted(usage::adjusted_content(adjusted)),
         EventBody::WaitRecorded(wait) => Body::WaitRecorded(usage::wait_content(wait)),
         EventBody::SignalRecorded(signal) => Body::SignalRecorded(usage::signal_content(signal)),
+        EventBody::PhaseExplained(explained) => Body::PhaseExplained(reading::explained_content(explained)),
+        EventBody::ReportRead(read) => Body::ReportRead(reading::read_content(read)),
         EventBody::GateDecided(decided) => Body::GateDecided(Box::new(gate::decided_content(decided))),
         EventBody::ConfigLoaded(loaded) => Body::ConfigLoaded(ledger::config_loaded_content(loaded)),
         EventBody::ConfigRejected(rejected) => {
@@ -190,7 +199,9 @@ pub(crate) fn added(
         | EventBody::DeliveryAttempted(_)
         | EventBody::DeliveryRequested(_)
         | EventBody::InboxRejected(_)
-        | EventBody::InboxResolved(_) => {}
+        | EventBody::InboxResolved(_)
+        | EventBody::PhaseExplained(_)
+        | EventBody::ReportRead(_) => {}
     }
     added
 }

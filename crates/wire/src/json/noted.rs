@@ -30,6 +30,7 @@ fn scope(scope: Option<&proto::Scope>) -> Value {
         None => return "task".into(),
         Some(Of::Inbox(_)) => return "inbox".into(),
         Some(Of::Execution(execution)) => out.execution(&execution.phase, Some(execution.attempt)),
+        Some(Of::Reader(name)) => out.text("reader", name),
         Some(Of::View(view)) => {
             out.text("view", &view.name);
             out.optional("partition", view.partition.map(whole));
@@ -91,6 +92,15 @@ pub(super) fn resolved(out: &mut Out, resolved: &proto::InboxResolved) {
     out.text("action", &resolved.action);
     out.text("by", &resolved.by);
     out.text("reason", &resolved.reason);
+}
+
+pub(super) fn report_read(out: &mut Out, read: &proto::ReportRead) {
+    out.text("report", &read.report);
+    out.text("task", &read.task);
+    out.text("reader", &read.reader);
+    out.text("address", &read.address);
+    out.text("format", &read.format);
+    out.value("redacted", read.redacted.into());
 }
 
 fn time(out: &mut Out, key: &str, time: Option<prost_types::Timestamp>) {

@@ -12,7 +12,7 @@ use crate::rules;
 pub const MAX_JSON_BYTES: usize = 8 * MAX_EVENT_BYTES;
 
 /// The kinds that producers send.
-pub(crate) const BODIES: [&str; 12] = [
+pub(crate) const BODIES: [&str; 13] = [
     "task_opened",
     "task_closed",
     "phase_started",
@@ -25,10 +25,11 @@ pub(crate) const BODIES: [&str; 12] = [
     "wait_recorded",
     "signal_recorded",
     "alert_acknowledged",
+    "phase_explained",
 ];
 
 /// The kinds that the ledger writes itself.
-const OWN_BODIES: [&str; 10] = [
+const OWN_BODIES: [&str; 11] = [
     "gate_decided",
     "config_loaded",
     "config_rejected",
@@ -39,6 +40,7 @@ const OWN_BODIES: [&str; 10] = [
     "delivery_requested",
     "inbox_rejected",
     "inbox_resolved",
+    "report_read",
 ];
 
 /// The fields of an event: what every event has, then the bodies.
@@ -115,6 +117,7 @@ fn body(kind: &str, raw: &RawValue) -> Result<Body, FieldError> {
         "usage_adjusted" => usage_adjusted(raw).map(Body::UsageAdjusted),
         "wait_recorded" => wait_recorded(raw).map(Body::WaitRecorded),
         "signal_recorded" => signal_recorded(raw).map(Body::SignalRecorded),
+        "phase_explained" => phase_explained(raw).map(Body::PhaseExplained),
         other => Err(rules::no_body(other)),
     }
 }
@@ -308,5 +311,15 @@ fn signal_recorded(raw: &RawValue) -> Result<proto::SignalRecorded, FieldError> 
         attempt: signal.small_count("attempt")?,
         name: signal.text("name")?,
         value: signal.signed("value")?,
+    })
+}
+
+fn phase_explained(raw: &RawValue) -> Result<proto::PhaseExplained, FieldError> {
+    let explained = Object::of(raw, &["phase", "attempt", "author", "explanation"])?;
+    Ok(proto::PhaseExplained {
+        phase: explained.text("phase")?,
+        attempt: explained.small_count("attempt")?,
+        author: explained.text("author")?,
+        explanation: explained.text("explanation")?,
     })
 }

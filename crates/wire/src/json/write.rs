@@ -112,6 +112,11 @@ fn body(content: &Body, added: Option<&Added>) -> Value {
             out.text("name", &signal.name);
             out.optional("value", signal.value.map(whole));
         }
+        Body::PhaseExplained(explained) => {
+            out.execution(&explained.phase, explained.attempt);
+            out.text("author", &explained.author);
+            out.text("explanation", &explained.explanation);
+        }
         Body::GateDecided(decided) => gate_decided(&mut out, decided),
         Body::ConfigLoaded(loaded) => {
             out.text("config_hash", &loaded.config_hash);
@@ -135,6 +140,7 @@ fn body(content: &Body, added: Option<&Added>) -> Value {
         Body::DeliveryRequested(requested) => noted::requested(&mut out, requested),
         Body::InboxRejected(rejected) => noted::rejected(&mut out, rejected),
         Body::InboxResolved(resolved) => noted::resolved(&mut out, resolved),
+        Body::ReportRead(read) => noted::report_read(&mut out, read),
     }
     out.object()
 }

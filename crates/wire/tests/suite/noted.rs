@@ -7,7 +7,7 @@ use proptest::sample::select;
 use tollgate_domain::alert::{AlertRule, AlertScope, Condition};
 use tollgate_domain::event::{
     AlertAcknowledged, Change, ConditionObserved, DeliveryAttempted, DeliveryOutcome, DeliveryRequested,
-    Event, EventBody, InboxRejected, InboxResolved, QuarantineAction,
+    Event, EventBody, InboxRejected, InboxResolved, QuarantineAction, ReportKind, ReportRead,
 };
 use tollgate_domain::phase::ExecutionId;
 use tollgate_domain::position::{PartitionId, Sequence};
@@ -39,6 +39,7 @@ pub(crate) fn events() -> Vec<(&'static str, Event)> {
         ("inbox_rejected_bytes", own_event("_ledger", rejected(b"\xff\x00"))),
         ("inbox_rejected_headers", own_event("_ledger", with_headers())),
         ("inbox_resolved", own_event("_ledger", EventBody::InboxResolved(dropped()))),
+        ("report_read", own_event("_ledger", read())),
     ]
 }
 
@@ -109,6 +110,17 @@ fn with_headers() -> EventBody {
     EventBody::InboxRejected(Box::new(rejected))
 }
 
+fn read() -> EventBody {
+    EventBody::ReportRead(Box::new(ReportRead {
+        report: ReportKind::Task,
+        task: "T-2".to_owned(),
+        reader: "grace".to_owned(),
+        address: "192.0.2.7".to_owned(),
+        format: "html".to_owned(),
+        redacted: true,
+    }))
+}
+
 fn dropped() -> InboxResolved {
     InboxResolved {
         rejection: "rejected-9f86d081884c7d659a2feaa0c55ad015".to_owned(),
@@ -129,6 +141,7 @@ fn scope() -> impl Strategy<Value = AlertScope> {
     prop_oneof![
         Just(AlertScope::Task),
         Just(AlertScope::Inbox),
+        any_text().prop_map(AlertScope::Reader),
         (crate::strategies::phase(), any::<u32>())
             .prop_map(|(phase, attempt)| AlertScope::Execution(ExecutionId { phase, attempt })),
         (any_text(), partition).prop_map(|(name, partition)| AlertScope::View { name, partition }),
@@ -185,7 +198,14 @@ pub(crate) fn own_body() -> BoxedStrategy<EventBody> {
         .prop_map(|(rejection, action, by, reason)| {
             EventBody::InboxResolved(InboxResolved { rejection, action, by, reason })
         });
-    prop_oneof![observed, attempted, requested, rejected, resolved].boxed()
+    let told = (any_text(), any_text(), any_text(), any::<bool>());
+    let read = (word(&ReportKind::NAMES, ReportKind::from_word), any_text(), told).prop_map(
+        |(report, task, (reader, address, format, redacted))| {
+            let read = ReportRead { report, task, reader, address, format, redacted };
+            EventBody::ReportRead(Box::new(read))
+        },
+    );
+    prop_oneof![observed, attempted, requested, rejected, resolved, read].boxed()
 }
 
 #[test]
@@ -218,6 +238,7 @@ fn what_the_ledger_writes_itself_is_refused() {
         "delivery_requested",
         "inbox_rejected",
         "inbox_resolved",
+        "report_read",
     ] {
         refused(&format!(r#""{kind}": {{}}"#), &format!("{kind}: `given`"), "written by the ledger itself");
     }
@@ -232,6 +253,7 @@ fn what_the_ledger_writes_itself_is_refused() {
         proto::event::Body::DeliveryRequested(Box::default()),
         proto::event::Body::InboxRejected(Box::default()),
         proto::event::Body::InboxResolved(proto::InboxResolved::default()),
+        proto::event::Body::ReportRead(proto::ReportRead::default()),
     ] {
         let sent = proto::Event { producer: "p".to_owned(), body: Some(body), ..proto::Event::default() };
         let error = Submitted::from_proto(sent, &Defaults::default()).unwrap_err();
@@ -252,6 +274,10 @@ fn importance_and_acknowledgements_name_who_and_what() {
         "task_marked": {"mark": "fine", "author": "a", "reason": "r"} | task_marked.mark: `fine`                | must be one of legitimate, runaway
         "task_marked": {"mark": "runaway", "reason": "r"}           | task_marked.author: `nothing`            | is required
         "task_marked": {"mark": "runaway", "author": "a"}           | task_marked.reason: `nothing`            | is required
+        "phase_explained": {"author": "a", "explanation": "e"}      | phase_explained.phase: `nothing`         | is required
+        "phase_explained": {"phase": "PLAN", "explanation": "e"}    | phase_explained.author: `nothing`        | is required
+        "phase_explained": {"phase": "PLAN", "author": "a"}         | phase_explained.explanation: `nothing`   | is required
+        "phase_explained": {"phase": "PLAN", "attempt": 0, "author": "a", "explanation": "e"} | phase_explained.attempt: `0` | from 1
         "alert_acknowledged": {"by": "a"}                           | alert_acknowledged.alert: `nothing`      | is required
         "alert_acknowledged": {"alert": "7", "by": "a"}             | alert_acknowledged.alert: `7`            | 32 hex digits
         "alert_acknowledged": {"alert": "9F86D081884C7D659A2FEAA0C55AD015", "by": "a"} | alert_acknowledged.alert: `9F86D081884C7D659A2FEAA0C55AD015` | 32 hex digits

@@ -63,7 +63,9 @@ pub(crate) fn decided(name: &str, sent: &EventBody) -> EventBody {
         | EventBody::DeliveryAttempted(_)
         | EventBody::DeliveryRequested(_)
         | EventBody::InboxRejected(_)
-        | EventBody::InboxResolved(_) => {}
+        | EventBody::InboxResolved(_)
+        | EventBody::PhaseExplained(_)
+        | EventBody::ReportRead(_) => {}
     }
     body
 }

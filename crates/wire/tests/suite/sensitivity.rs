@@ -73,6 +73,10 @@ const FIELDS: &[&str] = &[
     "alert",
     "by",
     "note",
+    "phase_explained.phase",
+    "phase_explained.attempt",
+    "phase_explained.author",
+    "explanation",
 ];
 
 /// Another valid value for a leaf, by its key.

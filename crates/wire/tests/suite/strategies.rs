@@ -9,8 +9,8 @@ use tollgate_domain::config::{BudgetedLatency, Profile, Rollout, Thresholds};
 use tollgate_domain::decimal::Decimal;
 use tollgate_domain::event::{
     ConfigLoaded, ConfigRejected, Event, EventBody, ImportanceChanged, Mark, OverrideGranted, OverrideScope,
-    PhaseEnded, PhaseStarted, PriceBookLoaded, SignalRecorded, TaskClosed, TaskMarked, TaskOpened,
-    TaskOutcome, TransitionsMeasured, WaitRecorded,
+    PhaseEnded, PhaseExplained, PhaseStarted, PriceBookLoaded, SignalRecorded, TaskClosed, TaskMarked,
+    TaskOpened, TaskOutcome, TransitionsMeasured, WaitRecorded,
 };
 use tollgate_domain::gate::{GateDecided, Reason, ReasonCode, Requirement, Verdict};
 use tollgate_domain::ids::{EventId, ProducerId, TaskId, TenantId};
@@ -65,7 +65,9 @@ pub(crate) fn without_added(mut event: Event) -> Event {
         | EventBody::DeliveryAttempted(_)
         | EventBody::DeliveryRequested(_)
         | EventBody::InboxRejected(_)
-        | EventBody::InboxResolved(_) => {}
+        | EventBody::InboxResolved(_)
+        | EventBody::PhaseExplained(_)
+        | EventBody::ReportRead(_) => {}
     }
     event
 }
@@ -116,7 +118,11 @@ fn sendable_body() -> BoxedStrategy<EventBody> {
         let mark = Mark::from_word(word).expect("a mark");
         EventBody::TaskMarked(TaskMarked { mark, author, reason })
     });
-    let facts = prop_oneof![usage, adjusted, wait, signal, noted::acknowledged()];
+    let explained = (phase(), attempt(), text(), text()).prop_map(|(phase, attempt, author, explanation)| {
+        let execution = NamedExecution { phase, attempt };
+        EventBody::PhaseExplained(PhaseExplained { execution, author, explanation })
+    });
+    let facts = prop_oneof![usage, adjusted, wait, signal, explained, noted::acknowledged()];
     prop_oneof![opened, closed, started, ended, granted, importance, marked, facts].boxed()
 }
 

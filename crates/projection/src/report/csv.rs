@@ -1,0 +1,111 @@
+//! The executions of a task as CSV (RFC 4180), one a row.
+
+use tollgate_wire::api::{ExecutionReport, TaskReport};
+
+/// The columns, in order.
+pub const COLUMNS: [&str; 23] = [
+    "tenant",
+    "task_id",
+    "phase",
+    "attempt",
+    "state",
+    "tokens_used",
+    "tokens_limit",
+    "input_uncached",
+    "cached_input",
+    "cache_write",
+    "output",
+    "reasoning",
+    "tokens_estimated",
+    "latency_ms",
+    "latency_limit_ms",
+    "wait_ms",
+    "breach_status",
+    "cost_usd",
+    "unpriced_tokens",
+    "started_at",
+    "ended_at",
+    "config_hash",
+    "as_of",
+];
+
+/// The executions that began, one a row below the names of the columns. What is not known is empty. A text that a spreadsheet
+/// would take for a formula begins with an apostrophe.
+#[must_use]
+pub fn csv(report: &TaskReport) -> String {
+    let mut out = COLUMNS.join(",");
+    out.push_str("\r\n");
+    for execution in report.executions.iter().filter(|execution| execution.state != "not_started") {
+        out.push_str(&row(report, execution).join(","));
+        out.push_str("\r\n");
+    }
+    out
+}
+
+fn row(report: &TaskReport, execution: &ExecutionReport) -> [String; 23] {
+    let unknown = execution.state == "ended" && execution.usage_events == 0;
+    let tokens = &execution.tokens;
+    let count = |count: i64| if unknown { String::new() } else { count.to_string() };
+    let optional = |number: Option<u64>| number.map(|number| number.to_string()).unwrap_or_default();
+    let maybe = |value: &Option<String>| text(value.as_deref().unwrap_or_default());
+    [
+        text(&report.tenant),
+        text(&report.task_id),
+        text(&execution.phase),
+        execution.attempt.to_string(),
+        text(&execution.state),
+        count(execution.tokens_used),
+        optional(execution.tokens_limit),
+        count(tokens.input_uncached),
+        count(tokens.cached_input),
+        count(tokens.cache_write),
+        count(tokens.output),
+        count(tokens.reasoning),
+        execution.tokens_estimated.to_string(),
+        execution.latency_ms.to_string(),
+        optional(execution.latency_limit_ms),
+        execution.wait_ms.to_string(),
+        text(&execution.breach_status),
+        // A number of our own making, which may be negative.
+        execution.cost_usd.clone(),
+        count(execution.unpriced_tokens),
+        maybe(&execution.started_at),
+        maybe(&execution.ended_at),
+        maybe(&report.config_hash),
+        text(&report.as_of),
+    ]
+}
+
+/// A text as a field: harmless in a spreadsheet, in quotes where it needs them.
+fn text(text: &str) -> String {
+    let formula = ['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠'];
+    let safe = if text.starts_with(formula) { format!("'{text}") } else { text.to_owned() };
+    if safe.contains(['"', ',', '\r', '\n', ';', '\t']) {
+        return format!("\"{}\"", safe.replace('"', "\"\""));
+    }
+    safe
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_are_quoted_and_no_formula_is_left() {
+        for (given, expected) in [
+            ("T-1", "T-1"),
+            ("a,b", "\"a,b\""),
+            ("say \"no\"", "\"say \"\"no\"\"\""),
+            ("two\r\nlines", "\"two\r\nlines\""),
+            ("=HYPERLINK(\"http://x\")", "\"'=HYPERLINK(\"\"http://x\"\")\""),
+            ("+1", "'+1"),
+            ("-1", "'-1"),
+            ("@SUM(A1)", "'@SUM(A1)"),
+            ("\t=1", "\"'\t=1\""),
+            ("＝1", "'＝1"),
+            ("", ""),
+        ] {
+            assert_eq!(text(given), expected, "{given:?}");
+        }
+    }
+}

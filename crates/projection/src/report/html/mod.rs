@@ -1,0 +1,223 @@
+//! The budget report as one HTML page: nothing is loaded from elsewhere, nothing runs, charts are drawn in place, and beside each
+//! stands a table that says the same.
+
+mod chart;
+mod escape;
+mod parts;
+
+use std::fmt::Write;
+
+use tollgate_domain::breach::Utilization;
+use tollgate_domain::gate::grouped;
+use tollgate_wire::api::{ExecutionReport, TaskReport, UtilizationView};
+
+use self::chart::{PhaseBar, WIDTHS, percent, phase_bars, timeline};
+use self::escape::escaped;
+use super::words::{beside_cost, seconds, seconds_of_limit, signed, tokens_of_limit};
+
+/// Everything of a page's looks.
+const STYLE: &str = include_str!("style.css");
+
+/// What a page may do: show itself, in this style. The hash is that of the style; a test holds both together.
+pub const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'sha256-Ks/ayOdb23fxXNhFrW5/owtk7E8NzrlDk7o6tzd272Y='; base-uri 'none'; form-action 'none'";
+
+/// What stands where there is no number.
+const NONE: &str = "–";
+
+/// The report as a page.
+#[must_use]
+pub fn html(report: &TaskReport) -> String {
+    let mut out = String::with_capacity(32 * 1024);
+    write_page(report, &mut out).expect("writing to a String cannot fail");
+    out
+}
+
+fn write_page(report: &TaskReport, out: &mut String) -> std::fmt::Result {
+    let task = escaped(&report.task_id);
+    out.push_str("<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n");
+    writeln!(out, r#"<meta http-equiv="Content-Security-Policy" content="{CONTENT_SECURITY_POLICY}">"#)?;
+    out.push_str("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n");
+    out.push_str(
+        "<meta name=\"referrer\" content=\"no-referrer\">\n<meta name=\"robots\" content=\"noindex\">\n",
+    );
+    writeln!(out, "<title>Budget Report: {task}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<main>")?;
+    writeln!(out, "<h1>Budget Report: {task}</h1>")?;
+    if let Some(title) = &report.title {
+        writeln!(out, "<p class=\"soft\">{}</p>", escaped(title))?;
+    }
+    match &report.current_phase {
+        Some(phase) => writeln!(
+            out,
+            "<p class=\"banner\"><strong>Task in progress</strong>: the current phase is {}; numbers are those so far.</p>",
+            escaped(phase)
+        )?,
+        None if report.stage == "open" => out.push_str(
+            "<p class=\"banner\"><strong>Task in progress</strong>: no phase is active; numbers are those so far.</p>\n",
+        ),
+        None => {}
+    }
+    out.push_str("<section class=\"answer\" aria-label=\"In three lines\">\n");
+    for line in &report.summary {
+        writeln!(out, "<p>{}</p>", escaped(line))?;
+    }
+    out.push_str("</section>\n");
+    write_figures(report, out)?;
+    out.push_str("<h2>Per-Phase Breakdown</h2>\n");
+    write_bars(report, out)?;
+    write_table(report, out)?;
+    out.push_str("<h2>Tokens over Time</h2>\n");
+    write_timeline(report, out)?;
+    parts::write(report, out)?;
+    writeln!(out, "<footer>True as of position <code>{}</code>.</footer>", escaped(&report.as_of))?;
+    out.push_str("</main>\n</body>\n</html>\n");
+    Ok(())
+}
+
+fn write_figures(report: &TaskReport, out: &mut String) -> std::fmt::Result {
+    let totals = &report.totals;
+    let tokens = match &totals.tokens_limit {
+        Some(tokens) => tokens_of_limit(&utilization(tokens)),
+        None => format!("{} (no limit)", signed(totals.tokens.total.into())),
+    };
+    let latency = match &totals.latency_limit {
+        Some(latency) => seconds_of_limit(&utilization(latency)),
+        None if report.executions.is_empty() => "not known, no phase was started".to_owned(),
+        None => format!("{}s (no limit)", seconds(totals.latency_ms.into())),
+    };
+    let cost = format!("{} USD{}", totals.cost_usd, beside_cost(totals.unpriced_tokens.into()));
+    let words = match totals.breach_status.as_str() {
+        "within" => "✅ WITHIN LIMITS",
+        "warning" => "⚠️ WARNING",
+        "exceeded" => "❌ EXCEEDED",
+        _ => "NO LIMITS",
+    };
+    let status = format!(r#"<span class="pill {}">{words}</span>"#, escaped(&totals.breach_status));
+    out.push_str("<h2>Summary</h2>\n<dl class=\"figures\">\n");
+    for (name, figure) in [
+        ("Budget Status", status),
+        ("Total Tokens", escaped(&tokens)),
+        ("Total Latency", escaped(&latency)),
+        ("Cost", escaped(&cost)),
+        ("Task", escaped(&report.stage)),
+    ] {
+        writeln!(out, "<div><dt>{name}</dt><dd>{figure}</dd></div>")?;
+    }
+    out.push_str("</dl>\n");
+    if totals.estimated_tokens != 0 {
+        let tokens = signed(totals.estimated_tokens.into());
+        writeln!(
+            out,
+            "<p class=\"soft\">(est): {tokens} of these tokens are estimated from text lengths.</p>"
+        )?;
+    }
+    Ok(())
+}
+
+fn write_bars(report: &TaskReport, out: &mut String) -> std::fmt::Result {
+    let bars: Vec<PhaseBar> = phase_bars(report);
+    if bars.is_empty() {
+        out.push_str("<p>Data unavailable: no phase was started.</p>\n");
+        return Ok(());
+    }
+    out.push_str("<figure>\n<figcaption>Tokens that each phase used over all its attempts, beside its limit</figcaption>\n");
+    for width in WIDTHS {
+        chart::bars(&bars, "bars", width, out)?;
+    }
+    out.push_str("\n</figure>\n");
+    Ok(())
+}
+
+fn write_table(report: &TaskReport, out: &mut String) -> std::fmt::Result {
+    parts::table_head(
+        "Each execution of a phase",
+        &["Phase", "Tokens", "Limit", "%", "Latency (s)", "Limit (s)", "Status"],
+        1..6,
+        out,
+    )?;
+    for execution in &report.executions {
+        write_execution(execution, out)?;
+    }
+    for (name, tokens, status) in [
+        ("unphased", report.totals.unphased_tokens, "no phase named"),
+        ("unmatched", report.totals.unmatched_tokens, "phase not started"),
+    ] {
+        if tokens != 0 {
+            let tokens = signed(tokens.into());
+            parts::table_row(&[name, &tokens, NONE, NONE, NONE, NONE, status], 1..6, out)?;
+        }
+    }
+    if report.executions.is_empty() {
+        parts::table_row(&["Data unavailable", NONE, NONE, NONE, NONE, NONE, NONE], 1..6, out)?;
+    }
+    out.push_str("</tbody></table></div>\n");
+    Ok(())
+}
+
+fn write_execution(execution: &ExecutionReport, out: &mut String) -> std::fmt::Result {
+    let none = || NONE.to_owned();
+    let started = execution.state != "not_started";
+    let attempt =
+        if execution.attempt > 1 { format!(" (attempt {})", execution.attempt) } else { String::new() };
+    let unknown = execution.state == "ended" && execution.usage_events == 0;
+    let estimated = if execution.tokens_estimated { " (est)" } else { "" };
+    let used = u128::try_from(execution.tokens_used).unwrap_or_default();
+    let (tokens, share) = match execution.tokens_limit {
+        _ if !started => (none(), none()),
+        _ if unknown => ("Data unavailable".to_owned(), none()),
+        Some(limit) if limit > 0 => (
+            format!("{}{estimated}", signed(execution.tokens_used.into())),
+            grouped(percent(used, limit.into())),
+        ),
+        _ => (format!("{}{estimated}", signed(execution.tokens_used.into())), none()),
+    };
+    let words = match (started, execution.breach_status.as_str()) {
+        (false, _) => "Not Started",
+        (true, "within") => "✅ within",
+        (true, "warning") => "⚠️ warning",
+        (true, "exceeded") => "❌ exceeded",
+        (true, _) => "no limits",
+    };
+    let class = if started { execution.breach_status.as_str() } else { "not_started" };
+    let running = if execution.state == "running" { ", running" } else { "" };
+    write!(out, r#"<tr><th scope="row">{}{attempt}</th>"#, escaped(&execution.phase))?;
+    let latency = if started { seconds(execution.latency_ms.into()) } else { none() };
+    for figure in [
+        tokens,
+        execution.tokens_limit.map_or_else(none, |limit| grouped(limit.into())),
+        share,
+        latency,
+        execution.latency_limit_ms.map_or_else(none, |ms| seconds(ms.into())),
+    ] {
+        write!(out, r#"<td class="n">{figure}</td>"#)?;
+    }
+    writeln!(out, r#"<td><span class="pill {}">{words}</span>{running}</td></tr>"#, escaped(class))
+}
+
+fn write_timeline(report: &TaskReport, out: &mut String) -> std::fmt::Result {
+    let Some(timeline) = timeline(report) else {
+        out.push_str("<p>Data unavailable: no phase was started.</p>\n");
+        return Ok(());
+    };
+    out.push_str("<figure>\n<figcaption>All tokens up to each moment, as if they grew evenly within an execution</figcaption>\n");
+    for width in WIDTHS {
+        timeline.draw("time", width, out)?;
+    }
+    out.push_str("\n</figure>\n");
+    parts::table_head("The same as numbers", &["Time", "What", "Tokens so far", "% of limit"], 2..4, out)?;
+    for (at, tokens, what) in &timeline.points {
+        let share = match timeline.limit {
+            Some(limit) if limit > 0 => grouped(percent(*tokens, limit)),
+            _ => NONE.to_owned(),
+        };
+        parts::table_row(&[&at.to_string(), what, &grouped(*tokens), &share], 2..4, out)?;
+    }
+    out.push_str("</tbody></table></div>\n");
+    Ok(())
+}
+
+fn utilization(view: &UtilizationView) -> Utilization {
+    Utilization::new(view.used, view.limit)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,212 @@
+//! Reports: what tasks and the ledger used, for people, programs and spreadsheets. Each read about a task is recorded.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::header::{
+    ACCEPT, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY as POLICY, CONTENT_TYPE,
+    REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+};
+use axum::http::{HeaderMap, HeaderName};
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+use tollgate_domain::event::ReportKind;
+use tollgate_projection::report::{CONTENT_SECURITY_POLICY, csv, html, markdown};
+use tollgate_wire::api::{AccessList, LedgerReport, Problem, TaskReport};
+
+use super::extract::{Names, Params, Who};
+use super::views::{TaskQuery, read, tenant};
+use super::{App, Handled};
+use crate::ledger::{AccessQuery, Reading};
+use crate::problem::{Answer, INVALID};
+
+/// The header that carries the position an answer in plain text is true as of.
+const AS_OF: HeaderName = HeaderName::from_static("tollgate-as-of");
+
+/// What a report has to see, and how it is shown.
+#[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ReportQuery {
+    /// Owner of the task; `default`.
+    tenant: Option<String>,
+    /// A position that an append gave, or `tail`: the answer then covers at least that.
+    at_least: Option<String>,
+    /// How long to wait for that, in milliseconds; 2000. Past it the answer is the problem `stale`.
+    wait_ms: Option<u64>,
+    /// Of a budget report: `json`, `md`, `html` or `csv`.
+    format: Option<String>,
+    /// `true`: names of tasks, people and producers stand as pseudonyms, free text is left out.
+    redact: Option<bool>,
+}
+
+/// Which reads of reports.
+#[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AccessesQuery {
+    /// Only of this tenant.
+    tenant: Option<String>,
+    /// Only by this reader.
+    reader: Option<String>,
+    /// Only of this task.
+    task: Option<String>,
+    /// At most so many, up to 1000; 100.
+    limit: Option<usize>,
+    /// A position, or `tail`.
+    at_least: Option<String>,
+    /// How long to wait for that, in milliseconds.
+    wait_ms: Option<u64>,
+}
+
+/// The forms of a budget report.
+#[derive(Clone, Copy)]
+enum Form {
+    Json,
+    Markdown,
+    Html,
+    Csv,
+}
+
+impl Form {
+    /// What the query says, else what the header asks for first.
+    fn of(query: Option<&str>, headers: &HeaderMap) -> Answer<Self> {
+        let accepted = headers.get(ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
+        match query {
+            Some("json") => Ok(Self::Json),
+            Some("md") => Ok(Self::Markdown),
+            Some("html") => Ok(Self::Html),
+            Some("csv") => Ok(Self::Csv),
+            Some(other) => Err(INVALID.of_field("format", other, "must be `json`, `md`, `html` or `csv`")),
+            None if accepted.starts_with("text/markdown") => Ok(Self::Markdown),
+            None if accepted.starts_with("text/html") => Ok(Self::Html),
+            None if accepted.starts_with("text/csv") => Ok(Self::Csv),
+            None => Ok(Self::Json),
+        }
+    }
+
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Json => "json",
+            Self::Markdown => "md",
+            Self::Html => "html",
+            Self::Csv => "csv",
+        }
+    }
+
+    fn answer(self, report: TaskReport) -> Response {
+        match self {
+            Self::Json => Json(report).into_response(),
+            Self::Markdown => {
+                ([(CONTENT_TYPE, "text/markdown; charset=utf-8")], markdown(&report)).into_response()
+            }
+            Self::Html => {
+                let policy = format!("{CONTENT_SECURITY_POLICY}; frame-ancestors 'none'");
+                let headers = [
+                    (CONTENT_TYPE, "text/html; charset=utf-8".to_owned()),
+                    (POLICY, policy),
+                    (X_CONTENT_TYPE_OPTIONS, "nosniff".to_owned()),
+                    (REFERRER_POLICY, "no-referrer".to_owned()),
+                    (CACHE_CONTROL, "no-store".to_owned()),
+                ];
+                (headers, html(&report)).into_response()
+            }
+            Self::Csv => {
+                let headers = [
+                    (CONTENT_TYPE, "text/csv; charset=utf-8; header=present"),
+                    (CONTENT_DISPOSITION, "attachment; filename=\"budget_report.csv\""),
+                    (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+                ];
+                (headers, csv(&report)).into_response()
+            }
+        }
+    }
+}
+
+/// The budget report of a task
+///
+/// As JSON, or with `format=` or `Accept:` as Markdown, as one HTML page that loads nothing, or as CSV with a row per execution.
+/// The read is recorded: who (header `tollgate-reader`), what, when.
+#[utoipa::path(get, path = "/v1/tasks/{task}/report", tag = "views", params(("task" = String, Path), ReportQuery),
+    responses(
+    (status = 200, description = "The report", body = TaskReport),
+    (status = 404, description = "No event of this task", body = Problem),
+    (status = 503, description = "The view is behind", body = Problem),
+))]
+pub(crate) async fn task_report(
+    State(app): State<App>,
+    Names(task): Names<String>,
+    Params(query): Params<ReportQuery>,
+    who: Who,
+    headers: HeaderMap,
+) -> Handled<Response> {
+    let form = Form::of(query.format.as_deref(), &headers)?;
+    let redacted = query.redact == Some(true);
+    let read = read(query.at_least, query.wait_ms)?;
+    let tenant = tenant(&query.tenant);
+    let report = app.ledger.task_report(tenant, &task, redacted, &read).await?;
+    app.ledger.note_read(tenant, &task, who.reading(ReportKind::Task, form.word(), redacted));
+    Ok(form.answer(report))
+}
+
+/// Why a task stands where it stands
+///
+/// The read is recorded.
+#[utoipa::path(get, path = "/v1/tasks/{task}/explain", tag = "views", params(("task" = String, Path), ReportQuery),
+    responses(
+    (status = 200, description = "The story in sentences, true as of the position in the header", body = String,
+        content_type = "text/plain", headers(("tollgate-as-of" = String))),
+    (status = 404, description = "No event of this task", body = Problem),
+))]
+pub(crate) async fn explain(
+    State(app): State<App>,
+    Names(task): Names<String>,
+    Params(query): Params<ReportQuery>,
+    who: Who,
+) -> Handled<Response> {
+    let redacted = query.redact == Some(true);
+    let read = read(query.at_least, query.wait_ms)?;
+    let tenant = tenant(&query.tenant);
+    let (story, as_of) = app.ledger.explain(tenant, &task, redacted, &read).await?;
+    app.ledger.note_read(tenant, &task, who.reading(ReportKind::Story, "text", redacted));
+    Ok(([(AS_OF, as_of)], story).into_response())
+}
+
+/// Totals of the ledger
+///
+/// Of one tenant where one is named, else of all. They name no task, and monitors poll them: reads are not recorded.
+#[utoipa::path(get, path = "/v1/report", tag = "views", params(TaskQuery), responses(
+    (status = 200, description = "In all, by day, model, provider, producer, phase and tiers", body = LedgerReport),
+    (status = 503, description = "The view is behind", body = Problem),
+))]
+pub(crate) async fn report(
+    State(app): State<App>,
+    Params(query): Params<TaskQuery>,
+) -> Handled<Json<LedgerReport>> {
+    let TaskQuery { tenant, at_least, wait_ms } = query;
+    let read = read(at_least, wait_ms)?;
+    Ok(Json(app.ledger.ledger_report(tenant.as_deref(), &read).await?))
+}
+
+/// Who read which report when
+///
+/// The latest first.
+#[utoipa::path(get, path = "/v1/report/accesses", tag = "views", params(AccessesQuery), responses(
+    (status = 200, description = "The reads", body = AccessList),
+    (status = 503, description = "The view is behind", body = Problem),
+))]
+pub(crate) async fn accesses(
+    State(app): State<App>,
+    Params(query): Params<AccessesQuery>,
+) -> Handled<Json<AccessList>> {
+    let limit = query.limit.unwrap_or(100);
+    if limit == 0 || limit > 1000 {
+        return Err(INVALID.of_field("limit", &limit.to_string(), "must be 1 to 1000").into());
+    }
+    let AccessesQuery { tenant, reader, task, at_least, wait_ms, .. } = query;
+    let read = read(at_least, wait_ms)?;
+    Ok(Json(app.ledger.accesses(AccessQuery { tenant, reader, task, limit }, &read).await?))
+}
+
+impl Who {
+    fn reading(self, report: ReportKind, format: &'static str, redacted: bool) -> Reading {
+        Reading { report, format, redacted, reader: self.reader, address: self.address }
+    }
+}
