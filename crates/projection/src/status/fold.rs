@@ -1,6 +1,8 @@
 //! From recorded events to task rows.
 
-use tollgate_domain::event::{EventBody, OverrideGranted, OverrideScope, RecordedEvent, TaskOpened};
+use tollgate_domain::event::{
+    EventBody, OverrideGranted, OverrideScope, RecordedEvent, TaskMarked, TaskOpened,
+};
 use tollgate_domain::gate::{GateDecided, Verdict};
 use tollgate_domain::ids::LEDGER_TENANT;
 use tollgate_domain::phase::ExecutionId;
@@ -103,15 +105,7 @@ pub(crate) fn fold(row: &mut TaskRow, event: &RecordedEvent<'_>) {
             author: changed.author.clone(),
             reason: changed.reason.clone(),
         }),
-        EventBody::TaskMarked(marked) => {
-            row.mark = Some(MarkedAs {
-                sequence: event.sequence,
-                at: event.occurred_at,
-                mark: marked.mark,
-                author: marked.author.clone(),
-                reason: marked.reason.clone(),
-            });
-        }
+        EventBody::TaskMarked(marked) => row.mark = Some(judged(marked, event)),
         EventBody::ConfigLoaded(_)
         | EventBody::ConfigRejected(_)
         | EventBody::PriceBookLoaded(_)
@@ -123,6 +117,16 @@ pub(crate) fn fold(row: &mut TaskRow, event: &RecordedEvent<'_>) {
         | EventBody::InboxRejected(_)
         | EventBody::InboxResolved(_)
         | EventBody::ReportRead(_) => {}
+    }
+}
+
+fn judged(marked: &TaskMarked, event: &RecordedEvent<'_>) -> MarkedAs {
+    MarkedAs {
+        sequence: event.sequence,
+        at: event.occurred_at,
+        mark: marked.mark,
+        author: marked.author.clone(),
+        reason: marked.reason.clone(),
     }
 }
 

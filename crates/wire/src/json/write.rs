@@ -92,11 +92,7 @@ fn body(content: &Body, added: Option<&Added>) -> Value {
             out.text("author", &changed.author);
             out.text("reason", &changed.reason);
         }
-        Body::TaskMarked(marked) => {
-            out.text("mark", &marked.mark);
-            out.text("author", &marked.author);
-            out.text("reason", &marked.reason);
-        }
+        Body::TaskMarked(marked) => task_marked(&mut out, marked),
         Body::UsageRecorded(usage) => usage_recorded(&mut out, usage, added),
         Body::UsageAdjusted(adjusted) => {
             usage_adjusted(&mut out, adjusted);
@@ -112,11 +108,7 @@ fn body(content: &Body, added: Option<&Added>) -> Value {
             out.text("name", &signal.name);
             out.optional("value", signal.value.map(whole));
         }
-        Body::PhaseExplained(explained) => {
-            out.execution(&explained.phase, explained.attempt);
-            out.text("author", &explained.author);
-            out.text("explanation", &explained.explanation);
-        }
+        Body::PhaseExplained(explained) => phase_explained(&mut out, explained),
         Body::GateDecided(decided) => gate_decided(&mut out, decided),
         Body::ConfigLoaded(loaded) => {
             out.text("config_hash", &loaded.config_hash);
@@ -143,6 +135,18 @@ fn body(content: &Body, added: Option<&Added>) -> Value {
         Body::ReportRead(read) => noted::report_read(&mut out, read),
     }
     out.object()
+}
+
+fn task_marked(out: &mut Out, marked: &proto::TaskMarked) {
+    out.text("mark", &marked.mark);
+    out.text("author", &marked.author);
+    out.text("reason", &marked.reason);
+}
+
+fn phase_explained(out: &mut Out, explained: &proto::PhaseExplained) {
+    out.execution(&explained.phase, explained.attempt);
+    out.text("author", &explained.author);
+    out.text("explanation", &explained.explanation);
 }
 
 fn task_opened(out: &mut Out, opened: &proto::TaskOpened) {
