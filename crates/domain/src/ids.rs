@@ -8,6 +8,9 @@ use serde::{Deserialize, Serialize};
 /// The tenant of a caller that names none.
 pub const DEFAULT_TENANT: &str = "default";
 
+/// The producer of what the ledger writes itself.
+pub const LEDGER_PRODUCER: &str = "tollgate";
+
 /// The tenant of ledger-wide facts (configs, price books). Callers cannot take it: theirs start with a letter or digit.
 pub const LEDGER_TENANT: &str = "_ledger";
 

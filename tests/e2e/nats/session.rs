@@ -72,9 +72,21 @@ fn a_session_without_a_server_reads_the_same_on_a_data_directory_and_over_nats()
 fn without_what_a_run_makes(text: &str) -> String {
     let part_of_a_word = |c: char| c.is_ascii_alphanumeric() || "-:.@,_".contains(c);
     let mut out = String::new();
+    let mut before = [""; 2];
     for piece in text.split_inclusive(|c: char| !part_of_a_word(c)) {
         let word = piece.trim_end_matches(|c: char| !part_of_a_word(c));
-        out += named(word.trim_end_matches(['.', ','])).unwrap_or(word);
+        let digits = word.trim_end_matches([',', '.', ':']);
+        let number = !digits.is_empty() && digits.chars().all(|c| c.is_ascii_digit());
+        let place =
+            before[1] == "record" || (before[1] == ":" && ["sequence", "record", "raised", "resolved", "last"].contains(&before[0]));
+        out += match named(word.trim_end_matches(['.', ','])) {
+            Some(name) => name,
+            None if number && place => "[place]",
+            None => word,
+        };
+        if !word.is_empty() {
+            before = [before[1], word];
+        }
         out += &piece[word.len()..];
     }
     out

@@ -3,6 +3,7 @@
 use tollgate_domain::breach::{BreachStatus, Utilization};
 use tollgate_domain::event::{Mark, TaskOutcome};
 use tollgate_domain::gate::Verdict;
+use tollgate_domain::ids::LEDGER_PRODUCER;
 use tollgate_domain::task::TaskStage;
 use tollgate_domain::tier::Importance;
 use tollgate_domain::time::Timestamp;
@@ -34,6 +35,10 @@ impl Overview {
             week.implicit_tasks = week.implicit_tasks.saturating_add(1);
             return;
         };
+        if opened.producer == LEDGER_PRODUCER {
+            // A remediation: nobody planned it, and nothing stops it.
+            return;
+        }
         let importance = row.state.importance.unwrap_or(limits.importance);
         let tier = week.tiers.entry((limits.complexity, importance)).or_default();
         let utilization = figures.tokens.unwrap_or_default();

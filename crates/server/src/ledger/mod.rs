@@ -51,8 +51,7 @@ use crate::metrics::Metrics;
 /// The file of the key of pseudonyms in a data directory.
 const REDACTION_KEY: &str = "redaction.key";
 
-/// The producer of what the ledger writes itself.
-pub(crate) const OWN_PRODUCER: &str = "tollgate";
+pub(crate) use tollgate_domain::ids::LEDGER_PRODUCER as OWN_PRODUCER;
 
 /// A running ledger. All its methods may be called at the same time.
 pub struct Ledger {

@@ -44,7 +44,7 @@ const OWN_BODIES: [&str; 11] = [
 ];
 
 /// The fields of an event: what every event has, then the bodies.
-const KNOWN: [&str; 18] = [
+const KNOWN: [&str; 19] = [
     "tenant",
     "task",
     "producer",
@@ -63,6 +63,7 @@ const KNOWN: [&str; 18] = [
     BODIES[9],
     BODIES[10],
     BODIES[11],
+    BODIES[12],
 ];
 
 /// Reads the form of an event; what its values may be is checked on the message.
