@@ -35,9 +35,6 @@ const SESSION: &str = "
     report T-2
     report --by model
     alerts --all
-    view rebuild
-    log tail --records 0
-    log verify
 ";
 
 #[test]
@@ -59,7 +56,7 @@ fn a_session_without_a_server_reads_the_same_on_a_data_directory_and_over_nats()
         answers.push(without_what_a_run_makes(&said));
     }
     let [on_disk, over_nats] = &answers[..] else { unreachable!("two ways to reach a ledger") };
-    for part in ["BLOCK: T-1 to IMPLEMENT", "phase already active", "ends with 5", "identical", "passed: "] {
+    for part in ["BLOCK: T-1 to IMPLEMENT", "phase already active", "ends with 5"] {
         assert!(on_disk.contains(part), "{part}\n{on_disk}");
     }
     for (one, other) in on_disk.lines().zip(over_nats.lines()) {
@@ -77,8 +74,9 @@ fn without_what_a_run_makes(text: &str) -> String {
         let word = piece.trim_end_matches(|c: char| !part_of_a_word(c));
         let digits = word.trim_end_matches([',', '.', ':']);
         let number = !digits.is_empty() && digits.chars().all(|c| c.is_ascii_digit());
-        let place =
-            before[1] == "record" || (before[1] == ":" && ["sequence", "record", "raised", "resolved", "last"].contains(&before[0]));
+        let place = before[1] == "record"
+            || (before[1] == ":"
+                && ["sequence", "record", "raised", "resolved", "last"].contains(&before[0]));
         out += match named(word.trim_end_matches(['.', ','])) {
             Some(name) => name,
             None if number && place => "[place]",
