@@ -20,6 +20,7 @@ mod place;
 mod query;
 mod readers;
 mod stats;
+mod transitions;
 mod usage;
 mod work;
 
@@ -42,6 +43,8 @@ enum Command {
     Compare(Compare),
     /// Append over JetStream beside plain publishing, with projectors stopped and crawling; needs nats-server
     Jetstream(Jetstream),
+    /// What a transition from phase to phase costs the caller over HTTP, on both logs; needs nats-server and the binary
+    Transitions(Compare),
 }
 
 #[derive(Debug, clap::Args)]
@@ -85,6 +88,10 @@ fn main() -> ExitCode {
                 None => jetstream::run(compare.quick, compare.dir.as_deref()),
             };
             (compare, report)
+        }
+        Command::Transitions(args) => {
+            let report = transitions::run(args.quick, args.dir.as_deref());
+            (args, report)
         }
     };
     match report {

@@ -1,0 +1,180 @@
+//! What a transition from phase to phase costs the caller: the binary as its operators run it, a tracker that talks to it over
+//! HTTP.
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::Arc;
+
+use tollgate_client::{Client, HttpTransport, Read, Tracker, TrackerBuilder, Usage};
+use tollgate_domain::metadata::TaskMetadata;
+use tollgate_domain::tokens::TokenCounts;
+use tollgate_log::clock::Stopwatch;
+
+use crate::driver::nanoseconds;
+use crate::nats::NatsServer;
+use crate::output::{Report, progress};
+use crate::place::Place;
+use crate::stats::{Samples, percentile};
+
+/// Phases, one after the other, again and again: each time is another attempt.
+const PHASES: [&str; 9] =
+    ["STRATEGIZE", "SPEC", "PLAN", "THINK", "IMPLEMENT", "VERIFY", "REVIEW", "PR", "MONITOR"];
+
+/// The views, each of which has a projector on NATS.
+const VIEWS: [&str; 3] = ["status", "reports", "alerts"];
+
+/// Where the log is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Backend {
+    Embedded,
+    JetStream,
+}
+
+/// A process that ends with the run. Its first line is read; the pipe stays open for the others.
+struct Process {
+    child: Child,
+    first: String,
+    _stdout: BufReader<ChildStdout>,
+}
+
+impl Process {
+    fn start(binary: &Path, args: &[&str]) -> Self {
+        let mut command = Command::new(binary);
+        let mut child = command.args(args).stdout(Stdio::piped()).spawn().expect("the binary starts");
+        let mut stdout = BufReader::new(child.stdout.take().expect("a pipe"));
+        let mut first = String::new();
+        stdout.read_line(&mut first).expect("its first line");
+        Self { child, first, _stdout: stdout }
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // One that has ended already is as good.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Runs everything below a directory that is removed afterwards.
+///
+/// # Errors
+///
+/// A sentence where there is no place to measure in, no binary beside this one, or no nats-server.
+pub(crate) fn run(quick: bool, parent: Option<&Path>) -> Result<Report, String> {
+    let version = NatsServer::version()?;
+    let binary = beside_this()?;
+    let place = Place::make(parent)?;
+    progress(&format!("measuring in {} with {version}", place.path().display()));
+    let (rounds, transitions) = if quick { (3, 300) } else { (5, 2_000) };
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    let runtime = runtime.map_err(|error| format!("starting the runtime: {error}"))?;
+    let mut figures = Samples::default();
+    for round in 0..rounds {
+        for backend in [Backend::Embedded, Backend::JetStream] {
+            progress(&format!("round {} of {rounds}: {backend:?}", round + 1));
+            let dir = place.fresh("transitions");
+            measure(backend, &binary, dir.path(), |url| {
+                runtime.block_on(one_round(backend, url, transitions, &mut figures));
+            });
+            place.clear(dir);
+        }
+    }
+    Ok(Report {
+        directory: place.path().display().to_string(),
+        file_system: place.file_system(),
+        cores: std::thread::available_parallelism().map_or(0, usize::from),
+        quick,
+        rounds,
+        figures,
+        ratios: Samples::default(),
+    })
+}
+
+/// The binary that was built with this one.
+fn beside_this() -> Result<PathBuf, String> {
+    let this = std::env::current_exe().map_err(|error| format!("finding this program: {error}"))?;
+    let binary = this.with_file_name("tollgate");
+    if binary.exists() {
+        return Ok(binary);
+    }
+    Err(format!("`{}` is not there: build it, `cargo build --release --package tollgate`", binary.display()))
+}
+
+/// Starts a ledger and gives the address of its server.
+fn measure(backend: Backend, binary: &Path, dir: &Path, work: impl FnOnce(&str)) {
+    let path = |name: &str| dir.join(name).display().to_string();
+    let (data, evidence) = (path("data"), path("evidence"));
+    let nats = (backend == Backend::JetStream).then(|| NatsServer::start(dir));
+    let (mut projectors, mut args) = (Vec::new(), vec!["--evidence-dir", &evidence]);
+    let homes = VIEWS.map(path);
+    match &nats {
+        Some(nats) => {
+            let made = Command::new(binary)
+                .args(["--log", nats.url(), "log", "init", "--max-bytes", "1GiB"])
+                .stdout(Stdio::null())
+                .status();
+            assert!(made.is_ok_and(|status| status.success()), "the streams are made");
+            for (view, home) in VIEWS.iter().zip(&homes) {
+                projectors
+                    .push(Process::start(binary, &["--log", nats.url(), "projector", view, "--data", home]));
+            }
+            args.extend(["--log", nats.url()]);
+        }
+        None => args.extend(["--data", &data]),
+    }
+    args.extend(["serve", "--listen", "127.0.0.1:0"]);
+    let server = Process::start(binary, &args);
+    let url = server.first.split_whitespace().find(|word| word.starts_with("http://"));
+    work(url.expect("the server says where it listens").trim_end_matches(','));
+}
+
+async fn one_round(backend: Backend, url: &str, transitions: usize, figures: &mut Samples) {
+    let tracker = TrackerBuilder::to_server(url, "bench").start().expect("a tracker");
+    tracker.open_task("T-1", TaskMetadata::default()).expect("a task").await.expect("it is opened");
+    tracker.start_phase("T-1", PHASES[0]).expect("a phase").await.expect("it is started");
+    let (mut reporting, mut deciding, mut whole) = (Vec::new(), Vec::new(), Vec::new());
+    for nth in 0..transitions {
+        let (from, to) = (PHASES[nth % PHASES.len()], PHASES[(nth + 1) % PHASES.len()]);
+        let all = Stopwatch::start();
+        report(&tracker, from);
+        reporting.push(nanoseconds(all.elapsed()));
+        // It sends what was reported and waits for a view that contains it.
+        let gate = Stopwatch::start();
+        let answer = tracker.gate("T-1", to).await.expect("an answer");
+        assert!(answer.response.is_some(), "the ledger decided: {answer:?}");
+        deciding.push(nanoseconds(gate.elapsed()));
+        tracker.start_phase("T-1", to).expect("a phase");
+        whole.push(nanoseconds(all.elapsed()));
+    }
+    tracker.flush().await.expect("everything is there");
+    let client = Client::new(Arc::new(HttpTransport::new(url).expect("an address")));
+    let mut reports = Vec::new();
+    for _ in 0..100 {
+        let took = Stopwatch::start();
+        let page = client.task_report_as("T-1", "html", &Read::default()).await.expect("a report");
+        assert!(page.contains("T-1"), "it names the task");
+        reports.push(nanoseconds(took.elapsed()));
+    }
+    let backend = if backend == Backend::Embedded { "embedded" } else { "jetstream" };
+    let kinds = [
+        ("report_usage_and_end", reporting),
+        ("gate_after_own_append", deciding),
+        ("transition", whole),
+        ("report_html_over_http", reports),
+    ];
+    for (kind, latencies) in kinds {
+        for percent in [50, 99] {
+            let latency = percentile(&latencies, percent) as f64 / 1e3;
+            figures.add(format!("{kind}_{backend}_p{percent}_microseconds"), latency);
+        }
+    }
+}
+
+/// What the tracker is told at the end of a phase.
+fn report(tracker: &Tracker, phase: &str) {
+    let tokens = TokenCounts { output: 1, ..TokenCounts::default() };
+    tracker.report_usage("T-1", Usage::of(phase, "gpt-5", tokens)).expect("usage");
+    tracker.end_phase("T-1", phase, None).expect("an end");
+}
