@@ -11,4 +11,5 @@ mod governing;
 mod ground;
 mod phases;
 mod races;
+mod reading;
 mod reports;
