@@ -2,6 +2,7 @@
 
 use tollgate_domain::event::{Event, EventBody, InboxResolved, QuarantineAction};
 use tollgate_domain::ids::{EventId, LEDGER_TENANT, ProducerId, TaskId, TenantId};
+use tollgate_domain::position::Position;
 use tollgate_projection::alerts::Quarantined;
 use tollgate_projector::Wait;
 use tollgate_projector::queries::{ListQuarantine, OneQuarantined, QuarantinePage};
@@ -74,10 +75,13 @@ impl Ledger {
             )));
         }
         let events = from_message(&message, request.payload.as_deref(), request.producer.as_deref())?;
-        let (response, _) = concluded(self, self.append(events).await)?;
-        let mut ended = self.end(&message, QuarantineAction::Redriven, request).await?;
-        ended.outcomes = response.outcomes;
-        Ok(ended)
+        let appended = self.append(events).await;
+        let taken = appended.position.clone();
+        let (response, _) = concluded(self, appended)?;
+        let (message, mut position) = self.end(&message, QuarantineAction::Redriven, request).await?;
+        // Whoever asks as of the answer sees the events too, and not only that the message has ended.
+        position.merge(&taken);
+        Ok(QuarantineEnded { message, outcomes: response.outcomes, position: position.to_string() })
     }
 
     /// Gives a message up.
@@ -87,7 +91,8 @@ impl Ledger {
     /// The problem to answer with.
     pub async fn drop_message(&self, id: &str, request: &QuarantineEndRequest) -> Answer<QuarantineEnded> {
         let message = self.waiting(id).await?;
-        self.end(&message, QuarantineAction::Dropped, request).await
+        let (message, position) = self.end(&message, QuarantineAction::Dropped, request).await?;
+        Ok(QuarantineEnded { message, outcomes: Vec::new(), position: position.to_string() })
     }
 
     async fn waiting(&self, id: &str) -> Answer<Quarantined> {
@@ -107,7 +112,7 @@ impl Ledger {
         message: &Quarantined,
         action: QuarantineAction,
         request: &QuarantineEndRequest,
-    ) -> Answer<QuarantineEnded> {
+    ) -> Answer<(QuarantinedMessage, Position)> {
         let tenant = match message.tenant.as_str() {
             LEDGER_TENANT => Ok(TenantId::ledger()),
             tenant => TenantId::new(tenant),
@@ -129,10 +134,11 @@ impl Ledger {
             }),
         };
         let submitted = Submitted::from_event(event).map_err(|error| of_field(&error))?;
-        let (response, _) = concluded(self, self.append(vec![ReadEvent::Good(Box::new(submitted))]).await)?;
-        let read = Read { at_least: Some(response.position.clone()), ..Read::default() };
-        let message = self.quarantined(&message.id, &read).await?;
-        Ok(QuarantineEnded { message, outcomes: Vec::new(), position: response.position })
+        let appended = self.append(vec![ReadEvent::Good(Box::new(submitted))]).await;
+        let position = appended.position.clone();
+        concluded(self, appended)?;
+        let read = Read { at_least: Some(position.to_string()), ..Read::default() };
+        Ok((self.quarantined(&message.id, &read).await?, position))
     }
 }
 
