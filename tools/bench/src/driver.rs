@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tollgate_log::clock::Stopwatch;
 
+use crate::cpu::process_seconds;
 use crate::work::{Event, Events};
 
 /// Threads that the producers share. Each candidate has its committer's thread beside them.
@@ -48,6 +49,8 @@ pub(crate) struct Run {
     pub(crate) distinct: u64,
     /// The whole run.
     pub(crate) seconds: f64,
+    /// Processor seconds of this process in the whole run: of producers and client, not of a server beside them.
+    pub(crate) cpu_seconds: f64,
 }
 
 /// Lets every producer append one batch after the other, until the time is over and the last batch is durable.
@@ -57,7 +60,7 @@ pub(crate) fn drive<A: Append>(candidate: &Arc<A>, shape: Shape, times: Times) -
         .enable_time()
         .build()
         .expect("threads can be started");
-    let begun = Stopwatch::start();
+    let (begun, cpu) = (Stopwatch::start(), process_seconds());
     let produced: Vec<Produced> = runtime.block_on(async {
         let produce = |number| tokio::spawn(produce(Arc::clone(candidate), number, shape, times, begun));
         let producers: Vec<_> = (0..shape.producers).map(produce).collect();
@@ -75,6 +78,7 @@ pub(crate) fn drive<A: Append>(candidate: &Arc<A>, shape: Shape, times: Times) -
         latencies,
         distinct: produced.iter().map(|one| one.distinct).sum(),
         seconds,
+        cpu_seconds: process_seconds() - cpu,
     }
 }
 

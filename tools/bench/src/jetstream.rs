@@ -40,17 +40,21 @@ enum Candidate {
     Tollgate,
     /// The same events as one message a batch, without ids.
     Raw,
+    /// The same with BLAKE3 of each event before it is sent: what no log can pass that keeps a content hash.
+    RawHashed,
     /// One message an event, each with its id; a batch waits for all its acknowledgements.
     OneEach,
 }
 
-const CANDIDATES: [Candidate; 3] = [Candidate::Tollgate, Candidate::Raw, Candidate::OneEach];
+const CANDIDATES: [Candidate; 4] =
+    [Candidate::Tollgate, Candidate::Raw, Candidate::RawHashed, Candidate::OneEach];
 
 impl Candidate {
     const fn name(self) -> &'static str {
         match self {
             Self::Tollgate => "tollgate",
             Self::Raw => "raw",
+            Self::RawHashed => "raw_hashed",
             Self::OneEach => "one_message_per_event",
         }
     }
@@ -155,6 +159,7 @@ pub(crate) fn run(quick: bool, parent: Option<&Path>) -> Result<Report, String> 
 /// Notes rate and latencies; gives the rate and the median.
 fn note(run: &Run, name: &str, figures: &mut Samples) -> (f64, f64) {
     figures.add(format!("{name}_events_per_second"), run.events_per_second);
+    figures.add(format!("{name}_client_nanoseconds_per_event"), run.cpu_seconds * 1e9 / run.distinct as f64);
     let micros = |percent| percentile(&run.latencies, percent) as f64 / 1e3;
     for percent in [50, 99] {
         figures.add(format!("{name}_batch_p{percent}_microseconds"), micros(percent));
@@ -174,9 +179,8 @@ fn candidate(place: &Place, candidate: Candidate, shape: Shape, times: Times) ->
             assert!(log.stored.load(Ordering::Relaxed) >= run.distinct, "the log holds each event");
             run
         }
-        Candidate::Raw | Candidate::OneEach => {
-            let each = candidate == Candidate::OneEach;
-            let peer = Arc::new(runtime.block_on(Peer::open(&server, each)));
+        Candidate::Raw | Candidate::RawHashed | Candidate::OneEach => {
+            let peer = Arc::new(runtime.block_on(Peer::open(&server, candidate)));
             drive(&peer, shape, times)
         }
     };
@@ -261,13 +265,13 @@ impl Append for Ledger {
 /// Plain publishing with the same client.
 struct Peer {
     context: Context,
-    each: bool,
+    candidate: Candidate,
     /// What the log adds to an event, so that raw publishes as many bytes.
     frame_bytes: usize,
 }
 
 impl Peer {
-    async fn open(server: &NatsServer, each: bool) -> Self {
+    async fn open(server: &NatsServer, candidate: Candidate) -> Self {
         let client = async_nats::connect(server.url()).await.expect("a connection");
         let context = jetstream::new(client);
         let config = Config {
@@ -278,19 +282,22 @@ impl Peer {
             ..Config::default()
         };
         context.create_stream(config).await.expect("a stream");
-        Self { context, each, frame_bytes: frame_bytes() }
+        Self { context, candidate, frame_bytes: frame_bytes() }
     }
 }
 
 impl Append for Peer {
     async fn append(&self, events: Vec<Event>) {
         let subject = || format!("raw.{}", events.first().map_or(0, |event| event.task % 16));
-        if !self.each {
+        if self.candidate != Candidate::OneEach {
             let bytes = events.len() * (200 + self.frame_bytes);
             let mut payload = Vec::with_capacity(bytes);
             for event in &events {
                 payload.extend_from_slice(&event.id);
                 payload.extend_from_slice(&event.body);
+                if self.candidate == Candidate::RawHashed {
+                    std::hint::black_box(blake3::hash(&event.body));
+                }
             }
             payload.resize(bytes, 0);
             let message = PublishMessage::build().payload(payload.into());

@@ -62,7 +62,7 @@ struct Compare {
 
 #[derive(Debug, clap::Args)]
 struct Jetstream {
-    /// Only this candidate, for ten seconds: `tollgate`, `raw` or `one_message_per_event`, for a profiler beside it
+    /// Only this candidate, for ten seconds: `tollgate`, `raw`, `raw_hashed` or `one_message_per_event`, for a profiler beside it
     #[arg(long, value_name = "CANDIDATE")]
     only: Option<String>,
     #[command(flatten)]
