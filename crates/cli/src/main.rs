@@ -19,6 +19,10 @@ use tracing_subscriber::util::SubscriberInitExt;
 use crate::args::Args;
 use crate::exit::Failure;
 
+/// What appends allocate on one thread is freed on another; see ADR 0033.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let args = Args::read();
     let level = if matches!(args.command, args::Command::Serve(_)) { "info" } else { "warn" };

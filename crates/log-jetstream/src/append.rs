@@ -109,7 +109,7 @@ async fn store(
 ) -> Result<Option<Vec<AppendOutcome>>, AppendError> {
     let batch = held.checked.batch();
     let record = bytes_of(batch, &outcomes, shared.options.clock.now());
-    let message = message(batch, &outcomes, record);
+    let message = message(&held.checked, &outcomes, record);
     let _room = Room::take(&shared, message.payload.len()).await?;
     let sequence = match publish(&shared, &message).await? {
         Published::Stored(sequence) => sequence,
@@ -133,12 +133,12 @@ pub(crate) fn stored(held: &Held, sequence: Sequence, outcomes: &mut [AppendOutc
     stored_at(sequence, outcomes);
 }
 
-pub(crate) fn message(batch: &Batch, outcomes: &[AppendOutcome], record: Bytes) -> Message {
-    let new = || new_events(batch, outcomes);
+pub(crate) fn message(checked: &Checked, outcomes: &[AppendOutcome], record: Bytes) -> Message {
+    let batch = checked.batch();
     Message {
         subject: topology::subject(batch),
-        id: topology::batch_id(batch, new()),
-        hash: topology::content_hash(new()),
+        id: topology::batch_id(batch, checked.new_keys(outcomes)),
+        hash: topology::content_hash(new_events(batch, outcomes)),
         expected_last: batch.decision.as_ref().map(|expected| expected.last),
         payload: record,
     }

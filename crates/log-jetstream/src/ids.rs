@@ -69,9 +69,11 @@ impl RecentIds {
 
     /// Decides a batch, and takes the ids that are to be published.
     pub(crate) fn admit(&mut self, checked: &Checked) -> Admission {
+        // Nothing is done between one look-up and the next, so that the processor waits for several places of the tables at once.
+        let held: Vec<Option<Found>> = checked.keys().iter().map(|key| self.get(key)).collect();
         let batch = self.begin(PENDING);
-        let mut claiming = Claiming { newer: &mut self.newer, older: &self.older, batch, busy: false };
-        let admitted = admit_events(checked, PENDING, &mut claiming, &[]);
+        let mut claiming = Claiming { newer: &mut self.newer, batch, busy: false };
+        let admitted = admit_events(checked, PENDING, &mut claiming, &held);
         if !claiming.busy && admitted.has_new() {
             let taken = Taken { generation: self.turned, batch };
             self.turn_if_full();
@@ -126,6 +128,11 @@ impl RecentIds {
         self.turn_if_full();
     }
 
+    /// What stands under a key, on its way or stored.
+    fn get(&self, key: &Key) -> Option<Found> {
+        self.older.get(key).or_else(|| self.newer.get(key))
+    }
+
     /// What is known under a name.
     pub(crate) fn find(&self, key: &Key) -> Option<Found> {
         self.newer.find(key).or_else(|| self.older.find(key))
@@ -177,30 +184,28 @@ impl Generation {
 /// A batch that takes its ids.
 struct Claiming<'a> {
     newer: &'a mut Generation,
-    older: &'a Generation,
     batch: u32,
     /// One of its ids is on its way in another batch.
     busy: bool,
 }
 
 impl Claims for Claiming<'_> {
-    fn claim(&mut self, key: Key, new: Found, _older: Option<Found>) -> Option<Found> {
-        let taken = match self.older.get(&key) {
-            Some(found) => (found, true),
-            None => match self.newer.ids.entry(key) {
-                Entry::Vacant(free) => {
-                    free.insert(Known { batch: self.batch, content: new.content });
-                    return None;
-                }
-                Entry::Occupied(known) => {
-                    let known = *known.get();
-                    (self.newer.found(known), known.batch != self.batch)
-                }
-            },
-        };
-        let (found, of_another) = taken;
-        self.busy |= of_another && found.sequence == PENDING;
-        Some(found)
+    /// What was held before the batch came is in `held`; what is found now is of the batch itself.
+    fn claim(&mut self, key: Key, new: Found, held: Option<Found>) -> Option<Found> {
+        if let Some(found) = held {
+            self.busy |= found.sequence == PENDING;
+            return held;
+        }
+        match self.newer.ids.entry(key) {
+            Entry::Vacant(free) => {
+                free.insert(Known { batch: self.batch, content: new.content });
+                None
+            }
+            Entry::Occupied(known) => {
+                let known = *known.get();
+                Some(self.newer.found(known))
+            }
+        }
     }
 
     fn undo(&mut self, key: &Key, _previous: Option<Found>) {

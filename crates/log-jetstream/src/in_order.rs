@@ -58,7 +58,7 @@ fn prepare(shared: &Arc<Shared>, batches: &VecDeque<Batch>) -> Vec<Prepared> {
         let admission = shared.ids().admit(&checked);
         let Admission::Publish(outcomes, taken) = admission else { break };
         let record = bytes_of(batch, &outcomes, shared.options.clock.now());
-        let message = message(batch, &outcomes, record);
+        let message = message(&checked, &outcomes, record);
         bytes += message.payload.len();
         let held = Held { shared: Arc::clone(shared), checked, taken };
         run.push(Prepared { held, outcomes, message });

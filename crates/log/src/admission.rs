@@ -57,6 +57,12 @@ impl Checked {
         &self.keys
     }
 
+    /// The keys of the events that admission found new.
+    pub fn new_keys(&self, outcomes: &[AppendOutcome]) -> impl Iterator<Item = Key> {
+        let new = |(_, outcome): &(&Key, &AppendOutcome)| matches!(outcome, AppendOutcome::Appended(_));
+        self.keys.iter().zip(outcomes).filter(new).map(|(key, _)| *key)
+    }
+
     /// All keys to look up: the events', then the subject's.
     pub(crate) fn all_keys(&self) -> Vec<Key> {
         self.keys.iter().copied().chain(self.subject).collect()
@@ -132,7 +138,8 @@ pub(crate) fn admit(
     Ok(admitted)
 }
 
-/// Decides the events of a batch by their ids alone: for a log whose server decides expected sequences.
+/// Decides the events of a batch by their ids alone: for a log whose server decides expected sequences. `older` is what
+/// stood under each key before, as far as the caller looked.
 pub fn admit_events(
     checked: &Checked,
     next: Sequence,

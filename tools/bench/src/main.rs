@@ -29,6 +29,10 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
+/// The allocator of the `tollgate` binary, for every candidate.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Benchmarks of Tollgate beside its peers.
 #[derive(Debug, Parser)]
 #[command(name = "tollgate-bench")]
