@@ -83,7 +83,7 @@ impl Ways {
             });
             if let Some(channel) = way.channel(of).map_err(|error| failed(error.into()))? {
                 ways.push((way.name, channel));
-            } else {
+            } else if file.is_some() {
                 tracing::warn!(
                     way = way.name,
                     "remediations are not written beside evidence: this server writes none"
