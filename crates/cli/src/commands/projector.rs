@@ -52,6 +52,8 @@ async fn project<P: Served>(
         let projector = Arc::new(projector.map_err(|error| Failure::failed(error.to_string()))?);
         let serving = serve(&log.client(), Arc::clone(&projector)).await;
         let serving = serving.map_err(|error| Failure::failed(error.to_string()))?;
+        // The server handles what one connection sends in order: once it has answered this, it has the subscriptions too.
+        log.tail().await.map_err(|error| Failure::failed(error.to_string()))?;
         let first = args.partitions.iter().next();
         line(&format!(
             "tollgate projector {} of {url}, partitions {}, answers on {} …; stop with Ctrl-C",
