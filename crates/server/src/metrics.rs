@@ -74,6 +74,7 @@ pub struct Metrics {
     drained: Family<OutcomeLabel, Counter>,
     inbox_waiting: Gauge,
     remediations_waiting: Gauge,
+    reads_lost: Counter,
 }
 
 impl Default for Metrics {
@@ -94,6 +95,7 @@ impl Default for Metrics {
             drained: Family::default(),
             inbox_waiting: Gauge::default(),
             remediations_waiting: Gauge::default(),
+            reads_lost: Counter::default(),
         };
         let registry = &mut metrics.registry;
         registry.register("events", "Events answered, by outcome", metrics.events.clone());
@@ -138,6 +140,11 @@ impl Default for Metrics {
             "remediations_waiting",
             "Blocked tasks whose remediation this process has not opened yet",
             metrics.remediations_waiting.clone(),
+        );
+        registry.register(
+            "report_reads_lost",
+            "Reads of reports that could not be recorded",
+            metrics.reads_lost.clone(),
         );
         metrics
     }
@@ -200,6 +207,11 @@ impl Metrics {
     /// Shows how many remediations are still to be opened.
     pub(crate) fn remediations_waiting(&self, waiting: usize) {
         self.remediations_waiting.set(i64::try_from(waiting).unwrap_or(i64::MAX));
+    }
+
+    /// Counts reads of reports that are not in the log. Its clones count together.
+    pub(crate) fn reads_lost(&self) -> Counter {
+        self.reads_lost.clone()
     }
 
     pub(crate) fn decided(&self, verdict: Verdict, stale: bool) {
