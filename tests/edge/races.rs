@@ -33,7 +33,9 @@ fn pm3_fifty_tasks_at_once_pay_less_than_a_twentieth_for_the_ledger(ground: &mut
     // Rule: 50 tasks at the same time, and from phase to phase they need less than 5 % longer than with no ledger.
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let (without, with) = runtime.block_on(async {
-        let tracker = Arc::new(TrackerBuilder::to_server(ground.url(), "bot").start().unwrap());
+        // The rule is about the median: on a machine that is busy with other things a single answer may take long.
+        let tracker = TrackerBuilder::to_server(ground.url(), "bot").gate_patience(Duration::from_secs(60));
+        let tracker = Arc::new(tracker.start().unwrap());
         for task in 0..50 {
             tracker.open_task(&name(task), TaskMetadata::default()).unwrap();
         }
