@@ -1,6 +1,7 @@
 //! What the service counts, in the text format of Prometheus.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use prometheus_client::encoding::EncodeLabelSet;
@@ -209,11 +210,6 @@ impl Metrics {
         self.remediations_waiting.set(i64::try_from(waiting).unwrap_or(i64::MAX));
     }
 
-    /// Counts reads of reports that are not in the log. Its clones count together.
-    pub(crate) fn reads_lost(&self) -> Counter {
-        self.reads_lost.clone()
-    }
-
     pub(crate) fn decided(&self, verdict: Verdict, stale: bool) {
         let label = VerdictLabel { verdict: verdict.as_str(), stale: stale.to_string() };
         self.decisions.get_or_create(&label).inc();
@@ -225,9 +221,10 @@ impl Metrics {
         self.requests.get_or_create(&RequestLabels { route, method, status }).inc();
     }
 
-    /// Everything, with the gauges of a health as of now.
+    /// Everything, with the gauges of a health as of now, and how many reads of reports are not in the log.
     #[must_use]
-    pub fn render(&self, health: &Health) -> String {
+    pub fn render(&self, health: &Health, reads_lost: u64) -> String {
+        self.reads_lost.inner().store(reads_lost, Ordering::Relaxed);
         self.show(&health.views);
         let log = health.checks.iter().find(|check| check.name == "log");
         self.log_takes_appends.set(log.is_some_and(|log| log.ok).into());

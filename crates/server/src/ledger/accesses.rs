@@ -1,8 +1,8 @@
 //! Who reads reports: noted beside the answer, never in its way.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use prometheus_client::metrics::counter::Counter;
 use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tollgate_domain::event::{Event, EventBody, ReportKind, ReportRead};
@@ -62,14 +62,15 @@ enum Note {
 pub(super) struct Reads {
     notes: std::sync::Mutex<Option<mpsc::Sender<Note>>>,
     writer: Mutex<Option<JoinHandle<()>>>,
-    lost: Counter,
+    lost: Arc<AtomicU64>,
 }
 
 impl Reads {
-    /// Begins. What cannot be recorded is counted there.
-    pub(super) fn start(log: Arc<dyn EventLog>, lost: Counter) -> Self {
+    /// Begins.
+    pub(super) fn start(log: Arc<dyn EventLog>) -> Self {
         let (notes, mut noted) = mpsc::channel::<Note>(WAITING);
-        let failed = lost.clone();
+        let lost = Arc::new(AtomicU64::new(0));
+        let failed = Arc::clone(&lost);
         let writer = tokio::spawn(async move {
             while let Some(note) = noted.recv().await {
                 let event = match note {
@@ -81,7 +82,7 @@ impl Reads {
                     }
                 };
                 if let Err(error) = append(&*log, event).await {
-                    failed.inc();
+                    failed.fetch_add(1, Ordering::Relaxed);
                     tracing::error!(error, "a read of a report could not be recorded");
                 }
             }
@@ -94,7 +95,7 @@ impl Reads {
         let notes = self.notes.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let taken = notes.as_ref().is_some_and(|notes| notes.try_send(Note::Read(Box::new(event))).is_ok());
         if !taken {
-            self.lost.inc();
+            self.lost.fetch_add(1, Ordering::Relaxed);
             tracing::error!("a read of a report is not recorded: too many wait, or the ledger closes");
         }
     }
@@ -157,6 +158,12 @@ impl Ledger {
             trace_parent: None,
             body: EventBody::ReportRead(Box::new(read)),
         });
+    }
+
+    /// Reads of reports that could not be recorded since this process began.
+    #[must_use]
+    pub fn reads_lost(&self) -> u64 {
+        self.reads.lost.load(Ordering::Relaxed)
     }
 
     /// Who read which report when, the latest first.

@@ -161,7 +161,7 @@ impl Ledger {
         let (status, reports, alerts) = (Arc::new(status), Arc::new(reports), Arc::new(alerts));
         let (clock, metrics, closing) = (options.clock, Metrics::default(), watch::Sender::new(false));
         let (rejected, settings_recorded) = (loaded.rejected, OnceCell::new());
-        let reads = Reads::start(Arc::clone(&log), metrics.reads_lost());
+        let reads = Reads::start(Arc::clone(&log));
         let ledger = Self {
             log,
             status,
