@@ -85,6 +85,16 @@ fn an_invalid_config_is_said_loudly_and_the_built_in_one_holds() {
     assert!(place.ok("--data d log tail --records 0").contains("config_rejected"));
     let told = place.fails(1, "--data d --config bad.yaml --strict-config status");
     assert!(told.contains("did you mean `enforce`"), "{told}");
+    // Checked is the one that would be in force: that of the directory, where no other is named.
+    place.write("d/phase_budgets.yaml", "rollout: enfroce\n");
+    let told = place.fails(6, "--data d config check");
+    assert!(told.contains("d/phase_budgets.yaml: ") && told.contains("did you mean `enforce`"), "{told}");
+    place.write("d/phase_budgets.yaml", "rollout: enforce\n");
+    let checked = place.ok("--data d config check");
+    assert!(
+        checked.contains("d/phase_budgets.yaml: valid") && checked.contains("rollout  enforce"),
+        "{checked}"
+    );
 }
 
 #[test]

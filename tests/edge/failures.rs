@@ -107,10 +107,16 @@ fn pm1_rollout_and_switches_keep_wrong_budgets_from_starving_tasks(ground: &mut 
 
 fn pm6_importance_that_is_gamed_is_flagged_recorded_and_alerted(ground: &mut Ground) {
     // Rule: critical needs a justification, each change has a name and a reason, two tiers up raise an alert, and limits stay.
-    let flagged = "critical importance without a justification is flagged for review";
-    for (task, justification, warned) in [("T-bare", "", true), ("T-said", "--justification outage", false)] {
-        let said = ground.run(&format!("task open {task} --importance critical {justification}"));
-        assert_eq!((said.code, said.err.contains(flagged)), (0, warned), "{said:?}");
+    for (task, given, missing) in [
+        ("T-bare", "", "a justification and an author"),
+        ("T-mute", "--author eve", "a justification"),
+        ("T-nobody", "--justification outage", "an author"),
+        ("T-said", "--justification outage --author eve", ""),
+    ] {
+        let said = ground.run(&format!("task open {task} --importance critical {given}"));
+        let flagged = format!("! critical importance without {missing} is flagged for review\n");
+        let told = if missing.is_empty() { "" } else { &flagged };
+        assert_eq!((said.code, said.err.as_str()), (0, told), "{said:?}");
     }
     for task in ["T-jump", "T-steps", "T-step"] {
         let _ = ground.ok(&format!("task open {task} --importance low"));

@@ -222,6 +222,14 @@ impl Ground {
         }
     }
 
+    /// The nats-server and its projectors, where the log is on one.
+    pub(crate) fn cluster(&mut self) -> &mut Cluster {
+        match &mut self.on {
+            On::Nats(cluster) => cluster,
+            On::Directory(_) => panic!("the log is a data directory"),
+        }
+    }
+
     /// Kills whoever folds the views, where that is not the server.
     pub(crate) fn kill_projectors(&mut self) {
         if let On::Nats(cluster) = &mut self.on {

@@ -252,8 +252,8 @@ fn as_flags(client: Client, global: &Global) -> Client {
 
 /// Config and prices of the flags.
 pub(crate) fn settings_options(global: &Global) -> SettingsOptions {
-    let is_set =
-        |name: &str| std::env::var(name).is_ok_and(|value| !matches!(value.as_str(), "" | "0" | "false"));
+    let off = |value: &str| matches!(value.to_ascii_lowercase().as_str(), "" | "0" | "false" | "no" | "off");
+    let is_set = |name: &str| std::env::var(name).is_ok_and(|value| !off(&value));
     SettingsOptions {
         config: config_file(global),
         strict: global.strict_config,

@@ -208,15 +208,17 @@ impl Client {
         self.text(&self.report_of(task, "/explain", read).text).await
     }
 
-    /// The limits a task of these tiers would have.
+    /// The limits a task of these tiers would have, and what of them remains where these phases are completed.
     pub async fn limits(
         &self,
         complexity: Option<&str>,
         importance: Option<&str>,
         multiplier: Option<&str>,
+        completed: Option<&str>,
     ) -> Result<LimitsResponse, ClientError> {
-        let address = Address::new("/v1/limits").with("complexity", complexity);
-        self.get(&address.with("importance", importance).with("multiplier", multiplier).text).await
+        let address =
+            Address::new("/v1/limits").with("complexity", complexity).with("importance", importance);
+        self.get(&address.with("multiplier", multiplier).with("completed", completed).text).await
     }
 
     /// Totals of the ledger; of the client's tenant where it has one.

@@ -47,11 +47,13 @@ pub enum AlertRule {
     Breaker,
     /// Reports were read by someone from elsewhere than before, or many of them at once.
     Access,
+    /// A task was completed: a notice, no trouble.
+    Completed,
 }
 
 impl AlertRule {
     /// The rules, in order.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::Pressure,
         Self::Breach,
         Self::StopLoss,
@@ -70,9 +72,10 @@ impl AlertRule {
         Self::SlowTransitions,
         Self::Breaker,
         Self::Access,
+        Self::Completed,
     ];
     /// Their words, in order.
-    pub const NAMES: [&'static str; 18] = [
+    pub const NAMES: [&'static str; 19] = [
         "pressure",
         "breach",
         "stop_loss",
@@ -91,6 +94,7 @@ impl AlertRule {
         "slow_transitions",
         "breaker",
         "access",
+        "completed",
     ];
 
     /// The word that answers use.
@@ -115,6 +119,7 @@ impl AlertRule {
             Self::SlowTransitions => "slow_transitions",
             Self::Breaker => "breaker",
             Self::Access => "access",
+            Self::Completed => "completed",
         }
     }
 
@@ -191,6 +196,7 @@ impl Severity {
     #[must_use]
     pub const fn of_observed(rule: AlertRule) -> Self {
         match rule {
+            AlertRule::Completed => Self::Info,
             AlertRule::Silence
             | AlertRule::Drift
             | AlertRule::Pressure

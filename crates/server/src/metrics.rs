@@ -1,6 +1,7 @@
 //! What the service counts, in the text format of Prometheus.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use prometheus_client::encoding::EncodeLabelSet;
@@ -74,6 +75,7 @@ pub struct Metrics {
     drained: Family<OutcomeLabel, Counter>,
     inbox_waiting: Gauge,
     remediations_waiting: Gauge,
+    reads_lost: Counter,
 }
 
 impl Default for Metrics {
@@ -94,6 +96,7 @@ impl Default for Metrics {
             drained: Family::default(),
             inbox_waiting: Gauge::default(),
             remediations_waiting: Gauge::default(),
+            reads_lost: Counter::default(),
         };
         let registry = &mut metrics.registry;
         registry.register("events", "Events answered, by outcome", metrics.events.clone());
@@ -138,6 +141,11 @@ impl Default for Metrics {
             "remediations_waiting",
             "Blocked tasks whose remediation this process has not opened yet",
             metrics.remediations_waiting.clone(),
+        );
+        registry.register(
+            "report_reads_lost",
+            "Reads of reports that could not be recorded",
+            metrics.reads_lost.clone(),
         );
         metrics
     }
@@ -213,9 +221,10 @@ impl Metrics {
         self.requests.get_or_create(&RequestLabels { route, method, status }).inc();
     }
 
-    /// Everything, with the gauges of a health as of now.
+    /// Everything, with the gauges of a health as of now, and how many reads of reports are not in the log.
     #[must_use]
-    pub fn render(&self, health: &Health) -> String {
+    pub fn render(&self, health: &Health, reads_lost: u64) -> String {
+        self.reads_lost.inner().store(reads_lost, Ordering::Relaxed);
         self.show(&health.views);
         let log = health.checks.iter().find(|check| check.name == "log");
         self.log_takes_appends.set(log.is_some_and(|log| log.ok).into());

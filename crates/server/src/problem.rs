@@ -66,6 +66,8 @@ kinds! {
     INTERNAL = "internal", 500, false, "The ledger made a mistake";
     /// The log has stopped.
     STOPPED = "stopped", 503, false, "The log takes no appends any more";
+    /// The log does not answer.
+    LOG_UNREADABLE = "log_unreadable", 503, true, "The log cannot be read";
     /// The outcome is open.
     UNKNOWN_OUTCOME = "unknown_outcome", 503, true, "Whether the append is in the log is not known";
     /// Other decisions about the same task keep coming first.
@@ -154,7 +156,12 @@ pub fn of_query(error: &QueryError) -> Box<Problem> {
 /// A log that could not be read.
 #[must_use]
 pub fn of_read(error: &ReadError) -> Box<Problem> {
-    INTERNAL.with(error.to_string())
+    let kind = match error {
+        ReadError::Io { .. } => LOG_UNREADABLE,
+        ReadError::Closed => STOPPED,
+        ReadError::Damaged { .. } | ReadError::Newer { .. } | ReadError::Regressed { .. } => INTERNAL,
+    };
+    kind.with(error.to_string())
 }
 
 /// A row that could not be read.

@@ -45,6 +45,12 @@ fn without_its_projector_the_gate_says_stale_by_policy_and_health_is_red() {
     assert!(red[0].to_string().contains("view status"), "{health}");
     let told = cluster.place.run_line(&format!("--server {} --no-wait task show T-1", open.url));
     assert!(told.code != 0 && told.err.contains("projector status"), "never an answer of 0: {told:?}");
+    let said = cluster.place.run_line(&format!("--server {} --no-wait status", open.url));
+    assert!(said.code == 1 && said.err.contains("projector status"), "{said:?}");
+    for line in ["ok      log: ", "FAILING view status: ", "ok      view reports: ", "ok      view alerts: "]
+    {
+        assert!(said.out.contains(line), "what is away, and what is there: {said:?}");
+    }
     // It comes back, from where it was.
     let again = cluster.projector(&["projector", "status", "--data", "status"]);
     assert_eq!((gate(&open), gate(&closed)), (("block".to_owned(), false), ("block".to_owned(), false)));

@@ -241,6 +241,9 @@ pub(crate) struct LimitsArgs {
     /// The task's own factor
     #[arg(long, value_name = "FACTOR")]
     pub(crate) multiplier: Option<String>,
+    /// Phases that are completed, with commas between: shows what remains for the others
+    #[arg(long, value_name = "PHASES")]
+    pub(crate) completed: Option<String>,
 }
 
 #[derive(Debug, ClapArgs)]

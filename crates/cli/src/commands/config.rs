@@ -7,17 +7,16 @@ use tollgate_domain::config::BudgetConfig;
 
 use super::ask;
 use crate::args::{Format, Global};
-use crate::connect::{Access, server_of};
+use crate::connect::{Access, config_file, server_of};
 use crate::exit::Failure;
 use crate::output::{json, line};
 
-/// Shows all problems of the config, or its hash. Without `--config` the built-in one.
+/// Shows all problems of the config, or its hash: of the one that commands would use, `--config`, else that of the data
+/// directory, else the built-in one.
 pub(crate) fn check(global: &Global) -> Result<ExitCode, Failure> {
-    let source =
-        global.config.as_ref().map_or_else(|| "built-in".to_owned(), |path| path.display().to_string());
-    let config = match &global.config {
-        Some(path) => read_config(path)?,
-        None => BudgetConfig::built_in(),
+    let (config, source) = match config_file(global) {
+        Some(path) => (read_config(&path)?, path.display().to_string()),
+        None => (BudgetConfig::built_in(), "built-in".to_owned()),
     };
     let phases: Vec<&str> = config.phases.iter().map(|base| base.phase.as_str()).collect();
     let hash = config.hash();

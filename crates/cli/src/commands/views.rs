@@ -17,12 +17,12 @@ use crate::output::{self, json, line, out};
 /// The limits of two tiers. Of a server the config in force there; else of the given or built-in one: no ledger is needed.
 pub(crate) async fn limits(global: &Global, args: &LimitsArgs) -> Result<ExitCode, Failure> {
     let (complexity, importance) = (args.complexity.as_deref(), args.importance.as_deref());
-    let multiplier = args.multiplier.as_deref();
+    let (multiplier, completed) = (args.multiplier.as_deref(), args.completed.as_deref());
     let served =
         global.server.is_some() || (global.config.is_none() && server_of(&global.data).await.is_some());
     let limits = if served {
         let asked = ask(global, Access::Existing, async |it| {
-            it.client.limits(complexity, importance, multiplier).await
+            it.client.limits(complexity, importance, multiplier, completed).await
         });
         asked.await?
     } else {
@@ -30,7 +30,7 @@ pub(crate) async fn limits(global: &Global, args: &LimitsArgs) -> Result<ExitCod
             Some(path) => (read_config(&path)?, path.display().to_string()),
             None => (BudgetConfig::built_in(), "built-in".to_owned()),
         };
-        limits_of(&config, &source, complexity, importance, multiplier)
+        limits_of(&config, &source, complexity, importance, multiplier, completed)
             .map_err(|problem| Failure::from(ClientError::Problem(problem)))?
     };
     match global.format {
@@ -43,12 +43,31 @@ pub(crate) async fn limits(global: &Global, args: &LimitsArgs) -> Result<ExitCod
 /// Where the ledger stands.
 pub(crate) async fn status(global: &Global) -> Result<ExitCode, Failure> {
     let asked = ask(global, Access::Existing, async |it| {
-        let tasks = it.client.tasks(None, 1000, Some("open"), &read(global)).await?;
-        let report = it.client.report(&read(global)).await?;
-        let (health, position) = (it.client.health().await?, it.client.position().await?);
-        Ok::<_, ClientError>((tasks, report, health, position))
+        let asked = async {
+            let tasks = it.client.tasks(None, 1000, Some("open"), &read(global)).await?;
+            let report = it.client.report(&read(global)).await?;
+            Ok((tasks, report, it.client.position().await?))
+        };
+        let asked: Result<_, ClientError> = asked.await;
+        // What is away is the first thing to know, and health knows all of it.
+        Ok::<_, ClientError>((asked, it.client.health().await?))
     });
-    let (tasks, report, health, position) = asked.await?;
+    let (asked, health) = asked.await?;
+    let checks = || {
+        let said = |ok: bool| if ok { "ok     " } else { "FAILING" };
+        health.checks.iter().for_each(|check| {
+            line(&format!("{} {}: {}", said(check.ok), check.name, check.detail));
+        });
+    };
+    let (tasks, report, position) = match asked {
+        Ok(asked) => asked,
+        Err(error) => {
+            if global.format == Format::Table {
+                checks();
+            }
+            return Err(error.into());
+        }
+    };
     if global.format == Format::Json {
         json(&serde_json::json!({
             "as_of": tasks.as_of, "tasks": report.tasks, "open_tasks": tasks.tasks, "tokens": report.totals.tokens,
@@ -59,14 +78,7 @@ pub(crate) async fn status(global: &Global) -> Result<ExitCode, Failure> {
         let tokens = output::grouped(report.totals.tokens.total);
         let (count, usd) = (output::counted(report.tasks, "task"), &report.totals.cost_usd);
         line(&format!("{count}, {} of them open; {tokens} tokens, {usd} USD", tasks.tasks.len()));
-        for check in &health.checks {
-            line(&format!(
-                "{} {}: {}",
-                if check.ok { "ok     " } else { "FAILING" },
-                check.name,
-                check.detail
-            ));
-        }
+        checks();
         if !tasks.tasks.is_empty() {
             line("");
             out(&output::task_list(&tasks));

@@ -30,6 +30,7 @@ pub(crate) fn budget_health(health: &BudgetHealth) -> String {
         ("blocked", &health.blocked),
         ("stuck", &health.stuck),
         ("critical, to be reviewed", &health.unjustified),
+        ("importance changed", &health.importance_changed),
     ] {
         text += &review(name, list);
     }

@@ -33,6 +33,14 @@ pub(crate) fn limits(limits: &LimitsResponse) -> String {
         grouped_u64(limits.total_latency_ms),
         last,
     ]);
+    if (limits.remaining_tokens, limits.remaining_latency_ms)
+        != (limits.total_tokens, limits.total_latency_ms)
+    {
+        let left = [limits.remaining_tokens, limits.remaining_latency_ms].map(grouped_u64);
+        let [empty, base, more, last] = ["", "", "", ""].map(str::to_owned);
+        let [tokens, latency] = left;
+        rows.push(vec!["remaining".to_owned(), empty, base, more, tokens, latency, last]);
+    }
     let header = ["phase", "base tokens", "base ms", "weight", "tokens", "ms", ""];
     format!(
         "{} complexity (×{}), {} importance (×{}); config {} ({:.12})\nlimit = ceil(base × complexity × importance × weight)\n\n{}",

@@ -60,6 +60,7 @@ fn holds(task: &TaskRow, condition: &Condition, since: Timestamp) -> bool {
         | AlertRule::Breach
         | AlertRule::StopLoss
         | AlertRule::Drift
+        | AlertRule::Completed
         | AlertRule::Unjustified => false,
         AlertRule::Remediation => blocking(task).is_some(),
         // Of the ledger's own task, which nothing outruns; observed by the fold alone.
@@ -187,7 +188,10 @@ fn add(
     let reached = utilization.level(levels);
     for &level in levels.iter().filter(|&&level| reached.is_some_and(|reached| level <= reached)) {
         let condition = Condition { rule: AlertRule::Pressure, scope: scope.clone(), level };
-        let message = || format!("{name} reached {level}% of its {what} budget: {}", numbers());
+        // A phase that is nearly through its limit can still end in time.
+        let nearly = (90..100).contains(&level) && matches!(scope, AlertScope::Execution(_));
+        let advice = if nearly { "; consider wrapping up" } else { "" };
+        let message = || format!("{name} reached {level}% of its {what} budget: {}{advice}", numbers());
         found.entry(condition).or_insert_with(|| (Severity::of_level(level), message()));
     }
     // Above the second bound the first is passed too.

@@ -9,6 +9,7 @@ use tollgate_domain::position::Sequence;
 use tollgate_domain::time::Timestamp;
 
 use super::Alerts;
+use super::completion::completion;
 use super::conditions::{conditions, forget_outdated, observe, why_gone};
 use super::row::{
     Acknowledged, Alert, AlertChange, AlertsRow, Resolved, Watch, alert_key, change_key, watch_key,
@@ -20,7 +21,7 @@ use crate::status::fold_task;
 
 impl Projection for Alerts {
     const NAME: &'static str = "alerts";
-    const VERSION: u32 = 5;
+    const VERSION: u32 = 6;
     type Row = AlertsRow;
 
     fn apply<R: Rows<AlertsRow>>(&self, event: &RecordedEvent<'_>, rows: &mut R) -> Result<(), R::Error> {
@@ -230,5 +231,30 @@ fn turn(watch: &mut Watch, moment: Moment<'_>) -> (Vec<Alert>, Vec<(String, Reso
             resolved: None,
         });
     }
+    raised.extend(notice(watch, moment));
     (raised, resolved)
+}
+
+/// What is told once, of a task that was completed: nobody has to end it.
+fn notice(watch: &mut Watch, moment: Moment<'_>) -> Option<Alert> {
+    let (condition, severity, message) = completion(&watch.task, moment.tenant, moment.task)?;
+    let generation = watch.generations.entry(condition.clone()).or_default();
+    if *generation > 0 {
+        return None;
+    }
+    *generation = 1;
+    let why = "a notice, told once".to_owned();
+    Some(Alert {
+        id: alert_id(moment.tenant, moment.task, &condition, 1),
+        tenant: moment.tenant.to_owned(),
+        task: moment.task.to_owned(),
+        condition,
+        generation: 1,
+        severity,
+        message,
+        raised: moment.sequence,
+        raised_at: moment.at,
+        acknowledged: None,
+        resolved: Some(Resolved { by: moment.sequence, at: moment.at, why }),
+    })
 }

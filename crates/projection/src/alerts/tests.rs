@@ -155,6 +155,12 @@ fn each_level_is_announced_once_on_the_way_up() {
     assert_eq!(folded.shown(), ["pressure THINK 50 #1"], "not again");
     folded.use_tokens("THINK", 2_000);
     assert_eq!(folded.shown()[1..], ["pressure THINK 80 #1", "pressure THINK 90 #1"]);
+    let advice = folded
+        .alerts()
+        .iter()
+        .map(|alert| alert.message.contains("consider wrapping up"))
+        .collect::<Vec<_>>();
+    assert_eq!(advice, [false, false, true]);
     folded.use_tokens("THINK", 3_000);
     assert_eq!(
         folded.shown()[3..],

@@ -62,6 +62,14 @@ impl Overview {
     }
 
     fn add_for_review(&mut self, tenant: &str, task: &str, row: &TaskRow, present: Present) {
+        let changes = row.importance_changes.iter().map(|change| {
+            let from = change.from.map_or("unknown", Importance::as_str);
+            format!("{from} to {} by {} at {}: {}", change.to, change.author, change.at, change.reason)
+        });
+        let changes: Vec<String> = changes.collect();
+        if !changes.is_empty() {
+            self.importance_changed.note(tenant, task, changes.join("; "));
+        }
         if row.state.stage != TaskStage::Open {
             return;
         }

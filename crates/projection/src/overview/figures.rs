@@ -85,6 +85,8 @@ pub struct Overview {
     pub stuck: Review,
     /// Open tasks of critical importance that nobody justified.
     pub unjustified: Review,
+    /// Tasks whose importance was changed, open or closed.
+    pub importance_changed: Review,
     /// When the latest event of all happened.
     pub last_at: Timestamp,
     /// Tasks of which an event could not be read: the figures lack it.
@@ -101,6 +103,7 @@ impl Overview {
         self.blocked.merge(other.blocked);
         self.stuck.merge(other.stuck);
         self.unjustified.merge(other.unjustified);
+        self.importance_changed.merge(other.importance_changed);
         self.degraded = self.degraded.saturating_add(other.degraded);
     }
 }

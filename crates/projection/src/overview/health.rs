@@ -121,6 +121,7 @@ pub fn health(overview: &Overview, config: &HealthConfig, as_of: String) -> Budg
         blocked: review(&overview.blocked),
         stuck: review(&overview.stuck),
         unjustified: review(&overview.unjustified),
+        importance_changed: review(&overview.importance_changed),
         by_tier: tiers(&window),
         by_phase: phases(&window),
         by_week: overview.weeks.iter().map(|(week, figures)| week_row(*week, figures)).collect(),

@@ -224,6 +224,10 @@ fn what_somebody_should_look_at_is_named() {
     };
     assert_eq!(named(&health.stuck), ["S: THINK runs since 2026-11-21T08:00:00Z"]);
     assert_eq!(named(&health.unjustified), ["C: opened as critical by ada without a justification"]);
+    assert_eq!(
+        named(&health.importance_changed),
+        ["R: medium to critical by grace at 2026-11-21T08:00:00Z: the customer waits"]
+    );
     let blocked =
         "B: before VERIFY since 2026-11-21T08:00:00Z: Task B exceeded token budget: 40,000 / 23,400 (171%)";
     assert!(named(&health.blocked)[0].starts_with(blocked), "{:?}", health.blocked);

@@ -2,7 +2,7 @@
 
 use tollgate_domain::breach::{BreachStatus, Utilization};
 use tollgate_domain::decimal::Decimal;
-use tollgate_domain::gate::Verdict;
+use tollgate_domain::gate::{Requirement, Verdict};
 use tollgate_domain::metadata::Enforcement;
 use tollgate_domain::phase::{ExecutionId, Phase};
 use tollgate_domain::task::TaskStage;
@@ -112,6 +112,7 @@ pub(super) fn recommendations(row: &TaskRow, figures: &Figures, now: Option<Time
             ));
         }
     }
+    found.extend(row.decisions.last().into_iter().flat_map(asked_of_people));
     let worst = phases(row, now)
         .filter(|used| used.tokens.above(Decimal::ONE))
         .max_by_key(|used| used.tokens.percent());
@@ -148,6 +149,21 @@ pub(super) fn recommendations(row: &TaskRow, figures: &Figures, now: Option<Time
         found.push("nothing to do".to_owned());
     }
     found
+}
+
+/// What the latest decision asks people to do, beside what the report asks for by itself: the graduated profile's steps.
+fn asked_of_people(decision: &Decision) -> impl Iterator<Item = String> {
+    let advance = decision.advance.clone();
+    decision.requirements.iter().filter_map(move |asked| match asked {
+        Requirement::Review => Some(format!("review it: the gate let it go to {advance} above its budget")),
+        Requirement::PostMortem => {
+            Some(format!("write a post-mortem: the gate let it go to {advance} far above its budget"))
+        }
+        Requirement::Investigation => Some(format!(
+            "investigate how it came to more than twice its budget, before it goes on to {advance}"
+        )),
+        Requirement::Explanation | Requirement::Remediation => None,
+    })
 }
 
 /// Phases so far above their limits that the gate asks for an explanation, and has none.

@@ -61,7 +61,7 @@ fn write_report(report: &TaskReport, out: &mut String) -> std::fmt::Result {
         writeln!(out, "None.")?;
     }
     write_list("Recommendations", &report.recommendations, out)?;
-    writeln!(out, "\nTrue as of position `{}`.", report.as_of)
+    writeln!(out, "\nClassification: {}. True as of position `{}`.", report.classification, report.as_of)
 }
 
 fn write_summary(report: &TaskReport, out: &mut String) -> std::fmt::Result {

@@ -1,5 +1,6 @@
 //! What people and programs read of a task: its status, its budget report, its story. All from one row.
 
+mod address;
 mod csv;
 mod explain;
 mod findings;
@@ -11,6 +12,7 @@ mod task_report;
 mod task_status;
 mod words;
 
+pub use address::{path_segment, report_path};
 pub use csv::{COLUMNS as CSV_COLUMNS, csv};
 pub use explain::explain;
 pub use html::{CONTENT_SECURITY_POLICY, html};

@@ -51,6 +51,7 @@ pub fn task_report(named: Named<'_>, similar: &Similar, now: Option<Timestamp>, 
         warnings,
         calculation: limits.map(calculation),
         config_hash: limits.map(|limits| limits.config_hash.clone()),
+        classification: "internal".to_owned(),
         as_of,
     }
 }

@@ -29,9 +29,10 @@ const GRACE: Duration = Duration::from_secs(1);
 /// leads nowhere, and goes on to do so until it notices.
 const ONE_TRY: Duration = Duration::from_secs(1);
 
-/// How long a projector may take to say that it has begun to rebuild, and how often it is asked.
+/// How long a projector may take to say that it has begun to rebuild, and how often it is asked. After its connection was lost
+/// without a word the server still gives every second question to the old one: a few tries are not enough.
 const BEGIN_WAIT: Duration = Duration::from_secs(3);
-const BEGIN_TRIES: usize = 5;
+const BEGIN_TRIES: usize = 20;
 
 /// How long before a partition that nobody answered for is asked again.
 const AGAIN: Duration = Duration::from_millis(50);

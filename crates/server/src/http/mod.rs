@@ -130,19 +130,7 @@ impl IntoResponse for Refusal {
     }
 }
 
+pub use tollgate_projection::report::path_segment;
+
 /// What a handler gives.
 pub(crate) type Handled<T> = Result<T, Refusal>;
-
-/// A text as one segment of an address.
-#[must_use]
-pub fn path_segment(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            out.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    out
-}

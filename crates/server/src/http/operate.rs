@@ -81,7 +81,7 @@ pub(crate) async fn health(State(app): State<App>) -> Response {
 pub(crate) async fn metrics(State(app): State<App>) -> Response {
     let health = app.ledger.health().await;
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    ([(CONTENT_TYPE, kind)], app.ledger.metrics().render(&health)).into_response()
+    ([(CONTENT_TYPE, kind)], app.ledger.metrics().render(&health, app.ledger.reads_lost())).into_response()
 }
 
 /// Read the config again

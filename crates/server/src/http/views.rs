@@ -55,6 +55,8 @@ pub(crate) struct LimitsQuery {
     importance: Option<String>,
     /// The task's own factor.
     multiplier: Option<String>,
+    /// Phases that are completed, with commas between: what remains is over the others.
+    completed: Option<String>,
 }
 
 /// List tasks
@@ -104,8 +106,10 @@ pub(crate) async fn limits(
     State(app): State<App>,
     Params(query): Params<LimitsQuery>,
 ) -> Handled<Json<LimitsResponse>> {
-    let LimitsQuery { complexity, importance, multiplier } = query;
-    Ok(Json(app.ledger.limits(complexity.as_deref(), importance.as_deref(), multiplier.as_deref())?))
+    let LimitsQuery { complexity, importance, multiplier, completed } = query;
+    let [complexity, importance, multiplier, completed] =
+        [&complexity, &importance, &multiplier, &completed].map(Option::as_deref);
+    Ok(Json(app.ledger.limits(complexity, importance, multiplier, completed)?))
 }
 
 pub(super) fn tenant(named: &Option<String>) -> &str {

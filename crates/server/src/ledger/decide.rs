@@ -254,8 +254,16 @@ fn limited(settings: &Settings, body: EventBody) -> Result<(EventBody, Vec<Strin
     let EventBody::TaskOpened(opened) = body else { return Ok((body, Vec::new())) };
     let limits = task_limits_or_fallback(&settings.config, &opened.metadata)?;
     let mut warnings = limits.warnings.clone();
-    if limits.importance == Importance::Critical && opened.metadata.justification.is_none() {
-        warnings.push("critical importance without a justification is flagged for review".to_owned());
+    if limits.importance == Importance::Critical {
+        let missing = [
+            ("a justification", opened.metadata.justification.is_none()),
+            ("an author", opened.metadata.author.is_none()),
+        ];
+        let missing: Vec<&str> = missing.into_iter().filter_map(|(what, is)| is.then_some(what)).collect();
+        if !missing.is_empty() {
+            let missing = missing.join(" and ");
+            warnings.push(format!("critical importance without {missing} is flagged for review"));
+        }
     }
     let metadata: TaskMetadata = opened.metadata;
     Ok((EventBody::TaskOpened(Box::new(TaskOpened { metadata, limits: Some(limits) })), warnings))

@@ -1,5 +1,7 @@
 //! Asking the gate: a view that has seen enough, the rules, an answer that is recorded before it is given.
 
+mod open;
+
 use std::time::Duration;
 
 use tollgate_domain::config::{Rollout, StalePolicy};
@@ -11,7 +13,7 @@ use tollgate_domain::phase::Advance;
 use tollgate_domain::position::{PartitionId, Position, Sequence};
 use tollgate_log::clock::Stopwatch;
 use tollgate_log::contract::{AppendOutcome, Batch, EventName};
-use tollgate_projection::report::utilization_view;
+use tollgate_projection::report::{report_path, utilization_view};
 use tollgate_projection::status::standing;
 use tollgate_projector::{QueryError, Wait};
 use tollgate_wire::api::{GateRequest, GateResponse, ReasonView};
@@ -30,6 +32,9 @@ const WAIT_MS: u64 = 2_000;
 /// Longest wait that an asker may ask for.
 const MAX_WAIT_MS: u64 = 60_000;
 
+/// How long the answer waits for its own record: a log that is away must not keep the asker.
+const RECORD_WITHIN: Duration = Duration::from_secs(3);
+
 /// What is asked, checked.
 struct Question {
     tenant: TenantId,
@@ -40,14 +45,8 @@ struct Question {
 }
 
 impl Ledger {
-    /// Decides whether a task may advance. The view behind the answer has seen the log's end as of the question and the
-    /// asker's position; if it does not get there in time the answer follows `on_stale` and says so.
-    ///
-    /// # Errors
-    ///
-    /// The problem to answer with: a task that is not known, a phase that is none. A failure of the check itself is no
-    /// error but an answer.
-    pub async fn gate(&self, tenant: &str, task: &str, request: &GateRequest) -> Answer<GateResponse> {
+    /// Decides by the rules. What fails here and is not the asker's mistake is a failure of the check itself.
+    async fn gate_checked(&self, tenant: &str, task: &str, request: &GateRequest) -> Answer<GateResponse> {
         let took = Stopwatch::start();
         let question = question(tenant, task, request)?;
         let settings = self.settings();
@@ -203,11 +202,8 @@ impl Ledger {
         let new = new_event(&submitted, &body).map_err(|error| crate::problem::of_field(&error))?;
         let (tenant, partition) =
             (question.tenant.clone(), PartitionId::of(question.tenant.as_str(), question.task.as_str()));
-        match self
-            .log
-            .append(Batch { tenant, partition, events: vec![new], decision: None, recorded_at: None })
-            .await
-        {
+        let batch = Batch { tenant, partition, events: vec![new], decision: None, recorded_at: None };
+        match self.append_within(RECORD_WITHIN, batch).await {
             Ok(receipt) => match receipt.outcomes.first() {
                 Some(AppendOutcome::Conflict(_)) => {
                     // The same question came twice at the same time: the answer that was recorded first holds.
@@ -314,11 +310,6 @@ fn taken(question: &Question) -> Box<tollgate_wire::api::Problem> {
          another question needs an id of its own",
         question.id, question.producer, question.task
     ))
-}
-
-/// Where the server has the report of a task.
-pub(super) fn report_path(tenant: &str, task: &str) -> String {
-    format!("/v1/tasks/{}/report?tenant={tenant}", crate::http::path_segment(task))
 }
 
 fn response(question: &Question, decided: GateDecided, position: Option<Position>) -> GateResponse {

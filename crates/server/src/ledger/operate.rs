@@ -15,6 +15,9 @@ use crate::problem::{Answer, NOT_FOUND, of_read, of_rebuild};
 /// The views, by name.
 pub const VIEWS: [&str; 3] = ["status", "reports", "alerts"];
 
+/// How long the log is waited for before it counts as away: as long as views are.
+const LOG_ANSWERS_WITHIN: Duration = Duration::from_secs(3);
+
 impl Ledger {
     /// Where the log ends.
     ///
@@ -35,8 +38,17 @@ impl Ledger {
     /// Whether everything works.
     pub async fn health(&self) -> Health {
         let (failed, settings) = (self.log.failed(), self.settings());
-        let (status, reports, alerts) =
-            tokio::join!(self.status.health(), self.reports.health(), self.alerts.health());
+        let (end, status, reports, alerts) = tokio::join!(
+            tokio::time::timeout(LOG_ANSWERS_WITHIN, self.log.tail()),
+            self.status.health(),
+            self.reports.health(),
+            self.alerts.health()
+        );
+        let failed = failed.or_else(|| match end {
+            Ok(Ok(_)) => None,
+            Ok(Err(error)) => Some(error.to_string()),
+            Err(_) => Some(format!("does not answer, waited {} s", LOG_ANSWERS_WITHIN.as_secs())),
+        });
         let views: Vec<ViewHealth> = [status, reports, alerts].into_iter().flatten().collect();
         let mut checks = vec![HealthCheck {
             name: "log".to_owned(),

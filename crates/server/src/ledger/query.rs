@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use tollgate_domain::config::BudgetConfig;
+use tollgate_domain::config::{BudgetConfig, UnknownPhase};
 use tollgate_domain::decimal::Decimal;
 use tollgate_domain::ids::{TaskId, TenantId};
 use tollgate_domain::limits::task_limits;
 use tollgate_domain::metadata::TaskMetadata;
+use tollgate_domain::phase::Phase;
 use tollgate_domain::position::{PartitionId, Position};
 use tollgate_domain::tier::{Complexity, Importance};
 use tollgate_projection::report::{self, Named, Redacted, Similar};
@@ -212,9 +213,10 @@ impl Ledger {
         complexity: Option<&str>,
         importance: Option<&str>,
         multiplier: Option<&str>,
+        completed: Option<&str>,
     ) -> Answer<LimitsResponse> {
         let settings = self.settings();
-        limits_of(&settings.config, &settings.config_source, complexity, importance, multiplier)
+        limits_of(&settings.config, &settings.config_source, complexity, importance, multiplier, completed)
     }
 
     /// The position that a question has to see.
@@ -230,17 +232,18 @@ impl Ledger {
     }
 }
 
-/// The limits of these tiers under a config.
+/// The limits of these tiers under a config, and what of them remains where these phases (with commas between) are completed.
 ///
 /// # Errors
 ///
-/// The problem with the tier or the multiplier.
+/// The problem with the tier, the multiplier or the phases.
 pub fn limits_of(
     config: &BudgetConfig,
     source: &str,
     complexity: Option<&str>,
     importance: Option<&str>,
     multiplier: Option<&str>,
+    completed: Option<&str>,
 ) -> Answer<LimitsResponse> {
     let complexity = complexity.map(|word| {
         word.parse::<Complexity>().map_err(|error| INVALID.of_field("complexity", word, &error.to_string()))
@@ -261,6 +264,16 @@ pub fn limits_of(
         ..TaskMetadata::default()
     };
     let limits = task_limits(config, &metadata).map_err(|error| INVALID.with(error.to_string()))?;
+    let words = completed.unwrap_or_default().split(',').map(str::trim).filter(|word| !word.is_empty());
+    let completed = words.map(|word| {
+        let phase = word.parse::<Phase>().ok().filter(|phase| limits.phase(phase).is_some());
+        phase.ok_or_else(|| {
+            let known = limits.phases.iter().map(|limit| &limit.phase);
+            INVALID.with(format!("completed: {}", UnknownPhase::new(word, known)))
+        })
+    });
+    let completed = completed.collect::<Result<Vec<_>, _>>()?;
+    let (remaining_tokens, remaining_latency_ms) = limits.remaining(&completed);
     Ok(LimitsResponse {
         complexity: limits.complexity.to_string(),
         complexity_multiplier: limits.complexity_multiplier.to_string(),
@@ -269,6 +282,8 @@ pub fn limits_of(
         phases: limits.phases.iter().map(report::limit_view).collect(),
         total_tokens: limits.total_tokens(),
         total_latency_ms: limits.total_latency_ms(),
+        remaining_tokens,
+        remaining_latency_ms,
         config_hash: limits.config_hash,
         config_source: source.to_owned(),
     })

@@ -296,7 +296,7 @@ fn of_decision((tenant, task): &Name, decision: &Decision) -> Option<Remediation
         message: sentences(decision.reasons.iter().map(|(_, verdict, message)| (verdict.as_str(), message))),
         tokens_used: tokens.and_then(|tokens| u64::try_from(tokens.used).ok()),
         tokens_limit: tokens.and_then(|tokens| u64::try_from(tokens.limit).ok()),
-        report: super::gate::report_path(tenant.as_str(), task.as_str()),
+        report: tollgate_projection::report::report_path(tenant.as_str(), task.as_str()),
         blocked_at: decision.at,
     })
 }

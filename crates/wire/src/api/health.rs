@@ -22,6 +22,9 @@ pub struct BudgetHealth {
     pub stuck: ReviewList,
     /// Open tasks of critical importance without a justification or an author.
     pub unjustified: ReviewList,
+    /// Tasks whose importance was changed, each with who, when and why.
+    #[serde(default)]
+    pub importance_changed: ReviewList,
     /// Those tasks by tier.
     pub by_tier: Vec<TierRow>,
     /// Their ended executions by phase.

@@ -20,6 +20,12 @@ pub struct LimitsResponse {
     pub total_tokens: u64,
     /// Milliseconds over all phases.
     pub total_latency_ms: u64,
+    /// Tokens over the phases that are not completed.
+    #[serde(default)]
+    pub remaining_tokens: u64,
+    /// Milliseconds over the phases that are not completed.
+    #[serde(default)]
+    pub remaining_latency_ms: u64,
     /// Hash of the config they follow from.
     pub config_hash: String,
     /// Where the config came from.

@@ -56,6 +56,9 @@ pub struct TaskReport {
     /// Hash of the config the limits follow from; absent for an implicit task.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub config_hash: Option<String>,
+    /// Who may read it: `internal`, whatever stands in it. Where it has to leave the house, ask for it without names.
+    #[serde(default)]
+    pub classification: String,
     /// The position up to which this is true.
     pub as_of: String,
 }

@@ -157,7 +157,7 @@ fn importance_that_rises_by_two_tiers_drifts() {
         open importance=low, importance high, importance critical         | -drift task 2 #1: it is true no more; drift task 3 #1
         open importance=low, importance critical, importance medium       | -drift task 3 #1: it is true no more
         open importance=low, importance critical, importance low, importance critical | -drift task 3 #1: it is true no more; drift task 3 #2
-        open importance=low, importance critical, close completed         | -drift task 3 #1: the task is completed
+        open importance=low, importance critical, close cancelled         | -drift task 3 #1: the task is cancelled
         ",
     );
     let story = story("open importance=low, importance critical");
@@ -176,7 +176,7 @@ fn an_acknowledged_alert_stays_raised_and_a_conflict_ends_with_it() {
         open, start THINK, +10min, look, ack silence                      | silence THINK 0 #1
         open, conflict e7                                                 | conflict task 0 #1
         open, conflict e7, conflict e8                                    | conflict task 0 #1
-        open, conflict e7, close completed                                | conflict task 0 #1
+        open, conflict e7, close cancelled                                | conflict task 0 #1
         open, conflict e7, ack conflict                                   | -conflict task 0 #1: acknowledged by grace
         open, conflict e7, ack conflict, use - out=1, conflict e8         | -conflict task 0 #1: acknowledged by grace; conflict task 0 #2
         use - out=1, conflict e7                                          | conflict task 0 #1
@@ -188,6 +188,31 @@ fn an_acknowledged_alert_stays_raised_and_a_conflict_ends_with_it() {
     assert_eq!((seen.by.as_str(), seen.note.as_deref(), seen.sequence.0), ("grace", Some("on it"), 4));
     let changes: Vec<_> = story.changes().iter().map(|(at, change)| (at.0, change.change.as_str())).collect();
     assert_eq!(changes, [(3, "raised"), (4, "acknowledged")], "the first acknowledgement counts");
+}
+
+#[test]
+fn a_completed_task_is_told_once_with_its_report() {
+    check(
+        "
+        open, close completed                                             | -completed task 0 #1: a notice, told once
+        open, close completed, use - out=1                                | -completed task 0 #1: a notice, told once
+        open, start MONITOR, end MONITOR                                  | -completed task 0 #1: a notice, told once
+        open, close cancelled                                             |
+        open, close abandoned                                             |
+        use - out=1                                                       |
+        ",
+    );
+    let story = story("open, use - out=24000, close completed, use - out=1");
+    let alert = story.latest("completed");
+    assert_eq!(alert.severity.as_str(), "info");
+    assert_eq!(
+        alert.message,
+        "Task T-1 is completed, above its limits: tokens 24,000 / 23,400 (103%), latency 0 / 573,000 ms (0%); its report: \
+         /v1/tasks/T-1/report?tenant=default"
+    );
+    let told: Vec<_> = story.changes().into_iter().filter(|(_, change)| change.alert == alert.id).collect();
+    let changes: Vec<_> = told.iter().map(|(at, change)| (at.0, change.change.as_str())).collect();
+    assert_eq!(changes, [(3, "raised")], "nobody is told of its end");
 }
 
 #[test]

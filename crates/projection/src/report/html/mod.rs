@@ -68,7 +68,12 @@ fn write_page(report: &TaskReport, out: &mut String) -> std::fmt::Result {
     out.push_str("<h2>Tokens over Time</h2>\n");
     write_timeline(report, out)?;
     parts::write(report, out)?;
-    writeln!(out, "<footer>True as of position <code>{}</code>.</footer>", escaped(&report.as_of))?;
+    writeln!(
+        out,
+        "<footer>Classification: {}. True as of position <code>{}</code>.</footer>",
+        escaped(&report.classification),
+        escaped(&report.as_of)
+    )?;
     out.push_str("</main>\n</body>\n</html>\n");
     Ok(())
 }

@@ -42,6 +42,8 @@ pub struct Drainer {
 enum End {
     /// Its events are in the log.
     Done,
+    /// Tracking is switched off: nothing is recorded.
+    Ignored,
     /// Not yet, and it is not its fault, or may not be.
     Later(String),
     /// It is wrong.
@@ -67,6 +69,7 @@ impl Drainer {
 }
 
 async fn drain(mut inbox: Inbox, ledger: Arc<Ledger>, mut stopped: watch::Receiver<bool>) {
+    let mut dropped = Dropped::default();
     loop {
         let messages = tokio::select! {
             biased;
@@ -75,15 +78,45 @@ async fn drain(mut inbox: Inbox, ledger: Arc<Ledger>, mut stopped: watch::Receiv
             messages = inbox.next() => messages,
         };
         let ends = deal_with(&ledger, &messages).await;
+        dropped.note(ends.iter().filter(|end| **end == End::Ignored).count() as u64);
         let waiting = messages.last().map_or(0, |message| message.pending);
         ledger.metrics().drained(ends.iter().map(End::label), waiting);
         join_all(messages.iter().zip(&ends).map(|(message, end)| tell(&ledger, message, end))).await;
     }
 }
 
+/// Messages that were taken and dropped since tracking was switched off. Whoever published them does not hear of it, so the
+/// process says it.
+#[derive(Default)]
+struct Dropped(u64);
+
+impl Dropped {
+    /// Takes some in, or that there were none. Says it at the first, and each time that the number has doubled.
+    fn note(&mut self, more: u64) -> bool {
+        let before = self.0;
+        self.0 = if more == 0 { 0 } else { before.saturating_add(more) };
+        let says = more > 0 && (before == 0 || before.ilog2() < self.0.ilog2());
+        if says {
+            tracing::warn!(
+                messages = self.0,
+                "tracking is switched off: messages of the inbox are taken and dropped, they are not recorded later either"
+            );
+        } else if more == 0 && before > 0 {
+            tracing::warn!(
+                messages = before,
+                "tracking is on again; so many messages of the inbox were dropped"
+            );
+        }
+        says
+    }
+}
+
 /// Appends what can be appended: all together, and where that refuses some, message by message, so that none is refused for
 /// another one.
 async fn deal_with(ledger: &Ledger, messages: &[InboxMessage]) -> Vec<End> {
+    if ledger.settings().tracking_off() {
+        return vec![End::Ignored; messages.len()];
+    }
     let read: Vec<Result<Vec<Submitted>, Wrong>> =
         messages.iter().map(|message| read(&Published::of(message))).collect();
     let mut ends: Vec<End> = read.iter().map(|read| read.as_ref().err().map_or(End::Done, wrong)).collect();
@@ -157,7 +190,10 @@ fn end_of(outcomes: &[EventOutcome], trouble: Option<&Problem>) -> End {
     let is_in = |answer: &&EventOutcome| matches!(answer.outcome, Appended | Duplicate | Ignored);
     let code = |answer: &EventOutcome| answer.code.clone().unwrap_or_default();
     let mut left = outcomes.iter().filter(|answer| !is_in(answer));
-    let Some(first) = left.clone().next() else { return End::Done };
+    let Some(first) = left.clone().next() else {
+        let ignored = outcomes.iter().any(|answer| answer.outcome == Ignored);
+        return if ignored { End::Ignored } else { End::Done };
+    };
     if let Some(trouble) = trouble
         && left.any(|answer| code(answer) == trouble.code)
     {
@@ -174,6 +210,7 @@ impl End {
     const fn label(&self) -> &'static str {
         match self {
             Self::Done => "appended",
+            Self::Ignored => "ignored",
             Self::Later(_) => "later",
             Self::Wrong(_) => "rejected",
         }
@@ -183,7 +220,7 @@ impl End {
 /// Tells NATS what became of a message. What it does not hear makes the message come again.
 async fn tell(ledger: &Ledger, message: &InboxMessage, end: &End) {
     let later = match end {
-        End::Done => None,
+        End::Done | End::Ignored => None,
         End::Later(reason) => Some(reason.clone()),
         End::Wrong(wrong) => quarantine(ledger, message, wrong).await.err(),
     };
@@ -240,11 +277,12 @@ mod tests {
 
     #[test]
     fn a_message_ends_as_its_events_do() {
-        use Outcome::{Appended, Conflict, Duplicate, Refused};
+        use Outcome::{Appended, Conflict, Duplicate, Ignored, Refused};
         let trouble = crate::problem::UNKNOWN_OUTCOME.with("away");
         for (what, outcomes, trouble, expected) in [
             ("all new", vec![(Appended, ""), (Appended, "")], None, "done"),
             ("all known", vec![(Duplicate, "")], None, "done"),
+            ("tracking off", vec![(Ignored, "")], None, "ignored"),
             ("trouble of others", vec![(Appended, "")], Some(&*trouble), "done"),
             ("trouble", vec![(Refused, "unknown_outcome")], Some(&*trouble), "later away"),
             ("conflict", vec![(Refused, "refused_with"), (Conflict, "conflict")], None, "wrong conflict"),
@@ -261,11 +299,19 @@ mod tests {
                 outcomes.into_iter().map(|(outcome, code)| self::outcome(outcome, code)).collect();
             let found = match end_of(&outcomes, trouble) {
                 End::Done => "done".to_owned(),
+                End::Ignored => "ignored".to_owned(),
                 End::Later(reason) => format!("later {reason}"),
                 End::Wrong(Wrong { code, .. }) => format!("wrong {code}"),
             };
             assert_eq!(found, expected, "{what}");
         }
+    }
+
+    #[test]
+    fn messages_that_are_dropped_are_told_at_the_first_and_each_time_that_they_doubled() {
+        let mut dropped = Dropped::default();
+        let said = [1, 1, 1, 1, 3, 0, 0, 100, 1].map(|more| dropped.note(more));
+        assert_eq!(said, [true, true, false, true, false, false, false, true, false]);
     }
 
     #[test]

@@ -1,0 +1,62 @@
+//! The gate fails open: whatever happens to the ledger, who asks gets an answer, soon, and goes on.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tollgate_log::contract::{Batch, Receipt};
+use tollgate_wire::api::{GateRequest, GateResponse, Problem};
+
+use super::{Recorded, question, response};
+use crate::ledger::Ledger;
+use crate::problem::Answer;
+
+impl Ledger {
+    /// Decides whether a task may advance. The view behind the answer has seen the log's end as of the question and the
+    /// asker's position; if it does not get there in time the answer follows `on_stale` and says so. A failure of the check itself
+    /// (the log or the rows cannot be read) is no error: the answer is `allow` with the reason `degraded`.
+    ///
+    /// # Errors
+    ///
+    /// The problem to answer with: a task that is not known, a phase that is none, an id that was used for another question.
+    pub async fn gate(&self, tenant: &str, task: &str, request: &GateRequest) -> Answer<GateResponse> {
+        match self.gate_checked(tenant, task, request).await {
+            Err(problem) if is_ours(&problem) => self.gate_open(tenant, task, request, &problem).await,
+            answered => answered,
+        }
+    }
+
+    /// Allows, since the check failed itself; the decision is recorded as soon as the log takes it.
+    async fn gate_open(
+        &self,
+        tenant: &str,
+        task: &str,
+        request: &GateRequest,
+        problem: &Problem,
+    ) -> Answer<GateResponse> {
+        let question = question(tenant, task, request)?;
+        let decided = self.failed_open(&question, &problem.detail);
+        self.metrics.decided(decided.verdict, decided.stale);
+        match self.record_decision(&question, &decided).await {
+            Ok(Recorded::Now(position)) => Ok(response(&question, decided, position)),
+            Ok(Recorded::Before(first)) => Ok(*first),
+            Err(problem) if is_ours(&problem) => Ok(response(&question, decided, None)),
+            Err(problem) => Err(problem),
+        }
+    }
+
+    /// Appends, and waits so long for it. What takes longer is appended all the same if the log comes back; what became of it is not known here.
+    pub(super) async fn append_within(&self, up_to: Duration, batch: Batch) -> Result<Receipt, String> {
+        let log = Arc::clone(&self.log);
+        let appending = tokio::spawn(async move { log.append(batch).await });
+        match tokio::time::timeout(up_to, appending).await {
+            Ok(Ok(appended)) => appended.map_err(|error| error.to_string()),
+            Ok(Err(died)) => Err(format!("whoever appended it died: {died}")),
+            Err(_) => Err(format!("the log has not acknowledged it within {} s", up_to.as_secs())),
+        }
+    }
+}
+
+/// Whether the ledger failed, and not who asked.
+const fn is_ours(problem: &Problem) -> bool {
+    problem.status >= 500
+}
