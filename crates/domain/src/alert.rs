@@ -47,11 +47,15 @@ pub enum AlertRule {
     Breaker,
     /// Reports were read by someone from elsewhere than before, or many of them at once.
     Access,
+    /// A second phase of a task was to start while one was active.
+    PhaseAlreadyActive,
+    /// A phase was to end that is not the active one: an orchestrator and the ledger disagree.
+    PhaseMismatch,
 }
 
 impl AlertRule {
     /// The rules, in order.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 20] = [
         Self::Pressure,
         Self::Breach,
         Self::StopLoss,
@@ -70,9 +74,11 @@ impl AlertRule {
         Self::SlowTransitions,
         Self::Breaker,
         Self::Access,
+        Self::PhaseAlreadyActive,
+        Self::PhaseMismatch,
     ];
     /// Their words, in order.
-    pub const NAMES: [&'static str; 18] = [
+    pub const NAMES: [&'static str; 20] = [
         "pressure",
         "breach",
         "stop_loss",
@@ -91,6 +97,8 @@ impl AlertRule {
         "slow_transitions",
         "breaker",
         "access",
+        "phase_already_active",
+        "phase_mismatch",
     ];
 
     /// The word that answers use.
@@ -115,6 +123,8 @@ impl AlertRule {
             Self::SlowTransitions => "slow_transitions",
             Self::Breaker => "breaker",
             Self::Access => "access",
+            Self::PhaseAlreadyActive => "phase_already_active",
+            Self::PhaseMismatch => "phase_mismatch",
         }
     }
 
@@ -207,8 +217,11 @@ impl Severity {
             | AlertRule::StoppedShare
             | AlertRule::Breach
             | AlertRule::StopLoss => Self::Error,
-            // Of a remediation, nobody knows yet that he is to work on it.
-            AlertRule::Remediation | AlertRule::Breaker => Self::Critical,
+            // Of a remediation, nobody knows yet that he is to work on it; of a phase, nobody else can say who is right.
+            AlertRule::Remediation
+            | AlertRule::Breaker
+            | AlertRule::PhaseAlreadyActive
+            | AlertRule::PhaseMismatch => Self::Critical,
         }
     }
 

@@ -8,6 +8,7 @@ mod access;
 mod conditions;
 mod delivery;
 mod fold;
+pub mod out_of_step;
 mod quarantine;
 mod row;
 mod transitions;
