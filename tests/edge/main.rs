@@ -13,3 +13,4 @@ mod phases;
 mod races;
 mod reading;
 mod reports;
+mod telemetry;
