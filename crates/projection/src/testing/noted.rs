@@ -125,6 +125,11 @@ impl Story {
     }
 
     /// Appends something as the tenant and task of another story.
+    /// Appends something under the tenant and task of the ledger itself.
+    pub(crate) fn append_to_ledger(&mut self, body: EventBody) {
+        self.under_ledger(LEDGER_TENANT, |story| story.append(body));
+    }
+
     pub(crate) fn append_elsewhere(&mut self, other: &Self, body: EventBody) {
         let tenant = std::mem::replace(&mut self.tenant, other.tenant.clone());
         let task = std::mem::replace(&mut self.task, other.task.clone());
