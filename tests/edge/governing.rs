@@ -13,6 +13,7 @@ over_each_log!(
     pm2_false_positives_are_marked_counted_and_lead_to_a_proposal,
     pm3_transitions_that_are_slow_for_long_switch_enforcement_off_until_a_person_resets,
     pm5_savings_are_measured_against_a_baseline_and_not_claimed_without,
+    pm5_the_report_of_savings_says_what_is_known_and_what_is_assumed,
     pm6_importance_that_is_gamed_shows,
 );
 
@@ -229,6 +230,101 @@ fn pm5_savings_are_measured_against_a_baseline_and_not_claimed_without(ground: &
         "{saved}"
     );
     assert_eq!(saved["counted"], "p50 9,300 tokens; baseline 10,000 tokens");
+}
+
+/// Six tasks of the class that the gate could block, of which it blocked three, and one that it was never asked about.
+fn under_enforcement(ground: &mut Ground) {
+    ground.serve("rollout: enforce\nalerts: { min_tasks: 3 }\n");
+    for nth in 0..3 {
+        let name = format!("E-{nth}");
+        let _ = ground.append(&task(&name, "2026-11-17", "medium", 9_000 + nth, None));
+        assert_ne!(verdict(&ground.gate(&name, "VERIFY")), "block");
+        let _ = ground.ok(&format!("task close {name}"));
+    }
+    completed(ground, "unasked", 1, "2026-11-17", 8_000);
+    for (name, mark) in [("R-1", "runaway"), ("L-1", "legitimate"), ("U-1", "")] {
+        let _ = ground.append(&task(name, "2026-11-18", "medium", 40_000, None));
+        assert_eq!(verdict(&ground.gate(name, "VERIFY")), "block");
+        if !mark.is_empty() {
+            let _ = ground.ok(&format!("task mark {name} {mark} --author grace --reason looked"));
+        }
+    }
+}
+
+fn pm5_the_report_of_savings_says_what_is_known_and_what_is_assumed(ground: &mut Ground) {
+    // Rule: what could not be blocked beside what could, by class; stops by what people say of them; avoided is a range with its assumption,
+    // and no number comes from too few tasks.
+    let savings = |ground: &Ground| ground.json("--format json report savings");
+    ground.serve("rollout: observe\nalerts: { min_tasks: 3 }\n");
+    assert_eq!(savings(ground)["classes"], json!([]));
+    completed(ground, "B", 2, "2026-10-06", 10_000);
+    let few = savings(ground);
+    let row = &few["classes"][0];
+    assert_eq!(row["baseline"]["lacks"], "not enough data: 2 of at least 3 tasks", "{few}");
+    assert_eq!(
+        (&row["baseline"]["median_tokens"], &few["avoided"]["tokens_up_to"]),
+        (&Value::Null, &Value::Null)
+    );
+    let told = ground.ok("report savings");
+    assert!(told.contains("not enough data: 2 of at least 3 closed tasks of the baseline"), "{told}");
+    // One that ran away, when nobody could stop it. A Medium/medium task has 23,400 tokens.
+    let _ = ground.append(&task("B-runaway", "2026-10-06", "medium", 90_000, None));
+    assert_eq!(verdict(&ground.gate("B-runaway", "VERIFY")), "warn");
+    let _ = ground.ok("task close B-runaway");
+    under_enforcement(ground);
+    let found = savings(ground);
+    let row = &found["classes"][0];
+    assert_eq!((&row["complexity"], &row["importance"]), (&json!("Medium"), &json!("medium")), "{found}");
+    let side = |name: &str| {
+        let side = &row[name];
+        [
+            &side["tasks"],
+            &side["completed"],
+            &side["median_tokens"],
+            &side["mean_tokens"],
+            &side["unpriced_tasks"],
+        ]
+        .map(Clone::clone)
+    };
+    assert_eq!(side("baseline"), [json!(3), json!(3), json!(10_000), json!("36666.66"), json!(3)]);
+    assert_eq!(side("enforced"), [json!(6), json!(3), json!(9_010), json!("9001"), json!(3)]);
+    assert_eq!(row["median_percent"], "90.1");
+    // No price is known: that is said, and costs nothing.
+    assert_eq!(row["baseline"]["lacks"], "not enough data: 0 of at least 3 priced tasks");
+    let stopped = &found["stopped"];
+    let counts = [
+        "tasks",
+        "of",
+        "legitimate",
+        "runaway",
+        "unmarked",
+        "sunk_tasks",
+        "sunk_tokens",
+        "sunk_unpriced_tokens",
+    ];
+    assert_eq!(counts.map(|name| stopped[name].as_u64().unwrap()), [3, 6, 1, 1, 1, 3, 120_000, 120_000]);
+    assert_eq!((&stopped["percent"], &stopped["sunk_cost_usd"]), (&json!("50"), &json!("0")));
+    let avoided = &found["avoided"];
+    assert_eq!(
+        [&avoided["tasks"], &avoided["tokens_from"], &avoided["tokens_up_to"]],
+        [&json!(1), &json!(0), &json!(50_000)]
+    );
+    assert_eq!((&avoided["cost_usd_up_to"], &found["left_out_tasks"]), (&Value::Null, &json!(1)));
+    assert!(found["assumptions"][0].as_str().unwrap().contains("9 of 10 closed tasks"), "{found}");
+    let told = ground.ok("report savings");
+    for line in [
+        "the enforced median is 90.1 % of the baseline",
+        "stopped   3 of 6 (50 %): 1 legitimate, 1 runaway, 1 not marked; 0 completed all the same",
+        "avoided   0 to 50,000 tokens, costs are not known, over 1 task marked runaway (an assumption, not a measure)",
+    ] {
+        assert!(told.contains(line), "{line}: {told}");
+    }
+    // The same over HTTP, and of a tenant that has nothing: nothing.
+    let (status, over_http) = ground.get("/v1/report/savings?at_least=tail");
+    let over_http: Value = serde_json::from_str(&over_http).unwrap();
+    assert_eq!((status, &over_http["classes"]), (200, &found["classes"]));
+    let (_, other) = ground.get("/v1/report/savings?tenant=other&at_least=tail");
+    assert_eq!(serde_json::from_str::<Value>(&other).unwrap()["classes"], json!([]));
 }
 
 fn pm6_importance_that_is_gamed_shows(ground: &mut Ground) {

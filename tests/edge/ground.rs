@@ -206,6 +206,13 @@ impl Ground {
         }
     }
 
+    /// The same; what it said on stderr.
+    pub(crate) fn end(&mut self) -> String {
+        let (status, told) = self.server.take().unwrap().end();
+        assert!(status.success(), "the server ended in order: {told}");
+        told
+    }
+
     /// Kills the server, as a crash would.
     pub(crate) fn kill(&mut self) {
         self.server.take().unwrap().kill();

@@ -14,3 +14,4 @@ mod phases;
 mod races;
 mod reading;
 mod reports;
+mod telemetry;

@@ -185,6 +185,15 @@ impl Server {
         self.child.wait().unwrap()
     }
 
+    /// Likewise; and what it said on stderr.
+    #[must_use]
+    pub fn end(mut self) -> (ExitStatus, String) {
+        self.signal("TERM");
+        let (mut err, mut told) = (self.child.stderr.take().unwrap(), String::new());
+        err.read_to_string(&mut told).unwrap();
+        (self.child.wait().unwrap(), told)
+    }
+
     /// Sends it a signal, such as `HUP`.
     pub fn signal(&self, name: &str) {
         let pid = self.child.id().to_string();

@@ -12,8 +12,8 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tollgate_wire::api::{
     AccessList, AppendRequest, AppendResponse, GateRequest, GateResponse, Health, LedgerReport,
-    LimitsResponse, LogPage, PositionResponse, Problem, RebuildResponse, ReloadResponse, TaskList,
-    TaskReport, TaskStatus,
+    LimitsResponse, LogPage, PositionResponse, Problem, RebuildResponse, ReloadResponse, SavingsReport,
+    TaskList, TaskReport, TaskStatus,
 };
 
 use crate::error::ClientError;
@@ -200,6 +200,12 @@ impl Client {
     ) -> Result<AccessList, ClientError> {
         let address = Address::new("/v1/report/accesses").with("tenant", self.tenant.as_ref());
         let address = address.with("reader", reader).with("task", task).with("limit", Some(limit));
+        self.get(&address.read(read).text).await
+    }
+
+    /// What the stop-loss did for the money; of the client's tenant where it has one.
+    pub async fn savings(&self, read: &Read) -> Result<SavingsReport, ClientError> {
+        let address = Address::new("/v1/report/savings").with("tenant", self.tenant.as_ref());
         self.get(&address.read(read).text).await
     }
 

@@ -1,59 +1,21 @@
-//! One attempt to deliver a message by HTTP: a connection of its own to an address that was judged for it, one request,
-//! no redirect, no proxy, an answer whose body nobody reads.
+//! One attempt to deliver a message to an endpoint: signed, posted, its answer judged.
 
-use std::error::Error;
-use std::future::pending;
-use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
-use bytes::Bytes;
-use http::header::{CONNECTION, CONTENT_TYPE, HOST, RETRY_AFTER, USER_AGENT};
-use http::{Request, Response, StatusCode};
-use http_body_util::{BodyExt, Full};
-use hyper::body::Incoming;
-use hyper::client::conn::http1;
-use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
-use tokio::time::timeout;
-use tokio_rustls::TlsConnector;
-use tokio_rustls::rustls::pki_types::ServerName;
+use http::header::RETRY_AFTER;
+use http::{Response, StatusCode};
 use tollgate_domain::time::Timestamp;
 
-use crate::guard::{self, Resolve};
+use crate::guard::Resolve;
 use crate::message::Message;
+use crate::post::Poster;
+pub use crate::post::Timeouts;
 use crate::runner::Channel;
 use crate::schedule::{Answer, retry_after};
 use crate::signature::Signer;
-use crate::target::{Target, TargetHost};
-use crate::tls::{self, TlsError, Trust};
+use crate::target::Target;
+use crate::tls::{TlsError, Trust};
 use crate::{BoxFuture, secret};
-
-/// What receivers see.
-const AGENT: &str = concat!("tollgate/", env!("CARGO_PKG_VERSION"));
-
-/// Most of an answer's body that is taken off the wire; it is thrown away.
-const MAX_ANSWER_BYTES: usize = 64 << 10;
-
-/// How long that may take.
-const DISCARD: Duration = Duration::from_secs(1);
-
-/// How long to wait for what.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Timeouts {
-    /// For a connection, the resolver and TLS included.
-    pub connect: Duration,
-    /// For the whole attempt.
-    pub total: Duration,
-}
-
-impl Default for Timeouts {
-    /// 5 s to connect, 15 s for the whole: the standard's shortest, so that a slow receiver does not hold others up for long.
-    fn default() -> Self {
-        Self { connect: Duration::from_secs(5), total: Duration::from_secs(15) }
-    }
-}
 
 /// Why an endpoint cannot be set up.
 #[derive(Debug, thiserror::Error)]
@@ -68,11 +30,8 @@ pub enum WebhookError {
 
 /// Delivers messages to one endpoint.
 pub struct Webhook {
-    target: Target,
+    poster: Poster,
     signer: Signer,
-    tls: Option<TlsConnector>,
-    resolver: Arc<dyn Resolve>,
-    timeouts: Timeouts,
 }
 
 impl Webhook {
@@ -87,133 +46,30 @@ impl Webhook {
         trust: &Trust,
         resolver: Arc<dyn Resolve>,
     ) -> Result<Self, TlsError> {
-        let tls = if target.is_tls() { Some(tls::connector(trust)?) } else { None };
-        Ok(Self { target, signer, tls, resolver, timeouts: Timeouts::default() })
+        let poster = Poster::new(target, trust, resolver, Timeouts::default())?;
+        Ok(Self { poster, signer })
     }
 
     /// The same with other timeouts.
     #[must_use]
     pub fn with_timeouts(self, timeouts: Timeouts) -> Self {
-        Self { timeouts, ..self }
+        Self { poster: self.poster.with_timeouts(timeouts), ..self }
     }
 
     /// Tries once. `now` is the time of the attempt, which is signed.
     pub async fn attempt(&self, message: &Message, now: Timestamp) -> Answer {
-        let exchanged = timeout(self.timeouts.total, self.exchange(message, now)).await;
-        let failed = |error: String| Answer::Failed { status: None, error };
-        match exchanged {
-            Ok(Ok(answer)) => answer,
-            Ok(Err(error)) => failed(error),
-            Err(_) => {
-                failed(format!("{}: no answer within {} ms", self.target, self.timeouts.total.as_millis()))
-            }
-        }
-    }
-
-    async fn exchange(&self, message: &Message, now: Timestamp) -> Result<Answer, String> {
-        let request = self.request(message, now)?;
-        let late =
-            |_| format!("{}: no connection within {} ms", self.target, self.timeouts.connect.as_millis());
-        let stream = timeout(self.timeouts.connect, self.connect()).await.map_err(late)??;
-        let response = send(stream, request).await.map_err(|error| format!("{}: {error}", self.target))?;
-        let answer = answer_of(&response, now);
-        Ok(answer)
-    }
-
-    fn request(&self, message: &Message, now: Timestamp) -> Result<Request<Full<Bytes>>, String> {
         let body = message.body();
-        let mut request = Request::post(self.target.path())
-            .header(HOST, self.target.authority())
-            .header(CONTENT_TYPE, "application/json")
-            .header(USER_AGENT, AGENT)
-            .header(CONNECTION, "close");
-        for (name, value) in self.signer.headers(&message.id, now, &body) {
-            request = request.header(name, value);
+        let headers = self.signer.headers(&message.id, now, &body);
+        match self.poster.post("application/json", headers, body).await {
+            Ok(response) => answer_of(&response, now),
+            Err(error) => Answer::Failed { status: None, error },
         }
-        // The error would name the path.
-        request.body(Full::new(body)).map_err(|_| format!("{}: the path cannot be sent", self.target))
-    }
-
-    /// Connects to one of the target's addresses, all of them judged just now.
-    async fn connect(&self) -> Result<Stream, String> {
-        let addresses = guard::addresses(&self.target, &*self.resolver).await;
-        let addresses = addresses.map_err(|error| error.to_string())?;
-        let stream = first_that_connects(&addresses).await?;
-        let Some(tls) = &self.tls else { return Ok(Box::new(stream)) };
-        let name = match self.target.host() {
-            TargetHost::Name(name) => {
-                ServerName::try_from(name.clone()).map_err(|error| error.to_string())?
-            }
-            TargetHost::Address(address) => ServerName::from(*address),
-        };
-        let stream = tls.connect(name, stream).await;
-        Ok(Box::new(stream.map_err(|error| format!("{}: TLS: {}", self.target, causes(&error)))?))
     }
 }
 
 impl Channel for Webhook {
     fn send<'a>(&'a self, message: &'a Message, now: Timestamp) -> BoxFuture<'a, Answer> {
         Box::pin(self.attempt(message, now))
-    }
-}
-
-trait ReadWrite: AsyncRead + AsyncWrite + Send + Unpin {}
-
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> ReadWrite for T {}
-
-type Stream = Box<dyn ReadWrite>;
-
-async fn first_that_connects(addresses: &[SocketAddr]) -> Result<TcpStream, String> {
-    let mut failed = "no address".to_owned();
-    for address in addresses {
-        match TcpStream::connect(address).await {
-            Ok(stream) => {
-                stream.set_nodelay(true).map_err(|error| error.to_string())?;
-                return Ok(stream);
-            }
-            Err(error) => failed = format!("{address}: {error}"),
-        }
-    }
-    Err(failed)
-}
-
-/// Sends one request and takes the answer's head; of its body a little, for nothing.
-async fn send(stream: Stream, request: Request<Full<Bytes>>) -> Result<Response<()>, String> {
-    let (mut sender, connection) =
-        http1::handshake(TokioIo::new(stream)).await.map_err(|error| causes(&error))?;
-    let answered = async {
-        let response = sender.send_request(request).await.map_err(|error| causes(&error))?;
-        let (head, body) = response.into_parts();
-        Ok::<_, String>((Response::from_parts(head, ()), body))
-    };
-    // Whatever ends the connection ends the answer too: it is only driven here, never waited for.
-    let driven = async {
-        let _ = connection.await;
-        pending::<()>().await;
-    };
-    tokio::pin!(driven);
-    let (response, body) = tokio::select! {
-        answered = answered => answered?,
-        () = &mut driven => return Err("no answer".to_owned()),
-    };
-    // The head has said all. A receiver that sees its body taken closes in peace; one that never ends it is left.
-    let taken = timeout(DISCARD, async {
-        tokio::select! {
-            () = discard(body) => (),
-            () = driven => (),
-        }
-    });
-    let _ = taken.await;
-    Ok(response)
-}
-
-async fn discard(mut body: Incoming) {
-    let mut taken = 0;
-    while let Some(Ok(frame)) = body.frame().await {
-        taken += frame.data_ref().map_or(0, Bytes::len);
-        if taken >= MAX_ANSWER_BYTES {
-            break;
-        }
     }
 }
 
@@ -236,15 +92,4 @@ fn answer_of(response: &Response<()>, now: Timestamp) -> Answer {
         }
         _ => failed(format!("status {code}")),
     }
-}
-
-/// The error with what is behind it: the outermost message alone says little.
-fn causes(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
 }

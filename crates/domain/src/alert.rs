@@ -49,11 +49,15 @@ pub enum AlertRule {
     Access,
     /// A task was completed: a notice, no trouble.
     Completed,
+    /// A second phase of a task was to start while one was active.
+    PhaseAlreadyActive,
+    /// A phase was to end that is not the active one: an orchestrator and the ledger disagree.
+    PhaseMismatch,
 }
 
 impl AlertRule {
     /// The rules, in order.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 21] = [
         Self::Pressure,
         Self::Breach,
         Self::StopLoss,
@@ -73,9 +77,11 @@ impl AlertRule {
         Self::Breaker,
         Self::Access,
         Self::Completed,
+        Self::PhaseAlreadyActive,
+        Self::PhaseMismatch,
     ];
     /// Their words, in order.
-    pub const NAMES: [&'static str; 19] = [
+    pub const NAMES: [&'static str; 21] = [
         "pressure",
         "breach",
         "stop_loss",
@@ -95,6 +101,8 @@ impl AlertRule {
         "breaker",
         "access",
         "completed",
+        "phase_already_active",
+        "phase_mismatch",
     ];
 
     /// The word that answers use.
@@ -120,6 +128,8 @@ impl AlertRule {
             Self::Breaker => "breaker",
             Self::Access => "access",
             Self::Completed => "completed",
+            Self::PhaseAlreadyActive => "phase_already_active",
+            Self::PhaseMismatch => "phase_mismatch",
         }
     }
 
@@ -213,8 +223,11 @@ impl Severity {
             | AlertRule::StoppedShare
             | AlertRule::Breach
             | AlertRule::StopLoss => Self::Error,
-            // Of a remediation, nobody knows yet that he is to work on it.
-            AlertRule::Remediation | AlertRule::Breaker => Self::Critical,
+            // Of a remediation, nobody knows yet that he is to work on it; of a phase, nobody else can say who is right.
+            AlertRule::Remediation
+            | AlertRule::Breaker
+            | AlertRule::PhaseAlreadyActive
+            | AlertRule::PhaseMismatch => Self::Critical,
         }
     }
 

@@ -4,6 +4,7 @@ mod alerting;
 mod governing;
 mod inbox;
 mod reading;
+mod settings;
 
 pub use alerting::{
     AlertAcknowledged, Change, ConditionObserved, DeliveryAttempted, DeliveryOutcome, DeliveryRequested,
@@ -11,6 +12,7 @@ pub use alerting::{
 pub use governing::{Mark, TaskMarked, TransitionsMeasured};
 pub use inbox::{InboxRejected, InboxResolved, MAX_KEPT_PAYLOAD, QuarantineAction};
 pub use reading::{PhaseExplained, ReportKind, ReportRead};
+pub use settings::{ConfigLoaded, ConfigRejected, PriceBookLoaded};
 
 use crate::gate::GateDecided;
 use crate::ids::{EventId, ProducerId, TaskId, TenantId};
@@ -353,39 +355,6 @@ pub struct SignalRecorded {
     pub name: String,
     /// By how much it grew.
     pub value: i64,
-}
-
-/// A config came into force.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ConfigLoaded {
-    /// Its hash.
-    pub config_hash: String,
-    /// Its canonical content, so that a decision can be explained when the file is gone.
-    pub canonical: String,
-    /// The file it came from, or `built-in`.
-    pub source: String,
-}
-
-/// A config was refused.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ConfigRejected {
-    /// The file.
-    pub source: String,
-    /// Everything wrong with it.
-    pub problems: Vec<String>,
-    /// The config that stayed in force.
-    pub config_hash: String,
-}
-
-/// A price book came into force.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PriceBookLoaded {
-    /// Its version, as costs name it.
-    pub price_version: String,
-    /// The file it came from, or `shipped`.
-    pub source: String,
-    /// How many models it prices.
-    pub models: u32,
 }
 
 /// The execution a decision is about, once it has its attempt.

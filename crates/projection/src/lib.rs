@@ -2,7 +2,7 @@
 //! give the same rows, byte for byte, and every recorded event is accepted.
 //!
 //! [`fold`] is the contract between a fold and whoever keeps its rows. [`status`] is where each task stands, [`reports`]
-//! the totals of the ledger, [`alerts`] what became true of a task, [`overview`] many tasks beside one another, [`report`] what people read of it.
+//! the totals of the ledger, [`alerts`] what became true of a task, [`overview`] many tasks beside one another, [`savings`] what stopping them was worth, [`report`] what people read of it.
 
 #![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 
@@ -12,6 +12,7 @@ pub mod overview;
 mod pairs;
 pub mod report;
 pub mod reports;
+pub mod savings;
 pub mod status;
 
 #[cfg(test)]

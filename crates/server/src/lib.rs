@@ -13,4 +13,6 @@ pub mod reactor;
 mod serve;
 
 pub use ledger::{Ledger, LedgerError, LedgerOptions};
+pub use tollgate_deliver::telemetry::settings::TelemetrySettings;
+
 pub use serve::{Running, ServeError, ServeOptions, Served, serve};

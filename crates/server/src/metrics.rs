@@ -11,6 +11,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
+use tollgate_deliver::telemetry::Export;
 use tollgate_domain::gate::Verdict;
 use tollgate_domain::position::PartitionId;
 use tollgate_log::contract::Partitions;
@@ -76,6 +77,9 @@ pub struct Metrics {
     inbox_waiting: Gauge,
     remediations_waiting: Gauge,
     reads_lost: Counter,
+    telemetry_sent: Counter,
+    telemetry_retries: Counter,
+    telemetry_dropped: Counter,
 }
 
 impl Default for Metrics {
@@ -97,7 +101,11 @@ impl Default for Metrics {
             inbox_waiting: Gauge::default(),
             remediations_waiting: Gauge::default(),
             reads_lost: Counter::default(),
+            telemetry_sent: Counter::default(),
+            telemetry_retries: Counter::default(),
+            telemetry_dropped: Counter::default(),
         };
+        metrics.register_telemetry();
         let registry = &mut metrics.registry;
         registry.register("events", "Events answered, by outcome", metrics.events.clone());
         registry.register("refusals", "Events refused, by the code of the rule", metrics.refusals.clone());
@@ -161,6 +169,25 @@ struct Whole {
 }
 
 impl Metrics {
+    fn register_telemetry(&mut self) {
+        let (sent, retries, dropped) =
+            (&self.telemetry_sent, &self.telemetry_retries, &self.telemetry_dropped);
+        let registry = &mut self.registry;
+        registry.register("telemetry_sent", "Snapshots that the collector took", sent.clone());
+        registry.register("telemetry_retries", "Tries to export a snapshot again", retries.clone());
+        registry.register("telemetry_dropped", "Snapshots that could not be exported", dropped.clone());
+    }
+
+    /// Counts what became of a snapshot.
+    pub(crate) fn exported(&self, export: Export) {
+        let counter = match export {
+            Export::Sent => &self.telemetry_sent,
+            Export::Retried => &self.telemetry_retries,
+            Export::Dropped => &self.telemetry_dropped,
+        };
+        counter.inc();
+    }
+
     /// Sets the gauges of views: a view runs if all its parts do, and is as far behind as the last of them.
     fn show(&self, parts: &[ViewHealth]) {
         let number = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);

@@ -10,6 +10,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, watch};
+use tollgate_deliver::telemetry::Exporter;
+use tollgate_deliver::telemetry::settings::TelemetrySettings;
 use tollgate_log::contract::{Durability, EventLog};
 use tollgate_log::embedded::{EmbeddedLog, OpenError, Options};
 use tollgate_log_jetstream::{Inbox, JetStreamLog, SetupError};
@@ -48,6 +50,8 @@ pub struct ServeOptions {
     pub alerts: Option<PathBuf>,
     /// How remediations are opened, beside the task in the ledger; nowhere: in a file beside the evidence.
     pub remediation: Option<PathBuf>,
+    /// Where metrics are exported to; nowhere: they are only shown.
+    pub telemetry: Option<TelemetrySettings>,
     /// Notified: the config is read again.
     pub reload: Arc<Notify>,
 }
@@ -169,7 +173,10 @@ pub async fn serve(
         Evidence::new(Arc::clone(&ledger), dir, mark_file)
     });
     let remediations = Remediations::new(Arc::clone(&ledger), ways);
-    let reactors = react(&ledger, evidence, deliveries, remediations, &stopped);
+    let mut reactors = react(&ledger, evidence, deliveries, remediations, &stopped);
+    if let Some(settings) = options.telemetry {
+        export(&mut reactors, settings, &ledger, &stopped);
+    }
     let running_file = data_dir.map(|dir| dir.join(RUNNING_FILE));
     if let Some(file) = &running_file {
         write_running(file, &Running { url: url.clone(), pid: std::process::id() })?;
@@ -262,6 +269,29 @@ fn react(
     reactors.start("watch", ledger.watch().run(stopped.clone()));
     reactors.start("govern", govern::run(Arc::clone(ledger), stopped.clone()));
     reactors
+}
+
+/// Starts to export metrics. Where that cannot be, the ledger serves without.
+fn export(
+    reactors: &mut Reactors,
+    settings: TelemetrySettings,
+    ledger: &Arc<Ledger>,
+    stopped: &watch::Receiver<bool>,
+) {
+    let exporter = match Exporter::new(settings) {
+        Ok(exporter) => exporter,
+        Err(error) => {
+            tracing::warn!(%error, "metrics are not exported");
+            return;
+        }
+    };
+    let (shown, counted) = (Arc::clone(ledger), Arc::clone(ledger));
+    let page = move || {
+        let ledger = Arc::clone(&shown);
+        async move { ledger.metrics().render(&ledger.health().await, ledger.reads_lost()) }
+    };
+    let told = move |export| counted.metrics().exported(export);
+    reactors.start("telemetry", exporter.run(stopped.clone(), page, told));
 }
 
 /// Reads the config again whenever it is told to. Never ends.

@@ -265,6 +265,8 @@ pub(crate) struct ReportArgs {
 pub(crate) enum ReportCommand {
     /// Who read which report when, the latest first
     Accesses(AccessesArgs),
+    /// What the stop-loss did for the money, and where there is not enough data to say
+    Savings,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -7,7 +7,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Notify;
 use tollgate_log::contract::Durability;
 use tollgate_log_jetstream::JetStreamLog;
-use tollgate_server::{ServeOptions, Served, serve};
+use tollgate_server::{ServeOptions, Served, TelemetrySettings, serve};
 
 use crate::args::{Global, ServeArgs};
 use crate::connect::{EVIDENCE_DIR, nats_options, settings_options};
@@ -41,6 +41,7 @@ pub(crate) async fn run(global: &Global, args: ServeArgs) -> Result<ExitCode, Fa
         redaction_key: global.redaction_key.clone(),
         alerts,
         remediation,
+        telemetry: telemetry(),
         reload: Arc::clone(&reload),
     };
     let mut hangup = signal(SignalKind::hangup())?;
@@ -80,6 +81,15 @@ pub(crate) async fn run(global: &Global, args: ServeArgs) -> Result<ExitCode, Fa
         ))),
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Where the environment says that metrics go. What is wrong with it keeps no ledger from being served.
+fn telemetry() -> Option<TelemetrySettings> {
+    let read = TelemetrySettings::read(|name| std::env::var(name).ok());
+    read.unwrap_or_else(|error| {
+        note(&format!("! metrics are not exported: {error}"));
+        None
+    })
 }
 
 /// The ledger of the flags, its log where that is on NATS, and how it is called.

@@ -111,6 +111,14 @@ pub(crate) async fn report(global: &Global, args: &ReportArgs) -> Result<ExitCod
         }
         return Ok(ExitCode::SUCCESS);
     }
+    if let Some(ReportCommand::Savings) = &args.what {
+        let savings = ask(global, Access::Existing, async |it| it.client.savings(&read).await).await?;
+        match global.format {
+            Format::Json => json(&savings),
+            Format::Table => out(&output::savings(&savings)),
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
     match &args.task {
         Some(task) => {
             // The ledger makes every form: it notes in which the report was read.

@@ -4,6 +4,7 @@ mod alerts;
 mod govern;
 mod quarantine;
 mod report;
+mod savings;
 mod task;
 
 use std::io::Write;
@@ -15,6 +16,7 @@ pub(crate) use alerts::{alerts, deliveries};
 pub(crate) use govern::{breaker, budget_health};
 pub(crate) use quarantine::{quarantine, quarantined};
 pub(crate) use report::{accesses, ledger_report};
+pub(crate) use savings::savings;
 pub(crate) use task::{gate, limits, task_list, task_status};
 
 /// Writes to stdout. A reader that went away (`| head`) ends the process, as it does with every filter.

@@ -10,6 +10,7 @@ use tollgate_domain::task::TaskStage;
 use tollgate_domain::tier::Importance;
 use tollgate_domain::time::Timestamp;
 
+use super::out_of_step::stands;
 use super::row::{Observed, Watch};
 use crate::overview::critical_for_review;
 use crate::status::{Decision, Execution, TaskRow, figures};
@@ -63,6 +64,7 @@ fn holds(task: &TaskRow, condition: &Condition, since: Timestamp) -> bool {
         | AlertRule::Completed
         | AlertRule::Unjustified => false,
         AlertRule::Remediation => blocking(task).is_some(),
+        AlertRule::PhaseAlreadyActive | AlertRule::PhaseMismatch => stands(task, &condition.scope, since),
         // Of the ledger's own task, which nothing outruns; observed by the fold alone.
         AlertRule::Access => matches!(condition.scope, AlertScope::Reader(_)),
     }
@@ -89,6 +91,7 @@ pub(super) fn why_gone(watch: &Watch, condition: &Condition) -> String {
         }
         (AlertRule::Remediation, TaskStage::Open) if blocking(task).is_some() => "it is open".to_owned(),
         (_, TaskStage::Closed(outcome)) => format!("the task is {}", outcome.as_str()),
+        (AlertRule::PhaseAlreadyActive | AlertRule::PhaseMismatch, _) => "the task went on".to_owned(),
         (AlertRule::Silence, _) => "usage was reported".to_owned(),
         (_, TaskStage::Implicit | TaskStage::Open) => "it is true no more".to_owned(),
     }

@@ -9,6 +9,7 @@ mod completion;
 mod conditions;
 mod delivery;
 mod fold;
+pub mod out_of_step;
 mod quarantine;
 mod row;
 mod transitions;

@@ -8,6 +8,7 @@ use tollgate_domain::tokens::TokenSums;
 
 use super::access::ReportAccess;
 use super::class::{Sums, TaskSums};
+use super::configs::Blocks;
 
 /// The key of the number of tasks.
 pub const TASK_COUNT_KEY: &[u8] = b"n";
@@ -31,6 +32,8 @@ pub enum ReportRow {
     Class(Sums),
     /// Someone read a report.
     Access(Box<ReportAccess>),
+    /// The log has a config.
+    Config(Blocks),
 }
 
 /// Sums of usage.

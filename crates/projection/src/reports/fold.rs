@@ -7,17 +7,20 @@ use tollgate_domain::usage::{Cost, NamedExecution, UsageAdjusted, UsageRecorded}
 
 use super::cell::{Cell, CellKey, ReportRow, TASK_COUNT_KEY, task_sums_key};
 use super::class::{Class, TaskSums};
-use super::{Reports, access, class};
+use super::{Reports, access, class, configs};
 use crate::fold::{Projection, Rows};
 
 impl Projection for Reports {
     const NAME: &'static str = "reports";
-    const VERSION: u32 = 2;
+    const VERSION: u32 = 3;
     type Row = ReportRow;
 
     fn apply<R: Rows<ReportRow>>(&self, event: &RecordedEvent<'_>, rows: &mut R) -> Result<(), R::Error> {
         if let EventBody::ReportRead(read) = event.body {
             return access::note(rows, event, read);
+        }
+        if let EventBody::ConfigLoaded(loaded) = event.body {
+            return configs::note(rows, loaded);
         }
         if event.tenant == LEDGER_TENANT || !event.body.concerns_task() {
             return Ok(());

@@ -1,15 +1,17 @@
 //! The reports view: sums of usage by day, producer, model and tier, from which the ledger's totals are added up; what tasks
-//! of a class use; who read reports.
+//! of a class use; who read reports; which configs the log has.
 
 mod access;
 mod cell;
 mod class;
+mod configs;
 mod fold;
 mod totals;
 
 pub use access::{ReportAccess, accesses_of};
 pub use cell::{CELLS, Cell, CellKey, ReportRow, TASK_COUNT_KEY, is_cell, task_sums_key, tasks_of};
 pub use class::{Class, ClassSums, PhaseSums, Sums, TaskSums};
+pub use configs::{Blocks, CONFIGS, config_hash};
 pub use totals::LedgerTotals;
 
 /// The fold of the reports view.

@@ -9,18 +9,22 @@
 //! * `resend RULE CHANGE [ENDPOINT]`
 //! * `maybe STEP`: a step of an alert, where the present task has one of that rule
 //! * `read TASK READER ADDRESS`: someone reads a report
+//! * `refuse start|end PHASE [ATTEMPT]`: who does not know the phase of the present task tries that
 //! * `reject TEXT`, `redriven N`, `dropped N`: the n-th rejection, from 1
 
 use tollgate_domain::alert::AlertRule;
 use tollgate_domain::config::WatchConfig;
 use tollgate_domain::event::{
     AlertAcknowledged, Change, ConditionObserved, DeliveryAttempted, DeliveryOutcome, DeliveryRequested,
-    EventBody, InboxRejected, InboxResolved, QuarantineAction, ReportKind, ReportRead,
+    EventBody, InboxRejected, InboxResolved, PhaseEnded, PhaseStarted, QuarantineAction, ReportKind,
+    ReportRead,
 };
 use tollgate_domain::ids::LEDGER_TENANT;
 use tollgate_domain::position::{PartitionId, Sequence};
+use tollgate_domain::task::decide;
 
 use super::Story;
+use crate::alerts::out_of_step::{Standing, out_of_step};
 use crate::alerts::{
     Alert, AlertChange, AlertsRow, CHANGES, Quarantined, Watch, change_sequence, watch, watch_key,
 };
@@ -83,6 +87,7 @@ impl Story {
                     self.noted(rest);
                 }
             }
+            ["refuse", what, phase, ref attempt @ ..] => self.refuse(what, phase, attempt.first().copied()),
             ["reject", text] => self.reject(text),
             [action @ ("redriven" | "dropped"), nth] => self.end_quarantine(action, nth.parse().unwrap()),
             _ => return false,
@@ -97,6 +102,19 @@ impl Story {
         }
     }
 
+    fn refuse(&mut self, what: &str, phase: &str, attempt: Option<&str>) {
+        let row = self.row().cloned().unwrap();
+        let (phase, attempt) = (phase.parse().unwrap(), attempt.map(|attempt| attempt.parse().unwrap()));
+        let body = match what {
+            "start" => EventBody::PhaseStarted(PhaseStarted { phase, attempt }),
+            "end" => EventBody::PhaseEnded(PhaseEnded { phase, attempt }),
+            other => panic!("{other}: not start and not end"),
+        };
+        let rejection = decide(&row.state, body.clone()).unwrap_err();
+        let seen = out_of_step(&self.task, &Standing::of(&row), &body, &rejection).unwrap();
+        self.append_as(seen.event_id().as_str(), self.now, EventBody::ConditionObserved(Box::new(seen)));
+    }
+
     pub(crate) fn observe(&mut self, seen: ConditionObserved) {
         let (id, at) = (seen.event_id(), seen.due());
         self.append_as(id.as_str(), at, EventBody::ConditionObserved(Box::new(seen)));
@@ -107,6 +125,11 @@ impl Story {
     }
 
     /// Appends something as the tenant and task of another story.
+    /// Appends something under the tenant and task of the ledger itself.
+    pub(crate) fn append_to_ledger(&mut self, body: EventBody) {
+        self.under_ledger(LEDGER_TENANT, |story| story.append(body));
+    }
+
     pub(crate) fn append_elsewhere(&mut self, other: &Self, body: EventBody) {
         let tenant = std::mem::replace(&mut self.tenant, other.tenant.clone());
         let task = std::mem::replace(&mut self.task, other.task.clone());

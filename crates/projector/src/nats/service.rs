@@ -23,9 +23,9 @@ use super::protocol::{
 };
 use crate::projector::Projector;
 use crate::queries::{
-    ChangesAfter, ChangesFor, DeliveriesOf, EndpointOf, FindEvents, GoverningOf, ListAccesses, ListAlerts,
-    ListDeliveries, ListQuarantine, ListTasks, Marks, ObservedOfViews, OneAlert, OneQuarantined, OneTask,
-    OthersOfClass, OverviewOf, RunningTasks, TotalsOf,
+    ChangesAfter, ChangesFor, ConfigsOf, DeliveriesOf, EndpointOf, FindEvents, GoverningOf, ListAccesses,
+    ListAlerts, ListDeliveries, ListQuarantine, ListTasks, Marks, ObservedOfViews, OneAlert, OneQuarantined,
+    OneTask, OthersOfClass, OverviewOf, RunningTasks, SavingsOf, TotalsOf,
 };
 use crate::query::{Answered, Query, Wait, restricted};
 
@@ -68,8 +68,8 @@ macro_rules! served {
     };
 }
 
-served!(Status: OneTask, ListTasks, OverviewOf, RunningTasks, FindEvents, Marks);
-served!(Reports: TotalsOf, OthersOfClass, ListAccesses, Marks);
+served!(Status: OneTask, ListTasks, OverviewOf, SavingsOf, RunningTasks, FindEvents, Marks);
+served!(Reports: TotalsOf, OthersOfClass, ListAccesses, ConfigsOf, Marks);
 served!(
     Alerts: ListAlerts, ChangesAfter, EndpointOf, ChangesFor, DeliveriesOf, ListDeliveries, ObservedOfViews,
     GoverningOf, OneAlert, ListQuarantine, OneQuarantined, Marks

@@ -4,6 +4,8 @@ use serde::{Deserialize, Serialize};
 use tollgate_domain::time::Timestamp;
 use tollgate_projection::fold::{read_task_key, task_key};
 use tollgate_projection::overview::{Overview, Present};
+use tollgate_projection::reports::{CONFIGS, ReportRow, Reports, config_hash};
+use tollgate_projection::savings::{Configs, Savings};
 use tollgate_projection::status::Status;
 
 use crate::query::Query;
@@ -19,6 +21,49 @@ pub struct OverviewOf {
     pub now: Timestamp,
     /// After how many milliseconds an execution is stuck; 0: never.
     pub stuck_after_ms: u64,
+}
+
+/// What stopping tasks was worth, of the ledger or of one tenant.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct SavingsOf {
+    /// Only of this tenant.
+    pub tenant: Option<String>,
+    /// Whom the gate blocks, by the hash of the config: see [`ConfigsOf`].
+    pub configs: Configs,
+}
+
+/// The configs of the ledger.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct ConfigsOf {}
+
+impl Query<Status> for SavingsOf {
+    const VERB: &'static str = "savings";
+    type Answer = Savings;
+
+    fn answer(&self, view: &View<Status>) -> Result<Savings, RowError> {
+        let mut savings = Savings { degraded: view.quarantined().len() as u64, ..Savings::default() };
+        let prefix = self.tenant.as_ref().map(|tenant| task_key(tenant, "")).unwrap_or_default();
+        for row in view.scan(&prefix, None) {
+            savings.add(&row?.1, &self.configs);
+        }
+        Ok(savings)
+    }
+}
+
+impl Query<Reports> for ConfigsOf {
+    const VERB: &'static str = "configs";
+    type Answer = Configs;
+
+    fn answer(&self, view: &View<Reports>) -> Result<Configs, RowError> {
+        let mut configs = Configs::new();
+        for row in view.scan(CONFIGS, None) {
+            let (key, row) = row?;
+            if let (Some(hash), ReportRow::Config(blocks)) = (config_hash(&key), &*row) {
+                configs.insert(hash.to_owned(), *blocks);
+            }
+        }
+        Ok(configs)
+    }
 }
 
 impl Query<Status> for OverviewOf {

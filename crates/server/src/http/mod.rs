@@ -63,6 +63,7 @@ pub fn router(app: App) -> Router {
         .route("/v1/limits", get(views::limits))
         .route("/v1/report", get(reports::report))
         .route("/v1/report/accesses", get(reports::accesses))
+        .route("/v1/report/savings", get(reports::savings))
         .route("/v1/alerts", get(alerts::list))
         .route("/v1/alerts/changes", get(alerts::changes))
         .route("/v1/alerts/stream", get(alerts::stream))

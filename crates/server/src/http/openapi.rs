@@ -31,6 +31,7 @@ use super::{alerts, deliveries, events, govern, operate, quarantine, reports, ta
         views::limits,
         reports::report,
         reports::accesses,
+        reports::savings,
         alerts::list,
         alerts::changes,
         alerts::stream,

@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use tollgate_domain::event::ReportKind;
 use tollgate_projection::report::{CONTENT_SECURITY_POLICY, csv, html, markdown};
-use tollgate_wire::api::{AccessList, LedgerReport, Problem, TaskReport};
+use tollgate_wire::api::{AccessList, LedgerReport, Problem, SavingsReport, TaskReport};
 
 use super::extract::{Names, Params, Who};
 use super::views::{TaskQuery, read, tenant};
@@ -183,6 +183,23 @@ pub(crate) async fn report(
     let TaskQuery { tenant, at_least, wait_ms } = query;
     let read = read(at_least, wait_ms)?;
     Ok(Json(app.ledger.ledger_report(tenant.as_deref(), &read).await?))
+}
+
+/// What the stop-loss did for the money
+///
+/// By class (complexity × importance): tasks that the gate could not block beside those that it could; stopped tasks, what was spent on them, and
+/// what was avoided, as a range with its assumption. `not enough data` stands in place of a number where the sample is too small. It names no task.
+#[utoipa::path(get, path = "/v1/report/savings", tag = "views", params(TaskQuery), responses(
+    (status = 200, description = "The comparison", body = SavingsReport),
+    (status = 503, description = "The view is behind", body = Problem),
+))]
+pub(crate) async fn savings(
+    State(app): State<App>,
+    Params(query): Params<TaskQuery>,
+) -> Handled<Json<SavingsReport>> {
+    let TaskQuery { tenant, at_least, wait_ms } = query;
+    let read = read(at_least, wait_ms)?;
+    Ok(Json(app.ledger.savings(tenant.as_deref(), &read).await?))
 }
 
 /// Who read which report when

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tollgate_domain::event::{Event, EventBody, SignalRecorded, TaskOpened};
+use tollgate_domain::event::{ConditionObserved, Event, EventBody, SignalRecorded, TaskOpened};
 use tollgate_domain::ids::{TaskId, TenantId};
 use tollgate_domain::limits::task_limits_or_fallback;
 use tollgate_domain::metadata::TaskMetadata;
@@ -13,6 +13,7 @@ use tollgate_domain::time::Timestamp;
 use tollgate_domain::usage::NamedExecution;
 use tollgate_log::clock::Stopwatch;
 use tollgate_log::contract::{AppendError, Batch, Expected, NewEvent};
+use tollgate_projection::alerts::out_of_step::{Standing, out_of_step};
 use tollgate_projection::status::TaskRow;
 use tollgate_projector::Wait;
 use tollgate_projector::queries::Marks;
@@ -21,6 +22,7 @@ use tollgate_wire::{DecodedEvent, Submitted};
 
 use super::append::{Appended, names, of_append, refuse_places, take};
 use super::facts::{name_of, new_event};
+use super::remediation::own;
 use super::{Ledger, Settings};
 use crate::problem::{Answer, CONTENDED, DEGRADED, INVALID, of_field, of_query, of_read};
 
@@ -29,9 +31,6 @@ const VIEW_WAIT: Duration = Duration::from_secs(5);
 
 /// How often a decision is made anew because another came first.
 const TRIES: usize = 16;
-
-/// Rejections that say that whoever sent the command does not know the phase.
-const OUT_OF_STEP: [&str; 3] = ["phase_already_active", "phase_mismatch", "attempt_mismatch"];
 
 /// The signal of an execution whose latency cannot be believed: by how many milliseconds its end lies after its start.
 const LATENCY_ANOMALY: &str = "latency_anomaly_ms";
@@ -46,6 +45,8 @@ struct Decidable {
     last: Sequence,
     /// When the active execution started.
     started_at: Option<Timestamp>,
+    /// Where its phases stand.
+    standing: Standing,
 }
 
 /// Events ready for the log, with what is answered for those of the request.
@@ -59,8 +60,15 @@ struct Plan {
     decides: bool,
 }
 
-/// Why a task's events were refused: the place of the guilty one, its code, its reason.
-type Refused = (usize, String, String);
+/// Why a task's events were refused.
+struct Refused {
+    /// The place of the guilty one.
+    place: usize,
+    code: String,
+    reason: String,
+    /// Where who sent it does not know the phase: what there is to record.
+    out_of_step: Option<Box<ConditionObserved>>,
+}
 
 impl Ledger {
     /// Decides the commands of one task and appends them with the task's facts as one record.
@@ -78,15 +86,16 @@ impl Ledger {
             let decidable = self.decidable(&tenant, &task, partition).await?;
             let plan = match self.plan(&settings, &decidable, events, &known).await? {
                 Ok(plan) => plan,
-                Err((guilty, code, mut detail)) => {
-                    if OUT_OF_STEP.contains(&code.as_str()) {
+                Err(Refused { place, code, mut reason, out_of_step }) => {
+                    if let Some(seen) = out_of_step {
                         // Two orchestrators, or one that lost its place in a crash: somebody has to look.
-                        tracing::error!(%task, code, detail, "an orchestrator and the ledger disagree on the phase");
-                        detail = format!(
-                            "{detail}; `tollgate task recover {task}` shows it, and repairs it with --to"
+                        tracing::error!(%task, code, reason, "an orchestrator and the ledger disagree on the phase");
+                        self.note_out_of_step(&tenant, &task, seen);
+                        reason = format!(
+                            "{reason}; `tollgate task recover {task}` shows it, and repairs it with --to"
                         );
                     }
-                    refuse_places(appended, &group, guilty, &code, &detail);
+                    refuse_places(appended, &group, place, &code, &reason);
                     return Ok(());
                 }
             };
@@ -151,7 +160,7 @@ impl Ledger {
         let (mut state, mut started_at) = (decidable.state.clone(), decidable.started_at);
         for (&(place, submitted), &known) in events.iter().zip(known) {
             let invalid =
-                |error: tollgate_wire::FieldError| (place, INVALID.code.to_owned(), error.to_string());
+                |error: tollgate_wire::FieldError| Refused::by(place, INVALID.code, error.to_string());
             let body = if known || !submitted.event.body.is_decision() {
                 // What is known already is not decided again: the log answers for it.
                 let (body, warnings) = self.enriched(settings, submitted).await?;
@@ -163,12 +172,17 @@ impl Ledger {
                         plan.warnings.extend(warnings.into_iter().map(|warning| (place, warning)));
                         command
                     }
-                    Err(rejection) => return Ok(Err(rejected(place, &rejection))),
+                    Err(rejection) => return Ok(Err(Refused::of(place, &rejection))),
                 };
                 plan.decides = true;
                 let decided = match decide(&state, command) {
                     Ok(decided) => decided,
-                    Err(rejection) => return Ok(Err(rejected(place, &rejection))),
+                    Err(rejection) => {
+                        let Event { task, body, .. } = &submitted.event;
+                        let seen = out_of_step(task.as_str(), &decidable.standing, body, &rejection);
+                        let out_of_step = seen.map(Box::new);
+                        return Ok(Err(Refused { out_of_step, ..Refused::of(place, &rejection) }));
+                    }
                 };
                 evolve(&mut state, &decided.event);
                 if let EventBody::PhaseStarted(started) = &decided.event {
@@ -200,6 +214,17 @@ impl Ledger {
         Ok(Ok(plan))
     }
 
+    /// Notes a refusal, for the alert. What is refused stays refused, whether this can be recorded or not.
+    fn note_out_of_step(&self, tenant: &TenantId, task: &TaskId, seen: Box<ConditionObserved>) {
+        let id = seen.event_id();
+        let body = EventBody::ConditionObserved(seen);
+        // When it is recorded counts: the moment that it follows from may be long ago.
+        match own(tenant, task, id.as_str(), None, body) {
+            Ok(submitted) => self.out_of_step.note(submitted.event),
+            Err(error) => tracing::error!(%task, error, "a refusal of a phase could not be recorded"),
+        }
+    }
+
     /// Completes the outcomes: the attempt of a start, also of one that was there already, and warnings.
     async fn note(
         &self,
@@ -225,6 +250,16 @@ impl Ledger {
             }
         }
         Ok(())
+    }
+}
+
+impl Refused {
+    fn by(place: usize, code: &str, reason: String) -> Self {
+        Self { place, code: code.to_owned(), reason, out_of_step: None }
+    }
+
+    fn of(place: usize, rejection: &Rejection) -> Self {
+        Self::by(place, rejection.code(), rejection.to_string())
     }
 }
 
@@ -284,11 +319,8 @@ fn decidable(row: TaskRow) -> Decidable {
     let active =
         row.executions.iter().rev().find(|execution| Some(&execution.id) == row.state.active.as_ref());
     let started_at = active.map(|execution| execution.started_at);
-    Decidable { started_at, last: row.last_decision, state: row.state }
-}
-
-fn rejected(place: usize, rejection: &Rejection) -> Refused {
-    (place, rejection.code().to_owned(), rejection.to_string())
+    let standing = Standing::of(&row);
+    Decidable { started_at, standing, last: row.last_decision, state: row.state }
 }
 
 /// An event that follows from a command: the same sender and time, an id derived from the command's.

@@ -3,9 +3,10 @@
 use tollgate_domain::alert::{AlertRule, Condition};
 use tollgate_domain::event::{ConditionObserved, EventBody};
 use tollgate_projection::overview::{HealthConfig, Overview, conditions, health, transitions_row};
+use tollgate_projection::savings::{self, Savings};
 use tollgate_projector::Wait;
-use tollgate_projector::queries::OverviewOf;
-use tollgate_wire::api::BudgetHealth;
+use tollgate_projector::queries::{ConfigsOf, OverviewOf, SavingsOf};
+use tollgate_wire::api::{BudgetHealth, SavingsReport};
 
 use super::{Ledger, Read};
 use crate::problem::{Answer, of_query};
@@ -22,6 +23,26 @@ impl Ledger {
         let mut health = health(&overview, &HealthConfig::of(&settings.config, weeks), as_of);
         health.figures.push(transitions_row(&self.breaker(read).await?));
         Ok(health)
+    }
+
+    /// What the stop-loss did for the money: of all tasks, of one tenant where one is named.
+    ///
+    /// # Errors
+    ///
+    /// The problem to answer with.
+    pub async fn savings(&self, tenant: Option<&str>, read: &Read) -> Answer<SavingsReport> {
+        let at_least = self.wanted(read).await?;
+        let wait = Wait { at_least: at_least.as_ref(), up_to: read.wait };
+        let asked = self.reports().ask_all(wait, &ConfigsOf {}).await;
+        let (parts, _) = asked.map_err(|error| of_query(&error))?;
+        let configs = parts.into_iter().flatten().collect();
+        let question = SavingsOf { tenant: tenant.map(str::to_owned), configs };
+        let asked = self.status().ask_all(wait, &question).await;
+        let (parts, as_of) = asked.map_err(|error| of_query(&error))?;
+        let mut savings = Savings::default();
+        parts.iter().for_each(|part| savings.merge(part));
+        let min_tasks = self.settings().config.alerts.min_tasks;
+        Ok(savings::report(&savings, min_tasks, as_of.to_string()))
     }
 
     /// Learns whether the breaker is open: another server may have seen what opens it, or a person reset it there.

@@ -11,6 +11,7 @@ mod gate;
 mod govern;
 mod history;
 mod inbox;
+mod notes;
 mod operate;
 mod quarantine;
 mod query;
@@ -45,7 +46,7 @@ pub use query::{ListQuery, Read, limits_of};
 pub(crate) use remediation::{Name, Told};
 pub use settings::{Settings, SettingsError, SettingsOptions};
 
-use self::accesses::Reads;
+use self::notes::Notes;
 use crate::metrics::Metrics;
 
 /// The file of the key of pseudonyms in a data directory.
@@ -71,7 +72,9 @@ pub struct Ledger {
     clock: Arc<dyn Clock>,
     metrics: Metrics,
     breaker: breaker::Breaker,
-    reads: Reads,
+    reads: Notes,
+    /// Commands that were refused because who sent them does not know the phase.
+    out_of_step: Notes,
     /// Where the key of pseudonyms is; `None`: nowhere, nothing can be redacted.
     redaction_key: Option<PathBuf>,
     /// Whether questions that wait for something new are to be answered now.
@@ -161,7 +164,8 @@ impl Ledger {
         let (status, reports, alerts) = (Arc::new(status), Arc::new(reports), Arc::new(alerts));
         let (clock, metrics, closing) = (options.clock, Metrics::default(), watch::Sender::new(false));
         let (rejected, settings_recorded) = (loaded.rejected, OnceCell::new());
-        let reads = Reads::start(Arc::clone(&log));
+        let reads = Notes::start(Arc::clone(&log), "a read of a report");
+        let out_of_step = Notes::start(Arc::clone(&log), "a refusal of a phase");
         let ledger = Self {
             log,
             status,
@@ -177,6 +181,7 @@ impl Ledger {
             metrics,
             breaker: breaker::Breaker::default(),
             reads,
+            out_of_step,
             redaction_key: options.redaction_key,
             closing,
         };
@@ -210,6 +215,7 @@ impl Ledger {
     /// Commits the views. Appends and questions that still run get their answers first or an error.
     pub async fn stop(&self) {
         self.reads.stop().await;
+        self.out_of_step.stop().await;
         self.status.stop().await;
         self.reports.stop().await;
         self.alerts.stop().await;

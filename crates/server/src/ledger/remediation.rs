@@ -264,7 +264,7 @@ fn done_id(way: &str) -> String {
 }
 
 /// An event of the ledger's own.
-fn own(
+pub(super) fn own(
     tenant: &TenantId,
     task: &TaskId,
     id: &str,

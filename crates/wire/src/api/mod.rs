@@ -15,6 +15,7 @@ mod operate;
 mod problem;
 mod quarantine;
 mod report;
+mod savings;
 mod status;
 
 pub use access::{AccessList, AccessView};
@@ -40,4 +41,5 @@ pub use report::{
     Calculation, ClassComparison, Comparison, DecisionView, ExecutionReport, ExplanationView, OverrideView,
     PhaseComparison, ReportTotals, TaskReport,
 };
+pub use savings::{AvoidedRow, SavingsReport, SavingsRow, SavingsSide, StoppedRow};
 pub use status::{ActivePhase, TaskList, TaskStatus, TaskSummary, TokenTotals};

@@ -1,9 +1,13 @@
-//! Given a story, when someone with a clock looks, then these alerts: silence, stuck, drift, conflict, lag, quarantine.
+//! Given a story, when someone with a clock looks, then these alerts: silence, stuck, drift, conflict, lag, quarantine, and phases that are
+//! not the ledger's.
 
-use tollgate_domain::alert::AlertRule;
+use tollgate_domain::alert::{AlertRule, Severity};
 use tollgate_domain::config::WatchConfig;
+use tollgate_domain::event::{EventBody, PhaseStarted};
+use tollgate_domain::task::decide;
 use tollgate_domain::time::Timestamp;
 
+use crate::alerts::out_of_step::{Standing, out_of_step};
 use crate::alerts::watch::{observed, outlook};
 use crate::testing::{Story, story};
 
@@ -70,6 +74,53 @@ fn an_execution_that_runs_and_reports_no_usage_is_silent() {
         use THINK out=1, +10min, look                                                    |
         ",
     );
+}
+
+#[test]
+fn who_does_not_know_the_phase_is_told_of_once_until_the_task_goes_on() {
+    check(
+        "
+        open, start THINK, refuse start PLAN                                  | phase_already_active THINK 0 #1
+        open, start THINK, refuse start PLAN, +1min, refuse start PLAN, refuse start VERIFY | phase_already_active THINK 0 #1
+        open, start THINK, refuse start THINK                                 | phase_already_active THINK 0 #1
+        open, start THINK, refuse start PLAN, use THINK out=1, wait THINK 9   | phase_already_active THINK 0 #1
+        open, start THINK, refuse start PLAN, +1min, end THINK                | -phase_already_active THINK 0 #1: the task went on
+        open, start THINK, refuse start PLAN, +1min, close cancelled          | -phase_already_active THINK 0 #1: the task is cancelled
+        open, start THINK, refuse end PLAN                                    | phase_mismatch THINK 0 #1
+        open, start THINK, refuse end THINK 2, refuse end THINK 7             | phase_mismatch THINK 0 #1
+        open, start THINK, refuse start PLAN, refuse end PLAN                 | phase_already_active THINK 0 #1; phase_mismatch THINK 0 #1
+        open, refuse end PLAN                                                 | phase_mismatch task 0 #1
+        open, refuse end PLAN, +1min, start THINK                             | -phase_mismatch task 0 #1: the task went on
+        open, refuse end PLAN, +1min, start THINK, +1min, end THINK, refuse end PLAN | -phase_mismatch task 0 #1: the task went on; phase_mismatch task 0 #2
+        ",
+    );
+    let message = |script: &str, rule: &str| story(&format!("live, {script}")).latest(rule).message;
+    assert_eq!(
+        message("open, start THINK, refuse end PLAN", "phase_mismatch"),
+        "Task T-1: phase mismatch: the end of PLAN was refused, the ledger's active phase is THINK as of record 2; two orchestrators \
+         work on it, or one lost its place: `tollgate task recover T-1` shows it, and repairs it with --to"
+    );
+    let twice = message("open, start THINK, refuse start PLAN", "phase_already_active");
+    assert!(twice.contains("two phases at once: the start of PLAN was refused"), "{twice}");
+    let none = message("open, refuse end PLAN", "phase_mismatch");
+    assert!(none.contains("the ledger has no active phase as of record 1"), "{none}");
+    assert!(
+        story("live, open, refuse end PLAN")
+            .alerts()
+            .iter()
+            .all(|alert| alert.severity == Severity::Critical)
+    );
+}
+
+#[test]
+fn what_was_outrun_before_it_was_recorded_raises_nothing() {
+    let row = story("live, open, start THINK").row().cloned().unwrap();
+    let body = EventBody::PhaseStarted(PhaseStarted { phase: "PLAN".parse().unwrap(), attempt: None });
+    let rejection = decide(&row.state, body.clone()).unwrap_err();
+    let seen = out_of_step("T-1", &Standing::of(&row), &body, &rejection).unwrap();
+    let mut later = story("live, open, start THINK, +1min, end THINK");
+    later.observe(seen);
+    assert_eq!(shown(&later), Vec::<String>::new());
 }
 
 #[test]

@@ -1,0 +1,178 @@
+//! Metrics to a collector of OpenTelemetry, by OTLP over HTTP: one snapshot at a time, a few tries, then it is dropped. Counts go on
+//! from the start of the process, so that the next snapshot holds what a dropped one held.
+//!
+//! [`settings`] says where to and how often, [`page`] makes metrics of what `/metrics` shows, [`otlp`] is their form on the wire.
+
+pub mod otlp;
+pub mod page;
+pub mod settings;
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::RETRY_AFTER;
+use prost::Message;
+use tokio::sync::watch::Receiver;
+use tokio::time::timeout;
+use tollgate_domain::time::Timestamp;
+use tollgate_log::clock::{Clock, SystemClock};
+
+use self::otlp::{ExportRequest, KeyValue, Resource, ResourceMetrics, Scope, ScopeMetrics};
+use self::page::Times;
+use self::settings::{Protocol, TelemetrySettings};
+use crate::guard::SystemResolver;
+use crate::post::{Poster, Timeouts};
+use crate::schedule::retry_after;
+use crate::tls::TlsError;
+
+/// How often a snapshot is tried again before it is dropped.
+pub const RETRIES: u32 = 3;
+
+/// Longest wait that a collector may ask for: a later snapshot is worth more than an old one.
+const MAX_RETRY_AFTER: Duration = Duration::from_secs(60);
+
+/// What became of a snapshot, or of a try.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Export {
+    /// The collector has it.
+    Sent,
+    /// A try failed, there will be another.
+    Retried,
+    /// It is given up.
+    Dropped,
+}
+
+/// Sends snapshots to a collector.
+pub struct Exporter {
+    settings: TelemetrySettings,
+    poster: Poster,
+    started: Timestamp,
+    /// Snapshots that were dropped since the last one that was sent.
+    dropped: u64,
+}
+
+/// Why a try failed.
+struct Failed {
+    reason: String,
+    /// Whether it is to be tried again, and after which wait where the collector asked for one.
+    again: Option<Option<Duration>>,
+}
+
+impl Exporter {
+    /// Sends to where the settings say. Counts go from now on.
+    ///
+    /// # Errors
+    ///
+    /// [`TlsError`] when nobody's certificate can be trusted.
+    pub fn new(settings: TelemetrySettings) -> Result<Self, TlsError> {
+        let timeouts = Timeouts { connect: settings.timeout, total: settings.timeout };
+        let target = settings.target.clone();
+        let poster = Poster::new(target, &settings.trust, Arc::new(SystemResolver), timeouts)?;
+        Ok(Self { settings, poster, started: SystemClock.now(), dropped: 0 })
+    }
+
+    /// Takes what `/metrics` shows at every interval and sends it, until it is told to stop. `told` hears what becomes of it.
+    pub async fn run<F: Future<Output = String> + Send>(
+        mut self,
+        mut stop: Receiver<bool>,
+        page: impl Fn() -> F + Send,
+        told: impl Fn(Export) + Send + Sync,
+    ) {
+        tracing::info!(collector = %self.settings.target, "metrics are exported");
+        while timeout(self.settings.interval, stop.wait_for(|stop| *stop)).await.is_err() {
+            let body = tokio::select! {
+                page = page() => self.body(&page),
+                _ = stop.wait_for(|stop| *stop) => return,
+            };
+            let Some(sent) = self.send(body, &mut stop, &told).await else { return };
+            self.ended(sent, &told);
+        }
+    }
+
+    /// Tries until it is sent, or given up with the last reason; `None`: it is told to stop.
+    async fn send(
+        &self,
+        body: Bytes,
+        stop: &mut Receiver<bool>,
+        told: &(impl Fn(Export) + Send + Sync),
+    ) -> Option<Result<(), String>> {
+        let mut retries = 0;
+        loop {
+            let tried = tokio::select! {
+                tried = self.attempt(body.clone()) => tried,
+                _ = stop.wait_for(|stop| *stop) => return None,
+            };
+            let Err(Failed { reason, again }) = tried else { return Some(Ok(())) };
+            let Some(asked) = again.filter(|_| retries < RETRIES) else { return Some(Err(reason)) };
+            let wait =
+                asked.map_or(self.settings.backoff * (1 << retries), |asked| asked.min(MAX_RETRY_AFTER));
+            retries += 1;
+            told(Export::Retried);
+            if timeout(wait, stop.wait_for(|stop| *stop)).await.is_ok() {
+                return None;
+            }
+        }
+    }
+
+    /// Says what became of a snapshot; of an outage its begin and its end.
+    fn ended(&mut self, sent: Result<(), String>, told: &impl Fn(Export)) {
+        match sent {
+            Ok(()) => {
+                if self.dropped > 0 {
+                    tracing::info!(dropped = self.dropped, "metrics are exported again");
+                }
+                self.dropped = 0;
+                told(Export::Sent);
+            }
+            Err(reason) => {
+                if self.dropped == 0 {
+                    tracing::warn!(
+                        reason,
+                        "metrics could not be exported and are dropped until the collector takes them; the ledger goes on"
+                    );
+                }
+                self.dropped += 1;
+                told(Export::Dropped);
+            }
+        }
+    }
+
+    async fn attempt(&self, body: Bytes) -> Result<(), Failed> {
+        let kind = match self.settings.protocol {
+            Protocol::Protobuf => "application/x-protobuf",
+            Protocol::Json => "application/json",
+        };
+        let headers = self.settings.headers.iter().map(|(name, value)| (name, value));
+        let response = self.poster.post(kind, headers, body).await;
+        let response = response.map_err(|reason| Failed { reason, again: Some(None) })?;
+        let status = response.status();
+        if status.is_success() {
+            return Ok(());
+        }
+        let reason = format!("{}: status {}", self.settings.target, status.as_u16());
+        let asked = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
+        let asked = asked.and_then(|asked| retry_after(asked, SystemClock.now()));
+        // Those that the specification lets be retried; whatever else is wrong is wrong again.
+        let again = matches!(status.as_u16(), 429 | 502 | 503 | 504).then_some(asked);
+        Err(Failed { reason, again })
+    }
+
+    fn body(&self, page: &str) -> Bytes {
+        let nanos = |at: Timestamp| u64::try_from(at.micros()).unwrap_or_default().saturating_mul(1000);
+        let times = Times { start: nanos(self.started), now: nanos(SystemClock.now()) };
+        let own = [("telemetry.sdk.name", "tollgate"), ("service.version", env!("CARGO_PKG_VERSION"))];
+        let said = self.settings.resource.iter().map(|(name, value)| KeyValue::new(name, value));
+        let attributes = said.chain(own.map(|(name, value)| KeyValue::new(name, value))).collect();
+        let scope = Scope { name: "tollgate".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() };
+        let scope_metrics = vec![ScopeMetrics { scope: Some(scope), metrics: page::metrics(page, times) }];
+        let resource = Some(Resource { attributes });
+        let request = ExportRequest { resource_metrics: vec![ResourceMetrics { resource, scope_metrics }] };
+        match self.settings.protocol {
+            Protocol::Protobuf => request.encode_to_vec().into(),
+            // Numbers and texts: nothing in it can fail to be written.
+            Protocol::Json => serde_json::to_vec(&request).unwrap_or_default().into(),
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! An orchestrator and the ledger disagree on the phase of a task. Refused commands are no events, so that they were refused is observed
+//! by whoever refused them.
+
+use tollgate_domain::alert::{AlertRule, AlertScope, Condition};
+use tollgate_domain::event::{ConditionObserved, EventBody};
+use tollgate_domain::phase::ExecutionId;
+use tollgate_domain::position::Sequence;
+use tollgate_domain::task::{Rejection, TaskStage};
+use tollgate_domain::time::Timestamp;
+
+use crate::status::TaskRow;
+
+/// Where the phases of a task stand.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// The active execution.
+    pub active: Option<ExecutionId>,
+    /// Since when: the append of its start; with none active, the last end, or the opening.
+    pub since: Timestamp,
+    /// The task's last decision.
+    pub decided: Sequence,
+}
+
+impl Standing {
+    /// That of a task, as its row says.
+    #[must_use]
+    pub fn of(row: &TaskRow) -> Self {
+        let active = row.state.active.clone();
+        let opened = row.opened.as_ref().map(|opened| opened.at);
+        let ended = || row.executions.iter().filter_map(|execution| execution.ended_at).max().or(opened);
+        let since = match &active {
+            Some(id) => row.executions.iter().rev().find(|run| run.id == *id).map(|run| run.appended_at),
+            None => ended(),
+        };
+        Self { active, since: since.unwrap_or_default(), decided: row.last_decision }
+    }
+
+    fn scope(&self) -> AlertScope {
+        self.active.clone().map_or(AlertScope::Task, AlertScope::Execution)
+    }
+}
+
+/// That a command was refused because who sent it does not know the phase; `None`: it was refused for something else.
+///
+/// It follows from the command's kind and phase and from where the task stands, and from nothing else: however often it is tried, by however
+/// many orchestrators, at however many servers, this is one event. The task's next accepted start or end outdates it.
+#[must_use]
+pub fn out_of_step(
+    task: &str,
+    standing: &Standing,
+    refused: &EventBody,
+    rejection: &Rejection,
+) -> Option<ConditionObserved> {
+    let rule = rule_of(rejection)?;
+    let asked = if let EventBody::PhaseStarted(started) = refused {
+        format!("two phases at once: the start of {}", started.phase)
+    } else if let EventBody::PhaseEnded(ended) = refused {
+        let another = matches!(rejection, Rejection::AttemptNotActive { .. });
+        format!(
+            "phase mismatch: the end of {}{}",
+            if another { "another attempt of " } else { "" },
+            ended.phase
+        )
+    } else {
+        return None;
+    };
+    let has = match &standing.active {
+        Some(active) => format!("the ledger's active phase is {active}"),
+        None => "the ledger has no active phase".to_owned(),
+    };
+    let detail = format!(
+        "Task {task}: {asked} was refused, {has} as of record {}; two orchestrators work on it, or one lost its place: \
+         `tollgate task recover {task}` shows it, and repairs it with --to",
+        standing.decided
+    );
+    let condition = Condition { rule, scope: standing.scope(), level: 0 };
+    Some(ConditionObserved { condition, active: true, since: standing.since, threshold_ms: 0, detail })
+}
+
+/// The rule of a rejection that says that whoever sent the command does not know the phase.
+fn rule_of(rejection: &Rejection) -> Option<AlertRule> {
+    match rejection {
+        Rejection::PhaseAlreadyActive(_) => Some(AlertRule::PhaseAlreadyActive),
+        Rejection::PhaseNotActive { .. } | Rejection::AttemptNotActive { .. } => {
+            Some(AlertRule::PhaseMismatch)
+        }
+        Rejection::TaskNotOpen
+        | Rejection::TaskAlreadyOpen
+        | Rejection::TaskClosed(_)
+        | Rejection::ImportanceMismatch { .. }
+        | Rejection::ImportanceUnchanged(_)
+        | Rejection::TaskNotStopped
+        | Rejection::UnknownPhase(_) => None,
+    }
+}
+
+/// Whether a refusal is about where the phases of the task stand still.
+pub(super) fn stands(row: &TaskRow, scope: &AlertScope, since: Timestamp) -> bool {
+    let standing = Standing::of(row);
+    row.state.stage == TaskStage::Open && standing.since == since && standing.scope() == *scope
+}
