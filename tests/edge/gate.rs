@@ -86,6 +86,12 @@ fn each_profile_has_its_steps_in_the_answer_the_story_and_the_report(ground: &mu
         answer["reasons"][0]["message"],
         "Task strict-2 exceeded token budget: 15,234 / 12,000 (127%)"
     );
+    the_report_recommends_what_the_gate_asked_for(ground);
+    let story = ground.ok("task explain graduated-4");
+    assert!(story.contains("; asked for: a remediation, an investigation (record"), "{story}");
+}
+
+fn the_report_recommends_what_the_gate_asked_for(ground: &Ground) {
     for (task, does) in [
         ("graduated-1", "- review it: the gate let it go to VERIFY above its budget"),
         ("graduated-2", "- write a post-mortem: the gate let it go to REVIEW far above its budget"),
@@ -97,8 +103,6 @@ fn each_profile_has_its_steps_in_the_answer_the_story_and_the_report(ground: &mu
         let report = ground.ok(&format!("report {task}"));
         assert!(report.contains(does), "{report}");
     }
-    let story = ground.ok("task explain graduated-4");
-    assert!(story.contains("; asked for: a remediation, an investigation (record"), "{story}");
 }
 
 /// 36,000 tokens and 100 seconds for a medium task.
