@@ -7,7 +7,8 @@ mod task;
 
 use std::path::PathBuf;
 
-use clap::{Args as ClapArgs, CommandFactory, Parser, Subcommand, ValueEnum};
+use clap::parser::ValueSource;
+use clap::{Args as ClapArgs, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 pub(crate) use alerts::{
     AcknowledgeArgs, AlertsArgs, AlertsCommand, DeliveriesArgs, QuarantineCommand, QuarantineEndArgs,
@@ -163,7 +164,11 @@ pub(crate) enum Format {
 impl Args {
     /// What the command line says.
     pub(crate) fn read() -> Self {
-        let mut args = Self::parse();
+        let matches = Self::command().get_matches();
+        let mut args = Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+        if matches!(args.command, Command::Demo(_)) {
+            refuse_with_demo(&matches);
+        }
         if args.global.form == Form::Json {
             args.global.format = Format::Json;
         }
@@ -173,6 +178,18 @@ impl Args {
             Self::command().error(clap::error::ErrorKind::InvalidValue, rule).exit();
         }
         args
+    }
+}
+
+/// The demo makes a ledger of its own: another one that was named is not left out silently.
+fn refuse_with_demo(matches: &clap::ArgMatches) {
+    let given = |name: &&str| {
+        let of = |matches: &clap::ArgMatches| matches.value_source(name) == Some(ValueSource::CommandLine);
+        of(matches) || matches.subcommand().is_some_and(|(_, demo)| of(demo))
+    };
+    if let Some(name) = ["data", "server", "log"].into_iter().find(given) {
+        let rule = format!("--{name}: the demo makes a ledger of its own; say where with --dir DIR");
+        Args::command().error(clap::error::ErrorKind::ArgumentConflict, rule).exit();
     }
 }
 
