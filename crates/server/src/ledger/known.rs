@@ -81,12 +81,16 @@ impl KnownTasks {
         }
     }
 
+    /// Some event of the task cannot be read: nobody decides about it before that is repaired.
+    pub(super) fn degraded(&self, tenant: &TenantId, task: &TaskId) {
+        self.forget(tenant, task, Sequence(u64::MAX));
+    }
+
     /// Compares with what the view says of a task. What it knows better is noted: the next decision needs no question.
     pub(super) fn compare(&self, tenant: &TenantId, task: &TaskId, found: &TaskStanding) {
         let Some(decided) = &found.task else { return };
         if found.degraded {
-            // Nobody decides about it before its events can be read again.
-            return self.forget(tenant, task, Sequence(u64::MAX));
+            return self.degraded(tenant, task);
         }
         if let Some(known) = self.get(tenant, task) {
             if known.last > decided.last_decision {
