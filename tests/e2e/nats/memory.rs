@@ -116,8 +116,7 @@ async fn an_id_of_long_ago_is_no_new_decision() {
 /// Appends records until those before are forgotten.
 async fn fill(log: &JetStreamLog) -> usize {
     let record = |number: usize| {
-        let usage =
-            json!({"id": format!("f{number}"), "task": "F-1", "usage_recorded": {"tokens": {"output": 1}}});
+        let usage = json!({"id": format!("f{number}"), "producer": "p", "task": "F-1", "usage_recorded": {"tokens": {"output": 1}}});
         let submitted = Submitted::from_json(&usage.to_string(), &Defaults::default()).unwrap();
         let Submitted { event, .. } = &submitted;
         let new = NewEvent {
