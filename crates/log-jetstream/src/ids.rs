@@ -24,6 +24,8 @@ pub(crate) struct RecentIds {
     /// How many generations there were before the newer one.
     turned: u64,
     generation_ids: usize,
+    /// The last record of which an id may have been forgotten.
+    forgotten: Sequence,
 }
 
 #[derive(Debug, Default)]
@@ -64,7 +66,13 @@ impl RecentIds {
     }
 
     fn with(generation_ids: usize) -> Self {
-        Self { newer: Generation::default(), older: Generation::default(), turned: 0, generation_ids }
+        let (newer, older) = (Generation::default(), Generation::default());
+        Self { newer, older, turned: 0, generation_ids, forgotten: Sequence::ZERO }
+    }
+
+    /// Ids of records after this one that were appended here are all known.
+    pub(crate) const fn forgotten(&self) -> Sequence {
+        self.forgotten
     }
 
     /// Decides a batch, and takes the ids that are to be published.
@@ -87,8 +95,10 @@ impl RecentIds {
 
     /// Notes where the record of a batch stands.
     pub(crate) fn settle(&mut self, taken: &Taken, sequence: Sequence) {
-        if let Some(generation) = self.generation_of(taken) {
-            generation.batches[taken.batch as usize] = sequence;
+        match self.generation_of(taken) {
+            Some(generation) => generation.batches[taken.batch as usize] = sequence,
+            // Its generation was forgotten while it was on its way.
+            None => self.forgotten = self.forgotten.max(sequence),
         }
     }
 
@@ -141,6 +151,8 @@ impl RecentIds {
     fn turn_if_full(&mut self) {
         if self.newer.ids.len() >= self.generation_ids {
             std::mem::swap(&mut self.newer, &mut self.older);
+            let stored = self.newer.batches.iter().copied().filter(|sequence| *sequence != PENDING);
+            self.forgotten = stored.max().unwrap_or_default().max(self.forgotten);
             self.newer.ids.clear();
             self.newer.batches.clear();
             self.turned += 1;
@@ -330,6 +342,25 @@ mod tests {
         append(&mut ids, "e4", 4);
         assert!(matches!(ids.admit(&checked("e3", "x")), Admission::Known(_)));
         assert!(matches!(ids.admit(&checked("e1", "x")), Admission::Publish(..)));
+    }
+
+    #[test]
+    fn what_was_appended_after_what_is_forgotten_is_known() {
+        let mut ids = RecentIds::with(2);
+        for number in 1..=9 {
+            append(&mut ids, &format!("e{number}"), number * 10);
+            let forgotten = ids.forgotten();
+            for earlier in 1..=number {
+                let found = ids.find(&checked(&format!("e{earlier}"), "x").keys()[0]);
+                assert_eq!(found.is_some(), Sequence(earlier * 10) > forgotten, "{earlier} after {number}");
+            }
+        }
+        // One whose generation is forgotten while it is on its way.
+        let slow = checked("slow", "x");
+        let (_, taken) = take(&mut ids, &slow);
+        (10..=15).for_each(|number| append(&mut ids, &format!("e{number}"), number * 10));
+        ids.settle(&taken, Sequence(155));
+        assert!(ids.forgotten() >= Sequence(155) && ids.find(&slow.keys()[0]).is_none());
     }
 
     #[test]

@@ -21,7 +21,7 @@ use crate::pull::Pull;
 use crate::reader::Reader;
 use crate::setup;
 use crate::shared::{CompareError, Shared};
-use crate::tail::tail;
+use crate::tail::{tail, tail_of};
 use crate::version::Version;
 
 /// The event log on a JetStream stream.
@@ -184,6 +184,14 @@ impl EventLog for JetStreamLog {
 
     fn tail(&self) -> BoxFuture<'_, Result<Position, ReadError>> {
         Box::pin(tail(&self.shared))
+    }
+
+    fn tail_of(&self, partition: PartitionId) -> BoxFuture<'_, Result<Sequence, ReadError>> {
+        Box::pin(tail_of(&self.shared, partition))
+    }
+
+    fn remembers_after(&self) -> Sequence {
+        self.shared.ids().forgotten()
     }
 
     fn anchor(&self, through: Sequence, chains: &[(PartitionId, ChainHash)]) {

@@ -31,8 +31,9 @@ impl Frontier {
         }
     }
 
-    fn at(&self, last: Sequence) -> Option<Position> {
-        (self.through == Some(last)).then(|| self.position.clone())
+    /// The position of an end that contains this record, if it is known.
+    fn at(&self, last: Sequence) -> Option<&Position> {
+        self.through.is_some_and(|through| through >= last).then_some(&self.position)
     }
 
     fn learn(&mut self, through: Sequence, position: &Position) {
@@ -47,7 +48,7 @@ pub(crate) async fn tail(shared: &Shared) -> Result<Position, ReadError> {
     let info = shared.compare().await.map_err(|error| shared.of_compare(error))?;
     let last = Sequence(info.state.last_sequence);
     if let Some(position) = shared.frontier().at(last) {
-        return Ok(position);
+        return Ok(position.clone());
     }
     let mut asked = JoinSet::new();
     for partition in PartitionId::all() {
@@ -70,4 +71,28 @@ pub(crate) async fn tail(shared: &Shared) -> Result<Position, ReadError> {
         shared.frontier().learn(last, &position);
     }
     Ok(position)
+}
+
+/// The last record of one partition as of now. One question where nobody else appends; two at the same time where others do.
+pub(crate) async fn tail_of(shared: &Shared, partition: PartitionId) -> Result<Sequence, ReadError> {
+    let alone = shared.frontier().at(shared.identity.seen()).is_some();
+    let last_of = async {
+        if alone {
+            return Ok(None);
+        }
+        match shared.stream.direct_get_last_for_subject(partition_filter(partition)).await {
+            Ok(message) => Ok(Some(Sequence(message.sequence))),
+            Err(error) if error.kind() == DirectGetErrorKind::NotFound => Ok(Some(Sequence::ZERO)),
+            Err(error) => Err(shared.unread(with_causes(&error))),
+        }
+    };
+    let (info, last) = tokio::join!(shared.compare(), last_of);
+    let info = info.map_err(|error| shared.of_compare(error))?;
+    let known = shared.frontier().at(Sequence(info.state.last_sequence)).map(|known| known.get(partition));
+    match (known, last) {
+        (Some(known), _) => Ok(known),
+        (None, Ok(Some(last))) => Ok(last),
+        (None, Ok(None)) => Ok(tail(shared).await?.get(partition)),
+        (None, Err(error)) => Err(error),
+    }
 }

@@ -89,6 +89,17 @@ pub trait EventLog: Send + Sync + 'static {
     /// The position of the last durable record of every partition.
     fn tail(&self) -> BoxFuture<'_, Result<Position, ReadError>>;
 
+    /// The last durable record of one partition; zero: it has none. Cheaper than [`Self::tail`] where each partition is asked for
+    /// on its own.
+    fn tail_of(&self, partition: PartitionId) -> BoxFuture<'_, Result<Sequence, ReadError>> {
+        Box::pin(async move { Ok(self.tail().await?.get(partition)) })
+    }
+
+    /// [`Self::find`] knows every event that was appended through here in a record after this one.
+    fn remembers_after(&self) -> Sequence {
+        Sequence::ZERO
+    }
+
     /// Tells the log the chains of partitions as a reader's checkpoint has them after everything through a record, so that
     /// a reader from there need not compute them from the first record. A log that stores chains has no use for it.
     fn anchor(&self, through: Sequence, chains: &[(PartitionId, ChainHash)]) {

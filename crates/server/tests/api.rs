@@ -14,6 +14,8 @@ mod deliveries;
 mod gate;
 #[path = "api/govern.rs"]
 mod govern;
+#[path = "api/memory.rs"]
+mod memory;
 #[path = "api/quarantine.rs"]
 mod quarantine;
 #[path = "api/races.rs"]

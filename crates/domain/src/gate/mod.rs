@@ -38,7 +38,7 @@ pub struct Standing<'a> {
 }
 
 /// What a phase used over all its attempts.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PhaseStanding {
     /// Which phase.
     pub phase: Phase,

@@ -59,6 +59,28 @@ async fn a_process_learns_what_another_one_appends() {
     );
 }
 
+#[tokio::test]
+async fn the_end_of_a_partition_contains_what_others_appended() {
+    let Some(server) = NatsServer::start() else { return };
+    init(&server.options()).await;
+    let logs = [
+        JetStreamLog::connect(server.options()).await.unwrap(),
+        JetStreamLog::connect(server.options()).await.unwrap(),
+    ];
+    for (number, appender) in [0, 0, 1, 0, 1, 1, 0].into_iter().enumerate() {
+        let sent = batch(vec![event(&format!("T-{}", number % 3), &format!("e{number}"), "x")]);
+        let partition = sent.partition;
+        let receipt = logs[appender].append(sent).await.unwrap();
+        for log in &logs {
+            assert_eq!(log.tail_of(partition).await.unwrap(), receipt.position.get(partition), "{number}");
+            let all = log.tail().await.unwrap();
+            for partition in PartitionId::all() {
+                assert_eq!(log.tail_of(partition).await.unwrap(), all.get(partition), "{number}");
+            }
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn two_processes_racing_for_a_decision_never_both_win() {
     let Some(server) = NatsServer::start() else { return };

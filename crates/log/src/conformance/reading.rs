@@ -72,6 +72,9 @@ pub(super) async fn the_tail_covers_every_receipt(backend: &dyn Backend) {
         assert!(log.tail().await.expect("a tail").covers(&receipt.position), "{number}");
     }
     assert_eq!(log.tail().await.expect("a tail"), all);
+    for partition in PartitionId::all() {
+        assert_eq!(log.tail_of(partition).await.expect("a tail"), all.get(partition), "{partition}");
+    }
 }
 
 pub(super) async fn chains_can_be_recomputed_from_the_records(backend: &dyn Backend) {

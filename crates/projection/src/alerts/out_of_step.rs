@@ -1,6 +1,7 @@
 //! An orchestrator and the ledger disagree on the phase of a task. Refused commands are no events, so that they were refused is observed
 //! by whoever refused them.
 
+use serde::{Deserialize, Serialize};
 use tollgate_domain::alert::{AlertRule, AlertScope, Condition};
 use tollgate_domain::event::{ConditionObserved, EventBody};
 use tollgate_domain::phase::ExecutionId;
@@ -11,7 +12,7 @@ use tollgate_domain::time::Timestamp;
 use crate::status::TaskRow;
 
 /// Where the phases of a task stand.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Standing {
     /// The active execution.
     pub active: Option<ExecutionId>,

@@ -25,7 +25,7 @@ use crate::projector::Projector;
 use crate::queries::{
     ChangesAfter, ChangesFor, ConfigsOf, DeliveriesOf, EndpointOf, FindEvents, GoverningOf, ListAccesses,
     ListAlerts, ListDeliveries, ListQuarantine, ListTasks, Marks, ObservedOfViews, OneAlert, OneQuarantined,
-    OneTask, OthersOfClass, OverviewOf, RunningTasks, SavingsOf, TotalsOf,
+    OneTask, OthersOfClass, OverviewOf, RunningTasks, SavingsOf, StandingOf, TotalsOf,
 };
 use crate::query::{Answered, Query, Wait, restricted};
 
@@ -68,7 +68,7 @@ macro_rules! served {
     };
 }
 
-served!(Status: OneTask, ListTasks, OverviewOf, SavingsOf, RunningTasks, FindEvents, Marks);
+served!(Status: OneTask, StandingOf, ListTasks, OverviewOf, SavingsOf, RunningTasks, FindEvents, Marks);
 served!(Reports: TotalsOf, OthersOfClass, ListAccesses, ConfigsOf, Marks);
 served!(
     Alerts: ListAlerts, ChangesAfter, EndpointOf, ChangesFor, DeliveriesOf, ListDeliveries, ObservedOfViews,

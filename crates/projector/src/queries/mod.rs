@@ -7,6 +7,7 @@ mod governing;
 mod overview;
 mod quarantine;
 mod reports;
+mod standing;
 mod status;
 mod watched;
 
@@ -19,5 +20,6 @@ pub use governing::{Governing, GoverningOf};
 pub use overview::{ConfigsOf, OverviewOf, SavingsOf};
 pub use quarantine::{ListQuarantine, OneQuarantined, QuarantinePage};
 pub use reports::{AccessPage, LedgerTotalsOf, ListAccesses, OthersOfClass, TotalsOf};
+pub use standing::{DecidedTask, StandingOf, TaskStanding};
 pub use status::{ListTasks, OneTask, TaskAnswer, TaskPage};
 pub use watched::{ObservedOfViews, RunningPage, RunningTasks};

@@ -152,7 +152,9 @@ impl Watch {
             });
             // `next` may be dropped: it reads and moves on in one step.
             if let Ok(records) = tokio::time::timeout(due.min(LOOK_EVERY), reader.next()).await {
-                self.take(&records?);
+                // Who goes from phase to phase is looked at once a second, not at each step: it takes from what the steps need.
+                let soon = self.clock.now().plus_millis(AGAIN_AFTER_MS);
+                self.take(&records?, soon);
             }
         }
     }
@@ -170,7 +172,7 @@ impl Watch {
             if records.is_empty() {
                 break;
             }
-            self.take(&records);
+            self.take(&records, Timestamp::default());
         }
         let of_views = self.look_at_views().await?;
         let of_tasks = self.look_at_tasks().await?;
@@ -216,15 +218,16 @@ impl Watch {
         Ok(self.log.read_unchained(Partitions::ALL, after).await?)
     }
 
-    /// Notes tasks that something was decided about: only a decision begins an execution.
-    fn take(&mut self, records: &[StoredRecord]) {
+    /// Notes tasks that something was decided about, to be looked at by then: only a decision begins an execution.
+    fn take(&mut self, records: &[StoredRecord], by: Timestamp) {
         for StoredRecord { sequence, record, .. } in records {
             if let Some(seen) = &mut self.seen {
                 seen.advance(record.partition(), *sequence);
             }
             if let Some(task) = record.decision_subject() {
-                let look = self.tasks.entry((record.tenant().to_owned(), task.to_owned())).or_default();
-                look.at = Timestamp::default();
+                let name = (record.tenant().to_owned(), task.to_owned());
+                let look = self.tasks.entry(name).or_insert_with(|| Look { at: by, ..Look::default() });
+                look.at = look.at.min(by);
             }
         }
     }

@@ -7,27 +7,28 @@ use tollgate_domain::ids::{TaskId, TenantId};
 use tollgate_domain::limits::task_limits_or_fallback;
 use tollgate_domain::metadata::TaskMetadata;
 use tollgate_domain::position::{PartitionId, Position, Sequence};
-use tollgate_domain::task::{Rejection, TaskState, decide, evolve};
+use tollgate_domain::task::{Rejection, decide, evolve};
 use tollgate_domain::tier::Importance;
 use tollgate_domain::time::Timestamp;
 use tollgate_domain::usage::NamedExecution;
 use tollgate_log::clock::Stopwatch;
-use tollgate_log::contract::{AppendError, Batch, Expected, NewEvent};
-use tollgate_projection::alerts::out_of_step::{Standing, out_of_step};
-use tollgate_projection::status::TaskRow;
-use tollgate_projector::Wait;
-use tollgate_projector::queries::Marks;
+use tollgate_log::contract::{
+    AppendError, AppendOutcome, Batch, EventName, Expected, Found, NewEvent, Receipt,
+};
+use tollgate_projection::alerts::out_of_step::out_of_step;
 use tollgate_wire::api::Outcome;
 use tollgate_wire::{DecodedEvent, Submitted};
 
 use super::append::{Appended, names, of_append, refuse_places, take};
 use super::facts::{name_of, new_event};
+use super::known::Decidable;
 use super::remediation::own;
+use super::standing::{Ask, Standing};
 use super::{Ledger, Settings};
 use crate::problem::{Answer, CONTENDED, DEGRADED, INVALID, of_field, of_query, of_read};
 
 /// How long a decision waits for the view to see what was decided before.
-const VIEW_WAIT: Duration = Duration::from_secs(5);
+pub(super) const VIEW_WAIT: Duration = Duration::from_secs(5);
 
 /// How often a decision is made anew because another came first.
 const TRIES: usize = 16;
@@ -38,17 +39,6 @@ const LATENCY_ANOMALY: &str = "latency_anomaly_ms";
 /// The end of its event's id.
 const LATENCY_ANOMALY_ID: &str = "latency-anomaly";
 
-/// A task's state as of its last decision.
-#[derive(Default)]
-struct Decidable {
-    state: TaskState,
-    last: Sequence,
-    /// When the active execution started.
-    started_at: Option<Timestamp>,
-    /// Where its phases stand.
-    standing: Standing,
-}
-
 /// Events ready for the log, with what is answered for those of the request.
 #[derive(Default)]
 struct Plan {
@@ -58,6 +48,8 @@ struct Plan {
     attempts: Vec<(usize, u32)>,
     warnings: Vec<(usize, String)>,
     decides: bool,
+    /// The task after it.
+    decided: Decidable,
 }
 
 /// Why a task's events were refused.
@@ -80,12 +72,22 @@ impl Ledger {
         let settings = self.settings();
         let partition = PartitionId::of(tenant.as_str(), task.as_str());
         let group: Vec<usize> = events.iter().map(|(place, _)| *place).collect();
+        let names: Vec<EventName> = events.iter().map(|(_, event)| name_of(event)).collect();
+        let (mut from_memory, mut seen) = (true, None);
         for _ in 0..TRIES {
-            let known = self.find(events.iter().map(|(_, event)| name_of(event)).collect()).await?;
+            let remembered = if from_memory { self.known.get(&tenant, &task) } else { None };
+            let (decidable, known) = match &remembered {
+                Some(decidable) => (decidable.clone(), self.known_beside(decidable, &names).await?),
+                None => self.decidable(&tenant, &task, &names, seen.as_ref()).await?,
+            };
             let known: Vec<bool> = known.iter().map(Option::is_some).collect();
-            let decidable = self.decidable(&tenant, &task, partition).await?;
             let plan = match self.plan(&settings, &decidable, events, &known).await? {
                 Ok(plan) => plan,
+                Err(_) if remembered.is_some() => {
+                    // Others may have decided since: nothing is refused from memory.
+                    from_memory = false;
+                    continue;
+                }
                 Err(Refused { place, code, mut reason, out_of_step }) => {
                     if let Some(seen) = out_of_step {
                         // Two orchestrators, or one that lost its place in a crash: somebody has to look.
@@ -105,13 +107,23 @@ impl Ledger {
                 Batch { tenant: tenant.clone(), partition, events: plan.events, decision, recorded_at: None };
             let receipt = match self.log.append(batch).await {
                 Ok(receipt) => receipt,
-                // The view has not seen the decision that came first: wait for it, then decide again.
+                // Somebody else decided first. Either a decision of this process, which it remembers, or the view has to see it.
                 Err(AppendError::WrongExpected { actual, .. }) => {
-                    self.wait_for(partition, actual).await?;
+                    self.known.forget(&tenant, &task, decidable.last);
+                    let mut at_least = Position::start(self.log.epoch().id);
+                    at_least.advance(partition, actual);
+                    seen = Some(at_least);
                     continue;
                 }
-                Err(error) => return Err(of_append(&error)),
+                Err(error) => {
+                    // Where the outcome is not known, neither is the task.
+                    self.known.forget(&tenant, &task, decidable.last);
+                    return Err(of_append(&error));
+                }
             };
+            if plan.decides {
+                self.remember(&tenant, &task, &decidable, plan.decided, &receipt);
+            }
             let asked: Vec<usize> = plan.places.iter().flatten().copied().collect();
             take(appended, &asked, &receipt);
             self.note(appended, events, &plan.attempts, plan.warnings).await?;
@@ -125,28 +137,48 @@ impl Ledger {
         )))
     }
 
-    /// The state that decisions about a task depend on, as of the log's end.
-    async fn decidable(&self, tenant: &TenantId, task: &TaskId, partition: PartitionId) -> Answer<Decidable> {
-        let tail = self.log.tail().await.map_err(|error| of_read(&error))?;
-        let at_least = only(&tail, partition);
-        let wait = Wait { at_least: Some(&at_least), up_to: VIEW_WAIT };
-        let asked = self.task_row(tenant, task, partition, wait).await;
-        let (found, _) = asked.map_err(|error| of_query(&error))?;
-        if found.degraded {
+    /// What decisions about a task depend on, as of the log's end, and which of these events it has already.
+    async fn decidable(
+        &self,
+        tenant: &TenantId,
+        task: &TaskId,
+        names: &[EventName],
+        at_least: Option<&Position>,
+    ) -> Answer<(Decidable, Vec<Option<Found>>)> {
+        let mut found = self.log.find(names.to_vec()).await.map_err(|error| of_read(&error))?;
+        let ask = Ask { tenant, task, names, at_least, up_to: VIEW_WAIT };
+        let Standing { found: standing, as_of } =
+            self.standing(ask).await?.map_err(|error| of_query(&error))?;
+        if standing.degraded {
             return Err(DEGRADED.with(format!(
                 "deciding about task `{task}`: one of its events cannot be read, so its state is not known; see the \
                  view's health, then upgrade or restore"
             )));
         }
-        Ok(found.row.map(decidable).unwrap_or_default())
+        for (found, indexed) in found.iter_mut().zip(standing.events) {
+            *found = found.or(indexed.map(Found::from));
+        }
+        let partition = PartitionId::of(tenant.as_str(), task.as_str());
+        let begun_after = Some(as_of.get(partition));
+        let decidable = standing.task.as_ref().map(Decidable::of);
+        Ok((decidable.unwrap_or(Decidable { begun_after, ..Decidable::default() }), found))
     }
 
-    async fn wait_for(&self, partition: PartitionId, sequence: Sequence) -> Answer<()> {
-        let mut at_least = Position::start(self.log.epoch().id);
-        at_least.advance(partition, sequence);
-        let wait = Wait { at_least: Some(&at_least), up_to: VIEW_WAIT };
-        let waited = self.status.ask(partition, wait, &Marks::default()).await;
-        waited.map(|_| ()).map_err(|error| of_query(&error))
+    /// Remembers a task as it is after a decision, if all of that is in the log as it was decided.
+    fn remember(
+        &self,
+        tenant: &TenantId,
+        task: &TaskId,
+        before: &Decidable,
+        after: Decidable,
+        receipt: &Receipt,
+    ) {
+        let stored: Option<Vec<Sequence>> = receipt.outcomes.iter().map(stored_new).collect();
+        let last = stored.and_then(|stored| stored.into_iter().max());
+        match last {
+            Some(last) => self.known.note(tenant, task, Decidable { last, ..after }),
+            None => self.known.forget(tenant, task, before.last),
+        }
     }
 
     async fn plan(
@@ -179,7 +211,7 @@ impl Ledger {
                     Ok(decided) => decided,
                     Err(rejection) => {
                         let Event { task, body, .. } = &submitted.event;
-                        let seen = out_of_step(task.as_str(), &decidable.standing, body, &rejection);
+                        let seen = out_of_step(task.as_str(), &decidable.phases, body, &rejection);
                         let out_of_step = seen.map(Box::new);
                         return Ok(Err(Refused { out_of_step, ..Refused::of(place, &rejection) }));
                     }
@@ -211,6 +243,7 @@ impl Ledger {
         }
         // Those of the request first: their outcomes are read by place.
         plan.sort();
+        plan.decided = Decidable { state, started_at, ..decidable.clone() };
         Ok(Ok(plan))
     }
 
@@ -315,12 +348,12 @@ fn latency_anomaly(body: &EventBody, at: Timestamp, started_at: &mut Option<Time
     Some(EventBody::SignalRecorded(SignalRecorded { execution, name: LATENCY_ANOMALY.to_owned(), value }))
 }
 
-fn decidable(row: TaskRow) -> Decidable {
-    let active =
-        row.executions.iter().rev().find(|execution| Some(&execution.id) == row.state.active.as_ref());
-    let started_at = active.map(|execution| execution.started_at);
-    let standing = Standing::of(&row);
-    Decidable { started_at, standing, last: row.last_decision, state: row.state }
+/// The record of an event that was new.
+const fn stored_new(outcome: &AppendOutcome) -> Option<Sequence> {
+    match outcome {
+        AppendOutcome::Appended(sequence) => Some(*sequence),
+        AppendOutcome::Duplicate(_) | AppendOutcome::Conflict(_) | AppendOutcome::Refused { .. } => None,
+    }
 }
 
 /// An event that follows from a command: the same sender and time, an id derived from the command's.

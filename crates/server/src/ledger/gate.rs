@@ -12,10 +12,9 @@ use tollgate_domain::limits::TaskLimits;
 use tollgate_domain::phase::Advance;
 use tollgate_domain::position::{PartitionId, Position, Sequence};
 use tollgate_log::clock::Stopwatch;
-use tollgate_log::contract::{AppendOutcome, Batch, EventName};
+use tollgate_log::contract::{AppendOutcome, Batch, EventName, Found};
 use tollgate_projection::report::{report_path, utilization_view};
-use tollgate_projection::status::standing;
-use tollgate_projector::{QueryError, Wait};
+use tollgate_projector::QueryError;
 use tollgate_wire::api::{GateRequest, GateResponse, ReasonView};
 use tollgate_wire::{DecodedEvent, Submitted};
 use uuid::Uuid;
@@ -23,6 +22,7 @@ use uuid::Uuid;
 use super::decide::only;
 use super::facts::new_event;
 use super::query::names;
+use super::standing::{Ask, Standing};
 use super::{Ledger, OWN_PRODUCER};
 use crate::problem::{Answer, CONFLICT, INVALID, TASK_UNKNOWN, of_query, of_read};
 
@@ -60,16 +60,27 @@ impl Ledger {
         }
         self.record_settings().await;
         if request.id.is_some()
-            && let Some(first) = self.first_answer(&question).await?
+            && let Some(first) = self.log_answer(&question).await?
         {
-            // The process that gave it may have died before it opened the remediation.
-            self.note_block(&question.tenant, &question.task, &first);
-            return Ok(first);
+            return Ok(self.again(&question, first));
         }
-        let at_least = self.gate_position(&question, request).await?;
+        let at_least = self.asked_position(&question, request)?;
+        let names = if request.id.is_some() { vec![question.name()] } else { Vec::new() };
         let wait = Duration::from_millis(request.wait_ms.unwrap_or(WAIT_MS).min(MAX_WAIT_MS));
-        let decided = match self.ask_view(&question, &at_least, wait).await {
-            Ok(decided) => decided?,
+        let ask = Ask {
+            tenant: &question.tenant,
+            task: &question.task,
+            names: &names,
+            at_least: at_least.as_ref(),
+            up_to: wait,
+        };
+        let decided = match self.standing(ask).await? {
+            Ok(standing) if standing.found.events.iter().any(Option::is_some) => {
+                // The projector knows the question from before this process.
+                let first = self.first_answer(&question).await?.ok_or_else(|| taken(&question))?;
+                return Ok(self.again(&question, first));
+            }
+            Ok(standing) => self.by_rules(&question, standing).await?,
             Err(QueryError::Stale { as_of, wanted, .. }) => {
                 let reason = format!("contains {as_of}, asked was {wanted}");
                 self.undecided(&question, &reason, as_of.to_string())
@@ -97,48 +108,43 @@ impl Ledger {
         Ok(answer)
     }
 
-    async fn gate_position(&self, question: &Question, request: &GateRequest) -> Answer<Position> {
-        let partition = PartitionId::of(question.tenant.as_str(), question.task.as_str());
-        let tail = self.log.tail().await.map_err(|error| of_read(&error))?;
-        let mut wanted = only(&tail, partition);
-        if let Some(text) = request.at_least.as_deref().filter(|text| !text.is_empty() && *text != "tail") {
-            let rule = "must be a position that an append's answer gave";
-            let asked: Position = text.parse().map_err(|_| INVALID.of_field("at_least", text, rule))?;
-            if asked.epoch() != wanted.epoch() {
-                let rule = "is a position of another ledger; leave it out";
-                return Err(INVALID.of_field("at_least", text, rule));
-            }
-            wanted.merge(&only(&asked, partition));
-        }
-        Ok(wanted)
+    /// An answer that was given before. The process that gave it may have died before it opened the remediation.
+    fn again(&self, question: &Question, first: GateResponse) -> GateResponse {
+        self.note_block(&question.tenant, &question.task, &first);
+        first
     }
 
-    /// Reads the task's standing and applies the rules to it.
-    async fn ask_view(
-        &self,
-        question: &Question,
-        at_least: &Position,
-        up_to: Duration,
-    ) -> Result<Answer<GateDecided>, QueryError> {
-        let (settings, now) = (self.settings(), self.clock.now());
+    /// The position that the asker has seen, of the task's partition.
+    fn asked_position(&self, question: &Question, request: &GateRequest) -> Answer<Option<Position>> {
+        let given = request.at_least.as_deref().filter(|text| !text.is_empty() && *text != "tail");
+        let Some(text) = given else { return Ok(None) };
+        let rule = "must be a position that an append's answer gave";
+        let asked: Position = text.parse().map_err(|_| INVALID.of_field("at_least", text, rule))?;
+        if asked.epoch() != self.log.epoch().id {
+            let rule = "is a position of another ledger; leave it out";
+            return Err(INVALID.of_field("at_least", text, rule));
+        }
+        Ok(Some(only(&asked, question.partition())))
+    }
+
+    /// Applies the rules to where the task stands.
+    async fn by_rules(&self, question: &Question, standing: Standing) -> Answer<GateDecided> {
+        let settings = self.settings();
         let switches = Switches { breaker: self.breaker_is_open().await, ..settings.switches() };
-        let wait = Wait { at_least: Some(at_least), up_to };
-        let task = question.task.as_str();
-        let partition = PartitionId::of(question.tenant.as_str(), task);
-        let (found, as_of) = self.task_row(&question.tenant, &question.task, partition, wait).await?;
-        let Some(row) = found.row else {
-            return Ok(Err(TASK_UNKNOWN.with(format!(
-                "asking the gate for task `{task}` of tenant `{}`: the ledger has no event of it; open it first",
-                question.tenant
-            ))));
+        let Standing { found, as_of } = standing;
+        let Some(decided) = found.task else {
+            return Err(TASK_UNKNOWN.with(format!(
+                "asking the gate for task `{}` of tenant `{}`: the ledger has no event of it; open it first",
+                question.task, question.tenant
+            )));
         };
-        if let (Advance::Phase(phase), Some(limits)) = (&question.advance, row.state.limits.as_deref())
+        if let (Advance::Phase(phase), Some(limits)) = (&question.advance, decided.state.limits.as_deref())
             && limits.phase(phase).is_none()
         {
-            return Ok(Err(unknown_phase(phase.as_str(), limits)));
+            return Err(unknown_phase(phase.as_str(), limits));
         }
-        let standing = standing(task, &row, Some(now));
-        let mut decided = decide(&standing, &question.advance, switches);
+        let task = question.task.as_str();
+        let mut decided = decide(&decided.standing(task), &question.advance, switches);
         if found.degraded {
             let message = format!("Some events of task {task} could not be read: its numbers lack them");
             decided.reasons.push(Reason { code: ReasonCode::Degraded, verdict: Verdict::Warn, message });
@@ -146,7 +152,7 @@ impl Ledger {
         }
         decided.config_hash.clone_from(&settings.config_hash);
         decided.as_of = as_of.to_string();
-        Ok(Ok(decided))
+        Ok(decided)
     }
 
     /// The answer of a gate whose view is behind: the policy of the config, and `stale`.
@@ -200,8 +206,7 @@ impl Ledger {
         };
         let submitted = Submitted::from_event(event).map_err(|error| crate::problem::of_field(&error))?;
         let new = new_event(&submitted, &body).map_err(|error| crate::problem::of_field(&error))?;
-        let (tenant, partition) =
-            (question.tenant.clone(), PartitionId::of(question.tenant.as_str(), question.task.as_str()));
+        let (tenant, partition) = (question.tenant.clone(), question.partition());
         let batch = Batch { tenant, partition, events: vec![new], decision: None, recorded_at: None };
         match self.append_within(RECORD_WITHIN, batch).await {
             Ok(receipt) => match receipt.outcomes.first() {
@@ -223,18 +228,28 @@ impl Ledger {
 
     /// The answer that a retry gets: the one that was recorded under its id.
     async fn first_answer(&self, question: &Question) -> Answer<Option<GateResponse>> {
-        let name = EventName {
-            tenant: question.tenant.clone(),
-            task: question.task.clone(),
-            producer: question.producer.clone(),
-            id: question.id.clone(),
-        };
-        let Some((sequence, decoded)) = self.recorded(name).await? else { return Ok(None) };
-        match decoded {
+        let found = self.find(vec![question.name()]).await?;
+        self.answer_at(question, found).await
+    }
+
+    /// The same, as far as the log itself knows it.
+    async fn log_answer(&self, question: &Question) -> Answer<Option<GateResponse>> {
+        let found = self.log.find(vec![question.name()]).await.map_err(|error| of_read(&error))?;
+        self.answer_at(question, found).await
+    }
+
+    async fn answer_at(
+        &self,
+        question: &Question,
+        found: Vec<Option<Found>>,
+    ) -> Answer<Option<GateResponse>> {
+        let Some(Some(found)) = found.first().copied() else { return Ok(None) };
+        match self.event_at(&question.name(), found.sequence).await? {
             DecodedEvent { body: EventBody::GateDecided(decided), .. }
                 if decided.advance == question.advance =>
             {
-                Ok(Some(response(question, *decided, Some(self.position_of(question, sequence)))))
+                let position = self.position_of(question, found.sequence);
+                Ok(Some(response(question, *decided, Some(position))))
             }
             _ => Err(taken(question)),
         }
@@ -242,8 +257,23 @@ impl Ledger {
 
     fn position_of(&self, question: &Question, sequence: Sequence) -> Position {
         let mut position = Position::start(self.log.epoch().id);
-        position.advance(PartitionId::of(question.tenant.as_str(), question.task.as_str()), sequence);
+        position.advance(question.partition(), sequence);
         position
+    }
+}
+
+impl Question {
+    fn name(&self) -> EventName {
+        EventName {
+            tenant: self.tenant.clone(),
+            task: self.task.clone(),
+            producer: self.producer.clone(),
+            id: self.id.clone(),
+        }
+    }
+
+    fn partition(&self) -> PartitionId {
+        PartitionId::of(self.tenant.as_str(), self.task.as_str())
     }
 }
 

@@ -65,18 +65,21 @@ impl Ledger {
     pub(super) async fn recorded(&self, name: EventName) -> Answer<Option<(Sequence, DecodedEvent)>> {
         let found = self.find(vec![name.clone()]).await?;
         let Some(Some(found)) = found.first().copied() else { return Ok(None) };
-        let record = self.record_at(found.sequence).await.map_err(|error| of_read(&error))?;
+        Ok(Some((found.sequence, self.event_at(&name, found.sequence).await?)))
+    }
+
+    /// The event of this name, which this record has.
+    pub(super) async fn event_at(&self, name: &EventName, sequence: Sequence) -> Answer<DecodedEvent> {
+        let record = self.record_at(sequence).await.map_err(|error| of_read(&error))?;
         let (task, producer, id) = (name.task.as_str(), name.producer.as_str(), name.id.as_str());
         let frame =
             record.events().find(|event| (event.task, event.producer, event.id) == (task, producer, id));
         let Some(frame) = frame else {
-            return Err(INTERNAL.with(format!(
-                "record {} does not hold event `{id}`, as the id index says",
-                found.sequence
-            )));
+            return Err(
+                INTERNAL.with(format!("record {sequence} does not hold event `{id}`, as the id index says"))
+            );
         };
-        let decoded = decode_stored(frame.payload).map_err(|error| INTERNAL.with(error.to_string()))?;
-        Ok(Some((found.sequence, decoded)))
+        decode_stored(frame.payload).map_err(|error| INTERNAL.with(error.to_string()))
     }
 
     async fn record_at(&self, sequence: Sequence) -> Result<Record, ReadError> {

@@ -11,6 +11,7 @@ mod gate;
 mod govern;
 mod history;
 mod inbox;
+mod known;
 mod notes;
 mod operate;
 mod quarantine;
@@ -19,6 +20,7 @@ mod redaction;
 mod reload;
 mod remediation;
 mod settings;
+mod standing;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -75,6 +77,7 @@ pub struct Ledger {
     reads: Notes,
     /// Commands that were refused because who sent them does not know the phase.
     out_of_step: Notes,
+    known: known::KnownTasks,
     /// Where the key of pseudonyms is; `None`: nowhere, nothing can be redacted.
     redaction_key: Option<PathBuf>,
     /// Whether questions that wait for something new are to be answered now.
@@ -182,6 +185,7 @@ impl Ledger {
             breaker: breaker::Breaker::default(),
             reads,
             out_of_step,
+            known: known::KnownTasks::default(),
             redaction_key: options.redaction_key,
             closing,
         };

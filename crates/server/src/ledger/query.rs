@@ -171,6 +171,9 @@ impl Ledger {
     ) -> Result<(TaskAnswer, Position), QueryError> {
         let query = OneTask { tenant: tenant.as_str().to_owned(), task: task.as_str().to_owned() };
         let Answered { answer, as_of, .. } = self.status().ask(partition, wait, &query).await?;
+        if answer.degraded {
+            self.known.degraded(tenant, task);
+        }
         Ok((answer, as_of))
     }
 

@@ -24,6 +24,12 @@ use crate::ledger::{Ledger, Read};
 /// The phase whose end asks for a report.
 const VERIFY: &str = "VERIFY";
 
+/// Records without an occasion after which the mark file is written: so many are read again after a crash.
+const MARK_EVERY: u64 = 10_000;
+
+/// Occasions of this time after files were written are taken together: a task that goes on is written about at most so often.
+const SPREAD: Duration = Duration::from_secs(1);
+
 /// How long it waits after a failure.
 const RETRY_AFTER: Duration = Duration::from_secs(5);
 
@@ -33,6 +39,8 @@ pub struct Evidence {
     dir: PathBuf,
     mark_file: PathBuf,
     mark: Mark,
+    /// What the mark file says.
+    marked: u64,
 }
 
 /// How far the log was read. Files are written again after a crash, never left out.
@@ -74,7 +82,7 @@ impl Evidence {
         let found =
             std::fs::read(&mark_file).ok().and_then(|bytes| serde_json::from_slice::<Mark>(&bytes).ok());
         let mark = found.filter(|mark| mark.epoch == epoch).unwrap_or(Mark { epoch, read_through: 0 });
-        Self { ledger, dir, mark_file, mark }
+        Self { ledger, dir, mark_file, mark, marked: mark.read_through }
     }
 
     /// Follows the log until it is told to stop.
@@ -107,7 +115,7 @@ impl Evidence {
         loop {
             let records = reader.try_next().await?;
             if records.is_empty() {
-                return Ok(());
+                return self.mark().await;
             }
             self.take(&records).await?;
         }
@@ -117,12 +125,25 @@ impl Evidence {
         let mut reader =
             self.ledger.log().read_unchained(Partitions::ALL, Sequence(self.mark.read_through)).await?;
         loop {
-            let records = reader.next().await?;
-            self.take(&records).await?;
+            let mut records = reader.next().await?;
+            while self.take(&records).await? {
+                records.clear();
+                let gather = async {
+                    loop {
+                        records.extend(reader.next().await?);
+                    }
+                };
+                // `next` may be dropped: it reads and moves on in one step.
+                let gathered: Result<Result<(), ReadError>, _> = tokio::time::timeout(SPREAD, gather).await;
+                if let Ok(failed) = gathered {
+                    failed?;
+                }
+            }
         }
     }
 
-    async fn take(&mut self, records: &[StoredRecord]) -> Result<(), EvidenceError> {
+    /// Writes what these records ask for; whether they did.
+    async fn take(&mut self, records: &[StoredRecord]) -> Result<bool, EvidenceError> {
         let mut due: Vec<(String, String)> = Vec::new();
         for stored in records {
             let tenant = stored.record.tenant();
@@ -134,14 +155,29 @@ impl Evidence {
                 }
             }
         }
+        let written = !due.is_empty();
         for (tenant, task) in due {
             self.write(&tenant, &task).await?;
         }
         if let Some(last) = records.last() {
             self.mark.read_through = last.sequence.0;
-            let bytes = serde_json::to_vec(&self.mark).unwrap_or_default();
-            replace(&self.mark_file, &bytes)?;
         }
+        // A file that is written and synced for each record would take from the log what its appends need.
+        if written || self.mark.read_through >= self.marked + MARK_EVERY {
+            self.mark().await?;
+        }
+        Ok(written)
+    }
+
+    /// Writes down how far the log was read.
+    async fn mark(&mut self) -> Result<(), EvidenceError> {
+        if self.marked == self.mark.read_through {
+            return Ok(());
+        }
+        let bytes = serde_json::to_vec(&self.mark).unwrap_or_default();
+        let file = self.mark_file.clone();
+        beside(move || replace(&file, &bytes)).await?;
+        self.marked = self.mark.read_through;
         Ok(())
     }
 
@@ -153,13 +189,28 @@ impl Evidence {
             detail: problem.detail.clone(),
         })?;
         let dir = evidence_dir(&self.dir, tenant, task);
-        let mut json = serde_json::to_vec_pretty(&report)
-            .map_err(|error| EvidenceError::Report { task: task.to_owned(), detail: error.to_string() })?;
-        json.push(b'\n');
-        replace(&dir.join("budget_report.md"), markdown(&report).as_bytes())?;
-        replace(&dir.join("budget_report.html"), html(&report).as_bytes())?;
-        replace(&dir.join("budget_enforcement.json"), &json)
+        let task = task.to_owned();
+        beside(move || {
+            let mut json = serde_json::to_vec_pretty(&report)
+                .map_err(|error| EvidenceError::Report { task, detail: error.to_string() })?;
+            json.push(b'\n');
+            replace(&dir.join("budget_report.md"), markdown(&report).as_bytes())?;
+            replace(&dir.join("budget_report.html"), html(&report).as_bytes())?;
+            replace(&dir.join("budget_enforcement.json"), &json)
+        })
+        .await
     }
+}
+
+/// Writes files on a thread that may wait for the disk: those of requests may not.
+async fn beside(
+    write: impl FnOnce() -> Result<(), EvidenceError> + Send + 'static,
+) -> Result<(), EvidenceError> {
+    let failed = |error: tokio::task::JoinError| EvidenceError::Io {
+        path: "its files".to_owned(),
+        message: error.to_string(),
+    };
+    tokio::task::spawn_blocking(write).await.map_err(failed)?
 }
 
 /// Where the evidence of a task is: `{dir}/{task}/verify`, with the tenant before the task unless it is `default`. Names

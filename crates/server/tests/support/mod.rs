@@ -58,6 +58,11 @@ impl Service {
         Self::over(Arc::new(MemoryLog::new(Arc::new(SystemClock))), dir, config).await
     }
 
+    /// On a log that others may have too.
+    pub(crate) async fn on(log: Arc<dyn EventLog>) -> Self {
+        Self::over(log, tempfile::tempdir().unwrap(), None).await
+    }
+
     /// With one clock for log and ledger, so that what passing time shows can be tried.
     pub(crate) async fn with_one_clock() -> Self {
         let clock = Arc::new(ManualClock::at(at("2026-11-20T10:00:00Z")));

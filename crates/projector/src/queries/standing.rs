@@ -1,0 +1,113 @@
+//! What decisions about a task depend on, and what the gate compares with its limits. Small, however long the task's story is.
+
+use serde::{Deserialize, Serialize};
+use tollgate_domain::gate::{PhaseStanding, Standing};
+use tollgate_domain::position::Sequence;
+use tollgate_domain::task::TaskState;
+use tollgate_domain::time::Timestamp;
+use tollgate_log::contract::EventName;
+use tollgate_projection::alerts::out_of_step::Standing as Phases;
+use tollgate_projection::fold::task_key;
+use tollgate_projection::status::{Status, TaskRow, standing};
+
+use super::any::{FindEvents, FoundEvent};
+use crate::query::Query;
+use crate::rows::RowError;
+use crate::view::View;
+
+/// Where a task stands, for those who decide about it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct StandingOf {
+    /// Owner of the task.
+    pub tenant: String,
+    /// The task.
+    pub task: String,
+    /// The present, for an execution that runs.
+    pub now: Timestamp,
+    /// Producer and id of events of the task that are looked up too.
+    pub events: Vec<(String, String)>,
+}
+
+/// Where a task stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TaskStanding {
+    /// `None`: the ledger has no event of it.
+    pub task: Option<DecidedTask>,
+    /// Whether some of its events could not be read.
+    pub degraded: bool,
+    /// What the view's id index has under the names that were asked for, as [`FindEvents`] has it.
+    pub events: Vec<Option<FoundEvent>>,
+}
+
+/// A task as of its last decision, and its sums.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DecidedTask {
+    /// What decisions about it depend on.
+    pub state: TaskState,
+    /// The record of its last decision; zero: none yet.
+    pub last_decision: Sequence,
+    /// When the active execution started.
+    pub started_at: Option<Timestamp>,
+    /// Tokens of all its executions and what was unphased.
+    pub tokens_used: u128,
+    /// Budgeted latency of all its executions in milliseconds, the running one up to the present.
+    pub latency_ms: u128,
+    /// The phase about to be left: the active one, else the one that ended last.
+    pub leaving: Option<PhaseStanding>,
+    /// Where its phases stand: for who is refused.
+    pub phases: Phases,
+}
+
+impl StandingOf {
+    /// Of a task, with what is known under these names, which are all of it.
+    #[must_use]
+    pub fn new(tenant: &str, task: &str, now: Timestamp, names: &[EventName]) -> Self {
+        let events = FindEvents::of(names).map(|find| find.events).unwrap_or_default();
+        Self { tenant: tenant.to_owned(), task: task.to_owned(), now, events }
+    }
+}
+
+impl Query<Status> for StandingOf {
+    const VERB: &'static str = "standing";
+    type Answer = TaskStanding;
+
+    fn answer(&self, view: &View<Status>) -> Result<TaskStanding, RowError> {
+        let key = task_key(&self.tenant, &self.task);
+        let task = view.get(&key)?.map(|row| DecidedTask::of(&self.task, &row, self.now));
+        let find =
+            FindEvents { tenant: self.tenant.clone(), task: self.task.clone(), events: self.events.clone() };
+        Ok(TaskStanding { task, degraded: view.is_degraded(&key), events: find.answer(view)? })
+    }
+}
+
+impl DecidedTask {
+    fn of(task: &str, row: &TaskRow, now: Timestamp) -> Self {
+        let active =
+            row.executions.iter().rev().find(|execution| Some(&execution.id) == row.state.active.as_ref());
+        let Standing { tokens_used, latency_ms, leaving, .. } = standing(task, row, Some(now));
+        Self {
+            state: row.state.clone(),
+            last_decision: row.last_decision,
+            started_at: active.map(|execution| execution.started_at),
+            tokens_used,
+            latency_ms,
+            leaving,
+            phases: Phases::of(row),
+        }
+    }
+
+    /// Where it stands for the gate.
+    #[must_use]
+    pub fn standing<'a>(&'a self, task: &'a str) -> Standing<'a> {
+        Standing {
+            task,
+            limits: self.state.limits.as_deref(),
+            enforcement: self.state.enforcement,
+            tokens_used: self.tokens_used,
+            latency_ms: self.latency_ms,
+            leaving: self.leaving.clone(),
+            active: self.state.active.as_ref(),
+            passes: &self.state.passes,
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! Where a task stands as of the log's end, for those who decide about it.
+
+use std::time::Duration;
+
+use tollgate_domain::ids::{TaskId, TenantId};
+use tollgate_domain::position::{PartitionId, Position};
+use tollgate_log::clock::Stopwatch;
+use tollgate_log::contract::{DedupScope, EventName, Found};
+use tollgate_projector::queries::{FindEvents, StandingOf, TaskStanding};
+use tollgate_projector::{Answered, QueryError, Source, Wait};
+
+use super::Ledger;
+use super::known::Decidable;
+use crate::problem::{Answer, of_query, of_read};
+
+/// What is asked of the view.
+pub(super) struct Ask<'a> {
+    pub(super) tenant: &'a TenantId,
+    pub(super) task: &'a TaskId,
+    /// Events of the task that are looked up too, where the log knows them for a window only.
+    pub(super) names: &'a [EventName],
+    /// What the asker has seen; the log's end is seen in any case.
+    pub(super) at_least: Option<&'a Position>,
+    /// How long the view is waited for.
+    pub(super) up_to: Duration,
+}
+
+/// An answer that contains the log's end of the task's partition as of the question.
+pub(super) struct Standing {
+    pub(super) found: TaskStanding,
+    pub(super) as_of: Position,
+}
+
+impl Ledger {
+    /// Where a task stands. The log's end and the view are asked at the same time: mostly the view contains it already. Where it
+    /// does not, it is asked again.
+    ///
+    /// # Errors
+    ///
+    /// Outside, what reading the log's end gives; inside, why the view gave no answer.
+    pub(super) async fn standing(&self, ask: Ask<'_>) -> Answer<Result<Standing, QueryError>> {
+        let took = Stopwatch::start();
+        let partition = PartitionId::of(ask.tenant.as_str(), ask.task.as_str());
+        let names = if self.log.dedup() == DedupScope::Life { &[] } else { ask.names };
+        let query = StandingOf::new(ask.tenant.as_str(), ask.task.as_str(), self.clock.now(), names);
+        let end = async { self.log.tail_of(partition).await.map_err(|error| of_read(&error)) };
+        let (end, first) = match self.status() {
+            // In one process the end costs nothing, so nothing is asked twice.
+            Source::Local(_) => (end.await?, None),
+            Source::Remote(_) => {
+                let wait = Wait { at_least: ask.at_least, up_to: ask.up_to };
+                let first = async { Ok(self.status().ask(partition, wait, &query).await) };
+                let (end, first) = tokio::try_join!(end, first)?;
+                (end, Some(first))
+            }
+        };
+        let answered = match first {
+            Some(Ok(answered)) if answered.as_of.get(partition) >= end => Ok(answered),
+            Some(Err(error)) => Err(error),
+            Some(Ok(_)) | None => {
+                let mut wanted = Position::start(self.log.epoch().id);
+                wanted.advance(partition, end);
+                if let Some(asked) = ask.at_least {
+                    wanted.merge(asked);
+                }
+                let wait = Wait { at_least: Some(&wanted), up_to: ask.up_to.saturating_sub(took.elapsed()) };
+                self.status().ask(partition, wait, &query).await
+            }
+        };
+        Ok(answered.map(|Answered { answer: found, as_of, .. }| {
+            self.known.compare(ask.tenant, ask.task, &found);
+            Standing { found, as_of }
+        }))
+    }
+
+    /// Which of these events, all of one task, the log has already; `None`: that cannot be told without the state of the task as of
+    /// the log's end.
+    ///
+    /// An id of a decision can only be one of another decision about the task, or one of this process' appends. Both are known here
+    /// where the task began here. Where it did not, the id index of the projector has the earlier ones.
+    pub(super) async fn known_beside(
+        &self,
+        known: &Decidable,
+        names: &[EventName],
+    ) -> Answer<Vec<Option<Found>>> {
+        let mut found = self.log.find(names.to_vec()).await.map_err(|error| of_read(&error))?;
+        let all_remembered = known.begun_after.is_some_and(|begun| self.log.remembers_after() <= begun);
+        if self.log.dedup() == DedupScope::Life || all_remembered || found.iter().all(Option::is_some) {
+            return Ok(found);
+        }
+        let (Some(query), Some(first)) = (FindEvents::of(names), names.first()) else { return Ok(found) };
+        let partition = PartitionId::of(first.tenant.as_str(), first.task.as_str());
+        let mut decided = Position::start(self.log.epoch().id);
+        decided.advance(partition, known.last);
+        let wait = Wait { at_least: Some(&decided), up_to: super::decide::VIEW_WAIT };
+        let asked = self.status().ask(partition, wait, &query).await;
+        let indexed = asked.map_err(|error| of_query(&error))?.answer;
+        for (found, indexed) in found.iter_mut().zip(indexed) {
+            *found = found.or(indexed.map(Found::from));
+        }
+        Ok(found)
+    }
+}
