@@ -73,9 +73,13 @@ impl Orchestrator<'_> {
         let id = self.next_id();
         body["id"] = json!(id);
         body["producer"] = json!("chaos");
-        self.send(&path, &body);
+        let answer: Value = serde_json::from_str(&self.send(&path, &body)).expect("an answer is JSON");
         let mut journal = self.journal();
-        journal.decisions.entry(self.task.clone()).or_default().push(id);
+        let ids = journal.decisions.entry(self.task.clone()).or_default();
+        // The gate answers also when the log takes nothing. Without a position it says that nothing is recorded.
+        if !path.ends_with("/gate") || answer["position"].is_string() {
+            ids.push(id);
+        }
     }
 
     fn use_tokens(&mut self, phase: &str, dice: &mut Dice) {
@@ -86,24 +90,24 @@ impl Orchestrator<'_> {
                 {"phase": phase, "model": "gpt-5", "tokens": {"output": tokens}}})
         };
         let events: Vec<Value> = ids.iter().map(event).collect();
-        self.send("/v1/events", &json!({"producer": "chaos", "events": events}));
+        let _ = self.send("/v1/events", &json!({"producer": "chaos", "events": events}));
         // Sent again although it was acknowledged, now and then: it is a duplicate, here or at the other server.
         if dice.below(10) == 0 {
             self.at += 1;
-            self.send("/v1/events", &json!({"producer": "chaos", "events": events}));
+            let _ = self.send("/v1/events", &json!({"producer": "chaos", "events": events}));
         }
         self.journal().usage.entry(self.task.clone()).or_default().extend(ids);
     }
 
-    /// Sends a request until it is acknowledged.
-    fn send(&mut self, path: &str, body: &Value) {
+    /// Sends a request until it is acknowledged; the answer.
+    fn send(&mut self, path: &str, body: &Value) -> String {
         let begun = Stopwatch::start();
         let text = body.to_string();
         let mut tries = 0;
-        loop {
+        let answer = loop {
             let url = &self.urls[self.at % self.urls.len()];
             match request(url, "POST", path, &text) {
-                Some((200 | 201, _)) => break,
+                Some((200 | 201, answer)) => break answer,
                 // Not now, or not known: the other server may know.
                 Some((429 | 500..=599, _)) | None => {}
                 Some((status, answer)) => panic!("{path} {text}\nwas refused: {status} {answer}"),
@@ -115,10 +119,11 @@ impl Orchestrator<'_> {
             tries += 1;
             self.at += 1;
             std::thread::yield_now();
-        }
+        };
         let mut journal = self.journal();
         journal.retries += tries;
         journal.slowest = journal.slowest.max(begun.elapsed());
+        answer
     }
 
     fn next_id(&mut self) -> String {
