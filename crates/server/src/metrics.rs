@@ -105,7 +105,7 @@ impl Default for Metrics {
             telemetry_retries: Counter::default(),
             telemetry_dropped: Counter::default(),
         };
-        metrics.register_telemetry();
+        metrics.register_beside();
         let registry = &mut metrics.registry;
         registry.register("events", "Events answered, by outcome", metrics.events.clone());
         registry.register("refusals", "Events refused, by the code of the rule", metrics.refusals.clone());
@@ -135,26 +135,6 @@ impl Default for Metrics {
             "1 while the log takes appends",
             metrics.log_takes_appends.clone(),
         );
-        registry.register(
-            "inbox_messages",
-            "Messages of the inbox that this process drained, by what became of them",
-            metrics.drained.clone(),
-        );
-        registry.register(
-            "inbox_waiting_messages",
-            "Messages that waited in the inbox when this process last took some",
-            metrics.inbox_waiting.clone(),
-        );
-        registry.register(
-            "remediations_waiting",
-            "Blocked tasks whose remediation this process has not opened yet",
-            metrics.remediations_waiting.clone(),
-        );
-        registry.register(
-            "report_reads_lost",
-            "Reads of reports that could not be recorded",
-            metrics.reads_lost.clone(),
-        );
         metrics
     }
 }
@@ -169,10 +149,31 @@ struct Whole {
 }
 
 impl Metrics {
-    fn register_telemetry(&mut self) {
+    /// What works beside answering: the inbox, reactors, telemetry.
+    fn register_beside(&mut self) {
         let (sent, retries, dropped) =
             (&self.telemetry_sent, &self.telemetry_retries, &self.telemetry_dropped);
         let registry = &mut self.registry;
+        registry.register(
+            "inbox_messages",
+            "Messages of the inbox that this process drained, by what became of them",
+            self.drained.clone(),
+        );
+        registry.register(
+            "inbox_waiting_messages",
+            "Messages that waited in the inbox when this process last took some",
+            self.inbox_waiting.clone(),
+        );
+        registry.register(
+            "remediations_waiting",
+            "Blocked tasks whose remediation this process has not opened yet",
+            self.remediations_waiting.clone(),
+        );
+        registry.register(
+            "report_reads_lost",
+            "Reads of reports that could not be recorded",
+            self.reads_lost.clone(),
+        );
         registry.register("telemetry_sent", "Snapshots that the collector took", sent.clone());
         registry.register("telemetry_retries", "Tries to export a snapshot again", retries.clone());
         registry.register("telemetry_dropped", "Snapshots that could not be exported", dropped.clone());
