@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::Arc;
 
-use tollgate_client::{Client, HttpTransport, Read, Tracker, TrackerBuilder, Usage};
+use tollgate_client::{Client, HttpTransport, Pending, Read, Tracker, TrackerBuilder, Usage};
 use tollgate_domain::metadata::TaskMetadata;
 use tollgate_domain::tokens::TokenCounts;
 use tollgate_log::clock::Stopwatch;
@@ -17,9 +17,12 @@ use crate::output::{Report, progress};
 use crate::place::Place;
 use crate::stats::{Samples, percentile};
 
-/// Phases, one after the other, again and again: each time is another attempt.
+/// The phases of a task, one after the other.
 const PHASES: [&str; 9] =
     ["STRATEGIZE", "SPEC", "PLAN", "THINK", "IMPLEMENT", "VERIFY", "REVIEW", "PR", "MONITOR"];
+
+/// Transitions of a task.
+const STEPS: usize = PHASES.len() - 1;
 
 /// The views, each of which has a projector on NATS.
 const VIEWS: [&str; 3] = ["status", "reports", "alerts"];
@@ -132,21 +135,30 @@ fn measure(backend: Backend, binary: &Path, dir: &Path, work: impl FnOnce(&str))
 
 async fn one_round(backend: Backend, url: &str, transitions: usize, figures: &mut Samples) {
     let tracker = TrackerBuilder::to_server(url, "bench").start().expect("a tracker");
-    tracker.open_task("T-1", TaskMetadata::default()).expect("a task").await.expect("it is opened");
-    tracker.start_phase("T-1", PHASES[0]).expect("a phase").await.expect("it is started");
     let (mut reporting, mut deciding, mut whole) = (Vec::new(), Vec::new(), Vec::new());
     for nth in 0..transitions {
-        let (from, to) = (PHASES[nth % PHASES.len()], PHASES[(nth + 1) % PHASES.len()]);
+        // A task is closed with its last phase: then the next one begins.
+        let (task, at) = (format!("T-{}", nth / STEPS + 1), nth % STEPS);
+        if at == 0 {
+            tracker.open_task(&task, TaskMetadata::default()).expect("a task").await.expect("it is opened");
+            tracker.start_phase(&task, PHASES[0]).expect("a phase").await.expect("it is started");
+        }
+        let (from, to) = (PHASES[at], PHASES[at + 1]);
         let all = Stopwatch::start();
-        report(&tracker, from);
+        let ended = report(&tracker, &task, from);
         reporting.push(nanoseconds(all.elapsed()));
         // It sends what was reported and waits for a view that contains it.
         let gate = Stopwatch::start();
-        let answer = tracker.gate("T-1", to).await.expect("an answer");
+        let answer = tracker.gate(&task, to).await.expect("an answer");
         assert!(answer.response.is_some(), "the ledger decided: {answer:?}");
         deciding.push(nanoseconds(gate.elapsed()));
-        tracker.start_phase("T-1", to).expect("a phase");
+        let started = tracker.start_phase(&task, to).expect("a phase");
         whole.push(nanoseconds(all.elapsed()));
+        // What was refused would cost something else. Not counted: the next step's work would not begin sooner.
+        ended.await.expect("the phase is ended");
+        if at + 1 == STEPS {
+            started.await.expect("the phase is started");
+        }
     }
     tracker.flush().await.expect("everything is there");
     let client = Client::new(Arc::new(HttpTransport::new(url).expect("an address")));
@@ -172,9 +184,9 @@ async fn one_round(backend: Backend, url: &str, transitions: usize, figures: &mu
     }
 }
 
-/// What the tracker is told at the end of a phase.
-fn report(tracker: &Tracker, phase: &str) {
+/// What the tracker is told at the end of a phase; what becomes of the end.
+fn report(tracker: &Tracker, task: &str, phase: &str) -> Pending {
     let tokens = TokenCounts { output: 1, ..TokenCounts::default() };
-    tracker.report_usage("T-1", Usage::of(phase, "gpt-5", tokens)).expect("usage");
-    tracker.end_phase("T-1", phase, None).expect("an end");
+    tracker.report_usage(task, Usage::of(phase, "gpt-5", tokens)).expect("usage");
+    tracker.end_phase(task, phase, None).expect("an end")
 }
