@@ -9,6 +9,7 @@ mod compare;
 mod cpu;
 mod dedup;
 mod driver;
+mod fifty;
 mod fold;
 mod jetstream;
 mod latency;

@@ -12,6 +12,7 @@ use tollgate_domain::tokens::TokenCounts;
 use tollgate_log::clock::Stopwatch;
 
 use crate::driver::nanoseconds;
+use crate::fifty;
 use crate::nats::NatsServer;
 use crate::output::{Report, progress};
 use crate::place::Place;
@@ -32,6 +33,15 @@ const VIEWS: [&str; 3] = ["status", "reports", "alerts"];
 enum Backend {
     Embedded,
     JetStream,
+}
+
+impl Backend {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Embedded => "embedded",
+            Self::JetStream => "jetstream",
+        }
+    }
 }
 
 /// A process that ends with the run. Its first line is read; the pipe stays open for the others.
@@ -73,13 +83,15 @@ pub(crate) fn run(quick: bool, parent: Option<&Path>) -> Result<Report, String> 
     let (rounds, transitions) = if quick { (3, 300) } else { (5, 2_000) };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let runtime = runtime.map_err(|error| format!("starting the runtime: {error}"))?;
-    let mut figures = Samples::default();
+    let (mut figures, mut ratios) = (Samples::default(), Samples::default());
     for round in 0..rounds {
         for backend in [Backend::Embedded, Backend::JetStream] {
             progress(&format!("round {} of {rounds}: {backend:?}", round + 1));
             let dir = place.fresh("transitions");
             measure(backend, &binary, dir.path(), |url| {
                 runtime.block_on(one_round(backend, url, transitions, &mut figures));
+                let ratio = runtime.block_on(fifty::with_vs_without(url));
+                ratios.add(format!("fifty_tasks_{}_with_vs_without", backend.name()), ratio);
             });
             place.clear(dir);
         }
@@ -91,7 +103,7 @@ pub(crate) fn run(quick: bool, parent: Option<&Path>) -> Result<Report, String> 
         quick,
         rounds,
         figures,
-        ratios: Samples::default(),
+        ratios,
     })
 }
 
@@ -169,7 +181,7 @@ async fn one_round(backend: Backend, url: &str, transitions: usize, figures: &mu
         assert!(page.contains("T-1"), "it names the task");
         reports.push(nanoseconds(took.elapsed()));
     }
-    let backend = if backend == Backend::Embedded { "embedded" } else { "jetstream" };
+    let backend = backend.name();
     let kinds = [
         ("report_usage_and_end", reporting),
         ("gate_after_own_append", deciding),

@@ -1,0 +1,81 @@
+//! Fifty tasks at the same time, from phase to phase, with the ledger and without.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tollgate_client::{Tracker, TrackerBuilder, Usage};
+use tollgate_domain::metadata::TaskMetadata;
+use tollgate_domain::tokens::TokenCounts;
+use tollgate_log::clock::Stopwatch;
+
+/// Tasks at the same time.
+const TASKS: usize = 50;
+
+/// How long a phase works: half of the shortest latency limit that a shipped config gives. A longer one makes the share smaller.
+const WORK: Duration = Duration::from_secs(3);
+
+/// Phases of each task, and the one after them.
+const PHASES: [&str; 3] = ["STRATEGIZE", "SPEC", "PLAN"];
+
+/// How much longer the median phase takes with the ledger than without: 1.05 is 5 % longer. Both at the same time, so that
+/// whatever else the machine does is in both.
+pub(crate) async fn with_vs_without(url: &str) -> f64 {
+    let tracker = Arc::new(TrackerBuilder::to_server(url, "fifty").start().expect("a tracker"));
+    for task in 0..TASKS {
+        tracker.open_task(&name(task), TaskMetadata::default()).expect("a task");
+    }
+    tracker.flush().await.expect("they are open");
+    let (without, with) = tokio::join!(fifty(None), fifty(Some(&tracker)));
+    tracker.flush().await.expect("everything is there");
+    median(with).as_secs_f64() / median(without).as_secs_f64()
+}
+
+/// How long each phase of each task took.
+async fn fifty(tracker: Option<&Arc<Tracker>>) -> Vec<Duration> {
+    let mut all = Vec::with_capacity(TASKS);
+    for task in 0..TASKS {
+        all.push(tokio::spawn(phases(tracker.map(Arc::clone), name(task))));
+        // Tasks do not march in step.
+        work(WORK / TASKS as u32).await;
+    }
+    let mut took = Vec::with_capacity(TASKS * PHASES.len());
+    for one in all {
+        took.extend(one.await.expect("a task does not panic"));
+    }
+    took
+}
+
+async fn phases(tracker: Option<Arc<Tracker>>, task: String) -> Vec<Duration> {
+    let mut took = Vec::with_capacity(PHASES.len());
+    for pair in PHASES.windows(2) {
+        let begun = Stopwatch::start();
+        if let Some(tracker) = &tracker {
+            tracker.start_phase(&task, pair[0]).expect("a phase");
+        }
+        work(WORK).await;
+        if let Some(tracker) = &tracker {
+            let tokens = TokenCounts { output: 100, ..TokenCounts::default() };
+            tracker.report_usage(&task, Usage::of(pair[0], "gpt-5", tokens)).expect("usage");
+            let ended = tracker.end_phase(&task, pair[0], None).expect("an end");
+            let answer = tracker.gate(&task, pair[1]).await.expect("an answer");
+            assert!(answer.response.is_some(), "the ledger decided: {answer:?}");
+            ended.await.expect("the phase is ended");
+        }
+        took.push(begun.elapsed());
+    }
+    took
+}
+
+#[expect(clippy::disallowed_methods, reason = "an agent works for some time")]
+async fn work(time: Duration) {
+    tokio::time::sleep(time).await;
+}
+
+fn name(task: usize) -> String {
+    format!("F-{task}")
+}
+
+fn median(mut all: Vec<Duration>) -> Duration {
+    all.sort();
+    all[all.len() / 2]
+}
