@@ -87,7 +87,7 @@ impl Beside {
 /// # Errors
 ///
 /// As of [`run`], and for a name that is none.
-pub(crate) fn profile(name: &str, parent: Option<&Path>) -> Result<Report, String> {
+pub(crate) fn profile(name: &str, synced: bool, parent: Option<&Path>) -> Result<Report, String> {
     NatsServer::version()?;
     let found = CANDIDATES.into_iter().find(|candidate| candidate.name() == name);
     let found = found.ok_or_else(|| {
@@ -96,7 +96,7 @@ pub(crate) fn profile(name: &str, parent: Option<&Path>) -> Result<Report, Strin
     let place = Place::make(parent)?;
     let times = Times { warm_up: Duration::from_millis(500), measured: Duration::from_secs(10) };
     let mut figures = Samples::default();
-    let run = candidate(&place, found, BUSY, times);
+    let run = candidate(&place, found, BUSY, times, synced);
     note(&run, &format!("js_append_{BUSY}_{name}"), &mut figures);
     Ok(report(&place, true, 1, figures, Samples::default()))
 }
@@ -118,7 +118,7 @@ fn report(place: &Place, quick: bool, rounds: usize, figures: Samples, ratios: S
 /// # Errors
 ///
 /// A sentence where there is no place to measure in, or no nats-server.
-pub(crate) fn run(quick: bool, parent: Option<&Path>) -> Result<Report, String> {
+pub(crate) fn run(quick: bool, synced: bool, parent: Option<&Path>) -> Result<Report, String> {
     let version = NatsServer::version()?;
     let place = Place::make(parent)?;
     progress(&format!("measuring in {} with {version}", place.path().display()));
@@ -131,7 +131,7 @@ pub(crate) fn run(quick: bool, parent: Option<&Path>) -> Result<Report, String> 
             let mut rates = [0.0; CANDIDATES.len()];
             for turn in 0..CANDIDATES.len() {
                 let at = (turn + round) % CANDIDATES.len();
-                let run = candidate(&place, CANDIDATES[at], shape, times);
+                let run = candidate(&place, CANDIDATES[at], shape, times, synced);
                 rates[at] =
                     note(&run, &format!("js_append_{shape}_{}", CANDIDATES[at].name()), &mut figures).0;
             }
@@ -139,6 +139,9 @@ pub(crate) fn run(quick: bool, parent: Option<&Path>) -> Result<Report, String> 
             for (peer, rate) in CANDIDATES[1..].iter().zip(peers) {
                 ratios.add(format!("js_append_{shape}_vs_{}", peer.name()), tollgate / rate);
             }
+        }
+        if synced {
+            continue;
         }
         progress(&format!("round {} of {rounds}: projectors beside", round + 1));
         let mut seen = [(0.0, 0.0); BESIDE.len()];
@@ -167,9 +170,9 @@ fn note(run: &Run, name: &str, figures: &mut Samples) -> (f64, f64) {
     (run.events_per_second, micros(50))
 }
 
-fn candidate(place: &Place, candidate: Candidate, shape: Shape, times: Times) -> Run {
+fn candidate(place: &Place, candidate: Candidate, shape: Shape, times: Times, synced: bool) -> Run {
     let dir = place.fresh(candidate.name());
-    let server = NatsServer::start(dir.path());
+    let server = NatsServer::start_with(dir.path(), synced);
     let runtime = client_runtime();
     let run = match candidate {
         Candidate::Tollgate => {

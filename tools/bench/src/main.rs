@@ -70,6 +70,9 @@ struct Jetstream {
     /// Only this candidate, for ten seconds: `tollgate`, `raw`, `raw_hashed` or `one_message_per_event`, for a profiler beside it
     #[arg(long, value_name = "CANDIDATE")]
     only: Option<String>,
+    /// Every acknowledgement is on the disk (`sync_interval: always`, a nats-server from 2.10 on); without projectors beside
+    #[arg(long)]
+    synced: bool,
     #[command(flatten)]
     compare: Compare,
 }
@@ -87,10 +90,10 @@ fn main() -> ExitCode {
             (args, report)
         }
         Command::Jetstream(args) => {
-            let Jetstream { only, compare } = args;
+            let Jetstream { only, synced, compare } = args;
             let report = match only {
-                Some(name) => jetstream::profile(&name, compare.dir.as_deref()),
-                None => jetstream::run(compare.quick, compare.dir.as_deref()),
+                Some(name) => jetstream::profile(&name, synced, compare.dir.as_deref()),
+                None => jetstream::run(compare.quick, synced, compare.dir.as_deref()),
             };
             (compare, report)
         }

@@ -23,10 +23,21 @@ impl NatsServer {
         Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
     }
 
+    /// As it is by default: it acknowledges before it syncs.
     pub(crate) fn start(dir: &Path) -> Self {
+        Self::start_with(dir, false)
+    }
+
+    /// `synced`: every acknowledgement is on the disk, which servers from 2.10 on can do.
+    pub(crate) fn start_with(dir: &Path, synced: bool) -> Self {
+        let interval = if synced { "sync_interval: always" } else { "" };
+        let store = dir.join("js").display().to_string();
+        let config = dir.join("nats-server.conf");
+        let text = format!("jetstream {{ store_dir: \"{store}\"\n{interval} }}\n");
+        std::fs::write(&config, text).expect("its config can be written");
         let mut child = Command::new("nats-server")
-            .args(["--addr", "127.0.0.1", "--port", "-1", "--jetstream", "--store_dir"])
-            .arg(dir.join("js"))
+            .args(["--addr", "127.0.0.1", "--port", "-1", "--config"])
+            .arg(config)
             .stderr(Stdio::piped())
             .stdout(Stdio::null())
             .spawn()
