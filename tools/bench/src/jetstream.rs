@@ -88,7 +88,10 @@ impl Beside {
 ///
 /// As of [`run`], and for a name that is none.
 pub(crate) fn profile(name: &str, synced: bool, parent: Option<&Path>) -> Result<Report, String> {
-    NatsServer::version()?;
+    let version = NatsServer::version()?;
+    if synced {
+        NatsServer::can_sync(&version)?;
+    }
     let found = CANDIDATES.into_iter().find(|candidate| candidate.name() == name);
     let found = found.ok_or_else(|| {
         format!("candidate `{name}`: must be one of {}", CANDIDATES.map(Candidate::name).join(", "))
@@ -120,6 +123,9 @@ fn report(place: &Place, quick: bool, rounds: usize, figures: Samples, ratios: S
 /// A sentence where there is no place to measure in, or no nats-server.
 pub(crate) fn run(quick: bool, synced: bool, parent: Option<&Path>) -> Result<Report, String> {
     let version = NatsServer::version()?;
+    if synced {
+        NatsServer::can_sync(&version)?;
+    }
     let place = Place::make(parent)?;
     progress(&format!("measuring in {} with {version}", place.path().display()));
     let (rounds, measured) = if quick { (5, 1_500) } else { (9, 4_000) };

@@ -28,6 +28,23 @@ impl NatsServer {
         Self::start_with(dir, false)
     }
 
+    /// Whether this server can sync before it acknowledges.
+    ///
+    /// # Errors
+    ///
+    /// A sentence where it cannot.
+    pub(crate) fn can_sync(version: &str) -> Result<(), String> {
+        let number = version.rsplit('v').next().unwrap_or_default();
+        let mut parts = number.split('.').map(|part| part.parse().unwrap_or(0_u32));
+        let (major, minor) = (parts.next().unwrap_or(0), parts.next().unwrap_or(0));
+        if (major, minor) >= (2, 10) {
+            return Ok(());
+        }
+        Err(format!(
+            "--synced: {version} cannot sync before it acknowledges; it needs one from 2.10 on in the PATH"
+        ))
+    }
+
     /// `synced`: every acknowledgement is on the disk, which servers from 2.10 on can do.
     pub(crate) fn start_with(dir: &Path, synced: bool) -> Self {
         let interval = if synced { "sync_interval: always" } else { "" };
@@ -68,5 +85,23 @@ impl Drop for NatsServer {
         // One that has ended already is as good.
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn servers_from_2_10_on_can_sync() {
+        for (version, can) in [
+            ("nats-server: v2.9.10", false),
+            ("nats-server: v2.10.0", true),
+            ("nats-server: v2.15.1", true),
+            ("nats-server: v3.0.0-beta", true),
+            ("", false),
+        ] {
+            assert_eq!(NatsServer::can_sync(version).is_ok(), can, "{version}");
+        }
     }
 }
