@@ -127,7 +127,7 @@ async fn store(
 
 /// Notes a record that was published here.
 pub(crate) fn stored(held: &Held, sequence: Sequence, outcomes: &mut [AppendOutcome]) {
-    held.shared.note(sequence);
+    held.shared.note_of(held.checked.batch().partition, sequence);
     held.shared.frontier().advance(held.checked.batch().partition, sequence);
     held.shared.ids().settle(&held.taken, sequence);
     stored_at(sequence, outcomes);

@@ -186,6 +186,10 @@ impl EventLog for JetStreamLog {
         Box::pin(tail(&self.shared))
     }
 
+    fn seen_of(&self, partition: PartitionId) -> Sequence {
+        self.shared.seen_of(partition)
+    }
+
     fn tail_of(&self, partition: PartitionId) -> BoxFuture<'_, Result<Sequence, ReadError>> {
         Box::pin(tail_of(&self.shared, partition))
     }

@@ -48,6 +48,8 @@ pub(crate) struct Pull {
     shared: Arc<Shared>,
     after: Sequence,
     consumer: Option<Consumer>,
+    /// Whether a request that waits is over with the first message that comes.
+    in_groups: bool,
     /// Changes when requests that were sent before are lost.
     connections: watch::Receiver<u64>,
 }
@@ -90,7 +92,12 @@ impl Pull {
     /// Of the messages after a sequence.
     pub(crate) fn new(shared: Arc<Shared>, after: Sequence) -> Self {
         let connections = shared.connections();
-        Self { shared, after, consumer: None, connections }
+        Self { shared, after, consumer: None, in_groups: false, connections }
+    }
+
+    /// From now on the server sends one message to who waits, and the others when they are asked for.
+    pub(crate) fn in_groups(&mut self) {
+        self.in_groups = true;
     }
 
     /// The next messages, at least one: waits until there are some, through any number of lost connections. A future
@@ -219,9 +226,10 @@ impl Pull {
 
     async fn ask(&mut self, wait: bool) -> Result<(), CompareError> {
         let Some(consumer) = &mut self.consumer else { return Ok(()) };
-        let batch = (GROUP_BYTES / consumer.message_bytes.max(1)).clamp(1, GROUP);
         // Where messages are known to be there, it does not have to wait.
         let waits = wait && consumer.pending == 0;
+        let most = if waits && self.in_groups { 1 } else { GROUP };
+        let batch = (GROUP_BYTES / consumer.message_bytes.max(1)).clamp(1, most);
         let payload = if waits {
             format!("{{\"batch\":{batch},\"expires\":{}}}", WAIT.as_nanos())
         } else {

@@ -45,6 +45,8 @@ impl Reader {
     /// of waiting has taken all of a round or nothing.
     fn take(&mut self, messages: Vec<Delivered>) -> Result<Vec<StoredRecord>, ReadError> {
         let mut records = Vec::with_capacity(messages.len());
+        let shared = Arc::clone(&self.shared);
+        let mut frontier = shared.frontier();
         for Delivered { sequence, payload, .. } in messages {
             if sequence != self.chains.through.next() {
                 let what = "it is not in the stream".to_owned();
@@ -52,6 +54,9 @@ impl Reader {
             }
             let record = Record::parse(payload).map_err(|error| unreadable(&self.shared, sequence, error))?;
             let partition = record.partition();
+            shared.note_of(partition, sequence);
+            // With every message of the stream here, the end is known without a question for each partition.
+            frontier.advance(partition, sequence);
             let wanted = self.partitions.contains(partition);
             let chain =
                 if wanted { self.chains.advance(partition, record.hash()) } else { Default::default() };
@@ -130,5 +135,9 @@ impl RecordReader for Reader {
                 }
             }
         })
+    }
+
+    fn in_groups(&mut self) {
+        self.pull.in_groups();
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_nats::jetstream;
 use async_nats::jetstream::stream::{Info, Stream};
 use tokio::sync::{Semaphore, watch};
-use tollgate_domain::position::{Position, Sequence};
+use tollgate_domain::position::{PARTITIONS, PartitionId, Position, Sequence};
 use tollgate_log::contract::ReadError;
 
 use crate::chains::Anchors;
@@ -30,6 +30,8 @@ pub(crate) struct Shared {
     /// Goes up whenever an append has ended.
     pub(crate) ended: watch::Sender<u64>,
     pub(crate) frontier: Mutex<Frontier>,
+    /// The last record of each partition that was appended or read here.
+    seen: [AtomicU64; PARTITIONS],
     pub(crate) anchors: Mutex<Anchors>,
     pub(crate) in_flight: Arc<Semaphore>,
     pub(crate) waiting_bytes: AtomicUsize,
@@ -63,6 +65,7 @@ impl Shared {
                 .timeout(options.ack_timeout)
                 .build(client.clone()),
             frontier: Mutex::new(Frontier::new(identity.epoch().id, info.state.last_sequence == 0)),
+            seen: Default::default(),
             ids: Mutex::new(RecentIds::new()),
             ended: watch::Sender::new(0),
             anchors: Mutex::new(Anchors::default()),
@@ -171,6 +174,17 @@ impl Shared {
     /// A message with what the stream says of it.
     pub(crate) fn of_stream(&self, message: async_nats::Message) -> jetstream::Message {
         jetstream::Message { message, context: self.context.clone() }
+    }
+
+    /// The last record of a partition that was appended or read here.
+    pub(crate) fn seen_of(&self, partition: PartitionId) -> Sequence {
+        Sequence(self.seen[usize::from(partition.number())].load(Ordering::Relaxed))
+    }
+
+    /// Notes a record of a partition.
+    pub(crate) fn note_of(&self, partition: PartitionId, sequence: Sequence) {
+        self.seen[usize::from(partition.number())].fetch_max(sequence.0, Ordering::Relaxed);
+        self.note(sequence);
     }
 
     /// Notes a record that is in the stream.

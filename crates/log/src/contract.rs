@@ -95,6 +95,13 @@ pub trait EventLog: Send + Sync + 'static {
         Box::pin(async move { Ok(self.tail().await?.get(partition)) })
     }
 
+    /// The last record of one partition that this process has appended or read, without a question to anybody: others may have appended
+    /// more. Zero: none.
+    fn seen_of(&self, partition: PartitionId) -> Sequence {
+        let _ = partition;
+        Sequence::ZERO
+    }
+
     /// [`Self::find`] knows every event that was appended through here in a record after this one.
     fn remembers_after(&self) -> Sequence {
         Sequence::ZERO
@@ -131,6 +138,10 @@ pub trait RecordReader: Send {
 
     /// The next records that are there now; none when it has caught up with the tail.
     fn try_next(&mut self) -> BoxFuture<'_, Result<Vec<StoredRecord>, ReadError>>;
+
+    /// From now on [`Self::next`] may bring a single record though others follow it at once: its reader takes those by
+    /// [`crate::groups::gather`]. Where each record that comes costs something by itself, that is saved.
+    fn in_groups(&mut self) {}
 }
 
 /// Events to append as one record: one tenant, one partition.

@@ -12,6 +12,7 @@ pub mod digests;
 pub mod disk;
 pub mod embedded;
 pub mod fault;
+pub mod groups;
 pub mod index;
 pub mod key;
 pub mod memory;

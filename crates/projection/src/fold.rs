@@ -17,6 +17,10 @@ pub trait Projection: Send + Sync + 'static {
     /// The version of its rows: another version is another view, built from the log.
     const VERSION: u32;
 
+    /// Whether those who append wait for what it says, as they do for the gate: it is folded record by record then. Others are folded in
+    /// groups, a moment later.
+    const AWAITED: bool = false;
+
     /// What it keeps under a key.
     type Row: Serialize + DeserializeOwned + Clone + Send + Sync + 'static;
 

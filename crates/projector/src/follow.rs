@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 use tollgate_log::clock::Stopwatch;
+use tollgate_log::groups::gather;
 use tollgate_projection::fold::Projection;
 
 use crate::projector::{Progress, Shared};
@@ -22,6 +23,9 @@ const COMMIT_IDLE: Duration = Duration::from_millis(250);
 
 /// Rows that may have changed since the last commit: bounds the memory they take.
 const COMMIT_ROWS: usize = 50_000;
+
+/// How long a record waits for others, in a view that nobody waits for: a busy log wakes it so often at most.
+const LINGER: Duration = Duration::from_millis(100);
 
 /// How long a projector that failed waits before it tries again.
 const RETRY_AFTER: Duration = Duration::from_secs(2);
@@ -95,6 +99,9 @@ impl<P: Projection + Clone> Follower<P> {
             return Err(ViewError::Thread("the view is not open".to_owned()));
         };
         let mut reader = log.read_from(self.shared.partitions, after).await?;
+        if !P::AWAITED {
+            reader.in_groups();
+        }
         self.shared.progress.send_modify(|progress| progress.failed = None);
         loop {
             // A bounded wait where something is to be committed; else as long as it takes.
@@ -106,7 +113,13 @@ impl<P: Projection + Clone> Follower<P> {
                 }
                 // `next` may be cancelled: it reads and moves on in one step.
                 records = tokio::time::timeout(idle, reader.next()) => match records {
-                    Ok(records) => self.apply_all(&records?)?,
+                    Ok(records) => {
+                        let mut records = records?;
+                        if !P::AWAITED {
+                            records = gather(&mut *reader, records, self.shared.hurry.pause(LINGER)).await?;
+                        }
+                        self.apply_all(&records)?;
+                    }
                     Err(_) if self.uncommitted => self.commit()?,
                     Err(_) => {}
                 },

@@ -8,6 +8,7 @@ pub mod checkpoint;
 mod compare;
 mod dedup;
 mod follow;
+mod hurry;
 pub mod nats;
 mod projector;
 mod quarantine;

@@ -14,6 +14,7 @@ use tollgate_projection::fold::{Projection, read_task_key};
 use tollgate_wire::api::{QuarantinedTask, ViewHealth};
 
 use crate::follow::{Command, Follower};
+use crate::hurry::Hurry;
 use crate::query::{Answered, Query, QueryError, Wait, restricted};
 use crate::rebuild::{self, RebuildError, Rebuilt};
 use crate::view::{View, ViewError, store_dir_of};
@@ -38,6 +39,7 @@ pub(crate) struct Shared<P: Projection> {
     /// `None` while a view that could not go on is made again.
     view: RwLock<Option<View<P>>>,
     pub(crate) progress: watch::Sender<Progress>,
+    pub(crate) hurry: Hurry,
     /// The end of the log when the view was opened: before that nothing is answered.
     pub(crate) opened_at: Mutex<Position>,
 }
@@ -81,6 +83,7 @@ impl<P: Projection + Clone> Projector<P> {
             partitions,
             view: RwLock::new(Some(view)),
             progress,
+            hurry: Hurry::default(),
             opened_at: Mutex::new(tail),
         });
         let (commands, received) = mpsc::channel(4);
@@ -103,6 +106,7 @@ impl<P: Projection + Clone> Projector<P> {
         let wanted = self.wanted(wait.at_least)?;
         let mut progress = self.shared.progress.subscribe();
         let reached = |progress: &Progress| progress.position.covers(&wanted);
+        let _waiting = (!reached(&progress.borrow())).then(|| self.shared.hurry.wait());
         // A projector that has failed may come back; the deadline decides.
         let waited = tokio::time::timeout(wait.up_to, progress.wait_for(reached)).await;
         if let Ok(Ok(_)) = waited
@@ -237,7 +241,9 @@ impl<P: Projection + Clone> Projector<P> {
 
     async fn send(&self, command: Command<P>) -> Result<(), ()> {
         let Some(commands) = &self.commands else { return Err(()) };
-        commands.send(command).await.map_err(|_| ())
+        let sent = commands.send(command).await.map_err(|_| ());
+        self.shared.hurry.up();
+        sent
     }
 
     fn wanted(&self, at_least: Option<&Position>) -> Result<Position, QueryError> {
@@ -266,6 +272,7 @@ impl<P: Projection + Clone> Drop for Projector<P> {
     /// The thread ends at the next record or at once; nothing is committed.
     fn drop(&mut self) {
         self.commands = None;
+        self.shared.hurry.up();
         self.join();
     }
 }

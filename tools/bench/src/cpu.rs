@@ -7,7 +7,12 @@ const TICKS_PER_SECOND: f64 = 100.0;
 
 /// Processor seconds of this process so far, user and system, of threads that have ended too. Steps of 10 ms.
 pub(crate) fn process_seconds() -> f64 {
-    let stat = fs::read_to_string("/proc/self/stat").expect("Linux has this file");
+    seconds_of(std::process::id())
+}
+
+/// As [`process_seconds`], of a process that runs.
+pub(crate) fn seconds_of(process: u32) -> f64 {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).expect("Linux has this file");
     ticks(&stat).expect("Linux writes user and system time there") as f64 / TICKS_PER_SECOND
 }
 

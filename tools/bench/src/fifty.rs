@@ -8,6 +8,8 @@ use tollgate_domain::metadata::TaskMetadata;
 use tollgate_domain::tokens::TokenCounts;
 use tollgate_log::clock::Stopwatch;
 
+use crate::driver::nanoseconds;
+
 /// Tasks at the same time.
 const TASKS: usize = 50;
 
@@ -15,11 +17,24 @@ const TASKS: usize = 50;
 const WORK: Duration = Duration::from_secs(3);
 
 /// Phases of each task, and the one after them.
-const PHASES: [&str; 3] = ["STRATEGIZE", "SPEC", "PLAN"];
+const PHASES: [&str; 5] = ["STRATEGIZE", "SPEC", "PLAN", "THINK", "IMPLEMENT"];
 
-/// How much longer the median phase takes with the ledger than without: 1.05 is 5 % longer. Both at the same time, so that
-/// whatever else the machine does is in both.
-pub(crate) async fn with_vs_without(url: &str) -> f64 {
+/// What fifty tasks at the same time saw.
+pub(crate) struct Fifty {
+    /// How much longer the median phase takes with the ledger than without: 1.05 is 5 % longer.
+    pub(crate) longer: f64,
+    /// From asking the gate after the task's own usage to its answer, in nanoseconds.
+    pub(crate) gates: Vec<u64>,
+}
+
+/// One phase of one task.
+struct Phase {
+    took: Duration,
+    gate: Option<Duration>,
+}
+
+/// With and without at the same time, so that whatever else the machine does is in both.
+pub(crate) async fn with_vs_without(url: &str) -> Fifty {
     let tracker = Arc::new(TrackerBuilder::to_server(url, "fifty").start().expect("a tracker"));
     for task in 0..TASKS {
         tracker.open_task(&name(task), TaskMetadata::default()).expect("a task");
@@ -27,11 +42,14 @@ pub(crate) async fn with_vs_without(url: &str) -> f64 {
     tracker.flush().await.expect("they are open");
     let (without, with) = tokio::join!(fifty(None), fifty(Some(&tracker)));
     tracker.flush().await.expect("everything is there");
-    median(with).as_secs_f64() / median(without).as_secs_f64()
+    Fifty {
+        longer: median(&with).as_secs_f64() / median(&without).as_secs_f64(),
+        gates: with.iter().filter_map(|phase| phase.gate).map(nanoseconds).collect(),
+    }
 }
 
-/// How long each phase of each task took.
-async fn fifty(tracker: Option<&Arc<Tracker>>) -> Vec<Duration> {
+/// Each phase of each task.
+async fn fifty(tracker: Option<&Arc<Tracker>>) -> Vec<Phase> {
     let mut all = Vec::with_capacity(TASKS);
     for task in 0..TASKS {
         all.push(tokio::spawn(phases(tracker.map(Arc::clone), name(task))));
@@ -45,7 +63,7 @@ async fn fifty(tracker: Option<&Arc<Tracker>>) -> Vec<Duration> {
     took
 }
 
-async fn phases(tracker: Option<Arc<Tracker>>, task: String) -> Vec<Duration> {
+async fn phases(tracker: Option<Arc<Tracker>>, task: String) -> Vec<Phase> {
     let mut took = Vec::with_capacity(PHASES.len());
     for pair in PHASES.windows(2) {
         let begun = Stopwatch::start();
@@ -53,15 +71,18 @@ async fn phases(tracker: Option<Arc<Tracker>>, task: String) -> Vec<Duration> {
             tracker.start_phase(&task, pair[0]).expect("a phase");
         }
         work(WORK).await;
+        let mut gate = None;
         if let Some(tracker) = &tracker {
             let tokens = TokenCounts { output: 100, ..TokenCounts::default() };
             tracker.report_usage(&task, Usage::of(pair[0], "gpt-5", tokens)).expect("usage");
             let ended = tracker.end_phase(&task, pair[0], None).expect("an end");
+            let asked = Stopwatch::start();
             let answer = tracker.gate(&task, pair[1]).await.expect("an answer");
             assert!(answer.response.is_some(), "the ledger decided: {answer:?}");
+            gate = Some(asked.elapsed());
             ended.await.expect("the phase is ended");
         }
-        took.push(begun.elapsed());
+        took.push(Phase { took: begun.elapsed(), gate });
     }
     took
 }
@@ -75,7 +96,8 @@ fn name(task: usize) -> String {
     format!("F-{task}")
 }
 
-fn median(mut all: Vec<Duration>) -> Duration {
+fn median(phases: &[Phase]) -> Duration {
+    let mut all: Vec<Duration> = phases.iter().map(|phase| phase.took).collect();
     all.sort();
     all[all.len() / 2]
 }

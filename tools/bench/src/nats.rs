@@ -75,6 +75,11 @@ impl NatsServer {
         Self { child, url: url.expect("it says where it listens") }
     }
 
+    /// The number of its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     pub(crate) fn url(&self) -> &str {
         &self.url
     }

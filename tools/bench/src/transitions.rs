@@ -11,6 +11,7 @@ use tollgate_domain::metadata::TaskMetadata;
 use tollgate_domain::tokens::TokenCounts;
 use tollgate_log::clock::Stopwatch;
 
+use crate::cpu;
 use crate::driver::nanoseconds;
 use crate::fifty;
 use crate::nats::NatsServer;
@@ -88,10 +89,11 @@ pub(crate) fn run(quick: bool, parent: Option<&Path>) -> Result<Report, String> 
         for backend in [Backend::Embedded, Backend::JetStream] {
             progress(&format!("round {} of {rounds}: {backend:?}", round + 1));
             let dir = place.fresh("transitions");
-            measure(backend, &binary, dir.path(), |url| {
-                runtime.block_on(one_round(backend, url, transitions, &mut figures));
-                let ratio = runtime.block_on(fifty::with_vs_without(url));
-                ratios.add(format!("fifty_tasks_{}_with_vs_without", backend.name()), ratio);
+            measure(backend, &binary, dir.path(), |url, processes| {
+                runtime.block_on(one_round(backend, url, transitions, processes, &mut figures));
+                let fifty = runtime.block_on(fifty::with_vs_without(url));
+                ratios.add(format!("fifty_tasks_{}_with_vs_without", backend.name()), fifty.longer);
+                add_latencies(&mut figures, "fifty_tasks_gate_after_own_append", backend, &fifty.gates);
             });
             place.clear(dir);
         }
@@ -117,8 +119,8 @@ fn beside_this() -> Result<PathBuf, String> {
     Err(format!("`{}` is not there: build it, `cargo build --release --package tollgate`", binary.display()))
 }
 
-/// Starts a ledger and gives the address of its server.
-fn measure(backend: Backend, binary: &Path, dir: &Path, work: impl FnOnce(&str)) {
+/// Starts a ledger; gives the address of its server, and its processes by name.
+fn measure(backend: Backend, binary: &Path, dir: &Path, work: impl FnOnce(&str, &[(&str, u32)])) {
     let path = |name: &str| dir.join(name).display().to_string();
     let (data, evidence) = (path("data"), path("evidence"));
     let nats = (backend == Backend::JetStream).then(|| NatsServer::start(dir));
@@ -142,12 +144,23 @@ fn measure(backend: Backend, binary: &Path, dir: &Path, work: impl FnOnce(&str))
     args.extend(["serve", "--listen", "127.0.0.1:0"]);
     let server = Process::start(binary, &args);
     let url = server.first.split_whitespace().find(|word| word.starts_with("http://"));
-    work(url.expect("the server says where it listens").trim_end_matches(','));
+    let mut processes = vec![("server", server.child.id())];
+    processes
+        .extend(VIEWS.into_iter().zip(&projectors).map(|(view, projector)| (view, projector.child.id())));
+    processes.extend(nats.as_ref().map(|nats| ("nats", nats.id())));
+    work(url.expect("the server says where it listens").trim_end_matches(','), &processes);
 }
 
-async fn one_round(backend: Backend, url: &str, transitions: usize, figures: &mut Samples) {
+async fn one_round(
+    backend: Backend,
+    url: &str,
+    transitions: usize,
+    processes: &[(&str, u32)],
+    figures: &mut Samples,
+) {
     let tracker = TrackerBuilder::to_server(url, "bench").start().expect("a tracker");
     let (mut reporting, mut deciding, mut whole) = (Vec::new(), Vec::new(), Vec::new());
+    let before: Vec<f64> = processes.iter().map(|(_, id)| cpu::seconds_of(*id)).collect();
     for nth in 0..transitions {
         // A task is closed with its last phase: then the next one begins.
         let (task, at) = (format!("T-{}", nth / STEPS + 1), nth % STEPS);
@@ -173,6 +186,10 @@ async fn one_round(backend: Backend, url: &str, transitions: usize, figures: &mu
         }
     }
     tracker.flush().await.expect("everything is there");
+    for ((name, id), before) in processes.iter().zip(before) {
+        let used = (cpu::seconds_of(*id) - before) / transitions as f64 * 1e6;
+        figures.add(format!("transition_{}_processor_microseconds_{name}", backend.name()), used);
+    }
     let client = Client::new(Arc::new(HttpTransport::new(url).expect("an address")));
     let mut reports = Vec::new();
     for _ in 0..100 {
@@ -181,7 +198,6 @@ async fn one_round(backend: Backend, url: &str, transitions: usize, figures: &mu
         assert!(page.contains("T-1"), "it names the task");
         reports.push(nanoseconds(took.elapsed()));
     }
-    let backend = backend.name();
     let kinds = [
         ("report_usage_and_end", reporting),
         ("gate_after_own_append", deciding),
@@ -189,10 +205,14 @@ async fn one_round(backend: Backend, url: &str, transitions: usize, figures: &mu
         ("report_html_over_http", reports),
     ];
     for (kind, latencies) in kinds {
-        for percent in [50, 99] {
-            let latency = percentile(&latencies, percent) as f64 / 1e3;
-            figures.add(format!("{kind}_{backend}_p{percent}_microseconds"), latency);
-        }
+        add_latencies(figures, kind, backend, &latencies);
+    }
+}
+
+fn add_latencies(figures: &mut Samples, kind: &str, backend: Backend, nanoseconds: &[u64]) {
+    for percent in [50, 99] {
+        let latency = percentile(nanoseconds, percent) as f64 / 1e3;
+        figures.add(format!("{kind}_{}_p{percent}_microseconds", backend.name()), latency);
     }
 }
 

@@ -128,7 +128,7 @@ impl Tracker {
     pub fn report_usage(&self, task: &str, usage: Usage) -> Result<EventId, TrackError> {
         let (usage, stamp) = usage.recorded()?;
         let event = self.event(task, EventBody::UsageRecorded(usage), stamp)?;
-        self.queue(event, None)
+        Ok(self.queue(event, None)?.0)
     }
 
     /// Reports that a task or a phase waited.
@@ -140,7 +140,7 @@ impl Tracker {
         let execution = report::execution(wait.phase.as_deref(), wait.attempt)?;
         let body = WaitRecorded { execution, kind: wait.kind, wait_ms: wait.wait_ms };
         let event = self.event(task, EventBody::WaitRecorded(body), wait.stamp)?;
-        self.queue(event, None)
+        Ok(self.queue(event, None)?.0)
     }
 
     /// Reports any event of the contract, under an id and time of one's own if need be.
@@ -151,8 +151,8 @@ impl Tracker {
     pub fn submit(&self, task: &str, body: EventBody, stamp: Stamp) -> Result<Pending, TrackError> {
         let event = self.event(task, body, stamp)?;
         let (tell, reply) = oneshot::channel();
-        let id = self.queue(event, Some(tell))?;
-        Ok(Pending { id, reply })
+        let (id, number) = self.queue(event, Some(tell))?;
+        Ok(Pending { id, number, shared: Arc::clone(&self.inner.shared), reply })
     }
 
     /// Waits until everything reported before is in the log, or refused and reported as trouble. The position covers all
@@ -218,7 +218,7 @@ impl Tracker {
         &self,
         event: Event,
         reply: Option<oneshot::Sender<Result<Delivery, DeliveryError>>>,
-    ) -> Result<EventId, TrackError> {
+    ) -> Result<(EventId, u64), TrackError> {
         let (id, task) = (event.id.clone(), event.task.clone());
         let json = Submitted::from_event(event)?.to_json().to_string();
         let json = RawValue::from_string(json).map_err(|error| FieldError {
@@ -226,10 +226,9 @@ impl Tracker {
             value: id.as_str().to_owned(),
             rule: format!("must be writable as JSON: {error}"),
         })?;
-        self.inner
-            .shared
-            .push(Outgoing { id: id.as_str().into(), task: task.as_str().into(), json }, reply)?;
-        Ok(id)
+        let outgoing = Outgoing { id: id.as_str().into(), task: task.as_str().into(), json };
+        let number = self.inner.shared.push(outgoing, reply)?;
+        Ok((id, number))
     }
 }
 

@@ -36,7 +36,7 @@ pub struct Batching {
     pub max_events: usize,
     /// Most bytes of one request's events, up to 512 KiB.
     pub max_bytes: usize,
-    /// How long an event may wait for others. Commands, the gate and a flush never wait.
+    /// How long an event may wait for others. What somebody awaits, the gate and a flush never wait.
     pub linger: Duration,
 }
 
@@ -118,8 +118,8 @@ impl Shared {
         self.changed.send_modify(|version| *version = version.wrapping_add(1));
     }
 
-    /// Puts an event behind all others. `reply` is told its outcome; such an event does not linger.
-    pub(super) fn push(&self, event: Outgoing, reply: Option<Reply>) -> Result<(), TrackError> {
+    /// Puts an event behind all others, gives its number. `reply` is told its outcome.
+    pub(super) fn push(&self, event: Outgoing, reply: Option<Reply>) -> Result<u64, TrackError> {
         let mut state = self.state();
         let (id, task) = (event.id.to_string(), event.task.to_string());
         if state.closing || state.ended {
@@ -139,12 +139,19 @@ impl Shared {
         if let Some(reply) = reply {
             let name = (Arc::clone(&event.task), Arc::clone(&event.id));
             state.replies.entry(name).or_default().push(reply);
-            state.urgent_below = number + 1;
         }
         state.queue.push_back((number, event));
         drop(state);
         self.wake.notify_one();
-        Ok(())
+        Ok(number)
+    }
+
+    /// Somebody waits for this event: it does not linger.
+    pub(super) fn hurry(&self, number: u64) {
+        let mut state = self.state();
+        state.urgent_below = state.urgent_below.max(number + 1);
+        drop(state);
+        self.wake.notify_one();
     }
 
     fn why_full(&self, state: &State) -> String {

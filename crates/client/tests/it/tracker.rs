@@ -114,6 +114,21 @@ async fn commands_are_awaited_and_know_their_attempt() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_command_that_nobody_awaits_goes_with_what_follows_it() {
+    let ledger = Ledger::new();
+    let batching = Batching { linger: Duration::from_secs(3600), ..Batching::default() };
+    let tracker = builder(&ledger).batching(batching).start().unwrap();
+    let started = tracker.start_phase("T", "SPEC").unwrap();
+    // The task that sends has seen it by now.
+    tokio::task::yield_now().await;
+    let ended = tracker.end_phase("T", "SPEC", None).unwrap();
+    tracker.flush().await.unwrap();
+    assert_eq!(ledger.state().requests.len(), 1);
+    assert_eq!(started.await.unwrap().attempt(), Some(1));
+    ended.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_guilty_are_named_and_the_innocent_of_their_task_are_delivered() {
     let ledger = Ledger::new();
     ledger.state().refuses.extend(["bad".to_owned(), "worse".to_owned()]);

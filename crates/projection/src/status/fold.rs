@@ -21,6 +21,7 @@ use crate::fold::{Projection, Rows, task_key};
 impl Projection for Status {
     const NAME: &'static str = "status";
     const VERSION: u32 = 4;
+    const AWAITED: bool = true;
     type Row = TaskRow;
 
     fn apply<R: Rows<TaskRow>>(&self, event: &RecordedEvent<'_>, rows: &mut R) -> Result<(), R::Error> {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use async_nats::client::RequestErrorKind;
 use async_nats::{Request as Outgoing, StatusCode};
 use futures_util::StreamExt;
+use futures_util::future::join_all;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::to_raw_value;
@@ -18,6 +19,7 @@ use tollgate_projection::fold::Projection;
 use tollgate_wire::api::ViewHealth;
 use uuid::Uuid;
 
+use super::layout::Layout;
 use super::protocol::{HEALTH, MOVED, REBUILD, RebuiltPart, Reply, Request, Trouble, subject};
 use crate::query::{Answered, Query, QueryError, Wait};
 use crate::rebuild::{RebuildError, Rebuilt};
@@ -48,12 +50,14 @@ pub struct Remote<P> {
     client: async_nats::Client,
     /// The log that its answers must be of.
     epoch: Uuid,
+    layout: Layout,
     view: PhantomData<fn() -> P>,
 }
 
 impl<P> Clone for Remote<P> {
     fn clone(&self) -> Self {
-        Self { client: self.client.clone(), epoch: self.epoch, view: PhantomData }
+        let (client, layout) = (self.client.clone(), self.layout.clone());
+        Self { client, epoch: self.epoch, layout, view: PhantomData }
     }
 }
 
@@ -69,8 +73,8 @@ struct Question<'a> {
 impl<P: Projection + Clone> Remote<P> {
     /// The view of a log, whose projectors are on this server.
     #[must_use]
-    pub const fn new(client: async_nats::Client, epoch: Uuid) -> Self {
-        Self { client, epoch, view: PhantomData }
+    pub fn new(client: async_nats::Client, epoch: Uuid) -> Self {
+        Self { client, epoch, layout: Layout::default(), view: PhantomData }
     }
 
     /// Asks about what lives in one partition.
@@ -102,29 +106,25 @@ impl<P: Projection + Clone> Remote<P> {
 
     /// The health of each part. A part that does not answer is one that does not run.
     pub async fn health(&self) -> Vec<ViewHealth> {
-        let mut asked = JoinSet::new();
-        for partition in PartitionId::all() {
-            let remote = self.clone();
-            asked.spawn(async move {
-                let wait = Wait { at_least: None, up_to: HEALTH_WAIT };
-                let question = Question { ask: HEALTH, query: None, wait, patient: false };
-                (partition, remote.send::<ViewHealth>(partition, &question).await)
-            });
-        }
         let mut parts: BTreeMap<String, ViewHealth> = BTreeMap::new();
-        let (mut missing, mut why) = (Partitions::NONE, String::new());
-        while let Some(answered) = asked.join_next().await {
-            match answered {
-                // A projector answers once for each of its partitions.
-                Ok((_, Ok(Answered { answer, partitions, .. }))) => {
-                    parts.insert(partitions.to_string(), answer);
+        let (mut covered, mut missing, mut why) = (Partitions::NONE, Partitions::NONE, String::new());
+        let mut to_ask = self.layout.one_of_each();
+        while !to_ask.is_empty() {
+            for (partition, answered) in self.health_of(to_ask).await {
+                match answered {
+                    Ok(Answered { answer, partitions, .. }) => {
+                        covered = covered.with(partitions).with(Partitions::only(partition));
+                        parts.insert(partitions.to_string(), answer);
+                    }
+                    Err(error) => {
+                        missing = missing.with(Partitions::only(partition));
+                        why = error.to_string();
+                    }
                 }
-                Ok((partition, Err(error))) => {
-                    missing = missing.with(Partitions::only(partition));
-                    why = error.to_string();
-                }
-                Err(error) => why = error.to_string(),
             }
+            // Of a part that has gone somebody else may have the other partitions.
+            let unasked = |partition: &PartitionId| !covered.with(missing).contains(*partition);
+            to_ask = PartitionId::all().filter(unasked).collect();
         }
         let mut parts: Vec<ViewHealth> = parts.into_values().collect();
         if missing != Partitions::NONE {
@@ -143,10 +143,27 @@ impl<P: Projection + Clone> Remote<P> {
         parts
     }
 
+    /// Asks for the health at some partitions at the same time.
+    async fn health_of(
+        &self,
+        partitions: Vec<PartitionId>,
+    ) -> Vec<(PartitionId, Result<Answered<ViewHealth>, QueryError>)> {
+        let asked = partitions.into_iter().map(async |partition| {
+            let wait = Wait { at_least: None, up_to: HEALTH_WAIT };
+            let question = Question { ask: HEALTH, query: None, wait, patient: false };
+            let answered = self.send::<ViewHealth>(partition, &question).await;
+            if let Ok(answered) = &answered {
+                self.layout.learn(answered.partitions);
+            }
+            (partition, answered)
+        });
+        join_all(asked).await
+    }
+
     /// Waits until some part contains more than a position, at most so long.
     pub(crate) async fn moved_from(&self, position: &Position, up_to: Duration) {
         let mut asked = JoinSet::new();
-        for partition in PartitionId::all() {
+        for partition in self.layout.one_of_each() {
             let (remote, from) = (self.clone(), position.clone());
             asked.spawn(async move {
                 let wait = Wait { at_least: Some(&from), up_to };
@@ -224,6 +241,7 @@ impl<P: Projection + Clone> Remote<P> {
         while let Some(partition) = parts.missing() {
             parts.add(P::NAME, partition, self.send(partition, question).await?)?;
         }
+        parts.answers.iter().for_each(|part| self.layout.learn(part.partitions));
         Ok(parts.answers)
     }
 

@@ -2,6 +2,7 @@
 //! by partition, waits for it, and adds the parts up.
 
 mod asker;
+mod layout;
 mod protocol;
 mod service;
 

@@ -17,6 +17,7 @@ use tollgate_domain::position::{PartitionId, Position, Sequence};
 use tollgate_domain::time::Timestamp;
 use tollgate_log::clock::{Clock, Stopwatch};
 use tollgate_log::contract::{AppendError, EventLog, Partitions, ReadError, RecordReader};
+use tollgate_log::groups::{gather, passed};
 use tollgate_log::record::StoredRecord;
 use tollgate_projection::alerts::Alerts;
 use tollgate_projection::alerts::watch::{lag, outlook, unreadable};
@@ -32,6 +33,9 @@ use crate::source::Source;
 
 /// How long it waits at most before it looks again: the views, and a clock that was set.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
+
+/// How long a record waits for others.
+const LINGER: Duration = Duration::from_millis(250);
 
 /// How soon a task is looked at again at the earliest, in milliseconds, however short its thresholds are.
 const AGAIN_AFTER_MS: i64 = 1000;
@@ -138,6 +142,7 @@ impl Watch {
     async fn follow(&mut self) -> Result<(), WatchError> {
         self.begin().await?;
         let mut reader = self.reader().await?;
+        reader.in_groups();
         let mut of_views = Stopwatch::start();
         self.look_at_views().await?;
         loop {
@@ -151,10 +156,12 @@ impl Watch {
                 Duration::from_millis(u64::try_from(ms).unwrap_or_default().saturating_add(1))
             });
             // `next` may be dropped: it reads and moves on in one step.
-            if let Ok(records) = tokio::time::timeout(due.min(LOOK_EVERY), reader.next()).await {
+            let due = due.min(LOOK_EVERY);
+            if let Ok(records) = tokio::time::timeout(due, reader.next()).await {
                 // Who goes from phase to phase is looked at once a second, not at each step: it takes from what the steps need.
                 let soon = self.clock.now().plus_millis(AGAIN_AFTER_MS);
-                self.take(&records?, soon);
+                let records = gather(&mut *reader, records?, passed(LINGER.min(due))).await?;
+                self.take(&records, soon);
             }
         }
     }

@@ -23,7 +23,7 @@ use super::append::{Appended, names, of_append, refuse_places, take};
 use super::facts::{name_of, new_event};
 use super::known::Decidable;
 use super::remediation::own;
-use super::standing::{Ask, Standing};
+use super::standing::{Ask, Standing, Through};
 use super::{Ledger, Settings};
 use crate::problem::{Answer, CONTENDED, DEGRADED, INVALID, of_field, of_query, of_read};
 
@@ -146,7 +146,7 @@ impl Ledger {
         at_least: Option<&Position>,
     ) -> Answer<(Decidable, Vec<Option<Found>>)> {
         let mut found = self.log.find(names.to_vec()).await.map_err(|error| of_read(&error))?;
-        let ask = Ask { tenant, task, names, at_least, up_to: VIEW_WAIT };
+        let ask = Ask { tenant, task, names, at_least, through: Through::End, up_to: VIEW_WAIT };
         let Standing { found: standing, as_of } =
             self.standing(ask).await?.map_err(|error| of_query(&error))?;
         if standing.degraded {

@@ -22,7 +22,7 @@ use uuid::Uuid;
 use super::decide::only;
 use super::facts::new_event;
 use super::query::names;
-use super::standing::{Ask, Standing};
+use super::standing::{Ask, Standing, Through};
 use super::{Ledger, OWN_PRODUCER};
 use crate::problem::{Answer, CONFLICT, INVALID, TASK_UNKNOWN, of_query, of_read};
 
@@ -72,6 +72,8 @@ impl Ledger {
             task: &question.task,
             names: &names,
             at_least: at_least.as_ref(),
+            // Who says what he has seen has appended it a moment ago: what others append at the same time may come after the answer too.
+            through: if at_least.is_some() { Through::Seen } else { Through::End },
             up_to: wait,
         };
         let decided = match self.standing(ask).await? {

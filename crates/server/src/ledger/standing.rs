@@ -1,4 +1,4 @@
-//! Where a task stands as of the log's end, for those who decide about it.
+//! Where a task stands, for those who decide about it.
 
 use std::time::Duration;
 
@@ -19,21 +19,33 @@ pub(super) struct Ask<'a> {
     pub(super) task: &'a TaskId,
     /// Events of the task that are looked up too, where the log knows them for a window only.
     pub(super) names: &'a [EventName],
-    /// What the asker has seen; the log's end is seen in any case.
+    /// What the asker has seen: the answer contains it.
     pub(super) at_least: Option<&'a Position>,
+    /// What it has to contain beside.
+    pub(super) through: Through,
     /// How long the view is waited for.
     pub(super) up_to: Duration,
 }
 
-/// An answer that contains the log's end of the task's partition as of the question.
+/// How much of the task's partition an answer contains.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Through {
+    /// The log's end as of the question.
+    End,
+    /// What this process has appended and read. On a data directory that is the end; over NATS others may have appended more a moment ago,
+    /// and the log is not asked.
+    Seen,
+}
+
+/// An answer, and up to where it is true.
 pub(super) struct Standing {
     pub(super) found: TaskStanding,
     pub(super) as_of: Position,
 }
 
 impl Ledger {
-    /// Where a task stands. The log's end and the view are asked at the same time: mostly the view contains it already. Where it
-    /// does not, it is asked again.
+    /// Where a task stands. Where the log's end is to be contained, it and the view are asked at the same time: mostly the view contains it
+    /// already. Where it does not, it is asked again.
     ///
     /// # Errors
     ///
@@ -47,6 +59,7 @@ impl Ledger {
         let (end, first) = match self.status() {
             // In one process the end costs nothing, so nothing is asked twice.
             Source::Local(_) => (end.await?, None),
+            Source::Remote(_) if ask.through == Through::Seen => (self.log.seen_of(partition), None),
             Source::Remote(_) => {
                 let wait = Wait { at_least: ask.at_least, up_to: ask.up_to };
                 let first = async { Ok(self.status().ask(partition, wait, &query).await) };

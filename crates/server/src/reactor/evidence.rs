@@ -13,6 +13,7 @@ use tollgate_domain::gate::Verdict;
 use tollgate_domain::ids::{DEFAULT_TENANT, LEDGER_TENANT};
 use tollgate_domain::position::Sequence;
 use tollgate_log::contract::{Partitions, ReadError};
+use tollgate_log::groups::{gather, passed};
 use tollgate_log::record::StoredRecord;
 use tollgate_projection::report::{html, markdown};
 use tollgate_wire::decode_stored;
@@ -26,6 +27,9 @@ const VERIFY: &str = "VERIFY";
 
 /// Records without an occasion after which the mark file is written: so many are read again after a crash.
 const MARK_EVERY: u64 = 10_000;
+
+/// How long a record waits for others.
+const LINGER: Duration = Duration::from_millis(100);
 
 /// Occasions of this time after files were written are taken together: a task that goes on is written about at most so often.
 const SPREAD: Duration = Duration::from_secs(1);
@@ -124,20 +128,12 @@ impl Evidence {
     async fn follow(&mut self) -> Result<(), EvidenceError> {
         let mut reader =
             self.ledger.log().read_unchained(Partitions::ALL, Sequence(self.mark.read_through)).await?;
+        reader.in_groups();
         loop {
-            let mut records = reader.next().await?;
+            let first = reader.next().await?;
+            let mut records = gather(&mut *reader, first, passed(LINGER)).await?;
             while self.take(&records).await? {
-                records.clear();
-                let gather = async {
-                    loop {
-                        records.extend(reader.next().await?);
-                    }
-                };
-                // `next` may be dropped: it reads and moves on in one step.
-                let gathered: Result<Result<(), ReadError>, _> = tokio::time::timeout(SPREAD, gather).await;
-                if let Ok(failed) = gathered {
-                    failed?;
-                }
+                records = gather(&mut *reader, Vec::new(), passed(SPREAD)).await?;
             }
         }
     }

@@ -1,0 +1,34 @@
+//! Records in groups, for readers that nobody waits for: a record that comes wakes such a reader once, not for each that follows it.
+
+use std::future::Future;
+use std::time::Duration;
+
+use crate::contract::{ReadError, RecordReader};
+use crate::record::StoredRecord;
+
+/// Lets time pass.
+pub async fn passed(time: Duration) {
+    // It runs out, that is what it is for.
+    let _ = tokio::time::timeout(time, std::future::pending::<()>()).await;
+}
+
+/// So many records are a group without waiting: a reader that is behind does not wait.
+const ENOUGH: usize = 100;
+
+/// Lets more come: waits until `waited` is ready, then adds what is there to what has come before. Of a future that is dropped the
+/// records are lost to the reader.
+///
+/// # Errors
+///
+/// As of [`RecordReader::try_next`].
+pub async fn gather(
+    reader: &mut dyn RecordReader,
+    mut records: Vec<StoredRecord>,
+    waited: impl Future<Output = ()>,
+) -> Result<Vec<StoredRecord>, ReadError> {
+    if records.len() < ENOUGH {
+        waited.await;
+        records.extend(reader.try_next().await?);
+    }
+    Ok(records)
+}

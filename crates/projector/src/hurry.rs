@@ -1,0 +1,73 @@
+//! Questions that wait for a view: while there is one, its projector does not let records wait for others.
+
+use std::future::Future;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+
+/// Who waits, and the word to the follower that somebody does.
+#[derive(Default)]
+pub(crate) struct Hurry {
+    waiting: AtomicUsize,
+    word: Notify,
+}
+
+/// A question that waits until this is dropped.
+pub(crate) struct Waiting<'a>(&'a Hurry);
+
+impl Hurry {
+    /// Somebody waits from now on.
+    pub(crate) fn wait(&self) -> Waiting<'_> {
+        self.waiting.fetch_add(1, Ordering::SeqCst);
+        self.word.notify_one();
+        Waiting(self)
+    }
+
+    /// Ends the pause of now, or of the next time.
+    pub(crate) fn up(&self) {
+        self.word.notify_one();
+    }
+
+    /// Lets time pass, unless somebody waits.
+    pub(crate) fn pause(&self, time: Duration) -> impl Future<Output = ()> {
+        async move {
+            if self.waiting.load(Ordering::SeqCst) == 0 {
+                // It runs out where nobody asks, that is what it is for.
+                let _ = tokio::time::timeout(time, self.word.notified()).await;
+            }
+        }
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.waiting.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::Instant;
+
+    use super::*;
+
+    const LONG: Duration = Duration::from_secs(3600);
+
+    #[tokio::test(start_paused = true)]
+    async fn a_pause_ends_with_its_time_or_with_the_first_who_waits() {
+        let hurry = Hurry::default();
+        let begun = Instant::now();
+        hurry.pause(LONG).await;
+        assert_eq!(begun.elapsed(), LONG, "nobody waits");
+        let begun = Instant::now();
+        let ((), waiting) = tokio::join!(hurry.pause(LONG), async { hurry.wait() });
+        assert_eq!(begun.elapsed(), Duration::ZERO, "somebody came");
+        hurry.pause(LONG).await;
+        hurry.pause(LONG).await;
+        assert_eq!(begun.elapsed(), Duration::ZERO, "and still waits");
+        drop(waiting);
+        hurry.pause(LONG).await;
+        assert_eq!(begun.elapsed(), LONG, "and got the answer");
+    }
+}
