@@ -4,6 +4,8 @@
 //! looks at the views now and then. What it writes follows from the state alone, so several servers may watch one ledger: they
 //! write the same events. It keeps nothing that cannot be lost.
 
+mod views;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,11 +22,10 @@ use tollgate_log::contract::{AppendError, EventLog, Partitions, ReadError, Recor
 use tollgate_log::groups::{gather, passed};
 use tollgate_log::record::StoredRecord;
 use tollgate_projection::alerts::Alerts;
-use tollgate_projection::alerts::watch::{lag, outlook, unreadable};
+use tollgate_projection::alerts::watch::outlook;
 use tollgate_projection::reports::Reports;
 use tollgate_projection::status::Status;
 use tollgate_wire::FieldError;
-use tollgate_wire::api::ViewHealth;
 
 use super::watched::record;
 use crate::queries::{ObservedOfViews, OneTask, RunningTasks};
@@ -69,6 +70,8 @@ pub struct Watch {
     /// Views that were late at the last look, and where the log ended then. Only one that still lacks a record of then is reported: where the
     /// clock is put forward every record looks old, for a moment.
     late: BTreeMap<Condition, Sequence>,
+    /// The log's end at the last look at the views, and when that was.
+    looked: Option<(Position, Timestamp)>,
 }
 
 /// When a task is looked at, and what was written about it the last time.
@@ -118,7 +121,7 @@ impl Watch {
     ) -> Self {
         let config = Box::new(config);
         let (tasks, of_views, late) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-        Self { log, views, clock, config, seen: None, tasks, of_views, late }
+        Self { log, views, clock, config, seen: None, tasks, of_views, late, looked: None }
     }
 
     /// Watches until it is told to stop.
@@ -289,94 +292,6 @@ impl Watch {
             look.written = seen.observed.iter().map(ConditionObserved::event_id).collect();
         }
         Ok(new.len())
-    }
-
-    /// Looks at how far the views are, and at what they cannot read; how much was written.
-    async fn look_at_views(&mut self) -> Result<usize, WatchError> {
-        let (now, config) = (self.clock.now(), (self.config)());
-        let tail = self.log.tail().await?.highest();
-        let (mut found, mut late) = (BTreeMap::new(), BTreeMap::new());
-        let mut health = self.views.status.health().await;
-        health.extend(self.views.reports.health().await);
-        health.extend(self.views.alerts.health().await);
-        for part in &health {
-            for (seen, lacks) in self.lags(part, now, &config).await? {
-                if self.late.get(&seen.condition).is_some_and(|tail| lacks <= *tail) {
-                    found.insert(seen.condition.clone(), seen.clone());
-                }
-                late.insert(seen.condition, tail);
-            }
-            for seen in self.unreadable(part).await? {
-                found.insert(seen.condition.clone(), seen);
-            }
-        }
-        self.late = late;
-        let begun: Vec<_> =
-            found.values().filter(|seen| !self.of_views.contains_key(&seen.condition)).cloned().collect();
-        // Of a part that does not answer nothing is known: what was true of it stays.
-        let silent = health.iter().any(|part| part.as_of.is_empty());
-        let ended: Vec<_> = self
-            .of_views
-            .values()
-            .filter(|seen| !silent && !found.contains_key(&seen.condition))
-            .map(|seen| ConditionObserved { active: false, threshold_ms: 0, ..seen.clone() })
-            .collect();
-        let (tenant, task) = (TenantId::ledger(), TaskId::ledger());
-        let all: Vec<_> = begun.iter().chain(&ended).cloned().collect();
-        if all.is_empty() {
-            return Ok(0);
-        }
-        self.write(&tenant, &task, &all).await?;
-        for seen in ended {
-            self.of_views.remove(&seen.condition);
-        }
-        self.of_views.extend(begun.into_iter().map(|seen| (seen.condition.clone(), seen)));
-        Ok(all.len())
-    }
-
-    /// The partitions of a view that lack a record which is too old, with that record. One that was late stays so until it is caught
-    /// up, or nearly.
-    async fn lags(
-        &self,
-        part: &ViewHealth,
-        now: Timestamp,
-        config: &WatchConfig,
-    ) -> Result<Vec<(ConditionObserved, Sequence)>, WatchError> {
-        let mut found = Vec::new();
-        let Ok(as_of) = part.as_of.parse::<Position>() else { return Ok(found) };
-        if config.lag_after_ms == 0 {
-            return Ok(found);
-        }
-        for partition in part.partition_lag_records.keys().filter_map(|number| PartitionId::new(*number)) {
-            let only = Partitions::only(partition);
-            let mut reader = self.log.read_unchained(only, as_of.get(partition)).await?;
-            // It may have caught up meanwhile.
-            let Some(first) = reader.try_next().await?.into_iter().next() else { continue };
-            let seen = lag(&part.view, partition, first.record.recorded_at(), true, config);
-            let half = i64::try_from(config.lag_after_ms.div_euclid(2)).unwrap_or(i64::MAX);
-            let known = self.of_views.contains_key(&seen.condition);
-            if seen.due() <= now || (known && seen.since.plus_millis(half) <= now) {
-                found.push((seen, first.sequence));
-            }
-        }
-        Ok(found)
-    }
-
-    /// The partitions of a view in which a record cannot be read.
-    async fn unreadable(&self, part: &ViewHealth) -> Result<Vec<ConditionObserved>, WatchError> {
-        let mut first: BTreeMap<PartitionId, Sequence> = BTreeMap::new();
-        for task in part.quarantined.iter().filter(|task| task.sequence > 0) {
-            let sequence = Sequence(task.sequence);
-            let known = first.entry(PartitionId::of(&task.tenant, &task.task)).or_insert(sequence);
-            *known = (*known).min(sequence);
-        }
-        let mut found = Vec::new();
-        for (partition, sequence) in first {
-            // A record whose frame cannot be read stops the view; this one can.
-            let Some(record) = self.log.record_at(sequence).await? else { continue };
-            found.push(unreadable(&part.view, partition, sequence.0, record.recorded_at(), true));
-        }
-        Ok(found)
     }
 
     async fn write(

@@ -1,7 +1,7 @@
 //! Evidence files: when VERIFY ends, at completion, on a block and when somebody explained a phase, each task's budget report is
 //! written for people and for machines.
 
-use std::io::{self, Write};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use tollgate_domain::event::EventBody;
 use tollgate_domain::gate::Verdict;
 use tollgate_domain::ids::{DEFAULT_TENANT, LEDGER_TENANT};
-use tollgate_domain::position::Sequence;
+use tollgate_domain::position::{PartitionId, Position, Sequence};
 use tollgate_log::contract::{Partitions, ReadError};
 use tollgate_log::groups::{gather, passed};
 use tollgate_log::record::StoredRecord;
@@ -19,6 +19,7 @@ use tollgate_projection::report::{html, markdown};
 use tollgate_wire::decode_stored;
 use uuid::Uuid;
 
+use super::files::{Failed, Staged};
 use crate::http::path_segment;
 use crate::ledger::{Ledger, Read};
 
@@ -33,6 +34,9 @@ const LINGER: Duration = Duration::from_millis(100);
 
 /// Occasions of this time after files were written are taken together: a task that goes on is written about at most so often.
 const SPREAD: Duration = Duration::from_secs(1);
+
+/// Tasks whose files are written together.
+const AT_ONCE: usize = 32;
 
 /// How long it waits after a failure.
 const RETRY_AFTER: Duration = Duration::from_secs(5);
@@ -140,20 +144,19 @@ impl Evidence {
 
     /// Writes what these records ask for; whether they did.
     async fn take(&mut self, records: &[StoredRecord]) -> Result<bool, EvidenceError> {
-        let mut due: Vec<(String, String)> = Vec::new();
+        let mut due: BTreeMap<(String, String), Sequence> = BTreeMap::new();
         for stored in records {
             let tenant = stored.record.tenant();
             for event in stored.record.events().filter(|_| tenant != LEDGER_TENANT) {
-                let occasion = decode_stored(event.payload).is_ok_and(|decoded| is_occasion(&decoded.body));
-                let name = (tenant.to_owned(), event.task.to_owned());
-                if occasion && !due.contains(&name) {
-                    due.push(name);
+                if decode_stored(event.payload).is_ok_and(|decoded| is_occasion(&decoded.body)) {
+                    due.insert((tenant.to_owned(), event.task.to_owned()), stored.sequence);
                 }
             }
         }
         let written = !due.is_empty();
-        for (tenant, task) in due {
-            self.write(&tenant, &task).await?;
+        let due: Vec<_> = due.into_iter().collect();
+        for some in due.chunks(AT_ONCE) {
+            self.write(some).await?;
         }
         if let Some(last) = records.last() {
             self.mark.read_through = last.sequence.0;
@@ -172,36 +175,57 @@ impl Evidence {
         }
         let bytes = serde_json::to_vec(&self.mark).unwrap_or_default();
         let file = self.mark_file.clone();
-        beside(move || replace(&file, &bytes)).await?;
+        beside(move |staged| Ok(staged.add(&file, &bytes)?)).await?;
         self.marked = self.mark.read_through;
         Ok(())
     }
 
-    async fn write(&self, tenant: &str, task: &str) -> Result<(), EvidenceError> {
-        let read = Read { at_least: Some("tail".to_owned()), ..Read::default() };
-        let report = self.ledger.task_report(tenant, task, false, &read).await;
-        let report = report.map_err(|problem| EvidenceError::Report {
-            task: task.to_owned(),
-            detail: problem.detail.clone(),
-        })?;
-        let dir = evidence_dir(&self.dir, tenant, task);
-        let task = task.to_owned();
-        beside(move || {
-            let mut json = serde_json::to_vec_pretty(&report)
-                .map_err(|error| EvidenceError::Report { task, detail: error.to_string() })?;
-            json.push(b'\n');
-            replace(&dir.join("budget_report.md"), markdown(&report).as_bytes())?;
-            replace(&dir.join("budget_report.html"), html(&report).as_bytes())?;
-            replace(&dir.join("budget_enforcement.json"), &json)
+    /// Writes the files of some tasks, each as of the record that asks for it, or later.
+    async fn write(&self, due: &[((String, String), Sequence)]) -> Result<(), EvidenceError> {
+        let mut reports = Vec::with_capacity(due.len());
+        for ((tenant, task), sequence) in due {
+            let mut asked_at = Position::start(self.mark.epoch);
+            asked_at.advance(PartitionId::of(tenant, task), *sequence);
+            let read = Read { at_least: Some(asked_at.to_string()), ..Read::default() };
+            let report = self.ledger.task_report(tenant, task, false, &read).await;
+            let report = report.map_err(|problem| EvidenceError::Report {
+                task: task.clone(),
+                detail: problem.detail.clone(),
+            })?;
+            reports.push((evidence_dir(&self.dir, tenant, task), report));
+        }
+        beside(move |staged| {
+            for (dir, report) in reports {
+                let mut json = serde_json::to_vec_pretty(&report).map_err(|error| EvidenceError::Report {
+                    task: report.task_id.clone(),
+                    detail: error.to_string(),
+                })?;
+                json.push(b'\n');
+                staged.add(&dir.join("budget_report.md"), markdown(&report).as_bytes())?;
+                staged.add(&dir.join("budget_report.html"), html(&report).as_bytes())?;
+                staged.add(&dir.join("budget_enforcement.json"), &json)?;
+            }
+            Ok(())
         })
         .await
     }
 }
 
+impl From<Failed> for EvidenceError {
+    fn from(Failed { path, error }: Failed) -> Self {
+        Self::Io { path: path.display().to_string(), message: error.to_string() }
+    }
+}
+
 /// Writes files on a thread that may wait for the disk: those of requests may not.
 async fn beside(
-    write: impl FnOnce() -> Result<(), EvidenceError> + Send + 'static,
+    stage: impl FnOnce(&mut Staged) -> Result<(), EvidenceError> + Send + 'static,
 ) -> Result<(), EvidenceError> {
+    let write = move || {
+        let mut staged = Staged::default();
+        stage(&mut staged)?;
+        Ok(staged.publish()?)
+    };
     let failed = |error: tokio::task::JoinError| EvidenceError::Io {
         path: "its files".to_owned(),
         message: error.to_string(),
@@ -253,22 +277,6 @@ fn is_occasion(body: &EventBody) -> bool {
         | EventBody::InboxResolved(_)
         | EventBody::ReportRead(_) => false,
     }
-}
-
-/// Writes a file whole or not at all.
-fn replace(path: &Path, bytes: &[u8]) -> Result<(), EvidenceError> {
-    let write = || -> io::Result<()> {
-        if let Some(parent) = path.parent() {
-            std::fs::create_dir_all(parent)?;
-        }
-        let beside = path.with_extension("new");
-        let mut file = std::fs::File::create(&beside)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        std::fs::rename(&beside, path)
-    };
-    write()
-        .map_err(|error| EvidenceError::Io { path: path.display().to_string(), message: error.to_string() })
 }
 
 #[cfg(test)]

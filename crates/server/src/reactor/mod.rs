@@ -2,6 +2,7 @@
 
 mod deliveries;
 mod evidence;
+mod files;
 pub(crate) mod govern;
 mod remediations;
 
