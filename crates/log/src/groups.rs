@@ -12,6 +12,9 @@ pub async fn passed(time: Duration) {
     let _ = tokio::time::timeout(time, std::future::pending::<()>()).await;
 }
 
+/// How long a record waits for others: a step of a task is over by then, and nothing that is made of it is late.
+pub const LINGER: Duration = Duration::from_millis(20);
+
 /// So many records are a group without waiting: a reader that is behind does not wait.
 const ENOUGH: usize = 100;
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 use tollgate_log::clock::Stopwatch;
-use tollgate_log::groups::gather;
+use tollgate_log::groups::{LINGER, gather};
 use tollgate_projection::fold::Projection;
 
 use crate::projector::{Progress, Shared};
@@ -23,9 +23,6 @@ const COMMIT_IDLE: Duration = Duration::from_millis(250);
 
 /// Rows that may have changed since the last commit: bounds the memory they take.
 const COMMIT_ROWS: usize = 50_000;
-
-/// How long a record waits for others, in a view that nobody waits for: a busy log wakes it so often at most.
-const LINGER: Duration = Duration::from_millis(100);
 
 /// How long a projector that failed waits before it tries again.
 const RETRY_AFTER: Duration = Duration::from_secs(2);

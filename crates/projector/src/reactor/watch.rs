@@ -19,7 +19,7 @@ use tollgate_domain::position::{PartitionId, Position, Sequence};
 use tollgate_domain::time::Timestamp;
 use tollgate_log::clock::{Clock, Stopwatch};
 use tollgate_log::contract::{AppendError, EventLog, Partitions, ReadError, RecordReader};
-use tollgate_log::groups::{gather, passed};
+use tollgate_log::groups::{LINGER, gather, passed};
 use tollgate_log::record::StoredRecord;
 use tollgate_projection::alerts::Alerts;
 use tollgate_projection::alerts::watch::outlook;
@@ -34,9 +34,6 @@ use crate::source::Source;
 
 /// How long it waits at most before it looks again: the views, and a clock that was set.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
-
-/// How long a record waits for others.
-const LINGER: Duration = Duration::from_millis(250);
 
 /// How soon a task is looked at again at the earliest, in milliseconds, however short its thresholds are.
 const AGAIN_AFTER_MS: i64 = 1000;

@@ -13,7 +13,7 @@ use tollgate_domain::gate::Verdict;
 use tollgate_domain::ids::{DEFAULT_TENANT, LEDGER_TENANT};
 use tollgate_domain::position::{PartitionId, Position, Sequence};
 use tollgate_log::contract::{Partitions, ReadError};
-use tollgate_log::groups::{gather, passed};
+use tollgate_log::groups::{LINGER, gather, passed};
 use tollgate_log::record::StoredRecord;
 use tollgate_projection::report::{html, markdown};
 use tollgate_wire::decode_stored;
@@ -28,9 +28,6 @@ const VERIFY: &str = "VERIFY";
 
 /// Records without an occasion after which the mark file is written: so many are read again after a crash.
 const MARK_EVERY: u64 = 10_000;
-
-/// How long a record waits for others.
-const LINGER: Duration = Duration::from_millis(100);
 
 /// Occasions of this time after files were written are taken together: a task that goes on is written about at most so often.
 const SPREAD: Duration = Duration::from_secs(1);
