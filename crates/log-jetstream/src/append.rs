@@ -11,6 +11,7 @@ use tollgate_log::contract::{AppendError, AppendOutcome, Batch, Receipt};
 use tollgate_log::record::Record;
 
 use crate::ids::{Admission, Taken, stored_at};
+use crate::outlive::Outlive;
 use crate::publish::{Message, Published, publish};
 use crate::shared::Shared;
 use crate::topology;
@@ -41,11 +42,8 @@ pub(crate) async fn append(shared: &Arc<Shared>, batch: Batch) -> Result<Receipt
             Admission::Publish(outcomes, taken) => {
                 let held = Held { shared: Arc::clone(shared), checked: Arc::clone(&checked), taken };
                 let work = store(Arc::clone(shared), held, outcomes);
-                // On its own: an append whose caller has gone is still stored, and its ids are known.
-                let appended = tokio::spawn(work).await.unwrap_or_else(|error| {
-                    Err(AppendError::Unknown { reason: format!("publishing it failed: {error}") })
-                })?;
-                if let Some(outcomes) = appended {
+                // An append whose caller has gone is still stored, and its ids are known.
+                if let Some(outcomes) = Outlive::new(work).await? {
                     return Ok(receipt(shared, &checked, outcomes));
                 }
                 decisions += 1;

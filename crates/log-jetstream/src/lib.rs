@@ -19,6 +19,7 @@ mod in_order;
 pub mod inbox;
 mod log;
 pub mod options;
+mod outlive;
 mod publish;
 mod pull;
 mod reader;

@@ -13,10 +13,6 @@ const LOCK_PAUSE: std::time::Duration = std::time::Duration::from_millis(20);
 /// Memory that sled may keep for pages. Rows in use are cached by the projector.
 const CACHE_BYTES: u64 = 64 << 20;
 
-/// How often sled syncs what was committed. What a crash takes is folded again, a matter of moments; each sync keeps the log on the same disk
-/// waiting, a nats-server's too.
-const FLUSH_EVERY: std::time::Duration = std::time::Duration::from_secs(5);
-
 /// The key of digest, number of rows and checkpoint. Rows stand under [`ROW`] and their key.
 const STATE: &[u8] = b"s";
 const ROW: u8 = b'r';
@@ -131,8 +127,7 @@ impl ViewStore {
     }
 
     fn open_checked(dir: &Path) -> Result<(Self, Option<Vec<u8>>), StoreError> {
-        let every = u64::try_from(FLUSH_EVERY.as_millis()).ok();
-        let config = sled::Config::new().path(dir).cache_capacity(CACHE_BYTES).flush_every_ms(every);
+        let config = sled::Config::new().path(dir).cache_capacity(CACHE_BYTES);
         let db = open_free(&config).map_err(|error| failed(dir, error))?;
         let mut store = Self { dir: dir.to_owned(), db, digest: Digest::default(), rows: 0 };
         let mut digest = Digest::default();
