@@ -165,7 +165,7 @@ pub(crate) async fn mark(
 
 /// May this task go on?
 ///
-/// The answer is recorded before it is given. It is based on a view that has seen the log's end as of the question;
+/// The answer is recorded before it is given. It is based on a view that has seen `at_least`, and without that the log's end as of the question;
 /// where that takes longer than `wait_ms` the config's `on_stale` answers, and `stale` is true.
 #[utoipa::path(post, path = "/v1/tasks/{task}/gate", tag = "gate", params(("task" = String, Path), Caller),
     request_body = GateRequest, responses(

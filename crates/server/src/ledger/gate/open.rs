@@ -11,8 +11,8 @@ use crate::ledger::Ledger;
 use crate::problem::Answer;
 
 impl Ledger {
-    /// Decides whether a task may advance. The view behind the answer has seen the log's end as of the question and the
-    /// asker's position; if it does not get there in time the answer follows `on_stale` and says so. A failure of the check itself
+    /// Decides whether a task may advance. The view behind the answer has seen the asker's position and what this server has appended and
+    /// read, or where no position is given the log's end as of the question; if it does not get there in time the answer follows `on_stale` and says so. A failure of the check itself
     /// (the log or the rows cannot be read) is no error: the answer is `allow` with the reason `degraded`.
     ///
     /// # Errors
