@@ -10,6 +10,7 @@ pub mod contract;
 pub mod copy;
 pub mod digests;
 pub mod disk;
+mod durability;
 pub mod embedded;
 pub mod fault;
 pub mod groups;

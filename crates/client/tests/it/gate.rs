@@ -1,0 +1,72 @@
+//! The gate of a tracker: it sees what was reported, and somebody answers in any case.
+
+use std::time::Duration;
+
+use tollgate_client::{DecidedBy, GateError, OnUnreachable};
+use tollgate_domain::gate::Verdict;
+
+use crate::support::ledger::{Ledger, Mood};
+use crate::tracker::{builder, report, start};
+
+#[tokio::test(start_paused = true)]
+async fn the_gate_sees_what_was_reported_before() {
+    let ledger = Ledger::new();
+    let tracker = start(&ledger);
+    report(&tracker, "a b");
+    ledger.next(&[Mood::Up, Mood::Says(503)]);
+    let answer = tracker.gate("T", "plan").await.unwrap();
+    assert_eq!((answer.verdict, &answer.decided_by), (Verdict::Block, &DecidedBy::Server));
+    assert_eq!(answer.response.unwrap().as_of, "00000000000000000000000000000007@0:2");
+    let state = ledger.state();
+    assert_eq!(
+        (state.gates[0]["advance_to"].as_str(), state.gates[0]["producer"].as_str()),
+        (Some("PLAN"), Some("p"))
+    );
+    // The retry is the same question.
+    assert_eq!((&state.gates[0], state.gates.len()), (&state.gates[1], 2));
+    assert!(state.gates[0]["id"].is_string());
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_policy_answers_where_the_ledger_cannot() {
+    for (policy, mood, expected) in [
+        (OnUnreachable::Open, Mood::Down, Verdict::Allow),
+        (OnUnreachable::Closed, Mood::Down, Verdict::Block),
+        (OnUnreachable::Closed, Mood::Says(503), Verdict::Block),
+    ] {
+        for reported in ["", "a"] {
+            let ledger = Ledger::new();
+            ledger.becomes(mood);
+            let tracker = builder(&ledger).on_unreachable(policy).start().unwrap();
+            report(&tracker, reported);
+            let answer = tracker.gate("T", "PLAN").await.unwrap();
+            assert_eq!((answer.verdict, &answer.response), (expected, &None));
+            assert!(matches!(answer.decided_by, DecidedBy::Policy { .. }));
+            assert_eq!(tracker.stats().gates_by_policy, 1);
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_policy_answers_in_time_and_a_refused_question_is_an_error() {
+    let ledger = Ledger::new();
+    ledger.becomes(Mood::Says(429));
+    let patience = Duration::from_secs(4);
+    let tracker = builder(&ledger).gate_patience(patience).start().unwrap();
+    report(&tracker, "a");
+    let before = tokio::time::Instant::now();
+    let answer = tracker.gate("T", "PLAN").await.unwrap();
+    let reason = "no answer within 4000 ms".to_owned();
+    assert_eq!((answer.verdict, answer.decided_by), (Verdict::Allow, DecidedBy::Policy { reason }));
+    assert_eq!(before.elapsed(), patience);
+
+    let ledger = Ledger::new();
+    ledger.becomes(Mood::Says(404));
+    let error = start(&ledger).gate("T", "PLAN").await.unwrap_err();
+    assert!(matches!(&error, GateError::Refused(_)), "{error}");
+    let error = start(&ledger).gate("T", "1").await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "asking the gate: advance_to: `1`: must be the phase to enter, or `completion`"
+    );
+}
