@@ -15,8 +15,8 @@ pub async fn passed(time: Duration) {
 /// How long a record waits for others: a step of a task is over by then, and nothing that is made of it is late.
 pub const LINGER: Duration = Duration::from_millis(20);
 
-/// So many records are a group without waiting: a reader that is behind does not wait.
-const ENOUGH: usize = 100;
+/// Records of so many bytes are a group without waiting: a reader that is behind, or of a log that takes much, does not wait.
+const ENOUGH_BYTES: usize = 64 << 10;
 
 /// Lets more come: waits until `waited` is ready, then adds what is there to what has come before. Of a future that is dropped the
 /// records are lost to the reader.
@@ -29,7 +29,8 @@ pub async fn gather(
     mut records: Vec<StoredRecord>,
     waited: impl Future<Output = ()>,
 ) -> Result<Vec<StoredRecord>, ReadError> {
-    if records.len() < ENOUGH {
+    let bytes: usize = records.iter().map(|stored| stored.record.bytes().len()).sum();
+    if bytes < ENOUGH_BYTES {
         waited.await;
         records.extend(reader.try_next().await?);
     }

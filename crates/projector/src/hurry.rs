@@ -1,6 +1,5 @@
 //! Questions that wait for a view: while there is one, its projector does not let records wait for others.
 
-use std::future::Future;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -30,12 +29,10 @@ impl Hurry {
     }
 
     /// Lets time pass, unless somebody waits.
-    pub(crate) fn pause(&self, time: Duration) -> impl Future<Output = ()> {
-        async move {
-            if self.waiting.load(Ordering::SeqCst) == 0 {
-                // It runs out where nobody asks, that is what it is for.
-                let _ = tokio::time::timeout(time, self.word.notified()).await;
-            }
+    pub(crate) async fn pause(&self, time: Duration) {
+        if self.waiting.load(Ordering::SeqCst) == 0 {
+            // It runs out where nobody asks, that is what it is for.
+            let _ = tokio::time::timeout(time, self.word.notified()).await;
         }
     }
 }

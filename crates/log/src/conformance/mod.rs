@@ -86,6 +86,7 @@ cases!(
     in_order::batches_in_order_may_share_events,
     reading::a_reader_begins_after_any_sequence_and_keeps_to_its_partitions,
     reading::a_reader_that_caught_up_waits_for_the_next_record,
+    reading::a_reader_in_groups_gets_every_record_in_order,
     reading::find_answers_without_appending,
     reading::the_tail_covers_every_receipt,
     reading::chains_can_be_recomputed_from_the_records,

@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tollgate_domain::position::{PartitionId, Position, Sequence};
 
 use super::Backend;
 use super::support::{append, batch, event, named, read_all};
 use crate::contract::Partitions;
+use crate::groups::gather;
 use crate::key::ChainHash;
 
 pub(super) async fn a_reader_begins_after_any_sequence_and_keeps_to_its_partitions(backend: &dyn Backend) {
@@ -47,6 +49,41 @@ pub(super) async fn a_reader_that_caught_up_waits_for_the_next_record(backend: &
     let appender = Arc::clone(&log);
     append(&appender, batch(vec![event("T-1", "e1", "x")])).await;
     assert_eq!(waiting.await.expect("no panic").expect("readable"), Sequence(2));
+}
+
+pub(super) async fn a_reader_in_groups_gets_every_record_in_order(backend: &dyn Backend) {
+    let log = backend.fresh().await;
+    let only = PartitionId::of("default", "T-1");
+    let mut readers = Vec::new();
+    for partitions in [Partitions::ALL, Partitions::only(only)] {
+        let mut reader = log.read_from(partitions, Sequence::ZERO).await.expect("a reader");
+        reader.in_groups();
+        readers.push((partitions, reader, Vec::new()));
+    }
+    for number in 0..30_u32 {
+        let task = if number % 3 == 0 { "T-1".to_owned() } else { format!("T-{number}") };
+        append(&log, batch(vec![event(&task, &format!("e{number}"), "x")])).await;
+        // Now and then there is one record, now and then there are many; and a wait that was given up loses nothing.
+        for (_, reader, read) in readers.iter_mut().filter(|_| number % 7 == 2 || number == 29) {
+            if let Ok(records) = tokio::time::timeout(Duration::from_millis(3), reader.next()).await {
+                read.extend(records.expect("readable"));
+            }
+        }
+    }
+    let all = read_all(&log).await;
+    for (partitions, mut reader, mut read) in readers {
+        let expected: Vec<Sequence> = all
+            .iter()
+            .filter(|stored| partitions.contains(stored.record.partition()))
+            .map(|stored| stored.sequence)
+            .collect();
+        while read.len() < expected.len() {
+            let first = reader.next().await.expect("readable");
+            read.extend(gather(&mut *reader, first, async {}).await.expect("readable"));
+        }
+        assert_eq!(read.iter().map(|stored| stored.sequence).collect::<Vec<_>>(), expected, "{partitions}");
+        assert!(reader.try_next().await.expect("readable").is_empty(), "there is no more");
+    }
 }
 
 pub(super) async fn find_answers_without_appending(backend: &dyn Backend) {
