@@ -48,7 +48,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn it_is_done_by_who_waits_and_by_nobody_else_before_he_goes() {
+    async fn it_is_done_by_who_waits_and_goes_on_without_him() {
         assert_eq!(Outlive::new(async { 7 }).await, 7);
         let (go, gone) = oneshot::channel::<()>();
         let (done, is_done) = oneshot::channel();

@@ -67,3 +67,9 @@ impl Stopwatch {
         self.0.elapsed()
     }
 }
+
+/// Lets time pass.
+pub async fn passed(time: Duration) {
+    // It runs out, that is what it is for.
+    let _ = tokio::time::timeout(time, std::future::pending::<()>()).await;
+}

@@ -6,12 +6,6 @@ use std::time::Duration;
 use crate::contract::{ReadError, RecordReader};
 use crate::record::StoredRecord;
 
-/// Lets time pass.
-pub async fn passed(time: Duration) {
-    // It runs out, that is what it is for.
-    let _ = tokio::time::timeout(time, std::future::pending::<()>()).await;
-}
-
 /// How long a record waits for others: a step of a task is over by then, and nothing that is made of it is late.
 pub const LINGER: Duration = Duration::from_millis(20);
 

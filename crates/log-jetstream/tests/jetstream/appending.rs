@@ -81,6 +81,24 @@ async fn the_end_of_a_partition_contains_what_others_appended() {
     }
 }
 
+#[tokio::test]
+async fn what_was_seen_of_a_partition_is_what_was_appended_or_read_here() {
+    let Some(server) = NatsServer::start() else { return };
+    init(&server.options()).await;
+    let here = JetStreamLog::connect(server.options()).await.unwrap();
+    let there = JetStreamLog::connect(server.options()).await.unwrap();
+    let sent = |id: &str| batch(vec![event("T-1", id, "x")]);
+    let (of_task, other) = (sent("a").partition, PartitionId::of("default", "T-2"));
+    assert_ne!(of_task, other);
+    let _ = here.append(sent("a")).await.unwrap();
+    assert_eq!((here.seen_of(of_task), here.seen_of(other)), (Sequence(1), Sequence::ZERO));
+    let _ = there.append(sent("b")).await.unwrap();
+    assert_eq!(here.seen_of(of_task), Sequence(1), "nobody has read it here, and nobody was asked");
+    let mut reader = here.read_unchained(Partitions::only(other), Sequence::ZERO).await.unwrap();
+    assert!(reader.try_next().await.unwrap().is_empty());
+    assert_eq!(here.seen_of(of_task), Sequence(2), "a reader sees the records of all partitions");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn two_processes_racing_for_a_decision_never_both_win() {
     let Some(server) = NatsServer::start() else { return };

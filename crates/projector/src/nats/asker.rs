@@ -13,7 +13,7 @@ use serde::de::DeserializeOwned;
 use serde_json::value::to_raw_value;
 use tokio::task::JoinSet;
 use tollgate_domain::position::{PartitionId, Position};
-use tollgate_log::clock::Stopwatch;
+use tollgate_log::clock::{Stopwatch, passed};
 use tollgate_log::contract::Partitions;
 use tollgate_projection::fold::Projection;
 use tollgate_wire::api::ViewHealth;
@@ -278,7 +278,7 @@ impl<P: Projection + Clone> Remote<P> {
                 return Err(QueryError::Missing { view: P::NAME, partition, waited_ms, reason });
             }
             // A projector that starts again is there in a moment.
-            let _ = tokio::time::timeout(AGAIN, std::future::pending::<()>()).await;
+            passed(AGAIN).await;
         }
     }
 }

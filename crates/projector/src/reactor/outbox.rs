@@ -1,7 +1,6 @@
 //! The outbox of alerts: what is undelivered is a fold of the log, in the view `alerts`; what was done is an event.
 
 use std::collections::{BTreeMap, HashMap};
-use std::future::pending;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -12,7 +11,7 @@ use tollgate_deliver::message::{Content, Message};
 use tollgate_deliver::outbox::{Attempt, Limits, Outbox, OutboxError, Pending, Waiting};
 use tollgate_domain::event::Change;
 use tollgate_domain::position::{PartitionId, Position, Sequence};
-use tollgate_log::clock::Clock;
+use tollgate_log::clock::{Clock, passed};
 use tollgate_log::contract::{Batch, EventLog};
 use tollgate_projection::alerts::{Alerts, Pending as Open, Standing};
 
@@ -323,8 +322,7 @@ impl Outbox for LogOutbox {
             let mut seen = Position::start(self.log.epoch().id);
             PartitionId::all().for_each(|partition| seen.advance(partition, Sequence(mark)));
             self.alerts.moved_from(&seen, LOOK_EVERY).await;
-            // It runs out, that is what it is for.
-            let _ = tokio::time::timeout(PAUSE, pending::<()>()).await;
+            passed(PAUSE).await;
         })
     }
 }

@@ -12,6 +12,7 @@ use tollgate_deliver::remediation::{EvidenceOf, Remediation};
 use tollgate_deliver::runner::Channel;
 use tollgate_deliver::schedule::Answer;
 use tollgate_domain::time::Timestamp;
+use tollgate_log::clock::passed;
 
 use super::evidence_dir;
 use crate::ledger::{Ledger, Name, Told};
@@ -140,7 +141,7 @@ impl Remediations {
             let mut stopping = stop.clone();
             let overdue = async {
                 let _ = stopping.wait_for(|stop| *stop).await;
-                over(GRACE).await;
+                passed(GRACE).await;
             };
             tokio::select! {
                 _ = self.round() => {}
@@ -153,7 +154,7 @@ impl Remediations {
                 // An error means that whoever would stop it is gone.
                 _ = stop.wait_for(|stop| *stop) => break,
                 () = self.ledger.blocked() => {}
-                () = over(wait.min(LOOK_EVERY)) => {}
+                () = passed(wait.min(LOOK_EVERY)) => {}
             }
         }
         // What it does not get done is found by whoever serves next.
@@ -312,9 +313,4 @@ enum Done {
 fn wait_ms(failures: u32) -> i64 {
     let doubled = FIRST_WAIT_MS.checked_shl(failures.saturating_sub(1).min(20)).unwrap_or(MAX_WAIT_MS);
     doubled.clamp(FIRST_WAIT_MS, MAX_WAIT_MS)
-}
-
-async fn over(wait: Duration) {
-    // It runs out, that is what it is for.
-    let _ = tokio::time::timeout(wait, std::future::pending::<()>()).await;
 }

@@ -12,8 +12,9 @@ use crate::problem::Answer;
 
 impl Ledger {
     /// Decides whether a task may advance. The view behind the answer has seen the asker's position and what this server has appended and
-    /// read, or where no position is given the log's end as of the question; if it does not get there in time the answer follows `on_stale` and says so. A failure of the check itself
-    /// (the log or the rows cannot be read) is no error: the answer is `allow` with the reason `degraded`.
+    /// read, or where no position is given the log's end as of the question; if it does not get there in time the answer follows
+    /// `on_stale` and says so. A failure of the check itself (the log or the rows cannot be read) is no error: the answer is `allow`
+    /// with the reason `degraded`.
     ///
     /// # Errors
     ///
