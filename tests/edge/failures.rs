@@ -10,6 +10,10 @@ over_each_log!(
     pm6_importance_that_is_gamed_is_flagged_recorded_and_alerted,
 );
 
+/// A way that notes what it is told. One write a line: programs of several servers run at the same time.
+const PROGRAM: &str =
+    r#"- {name: program, command: [/bin/sh, -c, 'line=$(cat); printf "%s\n" "$line" >> told']}"#;
+
 /// A task far above its budget.
 fn runaway(ground: &Ground, task: &str, importance: &str) {
     let _ = ground.ok(&format!("task open {task} --importance {importance} --justification x"));
@@ -25,10 +29,7 @@ fn alerts(ground: &Ground, rule: &str) -> Value {
 fn ec12_a_remediation_that_cannot_be_opened_is_alerted_and_tried_again(ground: &mut Ground) {
     // Rule: still blocked, critical alert, retried; once it is open the alert ends, and nobody is told twice.
     ground.place().write("taken", "a file where the directory of the remediations is to be");
-    ground.place().write(
-        "remediation.yaml",
-        "ways:\n- {name: files, dir: taken}\n- {name: program, command: [/bin/sh, -c, 'cat >> told; echo >> told']}\n",
-    );
+    ground.place().write("remediation.yaml", &format!("ways:\n- {{name: files, dir: taken}}\n{PROGRAM}\n"));
     let again = |ground: &mut Ground| {
         ground.start_with(crate::ground::EVIDENCE, &["--remediation", "remediation.yaml"]);
     };
@@ -159,10 +160,7 @@ fn pm6_importance_that_is_gamed_is_flagged_recorded_and_alerted(ground: &mut Gro
 fn of_several_servers_over_nats_one_tells_of_each_remediation() {
     // Rule: every server may run the reactor; each remediation is opened once and told once, whoever blocked the task.
     let Some(mut ground) = Ground::nats() else { return };
-    ground.place().write(
-        "remediation.yaml",
-        "ways:\n- {name: program, command: [/bin/sh, -c, 'cat >> told; echo >> told']}\n",
-    );
+    ground.place().write("remediation.yaml", &format!("ways:\n{PROGRAM}\n"));
     ground.stop();
     let flags = ["--remediation", "remediation.yaml"];
     ground.start_with(crate::ground::EVIDENCE, &flags);
