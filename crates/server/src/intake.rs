@@ -6,10 +6,10 @@ use prost::Message;
 use tollgate_domain::ids::{InvalidId, ProducerId, TenantId};
 use tollgate_log_jetstream::topology::TASK_HEADER;
 use tollgate_projection::alerts::Quarantined;
-use tollgate_wire::api::{AppendRequest, AppendResponse, EventOutcome, Outcome, Problem};
+use tollgate_wire::api::{AppendRequest, AppendResponse, EventOutcome, GateAfter, Outcome, Problem};
 use tollgate_wire::{Defaults, proto};
 
-use crate::ledger::{Appended, Ledger, MAX_REQUEST_EVENTS, ReadEvent};
+use crate::ledger::{Appended, Ledger, MAX_GATES, MAX_REQUEST_EVENTS, ReadEvent};
 use crate::nats::{CONTENT_TYPE, ID_HEADER, PRODUCER_HEADER, Published, read};
 use crate::problem::{Answer, CONFLICT, INVALID, REFUSED};
 
@@ -22,6 +22,25 @@ pub(crate) fn from_json(request: &AppendRequest) -> Answer<Vec<ReadEvent>> {
     let defaults = defaults(request.tenant.as_deref(), request.producer.as_deref())?;
     check_count(request.events.len())?;
     Ok(request.events.iter().map(|raw| ReadEvent::from_json(raw.get(), &defaults)).collect())
+}
+
+/// The gate's questions of a request, with its tenant and producer where they name none.
+///
+/// # Errors
+///
+/// The problem: too many.
+pub(crate) fn gates_of(request: &AppendRequest) -> Answer<Vec<GateAfter>> {
+    let questions = request.gates.len();
+    if questions > MAX_GATES {
+        let rule = format!("must hold at most {MAX_GATES} questions");
+        return Err(INVALID.of_field("gates", &format!("{questions} questions"), &rule));
+    }
+    let whole = |gate: &GateAfter| GateAfter {
+        tenant: gate.tenant.clone().or_else(|| request.tenant.clone()),
+        producer: gate.producer.clone().or_else(|| request.producer.clone()),
+        ..gate.clone()
+    };
+    Ok(request.gates.iter().map(whole).collect())
 }
 
 /// As [`from_json`], of a request in protobuf.
@@ -128,6 +147,7 @@ pub(crate) fn concluded(ledger: &Ledger, appended: Appended) -> Answer<(AppendRe
         position: position.to_string(),
         durability: ledger.log().durability().to_string(),
         dedup: ledger.log().dedup().as_str().to_owned(),
+        gates: Vec::new(),
     };
     Ok((response, new))
 }

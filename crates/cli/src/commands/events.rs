@@ -56,6 +56,7 @@ pub(crate) async fn usage(global: &Global, command: UsageCommand) -> Result<Exit
         events: vec![
             RawValue::from_string(event.to_string()).map_err(|error| Failure::failed(error.to_string()))?,
         ],
+        gates: Vec::new(),
     };
     let answer = ask(global, Access::MayCreate, async |it| it.client.append(&request).await).await?;
     tell(global, &answer, &format!("{task}: {done}"));

@@ -144,7 +144,12 @@ impl Import<'_> {
         }
         let events = std::mem::take(&mut self.events);
         self.bytes = 0;
-        let request = AppendRequest { tenant: None, producer: Some(self.producer.to_owned()), events };
+        let request = AppendRequest {
+            tenant: None,
+            producer: Some(self.producer.to_owned()),
+            events,
+            gates: Vec::new(),
+        };
         match self.client.append(&request).await {
             Ok(answer) => self.count(&answer.outcomes),
             // Refused events of one session do not keep the others out.

@@ -35,6 +35,7 @@ pub(crate) async fn run(global: &Global, args: &RecoverArgs) -> Result<ExitCode,
             tenant: global.tenant.clone(),
             producer: Some(global.producer.clone()),
             events: raw(&events)?,
+            gates: Vec::new(),
         };
         let appended = Some(it.client.append(&request).await?);
         // As it stands after the repair.

@@ -6,7 +6,7 @@ use tollgate_domain::gate::Verdict;
 use tollgate_domain::ids::TaskId;
 use tollgate_domain::phase::Advance;
 use tollgate_wire::FieldError;
-use tollgate_wire::api::{GateRequest, GateResponse};
+use tollgate_wire::api::{GateAfter, GateRequest, GateResponse};
 
 use super::Tracker;
 use super::outcome::FlushError;
@@ -96,14 +96,28 @@ impl Tracker {
     }
 
     async fn ask(&self, task: &TaskId, advance: &Advance) -> Result<GateAnswer, NoVerdict> {
+        let along = GateAfter {
+            tenant: Some(self.inner.tenant.as_str().to_owned()),
+            task: task.as_str().to_owned(),
+            advance_to: advance.to_string(),
+            producer: Some(self.inner.producer.as_str().to_owned()),
+            id: Some(self.inner.random.id()),
+            wait_ms: None,
+        };
+        // With what was reported before, where something waits: one request. Asked alone it gets the same answer, under the same id.
+        if let Some(answered) = self.inner.shared.ask_along(along.clone())
+            && let Ok(response) = answered.await
+        {
+            return self.verdict(response);
+        }
         let at_least = self.flush().await.map_err(|error| match error {
             FlushError::Away { .. } => NoVerdict::Unreachable(error.to_string()),
             FlushError::Closed => NoVerdict::Error(GateError::Closed),
         })?;
         let request = GateRequest {
-            advance_to: advance.to_string(),
-            producer: Some(self.inner.producer.as_str().to_owned()),
-            id: Some(self.inner.random.id()),
+            advance_to: along.advance_to,
+            producer: along.producer,
+            id: along.id,
             at_least: at_least.map(|position| position.to_string()),
             wait_ms: None,
         };

@@ -6,12 +6,16 @@ use std::time::Duration;
 
 use tokio::sync::{Notify, oneshot, watch};
 use tollgate_domain::position::Position;
+use tollgate_wire::api::{GateAfter, GateResponse};
 
 use super::outcome::{Delivery, DeliveryError, FlushError, Stats, TrackError, Trouble};
 use crate::spool::line::Outgoing;
 
 /// Failures in a row after which the ledger counts as away: a single lost connection changes nothing for who waits.
 pub(super) const AWAY_AFTER: u32 = 3;
+
+/// Questions that go with one request, at most: what the ledger takes.
+const MAX_GATES: usize = 100;
 
 /// How many events may wait in memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,6 +55,16 @@ impl Default for Batching {
 type Name = (Arc<str>, Arc<str>);
 type Reply = oneshot::Sender<Result<Delivery, DeliveryError>>;
 
+/// A question for the gate that waits for the events before it.
+#[derive(Debug)]
+pub(super) struct Question {
+    /// Events below this number are before it.
+    below: u64,
+    pub(super) gate: GateAfter,
+    /// Dropped without an answer: it is to be asked alone.
+    pub(super) reply: oneshot::Sender<GateResponse>,
+}
+
 /// What is known of a ledger that does not take events.
 #[derive(Clone, Debug)]
 pub(super) struct Away {
@@ -66,6 +80,8 @@ pub(super) struct Away {
 pub(super) struct State {
     /// Events with their numbers, oldest first. Those on their way stay in it until they are settled.
     pub(super) queue: VecDeque<(u64, Outgoing)>,
+    /// Questions for the gate that go with the events before them.
+    questions: Vec<Question>,
     pub(super) bytes: usize,
     next_number: u64,
     /// Events below this number are not held back to be batched.
@@ -154,6 +170,23 @@ impl Shared {
         self.wake.notify_one();
     }
 
+    /// Has a question go with the events that are queued. `None`: there are none, or they cannot be delivered now.
+    pub(super) fn ask_along(&self, gate: GateAfter) -> Option<oneshot::Receiver<GateResponse>> {
+        let (reply, answer) = oneshot::channel();
+        {
+            let mut state = self.state();
+            let delivers = state.spool_bytes == 0 && state.away.is_none() && !state.ended;
+            if state.queue.is_empty() || !delivers {
+                return None;
+            }
+            state.urgent_below = state.next_number;
+            let below = state.next_number;
+            state.questions.push(Question { below, gate, reply });
+        }
+        self.wake.notify_one();
+        Some(answer)
+    }
+
     fn why_full(&self, state: &State) -> String {
         match (&state.away, self.has_spool) {
             (Some(away), false) => {
@@ -219,6 +252,25 @@ impl State {
         let urgent = self.queue.front().is_some_and(|(number, _)| *number < self.urgent_below);
         let full = self.queue.len() >= batching.max_events || self.bytes >= batching.max_bytes;
         urgent || full || self.closing
+    }
+
+    /// The questions that can go with the first so many events.
+    pub(super) fn questions_with(&mut self, events: usize) -> Vec<Question> {
+        let Some((last, _)) = events.checked_sub(1).and_then(|last| self.queue.get(last)) else {
+            return Vec::new();
+        };
+        let last = *last;
+        let mut with: Vec<Question> =
+            self.questions.extract_if(.., |asked| asked.below <= last + 1).collect();
+        // The others are asked alone.
+        with.truncate(MAX_GATES);
+        with
+    }
+
+    /// Lets those be asked alone whose events have gone without them.
+    pub(super) fn drop_questions(&mut self) {
+        let first = self.queue.front().map_or(u64::MAX, |(number, _)| *number);
+        self.questions.retain(|asked| asked.below > first);
     }
 
     /// Takes settled events out of the first ones: `keep` says of each whether it stays.

@@ -110,9 +110,15 @@ impl Sender {
             return Round::Progress;
         }
         let sent = events.iter().map(|event| event.json.clone()).collect();
-        self.shared.state().stats.requests += 1;
-        let request = AppendRequest { tenant: None, producer: None, events: sent };
-        let (answer, asked) = self.client.append_once(&request).await;
+        let questions = {
+            let mut state = self.shared.state();
+            state.stats.requests += 1;
+            if spooled { Vec::new() } else { state.questions_with(events.len()) }
+        };
+        let gates = questions.iter().map(|asked| asked.gate.clone()).collect();
+        let request = AppendRequest { tenant: None, producer: None, events: sent, gates };
+        let (mut answer, asked) = self.client.append_once(&request).await;
+        let decided = answer.as_mut().map_or_else(|_| Vec::new(), |answer| std::mem::take(&mut answer.gates));
         let judged = judge(&events, answer);
         self.at_most =
             if judged.divide { (events.len() / 2).max(1) } else { self.shared.batching.max_events };
@@ -120,6 +126,13 @@ impl Sender {
         let settled = if spooled { self.settle_spooled(keep).await } else { self.settle_queued(&keep) };
         let away = judged.away.clone();
         self.tell(&events, judged);
+        for (asked, decided) in questions.into_iter().zip(decided) {
+            if let Some(decided) = decided {
+                // Whoever asked may have gone.
+                let _ = asked.reply.send(decided);
+            }
+        }
+        self.shared.state().drop_questions();
         match (away, settled) {
             (Some(reason), _) => Round::Away { reason, asked },
             (None, Err(error)) => Round::Away { reason: error.to_string(), asked: None },

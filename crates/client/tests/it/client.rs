@@ -23,7 +23,7 @@ async fn calls_go_to_their_addresses_with_key_and_tenant() {
     let client = over(&transport).of_tenant(Some("acme".to_owned())).with_key("s3cret").unwrap();
     let read = Read { at_least: Some("tail".to_owned()), wait_ms: Some(9) };
     let gate = GateRequest { advance_to: "SPEC".to_owned(), ..GateRequest::default() };
-    let append = AppendRequest { tenant: None, producer: None, events: Vec::new() };
+    let append = AppendRequest { tenant: None, producer: None, events: Vec::new(), gates: Vec::new() };
     let body = json!({"id": "e1"});
     let _ = client.append(&append).await;
     let _ = client.command(None, "", &body).await;

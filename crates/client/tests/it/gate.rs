@@ -70,3 +70,61 @@ async fn the_policy_answers_in_time_and_a_refused_question_is_an_error() {
         "asking the gate: advance_to: `1`: must be the phase to enter, or `completion`"
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_was_reported_and_the_question_are_one_request() {
+    let ledger = Ledger::new();
+    ledger.state().decides_along = true;
+    let tracker = start(&ledger);
+    report(&tracker, "a b");
+    let answer = tracker.gate("T", "plan").await.unwrap();
+    assert_eq!((answer.verdict, &answer.decided_by), (Verdict::Block, &DecidedBy::Server));
+    assert_eq!(answer.response.unwrap().as_of, "00000000000000000000000000000007@0:2");
+    // Nothing waits: it is asked alone.
+    tracker.gate("T", "SPEC").await.unwrap();
+    let state = ledger.state();
+    assert_eq!(state.requests, [["a", "b"]]);
+    let asked = &state.along[0][0];
+    assert_eq!((asked["task"].as_str(), asked["advance_to"].as_str()), (Some("T"), Some("PLAN")));
+    assert_eq!((asked["tenant"].as_str(), asked["producer"].as_str()), (Some("default"), Some("p")));
+    assert_eq!((state.along[0].len(), state.gates.len()), (1, 1));
+    assert_eq!(state.gates[0]["advance_to"], "SPEC");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_question_that_was_not_decided_with_the_events_is_asked_alone() {
+    for (task, decides_along, moods) in [
+        // The view was late; a ledger that never heard of it; an answer that was lost; an event that is refused.
+        ("LATE", true, vec![]),
+        ("T", false, vec![]),
+        ("T", true, vec![Mood::LosesAnswer]),
+        ("T", true, vec![Mood::Says(422)]),
+    ] {
+        let ledger = Ledger::new();
+        ledger.state().decides_along = decides_along;
+        let tracker = start(&ledger);
+        report(&tracker, "a");
+        ledger.next(&moods);
+        let answer = tracker.gate(task, "PLAN").await;
+        let state = ledger.state();
+        assert_eq!(state.gates.len(), 1, "{task} {moods:?}");
+        assert_eq!(
+            state.gates[0]["id"], state.along[0][0]["id"],
+            "{task} {moods:?}: it is the same question"
+        );
+        assert_eq!(answer.unwrap().verdict, Verdict::Block, "{task} {moods:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn questions_of_the_same_time_go_with_the_events_before_them() {
+    let ledger = Ledger::new();
+    ledger.state().decides_along = true;
+    let tracker = start(&ledger);
+    report(&tracker, "a");
+    let (first, second) = tokio::join!(tracker.gate("T", "SPEC"), tracker.gate("T", "PLAN"));
+    let answered = [first, second].map(|answer| answer.unwrap().response.unwrap().advance_to);
+    assert_eq!(answered, ["SPEC", "PLAN"]);
+    let state = ledger.state();
+    assert_eq!((state.along[0].len(), state.gates.len()), (2, 0));
+}

@@ -8,7 +8,7 @@ use tollgate_wire::api::{AppendRequest, AppendResponse, Problem};
 
 use super::extract::JsonText;
 use super::{App, Handled};
-use crate::intake::{concluded, from_json};
+use crate::intake::{concluded, from_json, gates_of};
 use crate::ledger::{Appended, Ledger};
 
 /// Append events
@@ -24,14 +24,19 @@ use crate::ledger::{Appended, Ledger};
 ))]
 pub(crate) async fn append(State(app): State<App>, body: JsonText) -> Handled<Response> {
     let request: AppendRequest = body.parse()?;
-    let events = from_json(&request)?;
-    let appended = app.ledger.append(events).await;
-    answer(&app.ledger, appended)
+    let (events, gates) = (from_json(&request)?, gates_of(&request)?);
+    let (appended, gates) = app.ledger.append_and_ask(events, &gates).await;
+    let (response, new) = concluded(&app.ledger, appended)?;
+    Ok(told(AppendResponse { gates, ..response }, new))
 }
 
 /// The answer to an append.
 pub(crate) fn answer(ledger: &Ledger, appended: Appended) -> Handled<Response> {
     let (response, new) = concluded(ledger, appended)?;
+    Ok(told(response, new))
+}
+
+fn told(response: AppendResponse, new: bool) -> Response {
     let status = if new { StatusCode::CREATED } else { StatusCode::OK };
-    Ok((status, Json(response)).into_response())
+    (status, Json(response)).into_response()
 }

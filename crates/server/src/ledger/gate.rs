@@ -1,5 +1,6 @@
 //! Asking the gate: a view that has seen enough, the rules, an answer that is recorded before it is given.
 
+mod along;
 mod open;
 
 use std::time::Duration;
@@ -14,10 +15,13 @@ use tollgate_domain::position::{PartitionId, Position, Sequence};
 use tollgate_log::clock::Stopwatch;
 use tollgate_log::contract::{AppendOutcome, Batch, EventName, Found};
 use tollgate_projection::report::{report_path, utilization_view};
-use tollgate_projector::QueryError;
+use tollgate_projector::queries::TaskStanding;
+use tollgate_projector::{Answered, QueryError};
 use tollgate_wire::api::{GateRequest, GateResponse, ReasonView};
 use tollgate_wire::{DecodedEvent, Submitted};
 use uuid::Uuid;
+
+pub use along::MAX_GATES;
 
 use super::decide::only;
 use super::facts::new_event;
@@ -46,7 +50,16 @@ struct Question {
 
 impl Ledger {
     /// Decides by the rules. What fails here and is not the asker's mistake is a failure of the check itself.
-    async fn gate_checked(&self, tenant: &str, task: &str, request: &GateRequest) -> Answer<GateResponse> {
+    ///
+    /// `along`: the question came with events, maybe with where the task stands after them. It is not decided (`None`) unless the view
+    /// answers in time.
+    async fn gate_checked(
+        &self,
+        tenant: &str,
+        task: &str,
+        request: &GateRequest,
+        along: Option<Option<Answered<TaskStanding>>>,
+    ) -> Answer<Option<GateResponse>> {
         let took = Stopwatch::start();
         let question = question(tenant, task, request)?;
         let settings = self.settings();
@@ -56,13 +69,13 @@ impl Ledger {
             let decided =
                 without_numbers(&question, vec![reason], &settings.config_hash, String::new(), false);
             self.metrics.decided(decided.verdict, decided.stale);
-            return Ok(response(&question, decided, None));
+            return Ok(Some(response(&question, decided, None)));
         }
         self.record_settings().await;
         if request.id.is_some()
             && let Some(first) = self.log_answer(&question).await?
         {
-            return Ok(self.again(&question, first));
+            return Ok(Some(self.again(&question, first)));
         }
         let at_least = self.asked_position(&question, request)?;
         let names = if request.id.is_some() { vec![question.name()] } else { Vec::new() };
@@ -76,13 +89,19 @@ impl Ledger {
             through: if at_least.is_some() { Through::Seen } else { Through::End },
             up_to: wait,
         };
-        let decided = match self.standing(ask).await? {
+        let patient = along.is_none();
+        let standing = match along.flatten() {
+            Some(found) => Ok(self.learned(&question.tenant, &question.task, found)),
+            None => self.standing(ask).await?,
+        };
+        let decided = match standing {
             Ok(standing) if standing.found.events.iter().any(Option::is_some) => {
                 // The projector knows the question from before this process.
                 let first = self.first_answer(&question).await?.ok_or_else(|| taken(&question))?;
-                return Ok(self.again(&question, first));
+                return Ok(Some(self.again(&question, first)));
             }
             Ok(standing) => self.by_rules(&question, standing).await?,
+            Err(_) if !patient => return Ok(None),
             Err(QueryError::Stale { as_of, wanted, .. }) => {
                 let reason = format!("contains {as_of}, asked was {wanted}");
                 self.undecided(&question, &reason, as_of.to_string())
@@ -107,7 +126,7 @@ impl Ledger {
             Recorded::Before(first) => *first,
         };
         self.note_block(&question.tenant, &question.task, &answer);
-        Ok(answer)
+        Ok(Some(answer))
     }
 
     /// An answer that was given before. The process that gave it may have died before it opened the remediation.

@@ -80,10 +80,19 @@ impl Ledger {
                 self.status().ask(partition, wait, &query).await
             }
         };
-        Ok(answered.map(|Answered { answer: found, as_of, .. }| {
-            self.known.compare(ask.tenant, ask.task, &found);
-            Standing { found, as_of }
-        }))
+        Ok(answered.map(|answered| self.learned(ask.tenant, ask.task, answered)))
+    }
+
+    /// Takes in what the view said of a task.
+    pub(super) fn learned(
+        &self,
+        tenant: &TenantId,
+        task: &TaskId,
+        answered: Answered<TaskStanding>,
+    ) -> Standing {
+        let Answered { answer: found, as_of, .. } = answered;
+        self.known.compare(tenant, task, &found);
+        Standing { found, as_of }
     }
 
     /// Which of these events, all of one task, the log has already; `None`: that cannot be told without the state of the task as of

@@ -10,7 +10,7 @@ use tokio::sync::Semaphore;
 use tokio::task::{JoinHandle, JoinSet};
 use tollgate_wire::api::{AppendRequest, AppendResponse};
 
-use crate::intake::{concluded, from_json, from_protobuf, to_protobuf};
+use crate::intake::{concluded, from_json, from_protobuf, gates_of, to_protobuf};
 use crate::ledger::Ledger;
 use crate::nats::{CONTENT_TYPE, PROTOBUF, is_protobuf};
 use crate::problem::{Answer, INVALID};
@@ -99,12 +99,14 @@ async fn respond(ledger: &Ledger, request: Request) {
 }
 
 async fn append(ledger: &Ledger, payload: &[u8], protobuf: bool) -> Answer<(AppendResponse, bool)> {
-    let events = if protobuf {
-        from_protobuf(payload)?
+    let (events, gates) = if protobuf {
+        (from_protobuf(payload)?, Vec::new())
     } else {
         let request: AppendRequest = serde_json::from_slice(payload)
             .map_err(|error| INVALID.with(format!("the request is not what is asked for: {error}")))?;
-        from_json(&request)?
+        (from_json(&request)?, gates_of(&request)?)
     };
-    concluded(ledger, ledger.append(events).await)
+    let (appended, gates) = ledger.append_and_ask(events, &gates).await;
+    let (response, new) = concluded(ledger, appended)?;
+    Ok((AppendResponse { gates, ..response }, new))
 }

@@ -4,6 +4,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
+use super::gate::{GateAfter, GateResponse};
+
 /// Events to append, up to 500. Events of one task are appended together or not at all; tasks are independent.
 #[derive(Debug, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -17,6 +19,9 @@ pub struct AppendRequest {
     /// Events in the JSON form of `tollgate.v1.Event`, in order.
     #[schema(value_type = Vec<Object>)]
     pub events: Vec<Box<RawValue>>,
+    /// Questions for the gate, asked once the events are in the log: saves who reports and then asks a request. Up to 100.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub gates: Vec<GateAfter>,
 }
 
 /// What became of the events.
@@ -30,6 +35,10 @@ pub struct AppendResponse {
     pub durability: String,
     /// For how long an outcome is final: `life` of the ledger, or a `window`.
     pub dedup: String,
+    /// The gate's answers, in the order of the questions. `null`: it was not decided, nothing was recorded; ask the gate alone
+    /// (with the same id, if there is one), which says why or decides.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub gates: Vec<Option<GateResponse>>,
 }
 
 /// What became of one event.

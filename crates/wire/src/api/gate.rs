@@ -23,6 +23,29 @@ pub struct GateRequest {
     pub wait_ms: Option<u64>,
 }
 
+/// A question for the gate that travels with events: it is asked once they are in the log, and its answer covers them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct GateAfter {
+    /// Owner of the task; the request's tenant where absent.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub tenant: Option<String>,
+    /// The task.
+    pub task: String,
+    /// The phase to enter, or `completion`.
+    pub advance_to: String,
+    /// Who asks; the request's producer where absent.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub producer: Option<String>,
+    /// The idempotency key of the decision, as of a question that is asked alone.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub id: Option<String>,
+    /// How long the answer to the events may wait for the decision, in milliseconds: 50 where absent, at most 1,000. Past it the
+    /// question is not decided.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub wait_ms: Option<u64>,
+}
+
 /// The gate's answer. It is recorded before it is given.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct GateResponse {

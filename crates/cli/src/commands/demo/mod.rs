@@ -145,7 +145,12 @@ async fn append(client: &Client, number: usize, step: &Step, kind: &str, body: V
     let event =
         json!({"id": format!("demo-{number}"), "task": step.task, "occurred_at": time(step.at), kind: body});
     let raw = RawValue::from_string(event.to_string()).map_err(|error| Failure::failed(error.to_string()))?;
-    let request = AppendRequest { tenant: None, producer: Some(step.agent.to_owned()), events: vec![raw] };
+    let request = AppendRequest {
+        tenant: None,
+        producer: Some(step.agent.to_owned()),
+        events: vec![raw],
+        gates: Vec::new(),
+    };
     client.append(&request).await.map(|_| ()).map_err(Failure::from)
 }
 

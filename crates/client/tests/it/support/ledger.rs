@@ -33,6 +33,10 @@ pub(crate) struct State {
     pub(crate) requests: Vec<Vec<String>>,
     /// Bodies of gate requests.
     pub(crate) gates: Vec<Value>,
+    /// Whether it decides questions that come with events; else it has never heard of them.
+    pub(crate) decides_along: bool,
+    /// Questions that came with events, of each append request.
+    pub(crate) along: Vec<Vec<Value>>,
     /// Ids that a rule refuses.
     pub(crate) refuses: HashSet<String>,
     /// Starts of each task and phase.
@@ -88,6 +92,7 @@ impl Ledger {
         if is_append {
             let ids = body["events"].as_array().unwrap().iter().map(|event| text(&event["id"])).collect();
             state.requests.push(ids);
+            state.along.push(body["gates"].as_array().cloned().unwrap_or_default());
         } else {
             state.gates.push(body.clone());
         }
@@ -106,8 +111,8 @@ impl Ledger {
 }
 
 impl State {
-    fn append(&mut self, body: &Value) -> Response<Bytes> {
-        let events = body["events"].as_array().unwrap();
+    fn append(&mut self, request: &Value) -> Response<Bytes> {
+        let events = request["events"].as_array().unwrap();
         let conflicts =
             |event: &Value| self.by_id.get(&text(&event["id"])).is_some_and(|known| known != event);
         let guilty = |event: &Value| self.refuses.contains(&text(&event["id"])) || conflicts(event);
@@ -143,8 +148,12 @@ impl State {
         }
         if bad.is_empty() {
             let position = self.position();
-            let body =
+            let mut body =
                 json!({"outcomes": outcomes, "position": position, "durability": "fsync", "dedup": "life"});
+            if let (true, Some(asked)) = (self.decides_along, request.get("gates").and_then(Value::as_array))
+            {
+                body["gates"] = asked.iter().map(|asked| along(asked, &position)).collect();
+            }
             return answer(201, "application/json", &body.to_string());
         }
         problem(422, "refused", &json!({"outcomes": outcomes, "position": self.position()}))
@@ -167,10 +176,18 @@ impl Transport for Ledger {
 }
 
 fn gate(body: &Value) -> Response<Bytes> {
-    let answered = json!({"tenant": "default", "task": "T", "advance_to": body["advance_to"], "verdict": "block",
-        "ruled": "block", "reasons": [], "requirements": [], "config_hash": "c", "stale": false, "report": "r",
-        "as_of": body["at_least"].as_str().unwrap_or("none")});
+    let answered = decided(body, body["at_least"].as_str().unwrap_or("none"));
     answer(200, "application/json", &answered.to_string())
+}
+
+/// The view of one task is late: nothing is decided.
+fn along(asked: &Value, as_of: &str) -> Value {
+    if asked["task"] == "LATE" { Value::Null } else { decided(asked, as_of) }
+}
+
+fn decided(asked: &Value, as_of: &str) -> Value {
+    json!({"tenant": "default", "task": "T", "advance_to": asked["advance_to"], "verdict": "block", "ruled": "block",
+        "reasons": [], "requirements": [], "config_hash": "c", "stale": false, "report": "r", "as_of": as_of})
 }
 
 fn problem(status: u16, code: &str, more: &Value) -> Response<Bytes> {

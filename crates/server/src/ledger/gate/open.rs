@@ -8,7 +8,7 @@ use tollgate_wire::api::{GateRequest, GateResponse, Problem};
 
 use super::{Recorded, question, response};
 use crate::ledger::Ledger;
-use crate::problem::Answer;
+use crate::problem::{Answer, INTERNAL};
 
 impl Ledger {
     /// Decides whether a task may advance. The view behind the answer has seen the asker's position and what this server has appended and
@@ -20,7 +20,9 @@ impl Ledger {
     ///
     /// The problem to answer with: a task that is not known, a phase that is none, an id that was used for another question.
     pub async fn gate(&self, tenant: &str, task: &str, request: &GateRequest) -> Answer<GateResponse> {
-        match self.gate_checked(tenant, task, request).await {
+        let undecided = || INTERNAL.with(format!("asking the gate for task `{task}`: it was not decided"));
+        let answered = self.gate_checked(tenant, task, request, None).await;
+        match answered.and_then(|answer| answer.ok_or_else(undecided)) {
             Err(problem) if is_ours(&problem) => self.gate_open(tenant, task, request, &problem).await,
             answered => answered,
         }

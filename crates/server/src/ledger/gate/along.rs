@@ -1,0 +1,107 @@
+//! Questions that travel with events: one request says what happened, and asks whether the task may go on.
+
+use std::pin::pin;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use tokio::sync::watch;
+use tollgate_domain::position::Position;
+use tollgate_projector::queries::{StandingOf, TaskStanding};
+use tollgate_projector::{Answered, Source, Wait};
+use tollgate_wire::api::{GateAfter, GateRequest, GateResponse, Outcome};
+
+use super::Question;
+use crate::ledger::{Appended, Ledger, ReadEvent};
+
+/// Questions of a request, at most.
+pub const MAX_GATES: usize = 100;
+
+/// How long the answer to the events waits for a decision where the asker does not say.
+const WAIT_MS: u64 = 50;
+
+/// Longest wait that may be asked for.
+const MAX_WAIT_MS: u64 = 1_000;
+
+/// What the questions are told once the events are appended: up to where, or `None` where not all of them are in the log.
+type Told = Option<Option<Position>>;
+
+impl Ledger {
+    /// Appends the events of a request, as [`Self::append`] does, and asks the gate about them. A question has no answer where an event
+    /// of the request is not in the log, and where it could not be decided in its time: nothing was recorded then, and it is to be
+    /// asked alone.
+    pub async fn append_and_ask(
+        &self,
+        events: Vec<ReadEvent>,
+        gates: &[GateAfter],
+    ) -> (Appended, Vec<Option<GateResponse>>) {
+        if gates.is_empty() {
+            return (self.append(events).await, Vec::new());
+        }
+        let (tell, told) = watch::channel(None);
+        let appending = async {
+            let appended = self.append(events).await;
+            tell.send_replace(Some(all_in_log(&appended).then(|| appended.position.clone())));
+            appended
+        };
+        let asking = gates.iter().map(|gate| self.ask_along(gate, told.clone()));
+        tokio::join!(appending, join_all(asking))
+    }
+
+    /// Asks one question. Where the view is in another process it is asked at once for a state behind the one that this process has seen:
+    /// mostly that is the one with the events, and the view's answer comes with their acknowledgement.
+    async fn ask_along(&self, gate: &GateAfter, mut told: watch::Receiver<Told>) -> Option<GateResponse> {
+        let wait = Duration::from_millis(gate.wait_ms.unwrap_or(WAIT_MS).min(MAX_WAIT_MS));
+        let tenant = gate.tenant.as_deref().unwrap_or("default");
+        let mut request = GateRequest {
+            advance_to: gate.advance_to.clone(),
+            producer: gate.producer.clone(),
+            id: gate.id.clone(),
+            at_least: None,
+            wait_ms: Some(u64::try_from(wait.as_millis()).unwrap_or(MAX_WAIT_MS)),
+        };
+        let question = super::question(tenant, &gate.task, &request).ok()?;
+        let before = self.log.seen_of(question.partition());
+        let mut early = pin!(self.next_standing(&question, request.id.is_some(), wait));
+        let (position, found) = tokio::select! {
+            position = appended(&mut told) => (position?, None),
+            found = &mut early => (appended(&mut told).await?, Some(found)),
+        };
+        let found = match found {
+            Some(found) => found,
+            // Events that were in the log before brought no new state to wait for.
+            None if position.get(question.partition()) > before => early.await,
+            None => None,
+        };
+        let found = found.filter(|found| found.as_of.covers(&super::only(&position, question.partition())));
+        request.at_least = Some(position.to_string());
+        // Why a question has no answer is told to who asks it alone.
+        self.gate_checked(tenant, &gate.task, &request, Some(found)).await.ok().flatten()
+    }
+
+    /// Where the task stands after the next record of its partition. `None`: that is not known in time, or nothing has to be asked for it.
+    async fn next_standing(
+        &self,
+        question: &Question,
+        with_id: bool,
+        up_to: Duration,
+    ) -> Option<Answered<TaskStanding>> {
+        let Source::Remote(view) = self.status() else { return None };
+        let partition = question.partition();
+        let names = if with_id { vec![question.name()] } else { Vec::new() };
+        let query =
+            StandingOf::new(question.tenant.as_str(), question.task.as_str(), self.clock.now(), &names);
+        let mut next = Position::start(self.log.epoch().id);
+        next.advance(partition, self.log.seen_of(partition).next());
+        view.ask(partition, Wait { at_least: Some(&next), up_to }, &query).await.ok()
+    }
+}
+
+/// Waits until the events are appended.
+async fn appended(told: &mut watch::Receiver<Told>) -> Option<Position> {
+    told.wait_for(Option::is_some).await.ok().and_then(|told| told.clone().flatten())
+}
+
+fn all_in_log(appended: &Appended) -> bool {
+    let in_log = |outcome: Outcome| matches!(outcome, Outcome::Appended | Outcome::Duplicate);
+    appended.trouble.is_none() && appended.outcomes.iter().all(|answer| in_log(answer.outcome))
+}
