@@ -9,6 +9,7 @@ use tollgate_domain::tokens::TokenCounts;
 use tollgate_log::clock::Stopwatch;
 
 use crate::driver::nanoseconds;
+use crate::plain::Plain;
 
 /// Tasks at the same time.
 const TASKS: usize = 50;
@@ -25,34 +26,47 @@ pub(crate) struct Fifty {
     pub(crate) longer: f64,
     /// From asking the gate after the task's own usage to its answer, in nanoseconds.
     pub(crate) gates: Vec<u64>,
+    /// The plain hops of fifty others at the same time, in nanoseconds.
+    pub(crate) plain: Vec<u64>,
 }
 
 /// One phase of one task.
 struct Phase {
     took: Duration,
-    gate: Option<Duration>,
+    /// The gate, or the plain hops in its place, in nanoseconds.
+    asked: Option<u64>,
+}
+
+/// What a task does at the end of a phase.
+#[derive(Clone)]
+enum End {
+    Nothing,
+    Ledger(Arc<Tracker>),
+    Plain(Arc<Plain>),
 }
 
 /// With and without at the same time, so that whatever else the machine does is in both.
-pub(crate) async fn with_vs_without(url: &str) -> Fifty {
+pub(crate) async fn with_vs_without(url: &str, plain: &Arc<Plain>) -> Fifty {
     let tracker = Arc::new(TrackerBuilder::to_server(url, "fifty").start().expect("a tracker"));
     for task in 0..TASKS {
         tracker.open_task(&name(task), TaskMetadata::default()).expect("a task");
     }
     tracker.flush().await.expect("they are open");
-    let (without, with) = tokio::join!(fifty(None), fifty(Some(&tracker)));
+    let (with, plain) = (End::Ledger(Arc::clone(&tracker)), End::Plain(Arc::clone(plain)));
+    let (without, with, plain) = tokio::join!(fifty(&End::Nothing), fifty(&with), fifty(&plain));
     tracker.flush().await.expect("everything is there");
     Fifty {
         longer: median(&with).as_secs_f64() / median(&without).as_secs_f64(),
-        gates: with.iter().filter_map(|phase| phase.gate).map(nanoseconds).collect(),
+        gates: with.iter().filter_map(|phase| phase.asked).collect(),
+        plain: plain.iter().filter_map(|phase| phase.asked).collect(),
     }
 }
 
 /// Each phase of each task.
-async fn fifty(tracker: Option<&Arc<Tracker>>) -> Vec<Phase> {
+async fn fifty(end: &End) -> Vec<Phase> {
     let mut all = Vec::with_capacity(TASKS);
     for task in 0..TASKS {
-        all.push(tokio::spawn(phases(tracker.map(Arc::clone), name(task))));
+        all.push(tokio::spawn(phases(end.clone(), name(task))));
         // Tasks do not march in step.
         work(WORK / TASKS as u32).await;
     }
@@ -63,27 +77,34 @@ async fn fifty(tracker: Option<&Arc<Tracker>>) -> Vec<Phase> {
     took
 }
 
-async fn phases(tracker: Option<Arc<Tracker>>, task: String) -> Vec<Phase> {
+async fn phases(end: End, task: String) -> Vec<Phase> {
     let mut took = Vec::with_capacity(PHASES.len());
     for pair in PHASES.windows(2) {
         let begun = Stopwatch::start();
-        if let Some(tracker) = &tracker {
+        if let End::Ledger(tracker) = &end {
             tracker.start_phase(&task, pair[0]).expect("a phase");
         }
         work(WORK).await;
-        let mut gate = None;
-        if let Some(tracker) = &tracker {
-            let tokens = TokenCounts { output: 100, ..TokenCounts::default() };
-            tracker.report_usage(&task, Usage::of(pair[0], "gpt-5", tokens)).expect("usage");
-            let ended = tracker.end_phase(&task, pair[0], None).expect("an end");
-            let asked = Stopwatch::start();
-            let answer = tracker.gate(&task, pair[1]).await.expect("an answer");
-            assert!(answer.response.is_some(), "the ledger decided: {answer:?}");
-            gate = Some(asked.elapsed());
-            ended.await.expect("the phase is ended");
-        }
-        took.push(Phase { took: begun.elapsed(), gate });
+        let asked = match &end {
+            End::Nothing => None,
+            End::Plain(plain) => Some(plain.once().await),
+            End::Ledger(tracker) => Some(gate(tracker, &task, pair).await),
+        };
+        took.push(Phase { took: begun.elapsed(), asked });
     }
+    took
+}
+
+/// Reports what a phase used, ends it and asks for the next one; how long the gate took, in nanoseconds.
+async fn gate(tracker: &Tracker, task: &str, phases: &[&str]) -> u64 {
+    let tokens = TokenCounts { output: 100, ..TokenCounts::default() };
+    tracker.report_usage(task, Usage::of(phases[0], "gpt-5", tokens)).expect("usage");
+    let ended = tracker.end_phase(task, phases[0], None).expect("an end");
+    let asked = Stopwatch::start();
+    let answer = tracker.gate(task, phases[1]).await.expect("an answer");
+    assert!(answer.response.is_some(), "the ledger decided: {answer:?}");
+    let took = nanoseconds(asked.elapsed());
+    ended.await.expect("the phase is ended");
     took
 }
 

@@ -18,6 +18,7 @@ mod nats;
 mod output;
 mod peers;
 mod place;
+mod plain;
 mod query;
 mod readers;
 mod stats;
@@ -50,6 +51,12 @@ enum Command {
     Jetstream(Jetstream),
     /// What a transition from phase to phase costs the caller over HTTP, on both logs; needs nats-server and the binary
     Transitions(Compare),
+    /// The server of the hops that are beside transitions; started by it
+    #[command(hide = true)]
+    PlainServer(plain::Hops),
+    /// The other process of the hops
+    #[command(hide = true)]
+    PlainView(plain::Hops),
 }
 
 #[derive(Debug, clap::Args)]
@@ -101,15 +108,20 @@ fn main() -> ExitCode {
             let report = transitions::run(args.quick, args.dir.as_deref());
             (args, report)
         }
+        Command::PlainServer(hops) => return ended(plain::serve(&hops)),
+        Command::PlainView(hops) => return ended(plain::view(&hops)),
     };
-    match report {
-        Ok(report) => {
-            output::print(&match args.format {
-                Format::Table => report.to_table(),
-                Format::Json => report.to_json().to_string(),
-            });
-            ExitCode::SUCCESS
-        }
+    ended(report.map(|report| {
+        output::print(&match args.format {
+            Format::Table => report.to_table(),
+            Format::Json => report.to_json().to_string(),
+        });
+    }))
+}
+
+fn ended(work: Result<(), String>) -> ExitCode {
+    match work {
+        Ok(()) => ExitCode::SUCCESS,
         Err(reason) => {
             output::progress(&format!("error: {reason}"));
             ExitCode::FAILURE

@@ -17,6 +17,7 @@ use crate::fifty;
 use crate::nats::NatsServer;
 use crate::output::{Report, progress};
 use crate::place::Place;
+use crate::plain::Plain;
 use crate::stats::{Samples, percentile};
 
 /// The phases of a task, one after the other.
@@ -89,11 +90,22 @@ pub(crate) fn run(quick: bool, parent: Option<&Path>) -> Result<Report, String> 
         for backend in [Backend::Embedded, Backend::JetStream] {
             progress(&format!("round {} of {rounds}: {backend:?}", round + 1));
             let dir = place.fresh("transitions");
-            measure(backend, &binary, dir.path(), |url, processes| {
-                runtime.block_on(one_round(backend, url, transitions, processes, &mut figures));
-                let fifty = runtime.block_on(fifty::with_vs_without(url));
+            measure(backend, &binary, dir.path(), |url, plain, processes| {
+                let plain = Arc::new(runtime.block_on(Plain::to(plain)));
+                let one =
+                    runtime.block_on(one_round(backend, url, &plain, transitions, processes, &mut figures));
+                let fifty = runtime.block_on(fifty::with_vs_without(url, &plain));
                 ratios.add(format!("fifty_tasks_{}_with_vs_without", backend.name()), fifty.longer);
-                add_latencies(&mut figures, "fifty_tasks_gate_after_own_append", backend, &fifty.gates);
+                for (tasks, gates, plain) in
+                    [("", &one.gates, &one.plain), ("fifty_tasks_", &fifty.gates, &fifty.plain)]
+                {
+                    add_latencies(&mut figures, &format!("{tasks}gate_after_own_append"), backend, gates);
+                    add_latencies(&mut figures, &format!("{tasks}plain_hops"), backend, plain);
+                    for percent in [50, 99] {
+                        let ratio = percentile(gates, percent) as f64 / percentile(plain, percent) as f64;
+                        ratios.add(format!("{tasks}gate_{}_p{percent}_vs_plain_hops", backend.name()), ratio);
+                    }
+                }
             });
             place.clear(dir);
         }
@@ -119,8 +131,8 @@ fn beside_this() -> Result<PathBuf, String> {
     Err(format!("`{}` is not there: build it, `cargo build --release --package tollgate`", binary.display()))
 }
 
-/// Starts a ledger; gives the address of its server, and its processes by name.
-fn measure(backend: Backend, binary: &Path, dir: &Path, work: impl FnOnce(&str, &[(&str, u32)])) {
+/// Starts a ledger, and the processes of plain hops beside it; gives the addresses of both servers, and the ledger's processes by name.
+fn measure(backend: Backend, binary: &Path, dir: &Path, work: impl FnOnce(&str, &str, &[(&str, u32)])) {
     let path = |name: &str| dir.join(name).display().to_string();
     let (data, evidence) = (path("data"), path("evidence"));
     let nats = (backend == Backend::JetStream).then(|| NatsServer::start(dir));
@@ -148,18 +160,33 @@ fn measure(backend: Backend, binary: &Path, dir: &Path, work: impl FnOnce(&str, 
     processes
         .extend(VIEWS.into_iter().zip(&projectors).map(|(view, projector)| (view, projector.child.id())));
     processes.extend(nats.as_ref().map(|nats| ("nats", nats.id())));
-    work(url.expect("the server says where it listens").trim_end_matches(','), &processes);
+    let this = std::env::current_exe().expect("it was found before");
+    let file = path("plain");
+    let hops = nats.as_ref().map_or(["--file", &file], |nats| ["--nats", nats.url()]);
+    let _view = nats.is_some().then(|| Process::start(&this, &["plain-view", hops[0], hops[1]]));
+    let plain = Process::start(&this, &["plain-server", hops[0], hops[1]]);
+    let url = url.expect("the server says where it listens").trim_end_matches(',');
+    work(url, plain.first.trim(), &processes);
+}
+
+/// What one task saw, one transition after the other, in nanoseconds.
+struct One {
+    /// From asking the gate after its own report to the answer.
+    gates: Vec<u64>,
+    /// The plain hops, once after each transition.
+    plain: Vec<u64>,
 }
 
 async fn one_round(
     backend: Backend,
     url: &str,
+    plain: &Plain,
     transitions: usize,
     processes: &[(&str, u32)],
     figures: &mut Samples,
-) {
+) -> One {
     let tracker = TrackerBuilder::to_server(url, "bench").start().expect("a tracker");
-    let (mut reporting, mut deciding, mut whole) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut reporting, mut deciding, mut whole, mut hops) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     let before: Vec<f64> = processes.iter().map(|(_, id)| cpu::seconds_of(*id)).collect();
     for nth in 0..transitions {
         // A task is closed with its last phase: then the next one begins.
@@ -184,6 +211,7 @@ async fn one_round(
         if at + 1 == STEPS {
             started.await.expect("the phase is started");
         }
+        hops.push(plain.once().await);
     }
     tracker.flush().await.expect("everything is there");
     for ((name, id), before) in processes.iter().zip(before) {
@@ -198,15 +226,12 @@ async fn one_round(
         assert!(page.contains("T-1"), "it names the task");
         reports.push(nanoseconds(took.elapsed()));
     }
-    let kinds = [
-        ("report_usage_and_end", reporting),
-        ("gate_after_own_append", deciding),
-        ("transition", whole),
-        ("report_html_over_http", reports),
-    ];
+    let kinds =
+        [("report_usage_and_end", reporting), ("transition", whole), ("report_html_over_http", reports)];
     for (kind, latencies) in kinds {
         add_latencies(figures, kind, backend, &latencies);
     }
+    One { gates: deciding, plain: hops }
 }
 
 fn add_latencies(figures: &mut Samples, kind: &str, backend: Backend, nanoseconds: &[u64]) {
