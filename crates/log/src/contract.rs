@@ -140,7 +140,7 @@ pub trait RecordReader: Send {
     fn try_next(&mut self) -> BoxFuture<'_, Result<Vec<StoredRecord>, ReadError>>;
 
     /// From now on [`Self::next`] may bring a single record though others follow it at once: its reader takes those by
-    /// [`crate::groups::gather`]. Where each record that comes costs something by itself, that is saved.
+    /// [`crate::groups::Groups`]. Where each record that comes costs something by itself, that is saved.
     fn in_groups(&mut self) {}
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 use tollgate_log::clock::Stopwatch;
-use tollgate_log::groups::{LINGER, gather};
+use tollgate_log::groups::Groups;
 use tollgate_projection::fold::Projection;
 
 use crate::projector::{Progress, Shared};
@@ -99,6 +99,7 @@ impl<P: Projection + Clone> Follower<P> {
         if !P::AWAITED {
             reader.in_groups();
         }
+        let mut groups = Groups::default();
         self.shared.progress.send_modify(|progress| progress.failed = None);
         loop {
             // A bounded wait where something is to be committed; else as long as it takes.
@@ -109,14 +110,14 @@ impl<P: Projection + Clone> Follower<P> {
                     return Ok(command.map_or(Pause::Dropped, Pause::Asked));
                 }
                 // `next` may be cancelled: it reads and moves on in one step.
-                records = tokio::time::timeout(idle, reader.next()) => match records {
-                    Ok(records) => {
-                        let mut records = records?;
-                        if !P::AWAITED {
-                            records = gather(&mut *reader, records, self.shared.hurry.pause(LINGER)).await?;
-                        }
-                        self.apply_all(&records)?;
+                records = tokio::time::timeout(idle, async {
+                    if P::AWAITED {
+                        reader.next().await
+                    } else {
+                        groups.next(&mut *reader, |time| self.shared.hurry.pause(time)).await
                     }
+                }) => match records {
+                    Ok(records) => self.apply_all(&records?)?,
                     Err(_) if self.uncommitted => self.commit()?,
                     Err(_) => {}
                 },

@@ -9,7 +9,7 @@ use tollgate_domain::position::{PartitionId, Position, Sequence};
 use super::Backend;
 use super::support::{append, batch, event, named, read_all};
 use crate::contract::Partitions;
-use crate::groups::gather;
+use crate::groups::Groups;
 use crate::key::ChainHash;
 
 pub(super) async fn a_reader_begins_after_any_sequence_and_keeps_to_its_partitions(backend: &dyn Backend) {
@@ -77,9 +77,9 @@ pub(super) async fn a_reader_in_groups_gets_every_record_in_order(backend: &dyn 
             .filter(|stored| partitions.contains(stored.record.partition()))
             .map(|stored| stored.sequence)
             .collect();
+        let mut groups = Groups::default();
         while read.len() < expected.len() {
-            let first = reader.next().await.expect("readable");
-            read.extend(gather(&mut *reader, first, async {}).await.expect("readable"));
+            read.extend(groups.next(&mut *reader, |_| async {}).await.expect("readable"));
         }
         assert_eq!(read.iter().map(|stored| stored.sequence).collect::<Vec<_>>(), expected, "{partitions}");
         assert!(reader.try_next().await.expect("readable").is_empty(), "there is no more");

@@ -19,7 +19,7 @@ use tollgate_domain::position::{PartitionId, Position, Sequence};
 use tollgate_domain::time::Timestamp;
 use tollgate_log::clock::{Clock, Stopwatch, passed};
 use tollgate_log::contract::{AppendError, EventLog, Partitions, ReadError, RecordReader};
-use tollgate_log::groups::{LINGER, gather};
+use tollgate_log::groups::Groups;
 use tollgate_log::record::StoredRecord;
 use tollgate_projection::alerts::Alerts;
 use tollgate_projection::alerts::watch::outlook;
@@ -143,6 +143,7 @@ impl Watch {
         self.begin().await?;
         let mut reader = self.reader().await?;
         reader.in_groups();
+        let mut groups = Groups::default();
         let mut of_views = Stopwatch::start();
         self.look_at_views().await?;
         loop {
@@ -157,11 +158,11 @@ impl Watch {
             });
             // `next` may be dropped: it reads and moves on in one step.
             let due = due.min(LOOK_EVERY);
-            if let Ok(records) = tokio::time::timeout(due, reader.next()).await {
+            let next = groups.next(&mut *reader, |time| passed(time.min(due / 2)));
+            if let Ok(records) = tokio::time::timeout(due, next).await {
                 // Who goes from phase to phase is looked at once a second, not at each step: it takes from what the steps need.
                 let soon = self.clock.now().plus_millis(AGAIN_AFTER_MS);
-                let records = gather(&mut *reader, records?, passed(LINGER.min(due))).await?;
-                self.take(&records, soon);
+                self.take(&records?, soon);
             }
         }
     }

@@ -14,7 +14,7 @@ use tollgate_domain::ids::{DEFAULT_TENANT, LEDGER_TENANT};
 use tollgate_domain::position::{PartitionId, Position, Sequence};
 use tollgate_log::clock::passed;
 use tollgate_log::contract::{Partitions, ReadError};
-use tollgate_log::groups::{LINGER, gather};
+use tollgate_log::groups::Groups;
 use tollgate_log::record::StoredRecord;
 use tollgate_projection::report::{html, markdown};
 use tollgate_wire::decode_stored;
@@ -131,11 +131,11 @@ impl Evidence {
         let mut reader =
             self.ledger.log().read_unchained(Partitions::ALL, Sequence(self.mark.read_through)).await?;
         reader.in_groups();
+        let mut groups = Groups::default();
         loop {
-            let first = reader.next().await?;
-            let mut records = gather(&mut *reader, first, passed(LINGER)).await?;
-            while self.take(&records).await? {
-                records = gather(&mut *reader, Vec::new(), passed(SPREAD)).await?;
+            let records = groups.next(&mut *reader, passed).await?;
+            if self.take(&records).await? {
+                passed(SPREAD).await;
             }
         }
     }
