@@ -61,6 +61,11 @@ pub(super) fn judge(events: &[Outgoing], answer: Result<AppendResponse, ClientEr
     }
 }
 
+/// Whether a request was refused without a word about its events.
+pub(super) fn is_refused_whole(answer: &Result<AppendResponse, ClientError>) -> bool {
+    matches!(answer, Err(ClientError::Problem(problem)) if problem.status == 400 && problem.outcomes.is_empty())
+}
+
 fn by_problem(events: &[Outgoing], problem: Problem) -> Judged {
     let faulty = matches!(problem.status, 400 | 409 | 413 | 422);
     if problem.outcomes.is_empty() {

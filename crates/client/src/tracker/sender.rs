@@ -10,7 +10,7 @@ use std::time::Duration;
 use tollgate_domain::position::Position;
 use tollgate_wire::api::AppendRequest;
 
-use super::answer::{Fate, Judged, judge};
+use super::answer::{Fate, Judged, is_refused_whole, judge};
 use super::outcome::{Delivery, DeliveryError, RejectedKind, Trouble};
 use super::queue::{AWAY_AFTER, Shared};
 use crate::backoff::{self, Backoff};
@@ -116,8 +116,13 @@ impl Sender {
             if spooled { Vec::new() } else { state.questions_with(events.len()) }
         };
         let gates = questions.iter().map(|asked| asked.gate.clone()).collect();
-        let request = AppendRequest { tenant: None, producer: None, events: sent, gates };
-        let (mut answer, asked) = self.client.append_once(&request).await;
+        let mut request = AppendRequest { tenant: None, producer: None, events: sent, gates };
+        let (mut answer, mut asked) = self.client.append_once(&request).await;
+        if !request.gates.is_empty() && is_refused_whole(&answer) {
+            // A ledger that takes no questions here: that is not the events' fault.
+            request.gates.clear();
+            (answer, asked) = self.client.append_once(&request).await;
+        }
         let decided = answer.as_mut().map_or_else(|_| Vec::new(), |answer| std::mem::take(&mut answer.gates));
         let judged = judge(&events, answer);
         self.at_most =

@@ -99,6 +99,8 @@ async fn a_question_that_was_not_decided_with_the_events_is_asked_alone() {
         ("T", false, vec![]),
         ("T", true, vec![Mood::LosesAnswer]),
         ("T", true, vec![Mood::Says(422)]),
+        // One that refuses requests with fields it does not know.
+        ("T", true, vec![Mood::Says(400)]),
     ] {
         let ledger = Ledger::new();
         ledger.state().decides_along = decides_along;
@@ -113,6 +115,8 @@ async fn a_question_that_was_not_decided_with_the_events_is_asked_alone() {
             "{task} {moods:?}: it is the same question"
         );
         assert_eq!(answer.unwrap().verdict, Verdict::Block, "{task} {moods:?}");
+        let refused = usize::from(moods == [Mood::Says(422)]);
+        assert_eq!(state.log.len(), 1 - refused, "{task} {moods:?}: the event is there");
     }
 }
 
