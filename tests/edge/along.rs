@@ -77,3 +77,16 @@ fn nothing_is_decided_where_an_event_is_refused_or_the_task_is_unknown(ground: &
     assert_eq!(ground.recorded("gate_decided").len(), 1);
     assert_eq!(ground.recorded("usage_recorded").len(), 2, "a request that asks too much appends nothing");
 }
+
+#[test]
+fn over_nats_nothing_is_decided_while_the_view_does_not_answer_and_the_events_do_not_wait_for_it() {
+    // Rule: the events are acknowledged; no answer by policy is recorded for a question that came with them.
+    let Some(mut ground) = Ground::nats() else { return };
+    ground.serve(PHASES);
+    let _ = ground.ok("task open T-1");
+    ground.keep_silent("status");
+    let (status, answer) = append(&ground, &[used("u", "T-1", 20_000)], &[asked("T-1", Some("g"))]);
+    assert_eq!((status, &answer["gates"]), (201, &json!([null])), "{answer}");
+    assert_eq!(ground.recorded("usage_recorded").len(), 1);
+    assert!(ground.recorded("gate_decided").is_empty(), "nothing was decided");
+}

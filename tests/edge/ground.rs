@@ -244,6 +244,21 @@ impl Ground {
         }
     }
 
+    /// Puts somebody in the place of a view's projectors who takes questions and answers none.
+    pub(crate) fn keep_silent(&mut self, view: &str) {
+        self.kill_projectors();
+        if let On::Nats(cluster) = &self.on {
+            let mut client = cluster.nats.connect();
+            client.subscribe(&format!("tollgate.v1.view.{view}.*"));
+            // It stays until the test ends.
+            std::thread::spawn(move || {
+                loop {
+                    let _ = client.message();
+                }
+            });
+        }
+    }
+
     /// Puts somebody in the place of a view's projectors who answers so many questions with what is none.
     pub(crate) fn answer_nonsense(&mut self, view: &str, times: usize) {
         self.kill_projectors();

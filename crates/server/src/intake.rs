@@ -6,10 +6,12 @@ use prost::Message;
 use tollgate_domain::ids::{InvalidId, ProducerId, TenantId};
 use tollgate_log_jetstream::topology::TASK_HEADER;
 use tollgate_projection::alerts::Quarantined;
-use tollgate_wire::api::{AppendRequest, AppendResponse, EventOutcome, GateAfter, Outcome, Problem};
+use tollgate_wire::api::{
+    AppendRequest, AppendResponse, EventOutcome, GateAfter, MAX_GATES, Outcome, Problem,
+};
 use tollgate_wire::{Defaults, proto};
 
-use crate::ledger::{Appended, Ledger, MAX_GATES, MAX_REQUEST_EVENTS, ReadEvent};
+use crate::ledger::{Appended, Ledger, MAX_REQUEST_EVENTS, ReadEvent};
 use crate::nats::{CONTENT_TYPE, ID_HEADER, PRODUCER_HEADER, Published, read};
 use crate::problem::{Answer, CONFLICT, INVALID, REFUSED};
 

@@ -6,16 +6,13 @@ use std::time::Duration;
 
 use tokio::sync::{Notify, oneshot, watch};
 use tollgate_domain::position::Position;
-use tollgate_wire::api::{GateAfter, GateResponse};
+use tollgate_wire::api::{GateAfter, GateResponse, MAX_GATES};
 
 use super::outcome::{Delivery, DeliveryError, FlushError, Stats, TrackError, Trouble};
 use crate::spool::line::Outgoing;
 
 /// Failures in a row after which the ledger counts as away: a single lost connection changes nothing for who waits.
 pub(super) const AWAY_AFTER: u32 = 3;
-
-/// Questions that go with one request, at most: what the ledger takes.
-const MAX_GATES: usize = 100;
 
 /// How many events may wait in memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -273,6 +270,13 @@ impl State {
         self.questions.retain(|asked| asked.below > first);
     }
 
+    /// Notes that nothing is sent any more; what was not sent.
+    pub(super) fn end(&mut self) -> Vec<Outgoing> {
+        self.ended = true;
+        self.questions.clear();
+        self.queue.iter().map(|(_, event)| event.clone()).collect()
+    }
+
     /// Takes settled events out of the first ones: `keep` says of each whether it stays.
     pub(super) fn settle(&mut self, keep: &[bool]) {
         let mut kept = Vec::new();
@@ -292,6 +296,8 @@ impl State {
         let failures = self.away.as_ref().map_or(0, |away| away.failures).saturating_add(1);
         self.away = Some(Away { reason, failures, held });
         self.failed_rounds += 1;
+        // They are asked alone, and told as soon as that is known to lead nowhere.
+        self.questions.clear();
         self.stats.failed_requests += 1;
         failures
     }

@@ -121,6 +121,7 @@ impl Sender {
         if !request.gates.is_empty() && is_refused_whole(&answer) {
             // A ledger that takes no questions here: that is not the events' fault.
             request.gates.clear();
+            self.shared.state().stats.requests += 1;
             (answer, asked) = self.client.append_once(&request).await;
         }
         let decided = answer.as_mut().map_or_else(|_| Vec::new(), |answer| std::mem::take(&mut answer.gates));
@@ -354,9 +355,7 @@ impl Drop for End {
     fn drop(&mut self) {
         let (left, replies) = {
             let mut state = self.0.state();
-            state.ended = true;
-            let left: Vec<Outgoing> = state.queue.iter().map(|(_, event)| event.clone()).collect();
-            (left, state.all_replies())
+            (state.end(), state.all_replies())
         };
         for (id, reply) in replies {
             // Whoever asked may have gone.

@@ -15,14 +15,12 @@ use tollgate_domain::position::{PartitionId, Position, Sequence};
 use tollgate_log::clock::Stopwatch;
 use tollgate_log::contract::{AppendOutcome, Batch, EventName, Found};
 use tollgate_projection::report::{report_path, utilization_view};
-use tollgate_projector::queries::TaskStanding;
-use tollgate_projector::{Answered, QueryError};
+use tollgate_projector::QueryError;
 use tollgate_wire::api::{GateRequest, GateResponse, ReasonView};
 use tollgate_wire::{DecodedEvent, Submitted};
 use uuid::Uuid;
 
-pub use along::MAX_GATES;
-
+use self::along::Along;
 use super::decide::only;
 use super::facts::new_event;
 use super::query::names;
@@ -51,16 +49,15 @@ struct Question {
 impl Ledger {
     /// Decides by the rules. What fails here and is not the asker's mistake is a failure of the check itself.
     ///
-    /// `along`: the question came with events, maybe with where the task stands after them. It is not decided (`None`) unless the view
-    /// answers in time.
+    /// `along`: the question came with events. It is not decided (`None`) unless the view answers in time.
     async fn gate_checked(
         &self,
         tenant: &str,
         task: &str,
         request: &GateRequest,
-        along: Option<Option<Answered<TaskStanding>>>,
+        along: Option<Along>,
     ) -> Answer<Option<GateResponse>> {
-        let took = Stopwatch::start();
+        let took = along.as_ref().map_or_else(Stopwatch::start, |along| along.since);
         let question = question(tenant, task, request)?;
         let settings = self.settings();
         if settings.tracking_off() {
@@ -90,9 +87,14 @@ impl Ledger {
             up_to: wait,
         };
         let patient = along.is_none();
-        let standing = match along.flatten() {
+        let standing = match along.and_then(|along| along.found) {
             Some(found) => Ok(self.learned(&question.tenant, &question.task, found)),
-            None => self.standing(ask).await?,
+            None if patient => self.standing(ask).await?,
+            // A projector that does not answer at all is not waited for either.
+            None => match tokio::time::timeout(wait, self.standing(ask)).await {
+                Ok(standing) => standing?,
+                Err(_) => return Ok(None),
+            },
         };
         let decided = match standing {
             Ok(standing) if standing.found.events.iter().any(Option::is_some) => {

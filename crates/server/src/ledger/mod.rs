@@ -42,7 +42,6 @@ pub use accesses::{AccessQuery, Reading};
 pub use alerts::AlertQuery;
 pub use append::{Appended, MAX_REQUEST_EVENTS, ReadEvent};
 pub use deliveries::DeliveryQuery;
-pub use gate::MAX_GATES;
 pub use history::LogQuery;
 pub use operate::VIEWS;
 pub use query::{ListQuery, Read, limits_of};

@@ -23,6 +23,9 @@ pub struct GateRequest {
     pub wait_ms: Option<u64>,
 }
 
+/// Questions for the gate that may come with the events of one request.
+pub const MAX_GATES: usize = 100;
+
 /// A question for the gate that travels with events: it is asked once they are in the log, and its answer covers them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]

@@ -24,7 +24,7 @@ pub use alerts::{
     DeliveryView, ResendRequest, ResendResponse,
 };
 pub use append::{AppendRequest, AppendResponse, EventOutcome, Outcome};
-pub use gate::{GateAfter, GateRequest, GateResponse, ReasonView, UtilizationView};
+pub use gate::{GateAfter, GateRequest, GateResponse, MAX_GATES, ReasonView, UtilizationView};
 pub use health::{
     BreakerState, BudgetHealth, FigureRow, PhaseRow, ReviewList, ReviewTask, ThresholdProposal, TierRow,
     UtilizationClass, WeekRow,

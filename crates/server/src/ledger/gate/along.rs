@@ -6,6 +6,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use tokio::sync::watch;
 use tollgate_domain::position::Position;
+use tollgate_log::clock::Stopwatch;
 use tollgate_projector::queries::{StandingOf, TaskStanding};
 use tollgate_projector::{Answered, Source, Wait};
 use tollgate_wire::api::{GateAfter, GateRequest, GateResponse, Outcome};
@@ -13,14 +14,19 @@ use tollgate_wire::api::{GateAfter, GateRequest, GateResponse, Outcome};
 use super::Question;
 use crate::ledger::{Appended, Ledger, ReadEvent};
 
-/// Questions of a request, at most.
-pub const MAX_GATES: usize = 100;
-
 /// How long the answer to the events waits for a decision where the asker does not say.
 const WAIT_MS: u64 = 50;
 
 /// Longest wait that may be asked for.
 const MAX_WAIT_MS: u64 = 1_000;
+
+/// What is known of a question that came with events.
+pub(super) struct Along {
+    /// Since when the events are in the log.
+    pub(super) since: Stopwatch,
+    /// Where the task stands after them, if the view has said so already.
+    pub(super) found: Option<Answered<TaskStanding>>,
+}
 
 /// What the questions are told once the events are appended: up to where, or `None` where not all of them are in the log.
 type Told = Option<Option<Position>>;
@@ -57,7 +63,7 @@ impl Ledger {
             producer: gate.producer.clone(),
             id: gate.id.clone(),
             at_least: None,
-            wait_ms: Some(u64::try_from(wait.as_millis()).unwrap_or(MAX_WAIT_MS)),
+            wait_ms: None,
         };
         let question = super::question(tenant, &gate.task, &request).ok()?;
         let before = self.log.seen_of(question.partition());
@@ -66,16 +72,22 @@ impl Ledger {
             position = appended(&mut told) => (position?, None),
             found = &mut early => (appended(&mut told).await?, Some(found)),
         };
+        let since = Stopwatch::start();
         let found = match found {
             Some(found) => found,
+            None if position.get(question.partition()) > before => {
+                tokio::time::timeout(wait, early).await.ok().flatten()
+            }
             // Events that were in the log before brought no new state to wait for.
-            None if position.get(question.partition()) > before => early.await,
             None => None,
         };
         let found = found.filter(|found| found.as_of.covers(&super::only(&position, question.partition())));
         request.at_least = Some(position.to_string());
+        let left = wait.saturating_sub(since.elapsed());
+        request.wait_ms = Some(u64::try_from(left.as_millis()).unwrap_or(MAX_WAIT_MS));
         // Why a question has no answer is told to who asks it alone.
-        self.gate_checked(tenant, &gate.task, &request, Some(found)).await.ok().flatten()
+        let along = Along { since, found };
+        self.gate_checked(tenant, &gate.task, &request, Some(along)).await.ok().flatten()
     }
 
     /// Where the task stands after the next record of its partition. `None`: that is not known in time, or nothing has to be asked for it.
