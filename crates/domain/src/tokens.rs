@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 pub const MAX_TOKENS_PER_EVENT: u64 = 1_000_000_000_000;
 
 /// What a model reported for one call, each kind apart. The kinds do not overlap, except that `reasoning` is the
-/// part of `output` that was not shown.
+/// part of `output` that was not shown, and `cache_write_1h` a part of `cache_write`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct TokenCounts {
     /// Input that was neither read from nor written to a cache.
@@ -20,6 +20,8 @@ pub struct TokenCounts {
     pub output: u64,
     /// The part of `output` spent on reasoning.
     pub reasoning: u64,
+    /// The part of `cache_write` that the cache keeps for an hour instead of minutes: it has a price of its own.
+    pub cache_write_1h: u64,
 }
 
 /// Why counts were refused.
@@ -34,6 +36,16 @@ pub enum TokenError {
         reasoning: u64,
         /// Output tokens given.
         output: u64,
+    },
+    /// More written for an hour than written.
+    #[error(
+        "tokens.cache_write_1h is {one_hour}, more than tokens.cache_write {written}: it is a part of cache_write"
+    )]
+    OneHourAboveCacheWrite {
+        /// Tokens given as written for an hour.
+        one_hour: u64,
+        /// Tokens given as written.
+        written: u64,
     },
     /// A count that no model call reaches.
     #[error("tokens.{kind} is {value}, above {MAX_TOKENS_PER_EVENT}, the most one event may hold")]
@@ -72,16 +84,21 @@ impl TokenCounts {
         if self.reasoning > self.output {
             return Err(TokenError::ReasoningAboveOutput { reasoning: self.reasoning, output: self.output });
         }
+        if self.cache_write_1h > self.cache_write {
+            let (one_hour, written) = (self.cache_write_1h, self.cache_write);
+            return Err(TokenError::OneHourAboveCacheWrite { one_hour, written });
+        }
         Ok(())
     }
 
-    fn by_kind(&self) -> [(&'static str, u64); 5] {
+    fn by_kind(&self) -> [(&'static str, u64); 6] {
         [
             ("input_uncached", self.input_uncached),
             ("cached_input", self.cached_input),
             ("cache_write", self.cache_write),
             ("output", self.output),
             ("reasoning", self.reasoning),
+            ("cache_write_1h", self.cache_write_1h),
         ]
     }
 }
@@ -145,8 +162,14 @@ mod tests {
 
     #[test]
     fn the_total_counts_reasoning_once() {
-        let counts =
-            TokenCounts { input_uncached: 1, cached_input: 2, cache_write: 4, output: 8, reasoning: 8 };
+        let counts = TokenCounts {
+            input_uncached: 1,
+            cached_input: 2,
+            cache_write: 4,
+            output: 8,
+            reasoning: 8,
+            cache_write_1h: 4,
+        };
         assert_eq!(counts.total(), 15);
         assert_eq!(counts.input(), 7);
         assert_eq!(TokenSums::from(counts).total(), 15);
@@ -159,6 +182,13 @@ mod tests {
         let counts = TokenCounts { cache_write: MAX_TOKENS_PER_EVENT + 1, ..TokenCounts::default() };
         let error = counts.check().unwrap_err().to_string();
         assert!(error.starts_with("tokens.cache_write is 1000000000001"), "{error}");
+    }
+
+    #[test]
+    fn what_is_written_for_an_hour_is_a_part_of_what_is_written() {
+        let counts = TokenCounts { cache_write: 3, cache_write_1h: 4, ..TokenCounts::default() };
+        assert_eq!(counts.check(), Err(TokenError::OneHourAboveCacheWrite { one_hour: 4, written: 3 }));
+        assert_eq!(TokenCounts { cache_write: 4, ..counts }.check(), Ok(()));
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! What a model call used: reported by the model, or estimated from text lengths where it reported nothing.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::money::Usd;
@@ -19,6 +21,10 @@ pub struct UsageRecorded {
     pub component: Option<String>,
     /// The provider's id of the call.
     pub request_id: Option<String>,
+    /// The provider's tier that served it, where known.
+    pub service_tier: Option<String>,
+    /// Free pairs.
+    pub labels: BTreeMap<String, String>,
     /// Tokens by kind.
     pub tokens: TokenCounts,
     /// Whether the counts are computed from text lengths, here or by the producer.

@@ -1,5 +1,6 @@
 //! Events and logs for this crate's tests.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tollgate_domain::event::{Event, EventBody};
@@ -32,6 +33,8 @@ pub(crate) fn usage(task: &str, id: &str, tokens: u64) -> NewEvent {
         model: None,
         component: None,
         request_id: None,
+        service_tier: None,
+        labels: BTreeMap::new(),
         tokens: TokenCounts { output: tokens, ..TokenCounts::default() },
         estimated: false,
         cost: Cost::Unpriced,

@@ -4,6 +4,8 @@
 //! and the general way decides, with its errors. **Invariant:** what it takes, the general way reads the same (test
 //! `properties::usage_reads_the_same_the_fast_and_the_general_way`).
 
+use std::collections::BTreeMap;
+
 use tollgate_domain::event::EventBody;
 use tollgate_domain::time::Timestamp;
 use tollgate_domain::tokens::TokenCounts;
@@ -12,6 +14,9 @@ use tollgate_domain::usage::{Cost, NamedExecution, UsageRecorded};
 use crate::convert;
 use crate::stored::DecodedEvent;
 use crate::upcast::SCHEMA_VERSION;
+
+/// The field of usage that may come more than once: a map's entries.
+const LABELS: u64 = 12;
 
 /// Reads a stored `usage_recorded` of the current version.
 pub(crate) fn usage(bytes: &[u8]) -> Option<DecodedEvent> {
@@ -42,11 +47,13 @@ fn recorded(bytes: &[u8]) -> Option<UsageRecorded> {
         model: None,
         component: None,
         request_id: None,
+        service_tier: None,
+        labels: BTreeMap::new(),
         tokens: TokenCounts::default(),
         estimated: false,
         cost: Cost::Unpriced,
     };
-    let mut fields = Fields::of(bytes);
+    let mut fields = Fields { repeated: LABELS, ..Fields::of(bytes) };
     while let Some((number, field)) = fields.next()? {
         match number {
             1 => phase = Some(field.text()?.parse().ok()?),
@@ -56,7 +63,13 @@ fn recorded(bytes: &[u8]) -> Option<UsageRecorded> {
             5 => usage.component = Some(field.text()?.to_owned()),
             6 => usage.request_id = Some(field.text()?.to_owned()),
             7 => tokens = Some(counts(field.bytes()?)?),
-            8 if field.number()? == 1 => usage.estimated = true,
+            // Not written where it is false.
+            8 => usage.estimated = (field.number()? == 1).then_some(true)?,
+            11 => usage.service_tier = Some(field.text()?.to_owned()),
+            LABELS => {
+                let (key, value) = label(field.bytes()?)?;
+                usage.labels.insert(key, value);
+            }
             _ => return None,
         }
     }
@@ -79,11 +92,20 @@ fn counts(bytes: &[u8]) -> Option<TokenCounts> {
             3 => &mut tokens.cache_write,
             4 => &mut tokens.output,
             5 => &mut tokens.reasoning,
+            6 => &mut tokens.cache_write_1h,
             _ => return None,
         };
         *count = field.number()?;
     }
     Some(tokens)
+}
+
+fn label(bytes: &[u8]) -> Option<(String, String)> {
+    let mut fields = Fields::of(bytes);
+    let (1, key) = fields.next()?? else { return None };
+    let (2, value) = fields.next()?? else { return None };
+    let label = (key.text()?.to_owned(), value.text()?.to_owned());
+    fields.next()?.is_none().then_some(label)
 }
 
 /// Takes the cost into `usage`; gives the trace context, if there is one.
@@ -128,10 +150,11 @@ fn time(bytes: &[u8]) -> Option<Timestamp> {
     convert::time_from_proto(time).ok()
 }
 
-/// The fields of a message, in ascending order and each once.
+/// The fields of a message, in ascending order and each once, except the repeated one.
 struct Fields<'a> {
     rest: &'a [u8],
     last: u64,
+    repeated: u64,
 }
 
 enum Field<'a> {
@@ -141,7 +164,7 @@ enum Field<'a> {
 
 impl<'a> Fields<'a> {
     fn of(bytes: &'a [u8]) -> Self {
-        Self { rest: bytes, last: 0 }
+        Self { rest: bytes, last: 0, repeated: 0 }
     }
 
     /// The next field and its number; `Some(None)` at the end, `None` where it is none that this version writes.
@@ -151,7 +174,7 @@ impl<'a> Fields<'a> {
         }
         let key = self.varint()?;
         let number = key >> 3;
-        if number <= self.last {
+        if number < self.last || (number == self.last && number != self.repeated) {
             return None;
         }
         self.last = number;
@@ -227,6 +250,7 @@ mod tests {
             vector!("usage_recorded_unphased"),
             vector!("usage_recorded_estimated"),
             vector!("usage_recorded_unpriced"),
+            vector!("usage_recorded_imported"),
         ] {
             assert!(usage(&taken).is_some(), "{taken:02x?}");
             assert!(usage(&taken[..taken.len() - 1]).is_none());

@@ -1,5 +1,7 @@
 //! The limits that an event keeps on its way in. Recorded events are never checked again: limits may change, facts not.
 
+use std::collections::BTreeMap;
+
 use tollgate_domain::decimal::Decimal;
 use tollgate_domain::event::{Event, EventBody, MAX_EVENT_BYTES, OverrideGranted, OverrideScope};
 use tollgate_domain::ids::{EventId, InvalidId, ProducerId};
@@ -156,13 +158,18 @@ fn metadata(metadata: &TaskMetadata) -> Result<(), FieldError> {
     for (nth, tag) in metadata.tags.iter().enumerate() {
         text(&format!("tags[{nth}]"), tag)?;
     }
-    count("labels", metadata.labels.len())?;
-    for (key, value) in &metadata.labels {
+    labels(&metadata.labels)?;
+    optional_text("author", metadata.author.as_ref())
+}
+
+fn labels(labels: &BTreeMap<String, String>) -> Result<(), FieldError> {
+    count("labels", labels.len())?;
+    for (key, value) in labels {
         text("labels", key)?;
         // Also because libraries differ in how they encode an empty value of a map.
         text(&format!("labels.{key}"), value)?;
     }
-    optional_text("author", metadata.author.as_ref())
+    Ok(())
 }
 
 fn override_granted(granted: &OverrideGranted) -> Result<(), FieldError> {
@@ -182,6 +189,8 @@ fn usage_recorded(usage: &UsageRecorded, text_length: Option<TextLength>) -> Res
     optional_text("model", usage.model.as_ref())?;
     optional_text("component", usage.component.as_ref())?;
     optional_text("request_id", usage.request_id.as_ref())?;
+    optional_text("service_tier", usage.service_tier.as_ref())?;
+    labels(&usage.labels)?;
     let Some(length) = text_length else { return counts(&usage.tokens) };
     at_most("prompt_chars", length.prompt_chars.unwrap_or_default(), MAX_TOKENS_PER_EVENT)?;
     at_most("completion_chars", length.completion_chars.unwrap_or_default(), MAX_TOKENS_PER_EVENT)
@@ -202,6 +211,11 @@ fn counts(tokens: &TokenCounts) -> Result<(), FieldError> {
         Err(TokenError::ReasoningAboveOutput { reasoning, output }) => {
             let rule = format!("must not be above tokens.output ({output}): reasoning is a part of output");
             Err(FieldError::new("tokens.reasoning", &reasoning.to_string(), rule))
+        }
+        Err(TokenError::OneHourAboveCacheWrite { one_hour, written }) => {
+            let rule =
+                format!("must not be above tokens.cache_write ({written}): it is a part of cache_write");
+            Err(FieldError::new("tokens.cache_write_1h", &one_hour.to_string(), rule))
         }
         Err(TokenError::TooMany { kind, value }) => {
             at_most(&format!("tokens.{kind}"), value, MAX_TOKENS_PER_EVENT)

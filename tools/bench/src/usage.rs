@@ -1,5 +1,6 @@
 //! A log of real events to fold: opened tasks with limits and phases, then usage, as a server stores it.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use tollgate_domain::config::BudgetConfig;
@@ -140,6 +141,7 @@ impl Maker {
             cache_write: 0,
             output: 100 + (word >> 32) % 1_500,
             reasoning: (word >> 48) % 100,
+            cache_write_1h: 0,
         };
         self.tokens += tokens.total();
         let phase = phase(if word.is_multiple_of(4) { "PLAN" } else { "IMPLEMENT" });
@@ -150,6 +152,8 @@ impl Maker {
             model: Some("gpt-5-codex".to_owned()),
             component: Some("coder".to_owned()),
             request_id: None,
+            service_tier: None,
+            labels: BTreeMap::new(),
             tokens,
             estimated: false,
             cost: Cost::Priced {

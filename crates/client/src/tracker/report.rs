@@ -1,5 +1,7 @@
 //! What an orchestrator reports.
 
+use std::collections::BTreeMap;
+
 use tollgate_domain::ids::InvalidId;
 use tollgate_domain::phase::Phase;
 use tollgate_domain::time::Timestamp;
@@ -34,6 +36,10 @@ pub struct Usage {
     pub component: Option<String>,
     /// The provider's id of the call.
     pub request_id: Option<String>,
+    /// The provider's tier that served it.
+    pub service_tier: Option<String>,
+    /// Free pairs.
+    pub labels: BTreeMap<String, String>,
     /// Tokens by kind.
     pub tokens: TokenCounts,
     /// Whether the counts are an estimate.
@@ -64,6 +70,8 @@ impl Usage {
             model: self.model,
             component: self.component,
             request_id: self.request_id,
+            service_tier: self.service_tier,
+            labels: self.labels,
             tokens: self.tokens,
             estimated: self.estimated,
             cost: Cost::Unpriced,

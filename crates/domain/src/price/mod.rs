@@ -179,6 +179,8 @@ fn corrected(original: &TokenCounts, correction: &TokenSums) -> Option<TokenCoun
         cache_write: apply(original.cache_write, correction.cache_write)?,
         output: apply(original.output, correction.output)?,
         reasoning: apply(original.reasoning, correction.reasoning)?,
+        // A correction does not say for how long: what was written for an hour stays so, as far as it is left.
+        cache_write_1h: original.cache_write_1h.min(apply(original.cache_write, correction.cache_write)?),
     };
     counts.check().ok().map(|()| counts)
 }

@@ -73,6 +73,7 @@ fn costs_to_the_last_digit() {
             cache_write: count(3),
             output: count(4),
             reasoning: count(5),
+            cache_write_1h: 0,
         };
         let got = match book.cost(Some(provider).filter(|name| !name.is_empty()), Some(model), &tokens) {
             Cost::Priced { usd, .. } => usd.to_string(),

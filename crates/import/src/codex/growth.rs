@@ -78,6 +78,7 @@ impl Counted {
                 cache_write: 0,
                 output,
                 reasoning,
+                cache_write_1h: 0,
             },
             reset_from: reset.then_some(self.booked),
             cached_out_of_step: newly(booked.cached, now.cached, (base.booked.cached, base.latest.cached)),

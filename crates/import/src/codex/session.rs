@@ -217,6 +217,8 @@ impl Session {
                 model: self.model.clone(),
                 component: self.originator.clone(),
                 request_id: None,
+                service_tier: None,
+                labels: std::collections::BTreeMap::new(),
                 tokens,
                 estimated: false,
                 cost: Cost::Unpriced,

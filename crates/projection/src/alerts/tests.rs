@@ -77,6 +77,8 @@ impl Folded {
                 model: None,
                 component: None,
                 request_id: None,
+                service_tier: None,
+                labels: BTreeMap::new(),
                 tokens: TokenCounts { output, ..TokenCounts::default() },
                 estimated: false,
                 cost: Cost::Unpriced,

@@ -39,6 +39,8 @@ pub(super) fn recorded(
         model: optional(sent.model),
         component: optional(sent.component),
         request_id: optional(sent.request_id),
+        service_tier: optional(sent.service_tier),
+        labels: sent.labels,
         tokens,
         estimated,
         cost: cost(added.cost)?,
@@ -64,6 +66,8 @@ pub(super) fn recorded_content(
         estimated: reported && usage.estimated,
         prompt_chars: length.prompt_chars,
         completion_chars: length.completion_chars,
+        service_tier: or_empty(usage.service_tier.as_ref()),
+        labels: usage.labels.clone(),
     }
 }
 
@@ -160,6 +164,7 @@ pub(super) fn counts_to_proto(tokens: &TokenCounts) -> proto::TokenCounts {
         cache_write: tokens.cache_write,
         output: tokens.output,
         reasoning: tokens.reasoning,
+        cache_write_1h: tokens.cache_write_1h,
     }
 }
 
@@ -170,6 +175,7 @@ fn counts(tokens: &proto::TokenCounts) -> TokenCounts {
         cache_write: tokens.cache_write,
         output: tokens.output,
         reasoning: tokens.reasoning,
+        cache_write_1h: tokens.cache_write_1h,
     }
 }
 

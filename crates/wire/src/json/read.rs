@@ -228,7 +228,7 @@ fn alert_acknowledged(raw: &RawValue) -> Result<proto::AlertAcknowledged, FieldE
 }
 
 fn usage_recorded(raw: &RawValue) -> Result<proto::UsageRecorded, FieldError> {
-    const FIELDS: [&str; 10] = [
+    const FIELDS: [&str; 12] = [
         "phase",
         "attempt",
         "provider",
@@ -239,6 +239,8 @@ fn usage_recorded(raw: &RawValue) -> Result<proto::UsageRecorded, FieldError> {
         "estimated",
         "prompt_chars",
         "completion_chars",
+        "service_tier",
+        "labels",
     ];
     let usage = Object::of(raw, &FIELDS)?;
     Ok(proto::UsageRecorded {
@@ -249,18 +251,21 @@ fn usage_recorded(raw: &RawValue) -> Result<proto::UsageRecorded, FieldError> {
         component: usage.text("component")?,
         request_id: usage.text("request_id")?,
         tokens: usage.with("tokens", |raw| {
-            let tokens = token_object(raw)?;
+            let tokens = token_object(raw, &["cache_write_1h"])?;
             Ok(proto::TokenCounts {
                 input_uncached: tokens.count("input_uncached")?.unwrap_or_default(),
                 cached_input: tokens.count("cached_input")?.unwrap_or_default(),
                 cache_write: tokens.count("cache_write")?.unwrap_or_default(),
                 output: tokens.count("output")?.unwrap_or_default(),
                 reasoning: tokens.count("reasoning")?.unwrap_or_default(),
+                cache_write_1h: tokens.count("cache_write_1h")?.unwrap_or_default(),
             })
         })?,
         estimated: usage.flag("estimated")?,
         prompt_chars: usage.count("prompt_chars")?,
         completion_chars: usage.count("completion_chars")?,
+        service_tier: usage.text("service_tier")?,
+        labels: usage.map("labels", text)?,
     })
 }
 
@@ -270,7 +275,7 @@ fn usage_adjusted(raw: &RawValue) -> Result<proto::UsageAdjusted, FieldError> {
         adjusts: adjusted.text("adjusts")?,
         adjusts_producer: adjusted.text("adjusts_producer")?,
         tokens: adjusted.with("tokens", |raw| {
-            let tokens = token_object(raw)?;
+            let tokens = token_object(raw, &[])?;
             Ok(proto::TokenChange {
                 input_uncached: tokens.signed("input_uncached")?.unwrap_or_default(),
                 cached_input: tokens.signed("cached_input")?.unwrap_or_default(),
@@ -284,10 +289,11 @@ fn usage_adjusted(raw: &RawValue) -> Result<proto::UsageAdjusted, FieldError> {
     })
 }
 
-/// Kinds that are not named are zero; an object that names none says nothing, and unknown is not zero.
-fn token_object(raw: &RawValue) -> Result<Object<'_>, FieldError> {
+/// Kinds that are not named are zero; an object that names none says nothing, and unknown is not zero. `parts` are
+/// taken too, and are no kind by themselves.
+fn token_object<'a>(raw: &'a RawValue, parts: &[&str]) -> Result<Object<'a>, FieldError> {
     const KINDS: [&str; 5] = ["input_uncached", "cached_input", "cache_write", "output", "reasoning"];
-    let tokens = Object::of(raw, &KINDS)?;
+    let tokens = Object::of(raw, &[&KINDS, parts].concat())?;
     if KINDS.iter().all(|kind| tokens.get(kind).is_none()) {
         let rule = format!("must name at least one kind of {}", KINDS.join(", "));
         return Err(FieldError::new("", raw.get(), rule));

@@ -1,6 +1,8 @@
 //! Events as JSON for people and programs. Names are the contract's; empty and absent fields are left out; times are
 //! RFC 3339 in UTC, money and factors decimal texts, counts plain numbers (as text above 2^53, as they are read).
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value};
 use tollgate_domain::event::Event;
 use tollgate_domain::position::{PartitionId, Sequence};
@@ -160,10 +162,13 @@ fn task_opened(out: &mut Out, opened: &proto::TaskOpened) {
         overrides.map(|(phase, limit)| (phase.clone(), limit_override(limit))).collect();
     out.filled("budget_overrides", overrides);
     out.texts("tags", &opened.tags);
-    let labels = opened.labels.iter().map(|(key, value)| (key.clone(), Value::from(value.as_str())));
-    out.filled("labels", labels.collect());
+    out.filled("labels", labels(&opened.labels));
     out.text("enforcement", &opened.enforcement);
     out.text("author", &opened.author);
+}
+
+fn labels(labels: &BTreeMap<String, String>) -> Map<String, Value> {
+    labels.iter().map(|(key, value)| (key.clone(), Value::from(value.as_str()))).collect()
 }
 
 fn limit_override(limit: &proto::LimitOverride) -> Value {
@@ -246,6 +251,8 @@ fn usage_recorded(out: &mut Out, usage: &proto::UsageRecorded, added: Option<&Ad
     out.optional("tokens", usage.tokens.as_ref().or(computed).map(token_counts));
     out.optional("prompt_chars", usage.prompt_chars.map(whole));
     out.optional("completion_chars", usage.completion_chars.map(whole));
+    out.text("service_tier", &usage.service_tier);
+    out.filled("labels", labels(&usage.labels));
     let estimated = usage.estimated || computed.is_some();
     if estimated || added.is_some() {
         out.value("estimated", estimated.into());
@@ -262,6 +269,8 @@ fn token_counts(tokens: &proto::TokenCounts) -> Value {
     out.count("cache_write", tokens.cache_write);
     out.count("output", tokens.output);
     out.count("reasoning", tokens.reasoning);
+    // A part that most usage does not have.
+    out.optional("cache_write_1h", (tokens.cache_write_1h > 0).then(|| whole(tokens.cache_write_1h)));
     out.object()
 }
 

@@ -97,8 +97,8 @@ fn usage_in_forms_that_only_others_write_reads_as_protobuf_says() {
         (b"\xa2\x01\x06\x3a\x04\x20\x09\x08\x05", (counts(5, 9), false)),
         // tokens {1: 5}, tokens {4: 9}: merged
         (b"\xa2\x01\x08\x3a\x02\x08\x05\x3a\x02\x20\x09", (counts(5, 9), false)),
-        // tokens {1: 5, 6: 9}: a kind of the future
-        (b"\xa2\x01\x06\x3a\x04\x08\x05\x30\x09", (counts(5, 0), false)),
+        // tokens {1: 5, 7: 9}: a kind of the future
+        (b"\xa2\x01\x06\x3a\x04\x08\x05\x38\x09", (counts(5, 0), false)),
         // tokens {1: 5}, estimated 2
         (b"\xa2\x01\x06\x3a\x02\x08\x05\x40\x02", (counts(5, 0), true)),
         // tokens {1: 5, with a superfluous byte}

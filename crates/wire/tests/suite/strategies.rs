@@ -313,21 +313,25 @@ fn cost() -> impl Strategy<Value = Cost> {
 
 fn usage() -> impl Strategy<Value = UsageRecorded> {
     let count = || prop_oneof![Just(0), 0..=MAX_TOKENS_PER_EVENT];
-    let tokens = (count(), count(), count(), count(), count()).prop_map(|counts| TokenCounts {
+    let tokens = (count(), count(), count(), count(), count(), count()).prop_map(|counts| TokenCounts {
         input_uncached: counts.0,
         cached_input: counts.1,
         cache_write: counts.2,
         output: counts.3,
         reasoning: counts.4.min(counts.3),
+        cache_write_1h: counts.5.min(counts.2),
     });
-    let texts = (optional(), optional(), optional(), optional());
-    (execution(), texts, tokens, any::<bool>(), cost()).prop_map(
-        |(execution, texts, tokens, estimated, cost)| UsageRecorded {
+    let texts = (optional(), optional(), optional(), optional(), optional());
+    let labels = btree_map(text(), text(), 0..4);
+    (execution(), texts, labels, tokens, any::<bool>(), cost()).prop_map(
+        |(execution, texts, labels, tokens, estimated, cost)| UsageRecorded {
             execution,
             provider: texts.0,
             model: texts.1,
             component: texts.2,
             request_id: texts.3,
+            service_tier: texts.4,
+            labels,
             tokens,
             estimated,
             cost,
