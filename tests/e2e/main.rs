@@ -5,6 +5,7 @@
 mod deliver;
 mod demo;
 mod import;
+mod ledgers;
 mod life;
 mod mistakes;
 mod nats;

@@ -270,12 +270,17 @@ pub(crate) fn config_file(global: &Global) -> Option<PathBuf> {
 }
 
 /// The server that owns a data directory, if one does and answers.
+///
+/// What a killed server left is found out here: nobody answers at its address, or somebody else does. Another ledger has another epoch; a
+/// copy of this one has the same, but is served by another run of a server.
 pub(crate) async fn server_of(data: &Path) -> Option<Arc<dyn Transport>> {
     let running = Running::find(data)?;
     let transport: Arc<dyn Transport> = Arc::new(HttpTransport::new(&running.url).ok()?);
-    // What a killed server left is found out here: nobody answers, or somebody else does.
     let answered = tokio::time::timeout(PROBE, Client::new(Arc::clone(&transport)).position()).await;
-    answered.ok()?.ok().map(|_| transport)
+    let answer = answered.ok()?.ok()?;
+    let epoch = EmbeddedLog::epoch_of(data).ok()??;
+    let same = answer.epoch == epoch.id.simple().to_string() && answer.instance == running.instance;
+    same.then_some(transport)
 }
 
 /// Requests to a router in this process.

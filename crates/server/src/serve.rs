@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -90,6 +91,12 @@ pub struct Running {
     pub url: String,
     /// Its process.
     pub pid: u32,
+    /// Which run of the server it is, as its answers say. Empty: an older version wrote this.
+    #[serde(default)]
+    pub instance: String,
+    /// The directory that it serves, as the system knows it: a copy of the file in another directory is about another one.
+    #[serde(default)]
+    pub directory: String,
 }
 
 /// Why it does not serve.
@@ -133,7 +140,18 @@ impl Running {
     /// Who says to serve a data directory. It may have died since.
     #[must_use]
     pub fn find(data_dir: &Path) -> Option<Self> {
-        serde_json::from_slice(&std::fs::read(data_dir.join(RUNNING_FILE)).ok()?).ok()
+        let running: Self = serde_json::from_slice(&std::fs::read(data_dir.join(RUNNING_FILE)).ok()?).ok()?;
+        let about_this = running.directory.is_empty() || running.directory == directory_id(data_dir);
+        about_this.then_some(running)
+    }
+
+    fn of(data_dir: &Path, url: &str, instance: &str) -> Self {
+        Self {
+            url: url.to_owned(),
+            pid: std::process::id(),
+            instance: instance.to_owned(),
+            directory: directory_id(data_dir),
+        }
     }
 }
 
@@ -177,9 +195,9 @@ pub async fn serve(
     if let Some(settings) = options.telemetry {
         export(&mut reactors, settings, &ledger, &stopped);
     }
-    let running_file = data_dir.map(|dir| dir.join(RUNNING_FILE));
-    if let Some(file) = &running_file {
-        write_running(file, &Running { url: url.clone(), pid: std::process::id() })?;
+    let running_file = data_dir.as_ref().map(|dir| dir.join(RUNNING_FILE));
+    if let (Some(dir), Some(file)) = (&data_dir, &running_file) {
+        write_running(file, &Running::of(dir, &url, ledger.instance()))?;
     }
     ready(&url, &ledger);
     let hosts = Arc::new(Hosts::new(address, &options.allow_hosts));
@@ -325,6 +343,11 @@ async fn open(
     let redaction_key = redaction_key.or_else(|| views.redaction_key());
     let options = LedgerOptions { settings, redaction_key, ..LedgerOptions::new(views) };
     Ok((Arc::new(Ledger::open(log, options).await?), dir))
+}
+
+/// Device and inode: the same under each path that leads to a directory, another one in each copy. Empty: not known.
+fn directory_id(dir: &Path) -> String {
+    std::fs::metadata(dir).map(|found| format!("{}:{}", found.dev(), found.ino())).unwrap_or_default()
 }
 
 fn write_running(path: &Path, running: &Running) -> io::Result<()> {

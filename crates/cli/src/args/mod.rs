@@ -169,6 +169,8 @@ impl Args {
         if matches!(args.command, Command::Demo(_)) {
             refuse_with_demo(&matches);
         }
+        args.global.leave_out(&matches, &args.command);
+        crate::output::carry(&args.global.named(&matches));
         if args.global.form == Form::Json {
             args.global.format = Format::Json;
         }
@@ -181,13 +183,49 @@ impl Args {
     }
 }
 
+impl Global {
+    /// A ledger that the command line names is not taken over by one that the environment names.
+    fn leave_out(&mut self, matches: &clap::ArgMatches, command: &Command) {
+        // These keep something else than a ledger in the directory where the log is on NATS.
+        let beside_a_log = matches!(command, Command::Serve(_) | Command::Projector(_));
+        if !typed(matches, "data") {
+            return;
+        }
+        if !typed(matches, "server") {
+            self.server = None;
+        }
+        if !typed(matches, "log") && !beside_a_log {
+            self.log = None;
+        }
+    }
+
+    /// What names the ledger on the command line: a printed command needs it too. What comes from the environment is there for
+    /// that one as well.
+    fn named(&self, matches: &clap::ArgMatches) -> Vec<(&'static str, String)> {
+        let data = Some(self.data.display().to_string());
+        let stream = Some(self.nats.stream.clone());
+        let values = [
+            ("data", data),
+            ("server", self.server.clone()),
+            ("log", self.log.clone()),
+            ("stream", stream),
+            ("tenant", self.tenant.clone()),
+        ];
+        let typed = values.into_iter().filter(|(name, _)| typed(matches, name));
+        typed.filter_map(|(name, value)| Some((name, value?))).collect()
+    }
+}
+
+/// Whether a flag stands on the command line, before or behind the command.
+fn typed(matches: &clap::ArgMatches, name: &str) -> bool {
+    let here =
+        matches.try_get_raw(name).is_ok() && matches.value_source(name) == Some(ValueSource::CommandLine);
+    here || matches.subcommand().is_some_and(|(_, below)| typed(below, name))
+}
+
 /// The demo makes a ledger of its own: another one that was named is not left out silently.
 fn refuse_with_demo(matches: &clap::ArgMatches) {
-    let given = |name: &&str| {
-        let of = |matches: &clap::ArgMatches| matches.value_source(name) == Some(ValueSource::CommandLine);
-        of(matches) || matches.subcommand().is_some_and(|(_, demo)| of(demo))
-    };
-    if let Some(name) = ["data", "server", "log"].into_iter().find(given) {
+    if let Some(name) = ["data", "server", "log"].into_iter().find(|name| typed(matches, name)) {
         let rule = format!("--{name}: the demo makes a ledger of its own; say where with --dir DIR");
         Args::command().error(clap::error::ErrorKind::ArgumentConflict, rule).exit();
     }

@@ -10,7 +10,7 @@ use super::{ask, read};
 use crate::args::{AcknowledgeArgs, AlertsArgs, AlertsCommand, DeliveriesArgs, Format, Global, ResendArgs};
 use crate::connect::Access;
 use crate::exit::Failure;
-use crate::output::{self, json, line, out, time};
+use crate::output::{self, json, line, say, time};
 
 /// How long one question for a change waits.
 const FOLLOW_MS: u64 = 30_000;
@@ -36,7 +36,7 @@ pub(crate) async fn run(global: &Global, args: &AlertsArgs) -> Result<ExitCode, 
     let list = ask(global, Access::Existing, async |it| it.client.alerts(&filter, 1000, &read).await).await?;
     match global.format {
         Format::Json => json(&list),
-        Format::Table => out(&output::alerts(&list)),
+        Format::Table => say(&output::alerts(&list)),
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -50,7 +50,7 @@ async fn deliveries(global: &Global, args: &DeliveriesArgs) -> Result<ExitCode, 
     let list = list.await?;
     match global.format {
         Format::Json => json(&list),
-        Format::Table => out(&output::deliveries(&list)),
+        Format::Table => say(&output::deliveries(&list)),
     }
     Ok(ExitCode::SUCCESS)
 }

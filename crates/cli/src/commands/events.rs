@@ -46,9 +46,10 @@ pub(crate) async fn phase(global: &Global, command: PhaseCommand) -> Result<Exit
 
 /// Records and corrects usage.
 pub(crate) async fn usage(global: &Global, command: UsageCommand) -> Result<ExitCode, Failure> {
-    let (task, done, event) = match command {
-        UsageCommand::Record(args) => record(global, args)?,
-        UsageCommand::Adjust(args) => adjust(global, args)?,
+    // Usage may be the first that a ledger hears of a task; a correction is about something that is there.
+    let ((task, done, event), access) = match command {
+        UsageCommand::Record(args) => (record(global, args)?, Access::MayCreate),
+        UsageCommand::Adjust(args) => (adjust(global, args)?, Access::Existing),
     };
     let request = AppendRequest {
         tenant: global.tenant.clone(),
@@ -58,7 +59,7 @@ pub(crate) async fn usage(global: &Global, command: UsageCommand) -> Result<Exit
         ],
         gates: Vec::new(),
     };
-    let answer = ask(global, Access::MayCreate, async |it| it.client.append(&request).await).await?;
+    let answer = ask(global, access, async |it| it.client.append(&request).await).await?;
     tell(global, &answer, &format!("{task}: {done}"));
     Ok(ExitCode::SUCCESS)
 }
@@ -133,7 +134,7 @@ pub(super) fn put(body: &mut Map<String, Value>, name: &str, value: Option<impl 
     }
 }
 
-/// Sends a command in its flat form.
+/// Sends a command in its flat form. One about a task that should be there makes no ledger.
 pub(super) async fn send(
     global: &Global,
     task: Option<&str>,
@@ -144,7 +145,8 @@ pub(super) async fn send(
     let send = async |client: &Client| -> Result<AppendResponse, ClientError> {
         client.command(task, what, &body).await
     };
-    ask(global, Access::MayCreate, async |it| send(&it.client).await).await
+    let access = if task.is_some() { Access::Existing } else { Access::MayCreate };
+    ask(global, access, async |it| send(&it.client).await).await
 }
 
 /// Tells what became of it.

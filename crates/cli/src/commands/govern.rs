@@ -9,7 +9,7 @@ use super::{ask, read};
 use crate::args::{BreakerCommand, Format, Global, HealthCommand};
 use crate::connect::Access;
 use crate::exit::Failure;
-use crate::output::{self, json, line, out};
+use crate::output::{self, json, line, say};
 
 pub(crate) async fn health(global: &Global, command: HealthCommand) -> Result<ExitCode, Failure> {
     let HealthCommand::Budgets(args) = command;
@@ -18,7 +18,7 @@ pub(crate) async fn health(global: &Global, command: HealthCommand) -> Result<Ex
         ask(global, Access::Existing, async |it| it.client.budget_health(args.weeks, &read).await).await?;
     match global.format {
         Format::Json => json(&health),
-        Format::Table => out(&output::budget_health(&health)),
+        Format::Table => say(&output::budget_health(&health)),
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -8,7 +8,7 @@ use super::{ask, read};
 use crate::args::{Format, Global, QuarantineCommand, QuarantineEndArgs};
 use crate::connect::Access;
 use crate::exit::Failure;
-use crate::output::{self, json, line, out};
+use crate::output::{self, json, line, say};
 
 /// Most messages of a list: their payloads come with it.
 const LIST: usize = 100;
@@ -20,12 +20,12 @@ pub(crate) async fn run(global: &Global, command: QuarantineCommand) -> Result<E
         QuarantineCommand::List { all } => {
             let list = ask(global, Access::Existing, async |it| it.client.quarantine(all, LIST, &read).await)
                 .await?;
-            if as_json { json(&list) } else { out(&output::quarantine(&list)) }
+            if as_json { json(&list) } else { say(&output::quarantine(&list)) }
         }
         QuarantineCommand::Explain { id } => {
             let message =
                 ask(global, Access::Existing, async |it| it.client.quarantined(&id, &read).await).await?;
-            if as_json { json(&message) } else { out(&output::quarantined(&message)) }
+            if as_json { json(&message) } else { say(&output::quarantined(&message)) }
         }
         QuarantineCommand::Redrive(args) => {
             let payload = match &args.payload {

@@ -11,7 +11,7 @@ use super::{ask, read};
 use crate::args::{EventArgs, Format, Global, RecoverArgs};
 use crate::connect::Access;
 use crate::exit::Failure;
-use crate::output::{self, json, line, out, time};
+use crate::output::{self, json, line, say, time};
 
 /// No phase is to be active.
 const NONE: &str = "none";
@@ -49,7 +49,7 @@ pub(crate) async fn run(global: &Global, args: &RecoverArgs) -> Result<ExitCode,
                 let what = if appended.is_some() { "repaired by appending" } else { "nothing to repair" };
                 line(&format!("{}: {what}", args.task));
             }
-            out(&stands(&status, args.to.is_some()));
+            say(&stands(&status, args.to.is_some()));
         }
     }
     Ok(ExitCode::SUCCESS)

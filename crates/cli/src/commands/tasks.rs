@@ -13,7 +13,7 @@ use crate::args::{
 };
 use crate::connect::Access;
 use crate::exit::{BLOCKED, Failure, STALE};
-use crate::output::{self, json, out};
+use crate::output::{self, json, say};
 
 pub(crate) async fn run(global: &Global, command: TaskCommand) -> Result<ExitCode, Failure> {
     match command {
@@ -31,7 +31,7 @@ pub(crate) async fn run(global: &Global, command: TaskCommand) -> Result<ExitCod
             let status = ask(global, Access::Existing, async |it| it.client.task(&task, &read).await).await?;
             match global.format {
                 Format::Json => json(&status),
-                Format::Table => out(&output::task_status(&status)),
+                Format::Table => say(&output::task_status(&status)),
             }
         }
         TaskCommand::List(args) => list(global, &args).await?,
@@ -43,7 +43,7 @@ pub(crate) async fn run(global: &Global, command: TaskCommand) -> Result<ExitCod
             let story = asked.await?;
             match global.format {
                 Format::Json => json(&json!({"task": (!redact).then_some(&task), "story": story})),
-                Format::Table => out(&story),
+                Format::Table => say(&story),
             }
         }
         TaskCommand::Recover(args) => return recover::run(global, &args).await,
@@ -136,7 +136,7 @@ async fn list(global: &Global, args: &ListArgs) -> Result<(), Failure> {
     let list = list.await?;
     match global.format {
         Format::Json => json(&list),
-        Format::Table => out(&output::task_list(&list)),
+        Format::Table => say(&output::task_list(&list)),
     }
     Ok(())
 }
@@ -175,7 +175,7 @@ pub(crate) async fn gate(global: &Global, args: &GateArgs) -> Result<ExitCode, F
     let answer = ask(global, Access::Existing, async |it| it.client.gate(&args.task, &request).await).await?;
     match global.format {
         Format::Json => json(&answer),
-        Format::Table => out(&output::gate(&answer)),
+        Format::Table => say(&output::gate(&answer)),
     }
     Ok(match (answer.verdict.as_str(), answer.stale) {
         ("block", _) => ExitCode::from(BLOCKED),

@@ -12,7 +12,7 @@ use crate::args::{Form, Format, Global, LimitsArgs, ReportArgs, ReportCommand};
 use crate::commands::config::read_config;
 use crate::connect::{Access, config_file, server_of};
 use crate::exit::Failure;
-use crate::output::{self, json, line, out};
+use crate::output::{self, json, line, out, say};
 
 /// The limits of two tiers. Of a server the config in force there; else of the given or built-in one: no ledger is needed.
 pub(crate) async fn limits(global: &Global, args: &LimitsArgs) -> Result<ExitCode, Failure> {
@@ -35,7 +35,7 @@ pub(crate) async fn limits(global: &Global, args: &LimitsArgs) -> Result<ExitCod
     };
     match global.format {
         Format::Json => json(&limits),
-        Format::Table => out(&output::limits(&limits)),
+        Format::Table => say(&output::limits(&limits)),
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -81,7 +81,7 @@ pub(crate) async fn status(global: &Global) -> Result<ExitCode, Failure> {
         checks();
         if !tasks.tasks.is_empty() {
             line("");
-            out(&output::task_list(&tasks));
+            say(&output::task_list(&tasks));
         }
     }
     let failing = health.status != "ok";
@@ -107,7 +107,7 @@ pub(crate) async fn report(global: &Global, args: &ReportArgs) -> Result<ExitCod
         let list = asked.await?;
         match global.format {
             Format::Json => json(&list),
-            Format::Table => out(&output::accesses(&list)),
+            Format::Table => say(&output::accesses(&list)),
         }
         return Ok(ExitCode::SUCCESS);
     }
@@ -115,7 +115,7 @@ pub(crate) async fn report(global: &Global, args: &ReportArgs) -> Result<ExitCod
         let savings = ask(global, Access::Existing, async |it| it.client.savings(&read).await).await?;
         match global.format {
             Format::Json => json(&savings),
-            Format::Table => out(&output::savings(&savings)),
+            Format::Table => say(&output::savings(&savings)),
         }
         return Ok(ExitCode::SUCCESS);
     }
@@ -144,7 +144,7 @@ pub(crate) async fn report(global: &Global, args: &ReportArgs) -> Result<ExitCod
             let report = ask(global, Access::Existing, async |it| it.client.report(&read).await).await?;
             match global.format {
                 Format::Json => json(&report),
-                Format::Table => out(&output::ledger_report(&report)),
+                Format::Table => say(&output::ledger_report(&report)),
             }
         }
     }

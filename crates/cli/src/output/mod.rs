@@ -2,6 +2,7 @@
 
 mod alerts;
 mod govern;
+mod hints;
 mod quarantine;
 mod report;
 mod savings;
@@ -14,6 +15,7 @@ use serde::Serialize;
 
 pub(crate) use alerts::{alerts, deliveries};
 pub(crate) use govern::{breaker, budget_health};
+pub(crate) use hints::{carry, pasteable, quoted};
 pub(crate) use quarantine::{quarantine, quarantined};
 pub(crate) use report::{accesses, ledger_report};
 pub(crate) use savings::savings;
@@ -28,21 +30,26 @@ pub(crate) fn out(text: &str) {
     }
 }
 
+/// Likewise, with what commands in it need to reach the same ledger.
+pub(crate) fn say(text: &str) {
+    out(&pasteable(text));
+}
+
 /// A line to stdout.
 pub(crate) fn line(text: &str) {
-    out(&format!("{text}\n"));
+    say(&format!("{text}\n"));
 }
 
 /// One JSON value to stdout, indented.
 pub(crate) fn json(value: &impl Serialize) {
     // The API's types hold nothing that JSON cannot.
-    line(&serde_json::to_string_pretty(value).unwrap_or_default());
+    out(&format!("{}\n", serde_json::to_string_pretty(value).unwrap_or_default()));
 }
 
 /// A line to stderr.
 pub(crate) fn note(text: &str) {
     // Where stderr is closed nobody wants to know.
-    let _ = writeln!(std::io::stderr().lock(), "{text}");
+    let _ = writeln!(std::io::stderr().lock(), "{}", pasteable(text));
 }
 
 /// An error to stderr.

@@ -114,6 +114,15 @@ impl EmbeddedLog {
         Self::open_locked(dir, options, false)
     }
 
+    /// Whose log is in a data directory, read without taking it; `None`: there is none.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`] where its `ledger.json` cannot be read.
+    pub fn epoch_of(dir: &Path) -> Result<Option<Epoch>, OpenError> {
+        Ok(LedgerFile::read(dir)?.map(|ledger| ledger.epoch()))
+    }
+
     fn open_locked(dir: &Path, options: Options, create: bool) -> Result<Self, OpenError> {
         if options.durability == Durability::Replicated {
             return Err(OpenError::Durability { dir: dir.display().to_string(), asked: options.durability });

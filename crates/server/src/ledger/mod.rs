@@ -37,6 +37,7 @@ use tollgate_projection::status::Status;
 use tollgate_projector::nats::Remote;
 use tollgate_projector::reactor::{self as watched, LogOutbox, Watch};
 use tollgate_projector::{Projector, Source, ViewError};
+use uuid::Uuid;
 
 pub use accesses::{AccessQuery, Reading};
 pub use alerts::AlertQuery;
@@ -58,6 +59,8 @@ pub(crate) use tollgate_domain::ids::LEDGER_PRODUCER as OWN_PRODUCER;
 
 /// A running ledger. All its methods may be called at the same time.
 pub struct Ledger {
+    /// Which run this is: no two have the same.
+    instance: String,
     log: Arc<dyn EventLog>,
     status: Arc<Source<Status>>,
     reports: Arc<Source<Reports>>,
@@ -170,6 +173,7 @@ impl Ledger {
         let reads = Notes::start(Arc::clone(&log), "a read of a report");
         let out_of_step = Notes::start(Arc::clone(&log), "a refusal of a phase");
         let ledger = Self {
+            instance: Uuid::now_v7().simple().to_string(),
             log,
             status,
             reports,
@@ -223,6 +227,12 @@ impl Ledger {
         self.status.stop().await;
         self.reports.stop().await;
         self.alerts.stop().await;
+    }
+
+    /// Which run this is: no two have the same.
+    #[must_use]
+    pub fn instance(&self) -> &str {
+        &self.instance
     }
 
     /// The log.

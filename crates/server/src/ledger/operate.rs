@@ -32,6 +32,7 @@ impl Ledger {
             epoch: epoch.id.simple().to_string(),
             created_at: epoch.created_at.to_string(),
             durability: self.log.durability().to_string(),
+            instance: self.instance().to_owned(),
         })
     }
 

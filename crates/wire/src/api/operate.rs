@@ -16,6 +16,10 @@ pub struct PositionResponse {
     pub created_at: String,
     /// What an acknowledgement is worth.
     pub durability: String,
+    /// Which run of a server answers: another one after each start. Beside the one in `server.json` it shows whether this is
+    /// the server that wrote it.
+    #[serde(default)]
+    pub instance: String,
 }
 
 /// A page of the log.

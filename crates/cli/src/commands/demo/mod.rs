@@ -13,6 +13,7 @@ use tollgate_client::{Client, ClientError, Read};
 use tollgate_domain::config::DEFAULT_CONFIG;
 use tollgate_domain::time::Timestamp;
 use tollgate_log::clock::{Clock, ManualClock};
+use tollgate_log::embedded::{EmbeddedLog, OpenError, Options};
 use tollgate_server::reactor::{Remediations, Ways, evidence_dir};
 use tollgate_wire::api::{AppendRequest, GateRequest, GateResponse};
 
@@ -21,10 +22,13 @@ use self::screen::Screen;
 use crate::args::{DemoArgs, Format, Global};
 use crate::connect::{Access, Connection};
 use crate::exit::Failure;
-use crate::output::{self, line, out};
+use crate::output::{self, line, out, quoted};
 
 /// A file that marks a directory as a demo's, so that nothing else is ever replaced.
 const MARKER: &str = "tollgate-demo.txt";
+
+/// Begins the line of the marker that says which ledger the demo made.
+const EPOCH: &str = "ledger ";
 
 /// What a day of the fleet came to.
 struct Day {
@@ -42,6 +46,9 @@ pub(crate) async fn run(global: &Global, args: &DemoArgs) -> Result<ExitCode, Fa
     (own.server, own.tenant, own.config) = (None, None, None);
     let clock = Arc::new(ManualClock::at(day::START.parse().unwrap_or_default()));
     let connection = Connection::local(&own, Access::MayCreate, Arc::clone(&clock) as Arc<dyn Clock>).await?;
+    if let Some(ledger) = connection.ledger() {
+        mark(&args.dir, &ledger.log().epoch().id.to_string())?;
+    }
     let played = play(&connection.client, &clock, global.format).await;
     if let Some(ledger) = connection.ledger() {
         // Its reactor, so that the list shows what a server would have done by now.
@@ -84,8 +91,10 @@ pub(crate) async fn run(global: &Global, args: &DemoArgs) -> Result<ExitCode, Fa
 fn prepare(dir: &Path) -> Result<(), Failure> {
     let attempt =
         |what: &str, error: std::io::Error| Failure::failed(format!("{what} {}: {error}", dir.display()));
-    if dir.join(MARKER).is_file() {
+    if let Ok(marker) = std::fs::read_to_string(dir.join(MARKER)) {
+        let held = replaceable(dir, &marker)?;
         std::fs::remove_dir_all(dir).map_err(|error| attempt("replacing the demo in", error))?;
+        drop(held);
     } else if dir.exists() {
         return Err(Failure::failed(format!(
             "making a demo in {}: it exists and is no demo of Tollgate; choose another with --dir",
@@ -94,12 +103,39 @@ fn prepare(dir: &Path) -> Result<(), Failure> {
     }
     let data = dir.join("data");
     std::fs::create_dir_all(&data).map_err(|error| attempt("making", error))?;
-    let marker = "The demo of Tollgate. `tollgate demo` replaces this directory.\n";
-    std::fs::write(dir.join(MARKER), marker).map_err(|error| attempt("writing to", error))?;
+    // Before there is anything beside it: what a killed demo leaves is a demo's.
+    mark(dir, "")?;
     // The demo enforces: the shipped default only observes.
     let config = DEFAULT_CONFIG.replace("rollout: observe ", "rollout: enforce ");
     std::fs::write(data.join(crate::connect::CONFIG_FILE), config)
         .map_err(|error| attempt("writing to", error))
+}
+
+/// Says whose the directory is, and which ledger in it is the demo's.
+fn mark(dir: &Path, epoch: &str) -> Result<(), Failure> {
+    let text = format!("The demo of Tollgate. `tollgate demo` replaces this directory.\n{EPOCH}{epoch}\n");
+    std::fs::write(dir.join(MARKER), text)
+        .map_err(|error| Failure::failed(format!("writing to {}: {error}", dir.display())))
+}
+
+/// Whether a directory with a demo's marker may be replaced: not where somebody works with its ledger, nor where the ledger is another
+/// one than the demo made. Gives the ledger, held, so that nobody begins to.
+fn replaceable(dir: &Path, marker: &str) -> Result<Option<EmbeddedLog>, Failure> {
+    let refused = |what: String| {
+        Failure::failed(format!("replacing the demo in {}: {what}; choose another with --dir", dir.display()))
+    };
+    let data = dir.join("data");
+    let Ok(Some(epoch)) = EmbeddedLog::epoch_of(&data) else { return Ok(None) };
+    let made = marker.lines().find_map(|line| line.strip_prefix(EPOCH)).unwrap_or_default();
+    if !made.is_empty() && made != epoch.id.to_string() {
+        return Err(refused("the ledger in it was not made by a demo".to_owned()));
+    }
+    match EmbeddedLog::open(&data, Options::default()) {
+        Ok(log) => Ok(Some(log)),
+        Err(OpenError::Locked { holder, .. }) => Err(refused(format!("its ledger is in use by {holder}"))),
+        // Too damaged to be opened: a demo all the same.
+        Err(_) => Ok(None),
+    }
 }
 
 /// Plays the day, action by action, in the order of its clock.
@@ -176,7 +212,7 @@ fn time(at: Timestamp) -> String {
 
 fn next_steps(data: &Path, blocked: Option<&GateResponse>) {
     let exe = std::env::args().next().unwrap_or_else(|| "tollgate".to_owned());
-    let it = format!("{exe} --data {}", data.display());
+    let it = format!("{} --data {}", quoted(&exe), quoted(&data.display().to_string()));
     line("\nWhat to type next:");
     if let Some(blocked) = blocked {
         line(&format!("  {it} task explain {}", blocked.task));
