@@ -12,7 +12,7 @@ use http_body_util::BodyExt;
 use tollgate_client::{BoxFuture, Client, HttpTransport, Transport, TransportError};
 use tollgate_log::clock::{Clock, Stopwatch, SystemClock};
 use tollgate_log::contract::EventLog;
-use tollgate_log::embedded::{EmbeddedLog, LOCK_FILE, OpenError, Options};
+use tollgate_log::embedded::{EmbeddedLog, OpenError, Options};
 use tollgate_log_jetstream::{Access as NatsAccess, JetStreamLog, Options as NatsOptions, Tls};
 use tollgate_server::http::{App, Hosts, router};
 use tollgate_server::ledger::{SettingsOptions, Views};
@@ -228,11 +228,11 @@ async fn open_log(data: &Path, access: Access, clock: &Arc<dyn Clock>) -> Result
 
 /// Returns when nobody holds the data directory, or the time is over.
 async fn released(data: &Path, up_to: Duration) {
-    let lock = data.join(LOCK_FILE);
+    let dir = data.to_owned();
     let (free, freed) = tokio::sync::oneshot::channel();
     // A thread of its own, not of the runtime: it may wait longer than this process lives.
     let waiting = std::thread::Builder::new().spawn(move || {
-        if std::fs::File::open(lock).and_then(|file| file.lock()).is_ok() {
+        if std::fs::File::open(dir).and_then(|held| held.lock()).is_ok() {
             // Nobody waits any more: there is nobody to tell.
             let _ = free.send(());
         }

@@ -48,6 +48,11 @@ pub trait EventLog: Send + Sync + 'static {
         None
     }
 
+    /// What is wrong with it though it goes on: appends that are refused for now, older records that cannot be read.
+    fn degraded(&self) -> Option<String> {
+        None
+    }
+
     /// Appends a batch as one record, without the events it already has.
     ///
     /// When the future returns `Ok`, every event answered `Appended` or `Duplicate` is durable by the class of
@@ -284,6 +289,12 @@ pub enum AppendError {
         /// The limit.
         limit: usize,
     },
+    /// Something that the log needs cannot be had now. Nothing was written.
+    #[error("append: {reason}; nothing was written, try again once that is mended: no restart is needed")]
+    Unavailable {
+        /// What failed, and why.
+        reason: String,
+    },
     /// The writer has stopped for good, after a write or sync that failed.
     #[error("append: the log's writer has stopped: {reason}; check the disk, then restart")]
     Stopped {
@@ -303,7 +314,10 @@ impl AppendError {
     #[must_use]
     pub const fn is_retryable(&self) -> bool {
         match self {
-            Self::DiskFull { .. } | Self::Overloaded { .. } | Self::Unknown { .. } => true,
+            Self::DiskFull { .. }
+            | Self::Overloaded { .. }
+            | Self::Unavailable { .. }
+            | Self::Unknown { .. } => true,
             Self::TooLarge { .. }
             | Self::Malformed(_)
             | Self::WrongExpected { .. }

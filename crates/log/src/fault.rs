@@ -5,7 +5,7 @@ use std::io;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
-use crate::disk::{Disk, RealDisk};
+use crate::disk::{Disk, NO_DESCRIPTORS, RealDisk};
 
 /// A real disk on which chosen calls fail.
 #[derive(Debug, Default)]
@@ -17,6 +17,7 @@ pub struct FaultyDisk {
 struct State {
     calls: Calls,
     plan: Option<(Call, u64, Fault)>,
+    always: Option<(Call, Fault)>,
     /// Bytes that still fit; `None`: as many as the real disk takes.
     room: Option<u64>,
     struck: u64,
@@ -53,6 +54,10 @@ pub enum Fault {
     Full,
     /// `ENOSPC` after half of the bytes are written.
     ShortThenFull,
+    /// `EMFILE`: the process has no file descriptors left.
+    NoFiles,
+    /// `EACCES`.
+    Denied,
     /// A panic: a bug of ours in the writer's thread.
     Panic,
 }
@@ -63,6 +68,11 @@ impl FaultyDisk {
         let mut state = self.lock();
         let made = state.calls.of(call);
         state.plan = Some((call, made + nth, fault));
+    }
+
+    /// Makes every call of a kind fail from now on; `None`: none.
+    pub fn fail_always(&self, call: Call, fault: Option<Fault>) {
+        self.lock().always = fault.map(|fault| (call, fault));
     }
 
     /// Lets only so many further bytes be written; `None` lifts the limit.
@@ -88,6 +98,10 @@ impl FaultyDisk {
     fn strike(&self, call: Call) -> Option<Fault> {
         let mut state = self.lock();
         *state.calls.of_mut(call) += 1;
+        if let Some((_, fault)) = state.always.filter(|(planned, _)| *planned == call) {
+            state.struck += 1;
+            return Some(fault);
+        }
         let due = state.plan.filter(|&(planned, nth, _)| planned == call && state.calls.of(call) == nth);
         let (_, _, fault) = due?;
         state.plan = None;
@@ -158,6 +172,8 @@ impl Fault {
         match self {
             Self::Panic => panic!("injected: a bug"),
             Self::Io => io::Error::other("injected: input/output error"),
+            Self::NoFiles => io::Error::from_raw_os_error(NO_DESCRIPTORS[1]),
+            Self::Denied => io::ErrorKind::PermissionDenied.into(),
             Self::Full | Self::ShortThenFull => {
                 io::Error::new(io::ErrorKind::StorageFull, "injected: no space left on device")
             }

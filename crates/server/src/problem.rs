@@ -122,7 +122,8 @@ pub const fn kind_of_append(error: &AppendError) -> Kind {
         AppendError::Malformed(_) => INTERNAL,
         AppendError::WrongExpected { .. } => CONTENDED,
         AppendError::DiskFull { .. } => DISK_FULL,
-        AppendError::Overloaded { .. } => OVERLOADED,
+        // A code that every client sends again after.
+        AppendError::Overloaded { .. } | AppendError::Unavailable { .. } => OVERLOADED,
         AppendError::Stopped { .. } => STOPPED,
         AppendError::Unknown { .. } => UNKNOWN_OUTCOME,
     }

@@ -1,7 +1,7 @@
 //! One process with the HTTP API: on a data directory with log and views of its own, or on a log over NATS with no store.
 
 use std::future::Future;
-use std::io;
+use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -14,6 +14,7 @@ use tokio::sync::{Notify, watch};
 use tollgate_deliver::telemetry::Exporter;
 use tollgate_deliver::telemetry::settings::TelemetrySettings;
 use tollgate_log::contract::{Durability, EventLog};
+use tollgate_log::disk::private_file;
 use tollgate_log::embedded::{EmbeddedLog, OpenError, Options};
 use tollgate_log_jetstream::{Inbox, JetStreamLog, SetupError};
 
@@ -197,7 +198,7 @@ pub async fn serve(
     }
     let running_file = data_dir.as_ref().map(|dir| dir.join(RUNNING_FILE));
     if let (Some(dir), Some(file)) = (&data_dir, &running_file) {
-        write_running(file, &Running::of(dir, &url, ledger.instance()))?;
+        write_running(file, &Running::of(dir, &url, ledger.instance()));
     }
     ready(&url, &ledger);
     let hosts = Arc::new(Hosts::new(address, &options.allow_hosts));
@@ -350,8 +351,16 @@ fn directory_id(dir: &Path) -> String {
     std::fs::metadata(dir).map(|found| format!("{}:{}", found.dev(), found.ino())).unwrap_or_default()
 }
 
-fn write_running(path: &Path, running: &Running) -> io::Result<()> {
+/// Says in a file where the server is. A disk that has no room for it keeps nobody from reading: commands are told by the lock.
+fn write_running(path: &Path, running: &Running) {
     let beside = path.with_extension("new");
-    std::fs::write(&beside, serde_json::to_vec(running).unwrap_or_default())?;
-    std::fs::rename(beside, path)
+    let write = || -> io::Result<()> {
+        let mut file = private_file().write(true).create(true).truncate(true).open(&beside)?;
+        file.write_all(&serde_json::to_vec(running).unwrap_or_default())?;
+        std::fs::rename(&beside, path)
+    };
+    if let Err(error) = write() {
+        let (path, url) = (path.display(), &running.url);
+        tracing::warn!(%error, "could not write {path}; commands find this server with --server {url}");
+    }
 }

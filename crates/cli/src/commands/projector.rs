@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use tokio::signal::unix::{SignalKind, signal};
 use tollgate_log::contract::EventLog;
+use tollgate_log::disk::{make_private_dirs, private_file};
 use tollgate_projection::alerts::Alerts;
 use tollgate_projection::reports::Reports;
 use tollgate_projection::status::Status;
@@ -86,8 +87,13 @@ async fn project<P: Served>(
 fn lock(dir: &Path, name: &str) -> Result<File, Failure> {
     let path = dir.join(format!("{name}.lock"));
     let failed = |reason: String| Failure::failed(format!("projector store {}: {reason}", path.display()));
-    std::fs::create_dir_all(dir).map_err(|error| failed(error.to_string()))?;
-    let file = File::create(&path).map_err(|error| failed(error.to_string()))?;
+    make_private_dirs(dir).map_err(|error| failed(error.to_string()))?;
+    let file = private_file()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .open(&path)
+        .map_err(|error| failed(error.to_string()))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(failed(

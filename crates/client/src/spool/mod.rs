@@ -9,8 +9,9 @@ mod error;
 pub(crate) mod line;
 
 use std::collections::VecDeque;
-use std::fs::{self, File, TryLockError};
-use std::io::{Read as _, Write};
+use std::fs::{self, DirBuilder, File, TryLockError};
+use std::io::Write;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 pub use error::SpoolError;
@@ -82,14 +83,18 @@ pub(crate) struct Spool {
     /// The torn end that was cut at the start, in bytes.
     cut: u64,
     set_aside: Vec<SetAside>,
-    _lock: File,
+    _lock: [File; 2],
 }
 
 impl Spool {
     /// Opens or makes the directory, takes its lock and cuts the line that a crash tore.
     pub(crate) fn open(options: &SpoolOptions) -> Result<Self, SpoolError> {
         let dir = &options.dir;
-        fs::create_dir_all(dir).map_err(|error| SpoolError::io("making spool directory", dir, &error))?;
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(dir)
+            .map_err(|error| SpoolError::io("making spool directory", dir, &error))?;
         let lock = take_lock(dir)?;
         let mut numbers = Vec::new();
         let listing = |error: std::io::Error| SpoolError::io("listing spool", dir, &error);
@@ -251,6 +256,7 @@ impl Spool {
         File::options()
             .append(true)
             .create(true)
+            .mode(0o600)
             .open(&path)
             .and_then(|mut file| file.write_all(&text).and_then(|()| file.sync_all()))
             .and_then(|()| sync_dir(&self.dir))
@@ -271,6 +277,7 @@ impl Spool {
         let file = File::options()
             .append(true)
             .create_new(true)
+            .mode(0o600)
             .open(&path)
             .and_then(|file| sync_dir(&self.dir).map(|()| file))
             .map_err(|error| SpoolError::io("making spool segment", &path, &error))?;
@@ -287,24 +294,28 @@ impl Spool {
     }
 }
 
-fn take_lock(dir: &Path) -> Result<File, SpoolError> {
+/// Locks the directory itself: a lock on a file would be gone with the file's name. The file is locked too, for versions that
+/// know only that, and says who holds it.
+fn take_lock(dir: &Path) -> Result<[File; 2], SpoolError> {
     let path = dir.join(LOCK_FILE);
     let failed = |error: std::io::Error| SpoolError::io("locking spool", &path, &error);
-    let open = File::options().read(true).write(true).create(true).truncate(false).open(&path);
-    let mut file = open.map_err(failed)?;
-    match file.try_lock() {
-        Ok(()) => {}
+    let lock = |file: &File| match file.try_lock() {
+        Ok(()) => Ok(()),
         Err(TryLockError::WouldBlock) => {
-            let mut holder = String::new();
             // What the holder wrote is only for the message.
-            let _ = file.read_to_string(&mut holder);
-            return Err(SpoolError::Locked { dir: dir.display().to_string(), holder });
+            let holder = fs::read_to_string(&path).unwrap_or_default();
+            Err(SpoolError::Locked { dir: dir.display().to_string(), holder })
         }
-        Err(TryLockError::Error(error)) => return Err(failed(error)),
-    }
+        Err(TryLockError::Error(error)) => Err(failed(error)),
+    };
+    let held = File::open(dir).map_err(failed)?;
+    lock(&held)?;
+    let open = File::options().read(true).write(true).create(true).truncate(false).mode(0o600).open(&path);
+    let mut file = open.map_err(failed)?;
+    lock(&file)?;
     let note = format!("process {}", std::process::id());
     file.set_len(0).and_then(|()| file.write_all(note.as_bytes())).map_err(failed)?;
-    Ok(file)
+    Ok([held, file])
 }
 
 /// Cuts the end of a segment that has no line feed: a crash tore its writing, nobody was told that it is there. Gives

@@ -137,3 +137,19 @@ fn space_is_free_again_segment_by_segment() {
     }
     assert!(!spool.is_empty());
 }
+
+#[test]
+fn a_deleted_lock_file_admits_nobody_and_the_spool_is_its_owners_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let dir = tempfile::tempdir().unwrap();
+    let options = SpoolOptions::new(dir.path().join("spool"));
+    let mut spool = Spool::open(&options).unwrap();
+    spool.append(&events(0..1)).unwrap();
+    let segment = segments(&options.dir).remove(0);
+    for (path, mode) in [(options.dir.clone(), 0o700), (options.dir.join("lock"), 0o600), (segment, 0o600)] {
+        let found = std::fs::metadata(&path).unwrap().permissions().mode() & 0o777;
+        assert_eq!(found, mode, "{}", path.display());
+    }
+    std::fs::remove_file(options.dir.join("lock")).unwrap();
+    assert!(matches!(Spool::open(&options), Err(SpoolError::Locked { .. })));
+}

@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::Command;
 use tollgate_domain::time::Timestamp;
+use tollgate_log::disk::{make_private_dirs, private_file};
 
 use super::Remediation;
 use crate::BoxFuture;
@@ -55,10 +56,10 @@ impl Channel for FileWay {
 
 fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     if let Some(parent) = path.parent() {
-        std::fs::create_dir_all(parent)?;
+        make_private_dirs(parent)?;
     }
     let beside = path.with_extension("new");
-    let mut file = std::fs::File::create(&beside)?;
+    let mut file = private_file().write(true).create(true).truncate(true).open(&beside)?;
     file.write_all(bytes)?;
     file.write_all(b"\n")?;
     file.sync_all()?;

@@ -13,7 +13,7 @@ use super::frontier::{self, Frontier, FrontierFile};
 use super::ledger::{self, FORMAT, LedgerFile};
 use super::segment;
 use crate::contract::Durability;
-use crate::disk::{sync_dir, write_atomically};
+use crate::disk::{make_private_dirs, private_file, sync_dir, write_atomically};
 
 const MANIFEST: &str = "backup.json";
 
@@ -150,7 +150,7 @@ pub fn restore(from: &Path, dir: &Path) -> Result<Backup, BackupError> {
     }
     make_empty(dir)?;
     let log_dir = ledger::log_dir(dir);
-    fs::create_dir_all(&log_dir).map_err(|error| failed("making", &log_dir, &error))?;
+    make_private_dirs(&log_dir).map_err(|error| failed("making", &log_dir, &error))?;
     for file in &backup.files {
         let source = from.join(&file.name);
         copy(&source, &log_dir.join(&file.name), u64::MAX)
@@ -181,7 +181,7 @@ fn write_frontier(log_dir: &Path, backup: &Backup, epoch: Uuid) -> io::Result<()
 }
 
 fn make_empty(dir: &Path) -> Result<(), BackupError> {
-    fs::create_dir_all(dir).map_err(|error| failed("making", dir, &error))?;
+    make_private_dirs(dir).map_err(|error| failed("making", dir, &error))?;
     let mut entries = fs::read_dir(dir).map_err(|error| failed("listing", dir, &error))?;
     if entries.next().is_some() {
         return Err(BackupError::NotEmpty { path: dir.display().to_string() });
@@ -192,7 +192,7 @@ fn make_empty(dir: &Path) -> Result<(), BackupError> {
 /// Copies at most so many bytes and syncs the copy. Returns its size and hash.
 fn copy(from: &Path, to: &Path, limit: u64) -> io::Result<(u64, String)> {
     let mut source = File::open(from)?.take(limit);
-    let mut target = File::create_new(to)?;
+    let mut target = private_file().write(true).create_new(true).open(to)?;
     let mut hasher = blake3::Hasher::new();
     let mut buffer = vec![0; 1 << 20];
     let mut copied = 0;

@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use super::segment::Heads;
 use crate::contract::Durability;
+use crate::disk::private_file;
 
 const MAGIC: &[u8; 8] = b"TGFRONT1";
 const BYTES: usize = 64 + 8 * PARTITIONS;
@@ -54,7 +55,7 @@ pub(super) struct FrontierFile {
 impl FrontierFile {
     pub(super) fn open(log_dir: &Path, epoch: Uuid, durability: Durability) -> io::Result<Self> {
         let path = path(log_dir);
-        let file = File::options().read(true).write(true).create(true).truncate(false).open(path)?;
+        let file = private_file().read(true).write(true).create(true).truncate(false).open(path)?;
         Ok(Self { file, epoch, durability })
     }
 

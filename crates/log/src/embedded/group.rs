@@ -41,6 +41,8 @@ pub(super) struct Shared {
     pub(super) taken_back: u64,
     /// Bytes handed to the writer and not durable yet.
     pub(super) in_flight_bytes: usize,
+    /// Set while the disk has no room, or something else is missing: appends are tried all the same.
+    pub(super) refusing: Option<String>,
     /// Set when the writer has stopped for good.
     pub(super) stopped: Option<String>,
     /// Set when the log is being closed.
@@ -75,6 +77,7 @@ impl Shared {
             undo: VecDeque::new(),
             taken_back: 0,
             in_flight_bytes: 0,
+            refusing: None,
             stopped: None,
             closing: false,
         }

@@ -1,7 +1,7 @@
 //! The data directory: its format, its epoch, and the lock that keeps a second writer out.
 
 use std::fs::{self, File, TryLockError};
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -10,14 +10,16 @@ use tollgate_domain::time::Timestamp;
 use uuid::Uuid;
 
 use super::OpenError;
-use crate::disk::{sync_dir, write_atomically};
+use crate::disk::{make_private_dirs, private_file, sync_dir, write_atomically};
 
 /// The format of data directories that this version writes; it reads this and older ones.
 pub(super) const FORMAT: u32 = 1;
 
 const LEDGER_FILE: &str = "ledger.json";
-/// The file in a data directory that its holder keeps locked. The holder's note stands in it.
-pub const LOCK_FILE: &str = "lock";
+/// What an atomic write of `ledger.json` leaves behind when its process is killed.
+const UNFINISHED_LEDGER_FILE: &str = "ledger.tmp";
+/// The file in a data directory in which its holder's note stands. The holder has locked it and the directory.
+const LOCK_FILE: &str = "lock";
 
 /// What `ledger.json` says.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -88,43 +90,59 @@ impl LedgerFile {
 }
 
 /// The data directory, held by this process until dropped.
+///
+/// The lock is on the directory itself, which nobody can delete and make anew without the ledger in it: a lock on a file
+/// is gone with the file's name. The file is locked too, for versions that know only that.
 #[derive(Debug)]
-pub(super) struct DirLock(#[expect(dead_code, reason = "the lock lives as long as the file is open")] File);
+pub(super) struct DirLock(
+    #[expect(dead_code, reason = "locks live as long as their files are open")] [File; 2],
+);
 
 impl DirLock {
     /// Takes the lock. The holder's note is what a second writer is told.
     pub(super) fn take(dir: &Path, note: &str) -> Result<Self, OpenError> {
         let path = dir.join(LOCK_FILE);
         let error = |error: io::Error| OpenError::io(&path, &error);
+        let held = File::open(dir).map_err(|error| OpenError::io(dir, &error))?;
+        lock(&held, dir, &path)?;
         let mut file =
-            File::options().read(true).write(true).create(true).truncate(false).open(&path).map_err(error)?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                let mut holder = String::new();
-                // What the holder wrote is only for the message.
-                let _ = file.read_to_string(&mut holder);
-                return Err(OpenError::Locked {
-                    dir: dir.display().to_string(),
-                    holder: holder.trim().to_owned(),
-                });
-            }
-            Err(TryLockError::Error(cause)) => return Err(error(cause)),
+            private_file().read(true).write(true).create(true).truncate(false).open(&path).map_err(error)?;
+        lock(&file, dir, &path)?;
+        // The note is for people: a disk that has no room for it keeps nobody out.
+        let noted = file
+            .set_len(0)
+            .and_then(|()| file.seek(SeekFrom::Start(0)))
+            .and_then(|_| file.write_all(note.as_bytes()));
+        if let Err(error) = noted {
+            tracing::warn!(%error, path = %path.display(), "could not write who holds the data directory");
         }
-        file.set_len(0).and_then(|()| file.seek(SeekFrom::Start(0))).map_err(error)?;
-        file.write_all(note.as_bytes()).map_err(error)?;
-        Ok(Self(file))
+        Ok(Self([held, file]))
+    }
+}
+
+/// Locks the directory, or the file in it; says who holds it otherwise.
+fn lock(file: &File, dir: &Path, note: &Path) -> Result<(), OpenError> {
+    match file.try_lock() {
+        Ok(()) => Ok(()),
+        Err(TryLockError::WouldBlock) => {
+            // What the holder wrote is only for the message.
+            let holder = fs::read_to_string(note).unwrap_or_default();
+            let holder = if holder.trim().is_empty() { "its lock file is gone" } else { holder.trim() };
+            Err(OpenError::Locked { dir: dir.display().to_string(), holder: holder.to_owned() })
+        }
+        Err(TryLockError::Error(cause)) => Err(OpenError::io(dir, &cause)),
     }
 }
 
 /// Makes the directories of a new ledger; refuses a directory that holds something else.
 pub(super) fn create_dirs(dir: &Path) -> Result<(), OpenError> {
     let error = |error: io::Error| OpenError::io(dir, &error);
-    fs::create_dir_all(dir).map_err(error)?;
+    make_private_dirs(dir).map_err(error)?;
     // Settings may be laid into the directory before its log is made.
     let ours = |name: &std::ffi::OsStr| {
         let bytes = name.as_encoded_bytes();
-        name == LOCK_FILE || name == "log" || bytes.starts_with(b".") || bytes.ends_with(b".yaml")
+        let left = name == LOCK_FILE || name == UNFINISHED_LEDGER_FILE || name == "log";
+        left || bytes.starts_with(b".") || bytes.ends_with(b".yaml")
     };
     for entry in fs::read_dir(dir).map_err(error)? {
         let name = entry.map_err(error)?.file_name();
@@ -134,7 +152,7 @@ pub(super) fn create_dirs(dir: &Path) -> Result<(), OpenError> {
         }
     }
     let log = log_dir(dir);
-    fs::create_dir_all(&log).map_err(error)?;
+    make_private_dirs(&log).map_err(error)?;
     let segments = super::segment::ordinals(&log).map_err(error)?;
     if !segments.is_empty() {
         let what = format!("it holds {} segments of a log but no {LEDGER_FILE}", segments.len());

@@ -27,7 +27,6 @@ use tokio::sync::{oneshot, watch};
 use tollgate_domain::position::{Epoch, Position, Sequence};
 
 pub use backup::{Backup, BackupError, backup, restore};
-pub use ledger::LOCK_FILE;
 pub use open_error::OpenError;
 pub use reader::SegmentReader;
 pub use verify::{Anchor, Verification, verify};
@@ -304,6 +303,13 @@ impl EventLog for EmbeddedLog {
 
     fn failed(&self) -> Option<String> {
         self.stopped()
+    }
+
+    fn degraded(&self) -> Option<String> {
+        let refusing = self.hub.lock().refusing.clone()?;
+        Some(format!(
+            "appends are refused: {refusing}; they are taken again once that is mended, without a restart"
+        ))
     }
 
     fn append(&self, batch: Batch) -> BoxFuture<'_, Result<Receipt, AppendError>> {

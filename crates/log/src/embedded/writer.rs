@@ -17,7 +17,7 @@ use super::segment::{self, Heads, SEGMENT_HEADER, SegmentHeader};
 use super::teller::{Answers, Teller};
 use crate::clock::Stopwatch;
 use crate::contract::{AppendError, Durability};
-use crate::disk::{Disk, sync_dir};
+use crate::disk::{Disk, is_passing, sync_dir};
 use crate::record::partition_of;
 
 /// Bytes per second from which on no segment is prepared ahead. Groups are then so large that the metadata of a growing
@@ -83,6 +83,8 @@ struct Finished {
 enum Failure {
     /// The disk is full. What was not written is taken back; appends may succeed later.
     Full,
+    /// The next segment cannot be begun for another reason. Likewise.
+    NotNow(String),
     /// Nobody knows what is durable: the writer stops for good. A failed sync is never tried again.
     Fatal(String),
 }
@@ -206,28 +208,38 @@ impl Writer {
             }
             None => (self.next_capacity(), self.disk.create(&path)),
         };
+        let file = file.map_err(|error| Self::not_begun(ordinal, &error))?;
         let capacity = capacity.max(SEGMENT_HEADER as u64 + frame_bytes);
         let header = SegmentHeader { epoch: self.epoch, ordinal, capacity, before: self.heads.clone() };
-        let begun = file.and_then(|file| {
-            let begun = self
-                .disk
-                .write_all_at(&file, &header.to_bytes(), 0)
-                .and_then(|()| self.disk.sync_data(&file))
-                .and_then(|()| sync_dir(&self.log_dir));
-            if begun.is_err() {
-                // Nothing in it is acknowledged; the name must be free for the next try.
-                let _ = std::fs::remove_file(&path);
+        let begun = self
+            .disk
+            .write_all_at(&file, &header.to_bytes(), 0)
+            .and_then(|()| self.disk.sync_data(&file))
+            .and_then(|()| sync_dir(&self.log_dir));
+        if let Err(error) = begun {
+            // Nothing in it is acknowledged; the name must be free for the next try.
+            if let Err(error) = std::fs::remove_file(&path) {
+                return Err(Failure::Fatal(format!(
+                    "removing segment {ordinal}, not begun, failed: {error}"
+                )));
             }
-            begun.map(|()| file)
-        });
-        match begun {
-            Ok(file) => {
-                self.active = ActiveSegment { file, ordinal, capacity, end: SEGMENT_HEADER as u64 };
-                (self.begun, self.begun_at) = (Stopwatch::start(), self.active.end);
-                Ok(())
-            }
-            Err(error) if is_full(&error) => Err(Failure::Full),
-            Err(error) => Err(Failure::Fatal(format!("beginning segment {ordinal} failed: {error}"))),
+            return Err(Self::not_begun(ordinal, &error));
+        }
+        self.active = ActiveSegment { file, ordinal, capacity, end: SEGMENT_HEADER as u64 };
+        (self.begun, self.begun_at) = (Stopwatch::start(), self.active.end);
+        Ok(())
+    }
+
+    /// A segment that was not begun holds nothing: appends may succeed later, whatever was missing. Only a device that
+    /// fails is not trusted any more.
+    fn not_begun(ordinal: u64, error: &io::Error) -> Failure {
+        let reason = format!("beginning segment {ordinal} failed: {error}");
+        if is_full(error) {
+            Failure::Full
+        } else if is_passing(error) {
+            Failure::NotNow(reason)
+        } else {
+            Failure::Fatal(reason)
         }
     }
 
@@ -244,11 +256,19 @@ impl Writer {
         let mut answers = Answers { served: shared.make_durable(self.heads.last), refused: None };
         shared.recycled = Some(group);
         match result {
-            Ok(()) => {}
+            Ok(()) => {
+                if shared.refusing.take().is_some() {
+                    tracing::info!("appends are taken again");
+                }
+            }
             Err(Failure::Full) => {
                 let path = self.log_dir.display().to_string();
-                tracing::error!(path, "the disk is full, appends are refused until there is space");
+                refusing(&mut shared, format!("the disk of {path} is full"));
                 answers.refused = Some((shared.take_back(&self.heads), AppendError::DiskFull { path }));
+            }
+            Err(Failure::NotNow(reason)) => {
+                refusing(&mut shared, reason.clone());
+                answers.refused = Some((shared.take_back(&self.heads), AppendError::Unavailable { reason }));
             }
             Err(Failure::Fatal(reason)) => {
                 tracing::error!(reason, "the log's writer stops for good");
@@ -280,6 +300,17 @@ impl Writer {
     fn next_capacity(&self) -> u64 {
         self.active.capacity.saturating_mul(2).min(self.max_segment_bytes)
     }
+}
+
+/// One line in the log of the process when it begins, not one for each append.
+fn refusing(shared: &mut Shared, reason: String) {
+    if shared.refusing.as_ref() != Some(&reason) {
+        tracing::error!(
+            reason,
+            "appends are refused until that is mended; they are then taken without a restart"
+        );
+    }
+    shared.refusing = Some(reason);
 }
 
 fn is_full(error: &io::Error) -> bool {

@@ -19,7 +19,7 @@ use uuid::Uuid;
 
 use super::filter::Filter;
 use crate::contract::Found;
-use crate::disk::sync_dir;
+use crate::disk::{private_file, sync_dir};
 use crate::key::{ContentHash, Key};
 
 const MAGIC: &[u8; 8] = b"TGIDRUN1";
@@ -63,7 +63,7 @@ impl Run {
     ) -> io::Result<Self> {
         let path = dir.join(format!("{:020}-{:020}.run", span.from.0, span.through.0));
         let unfinished = path.with_extension("tmp");
-        let file = File::options().read(true).write(true).create(true).truncate(true).open(&unfinished)?;
+        let file = private_file().read(true).write(true).create(true).truncate(true).open(&unfinished)?;
         let mut out = BufWriter::with_capacity(1 << 18, file);
         out.write_all(&[0; HEADER])?;
         let mut filter = Filter::for_keys(ids);

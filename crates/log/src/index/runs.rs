@@ -12,6 +12,7 @@ use super::Table;
 use super::merge::merged;
 use super::run::{Run, Span};
 use crate::contract::Found;
+use crate::disk::make_private_dirs;
 use crate::key::Key;
 
 /// Runs of one level that are merged into one of the next: each id is written again once per level, and a look-up
@@ -26,7 +27,7 @@ pub(crate) struct RunSet {
 
 impl RunSet {
     pub(super) fn open(dir: &Path, epoch: Uuid, tail: Sequence) -> io::Result<Self> {
-        fs::create_dir_all(dir)?;
+        make_private_dirs(dir)?;
         let mut runs = Vec::new();
         for entry in fs::read_dir(dir)? {
             let path = entry?.path();

@@ -193,3 +193,33 @@ fn an_append_after_closing_began_is_refused() {
     log.close();
     assert_eq!(ids(&open(dir.path()).unwrap()), numbered(1));
 }
+
+#[test]
+fn a_segment_that_cannot_be_begun_now_refuses_appends_until_it_can() {
+    for fault in [Fault::NoFiles, Fault::Denied] {
+        let dir = tempfile::tempdir().unwrap();
+        let (log, disk) = faulty_and_rolling(dir.path());
+        disk.fail_always(Call::Create, Some(fault));
+        let mut acknowledged = 0;
+        let mut refused = 0;
+        while refused < 3 {
+            match append(&log, &format!("e{acknowledged}"), &"x".repeat(400)) {
+                Ok(_) => acknowledged += 1,
+                Err(error) => {
+                    assert!(error.is_retryable(), "{fault:?}: {error}");
+                    assert!(error.to_string().contains("beginning segment 2 failed"), "{error}");
+                    refused += 1;
+                }
+            }
+        }
+        assert_eq!(log.stopped(), None, "{fault:?}: nothing acknowledged is at risk");
+        let said = log.degraded().expect("it says that it refuses");
+        assert!(said.contains("beginning segment 2 failed"), "{said}");
+        assert_eq!(ids(&log), numbered(acknowledged), "{fault:?}: reads go on");
+        disk.fail_always(Call::Create, None);
+        append(&log, &format!("e{acknowledged}"), "x").unwrap();
+        assert_eq!(log.degraded(), None, "{fault:?}");
+        drop(log);
+        assert_eq!(ids(&open(dir.path()).unwrap()), numbered(acknowledged + 1), "{fault:?}");
+    }
+}

@@ -99,3 +99,50 @@ fn a_reader_in_another_process_sees_what_is_durable_beside_the_writer() {
     }
     assert_eq!(ids(&log), numbered(100));
 }
+
+#[test]
+fn a_deleted_lock_file_admits_no_second_writer() {
+    let dir = tempfile::tempdir().unwrap();
+    let first = open(dir.path()).unwrap();
+    std::fs::remove_file(dir.path().join("lock")).unwrap();
+    let error = open(dir.path()).err().expect("must be refused");
+    assert!(matches!(error, OpenError::Locked { .. }), "{error}");
+    append(&first, "e0", "x").unwrap();
+    drop(first);
+    assert_eq!(ids(&open(dir.path()).unwrap()), numbered(1));
+}
+
+#[test]
+fn what_a_first_start_that_was_killed_leaves_is_taken_over() {
+    for leftover in ["ledger.tmp", "lock", "log/next.prepared"] {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir(dir.path().join("log")).unwrap();
+        std::fs::write(dir.path().join(leftover), "half of i").unwrap();
+        let log = open(dir.path()).unwrap_or_else(|error| panic!("{leftover}: {error}"));
+        append(&log, "e0", "x").unwrap();
+        drop(log);
+        assert_eq!(ids(&open(dir.path()).unwrap()), numbered(1), "{leftover}");
+        assert!(!dir.path().join("ledger.tmp").exists(), "{leftover}");
+    }
+}
+
+#[test]
+fn what_the_log_writes_is_its_owners_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let dir = tempfile::tempdir().unwrap();
+    let (data, copy) = (dir.path().join("data"), dir.path().join("backup"));
+    filled(&data, 100);
+    tollgate_log::embedded::backup(&data, &copy).unwrap();
+    let mut seen = 0;
+    let mut left = vec![data, copy];
+    while let Some(path) = left.pop() {
+        let found = std::fs::metadata(&path).unwrap();
+        let expected = if found.is_dir() { 0o700 } else { 0o600 };
+        assert_eq!(found.permissions().mode() & 0o777, expected, "{}", path.display());
+        seen += 1;
+        if found.is_dir() {
+            left.extend(std::fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()));
+        }
+    }
+    assert!(seen > 10, "{seen}");
+}

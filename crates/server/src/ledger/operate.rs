@@ -38,7 +38,8 @@ impl Ledger {
 
     /// Whether everything works.
     pub async fn health(&self) -> Health {
-        let (failed, settings) = (self.log.failed(), self.settings());
+        let failed = self.log.failed().or_else(|| self.log.degraded());
+        let settings = self.settings();
         let (end, status, reports, alerts) = tokio::join!(
             tokio::time::timeout(LOG_ANSWERS_WITHIN, self.log.tail()),
             self.status.health(),

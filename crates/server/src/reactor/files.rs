@@ -1,8 +1,10 @@
 //! Files that are there whole or not at all, also after a power cut.
 
-use std::fs::{File, create_dir_all, rename};
+use std::fs::{File, rename};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+
+use tollgate_log::disk::{make_private_dirs, private_file};
 
 /// Files that are written and not there yet. Many are synced together: the first sync brings most of the others to the disk too, and whoever
 /// waits for the disk at the same time, as the log does, waits once.
@@ -20,9 +22,9 @@ impl Staged {
     pub(super) fn add(&mut self, path: &Path, bytes: &[u8]) -> Result<(), Failed> {
         let write = || -> io::Result<File> {
             if let Some(parent) = path.parent() {
-                create_dir_all(parent)?;
+                make_private_dirs(parent)?;
             }
-            let mut file = File::create(beside(path))?;
+            let mut file = private_file().write(true).create(true).truncate(true).open(beside(path))?;
             file.write_all(bytes)?;
             Ok(file)
         };
