@@ -7,9 +7,11 @@ use tokio::sync::{mpsc, oneshot};
 use tollgate_log::clock::Stopwatch;
 use tollgate_log::groups::Groups;
 use tollgate_projection::fold::Projection;
+use tollgate_view_store::{StoreError, ViewStore};
 
 use crate::projector::{Progress, Shared};
 use crate::rebuild::{self, RebuildError, Rebuilt};
+use crate::rows::RowError;
 use crate::view::{View, ViewError};
 
 /// While records come, a commit is made this long after the last one at the earliest.
@@ -27,10 +29,17 @@ const COMMIT_ROWS: usize = 50_000;
 /// How long a projector that failed waits before it tries again.
 const RETRY_AFTER: Duration = Duration::from_secs(2);
 
+/// How long a view in memory waits at most before its store is tried again.
+const STORE_RETRY_MAX: Duration = Duration::from_secs(30);
+
 /// What the handle asks of the thread.
 pub(crate) enum Command<P: Projection> {
     /// Bring a second view up to the live one and compare them.
-    Compare { rebuilt: Box<View<P>>, answer: oneshot::Sender<Result<Rebuilt, RebuildError>> },
+    Compare {
+        rebuilt: Box<View<P>>,
+        dir: rebuild::SecondDir,
+        answer: oneshot::Sender<Result<Rebuilt, RebuildError>>,
+    },
     /// Commit and end.
     Stop { answer: oneshot::Sender<()> },
 }
@@ -41,19 +50,31 @@ pub(crate) struct Follower<P: Projection> {
     since_commit: Stopwatch,
     last_commit_took: Duration,
     uncommitted: bool,
+    /// When the store of a view in memory was tried last, and how long the next try waits.
+    store_tried: Stopwatch,
+    store_retry: Duration,
 }
 
 /// Why following paused.
 enum Pause<P: Projection> {
     Asked(Command<P>),
+    /// The view was put back into its store.
+    Reopened,
     /// The handle is gone.
     Dropped,
 }
 
 impl<P: Projection + Clone> Follower<P> {
     pub(crate) fn new(shared: Arc<Shared<P>>, commands: mpsc::Receiver<Command<P>>) -> Self {
-        let (since_commit, last_commit_took) = (Stopwatch::start(), Duration::ZERO);
-        Self { shared, commands, since_commit, last_commit_took, uncommitted: false }
+        Self {
+            shared,
+            commands,
+            since_commit: Stopwatch::start(),
+            last_commit_took: Duration::ZERO,
+            uncommitted: false,
+            store_tried: Stopwatch::start(),
+            store_retry: RETRY_AFTER,
+        }
     }
 
     pub(crate) async fn run(mut self) {
@@ -70,6 +91,7 @@ impl<P: Projection + Clone> Follower<P> {
             };
             match paused {
                 Pause::Dropped => return,
+                Pause::Reopened => {}
                 Pause::Asked(Command::Stop { answer }) => {
                     if let Err(error) = self.commit().and_then(|()| self.flush()) {
                         tracing::error!(view = P::NAME, %error, "the last commit of the view failed");
@@ -78,11 +100,16 @@ impl<P: Projection + Clone> Follower<P> {
                     let _ = answer.send(());
                     return;
                 }
-                Pause::Asked(Command::Compare { rebuilt, answer }) => {
+                Pause::Asked(Command::Compare { rebuilt, dir, answer }) => {
                     let compared = match self.commit() {
                         Ok(()) => rebuild::compare(&self.shared, *rebuilt).await,
-                        Err(error) => Err(error.into()),
+                        Err(error) => {
+                            drop(rebuilt);
+                            Err(error.into())
+                        }
                     };
+                    // Before the answer: who has it may begin the next rebuild.
+                    drop(dir);
                     let _ = answer.send(compared);
                 }
             }
@@ -102,8 +129,16 @@ impl<P: Projection + Clone> Follower<P> {
         let mut groups = Groups::default();
         self.shared.progress.send_modify(|progress| progress.failed = None);
         loop {
-            // A bounded wait where something is to be committed; else as long as it takes.
-            let idle = if self.uncommitted { COMMIT_IDLE } else { Duration::from_secs(3600) };
+            if self.try_store().await? {
+                // Read on from where the view in its store is.
+                return Ok(Pause::Reopened);
+            }
+            // A bounded wait where something is to be committed or tried; else as long as it takes.
+            let idle = match self.in_memory() {
+                _ if self.uncommitted => COMMIT_IDLE,
+                true => self.store_retry,
+                false => Duration::from_secs(3600),
+            };
             tokio::select! {
                 biased;
                 command = self.commands.recv() => {
@@ -129,6 +164,7 @@ impl<P: Projection + Clone> Follower<P> {
         for stored in records {
             let mut guard = self.shared.view_mut();
             let Some(view) = guard.as_mut() else { continue };
+            view.check_bound()?;
             view.apply(stored)?;
             let (position, dirty) = (view.position(), view.dirty());
             drop(guard);
@@ -146,8 +182,19 @@ impl<P: Projection + Clone> Follower<P> {
     fn commit(&mut self) -> Result<(), ViewError> {
         let took = Stopwatch::start();
         let written = match self.shared.view().as_ref() {
-            Some(view) if self.uncommitted => view.write()?,
+            Some(view) if self.uncommitted => view.write(),
             Some(_) | None => return Ok(()),
+        };
+        let written = match written {
+            Ok(written) => written,
+            Err(ViewError::Rows(RowError::Store(StoreError::Failed { message, .. }))) => {
+                self.keep_in_memory(message)?;
+                match self.shared.view().as_ref() {
+                    Some(view) => view.write()?,
+                    None => return Ok(()),
+                }
+            }
+            Err(error) => return Err(error),
         };
         if let Some(view) = self.shared.view_mut().as_mut() {
             view.settle(written);
@@ -167,15 +214,89 @@ impl<P: Projection + Clone> Follower<P> {
         self.shared.progress.send_modify(|progress| progress.failed = Some(error.to_string()));
     }
 
-    /// Waits a little, then opens the view again: from its checkpoint, or anew where that is of no use any more.
+    fn in_memory(&self) -> bool {
+        self.shared.view().as_ref().is_some_and(|view| view.memory_reason().is_some())
+    }
+
+    /// The view goes on in memory: it answers, and its store stays as it was committed last.
+    fn keep_in_memory(&mut self, reason: String) -> Result<(), ViewError> {
+        tracing::error!(view = P::NAME, reason, "the view cannot be written and goes on in memory");
+        (self.store_tried, self.store_retry) = (Stopwatch::start(), RETRY_AFTER);
+        match self.shared.view_mut().as_mut() {
+            Some(view) => view.move_to_memory(reason),
+            None => Ok(()),
+        }
+    }
+
+    /// Brings the store of a view in memory up to it, and puts it in its place. Whether it did.
+    async fn try_store(&mut self) -> Result<bool, ViewError> {
+        if !self.in_memory() || self.store_tried.elapsed() < self.store_retry {
+            return Ok(false);
+        }
+        let tried = match ViewStore::room(&self.shared.dir) {
+            Ok(()) => self.back_to_store().await,
+            Err(_) => Ok(false),
+        };
+        self.store_tried = Stopwatch::start();
+        self.store_retry = match tried {
+            Ok(true) => RETRY_AFTER,
+            Ok(false) | Err(_) => (self.store_retry * 2).min(STORE_RETRY_MAX),
+        };
+        match tried {
+            Err(ViewError::Rows(RowError::Store(StoreError::Failed { .. }))) => Ok(false),
+            tried => tried,
+        }
+    }
+
+    async fn back_to_store(&mut self) -> Result<bool, ViewError> {
+        let shared = &self.shared;
+        let position = shared.progress.borrow().position.clone();
+        if shared.view().as_ref().is_some_and(View::has_index) {
+            // Two views cannot write one id index.
+            shared.replace(None);
+        }
+        let mut stored = shared.open(&shared.dir).await?;
+        if stored.memory_reason().is_none() {
+            rebuild::fold_to(&mut stored, &*shared.log, &position).await?;
+            stored.commit()?;
+            stored.flush()?;
+        } else if shared.view().is_some() {
+            return Ok(false);
+        }
+        let (position, kept) = (stored.position(), stored.memory_reason().is_none());
+        shared.replace(Some(stored));
+        shared.progress.send_modify(|progress| progress.position = position);
+        self.uncommitted = false;
+        if kept {
+            tracing::warn!(view = P::NAME, "the view is in its store again");
+        }
+        Ok(true)
+    }
+
+    /// Waits a little, then goes on; where the rows are of no use any more, with the view opened again: from its checkpoint, or
+    /// anew.
     async fn recover(&mut self, error: &ViewError) -> Option<Pause<P>> {
         if let Ok(command) = tokio::time::timeout(RETRY_AFTER, self.commands.recv()).await {
             return Some(command.map_or(Pause::Dropped, Pause::Asked));
         }
+        let is_whole = match error {
+            // What it has folded is right, and answers.
+            ViewError::Log(_) => true,
+            ViewError::Rows(RowError::Store(StoreError::Failed { .. })) => self.in_memory(),
+            ViewError::Rows(_) | ViewError::OtherHistory(_) | ViewError::Thread(_) => false,
+        };
+        if is_whole && self.shared.view().is_some() {
+            return None;
+        }
         // What was folded since the last commit is folded again; rows that cannot be read are made again from the log.
         self.uncommitted = false;
         self.shared.replace(None);
-        match self.reopen(matches!(error, ViewError::Rows(_))).await {
+        let damaged = match error {
+            ViewError::Rows(RowError::Store(StoreError::Failed { .. }) | RowError::Ids(_)) => false,
+            ViewError::Rows(_) => true,
+            ViewError::Log(_) | ViewError::OtherHistory(_) | ViewError::Thread(_) => false,
+        };
+        match self.reopen(damaged).await {
             Ok(()) => tracing::warn!(view = P::NAME, "the view was opened again"),
             Err(error) => self.fail(&error),
         }

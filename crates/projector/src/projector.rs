@@ -40,6 +40,8 @@ pub(crate) struct Shared<P: Projection> {
     view: RwLock<Option<View<P>>>,
     pub(crate) progress: watch::Sender<Progress>,
     pub(crate) hurry: Hurry,
+    /// Held while the view is built a second time.
+    pub(crate) rebuilding: Arc<tokio::sync::Mutex<()>>,
     /// The end of the log when the view was opened: before that nothing is answered.
     pub(crate) opened_at: Mutex<Position>,
 }
@@ -84,6 +86,7 @@ impl<P: Projection + Clone> Projector<P> {
             view: RwLock::new(Some(view)),
             progress,
             hurry: Hurry::default(),
+            rebuilding: Arc::default(),
             opened_at: Mutex::new(tail),
         });
         let (commands, received) = mpsc::channel(4);
@@ -149,9 +152,15 @@ impl<P: Projection + Clone> Projector<P> {
         let tail = self.shared.log.tail().await;
         let view = self.shared.view();
         let (mut rows, mut quarantined, mut note) = (0, Vec::new(), failed.clone());
+        let mut in_memory = None;
         if let Some(view) = view.as_ref() {
             rows = view.rows();
             note = note.or_else(|| view.note().map(str::to_owned));
+            in_memory = view.memory_reason().map(|reason| {
+                format!(
+                    "answers from memory, its store cannot be written: {reason}; it is tried again by itself"
+                )
+            });
             quarantined = view
                 .quarantined()
                 .filter_map(|(key, parked)| {
@@ -194,6 +203,7 @@ impl<P: Projection + Clone> Projector<P> {
             rows,
             quarantined,
             note,
+            in_memory,
         }
     }
 
@@ -217,14 +227,13 @@ impl<P: Projection + Clone> Projector<P> {
     ///
     /// [`RebuildError`]; the live view is as it was.
     pub async fn rebuild(&self) -> Result<Rebuilt, RebuildError> {
-        let dir = rebuild::claim(&self.shared.dir)?;
+        let dir = rebuild::claim(&self.shared.dir, &self.shared.rebuilding)?;
         let view = rebuild::build(&self.shared, &dir).await?;
         let (answer, compared) = oneshot::channel();
-        let compare = Command::Compare { rebuilt: Box::new(view), answer };
+        // The directory goes along: whoever asked may be gone before the second view is.
+        let compare = Command::Compare { rebuilt: Box::new(view), dir, answer };
         self.send(compare).await.map_err(|()| RebuildError::Stopped)?;
-        let compared = compared.await.map_err(|_| RebuildError::Stopped)?;
-        drop(dir);
-        compared
+        compared.await.map_err(|_| RebuildError::Stopped)?
     }
 
     /// Stops following, commits what was folded and hands it to the operating system.

@@ -1,7 +1,9 @@
 //! Building a view a second time, beside the live one.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use tokio::sync::{Mutex, OwnedMutexGuard};
 use tollgate_domain::position::Position;
 use tollgate_log::contract::{EventLog, ReadError};
 use tollgate_projection::fold::Projection;
@@ -55,12 +57,15 @@ pub enum RebuildError {
     Stopped,
 }
 
-/// The directory of the second view. It is removed when this is dropped.
-pub(crate) struct SecondDir(PathBuf);
+/// The directory of the second view. It is removed when this is dropped, and the next rebuild may begin.
+pub(crate) struct SecondDir {
+    path: PathBuf,
+    _only: OwnedMutexGuard<()>,
+}
 
 impl Drop for SecondDir {
     fn drop(&mut self) {
-        for dir in [&self.0, &index_dir(&self.0)] {
+        for dir in [&self.path, &index_dir(&self.path)] {
             if let Err(error) = ViewStore::remove(dir) {
                 tracing::warn!(dir = %dir.display(), %error, "the directory of a rebuild was not removed");
             }
@@ -68,17 +73,15 @@ impl Drop for SecondDir {
     }
 }
 
-/// Takes the directory beside a view's, empty.
-pub(crate) fn claim(live: &Path) -> Result<SecondDir, RebuildError> {
+/// Takes the directory beside a view's, empty. What a killed rebuild left there is removed: the live view's directory belongs to
+/// one process, and in it one rebuild runs at a time.
+pub(crate) fn claim(live: &Path, one: &Arc<Mutex<()>>) -> Result<SecondDir, RebuildError> {
+    let only = Arc::clone(one).try_lock_owned().map_err(|_| RebuildError::Running)?;
     let name = live.file_name().unwrap_or_default().to_string_lossy();
     let dir = live.with_file_name(format!("{name}.rebuild"));
-    // sled holds a lock on a store that is open; what a killed rebuild left has none.
-    if dir.exists() && ViewStore::open(&dir).is_err() {
-        return Err(RebuildError::Running);
-    }
     remove(&dir)?;
     remove(&index_dir(&dir))?;
-    Ok(SecondDir(dir))
+    Ok(SecondDir { path: dir, _only: only })
 }
 
 pub(crate) fn remove(dir: &Path) -> Result<(), ViewError> {
@@ -104,14 +107,14 @@ pub(crate) async fn build<P: Projection + Clone>(
     dir: &SecondDir,
 ) -> Result<View<P>, RebuildError> {
     let log = &*shared.log;
-    let mut view = shared.open(&dir.0).await?;
+    let mut view = shared.open(&dir.path).await?;
     let live = shared.progress.borrow().position.clone();
     fold_to(&mut view, log, &live).await?;
     Ok(view)
 }
 
 /// Folds what is left up to a position that is in the log.
-async fn fold_to<P: Projection>(
+pub(crate) async fn fold_to<P: Projection>(
     view: &mut View<P>,
     log: &dyn EventLog,
     to: &Position,

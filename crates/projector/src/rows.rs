@@ -63,6 +63,10 @@ impl<Row: Serialize + DeserializeOwned + Clone> CachedRows<Row> {
         &self.store
     }
 
+    pub(crate) const fn store_mut(&mut self) -> &mut ViewStore {
+        &mut self.store
+    }
+
     /// How many rows changed since the last commit.
     pub(crate) fn dirty(&self) -> usize {
         self.dirty.len()

@@ -1,9 +1,15 @@
-//! The store of one view: a sled database in a directory of its own.
+//! The store of one view: a sled database in a directory of its own, or memory while there can be none.
+
+mod failure;
+mod rows;
 
 use std::io;
+use std::os::unix::fs::DirBuilderExt;
 use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
 
+use self::failure::{damaged, failed, of_sled, room_beside};
+use self::rows::Rows;
 use crate::digest::Digest;
 
 /// How often a store that is held is tried again, and after how long.
@@ -21,7 +27,7 @@ const ROW: u8 = b'r';
 #[derive(Debug)]
 pub struct ViewStore {
     dir: PathBuf,
-    db: sled::Db,
+    stored: Rows,
     digest: Digest,
     rows: u64,
 }
@@ -32,6 +38,8 @@ pub struct ViewStore {
 pub struct Written {
     digest: Digest,
     rows: u64,
+    /// What a store in memory takes over when it is settled.
+    changes: Vec<(Vec<u8>, Option<Vec<u8>>)>,
 }
 
 /// An open store, and how it came about.
@@ -67,22 +75,84 @@ pub enum StoreError {
 }
 
 impl ViewStore {
-    /// Opens the store in a directory and checks it against its digest. One that cannot be opened or does not match is
-    /// renamed to `{dir}.damaged-{n}`, and an empty one takes its place.
+    /// Opens the store in a directory and checks it against its digest. One that is damaged is renamed to
+    /// `{dir}.damaged-{n}`, and an empty one takes its place. Where the system refuses, for want of space, files or
+    /// permission, nothing is touched: an empty store in memory takes its place.
     ///
     /// # Errors
     ///
-    /// [`StoreError::Failed`] when not even an empty store can be made.
+    /// [`StoreError::Failed`] when a damaged store cannot be set aside.
     pub fn open_or_set_aside(dir: &Path) -> Result<Opened, StoreError> {
+        let in_memory = |reason: String| {
+            tracing::warn!(reason, "the view is kept in memory");
+            Ok(Opened { store: Self::in_memory(dir, reason), checkpoint: None, set_aside: None })
+        };
         let reason = match Self::open(dir) {
             Ok((store, checkpoint)) => return Ok(Opened { store, checkpoint, set_aside: None }),
-            Err(error) => error.to_string(),
+            Err(StoreError::Failed { message, .. }) => return in_memory(message),
+            Err(error @ StoreError::Damaged { .. }) => error.to_string(),
         };
+        // A store may look damaged only because nothing can be written.
+        if let Err(error) = room_beside(dir) {
+            return in_memory(error.to_string());
+        }
         let aside = Self::set_aside(dir).map_err(|error| failed(dir, error))?;
         let note = format!("{reason}; set aside as {}", aside.display());
         tracing::warn!(reason, aside = %aside.display(), "view store set aside, its view is built again from the log");
-        let (store, checkpoint) = Self::open(dir)?;
-        Ok(Opened { store, checkpoint, set_aside: Some(note) })
+        match Self::open(dir) {
+            Ok((store, checkpoint)) => Ok(Opened { store, checkpoint, set_aside: Some(note) }),
+            Err(error) => in_memory(error.to_string()),
+        }
+    }
+
+    /// An empty store in memory, in place of the one in a directory.
+    #[must_use]
+    pub fn in_memory(dir: &Path, reason: String) -> Self {
+        let stored = Rows::in_memory(reason);
+        Self { dir: dir.to_owned(), stored, digest: Digest::default(), rows: 0 }
+    }
+
+    /// Why it is in memory and not in its directory, if so.
+    #[must_use]
+    pub fn memory_reason(&self) -> Option<&str> {
+        self.stored.memory_reason()
+    }
+
+    /// Whether there is room on the disk for a store to be opened in a directory.
+    ///
+    /// # Errors
+    ///
+    /// As the operating system says.
+    pub fn room(dir: &Path) -> io::Result<()> {
+        room_beside(dir)
+    }
+
+    /// Takes all that it holds into memory and lets go of its directory, because that cannot be written to.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when it cannot be read, or holds more than may be in memory: it is as it was then.
+    pub fn move_to_memory(&mut self, reason: String) -> Result<(), StoreError> {
+        let mut memory = Rows::in_memory(reason);
+        let (mut digest, mut rows) = (Digest::default(), 0);
+        for row in self.scan(&[], None) {
+            let (key, value) = row?;
+            digest.add(&key, &value);
+            rows += 1;
+            memory.put(row_key(&key), Some(value));
+            memory.check_bound(&self.dir)?;
+        }
+        (self.stored, self.digest, self.rows) = (memory, digest, rows);
+        Ok(())
+    }
+
+    /// Whether it may take more: one in memory is bounded.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Failed`] says how much it holds and what to do.
+    pub fn check_bound(&self) -> Result<(), StoreError> {
+        self.stored.check_bound(&self.dir)
     }
 
     /// Opens the store in a directory, making an empty one where there is none, and checks it against its digest.
@@ -102,9 +172,17 @@ impl ViewStore {
     ///
     /// As the operating system says; a store that is not there is removed already.
     pub fn remove(dir: &Path) -> io::Result<()> {
-        match std::fs::remove_dir_all(dir) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-            Ok(()) | Err(_) => Ok(()),
+        let mut tries = LOCK_TRIES;
+        loop {
+            match std::fs::remove_dir_all(dir) {
+                // sled lets go of a store on a thread of its own, which may write a last file meanwhile.
+                Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty && tries > 0 => {
+                    tries -= 1;
+                    std::thread::park_timeout(LOCK_PAUSE);
+                }
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                Ok(()) | Err(_) => return Ok(()),
+            }
         }
     }
 
@@ -127,9 +205,11 @@ impl ViewStore {
     }
 
     fn open_checked(dir: &Path) -> Result<(Self, Option<Vec<u8>>), StoreError> {
+        private_dirs(dir).map_err(|error| failed(dir, error))?;
         let config = sled::Config::new().path(dir).cache_capacity(CACHE_BYTES);
-        let db = open_free(&config).map_err(|error| failed(dir, error))?;
-        let mut store = Self { dir: dir.to_owned(), db, digest: Digest::default(), rows: 0 };
+        let db = open_free(&config).map_err(|error| of_sled(dir, &error))?;
+        let stored = Rows::Disk(db);
+        let mut store = Self { dir: dir.to_owned(), stored, digest: Digest::default(), rows: 0 };
         let mut digest = Digest::default();
         let mut rows: u64 = 0;
         for row in store.scan(&[], None) {
@@ -137,7 +217,7 @@ impl ViewStore {
             digest.add(&key, &value);
             rows += 1;
         }
-        let state = store.db.get(STATE).map_err(|error| failed(dir, error))?;
+        let state = store.stored.get(STATE, dir)?;
         let Some(state) = state else {
             return if rows == 0 {
                 Ok((store, None))
@@ -181,8 +261,7 @@ impl ViewStore {
         if self.rows == 0 {
             return Ok(None);
         }
-        let found = self.db.get(row_key(key)).map_err(|error| failed(&self.dir, error))?;
-        Ok(found.map(|value| value.to_vec()))
+        self.stored.get(&row_key(key), &self.dir)
     }
 
     /// The committed rows whose keys begin with a prefix, in order, from the first one behind `after`.
@@ -197,13 +276,10 @@ impl ViewStore {
             Some(after) => [&row_key(after)[..], &[0]].concat().max(prefix.clone()),
             None => prefix.clone(),
         };
-        self.db
-            .range(start..)
+        self.stored
+            .from(start, &self.dir)
             .take_while(move |row| row.as_ref().map_or(true, |(key, _)| key.starts_with(&prefix)))
-            .map(|row| {
-                let (key, value) = row.map_err(|error| failed(&self.dir, error))?;
-                Ok((key[1..].to_vec(), value.to_vec()))
-            })
+            .map(|row| row.map(|(key, value)| (key[1..].to_vec(), value)))
     }
 
     /// Writes rows (`None` removes one) and the checkpoint they are true for, atomically.
@@ -233,9 +309,8 @@ impl ViewStore {
         checkpoint: &[u8],
     ) -> Result<Written, StoreError> {
         let (mut digest, mut rows) = (self.digest, self.rows);
-        let mut batch = sled::Batch::default();
+        let mut batch = Vec::with_capacity(changes.len() + 1);
         for (key, value) in changes {
-            let stored = row_key(key);
             if let Some(old) = self.get(key)? {
                 digest.remove(key, &old);
                 rows -= 1;
@@ -244,19 +319,22 @@ impl ViewStore {
                 Some(value) => {
                     digest.add(key, value);
                     rows += 1;
-                    batch.insert(stored, value.as_slice());
                 }
-                None => batch.remove(stored),
+                None => {}
             }
+            batch.push((row_key(key), value.clone()));
         }
-        batch.insert(STATE, write_state(digest, rows, checkpoint));
-        self.db.apply_batch(batch).map_err(|error| failed(&self.dir, error))?;
-        Ok(Written { digest, rows })
+        batch.push((STATE.to_vec(), Some(write_state(digest, rows, checkpoint))));
+        let changes = self.stored.apply(batch, &self.dir)?;
+        Ok(Written { digest, rows, changes })
     }
 
     /// The second half of a commit: takes over what [`Self::write`] wrote.
-    pub const fn settle(&mut self, written: Written) {
+    pub fn settle(&mut self, written: Written) {
         (self.digest, self.rows) = (written.digest, written.rows);
+        for (key, value) in written.changes {
+            self.stored.put(key, value);
+        }
     }
 
     /// Hands what was committed to the operating system.
@@ -265,7 +343,7 @@ impl ViewStore {
     ///
     /// [`StoreError`].
     pub fn flush(&self) -> Result<(), StoreError> {
-        self.db.flush().map(|_| ()).map_err(|error| failed(&self.dir, error))
+        self.stored.flush(&self.dir)
     }
 }
 
@@ -289,12 +367,9 @@ fn read_state(bytes: &[u8]) -> Option<(Digest, u64, Vec<u8>)> {
     Some((Digest::from_bytes(digest), u64::from_le_bytes(*rows), checkpoint.to_vec()))
 }
 
-fn failed(dir: &Path, error: impl std::fmt::Display) -> StoreError {
-    StoreError::Failed { dir: dir.display().to_string(), message: error.to_string() }
-}
-
-fn damaged(dir: &Path, message: &str) -> StoreError {
-    StoreError::Damaged { dir: dir.display().to_string(), message: message.to_owned() }
+/// A directory for its owner alone: sled makes its files for everybody.
+fn private_dirs(dir: &Path) -> io::Result<()> {
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)
 }
 
 /// Opens a store. One that was closed a moment ago may be held still: sled lets go of it on a thread of its own.

@@ -138,6 +138,7 @@ impl<P: Projection + Clone> Remote<P> {
                 rows: 0,
                 quarantined: Vec::new(),
                 note: Some(why),
+                in_memory: None,
             });
         }
         parts

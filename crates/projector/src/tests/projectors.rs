@@ -8,9 +8,11 @@ use tollgate_domain::position::{PartitionId, Position, Sequence};
 use tollgate_log::contract::EventLog;
 use tollgate_projection::fold::Projection;
 use tollgate_projection::status::Status;
+use tollgate_view_store::ViewStore;
 
 use crate::projector::Projector;
 use crate::query::{QueryError, Wait};
+use crate::rebuild::{RebuildError, Rebuilt};
 use crate::testing::{append, memory, tokens, unreadable, usage};
 use crate::view::{View, store_dir};
 
@@ -132,4 +134,68 @@ async fn a_store_whose_rows_do_not_match_is_built_again_by_itself() {
     std::fs::write(&store, bytes).unwrap();
     let projector = start(&log, dir.path()).await;
     assert_eq!(used(&projector, &position, "T-1").await, Some(5));
+}
+
+#[tokio::test]
+async fn of_rebuilds_at_once_one_runs_and_nothing_is_left_behind() {
+    let (log, dir) = (memory(), tempfile::tempdir().unwrap());
+    let position = append(&*log, vec![usage("T-1", "a", 5)]).await;
+    let projector = start(&log, dir.path()).await;
+    used(&projector, &position, "T-1").await;
+    // What a rebuild that was killed left, in a state that opens as no store.
+    let left = dir.path().join(format!("status-v{}.rebuild", Status::VERSION));
+    std::fs::create_dir_all(left.join("db")).unwrap();
+    let results = futures_util::future::join_all((0..12).map(|_| projector.rebuild())).await;
+    let ran = results.iter().filter(|result| result.as_ref().is_ok_and(Rebuilt::identical)).count();
+    let refused = results.iter().filter(|result| **result == Err(RebuildError::Running)).count();
+    assert_eq!((ran, refused), (1, 11), "{results:?}");
+    assert!(projector.rebuild().await.unwrap().identical());
+    assert!(!left.exists());
+}
+
+#[tokio::test]
+async fn a_rebuild_that_nobody_waits_for_any_more_keeps_no_other_away() {
+    let (log, dir) = (memory(), tempfile::tempdir().unwrap());
+    let position = append(&*log, vec![usage("T-1", "a", 5)]).await;
+    let projector = start(&log, dir.path()).await;
+    used(&projector, &position, "T-1").await;
+    for _ in 0..5 {
+        // Polled a few times and dropped.
+        let _ = tokio::time::timeout(Duration::ZERO, projector.rebuild()).await;
+    }
+    let rebuilt = loop {
+        match projector.rebuild().await {
+            Err(RebuildError::Running) => tokio::task::yield_now().await,
+            rebuilt => break rebuilt.unwrap(),
+        }
+    };
+    assert!(rebuilt.identical());
+}
+
+#[tokio::test]
+async fn a_view_whose_store_cannot_be_had_answers_from_memory_and_comes_back() {
+    let (log, dir) = (memory(), tempfile::tempdir().unwrap());
+    let mut position = append(&*log, vec![usage("T-1", "a", 5)]).await;
+    let projector = start(&log, dir.path()).await;
+    used(&projector, &position, "T-1").await;
+    projector.stop().await;
+    let held = ViewStore::open(&store_dir::<Status>(dir.path())).unwrap();
+    let projector = start(&log, dir.path()).await;
+    position.merge(&append(&*log, vec![usage("T-1", "b", 2)]).await);
+    assert_eq!(used(&projector, &position, "T-1").await, Some(7));
+    let health = projector.health().await;
+    assert!(health.running && health.in_memory.is_some(), "{health:?}");
+    drop(held);
+    let back = async {
+        while projector.health().await.in_memory.is_some() {
+            projector.moved_from(&projector.position(), Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(LONG, back).await.expect("it comes back by itself");
+    position.merge(&append(&*log, vec![usage("T-1", "c", 1)]).await);
+    assert_eq!(used(&projector, &position, "T-1").await, Some(8));
+    projector.stop().await;
+    let view = View::open(Status, &store_dir::<Status>(dir.path()), &*log).await.unwrap();
+    assert_eq!((tokens(&view, "T-1"), view.checkpoint().read_through.0), (Some(8), 3));
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1, "nothing was set aside");
 }

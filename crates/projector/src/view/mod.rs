@@ -257,6 +257,27 @@ impl<P: Projection> View<P> {
         self.dedup.as_ref().map_or(Ok(None), |dedup| dedup.find(key))
     }
 
+    /// Why it is in memory alone, if so.
+    #[must_use]
+    pub fn memory_reason(&self) -> Option<&str> {
+        self.rows.store().memory_reason()
+    }
+
+    /// Takes all rows into memory, because its store cannot be written to.
+    pub(crate) fn move_to_memory(&mut self, reason: String) -> Result<(), ViewError> {
+        Ok(self.rows.store_mut().move_to_memory(reason)?)
+    }
+
+    /// Whether it may take more records in: in memory it is bounded.
+    pub(crate) fn check_bound(&self) -> Result<(), ViewError> {
+        Ok(self.rows.store().check_bound()?)
+    }
+
+    /// Whether it has an id index beside it.
+    pub(crate) const fn has_index(&self) -> bool {
+        self.dedup.is_some()
+    }
+
     /// The partitions it folds.
     #[must_use]
     pub const fn partitions(&self) -> Partitions {

@@ -72,9 +72,10 @@ impl Ledger {
                     "0-15" => format!("view {}", view.view),
                     part => format!("view {} of partitions {part}", view.view),
                 },
-                ok: view.running,
+                ok: view.running && view.in_memory.is_none(),
                 detail: match (&view.note, waits) {
                     (Some(note), _) if !view.running => note.clone(),
+                    _ if view.in_memory.is_some() => view.in_memory.clone().unwrap_or_default(),
                     (_, 0) => format!("{} records behind", view.lag_records),
                     (_, tasks) => format!(
                         "{} records behind; of {tasks} tasks events could not be read",

@@ -57,7 +57,8 @@ fn a_row_changed_behind_the_stores_back_is_found() {
     let path = dir.path().join("view");
     let (mut store, _) = ViewStore::open(&path).unwrap();
     store.commit(&[put("a", "1"), put("b", "2")], b"at 1").unwrap();
-    store.db.insert(row_key(b"a"), &b"7"[..]).unwrap();
+    let Rows::Disk(db) = &store.stored else { panic!("it is on the disk") };
+    db.insert(row_key(b"a"), &b"7"[..]).unwrap();
     drop(store);
     let error = ViewStore::open(&path).unwrap_err();
     assert!(matches!(error, StoreError::Damaged { .. }), "{error}");
@@ -87,6 +88,42 @@ fn of_damaged_files_nothing_is_served() {
         assert_eq!(all(&opened.store), [], "way {way}");
         assert_eq!(dir.path().join("view.damaged-1").is_dir(), opened.set_aside.is_some(), "way {way}");
     }
+}
+
+#[test]
+fn a_store_that_the_system_refuses_is_left_as_it_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("view");
+    let (mut store, _) = ViewStore::open(&path).unwrap();
+    store.commit(&[put("a", "1")], b"at 1").unwrap();
+    // Held by somebody else.
+    let opened = ViewStore::open_or_set_aside(&path).unwrap();
+    assert_eq!((opened.checkpoint, opened.set_aside), (None, None));
+    assert!(opened.store.memory_reason().unwrap().contains("could not acquire lock"));
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1, "nothing is set aside");
+    drop((store, opened.store));
+    let (store, checkpoint) = ViewStore::open(&path).unwrap();
+    assert_eq!((all(&store).len(), checkpoint.as_deref()), (1, Some(&b"at 1"[..])));
+}
+
+#[test]
+fn what_moves_to_memory_is_the_same_and_goes_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut one, _) = ViewStore::open(&dir.path().join("one")).unwrap();
+    let (mut two, _) = ViewStore::open(&dir.path().join("two")).unwrap();
+    for store in [&mut one, &mut two] {
+        store.commit(&[put("a", "1"), put("b", "2"), put("c", "3")], b"at 1").unwrap();
+    }
+    two.move_to_memory("no space".to_owned()).unwrap();
+    for store in [&mut one, &mut two] {
+        store.commit(&[put("b", "5"), (b"c", None)], b"at 2").unwrap();
+    }
+    assert_eq!((all(&two), two.rows(), two.digest()), (all(&one), one.rows(), one.digest()));
+    assert_eq!(two.get(b"b").unwrap(), Some(b"5".to_vec()));
+    assert_eq!((one.memory_reason(), two.memory_reason()), (None, Some("no space")));
+    // Its directory is free again, as of the last commit there.
+    let (_, checkpoint) = ViewStore::open(&dir.path().join("two")).unwrap();
+    assert_eq!(checkpoint.as_deref(), Some(&b"at 1"[..]));
 }
 
 /// Three ways to lose a file's content.

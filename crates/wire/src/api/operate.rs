@@ -82,6 +82,9 @@ pub struct ViewHealth {
     /// What happened when it was opened, where that was out of the ordinary.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub note: Option<String>,
+    /// Why it answers from memory alone, where its store cannot be written.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub in_memory: Option<String>,
 }
 
 /// A task whose events wait because one could not be read.

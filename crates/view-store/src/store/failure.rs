@@ -1,0 +1,52 @@
+//! Telling a damaged store from a system that has no room, files or permission for a whole one.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::Path;
+
+use super::StoreError;
+
+/// What has to fit on the disk before a store is opened again: sled begins with blocks of half of it.
+const ROOM_BYTES: usize = 1 << 20;
+
+pub(super) fn failed(dir: &Path, error: impl std::fmt::Display) -> StoreError {
+    StoreError::Failed { dir: dir.display().to_string(), message: error.to_string() }
+}
+
+pub(super) fn damaged(dir: &Path, message: &str) -> StoreError {
+    StoreError::Damaged { dir: dir.display().to_string(), message: message.to_owned() }
+}
+
+/// What sled says is either of the system or about the bytes that it found.
+pub(super) fn of_sled(dir: &Path, error: &sled::Error) -> StoreError {
+    match error {
+        sled::Error::Io(cause) if is_of_the_system(cause) => failed(dir, error),
+        sled::Error::Io(_)
+        | sled::Error::CollectionNotFound(_)
+        | sled::Error::Unsupported(_)
+        | sled::Error::ReportableBug(_)
+        | sled::Error::Corruption { .. } => damaged(dir, &error.to_string()),
+    }
+}
+
+/// sled keeps the text of an error that it hands on, not its number.
+fn is_of_the_system(error: &io::Error) -> bool {
+    let text = error.to_string();
+    error.raw_os_error().is_some()
+        || ["Os { code", "os error", "could not acquire lock"].iter().any(|words| text.contains(words))
+}
+
+/// Writes a file beside a store and removes it.
+pub(super) fn room_beside(dir: &Path) -> io::Result<()> {
+    if let Some(parent) = dir.parent() {
+        super::private_dirs(parent)?;
+    }
+    let name = dir.file_name().unwrap_or_default().to_string_lossy();
+    let probe = dir.with_file_name(format!("{name}.room"));
+    let written = File::create(&probe)
+        .and_then(|mut file| file.write_all(&vec![0; ROOM_BYTES]).and_then(|()| file.sync_all()));
+    match std::fs::remove_file(&probe) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => written.and(Err(error)),
+        Ok(()) | Err(_) => written,
+    }
+}
