@@ -4,6 +4,7 @@
 
 pub mod chaos;
 pub mod cut;
+pub mod disk;
 pub mod nats;
 
 use std::io::{BufRead, BufReader, Read, Write};

@@ -1,0 +1,103 @@
+//! A full disk: appends are refused, everything else goes on, also after a restart, and nothing is thrown aside.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tollgate_tests::disk::SmallDisk;
+use tollgate_tests::{Place, Server, request};
+
+/// Longer than views wait before they are committed, fail and are tried again.
+const LONG_ENOUGH: Duration = Duration::from_secs(6);
+
+#[test]
+fn on_a_full_disk_reads_and_gate_go_on_and_appends_come_back() {
+    let place = Place::new();
+    let Some(disk) = SmallDisk::mount(&place.path("disk"), 24) else { return };
+    let server = Server::start(&place, "disk/d");
+    for n in 0..20 {
+        assert_eq!(append(&server, n), 201);
+    }
+    assert_eq!(used(&server), Some(20));
+    disk.fill();
+    let mut acknowledged: u64 = 20;
+    let mut refused = 0;
+    let begun = Instant::now();
+    while begun.elapsed() < LONG_ENOUGH {
+        match append(&server, acknowledged) {
+            201 => acknowledged += 1,
+            507 => refused += 1,
+            other => panic!("{other}"),
+        }
+        assert_eq!(used(&server), Some(acknowledged), "after {:?}", begun.elapsed());
+        let (status, gate) = get(&server, "/v1/tasks/T-1").unwrap();
+        assert_eq!((status, gate["task"].as_str()), (200, Some("T-1")), "{gate}");
+    }
+    assert!(refused > 0, "the disk must be full: {acknowledged} fitted");
+    assert_eq!(set_aside(&place), Vec::<String>::new());
+    let (status, health) = get(&server, "/v1/health").unwrap();
+    assert_eq!(status, 503, "{health}");
+    assert!(health["checks"][0]["detail"].as_str().unwrap().contains("the disk of"), "{health}");
+
+    // Killed, and started again while it is full.
+    server.kill();
+    let server = Server::start(&place, "disk/d");
+    assert_eq!(used(&server), Some(acknowledged));
+    assert!(server.terminate().success());
+    assert_eq!(place.totals("disk/d").0, acknowledged * EVENTS);
+    assert_eq!(set_aside(&place), Vec::<String>::new());
+
+    let server = Server::start(&place, "disk/d");
+    assert_eq!(used(&server), Some(acknowledged));
+    disk.free();
+    let begun = Instant::now();
+    while append(&server, acknowledged) != 201 {
+        assert!(begun.elapsed() < Duration::from_secs(30), "appends come back by themselves");
+    }
+    assert_eq!(used(&server), Some(acknowledged + 1));
+    while get(&server, "/v1/health").unwrap().0 != 200 {
+        assert!(begun.elapsed() < Duration::from_secs(90), "the views are in their stores again");
+        assert_eq!(used(&server), Some(acknowledged + 1));
+    }
+    assert!(server.terminate().success());
+    assert_eq!(set_aside(&place), Vec::<String>::new());
+    assert_eq!(place.totals("disk/d").0, (acknowledged + 1) * EVENTS);
+}
+
+/// Events of one request: enough to fill what the log has prepared in a second.
+const EVENTS: u64 = 200;
+
+/// Appends a request's events; the status.
+fn append(server: &Server, nth: u64) -> u16 {
+    let model = "m".repeat(100);
+    let event = |n| {
+        format!(
+            r#"{{"id":"e{nth}-{n}","task":"T-1","usage_recorded":{{"model":"{model}","tokens":{{"output":1}}}}}}"#
+        )
+    };
+    let events: Vec<String> = (0..EVENTS).map(event).collect();
+    let body = format!(r#"{{"producer":"p","events":[{}]}}"#, events.join(","));
+    server.post("/v1/events", &body).expect("an answer").0
+}
+
+/// Requests whose events are in the report, at the log's end.
+fn used(server: &Server) -> Option<u64> {
+    let (status, report) = get(server, "/v1/report?at_least=tail&wait_ms=10000").unwrap();
+    assert_eq!(status, 200, "{report}");
+    report["usage_events"].as_u64().map(|events| events / EVENTS)
+}
+
+fn get(server: &Server, path: &str) -> Option<(u16, Value)> {
+    let (status, body) = request(&server.url, "GET", path, "")?;
+    Some((status, serde_json::from_str(&body).unwrap_or_default()))
+}
+
+/// Stores of views that were put out of the way.
+fn set_aside(place: &Place) -> Vec<String> {
+    let views = place.path("disk/d/views");
+    let names = std::fs::read_dir(Path::new(&views)).unwrap();
+    names
+        .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
+        .filter(|name| name.contains("damaged"))
+        .collect()
+}
