@@ -9,7 +9,7 @@ use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
 
 use self::failure::{damaged, failed, of_sled, room_beside};
-use self::rows::Rows;
+use self::rows::{Change, Rows};
 use crate::digest::Digest;
 
 /// How often a store that is held is tried again, and after how long.
@@ -39,7 +39,7 @@ pub struct Written {
     digest: Digest,
     rows: u64,
     /// What a store in memory takes over when it is settled.
-    changes: Vec<(Vec<u8>, Option<Vec<u8>>)>,
+    changes: Vec<Change>,
 }
 
 /// An open store, and how it came about.
@@ -315,12 +315,9 @@ impl ViewStore {
                 digest.remove(key, &old);
                 rows -= 1;
             }
-            match value {
-                Some(value) => {
-                    digest.add(key, value);
-                    rows += 1;
-                }
-                None => {}
+            if let Some(value) = value {
+                digest.add(key, value);
+                rows += 1;
             }
             batch.push((row_key(key), value.clone()));
         }

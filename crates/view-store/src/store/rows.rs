@@ -11,6 +11,9 @@ const MEMORY_BYTES: usize = 512 << 20;
 
 type Pair = (Vec<u8>, Vec<u8>);
 
+/// A key and what is to stand under it; `None`: nothing.
+pub(super) type Change = (Vec<u8>, Option<Vec<u8>>);
+
 #[derive(Debug)]
 pub(super) enum Rows {
     Disk(sled::Db),
@@ -62,11 +65,7 @@ impl Rows {
     }
 
     /// Applies changes atomically; in memory, gives them back for [`Self::put`].
-    pub(super) fn apply(
-        &self,
-        changes: Vec<(Vec<u8>, Option<Vec<u8>>)>,
-        dir: &Path,
-    ) -> Result<Vec<(Vec<u8>, Option<Vec<u8>>)>, StoreError> {
+    pub(super) fn apply(&self, changes: Vec<Change>, dir: &Path) -> Result<Vec<Change>, StoreError> {
         let Self::Disk(db) = self else { return Ok(changes) };
         let mut batch = sled::Batch::default();
         for (key, value) in changes {
