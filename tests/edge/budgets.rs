@@ -10,6 +10,7 @@ over_each_log!(
     ec06_usage_that_passes_the_limit_in_mid_phase_is_recorded_as_it_is,
     ec07_usage_that_no_model_reported_is_estimated_flagged_and_enforced,
     ec08_an_end_before_its_start_counts_as_no_latency,
+    ec08_a_phase_that_runs_counts_up_to_now_whatever_its_age,
     ec09_each_run_of_a_phase_is_an_attempt_and_totals_are_over_all,
     ec11_when_only_pr_and_monitor_remain_the_token_rule_still_blocks,
 );
@@ -110,6 +111,11 @@ fn ec08_an_end_before_its_start_counts_as_no_latency(ground: &mut Ground) {
             assert_eq!(row["breach_status"], "within");
             let report = ground.ok("report T-1");
             assert!(report.contains(tells), "{tells}: {report}");
+            let status = ground.ok("task show T-1");
+            assert!(status.contains(&format!("! {tells}: its latency counts as 0")), "{tells}: {status}");
+            let (_, of_it) = tells.split_once(' ').unwrap();
+            let story = ground.ok("task explain T-1");
+            assert!(story.contains(&format!("; it {of_it}: its latency counts as 0")), "{tells}: {story}");
         } else {
             assert_eq!((&row["latency_ms"], &row["breach_status"]), (&json!(86_400_000), &json!("exceeded")));
         }
@@ -124,6 +130,37 @@ fn ec08_an_end_before_its_start_counts_as_no_latency(ground: &mut Ground) {
     let signals = [signal("SPEC", -2000), signal("PLAN", 86_400_001), signal("REVIEW", -1000)];
     assert_eq!(said, signals.iter().collect::<Vec<_>>(), "each is an event, and only they");
     assert_eq!(anomalies[2]["id"], "c/latency-anomaly");
+}
+
+fn ec08_a_phase_that_runs_counts_up_to_now_whatever_its_age(ground: &mut Ground) {
+    // Rule: only what has ended can have impossible times; what runs has taken the time from its start to the question.
+    let year_ms = 365 * 86_400_000;
+    let _ = ground.ok("task open T-1 --at 2020-01-01T00:00:00Z");
+    let _ = ground.ok("phase start T-1 IMPLEMENT --at 2020-01-01T00:00:00Z");
+    let row = ground.execution("T-1", "IMPLEMENT", 1);
+    assert!(row["latency_ms"].as_u64().unwrap() > year_ms, "{row}");
+    assert!(row["latency_limit_ms"].is_u64(), "its limit is enforced: {row}");
+    assert_eq!((&row["state"], &row["breach_status"]), (&json!("running"), &json!("exceeded")), "{row}");
+    assert_eq!(ground.json("task show T-1")["budget_status"], "exceeded");
+    let answer = ground.gate("T-1", "REVIEW");
+    assert_eq!(
+        (verdict(&answer), codes(&answer)),
+        ("warn", vec!["latency_budget_exceeded", "phase_budget_exceeded"]),
+        "{answer}"
+    );
+    assert!(answer["latency_ms"]["used"].as_u64().unwrap() > year_ms, "{answer}");
+    for shown in ["task show T-1", "report T-1", "task explain T-1"] {
+        let text = ground.ok(shown);
+        assert!(!text.contains("its latency counts as 0"), "{shown}: {text}");
+    }
+    // It ends, and what it took is not believed any more: that is said wherever it is shown.
+    let _ = ground.ok("phase end T-1 IMPLEMENT");
+    let row = ground.execution("T-1", "IMPLEMENT", 1);
+    assert_eq!((&row["latency_ms"], &row["breach_status"]), (&json!(0), &json!("within")), "{row}");
+    for shown in ["task show T-1", "report T-1", "task explain T-1"] {
+        let text = ground.ok(shown);
+        assert!(text.contains("s, more than a day: its latency counts as 0"), "{shown}: {text}");
+    }
 }
 
 fn ec09_each_run_of_a_phase_is_an_attempt_and_totals_are_over_all(ground: &mut Ground) {

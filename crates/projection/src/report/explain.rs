@@ -11,7 +11,7 @@ use tollgate_domain::phase::{Advance, Phase};
 use tollgate_domain::task::TaskStage;
 use tollgate_domain::time::Timestamp;
 
-use super::findings::{likely_cause, recommendations, unexplained};
+use super::findings::{impossible_time, likely_cause, recommendations, unexplained};
 use super::task_status::Named;
 use super::words::{beside_cost, counted, seconds, with_thousands};
 use crate::status::{Decision, Execution, Latency, TaskRow, figures};
@@ -277,6 +277,14 @@ fn milestones(row: &TaskRow, now: Option<Timestamp>) -> Vec<(Timestamp, (u8, u64
 
 /// How an execution ended: its numbers beside its limits, and why it probably went above them.
 fn ended(row: &TaskRow, execution: &Execution, now: Option<Timestamp>) -> String {
+    let mut sentence = ended_with(row, execution, now);
+    if let Some(what) = impossible_time(execution) {
+        sentence.push_str(&format!("; it {what}: its latency counts as 0"));
+    }
+    sentence
+}
+
+fn ended_with(row: &TaskRow, execution: &Execution, now: Option<Timestamp>) -> String {
     let limit = row.state.limits.as_deref().and_then(|limits| limits.phase(&execution.id.phase));
     let used = grouped(execution.activity.tokens.used());
     let Some(limit) = limit else { return format!("{} ended: {used} tokens", execution.id) };

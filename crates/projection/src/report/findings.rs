@@ -83,18 +83,28 @@ pub(super) fn anomalies(row: &TaskRow, similar: &Similar, now: Option<Timestamp>
     }
     found.sort_by_key(|(size, _)| std::cmp::Reverse(*size));
     let mut sentences: Vec<String> = found.into_iter().map(|(_, sentence)| sentence).collect();
-    for execution in &row.executions {
-        if let Latency::Anomalous(measured) = execution.latency(row.budgeted(), now) {
-            let (id, measured_s) = (&execution.id, seconds(measured.unsigned_abs().into()));
-            let what = if measured < 0 {
-                format!("{id} ended {measured_s} s before it started")
-            } else {
-                format!("{id} took {measured_s} s, more than a day")
-            };
-            sentences.push(format!("{what}: its latency counts as 0, no latency limit is enforced"));
-        }
-    }
+    sentences.extend(impossible_times(row));
     sentences
+}
+
+/// The executions whose times cannot be right.
+pub(super) fn impossible_times(row: &TaskRow) -> impl Iterator<Item = String> {
+    row.executions.iter().filter_map(|execution| {
+        let what = impossible_time(execution)?;
+        Some(format!("{} {what}: its latency counts as 0, no latency limit is enforced", execution.id))
+    })
+}
+
+/// What is wrong with the times of an execution that has ended (EC8), as what is said of it: `took 90,000.0 s, more than a
+/// day`.
+pub(super) fn impossible_time(execution: &Execution) -> Option<String> {
+    let measured = execution.ended_at?.latency_since(execution.started_at).err()?;
+    let seconds = seconds(measured.unsigned_abs().into());
+    Some(if measured < 0 {
+        format!("ended {seconds} s before it started")
+    } else {
+        format!("took {seconds} s, more than a day")
+    })
 }
 
 /// What a person can do, most useful first; never empty.

@@ -4,7 +4,7 @@ use tollgate_domain::breach::BreachStatus;
 use tollgate_domain::time::Timestamp;
 use tollgate_wire::api::{ActivePhase, TaskStatus, TaskSummary};
 
-use super::findings::warnings;
+use super::findings::{impossible_times, warnings};
 use super::task_report::{decision_view, execution_reports};
 use super::{narrow, token_totals, utilization_view};
 use crate::status::{TaskRow, figures};
@@ -61,6 +61,8 @@ pub fn summary(named: Named<'_>, now: Option<Timestamp>) -> TaskSummary {
 pub fn task_status(named: Named<'_>, now: Option<Timestamp>, as_of: String) -> TaskStatus {
     let row = named.row;
     let figures = figures(row, now);
+    let mut warnings = warnings(named, &figures);
+    warnings.extend(impossible_times(row));
     TaskStatus {
         summary: summary(named, now),
         tokens: token_totals(&figures.total.tokens),
@@ -69,7 +71,7 @@ pub fn task_status(named: Named<'_>, now: Option<Timestamp>, as_of: String) -> T
         unphased_tokens: narrow(row.unphased.tokens.total()),
         unmatched_tokens: narrow(figures.unmatched_tokens),
         last_decision: row.decisions.last().map(decision_view),
-        warnings: warnings(named, &figures),
+        warnings,
         as_of,
     }
 }

@@ -33,7 +33,7 @@ pub struct Figures {
 pub enum Latency {
     /// Budgeted milliseconds; up to now for one that runs.
     Known(u64),
-    /// Its end lies before its start or more than a day after it: 0, and no limit is enforced. The value is what was
+    /// It has ended, before its start or more than a day after it: 0, and no limit is enforced. The value is what was
     /// measured.
     Anomalous(i64),
 }
@@ -50,22 +50,20 @@ impl Latency {
 }
 
 impl Execution {
-    /// How long it took, by the kind of time that is budgeted. One that runs counts up to `now`; without a `now` it
-    /// counts 0 so far.
+    /// How long it took, by the kind of time that is budgeted. One that runs counts up to `now`, whatever its age: it is
+    /// believed until it has ended. Without a `now` it counts 0 so far.
     #[must_use]
     pub fn latency(&self, budgeted: BudgetedLatency, now: Option<Timestamp>) -> Latency {
-        let (end, runs) = match self.ended_at {
-            Some(end) => (end, false),
-            None => (now.unwrap_or(self.started_at), true),
+        let measured = match (self.ended_at, now) {
+            (Some(end), _) => end.latency_since(self.started_at),
+            // Clocks of two machines differ a little: a start that is still to come has taken no time so far.
+            (None, Some(now)) => Ok(u64::try_from(now.millis_since(self.started_at)).unwrap_or(0)),
+            (None, None) => Ok(0),
         };
-        match end.latency_since(self.started_at) {
-            Ok(ms) => Latency::Known(match budgeted {
-                BudgetedLatency::Full => ms,
-                BudgetedLatency::Active => ms.saturating_sub(self.activity.wait_ms),
-            }),
-            // Clocks of two machines differ a little: one that runs is not anomalous before it has ended.
-            Err(_) if runs => Latency::Known(0),
-            Err(measured) => Latency::Anomalous(measured),
+        match (measured, budgeted) {
+            (Ok(ms), BudgetedLatency::Full) => Latency::Known(ms),
+            (Ok(ms), BudgetedLatency::Active) => Latency::Known(ms.saturating_sub(self.activity.wait_ms)),
+            (Err(measured), _) => Latency::Anomalous(measured),
         }
     }
 

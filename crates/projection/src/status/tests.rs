@@ -246,10 +246,25 @@ fn latency_is_end_minus_start_or_it_is_not_believed() {
         open, start PR, +24h, end PR       | PR.latency=86400000 PR.breach=exceeded
         open, start PR, +24h, +1ms, end PR | PR.latency=anomalous:86400001 PR.breach=within latency=0
         open, start PR, use PR out=2000, -5s, end PR | PR.latency=anomalous:-5000 PR.breach=exceeded
-        open, start PR, +25h               | PR.latency=0 latency=0
-        open, start PR, -5s                | PR.latency=0 latency=0
         ",
     );
+}
+
+#[test]
+fn one_that_runs_counts_up_to_now_whatever_its_age() {
+    let active = "config budgeted_latency: active, open";
+    check(&format!(
+        "
+        open, start PR, +24h                  | PR.latency=86400000 PR.breach=exceeded latency=86400000
+        open, start PR, +24h, +1ms            | PR.latency=86400001 PR.breach=exceeded latency=86400001
+        open, start PR, +25h                  | PR.latency=90000000 PR.breach=exceeded breach=exceeded
+        open, start PR, +240h                 | PR.latency=864000000 PR.breach=exceeded breach=exceeded
+        open, start PR, +25h, -1h, end PR     | PR.latency=86400000 PR.breach=exceeded
+        {active}, start PR, wait PR 4000, +25h | PR.latency=89996000 PR.breach=exceeded
+        open, start PR, -5s                   | PR.latency=0 PR.breach=within latency=0
+        open, start PR, +25h, end PR          | PR.latency=anomalous:90000000 PR.breach=within latency=0
+        "
+    ));
 }
 
 #[test]
