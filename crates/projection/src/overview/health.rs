@@ -5,7 +5,7 @@ use tollgate_domain::decimal::Decimal;
 use tollgate_domain::gate::grouped;
 use tollgate_domain::tier::Importance;
 use tollgate_domain::time::Day;
-use tollgate_wire::api::{BudgetHealth, FigureRow};
+use tollgate_wire::api::{BudgetHealth, FigureRow, WeekRow};
 
 use super::figures::{Counted, Overview, TierFigures, WeekFigures};
 use super::proposals::proposals;
@@ -124,9 +124,16 @@ pub fn health(overview: &Overview, config: &HealthConfig, as_of: String) -> Budg
         importance_changed: review(&overview.importance_changed),
         by_tier: tiers(&window),
         by_phase: phases(&window),
-        by_week: overview.weeks.iter().map(|(week, figures)| week_row(*week, figures)).collect(),
+        by_week: by_week(overview),
         degraded_tasks: overview.degraded,
     }
+}
+
+/// Weeks in which something is counted: a remediation that nobody has worked at, which the ledger opens whenever the gate is asked, is
+/// nothing.
+fn by_week(overview: &Overview) -> Vec<WeekRow> {
+    let counted = overview.weeks.iter().filter(|(_, figures)| **figures != WeekFigures::default());
+    counted.map(|(week, figures)| week_row(*week, figures)).collect()
 }
 
 /// Rows in the making.

@@ -54,6 +54,18 @@ fn weeks_begin_on_monday() {
     }
 }
 
+/// What was asked today about tasks of the past adds no week.
+#[test]
+fn a_week_in_which_nothing_is_counted_has_no_row() {
+    let weeks = |script: &str| {
+        let rows = health_of(script, 1).by_week;
+        rows.iter().map(|row| row.week.clone()).collect::<Vec<_>>()
+    };
+    let opened = "open, close completed, +240h, by tollgate, in fix:T-1, open";
+    assert_eq!(weeks(opened), ["2026-11-16"]);
+    assert_eq!(weeks(&format!("{opened}, by agent, use - out=70")), ["2026-11-16", "2026-11-30"]);
+}
+
 #[test]
 fn percentiles_are_values_that_occurred_to_three_digits() {
     let mut counted = Counted::default();
