@@ -1,5 +1,6 @@
 //! A command for one ledger never reaches another.
 
+use tollgate_test_process::Program;
 use tollgate_tests::{Place, Server};
 
 /// The port of a server, to come back there.
@@ -27,9 +28,8 @@ fn a_copy_of_a_served_directory_is_a_ledger_of_its_own() {
     let place = Place::new();
     let server = Server::start(&place, "a");
     let _ = place.ok("--data a usage record T-1 --output 5");
-    let copied =
-        std::process::Command::new("cp").args(["-r", "a", "copy"]).current_dir(place.path("")).status();
-    assert!(copied.unwrap().success());
+    let copied = Program::new("cp").args(["-r", "a", "copy"]).current_dir(place.path("")).output();
+    assert!(copied.status.success());
     // The copy says who serves the original, of the same epoch.
     let _ = place.ok("--data copy usage record T-1 --output 7");
     assert_eq!((place.totals("a").1, place.totals("copy").1), (5, 12));
@@ -60,7 +60,7 @@ fn a_ledger_of_the_command_line_is_not_taken_over_by_one_of_the_environment() {
     let place = Place::new();
     let other = Server::start(&place, "b");
     let said = |args: &[&str]| {
-        let output = place.command(args).env("TOLLGATE_URL", &other.url).output().unwrap();
+        let output = place.command(args).env("TOLLGATE_URL", &other.url).output();
         assert!(output.status.success(), "{output:?}");
     };
     said(&["--data", "a", "usage", "record", "T-1", "--output", "5"]);

@@ -133,7 +133,7 @@ fn commands_at_the_same_time_take_turns() {
         .map(|number| {
             let args =
                 ["--data", "d", "usage", "record", "T-0", "--output", "1", "--id", &format!("u{number}")];
-            place.command(&args).spawn().unwrap()
+            place.command(&args).start()
         })
         .collect();
     for mut command in commands {

@@ -26,7 +26,7 @@ fn a_server_killed_in_the_middle_of_an_import_leaves_the_same_totals() {
         let server = Server::start(&place, &data);
         let mut follower = Follower::start(&place, &server);
         let mut command = place.command(&["--server", &server.url, "import", "codex", "s"]);
-        let mut import = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let mut import = command.stdout(Stdio::null()).stderr(Stdio::null()).start();
         // The config and the prices come before the import's events.
         follower.wait_for(2 + after);
         server.kill();

@@ -1,8 +1,8 @@
 //! The blocks of `docs/guides/producers.md` are run as they stand there.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
+use tollgate_test_process::Program;
 use tollgate_tests::Server;
 use tollgate_tests::nats::Cluster;
 
@@ -49,9 +49,9 @@ fn skipped(why: &str) {
 /// Runs a program with an end in sight; gives what it printed.
 #[track_caller]
 fn run(program: &Path, args: &[&str], dir: &Path, url: &str) -> String {
-    let mut command = Command::new("timeout");
-    command.arg("120").arg(program).args(args).current_dir(dir).env("NATS_URL", url).stdin(Stdio::null());
-    let output = command.output().unwrap();
+    let mut command = Program::new("timeout");
+    command.arg("120").arg(program).args(args).current_dir(dir).env("NATS_URL", url);
+    let output = command.output();
     let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{}: {}\n{out}{err}", program.display(), output.status);
     out.into_owned()
@@ -109,7 +109,7 @@ fn the_blocks_in_javascript_run() {
 
 #[test]
 fn the_blocks_for_the_shell_run() {
-    if Command::new("nats").arg("--version").output().is_err() {
+    if Program::new("nats").arg("--version").try_output().is_err() {
         return skipped("the `nats` CLI is not installed");
     }
     let Some((cluster, _server)) = ledger() else { return };

@@ -3,7 +3,8 @@
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+
+use tollgate_test_process::Program;
 
 /// A file system of its own, in memory, of a few MiB.
 pub struct SmallDisk {
@@ -13,10 +14,11 @@ pub struct SmallDisk {
 impl SmallDisk {
     /// Mounts one at a directory. `None`: this process may not mount, which only root may.
     #[must_use]
+    #[expect(clippy::print_stderr, reason = "a skipped test says so")]
     pub fn mount(dir: &Path, mib: u32) -> Option<Self> {
         std::fs::create_dir_all(dir).unwrap();
         let size = format!("size={mib}m");
-        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", &size, "tmpfs"]).arg(dir).output();
+        let mounted = Program::new("mount").args(["-t", "tmpfs", "-o", &size, "tmpfs"]).arg(dir).try_output();
         let mounted = mounted.is_ok_and(|done| done.status.success());
         if !mounted {
             eprintln!("skipped: a full disk needs a mount, which only root may make");
@@ -45,6 +47,6 @@ impl SmallDisk {
 impl Drop for SmallDisk {
     fn drop(&mut self) {
         // Lazily: a server of a failed test may have it open still.
-        let _ = Command::new("umount").arg("-l").arg(&self.dir).status();
+        let _ = Program::new("umount").arg("-l").arg(&self.dir).try_output();
     }
 }

@@ -10,10 +10,11 @@ pub mod nats;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::process::{ChildStdout, ExitStatus, Stdio};
 
 use serde_json::Value;
 use tempfile::TempDir;
+use tollgate_test_process::{Process, Program, temporary};
 
 /// A directory of its own, with the binary at hand.
 pub struct Place {
@@ -36,7 +37,7 @@ impl Place {
     #[must_use]
     #[expect(clippy::new_without_default, reason = "an empty place on disk is no default value")]
     pub fn new() -> Self {
-        Self { dir: tempfile::tempdir().unwrap() }
+        Self { dir: temporary() }
     }
 
     /// A path in it.
@@ -52,18 +53,18 @@ impl Place {
         std::fs::write(path, text).unwrap();
     }
 
-    /// A command of the binary, to be run in this place with nothing of the outer environment but the path.
+    /// A command of the binary, to be run in this place with nothing of the outer environment but the clock.
     #[must_use]
-    pub fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(binary());
-        command.args(args).current_dir(self.dir.path()).env_clear().env("NO_COLOR", "1");
+    pub fn command(&self, args: &[&str]) -> Program {
+        let mut command = Program::bare(binary());
+        command.args(args).current_dir(self.dir.path()).env("NO_COLOR", "1");
         command
     }
 
     /// Runs the binary to its end.
     #[must_use]
     pub fn run(&self, args: &[&str]) -> Said {
-        let output = self.command(args).stdin(Stdio::null()).output().unwrap();
+        let output = self.command(args).output();
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
         Said { code: output.status.code().unwrap(), out: text(output.stdout), err: text(output.stderr) }
     }
@@ -129,7 +130,7 @@ pub fn binary() -> PathBuf {
 
 /// A server of a data directory, on a port of its own. It is killed when dropped.
 pub struct Server {
-    child: Child,
+    process: Process,
     _stdout: BufReader<ChildStdout>,
     /// Where it listens.
     pub url: String,
@@ -159,60 +160,49 @@ impl Server {
     pub fn within(place: &Place, args: &[&str], variables: &[(&str, &str)]) -> Self {
         let mut command = place.command(args);
         command.envs(variables.iter().copied());
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        let mut stdout = BufReader::new(child.stdout.take().unwrap());
+        let mut process = command.stdout(Stdio::piped()).stderr(Stdio::piped()).start();
+        let mut stdout = BufReader::new(process.stdout.take().unwrap());
         let mut first = String::new();
         stdout.read_line(&mut first).unwrap();
         let url = first.split_whitespace().find(|word| word.starts_with("http://"));
         let Some(url) = url.map(|url| url.trim_end_matches(',').to_owned()) else {
             let mut err = String::new();
-            child.stderr.take().unwrap().read_to_string(&mut err).unwrap();
+            process.stderr.take().unwrap().read_to_string(&mut err).unwrap();
             panic!("the server did not start: {first}{err}");
         };
-        Self { child, _stdout: stdout, url }
+        Self { process, _stdout: stdout, url }
     }
 
     /// Kills it without a word, as a crash would.
-    pub fn kill(mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
+    pub fn kill(self) {
+        self.process.crash();
     }
 
     /// Asks it to stop, as an operator would, and waits for its end.
     #[must_use]
     pub fn terminate(mut self) -> ExitStatus {
-        let pid = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
-        self.child.wait().unwrap()
+        self.signal("TERM");
+        self.process.wait().unwrap()
     }
 
     /// Likewise; and what it said on stderr.
     #[must_use]
     pub fn end(mut self) -> (ExitStatus, String) {
         self.signal("TERM");
-        let (mut err, mut told) = (self.child.stderr.take().unwrap(), String::new());
+        let (mut err, mut told) = (self.process.stderr.take().unwrap(), String::new());
         err.read_to_string(&mut told).unwrap();
-        (self.child.wait().unwrap(), told)
+        (self.process.wait().unwrap(), told)
     }
 
     /// Sends it a signal, such as `HUP`.
     pub fn signal(&self, name: &str) {
-        let pid = self.child.id().to_string();
-        assert!(Command::new("kill").args([&format!("-{name}"), &pid]).status().unwrap().success());
+        self.process.signal(name);
     }
 
     /// Sends one request over a connection of its own; status and body. `None`: nobody answers.
     #[must_use]
     pub fn post(&self, path: &str, body: &str) -> Option<(u16, String)> {
         request(&self.url, "POST", path, body)
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        // It may have ended already.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
 
@@ -262,7 +252,7 @@ pub fn real_sessions() -> Option<PathBuf> {
 
 /// What a command that goes on prints, line by line.
 pub struct Follower {
-    child: Child,
+    _process: Process,
     lines: BufReader<ChildStdout>,
 }
 
@@ -279,9 +269,9 @@ impl Follower {
     /// Follows what a command of this kind prints.
     #[must_use]
     pub fn of(place: &Place, args: &[&str]) -> Self {
-        let mut child = place.command(args).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
-        let lines = BufReader::new(child.stdout.take().unwrap());
-        Self { child, lines }
+        let mut process = place.command(args).stdout(Stdio::piped()).stderr(Stdio::null()).start();
+        let lines = BufReader::new(process.stdout.take().unwrap());
+        Self { _process: process, lines }
     }
 
     /// Waits for so many lines.
@@ -292,9 +282,7 @@ impl Follower {
             assert!(self.lines.read_line(&mut line).unwrap() > 0, "it ended early");
         }
     }
-}
 
-impl Follower {
     /// Waits for a line that holds these words.
     pub fn wait_for_line(&mut self, words: &str) {
         let mut line = String::new();
@@ -302,12 +290,5 @@ impl Follower {
             line.clear();
             assert!(self.lines.read_line(&mut line).unwrap() > 0, "it ended before `{words}`");
         }
-    }
-}
-
-impl Drop for Follower {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }

@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::PathBuf;
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::{ChildStdout, Stdio};
 use std::time::Duration;
 
 use serde_json::Value;
+use tollgate_test_process::{Process, Program};
 
 use crate::{Place, Server};
 
@@ -19,7 +20,7 @@ const LIMIT: Duration = Duration::from_secs(60);
 pub struct NatsServer {
     store: PathBuf,
     port: Option<u16>,
-    child: Option<Child>,
+    process: Option<Process>,
 }
 
 impl NatsServer {
@@ -27,11 +28,11 @@ impl NatsServer {
     #[must_use]
     #[expect(clippy::print_stderr, reason = "a skipped test says so")]
     pub fn start(place: &Place) -> Option<Self> {
-        if Command::new("nats-server").arg("--version").output().is_err() {
+        if Program::new("nats-server").arg("--version").try_output().is_err() {
             eprintln!("SKIPPED: nats-server is not installed; `tools/test` installs it where it may");
             return None;
         }
-        let mut server = Self { store: place.path("nats"), port: None, child: None };
+        let mut server = Self { store: place.path("nats"), port: None, process: None };
         server.restart();
         Some(server)
     }
@@ -40,11 +41,11 @@ impl NatsServer {
     pub fn restart(&mut self) {
         self.kill();
         let port = self.port.map_or_else(|| "-1".to_owned(), |port| port.to_string());
-        let mut command = Command::new("nats-server");
+        let mut command = Program::new("nats-server");
         command.args(["--addr", "127.0.0.1", "--port", &port, "--jetstream", "--store_dir"]).arg(&self.store);
-        let mut child = command.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
-        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-        self.child = Some(child);
+        let mut process = command.stderr(Stdio::piped()).stdout(Stdio::null()).start();
+        let mut lines = BufReader::new(process.stderr.take().unwrap()).lines();
+        self.process = Some(process);
         let mut said = Vec::new();
         loop {
             let Some(Ok(line)) = lines.next() else {
@@ -65,9 +66,8 @@ impl NatsServer {
 
     /// Kills it with SIGKILL and waits until it is gone.
     pub fn kill(&mut self) {
-        if let Some(mut child) = self.child.take() {
-            child.kill().unwrap();
-            child.wait().unwrap();
+        if let Some(process) = self.process.take() {
+            process.crash();
         }
     }
 
@@ -84,24 +84,10 @@ impl NatsServer {
     }
 }
 
-impl Drop for NatsServer {
-    fn drop(&mut self) {
-        self.kill();
-    }
-}
-
 /// A projector. It is killed when dropped.
 pub struct ProjectorProcess {
-    child: Child,
+    _process: Process,
     _stdout: BufReader<ChildStdout>,
-}
-
-impl Drop for ProjectorProcess {
-    fn drop(&mut self) {
-        // It may have ended already.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
 }
 
 /// A ledger on a nats-server of its own, with a projector for each view.
@@ -140,12 +126,12 @@ impl Cluster {
     pub fn projector_at(&self, url: &str, args: &[&str]) -> ProjectorProcess {
         let mut command = self.place.command(args);
         command.args(["--log", url]).stdout(Stdio::piped()).stderr(Stdio::inherit());
-        let mut child = command.spawn().unwrap();
-        let mut stdout = BufReader::new(child.stdout.take().unwrap());
+        let mut process = command.start();
+        let mut stdout = BufReader::new(process.stdout.take().unwrap());
         let mut first = String::new();
         stdout.read_line(&mut first).unwrap();
         assert!(first.contains("answers on"), "the projector did not start: {args:?}: {first}");
-        ProjectorProcess { child, _stdout: stdout }
+        ProjectorProcess { _process: process, _stdout: stdout }
     }
 
     /// Starts a server of the ledger.

@@ -199,13 +199,13 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::clock::SystemClock;
+    use crate::clock::ManualClock;
     use crate::conformance::{batch, event, other_task_of_the_same_partition};
     use crate::contract::NewEvent;
     use crate::memory::MemoryLog;
 
     async fn digests_of(batches: Vec<Vec<NewEvent>>) -> Digests {
-        let log = MemoryLog::new(Arc::new(SystemClock));
+        let log = MemoryLog::new(Arc::new(ManualClock::default()));
         for events in batches {
             log.append(batch(events)).await.unwrap();
         }

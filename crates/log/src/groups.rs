@@ -73,7 +73,7 @@ mod tests {
     use tollgate_domain::position::Sequence;
 
     use super::*;
-    use crate::clock::{SystemClock, passed};
+    use crate::clock::{ManualClock, passed};
     use crate::conformance::{batch, event};
     use crate::contract::{EventLog, Partitions};
     use crate::memory::MemoryLog;
@@ -84,7 +84,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn the_first_record_after_a_rest_comes_at_once_and_those_that_follow_together() {
-        let log = MemoryLog::new(Arc::new(SystemClock));
+        let log = MemoryLog::new(Arc::new(ManualClock::default()));
         let mut reader = log.read_from(Partitions::ALL, Sequence::ZERO).await.unwrap();
         let mut groups = Groups::default();
         let begun = Instant::now();
@@ -111,7 +111,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_reader_that_is_behind_does_not_pause() {
-        let log = MemoryLog::new(Arc::new(SystemClock));
+        let log = MemoryLog::new(Arc::new(ManualClock::default()));
         let mut reader = log.read_from(Partitions::ALL, Sequence::ZERO).await.unwrap();
         let mut groups = Groups::default();
         let begun = Instant::now();

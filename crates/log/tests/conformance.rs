@@ -4,7 +4,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use tollgate_log::clock::SystemClock;
+use tollgate_log::clock::ManualClock;
 use tollgate_log::conformance::Backend;
 use tollgate_log::contract::{BoxFuture, Durability, EventLog};
 use tollgate_log::embedded::{EmbeddedLog, Options};
@@ -14,7 +14,10 @@ struct Memory;
 
 impl Backend for Memory {
     fn fresh(&self) -> BoxFuture<'_, Arc<dyn EventLog>> {
-        Box::pin(async { Arc::new(MemoryLog::new(Arc::new(SystemClock))) as Arc<dyn EventLog> })
+        Box::pin(async {
+            let clock = ManualClock::at("2026-11-20T10:00:00Z".parse().unwrap());
+            Arc::new(MemoryLog::new(Arc::new(clock))) as Arc<dyn EventLog>
+        })
     }
 
     fn reopen(&self, _: Arc<dyn EventLog>) -> BoxFuture<'_, Option<Arc<dyn EventLog>>> {

@@ -5,7 +5,7 @@
 use std::sync::{Arc, Mutex};
 
 use tollgate_domain::position::{Epoch, Position, Sequence};
-use tollgate_log::clock::SystemClock;
+use tollgate_log::clock::ManualClock;
 use tollgate_log::conformance::{batch, decision, event};
 use tollgate_log::contract::{
     AppendError, Batch, BoxFuture, DedupScope, Durability, EventLog, EventName, Found, InOrder, Partitions,
@@ -17,7 +17,7 @@ use tollgate_log::embedded::{EmbeddedLog, Options};
 use tollgate_log::memory::MemoryLog;
 
 fn memory() -> MemoryLog {
-    MemoryLog::new(Arc::new(SystemClock))
+    MemoryLog::new(Arc::new(ManualClock::default()))
 }
 
 async fn fill(log: &dyn EventLog, records: u64) {

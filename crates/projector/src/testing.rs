@@ -8,7 +8,7 @@ use tollgate_domain::ids::{EventId, ProducerId, TaskId, TenantId};
 use tollgate_domain::position::{Epoch, PartitionId, Position, Sequence};
 use tollgate_domain::tokens::TokenCounts;
 use tollgate_domain::usage::{Cost, UsageRecorded};
-use tollgate_log::clock::SystemClock;
+use tollgate_log::clock::ManualClock;
 use tollgate_log::contract::{
     AppendError, Batch, BoxFuture, DedupScope, Durability, EventLog, EventName, Expected, Found, NewEvent,
     Partitions, ReadError, Receipt, RecordReader,
@@ -22,7 +22,7 @@ use tollgate_wire::Submitted;
 use crate::view::View;
 
 pub(crate) fn memory() -> Arc<dyn EventLog> {
-    Arc::new(MemoryLog::new(Arc::new(SystemClock)))
+    Arc::new(MemoryLog::new(Arc::new(ManualClock::default())))
 }
 
 /// Usage of so many output tokens.

@@ -71,7 +71,7 @@ fn a_projector_killed_in_the_middle_goes_on_where_it_was() {
         &["--log", &url, "--format", "json", "log", "tail", "--follow", "--records", "0"],
     );
     let mut import = cluster.place.command(&["--log", &url, "import", "codex", "s"]);
-    let mut import = import.stdout(std::process::Stdio::null()).spawn().unwrap();
+    let mut import = import.stdout(std::process::Stdio::null()).start();
     // Each is killed while the log grows, and started again while it still does.
     for (number, view) in ["status", "reports", "alerts"].into_iter().enumerate() {
         follower.wait_for(500);

@@ -118,7 +118,7 @@ fn of_commands_alone() {
     let spawn = |number: usize| {
         let id = format!("s{number}");
         let args = ["--log", &url, "phase", "start", "T-1", "PLAN", "--id", &id];
-        cluster.place.command(&args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+        cluster.place.command(&args).stdout(Stdio::null()).stderr(Stdio::null()).start()
     };
     let commands: Vec<_> = (0..8).map(spawn).collect();
     let codes: Vec<_> =

@@ -2,7 +2,8 @@
 
 use tollgate_tests::nats::Cluster;
 
-/// A life of three tasks. What happens has a time of its own; only what the ledger writes itself differs from run to run.
+/// A life of three tasks. What happens has a time of its own, and no phase runs when it is shown: only what the ledger writes itself differs
+/// from run to run.
 const SESSION: &str = "
     task open T-1 --complexity Small --title one --id o1 --at 2025-10-10T01:00:00Z
     task open T-1 --complexity Small --title one --id o1 --at 2025-10-10T01:00:00Z
@@ -22,6 +23,7 @@ const SESSION: &str = "
     usage record T-2 --phase THINK --model unheard-of --output 777 --id u2 --at 2025-10-10T02:04:00Z
     usage record T-2 --phase THINK --model unheard-of --output 778 --id u2 --at 2025-10-10T02:04:00Z
     usage record T-3 --model gpt-5 --cached 5 --output 9 --reasoning 3 --id u3 --at 2025-10-10T03:00:00Z
+    phase end T-2 THINK --id e2 --at 2025-10-10T02:05:00Z
     task close T-1 --reason done --id c1 --at 2025-10-10T04:00:00Z
     task show T-1
     task show T-2
@@ -93,7 +95,8 @@ fn without_what_a_run_makes(text: &str) -> String {
 fn named(word: &str) -> Option<&'static str> {
     let hex = |text: &str| text.chars().all(|c| c.is_ascii_hexdigit());
     let position = word.split_once('@').is_some_and(|(epoch, _)| epoch.len() == 32 && hex(epoch));
-    let time = word.len() >= 16 && word.starts_with("202") && word.contains('T') && word.contains(':');
+    let year = word.len() >= 16 && word.bytes().take(4).all(|byte| byte.is_ascii_digit());
+    let time = year && word[4..].starts_with('-') && word.contains('T') && word.contains(':');
     let id = word.len() == 36 && word.split('-').count() == 5 && word.split('-').all(hex);
     let of_day = word.len() == 9 && word.ends_with('Z') && word.matches(':').count() == 2;
     match () {

@@ -11,26 +11,64 @@ struct Ban {
     within: &'static [&'static str],
     /// Beginnings of the paths that it does not hold for.
     except: &'static [&'static str],
-    /// Whether test code may.
-    tests_may: bool,
+    held: Held,
     advice: &'static str,
+}
+
+/// What code a ban holds for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Held {
+    Everywhere,
+    /// Test code may.
+    ButInTests,
+    InTestsOnly,
 }
 
 const BANS: &[Ban] = &[
     Ban {
         rule: "clock",
-        words: &["SystemTime::now", "Instant::now", "Utc::now", "Local::now"],
+        words: &["Instant::now"],
         within: &[],
-        except: &["crates/log/src/clock.rs", "crates/client/src/time.rs", "tools/bench/"],
-        tests_may: true,
-        advice: "time enters as data: take a clock or a stopwatch of crates/log/src/clock.rs",
+        except: &["crates/log/src/clock.rs", "tools/bench/"],
+        held: Held::ButInTests,
+        advice: "time enters as data: take a stopwatch of crates/log/src/clock.rs",
+    },
+    Ban {
+        rule: "clock",
+        words: &["SystemTime::now", "Utc::now", "Local::now"],
+        within: &[],
+        except: &[
+            "crates/log/src/clock.rs",
+            "crates/client/src/time.rs",
+            "tests/process/src/clock.rs",
+            "tools/bench/",
+        ],
+        held: Held::Everywhere,
+        advice: "time enters as data: take a clock of crates/log/src/clock.rs; a test names the times that it needs",
+    },
+    Ban {
+        rule: "clock",
+        words: &["SystemClock", "SystemTimer"],
+        within: &[],
+        except: &["tools/bench/"],
+        held: Held::InTestsOnly,
+        advice: "a test passes on any day: take a `ManualClock`; what must agree with a process that the test starts takes \
+                 `tollgate_test_process::now`",
+    },
+    Ban {
+        rule: "process",
+        words: &["Command::new"],
+        within: &[],
+        except: &["tests/process/src/", "tools/"],
+        held: Held::InTestsOnly,
+        advice: "a test starts processes as `tollgate_test_process::Program`: with its clock, and so that they end with it",
     },
     Ban {
         rule: "sleep",
         words: &["thread::sleep", "tokio::time::sleep", "tokio::time::sleep_until"],
         within: &[],
         except: &["crates/client/src/backoff.rs", "tools/bench/"],
-        tests_may: false,
+        held: Held::Everywhere,
         advice: "wait for a position or a notification, never for time; back-off is crates/client/src/backoff.rs",
     },
     Ban {
@@ -38,7 +76,7 @@ const BANS: &[Ban] = &[
         words: &["rand::", "Uuid::now_v7", "Uuid::new_v4"],
         within: PURE,
         except: &[],
-        tests_may: false,
+        held: Held::Everywhere,
         advice: "this crate is pure, the same events give the same bytes: take the value as an argument",
     },
     Ban {
@@ -46,7 +84,7 @@ const BANS: &[Ban] = &[
         words: &["std::fs", "std::net", "tokio"],
         within: PURE,
         except: &[],
-        tests_may: true,
+        held: Held::ButInTests,
         advice: "this crate is pure: read outside and pass the content in",
     },
     Ban {
@@ -54,7 +92,7 @@ const BANS: &[Ban] = &[
         words: &["f32", "f64"],
         within: &["crates/domain/src/", "crates/projection/src/"],
         except: &[],
-        tests_may: true,
+        held: Held::ButInTests,
         advice: "money, tokens and limits are exact: use integers, Decimal or Usd",
     },
     Ban {
@@ -62,7 +100,7 @@ const BANS: &[Ban] = &[
         words: &["todo!", "unimplemented!"],
         within: &[],
         except: &[],
-        tests_may: false,
+        held: Held::Everywhere,
         advice: "finish it, or leave it out and say so in the documentation",
     },
 ];
@@ -77,15 +115,18 @@ pub(crate) fn check(path: &str, text: &str) -> Vec<Finding> {
     for ban in BANS {
         let begins = |starts: &[&str]| starts.iter().any(|start| path.starts_with(start));
         let held = ban.within.is_empty() || begins(ban.within);
-        if !held || begins(ban.except) || (ban.tests_may && is_test_file(path)) {
+        if !held || begins(ban.except) {
             continue;
         }
+        let holds_at = |at: usize| match ban.held {
+            Held::Everywhere => true,
+            Held::ButInTests => !is_test_file(path) && !source.is_test(at),
+            Held::InTestsOnly => is_test_file(path) || source.is_test(at),
+        };
         for &word in ban.words {
             let imported = imports.iter().filter(|(_, path)| source::find(path, word).next().is_some());
-            for at in source.find(word).chain(imported.map(|&(at, _)| at)) {
-                if ban.tests_may && source.is_test(at) {
-                    continue;
-                }
+            let found = source.find(word).chain(imported.map(|&(at, _)| at));
+            for at in found.filter(|&at| holds_at(at)) {
                 let message = format!("`{word}` must not stand here: {}", ban.advice);
                 findings.push(Finding::broken(path, source.line(at), ban.rule, message));
             }
@@ -132,10 +173,20 @@ mod tests {
             crates/client/src/a.rs   | tokio::time::Instant::now();                   | clock
             crates/cli/src/a.rs      | chrono::Utc::now(); Local::now();              | clock
             crates/cli/src/a.rs      | MyUtc::now();                                  |
-            crates/cli/src/a.rs      | #[cfg(test)] mod t { fn f() { Utc::now(); } }  |
-            crates/cli/src/a/tests.rs | Utc::now();                                   |
-            crates/cli/tests/a.rs    | Utc::now();                                    |
-            tests/src/a.rs           | Utc::now();                                    |
+            crates/cli/src/a.rs      | #[cfg(test)] mod t { fn f() { Utc::now(); } }  | clock
+            crates/cli/src/a/tests.rs | Utc::now();                                   | clock
+            crates/cli/tests/a.rs    | SystemTime::now();                             | clock
+            tests/src/a.rs           | Local::now();                                  | clock
+            tests/process/src/clock.rs | SystemTime::now();                           |
+            tests/src/a.rs           | Instant::now();                                |
+            crates/cli/src/a.rs      | #[cfg(test)] mod t { fn f() { Instant::now(); } } |
+            crates/cli/src/a.rs      | SystemClock.now();                             |
+            crates/cli/src/a.rs      | #[cfg(test)] mod t { use a::clock::{Clock, SystemClock}; } | clock
+            crates/cli/tests/a.rs    | SystemTimer.now();                             | clock
+            crates/cli/src/a.rs      | Command::new(program);                         |
+            crates/cli/src/a/tests.rs | tokio::process::Command::new(program);        | process
+            tests/e2e/a.rs           | Command::new(program);                         | process
+            tests/process/src/lib.rs | Command::new(program);                         |
             tools/bench/src/main.rs  | Instant::now(); std::thread::sleep(d);         |
             tools/xtask/src/main.rs  | Instant::now();                                | clock
             crates/log/src/a.rs      | thread::sleep(d);                              | sleep

@@ -2,14 +2,16 @@
 
 use std::path::Path;
 use std::process::Stdio;
+use std::time::UNIX_EPOCH;
 
 use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::process::Command;
+use tokio::process::ChildStdout;
 use tollgate_deliver::message::Message;
 use tollgate_deliver::schedule::Answer;
-use tollgate_deliver::timer::{SystemTimer, Timer};
+use tollgate_domain::time::Timestamp;
+use tollgate_test_process::{Program, now, temporary};
 
-use crate::support::{PATIENCE, SECRET, change, start, webhook};
+use crate::support::{PATIENCE, SECRET, change, webhook};
 
 /// The Python block of the guide.
 fn script() -> String {
@@ -21,14 +23,15 @@ fn script() -> String {
 
 #[tokio::test]
 async fn the_receiver_of_the_guide_takes_what_we_send_and_nothing_else() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = temporary();
     let (file, secret) = (dir.path().join("receiver.py"), dir.path().join("pager.secret"));
     std::fs::write(&file, script()).unwrap();
     std::fs::write(&secret, format!("{SECRET}\n")).unwrap();
-    let mut python = Command::new("python3");
-    python.arg(&file).arg(&secret).arg("0").stdout(Stdio::piped()).kill_on_drop(true);
-    let Ok(mut python) = python.spawn() else { return crate::verify::skipped() };
-    let mut lines = BufReader::new(python.stdout.take().unwrap()).lines();
+    let mut python = Program::new("python3");
+    python.arg(&file).arg(&secret).arg("0").stdout(Stdio::piped());
+    let Ok(mut python) = python.try_start() else { return crate::verify::skipped() };
+    let stdout = ChildStdout::from_std(python.stdout.take().unwrap()).unwrap();
+    let mut lines = BufReader::new(stdout).lines();
     let mut line = async || {
         let line = tokio::time::timeout(PATIENCE, lines.next_line()).await;
         line.unwrap().unwrap().unwrap()
@@ -36,12 +39,14 @@ async fn the_receiver_of_the_guide_takes_what_we_send_and_nothing_else() {
     let port: u16 = line().await.strip_prefix("listening on ").unwrap().parse().unwrap();
     let webhook = webhook(([127, 0, 0, 1], port).into());
     let (one, two) = (Message::of_change("pager", change(1)), Message::of_change("pager", change(2)));
-    let now = SystemTimer.now();
+    // The receiver compares it with its own clock.
+    let since = now().duration_since(UNIX_EPOCH).unwrap().as_micros();
+    let now = Timestamp::from_micros(since.try_into().unwrap()).unwrap();
     let taken = Answer::Delivered { status: Some(204) };
     assert_eq!(webhook.attempt(&one, now).await, taken);
     // Again, as after a kill: taken, and not reported twice.
     assert_eq!(webhook.attempt(&one, now).await, taken);
-    let late = webhook.attempt(&two, start().plus_millis(-3_600_000_000)).await;
+    let late = webhook.attempt(&two, now.plus_millis(-3_600_000)).await;
     assert_eq!(late.status(), Some(401), "an old timestamp");
     assert_eq!(webhook.attempt(&two, now).await, taken);
     assert_eq!(line().await, "alert.raised task T-1 has used all of its tokens");

@@ -1,12 +1,13 @@
 //! Signatures checked by somebody else: the receiver of the guide, in Python with nothing but its standard library.
 
 use std::io::Write;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use tollgate_deliver::message::Message;
 use tollgate_deliver::secret::Secret;
 use tollgate_deliver::signature::{Signer, WebhookId};
 use tollgate_domain::time::Timestamp;
+use tollgate_test_process::Program;
 
 use crate::support::{SECRET, change, start};
 
@@ -29,14 +30,14 @@ fn verified(secret: &str, headers: &[(&str, String)], body: &[u8]) -> Option<Str
     for (name, value) in headers {
         asked[*name] = value.as_str().into();
     }
-    let child =
-        Command::new("python3").args(["-c", VERIFIER]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
-    let Ok(mut child) = child else {
+    let mut python = Program::new("python3");
+    python.args(["-c", VERIFIER]).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let Ok(mut python) = python.try_start() else {
         skipped();
         return None;
     };
-    child.stdin.take().unwrap().write_all(asked.to_string().as_bytes()).unwrap();
-    let output = child.wait_with_output().unwrap();
+    python.stdin.take().unwrap().write_all(asked.to_string().as_bytes()).unwrap();
+    let output = python.wait_with_output();
     Some(String::from_utf8(output.stdout).unwrap().trim().to_owned())
 }
 

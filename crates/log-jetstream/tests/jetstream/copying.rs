@@ -11,6 +11,7 @@ use tollgate_log::copy::{CopyError, copy};
 use tollgate_log::digests::digests;
 use tollgate_log::embedded::{EmbeddedLog, Options as EmbeddedOptions};
 use tollgate_log_jetstream::{JetStreamLog, Options};
+use tollgate_test_process::temporary;
 
 use crate::support::{NatsServer, init, within};
 
@@ -50,7 +51,7 @@ async fn records(log: &dyn EventLog) -> Vec<(Sequence, Vec<u8>)> {
 async fn a_ledger_goes_to_a_server_and_back_unchanged() {
     let Some(server) = NatsServer::start() else { return };
     init(&server.options()).await;
-    let (here, back) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (here, back) = (temporary(), temporary());
     let (here, back) = (embedded(here.path()), embedded(back.path()));
     fill(&here, 1200).await;
     let there = JetStreamLog::connect(server.options()).await.unwrap();
@@ -76,7 +77,7 @@ async fn a_ledger_goes_to_a_server_and_back_unchanged() {
 async fn a_server_killed_in_the_middle_of_a_copy_changes_nothing() {
     let Some(mut server) = NatsServer::start() else { return };
     init(&server.options()).await;
-    let here = tempfile::tempdir().unwrap();
+    let here = temporary();
     let here = embedded(here.path());
     fill(&here, 2000).await;
     let options = Options {
@@ -129,7 +130,7 @@ async fn an_event_that_two_processes_published_is_copied_once() {
     newcomer(&server).await.append(batch(vec![event("T-1", "a", "other")])).await.unwrap();
     newcomer(&server).await.append(batch(vec![event("T-1", "d", "x")])).await.unwrap();
     let there = JetStreamLog::connect(server.options()).await.unwrap();
-    let dir = tempfile::tempdir().unwrap();
+    let dir = temporary();
     let here = embedded(dir.path());
     let result = within(copy(&there, &here, &|_| {})).await.unwrap();
     assert_eq!((result.records, result.events, result.repeated), (3, 4, 2));
@@ -146,7 +147,7 @@ async fn other_events_of_the_same_id_on_the_server_stop_the_copy() {
     init(&server.options()).await;
     let there = JetStreamLog::connect(server.options()).await.unwrap();
     there.append(batch(vec![event("task/2", "e2.0", "another one")])).await.unwrap();
-    let dir = tempfile::tempdir().unwrap();
+    let dir = temporary();
     let here = embedded(dir.path());
     fill(&here, 10).await;
     let error = within(copy(&here, &there, &|_| {})).await.unwrap_err();

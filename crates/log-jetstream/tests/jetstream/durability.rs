@@ -1,7 +1,6 @@
 //! What an acknowledgement is worth: asked for, shown, declared, contradicted.
 
 use std::path::Path;
-use std::process::Command;
 
 use async_nats::jetstream;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -10,6 +9,7 @@ use tollgate_log::conformance::{batch, event};
 use tollgate_log::contract::{Durability, EventLog};
 use tollgate_log_jetstream::durability::{DurabilityError, Evidence, StoreSync};
 use tollgate_log_jetstream::{ConnectError, JetStreamLog, Options};
+use tollgate_test_process::{Program, temporary};
 
 use crate::support::{NatsServer, init, setup, within};
 
@@ -112,7 +112,7 @@ async fn a_monitoring_port_shows_or_contradicts() {
 /// Sets or clears the attribute; `false`, said loudly, where the file system has none or we may not.
 #[expect(clippy::print_stderr, reason = "a skipped test says so")]
 fn attribute(change: &str, path: &Path) -> bool {
-    let done = Command::new("chattr").args(["-R", change]).arg(path).output();
+    let done = Program::new("chattr").args(["-R", change]).arg(path).try_output();
     let fine = done.is_ok_and(|output| output.status.success());
     if !fine {
         eprintln!("SKIPPED: chattr {change} does not work on {}", path.display());
@@ -139,7 +139,7 @@ async fn a_store_directory_shows_or_contradicts() {
     drop(log);
     // What was made since has it too; the monitoring port is not needed.
     JetStreamLog::connect(Options { monitor: None, ..options.clone() }).await.unwrap();
-    let elsewhere = tempfile::tempdir().unwrap();
+    let elsewhere = temporary();
     let other = Options { store_dir: Some(elsewhere.path().to_owned()), ..options.clone() };
     for other in [other.clone(), Options { monitor: None, ..other }] {
         let error = refused(Options { declared: true, ..other }).await;

@@ -3,13 +3,14 @@
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Stdio;
 use std::time::Duration;
 
 use async_nats::jetstream;
 use tollgate_domain::position::Sequence;
 use tollgate_log::contract::{EventLog, Partitions};
 use tollgate_log_jetstream::{Options, Setup};
+use tollgate_test_process::{Process, Program, temporary};
 
 /// What a configuration may take from the environment.
 pub(crate) const PASSWORDS: [(&str, &str); 4] = [
@@ -27,7 +28,7 @@ pub(crate) struct NatsServer {
     home: tempfile::TempDir,
     port: Option<u16>,
     monitor: Option<u16>,
-    child: Option<Child>,
+    process: Option<Process>,
 }
 
 impl NatsServer {
@@ -39,11 +40,11 @@ impl NatsServer {
     /// Starts one with more in its configuration. The text may name files in the directory that it is given.
     #[expect(clippy::print_stderr, reason = "a skipped test says so")]
     pub(crate) fn start_with(config: impl FnOnce(&Path) -> String) -> Option<Self> {
-        if Command::new("nats-server").arg("--version").output().is_err() {
+        if Program::new("nats-server").arg("--version").try_output().is_err() {
             eprintln!("SKIPPED: nats-server is not installed; `tools/test` installs it where it may");
             return None;
         }
-        let home = tempfile::tempdir().unwrap();
+        let home = temporary();
         let mut config = config(home.path());
         let store = home.path().join("store").display().to_string();
         if config.contains("store_dir") {
@@ -52,7 +53,7 @@ impl NatsServer {
             config.push_str(&format!("\njetstream {{ store_dir: \"{store}\" }}\n"));
         }
         std::fs::write(home.path().join("server.conf"), config).unwrap();
-        let mut server = Self { home, port: None, monitor: None, child: None };
+        let mut server = Self { home, port: None, monitor: None, process: None };
         server.restart();
         Some(server)
     }
@@ -61,16 +62,15 @@ impl NatsServer {
     pub(crate) fn restart(&mut self) {
         self.kill();
         let port = self.port.map_or_else(|| "-1".to_owned(), |port| port.to_string());
-        let mut child = Command::new("nats-server")
+        let mut process = Program::new("nats-server")
             .envs(PASSWORDS)
             .args(["--addr", "127.0.0.1", "--port", &port, "--http_port", "-1", "--config"])
             .arg(self.home.path().join("server.conf"))
             .stderr(Stdio::piped())
             .stdout(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-        self.child = Some(child);
+            .start();
+        let mut lines = BufReader::new(process.stderr.take().unwrap()).lines();
+        self.process = Some(process);
         let mut said = Vec::new();
         loop {
             let Some(Ok(line)) = lines.next() else {
@@ -94,9 +94,8 @@ impl NatsServer {
 
     /// Kills it with SIGKILL and waits until it is gone.
     pub(crate) fn kill(&mut self) {
-        if let Some(mut child) = self.child.take() {
-            child.kill().unwrap();
-            child.wait().unwrap();
+        if let Some(process) = self.process.take() {
+            process.crash();
         }
     }
 
@@ -107,13 +106,13 @@ impl NatsServer {
 
     /// Copies its store; it must not run.
     pub(crate) fn copy_store(&self, name: &str) {
-        assert!(self.child.is_none(), "the server runs");
+        assert!(self.process.is_none(), "the server runs");
         copy_dir(&self.store(), &self.home.path().join(name));
     }
 
     /// Puts a copy in the place of its store; it must not run.
     pub(crate) fn replace_store(&self, name: &str) {
-        assert!(self.child.is_none(), "the server runs");
+        assert!(self.process.is_none(), "the server runs");
         std::fs::remove_dir_all(self.store()).unwrap();
         copy_dir(&self.home.path().join(name), &self.store());
     }
@@ -141,12 +140,6 @@ impl NatsServer {
     /// A client of a test's own.
     pub(crate) async fn context(&self) -> jetstream::Context {
         jetstream::new(self.options().client().await.unwrap().0)
-    }
-}
-
-impl Drop for NatsServer {
-    fn drop(&mut self) {
-        self.kill();
     }
 }
 

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use tollgate_log::clock::SystemClock;
+use tollgate_log::clock::ManualClock;
 use tollgate_log::memory::MemoryLog;
 
 use crate::support::{Service, outcomes, usage};
 
 /// Two servers of one log, each with views of its own.
 async fn two() -> [Service; 2] {
-    let log = Arc::new(MemoryLog::new(Arc::new(SystemClock)));
+    let log = Arc::new(MemoryLog::new(Arc::new(ManualClock::default())));
     let server = || Service::on(Arc::clone(&log) as Arc<_>);
     [server().await, server().await]
 }

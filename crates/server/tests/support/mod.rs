@@ -9,7 +9,7 @@ use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tollgate_domain::time::Timestamp;
-use tollgate_log::clock::{ManualClock, SystemClock};
+use tollgate_log::clock::ManualClock;
 use tollgate_log::contract::EventLog;
 use tollgate_log::embedded::{EmbeddedLog, Options};
 use tollgate_log::fault::FaultyDisk;
@@ -55,7 +55,7 @@ impl Service {
     /// With a config, as a file.
     pub(crate) async fn with_config(config: Option<&str>) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        Self::over(Arc::new(MemoryLog::new(Arc::new(SystemClock))), dir, config).await
+        Self::over(Arc::new(MemoryLog::new(Arc::new(ManualClock::default()))), dir, config).await
     }
 
     /// On a log that others may have too.
