@@ -1,5 +1,6 @@
 //! The same ledger over NATS: the same totals, parts of views in processes of their own, decisions that race.
 
+mod foreign;
 mod memory;
 mod projectors;
 mod races;

@@ -8,9 +8,10 @@ use tokio::sync::OwnedSemaphorePermit;
 use tollgate_domain::position::Sequence;
 use tollgate_log::admission::{Checked, bytes_of, new_events};
 use tollgate_log::contract::{AppendError, AppendOutcome, Batch, Receipt};
-use tollgate_log::record::Record;
 
+use crate::decided::{Latest, last_decision};
 use crate::ids::{Admission, Taken, stored_at};
+use crate::message;
 use crate::outlive::Outlive;
 use crate::publish::{Message, Published, publish};
 use crate::shared::Shared;
@@ -107,16 +108,21 @@ async fn store(
 ) -> Result<Option<Vec<AppendOutcome>>, AppendError> {
     let batch = held.checked.batch();
     let record = bytes_of(batch, &outcomes, shared.options.clock.now());
-    let message = message(&held.checked, &outcomes, record);
+    let mut message = message(&held.checked, &outcomes, record);
     let _room = Room::take(&shared, message.payload.len()).await?;
-    let sequence = match publish(&shared, &message).await? {
-        Published::Stored(sequence) => sequence,
-        Published::Duplicate(sequence) => match twin(&shared, sequence, &message.payload).await? {
-            Twin::Same => sequence,
-            Twin::Other => return Ok(None),
-        },
-        Published::WrongSequence => {
-            return after_another_decision(&shared, batch, &outcomes, &message.subject).await;
+    let sequence = loop {
+        match publish(&shared, &message).await? {
+            Published::Stored(sequence) => break sequence,
+            Published::Duplicate(sequence) => match twin(&shared, sequence, &message.payload).await? {
+                Twin::Same => break sequence,
+                Twin::Other => return Ok(None),
+            },
+            Published::WrongSequence => {
+                match after_another_decision(&shared, batch, &outcomes, &message.subject).await? {
+                    AfterWrong::Known => return Ok(None),
+                    AfterWrong::Expect(last) => message.expected_last = Some(last),
+                }
+            }
         }
     };
     stored(&held, sequence, &mut outcomes);
@@ -158,10 +164,20 @@ async fn twin(shared: &Shared, sequence: Sequence, record: &Bytes) -> Result<Twi
     if found.payload == *record {
         return Ok(Twin::Same);
     }
-    let found = Record::parse(found.payload).map_err(|error| unknown(error.to_string()))?;
+    let found = message::read(&found.subject, Some(&found.headers), found.payload)
+        .map_err(|error| unknown(error.to_string()))?
+        .ok_or_else(|| unknown("no server wrote it".to_owned()))?;
     shared.note(sequence);
     shared.ids().learn(sequence, &found);
     Ok(Twin::Other)
+}
+
+/// What follows from another message than expected at the end of a subject.
+enum AfterWrong {
+    /// The server has these events; their ids are known now.
+    Known,
+    /// Nobody decided: foreign messages stand behind the expected decision, this one last.
+    Expect(Sequence),
 }
 
 /// Another decision about the subject stands in the stream. It may be this one, from an earlier try that the server's
@@ -171,8 +187,7 @@ async fn after_another_decision(
     batch: &Batch,
     outcomes: &[AppendOutcome],
     subject: &str,
-) -> Result<Option<Vec<AppendOutcome>>, AppendError> {
-    use async_nats::jetstream::stream::DirectGetErrorKind;
+) -> Result<AfterWrong, AppendError> {
     let Some(expected) = &batch.decision else {
         return Err(AppendError::Unknown {
             reason: "the server compared a sequence that was not given".to_owned(),
@@ -183,15 +198,11 @@ async fn after_another_decision(
         expected: expected.last,
         actual,
     };
-    let last = match shared.stream.direct_get_last_for_subject(subject).await {
-        Ok(last) => last,
-        Err(error) if error.kind() == DirectGetErrorKind::NotFound => return Err(wrong(Sequence::ZERO)),
-        Err(error) => return Err(AppendError::Unknown { reason: error.to_string() }),
+    let (sequence, record) = match last_decision(shared, subject, expected.last).await? {
+        Latest::Decision(sequence, record) => (sequence, record),
+        Latest::None => return Err(wrong(Sequence::ZERO)),
+        Latest::Foreign(last) => return Ok(AfterWrong::Expect(last)),
     };
-    let sequence = Sequence(last.sequence);
-    let record = Record::parse(last.payload).map_err(|error| AppendError::Stopped {
-        reason: format!("record {sequence}, the last decision about {}: {error}", expected.subject),
-    })?;
     shared.note(sequence);
     let mine = record.events().any(|event| {
         new_events(batch, outcomes).any(|own| {
@@ -200,7 +211,7 @@ async fn after_another_decision(
         })
     });
     shared.ids().learn(sequence, &record);
-    if mine { Ok(None) } else { Err(wrong(sequence)) }
+    if mine { Ok(AfterWrong::Known) } else { Err(wrong(sequence)) }
 }
 
 pub(crate) fn receipt(shared: &Shared, checked: &Checked, outcomes: Vec<AppendOutcome>) -> Receipt {

@@ -76,6 +76,14 @@ pub enum CredentialsError {
     /// More than one way, or half of one.
     #[error("credentials for NATS: {0}")]
     Ambiguous(String),
+    /// An address that is none.
+    #[error("the address {shown}: {reason}; write nats://HOST:4222, or several, joined by commas")]
+    Address {
+        /// The address, without a user.
+        shown: String,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// A file cannot be read.
     #[error("reading the {what} {}: {reason}", path.display())]
     Unreadable {
@@ -144,6 +152,17 @@ fn ambiguous_secret<T>(what: &str) -> Result<T, CredentialsError> {
 }
 
 impl Credentials {
+    /// These, or the others where there are none of these: no client is two users.
+    pub(crate) fn or(self, in_address: Self) -> Result<Self, CredentialsError> {
+        match (self, in_address) {
+            (one, Self::None) | (Self::None, one) => Ok(one),
+            (one, other) if one == other => Ok(one),
+            _ => Err(CredentialsError::Ambiguous(
+                "the address holds a user, and another one is given beside it; give one".to_owned(),
+            )),
+        }
+    }
+
     /// Sets them, reading the files they stand in.
     pub(crate) fn apply(&self, options: ConnectOptions) -> Result<ConnectOptions, CredentialsError> {
         Ok(match self {

@@ -9,13 +9,16 @@
 //!
 //! A stream that was replaced, went back or was purged is never followed: see [`identity`].
 
+mod address;
 mod append;
 mod chains;
 pub mod credentials;
+mod decided;
 pub mod durability;
 pub mod identity;
 mod ids;
 mod in_order;
+mod message;
 pub mod inbox;
 mod log;
 pub mod options;

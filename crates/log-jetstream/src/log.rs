@@ -135,9 +135,13 @@ async fn follow(shared: Arc<Shared>, mut pull: Pull) {
 fn learn(shared: &Shared, messages: &[crate::pull::Delivered]) -> Option<Sequence> {
     for message in messages {
         // A record that cannot be read is told by the readers that need it.
-        if let Ok(record) = Record::parse(message.payload.clone()) {
-            shared.ids().learn(message.sequence, &record);
-            shared.frontier().advance(record.partition(), message.sequence);
+        match message.record() {
+            Ok(Some(record)) => {
+                shared.ids().learn(message.sequence, &record);
+                shared.frontier().advance(record.partition(), message.sequence);
+            }
+            Ok(None) => shared.frontier().pass(message.sequence),
+            Err(_) => {}
         }
     }
     messages.last().map(|message| message.sequence)

@@ -9,6 +9,7 @@ use tokio::sync::watch;
 use tollgate_log::clock::{Clock, SystemClock};
 use tollgate_log::contract::Durability;
 
+use crate::address::{self, Addresses};
 use crate::credentials::{Credentials, CredentialsError, Tls};
 use crate::durability::DurabilityError;
 use crate::identity::Regression;
@@ -26,7 +27,8 @@ const SUBSCRIPTION_MESSAGES: usize = 1024;
 /// How a log is reached, and what is asked of it.
 #[derive(Clone)]
 pub struct Options {
-    /// `nats://host:port`, or several, joined by commas.
+    /// `nats://host:port`, or several, joined by commas. A user and password, or a token, may stand before the host,
+    /// with `%`-escapes where they hold characters of an address.
     pub url: String,
     /// Who this client is.
     pub credentials: Credentials,
@@ -118,21 +120,17 @@ impl Options {
                     }
                 }
             });
-        let options = self.tls.apply(self.credentials.apply(options)?)?;
-        let addresses: Vec<&str> = self.url.split(',').map(str::trim).collect();
-        let client = options.connect(addresses).await.map_err(|error| unreachable(with_causes(&error)))?;
+        let Addresses { servers, credentials } = address::read(&self.url)?;
+        let options = self.tls.apply(self.credentials.clone().or(credentials)?.apply(options)?)?;
+        let client = options.connect(servers).await.map_err(|error| unreachable(with_causes(&error)))?;
         Ok((client, count))
     }
 
     /// The address without a password.
     #[must_use]
     pub fn shown_url(&self) -> String {
-        let shown = |address: &str| match (address.split_once("://"), address.rsplit_once('@')) {
-            (Some((scheme, _)), Some((_, host))) => format!("{scheme}://{host}"),
-            (None, Some((_, host))) => host.to_owned(),
-            (_, None) => address.to_owned(),
-        };
-        self.url.split(',').map(|address| shown(address.trim())).collect::<Vec<_>>().join(",")
+        let addresses = self.url.split(',').map(|address| address::without_user(address.trim()));
+        addresses.collect::<Vec<_>>().join(",")
     }
 
     /// Where the log is, for messages.

@@ -7,14 +7,15 @@ use std::time::Duration;
 
 use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, PullConsumer, pull};
 use async_nats::{Message, StatusCode, Subscriber};
-use bytes::Bytes;
 use futures_util::{FutureExt, StreamExt};
 use tokio::sync::watch;
 use tollgate_domain::position::Sequence;
 use tollgate_log::clock::Stopwatch;
 use tollgate_log::contract::ReadError;
+use tollgate_log::record::{Record, RecordError};
 
 use crate::identity::Regression;
+use crate::message;
 use crate::setup::with_causes;
 use crate::shared::{CompareError, Shared};
 
@@ -40,7 +41,15 @@ const FORGET_AFTER: Duration = Duration::from_secs(30);
 #[derive(Clone, Debug)]
 pub(crate) struct Delivered {
     pub(crate) sequence: Sequence,
-    pub(crate) payload: Bytes,
+    message: Message,
+}
+
+impl Delivered {
+    /// What it holds. `None`: no server wrote it, and it is in no partition.
+    pub(crate) fn record(&self) -> Result<Option<Record>, RecordError> {
+        let Message { subject, headers, payload, .. } = &self.message;
+        message::read(subject, headers.as_ref(), payload.clone())
+    }
 }
 
 /// A place in the stream that moves forward.
@@ -207,7 +216,7 @@ impl Pull {
             next = consumer.messages.next().now_or_never().flatten();
         }
         if let Some(last) = messages.last() {
-            let bytes: usize = messages.iter().map(|message| message.payload.len()).sum();
+            let bytes: usize = messages.iter().map(|message| message.message.payload.len()).sum();
             consumer.message_bytes = (bytes / messages.len()) as u64;
             self.after = last.sequence;
             shared.note(last.sequence);
@@ -303,7 +312,6 @@ impl Consumer {
                 status => Err(format!("status {status}")),
             };
         }
-        let payload = message.payload.clone();
         let message = shared.of_stream(message);
         let info = message.info().map_err(|error| error.to_string())?;
         let expected = self.delivered + 1;
@@ -318,6 +326,7 @@ impl Consumer {
                 self.request = None;
             }
         }
-        Ok(Came::Message(Delivered { sequence: Sequence(info.stream_sequence), payload }))
+        let sequence = Sequence(info.stream_sequence);
+        Ok(Came::Message(Delivered { sequence, message: message.message }))
     }
 }

@@ -8,6 +8,7 @@ use tollgate_log::contract::{BoxFuture, Partitions, ReadError, RecordReader};
 use tollgate_log::record::{Record, RecordError, StoredRecord};
 
 use crate::chains::{ANCHOR_EVERY, Chains};
+use crate::message;
 use crate::pull::{Delivered, Pull};
 use crate::setup::with_causes;
 use crate::shared::Shared;
@@ -47,12 +48,20 @@ impl Reader {
         let mut records = Vec::with_capacity(messages.len());
         let shared = Arc::clone(&self.shared);
         let mut frontier = shared.frontier();
-        for Delivered { sequence, payload, .. } in messages {
+        for message in messages {
+            let sequence = message.sequence;
             if sequence != self.chains.through.next() {
                 let what = "it is not in the stream".to_owned();
                 return Err(damaged(&self.shared, self.chains.through.next(), what));
             }
-            let record = Record::parse(payload).map_err(|error| unreadable(&self.shared, sequence, error))?;
+            let record = message.record().map_err(|error| unreadable(&self.shared, sequence, error))?;
+            let Some(record) = record else {
+                tracing::warn!(%sequence, "passed: no server wrote it, and its subject names no partition");
+                frontier.pass(sequence);
+                shared.note(sequence);
+                self.chains.through = sequence;
+                continue;
+            };
             let partition = record.partition();
             shared.note_of(partition, sequence);
             // With every message of the stream here, the end is known without a question for each partition.
@@ -106,7 +115,8 @@ pub(crate) async fn record_at(shared: &Shared, sequence: Sequence) -> Result<Opt
         Err(error) if error.kind() == DirectGetErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(shared.unread(with_causes(&error))),
     };
-    Record::parse(message.payload).map(Some).map_err(|error| unreadable(shared, sequence, error))
+    message::read(&message.subject, Some(&message.headers), message.payload)
+        .map_err(|error| unreadable(shared, sequence, error))
 }
 
 impl RecordReader for Reader {

@@ -31,6 +31,13 @@ impl Frontier {
         }
     }
 
+    /// Passes a message that is in no partition, if it is the next one.
+    pub(crate) fn pass(&mut self, sequence: Sequence) {
+        if self.through.is_some_and(|through| through.next() == sequence) {
+            self.through = Some(sequence);
+        }
+    }
+
     /// The position of an end that contains this record, if it is known.
     fn at(&self, last: Sequence) -> Option<&Position> {
         self.through.is_some_and(|through| through >= last).then_some(&self.position)

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use tollgate_domain::ids::TenantId;
 use tollgate_domain::position::PartitionId;
 use tollgate_log::contract::{Batch, NewEvent};
-use tollgate_log::key::Key;
+use tollgate_log::key::{ContentHash, Key};
 
 /// The stream of a ledger, where none is named. One ledger per NATS account needs no other.
 pub const STREAM: &str = "TOLLGATE";
@@ -106,10 +106,23 @@ pub fn batch_id(batch: &Batch, keys: impl Iterator<Item = Key>) -> String {
     blake3::hash(&parts).to_hex().to_string()
 }
 
+/// The partition that a subject of the ledger names.
+#[must_use]
+pub fn partition_of(subject: &str) -> Option<PartitionId> {
+    let number: u8 = subject.split('.').nth(3)?.parse().ok()?;
+    // One partition has one spelling: the filter of a partition matches no other.
+    PartitionId::new(number).filter(|partition| subject.split('.').nth(3) == Some(&*partition.to_string()))
+}
+
 /// What stands in [`HASH_HEADER`] for these events.
 #[must_use]
 pub fn content_hash<'a>(events: impl Iterator<Item = &'a NewEvent>) -> String {
-    let hashes: Vec<u8> = events.flat_map(|event| event.content_hash.0).collect();
+    hash_of(events.map(|event| event.content_hash))
+}
+
+/// What stands in [`HASH_HEADER`] for events of these contents.
+pub(crate) fn hash_of(contents: impl Iterator<Item = ContentHash>) -> String {
+    let hashes: Vec<u8> = contents.flat_map(|content| content.0).collect();
     blake3::hash(&hashes).to_hex().to_string()
 }
 

@@ -56,6 +56,7 @@ pub struct Record {
     subject_end: usize,
     names: Vec<(u32, u32)>,
     entries: Vec<Entry>,
+    foreign: Option<Box<Foreign>>,
 }
 
 /// Where the parts of one event stand.
@@ -156,7 +157,7 @@ impl Record {
         if at.at != bytes.len() {
             return Err(RecordError::Malformed("bytes after the last payload"));
         }
-        Ok(Self { bytes, texts, tenant_end, subject_end, names, entries })
+        Ok(Self { bytes, texts, tenant_end, subject_end, names, entries, foreign: None })
     }
 
     /// Its bytes, as stored.
@@ -196,9 +197,9 @@ impl Record {
         (self.bytes[3] & FLAG_DECISION != 0).then(|| &self.texts[self.tenant_end..self.subject_end])
     }
 
-    /// How many events it holds: at least one.
+    /// How many events it holds: at least one, unless it is [foreign](Self::foreign).
     #[must_use]
-    #[expect(clippy::len_without_is_empty, reason = "a record is never empty")]
+    #[expect(clippy::len_without_is_empty, reason = "what a server wrote is never empty")]
     pub fn len(&self) -> usize {
         self.entries.len()
     }
@@ -373,5 +374,8 @@ impl Cursor<'_> {
     }
 }
 
+mod foreign;
 #[cfg(test)]
 mod tests;
+
+pub use foreign::Foreign;

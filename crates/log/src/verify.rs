@@ -7,6 +7,9 @@ use crate::embedded::{Anchor, Verification};
 use crate::key::ChainHash;
 use crate::record::{EventFrame, StoredRecord};
 
+/// Foreign messages that a verification names.
+pub const MAX_FOREIGN: usize = 1000;
+
 /// Reads all records up to the tail as of now: their checksums and order as the log's reader checks them, the chain of every
 /// partition, the given anchors, and each event by a check of the caller's (the log does not know what an event means).
 ///
@@ -28,6 +31,7 @@ pub async fn verify(
         difference: None,
         unproven: Vec::new(),
         anchors_matched: 0,
+        foreign: Vec::new(),
     };
     if anchors.is_empty() {
         found.unproven.push(
@@ -69,7 +73,11 @@ pub async fn verify(
                 found.difference = Some(difference);
                 return Ok(found);
             }
-            found.records += 1;
+            match stored.record.foreign() {
+                Some(_) if found.foreign.len() == MAX_FOREIGN => {}
+                Some(foreign) => found.foreign.push((sequence, foreign.to_string())),
+                None => found.records += 1,
+            }
             found.last = sequence;
         }
     }

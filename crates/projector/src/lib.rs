@@ -27,7 +27,7 @@ pub use rebuild::{RebuildError, Rebuilt};
 pub use rows::RowError;
 pub use source::Source;
 pub use tollgate_view_store::Digest;
-pub use view::{View, ViewError, store_dir, store_dir_of};
+pub use view::{FOREIGN, View, ViewError, store_dir, store_dir_of};
 
 #[cfg(test)]
 mod testing;

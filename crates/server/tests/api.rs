@@ -10,6 +10,8 @@ mod alerts;
 mod append;
 #[path = "api/deliveries.rs"]
 mod deliveries;
+#[path = "api/evidence.rs"]
+mod evidence;
 #[path = "api/gate.rs"]
 mod gate;
 #[path = "api/govern.rs"]

@@ -153,11 +153,13 @@ pub(crate) async fn init(global: &Global, args: &InitArgs) -> Result<ExitCode, F
 }
 
 fn tell(global: &Global, found: &Verification) {
-    let Verification { records, events, segments, last, difference, unproven, anchors_matched, .. } = found;
+    let Verification { records, events, segments, last, difference, unproven, anchors_matched, foreign, .. } =
+        found;
     if global.format == Format::Json {
         json(
             &serde_json::json!({"passed": found.passed(), "records": records, "events": events, "segments": segments,
-            "last": last.0, "difference": difference, "unproven": unproven, "anchors_matched": anchors_matched}),
+            "last": last.0, "difference": difference, "unproven": unproven, "anchors_matched": anchors_matched,
+            "foreign": foreign.iter().map(|(sequence, what)| serde_json::json!({"sequence": sequence.0, "what": what})).collect::<Vec<_>>()}),
         );
         return;
     }
@@ -180,6 +182,9 @@ fn tell(global: &Global, found: &Verification) {
             line(&format!("DIFFERS after {what}"));
             line(&format!("  {difference}"));
         }
+    }
+    for (sequence, what) in foreign {
+        line(&format!("  foreign: message {sequence}: {what}; readers pass it"));
     }
     for sentence in unproven {
         line(&format!("  not proven: {sentence}"));

@@ -40,7 +40,10 @@ async fn a_user_with_a_password_is_let_in() {
     let in_url = format!("nats://ledger:{}@{}", PASSWORD.replace(' ', "%20"), &server.url()[7..]);
     let in_url = Options { url: in_url, ..server.options() };
     assert!(!in_url.place().contains("horse"), "{}", in_url.place());
-    for wrong in [with("tr0ub4dor".to_owned().into()), server.options()] {
+    uses(&in_url).await;
+    let wrong_in_url = format!("nats://ledger:tr0ub4dor@{}", &server.url()[7..]);
+    let wrong_in_url = Options { url: wrong_in_url, ..server.options() };
+    for wrong in [with("tr0ub4dor".to_owned().into()), server.options(), wrong_in_url] {
         let error = refused(&wrong).await;
         assert!(error.contains("authorization violation"), "{error}");
         assert!(!error.contains("tr0ub4dor"), "{error}");
@@ -56,6 +59,8 @@ async fn a_token_is_let_in() {
         ..server.options()
     };
     uses(&with(PASSWORD)).await;
+    let in_url = format!("nats://{}@{}", PASSWORD.replace(' ', "%20"), &server.url()[7..]);
+    uses(&Options { url: in_url, ..server.options() }).await;
     let error = refused(&with("wrong token")).await;
     assert!(error.contains("authorization violation") && !error.contains("wrong token"), "{error}");
 }

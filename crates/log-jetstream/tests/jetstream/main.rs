@@ -8,6 +8,7 @@ mod copying;
 mod credentials;
 mod durability;
 mod faults;
+mod foreign;
 mod inbox;
 mod permissions;
 mod setup;

@@ -45,6 +45,8 @@ pub struct Verification {
     pub unproven: Vec<String>,
     /// Anchors that match.
     pub anchors_matched: usize,
+    /// Messages among the records that no server of this ledger wrote, the first [`MAX_FOREIGN`](crate::verify::MAX_FOREIGN) of them.
+    pub foreign: Vec<(Sequence, String)>,
 }
 
 impl Verification {
@@ -86,6 +88,7 @@ pub fn verify(
         difference: None,
         unproven: unproven(anchors, frontier.last),
         anchors_matched: 0,
+        foreign: Vec::new(),
     };
     debug_assert!(ledger.knows(epoch));
     let headers = match segment_heads(&log_dir, frontier.segment, &ledger) {

@@ -41,7 +41,7 @@ impl Query<Status> for SavingsOf {
     type Answer = Savings;
 
     fn answer(&self, view: &View<Status>) -> Result<Savings, RowError> {
-        let mut savings = Savings { degraded: view.quarantined().len() as u64, ..Savings::default() };
+        let mut savings = Savings { degraded: view.degraded_tasks(), ..Savings::default() };
         let prefix = self.tenant.as_ref().map(|tenant| task_key(tenant, "")).unwrap_or_default();
         for row in view.scan(&prefix, None) {
             savings.add(&row?.1, &self.configs);
@@ -71,7 +71,7 @@ impl Query<Status> for OverviewOf {
     type Answer = Overview;
 
     fn answer(&self, view: &View<Status>) -> Result<Overview, RowError> {
-        let mut overview = Overview { degraded: view.quarantined().len() as u64, ..Overview::default() };
+        let mut overview = Overview { degraded: view.degraded_tasks(), ..Overview::default() };
         let present = Present { now: self.now, stuck_after_ms: self.stuck_after_ms };
         let prefix = self.tenant.as_ref().map(|tenant| task_key(tenant, "")).unwrap_or_default();
         for row in view.scan(&prefix, None) {

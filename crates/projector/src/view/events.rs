@@ -7,6 +7,7 @@ use tollgate_log::record::{EventFrame, Record, StoredRecord};
 use tollgate_projection::fold::{Conflict, Projection, write_task_key};
 use tollgate_wire::{DecodedEvent, decode_stored};
 
+use super::foreign::foreign_key;
 use super::{View, ViewError};
 use crate::quarantine::Parked;
 
@@ -95,7 +96,7 @@ impl<P: Projection> View<P> {
     pub(super) async fn redrive(&mut self, log: &dyn EventLog) -> Result<(), ViewError> {
         let tasks: Vec<(Vec<u8>, Parked)> =
             self.quarantine.tasks().iter().map(|(key, parked)| (key.clone(), parked.clone())).collect();
-        for (key, parked) in tasks {
+        for (key, parked) in tasks.into_iter().filter(|(key, _)| *key != foreign_key()) {
             let mut waiting = parked.waiting.iter().copied().peekable();
             let mut error = None;
             while let Some(&(sequence, place)) = waiting.peek() {

@@ -1,6 +1,9 @@
 //! A view: rows, the checkpoint they are true for, and what could not be folded.
 
 mod events;
+mod foreign;
+
+pub use self::foreign::FOREIGN;
 
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
@@ -17,6 +20,7 @@ use crate::checkpoint::{Checkpoint, Follows};
 use crate::compare::compare;
 use crate::dedup::Dedup;
 use crate::quarantine::{Parked, Quarantine};
+use self::foreign::foreign_key;
 use crate::rows::{CachedRows, RowError, decode, encode};
 
 /// A view of the log, with the store that keeps it.
@@ -195,6 +199,9 @@ impl<P: Projection> View<P> {
                 return Err(ViewError::OtherHistory(what));
             }
         }
+        if let Some(foreign) = stored.record.foreign() {
+            self.pass_foreign(stored.sequence, foreign);
+        }
         let standings = self.dedup.as_mut().map(|dedup| dedup.take(stored)).transpose()?;
         for (place, frame) in stored.record.events().enumerate() {
             match standings.as_ref().map_or(Standing::Original, |standings| standings[place]) {
@@ -328,6 +335,12 @@ impl<P: Projection> View<P> {
     /// The tasks whose events wait, by key.
     pub fn quarantined(&self) -> impl ExactSizeIterator<Item = (&Vec<u8>, &Parked)> {
         self.quarantine.tasks().iter()
+    }
+
+    /// How many tasks' events wait.
+    #[must_use]
+    pub fn degraded_tasks(&self) -> u64 {
+        self.quarantined().filter(|(key, _)| **key != foreign_key()).count() as u64
     }
 
     /// The digest over all committed rows.

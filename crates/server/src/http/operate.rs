@@ -70,7 +70,7 @@ pub(crate) async fn log(State(app): State<App>, Params(params): Params<LogParams
 ))]
 pub(crate) async fn health(State(app): State<App>) -> Response {
     let health = app.ledger.health().await;
-    let status = if health.status == "ok" { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let status = if health.status == "failing" { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
     (status, Json(health)).into_response()
 }
 

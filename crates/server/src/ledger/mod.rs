@@ -81,6 +81,8 @@ pub struct Ledger {
     /// Commands that were refused because who sent them does not know the phase.
     out_of_step: Notes,
     known: known::KnownTasks,
+    /// Why some evidence is not written, if so.
+    evidence_fails: std::sync::Mutex<Option<String>>,
     /// Where the key of pseudonyms is; `None`: nowhere, nothing can be redacted.
     redaction_key: Option<PathBuf>,
     /// Whether questions that wait for something new are to be answered now.
@@ -190,6 +192,7 @@ impl Ledger {
             reads,
             out_of_step,
             known: known::KnownTasks::default(),
+            evidence_fails: std::sync::Mutex::default(),
             redaction_key: options.redaction_key,
             closing,
         };

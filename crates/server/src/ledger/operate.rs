@@ -1,12 +1,13 @@
 //! Operating a ledger: where the log ends, health, rebuilding views.
 
+use std::sync::PoisonError;
 use std::time::Duration;
 
 use tollgate_domain::position::{PartitionId, Position};
 use tollgate_log::embedded::Anchor;
 use tollgate_projection::fold::Projection;
 use tollgate_projector::queries::{MarkOf, Marks};
-use tollgate_projector::{Digest, Query, Rebuilt, Source, Wait};
+use tollgate_projector::{Digest, FOREIGN, Query, Rebuilt, Source, Wait};
 use tollgate_wire::api::{Health, HealthCheck, PositionResponse, RebuildResponse, ViewHealth};
 
 use super::Ledger;
@@ -34,6 +35,11 @@ impl Ledger {
             durability: self.log.durability().to_string(),
             instance: self.instance().to_owned(),
         })
+    }
+
+    /// Says for the health why some evidence is not written; `None`: all is.
+    pub(crate) fn evidence_fails(&self, why: Option<String>) {
+        *self.evidence_fails.lock().unwrap_or_else(PoisonError::into_inner) = why;
     }
 
     /// Whether everything works.
@@ -65,8 +71,15 @@ impl Ledger {
                 warnings => warnings.join("; "),
             },
         });
+        let evidence = self.evidence_fails.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let degraded = evidence.is_some() || views.iter().any(|view| !view.quarantined.is_empty());
         for view in &views {
-            let waits = view.quarantined.len();
+            let foreign = view.quarantined.iter().find(|waits| waits.task == FOREIGN);
+            let waits = view.quarantined.len() - usize::from(foreign.is_some());
+            let foreign = foreign.map(|found| {
+                let (number, first, what) = (found.waiting, found.sequence, &found.error);
+                format!("; {number} messages in the ledger's place are passed, the first is {first}: {what}")
+            });
             checks.push(HealthCheck {
                 name: match view.partitions.as_str() {
                     "0-15" => format!("view {}", view.view),
@@ -81,12 +94,17 @@ impl Ledger {
                         "{} records behind; of {tasks} tasks events could not be read",
                         view.lag_records
                     ),
-                },
+                } + foreign.as_deref().unwrap_or_default(),
             });
         }
-        let ok = checks.iter().all(|check| check.ok);
+        let status = match checks.iter().all(|check| check.ok) {
+            false => "failing",
+            true if degraded => "degraded",
+            true => "ok",
+        };
+        checks.extend(evidence.map(|detail| HealthCheck { name: "evidence".to_owned(), ok: false, detail }));
         Health {
-            status: if ok { "ok" } else { "failing" }.to_owned(),
+            status: status.to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             checks,
             views,

@@ -2,7 +2,7 @@
 //! written for people and for machines.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 use tollgate_domain::event::EventBody;
 use tollgate_domain::gate::Verdict;
-use tollgate_domain::ids::{DEFAULT_TENANT, LEDGER_TENANT};
+use tollgate_domain::ids::LEDGER_TENANT;
 use tollgate_domain::position::{PartitionId, Position, Sequence};
 use tollgate_log::clock::passed;
 use tollgate_log::contract::{Partitions, ReadError};
@@ -20,9 +20,14 @@ use tollgate_projection::report::{html, markdown};
 use tollgate_wire::decode_stored;
 use uuid::Uuid;
 
+use self::place::{FILES, check_place};
+pub use self::place::evidence_dir;
+use self::retry::{Retries, Retry};
 use super::files::{Failed, Staged};
-use crate::http::path_segment;
 use crate::ledger::{Ledger, Read};
+
+mod place;
+mod retry;
 
 /// The phase whose end asks for a report.
 const VERIFY: &str = "VERIFY";
@@ -45,15 +50,22 @@ pub struct Evidence {
     dir: PathBuf,
     mark_file: PathBuf,
     mark: Mark,
+    /// Tasks whose files could not be written. They hold up no other task.
+    retries: Retries,
     /// What the mark file says.
-    marked: u64,
+    marked: Mark,
 }
 
-/// How far the log was read. Files are written again after a crash, never left out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// A task, by tenant and name, and the record that asks for its evidence.
+type Due = ((String, String), Sequence);
+
+/// How far the log was read, and what of that is to be written yet. Files are written again after a crash, never left out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Mark {
     epoch: Uuid,
     read_through: u64,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    retry: Vec<Retry>,
 }
 
 /// Why evidence could not be written.
@@ -70,6 +82,15 @@ pub enum EvidenceError {
     /// The log could not be read.
     #[error("writing evidence: {0}")]
     Log(#[from] ReadError),
+    /// What stands where a directory of evidence should is none.
+    #[error(
+        "writing evidence: {path} is a symbolic link or no directory; evidence is written below its own directory only: \
+         move it away"
+    )]
+    Place {
+        /// Where.
+        path: String,
+    },
     /// A report could not be had.
     #[error("writing evidence of task `{task}`: {detail}")]
     Report {
@@ -87,8 +108,13 @@ impl Evidence {
         let epoch = ledger.log().epoch().id;
         let found =
             std::fs::read(&mark_file).ok().and_then(|bytes| serde_json::from_slice::<Mark>(&bytes).ok());
-        let mark = found.filter(|mark| mark.epoch == epoch).unwrap_or(Mark { epoch, read_through: 0 });
-        Self { ledger, dir, mark_file, mark, marked: mark.read_through }
+        let mark = found.filter(|mark| mark.epoch == epoch).unwrap_or(Mark {
+            epoch,
+            read_through: 0,
+            retry: Vec::new(),
+        });
+        let retries = Retries::of(mark.retry.clone());
+        Self { ledger, dir, mark_file, marked: mark.clone(), mark, retries }
     }
 
     /// Follows the log until it is told to stop.
@@ -110,21 +136,25 @@ impl Evidence {
         }
     }
 
-    /// Writes what is due up to the log's present end.
+    /// Writes what is due up to the log's present end, and tries once more what could not be written.
     ///
     /// # Errors
     ///
-    /// [`EvidenceError`]; what was not written is written the next time.
+    /// [`EvidenceError`] of the first task; the others have their files. What was not written is written the next time.
     pub async fn catch_up(&mut self) -> Result<(), EvidenceError> {
         let mut reader =
             self.ledger.log().read_unchained(Partitions::ALL, Sequence(self.mark.read_through)).await?;
         loop {
             let records = reader.try_next().await?;
             if records.is_empty() {
-                return self.mark().await;
+                break;
             }
             self.take(&records).await?;
         }
+        let all = self.retries.all();
+        let failed = self.write(&all).await;
+        self.mark().await?;
+        failed.map_or(Ok(()), Err)
     }
 
     async fn follow(&mut self) -> Result<(), EvidenceError> {
@@ -133,7 +163,17 @@ impl Evidence {
         reader.in_groups();
         let mut groups = Groups::default();
         loop {
-            let records = groups.next(&mut *reader, passed).await?;
+            // May be cancelled: it reads and moves on in one step.
+            let records = tokio::select! {
+                records = groups.next(&mut *reader, passed) => records?,
+                () = self.retries.due() => {
+                    let due = self.retries.take_due();
+                    // What fails again is said there, and waits longer.
+                    let _ = self.write(&due).await;
+                    self.mark().await?;
+                    continue;
+                }
+            };
             if self.take(&records).await? {
                 passed(SPREAD).await;
             }
@@ -153,14 +193,13 @@ impl Evidence {
         }
         let written = !due.is_empty();
         let due: Vec<_> = due.into_iter().collect();
-        for some in due.chunks(AT_ONCE) {
-            self.write(some).await?;
-        }
+        // What fails is tried again later: the next records do not wait for it.
+        let _ = self.write(&due).await;
         if let Some(last) = records.last() {
             self.mark.read_through = last.sequence.0;
         }
         // A file that is written and synced for each record would take from the log what its appends need.
-        if written || self.mark.read_through >= self.marked + MARK_EVERY {
+        if written || self.mark.read_through >= self.marked.read_through + MARK_EVERY {
             self.mark().await?;
         }
         Ok(written)
@@ -168,18 +207,46 @@ impl Evidence {
 
     /// Writes down how far the log was read.
     async fn mark(&mut self) -> Result<(), EvidenceError> {
-        if self.marked == self.mark.read_through {
+        self.mark.retry = self.retries.stored();
+        if self.marked == self.mark {
             return Ok(());
         }
         let bytes = serde_json::to_vec(&self.mark).unwrap_or_default();
         let file = self.mark_file.clone();
         beside(move |staged| Ok(staged.add(&file, &bytes)?)).await?;
-        self.marked = self.mark.read_through;
+        self.marked = self.mark.clone();
         Ok(())
     }
 
-    /// Writes the files of some tasks, each as of the record that asks for it, or later.
-    async fn write(&self, due: &[((String, String), Sequence)]) -> Result<(), EvidenceError> {
+    /// Writes the files of some tasks, each as of the record that asks for it, or later. A task that fails holds up no other:
+    /// it is tried again later. The first failure.
+    async fn write(&mut self, due: &[Due]) -> Option<EvidenceError> {
+        let mut first = None;
+        for some in due.chunks(AT_ONCE) {
+            if self.write_together(some).await.is_ok() {
+                some.iter().for_each(|(task, _)| self.retries.written(task));
+                continue;
+            }
+            // One of them, or all: each by itself says which.
+            for one in some {
+                match self.write_together(std::slice::from_ref(one)).await {
+                    Ok(()) => self.retries.written(&one.0),
+                    Err(error) => {
+                        let ((tenant, task), sequence) = one;
+                        tracing::error!(tenant, task, %sequence, %error, "evidence is tried again later");
+                        self.retries.failed(one, error.to_string());
+                        first.get_or_insert(error);
+                    }
+                }
+            }
+        }
+        if !due.is_empty() {
+            self.ledger.evidence_fails(self.retries.summary());
+        }
+        first
+    }
+
+    async fn write_together(&self, due: &[Due]) -> Result<(), EvidenceError> {
         let mut reports = Vec::with_capacity(due.len());
         for ((tenant, task), sequence) in due {
             let mut asked_at = Position::start(self.mark.epoch);
@@ -192,16 +259,19 @@ impl Evidence {
             })?;
             reports.push((evidence_dir(&self.dir, tenant, task), report));
         }
+        let base = self.dir.clone();
         beside(move |staged| {
             for (dir, report) in reports {
+                check_place(&base, &dir)?;
                 let mut json = serde_json::to_vec_pretty(&report).map_err(|error| EvidenceError::Report {
                     task: report.task_id.clone(),
                     detail: error.to_string(),
                 })?;
                 json.push(b'\n');
-                staged.add(&dir.join("budget_report.md"), markdown(&report).as_bytes())?;
-                staged.add(&dir.join("budget_report.html"), html(&report).as_bytes())?;
-                staged.add(&dir.join("budget_enforcement.json"), &json)?;
+                let (markdown, html) = (markdown(&report), html(&report));
+                for (name, bytes) in FILES.into_iter().zip([markdown.as_bytes(), html.as_bytes(), &json]) {
+                    staged.add(&dir.join(name), bytes)?;
+                }
             }
             Ok(())
         })
@@ -231,23 +301,6 @@ async fn beside(
     tokio::task::spawn_blocking(write).await.map_err(failed)?
 }
 
-/// Where the evidence of a task is: `{dir}/{task}/verify`, with the tenant before the task unless it is `default`. Names
-/// are escaped like in an address, so that none leaves the directory.
-#[must_use]
-pub fn evidence_dir(dir: &Path, tenant: &str, task: &str) -> PathBuf {
-    let base = if tenant == DEFAULT_TENANT { dir.to_owned() } else { dir.join(safe(tenant)) };
-    base.join(safe(task)).join("verify")
-}
-
-fn safe(name: &str) -> String {
-    let escaped = path_segment(name);
-    // `.` and `..` are no names of their own.
-    match escaped.strip_prefix('.') {
-        Some(rest) => format!("%2E{rest}"),
-        None => escaped,
-    }
-}
-
 fn is_occasion(body: &EventBody) -> bool {
     match body {
         EventBody::PhaseEnded(ended) => ended.phase.as_str() == VERIFY,
@@ -274,23 +327,5 @@ fn is_occasion(body: &EventBody) -> bool {
         | EventBody::InboxRejected(_)
         | EventBody::InboxResolved(_)
         | EventBody::ReportRead(_) => false,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn no_name_leaves_the_directory() {
-        for (tenant, task, expected) in [
-            ("default", "T-1", "e/T-1/verify"),
-            ("acme", "T-1", "e/acme/T-1/verify"),
-            ("default", "../../x", "e/%2E.%2F..%2Fx/verify"),
-            ("default", "..", "e/%2E./verify"),
-            ("default", "a/b c", "e/a%2Fb%20c/verify"),
-        ] {
-            assert_eq!(evidence_dir(Path::new("e"), tenant, task), Path::new(expected));
-        }
     }
 }

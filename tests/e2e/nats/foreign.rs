@@ -1,0 +1,58 @@
+//! Messages that somebody puts into the ledger's subjects.
+
+use serde_json::{Value, json};
+use tollgate_tests::nats::Cluster;
+use tollgate_tests::request;
+
+#[test]
+fn garbage_in_the_subjects_of_the_ledger_holds_up_no_view_and_stays_visible() {
+    let Some(mut cluster) = Cluster::start() else { return };
+    let server = cluster.serve();
+    let line = |line: &str| format!("--server {} {line}", server.url);
+    let _ = cluster.place.ok(&line("task open X --complexity Small"));
+    let mut stranger = cluster.nats.connect();
+    for partition in 0..16 {
+        stranger.publish(&format!("tollgate.v1.dec.{partition}.default.X"), "", &[], b"garbage \x1b[2J");
+    }
+    // A question to the same server behind them: they are in the stream.
+    let reply = stranger.request("$JS.API.STREAM.INFO.TOLLGATE", &[], b"");
+    assert!(!reply.1.is_empty());
+
+    // Facts, decisions about that very subject, the gate, reports: all as before.
+    let _ = cluster.place.ok(&line("phase start X PLAN"));
+    let _ = cluster.place.ok(&line("usage record X --output 100 --id u"));
+    let gate: Value = cluster.place.json(&line("gate X IMPLEMENT"));
+    assert_eq!(gate["decision"], "allow", "{gate}");
+    assert_eq!(cluster.place.json(&line("report"))["tokens"]["total"], 100);
+    let _ = cluster.place.ok(&line("phase end X PLAN"));
+    let _ = cluster.place.ok(&line("task close X"));
+    assert_eq!(cluster.place.json(&line("task list"))["tasks"][0]["stage"], "closed");
+
+    // They are named, also by views that were started again, and by who verifies.
+    let named = || {
+        let (_, text) = request(&server.url, "GET", "/v1/health", "").unwrap();
+        let health: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(health["status"], "degraded", "{health}");
+        let views = health["views"].as_array().unwrap();
+        for view in views {
+            let found = &view["quarantined"][0];
+            assert_eq!((&found["task"], &found["waiting"]), (&json!("_foreign"), &json!(16)), "{view}");
+            let error = found["error"].as_str().unwrap();
+            assert!(error.contains("no server of this ledger wrote it") && error.contains(".default.X"), "{error}");
+            assert!(error.contains("\"garbage \\x1b[2J\""), "{error}");
+        }
+        views.len()
+    };
+    assert_eq!(named(), 3);
+    cluster.projectors.clear();
+    for view in ["status", "reports", "alerts"] {
+        let projector = cluster.projector(&["projector", view, "--data", view]);
+        cluster.projectors.push(projector);
+    }
+    assert_eq!(named(), 3);
+    let verified = cluster.place.ok(&format!("--log {} log verify", cluster.nats.url()));
+    assert!(verified.starts_with("passed") && verified.matches("foreign: message").count() == 16, "{verified}");
+    assert!(!verified.contains("newer version") && !verified.contains('\x1b'), "{verified}");
+    let copied = cluster.place.ok(&format!("log copy --from {} --to copy", cluster.nats.url()));
+    assert!(copied.contains("equal"), "{copied}");
+}
