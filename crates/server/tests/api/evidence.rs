@@ -11,7 +11,7 @@ const FILES: [&str; 3] = ["budget_report.md", "budget_report.html", "budget_enfo
 
 async fn close(service: &Service, task: &str) {
     service.open(task).await;
-    let close = json!([{"id": "c", "task": task, "task_closed": {}}]);
+    let close = json!([{"id": "c", "task": task, "task_closed": {"outcome": "completed"}}]);
     let (status, answer) = service.append(close).await;
     assert_eq!(status.as_u16(), 201, "{answer}");
 }
