@@ -12,6 +12,7 @@ mod output;
 use std::io::IsTerminal;
 use std::process::ExitCode;
 
+use tollgate_domain::printable::printable_lines;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
@@ -50,7 +51,36 @@ fn start_logging(level: &str) {
     let client = if level == LevelFilter::DEBUG { level } else { level.min(LevelFilter::ERROR) };
     let targets = Targets::new().with_default(level).with_target("async_nats", client);
     let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    let lines =
-        tracing_subscriber::fmt::layer().with_ansi(colours).with_writer(std::io::stderr).with_target(false);
+    let lines = tracing_subscriber::fmt::layer()
+        .with_ansi(colours)
+        .with_writer(move || LogLines { colours })
+        .with_target(false);
     tracing_subscriber::registry().with(lines).with(targets).init();
+}
+
+/// The process's own log on stderr: what is hidden in somebody's text is written out there, too.
+struct LogLines {
+    /// Whether the lines have colours, which are control characters; those of texts in them are escaped before they come here.
+    colours: bool,
+}
+
+impl std::io::Write for LogLines {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let text = String::from_utf8_lossy(bytes);
+        let shown: String = match self.colours {
+            true => text
+                .split_inclusive('\u{1b}')
+                .map(|part| match part.strip_suffix('\u{1b}') {
+                    Some(part) => format!("{}\u{1b}", printable_lines(part)),
+                    None => printable_lines(part).into_owned(),
+                })
+                .collect(),
+            false => printable_lines(&text).into_owned(),
+        };
+        std::io::stderr().write_all(shown.as_bytes()).map(|()| bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        std::io::stderr().flush()
+    }
 }

@@ -53,11 +53,13 @@ pub enum AlertRule {
     PhaseAlreadyActive,
     /// A phase was to end that is not the active one: an orchestrator and the ledger disagree.
     PhaseMismatch,
+    /// A correction took away more than there was to correct.
+    OverCorrection,
 }
 
 impl AlertRule {
     /// The rules, in order.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::Pressure,
         Self::Breach,
         Self::StopLoss,
@@ -79,9 +81,10 @@ impl AlertRule {
         Self::Completed,
         Self::PhaseAlreadyActive,
         Self::PhaseMismatch,
+        Self::OverCorrection,
     ];
     /// Their words, in order.
-    pub const NAMES: [&'static str; 21] = [
+    pub const NAMES: [&'static str; 22] = [
         "pressure",
         "breach",
         "stop_loss",
@@ -103,6 +106,7 @@ impl AlertRule {
         "completed",
         "phase_already_active",
         "phase_mismatch",
+        "over_correction",
     ];
 
     /// The word that answers use.
@@ -130,6 +134,7 @@ impl AlertRule {
             Self::Completed => "completed",
             Self::PhaseAlreadyActive => "phase_already_active",
             Self::PhaseMismatch => "phase_mismatch",
+            Self::OverCorrection => "over_correction",
         }
     }
 
@@ -156,7 +161,7 @@ impl AlertRule {
     /// Whether nothing but a person can end it: what happened once does not become false.
     #[must_use]
     pub const fn ends_with_acknowledgement(self) -> bool {
-        matches!(self, Self::Conflict | Self::Breaker | Self::Access)
+        matches!(self, Self::Conflict | Self::Breaker | Self::Access | Self::OverCorrection)
     }
 }
 
@@ -227,7 +232,9 @@ impl Severity {
             AlertRule::Remediation
             | AlertRule::Breaker
             | AlertRule::PhaseAlreadyActive
-            | AlertRule::PhaseMismatch => Self::Critical,
+            | AlertRule::PhaseMismatch
+            // Whoever takes usage away lets a task go on that its limits stop.
+            | AlertRule::OverCorrection => Self::Critical,
         }
     }
 

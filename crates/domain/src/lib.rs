@@ -20,6 +20,7 @@ pub mod nearest;
 pub mod phase;
 pub mod position;
 pub mod price;
+pub mod printable;
 pub mod task;
 pub mod tier;
 pub mod time;

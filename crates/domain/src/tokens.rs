@@ -91,6 +91,40 @@ impl TokenCounts {
         Ok(())
     }
 
+    /// What is left of them after a change, no kind below zero, and what the change takes away beyond that. What lies in another
+    /// kind is cut to it: a change of output that does not mention reasoning takes both.
+    #[must_use]
+    pub fn changed(&self, change: &TokenSums) -> (Self, Self) {
+        let one = |count: u64, change: i128| {
+            let sum = i128::from(count).saturating_add(change);
+            let part = |sum: i128| u64::try_from(sum.max(0)).unwrap_or(u64::MAX);
+            (part(sum), part(sum.saturating_neg()))
+        };
+        let (input_uncached, input_uncached_excess) = one(self.input_uncached, change.input_uncached);
+        let (cached_input, cached_input_excess) = one(self.cached_input, change.cached_input);
+        let (cache_write, cache_write_excess) = one(self.cache_write, change.cache_write);
+        let (output, output_excess) = one(self.output, change.output);
+        let (reasoning, reasoning_excess) = one(self.reasoning, change.reasoning);
+        let left = Self {
+            input_uncached,
+            cached_input,
+            cache_write,
+            output,
+            reasoning: reasoning.min(output),
+            // A correction does not say for how long: what was written for an hour stays so, as far as it is left.
+            cache_write_1h: self.cache_write_1h.min(cache_write),
+        };
+        let excess = Self {
+            input_uncached: input_uncached_excess,
+            cached_input: cached_input_excess,
+            cache_write: cache_write_excess,
+            output: output_excess,
+            reasoning: reasoning_excess,
+            cache_write_1h: 0,
+        };
+        (left, excess)
+    }
+
     fn by_kind(&self) -> [(&'static str, u64); 6] {
         [
             ("input_uncached", self.input_uncached),
@@ -189,6 +223,32 @@ mod tests {
         let counts = TokenCounts { cache_write: 3, cache_write_1h: 4, ..TokenCounts::default() };
         assert_eq!(counts.check(), Err(TokenError::OneHourAboveCacheWrite { one_hour: 4, written: 3 }));
         assert_eq!(TokenCounts { cache_write: 4, ..counts }.check(), Ok(()));
+    }
+
+    #[test]
+    fn a_change_takes_no_kind_below_zero_and_says_what_was_too_much() {
+        let counts = |input_uncached, output, reasoning| TokenCounts {
+            input_uncached,
+            output,
+            reasoning,
+            ..TokenCounts::default()
+        };
+        let change = |input_uncached, output, reasoning| TokenSums {
+            input_uncached,
+            output,
+            reasoning,
+            ..TokenSums::default()
+        };
+        for (before, change, left, excess) in [
+            (counts(10, 5, 0), change(0, 0, 0), counts(10, 5, 0), counts(0, 0, 0)),
+            (counts(10, 5, 0), change(-10, 2, 0), counts(0, 7, 0), counts(0, 0, 0)),
+            (counts(10, 5, 0), change(-11, -9, 0), counts(0, 0, 0), counts(1, 4, 0)),
+            (counts(0, 5, 4), change(0, -3, 0), counts(0, 2, 2), counts(0, 0, 0)),
+            (counts(0, 5, 4), change(0, 0, -6), counts(0, 5, 0), counts(0, 0, 2)),
+            (counts(3, 0, 0), change(i128::MIN, 0, 0), counts(0, 0, 0), counts(u64::MAX, 0, 0)),
+        ] {
+            assert_eq!(before.changed(&change), (left, excess), "{before:?} {change:?}");
+        }
     }
 
     #[test]

@@ -85,6 +85,27 @@ pub struct AdjustedUsage {
     pub model: Option<String>,
     /// What the correction costs or gives back, at the price of the adjusted usage's model.
     pub cost: Cost,
+    /// What the correction takes away beyond what was left of the usage after earlier corrections: it is not counted.
+    pub excess: TokenCounts,
+}
+
+impl UsageAdjusted {
+    /// What it changes: no more is taken away than was left of the usage. Of usage that was not found, all.
+    #[must_use]
+    pub fn counted(&self) -> TokenSums {
+        let mut counted = self.tokens;
+        if let Some(resolved) = &self.resolved {
+            counted.add(&TokenSums::from(resolved.excess));
+        }
+        counted
+    }
+
+    /// How many tokens it takes away beyond what was left of the usage.
+    #[must_use]
+    pub fn excess(&self) -> u64 {
+        // Reasoning is a part of output: more of it alone is too much, too.
+        self.resolved.as_ref().map_or(0, |resolved| resolved.excess.total().max(resolved.excess.reasoning))
+    }
 }
 
 /// Tokens of text whose usage no model reported: `ceil((prompt chars + completion chars) / 4)`.

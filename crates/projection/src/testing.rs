@@ -367,6 +367,7 @@ fn adjusted(place: &str, said: &Said) -> UsageAdjusted {
         provider: said.provider.clone(),
         model: said.model.clone(),
         cost: said.cost.clone(),
+        excess: TokenCounts::default(),
     });
     UsageAdjusted {
         adjusts: "e".to_owned(),

@@ -8,6 +8,8 @@ mod support;
 mod alerts;
 #[path = "api/append.rs"]
 mod append;
+#[path = "api/corrections.rs"]
+mod corrections;
 #[path = "api/deliveries.rs"]
 mod deliveries;
 #[path = "api/evidence.rs"]

@@ -38,7 +38,10 @@ fn garbage_in_the_subjects_of_the_ledger_holds_up_no_view_and_stays_visible() {
             let found = &view["quarantined"][0];
             assert_eq!((&found["task"], &found["waiting"]), (&json!("_foreign"), &json!(16)), "{view}");
             let error = found["error"].as_str().unwrap();
-            assert!(error.contains("no server of this ledger wrote it") && error.contains(".default.X"), "{error}");
+            assert!(
+                error.contains("no server of this ledger wrote it") && error.contains(".default.X"),
+                "{error}"
+            );
             assert!(error.contains("\"garbage \\x1b[2J\""), "{error}");
         }
         views.len()
@@ -51,7 +54,10 @@ fn garbage_in_the_subjects_of_the_ledger_holds_up_no_view_and_stays_visible() {
     }
     assert_eq!(named(), 3);
     let verified = cluster.place.ok(&format!("--log {} log verify", cluster.nats.url()));
-    assert!(verified.starts_with("passed") && verified.matches("foreign: message").count() == 16, "{verified}");
+    assert!(
+        verified.starts_with("passed") && verified.matches("foreign: message").count() == 16,
+        "{verified}"
+    );
     assert!(!verified.contains("newer version") && !verified.contains('\x1b'), "{verified}");
     let copied = cluster.place.ok(&format!("log copy --from {} --to copy", cluster.nats.url()));
     assert!(copied.contains("equal"), "{copied}");

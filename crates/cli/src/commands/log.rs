@@ -153,8 +153,9 @@ pub(crate) async fn init(global: &Global, args: &InitArgs) -> Result<ExitCode, F
 }
 
 fn tell(global: &Global, found: &Verification) {
-    let Verification { records, events, segments, last, difference, unproven, anchors_matched, foreign, .. } =
-        found;
+    let Verification {
+        records, events, segments, last, difference, unproven, anchors_matched, foreign, ..
+    } = found;
     if global.format == Format::Json {
         json(
             &serde_json::json!({"passed": found.passed(), "records": records, "events": events, "segments": segments,

@@ -12,6 +12,7 @@ use std::io::Write;
 
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use serde::Serialize;
+use tollgate_domain::printable::{is_hidden, printable, printable_lines};
 
 pub(crate) use alerts::{alerts, deliveries};
 pub(crate) use govern::{breaker, budget_health};
@@ -21,10 +22,11 @@ pub(crate) use report::{accesses, ledger_report};
 pub(crate) use savings::savings;
 pub(crate) use task::{gate, limits, task_list, task_status};
 
-/// Writes to stdout. A reader that went away (`| head`) ends the process, as it does with every filter.
+/// Writes text of several lines to stdout, nothing in it as a control character: all that goes to a terminal comes through here or
+/// [`note`]. A reader that went away (`| head`) ends the process, as it does with every filter.
 pub(crate) fn out(text: &str) {
     let mut stdout = std::io::stdout().lock();
-    let written = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+    let written = stdout.write_all(printable_lines(text).as_bytes()).and_then(|()| stdout.flush());
     if written.is_err() {
         std::process::exit(0);
     }
@@ -43,13 +45,29 @@ pub(crate) fn line(text: &str) {
 /// One JSON value to stdout, indented.
 pub(crate) fn json(value: &impl Serialize) {
     // The API's types hold nothing that JSON cannot.
-    out(&format!("{}\n", serde_json::to_string_pretty(value).unwrap_or_default()));
+    out(&format!("{}\n", shown_json(&serde_json::to_string_pretty(value).unwrap_or_default())));
+}
+
+/// JSON with what is hidden in its texts as escapes of JSON: the same value.
+pub(crate) fn shown_json(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        if !is_hidden(c) || c == '\n' {
+            shown.push(c);
+            continue;
+        }
+        for unit in c.encode_utf16(&mut [0; 2]) {
+            // Writing to a String cannot fail.
+            let _ = std::fmt::Write::write_fmt(&mut shown, format_args!("\\u{unit:04x}"));
+        }
+    }
+    shown
 }
 
 /// A line to stderr.
 pub(crate) fn note(text: &str) {
     // Where stderr is closed nobody wants to know.
-    let _ = writeln!(std::io::stderr().lock(), "{}", pasteable(text));
+    let _ = writeln!(std::io::stderr().lock(), "{}", printable_lines(&pasteable(text)));
 }
 
 /// An error to stderr.
@@ -62,7 +80,8 @@ pub(crate) fn table(header: &[&str], numbers: &[usize], rows: Vec<Vec<String>>) 
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
     table.set_header(header.to_vec());
-    table.add_rows(rows);
+    // Neither a line break of somebody's text makes a row.
+    table.add_rows(rows.into_iter().map(|row| row.into_iter().map(|cell| printable(&cell).into_owned())));
     for &column in numbers {
         if let Some(column) = table.column_mut(column) {
             column.set_cell_alignment(CellAlignment::Right);

@@ -1,6 +1,7 @@
 //! Tasks, limits and the gate's answers as tables and sentences.
 
 use std::fmt::Write;
+use tollgate_domain::printable::printable;
 
 use tollgate_domain::gate::remediation_of;
 use tollgate_domain::ids::TaskId;
@@ -92,7 +93,7 @@ pub(crate) fn task_list(list: &TaskList) -> String {
 
 /// The headline of a task.
 fn status_line(task: &TaskSummary) -> String {
-    let title = task.title.as_ref().map(|title| format!(" ({title})")).unwrap_or_default();
+    let title = task.title.as_ref().map(|title| format!(" ({})", printable(title))).unwrap_or_default();
     let tiers = match (&task.complexity, &task.importance) {
         (Some(complexity), Some(importance)) => format!(", {complexity}, {importance}"),
         _ => String::new(),

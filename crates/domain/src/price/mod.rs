@@ -134,8 +134,8 @@ impl PriceBook {
         }
     }
 
-    /// What a correction costs or gives back: the cost of the corrected usage less that of the original, so that a
-    /// correction across a tier's threshold reprices the whole request.
+    /// What a correction costs or gives back: the cost of the corrected usage less that of what was left of it before, so that a
+    /// correction across a tier's threshold reprices the whole request. It gives back no more than all.
     #[must_use]
     pub fn adjustment_cost(
         &self,
@@ -146,7 +146,8 @@ impl PriceBook {
     ) -> Cost {
         let price = self.find(provider, model);
         let usd = price.and_then(|price| {
-            let corrected = corrected(original, correction)?;
+            let (corrected, _) = original.changed(correction);
+            corrected.check().ok()?;
             cost::of(price, &corrected)?.checked_sub(cost::of(price, original)?)
         });
         match usd {
@@ -169,20 +170,6 @@ impl PriceBook {
         let same = price.provider.as_deref().is_none_or(|theirs| theirs.eq_ignore_ascii_case(provider));
         same.then_some(price)
     }
-}
-
-fn corrected(original: &TokenCounts, correction: &TokenSums) -> Option<TokenCounts> {
-    let apply = |count: u64, change: i128| u64::try_from(i128::from(count).checked_add(change)?).ok();
-    let counts = TokenCounts {
-        input_uncached: apply(original.input_uncached, correction.input_uncached)?,
-        cached_input: apply(original.cached_input, correction.cached_input)?,
-        cache_write: apply(original.cache_write, correction.cache_write)?,
-        output: apply(original.output, correction.output)?,
-        reasoning: apply(original.reasoning, correction.reasoning)?,
-        // A correction does not say for how long: what was written for an hour stays so, as far as it is left.
-        cache_write_1h: original.cache_write_1h.min(apply(original.cache_write, correction.cache_write)?),
-    };
-    counts.check().ok().map(|()| counts)
 }
 
 #[cfg(test)]

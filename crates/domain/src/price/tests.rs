@@ -109,7 +109,14 @@ fn a_correction_reprices_the_whole_request() {
     let Cost::Priced { usd, .. } = cost else { panic!("priced") };
     assert_eq!(usd.to_string(), "-0.600006");
     let too_much = TokenSums { input_uncached: -200_002, ..TokenSums::default() };
-    assert_eq!(book.adjustment_cost(None, Some("cliff"), &original, &too_much), Cost::Unpriced);
+    let all = TokenSums { input_uncached: -200_001, ..TokenSums::default() };
+    let gives_back =
+        |correction| book.adjustment_cost(Some("anthropic"), Some("cliff"), &original, correction);
+    assert_eq!(gives_back(&too_much), gives_back(&all));
+    let to_zero = TokenCounts { output: 7, reasoning: 7, ..TokenCounts::default() };
+    let output = TokenSums { output: -7, ..TokenSums::default() };
+    let back = book.adjustment_cost(Some("anthropic"), Some("cliff"), &to_zero, &output);
+    assert!(matches!(back, Cost::Priced { .. }), "reasoning goes with its output: {back:?}");
 }
 
 #[test]

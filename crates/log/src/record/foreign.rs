@@ -34,7 +34,10 @@ impl fmt::Display for Foreign {
         let Self { subject, beginning, bytes, why } = self;
         let (subject, beginning) = (subject.escape_debug(), beginning.escape_ascii());
         let more = if *bytes > SHOWN { "\u{2026}" } else { "" };
-        write!(f, "no server of this ledger wrote it ({why}): `{subject}`, {bytes} bytes, \"{beginning}\"{more}")
+        write!(
+            f,
+            "no server of this ledger wrote it ({why}): `{subject}`, {bytes} bytes, \"{beginning}\"{more}"
+        )
     }
 }
 
@@ -77,7 +80,10 @@ mod tests {
             Record::of_foreign(partition, foreign, payload)
         };
         let one = record(b"garbage \x1b[31m of a stranger, long");
-        assert_eq!((one.partition(), one.len(), one.tenant(), one.decision_subject()), (partition, 0, "", None));
+        assert_eq!(
+            (one.partition(), one.len(), one.tenant(), one.decision_subject()),
+            (partition, 0, "", None)
+        );
         assert_eq!(one.hash(), record(b"garbage \x1b[31m of a stranger, long").hash());
         assert_ne!(one.hash(), record(b"garbage \x1b[31m of a stranger, lonk").hash());
         assert_eq!(

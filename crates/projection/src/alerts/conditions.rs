@@ -49,6 +49,7 @@ fn holds(task: &TaskRow, condition: &Condition, since: Timestamp) -> bool {
         AlertRule::Silence => runs_since(Execution::silent_since),
         AlertRule::Stuck => runs_since(|run| run.started_at),
         AlertRule::Conflict
+        | AlertRule::OverCorrection
         | AlertRule::Quarantine
         | AlertRule::Lag
         | AlertRule::CriticalShare
@@ -86,9 +87,14 @@ pub(super) fn why_gone(watch: &Watch, condition: &Condition) -> String {
         return format!("{id} ended");
     }
     match (condition.rule, task.state.stage) {
-        (AlertRule::Conflict | AlertRule::Quarantine | AlertRule::Lag | AlertRule::Access, _) => {
-            "it is true no more".to_owned()
-        }
+        (
+            AlertRule::Conflict
+            | AlertRule::OverCorrection
+            | AlertRule::Quarantine
+            | AlertRule::Lag
+            | AlertRule::Access,
+            _,
+        ) => "it is true no more".to_owned(),
         (AlertRule::Remediation, TaskStage::Open) if blocking(task).is_some() => "it is open".to_owned(),
         (_, TaskStage::Closed(outcome)) => format!("the task is {}", outcome.as_str()),
         (AlertRule::PhaseAlreadyActive | AlertRule::PhaseMismatch, _) => "the task went on".to_owned(),

@@ -11,6 +11,7 @@ use tollgate_domain::time::Timestamp;
 use super::Alerts;
 use super::completion::completion;
 use super::conditions::{conditions, forget_outdated, observe, why_gone};
+use super::corrections::over_correction;
 use super::row::{
     Acknowledged, Alert, AlertChange, AlertsRow, Resolved, Watch, alert_key, change_key, watch_key,
 };
@@ -21,7 +22,7 @@ use crate::status::fold_task;
 
 impl Projection for Alerts {
     const NAME: &'static str = "alerts";
-    const VERSION: u32 = 6;
+    const VERSION: u32 = 7;
     type Row = AlertsRow;
 
     fn apply<R: Rows<AlertsRow>>(&self, event: &RecordedEvent<'_>, rows: &mut R) -> Result<(), R::Error> {
@@ -75,6 +76,11 @@ impl Projection for Alerts {
                 }
                 fold_task(&mut watch.task, event);
                 forget_outdated(watch);
+                if let EventBody::UsageAdjusted(adjusted) = event.body
+                    && let Some(seen) = over_correction(event, adjusted, &watch.task)
+                {
+                    observe(watch, &seen);
+                }
             }),
         }
     }

@@ -7,6 +7,7 @@
 mod access;
 mod completion;
 mod conditions;
+mod corrections;
 mod delivery;
 mod fold;
 pub mod out_of_step;

@@ -92,6 +92,7 @@ impl Folded {
             provider: None,
             model: None,
             cost: Cost::Unpriced,
+            excess: TokenCounts::default(),
         };
         self.fold(
             0,

@@ -8,6 +8,7 @@ use tollgate_domain::gate::{ReasonCode, Verdict, grouped};
 use tollgate_domain::limits::TaskLimits;
 use tollgate_domain::metadata::LimitOverride;
 use tollgate_domain::phase::{Advance, Phase};
+use tollgate_domain::printable::is_hidden;
 use tollgate_domain::task::TaskStage;
 use tollgate_domain::time::Timestamp;
 
@@ -312,7 +313,7 @@ fn ended_with(row: &TaskRow, execution: &Execution, now: Option<Timestamp>) -> S
 /// What people wrote, as a part of a line: nothing in it moves a terminal's cursor.
 fn one_line(text: &str) -> String {
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    line.replace(char::is_control, "\u{fffd}")
+    line.replace(is_hidden, "\u{fffd}")
 }
 
 fn decision_sentence(decision: &Decision) -> String {

@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use tollgate_domain::breach::Utilization;
 use tollgate_domain::gate::grouped;
+use tollgate_domain::printable::printable;
 use tollgate_wire::api::{
     Calculation, ClassComparison, DecisionView, ExecutionReport, ExplanationView, OverrideView,
     PhaseComparison, PhaseLimitView, TaskReport, UtilizationView,
@@ -288,12 +289,11 @@ fn utilization(view: &UtilizationView) -> Utilization {
 /// Text that people wrote, in one line and without marks that Markdown or HTML would act on.
 fn text(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
+    for c in printable(&text.replace(['\n', '\r', '\t'], " ")).chars() {
         match c {
             '|' | '*' | '`' | '_' | '[' | ']' | '#' | '\\' => out.extend(['\\', c]),
             '<' => out.push_str("&lt;"),
             '>' => out.push_str("&gt;"),
-            '\n' | '\r' | '\t' => out.push(' '),
             _ => out.push(c),
         }
     }

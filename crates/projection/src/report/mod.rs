@@ -40,6 +40,19 @@ pub fn token_totals(sums: &TokenSums) -> TokenTotals {
     }
 }
 
+/// Sums of a task as the API writes them: corrections of usage that nobody found may have taken them below zero, and nobody uses less
+/// than nothing.
+#[must_use]
+pub fn task_totals(sums: &TokenSums) -> TokenTotals {
+    token_totals(&TokenSums {
+        input_uncached: sums.input_uncached.max(0),
+        cached_input: sums.cached_input.max(0),
+        cache_write: sums.cache_write.max(0),
+        output: sums.output.max(0),
+        reasoning: sums.reasoning.max(0),
+    })
+}
+
 /// A sum as the API writes it: one beyond 64 bits is answered as the last number within.
 #[must_use]
 pub fn narrow(sum: i128) -> i64 {

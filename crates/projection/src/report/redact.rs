@@ -92,6 +92,7 @@ fn redact_people(row: &mut TaskRow, pseudonyms: &Pseudonyms) {
         executions: _,
         unphased: _,
         unmatched: _,
+        corrections,
         decisions: _,
         earlier_decisions: _,
         overrides,
@@ -102,6 +103,8 @@ fn redact_people(row: &mut TaskRow, pseudonyms: &Pseudonyms) {
         first_at: _,
         last_at: _,
     } = row;
+    // Names of usage and of who reported it; no report shows them.
+    corrections.clear();
     if let Some(Opened { at: _, sequence: _, title, justification, tags, labels, author, producer }) = opened
     {
         *title = None;

@@ -15,7 +15,7 @@ use super::findings::{
 use super::similar::{Similar, comparison};
 use super::task_status::{Named, budget_status};
 use super::words::with_thousands;
-use super::{limit_view, narrow, token_totals, utilization_view};
+use super::{limit_view, narrow, task_totals, utilization_view};
 use crate::status::{Decision, Execution, Explanation, Figures, Latency, Override, TaskRow, figures};
 
 /// The budget report of a task, beside those of its class; `now` is what a running execution counts up to.
@@ -112,9 +112,9 @@ fn execution_report(
         phase: execution.id.phase.as_str().to_owned(),
         attempt: execution.id.attempt,
         state: if execution.ended_at.is_some() { "ended" } else { "running" }.to_owned(),
-        tokens_used: narrow(activity.tokens.total()),
+        tokens_used: narrow(activity.tokens.total().max(0)),
         tokens_limit: limit.map(|limit| limit.tokens),
-        tokens: token_totals(&activity.tokens),
+        tokens: task_totals(&activity.tokens),
         latency_ms: latency.counted(),
         latency_limit_ms: limit.filter(|_| enforced).map(|limit| limit.latency_ms),
         wait_ms: activity.wait_ms,
@@ -153,7 +153,7 @@ fn not_started(limit: &PhaseLimit) -> ExecutionReport {
 
 fn totals(row: &TaskRow, figures: &Figures) -> ReportTotals {
     ReportTotals {
-        tokens: token_totals(&figures.total.tokens),
+        tokens: task_totals(&figures.total.tokens),
         tokens_limit: figures.tokens.as_ref().map(utilization_view),
         latency_ms: figures.latency_ms,
         latency_limit: figures.latency.as_ref().map(utilization_view),

@@ -6,7 +6,7 @@ use tollgate_wire::api::{ActivePhase, TaskStatus, TaskSummary};
 
 use super::findings::{impossible_times, warnings};
 use super::task_report::{decision_view, execution_reports};
-use super::{narrow, token_totals, utilization_view};
+use super::{narrow, task_totals, utilization_view};
 use crate::status::{TaskRow, figures};
 
 /// A row with the names it stands under.
@@ -42,7 +42,7 @@ pub fn summary(named: Named<'_>, now: Option<Timestamp>) -> TaskSummary {
             attempt: execution.id.attempt,
             started_at: execution.started_at.to_string(),
         }),
-        tokens_used: narrow(figures.total.tokens.total()),
+        tokens_used: narrow(figures.total.tokens.total().max(0)),
         tokens_limit: figures.tokens.as_ref().map(utilization_view),
         latency_ms: figures.latency_ms,
         latency_limit: figures.latency.as_ref().map(utilization_view),
@@ -65,7 +65,7 @@ pub fn task_status(named: Named<'_>, now: Option<Timestamp>, as_of: String) -> T
     warnings.extend(impossible_times(row));
     TaskStatus {
         summary: summary(named, now),
-        tokens: token_totals(&figures.total.tokens),
+        tokens: task_totals(&figures.total.tokens),
         estimated_tokens: narrow(figures.total.estimated_tokens),
         executions: execution_reports(row, now),
         unphased_tokens: narrow(row.unphased.tokens.total()),

@@ -12,7 +12,7 @@ use crate::fold::{Projection, Rows};
 
 impl Projection for Reports {
     const NAME: &'static str = "reports";
-    const VERSION: u32 = 3;
+    const VERSION: u32 = 4;
     type Row = ReportRow;
 
     fn apply<R: Rows<ReportRow>>(&self, event: &RecordedEvent<'_>, rows: &mut R) -> Result<(), R::Error> {
@@ -115,7 +115,7 @@ fn adjustment_cell<'a>(event: &RecordedEvent<'a>, adjusted: &'a UsageAdjusted) -
         return (key(event, None, None, None), costed(adjusted.tokens, &Cost::Unpriced));
     };
     let (provider, model) = (resolved.provider.as_deref(), resolved.model.as_deref());
-    (key(event, resolved.execution.as_ref(), provider, model), costed(adjusted.tokens, &resolved.cost))
+    (key(event, resolved.execution.as_ref(), provider, model), costed(adjusted.counted(), &resolved.cost))
 }
 
 fn costed(tokens: TokenSums, cost: &Cost) -> Cell {

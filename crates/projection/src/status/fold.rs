@@ -20,7 +20,7 @@ use crate::fold::{Projection, Rows, task_key};
 
 impl Projection for Status {
     const NAME: &'static str = "status";
-    const VERSION: u32 = 4;
+    const VERSION: u32 = 5;
     const AWAITED: bool = true;
     type Row = TaskRow;
 
@@ -144,16 +144,22 @@ fn record_usage(row: &mut TaskRow, usage: &UsageRecorded, event: &RecordedEvent<
     add_cost(activity, &usage.cost, total);
 }
 
-/// A correction lands where the usage it names landed. Of usage that was not found only the task's totals move.
+/// A correction lands where the usage it names landed, and takes away no more than was left of it. Of usage that was not found only
+/// the task's totals move.
 fn adjust_usage(row: &mut TaskRow, adjusted: &UsageAdjusted) {
+    let counted = adjusted.counted();
+    if adjusted.resolved.is_some() {
+        let name = (adjusted.adjusts_producer.clone(), adjusted.adjusts.clone());
+        row.corrections.entry(name).or_default().add(&counted);
+    }
     let (execution, cost) = match &adjusted.resolved {
         Some(resolved) => (resolved.execution.as_ref(), &resolved.cost),
         None => (None, &Cost::Unpriced),
     };
     let activity = activity_of(row, execution);
-    activity.tokens.add(&adjusted.tokens);
+    activity.tokens.add(&counted);
     activity.adjustments = activity.adjustments.saturating_add(1);
-    add_cost(activity, cost, adjusted.tokens.total());
+    add_cost(activity, cost, counted.total());
 }
 
 fn add_cost(activity: &mut Activity, cost: &Cost, total: i128) {

@@ -36,6 +36,9 @@ pub struct TaskRow {
     /// What named an execution that has not started; moved there when it does.
     #[serde(with = "crate::pairs")]
     pub unmatched: BTreeMap<NamedExecution, Activity>,
+    /// What corrections changed, by the producer and id of the usage: the next one of the same usage starts from what is left.
+    #[serde(with = "crate::pairs")]
+    pub corrections: BTreeMap<(String, String), TokenSums>,
     /// The gate's latest decisions, oldest first.
     pub decisions: Vec<Decision>,
     /// Decisions before those.

@@ -71,8 +71,7 @@ impl Query<Reports> for TotalsOf {
 
     fn answer(&self, view: &View<Reports>) -> Result<LedgerTotalsOf, RowError> {
         let tenant = self.tenant.as_deref();
-        let mut found =
-            LedgerTotalsOf { degraded: view.degraded_tasks(), ..LedgerTotalsOf::default() };
+        let mut found = LedgerTotalsOf { degraded: view.degraded_tasks(), ..LedgerTotalsOf::default() };
         match tenant {
             Some(tenant) => {
                 for row in view.scan(&tasks_of(tenant), None) {

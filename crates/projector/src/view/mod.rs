@@ -16,11 +16,11 @@ use tollgate_log::record::StoredRecord;
 use tollgate_projection::fold::Projection;
 use tollgate_view_store::{Digest, StoreError, ViewStore, Written};
 
+use self::foreign::foreign_key;
 use crate::checkpoint::{Checkpoint, Follows};
 use crate::compare::compare;
 use crate::dedup::Dedup;
 use crate::quarantine::{Parked, Quarantine};
-use self::foreign::foreign_key;
 use crate::rows::{CachedRows, RowError, decode, encode};
 
 /// A view of the log, with the store that keeps it.

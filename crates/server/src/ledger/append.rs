@@ -12,6 +12,7 @@ use tollgate_wire::api::{EventOutcome, Outcome, Problem};
 use tollgate_wire::{Defaults, FieldError, Submitted, proto};
 
 use super::Ledger;
+use super::corrections::Corrections;
 use super::facts::new_event;
 use crate::problem::{Answer, CONFLICT, INVALID, REFUSED, kind_of_append};
 
@@ -115,6 +116,10 @@ impl Ledger {
             self.metrics.appended(&appended.outcomes);
             return appended;
         }
+        let correcting = match events.iter().any(is_correction) {
+            true => Some(self.correcting.lock().await),
+            false => None,
+        };
         let mut buckets: BTreeMap<(String, u8), Bucket> = BTreeMap::new();
         for ((tenant, task), group) in grouped(&events) {
             if let Some(because) = broken_rule(&tenant, &task, &group) {
@@ -140,6 +145,7 @@ impl Ledger {
         for (_, bucket) in buckets {
             self.flush(&mut appended, bucket).await;
         }
+        drop(correcting);
         self.metrics.appended(&appended.outcomes);
         appended
     }
@@ -153,8 +159,9 @@ impl Ledger {
     ) -> Answer<()> {
         let settings = self.settings();
         let mut new = Vec::with_capacity(events.len());
+        let mut corrections = Corrections::of(events);
         for &(place, submitted) in events {
-            let (body, warnings) = self.enriched(&settings, submitted).await?;
+            let (body, warnings) = self.enriched(&settings, submitted, &mut corrections).await?;
             match new_event(submitted, &body) {
                 Ok(event) => new.push((place, event, warnings)),
                 Err(error) => {
@@ -271,6 +278,10 @@ pub(super) fn refuse_places(
             ));
         }
     }
+}
+
+fn is_correction(event: &ReadEvent) -> bool {
+    matches!(event, ReadEvent::Good(submitted) if matches!(submitted.event.body, EventBody::UsageAdjusted(_)))
 }
 
 /// Whether it is no tracking but what a person did about an alert.

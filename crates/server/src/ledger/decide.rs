@@ -20,6 +20,7 @@ use tollgate_wire::api::Outcome;
 use tollgate_wire::{DecodedEvent, Submitted};
 
 use super::append::{Appended, names, of_append, refuse_places, take};
+use super::corrections::Corrections;
 use super::facts::{name_of, new_event};
 use super::known::Decidable;
 use super::remediation::own;
@@ -189,13 +190,14 @@ impl Ledger {
         known: &[bool],
     ) -> Answer<Result<Plan, Refused>> {
         let mut plan = Plan::default();
+        let mut corrections = Corrections::of(events);
         let (mut state, mut started_at) = (decidable.state.clone(), decidable.started_at);
         for (&(place, submitted), &known) in events.iter().zip(known) {
             let invalid =
                 |error: tollgate_wire::FieldError| Refused::by(place, INVALID.code, error.to_string());
             let body = if known || !submitted.event.body.is_decision() {
                 // What is known already is not decided again: the log answers for it.
-                let (body, warnings) = self.enriched(settings, submitted).await?;
+                let (body, warnings) = self.enriched(settings, submitted, &mut corrections).await?;
                 plan.warnings.extend(warnings.into_iter().map(|warning| (place, warning)));
                 body
             } else {

@@ -1,12 +1,12 @@
 //! What an appender adds to a fact before it is stored: the cost of usage, the usage that an adjustment names.
 
 use tollgate_domain::event::EventBody;
-use tollgate_domain::ids::{EventId, ProducerId};
-use tollgate_domain::usage::{AdjustedUsage, UsageAdjusted, UsageRecorded};
+use tollgate_domain::usage::UsageRecorded;
 use tollgate_log::contract::{EventName, NewEvent};
 use tollgate_log::key::ContentHash;
-use tollgate_wire::{DecodedEvent, FieldError, Submitted};
+use tollgate_wire::{FieldError, Submitted};
 
+use super::corrections::Corrections;
 use super::{Ledger, Settings};
 use crate::problem::Answer;
 
@@ -39,19 +39,14 @@ impl Ledger {
         &self,
         settings: &Settings,
         submitted: &Submitted,
+        corrections: &mut Corrections<'_>,
     ) -> Answer<(EventBody, Vec<String>)> {
         let mut body = submitted.event.body.clone();
         let mut warnings = Vec::new();
         match &mut body {
             EventBody::UsageRecorded(usage) => price(settings, usage),
             EventBody::UsageAdjusted(adjusted) => {
-                adjusted.resolved = self.resolve(settings, submitted, adjusted).await?;
-                if adjusted.resolved.is_none() {
-                    warnings.push(format!(
-                        "adjusts usage `{}` of producer `{}`, which this task does not have: counted in the task's totals only",
-                        adjusted.adjusts, adjusted.adjusts_producer
-                    ));
-                }
+                warnings.extend(self.correct(settings, submitted, adjusted, corrections).await?);
             }
             EventBody::TaskOpened(_)
             | EventBody::TaskClosed(_)
@@ -78,31 +73,8 @@ impl Ledger {
         }
         Ok((body, warnings))
     }
-
-    /// Finds the usage that an adjustment names in the log.
-    async fn resolve(
-        &self,
-        settings: &Settings,
-        submitted: &Submitted,
-        adjusted: &UsageAdjusted,
-    ) -> Answer<Option<AdjustedUsage>> {
-        let (Ok(producer), Ok(id)) =
-            (ProducerId::new(&*adjusted.adjusts_producer), EventId::new(&*adjusted.adjusts))
-        else {
-            return Ok(None);
-        };
-        let (tenant, task) = (submitted.event.tenant.clone(), submitted.event.task.clone());
-        let original = self.recorded(EventName { tenant, task, producer, id }).await?;
-        let Some((_, DecodedEvent { body: EventBody::UsageRecorded(usage), .. })) = original else {
-            return Ok(None);
-        };
-        let (provider, model) = (usage.provider.as_deref(), usage.model.as_deref());
-        let cost = settings.prices.adjustment_cost(provider, model, &usage.tokens, &adjusted.tokens);
-        let UsageRecorded { execution, provider, model, .. } = usage;
-        Ok(Some(AdjustedUsage { execution, provider, model, cost }))
-    }
 }
 
-fn price(settings: &Settings, usage: &mut UsageRecorded) {
+pub(super) fn price(settings: &Settings, usage: &mut UsageRecorded) {
     usage.cost = settings.prices.cost(usage.provider.as_deref(), usage.model.as_deref(), &usage.tokens);
 }

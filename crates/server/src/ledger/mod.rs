@@ -4,6 +4,7 @@ mod accesses;
 mod alerts;
 mod append;
 mod breaker;
+mod corrections;
 mod decide;
 mod deliveries;
 mod facts;
@@ -81,6 +82,8 @@ pub struct Ledger {
     /// Commands that were refused because who sent them does not know the phase.
     out_of_step: Notes,
     known: known::KnownTasks,
+    /// Held while corrections are appended: each is bounded by what those before it left.
+    correcting: Mutex<()>,
     /// Why some evidence is not written, if so.
     evidence_fails: std::sync::Mutex<Option<String>>,
     /// Where the key of pseudonyms is; `None`: nowhere, nothing can be redacted.
@@ -192,6 +195,7 @@ impl Ledger {
             reads,
             out_of_step,
             known: known::KnownTasks::default(),
+            correcting: Mutex::new(()),
             evidence_fails: std::sync::Mutex::default(),
             redaction_key: options.redaction_key,
             closing,

@@ -103,12 +103,7 @@ impl Ledger {
             true => "ok",
         };
         checks.extend(evidence.map(|detail| HealthCheck { name: "evidence".to_owned(), ok: false, detail }));
-        Health {
-            status: status.to_owned(),
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            checks,
-            views,
-        }
+        Health { status: status.to_owned(), version: env!("CARGO_PKG_VERSION").to_owned(), checks, views }
     }
 
     /// Builds a view a second time, beside the live one, and compares them.

@@ -20,8 +20,8 @@ use tollgate_projection::report::{html, markdown};
 use tollgate_wire::decode_stored;
 use uuid::Uuid;
 
-use self::place::{FILES, check_place};
 pub use self::place::evidence_dir;
+use self::place::{FILES, check_place};
 use self::retry::{Retries, Retry};
 use super::files::{Failed, Staged};
 use crate::ledger::{Ledger, Read};

@@ -10,7 +10,9 @@ use crate::support::Service;
 const FILES: [&str; 3] = ["budget_report.md", "budget_report.html", "budget_enforcement.json"];
 
 async fn close(service: &Service, task: &str) {
-    service.open(task).await;
+    let open = json!([{"id": "open", "task": task, "task_opened": {}}]);
+    let (status, answer) = service.append(open).await;
+    assert_eq!(status.as_u16(), 201, "{answer}");
     let close = json!([{"id": "c", "task": task, "task_closed": {"outcome": "completed"}}]);
     let (status, answer) = service.append(close).await;
     assert_eq!(status.as_u16(), 201, "{answer}");

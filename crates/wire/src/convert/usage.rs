@@ -119,6 +119,7 @@ pub(super) fn resolved_to_proto(found: &AdjustedUsage) -> proto::AdjustedUsage {
         provider: or_empty(found.provider.as_ref()),
         model: or_empty(found.model.as_ref()),
         cost: cost_to_proto(&found.cost),
+        excess: (found.excess != TokenCounts::default()).then(|| counts_to_proto(&found.excess)),
     }
 }
 
@@ -198,6 +199,7 @@ fn resolved_to_domain(stored: proto::AdjustedUsage) -> Result<AdjustedUsage, Fie
         provider: optional(stored.provider),
         model: optional(stored.model),
         cost: cost(stored.cost)?,
+        excess: stored.excess.as_ref().map(counts).unwrap_or_default(),
     })
 }
 

@@ -296,6 +296,7 @@ fn resolved(found: &proto::AdjustedUsage) -> Value {
     out.text("provider", &found.provider);
     out.text("model", &found.model);
     out.cost(found.cost.as_ref());
+    out.optional("excess", found.excess.as_ref().map(token_counts));
     out.object()
 }
 

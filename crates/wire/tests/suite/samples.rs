@@ -13,6 +13,7 @@ use tollgate_domain::limits::{PhaseLimit, TaskLimits};
 use tollgate_domain::metadata::LimitOverride;
 use tollgate_domain::phase::{Advance, ExecutionId, Phase};
 use tollgate_domain::tier::{Complexity, Importance, ImportanceSource};
+use tollgate_domain::tokens::TokenCounts;
 use tollgate_domain::usage::{AdjustedUsage, Cost, NamedExecution};
 
 pub(crate) fn phase(name: &str) -> Phase {
@@ -44,6 +45,7 @@ pub(crate) fn decided(name: &str, sent: &EventBody) -> EventBody {
                     usd: "-0.00054".parse().expect("an amount"),
                     price_version: "shipped@0123456789ab".to_owned(),
                 },
+                excess: TokenCounts::default(),
             });
         }
         EventBody::ImportanceChanged(changed) => changed.from = changed.from.or(Some(Importance::Low)),

@@ -349,8 +349,17 @@ fn adjusted() -> impl Strategy<Value = UsageAdjusted> {
         output: changes.3,
         reasoning: changes.4,
     });
-    let resolved = (execution(), optional(), optional(), cost())
-        .prop_map(|(execution, provider, model, cost)| AdjustedUsage { execution, provider, model, cost });
+    let excess =
+        (0..=MAX_TOKENS_PER_EVENT).prop_map(|output| TokenCounts { output, ..TokenCounts::default() });
+    let resolved = (execution(), optional(), optional(), cost(), excess).prop_map(
+        |(execution, provider, model, cost, excess)| AdjustedUsage {
+            execution,
+            provider,
+            model,
+            cost,
+            excess,
+        },
+    );
     (id(), id(), tokens, text(), optional(), option::of(resolved)).prop_map(
         |(adjusts, adjusts_producer, tokens, reason, author, resolved)| UsageAdjusted {
             adjusts,

@@ -1,5 +1,7 @@
 //! Text that people and programs wrote, as text of a page and of nothing else.
 
+use tollgate_domain::printable::is_hidden;
+
 /// The text with nothing left that HTML would act on, or that would be shown as something else than it is: control characters
 /// and those that turn the direction of reading stand as a mark.
 pub(super) fn escaped(text: &str) -> String {
@@ -12,10 +14,7 @@ pub(super) fn escaped(text: &str) -> String {
             '"' => out.push_str("&quot;"),
             '\'' => out.push_str("&#39;"),
             '\n' | '\r' | '\t' => out.push(' '),
-            '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
-                out.push('\u{fffd}')
-            }
-            c if c.is_control() => out.push('\u{fffd}'),
+            c if is_hidden(c) => out.push('\u{fffd}'),
             c => out.push(c),
         }
     }

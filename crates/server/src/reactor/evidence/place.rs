@@ -61,7 +61,9 @@ fn safe(name: &str) -> String {
         return escaped;
     }
     // Not within an escape: all of the text is ASCII.
-    let end = (KEPT - 2..=KEPT).rev().find(|end| !escaped[..*end].ends_with('%') && !escaped[..*end - 1].ends_with('%'));
+    let end = (KEPT - 2..=KEPT)
+        .rev()
+        .find(|end| !escaped[..*end].ends_with('%') && !escaped[..*end - 1].ends_with('%'));
     let hash = blake3::hash(name.as_bytes()).to_hex();
     format!("{}~{}", &escaped[..end.unwrap_or(KEPT)], &hash[..HASH_DIGITS])
 }

@@ -110,11 +110,8 @@ mod tests {
     #[test]
     fn a_task_waits_longer_after_each_failure_and_others_do_not_wait_for_it() {
         let name = |task: &str| ("default".to_owned(), task.to_owned());
-        let mut retries = Retries::of(vec![Retry {
-            tenant: "default".to_owned(),
-            task: "old".to_owned(),
-            sequence: 3,
-        }]);
+        let mut retries =
+            Retries::of(vec![Retry { tenant: "default".to_owned(), task: "old".to_owned(), sequence: 3 }]);
         assert_eq!(retries.take_due(), [(name("old"), Sequence(3))], "what a start finds is due");
         let mut waits = Vec::new();
         for _ in 0..9 {

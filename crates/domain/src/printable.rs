@@ -1,0 +1,71 @@
+//! Text of others as it can be shown: no character in it moves a cursor, changes the order of what stands beside it, or hides.
+
+use std::borrow::Cow;
+
+/// Whether a character is not shown as it is: control characters, and those of formatting that are invisible or turn the direction of
+/// text. A line break and a tab are control characters, too.
+#[must_use]
+pub const fn is_hidden(c: char) -> bool {
+    matches!(
+        c,
+        '\u{0}'..='\u{1f}' | '\u{7f}'..='\u{9f}' | '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
+            | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}'
+            | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}'
+    )
+}
+
+/// A text of one line: what is hidden stands as `\u{202e}`, a line break as `\n`.
+#[must_use]
+pub fn printable(text: &str) -> Cow<'_, str> {
+    if text.chars().any(is_hidden) { Cow::Owned(text.chars().map(of).collect()) } else { Cow::Borrowed(text) }
+}
+
+/// A text of several lines: as [`printable`], and tabs and the ends of lines, `\n` or `\r\n`, are kept.
+#[must_use]
+pub fn printable_lines(text: &str) -> Cow<'_, str> {
+    let kept = |c: char| c == '\n' || c == '\t';
+    if !text.chars().any(|c| is_hidden(c) && !kept(c)) {
+        return Cow::Borrowed(text);
+    }
+    let mut shown = String::with_capacity(text.len().saturating_add(16));
+    for line in text.split_inclusive('\n') {
+        let (line, end) = line.strip_suffix("\r\n").map_or((line, ""), |line| (line, "\r\n"));
+        line.chars().for_each(|c| if kept(c) { shown.push(c) } else { shown.push_str(&of(c)) });
+        shown.push_str(end);
+    }
+    Cow::Owned(shown)
+}
+
+fn of(c: char) -> String {
+    match c {
+        '\n' => "\\n".to_owned(),
+        '\r' => "\\r".to_owned(),
+        '\t' => "\\t".to_owned(),
+        c if is_hidden(c) => format!("\\u{{{:x}}}", u32::from(c)),
+        c => c.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_hides_or_moves_is_written_out() {
+        for (text, line, lines) in [
+            (
+                "plain \u{e4}\u{4efb} \u{1f600}",
+                "plain \u{e4}\u{4efb} \u{1f600}",
+                "plain \u{e4}\u{4efb} \u{1f600}",
+            ),
+            ("\u{1b}]0;x\u{7}", "\\u{1b}]0;x\\u{7}", "\\u{1b}]0;x\\u{7}"),
+            ("a\nb\tc\r", "a\\nb\\tc\\r", "a\nb\tc\\r"),
+            ("a,\u{7}\r\nb\rc", "a,\\u{7}\\r\\nb\\rc", "a,\\u{7}\r\nb\\rc"),
+            ("\u{9b}31m", "\\u{9b}31m", "\\u{9b}31m"),
+            ("T\u{202e}1\u{200b}\u{feff}", "T\\u{202e}1\\u{200b}\\u{feff}", "T\\u{202e}1\\u{200b}\\u{feff}"),
+            ("\u{2028}\u{2066}\u{e0041}", "\\u{2028}\\u{2066}\\u{e0041}", "\\u{2028}\\u{2066}\\u{e0041}"),
+        ] {
+            assert_eq!((&*printable(text), &*printable_lines(text)), (line, lines));
+        }
+    }
+}

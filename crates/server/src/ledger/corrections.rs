@@ -1,0 +1,134 @@
+//! Corrections of usage: found, bounded by what is left of it, priced against that.
+
+use std::collections::HashMap;
+
+use tollgate_domain::event::EventBody;
+use tollgate_domain::gate::grouped;
+use tollgate_domain::ids::{EventId, ProducerId};
+use tollgate_domain::position::PartitionId;
+use tollgate_domain::tokens::TokenSums;
+use tollgate_domain::usage::{AdjustedUsage, Cost, UsageAdjusted, UsageRecorded};
+use tollgate_log::contract::EventName;
+use tollgate_projector::Wait;
+use tollgate_projector::queries::OneTask;
+use tollgate_wire::{DecodedEvent, Submitted};
+
+use super::decide::{VIEW_WAIT, only};
+use super::facts::{name_of, price};
+use super::{Ledger, Settings};
+use crate::problem::{Answer, of_query, of_read};
+
+/// What a request says of one task, for its corrections: usage that came with them, and what was corrected before.
+pub(super) struct Corrections<'a> {
+    events: &'a [(usize, &'a Submitted)],
+    /// What earlier events of the request changed, by producer and id of the usage.
+    counted: HashMap<(String, String), TokenSums>,
+}
+
+impl<'a> Corrections<'a> {
+    /// Of the events of one task in a request.
+    pub(super) fn of(events: &'a [(usize, &'a Submitted)]) -> Self {
+        Self { events, counted: HashMap::new() }
+    }
+
+    /// Usage that is in the request itself, before or behind its correction.
+    fn usage(&self, producer: &str, id: &str) -> Option<&'a UsageRecorded> {
+        self.events.iter().find_map(|(_, submitted)| match &submitted.event.body {
+            EventBody::UsageRecorded(usage)
+                if submitted.event.producer.as_str() == producer && submitted.event.id.as_str() == id =>
+            {
+                Some(usage)
+            }
+            _ => None,
+        })
+    }
+}
+
+impl Ledger {
+    /// Completes a correction with the usage that it names. What its producer should know.
+    pub(super) async fn correct(
+        &self,
+        settings: &Settings,
+        submitted: &Submitted,
+        adjusted: &mut UsageAdjusted,
+        corrections: &mut Corrections<'_>,
+    ) -> Answer<Vec<String>> {
+        let (usage, producer) = (adjusted.adjusts.clone(), adjusted.adjusts_producer.clone());
+        let Some(original) = self.corrected_usage(settings, submitted, adjusted, corrections).await? else {
+            return Ok(vec![format!(
+                "adjusts usage `{usage}` of producer `{producer}`, which this task does not have: counted in the task's totals only"
+            )]);
+        };
+        // A correction that is in the log already is answered as a duplicate; it is no earlier one of itself.
+        let known = self.find(vec![name_of(submitted)]).await?.iter().any(Option::is_some);
+        let name = (producer, usage);
+        let mut earlier = self.earlier(submitted, &name).await?;
+        earlier.add(corrections.counted.get(&name).unwrap_or(&TokenSums::default()));
+        let (left, _) = original.tokens.changed(&earlier);
+        let (_, excess) = left.changed(&adjusted.tokens);
+        let (provider, model) = (original.provider.as_deref(), original.model.as_deref());
+        let cost = settings.prices.adjustment_cost(provider, model, &left, &adjusted.tokens);
+        let mut warnings = Vec::new();
+        if cost == Cost::Unpriced && original.cost != Cost::Unpriced {
+            warnings.push(format!(
+                "the correction of usage `{}` cannot be priced: its tokens change, its cost does not",
+                name.1
+            ));
+        }
+        let UsageRecorded { execution, provider, model, .. } = original;
+        adjusted.resolved = Some(AdjustedUsage { execution, provider, model, cost, excess });
+        if adjusted.excess() > 0 {
+            warnings.push(format!(
+                "takes away {} tokens more than the {} that were left of usage `{}` of producer `{}`: no more than those were taken \
+                 away, and an alert says who did it",
+                grouped(adjusted.excess().into()),
+                grouped(left.total().into()),
+                name.1,
+                name.0
+            ));
+        }
+        if known {
+            return Ok(Vec::new());
+        }
+        corrections.counted.entry(name).or_default().add(&adjusted.counted());
+        Ok(warnings)
+    }
+
+    /// The usage that a correction names, in the log or in the same request.
+    async fn corrected_usage(
+        &self,
+        settings: &Settings,
+        submitted: &Submitted,
+        adjusted: &UsageAdjusted,
+        corrections: &Corrections<'_>,
+    ) -> Answer<Option<UsageRecorded>> {
+        let (Ok(producer), Ok(id)) =
+            (ProducerId::new(&*adjusted.adjusts_producer), EventId::new(&*adjusted.adjusts))
+        else {
+            return Ok(None);
+        };
+        let (tenant, task) = (submitted.event.tenant.clone(), submitted.event.task.clone());
+        match self.recorded(EventName { tenant, task, producer, id }).await? {
+            Some((_, DecodedEvent { body: EventBody::UsageRecorded(usage), .. })) => Ok(Some(usage)),
+            Some(_) => Ok(None),
+            None => Ok(corrections.usage(&adjusted.adjusts_producer, &adjusted.adjusts).map(|usage| {
+                let mut usage = usage.clone();
+                price(settings, &mut usage);
+                usage
+            })),
+        }
+    }
+
+    /// What earlier corrections in the log changed of a usage.
+    async fn earlier(&self, submitted: &Submitted, name: &(String, String)) -> Answer<TokenSums> {
+        let (tenant, task) = (submitted.event.tenant.as_str(), submitted.event.task.as_str());
+        let partition = PartitionId::of(tenant, task);
+        let tail = self.log().tail().await.map_err(|error| of_read(&error))?;
+        let tail = only(&tail, partition);
+        let wait = Wait { at_least: Some(&tail), up_to: VIEW_WAIT };
+        let question = OneTask { tenant: tenant.to_owned(), task: task.to_owned() };
+        let asked = self.status().ask(partition, wait, &question).await;
+        let row = asked.map_err(|error| of_query(&error))?.answer.row;
+        Ok(row.and_then(|row| row.corrections.get(name).copied()).unwrap_or_default())
+    }
+}

@@ -1,0 +1,121 @@
+//! Corrections: bounded by what is left of the usage, priced against it, and never silent when they take too much.
+
+use serde_json::{Value, json};
+
+use crate::support::{Service, usage};
+
+fn adjust(task: &str, id: &str, usage: &str, output: i64) -> Value {
+    json!({"id": id, "task": task, "usage_adjusted": {
+        "adjusts": usage, "tokens": {"output": output}, "reason": "counted twice", "author": "mallory"}})
+}
+
+async fn task(service: &Service, task: &str, answer: &Value) -> Value {
+    let position = answer["position"].as_str().unwrap();
+    service.get(&format!("/v1/tasks/{task}?at_least={position}")).await.1
+}
+
+async fn alerts(service: &Service, rule: &str, answer: &Value) -> Vec<String> {
+    let position = answer["position"].as_str().unwrap();
+    let found = service.get(&format!("/v1/alerts?rule={rule}&at_least={position}")).await.1;
+    let list = found["alerts"].as_array().unwrap_or_else(|| panic!("{found}"));
+    let line = |alert: &Value| {
+        let text = |name: &str| alert[name].as_str().unwrap().to_owned();
+        format!("{}: {}", text("severity"), text("message"))
+    };
+    list.iter().map(line).collect()
+}
+
+#[tokio::test]
+async fn a_correction_takes_no_more_than_is_left_and_says_so() {
+    let service = Service::new().await;
+    service.open("T-1").await;
+    // Each step: a correction of output, the warning, the tokens and the cost (10 USD a million) after it.
+    let _ = service.append(json!([usage("T-1", "u", "PLAN", 1_000_000), usage("T-1", "v", "PLAN", 7)])).await;
+    let steps = [
+        (-400_000, None, 600_007, "6.00007"),
+        (-600_001, Some("takes away 1 tokens more than the 600,000 that were left"), 7, "0.00007"),
+        (-1_000_000_000_000, Some("more than the 0 that were left"), 7, "0.00007"),
+        (50, None, 57, "0.00057"),
+        (-50, None, 7, "0.00007"),
+    ];
+    let mut last = Value::Null;
+    for (number, (output, warning, tokens, cost)) in steps.into_iter().enumerate() {
+        let correction = adjust("T-1", &format!("a{number}"), "u", output);
+        let (status, answer) = service.append(json!([correction])).await;
+        assert_eq!(status, 201, "{answer}");
+        let warnings = answer["outcomes"][0]["warnings"].to_string();
+        assert_eq!(warnings.contains("more than"), warning.is_some(), "{output}: {warnings}");
+        assert!(warnings.contains(warning.unwrap_or_default()), "{output}: {warnings}");
+        // A retry is the same event, and no second correction.
+        let (_, again) = service.append(json!([correction])).await;
+        assert_eq!(again["outcomes"][0]["outcome"], "duplicate", "{again}");
+        assert!(!again["outcomes"][0]["warnings"].to_string().contains("more than"), "{again}");
+        let shown = task(&service, "T-1", &answer).await;
+        assert_eq!(
+            (&shown["tokens"]["total"], &shown["cost_usd"]),
+            (&json!(tokens), &json!(cost)),
+            "{output}"
+        );
+        last = answer;
+    }
+    let found = alerts(&service, "over_correction", &last).await;
+    assert_eq!(
+        found,
+        [
+            "critical: Task T-1: mallory corrected usage u of producer ci by -600,001 tokens, 1 more than were left of it; no more \
+          than that was taken away; the reason given: counted twice"
+        ]
+    );
+    let report = service.get("/v1/report").await.1;
+    assert_eq!((&report["tokens"]["total"], &report["cost_usd"]), (&json!(7), &json!("0.00007")));
+}
+
+#[tokio::test]
+async fn a_blocked_task_is_not_opened_by_taking_its_usage_below_zero() {
+    let config = "rollout:\n  mode: enforce\n";
+    let service = Service::with_config(Some(config)).await;
+    service.open("T-1").await;
+    let events = json!([usage("T-1", "u", "PLAN", 10), usage("T-1", "v", "PLAN", 1_000_000)]);
+    let (_, answer) = service.append(events).await;
+    assert_eq!(answer["outcomes"][1]["outcome"], "appended", "{answer}");
+    let ask = json!({"advance_to": "IMPLEMENT"});
+    let verdict = async || service.post("/v1/tasks/T-1/gate", ask.clone()).await.1["decision"].clone();
+    let before = verdict().await;
+    let (_, answer) = service.append(json!([adjust("T-1", "a", "u", -1_000_000_000_000)])).await;
+    assert_eq!(task(&service, "T-1", &answer).await["tokens"]["total"], 1_000_000);
+    assert_eq!(verdict().await, before);
+}
+
+#[tokio::test]
+async fn usage_and_its_corrections_may_come_in_one_request() {
+    let service = Service::new().await;
+    service.open("T-1").await;
+    // The correction before and behind its usage, and two that together take too much.
+    let (_, answer) = service
+        .append(json!([
+            adjust("T-1", "a", "u", -400),
+            usage("T-1", "u", "", 1000),
+            adjust("T-1", "b", "u", -500),
+            adjust("T-1", "c", "u", -200),
+        ]))
+        .await;
+    let warned = |nth: usize| answer["outcomes"][nth]["warnings"].to_string();
+    assert!(!warned(0).contains("does not have") && !warned(2).contains("more than"), "{answer}");
+    assert!(warned(3).contains("takes away 100 tokens more than the 100"), "{answer}");
+    let shown = task(&service, "T-1", &answer).await;
+    assert_eq!((&shown["tokens"]["total"], &shown["cost_usd"]), (&json!(0), &json!("0")), "{shown}");
+}
+
+#[tokio::test]
+async fn a_correction_of_unknown_usage_leaves_no_negative_total() {
+    let service = Service::new().await;
+    service.open("T-1").await;
+    let _ = service.append(json!([usage("T-1", "u", "", 10)])).await;
+    let (status, answer) = service.append(json!([adjust("T-1", "a", "nobody", -500)])).await;
+    assert_eq!(status, 201, "{answer}");
+    let shown = task(&service, "T-1", &answer).await;
+    assert_eq!((&shown["tokens"]["total"], &shown["tokens_used"]), (&json!(0), &json!(0)), "{shown}");
+    let found = alerts(&service, "over_correction", &answer).await;
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].contains("leaves the task 490 below 0") && found[0].contains("mallory"), "{found:?}");
+}
