@@ -33,13 +33,12 @@ impl<'a> Corrections<'a> {
 
     /// Usage that is in the request itself, before or behind its correction.
     fn usage(&self, producer: &str, id: &str) -> Option<&'a UsageRecorded> {
-        self.events.iter().find_map(|(_, submitted)| match &submitted.event.body {
-            EventBody::UsageRecorded(usage)
-                if submitted.event.producer.as_str() == producer && submitted.event.id.as_str() == id =>
-            {
-                Some(usage)
-            }
-            _ => None,
+        let of = |submitted: &&'a Submitted| {
+            submitted.event.producer.as_str() == producer && submitted.event.id.as_str() == id
+        };
+        let mut found = self.events.iter().map(|(_, submitted)| *submitted).filter(of);
+        found.find_map(|submitted| {
+            if let EventBody::UsageRecorded(usage) = &submitted.event.body { Some(usage) } else { None }
         })
     }
 }
