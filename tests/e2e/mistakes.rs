@@ -82,7 +82,7 @@ fn an_invalid_config_is_said_loudly_and_the_built_in_one_holds() {
     place.write("bad.yaml", "rollout: enfroce\n");
     let said = place.run(&["--data", "d", "--config", "bad.yaml", "task", "open", "T-1"]);
     assert_eq!(said.code, 0);
-    assert!(said.err.contains("config refused, the built-in one is in force"), "{}", said.err);
+    assert!(said.err.contains("config bad.yaml is not used, the built-in one is in force"), "{}", said.err);
     assert!(place.ok("--data d log tail --records 0").contains("config_rejected"));
     let told = place.fails(1, "--data d --config bad.yaml --strict-config status");
     assert!(told.contains("did you mean `enforce`"), "{told}");

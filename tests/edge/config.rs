@@ -22,7 +22,7 @@ fn refused_at_start(ground: &mut Ground, config: &str, says: &str) {
     let opened = ground.json("limits --complexity Tiny --importance low");
     assert_eq!(opened["total_tokens"], 8190, "the defaults are in force: {opened}");
     let (_, health) = ground.get("/v1/health");
-    assert!(health.contains("is not used, the built-in one is in force"), "{health}");
+    assert!(health.contains("is not used, rollout enforce"), "{health}");
     ground.append(&[json!({"id": says, "task": "T-first", "usage_recorded": {"tokens": {"output": 1}}})]);
     let rejected = ground.recorded("config_rejected");
     let named = rejected.iter().any(|event| event["problems"].to_string().contains(says));

@@ -186,15 +186,35 @@ impl Ground {
         self.server = Some(self.served(evidence, flags, variables));
     }
 
+    /// Starts a server that no config is named for.
+    pub(crate) fn start_unnamed(&mut self, flags: &[&str]) {
+        self.server = Some(self.another_unnamed(flags));
+    }
+
     /// One more server of the same log on NATS.
     pub(crate) fn another(&self, flags: &[&str]) -> Server {
         self.served(EVIDENCE, flags, &[])
     }
 
+    /// The same, that no config is named for.
+    pub(crate) fn another_unnamed(&self, flags: &[&str]) -> Server {
+        self.served_as(&[], EVIDENCE, flags, &[])
+    }
+
     fn served(&self, evidence: &str, flags: &[&str], variables: &[(&str, &str)]) -> Server {
+        self.served_as(&["--config", CONFIG], evidence, flags, variables)
+    }
+
+    fn served_as(
+        &self,
+        named: &[&str],
+        evidence: &str,
+        flags: &[&str],
+        variables: &[(&str, &str)],
+    ) -> Server {
         let mut args = self.log_flags();
-        let serve = ["--config", CONFIG, "--evidence-dir", evidence, "serve", "--listen", "127.0.0.1:0"];
-        args.extend(serve.iter().chain(flags).map(|arg| (*arg).to_owned()));
+        let serve = ["--evidence-dir", evidence, "serve", "--listen", "127.0.0.1:0"];
+        args.extend(named.iter().chain(&serve).chain(flags).map(|arg| (*arg).to_owned()));
         let args: Vec<&str> = args.iter().map(String::as_str).collect();
         Server::within(self.place(), &args, variables)
     }

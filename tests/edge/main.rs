@@ -11,6 +11,7 @@ mod failures;
 mod gate;
 mod governing;
 mod ground;
+mod mode;
 mod phases;
 mod races;
 mod reading;

@@ -11,9 +11,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tollgate_wire::api::{
-    AccessList, AppendRequest, AppendResponse, GateRequest, GateResponse, Health, LedgerReport,
-    LimitsResponse, LogPage, PositionResponse, Problem, RebuildResponse, ReloadResponse, SavingsReport,
-    TaskList, TaskReport, TaskStatus,
+    AccessList, AppendRequest, AppendResponse, ConfigResponse, GateRequest, GateResponse, Health,
+    LedgerReport, LimitsResponse, LogPage, PositionResponse, Problem, RebuildResponse, ReloadResponse,
+    SavingsReport, TaskList, TaskReport, TaskStatus,
 };
 
 use crate::error::ClientError;
@@ -273,6 +273,15 @@ impl Client {
     pub async fn rebuild(&self, view: &str) -> Result<RebuildResponse, ClientError> {
         self.post(&format!("/v1/views/{}/rebuild", escaped(view)), &Value::Object(serde_json::Map::new()))
             .await
+    }
+
+    /// The config in force.
+    ///
+    /// # Errors
+    ///
+    /// [`ClientError`].
+    pub async fn config(&self) -> Result<ConfigResponse, ClientError> {
+        self.get("/v1/config").await
     }
 
     /// Has the server read its config again.

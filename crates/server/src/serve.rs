@@ -182,6 +182,8 @@ pub async fn serve(
     };
     let ways = Ways::open(options.remediation.as_deref(), options.evidence_dir.as_deref())?;
     let (ledger, data_dir) = open(options.ledger, options.settings, options.redaction_key, &url).await?;
+    // Before anybody asks: what a server that is killed acted by is what the next one goes on with.
+    ledger.record_settings().await;
     let nats = match &nats {
         Some(log) => Some(OverNats::start(log, &ledger).await?),
         None => None,

@@ -17,7 +17,7 @@ pub(crate) use alerts::{
 pub(crate) use govern::{BreakerCommand, HealthCommand};
 pub(crate) use operate::{
     BackupArgs, ConfigCommand, CopyArgs, DemoArgs, ImportArgs, ImportCommand, InitArgs, LogCommand,
-    ProjectorArgs, RestoreArgs, ServeArgs, TailArgs, ViewCommand,
+    ProjectorArgs, RestoreArgs, ServeArgs, ShowArgs, TailArgs, ViewCommand,
 };
 pub(crate) use task::{
     AdjustArgs, CloseArgs, Counts, EventArgs, ExplainArgs, GateArgs, ImportanceArgs, ListArgs, MarkArgs,
@@ -50,13 +50,13 @@ pub(crate) struct Global {
     pub(crate) log: Option<String>,
     #[command(flatten)]
     pub(crate) nats: NatsArgs,
-    /// The config of limits and gate; the built-in one where none is given
+    /// The config of limits and gate, or `built-in`; the one that was in force last where none is given
     #[arg(long, global = true, env = "TOLLGATE_CONFIG", value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
     /// Refuse to start with a config that is missing or invalid
     #[arg(long, global = true)]
     pub(crate) strict_config: bool,
-    /// A price book in LiteLLM's format; the shipped one where none is given
+    /// A price book in LiteLLM's format, or `shipped`; the one that was in force last where none is given
     #[arg(long, global = true, env = "TOLLGATE_PRICES", value_name = "FILE")]
     pub(crate) prices: Option<PathBuf>,
     /// Owner of the tasks
@@ -268,7 +268,7 @@ pub(crate) enum Command {
     /// What the NATS inbox refused: show it, take it in after all, give it up
     #[command(subcommand)]
     Quarantine(QuarantineCommand),
-    /// Check a config
+    /// Check a config, show the one in force, have it read again
     #[command(subcommand)]
     Config(ConfigCommand),
     /// Read or verify the log

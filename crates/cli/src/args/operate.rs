@@ -54,8 +54,17 @@ pub(crate) struct ImportArgs {
 pub(crate) enum ConfigCommand {
     /// Check a config and show all its problems at once
     Check,
+    /// Show the config in force, where it was taken from, and since when
+    Show(ShowArgs),
     /// Have the server read its config again: an invalid one changes nothing
     Reload,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ShowArgs {
+    /// The built-in one instead, with its comments: to copy and edit
+    #[arg(long)]
+    pub(crate) defaults: bool,
 }
 
 #[derive(Debug, Args)]

@@ -3,20 +3,22 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use tollgate_domain::config::BudgetConfig;
+use tollgate_domain::config::{BudgetConfig, DEFAULT_CONFIG};
+use tollgate_server::ledger::BUILT_IN;
 
 use super::ask;
-use crate::args::{Format, Global};
+use crate::args::{Format, Global, ShowArgs};
 use crate::connect::{Access, config_file, server_of};
 use crate::exit::Failure;
-use crate::output::{json, line};
+use crate::output::{json, line, out};
 
 /// Shows all problems of the config, or its hash: of the one that commands would use, `--config`, else that of the data
 /// directory, else the built-in one.
 pub(crate) fn check(global: &Global) -> Result<ExitCode, Failure> {
     let (config, source) = match config_file(global) {
+        Some(path) if path == Path::new(BUILT_IN) => (BudgetConfig::built_in(), BUILT_IN.to_owned()),
         Some(path) => (read_config(&path)?, path.display().to_string()),
-        None => (BudgetConfig::built_in(), "built-in".to_owned()),
+        None => (BudgetConfig::built_in(), BUILT_IN.to_owned()),
     };
     let phases: Vec<&str> = config.phases.iter().map(|base| base.phase.as_str()).collect();
     let hash = config.hash();
@@ -32,6 +34,40 @@ pub(crate) fn check(global: &Global) -> Result<ExitCode, Failure> {
         let state = if config.stop_loss.enabled { "on" } else { "off: nothing blocks" };
         line(&format!("  gate     {state}, profile {profile}"));
     }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Shows the config in force, as a file that says in its comments where it was taken from.
+pub(crate) async fn show(global: &Global, args: &ShowArgs) -> Result<ExitCode, Failure> {
+    if args.defaults {
+        if global.format == Format::Json {
+            let hash = BudgetConfig::built_in().hash();
+            json(
+                &serde_json::json!({"yaml": DEFAULT_CONFIG, "config_hash": hash, "origin": BUILT_IN, "source": BUILT_IN}),
+            );
+        } else {
+            out(DEFAULT_CONFIG);
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
+    let config = ask(global, Access::Existing, async |it| it.client.config().await).await?;
+    if global.format == Format::Json {
+        json(&config);
+        return Ok(ExitCode::SUCCESS);
+    }
+    let from = if config.origin == "log" {
+        format!("as the log has it, from {}", config.source)
+    } else {
+        config.source.clone()
+    };
+    let since = config.since.as_deref().map(|since| format!(", in force since {since}")).unwrap_or_default();
+    line(&format!("# {from}{since}"));
+    line(&format!("# sha256 {}", config.config_hash));
+    line(&format!("# prices {}, from {}", config.price_version, config.prices_source));
+    for warning in &config.warnings {
+        warning.lines().for_each(|text| line(&format!("# ! {text}")));
+    }
+    out(&config.yaml);
     Ok(ExitCode::SUCCESS)
 }
 

@@ -46,6 +46,7 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
         Command::Alerts(args) => alerts::run(&global, &args).await,
         Command::Quarantine(command) => quarantine::run(&global, command).await,
         Command::Config(ConfigCommand::Check) => config::check(&global),
+        Command::Config(ConfigCommand::Show(show)) => config::show(&global, &show).await,
         Command::Config(ConfigCommand::Reload) => config::reload(&global).await,
         Command::Log(LogCommand::Copy(copy)) => copy::run(&global, &copy).await,
         Command::Log(LogCommand::Init(init)) => log::init(&global, &init).await,

@@ -124,9 +124,11 @@ fn stands(status: &TaskStatus, repaired: bool) -> String {
     }
     if stage == "open" && !repaired {
         let _ = writeln!(text, "The log is the truth. Go on from there, or bring it to where the work is:");
-        let _ =
-            writeln!(text, "  tollgate task recover {task} --to PHASE   ends the active phase, starts PHASE");
-        let _ = writeln!(text, "  tollgate task recover {task} --to {NONE}    ends the active phase");
+        let _ = writeln!(
+            text,
+            "  `tollgate task recover {task} --to PHASE`   ends the active phase, starts PHASE"
+        );
+        let _ = writeln!(text, "  `tollgate task recover {task} --to {NONE}`    ends the active phase");
     }
     text
 }

@@ -1,5 +1,6 @@
 //! Serving a ledger over HTTP.
 
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -30,6 +31,14 @@ pub(crate) async fn run(global: &Global, args: ServeArgs) -> Result<ExitCode, Fa
     let alerts = args.alerts.or_else(|| (nats.is_none() && own.exists()).then_some(own));
     let own = global.data.join(REMEDIATION_FILE);
     let remediation = args.remediation.or_else(|| (nats.is_none() && own.exists()).then_some(own));
+    let reads = [
+        delivery_line("alerts", alerts.as_deref(), "none are delivered; name a file with --alerts"),
+        delivery_line(
+            "remediation",
+            remediation.as_deref(),
+            "opened in the ledger, and in a file where there is evidence",
+        ),
+    ];
     let reload = Arc::new(Notify::new());
     let options = ServeOptions {
         ledger,
@@ -59,7 +68,10 @@ pub(crate) async fn run(global: &Global, args: ServeArgs) -> Result<ExitCode, Fa
         note("stopping: answering what runs, committing the views");
     };
     let ready = |url: &str, ledger: &tollgate_server::Ledger| {
-        for warning in ledger.settings().warnings() {
+        let settings = ledger.settings();
+        note(&format!("config: {}", settings.config_line()));
+        reads.iter().for_each(|read| note(read));
+        for warning in settings.warnings() {
             note(&format!("! {warning}"));
         }
         let durability = ledger.log().durability();
@@ -81,6 +93,14 @@ pub(crate) async fn run(global: &Global, args: ServeArgs) -> Result<ExitCode, Fa
         ))),
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Which file says how something is delivered. The log does not know: who starts elsewhere, or without the file, has to see it.
+fn delivery_line(what: &str, file: Option<&Path>, without: &str) -> String {
+    match file {
+        Some(file) => format!("{what}: by {}", file.display()),
+        None => format!("{what}: {without}"),
+    }
 }
 
 /// Where the environment says that metrics go. What is wrong with it keeps no ledger from being served.

@@ -54,9 +54,10 @@ pub(crate) async fn status(global: &Global) -> Result<ExitCode, Failure> {
     });
     let (asked, health) = asked.await?;
     let checks = || {
-        let said = |ok: bool| if ok { "ok     " } else { "FAILING" };
+        let failing = if health.status == "degraded" { "DEGRADED" } else { "FAILING" };
         health.checks.iter().for_each(|check| {
-            line(&format!("{} {}: {}", said(check.ok), check.name, check.detail));
+            let said = if check.ok { "ok" } else { failing };
+            line(&format!("{said:<8} {}: {}", check.name, check.detail));
         });
     };
     let (tasks, report, position) = match asked {
@@ -84,7 +85,7 @@ pub(crate) async fn status(global: &Global) -> Result<ExitCode, Failure> {
             say(&output::task_list(&tasks));
         }
     }
-    let failing = health.status != "ok";
+    let failing = health.status == "failing";
     Ok(if failing { ExitCode::from(crate::exit::FAILED) } else { ExitCode::SUCCESS })
 }
 

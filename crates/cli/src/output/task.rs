@@ -189,11 +189,16 @@ pub(crate) fn gate(answer: &GateResponse) -> String {
     if let (Some(active), Some(tokens)) = (&answer.active, answer.remaining_tokens) {
         let _ = writeln!(text, "  {active} has {} tokens left", grouped_u64(tokens));
     }
+    if answer.rollout == "observe" {
+        let _ = writeln!(text, "  rollout observe: nothing is blocked");
+    } else if !answer.rollout.is_empty() {
+        let _ = writeln!(text, "  rollout {}", answer.rollout);
+    }
     if answer.verdict == "block" {
-        let _ = writeln!(text, "  why, in full: tollgate task explain {}", answer.task);
+        let _ = writeln!(text, "  why, in full: `tollgate task explain {}`", answer.task);
         let _ = writeln!(
             text,
-            "  set it aside: tollgate task override {} --advance {} --approver NAME --reason TEXT",
+            "  set it aside: `tollgate task override {} --advance {} --approver NAME --reason TEXT`",
             answer.task, answer.advance_to
         );
     }

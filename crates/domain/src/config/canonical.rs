@@ -9,7 +9,7 @@ use crate::tier::{Complexity, Importance};
 
 /// One `key=value` a line, every default filled in, in a fixed order.
 pub(super) fn text(config: &BudgetConfig) -> String {
-    let mut out = String::from("tollgate.config.v1\n");
+    let mut out = format!("{}\n", super::yaml::HEADER);
     let mut line = |key: &str, value: &dyn std::fmt::Display| {
         writeln!(out, "{key}={value}").expect("writing to a String cannot fail");
     };

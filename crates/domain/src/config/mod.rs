@@ -5,6 +5,7 @@ pub mod fields;
 pub mod raw;
 mod read;
 mod watch;
+mod yaml;
 
 use serde::{Deserialize, Serialize};
 
@@ -209,6 +210,21 @@ impl BudgetConfig {
     #[must_use]
     pub fn canonical(&self) -> String {
         canonical::text(self)
+    }
+
+    /// The config whose [canonical content](Self::canonical) this is: what a log holds of the config in force.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidConfig`] where this version cannot put it in force as it was.
+    pub fn from_canonical(text: &str) -> Result<Self, InvalidConfig> {
+        yaml::from_canonical(text)
+    }
+
+    /// As the text of a config's file. Keys that it leaves out have their defaults.
+    #[must_use]
+    pub fn to_yaml(&self) -> String {
+        yaml::of(&self.canonical()).expect("the canonical content of a config is one: a test reads it back")
     }
 
     /// The multiplier of a complexity.

@@ -78,10 +78,13 @@ pub struct PriceProblem {
 }
 
 impl PriceBook {
+    /// What names the book that ships with Tollgate.
+    pub const SHIPPED: &str = "shipped";
+
     /// The book that ships with Tollgate.
     #[must_use]
     pub fn shipped() -> Self {
-        let (book, problems) = Self::from_litellm(SHIPPED_PRICES, "shipped")
+        let (book, problems) = Self::from_litellm(SHIPPED_PRICES, Self::SHIPPED)
             .expect("the shipped book is valid: a test reads it");
         debug_assert!(problems.is_empty(), "the shipped book has no bad prices: {problems:?}");
         book

@@ -9,6 +9,7 @@ use tollgate_domain::tokens::TokenSums;
 use super::access::ReportAccess;
 use super::class::{Sums, TaskSums};
 use super::configs::Blocks;
+use super::in_force::LastSettings;
 
 /// The key of the number of tasks.
 pub const TASK_COUNT_KEY: &[u8] = b"n";
@@ -34,6 +35,8 @@ pub enum ReportRow {
     Access(Box<ReportAccess>),
     /// The log has a config.
     Config(Blocks),
+    /// The settings that came into force last.
+    LastSettings(Box<LastSettings>),
 }
 
 /// Sums of usage.

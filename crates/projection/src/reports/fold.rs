@@ -7,7 +7,7 @@ use tollgate_domain::usage::{Cost, NamedExecution, UsageAdjusted, UsageRecorded}
 
 use super::cell::{Cell, CellKey, ReportRow, TASK_COUNT_KEY, task_sums_key};
 use super::class::{Class, TaskSums};
-use super::{Reports, access, class, configs};
+use super::{Reports, access, class, configs, in_force};
 use crate::fold::{Projection, Rows};
 
 impl Projection for Reports {
@@ -20,7 +20,11 @@ impl Projection for Reports {
             return access::note(rows, event, read);
         }
         if let EventBody::ConfigLoaded(loaded) = event.body {
-            return configs::note(rows, loaded);
+            configs::note(rows, loaded)?;
+            return in_force::note(rows, event);
+        }
+        if let EventBody::PriceBookLoaded(_) = event.body {
+            return in_force::note(rows, event);
         }
         if event.tenant == LEDGER_TENANT || !event.body.concerns_task() {
             return Ok(());

@@ -6,12 +6,14 @@ mod cell;
 mod class;
 mod configs;
 mod fold;
+mod in_force;
 mod totals;
 
 pub use access::{ReportAccess, accesses_of};
 pub use cell::{CELLS, Cell, CellKey, ReportRow, TASK_COUNT_KEY, is_cell, task_sums_key, tasks_of};
 pub use class::{Class, ClassSums, PhaseSums, Sums, TaskSums};
 pub use configs::{Blocks, CONFIGS, config_hash};
+pub use in_force::{LAST_SETTINGS, LastConfig, LastPrices, LastSettings};
 pub use totals::LedgerTotals;
 
 /// The fold of the reports view.

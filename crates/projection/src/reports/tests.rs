@@ -44,7 +44,11 @@ fn totals(events: &[Stored]) -> (LedgerTotals, u64) {
         match row {
             ReportRow::Cell(cell) => totals.add(&CellKey::read(key).expect("a cell has a cell's key"), cell),
             ReportRow::TaskCount(count) => tasks = *count,
-            ReportRow::Class(_) | ReportRow::Access(_) | ReportRow::Task(_) | ReportRow::Config(_) => {
+            ReportRow::Class(_)
+            | ReportRow::Access(_)
+            | ReportRow::Task(_)
+            | ReportRow::Config(_)
+            | ReportRow::LastSettings(_) => {
                 assert!(CellKey::read(key).is_none(), "a task's key is no cell's")
             }
         }

@@ -23,9 +23,9 @@ use super::protocol::{
 };
 use crate::projector::Projector;
 use crate::queries::{
-    ChangesAfter, ChangesFor, ConfigsOf, DeliveriesOf, EndpointOf, FindEvents, GoverningOf, ListAccesses,
-    ListAlerts, ListDeliveries, ListQuarantine, ListTasks, Marks, ObservedOfViews, OneAlert, OneQuarantined,
-    OneTask, OthersOfClass, OverviewOf, RunningTasks, SavingsOf, StandingOf, TotalsOf,
+    ChangesAfter, ChangesFor, ConfigsOf, DeliveriesOf, EndpointOf, FindEvents, GoverningOf, LastSettingsOf,
+    ListAccesses, ListAlerts, ListDeliveries, ListQuarantine, ListTasks, Marks, ObservedOfViews, OneAlert,
+    OneQuarantined, OneTask, OthersOfClass, OverviewOf, RunningTasks, SavingsOf, StandingOf, TotalsOf,
 };
 use crate::query::{Answered, Query, Wait, restricted};
 
@@ -69,7 +69,7 @@ macro_rules! served {
 }
 
 served!(Status: OneTask, StandingOf, ListTasks, OverviewOf, SavingsOf, RunningTasks, FindEvents, Marks);
-served!(Reports: TotalsOf, OthersOfClass, ListAccesses, ConfigsOf, Marks);
+served!(Reports: TotalsOf, OthersOfClass, ListAccesses, ConfigsOf, LastSettingsOf, Marks);
 served!(
     Alerts: ListAlerts, ChangesAfter, EndpointOf, ChangesFor, DeliveriesOf, ListDeliveries, ObservedOfViews,
     GoverningOf, OneAlert, ListQuarantine, OneQuarantined, Marks

@@ -17,7 +17,7 @@ pub use deliveries::{
     ChangesFor, DeliveriesOf, DeliveryPage, EndpointOf, ListDeliveries, Recorded, Told, ToldPage,
 };
 pub use governing::{Governing, GoverningOf};
-pub use overview::{ConfigsOf, OverviewOf, SavingsOf};
+pub use overview::{ConfigsOf, LastSettingsOf, OverviewOf, SavingsOf};
 pub use quarantine::{ListQuarantine, OneQuarantined, QuarantinePage};
 pub use reports::{AccessPage, LedgerTotalsOf, ListAccesses, OthersOfClass, TotalsOf};
 pub use standing::{DecidedTask, StandingOf, TaskStanding};

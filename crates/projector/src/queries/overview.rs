@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use tollgate_domain::time::Timestamp;
 use tollgate_projection::fold::{read_task_key, task_key};
 use tollgate_projection::overview::{Overview, Present};
-use tollgate_projection::reports::{CONFIGS, ReportRow, Reports, config_hash};
+use tollgate_projection::reports::{CONFIGS, LAST_SETTINGS, LastSettings, ReportRow, Reports, config_hash};
 use tollgate_projection::savings::{Configs, Savings};
 use tollgate_projection::status::Status;
 
@@ -32,6 +32,10 @@ pub struct SavingsOf {
     pub configs: Configs,
 }
 
+/// The settings that came into force last. They live in the ledger's own partition.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct LastSettingsOf {}
+
 /// The configs of the ledger.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct ConfigsOf {}
@@ -47,6 +51,18 @@ impl Query<Status> for SavingsOf {
             savings.add(&row?.1, &self.configs);
         }
         Ok(savings)
+    }
+}
+
+impl Query<Reports> for LastSettingsOf {
+    const VERB: &'static str = "last_settings";
+    type Answer = LastSettings;
+
+    fn answer(&self, view: &View<Reports>) -> Result<LastSettings, RowError> {
+        match view.get(LAST_SETTINGS)?.as_ref().map(AsRef::as_ref) {
+            Some(ReportRow::LastSettings(last)) => Ok((**last).clone()),
+            Some(_) | None => Ok(LastSettings::default()),
+        }
     }
 }
 

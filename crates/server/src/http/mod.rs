@@ -82,6 +82,7 @@ pub fn router(app: App) -> Router {
         .route("/v1/breaker", get(govern::breaker))
         .route("/v1/breaker/reset", post(govern::reset))
         .route("/v1/ready", get(operate::health))
+        .route("/v1/config", get(operate::config))
         .route("/v1/config/reload", post(operate::reload))
         .route("/v1/views/{view}/rebuild", post(operate::rebuild))
         .route("/v1/openapi.json", get(openapi::serve))

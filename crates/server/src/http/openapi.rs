@@ -51,6 +51,7 @@ use super::{alerts, deliveries, events, govern, operate, quarantine, reports, ta
         govern::reset,
         operate::metrics,
         operate::rebuild,
+        operate::config,
         operate::reload,
     )
 )]

@@ -8,7 +8,9 @@ use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
-use tollgate_wire::api::{Health, LogPage, PositionResponse, Problem, RebuildResponse, ReloadResponse};
+use tollgate_wire::api::{
+    ConfigResponse, Health, LogPage, PositionResponse, Problem, RebuildResponse, ReloadResponse,
+};
 
 use super::extract::{Names, Params};
 use super::{App, Handled};
@@ -65,7 +67,7 @@ pub(crate) async fn log(State(app): State<App>, Params(params): Params<LogParams
 ///
 /// Also under `/v1/ready`.
 #[utoipa::path(get, path = "/v1/health", tag = "operate", responses(
-    (status = 200, description = "Everything works", body = Health),
+    (status = 200, description = "Everything works: `ok`, or `degraded` where not by the config or the prices that were meant", body = Health),
     (status = 503, description = "Something does not; `checks` says what", body = Health),
 ))]
 pub(crate) async fn health(State(app): State<App>) -> Response {
@@ -82,6 +84,16 @@ pub(crate) async fn metrics(State(app): State<App>) -> Response {
     let health = app.ledger.health().await;
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     ([(CONTENT_TYPE, kind)], app.ledger.metrics().render(&health, app.ledger.reads_lost())).into_response()
+}
+
+/// The config in force
+///
+/// As a file, with where it was taken from and since when it is in force.
+#[utoipa::path(get, path = "/v1/config", tag = "operate", responses(
+    (status = 200, description = "The config and the prices in force", body = ConfigResponse),
+))]
+pub(crate) async fn config(State(app): State<App>) -> Json<ConfigResponse> {
+    Json(app.ledger.config())
 }
 
 /// Read the config again

@@ -66,7 +66,7 @@ impl Ledger {
             let decided =
                 without_numbers(&question, vec![reason], &settings.config_hash, String::new(), false);
             self.metrics.decided(decided.verdict, decided.stale);
-            return Ok(Some(response(&question, decided, None)));
+            return Ok(Some(response(&question, decided, None, settings.config.rollout)));
         }
         self.record_settings().await;
         if request.id.is_some()
@@ -124,7 +124,7 @@ impl Ledger {
         let recorded = self.record_decision(&question, &decided).await?;
         self.measured(&took);
         let answer = match recorded {
-            Recorded::Now(position) => response(&question, decided, position),
+            Recorded::Now(position) => response(&question, decided, position, settings.config.rollout),
             Recorded::Before(first) => *first,
         };
         self.note_block(&question.tenant, &question.task, &answer);
@@ -272,7 +272,7 @@ impl Ledger {
                 if decided.advance == question.advance =>
             {
                 let position = self.position_of(question, found.sequence);
-                Ok(Some(response(question, *decided, Some(position))))
+                Ok(Some(response(question, *decided, Some(position), self.settings().config.rollout)))
             }
             _ => Err(taken(question)),
         }
@@ -365,7 +365,12 @@ fn taken(question: &Question) -> Box<tollgate_wire::api::Problem> {
     ))
 }
 
-fn response(question: &Question, decided: GateDecided, position: Option<Position>) -> GateResponse {
+fn response(
+    question: &Question,
+    decided: GateDecided,
+    position: Option<Position>,
+    rollout: Rollout,
+) -> GateResponse {
     let (tenant, task) = (question.tenant.as_str().to_owned(), question.task.as_str().to_owned());
     let report = report_path(&tenant, &task);
     GateResponse {
@@ -391,6 +396,7 @@ fn response(question: &Question, decided: GateDecided, position: Option<Position
         remaining_tokens: decided.remaining_tokens,
         remaining_latency_ms: decided.remaining_latency_ms,
         config_hash: decided.config_hash,
+        rollout: rollout.as_str().to_owned(),
         as_of: decided.as_of,
         stale: decided.stale,
         position: position.map(|position| position.to_string()),

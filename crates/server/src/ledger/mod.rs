@@ -17,6 +17,7 @@ mod notes;
 mod operate;
 mod quarantine;
 mod query;
+mod recorded;
 mod redaction;
 mod reload;
 mod remediation;
@@ -48,7 +49,7 @@ pub use history::LogQuery;
 pub use operate::VIEWS;
 pub use query::{ListQuery, Read, limits_of};
 pub(crate) use remediation::{Name, Told};
-pub use settings::{Settings, SettingsError, SettingsOptions};
+pub use settings::{BUILT_IN, Origin, Settings, SettingsError, SettingsOptions};
 
 use self::notes::Notes;
 use crate::metrics::Metrics;
@@ -68,12 +69,14 @@ pub struct Ledger {
     alerts: Arc<Source<Alerts>>,
     /// Shared with reactors, which outlive no server but hold no ledger.
     settings: Arc<RwLock<Arc<Settings>>>,
-    /// Where the config is read from; `None`: it is the built-in one.
+    /// What the operator named.
+    named: settings::Named,
+    /// Where the config is read from; `None`: nobody named one.
     config_file: Option<PathBuf>,
+    /// The settings that the log had last when it was opened, or when that became known.
+    recorded: RwLock<Arc<recorded::Recorded>>,
     reloading: Mutex<()>,
     blocked: remediation::Noted,
-    /// A config that was refused, with its problems.
-    rejected: Option<(String, Vec<String>)>,
     settings_recorded: OnceCell<()>,
     clock: Arc<dyn Clock>,
     metrics: Metrics,
@@ -157,7 +160,7 @@ impl Ledger {
     ///
     /// [`LedgerError`].
     pub async fn open(log: Arc<dyn EventLog>, options: LedgerOptions) -> Result<Self, LedgerError> {
-        let loaded = settings::load(&options.settings)?;
+        let named = settings::read(&options.settings)?;
         let epoch = log.epoch().id;
         let (status, reports, alerts) = match &options.views {
             Views::Here(dir) => (
@@ -171,10 +174,10 @@ impl Ledger {
                 Source::Remote(Remote::new(client.clone(), epoch)),
             ),
         };
-        let settings = Arc::new(RwLock::new(Arc::new(loaded.settings)));
+        let recorded = recorded::recorded(&log, &reports).await;
+        let settings = Arc::new(RwLock::new(Arc::new(recorded::choose(&named, &recorded))));
         let (status, reports, alerts) = (Arc::new(status), Arc::new(reports), Arc::new(alerts));
         let (clock, metrics, closing) = (options.clock, Metrics::default(), watch::Sender::new(false));
-        let (rejected, settings_recorded) = (loaded.rejected, OnceCell::new());
         let reads = Notes::start(Arc::clone(&log), "a read of a report");
         let out_of_step = Notes::start(Arc::clone(&log), "a refusal of a phase");
         let ledger = Self {
@@ -184,11 +187,12 @@ impl Ledger {
             reports,
             alerts,
             settings,
+            named,
             config_file: options.settings.config,
+            recorded: RwLock::new(Arc::new(recorded)),
             reloading: Mutex::new(()),
             blocked: remediation::Noted::default(),
-            rejected,
-            settings_recorded,
+            settings_recorded: OnceCell::new(),
             clock,
             metrics,
             breaker: breaker::Breaker::default(),

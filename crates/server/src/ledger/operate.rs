@@ -8,7 +8,9 @@ use tollgate_log::embedded::Anchor;
 use tollgate_projection::fold::Projection;
 use tollgate_projector::queries::{MarkOf, Marks};
 use tollgate_projector::{Digest, FOREIGN, Query, Rebuilt, Source, Wait};
-use tollgate_wire::api::{Health, HealthCheck, PositionResponse, RebuildResponse, ViewHealth};
+use tollgate_wire::api::{
+    ConfigResponse, Health, HealthCheck, PositionResponse, RebuildResponse, ViewHealth,
+};
 
 use super::Ledger;
 use crate::problem::{Answer, NOT_FOUND, of_read, of_rebuild};
@@ -18,6 +20,9 @@ pub const VIEWS: [&str; 3] = ["status", "reports", "alerts"];
 
 /// How long the log is waited for before it counts as away: as long as views are.
 const LOG_ANSWERS_WITHIN: Duration = Duration::from_secs(3);
+
+/// The check that says which config is in force, and what is wrong with it.
+const CONFIG_CHECK: &str = "config";
 
 impl Ledger {
     /// Where the log ends.
@@ -64,12 +69,12 @@ impl Ledger {
             detail: failed.unwrap_or_else(|| format!("takes appends, class {}", self.log.durability())),
         }];
         checks.push(HealthCheck {
-            name: "config".to_owned(),
-            ok: true,
-            detail: match settings.warnings().collect::<Vec<_>>().as_slice() {
-                [] => format!("{} ({:.12})", settings.config_source, settings.config_hash),
-                warnings => warnings.join("; "),
-            },
+            name: CONFIG_CHECK.to_owned(),
+            ok: settings.problems().next().is_none(),
+            detail: std::iter::once(settings.config_line().as_str())
+                .chain(settings.warnings())
+                .collect::<Vec<_>>()
+                .join("; "),
         });
         let evidence = self.evidence_fails.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let degraded = evidence.is_some() || views.iter().any(|view| !view.quarantined.is_empty());
@@ -97,13 +102,33 @@ impl Ledger {
                 } + foreign.as_deref().unwrap_or_default(),
             });
         }
-        let status = match checks.iter().all(|check| check.ok) {
-            false => "failing",
-            true if degraded => "degraded",
-            true => "ok",
+        let failing = checks.iter().any(|check| !check.ok && check.name != CONFIG_CHECK);
+        // Everything works, though not as it was meant: what asks for health goes on asking.
+        let degraded = degraded || settings.problems().next().is_some();
+        let status = match (failing, degraded) {
+            (true, _) => "failing",
+            (false, true) => "degraded",
+            (false, false) => "ok",
         };
         checks.extend(evidence.map(|detail| HealthCheck { name: "evidence".to_owned(), ok: false, detail }));
         Health { status: status.to_owned(), version: env!("CARGO_PKG_VERSION").to_owned(), checks, views }
+    }
+
+    /// The config in force, and the prices.
+    #[must_use]
+    pub fn config(&self) -> ConfigResponse {
+        let settings = self.settings();
+        ConfigResponse {
+            yaml: settings.config.to_yaml(),
+            config_hash: settings.config_hash.clone(),
+            rollout: settings.config.rollout.as_str().to_owned(),
+            origin: settings.config_origin.as_str().to_owned(),
+            source: settings.config_source.clone(),
+            since: settings.config_since.map(|since| since.to_string()),
+            price_version: settings.prices.version().to_owned(),
+            prices_source: settings.prices_source.clone(),
+            warnings: settings.warnings().map(str::to_owned).collect(),
+        }
     }
 
     /// Builds a view a second time, beside the live one, and compares them.

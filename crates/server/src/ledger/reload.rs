@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError};
 use tollgate_domain::event::{ConfigRejected, EventBody};
 use tollgate_wire::api::ReloadResponse;
 
-use super::settings::{list, loaded, read_config};
+use super::settings::{list, loaded, named_config};
 use super::{Ledger, Settings};
 use crate::problem::{Answer, CONFIG_INVALID};
 
@@ -23,22 +23,23 @@ impl Ledger {
         let _turn = self.reloading.lock().await;
         let before = self.settings();
         let Some(path) = &self.config_file else {
-            return Ok(ReloadResponse {
-                changed: false,
-                source: before.config_source.clone(),
-                config_hash: before.config_hash.clone(),
+            let settings = self.follow_log().await.unwrap_or_else(|| (*before).clone());
+            let answer = ReloadResponse {
+                changed: settings.config_hash != before.config_hash,
+                source: settings.config_source.clone(),
+                config_hash: settings.config_hash.clone(),
                 previous_hash: before.config_hash.clone(),
-            });
+            };
+            self.put_in_force(settings);
+            return Ok(answer);
         };
-        match read_config(path) {
-            Ok(config) => {
-                let settings = Settings {
-                    config_hash: config.hash(),
-                    config,
-                    config_source: path.display().to_string(),
-                    config_warning: None,
-                    ..(*before).clone()
-                };
+        match named_config(path) {
+            Ok(named) => {
+                let mut settings = Settings { config_problem: None, ..(*before).clone() };
+                settings.take_config(named.config, &named.source, named.origin);
+                if settings.config_hash != before.config_hash {
+                    settings.config_since = Some(self.now());
+                }
                 let answer = ReloadResponse {
                     changed: settings.config_hash != before.config_hash,
                     source: settings.config_source.clone(),
@@ -65,7 +66,7 @@ impl Ledger {
                     list(&problems)
                 );
                 tracing::error!("{stays}");
-                self.put_in_force(Settings { config_warning: Some(stays.clone()), ..(*before).clone() });
+                self.put_in_force(Settings { config_problem: Some(stays.clone()), ..(*before).clone() });
                 let rejected = EventBody::ConfigRejected(ConfigRejected { source, problems, config_hash });
                 self.record_reload("config-rejected", rejected).await;
                 Err(CONFIG_INVALID.with(stays))
@@ -73,7 +74,7 @@ impl Ledger {
         }
     }
 
-    fn put_in_force(&self, settings: Settings) {
+    pub(super) fn put_in_force(&self, settings: Settings) {
         *self.settings.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(settings);
     }
 

@@ -2,16 +2,20 @@
 //! gone.
 
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use tollgate_domain::config::{BudgetConfig, InvalidConfig};
 use tollgate_domain::event::{ConfigLoaded, ConfigRejected, Event, EventBody, PriceBookLoaded};
 use tollgate_domain::gate::Switches;
 use tollgate_domain::price::{InvalidPriceBook, PriceBook};
+use tollgate_domain::time::Timestamp;
+use tollgate_projection::reports::LastSettings;
 use tollgate_wire::Submitted;
 use uuid::Uuid;
 
 use super::facts::{name_of, new_event};
+use super::recorded::Recorded;
 use super::{Ledger, own_name};
 use tollgate_domain::position::PartitionId;
 use tollgate_log::contract::{Batch, DedupScope};
@@ -22,16 +26,45 @@ const KNOWN_WAIT: Duration = Duration::from_millis(500);
 /// Where config and prices come from.
 #[derive(Clone, Debug, Default)]
 pub struct SettingsOptions {
-    /// The config's file; `None`: the built-in one.
+    /// The config's file, or [`BUILT_IN`]; `None`: the one that the log has last, else the built-in one.
     pub config: Option<PathBuf>,
-    /// Refuse to start with a config that is invalid or missing, instead of falling back to the built-in one.
+    /// Refuse to start with a config that is invalid or missing, instead of falling back.
     pub strict: bool,
-    /// A price book in LiteLLM's format; `None`: the shipped one.
+    /// A price book in LiteLLM's format, or `shipped`; `None`: the one that the log names last, else the shipped one.
     pub prices: Option<PathBuf>,
     /// The kill switch from outside: nothing blocks, every answer says so.
     pub enforcement_disabled: bool,
     /// The second switch from outside: nothing is recorded, every answer says so.
     pub tracking_disabled: bool,
+}
+
+/// What begins the ids of events about a config.
+const CONFIG: &str = "config";
+
+/// What names the config that ships with the program.
+pub const BUILT_IN: &str = "built-in";
+
+/// Where the config in force was taken from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// It ships with the program.
+    BuiltIn,
+    /// A file.
+    File,
+    /// The log: it came into force last.
+    Log,
+}
+
+impl Origin {
+    /// The word that answers use.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::BuiltIn => "built-in",
+            Self::File => "file",
+            Self::Log => "log",
+        }
+    }
 }
 
 /// Config and prices in force.
@@ -41,8 +74,12 @@ pub struct Settings {
     pub config: BudgetConfig,
     /// Its hash.
     pub config_hash: String,
-    /// The file it came from, or `built-in`.
+    /// The file it came from, or `built-in`: of one out of the log, as it was when it was recorded.
     pub config_source: String,
+    /// Where it was taken from.
+    pub config_origin: Origin,
+    /// When it was recorded, without another one since; `None`: it is about to be, or never was.
+    pub config_since: Option<Timestamp>,
     /// The prices.
     pub prices: PriceBook,
     /// The file they came from, or `shipped`.
@@ -51,8 +88,10 @@ pub struct Settings {
     pub enforcement_disabled: bool,
     /// Whether tracking is switched off from outside.
     pub tracking_disabled: bool,
-    /// A config that was refused, and what is in force instead.
-    pub config_warning: Option<String>,
+    /// A config that was meant and is not in force, and what is instead.
+    pub config_problem: Option<String>,
+    /// The prices that were in force last, where they are not any more though nobody named others.
+    pub prices_problem: Option<String>,
     /// Prices that were left out.
     pub price_warnings: Vec<String>,
 }
@@ -88,10 +127,31 @@ pub(super) fn list(problems: &[String]) -> String {
     }
 }
 
-/// Settings, and what was refused on the way.
-pub(super) struct Loaded {
-    pub(super) settings: Settings,
-    pub(super) rejected: Option<(String, Vec<String>)>,
+/// What an operator names, read.
+#[derive(Clone, Debug)]
+pub(super) struct Named {
+    /// A config; or its file, with everything wrong with it.
+    pub(super) config: Option<Result<NamedConfig, (String, Vec<String>)>>,
+    /// Prices.
+    pub(super) prices: Option<NamedPrices>,
+    enforcement_disabled: bool,
+    tracking_disabled: bool,
+}
+
+/// A config that an operator names.
+#[derive(Clone, Debug)]
+pub(super) struct NamedConfig {
+    pub(super) config: BudgetConfig,
+    pub(super) source: String,
+    pub(super) origin: Origin,
+}
+
+/// Prices that an operator names.
+#[derive(Clone, Debug)]
+pub(super) struct NamedPrices {
+    pub(super) book: PriceBook,
+    pub(super) source: String,
+    left_out: Vec<String>,
 }
 
 impl Settings {
@@ -100,8 +160,54 @@ impl Settings {
         let tracking = self.tracking_off().then_some("tracking is switched off: nothing is recorded");
         let enforcement =
             (!self.switches().enabled).then_some("the stop-loss is switched off: nothing blocks");
-        let config = self.config_warning.iter().chain(&self.price_warnings).map(String::as_str);
-        tracking.into_iter().chain(enforcement).chain(config)
+        let warnings = self.price_warnings.iter().map(String::as_str);
+        tracking.into_iter().chain(enforcement).chain(self.problems()).chain(warnings)
+    }
+
+    /// What is not as it was meant, and stays so until somebody mends it: the ledger is degraded.
+    pub fn problems(&self) -> impl Iterator<Item = &str> {
+        self.config_problem.iter().chain(&self.prices_problem).map(String::as_str)
+    }
+
+    /// Which config is in force, for people: `rollout enforce, e.yaml (0123456789ab), in force since …`.
+    #[must_use]
+    pub fn config_line(&self) -> String {
+        let from = match self.config_origin {
+            Origin::BuiltIn | Origin::File => self.config_source.clone(),
+            Origin::Log => format!("as the log has it, from {}", self.config_source),
+        };
+        let since = self.config_since.map(|since| format!(", in force since {since}")).unwrap_or_default();
+        format!("rollout {}, {from} ({:.12}){since}", self.config.rollout, self.config_hash)
+    }
+
+    /// What ships with the program, with what is set from outside.
+    pub(super) fn built_in(named: &Named) -> Self {
+        let (config, prices) = (BudgetConfig::built_in(), PriceBook::shipped());
+        Self {
+            config_hash: config.hash(),
+            config,
+            config_source: BUILT_IN.to_owned(),
+            config_origin: Origin::BuiltIn,
+            config_since: None,
+            prices,
+            prices_source: PriceBook::SHIPPED.to_owned(),
+            enforcement_disabled: named.enforcement_disabled,
+            tracking_disabled: named.tracking_disabled,
+            config_problem: None,
+            prices_problem: None,
+            price_warnings: Vec::new(),
+        }
+    }
+
+    pub(super) fn take_config(&mut self, config: BudgetConfig, source: &str, origin: Origin) {
+        self.config_hash = config.hash();
+        self.config = config;
+        source.clone_into(&mut self.config_source);
+        self.config_origin = origin;
+    }
+
+    pub(super) fn take_prices(&mut self, named: NamedPrices) {
+        (self.prices, self.prices_source, self.price_warnings) = (named.book, named.source, named.left_out);
     }
 
     /// Whether nothing that producers send is recorded.
@@ -119,58 +225,53 @@ impl Settings {
     }
 }
 
-pub(super) fn load(options: &SettingsOptions) -> Result<Loaded, SettingsError> {
-    let (mut config_warning, mut price_warnings, mut rejected) = (None, Vec::new(), None);
-    let (mut config, mut config_source) = (BudgetConfig::built_in(), "built-in".to_owned());
-    if let Some(path) = &options.config {
-        match read_config(path) {
-            Ok(read) => (config, config_source) = (read, path.display().to_string()),
-            Err((source_name, problems)) if options.strict => {
-                return Err(SettingsError::Config { source_name, problems });
-            }
-            Err((source_name, problems)) => {
-                for problem in &problems {
-                    tracing::error!(
-                        file = source_name,
-                        problem,
-                        "config refused, the built-in one is in force"
-                    );
-                }
-                config_warning = Some(format!(
-                    "config {source_name} is not used, the built-in one is in force: {}",
-                    list(&problems)
-                ));
-                rejected = Some((source_name, problems));
-            }
-        }
+/// Reads what an operator names.
+///
+/// # Errors
+///
+/// [`SettingsError`]: prices that cannot be used, and with strictness asked for a config that cannot.
+pub(super) fn read(options: &SettingsOptions) -> Result<Named, SettingsError> {
+    let config = options.config.as_deref().map(named_config);
+    if let Some(Err((source_name, problems))) = &config
+        && options.strict
+    {
+        let (source_name, problems) = (source_name.clone(), problems.clone());
+        return Err(SettingsError::Config { source_name, problems });
     }
-    let (prices, prices_source) = match &options.prices {
-        None => (PriceBook::shipped(), "shipped".to_owned()),
-        Some(path) => {
-            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            let (book, problems) = PriceBook::from_litellm(&read_file(path)?, &name)?;
-            for problem in &problems {
-                tracing::warn!(%problem, "a price was left out");
-            }
-            price_warnings.extend(problems.iter().map(ToString::to_string));
-            (book, path.display().to_string())
-        }
-    };
-    let settings = Settings {
-        config_hash: config.hash(),
-        config,
-        config_source,
-        prices,
-        prices_source,
-        enforcement_disabled: options.enforcement_disabled,
-        tracking_disabled: options.tracking_disabled,
-        config_warning,
-        price_warnings,
-    };
-    Ok(Loaded { settings, rejected })
+    let prices = options.prices.as_deref().map(read_prices).transpose()?;
+    for problem in prices.iter().flat_map(|named| &named.left_out) {
+        tracing::warn!(%problem, "a price was left out");
+    }
+    let (enforcement_disabled, tracking_disabled) = (options.enforcement_disabled, options.tracking_disabled);
+    Ok(Named { config, prices, enforcement_disabled, tracking_disabled })
 }
 
-pub(super) fn read_config(path: &Path) -> Result<BudgetConfig, (String, Vec<String>)> {
+pub(super) fn named_config(path: &Path) -> Result<NamedConfig, (String, Vec<String>)> {
+    if path == Path::new(BUILT_IN) && !path.exists() {
+        let (config, source) = (BudgetConfig::built_in(), BUILT_IN.to_owned());
+        return Ok(NamedConfig { config, source, origin: Origin::BuiltIn });
+    }
+    let (config, source) = (read_config(path)?, path.display().to_string());
+    Ok(NamedConfig { config, source, origin: Origin::File })
+}
+
+/// Reads a price book.
+///
+/// # Errors
+///
+/// [`SettingsError`] where it cannot be read or used at all.
+pub(super) fn read_prices(path: &Path) -> Result<NamedPrices, SettingsError> {
+    if path == Path::new(PriceBook::SHIPPED) && !path.exists() {
+        let (book, source) = (PriceBook::shipped(), PriceBook::SHIPPED.to_owned());
+        return Ok(NamedPrices { book, source, left_out: Vec::new() });
+    }
+    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let (book, problems) = PriceBook::from_litellm(&read_file(path)?, &name)?;
+    let left_out = problems.iter().map(ToString::to_string).collect();
+    Ok(NamedPrices { book, source: path.display().to_string(), left_out })
+}
+
+fn read_config(path: &Path) -> Result<BudgetConfig, (String, Vec<String>)> {
     let name = path.display().to_string();
     let text = std::fs::read_to_string(path).map_err(|error| (name.clone(), vec![error.to_string()]))?;
     BudgetConfig::from_yaml(&text)
@@ -185,34 +286,54 @@ fn read_file(path: &Path) -> Result<String, SettingsError> {
 }
 
 impl Ledger {
-    /// Records config and prices where the log does not hold them yet. A log that takes no appends just now does not
+    /// Records config and prices where they are not those that the log has last. A log that takes no appends just now does not
     /// keep the ledger from answering: the next start records them. The first call does it, the others wait for that.
-    pub(super) async fn record_settings(&self) {
-        self.settings_recorded.get_or_init(|| self.record_settings_now(&self.rejected)).await;
+    pub(crate) async fn record_settings(&self) {
+        let recorded = Arc::clone(&self.recorded.read().unwrap_or_else(PoisonError::into_inner));
+        if let Recorded::Known(last) = &*recorded {
+            self.settings_recorded.get_or_init(|| self.record_settings_now(last)).await;
+        }
     }
 
-    async fn record_settings_now(&self, rejected: &Option<(String, Vec<String>)>) {
+    async fn record_settings_now(&self, last: &LastSettings) {
         let settings = self.settings();
-        let hash = &settings.config_hash;
-        let config = loaded(&settings);
+        let (hash, version) = (&settings.config_hash, settings.prices.version());
         let prices = EventBody::PriceBookLoaded(PriceBookLoaded {
-            price_version: settings.prices.version().to_owned(),
+            price_version: version.to_owned(),
             source: settings.prices_source.clone(),
             models: u32::try_from(settings.prices.len()).unwrap_or(u32::MAX),
         });
-        let mut facts = vec![("config", config), ("prices", prices)];
-        if let Some((source, problems)) = rejected {
-            let (source, problems) = (source.clone(), problems.clone());
-            let config_hash = hash.clone();
-            facts.push((
-                "config-rejected",
-                EventBody::ConfigRejected(ConfigRejected { source, problems, config_hash }),
-            ));
+        let (last_config, last_prices) = (last.config.as_ref(), last.prices.as_ref());
+        let mut facts = vec![
+            (CONFIG, loaded(&settings), last_config.map(|last| last.hash == *hash)),
+            ("prices", prices, last_prices.map(|last| last.version == version)),
+        ];
+        if let Some(Err((source, problems))) = &self.named.config {
+            let (source, problems, config_hash) = (source.clone(), problems.clone(), hash.clone());
+            let rejected = EventBody::ConfigRejected(ConfigRejected { source, problems, config_hash });
+            facts.push(("config-rejected", rejected, None));
         }
-        for (name, body) in facts {
-            if let Err(error) = self.record_own(name, body).await {
-                tracing::error!(error, "{name} could not be recorded in the log");
+        for (name, body, in_force) in facts {
+            let done = match in_force {
+                // The log has it last.
+                Some(true) => Ok(()),
+                // Another one came between: the log may have this one from before, and it is in force again.
+                Some(false) => self.record_again(name, body).await,
+                None => self.record_own(name, body).await,
+            };
+            match done {
+                Ok(()) if name == CONFIG => self.recorded_now(hash),
+                Ok(()) => {}
+                Err(error) => tracing::error!(error, "{name} could not be recorded in the log"),
             }
+        }
+    }
+
+    /// Notes since when the config is in force, unless another one is by now.
+    fn recorded_now(&self, hash: &str) {
+        let settings = self.settings();
+        if settings.config_since.is_none() && settings.config_hash == hash {
+            self.put_in_force(Settings { config_since: Some(self.now()), ..(*settings).clone() });
         }
     }
 

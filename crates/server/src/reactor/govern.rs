@@ -21,6 +21,7 @@ pub(crate) async fn run(ledger: Arc<Ledger>, mut stop: Receiver<bool>) {
     let mut seen = None;
     loop {
         let figures = looks.is_multiple_of(FIGURES_EVERY);
+        ledger.learn_settings().await;
         if let Err(problem) = look(&ledger, figures, &mut seen).await {
             // A view that does not answer is said by others; here once a minute is enough.
             if figures {

@@ -83,6 +83,9 @@ pub struct GateResponse {
     pub remaining_latency_ms: Option<u64>,
     /// Hash of the config in force.
     pub config_hash: String,
+    /// How far decisions are carried out now: `observe`, where nothing blocks, `enforce_low_medium`, `enforce`.
+    #[serde(default)]
+    pub rollout: String,
     /// The position up to which the decision is true.
     pub as_of: String,
     /// Whether the view did not reach `at_least` in time; the verdict then follows `on_stale`.

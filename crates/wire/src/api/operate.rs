@@ -37,7 +37,7 @@ pub struct LogPage {
 /// Whether the service works.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Health {
-    /// `ok`, or `failing` when any check fails.
+    /// `ok`; `degraded`: everything works, but not by the config or the prices that were meant; `failing`: something does not work.
     pub status: String,
     /// The version of the program.
     pub version: String,
@@ -100,6 +100,30 @@ pub struct QuarantinedTask {
     pub error: String,
     /// How many of its events wait.
     pub waiting: u64,
+}
+
+/// The config in force.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ConfigResponse {
+    /// It, as the text of a config's file. Keys that it leaves out have their defaults.
+    pub yaml: String,
+    /// SHA-256 of its canonical content.
+    pub config_hash: String,
+    /// How far decisions are carried out: `observe`, `enforce_low_medium`, `enforce`.
+    pub rollout: String,
+    /// Where it was taken from: `built-in`, `file`, or `log`: it came into force last.
+    pub origin: String,
+    /// The file, or `built-in`: of one out of the log, as it was when it was recorded.
+    pub source: String,
+    /// When it was recorded, without another one since.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub since: Option<String>,
+    /// The version of the prices in force.
+    pub price_version: String,
+    /// The file they came from, or `shipped`.
+    pub prices_source: String,
+    /// What is not as it was meant, and what is switched off.
+    pub warnings: Vec<String>,
 }
 
 /// What became of a config that was read again.

@@ -1,0 +1,201 @@
+//! A config as a file again: out of its canonical content, which is what a log holds of it.
+
+use std::fmt::Write;
+
+use super::{BudgetConfig, ConfigProblem, InvalidConfig};
+
+/// The first line of the canonical content.
+pub(super) const HEADER: &str = "tollgate.config.v1";
+
+/// The config whose canonical content this is.
+///
+/// # Errors
+///
+/// [`InvalidConfig`] where it is not the content of a config that this version can put in force as it was: a later version may
+/// have written it.
+pub(super) fn from_canonical(canonical: &str) -> Result<BudgetConfig, InvalidConfig> {
+    let refused = |rule: &str| InvalidConfig {
+        problems: vec![ConfigProblem { field: String::new(), value: String::new(), rule: rule.to_owned() }],
+    };
+    let yaml = of(canonical).ok_or_else(|| refused("not the content of a config of this version"))?;
+    let config = BudgetConfig::from_yaml(&yaml)?;
+    if config.canonical() == canonical {
+        Ok(config)
+    } else {
+        Err(refused("this version reads another config out of it than was in force"))
+    }
+}
+
+/// The canonical content as the YAML of a config's file. `None`: it is none.
+pub(super) fn of(canonical: &str) -> Option<String> {
+    let mut lines = canonical.lines();
+    if lines.next() != Some(HEADER) {
+        return None;
+    }
+    let mut parts = Parts::default();
+    for line in lines {
+        let (key, value) = line.split_once('=')?;
+        parts.take(key, value)?;
+    }
+    Some(parts.yaml())
+}
+
+/// The lines, by what they are about.
+#[derive(Default)]
+struct Parts {
+    phases: Vec<Phase>,
+    /// Sections, each with its keys and values as YAML writes them.
+    sections: Vec<(String, Vec<(String, String)>)>,
+    /// Keys that stand for themselves.
+    top: Vec<(String, String)>,
+}
+
+/// A phase's lines.
+#[derive(Default)]
+struct Phase {
+    name: String,
+    tokens: String,
+    latency_ms: String,
+    weight: String,
+}
+
+impl Parts {
+    fn take(&mut self, key: &str, value: &str) -> Option<()> {
+        let Some((section, rest)) = key.split_once('.') else {
+            self.top.push((key.to_owned(), written(key, value)));
+            return Some(());
+        };
+        match section {
+            "phase" => self.take_of_phase(rest, value)?,
+            "complexity" | "importance" => {
+                self.put(&format!("{section}_multipliers"), rest, value.to_owned());
+            }
+            // Left out is what an empty one means: there is no such phase.
+            "stop_loss" if rest == "checkpoint_phase" && value.is_empty() => {}
+            _ => self.put(section, rest, written(rest, value)),
+        }
+        Some(())
+    }
+
+    fn take_of_phase(&mut self, rest: &str, value: &str) -> Option<()> {
+        let (name, what) = rest.split_once('.')?;
+        if self.phases.last().is_none_or(|phase| phase.name != name) {
+            self.phases.push(Phase { name: name.to_owned(), ..Phase::default() });
+        }
+        let phase = self.phases.last_mut()?;
+        let field = match what {
+            "tokens" => &mut phase.tokens,
+            "latency_ms" => &mut phase.latency_ms,
+            "weight" => &mut phase.weight,
+            _ => return None,
+        };
+        value.clone_into(field);
+        Some(())
+    }
+
+    fn put(&mut self, section: &str, key: &str, value: String) {
+        let pair = (key.to_owned(), value);
+        match self.sections.iter_mut().find(|(name, _)| name == section) {
+            Some((_, pairs)) => pairs.push(pair),
+            None => self.sections.push((section.to_owned(), vec![pair])),
+        }
+    }
+
+    fn yaml(&self) -> String {
+        let mut out = String::new();
+        let mut line = |text: String| writeln!(out, "{text}").expect("writing to a String cannot fail");
+        let names: Vec<String> = self.phases.iter().map(|phase| word(&phase.name)).collect();
+        line(format!("phases: [{}]", names.join(", ")));
+        line("base_budgets:".to_owned());
+        for phase in &self.phases {
+            let (tokens, latency_ms) = (&phase.tokens, &phase.latency_ms);
+            line(format!("  {}: {{ tokens: {tokens}, latency_ms: {latency_ms} }}", word(&phase.name)));
+        }
+        line("phase_weights:".to_owned());
+        for phase in &self.phases {
+            line(format!("  {}: {}", word(&phase.name), phase.weight));
+        }
+        for (section, pairs) in &self.sections {
+            line(format!("{section}:"));
+            for (key, value) in pairs {
+                line(format!("  {key}: {value}"));
+            }
+        }
+        for (key, value) in &self.top {
+            line(format!("{key}: {value}"));
+        }
+        out
+    }
+}
+
+/// A value as YAML writes it: lists stand in brackets.
+fn written(key: &str, value: &str) -> String {
+    match key {
+        "nearly_done_phases" => {
+            let names: Vec<String> = value.split(',').filter(|name| !name.is_empty()).map(word).collect();
+            format!("[{}]", names.join(", "))
+        }
+        "pressure_levels" => format!("[{}]", value.split(',').collect::<Vec<_>>().join(", ")),
+        "checkpoint_phase" => word(value),
+        _ => value.to_owned(),
+    }
+}
+
+/// The name of a phase. YAML reads some words as something else.
+fn word(name: &str) -> String {
+    let other = ["null", "true", "false", "yes", "no", "on", "off", "y", "n"];
+    if other.iter().any(|other| other.eq_ignore_ascii_case(name)) {
+        format!("\"{name}\"")
+    } else {
+        name.to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OWN_PHASES: &str = "phases: [\"NO\", TRY-1, \"Y\"]\n\
+        base_budgets: { \"NO\": { tokens: 1, latency_ms: 2 }, TRY-1: { tokens: 10000000000, latency_ms: 1 }, \"Y\": { tokens: 3, latency_ms: 4 } }\n\
+        phase_weights: { \"NO\": 0.000001, TRY-1: 10, \"Y\": 1.5 }\n";
+
+    #[test]
+    fn a_config_comes_back_out_of_its_canonical_content() {
+        for yaml in [
+            super::super::DEFAULT_CONFIG,
+            "rollout: enforce\n",
+            "rollout: enforce_low_medium\nbudgeted_latency: active\ntracking: false\npressure_levels: [1, 99, 100000]\n",
+            "stop_loss: { enabled: false, profile: loose, on_stale: closed, latency_action: block, per_phase_action: block }\n",
+            "stop_loss: { profile: graduated, checkpoint_phase: SPEC, nearly_done_phases: [] }\n",
+            "complexity_multipliers: { Tiny: 0.123456 }\nimportance_multipliers: { critical: 9.5 }\n",
+            "alerts: { silence_after_ms: 0, stuck_factor: 0 }\n",
+            "alerts: { min_tasks: 0, breaker_floor_us: 7 }\n",
+            OWN_PHASES,
+        ] {
+            let config = BudgetConfig::from_yaml(yaml).unwrap();
+            let back = BudgetConfig::from_canonical(&config.canonical()).unwrap();
+            assert_eq!((&back, back.hash()), (&config, config.hash()), "{yaml}");
+            assert_eq!(BudgetConfig::from_yaml(&config.to_yaml()).unwrap(), config, "{}", config.to_yaml());
+        }
+    }
+
+    #[test]
+    fn what_this_version_would_not_put_in_force_as_it_was_is_refused() {
+        let canonical = BudgetConfig::built_in().canonical();
+        for (text, says) in [
+            (String::new(), "not the content of a config of this version"),
+            (canonical.replace(".v1", ".v2"), "not the content of a config of this version"),
+            (format!("{canonical}no value\n"), "not the content of a config of this version"),
+            (format!("{canonical}stop_loss.later=5\n"), "stop_loss.later: `5`: unknown key"),
+            (format!("{canonical}later=5\n"), "later: `5`: unknown key"),
+            (
+                canonical.replace("rollout=observe", "rollout=sometimes"),
+                "rollout: `sometimes`: must be one of",
+            ),
+            (format!("{canonical}tracking=true\n"), "this version reads another config out of it"),
+        ] {
+            let error = BudgetConfig::from_canonical(&text).unwrap_err().to_string();
+            assert!(error.starts_with(says), "must say: {says}\nsays: {error}");
+        }
+    }
+}
