@@ -6,6 +6,7 @@
 mod along;
 mod away;
 mod budgets;
+mod bypass;
 mod config;
 mod failures;
 mod gate;

@@ -53,13 +53,15 @@ pub enum AlertRule {
     PhaseAlreadyActive,
     /// A phase was to end that is not the active one: an orchestrator and the ledger disagree.
     PhaseMismatch,
+    /// A blocked task went on all the same.
+    Bypass,
     /// A correction took away more than there was to correct.
     OverCorrection,
 }
 
 impl AlertRule {
     /// The rules, in order.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 23] = [
         Self::Pressure,
         Self::Breach,
         Self::StopLoss,
@@ -82,9 +84,10 @@ impl AlertRule {
         Self::PhaseAlreadyActive,
         Self::PhaseMismatch,
         Self::OverCorrection,
+        Self::Bypass,
     ];
     /// Their words, in order.
-    pub const NAMES: [&'static str; 22] = [
+    pub const NAMES: [&'static str; 23] = [
         "pressure",
         "breach",
         "stop_loss",
@@ -107,6 +110,7 @@ impl AlertRule {
         "phase_already_active",
         "phase_mismatch",
         "over_correction",
+        "bypass",
     ];
 
     /// The word that answers use.
@@ -134,6 +138,7 @@ impl AlertRule {
             Self::Completed => "completed",
             Self::PhaseAlreadyActive => "phase_already_active",
             Self::PhaseMismatch => "phase_mismatch",
+            Self::Bypass => "bypass",
             Self::OverCorrection => "over_correction",
         }
     }
@@ -161,7 +166,7 @@ impl AlertRule {
     /// Whether nothing but a person can end it: what happened once does not become false.
     #[must_use]
     pub const fn ends_with_acknowledgement(self) -> bool {
-        matches!(self, Self::Conflict | Self::Breaker | Self::Access | Self::OverCorrection)
+        matches!(self, Self::Conflict | Self::Breaker | Self::Access | Self::OverCorrection | Self::Bypass)
     }
 }
 
@@ -230,6 +235,7 @@ impl Severity {
             | AlertRule::StopLoss => Self::Error,
             // Of a remediation, nobody knows yet that he is to work on it; of a phase, nobody else can say who is right.
             AlertRule::Remediation
+            | AlertRule::Bypass
             | AlertRule::Breaker
             | AlertRule::PhaseAlreadyActive
             | AlertRule::PhaseMismatch

@@ -155,6 +155,16 @@ impl EventBody {
         }
     }
 
+    /// Where it takes a task that the gate may have blocked: into a phase, or to completion. A task that is called off goes nowhere.
+    #[must_use]
+    pub fn goes_on(&self) -> Option<Advance> {
+        if let Self::PhaseStarted(started) = self {
+            return Some(Advance::Phase(started.phase.clone()));
+        }
+        let completed = matches!(self, Self::TaskClosed(closed) if closed.outcome == TaskOutcome::Completed);
+        completed.then_some(Advance::Completion)
+    }
+
     /// Whether a rule may refuse it. Everything else is a fact and never refused for state.
     #[must_use]
     pub const fn is_decision(&self) -> bool {

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use sha2::{Digest, Sha256};
 
-use super::BudgetConfig;
+use super::{BudgetConfig, BypassPolicy};
 use crate::tier::{Complexity, Importance};
 
 /// One `key=value` a line, every default filled in, in a fixed order.
@@ -50,7 +50,10 @@ pub(super) fn text(config: &BudgetConfig) -> String {
     for (key, value) in config.alerts.lines() {
         line(key, &value);
     }
-    // Younger than the hashes that logs hold: the default adds nothing to them.
+    // Younger than the hashes that logs hold: the defaults add nothing to them.
+    if stop_loss.on_bypass != BypassPolicy::Alert {
+        line("stop_loss.on_bypass", &stop_loss.on_bypass);
+    }
     if !config.tracking {
         line("tracking", &config.tracking);
     }

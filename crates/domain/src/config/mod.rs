@@ -69,6 +69,8 @@ pub struct StopLoss {
     pub per_phase_action: BreachAction,
     /// What the gate does when its view is behind.
     pub on_stale: StalePolicy,
+    /// What becomes of a command that goes on in spite of a block.
+    pub on_bypass: BypassPolicy,
 }
 
 /// The numbers the gate compares with; a task keeps those in force when it was opened.
@@ -159,6 +161,15 @@ words!(
         Open = "open",
         /// Block, and say `stale`.
         Closed = "closed"
+    }
+);
+words!(
+    /// What becomes of a command that starts a phase of a blocked task, or completes it.
+    BypassPolicy {
+        /// It is recorded, and a critical alert tells of it.
+        Alert = "alert",
+        /// It is refused.
+        Refuse = "refuse"
     }
 );
 words!(

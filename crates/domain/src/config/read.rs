@@ -6,8 +6,8 @@ use super::fields::{Fields, MAX_BASE, Section};
 use super::raw::{self, Node};
 use super::watch;
 use super::{
-    BreachAction, BudgetConfig, BudgetedLatency, PhaseBase, Profile, Rollout, StalePolicy, StopLoss,
-    Thresholds,
+    BreachAction, BudgetConfig, BudgetedLatency, BypassPolicy, PhaseBase, Profile, Rollout, StalePolicy,
+    StopLoss, Thresholds,
 };
 use crate::decimal::Decimal;
 use crate::nearest;
@@ -28,7 +28,7 @@ const TOP_KEYS: [&str; 11] = [
     "tracking",
 ];
 
-const STOP_LOSS_KEYS: [&str; 13] = [
+const STOP_LOSS_KEYS: [&str; 14] = [
     "enabled",
     "profile",
     "cumulative_token_threshold",
@@ -38,6 +38,7 @@ const STOP_LOSS_KEYS: [&str; 13] = [
     "per_phase_action",
     "allow_completion_threshold",
     "on_stale",
+    "on_bypass",
     "checkpoint_phase",
     "early_warn_threshold",
     "early_block_threshold",
@@ -287,9 +288,13 @@ fn read_stop_loss(fields: &mut Fields, top: &Section<'_>, phases: &[Phase]) -> S
         fields.word(&field, node, StalePolicy::NAMES, StalePolicy::from_word)
     })
     .unwrap_or(StalePolicy::Open);
+    let on_bypass = optional(&section, "on_bypass", |field, node| {
+        fields.word(&field, node, BypassPolicy::NAMES, BypassPolicy::from_word)
+    })
+    .unwrap_or(BypassPolicy::Alert);
     let enabled = optional(&section, "enabled", |field, node| fields.boolean(&field, node)).unwrap_or(true);
     let thresholds = read_thresholds(fields, &section, phases);
-    StopLoss { enabled, thresholds, latency_action, per_phase_action, on_stale }
+    StopLoss { enabled, thresholds, latency_action, per_phase_action, on_stale, on_bypass }
 }
 
 fn read_thresholds(fields: &mut Fields, section: &Section<'_>, phases: &[Phase]) -> Thresholds {

@@ -168,6 +168,7 @@ mod tests {
             "stop_loss: { enabled: false, profile: loose, on_stale: closed, latency_action: block, per_phase_action: block }\n",
             "stop_loss: { profile: graduated, checkpoint_phase: SPEC, nearly_done_phases: [] }\n",
             "complexity_multipliers: { Tiny: 0.123456 }\nimportance_multipliers: { critical: 9.5 }\n",
+            "rollout: enforce\nstop_loss: { on_bypass: refuse }\n",
             "alerts: { silence_after_ms: 0, stuck_factor: 0 }\n",
             "alerts: { min_tasks: 0, breaker_floor_us: 7 }\n",
             OWN_PHASES,

@@ -1,7 +1,7 @@
 //! Why a command was refused.
 
 use crate::config::UnknownPhase;
-use crate::phase::{ExecutionId, Phase};
+use crate::phase::{Advance, ExecutionId, Phase};
 use crate::tier::Importance;
 
 /// A command refused by a rule. Part of the public API: each variant has one stable code.
@@ -51,6 +51,11 @@ pub enum Rejection {
     /// The gate has neither warned of the task nor blocked it.
     #[error("the gate has neither warned of the task nor blocked it: there is nothing to judge")]
     TaskNotStopped,
+    /// The gate blocks the task, and the config has such commands refused.
+    #[error(
+        "the gate blocks the task before {0}: ask it again once there is a reason to, or have a person set the block aside;          `stop_loss.on_bypass` is refuse"
+    )]
+    Blocked(Advance),
     /// The phase is none of the task's.
     #[error(transparent)]
     UnknownPhase(#[from] UnknownPhase),
@@ -70,6 +75,7 @@ impl Rejection {
             Self::ImportanceMismatch { .. } => "importance_mismatch",
             Self::ImportanceUnchanged(_) => "importance_unchanged",
             Self::TaskNotStopped => "task_not_stopped",
+            Self::Blocked(_) => "blocked",
             Self::UnknownPhase(_) => "unknown_phase",
         }
     }

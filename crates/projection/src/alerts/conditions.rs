@@ -10,6 +10,7 @@ use tollgate_domain::task::TaskStage;
 use tollgate_domain::tier::Importance;
 use tollgate_domain::time::Timestamp;
 
+use super::bypass::keep_block;
 use super::out_of_step::stands;
 use super::row::{Observed, Watch};
 use crate::overview::critical_for_review;
@@ -65,6 +66,7 @@ fn holds(task: &TaskRow, condition: &Condition, since: Timestamp) -> bool {
         | AlertRule::Completed
         | AlertRule::Unjustified => false,
         AlertRule::Remediation => blocking(task).is_some(),
+        AlertRule::Bypass => !task.bypasses.is_empty(),
         AlertRule::PhaseAlreadyActive | AlertRule::PhaseMismatch => stands(task, &condition.scope, since),
         // Of the ledger's own task, which nothing outruns; observed by the fold alone.
         AlertRule::Access => matches!(condition.scope, AlertScope::Reader(_)),
@@ -95,6 +97,9 @@ pub(super) fn why_gone(watch: &Watch, condition: &Condition) -> String {
             | AlertRule::Access,
             _,
         ) => "it is true no more".to_owned(),
+        (AlertRule::StopLoss, _) if !task.bypasses.is_empty() => {
+            "its bypass was acknowledged, or the gate lets the task go on".to_owned()
+        }
         (AlertRule::Remediation, TaskStage::Open) if blocking(task).is_some() => "it is open".to_owned(),
         (_, TaskStage::Closed(outcome)) => format!("the task is {}", outcome.as_str()),
         (AlertRule::PhaseAlreadyActive | AlertRule::PhaseMismatch, _) => "the task went on".to_owned(),
@@ -111,6 +116,7 @@ pub(super) fn conditions(watch: &Watch, task: &str) -> Conditions {
         let severity = Severity::of_observed(condition.rule);
         found.insert(condition.clone(), (severity, observed.detail.clone()));
     }
+    keep_block(&mut found, watch, task);
     if watch.rejections > 0 {
         let condition = Condition { rule: AlertRule::Quarantine, scope: AlertScope::Inbox, level: 0 };
         let message =

@@ -16,13 +16,13 @@ use super::row::{
     Acknowledged, Alert, AlertChange, AlertsRow, Resolved, Watch, alert_key, change_key, watch_key,
 };
 use super::watch::conflict;
-use super::{access, delivery, quarantine};
+use super::{access, bypass, delivery, quarantine};
 use crate::fold::{Conflict, Projection, Rows};
 use crate::status::fold_task;
 
 impl Projection for Alerts {
     const NAME: &'static str = "alerts";
-    const VERSION: u32 = 7;
+    const VERSION: u32 = 8;
     type Row = AlertsRow;
 
     fn apply<R: Rows<AlertsRow>>(&self, event: &RecordedEvent<'_>, rows: &mut R) -> Result<(), R::Error> {
@@ -74,7 +74,9 @@ impl Projection for Alerts {
                 if watch.task.last_at == Timestamp::default() {
                     (watch.task.first_at, watch.task.last_at) = (event.occurred_at, event.occurred_at);
                 }
+                let before = bypass::last(watch);
                 fold_task(&mut watch.task, event);
+                bypass::note(watch, before, event.task);
                 forget_outdated(watch);
                 if let EventBody::UsageAdjusted(adjusted) = event.body
                     && let Some(seen) = over_correction(event, adjusted, &watch.task)
@@ -198,6 +200,10 @@ fn acknowledge<R: Rows<AlertsRow>>(
         let why = format!("acknowledged by {}", acknowledged.by);
         let end = Resolved { by: moment.sequence, at: moment.at, why };
         resolve(rows, moment, &acknowledged.alert, end)?;
+        if condition.rule == AlertRule::Bypass {
+            // With it goes what it held: the alert of the block.
+            watched(rows, moment, |_| {})?;
+        }
     }
     Ok(())
 }

@@ -5,6 +5,7 @@
 //! by whoever has one: [`watch`] says what there is to write.
 
 mod access;
+mod bypass;
 mod completion;
 mod conditions;
 mod corrections;

@@ -91,6 +91,7 @@ fn rule_of(rejection: &Rejection) -> Option<AlertRule> {
         | Rejection::ImportanceMismatch { .. }
         | Rejection::ImportanceUnchanged(_)
         | Rejection::TaskNotStopped
+        | Rejection::Blocked(_)
         | Rejection::UnknownPhase(_) => None,
     }
 }

@@ -128,6 +128,9 @@ fn standing(tier: &mut TierFigures, row: &TaskRow, breach: Option<BreachStatus>,
     if row.stopped {
         count(&mut tier.stopped);
     }
+    if !row.bypasses.is_empty() {
+        count(&mut tier.bypassed);
+    }
     if matches!(row.state.stage, TaskStage::Closed(_)) {
         tier.closed_tokens = tier.closed_tokens.saturating_add(narrow(utilization.used));
         tier.closed_limits = tier.closed_limits.saturating_add(narrow(utilization.limit));

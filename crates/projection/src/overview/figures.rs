@@ -200,6 +200,9 @@ pub struct TierFigures {
     pub ruled: u64,
     /// Those that the gate blocked.
     pub stopped: u64,
+    /// Of them, those that went on in spite of it.
+    #[serde(default)]
+    pub bypassed: u64,
     /// Of `ruled`, those that a person marked legitimate: false positives.
     pub legitimate: u64,
     /// Of `ruled`, those that a person marked runaway.
@@ -221,7 +224,7 @@ pub struct TierFigures {
 impl TierFigures {
     /// Takes another one's in.
     pub fn merge(&mut self, other: &Self) {
-        merge!(self, other; tasks, within, warning, exceeded, warned, ruled, stopped, legitimate, runaway);
+        merge!(self, other; tasks, within, warning, exceeded, warned, ruled, stopped, bypassed, legitimate, runaway);
         merge!(self, other; warned_legitimate, warned_runaway, closed_tokens, closed_limits);
         self.legitimate_percent.merge(&other.legitimate_percent);
         self.runaway_percent.merge(&other.runaway_percent);

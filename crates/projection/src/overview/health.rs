@@ -193,6 +193,16 @@ impl Figures {
         let counted =
             format!("{} of {} tasks; above it budgets starve the work", count(stopped.part), count(of));
         self.push("tasks_stopped", stopped.percent().map(percent), "<= 10 %", verdict, counted);
+        // Only where there are any: most ledgers never see one.
+        if all.bypassed > 0 {
+            let bypassed = Share { part: all.bypassed, of: all.stopped };
+            let counted = format!(
+                "{} of {} blocked tasks went on all the same",
+                count(bypassed.part),
+                count(bypassed.of)
+            );
+            self.push("blocks_bypassed", bypassed.percent().map(percent), "none", BAD, counted);
+        }
         let ruled = Share { part: all.ruled, of };
         self.below("would_stop", ruled, 5, 10, "tasks that the rules would block once enforced");
     }

@@ -243,6 +243,10 @@ fn milestones(row: &TaskRow, now: Option<Timestamp>) -> Vec<(Timestamp, (u8, u64
     for decision in &row.decisions {
         story.push((decision.at, (2, decision.sequence.0), decision_sentence(decision)));
     }
+    for bypass in &row.bypasses {
+        let sentence = format!("BYPASS: {} (record {})", bypass.sentence(), bypass.sequence);
+        story.push((bypass.at, (4, bypass.sequence.0), sentence));
+    }
     for granted in &row.overrides {
         let (what, approver) = (with_thousands(&granted.what), &granted.approver);
         let reason = one_line(&granted.reason);

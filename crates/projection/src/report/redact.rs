@@ -99,6 +99,7 @@ fn redact_people(row: &mut TaskRow, pseudonyms: &Pseudonyms) {
         explanations,
         importance_changes,
         stopped: _,
+        bypasses: _,
         mark,
         first_at: _,
         last_at: _,

@@ -16,7 +16,7 @@ use super::similar::{Similar, comparison};
 use super::task_status::{Named, budget_status};
 use super::words::with_thousands;
 use super::{limit_view, narrow, task_totals, utilization_view};
-use crate::status::{Decision, Execution, Explanation, Figures, Latency, Override, TaskRow, figures};
+use crate::status::{Bypass, Decision, Execution, Explanation, Figures, Latency, Override, TaskRow, figures};
 
 /// The budget report of a task, beside those of its class; `now` is what a running execution counts up to.
 #[must_use]
@@ -30,6 +30,8 @@ pub fn task_report(named: Named<'_>, similar: &Similar, now: Option<Timestamp>, 
     if let Similar::Unavailable(reason) = similar {
         warnings.push(format!("Data unavailable: what similar tasks used ({reason})"));
     }
+    let bypassed = |bypass: &Bypass| format!("Bypass: {} (record {})", bypass.sentence(), bypass.sequence);
+    warnings.extend(row.bypasses.iter().map(bypassed));
     TaskReport {
         tenant: named.tenant.to_owned(),
         task_id: named.task.to_owned(),

@@ -13,14 +13,14 @@ use tollgate_domain::usage::{Cost, NamedExecution, UsageAdjusted, UsageRecorded}
 
 use super::Status;
 use super::row::{
-    Activity, Closed, Decision, Execution, Explanation, ImportanceChange, KEPT_DECISIONS, MarkedAs, Opened,
-    Override, TaskRow,
+    Activity, Bypass, Closed, Decision, Execution, Explanation, ImportanceChange, KEPT_DECISIONS, MarkedAs,
+    Opened, Override, TaskRow,
 };
 use crate::fold::{Projection, Rows, task_key};
 
 impl Projection for Status {
     const NAME: &'static str = "status";
-    const VERSION: u32 = 5;
+    const VERSION: u32 = 6;
     const AWAITED: bool = true;
     type Row = TaskRow;
 
@@ -54,6 +54,7 @@ impl Projection for Status {
 pub(crate) fn fold(row: &mut TaskRow, event: &RecordedEvent<'_>) {
     row.first_at = row.first_at.min(event.occurred_at);
     row.last_at = row.last_at.max(event.occurred_at);
+    note_bypass(row, event);
     evolve(&mut row.state, event.body);
     if event.body.is_decision() {
         row.last_decision = event.sequence;
@@ -119,6 +120,23 @@ pub(crate) fn fold(row: &mut TaskRow, event: &RecordedEvent<'_>) {
         | EventBody::InboxResolved(_)
         | EventBody::ReportRead(_) => {}
     }
+}
+
+/// Notes that a task goes on although the gate's last answer blocks it.
+fn note_bypass(row: &mut TaskRow, event: &RecordedEvent<'_>) {
+    let Some(went) = event.body.goes_on() else { return };
+    let Some(decision) = row.blocked() else { return };
+    let bypass = Bypass {
+        sequence: event.sequence,
+        at: event.occurred_at,
+        went,
+        decision: decision.sequence,
+        blocked: decision.advance.clone(),
+    };
+    if row.bypasses.len() >= KEPT_DECISIONS {
+        row.bypasses.remove(0);
+    }
+    row.bypasses.push(bypass);
 }
 
 fn judged(marked: &TaskMarked, event: &RecordedEvent<'_>) -> MarkedAs {

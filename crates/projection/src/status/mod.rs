@@ -7,8 +7,8 @@ mod row;
 pub use figures::{Figures, Latency, figures, leaving, standing};
 pub(crate) use fold::fold as fold_task;
 pub use row::{
-    Activity, Closed, Decision, Execution, Explanation, ImportanceChange, KEPT_DECISIONS, MarkedAs, Opened,
-    Override, TaskRow,
+    Activity, Bypass, Closed, Decision, Execution, Explanation, ImportanceChange, KEPT_DECISIONS, MarkedAs,
+    Opened, Override, TaskRow,
 };
 
 /// The fold of the status view.

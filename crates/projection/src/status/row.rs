@@ -51,6 +51,8 @@ pub struct TaskRow {
     pub importance_changes: Vec<ImportanceChange>,
     /// Whether the gate ever blocked it: with `block`, not with what rollout or an override made of it.
     pub stopped: bool,
+    /// Where it went on in spite of a block, oldest first; earlier ones than those kept are in the log.
+    pub bypasses: Vec<Bypass>,
     /// Whether the rules were right about it, as a person says. The latest mark counts.
     pub mark: Option<MarkedAs>,
     /// When its earliest event happened, by its producer.
@@ -196,6 +198,34 @@ pub struct Decision {
     pub as_of: String,
     /// Whether the view was behind.
     pub stale: bool,
+}
+
+/// A blocked task went on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Bypass {
+    /// The record of what it did.
+    pub sequence: Sequence,
+    /// When.
+    pub at: Timestamp,
+    /// What it did: it began a phase, or was completed.
+    pub went: Advance,
+    /// The record of the decision that blocked it.
+    pub decision: Sequence,
+    /// Before what it was blocked.
+    pub blocked: Advance,
+}
+
+impl Bypass {
+    /// What happened, in a sentence that names no task.
+    #[must_use]
+    pub fn sentence(&self) -> String {
+        let went = match &self.went {
+            Advance::Phase(phase) => format!("{phase} was started"),
+            Advance::Completion => "it was completed".to_owned(),
+        };
+        let (decision, blocked) = (self.decision, &self.blocked);
+        format!("{went} in spite of the block before {blocked} (record {decision})")
+    }
 }
 
 /// A limit or block that a person set aside.

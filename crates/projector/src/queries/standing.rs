@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use tollgate_domain::gate::{PhaseStanding, Standing};
+use tollgate_domain::phase::Advance;
 use tollgate_domain::position::Sequence;
 use tollgate_domain::task::TaskState;
 use tollgate_domain::time::Timestamp;
@@ -56,6 +57,9 @@ pub struct DecidedTask {
     pub leaving: Option<PhaseStanding>,
     /// Where its phases stand: for who is refused.
     pub phases: Phases,
+    /// Before what the gate blocks it now.
+    #[serde(default)]
+    pub blocked: Option<Advance>,
 }
 
 impl StandingOf {
@@ -93,6 +97,7 @@ impl DecidedTask {
             latency_ms,
             leaving,
             phases: Phases::of(row),
+            blocked: row.blocked().map(|decision| decision.advance.clone()),
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use tollgate_domain::config::BypassPolicy;
 use tollgate_domain::event::{ConditionObserved, Event, EventBody, SignalRecorded, TaskOpened};
 use tollgate_domain::ids::{TaskId, TenantId};
 use tollgate_domain::limits::task_limits_or_fallback;
@@ -74,7 +75,10 @@ impl Ledger {
         let partition = PartitionId::of(tenant.as_str(), task.as_str());
         let group: Vec<usize> = events.iter().map(|(place, _)| *place).collect();
         let names: Vec<EventName> = events.iter().map(|(_, event)| name_of(event)).collect();
-        let (mut from_memory, mut seen) = (true, None);
+        // The gate's answers are not what is remembered here: they are looked up where they count.
+        let goes_on = events.iter().any(|(_, event)| event.event.body.goes_on().is_some());
+        let refuses = settings.config.stop_loss.on_bypass == BypassPolicy::Refuse;
+        let (mut from_memory, mut seen) = (!(refuses && goes_on), None);
         for _ in 0..TRIES {
             let remembered = if from_memory { self.known.get(&tenant, &task) } else { None };
             let (decidable, known) = match &remembered {
@@ -208,6 +212,12 @@ impl Ledger {
                     }
                     Err(rejection) => return Ok(Err(Refused::of(place, &rejection))),
                 };
+                if settings.config.stop_loss.on_bypass == BypassPolicy::Refuse
+                    && command.goes_on().is_some()
+                    && let Some(advance) = decidable.blocked.as_ref().filter(|at| !state.passes.contains(at))
+                {
+                    return Ok(Err(Refused::of(place, &Rejection::Blocked(advance.clone()))));
+                }
                 plan.decides = true;
                 let decided = match decide(&state, command) {
                     Ok(decided) => decided,

@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tollgate_domain::ids::{TaskId, TenantId};
+use tollgate_domain::phase::Advance;
 use tollgate_domain::position::Sequence;
 use tollgate_domain::task::TaskState;
 use tollgate_domain::time::Timestamp;
@@ -27,6 +28,8 @@ pub(super) struct Decidable {
     pub(super) started_at: Option<Timestamp>,
     /// Where its phases stand, as the view says. Of no meaning in memory: only what is refused needs it.
     pub(super) phases: Phases,
+    /// Before what the gate blocks it, as the view says. Of no meaning in memory: the gate's answers are no decisions about it.
+    pub(super) blocked: Option<Advance>,
     /// Where this process has seen the task begin: no record up to here has an event of it, and each decision about it since was
     /// appended by this process. `None`: it began before, or others decided about it too.
     pub(super) begun_after: Option<Sequence>,
@@ -118,8 +121,8 @@ impl KnownTasks {
 impl Decidable {
     /// A task as the view has it.
     pub(super) fn of(decided: &DecidedTask) -> Self {
-        let DecidedTask { state, last_decision, started_at, phases, .. } = decided.clone();
-        Self { state, last: last_decision, started_at, phases, begun_after: None }
+        let DecidedTask { state, last_decision, started_at, phases, blocked, .. } = decided.clone();
+        Self { state, last: last_decision, started_at, phases, blocked, begun_after: None }
     }
 
     /// Whether the view has the same state, but for what the gate said: that is a fact, which comes without a decision.

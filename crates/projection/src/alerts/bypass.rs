@@ -1,0 +1,35 @@
+//! A blocked task that went on: a critical alert that only a person ends, and the block's own alert stays as long.
+
+use tollgate_domain::alert::{AlertRule, AlertScope, Condition, Severity};
+use tollgate_domain::position::Sequence;
+
+use super::conditions::Conditions;
+use super::row::{Observed, Watch};
+
+const CONDITION: Condition = Condition { rule: AlertRule::Bypass, scope: AlertScope::Task, level: 0 };
+
+/// The record of the last one.
+pub(super) fn last(watch: &Watch) -> Option<Sequence> {
+    watch.task.bypasses.last().map(|bypass| bypass.sequence)
+}
+
+/// Takes a new one in, if there is one. While nobody has acknowledged the first, further ones are part of it.
+pub(super) fn note(watch: &mut Watch, before: Option<Sequence>, task: &str) {
+    let Some(bypass) = watch.task.bypasses.last().filter(|bypass| Some(bypass.sequence) != before) else {
+        return;
+    };
+    let detail = format!("Task {task} went on: {} (record {})", bypass.sentence(), bypass.sequence);
+    let observed = Observed { since: bypass.at, detail };
+    watch.observed.entry(CONDITION).or_insert(observed);
+}
+
+/// The block that was passed over stands until somebody has looked, also of a task that is closed by now.
+pub(super) fn keep_block(found: &mut Conditions, watch: &Watch, task: &str) {
+    if !watch.observed.contains_key(&CONDITION) {
+        return;
+    }
+    let Some(bypass) = watch.task.bypasses.last() else { return };
+    let condition = Condition { rule: AlertRule::StopLoss, scope: AlertScope::Task, level: 0 };
+    let message = format!("Task {task} is blocked before {}, and went on", bypass.blocked);
+    found.entry(condition).or_insert((Severity::Critical, message));
+}
