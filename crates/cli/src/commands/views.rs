@@ -57,7 +57,7 @@ pub(crate) async fn status(global: &Global) -> Result<ExitCode, Failure> {
         let failing = if health.status == "degraded" { "DEGRADED" } else { "FAILING" };
         health.checks.iter().for_each(|check| {
             let said = if check.ok { "ok" } else { failing };
-            line(&format!("{said:<8} {}: {}", check.name, check.detail));
+            line(&format!("{said:<7} {}: {}", check.name, check.detail));
         });
     };
     let (tasks, report, position) = match asked {

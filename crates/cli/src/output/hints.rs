@@ -34,8 +34,9 @@ fn with_flags(text: &str, flags: &str) -> String {
     let mut out = parts.next().unwrap_or_default().to_owned();
     for command in parts {
         // One that names its ledger, or makes another one, is whole.
-        let named = ["--data ", "--server ", "--log ", "demo", "restore "];
-        let whole = named.iter().any(|flag| command.starts_with(flag));
+        let typed = command.split('`').next().unwrap_or_default();
+        let named = ["--data ", "--server ", "--log "].iter().any(|flag| typed.contains(flag));
+        let whole = named || typed.starts_with("demo") || typed.starts_with("restore ");
         out.push_str(COMMAND);
         out.push_str(if whole { "" } else { flags });
         out.push_str(command);
@@ -56,6 +57,7 @@ mod tests {
                 "`tollgate --data d gate T PR` or `tollgate --data d report`",
             ),
             ("`tollgate --server http://h status`", "`tollgate --server http://h status`"),
+            ("`tollgate projector status --log URL`", "`tollgate projector status --log URL`"),
             ("`tollgate demo` makes one", "`tollgate demo` makes one"),
             ("tollgate serves d", "tollgate serves d"),
         ] {
