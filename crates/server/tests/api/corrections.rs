@@ -66,7 +66,7 @@ async fn a_correction_takes_no_more_than_is_left_and_says_so() {
           than that was taken away; the reason given: counted twice"
         ]
     );
-    let report = service.get("/v1/report").await.1;
+    let report = service.get("/v1/report?at_least=tail").await.1;
     assert_eq!((&report["tokens"]["total"], &report["cost_usd"]), (&json!(7), &json!("0.00007")));
 }
 
