@@ -126,8 +126,9 @@ fn lock(file: &File, dir: &Path, note: &Path) -> Result<(), OpenError> {
         Ok(()) => Ok(()),
         Err(TryLockError::WouldBlock) => {
             // What the holder wrote is only for the message.
-            let holder = fs::read_to_string(note).unwrap_or_default();
-            let holder = if holder.trim().is_empty() { "its lock file is gone" } else { holder.trim() };
+            // An empty one: its holder is about to write it.
+            let holder = fs::read_to_string(note).unwrap_or_else(|_| "its lock file is gone".to_owned());
+            let holder = holder.trim();
             Err(OpenError::Locked { dir: dir.display().to_string(), holder: holder.to_owned() })
         }
         Err(TryLockError::Error(cause)) => Err(OpenError::io(dir, &cause)),
