@@ -3,5 +3,6 @@
 mod chaos;
 mod full;
 mod kill;
+mod loss;
 mod network;
 mod outage;

@@ -11,7 +11,6 @@ use http::{Request, Response};
 use http_body_util::BodyExt;
 use tollgate_client::{BoxFuture, Client, HttpTransport, Transport, TransportError};
 use tollgate_log::clock::{Clock, Stopwatch, SystemClock};
-use tollgate_log::contract::EventLog;
 use tollgate_log::embedded::{EmbeddedLog, OpenError, Options};
 use tollgate_log_jetstream::{Access as NatsAccess, JetStreamLog, Options as NatsOptions, Tls};
 use tollgate_server::http::{App, Hosts, router};
@@ -75,8 +74,8 @@ impl Connection {
         if let Some(url) = &global.log {
             let log = jetstream(global, url, Some(COMMAND_KNOWS)).await?;
             let (client, clock) = (log.client(), Arc::new(SystemClock));
-            let local = Self::of_log(global, log, Views::Nats(client), clock).await?;
-            return Ok(local);
+            let options = ledger_options(global, Views::Nats(client), clock);
+            return Ok(Self::of_ledger(global, Ledger::open(log, options).await?));
         }
         if let Some(transport) = server_of(&global.data).await {
             return Ok(Self::remote(transport, global));
@@ -90,8 +89,8 @@ impl Connection {
         access: Access,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, Failure> {
-        let log: Arc<dyn EventLog> = match open_log(&global.data, access, &clock).await {
-            Ok(log) => Arc::new(log),
+        let (log, log_options) = match open_log(global, access, &clock).await {
+            Ok(opened) => opened,
             Err(OpenError::NoLedger { dir }) => {
                 return Err(Failure::failed(format!(
                     "{dir}: no ledger here; say where with --data DIR or --server URL, or make one: `tollgate import codex PATH`, \
@@ -100,7 +99,8 @@ impl Connection {
             }
             Err(error) => return Err(error.into()),
         };
-        let mut connection = Self::of_log(global, log, Views::below(&global.data), clock).await?;
+        let options = ledger_options(global, Views::below(&global.data), clock);
+        let mut connection = Self::of_ledger(global, Ledger::open_here(log, log_options, options).await?);
         if let Some(local) = &mut connection.local {
             let dir = global.evidence_dir.clone().unwrap_or_else(|| EVIDENCE_DIR.into());
             let mark = global.data.join("evidence.json");
@@ -111,20 +111,13 @@ impl Connection {
         Ok(connection)
     }
 
-    /// A ledger in this process, on a log.
-    async fn of_log(
-        global: &Global,
-        log: Arc<dyn EventLog>,
-        views: Views,
-        clock: Arc<dyn Clock>,
-    ) -> Result<Self, Failure> {
-        let redaction_key = global.redaction_key.clone().or_else(|| views.redaction_key());
-        let options = LedgerOptions { views, settings: settings_options(global), clock, redaction_key };
-        let ledger = Arc::new(Ledger::open(log, options).await?);
+    /// A ledger in this process.
+    fn of_ledger(global: &Global, ledger: Ledger) -> Self {
+        let ledger = Arc::new(ledger);
         let router = router(App { ledger: Arc::clone(&ledger), hosts: Arc::new(Hosts::default()) });
         let client = as_flags(Client::new(Arc::new(InProcess(router))), global);
         let remediations = Remediations::new(Arc::clone(&ledger), Ways::default());
-        Ok(Self { client, local: Some(Local { ledger, evidence: None, remediations }) })
+        Self { client, local: Some(Local { ledger, evidence: None, remediations }) }
     }
 
     fn remote(transport: Arc<dyn Transport>, global: &Global) -> Self {
@@ -201,17 +194,23 @@ pub(crate) fn nats_options(global: &Global, url: &str) -> Result<NatsOptions, Fa
 }
 
 /// Opens the log; while another command has it, waits for its end.
-async fn open_log(data: &Path, access: Access, clock: &Arc<dyn Clock>) -> Result<EmbeddedLog, OpenError> {
+async fn open_log(
+    global: &Global,
+    access: Access,
+    clock: &Arc<dyn Clock>,
+) -> Result<(EmbeddedLog, Options), OpenError> {
+    let data = &global.data;
     let waited = Stopwatch::start();
     loop {
         let options = Options {
             clock: Arc::clone(clock),
             lock_note: format!("{COMMAND_NOTE}, process {}", std::process::id()),
+            accept_loss: global.accept_loss,
             ..Options::default()
         };
         let opened = match access {
-            Access::MayCreate => EmbeddedLog::open_or_create(data, options),
-            Access::Existing => EmbeddedLog::open(data, options),
+            Access::MayCreate => EmbeddedLog::open_or_create(data, options.clone()),
+            Access::Existing => EmbeddedLog::open(data, options.clone()),
         };
         let left = COMMAND_WAIT.saturating_sub(waited.elapsed());
         match &opened {
@@ -221,7 +220,7 @@ async fn open_log(data: &Path, access: Access, clock: &Arc<dyn Clock>) -> Result
             {
                 released(data, left).await;
             }
-            Ok(_) | Err(_) => return opened,
+            Ok(_) | Err(_) => return opened.map(|log| (log, options)),
         }
     }
 }
@@ -248,6 +247,11 @@ fn as_flags(client: Client, global: &Global) -> Client {
     let user = || std::env::var("USER").ok().filter(|name| !name.is_empty());
     let reader = global.reader.clone().or_else(user);
     client.of_tenant(global.tenant.clone()).reading_as(reader.as_deref())
+}
+
+fn ledger_options(global: &Global, views: Views, clock: Arc<dyn Clock>) -> LedgerOptions {
+    let redaction_key = global.redaction_key.clone().or_else(|| views.redaction_key());
+    LedgerOptions { views, settings: settings_options(global), clock, redaction_key }
 }
 
 /// Config and prices of the flags.

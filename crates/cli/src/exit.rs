@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use tollgate_client::ClientError;
 use tollgate_log::embedded::{BackupError, OpenError};
 use tollgate_log_jetstream::{ConnectError, SetupError};
+use tollgate_projector::ViewError;
 use tollgate_server::{LedgerError, ServeError};
 use tollgate_wire::api::{Outcome, Problem};
 
@@ -19,7 +20,7 @@ pub(crate) const REFUSED: u8 = 3;
 pub(crate) const STALE: u8 = 4;
 /// The gate says `block`.
 pub(crate) const BLOCKED: u8 = 5;
-/// A check found a difference: `log verify`, `view rebuild`, `config check`.
+/// A check found a difference: opening a log that lost its end, `log verify`, `view rebuild`, `config check`.
 pub(crate) const DIFFERS: u8 = 6;
 
 /// For `--help`.
@@ -31,7 +32,7 @@ Exit codes:
   3  refused by a rule: unknown task, second active phase, event id used before, wrong field
   4  stale: the view did not reach the end of the log within 10 s (--no-wait does not wait)
   5  the gate says block
-  6  a check found a difference: log verify, view rebuild, config check, import with unreadable lines";
+  6  a check found a difference: a log that ends before what its views remember, log verify, view rebuild, config check, import with unreadable lines";
 
 /// A command that did not do what was asked.
 #[derive(Debug)]
@@ -101,4 +102,44 @@ macro_rules! failed_from {
     };
 }
 
-failed_from!(ConnectError, SetupError, OpenError, LedgerError, ServeError, BackupError, std::io::Error);
+failed_from!(ConnectError, SetupError, BackupError, std::io::Error);
+
+impl From<OpenError> for Failure {
+    fn from(error: OpenError) -> Self {
+        let message = error.to_string();
+        match error {
+            OpenError::Regressed { .. } | OpenError::Damaged(_) => Self::differs(message),
+            OpenError::Io { .. }
+            | OpenError::Locked { .. }
+            | OpenError::NoLedger { .. }
+            | OpenError::NotADataDirectory { .. }
+            | OpenError::NewerFormat { .. }
+            | OpenError::Durability { .. } => Self::failed(message),
+        }
+    }
+}
+
+impl From<LedgerError> for Failure {
+    fn from(error: LedgerError) -> Self {
+        match error {
+            LedgerError::Log(error) => error.into(),
+            LedgerError::View(ViewError::Regressed { .. }) => Self::differs(error.to_string()),
+            LedgerError::View(_) | LedgerError::Settings(_) => Self::failed(error.to_string()),
+        }
+    }
+}
+
+impl From<ServeError> for Failure {
+    fn from(error: ServeError) -> Self {
+        match error {
+            ServeError::Open(error) => error.into(),
+            ServeError::Ledger(error) => error.into(),
+            ServeError::Remote(_)
+            | ServeError::Listen { .. }
+            | ServeError::Alerts(_)
+            | ServeError::Remediation(_)
+            | ServeError::Nats(_)
+            | ServeError::Io(_) => Self::failed(error.to_string()),
+        }
+    }
+}

@@ -210,8 +210,16 @@ impl<P: Projection + Clone> Follower<P> {
     }
 
     fn fail(&self, error: &ViewError) {
-        tracing::error!(view = P::NAME, %error, "the projector stopped");
-        self.shared.progress.send_modify(|progress| progress.failed = Some(error.to_string()));
+        let reason = error.to_string();
+        // A view that is not open is not why.
+        if matches!(error, ViewError::Thread(_)) && self.shared.progress.borrow().failed.is_some() {
+            return;
+        }
+        // One line when it begins, not one each time that it is tried.
+        if self.shared.progress.borrow().failed.as_ref() != Some(&reason) {
+            tracing::error!(view = P::NAME, reason, "the projector stopped");
+        }
+        self.shared.progress.send_modify(|progress| progress.failed = Some(reason));
     }
 
     fn in_memory(&self) -> bool {
@@ -283,7 +291,10 @@ impl<P: Projection + Clone> Follower<P> {
             // What it has folded is right, and answers.
             ViewError::Log(_) => true,
             ViewError::Rows(RowError::Store(StoreError::Failed { .. })) => self.in_memory(),
-            ViewError::Rows(_) | ViewError::OtherHistory(_) | ViewError::Thread(_) => false,
+            ViewError::Rows(_)
+            | ViewError::OtherHistory(_)
+            | ViewError::Regressed { .. }
+            | ViewError::Thread(_) => false,
         };
         if is_whole && self.shared.view().is_some() {
             return None;
@@ -294,7 +305,10 @@ impl<P: Projection + Clone> Follower<P> {
         let damaged = match error {
             ViewError::Rows(RowError::Store(StoreError::Failed { .. }) | RowError::Ids(_)) => false,
             ViewError::Rows(_) => true,
-            ViewError::Log(_) | ViewError::OtherHistory(_) | ViewError::Thread(_) => false,
+            ViewError::Log(_)
+            | ViewError::OtherHistory(_)
+            | ViewError::Regressed { .. }
+            | ViewError::Thread(_) => false,
         };
         match self.reopen(damaged).await {
             Ok(()) => tracing::warn!(view = P::NAME, "the view was opened again"),

@@ -28,6 +28,8 @@ pub struct Projector<P: Projection + Clone> {
     /// `None` only while it is dropped.
     commands: Option<mpsc::Sender<Command<P>>>,
     thread: Mutex<Option<JoinHandle<()>>>,
+    /// Why it did not begin to follow, if so.
+    refused: Option<ViewError>,
 }
 
 /// What the follower and the queries share.
@@ -60,10 +62,15 @@ impl<P: Projection + Clone> Projector<P> {
     ///
     /// [`ViewError`] when the log cannot be read or no store can be made.
     pub async fn start(projection: P, views_dir: &Path, log: Arc<dyn EventLog>) -> Result<Self, ViewError> {
-        Self::start_part(projection, views_dir, log, Partitions::ALL).await
+        let started = Self::start_part(projection, views_dir, log, Partitions::ALL, false).await?;
+        match started.refused {
+            Some(ref error) => Err(error.clone()),
+            None => Ok(started),
+        }
     }
 
-    /// As [`Self::start`], of some partitions.
+    /// As [`Self::start`], of some partitions. A view that is ahead of the log runs and refuses: it answers nothing, and its health
+    /// says why. With `accept_loss` it is set aside and built again from the log that is there.
     ///
     /// # Errors
     ///
@@ -73,17 +80,25 @@ impl<P: Projection + Clone> Projector<P> {
         views_dir: &Path,
         log: Arc<dyn EventLog>,
         partitions: Partitions,
+        accept_loss: bool,
     ) -> Result<Self, ViewError> {
         let dir = store_dir_of::<P>(views_dir, partitions);
         let tail = log.tail().await?;
-        let view = View::open_part(projection.clone(), &dir, &*log, partitions).await?;
-        let progress = watch::Sender::new(Progress { position: view.position(), failed: None });
+        let opened = View::open_part(projection.clone(), &dir, &*log, partitions, accept_loss).await;
+        let (view, refused) = match opened {
+            Ok(view) => (Some(view), None),
+            Err(error @ ViewError::Regressed { .. }) => (None, Some(error)),
+            Err(error) => return Err(error),
+        };
+        let position = view.as_ref().map_or_else(|| Position::start(log.epoch().id), View::position);
+        let failed = refused.as_ref().map(ToString::to_string);
+        let progress = watch::Sender::new(Progress { position, failed });
         let shared = Arc::new(Shared {
             log,
             dir,
             projection,
             partitions,
-            view: RwLock::new(Some(view)),
+            view: RwLock::new(view),
             progress,
             hurry: Hurry::default(),
             rebuilding: Arc::default(),
@@ -96,7 +111,7 @@ impl<P: Projection + Clone> Projector<P> {
             .name(format!("view-{}", P::NAME))
             .spawn(move || runtime.block_on(follower.run()))
             .map_err(|error| ViewError::Thread(error.to_string()))?;
-        Ok(Self { shared, commands: Some(commands), thread: Mutex::new(Some(thread)) })
+        Ok(Self { shared, commands: Some(commands), thread: Mutex::new(Some(thread)), refused })
     }
 
     /// Answers a query on the view once it contains what is asked. The closure must be quick: the view does not move on
@@ -138,6 +153,12 @@ impl<P: Projection + Clone> Projector<P> {
             query.answer(view).map(|answer| Answered { answer, as_of: view.position(), partitions })
         });
         Ok(read.await??)
+    }
+
+    /// Why its view was refused when it was started, if it was.
+    #[must_use]
+    pub const fn refused(&self) -> Option<&ViewError> {
+        self.refused.as_ref()
     }
 
     /// The partitions it folds.
@@ -289,7 +310,7 @@ impl<P: Projection + Clone> Drop for Projector<P> {
 impl<P: Projection + Clone> Shared<P> {
     /// Opens a view of the same partitions in a directory.
     pub(crate) async fn open(&self, dir: &Path) -> Result<View<P>, ViewError> {
-        View::open_part(self.projection.clone(), dir, &*self.log, self.partitions).await
+        View::open_part(self.projection.clone(), dir, &*self.log, self.partitions, false).await
     }
 }
 

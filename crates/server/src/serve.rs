@@ -67,6 +67,8 @@ pub enum Served {
         dir: PathBuf,
         /// What an acknowledgement is worth.
         durability: Durability,
+        /// Whether a log that ends before what something beside it remembers goes on without what is lost.
+        accept_loss: bool,
     },
     /// One whose log, inbox and projectors are reached over NATS.
     Nats {
@@ -331,21 +333,23 @@ async fn open(
     redaction_key: Option<PathBuf>,
     url: &str,
 ) -> Result<(Arc<Ledger>, Option<PathBuf>), ServeError> {
-    let (log, views, dir) = match served {
-        Served::Data { dir, durability } => {
+    let options = |views: Views| {
+        let redaction_key = redaction_key.or_else(|| views.redaction_key());
+        LedgerOptions { settings, redaction_key, ..LedgerOptions::new(views) }
+    };
+    match served {
+        Served::Data { dir, durability, accept_loss } => {
             let lock_note = format!("tollgate serve at {url}, process {}", std::process::id());
-            let options = Options { durability, lock_note, ..Options::default() };
-            let log: Arc<dyn EventLog> = Arc::new(EmbeddedLog::open_or_create(&dir, options)?);
-            (log, Views::below(&dir), Some(dir))
+            let log_options = Options { durability, lock_note, accept_loss, ..Options::default() };
+            let log = EmbeddedLog::open_or_create(&dir, log_options.clone())?;
+            let ledger = Ledger::open_here(log, log_options, options(Views::below(&dir))).await?;
+            Ok((Arc::new(ledger), Some(dir)))
         }
         Served::Nats { log } => {
             let views = Views::Nats(log.client());
-            (log as Arc<dyn EventLog>, views, None)
+            Ok((Arc::new(Ledger::open(log as Arc<dyn EventLog>, options(views)).await?), None))
         }
-    };
-    let redaction_key = redaction_key.or_else(|| views.redaction_key());
-    let options = LedgerOptions { settings, redaction_key, ..LedgerOptions::new(views) };
-    Ok((Arc::new(Ledger::open(log, options).await?), dir))
+    }
 }
 
 /// Device and inode: the same under each path that leads to a directory, another one in each copy. Empty: not known.

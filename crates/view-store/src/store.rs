@@ -74,6 +74,14 @@ pub enum StoreError {
     },
 }
 
+impl StoreError {
+    /// What the system said about a store's directory.
+    #[must_use]
+    pub fn of(dir: &Path, error: &io::Error) -> Self {
+        failed(dir, error)
+    }
+}
+
 impl ViewStore {
     /// Opens the store in a directory and checks it against its digest. One that is damaged is renamed to
     /// `{dir}.damaged-{n}`, and an empty one takes its place. Where the system refuses, for want of space, files or

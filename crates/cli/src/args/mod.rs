@@ -80,6 +80,10 @@ pub(crate) struct Global {
     /// Answer from the view as it is, without waiting until it has seen the end of the log
     #[arg(long, global = true)]
     pub(crate) no_wait: bool,
+    /// Go on where the log ends before what its views or anything else beside it remember: what is lost stays lost, and the log gets a
+    /// new identity. Without it such a log is refused and nothing is changed
+    #[arg(long, global = true)]
+    pub(crate) accept_loss: bool,
     /// Where evidence files go: state/evidence where none is given; with --log none are written then
     #[arg(long, global = true, env = "TOLLGATE_EVIDENCE", value_name = "DIR")]
     pub(crate) evidence_dir: Option<PathBuf>,

@@ -46,11 +46,18 @@ async fn project<P: Served>(
     // Held until this process ends.
     let _lock = lock(&dir, &format!("{}-{}", P::NAME, args.partitions))?;
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    let mut accept_loss = global.accept_loss;
     loop {
         let log = jetstream(global, url, Some(0)).await?;
         let follow: Arc<dyn EventLog> = Arc::clone(&log) as _;
-        let projector = Projector::start_part(projection.clone(), &dir, follow, args.partitions).await;
+        let projector =
+            Projector::start_part(projection.clone(), &dir, follow, args.partitions, accept_loss).await;
+        // Of the loss that was there when it was said.
+        accept_loss = false;
         let projector = Arc::new(projector.map_err(|error| Failure::failed(error.to_string()))?);
+        if let Some(error) = projector.refused() {
+            note(&format!("! questions are refused: {error}"));
+        }
         let serving = serve(&log.client(), Arc::clone(&projector)).await;
         let serving = serving.map_err(|error| Failure::failed(error.to_string()))?;
         // The server handles what one connection sends in order: once it has answered this, it has the subscriptions too.
@@ -72,7 +79,7 @@ async fn project<P: Served>(
             // What it has is of a log that is no more.
             Some(reason) => {
                 note(&format!("! the log is another one than was followed: {reason}"));
-                "connecting again; the view is built from the log that is there now"
+                "connecting again"
             }
         });
         serving.stop().await;

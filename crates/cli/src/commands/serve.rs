@@ -131,5 +131,5 @@ async fn chosen(
         ));
     }
     let name = global.data.display().to_string();
-    Ok((Served::Data { dir: global.data.clone(), durability }, None, name))
+    Ok((Served::Data { dir: global.data.clone(), durability, accept_loss: global.accept_loss }, None, name))
 }

@@ -163,6 +163,8 @@ pub fn restore(from: &Path, dir: &Path) -> Result<Backup, BackupError> {
         epoch: Uuid::now_v7(),
         created_at: backup.created_at.clone(),
         earlier_epochs,
+        page_cache: false,
+        losses: Vec::new(),
     };
     write_frontier(&log_dir, &backup, ledger.epoch).map_err(|error| failed("writing", &log_dir, &error))?;
     sync_dir(&log_dir).map_err(|error| failed("syncing", &log_dir, &error))?;

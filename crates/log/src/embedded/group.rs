@@ -29,6 +29,8 @@ pub(super) struct Shared {
     chains: [ChainHash; PARTITIONS],
     /// The last durable sequence.
     pub(super) durable: Sequence,
+    /// The last sequence that is on the disk for certain, by any class: what a frame says of those before it.
+    pub(super) synced: Sequence,
     /// The group that the next sync takes.
     pub(super) building: Group,
     /// A group's buffers after use, to be filled again.
@@ -71,6 +73,7 @@ impl Shared {
             assigned: heads.last,
             chains: heads.chains,
             durable: heads.last,
+            synced: heads.last,
             building: Group::default(),
             recycled: None,
             waiters: VecDeque::new(),
@@ -120,7 +123,7 @@ impl Shared {
         record::encode(&head, new.into_iter(), buffer);
         let chain = &mut self.chains[batch.partition.index()];
         *chain = chain.then(RecordHash::of(&buffer[start + frame::FRAME_HEADER..]));
-        frame::finish(buffer, start, sequence, self.durable, *chain);
+        frame::finish(buffer, start, sequence, self.synced, *chain);
         self.building.ends.push(buffer.len());
         self.assigned = sequence;
         let undo = std::mem::take(&mut admitted.undo);

@@ -5,7 +5,7 @@ use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use tollgate_domain::position::Epoch;
+use tollgate_domain::position::{Epoch, Sequence};
 use tollgate_domain::time::Timestamp;
 use uuid::Uuid;
 
@@ -33,6 +33,25 @@ pub(super) struct LedgerFile {
     /// Identities it had before it was restored from backups, oldest first. Segments keep the one they began under.
     #[serde(default)]
     pub(super) earlier_epochs: Vec<Uuid>,
+    /// Whether it was last written with class `page_cache`: its end may be lost then.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) page_cache: bool,
+    /// What was lost and accepted, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) losses: Vec<Loss>,
+}
+
+/// The end of a log that is gone, and that somebody accepted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Loss {
+    /// When it was accepted.
+    pub at: String,
+    /// The identity that the log had until then.
+    pub epoch: Uuid,
+    /// The last record that is there.
+    pub kept: u64,
+    /// Who remembers more, and what.
+    pub witness: String,
 }
 
 impl LedgerFile {
@@ -42,11 +61,25 @@ impl LedgerFile {
             epoch: Uuid::now_v7(),
             created_at: created_at.to_string(),
             earlier_epochs: Vec::new(),
+            page_cache: false,
+            losses: Vec::new(),
         }
     }
 
     pub(super) fn epoch(&self) -> Epoch {
         Epoch { id: self.epoch, created_at: self.created_at.parse().unwrap_or_default() }
+    }
+
+    /// Makes it a log of its own, from what is there on: positions and views of the one that had more are not mixed up with it.
+    pub(super) fn accept(&mut self, now: Timestamp, kept: Sequence, witness: String) {
+        tracing::warn!(
+            kept = kept.0,
+            witness,
+            "the end of the log is lost; it goes on without, under a new identity"
+        );
+        self.losses.push(Loss { at: now.to_string(), epoch: self.epoch, kept: kept.0, witness });
+        let earlier = std::mem::replace(&mut self.epoch, Uuid::now_v7());
+        self.earlier_epochs.push(earlier);
     }
 
     /// Whether a segment with this epoch belongs to the log.
@@ -126,10 +159,8 @@ fn lock(file: &File, dir: &Path, note: &Path) -> Result<(), OpenError> {
         Ok(()) => Ok(()),
         Err(TryLockError::WouldBlock) => {
             // What the holder wrote is only for the message.
-            // An empty one: its holder is about to write it.
-            let holder = fs::read_to_string(note).unwrap_or_else(|_| "its lock file is gone".to_owned());
-            let holder = holder.trim();
-            Err(OpenError::Locked { dir: dir.display().to_string(), holder: holder.to_owned() })
+            let holder = fs::read_to_string(note).unwrap_or_default();
+            Err(OpenError::Locked { dir: dir.display().to_string(), holder: holder.trim().to_owned() })
         }
         Err(TryLockError::Error(cause)) => Err(OpenError::io(dir, &cause)),
     }

@@ -16,6 +16,7 @@ mod recovery;
 mod segment;
 mod teller;
 mod verify;
+mod witness;
 mod writer;
 
 use std::io;
@@ -27,6 +28,7 @@ use tokio::sync::{oneshot, watch};
 use tollgate_domain::position::{Epoch, Position, Sequence};
 
 pub use backup::{Backup, BackupError, backup, restore};
+pub use ledger::Loss;
 pub use open_error::OpenError;
 pub use reader::SegmentReader;
 pub use verify::{Anchor, Verification, verify};
@@ -44,6 +46,7 @@ use frontier::{Frontier, FrontierFile};
 use group::Shared;
 use ledger::{DirLock, LedgerFile};
 use reader::Source;
+use witness::Witness;
 use writer::{Hub, Writer};
 
 /// How an embedded log is opened.
@@ -61,6 +64,9 @@ pub struct Options {
     pub max_segment_bytes: u64,
     /// Left in the lock file for whoever finds the directory taken: an address, a process id.
     pub lock_note: String,
+    /// Whether a log that ends before what something beside it remembers goes on without what is lost, under a new identity. One
+    /// that was last written with class `page_cache` does so in any case.
+    pub accept_loss: bool,
 }
 
 impl Default for Options {
@@ -72,6 +78,7 @@ impl Default for Options {
             first_segment_bytes: 1 << 20,
             max_segment_bytes: 64 << 20,
             lock_note: format!("process {}", std::process::id()),
+            accept_loss: false,
         }
     }
 }
@@ -85,6 +92,8 @@ pub struct EmbeddedLog {
     hub: Arc<Hub>,
     writer: Option<JoinHandle<()>>,
     cut_bytes: u64,
+    may_lose: bool,
+    losses: Vec<Loss>,
     _lock: DirLock,
 }
 
@@ -129,7 +138,7 @@ impl EmbeddedLog {
         let lock = DirLock::take(dir, &options.lock_note)?;
         let io_error = |error: io::Error| OpenError::io(dir, &error);
         let log_dir = ledger::log_dir(dir);
-        let ledger = match LedgerFile::read(dir)? {
+        let mut ledger = match LedgerFile::read(dir)? {
             Some(ledger) => ledger,
             None if create => {
                 let ledger = LedgerFile::new(options.clock.now());
@@ -138,9 +147,17 @@ impl EmbeddedLog {
             }
             None => return Err(OpenError::NoLedger { dir: dir.display().to_string() }),
         };
-        let epoch = ledger.epoch();
         prepare::clear(&log_dir).map_err(io_error)?;
-        let recovered = recovery::recover(&log_dir, &ledger)?;
+        let may_lose = options.accept_loss || ledger.page_cache;
+        let recovered = recovery::recover(&log_dir, &ledger, may_lose)?;
+        compare_with_witnesses(dir, &mut ledger, recovered.heads.last, may_lose, options.clock.now())?;
+        let page_cache = options.durability == Durability::PageCache;
+        if ledger.page_cache != page_cache {
+            // What was found is on the disk now: from here on the class of this process counts.
+            ledger.page_cache = page_cache;
+            ledger.write(dir)?;
+        }
+        let epoch = ledger.epoch();
         let active = match recovered.active {
             Some(active) => active,
             None => writer::first_segment(&*options.disk, &log_dir, epoch.id, options.first_segment_bytes)
@@ -177,6 +194,8 @@ impl EmbeddedLog {
             hub,
             writer: Some(thread.map_err(io_error)?),
             cut_bytes: recovered.cut_bytes,
+            may_lose,
+            losses: ledger.losses,
             _lock: lock,
         })
     }
@@ -191,6 +210,18 @@ impl EmbeddedLog {
     #[must_use]
     pub const fn cut_bytes(&self) -> u64 {
         self.cut_bytes
+    }
+
+    /// Whether its end may have been lost before it was opened, and nobody is to be stopped by that.
+    #[must_use]
+    pub const fn may_lose(&self) -> bool {
+        self.may_lose
+    }
+
+    /// What was lost of it and accepted.
+    #[must_use]
+    pub fn losses(&self) -> &[Loss] {
+        &self.losses
     }
 
     /// The last durable sequence.
@@ -366,6 +397,47 @@ async fn durable(wait: Option<oneshot::Receiver<Result<(), AppendError>>>) -> Re
     let Some(wait) = wait else { return Ok(()) };
     let gone = || AppendError::Unknown { reason: "the log's writer went away".to_owned() };
     wait.await.unwrap_or_else(|_| Err(gone()))
+}
+
+/// Makes a log that is closed one of its own, because it ends before what a witness outside of it remembers.
+///
+/// # Errors
+///
+/// [`OpenError`].
+pub fn accept_loss(dir: &Path, witness: String, options: &Options) -> Result<(), OpenError> {
+    let _lock = DirLock::take(dir, &options.lock_note)?;
+    let Some(mut ledger) = LedgerFile::read(dir)? else {
+        return Err(OpenError::NoLedger { dir: dir.display().to_string() });
+    };
+    let log_dir = ledger::log_dir(dir);
+    let kept = recovery::acknowledged(&log_dir, &ledger).map_err(|error| OpenError::io(&log_dir, &error))?;
+    ledger.accept(options.clock.now(), kept, witness);
+    ledger.write(dir)
+}
+
+/// Refuses a log that ends before what something beside it remembers, or accepts that.
+fn compare_with_witnesses(
+    dir: &Path,
+    ledger: &mut LedgerFile,
+    last: Sequence,
+    accept: bool,
+    now: tollgate_domain::time::Timestamp,
+) -> Result<(), OpenError> {
+    let log_dir = ledger::log_dir(dir);
+    let acknowledged =
+        recovery::acknowledged(&log_dir, ledger).map_err(|error| OpenError::io(&log_dir, &error))?;
+    let frontier = Witness { name: "its frontier".to_owned(), remembers: acknowledged };
+    let furthest = witness::furthest(dir, ledger.epoch).into_iter().chain([frontier]);
+    let Some(witness) = furthest.max_by_key(|witness| witness.remembers) else { return Ok(()) };
+    if witness.remembers <= last {
+        return Ok(());
+    }
+    if !accept {
+        let Witness { name, remembers } = witness;
+        return Err(OpenError::Regressed { last, acknowledged: remembers, witness: name });
+    }
+    ledger.accept(now, last, format!("{} remembers record {}", witness.name, witness.remembers));
+    ledger.write(dir)
 }
 
 /// Opens the id index and brings it up to the tail.

@@ -19,7 +19,7 @@ pub enum OpenError {
         message: String,
     },
     /// Another process writes to it.
-    #[error("opening {dir}: another process holds it ({holder}); ask that one, or stop it first")]
+    #[error("opening {dir}: another process holds it ({}); ask that one, or stop it first", named(.holder))]
     Locked {
         /// The data directory.
         dir: String,
@@ -53,16 +53,19 @@ pub enum OpenError {
     /// A record that was acknowledged cannot be read.
     #[error(transparent)]
     Damaged(ReadError),
-    /// Records that were acknowledged are gone: the log was replaced by an older copy.
+    /// Records that were acknowledged are gone: the log was replaced by an older copy, or lost its end.
     #[error(
-        "opening the log: it ends at record {last}, but record {acknowledged} was acknowledged; it looks like an older \
-         copy: restore the whole data directory from a backup with `tollgate restore`, which makes it a log of its own"
+        "opening the log: it ends at record {last}, but {witness} remembers record {acknowledged}: it is an older copy, or its \
+         end is lost. Put the newer segments back, or restore the whole data directory from a backup with `tollgate restore`; to \
+         go on without records {} to {acknowledged}: --accept-loss", .last.next()
     )]
     Regressed {
         /// The last record found.
         last: Sequence,
         /// The last one that was acknowledged.
         acknowledged: Sequence,
+        /// Who remembers that one.
+        witness: String,
     },
     /// A durability class that one machine cannot give.
     #[error(
@@ -74,6 +77,10 @@ pub enum OpenError {
         /// What was asked for.
         asked: Durability,
     },
+}
+
+fn named(holder: &str) -> &str {
+    if holder.is_empty() { "its lock file names none" } else { holder }
 }
 
 impl OpenError {

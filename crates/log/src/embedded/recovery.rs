@@ -42,10 +42,20 @@ pub(super) struct ActiveSegment {
 /// # Errors
 ///
 /// [`OpenError::Damaged`] when a record that was acknowledged cannot be read: nothing is changed then.
-pub(super) fn recover(log_dir: &Path, ledger: &LedgerFile) -> Result<Recovered, OpenError> {
+pub(super) fn recover(
+    log_dir: &Path,
+    ledger: &LedgerFile,
+    accept_loss: bool,
+) -> Result<Recovered, OpenError> {
     let io_error = |error: io::Error| OpenError::io(log_dir, &error);
     let mut ordinals = segment::ordinals(log_dir).map_err(io_error)?;
-    let acknowledged = acknowledged(log_dir, ledger).map_err(io_error)?;
+    let acknowledged =
+        if accept_loss { Sequence::ZERO } else { acknowledged(log_dir, ledger).map_err(io_error)? };
+    let regressed = |last| OpenError::Regressed {
+        last,
+        acknowledged,
+        witness: log_dir.join("frontier").display().to_string(),
+    };
     let mut found = None;
     while let Some(&ordinal) = ordinals.last() {
         let path = segment::path(log_dir, ordinal);
@@ -69,14 +79,14 @@ pub(super) fn recover(log_dir: &Path, ledger: &LedgerFile) -> Result<Recovered, 
     }
     let Some((file, header)) = found else {
         if acknowledged > Sequence::ZERO {
-            return Err(OpenError::Regressed { last: Sequence::ZERO, acknowledged });
+            return Err(regressed(Sequence::ZERO));
         }
         return Ok(Recovered { active: None, heads: Heads::start(), cut_bytes: 0 });
     };
     let path = segment::path(log_dir, header.ordinal);
     let scanned = scan(&file, &path, &header)?;
     if acknowledged > scanned.heads.last {
-        return Err(OpenError::Regressed { last: scanned.heads.last, acknowledged });
+        return Err(regressed(scanned.heads.last));
     }
     let cut_bytes = settle(&file, &scanned).map_err(|error| OpenError::io(&path, &error))?;
     let active = ActiveSegment { file, ordinal: header.ordinal, capacity: header.capacity, end: scanned.end };
@@ -84,7 +94,7 @@ pub(super) fn recover(log_dir: &Path, ledger: &LedgerFile) -> Result<Recovered, 
 }
 
 /// The last sequence that the frontier's file says is on the disk.
-fn acknowledged(log_dir: &Path, ledger: &LedgerFile) -> io::Result<Sequence> {
+pub(super) fn acknowledged(log_dir: &Path, ledger: &LedgerFile) -> io::Result<Sequence> {
     Ok(match frontier::read(log_dir)? {
         Some((epoch, true, frontier)) if epoch == ledger.epoch => frontier.last,
         Some(_) | None => Sequence::ZERO,

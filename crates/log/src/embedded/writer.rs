@@ -225,6 +225,13 @@ impl Writer {
             }
             return Err(Self::not_begun(ordinal, &error));
         }
+        if self.durability == Durability::PageCache {
+            // A power cut takes records of the last segment at most.
+            self.disk.sync_data(&self.active.file).map_err(|error| {
+                Failure::Fatal(format!("sync of segment {} failed: {error}", self.active.ordinal))
+            })?;
+            self.hub.lock().synced = self.heads.last;
+        }
         self.active = ActiveSegment { file, ordinal, capacity, end: SEGMENT_HEADER as u64 };
         (self.begun, self.begun_at) = (Stopwatch::start(), self.active.end);
         Ok(())
@@ -254,6 +261,9 @@ impl Writer {
         group.clear();
         let mut shared = self.hub.lock();
         let mut answers = Answers { served: shared.make_durable(self.heads.last), refused: None };
+        if self.durability == Durability::Fsync {
+            shared.synced = self.heads.last;
+        }
         shared.recycled = Some(group);
         match result {
             Ok(()) => {

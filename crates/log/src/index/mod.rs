@@ -19,7 +19,7 @@ use std::thread::JoinHandle;
 use tollgate_domain::position::Sequence;
 use uuid::Uuid;
 
-pub(crate) use runs::RunSet;
+pub(crate) use runs::{RunSet, furthest_run};
 
 use crate::contract::Found;
 use crate::key::{ContentHash, IdScope, Key};

@@ -120,6 +120,14 @@ impl Run {
         Ok(Self { path: path.to_owned(), file, span, ids, filter, fences })
     }
 
+    /// What a file covers, by its header alone; `None`: it is no run.
+    pub(super) fn span_at(path: &Path) -> Option<Span> {
+        let mut bytes = [0; HEADER];
+        path.extension().filter(|extension| *extension == "run")?;
+        File::open(path).ok()?.read_exact_at(&mut bytes, 0).ok()?;
+        Some(read_header(&bytes)?.0)
+    }
+
     pub(super) const fn span(&self) -> Span {
         self.span
     }

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tollgate_domain::position::Sequence;
@@ -18,6 +18,16 @@ use crate::key::Key;
 /// Runs of one level that are merged into one of the next: each id is written again once per level, and a look-up
 /// asks at most three filters per level.
 const FAN_IN: usize = 4;
+
+/// The run of a log that reaches furthest, and how far.
+pub(crate) fn furthest_run(dir: &Path, epoch: Uuid) -> Option<(PathBuf, Sequence)> {
+    let runs = fs::read_dir(dir).ok()?.filter_map(|entry| {
+        let path = entry.ok()?.path();
+        let span = Run::span_at(&path)?;
+        (span.epoch == epoch).then_some((path, span.through))
+    });
+    runs.max_by_key(|(_, through)| *through)
+}
 
 /// Runs in the order of the log, oldest first.
 #[derive(Debug, Default)]

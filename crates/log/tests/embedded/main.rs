@@ -4,6 +4,7 @@
 
 mod backup;
 mod faults;
+mod loss;
 mod opening;
 mod recovery;
 mod support;

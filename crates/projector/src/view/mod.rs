@@ -18,7 +18,7 @@ use tollgate_view_store::{Digest, StoreError, ViewStore, Written};
 
 use self::foreign::foreign_key;
 use crate::checkpoint::{Checkpoint, Follows};
-use crate::compare::compare;
+use crate::compare::{Misfit, compare};
 use crate::dedup::Dedup;
 use crate::quarantine::{Parked, Quarantine};
 use crate::rows::{CachedRows, RowError, decode, encode};
@@ -49,6 +49,19 @@ pub enum ViewError {
     /// Its rows cannot be read or written.
     #[error(transparent)]
     Rows(#[from] RowError),
+    /// The log lacks records that the view contains, or has others in their place.
+    #[error(
+        "the log is older than view {view} in {dir}, or lost its end: {what}. Nothing was changed. Put the newer log back, or \
+         restore a backup; to go on without what is lost: --accept-loss"
+    )]
+    Regressed {
+        /// Which view.
+        view: &'static str,
+        /// Its store, which is kept.
+        dir: String,
+        /// What is missing.
+        what: String,
+    },
     /// The log is not the one the view was made from.
     #[error("the log is another one than the view was made from: {0}")]
     OtherHistory(String),
@@ -78,17 +91,17 @@ pub fn store_dir_of<P: Projection>(views_dir: &Path, partitions: Partitions) -> 
 }
 
 impl<P: Projection> View<P> {
-    /// Opens the view in a directory and compares it with the log. A store that is damaged, of another log, or ahead of
-    /// this one is set aside, and the view begins anew: the caller folds the log into it.
+    /// Opens the view in a directory and compares it with the log. A store that is damaged or of another log is set aside, and
+    /// the view begins anew: the caller folds the log into it. One that is ahead of this log is left as it is, and refused.
     ///
     /// # Errors
     ///
     /// [`ViewError`] when the log cannot be read or no store can be made.
     pub async fn open(projection: P, dir: &Path, log: &dyn EventLog) -> Result<Self, ViewError> {
-        Self::open_part(projection, dir, log, Partitions::ALL).await
+        Self::open_part(projection, dir, log, Partitions::ALL, false).await
     }
 
-    /// As [`Self::open`], of some partitions. On a log that may hold an event more than once it has an id index beside it.
+    /// As [`Self::open`], of some partitions, and with a word on whether a loss is accepted. On a log that may hold an event more than once it has an id index beside it.
     ///
     /// # Errors
     ///
@@ -98,6 +111,7 @@ impl<P: Projection> View<P> {
         dir: &Path,
         log: &dyn EventLog,
         partitions: Partitions,
+        accept_loss: bool,
     ) -> Result<Self, ViewError> {
         let epoch = log.epoch().id;
         let opened = ViewStore::open_or_set_aside(dir)?;
@@ -107,23 +121,29 @@ impl<P: Projection> View<P> {
         if let Some(bytes) = stored.take() {
             let compared = match decode::<Checkpoint>(&bytes) {
                 Ok(found) => compare(&found, partitions, log).await?.map_or(Ok(found), Err),
-                Err(error) => Err(error.to_string()),
+                // Rows of another version.
+                Err(error) => {
+                    drop(store);
+                    ViewStore::remove(dir).map_err(|error| StoreError::of(dir, &error))?;
+                    store = ViewStore::open(dir)?.0;
+                    note = Some(format!("built again: {error}"));
+                    Ok(checkpoint.clone())
+                }
             };
             match compared {
                 Ok(found) => checkpoint = found,
-                Err(reason) => {
-                    tracing::warn!(
-                        view = P::NAME,
-                        reason,
-                        "the view does not fit the log and is built again"
-                    );
+                Err(Misfit::Regressed(what)) if !accept_loss => {
+                    let dir = dir.display().to_string();
+                    return Err(ViewError::Regressed { view: P::NAME, dir, what });
+                }
+                Err(Misfit::Other(reason) | Misfit::Regressed(reason)) => {
                     drop(store);
-                    ViewStore::remove(dir).map_err(|error| StoreError::Failed {
-                        dir: dir.display().to_string(),
-                        message: error.to_string(),
-                    })?;
+                    // Kept: it remembers what another log, or the lost end of this one, held.
+                    let aside = ViewStore::set_aside(dir).map_err(|error| StoreError::of(dir, &error))?;
+                    let aside = aside.display();
+                    tracing::warn!(view = P::NAME, reason, %aside, "the view does not fit the log and is built again");
                     store = ViewStore::open(dir)?.0;
-                    note = Some(format!("built again: {reason}"));
+                    note = Some(format!("built again: {reason}; the earlier one is kept as {aside}"));
                 }
             }
         }

@@ -13,6 +13,7 @@ mod govern;
 mod history;
 mod inbox;
 mod known;
+mod loss;
 mod notes;
 mod operate;
 mod quarantine;
@@ -33,6 +34,7 @@ use tollgate_domain::ids::{EventId, ProducerId, TaskId, TenantId};
 use tollgate_domain::time::Timestamp;
 use tollgate_log::clock::{Clock, SystemClock};
 use tollgate_log::contract::{DedupScope, EventLog};
+use tollgate_log::embedded::OpenError;
 use tollgate_projection::alerts::Alerts;
 use tollgate_projection::reports::Reports;
 use tollgate_projection::status::Status;
@@ -96,6 +98,7 @@ pub struct Ledger {
 }
 
 /// How a ledger is opened.
+#[derive(Clone)]
 pub struct LedgerOptions {
     /// Who folds its views.
     pub views: Views,
@@ -108,6 +111,7 @@ pub struct LedgerOptions {
 }
 
 /// Who folds the views of a ledger.
+#[derive(Clone)]
 pub enum Views {
     /// This process, into stores below a directory.
     Here(PathBuf),
@@ -144,6 +148,9 @@ impl LedgerOptions {
 /// Why a ledger could not be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum LedgerError {
+    /// The log could not be opened again.
+    #[error(transparent)]
+    Log(#[from] OpenError),
     /// A view could not be opened.
     #[error("opening the views: {0}")]
     View(#[from] ViewError),

@@ -142,6 +142,7 @@ impl Evidence {
     ///
     /// [`EvidenceError`] of the first task; the others have their files. What was not written is written the next time.
     pub async fn catch_up(&mut self) -> Result<(), EvidenceError> {
+        self.check_mark().await?;
         let mut reader =
             self.ledger.log().read_unchained(Partitions::ALL, Sequence(self.mark.read_through)).await?;
         loop {
@@ -157,7 +158,21 @@ impl Evidence {
         failed.map_or(Ok(()), Err)
     }
 
+    /// Begins with the first record again where the log ends before the mark: nothing is left out.
+    async fn check_mark(&mut self) -> Result<(), EvidenceError> {
+        let last = self.ledger.log().tail().await?.highest().0;
+        if self.mark.read_through > last {
+            let (path, read) = (self.mark_file.display(), self.mark.read_through);
+            tracing::warn!(
+                "{path} says that record {read} was read, the log ends at {last}: evidence begins again"
+            );
+            self.mark.read_through = 0;
+        }
+        Ok(())
+    }
+
     async fn follow(&mut self) -> Result<(), EvidenceError> {
+        self.check_mark().await?;
         let mut reader =
             self.ledger.log().read_unchained(Partitions::ALL, Sequence(self.mark.read_through)).await?;
         reader.in_groups();

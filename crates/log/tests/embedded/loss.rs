@@ -1,0 +1,116 @@
+//! A log that ends before what something beside it remembers.
+
+use std::path::Path;
+
+use tollgate_domain::position::Sequence;
+use tollgate_log::contract::{Durability, EventLog, Partitions};
+use tollgate_log::embedded::{EmbeddedLog, OpenError, Options};
+use tollgate_log::index::IdIndex;
+
+use crate::support::{append, copy_dir, filled, ids, numbered, open, segments, small, wait};
+
+/// A log of 20 records in place of the one of 60 that was there.
+fn older_copy(dir: &Path) -> Vec<u8> {
+    filled(dir, 20);
+    let copy = dir.with_extension("copy");
+    copy_dir(&dir.join("log"), &copy);
+    let log = open(dir).unwrap();
+    for number in 20..60 {
+        append(&log, &format!("e{number}"), &"x".repeat(200)).unwrap();
+    }
+    drop(log);
+    let frontier = std::fs::read(dir.join("log/frontier")).unwrap();
+    std::fs::remove_dir_all(dir.join("log")).unwrap();
+    std::fs::rename(copy, dir.join("log")).unwrap();
+    frontier
+}
+
+fn epoch(dir: &Path) -> uuid::Uuid {
+    let file: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(dir.join("ledger.json")).unwrap()).unwrap();
+    file["epoch"].as_str().unwrap().parse().unwrap()
+}
+
+#[test]
+fn an_older_copy_is_refused_by_whatever_remembers_more_and_nothing_is_changed() {
+    for witness in ["frontier", "ids", "evidence.json"] {
+        let home = tempfile::tempdir().unwrap();
+        let dir = &home.path().join("data");
+        let whole = home.path().join("whole");
+        filled(&whole, 60);
+        let frontier = older_copy(dir);
+        match witness {
+            "frontier" => std::fs::write(dir.join("log/frontier"), frontier).unwrap(),
+            "ids" => {
+                // A run that reaches to record 60, as the log of before wrote it.
+                let log = open(&whole).unwrap();
+                let mut reader = log.reader(Partitions::ALL, Sequence::ZERO).unwrap();
+                let mut index = IdIndex::open_with(&dir.join("ids"), epoch(dir), Sequence(60), 1).unwrap();
+                let mut last = Sequence::ZERO;
+                loop {
+                    let records = reader.read_available().unwrap();
+                    let Some(end) = records.last() else { break };
+                    last = end.sequence;
+                    records.iter().for_each(|stored| drop(index.take(stored).unwrap()));
+                }
+                index.tend(last, last);
+                index.settle();
+                assert_eq!(index.checkpoint(), Sequence(60));
+            }
+            mark => {
+                let text = format!(r#"{{"epoch":"{}","read_through":60}}"#, epoch(dir));
+                std::fs::write(dir.join(mark), text).unwrap();
+            }
+        }
+        for _ in 0..2 {
+            let error = open(dir).err().expect("must be refused");
+            assert!(
+                matches!(error, OpenError::Regressed { last: Sequence(20), acknowledged: Sequence(60), .. }),
+                "{witness}: {error}"
+            );
+            assert!(
+                error.to_string().contains(witness) && error.to_string().contains("--accept-loss"),
+                "{error}"
+            );
+        }
+        let before = epoch(dir);
+        let log = EmbeddedLog::open(dir, Options { accept_loss: true, ..small() }).unwrap();
+        assert_ne!(log.epoch().id, before, "positions of what is lost are of another log");
+        assert_eq!((log.losses().len(), log.losses()[0].kept, log.losses()[0].epoch), (1, 20, before));
+        append(&log, "e20", "other").unwrap();
+        drop(log);
+        // Once is enough.
+        let log = open(dir).unwrap();
+        assert_eq!((ids(&log), log.losses().len()), (numbered(21), 1), "{witness}");
+    }
+}
+
+#[test]
+fn a_log_of_the_page_cache_opens_with_what_a_power_cut_left() {
+    let home = tempfile::tempdir().unwrap();
+    let (dir, cut) = (home.path().join("data"), home.path().join("cut"));
+    let options = || Options { durability: Durability::PageCache, ..small() };
+    let log = EmbeddedLog::open_or_create(&dir, options()).unwrap();
+    for number in 0..100 {
+        append(&log, &format!("e{number}"), &"x".repeat(200)).unwrap();
+    }
+    copy_dir(&dir, &cut);
+    drop(log);
+    // Pages come to the disk in any order: one in the middle of the last segment is missing, those behind it are there.
+    let last = segments(&cut).pop().unwrap();
+    let mut bytes = std::fs::read(&last).unwrap();
+    bytes[4096 + 600..4096 + 1000].fill(0);
+    std::fs::write(&last, bytes).unwrap();
+    let log = EmbeddedLog::open(&cut, options()).unwrap();
+    let found = ids(&log);
+    assert!(found.len() > 40 && found.len() < 100, "{}", found.len());
+    assert_eq!(found, numbered(found.len()));
+    assert!(log.cut_bytes() > 0);
+    assert!(log.may_lose(), "views may be ahead of it");
+    assert_eq!(wait(log.tail()).unwrap().highest().0, found.len() as u64);
+    append(&log, "more", "x").unwrap();
+    drop(log);
+    // From the first time on that it is opened with class fsync, nothing may be lost.
+    drop(open(&cut).unwrap());
+    assert!(!open(&cut).unwrap().may_lose());
+}

@@ -1,0 +1,66 @@
+//! An older log beside newer views: refused and named, what remembers the loss is kept, and going on without is said aloud.
+
+use std::path::Path;
+use std::process::Command;
+
+use tollgate_tests::{Place, Server};
+
+#[test]
+fn an_older_log_beside_newer_views_is_refused_until_the_loss_is_accepted() {
+    let place = Place::new();
+    for n in 0..3 {
+        record(&place, n);
+    }
+    let (log, copy) = (place.path("d/log"), place.path("copy"));
+    copy_dir(&log, &copy);
+    for n in 3..8 {
+        record(&place, n);
+    }
+    assert_eq!(place.totals("d").0, 8);
+    let position = place.json("--data d report")["as_of"].as_str().unwrap().to_owned();
+    // The copy has its own frontier, and nothing but the views remembers more.
+    std::fs::remove_dir_all(&log).unwrap();
+    copy_dir(&copy, &log);
+    let _ = std::fs::remove_file(place.path("d/evidence.json"));
+
+    for _ in 0..2 {
+        for line in [
+            "--data d log verify",
+            "--data d report",
+            "--data d serve --listen 127.0.0.1:0",
+            "--data d task list",
+        ] {
+            let said = place.fails(6, line);
+            assert!(said.contains("the view contains") && said.contains("--accept-loss"), "{line}: {said}");
+        }
+    }
+    assert_eq!(aside(&place), 0, "what remembers the loss is kept");
+    // Who only looks accepts nothing.
+    place.fails(6, "--data d --accept-loss log verify");
+
+    let server = Server::of(&place, &["--data", "d", "--accept-loss", "serve", "--listen", "127.0.0.1:0"]);
+    assert!(server.terminate().success());
+    assert_eq!(place.totals("d").0, 3);
+    assert!(aside(&place) > 0, "the views that were ahead are kept aside");
+    place.ok("--data d log verify");
+    let ledger = std::fs::read_to_string(place.path("d/ledger.json")).unwrap();
+    assert!(ledger.contains("losses") && ledger.contains("the view contains"), "{ledger}");
+    // A position of the log that had more is one of another log.
+    let now = place.json("--data d report")["as_of"].as_str().unwrap().to_owned();
+    assert_ne!(now.split(':').next(), position.split(':').next(), "{now} {position}");
+    record(&place, 9);
+    assert_eq!(place.totals("d").0, 4);
+}
+
+fn record(place: &Place, n: u32) {
+    place.ok(&format!("--data d usage record T-{n} --id e{n} --output 1"));
+}
+
+fn aside(place: &Place) -> usize {
+    let names = std::fs::read_dir(place.path("d/views")).unwrap();
+    names.filter(|entry| entry.as_ref().unwrap().file_name().to_string_lossy().contains("damaged")).count()
+}
+
+fn copy_dir(from: &Path, to: &Path) {
+    assert!(Command::new("cp").arg("-r").args([from, to]).status().unwrap().success());
+}
