@@ -36,13 +36,14 @@ fn an_older_log_beside_newer_views_is_refused_until_the_loss_is_accepted() {
     }
     assert_eq!(aside(&place), 0, "what remembers the loss is kept");
     // Who only looks accepts nothing.
-    place.fails(6, "--data d --accept-loss log verify");
+    let said = place.fails(6, "--data d --accept-loss log verify");
+    assert!(said.contains("the view contains"), "{said}");
 
     let server = Server::of(&place, &["--data", "d", "--accept-loss", "serve", "--listen", "127.0.0.1:0"]);
     assert!(server.terminate().success());
     assert_eq!(place.totals("d").0, 3);
     assert!(aside(&place) > 0, "the views that were ahead are kept aside");
-    place.ok("--data d log verify");
+    assert!(place.ok("--data d log verify").contains("passed"));
     let ledger = std::fs::read_to_string(place.path("d/ledger.json")).unwrap();
     assert!(ledger.contains("losses") && ledger.contains("the view contains"), "{ledger}");
     // A position of the log that had more is one of another log.
@@ -53,7 +54,8 @@ fn an_older_log_beside_newer_views_is_refused_until_the_loss_is_accepted() {
 }
 
 fn record(place: &Place, n: u32) {
-    place.ok(&format!("--data d usage record T-{n} --id e{n} --output 1"));
+    let said = place.ok(&format!("--data d usage record T-{n} --id e{n} --output 1"));
+    assert!(said.contains("recorded"), "{said}");
 }
 
 fn aside(place: &Place) -> usize {

@@ -9,6 +9,7 @@ use tollgate_log::groups::Groups;
 use tollgate_projection::fold::Projection;
 use tollgate_view_store::{StoreError, ViewStore};
 
+use crate::dedup::index_dir;
 use crate::projector::{Progress, Shared};
 use crate::rebuild::{self, RebuildError, Rebuilt};
 use crate::rows::RowError;
@@ -310,6 +311,11 @@ impl<P: Projection + Clone> Follower<P> {
             | ViewError::Regressed { .. }
             | ViewError::Thread(_) => false,
         };
+        if matches!(error, ViewError::Rows(RowError::Ids(_)))
+            && let Err(error) = tollgate_log::index::drop_damaged(&index_dir(&self.shared.dir))
+        {
+            tracing::warn!(view = P::NAME, %error, "the id index could not be checked");
+        }
         match self.reopen(damaged).await {
             Ok(()) => tracing::warn!(view = P::NAME, "the view was opened again"),
             Err(error) => self.fail(&error),

@@ -45,6 +45,8 @@ pub(super) struct Shared {
     pub(super) in_flight_bytes: usize,
     /// Set while the disk has no room, or something else is missing: appends are tried all the same.
     pub(super) refusing: Option<String>,
+    /// Set while the id index is made again: nothing is appended meanwhile.
+    pub(super) indexing: Option<String>,
     /// Set when the writer has stopped for good.
     pub(super) stopped: Option<String>,
     /// Set when the log is being closed.
@@ -81,6 +83,7 @@ impl Shared {
             taken_back: 0,
             in_flight_bytes: 0,
             refusing: None,
+            indexing: None,
             stopped: None,
             closing: false,
         }
@@ -93,6 +96,9 @@ impl Shared {
         }
         if self.closing {
             return Err(AppendError::Stopped { reason: "it is being closed".to_owned() });
+        }
+        if let Some(reason) = &self.indexing {
+            return Err(AppendError::Unavailable { reason: reason.clone() });
         }
         let waiting_bytes = self.building.bytes.len() + self.in_flight_bytes;
         if waiting_bytes > MAX_WAITING_BYTES {

@@ -13,6 +13,7 @@ mod open_error;
 mod prepare;
 mod reader;
 mod recovery;
+mod reindex;
 mod segment;
 mod teller;
 mod verify;
@@ -40,7 +41,7 @@ use crate::contract::{
     InOrder, Partitions, ReadError, Receipt, RecordReader,
 };
 use crate::disk::{Disk, RealDisk};
-use crate::index::IdIndex;
+use crate::index::{self, IdIndex};
 use crate::key::Key;
 use frontier::{Frontier, FrontierFile};
 use group::Shared;
@@ -94,6 +95,8 @@ pub struct EmbeddedLog {
     cut_bytes: u64,
     may_lose: bool,
     losses: Vec<Loss>,
+    /// Which of its older segments are not what they were.
+    incomplete: Option<String>,
     _lock: DirLock,
 }
 
@@ -164,6 +167,10 @@ impl EmbeddedLog {
                 .map_err(io_error)?,
         };
         let heads = recovered.heads;
+        let incomplete = recovery::incomplete(&log_dir, active.ordinal, &ledger);
+        if let Some(reason) = &incomplete {
+            tracing::error!(reason, "the log is not whole");
+        }
         let frontier = Frontier::new(&heads, active.ordinal, active.end);
         let frontier_file = FrontierFile::open(&log_dir, epoch.id, options.durability).map_err(io_error)?;
         frontier_file.write(&frontier).map_err(io_error)?;
@@ -196,6 +203,7 @@ impl EmbeddedLog {
             cut_bytes: recovered.cut_bytes,
             may_lose,
             losses: ledger.losses,
+            incomplete,
             _lock: lock,
         })
     }
@@ -272,11 +280,16 @@ impl EmbeddedLog {
         let keys = checked.all_keys();
         let runs = self.hub.lock().index.runs();
         let in_runs = |runs: &crate::index::RunSet| {
-            runs.get_all(&keys).map_err(|error| AppendError::Stopped { reason: damaged_index(&error) })
+            runs.get_all(&keys)
+                .map_err(|error| reindex::begin(&self.hub, &self.dir, self.epoch, &error.to_string()))
         };
         let mut older = in_runs(&runs)?;
         let mut shared = self.hub.lock();
         shared.check_open()?;
+        if let Some(error) = shared.index.damaged().map(str::to_owned) {
+            drop(shared);
+            return Err(reindex::begin(&self.hub, &self.dir, self.epoch, &error));
+        }
         let taken_back = shared.taken_back;
         if behind.is_some_and(|before| before.taken_back != taken_back) {
             return Err(AppendError::Unknown { reason: "a batch before it was refused".to_owned() });
@@ -284,7 +297,13 @@ impl EmbeddedLog {
         let current = shared.index.runs();
         if !Arc::ptr_eq(&runs, &current) {
             // A table became a run in between: what it held is now to be found there only.
-            older = in_runs(&current)?;
+            older = match current.get_all(&keys) {
+                Ok(older) => older,
+                Err(error) => {
+                    drop(shared);
+                    return Err(reindex::begin(&self.hub, &self.dir, self.epoch, &error.to_string()));
+                }
+            };
         }
         let next = shared.assigned.next();
         let mut admitted = admission::admit(&checked, next, &mut shared.index, &older)?;
@@ -337,7 +356,14 @@ impl EventLog for EmbeddedLog {
     }
 
     fn degraded(&self) -> Option<String> {
-        let refusing = self.hub.lock().refusing.clone()?;
+        let (refusing, indexing) = {
+            let shared = self.hub.lock();
+            (shared.refusing.clone(), shared.indexing.clone())
+        };
+        if let Some(reason) = indexing.or_else(|| self.incomplete.clone()) {
+            return Some(reason);
+        }
+        let refusing = refusing?;
         Some(format!(
             "appends are refused: {refusing}; they are taken again once that is mended, without a restart"
         ))
@@ -452,15 +478,15 @@ fn open_index(dir: &Path, epoch: Epoch, frontier: &watch::Sender<Frontier>) -> R
     loop {
         let records = reader.read_available().map_err(OpenError::Damaged)?;
         let Some(last) = records.last().map(|stored| stored.sequence) else { return Ok(index) };
-        for stored in &records {
-            index.take(stored).map_err(|error| OpenError::io(&ids_dir, &error))?;
+        let taken = records.iter().try_for_each(|stored| index.take(stored).map(drop));
+        if let Err(error) = taken {
+            index.settle();
+            let dropped = index::drop_damaged(&ids_dir).map_err(|error| OpenError::io(&ids_dir, &error))?;
+            if dropped == 0 {
+                return Err(OpenError::io(&ids_dir, &error));
+            }
+            return open_index(dir, epoch, frontier);
         }
         index.tend(last, last);
     }
-}
-
-fn damaged_index(error: &io::Error) -> String {
-    format!(
-        "the id index cannot be read: {error}; delete that file and restart, it is made again from the log"
-    )
 }

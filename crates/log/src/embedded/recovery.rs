@@ -11,10 +11,14 @@ use super::OpenError;
 use super::frame::{self, ALIGNMENT, FRAME_HEADER, NoFrame};
 use super::frontier;
 use super::ledger::LedgerFile;
+use super::reader::open_segment;
 use super::segment::{self, Heads, NoSegment, SEGMENT_HEADER, SegmentHeader};
 use crate::contract::ReadError;
 use crate::key::RecordHash;
 use crate::record::partition_of;
+
+/// What to do about a segment that is lost.
+const RESTORE: &str = "later records are read and appended; put the segment back, or restore a backup";
 
 /// The log as it was found.
 pub(super) struct Recovered {
@@ -91,6 +95,32 @@ pub(super) fn recover(
     let cut_bytes = settle(&file, &scanned).map_err(|error| OpenError::io(&path, &error))?;
     let active = ActiveSegment { file, ordinal: header.ordinal, capacity: header.capacity, end: scanned.end };
     Ok(Recovered { active: Some(active), heads: scanned.heads, cut_bytes })
+}
+
+/// Which segments before the active one are missing, or are not those that they were named for; `None`: none. What stands in them
+/// is only looked at by who reads them.
+pub(super) fn incomplete(log_dir: &Path, active: u64, ledger: &LedgerFile) -> Option<String> {
+    let mut last = Sequence::ZERO;
+    for ordinal in 1..=active {
+        let header = match open_segment(log_dir, ordinal) {
+            Ok((_, header)) => header,
+            Err(error) => return Some(format!("segment {ordinal} of the log: {error}; {RESTORE}")),
+        };
+        if !ledger.knows(header.epoch) {
+            return Some(format!(
+                "segment {ordinal} is of another log, {}; {RESTORE}",
+                header.epoch.simple()
+            ));
+        }
+        if header.before.last < last || (ordinal == 1 && header.before.last > Sequence::ZERO) {
+            let begins = header.before.last.next();
+            return Some(format!(
+                "segment {ordinal} begins at record {begins}, before the one in front of it ends; {RESTORE}"
+            ));
+        }
+        last = header.before.last;
+    }
+    None
 }
 
 /// The last sequence that the frontier's file says is on the disk.

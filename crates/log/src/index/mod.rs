@@ -19,6 +19,7 @@ use std::thread::JoinHandle;
 use tollgate_domain::position::Sequence;
 use uuid::Uuid;
 
+pub use runs::drop_damaged;
 pub(crate) use runs::{RunSet, furthest_run};
 
 use crate::contract::Found;
@@ -42,6 +43,8 @@ pub struct IdIndex {
     writing: Option<Writing>,
     runs: Arc<RunSet>,
     table_ids: usize,
+    /// What was damaged when runs were merged.
+    damaged: Option<String>,
 }
 
 /// What an event of a record is to those before it.
@@ -111,7 +114,7 @@ impl IdIndex {
     }
 
     fn with(home: Option<Home>, runs: Arc<RunSet>, table_ids: usize) -> Self {
-        Self { home, active: Table::default(), sealed: None, writing: None, runs, table_ids }
+        Self { home, active: Table::default(), sealed: None, writing: None, runs, table_ids, damaged: None }
     }
 
     /// The last record whose ids are all in runs.
@@ -207,6 +210,11 @@ impl IdIndex {
         }
     }
 
+    /// What was damaged when runs were merged, if anything was: they have to be made again.
+    pub(crate) fn damaged(&self) -> Option<&str> {
+        self.damaged.as_deref()
+    }
+
     /// The runs as they are now: they can be asked without holding the index.
     pub(crate) fn runs(&self) -> Arc<RunSet> {
         Arc::clone(&self.runs)
@@ -280,6 +288,7 @@ impl IdIndex {
         match thread.join() {
             Ok(Ok(runs)) => self.runs = runs,
             Ok(Err(error)) => {
+                self.damaged = (error.kind() == io::ErrorKind::InvalidData).then(|| error.to_string());
                 tracing::warn!(%error, "could not write an id run, the ids stay in memory and it is tried again");
                 self.keep(table, through);
             }

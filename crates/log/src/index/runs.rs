@@ -19,6 +19,29 @@ use crate::key::Key;
 /// asks at most three filters per level.
 const FAN_IN: usize = 4;
 
+/// Reads every block of the runs in a directory and removes the runs that are damaged. How many that were: the index is then
+/// behind, and what is missing is made again from the log.
+///
+/// # Errors
+///
+/// When the directory cannot be listed, or a damaged run not be removed.
+pub fn drop_damaged(dir: &Path) -> io::Result<usize> {
+    let mut dropped = 0;
+    for entry in fs::read_dir(dir)? {
+        let path = entry?.path();
+        if path.extension().is_none_or(|extension| extension != "run") {
+            continue;
+        }
+        let whole = Run::open(&path).and_then(|run| run.iter().try_for_each(|entry| entry.map(drop)));
+        if let Err(error) = whole {
+            tracing::warn!(%error, "an id run is damaged and is made again from the log");
+            fs::remove_file(&path)?;
+            dropped += 1;
+        }
+    }
+    Ok(dropped)
+}
+
 /// The run of a log that reaches furthest, and how far.
 pub(crate) fn furthest_run(dir: &Path, epoch: Uuid) -> Option<(PathBuf, Sequence)> {
     let runs = fs::read_dir(dir).ok()?.filter_map(|entry| {

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use tollgate_domain::position::Sequence;
-use tollgate_log::contract::{Durability, EventLog, Partitions};
+use tollgate_log::contract::{AppendOutcome, Durability, EventLog, Partitions};
 use tollgate_log::embedded::{EmbeddedLog, OpenError, Options};
 use tollgate_log::index::IdIndex;
 
@@ -113,4 +113,102 @@ fn a_log_of_the_page_cache_opens_with_what_a_power_cut_left() {
     // From the first time on that it is opened with class fsync, nothing may be lost.
     drop(open(&cut).unwrap());
     assert!(!open(&cut).unwrap().may_lose());
+}
+
+/// Runs of the id index as a long ledger has them.
+fn with_runs(dir: &Path) -> Vec<std::path::PathBuf> {
+    filled(dir, 60);
+    let _ = std::fs::remove_dir_all(dir.join("ids"));
+    let log = open(dir).unwrap();
+    let mut reader = log.reader(Partitions::ALL, Sequence::ZERO).unwrap();
+    let mut index = IdIndex::open_with(&dir.join("ids"), epoch(dir), Sequence(60), 10).unwrap();
+    loop {
+        let records = reader.read_available().unwrap();
+        if records.is_empty() {
+            break;
+        }
+        for stored in records {
+            index.take(&stored).unwrap();
+            index.tend(stored.sequence, stored.sequence);
+            index.settle();
+        }
+    }
+    drop(log);
+    let entries = std::fs::read_dir(dir.join("ids")).unwrap();
+    entries.map(|entry| entry.unwrap().path()).collect()
+}
+
+/// Flips a bit in the first block of a run.
+fn damage(run: &Path) {
+    let mut bytes = std::fs::read(run).unwrap();
+    bytes[64 + 20] ^= 1;
+    std::fs::write(run, bytes).unwrap();
+}
+
+#[test]
+fn a_damaged_block_of_an_id_run_is_made_again_and_resends_are_answered_right() {
+    let home = tempfile::tempdir().unwrap();
+    let dir = &home.path().join("data");
+    let runs = with_runs(dir);
+    assert!(!runs.is_empty());
+    runs.iter().for_each(|run| damage(run));
+    let log = open(dir).unwrap();
+    let mut refused = 0;
+    for number in 0..60 {
+        let payload = "x".repeat(200 + number % 7);
+        let receipt = loop {
+            match append(&log, &format!("e{number}"), &payload) {
+                Ok(receipt) => break receipt,
+                Err(error) => {
+                    assert!(error.is_retryable(), "{error}");
+                    assert!(error.to_string().contains("made again from the log"), "{error}");
+                    refused += 1;
+                    std::thread::yield_now();
+                }
+            }
+        };
+        let expected = AppendOutcome::Duplicate(Sequence(number as u64 + 1));
+        assert_eq!(receipt.outcomes, [expected], "{number}");
+    }
+    assert!(refused > 0, "the damage was met");
+    assert_eq!(log.degraded(), None);
+    append(&log, "e60", "x").unwrap();
+    assert_eq!(ids(&log), numbered(61));
+}
+
+#[test]
+fn a_missing_or_swapped_old_segment_is_said_while_the_log_goes_on() {
+    for swapped in [false, true] {
+        let dir = tempfile::tempdir().unwrap();
+        filled(dir.path(), 150);
+        assert_eq!(open(dir.path()).unwrap().degraded(), None);
+        let found = segments(dir.path());
+        assert!(found.len() > 3);
+        // What was indexed is not read again at the start.
+        let mut index =
+            IdIndex::open_with(&dir.path().join("ids"), epoch(dir.path()), Sequence(150), 1).unwrap();
+        let log = open(dir.path()).unwrap();
+        let mut reader = log.reader(Partitions::ALL, Sequence::ZERO).unwrap();
+        loop {
+            let records = reader.read_available().unwrap();
+            let Some(last) = records.last().map(|stored| stored.sequence) else { break };
+            records.iter().for_each(|stored| drop(index.take(stored).unwrap()));
+            index.tend(last, last);
+            index.settle();
+        }
+        drop((index, log, reader));
+        if swapped {
+            let aside = dir.path().join("aside");
+            std::fs::rename(&found[0], &aside).unwrap();
+            std::fs::rename(&found[1], &found[0]).unwrap();
+            std::fs::rename(&aside, &found[1]).unwrap();
+        } else {
+            std::fs::remove_file(&found[1]).unwrap();
+        }
+        let log = open(dir.path()).unwrap();
+        let said = log.degraded().expect("it is said");
+        let segment = if swapped { "segment 1 of the log" } else { "segment 2 of the log" };
+        assert!(said.contains(segment) && said.contains("restore a backup"), "{said}");
+        append(&log, "new", "x").unwrap();
+    }
 }
