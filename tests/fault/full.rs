@@ -1,9 +1,10 @@
 //! A full disk: appends are refused, everything else goes on, also after a restart, and nothing is thrown aside.
 
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::Value;
+use tollgate_log::clock::Stopwatch;
 use tollgate_tests::disk::SmallDisk;
 use tollgate_tests::{Place, Server, request};
 
@@ -22,7 +23,7 @@ fn on_a_full_disk_reads_and_gate_go_on_and_appends_come_back() {
     disk.fill();
     let mut acknowledged: u64 = 20;
     let mut refused = 0;
-    let begun = Instant::now();
+    let begun = Stopwatch::start();
     while begun.elapsed() < LONG_ENOUGH {
         match append(&server, acknowledged) {
             201 => acknowledged += 1,
@@ -50,7 +51,7 @@ fn on_a_full_disk_reads_and_gate_go_on_and_appends_come_back() {
     let server = Server::start(&place, "disk/d");
     assert_eq!(used(&server), Some(acknowledged));
     disk.free();
-    let begun = Instant::now();
+    let begun = Stopwatch::start();
     while append(&server, acknowledged) != 201 {
         assert!(begun.elapsed() < Duration::from_secs(30), "appends come back by themselves");
     }
@@ -82,7 +83,7 @@ fn append(server: &Server, nth: u64) -> u16 {
 
 /// Requests whose events are in the report, at the log's end.
 fn used(server: &Server) -> Option<u64> {
-    let (status, report) = get(server, "/v1/report?at_least=tail&wait_ms=10000").unwrap();
+    let (status, report) = get(server, "/v1/report?at_least=tail&wait_ms=10000").expect("an answer");
     assert_eq!(status, 200, "{report}");
     report["usage_events"].as_u64().map(|events| events / EVENTS)
 }
@@ -94,10 +95,9 @@ fn get(server: &Server, path: &str) -> Option<(u16, Value)> {
 
 /// Stores of views that were put out of the way.
 fn set_aside(place: &Place) -> Vec<String> {
-    let views = place.path("disk/d/views");
-    let names = std::fs::read_dir(Path::new(&views)).unwrap();
+    let names = std::fs::read_dir(Path::new(&place.path("disk/d/views"))).expect("the views");
     names
-        .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
+        .map(|entry| entry.expect("a name").file_name().to_string_lossy().into_owned())
         .filter(|name| name.contains("damaged"))
         .collect()
 }

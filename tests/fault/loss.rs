@@ -59,10 +59,14 @@ fn record(place: &Place, n: u32) {
 }
 
 fn aside(place: &Place) -> usize {
-    let names = std::fs::read_dir(place.path("d/views")).unwrap();
-    names.filter(|entry| entry.as_ref().unwrap().file_name().to_string_lossy().contains("damaged")).count()
+    let names = std::fs::read_dir(place.path("d/views")).expect("it can be read");
+    names
+        .filter(|entry| {
+            entry.as_ref().expect("it can be read").file_name().to_string_lossy().contains("damaged")
+        })
+        .count()
 }
 
 fn copy_dir(from: &Path, to: &Path) {
-    assert!(Command::new("cp").arg("-r").args([from, to]).status().unwrap().success());
+    assert!(Command::new("cp").arg("-r").args([from, to]).status().expect("it can be read").success());
 }

@@ -21,9 +21,7 @@ impl SmallDisk {
         let mounted = Program::new("mount").args(["-t", "tmpfs", "-o", &size, "tmpfs"]).arg(dir).try_output();
         let mounted = mounted.is_ok_and(|done| done.status.success());
         if !mounted {
-            // Said where people look; a stream that is closed is nobody's loss.
-            let _ =
-                writeln!(std::io::stderr(), "skipped: a full disk needs a mount, which only root may make");
+            eprintln!("skipped: a full disk needs a mount, which only root may make");
         }
         mounted.then(|| Self { dir: dir.to_owned() })
     }

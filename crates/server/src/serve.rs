@@ -200,14 +200,12 @@ pub async fn serve(
     if let Some(settings) = options.telemetry {
         export(&mut reactors, settings, &ledger, &stopped);
     }
-    let running_file = data_dir.as_ref().map(|dir| dir.join(RUNNING_FILE));
-    if let (Some(dir), Some(file)) = (&data_dir, &running_file) {
-        write_running(file, &Running::of(dir, &url, ledger.instance()));
-    }
+    let running_file =
+        data_dir.as_ref().map(|dir| write_running(dir, &Running::of(dir, &url, ledger.instance())));
     ready(&url, &ledger);
     let hosts = Arc::new(Hosts::new(address, &options.allow_hosts));
-    let app = router(App { ledger: Arc::clone(&ledger), hosts });
-    let app = app.into_make_service_with_connect_info::<SocketAddr>();
+    let app = router(App { ledger: Arc::clone(&ledger), hosts })
+        .into_make_service_with_connect_info::<SocketAddr>();
     let (begun, waits) = (stop.clone(), Arc::clone(&ledger));
     let graceful = async move {
         shutdown.await;
@@ -357,16 +355,18 @@ fn directory_id(dir: &Path) -> String {
     std::fs::metadata(dir).map(|found| format!("{}:{}", found.dev(), found.ino())).unwrap_or_default()
 }
 
-/// Says in a file where the server is. A disk that has no room for it keeps nobody from reading: commands are told by the lock.
-fn write_running(path: &Path, running: &Running) {
+/// Says in a file where the server is, and which file that is. A disk that has no room for it keeps nobody from reading: commands are told by the lock.
+fn write_running(dir: &Path, running: &Running) -> PathBuf {
+    let path = dir.join(RUNNING_FILE);
     let beside = path.with_extension("new");
     let write = || -> io::Result<()> {
         let mut file = private_file().write(true).create(true).truncate(true).open(&beside)?;
         file.write_all(&serde_json::to_vec(running).unwrap_or_default())?;
-        std::fs::rename(&beside, path)
+        std::fs::rename(&beside, &path)
     };
     if let Err(error) = write() {
         let (path, url) = (path.display(), &running.url);
         tracing::warn!(%error, "could not write {path}; commands find this server with --server {url}");
     }
+    path
 }
