@@ -203,7 +203,10 @@ impl Writer {
         let (capacity, file) = match prepared {
             Some((capacity, Ok(file))) => (capacity, Ok(file)),
             Some((capacity, Err(error))) => {
-                tracing::warn!(%error, "could not prepare a segment ahead, going on without");
+                // Once said that appends are refused, all is said.
+                if self.hub.lock().refusing.is_none() {
+                    tracing::warn!(%error, "could not prepare a segment ahead, going on without");
+                }
                 (capacity, self.disk.create(&path))
             }
             None => (self.next_capacity(), self.disk.create(&path)),
