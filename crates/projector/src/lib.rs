@@ -4,12 +4,14 @@
 //! date on a thread of its own, and answers queries that wait for a position. [`Projector::rebuild`] builds the view
 //! a second time, beside the live one, and compares them.
 
+mod before;
 pub mod checkpoint;
 mod compare;
 mod dedup;
 mod follow;
 mod hurry;
 pub mod nats;
+mod pool;
 mod projector;
 mod quarantine;
 pub mod queries;
@@ -17,14 +19,17 @@ mod query;
 pub mod reactor;
 mod rebuild;
 mod rows;
+mod seen;
 mod source;
 mod view;
 
+pub use pool::{Asker, Busy, ReadPool, Serving};
 pub use projector::Projector;
 pub use quarantine::Parked;
 pub use query::{Answered, Query, QueryError, Wait, restricted};
 pub use rebuild::{RebuildError, Rebuilt};
 pub use rows::RowError;
+pub use seen::{Seen, Snapshot};
 pub use source::Source;
 pub use tollgate_view_store::Digest;
 pub use view::{FOREIGN, View, ViewError, store_dir, store_dir_of};

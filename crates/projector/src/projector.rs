@@ -9,14 +9,17 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot, watch};
 use tollgate_domain::position::{PartitionId, Position};
+use tollgate_log::clock::Stopwatch;
 use tollgate_log::contract::{EventLog, Partitions};
 use tollgate_projection::fold::{Projection, read_task_key};
 use tollgate_wire::api::{QuarantinedTask, ViewHealth};
 
 use crate::follow::{Command, Follower};
 use crate::hurry::Hurry;
+use crate::pool::{Asker, ReadPool};
 use crate::query::{Answered, Query, QueryError, Wait, restricted};
 use crate::rebuild::{self, RebuildError, Rebuilt};
+use crate::seen::{Seen, Snapshot};
 use crate::view::{View, ViewError, store_dir_of};
 
 /// A view that is kept up to date with the log by a thread of its own.
@@ -38,6 +41,7 @@ pub(crate) struct Shared<P: Projection> {
     pub(crate) dir: PathBuf,
     pub(crate) projection: P,
     pub(crate) partitions: Partitions,
+    pub(crate) readers: ReadPool,
     /// `None` while a view that could not go on is made again.
     view: RwLock<Option<View<P>>>,
     pub(crate) progress: watch::Sender<Progress>,
@@ -82,6 +86,22 @@ impl<P: Projection + Clone> Projector<P> {
         partitions: Partitions,
         accept_loss: bool,
     ) -> Result<Self, ViewError> {
+        Self::start_with(projection, views_dir, log, partitions, accept_loss, ReadPool::default()).await
+    }
+
+    /// As [`Self::start_part`], with a pool for answers over many rows that it shares with others.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::start`].
+    pub async fn start_with(
+        projection: P,
+        views_dir: &Path,
+        log: Arc<dyn EventLog>,
+        partitions: Partitions,
+        accept_loss: bool,
+        readers: ReadPool,
+    ) -> Result<Self, ViewError> {
         let dir = store_dir_of::<P>(views_dir, partitions);
         let tail = log.tail().await?;
         let opened = View::open_part(projection.clone(), &dir, &*log, partitions, accept_loss).await;
@@ -98,6 +118,7 @@ impl<P: Projection + Clone> Projector<P> {
             dir,
             projection,
             partitions,
+            readers,
             view: RwLock::new(view),
             progress,
             hurry: Hurry::default(),
@@ -132,10 +153,14 @@ impl<P: Projection + Clone> Projector<P> {
         {
             return Ok(query(view));
         }
+        Err(self.stale(wanted, wait))
+    }
+
+    fn stale(&self, wanted: Position, wait: Wait<'_>) -> QueryError {
         let now = self.shared.progress.borrow().clone();
         let waited_ms = u64::try_from(wait.up_to.as_millis()).unwrap_or(u64::MAX);
         let (as_of, wanted) = (Box::new(now.position), Box::new(wanted));
-        Err(QueryError::Stale { view: P::NAME, as_of, wanted, waited_ms, failed: now.failed })
+        QueryError::Stale { view: P::NAME, as_of, wanted, waited_ms, failed: now.failed }
     }
 
     /// Answers a question once the view contains what is asked.
@@ -148,9 +173,13 @@ impl<P: Projection + Clone> Projector<P> {
         wait: Wait<'_>,
         query: &Q,
     ) -> Result<Answered<Q::Answer>, QueryError> {
+        if Q::OVER_MANY {
+            return self.ask_over_many(wait, query).await;
+        }
         let partitions = self.shared.partitions;
         let read = self.read(wait, |view| {
-            query.answer(view).map(|answer| Answered { answer, as_of: view.position(), partitions })
+            let answer = query.answer(&Seen::Now(view));
+            answer.map(|answer| Answered { answer, as_of: view.position(), partitions })
         });
         Ok(read.await??)
     }
@@ -159,6 +188,43 @@ impl<P: Projection + Clone> Projector<P> {
     #[must_use]
     pub const fn refused(&self) -> Option<&ViewError> {
         self.refused.as_ref()
+    }
+
+    /// Waits for the position first: who waits for that keeps nobody else from his turn.
+    async fn ask_over_many<Q: Query<P>>(
+        &self,
+        wait: Wait<'_>,
+        query: &Q,
+    ) -> Result<Answered<Q::Answer>, QueryError> {
+        let waited = Stopwatch::start();
+        self.read(wait, |_| ()).await?;
+        let asker = if query.is_own() {
+            Asker::Ledger
+        } else {
+            Asker::Reader(wait.up_to.saturating_sub(waited.elapsed()))
+        };
+        let (shared, query, here) = (Arc::clone(&self.shared), query.clone(), Arc::new(()));
+        let gone = Arc::downgrade(&here);
+        let answered = self.shared.readers.run(asker, move || {
+            let Some(snapshot) = Snapshot::take(Arc::clone(&shared), gone) else { return Ok(None) };
+            let answer = query.answer(&Seen::Pages(&snapshot))?;
+            let as_of = snapshot.position().clone();
+            Ok(Some(Answered { answer, as_of, partitions: shared.partitions }))
+        });
+        let answered = answered.await.map_err(|busy| QueryError::Busy { view: P::NAME, busy })?;
+        drop(here);
+        let wanted = self.wanted(wait.at_least)?;
+        // It was opened again meanwhile, from an earlier checkpoint.
+        match answered.map_err(QueryError::Rows)? {
+            Some(answered) if answered.as_of.covers(&wanted) => Ok(answered),
+            Some(_) | None => Err(self.stale(wanted, wait)),
+        }
+    }
+
+    /// The pool in which answers over many rows are made.
+    #[must_use]
+    pub fn readers(&self) -> &ReadPool {
+        &self.shared.readers
     }
 
     /// The partitions it folds.

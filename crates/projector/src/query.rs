@@ -8,23 +8,34 @@ use tollgate_domain::position::{PartitionId, Position};
 use tollgate_log::contract::{Partitions, ReadError};
 use tollgate_projection::fold::Projection;
 
+use crate::pool::Busy;
 use crate::rows::RowError;
-use crate::view::View;
+use crate::seen::Seen;
 
 /// A question that a view of one projection answers, in this process or in another one.
-pub trait Query<P: Projection>: Serialize + DeserializeOwned + Send + Sync + 'static {
+pub trait Query<P: Projection>: Clone + Serialize + DeserializeOwned + Send + Sync + 'static {
     /// Its name on the way to another process.
     const VERB: &'static str;
+
+    /// Whether it looks at many rows. Such answers are made a page of rows at a time, on threads of their own, few at once: neither
+    /// who appends nor the gate waits for them. Others are made at once where they are asked, and must be quick: the view does not
+    /// move on meanwhile.
+    const OVER_MANY: bool = false;
 
     /// What it is answered with.
     type Answer: Serialize + DeserializeOwned + Send + 'static;
 
-    /// Answers it. Must be quick: the view does not move on meanwhile.
+    /// Whether the ledger itself asks, not a reader: readers cannot keep it from its turn.
+    fn is_own(&self) -> bool {
+        false
+    }
+
+    /// Answers it.
     ///
     /// # Errors
     ///
     /// What reading rows gives.
-    fn answer(&self, view: &View<P>) -> Result<Self::Answer, RowError>;
+    fn answer(&self, view: &Seen<'_, P>) -> Result<Self::Answer, RowError>;
 }
 
 /// An answer, and up to where it is true.
@@ -107,6 +118,14 @@ pub enum QueryError {
         first: Partitions,
         /// What the other speaks for.
         second: Partitions,
+    },
+    /// Too many questions over many rows wait already.
+    #[error("view {view}: {busy}")]
+    Busy {
+        /// Which view.
+        view: &'static str,
+        /// How many.
+        busy: Busy,
     },
     /// Its projector, in another process, could not answer.
     #[error("view {view}: its projector could not answer: {reason}")]

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
+use std::ops::Bound;
+use std::sync::Arc;
 
 use bincode::config::Configuration;
 use hashbrown::HashMap;
@@ -10,6 +12,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tollgate_projection::fold::Rows;
 use tollgate_view_store::{StoreError, ViewStore, Written};
+
+use crate::before::{Before, Snapshots};
 
 /// Rows that stay in memory after a commit. Beyond it those not used since the last one are dropped; the store has them.
 const KEPT_ROWS: usize = 100_000;
@@ -37,13 +41,18 @@ pub enum RowError {
         /// The decoder's message.
         message: String,
     },
+    /// The view moved on too far from where an answer over many rows began, or was opened again.
+    #[error("the view moved on too far while the answer was made; ask again")]
+    Overtaken,
 }
 
 /// Rows in memory: those used lately and all that changed since the last commit.
 pub(crate) struct CachedRows<Row> {
     store: ViewStore,
     cache: HashMap<Vec<u8>, Slot<Row>, foldhash::fast::RandomState>,
-    dirty: Vec<Vec<u8>>,
+    /// Keys that changed since the last commit, in order.
+    dirty: BTreeSet<Vec<u8>>,
+    snapshots: Snapshots<Row>,
     /// Counts commits: tells rows used lately from others.
     generation: u32,
 }
@@ -54,9 +63,30 @@ struct Slot<Row> {
     used: u32,
 }
 
+/// A row as it is at hand.
+pub(crate) enum AtHand<'a, Row> {
+    /// In memory.
+    Cached(&'a Row),
+    /// As the store has it.
+    Stored(Vec<u8>),
+}
+
+/// The next rows of a scan, and the last key that was looked at; `None`: there are no more behind.
+pub(crate) struct Page<Row> {
+    pub(crate) rows: Vec<(Vec<u8>, Kept<Row>)>,
+    pub(crate) through: Option<Vec<u8>>,
+}
+
+/// A row that outlives the lock of its view. Bytes are decoded after the lock is given back.
+pub(crate) enum Kept<Row> {
+    Row(Arc<Row>),
+    Bytes(Vec<u8>),
+}
+
 impl<Row: Serialize + DeserializeOwned + Clone> CachedRows<Row> {
     pub(crate) fn new(store: ViewStore) -> Self {
-        Self { store, cache: HashMap::default(), dirty: Vec::new(), generation: 0 }
+        let (cache, dirty, snapshots) = (HashMap::default(), BTreeSet::new(), Snapshots::default());
+        Self { store, cache, dirty, snapshots, generation: 0 }
     }
 
     pub(crate) const fn store(&self) -> &ViewStore {
@@ -87,10 +117,26 @@ impl<Row: Serialize + DeserializeOwned + Clone> CachedRows<Row> {
         prefix: &'a [u8],
         after: Option<&'a [u8]>,
     ) -> impl Iterator<Item = Result<(Vec<u8>, Cow<'a, Row>), RowError>> + 'a {
-        let wanted = move |key: &&[u8]| key.starts_with(prefix) && after.is_none_or(|after| *key > after);
-        // New rows are few beside all rows: they are sorted for each scan.
-        let changed: BTreeSet<&[u8]> = self.dirty.iter().map(Vec::as_slice).filter(wanted).collect();
-        let mut changed = changed.into_iter().peekable();
+        self.scan_at_hand(prefix, after).map(|row| {
+            let (key, row) = row?;
+            match row {
+                AtHand::Cached(row) => Ok((key, Cow::Borrowed(row))),
+                AtHand::Stored(bytes) => Ok((key, Cow::Owned(decode(&bytes)?))),
+            }
+        })
+    }
+
+    fn scan_at_hand<'a>(
+        &'a self,
+        prefix: &'a [u8],
+        after: Option<&'a [u8]>,
+    ) -> impl Iterator<Item = Result<(Vec<u8>, AtHand<'a, Row>), RowError>> + 'a {
+        let from = match after {
+            Some(after) if after >= prefix => Bound::Excluded(after),
+            Some(_) | None => Bound::Included(prefix),
+        };
+        let changed = self.dirty.range::<[u8], _>((from, Bound::Unbounded)).map(Vec::as_slice);
+        let mut changed = changed.take_while(move |key| key.starts_with(prefix)).peekable();
         let stored_after = after.map(stored_key);
         let mut stored = self.store.scan(&stored_key(prefix), stored_after.as_deref()).peekable();
         std::iter::from_fn(move || {
@@ -106,17 +152,61 @@ impl<Row: Serialize + DeserializeOwned + Clone> CachedRows<Row> {
                 let key = changed.next()?;
                 // A row in both is taken from memory, and its stored form skipped.
                 stored.next_if(|row| row.as_ref().is_ok_and(|(stored, _)| &stored[1..] == key));
-                return self.cache.get(key).map(|slot| Ok((key.to_vec(), Cow::Borrowed(&slot.row))));
+                return self.cache.get(key).map(|slot| Ok((key.to_vec(), AtHand::Cached(&slot.row))));
             }
-            let row = stored.next()?.map_err(RowError::from).and_then(|(key, bytes)| {
+            let row = stored.next()?.map_err(RowError::from).map(|(key, bytes)| {
                 let key = key[1..].to_vec();
                 match self.cache.get(&*key) {
-                    Some(slot) => Ok((key, Cow::Borrowed(&slot.row))),
-                    None => Ok((key, Cow::Owned(decode(&bytes)?))),
+                    Some(slot) => (key, AtHand::Cached(&slot.row)),
+                    None => (key, AtHand::Stored(bytes)),
                 }
             });
             Some(row)
         })
+    }
+
+    /// Remembers the rows as they are now, for as long as somebody holds what it gives.
+    pub(crate) fn snapshot(&self) -> Arc<Before<Row>> {
+        self.snapshots.take()
+    }
+
+    /// The next rows of a scan, at most so many, as they were when the snapshot was taken.
+    pub(crate) fn page(
+        &self,
+        before: &Before<Row>,
+        prefix: &[u8],
+        after: Option<&[u8]>,
+        most: usize,
+    ) -> Result<Page<Row>, RowError> {
+        self.snapshots.check(before)?;
+        let mut page = Page { rows: Vec::new(), through: None };
+        for (nth, row) in self.scan_at_hand(prefix, after).enumerate() {
+            let (key, row) = row?;
+            if nth + 1 == most {
+                page.through = Some(key.clone());
+            }
+            let then = match before.row(&key) {
+                Some(then) => then.map(Kept::Row),
+                None => Some(match row {
+                    AtHand::Cached(row) => Kept::Row(Arc::new(row.clone())),
+                    AtHand::Stored(bytes) => Kept::Bytes(bytes),
+                }),
+            };
+            page.rows.extend(then.map(|row| (key, row)));
+            if page.through.is_some() {
+                break;
+            }
+        }
+        Ok(page)
+    }
+
+    /// The row under a key as it was when the snapshot was taken.
+    pub(crate) fn look_up_before(&self, before: &Before<Row>, key: &[u8]) -> Result<Option<Row>, RowError> {
+        self.snapshots.check(before)?;
+        match before.row(key) {
+            Some(then) => Ok(then.map(|row| (*row).clone())),
+            None => Ok(self.look_up(key)?.map(Cow::into_owned)),
+        }
     }
 
     /// Writes what changed, further keys of the caller's, and the checkpoint, atomically. Others may read beside; no row
@@ -126,8 +216,7 @@ impl<Row: Serialize + DeserializeOwned + Clone> CachedRows<Row> {
         further: &[(Vec<u8>, Option<Vec<u8>>)],
         checkpoint: &[u8],
     ) -> Result<Written, StoreError> {
-        let mut keys: Vec<Vec<u8>> = self.dirty.iter().map(|key| stored_key(key)).collect();
-        keys.sort_unstable();
+        let keys: Vec<Vec<u8>> = self.dirty.iter().map(|key| stored_key(key)).collect();
         let mut changes: Vec<(&[u8], Option<Vec<u8>>)> = Vec::with_capacity(keys.len() + further.len());
         for key in &keys {
             let value = self.cache.get(&key[1..]).map(|slot| encode(&slot.row));
@@ -141,7 +230,7 @@ impl<Row: Serialize + DeserializeOwned + Clone> CachedRows<Row> {
     pub(crate) fn settle(&mut self, written: Written) -> usize {
         self.store.settle(written);
         let rows = self.dirty.len();
-        for key in self.dirty.drain(..) {
+        for key in std::mem::take(&mut self.dirty) {
             if let Some(slot) = self.cache.get_mut(&*key) {
                 slot.dirty = false;
             }
@@ -159,17 +248,20 @@ impl<Row: Serialize + DeserializeOwned + Clone> Rows<Row> for CachedRows<Row> {
     type Error = RowError;
 
     fn change(&mut self, key: &[u8], make: impl FnOnce() -> Row) -> Result<&mut Row, RowError> {
-        let slot = match self.cache.entry_ref(key) {
-            EntryRef::Occupied(slot) => slot.into_mut(),
+        let (slot, is_new) = match self.cache.entry_ref(key) {
+            EntryRef::Occupied(slot) => (slot.into_mut(), false),
             EntryRef::Vacant(free) => {
-                let row = load(&self.store, key)?.unwrap_or_else(make);
-                free.insert(Slot { row, dirty: false, used: self.generation })
+                let stored = load(&self.store, key)?;
+                let is_new = stored.is_none();
+                let row = stored.unwrap_or_else(make);
+                (free.insert(Slot { row, dirty: false, used: self.generation }), is_new)
             }
         };
+        self.snapshots.keep(key, (!is_new).then_some(&slot.row));
         slot.used = self.generation;
         if !slot.dirty {
             slot.dirty = true;
-            self.dirty.push(key.to_vec());
+            self.dirty.insert(key.to_vec());
         }
         Ok(&mut slot.row)
     }

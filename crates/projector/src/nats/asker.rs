@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use async_nats::client::RequestErrorKind;
 use async_nats::{Request as Outgoing, StatusCode};
+use bytes::Bytes;
 use futures_util::StreamExt;
 use futures_util::future::join_all;
 use serde::Serialize;
@@ -21,6 +22,7 @@ use uuid::Uuid;
 
 use super::layout::Layout;
 use super::protocol::{HEALTH, MOVED, REBUILD, RebuiltPart, Reply, Request, Trouble, subject};
+use crate::pool::{Asker, ReadPool};
 use crate::query::{Answered, Query, QueryError, Wait};
 use crate::rebuild::{RebuildError, Rebuilt};
 
@@ -42,6 +44,9 @@ const AGAIN: Duration = Duration::from_millis(50);
 /// How long a question about health may take.
 const HEALTH_WAIT: Duration = Duration::from_secs(2);
 
+/// How much longer than the view may wait an answer over many rows may take, once its question has arrived.
+const LONG_ANSWER: Duration = Duration::from_secs(60);
+
 /// How long a rebuild may take.
 const REBUILD_WAIT: Duration = Duration::from_secs(3600);
 
@@ -51,13 +56,14 @@ pub struct Remote<P> {
     /// The log that its answers must be of.
     epoch: Uuid,
     layout: Layout,
+    readers: ReadPool,
     view: PhantomData<fn() -> P>,
 }
 
 impl<P> Clone for Remote<P> {
     fn clone(&self) -> Self {
-        let (client, layout) = (self.client.clone(), self.layout.clone());
-        Self { client, epoch: self.epoch, layout, view: PhantomData }
+        let (client, layout, readers) = (self.client.clone(), self.layout.clone(), self.readers.clone());
+        Self { client, epoch: self.epoch, layout, readers, view: PhantomData }
     }
 }
 
@@ -68,13 +74,15 @@ struct Question<'a> {
     wait: Wait<'a>,
     /// Whether to wait for a projector where none answers.
     patient: bool,
+    /// Whether its answer may take long.
+    long: bool,
 }
 
 impl<P: Projection + Clone> Remote<P> {
-    /// The view of a log, whose projectors are on this server.
+    /// The view of a log, whose projectors are on this server. Answers over many rows are read in the pool.
     #[must_use]
-    pub fn new(client: async_nats::Client, epoch: Uuid) -> Self {
-        Self { client, epoch, layout: Layout::default(), view: PhantomData }
+    pub fn new(client: async_nats::Client, epoch: Uuid, readers: ReadPool) -> Self {
+        Self { client, epoch, layout: Layout::default(), readers, view: PhantomData }
     }
 
     /// Asks about what lives in one partition.
@@ -151,7 +159,7 @@ impl<P: Projection + Clone> Remote<P> {
     ) -> Vec<(PartitionId, Result<Answered<ViewHealth>, QueryError>)> {
         let asked = partitions.into_iter().map(async |partition| {
             let wait = Wait { at_least: None, up_to: HEALTH_WAIT };
-            let question = Question { ask: HEALTH, query: None, wait, patient: false };
+            let question = Question { ask: HEALTH, query: None, wait, patient: false, long: false };
             let answered = self.send::<ViewHealth>(partition, &question).await;
             if let Ok(answered) = &answered {
                 self.layout.learn(answered.partitions);
@@ -168,7 +176,7 @@ impl<P: Projection + Clone> Remote<P> {
             let (remote, from) = (self.clone(), position.clone());
             asked.spawn(async move {
                 let wait = Wait { at_least: Some(&from), up_to };
-                let question = Question { ask: MOVED, query: None, wait, patient: true };
+                let question = Question { ask: MOVED, query: None, wait, patient: true, long: false };
                 // One that does not answer tells nothing new; the others or the time do.
                 let _ = remote.send::<()>(partition, &question).await;
             });
@@ -184,7 +192,7 @@ impl<P: Projection + Clone> Remote<P> {
     /// [`RebuildError`].
     pub(crate) async fn rebuild(&self) -> Result<Vec<Rebuilt>, RebuildError> {
         let wait = Wait { at_least: None, up_to: REBUILD_WAIT };
-        let question = Question { ask: REBUILD, query: None, wait, patient: false };
+        let question = Question { ask: REBUILD, query: None, wait, patient: false, long: false };
         let mut parts = Parts::new();
         while let Some(partition) = parts.missing() {
             parts.add(P::NAME, partition, self.rebuild_of(partition, &question).await?)?;
@@ -202,39 +210,51 @@ impl<P: Projection + Clone> Remote<P> {
         question: &Question<'_>,
     ) -> Result<Answered<RebuiltPart>, QueryError> {
         let watch = Stopwatch::start();
-        let missing = |reason: &str| {
-            let waited_ms = millis(watch.elapsed());
-            QueryError::Missing { view: P::NAME, partition, waited_ms, reason: reason.to_owned() }
-        };
         for _ in 0..BEGIN_TRIES {
-            let inbox = self.client.new_inbox();
-            let failed = |error: String| QueryError::Failed { view: P::NAME, reason: error };
-            let heard = self.client.subscribe(inbox.clone()).await;
-            let mut heard = heard.map_err(|error| failed(error.to_string()))?;
-            let payload = question.payload(question.wait.up_to).into();
-            let asked = self.client.publish_with_reply(subject(P::NAME, partition), inbox, payload).await;
-            asked.map_err(|error| failed(error.to_string()))?;
-            match tokio::time::timeout(BEGIN_WAIT, heard.next()).await {
-                Ok(Some(said)) if said.status == Some(StatusCode::NO_RESPONDERS) => {
-                    return Err(missing("nobody listens"));
+            let payload = question.payload(question.wait.up_to);
+            match self.begin(partition, payload, BEGIN_WAIT, question.wait.up_to).await {
+                Ok(payload) => return read(P::NAME, &payload),
+                Err(Silence::NotBegun) => {
+                    tracing::debug!(view = P::NAME, %partition, "no rebuild was begun, asking again");
                 }
-                Ok(Some(said)) if is_begun(&said.payload) => {
-                    let done = tokio::time::timeout(question.wait.up_to, heard.next()).await;
-                    let done =
-                        done.map_err(|_| missing("it has begun to rebuild, and did not end in time"))?;
-                    let done = done.ok_or_else(|| missing("the connection was closed"))?;
-                    return read(P::NAME, &done.payload);
-                }
-                Ok(Some(said)) => return read(P::NAME, &said.payload),
-                Ok(None) => return Err(missing("the connection was closed")),
-                Err(_) => tracing::debug!(view = P::NAME, %partition, "no rebuild was begun, asking again"),
+                Err(silence) => return Err(missing::<P>(partition, &watch, silence.to_string())),
             }
         }
-        Err(missing("it did not say that it has begun to rebuild"))
+        Err(missing::<P>(partition, &watch, Silence::NotBegun.to_string()))
+    }
+
+    /// Asks what takes long. The projector says at once that the question has arrived.
+    async fn begin(
+        &self,
+        partition: PartitionId,
+        payload: Vec<u8>,
+        begin_within: Duration,
+        end_within: Duration,
+    ) -> Result<Bytes, Silence> {
+        let inbox = self.client.new_inbox();
+        let failed = |error: String| Silence::Failed(error);
+        let mut heard =
+            self.client.subscribe(inbox.clone()).await.map_err(|error| failed(error.to_string()))?;
+        let asked = self.client.publish_with_reply(subject(P::NAME, partition), inbox, payload.into()).await;
+        asked.map_err(|error| failed(error.to_string()))?;
+        match tokio::time::timeout(begin_within, heard.next()).await {
+            Ok(Some(said)) if said.status == Some(StatusCode::NO_RESPONDERS) => Err(Silence::Nobody),
+            Ok(Some(said)) if is_begun(&said.payload) => {
+                match tokio::time::timeout(end_within, heard.next()).await {
+                    Ok(Some(said)) => Ok(said.payload),
+                    Ok(None) => Err(Silence::Closed),
+                    Err(_) => Err(Silence::NotEnded),
+                }
+            }
+            // A projector of an earlier version answers without saying so first.
+            Ok(Some(said)) => Ok(said.payload),
+            Ok(None) => Err(Silence::Closed),
+            Err(_) => Err(Silence::NotBegun),
+        }
     }
 
     /// Asks partition by partition until the answers speak for all of them.
-    async fn send_all<A: DeserializeOwned>(
+    async fn send_all<A: DeserializeOwned + Send + 'static>(
         &self,
         question: &Question<'_>,
     ) -> Result<Vec<Answered<A>>, QueryError> {
@@ -246,19 +266,20 @@ impl<P: Projection + Clone> Remote<P> {
         Ok(parts.answers)
     }
 
-    async fn send<A: DeserializeOwned>(
+    async fn send<A: DeserializeOwned + Send + 'static>(
         &self,
         partition: PartitionId,
         question: &Question<'_>,
     ) -> Result<Answered<A>, QueryError> {
         let watch = Stopwatch::start();
         let up_to = question.wait.up_to;
+        // Whatever waits for it here or there meanwhile waits for a reader.
+        let _serving = question.long.then(|| self.readers.serve());
         loop {
             let left = up_to.saturating_sub(watch.elapsed());
-            let one = if question.patient { left.min(ONE_TRY) } else { left };
-            let request = Outgoing::new().payload(question.payload(one).into()).timeout(Some(one + GRACE));
-            let reason = match self.client.send_request(subject(P::NAME, partition), request).await {
-                Ok(message) => match read(P::NAME, &message.payload) {
+            let one = if question.patient && !question.long { left.min(ONE_TRY) } else { left };
+            let reason = match self.once(partition, question, one).await {
+                Ok(payload) => match self.read(payload, question.long).await {
                     // It still follows the log that was here before, and will notice.
                     Ok(Answered { as_of, .. }) if as_of.epoch() != self.epoch => other_log(&as_of.epoch()),
                     Err(QueryError::OtherLog { wanted, epoch }) if wanted.epoch() == self.epoch => {
@@ -271,17 +292,65 @@ impl<P: Projection + Clone> Remote<P> {
                     }
                     read => return read,
                 },
-                Err(error) if error.kind() == RequestErrorKind::NoResponders => "nobody listens".to_owned(),
-                Err(error) => error.to_string(),
+                Err(silence) => silence.to_string(),
             };
             if !question.patient || watch.elapsed() + AGAIN >= up_to {
-                let waited_ms = millis(watch.elapsed());
-                return Err(QueryError::Missing { view: P::NAME, partition, waited_ms, reason });
+                return Err(missing::<P>(partition, &watch, reason));
             }
             // A projector that starts again is there in a moment.
             passed(AGAIN).await;
         }
     }
+
+    /// Asks one projector, which may wait so long for its view.
+    async fn once(
+        &self,
+        partition: PartitionId,
+        question: &Question<'_>,
+        wait: Duration,
+    ) -> Result<Bytes, Silence> {
+        let payload = question.payload(wait);
+        if question.long {
+            return self.begin(partition, payload, ONE_TRY + GRACE, wait + LONG_ANSWER).await;
+        }
+        let request = Outgoing::new().payload(payload.into()).timeout(Some(wait + GRACE));
+        let answered = self.client.send_request(subject(P::NAME, partition), request).await;
+        answered.map(|message| message.payload).map_err(|error| match error.kind() {
+            RequestErrorKind::NoResponders => Silence::Nobody,
+            _ => Silence::Failed(error.to_string()),
+        })
+    }
+
+    async fn read<A: DeserializeOwned + Send + 'static>(
+        &self,
+        payload: Bytes,
+        long: bool,
+    ) -> Result<Answered<A>, QueryError> {
+        if !long {
+            return read(P::NAME, &payload);
+        }
+        let read = self.readers.run(Asker::Ledger, move || read(P::NAME, &payload)).await;
+        read.map_err(|busy| QueryError::Busy { view: P::NAME, busy })?
+    }
+}
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+enum Silence {
+    #[error("nobody listens")]
+    Nobody,
+    #[error("the connection was closed")]
+    Closed,
+    #[error("it did not say that it has begun")]
+    NotBegun,
+    #[error("it has begun, and did not end in time")]
+    NotEnded,
+    #[error("{0}")]
+    Failed(String),
+}
+
+fn missing<P: Projection>(partition: PartitionId, watch: &Stopwatch, reason: String) -> QueryError {
+    QueryError::Missing { view: P::NAME, partition, waited_ms: millis(watch.elapsed()), reason }
 }
 
 impl<'a> Question<'a> {
@@ -289,7 +358,7 @@ impl<'a> Question<'a> {
         let failed =
             |error: serde_json::Error| QueryError::Failed { view: P::NAME, reason: error.to_string() };
         let query = to_raw_value(query).map_err(failed)?;
-        Ok(Self { ask: Q::VERB, query: Some(query), wait, patient: true })
+        Ok(Self { ask: Q::VERB, query: Some(query), wait, patient: true, long: Q::OVER_MANY })
     }
 
     fn payload(&self, left: Duration) -> Vec<u8> {
@@ -298,6 +367,7 @@ impl<'a> Question<'a> {
             query: self.query.as_deref(),
             at_least: self.wait.at_least.map(ToString::to_string),
             wait_ms: u64::try_from(left.as_millis()).unwrap_or(u64::MAX),
+            begin: self.long,
         };
         encoded(&request)
     }

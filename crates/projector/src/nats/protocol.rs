@@ -5,6 +5,7 @@ use serde_json::value::RawValue;
 use tollgate_domain::position::{PartitionId, Position};
 use tollgate_view_store::Digest;
 
+use crate::pool::Busy;
 use crate::query::QueryError;
 use crate::rebuild::{RebuildError, Rebuilt};
 
@@ -46,6 +47,9 @@ pub(crate) struct Request<'a> {
     /// For how long at most to wait for it.
     #[serde(default)]
     pub(crate) wait_ms: u64,
+    /// Whether an empty reply is to say first that the question has arrived: its answer may take long.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) begin: bool,
 }
 
 /// What is answered: an answer and what it is true for, or an error.
@@ -89,6 +93,13 @@ pub enum Trouble {
     },
     /// Another rebuild runs.
     Running,
+    /// Too many questions over many rows wait already.
+    Busy {
+        /// How many wait.
+        waiting: usize,
+        /// How many are answered at once.
+        at_once: usize,
+    },
     /// Anything else.
     Failed {
         /// What happened.
@@ -117,6 +128,9 @@ impl Trouble {
                 Err(error) => QueryError::Failed { view, reason: error.to_string() },
             },
             Self::Running => QueryError::Failed { view, reason: RebuildError::Running.to_string() },
+            Self::Busy { waiting, at_once } => {
+                QueryError::Busy { view, busy: Busy { waiting, at_once } }
+            }
             Self::Failed { reason } => QueryError::Failed { view, reason },
         }
     }
@@ -129,6 +143,7 @@ impl From<QueryError> for Trouble {
                 Self::Stale { as_of: as_of.to_string(), wanted: wanted.to_string(), waited_ms, failed }
             }
             QueryError::OtherLog { wanted, epoch } => Self::OtherLog { wanted: wanted.to_string(), epoch },
+            QueryError::Busy { busy: Busy { waiting, at_once }, .. } => Self::Busy { waiting, at_once },
             QueryError::Log(_)
             | QueryError::Rows(_)
             | QueryError::Missing { .. }

@@ -21,6 +21,7 @@ use tollgate_projection::status::Status;
 use super::protocol::{
     HEALTH, MOVED, REBUILD, RebuiltPart, Reply, Request, SERVICE_VERSION, Trouble, service_name, subject,
 };
+use crate::pool::Asker;
 use crate::projector::Projector;
 use crate::queries::{
     ChangesAfter, ChangesFor, ConfigsOf, DeliveriesOf, EndpointOf, FindEvents, GoverningOf, LastSettingsOf,
@@ -31,6 +32,9 @@ use crate::query::{Answered, Query, Wait, restricted};
 
 /// Questions that are answered at once. More wait at the server.
 const AT_ONCE: usize = 256;
+
+/// Questions over many rows that wait for a position or their turn, or are answered: others find room beside them.
+const LONG_AT_ONCE: usize = 64;
 
 /// Longest that a question may wait for a position.
 const MAX_WAIT: Duration = Duration::from_secs(60);
@@ -113,17 +117,28 @@ pub async fn serve<P: Served>(
         .await
         .map_err(failed)?;
     let at_once = Arc::new(Semaphore::new(AT_ONCE));
+    let long_at_once = Arc::new(Semaphore::new(LONG_AT_ONCE));
     let mut endpoints = JoinSet::new();
     for partition in partitions.iter() {
         let builder = service.endpoint_builder().name(format!("partition-{partition}"));
         let mut endpoint = builder.add(subject(P::NAME, partition)).await.map_err(failed)?;
         let (projector, at_once) = (Arc::clone(&projector), Arc::clone(&at_once));
+        let long_at_once = Arc::clone(&long_at_once);
         let max_bytes = client.server_info().max_payload;
         endpoints.spawn(async move {
             let mut running = JoinSet::new();
             while let Some(asked) = endpoint.next().await {
                 while running.try_join_next().is_some() {}
-                let Ok(permit) = Arc::clone(&at_once).acquire_owned().await else { return };
+                let permit = if is_long(&asked) {
+                    let Ok(permit) = Arc::clone(&long_at_once).try_acquire_owned() else {
+                        running.spawn(refuse::<P>(asked));
+                        continue;
+                    };
+                    permit
+                } else {
+                    let Ok(permit) = Arc::clone(&at_once).acquire_owned().await else { return };
+                    permit
+                };
                 let projector = Arc::clone(&projector);
                 running.spawn(async move {
                     respond(&projector, asked, max_bytes).await;
@@ -148,11 +163,23 @@ impl Serving {
     }
 }
 
+/// Whether its answer may take long.
+fn is_long(asked: &Asked) -> bool {
+    serde_json::from_slice::<Request<'_>>(&asked.message.payload)
+        .is_ok_and(|request| request.begin || request.ask == REBUILD)
+}
+
+async fn refuse<P: Served>(asked: Asked) {
+    let busy = Trouble::Busy { waiting: LONG_AT_ONCE, at_once: LONG_AT_ONCE };
+    if let Err(error) = asked.respond(Ok(encoded(&Reply { error: Some(busy), ..Reply::default() }))).await {
+        tracing::warn!(view = P::NAME, %error, "an answer could not be sent");
+    }
+}
+
 async fn respond<P: Served>(projector: &Projector<P>, asked: Asked, max_bytes: usize) {
-    let rebuild = serde_json::from_slice::<Request<'_>>(&asked.message.payload)
-        .is_ok_and(|request| request.ask == REBUILD);
-    if rebuild && let Err(error) = asked.respond(Ok(encoded(&Reply::default()))).await {
-        tracing::warn!(view = P::NAME, %error, "the beginning of a rebuild could not be told");
+    if is_long(&asked)
+        && let Err(error) = asked.respond(Ok(encoded(&Reply::default()))).await {
+        tracing::warn!(view = P::NAME, %error, "the arrival of a question could not be told");
     }
     let reply = match given(projector, &asked.message.payload).await {
         Ok(Answered { answer, as_of, partitions }) => Reply {
@@ -225,6 +252,13 @@ async fn answer<P: Projection + Clone, Q: Query<P>>(
     let query: Q = serde_json::from_str(text)
         .map_err(|error| Trouble::failed(format!("query of `{}`: {error}", Q::VERB)))?;
     let Answered { answer, as_of, partitions } = projector.ask(wait, &query).await.map_err(Trouble::from)?;
-    let answer = to_raw_value(&answer).map_err(Trouble::failed)?;
+    let answer = if Q::OVER_MANY {
+        // Written where it was made: it may be large.
+        let written = projector.readers().run(Asker::Ledger, move || to_raw_value(&answer)).await;
+        written.map_err(Trouble::failed)?
+    } else {
+        to_raw_value(&answer)
+    };
+    let answer = answer.map_err(Trouble::failed)?;
     Ok(Answered { answer, as_of, partitions })
 }

@@ -10,7 +10,7 @@ use tollgate_wire::api::{AlertChangeView, AlertView};
 
 use crate::query::Query;
 use crate::rows::RowError;
-use crate::view::View;
+use crate::seen::Seen;
 
 /// Alerts, the latest first.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -120,9 +120,10 @@ impl ListAlerts {
 
 impl Query<Alerts> for ListAlerts {
     const VERB: &'static str = "alerts";
+    const OVER_MANY: bool = true;
     type Answer = AlertPage;
 
-    fn answer(&self, view: &View<Alerts>) -> Result<AlertPage, RowError> {
+    fn answer(&self, view: &Seen<'_, Alerts>) -> Result<AlertPage, RowError> {
         let mut page = AlertPage::default();
         for row in view.scan(&alert_key(""), None) {
             let (_, row) = row?;
@@ -141,7 +142,7 @@ impl Query<Alerts> for OneAlert {
     const VERB: &'static str = "alert";
     type Answer = Option<AlertView>;
 
-    fn answer(&self, view: &View<Alerts>) -> Result<Option<AlertView>, RowError> {
+    fn answer(&self, view: &Seen<'_, Alerts>) -> Result<Option<AlertView>, RowError> {
         Ok(view.get(&alert_key(&self.id))?.as_deref().and_then(AlertsRow::alert).map(alert_view))
     }
 }
@@ -167,7 +168,7 @@ impl Query<Alerts> for ChangesAfter {
     const VERB: &'static str = "changes";
     type Answer = ChangePage;
 
-    fn answer(&self, view: &View<Alerts>) -> Result<ChangePage, RowError> {
+    fn answer(&self, view: &Seen<'_, Alerts>) -> Result<ChangePage, RowError> {
         let mut page = ChangePage::default();
         let mut last = self.after;
         for row in view.scan(CHANGES, Some(&change_after(Sequence(self.after)))) {

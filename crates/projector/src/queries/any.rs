@@ -8,7 +8,7 @@ use tollgate_projection::fold::Projection;
 
 use crate::query::Query;
 use crate::rows::RowError;
-use crate::view::View;
+use crate::seen::Seen;
 
 /// What the view remembers of the log: the chain of each partition at its checkpoint.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
@@ -36,8 +36,8 @@ impl<P: Projection> Query<P> for Marks {
     const VERB: &'static str = "marks";
     type Answer = Vec<MarkOf>;
 
-    fn answer(&self, view: &View<P>) -> Result<Self::Answer, RowError> {
-        let mark = |partition| Some((partition, view.checkpoint().mark(partition)?));
+    fn answer(&self, view: &Seen<'_, P>) -> Result<Self::Answer, RowError> {
+        let mark = |partition| Some((partition, view.mark(partition)?));
         let of = |(partition, mark): (PartitionId, crate::checkpoint::Mark)| MarkOf {
             partition: partition.number(),
             sequence: mark.sequence,
@@ -92,7 +92,7 @@ impl<P: Projection> Query<P> for FindEvents {
     const VERB: &'static str = "find_events";
     type Answer = Vec<Option<FoundEvent>>;
 
-    fn answer(&self, view: &View<P>) -> Result<Self::Answer, RowError> {
+    fn answer(&self, view: &Seen<'_, P>) -> Result<Self::Answer, RowError> {
         let find = |(producer, id): &(String, String)| {
             let found = view.find(&IdScope::of(&self.tenant, &self.task, producer).key(id))?;
             Ok(found.map(|found| FoundEvent { sequence: found.sequence, content: found.content.0 }))

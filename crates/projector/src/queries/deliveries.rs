@@ -11,7 +11,7 @@ use tollgate_projection::alerts::{
 
 use crate::query::Query;
 use crate::rows::RowError;
-use crate::view::View;
+use crate::seen::Seen;
 
 /// Most rows that one question looks at: the view does not move on meanwhile.
 const SCAN: usize = 2000;
@@ -106,7 +106,7 @@ impl Query<Alerts> for EndpointOf {
     const VERB: &'static str = "endpoint";
     type Answer = Vec<EndpointState>;
 
-    fn answer(&self, view: &View<Alerts>) -> Result<Self::Answer, RowError> {
+    fn answer(&self, view: &Seen<'_, Alerts>) -> Result<Self::Answer, RowError> {
         let mut states = Vec::new();
         for row in view.scan(&states_of(&self.endpoint), None) {
             if let AlertsRow::Endpoint(state) = &*row?.1 {
@@ -138,7 +138,7 @@ impl Query<Alerts> for ChangesFor {
     const VERB: &'static str = "changes_for";
     type Answer = ToldPage;
 
-    fn answer(&self, view: &View<Alerts>) -> Result<ToldPage, RowError> {
+    fn answer(&self, view: &Seen<'_, Alerts>) -> Result<ToldPage, RowError> {
         let mut page = ToldPage::default();
         let mut last = self.after;
         for (looked_at, row) in view.scan(CHANGES, Some(&change_after(self.after))).enumerate() {
@@ -188,7 +188,7 @@ impl Query<Alerts> for DeliveriesOf {
     const VERB: &'static str = "deliveries_of";
     type Answer = Vec<Recorded>;
 
-    fn answer(&self, view: &View<Alerts>) -> Result<Self::Answer, RowError> {
+    fn answer(&self, view: &Seen<'_, Alerts>) -> Result<Self::Answer, RowError> {
         let mut found = Vec::new();
         for (alert, change) in &self.names {
             let row = view.get(&delivery_key(alert, *change, &self.endpoint))?;
@@ -205,9 +205,10 @@ impl Query<Alerts> for DeliveriesOf {
 
 impl Query<Alerts> for ListDeliveries {
     const VERB: &'static str = "deliveries";
+    const OVER_MANY: bool = true;
     type Answer = DeliveryPage;
 
-    fn answer(&self, view: &View<Alerts>) -> Result<DeliveryPage, RowError> {
+    fn answer(&self, view: &Seen<'_, Alerts>) -> Result<DeliveryPage, RowError> {
         let mut page = DeliveryPage::default();
         let prefix = self.alert.as_ref().map_or_else(|| DELIVERIES.to_vec(), |alert| deliveries_of(alert));
         for row in view.scan(&prefix, None) {

@@ -7,7 +7,7 @@ use tollgate_projection::alerts::{Alerts, AlertsRow, Observed, Transitions, watc
 
 use crate::query::Query;
 use crate::rows::RowError;
-use crate::view::View;
+use crate::seen::Seen;
 
 /// What is true of the ledger as a whole, and how long its transitions take.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
@@ -28,7 +28,7 @@ impl Query<Alerts> for GoverningOf {
     const VERB: &'static str = "governing";
     type Answer = Governing;
 
-    fn answer(&self, view: &View<Alerts>) -> Result<Governing, RowError> {
+    fn answer(&self, view: &Seen<'_, Alerts>) -> Result<Governing, RowError> {
         let row = view.get(&watch_key(LEDGER_TENANT, LEDGER_TENANT))?;
         let Some(watch) = row.as_deref().and_then(AlertsRow::watch) else { return Ok(Governing::default()) };
         let observed = watch.observed.iter().filter(|(condition, _)| condition.rule.is_ledger_wide());

@@ -10,7 +10,7 @@ use tollgate_projection::status::Status;
 
 use crate::query::Query;
 use crate::rows::RowError;
-use crate::view::View;
+use crate::seen::Seen;
 
 /// The figures of all tasks of the ledger, or of one tenant.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -21,6 +21,9 @@ pub struct OverviewOf {
     pub now: Timestamp,
     /// After how many milliseconds an execution is stuck; 0: never.
     pub stuck_after_ms: u64,
+    /// Whether the ledger itself asks.
+    #[serde(default)]
+    pub own: bool,
 }
 
 /// What stopping tasks was worth, of the ledger or of one tenant.
@@ -42,9 +45,10 @@ pub struct ConfigsOf {}
 
 impl Query<Status> for SavingsOf {
     const VERB: &'static str = "savings";
+    const OVER_MANY: bool = true;
     type Answer = Savings;
 
-    fn answer(&self, view: &View<Status>) -> Result<Savings, RowError> {
+    fn answer(&self, view: &Seen<'_, Status>) -> Result<Savings, RowError> {
         let mut savings = Savings { degraded: view.degraded_tasks(), ..Savings::default() };
         let prefix = self.tenant.as_ref().map(|tenant| task_key(tenant, "")).unwrap_or_default();
         for row in view.scan(&prefix, None) {
@@ -58,7 +62,7 @@ impl Query<Reports> for LastSettingsOf {
     const VERB: &'static str = "last_settings";
     type Answer = LastSettings;
 
-    fn answer(&self, view: &View<Reports>) -> Result<LastSettings, RowError> {
+    fn answer(&self, view: &Seen<'_, Reports>) -> Result<LastSettings, RowError> {
         match view.get(LAST_SETTINGS)?.as_ref().map(AsRef::as_ref) {
             Some(ReportRow::LastSettings(last)) => Ok((**last).clone()),
             Some(_) | None => Ok(LastSettings::default()),
@@ -70,7 +74,7 @@ impl Query<Reports> for ConfigsOf {
     const VERB: &'static str = "configs";
     type Answer = Configs;
 
-    fn answer(&self, view: &View<Reports>) -> Result<Configs, RowError> {
+    fn answer(&self, view: &Seen<'_, Reports>) -> Result<Configs, RowError> {
         let mut configs = Configs::new();
         for row in view.scan(CONFIGS, None) {
             let (key, row) = row?;
@@ -84,9 +88,14 @@ impl Query<Reports> for ConfigsOf {
 
 impl Query<Status> for OverviewOf {
     const VERB: &'static str = "overview";
+    const OVER_MANY: bool = true;
     type Answer = Overview;
 
-    fn answer(&self, view: &View<Status>) -> Result<Overview, RowError> {
+    fn is_own(&self) -> bool {
+        self.own
+    }
+
+    fn answer(&self, view: &Seen<'_, Status>) -> Result<Overview, RowError> {
         let mut overview = Overview { degraded: view.degraded_tasks(), ..Overview::default() };
         let present = Present { now: self.now, stuck_after_ms: self.stuck_after_ms };
         let prefix = self.tenant.as_ref().map(|tenant| task_key(tenant, "")).unwrap_or_default();

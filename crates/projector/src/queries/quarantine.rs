@@ -5,7 +5,7 @@ use tollgate_projection::alerts::{Alerts, AlertsRow, QUARANTINE, Quarantined, qu
 
 use crate::query::Query;
 use crate::rows::RowError;
-use crate::view::View;
+use crate::seen::Seen;
 
 /// Messages that the inbox refused, the latest first.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -36,9 +36,10 @@ pub struct OneQuarantined {
 
 impl Query<Alerts> for ListQuarantine {
     const VERB: &'static str = "quarantine";
+    const OVER_MANY: bool = true;
     type Answer = QuarantinePage;
 
-    fn answer(&self, view: &View<Alerts>) -> Result<QuarantinePage, RowError> {
+    fn answer(&self, view: &Seen<'_, Alerts>) -> Result<QuarantinePage, RowError> {
         let mut page = QuarantinePage::default();
         for row in view.scan(QUARANTINE, None) {
             let (_, row) = row?;
@@ -76,7 +77,7 @@ impl Query<Alerts> for OneQuarantined {
     const VERB: &'static str = "quarantined";
     type Answer = Option<Quarantined>;
 
-    fn answer(&self, view: &View<Alerts>) -> Result<Option<Quarantined>, RowError> {
+    fn answer(&self, view: &Seen<'_, Alerts>) -> Result<Option<Quarantined>, RowError> {
         let row = view.get(&quarantine_key(&self.id))?;
         Ok(row.as_deref().and_then(AlertsRow::quarantined).cloned())
     }

@@ -10,7 +10,7 @@ use tollgate_wire::api::AccessView;
 
 use crate::query::Query;
 use crate::rows::RowError;
-use crate::view::View;
+use crate::seen::Seen;
 
 /// The totals of the ledger, or of one tenant.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -67,11 +67,13 @@ pub struct AccessPage {
 
 impl Query<Reports> for TotalsOf {
     const VERB: &'static str = "totals";
+    const OVER_MANY: bool = true;
     type Answer = LedgerTotalsOf;
 
-    fn answer(&self, view: &View<Reports>) -> Result<LedgerTotalsOf, RowError> {
+    fn answer(&self, view: &Seen<'_, Reports>) -> Result<LedgerTotalsOf, RowError> {
         let tenant = self.tenant.as_deref();
-        let mut found = LedgerTotalsOf { degraded: view.degraded_tasks(), ..LedgerTotalsOf::default() };
+        let mut found =
+            LedgerTotalsOf { degraded: view.degraded_tasks(), ..LedgerTotalsOf::default() };
         match tenant {
             Some(tenant) => {
                 for row in view.scan(&tasks_of(tenant), None) {
@@ -110,7 +112,7 @@ impl Query<Reports> for OthersOfClass {
     const VERB: &'static str = "others_of_class";
     type Answer = ClassSums;
 
-    fn answer(&self, view: &View<Reports>) -> Result<ClassSums, RowError> {
+    fn answer(&self, view: &Seen<'_, Reports>) -> Result<ClassSums, RowError> {
         let class = Class { tenant: &self.tenant, complexity: self.complexity, importance: self.importance };
         let mut found = ClassSums::default();
         for row in view.scan(&class.prefix(), None) {
@@ -130,9 +132,10 @@ impl Query<Reports> for OthersOfClass {
 
 impl Query<Reports> for ListAccesses {
     const VERB: &'static str = "accesses";
+    const OVER_MANY: bool = true;
     type Answer = AccessPage;
 
-    fn answer(&self, view: &View<Reports>) -> Result<AccessPage, RowError> {
+    fn answer(&self, view: &Seen<'_, Reports>) -> Result<AccessPage, RowError> {
         let mut page = AccessPage::default();
         for row in view.scan(&accesses_of(self.tenant.as_deref()), None) {
             let (key, row) = row?;

@@ -14,7 +14,7 @@ use tollgate_projection::status::{Status, TaskRow, standing};
 use super::any::{FindEvents, FoundEvent};
 use crate::query::Query;
 use crate::rows::RowError;
-use crate::view::View;
+use crate::seen::Seen;
 
 /// Where a task stands, for those who decide about it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -75,7 +75,7 @@ impl Query<Status> for StandingOf {
     const VERB: &'static str = "standing";
     type Answer = TaskStanding;
 
-    fn answer(&self, view: &View<Status>) -> Result<TaskStanding, RowError> {
+    fn answer(&self, view: &Seen<'_, Status>) -> Result<TaskStanding, RowError> {
         let key = task_key(&self.tenant, &self.task);
         let task = view.get(&key)?.map(|row| DecidedTask::of(&self.task, &row, self.now));
         let find =

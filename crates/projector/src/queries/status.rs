@@ -9,7 +9,7 @@ use tollgate_wire::api::TaskSummary;
 
 use crate::query::Query;
 use crate::rows::RowError;
-use crate::view::View;
+use crate::seen::Seen;
 
 /// All that the view has of one task.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -33,7 +33,7 @@ impl Query<Status> for OneTask {
     const VERB: &'static str = "task";
     type Answer = TaskAnswer;
 
-    fn answer(&self, view: &View<Status>) -> Result<TaskAnswer, RowError> {
+    fn answer(&self, view: &Seen<'_, Status>) -> Result<TaskAnswer, RowError> {
         let key = task_key(&self.tenant, &self.task);
         let row = view.get(&key)?.map(std::borrow::Cow::into_owned);
         Ok(TaskAnswer { row, degraded: view.is_degraded(&key) })
@@ -66,9 +66,10 @@ pub struct TaskPage {
 
 impl Query<Status> for ListTasks {
     const VERB: &'static str = "tasks";
+    const OVER_MANY: bool = true;
     type Answer = TaskPage;
 
-    fn answer(&self, view: &View<Status>) -> Result<TaskPage, RowError> {
+    fn answer(&self, view: &Seen<'_, Status>) -> Result<TaskPage, RowError> {
         let mut page = TaskPage::default();
         let prefix = task_key(&self.tenant, "");
         let after = self.after.as_ref().map(|after| task_key(&self.tenant, after));

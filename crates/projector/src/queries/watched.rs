@@ -9,9 +9,9 @@ use tollgate_projection::status::Status;
 
 use crate::query::Query;
 use crate::rows::RowError;
-use crate::view::View;
+use crate::seen::Seen;
 
-/// Rows that one question looks at: the view does not move on meanwhile.
+/// Rows that one question looks at.
 const SCAN: usize = 2000;
 
 /// Tasks of which an execution runs, among the next so many of the view.
@@ -32,9 +32,14 @@ pub struct RunningPage {
 
 impl Query<Status> for RunningTasks {
     const VERB: &'static str = "running";
+    const OVER_MANY: bool = true;
     type Answer = RunningPage;
 
-    fn answer(&self, view: &View<Status>) -> Result<RunningPage, RowError> {
+    fn is_own(&self) -> bool {
+        true
+    }
+
+    fn answer(&self, view: &Seen<'_, Status>) -> Result<RunningPage, RowError> {
         let mut page = RunningPage::default();
         for (nth, row) in view.scan(&[], self.after.as_deref()).enumerate() {
             let (key, row) = row?;
@@ -60,7 +65,7 @@ impl Query<Alerts> for ObservedOfViews {
     const VERB: &'static str = "observed";
     type Answer = Vec<(Condition, Observed)>;
 
-    fn answer(&self, view: &View<Alerts>) -> Result<Self::Answer, RowError> {
+    fn answer(&self, view: &Seen<'_, Alerts>) -> Result<Self::Answer, RowError> {
         let row = view.get(&watch_key(LEDGER_TENANT, LEDGER_TENANT))?;
         let Some(watch) = row.as_deref().and_then(AlertsRow::watch) else { return Ok(Vec::new()) };
         let of_view = |condition: &Condition| matches!(condition.scope, AlertScope::View { .. });

@@ -7,6 +7,7 @@ pub use self::foreign::FOREIGN;
 
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use tollgate_domain::position::{Position, Sequence};
 use tollgate_log::contract::{DedupScope, EventLog, Found, Partitions, ReadError};
@@ -17,11 +18,12 @@ use tollgate_projection::fold::Projection;
 use tollgate_view_store::{Digest, StoreError, ViewStore, Written};
 
 use self::foreign::foreign_key;
+use crate::before::Before;
 use crate::checkpoint::{Checkpoint, Follows};
 use crate::compare::{Misfit, compare};
 use crate::dedup::Dedup;
 use crate::quarantine::{Parked, Quarantine};
-use crate::rows::{CachedRows, RowError, decode, encode};
+use crate::rows::{CachedRows, Page, RowError, decode, encode};
 
 /// A view of the log, with the store that keeps it.
 pub struct View<P: Projection> {
@@ -327,6 +329,27 @@ impl<P: Projection> View<P> {
         after: Option<&'a [u8]>,
     ) -> impl Iterator<Item = Result<(Vec<u8>, Cow<'a, P::Row>), RowError>> + 'a {
         self.rows.scan(prefix, after)
+    }
+
+    /// Remembers its rows as they are now.
+    pub(crate) fn snapshot(&self) -> Arc<Before<P::Row>> {
+        self.rows.snapshot()
+    }
+
+    /// A page of the rows of a snapshot.
+    pub(crate) fn page(
+        &self,
+        before: &Before<P::Row>,
+        prefix: &[u8],
+        after: Option<&[u8]>,
+        most: usize,
+    ) -> Result<Page<P::Row>, RowError> {
+        self.rows.page(before, prefix, after, most)
+    }
+
+    /// A row of a snapshot.
+    pub(crate) fn get_before(&self, before: &Before<P::Row>, key: &[u8]) -> Result<Option<P::Row>, RowError> {
+        self.rows.look_up_before(before, key)
     }
 
     /// Up to where it is true.

@@ -1,0 +1,114 @@
+//! What rows were before they changed: an answer that looks at many rows, a page at a time, sees all of them as of one position.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use crate::rows::RowError;
+
+/// Rows that may change while one answer is made. Behind that it is given up: the rows it would keep take memory.
+const MOST_CHANGED: usize = 100_000;
+
+/// The snapshots of a view's rows that somebody reads.
+pub(crate) struct Snapshots<Row>(Mutex<Vec<Weak<Before<Row>>>>);
+
+/// The rows of a moment, as far as they have changed since.
+pub(crate) struct Before<Row> {
+    /// `None`: too many have changed. A row that is `None` was not there.
+    changed: Mutex<Option<HashMap<Vec<u8>, Option<Arc<Row>>>>>,
+    most: usize,
+}
+
+impl<Row> Default for Snapshots<Row> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+impl<Row: Clone> Snapshots<Row> {
+    /// Begins to keep what changes, until the last one drops it.
+    pub(crate) fn take(&self) -> Arc<Before<Row>> {
+        let before = Arc::new(Before { changed: Mutex::new(Some(HashMap::new())), most: MOST_CHANGED });
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::downgrade(&before));
+        before
+    }
+
+    /// Keeps a row that is about to change; `None`: it is about to be made.
+    pub(crate) fn keep(&mut self, key: &[u8], row: Option<&Row>) {
+        let open = self.0.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if open.is_empty() {
+            return;
+        }
+        open.retain(|before| before.strong_count() > 0);
+        let mut kept = None;
+        for before in open.iter().filter_map(Weak::upgrade) {
+            before.keep(key, || kept.get_or_insert_with(|| row.map(|row| Arc::new(row.clone()))).clone());
+        }
+    }
+
+    /// Whether a snapshot is one of these rows, and whole.
+    pub(crate) fn check(&self, before: &Before<Row>) -> Result<(), RowError> {
+        let open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let ours = open.iter().any(|open| std::ptr::eq(open.as_ptr(), before));
+        (ours && before.changed().is_some()).then_some(()).ok_or(RowError::Overtaken)
+    }
+}
+
+impl<Row> Before<Row> {
+    /// The row as it was; `None`: it has not changed. `Some(None)`: it was not there.
+    pub(crate) fn row(&self, key: &[u8]) -> Option<Option<Arc<Row>>> {
+        self.changed().as_ref()?.get(key).cloned()
+    }
+
+    fn keep(&self, key: &[u8], row: impl FnOnce() -> Option<Arc<Row>>) {
+        let mut changed = self.changed();
+        let Some(rows) = changed.as_mut().filter(|rows| !rows.contains_key(key)) else { return };
+        if rows.len() >= self.most {
+            *changed = None;
+            return;
+        }
+        rows.insert(key.to_vec(), row());
+    }
+
+    fn changed(&self) -> std::sync::MutexGuard<'_, Option<HashMap<Vec<u8>, Option<Arc<Row>>>>> {
+        self.changed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_change_counts_and_what_was_not_there_stays_out() {
+        let mut snapshots = Snapshots::default();
+        snapshots.keep(b"a", Some(&1));
+        let before = snapshots.take();
+        snapshots.keep(b"a", Some(&2));
+        snapshots.keep(b"a", Some(&3));
+        snapshots.keep(b"b", None);
+        snapshots.keep(b"b", Some(&4));
+        assert_eq!(before.row(b"a"), Some(Some(Arc::new(2))));
+        assert_eq!(before.row(b"b"), Some(None));
+        assert_eq!(before.row(b"c"), None);
+        assert_eq!(snapshots.check(&before), Ok(()));
+        let later = snapshots.take();
+        snapshots.keep(b"a", Some(&5));
+        assert_eq!((before.row(b"a"), later.row(b"a")), (Some(Some(Arc::new(2))), Some(Some(Arc::new(5)))));
+        drop((before, later));
+        snapshots.keep(b"a", Some(&6));
+        assert!(snapshots.0.get_mut().unwrap().is_empty(), "nothing is kept for those who have gone");
+    }
+
+    #[test]
+    fn a_snapshot_of_other_rows_or_with_too_many_changes_is_none() {
+        let (mut snapshots, other) = (Snapshots::default(), Snapshots::default());
+        let foreign = other.take();
+        assert_eq!(snapshots.check(&foreign), Err(RowError::Overtaken));
+        let before = Arc::new(Before { changed: Mutex::new(Some(HashMap::new())), most: 2 });
+        snapshots.0.get_mut().unwrap().push(Arc::downgrade(&before));
+        for (key, whole) in [(b"a", true), (b"b", true), (b"b", true), (b"c", false)] {
+            snapshots.keep(key, Some(&0));
+            assert_eq!(snapshots.check(&before).is_ok(), whole);
+        }
+    }
+}

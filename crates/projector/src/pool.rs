@@ -1,0 +1,239 @@
+//! Where answers over many rows are made: on few threads of their own, and how long readers were served at all.
+
+use std::num::NonZero;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tollgate_log::clock::Stopwatch;
+
+/// Most answers that are made at once, on a machine of any size.
+const MOST_AT_ONCE: usize = 4;
+
+/// Questions that wait for their turn. One more is refused: by then who waits has waited for many answers already.
+pub(crate) const QUEUE: usize = 32;
+
+/// How long the ledger itself waits for its turn.
+const OWN_WAIT: Duration = Duration::from_secs(60);
+
+/// Makes answers over many rows for readers, few at a time, never on the threads that serve appends and gates.
+///
+/// Half of the machine's cores at most are at work for readers: the others stay with those who write and decide.
+#[derive(Clone)]
+pub struct ReadPool(Arc<Inner>);
+
+struct Inner {
+    at_once: usize,
+    turns: Arc<Semaphore>,
+    waiting: AtomicUsize,
+    served: Mutex<Served>,
+}
+
+/// Since when readers are served, and for how long they were.
+#[derive(Default)]
+struct Served {
+    readers: usize,
+    since: Option<Stopwatch>,
+    before: Duration,
+}
+
+/// Who asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asker {
+    /// A reader, who waits at most so long for his turn.
+    Reader(Duration),
+    /// The ledger, which readers cannot crowd out.
+    Ledger,
+}
+
+/// Too many questions over many rows wait already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{waiting} questions over many rows wait for their turn, {at_once} are answered at once; ask again in a while")]
+pub struct Busy {
+    /// How many wait.
+    pub waiting: usize,
+    /// How many are answered at once.
+    pub at_once: usize,
+}
+
+/// A reader that is served until this is dropped.
+pub struct Serving<'a>(&'a Inner);
+
+/// A question that waits until this is dropped.
+struct Waiting<'a>(&'a AtomicUsize);
+
+impl Default for ReadPool {
+    fn default() -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+        Self::of((cores / 2).clamp(1, MOST_AT_ONCE))
+    }
+}
+
+impl ReadPool {
+    /// One that makes so many answers at once.
+    #[must_use]
+    pub fn of(at_once: usize) -> Self {
+        let turns = Arc::new(Semaphore::new(at_once));
+        Self(Arc::new(Inner { at_once, turns, waiting: AtomicUsize::new(0), served: Mutex::default() }))
+    }
+
+    /// Does work for a reader once it is its turn, on a thread that nothing else waits for.
+    ///
+    /// # Errors
+    ///
+    /// [`Busy`] when too many wait, or the turn does not come in time.
+    pub async fn run<T: Send + 'static>(
+        &self,
+        asker: Asker,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Busy> {
+        let turn = self.turn(asker).await?;
+        let pool = self.clone();
+        let done = tokio::task::spawn_blocking(move || {
+            let _serving = pool.serve();
+            let done = work();
+            drop(turn);
+            done
+        });
+        match done.await {
+            Ok(done) => Ok(done),
+            Err(died) if died.is_panic() => std::panic::resume_unwind(died.into_panic()),
+            // The runtime is shut down: nobody waits for the answer.
+            Err(_) => std::future::pending().await,
+        }
+    }
+
+    async fn turn(&self, asker: Asker) -> Result<OwnedSemaphorePermit, Busy> {
+        let turns = &self.0.turns;
+        if let Ok(turn) = Arc::clone(turns).try_acquire_owned() {
+            return Ok(turn);
+        }
+        let before = self.0.waiting.fetch_add(1, Ordering::SeqCst);
+        let _waiting = Waiting(&self.0.waiting);
+        let up_to = match asker {
+            Asker::Reader(_) if before >= QUEUE => return Err(self.busy(before)),
+            Asker::Reader(up_to) => up_to,
+            Asker::Ledger => OWN_WAIT,
+        };
+        // Turns come in the order of the questions. The semaphore is never closed.
+        match tokio::time::timeout(up_to, Arc::clone(turns).acquire_owned()).await {
+            Ok(Ok(turn)) => Ok(turn),
+            Ok(Err(_)) | Err(_) => Err(self.busy(before)),
+        }
+    }
+
+    fn busy(&self, waiting: usize) -> Busy {
+        Busy { waiting, at_once: self.0.at_once }
+    }
+
+    /// A reader is served from now on, here or elsewhere.
+    #[must_use]
+    pub fn serve(&self) -> Serving<'_> {
+        let mut served = self.0.served.lock().unwrap_or_else(PoisonError::into_inner);
+        served.readers += 1;
+        served.since.get_or_insert_with(Stopwatch::start);
+        drop(served);
+        Serving(&self.0)
+    }
+
+    /// For how long at least one reader was served so far. What readers delayed others by is never more.
+    #[must_use]
+    pub fn served(&self) -> Duration {
+        let served = self.0.served.lock().unwrap_or_else(PoisonError::into_inner);
+        served.before + served.since.map_or(Duration::ZERO, |since| since.elapsed())
+    }
+}
+
+impl Drop for Serving<'_> {
+    fn drop(&mut self) {
+        let mut served = self.0.served.lock().unwrap_or_else(PoisonError::into_inner);
+        served.readers -= 1;
+        if served.readers == 0
+            && let Some(since) = served.since.take()
+        {
+            served.before += since.elapsed();
+        }
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+
+    const LONG: Duration = Duration::from_secs(30);
+
+    /// Work that has begun when `begun` says so, and ends when its sender is dropped.
+    fn held() -> (impl FnOnce() + Send + 'static, mpsc::Receiver<()>, mpsc::Sender<()>) {
+        let ((tell, begun), (end, until)) = (mpsc::channel(), mpsc::channel::<()>());
+        let work = move || {
+            tell.send(()).unwrap();
+            let _ = until.recv();
+        };
+        (work, begun, end)
+    }
+
+    #[tokio::test]
+    async fn few_are_at_work_few_wait_and_one_more_is_refused() {
+        let pool = ReadPool::of(1);
+        let (work, begun, end) = held();
+        let first = tokio::spawn({
+            let pool = pool.clone();
+            async move { pool.run(Asker::Reader(LONG), work).await }
+        });
+        // The runtime's only thread is free while the work runs.
+        tokio::task::spawn_blocking(move || begun.recv().unwrap()).await.unwrap();
+        let waiting: Vec<_> = (0..QUEUE)
+            .map(|n| {
+                let pool = pool.clone();
+                tokio::spawn(async move { pool.run(Asker::Reader(LONG), move || n).await })
+            })
+            .collect();
+        while pool.0.waiting.load(Ordering::SeqCst) < QUEUE {
+            tokio::task::yield_now().await;
+        }
+        let refused = pool.run(Asker::Reader(LONG), || ()).await.unwrap_err();
+        assert_eq!((refused.waiting, refused.at_once), (QUEUE, 1));
+        let own = tokio::spawn({
+            let pool = pool.clone();
+            async move { pool.run(Asker::Ledger, || 99).await }
+        });
+        drop(end);
+        assert_eq!(first.await.unwrap(), Ok(()));
+        for (n, answer) in waiting.into_iter().enumerate() {
+            assert_eq!(answer.await.unwrap(), Ok(n));
+        }
+        assert_eq!(own.await.unwrap(), Ok(99), "readers do not crowd out the ledger itself");
+    }
+
+    #[tokio::test]
+    async fn who_may_not_wait_is_refused_at_once() {
+        let pool = ReadPool::of(1);
+        let _turn = pool.turn(Asker::Ledger).await.unwrap();
+        assert!(pool.run(Asker::Reader(Duration::ZERO), || ()).await.is_err());
+        assert_eq!(pool.0.waiting.load(Ordering::SeqCst), 0);
+    }
+
+    #[test]
+    fn time_counts_once_however_many_are_served() {
+        let pool = ReadPool::of(1);
+        assert_eq!(pool.served(), Duration::ZERO);
+        let whole = Stopwatch::start();
+        let (one, other) = (pool.serve(), pool.serve());
+        drop(one);
+        let during = pool.served();
+        assert!(pool.served() >= during, "it goes on while one is served");
+        drop(other);
+        let after = pool.served();
+        assert!(after >= during && after <= whole.elapsed());
+        assert_eq!(pool.served(), after, "and stands while none is");
+    }
+}
