@@ -26,6 +26,8 @@ pub struct ReadPool(Arc<Inner>);
 struct Inner {
     at_once: usize,
     turns: Arc<Semaphore>,
+    /// For those who have had their turn: adding up and writing what was read is short work.
+    after: Arc<Semaphore>,
     waiting: AtomicUsize,
     served: Mutex<Served>,
 }
@@ -45,6 +47,8 @@ pub enum Asker {
     Reader(Duration),
     /// The ledger, which readers cannot crowd out.
     Ledger,
+    /// Whoever had his turn and has read what he asked for: it is only to be added up and written.
+    Served,
 }
 
 /// Too many questions over many rows wait already.
@@ -74,8 +78,8 @@ impl ReadPool {
     /// One that makes so many answers at once.
     #[must_use]
     pub fn of(at_once: usize) -> Self {
-        let turns = Arc::new(Semaphore::new(at_once));
-        Self(Arc::new(Inner { at_once, turns, waiting: AtomicUsize::new(0), served: Mutex::default() }))
+        let [turns, after] = [at_once, at_once].map(|many| Arc::new(Semaphore::new(many)));
+        Self(Arc::new(Inner { at_once, turns, after, waiting: AtomicUsize::new(0), served: Mutex::default() }))
     }
 
     /// Does work for a reader once it is its turn, on a thread that nothing else waits for.
@@ -105,7 +109,7 @@ impl ReadPool {
     }
 
     async fn turn(&self, asker: Asker) -> Result<OwnedSemaphorePermit, Busy> {
-        let turns = &self.0.turns;
+        let turns = if asker == Asker::Served { &self.0.after } else { &self.0.turns };
         if let Ok(turn) = Arc::clone(turns).try_acquire_owned() {
             return Ok(turn);
         }
@@ -114,7 +118,7 @@ impl ReadPool {
         let up_to = match asker {
             Asker::Reader(_) if before >= QUEUE => return Err(self.busy(before)),
             Asker::Reader(up_to) => up_to,
-            Asker::Ledger => OWN_WAIT,
+            Asker::Ledger | Asker::Served => OWN_WAIT,
         };
         // Turns come in the order of the questions. The semaphore is never closed.
         match tokio::time::timeout(up_to, Arc::clone(turns).acquire_owned()).await {

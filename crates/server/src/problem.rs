@@ -1,7 +1,7 @@
 //! Problems: why a request was not carried out, with a stable code and what to do.
 
 use tollgate_log::contract::{AppendError, ReadError};
-use tollgate_projector::{QueryError, RebuildError, RowError};
+use tollgate_projector::{Busy, QueryError, RebuildError, RowError};
 use tollgate_wire::FieldError;
 use tollgate_wire::api::Problem;
 
@@ -74,6 +74,8 @@ kinds! {
     CONTENDED = "contended", 503, true, "Other decisions about the task came first";
     /// A view did not reach the asked position in time.
     STALE = "stale", 503, true, "The view is behind the position asked for";
+    /// Too many questions over many rows wait already.
+    BUSY = "busy", 503, true, "Too many questions over many rows wait already";
     /// No projector answers for a view.
     NO_PROJECTOR = "no_projector", 503, true, "No projector answers for the view";
     /// A projector could not answer.
@@ -148,10 +150,17 @@ pub fn of_query(error: &QueryError) -> Box<Problem> {
             INVALID.of_field("at_least", &wanted.to_string(), "is a position of another ledger; leave it out")
         }
         QueryError::Log(error) => of_read(error),
+        QueryError::Busy { .. } | QueryError::Rows(RowError::Overtaken) => BUSY.with(error.to_string()),
         QueryError::Rows(error) => of_row(error),
         QueryError::Missing { .. } => NO_PROJECTOR.with(error.to_string()),
         QueryError::Overlap { .. } | QueryError::Failed { .. } => PROJECTOR_FAILED.with(error.to_string()),
     }
+}
+
+/// Too many readers at once.
+#[must_use]
+pub fn of_busy(busy: Busy) -> Box<Problem> {
+    BUSY.with(format!("writing the answer: {busy}"))
 }
 
 /// A log that could not be read.

@@ -24,6 +24,8 @@ mod memory;
 mod quarantine;
 #[path = "api/races.rs"]
 mod races;
+#[path = "api/readers.rs"]
+mod readers;
 #[path = "api/remediation.rs"]
 mod remediation;
 #[path = "api/reports.rs"]

@@ -329,7 +329,7 @@ impl<P: Projection + Clone> Remote<P> {
         if !long {
             return read(P::NAME, &payload);
         }
-        let read = self.readers.run(Asker::Ledger, move || read(P::NAME, &payload)).await;
+        let read = self.readers.run(Asker::Served, move || read(P::NAME, &payload)).await;
         read.map_err(|busy| QueryError::Busy { view: P::NAME, busy })?
     }
 }

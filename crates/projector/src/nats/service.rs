@@ -254,7 +254,7 @@ async fn answer<P: Projection + Clone, Q: Query<P>>(
     let Answered { answer, as_of, partitions } = projector.ask(wait, &query).await.map_err(Trouble::from)?;
     let answer = if Q::OVER_MANY {
         // Written where it was made: it may be large.
-        let written = projector.readers().run(Asker::Ledger, move || to_raw_value(&answer)).await;
+        let written = projector.readers().run(Asker::Served, move || to_raw_value(&answer)).await;
         written.map_err(Trouble::failed)?
     } else {
         to_raw_value(&answer)

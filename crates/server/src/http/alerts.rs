@@ -22,7 +22,7 @@ use tollgate_wire::api::{
 use super::events::answer;
 use super::extract::{JsonText, Names, Params};
 use super::views::read;
-use super::{App, Handled};
+use super::{App, Handled, written};
 use crate::ledger::{AlertQuery, Ledger, Read};
 use crate::problem::INVALID;
 
@@ -89,7 +89,7 @@ pub(crate) struct ChangesQuery {
 pub(crate) async fn list(
     State(app): State<App>,
     Params(query): Params<AlertsQuery>,
-) -> Handled<Json<AlertList>> {
+) -> Handled<Response> {
     let limit = query.limit.unwrap_or(100);
     if limit == 0 || limit > 1000 {
         return Err(INVALID.of_field("limit", &limit.to_string(), "must be 1 to 1000").into());
@@ -104,7 +104,7 @@ pub(crate) async fn list(
         limit,
     };
     let read = read(query.at_least, query.wait_ms)?;
-    Ok(Json(app.ledger.alerts(&asked, &read).await?))
+    written(&app, app.ledger.alerts(&asked, &read).await?).await
 }
 
 /// One of a few words, where it is given.

@@ -9,7 +9,7 @@ use tollgate_wire::api::{DeliveryList, Problem, ResendRequest, ResendResponse};
 
 use super::extract::{JsonText, Names, Params};
 use super::views::read;
-use super::{App, Handled};
+use super::{App, Handled, written};
 use crate::ledger::DeliveryQuery;
 use crate::problem::INVALID;
 
@@ -41,7 +41,7 @@ pub(crate) struct DeliveriesQuery {
 pub(crate) async fn list(
     State(app): State<App>,
     Params(query): Params<DeliveriesQuery>,
-) -> Handled<Json<DeliveryList>> {
+) -> Handled<Response> {
     let limit = query.limit.unwrap_or(100);
     if limit == 0 || limit > 1000 {
         return Err(INVALID.of_field("limit", &limit.to_string(), "must be 1 to 1000").into());
@@ -53,7 +53,7 @@ pub(crate) async fn list(
     };
     let asked = DeliveryQuery { alert: query.alert, endpoint: query.endpoint, all, limit };
     let read = read(query.at_least, query.wait_ms)?;
-    Ok(Json(app.ledger.deliveries(&asked, &read).await?))
+    written(&app, app.ledger.deliveries(&asked, &read).await?).await
 }
 
 /// Deliver a change of an alert again

@@ -9,7 +9,7 @@ use tollgate_wire::api::{AcknowledgeRequest, AppendResponse, BreakerState, Budge
 use super::events::answer;
 use super::extract::{JsonText, Params};
 use super::views::read;
-use super::{App, Handled};
+use super::{App, Handled, written};
 use crate::problem::INVALID;
 
 /// Weeks that are looked at where the question does not say.
@@ -40,13 +40,13 @@ pub(crate) struct HealthQuery {
 pub(crate) async fn budgets(
     State(app): State<App>,
     Params(query): Params<HealthQuery>,
-) -> Handled<Json<BudgetHealth>> {
+) -> Handled<Response> {
     let weeks = query.weeks.unwrap_or(WEEKS);
     if weeks == 0 || weeks > 520 {
         return Err(INVALID.of_field("weeks", &weeks.to_string(), "must be 1 to 520").into());
     }
     let read = read(query.at_least, query.wait_ms)?;
-    Ok(Json(app.ledger.budget_health(query.tenant.as_deref(), weeks, &read).await?))
+    written(&app, app.ledger.budget_health(query.tenant.as_deref(), weeks, &read).await?).await
 }
 
 /// The circuit breaker

@@ -16,13 +16,14 @@ mod views;
 
 use std::sync::Arc;
 
-use axum::Router;
+use axum::{Json, Router};
 use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use serde::Serialize;
 use tollgate_wire::api::Problem;
 use tower_http::catch_panic::CatchPanicLayer;
 
@@ -133,6 +134,11 @@ impl IntoResponse for Refusal {
 }
 
 pub use tollgate_projection::report::path_segment;
+
+/// An answer that may be large, as JSON: it is written where answers over many rows are made.
+pub(crate) async fn written<T: Serialize + Send + 'static>(app: &App, answer: T) -> Handled<Response> {
+    Ok(app.ledger.make(move || Json(answer).into_response()).await?)
+}
 
 /// What a handler gives.
 pub(crate) type Handled<T> = Result<T, Refusal>;

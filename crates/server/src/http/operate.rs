@@ -13,7 +13,7 @@ use tollgate_wire::api::{
 };
 
 use super::extract::{Names, Params};
-use super::{App, Handled};
+use super::{App, Handled, written};
 use crate::ledger::LogQuery;
 use crate::problem::INVALID;
 
@@ -45,7 +45,7 @@ pub(crate) async fn position(State(app): State<App>) -> Handled<Json<PositionRes
 #[utoipa::path(get, path = "/v1/log", tag = "operate", params(LogParams), responses(
     (status = 200, description = "Recorded events in order", body = LogPage),
 ))]
-pub(crate) async fn log(State(app): State<App>, Params(params): Params<LogParams>) -> Handled<Json<LogPage>> {
+pub(crate) async fn log(State(app): State<App>, Params(params): Params<LogParams>) -> Handled<Response> {
     let (limit, wait_ms) = (params.limit.unwrap_or(100), params.wait_ms.unwrap_or(0));
     if limit == 0 || limit > 1000 {
         return Err(INVALID.of_field("limit", &limit.to_string(), "must be 1 to 1000").into());
@@ -60,7 +60,7 @@ pub(crate) async fn log(State(app): State<App>, Params(params): Params<LogParams
         limit,
         wait: Duration::from_millis(wait_ms),
     };
-    Ok(Json(app.ledger.log_page(&query).await?))
+    written(&app, app.ledger.log_page(&query).await?).await
 }
 
 /// Whether everything works

@@ -2,6 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
+use axum::response::Response;
 use serde::Deserialize;
 use tollgate_wire::api::{
     Problem, QuarantineEndRequest, QuarantineEnded, QuarantineList, QuarantinedMessage,
@@ -10,7 +11,7 @@ use tollgate_wire::api::{
 use super::alerts::{ReadQuery, word};
 use super::extract::{JsonText, Names, Params};
 use super::views::read;
-use super::{App, Handled};
+use super::{App, Handled, written};
 use crate::problem::INVALID;
 
 /// Which messages.
@@ -39,7 +40,7 @@ pub(crate) struct QuarantineQuery {
 pub(crate) async fn list(
     State(app): State<App>,
     Params(query): Params<QuarantineQuery>,
-) -> Handled<Json<QuarantineList>> {
+) -> Handled<Response> {
     let limit = query.limit.unwrap_or(20);
     if limit == 0 || limit > 100 {
         return Err(INVALID.of_field("limit", &limit.to_string(), "must be 1 to 100").into());
@@ -51,7 +52,7 @@ pub(crate) async fn list(
     };
     let all = word("state", query.state.as_deref(), &["open", "all"], all)?.unwrap_or(false);
     let read = read(query.at_least, query.wait_ms)?;
-    Ok(Json(app.ledger.quarantine(query.tenant.as_deref(), all, limit, &read).await?))
+    written(&app, app.ledger.quarantine(query.tenant.as_deref(), all, limit, &read).await?).await
 }
 
 /// One message that the inbox refused

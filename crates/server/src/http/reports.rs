@@ -15,7 +15,7 @@ use tollgate_wire::api::{AccessList, LedgerReport, Problem, SavingsReport, TaskR
 
 use super::extract::{Names, Params, Who};
 use super::views::{TaskQuery, read, tenant};
-use super::{App, Handled};
+use super::{App, Handled, written};
 use crate::ledger::{AccessQuery, Reading};
 use crate::problem::{Answer, INVALID};
 
@@ -179,10 +179,10 @@ pub(crate) async fn explain(
 pub(crate) async fn report(
     State(app): State<App>,
     Params(query): Params<TaskQuery>,
-) -> Handled<Json<LedgerReport>> {
+) -> Handled<Response> {
     let TaskQuery { tenant, at_least, wait_ms } = query;
     let read = read(at_least, wait_ms)?;
-    Ok(Json(app.ledger.ledger_report(tenant.as_deref(), &read).await?))
+    written(&app, app.ledger.ledger_report(tenant.as_deref(), &read).await?).await
 }
 
 /// What the stop-loss did for the money
@@ -196,10 +196,10 @@ pub(crate) async fn report(
 pub(crate) async fn savings(
     State(app): State<App>,
     Params(query): Params<TaskQuery>,
-) -> Handled<Json<SavingsReport>> {
+) -> Handled<Response> {
     let TaskQuery { tenant, at_least, wait_ms } = query;
     let read = read(at_least, wait_ms)?;
-    Ok(Json(app.ledger.savings(tenant.as_deref(), &read).await?))
+    written(&app, app.ledger.savings(tenant.as_deref(), &read).await?).await
 }
 
 /// Who read which report when
@@ -212,14 +212,14 @@ pub(crate) async fn savings(
 pub(crate) async fn accesses(
     State(app): State<App>,
     Params(query): Params<AccessesQuery>,
-) -> Handled<Json<AccessList>> {
+) -> Handled<Response> {
     let limit = query.limit.unwrap_or(100);
     if limit == 0 || limit > 1000 {
         return Err(INVALID.of_field("limit", &limit.to_string(), "must be 1 to 1000").into());
     }
     let AccessesQuery { tenant, reader, task, at_least, wait_ms, .. } = query;
     let read = read(at_least, wait_ms)?;
-    Ok(Json(app.ledger.accesses(AccessQuery { tenant, reader, task, limit }, &read).await?))
+    written(&app, app.ledger.accesses(AccessQuery { tenant, reader, task, limit }, &read).await?).await
 }
 
 impl Who {

@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
+use axum::response::Response;
 use serde::Deserialize;
 use tollgate_wire::api::{LimitsResponse, Problem, TaskList, TaskStatus};
 
 use super::extract::{Names, Params};
-use super::{App, Handled};
+use super::{App, Handled, written};
 use crate::ledger::{ListQuery, Read};
 use crate::problem::{Answer, INVALID};
 
@@ -67,7 +68,7 @@ pub(crate) struct LimitsQuery {
 pub(crate) async fn tasks(
     State(app): State<App>,
     Params(query): Params<TasksQuery>,
-) -> Handled<Json<TaskList>> {
+) -> Handled<Response> {
     let limit = query.limit.unwrap_or(100);
     if limit == 0 || limit > 1000 {
         return Err(INVALID.of_field("limit", &limit.to_string(), "must be 1 to 1000").into());
@@ -79,7 +80,7 @@ pub(crate) async fn tasks(
         limit,
     };
     let read = read(query.at_least, query.wait_ms)?;
-    Ok(Json(app.ledger.tasks(&list, &read).await?))
+    written(&app, app.ledger.tasks(&list, &read).await?).await
 }
 
 /// Where a task stands

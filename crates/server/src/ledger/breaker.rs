@@ -43,6 +43,26 @@ struct Span {
     micros: Vec<u64>,
 }
 
+/// A transition that runs.
+#[derive(Clone, Copy)]
+pub(super) struct Transition {
+    since: Stopwatch,
+    /// For how long readers had been served when it began.
+    served: Duration,
+}
+
+impl Transition {
+    pub(super) fn elapsed(&self) -> Duration {
+        self.since.elapsed()
+    }
+}
+
+/// What of a transition was the ledger's own time: that in which no reader was served. What readers hold up is never longer than they are
+/// served, so they can make it no longer. `None`: readers were served for more than a quarter of it, so that it says too little.
+fn own_time(took: Duration, readers: Duration) -> Option<Duration> {
+    (readers <= took / 4).then(|| took.saturating_sub(readers))
+}
+
 impl Breaker {
     pub(super) fn set(&self, open: bool) {
         self.open.store(open, std::sync::atomic::Ordering::Relaxed);
@@ -122,11 +142,18 @@ impl Ledger {
         Ok(appended)
     }
 
-    /// Notes how long a transition took.
-    pub(super) fn measured(&self, took: &Stopwatch) {
+    /// A transition begins.
+    pub(super) fn transition(&self) -> Transition {
+        Transition { since: Stopwatch::start(), served: self.readers.served() }
+    }
+
+    /// Notes how long the ledger itself took for a transition.
+    pub(super) fn measured(&self, transition: &Transition) {
+        let readers = self.readers.served().saturating_sub(transition.served);
+        let Some(own) = own_time(transition.elapsed(), readers) else { return };
         let mut span = self.breaker.span.lock().unwrap_or_else(PoisonError::into_inner);
         if span.micros.len() < KEPT {
-            span.micros.push(u64::try_from(took.elapsed().as_micros()).unwrap_or(u64::MAX));
+            span.micros.push(u64::try_from(own.as_micros()).unwrap_or(u64::MAX));
         }
     }
 
@@ -192,6 +219,22 @@ fn summary(mut micros: Vec<u64>) -> Option<TransitionsMeasured> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn time_in_which_readers_are_served_is_not_the_ledgers_own() {
+        let ms = Duration::from_millis;
+        for (took, readers, own) in [
+            (40, 0, Some(40)),
+            (40, 1, Some(39)),
+            (40, 10, Some(30)),
+            // A reader in the middle of its answer all the time: nothing is known of the ledger.
+            (40, 11, None),
+            (3000, 3000, None),
+            (0, 0, Some(0)),
+        ] {
+            assert_eq!(own_time(ms(took), ms(readers)), own.map(ms), "{took} {readers}");
+        }
+    }
 
     #[test]
     fn a_span_is_summed_up_by_its_percentiles() {

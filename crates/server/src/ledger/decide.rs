@@ -12,7 +12,6 @@ use tollgate_domain::task::{Rejection, decide, evolve};
 use tollgate_domain::tier::Importance;
 use tollgate_domain::time::Timestamp;
 use tollgate_domain::usage::NamedExecution;
-use tollgate_log::clock::Stopwatch;
 use tollgate_log::contract::{
     AppendError, AppendOutcome, Batch, EventName, Expected, Found, NewEvent, Receipt,
 };
@@ -68,7 +67,7 @@ impl Ledger {
     /// Decides the commands of one task and appends them with the task's facts as one record.
     pub(super) async fn decide(&self, appended: &mut Appended, events: &[(usize, &Submitted)]) -> Answer<()> {
         let Some((tenant, task)) = names(events) else { return Ok(()) };
-        let took = Stopwatch::start();
+        let took = self.transition();
         let moves = |body: &EventBody| matches!(body, EventBody::PhaseStarted(_) | EventBody::PhaseEnded(_));
         let transition = events.iter().any(|(_, event)| moves(&event.event.body));
         let settings = self.settings();

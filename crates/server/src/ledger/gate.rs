@@ -12,7 +12,6 @@ use tollgate_domain::ids::{EventId, ProducerId, TaskId, TenantId};
 use tollgate_domain::limits::TaskLimits;
 use tollgate_domain::phase::Advance;
 use tollgate_domain::position::{PartitionId, Position, Sequence};
-use tollgate_log::clock::Stopwatch;
 use tollgate_log::contract::{AppendOutcome, Batch, EventName, Found};
 use tollgate_projection::report::{report_path, utilization_view};
 use tollgate_projector::QueryError;
@@ -57,7 +56,7 @@ impl Ledger {
         request: &GateRequest,
         along: Option<Along>,
     ) -> Answer<Option<GateResponse>> {
-        let took = along.as_ref().map_or_else(Stopwatch::start, |along| along.since);
+        let took = along.as_ref().map_or_else(|| self.transition(), |along| along.since);
         let question = question(tenant, task, request)?;
         let settings = self.settings();
         if settings.tracking_off() {
@@ -116,6 +115,7 @@ impl Ledger {
             Err(
                 error @ (QueryError::Rows(_)
                 | QueryError::Log(_)
+                | QueryError::Busy { .. }
                 | QueryError::Overlap { .. }
                 | QueryError::Failed { .. }),
             ) => self.failed_open(&question, &error.to_string()),

@@ -19,8 +19,9 @@ impl Ledger {
     /// The problem to answer with.
     pub async fn budget_health(&self, tenant: Option<&str>, weeks: u32, read: &Read) -> Answer<BudgetHealth> {
         let settings = self.settings();
-        let (overview, as_of) = self.overview(tenant, read).await?;
-        let mut health = health(&overview, &HealthConfig::of(&settings.config, weeks), as_of);
+        let (overview, as_of) = self.overview(tenant, false, read).await?;
+        let config = HealthConfig::of(&settings.config, weeks);
+        let mut health = self.make(move || health(&overview, &config, as_of)).await?;
         health.figures.push(transitions_row(&self.breaker(read).await?));
         Ok(health)
     }
@@ -39,10 +40,13 @@ impl Ledger {
         let question = SavingsOf { tenant: tenant.map(str::to_owned), configs };
         let asked = self.status().ask_all(wait, &question).await;
         let (parts, as_of) = asked.map_err(|error| of_query(&error))?;
-        let mut savings = Savings::default();
-        parts.iter().for_each(|part| savings.merge(part));
         let min_tasks = self.settings().config.alerts.min_tasks;
-        Ok(savings::report(&savings, min_tasks, as_of.to_string()))
+        self.make(move || {
+            let mut savings = Savings::default();
+            parts.iter().for_each(|part| savings.merge(part));
+            savings::report(&savings, min_tasks, as_of.to_string())
+        })
+        .await
     }
 
     /// Learns whether the breaker is open: another server may have seen what opens it, or a person reset it there.
@@ -58,7 +62,7 @@ impl Ledger {
     pub async fn look_at_figures(&self) -> Answer<usize> {
         let (settings, read) =
             (self.settings(), Read { at_least: Some("tail".to_owned()), ..Read::default() });
-        let (overview, _) = self.overview(None, &read).await?;
+        let (overview, _) = self.overview(None, true, &read).await?;
         let known = self.governing_now(&read).await?;
         let config = &settings.config.alerts;
         let mut found = conditions(&overview, config);
@@ -103,18 +107,23 @@ impl Ledger {
         self.append_noted(id.as_str(), at, EventBody::ConditionObserved(Box::new(seen))).await
     }
 
-    async fn overview(&self, tenant: Option<&str>, read: &Read) -> Answer<(Overview, String)> {
+    /// `own`: the ledger itself asks.
+    async fn overview(&self, tenant: Option<&str>, own: bool, read: &Read) -> Answer<(Overview, String)> {
         let question = OverviewOf {
             tenant: tenant.map(str::to_owned),
             now: self.clock.now(),
             stuck_after_ms: self.settings().config.alerts.stuck_after_ms,
+            own,
         };
         let at_least = self.wanted(read).await?;
         let wait = Wait { at_least: at_least.as_ref(), up_to: read.wait };
         let asked = self.status().ask_all(wait, &question).await;
         let (parts, as_of) = asked.map_err(|error| of_query(&error))?;
-        let mut overview = Overview::default();
-        parts.into_iter().for_each(|part| overview.merge(part));
-        Ok((overview, as_of.to_string()))
+        self.make(move || {
+            let mut overview = Overview::default();
+            parts.into_iter().for_each(|part| overview.merge(part));
+            (overview, as_of.to_string())
+        })
+        .await
     }
 }

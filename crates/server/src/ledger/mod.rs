@@ -33,14 +33,15 @@ use tokio::sync::{Mutex, OnceCell, watch};
 use tollgate_domain::ids::{EventId, ProducerId, TaskId, TenantId};
 use tollgate_domain::time::Timestamp;
 use tollgate_log::clock::{Clock, SystemClock};
-use tollgate_log::contract::{DedupScope, EventLog};
+use tollgate_log::contract::{DedupScope, EventLog, Partitions};
 use tollgate_log::embedded::OpenError;
 use tollgate_projection::alerts::Alerts;
+use tollgate_projection::fold::Projection;
 use tollgate_projection::reports::Reports;
 use tollgate_projection::status::Status;
 use tollgate_projector::nats::Remote;
 use tollgate_projector::reactor::{self as watched, LogOutbox, Watch};
-use tollgate_projector::{Projector, Source, ViewError};
+use tollgate_projector::{Asker, Projector, ReadPool, Source, ViewError};
 use uuid::Uuid;
 
 pub use accesses::{AccessQuery, Reading};
@@ -55,6 +56,7 @@ pub use settings::{BUILT_IN, Origin, Settings, SettingsError, SettingsOptions};
 
 use self::notes::Notes;
 use crate::metrics::Metrics;
+use crate::problem::{Answer, of_busy};
 
 /// The file of the key of pseudonyms in a data directory.
 const REDACTION_KEY: &str = "redaction.key";
@@ -82,6 +84,7 @@ pub struct Ledger {
     settings_recorded: OnceCell<()>,
     clock: Arc<dyn Clock>,
     metrics: Metrics,
+    readers: ReadPool,
     breaker: breaker::Breaker,
     reads: Notes,
     /// Commands that were refused because who sent them does not know the phase.
@@ -169,16 +172,17 @@ impl Ledger {
     pub async fn open(log: Arc<dyn EventLog>, options: LedgerOptions) -> Result<Self, LedgerError> {
         let named = settings::read(&options.settings)?;
         let epoch = log.epoch().id;
+        let readers = ReadPool::default();
         let (status, reports, alerts) = match &options.views {
             Views::Here(dir) => (
-                Source::Local(Projector::start(Status, dir, Arc::clone(&log)).await?),
-                Source::Local(Projector::start(Reports, dir, Arc::clone(&log)).await?),
-                Source::Local(Projector::start(Alerts, dir, Arc::clone(&log)).await?),
+                Source::Local(start(Status, dir, &log, &readers).await?),
+                Source::Local(start(Reports, dir, &log, &readers).await?),
+                Source::Local(start(Alerts, dir, &log, &readers).await?),
             ),
             Views::Nats(client) => (
-                Source::Remote(Remote::new(client.clone(), epoch)),
-                Source::Remote(Remote::new(client.clone(), epoch)),
-                Source::Remote(Remote::new(client.clone(), epoch)),
+                Source::Remote(Remote::new(client.clone(), epoch, readers.clone())),
+                Source::Remote(Remote::new(client.clone(), epoch, readers.clone())),
+                Source::Remote(Remote::new(client.clone(), epoch, readers.clone())),
             ),
         };
         let recorded = recorded::recorded(&log, &reports).await;
@@ -202,6 +206,7 @@ impl Ledger {
             settings_recorded: OnceCell::new(),
             clock,
             metrics,
+            readers,
             breaker: breaker::Breaker::default(),
             reads,
             out_of_step,
@@ -290,6 +295,20 @@ impl Ledger {
         &self.metrics
     }
 
+    /// Where answers over many rows are made.
+    #[must_use]
+    pub const fn readers(&self) -> &ReadPool {
+        &self.readers
+    }
+
+    /// Adds up and writes what was read for a reader: not on the threads that serve appends and gates, it may be much.
+    pub(crate) async fn make<T: Send + 'static>(
+        &self,
+        make: impl FnOnce() -> T + Send + 'static,
+    ) -> Answer<T> {
+        self.readers.run(Asker::Served, make).await.map_err(of_busy)
+    }
+
     /// What the present is.
     pub(crate) fn now(&self) -> Timestamp {
         self.clock.now()
@@ -302,6 +321,15 @@ impl Ledger {
     pub(crate) fn reports(&self) -> &Source<Reports> {
         &self.reports
     }
+}
+
+async fn start<P: Projection + Clone>(
+    projection: P,
+    dir: &Path,
+    log: &Arc<dyn EventLog>,
+    readers: &ReadPool,
+) -> Result<Projector<P>, ViewError> {
+    Projector::start_with(projection, dir, Arc::clone(log), Partitions::ALL, readers.clone()).await
 }
 
 /// The name of an event that the ledger writes about itself.

@@ -192,8 +192,13 @@ impl Ledger {
         };
         let asked = self.status().ask_all(wait, &question).await;
         let (parts, as_of) = asked.map_err(|error| of_query(&error))?;
-        let mut page = TaskPage::default();
-        parts.into_iter().for_each(|part| page.merge(part, query.limit));
+        let limit = query.limit;
+        let merge = move || {
+            let mut page = TaskPage::default();
+            parts.into_iter().for_each(|part| page.merge(part, limit));
+            page
+        };
+        let page = self.make(merge).await?;
         let next = page.more.then(|| page.tasks.last().map(|last| last.task.clone())).flatten();
         Ok(TaskList { tasks: page.tasks, next, as_of: as_of.to_string() })
     }
@@ -205,9 +210,12 @@ impl Ledger {
         let question = TotalsOf { tenant: tenant.map(str::to_owned) };
         let asked = self.reports().ask_all(wait, &question).await;
         let (parts, as_of) = asked.map_err(|error| of_query(&error))?;
-        let mut found = LedgerTotalsOf::default();
-        parts.iter().for_each(|part| found.merge(part));
-        Ok(found.totals.report(found.tasks, found.degraded, as_of.to_string()))
+        self.make(move || {
+            let mut found = LedgerTotalsOf::default();
+            parts.iter().for_each(|part| found.merge(part));
+            found.totals.report(found.tasks, found.degraded, as_of.to_string())
+        })
+        .await
     }
 
     /// The limits that a task of these tiers would have under the config in force.

@@ -6,12 +6,12 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use tokio::sync::watch;
 use tollgate_domain::position::Position;
-use tollgate_log::clock::Stopwatch;
 use tollgate_projector::queries::{StandingOf, TaskStanding};
 use tollgate_projector::{Answered, Source, Wait};
 use tollgate_wire::api::{GateAfter, GateRequest, GateResponse, Outcome};
 
 use super::Question;
+use crate::ledger::breaker::Transition;
 use crate::ledger::{Appended, Ledger, ReadEvent};
 
 /// How long the answer to the events waits for a decision where the asker does not say.
@@ -23,7 +23,7 @@ const MAX_WAIT_MS: u64 = 1_000;
 /// What is known of a question that came with events.
 pub(super) struct Along {
     /// Since when the events are in the log.
-    pub(super) since: Stopwatch,
+    pub(super) since: Transition,
     /// Where the task stands after them, if the view has said so already.
     pub(super) found: Option<Answered<TaskStanding>>,
 }
@@ -72,7 +72,7 @@ impl Ledger {
             position = appended(&mut told) => (position?, None),
             found = &mut early => (appended(&mut told).await?, Some(found)),
         };
-        let since = Stopwatch::start();
+        let since = self.transition();
         let found = match found {
             Some(found) => found,
             None if position.get(question.partition()) > before => {
