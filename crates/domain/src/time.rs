@@ -59,6 +59,14 @@ impl Timestamp {
         u64::try_from(measured).ok().filter(|ms| *ms <= DAY_MS).ok_or(measured)
     }
 
+    /// This time of a producer, as far as it can be believed beside the time when the ledger recorded it: what lies more than a day
+    /// ahead of that comes from a clock that is wrong, and happened when it was recorded. What lies behind it may be old.
+    #[must_use]
+    pub fn believed(self, recorded_at: Self) -> Self {
+        let ahead = u64::try_from(self.millis_since(recorded_at)).unwrap_or_default();
+        if ahead > DAY_MS { recorded_at } else { self }
+    }
+
     /// This time moved by milliseconds, held within the range that can be written.
     #[must_use]
     pub fn plus_millis(self, millis: i64) -> Self {
@@ -120,6 +128,21 @@ mod tests {
         }
         for bad in ["", "yesterday", "2025-10-10", "2025-13-01T00:00:00Z", "2025-10-10T02:42:38"] {
             assert!(bad.parse::<Timestamp>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_time_far_ahead_of_its_record_is_not_believed() {
+        let recorded = "2026-11-20T10:00:00Z";
+        for (given, believed) in [
+            ("2026-11-20T10:00:00Z", "2026-11-20T10:00:00Z"),
+            ("2026-11-21T10:00:00Z", "2026-11-21T10:00:00Z"),
+            ("2026-11-21T10:00:00.001Z", recorded),
+            ("9999-12-31T23:59:59Z", recorded),
+            ("0001-01-01T00:00:00Z", "0001-01-01T00:00:00Z"),
+        ] {
+            let time = |text: &str| text.parse::<Timestamp>().unwrap();
+            assert_eq!(time(given).believed(time(recorded)), time(believed), "{given}");
         }
     }
 

@@ -70,7 +70,7 @@ impl Stored {
 /// What happened so far, and who does what next.
 ///
 /// Steps stand between commas. `in T-1`, `of TENANT`, `by PRODUCER` and `+90s` (`-5s`, `+25h`, `+1ms`) say where, who and
-/// when; `config LINE` (YAML with `;` for `,`) sets the config for what follows. The others append:
+/// when, `ahead 90s` by how much the producer's clock is wrong from here on; `config LINE` (YAML with `;` for `,`) sets the config for what follows. The others append:
 ///
 /// * `open [complexity=…] [importance=…] [multiplier=…] [title=…] [why=…] [tag=…] [PHASE=TOKENS] [tracked]`
 /// * `start PHASE`, `end PHASE`, `close OUTCOME`, `raise PHASE TOKENS [MS]`, `pass ADVANCE`, `gate ADVANCE`, `importance TIER`,
@@ -89,6 +89,8 @@ pub(crate) struct Story {
     /// How long after they happened events are appended. Much later, unless a story is about silence: of nothing else says a fold
     /// anything that depends on it.
     appended_after_ms: i64,
+    /// How far the producer's clock is ahead.
+    ahead_ms: i64,
     config: BudgetConfig,
     tenant: String,
     task: String,
@@ -103,6 +105,7 @@ pub(crate) fn story(script: &str) -> Story {
         rows: BTreeMap::new(),
         alerts: BTreeMap::new(),
         appended_after_ms: 3 * 86_400_000,
+        ahead_ms: 0,
         config: BudgetConfig::from_yaml("rollout: enforce\n").unwrap(),
         tenant: "default".to_owned(),
         task: "T-1".to_owned(),
@@ -124,6 +127,7 @@ impl Story {
             ["by", producer] => producer.clone_into(&mut self.producer),
             ["config", ..] => self.configure(&step["config ".len()..].replace(';', ",")),
             [time] if time.starts_with(['+', '-']) => self.now = self.now.plus_millis(millis(time)),
+            ["ahead", time] => self.ahead_ms = millis(time),
             ["live"] => self.appended_after_ms = 0,
             [..] if self.noted(&words) => {}
             [..] => {
@@ -140,7 +144,7 @@ impl Story {
     }
 
     fn append(&mut self, body: EventBody) {
-        self.append_as("e", self.now, body);
+        self.append_as("e", self.now.plus_millis(self.ahead_ms), body);
     }
 
     fn append_as(&mut self, id: &str, occurred_at: Timestamp, body: EventBody) {

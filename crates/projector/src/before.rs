@@ -1,7 +1,7 @@
 //! What rows were before they changed: an answer that looks at many rows, a page at a time, sees all of them as of one position.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use crate::rows::RowError;
 
@@ -11,10 +11,13 @@ const MOST_CHANGED: usize = 100_000;
 /// The snapshots of a view's rows that somebody reads.
 pub(crate) struct Snapshots<Row>(Mutex<Vec<Weak<Before<Row>>>>);
 
+/// Rows by key; `None`: it was not there.
+type Changed<Row> = HashMap<Vec<u8>, Option<Arc<Row>>>;
+
 /// The rows of a moment, as far as they have changed since.
 pub(crate) struct Before<Row> {
-    /// `None`: too many have changed. A row that is `None` was not there.
-    changed: Mutex<Option<HashMap<Vec<u8>, Option<Arc<Row>>>>>,
+    /// `None`: too many have changed.
+    changed: Mutex<Option<Changed<Row>>>,
     most: usize,
 }
 
@@ -69,7 +72,7 @@ impl<Row> Before<Row> {
         rows.insert(key.to_vec(), row());
     }
 
-    fn changed(&self) -> std::sync::MutexGuard<'_, Option<HashMap<Vec<u8>, Option<Arc<Row>>>>> {
+    fn changed(&self) -> MutexGuard<'_, Option<Changed<Row>>> {
         self.changed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -18,6 +18,9 @@ use crate::view::View;
 /// Rows that are read under one lock: whoever appends or decides waits for no more than that.
 pub(crate) const PAGE: usize = 256;
 
+/// A row under its key.
+pub(crate) type KeyAndRow<'a, P> = (Vec<u8>, Cow<'a, <P as Projection>::Row>);
+
 /// What a question sees of a view.
 pub enum Seen<'a, P: Projection> {
     /// The view, which does not move on meanwhile.
@@ -109,7 +112,7 @@ impl<P: Projection> Seen<'_, P> {
         &'a self,
         prefix: &'a [u8],
         after: Option<&'a [u8]>,
-    ) -> Box<dyn Iterator<Item = Result<(Vec<u8>, Cow<'a, P::Row>), RowError>> + 'a> {
+    ) -> Box<dyn Iterator<Item = Result<KeyAndRow<'a, P>, RowError>> + 'a> {
         match self {
             Self::Now(view) => Box::new(view.scan(prefix, after)),
             Self::Pages(pages) => Box::new(pages.scan(prefix, after)),

@@ -22,7 +22,7 @@ use crate::status::fold_task;
 
 impl Projection for Alerts {
     const NAME: &'static str = "alerts";
-    const VERSION: u32 = 8;
+    const VERSION: u32 = 9;
     type Row = AlertsRow;
 
     fn apply<R: Rows<AlertsRow>>(&self, event: &RecordedEvent<'_>, rows: &mut R) -> Result<(), R::Error> {
@@ -72,7 +72,8 @@ impl Projection for Alerts {
             | EventBody::ConfigRejected(_)
             | EventBody::PriceBookLoaded(_) => watched(rows, moment, |watch| {
                 if watch.task.last_at == Timestamp::default() {
-                    (watch.task.first_at, watch.task.last_at) = (event.occurred_at, event.occurred_at);
+                    let at = event.occurred_at.believed(event.recorded_at);
+                    (watch.task.first_at, watch.task.last_at) = (at, at);
                 }
                 let before = bypass::last(watch);
                 fold_task(&mut watch.task, event);

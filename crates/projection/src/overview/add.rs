@@ -25,7 +25,7 @@ impl Overview {
     pub fn add(&mut self, tenant: &str, task: &str, row: &TaskRow, present: Present) {
         self.last_at = self.last_at.max(row.last_at);
         let figures = figures(row, None);
-        let began = row.opened.as_ref().map_or(row.first_at, |opened| opened.at);
+        let began = row.began_at();
         let week = self.weeks.entry(week_of(began)).or_default();
         let tokens = narrow(figures.total.tokens.used());
         week.tokens = week.tokens.saturating_add(tokens);
@@ -45,7 +45,8 @@ impl Overview {
         standing(tier, row, figures.breach, &utilization);
         add_phases(week, row);
         if let Some(closed) = &row.closed {
-            let week = self.weeks.entry(week_of(closed.at)).or_default();
+            let ended = closed.at.believed(closed.recorded_at);
+            let week = self.weeks.entry(week_of(ended)).or_default();
             let number = match closed.outcome {
                 TaskOutcome::Completed => &mut week.closed.completed,
                 TaskOutcome::Cancelled => &mut week.closed.cancelled,
@@ -54,7 +55,7 @@ impl Overview {
             *number = number.saturating_add(1);
             if closed.outcome == TaskOutcome::Completed {
                 week.closed.tokens.note(tokens);
-                let duration = u64::try_from(closed.at.millis_since(opened.at)).unwrap_or_default();
+                let duration = u64::try_from(ended.millis_since(began)).unwrap_or_default();
                 week.closed.duration_ms.note(duration);
             }
         }

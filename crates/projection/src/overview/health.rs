@@ -18,6 +18,9 @@ const BASELINE_WEEKS: i32 = 2;
 /// How many weeks later a comparison with the baseline says something.
 const BASELINE_AFTER_WEEKS: i32 = 4;
 
+/// Weeks of the ledger that are listed, the latest: ten years. Those before are counted.
+const LISTED_WEEKS: usize = 520;
+
 /// What the figures depend on beside the tasks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HealthConfig {
@@ -108,6 +111,9 @@ pub fn health(overview: &Overview, config: &HealthConfig, as_of: String) -> Budg
     figures.against_baseline(overview);
     figures.of_importance(&window);
     figures.of_tokens(overview, &window);
+    let mut by_week = by_week(overview);
+    let earlier_weeks = by_week.len().saturating_sub(LISTED_WEEKS);
+    by_week.drain(..earlier_weeks);
     let weeks = newest(overview).map(|newest| {
         let weeks = between(overview, newest, config.weeks).filter(|(_, figures)| !figures.tiers.is_empty());
         weeks.map(|(week, _)| week.to_string()).collect()
@@ -124,7 +130,8 @@ pub fn health(overview: &Overview, config: &HealthConfig, as_of: String) -> Budg
         importance_changed: review(&overview.importance_changed),
         by_tier: tiers(&window),
         by_phase: phases(&window),
-        by_week: by_week(overview),
+        by_week,
+        earlier_weeks: (earlier_weeks > 0).then_some(earlier_weeks as u64),
         degraded_tasks: overview.degraded,
     }
 }

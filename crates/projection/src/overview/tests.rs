@@ -311,3 +311,47 @@ proptest! {
         prop_assert_eq!(parts, whole);
     }
 }
+
+/// In the year 9897, not far from the last one that can be written.
+const FAR_AHEAD: &str = "ahead 69000000h";
+
+#[test]
+fn what_comes_from_a_clock_that_is_far_ahead_does_not_move_the_window() {
+    let week = tasks("A", 40, "open, start PLAN, use PLAN out=100, end PLAN, close completed");
+    let expected = health_of(&week, 5);
+    assert_eq!((expected.tasks, expected.weeks.as_slice()), (40, &["2026-11-16".to_owned()][..]));
+    for late in [
+        "open, start PLAN, use PLAN out=100, end PLAN, close completed",
+        "open",
+        // Implicit: nobody opened it.
+        "use - out=100",
+    ] {
+        let health = health_of(&format!("{week} {FAR_AHEAD}, in Z, {late}"), 5);
+        // A story is recorded three days after it happened: the next week, and no other.
+        assert!(health.tasks >= 40, "{late}: {}", health.tasks);
+        let last = health.by_week.last().unwrap();
+        assert!(last.week == "2026-11-16" || last.week == "2026-11-23", "{late}: {}", last.week);
+        assert!(health.weeks.first().is_some_and(|week| week == "2026-11-16"), "{late}: {:?}", health.weeks);
+    }
+}
+
+#[test]
+fn a_task_that_ends_in_the_year_9999_takes_no_eight_thousand_years() {
+    let story = story(&format!("open, start PLAN, use PLAN out=1, end PLAN, {FAR_AHEAD}, close completed"));
+    let overview = overview(&story);
+    let longest: Vec<u64> =
+        overview.weeks.values().flat_map(|week| week.closed.duration_ms.0.keys().copied()).collect();
+    // Three days: when it was recorded.
+    assert_eq!(longest, [260_000_000]);
+    assert!(overview.last_at <= story.now.plus_millis(3 * 86_400_000), "{}", overview.last_at);
+}
+
+#[test]
+fn the_list_of_weeks_has_a_bound() {
+    let script: String = (0..530).map(|nth| format!("in T-{nth}, open, +168h, ")).collect();
+    let health = health_of(&script, 5);
+    assert_eq!((health.by_week.len(), health.earlier_weeks), (520, Some(10)));
+    assert_eq!(health.by_week.last().map(|row| row.opened), Some(1));
+    let health = health_of("open", 5);
+    assert_eq!((health.by_week.len(), health.earlier_weeks), (1, None));
+}

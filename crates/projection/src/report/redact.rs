@@ -106,7 +106,7 @@ fn redact_people(row: &mut TaskRow, pseudonyms: &Pseudonyms) {
     } = row;
     // Names of usage and of who reported it; no report shows them.
     corrections.clear();
-    if let Some(Opened { at: _, sequence: _, title, justification, tags, labels, author, producer }) = opened
+    if let Some(Opened { at: _, recorded_at: _, sequence: _, title, justification, tags, labels, author, producer }) = opened
     {
         *title = None;
         *justification = justification.as_ref().map(|_| left_out());
@@ -115,7 +115,7 @@ fn redact_people(row: &mut TaskRow, pseudonyms: &Pseudonyms) {
         *author = author.as_deref().map(|name| pseudonyms.person(name));
         *producer = pseudonyms.of("producer", producer);
     }
-    if let Some(Closed { at: _, outcome: _, reason, author }) = closed {
+    if let Some(Closed { at: _, recorded_at: _, outcome: _, reason, author }) = closed {
         *reason = reason.as_ref().map(|_| left_out());
         *author = author.as_deref().map(|name| pseudonyms.person(name));
     }

@@ -20,7 +20,7 @@ use crate::fold::{Projection, Rows, task_key};
 
 impl Projection for Status {
     const NAME: &'static str = "status";
-    const VERSION: u32 = 6;
+    const VERSION: u32 = 7;
     const AWAITED: bool = true;
     type Row = TaskRow;
 
@@ -28,8 +28,8 @@ impl Projection for Status {
         if event.tenant == LEDGER_TENANT || !event.body.concerns_task() {
             return Ok(());
         }
-        let first =
-            || TaskRow { first_at: event.occurred_at, last_at: event.occurred_at, ..TaskRow::default() };
+        let at = event.occurred_at.believed(event.recorded_at);
+        let first = || TaskRow { first_at: at, last_at: at, ..TaskRow::default() };
         let row = rows.change(&task_key(event.tenant, event.task), first)?;
         fold(row, event);
         Ok(())
@@ -52,8 +52,9 @@ impl Projection for Status {
 }
 
 pub(crate) fn fold(row: &mut TaskRow, event: &RecordedEvent<'_>) {
-    row.first_at = row.first_at.min(event.occurred_at);
-    row.last_at = row.last_at.max(event.occurred_at);
+    let at = event.occurred_at.believed(event.recorded_at);
+    row.first_at = row.first_at.min(at);
+    row.last_at = row.last_at.max(at);
     note_bypass(row, event);
     evolve(&mut row.state, event.body);
     if event.body.is_decision() {
@@ -82,6 +83,7 @@ pub(crate) fn fold(row: &mut TaskRow, event: &RecordedEvent<'_>) {
         EventBody::TaskClosed(closed) => {
             row.closed = Some(Closed {
                 at: event.occurred_at,
+                recorded_at: event.recorded_at,
                 outcome: closed.outcome,
                 reason: closed.reason.clone(),
                 author: closed.author.clone(),
@@ -221,6 +223,7 @@ fn describe(opened: &TaskOpened, event: &RecordedEvent<'_>) -> Opened {
     let metadata = &opened.metadata;
     Opened {
         at: event.occurred_at,
+        recorded_at: event.recorded_at,
         sequence: event.sequence,
         title: metadata.title.clone(),
         justification: metadata.justification.clone(),

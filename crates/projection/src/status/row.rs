@@ -55,13 +55,19 @@ pub struct TaskRow {
     pub bypasses: Vec<Bypass>,
     /// Whether the rules were right about it, as a person says. The latest mark counts.
     pub mark: Option<MarkedAs>,
-    /// When its earliest event happened, by its producer.
+    /// When its earliest event happened, by its producer as far as that can be believed.
     pub first_at: Timestamp,
-    /// When its latest event happened.
+    /// When its latest event happened, likewise.
     pub last_at: Timestamp,
 }
 
 impl TaskRow {
+    /// When it was opened, or began without being opened, as far as that can be believed.
+    #[must_use]
+    pub fn began_at(&self) -> Timestamp {
+        self.opened.as_ref().map_or(self.first_at, |opened| opened.at.believed(opened.recorded_at))
+    }
+
     /// The decision of the gate that blocks it now; `None`: it may go on, or nobody asked.
     #[must_use]
     pub fn blocked(&self) -> Option<&Decision> {
@@ -75,8 +81,10 @@ impl TaskRow {
 /// What a task said of itself when it opened.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Opened {
-    /// When.
+    /// When, as its producer says.
     pub at: Timestamp,
+    /// When that was recorded, by the clock of the ledger.
+    pub recorded_at: Timestamp,
     /// Its record.
     pub sequence: Sequence,
     /// A line for people.
@@ -96,8 +104,10 @@ pub struct Opened {
 /// How a task closed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Closed {
-    /// When.
+    /// When, as its producer says.
     pub at: Timestamp,
+    /// When that was recorded, by the clock of the ledger.
+    pub recorded_at: Timestamp,
     /// How.
     pub outcome: TaskOutcome,
     /// Why.

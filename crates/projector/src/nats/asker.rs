@@ -317,7 +317,10 @@ impl<P: Projection + Clone> Remote<P> {
         let answered = self.client.send_request(subject(P::NAME, partition), request).await;
         answered.map(|message| message.payload).map_err(|error| match error.kind() {
             RequestErrorKind::NoResponders => Silence::Nobody,
-            _ => Silence::Failed(error.to_string()),
+            RequestErrorKind::TimedOut
+            | RequestErrorKind::InvalidSubject
+            | RequestErrorKind::MaxPayloadExceeded
+            | RequestErrorKind::Other => Silence::Failed(error.to_string()),
         })
     }
 

@@ -29,8 +29,11 @@ pub struct BudgetHealth {
     pub by_tier: Vec<TierRow>,
     /// Their ended executions by phase.
     pub by_phase: Vec<PhaseRow>,
-    /// Every week of the ledger.
+    /// The weeks of the ledger, the latest 520 of them.
     pub by_week: Vec<WeekRow>,
+    /// How many weeks with tasks lie before those; absent where all are listed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub earlier_weeks: Option<u64>,
     /// Tasks of which an event could not be read: the figures lack it.
     pub degraded_tasks: u64,
 }
