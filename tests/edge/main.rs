@@ -17,4 +17,5 @@ mod phases;
 mod races;
 mod reading;
 mod reports;
+mod selecting;
 mod telemetry;

@@ -17,6 +17,7 @@ use tollgate_wire::api::{
 };
 
 use crate::error::ClientError;
+use crate::selection::TaskQuery;
 use crate::transport::Transport;
 
 /// What a question has to see.
@@ -170,6 +171,12 @@ impl Client {
         .await
     }
 
+    /// Tasks that fit a selection, a page.
+    pub async fn select_tasks(&self, wanted: &TaskQuery, read: &Read) -> Result<TaskList, ClientError> {
+        let address = Address::new("/v1/tasks").with("tenant", self.tenant.as_ref());
+        self.get(&wanted.in_address(address).read(read).text).await
+    }
+
     /// Where one task stands.
     pub async fn task(&self, task: &str, read: &Read) -> Result<TaskStatus, ClientError> {
         self.get(&self.of_task(task, "", read).text).await
@@ -229,7 +236,13 @@ impl Client {
 
     /// Totals of the ledger; of the client's tenant where it has one.
     pub async fn report(&self, read: &Read) -> Result<LedgerReport, ClientError> {
-        self.get(&Address::new("/v1/report").with("tenant", self.tenant.as_ref()).read(read).text).await
+        self.report_of_top(None, read).await
+    }
+
+    /// The same, with so many groups in each list and one row for the others.
+    pub async fn report_of_top(&self, top: Option<usize>, read: &Read) -> Result<LedgerReport, ClientError> {
+        let address = Address::new("/v1/report").with("tenant", self.tenant.as_ref()).with("top", top);
+        self.get(&address.read(read).text).await
     }
 
     /// Where the log ends.

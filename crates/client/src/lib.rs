@@ -37,6 +37,7 @@ mod client;
 mod error;
 mod govern;
 mod http;
+mod selection;
 mod spool;
 mod time;
 mod tracker;
@@ -47,6 +48,7 @@ pub use backoff::Backoff;
 pub use client::{Client, InvalidKey, Read};
 pub use error::ClientError;
 pub use http::{HttpTransport, InvalidUrl, Timeouts};
+pub use selection::TaskQuery;
 pub use spool::{SetAside, SpoolError, SpoolOptions};
 pub use time::{Clock, Random, SystemClock};
 pub use tracker::{

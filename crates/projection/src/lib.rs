@@ -13,6 +13,7 @@ mod pairs;
 pub mod report;
 pub mod reports;
 pub mod savings;
+pub mod selection;
 pub mod status;
 
 #[cfg(test)]

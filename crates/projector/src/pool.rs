@@ -53,7 +53,9 @@ pub enum Asker {
 
 /// Too many questions over many rows wait already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{waiting} questions over many rows wait for their turn, {at_once} are answered at once; ask again in a while")]
+#[error(
+    "{waiting} questions over many rows wait for their turn, {at_once} are answered at once; ask again in a while"
+)]
 pub struct Busy {
     /// How many wait.
     pub waiting: usize,
@@ -79,7 +81,13 @@ impl ReadPool {
     #[must_use]
     pub fn of(at_once: usize) -> Self {
         let [turns, after] = [at_once, at_once].map(|many| Arc::new(Semaphore::new(many)));
-        Self(Arc::new(Inner { at_once, turns, after, waiting: AtomicUsize::new(0), served: Mutex::default() }))
+        Self(Arc::new(Inner {
+            at_once,
+            turns,
+            after,
+            waiting: AtomicUsize::new(0),
+            served: Mutex::default(),
+        }))
     }
 
     /// Does work for a reader once it is its turn, on a thread that nothing else waits for.

@@ -101,9 +101,7 @@ impl<P: Projection> Seen<'_, P> {
     pub fn get(&self, key: &[u8]) -> Result<Option<Cow<'_, P::Row>>, RowError> {
         match self {
             Self::Now(view) => view.get(key),
-            Self::Pages(pages) => {
-                Ok(pages.on(|view| view.get_before(&pages.before, key))?.map(Cow::Owned))
-            }
+            Self::Pages(pages) => Ok(pages.on(|view| view.get_before(&pages.before, key))?.map(Cow::Owned)),
         }
     }
 

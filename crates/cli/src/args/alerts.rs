@@ -19,7 +19,7 @@ pub(crate) struct AlertsArgs {
     /// Only of this severity or above
     #[arg(long, conflicts_with = "follow", value_parser = Severity::NAMES)]
     pub(crate) severity: Option<String>,
-    /// Only in this state; raised where none is given
+    /// Only in this state; raised where none is given, all with --rule completed
     #[arg(long, conflicts_with_all = ["follow", "all"], value_parser = ["raised", "unacknowledged", "acknowledged", "resolved", "all"])]
     pub(crate) state: Option<String>,
     /// Those that ended too

@@ -65,7 +65,7 @@ pub(crate) struct Global {
     /// Who appends: recorded with every event
     #[arg(long, global = true, env = "TOLLGATE_PRODUCER", value_name = "NAME", default_value = "cli")]
     pub(crate) producer: String,
-    /// For people, or for programs; md, html and csv: of the report of a task
+    /// For people, or for programs; md, html and csv: of the report of a task; csv: of a list of tasks
     #[arg(long = "format", global = true, value_enum, default_value_t = Form::Table, value_name = "FORMAT")]
     pub(crate) form: Form,
     /// The same, as most commands know it.
@@ -151,7 +151,7 @@ pub(crate) enum Form {
     Md,
     /// One page that loads nothing.
     Html,
-    /// A row per execution of a phase.
+    /// A row per execution of a phase, or per task.
     Csv,
 }
 
@@ -179,8 +179,14 @@ impl Args {
             args.global.format = Format::Json;
         }
         let of_task = matches!(&args.command, Command::Report(report) if report.task.is_some());
-        if !of_task && matches!(args.global.form, Form::Md | Form::Html | Form::Csv) {
-            let rule = "--format md, html and csv: only of the report of a task, `tollgate report TASK`";
+        let of_list = matches!(&args.command, Command::Task(TaskCommand::List(_)));
+        let fits = match args.global.form {
+            Form::Table | Form::Json => true,
+            Form::Csv => of_task || of_list,
+            Form::Md | Form::Html => of_task,
+        };
+        if !fits {
+            let rule = "--format md, html and csv: only of the report of a task, `tollgate report TASK`; csv also of `tollgate task list`";
             Self::command().error(clap::error::ErrorKind::InvalidValue, rule).exit();
         }
         args
@@ -316,6 +322,9 @@ pub(crate) struct ReportArgs {
     /// Of a task: names of tasks, people and producers as pseudonyms, without what people wrote
     #[arg(long, requires = "task")]
     pub(crate) redact: bool,
+    /// Of the ledger: so many groups in each list, those with the most tokens; one row stands for the others
+    #[arg(long, value_name = "COUNT", conflicts_with = "task", value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub(crate) top: Option<u16>,
     #[command(subcommand)]
     pub(crate) what: Option<ReportCommand>,
 }

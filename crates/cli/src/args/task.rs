@@ -155,9 +155,33 @@ pub(crate) struct RecoverArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct ListArgs {
-    /// Only implicit, open, completed, cancelled or abandoned ones
-    #[arg(long, value_parser = ["implicit", "open", "completed", "cancelled", "abandoned"])]
+    /// Only implicit, open, completed, cancelled or abandoned ones; here and below, several with commas between
+    #[arg(long, value_name = "STAGE")]
     pub(crate) stage: Option<String>,
+    /// Only those whose budget is within, warning or exceeded, or that have no_limits
+    #[arg(long, value_name = "STATUS")]
+    pub(crate) status: Option<String>,
+    /// Only Tiny, Small, Medium or Large ones
+    #[arg(long, value_name = "TIER")]
+    pub(crate) complexity: Option<String>,
+    /// Only those that are of low, medium, high or critical importance now
+    #[arg(long, value_name = "TIER")]
+    pub(crate) importance: Option<String>,
+    /// Only those that this producer opened
+    #[arg(long, value_name = "NAME")]
+    pub(crate) opened_by: Option<String>,
+    /// Only those with a time from here on: RFC 3339, or a day in UTC
+    #[arg(long, value_name = "TIME")]
+    pub(crate) since: Option<String>,
+    /// Only those with a time before this one
+    #[arg(long, value_name = "TIME")]
+    pub(crate) until: Option<String>,
+    /// Which time that is: when they were opened, or that of their last event
+    #[arg(long, value_name = "WHICH", default_value = "opened")]
+    pub(crate) by: String,
+    /// Only those behind this one
+    #[arg(long, value_name = "TASK")]
+    pub(crate) after: Option<String>,
     /// At most so many
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) limit: u32,

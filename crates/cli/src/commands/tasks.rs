@@ -3,17 +3,19 @@
 use std::process::ExitCode;
 
 use serde_json::{Map, Value, json};
+use tollgate_client::TaskQuery;
+use tollgate_projection::report::tasks_csv;
 use tollgate_wire::api::GateRequest;
 
 use super::events::{envelope, put, send, tell};
 use super::{WAIT_MS, ask, read, recover};
 use crate::args::{
-    CloseArgs, Format, GateArgs, Global, ImportanceArgs, ListArgs, MarkArgs, OpenArgs, OverrideArgs,
+    CloseArgs, Form, Format, GateArgs, Global, ImportanceArgs, ListArgs, MarkArgs, OpenArgs, OverrideArgs,
     StoryArgs, TaskCommand, TaskName,
 };
 use crate::connect::Access;
 use crate::exit::{BLOCKED, Failure, STALE};
-use crate::output::{self, json, say};
+use crate::output::{self, json, out, say};
 
 pub(crate) async fn run(global: &Global, command: TaskCommand) -> Result<ExitCode, Failure> {
     match command {
@@ -119,24 +121,40 @@ async fn open(global: &Global, args: OpenArgs) -> Result<(), Failure> {
 }
 
 async fn list(global: &Global, args: &ListArgs) -> Result<(), Failure> {
-    let (read, stage) = (read(global), args.stage.as_deref());
+    let read = read(global);
     let wanted = args.limit as usize;
+    let mut query = TaskQuery {
+        after: args.after.clone(),
+        limit: Some(wanted.min(1000)),
+        stage: args.stage.clone(),
+        status: args.status.clone(),
+        complexity: args.complexity.clone(),
+        importance: args.importance.clone(),
+        producer: args.opened_by.clone(),
+        since: args.since.clone(),
+        until: args.until.clone(),
+        by: Some(args.by.clone()),
+        summary: Some(true),
+    };
     let list = ask(global, Access::Existing, async |it| {
-        let mut list = it.client.tasks(None, wanted.min(1000), stage, &read).await?;
+        let mut list = it.client.select_tasks(&query, &read).await?;
+        query.summary = Some(false);
         while list.tasks.len() < wanted
             && let Some(after) = list.next.take()
         {
-            let page =
-                it.client.tasks(Some(&after), (wanted - list.tasks.len()).min(1000), stage, &read).await?;
+            query.after = Some(after);
+            query.limit = Some((wanted - list.tasks.len()).min(1000));
+            let page = it.client.select_tasks(&query, &read).await?;
             list.tasks.extend(page.tasks);
             (list.next, list.as_of) = (page.next, page.as_of);
         }
         Ok::<_, Failure>(list)
     });
     let list = list.await?;
-    match global.format {
-        Format::Json => json(&list),
-        Format::Table => say(&output::task_list(&list)),
+    match (global.form, global.format) {
+        (Form::Csv, _) => out(&tasks_csv(&list.tasks)),
+        (_, Format::Json) => json(&list),
+        (_, Format::Table) => say(&output::task_list(&list)),
     }
     Ok(())
 }

@@ -142,10 +142,13 @@ pub(crate) async fn report(global: &Global, args: &ReportArgs) -> Result<ExitCod
             }
         }
         None => {
-            let report = ask(global, Access::Existing, async |it| it.client.report(&read).await).await?;
+            let report = ask(global, Access::Existing, async |it| {
+                it.client.report_of_top(args.top.map(usize::from), &read).await
+            })
+            .await?;
             match global.format {
                 Format::Json => json(&report),
-                Format::Table => say(&output::ledger_report(&report)),
+                Format::Table => say(&output::ledger_report(&report, args.top.map(usize::from))),
             }
         }
     }

@@ -4,13 +4,14 @@ use std::fmt::Write;
 
 use tollgate_wire::api::{AccessList, AccessView, Group, LedgerReport, Totals};
 
-use super::{counted, grouped, table};
+use super::{counted, grouped, grouped_u64, table};
 
-/// Rows of a group that are shown; the JSON has all.
+/// Rows of a group that are shown where nobody says; the JSON has all.
 const SHOWN: usize = 12;
 
 /// Totals of the ledger.
-pub(crate) fn ledger_report(report: &LedgerReport) -> String {
+pub(crate) fn ledger_report(report: &LedgerReport, top: Option<usize>) -> String {
+    let most = top.unwrap_or(SHOWN);
     let mut text = format!(
         "{}, {}\n\n",
         counted(report.tasks, "task"),
@@ -61,16 +62,18 @@ pub(crate) fn ledger_report(report: &LedgerReport) -> String {
         ("importance", &report.by_importance),
     ] {
         if !groups.is_empty() {
-            let _ = write!(text, "\n{}", by(name, groups));
+            let _ = write!(text, "\n{}", by(name, groups, most));
         }
     }
     text
 }
 
-fn by(name: &str, groups: &[Group]) -> String {
+fn by(name: &str, groups: &[Group], most: usize) -> String {
+    let listed: Vec<&Group> = groups.iter().filter(|group| group.rest_of.is_none()).collect();
+    let rest: u64 = groups.iter().filter_map(|group| group.rest_of).sum();
     // Of days the latest are shown, of the others the largest.
-    let skipped = groups.len().saturating_sub(SHOWN);
-    let shown = if name == "day" { &groups[skipped..] } else { &groups[..groups.len() - skipped] };
+    let skipped = listed.len().saturating_sub(most);
+    let shown = if name == "day" { &listed[skipped..] } else { &listed[..listed.len() - skipped] };
     let header = [name, "tokens", "uncached", "cached", "output", "USD", "unpriced"];
     let rows = shown.iter().map(|group| {
         let Totals { tokens, cost_usd, unpriced_tokens, .. } = &group.totals;
@@ -85,9 +88,11 @@ fn by(name: &str, groups: &[Group]) -> String {
         ]
     });
     let mut text = table(&header, &[1, 2, 3, 4, 5, 6], rows.collect());
-    if skipped > 0 {
+    let unseen = rest + skipped as u64;
+    if unseen > 0 {
         let which = if name == "day" { "earlier" } else { "smaller" };
-        let _ = writeln!(text, "({skipped} {which} ones: --format json)");
+        let how = if name == "day" { "--format json" } else { "--top 1000, or --format json" };
+        let _ = writeln!(text, "({} {which} ones: {how})", grouped_u64(unseen));
     }
     text
 }

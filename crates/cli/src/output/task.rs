@@ -5,9 +5,9 @@ use tollgate_domain::printable::printable;
 
 use tollgate_domain::gate::remediation_of;
 use tollgate_domain::ids::TaskId;
-use tollgate_wire::api::{GateResponse, LimitsResponse, TaskList, TaskStatus, TaskSummary};
+use tollgate_wire::api::{GateResponse, LimitsResponse, TaskList, TaskSelection, TaskStatus, TaskSummary};
 
-use super::{duration, grouped, grouped_u64, percent, table, time};
+use super::{counted, duration, grouped, grouped_u64, percent, table, time};
 
 /// Every limit with what it follows from.
 pub(crate) fn limits(limits: &LimitsResponse) -> String {
@@ -86,9 +86,30 @@ pub(crate) fn task_list(list: &TaskList) -> String {
     let mut text = table(&header, &[3, 4, 5, 6, 7], list.tasks.iter().map(row).collect());
     if let Some(next) = &list.next {
         // Writing to a String cannot fail, here and below.
-        let _ = writeln!(text, "more behind {next}: ask with a larger --limit");
+        let _ = writeln!(text, "more behind {next}: ask with a larger --limit, or with --after");
+    }
+    if let Some(selection) = &list.selection {
+        let _ = writeln!(text, "\n{}", selection_line(selection));
     }
     text
+}
+
+/// Selected tasks in a line.
+fn selection_line(selection: &TaskSelection) -> String {
+    let counts = selection.by_status.iter().filter(|(_, tasks)| **tasks > 0);
+    let counts: Vec<String> = counts
+        .map(|(status, tasks)| format!("{} {}", grouped_u64(*tasks), status.replace('_', " ")))
+        .collect();
+    let average = match &selection.average_utilization_percent {
+        Some(percent) => format!("; on average {percent} % of their token limits used"),
+        None => String::new(),
+    };
+    format!(
+        "{}: {}{average}; {} USD",
+        counted(selection.tasks, "task"),
+        counts.join(", "),
+        selection.cost_usd
+    )
 }
 
 /// The headline of a task.

@@ -21,6 +21,7 @@ pub use figures::{
 pub use health::{HealthConfig, critical_share, false_positive_share, health, stopped_share, token_shift};
 pub use proposals::proposals;
 pub use share::Share;
+pub(crate) use share::decimals;
 pub use slowness::transitions_row;
 
 #[cfg(test)]

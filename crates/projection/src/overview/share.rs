@@ -25,7 +25,7 @@ impl Share {
 }
 
 /// Hundredths as a decimal without trailing zeros.
-fn decimals(hundredths: u128) -> String {
+pub(crate) fn decimals(hundredths: u128) -> String {
     let text = format!("{}.{:02}", hundredths.div_euclid(100), hundredths.rem_euclid(100));
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }

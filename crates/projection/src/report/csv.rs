@@ -1,6 +1,6 @@
 //! The executions of a task as CSV (RFC 4180), one a row.
 
-use tollgate_wire::api::{ExecutionReport, TaskReport};
+use tollgate_wire::api::{ExecutionReport, TaskReport, TaskSummary};
 
 /// The columns, in order.
 pub const COLUMNS: [&str; 23] = [
@@ -74,6 +74,63 @@ fn row(report: &TaskReport, execution: &ExecutionReport) -> [String; 23] {
         maybe(&report.config_hash),
         text(&report.as_of),
     ]
+}
+
+/// The columns of tasks, in order.
+pub const TASK_COLUMNS: [&str; 18] = [
+    "tenant",
+    "task_id",
+    "title",
+    "stage",
+    "budget_status",
+    "complexity",
+    "importance",
+    "phase",
+    "tokens_used",
+    "tokens_limit",
+    "tokens_percent",
+    "latency_ms",
+    "latency_limit_ms",
+    "cost_usd",
+    "unpriced_tokens",
+    "verdict",
+    "first_at",
+    "last_at",
+];
+
+/// Tasks, one a row below the names of the columns, as [`csv`] writes executions.
+#[must_use]
+pub fn tasks_csv(tasks: &[TaskSummary]) -> String {
+    let optional = |number: Option<u64>| number.map(|number| number.to_string()).unwrap_or_default();
+    let maybe = |value: &Option<String>| text(value.as_deref().unwrap_or_default());
+    let mut out = TASK_COLUMNS.join(",");
+    out.push_str("\r\n");
+    for task in tasks {
+        let row: [String; 18] = [
+            text(&task.tenant),
+            text(&task.task),
+            maybe(&task.title),
+            text(&task.stage),
+            text(&task.budget_status),
+            maybe(&task.complexity),
+            maybe(&task.importance),
+            text(task.active.as_ref().map_or("", |active| active.phase.as_str())),
+            task.tokens_used.to_string(),
+            optional(task.tokens_limit.map(|it| it.limit)),
+            optional(task.tokens_limit.and_then(|it| it.percent)),
+            task.latency_ms.to_string(),
+            optional(task.latency_limit.map(|it| it.limit)),
+            // A number of our own making, which may be negative.
+            task.cost_usd.clone(),
+            task.unpriced_tokens.to_string(),
+            maybe(&task.verdict),
+            text(&task.first_at),
+            text(&task.last_at),
+        ];
+        out.push_str(&row.join(","));
+        out.push_str("\r\n");
+    }
+    out
 }
 
 /// A text as a field: harmless in a spreadsheet, in quotes where it needs them.

@@ -13,14 +13,15 @@ mod task_status;
 mod words;
 
 pub use address::{path_segment, report_path};
-pub use csv::{COLUMNS as CSV_COLUMNS, csv};
+pub use csv::{COLUMNS as CSV_COLUMNS, TASK_COLUMNS, csv, tasks_csv};
 pub use explain::explain;
 pub use html::{CONTENT_SECURITY_POLICY, html};
 pub use markdown::markdown;
 pub use redact::{Pseudonyms, Redacted};
 pub use similar::Similar;
 pub use task_report::task_report;
-pub use task_status::{Named, summary, task_status};
+pub(crate) use task_status::budget_status;
+pub use task_status::{BUDGET_STATUSES, Named, summary, task_status};
 
 use tollgate_domain::breach::Utilization;
 use tollgate_domain::limits::PhaseLimit;

@@ -106,7 +106,17 @@ fn redact_people(row: &mut TaskRow, pseudonyms: &Pseudonyms) {
     } = row;
     // Names of usage and of who reported it; no report shows them.
     corrections.clear();
-    if let Some(Opened { at: _, recorded_at: _, sequence: _, title, justification, tags, labels, author, producer }) = opened
+    if let Some(Opened {
+        at: _,
+        recorded_at: _,
+        sequence: _,
+        title,
+        justification,
+        tags,
+        labels,
+        author,
+        producer,
+    }) = opened
     {
         *title = None;
         *justification = justification.as_ref().map(|_| left_out());

@@ -36,7 +36,7 @@ pub fn summary(named: Named<'_>, now: Option<Timestamp>) -> TaskSummary {
         stage: row.state.stage.as_str().to_owned(),
         budget_status: budget_status(figures.breach),
         complexity: limits.map(|limits| limits.complexity.to_string()),
-        importance: limits.map(|limits| limits.importance.to_string()),
+        importance: row.importance().map(|importance| importance.to_string()),
         active: row.executions.iter().rev().find(started).map(|execution| ActivePhase {
             phase: execution.id.phase.as_str().to_owned(),
             attempt: execution.id.attempt,
@@ -76,7 +76,10 @@ pub fn task_status(named: Named<'_>, now: Option<Timestamp>, as_of: String) -> T
     }
 }
 
-/// The word for a breach status, or for having no limits.
-pub(super) fn budget_status(breach: Option<BreachStatus>) -> String {
+/// The words for where a task stands with its budget.
+pub const BUDGET_STATUSES: [&str; 4] = ["within", "warning", "exceeded", "no_limits"];
+
+/// The word for a breach status, or for having no limits: one of [`BUDGET_STATUSES`].
+pub(crate) fn budget_status(breach: Option<BreachStatus>) -> String {
     breach.map_or("no_limits", BreachStatus::as_str).to_owned()
 }

@@ -14,7 +14,7 @@ pub use cell::{CELLS, Cell, CellKey, ReportRow, TASK_COUNT_KEY, is_cell, task_su
 pub use class::{Class, ClassSums, PhaseSums, Sums, TaskSums};
 pub use configs::{Blocks, CONFIGS, config_hash};
 pub use in_force::{LAST_SETTINGS, LastConfig, LastPrices, LastSettings};
-pub use totals::LedgerTotals;
+pub use totals::{LedgerTotals, Listed};
 
 /// The fold of the reports view.
 #[derive(Clone, Copy, Debug, Default)]

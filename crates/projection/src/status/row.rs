@@ -62,6 +62,13 @@ pub struct TaskRow {
 }
 
 impl TaskRow {
+    /// Its importance as it is now; `None`: it was not opened.
+    #[must_use]
+    pub fn importance(&self) -> Option<Importance> {
+        let limits = self.state.limits.as_deref()?;
+        Some(self.state.importance.unwrap_or(limits.importance))
+    }
+
     /// When it was opened, or began without being opened, as far as that can be believed.
     #[must_use]
     pub fn began_at(&self) -> Timestamp {

@@ -128,9 +128,7 @@ impl Trouble {
                 Err(error) => QueryError::Failed { view, reason: error.to_string() },
             },
             Self::Running => QueryError::Failed { view, reason: RebuildError::Running.to_string() },
-            Self::Busy { waiting, at_once } => {
-                QueryError::Busy { view, busy: Busy { waiting, at_once } }
-            }
+            Self::Busy { waiting, at_once } => QueryError::Busy { view, busy: Busy { waiting, at_once } },
             Self::Failed { reason } => QueryError::Failed { view, reason },
         }
     }

@@ -178,7 +178,8 @@ async fn refuse<P: Served>(asked: Asked) {
 
 async fn respond<P: Served>(projector: &Projector<P>, asked: Asked, max_bytes: usize) {
     if is_long(&asked)
-        && let Err(error) = asked.respond(Ok(encoded(&Reply::default()))).await {
+        && let Err(error) = asked.respond(Ok(encoded(&Reply::default()))).await
+    {
         tracing::warn!(view = P::NAME, %error, "the arrival of a question could not be told");
     }
     let reply = match given(projector, &asked.message.payload).await {

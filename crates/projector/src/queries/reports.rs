@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use tollgate_domain::tier::{Complexity, Importance};
 use tollgate_projection::reports::{
-    CELLS, CellKey, Class, ClassSums, LedgerTotals, ReportRow, Reports, TASK_COUNT_KEY, accesses_of,
+    CELLS, CellKey, Class, ClassSums, LedgerTotals, Listed, ReportRow, Reports, TASK_COUNT_KEY, accesses_of,
     task_sums_key, tasks_of,
 };
 use tollgate_wire::api::AccessView;
@@ -17,6 +17,12 @@ use crate::seen::Seen;
 pub struct TotalsOf {
     /// Only of this tenant.
     pub tenant: Option<String>,
+    /// Of each dimension so many groups, those with the most tokens; all where it is not said.
+    #[serde(default)]
+    pub top: Option<usize>,
+    /// Of each dimension these groups.
+    #[serde(default)]
+    pub listed: Option<Listed>,
 }
 
 /// Totals in the making: those of partitions add up.
@@ -72,8 +78,7 @@ impl Query<Reports> for TotalsOf {
 
     fn answer(&self, view: &Seen<'_, Reports>) -> Result<LedgerTotalsOf, RowError> {
         let tenant = self.tenant.as_deref();
-        let mut found =
-            LedgerTotalsOf { degraded: view.degraded_tasks(), ..LedgerTotalsOf::default() };
+        let mut found = LedgerTotalsOf { degraded: view.degraded_tasks(), ..LedgerTotalsOf::default() };
         match tenant {
             Some(tenant) => {
                 for row in view.scan(&tasks_of(tenant), None) {
@@ -94,6 +99,13 @@ impl Query<Reports> for TotalsOf {
             {
                 found.totals.add(&key, cell);
             }
+        }
+        let listed = match (&self.listed, self.top) {
+            (Some(listed), _) => Some(listed.clone()),
+            (None, top) => top.map(|top| found.totals.largest(top)),
+        };
+        if let Some(listed) = listed {
+            found.totals.list(&listed);
         }
         Ok(found)
     }

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use tollgate_domain::time::Timestamp;
 use tollgate_projection::fold::{read_task_key, task_key};
 use tollgate_projection::report::{self, Named};
+use tollgate_projection::selection::{SelectionSums, TaskFilter};
 use tollgate_projection::status::{Status, TaskRow};
 use tollgate_wire::api::TaskSummary;
 
@@ -47,8 +48,10 @@ pub struct ListTasks {
     pub tenant: String,
     /// Tasks behind this one.
     pub after: Option<String>,
-    /// Only tasks of this stage.
-    pub stage: Option<String>,
+    /// Which of them.
+    pub filter: TaskFilter,
+    /// Whether all of them are summed up, those of other pages too.
+    pub summed: bool,
     /// At most so many.
     pub limit: usize,
     /// The present, for executions that run.
@@ -62,10 +65,12 @@ pub struct TaskPage {
     pub tasks: Vec<TaskSummary>,
     /// Whether there are more behind them.
     pub more: bool,
+    /// All selected ones together, where that was asked for.
+    pub sums: SelectionSums,
 }
 
 impl Query<Status> for ListTasks {
-    const VERB: &'static str = "tasks";
+    const VERB: &'static str = "select_tasks";
     const OVER_MANY: bool = true;
     type Answer = TaskPage;
 
@@ -73,18 +78,28 @@ impl Query<Status> for ListTasks {
         let mut page = TaskPage::default();
         let prefix = task_key(&self.tenant, "");
         let after = self.after.as_ref().map(|after| task_key(&self.tenant, after));
-        for row in view.scan(&prefix, after.as_deref()) {
+        let now = Some(self.now);
+        for row in view.scan(&prefix, after.as_deref().filter(|_| !self.summed)) {
             let (key, row) = row?;
             let Some((tenant, task)) = read_task_key(&key) else { continue };
-            if self.stage.as_deref().is_some_and(|stage| stage != row.state.stage.as_str()) {
+            if !self.filter.wants(&row, now) {
+                continue;
+            }
+            if self.summed {
+                page.sums.add(&row, now);
+            }
+            if after.as_ref().is_some_and(|after| key <= *after) {
                 continue;
             }
             if page.tasks.len() == self.limit {
                 page.more = true;
+                if self.summed {
+                    continue;
+                }
                 break;
             }
             let named = Named { tenant, task, row: &row, degraded: view.is_degraded(&key) };
-            page.tasks.push(report::summary(named, Some(self.now)));
+            page.tasks.push(report::summary(named, now));
         }
         Ok(page)
     }
@@ -94,6 +109,7 @@ impl TaskPage {
     /// Takes in the tasks of other partitions, and keeps the first ones.
     pub fn merge(&mut self, other: Self, limit: usize) {
         self.more |= other.more;
+        self.sums.merge(&other.sums);
         self.tasks.extend(other.tasks);
         self.tasks.sort_by(|one, other| one.task.cmp(&other.task));
         self.more |= self.tasks.len() > limit;

@@ -37,7 +37,7 @@ pub(crate) struct AlertsQuery {
     tenant: Option<String>,
     /// Only of this task.
     task: Option<String>,
-    /// `raised`, the default; `unacknowledged`, `acknowledged`: those of them that nobody, or somebody, has seen; `resolved`; `all`.
+    /// `raised`, the default but for the rule `completed`, which is over at once; `unacknowledged`, `acknowledged`: those of them that nobody, or somebody, has seen; `resolved`; `all`.
     state: Option<String>,
     /// Only of this rule, such as `silence`.
     rule: Option<String>,
@@ -86,21 +86,21 @@ pub(crate) struct ChangesQuery {
     (status = 200, description = "Alerts that are true, or all", body = AlertList),
     (status = 503, description = "The view is behind", body = Problem),
 ))]
-pub(crate) async fn list(
-    State(app): State<App>,
-    Params(query): Params<AlertsQuery>,
-) -> Handled<Response> {
+pub(crate) async fn list(State(app): State<App>, Params(query): Params<AlertsQuery>) -> Handled<Response> {
     let limit = query.limit.unwrap_or(100);
     if limit == 0 || limit > 1000 {
         return Err(INVALID.of_field("limit", &limit.to_string(), "must be 1 to 1000").into());
     }
+    let rule = word("rule", query.rule.as_deref(), &AlertRule::NAMES, AlertRule::from_word)?;
+    // It is over at once: who asks for it wants to see it.
+    let otherwise = if rule == Some(AlertRule::Completed) { AlertState::All } else { AlertState::Raised };
     let asked = AlertQuery {
         tenant: query.tenant,
         task: query.task,
-        rule: word("rule", query.rule.as_deref(), &AlertRule::NAMES, AlertRule::from_word)?,
+        rule,
         severity: word("severity", query.severity.as_deref(), &Severity::NAMES, Severity::from_word)?,
         state: word("state", query.state.as_deref(), &AlertState::NAMES, AlertState::from_word)?
-            .unwrap_or_default(),
+            .unwrap_or(otherwise),
         limit,
     };
     let read = read(query.at_least, query.wait_ms)?;

@@ -37,10 +37,7 @@ pub(crate) struct HealthQuery {
     (status = 200, description = "The figures", body = BudgetHealth),
     (status = 503, description = "The view is behind", body = Problem),
 ))]
-pub(crate) async fn budgets(
-    State(app): State<App>,
-    Params(query): Params<HealthQuery>,
-) -> Handled<Response> {
+pub(crate) async fn budgets(State(app): State<App>, Params(query): Params<HealthQuery>) -> Handled<Response> {
     let weeks = query.weeks.unwrap_or(WEEKS);
     if weeks == 0 || weeks > 520 {
         return Err(INVALID.of_field("weeks", &weeks.to_string(), "must be 1 to 520").into());

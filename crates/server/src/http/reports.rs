@@ -38,6 +38,20 @@ pub(crate) struct ReportQuery {
     redact: Option<bool>,
 }
 
+/// Of which tasks, how much, and what the answer has to see.
+#[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TotalsQuery {
+    /// Only of this tenant; all.
+    tenant: Option<String>,
+    /// Of each list so many groups, those with the most tokens, up to 1000; 100. One row stands for the others.
+    top: Option<usize>,
+    /// A position, or `tail`.
+    at_least: Option<String>,
+    /// How long to wait for that, in milliseconds.
+    wait_ms: Option<u64>,
+}
+
 /// Which reads of reports.
 #[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -172,17 +186,18 @@ pub(crate) async fn explain(
 /// Totals of the ledger
 ///
 /// Of one tenant where one is named, else of all. They name no task, and monitors poll them: reads are not recorded.
-#[utoipa::path(get, path = "/v1/report", tag = "views", params(TaskQuery), responses(
+#[utoipa::path(get, path = "/v1/report", tag = "views", params(TotalsQuery), responses(
     (status = 200, description = "In all, by day, model, provider, producer, phase and tiers", body = LedgerReport),
     (status = 503, description = "The view is behind", body = Problem),
 ))]
-pub(crate) async fn report(
-    State(app): State<App>,
-    Params(query): Params<TaskQuery>,
-) -> Handled<Response> {
-    let TaskQuery { tenant, at_least, wait_ms } = query;
+pub(crate) async fn report(State(app): State<App>, Params(query): Params<TotalsQuery>) -> Handled<Response> {
+    let TotalsQuery { tenant, top, at_least, wait_ms } = query;
+    let top = top.unwrap_or(100);
+    if top == 0 || top > 1000 {
+        return Err(INVALID.of_field("top", &top.to_string(), "must be 1 to 1000").into());
+    }
     let read = read(at_least, wait_ms)?;
-    written(&app, app.ledger.ledger_report(tenant.as_deref(), &read).await?).await
+    written(&app, app.ledger.ledger_report(tenant.as_deref(), top, &read).await?).await
 }
 
 /// What the stop-loss did for the money
@@ -193,10 +208,7 @@ pub(crate) async fn report(
     (status = 200, description = "The comparison", body = SavingsReport),
     (status = 503, description = "The view is behind", body = Problem),
 ))]
-pub(crate) async fn savings(
-    State(app): State<App>,
-    Params(query): Params<TaskQuery>,
-) -> Handled<Response> {
+pub(crate) async fn savings(State(app): State<App>, Params(query): Params<TaskQuery>) -> Handled<Response> {
     let TaskQuery { tenant, at_least, wait_ms } = query;
     let read = read(at_least, wait_ms)?;
     written(&app, app.ledger.savings(tenant.as_deref(), &read).await?).await

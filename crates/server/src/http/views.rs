@@ -6,12 +6,20 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
 use serde::Deserialize;
+use tollgate_domain::time::Timestamp;
+use tollgate_projection::report::BUDGET_STATUSES;
+use tollgate_projection::selection::{STAGES, TaskFilter, TaskTime};
 use tollgate_wire::api::{LimitsResponse, Problem, TaskList, TaskStatus};
 
+use super::alerts::word;
 use super::extract::{Names, Params};
 use super::{App, Handled, written};
 use crate::ledger::{ListQuery, Read};
 use crate::problem::{Answer, INVALID};
+
+/// The words of the tiers.
+const COMPLEXITIES: [&str; 4] = ["Tiny", "Small", "Medium", "Large"];
+const IMPORTANCES: [&str; 4] = ["low", "medium", "high", "critical"];
 
 /// Longest wait that a question may ask for.
 const MAX_WAIT_MS: u64 = 60_000;
@@ -38,8 +46,24 @@ pub(crate) struct TasksQuery {
     after: Option<String>,
     /// At most so many, up to 1000; 100.
     limit: Option<usize>,
-    /// Only `implicit`, `open`, `completed`, `cancelled` or `abandoned` ones.
+    /// Only `implicit`, `open`, `completed`, `cancelled` or `abandoned` ones; here and below, several with commas between.
     stage: Option<String>,
+    /// Only those whose budget is `within`, `warning` or `exceeded`, or that have `no_limits`.
+    status: Option<String>,
+    /// Only `Tiny`, `Small`, `Medium` or `Large` ones.
+    complexity: Option<String>,
+    /// Only those that are of `low`, `medium`, `high` or `critical` importance now.
+    importance: Option<String>,
+    /// Only those that this producer opened.
+    producer: Option<String>,
+    /// Only those with a time from here on: RFC 3339, or a day in UTC.
+    since: Option<String>,
+    /// Only those with a time before this one.
+    until: Option<String>,
+    /// Which time that is: `opened`, the default, or that of the `last` event.
+    by: Option<String>,
+    /// Whether to sum up all selected tasks, those of other pages too. Where it is not said: on the first page, if there is a filter.
+    summary: Option<bool>,
     /// A position, or `tail`.
     at_least: Option<String>,
     /// How long to wait for that, in milliseconds.
@@ -61,26 +85,64 @@ pub(crate) struct LimitsQuery {
 }
 
 /// List tasks
+///
+/// Those that fit all filters, in the order of their ids. `next` is the id of the last one: what is opened or changed meanwhile moves no page.
 #[utoipa::path(get, path = "/v1/tasks", tag = "views", params(TasksQuery), responses(
     (status = 200, description = "A page of tasks, in the order of their ids", body = TaskList),
     (status = 503, description = "The view is behind", body = Problem),
 ))]
-pub(crate) async fn tasks(
-    State(app): State<App>,
-    Params(query): Params<TasksQuery>,
-) -> Handled<Response> {
+pub(crate) async fn tasks(State(app): State<App>, Params(query): Params<TasksQuery>) -> Handled<Response> {
     let limit = query.limit.unwrap_or(100);
     if limit == 0 || limit > 1000 {
         return Err(INVALID.of_field("limit", &limit.to_string(), "must be 1 to 1000").into());
     }
-    let list = ListQuery {
-        tenant: query.tenant.unwrap_or_else(|| "default".to_owned()),
-        after: query.after,
-        stage: query.stage,
-        limit,
-    };
+    let filter = filter(&query)?;
+    let summed = query.summary.unwrap_or(query.after.is_none() && !filter.is_empty());
+    let tenant = query.tenant.unwrap_or_else(|| "default".to_owned());
+    let list = ListQuery { tenant, after: query.after, filter, summed, limit };
     let read = read(query.at_least, query.wait_ms)?;
     written(&app, app.ledger.tasks(&list, &read).await?).await
+}
+
+fn filter(query: &TasksQuery) -> Handled<TaskFilter> {
+    let own = |word: &str| Some(word.to_owned());
+    let known =
+        |names: &'static [&'static str]| move |word: &str| names.contains(&word).then(|| word.to_owned());
+    let time =
+        |field: &str, text: &Option<String>| text.as_deref().map(|text| instant(field, text)).transpose();
+    Ok(TaskFilter {
+        stages: words("stage", query.stage.as_deref(), &STAGES, known(&STAGES))?,
+        statuses: words("status", query.status.as_deref(), &BUDGET_STATUSES, known(&BUDGET_STATUSES))?,
+        complexities: words("complexity", query.complexity.as_deref(), &COMPLEXITIES, |word| {
+            word.parse().ok()
+        })?,
+        importances: words("importance", query.importance.as_deref(), &IMPORTANCES, |word| {
+            word.parse().ok()
+        })?,
+        producers: words("producer", query.producer.as_deref(), &[], own)?,
+        by: word("by", query.by.as_deref(), &TaskTime::NAMES, TaskTime::from_word)?.unwrap_or_default(),
+        since: time("since", &query.since)?,
+        until: time("until", &query.until)?,
+    })
+}
+
+/// Words with commas between, each one of a few.
+fn words<T>(
+    field: &str,
+    text: Option<&str>,
+    names: &[&str],
+    read: impl Fn(&str) -> Option<T>,
+) -> Handled<Vec<T>> {
+    let Some(text) = text else { return Ok(Vec::new()) };
+    let read = |part: &str| word(field, Some(part.trim()), names, &read);
+    Ok(text.split(',').map(read).collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
+}
+
+/// A time, or the beginning of a day.
+fn instant(field: &str, text: &str) -> Handled<Timestamp> {
+    let read = text.parse().or_else(|_| format!("{text}T00:00:00Z").parse());
+    let rule = "must be a time such as 2026-11-21T08:30:00Z, or a day such as 2026-11-21";
+    read.map_err(|_| INVALID.of_field(field, text, rule).into())
 }
 
 /// Where a task stands

@@ -12,6 +12,7 @@ use tollgate_domain::position::{PartitionId, Position};
 use tollgate_domain::tier::{Complexity, Importance};
 use tollgate_projection::report::{self, Named, Redacted, Similar};
 use tollgate_projection::reports::ClassSums;
+use tollgate_projection::selection::TaskFilter;
 use tollgate_projection::status::TaskRow;
 use tollgate_projector::queries::{
     LedgerTotalsOf, ListTasks, OneTask, OthersOfClass, TaskAnswer, TaskPage, TotalsOf,
@@ -48,8 +49,10 @@ pub struct ListQuery {
     pub tenant: String,
     /// Tasks behind this one.
     pub after: Option<String>,
-    /// Only tasks of this stage.
-    pub stage: Option<String>,
+    /// Which of them.
+    pub filter: TaskFilter,
+    /// Whether all of them are summed up, those of other pages too.
+    pub summed: bool,
     /// At most so many.
     pub limit: usize,
 }
@@ -186,7 +189,8 @@ impl Ledger {
         let question = ListTasks {
             tenant: tenant.as_str().to_owned(),
             after: query.after.clone(),
-            stage: query.stage.clone(),
+            filter: query.filter.clone(),
+            summed: query.summed,
             limit: query.limit,
             now: self.clock.now(),
         };
@@ -200,20 +204,32 @@ impl Ledger {
         };
         let page = self.make(merge).await?;
         let next = page.more.then(|| page.tasks.last().map(|last| last.task.clone())).flatten();
-        Ok(TaskList { tasks: page.tasks, next, as_of: as_of.to_string() })
+        let selection = query.summed.then(|| page.sums.view());
+        Ok(TaskList { tasks: page.tasks, selection, next, as_of: as_of.to_string() })
     }
 
-    /// Totals of the ledger; of one tenant where one is named.
-    pub async fn ledger_report(&self, tenant: Option<&str>, read: &Read) -> Answer<LedgerReport> {
+    /// Totals of the ledger; of one tenant where one is named. Of each dimension it lists the `top` groups with the most tokens.
+    pub async fn ledger_report(&self, tenant: Option<&str>, top: usize, read: &Read) -> Answer<LedgerReport> {
         let at_least = self.wanted(read).await?;
         let wait = Wait { at_least: at_least.as_ref(), up_to: read.wait };
-        let question = TotalsOf { tenant: tenant.map(str::to_owned) };
-        let asked = self.reports().ask_all(wait, &question).await;
+        let mut question = TotalsOf { tenant: tenant.map(str::to_owned), top: Some(top), listed: None };
+        let (mut found, mut as_of, parts) = self.totals(&question, wait).await?;
+        if parts > 1 && found.totals.is_cut() {
+            // What is among the largest here may be in the rest there: all are asked for the same groups, so that each row is whole.
+            question.listed = Some(found.totals.largest(top));
+            (found, as_of, _) = self.totals(&question, wait).await?;
+        }
+        self.make(move || found.totals.report(found.tasks, found.degraded, as_of.to_string())).await
+    }
+
+    /// Totals of all parts, and of how many.
+    async fn totals(&self, question: &TotalsOf, wait: Wait<'_>) -> Answer<(LedgerTotalsOf, Position, usize)> {
+        let asked = self.reports().ask_all(wait, question).await;
         let (parts, as_of) = asked.map_err(|error| of_query(&error))?;
         self.make(move || {
             let mut found = LedgerTotalsOf::default();
             parts.iter().for_each(|part| found.merge(part));
-            found.totals.report(found.tasks, found.degraded, as_of.to_string())
+            (found, as_of, parts.len())
         })
         .await
     }

@@ -15,9 +15,10 @@ pub struct LedgerReport {
     /// In all.
     #[serde(flatten)]
     pub totals: Totals,
-    /// By day in UTC, oldest first.
+    /// By day in UTC, oldest first: the latest 1000, before them a row for the earlier ones.
     pub by_day: Vec<Group>,
-    /// By model, most tokens first, as all the following.
+    /// By model, most tokens first, as all the following: as many as were asked for (`top`), then a row for all others. The rows of a
+    /// list add up to the total.
     pub by_model: Vec<Group>,
     /// By provider.
     pub by_provider: Vec<Group>,
@@ -38,6 +39,9 @@ pub struct LedgerReport {
 pub struct Group {
     /// What they have in common; `unknown` where it was not said.
     pub key: String,
+    /// Only of the row that stands for groups that are not listed: how many they are. With projectors of several parts, at most.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rest_of: Option<u64>,
     /// Its totals.
     #[serde(flatten)]
     pub totals: Totals,

@@ -42,4 +42,4 @@ pub use report::{
     PhaseComparison, ReportTotals, TaskReport,
 };
 pub use savings::{AvoidedRow, SavingsReport, SavingsRow, SavingsSide, StoppedRow};
-pub use status::{ActivePhase, TaskList, TaskStatus, TaskSummary, TokenTotals};
+pub use status::{ActivePhase, TaskList, TaskSelection, TaskStatus, TaskSummary, TokenTotals};

@@ -1,5 +1,7 @@
 //! Where tasks stand.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -110,11 +112,39 @@ pub struct ActivePhase {
     pub started_at: String,
 }
 
+/// Selected tasks together.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct TaskSelection {
+    /// How many.
+    pub tasks: u64,
+    /// How many of each budget status.
+    pub by_status: BTreeMap<String, u64>,
+    /// How many have a token limit.
+    pub limited_tasks: u64,
+    /// Tokens that those used.
+    pub tokens_used: u64,
+    /// Their limits together.
+    pub token_limits: u64,
+    /// The average over those tasks of what each used of its token limit, in percent, cut to two decimals; absent where there is none.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub average_utilization_percent: Option<String>,
+    /// What they used together of their limits together, likewise.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub utilization_percent: Option<String>,
+    /// What all of them cost, as far as prices were known.
+    pub cost_usd: String,
+    /// Tokens for which no price was known.
+    pub unpriced_tokens: i64,
+}
+
 /// Tasks in the order of tenant and id.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct TaskList {
     /// The tasks of this page.
     pub tasks: Vec<TaskSummary>,
+    /// All selected tasks together, those of other pages too; absent where it was not asked for.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub selection: Option<TaskSelection>,
     /// Pass it as `after` to get the next page; absent on the last one.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub next: Option<String>,

@@ -1,0 +1,246 @@
+//! Which tasks are wanted, and what those that are have in common.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use tollgate_domain::money::Usd;
+use tollgate_domain::tier::{Complexity, Importance};
+use tollgate_domain::time::Timestamp;
+use tollgate_wire::api::TaskSelection;
+
+use crate::overview::decimals;
+use crate::report::{BUDGET_STATUSES, budget_status, narrow};
+use crate::status::{TaskRow, figures};
+
+/// The stages of a task, as answers name them.
+pub const STAGES: [&str; 5] = ["implicit", "open", "completed", "cancelled", "abandoned"];
+
+/// Which tasks are wanted: of each list one has to fit, an empty one asks for nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TaskFilter {
+    /// Of [`STAGES`].
+    pub stages: Vec<String>,
+    /// Of [`BUDGET_STATUSES`].
+    pub statuses: Vec<String>,
+    /// Scope tiers.
+    pub complexities: Vec<Complexity>,
+    /// Importance tiers, as they are now.
+    pub importances: Vec<Importance>,
+    /// Who opened it.
+    pub producers: Vec<String>,
+    /// Which of its times counts.
+    pub by: TaskTime,
+    /// That time, or later.
+    pub since: Option<Timestamp>,
+    /// Before that time.
+    pub until: Option<Timestamp>,
+}
+
+/// A time of a task.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TaskTime {
+    /// When it was opened, or began without being opened.
+    #[default]
+    Opened,
+    /// When its latest event happened.
+    Last,
+}
+
+impl TaskTime {
+    /// The words, in order.
+    pub const NAMES: [&'static str; 2] = ["opened", "last"];
+
+    /// The time of a word, if it is one.
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
+        match word {
+            "opened" => Some(Self::Opened),
+            "last" => Some(Self::Last),
+            _ => None,
+        }
+    }
+}
+
+impl TaskFilter {
+    /// Whether it asks for anything.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        let by = self.by;
+        *self == Self { by, ..Self::default() }
+    }
+
+    /// Whether a task is wanted; `now` is what running executions count up to.
+    #[must_use]
+    pub fn wants(&self, row: &TaskRow, now: Option<Timestamp>) -> bool {
+        let named = |wanted: &[String], is: &str| wanted.is_empty() || wanted.iter().any(|word| word == is);
+        let limits = row.state.limits.as_deref();
+        let complexity = limits.map(|limits| limits.complexity);
+        let at = match self.by {
+            TaskTime::Opened => row.began_at(),
+            TaskTime::Last => row.last_at,
+        };
+        named(&self.stages, row.state.stage.as_str())
+            && (self.complexities.is_empty() || complexity.is_some_and(|it| self.complexities.contains(&it)))
+            && (self.importances.is_empty()
+                || row.importance().is_some_and(|it| self.importances.contains(&it)))
+            && named(&self.producers, row.opened.as_ref().map_or("", |opened| opened.producer.as_str()))
+            && self.since.is_none_or(|since| at >= since)
+            && self.until.is_none_or(|until| at < until)
+            // The dearest question last.
+            && (self.statuses.is_empty() || named(&self.statuses, &budget_status(figures(row, now).breach)))
+    }
+}
+
+/// What the wanted tasks have in common: that of several parts adds up.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SelectionSums {
+    tasks: u64,
+    by_status: BTreeMap<String, u64>,
+    limited_tasks: u64,
+    used: u64,
+    limit: u64,
+    /// Of each task with a token limit, what it used in hundredths of a percent of it, cut: their sum.
+    hundredths: u64,
+    cost: Usd,
+    unpriced_tokens: i64,
+}
+
+impl SelectionSums {
+    /// Takes a task in.
+    pub fn add(&mut self, row: &TaskRow, now: Option<Timestamp>) {
+        let figures = figures(row, now);
+        self.tasks = self.tasks.saturating_add(1);
+        let count = self.by_status.entry(budget_status(figures.breach)).or_default();
+        *count = count.saturating_add(1);
+        self.cost = self.cost.saturating_add(figures.total.cost);
+        self.unpriced_tokens = self.unpriced_tokens.saturating_add(narrow(figures.total.unpriced_tokens));
+        let Some(tokens) = figures.tokens.filter(|tokens| tokens.limit > 0) else { return };
+        let whole = |number: u128| u64::try_from(number).unwrap_or(u64::MAX);
+        self.limited_tasks = self.limited_tasks.saturating_add(1);
+        self.used = self.used.saturating_add(whole(tokens.used));
+        self.limit = self.limit.saturating_add(whole(tokens.limit));
+        let hundredths = tokens.used.saturating_mul(10_000).checked_div(tokens.limit).unwrap_or_default();
+        self.hundredths = self.hundredths.saturating_add(whole(hundredths));
+    }
+
+    /// Takes those of another part in.
+    pub fn merge(&mut self, other: &Self) {
+        self.tasks = self.tasks.saturating_add(other.tasks);
+        for (status, tasks) in &other.by_status {
+            let count = self.by_status.entry(status.clone()).or_default();
+            *count = count.saturating_add(*tasks);
+        }
+        self.limited_tasks = self.limited_tasks.saturating_add(other.limited_tasks);
+        self.used = self.used.saturating_add(other.used);
+        self.limit = self.limit.saturating_add(other.limit);
+        self.hundredths = self.hundredths.saturating_add(other.hundredths);
+        self.cost = self.cost.saturating_add(other.cost);
+        self.unpriced_tokens = self.unpriced_tokens.saturating_add(other.unpriced_tokens);
+    }
+
+    /// As the API answers it.
+    #[must_use]
+    pub fn view(&self) -> TaskSelection {
+        let count =
+            |status: &str| (status.to_owned(), self.by_status.get(status).copied().unwrap_or_default());
+        let mean = u128::from(self.hundredths).checked_div(self.limited_tasks.into());
+        let whole = u128::from(self.used).saturating_mul(10_000).checked_div(self.limit.into());
+        TaskSelection {
+            tasks: self.tasks,
+            by_status: BUDGET_STATUSES.map(count).into(),
+            limited_tasks: self.limited_tasks,
+            tokens_used: self.used,
+            token_limits: self.limit,
+            average_utilization_percent: mean.map(decimals),
+            utilization_percent: whole.map(decimals),
+            cost_usd: self.cost.to_string(),
+            unpriced_tokens: self.unpriced_tokens,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::status::Status;
+    use crate::testing::{folded, story};
+
+    /// Six tasks of the same day, an hour apart from 2026-11-21 on. A Medium/medium task has 23,400 tokens, a Small/critical one others.
+    const STORY: &str = "in A, open, use - out=11700, \
+        in B, +1h, open, use - out=30000, \
+        in C, +1h, by other, open importance=critical complexity=Small, use - out=100000, \
+        in D, +1h, use - out=5, by agent, \
+        in E, +1h, open importance=high, close completed, \
+        in F, +1h, open, importance critical";
+
+    fn wanted(filter: &TaskFilter) -> String {
+        let story = story(STORY);
+        let rows = folded(&Status, &story.events);
+        let names = rows.iter().filter(|(_, row)| filter.wants(row, None));
+        names.filter_map(|(key, _)| Some(crate::fold::read_task_key(key)?.1.to_owned())).collect()
+    }
+
+    #[test]
+    fn each_filter_selects_its_tasks_and_all_of_them_have_to_fit() {
+        let words = |list: &[&str]| list.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
+        let all = TaskFilter::default;
+        let began = crate::testing::story("").now;
+        let hour = |hours: i64| Some(began.plus_millis(hours * 3_600_000));
+        for (filter, expected) in [
+            (all(), "ABCDEF"),
+            (TaskFilter { stages: words(&["open"]), ..all() }, "ABCF"),
+            (TaskFilter { stages: words(&["implicit", "completed"]), ..all() }, "DE"),
+            (TaskFilter { statuses: words(&["within"]), ..all() }, "AEF"),
+            (TaskFilter { statuses: words(&["warning", "exceeded"]), ..all() }, "BC"),
+            (TaskFilter { statuses: words(&["no_limits"]), ..all() }, "D"),
+            (TaskFilter { complexities: vec![Complexity::Small], ..all() }, "C"),
+            // As it is now, not as it was opened.
+            (TaskFilter { importances: vec![Importance::Critical], ..all() }, "CF"),
+            (TaskFilter { producers: words(&["other"]), ..all() }, "C"),
+            (TaskFilter { since: hour(3), ..all() }, "DEF"),
+            (TaskFilter { since: hour(1), until: hour(3), ..all() }, "BC"),
+            (TaskFilter { by: TaskTime::Last, since: hour(5), ..all() }, "F"),
+            (
+                TaskFilter {
+                    statuses: words(&["exceeded"]),
+                    importances: vec![Importance::Critical],
+                    since: hour(0),
+                    ..all()
+                },
+                "C",
+            ),
+            (TaskFilter { stages: words(&["open"]), statuses: words(&["no_limits"]), ..all() }, ""),
+        ] {
+            assert_eq!(wanted(&filter), expected, "{filter:?}");
+        }
+    }
+
+    #[test]
+    fn sums_of_parts_add_up_and_averages_are_exact() {
+        let story =
+            story("in A, open, use - out=11700 usd=0.25, in B, open, use - out=30000, in D, use - out=5");
+        let rows = folded(&Status, &story.events);
+        let (mut all, mut parts) = (SelectionSums::default(), SelectionSums::default());
+        for row in rows.values() {
+            all.add(row, None);
+            let mut part = SelectionSums::default();
+            part.add(row, None);
+            parts.merge(&part);
+        }
+        assert_eq!(all, parts);
+        let view = all.view();
+        // 50 % and 128.2 %, 41,700 of 46,800.
+        let percents = (view.average_utilization_percent.as_deref(), view.utilization_percent.as_deref());
+        assert_eq!(percents, (Some("89.1"), Some("89.1")));
+        assert_eq!(
+            (view.tasks, view.limited_tasks, view.tokens_used, view.token_limits),
+            (3, 2, 41_700, 46_800)
+        );
+        let counts: Vec<_> = view.by_status.iter().map(|(status, tasks)| (status.as_str(), *tasks)).collect();
+        assert_eq!(counts, [("exceeded", 0), ("no_limits", 1), ("warning", 1), ("within", 1)]);
+        assert_eq!((view.cost_usd.as_str(), view.unpriced_tokens), ("0.25", 30_005));
+        let none = SelectionSums::default().view();
+        assert_eq!((none.tasks, none.average_utilization_percent, none.utilization_percent), (0, None, None));
+    }
+}
