@@ -8,6 +8,7 @@ mod away;
 mod budgets;
 mod bypass;
 mod config;
+mod connections;
 mod failures;
 mod gate;
 mod governing;

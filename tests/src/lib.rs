@@ -160,6 +160,12 @@ impl Server {
     pub fn within(place: &Place, args: &[&str], variables: &[(&str, &str)]) -> Self {
         let mut command = place.command(args);
         command.envs(variables.iter().copied());
+        Self::run(command)
+    }
+
+    /// Starts what becomes one, and waits until it takes requests.
+    #[must_use]
+    pub fn run(mut command: Program) -> Self {
         let mut process = command.stdout(Stdio::piped()).stderr(Stdio::piped()).start();
         let mut stdout = BufReader::new(process.stdout.take().unwrap());
         let mut first = String::new();

@@ -13,6 +13,7 @@ use tollgate_client::{BoxFuture, Client, HttpTransport, Transport, TransportErro
 use tollgate_log::clock::{Clock, Stopwatch, SystemClock};
 use tollgate_log::embedded::{EmbeddedLog, OpenError, Options};
 use tollgate_log_jetstream::{Access as NatsAccess, JetStreamLog, Options as NatsOptions, Tls};
+use tollgate_server::edge::ConnectionLimits;
 use tollgate_server::http::{App, Hosts, router};
 use tollgate_server::ledger::{SettingsOptions, Views};
 use tollgate_server::reactor::{Evidence, Remediations, Ways};
@@ -114,7 +115,7 @@ impl Connection {
     /// A ledger in this process.
     fn of_ledger(global: &Global, ledger: Ledger) -> Self {
         let ledger = Arc::new(ledger);
-        let router = router(App { ledger: Arc::clone(&ledger), hosts: Arc::new(Hosts::default()) });
+        let router = router(App::new(Arc::clone(&ledger), Hosts::default(), ConnectionLimits::default()));
         let client = as_flags(Client::new(Arc::new(InProcess(router))), global);
         let remediations = Remediations::new(Arc::clone(&ledger), Ways::default());
         Self { client, local: Some(Local { ledger, evidence: None, remediations }) }

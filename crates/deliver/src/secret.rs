@@ -156,6 +156,50 @@ mod tests {
         }
     }
 
+    /// Each form gives the key that the standard's libraries read from it, or is refused before anything is signed with another one.
+    #[cfg(unix)]
+    #[test]
+    fn a_form_of_a_secret_is_that_key_or_is_refused() {
+        use std::os::unix::fs::PermissionsExt;
+        // Its base64 has `+`, `/` and padding.
+        let bytes: Vec<u8> = (0..25_u8).map(|nth| 0xfb_u8.wrapping_add(nth.wrapping_mul(67))).collect();
+        let key = BASE64.encode(&bytes);
+        assert!(key.contains(['+', '/']) && key.ends_with('='), "{key}");
+        let unpadded = key.trim_end_matches('=');
+        let url_safe = key.replace('+', "-").replace('/', "_");
+        let body = "{\"title\": \"caf\u{e9} \u{1f680}\"}".as_bytes();
+        let expected = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, &bytes), body);
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("secret");
+        for (form, rule) in [
+            (format!("whsec_{key}"), None),
+            (format!("whsec_{key}\n"), None),
+            (format!("whsec_{key}\r\n"), None),
+            (format!("  whsec_{key}  "), None),
+            (format!("whsec_{unpadded}"), None),
+            (key.clone(), Some("must begin with `whsec_`")),
+            (format!("v1,whsec_{key}"), Some("must begin with `whsec_`")),
+            (format!("v1,{key}"), Some("must begin with `whsec_`")),
+            (format!("\"whsec_{key}\""), Some("must begin with `whsec_`")),
+            (format!("\u{feff}whsec_{key}"), Some("must begin with `whsec_`")),
+            (format!("WHSEC_{key}"), Some("must begin with `whsec_`")),
+            (format!("whsec_{url_safe}"), Some("must be base64")),
+            (format!("whsec_ {key}"), Some("must be base64")),
+            (format!("whsec_{}\n{}", &key[..20], &key[20..]), Some("must be base64")),
+            (format!("whsec_whsec_{key}"), Some("must be base64")),
+        ] {
+            std::fs::write(&path, &form).unwrap();
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+            match (Secret::read(&path), rule) {
+                (Ok(secret), None) => {
+                    assert_eq!(hmac::sign(secret.key(), body).as_ref(), expected.as_ref(), "{form}");
+                }
+                (Err(error), Some(rule)) => assert!(error.to_string().contains(rule), "{form}: {error}"),
+                (read, _) => panic!("{form:?}: {read:?}"),
+            }
+        }
+    }
+
     #[cfg(unix)]
     #[test]
     fn a_file_that_others_may_read_is_refused() {

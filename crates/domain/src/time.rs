@@ -95,6 +95,10 @@ impl FromStr for Timestamp {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let invalid = || InvalidTimestamp(text.chars().take(40).collect());
+        // The library also takes a space there, which other readers of the same text refuse.
+        if !matches!(text.as_bytes().get(10), Some(b'T' | b't')) {
+            return Err(invalid());
+        }
         let time = DateTime::parse_from_rfc3339(text).map_err(|_| invalid())?;
         Self::from_micros(time.timestamp_micros()).map_err(|_| invalid())
     }
@@ -126,7 +130,14 @@ mod tests {
         ] {
             assert_eq!(given.parse::<Timestamp>().unwrap().to_string(), written);
         }
-        for bad in ["", "yesterday", "2025-10-10", "2025-13-01T00:00:00Z", "2025-10-10T02:42:38"] {
+        for bad in [
+            "",
+            "yesterday",
+            "2025-10-10",
+            "2025-13-01T00:00:00Z",
+            "2025-10-10T02:42:38",
+            "2025-10-10 02:42:38Z",
+        ] {
             assert!(bad.parse::<Timestamp>().is_err(), "{bad}");
         }
     }

@@ -3,6 +3,7 @@
 //! [`Ledger`] is everything but a transport: the HTTP API ([`http::router`]) and the command line stand on it. What a
 //! request does is written as events; nothing else changes anything.
 
+pub mod edge;
 pub mod http;
 mod intake;
 pub mod ledger;

@@ -1,4 +1,7 @@
-//! What the service counts, in the text format of Prometheus.
+//! What the service counts, in the text formats of Prometheus.
+
+mod connections;
+mod text;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
@@ -16,6 +19,9 @@ use tollgate_domain::gate::Verdict;
 use tollgate_domain::position::PartitionId;
 use tollgate_log::contract::Partitions;
 use tollgate_wire::api::{EventOutcome, Health, ViewHealth};
+
+pub use connections::{ConnectionMetrics, Cut};
+pub use text::TextFormat;
 
 /// Upper bounds of request durations, in seconds.
 const SECONDS: [f64; 12] = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1.0, 5.0, 30.0];
@@ -77,9 +83,11 @@ pub struct Metrics {
     inbox_waiting: Gauge,
     remediations_waiting: Gauge,
     reads_lost: Counter,
+    change_reads: Counter,
     telemetry_sent: Counter,
     telemetry_retries: Counter,
     telemetry_dropped: Counter,
+    connections: ConnectionMetrics,
 }
 
 impl Default for Metrics {
@@ -101,11 +109,14 @@ impl Default for Metrics {
             inbox_waiting: Gauge::default(),
             remediations_waiting: Gauge::default(),
             reads_lost: Counter::default(),
+            change_reads: Counter::default(),
             telemetry_sent: Counter::default(),
             telemetry_retries: Counter::default(),
             telemetry_dropped: Counter::default(),
+            connections: ConnectionMetrics::default(),
         };
         metrics.register_beside();
+        metrics.connections.register(&mut metrics.registry);
         let registry = &mut metrics.registry;
         registry.register("events", "Events answered, by outcome", metrics.events.clone());
         registry.register("refusals", "Events refused, by the code of the rule", metrics.refusals.clone());
@@ -174,9 +185,25 @@ impl Metrics {
             "Reads of reports that could not be recorded",
             self.reads_lost.clone(),
         );
+        registry.register(
+            "alert_change_reads",
+            "Times the view of alerts was read for its changes",
+            self.change_reads.clone(),
+        );
         registry.register("telemetry_sent", "Snapshots that the collector took", sent.clone());
         registry.register("telemetry_retries", "Tries to export a snapshot again", retries.clone());
         registry.register("telemetry_dropped", "Snapshots that could not be exported", dropped.clone());
+    }
+
+    /// Counts a read of the changes of alerts.
+    pub(crate) fn changes_read(&self) {
+        self.change_reads.inc();
+    }
+
+    /// What is counted of connections.
+    #[must_use]
+    pub fn connections(&self) -> &ConnectionMetrics {
+        &self.connections
     }
 
     /// Counts what became of a snapshot.

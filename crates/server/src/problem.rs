@@ -62,6 +62,10 @@ kinds! {
     BREAKER_CLOSED = "breaker_closed", 409, false, "The circuit breaker is not open";
     /// More waits than may wait.
     OVERLOADED = "overloaded", 429, true, "More is waiting for the log than may wait";
+    /// The body came too slowly.
+    TOO_SLOW = "too_slow", 408, true, "The request did not come in time";
+    /// More clients are connected, send or follow than may be.
+    CROWDED = "crowded", 503, true, "More clients use the server than it takes at once";
     /// Something that should not happen.
     INTERNAL = "internal", 500, false, "The ledger made a mistake";
     /// The log has stopped.

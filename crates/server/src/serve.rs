@@ -18,6 +18,7 @@ use tollgate_log::disk::private_file;
 use tollgate_log::embedded::{EmbeddedLog, OpenError, Options};
 use tollgate_log_jetstream::{Inbox, JetStreamLog, SetupError};
 
+use crate::edge::{ConnectionLimits, accept, open_files};
 use crate::http::{App, Hosts, router};
 use crate::ledger::{Ledger, LedgerError, LedgerOptions, SettingsOptions, Views};
 use crate::nats::{AppendService, Drainer};
@@ -54,6 +55,8 @@ pub struct ServeOptions {
     pub remediation: Option<PathBuf>,
     /// Where metrics are exported to; nowhere: they are only shown.
     pub telemetry: Option<TelemetrySettings>,
+    /// What clients may ask of it by being connected.
+    pub connections: ConnectionLimits,
     /// Notified: the config is read again.
     pub reload: Arc<Notify>,
 }
@@ -203,9 +206,9 @@ pub async fn serve(
     let running_file =
         data_dir.as_ref().map(|dir| write_running(dir, &Running::of(dir, &url, ledger.instance())));
     ready(&url, &ledger);
-    let hosts = Arc::new(Hosts::new(address, &options.allow_hosts));
-    let app = router(App { ledger: Arc::clone(&ledger), hosts })
-        .into_make_service_with_connect_info::<SocketAddr>();
+    let hosts = Hosts::new(address, &options.allow_hosts);
+    let app = App::new(Arc::clone(&ledger), hosts, options.connections.within(open_files()));
+    let (edge, router) = (Arc::clone(&app.edge), router(app));
     let (begun, waits) = (stop.clone(), Arc::clone(&ledger));
     let graceful = async move {
         shutdown.await;
@@ -213,7 +216,6 @@ pub async fn serve(
         // Nobody listens any more: there is nothing to tell.
         let _ = begun.send(true);
     };
-    let serving = async { axum::serve(listener, app).with_graceful_shutdown(graceful).await };
     let mut overdue = stopped;
     let grace = async move {
         // An error means that the sender is gone, with the server.
@@ -221,14 +223,13 @@ pub async fn serve(
         let never = std::future::pending::<()>();
         let _ = tokio::time::timeout(GRACE, never).await;
     };
-    let served = tokio::select! {
-        () = reload(&options.reload, &ledger) => Ok(()),
-        served = serving => served,
+    tokio::select! {
+        () = reload(&options.reload, &ledger) => {}
+        () = accept(listener, router, edge, graceful) => {}
         () = grace => {
             tracing::warn!("requests still run after {} s and are cut off; their senders ask again", GRACE.as_secs());
-            Ok(())
         }
-    };
+    }
     let _ = stop.send(true);
     reactors.ended().await;
     if let Some(nats) = nats {
@@ -239,7 +240,7 @@ pub async fn serve(
         // A file that is gone already is as good.
         let _ = std::fs::remove_file(file);
     }
-    served.map_err(ServeError::from)
+    Ok(())
 }
 
 /// The ways in over NATS.

@@ -8,12 +8,18 @@ mod support;
 mod alerts;
 #[path = "api/append.rs"]
 mod append;
+#[path = "api/bodies.rs"]
+mod bodies;
 #[path = "api/corrections.rs"]
 mod corrections;
 #[path = "api/deliveries.rs"]
 mod deliveries;
+#[path = "api/document.rs"]
+mod document;
 #[path = "api/evidence.rs"]
 mod evidence;
+#[path = "api/follow.rs"]
+mod follow;
 #[path = "api/gate.rs"]
 mod gate;
 #[path = "api/govern.rs"]

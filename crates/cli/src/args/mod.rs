@@ -2,6 +2,7 @@
 
 mod alerts;
 mod govern;
+mod http;
 mod operate;
 mod task;
 

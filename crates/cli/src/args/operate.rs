@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use tollgate_log::contract::Partitions;
 
+use super::http::HttpArgs;
+
 #[derive(Debug, Args)]
 pub(crate) struct DemoArgs {
     /// Where the demo's ledger is made; an earlier demo there is replaced
@@ -35,6 +37,8 @@ pub(crate) struct ServeArgs {
     /// the evidence. Their tasks in the ledger are opened in any case
     #[arg(long, env = "TOLLGATE_REMEDIATION", value_name = "FILE")]
     pub(crate) remediation: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) http: HttpArgs,
 }
 
 #[derive(Debug, Subcommand)]

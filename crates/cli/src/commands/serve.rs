@@ -51,6 +51,7 @@ pub(crate) async fn run(global: &Global, args: ServeArgs) -> Result<ExitCode, Fa
         alerts,
         remediation,
         telemetry: telemetry(),
+        connections: args.http.limits(),
         reload: Arc::clone(&reload),
     };
     let mut hangup = signal(SignalKind::hangup())?;

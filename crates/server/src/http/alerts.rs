@@ -1,53 +1,49 @@
 //! Alerts: which there are, and what happens to them.
 
-use std::collections::VecDeque;
-use std::convert::Infallible;
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::HeaderMap;
 use axum::response::Response;
-use axum::response::sse::{Event, KeepAlive, Sse};
-use futures_util::stream::{Stream, unfold};
 use serde::Deserialize;
 use tollgate_domain::alert::{AlertRule, Severity};
 use tollgate_domain::nearest;
 use tollgate_projector::queries::AlertState;
-use tollgate_wire::api::{
-    AcknowledgeRequest, AlertChangeView, AlertChanges, AlertList, AlertView, AppendResponse, Problem,
-};
+use tollgate_wire::api::{AcknowledgeRequest, AlertChanges, AlertList, AlertView, AppendResponse, Problem};
 
+use super::body::JsonText;
 use super::events::answer;
-use super::extract::{JsonText, Names, Params};
+use super::extract::{Names, NoParams, Params};
 use super::views::read;
 use super::{App, Handled, written};
-use crate::ledger::{AlertQuery, Ledger, Read};
+use crate::ledger::{AlertQuery, Read};
 use crate::problem::INVALID;
-
-/// How long the stream waits for a change before it looks whether it is still wanted.
-const LOOK_EVERY: Duration = Duration::from_secs(20);
 
 /// Which alerts.
 #[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct AlertsQuery {
     /// Only of this tenant.
+    #[param(min_length = 1, max_length = 64)]
     tenant: Option<String>,
     /// Only of this task.
     task: Option<String>,
     /// `raised`, the default but for the rule `completed`, which is over at once; `unacknowledged`, `acknowledged`: those of them that nobody, or somebody, has seen; `resolved`; `all`.
+    #[param(pattern = "^(raised|unacknowledged|acknowledged|resolved|all)$")]
     state: Option<String>,
     /// Only of this rule, such as `silence`.
     rule: Option<String>,
     /// Only of this severity or above: `info`, `warning`, `error`, `critical`.
+    #[param(pattern = "^(info|warning|error|critical)$")]
     severity: Option<String>,
     /// At most so many, up to 1000; 100.
+    #[param(minimum = 1, maximum = 1000)]
     limit: Option<usize>,
     /// A position, or `tail`.
+    #[param(pattern = "^(tail|[0-9a-f]{32}@([0-9]{1,2}:[0-9]{1,19}(,[0-9]{1,2}:[0-9]{1,19})*)?)$")]
     at_least: Option<String>,
     /// How long to wait for that, in milliseconds.
+    #[param(maximum = 60000)]
     wait_ms: Option<u64>,
 }
 
@@ -56,8 +52,10 @@ pub(crate) struct AlertsQuery {
 #[serde(deny_unknown_fields)]
 pub(crate) struct ReadQuery {
     /// A position, or `tail`.
+    #[param(pattern = "^(tail|[0-9a-f]{32}@([0-9]{1,2}:[0-9]{1,19}(,[0-9]{1,2}:[0-9]{1,19})*)?)$")]
     at_least: Option<String>,
     /// How long to wait for that, in milliseconds.
+    #[param(maximum = 60000)]
     wait_ms: Option<u64>,
 }
 
@@ -73,8 +71,9 @@ impl ReadQuery {
 #[serde(deny_unknown_fields)]
 pub(crate) struct ChangesQuery {
     /// Changes behind this record: the `last` of the answer before; 0: from the first.
-    after: Option<u64>,
+    pub(super) after: Option<u64>,
     /// How long to wait where there are none yet, in milliseconds, up to 60000; 0.
+    #[param(maximum = 60000)]
     wait_ms: Option<u64>,
 }
 
@@ -144,6 +143,7 @@ pub(crate) async fn one(
 pub(crate) async fn acknowledge(
     State(app): State<App>,
     Names(id): Names<String>,
+    _: NoParams,
     body: JsonText,
 ) -> Handled<Response> {
     let request: AcknowledgeRequest = body.parse()?;
@@ -166,57 +166,4 @@ pub(crate) async fn changes(
         return Err(INVALID.of_field("wait_ms", &wait_ms.to_string(), "must be at most 60000").into());
     }
     Ok(Json(app.ledger.alert_changes(query.after.unwrap_or(0), Duration::from_millis(wait_ms)).await?))
-}
-
-/// Follow alerts as server-sent events
-///
-/// Event `raised`, `acknowledged` or `resolved`, its data an `AlertChangeView`, its id the record. A client that comes back sends the last id
-/// it saw (`Last-Event-ID`, as browsers do, or `after`) and misses nothing; of that record it may see a change again.
-#[utoipa::path(get, path = "/v1/alerts/stream", tag = "alerts", params(ChangesQuery), responses(
-    (status = 200, description = "Changes as they come", body = String, content_type = "text/event-stream"),
-))]
-pub(crate) async fn stream(
-    State(app): State<App>,
-    Params(query): Params<ChangesQuery>,
-    headers: HeaderMap,
-) -> Handled<Sse<impl Stream<Item = Result<Event, Infallible>>>> {
-    let seen = match headers.get("last-event-id").map(|id| id.to_str().unwrap_or_default()) {
-        // The record's other changes may not have arrived: it comes again as a whole.
-        Some(id) => match id.parse::<u64>() {
-            Ok(id) => id.saturating_sub(1),
-            Err(_) => {
-                return Err(INVALID
-                    .of_field("last-event-id", id, "must be the id of an earlier event")
-                    .into());
-            }
-        },
-        None => query.after.unwrap_or(0),
-    };
-    let follow = Follow { ledger: app.ledger, after: seen, waiting: VecDeque::new() };
-    let events = unfold(follow, |mut follow| async { follow.next().await.map(|event| (Ok(event), follow)) });
-    Ok(Sse::new(events).keep_alive(KeepAlive::default()))
-}
-
-/// A client that follows.
-struct Follow {
-    ledger: Arc<Ledger>,
-    after: u64,
-    waiting: VecDeque<AlertChangeView>,
-}
-
-impl Follow {
-    /// The next change; `None` when the ledger closes or cannot answer: the client comes back.
-    async fn next(&mut self) -> Option<Event> {
-        while self.waiting.is_empty() {
-            if self.ledger.is_closing() {
-                return None;
-            }
-            let page = self.ledger.alert_changes(self.after, LOOK_EVERY).await.ok()?;
-            self.after = page.last;
-            self.waiting.extend(page.changes);
-        }
-        let change = self.waiting.pop_front()?;
-        let event = Event::default().id(change.sequence.to_string()).event(&change.change);
-        event.json_data(&change).ok()
-    }
 }

@@ -7,7 +7,8 @@ use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use tollgate_wire::api::{DeliveryList, Problem, ResendRequest, ResendResponse};
 
-use super::extract::{JsonText, Names, Params};
+use super::body::JsonText;
+use super::extract::{Names, NoParams, Params};
 use super::views::read;
 use super::{App, Handled, written};
 use crate::ledger::DeliveryQuery;
@@ -22,12 +23,16 @@ pub(crate) struct DeliveriesQuery {
     /// Only to this endpoint.
     endpoint: Option<String>,
     /// `open`, the default: not delivered yet, given up, disabled; or `all`.
+    #[param(pattern = "^(open|all)$")]
     state: Option<String>,
     /// At most so many, up to 1000; 100.
+    #[param(minimum = 1, maximum = 1000)]
     limit: Option<usize>,
     /// A position, or `tail`.
+    #[param(pattern = "^(tail|[0-9a-f]{32}@([0-9]{1,2}:[0-9]{1,19}(,[0-9]{1,2}:[0-9]{1,19})*)?)$")]
     at_least: Option<String>,
     /// How long to wait for that, in milliseconds.
+    #[param(maximum = 60000)]
     wait_ms: Option<u64>,
 }
 
@@ -69,6 +74,7 @@ pub(crate) async fn list(
 pub(crate) async fn resend(
     State(app): State<App>,
     Names(id): Names<String>,
+    _: NoParams,
     body: JsonText,
 ) -> Handled<Response> {
     let request: ResendRequest = body.parse()?;

@@ -6,7 +6,8 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use tollgate_wire::api::{AppendRequest, AppendResponse, Problem};
 
-use super::extract::JsonText;
+use super::body::JsonText;
+use super::extract::NoParams;
 use super::{App, Handled};
 use crate::intake::{concluded, from_json, gates_of};
 use crate::ledger::{Appended, Ledger};
@@ -22,7 +23,7 @@ use crate::ledger::{Appended, Ledger};
     (status = 422, description = "A rule refused an event; `outcomes` says which", body = Problem),
     (status = 507, description = "The disk is full", body = Problem),
 ))]
-pub(crate) async fn append(State(app): State<App>, body: JsonText) -> Handled<Response> {
+pub(crate) async fn append(State(app): State<App>, _: NoParams, body: JsonText) -> Handled<Response> {
     let request: AppendRequest = body.parse()?;
     let (events, gates) = (from_json(&request)?, gates_of(&request)?);
     let (appended, gates) = app.ledger.append_and_ask(events, &gates).await;

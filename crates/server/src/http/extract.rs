@@ -1,52 +1,14 @@
-//! Reading requests: bodies as JSON text, queries with every unknown parameter named.
+//! Reading requests: names, queries with every unknown parameter named, and who asks.
 
 use std::net::SocketAddr;
 
-use axum::extract::{ConnectInfo, FromRequest, FromRequestParts, Path, Query, Request};
-use axum::http::header::CONTENT_TYPE;
+use axum::extract::{ConnectInfo, FromRequestParts, Path, Query};
 use axum::http::request::Parts;
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::Refusal;
-use crate::problem::{INVALID, MEDIA_TYPE, TOO_LARGE};
-
-/// The body as UTF-8 text, which must be said to be JSON: a form of a web page is refused before it is read.
-pub(crate) struct JsonText(pub(crate) String);
-
-impl<S: Send + Sync> FromRequest<S> for JsonText {
-    type Rejection = Refusal;
-
-    async fn from_request(request: Request, state: &S) -> Result<Self, Refusal> {
-        let kind =
-            request.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-        let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-        let is_json = kind == "application/json" || kind.ends_with("+json");
-        if !is_json {
-            return Err(MEDIA_TYPE.with(format!("content-type `{kind}`: must be `application/json`")).into());
-        }
-        let text = String::from_request(request, state).await.map_err(|rejection| {
-            if rejection.status().as_u16() == 413 {
-                let rule = format!(
-                    "a body has at most {} bytes; send the events in several requests",
-                    super::MAX_BODY_BYTES
-                );
-                Refusal(TOO_LARGE.with(rule))
-            } else {
-                Refusal(INVALID.with(format!("the body cannot be read: {}", rejection.body_text())))
-            }
-        })?;
-        Ok(Self(text))
-    }
-}
-
-impl JsonText {
-    /// The body as a type; the message names place and field.
-    pub(crate) fn parse<'a, T: serde::Deserialize<'a>>(&'a self) -> Result<T, Refusal> {
-        let text = if self.0.trim().is_empty() { "{}" } else { &self.0 };
-        serde_json::from_str(text)
-            .map_err(|error| Refusal(INVALID.with(format!("the body is not what is asked for: {error}"))))
-    }
-}
+use crate::problem::INVALID;
 
 /// The parts of an address that stand for names.
 pub(crate) struct Names<T>(pub(crate) T);
@@ -66,6 +28,14 @@ impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Names<T
 
 /// The parameters of a query.
 pub(crate) struct Params<T>(pub(crate) T);
+
+/// No parameters: whatever a query holds is unknown.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Nothing {}
+
+/// Of addresses that take no parameter.
+pub(crate) type NoParams = Params<Nothing>;
 
 impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Params<T> {
     type Rejection = Refusal;

@@ -6,8 +6,9 @@ use axum::response::Response;
 use serde::Deserialize;
 use tollgate_wire::api::{AcknowledgeRequest, AppendResponse, BreakerState, BudgetHealth, Problem};
 
+use super::body::JsonText;
 use super::events::answer;
-use super::extract::{JsonText, Params};
+use super::extract::{NoParams, Params};
 use super::views::read;
 use super::{App, Handled, written};
 use crate::problem::INVALID;
@@ -20,12 +21,16 @@ const WEEKS: u32 = 4;
 #[serde(deny_unknown_fields)]
 pub(crate) struct HealthQuery {
     /// Only of this tenant; all.
+    #[param(min_length = 1, max_length = 64)]
     tenant: Option<String>,
     /// How many weeks back from the newest in which tasks were opened, 1 to 520; 4.
+    #[param(minimum = 1, maximum = 520)]
     weeks: Option<u32>,
     /// A position, or `tail`.
+    #[param(pattern = "^(tail|[0-9a-f]{32}@([0-9]{1,2}:[0-9]{1,19}(,[0-9]{1,2}:[0-9]{1,19})*)?)$")]
     at_least: Option<String>,
     /// How long to wait for that, in milliseconds.
+    #[param(maximum = 60000)]
     wait_ms: Option<u64>,
 }
 
@@ -52,7 +57,7 @@ pub(crate) async fn budgets(State(app): State<App>, Params(query): Params<Health
 #[utoipa::path(get, path = "/v1/breaker", tag = "gate", responses(
     (status = 200, description = "Its state", body = BreakerState),
 ))]
-pub(crate) async fn breaker(State(app): State<App>) -> Handled<Json<BreakerState>> {
+pub(crate) async fn breaker(State(app): State<App>, _: NoParams) -> Handled<Json<BreakerState>> {
     Ok(Json(app.ledger.breaker(&read(Some("tail".to_owned()), None)?).await?))
 }
 
@@ -63,7 +68,7 @@ pub(crate) async fn breaker(State(app): State<App>) -> Handled<Json<BreakerState
     (status = 201, description = "Recorded", body = AppendResponse),
     (status = 409, description = "It is closed", body = Problem),
 ))]
-pub(crate) async fn reset(State(app): State<App>, body: JsonText) -> Handled<Response> {
+pub(crate) async fn reset(State(app): State<App>, _: NoParams, body: JsonText) -> Handled<Response> {
     let request: AcknowledgeRequest = body.parse()?;
     let appended = app.ledger.reset_breaker(&request).await?;
     answer(&app.ledger, appended)

@@ -1,9 +1,12 @@
 //! The HTTP API under `/v1`: JSON in, JSON out, problems as problem+json.
 
 mod alerts;
+mod body;
 mod deliveries;
 mod events;
 mod extract;
+mod feed;
+mod follow;
 mod govern;
 mod guard;
 mod observe;
@@ -16,7 +19,6 @@ mod views;
 
 use std::sync::Arc;
 
-use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::middleware::from_fn_with_state;
@@ -27,9 +29,11 @@ use serde::Serialize;
 use tollgate_wire::api::Problem;
 use tower_http::catch_panic::CatchPanicLayer;
 
+pub(crate) use feed::Feed;
 pub use guard::Hosts;
 pub use openapi::document;
 
+use crate::edge::{ConnectionLimits, Edge};
 use crate::ledger::Ledger;
 use crate::problem::{INTERNAL, METHOD, NOT_FOUND};
 
@@ -43,6 +47,17 @@ pub struct App {
     pub ledger: Arc<Ledger>,
     /// Names under which it may be addressed.
     pub hosts: Arc<Hosts>,
+    /// What its connections share.
+    pub edge: Arc<Edge>,
+}
+
+impl App {
+    /// With an edge of its own.
+    #[must_use]
+    pub fn new(ledger: Arc<Ledger>, hosts: Hosts, limits: ConnectionLimits) -> Self {
+        let edge = Arc::new(Edge::new(limits, ledger.metrics()));
+        Self { ledger, hosts: Arc::new(hosts), edge }
+    }
 }
 
 /// The whole API.
@@ -67,7 +82,7 @@ pub fn router(app: App) -> Router {
         .route("/v1/report/savings", get(reports::savings))
         .route("/v1/alerts", get(alerts::list))
         .route("/v1/alerts/changes", get(alerts::changes))
-        .route("/v1/alerts/stream", get(alerts::stream))
+        .route("/v1/alerts/stream", get(follow::stream))
         .route("/v1/alerts/deliveries", get(deliveries::list))
         .route("/v1/alerts/{id}/resend", post(deliveries::resend))
         .route("/v1/alerts/{id}", get(alerts::one))
@@ -101,7 +116,6 @@ pub fn router(app: App) -> Router {
                 )),
             )
         })
-        .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .layer(from_fn_with_state(app.clone(), guard::check))
         .layer(CatchPanicLayer::custom(|_| {
             Refusal(INTERNAL.with("a handler panicked; the log is as it was, see the server's own log"))

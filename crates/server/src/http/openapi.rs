@@ -1,10 +1,11 @@
 //! The OpenAPI document, made from the handlers.
 
 use axum::Json;
-use utoipa::OpenApi;
-use utoipa::openapi::OpenApi as Document;
+use utoipa::openapi::{Content, OpenApi as Document, Ref, RefOr, Response, ResponseBuilder, Schema};
+use utoipa::{Modify, OpenApi};
 
-use super::{alerts, deliveries, events, govern, operate, quarantine, reports, tasks, views};
+use super::extract::NoParams;
+use super::{alerts, deliveries, events, follow, govern, operate, quarantine, reports, tasks, views};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -13,6 +14,7 @@ use super::{alerts, deliveries, events, govern, operate, quarantine, reports, ta
         description = "The budget ledger for AI agents. Errors are `application/problem+json` with a stable `code`. \
                        Every answer of a view says `as_of`; pass an append's `position` as `at_least` to see it."
     ),
+    modifiers(&Problems),
     paths(
         events::append,
         tasks::open,
@@ -34,7 +36,7 @@ use super::{alerts, deliveries, events, govern, operate, quarantine, reports, ta
         reports::savings,
         alerts::list,
         alerts::changes,
-        alerts::stream,
+        follow::stream,
         deliveries::list,
         deliveries::resend,
         alerts::one,
@@ -57,12 +59,91 @@ use super::{alerts, deliveries, events, govern, operate, quarantine, reports, ta
 )]
 struct Api;
 
+/// Adds the problems that any operation may answer with, each as `application/problem+json`.
+struct Problems;
+
+/// Of every operation.
+const ANYWHERE: [(&str, &str); 5] = [
+    ("400", "A parameter, a header or the body breaks a rule of the API, or is unknown to it"),
+    ("403", "The request is addressed to another name, or comes from a web page of elsewhere"),
+    ("405", "The address takes another method"),
+    ("500", "The ledger made a mistake"),
+    ("503", "It cannot be answered now; `retryable` says whether it may be later"),
+];
+
+/// Of those that are named by more than their address.
+const NAMED: [(&str, &str); 1] = [("404", "There is nothing of this name")];
+
+/// Of those that write.
+const WRITES: [(&str, &str); 6] = [
+    ("408", "The body did not come in time"),
+    ("409", "An id is taken by other content"),
+    ("413", "The body is larger than it may be"),
+    ("415", "The body is not JSON in UTF-8, as it is or with gzip"),
+    ("429", "More waits for the log than may wait"),
+    ("507", "The disk is full"),
+];
+
+impl Modify for Problems {
+    fn modify(&self, document: &mut Document) {
+        let responses = &mut document.components.get_or_insert_default().responses;
+        for (status, description) in ANYWHERE.into_iter().chain(NAMED).chain(WRITES) {
+            let mut response = ResponseBuilder::new().description(description).build();
+            response.content.insert(PROBLEM_JSON.to_owned(), content());
+            responses.insert(name(status), RefOr::T(response));
+        }
+        for (path, item) in &mut document.paths.paths {
+            let named: &[_] = if path.contains('{') { &NAMED } else { &[] };
+            for (operation, further) in [(&mut item.get, &[][..]), (&mut item.post, &WRITES[..])] {
+                let Some(operation) = operation else { continue };
+                let responses = &mut operation.responses.responses;
+                for response in responses.values_mut() {
+                    if let RefOr::T(response) = response {
+                        as_problem(response);
+                    }
+                }
+                for &(status, _) in ANYWHERE.iter().chain(named).chain(further) {
+                    let shared = || RefOr::Ref(Ref::from_response_name(name(status)));
+                    if let RefOr::T(response) = responses.entry(status.to_owned()).or_insert_with(shared) {
+                        response.content.entry(PROBLEM_JSON.to_owned()).or_insert_with(content);
+                    }
+                }
+            }
+        }
+    }
+}
+
+const PROBLEM_JSON: &str = "application/problem+json";
+
+/// What the response of this status is called that operations share.
+fn name(status: &str) -> String {
+    format!("Problem{status}")
+}
+
+fn content() -> RefOr<Content> {
+    RefOr::T(Content::new(Some(problem())))
+}
+
+fn problem() -> RefOr<Schema> {
+    RefOr::Ref(Ref::from_schema_name("Problem"))
+}
+
+/// Gives a problem the media type that it is sent with.
+fn as_problem(response: &mut Response) {
+    let content = std::mem::take(&mut response.content).into_iter();
+    let renamed = content.map(|(media_type, content)| match &content {
+        RefOr::T(of) if of.schema == Some(problem()) => (PROBLEM_JSON.to_owned(), content),
+        RefOr::T(_) | RefOr::Ref(_) => (media_type, content),
+    });
+    response.content = renamed.collect();
+}
+
 /// The document.
 #[must_use]
 pub fn document() -> Document {
     Api::openapi()
 }
 
-pub(crate) async fn serve() -> Json<Document> {
+pub(crate) async fn serve(_: NoParams) -> Json<Document> {
     Json(document())
 }

@@ -4,17 +4,18 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::StatusCode;
-use axum::http::header::CONTENT_TYPE;
+use axum::http::header::{ACCEPT, CONTENT_TYPE, VARY};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use tollgate_wire::api::{
     ConfigResponse, Health, LogPage, PositionResponse, Problem, RebuildResponse, ReloadResponse,
 };
 
-use super::extract::{Names, Params};
+use super::extract::{Names, NoParams, Params};
 use super::{App, Handled, written};
 use crate::ledger::LogQuery;
+use crate::metrics::TextFormat;
 use crate::problem::INVALID;
 
 /// Which part of the log.
@@ -24,12 +25,15 @@ pub(crate) struct LogParams {
     /// Records after this one; 0: from the first.
     after: Option<u64>,
     /// Events at most, up to 1000; 100. A record is never split.
+    #[param(minimum = 1, maximum = 1000)]
     limit: Option<usize>,
     /// Only events of this task.
     task: Option<String>,
     /// Only events of this tenant.
+    #[param(min_length = 1, max_length = 64)]
     tenant: Option<String>,
     /// How long to wait for something new where the log ends, in milliseconds, up to 60000; 0.
+    #[param(maximum = 60000)]
     wait_ms: Option<u64>,
 }
 
@@ -37,7 +41,7 @@ pub(crate) struct LogParams {
 #[utoipa::path(get, path = "/v1/position", tag = "operate", responses(
     (status = 200, description = "Pass `position` as `at_least`", body = PositionResponse),
 ))]
-pub(crate) async fn position(State(app): State<App>) -> Handled<Json<PositionResponse>> {
+pub(crate) async fn position(State(app): State<App>, _: NoParams) -> Handled<Json<PositionResponse>> {
     Ok(Json(app.ledger.position().await?))
 }
 
@@ -70,8 +74,8 @@ pub(crate) async fn log(State(app): State<App>, Params(params): Params<LogParams
     (status = 200, description = "Everything works: `ok`, or `degraded` where not by the config or the prices that were meant", body = Health),
     (status = 503, description = "Something does not; `checks` says what", body = Health),
 ))]
-pub(crate) async fn health(State(app): State<App>) -> Response {
-    let health = app.ledger.health().await;
+pub(crate) async fn health(State(app): State<App>, _: NoParams) -> Response {
+    let health = Health { connections: Some(app.edge.health()), ..app.ledger.health().await };
     let status = if health.status == "failing" { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
     (status, Json(health)).into_response()
 }
@@ -80,10 +84,13 @@ pub(crate) async fn health(State(app): State<App>) -> Response {
 #[utoipa::path(get, path = "/metrics", tag = "operate", responses(
     (status = 200, description = "OpenMetrics text", body = String, content_type = "text/plain"),
 ))]
-pub(crate) async fn metrics(State(app): State<App>) -> Response {
+pub(crate) async fn metrics(State(app): State<App>, _: NoParams, headers: HeaderMap) -> Response {
+    let accepted = headers.get(ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
+    let format = TextFormat::preferred(accepted);
     let health = app.ledger.health().await;
-    let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    ([(CONTENT_TYPE, kind)], app.ledger.metrics().render(&health, app.ledger.reads_lost())).into_response()
+    let page = app.ledger.metrics().render(&health, app.ledger.reads_lost());
+    let headers = [(CONTENT_TYPE, format.media_type()), (VARY, "accept")];
+    (headers, format.of_open_metrics(page)).into_response()
 }
 
 /// The config in force
@@ -103,7 +110,7 @@ pub(crate) async fn config(State(app): State<App>) -> Json<ConfigResponse> {
     (status = 200, description = "The config in force, and whether it is another one", body = ReloadResponse),
     (status = 422, description = "The config breaks a rule: the one in force stays", body = Problem),
 ))]
-pub(crate) async fn reload(State(app): State<App>) -> Handled<Json<ReloadResponse>> {
+pub(crate) async fn reload(State(app): State<App>, _: NoParams) -> Handled<Json<ReloadResponse>> {
     Ok(Json(app.ledger.reload().await?))
 }
 
@@ -117,6 +124,7 @@ pub(crate) async fn reload(State(app): State<App>) -> Handled<Json<ReloadRespons
 pub(crate) async fn rebuild(
     State(app): State<App>,
     Names(view): Names<String>,
+    _: NoParams,
 ) -> Handled<Json<RebuildResponse>> {
     Ok(Json(app.ledger.rebuild(&view).await?))
 }

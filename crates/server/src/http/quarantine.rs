@@ -9,7 +9,8 @@ use tollgate_wire::api::{
 };
 
 use super::alerts::{ReadQuery, word};
-use super::extract::{JsonText, Names, Params};
+use super::body::JsonText;
+use super::extract::{Names, NoParams, Params};
 use super::views::read;
 use super::{App, Handled, written};
 use crate::problem::INVALID;
@@ -19,14 +20,19 @@ use crate::problem::INVALID;
 #[serde(deny_unknown_fields)]
 pub(crate) struct QuarantineQuery {
     /// Only of this tenant.
+    #[param(min_length = 1, max_length = 64)]
     tenant: Option<String>,
     /// `open`, the default: those that wait; `all`.
+    #[param(pattern = "^(open|all)$")]
     state: Option<String>,
     /// At most so many, up to 100; 20. Their payloads are in the answer.
+    #[param(minimum = 1, maximum = 100)]
     limit: Option<usize>,
     /// A position, or `tail`.
+    #[param(pattern = "^(tail|[0-9a-f]{32}@([0-9]{1,2}:[0-9]{1,19}(,[0-9]{1,2}:[0-9]{1,19})*)?)$")]
     at_least: Option<String>,
     /// How long to wait for that, in milliseconds.
+    #[param(maximum = 60000)]
     wait_ms: Option<u64>,
 }
 
@@ -82,6 +88,7 @@ pub(crate) async fn one(
 pub(crate) async fn redrive(
     State(app): State<App>,
     Names(id): Names<String>,
+    _: NoParams,
     body: JsonText,
 ) -> Handled<Json<QuarantineEnded>> {
     let request: QuarantineEndRequest = body.parse()?;
@@ -98,6 +105,7 @@ pub(crate) async fn redrive(
 pub(crate) async fn give_up(
     State(app): State<App>,
     Names(id): Names<String>,
+    _: NoParams,
     body: JsonText,
 ) -> Handled<Json<QuarantineEnded>> {
     let request: QuarantineEndRequest = body.parse()?;

@@ -27,12 +27,16 @@ const AS_OF: HeaderName = HeaderName::from_static("tollgate-as-of");
 #[serde(deny_unknown_fields)]
 pub(crate) struct ReportQuery {
     /// Owner of the task; `default`.
+    #[param(min_length = 1, max_length = 64)]
     tenant: Option<String>,
     /// A position that an append gave, or `tail`: the answer then covers at least that.
+    #[param(pattern = "^(tail|[0-9a-f]{32}@([0-9]{1,2}:[0-9]{1,19}(,[0-9]{1,2}:[0-9]{1,19})*)?)$")]
     at_least: Option<String>,
     /// How long to wait for that, in milliseconds; 2000. Past it the answer is the problem `stale`.
+    #[param(maximum = 60000)]
     wait_ms: Option<u64>,
     /// Of a budget report: `json`, `md`, `html` or `csv`.
+    #[param(pattern = "^(json|md|html|csv)$")]
     format: Option<String>,
     /// `true`: names of tasks, people and producers stand as pseudonyms, free text is left out.
     redact: Option<bool>,
@@ -57,16 +61,20 @@ pub(crate) struct TotalsQuery {
 #[serde(deny_unknown_fields)]
 pub(crate) struct AccessesQuery {
     /// Only of this tenant.
+    #[param(min_length = 1, max_length = 64)]
     tenant: Option<String>,
     /// Only by this reader.
     reader: Option<String>,
     /// Only of this task.
     task: Option<String>,
     /// At most so many, up to 1000; 100.
+    #[param(minimum = 1, maximum = 1000)]
     limit: Option<usize>,
     /// A position, or `tail`.
+    #[param(pattern = "^(tail|[0-9a-f]{32}@([0-9]{1,2}:[0-9]{1,19}(,[0-9]{1,2}:[0-9]{1,19})*)?)$")]
     at_least: Option<String>,
     /// How long to wait for that, in milliseconds.
+    #[param(maximum = 60000)]
     wait_ms: Option<u64>,
 }
 

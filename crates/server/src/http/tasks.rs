@@ -7,8 +7,9 @@ use serde::Deserialize;
 use tollgate_wire::api::{AppendResponse, GateRequest, GateResponse, Problem};
 use tollgate_wire::{Defaults, Submitted};
 
+use super::body::JsonText;
 use super::events::answer;
-use super::extract::{JsonText, Names, Params};
+use super::extract::{Names, Params};
 use super::{App, Handled};
 use crate::intake::defaults;
 use crate::ledger::ReadEvent;
@@ -19,6 +20,7 @@ use crate::problem::of_field;
 #[serde(deny_unknown_fields)]
 pub(crate) struct Caller {
     /// Owner of the task; `default` where neither this nor the body names one.
+    #[param(min_length = 1, max_length = 64)]
     tenant: Option<String>,
     /// Who appends; the body or this has to name one.
     producer: Option<String>,
@@ -193,7 +195,7 @@ async fn command(
 ) -> Handled<Response> {
     let defaults: Defaults = defaults(caller.tenant.as_deref(), caller.producer.as_deref())?;
     let submitted =
-        Submitted::from_command(&body.0, kind, given, &defaults).map_err(|error| of_field(&error))?;
+        Submitted::from_command(body.as_str(), kind, given, &defaults).map_err(|error| of_field(&error))?;
     let appended = app.ledger.append(vec![ReadEvent::Good(Box::new(submitted))]).await;
     answer(&app.ledger, appended)
 }

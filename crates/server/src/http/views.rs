@@ -29,10 +29,13 @@ const MAX_WAIT_MS: u64 = 60_000;
 #[serde(deny_unknown_fields)]
 pub(crate) struct TaskQuery {
     /// Owner of the task; `default`.
+    #[param(min_length = 1, max_length = 64)]
     pub(super) tenant: Option<String>,
     /// A position that an append gave, or `tail`: the answer then covers at least that.
+    #[param(pattern = "^(tail|[0-9a-f]{32}@([0-9]{1,2}:[0-9]{1,19}(,[0-9]{1,2}:[0-9]{1,19})*)?)$")]
     pub(super) at_least: Option<String>,
     /// How long to wait for that, in milliseconds; 2000. Past it the answer is the problem `stale`.
+    #[param(maximum = 60000)]
     pub(super) wait_ms: Option<u64>,
 }
 
@@ -41,10 +44,12 @@ pub(crate) struct TaskQuery {
 #[serde(deny_unknown_fields)]
 pub(crate) struct TasksQuery {
     /// Owner of the tasks; `default`.
+    #[param(min_length = 1, max_length = 64)]
     tenant: Option<String>,
     /// Tasks behind this one: the `next` of the page before.
     after: Option<String>,
     /// At most so many, up to 1000; 100.
+    #[param(minimum = 1, maximum = 1000)]
     limit: Option<usize>,
     /// Only `implicit`, `open`, `completed`, `cancelled` or `abandoned` ones; here and below, several with commas between.
     stage: Option<String>,
@@ -65,8 +70,10 @@ pub(crate) struct TasksQuery {
     /// Whether to sum up all selected tasks, those of other pages too. Where it is not said: on the first page, if there is a filter.
     summary: Option<bool>,
     /// A position, or `tail`.
+    #[param(pattern = "^(tail|[0-9a-f]{32}@([0-9]{1,2}:[0-9]{1,19}(,[0-9]{1,2}:[0-9]{1,19})*)?)$")]
     at_least: Option<String>,
     /// How long to wait for that, in milliseconds.
+    #[param(maximum = 60000)]
     wait_ms: Option<u64>,
 }
 

@@ -137,6 +137,7 @@ impl Ledger {
     }
 
     async fn changes_now(&self, after: u64) -> Answer<(AlertChanges, Position)> {
+        self.metrics().changes_read();
         // What all parts contain is complete: a change of a part that is ahead may have others before it that are still to come.
         let complete = match &*self.alerts {
             Source::Local(_) => None,

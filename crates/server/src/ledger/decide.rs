@@ -25,7 +25,7 @@ use super::facts::{name_of, new_event};
 use super::known::Decidable;
 use super::remediation::own;
 use super::standing::{Ask, Standing, Through};
-use super::{Ledger, Settings};
+use super::{Ledger, Settings, spelling};
 use crate::problem::{Answer, CONTENDED, DEGRADED, INVALID, of_field, of_query, of_read};
 
 /// How long a decision waits for the view to see what was decided before.
@@ -206,7 +206,8 @@ impl Ledger {
             } else {
                 let command = match limited(settings, submitted.event.body.clone()) {
                     Ok((command, warnings)) => {
-                        plan.warnings.extend(warnings.into_iter().map(|warning| (place, warning)));
+                        let warnings = warnings.into_iter().chain(spelling::warning(&submitted.event));
+                        plan.warnings.extend(warnings.map(|warning| (place, warning)));
                         command
                     }
                     Err(rejection) => return Ok(Err(Refused::of(place, &rejection))),

@@ -23,6 +23,7 @@ mod redaction;
 mod reload;
 mod remediation;
 mod settings;
+mod spelling;
 mod standing;
 
 use std::path::{Path, PathBuf};

@@ -14,6 +14,7 @@ use tollgate_log::contract::EventLog;
 use tollgate_log::embedded::{EmbeddedLog, Options};
 use tollgate_log::fault::FaultyDisk;
 use tollgate_log::memory::MemoryLog;
+use tollgate_server::edge::ConnectionLimits;
 use tollgate_server::http::{App, Hosts, router};
 use tollgate_server::ledger::Views;
 use tollgate_server::{Ledger, LedgerOptions};
@@ -90,8 +91,8 @@ impl Service {
             options.settings.config = Some(path);
         }
         let ledger = Arc::new(Ledger::open(log, options).await.unwrap());
-        let hosts = Arc::new(Hosts::new("127.0.0.1:7070".parse().unwrap(), &[]));
-        let router = router(App { ledger: Arc::clone(&ledger), hosts });
+        let hosts = Hosts::new("127.0.0.1:7070".parse().unwrap(), &[]);
+        let router = router(App::new(Arc::clone(&ledger), hosts, ConnectionLimits::default()));
         Self { ledger, clock, router, _dir: dir }
     }
 
@@ -100,6 +101,11 @@ impl Service {
         let status = response.status();
         let body = response.into_body().collect().await.unwrap().to_bytes();
         (status, String::from_utf8(body.to_vec()).unwrap())
+    }
+
+    /// An answer whose body is still to be read.
+    pub(crate) async fn answer(&self, request: Request<Body>) -> axum::response::Response {
+        self.router.clone().oneshot(request).await.unwrap()
     }
 
     /// The headers of an answer.

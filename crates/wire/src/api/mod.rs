@@ -32,7 +32,8 @@ pub use health::{
 pub use ledger::{Group, LedgerReport, Totals};
 pub use limits::{LimitsResponse, PhaseLimitView};
 pub use operate::{
-    ConfigResponse, Health, HealthCheck, LogPage, PositionResponse, QuarantinedTask, RebuildResponse,
+    ConfigResponse, ConnectionHealth, Health, HealthCheck, LogPage, PositionResponse, QuarantinedTask,
+    RebuildResponse,
     ReloadResponse, ViewHealth,
 };
 pub use problem::Problem;

@@ -45,6 +45,24 @@ pub struct Health {
     pub checks: Vec<HealthCheck>,
     /// Every view.
     pub views: Vec<ViewHealth>,
+    /// Who is connected; absent where nobody connects.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub connections: Option<ConnectionHealth>,
+}
+
+/// Who is connected to the server.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ConnectionHealth {
+    /// Connections that are open.
+    pub open: u64,
+    /// How many may be.
+    pub limit: u64,
+    /// Connections that were turned away since the start, because requests were worked on in all that may be open.
+    pub refused: u64,
+    /// Clients that follow server-sent events.
+    pub streams: u64,
+    /// How many may.
+    pub streams_limit: u64,
 }
 
 /// One check.

@@ -180,6 +180,9 @@ impl<'a> Object<'a> {
             let rule = "must be a whole number: a JSON number or a text of digits";
             return Err(FieldError::new(key, &digits, rule));
         }
+        if digits.len() > unsigned.len() && unsigned.bytes().all(|byte| byte == b'0') {
+            return Err(FieldError::new(key, &digits, "must be a whole number: zero has no sign"));
+        }
         let outside = || {
             let rule = format!("must be a whole number from {least} to {most}");
             FieldError::new(key, &digits, rule)

@@ -1,0 +1,51 @@
+//! What clients may ask of a server by being connected.
+
+use std::time::Duration;
+
+use clap::Args;
+use tollgate_server::edge::ConnectionLimits;
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Connections")]
+pub(crate) struct HttpArgs {
+    /// Connections that are open at once, fewer where the limit of open files is low: a quarter of the descriptors stays for the
+    /// log. Beyond, the connection gives way that kept the server waiting for the longest, else the new one gets a 503
+    #[arg(long, env = "TOLLGATE_MAX_CONNECTIONS", value_name = "COUNT", default_value_t = 1024,
+        value_parser = clap::value_parser!(u32).range(1..), hide_short_help = true)]
+    max_connections: u32,
+    /// Clients that follow alerts as server-sent events at once; half of the connections at most
+    #[arg(long, env = "TOLLGATE_MAX_STREAMS", value_name = "COUNT", default_value_t = 256,
+        value_parser = clap::value_parser!(u32).range(1..), hide_short_help = true)]
+    max_streams: u32,
+    /// Seconds in which the head of a request must come, or the first byte of a new connection
+    #[arg(long, env = "TOLLGATE_HEAD_TIMEOUT", value_name = "SECONDS", default_value_t = 15,
+        value_parser = clap::value_parser!(u32).range(1..=3600), hide_short_help = true)]
+    head_timeout: u32,
+    /// Seconds in which a body must come, and one more for every 16 KiB of it
+    #[arg(long, env = "TOLLGATE_BODY_TIMEOUT", value_name = "SECONDS", default_value_t = 15,
+        value_parser = clap::value_parser!(u32).range(1..=3600), hide_short_help = true)]
+    body_timeout: u32,
+    /// Seconds for which a connection is kept after an answer
+    #[arg(long, env = "TOLLGATE_IDLE_TIMEOUT", value_name = "SECONDS", default_value_t = 75,
+        value_parser = clap::value_parser!(u32).range(1..=86400), hide_short_help = true)]
+    idle_timeout: u32,
+    /// Seconds for which a client may take nothing of its answer, or of a stream
+    #[arg(long, env = "TOLLGATE_STALLED_TIMEOUT", value_name = "SECONDS", default_value_t = 30,
+        value_parser = clap::value_parser!(u32).range(1..=3600), hide_short_help = true)]
+    stalled_timeout: u32,
+}
+
+impl HttpArgs {
+    /// As the server takes them.
+    pub(crate) fn limits(&self) -> ConnectionLimits {
+        let seconds = |count: u32| Duration::from_secs(count.into());
+        ConnectionLimits {
+            connections: usize::try_from(self.max_connections).unwrap_or(usize::MAX),
+            streams: usize::try_from(self.max_streams).unwrap_or(usize::MAX),
+            head: seconds(self.head_timeout),
+            body: seconds(self.body_timeout),
+            idle: seconds(self.idle_timeout),
+            stalled: seconds(self.stalled_timeout),
+        }
+    }
+}

@@ -1,0 +1,277 @@
+//! The open connections: what each is doing, which of them has had its time, and which gives way when there are too many.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{Notify, watch};
+use tollgate_log::clock::Stopwatch;
+
+use super::limits::ConnectionLimits;
+use crate::metrics::{ConnectionMetrics, Cut};
+
+/// All open connections of a server.
+pub struct Connections {
+    limits: ConnectionLimits,
+    clock: Stopwatch,
+    next: AtomicU64,
+    open: Mutex<BTreeMap<u64, Arc<Connection>>>,
+    count: watch::Sender<usize>,
+    metrics: ConnectionMetrics,
+}
+
+/// One open connection.
+pub(crate) struct Connection {
+    clock: Stopwatch,
+    state: Mutex<State>,
+    cut: Notify,
+}
+
+/// What a connection is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    /// Nothing of the first request has come.
+    New,
+    /// Nothing of another request has come.
+    Idle,
+    /// Part of a request's head has come.
+    Head,
+    /// A request is read, worked on or answered.
+    Busy,
+}
+
+struct State {
+    stage: Stage,
+    /// When the stage began.
+    since: Duration,
+    /// Since when bytes wait to be taken by the client.
+    stalled: Option<Duration>,
+    /// Why it is to be closed.
+    cut: Option<Cut>,
+}
+
+/// Its place among the open connections; free again when dropped.
+pub(crate) struct Place {
+    number: u64,
+    all: Arc<Connections>,
+    /// The connection.
+    pub(crate) connection: Arc<Connection>,
+}
+
+impl Connections {
+    pub(super) fn new(limits: ConnectionLimits, metrics: ConnectionMetrics) -> Self {
+        Self {
+            limits,
+            clock: Stopwatch::start(),
+            next: AtomicU64::new(0),
+            open: Mutex::default(),
+            count: watch::Sender::new(0),
+            metrics,
+        }
+    }
+
+    /// A place for a new connection. Where all are taken, the connection gives way that has kept the server waiting for the longest;
+    /// none: requests are worked on in all of them.
+    pub(crate) fn place(self: &Arc<Self>) -> Option<Place> {
+        let mut open = lock(&self.open);
+        if open.len() >= self.limits.connections {
+            let number = most_idle(&open)?;
+            // Its task may not have ended yet: its place is free all the same, its descriptor follows at once.
+            open.remove(&number)?.cut(Cut::Crowded);
+        }
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        let connection = Arc::new(Connection::new(self.clock));
+        open.insert(number, Arc::clone(&connection));
+        self.count.send_modify(|count| *count = count.saturating_add(1));
+        self.metrics.accepted.inc();
+        self.metrics.open.inc();
+        Some(Place { number, all: Arc::clone(self), connection })
+    }
+
+    /// Closes the connection that has kept the server waiting for the longest.
+    pub(super) fn close_most_idle(&self) {
+        let mut open = lock(&self.open);
+        if let Some(connection) = most_idle(&open).and_then(|number| open.remove(&number)) {
+            connection.cut(Cut::Crowded);
+        }
+    }
+
+    /// Closes those that have had their time.
+    pub(super) fn sweep(&self) {
+        let now = self.clock.elapsed();
+        for connection in lock(&self.open).values() {
+            let overdue = lock(&connection.state).overdue(now, &self.limits);
+            if let Some(reason) = overdue {
+                connection.cut(reason);
+            }
+        }
+    }
+
+    /// How long until it is worth looking again.
+    pub(super) fn look_every(&self) -> Duration {
+        let limits = &self.limits;
+        let shortest = limits.head.min(limits.idle).min(limits.stalled);
+        (shortest / 4).clamp(Duration::from_millis(10), Duration::from_secs(1))
+    }
+
+    /// Waits until none is open.
+    pub(super) async fn ended(&self) {
+        // The sender is this object's own.
+        let _ = self.count.subscribe().wait_for(|count| *count == 0).await;
+    }
+}
+
+fn most_idle(open: &BTreeMap<u64, Arc<Connection>>) -> Option<u64> {
+    let waits = open.iter().filter_map(|(number, connection)| {
+        let state = lock(&connection.state);
+        state.is_quiet().then_some((state.since, *number))
+    });
+    waits.min().map(|(_, number)| number)
+}
+
+impl Connection {
+    fn new(clock: Stopwatch) -> Self {
+        let state = State { stage: Stage::New, since: clock.elapsed(), stalled: None, cut: None };
+        Self { clock, state: Mutex::new(state), cut: Notify::new() }
+    }
+
+    /// Bytes have come.
+    pub(super) fn read(&self) {
+        let mut state = lock(&self.state);
+        if matches!(state.stage, Stage::New | Stage::Idle) {
+            state.enter(Stage::Head, self.clock.elapsed());
+        }
+    }
+
+    /// The client has taken bytes, or takes none now.
+    pub(super) fn written(&self, taken: bool) {
+        let mut state = lock(&self.state);
+        if taken {
+            state.stalled = None;
+        } else if state.stalled.is_none() {
+            state.stalled = Some(self.clock.elapsed());
+        }
+    }
+
+    /// A request's head is complete.
+    pub(super) fn asked(&self) {
+        lock(&self.state).enter(Stage::Busy, self.clock.elapsed());
+    }
+
+    /// Its answer is given to the connection as a whole.
+    pub(super) fn answered(&self) {
+        lock(&self.state).enter(Stage::Idle, self.clock.elapsed());
+    }
+
+    /// Whether no request is under way.
+    pub(super) fn is_quiet(&self) -> bool {
+        lock(&self.state).is_quiet()
+    }
+
+    /// Waits until it is to be closed; says why.
+    pub(super) async fn to_be_cut(&self) -> Cut {
+        loop {
+            let notified = self.cut.notified();
+            if let Some(reason) = lock(&self.state).cut {
+                return reason;
+            }
+            notified.await;
+        }
+    }
+
+    fn cut(&self, reason: Cut) {
+        lock(&self.state).cut.get_or_insert(reason);
+        self.cut.notify_one();
+    }
+}
+
+impl State {
+    fn enter(&mut self, stage: Stage, now: Duration) {
+        (self.stage, self.since) = (stage, now);
+    }
+
+    fn is_quiet(&self) -> bool {
+        self.stage != Stage::Busy && self.stalled.is_none()
+    }
+
+    fn overdue(&self, now: Duration, limits: &ConnectionLimits) -> Option<Cut> {
+        if self.stalled.is_some_and(|since| now.saturating_sub(since) > limits.stalled) {
+            return Some(Cut::Stalled);
+        }
+        let waited = now.saturating_sub(self.since);
+        match self.stage {
+            Stage::New | Stage::Head => (waited > limits.head).then_some(Cut::Head),
+            Stage::Idle => (waited > limits.idle).then_some(Cut::Idle),
+            // Its body has a time of its own, its handler waits no longer than it was asked to.
+            Stage::Busy => None,
+        }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        // It is gone already where it gave way.
+        lock(&self.all.open).remove(&self.number);
+        self.all.metrics.open.dec();
+        self.all.count.send_modify(|count| *count = count.saturating_sub(1));
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Every change is a single assignment: a panic leaves nothing half done.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn s(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    #[test]
+    fn each_stage_has_its_time() {
+        let limits = ConnectionLimits { head: s(15), idle: s(75), stalled: s(30), ..Default::default() };
+        for (stage, since, stalled, now, cut) in [
+            (Stage::New, 0, None, 15, None),
+            (Stage::New, 0, None, 16, Some(Cut::Head)),
+            (Stage::Head, 100, None, 115, None),
+            (Stage::Head, 100, None, 116, Some(Cut::Head)),
+            (Stage::Idle, 100, None, 175, None),
+            (Stage::Idle, 100, None, 176, Some(Cut::Idle)),
+            (Stage::Busy, 0, None, 1_000_000, None),
+            (Stage::Busy, 0, Some(100), 130, None),
+            (Stage::Busy, 0, Some(100), 131, Some(Cut::Stalled)),
+            (Stage::Idle, 100, Some(100), 131, Some(Cut::Stalled)),
+        ] {
+            let state = State { stage, since: s(since), stalled: stalled.map(s), cut: None };
+            assert_eq!(state.overdue(s(now), &limits), cut, "{stage:?} {since} {stalled:?} {now}");
+        }
+    }
+
+    #[test]
+    fn where_all_places_are_taken_the_most_idle_gives_way_and_never_a_request() {
+        let limits = ConnectionLimits { connections: 3, ..Default::default() };
+        let all = Arc::new(Connections::new(limits, ConnectionMetrics::default()));
+        let [busy, idle, head] = [(); 3].map(|()| all.place().expect("there is room"));
+        busy.connection.asked();
+        head.connection.read();
+        idle.connection.asked();
+        idle.connection.answered();
+        let cut = |place: &Place| lock(&place.connection.state).cut;
+        let mut later = Vec::new();
+        for given_way in [&head, &idle] {
+            later.push(all.place().expect("one gives way"));
+            assert_eq!(cut(given_way), Some(Cut::Crowded));
+        }
+        later.iter().for_each(|place| place.connection.asked());
+        assert!(all.place().is_none(), "requests are worked on in all of them");
+        assert_eq!(cut(&busy), None);
+        drop(busy);
+        assert!(all.place().is_some(), "a place is free again");
+        drop((idle, head, later));
+        assert_eq!(*all.count.borrow(), 0);
+    }
+}

@@ -1,0 +1,84 @@
+//! What a client may ask of the server by being connected.
+
+use std::time::Duration;
+
+use rustix::process::{Resource, getrlimit};
+
+/// What a client may ask of the server by being connected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ConnectionLimits {
+    /// Connections that are open at once. [`ConnectionLimits::within`] lowers it to what the descriptors of the process allow.
+    pub connections: usize,
+    /// Clients that follow server-sent events at once.
+    pub streams: usize,
+    /// How long a request's head may take, and a new connection until its first byte.
+    pub head: Duration,
+    /// How long a body may take; for every 16 KiB that have come it may take a second more.
+    pub body: Duration,
+    /// How long a connection is kept after an answer.
+    pub idle: Duration,
+    /// How long an answer may wait for its client to take some of it.
+    pub stalled: Duration,
+}
+
+/// The bytes of a body that win it a second more.
+pub(crate) const BODY_BYTES_A_SECOND: usize = 16 << 10;
+
+/// Descriptors that connections never take, at least: the log, the id index, views, deliveries.
+const RESERVED: u64 = 64;
+
+impl Default for ConnectionLimits {
+    fn default() -> Self {
+        Self {
+            connections: 1024,
+            streams: 256,
+            head: Duration::from_secs(15),
+            body: Duration::from_secs(15),
+            idle: Duration::from_secs(75),
+            stalled: Duration::from_secs(30),
+        }
+    }
+}
+
+impl ConnectionLimits {
+    /// With no more connections than a process with so many descriptors can have: a quarter of them, and 64 at least, stay for the
+    /// log. Streams have half of the connections at most.
+    #[must_use]
+    pub fn within(self, open_files: Option<u64>) -> Self {
+        let most = open_files.map_or(u64::MAX, |files| files.saturating_sub(RESERVED.max(files / 4)).max(1));
+        let connections = self.connections.min(usize::try_from(most).unwrap_or(usize::MAX)).max(1);
+        Self { connections, streams: self.streams.min(connections.div_ceil(2)), ..self }
+    }
+
+    /// How long a body of which so many bytes have come may take in all.
+    pub(crate) fn body_within(&self, bytes: usize) -> Duration {
+        self.body + Duration::from_secs((bytes / BODY_BYTES_A_SECOND) as u64)
+    }
+}
+
+/// How many descriptors this process may have open, if there is a limit.
+#[must_use]
+pub fn open_files() -> Option<u64> {
+    getrlimit(Resource::Nofile).current
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn descriptors_are_left_for_the_log() {
+        let asked = ConnectionLimits::default();
+        for (files, connections, streams) in [
+            (None, 1024, 256),
+            (Some(1 << 20), 1024, 256),
+            (Some(1024), 768, 256),
+            (Some(256), 192, 96),
+            (Some(128), 64, 32),
+            (Some(20), 1, 1),
+        ] {
+            let limits = asked.within(files);
+            assert_eq!((limits.connections, limits.streams), (connections, streams), "{files:?}");
+        }
+    }
+}

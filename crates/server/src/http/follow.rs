@@ -1,0 +1,127 @@
+//! Following alerts as server-sent events.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::response::sse::{Event, KeepAlive, Sse};
+use futures_util::stream::{Stream, unfold};
+use prometheus_client::metrics::gauge::Gauge;
+use tokio::sync::{OwnedSemaphorePermit, broadcast};
+use tollgate_wire::api::Problem;
+
+use super::alerts::ChangesQuery;
+use super::extract::Params;
+use super::feed::{Missed, Page};
+use super::{App, Handled};
+use crate::problem::{Answer, CROWDED, INVALID};
+
+/// Follow alerts as server-sent events
+///
+/// Event `raised`, `acknowledged` or `resolved`, its data an `AlertChangeView`, its id the record. A client that comes back sends the last id
+/// it saw (`Last-Event-ID`, as browsers do, or `after`) and misses nothing; of that record it may see a change again. So does one that
+/// was dropped because it took its events too slowly.
+#[utoipa::path(get, path = "/v1/alerts/stream", tag = "alerts", params(ChangesQuery), responses(
+    (status = 200, description = "Changes as they come", body = String, content_type = "text/event-stream"),
+    (status = 503, description = "As many clients follow as may", body = Problem),
+))]
+pub(crate) async fn stream(
+    State(app): State<App>,
+    Params(query): Params<ChangesQuery>,
+    headers: HeaderMap,
+) -> Handled<Sse<impl Stream<Item = Result<Event, Infallible>>>> {
+    let after = match headers.get("last-event-id").map(|id| id.to_str().unwrap_or_default()) {
+        // The record's other changes may not have arrived: it comes again as a whole.
+        Some(id) => match id.parse::<u64>() {
+            Ok(id) => id.saturating_sub(1),
+            Err(_) => {
+                return Err(INVALID
+                    .of_field("last-event-id", id, "must be the id of an earlier event")
+                    .into());
+            }
+        },
+        None => query.after.unwrap_or(0),
+    };
+    let seat = Seat::take(&app)?;
+    let client = Client { app, after, waiting: None, live: None, _seat: seat };
+    let events = unfold(client, |mut client| async { client.next().await.map(|event| (Ok(event), client)) });
+    Ok(Sse::new(events).keep_alive(KeepAlive::default()))
+}
+
+/// A client that follows.
+struct Client {
+    app: App,
+    /// It has all changes up to this record.
+    after: u64,
+    waiting: Option<(Page, usize)>,
+    live: Option<broadcast::Receiver<Page>>,
+    _seat: Seat,
+}
+
+impl Client {
+    /// The next change; `None` when the ledger closes or cannot answer, or the client is too slow: it comes back.
+    async fn next(&mut self) -> Option<Event> {
+        loop {
+            if let Some((page, place)) = self.waiting.take() {
+                let change = page.get(place)?;
+                if place + 1 < page.len() {
+                    self.waiting = Some((Arc::clone(&page), place + 1));
+                }
+                return Some(
+                    Event::default().id(change.sequence.to_string()).event(&change.kind).data(&change.json),
+                );
+            }
+            let page = match &mut self.live {
+                Some(live) => live.recv().await.ok()?,
+                None => {
+                    if self.app.ledger.is_closing() {
+                        return None;
+                    }
+                    match self.app.edge.feed.missed(&self.app.ledger, self.after).await.ok()? {
+                        Missed::Page(page) => page,
+                        Missed::None(live) => {
+                            self.live = Some(live);
+                            continue;
+                        }
+                    }
+                }
+            };
+            self.take(page);
+        }
+    }
+
+    fn take(&mut self, page: Page) {
+        let seen = page.partition_point(|change| change.sequence <= self.after);
+        self.after = page.last().map_or(self.after, |last| last.sequence.max(self.after));
+        if seen < page.len() {
+            self.waiting = Some((page, seen));
+        }
+    }
+}
+
+/// A place among those that may follow at once; free again when dropped.
+struct Seat {
+    taken: Gauge,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Seat {
+    fn take(app: &App) -> Answer<Self> {
+        let permit = Arc::clone(&app.edge.streams).try_acquire_owned().map_err(|_| {
+            CROWDED.with(format!(
+                "{} clients follow alerts, as many as may; try again, ask /v1/alerts/changes, or raise --max-streams",
+                app.edge.limits.streams
+            ))
+        })?;
+        let taken = app.edge.metrics.streams.clone();
+        taken.inc();
+        Ok(Self { taken, _permit: permit })
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.taken.dec();
+    }
+}

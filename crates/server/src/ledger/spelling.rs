@@ -1,0 +1,18 @@
+//! Names that look alike and are not the same.
+
+use icu_normalizer::ComposingNormalizerBorrowed;
+use tollgate_domain::event::{Event, EventBody};
+
+/// What the producer should know of the id of a task that it opens: ids are compared byte by byte, so the same letters in another
+/// form of Unicode are another task.
+pub(super) fn warning(event: &Event) -> Option<String> {
+    let EventBody::TaskOpened(_) = event.body else { return None };
+    let task = event.task.as_str();
+    if task.is_ascii() || ComposingNormalizerBorrowed::new_nfc().is_normalized(task) {
+        return None;
+    }
+    Some(format!(
+        "task `{task}` is not written in Unicode's normal form C: a producer that composes its letters names another task; send \
+         ids in normal form C, or in ASCII"
+    ))
+}

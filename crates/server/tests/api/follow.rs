@@ -1,0 +1,170 @@
+//! Following alerts: many clients, one reader.
+
+use axum::body::{Body, BodyDataStream};
+use futures_util::StreamExt;
+use http::Request;
+use serde_json::{Value, json};
+
+use crate::support::{Service, usage};
+
+/// A client of the stream.
+struct Client {
+    body: BodyDataStream,
+    read: String,
+}
+
+impl Client {
+    async fn of(service: &Service, last_event_id: &str) -> Self {
+        let mut request = Request::get("/v1/alerts/stream").header("host", "localhost:7070");
+        if !last_event_id.is_empty() {
+            request = request.header("last-event-id", last_event_id);
+        }
+        let response = service.answer(request.body(Body::empty()).unwrap()).await;
+        assert_eq!(response.status(), 200);
+        Self { body: response.into_body().into_data_stream(), read: String::new() }
+    }
+
+    /// The id of the next event, with its data, its fields in the order of their names.
+    async fn next(&mut self) -> (String, String) {
+        self.next_if_any().await.expect("the stream goes on")
+    }
+
+    /// The same; `None` where the stream ends.
+    async fn next_if_any(&mut self) -> Option<(String, String)> {
+        loop {
+            if let Some((event, rest)) = self.read.split_once("\n\n") {
+                let field =
+                    |name: &str| event.lines().find_map(|line| line.strip_prefix(name).map(str::to_owned));
+                let data =
+                    field("data: ").map(|data| serde_json::from_str::<Value>(&data).unwrap().to_string());
+                let found = field("id: ").zip(data);
+                self.read = rest.to_owned();
+                if found.is_some() {
+                    return found;
+                }
+                continue;
+            }
+            let piece = self.body.next().await?.unwrap();
+            self.read.push_str(std::str::from_utf8(&piece).unwrap());
+        }
+    }
+}
+
+/// Has a task go over the limit of PLAN, which raises alerts.
+async fn over(service: &Service, task: &str) {
+    service.open(task).await;
+    let started = json!([{"id": format!("s-{task}"), "task": task, "phase_started": {"phase": "PLAN"}}]);
+    assert_eq!(service.append(started).await.0, 201);
+    assert_eq!(service.append(json!([usage(task, &format!("u-{task}"), "PLAN", 90_000)])).await.0, 201);
+}
+
+async fn changes(service: &Service) -> Vec<(String, String)> {
+    let (_, _) = service.get("/v1/alerts?at_least=tail").await;
+    let (_, page) = service.get("/v1/alerts/changes").await;
+    let changes = page["changes"].as_array().unwrap();
+    changes.iter().map(|change| (change["sequence"].to_string(), change.to_string())).collect()
+}
+
+#[tokio::test]
+async fn every_client_gets_every_change_once_from_where_it_was() {
+    let service = Service::new().await;
+    over(&service, "T-1").await;
+    let before = changes(&service).await;
+    let mut early = [Client::of(&service, "").await, Client::of(&service, "").await];
+    for client in &mut early {
+        for expected in &before {
+            assert_eq!(&client.next().await, expected, "what it missed");
+        }
+    }
+    over(&service, "T-2").await;
+    let all = changes(&service).await;
+    assert!(all.len() > before.len());
+    let last = &before.last().unwrap().0;
+    let mut back = Client::of(&service, last).await;
+    let of_last = before.iter().filter(|(id, _)| id == last);
+    for expected in of_last.chain(&all[before.len()..]) {
+        assert_eq!(&back.next().await, expected, "that record as a whole, then what came after");
+    }
+    for client in &mut early {
+        for expected in &all[before.len()..] {
+            assert_eq!(&client.next().await, expected, "what came");
+        }
+    }
+    over(&service, "T-3").await;
+    let now = changes(&service).await;
+    for client in early.iter_mut().chain([&mut back]) {
+        for expected in &now[all.len()..] {
+            assert_eq!(&client.next().await, expected, "one reader serves them all");
+        }
+    }
+}
+
+/// Reads of the view of alerts for its changes.
+async fn reads(service: &Service) -> u64 {
+    let (_, page) = service.get("/metrics").await;
+    let page = page.as_str().unwrap().to_owned();
+    let value = page.lines().find_map(|line| line.strip_prefix("tollgate_alert_change_reads_total "));
+    value.unwrap_or_else(|| panic!("{page}")).parse().unwrap()
+}
+
+#[tokio::test]
+async fn many_clients_cost_no_more_reads_than_one() {
+    const CLIENTS: usize = 50;
+    let service = Service::new().await;
+    let (saw, mut seen) = tokio::sync::mpsc::unbounded_channel();
+    for _ in 0..CLIENTS {
+        let (mut client, saw) = (Client::of(&service, "").await, saw.clone());
+        tokio::spawn(async move {
+            let mut nth = 0;
+            loop {
+                let (_, data) = client.next().await;
+                if data.contains(&format!("\"T-{nth}\"")) {
+                    nth += 1;
+                    saw.send(()).unwrap();
+                }
+            }
+        });
+    }
+    let mut before = 0;
+    for nth in 0..=10 {
+        over(&service, &format!("T-{nth}")).await;
+        for _ in 0..CLIENTS {
+            seen.recv().await.unwrap();
+        }
+        if nth == 0 {
+            before = reads(&service).await;
+        }
+    }
+    let reads = reads(&service).await - before;
+    assert!(reads < 10 * CLIENTS as u64, "{reads} reads for 10 tasks: each client reads by itself");
+}
+
+#[tokio::test]
+async fn a_client_that_takes_nothing_is_dropped_and_comes_back() {
+    let service = Service::new().await;
+    over(&service, "T-0").await;
+    let (mut slow, mut quick) = (Client::of(&service, "").await, Client::of(&service, "").await);
+    let all = changes(&service).await;
+    let (mut seen, mut last) = (String::new(), String::new());
+    for expected in &all {
+        assert_eq!([slow.next().await, quick.next().await], [expected.clone(), expected.clone()]);
+    }
+    // Both get what comes from here on, and the slow one takes the first of it. The quick one waits for each page by itself.
+    for nth in 1..=80 {
+        over(&service, &format!("T-{nth}")).await;
+        let task = format!("\"T-{nth}\"");
+        let mut data = String::new();
+        while !data.contains(&task) {
+            (last, data) = quick.next().await;
+        }
+        if nth == 1 {
+            (seen, _) = slow.next().await;
+        }
+    }
+    while let Some((id, _)) = slow.next_if_any().await {
+        seen = id;
+    }
+    assert_ne!(seen, last, "it was dropped before it had all");
+    let mut back = Client::of(&service, &seen).await;
+    while back.next().await.0 != last {}
+}
