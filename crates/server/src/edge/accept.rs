@@ -79,7 +79,7 @@ async fn take(listener: &TcpListener, router: &Router, edge: &Arc<Edge>, stopped
         match listener.accept().await {
             Ok((socket, from)) => {
                 failing = false;
-                match edge.connections.place() {
+                match edge.connections.place().await {
                     Some(place) => {
                         let (router, stopped) = (router.clone(), stopped.clone());
                         let edge = Arc::clone(edge);

@@ -71,14 +71,28 @@ impl Connections {
         }
     }
 
-    /// A place for a new connection. Where all are taken, the connection gives way that has kept the server waiting for the longest;
-    /// none: requests are worked on in all of them.
-    pub(crate) fn place(self: &Arc<Self>) -> Option<Place> {
+    /// A place for a new connection. Where all are taken, the connection gives way that has kept the server waiting for the longest:
+    /// its place is free when its descriptor is. `None`: requests are worked on in all of them.
+    pub(crate) async fn place(self: &Arc<Self>) -> Option<Place> {
+        let mut count = self.count.subscribe();
+        loop {
+            // Whatever ends from here on is a change.
+            count.mark_unchanged();
+            if let Some(place) = self.free_place() {
+                return Some(place);
+            }
+            if !self.close_most_idle() {
+                return None;
+            }
+            // The sender is this object's own.
+            let _ = count.changed().await;
+        }
+    }
+
+    fn free_place(self: &Arc<Self>) -> Option<Place> {
         let mut open = lock(&self.open);
         if open.len() >= self.limits.connections {
-            let number = most_idle(&open)?;
-            // Its task may not have ended yet: its place is free all the same, its descriptor follows at once.
-            open.remove(&number)?.cut(Cut::Crowded);
+            return None;
         }
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let connection = Arc::new(Connection::new(self.clock));
@@ -89,12 +103,18 @@ impl Connections {
         Some(Place { number, all: Arc::clone(self), connection })
     }
 
-    /// Closes the connection that has kept the server waiting for the longest.
-    pub(super) fn close_most_idle(&self) {
-        let mut open = lock(&self.open);
-        if let Some(connection) = most_idle(&open).and_then(|number| open.remove(&number)) {
-            connection.cut(Cut::Crowded);
+    /// Closes the connection that has kept the server waiting for the longest, unless one is being closed. Whether there is such a one.
+    pub(super) fn close_most_idle(&self) -> bool {
+        let open = lock(&self.open);
+        if open.values().any(|connection| lock(&connection.state).cut.is_some()) {
+            return true;
         }
+        let most_idle = open.values().filter_map(|connection| {
+            let state = lock(&connection.state);
+            state.is_quiet().then_some((state.since, connection))
+        });
+        let most_idle = most_idle.min_by_key(|(since, _)| *since);
+        most_idle.inspect(|(_, connection)| connection.cut(Cut::Crowded)).is_some()
     }
 
     /// Closes those that have had their time.
@@ -120,14 +140,6 @@ impl Connections {
         // The sender is this object's own.
         let _ = self.count.subscribe().wait_for(|count| *count == 0).await;
     }
-}
-
-fn most_idle(open: &BTreeMap<u64, Arc<Connection>>) -> Option<u64> {
-    let waits = open.iter().filter_map(|(number, connection)| {
-        let state = lock(&connection.state);
-        state.is_quiet().then_some((state.since, *number))
-    });
-    waits.min().map(|(_, number)| number)
 }
 
 impl Connection {
@@ -211,7 +223,6 @@ impl State {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        // It is gone already where it gave way.
         lock(&self.all.open).remove(&self.number);
         self.all.metrics.open.dec();
         self.all.count.send_modify(|count| *count = count.saturating_sub(1));
@@ -251,27 +262,36 @@ mod tests {
         }
     }
 
-    #[test]
-    fn where_all_places_are_taken_the_most_idle_gives_way_and_never_a_request() {
+    #[tokio::test]
+    async fn where_all_places_are_taken_the_most_idle_gives_way_and_never_a_request() {
         let limits = ConnectionLimits { connections: 3, ..Default::default() };
         let all = Arc::new(Connections::new(limits, ConnectionMetrics::default()));
-        let [busy, idle, head] = [(); 3].map(|()| all.place().expect("there is room"));
+        let mut places = Vec::new();
+        for _ in 0..3 {
+            places.push(all.place().await.expect("there is room"));
+        }
+        let [busy, idle, head] = <[Place; 3]>::try_from(places).ok().expect("three");
         busy.connection.asked();
         head.connection.read();
         idle.connection.asked();
         idle.connection.answered();
-        let cut = |place: &Place| lock(&place.connection.state).cut;
         let mut later = Vec::new();
-        for given_way in [&head, &idle] {
-            later.push(all.place().expect("one gives way"));
-            assert_eq!(cut(given_way), Some(Cut::Crowded));
+        for gives_way in [head, idle] {
+            // As a connection's task does: it ends when it is to be cut.
+            let ends = async {
+                assert_eq!(gives_way.connection.to_be_cut().await, Cut::Crowded);
+                assert_eq!(*all.count.borrow(), 3, "its place is taken until its descriptor is free");
+                drop(gives_way);
+            };
+            let (place, ()) = tokio::join!(all.place(), ends);
+            later.push(place.expect("one gives way"));
         }
         later.iter().for_each(|place| place.connection.asked());
-        assert!(all.place().is_none(), "requests are worked on in all of them");
-        assert_eq!(cut(&busy), None);
+        assert!(all.place().await.is_none(), "requests are worked on in all of them");
+        assert_eq!(lock(&busy.connection.state).cut, None);
         drop(busy);
-        assert!(all.place().is_some(), "a place is free again");
-        drop((idle, head, later));
+        assert!(all.place().await.is_some(), "a place is free again");
+        drop(later);
         assert_eq!(*all.count.borrow(), 0);
     }
 }
