@@ -1,6 +1,8 @@
 //! The OpenAPI document, made from the handlers.
 
 use axum::Json;
+use utoipa::openapi::path::Parameter;
+use utoipa::openapi::schema::{SchemaType, Type};
 use utoipa::openapi::{Content, OpenApi as Document, Ref, RefOr, Response, ResponseBuilder, Schema};
 use utoipa::{Modify, OpenApi};
 
@@ -96,6 +98,7 @@ impl Modify for Problems {
             let named: &[_] = if path.contains('{') { &NAMED } else { &[] };
             for (operation, further) in [(&mut item.get, &[][..]), (&mut item.post, &WRITES[..])] {
                 let Some(operation) = operation else { continue };
+                operation.parameters.iter_mut().flatten().for_each(never_null);
                 let responses = &mut operation.responses.responses;
                 for response in responses.values_mut() {
                     if let RefOr::T(response) = response {
@@ -126,6 +129,16 @@ fn content() -> RefOr<Content> {
 
 fn problem() -> RefOr<Schema> {
     RefOr::Ref(Ref::from_schema_name("Problem"))
+}
+
+/// A parameter may be left out, but there is no way to write `null`.
+fn never_null(parameter: &mut RefOr<Parameter>) {
+    if let RefOr::T(Parameter { schema: Some(RefOr::T(Schema::Object(schema))), .. }) = parameter
+        && let SchemaType::Array(types) = &schema.schema_type
+        && let [only] = types.iter().filter(|&of| *of != Type::Null).collect::<Vec<_>>()[..]
+    {
+        schema.schema_type = SchemaType::Type(only.clone());
+    }
 }
 
 /// Gives a problem the media type that it is sent with.

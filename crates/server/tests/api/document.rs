@@ -23,6 +23,10 @@ fn every_operation_says_what_it_answers_when_it_does_not_do_what_it_is_asked() {
         for (method, operation) in item.as_object().unwrap() {
             operations += 1;
             let responses = &operation["responses"];
+            for parameter in operation["parameters"].as_array().into_iter().flatten() {
+                let kind = &parameter["schema"]["type"];
+                assert!(kind.is_string(), "no query can say `null`: {method} {path}: {parameter}");
+            }
             let writes: &[&str] =
                 if method == "post" { &["408", "409", "413", "415", "429", "507"] } else { &[] };
             for status in ["400", "403", "405", "500", "503"].iter().chain(writes) {
