@@ -2,10 +2,10 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::process::Command;
 use std::time::Duration;
 
 use serde_json::Value;
+use tollgate_test_process::Program;
 use tollgate_tests::{Place, Server};
 
 /// How long a test waits for what must happen, however busy the machine is.
@@ -64,8 +64,8 @@ fn with_few_files(place: &Place, files: u32, flags: &str) -> Server {
         "ulimit -n {files}; exec {} --data data serve --listen 127.0.0.1:0 {flags}",
         binary.display()
     );
-    let mut command = Command::new("sh");
-    command.args(["-c", &script]).current_dir(place.path("")).env_clear();
+    let mut command = Program::bare("/bin/sh");
+    command.args(["-c", &script]).current_dir(place.path(""));
     Server::run(command)
 }
 

@@ -111,7 +111,13 @@ impl Ledger {
             (false, false) => "ok",
         };
         checks.extend(evidence.map(|detail| HealthCheck { name: "evidence".to_owned(), ok: false, detail }));
-        Health { status: status.to_owned(), version: env!("CARGO_PKG_VERSION").to_owned(), checks, views, connections: None }
+        Health {
+            status: status.to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            checks,
+            views,
+            connections: None,
+        }
     }
 
     /// The config in force, and the prices.
