@@ -1,6 +1,8 @@
 //! Importing sessions: totals, again, grown, damaged; and the real ones.
 
-use tollgate_tests::{Place, Server, real_sessions, session};
+use std::process::{Command, Stdio};
+
+use tollgate_tests::{Follower, Place, Server, real_sessions, session};
 
 #[test]
 fn an_import_counts_once_whatever_comes_again() {
@@ -49,6 +51,38 @@ fn a_server_and_a_data_directory_give_the_same() {
     assert_eq!(served, place.totals("own"));
     assert!(server.terminate().success());
     assert_eq!(served, place.totals("served"));
+}
+
+#[test]
+fn who_stops_an_import_is_told_what_is_in_and_may_go_on() {
+    let place = Place::new();
+    let turns = [[10, 0, 1, 0]; 2_000];
+    for nth in 0..10 {
+        place.write(&format!("s/{nth}.jsonl"), &session(&format!("S{nth}"), &turns));
+    }
+    let server = Server::start(&place, "d");
+    let mut follower = Follower::start(&place, &server);
+    let mut import = place.command(&["--server", &server.url, "import", "codex", "s"]);
+    let import = import.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    follower.wait_for_line("usage_recorded");
+    // The import waits for an answer while it is stopped: it gets that one, and asks for no other.
+    server.signal("STOP");
+    let kill = Command::new("kill").args(["-INT", &import.id().to_string()]).status().unwrap();
+    server.signal("CONT");
+    let ended = import.wait_with_output().unwrap();
+    let told = String::from_utf8(ended.stdout).unwrap();
+    assert!(kill.success() && ended.status.code() == Some(130), "{:?}\n{told}", ended.status);
+    let (recorded, ..) = place.totals("d");
+    assert!((1..20_000).contains(&recorded), "{recorded}");
+    let number: String = told.chars().skip("stopped by Ctrl-C: ".len()).take_while(|c| *c != ' ').collect();
+    assert_eq!(number.replace(',', "").parse(), Ok(recorded), "{told}");
+    assert!(
+        told.contains("run the same command again: it takes in the rest, and counts nothing twice"),
+        "{told}"
+    );
+    let rest = place.json("--data d import codex s");
+    assert_eq!((rest["new"].as_u64(), rest["duplicate"].as_u64()), (Some(20_000 - recorded), Some(recorded)));
+    assert_eq!(place.totals("d").0, 20_000);
 }
 
 #[test]

@@ -78,6 +78,28 @@ fn with_a_server() {
 }
 
 #[test]
+fn usage_that_no_model_reported_is_estimated_and_shown_as_such() {
+    let place = Place::new();
+    let _ = place.ok("--data d task open T-1");
+    let _ = place.ok("--data d phase start T-1 PLAN");
+    let record = "--data d usage record T-1 --phase PLAN --id u";
+    assert_eq!(
+        place.ok(&format!("{record}1 --prompt-chars 10 --completion-chars 3")),
+        "T-1: 4 tokens recorded, estimated from lengths of texts\n"
+    );
+    assert_eq!(
+        place.ok(&format!("{record}2 --prompt-chars 4001")),
+        "T-1: 1,001 tokens recorded, estimated from lengths of texts\n"
+    );
+    let report = place.json("--data d report T-1");
+    assert_eq!(
+        (&report["totals"]["tokens"]["total"], &report["totals"]["estimated_tokens"]),
+        (&1005.into(), &1005.into())
+    );
+    assert!(place.ok("--data d report T-1").contains("PLAN: 1,005 tokens are estimated from text lengths"));
+}
+
+#[test]
 fn limits_need_no_ledger() {
     let place = Place::new();
     insta::assert_snapshot!("limits", place.ok("limits --complexity Large --importance critical"));

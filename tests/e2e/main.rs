@@ -4,6 +4,8 @@
 
 mod deliver;
 mod demo;
+mod guides;
+mod help;
 mod import;
 mod ledgers;
 mod life;

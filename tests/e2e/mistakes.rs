@@ -23,6 +23,9 @@ fn every_mistake_has_a_code_and_says_what_to_do() {
         (3, "--data d task open T-2 --limit THNK=10", "did you mean `THINK`"),
         (3, "--data d task open T-2 --complexity Huge", "Huge"),
         (3, "--data d usage record T-1", "say at least one of --input"),
+        (3, "--data d usage record T-1", "--prompt-chars and --completion-chars"),
+        (2, "--data d usage record T-1 --output 5 --prompt-chars 3", "cannot be used with"),
+        (3, "--data d usage record T-1 --prompt-chars 1000000000001", "at most"),
         (3, "--data d usage record T-1 --output=-5", "output"),
         (3, "--data d task show T-9", "check the spelling"),
         (3, "--data d gate T-1 THNK", "did you mean `THINK`"),
@@ -96,6 +99,36 @@ fn an_invalid_config_is_said_loudly_and_the_built_in_one_holds() {
         checked.contains("d/phase_budgets.yaml: valid") && checked.contains("rollout  enforce"),
         "{checked}"
     );
+}
+
+#[test]
+fn every_file_of_settings_that_holds_none_gets_one_line() {
+    let place = Place::new();
+    for (text, says) in [
+        ("", "holds no settings"),
+        ("# later\n", "holds no settings"),
+        ("[]\n", "is a list"),
+        ("- a\n", "is a list"),
+        ("hello\n", "is text"),
+        ("a:\n\tb: 1\n", "line 2 is indented by a tab"),
+    ] {
+        place.write("x", text);
+        for (code, line) in [
+            (6, "--config x config check"),
+            (1, "--data d serve --listen 127.0.0.1:0 --alerts x"),
+            (1, "--data d serve --listen 127.0.0.1:0 --remediation x"),
+        ] {
+            let told = place.fails(code, line);
+            // `config check` counts the problems first.
+            let lines = told.lines().filter(|line| !line.ends_with("1 problem")).count();
+            assert!(told.contains(says) && lines == 1, "tollgate {line}\n{text}\n{told}");
+        }
+    }
+    for (text, says) in [("", "the file is empty"), ("- a\n", "the file is no JSON object")] {
+        place.write("x", text);
+        let told = place.fails(1, "--data d --prices x serve --listen 127.0.0.1:0");
+        assert!(told.contains(says) && told.lines().count() == 1, "{told}");
+    }
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, clippy::missing_panics_doc, reason = "in a test an error is a failed test")]
 
+pub mod blocks;
 pub mod chaos;
 pub mod cut;
 pub mod disk;

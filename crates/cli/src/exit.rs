@@ -22,6 +22,8 @@ pub(crate) const STALE: u8 = 4;
 pub(crate) const BLOCKED: u8 = 5;
 /// A check found a difference: opening a log that lost its end, `log verify`, `view rebuild`, `config check`.
 pub(crate) const DIFFERS: u8 = 6;
+/// Ctrl-C, as shells have it: 128 and the number of the signal.
+pub(crate) const INTERRUPTED: u8 = 130;
 
 /// For `--help`.
 pub(crate) const HELP: &str = "\
@@ -32,7 +34,8 @@ Exit codes:
   3  refused by a rule: unknown task, second active phase, event id used before, wrong field
   4  stale: the view did not reach the end of the log within 10 s (--no-wait does not wait)
   5  the gate says block
-  6  a check found a difference: a log that ends before what its views remember, log verify, view rebuild, config check, import with unreadable lines";
+  6  a check found a difference: a log that ends before what its views remember, log verify, view rebuild, config check, import with unreadable lines
+  130  stopped by Ctrl-C: an import says what is in the ledger";
 
 /// A command that did not do what was asked.
 #[derive(Debug)]

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::gate::grouped;
 use crate::time::Timestamp;
 
 /// Partitions of every ledger. Fixed for its life: another number would move tasks between partitions and so
@@ -162,6 +163,36 @@ impl Position {
     pub fn highest(&self) -> Sequence {
         self.sequences.iter().copied().max().unwrap_or_default()
     }
+
+    /// For people, who do not compare 16 numbers: `record 1,234 of log 9f3c2ab1`. Programs take all of it.
+    #[must_use]
+    pub fn in_words(&self) -> String {
+        let epoch = self.epoch.simple().to_string();
+        format!("record {} of log {epoch:.8}", grouped(self.highest().0.into()))
+    }
+
+    /// What a view that is here lacks of `wanted`, for people: `contains partition 3 up to record 120, asked was 125`.
+    #[must_use]
+    pub fn behind(&self, wanted: &Self) -> String {
+        let behind = |partition: &PartitionId| self.get(*partition) < wanted.get(*partition);
+        let mut late = PartitionId::all().filter(behind);
+        let Some(partition) = late.next() else {
+            return format!("contains {}, asked was {}", self.in_words(), wanted.in_words());
+        };
+        let [has, asked] = [self, wanted].map(|position| grouped(position.get(partition).0.into()));
+        let others = match late.count() {
+            0 => String::new(),
+            1 => ", and 1 other partition is behind".to_owned(),
+            many => format!(", and {many} other partitions are behind"),
+        };
+        format!("contains partition {partition} up to record {has}, asked was {asked}{others}")
+    }
+}
+
+/// A position's text as [`Position::in_words`] has it; what is no position, as it is.
+#[must_use]
+pub fn in_words(text: &str) -> String {
+    text.parse::<Position>().map_or_else(|_| text.to_owned(), |position| position.in_words())
 }
 
 impl fmt::Display for Position {
@@ -236,6 +267,34 @@ mod tests {
             "00000000000000000000000000000007@3:-1",
         ] {
             assert!(bad.parse::<Position>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn people_see_one_number_and_what_is_missing() {
+        let all: Vec<(u8, u64)> =
+            (0..16).map(|partition| (partition, 1_000_000 + u64::from(partition))).collect();
+        let full = at(&all);
+        assert!(full.to_string().len() > 150);
+        let epoch = full.epoch().simple().to_string();
+        assert_eq!(full.in_words(), format!("record 1,000,015 of log {}", &epoch[..8]));
+        assert_eq!(in_words(&full.to_string()), full.in_words());
+        assert_eq!(in_words("9f3c@3:120"), "9f3c@3:120");
+        for (has, wanted, says) in [
+            (&[(3, 120)][..], &[(3, 1_125)][..], "contains partition 3 up to record 120, asked was 1,125"),
+            (&[(3, 9)], &[(1, 2), (3, 9)], "contains partition 1 up to record 0, asked was 2"),
+            (
+                &[(1, 1)],
+                &[(1, 2), (3, 9)],
+                "contains partition 1 up to record 1, asked was 2, and 1 other partition is behind",
+            ),
+            (
+                &[],
+                &[(1, 2), (3, 9), (4, 9)],
+                "contains partition 1 up to record 0, asked was 2, and 2 other partitions are behind",
+            ),
+        ] {
+            assert_eq!(at(has).behind(&at(wanted)), says);
         }
     }
 

@@ -62,7 +62,7 @@ pub struct Wait<'a> {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum QueryError {
     /// The view did not reach the position in time.
-    #[error("view {view}: it contains {as_of}, asked was {wanted}, waited {waited_ms} ms{}; ask again", note(.failed))]
+    #[error("view {view}: it {}, waited {waited_ms} ms{}; ask again", .as_of.behind(.wanted), note(.failed))]
     Stale {
         /// Which view.
         view: &'static str,
@@ -77,7 +77,7 @@ pub enum QueryError {
     },
     /// The position is of another log.
     #[error(
-        "position {wanted}: it is of another log, this one is {epoch}; leave it out, or ask the ledger it came from"
+        "position {}: it is of another log, this one is {epoch}; leave it out, or ask the ledger it came from", .wanted.in_words()
     )]
     OtherLog {
         /// What was asked.

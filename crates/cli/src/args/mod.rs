@@ -21,14 +21,14 @@ pub(crate) use operate::{
     ProjectorArgs, RestoreArgs, ServeArgs, ShowArgs, TailArgs, ViewCommand,
 };
 pub(crate) use task::{
-    AdjustArgs, CloseArgs, Counts, EventArgs, ExplainArgs, GateArgs, ImportanceArgs, ListArgs, MarkArgs,
-    OpenArgs, OverrideArgs, PhaseArgs, PhaseCommand, RecordArgs, RecoverArgs, StoryArgs, TaskCommand,
-    TaskName, UsageCommand,
+    AdjustArgs, CloseArgs, Counts, EventArgs, ExplainArgs, GateArgs, ImportanceArgs, Lengths, ListArgs,
+    MarkArgs, OpenArgs, OverrideArgs, PhaseArgs, PhaseCommand, RecordArgs, RecoverArgs, StoryArgs,
+    TaskCommand, TaskName, UsageCommand,
 };
 
 /// The budget ledger for AI agents: records what tasks spend, and says before a phase begins whether it may.
 #[derive(Debug, Parser)]
-#[command(name = "tollgate", version, after_help = crate::exit::HELP, subcommand_required = true, arg_required_else_help = true)]
+#[command(name = "tollgate", version, after_help = format!("{}\n\n{EVERYWHERE}", crate::exit::HELP), after_long_help = crate::exit::HELP, subcommand_required = true, arg_required_else_help = true)]
 pub(crate) struct Args {
     #[command(flatten)]
     pub(crate) global: Global,
@@ -36,66 +36,77 @@ pub(crate) struct Args {
     pub(crate) command: Command,
 }
 
-/// Flags of every command.
+/// What the flags of every command are for, as `--help` groups them.
+const LEDGER: &str = "Everywhere: which ledger";
+const RULES: &str = "Everywhere: its rules";
+const WHO: &str = "Everywhere: who you are";
+const ANSWER: &str = "Everywhere: the answer";
+const FILES: &str = "Everywhere: files beside the ledger";
+const NATS: &str = "Everywhere: NATS, with --log";
+
+/// What `-h` says of them.
+const EVERYWHERE: &str =
+    "Everywhere: --data DIR, --server URL, --config FILE, --format FORMAT; --help shows all of them";
+
+/// Flags of every command, grouped by what they are for.
 #[derive(Clone, Debug, ClapArgs)]
-#[command(next_help_heading = "Everywhere")]
 pub(crate) struct Global {
     /// The data directory of the ledger
-    #[arg(long, global = true, env = "TOLLGATE_DATA", value_name = "DIR", default_value = "tollgate-data")]
+    #[arg(long, global = true, help_heading = LEDGER, env = "TOLLGATE_DATA", value_name = "DIR", default_value = "tollgate-data")]
     pub(crate) data: PathBuf,
     /// Ask this server instead of the data directory, for example http://127.0.0.1:7070
-    #[arg(long, global = true, env = "TOLLGATE_URL", value_name = "URL")]
+    #[arg(long, global = true, help_heading = LEDGER, env = "TOLLGATE_URL", value_name = "URL")]
     pub(crate) server: Option<String>,
     /// Speak to a log on NATS JetStream and its projectors, with no server between, for example nats://127.0.0.1:4222
-    #[arg(long, global = true, env = "TOLLGATE_LOG", value_name = "URL", conflicts_with = "server")]
+    #[arg(long, global = true, help_heading = LEDGER, env = "TOLLGATE_LOG", value_name = "URL", conflicts_with = "server")]
     pub(crate) log: Option<String>,
-    #[command(flatten)]
-    pub(crate) nats: NatsArgs,
     /// The config of limits and gate, or `built-in`; the one that was in force last where none is given
-    #[arg(long, global = true, env = "TOLLGATE_CONFIG", value_name = "FILE")]
+    #[arg(long, global = true, help_heading = RULES, env = "TOLLGATE_CONFIG", value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
     /// Refuse to start with a config that is missing or invalid
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = RULES)]
     pub(crate) strict_config: bool,
     /// A price book in LiteLLM's format, or `shipped`; the one that was in force last where none is given
-    #[arg(long, global = true, env = "TOLLGATE_PRICES", value_name = "FILE")]
+    #[arg(long, global = true, help_heading = RULES, env = "TOLLGATE_PRICES", value_name = "FILE")]
     pub(crate) prices: Option<PathBuf>,
     /// Owner of the tasks
-    #[arg(long, global = true, env = "TOLLGATE_TENANT", value_name = "NAME")]
+    #[arg(long, global = true, help_heading = LEDGER, env = "TOLLGATE_TENANT", value_name = "NAME")]
     pub(crate) tenant: Option<String>,
     /// Who appends: recorded with every event
-    #[arg(long, global = true, env = "TOLLGATE_PRODUCER", value_name = "NAME", default_value = "cli")]
+    #[arg(long, global = true, help_heading = WHO, env = "TOLLGATE_PRODUCER", value_name = "NAME", default_value = "cli")]
     pub(crate) producer: String,
     /// For people, or for programs; md, html and csv: of the report of a task; csv: of a list of tasks
-    #[arg(long = "format", global = true, value_enum, default_value_t = Form::Table, value_name = "FORMAT")]
+    #[arg(long = "format", global = true, help_heading = ANSWER, value_enum, default_value_t = Form::Table, value_name = "FORMAT")]
     pub(crate) form: Form,
     /// The same, as most commands know it.
     #[arg(skip)]
     pub(crate) format: Format,
     /// Who reads: reports note who read them; your user name where none is given
-    #[arg(long, global = true, env = "TOLLGATE_READER", value_name = "NAME")]
+    #[arg(long, global = true, help_heading = WHO, env = "TOLLGATE_READER", value_name = "NAME")]
     pub(crate) reader: Option<String>,
     /// The key of the pseudonyms of --redact; in the data directory where none is given
-    #[arg(long, global = true, env = "TOLLGATE_REDACTION_KEY", value_name = "FILE")]
+    #[arg(long, global = true, help_heading = FILES, env = "TOLLGATE_REDACTION_KEY", value_name = "FILE")]
     pub(crate) redaction_key: Option<PathBuf>,
     /// Answer from the view as it is, without waiting until it has seen the end of the log
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = ANSWER)]
     pub(crate) no_wait: bool,
     /// Go on where the log ends before what its views or anything else beside it remember: what is lost stays lost, and the log gets a
     /// new identity. Without it such a log is refused and nothing is changed
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = LEDGER)]
     pub(crate) accept_loss: bool,
     /// Where evidence files go: state/evidence where none is given; with --log none are written then
-    #[arg(long, global = true, env = "TOLLGATE_EVIDENCE", value_name = "DIR")]
+    #[arg(long, global = true, help_heading = FILES, env = "TOLLGATE_EVIDENCE", value_name = "DIR")]
     pub(crate) evidence_dir: Option<PathBuf>,
     /// What this process logs to stderr: error, warn, info, debug
-    #[arg(long, global = true, env = "TOLLGATE_LOG_LEVEL", value_name = "LEVEL", value_parser = ["error", "warn", "info", "debug"])]
+    #[arg(long, global = true, help_heading = ANSWER, env = "TOLLGATE_LOG_LEVEL", value_name = "LEVEL", value_parser = ["error", "warn", "info", "debug"])]
     pub(crate) log_level: Option<String>,
+    #[command(flatten)]
+    pub(crate) nats: NatsArgs,
 }
 
 /// How a log on NATS is reached.
 #[derive(Clone, Debug, ClapArgs)]
-#[command(next_help_heading = "With --log")]
+#[command(next_help_heading = NATS)]
 pub(crate) struct NatsArgs {
     /// The stream of the ledger
     #[arg(long, global = true, env = "TOLLGATE_STREAM", value_name = "NAME", default_value = tollgate_log_jetstream::topology::STREAM)]
@@ -110,10 +121,22 @@ pub(crate) struct NatsArgs {
     #[arg(long, global = true, env = "TOLLGATE_NATS_USER", value_name = "NAME")]
     pub(crate) nats_user: Option<String>,
     /// The file of the password
-    #[arg(long, global = true, env = "TOLLGATE_NATS_PASSWORD_FILE", value_name = "FILE")]
+    #[arg(
+        long,
+        global = true,
+        hide_short_help = true,
+        env = "TOLLGATE_NATS_PASSWORD_FILE",
+        value_name = "FILE"
+    )]
     pub(crate) nats_password_file: Option<PathBuf>,
     /// Or the file of a token
-    #[arg(long, global = true, env = "TOLLGATE_NATS_TOKEN_FILE", value_name = "FILE")]
+    #[arg(
+        long,
+        global = true,
+        hide_short_help = true,
+        env = "TOLLGATE_NATS_TOKEN_FILE",
+        value_name = "FILE"
+    )]
     pub(crate) nats_token_file: Option<PathBuf>,
     /// Refuse a server without TLS; tls:// in the address does too
     #[arg(long, global = true, env = "TOLLGATE_NATS_TLS")]
@@ -128,7 +151,13 @@ pub(crate) struct NatsArgs {
     #[arg(long, global = true, env = "TOLLGATE_NATS_KEY", value_name = "FILE")]
     pub(crate) nats_key: Option<PathBuf>,
     /// What begins the subjects of answers to this client, where its permissions ask for that
-    #[arg(long, global = true, env = "TOLLGATE_NATS_INBOX_PREFIX", value_name = "SUBJECT")]
+    #[arg(
+        long,
+        global = true,
+        hide_short_help = true,
+        env = "TOLLGATE_NATS_INBOX_PREFIX",
+        value_name = "SUBJECT"
+    )]
     pub(crate) nats_inbox_prefix: Option<String>,
     /// The server's monitoring address: shows whether it syncs before it acknowledges
     #[arg(long, global = true, env = "TOLLGATE_NATS_MONITOR", value_name = "URL")]
@@ -169,7 +198,7 @@ pub(crate) enum Format {
 impl Args {
     /// What the command line says.
     pub(crate) fn read() -> Self {
-        let matches = Self::command().get_matches();
+        let matches = with_short_help(Self::command()).get_matches();
         let mut args = Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
         if matches!(args.command, Command::Demo(_)) {
             refuse_with_demo(&matches);
@@ -232,6 +261,15 @@ fn typed(matches: &clap::ArgMatches, name: &str) -> bool {
     let here =
         matches.try_get_raw(name).is_ok() && matches.value_source(name) == Some(ValueSource::CommandLine);
     here || matches.subcommand().is_some_and(|(_, below)| typed(below, name))
+}
+
+/// `-h` of every command shows its own flags, and one line for those that all have.
+fn with_short_help(command: clap::Command) -> clap::Command {
+    fn below(command: clap::Command) -> clap::Command {
+        command.after_help(EVERYWHERE).after_long_help("").mut_subcommands(below)
+    }
+    let hidden = |arg: clap::Arg| if arg.is_global_set() { arg.hide_short_help(true) } else { arg };
+    command.mut_args(hidden).mut_subcommands(below)
 }
 
 /// The demo makes a ledger of its own: another one that was named is not left out silently.

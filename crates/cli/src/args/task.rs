@@ -4,6 +4,7 @@ use clap::{Args, Subcommand};
 
 /// Where and under which id an event is appended.
 #[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Event")]
 pub(crate) struct EventArgs {
     /// The event's id: the same id again is a duplicate and changes nothing. Made where none is given
     #[arg(long, value_name = "ID")]
@@ -293,8 +294,27 @@ pub(crate) struct RecordArgs {
     #[command(flatten)]
     pub(crate) counts: Counts,
     #[command(flatten)]
+    pub(crate) lengths: Lengths,
+    #[command(flatten)]
     pub(crate) event: EventArgs,
 }
+
+/// Where the model reported no tokens.
+#[derive(Debug, Args)]
+#[command(
+    next_help_heading = "Instead of tokens, where the model reported none: characters / 4 is the estimate"
+)]
+pub(crate) struct Lengths {
+    /// Characters of the prompt
+    #[arg(long, value_name = "CHARS", conflicts_with_all = COUNTS)]
+    pub(crate) prompt_chars: Option<u64>,
+    /// Characters of the completion
+    #[arg(long, value_name = "CHARS", conflicts_with_all = COUNTS)]
+    pub(crate) completion_chars: Option<u64>,
+}
+
+/// The flags of [`Counts`].
+const COUNTS: [&str; 5] = ["input", "cached", "cache_write", "output", "reasoning"];
 
 #[derive(Debug, Args)]
 pub(crate) struct AdjustArgs {

@@ -4,12 +4,13 @@ use std::process::ExitCode;
 
 use serde_json::{Map, Value, json, value::RawValue};
 use tollgate_client::{Client, ClientError};
+use tollgate_domain::usage::estimate;
 use tollgate_wire::api::{AppendRequest, AppendResponse, Outcome};
 use uuid::Uuid;
 
 use super::ask;
 use crate::args::{
-    AdjustArgs, Counts, EventArgs, ExplainArgs, Format, Global, PhaseArgs, PhaseCommand, RecordArgs,
+    AdjustArgs, Counts, EventArgs, ExplainArgs, Format, Global, Lengths, PhaseArgs, PhaseCommand, RecordArgs,
     UsageCommand,
 };
 use crate::connect::Access;
@@ -65,24 +66,32 @@ pub(crate) async fn usage(global: &Global, command: UsageCommand) -> Result<Exit
 }
 
 fn record(global: &Global, args: RecordArgs) -> Result<(String, String, Value), Failure> {
-    let tokens = counts(&args.counts)?;
-    let total: i64 = [args.counts.input, args.counts.cached, args.counts.cache_write, args.counts.output]
-        .into_iter()
-        .flatten()
-        .fold(0, i64::saturating_add);
     let mut usage = Map::new();
-    usage.insert("tokens".to_owned(), tokens);
+    let Lengths { prompt_chars, completion_chars } = args.lengths;
+    let done = if prompt_chars.is_some() || completion_chars.is_some() {
+        put(&mut usage, "prompt_chars", prompt_chars);
+        put(&mut usage, "completion_chars", completion_chars);
+        let estimated = estimate(prompt_chars.unwrap_or_default(), completion_chars.unwrap_or_default());
+        format!("{} tokens recorded, estimated from lengths of texts", output::grouped_u64(estimated.total()))
+    } else {
+        usage.insert("tokens".to_owned(), counts(&args.counts, RECORD_FLAGS)?);
+        let total = [args.counts.input, args.counts.cached, args.counts.cache_write, args.counts.output]
+            .into_iter()
+            .flatten()
+            .fold(0, i64::saturating_add);
+        format!("{} tokens recorded", output::grouped(total))
+    };
     for (name, value) in [("phase", args.phase), ("model", args.model), ("provider", args.provider)] {
         put(&mut usage, name, value);
     }
     put(&mut usage, "attempt", args.attempt);
     let event = event(global, &args.event, &args.task, "usage_recorded", usage);
-    Ok((args.task, format!("{} tokens recorded", output::grouped(total)), event))
+    Ok((args.task, done, event))
 }
 
 fn adjust(global: &Global, args: AdjustArgs) -> Result<(String, String, Value), Failure> {
     let mut adjusted = Map::new();
-    adjusted.insert("tokens".to_owned(), counts(&args.counts)?);
+    adjusted.insert("tokens".to_owned(), counts(&args.counts, ADJUST_FLAGS)?);
     put(&mut adjusted, "adjusts", Some(args.usage));
     put(&mut adjusted, "adjusts_producer", args.of_producer);
     put(&mut adjusted, "reason", Some(args.reason));
@@ -91,7 +100,10 @@ fn adjust(global: &Global, args: AdjustArgs) -> Result<(String, String, Value), 
     Ok((args.task, "usage corrected".to_owned(), event))
 }
 
-fn counts(counts: &Counts) -> Result<Value, Failure> {
+const RECORD_FLAGS: &str = "--input, --cached, --cache-write, --output; or, where the model reported none, --prompt-chars and --completion-chars";
+const ADJUST_FLAGS: &str = "--input, --cached, --cache-write, --output";
+
+fn counts(counts: &Counts, flags: &str) -> Result<Value, Failure> {
     let mut tokens = Map::new();
     for (name, count) in [
         ("input_uncached", counts.input),
@@ -103,9 +115,7 @@ fn counts(counts: &Counts) -> Result<Value, Failure> {
         put(&mut tokens, name, count);
     }
     if tokens.is_empty() {
-        return Err(Failure::refused(
-            "no tokens given: say at least one of --input, --cached, --cache-write, --output",
-        ));
+        return Err(Failure::refused(format!("no tokens given: say at least one of {flags}")));
     }
     Ok(Value::Object(tokens))
 }

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::value::RawValue;
@@ -18,7 +20,7 @@ use tollgate_wire::api::{AppendRequest, EventOutcome, Outcome};
 use super::ask;
 use crate::args::{Format, Global, ImportArgs};
 use crate::connect::Access;
-use crate::exit::{DIFFERS, Failure};
+use crate::exit::{DIFFERS, Failure, INTERRUPTED};
 use crate::output::{counted, grouped, grouped_u64, json, line, note};
 
 /// Events of a request: its limit.
@@ -39,6 +41,7 @@ struct Import<'a> {
     bytes: usize,
     summary: ImportSummary,
     outcomes: Outcomes,
+    interrupted: Arc<AtomicBool>,
 }
 
 #[derive(Debug, Default)]
@@ -65,6 +68,7 @@ pub(crate) async fn run(global: &Global, args: &ImportArgs) -> Result<ExitCode, 
     if let Ok(style) = ProgressStyle::with_template("{bar:30} {bytes}/{total_bytes}  {wide_msg}") {
         progress.set_style(style);
     }
+    let interrupted = interruptible();
     let imported = ask(global, Access::MayCreate, async |it| {
         let mut import = Import {
             client: &it.client,
@@ -74,21 +78,48 @@ pub(crate) async fn run(global: &Global, args: &ImportArgs) -> Result<ExitCode, 
             bytes: 0,
             summary: ImportSummary::default(),
             outcomes: Outcomes::default(),
+            interrupted: Arc::clone(&interrupted),
         };
         let mut before = 0;
-        for file in &found.files {
+        for file in found.files.iter().take_while(|_| !stopped(&interrupted)) {
             import.file(&file.path, &tenant, before).await?;
             before += file.bytes;
         }
-        import.send().await?;
+        if !stopped(&interrupted) {
+            import.send().await?;
+        }
         Ok::<_, Failure>((import.summary, import.outcomes))
     });
     let imported = imported.await;
     progress.finish_and_clear();
     let (summary, outcomes) = imported?;
+    if stopped(&interrupted) {
+        tell_interrupted(global, &outcomes);
+        return Ok(ExitCode::from(INTERRUPTED));
+    }
     tell(global, &summary, &outcomes);
     let unreadable = !found.problems.is_empty() || summary.problems > 0 || outcomes.refused > 0;
     Ok(if unreadable { ExitCode::from(DIFFERS) } else { ExitCode::SUCCESS })
+}
+
+/// A flag that the first Ctrl-C sets: the request that runs is answered, and no other is sent. A second one ends the process.
+fn interruptible() -> Arc<AtomicBool> {
+    let flag = Arc::new(AtomicBool::new(false));
+    let set = Arc::clone(&flag);
+    tokio::spawn(async move {
+        // Without a handler Ctrl-C ends the process, as it would have.
+        if tokio::signal::ctrl_c().await.is_ok() {
+            set.store(true, Ordering::Relaxed);
+            if tokio::signal::ctrl_c().await.is_ok() {
+                std::process::exit(INTERRUPTED.into());
+            }
+        }
+    });
+    flag
+}
+
+fn stopped(flag: &AtomicBool) -> bool {
+    flag.load(Ordering::Relaxed)
 }
 
 impl Import<'_> {
@@ -103,6 +134,9 @@ impl Import<'_> {
             }
         };
         while let Some(item) = reader.next() {
+            if stopped(&self.interrupted) {
+                return Ok(());
+            }
             self.summary.count(&item);
             match item {
                 Item::Event(event) => self.add(*event).await?,
@@ -190,6 +224,24 @@ impl Import<'_> {
             self.progress.suspend(|| note(&format!("! {text}")));
         }
     }
+}
+
+fn tell_interrupted(global: &Global, outcomes: &Outcomes) {
+    let Outcomes { new, duplicate, refused, .. } = *outcomes;
+    if global.format == Format::Json {
+        json(
+            &serde_json::json!({"interrupted": true, "new": new, "duplicate": duplicate, "refused": refused}),
+        );
+        return;
+    }
+    line(&format!(
+        "stopped by Ctrl-C: {} of this import {} in the ledger ({} new, {} were there already)",
+        counted(new + duplicate, "event"),
+        if new + duplicate == 1 { "is" } else { "are" },
+        grouped_u64(new),
+        grouped_u64(duplicate)
+    ));
+    line("  run the same command again: it takes in the rest, and counts nothing twice");
 }
 
 fn tell(global: &Global, summary: &ImportSummary, outcomes: &Outcomes) {

@@ -7,7 +7,7 @@ use tollgate_domain::config::fields::{Fields, Section};
 use tollgate_domain::config::raw::{self, Node};
 use tollgate_domain::ids::TenantId;
 
-use super::{AlertsConfig, ConfigProblem, Endpoint, Filter, InvalidConfig, MAX_ENDPOINTS, Way};
+use super::{AlertsConfig, Endpoint, Filter, InvalidConfig, MAX_ENDPOINTS, Way};
 use crate::digest::DigestPolicy;
 use crate::target::{Permits, Target};
 use crate::tls::Trust;
@@ -40,7 +40,7 @@ const MAX_AFTER: u64 = 1000;
 const MAX_WINDOW_S: u64 = 3600;
 
 pub(super) fn from_yaml(text: &str, dir: &Path) -> Result<AlertsConfig, InvalidConfig> {
-    let root = raw::parse(text).map_err(|error| unreadable(&error))?;
+    let root = raw::file(text, &["endpoints"]).map_err(InvalidConfig::whole_file)?;
     let mut fields = Fields::default();
     let top = fields.section("", &root, &["endpoints"]);
     let mut endpoints: Vec<Endpoint> = Vec::new();
@@ -71,12 +71,6 @@ pub(super) fn from_yaml(text: &str, dir: &Path) -> Result<AlertsConfig, InvalidC
     } else {
         Err(InvalidConfig { problems: fields.problems })
     }
-}
-
-/// The problem of a text that is no YAML.
-pub(crate) fn unreadable(error: &impl std::fmt::Display) -> InvalidConfig {
-    let rule = format!("not readable as YAML: {error}");
-    InvalidConfig { problems: vec![ConfigProblem { field: String::new(), value: String::new(), rule }] }
 }
 
 /// Takes secrets out of what is shown: written in the wrong place it is still a secret.

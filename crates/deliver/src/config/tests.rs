@@ -59,7 +59,9 @@ fn an_endpoint_is_told_what_its_filter_names() {
 fn what_is_wrong_is_named_with_field_value_and_rule() {
     let good = "name: a, url: 'https://e.org/T0KEN', secret_file: s";
     let table = [
-        ("", "must list the receivers"),
+        ("", "the file holds no settings: it must be a mapping with keys out of `endpoints:`"),
+        ("- name: a", "the file is a list: it must be"),
+        ("endpoints:", "must list the receivers"),
         ("endpoint: []", "did you mean `endpoints`?"),
         ("endpoints: {a: 1}", "endpoints: `a mapping`: must be a list"),
         ("endpoints: [1]", "endpoints[0]: `1`: must be a mapping"),

@@ -61,7 +61,9 @@ fn a_file_with_every_way() {
 #[test]
 fn every_problem_is_named() {
     for (yaml, expected) in [
-        ("{}", "ways: must list how remediations are opened"),
+        ("{}", "the file holds no settings: it must be a mapping with keys out of `ways:`"),
+        ("[]", "the file is a list: it must be"),
+        ("ways:", "ways: must list how remediations are opened"),
         ("ways: [{evidence: true}]", "ways[0].name: must be given"),
         ("ways: [{name: a}]", "must be one of `evidence: true`, `dir`, `url` and `command`"),
         ("ways: [{name: a, dir: x, command: [y]}]", "dir, command"),

@@ -49,12 +49,37 @@ impl Node {
     }
 }
 
-/// Reads a YAML document.
+/// Reads a file whose top is a mapping that has at least one of these keys.
 ///
 /// # Errors
 ///
-/// The parser's message, with line and column.
-pub fn parse(text: &str) -> Result<Node, String> {
+/// What is wrong with the file as a whole, in one sentence: it is no YAML (with line and column where the parser knows them), it
+/// is empty, or it holds something else than a mapping.
+pub fn file(text: &str, keys: &[&str]) -> Result<Node, String> {
+    let root = parse(text).map_err(|error| format!("not readable as YAML: {error}{}", tab_hint(text)))?;
+    let is = match &root {
+        Node::Map(entries) if !entries.is_empty() => return Ok(root),
+        Node::Null | Node::Map(_) => "holds no settings",
+        Node::Bool(_) => "is true/false",
+        Node::Number(_) => "is a number",
+        Node::Text(_) => "is text",
+        Node::List(_) => "is a list",
+    };
+    let keys = keys.iter().map(|key| format!("`{key}:`")).collect::<Vec<_>>().join(", ");
+    Err(format!("the file {is}: it must be a mapping with keys out of {keys}"))
+}
+
+/// What people who indent by tabs have to know; the parser only says that it met a character.
+fn tab_hint(text: &str) -> String {
+    let indented_by_tab = |line: &str| {
+        line.chars().take_while(|c| c.is_whitespace()).any(|c| c == '\t') && !line.trim().is_empty()
+    };
+    let line = text.lines().position(indented_by_tab).map(|nth| nth.saturating_add(1));
+    line.map(|line| format!("; line {line} is indented by a tab: YAML takes only spaces there"))
+        .unwrap_or_default()
+}
+
+fn parse(text: &str) -> Result<Node, String> {
     let shape: Value = serde_yaml::from_str(text).map_err(|error| error.to_string())?;
     Along(&shape).deserialize(serde_yaml::Deserializer::from_str(text)).map_err(|error| error.to_string())
 }
@@ -176,5 +201,34 @@ mod tests {
         assert!(error.contains("line"), "{error}");
         let error = parse("a: 1\na: 2\n").unwrap_err();
         assert!(error.contains("duplicate"), "{error}");
+    }
+
+    #[test]
+    fn a_file_that_is_no_mapping_gets_one_sentence() {
+        let deep = format!("a: {}{}", "[".repeat(5_000), "]".repeat(5_000));
+        let empty = "the file holds no settings: it must be a mapping with keys out of `a:`, `b:`";
+        for (text, says) in [
+            ("", empty),
+            ("# a comment\n\n", empty),
+            ("---\n", empty),
+            ("~", empty),
+            ("{}", empty),
+            ("\u{feff}", empty),
+            ("[]", "the file is a list: it must be a mapping with keys out of `a:`, `b:`"),
+            ("- a\n", "the file is a list: it must be a mapping with keys out of `a:`, `b:`"),
+            ("hello", "the file is text: it must be a mapping with keys out of `a:`, `b:`"),
+            ("1.5", "the file is a number: it must be a mapping with keys out of `a:`, `b:`"),
+            ("true", "the file is true/false: it must be a mapping with keys out of `a:`, `b:`"),
+            ("a:\n\tb: 1\n", "; line 2 is indented by a tab: YAML takes only spaces there"),
+            ("a: 1\na: 2\n", "not readable as YAML: duplicate entry with key \"a\""),
+            ("--- {a: 1}\n--- {b: 1}\n", "more than one document"),
+            (&deep, "not readable as YAML: recursion limit exceeded at line 1"),
+        ] {
+            let error = file(text, &["a", "b"]).unwrap_err();
+            assert!(error.contains(says), "{text:.40}\nmust say: {says}\nsays: {error}");
+            assert!(!error.contains('\n') && error.len() < 200, "{error}");
+        }
+        let marked = file("\u{feff}a: 1\n", &["a"]).unwrap();
+        assert_eq!(marked, Node::Map(vec![("a".to_owned(), Node::Number("1".to_owned()))]));
     }
 }

@@ -28,6 +28,9 @@ const TOP_KEYS: [&str; 11] = [
     "tracking",
 ];
 
+/// Those that say which phases there are; none of them stands without the others.
+const PHASE_KEYS: [&str; 3] = ["phases", "base_budgets", "phase_weights"];
+
 const STOP_LOSS_KEYS: [&str; 14] = [
     "enabled",
     "profile",
@@ -85,18 +88,20 @@ impl fmt::Display for InvalidConfig {
 
 impl std::error::Error for InvalidConfig {}
 
+impl InvalidConfig {
+    /// A file that is wrong as a whole.
+    #[must_use]
+    pub fn whole_file(rule: String) -> Self {
+        Self { problems: vec![ConfigProblem { field: String::new(), value: String::new(), rule }] }
+    }
+}
+
 pub(super) fn from_yaml(text: &str) -> Result<BudgetConfig, InvalidConfig> {
-    let whole_file = |rule: String| InvalidConfig {
-        problems: vec![ConfigProblem { field: String::new(), value: String::new(), rule }],
-    };
-    let root = raw::parse(text).map_err(|error| whole_file(format!("not readable as YAML: {error}")))?;
+    let root = raw::file(text, &TOP_KEYS).map_err(InvalidConfig::whole_file)?;
     let mut fields = Fields::default();
     let top = fields.section("", &root, &TOP_KEYS);
     // A file that says nothing of phases keeps the shipped ones; one that begins to has to say all.
-    // An empty file is a mistake.
-    let says = |key: &&str| top.get(key).is_some();
-    let says_phases =
-        ["phases", "base_budgets", "phase_weights"].iter().any(says) || !TOP_KEYS.iter().any(says);
+    let says_phases = PHASE_KEYS.iter().any(|key| top.get(key).is_some());
     let phases = if says_phases { read_phases(&mut fields, &top) } else { BudgetConfig::built_in().phases };
     let names: Vec<Phase> = phases.iter().map(|base| base.phase.clone()).collect();
     let config = BudgetConfig {
@@ -157,6 +162,12 @@ fn read_phases(fields: &mut Fields, top: &Section<'_>) -> Vec<PhaseBase> {
         }
         names
     });
+    // One sentence says that all of them are missing.
+    for (key, missing) in [("base_budgets", bases.is_empty()), ("phase_weights", weights.is_empty())] {
+        if missing && matches!(top.get(key), None | Some((_, Node::Null | Node::Map(_)))) {
+            fields.problem(key, "", "must be given: a file with one of `phases`, `base_budgets` and `phase_weights` has to name each phase in both of the latter");
+        }
+    }
     let order = match &listed {
         Some(names) => names.clone(),
         None => default_order(&bases),
@@ -176,7 +187,7 @@ fn read_phases(fields: &mut Fields, top: &Section<'_>) -> Vec<PhaseBase> {
     for phase in order {
         let base = bases.iter().find(|(name, ..)| *name == phase);
         let weight = weights.iter().find(|(name, _)| *name == phase);
-        if base.is_none() {
+        if base.is_none() && !bases.is_empty() {
             fields.problem("base_budgets", "", format!("missing base budget for phase {phase}"));
         }
         if phase.as_str() == "COMPLETION" {
@@ -186,7 +197,7 @@ fn read_phases(fields: &mut Fields, top: &Section<'_>) -> Vec<PhaseBase> {
                 "the gate's `completion` has that name: choose another",
             );
         }
-        if weight.is_none() {
+        if weight.is_none() && !weights.is_empty() {
             fields.problem("phase_weights", "", format!("missing weight for phase {phase}"));
         }
         // Stand-ins where a value was wrong: the problem is noted, and so the result is thrown away.

@@ -156,8 +156,31 @@ fn wrong_types_and_shapes_are_named_with_their_path() {
 fn a_file_that_is_no_yaml_names_the_line() {
     let problems = problems("base_budgets: [1, 2\nrollout: observe\n");
     assert!(problems[0].contains("not readable as YAML") && problems[0].contains("line"), "{problems:?}");
-    assert!(!self::problems("").is_empty(), "an empty file lacks every phase");
-    assert_eq!(self::problems("- 1\n")[0], ": must be a mapping, is a list".trim_start_matches(": "));
+}
+
+#[test]
+fn one_mistake_is_one_problem() {
+    for (text, says) in [
+        ("", "the file holds no settings: it must be a mapping"),
+        ("- 1\n", "the file is a list: it must be a mapping"),
+        ("rolout: observe\n", "did you mean `rollout`?"),
+        (
+            "base_budgets: []\nphase_weights: {THINK: 1}\nphases: [THINK]",
+            "base_budgets: `a list`: must be a mapping",
+        ),
+        (
+            "phases: [THINK]\nbase_budgets: {THINK: {tokens: 1, latency_ms: 1}}",
+            "phase_weights: must be given",
+        ),
+        ("phase_weights: {THINK: 1}\nphases: [THINK]\nbase_budgets:\n", "base_budgets: must be given"),
+        ("phase_weights: {THINK: 1}\nphases: [THINK]\nbase_budgets: {}\n", "base_budgets: must be given"),
+    ] {
+        let problems = problems(text);
+        assert!(
+            problems.len() == 1 && problems[0].contains(says),
+            "{text}\nmust say: {says}\nsays: {problems:#?}"
+        );
+    }
 }
 
 #[test]

@@ -21,6 +21,14 @@ const OUTPUT: &str = "output_cost_per_token";
 const REASONING: &str = "output_cost_per_reasoning_token";
 
 pub(super) fn read(text: &str) -> Result<(Models, Vec<PriceProblem>), String> {
+    // A mark of the byte order is no JSON, and editors write it.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    if !text.trim_start().starts_with('{') {
+        let is = if text.trim().is_empty() { "is empty" } else { "is no JSON object" };
+        return Err(format!(
+            "the file {is}: it must map names of models to their prices, in LiteLLM's format"
+        ));
+    }
     let entries: BTreeMap<String, Fields<'_>> =
         serde_json::from_str(text).map_err(|error| error.to_string())?;
     let mut models = Models::new();

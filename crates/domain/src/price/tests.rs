@@ -135,3 +135,20 @@ fn the_shipped_book_prices_the_common_models() {
         assert_eq!(got.to_string(), usd, "{model}");
     }
 }
+
+#[test]
+fn a_file_that_is_no_object_gets_one_sentence() {
+    for (text, says) in [
+        ("", "the file is empty: it must map"),
+        (" \n", "the file is empty: it must map"),
+        ("[]", "the file is no JSON object: it must map"),
+        ("- a\n", "the file is no JSON object"),
+        ("\"gpt-5\"", "the file is no JSON object"),
+        ("{\"a\": 1}", "invalid type"),
+    ] {
+        let error = PriceBook::from_litellm(text, "mine").unwrap_err().to_string();
+        assert!(error.contains(says) && error.contains("mine"), "{text}: {error}");
+    }
+    let marked = PriceBook::from_litellm("\u{feff}{\"a\": {\"input_cost_per_token\": 1}}", "mine").unwrap().0;
+    assert_eq!(marked.len(), 1);
+}

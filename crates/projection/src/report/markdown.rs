@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use tollgate_domain::breach::Utilization;
 use tollgate_domain::gate::grouped;
+use tollgate_domain::position::in_words;
 use tollgate_domain::printable::printable;
 use tollgate_wire::api::{
     Calculation, ClassComparison, DecisionView, ExecutionReport, ExplanationView, OverrideView,
@@ -62,7 +63,8 @@ fn write_report(report: &TaskReport, out: &mut String) -> std::fmt::Result {
         writeln!(out, "None.")?;
     }
     write_list("Recommendations", &report.recommendations, out)?;
-    writeln!(out, "\nClassification: {}. True as of position `{}`.", report.classification, report.as_of)
+    let at = text(&in_words(&report.as_of));
+    writeln!(out, "\nClassification: {}. True as of {at}.", report.classification)
 }
 
 fn write_summary(report: &TaskReport, out: &mut String) -> std::fmt::Result {

@@ -37,6 +37,10 @@ pub fn task_report(named: Named<'_>, similar: &Similar, now: Option<Timestamp>, 
         task_id: named.task.to_owned(),
         title: row.opened.as_ref().and_then(|opened| opened.title.clone()),
         stage: row.state.stage.as_str().to_owned(),
+        blocked_before: row
+            .blocked()
+            .filter(|_| row.state.stage.as_str() == "open")
+            .map(|block| block.advance.to_string()),
         current_phase: row.state.active.as_ref().map(ToString::to_string),
         summary: executive_summary(row, &figures, &anomalies, &recommendations),
         executions: execution_reports(row, now),

@@ -61,7 +61,12 @@ fn similar(story: &Story) -> Similar {
 /// Both evidence files of a story.
 fn evidence(name: &str, script: &str) {
     let story = story(script);
-    let report = task_report(named(&story), &similar(&story), Some(story.now), "9f3c@3:120".to_owned());
+    let report = task_report(
+        named(&story),
+        &similar(&story),
+        Some(story.now),
+        "9f3c2ab1000000000000000000000001@3:1120,7:90".to_owned(),
+    );
     insta::assert_snapshot!(format!("{name}_budget_report"), markdown(&report));
     let json = serde_json::to_string_pretty(&report).unwrap();
     assert_eq!(serde_json::from_str::<tollgate_wire::api::TaskReport>(&json).unwrap(), report);

@@ -71,8 +71,10 @@ impl Ledger {
         let (parts, as_of) = asked.map_err(|error| of_query(&error))?;
         parts.into_iter().flatten().next().ok_or_else(|| {
             let shown: String = id.chars().take(80).collect();
-            let mut problem = ALERT_UNKNOWN
-                .with(format!("alert `{shown}`: there is none as of {as_of}; GET /v1/alerts lists them"));
+            let mut problem = ALERT_UNKNOWN.with(format!(
+                "alert `{shown}`: there is none as of {}; GET /v1/alerts lists them",
+                as_of.in_words()
+            ));
             problem.as_of = Some(as_of.to_string());
             problem
         })

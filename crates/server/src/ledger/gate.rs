@@ -104,7 +104,7 @@ impl Ledger {
             Ok(standing) => self.by_rules(&question, standing).await?,
             Err(_) if !patient => return Ok(None),
             Err(QueryError::Stale { as_of, wanted, .. }) => {
-                let reason = format!("contains {as_of}, asked was {wanted}");
+                let reason = as_of.behind(&wanted);
                 self.undecided(&question, &reason, as_of.to_string())
             }
             // Nobody answers: that is no view at all, and treated like one that is behind.

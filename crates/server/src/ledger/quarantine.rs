@@ -53,9 +53,12 @@ impl Ledger {
         let (parts, as_of) = asked.map_err(|error| of_query(&error))?;
         parts.into_iter().flatten().next().ok_or_else(|| {
             let shown: String = id.chars().take(80).collect();
+            let at = as_of.in_words();
             let detail =
-                format!("message `{shown}`: there is none as of {as_of}; GET /v1/quarantine lists them");
-            QUARANTINE_UNKNOWN.with(detail)
+                format!("message `{shown}`: there is none as of {at}; GET /v1/quarantine lists them");
+            let mut problem = QUARANTINE_UNKNOWN.with(detail);
+            problem.as_of = Some(as_of.to_string());
+            problem
         })
     }
 

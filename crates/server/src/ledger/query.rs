@@ -132,10 +132,10 @@ impl Ledger {
         let wait = Wait { at_least: at_least.as_ref(), up_to: read.wait };
         let (answer, as_of) =
             self.task_row(&tenant, &task, partition, wait).await.map_err(|error| of_query(&error))?;
-        let as_of = as_of.to_string();
+        let (at, as_of) = (as_of.in_words(), as_of.to_string());
         let Some(row) = answer.row else {
             let mut problem = TASK_UNKNOWN.with(format!(
-                "task `{task}` of tenant `{tenant}`: the ledger has no event of it as of {as_of}; check the spelling, or \
+                "task `{task}` of tenant `{tenant}`: the ledger has no event of it as of {at}; check the spelling, or \
                  list the tasks"
             ));
             problem.as_of = Some(as_of);

@@ -20,6 +20,9 @@ pub struct TaskReport {
     /// The phase that runs, where the task is unfinished.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub current_phase: Option<String>,
+    /// The phase, or `completion`, that the gate does not let it go on to; absent where it may go on, or nobody asked.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub blocked_before: Option<String>,
     /// The verdict with utilization; the largest anomaly; one recommendation.
     pub summary: Vec<String>,
     /// Every execution, and every phase not begun, in order.

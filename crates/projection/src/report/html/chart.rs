@@ -33,8 +33,8 @@ const FIGURES: u128 = 56;
 /// Height of a bar's row.
 const ROW: u128 = 26;
 
-/// Longest bar, in percent of a limit: what is beyond says so by its figure.
-const MOST_PERCENT: u128 = 300;
+/// Longest bar, in percent of a limit: one that would be longer is drawn as cut off, and the page says so.
+pub(super) const MOST_PERCENT: u128 = 300;
 
 /// A phase over all its attempts.
 pub(super) struct PhaseBar {
@@ -44,6 +44,14 @@ pub(super) struct PhaseBar {
     pub(super) started: bool,
     /// Whether anything was reported of it.
     pub(super) known: bool,
+}
+
+impl PhaseBar {
+    /// The phase with its figure, where its bar is cut off.
+    pub(super) fn cut(&self) -> Option<String> {
+        let reached = percent(self.used, self.limit?);
+        (reached > MOST_PERCENT).then(|| format!("{} ({}%)", self.phase, grouped(reached)))
+    }
 }
 
 /// The phases of a report in order, each over all its attempts.
@@ -115,6 +123,10 @@ pub(super) fn bars(bars: &[PhaseBar], id: &str, width: Width, out: &mut String) 
                         out,
                         r#"<rect class="over" x="{from}" y="{top}" width="{over}" height="18" rx="3"/>"#
                     )?;
+                }
+                if reached > MOST_PERCENT {
+                    let from = names.saturating_add(room).saturating_sub(18);
+                    write!(out, r#"<path class="cut" d="M{from} {top}l5 18m5 0l-5 -18"/>"#)?;
                 }
                 format!("{}%", grouped(reached))
             }

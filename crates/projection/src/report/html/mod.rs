@@ -9,6 +9,7 @@ use std::fmt::Write;
 
 use tollgate_domain::breach::Utilization;
 use tollgate_domain::gate::grouped;
+use tollgate_domain::position::in_words;
 use tollgate_wire::api::{ExecutionReport, TaskReport, UtilizationView};
 
 use self::chart::{PhaseBar, WIDTHS, percent, phase_bars, timeline};
@@ -19,7 +20,7 @@ use super::words::{beside_cost, seconds, seconds_of_limit, signed, tokens_of_lim
 const STYLE: &str = include_str!("style.css");
 
 /// What a page may do: show itself, in this style. The hash is that of the style; a test holds both together.
-pub const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'sha256-Ks/ayOdb23fxXNhFrW5/owtk7E8NzrlDk7o6tzd272Y='; base-uri 'none'; form-action 'none'";
+pub const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'sha256-PWdhta1XDMxk7nMkeBmtx+9mpi0BBkCRbeogsTQb8ks='; base-uri 'none'; form-action 'none'";
 
 /// What stands where there is no number.
 const NONE: &str = "–";
@@ -44,6 +45,14 @@ fn write_page(report: &TaskReport, out: &mut String) -> std::fmt::Result {
     writeln!(out, "<h1>Budget Report: {task}</h1>")?;
     if let Some(title) = &report.title {
         writeln!(out, "<p class=\"soft\">{}</p>", escaped(title))?;
+    }
+    if let Some(advance) = &report.blocked_before {
+        let icon = icon("exceeded");
+        let advance = escaped(advance);
+        writeln!(
+            out,
+            "<p class=\"banner blocked\">{icon}<strong>Blocked</strong>: the gate does not let this task go on to {advance}.</p>"
+        )?;
     }
     match &report.current_phase {
         Some(phase) => writeln!(
@@ -70,9 +79,9 @@ fn write_page(report: &TaskReport, out: &mut String) -> std::fmt::Result {
     parts::write(report, out)?;
     writeln!(
         out,
-        "<footer>Classification: {}. True as of position <code>{}</code>.</footer>",
+        "<footer>Classification: {}. True as of {}.</footer>",
         escaped(&report.classification),
-        escaped(&report.as_of)
+        escaped(&in_words(&report.as_of))
     )?;
     out.push_str("</main>\n</body>\n</html>\n");
     Ok(())
@@ -91,12 +100,12 @@ fn write_figures(report: &TaskReport, out: &mut String) -> std::fmt::Result {
     };
     let cost = format!("{} USD{}", totals.cost_usd, beside_cost(totals.unpriced_tokens.into()));
     let words = match totals.breach_status.as_str() {
-        "within" => "✅ WITHIN LIMITS",
-        "warning" => "⚠️ WARNING",
-        "exceeded" => "❌ EXCEEDED",
+        "within" => "WITHIN LIMITS",
+        "warning" => "WARNING",
+        "exceeded" => "EXCEEDED",
         _ => "NO LIMITS",
     };
-    let status = format!(r#"<span class="pill {}">{words}</span>"#, escaped(&totals.breach_status));
+    let status = pill(&totals.breach_status, words);
     out.push_str("<h2>Summary</h2>\n<dl class=\"figures\">\n");
     for (name, figure) in [
         ("Budget Status", status),
@@ -129,14 +138,20 @@ fn write_bars(report: &TaskReport, out: &mut String) -> std::fmt::Result {
         chart::bars(&bars, "bars", width, out)?;
     }
     out.push_str("\n</figure>\n");
+    let cut: Vec<String> = bars.iter().filter_map(PhaseBar::cut).collect();
+    if !cut.is_empty() {
+        let cut = escaped(&cut.join(", "));
+        writeln!(out, "<p class=\"soft\">Cut off at {}% of the limit: {cut}.</p>", chart::MOST_PERCENT)?;
+    }
     Ok(())
 }
 
 fn write_table(report: &TaskReport, out: &mut String) -> std::fmt::Result {
     parts::table_head(
         "Each execution of a phase",
-        &["Phase", "Tokens", "Limit", "%", "Latency (s)", "Limit (s)", "Status"],
-        1..6,
+        // The status stands where a phone shows it without scrolling.
+        &["Phase", "Status", "Tokens", "Limit", "%", "Latency (s)", "Limit (s)"],
+        2..7,
         out,
     )?;
     for execution in &report.executions {
@@ -148,11 +163,11 @@ fn write_table(report: &TaskReport, out: &mut String) -> std::fmt::Result {
     ] {
         if tokens != 0 {
             let tokens = signed(tokens.into());
-            parts::table_row(&[name, &tokens, NONE, NONE, NONE, NONE, status], 1..6, out)?;
+            parts::table_row(&[name, status, &tokens, NONE, NONE, NONE, NONE], 2..7, out)?;
         }
     }
     if report.executions.is_empty() {
-        parts::table_row(&["Data unavailable", NONE, NONE, NONE, NONE, NONE, NONE], 1..6, out)?;
+        parts::table_row(&["Data unavailable", NONE, NONE, NONE, NONE, NONE, NONE], 2..7, out)?;
     }
     out.push_str("</tbody></table></div>\n");
     Ok(())
@@ -175,16 +190,16 @@ fn write_execution(execution: &ExecutionReport, out: &mut String) -> std::fmt::R
         ),
         _ => (format!("{}{estimated}", signed(execution.tokens_used.into())), none()),
     };
-    let words = match (started, execution.breach_status.as_str()) {
-        (false, _) => "Not Started",
-        (true, "within") => "✅ within",
-        (true, "warning") => "⚠️ warning",
-        (true, "exceeded") => "❌ exceeded",
-        (true, _) => "no limits",
+    let (class, words) = match execution.breach_status.as_str() {
+        _ if !started => ("not_started", "not started"),
+        // Nobody knows whether what nobody reported is within a limit.
+        "within" if unknown => ("unknown", "unknown"),
+        status @ ("within" | "warning" | "exceeded") => (status, status),
+        status => (status, "no limits"),
     };
-    let class = if started { execution.breach_status.as_str() } else { "not_started" };
     let running = if execution.state == "running" { ", running" } else { "" };
-    write!(out, r#"<tr><th scope="row">{}{attempt}</th>"#, escaped(&execution.phase))?;
+    let (phase, status) = (escaped(&execution.phase), pill(class, words));
+    write!(out, r#"<tr><th scope="row">{phase}{attempt}</th><td>{status}{running}</td>"#)?;
     let latency = if started { seconds(execution.latency_ms.into()) } else { none() };
     for figure in [
         tokens,
@@ -195,7 +210,24 @@ fn write_execution(execution: &ExecutionReport, out: &mut String) -> std::fmt::R
     ] {
         write!(out, r#"<td class="n">{figure}</td>"#)?;
     }
-    writeln!(out, r#"<td><span class="pill {}">{words}</span>{running}</td></tr>"#, escaped(class))
+    out.push_str("</tr>\n");
+    Ok(())
+}
+
+/// A status in words, with its colour and its shape.
+fn pill(class: &str, words: &str) -> String {
+    format!(r#"<span class="pill {}">{}{}</span>"#, escaped(class), icon(class), escaped(words))
+}
+
+/// The shape of a status, drawn in place: no font is needed for it, and nobody has to see its colour.
+fn icon(class: &str) -> String {
+    let path = match class {
+        "within" => "M2 6.5l3 3 5-6.5",
+        "warning" => "M6 1.5L11 10.5H1zM6 4.5v3M6 8.9v.2",
+        "exceeded" => "M2.5 2.5l7 7M9.5 2.5l-7 7",
+        _ => return String::new(),
+    };
+    format!(r#"<svg class="icon" viewBox="0 0 12 12" aria-hidden="true"><path d="{path}"/></svg>"#)
 }
 
 fn write_timeline(report: &TaskReport, out: &mut String) -> std::fmt::Result {

@@ -10,8 +10,8 @@ use tollgate_wire::api::{
 };
 
 use super::super::words::{counted, seconds};
-use super::NONE;
 use super::escape::escaped;
+use super::{NONE, pill};
 
 pub(super) fn write(report: &TaskReport, out: &mut String) -> std::fmt::Result {
     list("Breaches", &report.breaches, out)?;
@@ -136,9 +136,9 @@ fn of_decision(decision: &DecisionView) -> String {
     let softened =
         if ruled == verdict { String::new() } else { format!(" (the rules say {})", escaped(ruled)) };
     let stale = if decision.stale { ", from a view that was behind" } else { "" };
-    let (at, advance, verdict) = (escaped(at), escaped(advance_to), escaped(verdict));
+    let (at, advance, verdict) = (escaped(at), escaped(advance_to), pill(class, verdict));
     let mut item = format!(
-        "{at} → {advance}: <span class=\"pill {class}\">{verdict}</span>{softened}{stale} <span class=\"soft\">(record {sequence})</span>"
+        "{at} → {advance}: {verdict}{softened}{stale} <span class=\"soft\">(record {sequence})</span>"
     );
     if decision.reasons.is_empty() && decision.requirements.is_empty() {
         return item;

@@ -16,7 +16,12 @@ const FULL: &str = "in T-7, open complexity=Small title=Migrate_the_importer PR=
 fn report(task: &str, script: &str) -> tollgate_wire::api::TaskReport {
     let story = story(script);
     let named = Named { tenant: "default", task, row: story.row().unwrap(), degraded: false };
-    task_report(named, &Similar::NoClass, Some(story.now), "9f3c@3:120".to_owned())
+    task_report(
+        named,
+        &Similar::NoClass,
+        Some(story.now),
+        "9f3c2ab1000000000000000000000001@3:1120,7:90".to_owned(),
+    )
 }
 
 #[test]
@@ -35,6 +40,45 @@ fn a_page_of_an_implicit_task_says_what_is_missing() {
 }
 
 #[test]
+fn a_page_says_at_its_top_that_the_task_is_blocked_until_it_is_not() {
+    let blocked = "open complexity=Tiny, start PLAN, use PLAN in=90000 usd=0, +1s, end PLAN, gate THINK";
+    let banner = "<strong>Blocked</strong>: the gate does not let this task go on to THINK.";
+    for (script, says) in [
+        (blocked.to_owned(), true),
+        (format!("{blocked}, pass THINK"), false),
+        (format!("{blocked}, close cancelled"), false),
+        (
+            "open complexity=Tiny, start PLAN, use PLAN in=9 usd=0, +1s, end PLAN, gate THINK".to_owned(),
+            false,
+        ),
+    ] {
+        let page = html(&report("T-7", &format!("in T-7, {script}")));
+        assert_eq!(page.contains(banner), says, "{script}");
+        let (banner, answer) = (page.find(banner), page.find("class=\"answer\"").unwrap());
+        assert!(banner.is_none_or(|banner| banner < answer), "{script}");
+    }
+}
+
+#[test]
+fn bars_that_are_cut_off_say_so_and_shapes_need_no_font() {
+    let page = html(&report("T-7", FULL));
+    assert_eq!(page.matches("class=\"cut\"").count(), 2, "the bar of VERIFY, wide and narrow");
+    assert!(page.contains("Cut off at 300% of the limit: VERIFY (1,256%)."));
+    for emoji in ['✅', '⚠', '❌'] {
+        assert!(!page.contains(emoji), "{emoji}");
+    }
+    let within = html(&report("T-7", "in T-7, open, start PLAN, use PLAN in=2000 usd=0"));
+    assert!(!within.contains("class=\"cut\"") && !within.contains("Cut off"));
+}
+
+#[test]
+fn an_execution_of_which_nothing_was_reported_is_not_within_its_limit() {
+    let page = html(&report("T-7", FULL));
+    let row = page.lines().find(|line| line.contains(">IMPLEMENT<") && line.contains("Data unavailable"));
+    assert!(row.is_some_and(|row| row.contains("unknown") && !row.contains("within")), "{row:?}");
+}
+
+#[test]
 fn no_name_becomes_a_part_of_the_page() {
     let hostile = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>";
     let mut report = report("T-7", FULL);
@@ -45,6 +89,7 @@ fn no_name_becomes_a_part_of_the_page() {
         execution.breach_status = hostile.to_owned();
     }
     report.as_of = hostile.to_owned();
+    report.blocked_before = Some(hostile.to_owned());
     report.current_phase = Some(hostile.to_owned());
     report.stage = hostile.to_owned();
     report.totals.breach_status = hostile.to_owned();

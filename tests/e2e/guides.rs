@@ -1,0 +1,258 @@
+//! Every block of the README, the guides and the reference runs as it stands there, is read by the parser of its kind, or stands
+//! below with what tests it instead.
+
+use std::path::Path;
+use std::process::Command;
+
+use tollgate_domain::price::PriceBook;
+use tollgate_tests::blocks::{Block, Reader, blocks};
+use tollgate_tests::nats::NatsServer;
+use tollgate_tests::{Place, Server, session};
+use tollgate_wire::{Defaults, Submitted};
+
+/// Documents whose console blocks are typed here, each in a test of its own.
+const TYPED: [&str; 7] = [
+    "README.md",
+    "docs/guides/alerts.md",
+    "docs/guides/governance.md",
+    "docs/guides/nats.md",
+    "docs/guides/reports.md",
+    "docs/guides/serve.md",
+    "docs/reference/http-api.md",
+];
+
+/// Documents whose blocks in these languages are read here by their parsers.
+const READ: [(&str, &str); 4] = [
+    ("docs/reference/alerts-config.md", "yaml"),
+    ("docs/reference/config.md", "json"),
+    ("docs/reference/events.md", "json"),
+    ("docs/reference/remediation-config.md", "yaml"),
+];
+
+/// Blocks that are neither typed nor read: document, words in the block, and what tests them instead or why nothing does.
+const ELSEWHERE: &[(&str, &str, &str)] = &[
+    ("README.md", "./tools/test", "runs this test"),
+    ("README.md", "cargo install", "builds everything once more"),
+    ("README.md", "warn  T-103", "compared below the demo"),
+    ("docs/guides/alerts.md", "quarantine", "tests/producers/inbox.rs, tests/e2e/watch.rs"),
+    ("docs/guides/alerts.md", "deliveries", "tests/e2e/deliver.rs"),
+    ("docs/guides/nats.md", "--durability", "log-jetstream/tests/jetstream/durability.rs"),
+    ("docs/guides/nats.md", "no projector answers", "tests/e2e/nats/projectors.rs"),
+    ("docs/guides/nats.md", "another projector has it", "tests/e2e/nats/projectors.rs"),
+    ("docs/guides/nats.md", "--partitions", "tests/e2e/nats/projectors.rs"),
+    ("docs/guides/nats.md", "overlap", "tests/e2e/nats/projectors.rs"),
+    ("docs/guides/nats.md", "tollgate_view_lag_records", "tests/e2e/nats/servers.rs"),
+    ("docs/guides/orchestrator.md", "", "tests/producers/orchestrator.rs"),
+    ("docs/guides/producers.md", "", "tests/producers/guide.rs"),
+    (
+        "docs/guides/runbook.md",
+        "",
+        "answers to faults: tests/fault, tests/e2e/nats, tests/producers/inbox.rs",
+    ),
+    ("docs/guides/webhooks.md", "", "deliver/tests/it/guide.rs"),
+    ("docs/reference/alerts-config.md", "umask", "a secret; deliver/tests/it/guide.rs has one"),
+    ("docs/reference/benchmarks.md", "", "measured, not tested"),
+    ("docs/reference/nats.md", "", "log-jetstream/tests/jetstream/permissions.rs"),
+    ("docs/reference/reliability.md", "", "tests/fault/chaos.rs, for a shorter time"),
+    ("docs/reference/remediation-config.md", "remediation.opened", "deliver/src/remediation/tests.rs"),
+];
+
+fn elsewhere(block: &Block) -> bool {
+    ELSEWHERE.iter().any(|(file, words, _)| block.file == *file && block.text.contains(words))
+}
+
+/// The README and all guides and references, as paths in the repository.
+fn documents() -> Vec<String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let mut found = vec!["README.md".to_owned()];
+    for folder in ["docs/guides", "docs/reference"] {
+        for entry in std::fs::read_dir(root.join(folder)).unwrap() {
+            let name = entry.unwrap().file_name().into_string().unwrap();
+            found.push(format!("{folder}/{name}"));
+        }
+    }
+    found.sort();
+    found
+}
+
+/// The blocks of a document that are typed here.
+fn typed(file: &str) -> Vec<Block> {
+    assert!(TYPED.contains(&file), "{file}");
+    blocks(file).into_iter().filter(|block| !elsewhere(block)).collect()
+}
+
+#[test]
+fn every_block_is_typed_or_read_or_tested_elsewhere() {
+    let all: Vec<Block> = documents().iter().flat_map(|file| blocks(file)).collect();
+    assert!(all.len() > 60, "{}", all.len());
+    for block in &all {
+        let typed = block.language == "console" && TYPED.contains(&block.file.as_str());
+        let read = READ.contains(&(block.file.as_str(), block.language.as_str()));
+        let Block { file, line, text, .. } = block;
+        assert!(typed || read || elsewhere(block), "{file}:{line}: nothing tests this block\n{text}");
+    }
+    for (file, words, _) in ELSEWHERE {
+        let there = all.iter().any(|block| block.file == *file && block.text.contains(words));
+        assert!(there, "{file} has no block with `{words}`: take it out of the list");
+    }
+}
+
+/// Whether curl is there; said where it is not.
+fn curl() -> bool {
+    let there = Command::new("curl").arg("--version").output().is_ok();
+    if !there {
+        skipped("curl is not installed");
+    }
+    there
+}
+
+#[expect(clippy::print_stderr, reason = "a skipped test says so")]
+fn skipped(why: &str) {
+    eprintln!("SKIPPED: blocks of the documents: {why}");
+}
+
+#[test]
+fn the_readme_as_a_new_user_types_it() {
+    if !curl() {
+        return;
+    }
+    let mut reader = Reader::new();
+    reader.place.write(".codex/sessions/a.jsonl", &session("A", &[[100, 40, 10, 5]]));
+    reader.replace("cargo run --release --", "tollgate");
+    let nats = NatsServer::start(&Place::new());
+    if let Some(nats) = &nats {
+        reader.replace("nats://127.0.0.1:4222", nats.url());
+    }
+    let shown = blocks("README.md").into_iter().find(|block| block.text.starts_with("warn  T-103"));
+    let shown = shown.expect("the README shows what the demo prints").text;
+    for mut block in typed("README.md") {
+        if block.text.contains("demo") {
+            block.text += &shown;
+        }
+        if block.text.contains("nats://") && nats.is_none() {
+            skipped("README.md: nats-server is not installed");
+            continue;
+        }
+        reader.follow(&block);
+    }
+    assert!(reader.place.path("T-1.html").is_file());
+}
+
+#[test]
+fn the_guide_to_reports() {
+    let mut reader = Reader::new();
+    let _ = reader.ok("tollgate demo");
+    reader.set("TOLLGATE_DATA", "tollgate-demo/data");
+    reader.set("TOLLGATE_READER", "ada");
+    for block in typed("docs/guides/reports.md") {
+        // Whoever reads after this guide has read other reports last.
+        if block.text.contains("accesses") { reader.type_only(&block) } else { reader.follow(&block) }
+    }
+    assert!(reader.place.path("T-104.html").is_file());
+}
+
+/// A task that the gate warned of.
+fn warned(reader: &mut Reader) {
+    for command in [
+        "tollgate task open T-1 --complexity Tiny",
+        "tollgate phase start T-1 PLAN",
+        "tollgate usage record T-1 --phase PLAN --output 90000",
+        "tollgate phase end T-1 PLAN",
+        "tollgate gate T-1 THINK",
+    ] {
+        let _ = reader.ok(command);
+    }
+}
+
+#[test]
+fn the_guide_to_governing_budgets() {
+    let mut reader = Reader::new();
+    warned(&mut reader);
+    for block in typed("docs/guides/governance.md") {
+        // The savings of 55 tasks; their figures are tested in projection/src/savings.
+        if block.text.contains("report savings") { reader.type_only(&block) } else { reader.follow(&block) }
+    }
+}
+
+#[test]
+fn the_guide_to_alerts() {
+    let mut reader = Reader::new();
+    warned(&mut reader);
+    let alerts = reader.ok("tollgate alerts --format json");
+    let alerts: serde_json::Value = serde_json::from_str(&alerts).unwrap();
+    let id = alerts["alerts"][0]["id"].as_str().unwrap();
+    reader.replace("9f90030a401f2bc52fbce3d7e915eaa3", id);
+    for block in typed("docs/guides/alerts.md") {
+        reader.follow(&block);
+    }
+}
+
+#[test]
+fn the_guide_to_servers_and_the_reference_of_the_api() {
+    if !curl() {
+        return;
+    }
+    let mut reader = Reader::new();
+    let home = reader.place.path("lib").display().to_string();
+    reader.replace("/var/lib/tollgate", home);
+    for block in typed("docs/guides/serve.md").iter().chain(&typed("docs/reference/http-api.md")) {
+        reader.follow(block);
+    }
+}
+
+#[test]
+fn the_guide_to_nats_up_to_where_things_go_wrong() {
+    let place = Place::new();
+    let Some(nats) = NatsServer::start(&place) else { return };
+    if !curl() {
+        return;
+    }
+    let mut reader = Reader::new();
+    reader.replace("nats-server -c nats-server.conf", "true");
+    reader.replace("nats://127.0.0.1:4222", nats.url());
+    let home = reader.place.path("lib").display().to_string();
+    reader.replace("/var/lib/tollgate", home);
+    for block in typed("docs/guides/nats.md") {
+        reader.follow(&block);
+    }
+}
+
+#[test]
+fn files_of_settings_in_the_reference_are_taken() {
+    let place = Place::new();
+    for secret in ["pager", "team-new", "team-old", "tracker"] {
+        place.write(&format!("{secret}.secret"), "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n");
+    }
+    for (file, flag) in [
+        ("docs/reference/alerts-config.md", "--alerts"),
+        ("docs/reference/remediation-config.md", "--remediation"),
+    ] {
+        let block = blocks(file).into_iter().find(|block| block.language == "yaml").unwrap();
+        place.write("settings.yaml", &block.text);
+        let args = ["--data", "d", "serve", "--listen", "127.0.0.1:0", flag, "settings.yaml"];
+        assert!(Server::of(&place, &args).terminate().success(), "{file}");
+    }
+    let prices =
+        blocks("docs/reference/config.md").into_iter().find(|block| block.language == "json").unwrap();
+    let (book, problems) = PriceBook::from_litellm(&prices.text, "reference").unwrap();
+    assert_eq!((book.len(), problems.as_slice()), (1, &[][..]));
+}
+
+#[test]
+fn events_of_the_reference_are_taken() {
+    let mut taken = 0;
+    for block in blocks("docs/reference/events.md").iter().filter(|block| block.language == "json") {
+        let values = serde_json::Deserializer::from_str(&block.text).into_iter::<serde_json::Value>();
+        for value in values {
+            let value = value.unwrap_or_else(|error| panic!("{}:{}: {error}", block.file, block.line));
+            // What the ledger writes itself comes with its place in the log.
+            if value.get("sequence").is_some() || value.get("task").is_none() {
+                continue;
+            }
+            let event = Submitted::from_json(&value.to_string(), &Defaults::default());
+            event.unwrap_or_else(|error| panic!("{}:{}: {error}", block.file, block.line));
+            taken += 1;
+        }
+    }
+    assert!(taken > 10, "{taken}");
+}
