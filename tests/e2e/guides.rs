@@ -1,6 +1,8 @@
 //! Every block of the README, the guides and the reference runs as it stands there, is read by the parser of its kind, or stands
 //! below with what tests it instead.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
@@ -36,6 +38,11 @@ const ELSEWHERE: &[(&str, &str, &str)] = &[
     ("README.md", "warn  T-103", "compared below the demo"),
     ("docs/guides/alerts.md", "quarantine", "tests/producers/inbox.rs, tests/e2e/watch.rs"),
     ("docs/guides/alerts.md", "deliveries", "tests/e2e/deliver.rs"),
+    (
+        "docs/guides/governance.md",
+        "breaker reset",
+        "tests/edge/governing.rs: it resets only one that is open",
+    ),
     ("docs/guides/nats.md", "--durability", "log-jetstream/tests/jetstream/durability.rs"),
     ("docs/guides/nats.md", "no projector answers", "tests/e2e/nats/projectors.rs"),
     ("docs/guides/nats.md", "another projector has it", "tests/e2e/nats/projectors.rs"),
@@ -56,6 +63,9 @@ const ELSEWHERE: &[(&str, &str, &str)] = &[
     ("docs/reference/reliability.md", "", "tests/fault/chaos.rs, for a shorter time"),
     ("docs/reference/remediation-config.md", "remediation.opened", "deliver/src/remediation/tests.rs"),
 ];
+
+/// A log that the disk of every machine has room for.
+const SMALL: &str = "log init --max-bytes 64MiB";
 
 fn elsewhere(block: &Block) -> bool {
     ELSEWHERE.iter().any(|(file, words, _)| block.file == *file && block.text.contains(words))
@@ -122,6 +132,7 @@ fn the_readme_as_a_new_user_types_it() {
     let nats = NatsServer::start(&Place::new());
     if let Some(nats) = &nats {
         reader.replace("nats://127.0.0.1:4222", nats.url());
+        reader.replace("log init", SMALL);
     }
     let shown = blocks("README.md").into_iter().find(|block| block.text.starts_with("warn  T-103"));
     let shown = shown.expect("the README shows what the demo prints").text;
@@ -177,6 +188,7 @@ fn the_guide_to_governing_budgets() {
 #[test]
 fn the_guide_to_alerts() {
     let mut reader = Reader::new();
+    let _server = Server::start(&reader.place, "tollgate-data");
     warned(&mut reader);
     let alerts = reader.ok("tollgate alerts --format json");
     let alerts: serde_json::Value = serde_json::from_str(&alerts).unwrap();
@@ -210,6 +222,7 @@ fn the_guide_to_nats_up_to_where_things_go_wrong() {
     let mut reader = Reader::new();
     reader.replace("nats-server -c nats-server.conf", "true");
     reader.replace("nats://127.0.0.1:4222", nats.url());
+    reader.replace("log init --max-bytes 1GiB", SMALL);
     let home = reader.place.path("lib").display().to_string();
     reader.replace("/var/lib/tollgate", home);
     for block in typed("docs/guides/nats.md") {
@@ -221,16 +234,22 @@ fn the_guide_to_nats_up_to_where_things_go_wrong() {
 fn files_of_settings_in_the_reference_are_taken() {
     let place = Place::new();
     for secret in ["pager", "team-new", "team-old", "tracker"] {
-        place.write(&format!("{secret}.secret"), "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n");
+        let name = format!("{secret}.secret");
+        place.write(&name, "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n");
+        std::fs::set_permissions(place.path(&name), Permissions::from_mode(0o600)).unwrap();
     }
-    for (file, flag) in [
-        ("docs/reference/alerts-config.md", "--alerts"),
-        ("docs/reference/remediation-config.md", "--remediation"),
-    ] {
-        let block = blocks(file).into_iter().find(|block| block.language == "yaml").unwrap();
-        place.write("settings.yaml", &block.text);
-        let args = ["--data", "d", "serve", "--listen", "127.0.0.1:0", flag, "settings.yaml"];
-        assert!(Server::of(&place, &args).terminate().success(), "{file}");
+    let yaml = |file: &str| blocks(file).into_iter().find(|block| block.language == "yaml").unwrap().text;
+    place.write("remediation.yaml", &yaml("docs/reference/remediation-config.md"));
+    place.write("alerts.yaml", &yaml("docs/reference/alerts-config.md"));
+    let serve = ["serve", "--listen", "127.0.0.1:0"];
+    let remediation = [&["--data", "d"], &serve[..], &["--remediation", "remediation.yaml"]].concat();
+    Server::of(&place, &remediation).kill();
+    // One of its endpoints is NATS.
+    if let Some(nats) = NatsServer::start(&place) {
+        let log = nats.url();
+        let _ = place.ok(&format!("log init --max-bytes 64MiB --log {log}"));
+        let alerts = [&["--log", log.as_str()], &serve[..], &["--alerts", "alerts.yaml"]].concat();
+        Server::of(&place, &alerts).kill();
     }
     let prices =
         blocks("docs/reference/config.md").into_iter().find(|block| block.language == "json").unwrap();

@@ -8,18 +8,12 @@ use tollgate_tests::nats::Cluster;
 
 use crate::inbox::drained;
 
-const GUIDE: &str = include_str!("../../docs/guides/producers.md");
-
 /// The blocks of a language, in their order.
-fn blocks(language: &str) -> Vec<&'static str> {
-    let fence = format!("```{language}\n");
-    let blocks: Vec<&str> = GUIDE
-        .split(&fence)
-        .skip(1)
-        .map(|rest| rest.split_once("```").expect("each block of the guide ends").0)
-        .collect();
-    assert!(!blocks.is_empty(), "the guide has no block in {language}");
-    blocks
+fn blocks(language: &str) -> Vec<String> {
+    let all = tollgate_tests::blocks::blocks("docs/guides/producers.md").into_iter();
+    let found: Vec<String> = all.filter(|block| block.language == language).map(|block| block.text).collect();
+    assert!(!found.is_empty(), "the guide has no block in {language}");
+    found
 }
 
 /// Where `tools/test` puts what the blocks need, beside the folders of the builds.
@@ -85,7 +79,7 @@ fn the_blocks_in_python_run() {
     let Some((cluster, _server)) = ledger() else { return };
     for (nth, block) in blocks("python").into_iter().enumerate() {
         let file = format!("block{nth}.py");
-        cluster.place.write(&file, block);
+        cluster.place.write(&file, &block);
         let printed = run(&python, &[&file], &cluster.place.path(""), &cluster.nats.url());
         let check = if nth == 0 { check_append } else { check_publish };
         check(&cluster, &printed, "T-python");
@@ -100,7 +94,7 @@ fn the_blocks_in_javascript_run() {
     std::os::unix::fs::symlink(modules, cluster.place.path("node_modules")).unwrap();
     for (nth, block) in blocks("javascript").into_iter().enumerate() {
         let file = format!("block{nth}.mjs");
-        cluster.place.write(&file, block);
+        cluster.place.write(&file, &block);
         let printed = run(Path::new("node"), &[&file], &cluster.place.path(""), &cluster.nats.url());
         let check = if nth == 0 { check_append } else { check_publish };
         check(&cluster, &printed, "T-node");
@@ -114,7 +108,7 @@ fn the_blocks_for_the_shell_run() {
     }
     let Some((cluster, _server)) = ledger() else { return };
     for block in blocks("sh") {
-        let printed = run(Path::new("sh"), &["-ec", block], &cluster.place.path(""), &cluster.nats.url());
+        let printed = run(Path::new("sh"), &["-ec", &block], &cluster.place.path(""), &cluster.nats.url());
         assert!(printed.contains("appended") || printed.contains("TOLLGATE_IN"), "{printed}");
     }
     drained(&cluster);

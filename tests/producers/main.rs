@@ -5,4 +5,5 @@
 mod alerts;
 mod guide;
 mod inbox;
+mod orchestrator;
 mod requests;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use async_nats::jetstream::context::{CreateStreamErrorKind, GetStreamErrorKind};
 use async_nats::jetstream::stream::{Config, DiscardPolicy, Info, RetentionPolicy, StorageType};
 use async_nats::jetstream::{self, ErrorCode};
+use tollgate_domain::gate::grouped;
 use tollgate_log::contract::MAX_RECORD_BYTES;
 
 use crate::identity::{Regression, check_first};
@@ -75,6 +76,18 @@ pub enum SetupError {
     Missing {
         /// The stream.
         stream: String,
+    },
+    /// The server keeps less room than the stream may take.
+    #[error(
+        "stream {stream}: making it: the server has no room for the {} bytes that it may take; say fewer with --max-bytes, \
+         or give JetStream more (max_file in nats-server.conf)",
+        grouped((*max_bytes).into())
+    )]
+    NoRoom {
+        /// The stream.
+        stream: String,
+        /// What it may take.
+        max_bytes: u64,
     },
     /// The server refused, or did not answer.
     #[error("stream {stream}: {attempt}: {reason}")]
@@ -175,7 +188,11 @@ async fn make(context: &jetstream::Context, needed: &Config) -> Result<Info, Set
             match context.create_stream(needed.clone()).await {
                 Ok(_) => {}
                 // Somebody else was quicker; the comparison says whether it is the same.
-                Err(error) if exists(&error) => {}
+                Err(error) if is(&error, ErrorCode::STREAM_NAME_EXIST) => {}
+                Err(error) if is(&error, ErrorCode::STORAGE_RESOURCES_EXCEEDED) => {
+                    let max_bytes = u64::try_from(needed.max_bytes).unwrap_or_default();
+                    return Err(SetupError::NoRoom { stream: needed.name.clone(), max_bytes });
+                }
                 Err(error) => return Err(refused(&needed.name, "making it", &error)),
             }
             read(context, &needed.name).await?
@@ -242,9 +259,8 @@ async fn read(context: &jetstream::Context, stream: &str) -> Result<Info, SetupE
     }
 }
 
-fn exists(error: &jetstream::context::CreateStreamError) -> bool {
-    matches!(error.kind(), CreateStreamErrorKind::JetStream(error)
-        if error.error_code() == ErrorCode::STREAM_NAME_EXIST)
+fn is(error: &jetstream::context::CreateStreamError, code: ErrorCode) -> bool {
+    matches!(error.kind(), CreateStreamErrorKind::JetStream(error) if error.error_code() == code)
 }
 
 /// What must be so on every server; what the operator chooses is left out.

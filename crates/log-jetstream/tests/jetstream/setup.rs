@@ -32,6 +32,11 @@ async fn a_stream_that_takes_most_of_the_room_can_be_compared_again() {
         return;
     };
     let context = server.context().await;
+    let error = Setup { max_bytes: 1 << 30, ..setup() }.init(&context).await.unwrap_err().to_string();
+    assert!(
+        error.contains("no room for the 1,073,741,824 bytes") && error.contains("--max-bytes"),
+        "{error}"
+    );
     let made = setup().init(&context).await.unwrap();
     let refused =
         context.create_stream(Config { name: "OTHER".to_owned(), subjects: vec![], ..setup().config() });
