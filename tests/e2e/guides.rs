@@ -4,9 +4,9 @@
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::Command;
 
 use tollgate_domain::price::PriceBook;
+use tollgate_test_process::Program;
 use tollgate_tests::blocks::{Block, Reader, blocks};
 use tollgate_tests::nats::NatsServer;
 use tollgate_tests::{Place, Server, session};
@@ -109,7 +109,7 @@ fn every_block_is_typed_or_read_or_tested_elsewhere() {
 
 /// Whether curl is there; said where it is not.
 fn curl() -> bool {
-    let there = Command::new("curl").arg("--version").output().is_ok();
+    let there = Program::new("curl").arg("--version").try_output().is_ok();
     if !there {
         skipped("curl is not installed");
     }

@@ -1,6 +1,6 @@
 //! Importing sessions: totals, again, grown, damaged; and the real ones.
 
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use tollgate_tests::{Follower, Place, Server, real_sessions, session};
 
@@ -63,15 +63,15 @@ fn who_stops_an_import_is_told_what_is_in_and_may_go_on() {
     let server = Server::start(&place, "d");
     let mut follower = Follower::start(&place, &server);
     let mut import = place.command(&["--server", &server.url, "import", "codex", "s"]);
-    let import = import.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let import = import.stdout(Stdio::piped()).stderr(Stdio::piped()).start();
     follower.wait_for_line("usage_recorded");
     // The import waits for an answer while it is stopped: it gets that one, and asks for no other.
     server.signal("STOP");
-    let kill = Command::new("kill").args(["-INT", &import.id().to_string()]).status().unwrap();
+    import.signal("INT");
     server.signal("CONT");
-    let ended = import.wait_with_output().unwrap();
+    let ended = import.wait_with_output();
     let told = String::from_utf8(ended.stdout).unwrap();
-    assert!(kill.success() && ended.status.code() == Some(130), "{:?}\n{told}", ended.status);
+    assert_eq!(ended.status.code(), Some(130), "{told}");
     let (recorded, ..) = place.totals("d");
     assert!((1..20_000).contains(&recorded), "{recorded}");
     let number: String = told.chars().skip("stopped by Ctrl-C: ".len()).take_while(|c| *c != ' ').collect();

@@ -1,9 +1,10 @@
 //! The blocks of the documents: found, and those for the shell run as they stand there, in a directory of their own.
 
 use std::io::{BufRead, BufReader};
-use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::{ChildStdout, Stdio};
+
+use tollgate_test_process::{Process, Program};
 
 use crate::{Place, binary};
 
@@ -98,7 +99,7 @@ pub struct Reader {
     pub place: Place,
     variables: Vec<(String, String)>,
     replaced: Vec<(String, String)>,
-    running: Vec<(Child, BufReader<ChildStdout>)>,
+    running: Vec<(Process, BufReader<ChildStdout>)>,
 }
 
 impl Reader {
@@ -170,19 +171,19 @@ impl Reader {
         text
     }
 
-    fn shell(&self, command: &str) -> Command {
+    fn shell(&self, command: &str) -> Program {
         let mut path = binary().parent().unwrap().as_os_str().to_owned();
         path.push(":");
         path.push(std::env::var_os("PATH").unwrap_or_default());
-        let mut shell = Command::new("sh");
-        shell.args(["-c", command]).current_dir(self.place.path("")).env_clear().env("PATH", path);
+        let mut shell = Program::bare("sh");
+        shell.args(["-c", command]).current_dir(self.place.path("")).env("PATH", path);
         shell.env("NO_COLOR", "1").env("HOME", self.place.path("")).stdin(Stdio::null());
-        shell.envs(self.variables.iter().map(|(name, value)| (name, value)));
+        shell.envs(self.variables.iter().map(|(name, value)| (name.as_str(), value.as_str())));
         shell
     }
 
     fn run(&self, command: &str) -> (String, bool) {
-        let output = self.shell(command).output().unwrap();
+        let output = self.shell(command).output();
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         (text(&output.stdout) + &text(&output.stderr), output.status.success())
     }
@@ -200,7 +201,7 @@ impl Reader {
         };
         let mut shell = self.shell(&command);
         let said = std::fs::File::create(self.place.path("said.log")).unwrap();
-        let mut child = shell.process_group(0).stdout(Stdio::piped()).stderr(said).spawn().unwrap();
+        let mut child = shell.stdout(Stdio::piped()).stderr(said.into()).start();
         let mut out = BufReader::new(child.stdout.take().unwrap());
         let (mut first, mut printed) = (String::new(), String::new());
         // What runs before it, as in `log init && projector`, ends with its own lines.
@@ -226,10 +227,9 @@ impl Reader {
 
 impl Drop for Reader {
     fn drop(&mut self) {
-        for (child, _) in &mut self.running {
+        for (shell, _) in &self.running {
             // The shell and what it started are one group. They may have ended already.
-            let _ = Command::new("kill").args(["-KILL", "--", &format!("-{}", child.id())]).output();
-            let _ = child.wait();
+            let _ = Program::new("kill").args(["-KILL", "--", &format!("-{}", shell.id())]).try_output();
         }
     }
 }
