@@ -48,6 +48,27 @@ impl Utilization {
         self.used.checked_mul(100)?.checked_add(half)?.checked_div(self.limit)
     }
 
+    /// Percent for people, without the sign: a whole number, and with as many decimals as it takes where that would read like one of the
+    /// bounds 100 and 150 and is not it: `100.03`. `None` for a zero limit.
+    #[must_use]
+    pub fn shown_percent(&self) -> Option<String> {
+        let whole = self.percent()?;
+        let exact = self.used.checked_mul(100)? == self.limit.checked_mul(whole)?;
+        if exact || (whole != 100 && whole != 150) {
+            return Some(crate::gate::grouped(whole));
+        }
+        let mut scale: u128 = 1;
+        for decimals in 1..=12_usize {
+            scale = scale.checked_mul(10)?;
+            let scaled = self.used.checked_mul(100)?.checked_mul(scale)?.checked_div(self.limit)?;
+            if decimals >= 2 && scaled != whole.checked_mul(scale)? {
+                let (before, after) = (scaled.div_euclid(scale), scaled.rem_euclid(scale));
+                return Some(format!("{}.{after:0decimals$}", crate::gate::grouped(before)));
+            }
+        }
+        Some(format!("over {whole}"))
+    }
+
     /// What is left of the limit; zero once it is passed.
     #[must_use]
     pub fn remaining(&self) -> u128 {
@@ -137,5 +158,25 @@ mod tests {
         {
             assert_eq!(Utilization::new(used as u64, 100_u64).level(&levels), level, "{used} %");
         }
+    }
+
+    #[test]
+    fn no_percentage_reads_like_a_bound_that_it_is_not() {
+        for (used, limit, shown) in [
+            (15_234_u128, 12_000_u128, "127"),
+            (23_400, 23_400, "100"),
+            (23_408, 23_400, "100.03"),
+            (23_401, 23_400, "100.004"),
+            (23_399, 23_400, "99.99"),
+            (35_101, 23_400, "150.004"),
+            (1_000_001, 1_000_000, "100.0001"),
+            (1, 1_000_000, "0"),
+            (5_000_000, 1_000, "500,000"),
+        ] {
+            assert_eq!(Utilization::new(used, limit).shown_percent().unwrap(), shown, "{used} / {limit}");
+        }
+        assert_eq!(Utilization::new(1_u128, 0_u128).shown_percent(), None);
+        let most = Utilization::new(10_u128.pow(20) + 1, 10_u128.pow(20));
+        assert_eq!(most.shown_percent().unwrap(), "over 100");
     }
 }

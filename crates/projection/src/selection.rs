@@ -9,7 +9,7 @@ use tollgate_domain::time::Timestamp;
 use tollgate_wire::api::TaskSelection;
 
 use crate::overview::decimals;
-use crate::report::{BUDGET_STATUSES, budget_status, narrow};
+use crate::report::{BUDGET_STATUSES, narrow, task_budget_status};
 use crate::status::{TaskRow, figures};
 
 /// The stages of a task, as answers name them.
@@ -88,7 +88,7 @@ impl TaskFilter {
             && self.since.is_none_or(|since| at >= since)
             && self.until.is_none_or(|until| at < until)
             // The dearest question last.
-            && (self.statuses.is_empty() || named(&self.statuses, &budget_status(figures(row, now).breach)))
+            && (self.statuses.is_empty() || named(&self.statuses, &task_budget_status(row, &figures(row, now))))
     }
 }
 
@@ -111,7 +111,7 @@ impl SelectionSums {
     pub fn add(&mut self, row: &TaskRow, now: Option<Timestamp>) {
         let figures = figures(row, now);
         self.tasks = self.tasks.saturating_add(1);
-        let count = self.by_status.entry(budget_status(figures.breach)).or_default();
+        let count = self.by_status.entry(task_budget_status(row, &figures)).or_default();
         *count = count.saturating_add(1);
         self.cost = self.cost.saturating_add(figures.total.cost);
         self.unpriced_tokens = self.unpriced_tokens.saturating_add(narrow(figures.total.unpriced_tokens));

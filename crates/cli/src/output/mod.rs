@@ -12,7 +12,9 @@ use std::io::Write;
 
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use serde::Serialize;
+use tollgate_domain::breach::Utilization;
 use tollgate_domain::printable::{is_hidden, printable, printable_lines};
+use tollgate_wire::api::UtilizationView;
 
 pub(crate) use alerts::{alerts, deliveries};
 pub(crate) use govern::{breaker, budget_health};
@@ -111,8 +113,9 @@ pub(crate) fn counted(number: u64, noun: &str) -> String {
 }
 
 /// A percentage, or a dash where there is no limit to compare with.
-pub(crate) fn percent(percent: Option<u64>) -> String {
-    percent.map_or_else(|| "–".to_owned(), |percent| format!("{percent}%"))
+pub(crate) fn percent(of: Option<&UtilizationView>) -> String {
+    let shown = of.and_then(|of| Utilization::new(of.used, of.limit).shown_percent());
+    shown.map_or_else(|| "–".to_owned(), |percent| format!("{percent}%"))
 }
 
 /// Milliseconds for people: `850 ms`, `12.5 s`, `7 min 5 s`, `2 h 3 min`.
@@ -147,7 +150,8 @@ mod tests {
         let durations = [850, 12_590, 425_000, 7_380_000].map(duration);
         assert_eq!(durations, ["850 ms", "12.5 s", "7 min 5 s", "2 h 3 min"]);
         assert_eq!(time("2026-11-20T09:30:11.123456Z"), "2026-11-20 09:30:11Z");
-        assert_eq!((percent(Some(127)), percent(None)), ("127%".to_owned(), "–".to_owned()));
+        let of = UtilizationView { used: 23_408, limit: 23_400, percent: Some(100) };
+        assert_eq!((percent(Some(&of)), percent(None)), ("100.03%".to_owned(), "–".to_owned()));
     }
 
     #[test]

@@ -69,7 +69,7 @@ fn row(task: &TaskSummary) -> Vec<String> {
         active,
         grouped(task.tokens_used),
         limit,
-        percent(task.tokens_limit.and_then(|it| it.percent)),
+        percent(task.tokens_limit.as_ref()),
         duration(task.latency_ms),
         task.cost_usd.clone(),
         status,
@@ -130,14 +130,10 @@ pub(crate) fn task_status(status: &TaskStatus) -> String {
         Some(limit) => format!(" of {limit} ({percent})"),
         None => " (no limits)".to_owned(),
     };
-    let tokens = of(
-        summary.tokens_limit.map(|it| grouped_u64(it.limit)),
-        percent(summary.tokens_limit.and_then(|it| it.percent)),
-    );
-    let latency = of(
-        summary.latency_limit.map(|it| duration(it.limit)),
-        percent(summary.latency_limit.and_then(|it| it.percent)),
-    );
+    let tokens =
+        of(summary.tokens_limit.map(|it| grouped_u64(it.limit)), percent(summary.tokens_limit.as_ref()));
+    let latency =
+        of(summary.latency_limit.map(|it| duration(it.limit)), percent(summary.latency_limit.as_ref()));
     let unpriced = match summary.unpriced_tokens {
         0 => String::new(),
         tokens => format!(", and {} unpriced tokens", grouped(tokens)),

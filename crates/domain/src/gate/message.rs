@@ -20,7 +20,7 @@ pub fn grouped(number: u128) -> String {
 /// `15,234 / 12,000 (127%)`, or with a unit `15,234 / 12,000 ms (127%)`.
 pub(super) fn numbers(utilization: &Utilization, unit: &str) -> String {
     let percent =
-        utilization.percent().map_or_else(|| "no limit".to_owned(), |percent| format!("{percent}%"));
+        utilization.shown_percent().map_or_else(|| "no limit".to_owned(), |percent| format!("{percent}%"));
     format!("{} / {}{unit} ({percent})", grouped(utilization.used), grouped(utilization.limit))
 }
 

@@ -32,6 +32,6 @@ pub(super) fn completion(row: &TaskRow, tenant: &str, task: &str) -> Option<(Con
 }
 
 fn numbers(utilization: &Utilization, unit: &str) -> String {
-    let percent = utilization.percent().map(|percent| format!(" ({percent}%)")).unwrap_or_default();
+    let percent = utilization.shown_percent().map(|percent| format!(" ({percent}%)")).unwrap_or_default();
     format!("{} / {}{unit}{percent}", grouped(utilization.used), grouped(utilization.limit))
 }

@@ -197,7 +197,7 @@ fn add(
     levels: &[u32],
 ) {
     let numbers = || {
-        let percent = utilization.percent().map(|percent| format!(" ({percent}%)")).unwrap_or_default();
+        let percent = utilization.shown_percent().map(|percent| format!(" ({percent}%)")).unwrap_or_default();
         format!("{} / {}{unit}{percent}", grouped(utilization.used), grouped(utilization.limit))
     };
     let reached = utilization.level(levels);

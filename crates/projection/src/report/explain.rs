@@ -51,11 +51,11 @@ fn write_story(named: Named<'_>, now: Option<Timestamp>, out: &mut String) -> st
     match (figures.tokens, figures.latency) {
         (Some(tokens), Some(latency)) => {
             let percent =
-                |percent: Option<u128>| percent.map(|percent| format!(" ({percent}%)")).unwrap_or_default();
+                |percent: Option<String>| percent.map(|percent| format!(" ({percent}%)")).unwrap_or_default();
             let (used, limit) = (grouped(tokens.used), grouped(tokens.limit));
-            writeln!(out, "  tokens   {used} of {limit}{}", percent(tokens.percent()))?;
+            writeln!(out, "  tokens   {used} of {limit}{}", percent(tokens.shown_percent()))?;
             let (used, limit) = (grouped(latency.used), grouped(latency.limit));
-            writeln!(out, "  latency  {used} ms of {limit} ms{}", percent(latency.percent()))?;
+            writeln!(out, "  latency  {used} ms of {limit} ms{}", percent(latency.shown_percent()))?;
         }
         _ => writeln!(out, "  tokens   {} (no limits)", grouped(figures.total.tokens.used()))?,
     }
@@ -299,8 +299,8 @@ fn ended_with(row: &TaskRow, execution: &Execution, now: Option<Timestamp>) -> S
     let tokens = Utilization::new(execution.activity.tokens.used(), limit.tokens);
     let by_override = if limit.overridden.tokens.is_some() { " (a limit set by an override)" } else { "" };
     let mut sentence = format!("{} ended: {used} of {} tokens", execution.id, grouped(limit.tokens.into()));
-    if let Some(percent) = tokens.percent().filter(|_| tokens.above(Decimal::ONE)) {
-        sentence.push_str(&format!(" ({}%)", grouped(percent)));
+    if let Some(percent) = tokens.shown_percent().filter(|_| tokens.above(Decimal::ONE)) {
+        sentence.push_str(&format!(" ({percent}%)"));
     }
     sentence.push_str(by_override);
     if let Latency::Known(ms) = execution.latency(row.budgeted(), now)

@@ -155,6 +155,10 @@ pub(super) fn recommendations(row: &TaskRow, figures: &Figures, now: Option<Time
     if figures.total.unpriced_tokens > 0 {
         found.push("give the unpriced models a price, so that the cost is complete".to_owned());
     }
+    let unreported = phases(row, now).find(|used| !used.runs && used.usage_events == 0);
+    if let Some(used) = unreported {
+        found.push(format!("find out why nobody reported what {} used", used.phase));
+    }
     if found.is_empty() {
         found.push("nothing to do".to_owned());
     }
@@ -238,6 +242,14 @@ pub(super) fn warnings(named: Named<'_>, figures: &Figures) -> Vec<String> {
             "Data unavailable: some events could not be read, the numbers lack them and all later ones"
                 .to_owned(),
         );
+    }
+    if let Some(decision) = row.blocked().filter(|_| row.state.stage == TaskStage::Open) {
+        found.push(format!("the gate blocks it before {}", decision.advance));
+    }
+    for (what, utilization) in [("token", figures.tokens), ("latency", figures.latency)] {
+        if utilization.is_some_and(|utilization| is_breach(&utilization)) {
+            found.push(format!("it is above its {what} budget"));
+        }
     }
     if let Some(limits) = row.state.limits.as_deref() {
         found.extend(limits.warnings.iter().map(|warning| with_thousands(warning)));

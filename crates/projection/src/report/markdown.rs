@@ -85,6 +85,7 @@ fn write_summary(report: &TaskReport, out: &mut String) -> std::fmt::Result {
         "within" => "✅ WITHIN LIMITS",
         "warning" => "⚠️ WARNING",
         "exceeded" => "❌ EXCEEDED",
+        "unknown" => "UNKNOWN, no usage was reported",
         _ => "NO LIMITS",
     };
     writeln!(out, "**Budget Status**: {status}  ")?;

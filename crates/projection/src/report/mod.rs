@@ -20,7 +20,7 @@ pub use markdown::markdown;
 pub use redact::{Pseudonyms, Redacted};
 pub use similar::Similar;
 pub use task_report::task_report;
-pub(crate) use task_status::budget_status;
+pub(crate) use task_status::task_budget_status;
 pub use task_status::{BUDGET_STATUSES, Named, summary, task_status};
 
 use tollgate_domain::breach::Utilization;

@@ -1,5 +1,6 @@
 //! The budget report of a task.
 
+use tollgate_domain::breach::BreachStatus;
 use tollgate_domain::gate::{ReasonCode, Verdict};
 use tollgate_domain::limits::{PhaseLimit, TaskLimits};
 use tollgate_domain::tier::ImportanceSource;
@@ -13,7 +14,7 @@ use super::findings::{
     anomalies, breaches, executive_summary, phases, recommendations, unexplained, warnings,
 };
 use super::similar::{Similar, comparison};
-use super::task_status::{Named, budget_status};
+use super::task_status::{Named, UNKNOWN, budget_status, task_budget_status};
 use super::words::with_thousands;
 use super::{limit_view, narrow, task_totals, utilization_view};
 use crate::status::{Bypass, Decision, Execution, Explanation, Figures, Latency, Override, TaskRow, figures};
@@ -125,7 +126,13 @@ fn execution_report(
         latency_limit_ms: limit.filter(|_| enforced).map(|limit| limit.latency_ms),
         wait_ms: activity.wait_ms,
         usage_events: activity.usage_events,
-        breach_status: budget_status(limit.map(|limit| execution.breach(limit, latency))),
+        breach_status: if is_unknown(execution)
+            && limit.is_some_and(|limit| is_within(execution, limit, latency))
+        {
+            UNKNOWN.to_owned()
+        } else {
+            budget_status(limit.map(|limit| execution.breach(limit, latency)))
+        },
         tokens_estimated: activity.estimated_tokens != 0,
         cost_usd: activity.cost.to_string(),
         unpriced_tokens: narrow(activity.unpriced_tokens),
@@ -133,6 +140,15 @@ fn execution_report(
         ended_at: execution.ended_at.map(|end| end.to_string()),
         factors: limit.map(limit_view),
     }
+}
+
+/// Whether an execution ended and nobody said what it used.
+fn is_unknown(execution: &Execution) -> bool {
+    execution.ended_at.is_some() && execution.activity.usage_events == 0
+}
+
+fn is_within(execution: &Execution, limit: &PhaseLimit, latency: Latency) -> bool {
+    execution.breach(limit, latency) == BreachStatus::Within
 }
 
 fn not_started(limit: &PhaseLimit) -> ExecutionReport {
@@ -163,7 +179,7 @@ fn totals(row: &TaskRow, figures: &Figures) -> ReportTotals {
         tokens_limit: figures.tokens.as_ref().map(utilization_view),
         latency_ms: figures.latency_ms,
         latency_limit: figures.latency.as_ref().map(utilization_view),
-        breach_status: budget_status(figures.breach),
+        breach_status: task_budget_status(row, figures),
         estimated_tokens: narrow(figures.total.estimated_tokens),
         unphased_tokens: narrow(row.unphased.tokens.total()),
         unmatched_tokens: narrow(figures.unmatched_tokens),

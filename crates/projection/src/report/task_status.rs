@@ -7,7 +7,7 @@ use tollgate_wire::api::{ActivePhase, TaskStatus, TaskSummary};
 use super::findings::{impossible_times, warnings};
 use super::task_report::{decision_view, execution_reports};
 use super::{narrow, task_totals, utilization_view};
-use crate::status::{TaskRow, figures};
+use crate::status::{Figures, TaskRow, figures};
 
 /// A row with the names it stands under.
 #[derive(Clone, Copy, Debug)]
@@ -34,7 +34,7 @@ pub fn summary(named: Named<'_>, now: Option<Timestamp>) -> TaskSummary {
         task: named.task.to_owned(),
         title: row.opened.as_ref().and_then(|opened| opened.title.clone()),
         stage: row.state.stage.as_str().to_owned(),
-        budget_status: budget_status(figures.breach),
+        budget_status: task_budget_status(row, &figures),
         complexity: limits.map(|limits| limits.complexity.to_string()),
         importance: row.importance().map(|importance| importance.to_string()),
         active: row.executions.iter().rev().find(started).map(|execution| ActivePhase {
@@ -77,9 +77,21 @@ pub fn task_status(named: Named<'_>, now: Option<Timestamp>, as_of: String) -> T
 }
 
 /// The words for where a task stands with its budget.
-pub const BUDGET_STATUSES: [&str; 4] = ["within", "warning", "exceeded", "no_limits"];
+pub const BUDGET_STATUSES: [&str; 5] = ["within", "warning", "exceeded", "unknown", "no_limits"];
+
+/// The word for usage that nobody reported: it is not known to be within anything.
+pub(super) const UNKNOWN: &str = "unknown";
+
+/// The word for a task: unknown where phases ended, nobody reported any usage, and no latency is above its limit.
+pub(crate) fn task_budget_status(row: &TaskRow, figures: &Figures) -> String {
+    let ended = row.executions.iter().any(|execution| execution.ended_at.is_some());
+    match figures.breach {
+        Some(BreachStatus::Within) if ended && figures.total.usage_events == 0 => UNKNOWN.to_owned(),
+        breach => budget_status(breach),
+    }
+}
 
 /// The word for a breach status, or for having no limits: one of [`BUDGET_STATUSES`].
-pub(crate) fn budget_status(breach: Option<BreachStatus>) -> String {
+pub(super) fn budget_status(breach: Option<BreachStatus>) -> String {
     breach.map_or("no_limits", BreachStatus::as_str).to_owned()
 }

@@ -52,7 +52,7 @@ pub(super) fn seconds_of_limit(latency: &Utilization) -> String {
 }
 
 fn percent(utilization: &Utilization) -> String {
-    utilization.percent().map(|percent| format!(" ({}%)", grouped(percent))).unwrap_or_default()
+    utilization.shown_percent().map(|percent| format!(" ({percent}%)")).unwrap_or_default()
 }
 
 /// What is missing from a cost, to stand after it: `, and 1,234 unpriced tokens`.

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use tollgate_domain::breach::{BreachStatus, Utilization};
 use tollgate_domain::config::BypassPolicy;
 use tollgate_domain::event::{ConditionObserved, Event, EventBody, SignalRecorded, TaskOpened};
+use tollgate_domain::gate::grouped;
 use tollgate_domain::ids::{TaskId, TenantId};
 use tollgate_domain::limits::task_limits_or_fallback;
 use tollgate_domain::metadata::TaskMetadata;
@@ -229,6 +231,8 @@ impl Ledger {
                     }
                 };
                 evolve(&mut state, &decided.event);
+                let over = over_at_opening(&decided.event, decidable.used, events);
+                plan.warnings.extend(over.into_iter().map(|warning| (place, warning)));
                 if let EventBody::PhaseStarted(started) = &decided.event {
                     plan.attempts.extend(started.attempt.map(|attempt| (place, attempt)));
                 }
@@ -320,6 +324,35 @@ impl Plan {
         both.sort_by_key(|(place, _)| place.is_none());
         (self.places, self.events) = both.into_iter().unzip();
     }
+}
+
+/// What an opening should say of a task that was used before it was opened: it may be above its limits from its first moment.
+fn over_at_opening(
+    decided: &EventBody,
+    (tokens, latency_ms): (u128, u128),
+    events: &[(usize, &Submitted)],
+) -> Option<String> {
+    let EventBody::TaskOpened(opened) = decided else { return None };
+    let limits = opened.limits.as_ref()?;
+    let with_it = events.iter().filter_map(|(_, submitted)| {
+        if let EventBody::UsageRecorded(usage) = &submitted.event.body {
+            Some(usage.tokens.total())
+        } else {
+            None
+        }
+    });
+    let tokens = with_it.fold(tokens, |sum, more| sum.saturating_add(more.into()));
+    let tokens = Utilization::new(tokens, limits.total_tokens());
+    let latency = Utilization::new(latency_ms, limits.total_latency_ms());
+    let above: Vec<String> = [("tokens", "", tokens), ("latency", " ms", latency)]
+        .into_iter()
+        .filter(|(_, _, of)| of.breach() != BreachStatus::Within)
+        .map(|(what, unit, of)| {
+            let percent = of.shown_percent().unwrap_or_default();
+            format!("{what} {} / {}{unit} ({percent}%)", grouped(of.used), grouped(of.limit))
+        })
+        .collect();
+    (!above.is_empty()).then(|| format!("the task is above its limits as it opens: {}", above.join(", ")))
 }
 
 /// A position that asks for nothing but this partition.

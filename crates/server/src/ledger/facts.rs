@@ -1,6 +1,7 @@
 //! What an appender adds to a fact before it is stored: the cost of usage, the usage that an adjustment names.
 
 use tollgate_domain::event::EventBody;
+use tollgate_domain::nearest;
 use tollgate_domain::usage::UsageRecorded;
 use tollgate_log::contract::{EventName, NewEvent};
 use tollgate_log::key::ContentHash;
@@ -42,7 +43,7 @@ impl Ledger {
         corrections: &mut Corrections<'_>,
     ) -> Answer<(EventBody, Vec<String>)> {
         let mut body = submitted.event.body.clone();
-        let mut warnings = Vec::new();
+        let mut warnings: Vec<String> = unknown_phase(settings, &body).into_iter().collect();
         match &mut body {
             EventBody::UsageRecorded(usage) => price(settings, usage),
             EventBody::UsageAdjusted(adjusted) => {
@@ -73,6 +74,45 @@ impl Ledger {
         }
         Ok((body, warnings))
     }
+}
+
+/// A phase that no config knows is most often a mistyped one. The fact is taken; it counts against no phase's limit.
+fn unknown_phase(settings: &Settings, body: &EventBody) -> Option<String> {
+    let (what, execution) = match body {
+        EventBody::UsageRecorded(usage) => ("usage", usage.execution.as_ref()),
+        EventBody::WaitRecorded(wait) => ("wait", wait.execution.as_ref()),
+        EventBody::SignalRecorded(signal) => ("signal", signal.execution.as_ref()),
+        EventBody::UsageAdjusted(_)
+        | EventBody::TaskOpened(_)
+        | EventBody::TaskClosed(_)
+        | EventBody::PhaseStarted(_)
+        | EventBody::PhaseEnded(_)
+        | EventBody::OverrideGranted(_)
+        | EventBody::ImportanceChanged(_)
+        | EventBody::TaskMarked(_)
+        | EventBody::GateDecided(_)
+        | EventBody::ConfigLoaded(_)
+        | EventBody::ConfigRejected(_)
+        | EventBody::PriceBookLoaded(_)
+        | EventBody::TransitionsMeasured(_)
+        | EventBody::AlertAcknowledged(_)
+        | EventBody::ConditionObserved(_)
+        | EventBody::DeliveryAttempted(_)
+        | EventBody::DeliveryRequested(_)
+        | EventBody::InboxRejected(_)
+        | EventBody::InboxResolved(_)
+        | EventBody::PhaseExplained(_)
+        | EventBody::ReportRead(_) => return None,
+    };
+    let phase = &execution?.phase;
+    let known: Vec<&str> = settings.config.phases.iter().map(|known| known.phase.as_str()).collect();
+    if known.contains(&phase.as_str()) {
+        return None;
+    }
+    let hint = nearest::hint(phase.as_str(), &known);
+    Some(format!(
+        "the {what} names phase `{phase}`, which the config does not have: counted against no phase's limit{hint}"
+    ))
 }
 
 pub(super) fn price(settings: &Settings, usage: &mut UsageRecorded) {

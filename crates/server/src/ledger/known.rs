@@ -30,6 +30,8 @@ pub(super) struct Decidable {
     pub(super) phases: Phases,
     /// Before what the gate blocks it, as the view says. Of no meaning in memory: the gate's answers are no decisions about it.
     pub(super) blocked: Option<Advance>,
+    /// Tokens and milliseconds of it, as the view says. Of no meaning in memory: only an opening needs them.
+    pub(super) used: (u128, u128),
     /// Where this process has seen the task begin: no record up to here has an event of it, and each decision about it since was
     /// appended by this process. `None`: it began before, or others decided about it too.
     pub(super) begun_after: Option<Sequence>,
@@ -121,8 +123,10 @@ impl KnownTasks {
 impl Decidable {
     /// A task as the view has it.
     pub(super) fn of(decided: &DecidedTask) -> Self {
-        let DecidedTask { state, last_decision, started_at, phases, blocked, .. } = decided.clone();
-        Self { state, last: last_decision, started_at, phases, blocked, begun_after: None }
+        let DecidedTask { state, last_decision, started_at, phases, blocked, tokens_used, latency_ms, .. } =
+            decided.clone();
+        let used = (tokens_used, latency_ms);
+        Self { state, last: last_decision, started_at, phases, blocked, used, begun_after: None }
     }
 
     /// Whether the view has the same state, but for what the gate said: that is a fact, which comes without a decision.

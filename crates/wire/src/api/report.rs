@@ -92,7 +92,7 @@ pub struct ExecutionReport {
     /// How often usage was reported; 0 for an execution that ended: what it used is not known, and not zero.
     #[serde(default)]
     pub usage_events: u64,
-    /// `within`, `warning` or `exceeded`; `no_limits` where there are none.
+    /// `within`, `warning` or `exceeded`; `unknown` where it ended and nobody reported usage; `no_limits` where there are none.
     pub breach_status: String,
     /// Whether any count was estimated from text lengths.
     pub tokens_estimated: bool,
@@ -124,7 +124,7 @@ pub struct ReportTotals {
     /// Budgeted latency beside the limit.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub latency_limit: Option<UtilizationView>,
-    /// `within`, `warning` or `exceeded`; `no_limits` where there are none.
+    /// `within`, `warning` or `exceeded`; `unknown` where it ended and nobody reported usage; `no_limits` where there are none.
     pub breach_status: String,
     /// Tokens that were estimated from text lengths.
     pub estimated_tokens: i64,

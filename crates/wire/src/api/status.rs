@@ -62,7 +62,7 @@ pub struct TaskSummary {
     pub title: Option<String>,
     /// `implicit`, `open`, `completed`, `cancelled` or `abandoned`.
     pub stage: String,
-    /// `within`, `warning` or `exceeded`; `no_limits` for an implicit task, never 0 %.
+    /// `within`, `warning` or `exceeded`; `unknown` where it ended and nobody reported usage; `no_limits` for an implicit task, never 0 %.
     pub budget_status: String,
     /// Scope tier, once opened.
     #[serde(skip_serializing_if = "Option::is_none", default)]

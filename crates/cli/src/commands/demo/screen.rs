@@ -53,7 +53,10 @@ impl Screen {
         bar.set_position(used.unwrap_or_default().min(100));
         let phase = task.active.as_ref().map_or(task.stage.as_str(), |active| active.phase.as_str());
         let (tokens, usd) = (grouped(task.tokens_used), &task.cost_usd);
-        bar.set_message(format!("{:>4}  {phase:<10}  {tokens:>7} tokens  {usd} USD", percent(used)));
+        bar.set_message(format!(
+            "{:>4}  {phase:<10}  {tokens:>7} tokens  {usd} USD",
+            percent(task.tokens_limit.as_ref())
+        ));
     }
 
     /// A decision worth telling.

@@ -103,6 +103,7 @@ fn write_figures(report: &TaskReport, out: &mut String) -> std::fmt::Result {
         "within" => "WITHIN LIMITS",
         "warning" => "WARNING",
         "exceeded" => "EXCEEDED",
+        "unknown" => "UNKNOWN, no usage was reported",
         _ => "NO LIMITS",
     };
     let status = pill(&totals.breach_status, words);
@@ -192,9 +193,7 @@ fn write_execution(execution: &ExecutionReport, out: &mut String) -> std::fmt::R
     };
     let (class, words) = match execution.breach_status.as_str() {
         _ if !started => ("not_started", "not started"),
-        // Nobody knows whether what nobody reported is within a limit.
-        "within" if unknown => ("unknown", "unknown"),
-        status @ ("within" | "warning" | "exceeded") => (status, status),
+        status @ ("within" | "warning" | "exceeded" | "unknown") => (status, status),
         status => (status, "no limits"),
     };
     let running = if execution.state == "running" { ", running" } else { "" };
