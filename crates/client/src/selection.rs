@@ -11,7 +11,7 @@ pub struct TaskQuery {
     pub limit: Option<usize>,
     /// `implicit`, `open`, `completed`, `cancelled`, `abandoned`.
     pub stage: Option<String>,
-    /// `within`, `warning`, `exceeded`, `no_limits`.
+    /// `within`, `warning`, `exceeded`, `unknown`, `no_limits`.
     pub status: Option<String>,
     /// `Tiny`, `Small`, `Medium`, `Large`.
     pub complexity: Option<String>,

@@ -159,7 +159,7 @@ pub(crate) struct ListArgs {
     /// Only implicit, open, completed, cancelled or abandoned ones; here and below, several with commas between
     #[arg(long, value_name = "STAGE")]
     pub(crate) stage: Option<String>,
-    /// Only those whose budget is within, warning or exceeded, or that have no_limits
+    /// Only those whose budget is within, warning, exceeded or unknown, or that have no_limits
     #[arg(long, value_name = "STATUS")]
     pub(crate) status: Option<String>,
     /// Only Tiny, Small, Medium or Large ones

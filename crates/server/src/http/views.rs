@@ -53,7 +53,7 @@ pub(crate) struct TasksQuery {
     limit: Option<usize>,
     /// Only `implicit`, `open`, `completed`, `cancelled` or `abandoned` ones; here and below, several with commas between.
     stage: Option<String>,
-    /// Only those whose budget is `within`, `warning` or `exceeded`, or that have `no_limits`.
+    /// Only those whose budget is `within`, `warning`, `exceeded` or `unknown`, or that have `no_limits`.
     status: Option<String>,
     /// Only `Tiny`, `Small`, `Medium` or `Large` ones.
     complexity: Option<String>,
