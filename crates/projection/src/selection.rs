@@ -238,7 +238,10 @@ mod tests {
             (3, 2, 41_700, 46_800)
         );
         let counts: Vec<_> = view.by_status.iter().map(|(status, tasks)| (status.as_str(), *tasks)).collect();
-        assert_eq!(counts, [("exceeded", 0), ("no_limits", 1), ("unknown", 0), ("warning", 1), ("within", 1)]);
+        assert_eq!(
+            counts,
+            [("exceeded", 0), ("no_limits", 1), ("unknown", 0), ("warning", 1), ("within", 1)]
+        );
         assert_eq!((view.cost_usd.as_str(), view.unpriced_tokens), ("0.25", 30_005));
         let none = SelectionSums::default().view();
         assert_eq!((none.tasks, none.average_utilization_percent, none.utilization_percent), (0, None, None));

@@ -105,7 +105,8 @@ async fn one_reader_too_many_is_refused_and_says_what_it_met() {
     let position = append(&*log, vec![usage("T-1", "a", 1)]).await;
     let pool = ReadPool::of(1);
     let all = tollgate_log::contract::Partitions::ALL;
-    let projector = Projector::start_with(Status, dir.path(), Arc::clone(&log), all, false, pool).await.unwrap();
+    let projector =
+        Projector::start_with(Status, dir.path(), Arc::clone(&log), all, false, pool).await.unwrap();
     let projector = Arc::new(projector);
     let (held, begun, go_on) = hold();
     let reading = tokio::spawn({
@@ -129,7 +130,8 @@ async fn who_has_gone_keeps_nobody_from_his_turn() {
     }
     let pool = ReadPool::of(1);
     let all = tollgate_log::contract::Partitions::ALL;
-    let projector = Projector::start_with(Status, dir.path(), Arc::clone(&log), all, false, pool).await.unwrap();
+    let projector =
+        Projector::start_with(Status, dir.path(), Arc::clone(&log), all, false, pool).await.unwrap();
     let projector = Arc::new(projector);
     let (held, begun, go_on) = hold();
     let reading = tokio::spawn({

@@ -123,8 +123,9 @@ impl KnownTasks {
 impl Decidable {
     /// A task as the view has it.
     pub(super) fn of(decided: &DecidedTask) -> Self {
-        let DecidedTask { state, last_decision, started_at, phases, blocked, tokens_used, latency_ms, .. } =
-            decided.clone();
+        let DecidedTask {
+            state, last_decision, started_at, phases, blocked, tokens_used, latency_ms, ..
+        } = decided.clone();
         let used = (tokens_used, latency_ms);
         Self { state, last: last_decision, started_at, phases, blocked, used, begun_after: None }
     }

@@ -330,7 +330,13 @@ async fn start<P: Projection + Clone>(
     log: &Arc<dyn EventLog>,
     readers: &ReadPool,
 ) -> Result<Projector<P>, ViewError> {
-    Projector::start_with(projection, dir, Arc::clone(log), Partitions::ALL, readers.clone()).await
+    let all = Partitions::ALL;
+    let started =
+        Projector::start_with(projection, dir, Arc::clone(log), all, false, readers.clone()).await?;
+    match started.refused() {
+        Some(error) => Err(error.clone()),
+        None => Ok(started),
+    }
 }
 
 /// The name of an event that the ledger writes about itself.

@@ -33,8 +33,7 @@ pub use ledger::{Group, LedgerReport, Totals};
 pub use limits::{LimitsResponse, PhaseLimitView};
 pub use operate::{
     ConfigResponse, ConnectionHealth, Health, HealthCheck, LogPage, PositionResponse, QuarantinedTask,
-    RebuildResponse,
-    ReloadResponse, ViewHealth,
+    RebuildResponse, ReloadResponse, ViewHealth,
 };
 pub use problem::Problem;
 pub use quarantine::{QuarantineEndRequest, QuarantineEnded, QuarantineList, QuarantinedMessage};
