@@ -230,7 +230,11 @@ impl<'a> Field<'a> {
 
 #[cfg(test)]
 mod tests {
-    use super::usage;
+    use tollgate_domain::event::Event;
+    use tollgate_domain::ids::{EventId, ProducerId, TaskId, TenantId};
+
+    use super::*;
+    use crate::Submitted;
 
     /// The stored bytes of a golden vector.
     macro_rules! vector {
@@ -240,6 +244,44 @@ mod tests {
             let byte = |at: usize| u8::from_str_radix(&hex[at..at + 2], 16).unwrap();
             (0..hex.len()).step_by(2).map(byte).collect::<Vec<u8>>()
         }};
+    }
+
+    /// Named field by field: who adds one to usage has to say here what it is, and then has to read it here, or most of the log is
+    /// read in twice the time.
+    #[test]
+    fn it_takes_usage_with_every_field() {
+        let body = EventBody::UsageRecorded(UsageRecorded {
+            execution: Some(NamedExecution { phase: "PLAN".parse().unwrap(), attempt: Some(2) }),
+            provider: Some("openai".to_owned()),
+            model: Some("gpt-5".to_owned()),
+            component: Some("planner".to_owned()),
+            request_id: Some("req-1".to_owned()),
+            service_tier: Some("flex".to_owned()),
+            labels: [("branch", "main"), ("cwd", "/src")]
+                .map(|(key, value)| (key.to_owned(), value.to_owned()))
+                .into(),
+            tokens: TokenCounts {
+                input_uncached: 1,
+                cached_input: 2,
+                cache_write: 3,
+                output: 5,
+                reasoning: 4,
+                cache_write_1h: 1,
+            },
+            estimated: true,
+            cost: Cost::Priced { usd: "0.125".parse().unwrap(), price_version: "b3:0123".to_owned() },
+        });
+        let event = Event {
+            tenant: TenantId::new("default").unwrap(),
+            task: TaskId::new("T").unwrap(),
+            producer: ProducerId::new("p").unwrap(),
+            id: EventId::new("1").unwrap(),
+            occurred_at: Some("2026-03-01T10:00:00.5Z".parse().unwrap()),
+            trace_parent: Some("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".to_owned()),
+            body: body.clone(),
+        };
+        let stored = Submitted::from_event(event).unwrap().encode_stored(&body).unwrap();
+        assert_eq!(usage(&stored).map(|decoded| decoded.body), Some(body));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Links of documents, and the list of decisions.
+//! Links of documents, the files that they name, and the list of decisions.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -30,6 +30,48 @@ pub(crate) fn check_links(path: &str, text: &str, files: &BTreeSet<String>) -> V
         }
     }
     findings
+}
+
+/// Whether a document is about the files that there are. Decisions and the changelog are about those there were.
+pub(crate) fn names_today(path: &str) -> bool {
+    path != "CHANGELOG.md" && !path.starts_with("docs/adr/")
+}
+
+/// Checks that a source file, a manifest or a document that is named between backticks is in the repository: by its whole path, or by the
+/// end of it.
+pub(crate) fn check_paths(path: &str, text: &str, files: &BTreeSet<String>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let mut fenced = false;
+    for (index, line) in text.lines().enumerate() {
+        if line.trim_start().starts_with("```") {
+            fenced = !fenced;
+        }
+        if fenced {
+            continue;
+        }
+        for named in line.split('`').skip(1).step_by(2).filter(|code| is_path(code)) {
+            let end = format!("/{}", named.trim_end_matches('/'));
+            let inside = format!("{end}/");
+            let there = files
+                .iter()
+                .map(|file| format!("/{file}"))
+                .any(|file| file.ends_with(&end) || file.contains(&inside));
+            if !there {
+                let message = format!("`{named}` is not in the repository: correct or remove it");
+                findings.push(Finding::broken(path, index + 1, "path", message));
+            }
+        }
+    }
+    findings
+}
+
+/// Whether it can be nothing but a file or a folder of the repository.
+fn is_path(code: &str) -> bool {
+    let plain = code.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-./".contains(&byte));
+    let source = [".rs", ".proto", ".toml"].iter().any(|ending| code.ends_with(ending));
+    let ours =
+        ["crates/", "docs/", "proto/", "tests/", "tools/"].iter().any(|folder| code.starts_with(folder));
+    plain && (source || ours)
 }
 
 /// Checks that every decision in `docs/adr` has a number of its own, and stands in the list where there is one.
@@ -148,6 +190,31 @@ mod tests {
             }
         }
         assert_eq!(check_links("a.md", "```\n[x](nope)\n```\n", &files), []);
+    }
+
+    #[test]
+    fn files_between_backticks_are_there() {
+        let files =
+            files(&["README.md", "crates/log/src/lib.rs", "crates/log/src/embedded/mod.rs", "tools/test"]);
+        for (line, missing) in [
+            ("`log/src/lib.rs`, `lib.rs`, `crates/log/src/embedded/`, `log/src`, `embedded/mod.rs`", ""),
+            ("`tools/test --quick`, `tools/test`, `state/evidence`, `a.md`, `log.rs.bak`", ""),
+            ("`log/src/view.rs`", "log/src/view.rs"),
+            ("`ib.rs`", "ib.rs"),
+            ("`tools/tests`", "tools/tests"),
+            ("log/src/view.rs", ""),
+        ] {
+            let found = check_paths("docs/a.md", &format!("# Title\n{line}\n"), &files);
+            let found: Vec<_> =
+                found.iter().map(|finding| (finding.line, finding.message.as_str())).collect();
+            if missing.is_empty() {
+                assert_eq!(found, [], "{line}");
+            } else {
+                let message = format!("`{missing}` is not in the repository: correct or remove it");
+                assert_eq!(found, [(2, message.as_str())], "{line}");
+            }
+        }
+        assert_eq!(check_paths("a.md", "```\n`x.rs`\n```\n", &files), []);
     }
 
     #[test]

@@ -49,6 +49,7 @@ fn house_rules(repository: &Repository) -> Vec<Finding> {
     let mut findings = arrows::check(&repository.metadata, &|path| repository.text(path));
     let ours = |path: &str| ["crates/", "tools/", "tests/"].iter().any(|folder| path.starts_with(folder));
     for path in &repository.files {
+        findings.extend(places::check_name(path));
         let Some(text) = repository.text(path) else { continue };
         findings.extend(places::check(path, &text));
         if path.ends_with(".rs") && ours(path) {
@@ -57,6 +58,9 @@ fn house_rules(repository: &Repository) -> Vec<Finding> {
         }
         if path.ends_with(".md") {
             findings.extend(docs::check_links(path, &text, &repository.files));
+            if docs::names_today(path) {
+                findings.extend(docs::check_paths(path, &text, &repository.files));
+            }
         }
     }
     let list = repository.text(docs::ADR_LIST);

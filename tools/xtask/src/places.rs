@@ -1,10 +1,20 @@
-//! Paths that mean something on one machine only.
+//! Files and paths that mean something on one machine only.
 
 use crate::calls::is_test_file;
 use crate::finding::Finding;
 
 /// Roots of people's and machines' own files. Without their slashes, or this file would break its own rule.
 const ROOTS: [&str; 4] = ["home", "root", "work", "Users"];
+
+/// What a snapshot that nobody has accepted ends with.
+const PENDING: [&str; 2] = [".pending-snap", ".snap.new"];
+
+/// Checks that no snapshot waits for somebody to accept it: a test that compares with nothing cannot fail.
+pub(crate) fn check_name(path: &str) -> Option<Finding> {
+    let pending = PENDING.iter().any(|ending| path.ends_with(ending));
+    let message = "a snapshot that waits to be accepted: accept it (cargo insta review) or delete it";
+    pending.then(|| Finding::broken(path, 1, "pending", message))
+}
 
 /// Checks any text file.
 pub(crate) fn check(path: &str, text: &str) -> Vec<Finding> {
@@ -36,6 +46,17 @@ fn has_absolute(line: &str, root: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_snapshot_waits_to_be_accepted() {
+        for (path, pending) in [
+            ("tests/edge/.gate.rs.pending-snap", true),
+            ("tests/edge/snapshots/edge__gate.snap.new", true),
+            ("tests/edge/snapshots/edge__gate.snap", false),
+        ] {
+            assert_eq!(check_name(path).is_some(), pending, "{path}");
+        }
+    }
 
     #[test]
     fn paths_of_a_machine_are_found_and_paths_of_the_project_are_not() {
