@@ -8,6 +8,7 @@ mod calls;
 mod docs;
 mod finding;
 mod form;
+mod glossary;
 mod places;
 mod repository;
 mod source;
@@ -65,6 +66,16 @@ fn house_rules(repository: &Repository) -> Vec<Finding> {
     }
     let list = repository.text(docs::ADR_LIST);
     findings.extend(docs::check_decisions(&repository.files, list.as_deref()));
+    if let Some(text) = repository.text(glossary::GLOSSARY) {
+        let sources: Vec<String> = repository
+            .files
+            .iter()
+            .filter(|path| path.starts_with("crates/") && path.ends_with(".rs"))
+            .filter_map(|path| repository.text(path))
+            .collect();
+        let used = |name: &str| sources.iter().any(|source| glossary::has_word(source, name));
+        findings.extend(glossary::check(&text, &used));
+    }
     findings.sort();
     findings
 }
