@@ -1,11 +1,12 @@
 //! What describes the API to machines: the OpenAPI document, and the page of metrics.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use axum::body::Body;
 use http::Request;
 use serde_json::Value;
 use tollgate_server::http::document;
+use tollgate_server::problem::KINDS;
 
 use crate::support::Service;
 
@@ -13,6 +14,21 @@ use crate::support::Service;
 fn the_document_is_as_agreed() {
     let json = serde_json::to_string_pretty(&document()).unwrap();
     insta::assert_snapshot!("openapi", json);
+}
+
+#[test]
+fn every_problem_has_its_section_in_the_documents() {
+    let page = include_str!("../../../../docs/reference/problems.md");
+    let sections: BTreeMap<&str, &str> =
+        page.split("\n## `").filter_map(|part| part.split_once("`\n\n")).collect();
+    for kind in KINDS {
+        let section = sections.get(kind.code).unwrap_or_else(|| panic!("`{}` has none", kind.code));
+        let again = if kind.retryable { "may be sent again" } else { "the same request fails again" };
+        assert!(section.starts_with(&format!("{}, {again}.\n", kind.status)), "{}: {section}", kind.code);
+        assert!(section.contains("**What to do:** "), "{}", kind.code);
+    }
+    let known: BTreeSet<&str> = KINDS.iter().map(|kind| kind.code).collect();
+    assert_eq!(sections.into_keys().collect::<BTreeSet<_>>(), known);
 }
 
 #[test]
