@@ -8,6 +8,8 @@ mod support;
 mod alerts;
 #[path = "api/append.rs"]
 mod append;
+#[path = "api/at_once.rs"]
+mod at_once;
 #[path = "api/bodies.rs"]
 mod bodies;
 #[path = "api/corrections.rs"]

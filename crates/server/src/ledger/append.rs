@@ -1,20 +1,21 @@
 //! Appending: from what was sent to one outcome per event.
 
+use std::collections::btree_map::{self, Entry};
 use std::collections::{BTreeMap, HashMap};
 
+use futures_util::stream::{self, StreamExt};
 use tollgate_domain::event::EventBody;
 use tollgate_domain::ids::{TaskId, TenantId};
 use tollgate_domain::position::{PartitionId, Position};
-use tollgate_log::contract::{
-    AppendError, AppendOutcome, Batch, MAX_RECORD_BYTES, MAX_RECORD_EVENTS, NewEvent, Receipt,
-};
-use tollgate_wire::api::{EventOutcome, Outcome, Problem};
+use tollgate_log::contract::{AppendError, Batch, MAX_RECORD_BYTES, MAX_RECORD_EVENTS, NewEvent};
+use tollgate_wire::api::{Outcome, Problem};
 use tollgate_wire::{Defaults, FieldError, Submitted, proto};
 
 use super::Ledger;
 use super::corrections::Corrections;
 use super::facts::new_event;
-use crate::problem::{Answer, CONFLICT, INVALID, REFUSED, kind_of_append};
+use super::outcomes::{Appended, Part};
+use crate::problem::{INVALID, REFUSED, kind_of_append};
 
 /// What answers say while tracking is switched off.
 pub(super) const TRACKING_OFF: &str = "tracking is switched off: nothing was recorded";
@@ -24,6 +25,9 @@ pub const MAX_REQUEST_EVENTS: usize = 500;
 
 /// What a record may hold of events before their frame; the frame takes less than the rest.
 const ROOM_FOR_EVENTS: usize = MAX_RECORD_BYTES - 16 * 1024;
+
+/// How many records of a request are on their way into the log at once: those of all partitions, with some whose task is decided about.
+const AT_ONCE: usize = 32;
 
 /// Bytes that an event's frame takes beside its payload and id, at most.
 const FRAME_ROOM: usize = 64;
@@ -44,17 +48,6 @@ pub enum ReadEvent {
     },
 }
 
-/// What became of a request's events.
-#[derive(Debug)]
-pub struct Appended {
-    /// One outcome per event, in their order.
-    pub outcomes: Vec<EventOutcome>,
-    /// Covers every event that is in the log.
-    pub position: Position,
-    /// The first thing that kept events out of the log without being their fault.
-    pub trouble: Option<Box<Problem>>,
-}
-
 impl ReadEvent {
     /// Reads one event of a request in protobuf.
     #[must_use]
@@ -67,6 +60,14 @@ impl ReadEvent {
                 let tenant = if tenant.is_empty() { default().as_str().to_owned() } else { tenant };
                 Self::Bad { id, task: (!task.is_empty()).then_some((tenant, task)), error }
             }
+        }
+    }
+
+    /// Its id; empty where it has none.
+    fn id(&self) -> String {
+        match self {
+            Self::Good(submitted) => submitted.event.id.as_str().to_owned(),
+            Self::Bad { id, .. } => id.clone(),
         }
     }
 
@@ -98,16 +99,20 @@ struct Bucket {
     bytes: usize,
 }
 
+/// The facts of a request, those of one partition together.
+#[derive(Default)]
+struct Buckets {
+    filling: BTreeMap<(String, u8), Bucket>,
+    full: Vec<Bucket>,
+}
+
 impl Ledger {
-    /// Appends the events of a request: those of one task together or not at all, tasks independent of each other.
+    /// Appends the events of a request: those of one task together or not at all, tasks independent of each other and at the same time.
     /// On return every event that is answered `appended` or `duplicate` is as durable as the log says.
     pub async fn append(&self, events: Vec<ReadEvent>) -> Appended {
         self.record_settings().await;
-        let mut appended = Appended {
-            outcomes: events.iter().map(unanswered).collect(),
-            position: Position::start(self.log.epoch().id),
-            trouble: None,
-        };
+        let start = Position::start(self.log.epoch().id);
+        let mut appended = Appended::unanswered(events.iter().map(ReadEvent::id), start);
         if self.settings().tracking_off() && !events.iter().all(is_of_people) {
             for answer in &mut appended.outcomes {
                 answer.outcome = Outcome::Ignored;
@@ -120,10 +125,10 @@ impl Ledger {
             true => Some(self.correcting.lock().await),
             false => None,
         };
-        let mut buckets: BTreeMap<(String, u8), Bucket> = BTreeMap::new();
+        let (mut buckets, mut deciding) = (Buckets::default(), Vec::new());
         for ((tenant, task), group) in grouped(&events) {
             if let Some(because) = broken_rule(&tenant, &task, &group) {
-                refuse(&mut appended, &group, &because);
+                appended.add(refused(&group, &because));
                 continue;
             }
             let submitted: Vec<(usize, &Submitted)> = group
@@ -133,67 +138,74 @@ impl Ledger {
                     ReadEvent::Bad { .. } => None,
                 })
                 .collect();
-            let done = if submitted.iter().any(|(_, event)| event.event.body.is_decision()) {
-                self.decide(&mut appended, &submitted).await
-            } else {
-                self.collect(&mut appended, &mut buckets, &submitted).await
-            };
-            if let Err(problem) = done {
-                trouble(&mut appended, submitted.iter().map(|(place, _)| *place), problem);
+            if submitted.iter().any(|(_, event)| event.event.body.is_decision()) {
+                deciding.push(submitted);
+                continue;
+            }
+            match self.facts(&submitted).await {
+                Ok(bucket) => buckets.extend(bucket),
+                Err(part) => appended.add(*part),
             }
         }
-        for (_, bucket) in buckets {
-            self.flush(&mut appended, bucket).await;
+        let (mut decided, mut noted) = (Vec::new(), Vec::new());
+        for events in deciding {
+            decided.push(self.decided(events));
+        }
+        for bucket in buckets {
+            noted.push(self.flush(bucket));
+        }
+        let decided = stream::iter(decided).buffer_unordered(AT_ONCE);
+        let noted = stream::iter(noted).buffer_unordered(AT_ONCE);
+        let mut parts: Vec<Part> = stream::select(decided, noted).collect().await;
+        // The trouble that is told is that of the first event, whichever came back first.
+        parts.sort_by_key(Part::first);
+        for part in parts {
+            appended.add(part);
         }
         drop(correcting);
         self.metrics.appended(&appended.outcomes);
         appended
     }
 
-    /// Puts the facts of one task into the bucket of their partition; a full one is appended first.
-    async fn collect(
-        &self,
-        appended: &mut Appended,
-        buckets: &mut BTreeMap<(String, u8), Bucket>,
-        events: &[(usize, &Submitted)],
-    ) -> Answer<()> {
+    /// Completes the facts of one task. Where that cannot be: what became of them.
+    async fn facts(&self, events: &[(usize, &Submitted)]) -> Result<Option<Bucket>, Box<Part>> {
+        let Some((tenant, task)) = names(events) else { return Ok(None) };
         let settings = self.settings();
-        let mut new = Vec::with_capacity(events.len());
+        let partition = PartitionId::of(tenant.as_str(), task.as_str());
+        let mut bucket = Bucket { tenant, partition, events: Vec::with_capacity(events.len()), bytes: 0 };
         let mut corrections = Corrections::of(events);
         for &(place, submitted) in events {
-            let (body, warnings) = self.enriched(&settings, submitted, &mut corrections).await?;
-            match new_event(submitted, &body) {
-                Ok(event) => new.push((place, event, warnings)),
-                Err(error) => {
-                    let group: Vec<usize> = events.iter().map(|(place, _)| *place).collect();
-                    refuse_places(appended, &group, place, INVALID.code, &error.to_string());
-                    return Ok(());
-                }
-            }
+            let enriched = self.enriched(&settings, submitted, &mut corrections).await;
+            let (body, warnings) = enriched.map_err(|problem| {
+                let mut part = part_of(events);
+                part.fail(problem);
+                part
+            })?;
+            let event = new_event(submitted, &body).map_err(|error| {
+                let mut part = part_of(events);
+                part.refuse(place, INVALID.code, &error.to_string());
+                part
+            })?;
+            bucket.bytes += size_of(&event);
+            bucket.events.push((place, event, warnings));
         }
-        let Some((_, first)) = events.first() else { return Ok(()) };
-        let (tenant, task) = (&first.event.tenant, &first.event.task);
-        let partition = PartitionId::of(tenant.as_str(), task.as_str());
-        let key = (tenant.as_str().to_owned(), partition.number());
-        let bytes: usize = new.iter().map(|(_, event, _)| size_of(event)).sum();
-        if let Some(full) = buckets.get(&key)
-            && (full.events.len() + new.len() > MAX_RECORD_EVENTS || full.bytes + bytes > ROOM_FOR_EVENTS)
-            && let Some(full) = buckets.remove(&key)
-        {
-            self.flush(appended, full).await;
-        }
-        let bucket = buckets.entry(key).or_insert_with(|| Bucket {
-            tenant: tenant.clone(),
-            partition,
-            events: Vec::new(),
-            bytes: 0,
-        });
-        bucket.events.extend(new);
-        bucket.bytes += bytes;
-        Ok(())
+        Ok(Some(bucket))
     }
 
-    async fn flush(&self, appended: &mut Appended, bucket: Bucket) {
+    async fn decided(&self, events: Vec<(usize, &Submitted)>) -> Part {
+        match self.decide(&events).await {
+            Ok(part) => part,
+            Err(problem) => {
+                let mut part = part_of(&events);
+                part.fail(problem);
+                *part
+            }
+        }
+    }
+
+    async fn flush(&self, bucket: Bucket) -> Part {
+        let ids = bucket.events.iter().map(|(place, event, _)| (*place, event.id.to_string()));
+        let mut part = Part::unanswered(ids);
         let (mut places, mut events, mut warnings) = (Vec::new(), Vec::new(), Vec::new());
         for (place, event, warned) in bucket.events {
             places.push(place);
@@ -209,74 +221,46 @@ impl Ledger {
         };
         match self.log.append(batch).await {
             Ok(receipt) => {
-                take(appended, &places, &receipt);
-                for (place, warnings) in places.iter().zip(warnings) {
-                    appended.outcomes[*place].warnings.extend(warnings);
+                part.settle(&places, &receipt);
+                for (place, warnings) in places.into_iter().zip(warnings) {
+                    part.at(place).warnings.extend(warnings);
                 }
             }
-            Err(error) => trouble(appended, places.into_iter(), of_append(&error)),
+            Err(error) => part.fail(of_append(&error)),
         }
+        part
     }
 }
 
-/// Notes what the log answered for the events at these places.
-pub(super) fn take(appended: &mut Appended, places: &[usize], receipt: &Receipt) {
-    appended.position.merge(&receipt.position);
-    for (place, outcome) in places.iter().zip(&receipt.outcomes) {
-        let because = match outcome {
-            AppendOutcome::Refused { because } => {
-                places.get(*because).map(|place| appended.outcomes[*place].id.clone())
+impl Buckets {
+    /// Puts the facts of one task to those of their partition, if a record has room for both.
+    fn extend(&mut self, bucket: Option<Bucket>) {
+        let Some(new) = bucket else { return };
+        match self.filling.entry((new.tenant.as_str().to_owned(), new.partition.number())) {
+            Entry::Vacant(free) => {
+                free.insert(new);
             }
-            AppendOutcome::Appended(_) | AppendOutcome::Duplicate(_) | AppendOutcome::Conflict(_) => None,
-        };
-        let answer = &mut appended.outcomes[*place];
-        match outcome {
-            AppendOutcome::Appended(sequence) => {
-                (answer.outcome, answer.sequence) = (Outcome::Appended, Some(sequence.0));
-            }
-            AppendOutcome::Duplicate(sequence) => {
-                (answer.outcome, answer.sequence) = (Outcome::Duplicate, Some(sequence.0));
-            }
-            AppendOutcome::Conflict(sequence) => {
-                (answer.outcome, answer.sequence) = (Outcome::Conflict, Some(sequence.0));
-                answer.code = Some(CONFLICT.code.to_owned());
-                answer.detail = Some(format!(
-                    "event id `{}` is taken, with other content, by record {sequence}: a retry must resend the very same content, \
-                     another event needs an id of its own",
-                    answer.id
-                ));
-            }
-            AppendOutcome::Refused { .. } => {
-                answer.code = Some("refused_with".to_owned());
-                let because = because.unwrap_or_default();
-                answer.detail = Some(format!(
-                    "event `{because}` of the same task is in conflict, so none of the task's events was appended"
-                ));
+            Entry::Occupied(mut taken) => {
+                let filling = taken.get_mut();
+                if filling.events.len() + new.events.len() > MAX_RECORD_EVENTS
+                    || filling.bytes + new.bytes > ROOM_FOR_EVENTS
+                {
+                    self.full.push(std::mem::replace(filling, new));
+                } else {
+                    filling.bytes += new.bytes;
+                    filling.events.extend(new.events);
+                }
             }
         }
     }
 }
 
-/// Refuses all events of a task because of one of them.
-pub(super) fn refuse_places(
-    appended: &mut Appended,
-    group: &[usize],
-    guilty: usize,
-    code: &str,
-    detail: &str,
-) {
-    let id = appended.outcomes[guilty].id.clone();
-    for &place in group {
-        let answer = &mut appended.outcomes[place];
-        answer.outcome = Outcome::Refused;
-        if place == guilty {
-            (answer.code, answer.detail) = (Some(code.to_owned()), Some(detail.to_owned()));
-        } else {
-            answer.code = Some("refused_with".to_owned());
-            answer.detail = Some(format!(
-                "event `{id}` of the same task was refused, so none of the task's events was appended"
-            ));
-        }
+impl IntoIterator for Buckets {
+    type Item = Bucket;
+    type IntoIter = std::iter::Chain<std::vec::IntoIter<Bucket>, btree_map::IntoValues<(String, u8), Bucket>>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.full.into_iter().chain(self.filling.into_values())
     }
 }
 
@@ -295,30 +279,10 @@ pub(super) fn of_append(error: &AppendError) -> Box<Problem> {
     kind_of_append(error).with(error.to_string())
 }
 
-/// Notes what kept these events out of the log without being their fault.
-fn trouble(appended: &mut Appended, places: impl Iterator<Item = usize>, problem: Box<Problem>) {
-    for place in places {
-        let answer = &mut appended.outcomes[place];
-        answer.outcome = Outcome::Refused;
-        (answer.code, answer.detail) = (Some(problem.code.clone()), Some(problem.detail.clone()));
-    }
-    appended.trouble.get_or_insert(problem);
-}
-
-fn unanswered(event: &ReadEvent) -> EventOutcome {
-    let id = match event {
-        ReadEvent::Good(submitted) => submitted.event.id.as_str().to_owned(),
-        ReadEvent::Bad { id, .. } => id.clone(),
-    };
-    EventOutcome {
-        id,
-        outcome: Outcome::Refused,
-        sequence: None,
-        code: None,
-        detail: None,
-        attempt: None,
-        warnings: Vec::new(),
-    }
+/// The events of one task, with no outcome yet.
+pub(super) fn part_of(events: &[(usize, &Submitted)]) -> Box<Part> {
+    let ids = events.iter().map(|(place, submitted)| (*place, submitted.event.id.to_string()));
+    Box::new(Part::unanswered(ids))
 }
 
 /// The request's events by tenant and task, in the order of their first events. Events whose task cannot be read stand
@@ -386,16 +350,17 @@ fn broken_rule(tenant: &str, task: &str, group: &[(usize, &ReadEvent)]) -> Optio
     })
 }
 
-fn refuse(appended: &mut Appended, group: &[(usize, &ReadEvent)], because: &Guilty) {
-    let places: Vec<usize> = group.iter().map(|(place, _)| *place).collect();
-    refuse_places(appended, &places, because.place, because.code, &because.detail);
+fn refused(group: &[(usize, &ReadEvent)], because: &Guilty) -> Part {
+    let mut part = Part::unanswered(group.iter().map(|(place, event)| (*place, event.id())));
+    part.refuse(because.place, because.code, &because.detail);
     // Each bad event has its own reason.
     for (place, event) in group {
         if let ReadEvent::Bad { error, .. } = event {
-            let answer = &mut appended.outcomes[*place];
+            let answer = part.at(*place);
             (answer.code, answer.detail) = (Some(INVALID.code.to_owned()), Some(error.to_string()));
         }
     }
+    part
 }
 
 fn size_of(event: &NewEvent) -> usize {

@@ -21,10 +21,11 @@ use tollgate_projection::alerts::out_of_step::out_of_step;
 use tollgate_wire::api::Outcome;
 use tollgate_wire::{DecodedEvent, Submitted};
 
-use super::append::{Appended, names, of_append, refuse_places, take};
+use super::append::{names, of_append, part_of};
 use super::corrections::Corrections;
 use super::facts::{name_of, new_event};
 use super::known::Decidable;
+use super::outcomes::Part;
 use super::remediation::own;
 use super::standing::{Ask, Standing, Through};
 use super::{Ledger, Settings, spelling};
@@ -67,14 +68,14 @@ struct Refused {
 
 impl Ledger {
     /// Decides the commands of one task and appends them with the task's facts as one record.
-    pub(super) async fn decide(&self, appended: &mut Appended, events: &[(usize, &Submitted)]) -> Answer<()> {
-        let Some((tenant, task)) = names(events) else { return Ok(()) };
+    pub(super) async fn decide(&self, events: &[(usize, &Submitted)]) -> Answer<Part> {
+        let mut part = *part_of(events);
+        let Some((tenant, task)) = names(events) else { return Ok(part) };
         let took = self.transition();
         let moves = |body: &EventBody| matches!(body, EventBody::PhaseStarted(_) | EventBody::PhaseEnded(_));
         let transition = events.iter().any(|(_, event)| moves(&event.event.body));
         let settings = self.settings();
         let partition = PartitionId::of(tenant.as_str(), task.as_str());
-        let group: Vec<usize> = events.iter().map(|(place, _)| *place).collect();
         let names: Vec<EventName> = events.iter().map(|(_, event)| name_of(event)).collect();
         // The gate's answers are not what is remembered here: they are looked up where they count.
         let goes_on = events.iter().any(|(_, event)| event.event.body.goes_on().is_some());
@@ -103,8 +104,8 @@ impl Ledger {
                             "{reason}; `tollgate task recover {task}` shows it, and repairs it with --to"
                         );
                     }
-                    refuse_places(appended, &group, place, &code, &reason);
-                    return Ok(());
+                    part.refuse(place, &code, &reason);
+                    return Ok(part);
                 }
             };
             let subject = task.as_str().to_owned();
@@ -131,12 +132,12 @@ impl Ledger {
                 self.remember(&tenant, &task, &decidable, plan.decided, &receipt);
             }
             let asked: Vec<usize> = plan.places.iter().flatten().copied().collect();
-            take(appended, &asked, &receipt);
-            self.note(appended, events, &plan.attempts, plan.warnings).await?;
+            part.settle(&asked, &receipt);
+            self.complete(&mut part, events, &plan.attempts, plan.warnings).await?;
             if transition {
                 self.measured(&took);
             }
-            return Ok(());
+            return Ok(part);
         }
         Err(CONTENDED.with(format!(
             "deciding about task `{task}`: {TRIES} times another decision came first; send the same events again"
@@ -275,26 +276,26 @@ impl Ledger {
     }
 
     /// Completes the outcomes: the attempt of a start, also of one that was there already, and warnings.
-    async fn note(
+    async fn complete(
         &self,
-        appended: &mut Appended,
+        part: &mut Part,
         events: &[(usize, &Submitted)],
         attempts: &[(usize, u32)],
         warnings: Vec<(usize, String)>,
     ) -> Answer<()> {
         for (place, attempt) in attempts {
-            appended.outcomes[*place].attempt = Some(*attempt);
+            part.at(*place).attempt = Some(*attempt);
         }
         for (place, warning) in warnings {
-            appended.outcomes[place].warnings.push(warning);
+            part.at(place).warnings.push(warning);
         }
         for (place, submitted) in events {
-            let answer = &mut appended.outcomes[*place];
+            let answer = part.at(*place);
             let is_start = matches!(submitted.event.body, EventBody::PhaseStarted(_));
             if is_start && answer.outcome == Outcome::Duplicate {
                 let recorded = self.recorded(name_of(submitted)).await?;
                 if let Some((_, DecodedEvent { body: EventBody::PhaseStarted(started), .. })) = recorded {
-                    appended.outcomes[*place].attempt = started.attempt;
+                    part.at(*place).attempt = started.attempt;
                 }
             }
         }

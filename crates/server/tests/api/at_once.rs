@@ -1,0 +1,90 @@
+//! One request over many tasks: what goes into several records waits for one sync, not for one after the other.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use serde_json::{Value, json};
+use tollgate_domain::position::{Epoch, PartitionId, Position, Sequence};
+use tollgate_log::clock::ManualClock;
+use tollgate_log::contract::{
+    AppendError, Batch, BoxFuture, DedupScope, Durability, EventLog, EventName, Found, Partitions, ReadError,
+    Receipt, RecordReader,
+};
+use tollgate_log::memory::MemoryLog;
+
+use crate::support::{Service, outcomes, usage};
+
+/// A log whose appends wait until everybody who is ready has come to it.
+struct Waiting {
+    log: MemoryLog,
+    here: AtomicUsize,
+    most: AtomicUsize,
+}
+
+impl EventLog for Waiting {
+    fn epoch(&self) -> Epoch {
+        self.log.epoch()
+    }
+
+    fn durability(&self) -> Durability {
+        self.log.durability()
+    }
+
+    fn dedup(&self) -> DedupScope {
+        self.log.dedup()
+    }
+
+    fn append(&self, batch: Batch) -> BoxFuture<'_, Result<Receipt, AppendError>> {
+        Box::pin(async move {
+            let here = self.here.fetch_add(1, Ordering::SeqCst) + 1;
+            self.most.fetch_max(here, Ordering::SeqCst);
+            tokio::task::yield_now().await;
+            let answer = self.log.append(batch).await;
+            self.here.fetch_sub(1, Ordering::SeqCst);
+            answer
+        })
+    }
+
+    fn find(&self, names: Vec<EventName>) -> BoxFuture<'_, Result<Vec<Option<Found>>, ReadError>> {
+        self.log.find(names)
+    }
+
+    fn tail(&self) -> BoxFuture<'_, Result<Position, ReadError>> {
+        self.log.tail()
+    }
+
+    fn read_from(
+        &self,
+        partitions: Partitions,
+        after: Sequence,
+    ) -> BoxFuture<'_, Result<Box<dyn RecordReader>, ReadError>> {
+        self.log.read_from(partitions, after)
+    }
+}
+
+#[tokio::test]
+async fn records_of_a_request_are_appended_at_once_and_those_of_a_task_together() {
+    let memory = MemoryLog::new(Arc::new(ManualClock::default()));
+    let log = Arc::new(Waiting { log: memory, here: AtomicUsize::new(0), most: AtomicUsize::new(0) });
+    let service = Service::on(Arc::clone(&log) as Arc<_>).await;
+    let tasks: Vec<String> = (0..40).map(|nth| format!("T-{nth}")).collect();
+    let partitions = tasks.iter().map(|task| PartitionId::of("default", task));
+    let partitions = partitions.collect::<std::collections::BTreeSet<_>>().len();
+    let mut events: Vec<Value> = tasks.iter().map(|task| usage(task, "u", "", 1)).collect();
+    events.extend(["D-1", "D-2", "D-3"].map(|task| json!({"id": "o", "task": task, "task_opened": {}})));
+    // A task with an event that is wrong, in the middle: nobody else waits or is refused for it.
+    events.push(usage("W", "w1", "", 1));
+    events.push(json!({"id": "w2", "task": "W", "usage_recorded": {"tokens": {"output": -1}}}));
+    let (_, answer) = service.append(json!(events)).await;
+    let outcomes = outcomes(&answer);
+    assert_eq!(
+        outcomes[..43].iter().filter(|outcome| outcome.ends_with(" appended")).count(),
+        43,
+        "{outcomes:?}"
+    );
+    assert_eq!(outcomes[43..], ["w1 refused refused_with", "w2 refused invalid"]);
+    // A record for the facts of each partition, and one for each task that is decided about.
+    assert_eq!(log.most.load(Ordering::SeqCst), partitions + 3);
+    let tail = log.tail().await.unwrap();
+    assert_eq!(answer["position"], tail.to_string());
+}
