@@ -1,5 +1,6 @@
 //! What the wire forms promise, seen from outside: golden vectors, the rules of JSON, properties of every event.
 
+mod contract;
 mod golden;
 mod noted;
 mod properties;
