@@ -23,9 +23,11 @@ fn fields<'a>(text: &'a str, message: &str) -> Vec<(&'a str, &'a str, u32)> {
     let lines = body.lines().map(str::trim).filter(|line| line.ends_with(';') && !line.starts_with("//"));
     lines
         .map(|line| {
-            let (declared, number) = line.trim_end_matches(';').rsplit_once(" = ").unwrap();
-            let (kind, name) = declared.rsplit_once(' ').unwrap();
-            (kind, name, number.parse().unwrap())
+            let field = line.trim_end_matches(';').rsplit_once(" = ").and_then(|(declared, number)| {
+                let (kind, name) = declared.rsplit_once(' ')?;
+                Some((kind, name, number.parse().ok()?))
+            });
+            field.unwrap_or_else(|| panic!("no field: {line}"))
         })
         .collect()
 }
