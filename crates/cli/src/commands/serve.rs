@@ -60,14 +60,7 @@ pub(crate) async fn run(global: &Global, args: ServeArgs) -> Result<ExitCode, Fa
             reload.notify_one();
         }
     });
-    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-    let stopped = async move {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        }
-        note("stopping: answering what runs, committing the views");
-    };
+    let stopped = stop_signal()?;
     let ready = |url: &str, ledger: &tollgate_server::Ledger| {
         let settings = ledger.settings();
         note(&format!("config: {}", settings.config_line()));
@@ -94,6 +87,18 @@ pub(crate) async fn run(global: &Global, args: ServeArgs) -> Result<ExitCode, Fa
         ))),
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Completes when the process is told to stop, and says so.
+fn stop_signal() -> std::io::Result<impl Future<Output = ()> + Send + 'static> {
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        note("stopping: answering what runs, committing the views");
+    })
 }
 
 /// Which file says how something is delivered. The log does not know: who starts elsewhere, or without the file, has to see it.

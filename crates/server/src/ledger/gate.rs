@@ -60,10 +60,7 @@ impl Ledger {
         let question = question(tenant, task, request)?;
         let settings = self.settings();
         if settings.tracking_off() {
-            let message = "tracking is switched off: nothing is known, nothing is decided".to_owned();
-            let reason = Reason { code: ReasonCode::TrackingOff, verdict: Verdict::Allow, message };
-            let decided =
-                without_numbers(&question, vec![reason], &settings.config_hash, String::new(), false);
+            let decided = untracked(&question, &settings.config_hash);
             self.metrics.decided(decided.verdict, decided.stale);
             return Ok(Some(response(&question, decided, None, settings.config.rollout)));
         }
@@ -298,6 +295,13 @@ impl Question {
     fn partition(&self) -> PartitionId {
         PartitionId::of(self.tenant.as_str(), self.task.as_str())
     }
+}
+
+/// The decision where tracking is switched off.
+fn untracked(question: &Question, config_hash: &str) -> GateDecided {
+    let message = "tracking is switched off: nothing is known, nothing is decided".to_owned();
+    let reason = Reason { code: ReasonCode::TrackingOff, verdict: Verdict::Allow, message };
+    without_numbers(question, vec![reason], config_hash, String::new(), false)
 }
 
 /// A decision that was not made by the rules.
