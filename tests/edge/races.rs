@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tollgate_client::{Tracker, TrackerBuilder, Usage};
+use tollgate_clock::Stopwatch;
 use tollgate_domain::gate::Verdict;
 use tollgate_domain::metadata::TaskMetadata;
 use tollgate_domain::tokens::TokenCounts;
-use tollgate_log::clock::Stopwatch;
 use tollgate_tests::request;
 
 use crate::ground::{EVIDENCE, Ground, over_each_log};

@@ -1,10 +1,10 @@
 //! Edge cases of reports, metrics and the hot path.
 
 use serde_json::json;
+use tollgate_clock::Stopwatch;
 use tollgate_domain::config::BudgetConfig;
 use tollgate_domain::limits::task_limits;
 use tollgate_domain::metadata::TaskMetadata;
-use tollgate_log::clock::Stopwatch;
 
 use crate::ground::{CONFIG, ENFORCE, EVIDENCE, Ground, codes, over_each_log, through, verdict};
 

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use serde_json::Value;
-use tollgate_log::clock::Stopwatch;
+use tollgate_clock::Stopwatch;
 use tollgate_tests::disk::SmallDisk;
 use tollgate_tests::{Place, Server, request};
 

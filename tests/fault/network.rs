@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use serde_json::json;
-use tollgate_log::clock::Stopwatch;
+use tollgate_clock::Stopwatch;
 use tollgate_tests::cut::Network;
 use tollgate_tests::nats::Cluster;
 use tollgate_tests::{Server, request};

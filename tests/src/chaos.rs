@@ -11,7 +11,7 @@ use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tollgate_log::clock::Stopwatch;
+use tollgate_clock::Stopwatch;
 
 use self::cluster::{Cluster, Kind};
 use self::orchestrator::{Journal, orchestrate};

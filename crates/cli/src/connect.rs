@@ -10,7 +10,7 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::BodyExt;
 use tollgate_client::{BoxFuture, Client, HttpTransport, Transport, TransportError};
-use tollgate_log::clock::{Clock, Stopwatch, SystemClock};
+use tollgate_clock::{Clock, Stopwatch, SystemClock};
 use tollgate_log::embedded::{EmbeddedLog, OpenError, Options};
 use tollgate_log_jetstream::{Access as NatsAccess, JetStreamLog, Options as NatsOptions, Tls};
 use tollgate_server::edge::ConnectionLimits;

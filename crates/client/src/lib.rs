@@ -32,25 +32,24 @@
 //! ```
 
 mod alerts;
-mod backoff;
 mod client;
 mod error;
 mod govern;
 mod http;
+mod random;
 mod selection;
 mod spool;
-mod time;
 mod tracker;
 mod transport;
 
 pub use alerts::AlertFilter;
-pub use backoff::Backoff;
 pub use client::{Client, InvalidKey, Read};
 pub use error::ClientError;
 pub use http::{HttpTransport, InvalidUrl, Timeouts};
+pub use random::Random;
 pub use selection::TaskQuery;
 pub use spool::{SetAside, SpoolError, SpoolOptions};
-pub use time::{Clock, Random, SystemClock};
+pub use tollgate_clock::{Backoff, Clock, SystemClock};
 pub use tracker::{
     Batching, CloseError, DecidedBy, Delivery, DeliveryError, Ended, FlushError, GateAnswer, GateError,
     OnUnreachable, Pending, QueueBound, Recorded, Rejected, RejectedKind, Stamp, StartError, Stats,

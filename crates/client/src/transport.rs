@@ -1,13 +1,8 @@
 //! How requests reach a ledger: over a socket, or within the process.
 
-use std::future::Future;
-use std::pin::Pin;
-
 use bytes::Bytes;
+pub use futures_util::future::BoxFuture;
 use http::{Request, Response};
-
-/// A boxed future, so that a transport can stand behind `dyn`.
-pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// Sends one request and gives the whole answer. The request's address is path and query only; where it goes is the
 /// transport's business.

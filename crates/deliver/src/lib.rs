@@ -22,12 +22,7 @@ pub mod secret;
 pub mod signature;
 pub mod target;
 pub mod telemetry;
-pub mod timer;
 pub mod tls;
 pub mod webhook;
 
-use std::future::Future;
-use std::pin::Pin;
-
-/// A boxed future, so that what gives it can stand behind `dyn`.
-pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+pub use futures_util::future::BoxFuture;

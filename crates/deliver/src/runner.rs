@@ -12,7 +12,7 @@ use crate::message::Message;
 use crate::outbox::{Attempt, Limits, Outbox, OutboxError, Outcome, Waiting};
 use crate::plan::{Course, Step};
 use crate::schedule::{Answer, Next, next};
-use crate::timer::Timer;
+use tollgate_clock::Timer;
 
 /// How long it waits after the outbox could not answer, in milliseconds.
 const RETRY_AFTER_MS: i64 = 5000;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_nats::ConnectOptions;
 use tokio::sync::watch;
-use tollgate_log::clock::{Clock, SystemClock};
+use tollgate_clock::{Clock, SystemClock};
 use tollgate_log::contract::Durability;
 
 use crate::address::{self, Addresses};

@@ -5,8 +5,8 @@ use std::time::Duration;
 use async_nats::jetstream::context::{PublishError, PublishErrorKind};
 use async_nats::jetstream::message::PublishMessage;
 use bytes::Bytes;
+use tollgate_clock::Stopwatch;
 use tollgate_domain::position::Sequence;
-use tollgate_log::clock::Stopwatch;
 use tollgate_log::contract::{AppendError, MAX_RECORD_BYTES};
 
 use crate::identity::Regression;

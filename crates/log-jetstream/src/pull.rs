@@ -9,8 +9,8 @@ use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, PullConsumer, pu
 use async_nats::{Message, StatusCode, Subscriber};
 use futures_util::{FutureExt, StreamExt};
 use tokio::sync::watch;
+use tollgate_clock::Stopwatch;
 use tollgate_domain::position::Sequence;
-use tollgate_log::clock::Stopwatch;
 use tollgate_log::contract::ReadError;
 use tollgate_log::record::{Record, RecordError};
 

@@ -1,8 +1,6 @@
 //! The contract of every event log. One suite ([`crate::conformance`]) holds all backends to it.
 
-use std::future::Future;
-use std::pin::Pin;
-
+pub use futures_util::future::BoxFuture;
 pub use tollgate_domain::event::MAX_EVENT_BYTES;
 use tollgate_domain::ids::{EventId, ProducerId, TaskId, TenantId};
 use tollgate_domain::position::{Epoch, PartitionId, Position, Sequence};
@@ -18,9 +16,6 @@ pub const MAX_RECORD_EVENTS: usize = 500;
 
 /// Largest record. It fits the message size of a NATS server with room for headers.
 pub const MAX_RECORD_BYTES: usize = 256 * 1024;
-
-/// A boxed future, so that the contract can stand behind `dyn`.
-pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// The durable, ordered, append-only record of events; the only truth of a ledger.
 ///

@@ -199,10 +199,10 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::clock::ManualClock;
     use crate::conformance::{batch, event, other_task_of_the_same_partition};
     use crate::contract::NewEvent;
     use crate::memory::MemoryLog;
+    use tollgate_clock::ManualClock;
 
     async fn digests_of(batches: Vec<Vec<NewEvent>>) -> Digests {
         let log = MemoryLog::new(Arc::new(ManualClock::default()));

@@ -73,10 +73,10 @@ mod tests {
     use tollgate_domain::position::Sequence;
 
     use super::*;
-    use crate::clock::{ManualClock, passed};
     use crate::conformance::{batch, event};
     use crate::contract::{EventLog, Partitions};
     use crate::memory::MemoryLog;
+    use tollgate_clock::{ManualClock, sleep};
 
     async fn append(log: &MemoryLog, id: &str, payload: &str) {
         log.append(batch(vec![event("T-1", id, payload)])).await.unwrap();
@@ -89,23 +89,23 @@ mod tests {
         let mut groups = Groups::default();
         let begun = Instant::now();
         append(&log, "a", "x").await;
-        assert_eq!(groups.next(&mut *reader, passed).await.unwrap().len(), 1);
+        assert_eq!(groups.next(&mut *reader, sleep).await.unwrap().len(), 1);
         assert_eq!(begun.elapsed(), Duration::ZERO);
         for (nth, ids) in [["b", "c"], ["d", "e"]].into_iter().enumerate() {
             for id in ids {
                 append(&log, id, "x").await;
             }
-            assert_eq!(groups.next(&mut *reader, passed).await.unwrap().len(), 2);
+            assert_eq!(groups.next(&mut *reader, sleep).await.unwrap().len(), 2);
             assert_eq!(begun.elapsed(), LOOK_AFTER * (nth as u32 + 1));
         }
         // After a second without any the log is at rest: the next one is waited for, not looked for.
         let odd = LOOK_AFTER * LOOKS + Duration::from_millis(7);
         let rested = Instant::now();
         let later = async {
-            passed(odd).await;
+            sleep(odd).await;
             append(&log, "f", "x").await;
         };
-        let (records, ()) = tokio::join!(groups.next(&mut *reader, passed), later);
+        let (records, ()) = tokio::join!(groups.next(&mut *reader, sleep), later);
         assert_eq!((records.unwrap().len(), rested.elapsed()), (1, odd));
     }
 
@@ -120,7 +120,7 @@ mod tests {
             for nth in 0..5 {
                 append(&log, &format!("{round}-{nth}"), &much).await;
             }
-            assert_eq!(groups.next(&mut *reader, passed).await.unwrap().len(), 5);
+            assert_eq!(groups.next(&mut *reader, sleep).await.unwrap().len(), 5);
         }
         assert_eq!(begun.elapsed(), Duration::ZERO);
     }

@@ -7,7 +7,6 @@ use tollgate_domain::position::{Epoch, PARTITIONS, Position, Sequence};
 use uuid::Uuid;
 
 use crate::admission::{self, Checked};
-use crate::clock::Clock;
 use crate::contract::{
     AppendError, AppendOutcome, Batch, BoxFuture, DedupScope, Durability, EventLog, EventName, Found,
     Partitions, ReadError, Receipt, RecordReader,
@@ -15,6 +14,7 @@ use crate::contract::{
 use crate::index::IdIndex;
 use crate::key::{ChainHash, Key};
 use crate::record::StoredRecord;
+use tollgate_clock::Clock;
 
 /// An event log that is gone with its process.
 pub struct MemoryLog {

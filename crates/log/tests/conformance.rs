@@ -4,7 +4,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use tollgate_log::clock::ManualClock;
+use tollgate_clock::ManualClock;
 use tollgate_log::conformance::Backend;
 use tollgate_log::contract::{BoxFuture, Durability, EventLog};
 use tollgate_log::embedded::{EmbeddedLog, Options};

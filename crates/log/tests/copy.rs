@@ -4,8 +4,8 @@
 
 use std::sync::{Arc, Mutex};
 
+use tollgate_clock::ManualClock;
 use tollgate_domain::position::{Epoch, Position, Sequence};
-use tollgate_log::clock::ManualClock;
 use tollgate_log::conformance::{batch, decision, event};
 use tollgate_log::contract::{
     AppendError, Batch, BoxFuture, DedupScope, Durability, EventLog, EventName, Found, InOrder, Partitions,

@@ -4,7 +4,7 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
-use tollgate_log::clock::Stopwatch;
+use tollgate_clock::Stopwatch;
 use tollgate_log::groups::Groups;
 use tollgate_projection::fold::Projection;
 use tollgate_view_store::{StoreError, ViewStore};

@@ -31,7 +31,7 @@ impl Hurry {
     /// Lets time pass, unless somebody waits.
     pub(crate) async fn pause(&self, time: Duration) {
         if self.waiting.load(Ordering::SeqCst) == 0 {
-            // It runs out where nobody asks, that is what it is for.
+            // Nobody asked within that time: the pause is over all the same.
             let _ = tokio::time::timeout(time, self.word.notified()).await;
         }
     }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tollgate_log::clock::Stopwatch;
+use tollgate_clock::Stopwatch;
 
 /// Most answers that are made at once, on a machine of any size.
 const MOST_AT_ONCE: usize = 4;

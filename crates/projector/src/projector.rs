@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot, watch};
+use tollgate_clock::Stopwatch;
 use tollgate_domain::position::{PartitionId, Position};
-use tollgate_log::clock::Stopwatch;
 use tollgate_log::contract::{EventLog, Partitions};
 use tollgate_projection::fold::{Projection, read_task_key};
 use tollgate_wire::api::{QuarantinedTask, ViewHealth};

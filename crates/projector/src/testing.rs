@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use tollgate_clock::ManualClock;
 use tollgate_domain::event::{Event, EventBody};
 use tollgate_domain::ids::{EventId, ProducerId, TaskId, TenantId};
 use tollgate_domain::position::{Epoch, PartitionId, Position, Sequence};
 use tollgate_domain::tokens::TokenCounts;
 use tollgate_domain::usage::{Cost, UsageRecorded};
-use tollgate_log::clock::ManualClock;
 use tollgate_log::contract::{
     AppendError, Batch, BoxFuture, DedupScope, Durability, EventLog, EventName, Expected, Found, NewEvent,
     Partitions, ReadError, Receipt, RecordReader,

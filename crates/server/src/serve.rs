@@ -11,6 +11,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, watch};
+use tollgate_clock::sleep;
 use tollgate_deliver::telemetry::Exporter;
 use tollgate_deliver::telemetry::settings::TelemetrySettings;
 use tollgate_log::contract::{Durability, EventLog};
@@ -220,8 +221,7 @@ pub async fn serve(
     let grace = async move {
         // An error means that the sender is gone, with the server.
         let _ = overdue.wait_for(|stop| *stop).await;
-        let never = std::future::pending::<()>();
-        let _ = tokio::time::timeout(GRACE, never).await;
+        sleep(GRACE).await;
     };
     tokio::select! {
         () = reload(&options.reload, &ledger) => {}

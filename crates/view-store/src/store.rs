@@ -8,6 +8,8 @@ use std::os::unix::fs::DirBuilderExt;
 use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
 
+use tollgate_clock::sleep_blocking;
+
 use self::failure::{damaged, failed, of_sled, room_beside};
 use self::rows::{Change, Rows};
 use crate::digest::Digest;
@@ -186,7 +188,7 @@ impl ViewStore {
                 // sled lets go of a store on a thread of its own, which may write a last file meanwhile.
                 Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty && tries > 0 => {
                     tries -= 1;
-                    std::thread::park_timeout(LOCK_PAUSE);
+                    sleep_blocking(LOCK_PAUSE);
                 }
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
                 Ok(()) | Err(_) => return Ok(()),
@@ -382,7 +384,7 @@ fn open_free(config: &sled::Config) -> sled::Result<sled::Db> {
     for _ in 0..LOCK_TRIES {
         match config.open() {
             Err(sled::Error::Io(error)) if error.to_string().contains("could not acquire lock") => {
-                std::thread::park_timeout(LOCK_PAUSE);
+                sleep_blocking(LOCK_PAUSE);
             }
             opened => return opened,
         }

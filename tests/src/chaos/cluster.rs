@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use tollgate_log::clock::Stopwatch;
+use tollgate_clock::Stopwatch;
 
 use crate::nats::{Cluster as Ledger, ProjectorProcess};
 use crate::{Place, Server, request};

@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use tollgate_log::clock::Stopwatch;
+use tollgate_clock::Stopwatch;
 
 use serde_json::{Value, json};
 

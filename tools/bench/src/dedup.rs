@@ -4,9 +4,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tollgate_clock::{Stopwatch, SystemClock};
 use tollgate_domain::ids::{EventId, ProducerId, TaskId, TenantId};
 use tollgate_domain::position::{PartitionId, Sequence};
-use tollgate_log::clock::{Stopwatch, SystemClock};
 use tollgate_log::contract::{Batch, EventLog, NewEvent, Partitions};
 use tollgate_log::index::{IdIndex, Standing};
 use tollgate_log::key::ContentHash;

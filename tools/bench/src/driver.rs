@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tollgate_log::clock::Stopwatch;
+use tollgate_clock::Stopwatch;
 
 use crate::cpu::process_seconds;
 use crate::work::{Event, Events};

@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tollgate_client::{Tracker, TrackerBuilder, Usage};
+use tollgate_clock::Stopwatch;
 use tollgate_domain::metadata::TaskMetadata;
 use tollgate_domain::tokens::TokenCounts;
-use tollgate_log::clock::Stopwatch;
 
 use crate::driver::nanoseconds;
 use crate::plain::Plain;

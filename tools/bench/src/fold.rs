@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::time::Duration;
 
+use tollgate_clock::Stopwatch;
 use tollgate_domain::position::Sequence;
-use tollgate_log::clock::Stopwatch;
 use tollgate_log::contract::{EventLog, Partitions};
 use tollgate_log::embedded::EmbeddedLog;
 use tollgate_log::index::IdIndex;

@@ -9,9 +9,9 @@ use async_nats::jetstream::message::PublishMessage;
 use async_nats::jetstream::stream::{Config, StorageType};
 use async_nats::jetstream::{self, Context};
 use tokio::runtime::Runtime;
+use tollgate_clock::{Clock, SystemClock};
 use tollgate_domain::position::Sequence;
 use tollgate_log::admission::record_of;
-use tollgate_log::clock::{Clock, SystemClock};
 use tollgate_log::contract::{AppendOutcome, EventLog, Partitions};
 use tollgate_log_jetstream::{JetStreamLog, Options, Setup};
 

@@ -5,8 +5,8 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::time::Duration;
 
+use tollgate_clock::Stopwatch;
 use tollgate_domain::position::Sequence;
-use tollgate_log::clock::Stopwatch;
 use tollgate_log::contract::Partitions;
 
 use crate::driver::{Append, nanoseconds};

@@ -13,7 +13,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Runtime;
 use tokio::sync::Mutex;
-use tollgate_log::clock::Stopwatch;
+use tollgate_clock::Stopwatch;
 
 use crate::driver::nanoseconds;
 use crate::output;

@@ -1,10 +1,10 @@
 //! Questions to a view in this process: where a task stands, whether it may advance, and its report as a page.
 
+use tollgate_clock::Stopwatch;
 use tollgate_domain::config::BudgetConfig;
 use tollgate_domain::gate::{self, Switches};
 use tollgate_domain::ids::DEFAULT_TENANT;
 use tollgate_domain::phase::Advance;
-use tollgate_log::clock::Stopwatch;
 use tollgate_projection::fold::task_key;
 use tollgate_projection::report::{Named, Similar, html, task_report, task_status};
 use tollgate_projection::reports::ClassSums;

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use tollgate_clock::Stopwatch;
 use tollgate_domain::position::Sequence;
-use tollgate_log::clock::Stopwatch;
 use tollgate_log::contract::RecordReader;
 use tollgate_log::contract::{EventLog, Partitions};
 use tollgate_log::embedded::{EmbeddedLog, SegmentReader};

@@ -7,9 +7,9 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::Arc;
 
 use tollgate_client::{Client, HttpTransport, Pending, Read, Tracker, TrackerBuilder, Usage};
+use tollgate_clock::Stopwatch;
 use tollgate_domain::metadata::TaskMetadata;
 use tollgate_domain::tokens::TokenCounts;
-use tollgate_log::clock::Stopwatch;
 
 use crate::cpu;
 use crate::driver::nanoseconds;

@@ -10,7 +10,11 @@ const RULE: &str = "arrow";
 /// The crates in order. Each may depend on those above it, less what its row names.
 const ROWS: &[Row] = &[
     Row { package: "tollgate-domain", never: &[ASYNC, HTTP, SERVING, STORES, RANDOM, LOGGING] },
-    Row { package: "tollgate-wire", never: &[STORES, &["tollgate-log", "tollgate-view-store"]] },
+    Row { package: "tollgate-clock", never: &[HTTP, SERVING, STORES, RANDOM, LOGGING] },
+    Row {
+        package: "tollgate-wire",
+        never: &[STORES, &["tollgate-clock", "tollgate-log", "tollgate-view-store"]],
+    },
     Row { package: "tollgate-log", never: &[SERVING, MEANING] },
     Row { package: "tollgate-log-jetstream", never: &[SERVING, MEANING] },
     Row { package: "tollgate-deliver", never: &[SERVING, MEANING, STORES, &["tollgate-log-jetstream"]] },
@@ -38,8 +42,13 @@ const LOGGING: &[&str] = &["log", "tracing", "tracing-subscriber"];
 /// Who knows what an event means.
 const MEANING: &[&str] = &["tollgate-wire", "tollgate-projection"];
 const LOG: &[&str] = &["tollgate-log", "tollgate-log-jetstream"];
-const STORAGE: &[&str] =
-    &["tollgate-log", "tollgate-log-jetstream", "tollgate-view-store", "tollgate-projector"];
+const STORAGE: &[&str] = &[
+    "tollgate-clock",
+    "tollgate-log",
+    "tollgate-log-jetstream",
+    "tollgate-view-store",
+    "tollgate-projector",
+];
 
 /// A crate, and what it must not know beside everything below it.
 struct Row {
@@ -192,7 +201,8 @@ mod tests {
         let script = "
             tollgate-domain: serde, proptest+d, tokio+d
             tollgate-wire: tollgate-domain, prost, prost-build+b
-            tollgate-log: tollgate-domain, tokio, tollgate-wire+d
+            tollgate-clock: tollgate-domain, tokio
+            tollgate-log: tollgate-domain, tollgate-clock, tokio, tollgate-wire+d
             tollgate-log-jetstream: tollgate-log, async-nats
             tollgate-projection: tollgate-domain, tollgate-wire
             tollgate-view-store: tollgate-domain, sled
@@ -219,6 +229,8 @@ mod tests {
             tollgate-log-jetstream: tollgate-projection | must not know tollgate-projection
             tollgate-projection: tollgate-log     | must not know tollgate-log
             tollgate-projection: tokio            | must not know tokio
+            tollgate-projection: tollgate-clock   | must not know tollgate-clock
+            tollgate-domain: tollgate-clock       | stands below it
             tollgate-view-store: tollgate-wire    | must not know tollgate-wire
             tollgate-projector: axum              | must not know axum
             tollgate-projector: sled              | only tollgate-view-store may
@@ -232,7 +244,7 @@ mod tests {
         ";
         for line in table.lines().map(str::trim).filter(|line| !line.is_empty()) {
             let (package, expected) = line.split_once('|').unwrap();
-            let others = "tollgate-import:\n tollgate-wire:\n tools/tollgate-bench:";
+            let others = "tollgate-clock:\n tollgate-import:\n tollgate-wire:\n tools/tollgate-bench:";
             let findings = found(&format!("{package}\n{others}"), "");
             assert_eq!(findings.len(), 1, "{line}: {findings:?}");
             assert!(findings[0].contains(expected.trim()), "{line}: {findings:?}");

@@ -29,22 +29,17 @@ const BANS: &[Ban] = &[
         rule: "clock",
         words: &["Instant::now"],
         within: &[],
-        except: &["crates/log/src/clock.rs", "tools/bench/"],
+        except: &["crates/clock/src/", "tools/bench/"],
         held: Held::ButInTests,
-        advice: "time enters as data: take a stopwatch of crates/log/src/clock.rs",
+        advice: "time enters as data: take a `tollgate_clock::Stopwatch`",
     },
     Ban {
         rule: "clock",
         words: &["SystemTime::now", "Utc::now", "Local::now"],
         within: &[],
-        except: &[
-            "crates/log/src/clock.rs",
-            "crates/client/src/time.rs",
-            "tests/process/src/clock.rs",
-            "tools/bench/",
-        ],
+        except: &["crates/clock/src/", "tests/process/src/clock.rs", "tools/bench/"],
         held: Held::Everywhere,
-        advice: "time enters as data: take a clock of crates/log/src/clock.rs; a test names the times that it needs",
+        advice: "time enters as data: take a `tollgate_clock::Clock`; a test names the times that it needs",
     },
     Ban {
         rule: "clock",
@@ -65,11 +60,20 @@ const BANS: &[Ban] = &[
     },
     Ban {
         rule: "sleep",
-        words: &["thread::sleep", "tokio::time::sleep", "tokio::time::sleep_until"],
+        words: &["thread::sleep", "thread::park_timeout", "tokio::time::sleep", "tokio::time::sleep_until"],
         within: &[],
-        except: &["crates/client/src/backoff.rs", "tools/bench/"],
+        except: &["crates/clock/src/", "tools/bench/"],
         held: Held::Everywhere,
-        advice: "wait for a position or a notification, never for time; back-off is crates/client/src/backoff.rs",
+        advice: "wait for a position or a notification; where only time helps, `sleep`, `Timer` and `Backoff` are in tollgate-clock",
+    },
+    Ban {
+        rule: "sleep",
+        words: &["tollgate_clock::sleep", "tollgate_clock::sleep_blocking"],
+        within: &[],
+        // Its tests run under a paused clock.
+        except: &["crates/log/src/groups.rs"],
+        held: Held::InTestsOnly,
+        advice: "a test waits for a position, a notification or a line, never for time",
     },
     Ban {
         rule: "random",
@@ -168,8 +172,8 @@ mod tests {
             crates/log/src/a.rs      | let t = std::time::Instant::now();             | clock
             crates/log/src/a.rs      | use std::time::Instant; // Instant::now()      |
             crates/log/src/a.rs      | let t = "Instant::now()";                      |
-            crates/log/src/clock.rs  | SystemTime::now();                             |
-            crates/client/src/time.rs | SystemTime::now();                            |
+            crates/clock/src/clock.rs | SystemTime::now();                            |
+            crates/log/src/clock.rs  | SystemTime::now();                             | clock
             crates/client/src/a.rs   | tokio::time::Instant::now();                   | clock
             crates/cli/src/a.rs      | chrono::Utc::now(); Local::now();              | clock
             crates/cli/src/a.rs      | MyUtc::now();                                  |
@@ -196,7 +200,10 @@ mod tests {
             crates/log/src/a.rs      | tokio::time::timeout(d, f).await;              |
             tests/src/a.rs           | thread::sleep(d);                              | sleep
             crates/log/src/a.rs      | #[cfg(test)] mod t { fn f() { thread::sleep(d); } } | sleep
-            crates/client/src/backoff.rs | tokio::time::sleep(d).await;               |
+            crates/clock/src/sleep.rs | tokio::time::sleep(d).await;                  |
+            crates/log/src/a.rs      | std::thread::park_timeout(d);                  | sleep
+            crates/log/src/a.rs      | use tollgate_clock::sleep;                     |
+            crates/log/tests/a.rs    | use tollgate_clock::{Clock, sleep};            | sleep
             crates/domain/src/a.rs   | rand::random();                                | random
             crates/domain/src/a.rs   | operand::random();                             |
             crates/projection/src/a.rs | Uuid::now_v7(); Uuid::new_v4();              | random
@@ -237,8 +244,8 @@ mod tests {
         let findings = check("crates/cli/src/a.rs", "//! A.\n\nfn f() {\n    std::thread::sleep(d);\n}\n");
         assert_eq!(
             findings[0].to_string(),
-            "crates/cli/src/a.rs:4: sleep: `thread::sleep` must not stand here: wait for a position or a notification, \
-             never for time; back-off is crates/client/src/backoff.rs"
+            "crates/cli/src/a.rs:4: sleep: `thread::sleep` must not stand here: wait for a position or a notification; \
+             where only time helps, `sleep`, `Timer` and `Backoff` are in tollgate-clock"
         );
     }
 }

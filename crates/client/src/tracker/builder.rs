@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use tollgate_clock::{Backoff, Clock, SystemClock};
 use tollgate_domain::ids::{InvalidId, ProducerId, TenantId};
 
 use super::gate::OnUnreachable;
@@ -11,11 +12,10 @@ use super::outcome::Trouble;
 use super::queue::{Batching, QueueBound, Shared};
 use super::sender::{End, Sender};
 use super::{Inner, Tracker};
-use crate::backoff::Backoff;
 use crate::client::{Client, InvalidKey};
 use crate::http::{HttpTransport, InvalidUrl, Timeouts};
+use crate::random::Random;
 use crate::spool::{Spool, SpoolError, SpoolOptions};
-use crate::time::{Clock, Random, SystemClock};
 use crate::transport::Transport;
 
 /// Most events that the ledger takes in one request.

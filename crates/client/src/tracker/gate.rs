@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use tollgate_clock::sleep;
 use tollgate_domain::gate::Verdict;
 use tollgate_domain::ids::TaskId;
 use tollgate_domain::phase::Advance;
@@ -11,7 +12,6 @@ use tollgate_wire::api::{GateAfter, GateRequest, GateResponse};
 use super::Tracker;
 use super::outcome::FlushError;
 use super::report::invalid;
-use crate::backoff;
 use crate::error::ClientError;
 
 /// Tries of one question.
@@ -128,7 +128,7 @@ impl Tracker {
                 Ok(response) => return self.verdict(response),
                 Err(error) if error.is_retryable() && failures < TRIES => {
                     let delay = self.inner.backoff.delay(failures, self.inner.random.number(), None);
-                    backoff::wait(delay.min(Duration::from_secs(1))).await;
+                    sleep(delay.min(Duration::from_secs(1))).await;
                 }
                 Err(ClientError::Problem(problem)) if problem.status < 500 && problem.status != 429 => {
                     return Err(NoVerdict::Error(GateError::Refused(ClientError::Problem(problem))));

@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use serde_json::value::RawValue;
 use tokio::sync::oneshot;
+use tollgate_clock::{Backoff, Clock};
 use tollgate_domain::event::{
     Event, EventBody, PhaseEnded, PhaseStarted, TaskClosed, TaskOpened, TaskOutcome, WaitRecorded,
 };
@@ -34,10 +35,9 @@ pub use outcome::{
 pub use queue::{Batching, QueueBound};
 pub use report::{Stamp, Usage, Wait};
 
-use crate::backoff::Backoff;
 use crate::client::Client;
+use crate::random::Random;
 use crate::spool::line::Outgoing;
-use crate::time::{Clock, Random};
 use queue::Shared;
 use report::{invalid, phase_of};
 

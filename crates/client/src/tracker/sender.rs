@@ -7,17 +7,17 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use tollgate_clock::{Backoff, sleep};
 use tollgate_domain::position::Position;
 use tollgate_wire::api::AppendRequest;
 
 use super::answer::{Fate, Judged, is_refused_whole, judge};
 use super::outcome::{Delivery, DeliveryError, RejectedKind, Trouble};
 use super::queue::{AWAY_AFTER, Shared};
-use crate::backoff::{self, Backoff};
 use crate::client::Client;
+use crate::random::Random;
 use crate::spool::line::Outgoing;
 use crate::spool::{Spool, SpoolError};
-use crate::time::Random;
 
 /// Most bytes of one task's events in a request: a record of the ledger holds 256 KiB, and one task's events of a
 /// request become one record.
@@ -295,7 +295,7 @@ impl Sender {
         let delay = self.backoff.delay(failures, self.random.number(), asked);
         let was_closing = self.shared.state().closing;
         let shared = Arc::clone(&self.shared);
-        let mut passed = std::pin::pin!(backoff::wait(delay));
+        let mut passed = std::pin::pin!(sleep(delay));
         loop {
             tokio::select! {
                 () = &mut passed => return,

@@ -16,8 +16,8 @@ use http::header::RETRY_AFTER;
 use prost::Message;
 use tokio::sync::watch::Receiver;
 use tokio::time::timeout;
+use tollgate_clock::{Backoff, Clock, SystemClock};
 use tollgate_domain::time::Timestamp;
-use tollgate_log::clock::{Clock, SystemClock};
 
 use self::otlp::{ExportRequest, KeyValue, Resource, ResourceMetrics, Scope, ScopeMetrics};
 use self::page::Times;
@@ -98,6 +98,7 @@ impl Exporter {
         stop: &mut Receiver<bool>,
         told: &(impl Fn(Export) + Send + Sync),
     ) -> Option<Result<(), String>> {
+        let backoff = Backoff { first: self.settings.backoff, longest: Duration::MAX };
         let mut retries = 0;
         loop {
             let tried = tokio::select! {
@@ -106,9 +107,8 @@ impl Exporter {
             };
             let Err(Failed { reason, again }) = tried else { return Some(Ok(())) };
             let Some(asked) = again.filter(|_| retries < RETRIES) else { return Some(Err(reason)) };
-            let wait =
-                asked.map_or(self.settings.backoff * (1 << retries), |asked| asked.min(MAX_RETRY_AFTER));
             retries += 1;
+            let wait = asked.map_or_else(|| backoff.doubled(retries), |asked| asked.min(MAX_RETRY_AFTER));
             told(Export::Retried);
             if timeout(wait, stop.wait_for(|stop| *stop)).await.is_ok() {
                 return None;

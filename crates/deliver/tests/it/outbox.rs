@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tollgate_clock::Timer;
 use tollgate_deliver::config::Endpoint;
 use tollgate_deliver::digest::DigestPolicy;
 use tollgate_deliver::outbox::{Attempt, Outcome};
 use tollgate_deliver::runner::{Channel, deliver};
-use tollgate_deliver::timer::Timer;
 use tollgate_deliver::webhook::Timeouts;
 
 use crate::support::memory::MemoryOutbox;

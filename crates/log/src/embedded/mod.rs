@@ -35,7 +35,6 @@ pub use reader::SegmentReader;
 pub use verify::{Anchor, Verification, verify};
 
 use crate::admission::{self, Checked};
-use crate::clock::{Clock, Stopwatch, SystemClock};
 use crate::contract::{
     AppendError, AppendOutcome, Batch, BoxFuture, DedupScope, Durability, EventLog, EventName, Found,
     InOrder, Partitions, ReadError, Receipt, RecordReader,
@@ -47,6 +46,7 @@ use frontier::{Frontier, FrontierFile};
 use group::Shared;
 use ledger::{DirLock, LedgerFile};
 use reader::Source;
+use tollgate_clock::{Clock, Stopwatch, SystemClock};
 use witness::Witness;
 use writer::{Hub, Writer};
 

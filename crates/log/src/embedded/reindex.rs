@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tollgate_clock::sleep_blocking;
 use tollgate_domain::position::Epoch;
 
 use super::ledger;
@@ -51,7 +52,7 @@ fn again(hub: &Hub, dir: &Path, epoch: Epoch) -> Result<(), String> {
             break;
         }
         drop(shared);
-        std::thread::park_timeout(PAUSE);
+        sleep_blocking(PAUSE);
     }
     // Nobody appends: what is in the log is all.
     index::drop_damaged(&ledger::ids_dir(dir)).map_err(|error: io::Error| error.to_string())?;

@@ -141,7 +141,7 @@ mod originals {
         // Two logs of their own give records that share ids, as a stream with duplicates would hold them.
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let one = |ids: &[&str], sequence: u64, content: &str| {
-            let log = MemoryLog::new(std::sync::Arc::new(crate::clock::ManualClock::default()));
+            let log = MemoryLog::new(std::sync::Arc::new(tollgate_clock::ManualClock::default()));
             let events = ids.iter().map(|id| event("T-1", id, content)).collect();
             runtime.block_on(async {
                 log.append(batch(events)).await.unwrap();

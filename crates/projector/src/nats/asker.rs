@@ -13,8 +13,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::to_raw_value;
 use tokio::task::JoinSet;
+use tollgate_clock::{Stopwatch, sleep};
 use tollgate_domain::position::{PartitionId, Position};
-use tollgate_log::clock::{Stopwatch, passed};
 use tollgate_log::contract::Partitions;
 use tollgate_projection::fold::Projection;
 use tollgate_wire::api::ViewHealth;
@@ -298,7 +298,7 @@ impl<P: Projection + Clone> Remote<P> {
                 return Err(missing::<P>(partition, &watch, reason));
             }
             // A projector that starts again is there in a moment.
-            passed(AGAIN).await;
+            sleep(AGAIN).await;
         }
     }
 

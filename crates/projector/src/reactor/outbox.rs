@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use tollgate_clock::{Clock, sleep};
 use tollgate_deliver::BoxFuture;
 use tollgate_deliver::config::Endpoint;
 use tollgate_deliver::digest::{Summary, digest_id};
@@ -11,7 +12,6 @@ use tollgate_deliver::message::{Content, Message};
 use tollgate_deliver::outbox::{Attempt, Limits, Outbox, OutboxError, Pending, Waiting};
 use tollgate_domain::event::Change;
 use tollgate_domain::position::{PartitionId, Position, Sequence};
-use tollgate_log::clock::{Clock, passed};
 use tollgate_log::contract::{Batch, EventLog};
 use tollgate_projection::alerts::{Alerts, Pending as Open, Standing};
 
@@ -322,7 +322,7 @@ impl Outbox for LogOutbox {
             let mut seen = Position::start(self.log.epoch().id);
             PartitionId::all().for_each(|partition| seen.advance(partition, Sequence(mark)));
             self.alerts.moved_from(&seen, LOOK_EVERY).await;
-            passed(PAUSE).await;
+            sleep(PAUSE).await;
         })
     }
 }

@@ -11,13 +11,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch::Receiver;
+use tollgate_clock::{Clock, Stopwatch, sleep};
 use tollgate_domain::alert::Condition;
 use tollgate_domain::config::WatchConfig;
 use tollgate_domain::event::ConditionObserved;
 use tollgate_domain::ids::{EventId, InvalidId, TaskId, TenantId};
 use tollgate_domain::position::{PartitionId, Position, Sequence};
 use tollgate_domain::time::Timestamp;
-use tollgate_log::clock::{Clock, Stopwatch, passed};
 use tollgate_log::contract::{AppendError, EventLog, Partitions, ReadError, RecordReader};
 use tollgate_log::groups::Groups;
 use tollgate_log::record::StoredRecord;
@@ -158,7 +158,7 @@ impl Watch {
             });
             // `next` may be dropped: it reads and moves on in one step.
             let due = due.min(LOOK_EVERY);
-            let next = groups.next(&mut *reader, |time| passed(time.min(due / 2)));
+            let next = groups.next(&mut *reader, |time| sleep(time.min(due / 2)));
             if let Ok(records) = tokio::time::timeout(due, next).await {
                 // Who goes from phase to phase is looked at once a second, not at each step: it takes from what the steps need.
                 let soon = self.clock.now().plus_millis(AGAIN_AFTER_MS);

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tollgate_clock::ManualClock;
 use tollgate_domain::config::{BudgetConfig, WatchConfig};
 use tollgate_domain::event::{Event, EventBody, PhaseEnded, PhaseStarted, TaskOpened};
 use tollgate_domain::ids::{EventId, ProducerId, TaskId, TenantId};
@@ -10,7 +11,6 @@ use tollgate_domain::limits::task_limits;
 use tollgate_domain::metadata::TaskMetadata;
 use tollgate_domain::position::{PartitionId, Sequence};
 use tollgate_domain::time::Timestamp;
-use tollgate_log::clock::ManualClock;
 use tollgate_log::contract::{Batch, EventLog, Expected, NewEvent};
 use tollgate_log::key::ContentHash;
 use tollgate_log::memory::MemoryLog;

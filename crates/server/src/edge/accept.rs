@@ -19,7 +19,7 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
-use tollgate_log::clock::passed;
+use tollgate_clock::sleep;
 use tower::ServiceExt;
 
 use super::Edge;
@@ -66,7 +66,7 @@ pub(crate) async fn accept(
 /// Never ends.
 async fn sweep(edge: &Edge) {
     loop {
-        passed(edge.connections.look_every()).await;
+        sleep(edge.connections.look_every()).await;
         edge.connections.sweep();
     }
 }
@@ -97,7 +97,7 @@ async fn take(listener: &TcpListener, router: &Router, edge: &Arc<Edge>, stopped
                 failing = true;
                 edge.metrics.accept_errors.inc();
                 edge.connections.close_most_idle();
-                passed(BACK_OFF).await;
+                sleep(BACK_OFF).await;
             }
         }
     }

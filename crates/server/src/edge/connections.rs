@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
-use tollgate_log::clock::Stopwatch;
+use tollgate_clock::Stopwatch;
 
 use super::limits::ConnectionLimits;
 use crate::metrics::{ConnectionMetrics, Cut};

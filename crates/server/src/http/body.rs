@@ -9,7 +9,7 @@ use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderName};
 use flate2::bufread::MultiGzDecoder;
 use futures_util::StreamExt;
 use tokio::sync::OwnedSemaphorePermit;
-use tollgate_log::clock::Stopwatch;
+use tollgate_clock::Stopwatch;
 use tollgate_wire::api::Problem;
 
 use super::{App, MAX_BODY_BYTES, Refusal};

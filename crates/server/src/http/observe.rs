@@ -9,7 +9,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::middleware::Next;
 use axum::response::Response;
 use futures_util::{Stream, stream};
-use tollgate_log::clock::Stopwatch;
+use tollgate_clock::Stopwatch;
 use tollgate_projector::ReadPool;
 
 use super::App;

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
+use tollgate_clock::Stopwatch;
 use tollgate_domain::alert::{AlertRule, Severity};
 use tollgate_domain::event::{AlertAcknowledged, Event, EventBody};
 use tollgate_domain::ids::{EventId, InvalidId, LEDGER_TENANT, ProducerId, TaskId, TenantId};
 use tollgate_domain::position::Position;
-use tollgate_log::clock::Stopwatch;
 use tollgate_projector::queries::{AlertPage, AlertState, ChangePage, ChangesAfter, ListAlerts, OneAlert};
 use tollgate_projector::{Source, Wait};
 use tollgate_wire::Submitted;

@@ -4,12 +4,12 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::OnceCell;
+use tollgate_clock::Stopwatch;
 use tollgate_domain::event::{Event, EventBody, TransitionsMeasured};
 use tollgate_domain::ids::EventId;
 use tollgate_domain::ids::LEDGER_TENANT;
 use tollgate_domain::position::PartitionId;
 use tollgate_domain::time::Timestamp;
-use tollgate_log::clock::Stopwatch;
 use tollgate_log::contract::Batch;
 use tollgate_projector::queries::{Governing, GoverningOf};
 use tollgate_projector::{QueryError, Wait};

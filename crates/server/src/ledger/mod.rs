@@ -32,9 +32,9 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use tokio::sync::{Mutex, OnceCell, watch};
+use tollgate_clock::{Clock, SystemClock};
 use tollgate_domain::ids::{EventId, ProducerId, TaskId, TenantId};
 use tollgate_domain::time::Timestamp;
-use tollgate_log::clock::{Clock, SystemClock};
 use tollgate_log::contract::{DedupScope, EventLog, Partitions};
 use tollgate_log::embedded::OpenError;
 use tollgate_projection::alerts::Alerts;

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use tollgate_clock::Stopwatch;
 use tollgate_domain::ids::{TaskId, TenantId};
 use tollgate_domain::position::{PartitionId, Position};
-use tollgate_log::clock::Stopwatch;
 use tollgate_log::contract::{DedupScope, EventName, Found};
 use tollgate_projector::queries::{FindEvents, StandingOf, TaskStanding};
 use tollgate_projector::{Answered, QueryError, Source, Wait};

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use async_nats::HeaderMap;
 use bytes::Bytes;
 use tokio::sync::watch;
+use tollgate_clock::SystemTimer;
 use tollgate_deliver::BoxFuture;
 use tollgate_deliver::bus::{MESSAGE_ID, Publish};
 use tollgate_deliver::config::{AlertsConfig, ChannelError, Endpoint, InvalidConfig};
 use tollgate_deliver::runner::{Channel, deliver};
-use tollgate_deliver::timer::SystemTimer;
 
 use crate::ledger::Ledger;
 

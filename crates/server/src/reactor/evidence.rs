@@ -8,11 +8,11 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
+use tollgate_clock::sleep;
 use tollgate_domain::event::EventBody;
 use tollgate_domain::gate::Verdict;
 use tollgate_domain::ids::LEDGER_TENANT;
 use tollgate_domain::position::{PartitionId, Position, Sequence};
-use tollgate_log::clock::passed;
 use tollgate_log::contract::{Partitions, ReadError};
 use tollgate_log::groups::Groups;
 use tollgate_log::record::StoredRecord;
@@ -180,7 +180,7 @@ impl Evidence {
         loop {
             // May be cancelled: it reads and moves on in one step.
             let records = tokio::select! {
-                records = groups.next(&mut *reader, passed) => records?,
+                records = groups.next(&mut *reader, sleep) => records?,
                 () = self.retries.due() => {
                     let due = self.retries.take_due();
                     // What fails again is said there, and waits longer.
@@ -190,7 +190,7 @@ impl Evidence {
                 }
             };
             if self.take(&records).await? {
-                passed(SPREAD).await;
+                sleep(SPREAD).await;
             }
         }
     }

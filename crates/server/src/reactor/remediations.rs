@@ -6,13 +6,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
+use tollgate_clock::{Backoff, sleep};
 use tollgate_deliver::config::{ChannelError, InvalidConfig};
 use tollgate_deliver::remediation::config::RemediationConfig;
 use tollgate_deliver::remediation::{EvidenceOf, Remediation};
 use tollgate_deliver::runner::Channel;
 use tollgate_deliver::schedule::Answer;
 use tollgate_domain::time::Timestamp;
-use tollgate_log::clock::passed;
 
 use super::evidence_dir;
 use crate::ledger::{Ledger, Name, Told};
@@ -20,11 +20,8 @@ use crate::ledger::{Ledger, Name, Told};
 /// How often it looks for tasks that somebody else blocked: a server that died since, or one that could not open what is due.
 const LOOK_EVERY: Duration = Duration::from_secs(30);
 
-/// How long it waits after a first failure; twice as long after each further one.
-const FIRST_WAIT_MS: i64 = 1000;
-
-/// Longest wait.
-const MAX_WAIT_MS: i64 = 5 * 60 * 1000;
+/// How long it waits after a failure.
+const BACKOFF: Backoff = Backoff { first: Duration::from_secs(1), longest: Duration::from_secs(5 * 60) };
 
 /// How long an attempt that another server began is left to it, beyond its own wait. Longer than any attempt takes.
 const LEFT_ALONE_MS: i64 = 6 * 60 * 1000;
@@ -141,7 +138,7 @@ impl Remediations {
             let mut stopping = stop.clone();
             let overdue = async {
                 let _ = stopping.wait_for(|stop| *stop).await;
-                passed(GRACE).await;
+                sleep(GRACE).await;
             };
             tokio::select! {
                 _ = self.round() => {}
@@ -154,7 +151,7 @@ impl Remediations {
                 // An error means that whoever would stop it is gone.
                 _ = stop.wait_for(|stop| *stop) => break,
                 () = self.ledger.blocked() => {}
-                () = passed(wait.min(LOOK_EVERY)) => {}
+                () = sleep(wait.min(LOOK_EVERY)) => {}
             }
         }
         // What it does not get done is found by whoever serves next.
@@ -240,7 +237,7 @@ impl Remediations {
         let now = self.ledger.now();
         if failed.is_empty() {
             if let Some(until) = others {
-                due.next = until.max(now.plus_millis(FIRST_WAIT_MS));
+                due.next = until.max(now.plus_millis(wait_ms(1)));
                 return false;
             }
             if due.raised
@@ -311,6 +308,5 @@ enum Done {
 }
 
 fn wait_ms(failures: u32) -> i64 {
-    let doubled = FIRST_WAIT_MS.checked_shl(failures.saturating_sub(1).min(20)).unwrap_or(MAX_WAIT_MS);
-    doubled.clamp(FIRST_WAIT_MS, MAX_WAIT_MS)
+    i64::try_from(BACKOFF.doubled(failures).as_millis()).unwrap_or(i64::MAX)
 }

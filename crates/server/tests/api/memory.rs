@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use tollgate_log::clock::ManualClock;
+use tollgate_clock::ManualClock;
 use tollgate_log::memory::MemoryLog;
 
 use crate::support::{Service, outcomes, usage};

@@ -3,12 +3,12 @@
 use std::sync::{Arc, Mutex};
 
 use serde_json::json;
+use tollgate_clock::{Clock, ManualClock};
 use tollgate_deliver::BoxFuture;
 use tollgate_deliver::message::Message;
 use tollgate_deliver::runner::Channel;
 use tollgate_deliver::schedule::Answer;
 use tollgate_domain::time::Timestamp;
-use tollgate_log::clock::{Clock, ManualClock};
 use tollgate_log::memory::MemoryLog;
 use tollgate_server::reactor::{Remediations, Ways};
 

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use tokio::sync::watch;
+use tollgate_clock::Timer;
 use tollgate_deliver::BoxFuture;
-use tollgate_deliver::timer::Timer;
 use tollgate_domain::time::Timestamp;
 
 /// Times that are waited for, by the number of the wait.

@@ -12,6 +12,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tollgate_clock::Backoff;
 use tollgate_log_jetstream::{Inbox, InboxMessage};
 use tollgate_wire::Submitted;
 use tollgate_wire::api::{EventOutcome, Outcome, Problem};
@@ -25,8 +26,8 @@ use crate::problem::{CONFLICT, INVALID, REFUSED};
 /// server, which may have died with it. With [`pause`] that is 79 s, longer than a dead server keeps a message.
 const TRIES_FOR_STATE: u64 = 9;
 
-/// Longest pause before a message comes again.
-const MAX_PAUSE: Duration = Duration::from_secs(16);
+/// How long before a message comes again that could not be taken.
+const BACKOFF: Backoff = Backoff { first: Duration::from_secs(1), longest: Duration::from_secs(16) };
 
 /// The code of events that were refused with another one of their task.
 const REFUSED_WITH: &str = "refused_with";
@@ -253,10 +254,9 @@ async fn quarantine(ledger: &Ledger, message: &InboxMessage, wrong: &Wrong) -> R
         .map_err(|error| format!("its rejection could not be recorded: {error}"))
 }
 
-/// How long before a message comes again that came so often: 1 s, doubled with each time.
+/// How long before a message comes again that was delivered this many times.
 fn pause(deliveries: u64) -> Duration {
-    let doubled = u32::try_from(deliveries.saturating_sub(1)).unwrap_or(u32::MAX).min(4);
-    Duration::from_secs(1 << doubled).min(MAX_PAUSE)
+    BACKOFF.doubled(u32::try_from(deliveries).unwrap_or(u32::MAX))
 }
 
 #[cfg(test)]

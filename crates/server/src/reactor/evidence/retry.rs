@@ -4,16 +4,13 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use tollgate_clock::{Backoff, Stopwatch, sleep};
 use tollgate_domain::position::Sequence;
-use tollgate_log::clock::{Stopwatch, passed};
 
 use super::Due;
 
-/// How long a task waits after its first failure. Doubles with each further one.
-const FIRST: Duration = Duration::from_secs(5);
-
-/// The longest it waits.
-const LONGEST: Duration = Duration::from_secs(600);
+/// How long a task waits after a failure.
+const BACKOFF: Backoff = Backoff { first: Duration::from_secs(5), longest: Duration::from_secs(600) };
 
 /// A task whose evidence is to be written yet, as the mark file keeps it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,6 +27,7 @@ pub(super) struct Retries(BTreeMap<(String, String), Waiting>);
 struct Waiting {
     sequence: Sequence,
     error: String,
+    failures: u32,
     wait: Duration,
     since: Stopwatch,
 }
@@ -40,6 +38,7 @@ impl Retries {
         let waiting = |sequence| Waiting {
             sequence: Sequence(sequence),
             error: "not tried since the start".to_owned(),
+            failures: 0,
             wait: Duration::ZERO,
             since: Stopwatch::start(),
         };
@@ -56,9 +55,9 @@ impl Retries {
     }
 
     pub(super) fn failed(&mut self, (name, sequence): &Due, error: String) {
-        let before = self.0.get(name).map(|waiting| waiting.wait);
-        let wait = before.map_or(FIRST, |wait| (wait * 2).clamp(FIRST, LONGEST));
-        let waiting = Waiting { sequence: *sequence, error, wait, since: Stopwatch::start() };
+        let failures = self.0.get(name).map_or(0, |waiting| waiting.failures).saturating_add(1);
+        let wait = BACKOFF.doubled(failures);
+        let waiting = Waiting { sequence: *sequence, error, failures, wait, since: Stopwatch::start() };
         self.0.insert(name.clone(), waiting);
     }
 
@@ -74,7 +73,7 @@ impl Retries {
     /// Waits until one is due; without end where there is none.
     pub(super) async fn due(&self) {
         match self.0.values().map(Waiting::left).min() {
-            Some(left) => passed(left).await,
+            Some(left) => sleep(left).await,
             None => std::future::pending().await,
         }
     }

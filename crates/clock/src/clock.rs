@@ -1,11 +1,11 @@
-//! The one home of clocks: everything else takes time as data, or one of these.
+//! Clocks and the stopwatch: where the present time comes from.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use tollgate_domain::time::Timestamp;
 
-/// Where an appender reads the time of an append from.
+/// Where the present time comes from.
 pub trait Clock: Send + Sync + 'static {
     /// The present time.
     fn now(&self) -> Timestamp;
@@ -66,10 +66,4 @@ impl Stopwatch {
     pub fn elapsed(&self) -> Duration {
         self.0.elapsed()
     }
-}
-
-/// Lets time pass.
-pub async fn passed(time: Duration) {
-    // It runs out, that is what it is for.
-    let _ = tokio::time::timeout(time, std::future::pending::<()>()).await;
 }

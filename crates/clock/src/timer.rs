@@ -1,12 +1,12 @@
 //! Waiting for a time: on the machine's clock, or on one that a test moves.
 
-use std::future::pending;
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use tollgate_domain::time::Timestamp;
-use tollgate_log::clock::{Clock, SystemClock};
 
-use crate::BoxFuture;
+use crate::clock::{Clock, SystemClock};
+use crate::sleep::sleep;
 
 /// Longest stretch of a wait before the clock is looked at again: somebody may have set it.
 const LOOK_EVERY: Duration = Duration::from_secs(60);
@@ -38,9 +38,7 @@ impl Timer for SystemTimer {
                 if at <= self.now() {
                     return;
                 }
-                let stretch = tokio::time::timeout(left.min(LOOK_EVERY), pending::<()>());
-                // It always runs out, that is what it is for.
-                let _ = stretch.await;
+                sleep(left.min(LOOK_EVERY)).await;
             }
         })
     }

@@ -1,4 +1,4 @@
-//! Waiting between tries: exponential, with full jitter, and never shorter than the ledger asks. The only sleep there is.
+//! How long to wait between tries: doubling up to a longest wait, with or without jitter.
 
 use std::time::Duration;
 
@@ -19,22 +19,22 @@ impl Default for Backoff {
 }
 
 impl Backoff {
-    /// How long to wait after so many failures in a row, from 1. `random` is any number; `asked` is the ledger's
+    /// How long to wait after `failures` failures in a row, counted from 1, without jitter: `first`, doubled with each further failure,
+    /// up to `longest`.
+    #[must_use]
+    pub fn doubled(&self, failures: u32) -> Duration {
+        let doublings = failures.saturating_sub(1).min(20);
+        self.first.saturating_mul(1 << doublings).min(self.longest)
+    }
+
+    /// The same with full jitter: any time up to [`Self::doubled`]. `random` is any number; `asked` is what the other side asked for, its
     /// `Retry-After`, to which the jitter is added.
     #[must_use]
     pub fn delay(&self, failures: u32, random: u64, asked: Option<Duration>) -> Duration {
-        let doublings = failures.saturating_sub(1).min(20);
-        let longest = self.first.saturating_mul(1 << doublings).min(self.longest);
-        let longest = u64::try_from(longest.as_micros()).unwrap_or(u64::MAX);
+        let longest = u64::try_from(self.doubled(failures).as_micros()).unwrap_or(u64::MAX);
         let jitter = Duration::from_micros(random % longest.saturating_add(1));
         asked.unwrap_or_default().saturating_add(jitter)
     }
-}
-
-/// Waits.
-#[expect(clippy::disallowed_methods, reason = "this is the one home of sleep")]
-pub(crate) async fn wait(delay: Duration) {
-    tokio::time::sleep(delay).await;
 }
 
 #[cfg(test)]
@@ -58,5 +58,17 @@ mod tests {
             assert_eq!(delay.as_millis(), expected_ms, "{failures} {random} {asked_s}");
         }
         assert_eq!(Backoff { first: Duration::ZERO, ..backoff }.delay(3, 77, None), Duration::ZERO);
+    }
+
+    #[test]
+    fn without_jitter_waits_double_from_the_first_to_the_longest() {
+        let backoff = Backoff { first: Duration::from_secs(1), longest: Duration::from_secs(300) };
+        for (failures, seconds) in
+            [(0, 1), (1, 1), (2, 2), (3, 4), (9, 256), (10, 300), (21, 300), (u32::MAX, 300)]
+        {
+            assert_eq!(backoff.doubled(failures), Duration::from_secs(seconds), "{failures}");
+        }
+        let endless = Backoff { first: Duration::from_secs(3), longest: Duration::MAX };
+        assert_eq!(endless.doubled(3), Duration::from_secs(12));
     }
 }

@@ -1,32 +1,9 @@
-//! The producer's clock, and the source of its ids: what the tracker takes from outside, so that tests can give it.
+//! The source of event ids and of jitter: what the tracker takes from outside, so that tests can give it.
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
-use tollgate_domain::time::Timestamp;
 use uuid::Uuid;
-
-/// Where events get the time from at which they happened.
-pub trait Clock: Send + Sync + 'static {
-    /// The present time.
-    fn now(&self) -> Timestamp;
-}
-
-/// The machine's clock.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct SystemClock;
-
-impl Clock for SystemClock {
-    #[expect(clippy::disallowed_methods, reason = "this is the client's one home of the wall clock")]
-    fn now(&self) -> Timestamp {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        i64::try_from(since.as_micros())
-            .ok()
-            .and_then(|micros| Timestamp::from_micros(micros).ok())
-            .unwrap_or_default()
-    }
-}
 
 /// Where event ids and the jitter of retries come from.
 #[derive(Clone)]
