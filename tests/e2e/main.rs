@@ -13,4 +13,5 @@ mod life;
 mod mistakes;
 mod nats;
 mod operate;
+mod replaced;
 mod watch;

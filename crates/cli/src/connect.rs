@@ -17,10 +17,11 @@ use tollgate_server::edge::ConnectionLimits;
 use tollgate_server::http::{App, Hosts, router};
 use tollgate_server::ledger::{SettingsOptions, Views};
 use tollgate_server::reactor::{Evidence, Remediations, Ways};
-use tollgate_server::{Ledger, LedgerOptions, Running};
+use tollgate_server::{Ledger, LedgerOptions};
 use tower::ServiceExt;
 
 use crate::args::Global;
+use crate::bound::Bound;
 use crate::exit::Failure;
 use crate::output::note;
 
@@ -38,9 +39,6 @@ const COMMAND_NOTE: &str = "a tollgate command";
 
 /// How long.
 const COMMAND_WAIT: Duration = Duration::from_secs(10);
-
-/// How long a server that a file names is given to prove that it is there.
-const PROBE: Duration = Duration::from_secs(2);
 
 /// Whether a command may make a data directory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,7 +68,7 @@ impl Connection {
     pub(crate) async fn open(global: &Global, access: Access) -> Result<Self, Failure> {
         if let Some(url) = &global.server {
             let transport = HttpTransport::new(url).map_err(|error| Failure::failed(error.to_string()))?;
-            return Ok(Self::remote(Arc::new(transport), global));
+            return Ok(Self::remote(Bound::at(Arc::new(transport)), global));
         }
         if let Some(url) = &global.log {
             let log = jetstream(global, url, Some(COMMAND_KNOWS)).await?;
@@ -78,8 +76,8 @@ impl Connection {
             let options = ledger_options(global, Views::Nats(client), clock);
             return Ok(Self::of_ledger(global, Ledger::open(log, options).await?));
         }
-        if let Some(transport) = server_of(&global.data).await {
-            return Ok(Self::remote(transport, global));
+        if let Some(server) = Bound::of_data(&global.data).await {
+            return Ok(Self::remote(server, global));
         }
         Self::local(global, access, Arc::new(SystemClock)).await
     }
@@ -121,8 +119,8 @@ impl Connection {
         Self { client, local: Some(Local { ledger, evidence: None, remediations }) }
     }
 
-    fn remote(transport: Arc<dyn Transport>, global: &Global) -> Self {
-        Self { client: as_flags(Client::new(transport), global), local: None }
+    fn remote(server: Bound, global: &Global) -> Self {
+        Self { client: as_flags(Client::new(Arc::new(server)), global), local: None }
     }
 
     /// The ledger in this process, if it is.
@@ -274,18 +272,9 @@ pub(crate) fn config_file(global: &Global) -> Option<PathBuf> {
     global.config.clone().or_else(|| own.is_file().then_some(own))
 }
 
-/// The server that owns a data directory, if one does and answers.
-///
-/// What a killed server left is found out here: nobody answers at its address, or somebody else does. Another ledger has another epoch; a
-/// copy of this one has the same, but is served by another run of a server.
-pub(crate) async fn server_of(data: &Path) -> Option<Arc<dyn Transport>> {
-    let running = Running::find(data)?;
-    let transport: Arc<dyn Transport> = Arc::new(HttpTransport::new(&running.url).ok()?);
-    let answered = tokio::time::timeout(PROBE, Client::new(Arc::clone(&transport)).position()).await;
-    let answer = answered.ok()?.ok()?;
-    let epoch = EmbeddedLog::epoch_of(data).ok()??;
-    let same = answer.epoch == epoch.id.simple().to_string() && answer.instance == running.instance;
-    same.then_some(transport)
+/// Whether a server owns a data directory and answers.
+pub(crate) async fn is_served(data: &Path) -> bool {
+    Bound::of_data(data).await.is_some()
 }
 
 /// Requests to a router in this process.

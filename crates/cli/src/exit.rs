@@ -85,6 +85,8 @@ impl From<ClientError> for Failure {
             ClientError::Problem(problem) => {
                 let code = match (problem.code.as_str(), problem.status) {
                     ("stale", _) => STALE,
+                    // No rule: the ledger that was meant does not answer.
+                    ("other_ledger", _) => FAILED,
                     (_, 400..=499) => REFUSED,
                     _ => FAILED,
                 };

@@ -1,9 +1,10 @@
 //! `tollgate`: the budget ledger for AI agents, as one binary.
 //!
 //! [`args`] is what can be asked; [`connect`] finds the ledger that answers: a server, or the data directory opened by this
-//! process; [`commands`] has one file per subject; [`output`] is what people and programs see; [`exit`] the codes.
+//! process; [`bound`] keeps a command at that server; [`commands`] has one file per subject; [`output`] is what people and programs see; [`exit`] the codes.
 
 mod args;
+mod bound;
 mod commands;
 mod connect;
 mod exit;

@@ -54,6 +54,8 @@ kinds! {
     TOO_LARGE = "too_large", 413, false, "The request is larger than it may be";
     /// The body is not JSON.
     MEDIA_TYPE = "media_type", 415, false, "The body must be JSON";
+    /// The request is meant for another ledger.
+    OTHER_LEDGER = "other_ledger", 421, false, "Another ledger answers at this address";
     /// A rule refused an event.
     REFUSED = "refused", 422, false, "A rule refused an event";
     /// A config breaks a rule.
@@ -78,8 +80,8 @@ kinds! {
     CONTENDED = "contended", 503, true, "Other decisions about the task came first";
     /// A view did not reach the asked position in time.
     STALE = "stale", 503, true, "The view is behind the position asked for";
-    /// Too many questions over many rows wait already.
-    BUSY = "busy", 503, true, "Too many questions over many rows wait already";
+    /// As much of this work is under way already as may be.
+    BUSY = "busy", 503, true, "As much of this work is under way as may be at once";
     /// No projector answers for a view.
     NO_PROJECTOR = "no_projector", 503, true, "No projector answers for the view";
     /// A projector could not answer.
@@ -188,7 +190,7 @@ pub fn of_row(error: &RowError) -> Box<Problem> {
 #[must_use]
 pub fn of_rebuild(error: &RebuildError) -> Box<Problem> {
     match error {
-        RebuildError::Running => CONTENDED.with(error.to_string()),
+        RebuildError::Running => BUSY.with(error.to_string()),
         RebuildError::Remote(error) => of_query(error),
         RebuildError::View(_) | RebuildError::Stopped => INTERNAL.with(error.to_string()),
     }

@@ -26,6 +26,8 @@ mod follow;
 mod gate;
 #[path = "api/govern.rs"]
 mod govern;
+#[path = "api/identity.rs"]
+mod identity;
 #[path = "api/memory.rs"]
 mod memory;
 #[path = "api/quarantine.rs"]

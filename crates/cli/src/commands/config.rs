@@ -8,7 +8,7 @@ use tollgate_server::ledger::BUILT_IN;
 
 use super::ask;
 use crate::args::{Format, Global, ShowArgs};
-use crate::connect::{Access, config_file, server_of};
+use crate::connect::{Access, config_file, is_served};
 use crate::exit::Failure;
 use crate::output::{json, line, out};
 
@@ -73,7 +73,7 @@ pub(crate) async fn show(global: &Global, args: &ShowArgs) -> Result<ExitCode, F
 
 /// Has the server read its config again.
 pub(crate) async fn reload(global: &Global) -> Result<ExitCode, Failure> {
-    let served = global.server.is_some() || server_of(&global.data).await.is_some();
+    let served = global.server.is_some() || is_served(&global.data).await;
     if !served {
         return Err(Failure::failed(
             "no server here to read its config again: commands without a server read it each time",

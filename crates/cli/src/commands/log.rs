@@ -10,7 +10,7 @@ use tollgate_wire::check_stored;
 
 use super::ask;
 use crate::args::{Format, Global, InitArgs, TailArgs};
-use crate::connect::{Access, Connection, nats_options, server_of};
+use crate::connect::{Access, Connection, is_served, nats_options};
 use crate::exit::{DIFFERS, Failure};
 use crate::output::{counted, grouped_u64, json, line, time};
 
@@ -82,7 +82,7 @@ pub(crate) async fn verify(global: &Global) -> Result<ExitCode, Failure> {
         return verify_over_nats(global).await;
     }
     // The views remember chains of their own; a server's are open in it.
-    let served = server_of(&global.data).await.is_some();
+    let served = is_served(&global.data).await;
     let anchors = if served {
         Vec::new()
     } else {

@@ -10,7 +10,7 @@ use tollgate_wire::api::TaskReport;
 use super::{ask, read};
 use crate::args::{Form, Format, Global, LimitsArgs, ReportArgs, ReportCommand};
 use crate::commands::config::read_config;
-use crate::connect::{Access, config_file, server_of};
+use crate::connect::{Access, config_file, is_served};
 use crate::exit::Failure;
 use crate::output::{self, json, line, out, say};
 
@@ -18,8 +18,7 @@ use crate::output::{self, json, line, out, say};
 pub(crate) async fn limits(global: &Global, args: &LimitsArgs) -> Result<ExitCode, Failure> {
     let (complexity, importance) = (args.complexity.as_deref(), args.importance.as_deref());
     let (multiplier, completed) = (args.multiplier.as_deref(), args.completed.as_deref());
-    let served =
-        global.server.is_some() || (global.config.is_none() && server_of(&global.data).await.is_some());
+    let served = global.server.is_some() || (global.config.is_none() && is_served(&global.data).await);
     let limits = if served {
         let asked = ask(global, Access::Existing, async |it| {
             it.client.limits(complexity, importance, multiplier, completed).await

@@ -9,6 +9,7 @@ mod feed;
 mod follow;
 mod govern;
 mod guard;
+mod identity;
 mod observe;
 mod openapi;
 mod operate;
@@ -31,6 +32,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 pub(crate) use feed::Feed;
 pub use guard::Hosts;
+pub use identity::LEDGER_HEADER;
 pub use openapi::document;
 
 use crate::edge::{ConnectionLimits, Edge};
@@ -116,6 +118,7 @@ pub fn router(app: App) -> Router {
                 )),
             )
         })
+        .layer(from_fn_with_state(app.clone(), identity::check))
         .layer(from_fn_with_state(app.clone(), guard::check))
         .layer(CatchPanicLayer::custom(|_| {
             Refusal(INTERNAL.with("a handler panicked; the log is as it was, see the server's own log"))

@@ -65,10 +65,11 @@ struct Api;
 struct Problems;
 
 /// Of every operation.
-const ANYWHERE: [(&str, &str); 5] = [
+const ANYWHERE: [(&str, &str); 6] = [
     ("400", "A parameter, a header or the body breaks a rule of the API, or is unknown to it"),
     ("403", "The request is addressed to another name, or comes from a web page of elsewhere"),
     ("405", "The address takes another method"),
+    ("421", "The header `tollgate-ledger` names another ledger than the one that answers"),
     ("500", "The ledger made a mistake"),
     ("503", "It cannot be answered now; `retryable` says whether it may be later"),
 ];

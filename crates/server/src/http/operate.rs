@@ -99,7 +99,7 @@ pub(crate) async fn metrics(State(app): State<App>, _: NoParams, headers: Header
 #[utoipa::path(get, path = "/v1/config", tag = "operate", responses(
     (status = 200, description = "The config and the prices in force", body = ConfigResponse),
 ))]
-pub(crate) async fn config(State(app): State<App>) -> Json<ConfigResponse> {
+pub(crate) async fn config(State(app): State<App>, _: NoParams) -> Json<ConfigResponse> {
     Json(app.ledger.config())
 }
 

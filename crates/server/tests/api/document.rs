@@ -143,7 +143,7 @@ async fn web_pages_of_elsewhere_cause_no_record_of_a_read() {
     let service = Service::new().await;
     service.open("T-1").await;
     let read = |site: &str| {
-        let request = Request::get("/v1/tasks/T-1/report").header("host", "localhost:7070");
+        let request = Request::get("/v1/tasks/T-1/report?at_least=tail").header("host", "localhost:7070");
         request.header("sec-fetch-site", site).body(Body::empty()).unwrap()
     };
     assert_eq!(service.send(read("cross-site")).await.0, 403);
