@@ -160,7 +160,7 @@ fn actions_decide_whether_latency_and_single_phases_warn_or_block(ground: &mut G
     assert!(story.contains("exceeded latency budget: 121,000 / 100,000 ms (121%)"), "{story}");
     let story = ground.ok("task explain T-8");
     assert!(
-        story.contains("Phase WORK of task T-8 exceeded its token budget: 15,001 / 10,000 (150%)"),
+        story.contains("Phase WORK of task T-8 exceeded its token budget: 15,001 / 10,000 (150.01%)"),
         "{story}"
     );
     let list = ground.ok("task list");

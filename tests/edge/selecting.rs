@@ -75,7 +75,7 @@ fn tasks_are_selected_summed_up_and_paged(ground: &mut Ground) {
     // 50 % and 128.2 % of 23,400.
     assert_eq!((&selection["tasks"], &selection["limited_tasks"]), (&json!(2), &json!(2)), "{selection}");
     assert_eq!(selection["average_utilization_percent"], "89.1", "{selection}");
-    let counts = json!({"within": 1, "warning": 1, "exceeded": 0, "no_limits": 0});
+    let counts = json!({"within": 1, "warning": 1, "exceeded": 0, "unknown": 0, "no_limits": 0});
     assert_eq!(selection["by_status"], counts, "{selection}");
 
     // Pages are where they are, whatever is opened between them.
@@ -112,8 +112,8 @@ fn tasks_are_selected_summed_up_and_paged(ground: &mut Ground) {
 fn what_is_no_word_of_a_filter_is_refused_with_those_there_are(ground: &mut Ground) {
     six_tasks(ground);
     for (query, names) in [
-        ("status=over", "within, warning, exceeded, no_limits"),
-        ("status=within,over", "within, warning, exceeded, no_limits"),
+        ("status=over", "within, warning, exceeded, unknown, no_limits"),
+        ("status=within,over", "within, warning, exceeded, unknown, no_limits"),
         ("stage=opened", "implicit, open, completed, cancelled, abandoned"),
         ("complexity=Huge", "Tiny, Small, Medium, Large"),
         ("importance=urgent", "low, medium, high, critical"),
@@ -124,7 +124,7 @@ fn what_is_no_word_of_a_filter_is_refused_with_those_there_are(ground: &mut Grou
         assert!(status == 400 && text.contains(names), "{query}: {status} {text}");
     }
     let told = ground.fails(3, "task list --status over");
-    assert!(told.contains("within, warning, exceeded, no_limits"), "{told}");
+    assert!(told.contains("within, warning, exceeded, unknown, no_limits"), "{told}");
 }
 
 fn the_largest_groups_are_listed_and_one_row_stands_for_the_others(ground: &mut Ground) {

@@ -22,7 +22,7 @@ fn garbage_in_the_subjects_of_the_ledger_holds_up_no_view_and_stays_visible() {
     let _ = cluster.place.ok(&line("phase start X PLAN"));
     let _ = cluster.place.ok(&line("usage record X --output 100 --id u"));
     let gate: Value = cluster.place.json(&line("gate X IMPLEMENT"));
-    assert_eq!(gate["decision"], "allow", "{gate}");
+    assert_eq!(gate["verdict"], "allow", "{gate}");
     assert_eq!(cluster.place.json(&line("report"))["tokens"]["total"], 100);
     let _ = cluster.place.ok(&line("phase end X PLAN"));
     let _ = cluster.place.ok(&line("task close X"));

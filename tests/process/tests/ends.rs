@@ -24,15 +24,18 @@ fn ends_in_the_middle() {
     let place = temporary();
     std::fs::write(place.path().join("file"), "").unwrap();
     // Both hold stderr open for as long as they run. The first one's own child is not known to the test.
-    let script = "trap '' TERM HUP; sleep 600 & echo runs >&2; wait; sleep 600";
-    let mut process = Program::bare("/bin/sh").args(["-c", script]).start();
-    eprintln!("place {}", place.path().display());
+    let script = "trap '' TERM HUP; sleep 600 & echo runs; wait; sleep 600";
+    let mut process = Program::bare("/bin/sh").args(["-c", script]).stdout(Stdio::piped()).start();
+    // What has not begun to run yet would prove nothing.
+    let mut said = String::new();
+    BufReader::new(process.stdout.take().unwrap()).read_line(&mut said).unwrap();
+    eprintln!("place {}\n{}", place.path().display(), said.trim());
     match how.as_str() {
         "panic" => panic!("as a test that fails"),
         "forgotten" => std::mem::forget((process, place)),
         "orphan" => {
             let mut first = Program::new("sh");
-            let mut first = first.args(["-c", "sleep 600 & echo runs >&2"]).start();
+            let mut first = first.args(["-c", "sleep 600 &"]).start();
             assert!(first.wait().unwrap().success());
         }
         _ => {

@@ -8,7 +8,7 @@ use tollgate_domain::gate::{ReasonCode, Verdict, grouped};
 use tollgate_domain::limits::TaskLimits;
 use tollgate_domain::metadata::LimitOverride;
 use tollgate_domain::phase::{Advance, Phase};
-use tollgate_domain::printable::is_hidden;
+use tollgate_domain::printable::printable;
 use tollgate_domain::task::TaskStage;
 use tollgate_domain::time::Timestamp;
 
@@ -248,19 +248,18 @@ fn milestones(row: &TaskRow, now: Option<Timestamp>) -> Vec<(Timestamp, (u8, u64
         story.push((bypass.at, (4, bypass.sequence.0), sentence));
     }
     for granted in &row.overrides {
-        let (what, approver) = (with_thousands(&granted.what), &granted.approver);
-        let reason = one_line(&granted.reason);
+        let (what, approver, reason) = (with_thousands(&granted.what), &granted.approver, &granted.reason);
         let sentence = format!("{what} by {approver}: {reason} (record {})", granted.sequence);
         story.push((granted.at, (2, granted.sequence.0), sentence));
     }
     for given in &row.explanations {
-        let (phase, author, text) = (&given.execution.phase, &given.author, one_line(&given.text));
+        let (phase, author, text) = (&given.execution.phase, &given.author, &given.text);
         let sentence = format!("{phase} explained by {author}: {text} (record {})", given.sequence);
         story.push((given.at, (2, given.sequence.0), sentence));
     }
     for changed in &row.importance_changes {
         let from = changed.from.map(|from| format!(" from {from}")).unwrap_or_default();
-        let (to, author, reason) = (changed.to, &changed.author, one_line(&changed.reason));
+        let (to, author, reason) = (changed.to, &changed.author, &changed.reason);
         let sentence = format!(
             "importance changed{from} to {to} by {author}: {reason}; the limits stay (record {})",
             changed.sequence
@@ -268,7 +267,7 @@ fn milestones(row: &TaskRow, now: Option<Timestamp>) -> Vec<(Timestamp, (u8, u64
         story.push((changed.at, (2, changed.sequence.0), sentence));
     }
     if let Some(marked) = &row.mark {
-        let (what, author, reason) = (marked.mark.as_str(), &marked.author, one_line(&marked.reason));
+        let (what, author, reason) = (marked.mark.as_str(), &marked.author, &marked.reason);
         let sentence = format!("judged {what} by {author}: {reason} (record {})", marked.sequence);
         story.push((marked.at, (2, marked.sequence.0), sentence));
     }
@@ -277,7 +276,8 @@ fn milestones(row: &TaskRow, now: Option<Timestamp>) -> Vec<(Timestamp, (u8, u64
         let why = closed.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
         story.push((closed.at, (5, 0), format!("closed as {}{by}{why}", closed.outcome.as_str())));
     }
-    story
+    // What people wrote never begins a line of its own.
+    story.into_iter().map(|(at, place, sentence)| (at, place, one_line(&sentence))).collect()
 }
 
 /// How an execution ended: its numbers beside its limits, and why it probably went above them.
@@ -314,10 +314,9 @@ fn ended_with(row: &TaskRow, execution: &Execution, now: Option<Timestamp>) -> S
     sentence
 }
 
-/// What people wrote, as a part of a line: nothing in it moves a terminal's cursor.
+/// What people wrote, as a part of a line: nothing in it moves a terminal's cursor, and nothing hides.
 fn one_line(text: &str) -> String {
-    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    line.replace(is_hidden, "\u{fffd}")
+    printable(&text.split_whitespace().collect::<Vec<_>>().join(" ")).into_owned()
 }
 
 fn decision_sentence(decision: &Decision) -> String {

@@ -21,6 +21,7 @@ use crate::problem::INVALID;
 
 /// Which alerts.
 #[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct AlertsQuery {
     /// Only of this tenant.
@@ -49,6 +50,7 @@ pub(crate) struct AlertsQuery {
 
 /// What an answer has to see.
 #[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ReadQuery {
     /// A position, or `tail`.
@@ -68,6 +70,7 @@ impl ReadQuery {
 
 /// From where on, and for how long.
 #[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ChangesQuery {
     /// Changes behind this record: the `last` of the answer before; 0: from the first.

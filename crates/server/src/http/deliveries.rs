@@ -16,6 +16,7 @@ use crate::problem::INVALID;
 
 /// Which deliveries.
 #[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct DeliveriesQuery {
     /// Only of this alert.

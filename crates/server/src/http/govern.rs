@@ -18,6 +18,7 @@ const WEEKS: u32 = 4;
 
 /// Of which tasks, and what the answer has to see.
 #[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct HealthQuery {
     /// Only of this tenant; all.

@@ -20,6 +20,7 @@ use crate::problem::INVALID;
 
 /// Which part of the log.
 #[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct LogParams {
     /// Records after this one; 0: from the first.

@@ -17,6 +17,7 @@ use crate::problem::INVALID;
 
 /// Which messages.
 #[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct QuarantineQuery {
     /// Only of this tenant.

@@ -24,6 +24,7 @@ const AS_OF: HeaderName = HeaderName::from_static("tollgate-as-of");
 
 /// What a report has to see, and how it is shown.
 #[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ReportQuery {
     /// Owner of the task; `default`.
@@ -44,20 +45,26 @@ pub(crate) struct ReportQuery {
 
 /// Of which tasks, how much, and what the answer has to see.
 #[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct TotalsQuery {
     /// Only of this tenant; all.
+    #[param(min_length = 1, max_length = 64)]
     tenant: Option<String>,
     /// Of each list so many groups, those with the most tokens, up to 1000; 100. One row stands for the others.
+    #[param(minimum = 1, maximum = 1000)]
     top: Option<usize>,
     /// A position, or `tail`.
+    #[param(pattern = "^(tail|[0-9a-f]{32}@([0-9]{1,2}:[0-9]{1,19}(,[0-9]{1,2}:[0-9]{1,19})*)?)$")]
     at_least: Option<String>,
     /// How long to wait for that, in milliseconds.
+    #[param(maximum = 60000)]
     wait_ms: Option<u64>,
 }
 
 /// Which reads of reports.
 #[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct AccessesQuery {
     /// Only of this tenant.

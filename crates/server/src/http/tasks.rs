@@ -17,6 +17,7 @@ use crate::problem::of_field;
 
 /// Who asks, where the body does not say.
 #[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Caller {
     /// Owner of the task; `default` where neither this nor the body names one.

@@ -26,6 +26,7 @@ const MAX_WAIT_MS: u64 = 60_000;
 
 /// What a question has to see.
 #[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct TaskQuery {
     /// Owner of the task; `default`.
@@ -41,6 +42,7 @@ pub(crate) struct TaskQuery {
 
 /// Which tasks, and what the answer has to see.
 #[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct TasksQuery {
     /// Owner of the tasks; `default`.
@@ -52,8 +54,14 @@ pub(crate) struct TasksQuery {
     #[param(minimum = 1, maximum = 1000)]
     limit: Option<usize>,
     /// Only `implicit`, `open`, `completed`, `cancelled` or `abandoned` ones; here and below, several with commas between.
+    #[param(
+        pattern = "^(implicit|open|completed|cancelled|abandoned)(,(implicit|open|completed|cancelled|abandoned))*$"
+    )]
     stage: Option<String>,
     /// Only those whose budget is `within`, `warning`, `exceeded` or `unknown`, or that have `no_limits`.
+    #[param(
+        pattern = "^(within|warning|exceeded|unknown|no_limits)(,(within|warning|exceeded|unknown|no_limits))*$"
+    )]
     status: Option<String>,
     /// Only `Tiny`, `Small`, `Medium` or `Large` ones.
     complexity: Option<String>,
@@ -66,6 +74,7 @@ pub(crate) struct TasksQuery {
     /// Only those with a time before this one.
     until: Option<String>,
     /// Which time that is: `opened`, the default, or that of the `last` event.
+    #[param(pattern = "^(opened|last)$")]
     by: Option<String>,
     /// Whether to sum up all selected tasks, those of other pages too. Where it is not said: on the first page, if there is a filter.
     summary: Option<bool>,
@@ -79,6 +88,7 @@ pub(crate) struct TasksQuery {
 
 /// The tiers of a task that is not opened yet.
 #[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct LimitsQuery {
     /// Tiny, Small, Medium or Large; Medium.

@@ -6,7 +6,7 @@ use crate::support::{Service, at, outcomes, usage};
 
 /// Opens a task, starts THINK, and looks ten minutes later.
 async fn silent() -> Service {
-    let service = Service::with_one_clock().await;
+    let service = Service::new().await;
     service.open("T-1").await;
     let started = json!([{"id": "s1", "task": "T-1", "phase_started": {"phase": "THINK"}}]);
     assert_eq!(service.append(started).await.0, 201);

@@ -40,6 +40,13 @@ fn every_operation_says_what_it_answers_when_it_does_not_do_what_it_is_asked() {
             operations += 1;
             let responses = &operation["responses"];
             for parameter in operation["parameters"].as_array().into_iter().flatten() {
+                let name = parameter["name"].as_str().unwrap();
+                let (place, needed) = (parameter["in"].as_str(), parameter["required"].as_bool());
+                if path.contains(&format!("{{{name}}}")) {
+                    assert_eq!((place, needed), (Some("path"), Some(true)), "{method} {path}: {name}");
+                } else {
+                    assert_eq!(place, Some("query"), "{method} {path}: {name}");
+                }
                 let kind = &parameter["schema"]["type"];
                 assert!(kind.is_string(), "no query can say `null`: {method} {path}: {parameter}");
             }

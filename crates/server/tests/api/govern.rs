@@ -39,7 +39,7 @@ async fn a_span_with_transitions_is_written_down_once() {
 #[tokio::test]
 async fn what_is_true_of_many_tasks_is_written_once_and_its_end_too() {
     let service = Service::with_config(Some("rollout: enforce\nalerts: { min_tasks: 1 }\n")).await;
-    let opened = json!([{"id": "o", "task": "T-1", "occurred_at": "2026-11-20T10:00:00Z",
+    let opened = json!([{"id": "o", "task": "T-1", "occurred_at": "2026-11-20T09:50:00Z",
         "task_opened": {"importance": "critical", "justification": "x", "author": "ada"}}]);
     assert_eq!(service.append(opened).await.0, 201);
     let importance = async |id: &str, to: &str, at: &str| {
@@ -49,9 +49,9 @@ async fn what_is_true_of_many_tasks_is_written_once_and_its_end_too() {
     };
     let look = async || service.ledger.look_at_figures().await.unwrap();
     assert_eq!((look().await, look().await), (1, 0));
-    importance("i1", "low", "2026-11-20T10:01:00Z").await;
+    importance("i1", "low", "2026-11-20T09:51:00Z").await;
     assert_eq!((look().await, look().await), (1, 0));
-    importance("i2", "critical", "2026-11-20T10:02:00Z").await;
+    importance("i2", "critical", "2026-11-20T09:52:00Z").await;
     assert_eq!((look().await, look().await), (1, 0), "true again is another alert");
     let (_, list) =
         service.get("/v1/alerts?rule=critical_share&state=all&at_least=tail&tenant=_ledger").await;

@@ -53,22 +53,16 @@ impl Service {
         (Self::over(log, dir, config).await, disk)
     }
 
-    /// With a config, as a file.
+    /// With a config, as a file. Log and ledger have one clock.
     pub(crate) async fn with_config(config: Option<&str>) -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        Self::over(Arc::new(MemoryLog::new(Arc::new(ManualClock::default()))), dir, config).await
+        let clock = Arc::new(ManualClock::at(at("2026-11-20T10:00:00Z")));
+        let log = Arc::new(MemoryLog::new(Arc::clone(&clock) as Arc<_>));
+        Self::by_clock(log, tempfile::tempdir().unwrap(), config, clock).await
     }
 
     /// On a log that others may have too.
     pub(crate) async fn on(log: Arc<dyn EventLog>) -> Self {
         Self::over(log, tempfile::tempdir().unwrap(), None).await
-    }
-
-    /// With one clock for log and ledger, so that what passing time shows can be tried.
-    pub(crate) async fn with_one_clock() -> Self {
-        let clock = Arc::new(ManualClock::at(at("2026-11-20T10:00:00Z")));
-        let log = Arc::new(MemoryLog::new(Arc::clone(&clock) as Arc<_>));
-        Self::by_clock(log, tempfile::tempdir().unwrap(), None, clock).await
     }
 
     async fn over(log: Arc<dyn EventLog>, dir: TempDir, config: Option<&str>) -> Self {
