@@ -14,8 +14,8 @@ use tokio::sync::{Notify, watch};
 use tollgate_clock::sleep;
 use tollgate_deliver::telemetry::Exporter;
 use tollgate_deliver::telemetry::settings::TelemetrySettings;
+use tollgate_files::private_file;
 use tollgate_log::contract::{Durability, EventLog};
-use tollgate_log::disk::private_file;
 use tollgate_log::embedded::{EmbeddedLog, OpenError, Options};
 use tollgate_log_jetstream::{Inbox, JetStreamLog, SetupError};
 

@@ -4,11 +4,11 @@ mod failure;
 mod rows;
 
 use std::io;
-use std::os::unix::fs::DirBuilderExt;
 use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
 
 use tollgate_clock::sleep_blocking;
+use tollgate_files::make_private_dirs;
 
 use self::failure::{damaged, failed, of_sled, room_beside};
 use self::rows::{Change, Rows};
@@ -215,7 +215,8 @@ impl ViewStore {
     }
 
     fn open_checked(dir: &Path) -> Result<(Self, Option<Vec<u8>>), StoreError> {
-        private_dirs(dir).map_err(|error| failed(dir, error))?;
+        // sled makes its files for everybody: the directory keeps them private.
+        make_private_dirs(dir).map_err(|error| failed(dir, error))?;
         let config = sled::Config::new().path(dir).cache_capacity(CACHE_BYTES);
         let db = open_free(&config).map_err(|error| of_sled(dir, &error))?;
         let stored = Rows::Disk(db);
@@ -372,11 +373,6 @@ fn read_state(bytes: &[u8]) -> Option<(Digest, u64, Vec<u8>)> {
     let (digest, rest) = bytes.split_first_chunk::<32>()?;
     let (rows, checkpoint) = rest.split_first_chunk::<8>()?;
     Some((Digest::from_bytes(digest), u64::from_le_bytes(*rows), checkpoint.to_vec()))
-}
-
-/// A directory for its owner alone: sled makes its files for everybody.
-fn private_dirs(dir: &Path) -> io::Result<()> {
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)
 }
 
 /// Opens a store. One that was closed a moment ago may be held still: sled lets go of it on a thread of its own.

@@ -11,13 +11,14 @@ const RULE: &str = "arrow";
 const ROWS: &[Row] = &[
     Row { package: "tollgate-domain", never: &[ASYNC, HTTP, SERVING, STORES, RANDOM, LOGGING] },
     Row { package: "tollgate-clock", never: &[HTTP, SERVING, STORES, RANDOM, LOGGING] },
+    Row { package: "tollgate-files", never: &[ASYNC, HTTP, SERVING, STORES, RANDOM, LOGGING] },
     Row {
         package: "tollgate-wire",
-        never: &[STORES, &["tollgate-clock", "tollgate-log", "tollgate-view-store"]],
+        never: &[STORES, &["tollgate-clock", "tollgate-files", "tollgate-log", "tollgate-view-store"]],
     },
     Row { package: "tollgate-log", never: &[SERVING, MEANING] },
     Row { package: "tollgate-log-jetstream", never: &[SERVING, MEANING] },
-    Row { package: "tollgate-deliver", never: &[SERVING, MEANING, STORES, &["tollgate-log-jetstream"]] },
+    Row { package: "tollgate-deliver", never: &[SERVING, MEANING, STORES, LOG] },
     Row { package: "tollgate-projection", never: &[ASYNC, HTTP, SERVING, STORES, RANDOM, LOGGING, STORAGE] },
     Row { package: "tollgate-view-store", never: &[SERVING, &["tollgate-projection", "tollgate-wire"]] },
     Row { package: "tollgate-projector", never: &[SERVING] },
@@ -44,6 +45,7 @@ const MEANING: &[&str] = &["tollgate-wire", "tollgate-projection"];
 const LOG: &[&str] = &["tollgate-log", "tollgate-log-jetstream"];
 const STORAGE: &[&str] = &[
     "tollgate-clock",
+    "tollgate-files",
     "tollgate-log",
     "tollgate-log-jetstream",
     "tollgate-view-store",
@@ -232,6 +234,7 @@ mod tests {
             tollgate-projection: tollgate-clock   | must not know tollgate-clock
             tollgate-domain: tollgate-clock       | stands below it
             tollgate-view-store: tollgate-wire    | must not know tollgate-wire
+            tollgate-deliver: tollgate-log        | must not know tollgate-log
             tollgate-projector: axum              | must not know axum
             tollgate-projector: sled              | only tollgate-view-store may
             tollgate-server: tollgate-view-store  | must not know tollgate-view-store

@@ -6,8 +6,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use tokio::signal::unix::{SignalKind, signal};
+use tollgate_files::{make_private_dirs, private_file};
 use tollgate_log::contract::EventLog;
-use tollgate_log::disk::{make_private_dirs, private_file};
 use tollgate_projection::alerts::Alerts;
 use tollgate_projection::reports::Reports;
 use tollgate_projection::status::Status;

@@ -9,10 +9,11 @@ mod error;
 pub(crate) mod line;
 
 use std::collections::VecDeque;
-use std::fs::{self, DirBuilder, File, TryLockError};
+use std::fs::{self, File, TryLockError};
 use std::io::Write;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+
+use tollgate_files::{make_private_dirs, private_file, sync_dir};
 
 pub use error::SpoolError;
 use line::Outgoing;
@@ -90,11 +91,7 @@ impl Spool {
     /// Opens or makes the directory, takes its lock and cuts the line that a crash tore.
     pub(crate) fn open(options: &SpoolOptions) -> Result<Self, SpoolError> {
         let dir = &options.dir;
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(dir)
-            .map_err(|error| SpoolError::io("making spool directory", dir, &error))?;
+        make_private_dirs(dir).map_err(|error| SpoolError::io("making spool directory", dir, &error))?;
         let lock = take_lock(dir)?;
         let mut numbers = Vec::new();
         let listing = |error: std::io::Error| SpoolError::io("listing spool", dir, &error);
@@ -253,10 +250,9 @@ impl Spool {
             text.extend_from_slice(line);
             text.push(b'\n');
         }
-        File::options()
+        private_file()
             .append(true)
             .create(true)
-            .mode(0o600)
             .open(&path)
             .and_then(|mut file| file.write_all(&text).and_then(|()| file.sync_all()))
             .and_then(|()| sync_dir(&self.dir))
@@ -274,10 +270,9 @@ impl Spool {
         let number = self.next_number;
         let path = self.path(number);
         self.next_number = self.next_number.saturating_add(1);
-        let file = File::options()
+        let file = private_file()
             .append(true)
             .create_new(true)
-            .mode(0o600)
             .open(&path)
             .and_then(|file| sync_dir(&self.dir).map(|()| file))
             .map_err(|error| SpoolError::io("making spool segment", &path, &error))?;
@@ -310,7 +305,7 @@ fn take_lock(dir: &Path) -> Result<[File; 2], SpoolError> {
     };
     let held = File::open(dir).map_err(failed)?;
     lock(&held)?;
-    let open = File::options().read(true).write(true).create(true).truncate(false).mode(0o600).open(&path);
+    let open = private_file().read(true).write(true).create(true).truncate(false).open(&path);
     let mut file = open.map_err(failed)?;
     lock(&file)?;
     let note = format!("process {}", std::process::id());
@@ -329,10 +324,6 @@ fn cut_torn_line(path: &Path) -> std::io::Result<(u64, u64)> {
         file.sync_all()?;
     }
     Ok((whole as u64, (content.len() - whole) as u64))
-}
-
-fn sync_dir(dir: &Path) -> std::io::Result<()> {
-    File::open(dir)?.sync_all()
 }
 
 #[cfg(test)]

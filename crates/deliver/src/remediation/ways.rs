@@ -1,6 +1,6 @@
 //! Ways of this machine: a file, a command.
 
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::Command;
 use tollgate_domain::time::Timestamp;
-use tollgate_log::disk::{make_private_dirs, private_file};
+use tollgate_files::{make_private_dirs, replace};
 
 use super::Remediation;
 use crate::BoxFuture;
@@ -46,7 +46,7 @@ impl Channel for FileWay {
         Box::pin(async move {
             let Content::Remediation(told) = &message.content else { return not_ours() };
             let path = (self.path)(told);
-            match replace(&path, &message.body()) {
+            match write(&path, &message.body()) {
                 Ok(()) => Answer::Delivered { status: None },
                 Err(error) => failed(format!("writing {}: {error}", path.display())),
             }
@@ -54,16 +54,11 @@ impl Channel for FileWay {
     }
 }
 
-fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+fn write(path: &Path, body: &[u8]) -> io::Result<()> {
     if let Some(parent) = path.parent() {
         make_private_dirs(parent)?;
     }
-    let beside = path.with_extension("new");
-    let mut file = private_file().write(true).create(true).truncate(true).open(&beside)?;
-    file.write_all(bytes)?;
-    file.write_all(b"\n")?;
-    file.sync_all()?;
-    std::fs::rename(&beside, path)
+    replace(path, &[body, b"\n"].concat())
 }
 
 /// Runs a program of the operator's, with the message on its standard input. It has done its work when it ends with 0.

@@ -13,7 +13,7 @@ use super::frontier::{self, Frontier, FrontierFile};
 use super::ledger::{self, FORMAT, LedgerFile};
 use super::segment;
 use crate::contract::Durability;
-use crate::disk::{make_private_dirs, private_file, sync_dir, write_atomically};
+use tollgate_files::{make_private_dirs, private_file, replace, sync_dir};
 
 const MANIFEST: &str = "backup.json";
 
@@ -121,7 +121,7 @@ pub fn backup(dir: &Path, to: &Path) -> Result<Backup, BackupError> {
     };
     let manifest = to.join(MANIFEST);
     let text = serde_json::to_string_pretty(&backup).expect("plain fields always serialize");
-    write_atomically(&manifest, text.as_bytes()).map_err(|error| failed("writing", &manifest, &error))?;
+    replace(&manifest, text.as_bytes()).map_err(|error| failed("writing", &manifest, &error))?;
     Ok(backup)
 }
 

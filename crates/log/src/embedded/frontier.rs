@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::segment::Heads;
 use crate::contract::Durability;
-use crate::disk::private_file;
+use tollgate_files::private_file;
 
 const MAGIC: &[u8; 8] = b"TGFRONT1";
 const BYTES: usize = 64 + 8 * PARTITIONS;

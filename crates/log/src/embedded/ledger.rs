@@ -10,7 +10,7 @@ use tollgate_domain::time::Timestamp;
 use uuid::Uuid;
 
 use super::OpenError;
-use crate::disk::{make_private_dirs, private_file, sync_dir, write_atomically};
+use tollgate_files::{make_private_dirs, private_file, replace, sync_dir};
 
 /// The format of data directories that this version writes; it reads this and older ones.
 pub(super) const FORMAT: u32 = 1;
@@ -118,7 +118,7 @@ impl LedgerFile {
     pub(super) fn write(&self, dir: &Path) -> Result<(), OpenError> {
         let path = dir.join(LEDGER_FILE);
         let text = serde_json::to_string_pretty(self).expect("plain fields always serialize");
-        write_atomically(&path, text.as_bytes()).map_err(|error| OpenError::io(&path, &error))
+        replace(&path, text.as_bytes()).map_err(|error| OpenError::io(&path, &error))
     }
 }
 

@@ -16,9 +16,10 @@ use super::recovery::ActiveSegment;
 use super::segment::{self, Heads, SEGMENT_HEADER, SegmentHeader};
 use super::teller::{Answers, Teller};
 use crate::contract::{AppendError, Durability};
-use crate::disk::{Disk, is_passing, sync_dir};
+use crate::disk::{Disk, is_passing};
 use crate::record::partition_of;
 use tollgate_clock::Stopwatch;
+use tollgate_files::sync_dir;
 
 /// Bytes per second from which on no segment is prepared ahead. Groups are then so large that the metadata of a growing
 /// file costs little, while writing zeros ahead would take half of the bandwidth.

@@ -19,8 +19,8 @@ use uuid::Uuid;
 
 use super::filter::Filter;
 use crate::contract::Found;
-use crate::disk::{private_file, sync_dir};
 use crate::key::{ContentHash, Key};
+use tollgate_files::{private_file, sync_dir};
 
 const MAGIC: &[u8; 8] = b"TGIDRUN1";
 const HEADER: usize = 64;

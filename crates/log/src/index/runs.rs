@@ -12,8 +12,8 @@ use super::Table;
 use super::merge::merged;
 use super::run::{Run, Span};
 use crate::contract::Found;
-use crate::disk::make_private_dirs;
 use crate::key::Key;
+use tollgate_files::make_private_dirs;
 
 /// Runs of one level that are merged into one of the next: each id is written again once per level, and a look-up
 /// asks at most three filters per level.

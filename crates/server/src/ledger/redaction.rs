@@ -1,10 +1,10 @@
 //! The key of pseudonyms: made when it is first needed, kept in a file that only its owner reads.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
+use tollgate_files::private_file;
 use tollgate_projection::report::Pseudonyms;
 
 use super::Ledger;
@@ -19,7 +19,7 @@ fn pseudonyms(path: &Path) -> io::Result<Pseudonyms> {
             File::open("/dev/urandom")?.read_exact(&mut key)?;
             // Written beside and then linked: who comes second takes what the first one made, whole.
             let beside = path.with_extension(format!("new-{}", uuid::Uuid::now_v7().simple()));
-            let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&beside)?;
+            let mut file = private_file().write(true).create_new(true).open(&beside)?;
             file.write_all(&key)?;
             file.sync_all()?;
             let linked = std::fs::hard_link(&beside, path);

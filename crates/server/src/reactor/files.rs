@@ -4,7 +4,7 @@ use std::fs::{File, rename};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use tollgate_log::disk::{make_private_dirs, private_file};
+use tollgate_files::{make_private_dirs, private_file};
 
 /// Files that are written and not there yet. Many are synced together: the first sync brings most of the others to the disk too, and whoever
 /// waits for the disk at the same time, as the log does, waits once.

@@ -39,7 +39,7 @@ fn is_of_the_system(error: &io::Error) -> bool {
 /// Writes a file beside a store and removes it.
 pub(super) fn room_beside(dir: &Path) -> io::Result<()> {
     if let Some(parent) = dir.parent() {
-        super::private_dirs(parent)?;
+        tollgate_files::make_private_dirs(parent)?;
     }
     let name = dir.file_name().unwrap_or_default().to_string_lossy();
     let probe = dir.with_file_name(format!("{name}.room"));

@@ -102,7 +102,7 @@ fn prepare(dir: &Path) -> Result<(), Failure> {
         )));
     }
     let data = dir.join("data");
-    tollgate_log::disk::make_private_dirs(&data).map_err(|error| attempt("making", error))?;
+    tollgate_files::make_private_dirs(&data).map_err(|error| attempt("making", error))?;
     // Before there is anything beside it: what a killed demo leaves is a demo's.
     mark(dir, "")?;
     // The demo enforces: the shipped default only observes.

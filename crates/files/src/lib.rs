@@ -1,0 +1,89 @@
+//! Files and directories as a ledger makes them: for their owner alone, since they hold titles, reasons and names of people; and
+//! where they are replaced, whole or not at all.
+
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::Path;
+
+/// Opens files that, where they are made, are their owner's alone (mode 0600). What exists keeps its mode.
+#[must_use]
+pub fn private_file() -> OpenOptions {
+    let mut options = File::options();
+    options.mode(0o600);
+    options
+}
+
+/// Makes a directory, and those above it that are missing, for their owner alone (mode 0700). What exists keeps its mode.
+///
+/// # Errors
+///
+/// As the operating system says.
+pub fn make_private_dirs(dir: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(dir)
+}
+
+/// Makes the names in a directory durable.
+///
+/// # Errors
+///
+/// As the operating system says.
+pub fn sync_dir(dir: &Path) -> io::Result<()> {
+    File::open(dir)?.sync_all()
+}
+
+/// Writes a small file so that after a crash it is there whole, old or new. What was written before the crash stays beside it, with
+/// the extension `tmp`, until the next time.
+///
+/// # Errors
+///
+/// As the operating system says; then the old file is still there.
+pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let unfinished = path.with_extension("tmp");
+    let mut file = private_file().write(true).create(true).truncate(true).open(&unfinished)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    std::fs::rename(&unfinished, path)?;
+    path.parent().map_or(Ok(()), sync_dir)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    fn mode(path: &Path) -> u32 {
+        std::fs::metadata(path).unwrap().permissions().mode() & 0o777
+    }
+
+    #[test]
+    fn what_is_made_is_its_owners_alone_and_what_exists_keeps_its_mode() {
+        let dir = tempfile::tempdir().unwrap();
+        let (above, below) = (dir.path().join("a"), dir.path().join("a/b"));
+        make_private_dirs(&below).unwrap();
+        assert_eq!((mode(&above), mode(&below)), (0o700, 0o700));
+        std::fs::set_permissions(&above, std::fs::Permissions::from_mode(0o755)).unwrap();
+        make_private_dirs(&below).unwrap();
+        assert_eq!(mode(&above), 0o755);
+
+        let path = below.join("file");
+        private_file().write(true).create(true).truncate(true).open(&path).unwrap();
+        assert_eq!(mode(&path), 0o600);
+    }
+
+    #[test]
+    fn a_file_is_replaced_whole_or_not_at_all() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("file.json");
+        for bytes in [&b"the first and longer one"[..], b"the second"] {
+            replace(&path, bytes).unwrap();
+            assert_eq!(std::fs::read(&path).unwrap(), bytes);
+            assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1, "nothing is left beside it");
+        }
+        // Where it cannot be written beside, what is there stays.
+        std::fs::create_dir(dir.path().join("file.tmp")).unwrap();
+        assert!(replace(&path, b"the third").is_err());
+        assert_eq!(std::fs::read(&path).unwrap(), b"the second");
+    }
+}
