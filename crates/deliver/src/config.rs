@@ -11,14 +11,14 @@ pub use tollgate_domain::config::{ConfigProblem, InvalidConfig};
 
 use crate::bus::{Bus, Publish};
 use crate::digest::DigestPolicy;
-use crate::guard::{Resolve, SystemResolver};
 use crate::message::Change;
 use crate::runner::Channel;
 use crate::secret::Secret;
 use crate::signature::Signer;
-use crate::target::Target;
-use crate::tls::Trust;
 use crate::webhook::{Webhook, WebhookError};
+use tollgate_outbound::guard::{Resolve, SystemResolver};
+use tollgate_outbound::target::Target;
+use tollgate_outbound::tls::Trust;
 
 /// Most endpoints of a file: each has a task and a place in the outbox.
 pub const MAX_ENDPOINTS: usize = 32;

@@ -3,26 +3,21 @@
 //!
 //! Read in this order: [`config`] is what an operator writes; [`message`] is what an endpoint is told, [`digest`] one
 //! message in place of many; [`outbox`] says what a store of undelivered messages promises; [`plan`] decides what is done
-//! next, purely; [`runner`] does it. A webhook goes through [`target`] (what an address may look like), [`guard`] (which
-//! machines may be reached), [`signature`] and [`webhook`]; [`schedule`] says when it is tried again. [`remediation`] opens the
+//! next, purely; [`runner`] does it. A webhook is signed ([`signature`]) and sent ([`webhook`]) through `tollgate_outbound`; [`schedule`] says when it is tried again. [`remediation`] opens the
 //! follow-up of a block, by the same webhook, by a file or by a command. [`telemetry`] sends figures of the process to a collector.
 
 pub mod bus;
 pub mod config;
 pub mod digest;
-pub mod guard;
 pub mod message;
 pub mod outbox;
 pub mod plan;
-mod post;
 pub mod remediation;
 pub mod runner;
 pub mod schedule;
 pub mod secret;
 pub mod signature;
-pub mod target;
 pub mod telemetry;
-pub mod tls;
 pub mod webhook;
 
 pub use futures_util::future::BoxFuture;

@@ -14,10 +14,10 @@ pub use ways::{CommandWay, FileWay};
 
 use crate::bus::Publish;
 use crate::config::{ChannelError, Endpoint};
-use crate::guard::SystemResolver;
 use crate::message::{Content, Message, as_text, shortened};
 use crate::runner::Channel;
 use crate::signature::WebhookId;
+use tollgate_outbound::guard::SystemResolver;
 
 /// Longest texts, in bytes.
 const MAX_TEXT_BYTES: usize = 1000;

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use chrono::DateTime;
 use ring::digest;
 use tollgate_domain::time::Timestamp;
+use tollgate_outbound::MAX_RETRY_AFTER;
 
 use crate::signature::WebhookId;
 
@@ -15,9 +15,6 @@ const WAITS_S: [u64; 9] =
 
 /// Attempts before a message is given up.
 pub const MAX_ATTEMPTS: u32 = 10;
-
-/// Longest wait that a receiver may ask for: that of the schedule.
-pub const MAX_RETRY_AFTER: Duration = Duration::from_secs(24 * 3600);
 
 /// A wait grows by up to so many percent, so that messages that failed together do not come back together.
 const JITTER_PERCENT: u64 = 10;
@@ -112,19 +109,6 @@ fn jitter(id: &WebhookId, attempt: u32) -> u64 {
     hash.as_ref().iter().take(8).fold(0, |number, &byte| number << 8 | u64::from(byte))
 }
 
-/// What `retry-after` asks for: whole seconds, or a date. `None` for anything else.
-#[must_use]
-pub fn retry_after(header: &str, now: Timestamp) -> Option<Duration> {
-    let header = header.trim();
-    if !header.is_empty() && header.bytes().all(|byte| byte.is_ascii_digit()) {
-        // More digits than fit are more than is waited.
-        return Some(header.parse().map_or(MAX_RETRY_AFTER, Duration::from_secs).min(MAX_RETRY_AFTER));
-    }
-    let date = DateTime::parse_from_rfc2822(header).ok()?;
-    let millis = date.timestamp_millis().saturating_sub(now.micros().div_euclid(1000));
-    Some(Duration::from_millis(u64::try_from(millis).unwrap_or(0)).min(MAX_RETRY_AFTER))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -185,25 +169,5 @@ mod tests {
         assert_eq!(next(&id, 1, &Answer::Delivered { status: Some(204) }, now), Next::Done);
         assert_eq!(next(&id, 1, &Answer::Gone, now), Next::Disable);
         assert_eq!(next(&id, 10, &Answer::Gone, now), Next::Disable);
-    }
-
-    #[test]
-    fn retry_after_is_seconds_or_a_date() {
-        for (header, seconds) in [
-            ("120", Some(120)),
-            (" 0 ", Some(0)),
-            ("99999999999999999999999", Some(86_400)),
-            ("Sat, 21 Nov 2026 10:02:00 GMT", Some(120)),
-            ("Sat, 21 Nov 2026 09:00:00 GMT", Some(0)),
-            ("Sun, 21 Nov 2027 10:00:00 GMT", Some(86_400)),
-            ("", None),
-            ("-1", None),
-            ("1.5", None),
-            ("soon", None),
-            ("1; drop", None),
-        ] {
-            let asked = retry_after(header, NOW.parse().unwrap());
-            assert_eq!(asked.map(|asked| asked.as_secs()), seconds, "{header}");
-        }
     }
 }

@@ -6,16 +6,16 @@ use http::header::RETRY_AFTER;
 use http::{Response, StatusCode};
 use tollgate_domain::time::Timestamp;
 
-use crate::guard::Resolve;
 use crate::message::Message;
-use crate::post::Poster;
-pub use crate::post::Timeouts;
 use crate::runner::Channel;
-use crate::schedule::{Answer, retry_after};
+use crate::schedule::Answer;
 use crate::signature::Signer;
-use crate::target::Target;
-use crate::tls::{TlsError, Trust};
 use crate::{BoxFuture, secret};
+use tollgate_outbound::client::{Client, Connections, Timeouts};
+use tollgate_outbound::guard::Resolve;
+use tollgate_outbound::retry_after;
+use tollgate_outbound::target::Target;
+use tollgate_outbound::tls::{TlsError, Trust};
 
 /// Why an endpoint cannot be set up.
 #[derive(Debug, thiserror::Error)]
@@ -30,7 +30,7 @@ pub enum WebhookError {
 
 /// Delivers messages to one endpoint.
 pub struct Webhook {
-    poster: Poster,
+    client: Client,
     signer: Signer,
 }
 
@@ -46,23 +46,24 @@ impl Webhook {
         trust: &Trust,
         resolver: Arc<dyn Resolve>,
     ) -> Result<Self, TlsError> {
-        let poster = Poster::new(target, trust, resolver, Timeouts::default())?;
-        Ok(Self { poster, signer })
+        // Each attempt is to an address that is judged for it, and none fails because an idle connection was being closed.
+        let client = Client::new(target, trust, resolver, Timeouts::default(), Connections::OneEach)?;
+        Ok(Self { client, signer })
     }
 
     /// The same with other timeouts.
     #[must_use]
     pub fn with_timeouts(self, timeouts: Timeouts) -> Self {
-        Self { poster: self.poster.with_timeouts(timeouts), ..self }
+        Self { client: self.client.with_timeouts(timeouts), ..self }
     }
 
     /// Tries once. `now` is the time of the attempt, which is signed.
     pub async fn attempt(&self, message: &Message, now: Timestamp) -> Answer {
         let body = message.body();
         let headers = self.signer.headers(&message.id, now, &body);
-        match self.poster.post("application/json", headers, body).await {
+        match self.client.post("application/json", headers, body).await {
             Ok(response) => answer_of(&response, now),
-            Err(error) => Answer::Failed { status: None, error },
+            Err(error) => Answer::Failed { status: None, error: error.to_string() },
         }
     }
 }

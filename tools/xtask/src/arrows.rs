@@ -18,6 +18,7 @@ const ROWS: &[Row] = &[
     },
     Row { package: "tollgate-log", never: &[SERVING, MEANING] },
     Row { package: "tollgate-log-jetstream", never: &[SERVING, MEANING] },
+    Row { package: "tollgate-outbound", never: &[SERVING, MEANING, STORES, LOG] },
     Row { package: "tollgate-deliver", never: &[SERVING, MEANING, STORES, LOG] },
     Row { package: "tollgate-projection", never: &[ASYNC, HTTP, SERVING, STORES, RANDOM, LOGGING, STORAGE] },
     Row { package: "tollgate-view-store", never: &[SERVING, &["tollgate-projection", "tollgate-wire"]] },
@@ -31,6 +32,8 @@ const ROWS: &[Row] = &[
 /// Packages that only some crates of the table may use.
 const ONLY: &[(&str, &[&str])] = &[
     ("sled", &["tollgate-view-store"]),
+    ("rustls-native-certs", &["tollgate-outbound"]),
+    ("tokio-rustls", &["tollgate-outbound"]),
     ("async-nats", &["tollgate-log-jetstream", "tollgate-projector", "tollgate-server"]),
 ];
 
@@ -235,6 +238,8 @@ mod tests {
             tollgate-domain: tollgate-clock       | stands below it
             tollgate-view-store: tollgate-wire    | must not know tollgate-wire
             tollgate-deliver: tollgate-log        | must not know tollgate-log
+            tollgate-deliver: tokio-rustls        | only tollgate-outbound may
+            tollgate-outbound: tollgate-deliver   | stands below it
             tollgate-projector: axum              | must not know axum
             tollgate-projector: sled              | only tollgate-view-store may
             tollgate-server: tollgate-view-store  | must not know tollgate-view-store
@@ -247,7 +252,7 @@ mod tests {
         ";
         for line in table.lines().map(str::trim).filter(|line| !line.is_empty()) {
             let (package, expected) = line.split_once('|').unwrap();
-            let others = "tollgate-clock:\n tollgate-import:\n tollgate-wire:\n tools/tollgate-bench:";
+            let others = "tollgate-deliver:\n tollgate-clock:\n tollgate-import:\n tollgate-wire:\n tools/tollgate-bench:";
             let findings = found(&format!("{package}\n{others}"), "");
             assert_eq!(findings.len(), 1, "{line}: {findings:?}");
             assert!(findings[0].contains(expected.trim()), "{line}: {findings:?}");

@@ -9,8 +9,8 @@ use tollgate_domain::ids::TenantId;
 
 use super::{AlertsConfig, Endpoint, Filter, InvalidConfig, MAX_ENDPOINTS, Way};
 use crate::digest::DigestPolicy;
-use crate::target::{Permits, Target};
-use crate::tls::Trust;
+use tollgate_outbound::target::{Permits, Target};
+use tollgate_outbound::tls::Trust;
 
 const ENDPOINT_KEYS: [&str; 13] = [
     "name",

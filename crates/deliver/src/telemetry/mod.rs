@@ -22,10 +22,10 @@ use tollgate_domain::time::Timestamp;
 use self::otlp::{ExportRequest, KeyValue, Resource, ResourceMetrics, Scope, ScopeMetrics};
 use self::page::Times;
 use self::settings::{Protocol, TelemetrySettings};
-use crate::guard::SystemResolver;
-use crate::post::{Poster, Timeouts};
-use crate::schedule::retry_after;
-use crate::tls::TlsError;
+use tollgate_outbound::client::{Client, Connections, Timeouts};
+use tollgate_outbound::guard::SystemResolver;
+use tollgate_outbound::retry_after;
+use tollgate_outbound::tls::TlsError;
 
 /// How often a snapshot is tried again before it is dropped.
 pub const RETRIES: u32 = 3;
@@ -47,7 +47,7 @@ pub enum Export {
 /// Sends snapshots to a collector.
 pub struct Exporter {
     settings: TelemetrySettings,
-    poster: Poster,
+    client: Client,
     started: Timestamp,
     /// Snapshots that were dropped since the last one that was sent.
     dropped: u64,
@@ -69,8 +69,10 @@ impl Exporter {
     pub fn new(settings: TelemetrySettings) -> Result<Self, TlsError> {
         let timeouts = Timeouts { connect: settings.timeout, total: settings.timeout };
         let target = settings.target.clone();
-        let poster = Poster::new(target, &settings.trust, Arc::new(SystemResolver), timeouts)?;
-        Ok(Self { settings, poster, started: SystemClock.now(), dropped: 0 })
+        let resolver = Arc::new(SystemResolver);
+        // Longer apart than a connection is kept.
+        let client = Client::new(target, &settings.trust, resolver, timeouts, Connections::OneEach)?;
+        Ok(Self { settings, client, started: SystemClock.now(), dropped: 0 })
     }
 
     /// Takes what `/metrics` shows at every interval and sends it, until it is told to stop. `told` hears what becomes of it.
@@ -145,8 +147,8 @@ impl Exporter {
             Protocol::Json => "application/json",
         };
         let headers = self.settings.headers.iter().map(|(name, value)| (name, value));
-        let response = self.poster.post(kind, headers, body).await;
-        let response = response.map_err(|reason| Failed { reason, again: Some(None) })?;
+        let response = self.client.post(kind, headers, body).await;
+        let response = response.map_err(|error| Failed { reason: error.to_string(), again: Some(None) })?;
         let status = response.status();
         if status.is_success() {
             return Ok(());

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use url::Url;
 
-use crate::target::{Permits, Target};
-use crate::tls::Trust;
+use tollgate_outbound::target::{Permits, Target};
+use tollgate_outbound::tls::Trust;
 
 /// Milliseconds between two exports, where nothing else is said; as the specification has it.
 const INTERVAL_MS: u64 = 60_000;

@@ -11,7 +11,7 @@ use tollgate_deliver::config::Endpoint;
 use tollgate_deliver::digest::DigestPolicy;
 use tollgate_deliver::outbox::{Attempt, Outcome};
 use tollgate_deliver::runner::{Channel, deliver};
-use tollgate_deliver::webhook::Timeouts;
+use tollgate_outbound::client::Timeouts;
 
 use crate::support::memory::MemoryOutbox;
 use crate::support::receiver::{Receiver, Reply};

@@ -4,12 +4,13 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use tollgate_deliver::guard::SystemResolver;
 use tollgate_deliver::message::Message;
 use tollgate_deliver::schedule::Answer;
-use tollgate_deliver::target::{Permits, Target};
-use tollgate_deliver::tls::Trust;
-use tollgate_deliver::webhook::{Timeouts, Webhook};
+use tollgate_deliver::webhook::Webhook;
+use tollgate_outbound::client::Timeouts;
+use tollgate_outbound::guard::SystemResolver;
+use tollgate_outbound::target::{Permits, Target};
+use tollgate_outbound::tls::Trust;
 
 use crate::support::receiver::{Receiver, Reply};
 use crate::support::{Resolved, change, fixture, permits, signer, start, webhook, webhook_to};

@@ -13,15 +13,16 @@ use std::time::Duration;
 use tollgate_deliver::BoxFuture;
 use tollgate_deliver::config::{Endpoint, Filter, Way};
 use tollgate_deliver::digest::DigestPolicy;
-use tollgate_deliver::guard::Resolve;
 use tollgate_deliver::message::{Change, ChangeKind};
 use tollgate_deliver::secret::Secret;
 use tollgate_deliver::signature::Signer;
-use tollgate_deliver::target::{Permits, Target};
-use tollgate_deliver::tls::Trust;
-use tollgate_deliver::webhook::{Timeouts, Webhook};
+use tollgate_deliver::webhook::Webhook;
 use tollgate_domain::alert::{AlertRule, Severity};
 use tollgate_domain::time::Timestamp;
+use tollgate_outbound::client::Timeouts;
+use tollgate_outbound::guard::Resolve;
+use tollgate_outbound::target::{Permits, Target};
+use tollgate_outbound::tls::Trust;
 
 /// The secret of every endpoint here.
 pub(crate) const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";

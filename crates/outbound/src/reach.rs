@@ -1,15 +1,7 @@
-//! Which machines a webhook may reach: public ones, unless an operator permits private ones. An address is judged before
-//! each connection, and the connection goes to the address that was judged.
+//! Which machines may be reached: public ones, unless an operator permits private ones.
 
 use std::fmt;
-use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-
-use crate::BoxFuture;
-use crate::target::{Target, TargetHost};
-
-/// Most addresses of a name that are looked at.
-const MAX_ADDRESSES: usize = 64;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// How far addresses may reach.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -129,78 +121,27 @@ fn class_of_v6(address: Ipv6Addr) -> Class {
     V6.iter().find(in_block).map_or(Class::Never("outside what is given to networks"), |&(.., class)| class)
 }
 
-/// Finds the addresses of a name.
-pub trait Resolve: Send + Sync + 'static {
-    /// All addresses of a name.
-    ///
-    /// # Errors
-    ///
-    /// When it has none or they cannot be found.
-    fn resolve<'a>(&'a self, name: &'a str, port: u16) -> BoxFuture<'a, io::Result<Vec<SocketAddr>>>;
-}
-
-/// The system's resolver.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct SystemResolver;
-
-impl Resolve for SystemResolver {
-    fn resolve<'a>(&'a self, name: &'a str, port: u16) -> BoxFuture<'a, io::Result<Vec<SocketAddr>>> {
-        Box::pin(async move { Ok(tokio::net::lookup_host((name, port)).await?.collect()) })
-    }
-}
-
-/// Why a target must not or cannot be reached.
-#[derive(Debug, thiserror::Error)]
-pub enum GuardError {
-    /// Its name has no address.
-    #[error("`{name}` cannot be resolved: {reason}")]
-    Unresolved {
-        /// The name.
-        name: String,
-        /// Why.
-        reason: String,
-    },
-    /// One of its addresses is forbidden, and so all are: which one is taken would be chance.
-    #[error("`{name}` resolves to {forbidden}")]
-    Forbidden {
-        /// The name.
-        name: String,
-        /// The first such address.
-        forbidden: Forbidden,
-    },
-}
-
-/// The addresses that may be connected to, in the resolver's order. To be asked before every attempt: names change.
-///
-/// # Errors
-///
-/// [`GuardError`] when there is none, or any is forbidden.
-pub async fn addresses(target: &Target, resolver: &dyn Resolve) -> Result<Vec<SocketAddr>, GuardError> {
-    let name = match target.host() {
-        TargetHost::Name(name) => name.clone(),
-        TargetHost::Address(address) => address.to_string(),
-    };
-    let unresolved = |reason: String| GuardError::Unresolved { name: name.clone(), reason };
-    let found = match target.host() {
-        TargetHost::Name(name) => {
-            resolver.resolve(name, target.port()).await.map_err(|error| unresolved(error.to_string()))?
-        }
-        TargetHost::Address(address) => vec![SocketAddr::new(*address, target.port())],
-    };
-    if found.is_empty() {
-        return Err(unresolved("no address".to_owned()));
-    }
-    if found.len() > MAX_ADDRESSES {
-        return Err(unresolved(format!("{} addresses, at most {MAX_ADDRESSES}", found.len())));
-    }
-    let private = target.reach() == Reach::Private;
-    for address in &found {
-        judge(address.ip(), private)
-            .map_err(|forbidden| GuardError::Forbidden { name: name.clone(), forbidden })?;
-    }
-    // Only what was judged goes on: the port asked for, no scope.
-    Ok(found.into_iter().map(|address| SocketAddr::new(address.ip(), target.port())).collect())
-}
-
 #[cfg(test)]
-mod tests;
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_edges_of_every_block() {
+        for (inside, before, after) in [
+            ("10.0.0.0", "9.255.255.255", "11.0.0.0"),
+            ("100.64.0.0", "100.63.255.255", "100.128.0.0"),
+            ("127.255.255.255", "126.255.255.255", "128.0.0.0"),
+            ("169.254.255.255", "169.253.255.255", "169.255.0.0"),
+            ("172.31.255.255", "172.15.255.255", "172.32.0.0"),
+            ("192.168.255.255", "192.167.255.255", "192.169.0.0"),
+            ("198.19.255.255", "198.17.255.255", "198.20.0.0"),
+            ("239.255.255.255", "223.255.255.255", "223.0.0.0"),
+            ("2001:1ff:ffff::", "2000:ffff::", "2001:200::"),
+            ("2002:ffff::", "2001:ffff::", "2003::"),
+            ("2001:db8:ffff::", "2001:db7::", "2001:db9::"),
+        ] {
+            let fine = |text: &str| judge(text.parse().unwrap(), false).is_ok();
+            assert_eq!((fine(inside), fine(before), fine(after)), (false, true, true), "{inside}");
+        }
+    }
+}

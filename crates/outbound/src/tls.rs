@@ -38,6 +38,9 @@ pub enum TlsError {
         /// What was found instead.
         reason: String,
     },
+    /// The target's name is none that a certificate can carry.
+    #[error("setting up TLS: {0}")]
+    Name(String),
     /// The protocol cannot be set up.
     #[error("setting up TLS: {0}")]
     Setup(#[from] tokio_rustls::rustls::Error),

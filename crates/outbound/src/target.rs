@@ -1,4 +1,4 @@
-//! What the address of a webhook may look like. It is read once; a spelling that two readers could take differently is
+//! What the address of a request may look like. It is read once; a spelling that two readers could take differently is
 //! refused, not mended.
 
 use std::fmt;
@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 use url::{Host, Url};
 
-use crate::guard::{Reach, judge};
+use crate::reach::{Reach, judge};
 
 /// Longest address.
 const MAX_URL_BYTES: usize = 2048;
@@ -25,7 +25,7 @@ pub struct Permits {
     pub ports: Vec<u16>,
 }
 
-/// Where a webhook goes, checked. It is shown without its path and query: they may hold what others must not know.
+/// Where a request goes, checked. It is shown without its path and query: they may hold what others must not know.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Target {
     tls: bool,
@@ -153,7 +153,8 @@ impl Target {
     }
 
     /// Path and query. Do not show them: they may be secret.
-    pub(crate) fn path(&self) -> &str {
+    #[must_use]
+    pub fn path(&self) -> &str {
         &self.path
     }
 }
