@@ -59,6 +59,7 @@ const ELSEWHERE: &[(&str, &str, &str)] = &[
     ("docs/guides/webhooks.md", "", "deliver/tests/it/guide.rs"),
     ("docs/reference/alerts-config.md", "umask", "a secret; deliver/tests/it/guide.rs has one"),
     ("docs/reference/benchmarks.md", "", "measured, not tested"),
+    ("docs/reference/cli.md", "task list", "tests/edge/selecting.rs"),
     ("docs/reference/nats.md", "", "log-jetstream/tests/jetstream/permissions.rs"),
     ("docs/reference/reliability.md", "", "tests/fault/chaos.rs, for a shorter time"),
     ("docs/reference/remediation-config.md", "remediation.opened", "deliver/src/remediation/tests.rs"),

@@ -107,7 +107,7 @@ fn named(word: &str) -> Option<&'static str> {
         () if position => Some("[position]"),
         () if ["fsync", "page_cache", "life", "window"].contains(&word) => Some("[what this log promises]"),
         () if time && !word.starts_with("2025-10-10") => Some("[time]"),
-        () if id || ([16, 32, 64].contains(&word.len()) && hex(word)) => Some("[id]"),
+        () if id || ([8, 16, 32, 64].contains(&word.len()) && hex(word)) => Some("[id]"),
         () => None,
     }
 }

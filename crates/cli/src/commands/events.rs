@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use serde_json::{Map, Value, json, value::RawValue};
 use tollgate_client::{Client, ClientError};
+use tollgate_domain::printable::printable;
 use tollgate_domain::usage::estimate;
 use tollgate_wire::api::{AppendRequest, AppendResponse, Outcome};
 use uuid::Uuid;
@@ -175,6 +176,6 @@ pub(super) fn tell(global: &Global, answer: &AppendResponse, done: &str) {
     });
     let told = answer.outcomes.iter().filter(|outcome| outcome.outcome != Outcome::Ignored);
     for warning in told.flat_map(|outcome| &outcome.warnings) {
-        note(&format!("! {warning}"));
+        note(&format!("! {}", printable(warning)));
     }
 }

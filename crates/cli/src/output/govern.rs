@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use tollgate_domain::printable::printable;
 use tollgate_wire::api::{BreakerState, BudgetHealth, ReviewList};
 
 use super::{counted, grouped_u64, table};
@@ -53,7 +54,7 @@ fn review(name: &str, list: &ReviewList) -> String {
     let mut text = format!("\n{name}: {}\n", counted(list.count, "task"));
     for task in &list.tasks {
         let tenant = if task.tenant == "default" { String::new() } else { format!("{}/", task.tenant) };
-        let _ = writeln!(text, "  {tenant}{}: {}", task.task, task.why);
+        let _ = writeln!(text, "  {tenant}{}: {}", printable(&task.task), printable(&task.why));
     }
     text
 }

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use tollgate_domain::printable::printable;
 use tollgate_wire::api::{QuarantineList, QuarantinedMessage};
 
 use super::{counted, table, time};
@@ -43,15 +44,19 @@ pub(crate) fn quarantined(message: &QuarantinedMessage) -> String {
         message.received_sequence,
         message.sequence
     ));
-    say(format!("{}: {}", message.code, message.reason));
+    say(format!("{}: {}", message.code, printable(&message.reason)));
     for (name, value) in &message.headers {
-        say(format!("header {name}: {value}"));
+        say(format!("header {}: {}", printable(name), printable(value)));
     }
     let cut = if message.is_cut { ", of which the beginning is kept" } else { "" };
     say(format!("payload of {} bytes{cut}, BLAKE3 {}:", message.payload_bytes, message.payload_hash));
-    say(message.payload.clone().or_else(|| message.payload_hex.clone()).unwrap_or_default());
+    // Indented: no line of it can pass for one of these.
+    let payload = message.payload.as_ref().or(message.payload_hex.as_ref());
+    payload.into_iter().flat_map(|payload| payload.lines()).for_each(|line| say(format!("  {line}")));
     match (&message.ended_by, &message.ended_at, &message.ended_because) {
-        (Some(by), Some(at), Some(why)) => say(format!("{} at {} by {by}: {why}", message.state, time(at))),
+        (Some(by), Some(at), Some(why)) => {
+            say(format!("{} at {} by {}: {}", message.state, time(at), printable(by), printable(why)));
+        }
         _ => say(format!(
             "to take it in: tollgate quarantine redrive {0} --by NAME --reason TEXT [--payload FILE]\n\
              to give it up: tollgate quarantine drop {0} --by NAME --reason TEXT",

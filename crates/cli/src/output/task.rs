@@ -169,7 +169,7 @@ pub(crate) fn task_status(status: &TaskStatus) -> String {
         let _ = write!(text, "\n{}", table(&header, &[1, 3, 4, 5, 6], rows));
     }
     for warning in &status.warnings {
-        let _ = writeln!(text, "! {warning}");
+        let _ = writeln!(text, "! {}", printable(warning));
     }
     text
 }
@@ -184,7 +184,7 @@ pub(crate) fn gate(answer: &GateResponse) -> String {
     let mut text =
         format!("{}{softened}: {} to {}\n", answer.verdict.to_uppercase(), answer.task, answer.advance_to);
     for reason in &answer.reasons {
-        let _ = writeln!(text, "  {}  [{}]", reason.message, reason.code);
+        let _ = writeln!(text, "  {}  [{}]", printable(&reason.message), reason.code);
     }
     if answer.reasons.is_empty() {
         let _ = writeln!(text, "  nothing speaks against it");
