@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use tollgate_domain::event::{Event, EventBody};
 use tollgate_domain::ids::TenantId;
 use tollgate_domain::money::Usd;
-use tollgate_domain::price::PriceBook;
+use tollgate_domain::price::{Call, PriceBook};
 use tollgate_domain::tokens::TokenSums;
 use tollgate_domain::usage::Cost;
 use tollgate_import::codex::CodexReader;
@@ -58,7 +58,8 @@ fn real_sessions_give_the_true_totals_and_cost() {
             summary.count(&item);
             let Item::Event(event) = item else { panic!("these files are sound: {item:?}") };
             let EventBody::UsageRecorded(usage) = event.body else { panic!("usage only") };
-            let cost = book.cost(usage.provider.as_deref(), usage.model.as_deref(), &usage.tokens);
+            let at = event.occurred_at.expect("a session says when");
+            let cost = book.cost(Call::of(&usage, at), &usage.tokens);
             let Cost::Priced { usd: amount, .. } = cost else { panic!("unpriced: {usage:?}") };
             usd = usd.checked_add(amount).unwrap();
         }

@@ -1,26 +1,32 @@
-//! LiteLLM's price map: USD per token, one object per model, context tiers in suffixed keys or a list.
+//! LiteLLM's price map: USD per token, one object per model, conditions in suffixed keys, lists or objects.
 
 use std::collections::BTreeMap;
 
 use serde_json::value::RawValue;
 
-use super::{ModelPrice, PriceProblem, Rates, Tier};
-use crate::money::{MoneyError, Usd};
+use super::fields::{self, CACHE_WRITE, CACHED_INPUT, Field, INPUT, OUTPUT, REASONING, Rate};
+use super::notes::{Notes, OtherUnit, PriceProblem, Stays, Taken};
+use super::off_peak::OffPeak;
+use super::rates::Rates;
+use super::schedule::{Given, Schedule, Tier};
+use super::{ModelPrice, number};
+use crate::decimal::Decimal;
+use crate::money::Usd;
 
-type Models = BTreeMap<String, ModelPrice>;
+pub(super) type Models = BTreeMap<String, Option<ModelPrice>>;
 type Fields<'a> = BTreeMap<String, &'a RawValue>;
 
 /// Keys of the map that are no models.
 const RESERVED: [&str; 2] = ["sample_spec", "fallback_generalizations"];
 
-/// The price keys that are read; each may carry `_above_{N}k_tokens`.
-const INPUT: &str = "input_cost_per_token";
-const CACHED_INPUT: &str = "cache_read_input_token_cost";
-const CACHE_WRITE: &str = "cache_creation_input_token_cost";
-const OUTPUT: &str = "output_cost_per_token";
-const REASONING: &str = "output_cost_per_reasoning_token";
+/// What one token of text has never cost, by far: more is a price of a million tokens, or of something else.
+const TOO_DEAR: Usd = Usd::from_units(10_000_000_000_000_000);
 
-pub(super) fn read(text: &str) -> Result<(Models, Vec<PriceProblem>), String> {
+/// How many names an entry may stand behind.
+const MAX_ALIASES: usize = 8;
+
+/// The models of a text, `None` for those that are named and stay unpriced, and what there is to say of it.
+pub(super) fn read(text: &str) -> Result<(Models, Notes), String> {
     // A mark of the byte order is no JSON, and editors write it.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     if !text.trim_start().starts_with('{') {
@@ -32,101 +38,298 @@ pub(super) fn read(text: &str) -> Result<(Models, Vec<PriceProblem>), String> {
     let entries: BTreeMap<String, Fields<'_>> =
         serde_json::from_str(text).map_err(|error| error.to_string())?;
     let mut models = Models::new();
-    let mut problems = Vec::new();
+    let mut notes = Notes::default();
     for (model, fields) in entries.iter().filter(|(model, _)| !RESERVED.contains(&model.as_str())) {
-        match read_model(fields) {
+        let mut entry = Entry { model, notes: &mut notes };
+        let read = entry.target(&entries).and_then(|target| entry.read(target.unwrap_or(fields)));
+        match read {
             Ok(Some(price)) => {
-                models.insert(model.clone(), price);
+                models.insert(model.clone(), Some(price));
             }
-            Ok(None) => {}
-            Err((field, value, rule)) => {
-                problems.push(PriceProblem { model: model.clone(), field, value, rule });
+            Ok(None) => {
+                let mode = text_of(fields, "mode").unwrap_or_else(|| "no mode".to_owned());
+                notes.other_units.push(OtherUnit { model: model.clone(), mode });
+            }
+            Err(Problem { field, value, rule }) => {
+                let model = model.clone();
+                models.insert(model.clone(), None);
+                notes.left_out.push(PriceProblem { model, field, value, rule, stays: Stays::Model });
             }
         }
     }
-    Ok((models, problems))
+    Ok((models, notes))
 }
 
 /// Field, value and rule of a bad price.
-type Problem = (String, String, String);
+struct Problem {
+    field: String,
+    value: String,
+    rule: String,
+}
 
-fn read_model(fields: &Fields<'_>) -> Result<Option<ModelPrice>, Problem> {
-    let provider =
-        fields.get("litellm_provider").and_then(|raw| serde_json::from_str::<String>(raw.get()).ok());
-    let xai = provider.as_deref() == Some("xai");
-    let base = rates(|key| price(fields, key))?;
-    let mut tiers = match fields.get("tiered_pricing") {
-        Some(list) => listed_tiers(list)?,
-        None => suffixed_tiers(fields, xai)?,
+fn problem(field: &str, value: &str, rule: impl Into<String>) -> Problem {
+    let value = value.chars().take(60).collect();
+    Problem { field: field.to_owned(), value, rule: rule.into() }
+}
+
+/// One entry while it is read.
+struct Entry<'a> {
+    model: &'a str,
+    notes: &'a mut Notes,
+}
+
+impl Entry<'_> {
+    /// The entry that this one is another name of.
+    fn target<'m, 'f>(
+        &self,
+        entries: &'m BTreeMap<String, Fields<'f>>,
+    ) -> Result<Option<&'m Fields<'f>>, Problem> {
+        let mut found = None;
+        let mut at = entries.get(self.model);
+        for _ in 0..MAX_ALIASES {
+            let Some(raw) = at.and_then(|fields| fields.get("alias_of")).filter(|raw| raw.get() != "null")
+            else {
+                return Ok(found);
+            };
+            let name: Option<String> = serde_json::from_str(raw.get()).ok();
+            at = name.and_then(|name| entries.get(&name));
+            found = at;
+            if at.is_none() {
+                return Err(problem("alias_of", raw.get(), "must name another entry of the file"));
+            }
+        }
+        Err(problem("alias_of", self.model, format!("leads on more than {MAX_ALIASES} times")))
+    }
+
+    fn read(&mut self, fields: &Fields<'_>) -> Result<Option<ModelPrice>, Problem> {
+        let provider = text_of(fields, "litellm_provider");
+        let inclusive = provider.as_deref() == Some("xai");
+        let (standard, mut tiers) = self.given(fields)?;
+        let listed =
+            fields.get("tiered_pricing").map(|list| self.listed(list, &standard)).transpose()?.flatten();
+        if standard.is_empty()
+            && listed.is_none()
+            && tiers.values().all(|given| given.as_ref().is_ok_and(Given::is_empty))
+        {
+            return Ok(None);
+        }
+        if let Some(raw) = fields.get("unpriced").filter(|raw| raw.get() != "null") {
+            return Err(problem("unpriced", raw.get().trim_matches('"'), "the book says so"));
+        }
+        let confirmed = fields.get("price_confirmed").is_some_and(|raw| raw.get() == "true");
+        let schedule = match listed {
+            Some(list) => Schedule::listed(standard.base, list),
+            None => Schedule::standard(&standard, inclusive),
+        };
+        let thresholds = schedule.thresholds();
+        let off_peak = fields.get("off_peak_pricing").filter(|raw| raw.get() != "null");
+        let off_peak =
+            off_peak.map(|raw| OffPeak::read(raw).map_err(|rule| problem("off_peak_pricing", "", rule)));
+        let mut price = ModelPrice {
+            provider,
+            mode: text_of(fields, "mode"),
+            given: standard.base,
+            off_peak: off_peak.transpose()?,
+            service_tiers: BTreeMap::new(),
+            confirmed,
+            standard: schedule,
+        };
+        if let Some(factor) = fast_multiplier(fields)? {
+            price.service_tiers.insert("fast", Some(price.standard.times(factor)));
+        }
+        while let Some((tier, given)) = tiers.pop_first() {
+            let schedule = match given {
+                Ok(given) => Some(Schedule::of_service_tier(&given, &standard, &thresholds, inclusive)),
+                Err(Problem { field, value, rule }) => {
+                    let (model, stays) = (self.model.to_owned(), Stays::ServiceTier(tier));
+                    self.notes.left_out.push(PriceProblem { model, field, value, rule, stays });
+                    None
+                }
+            };
+            price.service_tiers.insert(tier, schedule);
+        }
+        if let Some((field, rate)) = price.dearest().filter(|(_, rate)| *rate > TOO_DEAR && !confirmed) {
+            let rule = "is more than 0.01 USD for one token: prices are per token, not per million tokens; \
+                        `\"price_confirmed\": true` in the entry takes it as it is";
+            return Err(problem(field, &rate.to_string(), rule));
+        }
+        Ok(Some(price))
+    }
+
+    /// The rates of an entry: the standard ones, and those of service tiers, each readable or with its problem.
+    #[expect(
+        clippy::type_complexity,
+        reason = "two results of one pass; a type of their own would say no more"
+    )]
+    fn given(
+        &mut self,
+        fields: &Fields<'_>,
+    ) -> Result<(Given, BTreeMap<&'static str, Result<Given, Problem>>), Problem> {
+        let mut standard = Given::default();
+        let mut tiers: BTreeMap<&'static str, Result<Given, Problem>> = BTreeMap::new();
+        for (name, raw, field) in in_order(fields) {
+            match field {
+                Field::Other => {}
+                Field::Unknown if is_nothing(raw) => {}
+                Field::Unknown => {
+                    let rule = "could change the price in a way that is not known";
+                    return Err(problem(name, raw.get(), rule));
+                }
+                Field::Rate(rate) => {
+                    let Some(tier) = rate.tier else {
+                        let usd = self.price(name, raw)?;
+                        put(&mut standard, &rate, name, usd)?;
+                        continue;
+                    };
+                    let given = tiers.entry(tier).or_insert_with(|| Ok(Given::default()));
+                    let Ok(so_far) = given else { continue };
+                    let read = self.price(name, raw).and_then(|usd| put(so_far, &rate, name, usd));
+                    if let Err(problem) = read {
+                        *given = Err(problem);
+                    }
+                }
+            }
+        }
+        tiers.retain(|_, given| given.as_ref().is_ok_and(|given| !given.is_empty()) || given.is_err());
+        Ok((standard, tiers))
+    }
+
+    /// A price: a JSON number, or a text with one. Null is the same as absent.
+    fn price(&mut self, name: &str, raw: &RawValue) -> Result<Option<Usd>, Problem> {
+        let text = raw.get();
+        if text == "null" {
+            return Ok(None);
+        }
+        let text = text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(text).trim();
+        let number = number::read(text).map_err(|rule| problem(name, text, rule))?;
+        if number.usd < Usd::ZERO {
+            return Err(problem(name, text, "must not be negative"));
+        }
+        if let Some(taken) = number.taken {
+            let (model, field, text) = (self.model.to_owned(), name.to_owned(), text.to_owned());
+            self.notes.taken.push(Taken { model, field, text, taken });
+        }
+        Ok(Some(number.usd))
+    }
+
+    /// `tiered_pricing: [{range: [lo, hi], …}]`: the tier with `lo < input ≤ hi`, the last one also above its end. A first range
+    /// from 0 holds for an empty input too. `None`: the list is about something else than tokens.
+    fn listed(&mut self, list: &RawValue, standard: &Given) -> Result<Option<Vec<Tier>>, Problem> {
+        let of_list = |rule: &str| problem("tiered_pricing", "", rule);
+        if list.get() == "null" {
+            return Ok(None);
+        }
+        let objects: Vec<Fields<'_>> =
+            serde_json::from_str(list.get()).map_err(|_| of_list("must be a list of objects"))?;
+        let of_tokens =
+            |fields: &Fields<'_>| fields.keys().any(|name| matches!(fields::read(name), Field::Rate(_)));
+        if !objects.iter().any(of_tokens) {
+            return Ok(None);
+        }
+        let mut tiers: Vec<(u64, Option<u64>, Rates)> = Vec::new();
+        for fields in &objects {
+            let (low, high) = fields.get("range").ok_or("").and_then(|raw| range(raw)).map_err(|value| {
+                problem(
+                    "tiered_pricing",
+                    value,
+                    "each tier needs a range of two whole numbers, the last may be open (null)",
+                )
+            })?;
+            let mut rates = Rates::default();
+            for (name, raw, field) in in_order(fields).filter(|(name, ..)| *name != "range") {
+                match field {
+                    Field::Other => {}
+                    Field::Unknown if is_nothing(raw) => {}
+                    Field::Rate(Rate { kind, above: None, tier: None, old }) => {
+                        let usd = self.price(&format!("tiered_pricing.{name}"), raw)?;
+                        let slot = rates.of(kind);
+                        *slot = if old { slot.or(usd) } else { usd };
+                    }
+                    Field::Rate(_) | Field::Unknown => {
+                        return Err(problem("tiered_pricing", name, "is not known in a tier"));
+                    }
+                }
+            }
+            tiers.push((low, high, rates));
+        }
+        tiers.sort_by_key(|(low, ..)| *low);
+        let joined =
+            tiers.windows(2).all(|pair| matches!(pair, [(_, high, _), (low, ..)] if *high == Some(*low)));
+        if !joined {
+            return Err(of_list("each range must begin where the one below ends"));
+        }
+        let tier = |(threshold, _, rates): (u64, Option<u64>, Rates)| Tier {
+            threshold,
+            inclusive: threshold == 0,
+            rates: rates.listed(&standard.base),
+        };
+        Ok(Some(tiers.into_iter().map(tier).collect()))
+    }
+}
+
+/// The fields of an entry with their meaning; older spellings first, so that the newer ones count.
+fn in_order<'f, 'a>(fields: &'f Fields<'a>) -> impl Iterator<Item = (&'f str, &'a RawValue, Field)> {
+    let named = |(name, raw): (&'f String, &&'a RawValue)| (name.as_str(), *raw, meaning(name));
+    let mut all: Vec<(&str, &RawValue, Field)> = fields.iter().map(named).collect();
+    all.sort_by_key(|(.., field)| !matches!(field, Field::Rate(Rate { old: true, .. })));
+    all.into_iter()
+}
+
+/// What a field says; those that are read by themselves are nothing here.
+fn meaning(name: &str) -> Field {
+    match name {
+        "tiered_pricing" | "off_peak_pricing" | "price_confirmed" | "unpriced" => Field::Other,
+        _ => fields::read(name),
+    }
+}
+
+/// Sets a rate. The same size of context, spelled in two ways, has one price.
+fn put(given: &mut Given, rate: &Rate, name: &str, usd: Option<Usd>) -> Result<(), Problem> {
+    let Some(usd) = usd else { return Ok(()) };
+    let rates = match rate.above {
+        Some(above) => given.above.entry(above).or_default(),
+        None => &mut given.base,
     };
-    tiers.sort_by_key(|tier| tier.threshold);
-    if base == Rates::default() && tiers.is_empty() {
-        return Ok(None);
+    let slot = rates.of(rate.kind);
+    if rate.above.is_some() && slot.is_some_and(|other| other != usd) {
+        return Err(problem(name, &usd.to_string(), "another field has another price for the same tokens"));
     }
-    Ok(Some(ModelPrice { provider, base, tiers }))
+    *slot = Some(usd);
+    Ok(())
 }
 
-fn rates(mut rate: impl FnMut(&str) -> Result<Option<Usd>, Problem>) -> Result<Rates, Problem> {
-    Ok(Rates {
-        input: rate(INPUT)?,
-        cached_input: rate(CACHED_INPUT)?,
-        cache_write: rate(CACHE_WRITE)?,
-        output: rate(OUTPUT)?,
-        reasoning: rate(REASONING)?,
-    })
+/// A price or factor that changes nothing, whatever it is about.
+fn is_nothing(raw: &RawValue) -> bool {
+    matches!(raw.get(), "null" | "0" | "0.0" | "\"\"" | "false" | "{}" | "[]")
 }
 
-/// A price: a JSON number, or a string with one. Null is the same as absent.
-fn price(fields: &Fields<'_>, key: &str) -> Result<Option<Usd>, Problem> {
-    let Some(raw) = fields.get(key) else { return Ok(None) };
-    let text = raw.get();
-    if text == "null" {
-        return Ok(None);
-    }
-    let number = text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(text);
-    let problem = |rule: String| (key.to_owned(), number.chars().take(60).collect(), rule);
-    let usd: Usd = number.parse().map_err(|error: MoneyError| problem(error.to_string()))?;
-    if usd < Usd::ZERO {
-        return Err(problem("must not be negative".to_owned()));
-    }
-    Ok(Some(usd))
+fn text_of(fields: &Fields<'_>, name: &str) -> Option<String> {
+    fields.get(name).and_then(|raw| serde_json::from_str::<String>(raw.get()).ok())
 }
 
-/// `input_cost_per_token_above_200k_tokens` and its siblings. Keys with a further suffix (`_priority`, `_batches`) are
-/// prices of a service tier and not read.
-fn suffixed_tiers(fields: &Fields<'_>, inclusive: bool) -> Result<Vec<Tier>, Problem> {
-    let threshold = |key: &str| -> Option<u64> {
-        [INPUT, CACHED_INPUT, CACHE_WRITE, OUTPUT, REASONING].iter().find_map(|base| {
-            let suffix = key.strip_prefix(base)?;
-            suffix.strip_prefix("_above_")?.strip_suffix("k_tokens")?.parse().ok()
-        })
-    };
-    let mut thousands: Vec<u64> = fields.keys().filter_map(|key| threshold(key)).collect();
-    thousands.sort_unstable();
-    thousands.dedup();
-    thousands
-        .into_iter()
-        .map(|k| {
-            let rates = rates(|key| price(fields, &format!("{key}_above_{k}k_tokens")))?;
-            Ok(Tier { threshold: k.saturating_mul(1000), inclusive, rates })
-        })
-        .collect()
+/// The bounds of a range: whole numbers in any spelling, the upper one open where it is null.
+fn range(raw: &RawValue) -> Result<(u64, Option<u64>), &str> {
+    let refused = |_| raw.get();
+    let bounds: Vec<&RawValue> = serde_json::from_str(raw.get()).map_err(refused)?;
+    let [low, high] = bounds.as_slice() else { return Err(raw.get()) };
+    let text = |bound: &RawValue| bound.get().trim_matches('"').to_owned();
+    let low = if low.get() == "null" { Some(0) } else { fields::count(&text(low)) };
+    let high = if high.get() == "null" { Some(None) } else { fields::count(&text(high)).map(Some) };
+    match (low, high) {
+        (Some(low), Some(high)) if high.is_none_or(|high| low < high) => Ok((low, high)),
+        _ => Err(raw.get()),
+    }
 }
 
-/// `tiered_pricing: [{range: [lo, hi], …}]`: the tier with `lo < input ≤ hi`, the last one also above its end. The first
-/// range starts at 0 and its rates hold for an empty input too.
-fn listed_tiers(list: &RawValue) -> Result<Vec<Tier>, Problem> {
-    let problem = |rule: &str| ("tiered_pricing".to_owned(), String::new(), rule.to_owned());
-    let objects: Vec<&RawValue> =
-        serde_json::from_str(list.get()).map_err(|_| problem("must be a list of objects"))?;
-    let mut tiers = Vec::new();
-    for object in objects {
-        let fields: Fields<'_> =
-            serde_json::from_str(object.get()).map_err(|_| problem("must be a list of objects"))?;
-        let range = fields.get("range").and_then(|raw| serde_json::from_str::<[u64; 2]>(raw.get()).ok());
-        let [low, _] = range.ok_or_else(|| problem("each tier needs a range of two whole numbers"))?;
-        let rates = rates(|key| price(&fields, key))?;
-        tiers.push(Tier { threshold: low, inclusive: low == 0, rates });
-    }
-    Ok(tiers)
+/// What all prices are multiplied with in fast mode.
+fn fast_multiplier(fields: &Fields<'_>) -> Result<Option<Decimal>, Problem> {
+    let Some(raw) = fields.get("provider_specific_entry") else { return Ok(None) };
+    let Ok(entry) = serde_json::from_str::<Fields<'_>>(raw.get()) else { return Ok(None) };
+    let Some(fast) = entry.get("fast").filter(|raw| raw.get() != "null") else { return Ok(None) };
+    let text = fast.get().trim_matches('"');
+    let factor = text.parse::<Decimal>();
+    factor.map(Some).map_err(|error| problem("provider_specific_entry.fast", text, error.to_string()))
 }
+
+/// The names of the fields of plain rates, for a message.
+pub(super) const PLAIN: [&str; 5] = [INPUT, CACHED_INPUT, CACHE_WRITE, OUTPUT, REASONING];

@@ -1,15 +1,31 @@
 //! Prices and what usage costs by them. Exact: read from the text of a number, kept as integers.
 
 mod cost;
+mod fields;
+mod find;
 mod litellm;
+mod notes;
+mod number;
+mod off_peak;
+mod provider;
+mod rates;
+mod schedule;
 
 use std::collections::BTreeMap;
 
 use sha2::{Digest, Sha256};
 
 use crate::money::Usd;
+use crate::time::Timestamp;
 use crate::tokens::{TokenCounts, TokenSums};
-use crate::usage::Cost;
+use crate::usage::{Cost, UsageRecorded};
+
+pub use notes::{InvalidPriceBook, Notes, OtherUnit, PriceProblem, Stays, Taken};
+
+use litellm::Models;
+use off_peak::OffPeak;
+use rates::Rates;
+use schedule::Schedule;
 
 /// The small book that ships with Tollgate, for the first run without a network: `config/prices.json`.
 pub const SHIPPED_PRICES: &str = include_str!("../../../../config/prices.json");
@@ -18,7 +34,33 @@ pub const SHIPPED_PRICES: &str = include_str!("../../../../config/prices.json");
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PriceBook {
     version: String,
-    models: BTreeMap<String, ModelPrice>,
+    models: Models,
+}
+
+/// What decides about the price of a call, beside its tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Call<'a> {
+    /// Who served it, by any of the provider's names.
+    pub provider: Option<&'a str>,
+    /// Which model.
+    pub model: Option<&'a str>,
+    /// The provider's tier that served it.
+    pub service_tier: Option<&'a str>,
+    /// When it happened: some prices are those of an hour.
+    pub at: Timestamp,
+}
+
+impl<'a> Call<'a> {
+    /// The call that usage tells of.
+    #[must_use]
+    pub fn of(usage: &'a UsageRecorded, at: Timestamp) -> Self {
+        Self {
+            provider: usage.provider.as_deref(),
+            model: usage.model.as_deref(),
+            service_tier: usage.service_tier.as_deref(),
+            at,
+        }
+    }
 }
 
 /// What one model costs.
@@ -26,55 +68,18 @@ pub struct PriceBook {
 pub(crate) struct ModelPrice {
     /// Who serves it.
     provider: Option<String>,
-    /// The rates that hold unless a tier does.
-    base: Rates,
-    /// Rates for large contexts, by ascending threshold.
-    tiers: Vec<Tier>,
-}
-
-/// Rates for requests whose whole input is above a threshold. They hold for all tokens of such a request.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Tier {
-    /// Input tokens of the request.
-    threshold: u64,
-    /// Whether the threshold itself belongs to the tier (xAI) or only what is above it (all others).
-    inclusive: bool,
-    /// Its rates; a kind it does not name keeps the base rate.
-    rates: Rates,
-}
-
-/// USD per token of each kind. `None` is not zero: the source names no rate.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Rates {
-    input: Option<Usd>,
-    cached_input: Option<Usd>,
-    cache_write: Option<Usd>,
-    output: Option<Usd>,
-    reasoning: Option<Usd>,
-}
-
-/// A price book that cannot be used at all.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("price book {source_name}: not readable as a LiteLLM price map: {message}")]
-pub struct InvalidPriceBook {
-    /// Which book.
-    pub source_name: String,
-    /// The parser's message.
-    pub message: String,
-}
-
-/// One model's entry that was left out of a book; its usage stays `unpriced`.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("price of `{model}`: {field} `{value}`: {rule}; the model stays unpriced")]
-pub struct PriceProblem {
-    /// Which model.
-    pub model: String,
-    /// Which field.
-    pub field: String,
-    /// Its value.
-    pub value: String,
-    /// The rule it breaks.
-    pub rule: String,
+    /// What it does: chat, embedding …
+    mode: Option<String>,
+    /// The rates without a condition, as the entry gives them.
+    given: Rates,
+    /// What a call costs that no service tier served.
+    standard: Schedule,
+    /// What calls of service tiers cost; `None`: it is not known.
+    service_tiers: BTreeMap<&'static str, Option<Schedule>>,
+    /// Rates of some hours, in place of the standard ones.
+    off_peak: Option<OffPeak>,
+    /// A person has said that the price is right, however unlikely it looks.
+    confirmed: bool,
 }
 
 impl PriceBook {
@@ -84,29 +89,25 @@ impl PriceBook {
     /// The book that ships with Tollgate.
     #[must_use]
     pub fn shipped() -> Self {
-        let (book, problems) = Self::from_litellm(SHIPPED_PRICES, Self::SHIPPED)
+        let (book, _) = Self::from_litellm(SHIPPED_PRICES, Self::SHIPPED)
             .expect("the shipped book is valid: a test reads it");
-        debug_assert!(problems.is_empty(), "the shipped book has no bad prices: {problems:?}");
         book
     }
 
     /// Reads LiteLLM's `model_prices_and_context_window.json`.
     ///
-    /// Entries with a price that would have to be rounded, is negative or no number are left out and returned beside
-    /// the book. Modes without token prices are skipped.
+    /// An entry whose price is negative, no number, finer than is kept or conditional in a way that is not known stays unpriced. That,
+    /// and all else there is to say of the text, is returned beside the book.
     ///
     /// # Errors
     ///
     /// [`InvalidPriceBook`] when the text is no JSON object of objects.
-    pub fn from_litellm(
-        text: &str,
-        source_name: &str,
-    ) -> Result<(Self, Vec<PriceProblem>), InvalidPriceBook> {
-        let (models, problems) = litellm::read(text)
+    pub fn from_litellm(text: &str, source_name: &str) -> Result<(Self, Notes), InvalidPriceBook> {
+        let (models, notes) = litellm::read(text)
             .map_err(|message| InvalidPriceBook { source_name: source_name.to_owned(), message })?;
         let digest = Sha256::digest(text.as_bytes());
         let hex: String = digest.iter().take(6).map(|byte| format!("{byte:02x}")).collect();
-        Ok((Self { version: format!("{source_name}@{hex}"), models }, problems))
+        Ok((Self { version: format!("{source_name}@{hex}"), models }, notes))
     }
 
     /// Its version, as costs name it: the source and the first 12 hex digits of the SHA-256 of its text.
@@ -118,20 +119,20 @@ impl PriceBook {
     /// How many models it prices.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.models.len()
+        self.models.values().flatten().count()
     }
 
     /// Whether it prices nothing.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.models.is_empty()
+        self.len() == 0
     }
 
-    /// What these tokens cost: [`Cost::Unpriced`] where the model, or the rate of a kind that was used, is not known,
+    /// What these tokens cost: [`Cost::Unpriced`] where the model, its service tier, or the rate of a kind that was used, is not known,
     /// or where the amount leaves the exact range.
     #[must_use]
-    pub fn cost(&self, provider: Option<&str>, model: Option<&str>, tokens: &TokenCounts) -> Cost {
-        match self.find(provider, model).and_then(|price| cost::of(price, tokens)) {
+    pub fn cost(&self, call: Call<'_>, tokens: &TokenCounts) -> Cost {
+        match self.find(call).and_then(|price| cost::of(price, call.service_tier, call.at, tokens)) {
             Some(usd) => Cost::Priced { usd, price_version: self.version.clone() },
             None => Cost::Unpriced,
         }
@@ -140,18 +141,12 @@ impl PriceBook {
     /// What a correction costs or gives back: the cost of the corrected usage less that of what was left of it before, so that a
     /// correction across a tier's threshold reprices the whole request. It gives back no more than all.
     #[must_use]
-    pub fn adjustment_cost(
-        &self,
-        provider: Option<&str>,
-        model: Option<&str>,
-        original: &TokenCounts,
-        correction: &TokenSums,
-    ) -> Cost {
-        let price = self.find(provider, model);
-        let usd = price.and_then(|price| {
+    pub fn adjustment_cost(&self, call: Call<'_>, original: &TokenCounts, correction: &TokenSums) -> Cost {
+        let usd = self.find(call).and_then(|price| {
             let (corrected, _) = original.changed(correction);
             corrected.check().ok()?;
-            cost::of(price, &corrected)?.checked_sub(cost::of(price, original)?)
+            let of = |tokens| cost::of(price, call.service_tier, call.at, tokens);
+            of(&corrected)?.checked_sub(of(original)?)
         });
         match usd {
             Some(usd) => Cost::Priced { usd, price_version: self.version.clone() },
@@ -159,19 +154,49 @@ impl PriceBook {
         }
     }
 
-    /// A key is bare or `provider/model`. A bare key belongs to the provider it names: another provider's model of
-    /// the same name has another price.
-    fn find(&self, provider: Option<&str>, model: Option<&str>) -> Option<&ModelPrice> {
-        let model = model?;
-        let Some(provider) = provider else {
-            return self.models.get(model);
+    fn find(&self, call: Call<'_>) -> Option<&ModelPrice> {
+        find::find(&self.models, call.provider, call.model?)
+    }
+}
+
+impl ModelPrice {
+    /// The rates of a call. `None`: what its service tier costs is not known.
+    fn rates(&self, service_tier: Option<&str>, at: Timestamp, input: u64) -> Option<Rates> {
+        let Some(tier) = service_tier.and_then(of_its_own) else {
+            let rates = self.standard.rates(input);
+            let now = self.off_peak.as_ref().filter(|off_peak| off_peak.holds(at));
+            return Some(now.map_or(*rates, |now| rates.replaced_by(&now.rates)));
         };
-        if let Some(price) = self.models.get(&format!("{provider}/{model}")) {
-            return Some(price);
-        }
-        let price = self.models.get(model)?;
-        let same = price.provider.as_deref().is_none_or(|theirs| theirs.eq_ignore_ascii_case(provider));
-        same.then_some(price)
+        let find = |tier: &str| self.service_tiers.get(tier);
+        // Where nothing has the price of `fast`, it is another word for priority.
+        let schedule = find(&tier).or_else(|| if tier == "fast" { find("priority") } else { None });
+        schedule?.as_ref().map(|schedule| *schedule.rates(input))
+    }
+
+    /// Whether both cost the same, whoever serves them.
+    fn costs_like(&self, other: &Self) -> bool {
+        self.standard == other.standard
+            && self.service_tiers == other.service_tiers
+            && self.off_peak == other.off_peak
+    }
+
+    /// Its dearest plain rate, with the field's name.
+    fn dearest(&self) -> Option<(&'static str, Usd)> {
+        let Rates { input, cached_input, cache_write, output, reasoning, .. } = self.given;
+        let rates = [input, cached_input, cache_write, output, reasoning];
+        let named = litellm::PLAIN.into_iter().zip(rates).filter_map(|(name, rate)| Some((name, rate?)));
+        named.max_by_key(|(_, rate)| *rate)
+    }
+}
+
+/// The tier by the name that prices have for it, where it is not the standard one.
+fn of_its_own(service_tier: &str) -> Option<String> {
+    let plain = service_tier.trim().to_ascii_lowercase().replace(['-', ' '], "_");
+    let tier = plain.strip_prefix("on_demand_").unwrap_or(&plain);
+    match tier {
+        "" | "default" | "standard" | "standard_only" | "auto" | "on_demand" => None,
+        "batches" => Some("batch".to_owned()),
+        tier => Some(tier.to_owned()),
     }
 }
 

@@ -1,5 +1,8 @@
 //! Prices in LiteLLM's format and costs to the last digit.
 
+mod conditions;
+mod finding;
+
 use super::*;
 
 const BOOK: &str = r#"{
@@ -27,8 +30,14 @@ const BOOK: &str = r#"{
     "negative": {"input_cost_per_token": -1e-06}
 }"#;
 
-fn book() -> (PriceBook, Vec<PriceProblem>) {
+fn book() -> (PriceBook, Notes) {
     PriceBook::from_litellm(BOOK, "test").unwrap()
+}
+
+/// A call of provider and model, each left out where it is empty.
+fn call<'a>(provider: &'a str, model: &'a str) -> Call<'a> {
+    let given = |text: &'a str| Some(text).filter(|text| !text.is_empty());
+    Call { provider: given(provider), model: given(model), service_tier: None, at: Timestamp::default() }
 }
 
 /// `[provider/]model input cached write output reasoning | cost`; provider and model are parted by a colon.
@@ -75,19 +84,20 @@ fn costs_to_the_last_digit() {
             reasoning: count(5),
             cache_write_1h: 0,
         };
-        let got = match book.cost(Some(provider).filter(|name| !name.is_empty()), Some(model), &tokens) {
+        let got = match book.cost(call(provider, model), &tokens) {
             Cost::Priced { usd, .. } => usd.to_string(),
             Cost::Unpriced => "unpriced".to_owned(),
         };
         assert_eq!(got, expected.trim(), "{line}");
     }
-    assert_eq!(book.cost(None, None, &TokenCounts::default()), Cost::Unpriced);
+    let nothing = Call { model: None, ..call("", "") };
+    assert_eq!(book.cost(nothing, &TokenCounts::default()), Cost::Unpriced);
 }
 
 #[test]
 fn a_price_that_does_not_fit_is_refused_by_name() {
-    let (book, problems) = book();
-    let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    let (book, notes) = book();
+    let problems: Vec<String> = notes.left_out.iter().map(ToString::to_string).collect();
     assert_eq!(
         problems,
         [
@@ -105,17 +115,16 @@ fn a_correction_reprices_the_whole_request() {
     let (book, _) = book();
     let original = TokenCounts { input_uncached: 200_001, ..TokenCounts::default() };
     let correction = TokenSums { input_uncached: -1, ..TokenSums::default() };
-    let cost = book.adjustment_cost(Some("anthropic"), Some("cliff"), &original, &correction);
+    let cost = book.adjustment_cost(call("anthropic", "cliff"), &original, &correction);
     let Cost::Priced { usd, .. } = cost else { panic!("priced") };
     assert_eq!(usd.to_string(), "-0.600006");
     let too_much = TokenSums { input_uncached: -200_002, ..TokenSums::default() };
     let all = TokenSums { input_uncached: -200_001, ..TokenSums::default() };
-    let gives_back =
-        |correction| book.adjustment_cost(Some("anthropic"), Some("cliff"), &original, correction);
+    let gives_back = |correction| book.adjustment_cost(call("anthropic", "cliff"), &original, correction);
     assert_eq!(gives_back(&too_much), gives_back(&all));
     let to_zero = TokenCounts { output: 7, reasoning: 7, ..TokenCounts::default() };
     let output = TokenSums { output: -7, ..TokenSums::default() };
-    let back = book.adjustment_cost(Some("anthropic"), Some("cliff"), &to_zero, &output);
+    let back = book.adjustment_cost(call("anthropic", "cliff"), &to_zero, &output);
     assert!(matches!(back, Cost::Priced { .. }), "reasoning goes with its output: {back:?}");
 }
 
@@ -129,7 +138,7 @@ fn the_shipped_book_prices_the_common_models() {
         ("anthropic", "claude-haiku-4-5", "6"),
         ("openai", "gpt-5-mini", "2.25"),
     ] {
-        let Cost::Priced { usd: got, .. } = book.cost(Some(provider), Some(model), &one) else {
+        let Cost::Priced { usd: got, .. } = book.cost(call(provider, model), &one) else {
             panic!("{model} is priced");
         };
         assert_eq!(got.to_string(), usd, "{model}");
@@ -149,6 +158,7 @@ fn a_file_that_is_no_object_gets_one_sentence() {
         let error = PriceBook::from_litellm(text, "mine").unwrap_err().to_string();
         assert!(error.contains(says) && error.contains("mine"), "{text}: {error}");
     }
-    let marked = PriceBook::from_litellm("\u{feff}{\"a\": {\"input_cost_per_token\": 1}}", "mine").unwrap().0;
+    let marked =
+        PriceBook::from_litellm("\u{feff}{\"a\": {\"input_cost_per_token\": 1e-6}}", "mine").unwrap().0;
     assert_eq!(marked.len(), 1);
 }

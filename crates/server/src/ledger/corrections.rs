@@ -6,7 +6,9 @@ use tollgate_domain::event::EventBody;
 use tollgate_domain::gate::grouped;
 use tollgate_domain::ids::{EventId, ProducerId};
 use tollgate_domain::position::PartitionId;
-use tollgate_domain::tokens::TokenSums;
+use tollgate_domain::price::Call;
+use tollgate_domain::time::Timestamp;
+use tollgate_domain::tokens::{TokenCounts, TokenSums};
 use tollgate_domain::usage::{AdjustedUsage, Cost, UsageAdjusted, UsageRecorded};
 use tollgate_log::contract::EventName;
 use tollgate_projector::Wait;
@@ -32,13 +34,14 @@ impl<'a> Corrections<'a> {
     }
 
     /// Usage that is in the request itself, before or behind its correction.
-    fn usage(&self, producer: &str, id: &str) -> Option<&'a UsageRecorded> {
+    fn usage(&self, producer: &str, id: &str) -> Option<(&'a UsageRecorded, Option<Timestamp>)> {
         let of = |submitted: &&'a Submitted| {
             submitted.event.producer.as_str() == producer && submitted.event.id.as_str() == id
         };
         let mut found = self.events.iter().map(|(_, submitted)| *submitted).filter(of);
         found.find_map(|submitted| {
-            if let EventBody::UsageRecorded(usage) = &submitted.event.body { Some(usage) } else { None }
+            let EventBody::UsageRecorded(usage) = &submitted.event.body else { return None };
+            Some((usage, submitted.event.occurred_at))
         })
     }
 }
@@ -53,7 +56,8 @@ impl Ledger {
         corrections: &mut Corrections<'_>,
     ) -> Answer<Vec<String>> {
         let (usage, producer) = (adjusted.adjusts.clone(), adjusted.adjusts_producer.clone());
-        let Some(original) = self.corrected_usage(settings, submitted, adjusted, corrections).await? else {
+        let Some((original, at)) = self.corrected_usage(settings, submitted, adjusted, corrections).await?
+        else {
             return Ok(vec![format!(
                 "adjusts usage `{usage}` of producer `{producer}`, which this task does not have: counted in the task's totals only"
             )]);
@@ -65,8 +69,7 @@ impl Ledger {
         earlier.add(corrections.counted.get(&name).unwrap_or(&TokenSums::default()));
         let (left, _) = original.tokens.changed(&earlier);
         let (_, excess) = left.changed(&adjusted.tokens);
-        let (provider, model) = (original.provider.as_deref(), original.model.as_deref());
-        let cost = settings.prices.adjustment_cost(provider, model, &left, &adjusted.tokens);
+        let cost = correction_cost(settings, (&original, at), &left, &adjusted.tokens);
         let mut warnings = Vec::new();
         if cost == Cost::Unpriced && original.cost != Cost::Unpriced {
             warnings.push(format!(
@@ -93,14 +96,14 @@ impl Ledger {
         Ok(warnings)
     }
 
-    /// The usage that a correction names, in the log or in the same request.
+    /// The usage that a correction names, in the log or in the same request, and when it happened.
     async fn corrected_usage(
         &self,
         settings: &Settings,
         submitted: &Submitted,
         adjusted: &UsageAdjusted,
         corrections: &Corrections<'_>,
-    ) -> Answer<Option<UsageRecorded>> {
+    ) -> Answer<Option<(UsageRecorded, Timestamp)>> {
         let (Ok(producer), Ok(id)) =
             (ProducerId::new(&*adjusted.adjusts_producer), EventId::new(&*adjusted.adjusts))
         else {
@@ -108,13 +111,17 @@ impl Ledger {
         };
         let (tenant, task) = (submitted.event.tenant.clone(), submitted.event.task.clone());
         match self.recorded(EventName { tenant, task, producer, id }).await? {
-            Some((_, DecodedEvent { body: EventBody::UsageRecorded(usage), .. })) => Ok(Some(usage)),
+            Some((_, DecodedEvent { body: EventBody::UsageRecorded(usage), occurred_at, .. })) => {
+                Ok(Some((usage, occurred_at.unwrap_or_else(|| self.now()))))
+            }
             Some(_) => Ok(None),
-            None => Ok(corrections.usage(&adjusted.adjusts_producer, &adjusted.adjusts).map(|usage| {
-                let mut usage = usage.clone();
-                price(settings, &mut usage);
-                usage
-            })),
+            None => {
+                Ok(corrections.usage(&adjusted.adjusts_producer, &adjusted.adjusts).map(|(usage, at)| {
+                    let (mut usage, at) = (usage.clone(), at.unwrap_or_else(|| self.now()));
+                    price(settings, &mut usage, at);
+                    (usage, at)
+                }))
+            }
         }
     }
 
@@ -130,4 +137,21 @@ impl Ledger {
         let row = asked.map_err(|error| of_query(&error))?.answer.row;
         Ok(row.and_then(|row| row.corrections.get(name).copied()).unwrap_or_default())
     }
+}
+
+/// What a correction costs or gives back. By the prices that the usage itself was priced with: where those in force now say another
+/// cost of it, or it had none, the correction has none either, so that it never gives back what was not charged.
+fn correction_cost(
+    settings: &Settings,
+    (original, at): (&UsageRecorded, Timestamp),
+    left: &TokenCounts,
+    change: &TokenSums,
+) -> Cost {
+    let call = Call::of(original, at);
+    let usd = |cost: &Cost| if let Cost::Priced { usd, .. } = cost { Some(*usd) } else { None };
+    let charged = usd(&original.cost);
+    if charged.is_none() || usd(&settings.prices.cost(call, &original.tokens)) != charged {
+        return Cost::Unpriced;
+    }
+    settings.prices.adjustment_cost(call, left, change)
 }

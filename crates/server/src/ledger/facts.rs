@@ -2,6 +2,8 @@
 
 use tollgate_domain::event::EventBody;
 use tollgate_domain::nearest;
+use tollgate_domain::price::Call;
+use tollgate_domain::time::Timestamp;
 use tollgate_domain::usage::UsageRecorded;
 use tollgate_log::contract::{EventName, NewEvent};
 use tollgate_log::key::ContentHash;
@@ -45,7 +47,9 @@ impl Ledger {
         let mut body = submitted.event.body.clone();
         let mut warnings: Vec<String> = unknown_phase(settings, &body).into_iter().collect();
         match &mut body {
-            EventBody::UsageRecorded(usage) => price(settings, usage),
+            EventBody::UsageRecorded(usage) => {
+                price(settings, usage, submitted.event.occurred_at.unwrap_or_else(|| self.now()));
+            }
             EventBody::UsageAdjusted(adjusted) => {
                 warnings.extend(self.correct(settings, submitted, adjusted, corrections).await?);
             }
@@ -115,6 +119,7 @@ fn unknown_phase(settings: &Settings, body: &EventBody) -> Option<String> {
     ))
 }
 
-pub(super) fn price(settings: &Settings, usage: &mut UsageRecorded) {
-    usage.cost = settings.prices.cost(usage.provider.as_deref(), usage.model.as_deref(), &usage.tokens);
+/// Prices usage that happened at a time.
+pub(super) fn price(settings: &Settings, usage: &mut UsageRecorded, at: Timestamp) {
+    usage.cost = settings.prices.cost(Call::of(usage, at), &usage.tokens);
 }

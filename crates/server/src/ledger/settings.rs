@@ -92,7 +92,7 @@ pub struct Settings {
     pub config_problem: Option<String>,
     /// The prices that were in force last, where they are not any more though nobody named others.
     pub prices_problem: Option<String>,
-    /// Prices that were left out.
+    /// Prices that were left out, and what else people should know of the book.
     pub price_warnings: Vec<String>,
 }
 
@@ -151,7 +151,7 @@ pub(super) struct NamedConfig {
 pub(super) struct NamedPrices {
     pub(super) book: PriceBook,
     pub(super) source: String,
-    left_out: Vec<String>,
+    warnings: Vec<String>,
 }
 
 impl Settings {
@@ -207,7 +207,7 @@ impl Settings {
     }
 
     pub(super) fn take_prices(&mut self, named: NamedPrices) {
-        (self.prices, self.prices_source, self.price_warnings) = (named.book, named.source, named.left_out);
+        (self.prices, self.prices_source, self.price_warnings) = (named.book, named.source, named.warnings);
     }
 
     /// Whether nothing that producers send is recorded.
@@ -239,8 +239,8 @@ pub(super) fn read(options: &SettingsOptions) -> Result<Named, SettingsError> {
         return Err(SettingsError::Config { source_name, problems });
     }
     let prices = options.prices.as_deref().map(read_prices).transpose()?;
-    for problem in prices.iter().flat_map(|named| &named.left_out) {
-        tracing::warn!(%problem, "a price was left out");
+    for warning in prices.iter().flat_map(|named| &named.warnings) {
+        tracing::warn!("{warning}");
     }
     let (enforcement_disabled, tracking_disabled) = (options.enforcement_disabled, options.tracking_disabled);
     Ok(Named { config, prices, enforcement_disabled, tracking_disabled })
@@ -263,12 +263,11 @@ pub(super) fn named_config(path: &Path) -> Result<NamedConfig, (String, Vec<Stri
 pub(super) fn read_prices(path: &Path) -> Result<NamedPrices, SettingsError> {
     if path == Path::new(PriceBook::SHIPPED) && !path.exists() {
         let (book, source) = (PriceBook::shipped(), PriceBook::SHIPPED.to_owned());
-        return Ok(NamedPrices { book, source, left_out: Vec::new() });
+        return Ok(NamedPrices { book, source, warnings: Vec::new() });
     }
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let (book, problems) = PriceBook::from_litellm(&read_file(path)?, &name)?;
-    let left_out = problems.iter().map(ToString::to_string).collect();
-    Ok(NamedPrices { book, source: path.display().to_string(), left_out })
+    let (book, notes) = PriceBook::from_litellm(&read_file(path)?, &name)?;
+    Ok(NamedPrices { book, source: path.display().to_string(), warnings: notes.warnings() })
 }
 
 fn read_config(path: &Path) -> Result<BudgetConfig, (String, Vec<String>)> {

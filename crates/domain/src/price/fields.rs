@@ -1,0 +1,248 @@
+//! What the fields of an entry in LiteLLM's map say: which price, of which tokens, under which condition.
+
+/// The kinds of tokens that have a price of their own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Kind {
+    Input,
+    CachedInput,
+    CacheWrite,
+    CacheWrite1h,
+    Output,
+    Reasoning,
+}
+
+/// A field, by its name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Field {
+    /// A price per token of usage as the ledger has it.
+    Rate(Rate),
+    /// Nothing that touches such a price: another unit, an ability of the model, a lifetime that usage does not tell of.
+    Other,
+    /// It could touch a price, and how is not known.
+    Unknown,
+}
+
+/// A price per token and when it holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Rate {
+    /// Of which tokens.
+    pub(super) kind: Kind,
+    /// Above how many tokens of input.
+    pub(super) above: Option<u64>,
+    /// In which service tier.
+    pub(super) tier: Option<&'static str>,
+    /// It is the older spelling of another field, which comes first.
+    pub(super) old: bool,
+}
+
+pub(super) const INPUT: &str = "input_cost_per_token";
+pub(super) const CACHED_INPUT: &str = "cache_read_input_token_cost";
+pub(super) const CACHE_WRITE: &str = "cache_creation_input_token_cost";
+pub(super) const OUTPUT: &str = "output_cost_per_token";
+pub(super) const REASONING: &str = "output_cost_per_reasoning_token";
+
+const KINDS: [(&str, Kind); 5] = [
+    (INPUT, Kind::Input),
+    (CACHED_INPUT, Kind::CachedInput),
+    (CACHE_WRITE, Kind::CacheWrite),
+    (OUTPUT, Kind::Output),
+    (REASONING, Kind::Reasoning),
+];
+
+/// Endings of a price that holds in one service tier only, and the tier's name.
+const TIERS: [(&str, &str); 9] = [
+    ("flex", "flex"),
+    ("priority", "priority"),
+    ("batches", "batch"),
+    ("batch", "batch"),
+    ("fast", "fast"),
+    ("ultrafast", "ultrafast"),
+    ("balanced", "balanced"),
+    ("decisions", "decisions"),
+    ("scale", "scale"),
+];
+
+/// Lifetimes of a cache write that has the plain price, that of an hour, and those that usage does not tell of.
+const MINUTES: [&str; 5] = ["5m", "5min", "300s", "30m", "30min"];
+const HOUR: [&str; 6] = ["1hr", "1h", "1hour", "60m", "60min", "3600s"];
+const LONGER: [&str; 6] = ["12hr", "12h", "24hr", "24h", "1d", "1day"];
+
+/// Words in the name of a field that may be about a price.
+const MONEY: [&str; 8] =
+    ["cost", "price", "pricing", "multiplier", "surcharge", "discount", "uplift", "_fee"];
+
+/// Units that usage of tokens does not have: such a price is never a part of its cost.
+const OTHER_UNITS: [&str; 18] = [
+    "audio",
+    "image",
+    "video",
+    "pixel",
+    "character",
+    "per_query",
+    "per_page",
+    "per_second",
+    "per_session",
+    "per_credit",
+    "per_unit",
+    "per_1k_",
+    "per_gb_",
+    "_dbu_",
+    "text_message",
+    "citation",
+    "search_context",
+    "per_call",
+];
+
+/// Multipliers of a region, which usage does not name, and the price of one way to read a cache, which it does not tell from the other.
+const NOT_TOLD: [&str; 3] =
+    ["regional_", "fedramp_uplift_multiplier", "explicit_cache_read_input_token_cost"];
+
+pub(super) fn read(name: &str) -> Field {
+    for (prefix, kind) in KINDS {
+        if let Some(rest) = name.strip_prefix(prefix) {
+            return suffixes(kind, rest);
+        }
+    }
+    let about_money = MONEY.iter().any(|word| name.contains(word));
+    let of_another_unit = OTHER_UNITS.iter().any(|unit| name.contains(unit));
+    let not_told = NOT_TOLD.iter().any(|start| name.starts_with(start));
+    if about_money && !of_another_unit && !not_told { Field::Unknown } else { Field::Other }
+}
+
+/// `_above_1hr_above_200k_tokens_priority` and the like, in any order.
+fn suffixes(kind: Kind, rest: &str) -> Field {
+    let mut rate = Rate { kind, above: None, tier: None, old: false };
+    if rest.is_empty() {
+        return Field::Rate(rate);
+    }
+    let Some(rest) = rest.strip_prefix('_') else { return Field::Unknown };
+    let words: Vec<&str> = rest.split('_').collect();
+    let mut words = words.as_slice();
+    while let Some((word, behind)) = words.split_first() {
+        words = behind;
+        match *word {
+            "above" => {
+                let end = behind.iter().position(|word| matches!(*word, "tokens" | "token" | "above"));
+                let counted = end.filter(|end| behind.get(*end).is_some_and(|word| *word != "above"));
+                if let Some(end) = counted {
+                    let (number, unit_and_rest) = behind.split_at(end);
+                    words = unit_and_rest.get(1..).unwrap_or_default();
+                    let Some(tokens) = count(&number.concat()) else { return Field::Unknown };
+                    if rate.above.replace(tokens).is_some() {
+                        return Field::Unknown;
+                    }
+                    continue;
+                }
+                let Some((lifetime, behind)) = behind.split_first() else { return Field::Unknown };
+                words = behind;
+                match (rate.kind, *lifetime) {
+                    (Kind::CacheWrite, lifetime) if HOUR.contains(&lifetime) => {
+                        rate.kind = Kind::CacheWrite1h
+                    }
+                    (Kind::CacheWrite, lifetime) if MINUTES.contains(&lifetime) => rate.old = true,
+                    (Kind::CacheWrite, lifetime) if LONGER.contains(&lifetime) => return Field::Other,
+                    _ => return Field::Unknown,
+                }
+            }
+            "cache" if rate.kind == Kind::Input && behind.first() == Some(&"hit") => {
+                words = behind.get(1..).unwrap_or_default();
+                (rate.kind, rate.old) = (Kind::CachedInput, true);
+            }
+            word => match TIERS.iter().find(|(ending, _)| *ending == word) {
+                Some((_, tier)) if rate.tier.is_none() => rate.tier = Some(tier),
+                _ => return Field::Unknown,
+            },
+        }
+    }
+    Field::Rate(rate)
+}
+
+/// A number of tokens as people write it: `200k`, `128000`, `0.2M`, `1m`, `2e5`.
+pub(super) fn count(text: &str) -> Option<u64> {
+    let lower = text.to_ascii_lowercase();
+    let (number, unit) = match lower.strip_suffix(['k', 'm', 'b', 'g']) {
+        Some(number) if lower.ends_with('k') => (number, 1_000_u128),
+        Some(number) if lower.ends_with('m') => (number, 1_000_000),
+        Some(number) => (number, 1_000_000_000),
+        None => (lower.as_str(), 1),
+    };
+    let (negative, mantissa, places) = crate::decimal::parts(number).ok()?;
+    let mut tokens = mantissa.checked_mul(unit)?;
+    for _ in 0..places.max(0) {
+        if !tokens.is_multiple_of(10) {
+            return None;
+        }
+        tokens /= 10;
+    }
+    for _ in places.min(0)..0 {
+        tokens = tokens.checked_mul(10)?;
+    }
+    (!negative || tokens == 0).then(|| u64::try_from(tokens).ok())?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_field_is_a_price_another_unit_or_unknown() {
+        let table = "
+            input_cost_per_token                                    | Input
+            input_cost_per_token_cache_hit                          | CachedInput old
+            cache_read_input_token_cost_above_272k_tokens_priority  | CachedInput >272000 priority
+            input_cost_per_token_priority_above_200k_tokens         | Input >200000 priority
+            output_cost_per_token_above_128000_tokens               | Output >128000
+            output_cost_per_token_above_1m_tokens                   | Output >1000000
+            output_cost_per_token_above_0.2M_tokens                 | Output >200000
+            output_cost_per_token_above_128_000_tokens              | Output >128000
+            cache_creation_input_token_cost_above_1hr               | CacheWrite1h
+            cache_creation_input_token_cost_above_1hr_above_200k_tokens_batches | CacheWrite1h >200000 batch
+            cache_creation_input_token_cost_above_12hr_flex         | other
+            output_cost_per_reasoning_token_flex                    | Reasoning flex
+            input_cost_per_token_flex_priority                      | unknown
+            input_cost_per_token_weekend                            | unknown
+            input_cost_per_token_above_1hr                          | unknown
+            input_cost_per_token_above_some_tokens                  | unknown
+            input_cost_per_tokens                                   | unknown
+            input_cost_per_request                                  | unknown
+            congestion_multiplier                                   | unknown
+            regional_processing_uplift_multiplier_eu                | other
+            input_cost_per_audio_token_above_200k_tokens            | other
+            output_cost_per_image_1024                              | other
+            search_context_cost_per_query                           | other
+            max_input_tokens                                        | other
+            supports_vision                                         | other
+        ";
+        for line in table.lines().map(str::trim).filter(|line| !line.is_empty()) {
+            let (name, expected) = line.split_once('|').unwrap();
+            let got = match read(name.trim()) {
+                Field::Other => "other".to_owned(),
+                Field::Unknown => "unknown".to_owned(),
+                Field::Rate(Rate { kind, above, tier, old }) => {
+                    let above = above.map(|above| format!(" >{above}")).unwrap_or_default();
+                    let tier = tier.map(|tier| format!(" {tier}")).unwrap_or_default();
+                    format!("{kind:?}{above}{tier}{}", if old { " old" } else { "" })
+                }
+            };
+            assert_eq!(got, expected.trim(), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_count_is_whole_in_any_spelling() {
+        for (text, tokens) in [
+            ("200k", Some(200_000)),
+            ("200K", Some(200_000)),
+            ("256000.0", Some(256_000)),
+            ("3.2e4", Some(32_000)),
+            ("0.5m", Some(500_000)),
+            ("1.5", None),
+            ("-1", None),
+            ("k", None),
+            ("1e30", None),
+            ("many", None),
+        ] {
+            assert_eq!(count(text), tokens, "{text}");
+        }
+    }
+}

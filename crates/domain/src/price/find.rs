@@ -1,0 +1,119 @@
+//! Which entry prices a call.
+
+use super::ModelPrice;
+use super::litellm::Models;
+use super::provider;
+
+/// Whether an entry was found, and whether it has a price.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Found<'a> {
+    Priced(&'a ModelPrice),
+    /// The book names it and has no price for it: no other entry stands in.
+    Unpriced,
+    Nothing,
+}
+
+/// The entry of a call. A key is bare or `provider/model`. A bare key belongs to the provider it names: another provider's model of the
+/// same name has another price. A model that the book does not have by its dated name is looked for by the name without the date.
+pub(super) fn find<'a>(models: &'a Models, provider: Option<&str>, model: &str) -> Option<&'a ModelPrice> {
+    let model = model.strip_prefix("models/").unwrap_or(model);
+    match by_name(models, provider, model) {
+        Found::Priced(price) => return Some(price),
+        Found::Unpriced => return None,
+        Found::Nothing => {}
+    }
+    match by_name(models, provider, undated(model)?) {
+        Found::Priced(price) => Some(price),
+        Found::Unpriced | Found::Nothing => None,
+    }
+}
+
+fn by_name<'a>(models: &'a Models, given: Option<&str>, model: &str) -> Found<'a> {
+    let Some(given) = given.filter(|name| !name.trim().is_empty()) else {
+        return without_provider(models, model);
+    };
+    if let Some(found) = models.get(&format!("{given}/{model}")) {
+        return found.as_ref().map_or(Found::Unpriced, Found::Priced);
+    }
+    let mut found = Found::Nothing;
+    for one in provider::of_call(given) {
+        match (found, of_provider(models, &one, model)) {
+            (_, Found::Nothing) => {}
+            (Found::Nothing, this) => found = this,
+            // The call does not say which of two providers it was, and they do not agree.
+            (Found::Priced(price), Found::Priced(other)) if !price.costs_like(other) => {
+                return Found::Unpriced;
+            }
+            (Found::Priced(_), Found::Unpriced) => return Found::Unpriced,
+            (Found::Priced(_) | Found::Unpriced, _) => {}
+        }
+    }
+    found
+}
+
+fn of_provider<'a>(models: &'a Models, one: &str, model: &str) -> Found<'a> {
+    if let Some(found) = models.get(&format!("{one}/{model}")) {
+        return found.as_ref().map_or(Found::Unpriced, Found::Priced);
+    }
+    // `openai/gpt-5` of provider openai.
+    let bare = match model.split_once('/') {
+        Some((prefix, rest)) if provider::of_call(prefix).iter().any(|prefix| prefix == one) => rest,
+        _ => model,
+    };
+    let mut found = [model, bare].into_iter().filter_map(|name| models.get(name));
+    match found.next() {
+        Some(None) => Found::Unpriced,
+        Some(Some(price)) if price.provider.as_deref().is_none_or(|theirs| provider::is_of(theirs, one)) => {
+            Found::Priced(price)
+        }
+        Some(Some(_)) | None => Found::Nothing,
+    }
+}
+
+/// A call that names no provider: the entry of that very name, else the provider that its model names.
+fn without_provider<'a>(models: &'a Models, model: &str) -> Found<'a> {
+    if let Some(found) = models.get(model) {
+        return found.as_ref().map_or(Found::Unpriced, Found::Priced);
+    }
+    match model.split_once('/') {
+        Some((prefix, rest)) if !rest.is_empty() => by_name(models, Some(prefix), rest),
+        _ => Found::Nothing,
+    }
+}
+
+/// The name of a model without the date of its snapshot: `gpt-5-2025-08-07`, `claude-haiku-4-5-20251001`, `…@20250929`, `…-latest`.
+fn undated(model: &str) -> Option<&str> {
+    if let Some(name) = model.strip_suffix("-latest") {
+        return Some(name);
+    }
+    let digits =
+        |text: &str, count: usize| text.len() == count && text.bytes().all(|byte| byte.is_ascii_digit());
+    let (name, last) = model.rsplit_once(['-', '@'])?;
+    if digits(last, 8) && last.starts_with("20") {
+        return Some(name);
+    }
+    let (name, month) = name.rsplit_once('-').filter(|_| digits(last, 2))?;
+    let (name, year) = name.rsplit_once('-').filter(|_| digits(month, 2))?;
+    (digits(year, 4) && year.starts_with("20")).then_some(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_date_of_a_snapshot_is_no_part_of_a_models_name() {
+        for (model, name) in [
+            ("gpt-5-2025-08-07", Some("gpt-5")),
+            ("claude-haiku-4-5-20251001", Some("claude-haiku-4-5")),
+            ("claude-sonnet-4-5@20250929", Some("claude-sonnet-4-5")),
+            ("claude-sonnet-5-latest", Some("claude-sonnet-5")),
+            ("gpt-4-0613", None),
+            ("gpt-5", None),
+            ("model-12345678", None),
+            ("gemini-2.5-pro-preview-05-06", None),
+        ] {
+            assert_eq!(undated(model), name, "{model}");
+        }
+    }
+}

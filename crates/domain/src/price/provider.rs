@@ -1,0 +1,142 @@
+//! Who serves a model, by all the names that calls and price books have for it.
+
+/// Names that calls use, with those that price books know the same provider by. Names are compared in lower case, with `_` for any
+/// of `.`, `-` and space. More than one: the call does not say which of them, and they have to agree.
+const NAMES: [(&str, &[&str]); 41] = [
+    // OpenTelemetry's `gen_ai.provider.name`, and the older `gen_ai.system`.
+    ("aws_bedrock", &["bedrock"]),
+    ("az_ai_inference", &["azure_ai"]),
+    ("az_ai_openai", &["azure"]),
+    ("azure_ai_inference", &["azure_ai"]),
+    ("azure_ai_openai", &["azure"]),
+    ("gcp_gemini", &["gemini"]),
+    ("gcp_gen_ai", &["gemini", "vertex_ai"]),
+    ("gcp_vertex_ai", &["vertex_ai"]),
+    ("ibm_watsonx_ai", &["watsonx"]),
+    ("mistral_ai", &["mistral"]),
+    ("x_ai", &["xai"]),
+    // Names of SDKs, gateways and clouds.
+    ("alibaba", &["dashscope"]),
+    ("alibaba_cloud", &["dashscope"]),
+    ("amazon_bedrock", &["bedrock"]),
+    ("aws", &["bedrock"]),
+    ("azure_openai", &["azure"]),
+    ("bedrock_converse", &["bedrock"]),
+    ("claude", &["anthropic"]),
+    ("fireworks", &["fireworks_ai"]),
+    ("gcp", &["gemini", "vertex_ai"]),
+    ("google", &["gemini", "vertex_ai"]),
+    ("google_ai", &["gemini"]),
+    ("google_ai_studio", &["gemini"]),
+    ("google_gemini", &["gemini"]),
+    ("google_gen_ai", &["gemini", "vertex_ai"]),
+    ("google_genai", &["gemini", "vertex_ai"]),
+    ("google_generative_ai", &["gemini"]),
+    ("google_vertex", &["vertex_ai"]),
+    ("google_vertex_ai", &["vertex_ai"]),
+    ("grok", &["xai"]),
+    ("mistralai", &["mistral"]),
+    ("moonshot_ai", &["moonshot"]),
+    ("moonshotai", &["moonshot"]),
+    ("qwen", &["dashscope"]),
+    ("together", &["together_ai"]),
+    ("togetherai", &["together_ai"]),
+    ("vertex", &["vertex_ai"]),
+    ("vertexai", &["vertex_ai"]),
+    ("watsonx_ai", &["watsonx"]),
+    ("z_ai", &["zai"]),
+    ("zhipu", &["zai"]),
+];
+
+/// Endings that say which interface of a provider was called.
+const INTERFACES: [&str; 6] =
+    ["_chat", "_responses", "_messages", "_completion", "_completions", "_embedding"];
+
+/// Providers that price books have under several names, each with its own ending.
+const FAMILIES: [&str; 2] = ["fireworks_ai", "vertex_ai"];
+
+/// Providers whose name begins like another one's and who have prices of their own.
+const OF_THEIR_OWN: [&str; 5] = ["azure_ai", "bedrock_mantle", "meta_llama", "github_copilot", "amazon_nova"];
+
+/// A name in one spelling.
+fn plain(name: &str) -> String {
+    let same = |letter: char| {
+        if matches!(letter, '.' | '-' | ' ' | '/') { '_' } else { letter.to_ascii_lowercase() }
+    };
+    name.trim().chars().map(same).collect()
+}
+
+/// The providers of price books that a call's provider may be.
+pub(super) fn of_call(name: &str) -> Vec<String> {
+    let name = plain(name);
+    let known = |name: &str| NAMES.iter().find(|(theirs, _)| *theirs == name).map(|(_, ours)| *ours);
+    if let Some(family) =
+        FAMILIES.iter().find(|family| name.strip_prefix(**family).is_some_and(|rest| rest.starts_with('_')))
+    {
+        return vec![(*family).to_owned()];
+    }
+    let name = name.strip_prefix("text_completion_").unwrap_or(&name).to_owned();
+    let without = INTERFACES.iter().find_map(|ending| name.strip_suffix(ending)).unwrap_or(&name);
+    match known(&name).or_else(|| known(without)) {
+        Some(ours) => ours.iter().map(|name| (*name).to_owned()).collect(),
+        None => vec![without.to_owned()],
+    }
+}
+
+/// Whether an entry of a price book belongs to a provider: it is the same, or one of its family, which is the part before `_` or `-`
+/// (`bedrock_converse`, `vertex_ai-language-models`, `text-completion-openai`).
+pub(super) fn is_of(entry: &str, provider: &str) -> bool {
+    let entry = plain(entry);
+    let entry = entry.strip_prefix("text_completion_").unwrap_or(&entry);
+    if entry == provider {
+        return true;
+    }
+    let in_family = entry.strip_prefix(provider).is_some_and(|rest| rest.starts_with('_'));
+    in_family
+        && !OF_THEIR_OWN
+            .iter()
+            .any(|own| entry == *own || entry.strip_prefix(own).is_some_and(|rest| rest.starts_with('_')))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_of_a_call_finds_its_provider_and_no_other() {
+        for (call, entry, same) in [
+            ("openai", "openai", true),
+            ("OpenAI", "openai", true),
+            ("openai.responses", "openai", true),
+            ("openai", "text-completion-openai", true),
+            ("bedrock", "bedrock_converse", true),
+            ("bedrock_converse", "bedrock", true),
+            ("aws.bedrock", "bedrock_converse", true),
+            ("aws.bedrock", "bedrock_mantle", false),
+            ("bedrock_mantle", "bedrock_mantle", true),
+            ("vertex_ai", "vertex_ai-language-models", true),
+            ("gcp.vertex_ai", "vertex_ai-anthropic_models", true),
+            ("gcp.vertex_ai", "gemini", false),
+            ("gcp.gemini", "vertex_ai-language-models", false),
+            ("azure.ai.openai", "azure", true),
+            ("azure.ai.openai", "azure_text", true),
+            ("azure.ai.openai", "azure_ai", false),
+            ("azure.ai.inference", "azure_ai", true),
+            ("azure", "azure_ai", false),
+            ("x_ai", "xai", true),
+            ("mistral_ai", "mistral", true),
+            ("cohere", "cohere_chat", true),
+            ("cohere_chat", "cohere", true),
+            ("fireworks", "fireworks_ai-embedding-models", true),
+            ("open", "openai", false),
+            ("openai", "azure", false),
+            ("vertex", "vertex_ai", true),
+            ("vertex_ai-anthropic_models", "vertex_ai-anthropic_models", true),
+            ("text-completion-openai", "text-completion-openai", true),
+        ] {
+            let found = of_call(call).iter().any(|provider| is_of(entry, provider));
+            assert_eq!(found, same, "{call} {entry}");
+        }
+        assert_eq!(of_call("gcp.gen_ai"), ["gemini", "vertex_ai"]);
+    }
+}

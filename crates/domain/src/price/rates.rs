@@ -1,0 +1,148 @@
+//! The rates of an entry, with every rule of what stands in for one that is not given.
+
+use super::fields::Kind;
+use crate::decimal::Decimal;
+use crate::money::Usd;
+
+/// USD per token of each kind. As read: `None` is not given. As [resolved](Rates::resolved): `None` is not known, and usage that
+/// has such tokens stays unpriced.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Rates {
+    pub(super) input: Option<Usd>,
+    pub(super) cached_input: Option<Usd>,
+    /// Of writes that the cache keeps for minutes.
+    pub(super) cache_write: Option<Usd>,
+    pub(super) cache_write_1h: Option<Usd>,
+    pub(super) output: Option<Usd>,
+    pub(super) reasoning: Option<Usd>,
+}
+
+impl Rates {
+    /// The rate of a kind.
+    pub(super) fn of(&mut self, kind: Kind) -> &mut Option<Usd> {
+        match kind {
+            Kind::Input => &mut self.input,
+            Kind::CachedInput => &mut self.cached_input,
+            Kind::CacheWrite => &mut self.cache_write,
+            Kind::CacheWrite1h => &mut self.cache_write_1h,
+            Kind::Output => &mut self.output,
+            Kind::Reasoning => &mut self.reasoning,
+        }
+    }
+
+    /// Whether none is given.
+    pub(super) fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// With what stands in for rates that are not given. A source without a rate for a cache or for reasoning bills those tokens as
+    /// plain ones of their side. One that has a price for writes and none for an hour has not said what that costs.
+    pub(super) fn resolved(self) -> Self {
+        Self {
+            cached_input: self.cached_input.or(self.input),
+            cache_write: self.cache_write.or(self.input),
+            cache_write_1h: self.cache_write_1h.or(if self.cache_write.is_some() {
+                None
+            } else {
+                self.input
+            }),
+            reasoning: self.reasoning.or(self.output),
+            ..self
+        }
+    }
+
+    /// The rates as given from a larger context on: those of the tier, and of the one below for what it does not name.
+    pub(super) fn under(self, tier: Self) -> Self {
+        Self {
+            input: tier.input.or(self.input),
+            cached_input: tier.cached_input.or(self.cached_input),
+            cache_write: tier.cache_write.or(self.cache_write),
+            // A dearer write that lives for minutes leaves the price of the longer one open.
+            cache_write_1h: tier.cache_write_1h.or(if tier.cache_write.is_some() {
+                None
+            } else {
+                self.cache_write_1h
+            }),
+            output: tier.output.or(self.output),
+            // Reasoning is output: it does not become cheaper than that by being left out.
+            reasoning: tier.reasoning.or(match (tier.output, self.reasoning) {
+                (Some(output), Some(reasoning)) => Some(output.max(reasoning)),
+                (_, reasoning) => reasoning,
+            }),
+        }
+    }
+
+    /// The rates of one of the listed ranges: nothing but the output's comes from outside of it.
+    pub(super) fn listed(self, base: &Self) -> Self {
+        let output = self.output.or(base.output);
+        let reasoning = self.reasoning.or(if self.output.is_none() { base.reasoning } else { None });
+        let mut all = Self { output, reasoning, ..self }.resolved();
+        if self.cache_write_1h.is_none() && base.cache_write_1h.is_some() {
+            all.cache_write_1h = None;
+        }
+        all
+    }
+
+    /// The rates of a service tier: what the standard one has a price for, and this one has not, is not known.
+    pub(super) fn in_service_tier(self, standard: &Self) -> Self {
+        let plain = |own: Option<Usd>, theirs: Option<Usd>, plain| {
+            own.or(if theirs.is_some() { None } else { plain })
+        };
+        let same_reasoning = standard.reasoning.is_none() || standard.reasoning == standard.output;
+        let cache_write = plain(self.cache_write, standard.cache_write, self.input);
+        let one_hour = standard.cache_write_1h.or(self.cache_write);
+        Self {
+            input: self.input,
+            cached_input: plain(self.cached_input, standard.cached_input, self.input),
+            cache_write,
+            cache_write_1h: plain(self.cache_write_1h, one_hour, cache_write),
+            output: self.output,
+            reasoning: self.reasoning.or(if same_reasoning { self.output } else { None }),
+        }
+    }
+
+    /// These rates where the standard schedule has others from a context size on: only those that this tier has there too.
+    pub(super) fn only_where(self, own: &Self, standard: &Self) -> Self {
+        let known = |rate: Option<Usd>, own: Option<Usd>, theirs: Option<Usd>| {
+            if own.is_none() && theirs.is_some() { None } else { rate }
+        };
+        Self {
+            input: known(self.input, own.input, standard.input),
+            cached_input: known(self.cached_input, own.cached_input, standard.cached_input),
+            cache_write: known(self.cache_write, own.cache_write, standard.cache_write),
+            cache_write_1h: known(self.cache_write_1h, own.cache_write_1h, standard.cache_write_1h),
+            output: known(self.output, own.output, standard.output),
+            reasoning: self.reasoning,
+        }
+    }
+
+    /// All rates times a factor; one that would have to be rounded is not known.
+    pub(super) fn times(self, factor: Decimal) -> Self {
+        let times = |rate: Option<Usd>| {
+            let product = rate?.units().checked_mul(i128::from(factor.mantissa()))?;
+            let ten = 10_i128.checked_pow(u32::from(factor.scale()))?;
+            (product.checked_rem(ten)? == 0).then(|| product.checked_div(ten).map(Usd::from_units))?
+        };
+        Self {
+            input: times(self.input),
+            cached_input: times(self.cached_input),
+            cache_write: times(self.cache_write),
+            cache_write_1h: times(self.cache_write_1h),
+            output: times(self.output),
+            reasoning: times(self.reasoning),
+        }
+    }
+
+    /// These resolved rates while cheaper or dearer ones of the hour hold.
+    pub(super) fn replaced_by(self, now: &Self) -> Self {
+        let reasoning = if self.reasoning == self.output { now.output } else { None };
+        Self {
+            input: now.input.or(self.input),
+            cached_input: now.cached_input.or(self.cached_input),
+            cache_write: now.cache_write.or(self.cache_write),
+            cache_write_1h: now.cache_write_1h.or(self.cache_write_1h),
+            output: now.output.or(self.output),
+            reasoning: now.reasoning.or(reasoning).or(self.reasoning),
+        }
+    }
+}
