@@ -129,6 +129,8 @@ fn the_readme_as_a_new_user_types_it() {
     }
     let mut reader = Reader::new();
     reader.place.write(".codex/sessions/a.jsonl", &session("A", &[[100, 40, 10, 5]]));
+    let answer = r#"{"type":"assistant","uuid":"u1","timestamp":"2025-10-10T01:00:00Z","sessionId":"S","message":{"id":"m1","usage":{"input_tokens":9,"output_tokens":1}}}"#;
+    reader.place.write(".claude/projects/p/S.jsonl", &format!("{answer}\n"));
     reader.replace("cargo run --release --", "tollgate");
     let nats = NatsServer::start(&Place::new());
     if let Some(nats) = &nats {

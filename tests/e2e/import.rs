@@ -1,5 +1,6 @@
 //! Importing sessions: totals, again, grown, damaged; and the real ones.
 
+use std::path::Path;
 use std::process::Stdio;
 
 use tollgate_tests::{Follower, Place, Server, real_sessions, session};
@@ -101,4 +102,61 @@ fn the_real_sessions_give_the_true_totals() {
     assert!(place.ok("--data d log verify").starts_with("passed: "));
     let rebuilt = place.json("--data d view rebuild");
     assert!(rebuilt.as_array().unwrap().iter().all(|view| view["identical"] == true), "{rebuilt}");
+}
+
+/// The fixture was imported by a version that numbered the growing snapshots of a file: it counts the copies of a fork, a
+/// stale snapshot as a restart, and cache writes as plain input.
+#[test]
+fn importing_again_corrects_what_an_earlier_version_counted() {
+    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/import-v1");
+    let name = |task: &str| format!("codex-01990000-0000-7000-8000-0000000000{task}");
+    let sessions: Vec<String> = ["-20T08-00-00", "-25T12-00-00", "-01T10-00-00", "-20T05-40-00"]
+        .iter()
+        .zip([("2026-06", "a1"), ("2026-06", "a2"), ("2026-07", "a3"), ("2026-08", "a4")])
+        .map(|(time, (month, task))| {
+            let directory = if task == "a4" { "sessions/sub" } else { "sessions" };
+            let name = name(task).replace("codex-", "");
+            fixture.join(format!("{directory}/rollout-{month}{time}-{name}.jsonl")).display().to_string()
+        })
+        .collect();
+    let folder = fixture.join("sessions").display().to_string();
+    for order in [vec![folder.clone()], sessions.clone(), sessions.into_iter().rev().collect()] {
+        let place = Place::new();
+        let _ = place.ok(&format!("--data d restore \"{}\"", fixture.join("backup").display()));
+        assert_eq!(place.totals("d").1, 7_795, "as the earlier version counted");
+        let mut corrected = 0;
+        for path in &order {
+            let import = place.json(&format!("--data d import codex \"{path}\""));
+            assert_eq!(import["refused"], 0, "{import}");
+            corrected += import["corrected"].as_u64().unwrap();
+        }
+        let tokens = place.json("--data d report")["tokens"].take();
+        let right = serde_json::json!({"total": 4_619, "input_uncached": 970, "cached_input": 3_470, "cache_write": 60,
+            "output": 119, "reasoning": 29});
+        assert_eq!(tokens, right, "{order:?}");
+        let list = place.json("--data d task list");
+        let tasks: Vec<(&str, u64)> = list["tasks"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|task| (task["task"].as_str().unwrap(), task["tokens_used"].as_u64().unwrap()))
+            .collect();
+        let right =
+            [("a1", 1_850), ("a2", 125), ("a3", 1_632), ("a4", 1_012)].map(|(task, sum)| (name(task), sum));
+        assert_eq!(tasks, right.each_ref().map(|(task, sum)| (task.as_str(), *sum)), "{order:?}");
+        // Each correction names what it corrects.
+        let log = place.ok("--data d log tail -n 0 --format json");
+        let adjusted = log.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+        let adjusted: Vec<_> = adjusted.filter(|event| event.get("usage_adjusted").is_some()).collect();
+        assert_eq!(adjusted.len() as u64, corrected);
+        for event in adjusted {
+            let (id, of) =
+                (event["id"].as_str().unwrap(), event["usage_adjusted"]["adjusts"].as_str().unwrap());
+            assert_eq!(id.rsplit_once('~').unwrap().0, of, "{event}");
+            assert!(log.contains(&format!("\"id\":\"{of}\"")), "{of} is not in the log");
+        }
+        let again = place.json(&format!("--data d import codex \"{folder}\""));
+        assert_eq!((&again["new"], &again["corrected"]), (&0.into(), &0.into()), "{order:?}");
+        assert!(place.ok("--data d log verify").starts_with("passed: "));
+    }
 }

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "in a test an error is a failed test")]
 
+mod agents;
 mod canaries;
 mod deliver;
 mod demo;

@@ -11,9 +11,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tollgate_wire::api::{
-    AccessList, AppendRequest, AppendResponse, ConfigResponse, GateRequest, GateResponse, Health,
-    LedgerReport, LimitsResponse, LogPage, PositionResponse, Problem, RebuildResponse, ReloadResponse,
-    SavingsReport, TaskList, TaskReport, TaskStatus,
+    AccessList, AppendRequest, AppendResponse, ConfigResponse, FindRequest, FindResponse, GateRequest,
+    GateResponse, Health, LedgerReport, LimitsResponse, LogPage, PositionResponse, Problem, RebuildResponse,
+    ReloadResponse, SavingsReport, TaskList, TaskReport, TaskStatus,
 };
 
 use crate::error::ClientError;
@@ -114,6 +114,11 @@ impl Client {
         let mut value = HeaderValue::from_str(&format!("Bearer {key}")).map_err(|_| InvalidKey)?;
         value.set_sensitive(true);
         Ok(Self { authorization: Some(value), ..self.clone() })
+    }
+
+    /// What the log has under the names of events of one task.
+    pub async fn find_events(&self, request: &FindRequest) -> Result<FindResponse, ClientError> {
+        self.post("/v1/events/find", request).await
     }
 
     /// Appends events. A problem holds one outcome per event too.

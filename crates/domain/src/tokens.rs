@@ -176,6 +176,18 @@ impl TokenSums {
         self.output = self.output.saturating_add(other.output);
         self.reasoning = self.reasoning.saturating_add(other.reasoning);
     }
+
+    /// Each kind without the other's. Saturates as [`TokenSums::add`] does.
+    #[must_use]
+    pub fn without(&self, other: &Self) -> Self {
+        Self {
+            input_uncached: self.input_uncached.saturating_sub(other.input_uncached),
+            cached_input: self.cached_input.saturating_sub(other.cached_input),
+            cache_write: self.cache_write.saturating_sub(other.cache_write),
+            output: self.output.saturating_sub(other.output),
+            reasoning: self.reasoning.saturating_sub(other.reasoning),
+        }
+    }
 }
 
 impl From<TokenCounts> for TokenSums {

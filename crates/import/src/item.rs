@@ -3,14 +3,20 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use tollgate_domain::event::Event;
 use tollgate_domain::tokens::TokenError;
+
+use crate::call::{Call, Miscounted};
+use crate::family::Family;
 
 /// One thing found in a source, in the order of the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Item {
-    /// To be appended.
-    Event(Box<Event>),
+    /// A model call, to be counted once.
+    Call(Box<Call>),
+    /// What an earlier version counted from this file and is none.
+    Miscounted(Box<Miscounted>),
+    /// Which conversation the calls behind it are of: the sessions of one family share calls that nothing marks.
+    Family(Box<Family>),
     /// Could not be read; the reading goes on where it can.
     Problem(Problem),
     /// Was read, but in a way that a person should know of.
@@ -45,21 +51,51 @@ pub enum ProblemKind {
     #[error("is neither a file nor a directory; give session files or the directory that holds them")]
     NotAFile,
     /// A directory without session files.
-    #[error("holds no *.jsonl file at any depth; give the directory where the agent keeps its sessions")]
+    #[error(
+        "holds no *.jsonl or *.jsonl.zst file at any depth; give the directory where the agent keeps its sessions"
+    )]
     NoSessionFiles,
-    /// Bytes that are no text.
-    #[error("column {column}: not UTF-8; the line is skipped")]
-    NotUtf8 {
-        /// The first bad byte, from 1.
-        column: usize,
-    },
-    /// A line longer than is kept in memory.
-    #[error("the line has {bytes} bytes, above the {cap} that a line may have; it is skipped")]
+    /// A line longer than is kept in memory, that may report usage.
+    #[error(
+        "the line has {bytes} bytes, above the {cap} that a line with usage may have, and may report usage: it is \
+         not counted"
+    )]
     LineTooLong {
         /// Its length without the line end.
         bytes: u64,
         /// The limit.
         cap: usize,
+    },
+    /// The end of a file that its agent still writes, or did not end writing.
+    #[error(
+        "the last line is not complete and may report usage: what it reports is not counted; import again when the \
+         session has ended"
+    )]
+    TornEnd,
+    /// A kind of line that this version does not know.
+    #[error("a line of kind `{kind}` reports tokens and is of no kind that this version reads: not counted")]
+    UnknownKind {
+        /// What the line calls itself.
+        kind: String,
+    },
+    /// A counter that this version does not know.
+    #[error("{field} is {value}, and no kind of tokens that this version reads: not counted apart")]
+    UnknownCounter {
+        /// Its name.
+        field: String,
+        /// Its JSON text, shortened.
+        value: String,
+    },
+    /// `total_tokens` says something else than the kinds.
+    #[error(
+        "total_tokens is {total}, input_tokens and output_tokens add up to {sum}: counted are the kinds. Perhaps a \
+         newer agent counts a kind that this version does not know"
+    )]
+    TotalDiffers {
+        /// What the snapshot says.
+        total: u64,
+        /// What its kinds add up to.
+        sum: u128,
     },
     /// Not JSON.
     #[error("column {column}: {message}; the line is skipped")]
@@ -85,6 +121,11 @@ pub enum ProblemKind {
          stays unknown, it is not counted until a session_meta follows; restore the line or the name"
     )]
     NoSessionId,
+    /// A call that has no name.
+    #[error(
+        "usage without message.id, requestId and uuid: it cannot be told from its copies and is not counted"
+    )]
+    NoCallId,
     /// More than a model call can use.
     #[error("{error}; the snapshot is skipped")]
     AbsurdCount {
@@ -110,81 +151,85 @@ impl fmt::Display for Note {
     }
 }
 
-/// What is worth knowing. Each kind but [`NoteKind::Reset`] and [`NoteKind::PartOutOfStep`] comes once per file.
+/// What is worth knowing. Most kinds come once per file.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NoteKind {
     /// A file without a byte.
     #[error("is empty: nothing to import")]
     Empty,
     /// The end of a file that its agent still writes.
-    #[error(
-        "the last line is not complete, it is still being written: import again when the session has ended"
-    )]
+    #[error("the last line is not complete, it is still being written; no usage is in it")]
     StillBeingWritten,
-    /// Cumulative counters went back.
+    /// Cumulative counters began anew.
     #[error(
-        "the cumulative counters went back (input_tokens {} → {}, output_tokens {} → {}): counted from zero again, \
-         what came before stays counted", input.0, input.1, output.0, output.1
+        "the cumulative counters began anew (input_tokens {} → {}, output_tokens {} → {}): what came before stays \
+         counted", input.0, input.1, output.0, output.1
     )]
-    Reset {
+    Restart {
         /// `input_tokens` before and after.
         input: (u64, u64),
         /// `output_tokens` before and after.
         output: (u64, u64),
     },
-    /// A part grew by more than its whole, or shrank.
+    /// A snapshot older than the one before.
     #[error(
-        "{part} is {reported}, but only {counted} fits: a part grows by 0 to what {whole} grows by. The total is \
-         exact; the difference moves between the kinds and is settled by later snapshots"
+        "a stale snapshot: input_tokens {} after {}, output_tokens {} after {}, and more than its last call; it adds \
+         nothing", input.1, input.0, output.1, output.0
+    )]
+    Stale {
+        /// `input_tokens` before and here.
+        input: (u64, u64),
+        /// `output_tokens` before and here.
+        output: (u64, u64),
+    },
+    /// A part is more than its whole.
+    #[error(
+        "{part} is {reported}, but only {counted} fits into {whole}: the total is exact, the kinds are not"
     )]
     PartOutOfStep {
-        /// `cached_input_tokens` or `reasoning_output_tokens`.
+        /// `cached_input_tokens` or another part.
         part: &'static str,
         /// `input_tokens` or `output_tokens`.
         whole: &'static str,
-        /// What the snapshot says.
+        /// What the line says.
         reported: u64,
-        /// What is counted up to it.
+        /// What is counted of it.
         counted: u64,
     },
-    /// `total_tokens` says something else than the kinds.
+    /// Calls between two snapshots that no line reports.
     #[error(
-        "total_tokens is {total}, input_tokens and output_tokens add up to {sum}: counted are the kinds. Perhaps a \
-         newer Codex counts a kind that this version does not know"
+        "{tokens} tokens were used before this call that no line of this file reports: counted as one call"
     )]
-    TotalDiffers {
-        /// What the snapshot says.
-        total: u64,
-        /// What its kinds add up to.
-        sum: u128,
+    Unreported {
+        /// How many.
+        tokens: u64,
+    },
+    /// The counters of the first snapshot hold another file's calls.
+    #[error("goes on from {tokens} tokens of {of}: they are counted where that file is imported")]
+    GoesOn {
+        /// How many.
+        tokens: u64,
+        /// The thread, or what is known of it.
+        of: String,
+    },
+    /// Calls that were copied from another session.
+    #[error(
+        "{calls} calls with {tokens} tokens are copied from {of}: counted once, as that session's; their time is the \
+         copy's until {of} itself is imported"
+    )]
+    Copied {
+        /// How many.
+        calls: u64,
+        /// Their tokens.
+        tokens: u64,
+        /// The session they are of.
+        of: String,
     },
     /// Usage came before the line that names the session.
     #[error("usage before any session_meta: the session id {id} is taken from the file's name")]
     SessionIdFromFileName {
         /// The id.
         id: String,
-    },
-    /// The file goes on with another session's head.
-    #[error(
-        "session_meta of {other} in the file of session {session}: everything here is counted as {session}. If it \
-         is copied from {other} and that file is imported too, it counts twice"
-    )]
-    OtherSession {
-        /// The file's session.
-        session: String,
-        /// The other one.
-        other: String,
-    },
-    /// The session began as a copy.
-    #[error(
-        "session {session} is a fork of {parent}: Codex copies the parent's history, usage included, into the \
-         fork's file. If both are imported, the copied part counts twice"
-    )]
-    Fork {
-        /// The file's session.
-        session: String,
-        /// The session it was copied from.
-        parent: String,
     },
     /// Usage without a model.
     #[error("usage before any turn_context names its model: it stays unpriced")]
@@ -215,11 +260,11 @@ mod tests {
         assert_eq!(problem.to_string(), "a.jsonl:3: column 7: expected value; the line is skipped");
         let problem = Problem { path: path.clone(), line: None, what: ProblemKind::DoesNotExist };
         assert_eq!(problem.to_string(), "a.jsonl: does not exist; check the spelling");
-        let what = NoteKind::Reset { input: (10, 3), output: (5, 1) };
+        let what = NoteKind::Restart { input: (10, 3), output: (5, 1) };
         assert_eq!(
             Note { path, line: Some(2), what }.to_string(),
-            "a.jsonl:2: the cumulative counters went back (input_tokens 10 → 3, output_tokens 5 → 1): counted from \
-             zero again, what came before stays counted"
+            "a.jsonl:2: the cumulative counters began anew (input_tokens 10 → 3, output_tokens 5 → 1): what came \
+             before stays counted"
         );
     }
 }

@@ -1,13 +1,18 @@
-//! Lines of a file of any size, in constant memory, each with its number and with what keeps it from being text.
+//! Lines of a file of any size, in constant memory. Lines that cannot matter are passed over without being kept.
 
-use std::io::{self, BufRead, ErrorKind};
+use std::io::{self, ErrorKind, Read};
 
-/// Longest line that is kept. Codex writes pasted images into its lines, so megabytes are normal; a line of 64 MiB is
-/// no session any more, and memory stays bounded.
-pub(crate) const LINE_CAP: usize = 64 * 1024 * 1024;
+use memchr::{memchr, memmem};
 
-/// What the buffer shrinks to after a long line.
-const USUAL_LINE: usize = 1024 * 1024;
+/// Longest line that is kept. Lines with usage have a few kilobytes; pictures and compacted histories have hundreds of
+/// megabytes and are passed over.
+pub(crate) const LINE_CAP: usize = 16 * 1024 * 1024;
+
+/// Bytes that are asked of the system at a time, and what the buffer shrinks to after a long line.
+const CHUNK_BYTES: usize = 256 * 1024;
+
+/// How much of a line is enough to say that it cannot matter.
+pub(crate) const BEGINNING_BYTES: usize = 512;
 
 /// One line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,34 +28,46 @@ pub(crate) struct Line<'a> {
 /// What is in a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Content<'a> {
-    /// Text, without the line end.
-    Text(&'a str),
-    /// Not UTF-8 from this column on, counted from 1.
-    NotUtf8 { column: usize },
-    /// This many bytes, too many to keep.
-    TooLong { bytes: u64, cap: usize },
+    /// Bytes without the line end, without a byte order mark, and without NULs at the ends.
+    Bytes(&'a [u8]),
+    /// Its beginning says that it cannot matter.
+    PassedOver,
+    /// This many bytes, too many to keep; whether the words are in it without which it cannot matter.
+    TooLong { bytes: u64, cap: usize, may_matter: bool },
+}
+
+/// Which lines matter to a reader.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Interest {
+    /// Whether a line that begins so cannot matter. Given up to [`BEGINNING_BYTES`].
+    pub(crate) passes_over: fn(&[u8]) -> bool,
+    /// A line without this text cannot matter.
+    pub(crate) word: &'static [u8],
 }
 
 /// Reads lines.
 #[derive(Debug)]
 pub(crate) struct Lines<R> {
     input: R,
+    interest: Interest,
     cap: usize,
     buffer: Vec<u8>,
+    /// What of the buffer is filled and not yet given out.
+    filled: std::ops::Range<usize>,
     number: u64,
     bytes_read: u64,
 }
 
-impl<R: BufRead> Lines<R> {
-    pub(crate) fn new(input: R) -> Self {
-        Self::with_cap(input, LINE_CAP)
+impl<R: Read> Lines<R> {
+    pub(crate) fn new(input: R, interest: Interest) -> Self {
+        Self::with_cap(input, interest, LINE_CAP)
     }
 
-    fn with_cap(input: R, cap: usize) -> Self {
-        Self { input, cap, buffer: Vec::new(), number: 0, bytes_read: 0 }
+    fn with_cap(input: R, interest: Interest, cap: usize) -> Self {
+        Self { input, interest, cap, buffer: Vec::new(), filled: 0..0, number: 0, bytes_read: 0 }
     }
 
-    /// Bytes taken from the file, line ends included.
+    /// Bytes of the text, line ends included, as far as it was given out.
     pub(crate) fn bytes_read(&self) -> u64 {
         self.bytes_read
     }
@@ -60,105 +77,190 @@ impl<R: BufRead> Lines<R> {
         self.number
     }
 
+    pub(crate) fn input(&self) -> &R {
+        &self.input
+    }
+
     /// The next line; `None` at the end of the file.
     ///
     /// # Errors
     ///
     /// The system's, when the file cannot be read on.
     pub(crate) fn next(&mut self) -> io::Result<Option<Line<'_>>> {
-        self.buffer.clear();
-        self.buffer.shrink_to(USUAL_LINE);
-        let before = self.bytes_read;
-        let mut length: u64 = 0;
-        let ended = loop {
-            let chunk = match self.input.fill_buf() {
-                Ok(chunk) => chunk,
-                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-                Err(error) => return Err(error),
-            };
-            if chunk.is_empty() {
-                break false;
-            }
-            let end = chunk.iter().position(|&byte| byte == b'\n');
-            let part = &chunk[..end.unwrap_or(chunk.len())];
-            length += part.len() as u64;
-            if length <= self.cap as u64 {
-                self.buffer.extend_from_slice(part);
-            }
-            let taken = part.len() + usize::from(end.is_some());
-            self.bytes_read += taken as u64;
-            self.input.consume(taken);
-            if end.is_some() {
-                break true;
-            }
-        };
-        if self.bytes_read == before {
-            return Ok(None);
+        if self.filled.is_empty() && self.buffer.len() > CHUNK_BYTES {
+            self.buffer.truncate(CHUNK_BYTES);
+            self.buffer.shrink_to_fit();
         }
-        self.number += 1;
-        let content = if length > self.cap as u64 {
-            Content::TooLong { bytes: length, cap: self.cap }
-        } else {
-            text(self.number, &self.buffer)
-        };
-        Ok(Some(Line { number: self.number, ended, content }))
+        let mut searched = 0;
+        loop {
+            let held = &self.buffer[self.filled.clone()];
+            if let Some(end) = memchr(b'\n', &held[searched..]) {
+                let length = searched + end;
+                return Ok(Some(self.line(length, true)));
+            }
+            searched = held.len();
+            let passed_over =
+                searched >= BEGINNING_BYTES && (self.interest.passes_over)(&held[..BEGINNING_BYTES]);
+            if passed_over || searched > self.cap {
+                return self.rest_of_long(passed_over).map(Some);
+            }
+            if !self.fill()? {
+                return Ok((searched > 0).then(|| self.line(searched, false)));
+            }
+        }
     }
-}
 
-fn text(number: u64, bytes: &[u8]) -> Content<'_> {
-    match str::from_utf8(bytes) {
+    /// The line of the next `length` bytes.
+    fn line(&mut self, length: usize, ended: bool) -> Line<'_> {
+        let from = self.filled.start;
+        let taken = length + usize::from(ended);
+        self.filled.start += taken;
+        self.bytes_read += taken as u64;
+        self.number += 1;
+        let mut bytes = &self.buffer[from..from + length];
         // Editors on Windows put a byte order mark before the first line; it is no part of it.
-        Ok(text) if number == 1 => Content::Text(text.strip_prefix('\u{feff}').unwrap_or(text)),
-        Ok(text) => Content::Text(text),
-        Err(error) => Content::NotUtf8 { column: error.valid_up_to() + 1 },
+        if self.number == 1 {
+            bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+        }
+        // A machine that lost power leaves NULs where it had not written yet.
+        while let [rest @ .., 0] = bytes {
+            bytes = rest;
+        }
+        while let [0, rest @ ..] = bytes {
+            bytes = rest;
+        }
+        let beginning = &bytes[..bytes.len().min(BEGINNING_BYTES)];
+        let content = if (self.interest.passes_over)(beginning) {
+            Content::PassedOver
+        } else if length > self.cap {
+            let may_matter = memmem::find(bytes, self.interest.word).is_some();
+            Content::TooLong { bytes: length as u64, cap: self.cap, may_matter }
+        } else {
+            Content::Bytes(bytes)
+        };
+        Line { number: self.number, ended, content }
+    }
+
+    /// Reads on to the end of a line that is not kept.
+    fn rest_of_long(&mut self, passed_over: bool) -> io::Result<Line<'_>> {
+        self.number += 1;
+        let finder = memmem::Finder::new(self.interest.word);
+        let (mut length, mut may_matter, mut ended) = (0_u64, false, false);
+        loop {
+            let held = &self.buffer[self.filled.clone()];
+            let end = memchr(b'\n', held);
+            let part = &held[..end.unwrap_or(held.len())];
+            may_matter |= !passed_over && !may_matter && finder.find(part).is_some();
+            if let Some(end) = end {
+                length += end as u64;
+                self.filled.start += end + 1;
+                ended = true;
+                break;
+            }
+            // The word may be cut in two: its possible beginning stays.
+            let kept = held.len().min(self.interest.word.len() - 1);
+            length += (held.len() - kept) as u64;
+            self.filled.start = self.filled.end - kept;
+            if !self.fill()? {
+                length += kept as u64;
+                self.filled.start = self.filled.end;
+                break;
+            }
+        }
+        self.bytes_read += length + u64::from(ended);
+        let content = if passed_over {
+            Content::PassedOver
+        } else {
+            Content::TooLong { bytes: length, cap: self.cap, may_matter }
+        };
+        Ok(Line { number: self.number, ended, content })
+    }
+
+    /// Takes more of the input behind what is held; false at its end.
+    fn fill(&mut self) -> io::Result<bool> {
+        if self.filled.start > 0 {
+            self.buffer.copy_within(self.filled.clone(), 0);
+            self.filled = 0..self.filled.len();
+        }
+        if self.buffer.len() < self.filled.end + CHUNK_BYTES / 2 {
+            let length = (self.filled.end * 2).max(CHUNK_BYTES);
+            self.buffer.resize(length, 0);
+        }
+        loop {
+            match self.input.read(&mut self.buffer[self.filled.end..]) {
+                Ok(0) => return Ok(false),
+                Ok(count) => {
+                    self.filled.end += count;
+                    return Ok(true);
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::io::{BufReader, Read};
+    use std::io::Cursor;
 
     use super::*;
 
-    /// All lines as `number content`, an unended one with a `…` behind it. A small buffer, so that lines span chunks.
-    fn all(bytes: &[u8], cap: usize) -> Vec<String> {
-        let mut lines = Lines::with_cap(BufReader::with_capacity(3, bytes), cap);
-        let mut found = Vec::new();
+    /// Gives its bytes a few at a time.
+    struct Trickle(Cursor<Vec<u8>>, usize);
+
+    impl Read for Trickle {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            let most = buffer.len().min(self.1);
+            self.0.read(&mut buffer[..most])
+        }
+    }
+
+    fn interest() -> Interest {
+        Interest { passes_over: |beginning| beginning.starts_with(b"#"), word: b"word" }
+    }
+
+    fn lines(bytes: &[u8], step: usize, cap: usize) -> Vec<String> {
+        let mut lines = Lines::with_cap(Trickle(Cursor::new(bytes.to_vec()), step), interest(), cap);
+        let mut all = Vec::new();
         while let Some(line) = lines.next().unwrap() {
-            let end = if line.ended { "" } else { "…" };
-            found.push(match line.content {
-                Content::Text(text) => format!("{} {text}{end}", line.number),
-                Content::NotUtf8 { column } => format!("{} bad at {column}{end}", line.number),
-                Content::TooLong { bytes, cap } => format!("{} {bytes} > {cap}{end}", line.number),
-            });
+            let content = match line.content {
+                Content::Bytes(bytes) => String::from_utf8_lossy(bytes).into_owned(),
+                Content::PassedOver => "-".to_owned(),
+                Content::TooLong { bytes, may_matter, .. } => format!("{bytes} {may_matter}"),
+            };
+            all.push(format!("{} {content}{}", line.number, if line.ended { "" } else { "…" }));
         }
         assert_eq!(lines.bytes_read(), bytes.len() as u64);
-        assert_eq!(lines.number(), found.len() as u64);
-        found
+        all
     }
 
     #[test]
-    fn lines_keep_their_numbers_whatever_is_in_them() {
-        assert_eq!(all(b"", 9), [""; 0]);
-        assert_eq!(all(b"\n", 9), ["1 "]);
-        assert_eq!(all(b"one\ntwo", 9), ["1 one", "2 two…"]);
-        assert_eq!(all(b"one\n\nthree\n", 9), ["1 one", "2 ", "3 three"]);
-        assert_eq!(all("\u{feff}a\n\u{feff}b".as_bytes(), 9), ["1 a", "2 \u{feff}b…"]);
-        assert_eq!(all(b"ab\xffc\nd\xc3", 9), ["1 bad at 3", "2 bad at 2…"]);
+    fn lines_are_the_same_in_whatever_pieces_they_come() {
+        let long = format!("x{}word{}\n", "y".repeat(5_000), "z".repeat(900));
+        let dull = "q".repeat(4_000);
+        let skipped = format!("#{}word\n", "s".repeat(9_000));
+        let text = format!("\u{feff}a\n\nb\0\0\n\0\0c\n{skipped}{long}{dull}\n#last");
+        for step in [1, 2, 3, 7, 511, 512, 513, 1 << 20] {
+            let got = lines(text.as_bytes(), step, 1_000);
+            assert_eq!(
+                got,
+                ["1 a", "2 ", "3 b", "4 c", "5 -", "6 5905 true", "7 4000 false", "8 -…"],
+                "in steps of {step}"
+            );
+        }
+        assert_eq!(lines(b"", 1, 9), [""; 0]);
+        assert_eq!(lines(b"a", 1, 9), ["1 a…"]);
+        assert_eq!(lines(b"\n", 1, 9), ["1 "]);
     }
 
     #[test]
-    fn a_line_of_the_cap_is_kept_and_a_longer_one_is_not() {
-        assert_eq!(all(b"12345\n123456\nnext\n", 5), ["1 12345", "2 6 > 5", "3 next"]);
-        assert_eq!(all(b"123456789", 5), ["1 9 > 5…"]);
-    }
-
-    #[test]
-    fn a_long_line_is_not_kept_in_memory() {
-        let endless = io::repeat(b'x').take(4_000_000).chain(&b"\nok\n"[..]);
-        let mut lines = Lines::with_cap(BufReader::new(endless), 1000);
-        assert_eq!(lines.next().unwrap().unwrap().content, Content::TooLong { bytes: 4_000_000, cap: 1000 });
-        assert_eq!(lines.next().unwrap().unwrap().content, Content::Text("ok"));
-        assert!(lines.buffer.capacity() < 100_000, "{}", lines.buffer.capacity());
+    fn memory_stays_flat_over_a_line_of_any_length() {
+        let input = io::repeat(b'x').take(48 << 20).chain(&b"\nshort\n"[..]);
+        let mut lines = Lines::with_cap(input, interest(), 1 << 20);
+        let first = lines.next().unwrap().unwrap().content;
+        assert_eq!(first, Content::TooLong { bytes: 48 << 20, cap: 1 << 20, may_matter: false });
+        assert!(lines.buffer.capacity() <= 4 << 20, "{}", lines.buffer.capacity());
+        assert_eq!(lines.next().unwrap().unwrap().content, Content::Bytes(b"short"));
     }
 }

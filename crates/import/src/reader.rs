@@ -1,11 +1,20 @@
 //! The one shape that the reader of every source has, and which sources there are.
+//!
+//! A source is a [`Session`]: which lines matter to it, and what they mean. Everything around it (lines, compression,
+//! broken disks, counting) is here once.
 
-use std::path::Path;
+use std::collections::VecDeque;
+use std::io::Read;
+use std::path::{Path, PathBuf};
 
 use tollgate_domain::ids::TenantId;
 
-use crate::codex::CodexReader;
-use crate::item::{Item, Problem};
+use crate::claude;
+use crate::codex;
+use crate::input::{self, Input};
+use crate::item::{Item, Note, NoteKind, Problem, ProblemKind};
+use crate::lines::{Content, Interest, Line, Lines};
+use crate::sources::{Sources, unreadable};
 
 /// Reads one file. Yields its items in the order of its lines, and in constant memory, so that a caller can batch
 /// events, append them and show how far it is.
@@ -22,9 +31,9 @@ pub trait SessionReader: Iterator<Item = Item> {
 pub struct FileCounts {
     /// Lines, of whatever kind.
     pub lines: u64,
-    /// Lines that report cumulative usage and could be read.
+    /// Lines that report usage and could be read.
     pub snapshots: u64,
-    /// Those of them that were counted because they report more than the one before.
+    /// Those of them that report a call for the first time.
     pub growing_snapshots: u64,
 }
 
@@ -33,18 +42,39 @@ pub struct FileCounts {
 pub enum Format {
     /// Codex rollouts.
     Codex,
+    /// Claude Code transcripts.
+    Claude,
 }
 
 impl Format {
     /// The words, in order.
-    pub const NAMES: [&'static str; 1] = ["codex"];
+    pub const NAMES: [&'static str; 2] = ["codex", "claude"];
 
     /// The format of a word, if it is one.
     #[must_use]
     pub fn from_word(word: &str) -> Option<Self> {
         match word {
             "codex" => Some(Self::Codex),
+            "claude" => Some(Self::Claude),
             _ => None,
+        }
+    }
+
+    /// Who appends its events.
+    #[must_use]
+    pub const fn producer(self) -> &'static str {
+        match self {
+            Self::Codex => codex::PRODUCER,
+            Self::Claude => claude::PRODUCER,
+        }
+    }
+
+    /// Puts the files in the order in which each call is met where it originated first. Returns the sessions whose files
+    /// may hold the same calls with nothing that marks the copies: a call is the first one's of those that have it.
+    pub fn arrange(self, found: &mut Sources) -> Vec<String> {
+        match self {
+            Self::Codex => Vec::new(),
+            Self::Claude => claude::arrange(&mut found.files),
         }
     }
 
@@ -54,9 +84,130 @@ impl Format {
     ///
     /// A [`Problem`] when the file cannot be opened.
     pub fn open(self, path: &Path, tenant: &TenantId) -> Result<Box<dyn SessionReader>, Problem> {
+        Ok(self.read(input::open(path)?, path, tenant))
+    }
+
+    /// Reads from memory or another stream. `path` names it in messages, and is where the session's id comes from when
+    /// the content has none.
+    pub fn from_stream<R: Read + 'static>(
+        self,
+        stream: R,
+        path: &Path,
+        tenant: &TenantId,
+    ) -> Box<dyn SessionReader> {
+        self.read(input::of(stream), path, tenant)
+    }
+
+    fn read(self, input: Box<dyn Input>, path: &Path, tenant: &TenantId) -> Box<dyn SessionReader> {
         match self {
-            Self::Codex => Ok(Box::new(CodexReader::open(path, tenant)?)),
+            Self::Codex => Box::new(FileReader::new(input, path, codex::Rollout::new(path, tenant))),
+            Self::Claude => Box::new(FileReader::new(input, path, claude::Transcript::new(path, tenant))),
         }
+    }
+}
+
+/// One session as its lines come. Pure: lines in, items out.
+pub(crate) trait Session {
+    /// Which lines matter.
+    const INTEREST: Interest;
+
+    /// Takes the next line that is kept; `number` from 1. `ended`: a line end follows.
+    fn take(&mut self, number: u64, bytes: &[u8], ended: bool, out: &mut Findings);
+
+    /// No line follows.
+    fn finish(&mut self, out: &mut Findings);
+
+    /// Lines that report usage, and those of them that report a call for the first time.
+    fn snapshots(&self) -> (u64, u64);
+}
+
+/// What was found in a file and not yet given out.
+#[derive(Debug)]
+pub(crate) struct Findings {
+    path: PathBuf,
+    items: VecDeque<Item>,
+}
+
+impl Findings {
+    pub(crate) fn push(&mut self, item: Item) {
+        self.items.push_back(item);
+    }
+
+    pub(crate) fn note(&mut self, line: Option<u64>, what: NoteKind) {
+        self.push(Item::Note(Note { path: self.path.clone(), line, what }));
+    }
+
+    pub(crate) fn problem(&mut self, line: u64, what: ProblemKind) {
+        self.push(Item::Problem(Problem { path: self.path.clone(), line: Some(line), what }));
+    }
+}
+
+struct FileReader<S> {
+    lines: Lines<Box<dyn Input>>,
+    session: S,
+    out: Findings,
+    finished: bool,
+}
+
+impl<S: Session> FileReader<S> {
+    fn new(input: Box<dyn Input>, path: &Path, session: S) -> Self {
+        let out = Findings { path: path.to_owned(), items: VecDeque::new() };
+        Self { lines: Lines::new(input, S::INTEREST), session, out, finished: false }
+    }
+
+    fn take(session: &mut S, line: Line<'_>, out: &mut Findings) {
+        match line.content {
+            Content::PassedOver => {}
+            Content::Bytes(bytes) if bytes.trim_ascii().is_empty() => {}
+            Content::Bytes(bytes) => session.take(line.number, bytes, line.ended, out),
+            Content::TooLong { bytes, cap, may_matter: true } => {
+                out.problem(line.number, ProblemKind::LineTooLong { bytes, cap });
+            }
+            Content::TooLong { may_matter: false, .. } => {}
+        }
+    }
+}
+
+impl<S: Session> Iterator for FileReader<S> {
+    type Item = Item;
+
+    fn next(&mut self) -> Option<Item> {
+        loop {
+            if let Some(item) = self.out.items.pop_front() {
+                return Some(item);
+            }
+            if self.finished {
+                return None;
+            }
+            match self.lines.next() {
+                Ok(Some(line)) => Self::take(&mut self.session, line, &mut self.out),
+                Ok(None) => {
+                    self.finished = true;
+                    self.session.finish(&mut self.out);
+                    if self.lines.bytes_read() == 0 {
+                        self.out.note(None, NoteKind::Empty);
+                    }
+                }
+                Err(error) => {
+                    self.finished = true;
+                    self.session.finish(&mut self.out);
+                    let line = self.lines.number() + 1;
+                    let problem = unreadable(&self.out.path, Some(line), &error);
+                    self.out.push(Item::Problem(problem));
+                }
+            }
+        }
+    }
+}
+
+impl<S: Session> SessionReader for FileReader<S> {
+    fn bytes_read(&self) -> u64 {
+        self.lines.input().taken()
+    }
+
+    fn counts(&self) -> FileCounts {
+        let (snapshots, growing_snapshots) = self.session.snapshots();
+        FileCounts { lines: self.lines.number(), snapshots, growing_snapshots }
     }
 }
 

@@ -1,4 +1,4 @@
-//! Which files to read: the given ones, and every `*.jsonl` below the given directories.
+//! Which files to read: the given ones, and every `*.jsonl` and `*.jsonl.zst` below the given directories.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -34,7 +34,7 @@ impl Sources {
 }
 
 /// Finds the files to read. A given file is taken whatever its name; a directory is walked to any depth, sorted by name,
-/// for files named `*.jsonl`. Links are followed. A file or directory that is reached twice, by two given paths or by a
+/// for files named `*.jsonl` or `*.jsonl.zst`. Links are followed. A file or directory that is reached twice, by two given paths or by a
 /// link, is taken once, so a loop of links ends.
 #[must_use]
 pub fn sources(paths: &[PathBuf]) -> Sources {
@@ -61,6 +61,13 @@ pub(crate) fn unreadable(path: &Path, line: Option<u64>, error: &io::Error) -> P
     Problem { path: path.to_owned(), line, what }
 }
 
+/// A compressed file beside the same one that is not is passed over: it is the older of the two.
+fn is_session_file(path: &Path) -> bool {
+    let Some(name) = path.file_name().and_then(|name| name.to_str()) else { return false };
+    let compressed = name.strip_suffix(".zst").filter(|plain| plain.ends_with(".jsonl"));
+    name.ends_with(".jsonl") || compressed.is_some_and(|plain| !path.with_file_name(plain).exists())
+}
+
 #[derive(Default)]
 struct Walk {
     found: Sources,
@@ -78,7 +85,7 @@ impl Walk {
     }
 
     fn try_visit(&mut self, path: &Path, given: bool) -> io::Result<()> {
-        let wanted = given || path.extension().is_some_and(|extension| extension == "jsonl");
+        let wanted = given || is_session_file(path);
         let metadata = match fs::metadata(path) {
             Ok(metadata) => metadata,
             // A link to nowhere among the other files of a directory is none of our business.
@@ -104,7 +111,8 @@ impl Walk {
         for entry in fs::read_dir(path)? {
             entries.push(entry?.path());
         }
-        entries.sort();
+        // Files before directories: what an agent keeps in the directory of a session belongs to the file of its name.
+        entries.sort_by_cached_key(|entry| (entry.is_dir(), entry.clone()));
         for entry in entries {
             self.visit(&entry, false);
         }
@@ -140,13 +148,21 @@ mod tests {
     #[test]
     fn directories_are_walked_by_name_and_given_files_are_taken_as_they_are() {
         let dir = tempfile::tempdir().unwrap();
-        for name in ["s/b.jsonl", "s/a/2.jsonl", "s/a/10.jsonl", "s/notes.txt", "s/c.jsonl.zst", "odd.log"] {
+        for name in [
+            "s/b.jsonl",
+            "s/a/2.jsonl",
+            "s/a/10.jsonl",
+            "s/notes.txt",
+            "s/c.jsonl.zst",
+            "s/b.jsonl.zst",
+            "odd.log",
+        ] {
             write(dir.path(), name, "12345");
         }
         let (files, problems) = found(dir.path(), &["odd.log", "s"]);
-        assert_eq!(files, ["odd.log", "s/a/10.jsonl", "s/a/2.jsonl", "s/b.jsonl"]);
+        assert_eq!(files, ["odd.log", "s/b.jsonl", "s/c.jsonl.zst", "s/a/10.jsonl", "s/a/2.jsonl"]);
         assert_eq!(problems, [""; 0]);
-        assert_eq!(sources(&[dir.path().join("s")]).bytes(), 15);
+        assert_eq!(sources(&[dir.path().join("s")]).bytes(), 20);
     }
 
     #[test]
@@ -160,7 +176,7 @@ mod tests {
             problems,
             [
                 "gone: does not exist; check the spelling",
-                "empty: holds no *.jsonl file at any depth; give the directory where the agent keeps its sessions",
+                "empty: holds no *.jsonl or *.jsonl.zst file at any depth; give the directory where the agent keeps its sessions",
             ]
         );
     }

@@ -19,9 +19,9 @@ pub struct ImportSummary {
     pub snapshots: u64,
     /// Those of them that report more than the one before.
     pub growing_snapshots: u64,
-    /// Events made.
+    /// Calls found, copies included.
     pub events: u64,
-    /// Tokens of those events by kind.
+    /// Tokens of those calls by kind.
     pub tokens: TokenSums,
     /// What could not be read.
     pub problems: u64,
@@ -34,9 +34,10 @@ impl ImportSummary {
     /// Counts one item.
     pub fn count(&mut self, item: &Item) {
         match item {
-            Item::Event(event) => {
+            Item::Miscounted(_) | Item::Family(_) => {}
+            Item::Call(call) => {
                 self.events += 1;
-                if let EventBody::UsageRecorded(usage) = &event.body {
+                if let EventBody::UsageRecorded(usage) = &call.event.body {
                     self.tokens.add(&usage.tokens.into());
                 }
             }

@@ -10,7 +10,6 @@ use tollgate_domain::money::Usd;
 use tollgate_domain::price::{Call, PriceBook};
 use tollgate_domain::tokens::TokenSums;
 use tollgate_domain::usage::Cost;
-use tollgate_import::codex::CodexReader;
 use tollgate_import::item::Item;
 use tollgate_import::reader::Format;
 use tollgate_import::sources::{Sources, sources};
@@ -32,13 +31,13 @@ fn real_sessions() -> Option<Sources> {
 }
 
 fn read(bytes: &[u8], path: &Path) -> Vec<Item> {
-    CodexReader::new(Cursor::new(bytes), path, &TenantId::default_tenant()).collect()
+    Format::Codex.from_stream(Cursor::new(bytes.to_vec()), path, &TenantId::default_tenant()).collect()
 }
 
 fn events(items: Vec<Item>) -> Vec<Event> {
     let event = |item| match item {
-        Item::Event(event) => Some(*event),
-        Item::Problem(_) | Item::Note(_) => None,
+        Item::Call(call) => Some(call.event),
+        Item::Miscounted(_) | Item::Family(_) | Item::Problem(_) | Item::Note(_) => None,
     };
     items.into_iter().filter_map(event).collect()
 }
@@ -56,9 +55,9 @@ fn real_sessions_give_the_true_totals_and_cost() {
         let mut reader = Format::Codex.open(&file.path, &TenantId::default_tenant()).unwrap();
         for item in reader.by_ref() {
             summary.count(&item);
-            let Item::Event(event) = item else { panic!("these files are sound: {item:?}") };
-            let EventBody::UsageRecorded(usage) = event.body else { panic!("usage only") };
-            let at = event.occurred_at.expect("a session says when");
+            let Item::Call(call) = item else { panic!("these files are sound: {item:?}") };
+            let at = call.event.occurred_at.expect("a session says when");
+            let EventBody::UsageRecorded(usage) = call.event.body else { panic!("usage only") };
             let cost = book.cost(Call::of(&usage, at), &usage.tokens);
             let Cost::Priced { usd: amount, .. } = cost else { panic!("unpriced: {usage:?}") };
             usd = usd.checked_add(amount).unwrap();

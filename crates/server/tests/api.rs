@@ -20,6 +20,8 @@ mod deliveries;
 mod document;
 #[path = "api/evidence.rs"]
 mod evidence;
+#[path = "api/find.rs"]
+mod find;
 #[path = "api/follow.rs"]
 mod follow;
 #[path = "api/gate.rs"]

@@ -43,8 +43,10 @@ pub(crate) struct ServeArgs {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ImportCommand {
-    /// Sessions of Codex: rollout-*.jsonl files, or directories with such
+    /// Sessions of Codex: rollout-*.jsonl and .jsonl.zst files, or directories with such
     Codex(ImportArgs),
+    /// Transcripts of Claude Code: its `projects` directory, or parts of it
+    Claude(ImportArgs),
 }
 
 #[derive(Debug, Args)]

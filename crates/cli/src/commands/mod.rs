@@ -19,6 +19,7 @@ mod views;
 use std::process::ExitCode;
 
 use tollgate_client::Read;
+use tollgate_import::reader::Format as Source;
 
 use crate::args::{Args, Command, ConfigCommand, Global, ImportCommand, LogCommand};
 use crate::connect::{Access, Connection};
@@ -33,7 +34,8 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
     match args.command {
         Command::Demo(demo) => demo::run(&global, &demo).await,
         Command::Serve(serve) => serve::run(&global, serve).await,
-        Command::Import(ImportCommand::Codex(import)) => import::run(&global, &import).await,
+        Command::Import(ImportCommand::Codex(import)) => import::run(&global, Source::Codex, &import).await,
+        Command::Import(ImportCommand::Claude(import)) => import::run(&global, Source::Claude, &import).await,
         Command::Task(command) => tasks::run(&global, command).await,
         Command::Phase(command) => events::phase(&global, command).await,
         Command::Usage(command) => events::usage(&global, command).await,

@@ -4,13 +4,19 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use tollgate_wire::api::{AppendRequest, AppendResponse, Problem};
+use tollgate_domain::ids::{EventId, InvalidId, ProducerId, TaskId, TenantId};
+use tollgate_log::contract::EventName;
+use tollgate_wire::api::{AppendRequest, AppendResponse, FindRequest, FindResponse, Problem};
 
 use super::body::JsonText;
 use super::extract::NoParams;
 use super::{App, Handled};
 use crate::intake::{concluded, from_json, gates_of};
 use crate::ledger::{Appended, Ledger};
+use crate::problem::{Answer, INVALID};
+
+/// Most ids of one look-up: as many as events of one request.
+const MAX_FOUND: usize = 500;
 
 /// Append events
 ///
@@ -29,6 +35,34 @@ pub(crate) async fn append(State(app): State<App>, _: NoParams, body: JsonText) 
     let (appended, gates) = app.ledger.append_and_ask(events, &gates).await;
     let (response, new) = concluded(&app.ledger, appended)?;
     Ok(told(AppendResponse { gates, ..response }, new))
+}
+
+/// Look events up
+///
+/// What the log has under names, up to 500 of one task and producer: what an importer corrects it has to know.
+#[utoipa::path(post, path = "/v1/events/find", tag = "events", request_body = FindRequest, responses(
+    (status = 200, description = "One event or `null` for each id", body = FindResponse),
+))]
+pub(crate) async fn find(State(app): State<App>, _: NoParams, body: JsonText) -> Handled<Json<FindResponse>> {
+    let request: FindRequest = body.parse()?;
+    Ok(Json(FindResponse { events: app.ledger.find_events(names(&request)?).await? }))
+}
+
+fn names(request: &FindRequest) -> Answer<Vec<EventName>> {
+    let wrong =
+        |field: &'static str| move |error: InvalidId| INVALID.of_field(field, &error.value, error.rule);
+    if request.ids.len() > MAX_FOUND {
+        return Err(INVALID.of_field("ids", &request.ids.len().to_string(), "must be at most 500"));
+    }
+    let tenant = request.tenant.as_deref().map_or(Ok(TenantId::default_tenant()), TenantId::new);
+    let tenant = tenant.map_err(wrong("tenant"))?;
+    let task = TaskId::new(request.task.as_str()).map_err(wrong("task"))?;
+    let producer = ProducerId::new(request.producer.as_str()).map_err(wrong("producer"))?;
+    let name = |id: &String| {
+        let id = EventId::new(id.as_str()).map_err(wrong("ids"))?;
+        Ok(EventName { tenant: tenant.clone(), task: task.clone(), producer: producer.clone(), id })
+    };
+    request.ids.iter().map(name).collect()
 }
 
 /// The answer to an append.

@@ -66,6 +66,7 @@ impl App {
 pub fn router(app: App) -> Router {
     Router::new()
         .route("/v1/events", post(events::append))
+        .route("/v1/events/find", post(events::find))
         .route("/v1/tasks", get(views::tasks).post(tasks::open))
         .route("/v1/tasks/{task}", get(views::task))
         .route("/v1/tasks/{task}/close", post(tasks::close))

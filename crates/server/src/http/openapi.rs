@@ -19,6 +19,7 @@ use super::{alerts, deliveries, events, follow, govern, operate, quarantine, rep
     modifiers(&Problems),
     paths(
         events::append,
+        events::find,
         tasks::open,
         tasks::close,
         tasks::start_phase,

@@ -68,18 +68,46 @@ impl Ledger {
         Ok(Some((found.sequence, self.event_at(&name, found.sequence).await?)))
     }
 
+    /// The recorded events under these names, which are all of one task.
+    ///
+    /// # Errors
+    ///
+    /// The problem to answer with.
+    pub async fn find_events(&self, names: Vec<EventName>) -> Answer<Vec<Option<serde_json::Value>>> {
+        let found = self.find(names.clone()).await?;
+        let mut events = Vec::with_capacity(names.len());
+        // Neighbours are often of one record.
+        let mut latest: Option<(Sequence, Record)> = None;
+        for (name, found) in names.iter().zip(found) {
+            let Some(found) = found else {
+                events.push(None);
+                continue;
+            };
+            let sequence = found.sequence;
+            let record = match latest.take() {
+                Some((at, record)) if at == sequence => record,
+                _ => self.record_at(sequence).await.map_err(|error| of_read(&error))?,
+            };
+            let decoded = decoded(&record, name, sequence)?;
+            let place = Place {
+                sequence,
+                partition: record.partition(),
+                recorded_at: record.recorded_at(),
+                tenant: record.tenant(),
+                task: name.task.as_str(),
+                producer: name.producer.as_str(),
+                id: name.id.as_str(),
+            };
+            events.push(Some(decoded.to_json(&place)));
+            latest = Some((sequence, record));
+        }
+        Ok(events)
+    }
+
     /// The event of this name, which this record has.
     pub(super) async fn event_at(&self, name: &EventName, sequence: Sequence) -> Answer<DecodedEvent> {
         let record = self.record_at(sequence).await.map_err(|error| of_read(&error))?;
-        let (task, producer, id) = (name.task.as_str(), name.producer.as_str(), name.id.as_str());
-        let frame =
-            record.events().find(|event| (event.task, event.producer, event.id) == (task, producer, id));
-        let Some(frame) = frame else {
-            return Err(
-                INTERNAL.with(format!("record {sequence} does not hold event `{id}`, as the id index says"))
-            );
-        };
-        decode_stored(frame.payload).map_err(|error| INTERNAL.with(error.to_string()))
+        decoded(&record, name, sequence)
     }
 
     async fn record_at(&self, sequence: Sequence) -> Result<Record, ReadError> {
@@ -125,6 +153,16 @@ impl Ledger {
         page.tail = self.log.tail().await.map_err(failed)?.highest().0;
         Ok(page)
     }
+}
+
+fn decoded(record: &Record, name: &EventName, sequence: Sequence) -> Answer<DecodedEvent> {
+    let (task, producer, id) = (name.task.as_str(), name.producer.as_str(), name.id.as_str());
+    let frame = record.events().find(|event| (event.task, event.producer, event.id) == (task, producer, id));
+    let Some(frame) = frame else {
+        let said = format!("record {sequence} does not hold event `{id}`, as the id index says");
+        return Err(INTERNAL.with(said));
+    };
+    decode_stored(frame.payload).map_err(|error| INTERNAL.with(error.to_string()))
 }
 
 fn add_events(page: &mut LogPage, stored: &StoredRecord, query: &LogQuery) {

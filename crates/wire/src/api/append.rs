@@ -24,6 +24,30 @@ pub struct AppendRequest {
     pub gates: Vec<GateAfter>,
 }
 
+/// Events to look up by their names, up to 500 of one task and producer.
+#[derive(Debug, Deserialize, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FindRequest {
+    /// Whose task; `default` where absent.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub tenant: Option<String>,
+    /// Which task.
+    pub task: String,
+    /// Who appended them.
+    pub producer: String,
+    /// Their ids.
+    pub ids: Vec<String>,
+}
+
+/// What the log has under the names.
+#[derive(Debug, Deserialize, Serialize, ToSchema)]
+pub struct FindResponse {
+    /// One for each id, in their order: the recorded event in the JSON form of `tollgate.v1.Event` with what was added, or
+    /// `null` where the log has none.
+    #[schema(value_type = Vec<Option<Object>>)]
+    pub events: Vec<Option<serde_json::Value>>,
+}
+
 /// What became of the events.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct AppendResponse {

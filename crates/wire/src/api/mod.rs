@@ -23,7 +23,7 @@ pub use alerts::{
     AcknowledgeRequest, AlertChangeView, AlertChanges, AlertList, AlertView, AttemptView, DeliveryList,
     DeliveryView, ResendRequest, ResendResponse,
 };
-pub use append::{AppendRequest, AppendResponse, EventOutcome, Outcome};
+pub use append::{AppendRequest, AppendResponse, EventOutcome, FindRequest, FindResponse, Outcome};
 pub use gate::{GateAfter, GateRequest, GateResponse, MAX_GATES, ReasonView, UtilizationView};
 pub use health::{
     BreakerState, BudgetHealth, FigureRow, PhaseRow, ReviewList, ReviewTask, ThresholdProposal, TierRow,

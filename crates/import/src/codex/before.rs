@@ -1,4 +1,6 @@
-//! From cumulative counters to what was used since: the growth, never the sum of what each snapshot calls its last call.
+//! How versions before the keys of ADR 45 counted a rollout: the growth from each snapshot to the next, numbered in the
+//! order of the file. Ledgers that imported with them hold usage under those numbers; reading a file the same way again
+//! tells which of it is right and which is to be taken back. Nothing else uses it, and it never changes.
 
 use tollgate_domain::tokens::TokenCounts;
 
@@ -26,12 +28,6 @@ pub(super) struct Counted {
 pub(super) struct Step {
     /// The growth; all zero where nothing was used.
     pub(super) tokens: TokenCounts,
-    /// The counters before, where they went back since.
-    pub(super) reset_from: Option<Snapshot>,
-    /// What is counted of `cached`, where it newly differs from what is reported.
-    pub(super) cached_out_of_step: Option<u64>,
-    /// What is counted of `reasoning`, where it newly differs from what is reported.
-    pub(super) reasoning_out_of_step: Option<u64>,
     /// The state once the step is taken.
     pub(super) after: Counted,
 }
@@ -68,9 +64,6 @@ impl Counted {
             reasoning: base.booked.reasoning + reasoning,
             ..*now
         };
-        let newly = |booked: u64, now: u64, before: (u64, u64)| {
-            (booked != now && before.0 == before.1).then_some(booked)
-        };
         Some(Step {
             tokens: TokenCounts {
                 input_uncached: input - cached,
@@ -80,15 +73,31 @@ impl Counted {
                 reasoning,
                 cache_write_1h: 0,
             },
-            reset_from: reset.then_some(self.booked),
-            cached_out_of_step: newly(booked.cached, now.cached, (base.booked.cached, base.latest.cached)),
-            reasoning_out_of_step: newly(
-                booked.reasoning,
-                now.reasoning,
-                (base.booked.reasoning, base.latest.reasoning),
-            ),
             after: Self { booked, latest: *now },
         })
+    }
+}
+
+/// Numbers the growing snapshots of one file.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Before {
+    counted: Counted,
+    ordinal: u64,
+}
+
+impl Before {
+    /// What was counted for this snapshot, under which number. A snapshot without a readable time, or above what an event
+    /// holds, was skipped and its growth came with the next one.
+    pub(super) fn counted(&mut self, now: &Snapshot, has_time: bool) -> Option<(u64, TokenCounts)> {
+        let step = self.counted.step(now)?;
+        if step.grows() {
+            if !has_time || step.tokens.check().is_err() {
+                return None;
+            }
+            self.ordinal += 1;
+        }
+        self.counted = step.after;
+        step.grows().then_some((self.ordinal, step.tokens))
     }
 }
 
@@ -105,8 +114,7 @@ mod tests {
         Snapshot { input, cached, output, reasoning }
     }
 
-    /// `input cached output reasoning, …` → what each adds, `uncached cached output reasoning`, `=` for a repeat, `R`
-    /// after a reset, `C` and `T` where cached or reasoning (thinking) newly are out of step.
+    /// `input cached output reasoning, …` → what each adds, `uncached cached output reasoning`, `=` for a repeat.
     #[test]
     fn growth() {
         let table = "
@@ -115,14 +123,14 @@ mod tests {
             100 40 10 5, 100 40 10 5                 | 60 40 10 5; =
             100 40 10 5, 150 60 30 15, 150 60 30 15  | 60 40 10 5; 30 20 20 10; =
             100 0 10 0, 100 0 11 0                   | 100 0 10 0; 0 0 1 0
-            100 40 10 5, 50 0 5 0                    | 60 40 10 5; 50 0 5 0 R
-            100 40 10 5, 5000 0 5 0                  | 60 40 10 5; 5000 0 5 0 R
-            100 40 10 5, 0 0 0 0, 7 0 1 0            | 60 40 10 5; 0 0 0 0 R; 7 0 1 0
-            100 0 10 0, 150 120 10 0, 300 200 10 0   | 100 0 10 0; 0 50 0 0 C; 0 150 0 0
-            100 50 10 0, 110 40 10 0, 130 60 10 0    | 50 50 10 0; 10 0 0 0 C; 10 10 0 0
-            100 120 10 0, 100 120 20 0               | 0 100 10 0 C; 0 0 10 0
-            10 0 10 12, 10 0 20 14                   | 10 0 10 10 T; 0 0 10 4
-            100 0 10 0, 100 40 10 0, 140 40 10 0     | 100 0 10 0; 0 0 0 0 C; 0 40 0 0
+            100 40 10 5, 50 0 5 0                    | 60 40 10 5; 50 0 5 0
+            100 40 10 5, 5000 0 5 0                  | 60 40 10 5; 5000 0 5 0
+            100 40 10 5, 0 0 0 0, 7 0 1 0            | 60 40 10 5; 0 0 0 0; 7 0 1 0
+            100 0 10 0, 150 120 10 0, 300 200 10 0   | 100 0 10 0; 0 50 0 0; 0 150 0 0
+            100 50 10 0, 110 40 10 0, 130 60 10 0    | 50 50 10 0; 10 0 0 0; 10 10 0 0
+            100 120 10 0, 100 120 20 0               | 0 100 10 0; 0 0 10 0
+            10 0 10 12, 10 0 20 14                   | 10 0 10 10; 0 0 10 4
+            100 0 10 0, 100 40 10 0, 140 40 10 0     | 100 0 10 0; 0 0 0 0; 0 40 0 0
             18446744073709551615 0 18446744073709551615 0 | 18446744073709551615 0 18446744073709551615 0
         ";
         for line in table.lines().map(str::trim).filter(|line| !line.is_empty()) {
@@ -135,17 +143,10 @@ mod tests {
                     continue;
                 };
                 let tokens = step.tokens;
-                let mut text = format!(
+                let text = format!(
                     "{} {} {} {}",
                     tokens.input_uncached, tokens.cached_input, tokens.output, tokens.reasoning
                 );
-                for (flag, letter) in [
-                    (step.reset_from.is_some(), " R"),
-                    (step.cached_out_of_step.is_some(), " C"),
-                    (step.reasoning_out_of_step.is_some(), " T"),
-                ] {
-                    text.push_str(if flag { letter } else { "" });
-                }
                 got.push(text);
                 counted = step.after;
             }

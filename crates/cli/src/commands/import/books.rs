@@ -1,0 +1,352 @@
+//! Booking calls: each once, whatever the ledger has of them already. `settle` says what to append; this asks and appends.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::hash::{BuildHasher as _, RandomState};
+
+use serde_json::value::RawValue;
+use tollgate_domain::event::{Event, EventBody};
+use tollgate_domain::tokens::TokenSums;
+use tollgate_import::call::{Call, CallName, Elsewhere, Means, Miscounted};
+use tollgate_import::family::{Family, session_of};
+use tollgate_import::settle::{self, Bookings};
+use tollgate_wire::Submitted;
+use tollgate_wire::api::{EventOutcome, Outcome};
+
+use super::Interrupted;
+use super::ledger::{Ledger, REQUEST_EVENTS};
+use crate::exit::Failure;
+
+/// Bytes of a request's events: below the 1 MiB of a body.
+const REQUEST_BYTES: usize = 900 * 1024;
+
+/// Calls of one import that are known again when they are read again; of later ones a repetition counts as a call that was
+/// there already.
+const READ_KEPT: usize = 1 << 20;
+
+/// How often events that a conflict kept out are sent again: each time the conflicts are settled first.
+const ROUNDS: usize = 4;
+
+/// What became of the calls.
+#[derive(Debug, Default)]
+pub(super) struct Outcomes {
+    pub(super) new: u64,
+    pub(super) duplicate: u64,
+    pub(super) corrected: u64,
+    pub(super) refused: u64,
+    /// Copies of calls that are counted in another place, and their tokens.
+    pub(super) copies: u64,
+    pub(super) copied: TokenSums,
+    /// Why, for people.
+    pub(super) messages: Vec<String>,
+}
+
+impl Outcomes {
+    fn copy(&mut self, call: &Call) {
+        self.copies += 1;
+        if let EventBody::UsageRecorded(usage) = &call.event.body {
+            self.copied.add(&usage.tokens.into());
+        }
+    }
+}
+
+/// Calls that wait, and what is known of the ledger.
+pub(super) struct Books<'a> {
+    ledger: Ledger<'a>,
+    calls: Vec<Call>,
+    places: HashMap<CallName, usize>,
+    /// Names under which a waiting call may be counted too.
+    elsewhere: BTreeSet<CallName>,
+    /// Waiting calls that this import has read before.
+    repeated: BTreeSet<CallName>,
+    /// Which calls this import has read, by the hashes of their names.
+    read: HashSet<u64>,
+    hasher: RandomState,
+    miscounted: Vec<Miscounted>,
+    /// Sessions that the ledger has to be told of.
+    met: Vec<(Family, u32)>,
+    /// Whether the ledger has the events of these names, as far as it was asked.
+    probed: HashMap<CallName, bool>,
+    /// The sessions of each family that was met, by its root.
+    families: HashMap<String, Vec<String>>,
+    family: Option<Family>,
+    /// The place of a session among those that may hold the same calls: the first of them is where a call originated.
+    order: HashMap<String, usize>,
+    interrupted: Interrupted,
+    pub(super) outcomes: Outcomes,
+}
+
+impl<'a> Books<'a> {
+    pub(super) fn new(ledger: Ledger<'a>, order: &[String], interrupted: Interrupted) -> Self {
+        Self {
+            ledger,
+            calls: Vec::new(),
+            places: HashMap::new(),
+            elsewhere: BTreeSet::new(),
+            repeated: BTreeSet::new(),
+            read: HashSet::new(),
+            hasher: RandomState::new(),
+            miscounted: Vec::new(),
+            met: Vec::new(),
+            probed: HashMap::new(),
+            families: HashMap::new(),
+            family: None,
+            order: order.iter().cloned().zip(0..).collect(),
+            interrupted,
+            outcomes: Outcomes::default(),
+        }
+    }
+
+    /// Another file begins.
+    pub(super) fn next_file(&mut self) {
+        self.family = None;
+    }
+
+    /// Which conversation the calls that follow are of.
+    pub(super) async fn family(&mut self, family: Family) -> Result<(), Failure> {
+        if !self.families.contains_key(&family.root) {
+            let known = self.ledger.known_sessions(&family.root).await?;
+            self.families.insert(family.root.clone(), known);
+        }
+        let sessions = self.families.entry(family.root.clone()).or_default();
+        if !sessions.contains(&family.session) {
+            sessions.push(family.session.clone());
+            let nth = u32::try_from(sessions.len()).unwrap_or(u32::MAX);
+            self.met.push((family.clone(), nth));
+        }
+        self.family = Some(family);
+        Ok(())
+    }
+
+    /// A call, to be counted once.
+    pub(super) async fn call(&mut self, mut call: Call) -> Result<(), Failure> {
+        if let Some(family) = &self.family
+            && Family::task_of(&family.session).as_ref() == Some(&call.event.task)
+        {
+            let others = self.families.get(&family.root).into_iter().flatten();
+            let own = self.order.get(&family.session);
+            call.elsewhere.extend(others.filter(|session| **session != family.session).filter_map(
+                |session| {
+                    let younger = own.zip(self.order.get(session)).is_some_and(|(own, other)| other > own);
+                    Some(Elsewhere {
+                        name: CallName { task: Family::task_of(session)?, id: call.event.id.clone() },
+                        probe: None,
+                        means: if younger { Means::StoodIn } else { Means::Counted },
+                    })
+                },
+            ));
+        }
+        let name = call.name();
+        // Calls that may be the same one are settled one after the other.
+        let related = self.elsewhere.contains(&name)
+            || call.elsewhere.iter().any(|other| self.places.contains_key(&other.name));
+        if related || self.calls.len() >= REQUEST_EVENTS {
+            self.flush().await?;
+        }
+        let hash = self.hasher.hash_one(&name);
+        let is_repeated = self.read.contains(&hash);
+        if is_repeated {
+            self.outcomes.copy(&call);
+        } else if self.read.len() < READ_KEPT {
+            self.read.insert(hash);
+        }
+        if let Some(&place) = self.places.get(&name) {
+            settle::merge(&mut self.calls[place], call);
+            return Ok(());
+        }
+        if is_repeated {
+            self.repeated.insert(name.clone());
+        }
+        self.elsewhere.extend(call.elsewhere.iter().map(|other| other.name.clone()));
+        self.places.insert(name, self.calls.len());
+        self.calls.push(call);
+        Ok(())
+    }
+
+    /// What an earlier version counted and is no call.
+    pub(super) async fn miscounted(&mut self, miscounted: Miscounted) -> Result<(), Failure> {
+        if self.miscounted.len() >= REQUEST_EVENTS {
+            self.flush().await?;
+        }
+        self.miscounted.push(miscounted);
+        Ok(())
+    }
+
+    /// Books all that waits, unless the import was interrupted.
+    pub(super) async fn flush(&mut self) -> Result<(), Failure> {
+        if self.interrupted.is_set() {
+            return Ok(());
+        }
+        let mut calls = std::mem::take(&mut self.calls);
+        let mut miscounted = std::mem::take(&mut self.miscounted);
+        let met = std::mem::take(&mut self.met);
+        let signals = met
+            .iter()
+            .filter_map(|(family, nth)| family.signal(*nth, &self.ledger.tenant, &self.ledger.producer));
+        let mut events: Vec<Event> = signals.collect();
+        self.places.clear();
+        self.elsewhere.clear();
+        self.probe(&calls, &miscounted).await?;
+        let known = |probe: &CallName| self.probed.get(probe).copied().unwrap_or_default();
+        for call in &mut calls {
+            call.elsewhere.retain(|other| other.probe.as_ref().is_none_or(known));
+        }
+        miscounted.retain(|event| known(&event.probe));
+        let mut asked: BTreeSet<CallName> = miscounted.iter().map(|event| event.name.clone()).collect();
+        for call in calls.iter().filter(|call| !call.elsewhere.is_empty()) {
+            asked.insert(call.name());
+            asked.extend(call.elsewhere.iter().map(|other| other.name.clone()));
+        }
+        let bookings = self.ledger.bookings(asked).await?;
+        for call in &calls {
+            events.extend(self.settled(call, &bookings));
+        }
+        let taken_back = miscounted.iter();
+        events.extend(taken_back.filter_map(|event| {
+            settle::take_back(event, &self.ledger.tenant, &self.ledger.producer, &bookings)
+        }));
+        self.append(events).await?;
+        self.repeated.clear();
+        Ok(())
+    }
+
+    fn settled(&mut self, call: &Call, bookings: &Bookings) -> Vec<Event> {
+        let settled = settle::settle(call, bookings);
+        if self.repeated.contains(&call.name()) {
+            return settled.events;
+        }
+        if settled.is_copy {
+            self.outcomes.copy(call);
+        } else {
+            self.outcomes.duplicate += u64::from(settled.events.is_empty());
+        }
+        settled.events
+    }
+
+    /// Asks which of the names are there whose absence says enough.
+    async fn probe(&mut self, calls: &[Call], miscounted: &[Miscounted]) -> Result<(), Failure> {
+        let elsewhere =
+            calls.iter().flat_map(|call| &call.elsewhere).filter_map(|other| other.probe.as_ref());
+        let probes: BTreeSet<CallName> = elsewhere
+            .chain(miscounted.iter().map(|event| &event.probe))
+            .filter(|probe| !self.probed.contains_key(probe))
+            .cloned()
+            .collect();
+        let found = self.ledger.find(probes).await?;
+        self.probed.extend(found.into_iter().map(|(name, event)| (name, event.is_some())));
+        Ok(())
+    }
+
+    /// Appends events; those that other content of the same id stands against are settled with what the ledger has.
+    async fn append(&mut self, mut events: Vec<Event>) -> Result<(), Failure> {
+        for _ in 0..ROUNDS {
+            let mut kept_out = Vec::new();
+            let mut conflicts = Vec::new();
+            let mut taken = Vec::new();
+            for request in requests(std::mem::take(&mut events), &mut self.outcomes) {
+                if self.interrupted.is_set() {
+                    return Ok(());
+                }
+                let outcomes = self.ledger.send(&request).await?;
+                for ((event, _), outcome) in request.into_iter().zip(&outcomes) {
+                    let is_signal = matches!(event.body, EventBody::SignalRecorded(_));
+                    if is_signal && outcome.outcome == Outcome::Duplicate {
+                        taken.push(event);
+                    } else {
+                        self.take(event, outcome, &mut kept_out, &mut conflicts);
+                    }
+                }
+            }
+            for signal in taken {
+                events.extend(self.signal_again(&signal).await?);
+            }
+            let bookings = self.ledger.bookings(conflicts.iter().map(Call::name).collect()).await?;
+            for call in &conflicts {
+                events.extend(self.settled(call, &bookings));
+            }
+            events.extend(kept_out);
+            if events.is_empty() {
+                return Ok(());
+            }
+        }
+        self.outcomes.refused += events.len() as u64;
+        let id = events.first().map(|event| event.id.to_string()).unwrap_or_default();
+        self.outcomes.messages.push(format!("event `{id}` and others meet another import: import again"));
+        Ok(())
+    }
+
+    /// Another import has told the ledger of another session under the same number: this one gets the next.
+    async fn signal_again(&mut self, signal: &Event) -> Result<Option<Event>, Failure> {
+        let (root, _) = signal.id.as_str().rsplit_once(':').unwrap_or_default();
+        let Some(session) = signal.trace_parent.as_deref().and_then(session_of) else { return Ok(None) };
+        let known = self.ledger.known_sessions(root).await?;
+        let nth = u32::try_from(known.len()).unwrap_or(u32::MAX).saturating_add(1);
+        let is_known = known.contains(&session);
+        self.families.insert(root.to_owned(), known);
+        let family = Family { root: root.to_owned(), session };
+        Ok(if is_known { None } else { family.signal(nth, &self.ledger.tenant, &self.ledger.producer) })
+    }
+
+    fn take(
+        &mut self,
+        event: Event,
+        outcome: &EventOutcome,
+        kept_out: &mut Vec<Event>,
+        conflicts: &mut Vec<Call>,
+    ) {
+        let counted = matches!(event.body, EventBody::UsageRecorded(_));
+        let corrects = matches!(event.body, EventBody::UsageAdjusted(_));
+        match outcome.outcome {
+            Outcome::Appended => {
+                self.probed.insert(CallName { task: event.task, id: event.id }, true);
+                self.outcomes.new += u64::from(counted);
+                self.outcomes.corrected += u64::from(corrects);
+            }
+            Outcome::Duplicate => {
+                let is_repeated = self.repeated.contains(&CallName { task: event.task, id: event.id });
+                self.outcomes.duplicate += u64::from(counted && !is_repeated);
+            }
+            Outcome::Conflict if counted => conflicts.push(Call::new(event)),
+            Outcome::Refused if outcome.code.as_deref() == Some("refused_with") => kept_out.push(event),
+            Outcome::Ignored => {
+                self.outcomes.refused += 1;
+                self.outcomes
+                    .messages
+                    .push(outcome.warnings.first().map_or("ignored", String::as_str).to_owned());
+            }
+            Outcome::Conflict | Outcome::Refused => {
+                self.outcomes.refused += 1;
+                self.outcomes.messages.push(outcome.detail.clone().unwrap_or_else(|| "refused".to_owned()));
+            }
+        }
+    }
+}
+
+/// Events in requests of their largest size.
+fn requests(events: Vec<Event>, outcomes: &mut Outcomes) -> Vec<Vec<(Event, Box<RawValue>)>> {
+    let (mut all, mut bytes) = (vec![Vec::new()], 0);
+    for event in events {
+        let id = event.id.clone();
+        let json = Submitted::from_event(event.clone()).map(|submitted| submitted.to_json().to_string());
+        let raw = json
+            .map_err(|error| error.to_string())
+            .and_then(|json| RawValue::from_string(json).map_err(|error| error.to_string()));
+        let raw = match raw {
+            Ok(raw) => raw,
+            Err(error) => {
+                outcomes.refused += 1;
+                outcomes.messages.push(format!("event {id}: {error}"));
+                continue;
+            }
+        };
+        bytes += raw.get().len();
+        if bytes > REQUEST_BYTES || all.last().is_some_and(|request| request.len() == REQUEST_EVENTS) {
+            bytes = raw.get().len();
+            all.push(Vec::new());
+        }
+        if let Some(request) = all.last_mut() {
+            request.push((event, raw));
+        }
+    }
+    all.retain(|request| !request.is_empty());
+    all
+}

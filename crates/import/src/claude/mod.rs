@@ -1,0 +1,15 @@
+//! Transcripts of Claude Code: one JSONL file per session, and one per sub-agent beside it.
+//!
+//! A call's key is its `message.id`. It has a line per content block, in older versions growing snapshots, and copies in
+//! forks and side chains; the largest report counts (ADR 45).
+
+mod arrange;
+mod line;
+mod transcript;
+
+pub(crate) use arrange::arrange;
+pub use transcript::PRODUCER;
+pub(crate) use transcript::Transcript;
+
+#[cfg(test)]
+mod tests;

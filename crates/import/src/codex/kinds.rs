@@ -1,0 +1,142 @@
+//! Which kinds of lines a rollout has, told from a line's first bytes.
+
+use memchr::memmem;
+
+use crate::lines::Interest;
+
+pub(super) const INTEREST: Interest = Interest { passes_over, word: b"_tokens\"" };
+
+/// Kinds of lines that report no usage of their own, whatever is in them.
+const QUIET: [&str; 7] = [
+    "response_item",
+    "compacted",
+    "world_state",
+    "ghost_snapshot",
+    "inter_agent_communication",
+    "state",
+    "turn_diff",
+];
+
+/// Kinds of `event_msg` that report no usage of their own.
+const QUIET_EVENTS: [&str; 40] = [
+    "agent_message",
+    "agent_message_delta",
+    "agent_reasoning",
+    "agent_reasoning_delta",
+    "agent_reasoning_raw_content",
+    "agent_reasoning_section_break",
+    "background_event",
+    "context_compacted",
+    "dynamic_tool_call_request",
+    "dynamic_tool_call_response",
+    "entered_review_mode",
+    "error",
+    "exec_command_begin",
+    "exec_command_end",
+    "exec_command_output_delta",
+    "exited_review_mode",
+    "image_generation_end",
+    "item_completed",
+    "item_started",
+    "mcp_startup_complete",
+    "mcp_tool_call_begin",
+    "mcp_tool_call_end",
+    "patch_apply_begin",
+    "patch_apply_end",
+    "plan_update",
+    "shutdown_complete",
+    "stream_error",
+    "task_complete",
+    "task_started",
+    "thread_name_updated",
+    "thread_rolled_back",
+    "turn_aborted",
+    "turn_complete",
+    "turn_diff",
+    "turn_started",
+    "user_message",
+    "view_image_tool_call",
+    "warning",
+    "web_search_begin",
+    "web_search_end",
+];
+
+/// Whether a line that begins so cannot report usage. A line in another form than Codex writes is read as a whole.
+fn passes_over(beginning: &[u8]) -> bool {
+    let Some((kind, rest)) = kind_of(beginning) else { return false };
+    let is_one_of = |kinds: &[&str], kind: &[u8]| kinds.iter().any(|known| known.as_bytes() == kind);
+    if kind != b"event_msg" {
+        return is_one_of(&QUIET, kind);
+    }
+    let event = rest.strip_prefix(b",\"payload\":{\"type\":\"").and_then(until_quote);
+    event.is_some_and(|(event, _)| is_one_of(&QUIET_EVENTS, event))
+}
+
+/// The kind of a line as Codex writes it, time and ordinal first, and what follows.
+pub(super) fn kind_of(line: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (_, mut rest) = until_quote(line.strip_prefix(b"{\"timestamp\":\"")?)?;
+    if let Some(ordinal) = rest.strip_prefix(b",\"ordinal\":") {
+        rest = &ordinal[ordinal.iter().take_while(|byte| byte.is_ascii_digit()).count()..];
+    }
+    until_quote(rest.strip_prefix(b",\"type\":\"")?)
+}
+
+/// What stands before the next quote, and after it; words and times hold no escaped ones.
+fn until_quote(text: &[u8]) -> Option<(&[u8], &[u8])> {
+    let end = memchr::memchr2(b'"', b'\\', text).filter(|&end| text[end] == b'"')?;
+    Some((&text[..end], &text[end + 1..]))
+}
+
+/// Whether a kind, as `KIND` or `event_msg/KIND`, is known to report no usage.
+pub(super) fn is_known(kind: &str) -> bool {
+    kind.strip_prefix("event_msg/").map_or(QUIET.contains(&kind), |event| QUIET_EVENTS.contains(&event))
+}
+
+/// Whether a field of the line, not a text in it, counts tokens.
+pub(super) fn reports_tokens(line: &[u8]) -> bool {
+    memmem::find_iter(line, b"_tokens\"").any(|at| {
+        let name =
+            line[..at].iter().rev().take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'_').count();
+        let before = &line[..at - name];
+        let after = line[at + "_tokens\"".len()..].trim_ascii_start();
+        // In a text the quotes are escaped.
+        before.ends_with(b"\"") && !before.ends_with(b"\\\"") && after.starts_with(b":")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_passed_over_by_their_first_bytes() {
+        let at = r#"{"timestamp":"2026-11-20T10:00:00.000Z""#;
+        for (rest, expected) in [
+            (r#","type":"response_item","payload":{"#, true),
+            (r#","ordinal":12,"type":"compacted","payload":"#, true),
+            (r#","type":"event_msg","payload":{"type":"agent_message","message":"#, true),
+            (r#","type":"event_msg","payload":{"type":"token_count","info":"#, false),
+            (r#","type":"event_msg","payload":{"type":"from_the_future"}}"#, false),
+            (r#","type":"event_msg","payload":{"info":{},"type":"agent_message"}}"#, false),
+            (r#","type":"token_usage_record","payload":{"#, false),
+            (r#","type":"respo"#, false),
+            (r#","payload":{"type":"x"},"type":"response_item"}"#, false),
+        ] {
+            assert_eq!(passes_over(format!("{at}{rest}").as_bytes()), expected, "{rest}");
+        }
+        assert!(!passes_over(br#"{"type":"response_item","payload":{"type":"token_count"}}"#));
+    }
+
+    #[test]
+    fn tokens_in_a_text_are_not_reported() {
+        for (line, expected) in [
+            (r#"{"usage":{"input_tokens":5}}"#, true),
+            (r#"{"usage":{"input_tokens" : 5}}"#, true),
+            (r#"{"text":"{\"input_tokens\":5}"}"#, false),
+            (r#"{"text":"input_tokens"}"#, false),
+            (r#"{"text":["max_tokens"]}"#, false),
+        ] {
+            assert_eq!(reports_tokens(line.as_bytes()), expected, "{line}");
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! Conversations that share calls: an agent that forks a session copies its lines and marks nothing.
+
+use tollgate_domain::event::{Event, EventBody, SignalRecorded};
+use tollgate_domain::ids::{EventId, ProducerId, TaskId, TenantId};
+
+/// What the task of [`Family::met_in`] counts.
+const SIGNAL: &str = "sessions";
+
+/// Groups of a UUID.
+const GROUPS: [usize; 5] = [8, 4, 4, 4, 12];
+
+/// The conversation that a session continues, known by its first line, which every fork of it copies.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Family {
+    /// The id of that line.
+    pub root: String,
+    /// The session of the file.
+    pub session: String,
+}
+
+impl Family {
+    /// The task of a session.
+    #[must_use]
+    pub fn task_of(session: &str) -> Option<TaskId> {
+        TaskId::new(format!("claude-{session}")).ok()
+    }
+
+    /// The task whose signal counts the sessions that were met. The trace of each signal is the session.
+    #[must_use]
+    pub fn met_in() -> Option<TaskId> {
+        TaskId::new("claude-sessions").ok()
+    }
+
+    /// The id of the signal for the `nth` session of a conversation, from 1.
+    #[must_use]
+    pub fn signal_id(root: &str, nth: u32) -> Option<EventId> {
+        EventId::new(format!("{root}:{nth}")).ok()
+    }
+
+    /// Counts the session as the `nth` of its conversation. `None` where it has no UUID, as all sessions of the agent have.
+    #[must_use]
+    pub fn signal(&self, nth: u32, tenant: &TenantId, producer: &ProducerId) -> Option<Event> {
+        Some(Event {
+            tenant: tenant.clone(),
+            task: Self::met_in()?,
+            producer: producer.clone(),
+            id: Self::signal_id(&self.root, nth)?,
+            occurred_at: None,
+            trace_parent: Some(trace_of(&self.session)?),
+            body: EventBody::SignalRecorded(SignalRecorded {
+                execution: None,
+                name: SIGNAL.to_owned(),
+                value: 1,
+            }),
+        })
+    }
+}
+
+/// The session of a signal's trace.
+#[must_use]
+pub fn session_of(trace_parent: &str) -> Option<String> {
+    let mut hex = trace_parent.strip_prefix("00-")?.split('-').next().filter(|hex| hex.len() == 32)?;
+    let mut groups = Vec::new();
+    for length in GROUPS {
+        let (group, rest) = hex.split_at_checked(length)?;
+        groups.push(group);
+        hex = rest;
+    }
+    Some(groups.join("-"))
+}
+
+/// A trace context whose trace is the session.
+fn trace_of(session: &str) -> Option<String> {
+    let groups: Vec<&str> = session.split('-').collect();
+    let lower_hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+    let is_uuid = groups.iter().map(|group| group.len()).eq(GROUPS)
+        && groups.iter().all(|group| group.bytes().all(lower_hex));
+    let hex = groups.concat();
+    is_uuid.then(|| format!("00-{hex}-{}-00", &hex[16..]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_trace_of_a_session_names_it() {
+        let session = "0f8fad5b-d9cb-469f-a165-70867728950e";
+        let trace = trace_of(session).unwrap();
+        assert_eq!(trace, "00-0f8fad5bd9cb469fa16570867728950e-a16570867728950e-00");
+        assert_eq!(session_of(&trace).as_deref(), Some(session));
+        for other in ["S", "0F8FAD5B-d9cb-469f-a165-70867728950e", "0f8fad5bd9cb469fa16570867728950e", ""] {
+            assert_eq!(trace_of(other), None, "{other}");
+        }
+        assert_eq!(session_of("00-0f8f-1-00"), None);
+    }
+}

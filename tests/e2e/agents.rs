@@ -1,0 +1,209 @@
+//! Sessions of coding agents as their released versions write them: what each folder of `tests/fixtures/agents` holds counts
+//! as its `expected.json` says, in every order of import, whatever was imported before.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+use tollgate_tests::{Place, Server};
+
+const KINDS: [&str; 5] = ["input_uncached", "cached_input", "cache_write", "output", "reasoning"];
+
+fn fixture(scenario: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/agents").join(scenario)
+}
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(files(&path));
+        } else if path.to_string_lossy().contains(".jsonl") {
+            found.push(path);
+        }
+    }
+    found.sort();
+    found
+}
+
+/// Every file first once, the others behind it in order; and all of them backwards.
+fn orders(files: &[PathBuf]) -> Vec<Vec<PathBuf>> {
+    let mut orders: Vec<Vec<PathBuf>> = (0..files.len())
+        .map(|first| files[first..].iter().chain(&files[..first]).cloned().collect())
+        .collect();
+    orders.push(files.iter().rev().cloned().collect());
+    orders.dedup();
+    orders
+}
+
+struct Import<'a> {
+    place: &'a Place,
+    server: &'a Server,
+    agent: &'a str,
+    /// What could not be read has to be named: an exit code of its own.
+    code: i32,
+}
+
+impl Import<'_> {
+    /// Imports a path; gives the answer and what was told beside.
+    fn run(&self, path: &Path) -> (Value, String) {
+        let line =
+            ["--server", &self.server.url, "import", self.agent, path.to_str().unwrap(), "--format", "json"];
+        let said = self.place.run(&line);
+        assert_eq!(said.code, self.code, "{}\n{}{}", path.display(), said.out, said.err);
+        (serde_json::from_str(&said.out).unwrap(), said.err)
+    }
+
+    fn asked(&self, question: &str) -> Value {
+        self.place.json(&format!("--server {} {question}", self.server.url))
+    }
+
+    fn tokens(&self) -> Value {
+        let report = self.asked("report");
+        json!(KINDS.map(|kind| report["tokens"][kind].clone()))
+    }
+
+    fn tasks(&self) -> Value {
+        let tasks = self.asked("task list");
+        let tasks = tasks["tasks"].as_array().unwrap();
+        let of = |task: &Value| (task["task"].as_str().unwrap().to_owned(), task["tokens_used"].clone());
+        // That sessions were met is counted too, in a task without usage.
+        let tasks: BTreeMap<_, _> = tasks.iter().map(of).filter(|(_, tokens)| *tokens != json!(0)).collect();
+        json!(tasks)
+    }
+
+    fn days(&self) -> Value {
+        let report = self.asked("report");
+        let days = report["by_day"].as_array().unwrap().iter();
+        let days: BTreeMap<String, Value> = days
+            .map(|day| (day["key"].as_str().unwrap().to_owned(), day["tokens"]["total"].clone()))
+            .collect();
+        json!(days)
+    }
+
+    /// The first usage of a task.
+    fn usage_of(&self, task: &str) -> Value {
+        let said =
+            self.place.ok(&format!("--server {} log tail -n 0 --task {task} --format json", self.server.url));
+        let mut events = said.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        events.find(|event| event.get("usage_recorded").is_some()).unwrap()["usage_recorded"].take()
+    }
+}
+
+fn counts_as_expected(scenario: &str) {
+    let folder = fixture(scenario);
+    let expected: Value =
+        serde_json::from_str(&std::fs::read_to_string(folder.join("expected.json")).unwrap()).unwrap();
+    let agent = scenario.split('/').next().unwrap();
+    let code = if expected["problems"].is_null() { 0 } else { 6 };
+    for order in orders(&files(&folder)) {
+        let place = Place::new();
+        let server = Server::start(&place, "d");
+        let import = Import { place: &place, server: &server, agent, code };
+        for file in &order {
+            let _ = import.run(file);
+        }
+        let shown = format!("{scenario}: {order:?}");
+        assert_eq!(import.tokens(), expected["tokens"], "{shown}");
+        // All of them together say which sessions came first, where nothing in a file does.
+        let (all, told) = import.run(&folder);
+        assert_eq!(
+            (import.tokens(), import.tasks()),
+            (expected["tokens"].clone(), expected["tasks"].clone()),
+            "{shown}"
+        );
+        let sum: i64 = expected["tasks"].as_object().unwrap().values().map(|sum| sum.as_i64().unwrap()).sum();
+        assert_eq!(all["tokens"]["total"], sum, "what the import says it counted: {shown}");
+        let (again, _) = import.run(&folder);
+        assert_eq!(
+            (&again["new"], &again["corrected"], &again["refused"]),
+            (&json!(0), &json!(0), &json!(0)),
+            "{shown}"
+        );
+        for text in expected["problems"].as_array().into_iter().chain(expected["notes"].as_array()).flatten()
+        {
+            assert!(told.contains(text.as_str().unwrap()), "{text} is not in: {told}");
+        }
+        if let Some(days) = expected.get("days") {
+            assert_eq!(import.days(), *days, "{shown}");
+        }
+    }
+}
+
+/// What the events of a scenario carry beside their tokens.
+fn says_of_itself(scenario: &str) {
+    let folder = fixture(scenario);
+    let expected: Value =
+        serde_json::from_str(&std::fs::read_to_string(folder.join("expected.json")).unwrap()).unwrap();
+    let place = Place::new();
+    let server = Server::start(&place, "d");
+    let agent = scenario.split('/').next().unwrap();
+    let import = Import { place: &place, server: &server, agent, code: 0 };
+    let _ = import.run(&folder);
+    let entries = |field: &str| expected[field].as_object().cloned().unwrap_or_default();
+    for (task, labels) in entries("labels") {
+        let usage = import.usage_of(&task);
+        for (name, value) in labels.as_object().unwrap() {
+            assert_eq!(&usage["labels"][name], value, "{name} of {task}: {usage}");
+        }
+    }
+    for (field, name) in [("tiers", "service_tier"), ("models", "model")] {
+        for (task, value) in entries(field) {
+            assert_eq!(import.usage_of(&task)[name], value, "{name} of {task}");
+        }
+    }
+}
+
+macro_rules! scenarios {
+    ($($name:ident: $path:literal;)*) => {
+        $(#[test]
+        fn $name() {
+            counts_as_expected($path);
+        })*
+
+        #[test]
+        fn no_scenario_is_left_out() {
+            let mut listed = vec![$($path.to_owned()),*];
+            listed.sort();
+            let mut found = Vec::new();
+            for agent in ["claude", "codex"] {
+                for entry in std::fs::read_dir(fixture(agent)).unwrap() {
+                    found.push(format!("{agent}/{}", entry.unwrap().file_name().to_string_lossy()));
+                }
+            }
+            found.sort();
+            assert_eq!(listed, found);
+        }
+    };
+}
+
+scenarios! {
+    a_stale_snapshot_is_no_restart: "codex/stale-snapshot";
+    a_restart_counts_on: "codex/restart";
+    forks_of_forks_count_once_on_their_own_days: "codex/forks";
+    a_fork_counts_whole_where_its_parent_was_never_seen: "codex/fork-alone";
+    a_second_file_that_counts_from_zero_is_added: "codex/second-file-fresh";
+    a_second_file_that_goes_on_is_added_once: "codex/second-file-continuing";
+    cache_writes_are_a_kind_of_their_own: "codex/cache-write";
+    records_forks_and_subagents_count_once: "codex/records";
+    an_archived_and_compressed_copy_counts_once: "codex/archived";
+    a_torn_line_is_named: "codex/torn";
+    a_whole_line_before_nuls_counts: "codex/nuls";
+    a_torn_line_before_nuls_is_named: "codex/torn-nuls";
+    usage_of_new_kinds_is_named: "codex/new-kinds";
+    a_claude_session_its_subagent_and_its_fork_count_once: "claude/session-subagent-fork";
+    a_claude_fork_counts_whole_where_its_parent_was_never_seen: "claude/fork-alone";
+    a_torn_claude_line_is_named: "claude/torn";
+    a_compaction_within_a_call_is_added: "claude/compaction-in-a-call";
+}
+
+#[test]
+fn codex_calls_say_whose_they_are() {
+    says_of_itself("codex/records");
+}
+
+#[test]
+fn claude_calls_say_whose_they_are() {
+    says_of_itself("claude/session-subagent-fork");
+}
