@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use tollgate_domain::alert::{AlertRule, Severity};
-pub use tollgate_domain::config::{ConfigProblem, InvalidConfig};
+pub use tollgate_domain::yaml::{ConfigProblem, InvalidConfig};
 
 use crate::bus::{Bus, Publish};
 use crate::digest::DigestPolicy;

@@ -134,6 +134,14 @@ impl Position {
         self.sequences[partition.index()]
     }
 
+    /// The same of one partition: of the others it asks for nothing.
+    #[must_use]
+    pub fn only(&self, partition: PartitionId) -> Self {
+        let mut only = Self::start(self.epoch);
+        only.advance(partition, self.get(partition));
+        only
+    }
+
     /// Moves a partition forward; an older sequence changes nothing.
     pub fn advance(&mut self, partition: PartitionId, sequence: Sequence) {
         let at = &mut self.sequences[partition.index()];

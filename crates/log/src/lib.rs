@@ -6,6 +6,7 @@
 pub use tollgate_clock as clock;
 
 pub mod admission;
+mod batch;
 pub mod conformance;
 pub mod contract;
 pub mod copy;
@@ -15,6 +16,7 @@ mod durability;
 pub mod embedded;
 pub mod fault;
 pub mod groups;
+mod hash;
 pub mod index;
 pub mod key;
 pub mod memory;

@@ -23,8 +23,8 @@ use bytes::Bytes;
 use tollgate_domain::position::{PartitionId, Sequence};
 use tollgate_domain::time::Timestamp;
 
-use crate::contract::NewEvent;
-use crate::key::{ChainHash, ContentHash, RecordHash};
+use crate::batch::NewEvent;
+use crate::hash::{ChainHash, ContentHash, RecordHash};
 
 const LAYOUT: u8 = 1;
 const ENCODING_PROTOBUF: u8 = 1;

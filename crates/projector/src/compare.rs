@@ -4,7 +4,7 @@ use tollgate_domain::position::{PartitionId, Position};
 use tollgate_log::contract::{EventLog, Partitions};
 
 use crate::checkpoint::Checkpoint;
-use crate::view::ViewError;
+use crate::view::error::ViewError;
 
 /// How a checkpoint does not fit a log.
 #[derive(Clone, Debug, PartialEq, Eq)]

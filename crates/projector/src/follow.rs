@@ -10,9 +10,9 @@ use tollgate_projection::fold::Projection;
 use tollgate_view_store::{StoreError, ViewStore};
 
 use crate::dedup::index_dir;
-use crate::projector::{Progress, Shared};
 use crate::rebuild::{self, RebuildError, Rebuilt};
 use crate::rows::RowError;
+use crate::shared::{Progress, Shared};
 use crate::view::{View, ViewError};
 
 /// While records come, a commit is made this long after the last one at the earliest.

@@ -20,6 +20,7 @@ pub mod reactor;
 mod rebuild;
 mod rows;
 mod seen;
+mod shared;
 mod source;
 mod view;
 

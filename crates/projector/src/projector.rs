@@ -1,8 +1,8 @@
 //! A running projector: the handle that queries go through.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -20,6 +20,7 @@ use crate::pool::{Asker, ReadPool};
 use crate::query::{Answered, Query, QueryError, Wait, restricted};
 use crate::rebuild::{self, RebuildError, Rebuilt};
 use crate::seen::{Seen, Snapshot};
+use crate::shared::{Progress, Shared};
 use crate::view::{View, ViewError, store_dir_of};
 
 /// A view that is kept up to date with the log by a thread of its own.
@@ -33,30 +34,6 @@ pub struct Projector<P: Projection + Clone> {
     thread: Mutex<Option<JoinHandle<()>>>,
     /// Why it did not begin to follow, if so.
     refused: Option<ViewError>,
-}
-
-/// What the follower and the queries share.
-pub(crate) struct Shared<P: Projection> {
-    pub(crate) log: Arc<dyn EventLog>,
-    pub(crate) dir: PathBuf,
-    pub(crate) projection: P,
-    pub(crate) partitions: Partitions,
-    pub(crate) readers: ReadPool,
-    /// `None` while a view that could not go on is made again.
-    view: RwLock<Option<View<P>>>,
-    pub(crate) progress: watch::Sender<Progress>,
-    pub(crate) hurry: Hurry,
-    /// Held while the view is built a second time.
-    pub(crate) rebuilding: Arc<tokio::sync::Mutex<()>>,
-    /// The end of the log when the view was opened: before that nothing is answered.
-    pub(crate) opened_at: Mutex<Position>,
-}
-
-/// How far the follower is, and whether it goes on.
-#[derive(Clone, Debug)]
-pub(crate) struct Progress {
-    pub(crate) position: Position,
-    pub(crate) failed: Option<String>,
 }
 
 impl<P: Projection + Clone> Projector<P> {
@@ -370,29 +347,5 @@ impl<P: Projection + Clone> Drop for Projector<P> {
         self.commands = None;
         self.shared.hurry.up();
         self.join();
-    }
-}
-
-impl<P: Projection + Clone> Shared<P> {
-    /// Opens a view of the same partitions in a directory.
-    pub(crate) async fn open(&self, dir: &Path) -> Result<View<P>, ViewError> {
-        View::open_part(self.projection.clone(), dir, &*self.log, self.partitions, false).await
-    }
-}
-
-impl<P: Projection> Shared<P> {
-    pub(crate) fn view(&self) -> RwLockReadGuard<'_, Option<View<P>>> {
-        self.view.read().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// For the follower alone.
-    pub(crate) fn view_mut(&self) -> RwLockWriteGuard<'_, Option<View<P>>> {
-        self.view.write().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(crate) fn replace(&self, view: Option<View<P>>) {
-        // The old view, with its store's lock, is dropped outside the lock.
-        let old = std::mem::replace(&mut *self.view_mut(), view);
-        drop(old);
     }
 }

@@ -10,8 +10,8 @@ use tollgate_projection::fold::Projection;
 use tollgate_view_store::{Digest, StoreError, ViewStore};
 
 use crate::dedup::index_dir;
-use crate::projector::{Progress, Shared};
 use crate::query::QueryError;
+use crate::shared::{Progress, Shared};
 use crate::view::{View, ViewError};
 
 /// Rows that may have changed before the second view commits.

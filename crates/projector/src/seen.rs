@@ -11,8 +11,8 @@ use tollgate_projection::fold::Projection;
 
 use crate::before::Before;
 use crate::checkpoint::Mark;
-use crate::projector::Shared;
 use crate::rows::{Kept, RowError, decode};
+use crate::shared::Shared;
 use crate::view::View;
 
 /// Rows that are read under one lock: whoever appends or decides waits for no more than that.

@@ -12,7 +12,7 @@ use tollgate_domain::tokens::TokenCounts;
 use tollgate_domain::usage::{Cost, NamedExecution, UsageRecorded};
 
 use crate::convert;
-use crate::stored::DecodedEvent;
+use crate::decoded::DecodedEvent;
 use crate::upcast::SCHEMA_VERSION;
 
 /// The field of usage that may come more than once: a map's entries.

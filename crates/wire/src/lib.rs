@@ -11,19 +11,22 @@ pub mod api;
 
 mod content;
 mod convert;
+mod decoded;
 mod error;
 mod fast;
 mod json;
+mod kinds;
 mod rules;
 mod stored;
 mod submitted;
 mod upcast;
 
 pub use content::check_stored;
+pub use decoded::{DecodedEvent, TextLength};
 pub use error::{DecodeError, FieldError};
 pub use json::{MAX_JSON_BYTES, Place};
 pub use rules::{MAX_NAME_BYTES, MAX_WAIT_MS};
-pub use stored::{DecodedEvent, TextLength, decode_stored};
+pub use stored::decode_stored;
 pub use submitted::{Defaults, Submitted};
 pub use tollgate_domain::event::MAX_EVENT_BYTES;
 pub use upcast::SCHEMA_VERSION;

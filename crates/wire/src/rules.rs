@@ -9,8 +9,8 @@ use tollgate_domain::metadata::{LimitOverride, MAX_LABELS, MAX_TEXT_BYTES, TaskM
 use tollgate_domain::tokens::{MAX_TOKENS_PER_EVENT, TokenCounts, TokenError, TokenSums};
 use tollgate_domain::usage::{NamedExecution, UsageAdjusted, UsageRecorded};
 
+use crate::decoded::TextLength;
 use crate::error::FieldError;
-use crate::stored::TextLength;
 
 /// Longest name of a signal or kind of a wait, in bytes: it is a column of reports.
 pub const MAX_NAME_BYTES: usize = 64;
@@ -59,7 +59,7 @@ pub(crate) fn own_kind(kind: &str) -> FieldError {
 
 /// The refusal of an event that says nothing.
 pub(crate) fn no_body(value: &str) -> FieldError {
-    let rule = format!("must have one body, one of {}", crate::json::BODIES.join(", "));
+    let rule = format!("must have one body, one of {}", crate::kinds::BODIES.join(", "));
     FieldError::new("event", value, rule)
 }
 

@@ -5,11 +5,11 @@ use tollgate_domain::event::{Event, EventBody};
 use tollgate_domain::ids::{EventId, InvalidId, ProducerId, TaskId, TenantId};
 
 use crate::convert;
+use crate::decoded::TextLength;
 use crate::error::FieldError;
 use crate::json;
 use crate::proto::{self, Added, StoredEvent, event, stored_event};
 use crate::rules;
-use crate::stored::TextLength;
 
 /// What stands in for fields that an event leaves out.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use tollgate_domain::alert::{AlertRule, Severity};
-use tollgate_domain::config::fields::{Fields, Section};
-use tollgate_domain::config::raw::{self, Node};
 use tollgate_domain::ids::TenantId;
+use tollgate_domain::yaml::fields::{Fields, Section};
+use tollgate_domain::yaml::tree::{self, Node};
 
 use super::{AlertsConfig, Endpoint, Filter, InvalidConfig, MAX_ENDPOINTS, Way};
 use crate::digest::DigestPolicy;
@@ -40,7 +40,7 @@ const MAX_AFTER: u64 = 1000;
 const MAX_WINDOW_S: u64 = 3600;
 
 pub(super) fn from_yaml(text: &str, dir: &Path) -> Result<AlertsConfig, InvalidConfig> {
-    let root = raw::file(text, &["endpoints"]).map_err(InvalidConfig::whole_file)?;
+    let root = tree::file(text, &["endpoints"]).map_err(InvalidConfig::whole_file)?;
     let mut fields = Fields::default();
     let top = fields.section("", &root, &["endpoints"]);
     let mut endpoints: Vec<Endpoint> = Vec::new();

@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use tollgate_domain::config::InvalidConfig;
-use tollgate_domain::config::fields::{Fields, Section};
-use tollgate_domain::config::raw::{self, Node};
+use tollgate_domain::yaml::InvalidConfig;
+use tollgate_domain::yaml::fields::{Fields, Section};
+use tollgate_domain::yaml::tree::{self, Node};
 
 use super::{RemediationWay, To};
 use crate::config::read::{WEBHOOK_KEYS, flag, hide_secrets, name, text, webhook};
@@ -42,7 +42,7 @@ impl RemediationConfig {
     ///
     /// [`InvalidConfig`] with everything that is wrong, each with field, value and rule; nothing secret.
     pub fn from_yaml(yaml: &str, dir: &Path) -> Result<Self, InvalidConfig> {
-        let root = raw::file(yaml, &["ways"]).map_err(InvalidConfig::whole_file)?;
+        let root = tree::file(yaml, &["ways"]).map_err(InvalidConfig::whole_file)?;
         let mut fields = Fields::default();
         let top = fields.section("", &root, &["ways"]);
         let mut ways: Vec<RemediationWay> = Vec::new();

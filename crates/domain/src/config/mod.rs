@@ -1,8 +1,7 @@
 //! The config: what limits follow from and how the gate acts. Read from YAML, validated as a whole, hashed.
 
 mod canonical;
-pub mod fields;
-pub mod raw;
+mod fields;
 mod read;
 mod watch;
 mod yaml;
@@ -13,8 +12,8 @@ use crate::decimal::Decimal;
 use crate::nearest;
 use crate::phase::Phase;
 use crate::tier::{Complexity, Importance};
+use crate::yaml::InvalidConfig;
 
-pub use read::{ConfigProblem, InvalidConfig};
 pub use watch::WatchConfig;
 
 /// The config that ships with Tollgate, as text: `config/phase_budgets.yaml`.

@@ -1,9 +1,6 @@
 //! From YAML to a valid [`BudgetConfig`], or to every problem in it.
 
-use std::fmt;
-
-use super::fields::{Fields, MAX_BASE, Section};
-use super::raw::{self, Node};
+use super::fields::MAX_BASE;
 use super::watch;
 use super::{
     BreachAction, BudgetConfig, BudgetedLatency, BypassPolicy, PhaseBase, Profile, Rollout, StalePolicy,
@@ -13,6 +10,9 @@ use crate::decimal::Decimal;
 use crate::nearest;
 use crate::phase::{DEFAULT_PHASES, Phase};
 use crate::tier::{Complexity, Importance};
+use crate::yaml::InvalidConfig;
+use crate::yaml::fields::{Fields, Section};
+use crate::yaml::tree::{self, Node};
 
 const TOP_KEYS: [&str; 11] = [
     "phases",
@@ -48,56 +48,8 @@ const STOP_LOSS_KEYS: [&str; 14] = [
     "nearly_done_phases",
 ];
 
-/// One thing wrong with a config.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ConfigProblem {
-    /// The field, as a path: `base_budgets.THINK.tokens`. Empty for the file as a whole.
-    pub field: String,
-    /// The value given, shortened.
-    pub value: String,
-    /// The rule it breaks.
-    pub rule: String,
-}
-
-impl fmt::Display for ConfigProblem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (self.field.as_str(), self.value.as_str()) {
-            ("", _) => f.write_str(&self.rule),
-            (field, "") => write!(f, "{field}: {}", self.rule),
-            (field, value) => write!(f, "{field}: `{value}`: {}", self.rule),
-        }
-    }
-}
-
-/// A config that cannot be used, with everything that is wrong with it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct InvalidConfig {
-    /// At least one problem, in the order of the rules.
-    pub problems: Vec<ConfigProblem>,
-}
-
-impl fmt::Display for InvalidConfig {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (nth, problem) in self.problems.iter().enumerate() {
-            let separator = if nth == 0 { "" } else { "; " };
-            write!(f, "{separator}{problem}")?;
-        }
-        Ok(())
-    }
-}
-
-impl std::error::Error for InvalidConfig {}
-
-impl InvalidConfig {
-    /// A file that is wrong as a whole.
-    #[must_use]
-    pub fn whole_file(rule: String) -> Self {
-        Self { problems: vec![ConfigProblem { field: String::new(), value: String::new(), rule }] }
-    }
-}
-
 pub(super) fn from_yaml(text: &str) -> Result<BudgetConfig, InvalidConfig> {
-    let root = raw::file(text, &TOP_KEYS).map_err(InvalidConfig::whole_file)?;
+    let root = tree::file(text, &TOP_KEYS).map_err(InvalidConfig::whole_file)?;
     let mut fields = Fields::default();
     let top = fields.section("", &root, &TOP_KEYS);
     // A file that says nothing of phases keeps the shipped ones; one that begins to has to say all.

@@ -1,8 +1,8 @@
 //! What the ledger watches by the clock: the config's section `alerts`.
 
-use super::fields::{Fields, Section};
-use super::raw::Node;
 use crate::decimal::Decimal;
+use crate::yaml::fields::{Fields, Section};
+use crate::yaml::tree::Node;
 
 /// Keys of the section.
 const KEYS: [&str; 13] = [

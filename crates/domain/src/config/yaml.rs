@@ -2,7 +2,8 @@
 
 use std::fmt::Write;
 
-use super::{BudgetConfig, ConfigProblem, InvalidConfig};
+use super::BudgetConfig;
+use crate::yaml::{ConfigProblem, InvalidConfig};
 
 /// The first line of the canonical content.
 pub(super) const HEADER: &str = "tollgate.config.v1";

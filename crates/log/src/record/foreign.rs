@@ -6,7 +6,7 @@ use bytes::Bytes;
 use tollgate_domain::position::PartitionId;
 
 use super::{HEADER, Record};
-use crate::key::RecordHash;
+use crate::hash::RecordHash;
 
 /// Bytes of a foreign message that are shown.
 const SHOWN: usize = 24;

@@ -1,5 +1,6 @@
 //! A view: rows, the checkpoint they are true for, and what could not be folded.
 
+pub(crate) mod error;
 mod events;
 mod foreign;
 
@@ -10,13 +11,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tollgate_domain::position::{Position, Sequence};
-use tollgate_log::contract::{DedupScope, EventLog, Found, Partitions, ReadError};
+use tollgate_log::contract::{DedupScope, EventLog, Found, Partitions};
 use tollgate_log::index::{IdIndex, Standing};
 use tollgate_log::key::Key;
 use tollgate_log::record::StoredRecord;
 use tollgate_projection::fold::Projection;
 use tollgate_view_store::{Digest, StoreError, ViewStore, Written};
 
+pub use self::error::ViewError;
 use self::foreign::foreign_key;
 use crate::before::Before;
 use crate::checkpoint::{Checkpoint, Follows};
@@ -40,42 +42,6 @@ pub struct View<P: Projection> {
     records: u64,
     events: u64,
     note: Option<String>,
-}
-
-/// Why a view could not go on.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ViewError {
-    /// The log cannot be read.
-    #[error(transparent)]
-    Log(#[from] ReadError),
-    /// Its rows cannot be read or written.
-    #[error(transparent)]
-    Rows(#[from] RowError),
-    /// The log lacks records that the view contains, or has others in their place.
-    #[error(
-        "the log is older than view {view} in {dir}, or lost its end: {what}. Nothing was changed. Put the newer log back, or \
-         restore a backup; to go on without what is lost: --accept-loss"
-    )]
-    Regressed {
-        /// Which view.
-        view: &'static str,
-        /// Its store, which is kept.
-        dir: String,
-        /// What is missing.
-        what: String,
-    },
-    /// The log is not the one the view was made from.
-    #[error("the log is another one than the view was made from: {0}")]
-    OtherHistory(String),
-    /// Its thread cannot work.
-    #[error("projector: {0}")]
-    Thread(String),
-}
-
-impl From<StoreError> for ViewError {
-    fn from(error: StoreError) -> Self {
-        Self::Rows(error.into())
-    }
 }
 
 /// Where the store of a view of all partitions is: one directory per name and version, so that a new version begins anew

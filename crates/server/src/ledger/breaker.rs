@@ -99,7 +99,7 @@ impl Ledger {
     /// The same as of the log's end.
     pub(super) async fn governing_now(&self, read: &Read) -> Answer<Governing> {
         let partition = PartitionId::of(LEDGER_TENANT, LEDGER_TENANT);
-        let at_least = self.wanted(read).await?.map(|position| super::decide::only(&position, partition));
+        let at_least = self.wanted(read).await?.map(|position| position.only(partition));
         let wait = Wait { at_least: at_least.as_ref(), up_to: read.wait };
         self.governing(wait).await.map_err(|error| of_query(&error))
     }

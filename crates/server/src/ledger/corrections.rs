@@ -15,7 +15,7 @@ use tollgate_projector::Wait;
 use tollgate_projector::queries::OneTask;
 use tollgate_wire::{DecodedEvent, Submitted};
 
-use super::decide::{VIEW_WAIT, only};
+use super::decide::VIEW_WAIT;
 use super::facts::{name_of, price};
 use super::{Ledger, Settings};
 use crate::problem::{Answer, of_query, of_read};
@@ -130,7 +130,7 @@ impl Ledger {
         let (tenant, task) = (submitted.event.tenant.as_str(), submitted.event.task.as_str());
         let partition = PartitionId::of(tenant, task);
         let tail = self.log().tail().await.map_err(|error| of_read(&error))?;
-        let tail = only(&tail, partition);
+        let tail = tail.only(partition);
         let wait = Wait { at_least: Some(&tail), up_to: VIEW_WAIT };
         let question = OneTask { tenant: tenant.to_owned(), task: task.to_owned() };
         let asked = self.status().ask(partition, wait, &question).await;

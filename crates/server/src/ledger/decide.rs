@@ -356,13 +356,6 @@ fn over_at_opening(
     (!above.is_empty()).then(|| format!("the task is above its limits as it opens: {}", above.join(", ")))
 }
 
-/// A position that asks for nothing but this partition.
-pub(super) fn only(position: &Position, partition: PartitionId) -> Position {
-    let mut only = Position::start(position.epoch());
-    only.advance(partition, position.get(partition));
-    only
-}
-
 /// An opening gets its limits here: computed once, from the config in force, and stored with it.
 fn limited(settings: &Settings, body: EventBody) -> Result<(EventBody, Vec<String>), Rejection> {
     let EventBody::TaskOpened(opened) = body else { return Ok((body, Vec::new())) };

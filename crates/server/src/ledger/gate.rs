@@ -20,7 +20,6 @@ use tollgate_wire::{DecodedEvent, Submitted};
 use uuid::Uuid;
 
 use self::along::Along;
-use super::decide::only;
 use super::facts::new_event;
 use super::query::names;
 use super::standing::{Ask, Standing, Through};
@@ -144,7 +143,7 @@ impl Ledger {
             let rule = "is a position of another ledger; leave it out";
             return Err(INVALID.of_field("at_least", text, rule));
         }
-        Ok(Some(only(&asked, question.partition())))
+        Ok(Some(asked.only(question.partition())))
     }
 
     /// Applies the rules to where the task stands.

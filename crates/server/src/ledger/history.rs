@@ -11,7 +11,6 @@ use tollgate_wire::api::LogPage;
 use tollgate_wire::{DecodedEvent, Place, decode_stored};
 
 use super::Ledger;
-use super::decide::only;
 use crate::problem::{Answer, INTERNAL, of_query, of_read};
 
 /// How long the id index of a projector is waited for.
@@ -52,7 +51,7 @@ impl Ledger {
         let (Some(query), Some(first)) = (FindEvents::of(&names), names.first()) else { return Ok(found) };
         let partition = PartitionId::of(first.tenant.as_str(), first.task.as_str());
         let tail = self.log.tail().await.map_err(|error| of_read(&error))?;
-        let wait = Wait { at_least: Some(&only(&tail, partition)), up_to };
+        let wait = Wait { at_least: Some(&tail.only(partition)), up_to };
         let asked = self.status.ask(partition, wait, &query).await;
         let indexed = asked.map_err(|error| of_query(&error))?.answer;
         for (found, indexed) in found.iter_mut().zip(indexed) {

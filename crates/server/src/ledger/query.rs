@@ -21,7 +21,6 @@ use tollgate_projector::{Answered, QueryError, Wait};
 use tollgate_wire::api::{LedgerReport, LimitsResponse, TaskList, TaskReport, TaskStatus};
 
 use super::Ledger;
-use super::decide::only;
 use crate::problem::{Answer, INVALID, TASK_UNKNOWN, of_query, of_read};
 
 /// How long a report waits at most for what similar tasks used, where it is to see a position: it is worth more without than late.
@@ -128,7 +127,7 @@ impl Ledger {
         let (tenant, task) = names(tenant, task)?;
         let partition = PartitionId::of(tenant.as_str(), task.as_str());
         let wanted = self.wanted(read).await?;
-        let at_least = wanted.as_ref().map(|position| only(position, partition));
+        let at_least = wanted.as_ref().map(|position| position.only(partition));
         let wait = Wait { at_least: at_least.as_ref(), up_to: read.wait };
         let (answer, as_of) =
             self.task_row(&tenant, &task, partition, wait).await.map_err(|error| of_query(&error))?;

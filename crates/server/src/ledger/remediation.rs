@@ -19,7 +19,6 @@ use tollgate_projector::queries::AlertState;
 use tollgate_wire::Submitted;
 use tollgate_wire::api::{GateResponse, Outcome};
 
-use super::decide::only;
 use super::facts::new_event;
 use super::{AlertQuery, Ledger, OWN_PRODUCER, Read, ReadEvent};
 
@@ -112,7 +111,7 @@ impl Ledger {
             }
             let partition = PartitionId::of(name.0.as_str(), name.1.as_str());
             // The other view has to know what this one does.
-            let wait = Wait { at_least: Some(&only(&as_of, partition)), up_to: read.wait };
+            let wait = Wait { at_least: Some(&as_of.only(partition)), up_to: read.wait };
             let row = self.task_row(&name.0, &name.1, partition, wait).await;
             let (answer, _) = row.map_err(|error| error.to_string())?;
             let decision = answer.row.as_ref().and_then(|row| row.decisions.last());

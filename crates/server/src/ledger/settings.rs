@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use tollgate_domain::config::{BudgetConfig, InvalidConfig};
+use tollgate_domain::config::BudgetConfig;
 use tollgate_domain::event::{ConfigLoaded, ConfigRejected, Event, EventBody, PriceBookLoaded};
 use tollgate_domain::gate::Switches;
 use tollgate_domain::price::{InvalidPriceBook, PriceBook};
 use tollgate_domain::time::Timestamp;
+use tollgate_domain::yaml::InvalidConfig;
 use tollgate_projection::reports::LastSettings;
 use tollgate_wire::Submitted;
 use uuid::Uuid;

@@ -18,10 +18,10 @@ pub(crate) use text::{time_from_proto, time_to_proto};
 use tollgate_domain::event::EventBody;
 use tollgate_domain::tier::Importance;
 
+use crate::decoded::TextLength;
 use crate::error::FieldError;
 use crate::proto::stored_event::Body;
 use crate::proto::{self, Added};
-use crate::stored::TextLength;
 use crate::upcast::SCHEMA_VERSION;
 
 /// The domain's form of a body with what was added to it; and the text lengths, where usage came as such.

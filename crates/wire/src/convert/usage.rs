@@ -6,9 +6,9 @@ use tollgate_domain::tokens::{TokenCounts, TokenSums};
 use tollgate_domain::usage::{AdjustedUsage, Cost, UsageAdjusted, UsageRecorded, estimate};
 
 use super::text::{execution, execution_fields, optional, or_empty};
+use crate::decoded::TextLength;
 use crate::error::FieldError;
 use crate::proto::{self, Added};
-use crate::stored::TextLength;
 
 /// Usage as the domain counts it, and the text lengths, where it came as such.
 pub(super) fn recorded(

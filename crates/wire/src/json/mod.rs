@@ -9,6 +9,6 @@ mod write;
 
 pub(crate) use command::nest;
 pub use read::MAX_JSON_BYTES;
-pub(crate) use read::{BODIES, read_event};
+pub(crate) use read::read_event;
 pub use write::Place;
 pub(crate) use write::sent;

@@ -5,66 +5,12 @@ use tollgate_domain::event::MAX_EVENT_BYTES;
 
 use super::object::{Object, is_null, shown, text};
 use crate::error::FieldError;
+use crate::kinds::{BODIES, FIELDS, OWN_BODIES};
 use crate::proto::{self, event::Body, override_granted::Scope};
 use crate::rules;
 
 /// Longest JSON text of one event: the largest event with each byte of its texts escaped, and room for white space.
 pub const MAX_JSON_BYTES: usize = 8 * MAX_EVENT_BYTES;
-
-/// The kinds that producers send.
-pub(crate) const BODIES: [&str; 13] = [
-    "task_opened",
-    "task_closed",
-    "phase_started",
-    "phase_ended",
-    "override_granted",
-    "importance_changed",
-    "task_marked",
-    "usage_recorded",
-    "usage_adjusted",
-    "wait_recorded",
-    "signal_recorded",
-    "alert_acknowledged",
-    "phase_explained",
-];
-
-/// The kinds that the ledger writes itself.
-const OWN_BODIES: [&str; 11] = [
-    "gate_decided",
-    "config_loaded",
-    "config_rejected",
-    "price_book_loaded",
-    "transitions_measured",
-    "condition_observed",
-    "delivery_attempted",
-    "delivery_requested",
-    "inbox_rejected",
-    "inbox_resolved",
-    "report_read",
-];
-
-/// The fields of an event: what every event has, then the bodies.
-const KNOWN: [&str; 19] = [
-    "tenant",
-    "task",
-    "producer",
-    "id",
-    "occurred_at",
-    "trace_parent",
-    BODIES[0],
-    BODIES[1],
-    BODIES[2],
-    BODIES[3],
-    BODIES[4],
-    BODIES[5],
-    BODIES[6],
-    BODIES[7],
-    BODIES[8],
-    BODIES[9],
-    BODIES[10],
-    BODIES[11],
-    BODIES[12],
-];
 
 /// Reads the form of an event; what its values may be is checked on the message.
 ///
@@ -86,7 +32,7 @@ fn event(raw: &RawValue) -> Result<proto::Event, FieldError> {
     if let Some(own) = OWN_BODIES.iter().find(|kind| event.get(kind).is_some()) {
         return Err(rules::own_kind(own));
     }
-    let event = event.only(&KNOWN)?;
+    let event = event.only(&FIELDS)?;
     let mut bodies = event.iter().filter(|(key, raw)| BODIES.contains(key) && !is_null(raw));
     let (kind, raw) = bodies.next().ok_or_else(|| rules::no_body("nothing"))?;
     if let Some((second, raw)) = bodies.next() {

@@ -11,8 +11,8 @@ use tollgate_domain::time::Timestamp;
 use super::noted;
 use super::object::MAX_JSON_INTEGER;
 use crate::convert;
+use crate::decoded::DecodedEvent;
 use crate::proto::{self, Added, override_granted::Scope, stored_event::Body};
-use crate::stored::DecodedEvent;
 
 /// Where an event stands in the log, and the names in the frame of its record.
 #[derive(Clone, Copy, Debug)]

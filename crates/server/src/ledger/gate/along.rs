@@ -81,7 +81,7 @@ impl Ledger {
             // Events that were in the log before brought no new state to wait for.
             None => None,
         };
-        let found = found.filter(|found| found.as_of.covers(&super::only(&position, question.partition())));
+        let found = found.filter(|found| found.as_of.covers(&position.only(question.partition())));
         request.at_least = Some(position.to_string());
         let left = wait.saturating_sub(since.elapsed());
         request.wait_ms = Some(u64::try_from(left.as_millis()).unwrap_or(MAX_WAIT_MS));

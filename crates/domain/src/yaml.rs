@@ -1,0 +1,8 @@
+//! Files that people write, as YAML: a tree whose scalars keep their text ([`tree`]), checked access to it that collects every problem
+//! ([`fields`]), and the problems ([`ConfigProblem`]). Each file's own rules stand with what it configures.
+
+pub mod fields;
+mod problem;
+pub mod tree;
+
+pub use problem::{ConfigProblem, InvalidConfig};
