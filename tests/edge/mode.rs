@@ -16,6 +16,7 @@ over_each_log!(
     a_config_refused_at_the_start_leaves_the_last_one_in_force,
     a_config_that_the_log_has_only_the_hash_of_is_said_loudly,
     the_config_in_force_is_shown_as_a_file,
+    an_answer_that_is_given_again_says_the_rollout_it_was_decided_under,
     prices_that_were_in_force_are_found_again_or_missed_loudly,
 );
 
@@ -82,6 +83,24 @@ fn who_starts_without_a_config_goes_on_with_the_last_one(ground: &mut Ground) {
     assert!(code == 0 && said.contains("rollout observe"), "{code}: {said}");
     ground.start_unnamed(&[]);
     assert_eq!(ground.recorded("config_loaded").len(), 2);
+}
+
+fn an_answer_that_is_given_again_says_the_rollout_it_was_decided_under(ground: &mut Ground) {
+    overspent(ground, "T-1");
+    let ask = |ground: &Ground| -> Value {
+        let question = json!({"advance_to": "VERIFY", "id": "g-1", "producer": "ci"});
+        let (status, answer) = ground.post("/v1/tasks/T-1/gate", &question);
+        assert_eq!(status, 200, "{answer}");
+        answer
+    };
+    let first = ask(ground);
+    assert_eq!((verdict(&first), &first["rollout"]), ("block", &json!("enforce")), "{first}");
+    ground.serve("rollout: observe\n");
+    assert_eq!(ask(ground), first, "the first answer, as it was");
+    assert_eq!(ground.gate("T-1", "VERIFY")["rollout"], "observe");
+    let recorded = ground.recorded("gate_decided");
+    let rollouts: Vec<&str> = recorded.iter().map(|decided| decided["rollout"].as_str().unwrap()).collect();
+    assert_eq!(rollouts, ["enforce", "observe"]);
 }
 
 fn a_server_that_is_killed_before_anything_happened_has_put_its_config_in_force(ground: &mut Ground) {
@@ -240,6 +259,51 @@ fn a_second_server_without_a_config_acts_by_the_recorded_one() {
     let reloaded: Value = serde_json::from_str(&text).unwrap();
     assert_eq!((status, &reloaded["changed"]), (200, &json!(true)), "{text}");
     assert_eq!(gate(&other)["rollout"], "observe");
+}
+
+/// Waits until a server's health says something else of its config, looking again and again.
+fn becomes(server: &Server, is_it: impl Fn(&str, &str) -> bool) -> String {
+    loop {
+        let (_, text) = request(&server.url, "GET", "/v1/health", "").unwrap();
+        let health: Value = serde_json::from_str(&text).unwrap();
+        let checks = health["checks"].as_array().unwrap();
+        let says = checks.iter().find(|check| check["name"] == "config").unwrap()["detail"].as_str().unwrap();
+        if is_it(health["status"].as_str().unwrap(), says) {
+            return says.to_owned();
+        }
+    }
+}
+
+#[test]
+fn what_another_server_puts_in_force_is_followed_or_said() {
+    let Some(mut ground) = Ground::nats() else { return };
+    ground.place().write("own.yaml", ENFORCE);
+    let (unnamed, named) = (ground.another_unnamed(&[]), ground.another_unnamed(&["--config", "own.yaml"]));
+    ground.serve("rollout: enforce_low_medium\n");
+    let followed = becomes(&unnamed, |_, says| says.starts_with("rollout enforce_low_medium"));
+    assert!(followed.contains(CONFIG) && !followed.contains("another process"), "{followed}");
+    let said = becomes(&named, |status, _| status == "degraded");
+    assert!(
+        said.starts_with("rollout enforce, own.yaml") && said.contains("another process put the config"),
+        "{said}"
+    );
+    // The operator gives it the same: nothing is wrong any more.
+    ground.place().write("own.yaml", "rollout: enforce_low_medium\n");
+    assert_eq!(request(&named.url, "POST", "/v1/config/reload", "{}").unwrap().0, 200);
+    let _ = becomes(&named, |status, says| status == "ok" && says.starts_with("rollout enforce_low_medium"));
+}
+
+#[test]
+fn where_no_view_answers_the_config_is_read_out_of_the_log() {
+    let Some(mut ground) = Ground::nats() else { return };
+    ground.kill();
+    ground.kill_projectors();
+    ground.start_unnamed(&[]);
+    let config = shown(&ground);
+    assert_eq!((&config["rollout"], &config["origin"]), (&json!("enforce"), &json!("log")), "{config}");
+    assert!(config["warnings"].as_array().unwrap().is_empty(), "nothing is missing: {config}");
+    let told = ground.end();
+    assert!(told.contains("is read out of the log"), "{told}");
 }
 
 /// The operator's word, then the data directory's file, then the log, then what is built in.

@@ -27,6 +27,7 @@ pub fn decide(standing: &Standing<'_>, advance: &Advance, switches: Switches) ->
         config_hash: String::new(),
         as_of: String::new(),
         stale: false,
+        rollout: Some(switches.rollout),
     };
     let Some(limits) = standing.limits else {
         let message = format!("Task {} has no limits: it was not opened with `task open`", standing.task);

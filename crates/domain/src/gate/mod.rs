@@ -133,6 +133,8 @@ pub struct GateDecided {
     pub as_of: String,
     /// Whether the view was behind what the asker asked for.
     pub stale: bool,
+    /// The rollout that it was decided under; `None`: versions before did not note it.
+    pub rollout: Option<Rollout>,
 }
 
 /// One reason of a decision: machine-readable code, message for people.

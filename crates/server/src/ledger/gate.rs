@@ -23,7 +23,7 @@ use self::along::Along;
 use super::facts::new_event;
 use super::query::names;
 use super::standing::{Ask, Standing, Through};
-use super::{Ledger, OWN_PRODUCER};
+use super::{Ledger, OWN_PRODUCER, Settings};
 use crate::problem::{Answer, CONFLICT, INVALID, TASK_UNKNOWN, of_query, of_read};
 
 /// How long the gate waits for its view where the asker does not say.
@@ -59,9 +59,9 @@ impl Ledger {
         let question = question(tenant, task, request)?;
         let settings = self.settings();
         if settings.tracking_off() {
-            let decided = untracked(&question, &settings.config_hash);
+            let decided = untracked(&question, &settings);
             self.metrics.decided(decided.verdict, decided.stale);
-            return Ok(Some(response(&question, decided, None, settings.config.rollout)));
+            return Ok(Some(response(&question, decided, None)));
         }
         self.record_settings().await;
         if request.id.is_some()
@@ -120,7 +120,7 @@ impl Ledger {
         let recorded = self.record_decision(&question, &decided).await?;
         self.measured(&took);
         let answer = match recorded {
-            Recorded::Now(position) => response(&question, decided, position, settings.config.rollout),
+            Recorded::Now(position) => response(&question, decided, position),
             Recorded::Before(first) => *first,
         };
         self.note_block(&question.tenant, &question.task, &answer);
@@ -187,7 +187,7 @@ impl Ledger {
         tracing::error!(%task, reason, verdict = verdict.as_str(), "gate answered from its policy, its view is behind");
         let reason = Reason { code: ReasonCode::Stale, verdict, message };
         let reasons = self.undecided_because(reason);
-        without_numbers(question, reasons, &settings.config_hash, as_of, true)
+        without_numbers(question, reasons, &settings, as_of, true)
     }
 
     /// The answer of a check that failed itself: allow, and say so.
@@ -199,7 +199,7 @@ impl Ledger {
         without_numbers(
             question,
             self.undecided_because(reason),
-            &self.settings().config_hash,
+            &self.settings(),
             self.status().position().map(|position| position.to_string()).unwrap_or_default(),
             false,
         )
@@ -268,7 +268,12 @@ impl Ledger {
                 if decided.advance == question.advance =>
             {
                 let position = self.position_of(question, found.sequence);
-                Ok(Some(response(question, *decided, Some(position), self.settings().config.rollout)))
+                let settings = self.settings();
+                // Before it was noted with the decision, only the config in force could say it.
+                let noted = decided
+                    .rollout
+                    .or((decided.config_hash == settings.config_hash).then_some(settings.config.rollout));
+                Ok(Some(response(question, GateDecided { rollout: noted, ..*decided }, Some(position))))
             }
             _ => Err(taken(question)),
         }
@@ -297,17 +302,17 @@ impl Question {
 }
 
 /// The decision where tracking is switched off.
-fn untracked(question: &Question, config_hash: &str) -> GateDecided {
+fn untracked(question: &Question, settings: &Settings) -> GateDecided {
     let message = "tracking is switched off: nothing is known, nothing is decided".to_owned();
     let reason = Reason { code: ReasonCode::TrackingOff, verdict: Verdict::Allow, message };
-    without_numbers(question, vec![reason], config_hash, String::new(), false)
+    without_numbers(question, vec![reason], settings, String::new(), false)
 }
 
 /// A decision that was not made by the rules.
 fn without_numbers(
     question: &Question,
     reasons: Vec<Reason>,
-    config_hash: &str,
+    settings: &Settings,
     as_of: String,
     stale: bool,
 ) -> GateDecided {
@@ -323,9 +328,10 @@ fn without_numbers(
         active: None,
         remaining_tokens: None,
         remaining_latency_ms: None,
-        config_hash: config_hash.to_owned(),
+        config_hash: settings.config_hash.clone(),
         as_of,
         stale,
+        rollout: Some(settings.config.rollout),
     }
 }
 
@@ -368,12 +374,7 @@ fn taken(question: &Question) -> Box<tollgate_wire::api::Problem> {
     ))
 }
 
-fn response(
-    question: &Question,
-    decided: GateDecided,
-    position: Option<Position>,
-    rollout: Rollout,
-) -> GateResponse {
+fn response(question: &Question, decided: GateDecided, position: Option<Position>) -> GateResponse {
     let (tenant, task) = (question.tenant.as_str().to_owned(), question.task.as_str().to_owned());
     let report = report_path(&tenant, &task);
     GateResponse {
@@ -399,7 +400,7 @@ fn response(
         remaining_tokens: decided.remaining_tokens,
         remaining_latency_ms: decided.remaining_latency_ms,
         config_hash: decided.config_hash,
-        rollout: rollout.as_str().to_owned(),
+        rollout: decided.rollout.map(|rollout| rollout.as_str().to_owned()).unwrap_or_default(),
         as_of: decided.as_of,
         stale: decided.stale,
         position: position.map(|position| position.to_string()),

@@ -28,6 +28,7 @@ mod spelling;
 mod standing;
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -82,6 +83,8 @@ pub struct Ledger {
     config_file: Option<PathBuf>,
     /// The settings that the log had last when it was opened, or when that became known.
     recorded: RwLock<Arc<recorded::Recorded>>,
+    /// The record up to which it is known which settings the log has last.
+    settings_seen: AtomicU64,
     reloading: Mutex<()>,
     blocked: remediation::Noted,
     settings_recorded: OnceCell<()>,
@@ -204,6 +207,7 @@ impl Ledger {
             named,
             config_file: options.settings.config,
             recorded: RwLock::new(Arc::new(recorded)),
+            settings_seen: AtomicU64::new(0),
             reloading: Mutex::new(()),
             blocked: remediation::Noted::default(),
             settings_recorded: OnceCell::new(),

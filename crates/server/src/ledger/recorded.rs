@@ -1,6 +1,7 @@
 //! The settings that the log has last, and what an operator names instead of them.
 
 use std::path::Path;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
@@ -151,6 +152,25 @@ pub(super) fn choose(named: &Named, recorded: &Recorded) -> Settings {
     settings
 }
 
+/// Whether the log has another config last than the one in force.
+fn is_elsewhere(settings: &Settings, last: &LastSettings) -> bool {
+    last.config.as_ref().is_some_and(|last| last.hash != settings.config_hash)
+}
+
+fn elsewhere(settings: &Settings, last: &LastSettings) -> String {
+    let last = last
+        .config
+        .as_ref()
+        .map(|last| format!("{:.12} of {}, since {}", last.hash, last.source, last.since));
+    format!(
+        "another process put the config {} in force, this one goes on with {:.12} of {}, which was named for it: give all servers the \
+         same, and reload",
+        last.unwrap_or_default(),
+        settings.config_hash,
+        settings.config_source
+    )
+}
+
 /// Puts the config that the log has in force, where that can be done.
 fn restore(settings: &mut Settings, last: &LastConfig) {
     if last.hash == settings.config_hash {
@@ -200,11 +220,11 @@ fn unlike(last: &LastPrices, why: &str) -> String {
 }
 
 impl Ledger {
-    /// Looks again for the settings that the log has last, while they are not known.
+    /// Looks again for the settings that the log has last: whether they are known by now, and whether another process put others in force.
     pub(crate) async fn learn_settings(&self) {
         let known = Arc::clone(&self.recorded.read().unwrap_or_else(PoisonError::into_inner));
         if matches!(*known, Recorded::Known(_)) {
-            return;
+            return self.follow_settings().await;
         }
         let recorded = recorded(&self.log, &self.reports).await;
         if matches!(recorded, Recorded::Known(_)) {
@@ -218,6 +238,39 @@ impl Ledger {
             *self.recorded.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(recorded);
         }
         self.record_settings().await;
+    }
+
+    /// Takes over what another process put in force; where the operator named config or prices, those stay, and health says so.
+    async fn follow_settings(&self) {
+        let partition = PartitionId::of(TenantId::ledger().as_str(), TaskId::ledger().as_str());
+        // A log that does not answer is said by its own check, and asked again.
+        let Ok(end) = self.log.tail_of(partition).await else { return };
+        if self.settings_seen.load(Ordering::Relaxed) == end.0 {
+            return;
+        }
+        let _turn = self.reloading.lock().await;
+        let Recorded::Known(last) = recorded(&self.log, &self.reports).await else { return };
+        let before = self.settings();
+        let mut settings = (*before).clone();
+        if is_elsewhere(&before, &last) && !self.acts_by_a_name(&before) {
+            settings = choose(&self.named, &Recorded::Known(last.clone()));
+            tracing::warn!(config = settings.config_line(), "another process put this config in force");
+        }
+        settings.elsewhere = is_elsewhere(&settings, &last).then(|| elsewhere(&settings, &last));
+        if settings.elsewhere != before.elsewhere {
+            let now = settings
+                .elsewhere
+                .as_deref()
+                .unwrap_or("the config in force is the one that the log has last");
+            tracing::warn!("{now}");
+        }
+        self.put_in_force(settings);
+        self.settings_seen.store(end.0, Ordering::Relaxed);
+    }
+
+    /// Whether the config in force is one that the operator named.
+    fn acts_by_a_name(&self, settings: &Settings) -> bool {
+        matches!(self.named.config, Some(Ok(_))) || settings.config_origin == Origin::File
     }
 
     /// The settings of the log, for a server that nobody named a config for: another server may have put another one in force.

@@ -35,7 +35,7 @@ impl Ledger {
         };
         match named_config(path) {
             Ok(named) => {
-                let mut settings = Settings { config_problem: None, ..(*before).clone() };
+                let mut settings = Settings { config_problem: None, elsewhere: None, ..(*before).clone() };
                 settings.take_config(named.config, &named.source, named.origin);
                 if settings.config_hash != before.config_hash {
                     settings.config_since = Some(self.now());

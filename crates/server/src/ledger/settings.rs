@@ -91,6 +91,8 @@ pub struct Settings {
     pub tracking_disabled: bool,
     /// A config that was meant and is not in force, and what is instead.
     pub config_problem: Option<String>,
+    /// Config or prices that somebody else put in force since, where this process acts by those that its operator named.
+    pub elsewhere: Option<String>,
     /// The prices that were in force last, where they are not any more though nobody named others.
     pub prices_problem: Option<String>,
     /// Prices that were left out, and what else people should know of the book.
@@ -167,7 +169,7 @@ impl Settings {
 
     /// What is not as it was meant, and stays so until somebody mends it: the ledger is degraded.
     pub fn problems(&self) -> impl Iterator<Item = &str> {
-        self.config_problem.iter().chain(&self.prices_problem).map(String::as_str)
+        self.config_problem.iter().chain(&self.prices_problem).chain(&self.elsewhere).map(String::as_str)
     }
 
     /// Which config is in force, for people: `rollout enforce, e.yaml (0123456789ab), in force since …`.
@@ -195,6 +197,7 @@ impl Settings {
             enforcement_disabled: named.enforcement_disabled,
             tracking_disabled: named.tracking_disabled,
             config_problem: None,
+            elsewhere: None,
             prices_problem: None,
             price_warnings: Vec::new(),
         }

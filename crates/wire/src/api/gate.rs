@@ -83,7 +83,8 @@ pub struct GateResponse {
     pub remaining_latency_ms: Option<u64>,
     /// Hash of the config in force.
     pub config_hash: String,
-    /// How far decisions are carried out now: `observe`, where nothing blocks, `enforce_low_medium`, `enforce`.
+    /// The rollout that it was decided under: `observe`, where nothing blocks, `enforce_low_medium`, `enforce`. Empty: an answer that
+    /// an older version gave first, under another config than the one in force.
     #[serde(default)]
     pub rollout: String,
     /// The position up to which the decision is true.

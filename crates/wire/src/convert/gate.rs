@@ -1,6 +1,7 @@
 //! Decisions of the gate.
 
 use tollgate_domain::breach::Utilization;
+use tollgate_domain::config::Rollout;
 use tollgate_domain::gate::{GateDecided, Reason, ReasonCode, Requirement, Verdict};
 use tollgate_domain::phase::ExecutionId;
 
@@ -38,6 +39,7 @@ pub(super) fn decided(stored: proto::GateDecided) -> Result<GateDecided, FieldEr
         config_hash: stored.config_hash,
         as_of: stored.as_of,
         stale: stored.stale,
+        rollout: rollout(&stored.rollout)?,
     })
 }
 
@@ -65,7 +67,16 @@ pub(super) fn decided_content(decided: &GateDecided) -> proto::GateDecided {
         config_hash: decided.config_hash.clone(),
         as_of: decided.as_of.clone(),
         stale: decided.stale,
+        rollout: decided.rollout.map(|rollout| rollout.as_str().to_owned()).unwrap_or_default(),
     }
+}
+
+/// Empty: not noted.
+fn rollout(stored: &str) -> Result<Option<Rollout>, FieldError> {
+    if stored.is_empty() {
+        return Ok(None);
+    }
+    word("rollout", stored, Rollout::NAMES, Rollout::from_word).map(Some)
 }
 
 fn reason(stored: proto::Reason) -> Result<Reason, FieldError> {

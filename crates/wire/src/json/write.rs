@@ -328,6 +328,7 @@ fn gate_decided(out: &mut Out, decided: &proto::GateDecided) {
     out.text("config_hash", &decided.config_hash);
     out.text("as_of", &decided.as_of);
     out.value("stale", decided.stale.into());
+    out.text("rollout", &decided.rollout);
 }
 
 fn utilization(utilization: &proto::Utilization) -> Value {

@@ -100,6 +100,7 @@ pub(crate) fn own_events() -> Vec<(&'static str, Event)> {
     };
     vec![
         ("gate_decided_block", own_event("T-2", EventBody::GateDecided(Box::new(block())))),
+        ("gate_decided_enforced", own_event("T-2", EventBody::GateDecided(Box::new(enforced())))),
         ("gate_decided_no_limits", own_event("T-9", EventBody::GateDecided(Box::new(no_limits())))),
         ("config_loaded", own_event("_ledger", EventBody::ConfigLoaded(loaded))),
         ("config_rejected", own_event("_ledger", EventBody::ConfigRejected(rejected))),
@@ -205,7 +206,12 @@ fn block() -> GateDecided {
         config_hash: "00".repeat(32),
         as_of: "00000000000000000000000000000007@3:120".to_owned(),
         stale: true,
+        rollout: None,
     }
+}
+
+fn enforced() -> GateDecided {
+    GateDecided { rollout: Some(Rollout::EnforceLowMedium), ..no_limits() }
 }
 
 fn no_limits() -> GateDecided {
@@ -223,5 +229,6 @@ fn no_limits() -> GateDecided {
         config_hash: String::new(),
         as_of: String::new(),
         stale: false,
+        rollout: None,
     }
 }

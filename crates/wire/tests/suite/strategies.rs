@@ -387,8 +387,9 @@ fn gate() -> impl Strategy<Value = GateDecided> {
     let answer =
         (advance(), verdict(), verdict(), vec(reason, 0..3), vec(select(REQUIREMENTS.to_vec()), 0..3));
     let numbers = (utilization(), utilization(), option::of(active), left);
-    (answer, numbers, any_text(), any_text(), any::<bool>()).prop_map(
-        |(answer, numbers, config_hash, as_of, stale)| GateDecided {
+    let rollout = option::of(select(vec![Rollout::Observe, Rollout::EnforceLowMedium, Rollout::Enforce]));
+    (answer, numbers, any_text(), any_text(), (any::<bool>(), rollout)).prop_map(
+        |(answer, numbers, config_hash, as_of, (stale, rollout))| GateDecided {
             advance: answer.0,
             verdict: answer.1,
             ruled: answer.2,
@@ -402,6 +403,7 @@ fn gate() -> impl Strategy<Value = GateDecided> {
             config_hash,
             as_of,
             stale,
+            rollout,
         },
     )
 }

@@ -40,13 +40,9 @@ impl Ledger {
         let decided = self.failed_open(&question, &problem.detail);
         self.metrics.decided(decided.verdict, decided.stale);
         match self.record_decision(&question, &decided).await {
-            Ok(Recorded::Now(position)) => {
-                Ok(response(&question, decided, position, self.settings().config.rollout))
-            }
+            Ok(Recorded::Now(position)) => Ok(response(&question, decided, position)),
             Ok(Recorded::Before(first)) => Ok(*first),
-            Err(problem) if is_ours(&problem) => {
-                Ok(response(&question, decided, None, self.settings().config.rollout))
-            }
+            Err(problem) if is_ours(&problem) => Ok(response(&question, decided, None)),
             Err(problem) => Err(problem),
         }
     }
