@@ -11,6 +11,7 @@ mod dedup;
 mod driver;
 mod fifty;
 mod fold;
+mod import;
 mod jetstream;
 mod latency;
 mod ledger;
@@ -51,6 +52,8 @@ enum Command {
     Jetstream(Jetstream),
     /// What a transition from phase to phase costs the caller over HTTP, on both logs; needs nats-server and the binary
     Transitions(Compare),
+    /// Read a session of a coding agent from a warm file, beside `wc -l`
+    Import(ImportArgs),
     /// The server of the hops that are beside transitions; started by it
     #[command(hide = true)]
     PlainServer(plain::Hops),
@@ -84,6 +87,15 @@ struct Jetstream {
     compare: Compare,
 }
 
+#[derive(Debug, clap::Args)]
+struct ImportArgs {
+    #[command(flatten)]
+    import: import::Import,
+    /// Tables for people, or one JSON object
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    format: Format,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Format {
     Table,
@@ -91,10 +103,10 @@ enum Format {
 }
 
 fn main() -> ExitCode {
-    let (args, report) = match Args::parse().command {
+    let (format, report) = match Args::parse().command {
         Command::Compare(args) => {
             let report = compare::run(args.quick, args.dir.as_deref());
-            (args, report)
+            (args.format, report)
         }
         Command::Jetstream(args) => {
             let Jetstream { only, synced, compare } = args;
@@ -102,17 +114,18 @@ fn main() -> ExitCode {
                 Some(name) => jetstream::profile(&name, synced, compare.dir.as_deref()),
                 None => jetstream::run(compare.quick, synced, compare.dir.as_deref()),
             };
-            (compare, report)
+            (compare.format, report)
         }
         Command::Transitions(args) => {
             let report = transitions::run(args.quick, args.dir.as_deref());
-            (args, report)
+            (args.format, report)
         }
+        Command::Import(args) => (args.format, import::run(&args.import)),
         Command::PlainServer(hops) => return ended(plain::serve(&hops)),
         Command::PlainView(hops) => return ended(plain::view(&hops)),
     };
     ended(report.map(|report| {
-        output::print(&match args.format {
+        output::print(&match format {
             Format::Table => report.to_table(),
             Format::Json => report.to_json().to_string(),
         });
