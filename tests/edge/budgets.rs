@@ -176,7 +176,7 @@ fn ec09_each_run_of_a_phase_is_an_attempt_and_totals_are_over_all(ground: &mut G
         assert_eq!(ground.execution("T-1", "PLAN", attempt)["tokens_used"], used);
     }
     let shown = ground.json("task show T-1");
-    assert_eq!((&shown["tokens_used"], &shown["tokens_limit"]["limit"]), (&json!(3_307), &json!(23_400)));
+    assert_eq!((&shown["tokens_used"], &shown["tokens_budget"]["limit"]), (&json!(3_307), &json!(23_400)));
     let _ = ground.ok("usage record T-1 --phase PLAN --output 600");
     let answer = ground.gate("T-1", "IMPLEMENT");
     // 3,607 of 2,400 over both attempts; neither alone is above 1.5.

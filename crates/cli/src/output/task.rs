@@ -58,7 +58,7 @@ pub(crate) fn limits(limits: &LimitsResponse) -> String {
 /// One line of a list.
 fn row(task: &TaskSummary) -> Vec<String> {
     let active = task.active.as_ref().map(|active| active.phase.clone()).unwrap_or_default();
-    let limit = task.tokens_limit.map(|it| grouped_u64(it.limit)).unwrap_or_default();
+    let limit = task.tokens_budget.map(|it| grouped_u64(it.limit)).unwrap_or_default();
     let mut status = task.budget_status.clone();
     if task.degraded {
         status.push_str(", degraded");
@@ -69,7 +69,7 @@ fn row(task: &TaskSummary) -> Vec<String> {
         active,
         grouped(task.tokens_used),
         limit,
-        percent(task.tokens_limit.as_ref()),
+        percent(task.tokens_budget.as_ref()),
         duration(task.latency_ms),
         task.cost_usd.clone(),
         status,
@@ -131,9 +131,9 @@ pub(crate) fn task_status(status: &TaskStatus) -> String {
         None => " (no limits)".to_owned(),
     };
     let tokens =
-        of(summary.tokens_limit.map(|it| grouped_u64(it.limit)), percent(summary.tokens_limit.as_ref()));
+        of(summary.tokens_budget.map(|it| grouped_u64(it.limit)), percent(summary.tokens_budget.as_ref()));
     let latency =
-        of(summary.latency_limit.map(|it| duration(it.limit)), percent(summary.latency_limit.as_ref()));
+        of(summary.latency_budget.map(|it| duration(it.limit)), percent(summary.latency_budget.as_ref()));
     let unpriced = match summary.unpriced_tokens {
         0 => String::new(),
         tokens => format!(", and {} unpriced tokens", grouped(tokens)),

@@ -116,10 +116,10 @@ pub fn tasks_csv(tasks: &[TaskSummary]) -> String {
             maybe(&task.importance),
             text(task.active.as_ref().map_or("", |active| active.phase.as_str())),
             task.tokens_used.to_string(),
-            optional(task.tokens_limit.map(|it| it.limit)),
-            optional(task.tokens_limit.and_then(|it| it.percent)),
+            optional(task.tokens_budget.map(|it| it.limit)),
+            optional(task.tokens_budget.and_then(|it| it.percent)),
             task.latency_ms.to_string(),
-            optional(task.latency_limit.map(|it| it.limit)),
+            optional(task.latency_budget.map(|it| it.limit)),
             // A number of our own making, which may be negative.
             task.cost_usd.clone(),
             task.unpriced_tokens.to_string(),

@@ -70,11 +70,11 @@ fn write_report(report: &TaskReport, out: &mut String) -> std::fmt::Result {
 fn write_summary(report: &TaskReport, out: &mut String) -> std::fmt::Result {
     let totals = &report.totals;
     writeln!(out, "## Summary\n")?;
-    match &totals.tokens_limit {
+    match &totals.tokens_budget {
         Some(tokens) => writeln!(out, "**Total Tokens**: {}  ", tokens_of_limit(&utilization(tokens)))?,
         None => writeln!(out, "**Total Tokens**: {} (no limit)  ", signed(totals.tokens.total.into()))?,
     }
-    match &totals.latency_limit {
+    match &totals.latency_budget {
         Some(latency) => writeln!(out, "**Total Latency**: {}  ", seconds_of_limit(&utilization(latency)))?,
         None if report.executions.is_empty() => {
             writeln!(out, "**Total Latency**: not known, no phase was started  ")?;

@@ -176,9 +176,9 @@ fn not_started(limit: &PhaseLimit) -> ExecutionReport {
 fn totals(row: &TaskRow, figures: &Figures) -> ReportTotals {
     ReportTotals {
         tokens: task_totals(&figures.total.tokens),
-        tokens_limit: figures.tokens.as_ref().map(utilization_view),
+        tokens_budget: figures.tokens.as_ref().map(utilization_view),
         latency_ms: figures.latency_ms,
-        latency_limit: figures.latency.as_ref().map(utilization_view),
+        latency_budget: figures.latency.as_ref().map(utilization_view),
         breach_status: task_budget_status(row, figures),
         estimated_tokens: narrow(figures.total.estimated_tokens),
         unphased_tokens: narrow(row.unphased.tokens.total()),

@@ -154,7 +154,7 @@ async fn importance_is_changed_from_what_it_is_and_limits_stay() {
     assert_eq!(service.post("/v1/tasks/T-1/importance", change("i3", "medium", "high")).await.0, 201);
     assert_eq!(service.post("/v1/tasks/T-1/importance", change("i3", "medium", "high")).await.0, 200);
     let (_, after) = service.get("/v1/tasks/T-1/report?at_least=tail").await;
-    assert_eq!(before["totals"]["tokens_limit"], after["totals"]["tokens_limit"]);
+    assert_eq!(before["totals"]["tokens_budget"], after["totals"]["tokens_budget"]);
     let (_, log) = service.get("/v1/log?task=T-1").await;
     let events = log["events"].as_array().unwrap();
     assert_eq!(events.last().unwrap()["importance_changed"]["from"], "medium");

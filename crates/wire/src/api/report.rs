@@ -118,12 +118,12 @@ pub struct ReportTotals {
     pub tokens: TokenTotals,
     /// Tokens beside the limit.
     #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub tokens_limit: Option<UtilizationView>,
+    pub tokens_budget: Option<UtilizationView>,
     /// Budgeted latency in milliseconds.
     pub latency_ms: u64,
     /// Budgeted latency beside the limit.
     #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub latency_limit: Option<UtilizationView>,
+    pub latency_budget: Option<UtilizationView>,
     /// `within`, `warning` or `exceeded`; `unknown` where it ended and nobody reported usage; `no_limits` where there are none.
     pub breach_status: String,
     /// Tokens that were estimated from text lengths.

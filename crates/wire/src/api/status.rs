@@ -77,12 +77,12 @@ pub struct TaskSummary {
     pub tokens_used: i64,
     /// Tokens beside the limit, once opened.
     #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub tokens_limit: Option<UtilizationView>,
+    pub tokens_budget: Option<UtilizationView>,
     /// Budgeted latency in all, the running execution up to now, in milliseconds.
     pub latency_ms: u64,
     /// Budgeted latency beside the limit, once opened.
     #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub latency_limit: Option<UtilizationView>,
+    pub latency_budget: Option<UtilizationView>,
     /// The highest pressure level reached, in percent.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub pressure_level: Option<u32>,

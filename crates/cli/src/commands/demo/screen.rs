@@ -49,13 +49,13 @@ impl Screen {
     pub(super) fn show(&self, at: Timestamp, task: &TaskSummary) {
         self.clock.set_message(time(&at.to_string()));
         let Some((bar, _)) = self.tasks.get(task.task.as_str()) else { return };
-        let used = task.tokens_limit.and_then(|tokens| tokens.percent);
+        let used = task.tokens_budget.and_then(|tokens| tokens.percent);
         bar.set_position(used.unwrap_or_default().min(100));
         let phase = task.active.as_ref().map_or(task.stage.as_str(), |active| active.phase.as_str());
         let (tokens, usd) = (grouped(task.tokens_used), &task.cost_usd);
         bar.set_message(format!(
             "{:>4}  {phase:<10}  {tokens:>7} tokens  {usd} USD",
-            percent(task.tokens_limit.as_ref())
+            percent(task.tokens_budget.as_ref())
         ));
     }
 

@@ -197,7 +197,7 @@ pub(super) fn timeline(report: &TaskReport) -> Option<Timeline> {
     if total != sum {
         points.push((last, total, "with what names no phase".to_owned()));
     }
-    Some(Timeline { points, limit: report.totals.tokens_limit.as_ref().map(|tokens| tokens.limit.into()) })
+    Some(Timeline { points, limit: report.totals.tokens_budget.as_ref().map(|tokens| tokens.limit.into()) })
 }
 
 impl Timeline {

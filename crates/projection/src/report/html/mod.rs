@@ -89,11 +89,11 @@ fn write_page(report: &TaskReport, out: &mut String) -> std::fmt::Result {
 
 fn write_figures(report: &TaskReport, out: &mut String) -> std::fmt::Result {
     let totals = &report.totals;
-    let tokens = match &totals.tokens_limit {
+    let tokens = match &totals.tokens_budget {
         Some(tokens) => tokens_of_limit(&utilization(tokens)),
         None => format!("{} (no limit)", signed(totals.tokens.total.into())),
     };
-    let latency = match &totals.latency_limit {
+    let latency = match &totals.latency_budget {
         Some(latency) => seconds_of_limit(&utilization(latency)),
         None if report.executions.is_empty() => "not known, no phase was started".to_owned(),
         None => format!("{}s (no limit)", seconds(totals.latency_ms.into())),
