@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use tollgate_clock::Stopwatch;
-use tollgate_tests::cut::Network;
+use tollgate_test_process::cut::Network;
 use tollgate_tests::nats::Cluster;
 use tollgate_tests::{Server, request};
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tollgate_client::{Ended, SpoolOptions, Timeouts, TrackerBuilder, Usage};
 use tollgate_domain::metadata::TaskMetadata;
 use tollgate_domain::tokens::TokenCounts;
-use tollgate_tests::cut::Network;
+use tollgate_test_process::cut::Network;
 use tollgate_tests::{Place, Server};
 
 #[tokio::test]

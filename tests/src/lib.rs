@@ -4,7 +4,6 @@
 
 pub mod blocks;
 pub mod chaos;
-pub mod cut;
 pub mod disk;
 pub mod nats;
 

@@ -4,12 +4,12 @@
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::path::PathBuf;
 use std::process::{ChildStdout, Stdio};
 use std::time::Duration;
 
 use serde_json::Value;
-use tollgate_test_process::{Process, Program};
+use tollgate_test_process::Process;
+use tollgate_test_process::nats::version;
 
 use crate::{Place, Server};
 
@@ -17,70 +17,40 @@ use crate::{Place, Server};
 const LIMIT: Duration = Duration::from_secs(60);
 
 /// A nats-server with a store of its own. It can be killed and started again on the same port.
-pub struct NatsServer {
-    store: PathBuf,
-    port: Option<u16>,
-    process: Option<Process>,
-}
+pub struct NatsServer(tollgate_test_process::nats::NatsServer);
 
 impl NatsServer {
     /// Starts one; `None`, said loudly, where nats-server is not installed.
     #[must_use]
-    #[expect(clippy::print_stderr, reason = "a skipped test says so")]
     pub fn start(place: &Place) -> Option<Self> {
-        if Program::new("nats-server").arg("--version").try_output().is_err() {
-            eprintln!("SKIPPED: nats-server is not installed; `tools/test` installs it where it may");
-            return None;
-        }
-        let mut server = Self { store: place.path("nats"), port: None, process: None };
+        version()?;
+        let store = place.path("nats");
+        place.write("nats.conf", &format!("jetstream {{ store_dir: \"{}\" }}\n", store.display()));
+        let mut server = Self(tollgate_test_process::nats::NatsServer::new(place.path("nats.conf")));
         server.restart();
         Some(server)
     }
 
     /// Starts it again, on the same port with the same store.
     pub fn restart(&mut self) {
-        self.kill();
-        let port = self.port.map_or_else(|| "-1".to_owned(), |port| port.to_string());
-        let mut command = Program::new("nats-server");
-        command.args(["--addr", "127.0.0.1", "--port", &port, "--jetstream", "--store_dir"]).arg(&self.store);
-        let mut process = command.stderr(Stdio::piped()).stdout(Stdio::null()).start();
-        let mut lines = BufReader::new(process.stderr.take().unwrap()).lines();
-        self.process = Some(process);
-        let mut said = Vec::new();
-        loop {
-            let Some(Ok(line)) = lines.next() else {
-                panic!("nats-server did not start:\n{}", said.join("\n"))
-            };
-            if let Some((_, address)) = line.split_once("Listening for client connections on ") {
-                self.port = address.rsplit_once(':').map(|(_, port)| port.trim().parse().unwrap());
-            }
-            let ready = line.contains("Server is ready");
-            said.push(line);
-            if ready {
-                break;
-            }
-        }
-        // A full pipe would stop the server.
-        std::thread::spawn(move || lines.map_while(Result::ok).for_each(drop));
+        self.0.start();
     }
 
     /// Kills it with SIGKILL and waits until it is gone.
     pub fn kill(&mut self) {
-        if let Some(process) = self.process.take() {
-            process.crash();
-        }
+        self.0.kill();
     }
 
     /// Its address.
     #[must_use]
     pub fn url(&self) -> String {
-        format!("nats://127.0.0.1:{}", self.port.unwrap())
+        self.0.url()
     }
 
     /// A connection that knows nothing but the protocol.
     #[must_use]
     pub fn connect(&self) -> RawClient {
-        RawClient::connect(&format!("127.0.0.1:{}", self.port.unwrap()))
+        RawClient::connect(&self.0.address())
     }
 }
 

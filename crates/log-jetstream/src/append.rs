@@ -5,11 +5,14 @@ use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 use tokio::sync::OwnedSemaphorePermit;
+use tollgate_clock::Stopwatch;
 use tollgate_domain::position::Sequence;
 use tollgate_log::admission::{Checked, bytes_of, new_events};
+
 use tollgate_log::contract::{AppendError, AppendOutcome, Batch, Receipt};
 
 use crate::decided::{Latest, last_decision};
+use crate::get::message_at;
 use crate::ids::{Admission, Taken, stored_at};
 use crate::message;
 use crate::outlive::Outlive;
@@ -110,6 +113,7 @@ async fn store(
     let record = bytes_of(batch, &outcomes, shared.options.clock.now());
     let mut message = message(&held.checked, &outcomes, record);
     let _room = Room::take(&shared, message.payload.len()).await?;
+    let watch = Stopwatch::start();
     let sequence = loop {
         match publish(&shared, &message).await? {
             Published::Stored(sequence) => break sequence,
@@ -121,6 +125,10 @@ async fn store(
                 match after_another_decision(&shared, batch, &outcomes, &message.subject).await? {
                     AfterWrong::Known => return Ok(None),
                     AfterWrong::Expect(last) => message.expected_last = Some(last),
+                    AfterWrong::Open if watch.elapsed() < shared.options.append_timeout => {
+                        shared.pause().await;
+                    }
+                    AfterWrong::Open => return Err(open(&shared)),
                 }
             }
         }
@@ -160,7 +168,8 @@ async fn twin(shared: &Shared, sequence: Sequence, record: &Bytes) -> Result<Twi
     let unknown = |reason: String| AppendError::Unknown {
         reason: format!("the server has it already, as record {sequence}, which cannot be read: {reason}"),
     };
-    let found = shared.stream.direct_get(sequence.0).await.map_err(|error| unknown(error.to_string()))?;
+    let found = message_at(shared, sequence).await.map_err(unknown)?;
+    let found = found.ok_or_else(|| unknown("it is not there".to_owned()))?;
     if found.payload == *record {
         return Ok(Twin::Same);
     }
@@ -178,6 +187,18 @@ enum AfterWrong {
     Known,
     /// Nobody decided: foreign messages stand behind the expected decision, this one last.
     Expect(Sequence),
+    /// The expected decision is the last one that stands. Another one is on its way and may or may not come to stand: the server
+    /// refuses while it has not been confirmed by the other replicas.
+    Open,
+}
+
+fn open(shared: &Shared) -> AppendError {
+    AppendError::Unknown {
+        reason: format!(
+            "{} has another decision that its replicas have not confirmed",
+            shared.options.place()
+        ),
+    }
 }
 
 /// Another decision about the subject stands in the stream. It may be this one, from an earlier try that the server's
@@ -199,7 +220,9 @@ async fn after_another_decision(
         actual,
     };
     let (sequence, record) = match last_decision(shared, subject, expected.last).await? {
+        Latest::Decision(sequence, _) if sequence == expected.last => return Ok(AfterWrong::Open),
         Latest::Decision(sequence, record) => (sequence, record),
+        Latest::None if expected.last == Sequence::ZERO => return Ok(AfterWrong::Open),
         Latest::None => return Err(wrong(Sequence::ZERO)),
         Latest::Foreign(last) => return Ok(AfterWrong::Expect(last)),
     };

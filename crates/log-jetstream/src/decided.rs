@@ -1,13 +1,12 @@
 //! The last decision about a subject, past foreign messages.
 
 use async_nats::jetstream::message::StreamMessage;
-use async_nats::jetstream::stream::{DirectGetError, DirectGetErrorKind};
 use tollgate_domain::position::Sequence;
 use tollgate_log::contract::AppendError;
 use tollgate_log::record::Record;
 
+use crate::get::{last_of, next_of};
 use crate::message;
-use crate::setup::with_causes;
 use crate::shared::Shared;
 
 /// What stands last on the subject of a decision.
@@ -26,7 +25,7 @@ pub(crate) async fn last_decision(
     subject: &str,
     expected: Sequence,
 ) -> Result<Latest, AppendError> {
-    let Some(last) = found(shared.stream.direct_get_last_for_subject(subject).await)? else {
+    let Some(last) = last_of(shared, subject).await.map_err(unknown)? else {
         return Ok(Latest::None);
     };
     let end = Sequence(last.sequence);
@@ -36,8 +35,7 @@ pub(crate) async fn last_decision(
     // Forward from what is known: a server answers which message is next of a subject, not which one was before.
     let (mut latest, mut after) = (Latest::Foreign(end), expected);
     while after < end {
-        let next = shared.stream.direct_get_next_for_subject(subject, Some(after.next().0)).await;
-        let Some(next) = found(next)? else { break };
+        let Some(next) = next_of(shared, subject, after).await.map_err(unknown)? else { break };
         after = Sequence(next.sequence);
         if let Some(record) = decision(next, subject)? {
             latest = Latest::Decision(after, record);
@@ -46,12 +44,8 @@ pub(crate) async fn last_decision(
     Ok(latest)
 }
 
-fn found(answer: Result<StreamMessage, DirectGetError>) -> Result<Option<StreamMessage>, AppendError> {
-    match answer {
-        Ok(message) => Ok(Some(message)),
-        Err(error) if error.kind() == DirectGetErrorKind::NotFound => Ok(None),
-        Err(error) => Err(AppendError::Unknown { reason: with_causes(&error) }),
-    }
+const fn unknown(reason: String) -> AppendError {
+    AppendError::Unknown { reason }
 }
 
 /// The record of a message; `None`: it is foreign.

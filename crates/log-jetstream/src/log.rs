@@ -3,11 +3,14 @@
 use std::sync::Arc;
 
 use async_nats::jetstream;
+use async_nats::jetstream::stream::Info;
 use tokio::task::JoinHandle;
+use tollgate_clock::Stopwatch;
 use tollgate_domain::position::{Epoch, PartitionId, Position, Sequence};
+
 use tollgate_log::contract::{
-    AppendError, Batch, BoxFuture, DedupScope, Durability, EventLog, EventName, Found, InOrder, Partitions,
-    ReadError, Receipt, RecordReader,
+    AppendError, Batch, BoxFuture, DedupScope, Durability, EventLog, EventName, Found, InOrder, LogServer,
+    Partitions, ReadError, Receipt, RecordReader,
 };
 use tollgate_log::key::{ChainHash, Key};
 use tollgate_log::record::Record;
@@ -16,11 +19,12 @@ use crate::append::append;
 use crate::durability::{Evidence, Server, evidence};
 use crate::identity::Regression;
 use crate::in_order::append_in_order;
+use crate::leader;
 use crate::options::{ConnectError, Options};
 use crate::pull::Pull;
 use crate::reader::Reader;
 use crate::setup;
-use crate::shared::{CompareError, Shared};
+use crate::shared::{CompareError, RETRY_AFTER, Shared};
 use crate::tail::{tail, tail_of};
 use crate::version::Version;
 
@@ -43,7 +47,7 @@ impl JetStreamLog {
         let (client, connections) = options.client().await?;
         let context =
             jetstream::context::ContextBuilder::new().timeout(options.request_timeout).build(client.clone());
-        let info = setup::verify(&context, &options.stream).await?;
+        let info = verified(&context, &options).await?;
         let server = Server { id: client.server_info().server_id, replicas: info.config.num_replicas };
         let evidence = evidence(&options, &server).await?;
         Version::of(&client).check_replicas(info.config.num_replicas)?;
@@ -94,6 +98,20 @@ impl JetStreamLog {
     #[must_use]
     pub fn client(&self) -> async_nats::Client {
         self.shared.client.clone()
+    }
+}
+
+/// What the server says of the stream, once it is known that no other one knows more.
+async fn verified(context: &jetstream::Context, options: &Options) -> Result<Info, ConnectError> {
+    let watch = Stopwatch::start();
+    loop {
+        let info = setup::verify(context, &options.stream).await?;
+        let Err(reason) = leader::check(&info) else { return Ok(info) };
+        if watch.elapsed() >= options.request_timeout {
+            let (stream, attempt) = (options.stream.clone(), "reading its configuration");
+            return Err(setup::SetupError::Refused { stream, attempt, reason }.into());
+        }
+        tollgate_clock::sleep(RETRY_AFTER).await;
     }
 }
 
@@ -158,6 +176,17 @@ impl EventLog for JetStreamLog {
 
     fn durability_known_by(&self) -> Option<String> {
         Some(self.evidence.to_string())
+    }
+
+    fn server(&self) -> Option<LogServer> {
+        let version = Version::of(&self.shared.client);
+        let (replicas, durability) = (self.shared.replicas(), self.durability());
+        Some(LogServer {
+            software: format!("nats-server {version}"),
+            replicas,
+            sync: version.sync_policy(durability, &self.evidence),
+            not_promised: version.not_promised(replicas, durability),
+        })
     }
 
     fn dedup(&self) -> DedupScope {

@@ -128,8 +128,17 @@ impl Pull {
     /// The next messages that are there now; none when it has caught up.
     pub(crate) async fn try_next(&mut self) -> Result<Vec<Delivered>, ReadError> {
         let mut tries = 0;
+        let watch = Stopwatch::start();
         loop {
             match self.group(false).await {
+                // The consumer is at a replica, which may be behind what is known here.
+                Ok(messages) if messages.is_empty() && self.after < self.shared.identity.seen() => {
+                    if watch.elapsed() >= self.shared.options.request_timeout {
+                        let reason = format!("no replica gave record {}", self.after.next());
+                        return Err(self.shared.unread(reason));
+                    }
+                    self.shared.pause().await;
+                }
                 Ok(messages) => return Ok(messages),
                 Err(CompareError::Unanswered(reason)) if tries < 3 => {
                     tries += 1;
@@ -206,6 +215,8 @@ impl Pull {
         let mut lost = None;
         while let Some(message) = next {
             match consumer.read(&shared, message) {
+                // A replica that is behind begins at its own end, where it was asked for a later message.
+                Ok(Came::Message(message)) if message.sequence <= self.after => {}
                 Ok(Came::Message(message)) => messages.push(message),
                 Ok(Came::Over | Came::Late) => {}
                 Err(reason) => {

@@ -2,15 +2,14 @@
 
 use std::sync::Arc;
 
-use async_nats::jetstream::stream::DirectGetErrorKind;
 use tollgate_domain::position::Sequence;
 use tollgate_log::contract::{BoxFuture, Partitions, ReadError, RecordReader};
 use tollgate_log::record::{Record, RecordError, StoredRecord};
 
 use crate::chains::{ANCHOR_EVERY, Chains};
+use crate::get::message_at;
 use crate::message;
 use crate::pull::{Delivered, Pull};
-use crate::setup::with_causes;
 use crate::shared::Shared;
 
 /// Reads the records of some partitions after a sequence. It begins where their chains are known, and passes over what is
@@ -110,11 +109,21 @@ pub(crate) async fn record_at(shared: &Shared, sequence: Sequence) -> Result<Opt
     if sequence == Sequence::ZERO {
         return Ok(None);
     }
-    let message = match shared.stream.direct_get(sequence.0).await {
-        Ok(message) => message,
-        Err(error) if error.kind() == DirectGetErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(shared.unread(with_causes(&error))),
+    let found = loop {
+        match message_at(shared, sequence).await.map_err(|reason| shared.unread(reason))? {
+            Some(message) => break Some(message),
+            // A leader that was cut off does not know either.
+            None if shared.is_replicated() => {
+                let info = shared.compare().await.map_err(|error| shared.of_compare(error))?;
+                if info.state.last_sequence < sequence.0 {
+                    break None;
+                }
+                shared.pause().await;
+            }
+            None => break None,
+        }
     };
+    let Some(message) = found else { return Ok(None) };
     message::read(&message.subject, Some(&message.headers), message.payload)
         .map_err(|error| unreadable(shared, sequence, error))
 }

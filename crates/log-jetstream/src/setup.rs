@@ -13,6 +13,7 @@ use tollgate_log::contract::MAX_RECORD_BYTES;
 use crate::identity::{Regression, check_first};
 use crate::options::{ConnectError, Options};
 use crate::topology::{self, DECISION_SUBJECTS, FACT_SUBJECTS, INBOX_SUBJECTS};
+use crate::version::Version;
 
 /// Room for the headers of a message beside its record.
 const HEADER_ROOM: usize = 4 * 1024;
@@ -137,6 +138,7 @@ impl Setup {
     /// [`ConnectError`].
     pub async fn init_at(&self, options: &Options) -> Result<bool, ConnectError> {
         let (client, _) = options.client().await?;
+        Version::of(&client).check_replicas(self.replicas)?;
         let context =
             jetstream::context::ContextBuilder::new().timeout(options.request_timeout).build(client);
         let before = context.get_stream(&self.stream).await.is_ok();

@@ -13,9 +13,11 @@ use tollgate_log::contract::ReadError;
 use crate::chains::Anchors;
 use crate::identity::{Identity, Regression};
 use crate::ids::RecentIds;
+use crate::leader;
 use crate::options::Options;
 use crate::setup::with_causes;
 use crate::tail::Frontier;
+use crate::version::Version;
 
 /// How long to wait before the server is asked again.
 pub(crate) const RETRY_AFTER: Duration = Duration::from_millis(100);
@@ -26,6 +28,8 @@ pub(crate) struct Shared {
     pub(crate) context: jetstream::Context,
     pub(crate) stream: Stream,
     pub(crate) identity: Identity,
+    /// Servers that hold a copy, as the stream's configuration had it last.
+    replicas: AtomicUsize,
     pub(crate) ids: Mutex<RecentIds>,
     /// Goes up whenever an append has ended.
     pub(crate) ended: watch::Sender<u64>,
@@ -73,6 +77,7 @@ impl Shared {
             waiting_bytes: AtomicUsize::new(0),
             connections,
             compared_on,
+            replicas: AtomicUsize::new(info.config.num_replicas),
             regressed: OnceLock::new(),
             options,
             client,
@@ -121,6 +126,11 @@ impl Shared {
             Ok(Err(error)) => return Err(CompareError::Unanswered(with_causes(&error))),
             Err(_) => return Err(CompareError::Unanswered("the server did not answer in time".to_owned())),
         };
+        leader::check(&info).map_err(CompareError::Unanswered)?;
+        // Another server of the cluster may be an older one.
+        let fit = Version::of(&self.client).check_replicas(info.config.num_replicas);
+        fit.map_err(|error| CompareError::Unanswered(error.to_string()))?;
+        self.replicas.store(info.config.num_replicas, Ordering::Relaxed);
         self.identity
             .compare(&info, seen)
             .map_err(|regression| CompareError::Regressed(self.regress(regression)))?;
@@ -137,6 +147,16 @@ impl Shared {
             return Ok(());
         }
         self.compare().await.map(|_| ())
+    }
+
+    /// Whether several servers hold the stream.
+    pub(crate) fn is_replicated(&self) -> bool {
+        self.replicas() > 1
+    }
+
+    /// How many servers hold the stream.
+    pub(crate) fn replicas(&self) -> usize {
+        self.replicas.load(Ordering::Relaxed)
     }
 
     /// Counts connections: it changes with a new one.

@@ -1,12 +1,14 @@
 //! The last record of every partition.
 
-use async_nats::jetstream::stream::DirectGetErrorKind;
+use std::sync::Arc;
+
+use async_nats::jetstream::stream::Info;
 use tokio::task::JoinSet;
 use tollgate_domain::position::{PartitionId, Position, Sequence};
 use tollgate_log::contract::ReadError;
 use uuid::Uuid;
 
-use crate::setup::with_causes;
+use crate::get::last_of;
 use crate::shared::Shared;
 use crate::topology::partition_filter;
 
@@ -51,7 +53,7 @@ impl Frontier {
 }
 
 /// The position of the stream's end as of now.
-pub(crate) async fn tail(shared: &Shared) -> Result<Position, ReadError> {
+pub(crate) async fn tail(shared: &Arc<Shared>) -> Result<Position, ReadError> {
     let info = shared.compare().await.map_err(|error| shared.of_compare(error))?;
     let last = Sequence(info.state.last_sequence);
     if let Some(position) = shared.frontier().at(last) {
@@ -59,20 +61,17 @@ pub(crate) async fn tail(shared: &Shared) -> Result<Position, ReadError> {
     }
     let mut asked = JoinSet::new();
     for partition in PartitionId::all() {
-        let stream = shared.stream.clone();
-        asked.spawn(async move {
-            (partition, stream.direct_get_last_for_subject(partition_filter(partition)).await)
-        });
+        let shared = Arc::clone(shared);
+        asked.spawn(async move { (partition, last_of(&shared, &partition_filter(partition)).await) });
     }
     let mut position = shared.start();
     while let Some(answer) = asked.join_next().await {
         let (partition, answer) = answer.map_err(|error| shared.unread(error.to_string()))?;
-        match answer {
-            Ok(message) => position.advance(partition, Sequence(message.sequence)),
-            Err(error) if error.kind() == DirectGetErrorKind::NotFound => {}
-            Err(error) => return Err(shared.unread(with_causes(&error))),
+        if let Some(message) = answer.map_err(|reason| shared.unread(reason))? {
+            position.advance(partition, Sequence(message.sequence));
         }
     }
+    still_led(shared, &info).await?;
     // With records that came meanwhile it is not the position of one moment, and not to be remembered.
     if position.highest() == last {
         shared.frontier().learn(last, &position);
@@ -81,25 +80,39 @@ pub(crate) async fn tail(shared: &Shared) -> Result<Position, ReadError> {
 }
 
 /// The last record of one partition as of now. One question where nobody else appends; two at the same time where others do.
-pub(crate) async fn tail_of(shared: &Shared, partition: PartitionId) -> Result<Sequence, ReadError> {
+pub(crate) async fn tail_of(shared: &Arc<Shared>, partition: PartitionId) -> Result<Sequence, ReadError> {
     let alone = shared.frontier().at(shared.identity.seen()).is_some();
     let last_of = async {
         if alone {
             return Ok(None);
         }
-        match shared.stream.direct_get_last_for_subject(partition_filter(partition)).await {
-            Ok(message) => Ok(Some(Sequence(message.sequence))),
-            Err(error) if error.kind() == DirectGetErrorKind::NotFound => Ok(Some(Sequence::ZERO)),
-            Err(error) => Err(shared.unread(with_causes(&error))),
-        }
+        let last = last_of(shared, &partition_filter(partition)).await;
+        let last = last.map_err(|reason| shared.unread(reason))?;
+        Ok(Some(last.map_or(Sequence::ZERO, |message| Sequence(message.sequence))))
     };
     let (info, last) = tokio::join!(shared.compare(), last_of);
     let info = info.map_err(|error| shared.of_compare(error))?;
     let known = shared.frontier().at(Sequence(info.state.last_sequence)).map(|known| known.get(partition));
     match (known, last) {
         (Some(known), _) => Ok(known),
-        (None, Ok(Some(last))) => Ok(last),
+        (None, Ok(Some(last))) => {
+            still_led(shared, &info).await?;
+            Ok(last)
+        }
         (None, Ok(None)) => Ok(tail(shared).await?.get(partition)),
         (None, Err(error)) => Err(error),
     }
+}
+
+/// Checks that what was asked since was answered by the leader that the stream had then: another one may know less or more.
+async fn still_led(shared: &Shared, then: &Info) -> Result<(), ReadError> {
+    if !shared.is_replicated() {
+        return Ok(());
+    }
+    let now = shared.compare().await.map_err(|error| shared.of_compare(error))?;
+    let leader = |info: &Info| info.cluster.as_ref().and_then(|cluster| cluster.leader.clone());
+    if leader(&now) == leader(then) {
+        return Ok(());
+    }
+    Err(shared.unread("the stream's leader changed meanwhile; ask again".to_owned()))
 }

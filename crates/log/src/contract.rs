@@ -5,7 +5,7 @@ pub use tollgate_domain::event::MAX_EVENT_BYTES;
 use tollgate_domain::position::{Epoch, PartitionId, Position, Sequence};
 
 pub use crate::batch::{Batch, EventName, Expected, NewEvent};
-pub use crate::durability::{DedupScope, Durability};
+pub use crate::durability::{DedupScope, Durability, LogServer};
 use crate::hash::{ChainHash, ContentHash};
 pub use crate::partitions::{InvalidPartitions, Partitions};
 use crate::record::{Record, StoredRecord};
@@ -31,6 +31,11 @@ pub trait EventLog: Send + Sync + 'static {
 
     /// How that is known, where it is another's doing: for people. `None`: it is this log's own.
     fn durability_known_by(&self) -> Option<String> {
+        None
+    }
+
+    /// The server that holds it, as it is now. `None`: this process does.
+    fn server(&self) -> Option<LogServer> {
         None
     }
 

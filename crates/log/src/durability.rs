@@ -40,6 +40,27 @@ impl fmt::Display for Durability {
     }
 }
 
+/// The server that holds a log, where another program does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogServer {
+    /// What it is, with its version: `nats-server 2.15.1`.
+    pub software: String,
+    /// How many servers hold a copy.
+    pub replicas: usize,
+    /// When it syncs.
+    pub sync: String,
+    /// What it does not promise, one sentence each.
+    pub not_promised: Vec<String>,
+}
+
+impl fmt::Display for LogServer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { software, replicas, sync, .. } = self;
+        let replicas = if *replicas == 1 { "1 replica".to_owned() } else { format!("{replicas} replicas") };
+        write!(f, "{software}, {replicas}, {sync}")
+    }
+}
+
 /// For how long an append's outcome is final.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DedupScope {

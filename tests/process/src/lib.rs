@@ -7,7 +7,10 @@
 #![expect(clippy::unwrap_used, clippy::missing_panics_doc, reason = "in a test an error is a failed test")]
 
 mod clock;
+pub mod cut;
 mod keeper;
+pub mod nats;
+pub mod nats_cluster;
 
 use std::ffi::OsStr;
 use std::io;

@@ -68,6 +68,10 @@ pub(crate) async fn run(global: &Global, args: ServeArgs) -> Result<ExitCode, Fa
         for warning in settings.warnings() {
             note(&format!("! {warning}"));
         }
+        if let Some(server) = ledger.log().server() {
+            note(&format!("log: {server}"));
+            server.not_promised.iter().for_each(|what| note(&format!("! not promised: {what}")));
+        }
         let durability = ledger.log().durability();
         let known = ledger.log().durability_known_by().map(|known| format!(" ({known})")).unwrap_or_default();
         line(&format!(

@@ -58,6 +58,9 @@ pub(crate) async fn status(global: &Global) -> Result<ExitCode, Failure> {
             let said = if check.ok { "ok" } else { failing };
             line(&format!("{said:<7} {}: {}", check.name, check.detail));
         });
+        for what in health.log_server.iter().flat_map(|server| &server.not_promised) {
+            line(&format!("        not promised by the log's server: {what}"));
+        }
     };
     let (tasks, report, position) = match asked {
         Ok(asked) => asked,

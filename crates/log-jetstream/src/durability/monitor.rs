@@ -9,6 +9,7 @@ use serde::Deserialize;
 use tokio::net::TcpStream;
 
 use super::{Evidence, Says, Server};
+use crate::version::Version;
 
 /// Largest answer that is read. A server's is a few kilobytes.
 const MAX_BYTES: usize = 1 << 20;
@@ -79,7 +80,7 @@ fn judge(answers: &[(&str, Varz)], urls: &str, server: &Server) -> Says {
         match &jetstream.config {
             None => return Says::No(format!("{url} says that JetStream is off")),
             Some(config) if config.sync_always => {}
-            Some(_) if knows_sync_always(version) => {
+            Some(_) if Version::read(version.clone()).syncs_when_told() => {
                 return Says::No(format!(
                     "{url} says that it does not sync before it acknowledges (sync_interval)"
                 ));
@@ -92,11 +93,6 @@ fn judge(answers: &[(&str, Varz)], urls: &str, server: &Server) -> Says {
         }
     }
     Says::Yes(Evidence::Monitor(urls.to_owned()))
-}
-
-fn knows_sync_always(version: &str) -> bool {
-    let mut numbers = version.split(['.', '-']).map(|number| number.parse::<u64>().unwrap_or(0));
-    (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0)) >= (2, 10)
 }
 
 /// Reads `/varz`.

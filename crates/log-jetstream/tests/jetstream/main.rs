@@ -3,13 +3,16 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
 mod appending;
+mod cluster;
 mod conformance;
+mod conformance_cluster;
 mod copying;
 mod credentials;
 mod durability;
 mod faults;
 mod foreign;
 mod inbox;
+mod load;
 mod permissions;
 mod setup;
 mod support;

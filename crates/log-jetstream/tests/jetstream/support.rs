@@ -1,16 +1,15 @@
 //! A nats-server of a test's own: a free port, a store of its own, gone with the test.
 
-use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 use std::time::Duration;
 
 use async_nats::jetstream;
 use tollgate_domain::position::Sequence;
 use tollgate_log::contract::{EventLog, Partitions};
 use tollgate_log_jetstream::{Options, Setup};
-use tollgate_test_process::{Process, Program, temporary};
+use tollgate_test_process::nats::version;
+use tollgate_test_process::temporary;
 
 /// What a configuration may take from the environment.
 pub(crate) const PASSWORDS: [(&str, &str); 4] = [
@@ -26,9 +25,7 @@ const STORE_OF_A_CONFIGURATION: &str = "/var/lib/tollgate/jetstream";
 /// A server with a store. It can be killed and started again on the same port.
 pub(crate) struct NatsServer {
     home: tempfile::TempDir,
-    port: Option<u16>,
-    monitor: Option<u16>,
-    process: Option<Process>,
+    server: tollgate_test_process::nats::NatsServer,
 }
 
 impl NatsServer {
@@ -38,12 +35,8 @@ impl NatsServer {
     }
 
     /// Starts one with more in its configuration. The text may name files in the directory that it is given.
-    #[expect(clippy::print_stderr, reason = "a skipped test says so")]
     pub(crate) fn start_with(config: impl FnOnce(&Path) -> String) -> Option<Self> {
-        if Program::new("nats-server").arg("--version").try_output().is_err() {
-            eprintln!("SKIPPED: nats-server is not installed; `tools/test` installs it where it may");
-            return None;
-        }
+        version()?;
         let home = temporary();
         let mut config = config(home.path());
         let store = home.path().join("store").display().to_string();
@@ -52,51 +45,22 @@ impl NatsServer {
         } else {
             config.push_str(&format!("\njetstream {{ store_dir: \"{store}\" }}\n"));
         }
-        std::fs::write(home.path().join("server.conf"), config).unwrap();
-        let mut server = Self { home, port: None, monitor: None, process: None };
+        let file = home.path().join("server.conf");
+        std::fs::write(&file, config).unwrap();
+        let server = tollgate_test_process::nats::NatsServer::new(file).variables(&PASSWORDS);
+        let mut server = Self { home, server };
         server.restart();
         Some(server)
     }
 
     /// Starts it again, on the same port with the same store.
     pub(crate) fn restart(&mut self) {
-        self.kill();
-        let port = self.port.map_or_else(|| "-1".to_owned(), |port| port.to_string());
-        let mut process = Program::new("nats-server")
-            .envs(PASSWORDS)
-            .args(["--addr", "127.0.0.1", "--port", &port, "--http_port", "-1", "--config"])
-            .arg(self.home.path().join("server.conf"))
-            .stderr(Stdio::piped())
-            .stdout(Stdio::null())
-            .start();
-        let mut lines = BufReader::new(process.stderr.take().unwrap()).lines();
-        self.process = Some(process);
-        let mut said = Vec::new();
-        loop {
-            let Some(Ok(line)) = lines.next() else {
-                panic!("nats-server did not start:\n{}", said.join("\n"))
-            };
-            if let Some((_, address)) = line.split_once("Listening for client connections on ") {
-                self.port = address.rsplit_once(':').map(|(_, port)| port.trim().parse().unwrap());
-            }
-            if let Some((_, address)) = line.split_once("Starting http monitor on ") {
-                self.monitor = address.rsplit_once(':').map(|(_, port)| port.trim().parse().unwrap());
-            }
-            let ready = line.contains("Server is ready");
-            said.push(line);
-            if ready {
-                break;
-            }
-        }
-        // A full pipe would stop the server.
-        std::thread::spawn(move || lines.map_while(Result::ok).for_each(drop));
+        self.server.start();
     }
 
     /// Kills it with SIGKILL and waits until it is gone.
     pub(crate) fn kill(&mut self) {
-        if let Some(process) = self.process.take() {
-            process.crash();
-        }
+        self.server.kill();
     }
 
     /// Where its store is.
@@ -106,25 +70,25 @@ impl NatsServer {
 
     /// Copies its store; it must not run.
     pub(crate) fn copy_store(&self, name: &str) {
-        assert!(self.process.is_none(), "the server runs");
+        assert!(!self.server.runs(), "the server runs");
         copy_dir(&self.store(), &self.home.path().join(name));
     }
 
     /// Puts a copy in the place of its store; it must not run.
     pub(crate) fn replace_store(&self, name: &str) {
-        assert!(self.process.is_none(), "the server runs");
+        assert!(!self.server.runs(), "the server runs");
         std::fs::remove_dir_all(self.store()).unwrap();
         copy_dir(&self.home.path().join(name), &self.store());
     }
 
     /// Its address.
     pub(crate) fn url(&self) -> String {
-        format!("nats://127.0.0.1:{}", self.port.unwrap())
+        self.server.url()
     }
 
     /// Where it tells about itself.
     pub(crate) fn monitor(&self) -> String {
-        format!("http://127.0.0.1:{}", self.monitor.unwrap())
+        self.server.monitor()
     }
 
     /// Its directory.

@@ -4,12 +4,13 @@ use std::sync::PoisonError;
 use std::time::Duration;
 
 use tollgate_domain::position::{PartitionId, Position};
+use tollgate_log::contract::{Durability, LogServer};
 use tollgate_log::embedded::Anchor;
 use tollgate_projection::fold::Projection;
 use tollgate_projector::queries::{MarkOf, Marks};
 use tollgate_projector::{Digest, FOREIGN, Query, Rebuilt, Source, Wait};
 use tollgate_wire::api::{
-    ConfigResponse, Health, HealthCheck, PositionResponse, RebuildResponse, ViewHealth,
+    ConfigResponse, Health, HealthCheck, LogServerHealth, PositionResponse, RebuildResponse, ViewHealth,
 };
 
 use super::Ledger;
@@ -63,11 +64,8 @@ impl Ledger {
             Err(_) => Some(format!("does not answer, waited {} s", LOG_ANSWERS_WITHIN.as_secs())),
         });
         let views: Vec<ViewHealth> = [status, reports, alerts].into_iter().flatten().collect();
-        let mut checks = vec![HealthCheck {
-            name: "log".to_owned(),
-            ok: failed.is_none(),
-            detail: failed.unwrap_or_else(|| format!("takes appends, class {}", self.log.durability())),
-        }];
+        let server = self.log.server();
+        let mut checks = vec![log_check(failed, self.log.durability(), server.as_ref())];
         checks.push(HealthCheck {
             name: CONFIG_CHECK.to_owned(),
             ok: settings.problems().next().is_none(),
@@ -116,6 +114,7 @@ impl Ledger {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             checks,
             views,
+            log_server: server.map(of_server),
             connections: None,
         }
     }
@@ -203,4 +202,18 @@ where
         })
     };
     parts.into_iter().flatten().filter_map(anchor).collect()
+}
+
+fn of_server(server: LogServer) -> LogServerHealth {
+    let LogServer { software, replicas, sync, not_promised } = server;
+    LogServerHealth { software, replicas: replicas as u64, sync, not_promised }
+}
+
+fn log_check(failed: Option<String>, durability: Durability, server: Option<&LogServer>) -> HealthCheck {
+    let server = server.map(|server| format!("; {server}")).unwrap_or_default();
+    HealthCheck {
+        name: "log".to_owned(),
+        ok: failed.is_none(),
+        detail: failed.unwrap_or_else(|| format!("takes appends, class {durability}{server}")),
+    }
 }

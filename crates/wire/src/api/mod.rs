@@ -32,8 +32,8 @@ pub use health::{
 pub use ledger::{Group, LedgerReport, Totals};
 pub use limits::{LimitsResponse, PhaseLimitView};
 pub use operate::{
-    ConfigResponse, ConnectionHealth, Health, HealthCheck, LogPage, PositionResponse, QuarantinedTask,
-    RebuildResponse, ReloadResponse, ViewHealth,
+    ConfigResponse, ConnectionHealth, Health, HealthCheck, LogPage, LogServerHealth, PositionResponse,
+    QuarantinedTask, RebuildResponse, ReloadResponse, ViewHealth,
 };
 pub use problem::Problem;
 pub use quarantine::{QuarantineEndRequest, QuarantineEnded, QuarantineList, QuarantinedMessage};

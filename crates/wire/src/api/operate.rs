@@ -45,9 +45,25 @@ pub struct Health {
     pub checks: Vec<HealthCheck>,
     /// Every view.
     pub views: Vec<ViewHealth>,
+    /// The server that holds the log; absent where this process does.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub log_server: Option<LogServerHealth>,
     /// Who is connected; absent where nobody connects.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub connections: Option<ConnectionHealth>,
+}
+
+/// The server that holds the log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct LogServerHealth {
+    /// What it is, with its version: `nats-server 2.15.1`.
+    pub software: String,
+    /// How many servers hold a copy.
+    pub replicas: u64,
+    /// When it syncs.
+    pub sync: String,
+    /// What it does not promise, one sentence each.
+    pub not_promised: Vec<String>,
 }
 
 /// Who is connected to the server.

@@ -14,7 +14,8 @@ pub struct Network {
 }
 
 struct Shared {
-    target: String,
+    /// `None`: it leads nowhere yet.
+    target: Mutex<Option<String>>,
     /// Whether new connections are refused.
     down: AtomicBool,
     /// Bytes of an answer that pass before its connection is cut; 0: all.
@@ -37,10 +38,18 @@ impl Network {
     /// Before a server at an address.
     #[must_use]
     pub fn before(target: &str) -> Self {
+        let network = Self::unconnected();
+        network.lead_to(target);
+        network
+    }
+
+    /// Before a server that is yet to start: until it [leads](Self::lead_to) somewhere, connections are refused.
+    #[must_use]
+    pub fn unconnected() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let shared = Arc::new(Shared {
-            target: target.to_owned(),
+            target: Mutex::default(),
             down: AtomicBool::new(false),
             cut_after: AtomicU64::new(0),
             slow: AtomicU64::new(0),
@@ -57,6 +66,11 @@ impl Network {
             }
         });
         Self { address, shared }
+    }
+
+    /// Says where the server is.
+    pub fn lead_to(&self, target: &str) {
+        *self.shared.target.lock().unwrap_or_else(PoisonError::into_inner) = Some(target.to_owned());
     }
 
     /// Where clients connect.
@@ -135,7 +149,8 @@ impl Shared {
             self.cuts.fetch_add(1, Ordering::SeqCst);
             return;
         }
-        let Ok(server) = TcpStream::connect(&self.target) else { return };
+        let target = self.target.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let Some(Ok(server)) = target.map(TcpStream::connect) else { return };
         let (Ok(from_client), Ok(to_server)) = (client.try_clone(), server.try_clone()) else { return };
         let dead = Arc::new(AtomicBool::new(false));
         for stream in [&client, &server] {
