@@ -11,7 +11,7 @@ pub use tollgate_domain::yaml::{ConfigProblem, InvalidConfig};
 
 use crate::bus::{Bus, Publish};
 use crate::digest::DigestPolicy;
-use crate::message::Change;
+use crate::message::AlertNotice;
 use crate::runner::Channel;
 use crate::secret::Secret;
 use crate::signature::Signer;
@@ -115,7 +115,7 @@ impl AlertsConfig {
 impl Endpoint {
     /// Whether it is told of a change.
     #[must_use]
-    pub fn wants(&self, change: &Change) -> bool {
+    pub fn wants(&self, change: &AlertNotice) -> bool {
         self.filter.wants(change.rule, change.severity, &change.tenant)
     }
 

@@ -4,9 +4,10 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
+use tollgate_domain::event::Change;
 use tollgate_domain::time::Timestamp;
 
-use crate::message::{Change, as_text, shortened};
+use crate::message::{AlertNotice, as_text, shortened};
 use crate::signature::WebhookId;
 
 /// How many changes are named.
@@ -106,27 +107,27 @@ pub struct Summary {
     by_rule: BTreeMap<&'static str, u64>,
     by_severity: BTreeMap<&'static str, u64>,
     by_tenant: BTreeMap<String, u64>,
-    worst: Vec<Change>,
+    worst: Vec<AlertNotice>,
 }
 
 impl Summary {
     /// Counts one more. The order does not matter.
-    pub fn add(&mut self, change: &Change) {
+    pub fn add(&mut self, notice: &AlertNotice) {
         self.changes += 1;
-        self.from = Some(self.from.map_or(change.at, |from| from.min(change.at)));
-        self.to = Some(self.to.map_or(change.at, |to| to.max(change.at)));
-        *self.by_change.entry(change.kind.as_str()).or_default() += 1;
-        *self.by_rule.entry(change.rule.as_str()).or_default() += 1;
-        *self.by_severity.entry(change.severity.as_str()).or_default() += 1;
-        match self.by_tenant.get_mut(&change.tenant) {
+        self.from = Some(self.from.map_or(notice.at, |from| from.min(notice.at)));
+        self.to = Some(self.to.map_or(notice.at, |to| to.max(notice.at)));
+        *self.by_change.entry(notice.change.as_str()).or_default() += 1;
+        *self.by_rule.entry(notice.rule.as_str()).or_default() += 1;
+        *self.by_severity.entry(notice.severity.as_str()).or_default() += 1;
+        match self.by_tenant.get_mut(&notice.tenant) {
             Some(count) => *count += 1,
             None => {
-                self.by_tenant.insert(change.tenant.clone(), 1);
+                self.by_tenant.insert(notice.tenant.clone(), 1);
             }
         }
-        let place = self.worst.partition_point(|other| rank(other) <= rank(change));
+        let place = self.worst.partition_point(|other| rank(other) <= rank(notice));
         if place < WORST {
-            self.worst.insert(place, change.clone());
+            self.worst.insert(place, notice.clone());
             self.worst.truncate(WORST);
         }
     }
@@ -152,32 +153,42 @@ impl Summary {
     }
 }
 
-impl<'a> FromIterator<&'a Change> for Summary {
-    fn from_iter<T: IntoIterator<Item = &'a Change>>(changes: T) -> Self {
-        changes.into_iter().fold(Self::default(), |mut summary, change| {
-            summary.add(change);
+impl<'a> FromIterator<&'a AlertNotice> for Summary {
+    fn from_iter<T: IntoIterator<Item = &'a AlertNotice>>(changes: T) -> Self {
+        changes.into_iter().fold(Self::default(), |mut summary, notice| {
+            summary.add(notice);
             summary
         })
     }
 }
 
 /// Least first: what stands at the head of the list.
-fn rank(change: &Change) -> impl Ord + '_ {
+fn rank(notice: &AlertNotice) -> impl Ord + '_ {
     use std::cmp::Reverse;
-    (Reverse(change.severity), change.kind, Reverse(change.at), &change.alert)
+    (Reverse(notice.severity), place_of(notice.change), Reverse(notice.at), &notice.alert)
 }
 
-fn worst(change: &Change) -> Worst {
+fn worst(notice: &AlertNotice) -> Worst {
     Worst {
-        alert: shortened(&change.alert, MAX_ID_BYTES),
-        change: change.kind.as_str(),
-        at: change.at,
-        rule: change.rule.as_str(),
-        severity: change.severity.as_str(),
-        tenant: shortened(&change.tenant, MAX_ID_BYTES),
-        task: shortened(&change.task, MAX_ID_BYTES),
+        alert: shortened(&notice.alert, MAX_ID_BYTES),
+        change: notice.change.as_str(),
+        at: notice.at,
+        rule: notice.rule.as_str(),
+        severity: notice.severity.as_str(),
+        tenant: shortened(&notice.tenant, MAX_ID_BYTES),
+        task: shortened(&notice.task, MAX_ID_BYTES),
         // One line: a control character would take six bytes.
-        message: shortened(&change.message.replace(char::is_control, " "), MAX_MESSAGE_BYTES),
+        message: shortened(&notice.message.replace(char::is_control, " "), MAX_MESSAGE_BYTES),
+    }
+}
+
+/// Of alerts that matter alike, what is true now comes before what was.
+const fn place_of(change: Change) -> u8 {
+    match change {
+        Change::Raised => 0,
+        Change::Resolved => 1,
+        Change::Acknowledged => 2,
+        Change::Digest => 3,
     }
 }
 

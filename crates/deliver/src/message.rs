@@ -1,10 +1,9 @@
 //! What an endpoint is told: one change of an alert, or a digest of many, as a body of at most 20 kB.
 
-use std::fmt;
-
 use bytes::Bytes;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use tollgate_domain::alert::{AlertRule, Severity};
+use tollgate_domain::event::Change;
 use tollgate_domain::time::Timestamp;
 
 use crate::digest::Digest;
@@ -17,43 +16,13 @@ pub const MAX_BODY_BYTES: usize = 20_000;
 /// Longest text of a body, in bytes; what is longer ends with `…`. JSON may need six bytes for one.
 const MAX_TEXT_BYTES: usize = 1000;
 
-/// What happened to an alert.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ChangeKind {
-    /// It became true.
-    Raised,
-    /// It is true no more.
-    Resolved,
-    /// Somebody has seen it.
-    Acknowledged,
-}
-
-impl ChangeKind {
-    /// The word that answers use.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Raised => "raised",
-            Self::Resolved => "resolved",
-            Self::Acknowledged => "acknowledged",
-        }
-    }
-}
-
-impl fmt::Display for ChangeKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
-
 /// One change of an alert, with what a reader needs to know of the alert.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Change {
+pub struct AlertNotice {
     /// Which alert: the same in every fold of the log.
     pub alert: String,
     /// What happened to it.
-    pub kind: ChangeKind,
+    pub change: Change,
     /// When.
     pub at: Timestamp,
     /// What raised it.
@@ -91,7 +60,7 @@ pub struct Message {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Content {
     /// One change.
-    Change(Box<Change>),
+    Change(Box<AlertNotice>),
     /// Many.
     Digest(Box<Digest>),
     /// A task was blocked, and people are to work on that.
@@ -101,10 +70,10 @@ pub enum Content {
 impl Message {
     /// The message that tells an endpoint of one change.
     #[must_use]
-    pub fn of_change(endpoint: &str, change: Change) -> Self {
+    pub fn of_change(endpoint: &str, notice: AlertNotice) -> Self {
         Self {
-            id: change_id(endpoint, &change.alert, change.kind),
-            content: Content::Change(Box::new(change)),
+            id: change_id(endpoint, &notice.alert, notice.change),
+            content: Content::Change(Box::new(notice)),
         }
     }
 
@@ -112,12 +81,8 @@ impl Message {
     #[must_use]
     pub fn kind(&self) -> &'static str {
         match &self.content {
-            Content::Change(change) => match change.kind {
-                ChangeKind::Raised => "alert.raised",
-                ChangeKind::Resolved => "alert.resolved",
-                ChangeKind::Acknowledged => "alert.acknowledged",
-            },
-            Content::Digest(_) => "alert.digest",
+            Content::Change(notice) => kind_of(notice.change),
+            Content::Digest(_) => kind_of(Change::Digest),
             Content::Remediation(_) => "remediation.opened",
         }
     }
@@ -126,10 +91,10 @@ impl Message {
     #[must_use]
     pub fn body(&self) -> Bytes {
         let written = match &self.content {
-            Content::Change(change) => serde_json::to_vec(&Body {
+            Content::Change(notice) => serde_json::to_vec(&Body {
                 kind: self.kind(),
-                timestamp: change.at,
-                data: ChangeData::of(change),
+                timestamp: notice.at,
+                data: ChangeData::of(notice),
             }),
             Content::Digest(digest) => {
                 serde_json::to_vec(&Body { kind: self.kind(), timestamp: digest.to, data: &**digest })
@@ -146,8 +111,17 @@ impl Message {
 
 /// The id of the message that tells an endpoint of one change of an alert.
 #[must_use]
-pub fn change_id(endpoint: &str, alert: &str, kind: ChangeKind) -> WebhookId {
-    WebhookId::of(&[endpoint, alert, kind.as_str()])
+pub fn change_id(endpoint: &str, alert: &str, change: Change) -> WebhookId {
+    WebhookId::of(&[endpoint, alert, change.as_str()])
+}
+
+const fn kind_of(change: Change) -> &'static str {
+    match change {
+        Change::Raised => "alert.raised",
+        Change::Resolved => "alert.resolved",
+        Change::Acknowledged => "alert.acknowledged",
+        Change::Digest => "alert.digest",
+    }
 }
 
 #[derive(Serialize)]
@@ -182,19 +156,19 @@ struct ChangeData<'a> {
 }
 
 impl<'a> ChangeData<'a> {
-    fn of(change: &'a Change) -> Self {
+    fn of(notice: &'a AlertNotice) -> Self {
         Self {
-            alert: &change.alert,
-            rule: change.rule.as_str(),
-            severity: change.severity.as_str(),
-            tenant: &change.tenant,
-            task: &change.task,
-            scope: &change.scope,
-            level: change.level,
-            generation: change.generation,
-            message: shortened(&change.message, MAX_TEXT_BYTES),
-            raised_at: change.raised_at,
-            note: change.note.as_deref().map(|note| shortened(note, MAX_TEXT_BYTES)),
+            alert: &notice.alert,
+            rule: notice.rule.as_str(),
+            severity: notice.severity.as_str(),
+            tenant: &notice.tenant,
+            task: &notice.task,
+            scope: &notice.scope,
+            level: notice.level,
+            generation: notice.generation,
+            message: shortened(&notice.message, MAX_TEXT_BYTES),
+            raised_at: notice.raised_at,
+            note: notice.note.as_deref().map(|note| shortened(note, MAX_TEXT_BYTES)),
         }
     }
 }
@@ -243,11 +217,11 @@ mod tests {
 
     #[test]
     fn an_id_is_that_of_change_and_endpoint() {
-        let id = |endpoint: &str, kind| change_id(endpoint, "a1", kind);
-        assert_eq!(id("pager", ChangeKind::Raised), id("pager", ChangeKind::Raised));
-        assert_ne!(id("pager", ChangeKind::Raised), id("pager", ChangeKind::Resolved));
-        assert_ne!(id("pager", ChangeKind::Raised), id("chat", ChangeKind::Raised));
+        let id = |endpoint: &str, change| change_id(endpoint, "a1", change);
+        assert_eq!(id("pager", Change::Raised), id("pager", Change::Raised));
+        assert_ne!(id("pager", Change::Raised), id("pager", Change::Resolved));
+        assert_ne!(id("pager", Change::Raised), id("chat", Change::Raised));
         let message = Message::of_change("pager", change(3));
-        assert_eq!(message.id, change_id("pager", &change(3).alert, change(3).kind));
+        assert_eq!(message.id, change_id("pager", &change(3).alert, change(3).change));
     }
 }

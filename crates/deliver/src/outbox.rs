@@ -1,5 +1,6 @@
 //! What is not delivered yet, endpoint by endpoint, and what came of each attempt.
 
+use tollgate_domain::event::DeliveryOutcome;
 use tollgate_domain::time::Timestamp;
 
 use crate::BoxFuture;
@@ -20,14 +21,14 @@ pub trait Outbox: Send + Sync + 'static {
         &'a self,
         endpoint: &'a Endpoint,
         limits: Limits,
-    ) -> BoxFuture<'a, Result<Pending, OutboxError>>;
+    ) -> BoxFuture<'a, Result<Work, OutboxError>>;
 
     /// Makes one message of all changes that are fresh for an endpoint now. Its id and what it covers are durable before
     /// it is sent, so that it is the same at every attempt.
     fn group<'a>(&'a self, endpoint: &'a Endpoint) -> BoxFuture<'a, Result<(), OutboxError>>;
 
     /// Records what came of an attempt. Called again with the same attempt it changes nothing.
-    fn record<'a>(&'a self, attempt: &'a Attempt) -> BoxFuture<'a, Result<(), OutboxError>>;
+    fn record<'a>(&'a self, attempt: &'a DeliveryAttempt) -> BoxFuture<'a, Result<(), OutboxError>>;
 
     /// Returns when something may be pending that was not at `mark`.
     fn moved(&self, mark: u64) -> BoxFuture<'_, ()>;
@@ -46,22 +47,22 @@ pub struct Limits {
 
 /// What is to be done for an endpoint.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Pending {
+pub struct Work {
     /// What this is true for; see [`Outbox::moved`].
     pub mark: u64,
     /// The endpoint wanted no more: nothing is sent until somebody asks for a message again.
     pub disabled: bool,
     /// Messages that were attempted, grouped or asked for again, and are due; the one that is due longest first.
-    pub due: Vec<Waiting>,
+    pub due: Vec<QueuedMessage>,
     /// When the next message is due that is not yet.
     pub next_due: Option<Timestamp>,
     /// Changes of which no message was made, in the order of the log.
-    pub fresh: Vec<Waiting>,
+    pub fresh: Vec<QueuedMessage>,
 }
 
 /// A message that waits for its next attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Waiting {
+pub struct QueuedMessage {
     /// What the store knows it by; a runner hands it back.
     pub key: String,
     /// The message.
@@ -72,7 +73,7 @@ pub struct Waiting {
 
 /// What came of one attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Attempt {
+pub struct DeliveryAttempt {
     /// To which endpoint.
     pub endpoint: String,
     /// The store's name of the message.
@@ -83,41 +84,14 @@ pub struct Attempt {
     pub attempt: u32,
     /// When it ended.
     pub at: Timestamp,
-    /// What came of it.
-    pub outcome: Outcome,
+    /// How it ended. A runner never skips one.
+    pub outcome: DeliveryOutcome,
+    /// When it is tried again, at the earliest; only where it failed.
+    pub next_attempt_at: Option<Timestamp>,
     /// The HTTP status, if there was an answer.
     pub status: Option<u16>,
     /// What went wrong, without anything secret.
     pub error: Option<String>,
-}
-
-/// What came of an attempt.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// The receiver has it.
-    Delivered,
-    /// It is tried again at this time.
-    Failed {
-        /// When, at the earliest.
-        next_attempt_at: Timestamp,
-    },
-    /// It was tried often enough.
-    GaveUp,
-    /// The receiver wants no more of anything.
-    Disabled,
-}
-
-impl Outcome {
-    /// The word that answers use.
-    #[must_use]
-    pub const fn as_str(&self) -> &'static str {
-        match self {
-            Self::Delivered => "delivered",
-            Self::Failed { .. } => "failed",
-            Self::GaveUp => "gave_up",
-            Self::Disabled => "disabled",
-        }
-    }
 }
 
 /// A store that could not answer. Nothing is lost: it is asked again.

@@ -3,15 +3,15 @@
 use tollgate_domain::time::Timestamp;
 
 use crate::digest::DigestPolicy;
-use crate::outbox::{Pending, Waiting};
+use crate::outbox::{QueuedMessage, Work};
 
 /// What is done next.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
     /// These are due and attempted, one after another.
-    Retry(Vec<Waiting>),
+    Retry(Vec<QueuedMessage>),
     /// These are fresh and attempted, one after another.
-    Tell(Vec<Waiting>),
+    Tell(Vec<QueuedMessage>),
     /// All fresh changes become one message.
     Group,
     /// Nothing before this time, or before something moves.
@@ -55,7 +55,7 @@ impl Course {
     }
 
     /// Decides.
-    pub fn step(&mut self, pending: &Pending, now: Timestamp) -> Step {
+    pub fn step(&mut self, pending: &Work, now: Timestamp) -> Step {
         if pending.disabled {
             return Step::Wait(None);
         }
@@ -74,7 +74,7 @@ impl Course {
     }
 
     /// What becomes of fresh changes; the window's end where they wait for it.
-    fn tell(&mut self, fresh: &[Waiting], now: Timestamp) -> Result<Step, Timestamp> {
+    fn tell(&mut self, fresh: &[QueuedMessage], now: Timestamp) -> Result<Step, Timestamp> {
         let after = self.policy.after;
         let count = u32::try_from(fresh.len()).unwrap_or(u32::MAX);
         let end = |window: &Window| window.from.plus_millis(i64::from(self.policy.window_s) * 1000);
@@ -109,8 +109,8 @@ mod tests {
         "2026-11-21T10:00:00Z".parse::<Timestamp>().unwrap().plus_millis(seconds * 1000)
     }
 
-    fn waiting(n: u32) -> Waiting {
-        Waiting { key: n.to_string(), message: Message::of_change("pager", change(n)), attempts: 0 }
+    fn waiting(n: u32) -> QueuedMessage {
+        QueuedMessage { key: n.to_string(), message: Message::of_change("pager", change(n)), attempts: 0 }
     }
 
     /// What was done, in a word.
@@ -129,7 +129,7 @@ mod tests {
         let mut course = Course::new(DigestPolicy { after, window_s });
         for &(second, fresh, expected) in script {
             let seen = fresh.min(u32::try_from(course.fresh_needed()).unwrap());
-            let pending = Pending { fresh: (0..seen).map(waiting).collect(), ..Pending::default() };
+            let pending = Work { fresh: (0..seen).map(waiting).collect(), ..Work::default() };
             assert_eq!(word(&course.step(&pending, at(second))), expected, "{script:?} at {second}");
         }
     }
@@ -169,20 +169,20 @@ mod tests {
     fn what_is_due_goes_first_and_is_not_counted() {
         let mut course = Course::new(DigestPolicy { after: 1, window_s: 60 });
         let due = vec![waiting(1), waiting(2), waiting(3)];
-        let pending = Pending { due: due.clone(), fresh: vec![waiting(4)], ..Pending::default() };
+        let pending = Work { due: due.clone(), fresh: vec![waiting(4)], ..Work::default() };
         assert_eq!(course.step(&pending, at(0)), Step::Retry(due));
-        let pending = Pending { due: Vec::new(), ..pending };
+        let pending = Work { due: Vec::new(), ..pending };
         assert_eq!(word(&course.step(&pending, at(0))), "tell 1");
-        let later = Pending { next_due: Some(at(7)), ..pending };
+        let later = Work { next_due: Some(at(7)), ..pending };
         assert_eq!(word(&course.step(&later, at(1))), "wait 7");
-        assert_eq!(word(&course.step(&Pending { fresh: Vec::new(), ..later }, at(1))), "wait 7");
+        assert_eq!(word(&course.step(&Work { fresh: Vec::new(), ..later }, at(1))), "wait 7");
     }
 
     #[test]
     fn an_endpoint_that_asks_for_time_gets_it_for_everything() {
         let mut course = Course::new(DigestPolicy::default());
         course.hold(at(100));
-        let pending = Pending { due: vec![waiting(1)], fresh: vec![waiting(2)], ..Pending::default() };
+        let pending = Work { due: vec![waiting(1)], fresh: vec![waiting(2)], ..Work::default() };
         assert_eq!(word(&course.step(&pending, at(99))), "wait 100");
         assert_eq!(word(&course.step(&pending, at(100))), "retry 1");
         assert_eq!(word(&course.step(&pending, at(99))), "retry 1");
@@ -192,7 +192,7 @@ mod tests {
     fn a_disabled_endpoint_is_sent_nothing() {
         let mut course = Course::new(DigestPolicy::default());
         let pending =
-            Pending { disabled: true, due: vec![waiting(1)], fresh: vec![waiting(2)], ..Pending::default() };
+            Work { disabled: true, due: vec![waiting(1)], fresh: vec![waiting(2)], ..Work::default() };
         assert_eq!(word(&course.step(&pending, at(0))), "wait");
     }
 }

@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tollgate_domain::event::DeliveryOutcome;
 use tollgate_domain::time::Timestamp;
 
 use crate::BoxFuture;
 use crate::config::Endpoint;
 use crate::message::Message;
-use crate::outbox::{Attempt, Limits, Outbox, OutboxError, Outcome, Waiting};
+use crate::outbox::{DeliveryAttempt, Limits, Outbox, OutboxError, QueuedMessage};
 use crate::plan::{Course, Step};
 use crate::schedule::{Answer, Next, next};
 use tollgate_clock::Timer;
@@ -108,7 +109,7 @@ impl Runner {
     /// Attempts messages one after another, until one shows that the others are better left for later.
     async fn send(
         &mut self,
-        messages: &[Waiting],
+        messages: &[QueuedMessage],
         stop: &mut watch::Receiver<bool>,
     ) -> Result<(), OutboxError> {
         for waiting in messages {
@@ -120,40 +121,44 @@ impl Runner {
             let attempt = self.outcome(waiting, &answer, now);
             self.report(&attempt);
             self.record(&attempt, stop).await?;
-            match (&answer, attempt.outcome) {
-                (Answer::Throttled { .. }, Outcome::Failed { next_attempt_at }) => {
-                    self.course.hold(next_attempt_at);
-                    break;
-                }
-                (_, Outcome::Disabled) => break,
-                _ => (),
+            if attempt.outcome == DeliveryOutcome::Disabled {
+                break;
+            }
+            if let (Answer::Throttled { .. }, Some(next_attempt_at)) = (&answer, attempt.next_attempt_at) {
+                self.course.hold(next_attempt_at);
+                break;
             }
         }
         Ok(())
     }
 
-    fn outcome(&self, waiting: &Waiting, answer: &Answer, now: Timestamp) -> Attempt {
+    fn outcome(&self, waiting: &QueuedMessage, answer: &Answer, now: Timestamp) -> DeliveryAttempt {
         let attempt = waiting.attempts.saturating_add(1);
-        let outcome = match next(&waiting.message.id, attempt, answer, now) {
-            Next::Done => Outcome::Delivered,
-            Next::RetryAt(next_attempt_at) => Outcome::Failed { next_attempt_at },
-            Next::GiveUp => Outcome::GaveUp,
-            Next::Disable => Outcome::Disabled,
+        let (outcome, next_attempt_at) = match next(&waiting.message.id, attempt, answer, now) {
+            Next::Done => (DeliveryOutcome::Delivered, None),
+            Next::RetryAt(at) => (DeliveryOutcome::Failed, Some(at)),
+            Next::GiveUp => (DeliveryOutcome::GaveUp, None),
+            Next::Disable => (DeliveryOutcome::Disabled, None),
         };
-        Attempt {
+        DeliveryAttempt {
             endpoint: self.endpoint.name.clone(),
             key: waiting.key.clone(),
             message: waiting.message.id.clone(),
             attempt,
             at: now,
             outcome,
+            next_attempt_at,
             status: answer.status(),
             error: answer.error(),
         }
     }
 
     /// Records an attempt, again and again: what was sent and is not recorded would be sent again.
-    async fn record(&self, attempt: &Attempt, stop: &mut watch::Receiver<bool>) -> Result<(), OutboxError> {
+    async fn record(
+        &self,
+        attempt: &DeliveryAttempt,
+        stop: &mut watch::Receiver<bool>,
+    ) -> Result<(), OutboxError> {
         loop {
             let Err(error) = self.outbox.record(attempt).await else { return Ok(()) };
             if *stop.borrow() {
@@ -168,20 +173,24 @@ impl Runner {
         }
     }
 
-    fn report(&self, attempt: &Attempt) {
-        let Attempt { endpoint, message, attempt: nth, status, error, .. } = attempt;
+    fn report(&self, attempt: &DeliveryAttempt) {
+        let DeliveryAttempt { endpoint, message, attempt: nth, status, error, .. } = attempt;
         let error = error.as_deref().unwrap_or_default();
         match attempt.outcome {
-            Outcome::Delivered => tracing::debug!(%endpoint, %message, nth, ?status, "alert delivered"),
-            Outcome::Failed { next_attempt_at } => {
+            DeliveryOutcome::Delivered => {
+                tracing::debug!(%endpoint, %message, nth, ?status, "alert delivered")
+            }
+            DeliveryOutcome::Failed => {
+                let next_attempt_at = attempt.next_attempt_at.unwrap_or(attempt.at);
                 tracing::warn!(%endpoint, %message, nth, ?status, error, %next_attempt_at, "alert not delivered yet");
             }
-            Outcome::GaveUp => {
+            DeliveryOutcome::GaveUp => {
                 tracing::error!(%endpoint, %message, nth, ?status, error, "alert given up: resend it once the receiver answers");
             }
-            Outcome::Disabled => {
+            DeliveryOutcome::Disabled => {
                 tracing::error!(%endpoint, %message, "the receiver wants no more alerts: the endpoint is disabled until one is resent");
             }
+            DeliveryOutcome::Skipped => tracing::debug!(%endpoint, %message, "alert not sent"),
         }
     }
 }

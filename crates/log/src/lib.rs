@@ -3,8 +3,6 @@
 //! [`contract`] says what every log promises, [`conformance`] holds each backend to it. [`embedded`] is the log of one
 //! machine, [`memory`] the one for tests. [`record`] is the bytes of a record on every backend, [`index`] the id index.
 
-pub use tollgate_clock as clock;
-
 pub mod admission;
 mod batch;
 pub mod conformance;

@@ -3,15 +3,15 @@
 use tollgate_domain::alert::{AlertRule, Severity};
 
 use super::*;
-use crate::message::{ChangeKind, Content, MAX_BODY_BYTES, Message};
+use crate::message::{Content, MAX_BODY_BYTES, Message};
 
 /// The n-th change of a storm: rules, severities, tenants and kinds in turn.
-pub(crate) fn change(n: u32) -> Change {
+pub(crate) fn change(n: u32) -> AlertNotice {
     let at: Timestamp = "2026-11-21T10:00:00Z".parse().unwrap();
     let severities = [Severity::Info, Severity::Warning, Severity::Error, Severity::Critical];
-    Change {
+    AlertNotice {
         alert: format!("{n:032x}"),
-        kind: if n.is_multiple_of(5) { ChangeKind::Resolved } else { ChangeKind::Raised },
+        change: if n.is_multiple_of(5) { Change::Resolved } else { Change::Raised },
         at: at.plus_millis(i64::from(n) * 100),
         rule: AlertRule::ALL[n as usize % AlertRule::ALL.len()],
         severity: severities[n as usize % 4],
@@ -28,7 +28,7 @@ pub(crate) fn change(n: u32) -> Change {
 
 #[test]
 fn a_digest_counts_everything_and_names_the_worst() {
-    let changes: Vec<Change> = (0..1000).map(change).collect();
+    let changes: Vec<AlertNotice> = (0..1000).map(change).collect();
     let digest = changes.iter().collect::<Summary>().digest().unwrap();
     assert_eq!(digest.changes, 1000);
     assert_eq!((digest.from, digest.to), (changes[0].at, changes[999].at));
@@ -45,7 +45,7 @@ fn a_digest_counts_everything_and_names_the_worst() {
 
 #[test]
 fn the_order_of_counting_does_not_matter() {
-    let mut changes: Vec<Change> = (0..300).map(change).collect();
+    let mut changes: Vec<AlertNotice> = (0..300).map(change).collect();
     let digest = changes.iter().collect::<Summary>().digest();
     changes.reverse();
     assert_eq!(changes.iter().collect::<Summary>().digest(), digest);
@@ -56,8 +56,8 @@ fn the_order_of_counting_does_not_matter() {
 
 #[test]
 fn the_largest_digest_is_below_the_limit() {
-    let changes: Vec<Change> = (0..5000)
-        .map(|n| Change {
+    let changes: Vec<AlertNotice> = (0..5000)
+        .map(|n| AlertNotice {
             tenant: format!("{n:\"<64}"),
             task: format!("{n:\"<128}"),
             message: "\u{1}\"".repeat(10_000),

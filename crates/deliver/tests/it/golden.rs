@@ -1,8 +1,9 @@
 //! Bodies as receivers get them: the files are part of the API.
 
 use tollgate_deliver::digest::{Summary, digest_id};
-use tollgate_deliver::message::{Change, ChangeKind, Content, Message};
+use tollgate_deliver::message::{AlertNotice, Content, Message};
 use tollgate_domain::alert::{AlertRule, Severity};
+use tollgate_domain::event::Change;
 
 use crate::support::{change, start};
 
@@ -21,20 +22,20 @@ fn check(name: &str, message: &Message) {
 #[test]
 fn bodies() {
     check("raised.json", &Message::of_change("pager", change(1)));
-    let resolved = Change {
-        kind: ChangeKind::Resolved,
+    let resolved = AlertNotice {
+        change: Change::Resolved,
         at: start().plus_millis(61_500),
         note: Some("the limit was raised to 200000 tokens".to_owned()),
         ..change(1)
     };
     check("resolved.json", &Message::of_change("pager", resolved.clone()));
-    let acknowledged = Change {
-        kind: ChangeKind::Acknowledged,
+    let acknowledged = AlertNotice {
+        change: Change::Acknowledged,
         note: Some("dana: looking at it".to_owned()),
         ..resolved.clone()
     };
     check("acknowledged.json", &Message::of_change("pager", acknowledged));
-    let pressure = Change {
+    let pressure = AlertNotice {
         rule: AlertRule::Pressure,
         severity: Severity::Warning,
         level: 80,

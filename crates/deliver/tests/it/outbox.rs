@@ -9,8 +9,9 @@ use tokio::task::JoinHandle;
 use tollgate_clock::Timer;
 use tollgate_deliver::config::Endpoint;
 use tollgate_deliver::digest::DigestPolicy;
-use tollgate_deliver::outbox::{Attempt, Outcome};
+use tollgate_deliver::outbox::DeliveryAttempt;
 use tollgate_deliver::runner::{Channel, deliver};
+use tollgate_domain::event::DeliveryOutcome;
 use tollgate_outbound::client::Timeouts;
 
 use crate::support::memory::MemoryOutbox;
@@ -35,7 +36,7 @@ impl Running {
     }
 
     /// Lets time pass, as fast as it is waited for, until the attempts are as wanted.
-    async fn pass_until(&self, wanted: impl Fn(&[Attempt]) -> bool) -> Vec<Attempt> {
+    async fn pass_until(&self, wanted: impl Fn(&[DeliveryAttempt]) -> bool) -> Vec<DeliveryAttempt> {
         let passing = async {
             loop {
                 self.timer.skip().await;
@@ -61,8 +62,8 @@ fn to(name: &str, receiver: &Receiver, digest: DigestPolicy) -> (Endpoint, Arc<d
     (endpoint(name, digest), Arc::new(webhook(receiver.address)))
 }
 
-fn delivered(attempts: &[Attempt]) -> usize {
-    attempts.iter().filter(|attempt| attempt.outcome == Outcome::Delivered).count()
+fn delivered(attempts: &[DeliveryAttempt]) -> usize {
+    attempts.iter().filter(|attempt| attempt.outcome == DeliveryOutcome::Delivered).count()
 }
 
 fn sorted<T: Ord>(items: impl IntoIterator<Item = T>) -> Vec<T> {
@@ -88,8 +89,9 @@ async fn every_change_is_delivered_though_half_of_the_attempts_fail() {
     let told: std::collections::BTreeSet<_> = ids.into_iter().collect();
     assert_eq!(told.len(), 60, "each change under one id");
     assert!(attempts.len() > 90, "{}: about half of them failed", attempts.len());
-    for failed in attempts.iter().filter(|attempt| attempt.outcome != Outcome::Delivered) {
-        let Outcome::Failed { next_attempt_at } = failed.outcome else { panic!("{failed:?}") };
+    for failed in attempts.iter().filter(|attempt| attempt.outcome != DeliveryOutcome::Delivered) {
+        assert_eq!(failed.outcome, DeliveryOutcome::Failed);
+        let next_attempt_at = failed.next_attempt_at.unwrap();
         assert!(next_attempt_at.millis_since(failed.at) >= 5000);
         assert_eq!((failed.status, failed.error.as_deref()), (Some(500), Some("status 500")));
     }
@@ -104,7 +106,7 @@ async fn a_message_that_never_gets_through_is_given_up_after_three_days() {
     let attempts = running.pass_until(|attempts| attempts.len() == 10).await;
     let took_h = attempts[9].at.millis_since(attempts[0].at) / 3_600_000;
     assert!((75..=83).contains(&took_h), "{took_h} h");
-    assert_eq!(attempts[9].outcome, Outcome::GaveUp);
+    assert_eq!(attempts[9].outcome, DeliveryOutcome::GaveUp);
     // The timestamp is that of the attempt, the id and the body are those of the message.
     let requests = receiver.requests();
     assert_eq!(requests.len(), 10);
@@ -118,7 +120,7 @@ async fn a_message_that_never_gets_through_is_given_up_after_three_days() {
     outbox.resend("pager", 0, running.timer.now());
     let attempts = running.outbox.recorded(|attempts| attempts.len() == 11).await;
     assert_eq!((attempts[10].attempt, &attempts[10].message), (1, &attempts[0].message));
-    assert!(matches!(attempts[10].outcome, Outcome::Failed { .. }));
+    assert!(attempts[10].outcome == DeliveryOutcome::Failed);
     running.stop().await;
 }
 
@@ -146,12 +148,12 @@ async fn gone_disables_the_endpoint_until_somebody_asks() {
     let outbox = Arc::new(MemoryOutbox::default());
     let running = Running::start(&outbox, vec![to("pager", &receiver, SINGLY), to("chat", &other, SINGLY)]);
     outbox.add((0..5).map(change));
-    let to_pager = |attempts: &[Attempt]| attempts.iter().filter(|it| it.endpoint == "pager").count();
+    let to_pager = |attempts: &[DeliveryAttempt]| attempts.iter().filter(|it| it.endpoint == "pager").count();
     outbox.recorded(|attempts| to_pager(attempts) == 2 && delivered(attempts) == 6).await;
     outbox.add([change(5)]);
     let attempts = outbox.recorded(|attempts| delivered(attempts) == 7).await;
     assert_eq!(to_pager(&attempts), 2, "nothing more is sent to it");
-    assert_eq!(attempts.iter().filter(|attempt| attempt.outcome == Outcome::Disabled).count(), 1);
+    assert_eq!(attempts.iter().filter(|attempt| attempt.outcome == DeliveryOutcome::Disabled).count(), 1);
     outbox.resend("pager", 1, running.timer.now());
     outbox.recorded(|attempts| delivered(attempts) == 12).await;
     let tasks = sorted(receiver.requests()[2..].iter().map(|it| it.json()["data"]["task"].to_string()));

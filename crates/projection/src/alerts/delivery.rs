@@ -3,8 +3,8 @@
 //! Nothing here knows which endpoints there are or what they want: that is configuration. So the rows say of an endpoint what was
 //! tried ([`EndpointState`]), and whoever delivers works through the changes behind that, in the order of the log:
 //!
-//! * **fresh** is every change that was neither tried nor covered by a digest: [`Standing::is_fresh`];
-//! * **pending** is what was tried, failed, and has another attempt due: [`Standing::due`].
+//! * **fresh** is every change that was neither tried nor covered by a digest: [`EndpointProgress::is_fresh`];
+//! * **pending** is what was tried, failed, and has another attempt due: [`EndpointProgress::due`].
 //!
 //! Both are short to find: an endpoint has one row per partition. For that, first attempts at the changes of one partition must be
 //! noted in the order of their records; what the endpoint does not want is passed over, and is fresh no more once something behind
@@ -83,7 +83,7 @@ pub struct EndpointState {
     pub covered: Sequence,
     /// What failed and has another attempt due.
     #[serde(with = "crate::pairs")]
-    pub pending: BTreeMap<Pending, Due>,
+    pub pending: BTreeMap<PendingDelivery, Due>,
     /// Messages that it took.
     pub delivered: u64,
     /// Attempts that failed.
@@ -117,7 +117,7 @@ impl EndpointState {
 
 /// A message that has another attempt due, in the order of the log.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Pending {
+pub struct PendingDelivery {
     /// As [`Delivery::through`].
     pub through: Sequence,
     /// Which alert.
@@ -137,10 +137,10 @@ pub struct Due {
 
 /// Where an endpoint stands over all partitions: its [`EndpointState`] rows taken together.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Standing {
+pub struct EndpointProgress {
     tried: [Sequence; PARTITIONS],
     covered: Sequence,
-    pending: Vec<(Pending, Due)>,
+    pending: Vec<(PendingDelivery, Due)>,
     /// Messages that it took.
     pub delivered: u64,
     /// Attempts that failed.
@@ -151,7 +151,7 @@ pub struct Standing {
     disabled_at: Option<Timestamp>,
 }
 
-impl Standing {
+impl EndpointProgress {
     /// Takes in what one partition tells, in any order.
     pub fn take(&mut self, state: &EndpointState) {
         let tried = &mut self.tried[state.partition.index()];
@@ -183,12 +183,12 @@ impl Standing {
 
     /// What is tried again, due or not, in the order of the log.
     #[must_use]
-    pub fn pending(&self) -> &[(Pending, Due)] {
+    pub fn pending(&self) -> &[(PendingDelivery, Due)] {
         &self.pending
     }
 
     /// What is due now, in the order of the log.
-    pub fn due(&self, now: Timestamp) -> impl Iterator<Item = (&Pending, u32)> {
+    pub fn due(&self, now: Timestamp) -> impl Iterator<Item = (&PendingDelivery, u32)> {
         self.pending
             .iter()
             .filter(move |(_, due)| due.at <= now)
@@ -255,13 +255,14 @@ pub(super) fn attempted<R: Rows<AlertsRow>>(
     let before = delivery.through;
     note_attempt(delivery, event, tried);
     let due = delivery.next_attempt_at.map(|at| Due { at, attempts: delivery.attempts });
-    let pending = Pending { through: delivery.through, alert: tried.alert.clone(), change: tried.change };
+    let pending =
+        PendingDelivery { through: delivery.through, alert: tried.alert.clone(), change: tried.change };
     let key = endpoint_key(&tried.endpoint, event.partition);
     let row = rows.change(&key, || {
         AlertsRow::Endpoint(Box::new(EndpointState::new(&tried.endpoint, event.partition)))
     })?;
     let AlertsRow::Endpoint(state) = row else { return Ok(()) };
-    state.pending.remove(&Pending { through: before, ..pending.clone() });
+    state.pending.remove(&PendingDelivery { through: before, ..pending.clone() });
     if let Some(due) = due {
         state.pending.insert(pending, due);
     }

@@ -19,8 +19,8 @@ pub mod watch;
 
 pub use access::{MANY_TASKS, Reader};
 pub use delivery::{
-    Attempt, DELIVERIES, Delivery, Due, ENDPOINTS, EndpointState, KEPT_ATTEMPTS, Pending, Standing,
-    deliveries_of, delivery_key, endpoint_key, states_of,
+    Attempt, DELIVERIES, Delivery, Due, ENDPOINTS, EndpointProgress, EndpointState, KEPT_ATTEMPTS,
+    PendingDelivery, deliveries_of, delivery_key, endpoint_key, states_of,
 };
 pub use quarantine::{QUARANTINE, QuarantineEnd, Quarantined, quarantine_key};
 pub use row::{

@@ -42,7 +42,7 @@ pub struct ChangesFor {
 
 /// A change, or the wish to be told of one again, with its alert.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Told {
+pub struct ChangeToDeliver {
     /// Its record.
     pub sequence: Sequence,
     /// What happened, to be told.
@@ -55,9 +55,9 @@ pub struct Told {
 
 /// Some changes.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ToldPage {
+pub struct ChangesToDeliver {
     /// In the order of the log.
-    pub changes: Vec<Told>,
+    pub changes: Vec<ChangeToDeliver>,
     /// Everything up to this record was looked at; `None`: everything there is.
     pub cut_at: Option<Sequence>,
 }
@@ -73,7 +73,7 @@ pub struct DeliveriesOf {
 
 /// A delivery and its alert.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Recorded {
+pub struct RecordedDelivery {
     /// What was done.
     pub delivery: Delivery,
     /// The alert as it is now; a digest has none.
@@ -118,8 +118,8 @@ impl Query<Alerts> for EndpointOf {
 }
 
 impl ChangesFor {
-    fn wants(&self, told: &Told) -> bool {
-        let Told { change, alert, delivery, .. } = told;
+    fn wants(&self, told: &ChangeToDeliver) -> bool {
+        let ChangeToDeliver { change, alert, delivery, .. } = told;
         if !self.filter.wants(alert.condition.rule, alert.severity, &alert.tenant) {
             return false;
         }
@@ -136,10 +136,10 @@ impl ChangesFor {
 
 impl Query<Alerts> for ChangesFor {
     const VERB: &'static str = "changes_for";
-    type Answer = ToldPage;
+    type Answer = ChangesToDeliver;
 
-    fn answer(&self, view: &Seen<'_, Alerts>) -> Result<ToldPage, RowError> {
-        let mut page = ToldPage::default();
+    fn answer(&self, view: &Seen<'_, Alerts>) -> Result<ChangesToDeliver, RowError> {
+        let mut page = ChangesToDeliver::default();
         let mut last = self.after;
         for (looked_at, row) in view.scan(CHANGES, Some(&change_after(self.after))).enumerate() {
             let (key, row) = row?;
@@ -160,7 +160,8 @@ impl Query<Alerts> for ChangesFor {
                 Some(AlertsRow::Delivery(delivery)) => Some((**delivery).clone()),
                 Some(_) | None => None,
             };
-            let told = Told { sequence, change: change.clone(), alert: (**alert).clone(), delivery };
+            let told =
+                ChangeToDeliver { sequence, change: change.clone(), alert: (**alert).clone(), delivery };
             if self.wants(&told) {
                 page.changes.push(told);
             }
@@ -169,7 +170,7 @@ impl Query<Alerts> for ChangesFor {
     }
 }
 
-impl ToldPage {
+impl ChangesToDeliver {
     /// Takes in the changes of other partitions. What one page was cut behind is left out of the other too.
     pub fn merge(&mut self, other: Self) {
         self.cut_at = match (self.cut_at, other.cut_at) {
@@ -186,7 +187,7 @@ impl ToldPage {
 
 impl Query<Alerts> for DeliveriesOf {
     const VERB: &'static str = "deliveries_of";
-    type Answer = Vec<Recorded>;
+    type Answer = Vec<RecordedDelivery>;
 
     fn answer(&self, view: &Seen<'_, Alerts>) -> Result<Self::Answer, RowError> {
         let mut found = Vec::new();
@@ -197,7 +198,7 @@ impl Query<Alerts> for DeliveriesOf {
                 Some(AlertsRow::Alert(alert)) => Some((**alert).clone()),
                 Some(_) | None => None,
             };
-            found.push(Recorded { delivery: (**delivery).clone(), alert });
+            found.push(RecordedDelivery { delivery: (**delivery).clone(), alert });
         }
         Ok(found)
     }

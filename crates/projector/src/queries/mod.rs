@@ -14,7 +14,8 @@ mod watched;
 pub use alerts::{AlertPage, AlertState, ChangePage, ChangesAfter, ListAlerts, OneAlert};
 pub use any::{FindEvents, FoundEvent, MarkOf, Marks};
 pub use deliveries::{
-    ChangesFor, DeliveriesOf, DeliveryPage, EndpointOf, ListDeliveries, Recorded, Told, ToldPage,
+    ChangeToDeliver, ChangesFor, ChangesToDeliver, DeliveriesOf, DeliveryPage, EndpointOf, ListDeliveries,
+    RecordedDelivery,
 };
 pub use governing::{Governing, GoverningOf};
 pub use overview::{ConfigsOf, LastSettingsOf, OverviewOf, SavingsOf};

@@ -1,7 +1,7 @@
 //! Reactors on views: what is done outside because of what a view contains. None of them changes what it contains.
 
+mod delivery_events;
 mod outbox;
-mod told;
 mod watch;
 mod watched;
 

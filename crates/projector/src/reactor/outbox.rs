@@ -9,14 +9,16 @@ use tollgate_deliver::BoxFuture;
 use tollgate_deliver::config::Endpoint;
 use tollgate_deliver::digest::{Summary, digest_id};
 use tollgate_deliver::message::{Content, Message};
-use tollgate_deliver::outbox::{Attempt, Limits, Outbox, OutboxError, Pending, Waiting};
+use tollgate_deliver::outbox::{DeliveryAttempt, Limits, Outbox, OutboxError, QueuedMessage, Work};
 use tollgate_domain::event::Change;
 use tollgate_domain::position::{PartitionId, Position, Sequence};
 use tollgate_log::contract::{Batch, EventLog};
-use tollgate_projection::alerts::{Alerts, Pending as Open, Standing};
+use tollgate_projection::alerts::{Alerts, EndpointProgress, PendingDelivery};
 
-use super::told::{Key, Noted, digest_after, happened_in, message, noted, telling};
-use crate::queries::{ChangesFor, DeliveriesOf, EndpointOf, Recorded, Told, ToldPage};
+use super::delivery_events::{AttemptToRecord, Key, digest_after, happened_in, message, notice};
+use crate::queries::{
+    ChangeToDeliver, ChangesFor, ChangesToDeliver, DeliveriesOf, EndpointOf, RecordedDelivery,
+};
 use crate::query::{Query, Wait};
 use crate::source::Source;
 
@@ -34,7 +36,7 @@ const PAGE: usize = 500;
 
 /// The outbox of a ledger.
 ///
-/// Nothing is kept here that cannot be lost: the view is asked, and the log is told. A view that is built again, or read by
+/// Nothing is kept here that cannot be lost: the view is asked, and the log is it. A view that is built again, or read by
 /// another process, says the same.
 pub struct LogOutbox {
     alerts: Arc<Source<Alerts>>,
@@ -48,7 +50,7 @@ pub struct LogOutbox {
 
 /// How an endpoint stands, and what that is true for.
 struct Now {
-    standing: Standing,
+    progress: EndpointProgress,
     as_of: Position,
 }
 
@@ -87,30 +89,30 @@ impl LogOutbox {
         let query = EndpointOf { endpoint: endpoint.to_owned() };
         let (parts, as_of) = self.ask(&query, at_least).await?;
         let states: Vec<_> = parts.into_iter().flatten().collect();
-        let mut standing = Standing::default();
-        states.iter().for_each(|state| standing.take(state));
+        let mut progress = EndpointProgress::default();
+        states.iter().for_each(|state| progress.take(state));
         if !states.is_empty() {
-            return Ok(Now { standing, as_of });
+            return Ok(Now { progress, as_of });
         }
         let key = Key::of_digest(Sequence::ZERO, self.tail().await?.highest());
         tracing::info!(endpoint, through = %key.through, "a new endpoint: told of alerts from here on");
-        self.append(vec![Noted::skipped(endpoint, key, self.clock.now())]).await?;
+        self.append(vec![AttemptToRecord::skipped(endpoint, key, self.clock.now())]).await?;
         let (parts, as_of) = self.ask(&query, &self.complete().await?).await?;
-        let mut standing = Standing::default();
-        parts.iter().flatten().for_each(|state| standing.take(state));
-        Ok(Now { standing, as_of })
+        let mut progress = EndpointProgress::default();
+        parts.iter().flatten().for_each(|state| progress.take(state));
+        Ok(Now { progress, as_of })
     }
 
     /// Appends what was done: of one task at a time, together.
-    async fn append(&self, done: Vec<Noted>) -> Result<(), OutboxError> {
-        let mut batches: BTreeMap<(String, PartitionId), Vec<Noted>> = BTreeMap::new();
-        for noted in done {
-            let (tenant, task) = (noted.key.tenant.as_str(), noted.key.task.as_str());
-            batches.entry((tenant.to_owned(), PartitionId::of(tenant, task))).or_default().push(noted);
+    async fn append(&self, done: Vec<AttemptToRecord>) -> Result<(), OutboxError> {
+        let mut batches: BTreeMap<(String, PartitionId), Vec<AttemptToRecord>> = BTreeMap::new();
+        for attempt in done {
+            let (tenant, task) = (attempt.key.tenant.as_str(), attempt.key.task.as_str());
+            batches.entry((tenant.to_owned(), PartitionId::of(tenant, task))).or_default().push(attempt);
         }
         for ((_, partition), done) in batches {
-            let Some(tenant) = done.first().map(|noted| noted.key.tenant.clone()) else { continue };
-            let events: Result<_, String> = done.iter().map(Noted::event).collect();
+            let Some(tenant) = done.first().map(|attempt| attempt.key.tenant.clone()) else { continue };
+            let events: Result<_, String> = done.iter().map(AttemptToRecord::event).collect();
             let batch = Batch {
                 tenant,
                 partition,
@@ -124,33 +126,33 @@ impl LogOutbox {
         Ok(())
     }
 
-    async fn find(&self, endpoint: &Endpoint, limits: Limits) -> Result<Pending, OutboxError> {
+    async fn find(&self, endpoint: &Endpoint, limits: Limits) -> Result<Work, OutboxError> {
         let at_least = self.complete().await?;
-        let Now { standing, as_of } = self.now(&endpoint.name, &at_least).await?;
-        let mut pending = Pending { mark: as_of.highest().0, ..Pending::default() };
-        let disabled = standing.is_disabled();
-        let mut fresh = self.fresh(endpoint, &standing, &as_of, limits.fresh, disabled).await?;
+        let Now { progress, as_of } = self.now(&endpoint.name, &at_least).await?;
+        let mut pending = Work { mark: as_of.highest().0, ..Work::default() };
+        let disabled = progress.is_disabled();
+        let mut fresh = self.fresh(endpoint, &progress, &as_of, limits.fresh, disabled).await?;
         if disabled && let Some(first) = fresh.first() {
             // Somebody asked for it: the endpoint is tried again, and what it did not want meanwhile is left.
-            let before = Key::of_digest(standing.fresh_after(), first.sequence.previous());
-            if before.through > standing.fresh_after() {
-                self.append(vec![Noted::skipped(&endpoint.name, before, self.clock.now())]).await?;
+            let before = Key::of_digest(progress.fresh_after(), first.sequence.previous());
+            if before.through > progress.fresh_after() {
+                self.append(vec![AttemptToRecord::skipped(&endpoint.name, before, self.clock.now())]).await?;
             }
             fresh.retain({
                 let sequence = first.sequence;
-                move |told| told.sequence == sequence
+                move |it| it.sequence == sequence
             });
         }
-        let due: Vec<&Open> = {
-            let mut due: Vec<_> = standing.pending().iter().filter(|(_, due)| due.at <= limits.now).collect();
+        let due: Vec<&PendingDelivery> = {
+            let mut due: Vec<_> = progress.pending().iter().filter(|(_, due)| due.at <= limits.now).collect();
             due.sort_by_key(|(_, due)| due.at);
             due.into_iter().map(|(open, _)| open).collect()
         };
         pending.due = self.due(endpoint, &due, limits.due, disabled, &as_of).await?;
         pending.next_due =
-            standing.pending().iter().map(|(_, due)| due.at).filter(|at| *at > limits.now).min();
+            progress.pending().iter().map(|(_, due)| due.at).filter(|at| *at > limits.now).min();
         pending.disabled = disabled && fresh.is_empty() && pending.due.is_empty();
-        pending.fresh = fresh.iter().filter_map(|told| waiting(&endpoint.name, told)).collect();
+        pending.fresh = fresh.iter().filter_map(|it| waiting(&endpoint.name, it)).collect();
         Ok(pending)
     }
 
@@ -158,23 +160,23 @@ impl LogOutbox {
     async fn fresh(
         &self,
         endpoint: &Endpoint,
-        standing: &Standing,
+        progress: &EndpointProgress,
         as_of: &Position,
         limit: usize,
         disabled: bool,
-    ) -> Result<Vec<Told>, OutboxError> {
+    ) -> Result<Vec<ChangeToDeliver>, OutboxError> {
         let looked_at = |outbox: &Self| {
             let seen = outbox.looked_at.lock().unwrap_or_else(PoisonError::into_inner);
             seen.get(&endpoint.name).copied().unwrap_or_default()
         };
-        let mut after = standing.fresh_after().max(looked_at(self));
-        let mut fresh: Vec<Told> = Vec::new();
+        let mut after = progress.fresh_after().max(looked_at(self));
+        let mut fresh: Vec<ChangeToDeliver> = Vec::new();
         loop {
             let page = self.page(endpoint, after, as_of.highest(), false, as_of).await?;
-            fresh.extend(page.changes.into_iter().filter(|told| {
-                let partition = PartitionId::of(&told.alert.tenant, &told.alert.task);
-                let wanted = !disabled || told.change.resend.is_some();
-                wanted && standing.is_fresh(partition, told.sequence, told.delivery.as_ref())
+            fresh.extend(page.changes.into_iter().filter(|it| {
+                let partition = PartitionId::of(&it.alert.tenant, &it.alert.task);
+                let wanted = !disabled || it.change.resend.is_some();
+                wanted && progress.is_fresh(partition, it.sequence, it.delivery.as_ref())
             }));
             let Some(cut_at) = page.cut_at else { break };
             after = cut_at;
@@ -187,8 +189,8 @@ impl LogOutbox {
             }
         }
         // Those of one record stay together.
-        if let Some(last) = fresh.get(limit.saturating_sub(1)).map(|told| told.sequence) {
-            fresh.retain(|told| told.sequence <= last);
+        if let Some(last) = fresh.get(limit.saturating_sub(1)).map(|it| it.sequence) {
+            fresh.retain(|it| it.sequence <= last);
         }
         Ok(fresh)
     }
@@ -200,11 +202,11 @@ impl LogOutbox {
         through: Sequence,
         for_digest: bool,
         at_least: &Position,
-    ) -> Result<ToldPage, OutboxError> {
+    ) -> Result<ChangesToDeliver, OutboxError> {
         let (name, filter) = (endpoint.name.clone(), endpoint.filter.clone());
         let query = ChangesFor { endpoint: name, filter, after, through, for_digest, limit: PAGE };
         let (parts, _) = self.ask(&query, at_least).await?;
-        let mut page = ToldPage::default();
+        let mut page = ChangesToDeliver::default();
         parts.into_iter().for_each(|part| page.merge(part));
         Ok(page)
     }
@@ -213,11 +215,11 @@ impl LogOutbox {
     async fn due(
         &self,
         endpoint: &Endpoint,
-        due: &[&Open],
+        due: &[&PendingDelivery],
         limit: usize,
         disabled: bool,
         as_of: &Position,
-    ) -> Result<Vec<Waiting>, OutboxError> {
+    ) -> Result<Vec<QueuedMessage>, OutboxError> {
         // Of a disabled one those that were asked for are few among many.
         let due = if disabled { due } else { &due[..due.len().min(limit)] };
         if due.is_empty() {
@@ -226,7 +228,7 @@ impl LogOutbox {
         let names = due.iter().map(|open| (open.alert.clone(), open.change)).collect();
         let query = DeliveriesOf { endpoint: endpoint.name.clone(), names };
         let (parts, _) = self.ask(&query, as_of).await?;
-        let mut recorded: HashMap<(String, Change), Recorded> = HashMap::new();
+        let mut recorded: HashMap<(String, Change), RecordedDelivery> = HashMap::new();
         for one in parts.into_iter().flatten() {
             recorded.insert((one.delivery.alert.clone(), one.delivery.change), one);
         }
@@ -252,27 +254,27 @@ impl LogOutbox {
     async fn digest(
         &self,
         endpoint: &Endpoint,
-        open: &Open,
-        recorded: &Recorded,
+        open: &PendingDelivery,
+        recorded: &RecordedDelivery,
         as_of: &Position,
-    ) -> Result<Option<Waiting>, OutboxError> {
+    ) -> Result<Option<QueuedMessage>, OutboxError> {
         let Some(mut after) = digest_after(&open.alert) else { return Ok(None) };
         let key = Key::of_digest(after, open.through);
         let mut summary = Summary::default();
         loop {
             let page = self.page(endpoint, after, open.through, true, as_of).await?;
-            let telling = page.changes.iter().filter_map(|told| telling(&told.alert, told.change.change));
-            telling.for_each(|telling| summary.add(&telling));
+            let notices = page.changes.iter().filter_map(|it| notice(&it.alert, it.change.change));
+            notices.for_each(|notice| summary.add(&notice));
             let Some(cut_at) = page.cut_at else { break };
             after = cut_at;
         }
         let Some(digest) = summary.digest() else {
-            self.append(vec![Noted::skipped(&endpoint.name, key, self.clock.now())]).await?;
+            self.append(vec![AttemptToRecord::skipped(&endpoint.name, key, self.clock.now())]).await?;
             return Ok(None);
         };
         let message =
             Message { id: digest_id(&endpoint.name, &key.alert), content: Content::Digest(Box::new(digest)) };
-        Ok(Some(Waiting { key: key.text(), message, attempts: attempts_of(recorded) }))
+        Ok(Some(QueuedMessage { key: key.text(), message, attempts: attempts_of(recorded) }))
     }
 
     /// Notes one message for everything that is fresh. What somebody asked for again is no part of it.
@@ -280,18 +282,19 @@ impl LogOutbox {
         let mut at_least = self.complete().await?;
         let tail = self.tail().await?;
         at_least.merge(&tail);
-        let Now { standing, as_of } = self.now(&endpoint.name, &at_least).await?;
-        let (after, through) = (standing.fresh_after(), tail.highest());
+        let Now { progress, as_of } = self.now(&endpoint.name, &at_least).await?;
+        let (after, through) = (progress.fresh_after(), tail.highest());
         let now = self.clock.now();
-        let asked_for = self.fresh(endpoint, &standing, &as_of, usize::MAX, true).await?;
-        let mut done: Vec<Noted> = asked_for
+        let asked_for = self.fresh(endpoint, &progress, &as_of, usize::MAX, true).await?;
+        let mut done: Vec<AttemptToRecord> = asked_for
             .iter()
-            .filter(|told| told.sequence <= through)
-            .filter_map(|told| Some(Noted::begun(&endpoint.name, Key::of_told(told)?, now)))
+            .filter(|it| it.sequence <= through)
+            .filter_map(|it| Some(AttemptToRecord::begun(&endpoint.name, Key::of_change(it)?, now)))
             .collect();
         self.append(std::mem::take(&mut done)).await?;
         if through > after {
-            self.append(vec![Noted::begun(&endpoint.name, Key::of_digest(after, through), now)]).await?;
+            self.append(vec![AttemptToRecord::begun(&endpoint.name, Key::of_digest(after, through), now)])
+                .await?;
         }
         Ok(())
     }
@@ -302,7 +305,7 @@ impl Outbox for LogOutbox {
         &'a self,
         endpoint: &'a Endpoint,
         limits: Limits,
-    ) -> BoxFuture<'a, Result<Pending, OutboxError>> {
+    ) -> BoxFuture<'a, Result<Work, OutboxError>> {
         Box::pin(self.find(endpoint, limits))
     }
 
@@ -310,10 +313,10 @@ impl Outbox for LogOutbox {
         Box::pin(self.cover(endpoint))
     }
 
-    fn record<'a>(&'a self, attempt: &'a Attempt) -> BoxFuture<'a, Result<(), OutboxError>> {
+    fn record<'a>(&'a self, attempt: &'a DeliveryAttempt) -> BoxFuture<'a, Result<(), OutboxError>> {
         Box::pin(async move {
             let key = Key::read(&attempt.key).map_err(OutboxError)?;
-            self.append(vec![noted(&key, attempt)]).await
+            self.append(vec![AttemptToRecord::of(key, attempt)]).await
         })
     }
 
@@ -328,24 +331,24 @@ impl Outbox for LogOutbox {
 }
 
 /// Whether it waits because somebody asked for it again.
-fn was_asked_for(recorded: &Recorded) -> bool {
+fn was_asked_for(recorded: &RecordedDelivery) -> bool {
     let happened = recorded.alert.as_ref().and_then(|alert| happened_in(alert, recorded.delivery.change));
     happened.is_some_and(|happened| recorded.delivery.through > happened)
 }
 
 /// Attempts since it was begun, or asked for again.
-fn attempts_of(recorded: &Recorded) -> u32 {
+fn attempts_of(recorded: &RecordedDelivery) -> u32 {
     recorded.delivery.history.last().map_or(0, |attempt| attempt.number)
 }
 
-fn again(endpoint: &str, open: &Open, recorded: &Recorded) -> Option<Waiting> {
+fn again(endpoint: &str, open: &PendingDelivery, recorded: &RecordedDelivery) -> Option<QueuedMessage> {
     let alert = recorded.alert.as_ref()?;
     let key = Key::new(alert, open.change, open.through)?;
     let message = message(endpoint, alert, open.change)?;
-    Some(Waiting { key: key.text(), message, attempts: attempts_of(recorded) })
+    Some(QueuedMessage { key: key.text(), message, attempts: attempts_of(recorded) })
 }
 
-fn waiting(endpoint: &str, told: &Told) -> Option<Waiting> {
-    let message = message(endpoint, &told.alert, told.change.change)?;
-    Some(Waiting { key: Key::of_told(told)?.text(), message, attempts: 0 })
+fn waiting(endpoint: &str, it: &ChangeToDeliver) -> Option<QueuedMessage> {
+    let message = message(endpoint, &it.alert, it.change.change)?;
+    Some(QueuedMessage { key: Key::of_change(it)?.text(), message, attempts: 0 })
 }

@@ -55,7 +55,7 @@ pub use history::LogQuery;
 pub use operate::VIEWS;
 pub use outcomes::Appended;
 pub use query::{ListQuery, Read, limits_of};
-pub(crate) use remediation::{Name, Told};
+pub(crate) use remediation::{Name, RemediationState};
 pub use settings::{BUILT_IN, Origin, Settings, SettingsError, SettingsOptions};
 
 use self::notes::Notes;
@@ -86,7 +86,7 @@ pub struct Ledger {
     /// The record up to which it is known which settings the log has last.
     settings_seen: AtomicU64,
     reloading: Mutex<()>,
-    blocked: remediation::Noted,
+    blocked: remediation::BlockedTasks,
     settings_recorded: OnceCell<()>,
     clock: Arc<dyn Clock>,
     metrics: Metrics,
@@ -209,7 +209,7 @@ impl Ledger {
             recorded: RwLock::new(Arc::new(recorded)),
             settings_seen: AtomicU64::new(0),
             reloading: Mutex::new(()),
-            blocked: remediation::Noted::default(),
+            blocked: remediation::BlockedTasks::default(),
             settings_recorded: OnceCell::new(),
             clock,
             metrics,

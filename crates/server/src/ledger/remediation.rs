@@ -33,14 +33,14 @@ pub(crate) type Name = (TenantId, TaskId);
 
 /// Tasks that the gate blocked since somebody last asked.
 #[derive(Debug, Default)]
-pub(super) struct Noted {
+pub(super) struct BlockedTasks {
     tasks: std::sync::Mutex<BTreeMap<Name, Remediation>>,
     added: tokio::sync::Notify,
 }
 
 /// What the log says of telling one way of one remediation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Told {
+pub(crate) enum RemediationState {
     /// It was told.
     Done,
     /// The last attempt that somebody began, if any did, and when.
@@ -157,10 +157,15 @@ impl Ledger {
     /// # Errors
     ///
     /// Why that is not known, as a sentence.
-    pub(crate) async fn told(&self, (tenant, task): &Name, way: &str, from: u32) -> Result<Told, String> {
+    pub(crate) async fn told(
+        &self,
+        (tenant, task): &Name,
+        way: &str,
+        from: u32,
+    ) -> Result<RemediationState, String> {
         let fix = remediation_of(task);
         if self.mark_at(tenant, &fix, done_id(way)).await?.is_some() {
-            return Ok(Told::Done);
+            return Ok(RemediationState::Done);
         }
         let (mut last, mut at) = (from, None);
         loop {
@@ -169,7 +174,7 @@ impl Ledger {
             let record = self.log.record_at(sequence).await.map_err(|error| error.to_string())?;
             (last, at) = (next, record.map(|record| record.recorded_at()));
         }
-        Ok(Told::Attempted(last, at))
+        Ok(RemediationState::Attempted(last, at))
     }
 
     /// Takes the n-th attempt to tell a way: whether it is this caller's. Of several servers that try, it is one's.

@@ -15,7 +15,7 @@ use tollgate_deliver::schedule::Answer;
 use tollgate_domain::time::Timestamp;
 
 use super::evidence_dir;
-use crate::ledger::{Ledger, Name, Told};
+use crate::ledger::{Ledger, Name, RemediationState};
 
 /// How often it looks for tasks that somebody else blocked: a server that died since, or one that could not open what is due.
 const LOOK_EVERY: Duration = Duration::from_secs(30);
@@ -271,8 +271,8 @@ impl Remediations {
         known: u32,
     ) -> Result<Done, (u32, String)> {
         let (last, at) = match self.ledger.told(name, way, known).await.map_err(|reason| (known, reason))? {
-            Told::Done => return Ok(Done::Told { attempt: known }),
-            Told::Attempted(last, at) => (last, at),
+            RemediationState::Done => return Ok(Done::Told { attempt: known }),
+            RemediationState::Attempted(last, at) => (last, at),
         };
         if let Some(at) = at {
             // Not by this process: whoever began it may still be at it.

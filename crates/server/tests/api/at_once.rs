@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::{Value, json};
+use tollgate_clock::ManualClock;
 use tollgate_domain::position::{Epoch, PartitionId, Position, Sequence};
-use tollgate_log::clock::ManualClock;
 use tollgate_log::contract::{
     AppendError, Batch, BoxFuture, DedupScope, Durability, EventLog, EventName, Found, Partitions, ReadError,
     Receipt, RecordReader,

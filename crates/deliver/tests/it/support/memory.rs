@@ -8,8 +8,9 @@ use tokio::sync::watch;
 use tollgate_deliver::BoxFuture;
 use tollgate_deliver::config::Endpoint;
 use tollgate_deliver::digest::{Summary, digest_id};
-use tollgate_deliver::message::{Change, Content, Message};
-use tollgate_deliver::outbox::{Attempt, Limits, Outbox, OutboxError, Outcome, Pending, Waiting};
+use tollgate_deliver::message::{AlertNotice, Content, Message};
+use tollgate_deliver::outbox::{DeliveryAttempt, Limits, Outbox, OutboxError, QueuedMessage, Work};
+use tollgate_domain::event::DeliveryOutcome;
 use tollgate_domain::time::Timestamp;
 
 use super::PATIENCE;
@@ -24,9 +25,9 @@ pub(crate) struct MemoryOutbox {
 
 #[derive(Default)]
 struct State {
-    changes: Vec<Change>,
+    changes: Vec<AlertNotice>,
     endpoints: BTreeMap<String, Course>,
-    history: Vec<Attempt>,
+    history: Vec<DeliveryAttempt>,
 }
 
 #[derive(Default)]
@@ -47,17 +48,17 @@ struct Begun {
 }
 
 impl MemoryOutbox {
-    pub(crate) fn add(&self, changes: impl IntoIterator<Item = Change>) {
+    pub(crate) fn add(&self, changes: impl IntoIterator<Item = AlertNotice>) {
         self.state.lock().unwrap().changes.extend(changes);
         self.version.send_modify(|version| *version += 1);
     }
 
-    pub(crate) fn history(&self) -> Vec<Attempt> {
+    pub(crate) fn history(&self) -> Vec<DeliveryAttempt> {
         self.state.lock().unwrap().history.clone()
     }
 
     /// The attempts so far, once it is as wanted.
-    pub(crate) async fn recorded(&self, wanted: impl Fn(&[Attempt]) -> bool) -> Vec<Attempt> {
+    pub(crate) async fn recorded(&self, wanted: impl Fn(&[DeliveryAttempt]) -> bool) -> Vec<DeliveryAttempt> {
         let mut version = self.version.subscribe();
         let met = tokio::time::timeout(PATIENCE, version.wait_for(|_| wanted(&self.history()))).await;
         assert!(met.is_ok(), "{:#?}", self.history());
@@ -80,7 +81,7 @@ fn key(from: usize, to: usize) -> String {
     format!("{from}-{to}")
 }
 
-fn message(endpoint: &str, changes: &[Change], from: usize, to: usize) -> Message {
+fn message(endpoint: &str, changes: &[AlertNotice], from: usize, to: usize) -> Message {
     match &changes[from..to] {
         [change] => Message::of_change(endpoint, change.clone()),
         many => {
@@ -95,26 +96,25 @@ impl Outbox for MemoryOutbox {
         &'a self,
         endpoint: &'a Endpoint,
         limits: Limits,
-    ) -> BoxFuture<'a, Result<Pending, OutboxError>> {
+    ) -> BoxFuture<'a, Result<Work, OutboxError>> {
         let mut state = self.state.lock().unwrap();
         let State { changes, endpoints, .. } = &mut *state;
         let course = endpoints.entry(endpoint.name.clone()).or_default();
-        let mut pending =
-            Pending { mark: *self.version.borrow(), disabled: course.disabled, ..Pending::default() };
+        let mut pending = Work { mark: *self.version.borrow(), disabled: course.disabled, ..Work::default() };
         let mut begun: Vec<(Timestamp, &String, &Begun)> =
             course.begun.iter().filter_map(|(key, begun)| Some((begun.due?, key, begun))).collect();
         begun.sort_by_key(|&(due, key, _)| (due, key));
         for (due, key, begun) in begun {
             if due <= limits.now && pending.due.len() < limits.due {
                 let message = message(&endpoint.name, changes, begun.from, begun.to);
-                pending.due.push(Waiting { key: key.clone(), message, attempts: begun.attempts });
+                pending.due.push(QueuedMessage { key: key.clone(), message, attempts: begun.attempts });
             } else if pending.next_due.is_none() {
                 pending.next_due = Some(due);
             }
         }
         for at in (course.through..changes.len()).take(limits.fresh) {
             let message = message(&endpoint.name, changes, at, at + 1);
-            pending.fresh.push(Waiting { key: key(at, at + 1), message, attempts: 0 });
+            pending.fresh.push(QueuedMessage { key: key(at, at + 1), message, attempts: 0 });
         }
         Box::pin(async { Ok(pending) })
     }
@@ -129,7 +129,7 @@ impl Outbox for MemoryOutbox {
         Box::pin(async { Ok(()) })
     }
 
-    fn record<'a>(&'a self, attempt: &'a Attempt) -> BoxFuture<'a, Result<(), OutboxError>> {
+    fn record<'a>(&'a self, attempt: &'a DeliveryAttempt) -> BoxFuture<'a, Result<(), OutboxError>> {
         let count_down = |left: usize| left.checked_sub(1);
         if self.failures.fetch_update(Ordering::SeqCst, Ordering::SeqCst, count_down).is_ok() {
             return Box::pin(async { Err(OutboxError("the log is away".to_owned())) });
@@ -139,11 +139,9 @@ impl Outbox for MemoryOutbox {
         let (from, to) = attempt.key.split_once('-').unwrap();
         let (from, to) = (from.parse().unwrap(), to.parse().unwrap());
         course.through = course.through.max(to);
-        let due = match attempt.outcome {
-            Outcome::Failed { next_attempt_at } => Some(next_attempt_at),
-            Outcome::Delivered | Outcome::GaveUp | Outcome::Disabled => None,
-        };
-        course.disabled |= attempt.outcome == Outcome::Disabled;
+        let due = attempt.next_attempt_at;
+        assert_eq!(due.is_some(), attempt.outcome == DeliveryOutcome::Failed, "{attempt:?}");
+        course.disabled |= attempt.outcome == DeliveryOutcome::Disabled;
         course.begun.insert(attempt.key.clone(), Begun { from, to, attempts: attempt.attempt, due });
         state.history.push(attempt.clone());
         drop(state);

@@ -13,11 +13,12 @@ use std::time::Duration;
 use tollgate_deliver::BoxFuture;
 use tollgate_deliver::config::{Endpoint, Filter, Way};
 use tollgate_deliver::digest::DigestPolicy;
-use tollgate_deliver::message::{Change, ChangeKind};
+use tollgate_deliver::message::AlertNotice;
 use tollgate_deliver::secret::Secret;
 use tollgate_deliver::signature::Signer;
 use tollgate_deliver::webhook::Webhook;
 use tollgate_domain::alert::{AlertRule, Severity};
+use tollgate_domain::event::Change;
 use tollgate_domain::time::Timestamp;
 use tollgate_outbound::client::Timeouts;
 use tollgate_outbound::guard::Resolve;
@@ -35,10 +36,10 @@ pub(crate) fn start() -> Timestamp {
 }
 
 /// The n-th change.
-pub(crate) fn change(n: u32) -> Change {
-    Change {
+pub(crate) fn change(n: u32) -> AlertNotice {
+    AlertNotice {
         alert: format!("{n:032x}"),
-        kind: ChangeKind::Raised,
+        change: Change::Raised,
         at: start(),
         rule: AlertRule::Breach,
         severity: Severity::Error,

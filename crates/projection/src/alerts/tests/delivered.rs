@@ -4,14 +4,14 @@ use tollgate_domain::event::Change;
 use tollgate_domain::position::{PartitionId, Sequence};
 use tollgate_domain::time::Timestamp;
 
-use crate::alerts::{AlertsRow, Delivery, Standing, delivery_key, states_of};
+use crate::alerts::{AlertsRow, Delivery, EndpointProgress, delivery_key, states_of};
 use crate::testing::{BEGIN, Story, story};
 
 /// Two changes: silence raised by record 3, resolved by record 4.
 const TWO: &str = "live, open, start THINK, +10min, look, use THINK out=1";
 
-fn standing(story: &Story, endpoint: &str) -> Standing {
-    let mut standing = Standing::default();
+fn standing(story: &Story, endpoint: &str) -> EndpointProgress {
+    let mut standing = EndpointProgress::default();
     for (_, row) in story.alert_rows().iter().filter(|(key, _)| key.starts_with(&states_of(endpoint))) {
         let AlertsRow::Endpoint(state) = row else { panic!("a state") };
         standing.take(state);
@@ -37,7 +37,7 @@ fn fresh(story: &Story, endpoint: &str) -> Vec<String> {
 fn pending(story: &Story, endpoint: &str) -> Vec<String> {
     let begin: Timestamp = BEGIN.parse().unwrap();
     let standing = standing(story, endpoint);
-    let one = |(pending, due): &(crate::alerts::Pending, crate::alerts::Due)| {
+    let one = |(pending, due): &(crate::alerts::PendingDelivery, crate::alerts::Due)| {
         let minutes = due.at.millis_since(begin) / 60_000;
         format!("{} {} +{minutes} ({})", pending.through, pending.change, due.attempts)
     };

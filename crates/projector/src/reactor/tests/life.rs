@@ -12,7 +12,7 @@ use tollgate_deliver::BoxFuture;
 use tollgate_deliver::config::{Endpoint, Filter, Way};
 use tollgate_deliver::digest::DigestPolicy;
 use tollgate_deliver::message::{Content, Message};
-use tollgate_deliver::outbox::{Attempt, Limits, Outbox, OutboxError, Pending};
+use tollgate_deliver::outbox::{DeliveryAttempt, Limits, Outbox, OutboxError, Work};
 use tollgate_deliver::runner::{Channel, deliver};
 use tollgate_deliver::schedule::Answer;
 use tollgate_domain::alert::{AlertScope, Condition, alert_id};
@@ -99,7 +99,7 @@ impl Channel for Receiver {
 
 fn word(message: &Message) -> String {
     match &message.content {
-        Content::Change(change) => format!("{} {}", change.task, change.kind),
+        Content::Change(change) => format!("{} {}", change.task, change.change),
         Content::Digest(digest) => format!("digest {}", digest.changes),
         Content::Remediation(told) => format!("remediation {}", told.task),
     }
@@ -109,11 +109,7 @@ fn word(message: &Message) -> String {
 struct CutOff(LogOutbox, bool);
 
 impl Outbox for CutOff {
-    fn pending<'a>(
-        &'a self,
-        to: &'a Endpoint,
-        limits: Limits,
-    ) -> BoxFuture<'a, Result<Pending, OutboxError>> {
+    fn pending<'a>(&'a self, to: &'a Endpoint, limits: Limits) -> BoxFuture<'a, Result<Work, OutboxError>> {
         self.0.pending(to, limits)
     }
 
@@ -121,7 +117,7 @@ impl Outbox for CutOff {
         self.0.group(to)
     }
 
-    fn record<'a>(&'a self, attempt: &'a Attempt) -> BoxFuture<'a, Result<(), OutboxError>> {
+    fn record<'a>(&'a self, attempt: &'a DeliveryAttempt) -> BoxFuture<'a, Result<(), OutboxError>> {
         if self.1 {
             return Box::pin(async { Err(OutboxError("cut off".to_owned())) });
         }

@@ -1,8 +1,8 @@
 //! From rows of the view to messages, and from attempts to events.
 
 use serde::{Deserialize, Serialize};
-use tollgate_deliver::message::{Change as Telling, ChangeKind, Message};
-use tollgate_deliver::outbox::{Attempt, Outcome};
+use tollgate_deliver::message::{AlertNotice, Message};
+use tollgate_deliver::outbox::DeliveryAttempt;
 use tollgate_deliver::signature::WebhookId;
 use tollgate_domain::event::{Change, DeliveryAttempted, DeliveryOutcome, Event, EventBody};
 use tollgate_domain::ids::{EventId, ProducerId, TaskId, TenantId};
@@ -13,7 +13,7 @@ use tollgate_log::key::ContentHash;
 use tollgate_projection::alerts::Alert;
 use tollgate_wire::Submitted;
 
-use crate::queries::Told;
+use crate::queries::ChangeToDeliver;
 
 /// Who appends what a ledger notes itself.
 const OWN_PRODUCER: &str = "tollgate";
@@ -33,8 +33,8 @@ pub(super) struct Key {
 }
 
 impl Key {
-    pub(super) fn of_told(told: &Told) -> Option<Self> {
-        Self::new(&told.alert, told.change.change, told.sequence)
+    pub(super) fn of_change(it: &ChangeToDeliver) -> Option<Self> {
+        Self::new(&it.alert, it.change.change, it.sequence)
     }
 
     /// `None` for names that no version writes.
@@ -83,30 +83,30 @@ pub(super) fn digest_after(name: &str) -> Option<Sequence> {
 
 /// What an endpoint is told of a change.
 pub(super) fn message(endpoint: &str, alert: &Alert, change: Change) -> Option<Message> {
-    telling(alert, change).map(|telling| Message::of_change(endpoint, telling))
+    notice(alert, change).map(|notice| Message::of_change(endpoint, notice))
 }
 
 /// A change as a message has it; `None` for one that did not happen.
-pub(super) fn telling(alert: &Alert, change: Change) -> Option<Telling> {
-    let (kind, at, note) = match change {
-        Change::Raised => (ChangeKind::Raised, alert.raised_at, None),
+pub(super) fn notice(alert: &Alert, change: Change) -> Option<AlertNotice> {
+    let (at, note) = match change {
+        Change::Raised => (alert.raised_at, None),
         Change::Acknowledged => {
             let seen = alert.acknowledged.as_ref()?;
             let note = match &seen.note {
                 Some(note) => format!("{}: {note}", seen.by),
                 None => seen.by.clone(),
             };
-            (ChangeKind::Acknowledged, seen.at, Some(note))
+            (seen.at, Some(note))
         }
         Change::Resolved => {
             let end = alert.resolved.as_ref()?;
-            (ChangeKind::Resolved, end.at, Some(end.why.clone()))
+            (end.at, Some(end.why.clone()))
         }
         Change::Digest => return None,
     };
-    Some(Telling {
+    Some(AlertNotice {
         alert: alert.id.clone(),
-        kind,
+        change,
         at,
         rule: alert.condition.rule,
         severity: alert.severity,
@@ -131,29 +131,9 @@ pub(super) fn happened_in(alert: &Alert, change: Change) -> Option<Sequence> {
     }
 }
 
-/// What is noted of an attempt.
-pub(super) fn noted(key: &Key, attempt: &Attempt) -> Noted {
-    let (outcome, next_attempt_at) = match attempt.outcome {
-        Outcome::Delivered => (DeliveryOutcome::Delivered, None),
-        Outcome::Failed { next_attempt_at } => (DeliveryOutcome::Failed, Some(next_attempt_at)),
-        Outcome::GaveUp => (DeliveryOutcome::GaveUp, None),
-        Outcome::Disabled => (DeliveryOutcome::Disabled, None),
-    };
-    Noted {
-        endpoint: attempt.endpoint.clone(),
-        number: attempt.attempt,
-        at: attempt.at,
-        outcome,
-        status: attempt.status,
-        error: attempt.error.as_deref().map(shortened),
-        next_attempt_at,
-        key: key.clone(),
-    }
-}
-
 /// An attempt on its way into the log.
 #[derive(Clone, Debug)]
-pub(super) struct Noted {
+pub(super) struct AttemptToRecord {
     pub(super) key: Key,
     pub(super) endpoint: String,
     pub(super) number: u32,
@@ -164,7 +144,21 @@ pub(super) struct Noted {
     pub(super) next_attempt_at: Option<Timestamp>,
 }
 
-impl Noted {
+impl AttemptToRecord {
+    /// What a runner reports of a message that the outbox knows by this key.
+    pub(super) fn of(key: Key, attempt: &DeliveryAttempt) -> Self {
+        Self {
+            key,
+            endpoint: attempt.endpoint.clone(),
+            number: attempt.attempt,
+            at: attempt.at,
+            outcome: attempt.outcome,
+            status: attempt.status,
+            error: attempt.error.as_deref().map(shortened),
+            next_attempt_at: attempt.next_attempt_at,
+        }
+    }
+
     /// Nothing was sent; the message is due at once.
     pub(super) fn begun(endpoint: &str, key: Key, at: Timestamp) -> Self {
         let next_attempt_at = Some(at);
