@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use tollgate_clock::Stopwatch;
 use tollgate_domain::ids::TenantId;
 use tollgate_import::item::Item;
-use tollgate_import::reader::{Format, SessionReader as _};
+use tollgate_import::reader::Format;
 
 use crate::cpu;
 use crate::output::{self, Report};
