@@ -12,6 +12,7 @@ use super::Alerts;
 use super::completion::completion;
 use super::conditions::{conditions, forget_outdated, observe, why_gone};
 use super::corrections::over_correction;
+use super::folding::{Raising, fold};
 use super::row::{
     Acknowledged, Alert, AlertChange, AlertsRow, Resolved, Watch, alert_key, change_key, watch_key,
 };
@@ -22,7 +23,7 @@ use crate::status::fold_task;
 
 impl Projection for Alerts {
     const NAME: &'static str = "alerts";
-    const VERSION: u32 = 9;
+    const VERSION: u32 = 10;
     type Row = AlertsRow;
 
     fn apply<R: Rows<AlertsRow>>(&self, event: &RecordedEvent<'_>, rows: &mut R) -> Result<(), R::Error> {
@@ -120,13 +121,13 @@ impl<'a> Moment<'a> {
 fn watched<R: Rows<AlertsRow>>(
     rows: &mut R,
     moment: Moment<'_>,
-    fold: impl FnOnce(&mut Watch),
+    change: impl FnOnce(&mut Watch),
 ) -> Result<(), R::Error> {
     let key = watch_key(moment.tenant, moment.task);
     let AlertsRow::Watch(watch) = rows.change(&key, || AlertsRow::Watch(Box::default()))? else {
         return Ok(());
     };
-    fold(watch);
+    change(watch);
     let (raised, resolved) = turn(watch, moment);
     for alert in raised {
         note(rows, moment, &alert.id, Change::Raised)?;
@@ -211,30 +212,37 @@ fn acknowledge<R: Rows<AlertsRow>>(
 
 /// Compares what is true now with what was: the alerts to raise, and those to resolve with their ends.
 fn turn(watch: &mut Watch, moment: Moment<'_>) -> (Vec<Alert>, Vec<(String, Resolved)>) {
-    let now = conditions(watch, moment.task);
+    let mut now = conditions(watch, moment.task);
     let gone: BTreeSet<Condition> =
         watch.open.keys().filter(|condition| !now.contains_key(condition)).cloned().collect();
     let mut resolved = Vec::new();
     for condition in gone {
         let why = why_gone(watch, &condition);
-        let id = watch.open.remove(&condition);
-        resolved.extend(id.map(|id| (id, Resolved { by: moment.sequence, at: moment.at, why })));
-    }
-    let mut raised = Vec::new();
-    for (condition, (severity, message)) in now {
-        if watch.open.contains_key(&condition) {
-            continue;
+        let Some(id) = watch.open.remove(&condition) else { continue };
+        let generation = watch.generations.get(&condition).copied().unwrap_or_default();
+        // One that was folded into the alert of another ends without a word.
+        if id == alert_id(moment.tenant, moment.task, &condition, generation) {
+            // What was folded into this one, and is true still, is told anew.
+            watch.open.retain(|_, other| *other != id);
+            resolved.push((id, Resolved { by: moment.sequence, at: moment.at, why }));
         }
+    }
+    now.retain(|condition, _| !watch.open.contains_key(condition));
+    let mut raised = Vec::new();
+    for Raising { condition, severity, message, folded } in fold(now) {
         let generation = watch.generations.entry(condition.clone()).or_default();
         *generation = generation.saturating_add(1);
         let generation = *generation;
         let id = alert_id(moment.tenant, moment.task, &condition, generation);
-        watch.open.insert(condition.clone(), id.clone());
+        for condition in std::iter::once(&condition).chain(&folded) {
+            watch.open.insert(condition.clone(), id.clone());
+        }
         raised.push(Alert {
             id,
             tenant: moment.tenant.to_owned(),
             task: moment.task.to_owned(),
             condition,
+            folded,
             generation,
             severity,
             message,
@@ -262,6 +270,7 @@ fn notice(watch: &mut Watch, moment: Moment<'_>) -> Option<Alert> {
         tenant: moment.tenant.to_owned(),
         task: moment.task.to_owned(),
         condition,
+        folded: Vec::new(),
         generation: 1,
         severity,
         message,

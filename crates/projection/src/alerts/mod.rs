@@ -11,6 +11,7 @@ mod conditions;
 mod corrections;
 mod delivery;
 mod fold;
+mod folding;
 pub mod out_of_step;
 mod quarantine;
 mod row;

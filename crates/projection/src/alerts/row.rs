@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use tollgate_domain::alert::{Condition, Severity};
+use tollgate_domain::alert::{AlertRule, Condition, Severity};
 use tollgate_domain::event::Change;
 use tollgate_domain::position::Sequence;
 use tollgate_domain::time::Timestamp;
@@ -93,7 +93,7 @@ pub struct Watch {
     pub rejected: String,
     /// Who reads reports of the tenant, by name; of the ledger's own task only.
     pub readers: BTreeMap<String, Reader>,
-    /// Conditions that are true, each with the id of its alert.
+    /// Conditions that are true, each with the id of its alert, or of the one that it is folded into.
     #[serde(with = "crate::pairs")]
     pub open: BTreeMap<Condition, String>,
     /// How often each condition became true.
@@ -121,6 +121,8 @@ pub struct Alert {
     pub task: String,
     /// What became true.
     pub condition: Condition,
+    /// What became true with it: levels of the task's limits that one event passed are one alert.
+    pub folded: Vec<Condition>,
     /// How often it has, from 1.
     pub generation: u32,
     /// How much it matters.
@@ -135,6 +137,13 @@ pub struct Alert {
     pub acknowledged: Option<Acknowledged>,
     /// When it became false; `None`: it is true.
     pub resolved: Option<Resolved>,
+}
+
+impl Alert {
+    /// The rules that it is about: its own, and those of what is folded into it.
+    pub fn rules(&self) -> impl Iterator<Item = AlertRule> + '_ {
+        std::iter::once(&self.condition).chain(&self.folded).map(|condition| condition.rule)
+    }
 }
 
 /// Who has seen an alert first.

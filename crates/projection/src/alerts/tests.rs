@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use tollgate_domain::alert::AlertRule;
+use tollgate_domain::alert::{AlertRule, Severity};
 use tollgate_domain::config::BudgetConfig;
 use tollgate_domain::event::{
     Change, EventBody, OverrideGranted, OverrideScope, PhaseEnded, PhaseStarted, RecordedEvent, TaskClosed,
@@ -157,20 +157,18 @@ fn each_level_is_announced_once_on_the_way_up() {
     folded.use_tokens("THINK", 100);
     assert_eq!(folded.shown(), ["pressure THINK 50 #1"], "not again");
     folded.use_tokens("THINK", 2_000);
-    assert_eq!(folded.shown()[1..], ["pressure THINK 80 #1", "pressure THINK 90 #1"]);
+    assert_eq!(folded.shown()[1..], ["pressure THINK 90 #1"], "80 is folded into it");
     let advice = folded
         .alerts()
         .iter()
         .map(|alert| alert.message.contains("consider wrapping up"))
         .collect::<Vec<_>>();
-    assert_eq!(advice, [false, false, true]);
+    assert_eq!(advice, [false, true]);
     folded.use_tokens("THINK", 3_000);
-    assert_eq!(
-        folded.shown()[3..],
-        ["pressure THINK 100 #1", "pressure THINK 150 #1", "breach THINK 100 #1", "breach THINK 150 #1"]
-    );
-    let message = &folded.alerts()[6].message;
-    assert_eq!(message, "THINK of task T-1 is above 150% of its token budget: 7,500 / 4,800 (156%)");
+    assert_eq!(folded.shown()[2..], ["breach THINK 150 #1"], "as are 100 and 150, and the lower breach");
+    let last = &folded.alerts()[2];
+    assert_eq!(last.message, "THINK of task T-1 is above 150% of its token budget: 7,500 / 4,800 (156%)");
+    assert_eq!((last.severity, last.folded.len()), (Severity::Critical, 3));
 }
 
 #[test]
@@ -190,6 +188,22 @@ fn what_is_true_no_more_is_resolved_and_armed_again() {
     );
 }
 
+/// What leads an alert ends before what is folded into it: that is told anew, under a name of its own.
+#[test]
+fn what_is_true_still_when_its_alert_ends_is_told_anew() {
+    let mut folded = Folded::opened();
+    folded.start(0, "THINK");
+    folded.use_tokens("THINK", 5_000);
+    assert_eq!(folded.shown(), ["breach THINK 100 #1"]);
+    folded.take_back("THINK", 300);
+    assert_eq!(folded.shown(), ["-breach THINK 100 #1", "pressure THINK 90 #1"]);
+    folded.take_back("THINK", 500);
+    assert_eq!(folded.shown()[1..], ["-pressure THINK 90 #1", "pressure THINK 80 #1"]);
+    folded.take_back("THINK", 4_200);
+    assert!(folded.shown().iter().all(|alert| alert.starts_with('-')), "{:?}", folded.shown());
+    assert_eq!(folded.alerts().len(), 3, "what was folded ends without a word");
+}
+
 #[test]
 fn a_raised_limit_and_a_closed_task_end_what_was_raised() {
     let mut folded = Folded::opened();
@@ -206,7 +220,7 @@ fn a_raised_limit_and_a_closed_task_end_what_was_raised() {
     );
     assert!(folded.shown().iter().all(|alert| alert.starts_with('-')), "{:?}", folded.shown());
     folded.use_tokens("THINK", 60_000);
-    assert!(folded.shown().contains(&"pressure THINK 50 #2".to_owned()), "{:?}", folded.shown());
+    assert!(folded.shown().contains(&"pressure task 50 #1".to_owned()), "{:?}", folded.shown());
     folded.fold(
         2,
         EventBody::TaskClosed(TaskClosed { outcome: TaskOutcome::Cancelled, reason: None, author: None }),
@@ -224,7 +238,7 @@ fn latency_counts_when_an_execution_has_ended() {
     assert!(folded.shown().is_empty());
     // PLAN of a Small task has 48 s.
     folded.end(2, "PLAN");
-    assert_eq!(folded.alerts().iter().filter(|alert| alert.condition.rule == AlertRule::Breach).count(), 2);
+    assert_eq!(folded.shown(), ["breach PLAN 150 #1"]);
     assert!(
         folded.alerts()[0].message.contains("latency budget: 120,000 / 48,000 ms (250%)"),
         "{}",

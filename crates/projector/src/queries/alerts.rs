@@ -1,12 +1,12 @@
 //! Questions to the view `alerts`.
 
 use serde::{Deserialize, Serialize};
-use tollgate_domain::alert::{AlertRule, Severity};
+use tollgate_domain::alert::{AlertRule, Condition, Severity};
 use tollgate_domain::position::Sequence;
 use tollgate_projection::alerts::{
     Alert, Alerts, AlertsRow, CHANGES, alert_key, change_after, change_sequence,
 };
-use tollgate_wire::api::{AlertChangeView, AlertView};
+use tollgate_wire::api::{AlertChangeView, AlertView, FoldedView};
 
 use crate::query::Query;
 use crate::rows::RowError;
@@ -111,7 +111,7 @@ pub struct ChangePage {
 impl ListAlerts {
     fn wants(&self, alert: &Alert) -> bool {
         self.state.holds(alert)
-            && self.rule.is_none_or(|rule| rule == alert.condition.rule)
+            && self.rule.is_none_or(|rule| alert.rules().any(|of_it| of_it == rule))
             && self.severity.is_none_or(|least| alert.severity >= least)
             && self.tenant.as_ref().is_none_or(|tenant| *tenant == alert.tenant)
             && self.task.as_ref().is_none_or(|task| *task == alert.task)
@@ -210,6 +210,14 @@ impl ChangePage {
     }
 }
 
+fn folded_view(condition: &Condition) -> FoldedView {
+    FoldedView {
+        rule: condition.rule.to_string(),
+        scope: condition.scope.to_string(),
+        level: condition.level,
+    }
+}
+
 fn alert_view(alert: &Alert) -> AlertView {
     let (seen, end) = (alert.acknowledged.as_ref(), alert.resolved.as_ref());
     AlertView {
@@ -220,6 +228,7 @@ fn alert_view(alert: &Alert) -> AlertView {
         task: alert.task.clone(),
         scope: alert.condition.scope.to_string(),
         level: alert.condition.level,
+        folded: alert.folded.iter().map(folded_view).collect(),
         generation: alert.generation,
         message: alert.message.clone(),
         state: if end.is_some() { "resolved" } else { "raised" }.to_owned(),

@@ -120,7 +120,7 @@ impl Query<Alerts> for EndpointOf {
 impl ChangesFor {
     fn wants(&self, told: &ChangeToDeliver) -> bool {
         let ChangeToDeliver { change, alert, delivery, .. } = told;
-        if !self.filter.wants(alert.condition.rule, alert.severity, &alert.tenant) {
+        if !alert.rules().any(|rule| self.filter.wants(rule, alert.severity, &alert.tenant)) {
             return false;
         }
         match &change.resend {

@@ -31,6 +31,9 @@ pub struct AlertView {
     pub scope: String,
     /// Percent of the limit it is about, of drift the number of tiers; 0 where there is none.
     pub level: u32,
+    /// What one event made true with it: levels of the same task's limits, told of with this one.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub folded: Vec<FoldedView>,
     /// How often its condition became true, from 1.
     pub generation: u32,
     /// A sentence that names everything, as it was when it became true.
@@ -59,6 +62,17 @@ pub struct AlertView {
     /// Why it ended.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub resolution: Option<String>,
+}
+
+/// A condition that is told of with the alert of another.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct FoldedView {
+    /// `pressure` or `breach`.
+    pub rule: String,
+    /// `task`, or an execution.
+    pub scope: String,
+    /// Percent of the limit.
+    pub level: u32,
 }
 
 /// What happened to alerts, in the order of the log.

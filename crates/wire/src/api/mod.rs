@@ -21,7 +21,7 @@ mod status;
 pub use access::{AccessList, AccessView};
 pub use alerts::{
     AcknowledgeRequest, AlertChangeView, AlertChanges, AlertList, AlertView, AttemptView, DeliveryList,
-    DeliveryView, ResendRequest, ResendResponse,
+    DeliveryView, FoldedView, ResendRequest, ResendResponse,
 };
 pub use append::{AppendRequest, AppendResponse, EventOutcome, FindRequest, FindResponse, Outcome};
 pub use gate::{GateAfter, GateRequest, GateResponse, MAX_GATES, ReasonView, UtilizationView};

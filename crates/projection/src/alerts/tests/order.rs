@@ -1,7 +1,7 @@
 //! Properties of the alerts view: once per condition and generation, whatever comes twice; and rows that depend on nothing but the
 //! order within a partition.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
@@ -155,7 +155,7 @@ proptest! {
         prop_assert_eq!(raised as usize, alerts(&rows).len(), "every generation has its alert");
         let watched: usize = rows
             .values()
-            .map(|row| if let AlertsRow::Watch(watch) = row { watch.open.len() } else { 0 })
+            .map(|row| if let AlertsRow::Watch(watch) = row { watch.open.values().collect::<BTreeSet<_>>().len() } else { 0 })
             .sum();
         prop_assert_eq!(watched, open);
     }
