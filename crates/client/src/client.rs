@@ -17,7 +17,7 @@ use tollgate_wire::api::{
 };
 
 use crate::error::ClientError;
-use crate::selection::TaskQuery;
+use crate::selection::{ReportQuery, TaskQuery};
 use crate::transport::Transport;
 
 /// What a question has to see.
@@ -241,13 +241,13 @@ impl Client {
 
     /// Totals of the ledger; of the client's tenant where it has one.
     pub async fn report(&self, read: &Read) -> Result<LedgerReport, ClientError> {
-        self.report_of_top(None, read).await
+        self.report_by(&ReportQuery::default(), read).await
     }
 
-    /// The same, with so many groups in each list and one row for the others.
-    pub async fn report_of_top(&self, top: Option<usize>, read: &Read) -> Result<LedgerReport, ClientError> {
-        let address = Address::new("/v1/report").with("tenant", self.tenant.as_ref()).with("top", top);
-        self.get(&address.read(read).text).await
+    /// The same of a time range, by the periods of a time zone, with so many groups in each list.
+    pub async fn report_by(&self, wanted: &ReportQuery, read: &Read) -> Result<LedgerReport, ClientError> {
+        let address = Address::new("/v1/report").with("tenant", self.tenant.as_ref());
+        self.get(&wanted.in_address(address).read(read).text).await
     }
 
     /// Where the log ends.

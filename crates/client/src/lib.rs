@@ -47,7 +47,7 @@ pub use client::{Client, InvalidKey, Read};
 pub use error::ClientError;
 pub use http::{HttpTransport, InvalidUrl, Timeouts};
 pub use random::Random;
-pub use selection::TaskQuery;
+pub use selection::{ReportQuery, TaskQuery};
 pub use spool::{SetAside, SpoolError, SpoolOptions};
 pub use tollgate_clock::{Backoff, Clock, SystemClock};
 pub use tracker::{

@@ -1,4 +1,4 @@
-//! Which tasks are asked for.
+//! Which tasks, and which totals, are asked for.
 
 use crate::client::Address;
 
@@ -43,5 +43,31 @@ impl TaskQuery {
             .with("until", self.until.as_ref())
             .with("by", self.by.as_ref())
             .with("summary", self.summary)
+    }
+}
+
+/// Which totals of the ledger. What is not said is as the ledger has it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ReportQuery {
+    /// So many groups in each list, up to 1000; one row stands for the others.
+    pub top: Option<usize>,
+    /// `hour`, `day`, `week` or `month`.
+    pub by: Option<String>,
+    /// The name of a time zone, such as `Europe/Berlin`.
+    pub time_zone: Option<String>,
+    /// A time or day from which on.
+    pub since: Option<String>,
+    /// A time or day before which.
+    pub until: Option<String>,
+}
+
+impl ReportQuery {
+    pub(crate) fn in_address(&self, address: Address) -> Address {
+        address
+            .with("top", self.top)
+            .with("by", self.by.as_ref())
+            .with("time_zone", self.time_zone.as_ref())
+            .with("since", self.since.as_ref())
+            .with("until", self.until.as_ref())
     }
 }

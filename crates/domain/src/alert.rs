@@ -57,11 +57,13 @@ pub enum AlertRule {
     Bypass,
     /// A correction took away more than there was to correct.
     OverCorrection,
+    /// A producer's clock is far from the ledger's: times of its events are not believed.
+    ClockSkew,
 }
 
 impl AlertRule {
     /// The rules, in order.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
         Self::Pressure,
         Self::Breach,
         Self::StopLoss,
@@ -85,9 +87,10 @@ impl AlertRule {
         Self::PhaseMismatch,
         Self::OverCorrection,
         Self::Bypass,
+        Self::ClockSkew,
     ];
     /// Their words, in order.
-    pub const NAMES: [&'static str; 23] = [
+    pub const NAMES: [&'static str; 24] = [
         "pressure",
         "breach",
         "stop_loss",
@@ -111,6 +114,7 @@ impl AlertRule {
         "phase_mismatch",
         "over_correction",
         "bypass",
+        "clock_skew",
     ];
 
     /// The word that answers use.
@@ -140,6 +144,7 @@ impl AlertRule {
             Self::PhaseMismatch => "phase_mismatch",
             Self::Bypass => "bypass",
             Self::OverCorrection => "over_correction",
+            Self::ClockSkew => "clock_skew",
         }
     }
 
@@ -225,7 +230,8 @@ impl Severity {
             | AlertRule::CriticalShare
             | AlertRule::FalsePositives
             | AlertRule::TokenTrend
-            | AlertRule::SlowTransitions => Self::Warning,
+            | AlertRule::SlowTransitions
+            | AlertRule::ClockSkew => Self::Warning,
             AlertRule::Stuck
             | AlertRule::Conflict
             | AlertRule::Quarantine

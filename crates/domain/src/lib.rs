@@ -27,3 +27,4 @@ pub mod time;
 pub mod tokens;
 pub mod usage;
 pub mod yaml;
+pub mod zone;

@@ -9,6 +9,9 @@ use serde::{Deserialize, Serialize};
 /// A day in milliseconds: the longest latency that is believed (EC8).
 pub const DAY_MS: u64 = 24 * 60 * 60 * 1000;
 
+/// Five minutes in milliseconds: how far clocks that are right may differ.
+pub const AHEAD_MS: i64 = 5 * 60 * 1000;
+
 /// A point in time, in microseconds since 1970-01-01 UTC. Finer digits of an input are cut off.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -65,6 +68,20 @@ impl Timestamp {
     pub fn believed(self, recorded_at: Self) -> Self {
         let ahead = u64::try_from(self.millis_since(recorded_at)).unwrap_or_default();
         if ahead > DAY_MS { recorded_at } else { self }
+    }
+
+    /// How far this time of a producer lies from the time when the ledger recorded it, in milliseconds, where that is more than clocks and
+    /// ways account for: more than five minutes ahead (positive), or more than a day behind (negative). `None`: it is believable.
+    #[must_use]
+    pub fn skew_ms(self, recorded_at: Self) -> Option<i64> {
+        let ahead = self.millis_since(recorded_at);
+        (ahead > AHEAD_MS || ahead < DAY_MS.cast_signed().wrapping_neg()).then_some(ahead)
+    }
+
+    /// This time of a producer where it is [believable](Self::skew_ms), else the time when the ledger recorded it.
+    #[must_use]
+    pub fn unless_skewed(self, recorded_at: Self) -> Self {
+        if self.skew_ms(recorded_at).is_some() { recorded_at } else { self }
     }
 
     /// This time moved by milliseconds, held within the range that can be written.
@@ -155,6 +172,24 @@ mod tests {
             let time = |text: &str| text.parse::<Timestamp>().unwrap();
             assert_eq!(time(given).believed(time(recorded)), time(believed), "{given}");
         }
+    }
+
+    #[test]
+    fn a_time_is_skewed_far_ahead_and_a_day_behind() {
+        let recorded: Timestamp = "2026-11-20T10:00:00Z".parse().unwrap();
+        for (given, skew) in [
+            ("2026-11-20T10:05:00Z", None),
+            ("2026-11-20T10:05:00.001Z", Some(300_001)),
+            ("2026-11-21T13:00:00Z", Some(27 * 3_600_000)),
+            ("2026-11-19T10:00:00Z", None),
+            ("2026-11-19T09:59:59.999Z", Some(-86_400_001)),
+        ] {
+            let given: Timestamp = given.parse().unwrap();
+            assert_eq!(given.skew_ms(recorded), skew, "{given}");
+            assert_eq!(given.unless_skewed(recorded), if skew.is_some() { recorded } else { given });
+        }
+        let far: Timestamp = "9999-12-31T23:59:59Z".parse().unwrap();
+        assert!(far.skew_ms(recorded) > Some(0) && recorded.skew_ms(far) < Some(0));
     }
 
     #[test]

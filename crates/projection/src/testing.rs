@@ -86,8 +86,7 @@ pub(crate) struct Story {
     pub(crate) events: Vec<Stored>,
     rows: BTreeMap<Vec<u8>, TaskRow>,
     alerts: BTreeMap<Vec<u8>, AlertsRow>,
-    /// How long after they happened events are appended. Much later, unless a story is about silence: of nothing else says a fold
-    /// anything that depends on it.
+    /// How long after they happened events are appended: hours later, as a queue may deliver them, unless a story is about clocks or silence.
     appended_after_ms: i64,
     /// How far the producer's clock is ahead.
     ahead_ms: i64,
@@ -104,7 +103,7 @@ pub(crate) fn story(script: &str) -> Story {
         events: Vec::new(),
         rows: BTreeMap::new(),
         alerts: BTreeMap::new(),
-        appended_after_ms: 3 * 86_400_000,
+        appended_after_ms: 20 * 3_600_000,
         ahead_ms: 0,
         config: BudgetConfig::from_yaml("rollout: enforce\n").unwrap(),
         tenant: "default".to_owned(),

@@ -44,3 +44,5 @@ mod remediation;
 mod reports;
 #[path = "api/views.rs"]
 mod views;
+#[path = "api/zones.rs"]
+mod zones;

@@ -75,7 +75,7 @@ pub(crate) struct Global {
     /// Who appends: recorded with every event
     #[arg(long, global = true, help_heading = WHO, env = "TOLLGATE_PRODUCER", value_name = "NAME", default_value = "cli")]
     pub(crate) producer: String,
-    /// For people, or for programs; md, html and csv: of the report of a task; csv: of a list of tasks
+    /// For people, or for programs; md, html and csv: of the report of a task; csv: also of a list of tasks, and of the totals
     #[arg(long = "format", global = true, help_heading = ANSWER, value_enum, default_value_t = Form::Table, value_name = "FORMAT")]
     pub(crate) form: Form,
     /// The same, as most commands know it.
@@ -209,14 +209,15 @@ impl Args {
             args.global.format = Format::Json;
         }
         let of_task = matches!(&args.command, Command::Report(report) if report.task.is_some());
-        let of_list = matches!(&args.command, Command::Task(TaskCommand::List(_)));
+        let of_list = matches!(&args.command, Command::Task(TaskCommand::List(_)))
+            || matches!(&args.command, Command::Report(report) if report.what.is_none());
         let fits = match args.global.form {
             Form::Table | Form::Json => true,
             Form::Csv => of_task || of_list,
             Form::Md | Form::Html => of_task,
         };
         if !fits {
-            let rule = "--format md, html and csv: only of the report of a task, `tollgate report TASK`; csv also of `tollgate task list`";
+            let rule = "--format md, html and csv: only of the report of a task, `tollgate report TASK`; csv also of `tollgate task list`, and of the totals, `tollgate report`";
             Self::command().error(clap::error::ErrorKind::InvalidValue, rule).exit();
         }
         args
@@ -364,6 +365,18 @@ pub(crate) struct ReportArgs {
     /// Of the ledger: so many groups in each list, those with the most tokens; one row stands for the others
     #[arg(long, value_name = "COUNT", conflicts_with = "task", value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub(crate) top: Option<u16>,
+    /// Of the ledger: by hour, day, week (of ISO 8601) or month
+    #[arg(long, value_name = "PERIOD", conflicts_with = "task")]
+    pub(crate) by: Option<String>,
+    /// Of the ledger: in which zone they begin, such as Europe/Berlin; the config's where none is given, else UTC
+    #[arg(long, visible_alias = "zone", value_name = "ZONE", conflicts_with = "task")]
+    pub(crate) time_zone: Option<String>,
+    /// Of the ledger: only usage from here on: a quarter of an hour in RFC 3339, or a day of the time zone
+    #[arg(long, value_name = "TIME", conflicts_with = "task")]
+    pub(crate) since: Option<String>,
+    /// Of the ledger: only usage before that
+    #[arg(long, value_name = "TIME", conflicts_with = "task")]
+    pub(crate) until: Option<String>,
     #[command(subcommand)]
     pub(crate) what: Option<ReportCommand>,
 }

@@ -2,8 +2,9 @@
 
 use std::process::ExitCode;
 
-use tollgate_client::ClientError;
+use tollgate_client::{ClientError, ReportQuery};
 use tollgate_domain::config::BudgetConfig;
+use tollgate_projection::report::ledger_csv;
 use tollgate_server::ledger::limits_of;
 use tollgate_wire::api::TaskReport;
 
@@ -144,13 +145,19 @@ pub(crate) async fn report(global: &Global, args: &ReportArgs) -> Result<ExitCod
             }
         }
         None => {
-            let report = ask(global, Access::Existing, async |it| {
-                it.client.report_of_top(args.top.map(usize::from), &read).await
-            })
-            .await?;
-            match global.format {
-                Format::Json => json(&report),
-                Format::Table => say(&output::ledger_report(&report, args.top.map(usize::from))),
+            let wanted = ReportQuery {
+                top: args.top.map(usize::from),
+                by: args.by.clone(),
+                time_zone: args.time_zone.clone(),
+                since: args.since.clone(),
+                until: args.until.clone(),
+            };
+            let report =
+                ask(global, Access::Existing, async |it| it.client.report_by(&wanted, &read).await).await?;
+            match (global.form, global.format) {
+                (Form::Csv, _) => out(&ledger_csv(&report)),
+                (_, Format::Json) => json(&report),
+                (_, Format::Table) => say(&output::ledger_report(&report, args.top.map(usize::from))),
             }
         }
     }

@@ -12,11 +12,16 @@ const SHOWN: usize = 12;
 /// Totals of the ledger.
 pub(crate) fn ledger_report(report: &LedgerReport, top: Option<usize>) -> String {
     let most = top.unwrap_or(SHOWN);
-    let mut text = format!(
-        "{}, {}\n\n",
-        counted(report.tasks, "task"),
-        counted(report.totals.usage_events, "usage event")
-    );
+    let period = &report.period;
+    let events = counted(report.totals.usage_events, "usage event");
+    let mut text = match (&period.since, &period.until) {
+        (None, None) => format!("{}, {events}\n\n", counted(report.tasks, "task")),
+        (since, until) => {
+            let end = |word: &str, end: &Option<String>| end.as_ref().map(|end| format!(" {word} {end}"));
+            let [since, until] = [end("since", since), end("until", until)].map(Option::unwrap_or_default);
+            format!("{events}{since}{until}\n\n")
+        }
+    };
     let tokens = &report.totals.tokens;
     for (name, count) in [
         ("tokens", tokens.total),
@@ -54,7 +59,10 @@ pub(crate) fn ledger_report(report: &LedgerReport, top: Option<usize>) -> String
         );
     }
     for (name, groups) in [
+        ("hour", &report.by_hour),
         ("day", &report.by_day),
+        ("week", &report.by_week),
+        ("month", &report.by_month),
         ("model", &report.by_model),
         ("producer", &report.by_producer),
         ("phase", &report.by_phase),
@@ -62,23 +70,32 @@ pub(crate) fn ledger_report(report: &LedgerReport, top: Option<usize>) -> String
         ("importance", &report.by_importance),
     ] {
         if !groups.is_empty() {
-            let _ = write!(text, "\n{}", by(name, groups, most));
+            let _ = write!(text, "\n{}", by(name, &period.time_zone, groups, most));
         }
     }
     text
 }
 
-fn by(name: &str, groups: &[Group], most: usize) -> String {
+fn by(name: &str, zone: &str, groups: &[Group], most: usize) -> String {
+    let is_time = ["hour", "day", "week", "month"].contains(&name);
+    let ahead =
+        |group: &&&Group| group.ahead.as_ref().is_some_and(|it| it.usage_events == group.totals.usage_events);
     let listed: Vec<&Group> = groups.iter().filter(|group| group.rest_of.is_none()).collect();
     let rest: u64 = groups.iter().filter_map(|group| group.rest_of).sum();
-    // Of days the latest are shown, of the others the largest.
-    let skipped = listed.len().saturating_sub(most);
-    let shown = if name == "day" { &listed[skipped..] } else { &listed[..listed.len() - skipped] };
-    let header = [name, "tokens", "uncached", "cached", "output", "USD", "unpriced"];
-    let rows = shown.iter().map(|group| {
+    // Of times the latest are shown, beside those that only wrong clocks know; of the others the largest.
+    let dated = if is_time { listed.iter().rev().take_while(ahead).count() } else { 0 };
+    let (right, wrong) = listed.split_at(listed.len() - dated);
+    let skipped = right.len().saturating_sub(most);
+    let right = if is_time { &right[skipped..] } else { &right[..right.len() - skipped] };
+    let wrong = &wrong[..wrong.len().min(most)];
+    let shown = right.iter().chain(wrong);
+    let title = if is_time { format!("{name}, {zone}") } else { name.to_owned() };
+    let header = [title.as_str(), "tokens", "uncached", "cached", "output", "USD", "unpriced"];
+    let rows = shown.clone().map(|group| {
         let Totals { tokens, cost_usd, unpriced_tokens, .. } = &group.totals;
+        let mark = if group.ahead.is_some() { " !" } else { "" };
         vec![
-            group.key.clone(),
+            format!("{}{mark}", group.key),
             grouped(tokens.total),
             grouped(tokens.input_uncached),
             grouped(tokens.cached_input),
@@ -88,10 +105,15 @@ fn by(name: &str, groups: &[Group], most: usize) -> String {
         ]
     });
     let mut text = table(&header, &[1, 2, 3, 4, 5, 6], rows.collect());
-    let unseen = rest + skipped as u64;
+    for group in shown {
+        if let Some(ahead) = &group.ahead {
+            let _ = writeln!(text, "! {}: {}", group.key, ahead.note);
+        }
+    }
+    let unseen = rest + (skipped + dated - wrong.len()) as u64;
     if unseen > 0 {
-        let which = if name == "day" { "earlier" } else { "smaller" };
-        let how = if name == "day" { "--format json" } else { "--top 1000, or --format json" };
+        let which = if is_time { "other" } else { "smaller" };
+        let how = if is_time { "--format json" } else { "--top 1000, or --format json" };
         let _ = writeln!(text, "({} {which} ones: {how})", grouped_u64(unseen));
     }
     text

@@ -74,7 +74,14 @@ fn row(task: &TaskSummary) -> Vec<String> {
         task.cost_usd.clone(),
         status,
         task.verdict.clone().unwrap_or_default(),
+        task.clock_skew_ms.map(clock).unwrap_or_default(),
     ]
+}
+
+/// How far a clock is from the ledger's.
+fn clock(ms: i64) -> String {
+    let far = duration(ms.unsigned_abs());
+    if ms > 0 { format!("{far} ahead") } else { format!("{far} behind") }
 }
 
 /// Tasks, one a line.
@@ -82,8 +89,12 @@ pub(crate) fn task_list(list: &TaskList) -> String {
     if list.tasks.is_empty() {
         return "no tasks\n".to_owned();
     }
-    let header = ["task", "stage", "phase", "tokens", "limit", "used", "latency", "USD", "budget", "gate"];
-    let mut text = table(&header, &[3, 4, 5, 6, 7], list.tasks.iter().map(row).collect());
+    let header =
+        ["task", "stage", "phase", "tokens", "limit", "used", "latency", "USD", "budget", "gate", "clock"];
+    // The last column stands only where a clock is wrong.
+    let columns = if list.tasks.iter().any(|task| task.clock_skew_ms.is_some()) { 11 } else { 10 };
+    let rows = list.tasks.iter().map(|task| row(task).into_iter().take(columns).collect());
+    let mut text = table(&header[..columns], &[3, 4, 5, 6, 7], rows.collect());
     if let Some(next) = &list.next {
         // Writing to a String cannot fail, here and below.
         let _ = writeln!(text, "more behind {next}: ask with a larger --limit, or with --after");

@@ -57,6 +57,9 @@ pub(super) fn text(config: &BudgetConfig) -> String {
     if !config.tracking {
         line("tracking", &config.tracking);
     }
+    for (key, value) in config.reports.lines() {
+        line(key, &value);
+    }
     out
 }
 

@@ -3,6 +3,7 @@
 mod canonical;
 mod fields;
 mod read;
+mod reports;
 mod watch;
 mod yaml;
 
@@ -14,6 +15,7 @@ use crate::phase::Phase;
 use crate::tier::{Complexity, Importance};
 use crate::yaml::InvalidConfig;
 
+pub use reports::ReportsConfig;
 pub use watch::WatchConfig;
 
 /// The config that ships with Tollgate, as text: `config/phase_budgets.yaml`.
@@ -38,6 +40,8 @@ pub struct BudgetConfig {
     pub pressure_levels: Vec<u32>,
     /// What the ledger watches by the clock.
     pub alerts: WatchConfig,
+    /// How reports are made where nobody says it.
+    pub reports: ReportsConfig,
     /// Off: nothing that a producer sends is recorded, the gate allows, and every answer says so.
     pub tracking: bool,
 }

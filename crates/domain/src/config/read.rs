@@ -1,11 +1,11 @@
 //! From YAML to a valid [`BudgetConfig`], or to every problem in it.
 
 use super::fields::MAX_BASE;
-use super::watch;
 use super::{
     BreachAction, BudgetConfig, BudgetedLatency, BypassPolicy, PhaseBase, Profile, Rollout, StalePolicy,
     StopLoss, Thresholds,
 };
+use super::{reports, watch};
 use crate::decimal::Decimal;
 use crate::nearest;
 use crate::phase::{DEFAULT_PHASES, Phase};
@@ -14,7 +14,7 @@ use crate::yaml::InvalidConfig;
 use crate::yaml::fields::{Fields, Section};
 use crate::yaml::tree::{self, Node};
 
-const TOP_KEYS: [&str; 11] = [
+const TOP_KEYS: [&str; 12] = [
     "phases",
     "base_budgets",
     "complexity_multipliers",
@@ -26,6 +26,7 @@ const TOP_KEYS: [&str; 11] = [
     "pressure_levels",
     "alerts",
     "tracking",
+    "reports",
 ];
 
 /// Those that say which phases there are; none of them stands without the others.
@@ -82,6 +83,7 @@ pub(super) fn from_yaml(text: &str) -> Result<BudgetConfig, InvalidConfig> {
         .unwrap_or(BudgetedLatency::Full),
         pressure_levels: read_levels(&mut fields, &top),
         alerts: watch::read(&mut fields, &top),
+        reports: reports::read(&mut fields, &top),
         tracking: optional(&top, "tracking", |field, node| fields.boolean(&field, node)).unwrap_or(true),
         phases,
     };

@@ -13,6 +13,7 @@ use tollgate_domain::time::Timestamp;
 use super::bypass::keep_block;
 use super::out_of_step::stands;
 use super::row::{Observed, Watch};
+use super::watch::length;
 use crate::overview::critical_for_review;
 use crate::status::{Decision, Execution, TaskRow, figures};
 
@@ -48,7 +49,8 @@ fn holds(task: &TaskRow, condition: &Condition, since: Timestamp) -> bool {
     };
     match condition.rule {
         AlertRule::Silence => runs_since(Execution::silent_since),
-        AlertRule::Stuck => runs_since(|run| run.started_at),
+        // The latter is what earlier versions wrote.
+        AlertRule::Stuck => runs_since(Execution::running_since) || runs_since(|run| run.started_at),
         AlertRule::Conflict
         | AlertRule::OverCorrection
         | AlertRule::Quarantine
@@ -64,6 +66,7 @@ fn holds(task: &TaskRow, condition: &Condition, since: Timestamp) -> bool {
         | AlertRule::StopLoss
         | AlertRule::Drift
         | AlertRule::Completed
+        | AlertRule::ClockSkew
         | AlertRule::Unjustified => false,
         AlertRule::Remediation => blocking(task).is_some(),
         AlertRule::Bypass => !task.bypasses.is_empty(),
@@ -104,6 +107,7 @@ pub(super) fn why_gone(watch: &Watch, condition: &Condition) -> String {
         (_, TaskStage::Closed(outcome)) => format!("the task is {}", outcome.as_str()),
         (AlertRule::PhaseAlreadyActive | AlertRule::PhaseMismatch, _) => "the task went on".to_owned(),
         (AlertRule::Silence, _) => "usage was reported".to_owned(),
+        (AlertRule::ClockSkew, _) => "the latest times can be believed".to_owned(),
         (_, TaskStage::Implicit | TaskStage::Open) => "it is true no more".to_owned(),
     }
 }
@@ -112,6 +116,7 @@ pub(super) fn why_gone(watch: &Watch, condition: &Condition) -> String {
 pub(super) fn conditions(watch: &Watch, task: &str) -> Conditions {
     let mut found = Conditions::new();
     of_task(&mut found, &watch.task, task);
+    clock_skew(&mut found, &watch.task, task);
     for (condition, observed) in &watch.observed {
         let severity = Severity::of_observed(condition.rule);
         found.insert(condition.clone(), (severity, observed.detail.clone()));
@@ -159,6 +164,25 @@ fn of_task(found: &mut Conditions, row: &TaskRow, task: &str) {
         let message = format!("Task {task} is to be reviewed: {why}");
         found.insert(condition, (Severity::of_observed(AlertRule::Unjustified), message));
     }
+}
+
+/// Producers whose clocks are far from the ledger's. Usage counts all the same; of a task that is closed nothing is to be done.
+fn clock_skew(found: &mut Conditions, row: &TaskRow, task: &str) {
+    if matches!(row.state.stage, TaskStage::Closed(_)) || row.skews.is_empty() {
+        return;
+    }
+    let clocks = row.skews.iter().map(|(producer, ms)| {
+        let far = length(ms.unsigned_abs().div_euclid(60_000).saturating_mul(60_000));
+        if *ms > 0 {
+            format!("the clock of producer {producer} is {far} ahead of the ledger's")
+        } else {
+            format!("events of producer {producer} come {far} after they happened by its clock, which is behind, or reports late")
+        }
+    });
+    let clocks = clocks.collect::<Vec<_>>().join("; ");
+    let condition = Condition { rule: AlertRule::ClockSkew, scope: AlertScope::Task, level: 0 };
+    let message = format!("Task {task} has times that cannot be believed: {clocks}");
+    found.insert(condition, (Severity::of_observed(AlertRule::ClockSkew), message));
 }
 
 /// The block that holds an open task.

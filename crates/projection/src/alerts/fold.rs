@@ -113,7 +113,9 @@ struct Moment<'a> {
 
 impl<'a> Moment<'a> {
     fn of(event: &RecordedEvent<'a>) -> Self {
-        Self { tenant: event.tenant, task: event.task, sequence: event.sequence, at: event.occurred_at }
+        // What it raises or ends happened when it was recorded, where its own time cannot be believed.
+        let at = event.occurred_at.unless_skewed(event.recorded_at);
+        Self { tenant: event.tenant, task: event.task, sequence: event.sequence, at }
     }
 }
 

@@ -20,6 +20,7 @@ use tollgate_domain::usage::{AdjustedUsage, Cost, NamedExecution, UsageAdjusted,
 use super::*;
 use crate::fold::Projection;
 
+mod clocks;
 mod delivered;
 mod golden;
 mod observed;

@@ -80,12 +80,16 @@ impl Overview {
             self.blocked.note(tenant, task, since);
         }
         let runs_long = |execution: &&Execution| {
-            let ran = present.now.millis_since(execution.started_at);
+            let ran = present.now.millis_since(execution.running_since());
             execution.ended_at.is_none() && u64::try_from(ran).is_ok_and(|ran| ran > present.stuck_after_ms)
         };
         if let Some(execution) = row.executions.iter().filter(|_| present.stuck_after_ms > 0).find(runs_long)
         {
-            self.stuck.note(tenant, task, format!("{} runs since {}", execution.id, execution.started_at));
+            self.stuck.note(
+                tenant,
+                task,
+                format!("{} runs since {}", execution.id, execution.running_since()),
+            );
         }
         if let Some(why) = critical_for_review(row) {
             self.unjustified.note(tenant, task, why);

@@ -77,7 +77,7 @@ fn row(report: &TaskReport, execution: &ExecutionReport) -> [String; 23] {
 }
 
 /// The columns of tasks, in order.
-pub const TASK_COLUMNS: [&str; 18] = [
+pub const TASK_COLUMNS: [&str; 19] = [
     "tenant",
     "task_id",
     "title",
@@ -96,6 +96,7 @@ pub const TASK_COLUMNS: [&str; 18] = [
     "verdict",
     "first_at",
     "last_at",
+    "clock_skew_ms",
 ];
 
 /// Tasks, one a row below the names of the columns, as [`csv`] writes executions.
@@ -106,7 +107,7 @@ pub fn tasks_csv(tasks: &[TaskSummary]) -> String {
     let mut out = TASK_COLUMNS.join(",");
     out.push_str("\r\n");
     for task in tasks {
-        let row: [String; 18] = [
+        let row: [String; 19] = [
             text(&task.tenant),
             text(&task.task),
             maybe(&task.title),
@@ -126,6 +127,8 @@ pub fn tasks_csv(tasks: &[TaskSummary]) -> String {
             maybe(&task.verdict),
             text(&task.first_at),
             text(&task.last_at),
+            // A number of our own making, which may be negative.
+            task.clock_skew_ms.map(|ms| ms.to_string()).unwrap_or_default(),
         ];
         out.push_str(&row.join(","));
         out.push_str("\r\n");
@@ -134,7 +137,7 @@ pub fn tasks_csv(tasks: &[TaskSummary]) -> String {
 }
 
 /// A text as a field: harmless in a spreadsheet, in quotes where it needs them.
-fn text(text: &str) -> String {
+pub(super) fn text(text: &str) -> String {
     let formula = ['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠'];
     let safe = if text.starts_with(formula) { format!("'{text}") } else { text.to_owned() };
     if safe.contains(['"', ',', '\r', '\n', ';', '\t']) {

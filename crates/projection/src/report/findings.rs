@@ -251,6 +251,14 @@ pub(super) fn warnings(named: Named<'_>, figures: &Figures) -> Vec<String> {
             found.push(format!("it is above its {what} budget"));
         }
     }
+    if let Some(ms) = row.skew_ms() {
+        let far = seconds(ms.unsigned_abs().into());
+        found.push(if ms > 0 {
+            format!("a producer's clock is {far} s ahead of the ledger's: its times are not believed")
+        } else {
+            format!("its events come {far} s after they happened by their producer's clock, which is behind, or reports late")
+        });
+    }
     if let Some(limits) = row.state.limits.as_deref() {
         found.extend(limits.warnings.iter().map(|warning| with_thousands(warning)));
         let justified = row.opened.as_ref().is_some_and(|opened| opened.justification.is_some());

@@ -101,11 +101,14 @@ fn redact_people(row: &mut TaskRow, pseudonyms: &Pseudonyms) {
         stopped: _,
         bypasses: _,
         mark,
+        skews,
         first_at: _,
         last_at: _,
     } = row;
     // Names of usage and of who reported it; no report shows them.
     corrections.clear();
+    *skews =
+        std::mem::take(skews).into_iter().map(|(name, ms)| (pseudonyms.of("producer", &name), ms)).collect();
     if let Some(Opened {
         at: _,
         recorded_at: _,

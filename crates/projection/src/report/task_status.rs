@@ -52,6 +52,7 @@ pub fn summary(named: Named<'_>, now: Option<Timestamp>) -> TaskSummary {
         verdict: row.decisions.last().map(|decision| decision.verdict.as_str().to_owned()),
         first_at: row.first_at.to_string(),
         last_at: row.last_at.to_string(),
+        clock_skew_ms: row.skew_ms(),
         degraded: named.degraded,
     }
 }

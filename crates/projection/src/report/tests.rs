@@ -1,7 +1,12 @@
 //! Golden files of what people and programs read of a task: the evidence files, the story, the ledger's report.
 
-use crate::report::{Named, Similar, explain, markdown, task_report};
-use crate::reports::{CellKey, Class, ClassSums, LedgerTotals, ReportRow, Reports, task_sums_key};
+use tollgate_domain::zone::{Calendar, Grain};
+use tollgate_wire::api::ReportPeriod;
+
+use crate::report::{Named, Similar, explain, ledger_csv, markdown, task_report};
+use crate::reports::{
+    CellKey, Class, ClassSums, DAY_CELLS, LedgerTotals, QuarterKey, ReportRow, Reports, task_sums_key,
+};
 use crate::status::TaskRow;
 use crate::testing::{Story, folded, story};
 
@@ -248,11 +253,25 @@ fn the_report_of_a_small_ledger() {
     let script = format!("{IMPLICIT}, +20h, by agent, of acme, {OPEN}, of beta, {COMPLETED}");
     let rows = folded(&Reports, &story(&script).events);
     let mut totals = LedgerTotals::default();
+    let mut calendar = Calendar::new("Asia/Kathmandu".parse().unwrap(), Grain::Day);
     for (key, row) in &rows {
-        if let (Some(key), ReportRow::Cell(cell)) = (CellKey::read(key), row) {
-            totals.add(&key, cell);
+        let ReportRow::Cell(cell) = row else { continue };
+        match QuarterKey::read(key) {
+            Some(quarter) => totals.add_quarter(&mut calendar, &quarter, cell),
+            None if key.starts_with(DAY_CELLS) => totals.add(&CellKey::read(key).unwrap(), cell),
+            None => {}
         }
     }
-    let report = totals.report(3, 0, "9f3c@3:120".to_owned());
+    let period = ReportPeriod {
+        by: "day".to_owned(),
+        time_zone: "Asia/Kathmandu".to_owned(),
+        time_zone_database: "2026f".to_owned(),
+        ..ReportPeriod::default()
+    };
+    insta::assert_snapshot!(
+        "ledger_csv",
+        ledger_csv(&totals.report(period.clone(), 3, 0, "9f3c@3:120".to_owned()))
+    );
+    let report = totals.report(period, 3, 0, "9f3c@3:120".to_owned());
     insta::assert_snapshot!("ledger_report", serde_json::to_string_pretty(&report).unwrap());
 }

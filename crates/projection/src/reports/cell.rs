@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use tollgate_domain::money::Usd;
 use tollgate_domain::tier::{Complexity, Importance};
-use tollgate_domain::time::Day;
+use tollgate_domain::time::Timestamp;
 use tollgate_domain::tokens::TokenSums;
 
 use super::access::ReportAccess;
@@ -14,11 +14,23 @@ use super::in_force::LastSettings;
 /// The key of the number of tasks.
 pub const TASK_COUNT_KEY: &[u8] = b"n";
 
-/// Prefix of the keys of cells.
-pub const CELLS: &[u8] = b"c";
+/// Prefix of the keys of cells by the day in UTC.
+pub const DAY_CELLS: &[u8] = b"c";
+/// Prefix of the keys of the same usage in finer cells: by the [quarter of an hour](quarter).
+pub const QUARTER_CELLS: &[u8] = b"q";
+/// Prefix of the keys of the same usage by quarter of an hour and tenant alone.
+pub const QUARTERS: &[u8] = b"p";
 
 const TASK: u8 = b't';
-const CELL: u8 = b'c';
+
+/// Seconds of a day in UTC.
+pub(super) const DAY_S: i64 = 86_400;
+
+/// Seconds of a quarter of an hour.
+const QUARTER_S: i64 = 900;
+
+/// 2023-01-01 in seconds since 1970. In every zone hours and days begin at quarters of an hour from then on.
+const QUARTERS_SINCE_S: i64 = 1_672_531_200;
 
 /// What the reports view keeps under a key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,7 +39,7 @@ pub enum ReportRow {
     TaskCount(u64),
     /// What a task used, and its tiers.
     Task(Box<TaskSums>),
-    /// Sums of usage that has all of a [`CellKey`] in common.
+    /// Sums of usage that has all of a [`CellKey`] or of a [`QuarterKey`] in common.
     Cell(Cell),
     /// What tasks of a class used in a phase, or in all.
     Class(Sums),
@@ -65,11 +77,25 @@ impl Cell {
     }
 }
 
+/// Where the quarter of an hour begins that a moment belongs to, in seconds since 1970. Before 2023 each second stands for itself: some
+/// clocks were set at odd minutes then. So every hour and day of every zone is made of whole quarters.
+#[must_use]
+pub fn quarter(at: Timestamp) -> i64 {
+    let second = at.micros().div_euclid(1_000_000);
+    if second < QUARTERS_SINCE_S { second } else { second.saturating_sub(second.rem_euclid(QUARTER_S)) }
+}
+
+/// Whether a quarter of an hour begins at a moment, and the one before ends.
+#[must_use]
+pub fn is_between_quarters(at: Timestamp) -> bool {
+    quarter(at).checked_mul(1_000_000) == Some(at.micros())
+}
+
 /// What the usage of a cell has in common. Empty texts: not said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct CellKey<'a> {
-    /// The day it happened, in UTC.
-    pub day: Day,
+    /// Where its time begins, in seconds since 1970.
+    pub from: i64,
     /// Owner of the tasks.
     pub tenant: &'a str,
     /// Who appended it.
@@ -85,13 +111,11 @@ pub struct CellKey<'a> {
 }
 
 impl<'a> CellKey<'a> {
-    /// Its bytes: days in order, texts with their lengths before them.
+    /// Its bytes under a prefix: times in order, texts with their lengths before them.
     #[must_use]
-    pub fn to_bytes(&self) -> Vec<u8> {
+    pub fn to_bytes(&self, rows: &[u8]) -> Vec<u8> {
         let texts = [self.tenant, self.producer, self.provider, self.model, self.phase];
-        let mut bytes = vec![CELL];
-        // With the sign bit flipped, days before 1970 sort before the others.
-        bytes.extend_from_slice(&(self.day.0.cast_unsigned() ^ 0x8000_0000).to_be_bytes());
+        let mut bytes = key_from(rows, self.from);
         let (complexity, importance) = self.tiers.map_or((u8::MAX, u8::MAX), |(c, i)| (c as u8, i as u8));
         bytes.extend_from_slice(&[complexity, importance]);
         for text in texts {
@@ -106,8 +130,7 @@ impl<'a> CellKey<'a> {
     /// Reads the bytes of a key; `None` for keys of other rows.
     #[must_use]
     pub fn read(bytes: &'a [u8]) -> Option<Self> {
-        let (&kind, rest) = bytes.split_first()?;
-        let (day, rest) = rest.split_first_chunk::<4>()?;
+        let (from, rest) = read_from(bytes, &[DAY_CELLS, QUARTER_CELLS])?;
         let (&[complexity, importance], mut rest) = rest.split_first_chunk::<2>()?;
         let mut text = || {
             let (length, tail) = rest.split_first_chunk::<2>()?;
@@ -118,16 +141,55 @@ impl<'a> CellKey<'a> {
         let (tenant, producer, provider, model, phase) = (text()?, text()?, text()?, text()?, text()?);
         let complexity = Complexity::ALL.get(usize::from(complexity)).copied();
         let importance = Importance::ALL.get(usize::from(importance)).copied();
-        let day = Day((u32::from_be_bytes(*day) ^ 0x8000_0000).cast_signed());
         let tiers = complexity.zip(importance);
-        (kind == CELL).then_some(Self { day, tenant, producer, provider, model, phase, tiers })
+        Some(Self { from, tenant, producer, provider, model, phase, tiers })
     }
 }
 
-/// Whether a key is a cell's.
+/// A quarter of an hour of a tenant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct QuarterKey<'a> {
+    /// Where it begins, in seconds since 1970.
+    pub from: i64,
+    /// Whether this is the part that was dated ahead: by a clock that is wrong.
+    pub ahead: bool,
+    /// Owner of the tasks.
+    pub tenant: &'a str,
+}
+
+impl<'a> QuarterKey<'a> {
+    /// Its bytes: times in order.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = key_from(QUARTERS, self.from);
+        bytes.push(u8::from(self.ahead));
+        bytes.extend_from_slice(self.tenant.as_bytes());
+        bytes
+    }
+
+    /// Reads the bytes of a key; `None` for keys of other rows.
+    #[must_use]
+    pub fn read(bytes: &'a [u8]) -> Option<Self> {
+        let (from, rest) = read_from(bytes, &[QUARTERS])?;
+        let (&ahead, tenant) = rest.split_first()?;
+        Some(Self { from, ahead: ahead == 1, tenant: std::str::from_utf8(tenant).ok()? })
+    }
+}
+
+/// The key before those of a time and behind those of earlier ones.
 #[must_use]
-pub fn is_cell(key: &[u8]) -> bool {
-    key.first() == Some(&CELL)
+pub fn key_from(rows: &[u8], from: i64) -> Vec<u8> {
+    let mut bytes = rows.to_vec();
+    // With the sign bit flipped, times before 1970 sort before the others.
+    bytes.extend_from_slice(&(from.cast_unsigned() ^ (1 << 63)).to_be_bytes());
+    bytes
+}
+
+/// The time of a key of some rows, and what follows.
+fn read_from<'a>(bytes: &'a [u8], rows: &[&[u8]]) -> Option<(i64, &'a [u8])> {
+    let rest = rows.iter().find_map(|prefix| bytes.strip_prefix(*prefix))?;
+    let (from, rest) = rest.split_first_chunk()?;
+    Some(((u64::from_be_bytes(*from) ^ (1 << 63)).cast_signed(), rest))
 }
 
 /// The prefix of the keys of a tenant's tasks.

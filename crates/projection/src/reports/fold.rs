@@ -5,14 +5,17 @@ use tollgate_domain::ids::LEDGER_TENANT;
 use tollgate_domain::tokens::TokenSums;
 use tollgate_domain::usage::{Cost, NamedExecution, UsageAdjusted, UsageRecorded};
 
-use super::cell::{Cell, CellKey, ReportRow, TASK_COUNT_KEY, task_sums_key};
+use super::cell::{
+    Cell, CellKey, DAY_CELLS, DAY_S, QUARTER_CELLS, QuarterKey, ReportRow, TASK_COUNT_KEY, quarter,
+    task_sums_key,
+};
 use super::class::{Class, TaskSums};
 use super::{Reports, access, class, configs, in_force};
 use crate::fold::{Projection, Rows};
 
 impl Projection for Reports {
     const NAME: &'static str = "reports";
-    const VERSION: u32 = 4;
+    const VERSION: u32 = 5;
     type Row = ReportRow;
 
     fn apply<R: Rows<ReportRow>>(&self, event: &RecordedEvent<'_>, rows: &mut R) -> Result<(), R::Error> {
@@ -43,7 +46,7 @@ impl Projection for Reports {
         let (added, cell) = task_changed(task, event);
         let class = task.tiers;
         if let Some((key, cell)) = cell {
-            add(rows, &CellKey { tiers, ..key }, &cell)?;
+            count(rows, event, &CellKey { tiers, ..key }, &cell)?;
         }
         let Some((complexity, importance)) = class else { return Ok(()) };
         class::add(rows, &Class { tenant: event.tenant, complexity, importance }, added)
@@ -98,8 +101,24 @@ fn phase_of(execution: Option<&NamedExecution>) -> Option<&str> {
     execution.map(|execution| execution.phase.as_str())
 }
 
-fn add<R: Rows<ReportRow>>(rows: &mut R, key: &CellKey<'_>, sums: &Cell) -> Result<(), R::Error> {
-    let row = rows.change(&key.to_bytes(), || ReportRow::Cell(Cell::default()))?;
+/// Counts usage where questions look for it: by the day in UTC, by the quarter of an hour, and by that and the tenant alone. A report of
+/// a time range adds up its whole days, and quarters at its ends; one by the days of a zone has a row of each quarter and tenant to read.
+fn count<R: Rows<ReportRow>>(
+    rows: &mut R,
+    event: &RecordedEvent<'_>,
+    key: &CellKey<'_>,
+    sums: &Cell,
+) -> Result<(), R::Error> {
+    let from = key.from;
+    let day = from.saturating_sub(from.rem_euclid(DAY_S));
+    let ahead = event.occurred_at.skew_ms(event.recorded_at).is_some_and(|ms| ms > 0);
+    add(rows, &CellKey { from: day, ..*key }.to_bytes(DAY_CELLS), sums)?;
+    add(rows, &key.to_bytes(QUARTER_CELLS), sums)?;
+    add(rows, &QuarterKey { from, ahead, tenant: key.tenant }.to_bytes(), sums)
+}
+
+fn add<R: Rows<ReportRow>>(rows: &mut R, key: &[u8], sums: &Cell) -> Result<(), R::Error> {
+    let row = rows.change(key, || ReportRow::Cell(Cell::default()))?;
     if let ReportRow::Cell(cell) = row {
         cell.add(sums);
     }
@@ -137,7 +156,7 @@ fn key<'a>(
     model: Option<&'a str>,
 ) -> CellKey<'a> {
     CellKey {
-        day: event.occurred_at.day(),
+        from: quarter(event.occurred_at),
         tenant: event.tenant,
         producer: event.producer,
         provider: provider.unwrap_or_default(),

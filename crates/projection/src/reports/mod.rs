@@ -1,4 +1,4 @@
-//! The reports view: sums of usage by day, producer, model and tier, from which the ledger's totals are added up; what tasks
+//! The reports view: sums of usage by quarter of an hour and day, producer, model and tier, from which the ledger's totals are added up; what tasks
 //! of a class use; who read reports; which configs the log has.
 
 mod access;
@@ -7,13 +7,18 @@ mod class;
 mod configs;
 mod fold;
 mod in_force;
+mod span;
 mod totals;
 
 pub use access::{ReportAccess, accesses_of};
-pub use cell::{CELLS, Cell, CellKey, ReportRow, TASK_COUNT_KEY, is_cell, task_sums_key, tasks_of};
+pub use cell::{
+    Cell, CellKey, DAY_CELLS, QUARTER_CELLS, QUARTERS, QuarterKey, ReportRow, TASK_COUNT_KEY,
+    is_between_quarters, key_from, quarter, task_sums_key, tasks_of,
+};
 pub use class::{Class, ClassSums, PhaseSums, Sums, TaskSums};
 pub use configs::{Blocks, CONFIGS, config_hash};
 pub use in_force::{LAST_SETTINGS, LastConfig, LastPrices, LastSettings};
+pub use span::{Scan, Span};
 pub use totals::{LedgerTotals, Listed};
 
 /// The fold of the reports view.

@@ -7,9 +7,12 @@ use tollgate_domain::event::EventBody;
 use tollgate_domain::ids::LEDGER_TENANT;
 use tollgate_domain::money::Usd;
 use tollgate_domain::tier::{Complexity, Importance};
-use tollgate_domain::time::Day;
 use tollgate_domain::usage::Cost;
-use tollgate_wire::api::{Group, LedgerReport, TokenTotals, Totals};
+use tollgate_domain::zone::{Calendar, Grain, Zone};
+use tollgate_wire::api::{Group, LedgerReport, ReportPeriod, TokenTotals, Totals};
+
+mod ahead;
+mod zones;
 
 use super::*;
 use crate::testing::{Stored, events, folded, folds_alike_over_a_store, story};
@@ -33,25 +36,40 @@ fn check(table: &str) {
 fn report(events: &[Stored]) -> LedgerReport {
     folds_alike_over_a_store(&Reports, events, |_| true);
     let (totals, tasks) = totals(events);
-    totals.report(tasks, 0, "9f3c@3:9".to_owned())
+    totals.report(by(Grain::Day), tasks, 0, "9f3c@3:9".to_owned())
+}
+
+fn by(grain: Grain) -> ReportPeriod {
+    ReportPeriod { by: grain.to_string(), ..ReportPeriod::default() }
 }
 
 fn totals(events: &[Stored]) -> (LedgerTotals, u64) {
-    let rows = folded(&Reports, events);
+    totals_of(&folded(&Reports, events), Calendar::new(Zone::utc(), Grain::Day), Span::default())
+}
+
+/// What a view with these rows answers.
+fn totals_of(rows: &BTreeMap<Vec<u8>, ReportRow>, mut calendar: Calendar, span: Span) -> (LedgerTotals, u64) {
     let mut totals = LedgerTotals::default();
-    let mut tasks = 0;
-    for (key, row) in &rows {
-        match row {
-            ReportRow::Cell(cell) => totals.add(&CellKey::read(key).expect("a cell has a cell's key"), cell),
-            ReportRow::TaskCount(count) => tasks = *count,
-            ReportRow::Class(_)
-            | ReportRow::Access(_)
-            | ReportRow::Task(_)
-            | ReportRow::Config(_)
-            | ReportRow::LastSettings(_) => {
-                assert!(CellKey::read(key).is_none(), "a task's key is no cell's")
-            }
+    let mut cells = |scan: Scan, show: &mut dyn FnMut(&mut LedgerTotals, &[u8], &Cell)| {
+        let within = key_from(scan.rows, scan.from)..key_from(scan.rows, scan.to);
+        for (key, row) in rows.range(within) {
+            let ReportRow::Cell(cell) = row else { panic!("a cell has a cell's key: {row:?}") };
+            show(&mut totals, key, cell);
         }
+    };
+    for scan in span.cells() {
+        cells(scan, &mut |totals, key, cell| totals.add(&CellKey::read(key).expect("a key"), cell));
+    }
+    cells(span.quarters(), &mut |totals, key, cell| {
+        totals.add_quarter(&mut calendar, &QuarterKey::read(key).expect("a key"), cell);
+    });
+    let tasks = match rows.get(TASK_COUNT_KEY) {
+        Some(ReportRow::TaskCount(count)) => *count,
+        _ => 0,
+    };
+    for (key, row) in rows {
+        let is_cell = CellKey::read(key).is_some() || QuarterKey::read(key).is_some();
+        assert_eq!(is_cell, matches!(row, ReportRow::Cell(_)), "{row:?}");
     }
     (totals, tasks)
 }
@@ -160,9 +178,9 @@ fn an_adjustment_lands_on_its_own_day_and_the_model_of_the_usage() {
 }
 
 #[test]
-fn keys_round_trip_and_sort_by_day() {
-    let key = |day: i32| CellKey {
-        day: Day(day),
+fn keys_round_trip_and_sort_by_time() {
+    let key = |from: i64| CellKey {
+        from,
         tenant: "acme",
         producer: "",
         provider: "pröv",
@@ -171,19 +189,23 @@ fn keys_round_trip_and_sort_by_day() {
         tiers: Some((Complexity::Large, Importance::Low)),
     };
     for key in [key(20_778), key(0), key(-1), CellKey { tiers: None, ..key(5) }] {
-        let bytes = key.to_bytes();
+        let bytes = key.to_bytes(DAY_CELLS);
         assert_eq!(CellKey::read(&bytes), Some(key));
-        assert!(is_cell(&bytes));
+        assert_eq!(CellKey::read(&key.to_bytes(QUARTER_CELLS)), Some(key));
+        let quarter = QuarterKey { from: key.from, ahead: key.from > 0, tenant: key.tenant };
+        assert_eq!(QuarterKey::read(&quarter.to_bytes()), Some(quarter));
+        assert_eq!((QuarterKey::read(&bytes), CellKey::read(&quarter.to_bytes())), (None, None));
         for cut in 0..bytes.len() {
             assert_eq!(CellKey::read(&bytes[..cut]), None, "a key cut to {cut} bytes");
         }
     }
-    let sorted = [i32::MIN, -1, 0, 1, i32::MAX].map(|day| key(day).to_bytes());
+    let sorted = [i64::MIN, -1, 0, 1, i64::MAX].map(|from| key(from).to_bytes(DAY_CELLS));
     assert!(sorted.is_sorted());
-    assert!(!is_cell(TASK_COUNT_KEY) && CellKey::read(TASK_COUNT_KEY).is_none());
+    assert!(CellKey::read(TASK_COUNT_KEY).is_none());
     // What stands left of a text's end cannot be taken for the next text.
     let moved = CellKey { tenant: "ac", producer: "me", ..key(1) };
-    assert_ne!(moved.to_bytes(), CellKey { tenant: "acme", producer: "", ..key(1) }.to_bytes());
+    let whole = CellKey { tenant: "acme", producer: "", ..key(1) };
+    assert_ne!(moved.to_bytes(DAY_CELLS), whole.to_bytes(DAY_CELLS));
 }
 
 proptest! {
@@ -201,7 +223,7 @@ proptest! {
             let json = serde_json::to_string(&totals(&part).0).unwrap();
             parts.merge(&serde_json::from_str(&json).unwrap());
         }
-        let in_parts = parts.report(report.tasks, 0, report.as_of.clone());
+        let in_parts = parts.report(by(Grain::Day), report.tasks, 0, report.as_of.clone());
         prop_assert_eq!(&in_parts.totals, &report.totals);
         prop_assert_eq!(&in_parts.by_day, &report.by_day);
         prop_assert_eq!(&in_parts.by_model, &report.by_model);
@@ -221,9 +243,13 @@ proptest! {
 }
 
 fn sum(groups: &[Group]) -> Totals {
+    add_up(groups.iter().map(|group| &group.totals))
+}
+
+fn add_up<'a>(parts: impl Iterator<Item = &'a Totals>) -> Totals {
     let mut all = Totals { cost_usd: "0".to_owned(), ..Totals::default() };
     let mut cost = Usd::ZERO;
-    for Group { totals, .. } in groups {
+    for totals in parts {
         all.usage_events += totals.usage_events;
         all.estimated_tokens += totals.estimated_tokens;
         all.unpriced_tokens += totals.unpriced_tokens;

@@ -3,20 +3,28 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
-use tollgate_domain::time::Day;
-use tollgate_wire::api::{Group, LedgerReport, Totals};
+use tollgate_domain::time::Timestamp;
+use tollgate_domain::zone::{Calendar, Grain, Period};
+use tollgate_wire::api::{DatedAhead, Group, LedgerReport, ReportPeriod, Totals};
 
-use super::cell::{Cell, CellKey};
+use super::cell::{Cell, CellKey, QuarterKey};
 use crate::report::{narrow, token_totals};
 
-/// Days that are listed, the latest: those before stand in one row.
-const LISTED_DAYS: usize = 1000;
+/// Periods that are listed, the latest: those before stand in one row.
+const LISTED_PERIODS: usize = 1000;
+
+/// Periods of which usage is listed that was dated ahead, the earliest: that of those behind stands in one row. Wrong clocks crowd out nothing.
+const LISTED_AHEAD: usize = 100;
 
 /// Totals in the making: cells are added one by one, of any number of views.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LedgerTotals {
     all: Cell,
-    by_day: BTreeMap<Day, Cell>,
+    #[serde(with = "crate::pairs")]
+    by_period: BTreeMap<Period, Cell>,
+    /// What was dated ahead, beside the others.
+    #[serde(with = "crate::pairs")]
+    ahead: BTreeMap<Period, Cell>,
     by_model: BTreeMap<String, Cell>,
     by_provider: BTreeMap<String, Cell>,
     by_producer: BTreeMap<String, Cell>,
@@ -32,7 +40,10 @@ pub struct LedgerTotals {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Dimension {
-    Day,
+    /// Periods before those that are listed.
+    Earlier,
+    /// Periods that were dated ahead, behind those that are listed.
+    Ahead,
     Model,
     Provider,
     Producer,
@@ -54,10 +65,16 @@ struct Rest {
 pub struct Listed(BTreeMap<Dimension, BTreeSet<String>>);
 
 impl LedgerTotals {
-    /// Takes a cell in.
+    /// Takes the usage of a quarter of an hour in: to the periods alone.
+    pub fn add_quarter(&mut self, calendar: &mut Calendar, key: &QuarterKey<'_>, cell: &Cell) {
+        let at = Timestamp::from_micros(key.from.saturating_mul(1_000_000)).unwrap_or_default();
+        let periods = if key.ahead { &mut self.ahead } else { &mut self.by_period };
+        periods.entry(calendar.period_of(at)).or_default().add(cell);
+    }
+
+    /// Takes a cell in: to everything but the periods.
     pub fn add(&mut self, key: &CellKey<'_>, cell: &Cell) {
         self.all.add(cell);
-        self.by_day.entry(key.day).or_default().add(cell);
         let named = |text: &str, otherwise: &str| if text.is_empty() { otherwise } else { text }.to_owned();
         let (complexity, importance) = match key.tiers {
             Some((complexity, importance)) => (complexity.as_str(), importance.as_str()),
@@ -78,8 +95,10 @@ impl LedgerTotals {
     /// Takes in the totals of other cells.
     pub fn merge(&mut self, other: &Self) {
         self.all.add(&other.all);
-        for (day, cell) in &other.by_day {
-            self.by_day.entry(*day).or_default().add(cell);
+        for (periods, others) in [(&mut self.by_period, &other.by_period), (&mut self.ahead, &other.ahead)] {
+            for (period, cell) in others {
+                periods.entry(period.clone()).or_default().add(cell);
+            }
         }
         for (groups, others) in [
             (&mut self.by_model, &other.by_model),
@@ -103,7 +122,7 @@ impl LedgerTotals {
     /// Whether groups with names were cut off.
     #[must_use]
     pub fn is_cut(&self) -> bool {
-        self.rest.keys().any(|dimension| *dimension != Dimension::Day)
+        self.rest.keys().any(|dimension| !matches!(dimension, Dimension::Earlier | Dimension::Ahead))
     }
 
     /// The groups with the most tokens, so many of each dimension.
@@ -115,13 +134,27 @@ impl LedgerTotals {
         Listed(self.named().into_iter().map(|(dimension, groups)| (dimension, of(groups))).collect())
     }
 
-    /// Lists only these groups, and the latest days; the others are summed up in one rest each.
-    pub fn list(&mut self, listed: &Listed) {
-        let Self { by_day, rest, .. } = self;
-        let earlier = by_day.len().saturating_sub(LISTED_DAYS);
-        for (_, cell) in (0..earlier).map_while(|_| by_day.pop_first()) {
-            rest.entry(Dimension::Day).or_default().take(&cell);
+    /// Lists only the latest periods, and the earliest that were dated ahead. Of several parts together once more: what is left then is
+    /// listed in each of them.
+    pub fn list_periods(&mut self) {
+        let Self { by_period, ahead, rest, .. } = self;
+        let earlier = by_period.len().saturating_sub(LISTED_PERIODS);
+        let first = by_period.keys().nth(earlier).filter(|_| earlier > 0).cloned();
+        for (_, cell) in (0..earlier).map_while(|_| by_period.pop_first()) {
+            rest.entry(Dimension::Earlier).or_default().take(&cell);
         }
+        while let Some(entry) = ahead.first_entry().filter(|entry| first.as_ref() > Some(entry.key())) {
+            rest.entry(Dimension::Earlier).or_default().cell.add(&entry.remove());
+        }
+        while ahead.len() > LISTED_AHEAD {
+            let Some((_, cell)) = ahead.pop_last() else { break };
+            rest.entry(Dimension::Ahead).or_default().take(&cell);
+        }
+    }
+
+    /// Lists only these groups; the others are summed up in one rest each.
+    pub fn list(&mut self, listed: &Listed) {
+        let rest = &mut self.rest;
         for (dimension, groups) in [
             (Dimension::Model, &mut self.by_model),
             (Dimension::Provider, &mut self.by_provider),
@@ -152,19 +185,46 @@ impl LedgerTotals {
         ]
     }
 
+    /// The periods in order: what lies before, each with what was dated ahead in it, and what was dated further ahead.
+    fn periods(&self) -> Vec<Group> {
+        let mut cells: BTreeMap<&Period, (Cell, Option<&Cell>)> =
+            self.by_period.iter().map(|(period, cell)| (period, (cell.clone(), None))).collect();
+        for (period, ahead) in &self.ahead {
+            let (cell, of_it) = cells.entry(period).or_default();
+            cell.add(ahead);
+            *of_it = Some(ahead);
+        }
+        let listed =
+            cells.into_iter().map(|(period, (cell, ahead))| dated(group(&period.name, &cell), ahead));
+        let further = self.rest.get(&Dimension::Ahead).map(|rest| &rest.cell);
+        let further = self.rest_of(Dimension::Ahead, "(ahead)").map(|group| dated(group, further));
+        self.rest_of(Dimension::Earlier, "(earlier)").into_iter().chain(listed).chain(further).collect()
+    }
+
     /// The report, for so many tasks, true as of a position.
     #[must_use]
-    pub fn report(&self, tasks: u64, degraded_tasks: u64, as_of: String) -> LedgerReport {
-        let days = self.by_day.iter().map(|(day, cell)| group(&day.to_string(), cell));
+    pub fn report(
+        &self,
+        period: ReportPeriod,
+        tasks: u64,
+        degraded_tasks: u64,
+        as_of: String,
+    ) -> LedgerReport {
+        let by = Grain::from_word(&period.by).unwrap_or_default();
+        let periods = |grain| if grain == by { self.periods() } else { Vec::new() };
         let groups = |dimension, groups: &BTreeMap<String, Cell>| {
             let named = largest_first(groups).into_iter().map(|(name, cell)| group(name, cell));
             named.chain(self.rest_of(dimension, "(others)")).collect()
         };
         LedgerReport {
             as_of,
+            period,
             tasks,
             totals: totals(&self.all),
-            by_day: self.rest_of(Dimension::Day, "(earlier)").into_iter().chain(days).collect(),
+            by_hour: periods(Grain::Hour),
+            by_day: periods(Grain::Day),
+            by_week: periods(Grain::Week),
+            by_month: periods(Grain::Month),
             by_model: groups(Dimension::Model, &self.by_model),
             by_provider: groups(Dimension::Provider, &self.by_provider),
             by_producer: groups(Dimension::Producer, &self.by_producer),
@@ -177,7 +237,7 @@ impl LedgerTotals {
 
     fn rest_of(&self, dimension: Dimension, key: &str) -> Option<Group> {
         let rest = self.rest.get(&dimension)?;
-        Some(Group { key: key.to_owned(), rest_of: Some(rest.groups), totals: totals(&rest.cell) })
+        Some(Group { rest_of: Some(rest.groups), ..group(key, &rest.cell) })
     }
 }
 
@@ -195,7 +255,25 @@ fn largest_first(groups: &BTreeMap<String, Cell>) -> Vec<(&String, &Cell)> {
 }
 
 fn group(key: &str, cell: &Cell) -> Group {
-    Group { key: key.to_owned(), rest_of: None, totals: totals(cell) }
+    Group { key: key.to_owned(), rest_of: None, totals: totals(cell), ahead: None }
+}
+
+/// A group with a word about what was dated ahead in it.
+fn dated(group: Group, ahead: Option<&Cell>) -> Group {
+    let ahead = ahead.map(|cell| {
+        let (events, tokens) = (cell.usage_events, narrow(cell.tokens.total()));
+        let of = match events {
+            0 => "of corrections".to_owned(),
+            1 => "of 1 usage event".to_owned(),
+            _ => format!("of {events} usage events"),
+        };
+        let note = format!(
+            "{tokens} tokens {of} are dated more than 5 minutes ahead of the ledger's clock: a producer's clock is wrong, and with it \
+             the time they stand under"
+        );
+        DatedAhead { usage_events: events, tokens, note }
+    });
+    Group { ahead, ..group }
 }
 
 fn totals(cell: &Cell) -> Totals {

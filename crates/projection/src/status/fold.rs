@@ -7,7 +7,7 @@ use tollgate_domain::gate::{GateDecided, Verdict};
 use tollgate_domain::ids::LEDGER_TENANT;
 use tollgate_domain::phase::ExecutionId;
 use tollgate_domain::position::Sequence;
-use tollgate_domain::task::evolve;
+use tollgate_domain::task::{TaskStage, evolve};
 use tollgate_domain::tokens::TokenSums;
 use tollgate_domain::usage::{Cost, NamedExecution, UsageAdjusted, UsageRecorded};
 
@@ -20,7 +20,7 @@ use crate::fold::{Projection, Rows, task_key};
 
 impl Projection for Status {
     const NAME: &'static str = "status";
-    const VERSION: u32 = 7;
+    const VERSION: u32 = 8;
     const AWAITED: bool = true;
     type Row = TaskRow;
 
@@ -52,14 +52,7 @@ impl Projection for Status {
 }
 
 pub(crate) fn fold(row: &mut TaskRow, event: &RecordedEvent<'_>) {
-    let at = event.occurred_at.believed(event.recorded_at);
-    row.first_at = row.first_at.min(at);
-    row.last_at = row.last_at.max(at);
-    note_bypass(row, event);
-    evolve(&mut row.state, event.body);
-    if event.body.is_decision() {
-        row.last_decision = event.sequence;
-    }
+    move_on(row, event);
     match event.body {
         EventBody::UsageRecorded(usage) => record_usage(row, usage, event),
         EventBody::UsageAdjusted(adjusted) => adjust_usage(row, adjusted),
@@ -121,6 +114,66 @@ pub(crate) fn fold(row: &mut TaskRow, event: &RecordedEvent<'_>) {
         | EventBody::InboxRejected(_)
         | EventBody::InboxResolved(_)
         | EventBody::ReportRead(_) => {}
+    }
+}
+
+/// What every event moves: the times of the task, its state, and what is known of clocks and blocks.
+fn move_on(row: &mut TaskRow, event: &RecordedEvent<'_>) {
+    let at = event.occurred_at.believed(event.recorded_at);
+    row.first_at = row.first_at.min(at);
+    row.last_at = row.last_at.max(at);
+    note_bypass(row, event);
+    evolve(&mut row.state, event.body);
+    note_skew(row, event);
+    if event.body.is_decision() {
+        row.last_decision = event.sequence;
+    }
+}
+
+/// Notes how far a producer's clock is from the ledger's, or that it is right again. What lies behind may be old, as imports are: only of
+/// an open task, whose producers work on it now, it says that a clock is behind.
+fn note_skew(row: &mut TaskRow, event: &RecordedEvent<'_>) {
+    if !is_dated_by_its_producer(event.body) {
+        return;
+    }
+    match event.occurred_at.skew_ms(event.recorded_at) {
+        Some(ms) if ms > 0 || row.state.stage == TaskStage::Open => {
+            row.skews.insert(event.producer.to_owned(), ms);
+        }
+        Some(_) => {}
+        None => {
+            row.skews.remove(event.producer);
+        }
+    }
+}
+
+/// Whether the clock of an event is that of who works on the task: the ledger dates its own, and persons may date theirs back.
+fn is_dated_by_its_producer(body: &EventBody) -> bool {
+    match body {
+        EventBody::TaskOpened(_)
+        | EventBody::TaskClosed(_)
+        | EventBody::PhaseStarted(_)
+        | EventBody::PhaseEnded(_)
+        | EventBody::UsageRecorded(_)
+        | EventBody::WaitRecorded(_)
+        | EventBody::SignalRecorded(_) => true,
+        EventBody::UsageAdjusted(_)
+        | EventBody::PhaseExplained(_)
+        | EventBody::OverrideGranted(_)
+        | EventBody::ImportanceChanged(_)
+        | EventBody::TaskMarked(_)
+        | EventBody::GateDecided(_)
+        | EventBody::ConfigLoaded(_)
+        | EventBody::ConfigRejected(_)
+        | EventBody::PriceBookLoaded(_)
+        | EventBody::TransitionsMeasured(_)
+        | EventBody::AlertAcknowledged(_)
+        | EventBody::ConditionObserved(_)
+        | EventBody::DeliveryAttempted(_)
+        | EventBody::DeliveryRequested(_)
+        | EventBody::InboxRejected(_)
+        | EventBody::InboxResolved(_)
+        | EventBody::ReportRead(_) => false,
     }
 }
 

@@ -55,6 +55,9 @@ pub struct TaskRow {
     pub bypasses: Vec<Bypass>,
     /// Whether the rules were right about it, as a person says. The latest mark counts.
     pub mark: Option<MarkedAs>,
+    /// How far the clocks of producers are from the ledger's, in milliseconds: of each whose latest event was dated far ahead (positive), or
+    /// far behind while the task was open.
+    pub skews: BTreeMap<String, i64>,
     /// When its earliest event happened, by its producer as far as that can be believed.
     pub first_at: Timestamp,
     /// When its latest event happened, likewise.
@@ -67,6 +70,13 @@ impl TaskRow {
     pub fn importance(&self) -> Option<Importance> {
         let limits = self.state.limits.as_deref()?;
         Some(self.state.importance.unwrap_or(limits.importance))
+    }
+
+    /// How far the clock that is furthest from the ledger's is ahead of it (positive) or behind it, in milliseconds; `None`: all can be
+    /// believed.
+    #[must_use]
+    pub fn skew_ms(&self) -> Option<i64> {
+        self.skews.values().copied().max_by_key(|ms| ms.unsigned_abs())
     }
 
     /// When it was opened, or began without being opened, as far as that can be believed.
@@ -163,6 +173,20 @@ pub struct Activity {
 }
 
 impl Execution {
+    /// Since when it runs, by the clock of the ledger where its producer's cannot be believed: it did not start after its start was
+    /// recorded, and not days before.
+    #[must_use]
+    pub fn running_since(&self) -> Timestamp {
+        self.started_at.min(self.appended_at).unless_skewed(self.appended_at)
+    }
+
+    /// Since when its latency counts while it runs: as its producer says, unless that was days before it was recorded. A start that lies
+    /// ahead counts nothing yet, so that no wrong clock makes the gate block.
+    #[must_use]
+    pub fn counted_since(&self) -> Timestamp {
+        self.started_at.max(self.running_since())
+    }
+
     /// Since when nobody has reported usage of it: its latest usage, else its start, by the clock of the ledger.
     #[must_use]
     pub fn silent_since(&self) -> Timestamp {

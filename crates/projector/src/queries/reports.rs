@@ -1,10 +1,13 @@
 //! Questions to the view `reports`.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 use tollgate_domain::tier::{Complexity, Importance};
+use tollgate_domain::zone::{Calendar, Grain, Zone, database_version};
 use tollgate_projection::reports::{
-    CELLS, CellKey, Class, ClassSums, LedgerTotals, Listed, ReportRow, Reports, TASK_COUNT_KEY, accesses_of,
-    task_sums_key, tasks_of,
+    Cell, CellKey, Class, ClassSums, LedgerTotals, Listed, QuarterKey, ReportRow, Reports, Scan, Span,
+    TASK_COUNT_KEY, accesses_of, key_from, task_sums_key, tasks_of,
 };
 use tollgate_wire::api::AccessView;
 
@@ -13,10 +16,19 @@ use crate::rows::RowError;
 use crate::seen::Seen;
 
 /// The totals of the ledger, or of one tenant.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct TotalsOf {
     /// Only of this tenant.
     pub tenant: Option<String>,
+    /// By which periods.
+    #[serde(default)]
+    pub by: Grain,
+    /// In which zone they begin.
+    #[serde(default)]
+    pub zone: Zone,
+    /// Of which time.
+    #[serde(default)]
+    pub span: Span,
     /// Of each dimension so many groups, those with the most tokens; all where it is not said.
     #[serde(default)]
     pub top: Option<usize>,
@@ -34,6 +46,8 @@ pub struct LedgerTotalsOf {
     pub tasks: u64,
     /// Tasks of which events could not be read.
     pub degraded: u64,
+    /// By which versions of the zone database the periods were made.
+    pub zone_databases: BTreeSet<String>,
 }
 
 /// What the other tasks of a task's class used.
@@ -78,7 +92,11 @@ impl Query<Reports> for TotalsOf {
 
     fn answer(&self, view: &Seen<'_, Reports>) -> Result<LedgerTotalsOf, RowError> {
         let tenant = self.tenant.as_deref();
-        let mut found = LedgerTotalsOf { degraded: view.degraded_tasks(), ..LedgerTotalsOf::default() };
+        let mut found = LedgerTotalsOf {
+            degraded: view.degraded_tasks(),
+            zone_databases: BTreeSet::from([database_version().to_owned()]),
+            ..LedgerTotalsOf::default()
+        };
         match tenant {
             Some(tenant) => {
                 for row in view.scan(&tasks_of(tenant), None) {
@@ -92,23 +110,53 @@ impl Query<Reports> for TotalsOf {
                 }
             }
         }
-        for row in view.scan(CELLS, None) {
-            let (key, row) = row?;
-            if let (Some(key), ReportRow::Cell(cell)) = (CellKey::read(&key), &*row)
-                && tenant.is_none_or(|tenant| tenant == key.tenant)
-            {
-                found.totals.add(&key, cell);
-            }
+        let wanted = |of: &str| tenant.is_none_or(|tenant| tenant == of);
+        for scan in self.span.cells() {
+            each_cell(view, scan, |key, cell| {
+                let Some(key) = CellKey::read(key).filter(|key| key.from < scan.to) else { return false };
+                if wanted(key.tenant) {
+                    found.totals.add(&key, cell);
+                }
+                true
+            })?;
         }
+        let mut calendar = Calendar::new(self.zone.clone(), self.by);
+        let quarters = self.span.quarters();
+        each_cell(view, quarters, |key, cell| {
+            let Some(key) = QuarterKey::read(key).filter(|key| key.from < quarters.to) else { return false };
+            if wanted(key.tenant) {
+                found.totals.add_quarter(&mut calendar, &key, cell);
+            }
+            true
+        })?;
         let listed = match (&self.listed, self.top) {
             (Some(listed), _) => Some(listed.clone()),
             (None, top) => top.map(|top| found.totals.largest(top)),
         };
         if let Some(listed) = listed {
             found.totals.list(&listed);
+            found.totals.list_periods();
         }
         Ok(found)
     }
+}
+
+/// Shows the cells of a scan until one is not wanted any more.
+fn each_cell(
+    view: &Seen<'_, Reports>,
+    scan: Scan,
+    mut show: impl FnMut(&[u8], &Cell) -> bool,
+) -> Result<(), RowError> {
+    let before = key_from(scan.rows, scan.from);
+    for row in view.scan(scan.rows, Some(&before)) {
+        let (key, row) = row?;
+        if let ReportRow::Cell(cell) = &*row
+            && !show(&key, cell)
+        {
+            break;
+        }
+    }
+    Ok(())
 }
 
 impl LedgerTotalsOf {
@@ -117,6 +165,7 @@ impl LedgerTotalsOf {
         self.totals.merge(&other.totals);
         self.tasks += other.tasks;
         self.degraded += other.degraded;
+        self.zone_databases.extend(other.zone_databases.iter().cloned());
     }
 }
 

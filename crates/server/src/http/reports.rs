@@ -10,13 +10,13 @@ use axum::http::{HeaderMap, HeaderName};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use tollgate_domain::event::ReportKind;
-use tollgate_projection::report::{CONTENT_SECURITY_POLICY, csv, html, markdown};
+use tollgate_projection::report::{CONTENT_SECURITY_POLICY, csv, html, ledger_csv, markdown};
 use tollgate_wire::api::{AccessList, LedgerReport, Problem, SavingsReport, TaskReport};
 
 use super::extract::{Names, Params, Who};
 use super::views::{TaskQuery, read, tenant};
 use super::{App, Handled, written};
-use crate::ledger::{AccessQuery, Reading};
+use crate::ledger::{AccessQuery, PeriodQuery, Reading, TotalsQuery};
 use crate::problem::{Answer, INVALID};
 
 /// The header that carries the position an answer in plain text is true as of.
@@ -47,13 +47,26 @@ pub(crate) struct ReportQuery {
 #[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct TotalsQuery {
+pub(crate) struct LedgerQuery {
     /// Only of this tenant; all.
     #[param(min_length = 1, max_length = 64)]
     tenant: Option<String>,
     /// Of each list so many groups, those with the most tokens, up to 1000; 100. One row stands for the others.
     #[param(minimum = 1, maximum = 1000)]
     top: Option<usize>,
+    /// By which periods: `hour`, `day`, `week` (ISO 8601) or `month`; `day`.
+    #[param(pattern = "^(hour|day|week|month)$")]
+    by: Option<String>,
+    /// In which zone they begin, by its name in the IANA database, such as `Europe/Berlin`; the config's `reports.time_zone`.
+    #[serde(alias = "zone")]
+    time_zone: Option<String>,
+    /// Only usage from here on: a quarter of an hour in RFC 3339, or a day of the time zone.
+    since: Option<String>,
+    /// Only usage before that.
+    until: Option<String>,
+    /// `json` or `csv`.
+    #[param(pattern = "^(json|csv)$")]
+    format: Option<String>,
     /// A position, or `tail`.
     #[param(pattern = "^(tail|[0-9a-f]{32}@([0-9]{1,2}:[0-9]{1,19}(,[0-9]{1,2}:[0-9]{1,19})*)?)$")]
     at_least: Option<String>,
@@ -97,7 +110,7 @@ enum Form {
 impl Form {
     /// What the query says, else what the header asks for first.
     fn of(query: Option<&str>, headers: &HeaderMap) -> Answer<Self> {
-        let accepted = headers.get(ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
+        let accepted = accepted(headers);
         match query {
             Some("json") => Ok(Self::Json),
             Some("md") => Ok(Self::Markdown),
@@ -137,16 +150,24 @@ impl Form {
                 ];
                 (headers, html(&report)).into_response()
             }
-            Self::Csv => {
-                let headers = [
-                    (CONTENT_TYPE, "text/csv; charset=utf-8; header=present"),
-                    (CONTENT_DISPOSITION, "attachment; filename=\"budget_report.csv\""),
-                    (X_CONTENT_TYPE_OPTIONS, "nosniff"),
-                ];
-                (headers, csv(&report)).into_response()
-            }
+            Self::Csv => as_attachment("budget_report.csv", csv(&report)),
         }
     }
+}
+
+/// What a request accepts first.
+fn accepted(headers: &HeaderMap) -> &str {
+    headers.get(ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default()
+}
+
+/// CSV as a file.
+fn as_attachment(name: &str, csv: String) -> Response {
+    let headers = [
+        (CONTENT_TYPE, "text/csv; charset=utf-8; header=present".to_owned()),
+        (CONTENT_DISPOSITION, format!("attachment; filename=\"{name}\"")),
+        (X_CONTENT_TYPE_OPTIONS, "nosniff".to_owned()),
+    ];
+    (headers, csv).into_response()
 }
 
 /// The budget report of a task
@@ -200,19 +221,36 @@ pub(crate) async fn explain(
 
 /// Totals of the ledger
 ///
-/// Of one tenant where one is named, else of all. They name no task, and monitors poll them: reads are not recorded.
-#[utoipa::path(get, path = "/v1/report", tag = "views", params(TotalsQuery), responses(
-    (status = 200, description = "In all, by day, model, provider, producer, phase and tiers", body = LedgerReport),
+/// Of one tenant where one is named, else of all; of a time range where one is given. As JSON, or with `format=csv` or `Accept: text/csv` as
+/// CSV with a row per group. Hours, days, weeks and months are those of a time zone, and add up to the total in each. They name no task, and monitors poll them: reads are not recorded.
+#[utoipa::path(get, path = "/v1/report", tag = "views", params(LedgerQuery), responses(
+    (status = 200, description = "In all, by period, model, provider, producer, phase and tiers", body = LedgerReport),
     (status = 503, description = "The view is behind", body = Problem),
 ))]
-pub(crate) async fn report(State(app): State<App>, Params(query): Params<TotalsQuery>) -> Handled<Response> {
-    let TotalsQuery { tenant, top, at_least, wait_ms } = query;
+pub(crate) async fn report(
+    State(app): State<App>,
+    Params(query): Params<LedgerQuery>,
+    headers: HeaderMap,
+) -> Handled<Response> {
+    let LedgerQuery { tenant, top, by, time_zone, since, until, format, at_least, wait_ms } = query;
+    let as_csv = match format.as_deref() {
+        None => accepted(&headers).starts_with("text/csv"),
+        Some("json") => false,
+        Some("csv") => true,
+        Some(other) => return Err(INVALID.of_field("format", other, "must be `json` or `csv`").into()),
+    };
     let top = top.unwrap_or(100);
     if top == 0 || top > 1000 {
         return Err(INVALID.of_field("top", &top.to_string(), "must be 1 to 1000").into());
     }
     let read = read(at_least, wait_ms)?;
-    written(&app, app.ledger.ledger_report(tenant.as_deref(), top, &read).await?).await
+    let period = PeriodQuery { by, time_zone, since, until };
+    let report = app.ledger.ledger_report(&TotalsQuery { tenant, top, period }, &read).await?;
+    if as_csv {
+        Ok(as_attachment("ledger_report.csv", ledger_csv(&report)))
+    } else {
+        written(&app, report).await
+    }
 }
 
 /// What the stop-loss did for the money

@@ -17,6 +17,7 @@ mod loss;
 mod notes;
 mod operate;
 mod outcomes;
+mod period;
 mod quarantine;
 mod query;
 mod recorded;
@@ -26,6 +27,7 @@ mod remediation;
 mod settings;
 mod spelling;
 mod standing;
+mod totals;
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicU64;
@@ -54,9 +56,11 @@ pub use deliveries::DeliveryQuery;
 pub use history::LogQuery;
 pub use operate::VIEWS;
 pub use outcomes::Appended;
+pub use period::PeriodQuery;
 pub use query::{ListQuery, Read, limits_of};
 pub(crate) use remediation::{Name, RemediationState};
 pub use settings::{BUILT_IN, Origin, Settings, SettingsError, SettingsOptions};
+pub use totals::TotalsQuery;
 
 use self::notes::Notes;
 use crate::metrics::Metrics;

@@ -76,30 +76,7 @@ impl Ledger {
         });
         let evidence = self.evidence_fails.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let degraded = evidence.is_some() || views.iter().any(|view| !view.quarantined.is_empty());
-        for view in &views {
-            let foreign = view.quarantined.iter().find(|waits| waits.task == FOREIGN);
-            let waits = view.quarantined.len() - usize::from(foreign.is_some());
-            let foreign = foreign.map(|found| {
-                let (number, first, what) = (found.waiting, found.sequence, &found.error);
-                format!("; {number} messages in the ledger's place are passed, the first is {first}: {what}")
-            });
-            checks.push(HealthCheck {
-                name: match view.partitions.as_str() {
-                    "0-15" => format!("view {}", view.view),
-                    part => format!("view {} of partitions {part}", view.view),
-                },
-                ok: view.running && view.in_memory.is_none(),
-                detail: match (&view.note, waits) {
-                    (Some(note), _) if !view.running => note.clone(),
-                    _ if view.in_memory.is_some() => view.in_memory.clone().unwrap_or_default(),
-                    (_, 0) => format!("{} records behind", view.lag_records),
-                    (_, tasks) => format!(
-                        "{} records behind; of {tasks} tasks events could not be read",
-                        view.lag_records
-                    ),
-                } + foreign.as_deref().unwrap_or_default(),
-            });
-        }
+        checks.extend(views.iter().map(check_of));
         let failing = checks.iter().any(|check| !check.ok && check.name != CONFIG_CHECK);
         // Everything works, though not as it was meant: what asks for health goes on asking.
         let degraded = degraded || settings.problems().next().is_some();
@@ -110,6 +87,7 @@ impl Ledger {
         };
         checks.extend(evidence.map(|detail| HealthCheck { name: "evidence".to_owned(), ok: false, detail }));
         Health {
+            time_zone_database: tollgate_domain::zone::database_version().to_owned(),
             status: status.to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             checks,
@@ -215,5 +193,30 @@ fn log_check(failed: Option<String>, durability: Durability, server: Option<&Log
         name: "log".to_owned(),
         ok: failed.is_none(),
         detail: failed.unwrap_or_else(|| format!("takes appends, class {durability}{server}")),
+    }
+}
+
+/// How a view does.
+fn check_of(view: &ViewHealth) -> HealthCheck {
+    let foreign = view.quarantined.iter().find(|waits| waits.task == FOREIGN);
+    let waits = view.quarantined.len() - usize::from(foreign.is_some());
+    let foreign = foreign.map(|found| {
+        let (number, first, what) = (found.waiting, found.sequence, &found.error);
+        format!("; {number} messages in the ledger's place are passed, the first is {first}: {what}")
+    });
+    HealthCheck {
+        name: match view.partitions.as_str() {
+            "0-15" => format!("view {}", view.view),
+            part => format!("view {} of partitions {part}", view.view),
+        },
+        ok: view.running && view.in_memory.is_none(),
+        detail: match (&view.note, waits) {
+            (Some(note), _) if !view.running => note.clone(),
+            _ if view.in_memory.is_some() => view.in_memory.clone().unwrap_or_default(),
+            (_, 0) => format!("{} records behind", view.lag_records),
+            (_, tasks) => {
+                format!("{} records behind; of {tasks} tasks events could not be read", view.lag_records)
+            }
+        } + foreign.as_deref().unwrap_or_default(),
     }
 }

@@ -14,11 +14,9 @@ use tollgate_projection::report::{self, Named, Redacted, Similar};
 use tollgate_projection::reports::ClassSums;
 use tollgate_projection::selection::TaskFilter;
 use tollgate_projection::status::TaskRow;
-use tollgate_projector::queries::{
-    LedgerTotalsOf, ListTasks, OneTask, OthersOfClass, TaskAnswer, TaskPage, TotalsOf,
-};
+use tollgate_projector::queries::{ListTasks, OneTask, OthersOfClass, TaskAnswer, TaskPage};
 use tollgate_projector::{Answered, QueryError, Wait};
-use tollgate_wire::api::{LedgerReport, LimitsResponse, TaskList, TaskReport, TaskStatus};
+use tollgate_wire::api::{LimitsResponse, TaskList, TaskReport, TaskStatus};
 
 use super::Ledger;
 use crate::problem::{Answer, INVALID, TASK_UNKNOWN, of_query, of_read};
@@ -205,32 +203,6 @@ impl Ledger {
         let next = page.more.then(|| page.tasks.last().map(|last| last.task.clone())).flatten();
         let selection = query.summed.then(|| page.sums.view());
         Ok(TaskList { tasks: page.tasks, selection, next, as_of: as_of.to_string() })
-    }
-
-    /// Totals of the ledger; of one tenant where one is named. Of each dimension it lists the `top` groups with the most tokens.
-    pub async fn ledger_report(&self, tenant: Option<&str>, top: usize, read: &Read) -> Answer<LedgerReport> {
-        let at_least = self.wanted(read).await?;
-        let wait = Wait { at_least: at_least.as_ref(), up_to: read.wait };
-        let mut question = TotalsOf { tenant: tenant.map(str::to_owned), top: Some(top), listed: None };
-        let (mut found, mut as_of, parts) = self.totals(&question, wait).await?;
-        if parts > 1 && found.totals.is_cut() {
-            // What is among the largest here may be in the rest there: all are asked for the same groups, so that each row is whole.
-            question.listed = Some(found.totals.largest(top));
-            (found, as_of, _) = self.totals(&question, wait).await?;
-        }
-        self.make(move || found.totals.report(found.tasks, found.degraded, as_of.to_string())).await
-    }
-
-    /// Totals of all parts, and of how many.
-    async fn totals(&self, question: &TotalsOf, wait: Wait<'_>) -> Answer<(LedgerTotalsOf, Position, usize)> {
-        let asked = self.reports().ask_all(wait, question).await;
-        let (parts, as_of) = asked.map_err(|error| of_query(&error))?;
-        self.make(move || {
-            let mut found = LedgerTotalsOf::default();
-            parts.iter().for_each(|part| found.merge(part));
-            (found, as_of, parts.len())
-        })
-        .await
     }
 
     /// The limits that a task of these tiers would have under the config in force.

@@ -10,13 +10,27 @@ use super::TokenTotals;
 pub struct LedgerReport {
     /// The position up to which this is true.
     pub as_of: String,
-    /// Tasks with at least one event.
+    /// Of which time, and by which periods.
+    #[serde(default)]
+    pub period: ReportPeriod,
+    /// Tasks with at least one event, at whatever time.
     pub tasks: u64,
     /// In all.
     #[serde(flatten)]
     pub totals: Totals,
-    /// By day in UTC, oldest first: the latest 1000, before them a row for the earlier ones.
+    /// By the hour of the zone's clock with its offset, such as `2026-03-29T03:00+02:00`: where it was asked for, as the lists of weeks and
+    /// months. Oldest first, and only those with usage: the latest 1000, before them a row for the earlier ones. What a wrong clock dated
+    /// ahead is listed for 100 of them at most, behind them one row `(ahead)` has the rest.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub by_hour: Vec<Group>,
+    /// By day in the time zone, such as `2026-03-29`, likewise. Empty where other periods were asked for.
     pub by_day: Vec<Group>,
+    /// By the week of ISO 8601 in the time zone, such as `2026-W13`, likewise.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub by_week: Vec<Group>,
+    /// By month in the time zone, such as `2026-03`, likewise.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub by_month: Vec<Group>,
     /// By model, most tokens first, as all the following: as many as were asked for (`top`), then a row for all others. The rows of a
     /// list add up to the total.
     pub by_model: Vec<Group>,
@@ -34,6 +48,34 @@ pub struct LedgerReport {
     pub degraded_tasks: u64,
 }
 
+/// Of which time a report is, and by which periods.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ReportPeriod {
+    /// `hour`, `day`, `week` or `month`.
+    pub by: String,
+    /// The zone in which they begin, by its name in the IANA database.
+    pub time_zone: String,
+    /// The version of that database; with projectors of several versions, all of them.
+    pub time_zone_database: String,
+    /// From this time on; absent: from the first usage on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<String>,
+    /// Before this time; absent: up to the last usage.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<String>,
+}
+
+/// What a producer's wrong clock dated ahead.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct DatedAhead {
+    /// Usage events.
+    pub usage_events: u64,
+    /// Their tokens.
+    pub tokens: i64,
+    /// That in a sentence.
+    pub note: String,
+}
+
 /// One group of a total.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Group {
@@ -45,6 +87,9 @@ pub struct Group {
     /// Its totals.
     #[serde(flatten)]
     pub totals: Totals,
+    /// Only of periods: the part of it whose producer's clock is more than five minutes ahead of the ledger's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ahead: Option<DatedAhead>,
 }
 
 /// Sums over usage and its corrections.

@@ -29,7 +29,7 @@ pub use health::{
     BreakerState, BudgetHealth, FigureRow, PhaseRow, ReviewList, ReviewTask, ThresholdProposal, TierRow,
     UtilizationClass, WeekRow,
 };
-pub use ledger::{Group, LedgerReport, Totals};
+pub use ledger::{DatedAhead, Group, LedgerReport, ReportPeriod, Totals};
 pub use limits::{LimitsResponse, PhaseLimitView};
 pub use operate::{
     ConfigResponse, ConnectionHealth, Health, HealthCheck, LogPage, LogServerHealth, PositionResponse,

@@ -41,6 +41,9 @@ pub struct Health {
     pub status: String,
     /// The version of the program.
     pub version: String,
+    /// The version of the time zone database in it.
+    #[serde(default)]
+    pub time_zone_database: String,
     /// What was checked.
     pub checks: Vec<HealthCheck>,
     /// Every view.

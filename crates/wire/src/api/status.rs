@@ -97,6 +97,10 @@ pub struct TaskSummary {
     pub first_at: String,
     /// When its latest event happened.
     pub last_at: String,
+    /// How far the clock of a producer of it is ahead of the ledger's (positive: more than five minutes), or behind it (negative: more than a
+    /// day, of an open task), by that producer's latest event, in milliseconds. Absent: its times can be believed.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub clock_skew_ms: Option<i64>,
     /// Whether some of its events could not be read: the numbers lack them and all later ones.
     pub degraded: bool,
 }

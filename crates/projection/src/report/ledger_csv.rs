@@ -1,0 +1,91 @@
+//! Totals of the ledger as CSV (RFC 4180), a group a row.
+
+use tollgate_wire::api::{Group, LedgerReport, Totals};
+
+use super::csv::text;
+
+/// The columns, in order.
+pub const LEDGER_COLUMNS: [&str; 18] = [
+    "list",
+    "key",
+    "rest_of",
+    "usage_events",
+    "tokens",
+    "input_uncached",
+    "cached_input",
+    "cache_write",
+    "output",
+    "reasoning",
+    "estimated_tokens",
+    "cost_usd",
+    "unpriced_tokens",
+    "ahead_tokens",
+    "time_zone",
+    "since",
+    "until",
+    "as_of",
+];
+
+/// The whole in a row of the list `total`, then the groups of each list; the rows of a list add up to the whole. Texts are written as in
+/// the CSV of a task.
+#[must_use]
+pub fn ledger_csv(report: &LedgerReport) -> String {
+    let mut out = LEDGER_COLUMNS.join(",");
+    out.push_str("\r\n");
+    let mut line = |fields: [String; 18]| {
+        out.push_str(&fields.join(","));
+        out.push_str("\r\n");
+    };
+    let ahead = |group: &Group| group.ahead.as_ref().map(|ahead| ahead.tokens);
+    line(row(report, "total", "", None, &report.totals, None));
+    for (list, groups) in [
+        ("hour", &report.by_hour),
+        ("day", &report.by_day),
+        ("week", &report.by_week),
+        ("month", &report.by_month),
+        ("model", &report.by_model),
+        ("provider", &report.by_provider),
+        ("producer", &report.by_producer),
+        ("phase", &report.by_phase),
+        ("complexity", &report.by_complexity),
+        ("importance", &report.by_importance),
+    ] {
+        for group in groups {
+            line(row(report, list, &group.key, group.rest_of, &group.totals, ahead(group)));
+        }
+    }
+    out
+}
+
+fn row(
+    report: &LedgerReport,
+    list: &str,
+    key: &str,
+    rest_of: Option<u64>,
+    totals: &Totals,
+    ahead: Option<i64>,
+) -> [String; 18] {
+    let tokens = &totals.tokens;
+    let maybe = |value: &Option<String>| text(value.as_deref().unwrap_or_default());
+    [
+        list.to_owned(),
+        text(key),
+        rest_of.map(|groups| groups.to_string()).unwrap_or_default(),
+        // Numbers of our own making, which may be negative.
+        totals.usage_events.to_string(),
+        tokens.total.to_string(),
+        tokens.input_uncached.to_string(),
+        tokens.cached_input.to_string(),
+        tokens.cache_write.to_string(),
+        tokens.output.to_string(),
+        tokens.reasoning.to_string(),
+        totals.estimated_tokens.to_string(),
+        totals.cost_usd.clone(),
+        totals.unpriced_tokens.to_string(),
+        ahead.map(|tokens| tokens.to_string()).unwrap_or_default(),
+        text(&report.period.time_zone),
+        maybe(&report.period.since),
+        maybe(&report.period.until),
+        text(&report.as_of),
+    ]
+}
