@@ -50,6 +50,11 @@ const ELSEWHERE: &[(&str, &str, &str)] = &[
     ("docs/guides/nats.md", "overlap", "tests/e2e/nats/projectors.rs"),
     ("docs/guides/nats.md", "tollgate_view_lag_records", "tests/e2e/nats/servers.rs"),
     ("docs/guides/orchestrator.md", "", "tests/producers/orchestrator.rs"),
+    (
+        "docs/guides/prices.md",
+        "",
+        "cli/src/commands/prices.rs, tools/prices: they need files that the reader has",
+    ),
     ("docs/guides/producers.md", "", "tests/producers/guide.rs"),
     (
         "docs/guides/runbook.md",
@@ -60,6 +65,7 @@ const ELSEWHERE: &[(&str, &str, &str)] = &[
     ("docs/reference/alerts-config.md", "umask", "a secret; deliver/tests/it/guide.rs has one"),
     ("docs/reference/benchmarks.md", "", "measured, not tested"),
     ("docs/reference/cli.md", "task list", "tests/edge/selecting.rs"),
+    ("docs/reference/config.md", "house-gateway", "domain/src/config/prices.rs, server/tests/api/prices.rs"),
     ("docs/reference/nats.md", "", "log-jetstream/tests/jetstream/permissions.rs"),
     ("docs/reference/reliability.md", "", "tests/fault/chaos.rs, for a shorter time"),
     ("docs/reference/remediation-config.md", "remediation.opened", "deliver/src/remediation/tests.rs"),

@@ -41,7 +41,7 @@ Exit codes:
 #[derive(Debug)]
 pub(crate) struct Failure {
     code: u8,
-    message: String,
+    pub(crate) message: String,
     problem: Option<Box<Problem>>,
 }
 

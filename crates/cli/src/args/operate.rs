@@ -58,7 +58,7 @@ pub(crate) struct ImportArgs {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ConfigCommand {
-    /// Check a config and show all its problems at once
+    /// Check a config and show all its problems at once; with --prices a price book too
     Check,
     /// Show the config in force, where it was taken from, and since when
     Show(ShowArgs),

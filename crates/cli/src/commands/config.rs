@@ -6,14 +6,14 @@ use std::process::ExitCode;
 use tollgate_domain::config::{BudgetConfig, DEFAULT_CONFIG};
 use tollgate_server::ledger::BUILT_IN;
 
-use super::ask;
+use super::{ask, prices};
 use crate::args::{Format, Global, ShowArgs};
 use crate::connect::{Access, config_file, is_served};
 use crate::exit::Failure;
 use crate::output::{json, line, out};
 
 /// Shows all problems of the config, or its hash: of the one that commands would use, `--config`, else that of the data
-/// directory, else the built-in one.
+/// directory, else the built-in one. With `--prices` the same of a price book.
 pub(crate) fn check(global: &Global) -> Result<ExitCode, Failure> {
     let (config, source) = match config_file(global) {
         Some(path) if path == Path::new(BUILT_IN) => (BudgetConfig::built_in(), BUILT_IN.to_owned()),
@@ -22,9 +22,11 @@ pub(crate) fn check(global: &Global) -> Result<ExitCode, Failure> {
     };
     let phases: Vec<&str> = config.phases.iter().map(|base| base.phase.as_str()).collect();
     let hash = config.hash();
+    let prices = global.prices.as_deref().map(|path| prices::check(path, &config)).transpose()?;
     if global.format == Format::Json {
         json(&serde_json::json!({"source": source, "config_hash": hash, "phases": phases,
-            "rollout": config.rollout.as_str(), "enabled": config.stop_loss.enabled}));
+            "rollout": config.rollout.as_str(), "enabled": config.stop_loss.enabled,
+            "prices": prices.as_ref().map(prices::Checked::json)}));
     } else {
         line(&format!("{source}: valid"));
         line(&format!("  hash     {hash}"));
@@ -33,6 +35,7 @@ pub(crate) fn check(global: &Global) -> Result<ExitCode, Failure> {
         let profile = config.stop_loss.thresholds.profile;
         let state = if config.stop_loss.enabled { "on" } else { "off: nothing blocks" };
         line(&format!("  gate     {state}, profile {profile}"));
+        prices.iter().for_each(prices::Checked::show);
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -63,7 +66,11 @@ pub(crate) async fn show(global: &Global, args: &ShowArgs) -> Result<ExitCode, F
     let since = config.since.as_deref().map(|since| format!(", in force since {since}")).unwrap_or_default();
     line(&format!("# {from}{since}"));
     line(&format!("# sha256 {}", config.config_hash));
-    line(&format!("# prices {}, from {}", config.price_version, config.prices_source));
+    let compared = config.prices_as_of.as_deref().zip(config.prices_age_days);
+    let compared =
+        compared.map(|(day, age)| format!(", compared with its sources on {day} ({age} days ago)"));
+    let compared = compared.unwrap_or_default();
+    line(&format!("# prices {}, from {}{compared}", config.price_version, config.prices_source));
     for warning in &config.warnings {
         warning.lines().for_each(|text| line(&format!("# ! {text}")));
     }

@@ -9,6 +9,7 @@ mod govern;
 mod import;
 mod log;
 mod maintain;
+mod prices;
 mod projector;
 mod quarantine;
 mod recover;

@@ -65,7 +65,9 @@ pub(crate) async fn run(global: &Global, args: ServeArgs) -> Result<ExitCode, Fa
         let settings = ledger.settings();
         note(&format!("config: {}", settings.config_line()));
         reads.iter().for_each(|read| note(read));
-        for warning in settings.warnings() {
+        let now = ledger.now();
+        note(&format!("prices: {}", settings.prices_line(now)));
+        for warning in settings.warnings(now) {
             note(&format!("! {warning}"));
         }
         if let Some(server) = ledger.log().server() {

@@ -58,6 +58,9 @@ pub(crate) fn ledger_report(report: &LedgerReport, top: Option<usize>) -> String
             report.degraded_tasks
         );
     }
+    for warning in &report.price_warnings {
+        let _ = writeln!(text, "! {warning}");
+    }
     for (name, groups) in [
         ("hour", &report.by_hour),
         ("day", &report.by_day),

@@ -50,6 +50,9 @@ pub(super) fn text(config: &BudgetConfig) -> String {
     for (key, value) in config.alerts.lines() {
         line(key, &value);
     }
+    for (key, value) in super::prices::lines(&config.prices) {
+        line(&key, &value);
+    }
     // Younger than the hashes that logs hold: the defaults add nothing to them.
     if stop_loss.on_bypass != BypassPolicy::Alert {
         line("stop_loss.on_bypass", &stop_loss.on_bypass);

@@ -2,6 +2,7 @@
 
 mod canonical;
 mod fields;
+mod prices;
 mod read;
 mod reports;
 mod watch;
@@ -12,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::decimal::Decimal;
 use crate::nearest;
 use crate::phase::Phase;
+use crate::price::Aliases;
 use crate::tier::{Complexity, Importance};
 use crate::yaml::InvalidConfig;
 
@@ -42,6 +44,8 @@ pub struct BudgetConfig {
     pub alerts: WatchConfig,
     /// How reports are made where nobody says it.
     pub reports: ReportsConfig,
+    /// Names of this house that price books have other names for.
+    pub prices: Aliases,
     /// Off: nothing that a producer sends is recorded, the gate allows, and every answer says so.
     pub tracking: bool,
 }

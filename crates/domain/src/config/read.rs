@@ -5,7 +5,7 @@ use super::{
     BreachAction, BudgetConfig, BudgetedLatency, BypassPolicy, PhaseBase, Profile, Rollout, StalePolicy,
     StopLoss, Thresholds,
 };
-use super::{reports, watch};
+use super::{prices, reports, watch};
 use crate::decimal::Decimal;
 use crate::nearest;
 use crate::phase::{DEFAULT_PHASES, Phase};
@@ -14,7 +14,7 @@ use crate::yaml::InvalidConfig;
 use crate::yaml::fields::{Fields, Section};
 use crate::yaml::tree::{self, Node};
 
-const TOP_KEYS: [&str; 12] = [
+const TOP_KEYS: [&str; 13] = [
     "phases",
     "base_budgets",
     "complexity_multipliers",
@@ -25,6 +25,7 @@ const TOP_KEYS: [&str; 12] = [
     "budgeted_latency",
     "pressure_levels",
     "alerts",
+    "prices",
     "tracking",
     "reports",
 ];
@@ -84,6 +85,7 @@ pub(super) fn from_yaml(text: &str) -> Result<BudgetConfig, InvalidConfig> {
         pressure_levels: read_levels(&mut fields, &top),
         alerts: watch::read(&mut fields, &top),
         reports: reports::read(&mut fields, &top),
+        prices: prices::read(&mut fields, &top),
         tracking: optional(&top, "tracking", |field, node| fields.boolean(&field, node)).unwrap_or(true),
         phases,
     };

@@ -47,6 +47,8 @@ struct Parts {
     phases: Vec<Phase>,
     /// Sections, each with its keys and values as YAML writes them.
     sections: Vec<(String, Vec<(String, String)>)>,
+    /// Names of the house, by the kind that they are of.
+    aliases: Vec<(String, Vec<(String, String)>)>,
     /// Keys that stand for themselves.
     top: Vec<(String, String)>,
 }
@@ -70,6 +72,14 @@ impl Parts {
             "phase" => self.take_of_phase(rest, value)?,
             "complexity" | "importance" => {
                 self.put(&format!("{section}_multipliers"), rest, value.to_owned());
+            }
+            "prices" => {
+                let (kind, name) = rest.split_once('.')?;
+                let pair = (quoted(name), quoted(value));
+                match self.aliases.iter_mut().find(|(other, _)| other == kind) {
+                    Some((_, pairs)) => pairs.push(pair),
+                    None => self.aliases.push((kind.to_owned(), vec![pair])),
+                }
             }
             // Left out is what an empty one means: there is no such phase.
             "stop_loss" if rest == "checkpoint_phase" && value.is_empty() => {}
@@ -122,6 +132,15 @@ impl Parts {
                 line(format!("  {key}: {value}"));
             }
         }
+        if !self.aliases.is_empty() {
+            line("prices:".to_owned());
+        }
+        for (kind, pairs) in &self.aliases {
+            line(format!("  {kind}:"));
+            for (name, theirs) in pairs {
+                line(format!("    {name}: {theirs}"));
+            }
+        }
         for (key, value) in &self.top {
             line(format!("{key}: {value}"));
         }
@@ -140,6 +159,11 @@ fn written(key: &str, value: &str) -> String {
         "checkpoint_phase" => word(value),
         _ => value.to_owned(),
     }
+}
+
+/// Any text, in the quotes of JSON, which YAML reads too.
+fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
 }
 
 /// The name of a phase. YAML reads some words as something else.

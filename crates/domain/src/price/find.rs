@@ -82,7 +82,7 @@ fn without_provider<'a>(models: &'a Models, model: &str) -> Found<'a> {
 }
 
 /// The name of a model without the date of its snapshot: `gpt-5-2025-08-07`, `claude-haiku-4-5-20251001`, `…@20250929`, `…-latest`.
-fn undated(model: &str) -> Option<&str> {
+pub(super) fn undated(model: &str) -> Option<&str> {
     if let Some(name) = model.strip_suffix("-latest") {
         return Some(name);
     }

@@ -9,9 +9,10 @@ use super::notes::{Notes, OtherUnit, PriceProblem, Stays, Taken};
 use super::off_peak::OffPeak;
 use super::rates::Rates;
 use super::schedule::{Given, Schedule, Tier};
-use super::{ModelPrice, number};
+use super::{ModelPrice, number, plausible};
 use crate::decimal::Decimal;
 use crate::money::Usd;
+use crate::time::Timestamp;
 
 pub(super) type Models = BTreeMap<String, Option<ModelPrice>>;
 type Fields<'a> = BTreeMap<String, &'a RawValue>;
@@ -20,7 +21,7 @@ type Fields<'a> = BTreeMap<String, &'a RawValue>;
 const RESERVED: [&str; 2] = ["sample_spec", "fallback_generalizations"];
 
 /// What one token of text has never cost, by far: more is a price of a million tokens, or of something else.
-const TOO_DEAR: Usd = Usd::from_units(10_000_000_000_000_000);
+const TOO_DEAR: Usd = Usd::from_units(1_000_000_000_000_000);
 
 /// How many names an entry may stand behind.
 const MAX_ALIASES: usize = 8;
@@ -57,6 +58,7 @@ pub(super) fn read(text: &str) -> Result<(Models, Notes), String> {
             }
         }
     }
+    notes.doubts = plausible::doubts(&models);
     Ok((models, notes))
 }
 
@@ -102,6 +104,9 @@ impl Entry<'_> {
     }
 
     fn read(&mut self, fields: &Fields<'_>) -> Result<Option<ModelPrice>, Problem> {
+        if let Some(raw) = fields.get("unpriced").filter(|raw| raw.get() != "null") {
+            return Err(problem("unpriced", raw.get().trim_matches('"'), "the book says so"));
+        }
         let provider = text_of(fields, "litellm_provider");
         let inclusive = provider.as_deref() == Some("xai");
         let (standard, mut tiers) = self.given(fields)?;
@@ -112,9 +117,6 @@ impl Entry<'_> {
             && tiers.values().all(|given| given.as_ref().is_ok_and(Given::is_empty))
         {
             return Ok(None);
-        }
-        if let Some(raw) = fields.get("unpriced").filter(|raw| raw.get() != "null") {
-            return Err(problem("unpriced", raw.get().trim_matches('"'), "the book says so"));
         }
         let confirmed = fields.get("price_confirmed").is_some_and(|raw| raw.get() == "true");
         let schedule = match listed {
@@ -132,6 +134,9 @@ impl Entry<'_> {
             off_peak: off_peak.transpose()?,
             service_tiers: BTreeMap::new(),
             confirmed,
+            as_of: text_of(fields, "as_of")
+                .and_then(|day| format!("{day}T00:00:00Z").parse::<Timestamp>().ok())
+                .map(Timestamp::day),
             standard: schedule,
         };
         if let Some(factor) = fast_multiplier(fields)? {
@@ -149,7 +154,7 @@ impl Entry<'_> {
             price.service_tiers.insert(tier, schedule);
         }
         if let Some((field, rate)) = price.dearest().filter(|(_, rate)| *rate > TOO_DEAR && !confirmed) {
-            let rule = "is more than 0.01 USD for one token: prices are per token, not per million tokens; \
+            let rule = "is more than 0.001 USD for one token: prices are per token, not per million tokens; \
                         `\"price_confirmed\": true` in the entry takes it as it is";
             return Err(problem(field, &rate.to_string(), rule));
         }

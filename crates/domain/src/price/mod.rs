@@ -1,5 +1,6 @@
 //! Prices and what usage costs by them. Exact: read from the text of a number, kept as integers.
 
+mod aliases;
 mod cost;
 mod fields;
 mod find;
@@ -7,6 +8,7 @@ mod litellm;
 mod notes;
 mod number;
 mod off_peak;
+mod plausible;
 mod provider;
 mod rates;
 mod schedule;
@@ -16,11 +18,12 @@ use std::collections::BTreeMap;
 use sha2::{Digest, Sha256};
 
 use crate::money::Usd;
-use crate::time::Timestamp;
+use crate::time::{Day, Timestamp};
 use crate::tokens::{TokenCounts, TokenSums};
 use crate::usage::{Cost, UsageRecorded};
 
-pub use notes::{InvalidPriceBook, Notes, OtherUnit, PriceProblem, Stays, Taken};
+pub use aliases::Aliases;
+pub use notes::{Doubt, InvalidPriceBook, Notes, OtherUnit, PriceProblem, Stays, Taken};
 
 use litellm::Models;
 use off_peak::OffPeak;
@@ -78,6 +81,8 @@ pub(crate) struct ModelPrice {
     service_tiers: BTreeMap<&'static str, Option<Schedule>>,
     /// Rates of some hours, in place of the standard ones.
     off_peak: Option<OffPeak>,
+    /// When it was last compared with its sources.
+    as_of: Option<Day>,
     /// A person has said that the price is right, however unlikely it looks.
     confirmed: bool,
 }
@@ -85,6 +90,9 @@ pub(crate) struct ModelPrice {
 impl PriceBook {
     /// What names the book that ships with Tollgate.
     pub const SHIPPED: &str = "shipped";
+
+    /// After how many days a book is too old to be taken without a warning.
+    pub const OLD_AFTER_DAYS: i32 = 60;
 
     /// The book that ships with Tollgate.
     #[must_use]
@@ -114,6 +122,28 @@ impl PriceBook {
     #[must_use]
     pub fn version(&self) -> &str {
         &self.version
+    }
+
+    /// The last day on which an entry of it was compared with its sources, where entries say so (`as_of`).
+    #[must_use]
+    pub fn as_of(&self) -> Option<Day> {
+        self.models.values().flatten().filter_map(|price| price.as_of).max()
+    }
+
+    /// How many days ago that was.
+    #[must_use]
+    pub fn age_in_days(&self, now: Timestamp) -> Option<i32> {
+        Some(now.day().0.saturating_sub(self.as_of()?.0).max(0))
+    }
+
+    /// What to say of a book that nobody compared with its sources for too long.
+    #[must_use]
+    pub fn too_old(&self, now: Timestamp) -> Option<String> {
+        let age = self.age_in_days(now).filter(|age| *age > Self::OLD_AFTER_DAYS)?;
+        let (version, day) = (&self.version, self.as_of()?);
+        Some(format!(
+            "the prices {version} were compared with their sources {age} days ago, on {day}: prices change, name a newer book with --prices"
+        ))
     }
 
     /// How many models it prices.

@@ -70,6 +70,16 @@ pub struct Taken {
     pub taken: String,
 }
 
+/// A price that is used, and hard to believe.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("price of `{model}` is hard to believe: {why}")]
+pub struct Doubt {
+    /// Which model.
+    pub model: String,
+    /// What speaks against it.
+    pub why: String,
+}
+
 /// All there is to say of one reading of a book.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Notes {
@@ -77,6 +87,8 @@ pub struct Notes {
     pub left_out: Vec<PriceProblem>,
     /// Prices that were taken for another decimal than their text.
     pub taken: Vec<Taken>,
+    /// Prices that are hard to believe.
+    pub doubts: Vec<Doubt>,
     /// Models that are not priced by the token: images, seconds, searches.
     pub other_units: Vec<OtherUnit>,
 }
@@ -89,6 +101,7 @@ impl Notes {
     #[must_use]
     pub fn warnings(&self) -> Vec<String> {
         let mut warnings: Vec<String> = self.left_out.iter().map(ToString::to_string).collect();
+        shorten(&mut warnings, &self.doubts);
         shorten(&mut warnings, &self.taken);
         warnings
     }

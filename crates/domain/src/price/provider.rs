@@ -59,7 +59,7 @@ const FAMILIES: [&str; 2] = ["fireworks_ai", "vertex_ai"];
 const OF_THEIR_OWN: [&str; 5] = ["azure_ai", "bedrock_mantle", "meta_llama", "github_copilot", "amazon_nova"];
 
 /// A name in one spelling.
-fn plain(name: &str) -> String {
+pub(super) fn plain(name: &str) -> String {
     let same = |letter: char| {
         if matches!(letter, '.' | '-' | ' ' | '/') { '_' } else { letter.to_ascii_lowercase() }
     };

@@ -146,6 +146,26 @@ fn the_shipped_book_prices_the_common_models() {
 }
 
 #[test]
+fn the_shipped_book_says_of_each_entry_where_it_is_from_and_has_no_bad_price() {
+    let (book, notes) = PriceBook::from_litellm(SHIPPED_PRICES, "shipped").unwrap();
+    assert!(book.len() > 500, "{}", book.len());
+    let bad: Vec<&PriceProblem> =
+        notes.left_out.iter().filter(|problem| problem.field != "unpriced").collect();
+    assert_eq!((bad, notes.taken, notes.other_units), (Vec::new(), Vec::new(), Vec::new()));
+    let entries: BTreeMap<String, BTreeMap<String, serde_json::Value>> =
+        serde_json::from_str(SHIPPED_PRICES).unwrap();
+    for (model, entry) in entries {
+        let text = |name: &str| entry.get(name).and_then(|value| value.as_str()).unwrap_or_default();
+        assert!(!text("source").is_empty() && text("as_of").len() == 10, "{model}: {entry:?}");
+    }
+    assert!(book.as_of() >= day("2026-11-28"), "{:?}", book.as_of());
+}
+
+fn day(day: &str) -> Option<Day> {
+    Some(format!("{day}T00:00:00Z").parse::<Timestamp>().ok()?.day())
+}
+
+#[test]
 fn a_file_that_is_no_object_gets_one_sentence() {
     for (text, says) in [
         ("", "the file is empty: it must map"),

@@ -232,6 +232,7 @@ impl LedgerTotals {
             by_complexity: groups(Dimension::Complexity, &self.by_complexity),
             by_importance: groups(Dimension::Importance, &self.by_importance),
             degraded_tasks,
+            price_warnings: Vec::new(),
         }
     }
 

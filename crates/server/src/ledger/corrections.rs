@@ -147,7 +147,7 @@ fn correction_cost(
     left: &TokenCounts,
     change: &TokenSums,
 ) -> Cost {
-    let call = Call::of(original, at);
+    let call = settings.config.prices.apply(Call::of(original, at));
     let usd = |cost: &Cost| if let Cost::Priced { usd, .. } = cost { Some(*usd) } else { None };
     let charged = usd(&original.cost);
     if charged.is_none() || usd(&settings.prices.cost(call, &original.tokens)) != charged {

@@ -121,5 +121,5 @@ fn unknown_phase(settings: &Settings, body: &EventBody) -> Option<String> {
 
 /// Prices usage that happened at a time.
 pub(super) fn price(settings: &Settings, usage: &mut UsageRecorded, at: Timestamp) {
-    usage.cost = settings.prices.cost(Call::of(usage, at), &usage.tokens);
+    usage.cost = settings.prices.cost(settings.config.prices.apply(Call::of(usage, at)), &usage.tokens);
 }

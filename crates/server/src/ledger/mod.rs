@@ -321,7 +321,7 @@ impl Ledger {
     }
 
     /// What the present is.
-    pub(crate) fn now(&self) -> Timestamp {
+    pub fn now(&self) -> Timestamp {
         self.clock.now()
     }
 

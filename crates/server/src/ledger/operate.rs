@@ -4,6 +4,7 @@ use std::sync::PoisonError;
 use std::time::Duration;
 
 use tollgate_domain::position::{PartitionId, Position};
+use tollgate_domain::time::Timestamp;
 use tollgate_log::contract::{Durability, LogServer};
 use tollgate_log::embedded::Anchor;
 use tollgate_projection::fold::Projection;
@@ -13,7 +14,7 @@ use tollgate_wire::api::{
     ConfigResponse, Health, HealthCheck, LogServerHealth, PositionResponse, RebuildResponse, ViewHealth,
 };
 
-use super::Ledger;
+use super::{Ledger, Settings};
 use crate::problem::{Answer, NOT_FOUND, of_read, of_rebuild};
 
 /// The views, by name.
@@ -66,14 +67,7 @@ impl Ledger {
         let views: Vec<ViewHealth> = [status, reports, alerts].into_iter().flatten().collect();
         let server = self.log.server();
         let mut checks = vec![log_check(failed, self.log.durability(), server.as_ref())];
-        checks.push(HealthCheck {
-            name: CONFIG_CHECK.to_owned(),
-            ok: settings.problems().next().is_none(),
-            detail: std::iter::once(settings.config_line().as_str())
-                .chain(settings.warnings())
-                .collect::<Vec<_>>()
-                .join("; "),
-        });
+        checks.extend(settings_checks(&settings, self.now()));
         let evidence = self.evidence_fails.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let degraded = evidence.is_some() || views.iter().any(|view| !view.quarantined.is_empty());
         checks.extend(views.iter().map(check_of));
@@ -110,7 +104,9 @@ impl Ledger {
             since: settings.config_since.map(|since| since.to_string()),
             price_version: settings.prices.version().to_owned(),
             prices_source: settings.prices_source.clone(),
-            warnings: settings.warnings().map(str::to_owned).collect(),
+            prices_as_of: settings.prices.as_of().map(|day| day.to_string()),
+            prices_age_days: settings.prices.age_in_days(self.now()),
+            warnings: settings.warnings(self.now()),
         }
     }
 
@@ -137,6 +133,16 @@ impl Ledger {
         anchors.extend(anchors_of(&self.alerts, "alerts").await);
         anchors
     }
+}
+
+/// Which config and which prices are in force, with what people should know of them.
+fn settings_checks(settings: &Settings, now: Timestamp) -> [HealthCheck; 2] {
+    let config: Vec<String> = std::iter::once(settings.config_line()).chain(settings.warnings(now)).collect();
+    let ok = settings.problems().next().is_none();
+    [
+        HealthCheck { name: CONFIG_CHECK.to_owned(), ok, detail: config.join("; ") },
+        HealthCheck { name: "prices".to_owned(), ok: true, detail: settings.prices_line(now) },
+    ]
 }
 
 /// All parts of a view as one: rows and records add up, digests stand side by side.

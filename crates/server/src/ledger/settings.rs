@@ -8,7 +8,7 @@ use std::time::Duration;
 use tollgate_domain::config::BudgetConfig;
 use tollgate_domain::event::{ConfigLoaded, ConfigRejected, Event, EventBody, PriceBookLoaded};
 use tollgate_domain::gate::Switches;
-use tollgate_domain::price::{InvalidPriceBook, PriceBook};
+use tollgate_domain::price::{Doubt, InvalidPriceBook, Notes, PriceBook};
 use tollgate_domain::time::Timestamp;
 use tollgate_domain::yaml::InvalidConfig;
 use tollgate_projection::reports::LastSettings;
@@ -95,8 +95,8 @@ pub struct Settings {
     pub elsewhere: Option<String>,
     /// The prices that were in force last, where they are not any more though nobody named others.
     pub prices_problem: Option<String>,
-    /// Prices that were left out, and what else people should know of the book.
-    pub price_warnings: Vec<String>,
+    /// What there is to say of the prices.
+    pub price_notes: Notes,
 }
 
 /// Why config or prices cannot be used.
@@ -154,17 +154,42 @@ pub(super) struct NamedConfig {
 pub(super) struct NamedPrices {
     pub(super) book: PriceBook,
     pub(super) source: String,
-    warnings: Vec<String>,
+    notes: Notes,
 }
 
 impl Settings {
-    /// What people should know.
-    pub fn warnings(&self) -> impl Iterator<Item = &str> {
+    /// What people should know at a time.
+    #[must_use]
+    pub fn warnings(&self, now: Timestamp) -> Vec<String> {
         let tracking = self.tracking_off().then_some("tracking is switched off: nothing is recorded");
         let enforcement =
             (!self.switches().enabled).then_some("the stop-loss is switched off: nothing blocks");
-        let warnings = self.price_warnings.iter().map(String::as_str);
-        tracking.into_iter().chain(enforcement).chain(self.problems()).chain(warnings)
+        let mut warnings: Vec<String> =
+            tracking.into_iter().chain(enforcement).chain(self.problems()).map(str::to_owned).collect();
+        warnings.extend(self.prices.too_old(now));
+        warnings.extend(self.config.prices.not_in(&self.prices));
+        warnings.extend(self.price_notes.warnings());
+        warnings
+    }
+
+    /// Which prices are in force, for people: `shipped@0123456789ab, 800 models, compared with its sources on 2026-11-28 (3 days ago)`.
+    #[must_use]
+    pub fn prices_line(&self, now: Timestamp) -> String {
+        let (version, models) = (self.prices.version(), self.prices.len());
+        let compared = self.prices.as_of().zip(self.prices.age_in_days(now));
+        let compared =
+            compared.map(|(day, age)| format!(", compared with its sources on {day} ({age} days ago)"));
+        format!("{version}, {models} models{}", compared.unwrap_or_default())
+    }
+
+    /// What is doubtful about the prices of models.
+    pub(crate) fn doubts_about(&self, models: &[&str], now: Timestamp) -> Vec<String> {
+        let about = |doubt: &&Doubt| {
+            let bare = doubt.model.rsplit('/').next().unwrap_or_default();
+            models.iter().any(|model| *model == doubt.model || *model == bare)
+        };
+        let doubts = self.price_notes.doubts.iter().filter(about).map(ToString::to_string);
+        self.prices.too_old(now).into_iter().chain(doubts).collect()
     }
 
     /// What is not as it was meant, and stays so until somebody mends it: the ledger is degraded.
@@ -199,7 +224,7 @@ impl Settings {
             config_problem: None,
             elsewhere: None,
             prices_problem: None,
-            price_warnings: Vec::new(),
+            price_notes: Notes::default(),
         }
     }
 
@@ -211,7 +236,7 @@ impl Settings {
     }
 
     pub(super) fn take_prices(&mut self, named: NamedPrices) {
-        (self.prices, self.prices_source, self.price_warnings) = (named.book, named.source, named.warnings);
+        (self.prices, self.prices_source, self.price_notes) = (named.book, named.source, named.notes);
     }
 
     /// Whether nothing that producers send is recorded.
@@ -243,7 +268,7 @@ pub(super) fn read(options: &SettingsOptions) -> Result<Named, SettingsError> {
         return Err(SettingsError::Config { source_name, problems });
     }
     let prices = options.prices.as_deref().map(read_prices).transpose()?;
-    for warning in prices.iter().flat_map(|named| &named.warnings) {
+    for warning in prices.iter().flat_map(|named| named.notes.warnings()) {
         tracing::warn!("{warning}");
     }
     let (enforcement_disabled, tracking_disabled) = (options.enforcement_disabled, options.tracking_disabled);
@@ -267,11 +292,11 @@ pub(super) fn named_config(path: &Path) -> Result<NamedConfig, (String, Vec<Stri
 pub(super) fn read_prices(path: &Path) -> Result<NamedPrices, SettingsError> {
     if path == Path::new(PriceBook::SHIPPED) && !path.exists() {
         let (book, source) = (PriceBook::shipped(), PriceBook::SHIPPED.to_owned());
-        return Ok(NamedPrices { book, source, warnings: Vec::new() });
+        return Ok(NamedPrices { book, source, notes: Notes::default() });
     }
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let (book, notes) = PriceBook::from_litellm(&read_file(path)?, &name)?;
-    Ok(NamedPrices { book, source: path.display().to_string(), warnings: notes.warnings() })
+    Ok(NamedPrices { book, source: path.display().to_string(), notes })
 }
 
 fn read_config(path: &Path) -> Result<BudgetConfig, (String, Vec<String>)> {

@@ -41,7 +41,7 @@ impl Ledger {
             question.listed = Some(found.totals.largest(asked.top));
             (found, as_of, _) = self.totals(&question, wait).await?;
         }
-        self.make(move || {
+        let made = self.make(move || {
             let databases: Vec<String> = found.zone_databases.into_iter().collect();
             let period = ReportPeriod {
                 by: periods.by.to_string(),
@@ -51,8 +51,11 @@ impl Ledger {
                 until: periods.until.map(|until| until.to_string()),
             };
             found.totals.report(period, found.tasks, found.degraded, as_of.to_string())
-        })
-        .await
+        });
+        let mut report = made.await?;
+        let models: Vec<&str> = report.by_model.iter().map(|group| group.key.as_str()).collect();
+        report.price_warnings = self.settings().doubts_about(&models, self.now());
+        Ok(report)
     }
 
     /// Totals of all parts, and of how many.

@@ -46,6 +46,9 @@ pub struct LedgerReport {
     pub by_importance: Vec<Group>,
     /// Tasks whose events could not all be read: the numbers lack them.
     pub degraded_tasks: u64,
+    /// What is doubtful about the prices in force: their age, and prices of listed models that are hard to believe.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub price_warnings: Vec<String>,
 }
 
 /// Of which time a report is, and by which periods.

@@ -159,6 +159,12 @@ pub struct ConfigResponse {
     pub price_version: String,
     /// The file they came from, or `shipped`.
     pub prices_source: String,
+    /// The last day on which they were compared with their sources, where the book says so.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub prices_as_of: Option<String>,
+    /// How many days ago that was, by the ledger's clock.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub prices_age_days: Option<i32>,
     /// What is not as it was meant, and what is switched off.
     pub warnings: Vec<String>,
 }

@@ -38,7 +38,7 @@ struct Script {
 }
 
 const GPT: (&str, &str) = ("openai", "gpt-5");
-const CLAUDE: (&str, &str) = ("anthropic", "claude-sonnet-4-5");
+const CLAUDE: (&str, &str) = ("anthropic", "claude-sonnet-4-6");
 
 const ALL: &[(&str, u64)] = &[
     ("STRATEGIZE", 62),

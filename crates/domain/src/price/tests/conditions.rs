@@ -166,7 +166,7 @@ fn whatever_is_left_out_or_taken_otherwise_is_named() {
         ("unknown-factor", "congestion_multiplier `3`: could change the price"),
         ("alias-lost", "alias_of `\"nobody\"`: must name another entry"),
         ("alias-ring", "leads on more than 8 times"),
-        ("per-million", "`0.071`: is more than 0.01 USD for one token"),
+        ("per-million", "`0.071`: is more than 0.001 USD for one token"),
         ("disputed", "unpriced `two sources disagree`: the book says so; the model stays unpriced"),
         ("too-cold", "input_cost_per_token `-1`: must not be negative"),
         ("true", "input_cost_per_token `true`"),
