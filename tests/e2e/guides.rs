@@ -44,6 +44,11 @@ const ELSEWHERE: &[(&str, &str, &str)] = &[
         "tests/edge/governing.rs: it resets only one that is open",
     ),
     ("docs/guides/nats.md", "--durability", "log-jetstream/tests/jetstream/durability.rs"),
+    (
+        "docs/guides/nats.md",
+        "racing decisions",
+        "log-jetstream/tests/jetstream/cluster.rs, on servers of both versions",
+    ),
     ("docs/guides/nats.md", "no projector answers", "tests/e2e/nats/projectors.rs"),
     ("docs/guides/nats.md", "another projector has it", "tests/e2e/nats/projectors.rs"),
     ("docs/guides/nats.md", "--partitions", "tests/e2e/nats/projectors.rs"),

@@ -14,7 +14,44 @@ over_each_log!(
     ec19_no_metric_carries_a_task,
     ec20_limits_are_computed_once_and_looked_up_after,
     ec21_a_report_that_fails_blocks_nothing,
+    days_are_those_of_the_zone_that_is_asked_for,
 );
+
+fn days_are_those_of_the_zone_that_is_asked_for(ground: &mut Ground) {
+    // Usage around midnight in Shanghai and Berlin, and around Berlin's change to summer time.
+    for (id, at, tokens) in [
+        ("a", "2025-01-01T23:30:00Z", 1_100),
+        ("b", "2025-01-02T03:00:00Z", 2_200),
+        ("c", "2025-01-02T16:30:00Z", 4_400),
+        ("d", "2026-03-29T00:30:00Z", 1),
+        ("e", "2026-03-28T22:30:00Z", 2),
+        ("f", "2026-03-29T21:59:59Z", 4),
+        // The last quarter of an hour of a Berlin day of 23 hours is over: the next day.
+        ("g", "2026-03-29T22:00:00Z", 8),
+    ] {
+        let _ = ground.ok(&format!("usage record T-tz --id {id} --at {at} --output {tokens}"));
+    }
+    let days = |flags: &str| -> String {
+        let report = ground.json(&format!("report --by day {flags}"));
+        let groups = report["by_day"].as_array().unwrap_or_else(|| panic!("{report}")).iter();
+        let days =
+            groups.map(|group| format!("{} {}", group["key"].as_str().unwrap(), group["tokens"]["total"]));
+        let mut days: Vec<String> = days.collect();
+        days.sort();
+        format!("{} = {}", days.join(", "), report["totals"]["tokens"]["total"])
+    };
+    assert_eq!(
+        days("--time-zone Asia/Shanghai"),
+        "2025-01-02 3300, 2025-01-03 4400, 2026-03-29 3, 2026-03-30 12 = 7715"
+    );
+    assert_eq!(
+        days("--time-zone Europe/Berlin"),
+        "2025-01-02 7700, 2026-03-28 2, 2026-03-29 5, 2026-03-30 8 = 7715"
+    );
+    assert_eq!(days("--time-zone Europe/Berlin --since 2026-03-29 --until 2026-03-30"), "2026-03-29 5 = 5");
+    let said = ground.fails(3, "report --by day --time-zone Europe/Berlln");
+    assert!(said.contains("Europe/Berlin"), "{said}");
+}
 
 fn ec14_a_report_of_an_unfinished_task_says_so(ground: &mut Ground) {
     // Rule: phases not begun are shown with their limits, and a banner names the current phase.
