@@ -73,7 +73,7 @@ fn carry(client: TcpStream, target: &Mutex<String>, appended: &Sender<()>, go_on
         server.read_to_end(&mut answer).unwrap();
         // The connection to the client goes on.
         let text = String::from_utf8(answer).unwrap().replace("connection: close\r\n", "");
-        if head.starts_with("POST") && !replaced {
+        if head.starts_with("POST /v1/events ") && !replaced {
             replaced = true;
             appended.send(()).unwrap();
             go_on.lock().unwrap().recv().unwrap();

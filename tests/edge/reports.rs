@@ -38,7 +38,7 @@ fn days_are_those_of_the_zone_that_is_asked_for(ground: &mut Ground) {
             groups.map(|group| format!("{} {}", group["key"].as_str().unwrap(), group["tokens"]["total"]));
         let mut days: Vec<String> = days.collect();
         days.sort();
-        format!("{} = {}", days.join(", "), report["totals"]["tokens"]["total"])
+        format!("{} = {}", days.join(", "), report["tokens"]["total"])
     };
     assert_eq!(
         days("--time-zone Asia/Shanghai"),

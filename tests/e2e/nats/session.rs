@@ -64,7 +64,13 @@ fn a_session_without_a_server_reads_the_same_on_a_data_directory_and_over_nats()
     for part in ["BLOCK: T-1 to IMPLEMENT", "phase already active", "ends with 5"] {
         assert!(on_disk.contains(part), "{part}\n{on_disk}");
     }
-    for (one, other) in on_disk.lines().zip(over_nats.lines()) {
+    // How late the events of this session come, by a clock of long ago, is another number every minute.
+    let late = |line: &str| {
+        ["its events come", "events of producer", "clock_skew_ms"].iter().any(|part| line.contains(part))
+    };
+    for (one, other) in
+        on_disk.lines().zip(over_nats.lines()).filter(|(one, other)| !(late(one) && late(other)))
+    {
         assert_eq!(one, other, "over NATS:\n{over_nats}");
     }
     assert_eq!(on_disk.lines().count(), over_nats.lines().count());

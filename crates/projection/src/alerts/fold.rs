@@ -50,7 +50,7 @@ impl Projection for Alerts {
                 Ok(())
             }
             EventBody::TransitionsMeasured(measured) => {
-                watched(rows, moment, |watch| watch.transitions.note(measured, moment.at))
+                watched(rows, moment, |watch| watch.transitions.note(measured, event.occurred_at))
             }
             EventBody::ReportRead(read) => watched(rows, moment, |watch| access::read(watch, event, read)),
             EventBody::ConditionObserved(observed) => watched(rows, moment, |watch| observe(watch, observed)),
@@ -113,8 +113,9 @@ struct Moment<'a> {
 
 impl<'a> Moment<'a> {
     fn of(event: &RecordedEvent<'a>) -> Self {
-        // What it raises or ends happened when it was recorded, where its own time cannot be believed.
-        let at = event.occurred_at.unless_skewed(event.recorded_at);
+        // What it raises or ends happened when it was recorded, where its own time cannot be believed. The ledger's own can.
+        let own = event.tenant == LEDGER_TENANT;
+        let at = if own { event.occurred_at } else { event.occurred_at.unless_skewed(event.recorded_at) };
         Self { tenant: event.tenant, task: event.task, sequence: event.sequence, at }
     }
 }

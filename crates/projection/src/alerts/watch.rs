@@ -175,7 +175,7 @@ pub fn unreadable(
 }
 
 /// Milliseconds as people say them, in two units at most: `10 min`, `22 min 30 s`, `4 h`, `1,500 ms`.
-pub(super) fn length(ms: u64) -> String {
+pub(crate) fn length(ms: u64) -> String {
     let units = [(3_600_000, "h"), (60_000, "min"), (1000, "s")];
     for (nth, (unit, name)) in units.into_iter().enumerate() {
         let (whole, rest) = (ms.div_euclid(unit), ms.rem_euclid(unit));

@@ -16,6 +16,7 @@ use super::words::{
     counted, counted_signed, latency_of_limit, seconds, tokens_are, tokens_of_limit, used_of_limit,
     with_thousands,
 };
+use crate::alerts::watch::length;
 use crate::status::{Activity, Decision, Execution, Figures, Latency, TaskRow};
 
 /// Files read in one execution from which on research is the likely cause of a breach.
@@ -252,11 +253,11 @@ pub(super) fn warnings(named: Named<'_>, figures: &Figures) -> Vec<String> {
         }
     }
     if let Some(ms) = row.skew_ms() {
-        let far = seconds(ms.unsigned_abs().into());
+        let far = length(ms.unsigned_abs().div_euclid(60_000).saturating_mul(60_000));
         found.push(if ms > 0 {
-            format!("a producer's clock is {far} s ahead of the ledger's: its times are not believed")
+            format!("a producer's clock is {far} ahead of the ledger's: its times are not believed")
         } else {
-            format!("its events come {far} s after they happened by their producer's clock, which is behind, or reports late")
+            format!("its events come {far} after they happened by their producer's clock, which is behind, or reports late")
         });
     }
     if let Some(limits) = row.state.limits.as_deref() {

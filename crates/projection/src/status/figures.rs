@@ -57,7 +57,7 @@ impl Execution {
         let measured = match (self.ended_at, now) {
             (Some(end), _) => end.latency_since(self.started_at),
             // Clocks of two machines differ a little: a start that is still to come has taken no time so far.
-            (None, Some(now)) => Ok(u64::try_from(now.millis_since(self.counted_since())).unwrap_or(0)),
+            (None, Some(now)) => Ok(u64::try_from(now.millis_since(self.started_at)).unwrap_or(0)),
             (None, None) => Ok(0),
         };
         match (measured, budgeted) {

@@ -180,13 +180,6 @@ impl Execution {
         self.started_at.min(self.appended_at).unless_skewed(self.appended_at)
     }
 
-    /// Since when its latency counts while it runs: as its producer says, unless that was days before it was recorded. A start that lies
-    /// ahead counts nothing yet, so that no wrong clock makes the gate block.
-    #[must_use]
-    pub fn counted_since(&self) -> Timestamp {
-        self.started_at.max(self.running_since())
-    }
-
     /// Since when nobody has reported usage of it: its latest usage, else its start, by the clock of the ledger.
     #[must_use]
     pub fn silent_since(&self) -> Timestamp {

@@ -80,7 +80,7 @@ fn usage_counts_at_once_and_the_alert_says_what_is_wrong_by_the_ledgers_clock() 
     let status = task_status(named, Some(story.now), String::new());
     assert_eq!((status.summary.tokens_used, status.summary.clock_skew_ms), (12, Some(-50 * 3_600_000)));
     assert!(
-        status.warnings.iter().any(|warning| warning.contains("180,000.0 s after they happened")),
+        status.warnings.iter().any(|warning| warning.contains("50 h after they happened")),
         "{:?}",
         status.warnings
     );
