@@ -13,7 +13,54 @@ over_each_log!(
     ec08_a_phase_that_runs_counts_up_to_now_whatever_its_age,
     ec09_each_run_of_a_phase_is_an_attempt_and_totals_are_over_all,
     ec11_when_only_pr_and_monitor_remain_the_token_rule_still_blocks,
+    a_phase_that_nobody_has_is_warned_of_where_usage_names_it,
+    a_task_that_opens_above_its_limits_says_so,
 );
+
+fn a_phase_that_nobody_has_is_warned_of_where_usage_names_it(ground: &mut Ground) {
+    let warned = "the usage names phase `VERFY`, which the config does not have: counted against no phase's limit; did you mean `VERIFY`?";
+    let usage = |id: &str| json!({"id": id, "task": "T-1", "usage_recorded": {"phase": "VERFY", "tokens": {"output": 7}}});
+    let answer = ground.append(&[
+        usage("u1"),
+        json!({"id": "u2", "task": "T-1", "usage_recorded": {"phase": "verify", "tokens": {"output": 1}}}),
+    ]);
+    assert_eq!(answer["outcomes"][0]["warnings"], json!([warned]), "{answer}");
+    assert_eq!(answer["outcomes"][1]["warnings"], json!(null), "{answer}");
+    let said = ground.run("usage record T-1 --phase VERFY --output 5");
+    assert_eq!(said.code, 0, "it counts all the same: {said:?}");
+    assert!(said.err.contains(warned), "{said:?}");
+    assert_eq!(ground.json("task show T-1")["tokens_used"], 13);
+}
+
+fn a_task_that_opens_above_its_limits_says_so(ground: &mut Ground) {
+    // Given usage before the opening, or with it.
+    let _ = ground.ok("usage record T-1 --output 23401");
+    let said = ground.run("task open T-1");
+    assert_eq!(said.code, 0, "{said:?}");
+    assert!(
+        said.err.contains("the task is above its limits as it opens: tokens 23,401 / 23,400 (100.004%)"),
+        "{said:?}"
+    );
+    let opened = |task: &str, output: u64| {
+        ground.append(&[
+            json!({"id": "u", "task": task, "usage_recorded": {"tokens": {"output": output}}}),
+            json!({"id": "o", "task": task, "task_opened": {}}),
+        ])
+    };
+    let answer = opened("T-2", 23_401);
+    assert!(
+        answer["outcomes"][1]["warnings"][0]
+            .as_str()
+            .is_some_and(|warning| warning.contains("23,401 / 23,400")),
+        "{answer}"
+    );
+    let answer = opened("T-3", 23_400);
+    assert_eq!(
+        answer["outcomes"][1]["warnings"],
+        json!(null),
+        "exactly at a limit is not above it: {answer}"
+    );
+}
 
 fn ec04_an_override_is_absolute_and_warned_of_when_below(ground: &mut Ground) {
     // Rule: an override is absolute, no multiplier touches it; one below the computed limit is kept, with a warning.

@@ -91,6 +91,14 @@ impl Connection {
         let (log, log_options) = match open_log(global, access, &clock).await {
             Ok(opened) => opened,
             Err(OpenError::NoLedger { dir }) => {
+                // The demo keeps its ledger beside its evidence.
+                if Path::new(&dir).join("data").join("ledger.json").is_file() {
+                    let data = Path::new(&dir).join("data");
+                    return Err(Failure::failed(format!(
+                        "{dir}: no ledger here, but there is one in it: --data {}",
+                        data.display()
+                    )));
+                }
                 return Err(Failure::failed(format!(
                     "{dir}: no ledger here; say where with --data DIR or --server URL, or make one: `tollgate import codex PATH`, \
                      `tollgate task open TASK`, `tollgate serve`"
