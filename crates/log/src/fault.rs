@@ -52,6 +52,8 @@ pub enum Fault {
     Io,
     /// `ENOSPC`: nothing is done.
     Full,
+    /// `EDQUOT`: nothing is done.
+    Quota,
     /// `ENOSPC` after half of the bytes are written.
     ShortThenFull,
     /// `EMFILE`: the process has no file descriptors left.
@@ -174,6 +176,7 @@ impl Fault {
             Self::Io => io::Error::other("injected: input/output error"),
             Self::NoFiles => io::Error::from_raw_os_error(NO_DESCRIPTORS[1]),
             Self::Denied => io::ErrorKind::PermissionDenied.into(),
+            Self::Quota => io::Error::new(io::ErrorKind::QuotaExceeded, "injected: disk quota exceeded"),
             Self::Full | Self::ShortThenFull => {
                 io::Error::new(io::ErrorKind::StorageFull, "injected: no space left on device")
             }

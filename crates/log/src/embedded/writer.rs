@@ -154,9 +154,7 @@ impl Writer {
         }
         if self.durability == Durability::Fsync {
             let synced = self.disk.sync_data(&active.file);
-            synced.map_err(|error| {
-                Failure::Fatal(format!("sync of segment {} failed: {error}", active.ordinal))
-            })?;
+            synced.map_err(|error| sync_failed(active.ordinal, &error))?;
         }
         active.end += bytes.len() as u64;
         let mut at = 0;
@@ -231,9 +229,8 @@ impl Writer {
         }
         if self.durability == Durability::PageCache {
             // A power cut takes records of the last segment at most.
-            self.disk.sync_data(&self.active.file).map_err(|error| {
-                Failure::Fatal(format!("sync of segment {} failed: {error}", self.active.ordinal))
-            })?;
+            let synced = self.disk.sync_data(&self.active.file);
+            synced.map_err(|error| sync_failed(self.active.ordinal, &error))?;
             self.hub.lock().synced = self.heads.last;
         }
         self.active = ActiveSegment { file, ordinal, capacity, end: SEGMENT_HEADER as u64 };
@@ -325,6 +322,17 @@ fn refusing(shared: &mut Shared, reason: String) {
         );
     }
     shared.refusing = Some(reason);
+}
+
+/// A sync that failed stops the writer whatever the cause: nobody knows which of the pages are on the disk, and a second sync would not
+/// tell. For want of space that differs from a write: those bytes are known not to be there, and are wiped.
+fn sync_failed(ordinal: u64, error: &io::Error) -> Failure {
+    let cure = if is_full(error) {
+        ": there is no space left, or the quota is used up; free some first"
+    } else {
+        ""
+    };
+    Failure::Fatal(format!("sync of segment {ordinal} failed: {error}{cure}"))
 }
 
 fn is_full(error: &io::Error) -> bool {

@@ -56,6 +56,26 @@ fn a_failed_sync_stops_the_writer_for_good_and_reads_go_on() {
     assert_eq!(ids(&log), numbered(2));
 }
 
+/// What a failed sync left is not known, for want of space neither: the writer stops, and says what to do first.
+#[test]
+fn a_sync_that_fails_for_want_of_space_stops_the_writer_and_says_so() {
+    for fault in [Fault::Full, Fault::Quota] {
+        let dir = tempfile::tempdir().unwrap();
+        let (log, disk) = faulty(dir.path());
+        append(&log, "e0", "x").unwrap();
+        disk.fail(Call::Sync, 1, fault);
+        assert!(matches!(append(&log, "e1", "x").unwrap_err(), AppendError::Unknown { .. }), "{fault:?}");
+        let syncs = disk.calls().sync;
+        let error = append(&log, "e2", "x").unwrap_err();
+        assert!(matches!(error, AppendError::Stopped { .. }), "{fault:?}: {error}");
+        assert!(
+            error.to_string().contains("free some first; check the disk, then restart"),
+            "{fault:?}: {error}"
+        );
+        assert_eq!((disk.calls().sync, ids(&log)), (syncs, numbered(1)), "{fault:?}");
+    }
+}
+
 #[test]
 fn a_failed_write_stops_the_writer_too() {
     let dir = tempfile::tempdir().unwrap();
