@@ -76,7 +76,10 @@ fn a_projector_killed_in_the_middle_goes_on_where_it_was() {
     for (number, view) in ["status", "reports", "alerts"].into_iter().enumerate() {
         follower.wait_for(500);
         drop(cluster.projectors.remove(number));
-        follower.wait_for(200);
+        // An import asks the view `status` what the ledger has: without it nothing more comes.
+        if view != "status" {
+            follower.wait_for(200);
+        }
         let again = cluster.projector(&["projector", view, "--data", view]);
         cluster.projectors.insert(number, again);
     }

@@ -11,7 +11,7 @@ use tollgate_domain::tokens::{TokenCounts, TokenSums};
 use tollgate_import::call::CallName;
 use tollgate_import::family::{Family, session_of};
 use tollgate_import::settle::{Booking, Bookings, correction_id};
-use tollgate_wire::api::{AppendRequest, EventOutcome, FindRequest};
+use tollgate_wire::api::{AppendRequest, EventOutcome, FindRequest, FindResponse};
 
 use crate::exit::Failure;
 
@@ -78,12 +78,24 @@ impl Ledger<'_> {
                     producer: self.producer.to_string(),
                     ids: ids.iter().map(ToString::to_string).collect(),
                 };
-                let events = self.client.find_events(&request).await.map_err(again)?.events;
+                let events = self.ask(&request).await?.events;
                 let names = ids.iter().map(|id| CallName { task: task.clone(), id: id.clone() });
                 found.extend(names.zip(events));
             }
         }
         Ok(found)
+    }
+
+    /// Asks once, and again where the view is away or behind for the moment.
+    async fn ask(&self, request: &FindRequest) -> Result<FindResponse, Failure> {
+        let mut tries = 1;
+        loop {
+            match self.client.find_events(request).await {
+                Ok(found) => return Ok(found),
+                Err(ClientError::Problem(problem)) if problem.retryable && tries < TRIES => tries += 1,
+                Err(error) => return Err(again(error)),
+            }
+        }
     }
 
     /// The sessions of a conversation that the ledger knows.
@@ -124,6 +136,10 @@ impl Ledger<'_> {
         }
     }
 }
+
+/// How often a view that does not answer is asked again. Each time it is waited for some seconds: a projector that is started again is
+/// there by then.
+const TRIES: usize = 12;
 
 fn again(error: ClientError) -> Failure {
     Failure::failed(format!("{error}\nimport again: what is in the ledger already is not counted twice"))
