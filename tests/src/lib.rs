@@ -193,8 +193,14 @@ impl Server {
 
     /// Likewise; and what it said on stderr.
     #[must_use]
-    pub fn end(mut self) -> (ExitStatus, String) {
+    pub fn end(self) -> (ExitStatus, String) {
         self.signal("TERM");
+        self.ends()
+    }
+
+    /// Waits until it ends by itself; gives what it said on stderr, too.
+    #[must_use]
+    pub fn ends(mut self) -> (ExitStatus, String) {
         let (mut err, mut told) = (self.process.stderr.take().unwrap(), String::new());
         err.read_to_string(&mut told).unwrap();
         (self.process.wait().unwrap(), told)
