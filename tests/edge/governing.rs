@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use tollgate_domain::config::Rollout;
-use tollgate_domain::event::{EventBody, TransitionsMeasured};
+use tollgate_domain::event::{EventBody, LedgerEvent, TransitionsMeasured};
 use tollgate_domain::time::Timestamp;
 
 use crate::ground::{ENFORCE, Ground, codes, over_each_log, verdict};
@@ -171,7 +171,9 @@ fn minutes(from: &str, count: i64, p95_us: u64, rollout: Rollout) -> Vec<(Timest
         rollout,
     };
     (1..=count)
-        .map(|nth| (from.plus_millis(nth * 60_000), EventBody::TransitionsMeasured(measured)))
+        .map(|nth| {
+            (from.plus_millis(nth * 60_000), EventBody::Ledger(LedgerEvent::TransitionsMeasured(measured)))
+        })
         .collect()
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use tollgate_domain::config::{BudgetConfig, DEFAULT_CONFIG};
-use tollgate_domain::event::{ConfigLoaded, EventBody};
+use tollgate_domain::event::{ConfigLoaded, EventBody, LedgerEvent};
 use tollgate_domain::time::Timestamp;
 use tollgate_tests::{Place, Server, request};
 
@@ -160,7 +160,10 @@ fn a_config_refused_at_the_start_leaves_the_last_one_in_force(ground: &mut Groun
 fn a_config_that_the_log_has_only_the_hash_of_is_said_loudly(ground: &mut Ground) {
     let only_hash = |config_hash: String, second: i64| {
         let loaded = ConfigLoaded { config_hash, canonical: String::new(), source: "gone.yaml".to_owned() };
-        (Timestamp::from_micros(second * 1_000_000).unwrap(), EventBody::ConfigLoaded(loaded))
+        (
+            Timestamp::from_micros(second * 1_000_000).unwrap(),
+            EventBody::Ledger(LedgerEvent::ConfigLoaded(loaded)),
+        )
     };
     ground.stop();
     ground.append_own(vec![only_hash("ab".repeat(32), 1)]);

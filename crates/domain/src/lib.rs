@@ -26,5 +26,6 @@ pub mod tier;
 pub mod time;
 pub mod tokens;
 pub mod usage;
+mod words;
 pub mod yaml;
 pub mod zone;

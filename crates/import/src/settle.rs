@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use tollgate_domain::event::{Event, EventBody};
+use tollgate_domain::event::{Event, EventBody, UsageEvent};
 use tollgate_domain::ids::{EventId, ProducerId, TenantId};
 use tollgate_domain::time::Timestamp;
 use tollgate_domain::tokens::{TokenCounts, TokenSums};
@@ -55,7 +55,7 @@ pub struct Settled {
 /// The events that count a call once. `bookings` holds what the ledger has under the call's names.
 #[must_use]
 pub fn settle(call: &Call, bookings: &Bookings) -> Settled {
-    let EventBody::UsageRecorded(usage) = &call.event.body else {
+    let EventBody::Usage(UsageEvent::UsageRecorded(usage)) = &call.event.body else {
         return Settled { events: vec![call.event.clone()], is_copy: false };
     };
     let own = call.name();
@@ -159,7 +159,7 @@ fn correction(
         // The day that it corrects.
         occurred_at: booking.occurred_at,
         trace_parent: None,
-        body: EventBody::UsageAdjusted(Box::new(adjusted)),
+        body: EventBody::Usage(UsageEvent::UsageAdjusted(Box::new(adjusted))),
     })
 }
 
@@ -170,7 +170,7 @@ fn whose(event: &Event) -> Whose<'_> {
 /// Keeps the better of two reports of one call: the larger, then the one that says more of its parts.
 pub fn merge(kept: &mut Call, other: Call) {
     let rank = |call: &Call| {
-        let EventBody::UsageRecorded(usage) = &call.event.body else { return None };
+        let EventBody::Usage(UsageEvent::UsageRecorded(usage)) = &call.event.body else { return None };
         Some((usage.tokens.total(), usage.tokens.reasoning, usage.tokens.cache_write_1h))
     };
     let more = other.elsewhere.iter().filter(|other| !kept.elsewhere.contains(other));

@@ -1,6 +1,6 @@
 //! What an import did, added up.
 
-use tollgate_domain::event::EventBody;
+use tollgate_domain::event::{EventBody, UsageEvent};
 use tollgate_domain::tokens::TokenSums;
 
 use crate::item::Item;
@@ -37,7 +37,7 @@ impl ImportSummary {
             Item::Miscounted(_) | Item::Family(_) => {}
             Item::Call(call) => {
                 self.events += 1;
-                if let EventBody::UsageRecorded(usage) = &call.event.body {
+                if let EventBody::Usage(UsageEvent::UsageRecorded(usage)) = &call.event.body {
                     self.tokens.add(&usage.tokens.into());
                 }
             }

@@ -4,7 +4,7 @@ use std::fs;
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
-use tollgate_domain::event::{Event, EventBody};
+use tollgate_domain::event::{Event, EventBody, UsageEvent};
 use tollgate_domain::ids::TenantId;
 use tollgate_domain::money::Usd;
 use tollgate_domain::price::{Call, PriceBook};
@@ -57,7 +57,9 @@ fn real_sessions_give_the_true_totals_and_cost() {
             summary.count(&item);
             let Item::Call(call) = item else { panic!("these files are sound: {item:?}") };
             let at = call.event.occurred_at.expect("a session says when");
-            let EventBody::UsageRecorded(usage) = call.event.body else { panic!("usage only") };
+            let EventBody::Usage(UsageEvent::UsageRecorded(usage)) = call.event.body else {
+                panic!("usage only")
+            };
             let cost = book.cost(Call::of(&usage, at), &usage.tokens);
             let Cost::Priced { usd: amount, .. } = cost else { panic!("unpriced: {usage:?}") };
             usd = usd.checked_add(amount).unwrap();

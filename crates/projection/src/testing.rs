@@ -10,9 +10,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tollgate_domain::config::BudgetConfig;
 use tollgate_domain::event::{
-    EventBody, ImportanceChanged, Mark, OverrideGranted, OverrideScope, PhaseEnded, PhaseExplained,
-    PhaseStarted, RecordedEvent, SignalRecorded, TaskClosed, TaskMarked, TaskOpened, TaskOutcome,
-    WaitRecorded,
+    EventBody, GateEvent, ImportanceChanged, Mark, OverrideGranted, OverrideScope, PhaseEnded,
+    PhaseExplained, PhaseStarted, RecordedEvent, SignalRecorded, TaskClosed, TaskMarked, TaskOpened,
+    TaskOutcome, UsageEvent, WaitRecorded,
 };
 use tollgate_domain::gate::{self, Switches};
 use tollgate_domain::limits::task_limits;
@@ -130,13 +130,15 @@ impl Story {
             ["live"] => self.appended_after_ms = 0,
             [..] if self.noted(&words) => {}
             [..] => {
-                let asked = self.body(&words);
+                let EventBody::Task(command) = self.body(&words) else {
+                    return self.append(self.body(&words));
+                };
                 let state = self.row().map(|row| row.state.clone()).unwrap_or_default();
-                let decided = task::decide(&state, asked)
+                let decided = task::decide(&state, command)
                     .unwrap_or_else(|rejection| panic!("step `{step}`: {rejection}"));
-                let followed = decided.followed_by.into_iter().map(|(_, body)| body);
-                for body in std::iter::once(decided.event).chain(followed) {
-                    self.append(body);
+                let followed = decided.followed_by.into_iter().map(|(_, event)| event);
+                for event in std::iter::once(decided.event).chain(followed) {
+                    self.append(event.into());
                 }
             }
         }
@@ -166,13 +168,13 @@ impl Story {
         let phase = |name: &str| name.parse().unwrap();
         match *words {
             ["open", ref said @ ..] => self.opened(said),
-            ["close", outcome] => EventBody::TaskClosed(TaskClosed {
+            ["close", outcome] => EventBody::from(TaskClosed {
                 outcome: TaskOutcome::from_word(outcome).unwrap(),
                 reason: None,
                 author: None,
             }),
-            ["start", name] => EventBody::PhaseStarted(PhaseStarted { phase: phase(name), attempt: None }),
-            ["end", name] => EventBody::PhaseEnded(PhaseEnded { phase: phase(name), attempt: None }),
+            ["start", name] => EventBody::from(PhaseStarted { phase: phase(name), attempt: None }),
+            ["end", name] => EventBody::from(PhaseEnded { phase: phase(name), attempt: None }),
             ["raise", name, tokens, ref ms @ ..] => granted(OverrideScope::Limit {
                 phase: phase(name),
                 limit: LimitOverride {
@@ -181,33 +183,35 @@ impl Story {
                 },
             }),
             ["pass", advance] => granted(OverrideScope::Block { advance: advance.parse().unwrap() }),
-            ["importance", tier] => EventBody::ImportanceChanged(ImportanceChanged {
+            ["importance", tier] => EventBody::from(ImportanceChanged {
                 from: None,
                 to: tier.parse().unwrap(),
                 author: "grace".to_owned(),
                 reason: "the customer waits".to_owned(),
             }),
-            ["mark", word] => EventBody::TaskMarked(TaskMarked {
+            ["mark", word] => EventBody::from(TaskMarked {
                 mark: Mark::from_word(word).unwrap(),
                 author: "grace".to_owned(),
                 reason: "looked at it".to_owned(),
             }),
             ["gate", advance] => self.decided(&advance.parse().unwrap()),
-            ["use", place, ref said @ ..] => EventBody::UsageRecorded(used(place, &Said::read(said))),
-            ["adjust", place, ref said @ ..] => {
-                EventBody::UsageAdjusted(Box::new(adjusted(place, &Said::read(said))))
+            ["use", place, ref said @ ..] => {
+                EventBody::Usage(UsageEvent::UsageRecorded(used(place, &Said::read(said))))
             }
-            ["explain", place, text] => EventBody::PhaseExplained(PhaseExplained {
+            ["adjust", place, ref said @ ..] => {
+                EventBody::Usage(UsageEvent::UsageAdjusted(Box::new(adjusted(place, &Said::read(said)))))
+            }
+            ["explain", place, text] => EventBody::from(PhaseExplained {
                 execution: named(place).unwrap(),
                 author: "ada".to_owned(),
                 explanation: text.replace('_', " "),
             }),
-            ["wait", place, ms] => EventBody::WaitRecorded(WaitRecorded {
+            ["wait", place, ms] => EventBody::from(WaitRecorded {
                 execution: named(place),
                 kind: "queue".to_owned(),
                 wait_ms: ms.parse().unwrap(),
             }),
-            ["signal", place, name, value] => EventBody::SignalRecorded(SignalRecorded {
+            ["signal", place, name, value] => EventBody::from(SignalRecorded {
                 execution: named(place),
                 name: name.to_owned(),
                 value: value.parse().unwrap(),
@@ -235,7 +239,7 @@ impl Story {
             }
         }
         let limits = Some(task_limits(&self.config, &metadata).unwrap());
-        EventBody::TaskOpened(Box::new(TaskOpened { metadata, limits }))
+        EventBody::from(TaskOpened { metadata, limits })
     }
 
     /// What the gate says by what was folded so far.
@@ -245,7 +249,7 @@ impl Story {
         let mut decided = gate::decide(&standing, advance, Switches::from(&self.config));
         decided.config_hash = self.config.hash();
         decided.as_of = format!("9f3c@3:{}", self.events.len());
-        EventBody::GateDecided(Box::new(decided))
+        EventBody::Gate(GateEvent::GateDecided(Box::new(decided)))
     }
 
     fn configure(&mut self, line: &str) {
@@ -383,7 +387,7 @@ fn adjusted(place: &str, said: &Said) -> UsageAdjusted {
 }
 
 fn granted(scope: OverrideScope) -> EventBody {
-    EventBody::OverrideGranted(OverrideGranted {
+    EventBody::from(OverrideGranted {
         scope,
         approver: "ada".to_owned(),
         reason: "the importer is worth it".to_owned(),

@@ -27,7 +27,7 @@ pub(crate) fn memory() -> Arc<dyn EventLog> {
 
 /// Usage of so many output tokens.
 pub(crate) fn usage(task: &str, id: &str, tokens: u64) -> NewEvent {
-    let body = EventBody::UsageRecorded(UsageRecorded {
+    let body = EventBody::from(UsageRecorded {
         execution: None,
         provider: None,
         model: None,

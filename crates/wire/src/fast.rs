@@ -6,14 +6,13 @@
 
 use std::collections::BTreeMap;
 
-use tollgate_domain::event::EventBody;
 use tollgate_domain::time::Timestamp;
 use tollgate_domain::tokens::TokenCounts;
 use tollgate_domain::usage::{Cost, NamedExecution, UsageRecorded};
 
-use crate::convert;
 use crate::decoded::DecodedEvent;
 use crate::upcast::SCHEMA_VERSION;
+use crate::values;
 
 /// The field of usage that may come more than once: a map's entries.
 const LABELS: u64 = 12;
@@ -36,7 +35,7 @@ pub(crate) fn usage(bytes: &[u8]) -> Option<DecodedEvent> {
     if fields.next()?.is_some() {
         return None;
     }
-    Some(DecodedEvent { occurred_at, trace_parent, text_length: None, body: EventBody::UsageRecorded(usage) })
+    Some(DecodedEvent { occurred_at, trace_parent, text_length: None, body: usage.into() })
 }
 
 fn recorded(bytes: &[u8]) -> Option<UsageRecorded> {
@@ -147,7 +146,7 @@ fn time(bytes: &[u8]) -> Option<Timestamp> {
             _ => return None,
         }
     }
-    convert::time_from_proto(time).ok()
+    values::time_from_proto(time).ok()
 }
 
 /// The fields of a message, in ascending order and each once, except the repeated one.
@@ -233,6 +232,8 @@ mod tests {
     use tollgate_domain::event::Event;
     use tollgate_domain::ids::{EventId, ProducerId, TaskId, TenantId};
 
+    use tollgate_domain::event::EventBody;
+
     use super::*;
     use crate::Submitted;
 
@@ -250,7 +251,7 @@ mod tests {
     /// read in twice the time.
     #[test]
     fn it_takes_usage_with_every_field() {
-        let body = EventBody::UsageRecorded(UsageRecorded {
+        let body = EventBody::from(UsageRecorded {
             execution: Some(NamedExecution { phase: "PLAN".parse().unwrap(), attempt: Some(2) }),
             provider: Some("openai".to_owned()),
             model: Some("gpt-5".to_owned()),

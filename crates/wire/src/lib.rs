@@ -10,16 +10,16 @@
 pub mod api;
 
 mod content;
-mod convert;
 mod decoded;
 mod error;
 mod fast;
 mod json;
-mod kinds;
+mod kind;
 mod rules;
 mod stored;
 mod submitted;
 mod upcast;
+mod values;
 
 pub use content::check_stored;
 pub use decoded::{DecodedEvent, TextLength};

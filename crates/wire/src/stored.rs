@@ -4,12 +4,13 @@ use prost::Message;
 use prost::bytes::Buf;
 use prost::encoding::{DecodeContext, decode_key, skip_field};
 
-use crate::convert;
 use crate::decoded::DecodedEvent;
 use crate::error::DecodeError;
 use crate::fast;
+use crate::kind;
 use crate::proto::StoredEvent;
 use crate::upcast::upcast;
+use crate::values;
 
 /// Field numbers that `StoredEvent` keeps for bodies.
 const BODY_NUMBERS: std::ops::RangeInclusive<u32> = 10..=99;
@@ -34,9 +35,9 @@ fn decode_any(bytes: &[u8]) -> Result<DecodedEvent, DecodeError> {
     let mut added = added.unwrap_or_default();
     let trace_parent = std::mem::take(&mut added.trace_parent);
     let occurred_at = occurred_at
-        .map(|time| convert::time_from_proto(time).map_err(|error| error.within("occurred_at")))
+        .map(|time| values::time_from_proto(time).map_err(|error| error.within("occurred_at")))
         .transpose()?;
-    let (body, text_length) = convert::to_domain(body, added)?;
+    let (body, text_length) = kind::to_domain(body, added)?;
     let trace_parent = (!trace_parent.is_empty()).then_some(trace_parent);
     Ok(DecodedEvent { occurred_at, trace_parent, text_length, body })
 }

@@ -4,12 +4,13 @@ use prost::Message;
 use tollgate_domain::event::{Event, EventBody};
 use tollgate_domain::ids::{EventId, InvalidId, ProducerId, TaskId, TenantId};
 
-use crate::convert;
 use crate::decoded::TextLength;
 use crate::error::FieldError;
 use crate::json;
-use crate::proto::{self, Added, StoredEvent, event, stored_event};
+use crate::kind;
+use crate::proto::{self, Added, StoredEvent, stored_event};
 use crate::rules;
+use crate::values;
 
 /// What stands in for fields that an event leaves out.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -89,16 +90,16 @@ impl Submitted {
         };
         let occurred_at = sent
             .occurred_at
-            .map(|time| convert::time_from_proto(time).map_err(|error| error.within("occurred_at")))
+            .map(|time| values::time_from_proto(time).map_err(|error| error.within("occurred_at")))
             .transpose()?;
-        let mut body = body_of_producer(sent.body.ok_or_else(|| rules::no_body("nothing"))?)?;
+        let mut body = kind::stored_body(sent.body.ok_or_else(|| rules::no_body("nothing"))?)?;
         if let stored_event::Body::UsageAdjusted(adjusted) = &mut body
             && adjusted.adjusts_producer.is_empty()
         {
             adjusted.adjusts_producer = producer.as_str().to_owned();
         }
         let (task, id) = (required("task", sent.task, TaskId::new)?, required("id", sent.id, EventId::new)?);
-        let (body, text_length) = convert::to_domain(body, Added::default())?;
+        let (body, text_length) = kind::to_domain(body, Added::default())?;
         let trace_parent = (!sent.trace_parent.is_empty()).then_some(sent.trace_parent);
         Self::new(Event { tenant, task, producer, id, occurred_at, trace_parent, body }, text_length)
     }
@@ -136,7 +137,7 @@ impl Submitted {
             return Err(FieldError::new("event", self.event.body.kind(), rule));
         }
         let trace_parent = self.event.trace_parent.as_deref();
-        let added = convert::added(&self.event.body, decided, self.text_length, trace_parent);
+        let added = kind::added(&self.event.body, decided, self.text_length, trace_parent);
         // `added` has the highest number of the message, so encoding it alone gives the bytes that follow the content.
         let added = StoredEvent { occurred_at: None, body: None, added: Some(added) };
         let mut bytes = Vec::with_capacity(self.content.len().saturating_add(added.encoded_len()));
@@ -155,23 +156,23 @@ impl Submitted {
             task: event.task.as_str().to_owned(),
             producer: event.producer.as_str().to_owned(),
             id: event.id.as_str().to_owned(),
-            occurred_at: event.occurred_at.map(convert::time_to_proto),
+            occurred_at: event.occurred_at.map(values::time_to_proto),
             trace_parent: event.trace_parent.clone().unwrap_or_default(),
-            body: Some(sent_body(convert::content(&event.body, self.text_length))),
+            body: Some(kind::sent_body(kind::content(&event.body, self.text_length))),
         }
     }
 
     /// The JSON that a producer sends for this event.
     #[must_use]
     pub fn to_json(&self) -> serde_json::Value {
-        json::sent(&self.event, &convert::content(&self.event.body, self.text_length))
+        json::sent(&self.event, &kind::content(&self.event.body, self.text_length))
     }
 
     fn new(event: Event, text_length: Option<TextLength>) -> Result<Self, FieldError> {
         rules::check(&event, text_length)?;
         let content = StoredEvent {
-            occurred_at: event.occurred_at.map(convert::time_to_proto),
-            body: Some(convert::content(&event.body, text_length)),
+            occurred_at: event.occurred_at.map(values::time_to_proto),
+            body: Some(kind::content(&event.body, text_length)),
             added: None,
         };
         let content = content.encode_to_vec();
@@ -193,63 +194,4 @@ fn required<T>(
 
 fn invalid_id(error: InvalidId) -> FieldError {
     FieldError::new(error.field, &error.value, error.rule)
-}
-
-/// The body as it is stored, if producers may send it.
-fn body_of_producer(body: event::Body) -> Result<stored_event::Body, FieldError> {
-    Ok(match body {
-        event::Body::TaskOpened(body) => stored_event::Body::TaskOpened(body),
-        event::Body::TaskClosed(body) => stored_event::Body::TaskClosed(body),
-        event::Body::PhaseStarted(body) => stored_event::Body::PhaseStarted(body),
-        event::Body::PhaseEnded(body) => stored_event::Body::PhaseEnded(body),
-        event::Body::OverrideGranted(body) => stored_event::Body::OverrideGranted(body),
-        event::Body::ImportanceChanged(body) => stored_event::Body::ImportanceChanged(body),
-        event::Body::TaskMarked(body) => stored_event::Body::TaskMarked(body),
-        event::Body::AlertAcknowledged(body) => stored_event::Body::AlertAcknowledged(body),
-        event::Body::UsageRecorded(body) => stored_event::Body::UsageRecorded(body),
-        event::Body::UsageAdjusted(body) => stored_event::Body::UsageAdjusted(body),
-        event::Body::WaitRecorded(body) => stored_event::Body::WaitRecorded(body),
-        event::Body::SignalRecorded(body) => stored_event::Body::SignalRecorded(body),
-        event::Body::PhaseExplained(body) => stored_event::Body::PhaseExplained(body),
-        event::Body::GateDecided(_) => return Err(rules::own_kind("gate_decided")),
-        event::Body::ConfigLoaded(_) => return Err(rules::own_kind("config_loaded")),
-        event::Body::ConfigRejected(_) => return Err(rules::own_kind("config_rejected")),
-        event::Body::PriceBookLoaded(_) => return Err(rules::own_kind("price_book_loaded")),
-        event::Body::TransitionsMeasured(_) => return Err(rules::own_kind("transitions_measured")),
-        event::Body::ConditionObserved(_) => return Err(rules::own_kind("condition_observed")),
-        event::Body::DeliveryAttempted(_) => return Err(rules::own_kind("delivery_attempted")),
-        event::Body::DeliveryRequested(_) => return Err(rules::own_kind("delivery_requested")),
-        event::Body::InboxRejected(_) => return Err(rules::own_kind("inbox_rejected")),
-        event::Body::InboxResolved(_) => return Err(rules::own_kind("inbox_resolved")),
-        event::Body::ReportRead(_) => return Err(rules::own_kind("report_read")),
-    })
-}
-
-fn sent_body(body: stored_event::Body) -> event::Body {
-    match body {
-        stored_event::Body::TaskOpened(body) => event::Body::TaskOpened(body),
-        stored_event::Body::TaskClosed(body) => event::Body::TaskClosed(body),
-        stored_event::Body::PhaseStarted(body) => event::Body::PhaseStarted(body),
-        stored_event::Body::PhaseEnded(body) => event::Body::PhaseEnded(body),
-        stored_event::Body::OverrideGranted(body) => event::Body::OverrideGranted(body),
-        stored_event::Body::UsageRecorded(body) => event::Body::UsageRecorded(body),
-        stored_event::Body::UsageAdjusted(body) => event::Body::UsageAdjusted(body),
-        stored_event::Body::WaitRecorded(body) => event::Body::WaitRecorded(body),
-        stored_event::Body::SignalRecorded(body) => event::Body::SignalRecorded(body),
-        stored_event::Body::PhaseExplained(body) => event::Body::PhaseExplained(body),
-        stored_event::Body::GateDecided(body) => event::Body::GateDecided(body),
-        stored_event::Body::ConfigLoaded(body) => event::Body::ConfigLoaded(body),
-        stored_event::Body::ConfigRejected(body) => event::Body::ConfigRejected(body),
-        stored_event::Body::PriceBookLoaded(body) => event::Body::PriceBookLoaded(body),
-        stored_event::Body::ImportanceChanged(body) => event::Body::ImportanceChanged(body),
-        stored_event::Body::TaskMarked(body) => event::Body::TaskMarked(body),
-        stored_event::Body::TransitionsMeasured(body) => event::Body::TransitionsMeasured(body),
-        stored_event::Body::AlertAcknowledged(body) => event::Body::AlertAcknowledged(body),
-        stored_event::Body::ConditionObserved(body) => event::Body::ConditionObserved(body),
-        stored_event::Body::DeliveryAttempted(body) => event::Body::DeliveryAttempted(body),
-        stored_event::Body::DeliveryRequested(body) => event::Body::DeliveryRequested(body),
-        stored_event::Body::InboxRejected(body) => event::Body::InboxRejected(body),
-        stored_event::Body::InboxResolved(body) => event::Body::InboxResolved(body),
-        stored_event::Body::ReportRead(body) => event::Body::ReportRead(body),
-    }
 }

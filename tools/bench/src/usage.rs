@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use tollgate_domain::config::BudgetConfig;
-use tollgate_domain::event::{Event, EventBody, PhaseEnded, PhaseStarted, TaskOpened};
+use tollgate_domain::event::{Event, EventBody, PhaseEnded, PhaseStarted, TaskEvent, TaskOpened};
 use tollgate_domain::ids::{EventId, ProducerId, TaskId, TenantId};
 use tollgate_domain::limits::{TaskLimits, task_limits};
 use tollgate_domain::metadata::TaskMetadata;
@@ -124,10 +124,10 @@ impl Maker {
         let opened = TaskOpened { metadata, limits: Some(self.limits.clone()) };
         let attempt = Some(1);
         let bodies = [
-            EventBody::TaskOpened(Box::new(opened)),
-            EventBody::PhaseStarted(PhaseStarted { phase: phase("PLAN"), attempt }),
-            EventBody::PhaseEnded(PhaseEnded { phase: phase("PLAN"), attempt }),
-            EventBody::PhaseStarted(PhaseStarted { phase: phase("IMPLEMENT"), attempt }),
+            EventBody::Task(TaskEvent::TaskOpened(Box::new(opened))),
+            EventBody::from(PhaseStarted { phase: phase("PLAN"), attempt }),
+            EventBody::from(PhaseEnded { phase: phase("PLAN"), attempt }),
+            EventBody::from(PhaseStarted { phase: phase("IMPLEMENT"), attempt }),
         ];
         bodies.into_iter().map(|body| self.event(task, body)).collect()
     }
@@ -146,7 +146,7 @@ impl Maker {
         self.tokens += tokens.total();
         let phase = phase(if word.is_multiple_of(4) { "PLAN" } else { "IMPLEMENT" });
         let nanos = 1_250 * tokens.input_uncached + 125 * tokens.cached_input + 10_000 * tokens.output;
-        let body = EventBody::UsageRecorded(UsageRecorded {
+        let body = EventBody::from(UsageRecorded {
             execution: Some(NamedExecution { phase, attempt: Some(1) }),
             provider: Some("openai".to_owned()),
             model: Some("gpt-5-codex".to_owned()),

@@ -19,7 +19,8 @@ use serde_json::value::RawValue;
 use tokio::sync::oneshot;
 use tollgate_clock::{Backoff, Clock};
 use tollgate_domain::event::{
-    Event, EventBody, PhaseEnded, PhaseStarted, TaskClosed, TaskOpened, TaskOutcome, WaitRecorded,
+    Event, EventBody, PhaseEnded, PhaseStarted, TaskClosed, TaskEvent, TaskOpened, TaskOutcome, UsageEvent,
+    WaitRecorded,
 };
 use tollgate_domain::ids::{EventId, ProducerId, TaskId, TenantId};
 use tollgate_domain::metadata::TaskMetadata;
@@ -82,7 +83,7 @@ impl Tracker {
     /// [`TrackError`]: nothing was queued. The ledger's own refusal comes with the [`Pending`].
     pub fn open_task(&self, task: &str, metadata: TaskMetadata) -> Result<Pending, TrackError> {
         let opened = TaskOpened { metadata, limits: None };
-        self.submit(task, EventBody::TaskOpened(Box::new(opened)), Stamp::default())
+        self.submit(task, EventBody::Task(TaskEvent::TaskOpened(Box::new(opened))), Stamp::default())
     }
 
     /// Starts a phase. [`Delivery::attempt`] says which attempt it is.
@@ -92,7 +93,7 @@ impl Tracker {
     /// As [`Self::open_task`].
     pub fn start_phase(&self, task: &str, phase: &str) -> Result<Pending, TrackError> {
         let started = PhaseStarted { phase: phase_of(phase)?, attempt: None };
-        self.submit(task, EventBody::PhaseStarted(started), Stamp::default())
+        self.submit(task, EventBody::Task(TaskEvent::PhaseStarted(started)), Stamp::default())
     }
 
     /// Ends a phase: the attempt that is active, or the one named.
@@ -102,7 +103,7 @@ impl Tracker {
     /// As [`Self::open_task`].
     pub fn end_phase(&self, task: &str, phase: &str, attempt: Option<u32>) -> Result<Pending, TrackError> {
         let ended = PhaseEnded { phase: phase_of(phase)?, attempt };
-        self.submit(task, EventBody::PhaseEnded(ended), Stamp::default())
+        self.submit(task, EventBody::Task(TaskEvent::PhaseEnded(ended)), Stamp::default())
     }
 
     /// Closes a task.
@@ -117,7 +118,7 @@ impl Tracker {
         reason: Option<String>,
     ) -> Result<Pending, TrackError> {
         let closed = TaskClosed { outcome, reason, author: None };
-        self.submit(task, EventBody::TaskClosed(closed), Stamp::default())
+        self.submit(task, EventBody::Task(TaskEvent::TaskClosed(closed)), Stamp::default())
     }
 
     /// Reports what a model call used. Costs the caller a check and a place in the queue, never a wait.
@@ -127,7 +128,7 @@ impl Tracker {
     /// [`TrackError`]: nothing was queued. Without a spool the queue fills while the ledger is away.
     pub fn report_usage(&self, task: &str, usage: Usage) -> Result<EventId, TrackError> {
         let (usage, stamp) = usage.recorded()?;
-        let event = self.event(task, EventBody::UsageRecorded(usage), stamp)?;
+        let event = self.event(task, EventBody::Usage(UsageEvent::UsageRecorded(usage)), stamp)?;
         Ok(self.queue(event, None)?.0)
     }
 
@@ -139,7 +140,7 @@ impl Tracker {
     pub fn report_wait(&self, task: &str, wait: Wait) -> Result<EventId, TrackError> {
         let execution = report::execution(wait.phase.as_deref(), wait.attempt)?;
         let body = WaitRecorded { execution, kind: wait.kind, wait_ms: wait.wait_ms };
-        let event = self.event(task, EventBody::WaitRecorded(body), wait.stamp)?;
+        let event = self.event(task, EventBody::Usage(UsageEvent::WaitRecorded(body)), wait.stamp)?;
         Ok(self.queue(event, None)?.0)
     }
 

@@ -139,8 +139,7 @@ async fn the_guilty_are_named_and_the_innocent_of_their_task_are_delivered() {
         .unwrap();
     report(&tracker, "a");
     tracker.flush().await.unwrap();
-    let signal =
-        || EventBody::SignalRecorded(SignalRecorded { execution: None, name: "n".to_owned(), value: 1 });
+    let signal = || EventBody::from(SignalRecorded { execution: None, name: "n".to_owned(), value: 1 });
     let stamp = |id: &str| Stamp { id: Some(id.to_owned()), ..Stamp::default() };
     report(&tracker, "b bad c worse d");
     let command = tracker.submit("T", signal(), stamp("bad2")).unwrap();

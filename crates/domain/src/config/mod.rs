@@ -15,6 +15,7 @@ use crate::nearest;
 use crate::phase::Phase;
 use crate::price::Aliases;
 use crate::tier::{Complexity, Importance};
+use crate::words::words;
 use crate::yaml::InvalidConfig;
 
 pub use reports::ReportsConfig;
@@ -101,44 +102,6 @@ pub struct Thresholds {
     pub early_block: Decimal,
     /// With only these left, the nearly-done rule may apply.
     pub nearly_done_phases: Vec<Phase>,
-}
-
-macro_rules! words {
-    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $text:literal),+ }) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-        pub enum $name {
-            $($(#[$variant_doc])* $variant),+
-        }
-
-        impl $name {
-            /// The words of the config, in order.
-            pub const NAMES: &[&'static str] = &[$($text),+];
-
-            /// The word as the config writes it.
-            #[must_use]
-            pub const fn as_str(self) -> &'static str {
-                match self {
-                    $(Self::$variant => $text),+
-                }
-            }
-
-            /// The value of a word, if it is one.
-            #[must_use]
-            pub fn from_word(word: &str) -> Option<Self> {
-                match word {
-                    $($text => Some(Self::$variant),)+
-                    _ => None,
-                }
-            }
-        }
-
-        impl std::fmt::Display for $name {
-            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.pad(self.as_str())
-            }
-        }
-    };
 }
 
 words!(

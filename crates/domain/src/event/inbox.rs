@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::alerting::words;
 use crate::ids::EventId;
 use crate::time::Timestamp;
+use crate::words::words;
 
 /// Longest payload that a rejection keeps, in bytes: an event holds at most 16 KiB with all that stands beside it.
 pub const MAX_KEPT_PAYLOAD: usize = 12 * 1024;

@@ -3,7 +3,7 @@
 use super::{Rejection, TaskStage, TaskState};
 use crate::config::UnknownPhase;
 use crate::event::{
-    EventBody, ImportanceChanged, OverrideScope, PhaseEnded, PhaseStarted, TaskClosed, TaskOutcome,
+    ImportanceChanged, OverrideScope, PhaseEnded, PhaseStarted, TaskClosed, TaskEvent, TaskOutcome,
 };
 use crate::gate::Verdict;
 use crate::phase::{Advance, ExecutionId, Phase};
@@ -12,36 +12,36 @@ use crate::phase::{Advance, ExecutionId, Phase};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Decided {
     /// The command's event, with what the decision adds (the attempt).
-    pub event: EventBody,
+    pub event: TaskEvent,
     /// Events that follow from it, each with the suffix of its id.
-    pub followed_by: Vec<(&'static str, EventBody)>,
+    pub followed_by: Vec<(&'static str, TaskEvent)>,
 }
 
-impl From<EventBody> for Decided {
-    fn from(event: EventBody) -> Self {
-        Self { event, followed_by: Vec::new() }
+impl<E: Into<TaskEvent>> From<E> for Decided {
+    fn from(event: E) -> Self {
+        Self { event: event.into(), followed_by: Vec::new() }
     }
 }
 
-/// Decides a command. A command is sent as the event it asks for; facts are taken as they are.
+/// Decides a command. It is the event that it asks for, without what only the decision knows: the attempt, what the importance was.
 ///
 /// # Errors
 ///
 /// The [`Rejection`] of the first rule that refuses it.
-pub fn decide(state: &TaskState, command: EventBody) -> Result<Decided, Rejection> {
+pub fn decide(state: &TaskState, command: TaskEvent) -> Result<Decided, Rejection> {
     match command {
-        EventBody::TaskOpened(_) => match state.stage {
+        TaskEvent::TaskOpened(_) => match state.stage {
             TaskStage::Implicit => Ok(command.into()),
             TaskStage::Open => Err(Rejection::TaskAlreadyOpen),
             TaskStage::Closed(outcome) => Err(Rejection::TaskClosed(outcome.as_str())),
         },
-        EventBody::TaskClosed(closed) => {
+        TaskEvent::TaskClosed(closed) => {
             must_be_open(state)?;
             Ok(close(state, closed))
         }
-        EventBody::PhaseStarted(started) => start(state, started.phase),
-        EventBody::PhaseEnded(ended) => end(state, &ended),
-        EventBody::OverrideGranted(ref granted) => {
+        TaskEvent::PhaseStarted(started) => start(state, started.phase),
+        TaskEvent::PhaseEnded(ended) => end(state, &ended),
+        TaskEvent::OverrideGranted(ref granted) => {
             must_be_open(state)?;
             match &granted.scope {
                 OverrideScope::Limit { phase, .. }
@@ -52,27 +52,10 @@ pub fn decide(state: &TaskState, command: EventBody) -> Result<Decided, Rejectio
             }
             Ok(command.into())
         }
-        EventBody::ImportanceChanged(changed) => change_importance(state, changed),
+        TaskEvent::ImportanceChanged(changed) => change_importance(state, changed),
         // Also of a closed task: whether the rules were right is often seen late.
-        EventBody::TaskMarked(_) if state.judged < Some(Verdict::Warn) => Err(Rejection::TaskNotStopped),
-        EventBody::TaskMarked(_) => Ok(command.into()),
-        EventBody::UsageRecorded(_)
-        | EventBody::UsageAdjusted(_)
-        | EventBody::WaitRecorded(_)
-        | EventBody::SignalRecorded(_)
-        | EventBody::GateDecided(_)
-        | EventBody::ConfigLoaded(_)
-        | EventBody::ConfigRejected(_)
-        | EventBody::PriceBookLoaded(_)
-        | EventBody::TransitionsMeasured(_)
-        | EventBody::AlertAcknowledged(_)
-        | EventBody::ConditionObserved(_)
-        | EventBody::DeliveryAttempted(_)
-        | EventBody::DeliveryRequested(_)
-        | EventBody::InboxRejected(_)
-        | EventBody::InboxResolved(_)
-        | EventBody::PhaseExplained(_)
-        | EventBody::ReportRead(_) => Ok(command.into()),
+        TaskEvent::TaskMarked(_) if state.judged < Some(Verdict::Warn) => Err(Rejection::TaskNotStopped),
+        TaskEvent::TaskMarked(_) => Ok(command.into()),
     }
 }
 
@@ -88,7 +71,7 @@ fn change_importance(state: &TaskState, changed: ImportanceChanged) -> Result<De
     if changed.to == current {
         return Err(Rejection::ImportanceUnchanged(current));
     }
-    Ok(EventBody::ImportanceChanged(ImportanceChanged { from: Some(current), ..changed }).into())
+    Ok(Decided::from(ImportanceChanged { from: Some(current), ..changed }))
 }
 
 fn start(state: &TaskState, phase: Phase) -> Result<Decided, Rejection> {
@@ -98,7 +81,7 @@ fn start(state: &TaskState, phase: Phase) -> Result<Decided, Rejection> {
         return Err(Rejection::PhaseAlreadyActive(active.clone()));
     }
     let attempt = state.attempts.get(&phase).copied().unwrap_or_default().saturating_add(1);
-    Ok(EventBody::PhaseStarted(PhaseStarted { phase, attempt: Some(attempt) }).into())
+    Ok(Decided::from(PhaseStarted { phase, attempt: Some(attempt) }))
 }
 
 fn end(state: &TaskState, asked: &PhaseEnded) -> Result<Decided, Rejection> {
@@ -119,22 +102,22 @@ fn end(state: &TaskState, asked: &PhaseEnded) -> Result<Decided, Rejection> {
     let mut decided = Decided::from(ended(active));
     if was_last {
         let closed = TaskClosed { outcome: TaskOutcome::Completed, reason: None, author: None };
-        decided.followed_by.push(("closed", EventBody::TaskClosed(closed)));
+        decided.followed_by.push(("closed", closed.into()));
     }
     Ok(decided)
 }
 
 /// Closing a task in mid-phase ends that phase too: no execution stays open for ever.
 fn close(state: &TaskState, closed: TaskClosed) -> Decided {
-    let mut decided = Decided::from(EventBody::TaskClosed(closed));
+    let mut decided = Decided::from(closed);
     if let Some(active) = &state.active {
-        decided.followed_by.push(("phase-ended", ended(active.clone())));
+        decided.followed_by.push(("phase-ended", ended(active.clone()).into()));
     }
     decided
 }
 
-fn ended(active: ExecutionId) -> EventBody {
-    EventBody::PhaseEnded(PhaseEnded { phase: active.phase, attempt: Some(active.attempt) })
+fn ended(active: ExecutionId) -> PhaseEnded {
+    PhaseEnded { phase: active.phase, attempt: Some(active.attempt) }
 }
 
 fn must_be_open(state: &TaskState) -> Result<(), Rejection> {

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 pub use decide::{Decided, decide};
-pub use evolve::evolve;
+pub use evolve::{apply, evolve};
 pub use rejection::Rejection;
 
 use crate::event::TaskOutcome;

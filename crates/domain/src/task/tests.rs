@@ -3,8 +3,8 @@
 use super::*;
 use crate::config::BudgetConfig;
 use crate::event::{
-    EventBody, ImportanceChanged, Mark, OverrideGranted, OverrideScope, PhaseEnded, PhaseStarted, TaskClosed,
-    TaskMarked, TaskOpened, TaskOutcome,
+    GateDecided, ImportanceChanged, Mark, OverrideGranted, OverrideScope, PhaseEnded, PhaseStarted,
+    TaskClosed, TaskEvent, TaskMarked, TaskOpened, TaskOutcome,
 };
 use crate::gate::{self, Standing, Switches, Verdict};
 use crate::limits::task_limits;
@@ -18,8 +18,7 @@ fn check(table: &str) {
             line.split('|').map(str::trim).collect::<Vec<_>>().try_into().expect("3 columns");
         let mut state = TaskState::default();
         for step in given.split(',').map(str::trim).filter(|step| !step.is_empty()) {
-            let decided = decide(&state, command(step)).expect("given steps are accepted");
-            apply(&mut state, &decided);
+            take(&mut state, step);
         }
         let got = match decide(&state, command(when)) {
             Ok(decided) => shown(&decided),
@@ -29,33 +28,61 @@ fn check(table: &str) {
     }
 }
 
-fn apply(state: &mut TaskState, decided: &Decided) {
-    evolve(state, &decided.event);
+fn follow(state: &mut TaskState, decided: &Decided) {
+    apply(state, &decided.event);
     for (_, event) in &decided.followed_by {
-        evolve(state, event);
+        apply(state, event);
     }
 }
 
-fn command(step: &str) -> EventBody {
+/// Takes a step that was before: `gate VERDICT [stale]`, or a command that is accepted.
+fn take(state: &mut TaskState, step: &str) {
+    let words: Vec<&str> = step.split_whitespace().collect();
+    if let ["gate", ruled, ref how @ ..] = words[..] {
+        evolve(state, &judged(ruled, how).into());
+    } else {
+        let decided = decide(state, command(step)).expect("given steps are accepted");
+        follow(state, &decided);
+    }
+}
+
+fn judged(ruled: &str, how: &[&str]) -> GateDecided {
+    let standing = Standing {
+        task: "T",
+        limits: None,
+        enforcement: Enforcement::On,
+        tokens_used: 0,
+        latency_ms: 0,
+        leaving: None,
+        active: None,
+        passes: &[],
+    };
+    let switches = Switches::from(&BudgetConfig::built_in());
+    let mut decided = gate::decide(&standing, &Advance::Completion, switches);
+    (decided.ruled, decided.stale) = (Verdict::from_word(ruled).unwrap(), how == ["stale"]);
+    decided
+}
+
+fn command(step: &str) -> TaskEvent {
     let words: Vec<&str> = step.split_whitespace().collect();
     match words[..] {
         ["open"] => {
             let metadata = TaskMetadata::default();
             let limits = task_limits(&BudgetConfig::built_in(), &metadata).ok();
-            EventBody::TaskOpened(Box::new(TaskOpened { metadata, limits }))
+            TaskEvent::TaskOpened(Box::new(TaskOpened { metadata, limits }))
         }
         ["close"] => {
-            EventBody::TaskClosed(TaskClosed { outcome: TaskOutcome::Cancelled, reason: None, author: None })
+            TaskEvent::TaskClosed(TaskClosed { outcome: TaskOutcome::Cancelled, reason: None, author: None })
         }
         ["start", phase] => {
-            EventBody::PhaseStarted(PhaseStarted { phase: phase.parse().unwrap(), attempt: None })
+            TaskEvent::PhaseStarted(PhaseStarted { phase: phase.parse().unwrap(), attempt: None })
         }
-        ["end", phase] => EventBody::PhaseEnded(PhaseEnded { phase: phase.parse().unwrap(), attempt: None }),
-        ["end", phase, attempt] => EventBody::PhaseEnded(PhaseEnded {
+        ["end", phase] => TaskEvent::PhaseEnded(PhaseEnded { phase: phase.parse().unwrap(), attempt: None }),
+        ["end", phase, attempt] => TaskEvent::PhaseEnded(PhaseEnded {
             phase: phase.parse().unwrap(),
             attempt: Some(attempt.parse().unwrap()),
         }),
-        ["raise", phase, tokens] => EventBody::OverrideGranted(OverrideGranted {
+        ["raise", phase, tokens] => TaskEvent::OverrideGranted(OverrideGranted {
             scope: OverrideScope::Limit {
                 phase: phase.parse().unwrap(),
                 limit: LimitOverride { tokens: Some(tokens.parse().unwrap()), latency_ms: None },
@@ -63,47 +90,31 @@ fn command(step: &str) -> EventBody {
             approver: "ada".to_owned(),
             reason: "known to be large".to_owned(),
         }),
-        ["pass", advance] => EventBody::OverrideGranted(OverrideGranted {
+        ["pass", advance] => TaskEvent::OverrideGranted(OverrideGranted {
             scope: OverrideScope::Block { advance: advance.parse().unwrap() },
             approver: "ada".to_owned(),
             reason: "legitimate".to_owned(),
         }),
-        ["importance", ref tiers @ ..] => EventBody::ImportanceChanged(ImportanceChanged {
+        ["importance", ref tiers @ ..] => TaskEvent::ImportanceChanged(ImportanceChanged {
             from: (tiers.len() > 1).then(|| tiers[0].parse().unwrap()),
             to: tiers[tiers.len() - 1].parse().unwrap(),
             author: "ada".to_owned(),
             reason: "the customer waits".to_owned(),
         }),
-        ["mark", word] => EventBody::TaskMarked(TaskMarked {
+        ["mark", word] => TaskEvent::TaskMarked(TaskMarked {
             mark: Mark::from_word(word).unwrap(),
             author: "ada".to_owned(),
             reason: "the migration needed it".to_owned(),
         }),
-        ["gate", ruled, ref how @ ..] => {
-            let standing = Standing {
-                task: "T",
-                limits: None,
-                enforcement: Enforcement::On,
-                tokens_used: 0,
-                latency_ms: 0,
-                leaving: None,
-                active: None,
-                passes: &[],
-            };
-            let switches = Switches::from(&BudgetConfig::built_in());
-            let mut decided = gate::decide(&standing, &Advance::Completion, switches);
-            (decided.ruled, decided.stale) = (Verdict::from_word(ruled).unwrap(), how == ["stale"]);
-            EventBody::GateDecided(Box::new(decided))
-        }
         _ => panic!("unknown step: {step}"),
     }
 }
 
 fn shown(decided: &Decided) -> String {
-    let one = |event: &EventBody| {
-        if let EventBody::PhaseStarted(started) = event {
+    let one = |event: &TaskEvent| {
+        if let TaskEvent::PhaseStarted(started) = event {
             format!("started {}", started.execution().unwrap())
-        } else if let EventBody::PhaseEnded(ended) = event {
+        } else if let TaskEvent::PhaseEnded(ended) = event {
             format!("ended {}", ended.execution().unwrap())
         } else {
             event.kind().to_owned()
@@ -198,13 +209,12 @@ fn importance_changes_from_what_it_is() {
     );
     let mut state = TaskState::default();
     for step in ["open", "importance critical"] {
-        let decided = decide(&state, command(step)).unwrap();
-        apply(&mut state, &decided);
+        take(&mut state, step);
     }
     let limits = state.limits.as_ref().unwrap();
     assert_eq!((state.importance, limits.importance), (Some(Importance::Critical), Importance::Medium));
     assert_eq!(limits.total_tokens(), 23_400, "limits stay as they are");
-    let EventBody::ImportanceChanged(changed) = decide(&state, command("importance low")).unwrap().event
+    let TaskEvent::ImportanceChanged(changed) = decide(&state, command("importance low")).unwrap().event
     else {
         panic!("the command's event")
     };
@@ -215,8 +225,7 @@ fn importance_changes_from_what_it_is() {
 fn a_raised_limit_moves_that_phase_only() {
     let mut state = TaskState::default();
     for step in ["open", "raise THINK 9000", "pass REVIEW", "pass REVIEW"] {
-        let decided = decide(&state, command(step)).unwrap();
-        apply(&mut state, &decided);
+        take(&mut state, step);
     }
     let limits = state.limits.unwrap();
     let think = limits.phase(&"THINK".parse().unwrap()).unwrap();
@@ -229,8 +238,7 @@ fn a_raised_limit_moves_that_phase_only() {
 fn a_mismatch_carries_the_ledgers_phase() {
     let mut state = TaskState::default();
     for step in ["open", "start THINK"] {
-        let decided = decide(&state, command(step)).unwrap();
-        apply(&mut state, &decided);
+        take(&mut state, step);
     }
     let rejection = decide(&state, command("end PLAN")).unwrap_err();
     assert_eq!(

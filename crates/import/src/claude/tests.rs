@@ -3,7 +3,7 @@
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
-use tollgate_domain::event::EventBody;
+use tollgate_domain::event::{EventBody, UsageEvent};
 use tollgate_domain::ids::TenantId;
 
 use crate::item::Item;
@@ -40,7 +40,9 @@ fn read_bytes(name: &str, bytes: &[u8]) -> Vec<String> {
         Item::Miscounted(_) => panic!("no earlier version read transcripts"),
         Item::Family(family) => format!("family {} {}", family.root, family.session),
         Item::Call(call) => {
-            let EventBody::UsageRecorded(usage) = &call.event.body else { panic!("usage") };
+            let EventBody::Usage(UsageEvent::UsageRecorded(usage)) = &call.event.body else {
+                panic!("usage")
+            };
             let t = usage.tokens;
             let tier = usage.service_tier.as_deref().unwrap_or("-");
             format!(
@@ -173,7 +175,7 @@ fn a_subagent_is_of_its_session_and_a_fork_comes_after_what_it_was_made_of() {
         Format::Claude.open(&found.files[2].path, &TenantId::default_tenant()).unwrap().collect();
     let [Item::Family(family), Item::Call(call)] = &items[..] else { panic!("{items:?}") };
     assert_eq!((family.root.as_str(), call.event.task.as_str()), ("root", "claude-S"));
-    let EventBody::UsageRecorded(usage) = &call.event.body else { panic!("usage") };
+    let EventBody::Usage(UsageEvent::UsageRecorded(usage)) = &call.event.body else { panic!("usage") };
     let labels: Vec<String> = usage.labels.iter().map(|(name, value)| format!("{name}={value}")).collect();
     assert_eq!(labels, ["agent=Explore", "branch=main", "conversation=root", "cwd=/srv/app"]);
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use memchr::memmem;
 use serde_json::error::Category;
-use tollgate_domain::event::{Event, EventBody};
+use tollgate_domain::event::{Event, EventBody, UsageEvent};
 use tollgate_domain::ids::{EventId, ProducerId, TenantId};
 use tollgate_domain::time::Timestamp;
 use tollgate_domain::usage::{Cost, UsageRecorded};
@@ -186,7 +186,7 @@ impl Transcript {
             id,
             occurred_at: Some(at),
             trace_parent: None,
-            body: EventBody::UsageRecorded(body),
+            body: EventBody::Usage(UsageEvent::UsageRecorded(body)),
         })
     }
 

@@ -354,7 +354,7 @@ impl Rollout {
             id: name.id,
             occurred_at: Some(at),
             trace_parent: None,
-            body: EventBody::UsageRecorded(UsageRecorded {
+            body: EventBody::from(UsageRecorded {
                 execution: None,
                 provider: Some(provider.to_owned()),
                 model: self.model.clone(),

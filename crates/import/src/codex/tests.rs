@@ -5,7 +5,7 @@ mod copies;
 use std::io::{self, Cursor, Read};
 use std::path::Path;
 
-use tollgate_domain::event::{Event, EventBody};
+use tollgate_domain::event::{Event, EventBody, UsageEvent};
 use tollgate_domain::ids::TenantId;
 
 use super::keys;
@@ -67,7 +67,9 @@ fn read(name: &str, bytes: &[u8]) -> Vec<String> {
         Item::Miscounted(_) | Item::Family(_) => panic!("nothing of others: {item:?}"),
         Item::Call(call) => {
             let event = call.event;
-            let EventBody::UsageRecorded(usage) = event.body else { panic!("only usage: {event:?}") };
+            let EventBody::Usage(UsageEvent::UsageRecorded(usage)) = event.body else {
+                panic!("only usage: {event:?}")
+            };
             let model = usage.model.as_deref().unwrap_or("-");
             let t = usage.tokens;
             let id = event.task.as_str().strip_prefix("codex-").unwrap();
@@ -107,7 +109,7 @@ fn an_event_carries_all_that_the_file_says() {
     assert_eq!(event.task.as_str(), "codex-S");
     assert_eq!(event.producer.as_str(), "import-codex");
     assert_eq!(event.occurred_at.unwrap().to_string(), "2025-10-10T01:00:00Z");
-    let EventBody::UsageRecorded(usage) = &event.body else { panic!("usage: {event:?}") };
+    let EventBody::Usage(UsageEvent::UsageRecorded(usage)) = &event.body else { panic!("usage: {event:?}") };
     assert_eq!(usage.execution, None);
     assert_eq!(usage.provider.as_deref(), Some("openai"));
     assert_eq!(usage.model.as_deref(), Some("gpt-5-codex"));
@@ -119,7 +121,7 @@ fn an_event_carries_all_that_the_file_says() {
 fn the_provider_is_the_sessions_where_it_names_one() {
     let meta = r#"{"type":"session_meta","payload":{"id":"S","model_provider":"azure"}}"#;
     let event = only_event(&[meta, "turn gpt-5", "use 1 0 0 0"]);
-    let EventBody::UsageRecorded(usage) = &event.body else { panic!("usage: {event:?}") };
+    let EventBody::Usage(UsageEvent::UsageRecorded(usage)) = &event.body else { panic!("usage: {event:?}") };
     assert_eq!(usage.provider.as_deref(), Some("azure"));
     assert_eq!(usage.component, None);
 }
@@ -128,7 +130,7 @@ fn the_provider_is_the_sessions_where_it_names_one() {
 fn a_resumed_session_keeps_its_first_head() {
     let resumed = line("meta S").replace("codex_exec", "codex_vscode");
     let event = only_event(&["meta S", &resumed, "turn m", "use 1 0 0 0"]);
-    let EventBody::UsageRecorded(usage) = &event.body else { panic!("usage: {event:?}") };
+    let EventBody::Usage(UsageEvent::UsageRecorded(usage)) = &event.body else { panic!("usage: {event:?}") };
     assert_eq!(usage.component.as_deref(), Some("codex_exec"));
 }
 

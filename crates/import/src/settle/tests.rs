@@ -55,7 +55,7 @@ fn call(text: &str) -> Call {
             id: own.id,
             occurred_at: Some(at("2026-06-25T00:00:00Z")),
             trace_parent: None,
-            body: EventBody::UsageRecorded(usage),
+            body: usage.into(),
         },
         elsewhere: elsewhere.collect(),
         stands_in: text.ends_with("copy"),
@@ -81,10 +81,10 @@ fn ledger(text: &str) -> Bookings {
 fn shown(events: &[Event]) -> String {
     let one = |event: &Event| {
         let (task, id) = (&event.task, &event.id);
-        if let EventBody::UsageRecorded(usage) = &event.body {
+        if let EventBody::Usage(UsageEvent::UsageRecorded(usage)) = &event.body {
             return format!("{task}/{id} {}", usage.tokens.output);
         }
-        let EventBody::UsageAdjusted(adjusted) = &event.body else { panic!("{event:?}") };
+        let EventBody::Usage(UsageEvent::UsageAdjusted(adjusted)) = &event.body else { panic!("{event:?}") };
         assert_eq!(event.occurred_at, Some(at("2026-06-20T00:00:00Z")), "the day that it corrects");
         format!("{task}/{id} {:+} of {}", adjusted.tokens.output, adjusted.adjusts)
     };

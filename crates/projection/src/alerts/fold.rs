@@ -3,7 +3,10 @@
 use std::collections::BTreeSet;
 
 use tollgate_domain::alert::{AlertRule, Condition, alert_id};
-use tollgate_domain::event::{AlertAcknowledged, Change, EventBody, RecordedEvent};
+use tollgate_domain::event::{
+    AlertAcknowledged, AlertEvent, Change, EventBody, InboxEvent, LedgerEvent, RecordedEvent, ReportEvent,
+    UsageEvent,
+};
 use tollgate_domain::ids::LEDGER_TENANT;
 use tollgate_domain::position::Sequence;
 use tollgate_domain::time::Timestamp;
@@ -29,10 +32,16 @@ impl Projection for Alerts {
     fn apply<R: Rows<AlertsRow>>(&self, event: &RecordedEvent<'_>, rows: &mut R) -> Result<(), R::Error> {
         let moment = Moment::of(event);
         match event.body {
-            EventBody::DeliveryAttempted(attempted) => delivery::attempted(rows, event, attempted),
-            EventBody::DeliveryRequested(requested) => delivery::requested(rows, event, requested),
-            EventBody::AlertAcknowledged(acknowledged) => acknowledge(rows, moment, acknowledged),
-            EventBody::InboxRejected(rejected) => {
+            EventBody::Alert(AlertEvent::DeliveryAttempted(attempted)) => {
+                delivery::attempted(rows, event, attempted)
+            }
+            EventBody::Alert(AlertEvent::DeliveryRequested(requested)) => {
+                delivery::requested(rows, event, requested)
+            }
+            EventBody::Alert(AlertEvent::AlertAcknowledged(acknowledged)) => {
+                acknowledge(rows, moment, acknowledged)
+            }
+            EventBody::Inbox(InboxEvent::InboxRejected(rejected)) => {
                 if quarantine::rejected(rows, event, rejected)? {
                     watched(rows, moment, |watch| {
                         watch.rejections = watch.rejections.saturating_add(1);
@@ -43,35 +52,31 @@ impl Projection for Alerts {
                 }
                 Ok(())
             }
-            EventBody::InboxResolved(resolved) => {
+            EventBody::Inbox(InboxEvent::InboxResolved(resolved)) => {
                 if quarantine::resolved(rows, event, resolved)? {
                     watched(rows, moment, |watch| watch.rejections = watch.rejections.saturating_sub(1))?;
                 }
                 Ok(())
             }
-            EventBody::TransitionsMeasured(measured) => {
+            EventBody::Ledger(LedgerEvent::TransitionsMeasured(measured)) => {
                 watched(rows, moment, |watch| watch.transitions.note(measured, event.occurred_at))
             }
-            EventBody::ReportRead(read) => watched(rows, moment, |watch| access::read(watch, event, read)),
-            EventBody::ConditionObserved(observed) => watched(rows, moment, |watch| observe(watch, observed)),
+            EventBody::Report(ReportEvent::ReportRead(read)) => {
+                watched(rows, moment, |watch| access::read(watch, event, read))
+            }
+            EventBody::Alert(AlertEvent::ConditionObserved(observed)) => {
+                watched(rows, moment, |watch| observe(watch, observed))
+            }
             // Ledger-wide facts are about no task.
             _ if event.tenant == LEDGER_TENANT => Ok(()),
-            EventBody::TaskOpened(_)
-            | EventBody::TaskClosed(_)
-            | EventBody::PhaseStarted(_)
-            | EventBody::PhaseEnded(_)
-            | EventBody::OverrideGranted(_)
-            | EventBody::ImportanceChanged(_)
-            | EventBody::TaskMarked(_)
-            | EventBody::UsageRecorded(_)
-            | EventBody::UsageAdjusted(_)
-            | EventBody::WaitRecorded(_)
-            | EventBody::SignalRecorded(_)
-            | EventBody::PhaseExplained(_)
-            | EventBody::GateDecided(_)
-            | EventBody::ConfigLoaded(_)
-            | EventBody::ConfigRejected(_)
-            | EventBody::PriceBookLoaded(_) => watched(rows, moment, |watch| {
+            EventBody::Task(_)
+            | EventBody::Usage(_)
+            | EventBody::Gate(_)
+            | EventBody::Ledger(
+                LedgerEvent::ConfigLoaded(_)
+                | LedgerEvent::ConfigRejected(_)
+                | LedgerEvent::PriceBookLoaded(_),
+            ) => watched(rows, moment, |watch| {
                 if watch.task.last_at == Timestamp::default() {
                     let at = event.occurred_at.believed(event.recorded_at);
                     (watch.task.first_at, watch.task.last_at) = (at, at);
@@ -80,7 +85,7 @@ impl Projection for Alerts {
                 fold_task(&mut watch.task, event);
                 bypass::note(watch, before, event.task);
                 forget_outdated(watch);
-                if let EventBody::UsageAdjusted(adjusted) = event.body
+                if let EventBody::Usage(UsageEvent::UsageAdjusted(adjusted)) = event.body
                     && let Some(seen) = over_correction(event, adjusted, &watch.task)
                 {
                     observe(watch, &seen);

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 use tollgate_domain::alert::{AlertRule, AlertScope, Condition};
-use tollgate_domain::event::{ConditionObserved, EventBody};
+use tollgate_domain::event::{ConditionObserved, TaskEvent};
 use tollgate_domain::phase::ExecutionId;
 use tollgate_domain::position::Sequence;
 use tollgate_domain::task::{Rejection, TaskStage};
@@ -49,13 +49,13 @@ impl Standing {
 pub fn out_of_step(
     task: &str,
     standing: &Standing,
-    refused: &EventBody,
+    refused: &TaskEvent,
     rejection: &Rejection,
 ) -> Option<ConditionObserved> {
     let rule = rule_of(rejection)?;
-    let asked = if let EventBody::PhaseStarted(started) = refused {
+    let asked = if let TaskEvent::PhaseStarted(started) = refused {
         format!("two phases at once: the start of {}", started.phase)
-    } else if let EventBody::PhaseEnded(ended) = refused {
+    } else if let TaskEvent::PhaseEnded(ended) = refused {
         let another = matches!(rejection, Rejection::AttemptNotActive { .. });
         format!(
             "phase mismatch: the end of {}{}",

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use tollgate_domain::alert::{AlertRule, Severity};
 use tollgate_domain::config::BudgetConfig;
 use tollgate_domain::event::{
-    Change, EventBody, OverrideGranted, OverrideScope, PhaseEnded, PhaseStarted, RecordedEvent, TaskClosed,
-    TaskOpened, TaskOutcome,
+    Change, EventBody, GateEvent, OverrideGranted, OverrideScope, PhaseEnded, PhaseStarted, RecordedEvent,
+    TaskClosed, TaskOpened, TaskOutcome,
 };
 use tollgate_domain::gate::{Switches, decide};
 use tollgate_domain::limits::task_limits;
@@ -38,7 +38,7 @@ impl Folded {
         let mut folded = Self::default();
         let metadata = TaskMetadata { complexity: Some("Small".parse().unwrap()), ..TaskMetadata::default() };
         let limits = task_limits(&BudgetConfig::built_in(), &metadata).unwrap();
-        folded.fold(0, EventBody::TaskOpened(Box::new(TaskOpened { metadata, limits: Some(limits) })));
+        folded.fold(0, EventBody::from(TaskOpened { metadata, limits: Some(limits) }));
         folded
     }
 
@@ -61,18 +61,18 @@ impl Folded {
     }
 
     fn start(&mut self, minute: i64, phase: &str) {
-        self.fold(minute, EventBody::PhaseStarted(PhaseStarted { phase: named(phase), attempt: Some(1) }));
+        self.fold(minute, EventBody::from(PhaseStarted { phase: named(phase), attempt: Some(1) }));
     }
 
     fn end(&mut self, minute: i64, phase: &str) {
-        self.fold(minute, EventBody::PhaseEnded(PhaseEnded { phase: named(phase), attempt: Some(1) }));
+        self.fold(minute, EventBody::from(PhaseEnded { phase: named(phase), attempt: Some(1) }));
     }
 
     fn use_tokens(&mut self, phase: &str, output: u64) {
         let execution = Some(NamedExecution { phase: named(phase), attempt: None });
         self.fold(
             0,
-            EventBody::UsageRecorded(UsageRecorded {
+            EventBody::from(UsageRecorded {
                 execution,
                 provider: None,
                 model: None,
@@ -97,14 +97,14 @@ impl Folded {
         };
         self.fold(
             0,
-            EventBody::UsageAdjusted(Box::new(UsageAdjusted {
+            EventBody::from(UsageAdjusted {
                 adjusts: "e".to_owned(),
                 adjusts_producer: "test".to_owned(),
                 tokens: TokenSums { output: -output, ..TokenSums::default() },
                 reason: "counted twice".to_owned(),
                 author: None,
                 resolved: Some(resolved),
-            })),
+            }),
         );
     }
 
@@ -118,7 +118,7 @@ impl Folded {
         let mut switches = Switches::from(&BudgetConfig::built_in());
         switches.rollout = tollgate_domain::config::Rollout::Enforce;
         let decided = decide(&standing, &advance, switches);
-        self.fold(0, EventBody::GateDecided(Box::new(decided)));
+        self.fold(0, EventBody::Gate(GateEvent::GateDecided(Box::new(decided))));
     }
 
     fn alerts(&self) -> Vec<Alert> {
@@ -213,7 +213,7 @@ fn a_raised_limit_and_a_closed_task_end_what_was_raised() {
     let limit = LimitOverride { tokens: Some(100_000), latency_ms: None };
     folded.fold(
         1,
-        EventBody::OverrideGranted(OverrideGranted {
+        EventBody::from(OverrideGranted {
             scope: OverrideScope::Limit { phase: named("THINK"), limit },
             approver: "ada".to_owned(),
             reason: "worth it".to_owned(),
@@ -222,10 +222,8 @@ fn a_raised_limit_and_a_closed_task_end_what_was_raised() {
     assert!(folded.shown().iter().all(|alert| alert.starts_with('-')), "{:?}", folded.shown());
     folded.use_tokens("THINK", 60_000);
     assert!(folded.shown().contains(&"pressure task 50 #1".to_owned()), "{:?}", folded.shown());
-    folded.fold(
-        2,
-        EventBody::TaskClosed(TaskClosed { outcome: TaskOutcome::Cancelled, reason: None, author: None }),
-    );
+    folded
+        .fold(2, EventBody::from(TaskClosed { outcome: TaskOutcome::Cancelled, reason: None, author: None }));
     assert!(folded.shown().iter().all(|alert| alert.starts_with('-')), "{:?}", folded.shown());
     let last = folded.alerts().last().unwrap().resolved.clone().unwrap();
     assert_eq!(last.why, "the task is cancelled");
@@ -264,7 +262,7 @@ fn a_block_is_critical_until_a_person_or_a_later_decision_lifts_it() {
     assert_eq!(blocked(&folded), [(1, false)], "asked again: the same alert");
     folded.fold(
         1,
-        EventBody::OverrideGranted(OverrideGranted {
+        EventBody::from(OverrideGranted {
             scope: OverrideScope::Block { advance: "IMPLEMENT".parse().unwrap() },
             approver: "ada".to_owned(),
             reason: "worth it".to_owned(),

@@ -1,6 +1,8 @@
 //! From recorded events to cells.
 
-use tollgate_domain::event::{EventBody, RecordedEvent, TaskOutcome};
+use tollgate_domain::event::{
+    EventBody, LedgerEvent, RecordedEvent, ReportEvent, TaskEvent, TaskOutcome, UsageEvent,
+};
 use tollgate_domain::ids::LEDGER_TENANT;
 use tollgate_domain::tokens::TokenSums;
 use tollgate_domain::usage::{Cost, NamedExecution, UsageAdjusted, UsageRecorded};
@@ -19,14 +21,14 @@ impl Projection for Reports {
     type Row = ReportRow;
 
     fn apply<R: Rows<ReportRow>>(&self, event: &RecordedEvent<'_>, rows: &mut R) -> Result<(), R::Error> {
-        if let EventBody::ReportRead(read) = event.body {
+        if let EventBody::Report(ReportEvent::ReportRead(read)) = event.body {
             return access::note(rows, event, read);
         }
-        if let EventBody::ConfigLoaded(loaded) = event.body {
+        if let EventBody::Ledger(LedgerEvent::ConfigLoaded(loaded)) = event.body {
             configs::note(rows, loaded)?;
             return in_force::note(rows, event);
         }
-        if let EventBody::PriceBookLoaded(_) = event.body {
+        if let EventBody::Ledger(LedgerEvent::PriceBookLoaded(_)) = event.body {
             return in_force::note(rows, event);
         }
         if event.tenant == LEDGER_TENANT || !event.body.concerns_task() {
@@ -59,41 +61,38 @@ fn task_changed<'a>(
     event: &RecordedEvent<'a>,
 ) -> (class::Added, Option<(CellKey<'a>, Cell)>) {
     match event.body {
-        EventBody::TaskOpened(opened) => {
+        EventBody::Task(TaskEvent::TaskOpened(opened)) => {
             let tiers = opened.limits.as_ref().map(|limits| (limits.complexity, limits.importance));
             (task.opened(tiers), None)
         }
-        EventBody::UsageRecorded(usage) => {
+        EventBody::Usage(UsageEvent::UsageRecorded(usage)) => {
             let (key, cell) = usage_cell(event, usage);
             (task.used(phase_of(usage.execution.as_ref()), cell.tokens.total()), Some((key, cell)))
         }
-        EventBody::UsageAdjusted(adjusted) => {
+        EventBody::Usage(UsageEvent::UsageAdjusted(adjusted)) => {
             let (key, cell) = adjustment_cell(event, adjusted);
             let execution = adjusted.resolved.as_ref().and_then(|resolved| resolved.execution.as_ref());
             (task.used(phase_of(execution), cell.tokens.total()), Some((key, cell)))
         }
-        EventBody::PhaseEnded(ended) => (task.ended(ended.phase.as_str()), None),
-        EventBody::TaskClosed(closed) if closed.outcome == TaskOutcome::Completed => (task.completed(), None),
-        EventBody::TaskClosed(_)
-        | EventBody::PhaseStarted(_)
-        | EventBody::OverrideGranted(_)
-        | EventBody::ImportanceChanged(_)
-        | EventBody::TaskMarked(_)
-        | EventBody::TransitionsMeasured(_)
-        | EventBody::WaitRecorded(_)
-        | EventBody::SignalRecorded(_)
-        | EventBody::GateDecided(_)
-        | EventBody::ConfigLoaded(_)
-        | EventBody::ConfigRejected(_)
-        | EventBody::PriceBookLoaded(_)
-        | EventBody::AlertAcknowledged(_)
-        | EventBody::ConditionObserved(_)
-        | EventBody::DeliveryAttempted(_)
-        | EventBody::DeliveryRequested(_)
-        | EventBody::InboxRejected(_)
-        | EventBody::InboxResolved(_)
-        | EventBody::PhaseExplained(_)
-        | EventBody::ReportRead(_) => (Vec::new(), None),
+        EventBody::Task(TaskEvent::PhaseEnded(ended)) => (task.ended(ended.phase.as_str()), None),
+        EventBody::Task(TaskEvent::TaskClosed(closed)) if closed.outcome == TaskOutcome::Completed => {
+            (task.completed(), None)
+        }
+        EventBody::Task(
+            TaskEvent::TaskClosed(_)
+            | TaskEvent::PhaseStarted(_)
+            | TaskEvent::OverrideGranted(_)
+            | TaskEvent::ImportanceChanged(_)
+            | TaskEvent::TaskMarked(_),
+        )
+        | EventBody::Ledger(_)
+        | EventBody::Usage(
+            UsageEvent::WaitRecorded(_) | UsageEvent::SignalRecorded(_) | UsageEvent::PhaseExplained(_),
+        )
+        | EventBody::Gate(_)
+        | EventBody::Alert(_)
+        | EventBody::Inbox(_)
+        | EventBody::Report(_) => (Vec::new(), None),
     }
 }
 

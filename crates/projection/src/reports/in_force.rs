@@ -1,7 +1,7 @@
 //! The settings that came into force last, as the log has them: who starts without naming any goes on with them.
 
 use serde::{Deserialize, Serialize};
-use tollgate_domain::event::{EventBody, RecordedEvent};
+use tollgate_domain::event::{EventBody, LedgerEvent, RecordedEvent};
 use tollgate_domain::time::Timestamp;
 
 use super::ReportRow;
@@ -48,7 +48,7 @@ impl LastSettings {
     pub fn apply(&mut self, event: &RecordedEvent<'_>) {
         let since = event.recorded_at;
         // One that is recorded once more, by another server or from another file, is in force since the first time.
-        if let EventBody::ConfigLoaded(loaded) = event.body
+        if let EventBody::Ledger(LedgerEvent::ConfigLoaded(loaded)) = event.body
             && self.config.as_ref().is_none_or(|last| last.hash != loaded.config_hash)
         {
             self.config = Some(LastConfig {
@@ -58,7 +58,7 @@ impl LastSettings {
                 since,
             });
         }
-        if let EventBody::PriceBookLoaded(loaded) = event.body
+        if let EventBody::Ledger(LedgerEvent::PriceBookLoaded(loaded)) = event.body
             && self.prices.as_ref().is_none_or(|last| last.version != loaded.price_version)
         {
             self.prices = Some(LastPrices {
@@ -89,12 +89,12 @@ mod tests {
 
     fn config(hash: &str, source: &str) -> EventBody {
         let (config_hash, canonical, source) = (hash.to_owned(), format!("{hash}'s"), source.to_owned());
-        EventBody::ConfigLoaded(ConfigLoaded { config_hash, canonical, source })
+        EventBody::from(ConfigLoaded { config_hash, canonical, source })
     }
 
     fn prices(version: &str) -> EventBody {
         let (price_version, source) = (version.to_owned(), "p.json".to_owned());
-        EventBody::PriceBookLoaded(PriceBookLoaded { price_version, source, models: 1 })
+        EventBody::from(PriceBookLoaded { price_version, source, models: 1 })
     }
 
     #[test]

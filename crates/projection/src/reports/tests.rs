@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
-use tollgate_domain::event::EventBody;
+use tollgate_domain::event::{EventBody, UsageEvent};
 use tollgate_domain::ids::LEDGER_TENANT;
 use tollgate_domain::money::Usd;
 use tollgate_domain::tier::{Complexity, Importance};
@@ -265,11 +265,11 @@ fn of_events(events: &[Stored]) -> Totals {
     let mut all = Totals::default();
     let mut total_cost = Usd::ZERO;
     for event in events {
-        let (tokens, cost) = if let EventBody::UsageRecorded(usage) = &event.body {
+        let (tokens, cost) = if let EventBody::Usage(UsageEvent::UsageRecorded(usage)) = &event.body {
             all.usage_events += 1;
             all.estimated_tokens += if usage.estimated { usage.tokens.total() as i64 } else { 0 };
             (usage.tokens.into(), &usage.cost)
-        } else if let EventBody::UsageAdjusted(adjusted) = &event.body {
+        } else if let EventBody::Usage(UsageEvent::UsageAdjusted(adjusted)) = &event.body {
             (adjusted.tokens, adjusted.resolved.as_ref().map_or(&Cost::Unpriced, |usage| &usage.cost))
         } else {
             continue;

@@ -1,7 +1,7 @@
 //! given | then for what stopping tasks was worth.
 
 use tollgate_domain::config::BudgetConfig;
-use tollgate_domain::event::ConfigLoaded;
+use tollgate_domain::event::{ConfigLoaded, EventBody};
 use tollgate_wire::api::SavingsReport;
 
 use super::*;
@@ -183,7 +183,7 @@ fn parts_add_up() {
 #[test]
 fn the_view_knows_the_configs_of_the_log() {
     let config = BudgetConfig::from_yaml("rollout: enforce\n").unwrap();
-    let body = tollgate_domain::event::EventBody::ConfigLoaded(ConfigLoaded {
+    let body = EventBody::from(ConfigLoaded {
         config_hash: config.hash(),
         canonical: config.canonical(),
         source: "built-in".to_owned(),

@@ -1,7 +1,8 @@
 //! From recorded events to task rows.
 
 use tollgate_domain::event::{
-    EventBody, OverrideGranted, OverrideScope, RecordedEvent, TaskMarked, TaskOpened,
+    EventBody, GateEvent, OverrideGranted, OverrideScope, RecordedEvent, TaskEvent, TaskMarked, TaskOpened,
+    UsageEvent,
 };
 use tollgate_domain::gate::{GateDecided, Verdict};
 use tollgate_domain::ids::LEDGER_TENANT;
@@ -54,26 +55,40 @@ impl Projection for Status {
 pub(crate) fn fold(row: &mut TaskRow, event: &RecordedEvent<'_>) {
     move_on(row, event);
     match event.body {
-        EventBody::UsageRecorded(usage) => record_usage(row, usage, event),
-        EventBody::UsageAdjusted(adjusted) => adjust_usage(row, adjusted),
-        EventBody::WaitRecorded(wait) => {
+        EventBody::Usage(said) => fold_usage(row, said, event),
+        EventBody::Task(became) => fold_task(row, became, event),
+        EventBody::Gate(GateEvent::GateDecided(decided)) => keep_decision(row, decided, event),
+        EventBody::Ledger(_) | EventBody::Alert(_) | EventBody::Inbox(_) | EventBody::Report(_) => {}
+    }
+}
+
+fn fold_usage(row: &mut TaskRow, said: &UsageEvent, event: &RecordedEvent<'_>) {
+    match said {
+        UsageEvent::UsageRecorded(usage) => record_usage(row, usage, event),
+        UsageEvent::UsageAdjusted(adjusted) => adjust_usage(row, adjusted),
+        UsageEvent::WaitRecorded(wait) => {
             let activity = activity_of(row, wait.execution.as_ref());
             activity.wait_ms = activity.wait_ms.saturating_add(wait.wait_ms);
         }
-        EventBody::SignalRecorded(signal) => {
+        UsageEvent::SignalRecorded(signal) => {
             let activity = activity_of(row, signal.execution.as_ref());
             let sum = activity.signals.entry(signal.name.clone()).or_default();
             *sum = sum.saturating_add(signal.value.into());
         }
-        EventBody::PhaseExplained(explained) => row.explanations.push(Explanation {
+        UsageEvent::PhaseExplained(explained) => row.explanations.push(Explanation {
             sequence: event.sequence,
             at: event.occurred_at,
             execution: explained.execution.clone(),
             author: explained.author.clone(),
             text: explained.explanation.clone(),
         }),
-        EventBody::TaskOpened(opened) => row.opened = Some(describe(opened, event)),
-        EventBody::TaskClosed(closed) => {
+    }
+}
+
+fn fold_task(row: &mut TaskRow, became: &TaskEvent, event: &RecordedEvent<'_>) {
+    match became {
+        TaskEvent::TaskOpened(opened) => row.opened = Some(describe(opened, event)),
+        TaskEvent::TaskClosed(closed) => {
             row.closed = Some(Closed {
                 at: event.occurred_at,
                 recorded_at: event.recorded_at,
@@ -82,19 +97,18 @@ pub(crate) fn fold(row: &mut TaskRow, event: &RecordedEvent<'_>) {
                 author: closed.author.clone(),
             });
         }
-        EventBody::PhaseStarted(started) => {
+        TaskEvent::PhaseStarted(started) => {
             if let Some(execution) = started.execution() {
                 start(row, execution, event);
             }
         }
-        EventBody::PhaseEnded(ended) => {
+        TaskEvent::PhaseEnded(ended) => {
             if let Some(execution) = ended.execution().and_then(|id| find(row, &id)) {
                 execution.ended_at = Some(event.occurred_at);
             }
         }
-        EventBody::OverrideGranted(granted) => row.overrides.push(set_aside(granted, event)),
-        EventBody::GateDecided(decided) => keep_decision(row, decided, event),
-        EventBody::ImportanceChanged(changed) => row.importance_changes.push(ImportanceChange {
+        TaskEvent::OverrideGranted(granted) => row.overrides.push(set_aside(granted, event)),
+        TaskEvent::ImportanceChanged(changed) => row.importance_changes.push(ImportanceChange {
             sequence: event.sequence,
             at: event.occurred_at,
             from: changed.from,
@@ -102,18 +116,7 @@ pub(crate) fn fold(row: &mut TaskRow, event: &RecordedEvent<'_>) {
             author: changed.author.clone(),
             reason: changed.reason.clone(),
         }),
-        EventBody::TaskMarked(marked) => row.mark = Some(judged(marked, event)),
-        EventBody::ConfigLoaded(_)
-        | EventBody::ConfigRejected(_)
-        | EventBody::PriceBookLoaded(_)
-        | EventBody::TransitionsMeasured(_)
-        | EventBody::AlertAcknowledged(_)
-        | EventBody::ConditionObserved(_)
-        | EventBody::DeliveryAttempted(_)
-        | EventBody::DeliveryRequested(_)
-        | EventBody::InboxRejected(_)
-        | EventBody::InboxResolved(_)
-        | EventBody::ReportRead(_) => {}
+        TaskEvent::TaskMarked(marked) => row.mark = Some(judged(marked, event)),
     }
 }
 
@@ -150,30 +153,24 @@ fn note_skew(row: &mut TaskRow, event: &RecordedEvent<'_>) {
 /// Whether the clock of an event is that of who works on the task: the ledger dates its own, and persons may date theirs back.
 fn is_dated_by_its_producer(body: &EventBody) -> bool {
     match body {
-        EventBody::TaskOpened(_)
-        | EventBody::TaskClosed(_)
-        | EventBody::PhaseStarted(_)
-        | EventBody::PhaseEnded(_)
-        | EventBody::UsageRecorded(_)
-        | EventBody::WaitRecorded(_)
-        | EventBody::SignalRecorded(_) => true,
-        EventBody::UsageAdjusted(_)
-        | EventBody::PhaseExplained(_)
-        | EventBody::OverrideGranted(_)
-        | EventBody::ImportanceChanged(_)
-        | EventBody::TaskMarked(_)
-        | EventBody::GateDecided(_)
-        | EventBody::ConfigLoaded(_)
-        | EventBody::ConfigRejected(_)
-        | EventBody::PriceBookLoaded(_)
-        | EventBody::TransitionsMeasured(_)
-        | EventBody::AlertAcknowledged(_)
-        | EventBody::ConditionObserved(_)
-        | EventBody::DeliveryAttempted(_)
-        | EventBody::DeliveryRequested(_)
-        | EventBody::InboxRejected(_)
-        | EventBody::InboxResolved(_)
-        | EventBody::ReportRead(_) => false,
+        EventBody::Task(
+            TaskEvent::TaskOpened(_)
+            | TaskEvent::TaskClosed(_)
+            | TaskEvent::PhaseStarted(_)
+            | TaskEvent::PhaseEnded(_),
+        )
+        | EventBody::Usage(
+            UsageEvent::UsageRecorded(_) | UsageEvent::WaitRecorded(_) | UsageEvent::SignalRecorded(_),
+        ) => true,
+        EventBody::Usage(UsageEvent::UsageAdjusted(_) | UsageEvent::PhaseExplained(_))
+        | EventBody::Task(
+            TaskEvent::OverrideGranted(_) | TaskEvent::ImportanceChanged(_) | TaskEvent::TaskMarked(_),
+        )
+        | EventBody::Gate(_)
+        | EventBody::Ledger(_)
+        | EventBody::Alert(_)
+        | EventBody::Inbox(_)
+        | EventBody::Report(_) => false,
     }
 }
 

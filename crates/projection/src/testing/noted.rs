@@ -15,9 +15,9 @@
 use tollgate_domain::alert::AlertRule;
 use tollgate_domain::config::WatchConfig;
 use tollgate_domain::event::{
-    AlertAcknowledged, Change, ConditionObserved, DeliveryAttempted, DeliveryOutcome, DeliveryRequested,
-    EventBody, InboxRejected, InboxResolved, PhaseEnded, PhaseStarted, QuarantineAction, ReportKind,
-    ReportRead,
+    AlertAcknowledged, AlertEvent, Change, ConditionObserved, DeliveryAttempted, DeliveryOutcome,
+    DeliveryRequested, EventBody, InboxEvent, InboxRejected, InboxResolved, PhaseEnded, PhaseStarted,
+    QuarantineAction, ReportEvent, ReportKind, ReportRead, TaskEvent,
 };
 use tollgate_domain::ids::LEDGER_TENANT;
 use tollgate_domain::position::{PartitionId, Sequence};
@@ -59,12 +59,14 @@ impl Story {
                     redacted: false,
                 };
                 let tenant = self.tenant.clone();
-                self.under_ledger(&tenant, |story| story.append(EventBody::ReportRead(Box::new(read))));
+                self.under_ledger(&tenant, |story| {
+                    story.append(EventBody::Report(ReportEvent::ReportRead(Box::new(read))))
+                });
             }
             ["ack", rule] => {
                 let alert = self.latest(rule).id;
                 let (by, note) = ("grace".to_owned(), Some("on it".to_owned()));
-                self.append(EventBody::AlertAcknowledged(AlertAcknowledged { alert, by, note }));
+                self.append(EventBody::from(AlertAcknowledged { alert, by, note }));
             }
             ["deliver", rule, change, endpoint, outcome, ref minutes @ ..] => {
                 self.deliver(rule, change, endpoint, outcome, minutes.first().copied());
@@ -72,13 +74,13 @@ impl Story {
             ["digest", endpoint, outcome] => self.digest(endpoint, outcome),
             ["resend", rule, change, ref endpoint @ ..] => {
                 let alert = self.latest(rule).id;
-                self.append(EventBody::DeliveryRequested(Box::new(DeliveryRequested {
+                self.append(EventBody::from(DeliveryRequested {
                     alert,
                     change: Change::from_word(change).unwrap(),
                     endpoint: endpoint.first().map(|name| (*name).to_owned()),
                     by: "grace".to_owned(),
                     reason: "the receiver lost it".to_owned(),
-                })));
+                }));
             }
             ["maybe", ref rest @ ..] => {
                 let rule = AlertRule::from_word(rest[1]).unwrap();
@@ -105,19 +107,23 @@ impl Story {
     fn refuse(&mut self, what: &str, phase: &str, attempt: Option<&str>) {
         let row = self.row().cloned().unwrap();
         let (phase, attempt) = (phase.parse().unwrap(), attempt.map(|attempt| attempt.parse().unwrap()));
-        let body = match what {
-            "start" => EventBody::PhaseStarted(PhaseStarted { phase, attempt }),
-            "end" => EventBody::PhaseEnded(PhaseEnded { phase, attempt }),
+        let command = match what {
+            "start" => TaskEvent::from(PhaseStarted { phase, attempt }),
+            "end" => TaskEvent::from(PhaseEnded { phase, attempt }),
             other => panic!("{other}: not start and not end"),
         };
-        let rejection = decide(&row.state, body.clone()).unwrap_err();
-        let seen = out_of_step(&self.task, &Standing::of(&row), &body, &rejection).unwrap();
-        self.append_as(seen.event_id().as_str(), self.now, EventBody::ConditionObserved(Box::new(seen)));
+        let rejection = decide(&row.state, command.clone()).unwrap_err();
+        let seen = out_of_step(&self.task, &Standing::of(&row), &command, &rejection).unwrap();
+        self.append_as(
+            seen.event_id().as_str(),
+            self.now,
+            EventBody::Alert(AlertEvent::ConditionObserved(Box::new(seen))),
+        );
     }
 
     pub(crate) fn observe(&mut self, seen: ConditionObserved) {
         let (id, at) = (seen.event_id(), seen.due());
-        self.append_as(id.as_str(), at, EventBody::ConditionObserved(Box::new(seen)));
+        self.append_as(id.as_str(), at, EventBody::Alert(AlertEvent::ConditionObserved(Box::new(seen))));
     }
 
     fn observe_of_ledger(&mut self, seen: ConditionObserved) {
@@ -217,7 +223,7 @@ impl Story {
         let before = if let Some(AlertsRow::Delivery(delivery)) = known { delivery.attempts } else { 0 };
         let taken = outcome == DeliveryOutcome::Delivered;
         let next = |minutes: &str| self.now.plus_millis(minutes.parse::<i64>().unwrap() * 60_000);
-        self.append(EventBody::DeliveryAttempted(Box::new(DeliveryAttempted {
+        self.append(EventBody::from(DeliveryAttempted {
             alert,
             change,
             through,
@@ -227,7 +233,7 @@ impl Story {
             status_code: Some(if taken { 204 } else { 503 }),
             error: (!taken).then(|| "the receiver answered 503".to_owned()),
             next_attempt_at: minutes.map(next),
-        })));
+        }));
     }
 
     fn reject(&mut self, text: &str) {
@@ -237,7 +243,11 @@ impl Story {
             InboxRejected::new(subject, number, payload, "00".repeat(32), "invalid", "task: is required");
         let (id, tenant) = (rejected.event_id(self.now), self.tenant.clone());
         self.under_ledger(&tenant, |story| {
-            story.append_as(id.as_str(), story.now, EventBody::InboxRejected(Box::new(rejected)));
+            story.append_as(
+                id.as_str(),
+                story.now,
+                EventBody::Inbox(InboxEvent::InboxRejected(Box::new(rejected))),
+            );
         });
     }
 
@@ -250,6 +260,8 @@ impl Story {
             reason: "repaired".to_owned(),
         };
         let tenant = self.tenant.clone();
-        self.under_ledger(&tenant, |story| story.append(EventBody::InboxResolved(resolved)));
+        self.under_ledger(&tenant, |story| {
+            story.append(EventBody::Inbox(InboxEvent::InboxResolved(resolved)))
+        });
     }
 }

@@ -186,7 +186,7 @@ impl AttemptToRecord {
         let parts = [&key.alert, &key.through.to_string(), &number.to_string(), &at.micros().to_string()];
         let name =
             WebhookId::of(&[endpoint, change, outcome.as_str(), parts[0], parts[1], parts[2], parts[3]]);
-        let body = EventBody::DeliveryAttempted(Box::new(DeliveryAttempted {
+        let body = EventBody::from(DeliveryAttempted {
             alert: key.alert.clone(),
             change: key.change,
             through: key.through,
@@ -196,7 +196,7 @@ impl AttemptToRecord {
             status_code: self.status.map(u32::from),
             error: self.error.clone(),
             next_attempt_at: self.next_attempt_at,
-        }));
+        });
         let event = Event {
             tenant: key.tenant.clone(),
             task: key.task.clone(),

@@ -8,7 +8,7 @@ use tollgate_deliver::config::{Endpoint, Filter};
 use tollgate_deliver::digest::DigestPolicy;
 use tollgate_deliver::message::{Content, Message};
 use tollgate_deliver::schedule::Answer;
-use tollgate_domain::event::{AlertAcknowledged, EventBody};
+use tollgate_domain::event::{AlertAcknowledged, AlertEvent, EventBody};
 use tollgate_domain::position::PartitionId;
 use tollgate_projection::alerts::Delivery;
 
@@ -26,7 +26,7 @@ async fn each_change_is_told_once_and_never_again_after_restart_rebuild_or_a_new
     raise(&log, [2, 3]).await;
     receiver.got(2).await;
     let seen = AlertAcknowledged { alert: alert_of("T-2"), by: "dana".to_owned(), note: None };
-    append(&*log, vec![event("T-2", "ack", &EventBody::AlertAcknowledged(seen))]).await;
+    append(&*log, vec![event("T-2", "ack", &EventBody::Alert(AlertEvent::AlertAcknowledged(seen)))]).await;
     receiver.got(4).await;
     let rebuilt = life.alerts.rebuild().await.unwrap();
     assert_eq!(rebuilt.len(), 1);

@@ -67,14 +67,14 @@ impl Ledger {
     async fn start(&self, task: &str) {
         let metadata = TaskMetadata::default();
         let limits = Some(task_limits(&BudgetConfig::built_in(), &metadata).unwrap());
-        let opened = decided(task, "open", EventBody::TaskOpened(Box::new(TaskOpened { metadata, limits })));
+        let opened = decided(task, "open", EventBody::from(TaskOpened { metadata, limits }));
         let phase: tollgate_domain::phase::Phase = "THINK".parse().unwrap();
-        let body = EventBody::PhaseStarted(PhaseStarted { phase, attempt: Some(1) });
+        let body = EventBody::from(PhaseStarted { phase, attempt: Some(1) });
         self.decide(task, Sequence::ZERO, vec![opened, decided(task, "start", body)]).await;
     }
 
     async fn end(&self, task: &str, last: Sequence) {
-        let body = EventBody::PhaseEnded(PhaseEnded { phase: "THINK".parse().unwrap(), attempt: Some(1) });
+        let body = EventBody::from(PhaseEnded { phase: "THINK".parse().unwrap(), attempt: Some(1) });
         self.decide(task, last, vec![decided(task, "end", body)]).await;
     }
 

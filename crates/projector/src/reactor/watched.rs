@@ -1,6 +1,6 @@
 //! What the watch appends: observed conditions as events of the log.
 
-use tollgate_domain::event::{ConditionObserved, Event, EventBody};
+use tollgate_domain::event::{AlertEvent, ConditionObserved, Event, EventBody};
 use tollgate_domain::ids::{ProducerId, TaskId, TenantId};
 use tollgate_domain::position::PartitionId;
 use tollgate_log::contract::{Batch, NewEvent};
@@ -32,7 +32,7 @@ pub(super) fn record(
 
 fn new_event(tenant: &TenantId, task: &TaskId, seen: &ConditionObserved) -> Result<NewEvent, FieldError> {
     let producer = ProducerId::new(PRODUCER).expect("a plain word is a producer");
-    let body = EventBody::ConditionObserved(Box::new(seen.clone()));
+    let body = EventBody::Alert(AlertEvent::ConditionObserved(Box::new(seen.clone())));
     let submitted = Submitted::from_event(Event {
         tenant: tenant.clone(),
         task: task.clone(),

@@ -1,6 +1,6 @@
 //! Who reads reports: noted beside the answer, never in its way.
 
-use tollgate_domain::event::{Event, EventBody, ReportKind, ReportRead};
+use tollgate_domain::event::{Event, EventBody, ReportEvent, ReportKind, ReportRead};
 use tollgate_domain::ids::{EventId, ProducerId, TaskId, TenantId};
 use tollgate_projector::Wait;
 use tollgate_projector::queries::{AccessPage, ListAccesses};
@@ -63,7 +63,7 @@ impl Ledger {
             id,
             occurred_at: Some(self.clock.now()),
             trace_parent: None,
-            body: EventBody::ReportRead(Box::new(read)),
+            body: EventBody::Report(ReportEvent::ReportRead(Box::new(read))),
         });
     }
 

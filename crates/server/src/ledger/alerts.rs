@@ -101,7 +101,7 @@ impl Ledger {
                 id,
                 occurred_at: None,
                 trace_parent: None,
-                body: EventBody::AlertAcknowledged(AlertAcknowledged {
+                body: EventBody::from(AlertAcknowledged {
                     alert: alert.id.clone(),
                     by: request.by.clone(),
                     note: request.note.clone().filter(|note| !note.is_empty()),

@@ -4,7 +4,7 @@ use std::collections::btree_map::{self, Entry};
 use std::collections::{BTreeMap, HashMap};
 
 use futures_util::stream::{self, StreamExt};
-use tollgate_domain::event::EventBody;
+use tollgate_domain::event::{AlertEvent, EventBody, UsageEvent};
 use tollgate_domain::ids::{TaskId, TenantId};
 use tollgate_domain::position::{PartitionId, Position};
 use tollgate_log::contract::{AppendError, Batch, MAX_RECORD_BYTES, MAX_RECORD_EVENTS, NewEvent};
@@ -265,13 +265,13 @@ impl IntoIterator for Buckets {
 }
 
 fn is_correction(event: &ReadEvent) -> bool {
-    matches!(event, ReadEvent::Good(submitted) if matches!(submitted.event.body, EventBody::UsageAdjusted(_)))
+    matches!(event, ReadEvent::Good(submitted) if matches!(submitted.event.body, EventBody::Usage(UsageEvent::UsageAdjusted(_))))
 }
 
 /// Whether it is no tracking but what a person did about an alert.
 fn is_of_people(event: &ReadEvent) -> bool {
     let ReadEvent::Good(submitted) = event else { return false };
-    matches!(submitted.event.body, EventBody::AlertAcknowledged(_))
+    matches!(submitted.event.body, EventBody::Alert(AlertEvent::AlertAcknowledged(_)))
 }
 
 /// A failed append as a problem.

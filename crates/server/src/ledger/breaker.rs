@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::OnceCell;
 use tollgate_clock::Stopwatch;
-use tollgate_domain::event::{Event, EventBody, TransitionsMeasured};
+use tollgate_domain::event::{Event, EventBody, LedgerEvent, TransitionsMeasured};
 use tollgate_domain::ids::EventId;
 use tollgate_domain::ids::LEDGER_TENANT;
 use tollgate_domain::position::PartitionId;
@@ -175,7 +175,7 @@ impl Ledger {
         self.append_noted(
             &format!("transitions-{}", Uuid::now_v7().simple()),
             Some(until),
-            EventBody::TransitionsMeasured(body),
+            EventBody::Ledger(LedgerEvent::TransitionsMeasured(body)),
         )
         .await
     }

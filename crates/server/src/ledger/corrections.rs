@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use tollgate_domain::event::EventBody;
+use tollgate_domain::event::{EventBody, UsageEvent};
 use tollgate_domain::gate::grouped;
 use tollgate_domain::ids::{EventId, ProducerId};
 use tollgate_domain::position::PartitionId;
@@ -40,7 +40,9 @@ impl<'a> Corrections<'a> {
         };
         let mut found = self.events.iter().map(|(_, submitted)| *submitted).filter(of);
         found.find_map(|submitted| {
-            let EventBody::UsageRecorded(usage) = &submitted.event.body else { return None };
+            let EventBody::Usage(UsageEvent::UsageRecorded(usage)) = &submitted.event.body else {
+                return None;
+            };
             Some((usage, submitted.event.occurred_at))
         })
     }
@@ -111,9 +113,12 @@ impl Ledger {
         };
         let (tenant, task) = (submitted.event.tenant.clone(), submitted.event.task.clone());
         match self.recorded(EventName { tenant, task, producer, id }).await? {
-            Some((_, DecodedEvent { body: EventBody::UsageRecorded(usage), occurred_at, .. })) => {
-                Ok(Some((usage, occurred_at.unwrap_or_else(|| self.now()))))
-            }
+            Some((
+                _,
+                DecodedEvent {
+                    body: EventBody::Usage(UsageEvent::UsageRecorded(usage)), occurred_at, ..
+                },
+            )) => Ok(Some((usage, occurred_at.unwrap_or_else(|| self.now())))),
             Some(_) => Ok(None),
             None => {
                 Ok(corrections.usage(&adjusted.adjusts_producer, &adjusted.adjusts).map(|(usage, at)| {

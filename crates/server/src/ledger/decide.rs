@@ -2,34 +2,23 @@
 
 use std::time::Duration;
 
-use tollgate_domain::breach::{BreachStatus, Utilization};
 use tollgate_domain::config::BypassPolicy;
-use tollgate_domain::event::{ConditionObserved, Event, EventBody, SignalRecorded, TaskOpened};
-use tollgate_domain::gate::grouped;
+use tollgate_domain::event::{AlertEvent, ConditionObserved, EventBody, TaskEvent};
 use tollgate_domain::ids::{TaskId, TenantId};
-use tollgate_domain::limits::task_limits_or_fallback;
-use tollgate_domain::metadata::TaskMetadata;
 use tollgate_domain::position::{PartitionId, Position, Sequence};
-use tollgate_domain::task::{Rejection, decide, evolve};
-use tollgate_domain::tier::Importance;
-use tollgate_domain::time::Timestamp;
-use tollgate_domain::usage::NamedExecution;
-use tollgate_log::contract::{
-    AppendError, AppendOutcome, Batch, EventName, Expected, Found, NewEvent, Receipt,
-};
-use tollgate_projection::alerts::out_of_step::out_of_step;
+use tollgate_log::contract::{AppendError, AppendOutcome, Batch, EventName, Expected, Found, Receipt};
 use tollgate_wire::api::Outcome;
 use tollgate_wire::{DecodedEvent, Submitted};
 
+use super::Ledger;
 use super::append::{names, of_append, part_of};
-use super::corrections::Corrections;
-use super::facts::{name_of, new_event};
+use super::facts::name_of;
 use super::known::Decidable;
 use super::outcomes::Part;
+use super::plan::{Refused, Unplanned};
 use super::remediation::own;
 use super::standing::{Ask, Standing, Through};
-use super::{Ledger, Settings, spelling};
-use crate::problem::{Answer, CONTENDED, DEGRADED, INVALID, of_field, of_query, of_read};
+use crate::problem::{Answer, CONTENDED, DEGRADED, of_query, of_read};
 
 /// How long a decision waits for the view to see what was decided before.
 pub(super) const VIEW_WAIT: Duration = Duration::from_secs(5);
@@ -37,43 +26,13 @@ pub(super) const VIEW_WAIT: Duration = Duration::from_secs(5);
 /// How often a decision is made anew because another came first.
 const TRIES: usize = 16;
 
-/// The signal of an execution whose latency cannot be believed: by how many milliseconds its end lies after its start.
-const LATENCY_ANOMALY: &str = "latency_anomaly_ms";
-
-/// The end of its event's id.
-const LATENCY_ANOMALY_ID: &str = "latency-anomaly";
-
-/// Events ready for the log, with what is answered for those of the request.
-#[derive(Default)]
-struct Plan {
-    events: Vec<NewEvent>,
-    /// Place in the request of each event; `None` for one that follows from another.
-    places: Vec<Option<usize>>,
-    attempts: Vec<(usize, u32)>,
-    warnings: Vec<(usize, String)>,
-    decides: bool,
-    /// The task after it.
-    decided: Decidable,
-}
-
-/// Why a task's events were refused.
-struct Refused {
-    /// The place of the guilty one.
-    place: usize,
-    code: String,
-    reason: String,
-    /// Where who sent it does not know the phase: what there is to record.
-    out_of_step: Option<Box<ConditionObserved>>,
-}
-
 impl Ledger {
     /// Decides the commands of one task and appends them with the task's facts as one record.
     pub(super) async fn decide(&self, events: &[(usize, &Submitted)]) -> Answer<Part> {
         let mut part = *part_of(events);
         let Some((tenant, task)) = names(events) else { return Ok(part) };
         let took = self.transition();
-        let moves = |body: &EventBody| matches!(body, EventBody::PhaseStarted(_) | EventBody::PhaseEnded(_));
-        let transition = events.iter().any(|(_, event)| moves(&event.event.body));
+        let transition = events.iter().any(|(_, event)| is_transition(&event.event.body));
         let settings = self.settings();
         let partition = PartitionId::of(tenant.as_str(), task.as_str());
         let names: Vec<EventName> = events.iter().map(|(_, event)| name_of(event)).collect();
@@ -88,14 +47,15 @@ impl Ledger {
                 None => self.decidable(&tenant, &task, &names, seen.as_ref()).await?,
             };
             let known: Vec<bool> = known.iter().map(Option::is_some).collect();
-            let plan = match self.plan(&settings, &decidable, events, &known).await? {
+            let plan = match self.plan(&settings, &decidable, events, &known).await {
                 Ok(plan) => plan,
-                Err(_) if remembered.is_some() => {
+                Err(Unplanned::Refused(_)) if remembered.is_some() => {
                     // Others may have decided since: nothing is refused from memory.
                     from_memory = false;
                     continue;
                 }
-                Err(Refused { place, code, mut reason, out_of_step }) => {
+                Err(Unplanned::Failed(problem)) => return Err(problem),
+                Err(Unplanned::Refused(Refused { place, code, mut reason, out_of_step })) => {
                     if let Some(seen) = out_of_step {
                         // Two orchestrators, or one that lost its place in a crash: somebody has to look.
                         tracing::error!(%task, code, reason, "an orchestrator and the ledger disagree on the phase");
@@ -188,86 +148,10 @@ impl Ledger {
         }
     }
 
-    async fn plan(
-        &self,
-        settings: &Settings,
-        decidable: &Decidable,
-        events: &[(usize, &Submitted)],
-        known: &[bool],
-    ) -> Answer<Result<Plan, Refused>> {
-        let mut plan = Plan::default();
-        let mut corrections = Corrections::of(events);
-        let (mut state, mut started_at) = (decidable.state.clone(), decidable.started_at);
-        for (&(place, submitted), &known) in events.iter().zip(known) {
-            let invalid =
-                |error: tollgate_wire::FieldError| Refused::by(place, INVALID.code, error.to_string());
-            let body = if known || !submitted.event.body.is_decision() {
-                // What is known already is not decided again: the log answers for it.
-                let (body, warnings) = self.enriched(settings, submitted, &mut corrections).await?;
-                plan.warnings.extend(warnings.into_iter().map(|warning| (place, warning)));
-                body
-            } else {
-                let command = match limited(settings, submitted.event.body.clone()) {
-                    Ok((command, warnings)) => {
-                        let warnings = warnings.into_iter().chain(spelling::warning(&submitted.event));
-                        plan.warnings.extend(warnings.map(|warning| (place, warning)));
-                        command
-                    }
-                    Err(rejection) => return Ok(Err(Refused::of(place, &rejection))),
-                };
-                if settings.config.stop_loss.on_bypass == BypassPolicy::Refuse
-                    && command.goes_on().is_some()
-                    && let Some(advance) = decidable.blocked.as_ref().filter(|at| !state.passes.contains(at))
-                {
-                    return Ok(Err(Refused::of(place, &Rejection::Blocked(advance.clone()))));
-                }
-                plan.decides = true;
-                let decided = match decide(&state, command) {
-                    Ok(decided) => decided,
-                    Err(rejection) => {
-                        let Event { task, body, .. } = &submitted.event;
-                        let seen = out_of_step(task.as_str(), &decidable.phases, body, &rejection);
-                        let out_of_step = seen.map(Box::new);
-                        return Ok(Err(Refused { out_of_step, ..Refused::of(place, &rejection) }));
-                    }
-                };
-                evolve(&mut state, &decided.event);
-                let over = over_at_opening(&decided.event, decidable.used, events);
-                plan.warnings.extend(over.into_iter().map(|warning| (place, warning)));
-                if let EventBody::PhaseStarted(started) = &decided.event {
-                    plan.attempts.extend(started.attempt.map(|attempt| (place, attempt)));
-                }
-                match new_event(submitted, &decided.event) {
-                    Ok(event) => plan.push(Some(place), event),
-                    Err(error) => return Ok(Err(invalid(error))),
-                }
-                let at = submitted.event.occurred_at.unwrap_or_else(|| self.clock.now());
-                let mut followed_by = decided.followed_by;
-                let bodies = std::iter::once(&decided.event).chain(followed_by.iter().map(|(_, body)| body));
-                let anomaly = bodies.filter_map(|body| latency_anomaly(body, at, &mut started_at)).next();
-                followed_by.extend(anomaly.map(|body| (LATENCY_ANOMALY_ID, body)));
-                for (suffix, body) in followed_by {
-                    evolve(&mut state, &body);
-                    let event = follower(&submitted.event, suffix, body).map_err(|error| of_field(&error))?;
-                    plan.push(None, event);
-                }
-                continue;
-            };
-            match new_event(submitted, &body) {
-                Ok(event) => plan.push(Some(place), event),
-                Err(error) => return Ok(Err(invalid(error))),
-            }
-        }
-        // Those of the request first: their outcomes are read by place.
-        plan.sort();
-        plan.decided = Decidable { state, started_at, ..decidable.clone() };
-        Ok(Ok(plan))
-    }
-
     /// Notes a refusal, for the alert. What is refused stays refused, whether this can be recorded or not.
     fn note_out_of_step(&self, tenant: &TenantId, task: &TaskId, seen: Box<ConditionObserved>) {
         let id = seen.event_id();
-        let body = EventBody::ConditionObserved(seen);
+        let body = EventBody::Alert(AlertEvent::ConditionObserved(seen));
         // When it is recorded counts: the moment that it follows from may be long ago.
         match own(tenant, task, id.as_str(), None, body) {
             Ok(submitted) => self.out_of_step.note(submitted.event),
@@ -291,100 +175,20 @@ impl Ledger {
         }
         for (place, submitted) in events {
             let answer = part.at(*place);
-            let is_start = matches!(submitted.event.body, EventBody::PhaseStarted(_));
+            let is_start = matches!(submitted.event.body, EventBody::Task(TaskEvent::PhaseStarted(_)));
             if is_start && answer.outcome == Outcome::Duplicate {
                 let recorded = self.recorded(name_of(submitted)).await?;
-                if let Some((_, DecodedEvent { body: EventBody::PhaseStarted(started), .. })) = recorded {
+                if let Some((
+                    _,
+                    DecodedEvent { body: EventBody::Task(TaskEvent::PhaseStarted(started)), .. },
+                )) = recorded
+                {
                     part.at(*place).attempt = started.attempt;
                 }
             }
         }
         Ok(())
     }
-}
-
-impl Refused {
-    fn by(place: usize, code: &str, reason: String) -> Self {
-        Self { place, code: code.to_owned(), reason, out_of_step: None }
-    }
-
-    fn of(place: usize, rejection: &Rejection) -> Self {
-        Self::by(place, rejection.code(), rejection.to_string())
-    }
-}
-
-impl Plan {
-    fn push(&mut self, place: Option<usize>, event: NewEvent) {
-        self.places.push(place);
-        self.events.push(event);
-    }
-
-    /// Events that follow from others go to the end, where no outcome of the request is expected.
-    fn sort(&mut self) {
-        let mut both: Vec<_> = self.places.drain(..).zip(self.events.drain(..)).collect();
-        both.sort_by_key(|(place, _)| place.is_none());
-        (self.places, self.events) = both.into_iter().unzip();
-    }
-}
-
-/// What an opening should say of a task that was used before it was opened: it may be above its limits from its first moment.
-fn over_at_opening(
-    decided: &EventBody,
-    (tokens, latency_ms): (u128, u128),
-    events: &[(usize, &Submitted)],
-) -> Option<String> {
-    let EventBody::TaskOpened(opened) = decided else { return None };
-    let limits = opened.limits.as_ref()?;
-    let with_it = events.iter().filter_map(|(_, submitted)| {
-        if let EventBody::UsageRecorded(usage) = &submitted.event.body {
-            Some(usage.tokens.total())
-        } else {
-            None
-        }
-    });
-    let tokens = with_it.fold(tokens, |sum, more| sum.saturating_add(more.into()));
-    let tokens = Utilization::new(tokens, limits.total_tokens());
-    let latency = Utilization::new(latency_ms, limits.total_latency_ms());
-    let above: Vec<String> = [("tokens", "", tokens), ("latency", " ms", latency)]
-        .into_iter()
-        .filter(|(_, _, of)| of.breach() != BreachStatus::Within)
-        .map(|(what, unit, of)| {
-            let percent = of.shown_percent().unwrap_or_default();
-            format!("{what} {} / {}{unit} ({percent}%)", grouped(of.used), grouped(of.limit))
-        })
-        .collect();
-    (!above.is_empty()).then(|| format!("the task is above its limits as it opens: {}", above.join(", ")))
-}
-
-/// An opening gets its limits here: computed once, from the config in force, and stored with it.
-fn limited(settings: &Settings, body: EventBody) -> Result<(EventBody, Vec<String>), Rejection> {
-    let EventBody::TaskOpened(opened) = body else { return Ok((body, Vec::new())) };
-    let limits = task_limits_or_fallback(&settings.config, &opened.metadata)?;
-    let mut warnings = limits.warnings.clone();
-    if limits.importance == Importance::Critical {
-        let missing = [
-            ("a justification", opened.metadata.justification.is_none()),
-            ("an author", opened.metadata.author.is_none()),
-        ];
-        let missing: Vec<&str> = missing.into_iter().filter_map(|(what, is)| is.then_some(what)).collect();
-        if !missing.is_empty() {
-            let missing = missing.join(" and ");
-            warnings.push(format!("critical importance without {missing} is flagged for review"));
-        }
-    }
-    let metadata: TaskMetadata = opened.metadata;
-    Ok((EventBody::TaskOpened(Box::new(TaskOpened { metadata, limits: Some(limits) })), warnings))
-}
-
-/// Notes when an execution starts; of one that ends and cannot have taken what was measured, the signal that says so.
-fn latency_anomaly(body: &EventBody, at: Timestamp, started_at: &mut Option<Timestamp>) -> Option<EventBody> {
-    if let EventBody::PhaseStarted(_) = body {
-        *started_at = Some(at);
-    }
-    let EventBody::PhaseEnded(ended) = body else { return None };
-    let value = at.latency_since(started_at.take()?).err()?;
-    let execution = Some(NamedExecution { phase: ended.phase.clone(), attempt: ended.attempt });
-    Some(EventBody::SignalRecorded(SignalRecorded { execution, name: LATENCY_ANOMALY.to_owned(), value }))
 }
 
 /// The record of an event that was new.
@@ -395,8 +199,6 @@ const fn stored_new(outcome: &AppendOutcome) -> Option<Sequence> {
     }
 }
 
-/// An event that follows from a command: the same sender and time, an id derived from the command's.
-fn follower(command: &Event, suffix: &str, body: EventBody) -> Result<NewEvent, tollgate_wire::FieldError> {
-    let event = Event { id: command.id.derived(suffix), body: body.clone(), ..command.clone() };
-    new_event(&Submitted::from_event(event)?, &body)
+const fn is_transition(body: &EventBody) -> bool {
+    matches!(body, EventBody::Task(TaskEvent::PhaseStarted(_) | TaskEvent::PhaseEnded(_)))
 }

@@ -125,13 +125,13 @@ fn requested(alert: &AlertView, change: Change, request: &ResendRequest) -> Resu
         id: EventId::new(id)?,
         occurred_at: None,
         trace_parent: None,
-        body: EventBody::DeliveryRequested(Box::new(DeliveryRequested {
+        body: EventBody::from(DeliveryRequested {
             alert: alert.id.clone(),
             change,
             endpoint: request.endpoint.clone(),
             by: request.by.clone(),
             reason: request.reason.clone(),
-        })),
+        }),
     })
 }
 

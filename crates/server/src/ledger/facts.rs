@@ -1,10 +1,11 @@
 //! What an appender adds to a fact before it is stored: the cost of usage, the usage that an adjustment names.
 
-use tollgate_domain::event::EventBody;
+use tollgate_domain::event::{EventBody, UsageEvent};
 use tollgate_domain::nearest;
 use tollgate_domain::price::Call;
 use tollgate_domain::time::Timestamp;
-use tollgate_domain::usage::UsageRecorded;
+
+use tollgate_domain::usage::{NamedExecution, UsageRecorded};
 use tollgate_log::contract::{EventName, NewEvent};
 use tollgate_log::key::ContentHash;
 use tollgate_wire::{FieldError, Submitted};
@@ -46,35 +47,10 @@ impl Ledger {
     ) -> Answer<(EventBody, Vec<String>)> {
         let mut body = submitted.event.body.clone();
         let mut warnings: Vec<String> = unknown_phase(settings, &body).into_iter().collect();
-        match &mut body {
-            EventBody::UsageRecorded(usage) => {
-                price(settings, usage, submitted.event.occurred_at.unwrap_or_else(|| self.now()));
-            }
-            EventBody::UsageAdjusted(adjusted) => {
-                warnings.extend(self.correct(settings, submitted, adjusted, corrections).await?);
-            }
-            EventBody::TaskOpened(_)
-            | EventBody::TaskClosed(_)
-            | EventBody::PhaseStarted(_)
-            | EventBody::PhaseEnded(_)
-            | EventBody::OverrideGranted(_)
-            | EventBody::ImportanceChanged(_)
-            | EventBody::TaskMarked(_)
-            | EventBody::WaitRecorded(_)
-            | EventBody::SignalRecorded(_)
-            | EventBody::GateDecided(_)
-            | EventBody::ConfigLoaded(_)
-            | EventBody::ConfigRejected(_)
-            | EventBody::PriceBookLoaded(_)
-            | EventBody::TransitionsMeasured(_)
-            | EventBody::AlertAcknowledged(_)
-            | EventBody::ConditionObserved(_)
-            | EventBody::DeliveryAttempted(_)
-            | EventBody::DeliveryRequested(_)
-            | EventBody::InboxRejected(_)
-            | EventBody::InboxResolved(_)
-            | EventBody::PhaseExplained(_)
-            | EventBody::ReportRead(_) => {}
+        if let EventBody::Usage(UsageEvent::UsageRecorded(usage)) = &mut body {
+            price(settings, usage, submitted.event.occurred_at.unwrap_or_else(|| self.now()));
+        } else if let EventBody::Usage(UsageEvent::UsageAdjusted(adjusted)) = &mut body {
+            warnings.extend(self.correct(settings, submitted, adjusted, corrections).await?);
         }
         Ok((body, warnings))
     }
@@ -82,33 +58,8 @@ impl Ledger {
 
 /// A phase that no config knows is most often a mistyped one. The fact is taken; it counts against no phase's limit.
 fn unknown_phase(settings: &Settings, body: &EventBody) -> Option<String> {
-    let (what, execution) = match body {
-        EventBody::UsageRecorded(usage) => ("usage", usage.execution.as_ref()),
-        EventBody::WaitRecorded(wait) => ("wait", wait.execution.as_ref()),
-        EventBody::SignalRecorded(signal) => ("signal", signal.execution.as_ref()),
-        EventBody::UsageAdjusted(_)
-        | EventBody::TaskOpened(_)
-        | EventBody::TaskClosed(_)
-        | EventBody::PhaseStarted(_)
-        | EventBody::PhaseEnded(_)
-        | EventBody::OverrideGranted(_)
-        | EventBody::ImportanceChanged(_)
-        | EventBody::TaskMarked(_)
-        | EventBody::GateDecided(_)
-        | EventBody::ConfigLoaded(_)
-        | EventBody::ConfigRejected(_)
-        | EventBody::PriceBookLoaded(_)
-        | EventBody::TransitionsMeasured(_)
-        | EventBody::AlertAcknowledged(_)
-        | EventBody::ConditionObserved(_)
-        | EventBody::DeliveryAttempted(_)
-        | EventBody::DeliveryRequested(_)
-        | EventBody::InboxRejected(_)
-        | EventBody::InboxResolved(_)
-        | EventBody::PhaseExplained(_)
-        | EventBody::ReportRead(_) => return None,
-    };
-    let phase = &execution?.phase;
+    let EventBody::Usage(event) = body else { return None };
+    let (what, NamedExecution { phase, .. }) = event.names_execution()?;
     let known: Vec<&str> = settings.config.phases.iter().map(|known| known.phase.as_str()).collect();
     if known.contains(&phase.as_str()) {
         return None;

@@ -6,7 +6,7 @@ mod open;
 use std::time::Duration;
 
 use tollgate_domain::config::{Rollout, StalePolicy};
-use tollgate_domain::event::{Event, EventBody};
+use tollgate_domain::event::{Event, EventBody, GateEvent};
 use tollgate_domain::gate::{GateDecided, Reason, ReasonCode, Switches, Verdict, decide, stop_loss_disabled};
 use tollgate_domain::ids::{EventId, ProducerId, TaskId, TenantId};
 use tollgate_domain::limits::TaskLimits;
@@ -213,7 +213,7 @@ impl Ledger {
 
     /// Appends the decision. Where the log takes no appends the answer is given without: the check fails open.
     async fn record_decision(&self, question: &Question, decided: &GateDecided) -> Answer<Recorded> {
-        let body = EventBody::GateDecided(Box::new(decided.clone()));
+        let body = EventBody::Gate(GateEvent::GateDecided(Box::new(decided.clone())));
         let event = Event {
             tenant: question.tenant.clone(),
             task: question.task.clone(),
@@ -264,7 +264,7 @@ impl Ledger {
     ) -> Answer<Option<GateResponse>> {
         let Some(Some(found)) = found.first().copied() else { return Ok(None) };
         match self.event_at(&question.name(), found.sequence).await? {
-            DecodedEvent { body: EventBody::GateDecided(decided), .. }
+            DecodedEvent { body: EventBody::Gate(GateEvent::GateDecided(decided)), .. }
                 if decided.advance == question.advance =>
             {
                 let position = self.position_of(question, found.sequence);

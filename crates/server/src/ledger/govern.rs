@@ -1,7 +1,7 @@
 //! Questions about many tasks: the target figures of a healthy set-up.
 
 use tollgate_domain::alert::{AlertRule, Condition};
-use tollgate_domain::event::{ConditionObserved, EventBody};
+use tollgate_domain::event::{AlertEvent, ConditionObserved, EventBody};
 use tollgate_projection::overview::{HealthConfig, Overview, conditions, health, transitions_row};
 use tollgate_projection::savings::{self, Savings};
 use tollgate_projector::Wait;
@@ -104,7 +104,8 @@ impl Ledger {
             tracing::info!(%rule, active, "observed: {}", seen.detail);
         }
         let id = seen.event_id();
-        self.append_noted(id.as_str(), at, EventBody::ConditionObserved(Box::new(seen))).await
+        self.append_noted(id.as_str(), at, EventBody::Alert(AlertEvent::ConditionObserved(Box::new(seen))))
+            .await
     }
 
     /// `own`: the ledger itself asks.

@@ -1,6 +1,6 @@
 //! Recording what the inbox refused.
 
-use tollgate_domain::event::{Event, EventBody, InboxRejected};
+use tollgate_domain::event::{Event, EventBody, InboxEvent, InboxRejected};
 use tollgate_domain::ids::TenantId;
 use tollgate_domain::position::PartitionId;
 use tollgate_domain::time::Timestamp;
@@ -27,7 +27,7 @@ impl Ledger {
         let (ledger, task, producer, id) =
             own_name(id.as_str().to_owned()).ok_or("the name of an own event is not valid")?;
         let tenant = TenantId::new(tenant).unwrap_or(ledger);
-        let body = EventBody::InboxRejected(Box::new(rejected.clone()));
+        let body = EventBody::Inbox(InboxEvent::InboxRejected(Box::new(rejected.clone())));
         let (occurred_at, trace_parent) = (Some(arrived), None);
         let event = Event { tenant, task, producer, id, occurred_at, trace_parent, body: body.clone() };
         let submitted = Submitted::from_event(event).map_err(|error| error.to_string())?;

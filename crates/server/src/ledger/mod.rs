@@ -18,6 +18,7 @@ mod notes;
 mod operate;
 mod outcomes;
 mod period;
+mod plan;
 mod quarantine;
 mod query;
 mod recorded;

@@ -129,7 +129,7 @@ impl Ledger {
             id: EventId::new(format!("{}/ended", message.id)).map_err(internal)?,
             occurred_at: None,
             trace_parent: None,
-            body: EventBody::InboxResolved(InboxResolved {
+            body: EventBody::from(InboxResolved {
                 rejection: message.id.clone(),
                 action,
                 by: request.by.clone(),

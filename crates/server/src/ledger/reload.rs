@@ -67,7 +67,7 @@ impl Ledger {
                 );
                 tracing::error!("{stays}");
                 self.put_in_force(Settings { config_problem: Some(stays.clone()), ..(*before).clone() });
-                let rejected = EventBody::ConfigRejected(ConfigRejected { source, problems, config_hash });
+                let rejected = EventBody::from(ConfigRejected { source, problems, config_hash });
                 self.record_reload("config-rejected", rejected).await;
                 Err(CONFIG_INVALID.with(stays))
             }

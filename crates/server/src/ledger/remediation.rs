@@ -6,7 +6,9 @@ use std::sync::PoisonError;
 
 use tollgate_deliver::remediation::Remediation;
 use tollgate_domain::alert::{AlertRule, AlertScope, Condition};
-use tollgate_domain::event::{ConditionObserved, Event, EventBody, SignalRecorded, TaskOpened};
+use tollgate_domain::event::{
+    AlertEvent, ConditionObserved, Event, EventBody, SignalRecorded, TaskOpened, UsageEvent,
+};
 use tollgate_domain::gate::{Requirement, Verdict, remediation_of};
 use tollgate_domain::ids::{EventId, InvalidId, ProducerId, TaskId, TenantId};
 use tollgate_domain::metadata::{Enforcement, TaskMetadata};
@@ -137,7 +139,7 @@ impl Ledger {
             author: Some(OWN_PRODUCER.to_owned()),
             ..TaskMetadata::default()
         };
-        let body = EventBody::TaskOpened(Box::new(TaskOpened { metadata, limits: None }));
+        let body = EventBody::from(TaskOpened { metadata, limits: None });
         let submitted = own(tenant, &remediation_of(task), OPENED_ID, None, body)?;
         let appended = self.append(vec![ReadEvent::Good(Box::new(submitted))]).await;
         let outcome = appended.outcomes.first().ok_or("no outcome")?;
@@ -217,7 +219,7 @@ impl Ledger {
             ),
         };
         let (id, at) = (seen.event_id(), active.then(|| seen.due()));
-        let body = EventBody::ConditionObserved(Box::new(seen));
+        let body = EventBody::Alert(AlertEvent::ConditionObserved(Box::new(seen)));
         self.append_mark(own(tenant, task, id.as_str(), at, body)?).await.map(|_| ())
     }
 
@@ -229,7 +231,8 @@ impl Ledger {
         if self.mark_at(tenant, &fix, id.to_owned()).await?.is_some() {
             return Ok(false);
         }
-        self.append_mark(own(tenant, &fix, id, None, EventBody::SignalRecorded(signal))?).await
+        self.append_mark(own(tenant, &fix, id, None, EventBody::Usage(UsageEvent::SignalRecorded(signal)))?)
+            .await
     }
 
     async fn append_mark(&self, submitted: Submitted) -> Result<bool, String> {

@@ -326,7 +326,7 @@ impl Ledger {
     async fn record_settings_now(&self, last: &LastSettings) {
         let settings = self.settings();
         let (hash, version) = (&settings.config_hash, settings.prices.version());
-        let prices = EventBody::PriceBookLoaded(PriceBookLoaded {
+        let prices = EventBody::from(PriceBookLoaded {
             price_version: version.to_owned(),
             source: settings.prices_source.clone(),
             models: u32::try_from(settings.prices.len()).unwrap_or(u32::MAX),
@@ -338,7 +338,7 @@ impl Ledger {
         ];
         if let Some(Err((source, problems))) = &self.named.config {
             let (source, problems, config_hash) = (source.clone(), problems.clone(), hash.clone());
-            let rejected = EventBody::ConfigRejected(ConfigRejected { source, problems, config_hash });
+            let rejected = EventBody::from(ConfigRejected { source, problems, config_hash });
             facts.push(("config-rejected", rejected, None));
         }
         for (name, body, in_force) in facts {
@@ -400,7 +400,7 @@ impl Ledger {
 
 /// The event of a config that comes into force.
 pub(super) fn loaded(settings: &Settings) -> EventBody {
-    EventBody::ConfigLoaded(ConfigLoaded {
+    EventBody::from(ConfigLoaded {
         config_hash: settings.config_hash.clone(),
         canonical: settings.config.canonical(),
         source: settings.config_source.clone(),

@@ -1,12 +1,12 @@
 //! Names that look alike and are not the same.
 
 use icu_normalizer::ComposingNormalizerBorrowed;
-use tollgate_domain::event::{Event, EventBody};
+use tollgate_domain::event::{Event, EventBody, TaskEvent};
 
 /// What the producer should know of the id of a task that it opens: ids are compared byte by byte, so the same letters in another
 /// form of Unicode are another task.
 pub(super) fn warning(event: &Event) -> Option<String> {
-    let EventBody::TaskOpened(_) = event.body else { return None };
+    let EventBody::Task(TaskEvent::TaskOpened(_)) = event.body else { return None };
     let task = event.task.as_str();
     if task.is_ascii() || ComposingNormalizerBorrowed::new_nfc().is_normalized(task) {
         return None;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 use tollgate_clock::sleep;
-use tollgate_domain::event::EventBody;
+use tollgate_domain::event::{EventBody, GateEvent, TaskEvent, UsageEvent};
 use tollgate_domain::gate::Verdict;
 use tollgate_domain::ids::LEDGER_TENANT;
 use tollgate_domain::position::{PartitionId, Position, Sequence};
@@ -318,29 +318,11 @@ async fn beside(
 
 fn is_occasion(body: &EventBody) -> bool {
     match body {
-        EventBody::PhaseEnded(ended) => ended.phase.as_str() == VERIFY,
+        EventBody::Task(TaskEvent::PhaseEnded(ended)) => ended.phase.as_str() == VERIFY,
+        EventBody::Task(event) => matches!(event, TaskEvent::TaskClosed(_)),
         // Who explains a breach finds the explanation in the report.
-        EventBody::TaskClosed(_) | EventBody::PhaseExplained(_) => true,
-        EventBody::GateDecided(decided) => decided.verdict == Verdict::Block,
-        EventBody::TaskOpened(_)
-        | EventBody::PhaseStarted(_)
-        | EventBody::OverrideGranted(_)
-        | EventBody::ImportanceChanged(_)
-        | EventBody::TaskMarked(_)
-        | EventBody::UsageRecorded(_)
-        | EventBody::UsageAdjusted(_)
-        | EventBody::WaitRecorded(_)
-        | EventBody::SignalRecorded(_)
-        | EventBody::ConfigLoaded(_)
-        | EventBody::ConfigRejected(_)
-        | EventBody::PriceBookLoaded(_)
-        | EventBody::TransitionsMeasured(_)
-        | EventBody::AlertAcknowledged(_)
-        | EventBody::ConditionObserved(_)
-        | EventBody::DeliveryAttempted(_)
-        | EventBody::DeliveryRequested(_)
-        | EventBody::InboxRejected(_)
-        | EventBody::InboxResolved(_)
-        | EventBody::ReportRead(_) => false,
+        EventBody::Usage(event) => matches!(event, UsageEvent::PhaseExplained(_)),
+        EventBody::Gate(GateEvent::GateDecided(decided)) => decided.verdict == Verdict::Block,
+        EventBody::Ledger(_) | EventBody::Alert(_) | EventBody::Inbox(_) | EventBody::Report(_) => false,
     }
 }

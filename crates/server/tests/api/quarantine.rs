@@ -1,7 +1,7 @@
 //! What the inbox refused: listed, taken in after all, given up.
 
 use serde_json::{Value, json};
-use tollgate_domain::event::{Event, EventBody, InboxRejected};
+use tollgate_domain::event::{Event, EventBody, InboxEvent, InboxRejected};
 use tollgate_domain::ids::{EventId, ProducerId, TaskId, TenantId};
 use tollgate_server::ledger::ReadEvent;
 use tollgate_wire::Submitted;
@@ -24,7 +24,7 @@ async fn refuse(service: &Service, subject: &str, payload: &[u8], headers: &[(&s
         id: id.clone(),
         occurred_at: Some(arrived),
         trace_parent: None,
-        body: EventBody::InboxRejected(Box::new(rejected)),
+        body: EventBody::Inbox(InboxEvent::InboxRejected(Box::new(rejected))),
     };
     let submitted = Submitted::from_event(event).unwrap();
     let appended = service.ledger.append(vec![ReadEvent::Good(Box::new(submitted))]).await;

@@ -4,9 +4,7 @@ use serde_json::value::RawValue;
 
 use super::object::{Object, shown};
 use crate::error::FieldError;
-
-/// Fields of an event that stand beside its body.
-const ENVELOPE: [&str; 6] = ["tenant", "task", "producer", "id", "occurred_at", "trace_parent"];
+use crate::kind::ENVELOPE;
 
 /// The event's JSON for a command's flat JSON. `given` are fields that the endpoint's address says already; the body may
 /// repeat them, but not differ.

@@ -1,14 +1,16 @@
 //! Events as JSON: reading what producers send, writing what they send and what was recorded. The names are the
-//! contract's; a recorded event also shows what was added to it.
+//! contract's; a recorded event also shows what was added to it. The bodies of the kinds are in [`crate::kind`].
 
 mod command;
-mod noted;
+mod event;
 mod object;
-mod read;
+mod out;
 mod write;
 
 pub(crate) use command::nest;
-pub use read::MAX_JSON_BYTES;
-pub(crate) use read::read_event;
+pub use event::MAX_JSON_BYTES;
+pub(crate) use event::read_event;
+pub(crate) use object::{Object, text};
+pub(crate) use out::{Out, whole};
 pub use write::Place;
 pub(crate) use write::sent;

@@ -11,23 +11,23 @@ use serde_json::value::RawValue;
 use tollgate_domain::nearest;
 use tollgate_domain::time::Timestamp;
 
-use crate::convert::time_to_proto;
 use crate::error::FieldError;
+use crate::values::time_to_proto;
 
 /// Most keys of one object: far above 32 labels or the phases of a config, and few enough to compare each with each.
 const MAX_KEYS: usize = 256;
 
 /// Largest whole number that is taken as a JSON number: above 2^53 readers with binary floats change it silently.
-pub(super) const MAX_JSON_INTEGER: u128 = 1 << 53;
+pub(crate) const MAX_JSON_INTEGER: u128 = 1 << 53;
 
 /// The fields of a JSON object, in its order.
-pub(super) struct Object<'a> {
+pub(crate) struct Object<'a> {
     entries: Vec<(Cow<'a, str>, &'a RawValue)>,
 }
 
 impl<'a> Object<'a> {
     /// An object with any keys, each given once.
-    pub(super) fn any(raw: &'a RawValue) -> Result<Self, FieldError> {
+    pub(crate) fn any(raw: &'a RawValue) -> Result<Self, FieldError> {
         if !raw.get().starts_with('{') {
             return Err(wrong_type("", raw, "an object"));
         }
@@ -45,12 +45,12 @@ impl<'a> Object<'a> {
     }
 
     /// An object of which every key is known.
-    pub(super) fn of(raw: &'a RawValue, known: &[&str]) -> Result<Self, FieldError> {
+    pub(crate) fn of(raw: &'a RawValue, known: &[&str]) -> Result<Self, FieldError> {
         Self::any(raw)?.only(known)
     }
 
     /// This object, if every key is known.
-    pub(super) fn only(self, known: &[&str]) -> Result<Self, FieldError> {
+    pub(crate) fn only(self, known: &[&str]) -> Result<Self, FieldError> {
         match self.entries.iter().find(|(key, _)| !known.contains(&&**key)) {
             None => Ok(self),
             Some((key, value)) => {
@@ -62,22 +62,22 @@ impl<'a> Object<'a> {
     }
 
     /// Every key and value, in the order of the text.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &'a RawValue)> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &'a RawValue)> {
         self.entries.iter().map(|(key, value)| (&**key, *value))
     }
 
     /// The value of a key; `null` is an absent one.
-    pub(super) fn get(&self, key: &str) -> Option<&'a RawValue> {
+    pub(crate) fn get(&self, key: &str) -> Option<&'a RawValue> {
         self.iter().find(|(name, value)| *name == key && !is_null(value)).map(|(_, value)| value)
     }
 
     /// A text; empty where it is absent.
-    pub(super) fn text(&self, key: &str) -> Result<String, FieldError> {
+    pub(crate) fn text(&self, key: &str) -> Result<String, FieldError> {
         self.get(key).map_or(Ok(String::new()), |raw| text(raw).map_err(|error| error.within(key)))
     }
 
     /// A decimal as its text; empty where it is absent.
-    pub(super) fn decimal(&self, key: &str) -> Result<String, FieldError> {
+    pub(crate) fn decimal(&self, key: &str) -> Result<String, FieldError> {
         let Some(raw) = self.get(key) else { return Ok(String::new()) };
         if is_number(raw) {
             return Ok(raw.get().to_owned());
@@ -89,22 +89,22 @@ impl<'a> Object<'a> {
     }
 
     /// A whole number from 0, if it is there.
-    pub(super) fn count(&self, key: &str) -> Result<Option<u64>, FieldError> {
+    pub(crate) fn count(&self, key: &str) -> Result<Option<u64>, FieldError> {
         self.whole(key, u64::MIN.into(), u64::MAX.into(), |value| u64::try_from(value).ok())
     }
 
     /// A whole number from 0 that fits 32 bits, if it is there.
-    pub(super) fn small_count(&self, key: &str) -> Result<Option<u32>, FieldError> {
+    pub(crate) fn small_count(&self, key: &str) -> Result<Option<u32>, FieldError> {
         self.whole(key, u32::MIN.into(), u32::MAX.into(), |value| u32::try_from(value).ok())
     }
 
     /// A whole number of either sign, if it is there.
-    pub(super) fn signed(&self, key: &str) -> Result<Option<i64>, FieldError> {
+    pub(crate) fn signed(&self, key: &str) -> Result<Option<i64>, FieldError> {
         self.whole(key, i64::MIN.into(), i64::MAX.into(), |value| i64::try_from(value).ok())
     }
 
     /// `true` or `false`; false where it is absent.
-    pub(super) fn flag(&self, key: &str) -> Result<bool, FieldError> {
+    pub(crate) fn flag(&self, key: &str) -> Result<bool, FieldError> {
         match self.get(key).map(|raw| (raw, raw.get())) {
             None | Some((_, "false")) => Ok(false),
             Some((_, "true")) => Ok(true),
@@ -113,7 +113,7 @@ impl<'a> Object<'a> {
     }
 
     /// An RFC 3339 time, if it is there.
-    pub(super) fn time(&self, key: &str) -> Result<Option<prost_types::Timestamp>, FieldError> {
+    pub(crate) fn time(&self, key: &str) -> Result<Option<prost_types::Timestamp>, FieldError> {
         let Some(raw) = self.get(key) else { return Ok(None) };
         let text = text(raw).map_err(|error| error.within(key))?;
         let rule = "must be RFC 3339 between the years 1 and 9999, for example 2026-11-21T08:30:00Z";
@@ -122,7 +122,7 @@ impl<'a> Object<'a> {
     }
 
     /// A value that `read` takes, if it is there.
-    pub(super) fn with<T>(
+    pub(crate) fn with<T>(
         &self,
         key: &str,
         read: impl Fn(&'a RawValue) -> Result<T, FieldError>,
@@ -131,7 +131,7 @@ impl<'a> Object<'a> {
     }
 
     /// An object with any keys whose values `read` takes; empty where it is absent.
-    pub(super) fn map<T>(
+    pub(crate) fn map<T>(
         &self,
         key: &str,
         read: impl Fn(&'a RawValue) -> Result<T, FieldError>,
@@ -149,7 +149,7 @@ impl<'a> Object<'a> {
     }
 
     /// A list of texts; empty where it is absent.
-    pub(super) fn texts(&self, key: &str) -> Result<Vec<String>, FieldError> {
+    pub(crate) fn texts(&self, key: &str) -> Result<Vec<String>, FieldError> {
         let Some(raw) = self.get(key) else { return Ok(Vec::new()) };
         if !raw.get().starts_with('[') {
             return Err(wrong_type(key, raw, "a list of texts"));
@@ -199,7 +199,7 @@ impl<'a> Object<'a> {
 }
 
 /// A text value.
-pub(super) fn text(raw: &RawValue) -> Result<String, FieldError> {
+pub(crate) fn text(raw: &RawValue) -> Result<String, FieldError> {
     // The parser has seen that it is well formed: without escapes the text stands there as it is.
     match raw.get().strip_prefix('"').and_then(|text| text.strip_suffix('"')) {
         Some(plain) if !plain.contains('\\') => Ok(plain.to_owned()),
@@ -209,12 +209,12 @@ pub(super) fn text(raw: &RawValue) -> Result<String, FieldError> {
 }
 
 /// Whether it is `null`.
-pub(super) fn is_null(raw: &RawValue) -> bool {
+pub(crate) fn is_null(raw: &RawValue) -> bool {
     raw.get() == "null"
 }
 
 /// A value as an error shows it: a text without its quotes, else as written.
-pub(super) fn shown(raw: &RawValue) -> String {
+pub(crate) fn shown(raw: &RawValue) -> String {
     match is_text(raw) {
         true => serde_json::from_str(raw.get()).unwrap_or_else(|_| raw.get().to_owned()),
         false => raw.get().to_owned(),

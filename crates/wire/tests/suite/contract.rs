@@ -8,7 +8,7 @@ const FILES: [(&str, &str); 10] = [
     ("inbox.proto", include_str!("../../../../proto/tollgate/v1/inbox.proto")),
     ("ledger.proto", include_str!("../../../../proto/tollgate/v1/ledger.proto")),
     ("limits.proto", include_str!("../../../../proto/tollgate/v1/limits.proto")),
-    ("reading.proto", include_str!("../../../../proto/tollgate/v1/reading.proto")),
+    ("report.proto", include_str!("../../../../proto/tollgate/v1/report.proto")),
     ("task.proto", include_str!("../../../../proto/tollgate/v1/task.proto")),
     ("usage.proto", include_str!("../../../../proto/tollgate/v1/usage.proto")),
 ];

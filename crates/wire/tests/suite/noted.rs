@@ -6,8 +6,9 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use tollgate_domain::alert::{AlertRule, AlertScope, Condition};
 use tollgate_domain::event::{
-    AlertAcknowledged, Change, ConditionObserved, DeliveryAttempted, DeliveryOutcome, DeliveryRequested,
-    Event, EventBody, InboxRejected, InboxResolved, QuarantineAction, ReportKind, ReportRead,
+    AlertAcknowledged, AlertEvent, Change, ConditionObserved, DeliveryAttempted, DeliveryOutcome,
+    DeliveryRequested, Event, EventBody, InboxEvent, InboxRejected, InboxResolved, QuarantineAction,
+    ReportEvent, ReportKind, ReportRead,
 };
 use tollgate_domain::phase::ExecutionId;
 use tollgate_domain::position::{PartitionId, Sequence};
@@ -32,13 +33,22 @@ pub(crate) fn events() -> Vec<(&'static str, Event)> {
             observed("_ledger", AlertRule::Quarantine, view(PartitionId::new(0)), true),
         ),
         ("condition_observed_inbox", observed("_ledger", AlertRule::Quarantine, AlertScope::Inbox, true)),
-        ("delivery_attempted_failed", own_event("T-2", EventBody::DeliveryAttempted(Box::new(failed())))),
-        ("delivery_attempted_digest", own_event("_ledger", EventBody::DeliveryAttempted(Box::new(digest())))),
-        ("delivery_requested", own_event("T-2", EventBody::DeliveryRequested(Box::new(requested())))),
+        (
+            "delivery_attempted_failed",
+            own_event("T-2", EventBody::Alert(AlertEvent::DeliveryAttempted(Box::new(failed())))),
+        ),
+        (
+            "delivery_attempted_digest",
+            own_event("_ledger", EventBody::Alert(AlertEvent::DeliveryAttempted(Box::new(digest())))),
+        ),
+        (
+            "delivery_requested",
+            own_event("T-2", EventBody::Alert(AlertEvent::DeliveryRequested(Box::new(requested())))),
+        ),
         ("inbox_rejected_text", own_event("_ledger", rejected(b"{\"task\": 5}"))),
         ("inbox_rejected_bytes", own_event("_ledger", rejected(b"\xff\x00"))),
         ("inbox_rejected_headers", own_event("_ledger", with_headers())),
-        ("inbox_resolved", own_event("_ledger", EventBody::InboxResolved(dropped()))),
+        ("inbox_resolved", own_event("_ledger", EventBody::Inbox(InboxEvent::InboxResolved(dropped())))),
         ("report_read", own_event("_ledger", read())),
     ]
 }
@@ -46,13 +56,13 @@ pub(crate) fn events() -> Vec<(&'static str, Event)> {
 fn observed(task: &str, rule: AlertRule, scope: AlertScope, active: bool) -> Event {
     own_event(
         task,
-        EventBody::ConditionObserved(Box::new(ConditionObserved {
+        EventBody::from(ConditionObserved {
             condition: Condition { rule, scope, level: 0 },
             active,
             since: "2026-11-21T08:20:00.000001Z".parse().expect("a time"),
             threshold_ms: 600_000,
             detail: "THINK attempt 2 of task T-2 runs, and reported no usage for 10 min".to_owned(),
-        })),
+        }),
     )
 }
 
@@ -98,27 +108,29 @@ fn rejected(payload: &[u8]) -> EventBody {
     let subject = "tollgate.v1.in.default.T-9";
     let rejected =
         InboxRejected::new(subject, 9, payload, hash, "invalid", "task: `5`: must be text, is a number");
-    EventBody::InboxRejected(Box::new(rejected))
+    EventBody::Inbox(InboxEvent::InboxRejected(Box::new(rejected)))
 }
 
 fn with_headers() -> EventBody {
-    let EventBody::InboxRejected(rejected) = rejected(b"{}") else { panic!("a rejection") };
+    let EventBody::Inbox(InboxEvent::InboxRejected(rejected)) = rejected(b"{}") else {
+        panic!("a rejection")
+    };
     let headers = [("Nats-Msg-Id", "m-7"), ("Content-Type", "application/json"), ("Long", &"x".repeat(300))]
         .map(|(name, value)| (name.to_owned(), value.to_owned()));
     let rejected = rejected.with_headers(headers);
     assert_eq!(rejected.headers.len(), 2, "what is long is left out");
-    EventBody::InboxRejected(Box::new(rejected))
+    EventBody::Inbox(InboxEvent::InboxRejected(Box::new(rejected)))
 }
 
 fn read() -> EventBody {
-    EventBody::ReportRead(Box::new(ReportRead {
+    EventBody::from(ReportRead {
         report: ReportKind::Task,
         task: "T-2".to_owned(),
         reader: "grace".to_owned(),
         address: "192.0.2.7".to_owned(),
         format: "html".to_owned(),
         redacted: true,
-    }))
+    })
 }
 
 fn dropped() -> InboxResolved {
@@ -133,7 +145,7 @@ fn dropped() -> InboxResolved {
 /// Any acknowledgement.
 pub(crate) fn acknowledged() -> impl Strategy<Value = EventBody> {
     ("[0-9a-f]{32}", text(), optional())
-        .prop_map(|(alert, by, note)| EventBody::AlertAcknowledged(AlertAcknowledged { alert, by, note }))
+        .prop_map(|(alert, by, note)| EventBody::from(AlertAcknowledged { alert, by, note }))
 }
 
 fn scope() -> impl Strategy<Value = AlertScope> {
@@ -162,7 +174,7 @@ pub(crate) fn own_body() -> BoxedStrategy<EventBody> {
     let observed = (condition, any::<bool>(), time(), any::<u64>(), any_text()).prop_map(
         |(condition, active, since, threshold_ms, detail)| {
             let observed = ConditionObserved { condition, active, since, threshold_ms, detail };
-            EventBody::ConditionObserved(Box::new(observed))
+            EventBody::Alert(AlertEvent::ConditionObserved(Box::new(observed)))
         },
     );
     let names = (any_text(), any_text(), any::<u64>().prop_map(Sequence));
@@ -170,7 +182,7 @@ pub(crate) fn own_body() -> BoxedStrategy<EventBody> {
     let answer = (option::of(any::<u32>()), optional(), option::of(time()));
     let attempted = (names, word(Change::NAMES, Change::from_word), how, answer).prop_map(
         |((alert, endpoint, through), change, (attempt, outcome), (status_code, error, next_attempt_at))| {
-            EventBody::DeliveryAttempted(Box::new(DeliveryAttempted {
+            EventBody::from(DeliveryAttempted {
                 alert,
                 change,
                 through,
@@ -180,29 +192,29 @@ pub(crate) fn own_body() -> BoxedStrategy<EventBody> {
                 status_code,
                 error,
                 next_attempt_at,
-            }))
+            })
         },
     );
     let requested = (any_text(), word(Change::NAMES, Change::from_word), optional(), text(), text())
         .prop_map(|(alert, change, endpoint, by, reason)| {
-            EventBody::DeliveryRequested(Box::new(DeliveryRequested { alert, change, endpoint, by, reason }))
+            EventBody::from(DeliveryRequested { alert, change, endpoint, by, reason })
         });
     let rejected = (any_text(), any::<u64>(), vec(any::<u8>(), 0..40), any_text(), any_text()).prop_map(
         |(subject, sequence, payload, code, reason)| {
             let hash = blake3::hash(&payload).to_hex().to_string();
             let rejected = InboxRejected::new(&subject, sequence, &payload, hash, &code, &reason);
-            EventBody::InboxRejected(Box::new(rejected))
+            EventBody::Inbox(InboxEvent::InboxRejected(Box::new(rejected)))
         },
     );
     let resolved = (any_text(), word(QuarantineAction::NAMES, QuarantineAction::from_word), text(), text())
         .prop_map(|(rejection, action, by, reason)| {
-            EventBody::InboxResolved(InboxResolved { rejection, action, by, reason })
+            EventBody::from(InboxResolved { rejection, action, by, reason })
         });
     let told = (any_text(), any_text(), any_text(), any::<bool>());
-    let read = (word(&ReportKind::NAMES, ReportKind::from_word), any_text(), told).prop_map(
+    let read = (word(ReportKind::NAMES, ReportKind::from_word), any_text(), told).prop_map(
         |(report, task, (reader, address, format, redacted))| {
             let read = ReportRead { report, task, reader, address, format, redacted };
-            EventBody::ReportRead(Box::new(read))
+            EventBody::Report(ReportEvent::ReportRead(Box::new(read)))
         },
     );
     prop_oneof![observed, attempted, requested, rejected, resolved, read].boxed()
@@ -220,7 +232,7 @@ fn the_largest_rejection_fits_an_event() {
     assert_eq!(rejected.headers.len(), 8);
     assert_eq!((rejected.payload.len(), rejected.payload_bytes), (MAX_KEPT_PAYLOAD, 12_388));
     assert!(rejected.is_cut());
-    let body = EventBody::InboxRejected(Box::new(rejected));
+    let body = EventBody::Inbox(InboxEvent::InboxRejected(Box::new(rejected)));
     let submitted = Submitted::from_event(own_event("_ledger", body.clone())).unwrap();
     assert!(submitted.encode_stored(&body).is_ok());
 }

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use serde_json::Value;
-use tollgate_domain::event::{EventBody, PhaseEnded};
+use tollgate_domain::event::{EventBody, PhaseEnded, UsageEvent};
 use tollgate_domain::ids::{EventId, TaskId, TenantId};
 use tollgate_domain::position::{PartitionId, Sequence};
 use tollgate_domain::usage::estimate;
@@ -99,7 +99,7 @@ proptest! {
         let submitted = Submitted::from_proto(sent, &Defaults::default()).unwrap();
         let stored = submitted.encode_stored(&submitted.event.body).unwrap();
         let decoded = decode_stored(&stored).unwrap();
-        let EventBody::UsageRecorded(usage) = &decoded.body else { panic!("usage") };
+        let EventBody::Usage(UsageEvent::UsageRecorded(usage)) = &decoded.body else { panic!("usage") };
         prop_assert_eq!(usage.tokens, estimate(prompt.unwrap_or_default(), completion));
         prop_assert!(usage.estimated);
         let length = TextLength { prompt_chars: prompt, completion_chars: Some(completion) };
@@ -159,8 +159,7 @@ proptest! {
 
 #[test]
 fn an_attempt_that_the_decision_filled_in_is_added_and_one_that_was_named_is_content() {
-    let ended =
-        |attempt| EventBody::PhaseEnded(PhaseEnded { phase: crate::samples::phase("THINK"), attempt });
+    let ended = |attempt| EventBody::from(PhaseEnded { phase: crate::samples::phase("THINK"), attempt });
     let unnamed = Submitted::from_event(crate::samples::own_event("T", ended(None))).unwrap();
     let named = Submitted::from_event(crate::samples::own_event("T", ended(Some(2)))).unwrap();
     assert_ne!(unnamed.content_hash(), named.content_hash());

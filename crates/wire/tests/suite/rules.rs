@@ -1,6 +1,6 @@
 //! What the edge refuses, each with field, value and rule.
 
-use tollgate_domain::event::EventBody;
+use tollgate_domain::event::{EventBody, TaskEvent};
 use tollgate_domain::ids::{ProducerId, TenantId};
 use tollgate_wire::{Defaults, FieldError, MAX_EVENT_BYTES, MAX_JSON_BYTES, Submitted};
 
@@ -309,7 +309,7 @@ fn trace_contexts_are_those_of_w3c() {
 #[test]
 fn our_own_code_has_one_form_of_an_absent_text() {
     let mut event = read(&event(r#""task_closed": {"outcome": "completed"}"#)).unwrap().event;
-    let EventBody::TaskClosed(closed) = &mut event.body else { panic!("a closed task") };
+    let EventBody::Task(TaskEvent::TaskClosed(closed)) = &mut event.body else { panic!("a closed task") };
     closed.reason = Some(String::new());
     let error = Submitted::from_event(event).unwrap_err();
     assert_eq!(error.to_string(), "task_closed.reason: ``: must be absent instead of empty");

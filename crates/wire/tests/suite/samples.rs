@@ -5,7 +5,8 @@ use tollgate_domain::breach::Utilization;
 use tollgate_domain::config::{BudgetedLatency, Profile, Rollout, Thresholds};
 use tollgate_domain::decimal::Decimal;
 use tollgate_domain::event::{
-    ConfigLoaded, ConfigRejected, Event, EventBody, PriceBookLoaded, TransitionsMeasured,
+    ConfigLoaded, ConfigRejected, Event, EventBody, GateEvent, LedgerEvent, PriceBookLoaded, TaskEvent,
+    TransitionsMeasured, UsageEvent,
 };
 use tollgate_domain::gate::{GateDecided, Reason, ReasonCode, Requirement, Verdict};
 use tollgate_domain::ids::{EventId, ProducerId, TaskId, TenantId};
@@ -29,14 +30,14 @@ pub(crate) fn decided(name: &str, sent: &EventBody) -> EventBody {
     };
     let cost = if name.contains("unpriced") { Cost::Unpriced } else { priced };
     match &mut body {
-        EventBody::TaskOpened(opened) => {
+        EventBody::Task(TaskEvent::TaskOpened(opened)) => {
             let plain = opened.metadata.budget_overrides.is_empty();
             opened.limits = Some(if plain { plain_limits() } else { full_limits() });
         }
-        EventBody::PhaseStarted(started) => started.attempt = Some(2),
-        EventBody::PhaseEnded(ended) => ended.attempt = ended.attempt.or(Some(300)),
-        EventBody::UsageRecorded(usage) => usage.cost = cost,
-        EventBody::UsageAdjusted(adjusted) if !name.contains("unresolved") => {
+        EventBody::Task(TaskEvent::PhaseStarted(started)) => started.attempt = Some(2),
+        EventBody::Task(TaskEvent::PhaseEnded(ended)) => ended.attempt = ended.attempt.or(Some(300)),
+        EventBody::Usage(UsageEvent::UsageRecorded(usage)) => usage.cost = cost,
+        EventBody::Usage(UsageEvent::UsageAdjusted(adjusted)) if !name.contains("unresolved") => {
             adjusted.resolved = Some(AdjustedUsage {
                 execution: Some(NamedExecution { phase: phase("THINK"), attempt: Some(1) }),
                 provider: Some("anthropic".to_owned()),
@@ -48,26 +49,23 @@ pub(crate) fn decided(name: &str, sent: &EventBody) -> EventBody {
                 excess: TokenCounts::default(),
             });
         }
-        EventBody::ImportanceChanged(changed) => changed.from = changed.from.or(Some(Importance::Low)),
-        EventBody::UsageAdjusted(_)
-        | EventBody::TaskClosed(_)
-        | EventBody::OverrideGranted(_)
-        | EventBody::WaitRecorded(_)
-        | EventBody::SignalRecorded(_)
-        | EventBody::GateDecided(_)
-        | EventBody::ConfigLoaded(_)
-        | EventBody::ConfigRejected(_)
-        | EventBody::PriceBookLoaded(_)
-        | EventBody::TaskMarked(_)
-        | EventBody::TransitionsMeasured(_)
-        | EventBody::AlertAcknowledged(_)
-        | EventBody::ConditionObserved(_)
-        | EventBody::DeliveryAttempted(_)
-        | EventBody::DeliveryRequested(_)
-        | EventBody::InboxRejected(_)
-        | EventBody::InboxResolved(_)
-        | EventBody::PhaseExplained(_)
-        | EventBody::ReportRead(_) => {}
+        EventBody::Task(TaskEvent::ImportanceChanged(changed)) => {
+            changed.from = changed.from.or(Some(Importance::Low))
+        }
+        EventBody::Usage(
+            UsageEvent::UsageAdjusted(_)
+            | UsageEvent::WaitRecorded(_)
+            | UsageEvent::SignalRecorded(_)
+            | UsageEvent::PhaseExplained(_),
+        )
+        | EventBody::Task(
+            TaskEvent::TaskClosed(_) | TaskEvent::OverrideGranted(_) | TaskEvent::TaskMarked(_),
+        )
+        | EventBody::Gate(_)
+        | EventBody::Ledger(_)
+        | EventBody::Alert(_)
+        | EventBody::Inbox(_)
+        | EventBody::Report(_) => {}
     }
     body
 }
@@ -99,13 +97,22 @@ pub(crate) fn own_events() -> Vec<(&'static str, Event)> {
         rollout: Rollout::Observe,
     };
     vec![
-        ("gate_decided_block", own_event("T-2", EventBody::GateDecided(Box::new(block())))),
-        ("gate_decided_enforced", own_event("T-2", EventBody::GateDecided(Box::new(enforced())))),
-        ("gate_decided_no_limits", own_event("T-9", EventBody::GateDecided(Box::new(no_limits())))),
-        ("config_loaded", own_event("_ledger", EventBody::ConfigLoaded(loaded))),
-        ("config_rejected", own_event("_ledger", EventBody::ConfigRejected(rejected))),
-        ("price_book_loaded", own_event("_ledger", EventBody::PriceBookLoaded(book))),
-        ("transitions_measured", own_event("_ledger", EventBody::TransitionsMeasured(measured))),
+        ("gate_decided_block", own_event("T-2", EventBody::Gate(GateEvent::GateDecided(Box::new(block()))))),
+        (
+            "gate_decided_enforced",
+            own_event("T-2", EventBody::Gate(GateEvent::GateDecided(Box::new(enforced())))),
+        ),
+        (
+            "gate_decided_no_limits",
+            own_event("T-9", EventBody::Gate(GateEvent::GateDecided(Box::new(no_limits())))),
+        ),
+        ("config_loaded", own_event("_ledger", EventBody::Ledger(LedgerEvent::ConfigLoaded(loaded)))),
+        ("config_rejected", own_event("_ledger", EventBody::Ledger(LedgerEvent::ConfigRejected(rejected)))),
+        ("price_book_loaded", own_event("_ledger", EventBody::Ledger(LedgerEvent::PriceBookLoaded(book)))),
+        (
+            "transitions_measured",
+            own_event("_ledger", EventBody::Ledger(LedgerEvent::TransitionsMeasured(measured))),
+        ),
     ]
     .into_iter()
     .chain(crate::noted::events())

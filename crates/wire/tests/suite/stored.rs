@@ -1,6 +1,6 @@
 //! Stored bytes that a reader cannot take, each with its own error; and those that it takes whatever wrote them.
 
-use tollgate_domain::event::EventBody;
+use tollgate_domain::event::{EventBody, UsageEvent};
 use tollgate_domain::tokens::TokenCounts;
 use tollgate_wire::{DecodeError, Defaults, SCHEMA_VERSION, Submitted, decode_stored};
 
@@ -72,7 +72,7 @@ fn recorded_estimates_keep_the_tokens_that_they_were_counted_with() {
     let text = r#"{"task": "T", "producer": "p", "id": "1", "usage_recorded": {"prompt_chars": 4000}}"#;
     let submitted = Submitted::from_json(text, &Defaults::default()).unwrap();
     let mut decided = submitted.event.body.clone();
-    let EventBody::UsageRecorded(usage) = &mut decided else { panic!("usage") };
+    let EventBody::Usage(UsageEvent::UsageRecorded(usage)) = &mut decided else { panic!("usage") };
     // As if another formula had been in force.
     usage.tokens = TokenCounts { input_uncached: 777, ..TokenCounts::default() };
     let stored = submitted.encode_stored(&decided).unwrap();
@@ -86,7 +86,7 @@ fn usage_in_forms_that_only_others_write_reads_as_protobuf_says() {
     const ADDED: &[u8] = b"\xa2\x06\x02\x08\x01";
     let tokens = |bytes: &[u8]| {
         let body = decode_stored(&[bytes, ADDED].concat()).unwrap().body;
-        let EventBody::UsageRecorded(usage) = body else { panic!("usage") };
+        let EventBody::Usage(UsageEvent::UsageRecorded(usage)) = body else { panic!("usage") };
         (usage.tokens, usage.estimated)
     };
     let counts = |input_uncached, output| TokenCounts { input_uncached, output, ..TokenCounts::default() };

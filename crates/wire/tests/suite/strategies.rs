@@ -8,9 +8,9 @@ use tollgate_domain::breach::Utilization;
 use tollgate_domain::config::{BudgetedLatency, Profile, Rollout, Thresholds};
 use tollgate_domain::decimal::Decimal;
 use tollgate_domain::event::{
-    ConfigLoaded, ConfigRejected, Event, EventBody, ImportanceChanged, Mark, OverrideGranted, OverrideScope,
-    PhaseEnded, PhaseExplained, PhaseStarted, PriceBookLoaded, SignalRecorded, TaskClosed, TaskMarked,
-    TaskOpened, TaskOutcome, TransitionsMeasured, WaitRecorded,
+    ConfigLoaded, ConfigRejected, Event, EventBody, GateEvent, ImportanceChanged, Mark, OverrideGranted,
+    OverrideScope, PhaseEnded, PhaseExplained, PhaseStarted, PriceBookLoaded, SignalRecorded, TaskClosed,
+    TaskEvent, TaskMarked, TaskOpened, TaskOutcome, TransitionsMeasured, UsageEvent, WaitRecorded,
 };
 use tollgate_domain::gate::{GateDecided, Reason, ReasonCode, Requirement, Verdict};
 use tollgate_domain::ids::{EventId, ProducerId, TaskId, TenantId};
@@ -38,36 +38,31 @@ pub(crate) fn sendable() -> impl Strategy<Value = Event> {
 
 /// Usage.
 pub(crate) fn usage_event() -> impl Strategy<Value = Event> {
-    around(usage().prop_map(EventBody::UsageRecorded))
+    around(usage().prop_map(EventBody::from))
 }
 
 /// The event as its producer sent it: without what a decision or an appender adds.
 pub(crate) fn without_added(mut event: Event) -> Event {
     match &mut event.body {
-        EventBody::TaskOpened(opened) => opened.limits = None,
-        EventBody::PhaseStarted(started) => started.attempt = None,
-        EventBody::UsageRecorded(usage) => usage.cost = Cost::Unpriced,
-        EventBody::UsageAdjusted(adjusted) => adjusted.resolved = None,
-        EventBody::TaskClosed(_)
-        | EventBody::PhaseEnded(_)
-        | EventBody::OverrideGranted(_)
-        | EventBody::WaitRecorded(_)
-        | EventBody::SignalRecorded(_)
-        | EventBody::GateDecided(_)
-        | EventBody::ConfigLoaded(_)
-        | EventBody::ConfigRejected(_)
-        | EventBody::PriceBookLoaded(_)
-        | EventBody::TaskMarked(_)
-        | EventBody::TransitionsMeasured(_)
-        | EventBody::ImportanceChanged(_)
-        | EventBody::AlertAcknowledged(_)
-        | EventBody::ConditionObserved(_)
-        | EventBody::DeliveryAttempted(_)
-        | EventBody::DeliveryRequested(_)
-        | EventBody::InboxRejected(_)
-        | EventBody::InboxResolved(_)
-        | EventBody::PhaseExplained(_)
-        | EventBody::ReportRead(_) => {}
+        EventBody::Task(TaskEvent::TaskOpened(opened)) => opened.limits = None,
+        EventBody::Task(TaskEvent::PhaseStarted(started)) => started.attempt = None,
+        EventBody::Usage(UsageEvent::UsageRecorded(usage)) => usage.cost = Cost::Unpriced,
+        EventBody::Usage(UsageEvent::UsageAdjusted(adjusted)) => adjusted.resolved = None,
+        EventBody::Task(
+            TaskEvent::TaskClosed(_)
+            | TaskEvent::PhaseEnded(_)
+            | TaskEvent::OverrideGranted(_)
+            | TaskEvent::TaskMarked(_)
+            | TaskEvent::ImportanceChanged(_),
+        )
+        | EventBody::Usage(
+            UsageEvent::WaitRecorded(_) | UsageEvent::SignalRecorded(_) | UsageEvent::PhaseExplained(_),
+        )
+        | EventBody::Gate(_)
+        | EventBody::Ledger(_)
+        | EventBody::Alert(_)
+        | EventBody::Inbox(_)
+        | EventBody::Report(_) => {}
     }
     event
 }
@@ -89,38 +84,35 @@ fn around(body: impl Strategy<Value = EventBody>) -> impl Strategy<Value = Event
 
 fn sendable_body() -> BoxedStrategy<EventBody> {
     let opened = (metadata(), option::of(limits()))
-        .prop_map(|(metadata, limits)| EventBody::TaskOpened(Box::new(TaskOpened { metadata, limits })));
-    let closed =
-        (select(&TaskOutcome::NAMES[..]), optional(), optional()).prop_map(|(word, reason, author)| {
-            let outcome = TaskOutcome::from_word(word).expect("an outcome");
-            EventBody::TaskClosed(TaskClosed { outcome, reason, author })
-        });
-    let started = (phase(), attempt())
-        .prop_map(|(phase, attempt)| EventBody::PhaseStarted(PhaseStarted { phase, attempt }));
-    let ended = (phase(), attempt())
-        .prop_map(|(phase, attempt)| EventBody::PhaseEnded(PhaseEnded { phase, attempt }));
-    let granted = (scope(), text(), text()).prop_map(|(scope, approver, reason)| {
-        EventBody::OverrideGranted(OverrideGranted { scope, approver, reason })
+        .prop_map(|(metadata, limits)| EventBody::from(TaskOpened { metadata, limits }));
+    let closed = (select(TaskOutcome::NAMES), optional(), optional()).prop_map(|(word, reason, author)| {
+        let outcome = TaskOutcome::from_word(word).expect("an outcome");
+        EventBody::from(TaskClosed { outcome, reason, author })
     });
-    let wait = (execution(), "[a-zé_]{1,30}", 0..=MAX_WAIT_MS).prop_map(|(execution, kind, wait_ms)| {
-        EventBody::WaitRecorded(WaitRecorded { execution, kind, wait_ms })
-    });
-    let signal = (execution(), "[a-zé_]{1,30}", any::<i64>()).prop_map(|(execution, name, value)| {
-        EventBody::SignalRecorded(SignalRecorded { execution, name, value })
-    });
-    let usage = usage().prop_map(EventBody::UsageRecorded);
-    let adjusted = adjusted().prop_map(|adjusted| EventBody::UsageAdjusted(Box::new(adjusted)));
+    let started =
+        (phase(), attempt()).prop_map(|(phase, attempt)| EventBody::from(PhaseStarted { phase, attempt }));
+    let ended =
+        (phase(), attempt()).prop_map(|(phase, attempt)| EventBody::from(PhaseEnded { phase, attempt }));
+    let granted = (scope(), text(), text())
+        .prop_map(|(scope, approver, reason)| EventBody::from(OverrideGranted { scope, approver, reason }));
+    let wait = (execution(), "[a-zé_]{1,30}", 0..=MAX_WAIT_MS)
+        .prop_map(|(execution, kind, wait_ms)| EventBody::from(WaitRecorded { execution, kind, wait_ms }));
+    let signal = (execution(), "[a-zé_]{1,30}", any::<i64>())
+        .prop_map(|(execution, name, value)| EventBody::from(SignalRecorded { execution, name, value }));
+    let usage = usage().prop_map(EventBody::from);
+    let adjusted =
+        adjusted().prop_map(|adjusted| EventBody::Usage(UsageEvent::UsageAdjusted(Box::new(adjusted))));
     let importance =
         (option::of(importance()), importance(), text(), text()).prop_map(|(from, to, author, reason)| {
-            EventBody::ImportanceChanged(ImportanceChanged { from, to, author, reason })
+            EventBody::from(ImportanceChanged { from, to, author, reason })
         });
     let marked = (select(Mark::NAMES), text(), text()).prop_map(|(word, author, reason)| {
         let mark = Mark::from_word(word).expect("a mark");
-        EventBody::TaskMarked(TaskMarked { mark, author, reason })
+        EventBody::from(TaskMarked { mark, author, reason })
     });
     let explained = (phase(), attempt(), text(), text()).prop_map(|(phase, attempt, author, explanation)| {
         let execution = NamedExecution { phase, attempt };
-        EventBody::PhaseExplained(PhaseExplained { execution, author, explanation })
+        EventBody::from(PhaseExplained { execution, author, explanation })
     });
     let facts = prop_oneof![usage, adjusted, wait, signal, explained, noted::acknowledged()];
     prop_oneof![opened, closed, started, ended, granted, importance, marked, facts].boxed()
@@ -128,18 +120,18 @@ fn sendable_body() -> BoxedStrategy<EventBody> {
 
 fn own_body() -> BoxedStrategy<EventBody> {
     let loaded = (any_text(), any_text(), any_text()).prop_map(|(config_hash, canonical, source)| {
-        EventBody::ConfigLoaded(ConfigLoaded { config_hash, canonical, source })
+        EventBody::from(ConfigLoaded { config_hash, canonical, source })
     });
     let rejected =
         (any_text(), vec(any_text(), 0..4), any_text()).prop_map(|(source, problems, config_hash)| {
-            EventBody::ConfigRejected(ConfigRejected { source, problems, config_hash })
+            EventBody::from(ConfigRejected { source, problems, config_hash })
         });
     let book = (any_text(), any_text(), any::<u32>()).prop_map(|(price_version, source, models)| {
-        EventBody::PriceBookLoaded(PriceBookLoaded { price_version, source, models })
+        EventBody::from(PriceBookLoaded { price_version, source, models })
     });
     let numbers = (any::<u64>(), any::<u64>(), any::<u64>(), any::<u64>(), any::<u64>());
     let measured = (numbers, select(Rollout::NAMES)).prop_map(|(numbers, rollout)| {
-        EventBody::TransitionsMeasured(TransitionsMeasured {
+        EventBody::from(TransitionsMeasured {
             span_ms: numbers.0,
             transitions: numbers.1,
             p50_us: numbers.2,
@@ -148,7 +140,7 @@ fn own_body() -> BoxedStrategy<EventBody> {
             rollout: Rollout::from_word(rollout).expect("a rollout"),
         })
     });
-    let gate = gate().prop_map(|decided| EventBody::GateDecided(Box::new(decided)));
+    let gate = gate().prop_map(|decided| EventBody::Gate(GateEvent::GateDecided(Box::new(decided))));
     prop_oneof![gate, loaded, rejected, book, measured, noted::own_body()].boxed()
 }
 

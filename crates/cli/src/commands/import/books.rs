@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::hash::{BuildHasher as _, RandomState};
 
 use serde_json::value::RawValue;
-use tollgate_domain::event::{Event, EventBody};
+use tollgate_domain::event::{Event, EventBody, UsageEvent};
 use tollgate_domain::tokens::TokenSums;
 use tollgate_import::call::{Call, CallName, Elsewhere, Means, Miscounted};
 use tollgate_import::family::{Family, session_of};
@@ -43,7 +43,7 @@ pub(super) struct Outcomes {
 impl Outcomes {
     fn copy(&mut self, call: &Call) {
         self.copies += 1;
-        if let EventBody::UsageRecorded(usage) = &call.event.body {
+        if let EventBody::Usage(UsageEvent::UsageRecorded(usage)) = &call.event.body {
             self.copied.add(&usage.tokens.into());
         }
     }
@@ -248,7 +248,7 @@ impl<'a> Books<'a> {
                 }
                 let outcomes = self.ledger.send(&request).await?;
                 for ((event, _), outcome) in request.into_iter().zip(&outcomes) {
-                    let is_signal = matches!(event.body, EventBody::SignalRecorded(_));
+                    let is_signal = matches!(event.body, EventBody::Usage(UsageEvent::SignalRecorded(_)));
                     if is_signal && outcome.outcome == Outcome::Duplicate {
                         taken.push(event);
                     } else {
@@ -293,8 +293,8 @@ impl<'a> Books<'a> {
         kept_out: &mut Vec<Event>,
         conflicts: &mut Vec<Call>,
     ) {
-        let counted = matches!(event.body, EventBody::UsageRecorded(_));
-        let corrects = matches!(event.body, EventBody::UsageAdjusted(_));
+        let counted = matches!(event.body, EventBody::Usage(UsageEvent::UsageRecorded(_)));
+        let corrects = matches!(event.body, EventBody::Usage(UsageEvent::UsageAdjusted(_)));
         match outcome.outcome {
             Outcome::Appended => {
                 self.probed.insert(CallName { task: event.task, id: event.id }, true);

@@ -4,7 +4,7 @@ use super::{reader, rollout};
 use crate::call::Means;
 use crate::item::Item;
 use crate::sources::SourceFile;
-use tollgate_domain::event::EventBody;
+use tollgate_domain::event::{EventBody, UsageEvent};
 
 /// A line from a short form; times are minutes and seconds of one hour.
 ///
@@ -74,7 +74,9 @@ fn read(script: &[&str]) -> Vec<String> {
         Item::Family(_) => panic!("no families here"),
         Item::Miscounted(event) => format!("- {}", event.name.id),
         Item::Call(call) => {
-            let EventBody::UsageRecorded(usage) = &call.event.body else { panic!("usage") };
+            let EventBody::Usage(UsageEvent::UsageRecorded(usage)) = &call.event.body else {
+                panic!("usage")
+            };
             let alike = call.elsewhere.iter().filter(|other| other.means == Means::CountedIfAlike);
             let alike: Vec<String> = alike.map(|other| format!(" (= {})", other.name.id)).collect();
             let t = usage.tokens;
@@ -266,7 +268,7 @@ fn a_subagents_copied_head_is_not_its_own() {
     let Some(Item::Call(call)) = reader("s.jsonl", rollout(&lines).as_bytes()).next() else {
         panic!("a call")
     };
-    let EventBody::UsageRecorded(usage) = call.event.body else { panic!("usage") };
+    let EventBody::Usage(UsageEvent::UsageRecorded(usage)) = call.event.body else { panic!("usage") };
     assert_eq!(usage.model.as_deref(), Some("small"));
     let labels: Vec<String> = usage.labels.iter().map(|(name, value)| format!("{name}={value}")).collect();
     assert_eq!(labels, ["agent=explorer", "root=codex-S"]);

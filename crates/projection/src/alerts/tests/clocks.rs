@@ -96,16 +96,16 @@ fn usage_counts_at_once_and_the_alert_says_what_is_wrong_by_the_ledgers_clock() 
 /// Earlier versions wrote from when a producer's clock says that it started: that stays true where it was.
 #[test]
 fn what_was_observed_by_earlier_versions_still_holds() {
-    use tollgate_domain::event::EventBody;
+    use tollgate_domain::event::{AlertEvent, EventBody, TaskEvent};
     let mut story = story("live, open, ahead 27h, start THINK, ahead 0s, use THINK out=1, +4h, look");
     let started: Timestamp = story
         .events
         .iter()
-        .find(|event| matches!(event.body, EventBody::PhaseStarted(_)))
+        .find(|event| matches!(event.body, EventBody::Task(TaskEvent::PhaseStarted(_))))
         .unwrap()
         .occurred_at;
     for event in &mut story.events {
-        if let EventBody::ConditionObserved(seen) = &mut event.body
+        if let EventBody::Alert(AlertEvent::ConditionObserved(seen)) = &mut event.body
             && seen.condition.rule == AlertRule::Stuck
         {
             assert_ne!(seen.since, started);

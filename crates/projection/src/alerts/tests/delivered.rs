@@ -171,7 +171,7 @@ fn an_endpoint_is_off_from_disabled_to_the_next_delivery() {
 
 #[test]
 fn a_request_for_an_alert_of_another_task_is_nothing() {
-    use tollgate_domain::event::{DeliveryRequested, EventBody};
+    use tollgate_domain::event::{AlertEvent, DeliveryRequested, EventBody};
     let mut one = story(TWO);
     let alert = one.latest("silence").id;
     let requested = DeliveryRequested {
@@ -181,6 +181,9 @@ fn a_request_for_an_alert_of_another_task_is_nothing() {
         by: "eve".to_owned(),
         reason: "curious".to_owned(),
     };
-    one.append_elsewhere(&story("in T-2"), EventBody::DeliveryRequested(Box::new(requested)));
+    one.append_elsewhere(
+        &story("in T-2"),
+        EventBody::Alert(AlertEvent::DeliveryRequested(Box::new(requested))),
+    );
     assert_eq!(one.changes().len(), 2);
 }

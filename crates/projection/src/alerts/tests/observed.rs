@@ -3,7 +3,7 @@
 
 use tollgate_domain::alert::{AlertRule, Severity};
 use tollgate_domain::config::WatchConfig;
-use tollgate_domain::event::{EventBody, PhaseStarted};
+use tollgate_domain::event::{AlertEvent, PhaseStarted, TaskEvent};
 use tollgate_domain::task::decide;
 use tollgate_domain::time::Timestamp;
 
@@ -115,9 +115,9 @@ fn who_does_not_know_the_phase_is_told_of_once_until_the_task_goes_on() {
 #[test]
 fn what_was_outrun_before_it_was_recorded_raises_nothing() {
     let row = story("live, open, start THINK").row().cloned().unwrap();
-    let body = EventBody::PhaseStarted(PhaseStarted { phase: "PLAN".parse().unwrap(), attempt: None });
-    let rejection = decide(&row.state, body.clone()).unwrap_err();
-    let seen = out_of_step("T-1", &Standing::of(&row), &body, &rejection).unwrap();
+    let command = TaskEvent::from(PhaseStarted { phase: "PLAN".parse().unwrap(), attempt: None });
+    let rejection = decide(&row.state, command.clone()).unwrap_err();
+    let seen = out_of_step("T-1", &Standing::of(&row), &command, &rejection).unwrap();
     let mut later = story("live, open, start THINK, +1min, end THINK");
     later.observe(seen);
     assert_eq!(shown(&later), Vec::<String>::new());
@@ -277,7 +277,10 @@ fn nobody_acknowledges_what_others_watch() {
             by: "eve".to_owned(),
             note: None,
         };
-        story.append_elsewhere(&other, tollgate_domain::event::EventBody::AlertAcknowledged(acknowledged));
+        story.append_elsewhere(
+            &other,
+            tollgate_domain::event::EventBody::Alert(AlertEvent::AlertAcknowledged(acknowledged)),
+        );
     }
     assert_eq!(story.latest("silence").acknowledged, None);
     assert_eq!(story.changes().len(), 1);

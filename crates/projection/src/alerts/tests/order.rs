@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use tollgate_domain::alert::{Condition, alert_id};
-use tollgate_domain::event::{Change, EventBody};
+use tollgate_domain::event::{AlertEvent, Change, EventBody};
 use tollgate_domain::position::PartitionId;
 
 use crate::alerts::{Alerts, AlertsRow, change_sequence};
@@ -118,7 +118,7 @@ proptest! {
             use crate::fold::Projection;
             let Ok(()) = Alerts.apply(&event.recorded(), &mut once);
             let Ok(()) = Alerts.apply(&event.recorded(), &mut twice);
-            if matches!(event.body, EventBody::ConditionObserved(_)) {
+            if matches!(event.body, EventBody::Alert(AlertEvent::ConditionObserved(_))) {
                 let Ok(()) = Alerts.apply(&event.recorded_as(u64::MAX), &mut twice);
             }
         }

@@ -20,7 +20,7 @@ fn used(list: &[(Timestamp, u64)]) -> Vec<Stored> {
         id: nth.to_string(),
         recorded_at: Timestamp::from_micros(253_402_300_799_999_999).unwrap(),
         occurred_at: *at,
-        body: EventBody::UsageRecorded(UsageRecorded {
+        body: EventBody::from(UsageRecorded {
             tokens: TokenCounts { output: *tokens, ..TokenCounts::default() },
             execution: None,
             provider: None,

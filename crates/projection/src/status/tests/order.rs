@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 use proptest::sample::Index;
-use tollgate_domain::event::EventBody;
+use tollgate_domain::event::{EventBody, UsageEvent};
 
 use crate::alerts::Alerts;
 use crate::reports::Reports;
@@ -81,7 +81,7 @@ proptest! {
 }
 
 fn unname_attempt(event: &mut Stored) {
-    if let EventBody::UsageRecorded(usage) = &mut event.body
+    if let EventBody::Usage(UsageEvent::UsageRecorded(usage)) = &mut event.body
         && let Some(execution) = &mut usage.execution
     {
         execution.attempt = None;

@@ -16,7 +16,7 @@ use tollgate_deliver::outbox::{DeliveryAttempt, Limits, Outbox, OutboxError, Wor
 use tollgate_deliver::runner::{Channel, deliver};
 use tollgate_deliver::schedule::Answer;
 use tollgate_domain::alert::{AlertScope, Condition, alert_id};
-use tollgate_domain::event::{Change, DeliveryRequested, Event, EventBody};
+use tollgate_domain::event::{AlertEvent, Change, DeliveryRequested, Event, EventBody};
 use tollgate_domain::ids::{EventId, ProducerId, TaskId, TenantId};
 use tollgate_domain::position::Position;
 use tollgate_domain::time::Timestamp;
@@ -237,7 +237,7 @@ pub(super) fn event(task: &str, id: &str, body: &EventBody) -> NewEvent {
 /// What raises an alert about a task.
 pub(super) fn raised(task: &str) -> NewEvent {
     let observed = watching::conflict(task, "agent", "e1", 7, start());
-    event(task, "raise", &EventBody::ConditionObserved(Box::new(observed)))
+    event(task, "raise", &EventBody::Alert(AlertEvent::ConditionObserved(Box::new(observed))))
 }
 
 pub(super) fn alert_of(task: &str) -> String {
@@ -261,7 +261,11 @@ pub(super) async fn resend(log: &Arc<dyn EventLog>, task: &str, to: &str, id: &s
         by: "grace".to_owned(),
         reason: "lost".to_owned(),
     };
-    append(&**log, vec![event(task, id, &EventBody::DeliveryRequested(Box::new(requested)))]).await;
+    append(
+        &**log,
+        vec![event(task, id, &EventBody::Alert(AlertEvent::DeliveryRequested(Box::new(requested))))],
+    )
+    .await;
 }
 
 pub(super) fn failed() -> Answer {

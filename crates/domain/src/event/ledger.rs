@@ -1,4 +1,6 @@
-//! Events about the settings in force.
+//! Facts about the ledger itself: the settings in force, and how long it takes.
+
+use crate::config::Rollout;
 
 /// A config came into force.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,4 +33,22 @@ pub struct PriceBookLoaded {
     pub source: String,
     /// How many models it prices.
     pub models: u32,
+}
+
+/// How long one server took for phase transitions within a span of time: questions to the gate, starts and ends of phases. Written by
+/// the ledger; it occurred when the span ended. Those under the rollout `observe` are the baseline of the others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TransitionsMeasured {
+    /// How long the span was, in milliseconds.
+    pub span_ms: u64,
+    /// How many transitions it holds.
+    pub transitions: u64,
+    /// Half of them took at most so many microseconds.
+    pub p50_us: u64,
+    /// 95 of 100 took at most so many microseconds.
+    pub p95_us: u64,
+    /// The longest took so many microseconds.
+    pub longest_us: u64,
+    /// The rollout in force.
+    pub rollout: Rollout,
 }

@@ -7,6 +7,7 @@ use crate::alert::{AlertRule, AlertScope, Condition};
 use crate::ids::EventId;
 use crate::position::Sequence;
 use crate::time::Timestamp;
+use crate::words::words;
 
 /// A person has seen an alert. It stays raised until its condition is false; that of a conflict ends with it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,45 +67,6 @@ impl ConditionObserved {
         &self.condition.scope
     }
 }
-
-macro_rules! words {
-    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $text:literal),+ }) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-        pub enum $name {
-            $($(#[$variant_doc])* $variant),+
-        }
-
-        impl $name {
-            /// The words, in order.
-            pub const NAMES: &[&'static str] = &[$($text),+];
-
-            /// The word that events and answers use.
-            #[must_use]
-            pub const fn as_str(self) -> &'static str {
-                match self {
-                    $(Self::$variant => $text),+
-                }
-            }
-
-            /// The value of a word, if it is one.
-            #[must_use]
-            pub fn from_word(word: &str) -> Option<Self> {
-                match word {
-                    $($text => Some(Self::$variant),)+
-                    _ => None,
-                }
-            }
-        }
-
-        impl std::fmt::Display for $name {
-            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.pad(self.as_str())
-            }
-        }
-    };
-}
-pub(super) use words;
 
 words!(
     /// What is told of an alert.

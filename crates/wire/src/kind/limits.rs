@@ -1,14 +1,16 @@
 //! The limits of a task with all that led to them.
 
+use serde_json::Value;
 use tollgate_domain::config::{BudgetedLatency, Profile, Thresholds};
 use tollgate_domain::limits::{PhaseLimit, TaskLimits};
 use tollgate_domain::metadata::LimitOverride;
 use tollgate_domain::tier::{Complexity, Importance, ImportanceSource};
 
-use super::task::override_to_proto;
-use super::text::{decimal, phase, texts, word};
+use super::task::{override_to_proto, written_override};
 use crate::error::FieldError;
+use crate::json::{Out, whole};
 use crate::proto;
+use crate::values::{self, decimal, phase, texts, word};
 
 pub(super) fn to_domain(stored: proto::TaskLimits) -> Result<TaskLimits, FieldError> {
     let phases = stored.phases.into_iter().enumerate();
@@ -65,7 +67,7 @@ pub(super) fn to_proto(limits: &TaskLimits) -> proto::TaskLimits {
 
 fn importance_source(word: &str, tag: String) -> Result<ImportanceSource, FieldError> {
     const NAMES: [&str; 3] = ["stated", "tag", "default"];
-    let source = super::text::word("importance_source", word, &NAMES, |word| match word {
+    let source = values::word("importance_source", word, &NAMES, |word| match word {
         "stated" => Some(ImportanceSource::Stated),
         "tag" => Some(ImportanceSource::Tag(String::new())),
         "default" => Some(ImportanceSource::Default),
@@ -135,4 +137,48 @@ fn thresholds_to_proto(thresholds: &Thresholds) -> proto::Thresholds {
         early_block: thresholds.early_block.to_string(),
         nearly_done_phases: texts(&thresholds.nearly_done_phases),
     }
+}
+
+pub(super) fn written(limits: &proto::TaskLimits) -> Value {
+    let mut out = Out::default();
+    out.text("complexity", &limits.complexity);
+    out.text("complexity_multiplier", &limits.complexity_multiplier);
+    out.text("importance", &limits.importance);
+    out.text("importance_multiplier", &limits.importance_multiplier);
+    out.text("importance_source", &limits.importance_source);
+    out.text("importance_tag", &limits.importance_tag);
+    out.text("budget_multiplier", &limits.budget_multiplier);
+    out.value("phases", limits.phases.iter().map(written_phase).collect());
+    out.optional("thresholds", limits.thresholds.as_ref().map(written_thresholds));
+    out.value("pressure_levels", limits.pressure_levels.iter().copied().map(whole).collect());
+    out.text("budgeted_latency", &limits.budgeted_latency);
+    out.text("config_hash", &limits.config_hash);
+    out.texts("warnings", &limits.warnings);
+    out.object()
+}
+
+fn written_phase(limit: &proto::PhaseLimit) -> Value {
+    let mut out = Out::default();
+    out.text("phase", &limit.phase);
+    out.count("base_tokens", limit.base_tokens);
+    out.count("base_latency_ms", limit.base_latency_ms);
+    out.text("weight", &limit.weight);
+    out.count("tokens", limit.tokens);
+    out.count("latency_ms", limit.latency_ms);
+    out.optional("overridden", limit.overridden.as_ref().map(written_override));
+    out.object()
+}
+
+fn written_thresholds(thresholds: &proto::Thresholds) -> Value {
+    let mut out = Out::default();
+    out.text("profile", &thresholds.profile);
+    out.text("cumulative_token", &thresholds.cumulative_token);
+    out.text("cumulative_latency", &thresholds.cumulative_latency);
+    out.text("per_phase", &thresholds.per_phase);
+    out.text("allow_completion", &thresholds.allow_completion);
+    out.text("checkpoint_phase", &thresholds.checkpoint_phase);
+    out.text("early_warn", &thresholds.early_warn);
+    out.text("early_block", &thresholds.early_block);
+    out.texts("nearly_done_phases", &thresholds.nearly_done_phases);
+    out.object()
 }

@@ -12,16 +12,16 @@ use tollgate_domain::usage::NamedExecution;
 use crate::error::FieldError;
 
 /// An empty text is an absent one.
-pub(super) fn optional(text: String) -> Option<String> {
+pub(crate) fn optional(text: String) -> Option<String> {
     (!text.is_empty()).then_some(text)
 }
 
 /// An absent text is an empty one.
-pub(super) fn or_empty(text: Option<&String>) -> String {
+pub(crate) fn or_empty(text: Option<&String>) -> String {
     text.cloned().unwrap_or_default()
 }
 
-pub(super) fn phase(field: &str, text: &str) -> Result<Phase, FieldError> {
+pub(crate) fn phase(field: &str, text: &str) -> Result<Phase, FieldError> {
     if text.is_empty() {
         return Err(FieldError::missing(field));
     }
@@ -29,7 +29,7 @@ pub(super) fn phase(field: &str, text: &str) -> Result<Phase, FieldError> {
         .map_err(|_| FieldError::new(field, text, "must be 1 to 32 of A-Z 0-9 _ - and begin with a letter"))
 }
 
-pub(super) fn advance(field: &str, text: &str) -> Result<Advance, FieldError> {
+pub(crate) fn advance(field: &str, text: &str) -> Result<Advance, FieldError> {
     if text.is_empty() {
         return Err(FieldError::missing(field));
     }
@@ -40,7 +40,7 @@ pub(super) fn advance(field: &str, text: &str) -> Result<Advance, FieldError> {
 }
 
 /// Phase and attempt, or neither.
-pub(super) fn execution(text: &str, attempt: Option<u32>) -> Result<Option<NamedExecution>, FieldError> {
+pub(crate) fn execution(text: &str, attempt: Option<u32>) -> Result<Option<NamedExecution>, FieldError> {
     match (text, attempt) {
         ("", None) => Ok(None),
         ("", Some(attempt)) => {
@@ -52,7 +52,7 @@ pub(super) fn execution(text: &str, attempt: Option<u32>) -> Result<Option<Named
 }
 
 /// The phase and attempt that a message names; empty and absent where it names none.
-pub(super) fn execution_fields(execution: Option<&NamedExecution>) -> (String, Option<u32>) {
+pub(crate) fn execution_fields(execution: Option<&NamedExecution>) -> (String, Option<u32>) {
     match execution {
         Some(execution) => (execution.phase.as_str().to_owned(), execution.attempt),
         None => (String::new(), None),
@@ -60,7 +60,7 @@ pub(super) fn execution_fields(execution: Option<&NamedExecution>) -> (String, O
 }
 
 /// A decimal that must be there.
-pub(super) fn decimal(field: &str, text: &str) -> Result<Decimal, FieldError> {
+pub(crate) fn decimal(field: &str, text: &str) -> Result<Decimal, FieldError> {
     if text.is_empty() {
         return Err(FieldError::missing(field));
     }
@@ -70,12 +70,12 @@ pub(super) fn decimal(field: &str, text: &str) -> Result<Decimal, FieldError> {
 }
 
 /// Decimal digits.
-pub(super) fn digits(field: &str, text: &str) -> Result<u128, FieldError> {
+pub(crate) fn digits(field: &str, text: &str) -> Result<u128, FieldError> {
     text.parse().map_err(|_| FieldError::new(field, text, "must be decimal digits, at most 39"))
 }
 
 /// One of a few words.
-pub(super) fn word<T>(
+pub(crate) fn word<T>(
     field: &str,
     text: &str,
     names: &[&str],
@@ -88,7 +88,7 @@ pub(super) fn word<T>(
 }
 
 /// One of a few words in any case, or nothing.
-pub(super) fn tier<T: FromStr>(field: &str, text: &str, names: &[&str]) -> Result<Option<T>, FieldError> {
+pub(crate) fn tier<T: FromStr>(field: &str, text: &str, names: &[&str]) -> Result<Option<T>, FieldError> {
     if text.is_empty() {
         return Ok(None);
     }
@@ -96,7 +96,7 @@ pub(super) fn tier<T: FromStr>(field: &str, text: &str, names: &[&str]) -> Resul
 }
 
 /// Texts of values.
-pub(super) fn texts<T: Display>(values: &[T]) -> Vec<String> {
+pub(crate) fn texts<T: Display>(values: &[T]) -> Vec<String> {
     values.iter().map(ToString::to_string).collect()
 }
 

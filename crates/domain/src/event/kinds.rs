@@ -1,0 +1,231 @@
+//! The kinds of events: one row each. Everything that has to go through all of them is made from these rows.
+
+use super::{
+    AlertAcknowledged, ConditionObserved, ConfigLoaded, ConfigRejected, DeliveryAttempted, DeliveryRequested,
+    GateDecided, ImportanceChanged, InboxRejected, InboxResolved, OverrideGranted, PhaseEnded,
+    PhaseExplained, PhaseStarted, PriceBookLoaded, ReportRead, SignalRecorded, TaskClosed, TaskMarked,
+    TaskOpened, TaskOutcome, TransitionsMeasured, UsageAdjusted, UsageRecorded, WaitRecorded,
+};
+use crate::phase::Advance;
+
+/// Hands the table of kinds to the macro that is named, as `Subject(enum) { Kind(what holds it), "name", sender; … }`.
+///
+/// The name is that of JSON and of the fields in `proto/tollgate/v1/event.proto`. Large and rare kinds are boxed. The sender is
+/// `producer`, or `ledger` for what the ledger alone writes and refuses from everybody else.
+#[macro_export]
+macro_rules! each_kind {
+    ($then:ident) => {
+        $then! {
+            /// What becomes of a task. The one subject whose events a rule may refuse: they are decided.
+            Task(TaskEvent) {
+                /// A task was opened.
+                TaskOpened(Box<TaskOpened>), "task_opened", producer;
+                /// A task was closed.
+                TaskClosed(TaskClosed), "task_closed", producer;
+                /// A phase began.
+                PhaseStarted(PhaseStarted), "phase_started", producer;
+                /// A phase ended.
+                PhaseEnded(PhaseEnded), "phase_ended", producer;
+                /// A limit or a block was set aside by a person.
+                OverrideGranted(OverrideGranted), "override_granted", producer;
+                /// A task became more or less important.
+                ImportanceChanged(ImportanceChanged), "importance_changed", producer;
+                /// A person judged a task that the gate had warned of or blocked.
+                TaskMarked(TaskMarked), "task_marked", producer;
+            }
+            /// What was used, and what is said about it.
+            Usage(UsageEvent) {
+                /// A model call used tokens.
+                UsageRecorded(UsageRecorded), "usage_recorded", producer;
+                /// Earlier usage was corrected.
+                UsageAdjusted(Box<UsageAdjusted>), "usage_adjusted", producer;
+                /// An execution waited.
+                WaitRecorded(WaitRecorded), "wait_recorded", producer;
+                /// An execution showed a sign of progress or trouble.
+                SignalRecorded(SignalRecorded), "signal_recorded", producer;
+                /// Someone explained what a phase used.
+                PhaseExplained(PhaseExplained), "phase_explained", producer;
+            }
+            /// What the gate said.
+            Gate(GateEvent) {
+                /// The gate decided.
+                GateDecided(Box<GateDecided>), "gate_decided", ledger;
+            }
+            /// Facts about the ledger itself.
+            Ledger(LedgerEvent) {
+                /// A config came into force.
+                ConfigLoaded(ConfigLoaded), "config_loaded", ledger;
+                /// A config was refused; the one named stayed in force.
+                ConfigRejected(ConfigRejected), "config_rejected", ledger;
+                /// A price book came into force.
+                PriceBookLoaded(PriceBookLoaded), "price_book_loaded", ledger;
+                /// How long the ledger took for phase transitions.
+                TransitionsMeasured(TransitionsMeasured), "transitions_measured", ledger;
+            }
+            /// Alerts and their delivery.
+            Alert(AlertEvent) {
+                /// A person has seen an alert.
+                AlertAcknowledged(AlertAcknowledged), "alert_acknowledged", producer;
+                /// A condition that only passing time shows became true or false.
+                ConditionObserved(Box<ConditionObserved>), "condition_observed", ledger;
+                /// Someone tried to deliver a change of an alert.
+                DeliveryAttempted(Box<DeliveryAttempted>), "delivery_attempted", ledger;
+                /// A person asked to deliver a change again.
+                DeliveryRequested(Box<DeliveryRequested>), "delivery_requested", ledger;
+            }
+            /// Messages of the inbox that were wrong.
+            Inbox(InboxEvent) {
+                /// A message of the inbox was refused.
+                InboxRejected(Box<InboxRejected>), "inbox_rejected", ledger;
+                /// A person ended the quarantine of a message.
+                InboxResolved(InboxResolved), "inbox_resolved", ledger;
+            }
+            /// Who read what.
+            Report(ReportEvent) {
+                /// Someone read a report.
+                ReportRead(Box<ReportRead>), "report_read", ledger;
+            }
+        }
+    };
+}
+
+/// Who may send a kind of event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sender {
+    /// Every producer.
+    Producer,
+    /// The ledger alone.
+    Ledger,
+}
+
+/// One kind of event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KindRow {
+    /// Its name.
+    pub name: &'static str,
+    /// Who may send it.
+    pub sender: Sender,
+}
+
+macro_rules! sender {
+    (producer) => {
+        Sender::Producer
+    };
+    (ledger) => {
+        Sender::Ledger
+    };
+}
+
+macro_rules! bodies {
+    ($($(#[$about:meta])* $Subject:ident($Event:ident) {
+        $($(#[$doc:meta])* $Kind:ident($Held:ty), $name:literal, $sender:ident;)+
+    })+) => {
+        /// What happened, by subject.
+        #[derive(Clone, Debug, PartialEq, Eq)]
+        pub enum EventBody {
+            $($(#[$about])* $Subject($Event),)+
+        }
+
+        /// Every kind, in the order of the subjects.
+        pub const KINDS: &[KindRow] = &[$($(KindRow { name: $name, sender: sender!($sender) },)+)+];
+
+        impl EventBody {
+            /// The kind, as JSON and answers write it.
+            #[must_use]
+            pub const fn kind(&self) -> &'static str {
+                match self {
+                    $(Self::$Subject(event) => event.kind(),)+
+                }
+            }
+        }
+
+        $(
+            $(#[$about])*
+            #[derive(Clone, Debug, PartialEq, Eq)]
+            pub enum $Event {
+                $($(#[$doc])* $Kind($Held),)+
+            }
+
+            impl $Event {
+                /// The kind, as JSON and answers write it.
+                #[must_use]
+                pub const fn kind(&self) -> &'static str {
+                    match self {
+                        $(Self::$Kind(_) => $name,)+
+                    }
+                }
+            }
+
+            impl From<$Event> for EventBody {
+                fn from(event: $Event) -> Self {
+                    Self::$Subject(event)
+                }
+            }
+
+            $(
+                impl From<$Kind> for $Event {
+                    fn from(event: $Kind) -> Self {
+                        Self::$Kind(event.into())
+                    }
+                }
+
+                impl From<$Kind> for EventBody {
+                    fn from(event: $Kind) -> Self {
+                        Self::$Subject(event.into())
+                    }
+                }
+            )+
+        )+
+    };
+}
+
+each_kind!(bodies);
+
+impl TaskEvent {
+    /// Where it takes a task that the gate may have blocked: into a phase, or to completion. A task that is called off goes nowhere.
+    #[must_use]
+    pub fn goes_on(&self) -> Option<Advance> {
+        match self {
+            Self::PhaseStarted(started) => Some(Advance::Phase(started.phase.clone())),
+            Self::TaskClosed(closed) if closed.outcome == TaskOutcome::Completed => Some(Advance::Completion),
+            Self::TaskOpened(_)
+            | Self::TaskClosed(_)
+            | Self::PhaseEnded(_)
+            | Self::OverrideGranted(_)
+            | Self::ImportanceChanged(_)
+            | Self::TaskMarked(_) => None,
+        }
+    }
+}
+
+impl EventBody {
+    /// [`TaskEvent::goes_on`]; facts take a task nowhere.
+    #[must_use]
+    pub fn goes_on(&self) -> Option<Advance> {
+        if let Self::Task(event) = self { event.goes_on() } else { None }
+    }
+
+    /// Whether a rule may refuse it. Everything else is a fact and never refused for state.
+    #[must_use]
+    pub const fn is_decision(&self) -> bool {
+        match self {
+            Self::Task(_) => true,
+            Self::Usage(_)
+            | Self::Gate(_)
+            | Self::Ledger(_)
+            | Self::Alert(_)
+            | Self::Inbox(_)
+            | Self::Report(_) => false,
+        }
+    }
+
+    /// Whether it says what became of its task. What is noted about alerts, their delivery, the inbox and readers does not: no view
+    /// of tasks counts it, moves a time for it, or makes a task of it.
+    #[must_use]
+    pub const fn concerns_task(&self) -> bool {
+        match self {
+            Self::Task(_) | Self::Usage(_) | Self::Gate(_) | Self::Ledger(_) => true,
+            Self::Alert(_) | Self::Inbox(_) | Self::Report(_) => false,
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! What was used, and what is said about it: facts, taken whatever state the task is in.
+
+pub use crate::usage::{UsageAdjusted, UsageRecorded};
+
+use super::UsageEvent;
+use crate::usage::NamedExecution;
+
+/// An execution waited: for a queue, a rate limit, a person.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WaitRecorded {
+    /// Which execution; `None`: the task as a whole.
+    pub execution: Option<NamedExecution>,
+    /// For what: `queue`, `rate_limit`, `human` or another word.
+    pub kind: String,
+    /// How long, in milliseconds.
+    pub wait_ms: u64,
+}
+
+/// An execution showed a sign of progress or trouble: files read, model calls repeated, tests passing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SignalRecorded {
+    /// Which execution; `None`: the task as a whole.
+    pub execution: Option<NamedExecution>,
+    /// What was counted or measured.
+    pub name: String,
+    /// By how much it grew.
+    pub value: i64,
+}
+
+/// Someone explained what a phase used: its report shows it. A fact: whoever is asked may answer at any time, and again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PhaseExplained {
+    /// Which phase; without an attempt, all of them.
+    pub execution: NamedExecution,
+    /// Who explains.
+    pub author: String,
+    /// Why the phase used what it used.
+    pub explanation: String,
+}
+
+impl UsageEvent {
+    /// What it is about, in a word, and the execution that it names.
+    #[must_use]
+    pub fn names_execution(&self) -> Option<(&'static str, &NamedExecution)> {
+        match self {
+            Self::UsageRecorded(usage) => usage.execution.as_ref().map(|named| ("usage", named)),
+            Self::WaitRecorded(wait) => wait.execution.as_ref().map(|named| ("wait", named)),
+            Self::SignalRecorded(signal) => signal.execution.as_ref().map(|named| ("signal", named)),
+            Self::PhaseExplained(explained) => Some(("explanation", &explained.execution)),
+            Self::UsageAdjusted(_) => None,
+        }
+    }
+}

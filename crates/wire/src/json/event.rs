@@ -1,0 +1,52 @@
+//! One event as a producer sends it in JSON, to the protobuf message of the same names.
+
+use serde_json::value::RawValue;
+use tollgate_domain::event::MAX_EVENT_BYTES;
+
+use super::object::{Object, is_null, shown};
+use crate::error::FieldError;
+use crate::kind::{self, FIELDS};
+use crate::proto;
+use crate::rules;
+
+/// Longest JSON text of one event: the largest event with each byte of its texts escaped, and room for white space.
+pub const MAX_JSON_BYTES: usize = 8 * MAX_EVENT_BYTES;
+
+/// Reads the form of an event; what its values may be is checked on the message.
+///
+/// # Errors
+///
+/// The first field that is unknown, given twice or of the wrong type.
+pub(crate) fn read_event(raw: &str) -> Result<proto::Event, FieldError> {
+    if raw.len() > MAX_JSON_BYTES {
+        let rule = format!("must be at most {MAX_JSON_BYTES} bytes of JSON");
+        return Err(FieldError::new("event", &format!("{} bytes", raw.len()), rule));
+    }
+    let parsed: &RawValue = serde_json::from_str(raw)
+        .map_err(|error| FieldError::new("event", raw, format!("must be valid JSON: {error}")))?;
+    event(parsed).map_err(|error| if error.field.is_empty() { error.within("event") } else { error })
+}
+
+fn event(raw: &RawValue) -> Result<proto::Event, FieldError> {
+    let event = Object::any(raw)?;
+    if let Some(own) = kind::from_ledger().find(|kind| event.get(kind).is_some()) {
+        return Err(rules::own_kind(own));
+    }
+    let event = event.only(&FIELDS)?;
+    let is_kind = |key: &str| kind::from_producers().any(|kind| kind == key);
+    let mut bodies = event.iter().filter(|(key, raw)| is_kind(key) && !is_null(raw));
+    let (name, raw) = bodies.next().ok_or_else(|| rules::no_body("nothing"))?;
+    if let Some((second, raw)) = bodies.next() {
+        let rule = format!("must not stand beside {name}: an event has one body");
+        return Err(FieldError::new(second, &shown(raw), rule));
+    }
+    Ok(proto::Event {
+        tenant: event.text("tenant")?,
+        task: event.text("task")?,
+        producer: event.text("producer")?,
+        id: event.text("id")?,
+        occurred_at: event.time("occurred_at")?,
+        trace_parent: event.text("trace_parent")?,
+        body: Some(kind::read(name, raw).map_err(|error| error.within(name))?),
+    })
+}
