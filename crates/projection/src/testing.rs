@@ -1,6 +1,7 @@
 //! Events from a line of words, for tests of folds: decided, numbered and stamped as an appender would.
 
 mod noted;
+mod said;
 mod strategy;
 
 use std::collections::BTreeMap;
@@ -10,9 +11,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tollgate_domain::config::BudgetConfig;
 use tollgate_domain::event::{
-    EventBody, GateEvent, ImportanceChanged, Mark, OverrideGranted, OverrideScope, PhaseEnded,
-    PhaseExplained, PhaseStarted, RecordedEvent, SignalRecorded, TaskClosed, TaskMarked, TaskOpened,
-    TaskOutcome, UsageEvent, WaitRecorded,
+    EventBody, GateEvent, ImportanceChanged, Mark, OverrideScope, PhaseEnded, PhaseExplained, PhaseStarted,
+    RecordedEvent, SignalRecorded, TaskClosed, TaskMarked, TaskOpened, TaskOutcome, WaitRecorded,
 };
 use tollgate_domain::gate::{self, Switches};
 use tollgate_domain::limits::task_limits;
@@ -21,12 +21,12 @@ use tollgate_domain::phase::Advance;
 use tollgate_domain::position::{PartitionId, Sequence};
 use tollgate_domain::task;
 use tollgate_domain::time::Timestamp;
-use tollgate_domain::tokens::{TokenCounts, TokenSums};
-use tollgate_domain::usage::{AdjustedUsage, Cost, NamedExecution, UsageAdjusted, UsageRecorded};
 
 use crate::alerts::{Alerts, AlertsRow};
 use crate::fold::{Projection, task_key};
 use crate::status::{Status, TaskRow, standing};
+
+use self::said::{Said, adjusted, granted, named, used};
 
 pub(crate) use strategy::events;
 
@@ -195,12 +195,8 @@ impl Story {
                 reason: "looked at it".to_owned(),
             }),
             ["gate", advance] => self.decided(&advance.parse().unwrap()),
-            ["use", place, ref said @ ..] => {
-                EventBody::Usage(UsageEvent::UsageRecorded(used(place, &Said::read(said))))
-            }
-            ["adjust", place, ref said @ ..] => {
-                EventBody::Usage(UsageEvent::UsageAdjusted(Box::new(adjusted(place, &Said::read(said)))))
-            }
+            ["use", place, ref said @ ..] => used(place, &Said::read(said)).into(),
+            ["adjust", place, ref said @ ..] => adjusted(place, &Said::read(said)).into(),
             ["explain", place, text] => EventBody::from(PhaseExplained {
                 execution: named(place).unwrap(),
                 author: "ada".to_owned(),
@@ -309,97 +305,6 @@ fn store<Row: Serialize + DeserializeOwned>(row: &mut Row) {
 /// Rows as bytes.
 pub(crate) fn bytes_of<Row: Serialize>(rows: &BTreeMap<Vec<u8>, Row>) -> BTreeMap<Vec<u8>, Vec<u8>> {
     rows.iter().map(|(key, row)| (key.clone(), encoded(row))).collect()
-}
-
-/// What a step says of usage.
-#[derive(Default)]
-struct Said {
-    tokens: TokenSums,
-    estimated: bool,
-    cost: Cost,
-    model: Option<String>,
-    provider: Option<String>,
-}
-
-impl Said {
-    fn read(words: &[&str]) -> Self {
-        let mut said = Self::default();
-        for word in words {
-            match word.split_once('=') {
-                Some(("in", count)) => said.tokens.input_uncached = count.parse().unwrap(),
-                Some(("cached", count)) => said.tokens.cached_input = count.parse().unwrap(),
-                Some(("write", count)) => said.tokens.cache_write = count.parse().unwrap(),
-                Some(("out", count)) => said.tokens.output = count.parse().unwrap(),
-                Some(("think", count)) => said.tokens.reasoning = count.parse().unwrap(),
-                Some(("usd", amount)) => {
-                    let usd = amount.parse().unwrap();
-                    said.cost = Cost::Priced { usd, price_version: "p1".to_owned() };
-                }
-                Some(("model", name)) => said.model = Some(name.to_owned()),
-                Some(("provider", name)) => said.provider = Some(name.to_owned()),
-                None if *word == "est" => said.estimated = true,
-                _ => panic!("unknown word: {word}"),
-            }
-        }
-        said
-    }
-}
-
-fn used(place: &str, said: &Said) -> UsageRecorded {
-    let count = |sum: i128| u64::try_from(sum).unwrap();
-    UsageRecorded {
-        execution: named(place),
-        provider: said.provider.clone(),
-        model: said.model.clone(),
-        component: None,
-        request_id: None,
-        service_tier: None,
-        labels: BTreeMap::new(),
-        tokens: TokenCounts {
-            input_uncached: count(said.tokens.input_uncached),
-            cached_input: count(said.tokens.cached_input),
-            cache_write: count(said.tokens.cache_write),
-            output: count(said.tokens.output),
-            reasoning: count(said.tokens.reasoning),
-            cache_write_1h: 0,
-        },
-        estimated: said.estimated,
-        cost: said.cost.clone(),
-    }
-}
-
-fn adjusted(place: &str, said: &Said) -> UsageAdjusted {
-    let resolved = (place != "?").then(|| AdjustedUsage {
-        execution: named(place),
-        provider: said.provider.clone(),
-        model: said.model.clone(),
-        cost: said.cost.clone(),
-        excess: TokenCounts::default(),
-    });
-    UsageAdjusted {
-        adjusts: "e".to_owned(),
-        adjusts_producer: "agent".to_owned(),
-        tokens: said.tokens,
-        reason: "counted twice".to_owned(),
-        author: Some("ada".to_owned()),
-        resolved,
-    }
-}
-
-fn granted(scope: OverrideScope) -> EventBody {
-    EventBody::from(OverrideGranted {
-        scope,
-        approver: "ada".to_owned(),
-        reason: "the importer is worth it".to_owned(),
-    })
-}
-
-fn named(place: &str) -> Option<NamedExecution> {
-    if place == "-" || place == "?" {
-        return None;
-    }
-    let (phase, attempt) = place.split_once('/').map_or((place, None), |(phase, n)| (phase, Some(n)));
-    Some(NamedExecution { phase: phase.parse().unwrap(), attempt: attempt.map(|n| n.parse().unwrap()) })
 }
 
 fn millis(text: &str) -> i64 {

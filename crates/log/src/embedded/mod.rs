@@ -9,6 +9,7 @@ mod frontier;
 mod group;
 mod in_order;
 mod ledger;
+mod open;
 mod open_error;
 mod prepare;
 mod reader;
@@ -22,14 +23,15 @@ mod writer;
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::Arc;
 use std::thread::JoinHandle;
 
-use tokio::sync::{oneshot, watch};
+use tokio::sync::oneshot;
 use tollgate_domain::position::{Epoch, Position, Sequence};
 
 pub use backup::{Backup, BackupError, backup, restore};
 pub use ledger::Loss;
+pub use open::accept_loss;
 pub use open_error::OpenError;
 pub use reader::SegmentReader;
 pub use verify::{Anchor, Verification, verify};
@@ -40,15 +42,11 @@ use crate::contract::{
     InOrder, Partitions, ReadError, Receipt, RecordReader,
 };
 use crate::disk::{Disk, RealDisk};
-use crate::index::{self, IdIndex};
 use crate::key::Key;
-use frontier::{Frontier, FrontierFile};
-use group::Shared;
 use ledger::{DirLock, LedgerFile};
 use reader::Source;
-use tollgate_clock::{Clock, Stopwatch, SystemClock};
-use witness::Witness;
-use writer::{Hub, Writer};
+use tollgate_clock::{Clock, SystemClock};
+use writer::Hub;
 
 /// How an embedded log is opened.
 #[derive(Clone)]
@@ -132,80 +130,6 @@ impl EmbeddedLog {
     /// [`OpenError`] where its `ledger.json` cannot be read.
     pub fn epoch_of(dir: &Path) -> Result<Option<Epoch>, OpenError> {
         Ok(LedgerFile::read(dir)?.map(|ledger| ledger.epoch()))
-    }
-
-    fn open_locked(dir: &Path, options: Options, create: bool) -> Result<Self, OpenError> {
-        if options.durability == Durability::Replicated {
-            return Err(OpenError::Durability { dir: dir.display().to_string(), asked: options.durability });
-        }
-        let lock = DirLock::take(dir, &options.lock_note)?;
-        let io_error = |error: io::Error| OpenError::io(dir, &error);
-        let log_dir = ledger::log_dir(dir);
-        let mut ledger = match LedgerFile::read(dir)? {
-            Some(ledger) => ledger,
-            None if create => {
-                let ledger = LedgerFile::new(options.clock.now());
-                ledger.write(dir)?;
-                ledger
-            }
-            None => return Err(OpenError::NoLedger { dir: dir.display().to_string() }),
-        };
-        prepare::clear(&log_dir).map_err(io_error)?;
-        let may_lose = options.accept_loss || ledger.page_cache;
-        let recovered = recovery::recover(&log_dir, &ledger, may_lose)?;
-        compare_with_witnesses(dir, &mut ledger, recovered.heads.last, may_lose, options.clock.now())?;
-        let page_cache = options.durability == Durability::PageCache;
-        if ledger.page_cache != page_cache {
-            // What was found is on the disk now: from here on the class of this process counts.
-            ledger.page_cache = page_cache;
-            ledger.write(dir)?;
-        }
-        let epoch = ledger.epoch();
-        let active = match recovered.active {
-            Some(active) => active,
-            None => writer::first_segment(&*options.disk, &log_dir, epoch.id, options.first_segment_bytes)
-                .map_err(io_error)?,
-        };
-        let heads = recovered.heads;
-        let incomplete = recovery::incomplete(&log_dir, active.ordinal, &ledger);
-        if let Some(reason) = &incomplete {
-            tracing::error!(reason, "the log is not whole");
-        }
-        let frontier = Frontier::new(&heads, active.ordinal, active.end);
-        let frontier_file = FrontierFile::open(&log_dir, epoch.id, options.durability).map_err(io_error)?;
-        frontier_file.write(&frontier).map_err(io_error)?;
-        let frontier = watch::Sender::new(frontier);
-        let index = open_index(dir, epoch, &frontier)?;
-        let hub =
-            Arc::new(Hub { shared: Mutex::new(Shared::new(index, &heads)), work: Condvar::new(), frontier });
-        let writer = Writer {
-            hub: Arc::clone(&hub),
-            disk: options.disk,
-            log_dir,
-            epoch: epoch.id,
-            durability: options.durability,
-            frontier_file,
-            begun: Stopwatch::start(),
-            begun_at: active.end,
-            active,
-            heads,
-            preparation: None,
-            max_segment_bytes: options.max_segment_bytes,
-        };
-        let thread = std::thread::Builder::new().name("tollgate-log".to_owned()).spawn(move || writer.run());
-        Ok(Self {
-            dir: dir.to_owned(),
-            epoch,
-            durability: options.durability,
-            clock: options.clock,
-            hub,
-            writer: Some(thread.map_err(io_error)?),
-            cut_bytes: recovered.cut_bytes,
-            may_lose,
-            losses: ledger.losses,
-            incomplete,
-            _lock: lock,
-        })
     }
 
     /// The data directory.
@@ -423,70 +347,4 @@ async fn durable(wait: Option<oneshot::Receiver<Result<(), AppendError>>>) -> Re
     let Some(wait) = wait else { return Ok(()) };
     let gone = || AppendError::Unknown { reason: "the log's writer went away".to_owned() };
     wait.await.unwrap_or_else(|_| Err(gone()))
-}
-
-/// Makes a log that is closed one of its own, because it ends before what a witness outside of it remembers.
-///
-/// # Errors
-///
-/// [`OpenError`].
-pub fn accept_loss(dir: &Path, witness: String, options: &Options) -> Result<(), OpenError> {
-    let _lock = DirLock::take(dir, &options.lock_note)?;
-    let Some(mut ledger) = LedgerFile::read(dir)? else {
-        return Err(OpenError::NoLedger { dir: dir.display().to_string() });
-    };
-    let log_dir = ledger::log_dir(dir);
-    let kept = recovery::acknowledged(&log_dir, &ledger).map_err(|error| OpenError::io(&log_dir, &error))?;
-    ledger.accept(options.clock.now(), kept, witness);
-    ledger.write(dir)
-}
-
-/// Refuses a log that ends before what something beside it remembers, or accepts that.
-fn compare_with_witnesses(
-    dir: &Path,
-    ledger: &mut LedgerFile,
-    last: Sequence,
-    accept: bool,
-    now: tollgate_domain::time::Timestamp,
-) -> Result<(), OpenError> {
-    let log_dir = ledger::log_dir(dir);
-    let acknowledged =
-        recovery::acknowledged(&log_dir, ledger).map_err(|error| OpenError::io(&log_dir, &error))?;
-    let frontier = Witness { name: "its frontier".to_owned(), remembers: acknowledged };
-    let furthest = witness::furthest(dir, ledger.epoch).into_iter().chain([frontier]);
-    let Some(witness) = furthest.max_by_key(|witness| witness.remembers) else { return Ok(()) };
-    if witness.remembers <= last {
-        return Ok(());
-    }
-    if !accept {
-        let Witness { name, remembers } = witness;
-        return Err(OpenError::Regressed { last, acknowledged: remembers, witness: name });
-    }
-    ledger.accept(now, last, format!("{} remembers record {}", witness.name, witness.remembers));
-    ledger.write(dir)
-}
-
-/// Opens the id index and brings it up to the tail.
-fn open_index(dir: &Path, epoch: Epoch, frontier: &watch::Sender<Frontier>) -> Result<IdIndex, OpenError> {
-    let ids_dir = ledger::ids_dir(dir);
-    let tail = frontier.borrow().last;
-    let open = || IdIndex::open(&ids_dir, epoch.id, tail).map_err(|error| OpenError::io(&ids_dir, &error));
-    let mut index = open()?;
-    let source = Source::Live(frontier.subscribe());
-    let mut reader = SegmentReader::open(&ledger::log_dir(dir), source, Partitions::ALL, index.checkpoint())
-        .map_err(OpenError::Damaged)?;
-    loop {
-        let records = reader.read_available().map_err(OpenError::Damaged)?;
-        let Some(last) = records.last().map(|stored| stored.sequence) else { return Ok(index) };
-        let taken = records.iter().try_for_each(|stored| index.take(stored).map(drop));
-        if let Err(error) = taken {
-            index.settle();
-            let dropped = index::drop_damaged(&ids_dir).map_err(|error| OpenError::io(&ids_dir, &error))?;
-            if dropped == 0 {
-                return Err(OpenError::io(&ids_dir, &error));
-            }
-            return open_index(dir, epoch, frontier);
-        }
-        index.tend(last, last);
-    }
 }

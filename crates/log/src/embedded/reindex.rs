@@ -56,7 +56,7 @@ fn again(hub: &Hub, dir: &Path, epoch: Epoch) -> Result<(), String> {
     }
     // Nobody appends: what is in the log is all.
     index::drop_damaged(&ledger::ids_dir(dir)).map_err(|error: io::Error| error.to_string())?;
-    let made = super::open_index(dir, epoch, &hub.frontier).map_err(|error| error.to_string())?;
+    let made = super::open::open_index(dir, epoch, &hub.frontier).map_err(|error| error.to_string())?;
     hub.lock().index = made;
     tracing::info!("the id index is whole again, appends are taken");
     Ok(())

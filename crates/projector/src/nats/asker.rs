@@ -9,9 +9,7 @@ use async_nats::{Request as Outgoing, StatusCode};
 use bytes::Bytes;
 use futures_util::StreamExt;
 use futures_util::future::join_all;
-use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::value::to_raw_value;
 use tokio::task::JoinSet;
 use tollgate_clock::{Stopwatch, sleep};
 use tollgate_domain::position::{PartitionId, Position};
@@ -21,7 +19,8 @@ use tollgate_wire::api::ViewHealth;
 use uuid::Uuid;
 
 use super::layout::Layout;
-use super::protocol::{HEALTH, MOVED, REBUILD, RebuiltPart, Reply, Request, Trouble, subject};
+use super::protocol::{HEALTH, MOVED, REBUILD, RebuiltPart, Reply, subject};
+use super::question::{Parts, Question, read};
 use crate::pool::{Asker, ReadPool};
 use crate::query::{Answered, Query, QueryError, Wait};
 use crate::rebuild::{RebuildError, Rebuilt};
@@ -65,17 +64,6 @@ impl<P> Clone for Remote<P> {
         let (client, layout, readers) = (self.client.clone(), self.layout.clone(), self.readers.clone());
         Self { client, epoch: self.epoch, layout, readers, view: PhantomData }
     }
-}
-
-/// One question on its way.
-struct Question<'a> {
-    ask: &'a str,
-    query: Option<Box<serde_json::value::RawValue>>,
-    wait: Wait<'a>,
-    /// Whether to wait for a projector where none answers.
-    patient: bool,
-    /// Whether its answer may take long.
-    long: bool,
 }
 
 impl<P: Projection + Clone> Remote<P> {
@@ -356,53 +344,6 @@ fn missing<P: Projection>(partition: PartitionId, watch: &Stopwatch, reason: Str
     QueryError::Missing { view: P::NAME, partition, waited_ms: millis(watch.elapsed()), reason }
 }
 
-impl<'a> Question<'a> {
-    fn of<P: Projection, Q: Query<P>>(wait: Wait<'a>, query: &Q) -> Result<Self, QueryError> {
-        let failed =
-            |error: serde_json::Error| QueryError::Failed { view: P::NAME, reason: error.to_string() };
-        let query = to_raw_value(query).map_err(failed)?;
-        Ok(Self { ask: Q::VERB, query: Some(query), wait, patient: true, long: Q::OVER_MANY })
-    }
-
-    fn payload(&self, left: Duration) -> Vec<u8> {
-        let request = Request {
-            ask: self.ask,
-            query: self.query.as_deref(),
-            at_least: self.wait.at_least.map(ToString::to_string),
-            wait_ms: u64::try_from(left.as_millis()).unwrap_or(u64::MAX),
-            begin: self.long,
-        };
-        encoded(&request)
-    }
-}
-
-/// The answers of parts, until they speak for all partitions.
-struct Parts<A> {
-    answers: Vec<Answered<A>>,
-    covered: Partitions,
-}
-
-impl<A> Parts<A> {
-    const fn new() -> Self {
-        Self { answers: Vec::new(), covered: Partitions::NONE }
-    }
-
-    /// The first partition that no answer speaks for.
-    fn missing(&self) -> Option<PartitionId> {
-        PartitionId::all().find(|partition| !self.covered.contains(*partition))
-    }
-
-    fn add(&mut self, view: &'static str, asked: PartitionId, answer: Answered<A>) -> Result<(), QueryError> {
-        if let Some(first) = self.answers.iter().find(|first| first.partitions.overlaps(answer.partitions)) {
-            let (first, second) = (first.partitions, answer.partitions);
-            return Err(QueryError::Overlap { view, first, second });
-        }
-        self.covered = self.covered.with(answer.partitions).with(Partitions::only(asked));
-        self.answers.push(answer);
-        Ok(())
-    }
-}
-
 /// Whether this says that a rebuild has begun: a reply without anything in it.
 fn is_begun(payload: &[u8]) -> bool {
     serde_json::from_slice::<Reply>(payload)
@@ -415,26 +356,4 @@ fn millis(time: Duration) -> u64 {
 
 fn other_log(epoch: &impl std::fmt::Display) -> String {
     format!("its projector follows log {epoch}, which is another one than this")
-}
-
-fn encoded(request: &impl Serialize) -> Vec<u8> {
-    // Texts, numbers, and JSON that was encoded before.
-    serde_json::to_vec(request).expect("a question can be encoded")
-}
-
-fn read<A: DeserializeOwned>(view: &'static str, payload: &[u8]) -> Result<Answered<A>, QueryError> {
-    let failed =
-        |reason: String| QueryError::Failed { view, reason: format!("its answer is none: {reason}") };
-    let reply: Reply = serde_json::from_slice(payload).map_err(|error| failed(error.to_string()))?;
-    if let Some(error) = reply.error {
-        return Err(Trouble::into_query_error(error, view));
-    }
-    let (Some(answer), Some(as_of), Some(partitions)) = (reply.answer, reply.as_of, reply.partitions) else {
-        return Err(failed("it lacks answer, as_of or partitions".to_owned()));
-    };
-    Ok(Answered {
-        answer: serde_json::from_str(answer.get()).map_err(|error| failed(error.to_string()))?,
-        as_of: as_of.parse().map_err(|error| failed(format!("{error}")))?,
-        partitions: partitions.parse().map_err(|error| failed(format!("{error}")))?,
-    })
 }

@@ -4,6 +4,7 @@
 mod asker;
 mod layout;
 mod protocol;
+mod question;
 mod service;
 
 pub use asker::Remote;

@@ -3,6 +3,8 @@
 pub(crate) mod error;
 mod events;
 mod foreign;
+#[cfg(test)]
+mod testing;
 
 pub use self::foreign::FOREIGN;
 
@@ -380,28 +382,5 @@ impl<P: Projection> View<P> {
     #[must_use]
     pub fn note(&self) -> Option<&str> {
         self.note.as_deref()
-    }
-}
-
-#[cfg(test)]
-impl<P: Projection> View<P> {
-    pub(crate) fn set_aside(
-        &mut self,
-        task_key: &[u8],
-        at: (tollgate_domain::position::Sequence, u32),
-        error: &str,
-    ) {
-        self.quarantine.park(task_key, at, Some(error.to_owned()));
-    }
-
-    /// Folds a record's events without a look at the checkpoint.
-    pub(crate) fn fold_for_test(&mut self, stored: &StoredRecord) {
-        for (place, frame) in stored.record.events().enumerate() {
-            self.apply_event(stored, place, &frame).expect("a test's record");
-        }
-    }
-
-    pub(crate) fn advance_for_test(&mut self, stored: &StoredRecord) {
-        self.checkpoint.advance(stored);
     }
 }

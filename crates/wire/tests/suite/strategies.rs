@@ -100,8 +100,7 @@ fn sendable_body() -> BoxedStrategy<EventBody> {
     let signal = (execution(), "[a-zé_]{1,30}", any::<i64>())
         .prop_map(|(execution, name, value)| EventBody::from(SignalRecorded { execution, name, value }));
     let usage = usage().prop_map(EventBody::from);
-    let adjusted =
-        adjusted().prop_map(|adjusted| EventBody::Usage(UsageEvent::UsageAdjusted(Box::new(adjusted))));
+    let adjusted = adjusted().prop_map(EventBody::from);
     let importance =
         (option::of(importance()), importance(), text(), text()).prop_map(|(from, to, author, reason)| {
             EventBody::from(ImportanceChanged { from, to, author, reason })

@@ -1,0 +1,98 @@
+//! What the steps of a story say of usage, corrections and overrides.
+
+use std::collections::BTreeMap;
+
+use tollgate_domain::event::{EventBody, OverrideGranted, OverrideScope};
+use tollgate_domain::tokens::{TokenCounts, TokenSums};
+use tollgate_domain::usage::{AdjustedUsage, Cost, NamedExecution, UsageAdjusted, UsageRecorded};
+
+/// What a step says of usage.
+#[derive(Default)]
+pub(super) struct Said {
+    tokens: TokenSums,
+    estimated: bool,
+    cost: Cost,
+    model: Option<String>,
+    provider: Option<String>,
+}
+
+impl Said {
+    pub(super) fn read(words: &[&str]) -> Self {
+        let mut said = Self::default();
+        for word in words {
+            match word.split_once('=') {
+                Some(("in", count)) => said.tokens.input_uncached = count.parse().unwrap(),
+                Some(("cached", count)) => said.tokens.cached_input = count.parse().unwrap(),
+                Some(("write", count)) => said.tokens.cache_write = count.parse().unwrap(),
+                Some(("out", count)) => said.tokens.output = count.parse().unwrap(),
+                Some(("think", count)) => said.tokens.reasoning = count.parse().unwrap(),
+                Some(("usd", amount)) => {
+                    let usd = amount.parse().unwrap();
+                    said.cost = Cost::Priced { usd, price_version: "p1".to_owned() };
+                }
+                Some(("model", name)) => said.model = Some(name.to_owned()),
+                Some(("provider", name)) => said.provider = Some(name.to_owned()),
+                None if *word == "est" => said.estimated = true,
+                _ => panic!("unknown word: {word}"),
+            }
+        }
+        said
+    }
+}
+
+pub(super) fn used(place: &str, said: &Said) -> UsageRecorded {
+    let count = |sum: i128| u64::try_from(sum).unwrap();
+    UsageRecorded {
+        execution: named(place),
+        provider: said.provider.clone(),
+        model: said.model.clone(),
+        component: None,
+        request_id: None,
+        service_tier: None,
+        labels: BTreeMap::new(),
+        tokens: TokenCounts {
+            input_uncached: count(said.tokens.input_uncached),
+            cached_input: count(said.tokens.cached_input),
+            cache_write: count(said.tokens.cache_write),
+            output: count(said.tokens.output),
+            reasoning: count(said.tokens.reasoning),
+            cache_write_1h: 0,
+        },
+        estimated: said.estimated,
+        cost: said.cost.clone(),
+    }
+}
+
+pub(super) fn adjusted(place: &str, said: &Said) -> UsageAdjusted {
+    let resolved = (place != "?").then(|| AdjustedUsage {
+        execution: named(place),
+        provider: said.provider.clone(),
+        model: said.model.clone(),
+        cost: said.cost.clone(),
+        excess: TokenCounts::default(),
+    });
+    UsageAdjusted {
+        adjusts: "e".to_owned(),
+        adjusts_producer: "agent".to_owned(),
+        tokens: said.tokens,
+        reason: "counted twice".to_owned(),
+        author: Some("ada".to_owned()),
+        resolved,
+    }
+}
+
+pub(super) fn granted(scope: OverrideScope) -> EventBody {
+    EventBody::from(OverrideGranted {
+        scope,
+        approver: "ada".to_owned(),
+        reason: "the importer is worth it".to_owned(),
+    })
+}
+
+pub(super) fn named(place: &str) -> Option<NamedExecution> {
+    if place == "-" || place == "?" {
+        return None;
+    }
+    let (phase, attempt) = place.split_once('/').map_or((place, None), |(phase, n)| (phase, Some(n)));
+    Some(NamedExecution { phase: phase.parse().unwrap(), attempt: attempt.map(|n| n.parse().unwrap()) })
+}
