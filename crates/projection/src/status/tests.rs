@@ -5,6 +5,7 @@ mod order;
 
 use std::collections::BTreeMap;
 
+use tollgate_domain::breach::Utilization;
 use tollgate_domain::event::Mark;
 use tollgate_domain::gate::Verdict;
 

@@ -1,7 +1,5 @@
 //! given | then for what the gate sees and what is kept of what it said.
 
-use tollgate_domain::breach::Utilization;
-
 use super::*;
 
 #[test]
