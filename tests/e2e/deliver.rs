@@ -7,7 +7,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
-use tollgate_tests::{Follower, Place, Server};
+use tollgate_tests::nats::Cluster;
+use tollgate_tests::{Follower, Place, Server, request};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -243,4 +244,76 @@ fn a_remediation_is_told_once_by_a_signed_webhook_also_of_a_block_that_came_befo
         assert!(said.err.contains(part), "{part}\n{}", said.err);
     }
     assert!(!said.err.contains("whsec_x"), "{}", said.err);
+}
+
+/// What health says of how alerts leave: its status, whether that is well, and the sentence.
+fn alerts_check(server: &Server) -> (String, bool, String) {
+    let (_, text) = request(&server.url, "GET", "/v1/health", "").unwrap();
+    let health: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let checks = health["checks"].as_array().unwrap();
+    let check = checks.iter().find(|check| check["name"] == "alerts").unwrap();
+    let said = check["detail"].as_str().unwrap().to_owned();
+    (health["status"].as_str().unwrap().to_owned(), check["ok"] == true, said)
+}
+
+/// Which file says where alerts go is known as long as it is named; where it is not any more, though the log has deliveries, that is
+/// loud, until somebody says what is meant.
+fn alerts_are_not_forgotten(place: &Place, log: &[&str], serve: &[&str]) {
+    let start = |more: &[&str]| Server::of(place, &[log, serve, more].concat());
+    let (port, got) = receiver();
+    configure(place, port);
+    // Where the log has no deliveries, none are missed.
+    let server = start(&[]);
+    let (status, ok, said) = alerts_check(&server);
+    assert_eq!(
+        (status.as_str(), ok, said.as_str()),
+        ("ok", true, "not delivered; name a file with --alerts")
+    );
+    assert!(server.terminate().success());
+    let server = start(&["--alerts", "d/alerts.yaml"]);
+    let (status, ok, said) = alerts_check(&server);
+    assert_eq!((status.as_str(), ok), ("ok", true), "{said}");
+    assert!(said.starts_with("delivered by d/alerts.yaml (") && said.ends_with("), 1 endpoint"), "{said}");
+    let mut log_of = Follower::start(place, &server);
+    log_of.wait_for_line("delivery_attempted");
+    drop(log_of);
+    let call = |line: &str| place.ok(&format!("--server {} {line}", server.url));
+    let _ = call("task open T-1 --complexity Small");
+    let _ = call("usage record T-1 --output 9500");
+    assert_eq!(words(&next(&got, 1)), ["alert.raised T-1 50"]);
+    let (end, told) = server.end();
+    assert!(end.success() && told.contains("alerts: delivered by d/alerts.yaml ("), "{told}");
+    // The next one is started without.
+    let server = start(&[]);
+    let (status, ok, said) = alerts_check(&server);
+    assert_eq!((status.as_str(), ok), ("degraded", false), "{said}");
+    assert!(
+        said.contains("the log has deliveries; name the file with --alerts, or say --alerts none"),
+        "{said}"
+    );
+    let shown = place.ok(&format!("--server {} status", server.url));
+    assert!(shown.contains("DEGRADED alerts: not delivered"), "{shown}");
+    let (_, told) = server.end();
+    assert!(told.contains("! alerts: not delivered: no file is named, but the log has deliveries"), "{told}");
+    let server = start(&["--alerts", "none"]);
+    let (status, ok, said) = alerts_check(&server);
+    assert_eq!((status.as_str(), ok), ("ok", true), "{said}");
+    assert_eq!(said, "not delivered from here, as asked (--alerts none)");
+    let shown = place.ok(&format!("--server {} status", server.url));
+    assert!(shown.contains("alerts: not delivered from here"), "{shown}");
+}
+
+#[test]
+fn alerts_are_not_forgotten_on_a_data_directory() {
+    let place = Place::new();
+    std::fs::create_dir(place.path("d")).unwrap();
+    alerts_are_not_forgotten(&place, &["--data", "e"], &["serve", "--listen", "127.0.0.1:0"]);
+}
+
+#[test]
+fn alerts_are_not_forgotten_over_nats() {
+    let Some(cluster) = Cluster::start() else { return };
+    std::fs::create_dir(cluster.place.path("d")).unwrap();
+    let url = cluster.nats.url();
+    alerts_are_not_forgotten(&cluster.place, &["--log", &url], &["serve", "--listen", "127.0.0.1:0"]);
 }

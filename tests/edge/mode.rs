@@ -296,6 +296,35 @@ fn what_another_server_puts_in_force_is_followed_or_said() {
     let _ = becomes(&named, |status, says| status == "ok" && says.starts_with("rollout enforce_low_medium"));
 }
 
+/// Servers that price the same usage by different books are told apart by nobody but their health.
+#[test]
+fn prices_of_another_server_are_followed_or_said() {
+    let Some(ground) = Ground::nats() else { return };
+    ground.place().write("p.json", &book(3));
+    ground.place().write("q.json", &book(5));
+    let named = ground.another_unnamed(&["--prices", "q.json"]);
+    let unnamed = ground.another_unnamed(&[]);
+    let other = ground.another_unnamed(&["--prices", "p.json"]);
+    let said = becomes(&named, |status, says| {
+        status == "degraded" && says.contains("another process put the prices")
+    });
+    for part in [
+        "prices p.json@",
+        "of p.json in force",
+        "this one prices usage by q.json@",
+        "give all servers the same",
+    ] {
+        assert!(said.contains(part), "must say {part}: {said}");
+    }
+    let takes = |server: &Server| {
+        let (_, text) = request(&server.url, "GET", "/v1/config", "").unwrap();
+        let config: Value = serde_json::from_str(&text).unwrap();
+        config["prices_source"].as_str().unwrap().to_owned()
+    };
+    let _ = becomes(&unnamed, |status, _| status == "ok" && takes(&unnamed) == "p.json");
+    let _ = becomes(&other, |status, _| status == "ok");
+}
+
 #[test]
 fn where_no_view_answers_the_config_is_read_out_of_the_log() {
     let Some(mut ground) = Ground::nats() else { return };

@@ -16,4 +16,4 @@ mod serve;
 pub use ledger::{Ledger, LedgerError, LedgerOptions};
 pub use tollgate_deliver::telemetry::settings::TelemetrySettings;
 
-pub use serve::{Running, ServeError, ServeOptions, Served, serve};
+pub use serve::{AlertsFile, Running, ServeError, ServeOptions, Served, serve};

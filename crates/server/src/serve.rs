@@ -21,7 +21,7 @@ use tollgate_log_jetstream::{Inbox, JetStreamLog, SetupError};
 
 use crate::edge::{ConnectionLimits, accept, open_files};
 use crate::http::{App, Hosts, router};
-use crate::ledger::{Ledger, LedgerError, LedgerOptions, SettingsOptions, Views};
+use crate::ledger::{AlertsBy, Delivering, Ledger, LedgerError, LedgerOptions, SettingsOptions, Views};
 use crate::nats::{AppendService, Drainer};
 use crate::reactor::{
     AlertsError, Deliveries, Evidence, Reactors, RemediationError, Remediations, Ways, govern,
@@ -50,8 +50,8 @@ pub struct ServeOptions {
     pub evidence_dir: Option<PathBuf>,
     /// Where the key of pseudonyms is; that of the data directory, where none is named.
     pub redaction_key: Option<PathBuf>,
-    /// Where alerts go; nowhere: none are delivered.
-    pub alerts: Option<PathBuf>,
+    /// Where alerts go.
+    pub alerts: AlertsFile,
     /// How remediations are opened, beside the task in the ledger; nowhere: in a file beside the evidence.
     pub remediation: Option<PathBuf>,
     /// Where metrics are exported to; nowhere: they are only shown.
@@ -60,6 +60,17 @@ pub struct ServeOptions {
     pub connections: ConnectionLimits,
     /// Notified: the config is read again.
     pub reload: Arc<Notify>,
+}
+
+/// Which file says where alerts go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AlertsFile {
+    /// This one.
+    Named(PathBuf),
+    /// None: they are not delivered from here, and that is meant.
+    None,
+    /// Nobody said: they are not delivered, and where they were before, health says so.
+    Unnamed,
 }
 
 /// Which ledger is served.
@@ -183,9 +194,11 @@ pub async fn serve(
     let url = format!("http://{address}");
     let nats = options.ledger.nats();
     let deliveries = match &options.alerts {
-        Some(file) => Some(Deliveries::open(file, nats.as_ref().map(|log| log.client()))?),
-        None => None,
+        AlertsFile::Named(file) => Some(Deliveries::open(file, nats.as_ref().map(|log| log.client()))?),
+        AlertsFile::None | AlertsFile::Unnamed => None,
     };
+    let by = deliveries.as_ref().map(|deliveries| AlertsBy::File(deliveries.file().clone()));
+    let unnamed = if options.alerts == AlertsFile::None { AlertsBy::Nobody } else { AlertsBy::Unnamed };
     let ways = Ways::open(options.remediation.as_deref(), options.evidence_dir.as_deref())?;
     let (ledger, data_dir) = open(options.ledger, options.settings, options.redaction_key, &url).await?;
     // Before anybody asks: what a server that is killed acted by is what the next one goes on with.
@@ -199,6 +212,7 @@ pub async fn serve(
         let mark_file = data_dir.as_deref().unwrap_or(&dir).join("evidence.json");
         Evidence::new(Arc::clone(&ledger), dir, mark_file)
     });
+    ledger.delivers(Delivering { alerts: by.unwrap_or(unnamed), remediation: ways.file().cloned() }).await;
     let remediations = Remediations::new(Arc::clone(&ledger), ways);
     let mut reactors = react(&ledger, evidence, deliveries, remediations, &stopped);
     if let Some(settings) = options.telemetry {

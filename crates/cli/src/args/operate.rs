@@ -30,7 +30,8 @@ pub(crate) struct ServeArgs {
     /// fsync on a data directory, page_cache over NATS: more needs evidence there
     #[arg(long, env = "TOLLGATE_DURABILITY", value_name = "CLASS", value_parser = ["fsync", "replicated", "page_cache"])]
     pub(crate) durability: Option<String>,
-    /// Where alerts go; alerts.yaml in the data directory, where there is one
+    /// Where alerts go; alerts.yaml in the data directory, where there is one; `none`: they are not delivered from here, and that is
+    /// meant
     #[arg(long, env = "TOLLGATE_ALERTS", value_name = "FILE")]
     pub(crate) alerts: Option<PathBuf>,
     /// How remediations of blocked tasks are opened; remediation.yaml in the data directory, where there is one, else a file beside

@@ -1,6 +1,5 @@
 //! Serving a ledger over HTTP.
 
-use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -8,7 +7,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Notify;
 use tollgate_log::contract::Durability;
 use tollgate_log_jetstream::JetStreamLog;
-use tollgate_server::{ServeOptions, Served, TelemetrySettings, serve};
+use tollgate_server::{AlertsFile, ServeOptions, Served, TelemetrySettings, serve};
 
 use crate::args::{Global, ServeArgs};
 use crate::connect::{EVIDENCE_DIR, nats_options, settings_options};
@@ -17,6 +16,9 @@ use crate::output::{line, note};
 
 /// The file in a data directory that says where alerts go.
 const ALERTS_FILE: &str = "alerts.yaml";
+
+/// What names no file of alerts, and means it.
+const NONE: &str = "none";
 
 /// The file in a data directory that says how remediations are opened.
 const REMEDIATION_FILE: &str = "remediation.yaml";
@@ -28,17 +30,14 @@ pub(crate) async fn run(global: &Global, args: ServeArgs) -> Result<ExitCode, Fa
     let evidence_dir = global.evidence_dir.clone().or_else(|| nats.is_none().then(|| EVIDENCE_DIR.into()));
     // Likewise: each server that has the file delivers.
     let own = global.data.join(ALERTS_FILE);
-    let alerts = args.alerts.or_else(|| (nats.is_none() && own.exists()).then_some(own));
+    let alerts = match args.alerts {
+        Some(none) if none.as_os_str() == NONE => AlertsFile::None,
+        Some(file) => AlertsFile::Named(file),
+        None if nats.is_none() && own.exists() => AlertsFile::Named(own),
+        None => AlertsFile::Unnamed,
+    };
     let own = global.data.join(REMEDIATION_FILE);
     let remediation = args.remediation.or_else(|| (nats.is_none() && own.exists()).then_some(own));
-    let reads = [
-        delivery_line("alerts", alerts.as_deref(), "none are delivered; name a file with --alerts"),
-        delivery_line(
-            "remediation",
-            remediation.as_deref(),
-            "opened in the ledger, and in a file where there is evidence",
-        ),
-    ];
     let reload = Arc::new(Notify::new());
     let options = ServeOptions {
         ledger,
@@ -64,7 +63,7 @@ pub(crate) async fn run(global: &Global, args: ServeArgs) -> Result<ExitCode, Fa
     let ready = |url: &str, ledger: &tollgate_server::Ledger| {
         let settings = ledger.settings();
         note(&format!("config: {}", settings.config_line()));
-        reads.iter().for_each(|read| note(read));
+        ledger.delivery_lines().iter().for_each(|said| note(said));
         let now = ledger.now();
         note(&format!("prices: {}", settings.prices_line(now)));
         for warning in settings.warnings(now) {
@@ -105,14 +104,6 @@ fn stop_signal() -> std::io::Result<impl Future<Output = ()> + Send + 'static> {
         }
         note("stopping: answering what runs, committing the views");
     })
-}
-
-/// Which file says how something is delivered. The log does not know: who starts elsewhere, or without the file, has to see it.
-fn delivery_line(what: &str, file: Option<&Path>, without: &str) -> String {
-    match file {
-        Some(file) => format!("{what}: by {}", file.display()),
-        None => format!("{what}: {without}"),
-    }
 }
 
 /// Where the environment says that metrics go. What is wrong with it keeps no ledger from being served.

@@ -7,6 +7,7 @@ mod breaker;
 mod corrections;
 mod decide;
 mod deliveries;
+mod delivering;
 mod facts;
 mod gate;
 mod govern;
@@ -54,6 +55,7 @@ pub use accesses::{AccessQuery, Reading};
 pub use alerts::AlertQuery;
 pub use append::{MAX_REQUEST_EVENTS, ReadEvent};
 pub use deliveries::DeliveryQuery;
+pub use delivering::{AlertsBy, Delivering, ReadFile};
 pub use history::LogQuery;
 pub use operate::VIEWS;
 pub use outcomes::Appended;
@@ -105,6 +107,8 @@ pub struct Ledger {
     correcting: Mutex<()>,
     /// Why some evidence is not written, if so.
     evidence_fails: std::sync::Mutex<Option<String>>,
+    /// How what it raises leaves it, where it is served.
+    delivering: std::sync::Mutex<delivering::Known>,
     /// Where the key of pseudonyms is; `None`: nowhere, nothing can be redacted.
     redaction_key: Option<PathBuf>,
     /// Whether questions that wait for something new are to be answered now.
@@ -225,6 +229,7 @@ impl Ledger {
             known: known::KnownTasks::default(),
             correcting: Mutex::new(()),
             evidence_fails: std::sync::Mutex::default(),
+            delivering: std::sync::Mutex::default(),
             redaction_key: options.redaction_key,
             closing,
         };

@@ -53,11 +53,12 @@ impl Ledger {
     pub async fn health(&self) -> Health {
         let failed = self.log.failed().or_else(|| self.log.degraded());
         let settings = self.settings();
-        let (end, status, reports, alerts) = tokio::join!(
+        let (end, status, reports, alerts, delivery) = tokio::join!(
             tokio::time::timeout(LOG_ANSWERS_WITHIN, self.log.tail()),
             self.status.health(),
             self.reports.health(),
-            self.alerts.health()
+            self.alerts.health(),
+            self.delivery_checks()
         );
         let failed = failed.or_else(|| match end {
             Ok(Ok(_)) => None,
@@ -73,12 +74,14 @@ impl Ledger {
         checks.extend(views.iter().map(check_of));
         let failing = checks.iter().any(|check| !check.ok && check.name != CONFIG_CHECK);
         // Everything works, though not as it was meant: what asks for health goes on asking.
-        let degraded = degraded || settings.problems().next().is_some();
+        let degraded =
+            degraded || settings.problems().next().is_some() || delivery.iter().any(|check| !check.ok);
         let status = match (failing, degraded) {
             (true, _) => "failing",
             (false, true) => "degraded",
             (false, false) => "ok",
         };
+        checks.extend(delivery);
         checks.extend(evidence.map(|detail| HealthCheck { name: "evidence".to_owned(), ok: false, detail }));
         Health {
             time_zone_database: tollgate_domain::zone::database_version().to_owned(),

@@ -171,6 +171,22 @@ fn elsewhere(settings: &Settings, last: &LastSettings) -> String {
     )
 }
 
+/// What there is to say where another process prices usage by another book than this one.
+fn other_prices(settings: &Settings, last: &LastSettings) -> Option<String> {
+    if settings.prices_problem.is_some() {
+        return None;
+    }
+    let last = last.prices.as_ref().filter(|last| last.version != settings.prices.version())?;
+    Some(format!(
+        "another process put the prices {} of {} in force, since {}, this one prices usage by {} of {}: give all servers the same",
+        last.version,
+        last.source,
+        last.since,
+        settings.prices.version(),
+        settings.prices_source
+    ))
+}
+
 /// Puts the config that the log has in force, where that can be done.
 fn restore(settings: &mut Settings, last: &LastConfig) {
     if last.hash == settings.config_hash {
@@ -256,12 +272,19 @@ impl Ledger {
             settings = choose(&self.named, &Recorded::Known(last.clone()));
             tracing::warn!(config = settings.config_line(), "another process put this config in force");
         }
-        settings.elsewhere = is_elsewhere(&settings, &last).then(|| elsewhere(&settings, &last));
+        let others = last.prices.as_ref().filter(|last| last.version != settings.prices.version());
+        if let Some(last) = others.filter(|_| self.named.prices.is_none()) {
+            settings.prices_problem = None;
+            find_prices(&mut settings, last);
+        }
+        let config = is_elsewhere(&settings, &last).then(|| elsewhere(&settings, &last));
+        let others: Vec<String> = config.into_iter().chain(other_prices(&settings, &last)).collect();
+        settings.elsewhere = (!others.is_empty()).then(|| others.join("; "));
         if settings.elsewhere != before.elsewhere {
             let now = settings
                 .elsewhere
                 .as_deref()
-                .unwrap_or("the config in force is the one that the log has last");
+                .unwrap_or("config and prices in force are those that the log has last");
             tracing::warn!("{now}");
         }
         self.put_in_force(settings);

@@ -12,7 +12,7 @@ use tollgate_deliver::bus::{MESSAGE_ID, Publish};
 use tollgate_deliver::config::{AlertsConfig, ChannelError, Endpoint, InvalidConfig};
 use tollgate_deliver::runner::{Channel, deliver};
 
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, ReadFile};
 
 /// Why alerts cannot be delivered.
 #[derive(Debug, thiserror::Error)]
@@ -45,6 +45,7 @@ pub enum AlertsError {
 
 /// Delivers the alerts of a ledger.
 pub struct Deliveries {
+    file: ReadFile,
     endpoints: Vec<(Endpoint, Arc<dyn Channel>)>,
 }
 
@@ -72,7 +73,13 @@ impl Deliveries {
                 Err(reason) => return Err(AlertsError::Endpoint { path, reason }),
             }
         }
-        Ok(Self { endpoints })
+        Ok(Self { file: ReadFile::new(file, &text, endpoints.len()), endpoints })
+    }
+
+    /// The file as it was read.
+    #[must_use]
+    pub const fn file(&self) -> &ReadFile {
+        &self.file
     }
 
     /// Delivers until it is told to stop; attempts that are under way are ended and noted.

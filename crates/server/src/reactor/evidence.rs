@@ -2,7 +2,7 @@
 //! written for people and for machines.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -52,6 +52,8 @@ pub struct Evidence {
     mark: Mark,
     /// Tasks whose files could not be written. They hold up no other task.
     retries: Retries,
+    /// What was wrong with the mark.
+    noticed: Vec<String>,
     /// What the mark file says.
     marked: Mark,
 }
@@ -66,6 +68,17 @@ struct Mark {
     read_through: u64,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     retry: Vec<Retry>,
+}
+
+impl Mark {
+    /// The mark of a file; `None`: there is no file.
+    fn read(file: &Path) -> Result<Option<Self>, String> {
+        match std::fs::read(file) {
+            Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(|error| error.to_string()),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error.to_string()),
+        }
+    }
 }
 
 /// Why evidence could not be written.
@@ -106,15 +119,45 @@ impl Evidence {
     #[must_use]
     pub fn new(ledger: Arc<Ledger>, dir: PathBuf, mark_file: PathBuf) -> Self {
         let epoch = ledger.log().epoch().id;
-        let found =
-            std::fs::read(&mark_file).ok().and_then(|bytes| serde_json::from_slice::<Mark>(&bytes).ok());
-        let mark = found.filter(|mark| mark.epoch == epoch).unwrap_or(Mark {
-            epoch,
-            read_through: 0,
-            retry: Vec::new(),
-        });
+        let (mark, unlike) = match Mark::read(&mark_file) {
+            Ok(Some(mark)) if mark.epoch == epoch => (Some(mark), None),
+            Ok(Some(mark)) => (None, Some(format!("is of another log, {}", mark.epoch.simple()))),
+            Ok(None) => (None, None),
+            Err(reason) => (None, Some(format!("cannot be read ({reason})"))),
+        };
+        let mark = mark.unwrap_or(Mark { epoch, read_through: 0, retry: Vec::new() });
         let retries = Retries::of(mark.retry.clone());
-        Self { ledger, dir, mark_file, marked: mark.clone(), mark, retries }
+        let mut evidence =
+            Self { ledger, dir, mark_file, marked: mark.clone(), mark, retries, noticed: Vec::new() };
+        if let Some(unlike) = unlike {
+            evidence.begin_again(&unlike);
+        }
+        evidence
+    }
+
+    /// Begins with the first record again; the mark that says otherwise is kept, and health says so while this process runs.
+    fn begin_again(&mut self, why: &str) {
+        let kept = (1..1000).map(|number| self.mark_file.with_extension(format!("json.aside-{number}")));
+        let kept = kept.into_iter().find(|path| !path.exists()).unwrap_or_else(|| self.mark_file.clone());
+        let kept = match std::fs::rename(&self.mark_file, &kept) {
+            Ok(()) => format!("it is kept as {}", kept.display()),
+            Err(error) => format!("it could not be kept: {error}"),
+        };
+        let noticed = format!(
+            "{} {why}: evidence of all tasks is written again from the log's first record, {kept}; find out which log was meant \
+             before you restart",
+            self.mark_file.display()
+        );
+        tracing::error!("{noticed}");
+        self.mark.read_through = 0;
+        self.noticed.push(noticed);
+        self.say();
+    }
+
+    /// Says for the health what is wrong.
+    fn say(&self) {
+        let all: Vec<String> = self.noticed.iter().cloned().chain(self.retries.summary()).collect();
+        self.ledger.evidence_fails((!all.is_empty()).then(|| all.join("; ")));
     }
 
     /// Follows the log until it is told to stop.
@@ -162,11 +205,10 @@ impl Evidence {
     async fn check_mark(&mut self) -> Result<(), EvidenceError> {
         let last = self.ledger.log().tail().await?.highest().0;
         if self.mark.read_through > last {
-            let (path, read) = (self.mark_file.display(), self.mark.read_through);
-            tracing::warn!(
-                "{path} says that record {read} was read, the log ends at {last}: evidence begins again"
-            );
-            self.mark.read_through = 0;
+            let read = self.mark.read_through;
+            self.begin_again(&format!(
+                "says that record {read} was read, but the log ends at {last}: it lost its end, or another one is in its place"
+            ));
         }
         Ok(())
     }
@@ -256,7 +298,7 @@ impl Evidence {
             }
         }
         if !due.is_empty() {
-            self.ledger.evidence_fails(self.retries.summary());
+            self.say();
         }
         first
     }

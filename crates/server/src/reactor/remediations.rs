@@ -15,7 +15,7 @@ use tollgate_deliver::schedule::Answer;
 use tollgate_domain::time::Timestamp;
 
 use super::evidence_dir;
-use crate::ledger::{Ledger, Name, RemediationState};
+use crate::ledger::{Ledger, Name, ReadFile, RemediationState};
 
 /// How often it looks for tasks that somebody else blocked: a server that died since, or one that could not open what is due.
 const LOOK_EVERY: Duration = Duration::from_secs(30);
@@ -55,7 +55,17 @@ pub enum RemediationProblem {
 
 /// The ways in which remediations are opened, each with its name.
 #[derive(Default)]
-pub struct Ways(pub Vec<(String, Arc<dyn Channel>)>);
+pub struct Ways {
+    /// The ways.
+    pub channels: Vec<(String, Arc<dyn Channel>)>,
+    file: Option<ReadFile>,
+}
+
+impl From<Vec<(String, Arc<dyn Channel>)>> for Ways {
+    fn from(channels: Vec<(String, Arc<dyn Channel>)>) -> Self {
+        Self { channels, file: None }
+    }
+}
 
 impl Ways {
     /// Those of a file, with its secrets; without one a file beside the evidence. Nothing is done yet.
@@ -65,22 +75,22 @@ impl Ways {
     /// [`RemediationError`] with everything that is wrong with the file; nothing secret.
     pub fn open(file: Option<&Path>, evidence: Option<&Path>) -> Result<Self, RemediationError> {
         let failed = |reason| RemediationError { path: file.unwrap_or(Path::new("")).to_owned(), reason };
-        let config = match file {
-            None => RemediationConfig::default(),
-            Some(path) => {
-                let text = std::fs::read_to_string(path).map_err(|error| failed(error.into()))?;
-                let dir = path.parent().unwrap_or(Path::new(""));
-                RemediationConfig::from_yaml(&text, dir).map_err(|error| failed(error.into()))?
-            }
-        };
-        let mut ways = Vec::new();
+        let mut config = RemediationConfig::default();
+        let mut read = None;
+        if let Some(path) = file {
+            let text = std::fs::read_to_string(path).map_err(|error| failed(error.into()))?;
+            let dir = path.parent().unwrap_or(Path::new(""));
+            config = RemediationConfig::from_yaml(&text, dir).map_err(|error| failed(error.into()))?;
+            read = Some(ReadFile::new(path, &text, config.ways.len()));
+        }
+        let mut channels = Vec::new();
         for way in config.ways {
             let dir = evidence.map(Path::to_owned);
             let of = dir.map(|dir| {
                 Box::new(move |tenant: &str, task: &str| evidence_dir(&dir, tenant, task)) as EvidenceOf
             });
             if let Some(channel) = way.channel(of).map_err(|error| failed(error.into()))? {
-                ways.push((way.name, channel));
+                channels.push((way.name, channel));
             } else if file.is_some() {
                 tracing::warn!(
                     way = way.name,
@@ -88,7 +98,13 @@ impl Ways {
                 );
             }
         }
-        Ok(Self(ways))
+        Ok(Self { channels, file: read })
+    }
+
+    /// The file that names them, as it was read.
+    #[must_use]
+    pub const fn file(&self) -> Option<&ReadFile> {
+        self.file.as_ref()
     }
 }
 
@@ -199,7 +215,7 @@ impl Remediations {
     }
 
     fn add(&mut self, name: Name, told: Remediation) {
-        let left = (0..self.ways.0.len()).map(|way| (way, 0)).collect();
+        let left = (0..self.ways.channels.len()).map(|way| (way, 0)).collect();
         let next = Timestamp::default();
         let due = Due { told, opened: false, left, failures: 0, next, raised: false };
         self.due.entry(name).or_insert(due);
@@ -217,7 +233,7 @@ impl Remediations {
         let mut others: Option<Timestamp> = None;
         if due.opened {
             for (way, known) in due.left.clone() {
-                let Some((label, channel)) = self.ways.0.get(way) else { continue };
+                let Some((label, channel)) = self.ways.channels.get(way) else { continue };
                 match self.tell(name, &due.told, label, &**channel, known).await {
                     Ok(Done::Told { attempt }) => {
                         due.raised |= attempt > 1;

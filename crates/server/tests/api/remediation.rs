@@ -29,7 +29,7 @@ impl Receiver {
     }
 
     fn way(self: &Arc<Self>) -> Ways {
-        Ways(vec![("tracker".to_owned(), Arc::clone(self) as Arc<dyn Channel>)])
+        Ways::from(vec![("tracker".to_owned(), Arc::clone(self) as Arc<dyn Channel>)])
     }
 
     fn sent(&self) -> usize {
@@ -241,7 +241,7 @@ async fn a_receiver_that_never_answers_keeps_neither_tasks_from_people_nor_a_ser
     for task in ["T-1", "T-2", "T-3"] {
         runaway(&service, task).await;
     }
-    let ways = Ways(vec![("tracker".to_owned(), Arc::new(Silent) as Arc<dyn Channel>)]);
+    let ways = Ways::from(vec![("tracker".to_owned(), Arc::new(Silent) as Arc<dyn Channel>)]);
     let (stop, stopped) = tokio::sync::watch::channel(false);
     let running = tokio::spawn(Remediations::new(Arc::clone(&service.ledger), ways).run(stopped));
     let mut after = 0;

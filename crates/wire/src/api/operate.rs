@@ -37,7 +37,8 @@ pub struct LogPage {
 /// Whether the service works.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Health {
-    /// `ok`; `degraded`: everything works, but not by the config or the prices that were meant; `failing`: something does not work.
+    /// `ok`; `degraded`: everything works, but not as it was meant, or something is left undone: the checks say what; `failing`:
+    /// something does not work.
     pub status: String,
     /// The version of the program.
     pub version: String,
