@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::ops::Bound;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use bincode::config::Configuration;
 use hashbrown::HashMap;
@@ -15,8 +16,12 @@ use tollgate_view_store::{StoreError, ViewStore, Written};
 
 use crate::before::{Before, Snapshots};
 
-/// Rows that stay in memory after a commit. Beyond it those not used since the last one are dropped; the store has them.
-const KEPT_ROWS: usize = 100_000;
+/// How much of the rows stays in memory after a commit, as the store has them. A row takes some ten times that in memory. Beyond it
+/// those not used since the last commit are dropped; the store has them.
+const KEPT_BYTES: u64 = 8 << 20;
+
+/// Rows that stay in memory, however long they are, and the most that do, however short.
+const KEPT_ROWS: std::ops::RangeInclusive<u64> = 1_000..=100_000;
 
 /// How rows are written: variable-length integers, little-endian.
 pub(crate) const ENCODING: Configuration = bincode::config::standard();
@@ -55,6 +60,9 @@ pub(crate) struct CachedRows<Row> {
     snapshots: Snapshots<Row>,
     /// Counts commits: tells rows used lately from others.
     generation: u32,
+    /// Rows that were written since the view was opened, and their bytes: how long a row is.
+    written_rows: AtomicU64,
+    written_bytes: AtomicU64,
 }
 
 struct Slot<Row> {
@@ -86,7 +94,15 @@ pub(crate) enum Kept<Row> {
 impl<Row: Serialize + DeserializeOwned + Clone> CachedRows<Row> {
     pub(crate) fn new(store: ViewStore) -> Self {
         let (cache, dirty, snapshots) = (HashMap::default(), BTreeSet::new(), Snapshots::default());
-        Self { store, cache, dirty, snapshots, generation: 0 }
+        Self {
+            store,
+            cache,
+            dirty,
+            snapshots,
+            generation: 0,
+            written_rows: AtomicU64::new(0),
+            written_bytes: AtomicU64::new(0),
+        }
     }
 
     pub(crate) const fn store(&self) -> &ViewStore {
@@ -217,11 +233,15 @@ impl<Row: Serialize + DeserializeOwned + Clone> CachedRows<Row> {
         checkpoint: &[u8],
     ) -> Result<Written, StoreError> {
         let keys: Vec<Vec<u8>> = self.dirty.iter().map(|key| stored_key(key)).collect();
+        let mut bytes = 0;
         let mut changes: Vec<(&[u8], Option<Vec<u8>>)> = Vec::with_capacity(keys.len() + further.len());
         for key in &keys {
             let value = self.cache.get(&key[1..]).map(|slot| encode(&slot.row));
+            bytes += value.as_ref().map_or(0, Vec::len) as u64;
             changes.push((key, value));
         }
+        self.written_rows.fetch_add(keys.len() as u64, Ordering::Relaxed);
+        self.written_bytes.fetch_add(bytes, Ordering::Relaxed);
         changes.extend(further.iter().map(|(key, value)| (&key[..], value.clone())));
         self.store.write(&changes, checkpoint)
     }
@@ -236,11 +256,20 @@ impl<Row: Serialize + DeserializeOwned + Clone> CachedRows<Row> {
             }
         }
         self.generation = self.generation.wrapping_add(1);
-        if self.cache.len() > KEPT_ROWS {
+        if self.cache.len() as u64 > self.kept_rows() {
             let last = self.generation.wrapping_sub(1);
             self.cache.retain(|_, slot| slot.used == last);
+            self.cache.shrink_to(self.cache.len() * 2);
         }
         rows
+    }
+
+    /// How many rows stay in memory, by how long those are that were written.
+    fn kept_rows(&self) -> u64 {
+        let (rows, bytes) =
+            (self.written_rows.load(Ordering::Relaxed), self.written_bytes.load(Ordering::Relaxed));
+        let kept = KEPT_BYTES.saturating_mul(rows).checked_div(bytes).unwrap_or(*KEPT_ROWS.end());
+        kept.clamp(*KEPT_ROWS.start(), *KEPT_ROWS.end())
     }
 }
 
@@ -307,4 +336,42 @@ fn stored_key(key: &[u8]) -> Vec<u8> {
     stored.push(ROW_PREFIX);
     stored.extend_from_slice(key);
     stored
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rows(dir: &std::path::Path) -> CachedRows<Vec<u8>> {
+        CachedRows::new(ViewStore::open(dir).unwrap().0)
+    }
+
+    /// Writes so many rows of so many bytes and commits them; how many are in memory then.
+    fn kept(rows: &mut CachedRows<Vec<u8>>, from: u32, count: u32, bytes: usize) -> usize {
+        for number in from..from + count {
+            *rows.change(&number.to_be_bytes(), Vec::new).unwrap() = vec![7; bytes];
+        }
+        let written = rows.write(&[], b"").unwrap();
+        assert_eq!(rows.settle(written), count as usize);
+        rows.cache.len()
+    }
+
+    #[test]
+    fn what_stays_in_memory_is_bounded_by_how_long_rows_are() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut long = rows(&dir.path().join("long"));
+        // 16 KiB each: 8 MiB would be 512, fewer than always stay.
+        assert_eq!(kept(&mut long, 0, 900, 16 << 10), 900);
+        assert_eq!(kept(&mut long, 900, 100, 16 << 10), 1000);
+        assert_eq!(kept(&mut long, 1000, 10, 16 << 10), 10, "those of the last commit");
+        assert_eq!(
+            long.look_up(&5_u32.to_be_bytes()).unwrap().unwrap().len(),
+            16 << 10,
+            "the store has the others"
+        );
+        let mut short = rows(&dir.path().join("short"));
+        assert_eq!(kept(&mut short, 0, 4000, 1000), 4000);
+        assert_eq!(kept(&mut short, 4000, 4000, 1000), 8000);
+        assert_eq!(kept(&mut short, 8000, 1000, 1000), 1000);
+    }
 }

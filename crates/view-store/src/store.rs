@@ -19,7 +19,7 @@ const LOCK_TRIES: usize = 100;
 const LOCK_PAUSE: std::time::Duration = std::time::Duration::from_millis(20);
 
 /// Memory that sled may keep for pages. Rows in use are cached by the projector.
-const CACHE_BYTES: u64 = 64 << 20;
+const CACHE_BYTES: u64 = 16 << 20;
 
 /// The key of digest, number of rows and checkpoint. Rows stand under [`ROW`] and their key.
 const STATE: &[u8] = b"s";
