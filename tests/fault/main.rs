@@ -1,6 +1,7 @@
 //! Real kills at the worst moments: nothing acknowledged is lost, nothing is counted twice.
 
 mod chaos;
+mod cluster;
 mod full;
 mod kill;
 mod loss;

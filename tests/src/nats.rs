@@ -94,14 +94,7 @@ impl Cluster {
     /// The same over another way to the nats-server.
     #[must_use]
     pub fn projector_at(&self, url: &str, args: &[&str]) -> ProjectorProcess {
-        let mut command = self.place.command(args);
-        command.args(["--log", url]).stdout(Stdio::piped()).stderr(Stdio::inherit());
-        let mut process = command.start();
-        let mut stdout = BufReader::new(process.stdout.take().unwrap());
-        let mut first = String::new();
-        stdout.read_line(&mut first).unwrap();
-        assert!(first.contains("answers on"), "the projector did not start: {args:?}: {first}");
-        ProjectorProcess { _process: process, _stdout: stdout }
+        projector(&self.place, url, args)
     }
 
     /// Starts a server of the ledger.
@@ -115,6 +108,19 @@ impl Cluster {
     pub fn json(&self, line: &str) -> Value {
         self.place.json(&format!("--log {} {line}", self.nats.url()))
     }
+}
+
+/// Starts a projector of the log at an address and waits until it answers.
+#[must_use]
+pub fn projector(place: &Place, url: &str, args: &[&str]) -> ProjectorProcess {
+    let mut command = place.command(args);
+    command.args(["--log", url]).stdout(Stdio::piped()).stderr(Stdio::inherit());
+    let mut process = command.start();
+    let mut stdout = BufReader::new(process.stdout.take().unwrap());
+    let mut first = String::new();
+    stdout.read_line(&mut first).unwrap();
+    assert!(first.contains("answers on"), "the projector did not start: {args:?}: {first}");
+    ProjectorProcess { _process: process, _stdout: stdout }
 }
 
 /// Headers of a message.
