@@ -40,7 +40,7 @@ fn a_check_that_fails_itself_lets_the_task_go_on_and_is_an_event() {
     let body = json!({"advance_to": "REVIEW", "wait_ms": 2000});
     let (status, answer) = ground.post("/v1/tasks/T-1/gate", &body);
     assert_eq!((status, verdict(&answer), codes(&answer)), (200, "allow", vec!["degraded"]), "{answer}");
-    let says = "The numbers of task T-1 could not be had, so it goes on: ";
+    let says = "Could not read task T-1's usage; allowing it to continue: ";
     assert!(answer["reasons"][0]["message"].as_str().unwrap().starts_with(says), "{answer}");
     let recorded = ground.recorded("gate_decided");
     assert_eq!(recorded.len(), 2, "{recorded:?}");

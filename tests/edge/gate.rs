@@ -268,8 +268,13 @@ fn the_second_switch_turns_tracking_off_and_stops_no_work(ground: &mut Ground) {
     // The last that the ledger has to do for the block: nothing of its own comes later and is counted below.
     let told = |event: &Value| event["id"].as_str().is_some_and(|id| id.ends_with("/told"));
     let _ = ground.wait_until("FIX-BUDGET-BREACH-T-1", told);
+    // What the ledger sees of itself at any time, more of it on a machine that has much to do, is nothing that somebody sent.
+    let of_itself = |event: &&Value| {
+        ["transitions_measured", "condition_observed"].iter().any(|kind| !event[*kind].is_null())
+    };
+    let recorded = |ground: &Ground| ground.log().iter().filter(|event| !of_itself(event)).count();
     let untracked = |ground: &Ground| {
-        let before = ground.log().len();
+        let before = recorded(ground);
         let nothing = "tracking is switched off: nothing was recorded\n";
         for line in [
             "task open T-2",
@@ -295,7 +300,7 @@ fn the_second_switch_turns_tracking_off_and_stops_no_work(ground: &mut Ground) {
             assert_eq!((verdict(&answer), codes(&answer)), ("allow", vec!["tracking_off"]), "{answer}");
             assert!(answer["position"].is_null(), "not even the decision is recorded: {answer}");
         }
-        assert_eq!(ground.log().len(), before, "nothing was recorded");
+        assert_eq!(recorded(ground), before, "nothing was recorded");
         assert!(ground.get("/v1/health").1.contains("tracking is switched off: nothing is recorded"));
     };
     ground.write_config(&format!("{PHASES}tracking: false\n"));

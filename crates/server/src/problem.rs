@@ -35,7 +35,7 @@ kinds! {
     /// A field, a parameter or a body breaks a rule.
     INVALID = "invalid", 400, false, "The request breaks a rule of the API";
     /// A write from a web page of elsewhere.
-    FORBIDDEN_ORIGIN = "forbidden_origin", 403, false, "A web page of elsewhere may not use this ledger";
+    FORBIDDEN_ORIGIN = "forbidden_origin", 403, false, "Cross-origin requests are not allowed";
     /// There is nothing under this address.
     NOT_FOUND = "not_found", 404, false, "There is nothing under this address";
     /// The ledger has no event of this task.

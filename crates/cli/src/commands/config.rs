@@ -4,6 +4,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use tollgate_domain::config::{BudgetConfig, DEFAULT_CONFIG};
+use tollgate_domain::price::days_ago;
 use tollgate_server::ledger::BUILT_IN;
 
 use super::{ask, prices};
@@ -68,7 +69,7 @@ pub(crate) async fn show(global: &Global, args: &ShowArgs) -> Result<ExitCode, F
     line(&format!("# sha256 {}", config.config_hash));
     let compared = config.prices_as_of.as_deref().zip(config.prices_age_days);
     let compared =
-        compared.map(|(day, age)| format!(", compared with its sources on {day} ({age} days ago)"));
+        compared.map(|(day, age)| format!(", compared with its sources on {day} ({})", days_ago(age)));
     let compared = compared.unwrap_or_default();
     line(&format!("# prices {}, from {}{compared}", config.price_version, config.prices_source));
     for warning in &config.warnings {

@@ -97,7 +97,7 @@ pub(crate) fn task_list(list: &TaskList) -> String {
     let mut text = table(&header[..columns], &[3, 4, 5, 6, 7], rows.collect());
     if let Some(next) = &list.next {
         // Writing to a String cannot fail, here and below.
-        let _ = writeln!(text, "more behind {next}: ask with a larger --limit, or with --after");
+        let _ = writeln!(text, "more tasks after {next}: use a larger --limit, or --after");
     }
     if let Some(selection) = &list.selection {
         let _ = writeln!(text, "\n{}", selection_line(selection));
@@ -198,7 +198,7 @@ pub(crate) fn gate(answer: &GateResponse) -> String {
         let _ = writeln!(text, "  {}  [{}]", printable(&reason.message), reason.code);
     }
     if answer.reasons.is_empty() {
-        let _ = writeln!(text, "  nothing speaks against it");
+        let _ = writeln!(text, "  no objections");
     }
     for requirement in &answer.requirements {
         let asked = match requirement.as_str() {

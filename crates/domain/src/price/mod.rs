@@ -87,6 +87,16 @@ pub(crate) struct ModelPrice {
     confirmed: bool,
 }
 
+/// A number of days before today, in words.
+#[must_use]
+pub fn days_ago(days: i32) -> String {
+    match days {
+        0 => "today".to_owned(),
+        1 => "1 day ago".to_owned(),
+        days => format!("{days} days ago"),
+    }
+}
+
 impl PriceBook {
     /// What names the book that ships with Tollgate.
     pub const SHIPPED: &str = "shipped";

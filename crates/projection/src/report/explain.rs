@@ -326,8 +326,7 @@ fn decision_sentence(decision: &Decision) -> String {
         String::new()
     };
     let reasons: Vec<&str> = decision.reasons.iter().map(|(_, _, message)| message.as_str()).collect();
-    let reasons =
-        if reasons.is_empty() { "nothing speaks against it".to_owned() } else { reasons.join("; ") };
+    let reasons = if reasons.is_empty() { "no objections".to_owned() } else { reasons.join("; ") };
     let stale = if decision.stale { ", from a view that was behind" } else { "" };
     let asked: Vec<&str> = decision.requirements.iter().map(|asked| asked.in_words()).collect();
     let asked = if asked.is_empty() { String::new() } else { format!("; asked for: {}", asked.join(", ")) };

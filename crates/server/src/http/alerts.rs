@@ -37,7 +37,7 @@ pub(crate) struct AlertsQuery {
     /// Only of this severity or above: `info`, `warning`, `error`, `critical`.
     #[param(pattern = "^(info|warning|error|critical)$")]
     severity: Option<String>,
-    /// At most so many, up to 1000; 100.
+    /// Maximum number to return (1–1000, default 100).
     #[param(minimum = 1, maximum = 1000)]
     limit: Option<usize>,
     /// A position, or `tail`.

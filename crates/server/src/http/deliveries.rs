@@ -26,7 +26,7 @@ pub(crate) struct DeliveriesQuery {
     /// `open`, the default: not delivered yet, given up, disabled; or `all`.
     #[param(pattern = "^(open|all)$")]
     state: Option<String>,
-    /// At most so many, up to 1000; 100.
+    /// Maximum number to return (1–1000, default 100).
     #[param(minimum = 1, maximum = 1000)]
     limit: Option<usize>,
     /// A position, or `tail`.

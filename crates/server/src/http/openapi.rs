@@ -68,7 +68,7 @@ struct Problems;
 /// Of every operation.
 const ANYWHERE: [(&str, &str); 6] = [
     ("400", "A parameter, a header or the body breaks a rule of the API, or is unknown to it"),
-    ("403", "The request is addressed to another name, or comes from a web page of elsewhere"),
+    ("403", "The request is addressed to another name, or is a cross-origin request"),
     ("405", "The address takes another method"),
     ("421", "The header `tollgate-ledger` names another ledger than the one that answers"),
     ("500", "The ledger made a mistake"),

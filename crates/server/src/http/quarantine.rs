@@ -26,7 +26,7 @@ pub(crate) struct QuarantineQuery {
     /// `open`, the default: those that wait; `all`.
     #[param(pattern = "^(open|all)$")]
     state: Option<String>,
-    /// At most so many, up to 100; 20. Their payloads are in the answer.
+    /// Maximum number to return (1–100, default 20). The answer includes their payloads.
     #[param(minimum = 1, maximum = 100)]
     limit: Option<usize>,
     /// A position, or `tail`.

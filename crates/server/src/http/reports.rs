@@ -87,7 +87,7 @@ pub(crate) struct AccessesQuery {
     reader: Option<String>,
     /// Only of this task.
     task: Option<String>,
-    /// At most so many, up to 1000; 100.
+    /// Maximum number to return (1–1000, default 100).
     #[param(minimum = 1, maximum = 1000)]
     limit: Option<usize>,
     /// A position, or `tail`.

@@ -50,7 +50,7 @@ pub(crate) struct TasksQuery {
     tenant: Option<String>,
     /// Tasks behind this one: the `next` of the page before.
     after: Option<String>,
-    /// At most so many, up to 1000; 100.
+    /// Maximum number to return (1–1000, default 100).
     #[param(minimum = 1, maximum = 1000)]
     limit: Option<usize>,
     /// Only `implicit`, `open`, `completed`, `cancelled` or `abandoned` ones; here and below, several with commas between.

@@ -10,6 +10,7 @@ use tollgate_domain::event::{Event, EventBody, GateEvent};
 use tollgate_domain::gate::{GateDecided, Reason, ReasonCode, Switches, Verdict, decide, stop_loss_disabled};
 use tollgate_domain::ids::{EventId, ProducerId, TaskId, TenantId};
 use tollgate_domain::limits::TaskLimits;
+use tollgate_domain::nearest;
 use tollgate_domain::phase::Advance;
 use tollgate_domain::position::{PartitionId, Position, Sequence};
 use tollgate_log::contract::{AppendOutcome, Batch, EventName, Found};
@@ -194,7 +195,7 @@ impl Ledger {
     fn failed_open(&self, question: &Question, detail: &str) -> GateDecided {
         let (task, verdict) = (&question.task, Verdict::Allow);
         tracing::error!(critical = true, %task, detail, "the gate's check failed, the task goes on");
-        let message = format!("The numbers of task {task} could not be had, so it goes on: {detail}");
+        let message = format!("Could not read task {task}'s usage; allowing it to continue: {detail}");
         let reason = Reason { code: ReasonCode::Degraded, verdict, message };
         without_numbers(
             question,
@@ -359,9 +360,10 @@ fn question(tenant: &str, task: &str, request: &GateRequest) -> Answer<Question>
 }
 
 fn unknown_phase(given: &str, limits: &TaskLimits) -> Box<tollgate_wire::api::Problem> {
-    let known = limits.phases.iter().map(|limit| &limit.phase);
-    let error = tollgate_domain::config::UnknownPhase::new(given, known);
-    let mut problem = INVALID.with(format!("advance_to: {error}, or `completion`"));
+    let known: Vec<&str> = limits.phases.iter().map(|limit| limit.phase.as_str()).collect();
+    let hint = nearest::hint(given, &known);
+    let mut problem = INVALID
+        .with(format!("advance_to: `{given}`: must be one of {}, or `completion`{hint}", known.join(", ")));
     (problem.field, problem.value) = (Some("advance_to".to_owned()), Some(given.to_owned()));
     problem
 }

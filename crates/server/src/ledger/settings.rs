@@ -8,7 +8,7 @@ use std::time::Duration;
 use tollgate_domain::config::BudgetConfig;
 use tollgate_domain::event::{ConfigLoaded, ConfigRejected, Event, EventBody, PriceBookLoaded};
 use tollgate_domain::gate::Switches;
-use tollgate_domain::price::{Doubt, InvalidPriceBook, Notes, PriceBook};
+use tollgate_domain::price::{Doubt, InvalidPriceBook, Notes, PriceBook, days_ago};
 use tollgate_domain::time::Timestamp;
 use tollgate_domain::yaml::InvalidConfig;
 use tollgate_projection::reports::LastSettings;
@@ -178,7 +178,7 @@ impl Settings {
         let (version, models) = (self.prices.version(), self.prices.len());
         let compared = self.prices.as_of().zip(self.prices.age_in_days(now));
         let compared =
-            compared.map(|(day, age)| format!(", compared with its sources on {day} ({age} days ago)"));
+            compared.map(|(day, age)| format!(", compared with its sources on {day} ({})", days_ago(age)));
         format!("{version}, {models} models{}", compared.unwrap_or_default())
     }
 

@@ -25,7 +25,8 @@ async fn the_age_of_the_shipped_prices_is_shown_and_warned_of_after_sixty_days()
         let config = service.get("/v1/config").await.1;
         assert_eq!(config["prices_age_days"], days, "{config}");
         let health = service.get("/v1/health").await.1;
-        assert!(check(&health, "prices").contains(&format!("on {day} ({days} days ago)")), "{health}");
+        let ago = if days == 0 { "today".to_owned() } else { format!("{days} days ago") };
+        assert!(check(&health, "prices").contains(&format!("on {day} ({ago})")), "{health}");
         let says = format!("were compared with their sources {days} days ago, on {day}");
         assert_eq!(check(&health, "config").contains(&says), old, "{health}");
         let report = service.get("/v1/report").await.1;

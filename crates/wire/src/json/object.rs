@@ -55,7 +55,7 @@ impl<'a> Object<'a> {
             None => Ok(self),
             Some((key, value)) => {
                 let names = known.join(", ");
-                let rule = format!("is no field here, the fields are {names}{}", nearest::hint(key, known));
+                let rule = format!("is unknown; expected one of {names}{}", nearest::hint(key, known));
                 Err(FieldError::new(&**key, &shown(value), rule))
             }
         }

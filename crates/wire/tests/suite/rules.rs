@@ -52,7 +52,7 @@ fn task_opened() {
         "task_opened": {"complexity": 3}                            | task_opened.complexity: `3`              | must be text, is a number
         "task_opened": {"enforcement": "offf"}                      | task_opened.enforcement: `offf`          | must be one of on, off; did you mean `off`?
         "task_opened": {"titel": "x"}                               | task_opened.titel: `x`                   | did you mean `title`?
-        "task_opened": {"limits": {}}                               | task_opened.limits: `{}`                 | is no field here
+        "task_opened": {"limits": {}}                               | task_opened.limits: `{}`                 | is unknown
         "task_opened": {"budget_multiplier": 0}                     | task_opened.budget_multiplier: `0`       | above 0 and at most 10
         "task_opened": {"budget_multiplier": "10.000001"}           | task_opened.budget_multiplier: `10.000001` | above 0 and at most 10
         "task_opened": {"budget_multiplier": -1}                    | task_opened.budget_multiplier: `-1`      | must not be negative
@@ -86,7 +86,7 @@ fn phases_overrides_and_the_end() {
         "task_closed": {"outcome": "complete"}                      | task_closed.outcome: `complete`          | did you mean `completed`?
         "phase_started": {}                                         | phase_started.phase: `nothing`           | is required
         "phase_started": {"phase": "a b"}                           | phase_started.phase: `a b`               | 1 to 32 of
-        "phase_started": {"phase": "THINK", "attempt": 1}           | phase_started.attempt: `1`               | is no field here, the fields are phase
+        "phase_started": {"phase": "THINK", "attempt": 1}           | phase_started.attempt: `1`               | is unknown; expected one of phase
         "phase_ended": {"phase": "THINK", "attempt": 0}             | phase_ended.attempt: `0`                 | from 1
         "phase_ended": {"phase": "THINK", "attempt": 4294967296}    | phase_ended.attempt: `4294967296`        | from 0 to 4294967295
         "phase_ended": {"phase": "THINK", "attempt": 1.0}           | phase_ended.attempt: `1.0`               | must be a whole number
@@ -125,7 +125,7 @@ fn usage_and_what_belongs_to_it() {
         "usage_recorded": {"tokens": {"output": 1}, "attempt": 1}   | usage_recorded.attempt: `1`              | give `phase` too
         "usage_recorded": {"tokens": {"output": 1}, "phase": "PR", "attempt": 0} | usage_recorded.attempt: `0` | from 1
         "usage_recorded": {"tokens": {"output": 1}, "estimated": 1} | usage_recorded.estimated: `1`            | true or false, is a number
-        "usage_recorded": {"tokens": {"output": 1}, "cost_usd": 1}  | usage_recorded.cost_usd: `1`             | is no field here
+        "usage_recorded": {"tokens": {"output": 1}, "cost_usd": 1}  | usage_recorded.cost_usd: `1`             | is unknown
         "usage_adjusted": {"adjusts": "u", "reason": "r"}           | usage_adjusted.tokens: `nothing`         | is required
         "usage_adjusted": {"adjusts": "u", "tokens": {"output": 1}} | usage_adjusted.reason: `nothing`         | is required
         "usage_adjusted": {"tokens": {"output": 1}, "reason": "r"}  | usage_adjusted.adjusts: ``               | 1 to 128 UTF-8 bytes
