@@ -6,6 +6,8 @@ use std::process::Stdio;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 
+use tollgate_client::{DecidedBy, FlushError, SpoolOptions, TrackerBuilder, Usage};
+use tollgate_domain::tokens::TokenCounts;
 use tollgate_tests::{Place, Server, session};
 
 /// An address whose server is another one after the first append.
@@ -37,9 +39,13 @@ impl Address {
     fn replace(&self, replace: impl FnOnce() -> Server) -> Server {
         self.appended.recv().unwrap();
         let other = replace();
-        self.target.lock().unwrap().clone_from(&other.url);
+        self.leads_to(&other);
         self.go_on.send(()).unwrap();
         other
+    }
+
+    fn leads_to(&self, server: &Server) {
+        self.target.lock().unwrap().clone_from(&server.url);
     }
 }
 
@@ -123,4 +129,43 @@ fn an_import_goes_on_with_the_next_server_of_its_ledger() {
         let (code, told) = import(&place, by_data, "a");
         assert_eq!((code, place.totals("a").0), (0, 1_200), "{by_data}: {told}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_of_another_ledger_gets_nothing_of_a_tracker() {
+    let place = Place::new();
+    let server = Server::start(&place, "a");
+    let address = Address::of(&server);
+    let tracker = TrackerBuilder::to_server(&address.url, "p").spool(SpoolOptions::new(place.path("spool")));
+    let tracker = tracker.start().unwrap();
+    let report = || {
+        let tokens = TokenCounts { output: 1, ..TokenCounts::default() };
+        tracker.report_usage("T", Usage::of("PLAN", "m", tokens)).unwrap();
+    };
+    report();
+    let first = tracker.clone();
+    let first = tokio::spawn(async move { first.flush().await });
+    let other = tokio::task::block_in_place(|| {
+        address.replace(|| {
+            server.kill();
+            Server::start(&place, "b")
+        })
+    });
+    first.await.unwrap().unwrap();
+    report();
+    let Err(FlushError::Away { reason, .. }) = tracker.flush().await else {
+        panic!("another ledger takes it")
+    };
+    assert!(
+        reason.contains("the request is meant for ledger") && reason.contains("421 other_ledger"),
+        "{reason}"
+    );
+    let answer = tracker.gate("T", "PLAN").await.unwrap();
+    assert!(matches!(answer.decided_by, DecidedBy::Policy { .. }), "{answer:?}");
+    // The next server of the ledger gets what waited.
+    let next = Server::start(&place, "a");
+    address.leads_to(&next);
+    tracker.close().await.unwrap();
+    drop((next, other));
+    assert_eq!((place.totals("a").0, place.totals("b").0), (2, 0));
 }

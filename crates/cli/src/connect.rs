@@ -9,7 +9,7 @@ use axum::body::Body;
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::BodyExt;
-use tollgate_client::{BoxFuture, Client, HttpTransport, Transport, TransportError};
+use tollgate_client::{BoxFuture, Client, HttpTransport, OneLedger, Transport, TransportError};
 use tollgate_clock::{Clock, Stopwatch, SystemClock};
 use tollgate_log::embedded::{EmbeddedLog, OpenError, Options};
 use tollgate_log_jetstream::{Access as NatsAccess, JetStreamLog, Options as NatsOptions, Tls};
@@ -68,7 +68,7 @@ impl Connection {
     pub(crate) async fn open(global: &Global, access: Access) -> Result<Self, Failure> {
         if let Some(url) = &global.server {
             let transport = HttpTransport::new(url).map_err(|error| Failure::failed(error.to_string()))?;
-            return Ok(Self::remote(Bound::at(Arc::new(transport)), global));
+            return Ok(Self::remote(OneLedger::new(Arc::new(transport)), global));
         }
         if let Some(url) = &global.log {
             let log = jetstream(global, url, Some(COMMAND_KNOWS)).await?;
@@ -127,7 +127,7 @@ impl Connection {
         Self { client, local: Some(Local { ledger, evidence: None, remediations }) }
     }
 
-    fn remote(server: Bound, global: &Global) -> Self {
+    fn remote(server: impl Transport, global: &Global) -> Self {
         Self { client: as_flags(Client::new(Arc::new(server)), global), local: None }
     }
 

@@ -32,6 +32,15 @@ pub enum SpoolError {
         /// What it may hold.
         limit: u64,
     },
+    /// It does not say which ledger its events are for.
+    #[error(
+        "opening spool: {path} must hold the epoch of the ledger that the spool's events are for, hexadecimal digits; write it \
+         there (`epoch` of GET /v1/position), or delete the file to deliver the events to the ledger that answers"
+    )]
+    Ledger {
+        /// The file.
+        path: String,
+    },
     /// The work on it was broken off.
     #[error("working on the spool: {reason}; its events are safe, the next tracker delivers them")]
     Stopped {

@@ -13,6 +13,7 @@ use std::fs::{self, File, TryLockError};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use http::HeaderValue;
 use tollgate_files::{make_private_dirs, private_file, sync_dir};
 
 pub use error::SpoolError;
@@ -24,6 +25,9 @@ const SEGMENT_BYTES: u64 = 1 << 20;
 const LOCK_FILE: &str = "lock";
 const SET_ASIDE_FILE: &str = "set-aside";
 const ENDING: &str = "spool";
+
+/// Names the ledger that the events are for, where one has answered.
+const LEDGER_FILE: &str = "ledger";
 
 /// Where events wait while the ledger is away, and how many may.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,6 +88,8 @@ pub(crate) struct Spool {
     /// The torn end that was cut at the start, in bytes.
     cut: u64,
     set_aside: Vec<SetAside>,
+    /// The ledger that the events are for; `None`: none has answered yet.
+    ledger: Option<HeaderValue>,
     _lock: [File; 2],
 }
 
@@ -113,6 +119,7 @@ impl Spool {
             next_number: numbers.last().map_or(1, |last| last.saturating_add(1)),
             cut: 0,
             set_aside: Vec::new(),
+            ledger: None,
             _lock: lock,
         };
         for number in numbers {
@@ -126,7 +133,45 @@ impl Spool {
                 spool.segments.push_back((number, bytes));
             }
         }
+        spool.ledger = spool.read_ledger()?;
+        if spool.is_empty() {
+            // What comes is for the ledger that answers then.
+            spool.is_for(None)?;
+        }
         Ok(spool)
+    }
+
+    /// The ledger that its events are for, by the epoch of its log.
+    pub(crate) const fn ledger(&self) -> Option<&HeaderValue> {
+        self.ledger.as_ref()
+    }
+
+    /// Notes which ledger the events are for, durably.
+    pub(crate) fn is_for(&mut self, epoch: Option<&str>) -> Result<(), SpoolError> {
+        if self.ledger.as_ref().map(HeaderValue::as_bytes) == epoch.map(str::as_bytes) {
+            return Ok(());
+        }
+        let path = self.dir.join(LEDGER_FILE);
+        let written = match epoch {
+            Some(epoch) => tollgate_files::replace(&path, epoch.as_bytes()),
+            None => fs::remove_file(&path).and_then(|()| sync_dir(&self.dir)),
+        };
+        written.map_err(|error| SpoolError::io("noting the ledger of the spool in", &path, &error))?;
+        self.ledger = epoch.and_then(|epoch| HeaderValue::from_str(epoch).ok());
+        Ok(())
+    }
+
+    fn read_ledger(&self) -> Result<Option<HeaderValue>, SpoolError> {
+        let path = self.dir.join(LEDGER_FILE);
+        let epoch = match fs::read(&path) {
+            Ok(epoch) => epoch,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(SpoolError::io("reading the ledger of the spool in", &path, &error)),
+        };
+        let epoch = epoch.trim_ascii();
+        let readable = !epoch.is_empty() && epoch.iter().all(u8::is_ascii_hexdigit);
+        let header = HeaderValue::from_bytes(epoch).ok().filter(|_| readable);
+        header.map(Some).ok_or_else(|| SpoolError::Ledger { path: path.display().to_string() })
     }
 
     /// Bytes of a torn end that opening cut off.

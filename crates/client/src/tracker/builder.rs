@@ -14,6 +14,7 @@ use super::sender::{End, Sender};
 use super::{Inner, Tracker};
 use crate::client::{Client, InvalidKey};
 use crate::http::{HttpTransport, InvalidUrl, Timeouts};
+use crate::one_ledger::OneLedger;
 use crate::random::Random;
 use crate::spool::{Spool, SpoolError, SpoolOptions};
 use crate::transport::Transport;
@@ -212,12 +213,17 @@ impl TrackerBuilder {
             Target::Transport(transport) => transport,
             Target::Server(url) => Arc::new(HttpTransport::with_timeouts(&url, self.timeouts)?),
         };
-        let mut client = Client::new(transport).of_tenant(Some(tenant.as_str().to_owned()));
+        let runtime = tokio::runtime::Handle::try_current().map_err(|_| StartError::NoRuntime)?;
+        let spool = self.spool.as_ref().map(Spool::open).transpose()?;
+        let one_ledger = Arc::new(match spool.as_ref().and_then(Spool::ledger) {
+            Some(epoch) => OneLedger::known(transport, epoch.clone()),
+            None => OneLedger::new(transport),
+        });
+        let mut client =
+            Client::new(Arc::clone(&one_ledger) as _).of_tenant(Some(tenant.as_str().to_owned()));
         if let Some(key) = &self.key {
             client = client.with_key(key)?;
         }
-        let runtime = tokio::runtime::Handle::try_current().map_err(|_| StartError::NoRuntime)?;
-        let spool = self.spool.as_ref().map(Spool::open).transpose()?;
         let shared = Arc::new(Shared::new(self.bound, self.batching, spool.is_some(), self.on_trouble));
         if let Some(spool) = &spool {
             shared.state().spool_bytes = spool.bytes();
@@ -227,6 +233,7 @@ impl TrackerBuilder {
             Sender {
                 shared: Arc::clone(&shared),
                 client: client.clone(),
+                one_ledger,
                 spool: spool.map(|spool| Arc::new(Mutex::new(spool))),
                 backoff: self.backoff,
                 random: self.random.clone(),

@@ -64,6 +64,11 @@ pub enum GateError {
     Closed,
 }
 
+/// Whether a problem is the question's own: neither that the ledger is away or busy, nor that another one answers (421).
+const fn is_about_the_question(status: u16) -> bool {
+    status < 500 && !matches!(status, 421 | 429)
+}
+
 /// Why the ledger gave no verdict.
 enum NoVerdict {
     Unreachable(String),
@@ -130,7 +135,7 @@ impl Tracker {
                     let delay = self.inner.backoff.delay(failures, self.inner.random.number(), None);
                     sleep(delay.min(Duration::from_secs(1))).await;
                 }
-                Err(ClientError::Problem(problem)) if problem.status < 500 && problem.status != 429 => {
+                Err(ClientError::Problem(problem)) if is_about_the_question(problem.status) => {
                     return Err(NoVerdict::Error(GateError::Refused(ClientError::Problem(problem))));
                 }
                 Err(error) => return Err(NoVerdict::Unreachable(error.to_string())),

@@ -15,6 +15,7 @@ use super::answer::{Fate, Judged, is_refused_whole, judge};
 use super::outcome::{Delivery, DeliveryError, RejectedKind, Trouble};
 use super::queue::{AWAY_AFTER, Shared};
 use crate::client::Client;
+use crate::one_ledger::OneLedger;
 use crate::random::Random;
 use crate::spool::line::Outgoing;
 use crate::spool::{Spool, SpoolError};
@@ -30,6 +31,8 @@ const SPOOL_BATCH: usize = 500;
 pub(super) struct Sender {
     pub(super) shared: Arc<Shared>,
     pub(super) client: Client,
+    /// What the client sends over.
+    pub(super) one_ledger: Arc<OneLedger>,
     pub(super) spool: Option<Arc<Mutex<Spool>>>,
     pub(super) backoff: Backoff,
     pub(super) random: Random,
@@ -273,7 +276,12 @@ impl Sender {
                 return;
             }
             let count = events.len();
-            match self.with_spool(move |spool| spool.append(&events)).await {
+            let one_ledger = Arc::clone(&self.one_ledger);
+            let written = self.with_spool(move |spool| {
+                spool.is_for(one_ledger.ledger())?;
+                spool.append(&events)
+            });
+            match written.await {
                 Ok(_) => {
                     let mut state = self.shared.state();
                     state.settle(&vec![false; count]);

@@ -4,6 +4,7 @@
 
 mod client;
 mod gate;
+mod other_ledger;
 mod spooled;
 mod support;
 mod tracker;

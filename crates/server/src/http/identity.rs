@@ -5,13 +5,10 @@ use axum::extract::{Request, State};
 use axum::http::header::HeaderValue;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use tollgate_wire::api::LEDGER_HEADER;
 
 use super::{App, Refusal};
 use crate::problem::OTHER_LEDGER;
-
-/// The header that names a ledger: in answers the epoch of its log and the run of its server, `EPOCH/INSTANCE`; in requests the
-/// same, or the epoch alone where any server of the ledger is meant.
-pub const LEDGER_HEADER: &str = "tollgate-ledger";
 
 pub(crate) async fn check(State(app): State<App>, request: Request, next: Next) -> Response {
     let own = format!("{}/{}", app.ledger.log().epoch().id.simple(), app.ledger.instance());

@@ -32,7 +32,6 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 pub(crate) use feed::Feed;
 pub use guard::Hosts;
-pub use identity::LEDGER_HEADER;
 pub use openapi::document;
 
 use crate::edge::{ConnectionLimits, Edge};

@@ -3,7 +3,7 @@
 use axum::body::Body;
 use http::Request;
 use serde_json::{Value, json};
-use tollgate_server::http::LEDGER_HEADER;
+use tollgate_wire::api::LEDGER_HEADER;
 
 use crate::support::Service;
 

@@ -8,6 +8,7 @@ use http::{Request, Response};
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 use tollgate_client::{BoxFuture, Transport, TransportError};
+use tollgate_wire::api::LEDGER_HEADER;
 
 use super::answer;
 
@@ -41,6 +42,8 @@ pub(crate) struct State {
     pub(crate) refuses: HashSet<String>,
     /// Starts of each task and phase.
     attempts: BTreeMap<String, u64>,
+    /// The epoch that it names in answers; a request for another one is refused. Else it has never heard of epochs.
+    pub(crate) epoch: Option<&'static str>,
     moods: VecDeque<Mood>,
     always: Option<Mood>,
 }
@@ -86,6 +89,19 @@ impl Ledger {
     }
 
     fn meet(&self, request: &Request<Bytes>) -> Result<Response<Bytes>, String> {
+        let epoch = self.state().epoch;
+        let meant = request.headers().get(LEDGER_HEADER).map(|meant| meant.to_str().unwrap());
+        let mut answer = match (epoch, meant) {
+            (Some(own), Some(meant)) if own != meant => problem(421, "other_ledger", &Value::Null),
+            _ => self.answer(request)?,
+        };
+        if let Some(epoch) = epoch {
+            answer.headers_mut().insert(LEDGER_HEADER, format!("{epoch}/run").parse().unwrap());
+        }
+        Ok(answer)
+    }
+
+    fn answer(&self, request: &Request<Bytes>) -> Result<Response<Bytes>, String> {
         let mut state = self.state();
         let is_append = request.uri().path() == "/v1/events";
         let body: Value = serde_json::from_slice(request.body()).unwrap();
