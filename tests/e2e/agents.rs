@@ -68,9 +68,7 @@ impl Import<'_> {
         let tasks = self.asked("task list");
         let tasks = tasks["tasks"].as_array().unwrap();
         let of = |task: &Value| (task["task"].as_str().unwrap().to_owned(), task["tokens_used"].clone());
-        // That sessions were met is counted too, in a task without usage.
-        let tasks: BTreeMap<_, _> = tasks.iter().map(of).filter(|(_, tokens)| *tokens != json!(0)).collect();
-        json!(tasks)
+        json!(tasks.iter().map(of).collect::<BTreeMap<_, _>>())
     }
 
     fn days(&self) -> Value {
@@ -82,12 +80,13 @@ impl Import<'_> {
         json!(days)
     }
 
-    /// The first usage of a task.
-    fn usage_of(&self, task: &str) -> Value {
-        let said =
-            self.place.ok(&format!("--server {} log tail -n 0 --task {task} --format json", self.server.url));
+    /// The usage of a task or of one call: the first that is named so.
+    fn usage_of(&self, task_or_id: &str) -> Value {
+        let said = self.place.ok(&format!("--server {} log tail -n 0 --format json", self.server.url));
         let mut events = said.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
-        events.find(|event| event.get("usage_recorded").is_some()).unwrap()["usage_recorded"].take()
+        let is_it = |event: &Value| event["task"] == task_or_id || event["id"] == task_or_id;
+        events.find(|event| event.get("usage_recorded").is_some() && is_it(event)).unwrap()["usage_recorded"]
+            .take()
     }
 }
 

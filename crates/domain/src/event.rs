@@ -20,7 +20,7 @@ pub use usage::*;
 
 pub use crate::gate::GateDecided;
 
-use crate::ids::{EventId, ProducerId, TaskId, TenantId};
+use crate::ids::{EventId, LEDGER_TENANT, ProducerId, TaskId, TenantId};
 use crate::position::{PartitionId, Sequence};
 use crate::time::Timestamp;
 
@@ -68,4 +68,17 @@ pub struct RecordedEvent<'a> {
     pub occurred_at: Timestamp,
     /// What happened.
     pub body: &'a EventBody,
+}
+
+impl RecordedEvent<'_> {
+    /// Whether it says what became of its task. Facts of the whole ledger do not, and signals that a producer keeps in the task of
+    /// such facts, [`TaskId::ledger`], do not either: they are found by their ids, and no view makes a task of them.
+    ///
+    /// [`TaskId::ledger`]: crate::ids::TaskId::ledger
+    #[must_use]
+    pub fn concerns_task(&self) -> bool {
+        let is_note = self.task == LEDGER_TENANT
+            && matches!(self.body, EventBody::Usage(UsageEvent::SignalRecorded(_)));
+        self.tenant != LEDGER_TENANT && self.body.concerns_task() && !is_note
+    }
 }

@@ -3,7 +3,10 @@
 use tollgate_domain::event::{Event, EventBody, SignalRecorded};
 use tollgate_domain::ids::{EventId, ProducerId, TaskId, TenantId};
 
-/// What the task of [`Family::met_in`] counts.
+/// The label that names the task which a fork or a sub-agent comes from.
+pub const ROOT: &str = "root";
+
+/// What the signals count.
 const SIGNAL: &str = "sessions";
 
 /// Groups of a UUID.
@@ -25,16 +28,24 @@ impl Family {
         TaskId::new(format!("claude-{session}")).ok()
     }
 
-    /// The task whose signal counts the sessions that were met. The trace of each signal is the session.
+    /// Where the signals are that count the sessions that were met: with what belongs to no task. The trace of each signal is the
+    /// session.
     #[must_use]
-    pub fn met_in() -> Option<TaskId> {
-        TaskId::new("claude-sessions").ok()
+    pub fn met_in() -> TaskId {
+        TaskId::ledger()
     }
 
     /// The id of the signal for the `nth` session of a conversation, from 1.
     #[must_use]
     pub fn signal_id(root: &str, nth: u32) -> Option<EventId> {
-        EventId::new(format!("{root}:{nth}")).ok()
+        EventId::new(format!("claude:{root}:{nth}")).ok()
+    }
+
+    /// The conversation of a signal's id.
+    #[must_use]
+    pub fn root_of_signal(id: &EventId) -> Option<&str> {
+        let (root, _) = id.as_str().strip_prefix("claude:")?.rsplit_once(':')?;
+        Some(root)
     }
 
     /// Counts the session as the `nth` of its conversation. `None` where it has no UUID, as all sessions of the agent have.
@@ -42,7 +53,7 @@ impl Family {
     pub fn signal(&self, nth: u32, tenant: &TenantId, producer: &ProducerId) -> Option<Event> {
         Some(Event {
             tenant: tenant.clone(),
-            task: Self::met_in()?,
+            task: Self::met_in(),
             producer: producer.clone(),
             id: Self::signal_id(&self.root, nth)?,
             occurred_at: None,
@@ -89,5 +100,12 @@ mod tests {
             assert_eq!(trace_of(other), None, "{other}");
         }
         assert_eq!(session_of("00-0f8f-1-00"), None);
+    }
+
+    #[test]
+    fn the_id_of_a_signal_names_its_conversation() {
+        let id = Family::signal_id("a:b", 7).unwrap();
+        assert_eq!((id.as_str(), Family::root_of_signal(&id)), ("claude:a:b:7", Some("a:b")));
+        assert_eq!(Family::root_of_signal(&EventId::new("b:7").unwrap()), None);
     }
 }

@@ -14,6 +14,7 @@ mod rates;
 mod schedule;
 
 use std::collections::BTreeMap;
+use std::sync::{Arc, LazyLock};
 
 use sha2::{Digest, Sha256};
 
@@ -33,11 +34,11 @@ use schedule::Schedule;
 /// The small book that ships with Tollgate, for the first run without a network: `config/prices.json`.
 pub const SHIPPED_PRICES: &str = include_str!("../../../../config/prices.json");
 
-/// All prices as of one reading of a source.
+/// All prices as of one reading of a source. A clone shares them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PriceBook {
     version: String,
-    models: Models,
+    models: Arc<Models>,
 }
 
 /// What decides about the price of a call, beside its tokens.
@@ -104,12 +105,15 @@ impl PriceBook {
     /// After how many days a book is too old to be taken without a warning.
     pub const OLD_AFTER_DAYS: i32 = 60;
 
-    /// The book that ships with Tollgate.
+    /// The book that ships with Tollgate. It is read once in a process.
     #[must_use]
     pub fn shipped() -> Self {
-        let (book, _) = Self::from_litellm(SHIPPED_PRICES, Self::SHIPPED)
-            .expect("the shipped book is valid: a test reads it");
-        book
+        static BOOK: LazyLock<PriceBook> = LazyLock::new(|| {
+            let (book, _) = PriceBook::from_litellm(SHIPPED_PRICES, PriceBook::SHIPPED)
+                .expect("the shipped book is valid: a test reads it");
+            book
+        });
+        BOOK.clone()
     }
 
     /// Reads LiteLLM's `model_prices_and_context_window.json`.
@@ -125,7 +129,7 @@ impl PriceBook {
             .map_err(|message| InvalidPriceBook { source_name: source_name.to_owned(), message })?;
         let digest = Sha256::digest(text.as_bytes());
         let hex: String = digest.iter().take(6).map(|byte| format!("{byte:02x}")).collect();
-        Ok((Self { version: format!("{source_name}@{hex}"), models }, notes))
+        Ok((Self { version: format!("{source_name}@{hex}"), models: Arc::new(models) }, notes))
     }
 
     /// Its version, as costs name it: the source and the first 12 hex digits of the SHA-256 of its text.

@@ -15,7 +15,7 @@ use super::arrange::root_of;
 use super::line::{Read, is_quiet, word};
 use crate::call::Call;
 use crate::codex::{bad_field, is_label, shortened};
-use crate::family::Family;
+use crate::family::{Family, ROOT};
 use crate::item::{Item, NoteKind, ProblemKind};
 use crate::lines::Interest;
 use crate::reader::{Findings, Session};
@@ -204,11 +204,14 @@ impl Transcript {
         let side = read.is_sidechain.is_some_and(|raw| raw.get() == "true");
         let agent = agent.or_else(|| side.then(|| "subagent".to_owned()));
         let conversation = self.root.clone();
+        // A sub-agent's calls are its session's, unless the session is a fork.
+        let root = agent.as_ref().and_then(|_| Family::task_of(&self.session(read)?));
         [
             ("cwd", word(read.cwd)),
             ("branch", word(read.branch)),
             ("agent", agent),
             ("conversation", conversation),
+            (ROOT, root.map(|root| root.to_string())),
             ("inference_geo", region),
             ("web_searches", searches),
         ]

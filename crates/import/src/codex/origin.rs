@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use tollgate_domain::time::Timestamp;
 
 use super::line::SessionMeta;
+use crate::family::ROOT;
 
 /// Copied lines are written in one go, at the time of the copy. What comes this much later is the session's own, since
 /// a person or a model had to answer first. Where a faster answer is taken for a copy the total is right all the same.
@@ -72,7 +73,7 @@ impl Origin {
             label("cwd", meta.cwd),
             label("branch", meta.branch),
             label("agent", meta.agent.or_else(|| meta.is_subagent.then(|| "subagent".to_owned()))),
-            label("root", root.map(|root| format!("codex-{root}"))),
+            label(ROOT, root.map(|root| format!("codex-{root}"))),
         ];
         Self {
             file: meta.session.filter(|session| second_file && *session != thread),

@@ -67,8 +67,7 @@ impl Projection for Alerts {
             EventBody::Alert(AlertEvent::ConditionObserved(observed)) => {
                 watched(rows, moment, |watch| observe(watch, observed))
             }
-            // Ledger-wide facts are about no task.
-            _ if event.tenant == LEDGER_TENANT => Ok(()),
+            _ if !event.concerns_task() => Ok(()),
             EventBody::Task(_)
             | EventBody::Usage(_)
             | EventBody::Gate(_)

@@ -3,7 +3,6 @@
 use tollgate_domain::event::{
     EventBody, LedgerEvent, RecordedEvent, ReportEvent, TaskEvent, TaskOutcome, UsageEvent,
 };
-use tollgate_domain::ids::LEDGER_TENANT;
 use tollgate_domain::tokens::TokenSums;
 use tollgate_domain::usage::{Cost, NamedExecution, UsageAdjusted, UsageRecorded};
 
@@ -31,7 +30,7 @@ impl Projection for Reports {
         if let EventBody::Ledger(LedgerEvent::PriceBookLoaded(_)) = event.body {
             return in_force::note(rows, event);
         }
-        if event.tenant == LEDGER_TENANT || !event.body.concerns_task() {
+        if !event.concerns_task() {
             return Ok(());
         }
         let key = task_sums_key(event.tenant, event.task);

@@ -5,7 +5,6 @@ use tollgate_domain::event::{
     UsageEvent,
 };
 use tollgate_domain::gate::{GateDecided, Verdict};
-use tollgate_domain::ids::LEDGER_TENANT;
 use tollgate_domain::phase::ExecutionId;
 use tollgate_domain::position::Sequence;
 use tollgate_domain::task::{TaskStage, evolve};
@@ -26,7 +25,7 @@ impl Projection for Status {
     type Row = TaskRow;
 
     fn apply<R: Rows<TaskRow>>(&self, event: &RecordedEvent<'_>, rows: &mut R) -> Result<(), R::Error> {
-        if event.tenant == LEDGER_TENANT || !event.body.concerns_task() {
+        if !event.concerns_task() {
             return Ok(());
         }
         let at = event.occurred_at.believed(event.recorded_at);

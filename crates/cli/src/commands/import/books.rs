@@ -5,9 +5,10 @@ use std::hash::{BuildHasher as _, RandomState};
 
 use serde_json::value::RawValue;
 use tollgate_domain::event::{Event, EventBody, UsageEvent};
+use tollgate_domain::ids::TaskId;
 use tollgate_domain::tokens::TokenSums;
 use tollgate_import::call::{Call, CallName, Elsewhere, Means, Miscounted};
-use tollgate_import::family::{Family, session_of};
+use tollgate_import::family::{Family, ROOT, session_of};
 use tollgate_import::settle::{self, Bookings};
 use tollgate_wire::Submitted;
 use tollgate_wire::api::{EventOutcome, Outcome};
@@ -117,6 +118,15 @@ impl<'a> Books<'a> {
         Ok(())
     }
 
+    /// The session that calls are of which several of the family have: those that only the ledger knows come before those that
+    /// this import reads, which are in the order of their age.
+    fn first_of(&self, family: &Family) -> Option<&str> {
+        let sessions = self.families.get(&family.root)?.iter();
+        let in_order = self.order.contains_key(&family.session);
+        let first = sessions.min_by_key(|session| self.order.get(*session).filter(|_| in_order));
+        first.map(String::as_str)
+    }
+
     /// A call, to be counted once.
     pub(super) async fn call(&mut self, mut call: Call) -> Result<(), Failure> {
         if let Some(family) = &self.family
@@ -124,6 +134,7 @@ impl<'a> Books<'a> {
         {
             let others = self.families.get(&family.root).into_iter().flatten();
             let own = self.order.get(&family.session);
+            let first = self.first_of(family);
             call.elsewhere.extend(others.filter(|session| **session != family.session).filter_map(
                 |session| {
                     let younger = own.zip(self.order.get(session)).is_some_and(|(own, other)| other > own);
@@ -134,6 +145,11 @@ impl<'a> Books<'a> {
                     })
                 },
             ));
+            if let Some(root) = first.and_then(Family::task_of)
+                && root != call.event.task
+            {
+                label_root(&mut call.event, &root);
+            }
         }
         let name = call.name();
         // Calls that may be the same one are settled one after the other.
@@ -276,8 +292,8 @@ impl<'a> Books<'a> {
 
     /// Another import has told the ledger of another session under the same number: this one gets the next.
     async fn signal_again(&mut self, signal: &Event) -> Result<Option<Event>, Failure> {
-        let (root, _) = signal.id.as_str().rsplit_once(':').unwrap_or_default();
-        let Some(session) = signal.trace_parent.as_deref().and_then(session_of) else { return Ok(None) };
+        let session = signal.trace_parent.as_deref().and_then(session_of);
+        let (Some(root), Some(session)) = (Family::root_of_signal(&signal.id), session) else { return Ok(None) };
         let known = self.ledger.known_sessions(root).await?;
         let nth = u32::try_from(known.len()).unwrap_or(u32::MAX).saturating_add(1);
         let is_known = known.contains(&session);
@@ -318,6 +334,13 @@ impl<'a> Books<'a> {
                 self.outcomes.messages.push(outcome.detail.clone().unwrap_or_else(|| "refused".to_owned()));
             }
         }
+    }
+}
+
+/// Names the task that a fork or a sub-agent comes from.
+fn label_root(event: &mut Event, root: &TaskId) {
+    if let EventBody::Usage(UsageEvent::UsageRecorded(usage)) = &mut event.body {
+        usage.labels.insert(ROOT.to_owned(), root.to_string());
     }
 }
 
