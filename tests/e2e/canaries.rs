@@ -49,7 +49,7 @@ fn nothing_that_others_wrote_acts_on_a_terminal() {
     let place = Place::new();
     let server = Server::start(&place, "d");
     fill(&server);
-    let commands: [&[&str]; 19] = [
+    let commands: [&[&str]; 22] = [
         &["task", "show", ID],
         &["task", "explain", ID],
         &["task", "list"],
@@ -70,6 +70,10 @@ fn nothing_that_others_wrote_acts_on_a_terminal() {
         &["task", "show", "T\u{1b}[2J\u{202e}"],
         &["phase", "start", ID, "PL\u{1b}[2JAN"],
         &["task", "close", ID, "--outcome", "completed"],
+        // Also those of the command line itself.
+        &["task", "sho\u{1b}[2Jw\u{202e}"],
+        &["gate", ID, "PLAN", "\u{1b}[2J\u{202e}"],
+        &["usage", "record", ID, "--output", "\u{1b}[2J\u{202e}"],
     ];
     let mut shown = 0;
     for command in commands {
@@ -83,6 +87,13 @@ fn nothing_that_others_wrote_acts_on_a_terminal() {
                 assert_eq!(hidden(text), None, "{command:?} {format:?}: {text:?}");
                 assert!(!text.lines().any(|line| line.starts_with("FORGED")), "{command:?}: {text}");
                 shown += text.matches("u{202e}").count() + text.matches("u202e").count();
+            }
+            let of_programs = !format.is_empty() && said.code == 0;
+            if of_programs && serde_json::from_str::<serde_json::Value>(&said.out).is_err() {
+                for line in said.out.lines() {
+                    let value = serde_json::from_str::<serde_json::Value>(line);
+                    assert!(value.is_ok(), "{command:?}: {value:?} {line}");
+                }
             }
             if format.is_empty() && command[0] == "task" && said.code == 0 {
                 assert!(said.out.contains("T\\u{202e}\\u{200b}\\u{feff}1"), "{command:?}: {}", said.out);

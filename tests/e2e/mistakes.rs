@@ -99,6 +99,15 @@ fn an_invalid_config_is_said_loudly_and_the_built_in_one_holds() {
         checked.contains("d/phase_budgets.yaml: valid") && checked.contains("rollout  enforce"),
         "{checked}"
     );
+    assert!(
+        place.ok("--data d config check d/phase_budgets.yaml").starts_with("d/phase_budgets.yaml: valid")
+    );
+    assert!(place.fails(6, "--data d config check bad.yaml").contains("did you mean `enforce`"));
+    // Without a file nobody takes the built-in one for the one in force.
+    std::fs::remove_file(place.path("d/phase_budgets.yaml")).unwrap();
+    let said = place.run(&["--data", "d", "config", "check"]);
+    assert!(said.out.starts_with("built-in: valid"), "{}", said.out);
+    assert!(said.err.contains("`tollgate --data d config show` shows the one in force"), "{}", said.err);
 }
 
 #[test]
@@ -123,6 +132,16 @@ fn every_file_of_settings_that_holds_none_gets_one_line() {
             let lines = told.lines().filter(|line| !line.ends_with("1 problem")).count();
             assert!(told.contains(says) && lines == 1, "tollgate {line}\n{text}\n{told}");
         }
+    }
+    for (code, line) in [
+        (1, "config check /dev/zero"),
+        (1, "--strict-config --config /dev/zero --data d serve --listen 127.0.0.1:0"),
+        (1, "--data d serve --listen 127.0.0.1:0 --alerts /dev/zero"),
+        (1, "--data d serve --listen 127.0.0.1:0 --remediation /dev/zero"),
+        (1, "--data d serve --listen 127.0.0.1:0 --prices /dev/zero"),
+    ] {
+        let told = place.fails(code, line);
+        assert!(told.contains("more than 16777216 bytes"), "tollgate {line}\n{told}");
     }
     for (text, says) in [("", "the file is empty"), ("- a\n", "the file is no JSON object")] {
         place.write("x", text);

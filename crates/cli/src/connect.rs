@@ -145,7 +145,7 @@ impl Connection {
         let Some(mut local) = self.local else { return };
         if local.remediations.round().await > 0 {
             note(
-                "! the remediation of a blocked task could not be opened; a server tries again, and its next block",
+                "! the remediation of a blocked task is not open everywhere yet; a server goes on with it, or the task's next block",
             );
         }
         if let Some(evidence) = &mut local.evidence

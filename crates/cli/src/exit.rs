@@ -20,7 +20,7 @@ pub(crate) const REFUSED: u8 = 3;
 pub(crate) const STALE: u8 = 4;
 /// The gate says `block`.
 pub(crate) const BLOCKED: u8 = 5;
-/// A check found a difference: opening a log that lost its end, `log verify`, `view rebuild`, `config check`.
+/// A check found a difference: opening a log that lost its end, `log verify`, `backup`, `restore`, `view rebuild`, `config check`.
 pub(crate) const DIFFERS: u8 = 6;
 /// Ctrl-C, as shells have it: 128 and the number of the signal.
 pub(crate) const INTERRUPTED: u8 = 130;
@@ -34,7 +34,7 @@ Exit codes:
   3  refused by a rule: unknown task, second active phase, event id used before, wrong field
   4  stale: the view did not reach the end of the log within 10 s (--no-wait does not wait)
   5  the gate says block
-  6  a check found a difference: a log that ends before what its views remember, log verify, view rebuild, config check, import with unreadable lines
+  6  a check found a difference: a log that ends before what its views remember, log verify, backup, restore, view rebuild, config check, import with unreadable lines
   130  stopped by Ctrl-C: an import says what is in the ledger";
 
 /// A command that did not do what was asked.
@@ -107,7 +107,20 @@ macro_rules! failed_from {
     };
 }
 
-failed_from!(ConnectError, SetupError, BackupError, std::io::Error);
+failed_from!(ConnectError, SetupError, std::io::Error);
+
+impl From<BackupError> for Failure {
+    fn from(error: BackupError) -> Self {
+        let message = error.to_string();
+        match error {
+            BackupError::Open(error) => error.into(),
+            BackupError::Behind { .. } | BackupError::Incomplete { .. } | BackupError::Damaged { .. } => {
+                Self::differs(message)
+            }
+            BackupError::Io { .. } | BackupError::NotEmpty { .. } => Self::failed(message),
+        }
+    }
+}
 
 impl From<OpenError> for Failure {
     fn from(error: OpenError) -> Self {

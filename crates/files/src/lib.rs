@@ -1,8 +1,8 @@
 //! Files and directories as a ledger makes them: for their owner alone, since they hold titles, reasons and names of people; and
-//! where they are replaced, whole or not at all.
+//! where they are replaced, whole or not at all. And files of settings, as people write them.
 
 use std::fs::{DirBuilder, File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 
@@ -21,6 +21,32 @@ pub fn private_file() -> OpenOptions {
 /// As the operating system says.
 pub fn make_private_dirs(dir: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(dir)
+}
+
+/// Most bytes of a file of settings: the largest price books have a tenth of that.
+pub const MAX_SETTINGS_BYTES: u64 = 16 << 20;
+
+/// Reads a file of settings as text. It may be a pipe, as shells make them of `<(command)`; what never ends, such as `/dev/zero`, is
+/// not read for ever.
+///
+/// # Errors
+///
+/// As the operating system says; and a file that is longer than [`MAX_SETTINGS_BYTES`], or that is not text in UTF-8.
+pub fn read_settings(path: &Path) -> io::Result<String> {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(MAX_SETTINGS_BYTES + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > MAX_SETTINGS_BYTES {
+        let rule =
+            format!("it has more than {MAX_SETTINGS_BYTES} bytes, more than any file of settings may have");
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, rule));
+    }
+    String::from_utf8(bytes).map_err(|error| {
+        let (at, bytes) = (error.utf8_error().valid_up_to(), error.as_bytes());
+        let utf_16 = bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]);
+        let hint = if utf_16 { ", it seems to be UTF-16" } else { "" };
+        let rule = format!("it is not text in UTF-8: see byte {at}{hint}; save it as UTF-8");
+        io::Error::new(io::ErrorKind::InvalidData, rule)
+    })
 }
 
 /// Makes the names in a directory durable.
@@ -70,6 +96,36 @@ mod tests {
         let path = below.join("file");
         private_file().write(true).create(true).truncate(true).open(&path).unwrap();
         assert_eq!(mode(&path), 0o600);
+    }
+
+    #[test]
+    fn settings_are_text_of_a_bounded_length() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("x.yaml");
+        for (bytes, says) in [
+            (&b"a: 1\n"[..], Ok("a: 1\n")),
+            (b"", Ok("")),
+            (b"a: \xff\n", Err("it is not text in UTF-8: see byte 3; save it as UTF-8")),
+            (b"\xff\xfea\0", Err("see byte 0, it seems to be UTF-16")),
+        ] {
+            std::fs::write(&path, bytes).unwrap();
+            match (read_settings(&path), says) {
+                (Ok(text), Ok(expected)) => assert_eq!(text, expected),
+                (Err(error), Err(part)) => assert!(error.to_string().contains(part), "{error}"),
+                (found, _) => panic!("{bytes:?}: {found:?}"),
+            }
+        }
+        // As long as it may be, and a byte longer: the length of a file need not be known before.
+        let file = File::create(&path).unwrap();
+        file.set_len(MAX_SETTINGS_BYTES).unwrap();
+        assert_eq!(read_settings(&path).unwrap().len() as u64, MAX_SETTINGS_BYTES);
+        file.set_len(MAX_SETTINGS_BYTES + 1).unwrap();
+        let endless = Path::new("/dev/zero");
+        for path in [&path, endless] {
+            let error = read_settings(path).unwrap_err().to_string();
+            assert!(error.contains("more than 16777216 bytes"), "{error}");
+        }
+        assert_eq!(read_settings(&dir.path().join("y")).unwrap_err().kind(), io::ErrorKind::NotFound);
     }
 
     #[test]

@@ -6,19 +6,23 @@ mod http;
 mod operate;
 mod task;
 
+use std::borrow::Cow;
 use std::path::PathBuf;
 
 use clap::parser::ValueSource;
 use clap::{Args as ClapArgs, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
+use tollgate_domain::printable::printable_lines;
+
+use crate::output::note;
 pub(crate) use alerts::{
     AcknowledgeArgs, AlertsArgs, AlertsCommand, DeliveriesArgs, QuarantineCommand, QuarantineEndArgs,
     ResendArgs,
 };
 pub(crate) use govern::{BreakerCommand, HealthCommand};
 pub(crate) use operate::{
-    BackupArgs, ConfigCommand, CopyArgs, DemoArgs, ImportArgs, ImportCommand, InitArgs, LogCommand,
-    ProjectorArgs, RestoreArgs, ServeArgs, ShowArgs, TailArgs, ViewCommand,
+    BackupArgs, CheckArgs, ConfigCommand, CopyArgs, DemoArgs, ImportArgs, ImportCommand, InitArgs,
+    LogCommand, ProjectorArgs, RestoreArgs, ServeArgs, ShowArgs, TailArgs, ViewCommand,
 };
 pub(crate) use task::{
     AdjustArgs, CloseArgs, Counts, EventArgs, ExplainArgs, GateArgs, ImportanceArgs, Lengths, ListArgs,
@@ -198,8 +202,8 @@ pub(crate) enum Format {
 impl Args {
     /// What the command line says.
     pub(crate) fn read() -> Self {
-        let matches = with_short_help(Self::command()).get_matches();
-        let mut args = Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+        let matches = with_short_help(Self::command()).try_get_matches().unwrap_or_else(refuse);
+        let mut args = Self::from_arg_matches(&matches).unwrap_or_else(refuse);
         if matches!(args.command, Command::Demo(_)) {
             refuse_with_demo(&matches);
         }
@@ -255,6 +259,17 @@ impl Global {
         let typed = values.into_iter().filter(|(name, _)| typed(matches, name));
         typed.filter_map(|(name, value)| Some((name, value?))).collect()
     }
+}
+
+/// Says what is wrong with the command line, or what was asked of it, and ends. An argument may be a text of others: where it has
+/// something that would act on a terminal, the message comes without colours and with nothing of that.
+fn refuse<T>(error: clap::Error) -> T {
+    let plain = error.to_string();
+    if matches!(printable_lines(&plain), Cow::Owned(_)) {
+        note(plain.trim_end());
+        std::process::exit(error.exit_code());
+    }
+    error.exit()
 }
 
 /// Whether a flag stands on the command line, before or behind the command.

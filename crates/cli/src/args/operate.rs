@@ -60,11 +60,18 @@ pub(crate) struct ImportArgs {
 #[derive(Debug, Subcommand)]
 pub(crate) enum ConfigCommand {
     /// Check a config and show all its problems at once; with --prices a price book too
-    Check,
+    Check(CheckArgs),
     /// Show the config in force, where it was taken from, and since when
     Show(ShowArgs),
     /// Have the server read its config again: an invalid one changes nothing
     Reload,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CheckArgs {
+    /// The config, as --config; else that of the data directory, else the built-in one
+    #[arg(value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

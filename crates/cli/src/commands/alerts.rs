@@ -10,7 +10,7 @@ use super::{ask, read};
 use crate::args::{AcknowledgeArgs, AlertsArgs, AlertsCommand, DeliveriesArgs, Format, Global, ResendArgs};
 use crate::connect::Access;
 use crate::exit::Failure;
-use crate::output::{self, json, line, say, time};
+use crate::output::{self, json, json_line, line, say, time};
 
 /// How long one question for a change waits.
 const FOLLOW_MS: u64 = 30_000;
@@ -96,7 +96,7 @@ async fn follow(global: &Global) -> Result<ExitCode, Failure> {
             for change in &page.changes {
                 let alert = &change.alert;
                 if global.format == Format::Json {
-                    line(&serde_json::to_string(change).unwrap_or_default());
+                    json_line(change);
                     continue;
                 }
                 let at = match change.change.as_str() {

@@ -8,15 +8,21 @@ use tollgate_domain::price::days_ago;
 use tollgate_server::ledger::BUILT_IN;
 
 use super::{ask, prices};
-use crate::args::{Format, Global, ShowArgs};
+use crate::args::{CheckArgs, Format, Global, ShowArgs};
 use crate::connect::{Access, config_file, is_served};
 use crate::exit::Failure;
-use crate::output::{json, line, out};
+use crate::output::{json, line, note, out};
 
-/// Shows all problems of the config, or its hash: of the one that commands would use, `--config`, else that of the data
-/// directory, else the built-in one. With `--prices` the same of a price book.
-pub(crate) fn check(global: &Global) -> Result<ExitCode, Failure> {
-    let (config, source) = match config_file(global) {
+/// Shows all problems of the config, or its hash: of the file that is named, else that of the data directory, else the built-in one.
+/// With `--prices` the same of a price book.
+pub(crate) fn check(global: &Global, args: &CheckArgs) -> Result<ExitCode, Failure> {
+    let file = args.file.clone().or_else(|| config_file(global));
+    if file.is_none() {
+        note(
+            "no config is named here, this is the built-in one; `tollgate config show` shows the one in force",
+        );
+    }
+    let (config, source) = match file {
         Some(path) if path == Path::new(BUILT_IN) => (BudgetConfig::built_in(), BUILT_IN.to_owned()),
         Some(path) => (read_config(&path)?, path.display().to_string()),
         None => (BudgetConfig::built_in(), BUILT_IN.to_owned()),
@@ -103,8 +109,8 @@ pub(crate) async fn reload(global: &Global) -> Result<ExitCode, Failure> {
 /// Reads a config; all its problems at once where it has any.
 pub(crate) fn read_config(path: &Path) -> Result<BudgetConfig, Failure> {
     let name = path.display();
-    let text =
-        std::fs::read_to_string(path).map_err(|error| Failure::failed(format!("reading {name}: {error}")))?;
+    let text = tollgate_files::read_settings(path)
+        .map_err(|error| Failure::failed(format!("reading {name}: {error}")))?;
     BudgetConfig::from_yaml(&text).map_err(|invalid| {
         let count = invalid.problems.len();
         let problems: String = invalid.problems.iter().map(|problem| format!("\n  {problem}")).collect();

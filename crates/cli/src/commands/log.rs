@@ -12,7 +12,7 @@ use super::ask;
 use crate::args::{Format, Global, InitArgs, TailArgs};
 use crate::connect::{Access, Connection, is_served, nats_options};
 use crate::exit::{DIFFERS, Failure};
-use crate::output::{counted, grouped_u64, json, line, time};
+use crate::output::{counted, grouped_u64, json, json_line, line, time};
 
 /// Events of a page.
 const PAGE: usize = 500;
@@ -42,7 +42,7 @@ pub(crate) async fn tail(global: &Global, args: &TailArgs) -> Result<ExitCode, F
 
 fn show(global: &Global, event: &serde_json::Value) {
     if global.format == Format::Json {
-        line(&event.to_string());
+        json_line(event);
         return;
     }
     let text = |name: &str| event[name].as_str().unwrap_or_default();

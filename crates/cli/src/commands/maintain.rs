@@ -9,7 +9,7 @@ use super::ask;
 use crate::args::{BackupArgs, Format, Global, RestoreArgs, ViewCommand};
 use crate::connect::Access;
 use crate::exit::{DIFFERS, Failure};
-use crate::output::{grouped_u64, json, line};
+use crate::output::{counted, grouped_u64, json, line};
 
 /// Rebuilds views beside the live ones.
 pub(crate) async fn view(global: &Global, command: ViewCommand) -> Result<ExitCode, Failure> {
@@ -65,9 +65,10 @@ pub(crate) async fn backup(global: &Global, args: &BackupArgs) -> Result<ExitCod
     if global.format == Format::Json {
         json(&backup);
     } else {
-        let (files, last, to) = (backup.files.len(), backup.last, args.to.display());
+        let (last, to) = (backup.last, args.to.display());
         line(&format!(
-            "{to}: log up to record {last}, {files} files, {} bytes, each with its checksum",
+            "{to}: log up to record {last}, {}, {} bytes, each with its checksum; read from its first record to its last",
+            counted(backup.files.len() as u64, "file"),
             grouped_u64(bytes)
         ));
         line(&format!("  restore: tollgate --data NEW-DIR restore {to}"));

@@ -48,7 +48,7 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
         Command::Report(report) => views::report(&global, &report).await,
         Command::Alerts(args) => alerts::run(&global, &args).await,
         Command::Quarantine(command) => quarantine::run(&global, command).await,
-        Command::Config(ConfigCommand::Check) => config::check(&global),
+        Command::Config(ConfigCommand::Check(check)) => config::check(&global, &check),
         Command::Config(ConfigCommand::Show(show)) => config::show(&global, &show).await,
         Command::Config(ConfigCommand::Reload) => config::reload(&global).await,
         Command::Log(LogCommand::Copy(copy)) => copy::run(&global, &copy).await,

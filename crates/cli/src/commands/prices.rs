@@ -24,7 +24,7 @@ pub(crate) fn check(path: &Path, config: &BudgetConfig) -> Result<Checked, Failu
     let text = if shipped {
         SHIPPED_PRICES.to_owned()
     } else {
-        std::fs::read_to_string(path)
+        tollgate_files::read_settings(path)
             .map_err(|error| Failure::failed(format!("reading {source}: {error}")))?
     };
     let name = path.file_name().unwrap_or_default().to_string_lossy();

@@ -140,6 +140,8 @@ pub(crate) async fn report(global: &Global, args: &ReportArgs) -> Result<ExitCod
                 }
             });
             match asked.await? {
+                // A file holds no flags of the machine that it was made on; what stands on a screen is typed there.
+                Shown::Text(text) if global.form == Form::Table => say(&text),
                 Shown::Text(text) => out(&text),
                 Shown::Report(report) => json(&report),
             }

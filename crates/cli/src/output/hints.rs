@@ -5,8 +5,8 @@ use std::sync::OnceLock;
 /// Flags that a printed command needs, as they are typed.
 static FLAGS: OnceLock<String> = OnceLock::new();
 
-/// Where a command begins in a text.
-const COMMAND: &str = "`tollgate ";
+/// Where a command begins in a text, and what ends it: in a sentence, or as a line of its own.
+const COMMANDS: [(&str, char); 2] = [("`tollgate ", '`'), ("\n  tollgate ", '\n')];
 
 /// Has every printed command carry these flags.
 pub(crate) fn carry(flags: &[(&str, String)]) {
@@ -30,18 +30,20 @@ pub(crate) fn quoted(word: &str) -> String {
 }
 
 fn with_flags(text: &str, flags: &str) -> String {
-    let mut parts = text.split(COMMAND);
-    let mut out = parts.next().unwrap_or_default().to_owned();
-    for command in parts {
-        // One that names its ledger, or makes another one, is whole.
-        let typed = command.split('`').next().unwrap_or_default();
-        let named = ["--data ", "--server ", "--log "].iter().any(|flag| typed.contains(flag));
-        let whole = named || typed.starts_with("demo") || typed.starts_with("restore ");
-        out.push_str(COMMAND);
-        out.push_str(if whole { "" } else { flags });
-        out.push_str(command);
-    }
-    out
+    COMMANDS.into_iter().fold(text.to_owned(), |text, (begin, end)| {
+        let mut parts = text.split(begin);
+        let mut out = parts.next().unwrap_or_default().to_owned();
+        for command in parts {
+            // One that names its ledger, or makes another one, is whole.
+            let typed = command.split(end).next().unwrap_or_default();
+            let named = ["--data ", "--server ", "--log "].iter().any(|flag| typed.contains(flag));
+            let whole = named || typed.starts_with("demo") || typed.starts_with("restore ");
+            out.push_str(begin);
+            out.push_str(if whole { "" } else { flags });
+            out.push_str(command);
+        }
+        out
+    })
 }
 
 #[cfg(test)]
@@ -60,6 +62,10 @@ mod tests {
             ("`tollgate projector status --log URL`", "`tollgate projector status --log URL`"),
             ("`tollgate demo` makes one", "`tollgate demo` makes one"),
             ("tollgate serves d", "tollgate serves d"),
+            (
+                "By these:\n  tollgate gate T PR\n  tollgate --data e report\n",
+                "By these:\n  tollgate --data d gate T PR\n  tollgate --data e report\n",
+            ),
         ] {
             assert_eq!(with_flags(text, "--data d "), expected);
         }

@@ -50,6 +50,11 @@ pub(crate) fn json(value: &impl Serialize) {
     out(&format!("{}\n", shown_json(&serde_json::to_string_pretty(value).unwrap_or_default())));
 }
 
+/// One JSON value to stdout, on a line of its own.
+pub(crate) fn json_line(value: &impl Serialize) {
+    out(&format!("{}\n", shown_json(&serde_json::to_string(value).unwrap_or_default())));
+}
+
 /// JSON with what is hidden in its texts as escapes of JSON: the same value.
 pub(crate) fn shown_json(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());

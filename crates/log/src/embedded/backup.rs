@@ -11,7 +11,8 @@ use uuid::Uuid;
 use super::OpenError;
 use super::frontier::{self, Frontier, FrontierFile};
 use super::ledger::{self, FORMAT, LedgerFile};
-use super::segment;
+use super::witness::{self, Witness};
+use super::{segment, verify};
 use crate::contract::Durability;
 use tollgate_files::{make_private_dirs, private_file, replace, sync_dir};
 
@@ -71,6 +72,34 @@ pub enum BackupError {
         /// The target.
         path: String,
     },
+    /// The log ends before what something beside it remembers.
+    #[error(
+        "backing up {dir}: its log is known up to record {last}, but {witness} remembers record {remembers}; nothing was copied. \
+         Open the ledger once, with `tollgate --data {dir} log tail`: it finds the rest, or says what is lost"
+    )]
+    Behind {
+        /// The data directory.
+        dir: String,
+        /// The last record that the log's frontier knows.
+        last: Sequence,
+        /// Who remembers more.
+        witness: String,
+        /// The record that it remembers.
+        remembers: Sequence,
+    },
+    /// What was copied is not the whole log.
+    #[error(
+        "backing up {dir}: the copy is not whole: {what}. What stands in {to} is no backup and is never restored; keep the backups of \
+         before, and look at the log itself with `tollgate --data {dir} log verify`"
+    )]
+    Incomplete {
+        /// The data directory.
+        dir: String,
+        /// Where the copy is.
+        to: String,
+        /// What is missing or damaged in it.
+        what: String,
+    },
     /// The backup is not what was written.
     #[error("restoring from {path}: {what}; nothing was restored")]
     Damaged {
@@ -81,8 +110,8 @@ pub enum BackupError {
     },
 }
 
-/// Copies a log up to its durable frontier, while a writer may append to it. The views are left out: they are folds of
-/// the log and are made again.
+/// Copies a log up to its durable frontier, while a writer may append to it, and reads the copy from its first record to its
+/// last. The views are left out: they are folds of the log and are made again.
 ///
 /// # Errors
 ///
@@ -92,11 +121,17 @@ pub fn backup(dir: &Path, to: &Path) -> Result<Backup, BackupError> {
         return Err(OpenError::NoLedger { dir: dir.display().to_string() }.into());
     };
     let log_dir = ledger::log_dir(dir);
+    // Before the frontier: what goes on beside this is never ahead of it.
+    let witness = witness::furthest(dir, file.epoch);
     let found = frontier::read(&log_dir).map_err(|error| failed("reading", &log_dir, &error))?;
     let Some((_, _, frontier)) = found else {
         let what = "the log has no durable frontier; open it once".to_owned();
         return Err(OpenError::NotADataDirectory { dir: dir.display().to_string(), what }.into());
     };
+    if let Some(Witness { name, remembers }) = witness.filter(|it| it.remembers > frontier.last) {
+        let dir = dir.display().to_string();
+        return Err(BackupError::Behind { dir, last: frontier.last, witness: name, remembers });
+    }
     make_empty(to)?;
     let mut files = Vec::new();
     let ordinals = segment::ordinals(&log_dir).map_err(|error| failed("listing", &log_dir, &error))?;
@@ -107,6 +142,11 @@ pub fn backup(dir: &Path, to: &Path) -> Result<Backup, BackupError> {
         let copied =
             copy(&source, &to.join(&name), length).map_err(|error| failed("copying", &source, &error))?;
         files.push(BackupFile { name, bytes: copied.0, blake3: copied.1 });
+    }
+    let copied = verify::of_segments(to, frontier.clone(), &file, &[], &mut |_| Ok(()));
+    if let Some(what) = copied.difference {
+        let (dir, to) = (dir.display().to_string(), to.display().to_string());
+        return Err(BackupError::Incomplete { dir, to, what });
     }
     let backup = Backup {
         format: FORMAT,

@@ -5,7 +5,7 @@ use std::path::Path;
 use tollgate_domain::position::{PARTITIONS, PartitionId, Sequence};
 
 use super::OpenError;
-use super::frontier;
+use super::frontier::{self, Frontier};
 use super::ledger::{self, LedgerFile};
 use super::reader::{SegmentReader, Source, open_segment};
 use super::segment::{self, Heads};
@@ -79,6 +79,18 @@ pub fn verify(
             "the log has no durable frontier; open it once (for example with `tollgate log tail`)".to_owned();
         return Err(OpenError::NotADataDirectory { dir: dir.display().to_string(), what });
     };
+    debug_assert!(ledger.knows(epoch));
+    Ok(of_segments(&log_dir, frontier, &ledger, anchors, check_event))
+}
+
+/// Verifies segments up to a frontier, wherever they stand.
+pub(super) fn of_segments(
+    log_dir: &Path,
+    frontier: Frontier,
+    ledger: &LedgerFile,
+    anchors: &[Anchor],
+    check_event: &mut dyn FnMut(&EventFrame<'_>) -> Result<(), String>,
+) -> Verification {
     let mut result = Verification {
         records: 0,
         events: 0,
@@ -90,21 +102,20 @@ pub fn verify(
         anchors_matched: 0,
         foreign: Vec::new(),
     };
-    debug_assert!(ledger.knows(epoch));
-    let headers = match segment_heads(&log_dir, frontier.segment, &ledger) {
+    let headers = match segment_heads(log_dir, frontier.segment, ledger) {
         Ok(headers) => headers,
         Err(difference) => {
             result.difference = Some(difference);
-            return Ok(result);
+            return result;
         }
     };
     result.segments = headers.len();
     result.difference =
-        match SegmentReader::open(&log_dir, Source::Fixed(frontier), Partitions::ALL, Sequence::ZERO) {
+        match SegmentReader::open(log_dir, Source::Fixed(frontier), Partitions::ALL, Sequence::ZERO) {
             Ok(mut reader) => walk(&mut reader, &mut result, &headers, anchors, check_event).err(),
             Err(error) => Some(error.to_string()),
         };
-    Ok(result)
+    result
 }
 
 /// What every verification leaves open.

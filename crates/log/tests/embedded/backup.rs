@@ -1,10 +1,13 @@
 //! Backup beside the writer, restore as a log of its own.
 
+use std::fs::File;
+use std::path::PathBuf;
+
 use tollgate_domain::position::Sequence;
 use tollgate_log::contract::{AppendOutcome, EventLog};
 use tollgate_log::embedded::{BackupError, backup, restore, verify};
 
-use crate::support::{append, filled, ids, numbered, open};
+use crate::support::{append, filled, ids, numbered, open, segments};
 
 #[test]
 fn a_backup_while_writing_restores_to_the_same_events_under_a_new_epoch() {
@@ -62,4 +65,75 @@ fn targets_that_hold_something_are_left_alone() {
     assert!(matches!(restore(&copy, dir.path()), Err(BackupError::NotEmpty { .. })));
     assert!(matches!(restore(target.path(), &target.path().join("x")), Err(BackupError::Io { .. })));
     assert_eq!(ids(&open(dir.path()).unwrap()), numbered(3));
+}
+
+#[test]
+fn a_log_that_is_not_whole_gives_no_backup() {
+    type Harm = fn(&[PathBuf]);
+    let cases: [(&str, Harm, &str); 4] = [
+        (
+            "its end is cut off",
+            |segments| {
+                let last = File::options().write(true).open(segments.last().unwrap()).unwrap();
+                last.set_len(4200).unwrap();
+            },
+            "nothing stands here",
+        ),
+        (
+            "its last segment is gone",
+            |segments| std::fs::remove_file(segments.last().unwrap()).unwrap(),
+            "No such file",
+        ),
+        (
+            "one between is gone",
+            |segments| std::fs::remove_file(&segments[1]).unwrap(),
+            "segment 2 is missing",
+        ),
+        (
+            "a bit of it is flipped",
+            |segments| {
+                let mut bytes = std::fs::read(&segments[0]).unwrap();
+                bytes[5000] ^= 1;
+                std::fs::write(&segments[0], bytes).unwrap();
+            },
+            "0000000001.segment",
+        ),
+    ];
+    for (given, harm, says) in cases {
+        let (dir, target) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        filled(dir.path(), 100);
+        assert!(segments(dir.path()).len() > 2);
+        let copy = target.path().join("backup");
+        backup(dir.path(), &copy).unwrap();
+        std::fs::remove_dir_all(&copy).unwrap();
+        harm(&segments(dir.path()));
+        let error = backup(dir.path(), &copy).unwrap_err();
+        assert!(matches!(error, BackupError::Incomplete { .. }), "{given}: {error}");
+        assert!(error.to_string().contains(says), "{given}: {error}");
+        let restored = target.path().join("restored");
+        assert!(restore(&copy, &restored).is_err(), "{given}");
+        assert!(!restored.exists(), "{given}");
+    }
+}
+
+#[test]
+fn an_older_log_beside_what_remembers_more_gives_no_backup() {
+    let (dir, target) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    filled(dir.path(), 3);
+    let epoch = open(dir.path()).unwrap().epoch().id;
+    let mark = dir.path().join("evidence.json");
+    let copy = target.path().join("backup");
+    for (epoch, read_through, whole) in [(epoch, 4, false), (uuid::Uuid::nil(), 4, true), (epoch, 3, true)] {
+        std::fs::write(&mark, format!(r#"{{"epoch":"{epoch}","read_through":{read_through}}}"#)).unwrap();
+        match backup(dir.path(), &copy) {
+            Ok(made) => {
+                assert!(whole && made.last == Sequence(3), "{read_through}");
+                std::fs::remove_dir_all(&copy).unwrap();
+            }
+            Err(error) => {
+                assert!(!whole && matches!(error, BackupError::Behind { .. }), "{error}");
+                assert!(!copy.exists(), "nothing was copied");
+            }
+        }
+    }
 }

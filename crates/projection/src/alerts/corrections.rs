@@ -15,10 +15,11 @@ pub(super) fn over_correction(
     row: &TaskRow,
 ) -> Option<ConditionObserved> {
     let excess = adjusted.excess();
+    // Usage that was found may stand behind its correction, in the same request: the task has it then.
     let below = figures(row, None).total.tokens.total().min(0).unsigned_abs();
     let what = if excess > 0 {
         format!("{} more than were left of it; no more than that was taken away", grouped(excess.into()))
-    } else if below > 0 && adjusted.tokens.total() < 0 {
+    } else if below > 0 && adjusted.tokens.total() < 0 && adjusted.resolved.is_none() {
         format!("which leaves the task {} below 0; it counts as 0", grouped(below))
     } else {
         return None;

@@ -130,8 +130,7 @@ pub(super) fn recommendations(row: &TaskRow, figures: &Figures, now: Option<Time
     match worst {
         Some(used) => found.push(format!("look at {} first: it used {}", used.phase, used.tokens())),
         None if over => {
-            let message = "usage should name its phase: no phase is above its limit, the task as a whole is";
-            found.push(message.to_owned());
+            found.push(format!("{}: no phase is above its limit, the task as a whole is", uncounted(row)))
         }
         None => {}
     }
@@ -297,6 +296,16 @@ pub(super) fn warnings(named: Named<'_>, figures: &Figures) -> Vec<String> {
         )),
     }
     found
+}
+
+/// What keeps the limits of phases from being compared with the usage of a task.
+fn uncounted(row: &TaskRow) -> String {
+    match row.unmatched.iter().max_by_key(|(_, activity)| activity.tokens.total()) {
+        Some((named, activity)) if activity.tokens.total() > row.unphased.tokens.total() => {
+            format!("start {} before its usage is recorded", name(named))
+        }
+        _ => "usage should name its phase".to_owned(),
+    }
 }
 
 /// What usage named: the phase, and the attempt where it said one that is not the first.

@@ -219,6 +219,10 @@ fn a_task_above_its_limits_never_has_nothing_to_do() {
             "usage should name its phase: no phase is above its limit, the task as a whole is",
         ),
         (
+            "open, use PLAN out=23401 usd=0, use - out=9 usd=0",
+            "start PLAN before its usage is recorded: no phase is above its limit, the task as a whole is",
+        ),
+        (
             "open, start PR, use PR/1 out=1 usd=0, +10min, end PR",
             "find out what PR waited for: it took 600,000 / 18,000 ms (3,333%)",
         ),

@@ -65,8 +65,14 @@ impl JsonText {
 
     /// The body as a type; the message names place and field.
     pub(crate) fn parse<'a, T: serde::Deserialize<'a>>(&'a self) -> Result<T, Refusal> {
-        let text = if self.text.trim().is_empty() { "{}" } else { &self.text };
-        serde_json::from_str(text)
+        let text = self.text.trim_ascii();
+        // A list would be taken for the fields in their order.
+        if !text.is_empty() && !text.starts_with('{') {
+            return Err(INVALID
+                .with("the body is not what is asked for: it must be a JSON object, `{…}`")
+                .into());
+        }
+        serde_json::from_str(if text.is_empty() { "{}" } else { &self.text })
             .map_err(|error| Refusal(INVALID.with(format!("the body is not what is asked for: {error}"))))
     }
 }

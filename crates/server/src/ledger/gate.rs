@@ -360,12 +360,10 @@ fn question(tenant: &str, task: &str, request: &GateRequest) -> Answer<Question>
 }
 
 fn unknown_phase(given: &str, limits: &TaskLimits) -> Box<tollgate_wire::api::Problem> {
-    let known: Vec<&str> = limits.phases.iter().map(|limit| limit.phase.as_str()).collect();
-    let hint = nearest::hint(given, &known);
-    let mut problem = INVALID
-        .with(format!("advance_to: `{given}`: must be one of {}, or `completion`{hint}", known.join(", ")));
-    (problem.field, problem.value) = (Some("advance_to".to_owned()), Some(given.to_owned()));
-    problem
+    let known: Vec<&str> =
+        limits.phases.iter().map(|limit| limit.phase.as_str()).chain(["completion"]).collect();
+    let rule = format!("must be one of {}{}", known.join(", "), nearest::hint(given, &known));
+    INVALID.of_field("advance_to", given, &rule)
 }
 
 fn taken(question: &Question) -> Box<tollgate_wire::api::Problem> {

@@ -301,13 +301,14 @@ pub(super) fn read_prices(path: &Path) -> Result<NamedPrices, SettingsError> {
 
 fn read_config(path: &Path) -> Result<BudgetConfig, (String, Vec<String>)> {
     let name = path.display().to_string();
-    let text = std::fs::read_to_string(path).map_err(|error| (name.clone(), vec![error.to_string()]))?;
+    let text =
+        tollgate_files::read_settings(path).map_err(|error| (name.clone(), vec![error.to_string()]))?;
     BudgetConfig::from_yaml(&text)
         .map_err(|InvalidConfig { problems }| (name, problems.iter().map(ToString::to_string).collect()))
 }
 
 fn read_file(path: &Path) -> Result<String, SettingsError> {
-    std::fs::read_to_string(path).map_err(|error| SettingsError::Unreadable {
+    tollgate_files::read_settings(path).map_err(|error| SettingsError::Unreadable {
         path: path.display().to_string(),
         message: error.to_string(),
     })

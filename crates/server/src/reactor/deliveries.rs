@@ -57,7 +57,7 @@ impl Deliveries {
     /// [`AlertsError`] with everything that is wrong with the file; nothing secret.
     pub fn open(file: &Path, nats: Option<async_nats::Client>) -> Result<Self, AlertsError> {
         let path = file.to_owned();
-        let text = match std::fs::read_to_string(file) {
+        let text = match tollgate_files::read_settings(file) {
             Ok(text) => text,
             Err(error) => return Err(AlertsError::Unreadable { path, reason: error.to_string() }),
         };

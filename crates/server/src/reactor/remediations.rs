@@ -78,7 +78,7 @@ impl Ways {
         let mut config = RemediationConfig::default();
         let mut read = None;
         if let Some(path) = file {
-            let text = std::fs::read_to_string(path).map_err(|error| failed(error.into()))?;
+            let text = tollgate_files::read_settings(path).map_err(|error| failed(error.into()))?;
             let dir = path.parent().unwrap_or(Path::new(""));
             config = RemediationConfig::from_yaml(&text, dir).map_err(|error| failed(error.into()))?;
             read = Some(ReadFile::new(path, &text, config.ways.len()));

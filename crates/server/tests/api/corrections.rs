@@ -104,6 +104,10 @@ async fn usage_and_its_corrections_may_come_in_one_request() {
     assert!(warned(3).contains("takes away 100 tokens more than the 100"), "{answer}");
     let shown = task(&service, "T-1", &answer).await;
     assert_eq!((&shown["tokens"]["total"], &shown["cost_usd"]), (&json!(0), &json!("0")), "{shown}");
+    // The one in front of its usage took nothing that was not there.
+    let found = alerts(&service, "over_correction", &answer).await;
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].contains("by -200 tokens, 100 more than were left of it"), "{found:?}");
 }
 
 #[tokio::test]

@@ -87,7 +87,13 @@ async fn unknown_tasks_and_phases_are_named() {
     service.open("T-1").await;
     let (status, problem) = service.post("/v1/tasks/T-1/gate", json!({"advance_to": "PLNA"})).await;
     assert_eq!(status, 400);
-    assert!(problem["detail"].as_str().unwrap().contains("did you mean `PLAN`"), "{problem}");
+    let phases = "STRATEGIZE, SPEC, PLAN, THINK, IMPLEMENT, VERIFY, REVIEW, PR, MONITOR";
+    assert_eq!(
+        problem["detail"],
+        format!("advance_to: `PLNA`: must be one of {phases}, completion; did you mean `PLAN`?")
+    );
+    let (_, problem) = service.post("/v1/tasks/T-1/gate", json!({"advance_to": "complete"})).await;
+    assert!(problem["detail"].as_str().unwrap().ends_with("did you mean `completion`?"), "{problem}");
     let (status, problem) = service.post("/v1/tasks/T-1/gate", json!({"advance_to": "9 lives"})).await;
     assert_eq!((status.as_u16(), problem["field"].as_str()), (400, Some("advance_to")));
 }
