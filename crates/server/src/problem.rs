@@ -33,57 +33,57 @@ macro_rules! kinds {
 
 kinds! {
     /// A field, a parameter or a body breaks a rule.
-    INVALID = "invalid", 400, false, "The request breaks a rule of the API";
+    INVALID = "invalid", 400, false, "The request is invalid";
     /// A write from a web page of elsewhere.
     FORBIDDEN_ORIGIN = "forbidden_origin", 403, false, "Cross-origin requests are not allowed";
     /// There is nothing under this address.
-    NOT_FOUND = "not_found", 404, false, "There is nothing under this address";
+    NOT_FOUND = "not_found", 404, false, "Not found";
     /// The ledger has no event of this task.
-    TASK_UNKNOWN = "task_unknown", 404, false, "The ledger knows no such task";
+    TASK_UNKNOWN = "task_unknown", 404, false, "Unknown task";
     /// There is no such alert.
-    ALERT_UNKNOWN = "alert_unknown", 404, false, "The ledger knows no such alert";
+    ALERT_UNKNOWN = "alert_unknown", 404, false, "Unknown alert";
     /// There is no such message in quarantine.
-    QUARANTINE_UNKNOWN = "quarantine_unknown", 404, false, "Nothing of this id is in quarantine";
+    QUARANTINE_UNKNOWN = "quarantine_unknown", 404, false, "No message with this id is in quarantine";
     /// The address takes another method.
-    METHOD = "method_not_allowed", 405, false, "The address takes another method";
+    METHOD = "method_not_allowed", 405, false, "Method not allowed";
     /// An event id was used before with other content.
-    CONFLICT = "conflict", 409, false, "An event id was used before, with other content";
+    CONFLICT = "conflict", 409, false, "An event id was already used with different content";
     /// A message was redriven or dropped before.
-    QUARANTINE_ENDED = "quarantine_ended", 409, false, "The quarantine of this message ended before";
+    QUARANTINE_ENDED = "quarantine_ended", 409, false, "The quarantine of this message has already ended";
     /// The body is larger than it may be.
-    TOO_LARGE = "too_large", 413, false, "The request is larger than it may be";
+    TOO_LARGE = "too_large", 413, false, "The request is too large";
     /// The body is not JSON.
     MEDIA_TYPE = "media_type", 415, false, "The body must be JSON";
     /// The request is meant for another ledger.
-    OTHER_LEDGER = "other_ledger", 421, false, "Another ledger answers at this address";
+    OTHER_LEDGER = "other_ledger", 421, false, "A different ledger serves this address";
     /// A rule refused an event.
     REFUSED = "refused", 422, false, "A rule refused an event";
     /// A config breaks a rule.
-    CONFIG_INVALID = "config_invalid", 422, false, "The config breaks a rule, the one in force stays";
+    CONFIG_INVALID = "config_invalid", 422, false, "The config is invalid; the previous one stays in force";
     /// The circuit breaker is closed: there is nothing to reset.
     BREAKER_CLOSED = "breaker_closed", 409, false, "The circuit breaker is not open";
     /// More waits than may wait.
-    OVERLOADED = "overloaded", 429, true, "More is waiting for the log than may wait";
+    OVERLOADED = "overloaded", 429, true, "Too many requests are waiting for the log";
     /// The body came too slowly.
-    TOO_SLOW = "too_slow", 408, true, "The request did not come in time";
+    TOO_SLOW = "too_slow", 408, true, "The request did not arrive in time";
     /// More clients are connected, send or follow than may be.
-    CROWDED = "crowded", 503, true, "More clients use the server than it takes at once";
+    CROWDED = "crowded", 503, true, "Too many clients are connected";
     /// Something that should not happen.
-    INTERNAL = "internal", 500, false, "The ledger made a mistake";
+    INTERNAL = "internal", 500, false, "Internal error";
     /// The log has stopped.
-    STOPPED = "stopped", 503, false, "The log takes no appends any more";
+    STOPPED = "stopped", 503, false, "The log no longer accepts appends";
     /// The log does not answer.
     LOG_UNREADABLE = "log_unreadable", 503, true, "The log cannot be read";
     /// The outcome is open.
-    UNKNOWN_OUTCOME = "unknown_outcome", 503, true, "Whether the append is in the log is not known";
+    UNKNOWN_OUTCOME = "unknown_outcome", 503, true, "It is not known whether the append is in the log";
     /// Other decisions about the same task keep coming first.
-    CONTENDED = "contended", 503, true, "Other decisions about the task came first";
+    CONTENDED = "contended", 503, true, "Other decisions about the task kept coming first";
     /// A view did not reach the asked position in time.
-    STALE = "stale", 503, true, "The view is behind the position asked for";
+    STALE = "stale", 503, true, "The view has not reached the requested position";
     /// As much of this work is under way already as may be.
-    BUSY = "busy", 503, true, "As much of this work is under way as may be at once";
+    BUSY = "busy", 503, true, "Too much of this work is already in progress";
     /// No projector answers for a view.
-    NO_PROJECTOR = "no_projector", 503, true, "No projector answers for the view";
+    NO_PROJECTOR = "no_projector", 503, true, "No projector is serving the view";
     /// A projector could not answer.
     PROJECTOR_FAILED = "projector_failed", 503, true, "The view's projector could not answer";
     /// Part of a task's events cannot be read.

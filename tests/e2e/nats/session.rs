@@ -53,7 +53,7 @@ fn a_session_without_a_server_reads_the_same_on_a_data_directory_and_over_nats()
                 let command = format!("{reach} --config config.yaml --format {format} {line}");
                 let told = place.run_line(&command);
                 // Printed commands carry what names the ledger.
-                let plain = |text: &str| text.replace(&format!("`tollgate {reach} "), "`tollgate ");
+                let plain = |text: &str| text.replace(&format!("tollgate {reach} "), "tollgate ");
                 let (out, err) = (plain(&told.out), plain(&told.err));
                 said += &format!("$ {line} ({format})\nends with {}\n{out}{err}\n", told.code);
             }

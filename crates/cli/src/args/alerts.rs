@@ -10,73 +10,73 @@ use tollgate_domain::alert::{AlertRule, Severity};
 pub(crate) struct AlertsArgs {
     #[command(subcommand)]
     pub(crate) command: Option<AlertsCommand>,
-    /// Only of this task
+    /// Only this task
     #[arg(long, conflicts_with = "follow")]
     pub(crate) task: Option<String>,
-    /// Only of this rule
+    /// Only this rule
     #[arg(long, conflicts_with = "follow", value_parser = AlertRule::NAMES)]
     pub(crate) rule: Option<String>,
-    /// Only of this severity or above
+    /// Only this severity or higher
     #[arg(long, conflicts_with = "follow", value_parser = Severity::NAMES)]
     pub(crate) severity: Option<String>,
-    /// Only in this state; raised where none is given, all with --rule completed
+    /// Only in this state (default: raised; all with --rule completed)
     #[arg(long, conflicts_with_all = ["follow", "all"], value_parser = ["raised", "unacknowledged", "acknowledged", "resolved", "all"])]
     pub(crate) state: Option<String>,
-    /// Those that ended too
+    /// Include resolved alerts
     #[arg(long)]
     pub(crate) all: bool,
-    /// What happens to alerts, from the first on, and on with what comes
+    /// Show all changes of alerts from the start, and follow new ones
     #[arg(short, long)]
     pub(crate) follow: bool,
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum AlertsCommand {
-    /// Say that you have seen an alert; it stays raised until its condition is false
+    /// Acknowledge an alert; it stays raised until its condition no longer holds
     Ack(AcknowledgeArgs),
-    /// What was done to tell endpoints: what is not delivered yet, given up, or disabled
+    /// Show deliveries to endpoints that are pending, given up or disabled
     Deliveries(DeliveriesArgs),
-    /// Tell a change of an alert again
+    /// Resend a change of an alert
     Resend(ResendArgs),
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct DeliveriesArgs {
-    /// Only of this alert
+    /// Only this alert
     #[arg(long, value_name = "ID")]
     pub(crate) alert: Option<String>,
-    /// Only to this endpoint
+    /// Only this endpoint
     #[arg(long, value_name = "NAME")]
     pub(crate) endpoint: Option<String>,
-    /// Those that are settled too
+    /// Include settled deliveries
     #[arg(long)]
     pub(crate) all: bool,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct ResendArgs {
-    /// The alert's id, as `tollgate alerts` shows it
+    /// The alert's id, as shown by `tollgate alerts`
     pub(crate) alert: String,
-    /// To this endpoint only; without it to all that want such alerts
+    /// Resend to this endpoint only (default: all that subscribe to such alerts)
     #[arg(long, value_name = "NAME")]
     pub(crate) endpoint: Option<String>,
-    /// Which change
+    /// The change to resend
     #[arg(long, default_value = "raised", value_parser = ["raised", "acknowledged", "resolved"])]
     pub(crate) change: String,
-    /// Who asks
+    /// Who requests it
     #[arg(long, value_name = "NAME")]
     pub(crate) by: String,
-    /// Why
+    /// The reason
     #[arg(long, value_name = "TEXT")]
     pub(crate) reason: String,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct AcknowledgeArgs {
-    /// The alert's id, as `tollgate alerts` shows it
+    /// The alert's id, as shown by `tollgate alerts`
     #[arg(value_name = "ID")]
     pub(crate) alert: String,
-    /// Who
+    /// Who acknowledges it
     #[arg(long, value_name = "NAME")]
     pub(crate) by: String,
     /// What is done about it
@@ -86,31 +86,31 @@ pub(crate) struct AcknowledgeArgs {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum QuarantineCommand {
-    /// Messages that wait, the latest first
+    /// List waiting messages, newest first
     List {
-        /// Those that were redriven or dropped too
+        /// Include messages that were redriven or dropped
         #[arg(long)]
         all: bool,
     },
-    /// One message: what it held, why it was refused, what became of it
+    /// Show one message: its content, why it was refused and how its quarantine ended
     Explain {
-        /// Its id
+        /// The message's id
         id: String,
     },
-    /// Take a message in after all; where it is refused again, it waits on
+    /// Redrive a message; if it is refused again, it stays in quarantine
     Redrive(RedriveArgs),
-    /// Give a message up; the log keeps what it held
+    /// Drop a message; the log keeps its content
     Drop(QuarantineEndArgs),
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct QuarantineEndArgs {
-    /// Its id, as `tollgate quarantine list` shows it
+    /// The message's id, as shown by `tollgate quarantine list`
     pub(crate) id: String,
-    /// Who
+    /// Who makes the decision
     #[arg(long, value_name = "NAME")]
     pub(crate) by: String,
-    /// Why
+    /// The reason
     #[arg(long, value_name = "TEXT")]
     pub(crate) reason: String,
 }
@@ -119,7 +119,7 @@ pub(crate) struct QuarantineEndArgs {
 pub(crate) struct RedriveArgs {
     #[command(flatten)]
     pub(crate) end: QuarantineEndArgs,
-    /// A file with a repaired event, or {"events": […]}, to take in instead
+    /// A file with a repaired event, or {"events": […]}, to append instead
     #[arg(long, value_name = "FILE")]
     pub(crate) payload: Option<PathBuf>,
 }

@@ -4,28 +4,28 @@ use clap::{Args, Subcommand};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum HealthCommand {
-    /// Each target figure of a healthy set-up: its value, its target, a verdict, and what to change
+    /// Show each health metric with its value, target and verdict, and proposed changes
     Budgets(BudgetsArgs),
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct BudgetsArgs {
-    /// How many weeks back from the newest in which tasks were opened
+    /// Number of weeks to cover, counting back from the latest in which a task was opened
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=520))]
     pub(crate) weeks: Option<u32>,
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum BreakerCommand {
-    /// Whether it keeps the gate from blocking, and what that follows from
+    /// Show whether it is preventing the gate from blocking, and the measurements behind that
     Show,
-    /// Close it: enforcement is on again. Recorded with who and why
+    /// Close it and turn enforcement back on; recorded with who and why
     Reset(ResetArgs),
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct ResetArgs {
-    /// Who has seen why it opened
+    /// Who looked into why it opened
     #[arg(long, value_name = "NAME")]
     pub(crate) by: String,
     /// What was found

@@ -8,28 +8,28 @@ use tollgate_server::edge::ConnectionLimits;
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Connections")]
 pub(crate) struct HttpArgs {
-    /// Connections that are open at once, fewer where the limit of open files is low: a quarter of the descriptors stays for the
-    /// log. Beyond, the connection gives way that kept the server waiting for the longest, else the new one gets a 503
+    /// Maximum number of open connections; lower if the limit of open files is low, because a quarter of the descriptors is reserved for
+    /// the log. Above it, the connection that has kept the server waiting longest is closed; if there is none, the new one gets a 503
     #[arg(long, env = "TOLLGATE_MAX_CONNECTIONS", value_name = "COUNT", default_value_t = 1024,
         value_parser = clap::value_parser!(u32).range(1..), hide_short_help = true)]
     max_connections: u32,
-    /// Clients that follow alerts as server-sent events at once; half of the connections at most
+    /// Maximum number of clients following alerts as server-sent events; at most half of the connections
     #[arg(long, env = "TOLLGATE_MAX_STREAMS", value_name = "COUNT", default_value_t = 256,
         value_parser = clap::value_parser!(u32).range(1..), hide_short_help = true)]
     max_streams: u32,
-    /// Seconds in which the head of a request must come, or the first byte of a new connection
+    /// Seconds allowed for the header of a request, or for the first byte of a new connection
     #[arg(long, env = "TOLLGATE_HEAD_TIMEOUT", value_name = "SECONDS", default_value_t = 15,
         value_parser = clap::value_parser!(u32).range(1..=3600), hide_short_help = true)]
     head_timeout: u32,
-    /// Seconds in which a body must come, and one more for every 16 KiB of it
+    /// Seconds allowed for a body, plus one for every 16 KiB of it
     #[arg(long, env = "TOLLGATE_BODY_TIMEOUT", value_name = "SECONDS", default_value_t = 15,
         value_parser = clap::value_parser!(u32).range(1..=3600), hide_short_help = true)]
     body_timeout: u32,
-    /// Seconds for which a connection is kept after an answer
+    /// Seconds for which an idle connection is kept open after an answer
     #[arg(long, env = "TOLLGATE_IDLE_TIMEOUT", value_name = "SECONDS", default_value_t = 75,
         value_parser = clap::value_parser!(u32).range(1..=86400), hide_short_help = true)]
     idle_timeout: u32,
-    /// Seconds for which a client may take nothing of its answer, or of a stream
+    /// Seconds for which a client may stop reading its answer or stream
     #[arg(long, env = "TOLLGATE_STALLED_TIMEOUT", value_name = "SECONDS", default_value_t = 30,
         value_parser = clap::value_parser!(u32).range(1..=3600), hide_short_help = true)]
     stalled_timeout: u32,

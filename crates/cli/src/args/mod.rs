@@ -30,7 +30,7 @@ pub(crate) use task::{
     TaskCommand, TaskName, UsageCommand,
 };
 
-/// The budget ledger for AI agents: records what tasks spend, and says before a phase begins whether it may.
+/// The budget ledger for AI agents: records what tasks spend and decides, before a phase begins, whether it may.
 #[derive(Debug, Parser)]
 #[command(name = "tollgate", version, after_help = format!("{}\n\n{EVERYWHERE}", crate::exit::HELP), after_long_help = crate::exit::HELP, subcommand_required = true, arg_required_else_help = true)]
 pub(crate) struct Args {
@@ -58,50 +58,50 @@ pub(crate) struct Global {
     /// The data directory of the ledger
     #[arg(long, global = true, help_heading = LEDGER, env = "TOLLGATE_DATA", value_name = "DIR", default_value = "tollgate-data")]
     pub(crate) data: PathBuf,
-    /// Ask this server instead of the data directory, for example http://127.0.0.1:7070
+    /// Use this server instead of the data directory, for example http://127.0.0.1:7070
     #[arg(long, global = true, help_heading = LEDGER, env = "TOLLGATE_URL", value_name = "URL")]
     pub(crate) server: Option<String>,
-    /// Speak to a log on NATS JetStream and its projectors, with no server between, for example nats://127.0.0.1:4222
+    /// Use a log on NATS JetStream and its projectors directly, without a server, for example nats://127.0.0.1:4222
     #[arg(long, global = true, help_heading = LEDGER, env = "TOLLGATE_LOG", value_name = "URL", conflicts_with = "server")]
     pub(crate) log: Option<String>,
-    /// The config of limits and gate, or `built-in`; the one that was in force last where none is given
+    /// Config file with limits and gate rules, or `built-in` (default: the one last in force)
     #[arg(long, global = true, help_heading = RULES, env = "TOLLGATE_CONFIG", value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
-    /// Refuse to start with a config that is missing or invalid
+    /// Refuse to start if the config is missing or invalid
     #[arg(long, global = true, help_heading = RULES)]
     pub(crate) strict_config: bool,
-    /// A price book in LiteLLM's format, or `shipped`; the one that was in force last where none is given
+    /// Price book in LiteLLM's format, or `shipped` (default: the one last in force)
     #[arg(long, global = true, help_heading = RULES, env = "TOLLGATE_PRICES", value_name = "FILE")]
     pub(crate) prices: Option<PathBuf>,
     /// Owner of the tasks
     #[arg(long, global = true, help_heading = LEDGER, env = "TOLLGATE_TENANT", value_name = "NAME")]
     pub(crate) tenant: Option<String>,
-    /// Who appends: recorded with every event
+    /// The producer, recorded with every event
     #[arg(long, global = true, help_heading = WHO, env = "TOLLGATE_PRODUCER", value_name = "NAME", default_value = "cli")]
     pub(crate) producer: String,
-    /// For people, or for programs; md, html and csv: of the report of a task; csv: also of a list of tasks, and of the totals
+    /// Output format. md, html and csv are for task reports; csv also for task lists and totals
     #[arg(long = "format", global = true, help_heading = ANSWER, value_enum, default_value_t = Form::Table, value_name = "FORMAT")]
     pub(crate) form: Form,
     /// The same, as most commands know it.
     #[arg(skip)]
     pub(crate) format: Format,
-    /// Who reads: reports note who read them; your user name where none is given
+    /// The reader, recorded when reading reports (default: your user name)
     #[arg(long, global = true, help_heading = WHO, env = "TOLLGATE_READER", value_name = "NAME")]
     pub(crate) reader: Option<String>,
-    /// The key of the pseudonyms of --redact; in the data directory where none is given
+    /// File with the key for --redact's pseudonyms (default: in the data directory)
     #[arg(long, global = true, help_heading = FILES, env = "TOLLGATE_REDACTION_KEY", value_name = "FILE")]
     pub(crate) redaction_key: Option<PathBuf>,
-    /// Answer from the view as it is, without waiting until it has seen the end of the log
+    /// Answer from the view as it is, without waiting for it to reach the end of the log
     #[arg(long, global = true, help_heading = ANSWER)]
     pub(crate) no_wait: bool,
-    /// Go on where the log ends before what its views or anything else beside it remember: what is lost stays lost, and the log gets a
-    /// new identity. Without it such a log is refused and nothing is changed
+    /// Continue even if the log ends before records that its views or other files remember: the missing records stay lost, and the log
+    /// gets a new identity. Without this flag such a log is refused and nothing is changed
     #[arg(long, global = true, help_heading = LEDGER)]
     pub(crate) accept_loss: bool,
-    /// Where evidence files go: state/evidence where none is given; with --log none are written then
+    /// Directory for evidence files (default: state/evidence; with --log, none are written by default)
     #[arg(long, global = true, help_heading = FILES, env = "TOLLGATE_EVIDENCE", value_name = "DIR")]
     pub(crate) evidence_dir: Option<PathBuf>,
-    /// What this process logs to stderr: error, warn, info, debug
+    /// Log level on stderr: error, warn, info, debug
     #[arg(long, global = true, help_heading = ANSWER, env = "TOLLGATE_LOG_LEVEL", value_name = "LEVEL", value_parser = ["error", "warn", "info", "debug"])]
     pub(crate) log_level: Option<String>,
     #[command(flatten)]
@@ -115,16 +115,16 @@ pub(crate) struct NatsArgs {
     /// The stream of the ledger
     #[arg(long, global = true, env = "TOLLGATE_STREAM", value_name = "NAME", default_value = tollgate_log_jetstream::topology::STREAM)]
     pub(crate) stream: String,
-    /// Who to be for NATS: a credentials file
+    /// NATS credentials file
     #[arg(long, global = true, env = "TOLLGATE_NATS_CREDS", value_name = "FILE")]
     pub(crate) nats_creds: Option<PathBuf>,
-    /// Or the seed of an nkey
+    /// NATS nkey seed file
     #[arg(long, global = true, env = "TOLLGATE_NATS_NKEY", value_name = "FILE")]
     pub(crate) nats_nkey: Option<PathBuf>,
-    /// Or a user, with the file of the password
+    /// NATS user; needs a password file
     #[arg(long, global = true, env = "TOLLGATE_NATS_USER", value_name = "NAME")]
     pub(crate) nats_user: Option<String>,
-    /// The file of the password
+    /// File with the NATS password
     #[arg(
         long,
         global = true,
@@ -133,7 +133,7 @@ pub(crate) struct NatsArgs {
         value_name = "FILE"
     )]
     pub(crate) nats_password_file: Option<PathBuf>,
-    /// Or the file of a token
+    /// File with a NATS token
     #[arg(
         long,
         global = true,
@@ -142,19 +142,19 @@ pub(crate) struct NatsArgs {
         value_name = "FILE"
     )]
     pub(crate) nats_token_file: Option<PathBuf>,
-    /// Refuse a server without TLS; tls:// in the address does too
+    /// Require TLS; so does tls:// in the address
     #[arg(long, global = true, env = "TOLLGATE_NATS_TLS")]
     pub(crate) nats_tls: bool,
-    /// Who may vouch for the server's certificate, instead of the system's authorities
+    /// CA certificates to verify the server with, instead of the system's
     #[arg(long, global = true, env = "TOLLGATE_NATS_CA", value_name = "FILE")]
     pub(crate) nats_ca: Option<PathBuf>,
-    /// This client's certificate
+    /// Client certificate
     #[arg(long, global = true, env = "TOLLGATE_NATS_CERT", value_name = "FILE")]
     pub(crate) nats_cert: Option<PathBuf>,
-    /// Its key
+    /// Key of the client certificate
     #[arg(long, global = true, env = "TOLLGATE_NATS_KEY", value_name = "FILE")]
     pub(crate) nats_key: Option<PathBuf>,
-    /// What begins the subjects of answers to this client, where its permissions ask for that
+    /// Prefix of this client's inbox subjects, if its permissions require one
     #[arg(
         long,
         global = true,
@@ -163,13 +163,13 @@ pub(crate) struct NatsArgs {
         value_name = "SUBJECT"
     )]
     pub(crate) nats_inbox_prefix: Option<String>,
-    /// The server's monitoring address: shows whether it syncs before it acknowledges
+    /// The server's monitoring address, used to check whether it syncs before acknowledging
     #[arg(long, global = true, env = "TOLLGATE_NATS_MONITOR", value_name = "URL")]
     pub(crate) nats_monitor: Option<String>,
-    /// The server's store directory on this machine: shows whether it is synchronous
+    /// The server's store directory on this machine, used to check whether it is synchronous
     #[arg(long, global = true, env = "TOLLGATE_NATS_STORE", value_name = "DIR")]
     pub(crate) nats_store: Option<PathBuf>,
-    /// You say yourself that the server does what --durability asks for: shown as declared
+    /// Declare that the server provides what --durability asks for; shown as declared
     #[arg(long, global = true, env = "TOLLGATE_DURABILITY_DECLARED")]
     pub(crate) durability_declared: bool,
 }
@@ -298,14 +298,14 @@ fn refuse_with_demo(matches: &clap::ArgMatches) {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// A believable day of a small fleet of agents, through the real ledger, in seconds
+    /// Run a realistic day of a small fleet of agents through a real ledger, in seconds
     Demo(DemoArgs),
-    /// Serve the ledger over HTTP: that of the data directory, or with --log one on NATS, with no store of its own
+    /// Serve the ledger in the data directory over HTTP or, with --log, one on NATS without local storage
     Serve(ServeArgs),
     /// Import the sessions of coding agents
     #[command(subcommand)]
     Import(ImportCommand),
-    /// Open, close, show, list, explain, recover tasks; set a limit or a block aside; change an importance
+    /// Open, close, show, list, explain and recover tasks; override limits and blocks; change importance
     #[command(subcommand)]
     Task(TaskCommand),
     /// Start and end phases
@@ -316,37 +316,37 @@ pub(crate) enum Command {
     Usage(UsageCommand),
     /// Ask whether a task may go on
     Gate(GateArgs),
-    /// The limits of a complexity and an importance
+    /// Show the limits for a complexity and an importance
     Limits(LimitsArgs),
-    /// Where the ledger stands: its tasks, its views
+    /// Show the ledger's tasks, health and views
     Status,
-    /// The circuit breaker that switches enforcement off where the ledger itself is too slow
+    /// Show or reset the circuit breaker, which turns enforcement off when the ledger itself is too slow
     #[command(subcommand)]
     Breaker(BreakerCommand),
-    /// How budgets do over many tasks
+    /// Show budget health over many tasks
     #[command(subcommand)]
     Health(HealthCommand),
-    /// Totals of the ledger, or the budget report of a task
+    /// Show totals of the ledger, or a task's budget report
     Report(ReportArgs),
-    /// What became true: pressure levels, breaches, blocks, silence, stuck tasks, drift, conflicts, quarantine, lag
+    /// List alerts: pressure, breaches, blocks, silence, stuck tasks, drift, conflicts, quarantine, lag
     Alerts(AlertsArgs),
-    /// What the NATS inbox refused: show it, take it in after all, give it up
+    /// List, redrive and drop refused inbox messages
     #[command(subcommand)]
     Quarantine(QuarantineCommand),
-    /// Check a config, show the one in force, have it read again
+    /// Check a config, show the one in force, or reload it
     #[command(subcommand)]
     Config(ConfigCommand),
     /// Read or verify the log
     #[command(subcommand)]
     Log(LogCommand),
-    /// Fold the log on NATS into a view and answer for it, as a process of its own
+    /// Run a projector: maintain a view of a log on NATS and serve it
     Projector(ProjectorArgs),
     /// Rebuild views
     #[command(subcommand)]
     View(ViewCommand),
-    /// Copy the log, also while it is served
+    /// Back up the log, even while it is being served
     Backup(BackupArgs),
-    /// Make a data directory from a backup
+    /// Create a data directory from a backup
     Restore(RestoreArgs),
 }
 
@@ -358,10 +358,10 @@ pub(crate) struct LimitsArgs {
     /// low, medium, high or critical
     #[arg(long, value_name = "TIER")]
     pub(crate) importance: Option<String>,
-    /// The task's own factor
+    /// The task's own multiplier
     #[arg(long, value_name = "FACTOR")]
     pub(crate) multiplier: Option<String>,
-    /// Phases that are completed, with commas between: shows what remains for the others
+    /// Completed phases, separated by commas: shows what remains for the others
     #[arg(long, value_name = "PHASES")]
     pub(crate) completed: Option<String>,
 }
@@ -369,27 +369,27 @@ pub(crate) struct LimitsArgs {
 #[derive(Debug, ClapArgs)]
 #[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct ReportArgs {
-    /// The task; without one the totals of the ledger
+    /// The task (default: totals of the ledger)
     pub(crate) task: Option<String>,
-    /// Of a task: as Markdown, as it stands in the evidence
+    /// Task report: as Markdown, as in the evidence file
     #[arg(long)]
     pub(crate) markdown: bool,
-    /// Of a task: names of tasks, people and producers as pseudonyms, without what people wrote
+    /// Task report: replace names of tasks, people and producers by pseudonyms and leave out free text
     #[arg(long, requires = "task")]
     pub(crate) redact: bool,
-    /// Of the ledger: so many groups in each list, those with the most tokens; one row stands for the others
+    /// Totals: maximum number of groups per list, those with the most tokens first; one more row sums up the rest
     #[arg(long, value_name = "COUNT", conflicts_with = "task", value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub(crate) top: Option<u16>,
-    /// Of the ledger: by hour, day, week (of ISO 8601) or month
+    /// Totals: by hour, day, week (ISO 8601) or month
     #[arg(long, value_name = "PERIOD", conflicts_with = "task")]
     pub(crate) by: Option<String>,
-    /// Of the ledger: in which zone they begin, such as Europe/Berlin; the config's where none is given, else UTC
+    /// Totals: time zone of the periods, such as Europe/Berlin (default: the config's, else UTC)
     #[arg(long, visible_alias = "zone", value_name = "ZONE", conflicts_with = "task")]
     pub(crate) time_zone: Option<String>,
-    /// Of the ledger: only usage from here on: a quarter of an hour in RFC 3339, or a day of the time zone
+    /// Totals: only usage at or after this: an RFC 3339 time on a quarter of an hour, or a date in the time zone
     #[arg(long, value_name = "TIME", conflicts_with = "task")]
     pub(crate) since: Option<String>,
-    /// Of the ledger: only usage before that
+    /// Totals: only usage before this time
     #[arg(long, value_name = "TIME", conflicts_with = "task")]
     pub(crate) until: Option<String>,
     #[command(subcommand)]
@@ -398,21 +398,21 @@ pub(crate) struct ReportArgs {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ReportCommand {
-    /// Who read which report when, the latest first
+    /// Show who read which report and when, newest first
     Accesses(AccessesArgs),
-    /// What the stop-loss did for the money, and where there is not enough data to say
+    /// Show what the stop-loss saved, and where there is not enough data to tell
     Savings,
 }
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct AccessesArgs {
-    /// Only of this task
+    /// Only this task
     #[arg(long, value_name = "TASK")]
     pub(crate) of_task: Option<String>,
     /// Only by this reader
     #[arg(long, value_name = "NAME")]
     pub(crate) by: Option<String>,
-    /// At most so many
+    /// Maximum number to list
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub(crate) limit: u16,
 }

@@ -10,32 +10,32 @@ use super::http::HttpArgs;
 
 #[derive(Debug, Args)]
 pub(crate) struct DemoArgs {
-    /// Where the demo's ledger is made; an earlier demo there is replaced
+    /// Directory for the demo's ledger; an earlier demo there is replaced
     #[arg(long, value_name = "DIR", default_value = "tollgate-demo")]
     pub(crate) dir: PathBuf,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct ServeArgs {
-    /// The address to listen on; port 0 takes any free one
+    /// Address to listen on; port 0 picks any free port
     #[arg(long, env = "TOLLGATE_LISTEN", value_name = "ADDRESS", default_value = "127.0.0.1:7070")]
     pub(crate) listen: SocketAddr,
-    /// Listen on an address that other machines reach; nobody is asked for a key yet
+    /// Allow an address that other machines can reach; there is no authentication yet
     #[arg(long)]
     pub(crate) allow_remote: bool,
-    /// A further name under which the server may be addressed
+    /// Additional host name that requests may use
     #[arg(long = "allow-host", value_name = "NAME")]
     pub(crate) allow_hosts: Vec<String>,
-    /// What an acknowledgement survives: fsync a power cut, replicated a machine, page_cache the death of the process. Without it
-    /// fsync on a data directory, page_cache over NATS: more needs evidence there
+    /// What an acknowledged event survives: fsync a power failure, replicated the loss of a machine, page_cache the death of the process.
+    /// Default: fsync for a data directory, page_cache over NATS, where more has to be proven
     #[arg(long, env = "TOLLGATE_DURABILITY", value_name = "CLASS", value_parser = ["fsync", "replicated", "page_cache"])]
     pub(crate) durability: Option<String>,
-    /// Where alerts go; alerts.yaml in the data directory, where there is one; `none`: they are not delivered from here, and that is
-    /// meant
+    /// File that says where alerts are delivered, or `none` to deliver none from this server on purpose (default: alerts.yaml in the data
+    /// directory, if there is one)
     #[arg(long, env = "TOLLGATE_ALERTS", value_name = "FILE")]
     pub(crate) alerts: Option<PathBuf>,
-    /// How remediations of blocked tasks are opened; remediation.yaml in the data directory, where there is one, else a file beside
-    /// the evidence. Their tasks in the ledger are opened in any case
+    /// File that says how remediations of blocked tasks are opened (default: remediation.yaml in the data directory, if there is one,
+    /// otherwise a file next to the evidence). Their tasks in the ledger are always opened
     #[arg(long, env = "TOLLGATE_REMEDIATION", value_name = "FILE")]
     pub(crate) remediation: Option<PathBuf>,
     #[command(flatten)]
@@ -44,15 +44,15 @@ pub(crate) struct ServeArgs {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ImportCommand {
-    /// Sessions of Codex: rollout-*.jsonl and .jsonl.zst files, or directories with such
+    /// Codex sessions: rollout-*.jsonl and .jsonl.zst files, or directories of them
     Codex(ImportArgs),
-    /// Transcripts of Claude Code: its `projects` directory, or parts of it
+    /// Claude Code transcripts: its `projects` directory, or parts of it
     Claude(ImportArgs),
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct ImportArgs {
-    /// Files, or directories that are searched at any depth
+    /// Files, or directories to search recursively
     #[arg(required = true, value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,
 }
@@ -63,7 +63,7 @@ pub(crate) enum ConfigCommand {
     Check(CheckArgs),
     /// Show the config in force, where it was taken from, and since when
     Show(ShowArgs),
-    /// Have the server read its config again: an invalid one changes nothing
+    /// Make the server reload its config; an invalid one changes nothing
     Reload,
 }
 
@@ -76,27 +76,27 @@ pub(crate) struct CheckArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct ShowArgs {
-    /// The built-in one instead, with its comments: to copy and edit
+    /// Show the built-in config with its comments instead, to copy and edit
     #[arg(long)]
     pub(crate) defaults: bool,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct ProjectorArgs {
-    /// Which view
+    /// The view
     #[arg(value_parser = ["status", "reports", "alerts"])]
     pub(crate) view: String,
-    /// Which of the 16 partitions, such as 0-7; together the projectors of a view must have all of them, each once or the same
+    /// Which of the 16 partitions to serve, such as 0-7; a view's projectors must together cover all of them, without partial overlaps
     #[arg(long, value_name = "LIST", default_value = "0-15")]
     pub(crate) partitions: Partitions,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct InitArgs {
-    /// The most that the stream may take on disk, in bytes or as 512MiB, 64GiB: it refuses appends beyond. Below 80 % of the disk
+    /// Maximum size of the stream on disk, in bytes or as 512MiB, 64GiB; further appends are refused. Must be below 80 % of the disk
     #[arg(long, value_name = "SIZE", default_value = "8GiB", value_parser = size)]
     pub(crate) max_bytes: u64,
-    /// Servers that hold a copy: 1, 3 or 5
+    /// Number of servers that hold a copy: 1, 3 or 5
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=5))]
     pub(crate) replicas: u64,
 }
@@ -106,7 +106,7 @@ pub(crate) struct CopyArgs {
     /// The log to read: a data directory, or nats://HOST:PORT
     #[arg(value_name = "FROM")]
     pub(crate) from: String,
-    /// The log to append to: a data directory, made where there is none, or nats://HOST:PORT after `tollgate log init`
+    /// The log to append to: a data directory, created if missing, or nats://HOST:PORT after `tollgate log init`
     #[arg(value_name = "TO")]
     pub(crate) to: String,
 }
@@ -134,9 +134,9 @@ fn size(text: &str) -> Result<u64, String> {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum LogCommand {
-    /// Copy all of a log into another one, and compare both: from a data directory to NATS, or back
+    /// Copy a whole log to another and compare both: from a data directory to NATS, or back
     Copy(CopyArgs),
-    /// Make the streams of a ledger on the NATS server of --log, or compare those that are there
+    /// Create a ledger's streams on the NATS server of --log, or compare the existing ones
     Init(InitArgs),
     /// Show recorded events
     Tail(TailArgs),
@@ -146,22 +146,22 @@ pub(crate) enum LogCommand {
 
 #[derive(Debug, Args)]
 pub(crate) struct TailArgs {
-    /// Only events of this task
+    /// Only this task's events
     #[arg(long)]
     pub(crate) task: Option<String>,
-    /// So many of the last records; 0: from the first one
+    /// Number of latest records to show; 0 for all
     #[arg(short = 'n', long, default_value_t = 20)]
     pub(crate) records: u64,
-    /// Go on with what comes
+    /// Follow new records
     #[arg(short, long)]
     pub(crate) follow: bool,
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ViewCommand {
-    /// Build views a second time from the first record on, beside the live ones, and compare them byte for byte
+    /// Rebuild views from the first record, next to the live ones, and compare them byte for byte
     Rebuild {
-        /// status or reports; all where none is given
+        /// status, reports or alerts (default: all)
         view: Option<String>,
     },
 }

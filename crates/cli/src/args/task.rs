@@ -6,10 +6,10 @@ use clap::{Args, Subcommand};
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Event")]
 pub(crate) struct EventArgs {
-    /// The event's id: the same id again is a duplicate and changes nothing. Made where none is given
+    /// The event's id; repeating it is a duplicate and changes nothing (default: generated)
     #[arg(long, value_name = "ID")]
     pub(crate) id: Option<String>,
-    /// When it happened, RFC 3339; now where none is given
+    /// When it happened, in RFC 3339 (default: now)
     #[arg(long, value_name = "TIME")]
     pub(crate) at: Option<String>,
 }
@@ -24,30 +24,30 @@ pub(crate) struct TaskName {
 pub(crate) struct StoryArgs {
     /// The task
     pub(crate) task: String,
-    /// Names of tasks, people and producers as pseudonyms, without what people wrote
+    /// Replace names of tasks, people and producers by pseudonyms and leave out free text
     #[arg(long)]
     pub(crate) redact: bool,
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum TaskCommand {
-    /// Open a task: its limits are computed now
+    /// Open a task; its limits are computed now
     Open(OpenArgs),
     /// Close a task
     Close(CloseArgs),
-    /// Where a task stands
+    /// Show a task's status
     Show(TaskName),
-    /// All tasks
+    /// List tasks
     List(ListArgs),
-    /// Why a task stands where it stands: what happened when, which rule, which numbers
+    /// Explain a task's status: what happened when, by which rule and with which numbers
     Explain(StoryArgs),
-    /// After a crash: the phase that the ledger has, and bringing it to where the work is
+    /// After a crash, show the phase that the ledger has, or move it to where the work is
     Recover(RecoverArgs),
-    /// Set a limit or a block aside; recorded with who and why
+    /// Override a limit or a block; recorded with who and why
     Override(OverrideArgs),
-    /// Change a task's importance; its limits stay as they are, and two tiers up raise an alert
+    /// Change a task's importance; its limits do not change, and raising it two tiers raises an alert
     Importance(ImportanceArgs),
-    /// Judge a task that the gate warned of or blocked: were the rules right? Recorded with who and why
+    /// Mark a task that the gate warned about or blocked: were the rules right? Recorded with who and why
     Mark(MarkArgs),
 }
 
@@ -58,13 +58,13 @@ pub(crate) struct ImportanceArgs {
     /// low, medium, high or critical
     #[arg(value_name = "TIER")]
     pub(crate) to: String,
-    /// What it is now: refused where that is not so
+    /// The expected current importance; the change is refused if it differs
     #[arg(long, value_name = "TIER")]
     pub(crate) from: Option<String>,
-    /// Who says so
+    /// Who makes the change
     #[arg(long, value_name = "NAME")]
     pub(crate) author: String,
-    /// Why
+    /// The reason
     #[arg(long, value_name = "TEXT")]
     pub(crate) reason: String,
     #[command(flatten)]
@@ -75,13 +75,13 @@ pub(crate) struct ImportanceArgs {
 pub(crate) struct MarkArgs {
     /// The task
     pub(crate) task: String,
-    /// legitimate: it needed what it used, a false positive; runaway: the rules were right
+    /// legitimate (it needed what it used: a false positive) or runaway (the rules were right)
     #[arg(value_name = "WORD")]
     pub(crate) mark: String,
-    /// Who says so
+    /// Who marks it
     #[arg(long, value_name = "NAME")]
     pub(crate) author: String,
-    /// Why
+    /// The reason
     #[arg(long, value_name = "TEXT")]
     pub(crate) reason: String,
     #[command(flatten)]
@@ -92,16 +92,16 @@ pub(crate) struct MarkArgs {
 pub(crate) struct OpenArgs {
     /// The task
     pub(crate) task: String,
-    /// A line for people
+    /// A one-line title
     #[arg(long)]
     pub(crate) title: Option<String>,
     /// Tiny, Small, Medium or Large
     #[arg(long, value_name = "TIER")]
     pub(crate) complexity: Option<String>,
-    /// low, medium, high or critical; from the tags where it is not given
+    /// low, medium, high or critical (default: from the tags)
     #[arg(long, value_name = "TIER")]
     pub(crate) importance: Option<String>,
-    /// Why it is as important as that
+    /// Why it has this importance
     #[arg(long, value_name = "TEXT")]
     pub(crate) justification: Option<String>,
     /// Scales every limit of the task
@@ -110,16 +110,16 @@ pub(crate) struct OpenArgs {
     /// An absolute limit of a phase: THINK=10000 tokens, or THINK=10000/90000 with milliseconds
     #[arg(long = "limit", value_name = "PHASE=TOKENS[/MS]")]
     pub(crate) limits: Vec<String>,
-    /// A free word
+    /// A tag
     #[arg(long = "tag", value_name = "WORD")]
     pub(crate) tags: Vec<String>,
-    /// A free pair
+    /// A label
     #[arg(long = "label", value_name = "NAME=VALUE")]
     pub(crate) labels: Vec<String>,
     /// Who opens it
     #[arg(long, value_name = "NAME")]
     pub(crate) author: Option<String>,
-    /// Only track it: the gate never blocks it
+    /// Only track the task: the gate never blocks it
     #[arg(long)]
     pub(crate) tracking_only: bool,
     #[command(flatten)]
@@ -133,7 +133,7 @@ pub(crate) struct CloseArgs {
     /// completed, cancelled or abandoned
     #[arg(long, default_value = "completed", value_parser = ["completed", "cancelled", "abandoned"])]
     pub(crate) outcome: String,
-    /// Why
+    /// The reason
     #[arg(long, value_name = "TEXT")]
     pub(crate) reason: Option<String>,
     /// Who closes it
@@ -147,7 +147,7 @@ pub(crate) struct CloseArgs {
 pub(crate) struct RecoverArgs {
     /// The task
     pub(crate) task: String,
-    /// Where the work is: that phase is started after the active one has ended; none: no phase is active. Without it, only shown
+    /// The phase the work is in: the active phase is ended and this one started; `none` for no active phase (default: only show)
     #[arg(long, value_name = "PHASE")]
     pub(crate) to: Option<String>,
     #[command(flatten)]
@@ -156,34 +156,34 @@ pub(crate) struct RecoverArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct ListArgs {
-    /// Only implicit, open, completed, cancelled or abandoned ones; here and below, several with commas between
+    /// Only tasks in this state: implicit, open, completed, cancelled or abandoned; this and the next filters take several, separated by commas
     #[arg(long, value_name = "STAGE")]
     pub(crate) stage: Option<String>,
-    /// Only those whose budget is within, warning, exceeded or unknown, or that have no_limits
+    /// Only this budget status: within, warning, exceeded, unknown or no_limits
     #[arg(long, value_name = "STATUS")]
     pub(crate) status: Option<String>,
-    /// Only Tiny, Small, Medium or Large ones
+    /// Only this complexity: Tiny, Small, Medium or Large
     #[arg(long, value_name = "TIER")]
     pub(crate) complexity: Option<String>,
-    /// Only those that are of low, medium, high or critical importance now
+    /// Only this current importance: low, medium, high or critical
     #[arg(long, value_name = "TIER")]
     pub(crate) importance: Option<String>,
-    /// Only those that this producer opened
+    /// Only tasks that this producer opened
     #[arg(long, value_name = "NAME")]
     pub(crate) opened_by: Option<String>,
-    /// Only those with a time from here on: RFC 3339, or a day in UTC
+    /// Only tasks whose time is at or after this: an RFC 3339 time, or a date in UTC
     #[arg(long, value_name = "TIME")]
     pub(crate) since: Option<String>,
-    /// Only those with a time before this one
+    /// Only tasks whose time is before this
     #[arg(long, value_name = "TIME")]
     pub(crate) until: Option<String>,
-    /// Which time that is: when they were opened, or that of their last event
+    /// Which time to compare: when the task was opened, or that of its last event
     #[arg(long, value_name = "WHICH", default_value = "opened")]
     pub(crate) by: String,
-    /// Only those behind this one
+    /// Only tasks after this one
     #[arg(long, value_name = "TASK")]
     pub(crate) after: Option<String>,
-    /// At most so many
+    /// Maximum number to list
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) limit: u32,
 }
@@ -192,7 +192,7 @@ pub(crate) struct ListArgs {
 pub(crate) struct OverrideArgs {
     /// The task
     pub(crate) task: String,
-    /// Let it advance there although the gate blocks: a phase, or completion
+    /// Let the task enter this phase, or `completion`, even though the gate blocks it
     #[arg(long, value_name = "PHASE", required_unless_present = "limit", conflicts_with = "limit")]
     pub(crate) advance: Option<String>,
     /// A new limit of a phase: THINK=10000 tokens, or THINK=10000/90000 with milliseconds
@@ -201,7 +201,7 @@ pub(crate) struct OverrideArgs {
     /// Who approves it
     #[arg(long, value_name = "NAME")]
     pub(crate) approver: String,
-    /// Why
+    /// The reason
     #[arg(long, value_name = "TEXT")]
     pub(crate) reason: String,
     #[command(flatten)]
@@ -210,11 +210,11 @@ pub(crate) struct OverrideArgs {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum PhaseCommand {
-    /// Start a phase; the ledger gives it its attempt
+    /// Start a phase; the ledger assigns its attempt number
     Start(PhaseArgs),
     /// End the active phase
     End(PhaseArgs),
-    /// Say why a phase used what it used: its report shows it
+    /// Explain a phase's usage; shown in the task's report
     Explain(ExplainArgs),
 }
 
@@ -234,13 +234,13 @@ pub(crate) struct ExplainArgs {
     pub(crate) task: String,
     /// The phase
     pub(crate) phase: String,
-    /// Which attempt of it; all of them where none is given
+    /// The attempt (default: all)
     #[arg(long)]
     pub(crate) attempt: Option<u32>,
-    /// Who explains
+    /// Who gives the explanation
     #[arg(long, value_name = "NAME")]
     pub(crate) author: String,
-    /// Why it used what it used
+    /// The explanation
     #[arg(long, value_name = "TEXT")]
     pub(crate) text: String,
     #[command(flatten)]
@@ -267,7 +267,7 @@ pub(crate) struct Counts {
     /// Input written to a cache
     #[arg(long, value_name = "TOKENS", allow_negative_numbers = true)]
     pub(crate) cache_write: Option<i64>,
-    /// Output, reasoning included
+    /// Output, including reasoning
     #[arg(long, value_name = "TOKENS", allow_negative_numbers = true)]
     pub(crate) output: Option<i64>,
     /// The part of output spent on reasoning
@@ -282,13 +282,13 @@ pub(crate) struct RecordArgs {
     /// The phase it belongs to
     #[arg(long)]
     pub(crate) phase: Option<String>,
-    /// Which attempt of it; the latest where none is given
+    /// The attempt (default: the latest)
     #[arg(long, requires = "phase")]
     pub(crate) attempt: Option<u32>,
-    /// Which model
+    /// The model
     #[arg(long)]
     pub(crate) model: Option<String>,
-    /// Who serves it
+    /// The provider
     #[arg(long)]
     pub(crate) provider: Option<String>,
     #[command(flatten)]
@@ -322,10 +322,10 @@ pub(crate) struct AdjustArgs {
     pub(crate) task: String,
     /// The event id of the usage to correct
     pub(crate) usage: String,
-    /// Who appended that usage; the own producer where it is not given
+    /// The producer of that usage (default: your own producer)
     #[arg(long, value_name = "NAME")]
     pub(crate) of_producer: Option<String>,
-    /// Why
+    /// The reason
     #[arg(long, value_name = "TEXT")]
     pub(crate) reason: String,
     /// Who corrects it
@@ -343,7 +343,7 @@ pub(crate) struct GateArgs {
     pub(crate) task: String,
     /// The phase to enter, or completion
     pub(crate) advance_to: String,
-    /// The question's id: asked again under the same id, the first answer is given
+    /// Id of the request; repeating it returns the first answer
     #[arg(long, value_name = "ID")]
     pub(crate) id: Option<String>,
 }

@@ -68,9 +68,10 @@ async fn it_gets_nothing_and_the_own_one_gets_all_when_it_is_back() {
         assert_eq!(tracker.start_phase("T", "SPEC").unwrap().await, Ok(Delivery::Kept));
         let answer = tracker.gate("T", "PLAN").await.unwrap();
         assert!(matches!(answer.decided_by, DecidedBy::Policy { .. }), "{spooled}: {answer:?}");
-        let state = other.state();
-        assert!(state.log.is_empty() && state.requests.is_empty() && state.gates.is_empty(), "{spooled}");
-        drop(state);
+        {
+            let state = other.state();
+            assert!(state.log.is_empty() && state.requests.is_empty() && state.gates.is_empty(), "{spooled}");
+        }
 
         address.goes_to(&own);
         tracker.flush().await.unwrap();

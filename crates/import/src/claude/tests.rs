@@ -177,5 +177,8 @@ fn a_subagent_is_of_its_session_and_a_fork_comes_after_what_it_was_made_of() {
     assert_eq!((family.root.as_str(), call.event.task.as_str()), ("root", "claude-S"));
     let EventBody::Usage(UsageEvent::UsageRecorded(usage)) = &call.event.body else { panic!("usage") };
     let labels: Vec<String> = usage.labels.iter().map(|(name, value)| format!("{name}={value}")).collect();
-    assert_eq!(labels, ["agent=Explore", "branch=main", "conversation=root", "cwd=/srv/app", "root=claude-S"]);
+    assert_eq!(
+        labels,
+        ["agent=Explore", "branch=main", "conversation=root", "cwd=/srv/app", "root=claude-S"]
+    );
 }

@@ -24,17 +24,18 @@ use crate::problem::INVALID;
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct AlertsQuery {
-    /// Only of this tenant.
+    /// Only this tenant.
     #[param(min_length = 1, max_length = 64)]
     tenant: Option<String>,
-    /// Only of this task.
+    /// Only this task.
     task: Option<String>,
-    /// `raised`, the default but for the rule `completed`, which is over at once; `unacknowledged`, `acknowledged`: those of them that nobody, or somebody, has seen; `resolved`; `all`.
+    /// `raised` (default, except for the rule `completed`, which resolves immediately), `unacknowledged` or `acknowledged` (raised
+    /// alerts only), `resolved`, or `all`.
     #[param(pattern = "^(raised|unacknowledged|acknowledged|resolved|all)$")]
     state: Option<String>,
-    /// Only of this rule, such as `silence`.
+    /// Only this rule, such as `silence`.
     rule: Option<String>,
-    /// Only of this severity or above: `info`, `warning`, `error`, `critical`.
+    /// Only this severity or higher: `info`, `warning`, `error`, `critical`.
     #[param(pattern = "^(info|warning|error|critical)$")]
     severity: Option<String>,
     /// Maximum number to return (1–1000, default 100).
@@ -43,7 +44,7 @@ pub(crate) struct AlertsQuery {
     /// A position, or `tail`.
     #[param(pattern = "^(tail|[0-9a-f]{32}@([0-9]{1,2}:[0-9]{1,19}(,[0-9]{1,2}:[0-9]{1,19})*)?)$")]
     at_least: Option<String>,
-    /// How long to wait for that, in milliseconds.
+    /// How long to wait for that position, in milliseconds.
     #[param(maximum = 60000)]
     wait_ms: Option<u64>,
 }
@@ -56,7 +57,7 @@ pub(crate) struct ReadQuery {
     /// A position, or `tail`.
     #[param(pattern = "^(tail|[0-9a-f]{32}@([0-9]{1,2}:[0-9]{1,19}(,[0-9]{1,2}:[0-9]{1,19})*)?)$")]
     at_least: Option<String>,
-    /// How long to wait for that, in milliseconds.
+    /// How long to wait for that position, in milliseconds.
     #[param(maximum = 60000)]
     wait_ms: Option<u64>,
 }
@@ -73,20 +74,20 @@ impl ReadQuery {
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ChangesQuery {
-    /// Changes behind this record: the `last` of the answer before; 0: from the first.
+    /// Only changes after this record: the `last` of the previous answer, or 0 to start from the beginning.
     pub(super) after: Option<u64>,
-    /// How long to wait where there are none yet, in milliseconds, up to 60000; 0.
+    /// How long to wait for a change if there is none yet, in milliseconds (0–60000, default 0).
     #[param(maximum = 60000)]
     wait_ms: Option<u64>,
 }
 
 /// List alerts
 ///
-/// The latest first. An alert is raised once per rule, scope and level, resolved when it is true no more, and another
-/// one is raised when it becomes true again.
+/// Newest first. An alert is raised once per rule, scope and level, and resolved when its condition no longer holds. If the
+/// condition becomes true again, a new alert is raised.
 #[utoipa::path(get, path = "/v1/alerts", tag = "alerts", params(AlertsQuery), responses(
-    (status = 200, description = "Alerts that are true, or all", body = AlertList),
-    (status = 503, description = "The view is behind", body = Problem),
+    (status = 200, description = "The matching alerts", body = AlertList),
+    (status = 503, description = "The view has not reached the requested position", body = Problem),
 ))]
 pub(crate) async fn list(State(app): State<App>, Params(query): Params<AlertsQuery>) -> Handled<Response> {
     let limit = query.limit.unwrap_or(100);
@@ -124,7 +125,7 @@ pub(crate) fn word<T>(
 /// One alert
 #[utoipa::path(get, path = "/v1/alerts/{id}", tag = "alerts", params(("id" = String, Path), ReadQuery), responses(
     (status = 200, description = "The alert as it is now", body = AlertView),
-    (status = 404, description = "There is none of this id", body = Problem),
+    (status = 404, description = "No alert has this id", body = Problem),
 ))]
 pub(crate) async fn one(
     State(app): State<App>,
@@ -136,12 +137,13 @@ pub(crate) async fn one(
 
 /// Acknowledge an alert
 ///
-/// A person has seen it. It stays raised until its condition is false; that of a conflict ends with it. The first one counts.
+/// Records that a person has seen the alert. It stays raised until its condition no longer holds, except that acknowledging a
+/// conflict resolves it. Only the first acknowledgement counts.
 #[utoipa::path(post, path = "/v1/alerts/{id}/acknowledge", tag = "alerts", params(("id" = String, Path)),
     request_body = AcknowledgeRequest, responses(
     (status = 201, description = "Recorded", body = AppendResponse),
-    (status = 200, description = "It was there already", body = AppendResponse),
-    (status = 404, description = "There is no alert of this id", body = Problem),
+    (status = 200, description = "Already recorded", body = AppendResponse),
+    (status = 404, description = "No alert has this id", body = Problem),
 ))]
 pub(crate) async fn acknowledge(
     State(app): State<App>,
@@ -154,11 +156,11 @@ pub(crate) async fn acknowledge(
     answer(&app.ledger, appended)
 }
 
-/// What happens to alerts
+/// Changes of alerts
 ///
-/// In the order of the log, each change once: ask again with the answer's `last` as `after`.
+/// In log order, each change exactly once. For the next page, pass the answer's `last` as `after`.
 #[utoipa::path(get, path = "/v1/alerts/changes", tag = "alerts", params(ChangesQuery), responses(
-    (status = 200, description = "Changes behind `after`; none where nothing happened in time", body = AlertChanges),
+    (status = 200, description = "Changes after `after`; empty if nothing happened within the wait", body = AlertChanges),
 ))]
 pub(crate) async fn changes(
     State(app): State<App>,

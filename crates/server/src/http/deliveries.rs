@@ -19,11 +19,11 @@ use crate::problem::INVALID;
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct DeliveriesQuery {
-    /// Only of this alert.
+    /// Only this alert.
     alert: Option<String>,
-    /// Only to this endpoint.
+    /// Only this endpoint.
     endpoint: Option<String>,
-    /// `open`, the default: not delivered yet, given up, disabled; or `all`.
+    /// `open` (default: pending, given up or disabled) or `all`.
     #[param(pattern = "^(open|all)$")]
     state: Option<String>,
     /// Maximum number to return (1–1000, default 100).
@@ -32,17 +32,17 @@ pub(crate) struct DeliveriesQuery {
     /// A position, or `tail`.
     #[param(pattern = "^(tail|[0-9a-f]{32}@([0-9]{1,2}:[0-9]{1,19}(,[0-9]{1,2}:[0-9]{1,19})*)?)$")]
     at_least: Option<String>,
-    /// How long to wait for that, in milliseconds.
+    /// How long to wait for that position, in milliseconds.
     #[param(maximum = 60000)]
     wait_ms: Option<u64>,
 }
 
 /// List deliveries of alerts
 ///
-/// The latest first: to whom, how often it was tried and what came of it, when it is tried again.
+/// Newest first: the endpoint, the number of attempts, their results and the time of the next attempt.
 #[utoipa::path(get, path = "/v1/alerts/deliveries", tag = "alerts", params(DeliveriesQuery), responses(
-    (status = 200, description = "Deliveries that are open, or all", body = DeliveryList),
-    (status = 503, description = "The view is behind", body = Problem),
+    (status = 200, description = "The matching deliveries", body = DeliveryList),
+    (status = 503, description = "The view has not reached the requested position", body = Problem),
 ))]
 pub(crate) async fn list(
     State(app): State<App>,
@@ -64,13 +64,13 @@ pub(crate) async fn list(
 
 /// Deliver a change of an alert again
 ///
-/// It goes out under the same webhook id, so that a receiver that has it already can tell. An endpoint that answered 410 is tried
-/// again from here on.
+/// The delivery keeps its webhook id, so a receiver can recognize a duplicate. An endpoint that was disabled by a 410 response is
+/// enabled again.
 #[utoipa::path(post, path = "/v1/alerts/{id}/resend", tag = "alerts", params(("id" = String, Path)),
     request_body = ResendRequest, responses(
-    (status = 202, description = "Noted; the endpoint is tried by whoever delivers", body = ResendResponse),
-    (status = 404, description = "No alert of this id", body = Problem),
-    (status = 409, description = "The id is taken by another request", body = Problem),
+    (status = 202, description = "Recorded; the server that delivers alerts sends it", body = ResendResponse),
+    (status = 404, description = "No alert has this id", body = Problem),
+    (status = 409, description = "The id was already used by a different request", body = Problem),
 ))]
 pub(crate) async fn resend(
     State(app): State<App>,

@@ -20,13 +20,13 @@ const MAX_FOUND: usize = 500;
 
 /// Append events
 ///
-/// Facts and commands, up to 500. Events of one task are appended together or not at all. Send the same events again
-/// after any failure: what is in the log already is answered `duplicate`.
+/// Appends up to 500 facts and commands. All events of one task are appended, or none are. After any failure, send the same events
+/// again: those already in the log are answered with `duplicate`.
 #[utoipa::path(post, path = "/v1/events", tag = "events", request_body = AppendRequest, responses(
     (status = 201, description = "At least one event is new", body = AppendResponse),
-    (status = 200, description = "All events were there already", body = AppendResponse),
-    (status = 409, description = "An id is taken by other content; `outcomes` says which", body = Problem),
-    (status = 422, description = "A rule refused an event; `outcomes` says which", body = Problem),
+    (status = 200, description = "All events were already in the log", body = AppendResponse),
+    (status = 409, description = "An id was already used with different content; see `outcomes`", body = Problem),
+    (status = 422, description = "A rule refused an event; see `outcomes`", body = Problem),
     (status = 507, description = "The disk is full", body = Problem),
 ))]
 pub(crate) async fn append(State(app): State<App>, _: NoParams, body: JsonText) -> Handled<Response> {
@@ -39,7 +39,7 @@ pub(crate) async fn append(State(app): State<App>, _: NoParams, body: JsonText) 
 
 /// Look events up
 ///
-/// What the log has under names, up to 500 of one task and producer: what an importer corrects it has to know.
+/// Looks up as many as 500 events of one task and producer by id, for example before correcting them.
 #[utoipa::path(post, path = "/v1/events/find", tag = "events", request_body = FindRequest, responses(
     (status = 200, description = "One event or `null` for each id", body = FindResponse),
 ))]

@@ -21,27 +21,27 @@ const WEEKS: u32 = 4;
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct HealthQuery {
-    /// Only of this tenant; all.
+    /// Only this tenant (default: all tenants).
     #[param(min_length = 1, max_length = 64)]
     tenant: Option<String>,
-    /// How many weeks back from the newest in which tasks were opened, 1 to 520; 4.
+    /// Number of weeks to cover, counting back from the latest week in which a task was opened (1–520, default 4).
     #[param(minimum = 1, maximum = 520)]
     weeks: Option<u32>,
     /// A position, or `tail`.
     #[param(pattern = "^(tail|[0-9a-f]{32}@([0-9]{1,2}:[0-9]{1,19}(,[0-9]{1,2}:[0-9]{1,19})*)?)$")]
     at_least: Option<String>,
-    /// How long to wait for that, in milliseconds.
+    /// How long to wait for that position, in milliseconds.
     #[param(maximum = 60000)]
     wait_ms: Option<u64>,
 }
 
-/// How the budgets do
+/// Budget health
 ///
-/// Each target figure of a healthy set-up with its value, its verdict (`ok`, `watch`, `bad`, `not enough data`) and the integers that
-/// it follows from; proposals for tiers with too many false positives; tasks to look at; figures by tier, phase and week.
+/// Each health metric with its target, value, verdict (`ok`, `watch`, `bad`, `not enough data`) and the integers it is computed
+/// from; proposals for tiers with too many false positives; tasks to review; figures by tier, phase and week.
 #[utoipa::path(get, path = "/v1/health/budgets", tag = "views", params(HealthQuery), responses(
     (status = 200, description = "The figures", body = BudgetHealth),
-    (status = 503, description = "The view is behind", body = Problem),
+    (status = 503, description = "The view has not reached the requested position", body = Problem),
 ))]
 pub(crate) async fn budgets(State(app): State<App>, Params(query): Params<HealthQuery>) -> Handled<Response> {
     let weeks = query.weeks.unwrap_or(WEEKS);
@@ -54,7 +54,7 @@ pub(crate) async fn budgets(State(app): State<App>, Params(query): Params<Health
 
 /// The circuit breaker
 ///
-/// Whether it keeps the gate from blocking, and what that follows from.
+/// Whether it is preventing the gate from blocking, and the measurements behind that.
 #[utoipa::path(get, path = "/v1/breaker", tag = "gate", responses(
     (status = 200, description = "Its state", body = BreakerState),
 ))]
@@ -64,10 +64,10 @@ pub(crate) async fn breaker(State(app): State<App>, _: NoParams) -> Handled<Json
 
 /// Reset the circuit breaker
 ///
-/// A person has seen why it opened: enforcement is on again. Recorded as the acknowledgement of its alert.
+/// Turns enforcement back on after a person has looked into why it opened. Recorded as an acknowledgement of its alert.
 #[utoipa::path(post, path = "/v1/breaker/reset", tag = "gate", request_body = AcknowledgeRequest, responses(
     (status = 201, description = "Recorded", body = AppendResponse),
-    (status = 409, description = "It is closed", body = Problem),
+    (status = 409, description = "The breaker is closed", body = Problem),
 ))]
 pub(crate) async fn reset(State(app): State<App>, _: NoParams, body: JsonText) -> Handled<Response> {
     let request: AcknowledgeRequest = body.parse()?;

@@ -67,24 +67,24 @@ struct Problems;
 
 /// Of every operation.
 const ANYWHERE: [(&str, &str); 6] = [
-    ("400", "A parameter, a header or the body breaks a rule of the API, or is unknown to it"),
+    ("400", "A parameter, header or body is invalid or unknown"),
     ("403", "The request is addressed to another name, or is a cross-origin request"),
-    ("405", "The address takes another method"),
-    ("421", "The header `tollgate-ledger` names another ledger than the one that answers"),
-    ("500", "The ledger made a mistake"),
-    ("503", "It cannot be answered now; `retryable` says whether it may be later"),
+    ("405", "Method not allowed; see the header `Allow`"),
+    ("421", "The header `tollgate-ledger` names a different ledger"),
+    ("500", "Internal error"),
+    ("503", "Temporarily or permanently unavailable; see `retryable`"),
 ];
 
 /// Of those that are named by more than their address.
-const NAMED: [(&str, &str); 1] = [("404", "There is nothing of this name")];
+const NAMED: [(&str, &str); 1] = [("404", "Not found")];
 
 /// Of those that write.
 const WRITES: [(&str, &str); 6] = [
-    ("408", "The body did not come in time"),
-    ("409", "An id is taken by other content"),
-    ("413", "The body is larger than it may be"),
-    ("415", "The body is not JSON in UTF-8, as it is or with gzip"),
-    ("429", "More waits for the log than may wait"),
+    ("408", "The body did not arrive in time"),
+    ("409", "An id was already used with different content"),
+    ("413", "The body is too large"),
+    ("415", "The body is not UTF-8 JSON, plain or gzipped"),
+    ("429", "Too many requests are waiting for the log"),
     ("507", "The disk is full"),
 ];
 

@@ -23,17 +23,17 @@ use crate::problem::INVALID;
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct LogParams {
-    /// Records after this one; 0: from the first.
+    /// Only records after this one; 0 starts at the first.
     after: Option<u64>,
-    /// Events at most, up to 1000; 100. A record is never split.
+    /// Maximum number of events to return (1–1000, default 100). A record is never split.
     #[param(minimum = 1, maximum = 1000)]
     limit: Option<usize>,
-    /// Only events of this task.
+    /// Only this task's events.
     task: Option<String>,
-    /// Only events of this tenant.
+    /// Only this tenant's events.
     #[param(min_length = 1, max_length = 64)]
     tenant: Option<String>,
-    /// How long to wait for something new where the log ends, in milliseconds, up to 60000; 0.
+    /// How long to wait for new records at the end of the log, in milliseconds (0–60000, default 0).
     #[param(maximum = 60000)]
     wait_ms: Option<u64>,
 }
@@ -48,7 +48,7 @@ pub(crate) async fn position(State(app): State<App>, _: NoParams) -> Handled<Jso
 
 /// A page of the log
 #[utoipa::path(get, path = "/v1/log", tag = "operate", params(LogParams), responses(
-    (status = 200, description = "Recorded events in order", body = LogPage),
+    (status = 200, description = "Recorded events in log order", body = LogPage),
 ))]
 pub(crate) async fn log(State(app): State<App>, Params(params): Params<LogParams>) -> Handled<Response> {
     let (limit, wait_ms) = (params.limit.unwrap_or(100), params.wait_ms.unwrap_or(0));
@@ -72,8 +72,8 @@ pub(crate) async fn log(State(app): State<App>, Params(params): Params<LogParams
 ///
 /// Also under `/v1/ready`.
 #[utoipa::path(get, path = "/v1/health", tag = "operate", responses(
-    (status = 200, description = "Everything works: `ok`, or `degraded` where not by the config or the prices that were meant", body = Health),
-    (status = 503, description = "Something does not; `checks` says what", body = Health),
+    (status = 200, description = "The service works: `ok`, or `degraded` if something needs attention; see `checks`", body = Health),
+    (status = 503, description = "Something does not work; see `checks`", body = Health),
 ))]
 pub(crate) async fn health(State(app): State<App>, _: NoParams) -> Response {
     let health = Health { connections: Some(app.edge.health()), ..app.ledger.health().await };
@@ -96,7 +96,7 @@ pub(crate) async fn metrics(State(app): State<App>, _: NoParams, headers: Header
 
 /// The config in force
 ///
-/// As a file, with where it was taken from and since when it is in force.
+/// As YAML, with where it came from and when it took effect.
 #[utoipa::path(get, path = "/v1/config", tag = "operate", responses(
     (status = 200, description = "The config and the prices in force", body = ConfigResponse),
 ))]
@@ -106,21 +106,21 @@ pub(crate) async fn config(State(app): State<App>, _: NoParams) -> Json<ConfigRe
 
 /// Read the config again
 ///
-/// Limits, thresholds and levels are those of tasks opened from now on; switches act at once.
+/// New limits, thresholds and levels apply to tasks opened from now on; switches take effect immediately.
 #[utoipa::path(post, path = "/v1/config/reload", tag = "operate", responses(
-    (status = 200, description = "The config in force, and whether it is another one", body = ReloadResponse),
-    (status = 422, description = "The config breaks a rule: the one in force stays", body = Problem),
+    (status = 200, description = "The config in force, and whether it changed", body = ReloadResponse),
+    (status = 422, description = "The config is invalid; the previous one stays in force", body = Problem),
 ))]
 pub(crate) async fn reload(State(app): State<App>, _: NoParams) -> Handled<Json<ReloadResponse>> {
     Ok(Json(app.ledger.reload().await?))
 }
 
-/// Build a view a second time and compare
+/// Rebuild a view and compare it
 ///
-/// Beside the live one, from the first record on. Where they differ the new one takes the live one's place.
+/// Rebuilds the view from the first record, next to the live one. If they differ, the new one replaces the live one.
 #[utoipa::path(post, path = "/v1/views/{view}/rebuild", tag = "operate", params(("view" = String, Path)), responses(
-    (status = 200, description = "Whether both were the same, byte for byte", body = RebuildResponse),
-    (status = 404, description = "No such view", body = Problem),
+    (status = 200, description = "Whether both are identical, byte for byte", body = RebuildResponse),
+    (status = 404, description = "Unknown view", body = Problem),
 ))]
 pub(crate) async fn rebuild(
     State(app): State<App>,

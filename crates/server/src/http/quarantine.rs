@@ -20,10 +20,10 @@ use crate::problem::INVALID;
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct QuarantineQuery {
-    /// Only of this tenant.
+    /// Only this tenant.
     #[param(min_length = 1, max_length = 64)]
     tenant: Option<String>,
-    /// `open`, the default: those that wait; `all`.
+    /// `open` (default: still waiting) or `all`.
     #[param(pattern = "^(open|all)$")]
     state: Option<String>,
     /// Maximum number to return (1–100, default 20). The answer includes their payloads.
@@ -32,17 +32,17 @@ pub(crate) struct QuarantineQuery {
     /// A position, or `tail`.
     #[param(pattern = "^(tail|[0-9a-f]{32}@([0-9]{1,2}:[0-9]{1,19}(,[0-9]{1,2}:[0-9]{1,19})*)?)$")]
     at_least: Option<String>,
-    /// How long to wait for that, in milliseconds.
+    /// How long to wait for that position, in milliseconds.
     #[param(maximum = 60000)]
     wait_ms: Option<u64>,
 }
 
-/// List what the inbox refused
+/// List refused inbox messages
 ///
-/// The latest first. A message that came in over NATS and could not be taken waits here until a person redrives or drops it.
+/// Newest first. A message that arrived over NATS and was refused waits here until a person redrives or drops it.
 #[utoipa::path(get, path = "/v1/quarantine", tag = "quarantine", params(QuarantineQuery), responses(
-    (status = 200, description = "Messages that wait, or all", body = QuarantineList),
-    (status = 503, description = "The view is behind", body = Problem),
+    (status = 200, description = "The matching messages", body = QuarantineList),
+    (status = 503, description = "The view has not reached the requested position", body = Problem),
 ))]
 pub(crate) async fn list(
     State(app): State<App>,
@@ -62,10 +62,10 @@ pub(crate) async fn list(
     written(&app, app.ledger.quarantine(query.tenant.as_deref(), all, limit, &read).await?).await
 }
 
-/// One message that the inbox refused
+/// One refused inbox message
 #[utoipa::path(get, path = "/v1/quarantine/{id}", tag = "quarantine", params(("id" = String, Path), ReadQuery), responses(
-    (status = 200, description = "The message, why it was refused, and what became of it", body = QuarantinedMessage),
-    (status = 404, description = "There is none of this id", body = Problem),
+    (status = 200, description = "The message, why it was refused and how its quarantine ended, if it has", body = QuarantinedMessage),
+    (status = 404, description = "No alert has this id", body = Problem),
 ))]
 pub(crate) async fn one(
     State(app): State<App>,
@@ -75,16 +75,16 @@ pub(crate) async fn one(
     Ok(Json(app.ledger.quarantined(&id, &query.read()?).await?))
 }
 
-/// Take a message in after all
+/// Redrive a message
 ///
-/// Its events are appended, or those of `payload` in their place. Where they are refused again it stays in quarantine, and the
+/// Appends the message's events, or those of `payload` instead. If they are refused again, the message stays in quarantine and the
 /// answer says why.
 #[utoipa::path(post, path = "/v1/quarantine/{id}/redrive", tag = "quarantine", params(("id" = String, Path)),
     request_body = QuarantineEndRequest, responses(
-    (status = 200, description = "Its events are in the log, and its quarantine has ended", body = QuarantineEnded),
-    (status = 404, description = "There is none of this id", body = Problem),
-    (status = 409, description = "Its quarantine ended before, or an id is taken by other content", body = Problem),
-    (status = 422, description = "A rule refused its events again; it waits on", body = Problem),
+    (status = 200, description = "The events are in the log and the quarantine ended", body = QuarantineEnded),
+    (status = 404, description = "No alert has this id", body = Problem),
+    (status = 409, description = "The quarantine had already ended, or an id was already used with different content", body = Problem),
+    (status = 422, description = "A rule refused the events again; the message stays in quarantine", body = Problem),
 ))]
 pub(crate) async fn redrive(
     State(app): State<App>,
@@ -96,12 +96,12 @@ pub(crate) async fn redrive(
     Ok(Json(app.ledger.redrive(&id, &request).await?))
 }
 
-/// Give a message up
+/// Drop a message
 #[utoipa::path(post, path = "/v1/quarantine/{id}/drop", tag = "quarantine", params(("id" = String, Path)),
     request_body = QuarantineEndRequest, responses(
-    (status = 200, description = "Its quarantine has ended; the log keeps what it held", body = QuarantineEnded),
-    (status = 404, description = "There is none of this id", body = Problem),
-    (status = 409, description = "Its quarantine ended before", body = Problem),
+    (status = 200, description = "The quarantine ended; the log keeps the message's content", body = QuarantineEnded),
+    (status = 404, description = "No alert has this id", body = Problem),
+    (status = 409, description = "The quarantine had already ended", body = Problem),
 ))]
 pub(crate) async fn give_up(
     State(app): State<App>,

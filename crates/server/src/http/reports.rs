@@ -30,16 +30,16 @@ pub(crate) struct ReportQuery {
     /// Owner of the task; `default`.
     #[param(min_length = 1, max_length = 64)]
     tenant: Option<String>,
-    /// A position that an append gave, or `tail`: the answer then covers at least that.
+    /// A position returned by an append, or `tail`: the answer covers at least that position.
     #[param(pattern = "^(tail|[0-9a-f]{32}@([0-9]{1,2}:[0-9]{1,19}(,[0-9]{1,2}:[0-9]{1,19})*)?)$")]
     at_least: Option<String>,
-    /// How long to wait for that, in milliseconds; 2000. Past it the answer is the problem `stale`.
+    /// How long to wait for that position, in milliseconds (default 2000). If it is not reached in time, the request fails with `stale`.
     #[param(maximum = 60000)]
     wait_ms: Option<u64>,
-    /// Of a budget report: `json`, `md`, `html` or `csv`.
+    /// Format of the report: `json`, `md`, `html` or `csv`.
     #[param(pattern = "^(json|md|html|csv)$")]
     format: Option<String>,
-    /// `true`: names of tasks, people and producers stand as pseudonyms, free text is left out.
+    /// If `true`, names of tasks, people and producers are replaced by pseudonyms and free text is left out.
     redact: Option<bool>,
 }
 
@@ -48,21 +48,21 @@ pub(crate) struct ReportQuery {
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct LedgerQuery {
-    /// Only of this tenant; all.
+    /// Only this tenant (default: all tenants).
     #[param(min_length = 1, max_length = 64)]
     tenant: Option<String>,
-    /// Of each list so many groups, those with the most tokens, up to 1000; 100. One row stands for the others.
+    /// Maximum number of groups in each list, those with the most tokens first (1–1000, default 100). One more row sums up the rest.
     #[param(minimum = 1, maximum = 1000)]
     top: Option<usize>,
-    /// By which periods: `hour`, `day`, `week` (ISO 8601) or `month`; `day`.
+    /// Length of the periods: `hour`, `day` (default), `week` (ISO 8601) or `month`.
     #[param(pattern = "^(hour|day|week|month)$")]
     by: Option<String>,
-    /// In which zone they begin, by its name in the IANA database, such as `Europe/Berlin`; the config's `reports.time_zone`.
+    /// Time zone of the periods, by its IANA name, such as `Europe/Berlin` (default: the config's `reports.time_zone`).
     #[serde(alias = "zone")]
     time_zone: Option<String>,
-    /// Only usage from here on: a quarter of an hour in RFC 3339, or a day of the time zone.
+    /// Only usage at or after this time: an RFC 3339 time on a quarter of an hour, or a date in the time zone.
     since: Option<String>,
-    /// Only usage before that.
+    /// Only usage before this time, in the same form.
     until: Option<String>,
     /// `json` or `csv`.
     #[param(pattern = "^(json|csv)$")]
@@ -70,7 +70,7 @@ pub(crate) struct LedgerQuery {
     /// A position, or `tail`.
     #[param(pattern = "^(tail|[0-9a-f]{32}@([0-9]{1,2}:[0-9]{1,19}(,[0-9]{1,2}:[0-9]{1,19})*)?)$")]
     at_least: Option<String>,
-    /// How long to wait for that, in milliseconds.
+    /// How long to wait for that position, in milliseconds.
     #[param(maximum = 60000)]
     wait_ms: Option<u64>,
 }
@@ -80,12 +80,12 @@ pub(crate) struct LedgerQuery {
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct AccessesQuery {
-    /// Only of this tenant.
+    /// Only this tenant.
     #[param(min_length = 1, max_length = 64)]
     tenant: Option<String>,
-    /// Only by this reader.
+    /// Only this reader.
     reader: Option<String>,
-    /// Only of this task.
+    /// Only this task.
     task: Option<String>,
     /// Maximum number to return (1–1000, default 100).
     #[param(minimum = 1, maximum = 1000)]
@@ -93,7 +93,7 @@ pub(crate) struct AccessesQuery {
     /// A position, or `tail`.
     #[param(pattern = "^(tail|[0-9a-f]{32}@([0-9]{1,2}:[0-9]{1,19}(,[0-9]{1,2}:[0-9]{1,19})*)?)$")]
     at_least: Option<String>,
-    /// How long to wait for that, in milliseconds.
+    /// How long to wait for that position, in milliseconds.
     #[param(maximum = 60000)]
     wait_ms: Option<u64>,
 }
@@ -172,13 +172,13 @@ fn as_attachment(name: &str, csv: String) -> Response {
 
 /// The budget report of a task
 ///
-/// As JSON, or with `format=` or `Accept:` as Markdown, as one HTML page that loads nothing, or as CSV with a row per execution.
-/// The read is recorded: who (header `tollgate-reader`), what, when.
+/// Returns JSON or, with `format=` or `Accept:`, Markdown, a self-contained HTML page, or CSV with one row per execution. The read is
+/// recorded: who (header `tollgate-reader`), what and when.
 #[utoipa::path(get, path = "/v1/tasks/{task}/report", tag = "views", params(("task" = String, Path), ReportQuery),
     responses(
     (status = 200, description = "The report", body = TaskReport),
-    (status = 404, description = "No event of this task", body = Problem),
-    (status = 503, description = "The view is behind", body = Problem),
+    (status = 404, description = "No event of this task is known", body = Problem),
+    (status = 503, description = "The view has not reached the requested position", body = Problem),
 ))]
 pub(crate) async fn task_report(
     State(app): State<App>,
@@ -196,14 +196,14 @@ pub(crate) async fn task_report(
     Ok(form.answer(report))
 }
 
-/// Why a task stands where it stands
+/// Explain a task's status
 ///
 /// The read is recorded.
 #[utoipa::path(get, path = "/v1/tasks/{task}/explain", tag = "views", params(("task" = String, Path), ReportQuery),
     responses(
     (status = 200, description = "The story in sentences, true as of the position in the header", body = String,
         content_type = "text/plain", headers(("tollgate-as-of" = String))),
-    (status = 404, description = "No event of this task", body = Problem),
+    (status = 404, description = "No event of this task is known", body = Problem),
 ))]
 pub(crate) async fn explain(
     State(app): State<App>,
@@ -221,11 +221,12 @@ pub(crate) async fn explain(
 
 /// Totals of the ledger
 ///
-/// Of one tenant where one is named, else of all; of a time range where one is given. As JSON, or with `format=csv` or `Accept: text/csv` as
-/// CSV with a row per group. Hours, days, weeks and months are those of a time zone, and add up to the total in each. They name no task, and monitors poll them: reads are not recorded.
+/// Covers one tenant or all, and optionally a time range. Returns JSON or, with `format=csv` or `Accept: text/csv`, CSV with one row
+/// per group. Hours, days, weeks and months follow a time zone, and each set adds up to the total. Reads are not recorded: the totals
+/// name no task and are meant to be polled.
 #[utoipa::path(get, path = "/v1/report", tag = "views", params(LedgerQuery), responses(
-    (status = 200, description = "In all, by period, model, provider, producer, phase and tiers", body = LedgerReport),
-    (status = 503, description = "The view is behind", body = Problem),
+    (status = 200, description = "Totals overall and by period, model, provider, producer, phase and tier", body = LedgerReport),
+    (status = 503, description = "The view has not reached the requested position", body = Problem),
 ))]
 pub(crate) async fn report(
     State(app): State<App>,
@@ -253,13 +254,14 @@ pub(crate) async fn report(
     }
 }
 
-/// What the stop-loss did for the money
+/// What the stop-loss saved
 ///
-/// By class (complexity × importance): tasks that the gate could not block beside those that it could; stopped tasks, what was spent on them, and
-/// what was avoided, as a range with its assumption. `not enough data` stands in place of a number where the sample is too small. It names no task.
+/// By class (complexity × importance): tasks that the gate could not block compared with those that it could; stopped tasks and what was
+/// spent on them; and what was avoided, as a range with its assumption. `not enough data` replaces a number if the sample is too small.
+/// Names no task.
 #[utoipa::path(get, path = "/v1/report/savings", tag = "views", params(TaskQuery), responses(
     (status = 200, description = "The comparison", body = SavingsReport),
-    (status = 503, description = "The view is behind", body = Problem),
+    (status = 503, description = "The view has not reached the requested position", body = Problem),
 ))]
 pub(crate) async fn savings(State(app): State<App>, Params(query): Params<TaskQuery>) -> Handled<Response> {
     let TaskQuery { tenant, at_least, wait_ms } = query;
@@ -267,12 +269,12 @@ pub(crate) async fn savings(State(app): State<App>, Params(query): Params<TaskQu
     written(&app, app.ledger.savings(tenant.as_deref(), &read).await?).await
 }
 
-/// Who read which report when
+/// Who read which report, and when
 ///
-/// The latest first.
+/// Newest first.
 #[utoipa::path(get, path = "/v1/report/accesses", tag = "views", params(AccessesQuery), responses(
     (status = 200, description = "The reads", body = AccessList),
-    (status = 503, description = "The view is behind", body = Problem),
+    (status = 503, description = "The view has not reached the requested position", body = Problem),
 ))]
 pub(crate) async fn accesses(
     State(app): State<App>,

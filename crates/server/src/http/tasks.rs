@@ -20,22 +20,22 @@ use crate::problem::of_field;
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Caller {
-    /// Owner of the task; `default` where neither this nor the body names one.
+    /// Owner of the task. Default: the one in the body, otherwise `default`.
     #[param(min_length = 1, max_length = 64)]
     tenant: Option<String>,
-    /// Who appends; the body or this has to name one.
+    /// The producer. Required unless the body names one.
     producer: Option<String>,
 }
 
 /// Open a task
 ///
-/// The fields of `tollgate.v1.TaskOpened` beside `id`, `task` and `producer`. Its limits are computed now and never
-/// move by a change of config.
+/// Takes the fields of `tollgate.v1.TaskOpened` plus `id`, `task` and `producer`. The task's limits are computed now; later config
+/// changes do not affect them.
 #[utoipa::path(post, path = "/v1/tasks", tag = "tasks", params(Caller), request_body = Object, responses(
     (status = 201, description = "Opened", body = AppendResponse),
-    (status = 200, description = "It was there already, from the same event", body = AppendResponse),
-    (status = 409, description = "The id is taken by other content", body = Problem),
-    (status = 422, description = "A rule refuses it: `task_already_open`, `unknown_phase` …", body = Problem),
+    (status = 200, description = "Already opened by the same event", body = AppendResponse),
+    (status = 409, description = "The id was already used with different content", body = Problem),
+    (status = 422, description = "A rule refused it: `task_already_open`, `unknown_phase` …", body = Problem),
 ))]
 pub(crate) async fn open(
     State(app): State<App>,
@@ -47,11 +47,11 @@ pub(crate) async fn open(
 
 /// Close a task
 ///
-/// The fields of `tollgate.v1.TaskClosed` beside `id` and `producer`. A phase that is active ends with it.
+/// Takes the fields of `tollgate.v1.TaskClosed` plus `id` and `producer`. An active phase ends with the task.
 #[utoipa::path(post, path = "/v1/tasks/{task}/close", tag = "tasks", params(("task" = String, Path), Caller),
     request_body = Object, responses(
     (status = 201, description = "Closed", body = AppendResponse),
-    (status = 422, description = "A rule refuses it: `task_not_open`, `task_closed`", body = Problem),
+    (status = 422, description = "A rule refused it: `task_not_open`, `task_closed`", body = Problem),
 ))]
 pub(crate) async fn close(
     State(app): State<App>,
@@ -64,11 +64,11 @@ pub(crate) async fn close(
 
 /// Start a phase
 ///
-/// `phase` beside `id` and `producer`. The outcome has the attempt.
+/// Takes `phase` plus `id` and `producer`. The outcome has the attempt number.
 #[utoipa::path(post, path = "/v1/tasks/{task}/phases", tag = "tasks", params(("task" = String, Path), Caller),
     request_body = Object, responses(
     (status = 201, description = "Started", body = AppendResponse),
-    (status = 422, description = "A rule refuses it: `phase_already_active`, `unknown_phase` …", body = Problem),
+    (status = 422, description = "A rule refused it: `phase_already_active`, `unknown_phase` …", body = Problem),
 ))]
 pub(crate) async fn start_phase(
     State(app): State<App>,
@@ -81,11 +81,11 @@ pub(crate) async fn start_phase(
 
 /// End a phase
 ///
-/// `attempt`, if at all, beside `id` and `producer`. The end of the last phase completes the task.
+/// Takes `id`, `producer` and optionally `attempt`. Ending the last phase completes the task.
 #[utoipa::path(post, path = "/v1/tasks/{task}/phases/{phase}/end", tag = "tasks",
     params(("task" = String, Path), ("phase" = String, Path), Caller), request_body = Object, responses(
     (status = 201, description = "Ended", body = AppendResponse),
-    (status = 422, description = "A rule refuses it: `phase_mismatch` …", body = Problem),
+    (status = 422, description = "A rule refused it: `phase_mismatch` …", body = Problem),
 ))]
 pub(crate) async fn end_phase(
     State(app): State<App>,
@@ -96,10 +96,10 @@ pub(crate) async fn end_phase(
     command(&app, &caller, &body, "phase_ended", &[("task", &task), ("phase", &phase)]).await
 }
 
-/// Explain what a phase used
+/// Explain a phase's usage
 ///
-/// `author` and `explanation`, and `attempt` if at all, beside `id` and `producer`. The report of the task shows it. Never
-/// refused for state.
+/// Takes `author`, `explanation` and optionally `attempt`, plus `id` and `producer`. Shown in the task's report. Never refused because
+/// of the task's state.
 #[utoipa::path(post, path = "/v1/tasks/{task}/phases/{phase}/explanation", tag = "tasks",
     params(("task" = String, Path), ("phase" = String, Path), Caller), request_body = Object, responses(
     (status = 201, description = "Recorded", body = AppendResponse),
@@ -114,13 +114,13 @@ pub(crate) async fn explain_phase(
     command(&app, &caller, &body, "phase_explained", &[("task", &task), ("phase", &phase)]).await
 }
 
-/// Set a limit or a block aside
+/// Override a limit or a block
 ///
-/// The fields of `tollgate.v1.OverrideGranted` beside `id` and `producer`: what, approver, reason.
+/// Takes the fields of `tollgate.v1.OverrideGranted` plus `id` and `producer`: what, approver, reason.
 #[utoipa::path(post, path = "/v1/tasks/{task}/overrides", tag = "tasks", params(("task" = String, Path), Caller),
     request_body = Object, responses(
     (status = 201, description = "Granted", body = AppendResponse),
-    (status = 422, description = "A rule refuses it", body = Problem),
+    (status = 422, description = "A rule refused it", body = Problem),
 ))]
 pub(crate) async fn grant_override(
     State(app): State<App>,
@@ -133,11 +133,11 @@ pub(crate) async fn grant_override(
 
 /// Change a task's importance
 ///
-/// The fields of `tollgate.v1.ImportanceChanged` beside `id` and `producer`: to, author, reason. Its limits stay as they are.
+/// Takes the fields of `tollgate.v1.ImportanceChanged` plus `id` and `producer`: to, author, reason. The task's limits do not change.
 #[utoipa::path(post, path = "/v1/tasks/{task}/importance", tag = "tasks", params(("task" = String, Path), Caller),
     request_body = Object, responses(
     (status = 201, description = "Changed", body = AppendResponse),
-    (status = 422, description = "A rule refuses it: `importance_mismatch`, `importance_unchanged`", body = Problem),
+    (status = 422, description = "A rule refused it: `importance_mismatch`, `importance_unchanged`", body = Problem),
 ))]
 pub(crate) async fn change_importance(
     State(app): State<App>,
@@ -148,14 +148,14 @@ pub(crate) async fn change_importance(
     command(&app, &caller, &body, "importance_changed", &[("task", &task)]).await
 }
 
-/// Judge a task that the gate warned of or blocked
+/// Mark a task that the gate warned about or blocked
 ///
-/// The fields of `tollgate.v1.TaskMarked` beside `id` and `producer`: mark (`legitimate` or `runaway`), author, reason. The latest mark
-/// counts, also of a closed task.
+/// Takes the fields of `tollgate.v1.TaskMarked` plus `id` and `producer`: mark (`legitimate` or `runaway`), author, reason. The latest
+/// mark counts. Closed tasks can be marked too.
 #[utoipa::path(post, path = "/v1/tasks/{task}/mark", tag = "tasks", params(("task" = String, Path), Caller),
     request_body = Object, responses(
     (status = 201, description = "Marked", body = AppendResponse),
-    (status = 422, description = "A rule refuses it: `task_not_stopped`", body = Problem),
+    (status = 422, description = "A rule refused it: `task_not_stopped`", body = Problem),
 ))]
 pub(crate) async fn mark(
     State(app): State<App>,
@@ -168,12 +168,12 @@ pub(crate) async fn mark(
 
 /// May this task go on?
 ///
-/// The answer is recorded before it is given. It is based on a view that has seen `at_least`, and without that the log's end as of the question;
-/// where that takes longer than `wait_ms` the config's `on_stale` answers, and `stale` is true.
+/// The decision is recorded before it is returned. It is based on a view that has reached `at_least` or, by default, the end of the log
+/// when the question arrived. If that takes longer than `wait_ms`, the config's `on_stale` decides and `stale` is true.
 #[utoipa::path(post, path = "/v1/tasks/{task}/gate", tag = "gate", params(("task" = String, Path), Caller),
     request_body = GateRequest, responses(
     (status = 200, description = "The verdict: `allow`, `warn` or `block`", body = GateResponse),
-    (status = 404, description = "No event of this task", body = Problem),
+    (status = 404, description = "No event of this task is known", body = Problem),
 ))]
 pub(crate) async fn gate(
     State(app): State<App>,

@@ -32,10 +32,10 @@ pub(crate) struct TaskQuery {
     /// Owner of the task; `default`.
     #[param(min_length = 1, max_length = 64)]
     pub(super) tenant: Option<String>,
-    /// A position that an append gave, or `tail`: the answer then covers at least that.
+    /// A position returned by an append, or `tail`: the answer covers at least that position.
     #[param(pattern = "^(tail|[0-9a-f]{32}@([0-9]{1,2}:[0-9]{1,19}(,[0-9]{1,2}:[0-9]{1,19})*)?)$")]
     pub(super) at_least: Option<String>,
-    /// How long to wait for that, in milliseconds; 2000. Past it the answer is the problem `stale`.
+    /// How long to wait for that position, in milliseconds (default 2000). If it is not reached in time, the request fails with `stale`.
     #[param(maximum = 60000)]
     pub(super) wait_ms: Option<u64>,
 }
@@ -48,40 +48,41 @@ pub(crate) struct TasksQuery {
     /// Owner of the tasks; `default`.
     #[param(min_length = 1, max_length = 64)]
     tenant: Option<String>,
-    /// Tasks behind this one: the `next` of the page before.
+    /// Only tasks after this one: the `next` of the previous page.
     after: Option<String>,
     /// Maximum number to return (1–1000, default 100).
     #[param(minimum = 1, maximum = 1000)]
     limit: Option<usize>,
-    /// Only `implicit`, `open`, `completed`, `cancelled` or `abandoned` ones; here and below, several with commas between.
+    /// Only tasks in this state: `implicit`, `open`, `completed`, `cancelled` or `abandoned`. This and the following filters take
+    /// several values separated by commas.
     #[param(
         pattern = "^(implicit|open|completed|cancelled|abandoned)(,(implicit|open|completed|cancelled|abandoned))*$"
     )]
     stage: Option<String>,
-    /// Only those whose budget is `within`, `warning`, `exceeded` or `unknown`, or that have `no_limits`.
+    /// Only tasks with this budget status: `within`, `warning`, `exceeded`, `unknown` or `no_limits`.
     #[param(
         pattern = "^(within|warning|exceeded|unknown|no_limits)(,(within|warning|exceeded|unknown|no_limits))*$"
     )]
     status: Option<String>,
-    /// Only `Tiny`, `Small`, `Medium` or `Large` ones.
+    /// Only tasks of this complexity: `Tiny`, `Small`, `Medium` or `Large`.
     complexity: Option<String>,
-    /// Only those that are of `low`, `medium`, `high` or `critical` importance now.
+    /// Only tasks of this current importance: `low`, `medium`, `high` or `critical`.
     importance: Option<String>,
-    /// Only those that this producer opened.
+    /// Only tasks that this producer opened.
     producer: Option<String>,
-    /// Only those with a time from here on: RFC 3339, or a day in UTC.
+    /// Only tasks whose time is at or after this one: an RFC 3339 time, or a date in UTC.
     since: Option<String>,
-    /// Only those with a time before this one.
+    /// Only tasks whose time is before this one, in the same form.
     until: Option<String>,
-    /// Which time that is: `opened`, the default, or that of the `last` event.
+    /// Which time `since` and `until` apply to: `opened` (default), or that of the `last` event.
     #[param(pattern = "^(opened|last)$")]
     by: Option<String>,
-    /// Whether to sum up all selected tasks, those of other pages too. Where it is not said: on the first page, if there is a filter.
+    /// Whether to include totals over all matching tasks, on every page. Default: only on the first page, and only if there is a filter.
     summary: Option<bool>,
     /// A position, or `tail`.
     #[param(pattern = "^(tail|[0-9a-f]{32}@([0-9]{1,2}:[0-9]{1,19}(,[0-9]{1,2}:[0-9]{1,19})*)?)$")]
     at_least: Option<String>,
-    /// How long to wait for that, in milliseconds.
+    /// How long to wait for that position, in milliseconds.
     #[param(maximum = 60000)]
     wait_ms: Option<u64>,
 }
@@ -91,22 +92,23 @@ pub(crate) struct TasksQuery {
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct LimitsQuery {
-    /// Tiny, Small, Medium or Large; Medium.
+    /// `Tiny`, `Small`, `Medium` (default) or `Large`.
     complexity: Option<String>,
-    /// low, medium, high or critical; medium.
+    /// `low`, `medium` (default), `high` or `critical`.
     importance: Option<String>,
     /// The task's own factor.
     multiplier: Option<String>,
-    /// Phases that are completed, with commas between: what remains is over the others.
+    /// Completed phases, separated by commas; the remaining totals cover the other phases.
     completed: Option<String>,
 }
 
 /// List tasks
 ///
-/// Those that fit all filters, in the order of their ids. `next` is the id of the last one: what is opened or changed meanwhile moves no page.
+/// Tasks that match every filter, ordered by id. `next` is the id of the last task on the page, so tasks opened or changed
+/// meanwhile do not shift the pages.
 #[utoipa::path(get, path = "/v1/tasks", tag = "views", params(TasksQuery), responses(
-    (status = 200, description = "A page of tasks, in the order of their ids", body = TaskList),
-    (status = 503, description = "The view is behind", body = Problem),
+    (status = 200, description = "A page of tasks, ordered by id", body = TaskList),
+    (status = 503, description = "The view has not reached the requested position", body = Problem),
 ))]
 pub(crate) async fn tasks(State(app): State<App>, Params(query): Params<TasksQuery>) -> Handled<Response> {
     let limit = query.limit.unwrap_or(100);
@@ -162,11 +164,11 @@ fn instant(field: &str, text: &str) -> Handled<Timestamp> {
     read.map_err(|_| INVALID.of_field(field, text, rule).into())
 }
 
-/// Where a task stands
+/// The status of a task
 #[utoipa::path(get, path = "/v1/tasks/{task}", tag = "views", params(("task" = String, Path), TaskQuery), responses(
-    (status = 200, description = "Where it stands", body = TaskStatus),
-    (status = 404, description = "No event of this task", body = Problem),
-    (status = 503, description = "The view is behind", body = Problem),
+    (status = 200, description = "The task's status", body = TaskStatus),
+    (status = 404, description = "No event of this task is known", body = Problem),
+    (status = 503, description = "The view has not reached the requested position", body = Problem),
 ))]
 pub(crate) async fn task(
     State(app): State<App>,
@@ -179,8 +181,8 @@ pub(crate) async fn task(
 
 /// The limits a task would have
 #[utoipa::path(get, path = "/v1/limits", tag = "views", params(LimitsQuery), responses(
-    (status = 200, description = "Every phase with its factors, and the totals", body = LimitsResponse),
-    (status = 400, description = "No such tier", body = Problem),
+    (status = 200, description = "The limits of every phase with their factors, and totals", body = LimitsResponse),
+    (status = 400, description = "Unknown tier", body = Problem),
 ))]
 pub(crate) async fn limits(
     State(app): State<App>,

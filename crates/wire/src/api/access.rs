@@ -3,36 +3,36 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// Reads of reports, the latest first.
+/// Reads of reports, newest first.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct AccessList {
     /// The reads.
     pub accesses: Vec<AccessView>,
-    /// Whether there are earlier ones that are not listed.
+    /// Whether there are earlier reads that are not listed.
     pub more: bool,
-    /// The position up to which this is true.
+    /// The position that this answer covers.
     pub as_of: String,
 }
 
 /// One read of a report.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct AccessView {
-    /// Its record in the log.
+    /// Sequence number of its record in the log.
     pub sequence: u64,
-    /// When.
+    /// When it was read.
     pub at: String,
     /// Owner of the task.
     pub tenant: String,
-    /// `task`: a budget report; `story`.
+    /// What was read: `task` (a budget report) or `story`.
     pub report: String,
-    /// The task that it is about.
+    /// The task that was read about.
     pub task: String,
-    /// Who, as the reader said; `anonymous` where nobody said.
+    /// The reader as given in the request; `anonymous` if none was given.
     pub reader: String,
-    /// The address of the machine that asked, or `local`.
+    /// Address of the requesting machine, or `local`.
     pub address: String,
-    /// `json`, `md`, `html`, `csv` or `text`.
+    /// Format: `json`, `md`, `html`, `csv` or `text`.
     pub format: String,
-    /// Whether names stood as pseudonyms.
+    /// Whether names were replaced by pseudonyms.
     pub redacted: bool,
 }

@@ -3,68 +3,68 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// Alerts, the latest first.
+/// Alerts, newest first.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct AlertList {
     /// The alerts.
     pub alerts: Vec<AlertView>,
-    /// How many more there are than were asked for.
+    /// Number of further matches that are not listed.
     pub more: u64,
-    /// The position up to which this is true.
+    /// The position that this answer covers.
     pub as_of: String,
 }
 
 /// A condition that became true.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct AlertView {
-    /// Its id: the same in every answer and after every rebuild.
+    /// Id of the alert. It never changes, not even with a rebuild.
     pub id: String,
-    /// `pressure`, `breach`, `stop_loss`, `drift`, `stuck`, `silence`, `conflict`, `quarantine` or `lag`.
+    /// The rule, such as `pressure`, `breach`, `stop_loss` or `silence`.
     pub rule: String,
     /// `info`, `warning`, `error` or `critical`.
     pub severity: String,
     /// Owner of the task.
     pub tenant: String,
-    /// The task; `_ledger`: it is about none.
+    /// The task; `_ledger` if the alert is about no task.
     pub task: String,
-    /// `task`, or what it is about: an execution, a view, `inbox`.
+    /// What the alert is about: `task`, an execution, a view or `inbox`.
     pub scope: String,
-    /// Percent of the limit it is about, of drift the number of tiers; 0 where there is none.
+    /// The level in percent of the limit; for `drift`, the number of tiers; 0 if the rule has no levels.
     pub level: u32,
-    /// What one event made true with it: levels of the same task's limits, told of with this one.
+    /// Further levels of the same task's limits that one event crossed, reported with this alert.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub folded: Vec<FoldedView>,
-    /// How often its condition became true, from 1.
+    /// How many times the condition has become true, from 1.
     pub generation: u32,
-    /// A sentence that names everything, as it was when it became true.
+    /// A self-contained sentence, as of when the condition became true.
     pub message: String,
-    /// `raised`: it is true; `resolved`: it was.
+    /// `raised` (the condition holds) or `resolved`.
     pub state: String,
-    /// The record that made it true.
+    /// Sequence number of the record that raised it.
     pub raised: u64,
     /// When the event of that record happened.
     pub raised_at: String,
-    /// Who has seen it. It stays raised.
+    /// Who acknowledged it. An acknowledged alert stays raised.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub acknowledged_by: Option<String>,
-    /// When.
+    /// When it was acknowledged.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub acknowledged_at: Option<String>,
-    /// What is done about it.
+    /// What is being done about it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub note: Option<String>,
-    /// The record that made it false.
+    /// Sequence number of the record that resolved it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub resolved: Option<u64>,
     /// When the event of that record happened.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub resolved_at: Option<String>,
-    /// Why it ended.
+    /// Why it was resolved.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub resolution: Option<String>,
 }
 
-/// A condition that is told of with the alert of another.
+/// A condition that is reported with another alert.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct FoldedView {
     /// `pressure` or `breach`.
@@ -75,21 +75,21 @@ pub struct FoldedView {
     pub level: u32,
 }
 
-/// What happened to alerts, in the order of the log.
+/// Changes of alerts, in log order.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct AlertChanges {
     /// The changes.
     pub changes: Vec<AlertChangeView>,
-    /// Pass it as `after` to get what comes next: each change comes once.
+    /// Pass this as `after` to get the next changes. Each change is returned once.
     pub last: u64,
-    /// The position up to which this is true.
+    /// The position that this answer covers.
     pub as_of: String,
 }
 
 /// One change of an alert.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct AlertChangeView {
-    /// The record that caused it.
+    /// Sequence number of the record that caused it.
     pub sequence: u64,
     /// `raised`, `acknowledged` or `resolved`.
     pub change: String,
@@ -97,106 +97,106 @@ pub struct AlertChangeView {
     pub alert: AlertView,
 }
 
-/// What was done to tell endpoints of changes, the latest first.
+/// Deliveries of alert changes to endpoints, newest first.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct DeliveryList {
     /// The deliveries.
     pub deliveries: Vec<DeliveryView>,
-    /// How many more there are than were asked for.
+    /// Number of further matches that are not listed.
     pub more: u64,
-    /// The position up to which this is true.
+    /// The position that this answer covers.
     pub as_of: String,
 }
 
-/// What was done to tell one endpoint of one change, or of many by a digest.
+/// Delivery of one change, or of a digest of several, to one endpoint.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct DeliveryView {
-    /// To whom, as `alerts.yaml` names it.
+    /// The endpoint's name in `alerts.yaml`.
     pub endpoint: String,
-    /// The alert; of a digest what it covers.
+    /// Id of the alert; for a digest, what it covers.
     pub alert: String,
     /// Owner of the alert's task; `_ledger` for a digest.
     pub tenant: String,
     /// `raised`, `acknowledged`, `resolved` or `digest`.
     pub change: String,
-    /// `pending`: tried again by itself; `delivered`; `gave_up`; `disabled`: the receiver wants nothing more; `skipped`: nothing was
-    /// to be sent.
+    /// `pending` (retried automatically), `delivered`, `gave_up`, `disabled` (the receiver declined further messages) or `skipped` (there
+    /// was nothing to send).
     pub state: String,
-    /// How many attempts were made.
+    /// Number of attempts.
     pub attempts: u32,
-    /// When it is tried again.
+    /// Time of the next attempt.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub next_attempt_at: Option<String>,
-    /// When the receiver took it.
+    /// When the receiver accepted it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub delivered_at: Option<String>,
     /// The latest attempts, oldest first.
     pub history: Vec<AttemptView>,
 }
 
-/// One attempt to deliver.
+/// One delivery attempt.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct AttemptView {
-    /// The n-th since the message was begun or asked for again, from 1; 0: nothing was sent.
+    /// Number of the attempt, from 1, counted since the message was created or last resent; 0 if nothing was sent.
     pub attempt: u32,
-    /// When.
+    /// When it was made.
     pub at: String,
     /// `delivered`, `failed`, `gave_up`, `disabled` or `skipped`.
     pub outcome: String,
-    /// What the receiver answered, if it did.
+    /// The HTTP status that the receiver returned, if any.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub status_code: Option<u32>,
-    /// What went wrong.
+    /// The error, if it failed.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub error: Option<String>,
 }
 
-/// Asks to tell a change again.
+/// A request to resend a change.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ResendRequest {
-    /// `raised`, the default, `acknowledged` or `resolved`.
+    /// `raised` (default), `acknowledged` or `resolved`.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub change: Option<String>,
-    /// To whom; left out: to every endpoint that wants such alerts.
+    /// The endpoint; absent for every endpoint that subscribes to such alerts.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub endpoint: Option<String>,
-    /// Who asks.
+    /// Who requests it.
     pub by: String,
-    /// Why.
+    /// The reason.
     pub reason: String,
-    /// The id of the event, for a retry; one is made where it is left out.
+    /// Id of the event, to make retries safe; generated if absent.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub id: Option<String>,
 }
 
-/// What was asked for is in the log.
+/// A recorded request to resend a change.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ResendResponse {
     /// The alert.
     pub alert: String,
-    /// The change that is told again.
+    /// The change that is resent.
     pub change: String,
-    /// To whom; left out: to every endpoint that wants such alerts.
+    /// The endpoint; absent for every endpoint that subscribes to such alerts.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub endpoint: Option<String>,
-    /// Covers the request.
+    /// A position that covers the request.
     pub position: String,
 }
 
-/// A person has seen an alert.
+/// A request to acknowledge an alert.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AcknowledgeRequest {
-    /// Who.
+    /// Who acknowledges it.
     pub by: String,
-    /// What is done about it.
+    /// What is being done about it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub note: Option<String>,
-    /// The event's id, kept across retries; absent: one that follows from the alert and what is said.
+    /// Id of the event, to make retries safe; derived from the alert and the other fields if absent.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub id: Option<String>,
-    /// Who appends; absent: `api`.
+    /// The producer (default: `api`).
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub producer: Option<String>,
 }

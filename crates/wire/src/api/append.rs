@@ -6,73 +6,73 @@ use utoipa::ToSchema;
 
 use super::gate::{GateAfter, GateResponse};
 
-/// Events to append, up to 500. Events of one task are appended together or not at all; tasks are independent.
+/// Events to append, up to 500. All events of one task are appended, or none are; tasks are independent of each other.
 #[derive(Debug, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AppendRequest {
-    /// Stands in for events that name no tenant.
+    /// Tenant of events that name none.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub tenant: Option<String>,
-    /// Stands in for events that name no producer.
+    /// Producer of events that name none.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub producer: Option<String>,
     /// Events in the JSON form of `tollgate.v1.Event`, in order.
     #[schema(value_type = Vec<Object>)]
     pub events: Vec<Box<RawValue>>,
-    /// Questions for the gate, asked once the events are in the log: saves who reports and then asks a request. Up to 100.
+    /// Gate checks to run once the events are in the log, up to 100. Saves a separate request.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub gates: Vec<GateAfter>,
 }
 
-/// Events to look up by their names, up to 500 of one task and producer.
+/// Events to look up by id, up to 500 of one task and producer.
 #[derive(Debug, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FindRequest {
-    /// Whose task; `default` where absent.
+    /// Owner of the task (default: `default`).
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub tenant: Option<String>,
-    /// Which task.
+    /// The task.
     pub task: String,
-    /// Who appended them.
+    /// The producer that appended them.
     pub producer: String,
-    /// Their ids.
+    /// Ids of the events.
     pub ids: Vec<String>,
 }
 
-/// What the log has under the names.
+/// The events found.
 #[derive(Debug, Deserialize, Serialize, ToSchema)]
 pub struct FindResponse {
-    /// One for each id, in their order: the recorded event in the JSON form of `tollgate.v1.Event` with what was added, or
-    /// `null` where the log has none.
+    /// One entry per id, in the same order: the recorded event as the JSON form of `tollgate.v1.Event` plus the fields that the ledger
+    /// adds, or `null` if the log has no such event.
     #[schema(value_type = Vec<Option<Object>>)]
     pub events: Vec<Option<serde_json::Value>>,
 }
 
-/// What became of the events.
+/// Outcomes of an append.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct AppendResponse {
-    /// One outcome per event, in their order.
+    /// One outcome per event, in the same order.
     pub outcomes: Vec<EventOutcome>,
-    /// Covers every event that is in the log: pass it as `at_least` to see them.
+    /// A position that covers every event that is in the log. Pass it as `at_least` to see them.
     pub position: String,
-    /// What the acknowledgement is worth: `fsync`, `replicated` or `page_cache`.
+    /// Durability of the acknowledged events: `fsync`, `replicated` or `page_cache`.
     pub durability: String,
-    /// For how long an outcome is final: `life` of the ledger, or a `window`.
+    /// How long duplicates are recognized: for the `life` of the ledger, or within a `window`.
     pub dedup: String,
-    /// The gate's answers, in the order of the questions. `null`: it was not decided, nothing was recorded; ask the gate alone
-    /// (with the same id, if there is one), which says why or decides.
+    /// The gate's answers, in the order of the checks. `null` means that no decision was made or recorded: send a separate gate request
+    /// (with the same id, if there is one) to get the decision or the reason.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub gates: Vec<Option<GateResponse>>,
 }
 
-/// What became of one event.
+/// Outcome of one event.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct EventOutcome {
-    /// The event's id; empty where it could not be read.
+    /// Id of the event; empty if it could not be read.
     pub id: String,
-    /// What became of it.
+    /// The outcome.
     pub outcome: Outcome,
-    /// The sequence of its record; of the original's for a duplicate or a conflict.
+    /// Sequence number of its record; for a duplicate or a conflict, that of the original.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub sequence: Option<u64>,
     /// The stable code of the rule that refused it.
@@ -81,27 +81,27 @@ pub struct EventOutcome {
     /// Why it was refused, and what to do.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub detail: Option<String>,
-    /// The attempt that a phase start was given.
+    /// Attempt number assigned to a phase start.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub attempt: Option<u32>,
-    /// What the producer should know of an event that was taken.
+    /// Warnings for the producer about an accepted event.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub warnings: Vec<String>,
 }
 
-/// What became of an event.
+/// Outcome of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
-    /// It is new and in the log.
+    /// The event is new and in the log.
     Appended,
-    /// It was there already, with the same content: success.
+    /// The event was already in the log with the same content. Counts as success.
     Duplicate,
-    /// Its id was there already, with other content: refused.
+    /// The id was already used with different content. The event is refused.
     Conflict,
-    /// A rule refused it, or another event of its task.
+    /// A rule refused the event, or another event of its task.
     Refused,
-    /// Tracking is switched off: nobody looked at it, nothing was recorded. Success, so that no work stops for it.
+    /// Tracking is switched off: the event was neither checked nor recorded. Counts as success, so that no work stops.
     Ignored,
 }
 

@@ -3,130 +3,130 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// How the budgets of a ledger do.
+/// Budget health of a ledger.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct BudgetHealth {
-    /// The position that it is true as of.
+    /// The position that the figures cover.
     pub as_of: String,
-    /// The weeks whose tasks it is about, by their Mondays in UTC: the latest in which tasks were opened.
+    /// The weeks covered, each by its Monday in UTC: the latest weeks in which tasks were opened.
     pub weeks: Vec<String>,
-    /// Tasks that were opened in them.
+    /// Tasks opened in those weeks.
     pub tasks: u64,
-    /// One row a figure.
+    /// One row per metric.
     pub figures: Vec<FigureRow>,
-    /// What to change for tiers with too many false positives.
+    /// Proposed changes for tiers with too many false positives.
     pub proposals: Vec<ThresholdProposal>,
     /// Open tasks that are blocked.
     pub blocked: ReviewList,
-    /// Open tasks of which an execution runs too long.
+    /// Open tasks with an execution that has run too long.
     pub stuck: ReviewList,
     /// Open tasks of critical importance without a justification or an author.
     pub unjustified: ReviewList,
-    /// Tasks whose importance was changed, each with who, when and why.
+    /// Tasks whose importance was changed, with who changed it, when and why.
     #[serde(default)]
     pub importance_changed: ReviewList,
-    /// Those tasks by tier.
+    /// The tasks of those weeks by tier.
     pub by_tier: Vec<TierRow>,
-    /// Their ended executions by phase.
+    /// Ended executions of those tasks by phase.
     pub by_phase: Vec<PhaseRow>,
-    /// The weeks of the ledger, the latest 520 of them.
+    /// The ledger's weeks, at most the latest 520.
     pub by_week: Vec<WeekRow>,
-    /// How many weeks with tasks lie before those; absent where all are listed.
+    /// Number of earlier weeks with tasks that are not listed; absent if all are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub earlier_weeks: Option<u64>,
-    /// Tasks of which an event could not be read: the figures lack it.
+    /// Tasks with an event that could not be read; the figures leave that event out.
     pub degraded_tasks: u64,
 }
 
-/// One target figure.
+/// One health metric.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct FigureRow {
-    /// Its name.
+    /// Name of the metric.
     pub figure: String,
-    /// Its value with its unit, cut to two decimals; absent: there is nothing to compute it from.
+    /// The value with its unit, truncated to two decimals; absent if there is no data.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub value: Option<String>,
-    /// What it should be.
+    /// The target.
     pub target: String,
     /// `ok`, `watch`, `bad` or `not enough data`.
     pub verdict: String,
-    /// The integers that it follows from.
+    /// The integers that the value is computed from.
     pub counted: String,
 }
 
-/// What to change for a tier whose tasks are stopped although they are legitimate.
+/// A proposed change for a tier in which legitimate tasks are stopped.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ThresholdProposal {
-    /// The importance.
+    /// The importance tier.
     pub importance: String,
-    /// Tasks of it that the rules stopped, or would have.
+    /// Tasks of this tier that the rules stopped or would have stopped.
     pub stopped: u64,
-    /// Of them, those marked legitimate.
+    /// Stopped tasks marked legitimate.
     pub legitimate: u64,
-    /// What 95 of 100 of the legitimate ones used at most, in percent of their limits.
+    /// 95th percentile of what the legitimate tasks used, in percent of their limits.
     pub legitimate_p95_percent: u64,
-    /// `cumulative_token_threshold` in force.
+    /// The `cumulative_token_threshold` in force.
     pub threshold: String,
-    /// One that lets those pass. It holds for every tier.
+    /// A threshold that lets those tasks pass. It applies to every tier.
     pub proposed_threshold: String,
-    /// The importance's multiplier in force.
+    /// The tier's multiplier in force.
     pub multiplier: String,
-    /// One that lets them pass under the threshold in force, and moves this tier alone.
+    /// A multiplier that lets those tasks pass under the threshold in force. It affects this tier only.
     pub proposed_multiplier: String,
-    /// Legitimate tasks that pass then.
+    /// Legitimate tasks that would then pass.
     pub legitimate_passing: u64,
-    /// Runaways that pass then too: the price.
+    /// Runaway tasks that would then pass too: the cost of the change.
     pub runaway_passing: u64,
-    /// Of how many runaways.
+    /// Number of tasks marked runaway.
     pub runaway: u64,
-    /// The sentence.
+    /// The proposal as a sentence.
     pub text: String,
 }
 
-/// Tasks to look at.
+/// Tasks to review.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ReviewList {
-    /// How many.
+    /// Number of tasks.
     pub count: u64,
-    /// The first of them.
+    /// The first of these tasks.
     pub tasks: Vec<ReviewTask>,
 }
 
-/// A task to look at.
+/// A task to review.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ReviewTask {
     /// Owner of the task.
     pub tenant: String,
     /// The task.
     pub task: String,
-    /// Why.
+    /// Why it needs review.
     pub why: String,
 }
 
-/// Opened tasks of one tier.
+/// Tasks of one tier.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct TierRow {
-    /// The complexity.
+    /// The complexity tier.
     pub complexity: String,
-    /// The importance that they have now.
+    /// The tasks' current importance.
     pub importance: String,
-    /// How many.
+    /// Number of tasks.
     pub tasks: u64,
-    /// Within their limits.
+    /// Tasks within their limits.
     pub within: u64,
-    /// Above them, up to 1.5 times.
+    /// Tasks above their limits, up to 1.5 times.
     pub warning: u64,
-    /// Above 1.5 times.
+    /// Tasks above 1.5 times their limits.
     pub exceeded: u64,
-    /// Blocked by the gate.
+    /// Tasks that the gate blocked.
     pub stopped: u64,
-    /// What the rules would have blocked, whatever the rollout.
+    /// Tasks that the rules would have blocked under any rollout.
     pub would_stop: u64,
-    /// Of those, marked legitimate: false positives.
+    /// Those marked legitimate: false positives.
     pub legitimate: u64,
-    /// Of those, marked runaway.
+    /// Those marked runaway.
     pub runaway: u64,
-    /// Of those, not marked.
+    /// Those not marked.
     pub unmarked: u64,
 }
 
@@ -135,78 +135,78 @@ pub struct TierRow {
 pub struct PhaseRow {
     /// The phase.
     pub phase: String,
-    /// How many.
+    /// Number of executions.
     pub executions: u64,
-    /// Their tokens.
+    /// Tokens used.
     pub tokens: u64,
-    /// Their token limits.
+    /// Sum of their token limits.
     pub token_limits: u64,
-    /// Tokens in percent of the limits; absent without limits.
+    /// Tokens in percent of the limits; absent if there are no limits.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub percent: Option<String>,
-    /// Their budgeted milliseconds.
+    /// Budgeted latency in milliseconds.
     pub latency_ms: u64,
-    /// Their latency limits.
+    /// Sum of their latency limits, in milliseconds.
     pub latency_limits_ms: u64,
-    /// How many used how much of their token limit.
+    /// Executions grouped by how much of their token limit they used.
     pub classes: Vec<UtilizationClass>,
 }
 
-/// Executions with a utilization in common.
+/// Executions in one range of utilization.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct UtilizationClass {
-    /// Above the bound of the class before and up to so many percent; absent: above all.
+    /// Upper bound of the range in percent, inclusive; the lower bound is the previous class's. Absent for the last, open range.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub up_to_percent: Option<u32>,
-    /// How many.
+    /// Number of executions.
     pub executions: u64,
 }
 
 /// One week.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct WeekRow {
-    /// Its Monday in UTC.
+    /// The week's Monday in UTC.
     pub week: String,
-    /// Tasks that were opened in it.
+    /// Tasks opened in the week.
     pub opened: u64,
-    /// Of them, those of low, medium, high and critical importance.
+    /// Those tasks by importance: low, medium, high and critical.
     pub by_importance: [u64; 4],
-    /// Tasks that closed in it.
+    /// Tasks closed in the week.
     pub closed: u64,
-    /// Of them, the completed ones.
+    /// Closed tasks that were completed.
     pub completed: u64,
-    /// Half of the completed ones used at most so many tokens, to three digits.
+    /// Median tokens of the completed tasks, to three digits.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub tokens_p50: Option<u64>,
-    /// 95 of 100 of the completed ones took at most so long, to three digits.
+    /// 95th percentile of the completed tasks' duration in milliseconds, to three digits.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub duration_p95_ms: Option<u64>,
-    /// Implicit tasks that began in it.
+    /// Implicit tasks that began in the week.
     pub implicit: u64,
-    /// Tokens of tasks that were opened or began in it.
+    /// Tokens of tasks that were opened or began in the week.
     pub tokens: u64,
-    /// Of those, estimated ones.
+    /// Those tokens that were estimated.
     pub estimated_tokens: u64,
 }
 
-/// Whether the circuit breaker keeps the gate from blocking, and what that follows from.
+/// Whether the circuit breaker is preventing the gate from blocking, and the measurements behind that.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct BreakerState {
-    /// Whether it is open: nothing is blocked.
+    /// Whether the breaker is open. While it is, nothing is blocked.
     pub open: bool,
-    /// Its alert, where it is open.
+    /// Id of the breaker's alert, if it is open.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub alert: Option<String>,
-    /// Transitions that were measured under the rollout `observe`: the baseline.
+    /// Number of phase transitions in the baseline, measured under the rollout `observe`.
     pub baseline_transitions: u64,
-    /// The p95 of the baseline in microseconds; absent: too little was measured.
+    /// 95th percentile of the baseline in microseconds; absent if there are too few measurements.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub baseline_p95_us: Option<u64>,
-    /// The p95 of the latest spans in microseconds; absent: nothing was measured since the last reset.
+    /// 95th percentile of recent transitions in microseconds; absent if nothing was measured since the last reset.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub recent_p95_us: Option<u64>,
-    /// Above so many percent of the baseline …
+    /// The breaker opens when the recent value stays above this percentage of the baseline …
     pub breaker_percent: u64,
-    /// … for so many milliseconds it opens.
+    /// … for this many milliseconds.
     pub breaker_after_ms: u64,
 }

@@ -5,34 +5,34 @@ use utoipa::ToSchema;
 
 use super::TokenTotals;
 
-/// Totals of the ledger, in all and in groups.
+/// Totals of the ledger, overall and by group.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct LedgerReport {
-    /// The position up to which this is true.
+    /// The position that this answer covers.
     pub as_of: String,
-    /// Of which time, and by which periods.
+    /// The time range and the periods.
     #[serde(default)]
     pub period: ReportPeriod,
-    /// Tasks with at least one event, at whatever time.
+    /// Tasks with at least one event, regardless of the time range.
     pub tasks: u64,
-    /// In all.
+    /// Overall totals.
     #[serde(flatten)]
     pub totals: Totals,
-    /// By the hour of the zone's clock with its offset, such as `2026-03-29T03:00+02:00`: where it was asked for, as the lists of weeks and
-    /// months. Oldest first, and only those with usage: the latest 1000, before them a row for the earlier ones. What a wrong clock dated
-    /// ahead is listed for 100 of them at most, behind them one row `(ahead)` has the rest.
+    /// By hour in the time zone, with its offset, such as `2026-03-29T03:00+02:00`. Hours, weeks and months are listed only if requested.
+    /// Oldest first; periods without usage are left out. The latest 1000 are listed, preceded by one row for all earlier ones. Periods
+    /// that a wrong clock dated ahead are listed up to 100, followed by one row `(ahead)` for the rest.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub by_hour: Vec<Group>,
-    /// By day in the time zone, such as `2026-03-29`, likewise. Empty where other periods were asked for.
+    /// By day in the time zone, such as `2026-03-29`, in the same way. Empty if other periods were requested.
     pub by_day: Vec<Group>,
-    /// By the week of ISO 8601 in the time zone, such as `2026-W13`, likewise.
+    /// By ISO 8601 week in the time zone, such as `2026-W13`, in the same way.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub by_week: Vec<Group>,
-    /// By month in the time zone, such as `2026-03`, likewise.
+    /// By month in the time zone, such as `2026-03`, in the same way.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub by_month: Vec<Group>,
-    /// By model, most tokens first, as all the following: as many as were asked for (`top`), then a row for all others. The rows of a
-    /// list add up to the total.
+    /// By model. This and the following lists have the groups with the most tokens first, up to `top`, then one row for all others. The
+    /// rows of each list add up to the total.
     pub by_model: Vec<Group>,
     /// By provider.
     pub by_provider: Vec<Group>,
@@ -44,53 +44,53 @@ pub struct LedgerReport {
     pub by_complexity: Vec<Group>,
     /// By importance; usage of implicit tasks is `implicit`.
     pub by_importance: Vec<Group>,
-    /// Tasks whose events could not all be read: the numbers lack them.
+    /// Tasks with events that could not be read; the numbers leave those events out.
     pub degraded_tasks: u64,
-    /// What is doubtful about the prices in force: their age, and prices of listed models that are hard to believe.
+    /// Doubts about the prices in force: their age, and implausible prices of listed models.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub price_warnings: Vec<String>,
 }
 
-/// Of which time a report is, and by which periods.
+/// The time range of a report, and its periods.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ReportPeriod {
     /// `hour`, `day`, `week` or `month`.
     pub by: String,
-    /// The zone in which they begin, by its name in the IANA database.
+    /// Time zone of the periods, by its IANA name.
     pub time_zone: String,
-    /// The version of that database; with projectors of several versions, all of them.
+    /// Version of the time zone database; lists every version if projectors differ.
     pub time_zone_database: String,
-    /// From this time on; absent: from the first usage on.
+    /// Start of the range, inclusive; absent if it starts with the first usage.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since: Option<String>,
-    /// Before this time; absent: up to the last usage.
+    /// End of the range, exclusive; absent if it ends with the last usage.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<String>,
 }
 
-/// What a producer's wrong clock dated ahead.
+/// Usage that a producer's wrong clock dated ahead.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct DatedAhead {
-    /// Usage events.
+    /// Number of usage events.
     pub usage_events: u64,
-    /// Their tokens.
+    /// Tokens used.
     pub tokens: i64,
-    /// That in a sentence.
+    /// The same as a sentence.
     pub note: String,
 }
 
 /// One group of a total.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Group {
-    /// What they have in common; `unknown` where it was not said.
+    /// The value that the group shares; `unknown` if it was not reported.
     pub key: String,
-    /// Only of the row that stands for groups that are not listed: how many they are. With projectors of several parts, at most.
+    /// Only on the row that sums up unlisted groups: how many there are. An upper bound if the view is spread over several projectors.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rest_of: Option<u64>,
-    /// Its totals.
+    /// Totals of the group.
     #[serde(flatten)]
     pub totals: Totals,
-    /// Only of periods: the part of it whose producer's clock is more than five minutes ahead of the ledger's.
+    /// Only on periods: the part reported by producers whose clock is more than five minutes ahead of the ledger's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ahead: Option<DatedAhead>,
 }
@@ -98,14 +98,14 @@ pub struct Group {
 /// Sums over usage and its corrections.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Totals {
-    /// Usage events.
+    /// Number of usage events.
     pub usage_events: u64,
     /// Tokens by kind.
     pub tokens: TokenTotals,
-    /// Tokens of the total that were estimated from text lengths.
+    /// Tokens of the total that were estimated from text length.
     pub estimated_tokens: i64,
-    /// What it cost, as far as prices were known.
+    /// Cost in US dollars of the usage whose price is known.
     pub cost_usd: String,
-    /// Tokens for which no price was known; not zero dollars.
+    /// Tokens without a known price. Their cost is unknown, not zero.
     pub unpriced_tokens: i64,
 }

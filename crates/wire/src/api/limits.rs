@@ -3,16 +3,16 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// The limits of a complexity and an importance under the config in force, with each factor.
+/// The limits for a complexity and an importance under the config in force, with all factors.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct LimitsResponse {
-    /// Scope tier.
+    /// Complexity tier.
     pub complexity: String,
-    /// Its factor.
+    /// The tier's multiplier.
     pub complexity_multiplier: String,
     /// Importance tier.
     pub importance: String,
-    /// Its factor.
+    /// The tier's multiplier.
     pub importance_multiplier: String,
     /// One limit per phase, in order.
     pub phases: Vec<PhaseLimitView>,
@@ -20,13 +20,13 @@ pub struct LimitsResponse {
     pub total_tokens: u64,
     /// Milliseconds over all phases.
     pub total_latency_ms: u64,
-    /// Tokens over the phases that are not completed.
+    /// Tokens over the phases that are not yet completed.
     #[serde(default)]
     pub remaining_tokens: u64,
-    /// Milliseconds over the phases that are not completed.
+    /// Milliseconds over the phases that are not yet completed.
     #[serde(default)]
     pub remaining_latency_ms: u64,
-    /// Hash of the config they follow from.
+    /// Hash of the config that they were computed from.
     pub config_hash: String,
     /// Where the config came from.
     pub config_source: String,
@@ -35,7 +35,7 @@ pub struct LimitsResponse {
 /// The limit of one phase.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct PhaseLimitView {
-    /// Which phase.
+    /// The phase.
     pub phase: String,
     /// Base budget in tokens.
     pub base_tokens: u64,
@@ -47,7 +47,7 @@ pub struct PhaseLimitView {
     pub tokens: u64,
     /// ceil(base milliseconds × factors), or the override.
     pub latency_ms: u64,
-    /// Which of the two an override set: `tokens`, `latency_ms`.
+    /// The limits that an override set: `tokens`, `latency_ms`.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub overridden: Vec<String>,
 }

@@ -12,12 +12,12 @@ pub struct PositionResponse {
     pub position: String,
     /// Identity of the log.
     pub epoch: String,
-    /// When the log was made.
+    /// When the log was created.
     pub created_at: String,
-    /// What an acknowledgement is worth.
+    /// What an acknowledgement guarantees.
     pub durability: String,
-    /// Which run of a server answers: another one after each start. Beside the one in `server.json` it shows whether this is
-    /// the server that wrote it.
+    /// Identifies this run of the server; it changes with every start. Compare it with the one in `server.json` to see whether this
+    /// server wrote that file.
     #[serde(default)]
     pub instance: String,
 }
@@ -25,10 +25,10 @@ pub struct PositionResponse {
 /// A page of the log.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct LogPage {
-    /// Recorded events in the order of the log, in the JSON form of `tollgate.v1.Event` with what was added.
+    /// Recorded events in log order, as the JSON form of `tollgate.v1.Event` plus the fields that the ledger adds.
     #[schema(value_type = Vec<Object>)]
     pub events: Vec<serde_json::Value>,
-    /// The last record of the page: pass it as `after` to go on.
+    /// The last record of the page. Pass it as `after` to get the next page.
     pub last: u64,
     /// The last durable record of the log.
     pub tail: u64,
@@ -37,22 +37,22 @@ pub struct LogPage {
 /// Whether the service works.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Health {
-    /// `ok`; `degraded`: everything works, but not as it was meant, or something is left undone: the checks say what; `failing`:
-    /// something does not work.
+    /// `ok`; `degraded`: the service works, but something is not as intended or is left undone (see `checks`); `failing`: something does
+    /// not work.
     pub status: String,
-    /// The version of the program.
+    /// Version of the program.
     pub version: String,
-    /// The version of the time zone database in it.
+    /// Version of its time zone database.
     #[serde(default)]
     pub time_zone_database: String,
-    /// What was checked.
+    /// The checks.
     pub checks: Vec<HealthCheck>,
-    /// Every view.
+    /// The views.
     pub views: Vec<ViewHealth>,
-    /// The server that holds the log; absent where this process does.
+    /// The server that holds the log; absent if this process does.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub log_server: Option<LogServerHealth>,
-    /// Who is connected; absent where nobody connects.
+    /// Client connections; absent if the ledger is not served over HTTP.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub connections: Option<ConnectionHealth>,
 }
@@ -60,72 +60,72 @@ pub struct Health {
 /// The server that holds the log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct LogServerHealth {
-    /// What it is, with its version: `nats-server 2.15.1`.
+    /// Software and version, such as `nats-server 2.15.1`.
     pub software: String,
-    /// How many servers hold a copy.
+    /// Number of servers that hold a copy.
     pub replicas: u64,
-    /// When it syncs.
+    /// When it syncs to disk.
     pub sync: String,
-    /// What it does not promise, one sentence each.
+    /// Guarantees that it does not give, one sentence each.
     pub not_promised: Vec<String>,
 }
 
-/// Who is connected to the server.
+/// Client connections.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ConnectionHealth {
-    /// Connections that are open.
+    /// Open connections.
     pub open: u64,
-    /// How many may be.
+    /// Maximum number of open connections.
     pub limit: u64,
-    /// Connections that were turned away since the start, because requests were worked on in all that may be open.
+    /// Connections refused since the start because every permitted connection was busy with a request.
     pub refused: u64,
-    /// Clients that follow server-sent events.
+    /// Clients following server-sent events.
     pub streams: u64,
-    /// How many may.
+    /// Maximum number of such clients.
     pub streams_limit: u64,
 }
 
 /// One check.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct HealthCheck {
-    /// What.
+    /// What is checked.
     pub name: String,
-    /// Whether it is well.
+    /// Whether the check passed.
     pub ok: bool,
-    /// What is wrong and what to do, or what was found.
+    /// What is wrong and what to do about it, or what was found.
     pub detail: String,
 }
 
 /// One view.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ViewHealth {
-    /// Its name.
+    /// Name of the view.
     pub view: String,
-    /// Whether its projector runs.
+    /// Whether its projector is running.
     pub running: bool,
-    /// The partitions that it speaks for, such as `0-15`.
+    /// The partitions it covers, such as `0-15`.
     #[serde(default)]
     pub partitions: String,
-    /// Records after its checkpoint that it has not folded yet, at most: those of partitions that it does not have count.
+    /// Upper bound on the records after its checkpoint that it has not applied yet; includes records of partitions it does not cover.
     pub lag_records: u64,
-    /// The same of each partition that is behind.
+    /// The same for each partition that is behind.
     #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
     pub partition_lag_records: BTreeMap<u8, u64>,
-    /// The position up to which it is true.
+    /// The position that it covers.
     pub as_of: String,
-    /// Rows in it.
+    /// Number of rows.
     pub rows: u64,
     /// Tasks with events that could not be read.
     pub quarantined: Vec<QuarantinedTask>,
-    /// What happened when it was opened, where that was out of the ordinary.
+    /// Anything unusual that happened when it was opened.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub note: Option<String>,
-    /// Why it answers from memory alone, where its store cannot be written.
+    /// Why it is served from memory only; present if its store cannot be written.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub in_memory: Option<String>,
 }
 
-/// A task whose events wait because one could not be read.
+/// A task whose events are waiting because one of them could not be read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct QuarantinedTask {
     /// Owner of the task.
@@ -134,48 +134,48 @@ pub struct QuarantinedTask {
     pub task: String,
     /// The record of the event that could not be read.
     pub sequence: u64,
-    /// Why.
+    /// Why it could not be read.
     pub error: String,
-    /// How many of its events wait.
+    /// Number of its events that are waiting.
     pub waiting: u64,
 }
 
 /// The config in force.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ConfigResponse {
-    /// It, as the text of a config's file. Keys that it leaves out have their defaults.
+    /// The config as YAML. Omitted keys have their defaults.
     pub yaml: String,
     /// SHA-256 of its canonical content.
     pub config_hash: String,
-    /// How far decisions are carried out: `observe`, `enforce_low_medium`, `enforce`.
+    /// How far decisions are enforced: `observe`, `enforce_low_medium` or `enforce`.
     pub rollout: String,
-    /// Where it was taken from: `built-in`, `file`, or `log`: it came into force last.
+    /// Where it was taken from: `built-in`, `file`, or `log` (the last config recorded there).
     pub origin: String,
-    /// The file, or `built-in`: of one out of the log, as it was when it was recorded.
+    /// The file, or `built-in`. For a config from the log, the source named when it was recorded.
     pub source: String,
-    /// When it was recorded, without another one since.
+    /// Since when it has been in force without interruption.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub since: Option<String>,
     /// The version of the prices in force.
     pub price_version: String,
     /// The file they came from, or `shipped`.
     pub prices_source: String,
-    /// The last day on which they were compared with their sources, where the book says so.
+    /// The day on which the prices were last compared with their sources, if the price book says so.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub prices_as_of: Option<String>,
-    /// How many days ago that was, by the ledger's clock.
+    /// Number of days since then, by the ledger's clock.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub prices_age_days: Option<i32>,
-    /// What is not as it was meant, and what is switched off.
+    /// What is not as intended, and what is switched off.
     pub warnings: Vec<String>,
 }
 
-/// What became of a config that was read again.
+/// Result of reloading the config.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ReloadResponse {
-    /// Whether another config is in force now.
+    /// Whether a different config is now in force.
     pub changed: bool,
-    /// Where it came from.
+    /// Where the config came from.
     pub source: String,
     /// SHA-256 of the config in force.
     pub config_hash: String,
@@ -183,20 +183,20 @@ pub struct ReloadResponse {
     pub previous_hash: String,
 }
 
-/// What a rebuild found.
+/// Result of a rebuild.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct RebuildResponse {
     /// The view.
     pub view: String,
     /// Whether the rebuilt view is the same as the live one, byte for byte.
     pub identical: bool,
-    /// Rows in it.
+    /// Number of rows.
     pub rows: u64,
-    /// Records folded.
+    /// Number of records applied.
     pub records: u64,
     /// Digest over all rows, as hex.
     pub digest: String,
-    /// The digest of the live view, where it differs.
+    /// Digest of the live view, if it differs.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub live_digest: Option<String>,
     /// The position up to which both were compared.

@@ -5,88 +5,88 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// Messages that the inbox refused, the latest first.
+/// Refused inbox messages, newest first.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct QuarantineList {
     /// The messages.
     pub messages: Vec<QuarantinedMessage>,
-    /// How many more there are than were asked for.
+    /// Number of further matches that are not listed.
     pub more: u64,
-    /// The position up to which this is true.
+    /// The position that this answer covers.
     pub as_of: String,
 }
 
-/// A message that the inbox refused.
+/// A refused inbox message.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct QuarantinedMessage {
-    /// Its id, by which it is redriven or dropped.
+    /// Id of the message, used to redrive or drop it.
     pub id: String,
-    /// `open`: it waits; `redriven` or `dropped`: it did.
+    /// `open` (still waiting), `redriven` or `dropped`.
     pub state: String,
-    /// Its tenant; `_ledger` where the subject names none.
+    /// Tenant; `_ledger` if the subject names none.
     pub tenant: String,
-    /// The subject it came in on.
+    /// The subject it arrived on.
     pub subject: String,
-    /// Its sequence in the inbox stream.
+    /// Sequence number in the inbox stream.
     pub received_sequence: u64,
-    /// When the inbox took it.
+    /// When the inbox received it.
     pub received_at: String,
-    /// The record of the rejection.
+    /// Sequence number of the record of its rejection.
     pub sequence: u64,
     /// The stable code of the rule that it breaks.
     pub code: String,
     /// What is wrong.
     pub reason: String,
-    /// What it held, where that is text.
+    /// The payload, if it is text.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub payload: Option<String>,
-    /// What it held, as hex digits, where it is no text.
+    /// The payload as hex digits, if it is not text.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub payload_hex: Option<String>,
-    /// How long it was, in bytes. Where that is more than is kept, only the beginning is.
+    /// Length of the full payload in bytes. If it is longer than what is kept, only the beginning is kept.
     pub payload_bytes: u64,
-    /// BLAKE3 of all of it.
+    /// BLAKE3 hash of the full payload.
     pub payload_hash: String,
-    /// Whether only the beginning is kept.
+    /// Whether only the beginning of the payload is kept.
     pub is_cut: bool,
-    /// Its headers, as far as they are kept.
+    /// The headers that were kept.
     #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
     pub headers: BTreeMap<String, String>,
     /// Who ended its quarantine.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub ended_by: Option<String>,
-    /// When.
+    /// When its quarantine ended.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub ended_at: Option<String>,
-    /// Why.
+    /// The reason given.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub ended_because: Option<String>,
 }
 
-/// A person ends the quarantine of a message.
+/// A request to end a message's quarantine.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct QuarantineEndRequest {
-    /// Who.
+    /// Who ends it.
     pub by: String,
-    /// Why.
+    /// The reason.
     pub reason: String,
-    /// When it is redriven: this instead of what it held, an event or `{"events": […]}` in JSON.
+    /// Redrive only: events to append instead of the message's own, as one event or `{"events": […]}` in JSON.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub payload: Option<String>,
-    /// When it is redriven: the producer of events that name none, where its headers name none.
+    /// Redrive only: producer for events that name none, if the headers name none either.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub producer: Option<String>,
 }
 
-/// How the quarantine of a message ended.
+/// Result of ending a message's quarantine.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct QuarantineEnded {
     /// The message as it is now.
     pub message: QuarantinedMessage,
-    /// What became of its events, when it was redriven.
+    /// Outcomes of its events, if it was redriven.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub outcomes: Vec<super::EventOutcome>,
-    /// Covers what was appended.
+    /// A position that covers the appended events.
     pub position: String,
 }

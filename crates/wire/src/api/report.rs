@@ -12,93 +12,93 @@ pub struct TaskReport {
     pub tenant: String,
     /// The task.
     pub task_id: String,
-    /// A line for people.
+    /// A one-line title.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub title: Option<String>,
     /// `implicit`, `open`, `completed`, `cancelled` or `abandoned`.
     pub stage: String,
-    /// The phase that runs, where the task is unfinished.
+    /// The running phase, if the task is unfinished.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub current_phase: Option<String>,
-    /// The phase, or `completion`, that the gate does not let it go on to; absent where it may go on, or nobody asked.
+    /// The phase, or `completion`, that the gate blocks the task from entering; absent if it is not blocked or the gate was not asked.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub blocked_before: Option<String>,
-    /// The verdict with utilization; the largest anomaly; one recommendation.
+    /// The verdict with utilization, the largest anomaly, and one recommendation.
     pub summary: Vec<String>,
-    /// Every execution, and every phase not begun, in order.
+    /// Every execution, and every phase that has not started, in order.
     pub executions: Vec<ExecutionReport>,
-    /// Over all executions and what was unphased.
+    /// Totals over all executions and unphased usage.
     pub totals: ReportTotals,
     /// Executions and totals above their limits, in sentences.
     pub breaches: Vec<String>,
-    /// Executions far above or below their limits, and what was measured wrong, in sentences.
+    /// Executions far above or below their limits, and measurement errors, in sentences.
     pub anomalies: Vec<String>,
     /// What a person can do.
     pub recommendations: Vec<String>,
     /// The gate's decisions, oldest first.
     pub decisions: Vec<DecisionView>,
-    /// Decisions before those listed; they are in the log.
+    /// Number of earlier decisions that are not listed; the log has them.
     pub earlier_decisions: u64,
-    /// What persons set aside.
+    /// Overrides that people granted.
     pub overrides: Vec<OverrideView>,
-    /// Why phases used what they used, by persons.
+    /// Explanations of phase usage that people gave.
     #[serde(default)]
     pub explanations: Vec<ExplanationView>,
-    /// Phases so far above their limits that an explanation is asked for, and that have none.
+    /// Phases that are far enough above their limits to require an explanation and have none.
     #[serde(default)]
     pub unexplained: Vec<String>,
-    /// The task beside the others of its complexity × importance; absent where it has no tiers, or where that could not be
-    /// found out (then a warning says so).
+    /// The task compared with others of its complexity × importance; absent if it has no tiers, or if the comparison could not be made
+    /// (then a warning says so).
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub class: Option<ClassComparison>,
-    /// What its readers should know: missing, estimated or unmatched data.
+    /// Warnings for readers: missing, estimated or unmatched data.
     pub warnings: Vec<String>,
-    /// How the limits came about; absent for an implicit task.
+    /// How the limits were computed; absent for an implicit task.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub calculation: Option<Calculation>,
-    /// Hash of the config the limits follow from; absent for an implicit task.
+    /// Hash of the config that the limits were computed from; absent for an implicit task.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub config_hash: Option<String>,
-    /// Who may read it: `internal`, whatever stands in it. Where it has to leave the house, ask for it without names.
+    /// Classification of the report: always `internal`. To share it outside the organization, request it redacted.
     #[serde(default)]
     pub classification: String,
-    /// The position up to which this is true.
+    /// The position that this answer covers.
     pub as_of: String,
 }
 
-/// One execution of a phase, or a phase not begun.
+/// One execution of a phase, or a phase that has not started.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ExecutionReport {
-    /// Which phase.
+    /// The phase.
     pub phase: String,
-    /// Which attempt, from 1; 0 for a phase not begun.
+    /// Attempt number, from 1; 0 for a phase that has not started.
     pub attempt: u32,
     /// `not_started`, `running` or `ended`.
     pub state: String,
     /// Tokens used.
     pub tokens_used: i64,
-    /// The phase's limit in tokens; absent where the task has no limits.
+    /// The phase's limit in tokens; absent if the task has no limits.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub tokens_limit: Option<u64>,
     /// Tokens by kind.
     pub tokens: TokenTotals,
-    /// Budgeted latency in milliseconds; a running execution up to now.
+    /// Budgeted latency in milliseconds; a running execution is counted up to now.
     pub latency_ms: u64,
-    /// The phase's limit in milliseconds; absent where there is none or it is not enforced for this execution.
+    /// The phase's limit in milliseconds; absent if there is none or it is not enforced for this execution.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub latency_limit_ms: Option<u64>,
     /// Reported wait time in milliseconds.
     pub wait_ms: u64,
-    /// How often usage was reported; 0 for an execution that ended: what it used is not known, and not zero.
+    /// Number of usage reports. If 0 for an ended execution, its usage is unknown, not zero.
     #[serde(default)]
     pub usage_events: u64,
-    /// `within`, `warning` or `exceeded`; `unknown` where it ended and nobody reported usage; `no_limits` where there are none.
+    /// `within`, `warning` or `exceeded`; `unknown` if it ended without reported usage; `no_limits` if there are none.
     pub breach_status: String,
-    /// Whether any count was estimated from text lengths.
+    /// Whether any token count was estimated from text length.
     pub tokens_estimated: bool,
-    /// What it cost, as far as prices were known.
+    /// Cost in US dollars of the usage whose price is known.
     pub cost_usd: String,
-    /// Tokens for which no price was known.
+    /// Tokens without a known price.
     pub unpriced_tokens: i64,
     /// When it started.
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -106,150 +106,150 @@ pub struct ExecutionReport {
     /// When it ended.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub ended_at: Option<String>,
-    /// What its limit was computed from; absent where the task has no limits.
+    /// What its limit was computed from; absent if the task has no limits.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub factors: Option<PhaseLimitView>,
 }
 
-/// Over all executions and what was unphased.
+/// Totals over all executions and unphased usage.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ReportTotals {
     /// Tokens by kind.
     pub tokens: TokenTotals,
-    /// Tokens beside the limit.
+    /// Tokens compared with the limit.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub tokens_budget: Option<UtilizationView>,
     /// Budgeted latency in milliseconds.
     pub latency_ms: u64,
-    /// Budgeted latency beside the limit.
+    /// Budgeted latency compared with the limit.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub latency_budget: Option<UtilizationView>,
-    /// `within`, `warning` or `exceeded`; `unknown` where it ended and nobody reported usage; `no_limits` where there are none.
+    /// `within`, `warning` or `exceeded`; `unknown` if it ended without reported usage; `no_limits` if there are none.
     pub breach_status: String,
-    /// Tokens that were estimated from text lengths.
+    /// Tokens that were estimated from text length.
     pub estimated_tokens: i64,
-    /// Tokens that named no execution.
+    /// Tokens of usage that names no execution.
     pub unphased_tokens: i64,
-    /// Tokens that named an execution the ledger does not know.
+    /// Tokens of usage that names an execution unknown to the ledger.
     pub unmatched_tokens: i64,
-    /// What it cost, as far as prices were known.
+    /// Cost in US dollars of the usage whose price is known.
     pub cost_usd: String,
-    /// Tokens for which no price was known; not zero dollars.
+    /// Tokens without a known price. Their cost is unknown, not zero.
     pub unpriced_tokens: i64,
 }
 
 /// One decision of the gate.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct DecisionView {
-    /// Its record in the log.
+    /// Sequence number of its record in the log.
     pub sequence: u64,
     /// When it was made.
     pub at: String,
-    /// Where the task wanted to go.
+    /// The phase that the task asked to enter, or `completion`.
     pub advance_to: String,
     /// `allow`, `warn` or `block`.
     pub verdict: String,
-    /// What the rules said before rollout, switches and overrides softened it.
+    /// The rules' verdict before rollout, switches and overrides softened it.
     pub ruled: String,
-    /// Why.
+    /// Reasons for the verdict.
     pub reasons: Vec<ReasonView>,
-    /// What was asked of people.
+    /// What people were asked to do.
     pub requirements: Vec<String>,
-    /// The task's tokens beside its limit then.
+    /// The task's tokens compared with the limit at that time.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub tokens: Option<UtilizationView>,
-    /// The task's latency beside its limit then, in milliseconds.
+    /// The task's latency compared with its limit at that time, in milliseconds.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub latency_ms: Option<UtilizationView>,
-    /// Hash of the config in force then.
+    /// Hash of the config in force at that time.
     pub config_hash: String,
-    /// The position up to which the decision was true.
+    /// The position that the decision was based on.
     pub as_of: String,
     /// Whether the view was behind.
     pub stale: bool,
 }
 
-/// A limit or a block that a person set aside.
+/// A limit or a block that a person overrode.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct OverrideView {
-    /// Its record in the log.
+    /// Sequence number of its record in the log.
     pub sequence: u64,
     /// When it was granted.
     pub at: String,
-    /// What was set aside, in a sentence.
+    /// What was overridden, as a sentence.
     pub what: String,
     /// Who approved it.
     pub approver: String,
-    /// Why.
+    /// The reason given.
     pub reason: String,
 }
 
-/// Why a phase used what it used.
+/// An explanation of a phase's usage.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ExplanationView {
-    /// Its record in the log.
+    /// Sequence number of its record in the log.
     pub sequence: u64,
     /// When it was given.
     pub at: String,
-    /// Which phase.
+    /// The phase.
     pub phase: String,
-    /// Which attempt of it; absent: all of them.
+    /// The attempt; absent if the explanation covers all attempts.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub attempt: Option<u32>,
-    /// Who explains.
+    /// Who gave the explanation.
     pub author: String,
-    /// What was said.
+    /// The explanation.
     pub explanation: String,
 }
 
-/// A task beside the others of its class. They count once they are completed, their phases once they ended.
+/// A task compared with others of its class. Other tasks count once completed, their phases once ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ClassComparison {
-    /// Scope tier of the class.
+    /// Complexity tier of the class.
     pub complexity: String,
     /// Importance tier of the class.
     pub importance: String,
     /// The task as a whole.
     pub whole: Comparison,
-    /// Its phases that began.
+    /// The phases that have started.
     pub phases: Vec<PhaseComparison>,
 }
 
-/// A phase beside that of the others.
+/// One phase compared with the same phase of other tasks.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct PhaseComparison {
-    /// Which phase.
+    /// The phase.
     pub phase: String,
-    /// How it compares.
+    /// The comparison.
     #[serde(flatten)]
     pub comparison: Comparison,
 }
 
-/// Tokens beside an average.
+/// Tokens compared with an average.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Comparison {
     /// Tokens that this task used.
     pub tokens_used: u64,
-    /// How many other tasks there are to compare with.
+    /// Number of other tasks compared with.
     pub tasks: u64,
-    /// What they used on average, cut to a whole token; absent where there are none.
+    /// Their average, truncated to a whole token; absent if there are no such tasks.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub average_tokens: Option<u64>,
-    /// The one in percent of the other, rounded to a whole percent.
+    /// This task's tokens in percent of that average, rounded to a whole percent.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub percent: Option<u64>,
 }
 
-/// How a task's limits came about.
+/// How a task's limits were computed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Calculation {
-    /// Scope tier.
+    /// Complexity tier.
     pub complexity: String,
-    /// Its factor.
+    /// The tier's multiplier.
     pub complexity_multiplier: String,
     /// Importance tier.
     pub importance: String,
-    /// Its factor.
+    /// The tier's multiplier.
     pub importance_multiplier: String,
     /// `stated`, `tag:{tag}` or `default`.
     pub importance_source: String,
@@ -258,6 +258,6 @@ pub struct Calculation {
     pub budget_multiplier: Option<String>,
     /// The limits of every phase with their factors.
     pub phases: Vec<PhaseLimitView>,
-    /// Which time counts: `full` or `active`.
+    /// Which time counts towards latency: `full` or `active`.
     pub budgeted_latency: String,
 }

@@ -3,72 +3,73 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// Tasks that the gate could block beside those that it could not, by class. Where a sample is too small, `lacks` says so in place of numbers.
+/// Tasks that the gate could block compared with those that it could not, by class. If a sample is too small, `lacks` says so
+/// instead of giving numbers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct SavingsReport {
-    /// The position up to which this is true.
+    /// The position that this answer covers.
     pub as_of: String,
-    /// So many tasks are needed on a side before its figures are given.
+    /// Minimum number of tasks on a side for its figures to be given.
     pub min_tasks: u64,
     /// By complexity and importance.
     pub classes: Vec<SavingsRow>,
     /// All stopped tasks together.
     pub stopped: StoppedRow,
-    /// What was avoided, over the classes of which that can be said; an assumption, not a measure.
+    /// What was avoided, summed over the classes that have an estimate; an assumption, not a measurement.
     pub avoided: AvoidedRow,
-    /// What `avoided` assumes, and what the other figures do not say.
+    /// What `avoided` assumes, and what the other figures leave out.
     pub assumptions: Vec<String>,
-    /// Opened tasks that belong to neither side.
+    /// Opened tasks that are on neither side.
     pub left_out_tasks: u64,
-    /// Tasks of which an event could not be read: the figures lack it.
+    /// Tasks with an event that could not be read; the figures leave that event out.
     pub degraded_tasks: u64,
 }
 
-/// Tasks of a class.
+/// Tasks of one class.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct SavingsRow {
-    /// Scope tier.
+    /// Complexity tier.
     pub complexity: String,
     /// Importance tier.
     pub importance: String,
     /// Tasks that the gate could not block.
     pub baseline: SavingsSide,
-    /// Tasks that it could block.
+    /// Tasks that the gate could block.
     pub enforced: SavingsSide,
-    /// The enforced median of tokens in percent of the baseline's, cut to two decimals.
+    /// Median tokens of the enforced side in percent of the baseline's, truncated to two decimals.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub median_percent: Option<String>,
     /// Why there is no comparison.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub lacks: Option<String>,
-    /// Of the enforced ones, those that it blocked.
+    /// Tasks of the enforced side that the gate blocked.
     pub stopped: StoppedRow,
-    /// What was avoided; an assumption, not a measure.
+    /// What was avoided; an assumption, not a measurement.
     pub avoided: AvoidedRow,
 }
 
-/// One side of a class. Figures are of completed tasks; medians are kept to three digits, rounded up.
+/// One side of a class. Figures cover completed tasks; medians are rounded up to three digits.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct SavingsSide {
-    /// How many tasks.
+    /// Number of tasks.
     pub tasks: u64,
-    /// How many of them are completed.
+    /// Number of completed tasks.
     pub completed: u64,
-    /// Half of them used at most so many tokens.
+    /// Median tokens.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub median_tokens: Option<u64>,
-    /// Their tokens on average, cut to two decimals.
+    /// Mean tokens, truncated to two decimals.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub mean_tokens: Option<String>,
-    /// Half of the priced ones cost at most so much.
+    /// Median cost of the priced tasks in US dollars.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub median_cost_usd: Option<String>,
-    /// What the priced ones cost on average, cut to 18 decimals.
+    /// Mean cost of the priced tasks in US dollars, truncated to 18 decimals.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub mean_cost_usd: Option<String>,
-    /// Completed tasks with usage that has no price: they are in no cost.
+    /// Completed tasks with unpriced usage; costs leave them out.
     pub unpriced_tasks: u64,
-    /// Overrides that persons granted for these tasks.
+    /// Overrides granted for these tasks.
     pub overrides: u64,
     /// Why figures are missing: `not enough data: 3 of at least 20 tasks`.
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -78,46 +79,46 @@ pub struct SavingsSide {
 /// Tasks that the gate blocked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct StoppedRow {
-    /// How many.
+    /// Number of blocked tasks.
     pub tasks: u64,
-    /// Of so many that it could block.
+    /// Number of tasks that the gate could block.
     pub of: u64,
-    /// Their share, cut to two decimals.
+    /// Blocked tasks in percent of those, truncated to two decimals.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub percent: Option<String>,
-    /// Marked legitimate: false positives.
+    /// Blocked tasks marked legitimate: false positives.
     pub legitimate: u64,
-    /// Marked runaway: the block was right.
+    /// Blocked tasks marked runaway: the block was right.
     pub runaway: u64,
-    /// Not marked.
+    /// Blocked tasks that are not marked.
     pub unmarked: u64,
-    /// Completed all the same.
+    /// Blocked tasks that were completed anyway.
     pub completed: u64,
-    /// Not completed: closed otherwise, or blocked still.
+    /// Blocked tasks that were not completed: closed with another outcome, or still blocked.
     pub sunk_tasks: u64,
-    /// Tokens spent on those.
+    /// Tokens spent on those tasks.
     pub sunk_tokens: u64,
-    /// What those cost, as far as everything in them is priced.
+    /// Cost in US dollars of those tasks whose usage is fully priced.
     pub sunk_cost_usd: String,
-    /// Tokens spent on those for which no price is known.
+    /// Tokens of those tasks that have no known price.
     pub sunk_unpriced_tokens: u64,
 }
 
-/// What was avoided: from nothing up to this, under the assumption that is stated.
+/// What was avoided: between nothing and this, under the stated assumption.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct AvoidedRow {
-    /// Over so many stopped tasks that were marked runaway and not completed.
+    /// Number of stopped tasks that were marked runaway and not completed.
     pub tasks: u64,
-    /// At least so many tokens: always 0.
+    /// Lower bound in tokens: always 0.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub tokens_from: Option<u64>,
-    /// At most so many.
+    /// Upper bound in tokens.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub tokens_up_to: Option<u64>,
-    /// At most so much, to three digits.
+    /// Upper bound in US dollars, to three digits.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub cost_usd_up_to: Option<String>,
-    /// 9 of 10 closed tasks of the baseline used at most so many tokens.
+    /// 90th percentile of the tokens that the baseline's closed tasks used.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub baseline_p90_tokens: Option<u64>,
     /// Why there is no range.

@@ -8,10 +8,10 @@ use utoipa::ToSchema;
 use super::report::ExecutionReport;
 use super::{DecisionView, UtilizationView};
 
-/// Tokens by kind. The kinds do not overlap, except that reasoning is a part of output.
+/// Tokens by kind. The kinds do not overlap, except that reasoning is part of output.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct TokenTotals {
-    /// All of them, each counted once.
+    /// All tokens, each counted once.
     pub total: i64,
     /// Input that was neither read from nor written to a cache.
     pub input_uncached: i64,
@@ -19,76 +19,76 @@ pub struct TokenTotals {
     pub cached_input: i64,
     /// Input written to a cache.
     pub cache_write: i64,
-    /// Output, reasoning included.
+    /// Output, including reasoning.
     pub output: i64,
     /// The part of output spent on reasoning.
     pub reasoning: i64,
 }
 
-/// Where one task stands.
+/// Status of one task.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct TaskStatus {
     /// The short form.
     #[serde(flatten)]
     pub summary: TaskSummary,
-    /// Tokens by kind, over all executions and what was unphased.
+    /// Tokens by kind, over all executions and unphased usage.
     pub tokens: TokenTotals,
-    /// Tokens of the total that were estimated from text lengths.
+    /// Tokens of the total that were estimated from text length.
     pub estimated_tokens: i64,
-    /// Every execution, and every phase not begun, in order.
+    /// Every execution, and every phase that has not started, in order.
     pub executions: Vec<ExecutionReport>,
-    /// Tokens that named no execution.
+    /// Tokens of usage that names no execution.
     pub unphased_tokens: i64,
-    /// Tokens that named an execution the ledger does not know.
+    /// Tokens of usage that names an execution unknown to the ledger.
     pub unmatched_tokens: i64,
     /// The gate's latest decision.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub last_decision: Option<DecisionView>,
-    /// What its owner should know.
+    /// Warnings for its owner.
     pub warnings: Vec<String>,
-    /// The position up to which this is true.
+    /// The position that this answer covers.
     pub as_of: String,
 }
 
-/// Where one task stands, in a line.
+/// Short status of one task.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct TaskSummary {
     /// Owner of the task.
     pub tenant: String,
     /// The task.
     pub task: String,
-    /// A line for people.
+    /// A one-line title.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub title: Option<String>,
     /// `implicit`, `open`, `completed`, `cancelled` or `abandoned`.
     pub stage: String,
-    /// `within`, `warning` or `exceeded`; `unknown` where it ended and nobody reported usage; `no_limits` for an implicit task, never 0 %.
+    /// `within`, `warning` or `exceeded`; `unknown` if the task ended without reported usage; `no_limits` for an implicit task, never 0 %.
     pub budget_status: String,
-    /// Scope tier, once opened.
+    /// Complexity tier; absent until the task is opened.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub complexity: Option<String>,
-    /// Importance tier, once opened.
+    /// Importance tier; absent until the task is opened.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub importance: Option<String>,
-    /// The execution that runs.
+    /// The running execution.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub active: Option<ActivePhase>,
-    /// Tokens used in all.
+    /// Total tokens used.
     pub tokens_used: i64,
-    /// Tokens beside the limit, once opened.
+    /// Tokens compared with the limit; absent until the task is opened.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub tokens_budget: Option<UtilizationView>,
-    /// Budgeted latency in all, the running execution up to now, in milliseconds.
+    /// Total budgeted latency in milliseconds, with the running execution counted up to now.
     pub latency_ms: u64,
-    /// Budgeted latency beside the limit, once opened.
+    /// Budgeted latency compared with the limit; absent until the task is opened.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub latency_budget: Option<UtilizationView>,
     /// The highest pressure level reached, in percent.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub pressure_level: Option<u32>,
-    /// What it cost, as far as prices were known.
+    /// Cost in US dollars of the usage whose price is known.
     pub cost_usd: String,
-    /// Tokens for which no price was known; not zero dollars.
+    /// Tokens without a known price. Their cost is unknown, not zero.
     pub unpriced_tokens: i64,
     /// The gate's latest verdict.
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -97,61 +97,61 @@ pub struct TaskSummary {
     pub first_at: String,
     /// When its latest event happened.
     pub last_at: String,
-    /// How far the clock of a producer of it is ahead of the ledger's (positive: more than five minutes), or behind it (negative: more than a
-    /// day, of an open task), by that producer's latest event, in milliseconds. Absent: its times can be believed.
+    /// How far a producer's clock differs from the ledger's, in milliseconds, by that producer's latest event: positive if it is more than
+    /// five minutes ahead, negative if it is more than a day behind (open tasks only). Absent if the times are plausible.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub clock_skew_ms: Option<i64>,
-    /// Whether some of its events could not be read: the numbers lack them and all later ones.
+    /// Whether some of its events could not be read. The numbers leave out those events and all later ones.
     pub degraded: bool,
 }
 
-/// The execution that runs.
+/// The running execution.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ActivePhase {
-    /// Which phase.
+    /// The phase.
     pub phase: String,
-    /// Which attempt, from 1.
+    /// Attempt number, from 1.
     pub attempt: u32,
-    /// Since when.
+    /// When it started.
     pub started_at: String,
 }
 
-/// Selected tasks together.
+/// Totals over the selected tasks.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct TaskSelection {
-    /// How many.
+    /// Number of tasks.
     pub tasks: u64,
-    /// How many of each budget status.
+    /// Number of tasks by budget status.
     pub by_status: BTreeMap<String, u64>,
-    /// How many have a token limit.
+    /// Number of tasks with a token limit.
     pub limited_tasks: u64,
-    /// Tokens that those used.
+    /// Tokens used by the tasks with a limit.
     pub tokens_used: u64,
-    /// Their limits together.
+    /// Sum of their token limits.
     pub token_limits: u64,
-    /// The average over those tasks of what each used of its token limit, in percent, cut to two decimals; absent where there is none.
+    /// Average over those tasks of each task's usage in percent of its token limit, truncated to two decimals; absent if there are none.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub average_utilization_percent: Option<String>,
-    /// What they used together of their limits together, likewise.
+    /// Their total usage in percent of their total limits, truncated likewise.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub utilization_percent: Option<String>,
-    /// What all of them cost, as far as prices were known.
+    /// Cost in US dollars of all selected tasks' usage whose price is known.
     pub cost_usd: String,
-    /// Tokens for which no price was known.
+    /// Tokens without a known price.
     pub unpriced_tokens: i64,
 }
 
-/// Tasks in the order of tenant and id.
+/// Tasks ordered by tenant and id.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct TaskList {
     /// The tasks of this page.
     pub tasks: Vec<TaskSummary>,
-    /// All selected tasks together, those of other pages too; absent where it was not asked for.
+    /// Totals over all selected tasks, including those on other pages; absent if not requested.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub selection: Option<TaskSelection>,
-    /// Pass it as `after` to get the next page; absent on the last one.
+    /// Pass this as `after` to get the next page; absent on the last page.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub next: Option<String>,
-    /// The position up to which this is true.
+    /// The position that this answer covers.
     pub as_of: String,
 }

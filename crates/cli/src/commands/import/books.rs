@@ -293,7 +293,9 @@ impl<'a> Books<'a> {
     /// Another import has told the ledger of another session under the same number: this one gets the next.
     async fn signal_again(&mut self, signal: &Event) -> Result<Option<Event>, Failure> {
         let session = signal.trace_parent.as_deref().and_then(session_of);
-        let (Some(root), Some(session)) = (Family::root_of_signal(&signal.id), session) else { return Ok(None) };
+        let (Some(root), Some(session)) = (Family::root_of_signal(&signal.id), session) else {
+            return Ok(None);
+        };
         let known = self.ledger.known_sessions(root).await?;
         let nth = u32::try_from(known.len()).unwrap_or(u32::MAX).saturating_add(1);
         let is_known = known.contains(&session);
