@@ -47,6 +47,12 @@ async fn a_body_may_be_zipped_and_is_bounded_when_it_is_not() {
         ("br", zipped, 415, "content-encoding `br`"),
         ("", vec![b' '; (1 << 20) + 1], 413, "at most 1048576 bytes"),
         ("", b"{\"events\": \"\xff\"}".to_vec(), 400, "not UTF-8: see byte 12"),
+        (
+            "",
+            br#"["ci", [{"id": "o1", "task": "T-1", "task_opened": {}}]]"#.to_vec(),
+            400,
+            "must be a JSON object",
+        ),
     ] {
         let (found, problem) = send(&service, "application/json", encoding, body).await;
         assert_eq!(found, status, "{problem}");
