@@ -125,10 +125,11 @@ async fn store(
                 match after_another_decision(&shared, batch, &outcomes, &message.subject).await? {
                     AfterWrong::Known => return Ok(None),
                     AfterWrong::Expect(last) => message.expected_last = Some(last),
-                    AfterWrong::Open if watch.elapsed() < shared.options.append_timeout => {
+                    AfterWrong::Open(reason) if watch.elapsed() < shared.options.append_timeout => {
+                        tracing::debug!(%reason, id = %message.id, "the last decision is not known yet");
                         shared.pause().await;
                     }
-                    AfterWrong::Open => return Err(open(&shared)),
+                    AfterWrong::Open(reason) => return Err(AppendError::Unknown { reason }),
                 }
             }
         }
@@ -187,18 +188,9 @@ enum AfterWrong {
     Known,
     /// Nobody decided: foreign messages stand behind the expected decision, this one last.
     Expect(Sequence),
-    /// The expected decision is the last one that stands. Another one is on its way and may or may not come to stand: the server
-    /// refuses while it has not been confirmed by the other replicas.
-    Open,
-}
-
-fn open(shared: &Shared) -> AppendError {
-    AppendError::Unknown {
-        reason: format!(
-            "{} has another decision that its replicas have not confirmed",
-            shared.options.place()
-        ),
-    }
+    /// The server refuses, and nothing is known that stands behind the expected decision: who leads the stream changes, or the
+    /// server has not heard of that decision. The same is tried again.
+    Open(String),
 }
 
 /// Another decision about the subject stands in the stream. It may be this one, from an earlier try that the server's
@@ -219,10 +211,18 @@ async fn after_another_decision(
         expected: expected.last,
         actual,
     };
-    let (sequence, record) = match last_decision(shared, subject, expected.last).await? {
-        Latest::Decision(sequence, _) if sequence == expected.last => return Ok(AfterWrong::Open),
+    let open = |reason: &str| {
+        let (place, last) = (shared.options.place(), expected.last);
+        AfterWrong::Open(format!("{place} refuses a decision after {last}, and names no other one: {reason}"))
+    };
+    let latest = match last_decision(shared, subject, expected.last).await {
+        Err(AppendError::Unknown { reason }) => return Ok(open(&reason)),
+        latest => latest?,
+    };
+    let (sequence, record) = match latest {
+        Latest::Decision(sequence, _) if sequence == expected.last => return Ok(open("it is the last one")),
         Latest::Decision(sequence, record) => (sequence, record),
-        Latest::None if expected.last == Sequence::ZERO => return Ok(AfterWrong::Open),
+        Latest::None if expected.last == Sequence::ZERO => return Ok(open("there is none")),
         Latest::None => return Err(wrong(Sequence::ZERO)),
         Latest::Foreign(last) => return Ok(AfterWrong::Expect(last)),
     };

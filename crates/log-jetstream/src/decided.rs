@@ -5,13 +5,13 @@ use tollgate_domain::position::Sequence;
 use tollgate_log::contract::AppendError;
 use tollgate_log::record::Record;
 
-use crate::get::{last_of, next_of};
+use crate::get::{last_of, message_at, next_of};
 use crate::message;
-use crate::shared::Shared;
+use crate::shared::{CompareError, Shared};
 
 /// What stands last on the subject of a decision.
 pub(crate) enum Latest {
-    /// Nothing.
+    /// Nothing, or nothing but foreign messages before the decision that was expected.
     None,
     /// A decision.
     Decision(Sequence, Record),
@@ -19,12 +19,52 @@ pub(crate) enum Latest {
     Foreign(Sequence),
 }
 
+impl Latest {
+    /// Whether it comes before a decision that somebody has seen.
+    fn is_before(&self, expected: Sequence) -> bool {
+        match self {
+            Self::None => expected > Sequence::ZERO,
+            Self::Decision(sequence, _) | Self::Foreign(sequence) => *sequence < expected,
+        }
+    }
+}
+
 /// What stands last on a subject, where the last decision known here is `expected`.
+///
+/// # Errors
+///
+/// [`AppendError::Unknown`] where that cannot be said at the moment.
 pub(crate) async fn last_decision(
     shared: &Shared,
     subject: &str,
     expected: Sequence,
 ) -> Result<Latest, AppendError> {
+    let latest = said_last(shared, subject, expected).await?;
+    if !shared.is_replicated() || !latest.is_before(expected) {
+        return Ok(latest);
+    }
+    // Of replicas this may be the word of a leader that was cut off and has not heard of the expected one. It may answer in between where
+    // the new one answers before and after. Only what stands is a fact: nothing can stand there, or something else does.
+    let info = shared.compare().await.map_err(|error| match error {
+        CompareError::Regressed(regression) => AppendError::Stopped { reason: regression.to_string() },
+        CompareError::Unanswered(reason) => unknown(reason),
+    })?;
+    if info.state.last_sequence < expected.0 {
+        return Ok(latest);
+    }
+    let at_expected = message_at(shared, expected).await.map_err(unknown)?;
+    let Some(message) = at_expected else { return Err(not_heard_of(expected)) };
+    if message.subject.as_str() == subject && decision(message, subject)?.is_some() {
+        return Err(not_heard_of(expected));
+    }
+    Ok(latest)
+}
+
+fn not_heard_of(expected: Sequence) -> AppendError {
+    unknown(format!("the server that leads the stream has not heard of record {expected}"))
+}
+
+async fn said_last(shared: &Shared, subject: &str, expected: Sequence) -> Result<Latest, AppendError> {
     let Some(last) = last_of(shared, subject).await.map_err(unknown)? else {
         return Ok(Latest::None);
     };
@@ -33,7 +73,8 @@ pub(crate) async fn last_decision(
         return Ok(Latest::Decision(end, record));
     }
     // Forward from what is known: a server answers which message is next of a subject, not which one was before.
-    let (mut latest, mut after) = (Latest::Foreign(end), expected);
+    let (mut latest, mut after) =
+        if end < expected { (Latest::None, Sequence::ZERO) } else { (Latest::Foreign(end), expected) };
     while after < end {
         let Some(next) = next_of(shared, subject, after).await.map_err(unknown)? else { break };
         after = Sequence(next.sequence);

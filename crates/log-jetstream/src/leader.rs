@@ -30,6 +30,10 @@ fn check_cluster(cluster: &ClusterInfo, replicas: usize) -> Result<(), String> {
     let Some(leader) = &cluster.leader else {
         return Err("the stream has no leader at the moment".to_owned());
     };
+    // Who answers lists the others. One that was cut off hears of the new leader first, and names it beside its own old end.
+    if cluster.replicas.iter().any(|peer| peer.name == *leader) {
+        return Err(format!("server {leader} leads the stream, and another one answered for it"));
+    }
     let heard = |active: Duration| active > Duration::ZERO && active < ELECTION.saturating_sub(MARGIN);
     let others = cluster.replicas.iter().filter(|peer| !peer.offline && heard(peer.active)).count();
     if (others + 1) * 2 > replicas {
@@ -61,6 +65,12 @@ mod tests {
             ),
             (
                 r#"{"leader":"a","replicas":[{"name":"b","current":true,"active":3100000000},{"name":"c","current":true,"active":3100000000}]}"#,
+                3,
+                false,
+            ),
+            // One that led, in the moment in which it is back: 12 s ago it was cut off.
+            (
+                r#"{"leader":"a","replicas":[{"name":"a","current":true,"active":54992},{"name":"b","current":false,"active":12740373098}]}"#,
                 3,
                 false,
             ),

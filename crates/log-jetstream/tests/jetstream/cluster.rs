@@ -166,7 +166,7 @@ async fn a_leader_that_is_cut_off_decides_nothing() {
     let alone = leader(&cluster, 0).await;
     let at_leader = within(JetStreamLog::connect(replicated(cluster.url(alone)))).await.unwrap();
     let beside = within(JetStreamLog::connect(replicated(cluster.url(alone)))).await.unwrap();
-    let others = fresh(&cluster, (alone + 1) % SERVERS).await;
+    let others = connect(&replicated(cluster.url((alone + 1) % SERVERS))).await;
     let opened = settled(&at_leader, &decision(0, vec![event("T-cut", "first", "x")])).await.unwrap();
     let last = opened.position.highest().0;
     let before = cluster.cuts(alone);
@@ -196,6 +196,49 @@ async fn a_leader_that_is_cut_off_decides_nothing() {
     let acknowledged = load.stop().await;
     for first in 0..SERVERS {
         acknowledged.check(&fresh(&cluster, first).await, &["T-cut/first", "T-cut/there"]).await;
+    }
+}
+
+/// Of two leaders the old one has not heard of the decision that the next one follows: it refuses, and nobody has decided otherwise.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_decision_that_a_leader_cannot_know_is_open_until_it_can() {
+    let Some(cluster) = cluster().await else { return };
+    let alone = leader(&cluster, 0).await;
+    let at_leader = within(JetStreamLog::connect(replicated(cluster.url(alone)))).await.unwrap();
+    let others = connect(&replicated(cluster.url((alone + 1) % SERVERS))).await;
+    // About one subject the old leader knows an earlier decision, about the other none.
+    let first = settled(&at_leader, &decision(0, vec![event("T-1", "first", "x")])).await.unwrap();
+    let first = first.position.highest().0;
+    let before = cluster.cuts(alone);
+    cluster.cut_off(alone);
+    let mut next = Vec::new();
+    for (task, last) in [("T-1", first), ("T-2", 0)] {
+        let there = decision(last, vec![event(task, "there", "x")]);
+        let won = within(settled(&others, &there)).await.unwrap().position.highest();
+        next.push(decision(won.0, vec![event(task, "next", "x")]));
+    }
+    for next in &next {
+        let error = at_leader.append(next.clone()).await.unwrap_err();
+        assert!(matches!(error, AppendError::Unknown { .. }), "nobody has decided otherwise: {error}");
+    }
+    assert!(cluster.cuts(alone) > before, "nothing was cut");
+    cluster.join_again(alone);
+    let mut last = Vec::new();
+    for next in &next {
+        last.push(within(settled(&at_leader, next)).await.unwrap().position.highest());
+    }
+    // What nobody can have seen is refused for good: in the place of something else, and behind the end of the stream.
+    wait_for_replicas(&cluster).await;
+    let fact = settled(&at_leader, &batch(vec![event("T-3", "fact", "x")])).await.unwrap().position.highest();
+    for (task, last) in ["T-1", "T-2"].into_iter().zip(last) {
+        for wrong in [fact.0, fact.0 + 90] {
+            let wrong = decision(wrong, vec![event(task, "wrong", "x")]);
+            let error = within(settled(&at_leader, &wrong)).await.unwrap_err();
+            assert!(
+                matches!(error, AppendError::WrongExpected { actual, .. } if actual == last),
+                "{error}, {last} is the last"
+            );
+        }
     }
 }
 

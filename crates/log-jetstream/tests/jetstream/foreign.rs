@@ -50,6 +50,9 @@ async fn they_are_named_passed_and_hold_up_nothing() {
     let wrong = within(log.append(decision(0, vec![event("T-1", "c", "x")]))).await.unwrap_err();
     let AppendError::WrongExpected { actual, .. } = wrong else { panic!("{wrong}") };
     assert_eq!(actual, Sequence(2), "the last decision, not what stands behind it");
+    let wrong = within(log.append(decision(90, vec![event("T-1", "c", "x")]))).await.unwrap_err();
+    let AppendError::WrongExpected { actual, .. } = wrong else { panic!("{wrong}") };
+    assert_eq!(actual, Sequence(2), "also where a later one is expected than any that stands");
     within(log.append(decision(2, vec![event("T-1", "c", "x")]))).await.unwrap();
     within(log.append(batch(vec![event("T-1", "d", "x")]))).await.unwrap();
     for log in [&log, &JetStreamLog::connect(options.clone()).await.unwrap()] {
