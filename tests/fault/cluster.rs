@@ -11,8 +11,8 @@ use tollgate_test_process::nats_cluster::{NatsCluster, SERVERS};
 use tollgate_tests::nats::{ProjectorProcess, projector};
 use tollgate_tests::{Place, Server, request};
 
-/// The first version whose replicas decide once.
-const EXACT: (u32, u32) = (2, 11);
+/// The first version that keeps replicas as a ledger needs them.
+const REPLICAS: (u32, u32) = (2, 12);
 
 /// A ledger whose log has three replicas, with its projectors.
 struct Replicated {
@@ -26,7 +26,7 @@ impl Replicated {
     #[expect(clippy::print_stderr, reason = "a skipped test says so")]
     fn start() -> Option<Self> {
         let version = version()?;
-        if !is_at_least(&version, EXACT) {
+        if !is_at_least(&version, REPLICAS) {
             eprintln!(
                 "SKIPPED: nats-server {version} is refused with replicas; `tools/test` runs this with a newer one too"
             );

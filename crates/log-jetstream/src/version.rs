@@ -14,18 +14,15 @@ pub(crate) struct Version {
     numbers: (u64, u64, u64),
 }
 
-/// From here on an expected sequence is exact on a stream with replicas. Before, several racing decisions may win.
-const EXACT_WITH_REPLICAS: (u64, u64, u64) = (2, 11, 0);
+/// From here on a stream with replicas goes on within seconds when its leader is lost. On 2.11 retries stay unanswered for the two minutes
+/// in which ids are known; before, several racing decisions may win too.
+const REPLICAS: (u64, u64, u64) = (2, 12, 0);
 
 /// From here on a server can be told to sync before it acknowledges (`sync_interval: always`).
 const SYNCS_WHEN_TOLD: (u64, u64, u64) = (2, 10, 0);
 
 /// From here on a stream whose disk fails is stopped. Before, a full disk makes the server hang without a word.
 const STOPS_ON_DISK_ERRORS: (u64, u64, u64) = (2, 14, 0);
-
-/// From here on a retry is answered soon after a leader was lost. Before, the server may take its id to be on its way for the whole
-/// window.
-const FORGETS_STAGED_IDS: (u64, u64, u64) = (2, 12, 0);
 
 /// These can forget a whole stream when they are killed, whatever they sync.
 const FORGET_STREAMS: [(u64, u64, u64); 3] = [(2, 10, 20), (2, 10, 21), (2, 10, 22)];
@@ -42,14 +39,14 @@ impl Version {
         Self { text, numbers }
     }
 
-    /// Whether decisions are exact with so many replicas.
+    /// Whether it keeps so many replicas as a ledger needs them.
     pub(crate) fn check_replicas(&self, replicas: usize) -> Result<(), ConnectError> {
-        if replicas > 1 && self.numbers < EXACT_WITH_REPLICAS {
+        if replicas > 1 && self.numbers < REPLICAS {
             return Err(ConnectError::Unsupported {
                 version: self.text.clone(),
                 what: format!(
-                    "the stream has {replicas} replicas; before 2.11 two racing decisions may both win on a cluster: \
-                     upgrade the servers, or use one replica"
+                    "the stream has {replicas} replicas, which need 2.12 or newer: before, appends may hang for two minutes when a \
+                     leader is lost, and before 2.11 two racing decisions may both win; upgrade the servers, or use one replica"
                 ),
             });
         }
@@ -99,10 +96,6 @@ impl Version {
                     .to_owned(),
             ),
             (
-                replicas > 1 && self.numbers < FORGETS_STAGED_IDS,
-                "retries after the loss of a leader may stay unanswered for two minutes (before 2.12)".to_owned(),
-            ),
-            (
                 self.numbers < STOPS_ON_DISK_ERRORS,
                 "a full disk may hang the server without a word (before 2.14): keep max_bytes below it".to_owned(),
             ),
@@ -122,12 +115,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn replicas_need_a_server_whose_expected_sequences_are_exact() {
+    fn replicas_need_a_server_that_keeps_them() {
         let table = [
             ("2.9.10", 1, true),
             ("2.9.10", 3, false),
             ("2.10.29", 3, false),
-            ("2.11.0", 3, true),
+            ("2.11.11", 1, true),
+            ("2.11.11", 3, false),
+            ("2.12.0", 3, true),
             ("2.12.1-RC.2", 3, true),
             ("3.0.0", 5, true),
             ("strange", 3, false),
@@ -143,15 +138,14 @@ mod tests {
         use Durability::{Fsync, PageCache, Replicated};
         let (copy, minute, power) =
             ("the only copy", "no setting for that before 2.10", "the last acknowledged records");
-        let (two, wiped, staged) =
-            ("more than one server at a time", "no second one may fail", "two minutes");
+        let (two, wiped) = ("more than one server at a time", "no second one may fail");
         let (disk, forgets) = ("a full disk", "forget the whole stream");
         let table: &[(&str, usize, Durability, &[&str])] = &[
             ("2.9.10", 1, PageCache, &[copy, minute, disk]),
             ("2.9.10", 1, Fsync, &[copy, disk]),
             ("2.10.21", 1, PageCache, &[forgets, copy, power, disk]),
             ("2.10.23", 1, Fsync, &[copy, disk]),
-            ("2.11.11", 3, Replicated, &[two, wiped, staged, disk]),
+            ("2.12.0", 3, Replicated, &[two, wiped, disk]),
             ("2.12.8", 3, Fsync, &[wiped, disk]),
             ("2.15.1", 1, PageCache, &[copy, power]),
             ("2.15.1", 3, Replicated, &[two, wiped]),

@@ -12,8 +12,8 @@ use tollgate_test_process::nats_cluster::{NatsCluster, SERVERS};
 use crate::load::{Load, connect, replicated, settled};
 use crate::support::{setup, within};
 
-/// The first version whose replicas are exact.
-const EXACT: (u32, u32) = (2, 11);
+/// The first version that keeps replicas as a ledger needs them.
+const REPLICAS: (u32, u32) = (2, 12);
 
 /// The stream of a ledger with three replicas.
 pub(crate) fn three() -> Setup {
@@ -24,7 +24,7 @@ pub(crate) fn three() -> Setup {
 #[expect(clippy::print_stderr, reason = "a skipped test says so")]
 pub(crate) fn with_replicas() -> Option<NatsCluster> {
     let version = version()?;
-    if !is_at_least(&version, EXACT) {
+    if !is_at_least(&version, REPLICAS) {
         eprintln!(
             "SKIPPED: nats-server {version} is refused with replicas; `tools/test` runs this with a newer one too"
         );
@@ -291,7 +291,7 @@ async fn what_a_version_cannot_promise_is_said_or_refused() {
     let raised = Config { num_replicas: 3, ..setup().config() };
     let context = context(&cluster, 0).await;
     within(async { while context.update_stream(raised.clone()).await.is_err() {} }).await;
-    if is_at_least(&version, EXACT) {
+    if is_at_least(&version, REPLICAS) {
         assert!(matches!(asked, ConnectError::Setup(_)), "the subjects are taken: {asked}");
         wait_for_replicas(&cluster).await;
         let said = connect(&replicated(cluster.urls_from(0))).await.server().unwrap();
@@ -310,10 +310,7 @@ async fn what_a_version_cannot_promise_is_said_or_refused() {
         });
         for error in [asked, opened.await] {
             let fits = matches!(error, ConnectError::Unsupported { .. });
-            assert!(
-                fits && error.to_string().contains("before 2.11 two racing decisions may both win"),
-                "{error}"
-            );
+            assert!(fits && error.to_string().contains("which need 2.12 or newer"), "{error}");
         }
         assert!(context.get_stream("OTHER").await.is_err());
         // The one that was open says so too.
