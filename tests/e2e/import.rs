@@ -39,6 +39,32 @@ fn what_cannot_be_read_is_named_with_file_and_line() {
     assert!(told.contains("nowhere: does not exist; check the spelling"), "{told}");
 }
 
+/// Later models bill what they write to the cache at a price of its own; it is a part of the input that a snapshot reports.
+#[test]
+fn cache_writes_cost_what_the_book_says() {
+    let place = Place::new();
+    place.write(
+        "prices.json",
+        r#"{"gpt-5.6-terra": {"litellm_provider": "openai", "mode": "chat", "input_cost_per_token": 2e-06,
+            "cache_read_input_token_cost": 2e-07, "cache_creation_input_token_cost": 2.5e-06, "output_cost_per_token": 1.2e-05}}"#,
+    );
+    let counters = r#"{"input_tokens":935040,"cached_input_tokens":875306,"cache_write_input_tokens":57610,"output_tokens":11150,"reasoning_output_tokens":1141,"total_tokens":946190}"#;
+    place.write(
+        "s/a.jsonl",
+        &format!(
+            r#"{{"timestamp":"2026-08-20T05:40:00.000Z","type":"session_meta","payload":{{"id":"A","originator":"codex_cli_rs","model_provider":"openai"}}}}
+{{"timestamp":"2026-08-20T05:40:01.000Z","type":"turn_context","payload":{{"model":"gpt-5.6-terra"}}}}
+{{"timestamp":"2026-08-20T05:50:00.000Z","type":"event_msg","payload":{{"type":"token_count","info":{{"total_token_usage":{counters},"last_token_usage":{counters}}}}}}}
+"#
+        ),
+    );
+    let _ = place.ok("--data d --prices prices.json import codex s");
+    let report = place.json("--data d report");
+    let tokens = serde_json::json!({"total": 946_190, "input_uncached": 2_124, "cached_input": 875_306,
+        "cache_write": 57_610, "output": 11_150, "reasoning": 1_141});
+    assert_eq!((&report["tokens"], report["cost_usd"].as_str()), (&tokens, Some("0.4571342")));
+}
+
 #[test]
 fn a_server_and_a_data_directory_give_the_same() {
     let place = Place::new();

@@ -122,6 +122,7 @@ fn what_is_no_call_is_skipped_and_what_is_not_known_is_named() {
         error,
         synthetic,
         r#"{"type":"usage-report","usage":{"input_tokens":5}}"#.to_owned(),
+        r#"{"type":"usage-total","usage":{"inputTokens":5}}"#.to_owned(),
         answer(r#"a3 m3 r3 "input_tokens":1,"output_tokens":2,"video_tokens":7"#),
         answer(r#"a4 m4 r4 "input_tokens":1,"output_tokens":2,"video_tokens":8"#),
         answer(r#"a5 m5 r5 "input_tokens":"many","output_tokens":2"#),
@@ -131,9 +132,10 @@ fn what_is_no_call_is_skipped_and_what_is_not_known_is_named() {
     let got = read("S.jsonl", &lines);
     let expected = [
         "S.jsonl:3: a line of kind `usage-report` reports tokens and is of no kind that this version reads: not counted",
-        "S.jsonl:4: video_tokens is 7, and no kind of tokens that this version reads: not counted apart",
-        "S.jsonl:6: input_tokens is \"many\": must be a whole number of tokens from 0 to 2^64 - 1; the line is skipped",
-        "S.jsonl:7: column 33: expected value; the line is skipped",
+        "S.jsonl:4: a line of kind `usage-total` reports tokens and is of no kind that this version reads: not counted",
+        "S.jsonl:5: video_tokens is 7, and no kind of tokens that this version reads: not counted apart",
+        "S.jsonl:7: input_tokens is \"many\": must be a whole number of tokens from 0 to 2^64 - 1; the line is skipped",
+        "S.jsonl:8: column 33: expected value; the line is skipped",
         "family a1 S",
         "claude-S claude:m3 1/0/0(0)/2(0) -",
         "claude-S claude:m4 1/0/0(0)/2(0) -",

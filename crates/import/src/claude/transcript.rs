@@ -27,8 +27,8 @@ pub const PRODUCER: &str = "import-claude";
 /// Who serves the models.
 const PROVIDER: &str = "anthropic";
 
-/// What a line with usage has, outside of texts.
-const WORD: &[u8] = b"_tokens\"";
+/// What a line with usage has, outside of texts: `input_tokens`, or `inputTokens` in a kind of line that is not known.
+const WORD: &[u8] = b"okens\"";
 
 /// Calls whose further reports are waited for. A call's lines follow each other, but for results of tools between them.
 const OPEN_CALLS: usize = 64;

@@ -4,7 +4,10 @@ use memchr::memmem;
 
 use crate::lines::Interest;
 
-pub(super) const INTEREST: Interest = Interest { passes_over, word: b"_tokens\"" };
+pub(super) const INTEREST: Interest = Interest { passes_over, word: WORD };
+
+/// What the name of a counter ends with, as `input_tokens` and `inputTokens`.
+const WORD: &[u8] = b"okens\"";
 
 /// Kinds of lines that report no usage of their own, whatever is in them.
 const QUIET: [&str; 7] = [
@@ -94,13 +97,14 @@ pub(super) fn is_known(kind: &str) -> bool {
 
 /// Whether a field of the line, not a text in it, counts tokens.
 pub(super) fn reports_tokens(line: &[u8]) -> bool {
-    memmem::find_iter(line, b"_tokens\"").any(|at| {
+    memmem::find_iter(line, WORD).any(|at| {
         let name =
             line[..at].iter().rev().take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'_').count();
         let before = &line[..at - name];
-        let after = line[at + "_tokens\"".len()..].trim_ascii_start();
+        let after = line[at + WORD.len()..].trim_ascii_start();
+        let counts = line[..at].ends_with(b"_t") || line[..at].ends_with(b"T");
         // In a text the quotes are escaped.
-        before.ends_with(b"\"") && !before.ends_with(b"\\\"") && after.starts_with(b":")
+        counts && before.ends_with(b"\"") && !before.ends_with(b"\\\"") && after.starts_with(b":")
     })
 }
 
@@ -132,7 +136,10 @@ mod tests {
         for (line, expected) in [
             (r#"{"usage":{"input_tokens":5}}"#, true),
             (r#"{"usage":{"input_tokens" : 5}}"#, true),
+            (r#"{"usage":{"inputTokens":5}}"#, true),
+            (r#"{"policy":{"tokens":5}}"#, false),
             (r#"{"text":"{\"input_tokens\":5}"}"#, false),
+            (r#"{"text":"{\"inputTokens\":5}"}"#, false),
             (r#"{"text":"input_tokens"}"#, false),
             (r#"{"text":["max_tokens"]}"#, false),
         ] {
