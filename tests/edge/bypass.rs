@@ -88,7 +88,8 @@ fn a_config_may_have_such_commands_refused(ground: &mut Ground) {
     assert!(refused.to_string().contains("\"blocked\""), "a stable code: {refused}");
     assert!(said.err.contains("the gate blocks the task before VERIFY"), "{}", said.err);
     let told = ground.fails(3, "task close T-1 --outcome completed");
-    assert!(told.contains("the gate blocks the task before VERIFY"), "{told}");
+    let why = "the gate blocks the task before VERIFY, and `stop_loss.on_bypass` is `refuse`: ask it again";
+    assert!(told.contains(why), "{told}");
     // Facts are taken, and so is a task that is called off.
     let _ = ground.ok("usage record T-1 --output 1");
     let _ = ground.ok("task close T-2 --outcome abandoned");

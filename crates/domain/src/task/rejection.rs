@@ -53,7 +53,7 @@ pub enum Rejection {
     TaskNotStopped,
     /// The gate blocks the task, and the config has such commands refused.
     #[error(
-        "the gate blocks the task before {0}: ask it again once there is a reason to, or have a person set the block aside;          `stop_loss.on_bypass` is refuse"
+        "the gate blocks the task before {0}, and `stop_loss.on_bypass` is `refuse`: ask it again once there is a reason to, or have a person set the block aside"
     )]
     Blocked(Advance),
     /// The phase is none of the task's.

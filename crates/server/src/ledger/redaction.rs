@@ -15,7 +15,7 @@ use crate::problem::{Answer, REFUSED};
 fn pseudonyms(path: &Path) -> io::Result<Pseudonyms> {
     let check = beside(path, "check");
     let key = match File::open(path) {
-        Ok(file) => read(file)?,
+        Ok(file) => read(file, path)?,
         Err(error) if error.kind() == io::ErrorKind::NotFound && check.exists() => {
             let check = check.display();
             return Err(io::Error::other(format!(
@@ -26,7 +26,7 @@ fn pseudonyms(path: &Path) -> io::Result<Pseudonyms> {
             let mut key = [0; 32];
             File::open("/dev/urandom")?.read_exact(&mut key)?;
             make(path, &key)?;
-            read(File::open(path)?)?
+            read(File::open(path)?, path)?
         }
         Err(error) => return Err(error),
     };
@@ -64,9 +64,19 @@ fn make(path: &Path, bytes: &[u8]) -> io::Result<()> {
     }
 }
 
-fn read(mut file: File) -> io::Result<[u8; 32]> {
+fn read(mut file: File, path: &Path) -> io::Result<[u8; 32]> {
     let mut key = [0; 32];
-    file.read_exact(&mut key)?;
+    file.read_exact(&mut key).map_err(|error| match error.kind() {
+        io::ErrorKind::UnexpectedEof => {
+            let check = beside(path, "check");
+            io::Error::other(format!(
+                "is cut off, a key has {} bytes: put the whole one back, or delete both it and {} to begin with new pseudonyms",
+                key.len(),
+                check.display()
+            ))
+        }
+        _ => error,
+    })?;
     Ok(key)
 }
 
@@ -122,8 +132,13 @@ mod tests {
         );
         std::fs::write(&path, whole).unwrap();
         assert_eq!(pseudonyms(&path).unwrap().of("task", "T-1"), first);
-        std::fs::write(&path, "short").unwrap();
-        assert!(pseudonyms(&path).is_err());
+        for short in ["short", ""] {
+            std::fs::write(&path, short).unwrap();
+            assert!(
+                pseudonyms(&path)
+                    .is_err_and(|error| error.to_string().starts_with("is cut off, a key has 32"))
+            );
+        }
         let other = pseudonyms(&dir.path().join("other.key")).unwrap();
         assert_ne!(other.of("task", "T-1"), first);
     }
