@@ -65,6 +65,35 @@ fn on_a_full_disk_reads_and_gate_go_on_and_appends_come_back() {
     assert_eq!(place.totals("disk/d").0, (acknowledged + 1) * EVENTS);
 }
 
+/// A limit of the process on the size of its files is a full disk to it, no reason to end.
+#[test]
+fn where_files_may_not_grow_reads_and_gate_go_on() {
+    let place = Place::new();
+    let args = ["--data", "disk/d", "serve", "--listen", "127.0.0.1:0"];
+    let server = Server::run(place.command_with_small_files(4 << 20, &args));
+    let mut acknowledged: u64 = 0;
+    let refused = loop {
+        match append(&server, acknowledged) {
+            201 => acknowledged += 1,
+            other => break other,
+        }
+    };
+    assert_eq!(refused, 507, "as on a full disk");
+    assert!(acknowledged > 0);
+    for _ in 0..3 {
+        assert_eq!(append(&server, acknowledged), 507);
+        assert_eq!(used(&server), Some(acknowledged));
+        let (status, gate) = get(&server, "/v1/tasks/T-1").unwrap();
+        assert_eq!((status, gate["task"].as_str()), (200, Some("T-1")), "{gate}");
+    }
+    assert!(server.terminate().success());
+    let server = Server::start(&place, "disk/d");
+    assert_eq!(append(&server, acknowledged), 201, "without the limit it goes on");
+    assert_eq!(used(&server), Some(acknowledged + 1));
+    assert!(server.terminate().success());
+    assert_eq!(set_aside(&place), Vec::<String>::new());
+}
+
 /// Events of one request: enough to fill what the log has prepared in a second.
 const EVENTS: u64 = 200;
 

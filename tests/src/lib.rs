@@ -61,6 +61,17 @@ impl Place {
         command
     }
 
+    /// The binary with arguments, where no file may grow beyond so many bytes (`ulimit -f`).
+    #[must_use]
+    pub fn command_with_small_files(&self, bytes: u64, args: &[&str]) -> Program {
+        let mut command = Program::bare("/bin/sh");
+        // Its unit is 512 bytes.
+        let limited = format!("ulimit -f {} && exec \"$0\" \"$@\"", bytes / 512);
+        command.args(["-c", &limited]).arg(binary()).args(args);
+        command.current_dir(self.dir.path()).env("NO_COLOR", "1");
+        command
+    }
+
     /// Runs the binary to its end.
     #[must_use]
     pub fn run(&self, args: &[&str]) -> Said {

@@ -13,6 +13,7 @@ mod output;
 use std::io::IsTerminal;
 use std::process::ExitCode;
 
+use tokio::signal::unix::{SignalKind, signal};
 use tollgate_domain::printable::printable_lines;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
@@ -34,10 +35,23 @@ fn main() -> ExitCode {
         Err(error) => return Failure::failed(format!("starting: {error}")).report(args.global.format),
     };
     let format = args.global.format;
-    match runtime.block_on(commands::run(args)) {
+    let run = async {
+        survive_limits_of_files()?;
+        commands::run(args).await
+    };
+    match runtime.block_on(run) {
         Ok(code) => code,
         Err(failure) => failure.report(format),
     }
+}
+
+/// The signal of a file that reaches the limit of the process (`ulimit -f`); the same on Linux, macOS and the BSDs.
+const SIGXFSZ: i32 = 25;
+
+/// Makes a file that may not grow an error of the write, which is handled as a full disk is; by default it ends the process.
+fn survive_limits_of_files() -> std::io::Result<()> {
+    // Once asked for, the signal does nothing else for the life of the process.
+    signal(SignalKind::from_raw(SIGXFSZ)).map(drop)
 }
 
 /// The process's own log goes to stderr: stdout is for answers.
