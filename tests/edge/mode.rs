@@ -290,6 +290,10 @@ fn what_another_server_puts_in_force_is_followed_or_said() {
         said.starts_with("rollout enforce, own.yaml") && said.contains("another process put the config"),
         "{said}"
     );
+    // Reading the same file again makes nothing right.
+    assert_eq!(request(&named.url, "POST", "/v1/config/reload", "{}").unwrap().0, 200);
+    let still = || becomes(&named, |_, _| true);
+    assert!((0..40).all(|_| still().contains("another process put the config")), "{}", still());
     // The operator gives it the same: nothing is wrong any more.
     ground.place().write("own.yaml", "rollout: enforce_low_medium\n");
     assert_eq!(request(&named.url, "POST", "/v1/config/reload", "{}").unwrap().0, 200);
@@ -316,6 +320,9 @@ fn prices_of_another_server_are_followed_or_said() {
     ] {
         assert!(said.contains(part), "must say {part}: {said}");
     }
+    assert_eq!(request(&named.url, "POST", "/v1/config/reload", "{}").unwrap().0, 200);
+    let still = || becomes(&named, |_, _| true);
+    assert!((0..40).all(|_| still().contains("another process put the prices")), "{}", still());
     let takes = |server: &Server| {
         let (_, text) = request(&server.url, "GET", "/v1/config", "").unwrap();
         let config: Value = serde_json::from_str(&text).unwrap();

@@ -291,6 +291,12 @@ impl Ledger {
         self.settings_seen.store(end.0, Ordering::Relaxed);
     }
 
+    /// Has what is in force compared with what the log has last, though nothing new is in the log: until then health goes on saying what
+    /// it said.
+    pub(super) fn compare_settings_again(&self) {
+        self.settings_seen.store(0, Ordering::Relaxed);
+    }
+
     /// Whether the config in force is one that the operator named.
     fn acts_by_a_name(&self, settings: &Settings) -> bool {
         matches!(self.named.config, Some(Ok(_))) || settings.config_origin == Origin::File

@@ -23,7 +23,8 @@ impl Ledger {
         let _turn = self.reloading.lock().await;
         let before = self.settings();
         let Some(path) = &self.config_file else {
-            let settings = self.follow_log().await.unwrap_or_else(|| (*before).clone());
+            let mut settings = self.follow_log().await.unwrap_or_else(|| (*before).clone());
+            settings.elsewhere.clone_from(&before.elsewhere);
             let answer = ReloadResponse {
                 changed: settings.config_hash != before.config_hash,
                 source: settings.config_source.clone(),
@@ -31,11 +32,12 @@ impl Ledger {
                 previous_hash: before.config_hash.clone(),
             };
             self.put_in_force(settings);
+            self.compare_settings_again();
             return Ok(answer);
         };
         match named_config(path) {
             Ok(named) => {
-                let mut settings = Settings { config_problem: None, elsewhere: None, ..(*before).clone() };
+                let mut settings = Settings { config_problem: None, ..(*before).clone() };
                 settings.take_config(named.config, &named.source, named.origin);
                 if settings.config_hash != before.config_hash {
                     settings.config_since = Some(self.now());
@@ -49,6 +51,7 @@ impl Ledger {
                 let event = loaded(&settings);
                 // In force even if the log takes no appends just now: it may be the kill switch.
                 self.put_in_force(settings);
+                self.compare_settings_again();
                 if answer.changed {
                     tracing::warn!(
                         config = answer.config_hash,

@@ -137,11 +137,12 @@ impl Evidence {
 
     /// Begins with the first record again; the mark that says otherwise is kept, and health says so while this process runs.
     fn begin_again(&mut self, why: &str) {
-        let kept = (1..1000).map(|number| self.mark_file.with_extension(format!("json.aside-{number}")));
-        let kept = kept.into_iter().find(|path| !path.exists()).unwrap_or_else(|| self.mark_file.clone());
+        let mut numbers =
+            (1_u32..).map(|number| self.mark_file.with_extension(format!("json.aside-{number}")));
+        let kept = numbers.find(|path| !path.exists()).unwrap_or_default();
         let kept = match std::fs::rename(&self.mark_file, &kept) {
             Ok(()) => format!("it is kept as {}", kept.display()),
-            Err(error) => format!("it could not be kept: {error}"),
+            Err(error) => format!("it could not be kept ({error}) and will be written over"),
         };
         let noticed = format!(
             "{} {why}: evidence of all tasks is written again from the log's first record, {kept}; find out which log was meant \
@@ -150,6 +151,8 @@ impl Evidence {
         );
         tracing::error!("{noticed}");
         self.mark.read_through = 0;
+        // The next mark is written as soon as there is something to say, not only beyond the one that was set aside.
+        self.marked = self.mark.clone();
         self.noticed.push(noticed);
         self.say();
     }
