@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use serde_json::Value;
 use tollgate_tests::{Place, Server};
 
 #[test]
@@ -45,6 +46,14 @@ fn an_older_log_beside_newer_views_is_refused_until_the_loss_is_accepted() {
     assert!(place.ok("--data d log verify").contains("passed"));
     let ledger = std::fs::read_to_string(place.path("d/ledger.json")).unwrap();
     assert!(ledger.contains("losses") && ledger.contains("the view contains"), "{ledger}");
+    // An event, too: once, however often the ledger is opened.
+    let earlier = position.split('@').next().expect("an epoch");
+    let told: Vec<_> = events(&place).into_iter().filter(|event| !event["loss_accepted"].is_null()).collect();
+    let [lost] = &told[..] else { panic!("one loss: {told:?}") };
+    let (lost, id) = (&lost["loss_accepted"], &lost["id"]);
+    assert!(id.as_str().is_some_and(|id| id.starts_with("loss:")), "{id}");
+    assert!(lost["witness"].as_str().is_some_and(|witness| witness.contains("the view contains")), "{lost}");
+    assert_eq!(lost["earlier_epoch"], earlier, "{lost}");
     // A position of the log that had more is one of another log.
     let now = place.json("--data d report")["as_of"].as_str().unwrap().to_owned();
     assert_ne!(now.split(':').next(), position.split(':').next(), "{now} {position}");
@@ -55,6 +64,11 @@ fn an_older_log_beside_newer_views_is_refused_until_the_loss_is_accepted() {
 fn record(place: &Place, n: u32) {
     let said = place.ok(&format!("--data d usage record T-{n} --id e{n} --output 1"));
     assert!(said.contains("recorded"), "{said}");
+}
+
+fn events(place: &Place) -> Vec<Value> {
+    let lines = place.ok("--data d --format json log tail --records 0");
+    lines.lines().map(|line| serde_json::from_str(line).expect("an event")).collect()
 }
 
 fn aside(place: &Place) -> usize {

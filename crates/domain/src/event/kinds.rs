@@ -2,7 +2,7 @@
 
 use super::{
     AlertAcknowledged, ConditionObserved, ConfigLoaded, ConfigRejected, DeliveryAttempted, DeliveryRequested,
-    GateDecided, ImportanceChanged, InboxRejected, InboxResolved, OverrideGranted, PhaseEnded,
+    GateDecided, ImportanceChanged, InboxRejected, InboxResolved, LossAccepted, OverrideGranted, PhaseEnded,
     PhaseExplained, PhaseStarted, PriceBookLoaded, ReportRead, SignalRecorded, TaskClosed, TaskMarked,
     TaskOpened, TaskOutcome, TransitionsMeasured, UsageAdjusted, UsageRecorded, WaitRecorded,
 };
@@ -61,6 +61,8 @@ macro_rules! each_kind {
                 PriceBookLoaded(PriceBookLoaded), "price_book_loaded", ledger;
                 /// How long the ledger took for phase transitions.
                 TransitionsMeasured(TransitionsMeasured), "transitions_measured", ledger;
+                /// The log lost its end, and somebody accepted that.
+                LossAccepted(LossAccepted), "loss_accepted", ledger;
             }
             /// Alerts and their delivery.
             Alert(AlertEvent) {

@@ -1,6 +1,7 @@
 //! Facts about the ledger itself: the settings in force, and how long it takes.
 
 use crate::config::Rollout;
+use crate::position::Sequence;
 
 /// A config came into force.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,4 +52,15 @@ pub struct TransitionsMeasured {
     pub longest_us: u64,
     /// The rollout in force.
     pub rollout: Rollout,
+}
+
+/// The log lost its end, and somebody accepted that: it went on without, under a new identity.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LossAccepted {
+    /// The identity that the log had until then, as hex digits.
+    pub earlier_epoch: String,
+    /// The last record that is there.
+    pub kept: Sequence,
+    /// What remembers more, and how much.
+    pub witness: String,
 }

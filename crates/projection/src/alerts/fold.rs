@@ -74,7 +74,8 @@ impl Projection for Alerts {
             | EventBody::Ledger(
                 LedgerEvent::ConfigLoaded(_)
                 | LedgerEvent::ConfigRejected(_)
-                | LedgerEvent::PriceBookLoaded(_),
+                | LedgerEvent::PriceBookLoaded(_)
+                | LedgerEvent::LossAccepted(_),
             ) => watched(rows, moment, |watch| {
                 if watch.task.last_at == Timestamp::default() {
                     let at = event.occurred_at.believed(event.recorded_at);

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use tollgate_log::embedded::{EmbeddedLog, Options, accept_loss};
+use tollgate_domain::event::LossAccepted;
+use tollgate_domain::position::Sequence;
+use tollgate_log::embedded::{EmbeddedLog, Loss, Options, accept_loss};
 use tollgate_projector::ViewError;
 
 use super::{Ledger, LedgerError, LedgerOptions};
@@ -10,7 +12,7 @@ use super::{Ledger, LedgerError, LedgerOptions};
 impl Ledger {
     /// Opens the ledger of a data directory, whose log was opened with these options. Where that ends before what a view contains and
     /// [may do so](EmbeddedLog::may_lose), it becomes a log of its own and the views are built from what is there; their
-    /// stores are kept aside.
+    /// stores are kept aside. That is an event.
     ///
     /// # Errors
     ///
@@ -20,13 +22,32 @@ impl Ledger {
         log_options: Options,
         options: LedgerOptions,
     ) -> Result<Self, LedgerError> {
-        let (dir, may_lose) = (log.dir().to_owned(), log.may_lose());
-        let opened = Self::open(Arc::new(log), options.clone()).await;
-        let Err(LedgerError::View(error @ ViewError::Regressed { .. })) = opened else { return opened };
+        let (dir, may_lose, losses) = (log.dir().to_owned(), log.may_lose(), log.losses().to_vec());
+        let regressed = match Self::open(Arc::new(log), options.clone()).await {
+            Err(LedgerError::View(error @ ViewError::Regressed { .. })) => error,
+            opened => return Ok(opened?.with_losses(&losses).await),
+        };
         if !may_lose {
-            return Err(error.into());
+            return Err(regressed.into());
         }
-        accept_loss(&dir, error.to_string(), &log_options)?;
-        Self::open(Arc::new(EmbeddedLog::open(&dir, log_options)?), options).await
+        accept_loss(&dir, regressed.to_string(), &log_options)?;
+        let log = EmbeddedLog::open(&dir, log_options)?;
+        let losses = log.losses().to_vec();
+        Ok(Self::open(Arc::new(log), options).await?.with_losses(&losses).await)
+    }
+
+    /// Records what was lost and accepted, each loss once for the life of the log.
+    async fn with_losses(self, losses: &[Loss]) -> Self {
+        for Loss { epoch, kept, witness, .. } in losses {
+            let lost = LossAccepted {
+                earlier_epoch: epoch.simple().to_string(),
+                kept: Sequence(*kept),
+                witness: witness.clone(),
+            };
+            if let Err(error) = self.record_own("loss", lost.into()).await {
+                tracing::error!(error, "an accepted loss could not be recorded in the log");
+            }
+        }
+        self
     }
 }

@@ -367,7 +367,7 @@ impl Ledger {
     }
 
     /// Records a ledger-wide fact under an id made of its content: the same fact is recorded once.
-    async fn record_own(&self, kind: &str, body: EventBody) -> Result<(), String> {
+    pub(super) async fn record_own(&self, kind: &str, body: EventBody) -> Result<(), String> {
         let hash = own_event(kind.to_owned(), &body)?.content_hash();
         let short: String = hash.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
         let submitted = own_event(format!("{kind}:{short}"), &body)?;

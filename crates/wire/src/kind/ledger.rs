@@ -1,7 +1,10 @@
 //! Ledger-wide facts: configs, price books, what the ledger measures of itself.
 
 use tollgate_domain::config::Rollout;
-use tollgate_domain::event::{ConfigLoaded, ConfigRejected, PriceBookLoaded, TransitionsMeasured};
+use tollgate_domain::event::{
+    ConfigLoaded, ConfigRejected, LossAccepted, PriceBookLoaded, TransitionsMeasured,
+};
+use tollgate_domain::position::Sequence;
 
 use super::{Beside, Kind};
 use crate::decoded::TextLength;
@@ -108,5 +111,28 @@ impl Kind for TransitionsMeasured {
         out.count("p95_us", content.p95_us);
         out.count("longest_us", content.longest_us);
         out.text("rollout", &content.rollout);
+    }
+}
+
+impl Kind for LossAccepted {
+    type Proto = proto::LossAccepted;
+
+    fn to_domain(stored: Self::Proto, _beside: &mut Beside) -> Result<Self, FieldError> {
+        let proto::LossAccepted { earlier_epoch, kept, witness } = stored;
+        Ok(Self { earlier_epoch, kept: Sequence(kept), witness })
+    }
+
+    fn content(&self, _text_length: Option<TextLength>) -> Self::Proto {
+        proto::LossAccepted {
+            earlier_epoch: self.earlier_epoch.clone(),
+            kept: self.kept.0,
+            witness: self.witness.clone(),
+        }
+    }
+
+    fn write(out: &mut Out, content: &Self::Proto, _added: Option<&Added>) {
+        out.text("earlier_epoch", &content.earlier_epoch);
+        out.count("kept", content.kept);
+        out.text("witness", &content.witness);
     }
 }

@@ -5,14 +5,15 @@ use tollgate_domain::breach::Utilization;
 use tollgate_domain::config::{BudgetedLatency, Profile, Rollout, Thresholds};
 use tollgate_domain::decimal::Decimal;
 use tollgate_domain::event::{
-    ConfigLoaded, ConfigRejected, Event, EventBody, GateEvent, LedgerEvent, PriceBookLoaded, TaskEvent,
-    TransitionsMeasured, UsageEvent,
+    ConfigLoaded, ConfigRejected, Event, EventBody, GateEvent, LedgerEvent, LossAccepted, PriceBookLoaded,
+    TaskEvent, TransitionsMeasured, UsageEvent,
 };
 use tollgate_domain::gate::{GateDecided, Reason, ReasonCode, Requirement, Verdict};
 use tollgate_domain::ids::{EventId, ProducerId, TaskId, TenantId};
 use tollgate_domain::limits::{PhaseLimit, TaskLimits};
 use tollgate_domain::metadata::LimitOverride;
 use tollgate_domain::phase::{Advance, ExecutionId, Phase};
+use tollgate_domain::position::Sequence;
 use tollgate_domain::tier::{Complexity, Importance, ImportanceSource};
 use tollgate_domain::tokens::TokenCounts;
 use tollgate_domain::usage::{AdjustedUsage, Cost, NamedExecution};
@@ -96,6 +97,11 @@ pub(crate) fn own_events() -> Vec<(&'static str, Event)> {
         longest_us: 20_004,
         rollout: Rollout::Observe,
     };
+    let lost = LossAccepted {
+        earlier_epoch: "01a224c0144a731fba8552ce407d5195".to_owned(),
+        kept: Sequence(41),
+        witness: "the view status remembers record 57".to_owned(),
+    };
     vec![
         ("gate_decided_block", own_event("T-2", EventBody::Gate(GateEvent::GateDecided(Box::new(block()))))),
         (
@@ -113,6 +119,7 @@ pub(crate) fn own_events() -> Vec<(&'static str, Event)> {
             "transitions_measured",
             own_event("_ledger", EventBody::Ledger(LedgerEvent::TransitionsMeasured(measured))),
         ),
+        ("loss_accepted", own_event("_ledger", lost.into())),
     ]
     .into_iter()
     .chain(crate::noted::events())

@@ -8,9 +8,10 @@ use tollgate_domain::breach::Utilization;
 use tollgate_domain::config::{BudgetedLatency, Profile, Rollout, Thresholds};
 use tollgate_domain::decimal::Decimal;
 use tollgate_domain::event::{
-    ConfigLoaded, ConfigRejected, Event, EventBody, GateEvent, ImportanceChanged, Mark, OverrideGranted,
-    OverrideScope, PhaseEnded, PhaseExplained, PhaseStarted, PriceBookLoaded, SignalRecorded, TaskClosed,
-    TaskEvent, TaskMarked, TaskOpened, TaskOutcome, TransitionsMeasured, UsageEvent, WaitRecorded,
+    ConfigLoaded, ConfigRejected, Event, EventBody, GateEvent, ImportanceChanged, LossAccepted, Mark,
+    OverrideGranted, OverrideScope, PhaseEnded, PhaseExplained, PhaseStarted, PriceBookLoaded,
+    SignalRecorded, TaskClosed, TaskEvent, TaskMarked, TaskOpened, TaskOutcome, TransitionsMeasured,
+    UsageEvent, WaitRecorded,
 };
 use tollgate_domain::gate::{GateDecided, Reason, ReasonCode, Requirement, Verdict};
 use tollgate_domain::ids::{EventId, ProducerId, TaskId, TenantId};
@@ -18,6 +19,7 @@ use tollgate_domain::limits::{PhaseLimit, TaskLimits};
 use tollgate_domain::metadata::{Enforcement, LimitOverride, TaskMetadata};
 use tollgate_domain::money::Usd;
 use tollgate_domain::phase::{Advance, ExecutionId, Phase};
+use tollgate_domain::position::Sequence;
 use tollgate_domain::tier::{Complexity, Importance, ImportanceSource};
 use tollgate_domain::time::Timestamp;
 use tollgate_domain::tokens::{MAX_TOKENS_PER_EVENT, TokenCounts, TokenSums};
@@ -139,8 +141,11 @@ fn own_body() -> BoxedStrategy<EventBody> {
             rollout: Rollout::from_word(rollout).expect("a rollout"),
         })
     });
+    let lost = (any_text(), any::<u64>(), any_text()).prop_map(|(earlier_epoch, kept, witness)| {
+        EventBody::from(LossAccepted { earlier_epoch, kept: Sequence(kept), witness })
+    });
     let gate = gate().prop_map(|decided| EventBody::Gate(GateEvent::GateDecided(Box::new(decided))));
-    prop_oneof![gate, loaded, rejected, book, measured, noted::own_body()].boxed()
+    prop_oneof![gate, loaded, rejected, book, measured, lost, noted::own_body()].boxed()
 }
 
 fn id() -> impl Strategy<Value = String> {
