@@ -126,7 +126,9 @@ impl From<OpenError> for Failure {
     fn from(error: OpenError) -> Self {
         let message = error.to_string();
         match error {
-            OpenError::Regressed { .. } | OpenError::Damaged(_) => Self::differs(message),
+            OpenError::Regressed { .. } | OpenError::LogIsGone { .. } | OpenError::Damaged(_) => {
+                Self::differs(message)
+            }
             OpenError::Io { .. }
             | OpenError::Locked { .. }
             | OpenError::NoLedger { .. }

@@ -28,15 +28,7 @@ impl EmbeddedLog {
         let lock = DirLock::take(dir, &options.lock_note)?;
         let io_error = |error: io::Error| OpenError::io(dir, &error);
         let log_dir = ledger::log_dir(dir);
-        let mut ledger = match LedgerFile::read(dir)? {
-            Some(ledger) => ledger,
-            None if create => {
-                let ledger = LedgerFile::new(options.clock.now());
-                ledger.write(dir)?;
-                ledger
-            }
-            None => return Err(OpenError::NoLedger { dir: dir.display().to_string() }),
-        };
+        let mut ledger = read_or_create(dir, create, options.clock.now())?;
         prepare::clear(&log_dir).map_err(io_error)?;
         let may_lose = options.accept_loss || ledger.page_cache;
         let recovered = recovery::recover(&log_dir, &ledger, may_lose)?;
@@ -94,6 +86,23 @@ impl EmbeddedLog {
             _lock: lock,
         })
     }
+}
+
+/// What the directory says of its ledger; `create`: a new one where it holds none.
+fn read_or_create(dir: &Path, create: bool, now: Timestamp) -> Result<LedgerFile, OpenError> {
+    let ledger = match LedgerFile::read(dir)? {
+        Some(ledger) => ledger,
+        None if create => {
+            let ledger = LedgerFile::new(now);
+            ledger.write(dir)?;
+            ledger
+        }
+        None => return Err(OpenError::NoLedger { dir: dir.display().to_string() }),
+    };
+    if !ledger::log_dir(dir).exists() {
+        return Err(OpenError::LogIsGone { dir: dir.display().to_string() });
+    }
+    Ok(ledger)
 }
 
 /// Makes a log that is closed one of its own, because it ends before what a witness outside of it remembers.

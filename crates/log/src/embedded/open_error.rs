@@ -40,6 +40,14 @@ pub enum OpenError {
         /// What is wrong with it.
         what: String,
     },
+    /// It says which log it holds, and the log is gone.
+    #[error(
+        "opening {dir}: its folder `log` is gone, and with it all records; put it back, or make a ledger from a backup with `tollgate restore`"
+    )]
+    LogIsGone {
+        /// The directory.
+        dir: String,
+    },
     /// A newer version wrote it.
     #[error("opening {dir}: its format is {found}, this version knows {known}; upgrade tollgate to open it")]
     NewerFormat {

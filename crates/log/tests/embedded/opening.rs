@@ -53,6 +53,20 @@ fn segments_without_their_ledger_file_are_not_overwritten() {
 }
 
 #[test]
+fn a_log_that_is_gone_is_said_and_nothing_is_made_in_its_place() {
+    let dir = tempfile::tempdir().unwrap();
+    drop(EmbeddedLog::open_or_create(dir.path(), Options::default()).unwrap());
+    std::fs::rename(dir.path().join("log"), dir.path().join("away")).unwrap();
+    for open in [EmbeddedLog::open, EmbeddedLog::open_or_create] {
+        let error = open(dir.path(), Options::default()).err().unwrap();
+        assert!(matches!(error, OpenError::LogIsGone { .. }), "{error}");
+        assert!(!dir.path().join("log").exists());
+    }
+    std::fs::rename(dir.path().join("away"), dir.path().join("log")).unwrap();
+    EmbeddedLog::open(dir.path(), Options::default()).unwrap();
+}
+
+#[test]
 fn opening_what_is_not_there_says_so() {
     let dir = tempfile::tempdir().unwrap();
     let missing = dir.path().join("nothing");

@@ -66,18 +66,18 @@ fn make(path: &Path, bytes: &[u8]) -> io::Result<()> {
 
 fn read(mut file: File, path: &Path) -> io::Result<[u8; 32]> {
     let mut key = [0; 32];
-    file.read_exact(&mut key).map_err(|error| match error.kind() {
-        io::ErrorKind::UnexpectedEof => {
-            let check = beside(path, "check");
-            io::Error::other(format!(
-                "is cut off, a key has {} bytes: put the whole one back, or delete both it and {} to begin with new pseudonyms",
-                key.len(),
-                check.display()
-            ))
-        }
-        _ => error,
-    })?;
-    Ok(key)
+    let bytes = key.len();
+    let cut_off = || {
+        let check = beside(path, "check");
+        io::Error::other(format!(
+            "is cut off, a key has {bytes} bytes: put the whole one back, or delete both it and {} to begin with new pseudonyms",
+            check.display()
+        ))
+    };
+    match file.read_exact(&mut key) {
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Err(cut_off()),
+        read => read.map(|()| key),
+    }
 }
 
 impl Ledger {
