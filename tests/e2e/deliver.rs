@@ -274,6 +274,22 @@ fn alerts_are_not_forgotten(place: &Place, log: &[&str], serve: &[&str]) {
     let (status, ok, said) = alerts_check(&server);
     assert_eq!((status.as_str(), ok), ("ok", true), "{said}");
     assert!(said.starts_with("delivered by d/alerts.yaml (") && said.ends_with("), 1 endpoint"), "{said}");
+    // What is changed in the file is not followed, and that is seen.
+    let file = place.path("d/alerts.yaml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, format!("{text}# changed\n")).unwrap();
+    let (status, ok, said) = alerts_check(&server);
+    assert_eq!((status.as_str(), ok), ("degraded", false), "{said}");
+    assert!(
+        said.ends_with("was changed since this server read it: restart the server to follow it"),
+        "{said}"
+    );
+    std::fs::remove_file(&file).unwrap();
+    let (status, ok, said) = alerts_check(&server);
+    assert_eq!((status.as_str(), ok), ("degraded", false), "{said}");
+    assert!(said.contains("cannot be read any more (No such file or directory"), "{said}");
+    std::fs::write(&file, text).unwrap();
+    assert_eq!(alerts_check(&server).0, "ok");
     let mut log_of = Follower::start(place, &server);
     log_of.wait_for_line("delivery_attempted");
     drop(log_of);

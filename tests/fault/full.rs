@@ -40,10 +40,14 @@ fn on_a_full_disk_reads_and_gate_go_on_and_appends_come_back() {
     assert_eq!(status, 503, "{health}");
     assert!(health["checks"][0]["detail"].as_str().unwrap().contains("the disk of"), "{health}");
 
-    // Killed, and started again while it is full.
+    // Killed, and started again while it is full, where no command finds it by the directory.
     server.kill();
+    let running = place.path("disk/d/server.json");
+    std::fs::remove_file(&running).unwrap();
+    disk.fill();
     let server = Server::start(&place, "disk/d");
     assert_eq!(used(&server), Some(acknowledged));
+    assert!(!running.exists());
     assert!(server.terminate().success());
     assert_eq!(place.totals("disk/d").0, acknowledged * EVENTS);
     assert_eq!(set_aside(&place), Vec::<String>::new());
@@ -60,6 +64,12 @@ fn on_a_full_disk_reads_and_gate_go_on_and_appends_come_back() {
         assert!(begun.elapsed() < Duration::from_secs(90), "the views are in their stores again");
         assert_eq!(used(&server), Some(acknowledged + 1));
     }
+    // It says where it is as soon as there is room for that.
+    while !running.exists() {
+        assert!(begun.elapsed() < Duration::from_secs(120), "{}", running.display());
+    }
+    let status = place.run_line("status --data disk/d");
+    assert_eq!(status.code, 0, "{status:?}");
     assert!(server.terminate().success());
     assert_eq!(set_aside(&place), Vec::<String>::new());
     assert_eq!(place.totals("disk/d").0, (acknowledged + 1) * EVENTS);

@@ -1,24 +1,22 @@
 //! One process with the HTTP API: on a data directory with log and views of its own, or on a log over NATS with no store.
 
 use std::future::Future;
-use std::io::{self, Write};
+use std::io;
 use std::net::SocketAddr;
-use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, watch};
 use tollgate_clock::sleep;
 use tollgate_deliver::telemetry::Exporter;
 use tollgate_deliver::telemetry::settings::TelemetrySettings;
-use tollgate_files::private_file;
 use tollgate_log::contract::{Durability, EventLog};
 use tollgate_log::embedded::{EmbeddedLog, OpenError, Options};
 use tollgate_log_jetstream::{Inbox, JetStreamLog, SetupError};
 
+use self::running::Said;
 use crate::edge::{ConnectionLimits, accept, open_files};
 use crate::http::{App, Hosts, router};
 use crate::ledger::{AlertsBy, Delivering, Ledger, LedgerError, LedgerOptions, SettingsOptions, Views};
@@ -27,8 +25,9 @@ use crate::reactor::{
     AlertsError, Deliveries, Evidence, Reactors, RemediationError, Remediations, Ways, govern,
 };
 
-/// The file in a data directory that says who serves it.
-const RUNNING_FILE: &str = "server.json";
+mod running;
+
+pub use self::running::Running;
 
 /// How long requests that run may go on after the server was told to stop.
 const GRACE: Duration = Duration::from_secs(10);
@@ -102,21 +101,6 @@ impl Served {
     }
 }
 
-/// Who serves a data directory.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Running {
-    /// Where it listens.
-    pub url: String,
-    /// Its process.
-    pub pid: u32,
-    /// Which run of the server it is, as its answers say. Empty: an older version wrote this.
-    #[serde(default)]
-    pub instance: String,
-    /// The directory that it serves, as the system knows it: a copy of the file in another directory is about another one.
-    #[serde(default)]
-    pub directory: String,
-}
-
 /// Why it does not serve.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
@@ -152,25 +136,6 @@ pub enum ServeError {
     /// Serving failed.
     #[error("serving: {0}")]
     Io(#[from] io::Error),
-}
-
-impl Running {
-    /// Who says to serve a data directory. It may have died since.
-    #[must_use]
-    pub fn find(data_dir: &Path) -> Option<Self> {
-        let running: Self = serde_json::from_slice(&std::fs::read(data_dir.join(RUNNING_FILE)).ok()?).ok()?;
-        let about_this = running.directory.is_empty() || running.directory == directory_id(data_dir);
-        about_this.then_some(running)
-    }
-
-    fn of(data_dir: &Path, url: &str, instance: &str) -> Self {
-        Self {
-            url: url.to_owned(),
-            pid: std::process::id(),
-            instance: instance.to_owned(),
-            directory: directory_id(data_dir),
-        }
-    }
 }
 
 /// Serves until `shutdown` is ready, then answers what runs, commits the views and closes the log. `ready` is told the
@@ -218,8 +183,7 @@ pub async fn serve(
     if let Some(settings) = options.telemetry {
         export(&mut reactors, settings, &ledger, &stopped);
     }
-    let running_file =
-        data_dir.as_ref().map(|dir| write_running(dir, &Running::of(dir, &url, ledger.instance())));
+    let running = data_dir.as_deref().map(|dir| Said::new(dir, &url, ledger.instance()));
     ready(&url, &ledger);
     let hosts = Hosts::new(address, &options.allow_hosts);
     let app = App::new(Arc::clone(&ledger), hosts, options.connections.within(open_files()));
@@ -239,6 +203,7 @@ pub async fn serve(
     };
     tokio::select! {
         () = reload(&options.reload, &ledger) => {}
+        () = say_later(running.as_ref()) => {}
         () = accept(listener, router, edge, graceful) => {}
         () = grace => {
             tracing::warn!("requests still run after {} s and are cut off; their senders ask again", GRACE.as_secs());
@@ -250,9 +215,8 @@ pub async fn serve(
         nats.stop().await;
     }
     ledger.stop().await;
-    if let Some(file) = running_file {
-        // A file that is gone already is as good.
-        let _ = std::fs::remove_file(file);
+    if let Some(said) = running {
+        said.take_back();
     }
     Ok(())
 }
@@ -339,6 +303,14 @@ async fn reload(told: &Notify, ledger: &Ledger) {
     }
 }
 
+/// Says where the server is once that can be said, where it could not be at first. Never ends.
+async fn say_later(said: Option<&Said>) {
+    if let Some(said) = said {
+        said.later().await;
+    }
+    std::future::pending().await
+}
+
 /// Opens the ledger; with the directory that is its own, if one is.
 async fn open(
     served: Served,
@@ -363,25 +335,4 @@ async fn open(
             Ok((Arc::new(Ledger::open(log as Arc<dyn EventLog>, options(views)).await?), None))
         }
     }
-}
-
-/// Device and inode: the same under each path that leads to a directory, another one in each copy. Empty: not known.
-fn directory_id(dir: &Path) -> String {
-    std::fs::metadata(dir).map(|found| format!("{}:{}", found.dev(), found.ino())).unwrap_or_default()
-}
-
-/// Says in a file where the server is, and which file that is. A disk that has no room for it keeps nobody from reading: commands are told by the lock.
-fn write_running(dir: &Path, running: &Running) -> PathBuf {
-    let path = dir.join(RUNNING_FILE);
-    let beside = path.with_extension("new");
-    let write = || -> io::Result<()> {
-        let mut file = private_file().write(true).create(true).truncate(true).open(&beside)?;
-        file.write_all(&serde_json::to_vec(running).unwrap_or_default())?;
-        std::fs::rename(&beside, &path)
-    };
-    if let Err(error) = write() {
-        let (path, url) = (path.display(), &running.url);
-        tracing::warn!(%error, "could not write {path}; commands find this server with --server {url}");
-    }
-    path
 }

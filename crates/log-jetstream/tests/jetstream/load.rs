@@ -191,11 +191,12 @@ impl Acknowledged {
         assert!(lost.is_empty(), "acknowledged and not there: {lost:?}");
         assert_eq!(found, expected, "what is there more than once, or was never acknowledged");
         // Later processes hold it for what it was.
-        let facts = self.facts.iter().enumerate().filter(|(_, facts)| !facts.is_empty());
-        for (number, facts) in facts {
-            let again = batch(vec![event(&format!("T-{number}"), "e0", "x")]);
+        for (number, facts) in self.facts.iter().enumerate() {
+            // The last one: a slow run may be beyond the time for which the server itself knows the first.
+            let Some((last, nth)) = facts.last().zip(facts.len().checked_sub(1)) else { continue };
+            let again = batch(vec![event(&format!("T-{number}"), &format!("e{nth}"), "x")]);
             let receipt = settled(log, &again).await.unwrap();
-            assert_eq!(receipt.outcomes, [AppendOutcome::Duplicate(facts[0])]);
+            assert_eq!(receipt.outcomes, [AppendOutcome::Duplicate(*last)]);
         }
     }
 }

@@ -26,7 +26,7 @@ use crate::status::fold_task;
 
 impl Projection for Alerts {
     const NAME: &'static str = "alerts";
-    const VERSION: u32 = 11;
+    const VERSION: u32 = 12;
     type Row = AlertsRow;
 
     fn apply<R: Rows<AlertsRow>>(&self, event: &RecordedEvent<'_>, rows: &mut R) -> Result<(), R::Error> {
@@ -86,7 +86,7 @@ impl Projection for Alerts {
                 bypass::note(watch, before, event.task);
                 forget_outdated(watch);
                 if let EventBody::Usage(UsageEvent::UsageAdjusted(adjusted)) = event.body
-                    && let Some(seen) = over_correction(event, adjusted, &watch.task)
+                    && let Some(seen) = over_correction(event, adjusted, watch)
                 {
                     observe(watch, &seen);
                 }

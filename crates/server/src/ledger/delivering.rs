@@ -22,20 +22,45 @@ pub struct ReadFile {
     pub hash: String,
     /// How many endpoints it names.
     pub endpoints: usize,
+    /// Whether it can be read again: a pipe was there once.
+    lasts: bool,
 }
 
 impl ReadFile {
     /// A file of this text that names so many endpoints.
     #[must_use]
     pub fn new(path: &Path, text: &str, endpoints: usize) -> Self {
-        let hash = blake3::hash(text.as_bytes()).to_hex();
-        Self { path: path.display().to_string(), hash: hash[..12].to_owned(), endpoints }
+        Self { path: path.display().to_string(), hash: hash_of(text), endpoints, lasts: path.is_file() }
+    }
+
+    /// What it says, and whether that is still what stands in it.
+    fn now(&self) -> (bool, String) {
+        let line = self.line();
+        if !self.lasts {
+            return (true, line);
+        }
+        match tollgate_files::read_settings(Path::new(&self.path)) {
+            Ok(text) if hash_of(&text) == self.hash => (true, line),
+            Ok(_) => {
+                let changed = format!(
+                    "{line}; the file was changed since this server read it: restart the server to follow it"
+                );
+                (false, changed)
+            }
+            Err(error) => {
+                (false, format!("{line}; the file cannot be read any more ({error}): a restart would fail"))
+            }
+        }
     }
 
     fn line(&self) -> String {
         let plural = if self.endpoints == 1 { "" } else { "s" };
         format!("by {} ({}), {} endpoint{plural}", self.path, self.hash, self.endpoints)
     }
+}
+
+fn hash_of(text: &str) -> String {
+    blake3::hash(text.as_bytes()).to_hex()[..12].to_owned()
 }
 
 /// Who delivers the alerts of a ledger from here.
@@ -111,21 +136,25 @@ impl Ledger {
     }
 }
 
+/// Reads the files again, to see whether they are as they were.
 fn checks_of(delivering: &Delivering, delivered_before: bool) -> [HealthCheck; 2] {
     let (ok, alerts) = match &delivering.alerts {
-        AlertsBy::File(file) => (true, format!("delivered {}", file.line())),
+        AlertsBy::File(file) => {
+            let (ok, line) = file.now();
+            (ok, format!("delivered {line}"))
+        }
         AlertsBy::Nobody => (true, "not delivered from here, as asked (--alerts none)".to_owned()),
         AlertsBy::Unnamed if delivered_before => (false, forgotten()),
         AlertsBy::Unnamed => (true, "not delivered; name a file with --alerts".to_owned()),
     };
-    let remediation = delivering.remediation.as_ref().map(|file| format!("opened {}", file.line()));
-    let elsewhere = "opened in the ledger, and in a file where there is evidence";
+    let elsewhere = || (true, "in the ledger, and in a file where there is evidence".to_owned());
+    let (remediation_ok, opened) = delivering.remediation.as_ref().map_or_else(elsewhere, ReadFile::now);
     [
         HealthCheck { name: "alerts".to_owned(), ok, detail: alerts },
         HealthCheck {
             name: "remediation".to_owned(),
-            ok: true,
-            detail: remediation.unwrap_or_else(|| elsewhere.to_owned()),
+            ok: remediation_ok,
+            detail: format!("opened {opened}"),
         },
     ]
 }

@@ -145,8 +145,8 @@ impl Evidence {
             Err(error) => format!("it could not be kept ({error}) and will be written over"),
         };
         let noticed = format!(
-            "{} {why}: evidence of all tasks is written again from the log's first record, {kept}; find out which log was meant \
-             before you restart",
+            "{} {why}: evidence of all tasks is written again from the log's first record, {kept}; unless a loss of its \
+             end was accepted (--accept-loss), find out which log was meant before you restart",
             self.mark_file.display()
         );
         tracing::error!("{noticed}");

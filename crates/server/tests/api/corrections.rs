@@ -62,12 +62,34 @@ async fn a_correction_takes_no_more_than_is_left_and_says_so() {
     assert_eq!(
         found,
         [
+            "critical: Task T-1: mallory corrected usage u of producer ci by -1,000,000,000,000 tokens, 1,000,000,000,000 more than \
+          were left of it; no more than that was taken away; the reason given: counted twice",
             "critical: Task T-1: mallory corrected usage u of producer ci by -600,001 tokens, 1 more than were left of it; no more \
           than that was taken away; the reason given: counted twice"
         ]
     );
     let report = service.get("/v1/report?at_least=tail").await.1;
     assert_eq!((&report["tokens"]["total"], &report["cost_usd"]), (&json!(7), &json!("0.00007")));
+}
+
+#[tokio::test]
+async fn each_correction_that_takes_too_much_is_an_alert_of_its_own_until_ten_stand() {
+    let service = Service::new().await;
+    service.open("T-1").await;
+    let _ = service.append(json!([usage("T-1", "u", "", 10)])).await;
+    let mut answer = Value::Null;
+    for number in 0..12 {
+        let mut correction = adjust("T-1", &format!("a{number}"), "u", -100);
+        correction["usage_adjusted"]["author"] = json!(format!("author {number}"));
+        answer = service.append(json!([correction])).await.1;
+        assert_eq!(answer["outcomes"][0]["outcome"], "appended", "{answer}");
+    }
+    let found = alerts(&service, "over_correction", &answer).await;
+    assert_eq!(found.len(), 10, "{found:?}");
+    for number in 0..10 {
+        let author = format!("Task T-1: author {number} corrected");
+        assert_eq!(found.iter().filter(|line| line.contains(&author)).count(), 1, "{found:?}");
+    }
 }
 
 #[tokio::test]
