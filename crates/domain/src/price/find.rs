@@ -48,7 +48,13 @@ fn by_name<'a>(models: &'a Models, given: Option<&str>, model: &str) -> Found<'a
             (Found::Priced(_) | Found::Unpriced, _) => {}
         }
     }
-    found
+    match (found, model.split_once('/')) {
+        // It has no prices of its own, and the model says who serves it.
+        (Found::Nothing, Some((named, rest))) if provider::is_gateway(given) && !rest.is_empty() => {
+            by_name(models, Some(named), rest)
+        }
+        _ => found,
+    }
 }
 
 fn of_provider<'a>(models: &'a Models, one: &str, model: &str) -> Found<'a> {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::value::RawValue;
 
+use super::entries::{Entries, Fields};
 use super::fields::{self, CACHE_WRITE, CACHED_INPUT, Field, INPUT, OUTPUT, REASONING, Rate};
 use super::notes::{Notes, OtherUnit, PriceProblem, Stays, Taken};
 use super::off_peak::OffPeak;
@@ -15,7 +16,6 @@ use crate::money::Usd;
 use crate::time::Timestamp;
 
 pub(super) type Models = BTreeMap<String, Option<ModelPrice>>;
-type Fields<'a> = BTreeMap<String, &'a RawValue>;
 
 /// Keys of the map that are no models.
 const RESERVED: [&str; 2] = ["sample_spec", "fallback_generalizations"];
@@ -36,13 +36,13 @@ pub(super) fn read(text: &str) -> Result<(Models, Notes), String> {
             "the file {is}: it must map names of models to their prices, in LiteLLM's format"
         ));
     }
-    let entries: BTreeMap<String, Fields<'_>> =
-        serde_json::from_str(text).map_err(|error| error.to_string())?;
+    let entries = Entries::read(text)?;
     let mut models = Models::new();
     let mut notes = Notes::default();
     for (model, fields) in entries.iter().filter(|(model, _)| !RESERVED.contains(&model.as_str())) {
         let mut entry = Entry { model, notes: &mut notes };
-        let read = entry.target(&entries).and_then(|target| entry.read(target.unwrap_or(fields)));
+        let read = Entry::once(&entries, model).and_then(|()| entry.target(&entries));
+        let read = read.and_then(|target| entry.read(target.unwrap_or(fields)));
         match read {
             Ok(Some(price)) => {
                 models.insert(model.clone(), Some(price));
@@ -81,11 +81,21 @@ struct Entry<'a> {
 }
 
 impl Entry<'_> {
+    /// Refuses what the text has twice: which of the two is meant nobody knows, and the dearer one may be.
+    fn once(entries: &Entries<'_>, model: &str) -> Result<(), Problem> {
+        match entries.twice(model) {
+            None => Ok(()),
+            Some("") => Err(problem("the entry", model, "stands in the file twice, with different contents")),
+            Some(field) => {
+                let last =
+                    entries.get(model).and_then(|fields| fields.get(field)).map_or("", |raw| raw.get());
+                Err(problem(field, last, "stands in the entry twice, with different values"))
+            }
+        }
+    }
+
     /// The entry that this one is another name of.
-    fn target<'m, 'f>(
-        &self,
-        entries: &'m BTreeMap<String, Fields<'f>>,
-    ) -> Result<Option<&'m Fields<'f>>, Problem> {
+    fn target<'m, 'f>(&self, entries: &'m Entries<'f>) -> Result<Option<&'m Fields<'f>>, Problem> {
         let mut found = None;
         let mut at = entries.get(self.model);
         for _ in 0..MAX_ALIASES {
@@ -94,6 +104,9 @@ impl Entry<'_> {
                 return Ok(found);
             };
             let name: Option<String> = serde_json::from_str(raw.get()).ok();
+            if let Some(name) = &name {
+                Self::once(entries, name)?;
+            }
             at = name.and_then(|name| entries.get(&name));
             found = at;
             if at.is_none() {

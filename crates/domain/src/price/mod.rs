@@ -2,6 +2,7 @@
 
 mod aliases;
 mod cost;
+mod entries;
 mod fields;
 mod find;
 mod litellm;

@@ -48,6 +48,9 @@ const NAMES: [(&str, &[&str]); 41] = [
     ("zhipu", &["zai"]),
 ];
 
+/// Gateways that charge nothing themselves: calls through them cost what the provider that their model names asks for.
+const GATEWAYS: [&str; 3] = ["litellm", "litellm_proxy", "lite_llm"];
+
 /// Endings that say which interface of a provider was called.
 const INTERFACES: [&str; 6] =
     ["_chat", "_responses", "_messages", "_completion", "_completions", "_embedding"];
@@ -64,6 +67,11 @@ pub(super) fn plain(name: &str) -> String {
         if matches!(letter, '.' | '-' | ' ' | '/') { '_' } else { letter.to_ascii_lowercase() }
     };
     name.trim().chars().map(same).collect()
+}
+
+/// Whether a call's provider only passes it on.
+pub(super) fn is_gateway(name: &str) -> bool {
+    GATEWAYS.contains(&plain(name).as_str())
 }
 
 /// The providers of price books that a call's provider may be.

@@ -182,3 +182,31 @@ fn a_file_that_is_no_object_gets_one_sentence() {
         PriceBook::from_litellm("\u{feff}{\"a\": {\"input_cost_per_token\": 1e-6}}", "mine").unwrap().0;
     assert_eq!(marked.len(), 1);
 }
+
+#[test]
+fn what_a_book_says_twice_is_unpriced_unless_it_says_the_same() {
+    let text = r#"{
+        "same": {"input_cost_per_token": 1e-06},
+        "same": {"input_cost_per_token": 1e-06},
+        "cheaper-later": {"input_cost_per_token": 5e-06},
+        "cheaper-later": {"input_cost_per_token": 1e-06},
+        "field": {"input_cost_per_token": 5e-06, "output_cost_per_token": 1e-06, "input_cost_per_token": 1e-06},
+        "other-name": {"alias_of": "cheaper-later"}
+    }"#;
+    let (book, notes) = PriceBook::from_litellm(text, "twice").unwrap();
+    let tokens = TokenCounts { input_uncached: 1_000_000, ..TokenCounts::default() };
+    let priced = |model: &str| matches!(book.cost(call("", model), &tokens), Cost::Priced { .. });
+    assert!(priced("same"));
+    for model in ["cheaper-later", "field", "other-name"] {
+        assert!(!priced(model), "{model}");
+    }
+    let problems: Vec<String> = notes.left_out.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        problems,
+        [
+            "price of `cheaper-later`: the entry `cheaper-later`: stands in the file twice, with different contents; the model stays unpriced",
+            "price of `field`: input_cost_per_token `1e-06`: stands in the entry twice, with different values; the model stays unpriced",
+            "price of `other-name`: the entry `cheaper-later`: stands in the file twice, with different contents; the model stays unpriced",
+        ]
+    );
+}

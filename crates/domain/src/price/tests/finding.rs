@@ -63,7 +63,12 @@ fn a_call_finds_the_entry_of_its_provider_and_of_no_other() {
         bedrock                   openai.gpt-5             | unpriced
         bedrock_mantle            openai.gpt-5             | 7
         openrouter                openai/gpt-5             | 9
-        litellm                   openai/gpt-5             | unpriced
+        litellm                   openai/gpt-5             | 1
+        litellm_proxy             azure/gpt-5              | 2
+        LiteLLM                   vertex_ai/gemini-2.5-pro | 1.25
+        litellm                   gpt-5                    | unpriced
+        litellm                   groq/gpt-5               | unpriced
+        litellm                   nobody/                  | unpriced
         groq                      gpt-5                    | unpriced
         anyone                    house-model              | 8
         openai                    gpt-5-turbo              | unpriced
