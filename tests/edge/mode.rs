@@ -226,6 +226,12 @@ fn prices_that_were_in_force_are_found_again_or_missed_loudly(ground: &mut Groun
     for part in ["the prices p.json@", "of p.json, in force since", "shipped ones", "--prices shipped"] {
         assert!(says.contains(part), "must say {part}: {says}");
     }
+    // What stands in for them was meant by nobody: usage is priced with it, and the next start misses them as loudly.
+    let _ = ground.ok("usage record T-1 --phase PLAN --output 1");
+    ground.kill();
+    ground.start_unnamed(&[]);
+    let (status, says) = config_health(ground);
+    assert!(status == "degraded" && says.contains("the prices p.json@"), "{says}");
     // Who says that they are meant has them, for those after it too.
     ground.stop();
     ground.start_unnamed(&["--prices", "p.json"]);
@@ -363,7 +369,13 @@ fn which_config_goes_before_which() {
     let found = |rollout: &str, origin: &str| (rollout.to_owned(), origin.to_owned());
     let _ = place.ok("--data d task open T-1");
     assert_eq!(rollout(""), found("observe", "built-in"));
+    // Who only looks through another one puts it in force for nobody else; who decides by it does.
     assert_eq!(rollout("--config enforce.yaml"), found("enforce", "file"));
+    for line in ["status", "report", "task list", "health budgets"] {
+        let _ = place.ok(&format!("--data d --config enforce.yaml {line}"));
+    }
+    assert_eq!(rollout(""), found("observe", "built-in"));
+    let _ = place.ok("--data d --config enforce.yaml gate T-1 STRATEGIZE");
     assert_eq!(rollout(""), found("enforce", "log"));
     place.write("d/phase_budgets.yaml", "rollout: enforce_low_medium\n");
     assert_eq!(rollout(""), found("enforce_low_medium", "file"));
@@ -371,5 +383,7 @@ fn which_config_goes_before_which() {
     std::fs::remove_file(place.path("d/phase_budgets.yaml")).unwrap();
     assert_eq!(rollout(""), found("enforce", "log"));
     assert_eq!(rollout("--config built-in"), found("observe", "built-in"));
+    assert_eq!(rollout(""), found("enforce", "log"));
+    let _ = place.ok("--data d --config built-in gate T-1 STRATEGIZE");
     assert_eq!(rollout(""), found("observe", "built-in"));
 }

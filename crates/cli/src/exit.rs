@@ -122,12 +122,23 @@ impl From<BackupError> for Failure {
     }
 }
 
+/// How the lock of a directory says where its server is.
+const SERVES_AT: &str = "tollgate serve at ";
+
 impl From<OpenError> for Failure {
     fn from(error: OpenError) -> Self {
         let message = error.to_string();
         match error {
-            OpenError::Regressed { .. } | OpenError::LogIsGone { .. } | OpenError::Damaged(_) => {
-                Self::differs(message)
+            OpenError::Regressed { .. }
+            | OpenError::LogIsGone { .. }
+            | OpenError::NotWhole { .. }
+            | OpenError::Damaged(_) => Self::differs(message),
+            // It says where it is in its lock; its file may lack, on a full disk.
+            OpenError::Locked { holder, .. } if holder.contains(SERVES_AT) => {
+                let url = holder
+                    .split_once(SERVES_AT)
+                    .map(|(_, rest)| rest.split([',', ' ']).next().unwrap_or(rest));
+                Self::failed(format!("{message}: --server {}", url.unwrap_or_default()))
             }
             OpenError::Io { .. }
             | OpenError::Locked { .. }

@@ -27,6 +27,8 @@ use crate::exit::Failure;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    // What the ledger writes is its owner's alone, also where a library makes the file.
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
     let args = Args::read();
     let level = if matches!(args.command, args::Command::Serve(_)) { "info" } else { "warn" };
     start_logging(args.global.log_level.as_deref().unwrap_or(level));

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use prost::Message;
 use tollgate_domain::ids::{InvalidId, ProducerId, TenantId};
+use tollgate_log::contract::EventLog;
 use tollgate_log_jetstream::topology::TASK_HEADER;
 use tollgate_projection::alerts::Quarantined;
 use tollgate_wire::api::{
@@ -11,7 +12,7 @@ use tollgate_wire::api::{
 };
 use tollgate_wire::{Defaults, proto};
 
-use crate::ledger::{Appended, Ledger, MAX_REQUEST_EVENTS, ReadEvent};
+use crate::ledger::{Appended, MAX_REQUEST_EVENTS, ReadEvent};
 use crate::nats::{CONTENT_TYPE, ID_HEADER, PRODUCER_HEADER, Published, read};
 use crate::problem::{Answer, CONFLICT, INVALID, REFUSED};
 
@@ -127,7 +128,7 @@ pub(crate) fn defaults(tenant: Option<&str>, producer: Option<&str>) -> Answer<D
 }
 
 /// The answer to an append, and whether any of its events is new; the problem where not all of them are in the log.
-pub(crate) fn concluded(ledger: &Ledger, appended: Appended) -> Answer<(AppendResponse, bool)> {
+pub(crate) fn concluded(log: &dyn EventLog, appended: Appended) -> Answer<(AppendResponse, bool)> {
     let Appended { outcomes, position, trouble } = appended;
     let any = |outcome: Outcome| outcomes.iter().any(|answer| answer.outcome == outcome);
     let kind = if any(Outcome::Conflict) {
@@ -147,8 +148,8 @@ pub(crate) fn concluded(ledger: &Ledger, appended: Appended) -> Answer<(AppendRe
     let response = AppendResponse {
         outcomes,
         position: position.to_string(),
-        durability: ledger.log().durability().to_string(),
-        dedup: ledger.log().dedup().as_str().to_owned(),
+        durability: log.durability().to_string(),
+        dedup: log.dedup().as_str().to_owned(),
         gates: Vec::new(),
     };
     Ok((response, new))

@@ -122,9 +122,15 @@ impl Kind {
     }
 }
 
+/// A failed append as a problem.
+#[must_use]
+pub fn of_append(error: &AppendError) -> Box<Problem> {
+    kind_of_append(error).with(error.to_string())
+}
+
 /// The kind of a failed append.
 #[must_use]
-pub const fn kind_of_append(error: &AppendError) -> Kind {
+const fn kind_of_append(error: &AppendError) -> Kind {
     match error {
         AppendError::TooLarge { .. } => TOO_LARGE,
         AppendError::Malformed(_) => INTERNAL,

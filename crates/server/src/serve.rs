@@ -162,12 +162,10 @@ pub async fn serve(
         AlertsFile::Named(file) => Some(Deliveries::open(file, nats.as_ref().map(|log| log.client()))?),
         AlertsFile::None | AlertsFile::Unnamed => None,
     };
-    let by = deliveries.as_ref().map(|deliveries| AlertsBy::File(deliveries.file().clone()));
-    let unnamed = if options.alerts == AlertsFile::None { AlertsBy::Nobody } else { AlertsBy::Unnamed };
     let ways = Ways::open(options.remediation.as_deref(), options.evidence_dir.as_deref())?;
     let (ledger, data_dir) = open(options.ledger, options.settings, options.redaction_key, &url).await?;
     // Before anybody asks: what a server that is killed acted by is what the next one goes on with.
-    ledger.record_settings().await;
+    ledger.in_force().record_settings().await;
     let nats = match &nats {
         Some(log) => Some(OverNats::start(log, &ledger).await?),
         None => None,
@@ -177,13 +175,13 @@ pub async fn serve(
         let mark_file = data_dir.as_deref().unwrap_or(&dir).join("evidence.json");
         Evidence::new(Arc::clone(&ledger), dir, mark_file)
     });
-    ledger.delivers(Delivering { alerts: by.unwrap_or(unnamed), remediation: ways.file().cloned() }).await;
+    ledger.operate().delivers(delivering(&options.alerts, deliveries.as_ref(), &ways)).await;
     let remediations = Remediations::new(Arc::clone(&ledger), ways);
     let mut reactors = react(&ledger, evidence, deliveries, remediations, &stopped);
     if let Some(settings) = options.telemetry {
         export(&mut reactors, settings, &ledger, &stopped);
     }
-    let running = data_dir.as_deref().map(|dir| Said::new(dir, &url, ledger.instance()));
+    let running = data_dir.as_deref().map(|dir| Said::new(dir, &url, ledger.operate().instance()));
     ready(&url, &ledger);
     let hosts = Hosts::new(address, &options.allow_hosts);
     let app = App::new(Arc::clone(&ledger), hosts, options.connections.within(open_files()));
@@ -288,7 +286,7 @@ fn export(
     let (shown, counted) = (Arc::clone(ledger), Arc::clone(ledger));
     let page = move || {
         let ledger = Arc::clone(&shown);
-        async move { ledger.metrics().render(&ledger.health().await, ledger.reads_lost()) }
+        async move { ledger.metrics().render(&ledger.operate().health().await, ledger.operate().reads_lost()) }
     };
     let told = move |export| counted.metrics().exported(export);
     reactors.start("telemetry", exporter.run(stopped.clone(), page, told));
@@ -299,8 +297,18 @@ async fn reload(told: &Notify, ledger: &Ledger) {
     loop {
         told.notified().await;
         // What is wrong with it stands in the log and in the health answer.
-        let _ = ledger.reload().await;
+        let _ = ledger.in_force().reload().await;
     }
+}
+
+/// How what the ledger raises leaves it.
+fn delivering(file: &AlertsFile, deliveries: Option<&Deliveries>, ways: &Ways) -> Delivering {
+    let alerts = match (file, deliveries) {
+        (_, Some(deliveries)) => AlertsBy::File(deliveries.file().clone()),
+        (AlertsFile::None, None) => AlertsBy::Nobody,
+        (AlertsFile::Named(_) | AlertsFile::Unnamed, None) => AlertsBy::Unnamed,
+    };
+    Delivering { alerts, remediation: ways.file().cloned() }
 }
 
 /// Says where the server is once that can be said, where it could not be at first. Never ends.

@@ -57,6 +57,17 @@ fn garbage_in_the_subjects_of_the_ledger_holds_up_no_view_and_stays_visible() {
         let _ = cluster.place.ok(&line(command));
     }
     assert_eq!(named(), 3);
+    // An alert says where the first one is, and sends nobody to wait for a task.
+    let alert = loop {
+        let alerts: Value = cluster.place.json(&line("alerts --rule quarantine"));
+        if let Some(alert) = alerts["alerts"].as_array().unwrap().first() {
+            break alert.clone();
+        }
+    };
+    let message = alert["message"].as_str().unwrap();
+    assert!(message.contains("is none: no server of this ledger wrote it"), "{message}");
+    assert!(message.contains("take that permission away") && !message.contains('\x1b'), "{message}");
+    assert!(!alert["raised_at"].as_str().unwrap().starts_with("1970"), "{alert}");
     let verified = cluster.place.ok(&format!("--log {} log verify", cluster.nats.url()));
     assert!(
         verified.starts_with("passed") && verified.matches("foreign: message").count() == 16,

@@ -9,6 +9,7 @@ mod docs;
 mod finding;
 mod form;
 mod glossary;
+mod parts;
 mod places;
 mod repository;
 mod source;
@@ -53,6 +54,7 @@ fn house_rules(repository: &Repository) -> Vec<Finding> {
         findings.extend(places::check_name(path));
         let Some(text) = repository.text(path) else { continue };
         findings.extend(places::check(path, &text));
+        findings.extend(parts::check(path, &text));
         if path.ends_with(".rs") && ours(path) {
             findings.extend(form::check(path, &text));
             findings.extend(calls::check(path, &text));

@@ -90,7 +90,7 @@ pub(crate) async fn verify(global: &Global) -> Result<ExitCode, Failure> {
         let global = &Global { accept_loss: false, ..global.clone() };
         let connection = Connection::open(global, Access::Existing).await?;
         let anchors = match connection.ledger() {
-            Some(ledger) => ledger.anchors().await,
+            Some(ledger) => ledger.operate().anchors().await,
             None => Vec::new(),
         };
         connection.close().await;
@@ -114,7 +114,7 @@ async fn verify_over_nats(global: &Global) -> Result<ExitCode, Failure> {
     let Some(ledger) = connection.ledger() else {
         return Err(Failure::failed("log verify: no log was opened"));
     };
-    let anchors = ledger.anchors().await;
+    let anchors = ledger.operate().anchors().await;
     let mut check = |event: &EventFrame<'_>| check_stored(event.payload, &event.content_hash.0);
     let found = tollgate_log::verify::verify(&**ledger.log(), &anchors, &mut check).await;
     let found = found.map_err(|error| Failure::failed(error.to_string()))?;

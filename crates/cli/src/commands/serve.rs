@@ -63,7 +63,7 @@ pub(crate) async fn run(global: &Global, args: ServeArgs) -> Result<ExitCode, Fa
     let ready = |url: &str, ledger: &tollgate_server::Ledger| {
         let settings = ledger.settings();
         note(&format!("config: {}", settings.config_line()));
-        ledger.delivery_lines().iter().for_each(|said| note(said));
+        ledger.operate().delivery_lines().iter().for_each(|said| note(said));
         let now = ledger.now();
         note(&format!("prices: {}", settings.prices_line(now)));
         for warning in settings.warnings(now) {

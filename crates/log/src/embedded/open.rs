@@ -47,14 +47,21 @@ impl EmbeddedLog {
         };
         let heads = recovered.heads;
         let incomplete = recovery::incomplete(&log_dir, active.ordinal, &ledger);
-        if let Some(reason) = &incomplete {
-            tracing::error!(reason, "the log is not whole");
-        }
         let frontier = Frontier::new(&heads, active.ordinal, active.end);
         let frontier_file = FrontierFile::open(&log_dir, epoch.id, options.durability).map_err(io_error)?;
         frontier_file.write(&frontier).map_err(io_error)?;
         let frontier = watch::Sender::new(frontier);
-        let index = open_index(dir, epoch, &frontier)?;
+        let index = open_index(dir, epoch, &frontier).map_err(|error| match (error, &incomplete) {
+            (OpenError::Damaged(cause), Some(what)) => OpenError::NotWhole {
+                dir: dir.display().to_string(),
+                what: what.clone(),
+                cause: cause.to_string(),
+            },
+            (error, _) => error,
+        })?;
+        if let Some(reason) = &incomplete {
+            tracing::error!(reason, "the log is not whole");
+        }
         let hub =
             Arc::new(Hub { shared: Mutex::new(Shared::new(index, &heads)), work: Condvar::new(), frontier });
         let writer = Writer {

@@ -42,7 +42,7 @@ pub enum OpenError {
     },
     /// It says which log it holds, and the log is gone.
     #[error(
-        "opening {dir}: its folder `log` is gone, and with it all records; put it back, or make a ledger from a backup with `tollgate restore`"
+        "opening {dir}: its folder `log` is gone, and with it all records; put it back, or make a ledger from a backup with `tollgate --data NEW-DIR restore BACKUP`"
     )]
     LogIsGone {
         /// The directory.
@@ -61,10 +61,22 @@ pub enum OpenError {
     /// A record that was acknowledged cannot be read.
     #[error(transparent)]
     Damaged(ReadError),
+    /// An older segment is not what it was, and it is needed to know which events are there already.
+    #[error(
+        "opening {dir}: the log is not whole, and its ids cannot be known without what is missing ({cause}): {what}. Nothing is appended to it"
+    )]
+    NotWhole {
+        /// The data directory.
+        dir: String,
+        /// Which segment.
+        what: String,
+        /// What reading it gave.
+        cause: String,
+    },
     /// Records that were acknowledged are gone: the log was replaced by an older copy, or lost its end.
     #[error(
         "opening the log: it ends at record {last}, but {witness} remembers record {acknowledged}: it is an older copy, or its \
-         end is lost. Put the newer segments back, or restore the whole data directory from a backup with `tollgate restore`; to \
+         end is lost. Put the newer segments back, or restore the whole data directory from a backup with `tollgate --data NEW-DIR restore BACKUP`; to \
          go on without records {} to {acknowledged}: --accept-loss", .last.next()
     )]
     Regressed {

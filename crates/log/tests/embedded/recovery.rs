@@ -164,7 +164,7 @@ fn an_older_copy_of_the_segments_is_refused() {
         matches!(error, OpenError::Regressed { last: Sequence(3), acknowledged: Sequence(4), .. }),
         "{error}"
     );
-    assert!(error.to_string().contains("tollgate restore"), "{error}");
+    assert!(error.to_string().contains("tollgate --data NEW-DIR restore BACKUP"), "{error}");
 }
 
 #[test]

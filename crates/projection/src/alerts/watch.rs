@@ -174,6 +174,32 @@ pub fn unreadable(
     }
 }
 
+/// In the ledger's own subjects stands a message that no server of it wrote: readers pass it, and somebody who should not can publish
+/// there. Stands under the tenant and task `_ledger`.
+///
+/// `after` is when the record before it was appended: the message itself has no time that can be believed.
+#[must_use]
+pub fn foreign(
+    view: &str,
+    partition: PartitionId,
+    sequence: u64,
+    what: &str,
+    after: Timestamp,
+) -> ConditionObserved {
+    let scope = AlertScope::View { name: view.to_owned(), partition: Some(partition) };
+    ConditionObserved {
+        condition: Condition { rule: AlertRule::Quarantine, scope, level: 1 },
+        active: true,
+        since: after,
+        threshold_ms: 0,
+        detail: format!(
+            "Record {sequence} of partition {} is none: {what}. It was passed, and no task waits for it; find out who can publish to the \
+             ledger's subjects, and take that permission away",
+            partition.number()
+        ),
+    }
+}
+
 /// Milliseconds as people say them, in two units at most: `10 min`, `22 min 30 s`, `4 h`, `1,500 ms`.
 pub(crate) fn length(ms: u64) -> String {
     let units = [(3_600_000, "h"), (60_000, "min"), (1000, "s")];

@@ -184,6 +184,10 @@ fn add_phases(week: &mut WeekFigures, row: &TaskRow) {
         let latency = execution.latency(row.budgeted(), None).counted();
         phase.latency_ms = phase.latency_ms.saturating_add(latency);
         phase.latency_limits_ms = phase.latency_limits_ms.saturating_add(limit.latency_ms);
+        if execution.activity.usage_events == 0 {
+            // Nobody reported what it used: it is in no class.
+            continue;
+        }
         let used = u128::from(used).saturating_mul(100);
         let fits = |bound: &u32| used <= u128::from(*bound).saturating_mul(limit.tokens.into());
         let class = BOUNDS.iter().position(fits).unwrap_or(BOUNDS.len());

@@ -11,7 +11,7 @@ use tollgate_domain::time::Timestamp;
 use tollgate_domain::usage::NamedExecution;
 
 use super::similar::{self, Similar};
-use super::task_status::Named;
+use super::task_status::{Named, UNKNOWN, task_budget_status};
 use super::words::{
     counted, counted_signed, latency_of_limit, seconds, tokens_are, tokens_of_limit, used_of_limit,
     with_thousands,
@@ -196,10 +196,12 @@ pub(super) fn executive_summary(
     anomalies: &[String],
     recommendations: &[String],
 ) -> Vec<String> {
+    let unknown = task_budget_status(row, figures) == UNKNOWN;
     let verdict = match (figures.breach, figures.tokens, figures.latency) {
         (Some(breach), Some(tokens), Some(latency)) => format!(
             "Verdict: {}, tokens {}, latency {}",
             match breach {
+                BreachStatus::Within if unknown => "unknown, no usage was reported",
                 BreachStatus::Within => "within limits",
                 BreachStatus::Warning => "above its limits",
                 BreachStatus::Exceeded => "far above its limits",

@@ -107,7 +107,7 @@ pub(crate) async fn list(State(app): State<App>, Params(query): Params<AlertsQue
         limit,
     };
     let read = read(query.at_least, query.wait_ms)?;
-    written(&app, app.ledger.alerts(&asked, &read).await?).await
+    written(&app, app.ledger.ask().alerts(&asked, &read).await?).await
 }
 
 /// One of a few words, where it is given.
@@ -132,7 +132,7 @@ pub(crate) async fn one(
     Names(id): Names<String>,
     Params(query): Params<ReadQuery>,
 ) -> Handled<Json<AlertView>> {
-    Ok(Json(app.ledger.alert(&id, &query.read()?).await?))
+    Ok(Json(app.ledger.ask().alert(&id, &query.read()?).await?))
 }
 
 /// Acknowledge an alert
@@ -152,7 +152,7 @@ pub(crate) async fn acknowledge(
     body: JsonText,
 ) -> Handled<Response> {
     let request: AcknowledgeRequest = body.parse()?;
-    let appended = app.ledger.acknowledge(&id, &request).await?;
+    let appended = app.ledger.operate().acknowledge(&id, &request).await?;
     answer(&app.ledger, appended)
 }
 
@@ -170,5 +170,5 @@ pub(crate) async fn changes(
     if wait_ms > 60_000 {
         return Err(INVALID.of_field("wait_ms", &wait_ms.to_string(), "must be at most 60000").into());
     }
-    Ok(Json(app.ledger.alert_changes(query.after.unwrap_or(0), Duration::from_millis(wait_ms)).await?))
+    Ok(Json(app.ledger.ask().alert_changes(query.after.unwrap_or(0), Duration::from_millis(wait_ms)).await?))
 }

@@ -59,7 +59,7 @@ pub(crate) async fn list(
     };
     let asked = DeliveryQuery { alert: query.alert, endpoint: query.endpoint, all, limit };
     let read = read(query.at_least, query.wait_ms)?;
-    written(&app, app.ledger.deliveries(&asked, &read).await?).await
+    written(&app, app.ledger.ask().deliveries(&asked, &read).await?).await
 }
 
 /// Deliver a change of an alert again
@@ -79,6 +79,6 @@ pub(crate) async fn resend(
     body: JsonText,
 ) -> Handled<Response> {
     let request: ResendRequest = body.parse()?;
-    let response = app.ledger.resend(&id, &request).await?;
+    let response = app.ledger.operate().resend(&id, &request).await?;
     Ok((StatusCode::ACCEPTED, Json(response)).into_response())
 }

@@ -32,8 +32,8 @@ const MAX_FOUND: usize = 500;
 pub(crate) async fn append(State(app): State<App>, _: NoParams, body: JsonText) -> Handled<Response> {
     let request: AppendRequest = body.parse()?;
     let (events, gates) = (from_json(&request)?, gates_of(&request)?);
-    let (appended, gates) = app.ledger.append_and_ask(events, &gates).await;
-    let (response, new) = concluded(&app.ledger, appended)?;
+    let (appended, gates) = app.ledger.gate().append_and_ask(events, &gates).await;
+    let (response, new) = concluded(&**app.ledger.log(), appended)?;
     Ok(told(AppendResponse { gates, ..response }, new))
 }
 
@@ -45,7 +45,7 @@ pub(crate) async fn append(State(app): State<App>, _: NoParams, body: JsonText) 
 ))]
 pub(crate) async fn find(State(app): State<App>, _: NoParams, body: JsonText) -> Handled<Json<FindResponse>> {
     let request: FindRequest = body.parse()?;
-    Ok(Json(FindResponse { events: app.ledger.find_events(names(&request)?).await? }))
+    Ok(Json(FindResponse { events: app.ledger.ask().find_events(names(&request)?).await? }))
 }
 
 fn names(request: &FindRequest) -> Answer<Vec<EventName>> {
@@ -67,7 +67,7 @@ fn names(request: &FindRequest) -> Answer<Vec<EventName>> {
 
 /// The answer to an append.
 pub(crate) fn answer(ledger: &Ledger, appended: Appended) -> Handled<Response> {
-    let (response, new) = concluded(ledger, appended)?;
+    let (response, new) = concluded(&**ledger.log(), appended)?;
     Ok(told(response, new))
 }
 

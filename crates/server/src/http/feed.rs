@@ -62,7 +62,7 @@ impl Feed {
     pub(crate) async fn missed(&self, ledger: &Arc<Ledger>, after: u64) -> Answer<Missed> {
         let _turn = self.catching_up.acquire().await;
         loop {
-            let read = ledger.alert_changes(after, Duration::ZERO).await?;
+            let read = ledger.ask().alert_changes(after, Duration::ZERO).await?;
             let page = page(&read)?;
             if !page.is_empty() {
                 return Ok(Missed::Page(page));
@@ -99,7 +99,7 @@ async fn run(
 ) {
     loop {
         let read = tokio::select! {
-            read = ledger.alert_changes(last, LOOK_EVERY) => Some(read),
+            read = ledger.ask().alert_changes(last, LOOK_EVERY) => Some(read),
             () = pages.closed() => None,
         };
         let mut live = lock(&live);
@@ -107,7 +107,7 @@ async fn run(
             // Somebody may have come since.
             None if pages.receiver_count() > 0 => continue,
             None => None,
-            Some(read) => read.ok().filter(|_| !ledger.is_closing()),
+            Some(read) => read.ok().filter(|_| !ledger.ask().is_closing()),
         };
         let read = next.and_then(|read| Some((page(&read).ok()?, read.last)));
         let (Some((page, read_up_to)), Some(live)) = (read, &mut *live) else {

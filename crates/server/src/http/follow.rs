@@ -76,7 +76,7 @@ impl Client {
             let page = match &mut self.live {
                 Some(live) => live.recv().await.ok()?,
                 None => {
-                    if self.app.ledger.is_closing() {
+                    if self.app.ledger.ask().is_closing() {
                         return None;
                     }
                     match self.app.edge.feed.missed(&self.app.ledger, self.after).await.ok()? {

@@ -49,7 +49,7 @@ pub(crate) async fn budgets(State(app): State<App>, Params(query): Params<Health
         return Err(INVALID.of_field("weeks", &weeks.to_string(), "must be 1 to 520").into());
     }
     let read = read(query.at_least, query.wait_ms)?;
-    written(&app, app.ledger.budget_health(query.tenant.as_deref(), weeks, &read).await?).await
+    written(&app, app.ledger.ask().budget_health(query.tenant.as_deref(), weeks, &read).await?).await
 }
 
 /// The circuit breaker
@@ -59,7 +59,7 @@ pub(crate) async fn budgets(State(app): State<App>, Params(query): Params<Health
     (status = 200, description = "Its state", body = BreakerState),
 ))]
 pub(crate) async fn breaker(State(app): State<App>, _: NoParams) -> Handled<Json<BreakerState>> {
-    Ok(Json(app.ledger.breaker(&read(Some("tail".to_owned()), None)?).await?))
+    Ok(Json(app.ledger.ask().breaker(&read(Some("tail".to_owned()), None)?).await?))
 }
 
 /// Reset the circuit breaker
@@ -71,6 +71,6 @@ pub(crate) async fn breaker(State(app): State<App>, _: NoParams) -> Handled<Json
 ))]
 pub(crate) async fn reset(State(app): State<App>, _: NoParams, body: JsonText) -> Handled<Response> {
     let request: AcknowledgeRequest = body.parse()?;
-    let appended = app.ledger.reset_breaker(&request).await?;
+    let appended = app.ledger.operate().reset_breaker(&request).await?;
     answer(&app.ledger, appended)
 }

@@ -11,7 +11,7 @@ use super::{App, Refusal};
 use crate::problem::OTHER_LEDGER;
 
 pub(crate) async fn check(State(app): State<App>, request: Request, next: Next) -> Response {
-    let own = format!("{}/{}", app.ledger.log().epoch().id.simple(), app.ledger.instance());
+    let own = format!("{}/{}", app.ledger.log().epoch().id.simple(), app.ledger.operate().instance());
     let meant = request.headers().get(LEDGER_HEADER).map(|value| value.to_str().unwrap_or("(not text)"));
     let mut response = match meant {
         Some(meant) if !is_meant(meant, &own) => Refusal(OTHER_LEDGER.with(format!(

@@ -154,7 +154,7 @@ pub use tollgate_projection::report::path_segment;
 
 /// An answer that may be large, as JSON: it is written where answers over many rows are made.
 pub(crate) async fn written<T: Serialize + Send + 'static>(app: &App, answer: T) -> Handled<Response> {
-    Ok(app.ledger.make(move || Json(answer).into_response()).await?)
+    Ok(app.ledger.ask().make(move || Json(answer).into_response()).await?)
 }
 
 /// What a handler gives.

@@ -20,7 +20,8 @@ pub(crate) async fn measure(State(app): State<App>, request: Request, next: Next
     // The route's pattern, never the address: that would be a series per task.
     let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();
     let running = next.run(request);
-    let response = if method.is_safe() { served(app.ledger.readers(), running).await } else { running.await };
+    let response =
+        if method.is_safe() { served(app.ledger.ask().readers(), running).await } else { running.await };
     app.ledger.metrics().answered(&route, method.as_str(), response.status().as_u16(), took.elapsed());
     response
 }

@@ -43,7 +43,7 @@ pub(crate) struct LogParams {
     (status = 200, description = "Pass `position` as `at_least`", body = PositionResponse),
 ))]
 pub(crate) async fn position(State(app): State<App>, _: NoParams) -> Handled<Json<PositionResponse>> {
-    Ok(Json(app.ledger.position().await?))
+    Ok(Json(app.ledger.operate().position().await?))
 }
 
 /// A page of the log
@@ -65,7 +65,7 @@ pub(crate) async fn log(State(app): State<App>, Params(params): Params<LogParams
         limit,
         wait: Duration::from_millis(wait_ms),
     };
-    written(&app, app.ledger.log_page(&query).await?).await
+    written(&app, app.ledger.ask().log_page(&query).await?).await
 }
 
 /// Whether everything works
@@ -76,7 +76,7 @@ pub(crate) async fn log(State(app): State<App>, Params(params): Params<LogParams
     (status = 503, description = "Something does not work; see `checks`", body = Health),
 ))]
 pub(crate) async fn health(State(app): State<App>, _: NoParams) -> Response {
-    let health = Health { connections: Some(app.edge.health()), ..app.ledger.health().await };
+    let health = Health { connections: Some(app.edge.health()), ..app.ledger.operate().health().await };
     let status = if health.status == "failing" { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
     (status, Json(health)).into_response()
 }
@@ -88,8 +88,8 @@ pub(crate) async fn health(State(app): State<App>, _: NoParams) -> Response {
 pub(crate) async fn metrics(State(app): State<App>, _: NoParams, headers: HeaderMap) -> Response {
     let accepted = headers.get(ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
     let format = TextFormat::preferred(accepted);
-    let health = app.ledger.health().await;
-    let page = app.ledger.metrics().render(&health, app.ledger.reads_lost());
+    let health = app.ledger.operate().health().await;
+    let page = app.ledger.metrics().render(&health, app.ledger.operate().reads_lost());
     let headers = [(CONTENT_TYPE, format.media_type()), (VARY, "accept")];
     (headers, format.of_open_metrics(page)).into_response()
 }
@@ -101,7 +101,7 @@ pub(crate) async fn metrics(State(app): State<App>, _: NoParams, headers: Header
     (status = 200, description = "The config and the prices in force", body = ConfigResponse),
 ))]
 pub(crate) async fn config(State(app): State<App>, _: NoParams) -> Json<ConfigResponse> {
-    Json(app.ledger.config())
+    Json(app.ledger.operate().config())
 }
 
 /// Read the config again
@@ -112,7 +112,7 @@ pub(crate) async fn config(State(app): State<App>, _: NoParams) -> Json<ConfigRe
     (status = 422, description = "The config is invalid; the previous one stays in force", body = Problem),
 ))]
 pub(crate) async fn reload(State(app): State<App>, _: NoParams) -> Handled<Json<ReloadResponse>> {
-    Ok(Json(app.ledger.reload().await?))
+    Ok(Json(app.ledger.in_force().reload().await?))
 }
 
 /// Rebuild a view and compare it
@@ -127,5 +127,5 @@ pub(crate) async fn rebuild(
     Names(view): Names<String>,
     _: NoParams,
 ) -> Handled<Json<RebuildResponse>> {
-    Ok(Json(app.ledger.rebuild(&view).await?))
+    Ok(Json(app.ledger.operate().rebuild(&view).await?))
 }

@@ -59,7 +59,7 @@ pub(crate) async fn list(
     };
     let all = word("state", query.state.as_deref(), &["open", "all"], all)?.unwrap_or(false);
     let read = read(query.at_least, query.wait_ms)?;
-    written(&app, app.ledger.quarantine(query.tenant.as_deref(), all, limit, &read).await?).await
+    written(&app, app.ledger.ask().quarantine(query.tenant.as_deref(), all, limit, &read).await?).await
 }
 
 /// One refused inbox message
@@ -72,7 +72,7 @@ pub(crate) async fn one(
     Names(id): Names<String>,
     Params(query): Params<ReadQuery>,
 ) -> Handled<Json<QuarantinedMessage>> {
-    Ok(Json(app.ledger.quarantined(&id, &query.read()?).await?))
+    Ok(Json(app.ledger.ask().quarantined(&id, &query.read()?).await?))
 }
 
 /// Redrive a message
@@ -93,7 +93,7 @@ pub(crate) async fn redrive(
     body: JsonText,
 ) -> Handled<Json<QuarantineEnded>> {
     let request: QuarantineEndRequest = body.parse()?;
-    Ok(Json(app.ledger.redrive(&id, &request).await?))
+    Ok(Json(app.ledger.operate().redrive(&id, &request).await?))
 }
 
 /// Drop a message
@@ -115,5 +115,5 @@ pub(crate) async fn give_up(
             .of_field("payload", "given", "is for `redrive`: nothing of it would be taken")
             .into());
     }
-    Ok(Json(app.ledger.drop_message(&id, &request).await?))
+    Ok(Json(app.ledger.operate().drop_message(&id, &request).await?))
 }

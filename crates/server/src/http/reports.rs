@@ -191,8 +191,8 @@ pub(crate) async fn task_report(
     let redacted = query.redact == Some(true);
     let read = read(query.at_least, query.wait_ms)?;
     let tenant = tenant(&query.tenant);
-    let report = app.ledger.task_report(tenant, &task, redacted, &read).await?;
-    app.ledger.note_read(tenant, &task, who.reading(ReportKind::Task, form.word(), redacted));
+    let report = app.ledger.ask().task_report(tenant, &task, redacted, &read).await?;
+    app.ledger.operate().note_read(tenant, &task, who.reading(ReportKind::Task, form.word(), redacted));
     Ok(form.answer(report))
 }
 
@@ -214,8 +214,8 @@ pub(crate) async fn explain(
     let redacted = query.redact == Some(true);
     let read = read(query.at_least, query.wait_ms)?;
     let tenant = tenant(&query.tenant);
-    let (story, as_of) = app.ledger.explain(tenant, &task, redacted, &read).await?;
-    app.ledger.note_read(tenant, &task, who.reading(ReportKind::Story, "text", redacted));
+    let (story, as_of) = app.ledger.ask().explain(tenant, &task, redacted, &read).await?;
+    app.ledger.operate().note_read(tenant, &task, who.reading(ReportKind::Story, "text", redacted));
     Ok(([(AS_OF, as_of)], story).into_response())
 }
 
@@ -246,7 +246,7 @@ pub(crate) async fn report(
     }
     let read = read(at_least, wait_ms)?;
     let period = PeriodQuery { by, time_zone, since, until };
-    let report = app.ledger.ledger_report(&TotalsQuery { tenant, top, period }, &read).await?;
+    let report = app.ledger.ask().ledger_report(&TotalsQuery { tenant, top, period }, &read).await?;
     if as_csv {
         Ok(as_attachment("ledger_report.csv", ledger_csv(&report)))
     } else {
@@ -266,7 +266,7 @@ pub(crate) async fn report(
 pub(crate) async fn savings(State(app): State<App>, Params(query): Params<TaskQuery>) -> Handled<Response> {
     let TaskQuery { tenant, at_least, wait_ms } = query;
     let read = read(at_least, wait_ms)?;
-    written(&app, app.ledger.savings(tenant.as_deref(), &read).await?).await
+    written(&app, app.ledger.ask().savings(tenant.as_deref(), &read).await?).await
 }
 
 /// Who read which report, and when
@@ -286,7 +286,8 @@ pub(crate) async fn accesses(
     }
     let AccessesQuery { tenant, reader, task, at_least, wait_ms, .. } = query;
     let read = read(at_least, wait_ms)?;
-    written(&app, app.ledger.accesses(AccessQuery { tenant, reader, task, limit }, &read).await?).await
+    written(&app, app.ledger.operate().accesses(AccessQuery { tenant, reader, task, limit }, &read).await?)
+        .await
 }
 
 impl Who {

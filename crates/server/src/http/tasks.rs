@@ -184,7 +184,7 @@ pub(crate) async fn gate(
     let mut request: GateRequest = body.parse()?;
     request.producer = request.producer.or(caller.producer);
     let tenant = caller.tenant.as_deref().unwrap_or("default");
-    Ok(Json(app.ledger.gate(tenant, &task, &request).await?))
+    Ok(Json(app.ledger.gate().ask(tenant, &task, &request).await?))
 }
 
 async fn command(
@@ -197,6 +197,6 @@ async fn command(
     let defaults: Defaults = defaults(caller.tenant.as_deref(), caller.producer.as_deref())?;
     let submitted =
         Submitted::from_command(body.as_str(), kind, given, &defaults).map_err(|error| of_field(&error))?;
-    let appended = app.ledger.append(vec![ReadEvent::Good(Box::new(submitted))]).await;
+    let appended = app.ledger.write().append(vec![ReadEvent::Good(Box::new(submitted))]).await;
     answer(&app.ledger, appended)
 }

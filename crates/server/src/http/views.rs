@@ -120,7 +120,7 @@ pub(crate) async fn tasks(State(app): State<App>, Params(query): Params<TasksQue
     let tenant = query.tenant.unwrap_or_else(|| "default".to_owned());
     let list = ListQuery { tenant, after: query.after, filter, summed, limit };
     let read = read(query.at_least, query.wait_ms)?;
-    written(&app, app.ledger.tasks(&list, &read).await?).await
+    written(&app, app.ledger.ask().tasks(&list, &read).await?).await
 }
 
 fn filter(query: &TasksQuery) -> Handled<TaskFilter> {
@@ -176,7 +176,7 @@ pub(crate) async fn task(
     Params(query): Params<TaskQuery>,
 ) -> Handled<Json<TaskStatus>> {
     let read = read(query.at_least, query.wait_ms)?;
-    Ok(Json(app.ledger.task_status(tenant(&query.tenant), &task, &read).await?))
+    Ok(Json(app.ledger.ask().task_status(tenant(&query.tenant), &task, &read).await?))
 }
 
 /// The limits a task would have
@@ -191,7 +191,7 @@ pub(crate) async fn limits(
     let LimitsQuery { complexity, importance, multiplier, completed } = query;
     let [complexity, importance, multiplier, completed] =
         [&complexity, &importance, &multiplier, &completed].map(Option::as_deref);
-    Ok(Json(app.ledger.limits(complexity, importance, multiplier, completed)?))
+    Ok(Json(app.ledger.ask().limits(complexity, importance, multiplier, completed)?))
 }
 
 pub(super) fn tenant(named: &Option<String>) -> &str {

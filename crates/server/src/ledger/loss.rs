@@ -44,7 +44,7 @@ impl Ledger {
                 kept: Sequence(*kept),
                 witness: witness.clone(),
             };
-            if let Err(error) = self.record_own("loss", lost.into()).await {
+            if let Err(error) = self.in_force.record_own("loss", lost.into()).await {
                 tracing::error!(error, "an accepted loss could not be recorded in the log");
             }
         }

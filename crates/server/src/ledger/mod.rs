@@ -1,46 +1,21 @@
 //! The ledger: one log, its views, and the rules between them.
 
-mod accesses;
-mod alerts;
-mod append;
+mod ask;
 mod breaker;
-mod corrections;
-mod decide;
-mod deliveries;
-mod delivering;
-mod facts;
 mod gate;
-mod govern;
-mod history;
-mod inbox;
-mod known;
+mod in_force;
 mod loss;
-mod notes;
 mod operate;
-mod outcomes;
-mod period;
-mod plan;
-mod quarantine;
-mod query;
-mod recorded;
-mod redaction;
-mod reload;
-mod remediation;
-mod settings;
-mod spelling;
-mod standing;
-mod totals;
+mod own;
+mod write;
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Duration;
+use std::sync::Arc;
 
-use tokio::sync::{Mutex, OnceCell, watch};
 use tollgate_clock::{Clock, SystemClock};
-use tollgate_domain::ids::{EventId, ProducerId, TaskId, TenantId};
+pub(crate) use tollgate_domain::ids::LEDGER_PRODUCER as OWN_PRODUCER;
 use tollgate_domain::time::Timestamp;
-use tollgate_log::contract::{DedupScope, EventLog, Partitions};
+use tollgate_log::contract::{EventLog, Partitions};
 use tollgate_log::embedded::OpenError;
 use tollgate_projection::alerts::Alerts;
 use tollgate_projection::fold::Projection;
@@ -48,71 +23,54 @@ use tollgate_projection::reports::Reports;
 use tollgate_projection::status::Status;
 use tollgate_projector::nats::Remote;
 use tollgate_projector::reactor::{self as watched, LogOutbox, Watch};
-use tollgate_projector::{Asker, Projector, ReadPool, Source, ViewError};
+use tollgate_projector::{Projector, ReadPool, Source, ViewError};
 use uuid::Uuid;
 
-pub use accesses::{AccessQuery, Reading};
-pub use alerts::AlertQuery;
-pub use append::{MAX_REQUEST_EVENTS, ReadEvent};
-pub use deliveries::DeliveryQuery;
-pub use delivering::{AlertsBy, Delivering, ReadFile};
-pub use history::LogQuery;
-pub use operate::VIEWS;
-pub use outcomes::Appended;
-pub use period::PeriodQuery;
-pub use query::{ListQuery, Read, limits_of};
-pub(crate) use remediation::{Name, RemediationState};
-pub use settings::{BUILT_IN, Origin, Settings, SettingsError, SettingsOptions};
-pub use totals::TotalsQuery;
+pub use ask::{
+    AlertQuery, DeliveryQuery, ListQuery, LogQuery, PeriodQuery, Questions, Read, TotalsQuery, limits_of,
+};
+pub use gate::Gate;
+pub use in_force::{BUILT_IN, InForce, Origin, Settings, SettingsError, SettingsOptions};
+pub use operate::{AccessQuery, AlertsBy, Delivering, Operations, ReadFile, Reading, VIEWS};
+pub(crate) use operate::{Name, RemediationState};
+pub use write::{Appended, MAX_REQUEST_EVENTS, ReadEvent, Writer};
 
-use self::notes::Notes;
+use self::ask::KnownTasks;
+use self::breaker::Breaker;
+use self::gate::BlockedTasks;
 use crate::metrics::Metrics;
-use crate::problem::{Answer, of_busy};
 
 /// The file of the key of pseudonyms in a data directory.
 const REDACTION_KEY: &str = "redaction.key";
 
-pub(crate) use tollgate_domain::ids::LEDGER_PRODUCER as OWN_PRODUCER;
-
-/// A running ledger. All its methods may be called at the same time.
+/// A running ledger, in parts. Each is given what it may touch, and knows those before it: questions, what is in force, appends, the gate,
+/// and what people and reactors do. All methods may be called at the same time.
 pub struct Ledger {
-    /// Which run this is: no two have the same.
-    instance: String,
-    log: Arc<dyn EventLog>,
+    views: ViewSources,
+    ask: Arc<Questions>,
+    in_force: Arc<InForce>,
+    write: Arc<Writer>,
+    gate: Gate,
+    operate: Operations,
+}
+
+/// The views of a ledger, folded here or elsewhere.
+#[derive(Clone)]
+struct ViewSources {
     status: Arc<Source<Status>>,
     reports: Arc<Source<Reports>>,
     alerts: Arc<Source<Alerts>>,
-    /// Shared with reactors, which outlive no server but hold no ledger.
-    settings: Arc<RwLock<Arc<Settings>>>,
-    /// What the operator named.
-    named: settings::Named,
-    /// Where the config is read from; `None`: nobody named one.
-    config_file: Option<PathBuf>,
-    /// The settings that the log had last when it was opened, or when that became known.
-    recorded: RwLock<Arc<recorded::Recorded>>,
-    /// The record up to which it is known which settings the log has last.
-    settings_seen: AtomicU64,
-    reloading: Mutex<()>,
-    blocked: remediation::BlockedTasks,
-    settings_recorded: OnceCell<()>,
-    clock: Arc<dyn Clock>,
-    metrics: Metrics,
+}
+
+/// What all parts know.
+#[derive(Clone)]
+struct Shared {
+    log: Arc<dyn EventLog>,
+    metrics: Arc<Metrics>,
+    breaker: Arc<Breaker>,
     readers: ReadPool,
-    breaker: breaker::Breaker,
-    reads: Notes,
-    /// Commands that were refused because who sent them does not know the phase.
-    out_of_step: Notes,
-    known: known::KnownTasks,
-    /// Held while corrections are appended: each is bounded by what those before it left.
-    correcting: Mutex<()>,
-    /// Why some evidence is not written, if so.
-    evidence_fails: std::sync::Mutex<Option<String>>,
-    /// How what it raises leaves it, where it is served.
-    delivering: std::sync::Mutex<delivering::Known>,
-    /// Where the key of pseudonyms is; `None`: nowhere, nothing can be redacted.
-    redaction_key: Option<PathBuf>,
-    /// Whether questions that wait for something new are to be answered now.
-    closing: watch::Sender<bool>,
+    /// Tasks as they were when this process decided about them last.
+    known: Arc<KnownTasks>,
 }
 
 /// How a ledger is opened.
@@ -178,165 +136,137 @@ pub enum LedgerError {
 }
 
 impl Ledger {
-    /// Opens the views of a log and begins to follow it. A config and a price book that the log does not hold yet are
-    /// recorded.
+    /// Opens the views of a log and begins to follow it. Config and prices are recorded in the log before the first append, or where
+    /// [`InForce::record`] is called: who only asks puts nothing in force for others.
     ///
     /// # Errors
     ///
     /// [`LedgerError`].
     pub async fn open(log: Arc<dyn EventLog>, options: LedgerOptions) -> Result<Self, LedgerError> {
-        let named = settings::read(&options.settings)?;
-        let epoch = log.epoch().id;
-        let readers = ReadPool::default();
-        let (status, reports, alerts) = match &options.views {
-            Views::Here(dir) => (
-                Source::Local(start(Status, dir, &log, &readers).await?),
-                Source::Local(start(Reports, dir, &log, &readers).await?),
-                Source::Local(start(Alerts, dir, &log, &readers).await?),
-            ),
-            Views::Nats(client) => (
-                Source::Remote(Remote::new(client.clone(), epoch, readers.clone())),
-                Source::Remote(Remote::new(client.clone(), epoch, readers.clone())),
-                Source::Remote(Remote::new(client.clone(), epoch, readers.clone())),
-            ),
+        let named = in_force::read(&options.settings)?;
+        let shared = Shared {
+            log: Arc::clone(&log),
+            metrics: Arc::default(),
+            breaker: Arc::default(),
+            readers: ReadPool::default(),
+            known: Arc::default(),
         };
-        let recorded = recorded::recorded(&log, &reports).await;
-        let settings = Arc::new(RwLock::new(Arc::new(recorded::choose(&named, &recorded))));
-        let (status, reports, alerts) = (Arc::new(status), Arc::new(reports), Arc::new(alerts));
-        let (clock, metrics, closing) = (options.clock, Metrics::default(), watch::Sender::new(false));
-        let reads = Notes::start(Arc::clone(&log), "a read of a report");
-        let out_of_step = Notes::start(Arc::clone(&log), "a refusal of a phase");
-        let ledger = Self {
-            instance: Uuid::now_v7().simple().to_string(),
-            log,
-            status,
-            reports,
-            alerts,
-            settings,
-            named,
-            config_file: options.settings.config,
-            recorded: RwLock::new(Arc::new(recorded)),
-            settings_seen: AtomicU64::new(0),
-            reloading: Mutex::new(()),
-            blocked: remediation::BlockedTasks::default(),
-            settings_recorded: OnceCell::new(),
-            clock,
-            metrics,
-            readers,
-            breaker: breaker::Breaker::default(),
-            reads,
-            out_of_step,
-            known: known::KnownTasks::default(),
-            correcting: Mutex::new(()),
-            evidence_fails: std::sync::Mutex::default(),
-            delivering: std::sync::Mutex::default(),
-            redaction_key: options.redaction_key,
-            closing,
-        };
-        // Over NATS a command that only asks appends nothing: they are recorded before the first append.
-        if ledger.log.dedup() == DedupScope::Life {
-            ledger.record_settings().await;
-        }
-        Ok(ledger)
+        let views = ViewSources::open(&options.views, &shared).await?;
+        let (settings, recorded) = InForce::chosen(&named, &log, &views.reports).await;
+        let ask = Arc::new(Questions::new(&shared, &views, settings, options.clock, options.redaction_key));
+        let in_force = InForce::new(&shared, &ask, &views, named, options.settings.config, recorded);
+        let in_force = Arc::new(in_force);
+        let write = Arc::new(Writer::new(&shared, &ask, &in_force));
+        let blocked = Arc::new(BlockedTasks::default());
+        let gate = Gate::new(&shared, &ask, &in_force, &write, &blocked);
+        let instance = Uuid::now_v7().simple().to_string();
+        let operate = Operations::new(&shared, &views, &ask, &write, &blocked, instance);
+        Ok(Self { views, ask, in_force, write, gate, operate })
+    }
+
+    /// What can be asked.
+    #[must_use]
+    pub fn ask(&self) -> &Questions {
+        &self.ask
+    }
+
+    /// Config and prices in force.
+    #[must_use]
+    pub fn in_force(&self) -> &InForce {
+        &self.in_force
+    }
+
+    /// What is appended.
+    #[must_use]
+    pub fn write(&self) -> &Writer {
+        &self.write
+    }
+
+    /// Whether a task may go on.
+    #[must_use]
+    pub const fn gate(&self) -> &Gate {
+        &self.gate
+    }
+
+    /// What people and reactors do.
+    #[must_use]
+    pub const fn operate(&self) -> &Operations {
+        &self.operate
     }
 
     /// Answers all questions that wait for something new: they would keep a server from stopping.
     pub fn close_waits(&self) {
-        self.closing.send_replace(true);
-    }
-
-    /// Waits until something is ready, or the time is over, or the ledger closes; `None`: it is not.
-    pub(crate) async fn wait_up_to<T>(&self, up_to: Duration, ready: impl Future<Output = T>) -> Option<T> {
-        let mut closing = self.closing.subscribe();
-        tokio::select! {
-            ready = tokio::time::timeout(up_to, ready) => ready.ok(),
-            // The sender lives as long as the ledger.
-            _ = closing.wait_for(|closing| *closing) => None,
-        }
-    }
-
-    /// Whether it closes.
-    pub(crate) fn is_closing(&self) -> bool {
-        *self.closing.borrow()
+        self.ask.close_waits();
     }
 
     /// Commits the views. Appends and questions that still run get their answers first or an error.
     pub async fn stop(&self) {
-        self.reads.stop().await;
-        self.out_of_step.stop().await;
-        self.status.stop().await;
-        self.reports.stop().await;
-        self.alerts.stop().await;
-    }
-
-    /// Which run this is: no two have the same.
-    #[must_use]
-    pub fn instance(&self) -> &str {
-        &self.instance
+        self.operate.stop().await;
+        self.write.stop().await;
+        self.views.status.stop().await;
+        self.views.reports.stop().await;
+        self.views.alerts.stop().await;
     }
 
     /// The log.
     #[must_use]
     pub fn log(&self) -> &Arc<dyn EventLog> {
-        &self.log
+        self.ask.log()
     }
 
     /// What is undelivered of its alerts, and what was done about it.
     #[must_use]
     pub fn outbox(&self) -> LogOutbox {
-        LogOutbox::new(Arc::clone(&self.alerts), Arc::clone(&self.log), Arc::clone(&self.clock))
+        LogOutbox::new(Arc::clone(&self.views.alerts), Arc::clone(self.log()), Arc::clone(self.ask.clock()))
     }
 
     /// Config and prices in force.
     #[must_use]
     pub fn settings(&self) -> Arc<Settings> {
-        Arc::clone(&self.settings.read().unwrap_or_else(PoisonError::into_inner))
+        self.ask.settings()
     }
 
     /// Watches its tasks and views: what only passing time shows, is written into the log.
     #[must_use]
     pub fn watch(&self) -> Watch {
-        let views = watched::Views {
-            status: Arc::clone(&self.status),
-            reports: Arc::clone(&self.reports),
-            alerts: Arc::clone(&self.alerts),
-        };
-        let settings = Arc::clone(&self.settings);
-        let config = move || settings.read().unwrap_or_else(PoisonError::into_inner).config.alerts.clone();
-        Watch::new(Arc::clone(&self.log), views, Arc::clone(&self.clock), config)
+        let ViewSources { status, reports, alerts } = self.views.clone();
+        let settings = self.ask.shared_settings();
+        let config = move || settings.get().config.alerts.clone();
+        let views = watched::Views { status, reports, alerts };
+        Watch::new(Arc::clone(self.log()), views, Arc::clone(self.ask.clock()), config)
     }
 
     /// What it counts.
     #[must_use]
-    pub const fn metrics(&self) -> &Metrics {
-        &self.metrics
-    }
-
-    /// Where answers over many rows are made.
-    #[must_use]
-    pub const fn readers(&self) -> &ReadPool {
-        &self.readers
-    }
-
-    /// Adds up and writes what was read for a reader: not on the threads that serve appends and gates, it may be much.
-    pub(crate) async fn make<T: Send + 'static>(
-        &self,
-        make: impl FnOnce() -> T + Send + 'static,
-    ) -> Answer<T> {
-        self.readers.run(Asker::Served, make).await.map_err(of_busy)
+    pub fn metrics(&self) -> &Metrics {
+        self.ask.metrics()
     }
 
     /// What the present is.
+    #[must_use]
     pub fn now(&self) -> Timestamp {
-        self.clock.now()
+        self.ask.now()
     }
+}
 
-    pub(crate) fn status(&self) -> &Source<Status> {
-        &self.status
-    }
-
-    pub(crate) fn reports(&self) -> &Source<Reports> {
-        &self.reports
+impl ViewSources {
+    async fn open(views: &Views, shared: &Shared) -> Result<Self, ViewError> {
+        let (log, readers) = (&shared.log, &shared.readers);
+        Ok(match views {
+            Views::Here(dir) => Self {
+                status: Arc::new(Source::Local(start(Status, dir, log, readers).await?)),
+                reports: Arc::new(Source::Local(start(Reports, dir, log, readers).await?)),
+                alerts: Arc::new(Source::Local(start(Alerts, dir, log, readers).await?)),
+            },
+            Views::Nats(client) => {
+                let epoch = log.epoch().id;
+                Self {
+                    status: Arc::new(Source::Remote(Remote::new(client.clone(), epoch, readers.clone()))),
+                    reports: Arc::new(Source::Remote(Remote::new(client.clone(), epoch, readers.clone()))),
+                    alerts: Arc::new(Source::Remote(Remote::new(client.clone(), epoch, readers.clone()))),
+                }
+            }
+        })
     }
 }
 
@@ -353,9 +283,4 @@ async fn start<P: Projection + Clone>(
         Some(error) => Err(error.clone()),
         None => Ok(started),
     }
-}
-
-/// The name of an event that the ledger writes about itself.
-pub(crate) fn own_name(id: String) -> Option<(TenantId, TaskId, ProducerId, EventId)> {
-    Some((TenantId::ledger(), TaskId::ledger(), ProducerId::new(OWN_PRODUCER).ok()?, EventId::new(id).ok()?))
 }

@@ -106,7 +106,7 @@ async fn append(ledger: &Ledger, payload: &[u8], protobuf: bool) -> Answer<(Appe
             .map_err(|error| INVALID.with(format!("the request is not what is asked for: {error}")))?;
         (from_json(&request)?, gates_of(&request)?)
     };
-    let (appended, gates) = ledger.append_and_ask(events, &gates).await;
-    let (response, new) = concluded(ledger, appended)?;
+    let (appended, gates) = ledger.gate().append_and_ask(events, &gates).await;
+    let (response, new) = concluded(&**ledger.log(), appended)?;
     Ok((AppendResponse { gates, ..response }, new))
 }

@@ -160,7 +160,7 @@ impl Evidence {
     /// Says for the health what is wrong.
     fn say(&self) {
         let all: Vec<String> = self.noticed.iter().cloned().chain(self.retries.summary()).collect();
-        self.ledger.evidence_fails((!all.is_empty()).then(|| all.join("; ")));
+        self.ledger.operate().evidence_fails((!all.is_empty()).then(|| all.join("; ")));
     }
 
     /// Follows the log until it is told to stop.
@@ -312,7 +312,7 @@ impl Evidence {
             let mut asked_at = Position::start(self.mark.epoch);
             asked_at.advance(PartitionId::of(tenant, task), *sequence);
             let read = Read { at_least: Some(asked_at.to_string()), ..Read::default() };
-            let report = self.ledger.task_report(tenant, task, false, &read).await;
+            let report = self.ledger.ask().task_report(tenant, task, false, &read).await;
             let report = report.map_err(|problem| EvidenceError::Report {
                 task: task.clone(),
                 detail: problem.detail.clone(),

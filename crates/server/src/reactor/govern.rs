@@ -21,7 +21,7 @@ pub(crate) async fn run(ledger: Arc<Ledger>, mut stop: Receiver<bool>) {
     let mut seen = None;
     loop {
         let figures = looks.is_multiple_of(FIGURES_EVERY);
-        ledger.learn_settings().await;
+        ledger.in_force().learn_settings().await;
         if let Err(problem) = look(&ledger, figures, &mut seen).await {
             // A view that does not answer is said by others; here once a minute is enough.
             if figures {
@@ -38,13 +38,13 @@ pub(crate) async fn run(ledger: Arc<Ledger>, mut stop: Receiver<bool>) {
 /// `seen`: up to where the log was when figures were looked at, and under which config. Where neither moved nothing else can be found.
 async fn look(ledger: &Ledger, figures: bool, seen: &mut Option<(Position, String)>) -> Answer<()> {
     if !figures {
-        return ledger.learn_breaker().await;
+        return ledger.operate().learn_breaker().await;
     }
-    ledger.record_measured().await?;
+    ledger.operate().record_measured().await?;
     let tail = ledger.log().tail().await.map_err(|error| of_read(&error))?;
     let now = Some((tail, ledger.settings().config_hash.clone()));
     if *seen != now {
-        ledger.look_at_figures().await?;
+        ledger.operate().look_at_figures().await?;
         *seen = now;
     }
     Ok(())

@@ -166,7 +166,7 @@ impl Remediations {
             tokio::select! {
                 // An error means that whoever would stop it is gone.
                 _ = stop.wait_for(|stop| *stop) => break,
-                () = self.ledger.blocked() => {}
+                () = self.ledger.operate().blocked() => {}
                 () = sleep(wait.min(LOOK_EVERY)) => {}
             }
         }
@@ -181,14 +181,14 @@ impl Remediations {
     /// Why they are not known, as a sentence.
     pub async fn look(&mut self) -> Result<(), String> {
         let known = |name: &Name| self.settled.contains(name) || self.due.contains_key(name);
-        let found = self.ledger.still_blocked(known).await?;
+        let found = self.ledger.operate().still_blocked(known).await?;
         found.into_iter().for_each(|(name, told)| self.add(name, told));
         Ok(())
     }
 
     /// Opens what was blocked here and what is due by now; how many are not open everywhere.
     pub async fn round(&mut self) -> usize {
-        for (name, told) in self.ledger.take_blocked() {
+        for (name, told) in self.ledger.operate().take_blocked() {
             if !self.settled.contains(&name) {
                 self.add(name, told);
             }
@@ -199,7 +199,7 @@ impl Remediations {
         // The tasks first: no way that is slow keeps people from them.
         for name in &names {
             if let Some(due) = self.due.get_mut(name).filter(|due| !due.opened) {
-                due.opened = self.ledger.open_remediation_task(name).await.is_ok();
+                due.opened = self.ledger.operate().open_remediation_task(name).await.is_ok();
             }
         }
         for name in names {
@@ -225,7 +225,7 @@ impl Remediations {
     async fn open(&self, name: &Name, due: &mut Due) -> bool {
         let mut failed = Vec::new();
         if !due.opened {
-            match self.ledger.open_remediation_task(name).await {
+            match self.ledger.operate().open_remediation_task(name).await {
                 Ok(()) => due.opened = true,
                 Err(reason) => failed.push(format!("its task: {reason}")),
             }
@@ -257,7 +257,7 @@ impl Remediations {
                 return false;
             }
             if due.raised
-                && let Err(reason) = self.ledger.observe_remediation(name, false, now).await
+                && let Err(reason) = self.ledger.operate().observe_remediation(name, false, now).await
             {
                 failed.push(format!("the end of its alert: {reason}"));
             } else {
@@ -265,7 +265,8 @@ impl Remediations {
             }
         } else if !due.raised {
             // Where the log takes nothing it is raised the next time.
-            due.raised = self.ledger.observe_remediation(name, true, due.told.blocked_at).await.is_ok();
+            due.raised =
+                self.ledger.operate().observe_remediation(name, true, due.told.blocked_at).await.is_ok();
         }
         due.failures = due.failures.saturating_add(1);
         due.next = now.plus_millis(wait_ms(due.failures));
@@ -286,10 +287,11 @@ impl Remediations {
         channel: &dyn Channel,
         known: u32,
     ) -> Result<Done, (u32, String)> {
-        let (last, at) = match self.ledger.told(name, way, known).await.map_err(|reason| (known, reason))? {
-            RemediationState::Done => return Ok(Done::Told { attempt: known }),
-            RemediationState::Attempted(last, at) => (last, at),
-        };
+        let (last, at) =
+            match self.ledger.operate().told(name, way, known).await.map_err(|reason| (known, reason))? {
+                RemediationState::Done => return Ok(Done::Told { attempt: known }),
+                RemediationState::Attempted(last, at) => (last, at),
+            };
         if let Some(at) = at {
             // Not by this process: whoever began it may still be at it.
             let until = at.plus_millis(LEFT_ALONE_MS.saturating_add(wait_ms(last)));
@@ -298,7 +300,8 @@ impl Remediations {
             }
         }
         let attempt = last.saturating_add(1);
-        let mine = self.ledger.take_attempt(name, way, attempt).await.map_err(|reason| (last, reason))?;
+        let mine =
+            self.ledger.operate().take_attempt(name, way, attempt).await.map_err(|reason| (last, reason))?;
         if !mine {
             let until = self.ledger.now().plus_millis(LEFT_ALONE_MS);
             return Ok(Done::ByOther { attempt, until });
@@ -310,7 +313,7 @@ impl Remediations {
             }
         }
         // What was told and is not noted would be told again, by its id.
-        self.ledger.note_told(name, way).await.map_err(|reason| (attempt, reason))?;
+        self.ledger.operate().note_told(name, way).await.map_err(|reason| (attempt, reason))?;
         Ok(Done::Told { attempt })
     }
 }

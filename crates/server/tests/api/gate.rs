@@ -64,7 +64,7 @@ async fn a_gate_whose_view_cannot_get_there_follows_the_policy_and_says_stale() 
         let config = format!("rollout: enforce\nstop_loss:\n  on_stale: {policy}\n");
         let service = Service::with_config(Some(&config)).await;
         service.open("T-1").await;
-        let position = service.ledger.position().await.unwrap().position;
+        let position = service.ledger.operate().position().await.unwrap().position;
         let (epoch, _) = position.split_once('@').unwrap();
         // Nothing was ever appended there.
         let all: Vec<String> = (0..16).map(|partition| format!("{partition}:999")).collect();

@@ -14,16 +14,16 @@ async fn recorded(service: &Service, kind: &str) -> Vec<Value> {
 #[tokio::test]
 async fn a_span_with_transitions_is_written_down_once() {
     let service = Service::new().await;
-    service.ledger.record_measured().await.unwrap();
+    service.ledger.operate().record_measured().await.unwrap();
     service.open("T-1").await;
     let started = json!([{"id": "s1", "task": "T-1", "phase_started": {"phase": "THINK"}}]);
     assert_eq!(service.append(started).await.0, 201);
     let (status, _) = service.post("/v1/tasks/T-1/gate", json!({"advance_to": "IMPLEMENT"})).await;
     assert_eq!(status, 200);
     service.clock.set(at("2026-11-20T10:01:00Z"));
-    service.ledger.record_measured().await.unwrap();
+    service.ledger.operate().record_measured().await.unwrap();
     service.clock.set(at("2026-11-20T10:02:00Z"));
-    service.ledger.record_measured().await.unwrap();
+    service.ledger.operate().record_measured().await.unwrap();
     let [span] = &recorded(&service, "transitions_measured").await[..] else { panic!("one span") };
     assert_eq!(
         (&span["transitions"], &span["span_ms"], &span["rollout"]),
@@ -47,7 +47,7 @@ async fn what_is_true_of_many_tasks_is_written_once_and_its_end_too() {
             "importance_changed": {"to": to, "author": "ada", "reason": "r"}}]);
         assert_eq!(service.append(change).await.0, 201);
     };
-    let look = async || service.ledger.look_at_figures().await.unwrap();
+    let look = async || service.ledger.operate().look_at_figures().await.unwrap();
     assert_eq!((look().await, look().await), (1, 0));
     importance("i1", "low", "2026-11-20T09:51:00Z").await;
     assert_eq!((look().await, look().await), (1, 0));

@@ -27,7 +27,7 @@ async fn refuse(service: &Service, subject: &str, payload: &[u8], headers: &[(&s
         body: EventBody::Inbox(InboxEvent::InboxRejected(Box::new(rejected))),
     };
     let submitted = Submitted::from_event(event).unwrap();
-    let appended = service.ledger.append(vec![ReadEvent::Good(Box::new(submitted))]).await;
+    let appended = service.ledger.write().append(vec![ReadEvent::Good(Box::new(submitted))]).await;
     assert!(appended.trouble.is_none());
     EventId::as_str(&id).to_owned()
 }

@@ -37,7 +37,7 @@ async fn readers_in_the_middle_of_their_answers_hold_up_nobody_and_one_more_come
     // As many as are answered at once on the largest machine, and more.
     for _ in 0..8 {
         let (go_on, held) = mpsc::channel::<()>();
-        let pool = service.ledger.readers().clone();
+        let pool = service.ledger.ask().readers().clone();
         readers.push(tokio::spawn(async move { pool.run(Asker::Ledger, move || held.recv()).await }));
         until.push(go_on);
         tokio::task::yield_now().await;
@@ -68,19 +68,19 @@ async fn a_transition_beside_readers_is_not_measured() {
     let service = Service::with_config(Some(ENFORCE)).await;
     service.open("T-1").await;
     // From here on spans have a beginning.
-    service.ledger.record_measured().await.unwrap();
+    service.ledger.operate().record_measured().await.unwrap();
     let ask = async |times: usize| {
         for _ in 0..times {
             let (status, answer) = service.post("/v1/tasks/T-1/gate", json!({"advance_to": "PLAN"})).await;
             assert_eq!(status, 200, "{answer}");
         }
-        service.ledger.record_measured().await.unwrap();
+        service.ledger.operate().record_measured().await.unwrap();
         let (_, log) = service.get("/v1/log?limit=1000").await;
         let measured = |event: &&serde_json::Value| event.get("transitions_measured").is_some();
         let spans = log["events"].as_array().unwrap().iter().filter(measured);
         spans.map(|span| span["transitions_measured"]["transitions"].clone()).collect::<Vec<_>>()
     };
-    let reader = service.ledger.readers().serve();
+    let reader = service.ledger.ask().readers().serve();
     assert_eq!(ask(5).await, [json!(null); 0], "a reader was served all the time");
     drop(reader);
     assert_eq!(ask(3).await.len(), 1);

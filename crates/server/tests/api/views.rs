@@ -61,7 +61,7 @@ async fn an_unknown_task_is_404_and_a_position_that_does_not_come_is_stale() {
     let (status, problem) = service.get("/v1/tasks/T-404?at_least=tail").await;
     assert_eq!((status.as_u16(), problem["code"].as_str()), (404, Some("task_unknown")));
     assert!(problem["as_of"].is_string());
-    let position = service.ledger.position().await.unwrap();
+    let position = service.ledger.operate().position().await.unwrap();
     let at_least = format!("{}@0:999", position.epoch);
     let (status, problem) = service.get(&format!("/v1/report?at_least={at_least}&wait_ms=20")).await;
     assert_eq!(
@@ -131,6 +131,8 @@ async fn health_metrics_openapi_and_rebuild_answer() {
 async fn an_invalid_config_is_recorded_and_the_built_in_one_is_in_force() {
     let service =
         Service::with_config(Some("stop_loss:\n  enabeld: true\n  per_phase_threshold: -1\n")).await;
+    // The first append brings it: who only asks writes nothing.
+    service.open("T-1").await;
     let (_, page) = service.get("/v1/log").await;
     let rejected =
         page["events"].as_array().unwrap().iter().find(|event| event.get("config_rejected").is_some());

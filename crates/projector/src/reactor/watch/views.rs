@@ -8,10 +8,16 @@ use tollgate_domain::ids::{TaskId, TenantId};
 use tollgate_domain::position::{PartitionId, Position, Sequence};
 use tollgate_domain::time::Timestamp;
 use tollgate_log::contract::Partitions;
-use tollgate_projection::alerts::watch::{lag, unreadable};
+use tollgate_projection::alerts::watch::{foreign, lag, unreadable};
+use tollgate_projection::fold::Projection;
+use tollgate_projection::status::Status;
 use tollgate_wire::api::ViewHealth;
 
 use super::{Watch, WatchError};
+use crate::view::FOREIGN;
+
+/// How many records before a foreign message are looked at for one that has a time.
+const LOOKED_BACK: usize = 100;
 
 impl Watch {
     /// Looks at how far the views are, and at what they cannot read; how much was written.
@@ -106,7 +112,9 @@ impl Watch {
     /// The partitions of a view in which a record cannot be read.
     async fn unreadable(&self, part: &ViewHealth) -> Result<Vec<ConditionObserved>, WatchError> {
         let mut first: BTreeMap<PartitionId, Sequence> = BTreeMap::new();
-        for task in part.quarantined.iter().filter(|task| task.sequence > 0) {
+        let (passed, waiting): (Vec<_>, Vec<_>) =
+            part.quarantined.iter().filter(|task| task.sequence > 0).partition(|task| task.task == FOREIGN);
+        for task in waiting {
             let sequence = Sequence(task.sequence);
             let known = first.entry(PartitionId::of(&task.tenant, &task.task)).or_insert(sequence);
             *known = (*known).min(sequence);
@@ -117,6 +125,25 @@ impl Watch {
             let Some(record) = self.log.record_at(sequence).await? else { continue };
             found.push(unreadable(&part.view, partition, sequence.0, record.recorded_at(), true));
         }
+        // Every view passes them: one of them says so.
+        for task in passed.into_iter().filter(|_| part.view == Status::NAME) {
+            let sequence = Sequence(task.sequence);
+            let Some(record) = self.log.record_at(sequence).await? else { continue };
+            let after = self.time_before(sequence).await?;
+            found.push(foreign(&part.view, record.partition(), sequence.0, &task.error, after));
+        }
         Ok(found)
+    }
+
+    /// When the last record before this one was appended; where there is none, when the log was made.
+    async fn time_before(&self, sequence: Sequence) -> Result<Timestamp, WatchError> {
+        for before in (1..sequence.0).rev().take(LOOKED_BACK) {
+            if let Some(record) = self.log.record_at(Sequence(before)).await?
+                && record.foreign().is_none()
+            {
+                return Ok(record.recorded_at());
+            }
+        }
+        Ok(self.log.epoch().created_at)
     }
 }

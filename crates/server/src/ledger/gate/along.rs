@@ -10,9 +10,9 @@ use tollgate_projector::queries::{StandingOf, TaskStanding};
 use tollgate_projector::{Answered, Source, Wait};
 use tollgate_wire::api::{GateAfter, GateRequest, GateResponse, Outcome};
 
-use super::Question;
+use super::{Gate, Question};
 use crate::ledger::breaker::Transition;
-use crate::ledger::{Appended, Ledger, ReadEvent};
+use crate::ledger::{Appended, ReadEvent};
 
 /// How long the answer to the events waits for a decision where the asker does not say.
 const WAIT_MS: u64 = 50;
@@ -31,7 +31,7 @@ pub(super) struct Along {
 /// What the questions are told once the events are appended: up to where, or `None` where not all of them are in the log.
 type Told = Option<Option<Position>>;
 
-impl Ledger {
+impl Gate {
     /// Appends the events of a request, as [`Self::append`] does, and asks the gate about them. A question has no answer where an event
     /// of the request is not in the log, and where it could not be decided in its time: nothing was recorded then, and it is to be
     /// asked alone.
@@ -41,11 +41,11 @@ impl Ledger {
         gates: &[GateAfter],
     ) -> (Appended, Vec<Option<GateResponse>>) {
         if gates.is_empty() {
-            return (self.append(events).await, Vec::new());
+            return (self.write.append(events).await, Vec::new());
         }
         let (tell, told) = watch::channel(None);
         let appending = async {
-            let appended = self.append(events).await;
+            let appended = self.write.append(events).await;
             tell.send_replace(Some(all_in_log(&appended).then(|| appended.position.clone())));
             appended
         };
@@ -72,7 +72,7 @@ impl Ledger {
             position = appended(&mut told) => (position?, None),
             found = &mut early => (appended(&mut told).await?, Some(found)),
         };
-        let since = self.transition();
+        let since = self.write.transition();
         let found = match found {
             Some(found) => found,
             None if position.get(question.partition()) > before => {
@@ -97,11 +97,10 @@ impl Ledger {
         with_id: bool,
         up_to: Duration,
     ) -> Option<Answered<TaskStanding>> {
-        let Source::Remote(view) = self.status() else { return None };
+        let Source::Remote(view) = self.ask.status() else { return None };
         let partition = question.partition();
         let names = if with_id { vec![question.name()] } else { Vec::new() };
-        let query =
-            StandingOf::new(question.tenant.as_str(), question.task.as_str(), self.clock.now(), &names);
+        let query = StandingOf::new(question.tenant.as_str(), question.task.as_str(), self.ask.now(), &names);
         let mut next = Position::start(self.log.epoch().id);
         next.advance(partition, self.log.seen_of(partition).next());
         view.ask(partition, Wait { at_least: Some(&next), up_to }, &query).await.ok()

@@ -6,11 +6,10 @@ use std::time::Duration;
 use tollgate_log::contract::{Batch, Receipt};
 use tollgate_wire::api::{GateRequest, GateResponse, Problem};
 
-use super::{Recorded, question, response};
-use crate::ledger::Ledger;
+use super::{Gate, Recorded, question, response};
 use crate::problem::{Answer, INTERNAL};
 
-impl Ledger {
+impl Gate {
     /// Decides whether a task may advance. The view behind the answer has seen the asker's position and what this server has appended and
     /// read, or where no position is given the log's end as of the question; if it does not get there in time the answer follows
     /// `on_stale` and says so. A failure of the check itself (the log or the rows cannot be read) is no error: the answer is `allow`
@@ -19,7 +18,7 @@ impl Ledger {
     /// # Errors
     ///
     /// The problem to answer with: a task that is not known, a phase that is none, an id that was used for another question.
-    pub async fn gate(&self, tenant: &str, task: &str, request: &GateRequest) -> Answer<GateResponse> {
+    pub async fn ask(&self, tenant: &str, task: &str, request: &GateRequest) -> Answer<GateResponse> {
         let undecided = || INTERNAL.with(format!("asking the gate for task `{task}`: it was not decided"));
         let answered = self.gate_checked(tenant, task, request, None).await;
         match answered.and_then(|answer| answer.ok_or_else(undecided)) {

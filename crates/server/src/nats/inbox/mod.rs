@@ -175,7 +175,7 @@ fn packed<'a, 'b>(messages: &'b [(usize, &'a [Submitted])]) -> Vec<&'b [(usize, 
 async fn append(ledger: &Ledger, messages: &[(usize, &[Submitted])]) -> Vec<End> {
     let events = messages.iter().flat_map(|(_, events)| *events);
     let events = events.map(|event| ReadEvent::Good(Box::new(event.clone()))).collect();
-    let appended = ledger.append(events).await;
+    let appended = ledger.write().append(events).await;
     let mut outcomes = appended.outcomes.as_slice();
     let mut ends = Vec::with_capacity(messages.len());
     for (_, events) in messages {
@@ -249,6 +249,7 @@ async fn quarantine(ledger: &Ledger, message: &InboxMessage, wrong: &Wrong) -> R
         "a message of the inbox was refused; it waits in quarantine"
     );
     ledger
+        .operate()
         .reject(&message.tenant, message.received_at, &message::rejection(message, wrong))
         .await
         .map_err(|error| format!("its rejection could not be recorded: {error}"))

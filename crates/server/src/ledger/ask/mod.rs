@@ -1,0 +1,158 @@
+//! Questions to a ledger. Nothing is appended here.
+
+mod alerts;
+mod decided;
+mod deliveries;
+mod figures;
+mod history;
+mod period;
+mod quarantine;
+mod query;
+mod redaction;
+mod standing;
+mod totals;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tollgate_clock::Clock;
+use tollgate_domain::time::Timestamp;
+use tollgate_log::contract::EventLog;
+use tollgate_projection::alerts::Alerts;
+use tollgate_projection::reports::Reports;
+use tollgate_projection::status::Status;
+use tollgate_projector::{Asker, ReadPool, Source};
+
+pub use alerts::AlertQuery;
+pub(in crate::ledger) use decided::{Decidable, KnownTasks};
+pub use deliveries::DeliveryQuery;
+pub use history::LogQuery;
+pub use period::PeriodQuery;
+pub(in crate::ledger) use query::names;
+pub use query::{ListQuery, Read, limits_of};
+pub(in crate::ledger) use standing::{Ask, Standing, Through};
+pub use totals::TotalsQuery;
+
+use super::breaker::Breaker;
+use super::in_force::{Settings, SharedSettings};
+use super::{Shared, ViewSources};
+use crate::metrics::Metrics;
+use crate::problem::{Answer, of_busy};
+
+/// How long whoever decides waits for the view to see what was decided before.
+pub(in crate::ledger) const VIEW_WAIT: Duration = Duration::from_secs(5);
+
+/// What can be asked of a ledger.
+pub struct Questions {
+    log: Arc<dyn EventLog>,
+    status: Arc<Source<Status>>,
+    reports: Arc<Source<Reports>>,
+    alerts: Arc<Source<Alerts>>,
+    settings: SharedSettings,
+    clock: Arc<dyn Clock>,
+    metrics: Arc<Metrics>,
+    readers: ReadPool,
+    breaker: Arc<Breaker>,
+    known: Arc<KnownTasks>,
+    /// Where the key of pseudonyms is; `None`: nowhere, nothing can be redacted.
+    redaction_key: Option<PathBuf>,
+    /// Whether questions that wait for something new are to be answered now.
+    closing: watch::Sender<bool>,
+}
+
+impl Questions {
+    pub(super) fn new(
+        shared: &Shared,
+        views: &ViewSources,
+        settings: SharedSettings,
+        clock: Arc<dyn Clock>,
+        redaction_key: Option<PathBuf>,
+    ) -> Self {
+        let (shared, views) = (shared.clone(), views.clone());
+        Self {
+            log: shared.log,
+            status: views.status,
+            reports: views.reports,
+            alerts: views.alerts,
+            settings,
+            clock,
+            metrics: shared.metrics,
+            readers: shared.readers,
+            breaker: shared.breaker,
+            known: shared.known,
+            redaction_key,
+            closing: watch::Sender::new(false),
+        }
+    }
+
+    /// Config and prices in force.
+    #[must_use]
+    pub fn settings(&self) -> Arc<Settings> {
+        self.settings.get()
+    }
+
+    /// What the present is.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Where answers over many rows are made.
+    #[must_use]
+    pub const fn readers(&self) -> &ReadPool {
+        &self.readers
+    }
+
+    /// Waits until something is ready, or the time is over, or the ledger closes; `None`: it is not.
+    pub(crate) async fn wait_up_to<T>(&self, up_to: Duration, ready: impl Future<Output = T>) -> Option<T> {
+        let mut closing = self.closing.subscribe();
+        tokio::select! {
+            ready = tokio::time::timeout(up_to, ready) => ready.ok(),
+            // The sender lives as long as the ledger.
+            _ = closing.wait_for(|closing| *closing) => None,
+        }
+    }
+
+    /// Whether the ledger closes.
+    pub(crate) fn is_closing(&self) -> bool {
+        *self.closing.borrow()
+    }
+
+    /// Adds up and writes what was read for a reader: not on the threads that serve appends and gates, it may be much.
+    pub(crate) async fn make<T: Send + 'static>(
+        &self,
+        make: impl FnOnce() -> T + Send + 'static,
+    ) -> Answer<T> {
+        self.readers.run(Asker::Served, make).await.map_err(of_busy)
+    }
+
+    pub(super) fn close_waits(&self) {
+        self.closing.send_replace(true);
+    }
+
+    pub(super) const fn log(&self) -> &Arc<dyn EventLog> {
+        &self.log
+    }
+
+    pub(super) const fn clock(&self) -> &Arc<dyn Clock> {
+        &self.clock
+    }
+
+    pub(super) fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    pub(super) fn shared_settings(&self) -> SharedSettings {
+        self.settings.clone()
+    }
+
+    pub(super) fn status(&self) -> &Source<Status> {
+        &self.status
+    }
+
+    fn reports(&self) -> &Source<Reports> {
+        &self.reports
+    }
+}

@@ -1,0 +1,125 @@
+//! Where a task stands, for those who decide about it.
+
+use std::time::Duration;
+
+use tollgate_clock::Stopwatch;
+use tollgate_domain::ids::{TaskId, TenantId};
+use tollgate_domain::position::{PartitionId, Position};
+use tollgate_log::contract::{DedupScope, EventName, Found};
+use tollgate_projector::queries::{FindEvents, StandingOf, TaskStanding};
+use tollgate_projector::{Answered, QueryError, Source, Wait};
+
+use super::decided::Decidable;
+use super::{Questions, VIEW_WAIT};
+use crate::problem::{Answer, of_query, of_read};
+
+/// What is asked of the view.
+pub(in crate::ledger) struct Ask<'a> {
+    pub(in crate::ledger) tenant: &'a TenantId,
+    pub(in crate::ledger) task: &'a TaskId,
+    /// Events of the task that are looked up too, where the log knows them for a window only.
+    pub(in crate::ledger) names: &'a [EventName],
+    /// What the asker has seen: the answer contains it.
+    pub(in crate::ledger) at_least: Option<&'a Position>,
+    /// What it has to contain beside.
+    pub(in crate::ledger) through: Through,
+    /// How long the view is waited for.
+    pub(in crate::ledger) up_to: Duration,
+}
+
+/// How much of the task's partition an answer contains.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::ledger) enum Through {
+    /// The log's end as of the question.
+    End,
+    /// What this process has appended and read. On a data directory that is the end; over NATS others may have appended more a moment ago,
+    /// and the log is not asked.
+    Seen,
+}
+
+/// An answer, and up to where it is true.
+pub(in crate::ledger) struct Standing {
+    pub(in crate::ledger) found: TaskStanding,
+    pub(in crate::ledger) as_of: Position,
+}
+
+impl Questions {
+    /// Where a task stands. Where the log's end is to be contained, it and the view are asked at the same time: mostly the view contains it
+    /// already. Where it does not, it is asked again.
+    ///
+    /// # Errors
+    ///
+    /// Outside, what reading the log's end gives; inside, why the view gave no answer.
+    pub(in crate::ledger) async fn standing(&self, ask: Ask<'_>) -> Answer<Result<Standing, QueryError>> {
+        let took = Stopwatch::start();
+        let partition = PartitionId::of(ask.tenant.as_str(), ask.task.as_str());
+        let names = if self.log.dedup() == DedupScope::Life { &[] } else { ask.names };
+        let query = StandingOf::new(ask.tenant.as_str(), ask.task.as_str(), self.clock.now(), names);
+        let end = async { self.log.tail_of(partition).await.map_err(|error| of_read(&error)) };
+        let (end, first) = match self.status() {
+            // In one process the end costs nothing, so nothing is asked twice.
+            Source::Local(_) => (end.await?, None),
+            Source::Remote(_) if ask.through == Through::Seen => (self.log.seen_of(partition), None),
+            Source::Remote(_) => {
+                let wait = Wait { at_least: ask.at_least, up_to: ask.up_to };
+                let first = async { Ok(self.status().ask(partition, wait, &query).await) };
+                let (end, first) = tokio::try_join!(end, first)?;
+                (end, Some(first))
+            }
+        };
+        let answered = match first {
+            Some(Ok(answered)) if answered.as_of.get(partition) >= end => Ok(answered),
+            Some(Err(error)) => Err(error),
+            Some(Ok(_)) | None => {
+                let mut wanted = Position::start(self.log.epoch().id);
+                wanted.advance(partition, end);
+                if let Some(asked) = ask.at_least {
+                    wanted.merge(asked);
+                }
+                let wait = Wait { at_least: Some(&wanted), up_to: ask.up_to.saturating_sub(took.elapsed()) };
+                self.status().ask(partition, wait, &query).await
+            }
+        };
+        Ok(answered.map(|answered| self.learned(ask.tenant, ask.task, answered)))
+    }
+
+    /// Takes in what the view said of a task.
+    pub(in crate::ledger) fn learned(
+        &self,
+        tenant: &TenantId,
+        task: &TaskId,
+        answered: Answered<TaskStanding>,
+    ) -> Standing {
+        let Answered { answer: found, as_of, .. } = answered;
+        self.known.compare(tenant, task, &found);
+        Standing { found, as_of }
+    }
+
+    /// Which of these events, all of one task, the log has already; `None`: that cannot be told without the state of the task as of
+    /// the log's end.
+    ///
+    /// An id of a decision can only be one of another decision about the task, or one of this process' appends. Both are known here
+    /// where the task began here. Where it did not, the id index of the projector has the earlier ones.
+    pub(in crate::ledger) async fn known_beside(
+        &self,
+        known: &Decidable,
+        names: &[EventName],
+    ) -> Answer<Vec<Option<Found>>> {
+        let mut found = self.log.find(names.to_vec()).await.map_err(|error| of_read(&error))?;
+        let all_remembered = known.begun_after.is_some_and(|begun| self.log.remembers_after() <= begun);
+        if self.log.dedup() == DedupScope::Life || all_remembered || found.iter().all(Option::is_some) {
+            return Ok(found);
+        }
+        let (Some(query), Some(first)) = (FindEvents::of(names), names.first()) else { return Ok(found) };
+        let partition = PartitionId::of(first.tenant.as_str(), first.task.as_str());
+        let mut decided = Position::start(self.log.epoch().id);
+        decided.advance(partition, known.last);
+        let wait = Wait { at_least: Some(&decided), up_to: VIEW_WAIT };
+        let asked = self.status().ask(partition, wait, &query).await;
+        let indexed = asked.map_err(|error| of_query(&error))?.answer;
+        for (found, indexed) in found.iter_mut().zip(indexed) {
+            *found = found.or(indexed.map(Found::from));
+        }
+        Ok(found)
+    }
+}

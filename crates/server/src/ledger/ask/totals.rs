@@ -1,0 +1,73 @@
+//! Totals of the ledger, over all parts of the view.
+
+use tollgate_domain::position::Position;
+use tollgate_projector::Wait;
+use tollgate_projector::queries::{LedgerTotalsOf, TotalsOf};
+use tollgate_wire::api::{LedgerReport, ReportPeriod};
+
+use super::Questions;
+use super::period::PeriodQuery;
+use super::query::Read;
+use crate::problem::{Answer, of_query};
+
+/// Which totals are asked for.
+#[derive(Clone, Debug, Default)]
+pub struct TotalsQuery {
+    /// Only of this tenant; `None`: of all.
+    pub tenant: Option<String>,
+    /// Of each list but that of periods so many groups, those with the most tokens.
+    pub top: usize,
+    /// Of which time, and by which periods.
+    pub period: PeriodQuery,
+}
+
+impl Questions {
+    /// Totals of the ledger; of one tenant where one is named.
+    pub async fn ledger_report(&self, asked: &TotalsQuery, read: &Read) -> Answer<LedgerReport> {
+        let periods = asked.period.checked(&self.settings().config.reports.time_zone)?;
+        let at_least = self.wanted(read).await?;
+        let wait = Wait { at_least: at_least.as_ref(), up_to: read.wait };
+        let mut question = TotalsOf {
+            tenant: asked.tenant.clone(),
+            by: periods.by,
+            zone: periods.zone.clone(),
+            span: periods.span(),
+            top: Some(asked.top),
+            listed: None,
+        };
+        let (mut found, mut as_of, parts) = self.totals(&question, wait).await?;
+        if parts > 1 && found.totals.is_cut() {
+            // What is among the largest here may be in the rest there: all are asked for the same groups, so that each row is whole.
+            question.listed = Some(found.totals.largest(asked.top));
+            (found, as_of, _) = self.totals(&question, wait).await?;
+        }
+        let made = self.make(move || {
+            let databases: Vec<String> = found.zone_databases.into_iter().collect();
+            let period = ReportPeriod {
+                by: periods.by.to_string(),
+                time_zone: periods.zone.to_string(),
+                time_zone_database: databases.join(", "),
+                since: periods.since.map(|since| since.to_string()),
+                until: periods.until.map(|until| until.to_string()),
+            };
+            found.totals.report(period, found.tasks, found.degraded, as_of.to_string())
+        });
+        let mut report = made.await?;
+        let models: Vec<&str> = report.by_model.iter().map(|group| group.key.as_str()).collect();
+        report.price_warnings = self.settings().doubts_about(&models, self.now());
+        Ok(report)
+    }
+
+    /// Totals of all parts, and of how many.
+    async fn totals(&self, question: &TotalsOf, wait: Wait<'_>) -> Answer<(LedgerTotalsOf, Position, usize)> {
+        let asked = self.reports().ask_all(wait, question).await;
+        let (parts, as_of) = asked.map_err(|error| of_query(&error))?;
+        self.make(move || {
+            let mut found = LedgerTotalsOf::default();
+            parts.iter().for_each(|part| found.merge(part));
+            found.totals.list_periods();
+            (found, as_of, parts.len())
+        })
+        .await
+    }
+}

@@ -1,0 +1,89 @@
+//! Config and prices in force: chosen at the start, recorded in the log, changed while the ledger runs.
+
+mod record;
+mod recorded;
+mod reload;
+mod settings;
+
+use std::path::PathBuf;
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use tokio::sync::{Mutex, OnceCell};
+use tollgate_log::contract::EventLog;
+use tollgate_projection::reports::Reports;
+use tollgate_projector::Source;
+
+pub use settings::{BUILT_IN, Origin, Settings, SettingsError, SettingsOptions};
+pub(in crate::ledger) use settings::{Named, read};
+
+use self::recorded::Recorded;
+use super::ask::Questions;
+use super::{Shared, ViewSources};
+
+/// The settings in force, for all who act by them.
+#[derive(Clone)]
+pub(in crate::ledger) struct SharedSettings(Arc<RwLock<Arc<Settings>>>);
+
+impl SharedSettings {
+    pub(in crate::ledger) fn get(&self) -> Arc<Settings> {
+        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn set(&self, settings: Settings) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(settings);
+    }
+}
+
+/// What puts config and prices in force, and keeps the log's account of it.
+pub struct InForce {
+    log: Arc<dyn EventLog>,
+    reports: Arc<Source<Reports>>,
+    ask: Arc<Questions>,
+    settings: SharedSettings,
+    /// What the operator named.
+    named: Named,
+    /// Where the config is read from; `None`: nobody named one.
+    config_file: Option<PathBuf>,
+    /// The settings that the log had last when it was opened, or when that became known.
+    recorded: RwLock<Arc<Recorded>>,
+    /// The record up to which it is known which settings the log has last.
+    settings_seen: AtomicU64,
+    reloading: Mutex<()>,
+    settings_recorded: OnceCell<()>,
+}
+
+impl InForce {
+    /// Chooses what is in force at the start: what is named, else what the log has last.
+    pub(super) async fn chosen(
+        named: &Named,
+        log: &Arc<dyn EventLog>,
+        reports: &Source<Reports>,
+    ) -> (SharedSettings, Recorded) {
+        let recorded = recorded::recorded(log, reports).await;
+        let settings = recorded::choose(named, &recorded);
+        (SharedSettings(Arc::new(RwLock::new(Arc::new(settings)))), recorded)
+    }
+
+    pub(super) fn new(
+        shared: &Shared,
+        ask: &Arc<Questions>,
+        views: &ViewSources,
+        named: Named,
+        config_file: Option<PathBuf>,
+        recorded: Recorded,
+    ) -> Self {
+        Self {
+            log: Arc::clone(&shared.log),
+            reports: Arc::clone(&views.reports),
+            ask: Arc::clone(ask),
+            settings: ask.shared_settings(),
+            named,
+            config_file,
+            recorded: RwLock::new(Arc::new(recorded)),
+            settings_seen: AtomicU64::new(0),
+            reloading: Mutex::new(()),
+            settings_recorded: OnceCell::new(),
+        }
+    }
+}

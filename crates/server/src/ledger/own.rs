@@ -1,0 +1,76 @@
+//! Events on their way into the log, and those that the ledger writes itself.
+
+use tollgate_domain::event::{Event, EventBody};
+use tollgate_domain::ids::{EventId, InvalidId, ProducerId, TaskId, TenantId};
+use tollgate_domain::position::PartitionId;
+use tollgate_domain::time::Timestamp;
+use tollgate_log::contract::{Batch, EventName, NewEvent};
+use tollgate_log::key::ContentHash;
+use tollgate_wire::{FieldError, Submitted};
+
+use super::OWN_PRODUCER;
+
+/// An event as the log takes it: what was sent, and what `body` has beyond it.
+pub(super) fn new_event(submitted: &Submitted, body: &EventBody) -> Result<NewEvent, FieldError> {
+    let event = &submitted.event;
+    Ok(NewEvent {
+        task: event.task.clone(),
+        producer: event.producer.clone(),
+        id: event.id.clone(),
+        content_hash: ContentHash::of_hash(submitted.content_hash()),
+        payload: submitted.encode_stored(body)?,
+    })
+}
+
+/// The name of an event, by which the log finds it.
+pub(super) fn name_of(submitted: &Submitted) -> EventName {
+    let event = &submitted.event;
+    EventName {
+        tenant: event.tenant.clone(),
+        task: event.task.clone(),
+        producer: event.producer.clone(),
+        id: event.id.clone(),
+    }
+}
+
+/// A record of its own for one event, to which nothing is added.
+pub(super) fn batch_of(submitted: &Submitted) -> Result<Batch, FieldError> {
+    let event = &submitted.event;
+    Ok(Batch {
+        tenant: event.tenant.clone(),
+        partition: PartitionId::of(event.tenant.as_str(), event.task.as_str()),
+        events: vec![new_event(submitted, &event.body)?],
+        decision: None,
+        recorded_at: None,
+    })
+}
+
+/// An event of the ledger's own.
+pub(super) fn own(
+    tenant: &TenantId,
+    task: &TaskId,
+    id: &str,
+    occurred_at: Option<Timestamp>,
+    body: EventBody,
+) -> Result<Submitted, String> {
+    let invalid = |error: InvalidId| error.to_string();
+    let event = Event {
+        tenant: tenant.clone(),
+        task: task.clone(),
+        producer: ProducerId::new(OWN_PRODUCER).map_err(invalid)?,
+        id: EventId::new(id).map_err(invalid)?,
+        occurred_at,
+        trace_parent: None,
+        body,
+    };
+    Submitted::from_event(event).map_err(|error| error.to_string())
+}
+
+/// An event that the ledger writes about itself.
+pub(super) fn about_itself(
+    id: &str,
+    occurred_at: Option<Timestamp>,
+    body: EventBody,
+) -> Result<Submitted, String> {
+    own(&TenantId::ledger(), &TaskId::ledger(), id, occurred_at, body)
+}

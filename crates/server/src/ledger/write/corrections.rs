@@ -1,0 +1,164 @@
+//! Corrections of usage: found, bounded by what is left of it, priced against that.
+
+use std::collections::HashMap;
+
+use tollgate_domain::event::{EventBody, UsageEvent};
+use tollgate_domain::gate::grouped;
+use tollgate_domain::ids::{EventId, ProducerId};
+use tollgate_domain::position::PartitionId;
+use tollgate_domain::price::Call;
+use tollgate_domain::time::Timestamp;
+use tollgate_domain::tokens::{TokenCounts, TokenSums};
+use tollgate_domain::usage::{AdjustedUsage, Cost, UsageAdjusted, UsageRecorded};
+use tollgate_log::contract::EventName;
+use tollgate_projector::Wait;
+use tollgate_projector::queries::OneTask;
+use tollgate_wire::{DecodedEvent, Submitted};
+
+use super::Writer;
+use super::facts::price;
+use crate::ledger::Settings;
+use crate::ledger::ask::VIEW_WAIT;
+use crate::ledger::own::name_of;
+use crate::problem::{Answer, of_query, of_read};
+
+/// What a request says of one task, for its corrections: usage that came with them, and what was corrected before.
+pub(super) struct Corrections<'a> {
+    events: &'a [(usize, &'a Submitted)],
+    /// What earlier events of the request changed, by producer and id of the usage.
+    counted: HashMap<(String, String), TokenSums>,
+}
+
+impl<'a> Corrections<'a> {
+    /// Of the events of one task in a request.
+    pub(super) fn of(events: &'a [(usize, &'a Submitted)]) -> Self {
+        Self { events, counted: HashMap::new() }
+    }
+
+    /// Usage that is in the request itself, before or behind its correction.
+    fn usage(&self, producer: &str, id: &str) -> Option<(&'a UsageRecorded, Option<Timestamp>)> {
+        let of = |submitted: &&'a Submitted| {
+            submitted.event.producer.as_str() == producer && submitted.event.id.as_str() == id
+        };
+        let mut found = self.events.iter().map(|(_, submitted)| *submitted).filter(of);
+        found.find_map(|submitted| {
+            let EventBody::Usage(UsageEvent::UsageRecorded(usage)) = &submitted.event.body else {
+                return None;
+            };
+            Some((usage, submitted.event.occurred_at))
+        })
+    }
+}
+
+impl Writer {
+    /// Completes a correction with the usage that it names. What its producer should know.
+    pub(super) async fn correct(
+        &self,
+        settings: &Settings,
+        submitted: &Submitted,
+        adjusted: &mut UsageAdjusted,
+        corrections: &mut Corrections<'_>,
+    ) -> Answer<Vec<String>> {
+        let (usage, producer) = (adjusted.adjusts.clone(), adjusted.adjusts_producer.clone());
+        let Some((original, at)) = self.corrected_usage(settings, submitted, adjusted, corrections).await?
+        else {
+            return Ok(vec![format!(
+                "adjusts usage `{usage}` of producer `{producer}`, which this task does not have: counted in the task's totals only"
+            )]);
+        };
+        // A correction that is in the log already is answered as a duplicate; it is no earlier one of itself.
+        let known = self.ask.find(vec![name_of(submitted)]).await?.iter().any(Option::is_some);
+        let name = (producer, usage);
+        let mut earlier = self.earlier(submitted, &name).await?;
+        earlier.add(corrections.counted.get(&name).unwrap_or(&TokenSums::default()));
+        let (left, _) = original.tokens.changed(&earlier);
+        let (_, excess) = left.changed(&adjusted.tokens);
+        let cost = correction_cost(settings, (&original, at), &left, &adjusted.tokens);
+        let mut warnings = Vec::new();
+        if cost == Cost::Unpriced && original.cost != Cost::Unpriced {
+            warnings.push(format!(
+                "the correction of usage `{}` cannot be priced: its tokens change, its cost does not",
+                name.1
+            ));
+        }
+        let UsageRecorded { execution, provider, model, .. } = original;
+        adjusted.resolved = Some(AdjustedUsage { execution, provider, model, cost, excess });
+        if adjusted.excess() > 0 {
+            warnings.push(format!(
+                "takes away {} tokens more than the {} that were left of usage `{}` of producer `{}`: no more than those were taken \
+                 away, and an alert says who did it",
+                grouped(adjusted.excess().into()),
+                grouped(left.total().into()),
+                name.1,
+                name.0
+            ));
+        }
+        if known {
+            return Ok(Vec::new());
+        }
+        corrections.counted.entry(name).or_default().add(&adjusted.counted());
+        Ok(warnings)
+    }
+
+    /// The usage that a correction names, in the log or in the same request, and when it happened.
+    async fn corrected_usage(
+        &self,
+        settings: &Settings,
+        submitted: &Submitted,
+        adjusted: &UsageAdjusted,
+        corrections: &Corrections<'_>,
+    ) -> Answer<Option<(UsageRecorded, Timestamp)>> {
+        let (Ok(producer), Ok(id)) =
+            (ProducerId::new(&*adjusted.adjusts_producer), EventId::new(&*adjusted.adjusts))
+        else {
+            return Ok(None);
+        };
+        let (tenant, task) = (submitted.event.tenant.clone(), submitted.event.task.clone());
+        match self.ask.recorded(EventName { tenant, task, producer, id }).await? {
+            Some((
+                _,
+                DecodedEvent {
+                    body: EventBody::Usage(UsageEvent::UsageRecorded(usage)), occurred_at, ..
+                },
+            )) => Ok(Some((usage, occurred_at.unwrap_or_else(|| self.ask.now())))),
+            Some(_) => Ok(None),
+            None => {
+                Ok(corrections.usage(&adjusted.adjusts_producer, &adjusted.adjusts).map(|(usage, at)| {
+                    let (mut usage, at) = (usage.clone(), at.unwrap_or_else(|| self.ask.now()));
+                    price(settings, &mut usage, at);
+                    (usage, at)
+                }))
+            }
+        }
+    }
+
+    /// What earlier corrections in the log changed of a usage.
+    async fn earlier(&self, submitted: &Submitted, name: &(String, String)) -> Answer<TokenSums> {
+        let (tenant, task) = (submitted.event.tenant.as_str(), submitted.event.task.as_str());
+        let partition = PartitionId::of(tenant, task);
+        let tail = self.log.tail().await.map_err(|error| of_read(&error))?;
+        let tail = tail.only(partition);
+        let wait = Wait { at_least: Some(&tail), up_to: VIEW_WAIT };
+        let question = OneTask { tenant: tenant.to_owned(), task: task.to_owned() };
+        let asked = self.ask.status().ask(partition, wait, &question).await;
+        let row = asked.map_err(|error| of_query(&error))?.answer.row;
+        Ok(row.and_then(|row| row.corrections.get(name).copied()).unwrap_or_default())
+    }
+}
+
+/// What a correction costs or gives back. By the prices that the usage itself was priced with: where those in force now say another
+/// cost of it, or it had none, the correction has none either, so that it never gives back what was not charged.
+fn correction_cost(
+    settings: &Settings,
+    (original, at): (&UsageRecorded, Timestamp),
+    left: &TokenCounts,
+    change: &TokenSums,
+) -> Cost {
+    let call = settings.config.prices.apply(Call::of(original, at));
+    let usd = |cost: &Cost| if let Cost::Priced { usd, .. } = cost { Some(*usd) } else { None };
+    let charged = usd(&original.cost);
+    if charged.is_none() || usd(&settings.prices.cost(call, &original.tokens)) != charged {
+        return Cost::Unpriced;
+    }
+    settings.prices.adjustment_cost(call, left, change)
+}

@@ -1,0 +1,52 @@
+//! What an appender adds to a fact before it is stored: the cost of usage, the usage that an adjustment names.
+
+use tollgate_domain::event::{EventBody, UsageEvent};
+use tollgate_domain::nearest;
+use tollgate_domain::price::Call;
+use tollgate_domain::time::Timestamp;
+
+use tollgate_domain::usage::{NamedExecution, UsageRecorded};
+use tollgate_wire::Submitted;
+
+use super::Writer;
+use super::corrections::Corrections;
+use crate::ledger::Settings;
+use crate::problem::Answer;
+
+impl Writer {
+    /// The body of a fact with what the appender adds, and what its producer should know.
+    pub(super) async fn enriched(
+        &self,
+        settings: &Settings,
+        submitted: &Submitted,
+        corrections: &mut Corrections<'_>,
+    ) -> Answer<(EventBody, Vec<String>)> {
+        let mut body = submitted.event.body.clone();
+        let mut warnings: Vec<String> = unknown_phase(settings, &body).into_iter().collect();
+        if let EventBody::Usage(UsageEvent::UsageRecorded(usage)) = &mut body {
+            price(settings, usage, submitted.event.occurred_at.unwrap_or_else(|| self.ask.now()));
+        } else if let EventBody::Usage(UsageEvent::UsageAdjusted(adjusted)) = &mut body {
+            warnings.extend(self.correct(settings, submitted, adjusted, corrections).await?);
+        }
+        Ok((body, warnings))
+    }
+}
+
+/// A phase that no config knows is most often a mistyped one. The fact is taken; it counts against no phase's limit.
+fn unknown_phase(settings: &Settings, body: &EventBody) -> Option<String> {
+    let EventBody::Usage(event) = body else { return None };
+    let (what, NamedExecution { phase, .. }) = event.names_execution()?;
+    let known: Vec<&str> = settings.config.phases.iter().map(|known| known.phase.as_str()).collect();
+    if known.contains(&phase.as_str()) {
+        return None;
+    }
+    let hint = nearest::hint(phase.as_str(), &known);
+    Some(format!(
+        "the {what} names phase `{phase}`, which the config does not have: counted against no phase's limit{hint}"
+    ))
+}
+
+/// Prices usage that happened at a time.
+pub(super) fn price(settings: &Settings, usage: &mut UsageRecorded, at: Timestamp) {
+    usage.cost = settings.prices.cost(settings.config.prices.apply(Call::of(usage, at)), &usage.tokens);
+}
