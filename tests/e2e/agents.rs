@@ -197,6 +197,87 @@ scenarios! {
     a_compaction_within_a_call_is_added: "claude/compaction-in-a-call";
 }
 
+/// A line of a rollout of 2025-10-01 or -02: a head, or counters of so many outputs, ten times as many inputs, and those of the last call.
+fn rollout_line(at: &str, what: &str) -> String {
+    let words: Vec<&str> = what.split_whitespace().collect();
+    let counters = |output: &str| {
+        let output: u64 = output.parse().unwrap();
+        json!({"input_tokens": output * 10, "cached_input_tokens": 0, "output_tokens": output,
+            "reasoning_output_tokens": 0, "total_tokens": output * 11})
+    };
+    let (kind, payload) = match words[..] {
+        ["head", id] => ("session_meta", json!({"id": id})),
+        ["fork", id, of] => ("session_meta", json!({"id": id, "forked_from_id": of})),
+        ["paginated", id, of] => (
+            "session_meta",
+            json!({"id": id, "forked_from_id": of, "history_mode": "paginated",
+                "history_base": {"thread_id": of, "end_ordinal_exclusive": 4}}),
+        ),
+        [total, last] => {
+            let info = json!({"total_token_usage": counters(total), "last_token_usage": counters(last)});
+            ("event_msg", json!({"type": "token_count", "info": info}))
+        }
+        _ => panic!("{what}"),
+    };
+    json!({"timestamp": format!("2025-10-{at}Z"), "type": kind, "payload": payload}).to_string()
+}
+
+/// What a fork repeats of its parent is the parent's, however slowly it was copied; what the parent has later is another call.
+#[test]
+fn a_fork_repeats_the_calls_of_its_parent_in_any_time() {
+    let parent = ["01T00:00:00 head P", "01T00:00:31 70 70", "01T00:00:41 100 30", "03T00:00:00 140 40"];
+    for (fork, own) in [
+        (
+            &[
+                "02T00:00:00 fork F P",
+                "02T00:00:00 head P",
+                "02T00:00:00 70 70",
+                "02T00:00:02.5 100 30",
+                "02T00:01:00 140 40",
+            ][..],
+            440,
+        ),
+        (&["02T00:00:00 paginated F P", "02T00:00:05 100 30", "02T00:00:20 160 60"][..], 660),
+    ] {
+        let place = Place::new();
+        let server = Server::start(&place, "d");
+        let import = Import { place: &place, server: &server, agent: "codex", code: 0 };
+        for (name, lines) in [
+            ("sessions/rollout-2025-10-01T00-00-00-P", &parent[..]),
+            ("archived/rollout-2025-10-02T00-00-00-F", fork),
+        ] {
+            let lines = lines.iter().map(|line| {
+                let (at, what) = line.split_once(' ').unwrap();
+                rollout_line(at, what)
+            });
+            place.write(&format!("s/{name}.jsonl"), &(lines.collect::<Vec<_>>().join("\n") + "\n"));
+        }
+        let expected = json!({"codex-P": 1540, "codex-F": own});
+        // Where the fork comes first, it is known for one once it is read behind its parent.
+        for file in ["s/archived", "s/sessions", "s"] {
+            let _ = import.run(&place.path(file));
+        }
+        assert_eq!(import.tasks(), expected, "{fork:?}");
+        let (again, _) = import.run(&place.path("s"));
+        assert_eq!((&again["new"], &again["corrected"]), (&json!(0), &json!(0)), "{again}");
+        let place = Place::new();
+        let server = Server::start(&place, "d");
+        for (name, lines) in [
+            ("sessions/rollout-2025-10-01T00-00-00-P", &parent[..]),
+            ("archived/rollout-2025-10-02T00-00-00-F", fork),
+        ] {
+            let lines = lines.iter().map(|line| {
+                let (at, what) = line.split_once(' ').unwrap();
+                rollout_line(at, what)
+            });
+            place.write(&format!("s/{name}.jsonl"), &(lines.collect::<Vec<_>>().join("\n") + "\n"));
+        }
+        let import = Import { place: &place, server: &server, agent: "codex", code: 0 };
+        let _ = import.run(&place.path("s"));
+        assert_eq!(import.tasks(), expected, "in one import: {fork:?}");
+    }
+}
+
 #[test]
 fn codex_calls_say_whose_they_are() {
     says_of_itself("codex/records");

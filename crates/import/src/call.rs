@@ -34,6 +34,8 @@ pub enum Means {
     Counted,
     /// The call is counted there if the tokens are the same; other tokens are another call's.
     CountedIfAlike,
+    /// The call is counted there if it happened before this, when the session that names it began; a later one is another call.
+    CountedBefore(Timestamp),
     /// The call was counted there for want of its origin: it is taken back there once it is counted where it belongs.
     StoodIn,
 }

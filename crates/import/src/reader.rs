@@ -73,7 +73,10 @@ impl Format {
     /// may hold the same calls with nothing that marks the copies: a call is the first one's of those that have it.
     pub fn arrange(self, found: &mut Sources) -> Vec<String> {
         match self {
-            Self::Codex => Vec::new(),
+            Self::Codex => {
+                codex::arrange(&mut found.files);
+                Vec::new()
+            }
             Self::Claude => claude::arrange(&mut found.files),
         }
     }

@@ -8,7 +8,7 @@ use tollgate_domain::time::Timestamp;
 use tollgate_domain::tokens::{TokenCounts, TokenSums};
 use tollgate_domain::usage::{UsageAdjusted, UsageRecorded};
 
-use crate::call::{Call, CallName, Means, Miscounted};
+use crate::call::{Call, CallName, Elsewhere, Means, Miscounted};
 
 /// Why a correction that follows a better report was made.
 const BETTER_REPORT: &str = "the call is reported with more than when it was imported";
@@ -61,7 +61,8 @@ pub fn settle(call: &Call, bookings: &Bookings) -> Settled {
     let own = call.name();
     let here = bookings.get(&own);
     let counts_here = here.filter(|booking| booking.counts());
-    let mut home = counts_here.filter(|_| !call.stands_in).map(|booking| (own.clone(), booking));
+    let stands_in = call.stands_in || call.elsewhere.iter().any(|other| is_original(other, bookings));
+    let mut home = counts_here.filter(|_| !stands_in).map(|booking| (own.clone(), booking));
     let (mut events, mut is_copy) = (Vec::new(), false);
     for other in &call.elsewhere {
         let Some(booking) = bookings.get(&other.name).filter(|booking| booking.counts()) else { continue };
@@ -69,11 +70,13 @@ pub fn settle(call: &Call, bookings: &Bookings) -> Settled {
             Means::Counted => true,
             Means::CountedIfAlike if booking.recorded == usage.tokens => true,
             Means::CountedIfAlike => continue,
+            Means::CountedBefore(_) if !is_original(other, bookings) => continue,
+            Means::CountedBefore(_) => true,
             Means::StoodIn => false,
         };
         if counted && home.is_none() {
             home = Some((other.name.clone(), booking));
-            is_copy = call.stands_in || other.means == Means::Counted;
+            is_copy = stands_in || other.means == Means::Counted;
         } else {
             events.extend(taken_back(
                 whose(&call.event),
@@ -85,7 +88,7 @@ pub fn settle(call: &Call, bookings: &Bookings) -> Settled {
     }
     match (home, here) {
         (Some((name, booking)), _) => {
-            if let Some(stand_in) = counts_here.filter(|_| call.stands_in) {
+            if let Some(stand_in) = counts_here.filter(|_| stands_in) {
                 events.extend(taken_back(
                     whose(&call.event),
                     &own,
@@ -99,6 +102,13 @@ pub fn settle(call: &Call, bookings: &Bookings) -> Settled {
         (None, None) => events.push(call.event.clone()),
     }
     Settled { events, is_copy }
+}
+
+/// Whether the call was counted in the session that this one was copied from, before this one began.
+fn is_original(other: &Elsewhere, bookings: &Bookings) -> bool {
+    let Means::CountedBefore(begun) = other.means else { return false };
+    let booking = bookings.get(&other.name).filter(|booking| booking.counts());
+    booking.and_then(|booking| booking.occurred_at).is_some_and(|at| at < begun)
 }
 
 /// The event that takes back what an earlier version counted wrongly, if the ledger has it.

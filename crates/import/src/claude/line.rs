@@ -129,18 +129,21 @@ fn usage(fields: &Fields<'_>, problems: &mut Vec<ProblemKind>) -> Result<Usage, 
     let mut tokens = counts(fields, problems)?;
     let detail = |name| fields.get(name).copied().and_then(object::<Fields<'_>>).unwrap_or_default();
     tokens.reasoning = count("thinking_tokens", &detail("output_tokens_details"))?.min(tokens.output);
-    // A compaction within the call is not in its own counters.
-    let iterations =
-        fields.get("iterations").and_then(|raw| serde_json::from_str::<Vec<&RawValue>>(raw.get()).ok());
-    for iteration in iterations.unwrap_or_default() {
+    for iteration in iterations(fields, problems) {
         let Some(fields) = object::<Fields<'_>>(iteration) else { continue };
-        if word(fields.get("type").copied()).as_deref() == Some("compaction") {
+        let kind = word(fields.get("type").copied());
+        // A compaction within the call is not in its own counters; the message is what they count.
+        if kind.as_deref() == Some("compaction") {
             let more = counts(&fields, problems)?;
             tokens.input_uncached = tokens.input_uncached.saturating_add(more.input_uncached);
             tokens.cached_input = tokens.cached_input.saturating_add(more.cached_input);
             tokens.cache_write = tokens.cache_write.saturating_add(more.cache_write);
             tokens.cache_write_1h = tokens.cache_write_1h.saturating_add(more.cache_write_1h);
             tokens.output = tokens.output.saturating_add(more.output);
+        } else if let Some(kind) = kind.filter(|kind| kind != "message")
+            && counts(&fields, &mut Vec::new()).is_ok_and(|more| more.total() > 0)
+        {
+            problems.push(ProblemKind::UnknownKind { kind: shortened(&format!("iterations/{kind}")) });
         }
     }
     let speed = word(fields.get("speed").copied()).filter(|speed| speed != "standard");
@@ -152,6 +155,16 @@ fn usage(fields: &Fields<'_>, problems: &mut Vec<ProblemKind>) -> Result<Usage, 
             .get("web_search_requests")
             .map(|raw| raw.get().to_owned())
             .filter(|number| number != "0" && number.parse::<u64>().is_ok()),
+    })
+}
+
+/// What a call was made of, where it says so.
+fn iterations<'a>(fields: &Fields<'a>, problems: &mut Vec<ProblemKind>) -> Vec<&'a RawValue> {
+    let Some(raw) = fields.get("iterations").filter(|raw| raw.get() != "null") else { return Vec::new() };
+    serde_json::from_str(raw.get()).unwrap_or_else(|_| {
+        const RULE: &str = "must be a list; what is in it is not counted";
+        problems.push(bad_field("message.usage.iterations", Some(raw), RULE));
+        Vec::new()
     })
 }
 

@@ -101,6 +101,25 @@ fn every_counter_finds_its_kind() {
 }
 
 #[test]
+fn what_a_call_was_made_of_and_is_not_known_is_named() {
+    let used = |iterations: &str| format!(r#""input_tokens":1,"output_tokens":2,"iterations":{iterations}"#);
+    let advisor = r#"[{"type":"advisor_message","input_tokens":823,"output_tokens":1612},{"type":"message","input_tokens":1,"output_tokens":2}]"#;
+    let empty = r#"[{"type":"thought","input_tokens":0}]"#;
+    let lines = [used(advisor), used(empty), used("null"), used("5")];
+    let lines: Vec<String> =
+        lines.iter().zip(0..).map(|(usage, nth)| answer(&format!("a{nth} m{nth} r {usage}"))).collect();
+    let got = read("S.jsonl", &lines);
+    assert_eq!(got.iter().filter(|line| line.contains("claude:m")).count(), 4, "{got:?}");
+    let named: Vec<&String> = got.iter().filter(|line| line.starts_with("S.jsonl")).collect();
+    assert_eq!(named.len(), 2, "{named:?}");
+    assert!(
+        named[0].starts_with("S.jsonl:1:") && named[0].contains("iterations/advisor_message"),
+        "{named:?}"
+    );
+    assert!(named[1].starts_with("S.jsonl:4:") && named[1].contains("must be a list"), "{named:?}");
+}
+
+#[test]
 fn keys_fall_back_and_what_has_none_is_named() {
     let lines = ["a1 - r1", "a2 - -", "- - -"].map(|ids| answer(&format!("{ids} {}", used(1, 1))));
     let got = read("S.jsonl", &lines);

@@ -6,8 +6,11 @@ use crate::lines::Interest;
 
 pub(super) const INTEREST: Interest = Interest { passes_over, word: WORD };
 
-/// What the name of a counter ends with, as `input_tokens` and `inputTokens`.
-const WORD: &[u8] = b"okens\"";
+/// What a line that reports usage has in the name of a counter.
+const WORD: &[u8] = b"oken";
+
+/// What the name of a counter ends with, behind `t` or `T`: `input_tokens`, `inputTokens`, `promptTokenCount`, `prompt_token_count`.
+const ENDINGS: [&[u8]; 3] = [b"okens\"", b"okenCount\"", b"oken_count\""];
 
 /// Kinds of lines that report no usage of their own, whatever is in them.
 const QUIET: [&str; 7] = [
@@ -97,11 +100,13 @@ pub(super) fn is_known(kind: &str) -> bool {
 
 /// Whether a field of the line, not a text in it, counts tokens.
 pub(super) fn reports_tokens(line: &[u8]) -> bool {
-    memmem::find_iter(line, WORD).any(|at| {
+    let mut found =
+        ENDINGS.iter().flat_map(|end| memmem::find_iter(line, end).map(move |at| (at, end.len())));
+    found.any(|(at, length)| {
         let name =
             line[..at].iter().rev().take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'_').count();
         let before = &line[..at - name];
-        let after = line[at + WORD.len()..].trim_ascii_start();
+        let after = line[at + length..].trim_ascii_start();
         let counts = line[..at].ends_with(b"_t") || line[..at].ends_with(b"T");
         // In a text the quotes are escaped.
         counts && before.ends_with(b"\"") && !before.ends_with(b"\\\"") && after.starts_with(b":")
@@ -137,6 +142,8 @@ mod tests {
             (r#"{"usage":{"input_tokens":5}}"#, true),
             (r#"{"usage":{"input_tokens" : 5}}"#, true),
             (r#"{"usage":{"inputTokens":5}}"#, true),
+            (r#"{"usage":{"promptTokenCount":5}}"#, true),
+            (r#"{"usage":{"prompt_token_count":5}}"#, true),
             (r#"{"policy":{"tokens":5}}"#, false),
             (r#"{"text":"{\"input_tokens\":5}"}"#, false),
             (r#"{"text":"{\"inputTokens\":5}"}"#, false),

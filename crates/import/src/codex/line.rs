@@ -285,7 +285,10 @@ fn model(raw: Option<&RawValue>, problems: &mut Vec<ProblemKind>) -> Meaning {
 
 fn tier(settings: Option<&RawValue>, problems: &mut Vec<ProblemKind>) -> Meaning {
     let Some(fields) = settings.and_then(object::<Fields<'_>>) else { return Meaning::Nothing };
-    match text("payload.thread_settings.service_tier", fields.get("service_tier").copied()) {
+    match text(
+        "payload.thread_settings.service_tier",
+        fields.get("service_tier").copied().filter(|raw| raw.get() != "null"),
+    ) {
         Ok(tier) => Meaning::Tier(tier),
         Err(problem) => {
             problems.push(problem);

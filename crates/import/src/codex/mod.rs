@@ -8,13 +8,25 @@ mod counters;
 mod keys;
 mod kinds;
 mod line;
+mod names;
 mod origin;
 mod rollout;
+
+use crate::sources::SourceFile;
 
 pub(crate) use line::{bad_field, shortened};
 pub(crate) use origin::is_label;
 pub use rollout::PRODUCER;
 pub(crate) use rollout::Rollout;
+
+/// Puts the rollouts in the order in which they began, which their names say: a fork comes behind what it is a fork of, in whichever
+/// folder that is.
+pub(crate) fn arrange(files: &mut [SourceFile]) {
+    files.sort_by_cached_key(|file| {
+        let name = file.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if name.starts_with("rollout-") { name } else { String::new() }
+    });
+}
 
 #[cfg(test)]
 mod tests;

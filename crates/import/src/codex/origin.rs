@@ -24,6 +24,8 @@ pub(super) struct Origin {
     pub(super) goes_on: bool,
     /// Whose those are.
     pub(super) goes_on_from: Option<String>,
+    /// When it began, as its head says.
+    pub(super) begun: Option<Timestamp>,
     pub(super) originator: Option<String>,
     pub(super) model_provider: Option<String>,
     /// What each call of the session is labelled with.
@@ -51,6 +53,7 @@ impl Origin {
             ancestors: Vec::new(),
             goes_on: false,
             goes_on_from: None,
+            begun: None,
             originator: None,
             model_provider: None,
             labels: BTreeMap::new(),
@@ -79,6 +82,7 @@ impl Origin {
             file: meta.session.filter(|session| second_file && *session != thread),
             goes_on: meta.history_base.is_some() || parent.is_some(),
             goes_on_from: meta.history_base.or_else(|| parent.clone()),
+            begun: at,
             ancestors: parent.filter(|_| copies).into_iter().collect(),
             originator: meta.originator,
             model_provider: meta.model_provider,

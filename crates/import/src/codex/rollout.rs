@@ -14,6 +14,7 @@ use super::counters::{Counting, Step, Used};
 use super::keys::{self, Key};
 use super::kinds;
 use super::line::{self, LineError, Meaning, Read, Record, SessionMeta, Usage};
+use super::names::names;
 use super::origin::Origin;
 use crate::call::{Call, CallName, Elsewhere, Means, Miscounted};
 use crate::item::{Item, NoteKind, ProblemKind};
@@ -451,22 +452,6 @@ impl Rollout {
 /// A second file of a thread whose counters go on from the first needs no name of its own in its keys.
 fn used_goes_on(counting: &Counting, origin: &Origin) -> bool {
     origin.goes_on && counting.went_on()
-}
-
-/// The call's name, and where else it may be counted. `first`: the key of the session's first own call.
-fn names(origin: &Origin, key: &Key, first: Option<&Key>) -> Option<(CallName, Vec<Elsewhere>)> {
-    let root = origin.ancestors.last().unwrap_or(&origin.thread);
-    let stand_in = key.copied_from(root).ok()?;
-    if let Some(first) = first {
-        let probe = first.copied_from(root).ok();
-        let stood_in = Elsewhere { name: stand_in, probe, means: Means::StoodIn };
-        return Some((key.in_thread(&origin.thread).ok()?, vec![stood_in]));
-    }
-    // Known where it originated: any of the threads that the file copies from.
-    let at_origin = origin.ancestors.iter().filter_map(|thread| {
-        Some(Elsewhere { name: key.in_thread(thread).ok()?, probe: None, means: Means::Counted })
-    });
-    Some((stand_in, at_origin.collect()))
 }
 
 fn named(path: &Path) -> Option<String> {
