@@ -1,6 +1,5 @@
 //! HTTP/1.1 to a server's address.
 
-use std::error::Error;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -12,6 +11,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 
 use crate::transport::{BoxFuture, Transport, TransportError};
+use tollgate_domain::printable::with_causes;
 
 /// Largest answer that is read.
 const MAX_ANSWER_BYTES: usize = 64 << 20;
@@ -97,7 +97,7 @@ impl HttpTransport {
         parts.uri = uri.build().map_err(|error| error.to_string())?;
         let request = Request::from_parts(parts, Full::new(body));
         let answered = async {
-            let response = self.client.request(request).await.map_err(|error| causes(&error))?;
+            let response = self.client.request(request).await.map_err(|error| with_causes(&error))?;
             let (parts, body) = response.into_parts();
             let body =
                 Limited::new(body, MAX_ANSWER_BYTES).collect().await.map_err(|error| error.to_string())?;
@@ -116,17 +116,6 @@ impl Transport for HttpTransport {
             self.exchange(request).await.map_err(|reason| TransportError { method, url, reason })
         })
     }
-}
-
-/// The error with what is behind it: the outermost message alone says little.
-fn causes(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
 }
 
 #[cfg(test)]

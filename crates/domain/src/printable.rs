@@ -1,6 +1,7 @@
 //! Text of others as it can be shown: no character in it moves a cursor, changes the order of what stands beside it, or hides.
 
 use std::borrow::Cow;
+use std::error::Error;
 
 /// Whether a character is not shown as it is: control characters, and those of formatting that are invisible or turn the direction of
 /// text. A line break and a tab are control characters, too.
@@ -36,6 +37,23 @@ pub fn printable_lines(text: &str) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
+/// An error with all that is behind it: the outermost message alone says little. What a message says of its cause already is not said
+/// again.
+#[must_use]
+pub fn with_causes(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let words = error.to_string();
+        if !text.contains(&words) {
+            text.push_str(": ");
+            text.push_str(&words);
+        }
+        cause = error.source();
+    }
+    text
+}
+
 fn of(c: char) -> String {
     match c {
         '\n' => "\\n".to_owned(),
@@ -49,6 +67,18 @@ fn of(c: char) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("{0}")]
+    struct Outer(&'static str, #[source] std::io::Error);
+
+    #[test]
+    fn an_error_names_its_causes_once() {
+        let cause = || std::io::Error::other("no route");
+        assert_eq!(with_causes(&Outer("connecting", cause())), "connecting: no route");
+        assert_eq!(with_causes(&Outer("connecting: no route", cause())), "connecting: no route");
+        assert_eq!(with_causes(&cause()), "no route");
+    }
 
     #[test]
     fn what_hides_or_moves_is_written_out() {

@@ -6,8 +6,8 @@ use async_nats::jetstream::stream::{
     DirectGetError, DirectGetErrorKind, LastRawMessageErrorKind, RawMessageError,
 };
 use tollgate_domain::position::Sequence;
+use tollgate_domain::printable::with_causes;
 
-use crate::setup::with_causes;
 use crate::shared::Shared;
 
 /// The message at a sequence; `None`: there is none. An error: no answer.

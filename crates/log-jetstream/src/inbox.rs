@@ -15,10 +15,11 @@ use async_nats::jetstream::{self, AckKind, ErrorCode};
 use bytes::Bytes;
 use futures_util::{FutureExt, StreamExt};
 use tokio::sync::watch;
+use tollgate_domain::printable::with_causes;
 use tollgate_domain::time::Timestamp;
 
 use crate::log::JetStreamLog;
-use crate::setup::{Difference, SetupError, difference, refused, with_causes};
+use crate::setup::{Difference, SetupError, difference, refused};
 use crate::shared::Shared;
 use crate::topology::{self, DRAIN, TASK_HEADER};
 

@@ -7,6 +7,7 @@ use async_nats::jetstream::stream::Info;
 use tokio::task::JoinHandle;
 use tollgate_clock::Stopwatch;
 use tollgate_domain::position::{Epoch, PartitionId, Position, Sequence};
+use tollgate_domain::printable::with_causes;
 
 use tollgate_log::contract::{
     AppendError, Batch, BoxFuture, DedupScope, Durability, EventLog, EventName, Found, InOrder, LogServer,
@@ -55,7 +56,7 @@ impl JetStreamLog {
             context.get_stream(&options.stream).await.map_err(|error| setup::SetupError::Refused {
                 stream: options.stream.clone(),
                 attempt: "reading its configuration",
-                reason: setup::with_causes(&error),
+                reason: with_causes(&error),
             })?;
         let known_records = options.known_records;
         let shared = Arc::new(Shared::new(options, client, connections, stream, &info));

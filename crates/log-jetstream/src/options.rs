@@ -7,13 +7,14 @@ use std::time::Duration;
 use async_nats::ConnectOptions;
 use tokio::sync::watch;
 use tollgate_clock::{Clock, SystemClock};
+use tollgate_domain::printable::with_causes;
 use tollgate_log::contract::Durability;
 
 use crate::address::{self, Addresses};
 use crate::credentials::{Credentials, CredentialsError, Tls};
 use crate::durability::DurabilityError;
 use crate::identity::Regression;
-use crate::setup::{SetupError, with_causes};
+use crate::setup::SetupError;
 use crate::topology::STREAM;
 
 /// A connection that leads nowhere (a machine between has forgotten it) is given up when the third question in a row is

@@ -7,10 +7,10 @@ use async_nats::jetstream::message::PublishMessage;
 use bytes::Bytes;
 use tollgate_clock::Stopwatch;
 use tollgate_domain::position::Sequence;
+use tollgate_domain::printable::with_causes;
 use tollgate_log::contract::{AppendError, MAX_RECORD_BYTES};
 
 use crate::identity::Regression;
-use crate::setup::with_causes;
 use crate::shared::{CompareError, Shared};
 use crate::topology::{HASH_HEADER, SCHEMA, SCHEMA_HEADER};
 

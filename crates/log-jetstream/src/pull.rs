@@ -11,12 +11,12 @@ use futures_util::{FutureExt, StreamExt};
 use tokio::sync::watch;
 use tollgate_clock::Stopwatch;
 use tollgate_domain::position::Sequence;
+use tollgate_domain::printable::with_causes;
 use tollgate_log::contract::ReadError;
 use tollgate_log::record::{Record, RecordError};
 
 use crate::identity::Regression;
 use crate::message;
-use crate::setup::with_causes;
 use crate::shared::{CompareError, Shared};
 
 /// Messages of a request, at most.

@@ -8,6 +8,7 @@ use async_nats::jetstream::context::{CreateStreamErrorKind, GetStreamErrorKind};
 use async_nats::jetstream::stream::{Config, DiscardPolicy, Info, RetentionPolicy, StorageType};
 use async_nats::jetstream::{self, ErrorCode};
 use tollgate_domain::gate::grouped;
+use tollgate_domain::printable::with_causes;
 use tollgate_log::contract::MAX_RECORD_BYTES;
 
 use crate::identity::{Regression, check_first};
@@ -299,19 +300,4 @@ pub(crate) fn difference(
 ) -> Option<Difference> {
     let (needed, found) = (format!("{needed:?}"), format!("{found:?}"));
     (needed != found).then_some(Difference { field, needed, found })
-}
-
-/// An error with all that caused it.
-pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let words = error.to_string();
-        if !text.contains(&words) {
-            text.push_str(": ");
-            text.push_str(&words);
-        }
-        cause = error.source();
-    }
-    text
 }

@@ -8,6 +8,7 @@ use async_nats::jetstream;
 use async_nats::jetstream::stream::{Info, Stream};
 use tokio::sync::{Semaphore, watch};
 use tollgate_domain::position::{PARTITIONS, PartitionId, Position, Sequence};
+use tollgate_domain::printable::with_causes;
 use tollgate_log::contract::ReadError;
 
 use crate::chains::Anchors;
@@ -15,7 +16,6 @@ use crate::identity::{Identity, Regression};
 use crate::ids::RecentIds;
 use crate::leader;
 use crate::options::Options;
-use crate::setup::with_causes;
 use crate::tail::Frontier;
 use crate::version::Version;
 

@@ -13,7 +13,9 @@ use hyper_util::client::legacy;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::time::timeout;
 
-use crate::connect::{ConnectError, Connector, causes};
+use tollgate_domain::printable::with_causes;
+
+use crate::connect::{ConnectError, Connector};
 use crate::guard::Resolve;
 use crate::target::Target;
 use crate::tls::{TlsError, Trust};
@@ -187,7 +189,7 @@ impl Client {
                 if error.is::<LengthLimitError>() {
                     RequestError::TooLarge { target: self.target.clone(), max_bytes }
                 } else {
-                    self.broken(causes(&*error))
+                    self.broken(with_causes(&*error))
                 }
             })?;
             Ok(Response::from_parts(head, body.to_bytes()))
@@ -236,7 +238,7 @@ impl Client {
                 Some(other) => {
                     RequestError::NotConnected { target: self.target.clone(), reason: other.to_string() }
                 }
-                None => self.broken(causes(cause)),
+                None => self.broken(with_causes(cause)),
             }
         })
     }

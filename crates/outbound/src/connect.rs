@@ -22,6 +22,7 @@ use crate::guard::{self, GuardError, Resolve};
 use crate::reach::Reach;
 use crate::target::{Target, TargetHost};
 use crate::tls::{self, TlsError, Trust};
+use tollgate_domain::printable::with_causes;
 
 /// What a connection is spoken through.
 pub(crate) trait ReadWrite: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -82,7 +83,7 @@ impl Connector {
         let tcp = self.tcp.call(to).await.map_err(|error| of_tcp(&error))?.into_inner();
         let Some((tls, name)) = self.tls else { return Ok(TokioIo::new(Box::new(tcp))) };
         let stream = tls.connect(name, tcp).await;
-        let stream = stream.map_err(|error: io::Error| ConnectError::Tls(causes(&error)))?;
+        let stream = stream.map_err(|error: io::Error| ConnectError::Tls(with_causes(&error)))?;
         Ok(TokioIo::new(Box::new(stream)))
     }
 }
@@ -145,16 +146,5 @@ fn of_tcp(error: &(dyn std::error::Error + 'static)) -> ConnectError {
         }
         cause = found.source();
     }
-    ConnectError::Tcp(causes(error))
-}
-
-/// The error with what is behind it: the outermost message alone says little.
-pub(crate) fn causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
+    ConnectError::Tcp(with_causes(error))
 }

@@ -46,8 +46,9 @@ impl PeriodQuery {
         };
         let (since, until) = (end("since", &self.since)?, end("until", &self.until)?);
         if let (Some(since), Some(until)) = (since, until)
-            && since >= until
+            && (since > until || (since == until && self.since >= self.until))
         {
+            // A day that a zone left out has no time: from it to the next one is nothing, and no mistake.
             let rule = format!("must be later than `since`, which is {since}");
             return Err(INVALID.of_field("until", self.until.as_deref().unwrap_or_default(), &rule));
         }
@@ -95,6 +96,8 @@ mod tests {
             hour  | -             | 2026-03-29T08:15:00+05:45 | -                    | hour UTC 2026-03-29T02:30:00Z -
             -     | -             | 1999-12-31T23:59:59Z      | -                    | day UTC 1999-12-31T23:59:59Z -
             -     | Pacific/Apia  | 2011-12-30                | -                    | day Pacific/Apia 2011-12-30T10:00:00Z -
+            -     | Pacific/Apia  | 2011-12-30                | 2011-12-31           | day Pacific/Apia 2011-12-30T10:00:00Z 2011-12-30T10:00:00Z
+            -     | Pacific/Apia  | 2011-12-31                | 2011-12-30           | until must be later than `since`
             year  | -             | -                         | -                    | by must be `hour`, `day`, `week` or `month`
             -     | Mars/Olympus  | -                         | -                    | time_zone must be the name of a time zone
             -     | -             | 2026-02-30                | -                    | since must be a time such as
