@@ -36,5 +36,5 @@ async fn a_request_for_another_ledger_changes_and_reads_nothing() {
         assert_eq!(service.get("/v1/position").await.1["position"], end, "{meant}");
     }
     assert_eq!(send("POST", "/v1/events", epoch, &usage).await.0, 201);
-    assert_eq!(send("GET", "/v1/tasks/T-1", &own, &usage).await.0, 200);
+    assert_eq!(send("GET", "/v1/tasks/T-1?at_least=tail", &own, &usage).await.0, 200);
 }
