@@ -151,3 +151,50 @@ fn health_says_what_stands_where() {
     assert_eq!((status["health"]["status"].as_str(), status["tasks"].as_u64()), (Some("ok"), Some(1)));
     assert!(place.ok("--data d --no-wait status").contains("ok      view status: 0 records behind"));
 }
+
+/// All that a ledger and its views write is their owner's alone, whatever the process would let others read.
+#[test]
+fn no_file_of_a_data_directory_is_anybody_elses() {
+    use std::os::unix::fs::PermissionsExt;
+    fn others(dir: &std::path::Path, found: &mut Vec<String>) {
+        for entry in std::fs::read_dir(dir).unwrap() {
+            let path = entry.unwrap().path();
+            let mode = std::fs::metadata(&path).unwrap().permissions().mode();
+            if mode & 0o077 != 0 {
+                found.push(format!("{} {mode:o}", path.display()));
+            }
+            if path.is_dir() {
+                others(&path, found);
+            }
+        }
+    }
+    let place = Place::new();
+    let _ = place.ok("--data d task open T-1");
+    let _ = place.ok("--data d report");
+    let mut found = Vec::new();
+    others(&place.path("d"), &mut found);
+    assert_eq!(found, Vec::<String>::new());
+}
+
+/// A server whose file could not be written, as on a full disk, is named by the lock with the flag that reaches it.
+#[test]
+fn a_server_without_its_file_is_named_with_the_flag_that_reaches_it() {
+    let place = Place::new();
+    let server = Server::start(&place, "d");
+    std::fs::remove_file(place.path("d/server.json")).unwrap();
+    let said = place.run_line("--data d status");
+    assert_eq!(said.code, 1, "{said:?}");
+    assert!(said.err.contains(&format!("--server {}", server.url)), "{said:?}");
+}
+
+/// Usage that nobody reported is within nothing, in the first line as in the status.
+#[test]
+fn the_verdict_of_unknown_usage_is_unknown() {
+    let place = Place::new();
+    for line in ["task open T-1", "phase start T-1 PLAN", "phase end T-1 PLAN"] {
+        let _ = place.ok(&format!("--data d {line}"));
+    }
+    let report = place.ok("--data d report T-1");
+    assert!(report.contains("Verdict: unknown, no usage was reported"), "{report}");
+    assert!(!report.contains("Verdict: within"), "{report}");
+}

@@ -54,7 +54,8 @@ impl EmbeddedLog {
         let index = open_index(dir, epoch, &frontier).map_err(|error| match (error, &incomplete) {
             (OpenError::Damaged(cause), Some(what)) => OpenError::NotWhole {
                 dir: dir.display().to_string(),
-                what: what.clone(),
+                // What follows is for a log that goes on.
+                what: what.trim_end_matches(recovery::RESTORE).trim_end_matches("; ").to_owned(),
                 cause: cause.to_string(),
             },
             (error, _) => error,

@@ -63,7 +63,7 @@ pub enum OpenError {
     Damaged(ReadError),
     /// An older segment is not what it was, and it is needed to know which events are there already.
     #[error(
-        "opening {dir}: the log is not whole, and its ids cannot be known without what is missing ({cause}): {what}. Nothing is appended to it"
+        "opening {dir}: {what}; without it nobody knows which events are there already, so the log is not opened ({cause}). Put the segment back, or make a ledger from a backup with `tollgate --data NEW-DIR restore BACKUP`"
     )]
     NotWhole {
         /// The data directory.

@@ -18,7 +18,8 @@ use crate::key::RecordHash;
 use crate::record::partition_of;
 
 /// What to do about a segment that is lost.
-const RESTORE: &str = "later records are read and appended; put the segment back, or restore a backup";
+pub(super) const RESTORE: &str =
+    "later records are read and appended; put the segment back, or restore a backup";
 
 /// The log as it was found.
 pub(super) struct Recovered {

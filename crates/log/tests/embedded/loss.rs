@@ -212,3 +212,18 @@ fn a_missing_or_swapped_old_segment_is_said_while_the_log_goes_on() {
         append(&log, "new", "x").unwrap();
     }
 }
+
+/// Where the ids of its records are not known otherwise, a log that lacks a segment cannot tell what is there already.
+#[test]
+fn a_missing_segment_that_the_ids_need_keeps_the_log_closed_and_the_message_says_so() {
+    let dir = tempfile::tempdir().unwrap();
+    filled(dir.path(), 150);
+    std::fs::remove_file(&segments(dir.path())[1]).unwrap();
+    let error = open(dir.path()).err().expect("must be refused");
+    assert!(matches!(error, OpenError::NotWhole { .. }), "{error}");
+    let said = error.to_string();
+    for part in ["segment 2 of the log", "nobody knows which events are there already", "restore BACKUP"] {
+        assert!(said.contains(part), "must say {part}: {said}");
+    }
+    assert!(!said.contains("appended;"), "nothing is appended to it: {said}");
+}
