@@ -193,6 +193,11 @@ fn of_several_servers_over_nats_one_tells_of_each_remediation() {
     }
     let opened = ground.recorded("task_opened");
     assert_eq!(opened.len(), 24, "12 tasks, each with one remediation");
+    let attempts = ground
+        .recorded("signal_recorded")
+        .into_iter()
+        .filter(|signal| signal["name"] == "remediation.program.attempt")
+        .count();
     ground.stop();
     let told = std::fs::read_to_string(ground.place().path("told")).unwrap();
     let mut told: Vec<String> = told
@@ -200,5 +205,5 @@ fn of_several_servers_over_nats_one_tells_of_each_remediation() {
         .map(|line| serde_json::from_str::<Value>(line).unwrap()["data"]["task"].as_str().unwrap().to_owned())
         .collect();
     told.sort();
-    assert_eq!(told, tasks);
+    assert_eq!(told, tasks, "each is told once; the log has {attempts} attempts");
 }

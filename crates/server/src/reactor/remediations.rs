@@ -121,12 +121,20 @@ pub struct Remediations {
 struct Due {
     told: Remediation,
     opened: bool,
-    /// By way, until each was told: the attempts that are known of.
-    left: BTreeMap<usize, u32>,
+    /// By way, until each was told and the log has it.
+    left: BTreeMap<usize, Tried>,
     failures: u32,
     next: Timestamp,
     /// Whether the alert was raised, here or by whoever tried before.
     raised: bool,
+}
+
+/// What is known of the attempts to tell one way.
+#[derive(Clone, Copy, Default)]
+struct Tried {
+    attempts: u32,
+    /// This process told it, but the log does not have that yet: it is recorded and not told again.
+    told: bool,
 }
 
 impl Remediations {
@@ -215,7 +223,7 @@ impl Remediations {
     }
 
     fn add(&mut self, name: Name, told: Remediation) {
-        let left = (0..self.ways.channels.len()).map(|way| (way, 0)).collect();
+        let left = (0..self.ways.channels.len()).map(|way| (way, Tried::default())).collect();
         let next = Timestamp::default();
         let due = Due { told, opened: false, left, failures: 0, next, raised: false };
         self.due.entry(name).or_insert(due);
@@ -243,8 +251,8 @@ impl Remediations {
                         due.raised |= attempt > 1;
                         others = Some(others.map_or(until, |other| other.min(until)));
                     }
-                    Err((attempt, reason)) => {
-                        due.left.insert(way, attempt);
+                    Err((tried, reason)) => {
+                        due.left.insert(way, tried);
                         failed.push(format!("way `{label}`: {reason}"));
                     }
                 }
@@ -278,20 +286,23 @@ impl Remediations {
         false
     }
 
-    /// Tells one way, unless it was told or somebody else is at it. An error has the attempts that are known of now.
+    /// Tells one way, unless it was told or somebody else is at it. An error has what is known of its attempts now.
     async fn tell(
         &self,
         name: &Name,
         told: &Remediation,
         way: &str,
         channel: &dyn Channel,
-        known: u32,
-    ) -> Result<Done, (u32, String)> {
-        let (last, at) =
-            match self.ledger.operate().told(name, way, known).await.map_err(|reason| (known, reason))? {
-                RemediationState::Done => return Ok(Done::Told { attempt: known }),
-                RemediationState::Attempted(last, at) => (last, at),
-            };
+        known: Tried,
+    ) -> Result<Done, (Tried, String)> {
+        if known.told {
+            return self.note_told(name, way, known).await;
+        }
+        let state = self.ledger.operate().told(name, way, known.attempts).await;
+        let (last, at) = match state.map_err(|reason| (known, reason))? {
+            RemediationState::Done => return Ok(Done::Told { attempt: known.attempts }),
+            RemediationState::Attempted(last, at) => (last, at),
+        };
         if let Some(at) = at {
             // Not by this process: whoever began it may still be at it.
             let until = at.plus_millis(LEFT_ALONE_MS.saturating_add(wait_ms(last)));
@@ -300,8 +311,9 @@ impl Remediations {
             }
         }
         let attempt = last.saturating_add(1);
+        let before = Tried { attempts: last, told: false };
         let mine =
-            self.ledger.operate().take_attempt(name, way, attempt).await.map_err(|reason| (last, reason))?;
+            self.ledger.operate().take_attempt(name, way, attempt).await.map_err(|reason| (before, reason))?;
         if !mine {
             let until = self.ledger.now().plus_millis(LEFT_ALONE_MS);
             return Ok(Done::ByOther { attempt, until });
@@ -309,12 +321,19 @@ impl Remediations {
         match channel.send(&told.message_to(way), self.ledger.now()).await {
             Answer::Delivered { .. } => {}
             answer @ (Answer::Failed { .. } | Answer::Throttled { .. } | Answer::Gone) => {
-                return Err((attempt, answer.error().unwrap_or_default()));
+                return Err((
+                    Tried { attempts: attempt, told: false },
+                    answer.error().unwrap_or_default(),
+                ));
             }
         }
-        // What was told and is not noted would be told again, by its id.
-        self.ledger.operate().note_told(name, way).await.map_err(|reason| (attempt, reason))?;
-        Ok(Done::Told { attempt })
+        self.note_told(name, way, Tried { attempts: attempt, told: true }).await
+    }
+
+    /// Records that a way was told. Until the log has it, a process that begins later would tell it again, by the same id.
+    async fn note_told(&self, name: &Name, way: &str, tried: Tried) -> Result<Done, (Tried, String)> {
+        self.ledger.operate().note_told(name, way).await.map_err(|reason| (tried, reason))?;
+        Ok(Done::Told { attempt: tried.attempts })
     }
 }
 

@@ -1,5 +1,6 @@
 //! Remediations: opened once per blocked task, whoever blocks it and however often, tried again where it fails.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use serde_json::json;
@@ -9,6 +10,7 @@ use tollgate_deliver::message::Message;
 use tollgate_deliver::runner::Channel;
 use tollgate_deliver::schedule::Answer;
 use tollgate_domain::time::Timestamp;
+use tollgate_log::fault::FaultyDisk;
 use tollgate_log::memory::MemoryLog;
 use tollgate_server::reactor::{Remediations, Ways};
 
@@ -224,6 +226,46 @@ async fn what_a_server_blocked_before_it_died_is_found_unless_a_person_set_it_as
     let (status, fix) = other.get("/v1/tasks/FIX-BUDGET-BREACH-T-1?at_least=tail").await;
     assert_eq!((status.as_u16(), fix["stage"].as_str()), (200, Some("open")), "{fix}");
     assert_eq!(other.get("/v1/tasks/FIX-BUDGET-BREACH-T-2?at_least=tail").await.0, 404);
+}
+
+/// A receiver that is told, and whose disk of the ledger is full by then.
+struct Filling {
+    service: Arc<Service>,
+    disk: Arc<FaultyDisk>,
+    told: AtomicUsize,
+}
+
+impl Channel for Filling {
+    fn send<'a>(&'a self, _: &'a Message, _: Timestamp) -> BoxFuture<'a, Answer> {
+        Box::pin(async move {
+            let _ = self.told.fetch_add(1, Ordering::SeqCst);
+            self.disk.set_room(Some(0));
+            let mut filled = 0;
+            while self.service.append(json!([usage("T-2", &format!("f{filled}"), "", 1)])).await.0 == 201 {
+                filled += 1;
+            }
+            Answer::Delivered { status: Some(204) }
+        })
+    }
+}
+
+#[tokio::test]
+async fn what_was_told_while_the_log_took_nothing_is_recorded_later_and_not_told_again() {
+    let (service, disk) = Service::on_a_disk_with(Some(ENFORCE)).await;
+    let service = Arc::new(service);
+    runaway(&service, "T-1").await;
+    let receiver =
+        Arc::new(Filling { service: Arc::clone(&service), disk: Arc::clone(&disk), told: AtomicUsize::new(0) });
+    let ways = Ways::from(vec![("tracker".to_owned(), Arc::clone(&receiver) as Arc<dyn Channel>)]);
+    let mut remediations = Remediations::new(Arc::clone(&service.ledger), ways);
+    assert_eq!(remediations.round().await, 1, "the log does not know that it was told");
+    disk.set_room(None);
+    pass(&service.clock, 60_000);
+    assert_eq!(remediations.round().await, 0, "then it does");
+    assert_eq!(receiver.told.load(Ordering::SeqCst), 1);
+    let (_, log) = service.get("/v1/log?limit=1000").await;
+    let told = |event: &&serde_json::Value| event["signal_recorded"]["name"] == "remediation.tracker.told";
+    assert_eq!(log["events"].as_array().unwrap().iter().filter(told).count(), 1);
 }
 
 /// A receiver that never answers.
