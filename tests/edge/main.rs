@@ -13,6 +13,7 @@ mod failures;
 mod gate;
 mod governing;
 mod ground;
+mod memory;
 mod mode;
 mod phases;
 mod races;

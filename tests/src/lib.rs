@@ -222,6 +222,14 @@ impl Server {
         self.process.signal(name);
     }
 
+    /// The most memory that it ever held, in KiB. `None`: this system does not say.
+    #[must_use]
+    pub fn peak_memory_kib(&self) -> Option<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).ok()?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+        line.split_whitespace().next()?.parse().ok()
+    }
+
     /// Sends one request over a connection of its own; status and body. `None`: nobody answers.
     #[must_use]
     pub fn post(&self, path: &str, body: &str) -> Option<(u16, String)> {

@@ -24,9 +24,6 @@ const COMMIT_SHARE: u32 = 10;
 /// Without new records a commit is made after this long.
 const COMMIT_IDLE: Duration = Duration::from_millis(250);
 
-/// Rows that may have changed since the last commit: bounds the memory they take.
-const COMMIT_ROWS: usize = 50_000;
-
 /// How long a projector that failed waits before it tries again.
 const RETRY_AFTER: Duration = Duration::from_secs(2);
 
@@ -167,12 +164,12 @@ impl<P: Projection + Clone> Follower<P> {
             let Some(view) = guard.as_mut() else { continue };
             view.check_bound()?;
             view.apply(stored)?;
-            let (position, dirty) = (view.position(), view.dirty());
+            let (position, full) = (view.position(), view.commit_is_due());
             drop(guard);
             self.uncommitted = true;
             self.shared.progress.send_modify(|progress| progress.position = position);
             let due = COMMIT_AFTER.max(self.last_commit_took * COMMIT_SHARE);
-            if dirty >= COMMIT_ROWS || self.since_commit.elapsed() >= due {
+            if full || self.since_commit.elapsed() >= due {
                 self.commit()?;
             }
         }

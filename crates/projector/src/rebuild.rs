@@ -14,9 +14,6 @@ use crate::query::QueryError;
 use crate::shared::{Progress, Shared};
 use crate::view::{View, ViewError};
 
-/// Rows that may have changed before the second view commits.
-const COMMIT_ROWS: usize = 50_000;
-
 /// What a rebuild found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rebuilt {
@@ -137,7 +134,7 @@ pub(crate) async fn fold_to<P: Projection>(
                 return Ok(());
             }
             view.apply(stored)?;
-            if view.dirty() >= COMMIT_ROWS {
+            if view.commit_is_due() {
                 view.commit()?;
             }
             if stored.sequence == last {

@@ -39,6 +39,11 @@ pub(crate) fn usage(task: &str, id: &str, tokens: u64) -> NewEvent {
         estimated: false,
         cost: Cost::Unpriced,
     });
+    event(task, id, body)
+}
+
+/// An event about a task.
+pub(crate) fn event(task: &str, id: &str, body: EventBody) -> NewEvent {
     let event = Event {
         tenant: TenantId::default_tenant(),
         task: TaskId::new(task).unwrap(),

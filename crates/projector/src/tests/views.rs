@@ -1,12 +1,15 @@
 //! A view by itself: what it folds, what it keeps, what it refuses to go on from.
 
 use proptest::prelude::*;
+use tollgate_domain::event::TaskOpened;
+use tollgate_domain::metadata::TaskMetadata;
+use tollgate_domain::position::Sequence;
 use tollgate_log::contract::Partitions;
 use tollgate_log::embedded::{EmbeddedLog, Options};
 use tollgate_projection::fold::task_key;
 use tollgate_projection::status::Status;
 
-use crate::testing::{Stream, append, decide, memory, records, tokens, unreadable, usage};
+use crate::testing::{Stream, append, decide, event, memory, records, tokens, unreadable, usage};
 use crate::view::{View, ViewError};
 
 #[tokio::test]
@@ -27,6 +30,33 @@ async fn what_was_not_committed_is_folded_again_and_nothing_twice() {
     // Redelivered from the first record on: only what is not contained is folded.
     all.iter().for_each(|stored| view.apply(stored).unwrap());
     assert_eq!((tokens(&view, "T-1"), view.folded()), (Some(60), (3, 3)));
+}
+
+#[tokio::test]
+async fn rows_of_any_length_are_committed_before_they_fill_the_memory() {
+    let (log, dir) = (memory(), tempfile::tempdir().unwrap());
+    let opened = |nth: usize| {
+        let labels = (0..6).map(|label| (format!("label-{label}"), "x".repeat(1_900))).collect();
+        let metadata = TaskMetadata { labels, ..TaskMetadata::default() };
+        event(&format!("T-{nth}"), "o", TaskOpened { metadata, limits: None }.into())
+    };
+    for nth in 0..3_500 {
+        append(&*log, vec![opened(nth)]).await;
+    }
+    let mut view = View::open(Status, dir.path(), &*log).await.unwrap();
+    let mut reader = log.read_from(Partitions::ALL, Sequence::ZERO).await.unwrap();
+    let mut committed = Vec::new();
+    while view.folded().0 < 3_500 {
+        for stored in reader.try_next().await.unwrap() {
+            view.apply(&stored).unwrap();
+            if view.commit_is_due() {
+                committed.push(view.commit().unwrap());
+            }
+        }
+    }
+    // 11.5 KB each: 32 MiB are not 50,000 of them.
+    assert_eq!(committed.len(), 1, "{committed:?}");
+    assert!((2_500..3_000).contains(&committed[0]), "{committed:?}");
 }
 
 #[tokio::test]

@@ -29,6 +29,12 @@ use crate::dedup::Dedup;
 use crate::quarantine::{Parked, Quarantine};
 use crate::rows::{CachedRows, Page, RowError, decode, encode};
 
+/// Rows that may have changed since the last commit: bounds the memory they take.
+const COMMIT_ROWS: usize = 50_000;
+
+/// Bytes of records that may have been folded since the last commit: bounds the memory that long rows take.
+const COMMIT_BYTES: usize = 32 << 20;
+
 /// A view of the log, with the store that keeps it.
 pub struct View<P: Projection> {
     projection: P,
@@ -43,6 +49,8 @@ pub struct View<P: Projection> {
     task_key: Vec<u8>,
     records: u64,
     events: u64,
+    /// Bytes of the records folded since the last commit.
+    uncommitted_bytes: usize,
     note: Option<String>,
 }
 
@@ -132,6 +140,7 @@ impl<P: Projection> View<P> {
             partitions,
             task_key: Vec::new(),
             records: 0,
+            uncommitted_bytes: 0,
             events: 0,
             note,
         };
@@ -208,6 +217,7 @@ impl<P: Projection> View<P> {
         self.checked[stored.record.partition().index()] = true;
         self.checkpoint.advance(stored);
         self.records += 1;
+        self.uncommitted_bytes += stored.record.bytes().len();
         if let Some(place) = self.dedup.as_mut().and_then(|dedup| dedup.tend(&self.checkpoint)) {
             self.checkpoint.remember(place);
         }
@@ -233,6 +243,7 @@ impl<P: Projection> View<P> {
     /// The second half of a commit. Returns how many rows it wrote.
     pub(crate) fn settle(&mut self, written: Written) -> usize {
         self.quarantine.committed();
+        self.uncommitted_bytes = 0;
         self.rows.settle(written)
     }
 
@@ -366,10 +377,11 @@ impl<P: Projection> View<P> {
         self.rows.store().rows()
     }
 
-    /// How many rows changed since the last commit.
+    /// Whether so much was folded since the last commit that memory should not hold more: rows that changed, or bytes of records, as
+    /// long rows take more.
     #[must_use]
-    pub fn dirty(&self) -> usize {
-        self.rows.dirty()
+    pub fn commit_is_due(&self) -> bool {
+        self.rows.dirty() >= COMMIT_ROWS || self.uncommitted_bytes >= COMMIT_BYTES
     }
 
     /// Records and events folded since it was opened.

@@ -312,8 +312,12 @@ impl Remediations {
         }
         let attempt = last.saturating_add(1);
         let before = Tried { attempts: last, told: false };
-        let mine =
-            self.ledger.operate().take_attempt(name, way, attempt).await.map_err(|reason| (before, reason))?;
+        let mine = self
+            .ledger
+            .operate()
+            .take_attempt(name, way, attempt)
+            .await
+            .map_err(|reason| (before, reason))?;
         if !mine {
             let until = self.ledger.now().plus_millis(LEFT_ALONE_MS);
             return Ok(Done::ByOther { attempt, until });
@@ -321,10 +325,7 @@ impl Remediations {
         match channel.send(&told.message_to(way), self.ledger.now()).await {
             Answer::Delivered { .. } => {}
             answer @ (Answer::Failed { .. } | Answer::Throttled { .. } | Answer::Gone) => {
-                return Err((
-                    Tried { attempts: attempt, told: false },
-                    answer.error().unwrap_or_default(),
-                ));
+                return Err((Tried { attempts: attempt, told: false }, answer.error().unwrap_or_default()));
             }
         }
         self.note_told(name, way, Tried { attempts: attempt, told: true }).await

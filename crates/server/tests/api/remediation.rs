@@ -254,8 +254,11 @@ async fn what_was_told_while_the_log_took_nothing_is_recorded_later_and_not_told
     let (service, disk) = Service::on_a_disk_with(Some(ENFORCE)).await;
     let service = Arc::new(service);
     runaway(&service, "T-1").await;
-    let receiver =
-        Arc::new(Filling { service: Arc::clone(&service), disk: Arc::clone(&disk), told: AtomicUsize::new(0) });
+    let receiver = Arc::new(Filling {
+        service: Arc::clone(&service),
+        disk: Arc::clone(&disk),
+        told: AtomicUsize::new(0),
+    });
     let ways = Ways::from(vec![("tracker".to_owned(), Arc::clone(&receiver) as Arc<dyn Channel>)]);
     let mut remediations = Remediations::new(Arc::clone(&service.ledger), ways);
     assert_eq!(remediations.round().await, 1, "the log does not know that it was told");
