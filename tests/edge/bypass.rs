@@ -33,7 +33,10 @@ fn states(ground: &Ground, task: &str, rule: &str) -> Vec<String> {
 
 fn a_blocked_task_that_goes_on_is_seen_until_somebody_has_looked(ground: &mut Ground) {
     blocked(ground, "T-1");
-    let _ = ground.ok("phase start T-1 VERIFY");
+    let said = ground.run("phase start T-1 VERIFY");
+    let started = format!("{}{}", said.out, said.err);
+    let warning = "! the gate blocks task `T-1` before VERIFY: it went on all the same, which raises a critical alert; `tollgate ";
+    assert!(started.contains(warning), "{started}");
     let (found, id) = alerts(ground, "T-1", "bypass");
     assert_eq!(found, [("raised".to_owned(), "critical".to_owned())]);
     let _ = ground.ok("phase end T-1 VERIFY");
@@ -63,7 +66,9 @@ fn who_obeys_a_block_or_has_it_set_aside_bypasses_nothing(ground: &mut Ground) {
     // Set aside.
     blocked(ground, "T-2");
     let _ = ground.ok("task override T-2 --advance VERIFY --approver ann --reason agreed");
-    let _ = ground.ok("phase start T-2 VERIFY");
+    let said = ground.run("phase start T-2 VERIFY");
+    let started = format!("{}{}", said.out, said.err);
+    assert!(!started.contains("the gate blocks"), "{started}");
     // Only observed.
     ground.serve("rollout: observe\n");
     let _ = ground.ok("task open T-3");

@@ -21,7 +21,6 @@ use crate::usage::Written;
 /// rows.
 const COMMIT_AFTER: Duration = Duration::from_secs(1);
 const COMMIT_SHARE: u32 = 10;
-const COMMIT_ROWS: usize = 50_000;
 
 /// One round: a fold with the id index, a fold without, and questions to the view that came of it.
 pub(crate) fn round(
@@ -86,7 +85,7 @@ fn fold(written: &Written, dir: &Path, dedup: bool) -> Folded {
         }
         for stored in &records {
             view.apply(stored).expect("a record of this version");
-            if commits.is_due(view.dirty()) {
+            if commits.is_due(view.commit_is_due()) {
                 commits.make(&mut view);
             }
         }
@@ -110,8 +109,8 @@ struct Commits {
 }
 
 impl Commits {
-    fn is_due(&self, dirty: usize) -> bool {
-        dirty >= COMMIT_ROWS || self.since.elapsed() >= COMMIT_AFTER.max(self.last_took * COMMIT_SHARE)
+    fn is_due(&self, full: bool) -> bool {
+        full || self.since.elapsed() >= COMMIT_AFTER.max(self.last_took * COMMIT_SHARE)
     }
 
     fn make(&mut self, view: &mut View<Status>) {

@@ -29,7 +29,7 @@ pub const COLUMNS: [&str; 23] = [
     "as_of",
 ];
 
-/// The executions that began, one a row below the names of the columns. What is not known is empty. A text that a spreadsheet
+/// The executions that began, one a row below the names of the columns, and what none of them holds. What is not known is empty. A text that a spreadsheet
 /// would take for a formula begins with an apostrophe.
 #[must_use]
 pub fn csv(report: &TaskReport) -> String {
@@ -39,7 +39,33 @@ pub fn csv(report: &TaskReport) -> String {
         out.push_str(&row(report, execution).join(","));
         out.push_str("\r\n");
     }
+    // What no execution holds, so that the rows add up to the task's total.
+    let totals = &report.totals;
+    for (name, tokens) in [("unphased", totals.unphased_tokens), ("unmatched", totals.unmatched_tokens)] {
+        if tokens != 0 {
+            out.push_str(&outside(report, name, tokens).join(","));
+            out.push_str("\r\n");
+        }
+    }
     out
+}
+
+/// Usage that named no phase, or one that has not started: a row with nothing but tokens.
+fn outside(report: &TaskReport, name: &str, tokens: i64) -> [String; 23] {
+    let mut row: [String; 23] = Default::default();
+    for (column, value) in [
+        ("tenant", text(&report.tenant)),
+        ("task_id", text(&report.task_id)),
+        ("state", name.to_owned()),
+        ("tokens_used", tokens.to_string()),
+        ("config_hash", text(report.config_hash.as_deref().unwrap_or_default())),
+        ("as_of", text(&report.as_of)),
+    ] {
+        if let Some(place) = COLUMNS.iter().position(|known| *known == column) {
+            row[place] = value;
+        }
+    }
+    row
 }
 
 fn row(report: &TaskReport, execution: &ExecutionReport) -> [String; 23] {

@@ -130,9 +130,12 @@ pub(super) fn recommendations(row: &TaskRow, figures: &Figures, now: Option<Time
     match worst {
         Some(used) => found.push(format!("look at {} first: it used {}", used.phase, used.tokens())),
         None if over => {
-            found.push(format!("{}: no phase is above its limit, the task as a whole is", uncounted(row)))
+            let what = uncounted(row).unwrap_or_else(|| "usage should name its phase".to_owned());
+            found.push(format!("{what}: no phase is above its limit, the task as a whole is"));
         }
-        None => {}
+        None => found.extend(uncounted(row).filter(|_| row.state.limits.is_some()).map(|what| {
+            format!("{what}: what is recorded without a started phase counts against no phase's limit")
+        })),
     }
     if let Some(phase) = unexplained(row, now).first() {
         found.push(format!(
@@ -280,6 +283,8 @@ pub(super) fn warnings(named: Named<'_>, figures: &Figures) -> Vec<String> {
         let tokens = activity.tokens.total();
         found.push(match activity.usage_events {
             0 if tokens == 0 => format!("waits or signals name {}, which has not started", name(named)),
+            // Corrections took all of it away again.
+            _ if tokens == 0 => continue,
             _ => format!(
                 "usage of {} names {}, which has not started",
                 counted_signed(tokens, "token"),
@@ -300,13 +305,14 @@ pub(super) fn warnings(named: Named<'_>, figures: &Figures) -> Vec<String> {
     found
 }
 
-/// What keeps the limits of phases from being compared with the usage of a task.
-fn uncounted(row: &TaskRow) -> String {
+/// What keeps the limits of phases from being compared with the usage of a task; `None`: nothing.
+fn uncounted(row: &TaskRow) -> Option<String> {
+    let unphased = row.unphased.tokens.total();
     match row.unmatched.iter().max_by_key(|(_, activity)| activity.tokens.total()) {
-        Some((named, activity)) if activity.tokens.total() > row.unphased.tokens.total() => {
-            format!("start {} before its usage is recorded", name(named))
+        Some((named, activity)) if activity.tokens.total() > unphased => {
+            Some(format!("start {} before its usage is recorded", name(named)))
         }
-        _ => "usage should name its phase".to_owned(),
+        _ => (unphased > 0).then(|| "usage should name its phase".to_owned()),
     }
 }
 

@@ -44,10 +44,28 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Params<T> {
         match Query::<T>::from_request_parts(parts, state).await {
             Ok(Query(params)) => Ok(Self(params)),
             Err(rejection) => Err(Refusal(
-                INVALID.with(format!("the query is not what is asked for: {}", rejection.body_text())),
+                INVALID
+                    .with(format!("the query cannot be taken: {}", of_a_parameter(&rejection.body_text()))),
             )),
         }
     }
+}
+
+/// Which parameter it is, and what is wrong with it, of the library's words for it.
+fn of_a_parameter(said: &str) -> String {
+    let said = said.strip_prefix("Failed to deserialize query string: ").unwrap_or(said);
+    let Some((name, why)) = said.split_once(": ") else { return said.to_owned() };
+    let Some((_, names)) = why.split_once(", expected ").filter(|_| why.starts_with("unknown field")) else {
+        return match why {
+            "invalid digit found in string" | "cannot parse integer from empty string" => {
+                format!("parameter `{name}` must be a whole number, without a sign")
+            }
+            why => format!("parameter `{name}`: {why}"),
+        };
+    };
+    let known: Vec<&str> = names.split('`').skip(1).step_by(2).collect();
+    let hint = tollgate_domain::nearest::hint(name, &known);
+    format!("there is no parameter `{name}`, only {}{hint}", known.join(", "))
 }
 
 /// The header by which a reader says who reads.
@@ -80,5 +98,35 @@ impl<S: Send + Sync> FromRequestParts<S> for Who {
             return Err(INVALID.of_field(READER, name, rule).into());
         }
         Ok(Self { reader: name.to_owned(), address })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::of_a_parameter;
+
+    #[test]
+    fn a_parameter_is_named_with_what_is_wrong_in_plain_words() {
+        for (said, expected) in [
+            (
+                "Failed to deserialize query string: limt: unknown field `limt`, expected one of `after`, `limit`",
+                "there is no parameter `limt`, only after, limit; did you mean `limit`?",
+            ),
+            (
+                "Failed to deserialize query string: x: unknown field `x`, expected `at_least`",
+                "there is no parameter `x`, only at_least",
+            ),
+            (
+                "Failed to deserialize query string: limit: invalid digit found in string",
+                "parameter `limit` must be a whole number, without a sign",
+            ),
+            (
+                "Failed to deserialize query string: stage: unknown variant `opn`, expected `open` or `closed`",
+                "parameter `stage`: unknown variant `opn`, expected `open` or `closed`",
+            ),
+            ("something else", "something else"),
+        ] {
+            assert_eq!(of_a_parameter(said), expected, "{said}");
+        }
     }
 }

@@ -28,7 +28,8 @@ pub(in crate::ledger) struct Decidable {
     pub(in crate::ledger) started_at: Option<Timestamp>,
     /// Where its phases stand, as the view says. Of no meaning in memory: only what is refused needs it.
     pub(in crate::ledger) phases: Phases,
-    /// Before what the gate blocks it, as the view says. Of no meaning in memory: the gate's answers are no decisions about it.
+    /// Before what the gate blocks it, as the view says. In memory it is what the gate of this process answered last, which is enough to
+    /// warn, and not enough to refuse: the gate's answers are no decisions about the task, and others give them too.
     pub(in crate::ledger) blocked: Option<Advance>,
     /// Tokens and milliseconds of it, as the view says. Of no meaning in memory: only an opening needs them.
     pub(in crate::ledger) used: (u128, u128),
@@ -72,6 +73,16 @@ impl KnownTasks {
         }
         tasks.older.remove(&name);
         tasks.put(name, decided);
+    }
+
+    /// Notes what the gate of this process answered last about a task that is known here: before what it blocks it.
+    pub(in crate::ledger) fn gated(&self, tenant: &TenantId, task: &TaskId, blocked: Option<Advance>) {
+        let name = (tenant.clone(), task.clone());
+        let mut tasks = self.tasks();
+        let Generations { newer, older } = &mut *tasks;
+        if let Some(known) = newer.get_mut(&name).or_else(|| older.get_mut(&name)) {
+            known.blocked = blocked;
+        }
     }
 
     /// Forgets the task, unless a decision after this one was noted.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use tollgate_clock::Stopwatch;
 use tollgate_domain::ids::{TaskId, TenantId};
+use tollgate_domain::phase::Advance;
 use tollgate_domain::position::{PartitionId, Position};
 use tollgate_log::contract::{DedupScope, EventName, Found};
 use tollgate_projector::queries::{FindEvents, StandingOf, TaskStanding};
@@ -81,6 +82,11 @@ impl Questions {
             }
         };
         Ok(answered.map(|answered| self.learned(ask.tenant, ask.task, answered)))
+    }
+
+    /// Takes in that the gate answered about a task, and before what it blocks it.
+    pub(in crate::ledger) fn gated(&self, tenant: &TenantId, task: &TaskId, blocked: Option<Advance>) {
+        self.known.gated(tenant, task, blocked);
     }
 
     /// Takes in what the view said of a task.

@@ -142,12 +142,14 @@ impl Gate {
             ) => self.failed_open(&question, &error.to_string()),
         };
         self.metrics.decided(decided.verdict, decided.stale);
+        let blocks = decided.verdict == Verdict::Block;
         let recorded = self.record_decision(&question, &decided).await?;
         self.write.measured(&took);
         let answer = match recorded {
             Recorded::Now(position) => response(&question, decided, position),
             Recorded::Before(first) => *first,
         };
+        self.ask.gated(&question.tenant, &question.task, blocks.then(|| question.advance.clone()));
         self.blocked.note(&question.tenant, &question.task, &answer, self.ask.now());
         Ok(Some(answer))
     }

@@ -8,6 +8,7 @@ use tollgate_domain::event::{
 use tollgate_domain::gate::grouped;
 use tollgate_domain::limits::task_limits_or_fallback;
 use tollgate_domain::metadata::TaskMetadata;
+use tollgate_domain::phase::Advance;
 use tollgate_domain::task::{Rejection, TaskState, apply, decide};
 use tollgate_domain::tier::Importance;
 use tollgate_domain::time::Timestamp;
@@ -119,8 +120,11 @@ impl Planning<'_> {
         let (completed, warnings) =
             limited(self.settings, command.clone()).map_err(|error| refused(&error))?;
         self.warn(place, warnings.into_iter().chain(spelling::warning(&submitted.event)));
-        if let Some(blocked) = self.bypassed(command) {
-            return Err(refused(&blocked).into());
+        let bypassed = self.bypassed(command);
+        if let Some(blocked) = &bypassed
+            && self.settings.config.stop_loss.on_bypass == BypassPolicy::Refuse
+        {
+            return Err(refused(&Rejection::Blocked(blocked.clone())).into());
         }
         self.plan.decides = true;
         let decided = decide(&self.state, completed).map_err(|rejection| {
@@ -128,6 +132,7 @@ impl Planning<'_> {
             let seen = out_of_step(task, &self.decidable.phases, command, &rejection);
             Refused { out_of_step: seen.map(Box::new), ..refused(&rejection) }
         })?;
+        self.warn(place, bypassed.map(|blocked| went_on(submitted.event.task.as_str(), &blocked)));
         self.warn(place, over_at_opening(&decided.event, self.decidable.used, self.events));
         if let TaskEvent::PhaseStarted(started) = &decided.event {
             self.plan.attempts.extend(started.attempt.map(|attempt| (place, attempt)));
@@ -144,14 +149,10 @@ impl Planning<'_> {
         Ok(())
     }
 
-    /// The refusal of a command that takes the task past a block, where the config refuses that.
-    fn bypassed(&self, command: &TaskEvent) -> Option<Rejection> {
-        if self.settings.config.stop_loss.on_bypass != BypassPolicy::Refuse {
-            return None;
-        }
+    /// The block that a command takes the task past.
+    fn bypassed(&self, command: &TaskEvent) -> Option<Advance> {
         command.goes_on()?;
-        let blocked = self.decidable.blocked.as_ref().filter(|at| !self.state.passes.contains(at))?;
-        Some(Rejection::Blocked(blocked.clone()))
+        self.decidable.blocked.clone().filter(|at| !self.state.passes.contains(at))
     }
 
     /// Moves the task on by what was decided; gives the signal of an execution whose latency cannot be believed.
@@ -281,4 +282,11 @@ fn latency_anomaly(
 fn follower(command: &Event, suffix: &str, body: EventBody) -> Result<NewEvent, FieldError> {
     let event = Event { id: command.id.derived(suffix), body: body.clone(), ..command.clone() };
     new_event(&Submitted::from_event(event)?, &body)
+}
+
+/// The warning of a command that takes its task past a block.
+fn went_on(task: &str, blocked: &Advance) -> String {
+    format!(
+        "the gate blocks task `{task}` before {blocked}: it went on all the same, which raises a critical alert; `tollgate task explain {task}` says why"
+    )
 }
