@@ -20,7 +20,7 @@ pub(super) fn damaged(dir: &Path, message: &str) -> StoreError {
 /// What sled says is either of the system or about the bytes that it found.
 pub(super) fn of_sled(dir: &Path, error: &sled::Error) -> StoreError {
     match error {
-        sled::Error::Io(cause) if is_of_the_system(cause) => failed(dir, error),
+        sled::Error::Io(cause) if is_of_the_system(cause) => failed(dir, plain(&cause.to_string())),
         sled::Error::Io(_)
         | sled::Error::CollectionNotFound(_)
         | sled::Error::Unsupported(_)
@@ -36,6 +36,12 @@ fn is_of_the_system(error: &io::Error) -> bool {
         || ["Os { code", "os error", "could not acquire lock"].iter().any(|words| text.contains(words))
 }
 
+/// The message of an error that sled handed on in Rust's own notation, `Os { code: 28, kind: …, message: "…" }`.
+fn plain(text: &str) -> &str {
+    let message = text.strip_prefix("Os {").and_then(|rest| rest.split_once("message: \"")).and_then(|(_, rest)| rest.split_once('"'));
+    message.map_or(text, |(message, _)| message)
+}
+
 /// Writes a file beside a store and removes it.
 pub(super) fn room_beside(dir: &Path) -> io::Result<()> {
     if let Some(parent) = dir.parent() {
@@ -48,5 +54,22 @@ pub(super) fn room_beside(dir: &Path) -> io::Result<()> {
     match std::fs::remove_file(&probe) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => written.and(Err(error)),
         Ok(()) | Err(_) => written,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::plain;
+
+    #[test]
+    fn an_error_is_told_in_the_words_of_the_system() {
+        let noted = r#"Os { code: 28, kind: StorageFull, message: "No space left on device" }"#;
+        for (text, expected) in [
+            (noted, "No space left on device"),
+            ("No space left on device (os error 28)", "No space left on device (os error 28)"),
+            ("could not acquire lock: Os { message: \"x\" }", "could not acquire lock: Os { message: \"x\" }"),
+        ] {
+            assert_eq!(plain(text), expected, "{text}");
+        }
     }
 }
