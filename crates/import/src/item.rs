@@ -78,6 +78,16 @@ pub enum ProblemKind {
         /// What the line calls itself.
         kind: String,
     },
+    /// Calls of a sub-agent that only its session's lines of progress tell of.
+    #[error(
+        "sub-agent `{agent}` reports calls in lines of progress, and its file {file} is missing: not counted; put the file back and import again"
+    )]
+    AgentFileMissing {
+        /// The sub-agent's id.
+        agent: String,
+        /// Its file, below the session's directory.
+        file: String,
+    },
     /// A counter that this version does not know.
     #[error("{field} is {value}, and no kind of tokens that this version reads: not counted apart")]
     UnknownCounter {

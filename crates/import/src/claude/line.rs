@@ -63,6 +63,17 @@ pub(super) struct Read<'a> {
     pub(super) branch: Option<&'a RawValue>,
     #[serde(borrow)]
     message: Option<&'a RawValue>,
+    #[serde(borrow)]
+    data: Option<&'a RawValue>,
+}
+
+/// What a line of progress carries: a line of the sub-agent's own file.
+#[derive(Default, Deserialize)]
+struct Progress<'a> {
+    #[serde(borrow, rename = "agentId")]
+    agent: Option<&'a RawValue>,
+    #[serde(borrow)]
+    message: Option<&'a RawValue>,
 }
 
 #[derive(Default, Deserialize)]
@@ -99,6 +110,14 @@ impl<'a> Read<'a> {
 
     pub(super) fn message(&self) -> Message<'a> {
         self.message.and_then(object).unwrap_or_default()
+    }
+
+    /// The sub-agent of which a line of progress reports a call.
+    pub(super) fn reported_agent(&self) -> Option<String> {
+        let progress: Progress<'a> = object(self.data?)?;
+        let line: Read<'a> = object(progress.message?)?;
+        let _ = line.message().usage(&mut Vec::new())?;
+        word(progress.agent)
     }
 }
 

@@ -203,3 +203,42 @@ fn a_subagent_is_of_its_session_and_a_fork_comes_after_what_it_was_made_of() {
         ["agent=Explore", "branch=main", "conversation=root", "cwd=/srv/app", "root=claude-S"]
     );
 }
+
+/// A line of progress of sub-agent `q7` with a line of its own file in it.
+fn progress(line: &str) -> String {
+    format!(
+        r#"{{"type":"progress","uuid":"p1","sessionId":"S","data":{{"type":"agent_progress","agentId":"q7","message":{line}}}}}"#
+    )
+}
+
+#[test]
+fn calls_that_only_progress_tells_of_are_named_where_the_sub_agents_file_is_gone() {
+    let dir = tempfile::tempdir().unwrap();
+    let session = dir.path().join("S.jsonl");
+    let own = answer(&format!("a1 m1 r1 {}", used(10, 1)));
+    let lines = [own.clone(), progress(&answer(&format!("b1 m2 r2 {}", used(20, 2))))];
+    let missing = dir.path().join("S/subagents/agent-q7.jsonl");
+    let problem = format!(
+        "{}:2: sub-agent `q7` reports calls in lines of progress, and its file {} is missing: not counted; put the file back and import \
+         again",
+        session.display(),
+        missing.display()
+    );
+    let call = "claude-S claude:m1 10/0/0(0)/1(0) -";
+    assert_eq!(read(session.to_str().unwrap(), &lines), ["family a1 S", call, &problem]);
+    // Beside the session, as earlier versions have it, or below.
+    for there in [dir.path().join("agent-q7.jsonl"), missing] {
+        std::fs::create_dir_all(there.parent().unwrap()).unwrap();
+        std::fs::write(&there, "").unwrap();
+        assert_eq!(read(session.to_str().unwrap(), &lines), ["family a1 S", call]);
+        std::fs::remove_file(there).unwrap();
+    }
+    // In the session itself, as the first versions had it.
+    let here = own.replace(r#""isSidechain":false"#, r#""isSidechain":true,"agentId":"q7""#);
+    let lines = [here, lines[1].clone()];
+    assert_eq!(read(session.to_str().unwrap(), &lines), ["family a1 S", call]);
+    // Progress that reports no call.
+    let lines =
+        [own, progress(r#"{"type":"user","message":{"role":"user","content":"\"input_tokens\": 5"}}"#)];
+    assert_eq!(read(session.to_str().unwrap(), &lines), ["family a1 S", call]);
+}

@@ -12,6 +12,9 @@ const WORD: &[u8] = b"oken";
 /// What the name of a counter ends with, behind `t` or `T`: `input_tokens`, `inputTokens`, `promptTokenCount`, `prompt_token_count`.
 const ENDINGS: [&[u8]; 3] = [b"okens\"", b"okenCount\"", b"oken_count\""];
 
+/// What the name of an object with counters of any name ends with: `usage`, `token_usage`, `tokenUsage`, `tokens`.
+const OBJECTS: [&[u8]; 4] = [b"usage\"", b"Usage\"", b"tokens\"", b"Tokens\""];
+
 /// Kinds of lines that report no usage of their own, whatever is in them.
 const QUIET: [&str; 7] = [
     "response_item",
@@ -23,8 +26,9 @@ const QUIET: [&str; 7] = [
     "turn_diff",
 ];
 
-/// Kinds of `event_msg` that report no usage of their own.
-const QUIET_EVENTS: [&str; 40] = [
+/// Kinds of `event_msg` that report no usage of their own, whatever is in them. Not those about turns: no text or result of a tool
+/// stands in them unescaped, so whatever counts tokens there is usage of a form that is not known yet.
+const QUIET_EVENTS: [&str; 32] = [
     "agent_message",
     "agent_message_delta",
     "agent_reasoning",
@@ -32,7 +36,6 @@ const QUIET_EVENTS: [&str; 40] = [
     "agent_reasoning_raw_content",
     "agent_reasoning_section_break",
     "background_event",
-    "context_compacted",
     "dynamic_tool_call_request",
     "dynamic_tool_call_response",
     "entered_review_mode",
@@ -50,16 +53,9 @@ const QUIET_EVENTS: [&str; 40] = [
     "patch_apply_begin",
     "patch_apply_end",
     "plan_update",
-    "shutdown_complete",
     "stream_error",
-    "task_complete",
-    "task_started",
     "thread_name_updated",
-    "thread_rolled_back",
-    "turn_aborted",
-    "turn_complete",
     "turn_diff",
-    "turn_started",
     "user_message",
     "view_image_tool_call",
     "warning",
@@ -98,7 +94,7 @@ pub(super) fn is_known(kind: &str) -> bool {
     kind.strip_prefix("event_msg/").map_or(QUIET.contains(&kind), |event| QUIET_EVENTS.contains(&event))
 }
 
-/// Whether a field of the line, not a text in it, counts tokens.
+/// Whether a field of the line, not a text in it, counts tokens, or is an object of usage.
 pub(super) fn reports_tokens(line: &[u8]) -> bool {
     let mut found =
         ENDINGS.iter().flat_map(|end| memmem::find_iter(line, end).map(move |at| (at, end.len())));
@@ -110,6 +106,26 @@ pub(super) fn reports_tokens(line: &[u8]) -> bool {
         let counts = line[..at].ends_with(b"_t") || line[..at].ends_with(b"T");
         // In a text the quotes are escaped.
         counts && before.ends_with(b"\"") && !before.ends_with(b"\\\"") && after.starts_with(b":")
+    }) || OBJECTS.iter().any(|object| holds_counts(line, object))
+}
+
+/// Whether a field of the line whose name ends so is an object with a number that is not 0.
+fn holds_counts(line: &[u8], end: &[u8]) -> bool {
+    memmem::find_iter(line, end).any(|at| {
+        let name =
+            line[..at].iter().rev().take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'_').count();
+        let before = &line[..at - name];
+        let whole_word = name == 0 || matches!(line[at - 1], b'_') || line[at].is_ascii_uppercase();
+        if !whole_word || !before.ends_with(b"\"") || before.ends_with(b"\\\"") {
+            return false;
+        }
+        let Some(value) = line[at + end.len()..].trim_ascii_start().strip_prefix(b":") else { return false };
+        let Some(object) = value.trim_ascii_start().strip_prefix(b"{") else { return false };
+        let object = &object[..memchr::memchr(b'}', object).unwrap_or(object.len())];
+        object
+            .split(|byte| *byte == b':')
+            .skip(1)
+            .any(|value| matches!(value.trim_ascii_start(), [b'1'..=b'9', ..]))
     })
 }
 
@@ -145,6 +161,16 @@ mod tests {
             (r#"{"usage":{"promptTokenCount":5}}"#, true),
             (r#"{"usage":{"prompt_token_count":5}}"#, true),
             (r#"{"policy":{"tokens":5}}"#, false),
+            (r#"{"usage":{"prompt":5,"completion":0}}"#, true),
+            (r#"{"usage": {"prompt": 0, "completion": 5}}"#, true),
+            (r#"{"token_usage":{"in":5}}"#, true),
+            (r#"{"turnUsage":{"in":5}}"#, true),
+            (r#"{"tokens":{"input":5,"output":1}}"#, true),
+            (r#"{"usage":{"prompt":0,"completion":0}}"#, false),
+            (r#"{"usage":{"how":"5 times"}}"#, false),
+            (r#"{"usage":"5"}"#, false),
+            (r#"{"sausage":{"in":5}}"#, false),
+            (r#"{"text":"{\"usage\":{\"in\":5}}"}"#, false),
             (r#"{"text":"{\"input_tokens\":5}"}"#, false),
             (r#"{"text":"{\"inputTokens\":5}"}"#, false),
             (r#"{"text":"input_tokens"}"#, false),

@@ -38,7 +38,10 @@ fn is_of_the_system(error: &io::Error) -> bool {
 
 /// The message of an error that sled handed on in Rust's own notation, `Os { code: 28, kind: …, message: "…" }`.
 fn plain(text: &str) -> &str {
-    let message = text.strip_prefix("Os {").and_then(|rest| rest.split_once("message: \"")).and_then(|(_, rest)| rest.split_once('"'));
+    let message = text
+        .strip_prefix("Os {")
+        .and_then(|rest| rest.split_once("message: \""))
+        .and_then(|(_, rest)| rest.split_once('"'));
     message.map_or(text, |(message, _)| message)
 }
 
@@ -67,7 +70,10 @@ mod tests {
         for (text, expected) in [
             (noted, "No space left on device"),
             ("No space left on device (os error 28)", "No space left on device (os error 28)"),
-            ("could not acquire lock: Os { message: \"x\" }", "could not acquire lock: Os { message: \"x\" }"),
+            (
+                "could not acquire lock: Os { message: \"x\" }",
+                "could not acquire lock: Os { message: \"x\" }",
+            ),
         ] {
             assert_eq!(plain(text), expected, "{text}");
         }

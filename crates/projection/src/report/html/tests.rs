@@ -29,7 +29,11 @@ fn the_page_and_the_table_of_a_task() {
     let report = report("T-7", FULL);
     insta::assert_snapshot!("page", html(&report).replace(STYLE, "…"));
     insta::assert_snapshot!("csv", csv(&report).replace("\r\n", "\n"));
-    assert_eq!(csv(&report).matches("\r\n").count(), 8, "a head, six executions, and what none of them holds");
+    assert_eq!(
+        csv(&report).matches("\r\n").count(),
+        8,
+        "a head, six executions, and what none of them holds"
+    );
 }
 
 #[test]
