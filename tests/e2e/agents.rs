@@ -1,5 +1,6 @@
-//! Sessions of coding agents as their released versions write them: what each folder of `tests/fixtures/agents` holds counts
-//! as its `expected.json` says, in every order of import, whatever was imported before.
+//! Sessions of coding agents as their released versions write them: what each folder of
+//! `tests/fixtures/agents` holds counts as its `expected.json` says, in every order of import, whatever was
+//! imported before.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -197,7 +198,8 @@ scenarios! {
     a_compaction_within_a_call_is_added: "claude/compaction-in-a-call";
 }
 
-/// A line of a rollout of 2025-10-01 or -02: a head, or counters of so many outputs, ten times as many inputs, and those of the last call.
+/// A line of a rollout of 2025-10-01 or -02: a head, or counters of so many outputs, ten times as many
+/// inputs, and those of the last call.
 fn rollout_line(at: &str, what: &str) -> String {
     let words: Vec<&str> = what.split_whitespace().collect();
     let counters = |output: &str| {
@@ -222,7 +224,8 @@ fn rollout_line(at: &str, what: &str) -> String {
     json!({"timestamp": format!("2025-10-{at}Z"), "type": kind, "payload": payload}).to_string()
 }
 
-/// What a fork repeats of its parent is the parent's, however slowly it was copied; what the parent has later is another call.
+/// What a fork repeats of its parent is the parent's, however slowly it was copied; what the parent has later
+/// is another call.
 #[test]
 fn a_fork_repeats_the_calls_of_its_parent_in_any_time() {
     let parent = ["01T00:00:00 head P", "01T00:00:31 70 70", "01T00:00:41 100 30", "03T00:00:00 140 40"];

@@ -256,8 +256,8 @@ fn alerts_check(server: &Server) -> (String, bool, String) {
     (health["status"].as_str().unwrap().to_owned(), check["ok"] == true, said)
 }
 
-/// Which file says where alerts go is known as long as it is named; where it is not any more, though the log has deliveries, that is
-/// loud, until somebody says what is meant.
+/// Which file says where alerts go is known as long as it is named; where it is not any more, though the log
+/// has deliveries, that is loud, until somebody says what is meant.
 fn alerts_are_not_forgotten(place: &Place, log: &[&str], serve: &[&str]) {
     let start = |more: &[&str]| Server::of(place, &[log, serve, more].concat());
     let (port, got) = receiver();

@@ -21,8 +21,8 @@ fn the_demo_tells_a_day_and_what_to_type_next() {
     assert!(place.path("mine/notes.txt").is_file());
 }
 
-/// The evidence files of the spec: of a task within its limits, of one with further attempts and a warning, of a blocked
-/// one, and the report of a session that was imported and never opened.
+/// The evidence files of the spec: of a task within its limits, of one with further attempts and a warning,
+/// of a blocked one, and the report of a session that was imported and never opened.
 #[test]
 fn evidence_files_are_as_the_spec_has_them() {
     let place = Place::new();

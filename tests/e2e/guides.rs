@@ -1,5 +1,5 @@
-//! Every block of the README, the guides and the reference runs as it stands there, is read by the parser of its kind, or stands
-//! below with what tests it instead.
+//! Every block of the README, the guides and the reference runs as it stands there, is read by the parser of
+//! its kind, or stands below with what tests it instead.
 
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
@@ -31,7 +31,8 @@ const READ: [(&str, &str); 4] = [
     ("docs/reference/remediation-config.md", "yaml"),
 ];
 
-/// Blocks that are neither typed nor read: document, words in the block, and what tests them instead or why nothing does.
+/// Blocks that are neither typed nor read: document, words in the block, and what tests them instead or why
+/// nothing does.
 const ELSEWHERE: &[(&str, &str, &str)] = &[
     ("README.md", "./tools/test", "runs this test"),
     ("README.md", "cargo install", "builds everything once more"),

@@ -39,7 +39,8 @@ fn what_cannot_be_read_is_named_with_file_and_line() {
     assert!(told.contains("nowhere: does not exist; check the spelling"), "{told}");
 }
 
-/// Later models bill what they write to the cache at a price of its own; it is a part of the input that a snapshot reports.
+/// Later models bill what they write to the cache at a price of its own; it is a part of the input that a
+/// snapshot reports.
 #[test]
 fn cache_writes_cost_what_the_book_says() {
     let place = Place::new();
@@ -130,8 +131,8 @@ fn the_real_sessions_give_the_true_totals() {
     assert!(rebuilt.as_array().unwrap().iter().all(|view| view["identical"] == true), "{rebuilt}");
 }
 
-/// The fixture was imported by a version that numbered the growing snapshots of a file: it counts the copies of a fork, a
-/// stale snapshot as a restart, and cache writes as plain input.
+/// The fixture was imported by a version that numbered the growing snapshots of a file: it counts the copies
+/// of a fork, a stale snapshot as a restart, and cache writes as plain input.
 #[test]
 fn importing_again_corrects_what_an_earlier_version_counted() {
     let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/import-v1");

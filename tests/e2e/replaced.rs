@@ -90,7 +90,8 @@ fn carry(client: TcpStream, target: &Mutex<String>, appended: &Sender<()>, go_on
     }
 }
 
-/// An import whose server is replaced by that of another directory after its first request. Its exit code, and what it told.
+/// An import whose server is replaced by that of another directory after its first request. Its exit code,
+/// and what it told.
 fn import(place: &Place, by_data: bool, replace_by: &str) -> (i32, String) {
     place.write("s/session.jsonl", &session("S", &[[10, 0, 1, 0]; 1_200]));
     let server = Server::start(place, "a");

@@ -52,7 +52,8 @@ fn a_check_that_fails_itself_lets_the_task_go_on_and_is_an_event() {
 
 #[test]
 fn a_log_that_is_away_keeps_nobody_from_working() {
-    // Rule: fail open. nats-server is dead: the gate answers soon, health and readiness are red, and all of it ends by itself.
+    // Rule: fail open. nats-server is dead: the gate answers soon, health and readiness are red, and all of
+    // it ends by itself.
     let Some(mut ground) = Ground::nats() else { return };
     ground.serve(&format!("{PHASES}stop_loss: {{ on_stale: open }}\n"));
     let _ = ground.ok("task open T-1");

@@ -235,7 +235,8 @@ fn ec09_each_run_of_a_phase_is_an_attempt_and_totals_are_over_all(ground: &mut G
 }
 
 fn ec11_when_only_pr_and_monitor_remain_the_token_rule_still_blocks(ground: &mut Ground) {
-    // Rule: 125 % is blocked even when only PR and MONITOR remain; below 1.1 they turn blocks of other rules into warnings.
+    // Rule: 125 % is blocked even when only PR and MONITOR remain; below 1.1 they turn blocks of other rules
+    // into warnings.
     ground.serve("rollout: enforce\nstop_loss: { per_phase_action: block }\n");
     // The task's tokens, and what the gate says before PR and before completion; REVIEW is far above its own limit.
     for (task, tokens, says, because) in [
@@ -254,7 +255,8 @@ fn ec11_when_only_pr_and_monitor_remain_the_token_rule_still_blocks(ground: &mut
         let answer = ground.gate(task, "REVIEW");
         assert_eq!(verdict(&answer), "block", "before REVIEW it is not nearly done: {answer}");
     }
-    // Three blocks by the token rule, one remediation, for people: it is never blocked itself. No other block opens one.
+    // Three blocks by the token rule, one remediation, for people: it is never blocked itself. No other block
+    // opens one.
     let opened = ground.wait_for("FIX-BUDGET-BREACH-T-125", "task_opened");
     assert_eq!(opened["task_opened"]["labels"]["remediates"], "T-125", "{opened}");
     assert_eq!(opened["producer"], "tollgate");

@@ -67,7 +67,8 @@ fn ec12_a_remediation_that_cannot_be_opened_is_alerted_and_tried_again(ground: &
 }
 
 fn pm1_rollout_and_switches_keep_wrong_budgets_from_starving_tasks(ground: &mut Ground) {
-    // Rule: budgets that are wrong must not stop work: observe first, enforce in steps, scale at once, switch off at once.
+    // Rule: budgets that are wrong must not stop work: observe first, enforce in steps, scale at once, switch
+    // off at once.
     runaway(ground, "T-low", "low");
     runaway(ground, "T-high", "high");
     for (config, low, high) in [
@@ -107,7 +108,8 @@ fn pm1_rollout_and_switches_keep_wrong_budgets_from_starving_tasks(ground: &mut 
 }
 
 fn pm6_importance_that_is_gamed_is_flagged_recorded_and_alerted(ground: &mut Ground) {
-    // Rule: critical needs a justification, each change has a name and a reason, two tiers up raise an alert, and limits stay.
+    // Rule: critical needs a justification, each change has a name and a reason, two tiers up raise an alert,
+    // and limits stay.
     for (task, given, missing) in [
         ("T-bare", "", "a justification and an author"),
         ("T-mute", "--author eve", "a justification"),

@@ -125,8 +125,8 @@ fn ran(ground: &Ground, task: &str, phase: &str, seconds: u32, tokens: u64) {
 }
 
 fn actions_decide_whether_latency_and_single_phases_warn_or_block(ground: &mut Ground) {
-    // Rules 2 and 3: above 1.2 times the task's latency, above 1.5 times the limit of a phase: `warn` unless the config says `block`. No
-    // remediation: that is for tokens.
+    // Rules 2 and 3: above 1.2 times the task's latency, above 1.5 times the limit of a phase: `warn` unless
+    // the config says `block`. No remediation: that is for tokens.
     let (latency, phase) = ("latency_budget_exceeded", "phase_budget_exceeded");
     ground.serve(LATE_PHASES);
     for (nth, (action, seconds, tokens, says, because, asked)) in [
@@ -268,7 +268,8 @@ fn the_second_switch_turns_tracking_off_and_stops_no_work(ground: &mut Ground) {
     // The last that the ledger has to do for the block: nothing of its own comes later and is counted below.
     let told = |event: &Value| event["id"].as_str().is_some_and(|id| id.ends_with("/told"));
     let _ = ground.wait_until("FIX-BUDGET-BREACH-T-1", told);
-    // What the ledger sees of itself at any time, more of it on a machine that has much to do, is nothing that somebody sent.
+    // What the ledger sees of itself at any time, more of it on a machine that has much to do, is nothing
+    // that somebody sent.
     let of_itself = |event: &&Value| {
         ["transitions_measured", "condition_observed"].iter().any(|kind| !event[*kind].is_null())
     };

@@ -20,7 +20,8 @@ over_each_log!(
 /// Shares say something from four tasks on.
 const FEW: &str = "rollout: enforce\nalerts: { min_tasks: 4 }\n";
 
-/// The events of a task that used so many tokens in PLAN on a day, from its opening to the end of the phase; closed where a word says so.
+/// The events of a task that used so many tokens in PLAN on a day, from its opening to the end of the phase;
+/// closed where a word says so.
 fn task(name: &str, day: &str, importance: &str, tokens: u64, close: Option<&str>) -> Vec<Value> {
     let at = |clock: &str| format!("{day}T{clock}Z");
     let event = |id: &str, clock: &str, kind: &str, body: Value| {
@@ -42,7 +43,8 @@ fn task(name: &str, day: &str, importance: &str, tokens: u64, close: Option<&str
 }
 
 fn pm2_false_positives_are_marked_counted_and_lead_to_a_proposal(ground: &mut Ground) {
-    // Rule: whether a block was right is asked of people; the rate per tier is a view, and too many lead to a proposal with its numbers.
+    // Rule: whether a block was right is asked of people; the rate per tier is a view, and too many lead to a
+    // proposal with its numbers.
     ground.serve(FEW);
     for nth in 0..5 {
         let _ = ground.append(&task(&format!("T-{nth}"), "2026-11-17", "medium", 16_000, Some("completed")));
@@ -111,7 +113,8 @@ fn completed(ground: &Ground, prefix: &str, count: usize, day: &str, tokens: u64
 }
 
 fn ec23_a_shift_of_token_counts_raises_an_alert_that_leads_to_the_guide(ground: &mut Ground) {
-    // Rule: where the p50 of a week moves by more than 20 % against the week before, tokens may be counted in another way.
+    // Rule: where the p50 of a week moves by more than 20 % against the week before, tokens may be counted in
+    // another way.
     completed(ground, "A", 4, "2026-11-10", 10_000);
     completed(ground, "B", 4, "2026-11-17", 12_000);
     ground.serve(FEW);
@@ -178,8 +181,8 @@ fn minutes(from: &str, count: i64, p95_us: u64, rollout: Rollout) -> Vec<(Timest
 }
 
 fn pm3_transitions_that_are_slow_for_long_switch_enforcement_off_until_a_person_resets(ground: &mut Ground) {
-    // Rule: transitions slower than 200 % of the baseline for 10 minutes switch enforcement off, with a critical alert and an event; a
-    // person switches it on again.
+    // Rule: transitions slower than 200 % of the baseline for 10 minutes switch enforcement off, with a
+    // critical alert and an event; a person switches it on again.
     let _ = ground.ok("task open T-1");
     let _ = ground.ok("usage record T-1 --output 200000");
     assert_eq!(verdict(&ground.gate("T-1", "IMPLEMENT")), "block");
@@ -212,7 +215,8 @@ fn pm3_transitions_that_are_slow_for_long_switch_enforcement_off_until_a_person_
 }
 
 fn pm5_savings_are_measured_against_a_baseline_and_not_claimed_without(ground: &mut Ground) {
-    // Rule: savings are measured against the first two weeks, and four weeks later at the earliest; no saving is said too.
+    // Rule: savings are measured against the first two weeks, and four weeks later at the earliest; no saving
+    // is said too.
     ground.serve(FEW);
     completed(ground, "A", 4, "2026-10-06", 10_000);
     let early = figure(ground, "tokens_p50");
@@ -254,8 +258,8 @@ fn under_enforcement(ground: &mut Ground) {
 }
 
 fn pm5_the_report_of_savings_says_what_is_known_and_what_is_assumed(ground: &mut Ground) {
-    // Rule: what could not be blocked beside what could, by class; stops by what people say of them; avoided is a range with its assumption,
-    // and no number comes from too few tasks.
+    // Rule: what could not be blocked beside what could, by class; stops by what people say of them; avoided
+    // is a range with its assumption, and no number comes from too few tasks.
     let savings = |ground: &Ground| ground.json("--format json report savings");
     ground.serve("rollout: observe\nalerts: { min_tasks: 3 }\n");
     assert_eq!(savings(ground)["classes"], json!([]));
@@ -330,7 +334,8 @@ fn pm5_the_report_of_savings_says_what_is_known_and_what_is_assumed(ground: &mut
 }
 
 fn pm6_importance_that_is_gamed_shows(ground: &mut Ground) {
-    // Rule: critical needs a justification and names its author; raising it later and too many critical tasks raise alerts.
+    // Rule: critical needs a justification and names its author; raising it later and too many critical tasks
+    // raise alerts.
     let said = ground.run("task open T-1 --importance critical");
     assert!(said.code == 0 && said.err.contains("flagged for review"), "{said:?}");
     let alert = raised(ground, "unjustified");

@@ -90,8 +90,8 @@ impl Ground {
         }
     }
 
-    /// Appends an event that no version of Tollgate can read, as a later version or a damaged disk would leave one. No server
-    /// may run on a data directory meanwhile.
+    /// Appends an event that no version of Tollgate can read, as a later version or a damaged disk would
+    /// leave one. No server may run on a data directory meanwhile.
     pub(crate) fn append_unreadable(&self, task: &str) {
         let tenant = TenantId::default_tenant();
         let event = NewEvent {
@@ -123,8 +123,8 @@ impl Ground {
         });
     }
 
-    /// Appends what servers write about the ledger itself, each with the time when it occurred. No server may run on a data directory
-    /// meanwhile.
+    /// Appends what servers write about the ledger itself, each with the time when it occurred. No server may
+    /// run on a data directory meanwhile.
     pub(crate) fn append_own(&self, facts: Vec<(Timestamp, EventBody)>) {
         let (tenant, task) = (TenantId::ledger(), TaskId::ledger());
         let events = facts.into_iter().enumerate().map(|(nth, (at, body))| {
@@ -238,7 +238,8 @@ impl Ground {
         self.server.take().unwrap().kill();
     }
 
-    /// Kills what holds the log, in the middle of what it writes, and starts it again: on a data directory that is the server.
+    /// Kills what holds the log, in the middle of what it writes, and starts it again: on a data directory
+    /// that is the server.
     pub(crate) fn break_log(&mut self) {
         if let On::Nats(cluster) = &mut self.on {
             cluster.nats.kill();

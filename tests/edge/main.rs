@@ -1,5 +1,6 @@
-//! The edge cases `ec01_…` to `ec23_…` and the failure scenarios `pm1_…` to `pm8_…`, each a named test at the public interfaces:
-//! the command line and HTTP. Each runs over every log that can show it: `embedded::NAME`, `nats::NAME`.
+//! The edge cases `ec01_…` to `ec23_…` and the failure scenarios `pm1_…` to `pm8_…`, each a named test at the
+//! public interfaces: the command line and HTTP. Each runs over every log that can show it: `embedded::NAME`,
+//! `nats::NAME`.
 
 #![expect(clippy::unwrap_used, reason = "in a test an error is a failed test")]
 

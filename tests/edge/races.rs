@@ -25,8 +25,9 @@ const PHASES: [&str; 9] =
 const WORKED: usize = 2;
 
 fn pm3_fifty_tasks_at_once_report_without_waiting_and_are_all_decided(ground: &mut Ground) {
-    // How much time they pay is measured and not tested: `tollgate-bench transitions`, `fifty_tasks_…_with_vs_without`. What is
-    // tested: what is reported costs no round trip, the gate decides each step of each task, and nothing is left out for that.
+    // How much time they pay is measured and not tested: `tollgate-bench transitions`,
+    // `fifty_tasks_…_with_vs_without`. What is tested: what is reported costs no round trip, the gate decides
+    // each step of each task, and nothing is left out for that.
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(async {
         let tracker = TrackerBuilder::to_server(ground.url(), "bot").gate_patience(Duration::from_secs(60));
@@ -80,7 +81,8 @@ struct State {
 }
 
 impl Shared {
-    /// Sends one request until it is answered, always the same bytes; `None`: whoever sends it dies with the first failure.
+    /// Sends one request until it is answered, always the same bytes; `None`: whoever sends it dies with the
+    /// first failure.
     fn send(&self, path: &str, body: &Value, mortal: bool) -> Option<(u16, Value)> {
         let body = body.to_string();
         let begun = Stopwatch::start();
@@ -144,8 +146,8 @@ fn advance(shared: &Shared, task: &str, from: usize, mortal: bool, life: &str) -
 }
 
 fn pm4_ten_tasks_advancing_at_once_survive_failed_writes_and_kills(ground: &mut Ground) {
-    // Rule: 10 tasks advance at once, writes fail and processes are killed in mid-transition; afterwards the log has each transition
-    // once, and an orchestrator that died is brought back to where its work is.
+    // Rule: 10 tasks advance at once, writes fail and processes are killed in mid-transition; afterwards the
+    // log has each transition once, and an orchestrator that died is brought back to where its work is.
     for task in 0..10 {
         let _ = ground.ok(&format!("task open {}", name(task)));
     }

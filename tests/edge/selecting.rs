@@ -1,4 +1,5 @@
-//! Reading over many tasks: which are selected, what they have in common, what has a bound, and where the limits lie exactly.
+//! Reading over many tasks: which are selected, what they have in common, what has a bound, and where the
+//! limits lie exactly.
 
 use serde_json::{Value, json};
 
@@ -167,7 +168,8 @@ fn the_largest_groups_are_listed_and_one_row_stands_for_the_others(ground: &mut 
 }
 
 fn exactly_at_a_limit_is_not_above_it_and_one_token_more_is(ground: &mut Ground) {
-    // One rule everywhere: "above" is strict. 23,400 tokens; 35,100 are 1.5 times, 28,080 are 1.2 times; THINK has 6,000, 9,000 are 1.5 times.
+    // One rule everywhere: "above" is strict. 23,400 tokens; 35,100 are 1.5 times, 28,080 are 1.2 times;
+    // THINK has 6,000, 9,000 are 1.5 times.
     for (nth, (phase, tokens, advance, says, because, status)) in [
         ("", 23_400, "IMPLEMENT", "allow", "", "within"),
         ("", 23_401, "IMPLEMENT", "warn", "token_budget_warning", "warning"),

@@ -1,4 +1,5 @@
-//! Servers of a ledger on a cluster of three with a replica of the log on each: members are killed, one and two at a time.
+//! Servers of a ledger on a cluster of three with a replica of the log on each: members are killed, one and
+//! two at a time.
 
 #![expect(clippy::unwrap_used, reason = "in a test an error is a failed test")]
 
@@ -84,8 +85,8 @@ fn read(server: &Server, path: &str) -> Value {
     }
 }
 
-/// Two servers start the same phase of each task, each under an id of its own, while members of the cluster die in turn: one of them
-/// wins, and what was used is counted once.
+/// Two servers start the same phase of each task, each under an id of its own, while members of the cluster
+/// die in turn: one of them wins, and what was used is counted once.
 #[test]
 fn decisions_are_won_once_and_nothing_is_lost_while_members_of_a_cluster_die() {
     const TASKS: usize = 12;

@@ -1,4 +1,5 @@
-//! An older log beside newer views: refused and named, what remembers the loss is kept, and going on without is said aloud.
+//! An older log beside newer views: refused and named, what remembers the loss is kept, and going on without
+//! is said aloud.
 
 use std::path::Path;
 

@@ -1,4 +1,5 @@
-//! The network between the processes of a ledger fails: nothing acknowledged is lost or counted twice, and it heals by itself.
+//! The network between the processes of a ledger fails: nothing acknowledged is lost or counted twice, and it
+//! heals by itself.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;

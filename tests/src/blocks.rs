@@ -59,7 +59,8 @@ pub struct Step {
     pub shown: Vec<String>,
 }
 
-/// The commands of a console block: what follows `$ `, over more lines where a quote is open or a backslash ends the line.
+/// The commands of a console block: what follows `$ `, over more lines where a quote is open or a backslash
+/// ends the line.
 #[must_use]
 pub fn steps(text: &str) -> Vec<Step> {
     let mut steps: Vec<Step> = Vec::new();
@@ -192,8 +193,8 @@ impl Reader {
         (text(&output.stdout) + &text(&output.stderr), output.status.success())
     }
 
-    /// Starts what goes on until it is stopped; gives its first line. A server listens on a free port, which stands from then on
-    /// in the place of the one that the document names.
+    /// Starts what goes on until it is stopped; gives its first line. A server listens on a free port, which
+    /// stands from then on in the place of the one that the document names.
     fn start(&mut self, command: &str) -> (String, bool) {
         let port =
             command.split_once("--listen 127.0.0.1:").map_or("7070", |(_, port)| port).trim().to_owned();
@@ -245,7 +246,8 @@ fn lasts(command: &str) -> bool {
         && [" serve", " projector ", "--follow"].iter().any(|word| command.contains(word))
 }
 
-/// The first line that is shown and not printed, in this order: ids, numbers and times may be others, `…` stands for anything.
+/// The first line that is shown and not printed, in this order: ids, numbers and times may be others, `…`
+/// stands for anything.
 fn missing<'a>(shown: &'a [String], printed: &str) -> Option<&'a String> {
     let printed: Vec<String> = printed.lines().map(shape).collect();
     let mut rest = printed.iter();

@@ -1,5 +1,5 @@
-//! A ledger on NATS, as its operators run it: nats-server, projectors, servers, each a process of its own. And a client that
-//! knows nothing but the protocol of NATS.
+//! A ledger on NATS, as its operators run it: nats-server, projectors, servers, each a process of its own.
+//! And a client that knows nothing but the protocol of NATS.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};

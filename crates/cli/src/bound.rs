@@ -1,5 +1,5 @@
-//! Requests to the server that owns a data directory, and to no other: each names its ledger and its run. A server of another one that gets
-//! the address in the middle of a command refuses the rest.
+//! Requests to the server that owns a data directory, and to no other: each names its ledger and its run. A
+//! server of another one that gets the address in the middle of a command refuses the rest.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -33,8 +33,9 @@ pub(crate) struct Bound {
 impl Bound {
     /// To the server that owns a data directory, if one does and answers.
     ///
-    /// What a killed server left is found out here: nobody answers at its address, or somebody else does. Another ledger has another epoch; a
-    /// copy of this one has the same, but is served by another run of a server.
+    /// What a killed server left is found out here: nobody answers at its address, or somebody else does.
+    /// Another ledger has another epoch; a copy of this one has the same, but is served by another run of a
+    /// server.
     pub(crate) async fn of_data(data: &Path) -> Option<Self> {
         let to = RwLock::new(find(data).await?);
         Some(Self { to, data: data.to_owned() })

@@ -145,8 +145,8 @@ impl Connection {
         }
     }
 
-    /// Commits the views and writes what evidence is due, where that is this process's task. A report that cannot be written
-    /// takes nothing from what the command did: it is told, and the next command writes it.
+    /// Commits the views and writes what evidence is due, where that is this process's task. A report that
+    /// cannot be written takes nothing from what the command did: it is told, and the next command writes it.
     pub(crate) async fn close(self) {
         let Some(mut local) = self.local else { return };
         if local.remediations.round().await > 0 {

@@ -20,7 +20,8 @@ pub(crate) const REFUSED: u8 = 3;
 pub(crate) const STALE: u8 = 4;
 /// The gate says `block`.
 pub(crate) const BLOCKED: u8 = 5;
-/// A check found a difference: opening a log that lost its end, `log verify`, `backup`, `restore`, `view rebuild`, `config check`.
+/// A check found a difference: opening a log that lost its end, `log verify`, `backup`, `restore`, `view
+/// rebuild`, `config check`.
 pub(crate) const DIFFERS: u8 = 6;
 /// Ctrl-C, as shells have it: 128 and the number of the signal.
 pub(crate) const INTERRUPTED: u8 = 130;

@@ -1,7 +1,8 @@
 //! `tollgate`: the budget ledger for AI agents, as one binary.
 //!
-//! [`args`] is what can be asked; [`connect`] finds the ledger that answers: a server, or the data directory opened by this
-//! process; [`bound`] keeps a command at that server; [`commands`] has one file per subject; [`output`] is what people and programs see; [`exit`] the codes.
+//! [`args`] is what can be asked; [`connect`] finds the ledger that answers: a server, or the data directory
+//! opened by this process; [`bound`] keeps a command at that server; [`commands`] has one file per subject;
+//! [`output`] is what people and programs see; [`exit`] the codes.
 
 mod args;
 mod bound;
@@ -50,7 +51,8 @@ fn main() -> ExitCode {
 /// The signal of a file that reaches the limit of the process (`ulimit -f`); the same on Linux, macOS and the BSDs.
 const SIGXFSZ: i32 = 25;
 
-/// Makes a file that may not grow an error of the write, which is handled as a full disk is; by default it ends the process.
+/// Makes a file that may not grow an error of the write, which is handled as a full disk is; by default it
+/// ends the process.
 fn survive_limits_of_files() -> std::io::Result<()> {
     // Once asked for, the signal does nothing else for the life of the process.
     signal(SignalKind::from_raw(SIGXFSZ)).map(drop)
@@ -77,7 +79,8 @@ fn start_logging(level: &str) {
 
 /// The process's own log on stderr: what is hidden in somebody's text is written out there, too.
 struct LogLines {
-    /// Whether the lines have colours, which are control characters; those of texts in them are escaped before they come here.
+    /// Whether the lines have colours, which are control characters; those of texts in them are escaped
+    /// before they come here.
     colours: bool,
 }
 

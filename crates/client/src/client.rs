@@ -86,8 +86,8 @@ impl Client {
         Self { tenant, ..self.clone() }
     }
 
-    /// The same, for someone who reads: reports note who read them. A name that no header can carry is left out, and the
-    /// read is noted as `anonymous`.
+    /// The same, for someone who reads: reports note who read them. A name that no header can carry is left
+    /// out, and the read is noted as `anonymous`.
     #[must_use]
     pub fn reading_as(&self, reader: Option<&str>) -> Self {
         let reader = reader.and_then(|name| HeaderValue::from_bytes(name.as_bytes()).ok());

@@ -1,7 +1,8 @@
 //! What an orchestrator links: the API as typed calls, and a tracker that batches, retries and spools.
 //!
-//! [`Tracker`] is for reporting: it costs the orchestrator next to nothing, survives a ledger that is away, and asks the
-//! gate before money is spent. [`Client`] is for asking: every endpoint as a call, over a [`Transport`].
+//! [`Tracker`] is for reporting: it costs the orchestrator next to nothing, survives a ledger that is away,
+//! and asks the gate before money is spent. [`Client`] is for asking: every endpoint as a call, over a
+//! [`Transport`].
 //!
 //! ```no_run
 //! use tollgate_client::{SpoolOptions, TrackerBuilder, Usage};
@@ -30,6 +31,8 @@
 //! # Ok(())
 //! # }
 //! ```
+
+#![warn(missing_docs)]
 
 mod alerts;
 mod client;

@@ -1,4 +1,5 @@
-//! Requests to one ledger and to no other: each names the ledger that it is for, and a server of another one refuses it.
+//! Requests to one ledger and to no other: each names the ledger that it is for, and a server of another one
+//! refuses it.
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
@@ -11,8 +12,9 @@ use crate::transport::{BoxFuture, Transport, TransportError};
 
 /// A transport to one ledger, whichever server of it answers.
 ///
-/// Which ledger that is is learned from the first answer that names one, and holds from then on: a server of another ledger that
-/// gets the address later refuses what comes, with 421 `other_ledger`. Until then requests are for whoever answers.
+/// Which ledger that is is learned from the first answer that names one, and holds from then on: a server of
+/// another ledger that gets the address later refuses what comes, with 421 `other_ledger`. Until then
+/// requests are for whoever answers.
 pub struct OneLedger {
     transport: Arc<dyn Transport>,
     ledger: OnceLock<HeaderValue>,

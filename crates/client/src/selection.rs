@@ -7,7 +7,7 @@ use crate::client::Address;
 pub struct TaskQuery {
     /// Tasks behind this one: the `next` of the page before.
     pub after: Option<String>,
-    /// At most so many, up to 1000.
+    /// How many to return at most, up to 1000.
     pub limit: Option<usize>,
     /// `implicit`, `open`, `completed`, `cancelled`, `abandoned`.
     pub stage: Option<String>,

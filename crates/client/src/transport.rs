@@ -11,8 +11,8 @@ pub trait Transport: Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// [`TransportError`] when there is no answer. What was asked may have been carried out nevertheless: ask again with
-    /// the same ids.
+    /// [`TransportError`] when there is no answer. What was asked may have been carried out nevertheless: ask
+    /// again with the same ids.
     fn send(&self, request: Request<Bytes>) -> BoxFuture<'_, Result<Response<Bytes>, TransportError>>;
 }
 

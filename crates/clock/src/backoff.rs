@@ -19,16 +19,16 @@ impl Default for Backoff {
 }
 
 impl Backoff {
-    /// How long to wait after `failures` failures in a row, counted from 1, without jitter: `first`, doubled with each further failure,
-    /// up to `longest`.
+    /// How long to wait after `failures` failures in a row, counted from 1, without jitter: `first`, doubled
+    /// with each further failure, up to `longest`.
     #[must_use]
     pub fn doubled(&self, failures: u32) -> Duration {
         let doublings = failures.saturating_sub(1).min(20);
         self.first.saturating_mul(1 << doublings).min(self.longest)
     }
 
-    /// The same with full jitter: any time up to [`Self::doubled`]. `random` is any number; `asked` is what the other side asked for, its
-    /// `Retry-After`, to which the jitter is added.
+    /// The same with full jitter: any time up to [`Self::doubled`]. `random` is any number; `asked` is what
+    /// the other side asked for, its `Retry-After`, to which the jitter is added.
     #[must_use]
     pub fn delay(&self, failures: u32, random: u64, asked: Option<Duration>) -> Duration {
         let longest = u64::try_from(self.doubled(failures).as_micros()).unwrap_or(u64::MAX);

@@ -8,7 +8,8 @@ pub async fn sleep(time: Duration) {
     tokio::time::sleep(time).await;
 }
 
-/// Blocks the calling thread for this time. For threads outside the runtime, which wait for something that gives no notification.
+/// Blocks the calling thread for this time. For threads outside the runtime, which wait for something that
+/// gives no notification.
 #[expect(clippy::disallowed_methods, reason = "this is the one home of sleep")]
 pub fn sleep_blocking(time: Duration) {
     std::thread::sleep(time);

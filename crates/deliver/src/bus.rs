@@ -47,7 +47,8 @@ impl<P: Publish> Channel for Bus<P> {
     }
 }
 
-/// `tollgate.v1.alerts.<tenant>.<rule>`; of a digest `tollgate.v1.alerts._all.digest`, which is no tenant's and no rule's.
+/// `tollgate.v1.alerts.<tenant>.<rule>`; of a digest `tollgate.v1.alerts._all.digest`, which is no tenant's
+/// and no rule's.
 #[must_use]
 pub fn subject(message: &Message) -> String {
     match &message.content {

@@ -1,10 +1,12 @@
 //! Delivery of alerts to where people and programs look: signed webhooks and a bus, from an outbox that keeps what is
 //! not delivered. It knows alerts as data, no view and no log.
 //!
-//! Read in this order: [`config`] is what an operator writes; [`message`] is what an endpoint is told, [`digest`] one
-//! message in place of many; [`outbox`] says what a store of undelivered messages promises; [`plan`] decides what is done
-//! next, purely; [`runner`] does it. A webhook is signed ([`signature`]) and sent ([`webhook`]) through `tollgate_outbound`; [`schedule`] says when it is tried again. [`remediation`] opens the
-//! follow-up of a block, by the same webhook, by a file or by a command. [`telemetry`] sends figures of the process to a collector.
+//! Read in this order: [`config`] is what an operator writes; [`message`] is what an endpoint is told,
+//! [`digest`] one message in place of many; [`outbox`] says what a store of undelivered messages promises;
+//! [`plan`] decides what is done next, purely; [`runner`] does it. A webhook is signed ([`signature`]) and
+//! sent ([`webhook`]) through `tollgate_outbound`; [`schedule`] says when it is tried again. [`remediation`]
+//! opens the follow-up of a block, by the same webhook, by a file or by a command. [`telemetry`] sends
+//! figures of the process to a collector.
 
 pub mod bus;
 pub mod config;

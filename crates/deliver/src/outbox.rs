@@ -10,9 +10,10 @@ use crate::signature::WebhookId;
 
 /// A store of undelivered messages. What it was told is durable when it answers, and it never forgets.
 ///
-/// A change of an alert is **fresh** for an endpoint until a message about it was attempted or it was grouped. Fresh changes
-/// are begun in the order of the log, so all a store needs for them is how far the endpoint has come. An endpoint that is
-/// seen for the first time begins at the present: nobody wants to be told of what was over before they asked.
+/// A change of an alert is **fresh** for an endpoint until a message about it was attempted or it was
+/// grouped. Fresh changes are begun in the order of the log, so all a store needs for them is how far the
+/// endpoint has come. An endpoint that is seen for the first time begins at the present: nobody wants to be
+/// told of what was over before they asked.
 ///
 /// Each endpoint is asked for and reported by one runner at a time.
 pub trait Outbox: Send + Sync + 'static {
@@ -23,8 +24,8 @@ pub trait Outbox: Send + Sync + 'static {
         limits: Limits,
     ) -> BoxFuture<'a, Result<Work, OutboxError>>;
 
-    /// Makes one message of all changes that are fresh for an endpoint now. Its id and what it covers are durable before
-    /// it is sent, so that it is the same at every attempt.
+    /// Makes one message of all changes that are fresh for an endpoint now. Its id and what it covers are
+    /// durable before it is sent, so that it is the same at every attempt.
     fn group<'a>(&'a self, endpoint: &'a Endpoint) -> BoxFuture<'a, Result<(), OutboxError>>;
 
     /// Records what came of an attempt. Called again with the same attempt it changes nothing.
@@ -39,9 +40,9 @@ pub trait Outbox: Send + Sync + 'static {
 pub struct Limits {
     /// Messages are due up to this time.
     pub now: Timestamp,
-    /// At most so many messages that are due.
+    /// How many due messages to return at most.
     pub due: usize,
-    /// At most so many fresh changes, and those that belong to the last one.
+    /// How many fresh changes to return at most, and those that belong to the last one.
     pub fresh: usize,
 }
 

@@ -18,9 +18,9 @@ pub enum Step {
     Wait(Option<Timestamp>),
 }
 
-/// What an endpoint was told lately. Up to `after` changes within a window are told one by one. Where more come, the rest
-/// waits for the window's end; and whenever more than `after` wait, they are told as one digest. It is kept in memory only:
-/// after a restart an endpoint is told at most one window's changes more.
+/// What an endpoint was told lately. Up to `after` changes within a window are told one by one. Where more
+/// come, the rest waits for the window's end; and whenever more than `after` wait, they are told as one
+/// digest. It is kept in memory only: after a restart an endpoint is told at most one window's changes more.
 #[derive(Clone, Debug)]
 pub struct Course {
     policy: DigestPolicy,

@@ -119,8 +119,8 @@ impl RemediationWay {
 /// The directory of the evidence of a tenant's task.
 pub type EvidenceOf = Box<dyn Fn(&str, &str) -> PathBuf + Send + Sync>;
 
-/// A name as a file: letters, digits, `-` and `_` stay, every other byte is escaped like in an address, so that none leaves its
-/// directory.
+/// A name as a file: letters, digits, `-` and `_` stay, every other byte is escaped like in an address, so
+/// that none leaves its directory.
 fn safe(name: &str) -> String {
     let mut file = String::new();
     for byte in name.bytes() {

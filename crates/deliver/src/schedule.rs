@@ -8,8 +8,8 @@ use tollgate_outbound::MAX_RETRY_AFTER;
 
 use crate::signature::WebhookId;
 
-/// How long to wait after each failed attempt; after the tenth, 75 h 35 min 5 s after the first, it is given up. The example of
-/// Standard Webhooks 1.0.0: minutes for a restart, days for a weekend.
+/// How long to wait after each failed attempt; after the tenth, 75 h 35 min 5 s after the first, it is given
+/// up. The example of Standard Webhooks 1.0.0: minutes for a restart, days for a weekend.
 const WAITS_S: [u64; 9] =
     [5, 5 * 60, 30 * 60, 2 * 3600, 5 * 3600, 10 * 3600, 14 * 3600, 20 * 3600, 24 * 3600];
 

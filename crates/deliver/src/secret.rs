@@ -156,7 +156,8 @@ mod tests {
         }
     }
 
-    /// Each form gives the key that the standard's libraries read from it, or is refused before anything is signed with another one.
+    /// Each form gives the key that the standard's libraries read from it, or is refused before anything is
+    /// signed with another one.
     #[cfg(unix)]
     #[test]
     fn a_form_of_a_secret_is_that_key_or_is_refused() {

@@ -41,8 +41,8 @@ impl WebhookId {
     ///
     /// # Errors
     ///
-    /// [`InvalidWebhookId`] for what is not 1 to 64 of letters, digits, `_` and `-`. In particular it holds no `.`, which
-    /// parts what is signed.
+    /// [`InvalidWebhookId`] for what is not 1 to 64 of letters, digits, `_` and `-`. In particular it holds
+    /// no `.`, which parts what is signed.
     pub fn parse(text: &str) -> Result<Self, InvalidWebhookId> {
         let letter = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
         if (1..=64).contains(&text.len()) && text.bytes().all(letter) {

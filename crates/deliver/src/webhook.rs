@@ -46,7 +46,8 @@ impl Webhook {
         trust: &Trust,
         resolver: Arc<dyn Resolve>,
     ) -> Result<Self, TlsError> {
-        // Each attempt is to an address that is judged for it, and none fails because an idle connection was being closed.
+        // Each attempt is to an address that is judged for it, and none fails because an idle connection was
+        // being closed.
         let client = Client::new(target, trust, resolver, Timeouts::default(), Connections::OneEach)?;
         Ok(Self { client, signer })
     }

@@ -154,7 +154,8 @@ impl AlertRule {
         Self::ALL.into_iter().find(|rule| rule.as_str() == word)
     }
 
-    /// Whether it is about the ledger's tasks as a whole, or about the ledger itself: what one task does neither begins nor ends it.
+    /// Whether it is about the ledger's tasks as a whole, or about the ledger itself: what one task does
+    /// neither begins nor ends it.
     #[must_use]
     pub const fn is_ledger_wide(self) -> bool {
         matches!(
@@ -239,7 +240,8 @@ impl Severity {
             | AlertRule::StoppedShare
             | AlertRule::Breach
             | AlertRule::StopLoss => Self::Error,
-            // Of a remediation, nobody knows yet that he is to work on it; of a phase, nobody else can say who is right.
+            // Of a remediation, nobody knows yet that he is to work on it; of a phase, nobody else can say
+            // who is right.
             AlertRule::Remediation
             | AlertRule::Bypass
             | AlertRule::Breaker
@@ -305,8 +307,8 @@ pub struct Condition {
     pub rule: AlertRule,
     /// What it is about.
     pub scope: AlertScope,
-    /// Percent of the limit that it is about; of drift, by how many tiers; of access, 1 for a new address and 2 for many tasks; 0
-    /// where there is none.
+    /// Percent of the limit that it is about; of drift, by how many tiers; of access, 1 for a new address and
+    /// 2 for many tasks; 0 where there is none.
     pub level: u32,
 }
 

@@ -48,8 +48,8 @@ impl Utilization {
         self.used.checked_mul(100)?.checked_add(half)?.checked_div(self.limit)
     }
 
-    /// Percent for people, without the sign: a whole number, and with as many decimals as it takes where that would read like one of the
-    /// bounds 100 and 150 and is not it: `100.03`. `None` for a zero limit.
+    /// Percent for people, without the sign: a whole number, and with as many decimals as it takes where that
+    /// would read like one of the bounds 100 and 150 and is not it: `100.03`. `None` for a zero limit.
     #[must_use]
     pub fn shown_percent(&self) -> Option<String> {
         let whole = self.percent()?;

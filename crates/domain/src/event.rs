@@ -1,6 +1,7 @@
 //! Events: facts of the domain, in the past tense. Stored: rename never, add only.
 //!
-//! Each kind belongs to a subject: a file here, a file of the same name in `wire/src/kind`, and a file of `proto/`. [`kinds`] lists them.
+//! Each kind belongs to a subject: a file here, a file of the same name in `wire/src/kind`, and a file of
+//! `proto/`. [`kinds`] lists them.
 
 mod alert;
 mod inbox;
@@ -71,8 +72,9 @@ pub struct RecordedEvent<'a> {
 }
 
 impl RecordedEvent<'_> {
-    /// Whether it says what became of its task. Facts of the whole ledger do not, and signals that a producer keeps in the task of
-    /// such facts, [`TaskId::ledger`], do not either: they are found by their ids, and no view makes a task of them.
+    /// Whether it says what became of its task. Facts of the whole ledger do not, and signals that a producer
+    /// keeps in the task of such facts, [`TaskId::ledger`], do not either: they are found by their ids, and
+    /// no view makes a task of them.
     ///
     /// [`TaskId::ledger`]: crate::ids::TaskId::ledger
     #[must_use]

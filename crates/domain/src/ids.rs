@@ -122,7 +122,8 @@ impl EventId {
         Self(format!("{}/{suffix}", &self.0[start..]).into())
     }
 
-    /// The id of an event that follows from a state: the first 128 bits of a hash of all it says, as hex, behind a word.
+    /// The id of an event that follows from a state: the first 128 bits of a hash of all it says, as hex,
+    /// behind a word.
     pub(crate) fn digest(word: &str, hash: [u8; 32]) -> Self {
         let hex: String = hash.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
         Self(format!("{word}-{hex}").into())

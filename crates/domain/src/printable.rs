@@ -1,10 +1,11 @@
-//! Text of others as it can be shown: no character in it moves a cursor, changes the order of what stands beside it, or hides.
+//! Text of others as it can be shown: no character in it moves a cursor, changes the order of what stands
+//! beside it, or hides.
 
 use std::borrow::Cow;
 use std::error::Error;
 
-/// Whether a character is not shown as it is: control characters, and those of formatting that are invisible or turn the direction of
-/// text. A line break and a tab are control characters, too.
+/// Whether a character is not shown as it is: control characters, and those of formatting that are invisible
+/// or turn the direction of text. A line break and a tab are control characters, too.
 #[must_use]
 pub const fn is_hidden(c: char) -> bool {
     matches!(
@@ -37,8 +38,8 @@ pub fn printable_lines(text: &str) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
-/// An error with all that is behind it: the outermost message alone says little. What a message says of its cause already is not said
-/// again.
+/// An error with all that is behind it: the outermost message alone says little. What a message says of its
+/// cause already is not said again.
 #[must_use]
 pub fn with_causes(error: &dyn Error) -> String {
     let mut text = error.to_string();

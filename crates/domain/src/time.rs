@@ -62,16 +62,18 @@ impl Timestamp {
         u64::try_from(measured).ok().filter(|ms| *ms <= DAY_MS).ok_or(measured)
     }
 
-    /// This time of a producer, as far as it can be believed beside the time when the ledger recorded it: what lies more than a day
-    /// ahead of that comes from a clock that is wrong, and happened when it was recorded. What lies behind it may be old.
+    /// This time of a producer, as far as it can be believed beside the time when the ledger recorded it:
+    /// what lies more than a day ahead of that comes from a clock that is wrong, and happened when it was
+    /// recorded. What lies behind it may be old.
     #[must_use]
     pub fn believed(self, recorded_at: Self) -> Self {
         let ahead = u64::try_from(self.millis_since(recorded_at)).unwrap_or_default();
         if ahead > DAY_MS { recorded_at } else { self }
     }
 
-    /// How far this time of a producer lies from the time when the ledger recorded it, in milliseconds, where that is more than clocks and
-    /// ways account for: more than five minutes ahead (positive), or more than a day behind (negative). `None`: it is believable.
+    /// How far this time of a producer lies from the time when the ledger recorded it, in milliseconds, where
+    /// that is more than clocks and ways account for: more than five minutes ahead (positive), or more than a
+    /// day behind (negative). `None`: it is believable.
     #[must_use]
     pub fn skew_ms(self, recorded_at: Self) -> Option<i64> {
         let ahead = self.millis_since(recorded_at);

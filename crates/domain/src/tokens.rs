@@ -91,8 +91,8 @@ impl TokenCounts {
         Ok(())
     }
 
-    /// What is left of them after a change, no kind below zero, and what the change takes away beyond that. What lies in another
-    /// kind is cut to it: a change of output that does not mention reasoning takes both.
+    /// What is left of them after a change, no kind below zero, and what the change takes away beyond that.
+    /// What lies in another kind is cut to it: a change of output that does not mention reasoning takes both.
     #[must_use]
     pub fn changed(&self, change: &TokenSums) -> (Self, Self) {
         let one = |count: u64, change: i128| {

@@ -1,9 +1,10 @@
-//! Time zones and the hours, days, weeks and months in them. The zone database is part of the binary: no answer depends on the files of
-//! the machine.
+//! Time zones and the hours, days, weeks and months in them. The zone database is part of the binary: no
+//! answer depends on the files of the machine.
 //!
-//! A day of a zone begins with the first moment at which its clocks show that date or a later one, and ends where the next one begins. So
-//! days have no gaps and do not overlap, whatever clocks do: 23 or 25 hours where they change, none at all for a date that was left out, and
-//! an hour that is set back over midnight belongs to the day that has begun.
+//! A day of a zone begins with the first moment at which its clocks show that date or a later one, and ends
+//! where the next one begins. So days have no gaps and do not overlap, whatever clocks do: 23 or 25 hours
+//! where they change, none at all for a date that was left out, and an hour that is set back over midnight
+//! belongs to the day that has begun.
 
 mod calendar;
 
@@ -60,7 +61,8 @@ impl Zone {
         self.name
     }
 
-    /// When a day begins here: the first moment at which the date is this one or a later one. `None`: outside the years 1 to 9999.
+    /// When a day begins here: the first moment at which the date is this one or a later one. `None`: outside
+    /// the years 1 to 9999.
     #[must_use]
     pub fn start_of(&self, day: Day) -> Option<Timestamp> {
         Timestamp::from_micros(self.begins(day).checked_mul(1_000_000)?).ok()

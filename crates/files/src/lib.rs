@@ -1,5 +1,6 @@
-//! Files and directories as a ledger makes them: for their owner alone, since they hold titles, reasons and names of people; and
-//! where they are replaced, whole or not at all. And files of settings, as people write them.
+//! Files and directories as a ledger makes them: for their owner alone, since they hold titles, reasons and
+//! names of people; and where they are replaced, whole or not at all. And files of settings, as people write
+//! them.
 
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Write};
@@ -14,7 +15,8 @@ pub fn private_file() -> OpenOptions {
     options
 }
 
-/// Makes a directory, and those above it that are missing, for their owner alone (mode 0700). What exists keeps its mode.
+/// Makes a directory, and those above it that are missing, for their owner alone (mode 0700). What exists
+/// keeps its mode.
 ///
 /// # Errors
 ///
@@ -26,8 +28,8 @@ pub fn make_private_dirs(dir: &Path) -> io::Result<()> {
 /// Most bytes of a file of settings: the largest price books have a tenth of that.
 pub const MAX_SETTINGS_BYTES: u64 = 16 << 20;
 
-/// Reads a file of settings as text. It may be a pipe, as shells make them of `<(command)`; what never ends, such as `/dev/zero`, is
-/// not read for ever.
+/// Reads a file of settings as text. It may be a pipe, as shells make them of `<(command)`; what never ends,
+/// such as `/dev/zero`, is not read for ever.
 ///
 /// # Errors
 ///
@@ -58,8 +60,8 @@ pub fn sync_dir(dir: &Path) -> io::Result<()> {
     File::open(dir)?.sync_all()
 }
 
-/// Writes a small file so that after a crash it is there whole, old or new. What was written before the crash stays beside it, with
-/// the extension `tmp`, until the next time.
+/// Writes a small file so that after a crash it is there whole, old or new. What was written before the crash
+/// stays beside it, with the extension `tmp`, until the next time.
 ///
 /// # Errors
 ///

@@ -21,7 +21,8 @@ pub struct Call {
 pub struct Elsewhere {
     /// The name.
     pub name: CallName,
-    /// A name that the ledger has wherever it has any of this kind: where it is missing, the others need not be asked for.
+    /// A name that the ledger has wherever it has any of this kind: where it is missing, the others need not
+    /// be asked for.
     pub probe: Option<CallName>,
     /// What a booking under that name means.
     pub means: Means,
@@ -34,7 +35,8 @@ pub enum Means {
     Counted,
     /// The call is counted there if the tokens are the same; other tokens are another call's.
     CountedIfAlike,
-    /// The call is counted there if it happened before this, when the session that names it began; a later one is another call.
+    /// The call is counted there if it happened before this, when the session that names it began; a later
+    /// one is another call.
     CountedBefore(Timestamp),
     /// The call was counted there for want of its origin: it is taken back there once it is counted where it belongs.
     StoodIn,

@@ -28,8 +28,8 @@ impl Family {
         TaskId::new(format!("claude-{session}")).ok()
     }
 
-    /// Where the signals are that count the sessions that were met: with what belongs to no task. The trace of each signal is the
-    /// session.
+    /// Where the signals are that count the sessions that were met: with what belongs to no task. The trace
+    /// of each signal is the session.
     #[must_use]
     pub fn met_in() -> TaskId {
         TaskId::ledger()
@@ -48,7 +48,8 @@ impl Family {
         Some(root)
     }
 
-    /// Counts the session as the `nth` of its conversation. `None` where it has no UUID, as all sessions of the agent have.
+    /// Counts the session as the `nth` of its conversation. `None` where it has no UUID, as all sessions of
+    /// the agent have.
     #[must_use]
     pub fn signal(&self, nth: u32, tenant: &TenantId, producer: &ProducerId) -> Option<Event> {
         Some(Event {

@@ -69,8 +69,9 @@ impl Format {
         }
     }
 
-    /// Puts the files in the order in which each call is met where it originated first. Returns the sessions whose files
-    /// may hold the same calls with nothing that marks the copies: a call is the first one's of those that have it.
+    /// Puts the files in the order in which each call is met where it originated first. Returns the sessions
+    /// whose files may hold the same calls with nothing that marks the copies: a call is the first one's of
+    /// those that have it.
     pub fn arrange(self, found: &mut Sources) -> Vec<String> {
         match self {
             Self::Codex => {

@@ -33,9 +33,9 @@ impl Sources {
     }
 }
 
-/// Finds the files to read. A given file is taken whatever its name; a directory is walked to any depth, sorted by name,
-/// for files named `*.jsonl` or `*.jsonl.zst`. Links are followed. A file or directory that is reached twice, by two given paths or by a
-/// link, is taken once, so a loop of links ends.
+/// Finds the files to read. A given file is taken whatever its name; a directory is walked to any depth,
+/// sorted by name, for files named `*.jsonl` or `*.jsonl.zst`. Links are followed. A file or directory that
+/// is reached twice, by two given paths or by a link, is taken once, so a loop of links ends.
 #[must_use]
 pub fn sources(paths: &[PathBuf]) -> Sources {
     let mut walk = Walk::default();

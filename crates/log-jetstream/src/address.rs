@@ -13,8 +13,8 @@ pub(crate) struct Addresses {
     pub(crate) credentials: Credentials,
 }
 
-/// Reads `nats://[USER:PASSWORD@|TOKEN@]HOST[:PORT]`, or several, joined by commas. The user may stand in one of them or in
-/// all, as long as it is the same.
+/// Reads `nats://[USER:PASSWORD@|TOKEN@]HOST[:PORT]`, or several, joined by commas. The user may stand in one
+/// of them or in all, as long as it is the same.
 pub(crate) fn read(addresses: &str) -> Result<Addresses, CredentialsError> {
     let mut read = Addresses { servers: Vec::new(), credentials: Credentials::None };
     for address in addresses.split(',').map(str::trim) {

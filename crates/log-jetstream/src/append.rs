@@ -188,8 +188,8 @@ enum AfterWrong {
     Known,
     /// Nobody decided: foreign messages stand behind the expected decision, this one last.
     Expect(Sequence),
-    /// The server refuses, and nothing is known that stands behind the expected decision: who leads the stream changes, or the
-    /// server has not heard of that decision. The same is tried again.
+    /// The server refuses, and nothing is known that stands behind the expected decision: who leads the
+    /// stream changes, or the server has not heard of that decision. The same is tried again.
     Open(String),
 }
 

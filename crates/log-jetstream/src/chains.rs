@@ -64,8 +64,8 @@ impl Anchors {
         }
     }
 
-    /// Forgets the anchor without which the gap it leaves is smallest for its age. Never the one that was told last: its
-    /// reader has yet to begin.
+    /// Forgets the anchor without which the gap it leaves is smallest for its age. Never the one that was
+    /// told last: its reader has yet to begin.
     fn forget_one(&mut self, told: Sequence) {
         let places: Vec<u64> = self.0.keys().map(|sequence| sequence.0).collect();
         let end = places.last().copied().unwrap_or_default();

@@ -43,8 +43,9 @@ pub(crate) async fn last_decision(
     if !shared.is_replicated() || !latest.is_before(expected) {
         return Ok(latest);
     }
-    // Of replicas this may be the word of a leader that was cut off and has not heard of the expected one. It may answer in between where
-    // the new one answers before and after. Only what stands is a fact: nothing can stand there, or something else does.
+    // Of replicas this may be the word of a leader that was cut off and has not heard of the expected one. It
+    // may answer in between where the new one answers before and after. Only what stands is a fact: nothing
+    // can stand there, or something else does.
     let info = shared.compare().await.map_err(|error| match error {
         CompareError::Regressed(regression) => AppendError::Stopped { reason: regression.to_string() },
         CompareError::Unanswered(reason) => unknown(reason),

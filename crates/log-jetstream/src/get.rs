@@ -1,5 +1,5 @@
-//! Single messages of the stream. Of one with replicas its leader is asked: any replica may answer a direct question, also one
-//! that has yet to hear of what was acknowledged.
+//! Single messages of the stream. Of one with replicas its leader is asked: any replica may answer a direct
+//! question, also one that has yet to hear of what was acknowledged.
 
 use async_nats::jetstream::message::StreamMessage;
 use async_nats::jetstream::stream::{

@@ -77,7 +77,8 @@ impl RecentIds {
 
     /// Decides a batch, and takes the ids that are to be published.
     pub(crate) fn admit(&mut self, checked: &Checked) -> Admission {
-        // Nothing is done between one look-up and the next, so that the processor waits for several places of the tables at once.
+        // Nothing is done between one look-up and the next, so that the processor waits for several places of
+        // the tables at once.
         let held: Vec<Option<Found>> = checked.keys().iter().map(|key| self.get(key)).collect();
         let batch = self.begin(PENDING);
         let mut claiming = Claiming { newer: &mut self.newer, batch, busy: false };

@@ -1,5 +1,6 @@
-//! Many records on their way at once, and still in order: each says which record must be the stream's last when it comes.
-//! One that got lost keeps all behind it out, so nothing can come to stand before what it follows.
+//! Many records on their way at once, and still in order: each says which record must be the stream's last
+//! when it comes. One that got lost keeps all behind it out, so nothing can come to stand before what it
+//! follows.
 
 use std::collections::VecDeque;
 use std::sync::Arc;

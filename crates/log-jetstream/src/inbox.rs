@@ -1,9 +1,10 @@
 //! The inbox: what producers published that have only NATS, until a server has appended it to the ledger.
 //!
-//! A producer publishes to `tollgate.v1.in.<tenant>.<task>`, with an acknowledgement of JetStream: from then on it is kept
-//! until somebody who drains it says that it is dealt with. A message comes more than once when a drainer is slow or dies;
-//! the ids of the events in it make that harmless. The tenant stands in the subject alone, so that permissions on subjects
-//! hold; the task may stand in the header [`TASK_HEADER`] where it cannot be a token.
+//! A producer publishes to `tollgate.v1.in.<tenant>.<task>`, with an acknowledgement of JetStream: from then
+//! on it is kept until somebody who drains it says that it is dealt with. A message comes more than once when
+//! a drainer is slow or dies; the ids of the events in it make that harmless. The tenant stands in the
+//! subject alone, so that permissions on subjects hold; the task may stand in the header [`TASK_HEADER`]
+//! where it cannot be a token.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -29,8 +30,9 @@ pub const ACK_WAIT: Duration = Duration::from_secs(60);
 /// Messages that are with drainers at once, all together.
 pub const MAX_ACK_PENDING: i64 = 256;
 
-/// Messages of a request: a part of what may be with drainers at once, so that several share the work; and fewer than may
-/// wait in a subscription of this client. A drainer packs what comes together: more gives fuller records.
+/// Messages of a request: a part of what may be with drainers at once, so that several share the work; and
+/// fewer than may wait in a subscription of this client. A drainer packs what comes together: more gives
+/// fuller records.
 const AT_ONCE: usize = 48;
 
 /// How long a request waits at the server.
@@ -103,8 +105,8 @@ impl Inbox {
         Ok(Self { shared, consumer, asked: None, connections, troubled: false })
     }
 
-    /// The next messages, at least one: waits until there are some, through any number of lost connections. A future that
-    /// is dropped loses none.
+    /// The next messages, at least one: waits until there are some, through any number of lost connections. A
+    /// future that is dropped loses none.
     pub async fn next(&mut self) -> Vec<InboxMessage> {
         loop {
             match self.some().await {

@@ -1,8 +1,8 @@
 //! Whether what the leader of a stream with replicas says of its end can be taken for true.
 //!
-//! A leader that was cut off goes on to answer for a while, and does not know what the others acknowledge under a new one. They
-//! elect none until they have not heard of it for [`ELECTION`] at least: a leader that a majority has answered within less is
-//! the only one.
+//! A leader that was cut off goes on to answer for a while, and does not know what the others acknowledge
+//! under a new one. They elect none until they have not heard of it for [`ELECTION`] at least: a leader that
+//! a majority has answered within less is the only one.
 
 use std::time::Duration;
 
@@ -30,7 +30,8 @@ fn check_cluster(cluster: &ClusterInfo, replicas: usize) -> Result<(), String> {
     let Some(leader) = &cluster.leader else {
         return Err("the stream has no leader at the moment".to_owned());
     };
-    // Who answers lists the others. One that was cut off hears of the new leader first, and names it beside its own old end.
+    // Who answers lists the others. One that was cut off hears of the new leader first, and names it beside
+    // its own old end.
     if cluster.replicas.iter().any(|peer| peer.name == *leader) {
         return Err(format!("server {leader} leads the stream, and another one answered for it"));
     }

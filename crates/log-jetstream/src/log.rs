@@ -76,8 +76,8 @@ impl JetStreamLog {
         Ok(Self { shared, evidence, tasks })
     }
 
-    /// Waits until the stream is not to be followed any more, and says why: it was replaced, went back or was purged. This log
-    /// has ended then; another connection makes another one.
+    /// Waits until the stream is not to be followed any more, and says why: it was replaced, went back or was
+    /// purged. This log has ended then; another connection makes another one.
     pub async fn regressed(&self) -> String {
         let mut ended = self.shared.ended.subscribe();
         loop {

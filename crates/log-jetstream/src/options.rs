@@ -21,8 +21,8 @@ use crate::topology::STREAM;
 /// not answered: after 6 s. Nobody is told of it otherwise.
 const PING_EVERY: Duration = Duration::from_secs(2);
 
-/// Messages that may wait in a subscription of this client: those of a reader's request, and room. The library's default
-/// of 65,536 messages of a record each would be 16 GiB.
+/// Messages that may wait in a subscription of this client: those of a reader's request, and room. The
+/// library's default of 65,536 messages of a record each would be 16 GiB.
 const SUBSCRIPTION_MESSAGES: usize = 1024;
 
 /// How a log is reached, and what is asked of it.
@@ -62,9 +62,10 @@ pub struct Options {
     pub max_in_flight: usize,
     /// How many of the last records are read at the start for their event ids.
     pub known_records: u64,
-    /// Whether to read what others append, for the ids: an event that another process appended in another batch is then
-    /// answered as a duplicate at once. Reading everything costs the server about as much as storing it; without, such an event stands
-    /// in the stream twice and is counted once, by the id index of each projector.
+    /// Whether to read what others append, for the ids: an event that another process appended in another
+    /// batch is then answered as a duplicate at once. Reading everything costs the server about as much as
+    /// storing it; without, such an event stands in the stream twice and is counted once, by the id index of
+    /// each projector.
     pub follow_ids: bool,
     /// Where the time of an append comes from.
     pub clock: Arc<dyn Clock>,

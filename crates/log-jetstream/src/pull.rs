@@ -206,7 +206,8 @@ impl Pull {
         }
     }
 
-    /// Takes a message and all that came with it. Runs without a pause. `None`: it was the answer to an earlier request.
+    /// Takes a message and all that came with it. Runs without a pause. `None`: it was the answer to an
+    /// earlier request.
     fn take(&mut self, first: Message) -> Result<Option<Vec<Delivered>>, CompareError> {
         let shared = Arc::clone(&self.shared);
         let Some(consumer) = &mut self.consumer else { return Ok(None) };

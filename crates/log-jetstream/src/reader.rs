@@ -12,9 +12,9 @@ use crate::message;
 use crate::pull::{Delivered, Pull};
 use crate::shared::Shared;
 
-/// Reads the records of some partitions after a sequence. It begins where their chains are known, and passes over what is
-/// before. Every message of the stream comes here, so that a missing one shows: a server of version 2.9 takes no filter
-/// that matches a partition's facts and decisions both.
+/// Reads the records of some partitions after a sequence. It begins where their chains are known, and passes
+/// over what is before. Every message of the stream comes here, so that a missing one shows: a server of
+/// version 2.9 takes no filter that matches a partition's facts and decisions both.
 pub(crate) struct Reader {
     shared: Arc<Shared>,
     pull: Pull,
@@ -41,8 +41,8 @@ impl Reader {
         Self { shared, pull, partitions, after, chains, remembered: after, chained: false }
     }
 
-    /// The records of these messages that were asked for. Runs without a pause, so a reader that is dropped in the middle
-    /// of waiting has taken all of a round or nothing.
+    /// The records of these messages that were asked for. Runs without a pause, so a reader that is dropped
+    /// in the middle of waiting has taken all of a round or nothing.
     fn take(&mut self, messages: Vec<Delivered>) -> Result<Vec<StoredRecord>, ReadError> {
         let mut records = Vec::with_capacity(messages.len());
         let shared = Arc::clone(&self.shared);

@@ -160,7 +160,8 @@ impl Setup {
         Ok(ledger)
     }
 
-    /// The configuration of the inbox: an eighth of the ledger's bytes, from 1 MiB to 1 GiB. What is drained is removed.
+    /// The configuration of the inbox: an eighth of the ledger's bytes, from 1 MiB to 1 GiB. What is drained
+    /// is removed.
     #[must_use]
     pub fn inbox_config(&self) -> Config {
         Config {

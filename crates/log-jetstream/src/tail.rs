@@ -79,7 +79,8 @@ pub(crate) async fn tail(shared: &Arc<Shared>) -> Result<Position, ReadError> {
     Ok(position)
 }
 
-/// The last record of one partition as of now. One question where nobody else appends; two at the same time where others do.
+/// The last record of one partition as of now. One question where nobody else appends; two at the same time
+/// where others do.
 pub(crate) async fn tail_of(shared: &Arc<Shared>, partition: PartitionId) -> Result<Sequence, ReadError> {
     let alone = shared.frontier().at(shared.identity.seen()).is_some();
     let last_of = async {
@@ -104,7 +105,8 @@ pub(crate) async fn tail_of(shared: &Arc<Shared>, partition: PartitionId) -> Res
     }
 }
 
-/// Checks that what was asked since was answered by the leader that the stream had then: another one may know less or more.
+/// Checks that what was asked since was answered by the leader that the stream had then: another one may know
+/// less or more.
 async fn still_led(shared: &Shared, then: &Info) -> Result<(), ReadError> {
     if !shared.is_replicated() {
         return Ok(());

@@ -14,8 +14,8 @@ pub(crate) struct Version {
     numbers: (u64, u64, u64),
 }
 
-/// From here on a stream with replicas goes on within seconds when its leader is lost. On 2.11 retries stay unanswered for the two minutes
-/// in which ids are known; before, several racing decisions may win too.
+/// From here on a stream with replicas goes on within seconds when its leader is lost. On 2.11 retries stay
+/// unanswered for the two minutes in which ids are known; before, several racing decisions may win too.
 const REPLICAS: (u64, u64, u64) = (2, 12, 0);
 
 /// From here on a server can be told to sync before it acknowledges (`sync_interval: always`).

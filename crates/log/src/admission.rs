@@ -71,7 +71,8 @@ impl Checked {
 
 /// The ids that are taken, as admission asks and tells them.
 pub trait Claims {
-    /// Takes a key for a record unless it is taken: returns what it is taken by, here or, as the caller found, in `older`.
+    /// Takes a key for a record unless it is taken: returns what it is taken by, here or, as the caller
+    /// found, in `older`.
     fn claim(&mut self, key: Key, found: Found, older: Option<Found>) -> Option<Found>;
 
     /// Takes a claim back. `previous` is what the key had before.

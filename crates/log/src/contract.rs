@@ -62,9 +62,10 @@ pub trait EventLog: Send + Sync + 'static {
     /// [`AppendError`]; nothing of the batch is in the log, except after [`AppendError::Unknown`].
     fn append(&self, batch: Batch) -> BoxFuture<'_, Result<Receipt, AppendError>>;
 
-    /// Appends batches one behind the other, as if each was appended once the one before it was durable: a batch is in the
-    /// log only if those before it are, in this order. Faster where a log can have several on their way and keep that.
-    /// Nobody else should append meanwhile: what others append may come between them.
+    /// Appends batches one behind the other, as if each was appended once the one before it was durable: a
+    /// batch is in the log only if those before it are, in this order. Faster where a log can have several on
+    /// their way and keep that. Nobody else should append meanwhile: what others append may come between
+    /// them.
     fn append_in_order(&self, batches: Vec<Batch>) -> BoxFuture<'_, InOrder> {
         Box::pin(async move {
             let mut receipts = Vec::with_capacity(batches.len());
@@ -93,14 +94,14 @@ pub trait EventLog: Send + Sync + 'static {
     /// The position of the last durable record of every partition.
     fn tail(&self) -> BoxFuture<'_, Result<Position, ReadError>>;
 
-    /// The last durable record of one partition; zero: it has none. Cheaper than [`Self::tail`] where each partition is asked for
-    /// on its own.
+    /// The last durable record of one partition; zero: it has none. Cheaper than [`Self::tail`] where each
+    /// partition is asked for on its own.
     fn tail_of(&self, partition: PartitionId) -> BoxFuture<'_, Result<Sequence, ReadError>> {
         Box::pin(async move { Ok(self.tail().await?.get(partition)) })
     }
 
-    /// The last record of one partition that this process has appended or read, without a question to anybody: others may have appended
-    /// more. Zero: none.
+    /// The last record of one partition that this process has appended or read, without a question to
+    /// anybody: others may have appended more. Zero: none.
     fn seen_of(&self, partition: PartitionId) -> Sequence {
         let _ = partition;
         Sequence::ZERO
@@ -111,8 +112,9 @@ pub trait EventLog: Send + Sync + 'static {
         Sequence::ZERO
     }
 
-    /// Tells the log the chains of partitions as a reader's checkpoint has them after everything through a record, so that
-    /// a reader from there need not compute them from the first record. A log that stores chains has no use for it.
+    /// Tells the log the chains of partitions as a reader's checkpoint has them after everything through a
+    /// record, so that a reader from there need not compute them from the first record. A log that stores
+    /// chains has no use for it.
     fn anchor(&self, through: Sequence, chains: &[(PartitionId, ChainHash)]) {
         let _ = (through, chains);
     }
@@ -124,8 +126,8 @@ pub trait EventLog: Send + Sync + 'static {
         after: Sequence,
     ) -> BoxFuture<'_, Result<Box<dyn RecordReader>, ReadError>>;
 
-    /// As [`Self::read_from`], for those who do not look at the chains: where the log stores none, they are not computed and
-    /// mean nothing.
+    /// As [`Self::read_from`], for those who do not look at the chains: where the log stores none, they are
+    /// not computed and mean nothing.
     fn read_unchained(
         &self,
         partitions: Partitions,

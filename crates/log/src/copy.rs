@@ -1,10 +1,11 @@
 //! A ledger into another log: every record in order, with its time, its decision subject and its events as they were
 //! stored, ids and content hashes included.
 //!
-//! Views of two logs are equal when each task's events are (see [`crate::digests`]), and equal byte for byte when also each
-//! record has the same sequence. Sequences are kept when the target is empty, nobody else appends to it, and no record of
-//! the source holds repetitions only: a log whose outcomes are final within a window may hold an event a second time, and
-//! a second one is not copied. [`Copied::sequences_kept`] says whether it was so.
+//! Views of two logs are equal when each task's events are (see [`crate::digests`]), and equal byte for byte
+//! when also each record has the same sequence. Sequences are kept when the target is empty, nobody else
+//! appends to it, and no record of the source holds repetitions only: a log whose outcomes are final within a
+//! window may hold an event a second time, and a second one is not copied. [`Copied::sequences_kept`] says
+//! whether it was so.
 //!
 //! A copy knows what the target has by reading it, so again it appends nothing, and after an interruption it goes on.
 
@@ -153,9 +154,9 @@ impl Copied {
     }
 }
 
-/// Copies every record of a log into another one, and compares both. The ids of all events are in memory meanwhile, about
-/// 60 bytes each, twice where the source's outcomes are final only within a window. The source may be appended to; what
-/// comes while the end is read comes along or not.
+/// Copies every record of a log into another one, and compares both. The ids of all events are in memory
+/// meanwhile, about 60 bytes each, twice where the source's outcomes are final only within a window. The
+/// source may be appended to; what comes while the end is read comes along or not.
 ///
 /// # Errors
 ///

@@ -1,5 +1,6 @@
-//! Digests of what a log says of each task, so that two logs can be compared without their bytes: of events by producer,
-//! id and content, in their order, each original once. Records, sequences and times are not in them.
+//! Digests of what a log says of each task, so that two logs can be compared without their bytes: of events
+//! by producer, id and content, in their order, each original once. Records, sequences and times are not in
+//! them.
 
 use std::collections::BTreeMap;
 use std::fmt;

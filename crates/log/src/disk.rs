@@ -50,7 +50,8 @@ impl Disk for RealDisk {
     }
 }
 
-/// `ENFILE` and `EMFILE`: the machine, or the process, has no file descriptors left. The standard library has no names for them.
+/// `ENFILE` and `EMFILE`: the machine, or the process, has no file descriptors left. The standard library has
+/// no names for them.
 pub(crate) const NO_DESCRIPTORS: [i32; 2] = [23, 24];
 
 /// Whether an error is about what a process or a directory lacks for now: descriptors, memory, a permission.

@@ -1,5 +1,5 @@
-//! Records in groups, for readers that nobody waits for: they look for what came when its appender has long gone on, and are not woken by
-//! each record.
+//! Records in groups, for readers that nobody waits for: they look for what came when its appender has long
+//! gone on, and are not woken by each record.
 
 use std::future::Future;
 use std::time::Duration;
@@ -7,17 +7,19 @@ use std::time::Duration;
 use crate::contract::{ReadError, RecordReader};
 use crate::record::StoredRecord;
 
-/// How long such a reader does not look while the log is in use: a step of a task is over by then, and nothing that is made of it is late.
+/// How long such a reader does not look while the log is in use: a step of a task is over by then, and
+/// nothing that is made of it is late.
 pub const LOOK_AFTER: Duration = Duration::from_millis(40);
 
 /// After so many looks that found nothing (a second) the log is at rest.
 const LOOKS: u32 = 25;
 
-/// Records of so many bytes are followed by others at once: a reader that is behind, or of a log that takes much, does not wait.
+/// Records of so many bytes are followed by others at once: a reader that is behind, or of a log that takes
+/// much, does not wait.
 const ENOUGH_BYTES: usize = 64 << 10;
 
-/// When a reader looks: while the log is in use now and then, else as soon as a record comes. The first record after a rest wakes it,
-/// those that follow do not.
+/// When a reader looks: while the log is in use now and then, else as soon as a record comes. The first
+/// record after a rest wakes it, those that follow do not.
 #[derive(Debug)]
 pub struct Groups {
     /// Looks since the last one that found something.
@@ -34,8 +36,8 @@ impl Default for Groups {
 }
 
 impl Groups {
-    /// The next records, at least one. `pause` lets time pass, or ends it early where somebody waits after all. A future that is
-    /// dropped loses none.
+    /// The next records, at least one. `pause` lets time pass, or ends it early where somebody waits after
+    /// all. A future that is dropped loses none.
     ///
     /// # Errors
     ///

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-/// The first 128 bits of BLAKE3 of the canonical encoding of what a producer sent: enough that nobody finds another content
-/// with the same ones, and half the bytes in every record.
+/// The first 128 bits of BLAKE3 of the canonical encoding of what a producer sent: enough that nobody finds
+/// another content with the same ones, and half the bytes in every record.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ContentHash(pub [u8; 16]);
 

@@ -5,8 +5,8 @@ use tollgate_domain::ids::MAX_ID_BYTES;
 use crate::batch::{EventName, NewEvent};
 pub use crate::hash::{ChainHash, ContentHash, RecordHash};
 
-/// Key of the id index: 128 bits of BLAKE3 over a name. Two names out of 2⁵⁰ share one with a chance of 2⁻²⁹; nobody can
-/// make a pair on purpose.
+/// Key of the id index: 128 bits of BLAKE3 over a name. Two names out of 2⁵⁰ share one with a chance of 2⁻²⁹;
+/// nobody can make a pair on purpose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Key(pub [u8; 16]);
 

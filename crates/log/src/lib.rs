@@ -1,7 +1,10 @@
-//! The durable, ordered, append-only record of events. It knows an event's name and its content's hash, not what it means.
+//! The durable, ordered, append-only record of events. It knows an event's name and its content's hash, not
+//! what it means.
 //!
 //! [`contract`] says what every log promises, [`conformance`] holds each backend to it. [`embedded`] is the log of one
 //! machine, [`memory`] the one for tests. [`record`] is the bytes of a record on every backend, [`index`] the id index.
+
+#![warn(missing_docs)]
 
 pub mod admission;
 mod batch;

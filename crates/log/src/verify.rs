@@ -10,8 +10,9 @@ use crate::record::{EventFrame, StoredRecord};
 /// Foreign messages that a verification names.
 pub const MAX_FOREIGN: usize = 1000;
 
-/// Reads all records up to the tail as of now: their checksums and order as the log's reader checks them, the chain of every
-/// partition, the given anchors, and each event by a check of the caller's (the log does not know what an event means).
+/// Reads all records up to the tail as of now: their checksums and order as the log's reader checks them, the
+/// chain of every partition, the given anchors, and each event by a check of the caller's (the log does not
+/// know what an event means).
 ///
 /// # Errors
 ///

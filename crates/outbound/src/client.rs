@@ -29,8 +29,8 @@ const MAX_DISCARDED_BYTES: usize = 64 << 10;
 /// How long that may take.
 const DISCARD: Duration = Duration::from_secs(1);
 
-/// How long a connection without a request is kept. Shorter than servers keep theirs, the shortest common one is 5 s: a request on a
-/// connection that is being closed fails.
+/// How long a connection without a request is kept. Shorter than servers keep theirs, the shortest common one
+/// is 5 s: a request on a connection that is being closed fails.
 const IDLE: Duration = Duration::from_secs(4);
 
 /// Most connections that are kept without a request.
@@ -46,8 +46,8 @@ pub struct Timeouts {
 }
 
 impl Default for Timeouts {
-    /// 5 s to connect, 15 s for the whole: the shortest that Standard Webhooks allows, so that a slow receiver does not hold others up
-    /// for long.
+    /// 5 s to connect, 15 s for the whole: the shortest that Standard Webhooks allows, so that a slow
+    /// receiver does not hold others up for long.
     fn default() -> Self {
         Self { connect: Duration::from_secs(5), total: Duration::from_secs(15) }
     }
@@ -146,8 +146,8 @@ impl Client {
         Self { http: pool(connector.clone()), connector, timeouts, ..self }
     }
 
-    /// Posts a body and gives the head of the answer, whatever its status. Of the answer's body a little is taken off the wire and thrown
-    /// away.
+    /// Posts a body and gives the head of the answer, whatever its status. Of the answer's body a little is
+    /// taken off the wire and thrown away.
     ///
     /// # Errors
     ///

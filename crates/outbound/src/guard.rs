@@ -51,8 +51,8 @@ pub enum GuardError {
     },
 }
 
-/// The addresses of `name` that may be connected to, in the resolver's order, each with `port`. To be asked before every connection:
-/// names change.
+/// The addresses of `name` that may be connected to, in the resolver's order, each with `port`. To be asked
+/// before every connection: names change.
 ///
 /// # Errors
 ///

@@ -1,11 +1,13 @@
-//! Requests to addresses that somebody wrote into a file: webhooks, collectors, and whatever else the ledger asks or tells over HTTP.
-//! Such an address is input, and must not lead the ledger into its own network.
+//! Requests to addresses that somebody wrote into a file: webhooks, collectors, and whatever else the ledger
+//! asks or tells over HTTP. Such an address is input, and must not lead the ledger into its own network.
 //!
-//! [`target`] says what an address may look like, [`reach`] which machines may be reached, [`guard`] resolves a name and judges all that
-//! it resolves to, [`tls`] says whose certificates are trusted. [`client`] sends: each of its connections goes to an address that was
-//! judged for it. [`retry_after`] reads when the other side wants to be asked again.
+//! [`target`] says what an address may look like, [`reach`] which machines may be reached, [`guard`] resolves
+//! a name and judges all that it resolves to, [`tls`] says whose certificates are trusted. [`client`] sends:
+//! each of its connections goes to an address that was judged for it. [`retry_after`] reads when the other
+//! side wants to be asked again.
 //!
-//! It follows no redirect, uses no proxy, keeps no cookie, and shows neither path nor query of an address: they may be secret.
+//! It follows no redirect, uses no proxy, keeps no cookie, and shows neither path nor query of an address:
+//! they may be secret.
 
 pub mod client;
 mod connect;

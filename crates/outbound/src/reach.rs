@@ -57,8 +57,9 @@ enum Class {
     Never(&'static str),
 }
 
-/// Blocks of IPv4 that are not public, as (first address, bits of the prefix, class); the first that matches holds. From the IANA registry of
-/// special-purpose addresses, and the addresses where clouds tell machines their secrets.
+/// Blocks of IPv4 that are not public, as (first address, bits of the prefix, class); the first that matches
+/// holds. From the IANA registry of special-purpose addresses, and the addresses where clouds tell machines
+/// their secrets.
 const V4: &[([u8; 4], u32, Class)] = &[
     ([168, 63, 129, 16], 32, Class::Never("a cloud's metadata service")),
     ([100, 100, 100, 200], 32, Class::Never("a cloud's metadata service")),
@@ -83,7 +84,8 @@ const V4: &[([u8; 4], u32, Class)] = &[
     ([240, 0, 0, 0], 4, Class::Never("reserved or broadcast")),
 ];
 
-/// The same of IPv6: its first two groups of 16 bits, four at most. Whatever stands in no block is public only within 2000::/3.
+/// The same of IPv6: its first two groups of 16 bits, four at most. Whatever stands in no block is public
+/// only within 2000::/3.
 const V6: &[([u16; 8], u32, Class)] = &[
     ([0, 0, 0, 0, 0, 0, 0, 1], 128, Class::Private("this machine")),
     ([0, 0, 0, 0, 0, 0, 0, 0], 128, Class::Never("no address")),

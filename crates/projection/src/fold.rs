@@ -17,8 +17,8 @@ pub trait Projection: Send + Sync + 'static {
     /// The version of its rows: another version is another view, built from the log.
     const VERSION: u32;
 
-    /// Whether those who append wait for what it says, as they do for the gate: it is folded record by record then. Others are folded in
-    /// groups, a moment later.
+    /// Whether those who append wait for what it says, as they do for the gate: it is folded record by record
+    /// then. Others are folded in groups, a moment later.
     const AWAITED: bool = false;
 
     /// What it keeps under a key.
@@ -31,8 +31,8 @@ pub trait Projection: Send + Sync + 'static {
     /// Only what the rows' keeper reports when a row cannot be loaded.
     fn apply<R: Rows<Self::Row>>(&self, event: &RecordedEvent<'_>, rows: &mut R) -> Result<(), R::Error>;
 
-    /// Notes an event that counts nowhere because its id is taken: on logs that cannot refuse it when it comes. Nothing,
-    /// where it is not told otherwise.
+    /// Notes an event that counts nowhere because its id is taken: on logs that cannot refuse it when it
+    /// comes. Does nothing by default.
     ///
     /// # Errors
     ///
@@ -43,7 +43,7 @@ pub trait Projection: Send + Sync + 'static {
     }
 
     /// Notes that a record is the last one about a decision subject although some of its events count nowhere: the log
-    /// compares the next decision with it. Nothing, where it is not told otherwise.
+    /// compares the next decision with it. Does nothing by default.
     ///
     /// # Errors
     ///

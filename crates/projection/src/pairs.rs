@@ -1,4 +1,5 @@
-//! Maps whose keys are no texts, written as sequences of pairs: the same bytes as a map in `bincode`, and possible in JSON.
+//! Maps whose keys are no texts, written as sequences of pairs: the same bytes as a map in `bincode`, and
+//! possible in JSON.
 
 use std::collections::BTreeMap;
 

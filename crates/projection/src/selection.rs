@@ -166,7 +166,8 @@ mod tests {
     use crate::status::Status;
     use crate::testing::{folded, story};
 
-    /// Six tasks of the same day, an hour apart from 2026-11-21 on. A Medium/medium task has 23,400 tokens, a Small/critical one others.
+    /// Six tasks of the same day, an hour apart from 2026-11-21 on. A Medium/medium task has 23,400 tokens, a
+    /// Small/critical one others.
     const STORY: &str = "in A, open, use - out=11700, \
         in B, +1h, open, use - out=30000, \
         in C, +1h, by other, open importance=critical complexity=Small, use - out=100000, \

@@ -69,12 +69,13 @@ impl Stored {
 
 /// What happened so far, and who does what next.
 ///
-/// Steps stand between commas. `in T-1`, `of TENANT`, `by PRODUCER` and `+90s` (`-5s`, `+25h`, `+1ms`) say where, who and
-/// when, `ahead 90s` by how much the producer's clock is wrong from here on; `config LINE` (YAML with `;` for `,`) sets the config for what follows. The others append:
+/// Steps stand between commas. `in T-1`, `of TENANT`, `by PRODUCER` and `+90s` (`-5s`, `+25h`, `+1ms`) say
+/// where, who and when, `ahead 90s` by how much the producer's clock is wrong from here on; `config LINE`
+/// (YAML with `;` for `,`) sets the config for what follows. The others append:
 ///
 /// * `open [complexity=…] [importance=…] [multiplier=…] [title=…] [why=…] [tag=…] [PHASE=TOKENS] [tracked]`
-/// * `start PHASE`, `end PHASE`, `close OUTCOME`, `raise PHASE TOKENS [MS]`, `pass ADVANCE`, `gate ADVANCE`, `importance TIER`,
-///   `mark WORD`
+/// * `start PHASE`, `end PHASE`, `close OUTCOME`, `raise PHASE TOKENS [MS]`, `pass ADVANCE`, `gate ADVANCE`,
+///   `importance TIER`, `mark WORD`
 /// * `use WHERE [in=…] [cached=…] [write=…] [out=…] [think=…] [est] [usd=…] [model=…] [provider=…]`
 /// * `adjust WHERE` with the same words, signed; `adjust ? …`: of usage that was not found
 /// * `wait WHERE MS`, `signal WHERE NAME VALUE`, `explain WHERE TEXT`
@@ -86,7 +87,8 @@ pub(crate) struct Story {
     pub(crate) events: Vec<Stored>,
     rows: BTreeMap<Vec<u8>, TaskRow>,
     alerts: BTreeMap<Vec<u8>, AlertsRow>,
-    /// How long after they happened events are appended: hours later, as a queue may deliver them, unless a story is about clocks or silence.
+    /// How long after they happened events are appended: hours later, as a queue may deliver them, unless a
+    /// story is about clocks or silence.
     appended_after_ms: i64,
     /// How far the producer's clock is ahead.
     ahead_ms: i64,
@@ -274,8 +276,8 @@ pub(crate) fn folded<P: Projection>(projection: &P, events: &[Stored]) -> BTreeM
     rows
 }
 
-/// Folds events in one go, and over a store: before an event for which `pause` holds, and at the end, every row is written
-/// and read again. Both have the same rows, and the same bytes.
+/// Folds events in one go, and over a store: before an event for which `pause` holds, and at the end, every
+/// row is written and read again. Both have the same rows, and the same bytes.
 #[track_caller]
 pub(crate) fn folds_alike_over_a_store<P>(projection: &P, events: &[Stored], pause: impl Fn(usize) -> bool)
 where

@@ -1,4 +1,5 @@
-//! What rows were before they changed: an answer that looks at many rows, a page at a time, sees all of them as of one position.
+//! What rows were before they changed: an answer that looks at many rows, a page at a time, sees all of them
+//! as of one position.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};

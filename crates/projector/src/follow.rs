@@ -279,8 +279,8 @@ impl<P: Projection + Clone> Follower<P> {
         Ok(true)
     }
 
-    /// Waits a little, then goes on; where the rows are of no use any more, with the view opened again: from its checkpoint, or
-    /// anew.
+    /// Waits a little, then goes on; where the rows are of no use any more, with the view opened again: from
+    /// its checkpoint, or anew.
     async fn recover(&mut self, error: &ViewError) -> Option<Pause<P>> {
         if let Ok(command) = tokio::time::timeout(RETRY_AFTER, self.commands.recv()).await {
             return Some(command.map_or(Pause::Dropped, Pause::Asked));

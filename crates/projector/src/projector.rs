@@ -50,8 +50,9 @@ impl<P: Projection + Clone> Projector<P> {
         }
     }
 
-    /// As [`Self::start`], of some partitions. A view that is ahead of the log runs and refuses: it answers nothing, and its health
-    /// says why. With `accept_loss` it is set aside and built again from the log that is there.
+    /// As [`Self::start`], of some partitions. A view that is ahead of the log runs and refuses: it answers
+    /// nothing, and its health says why. With `accept_loss` it is set aside and built again from the log that
+    /// is there.
     ///
     /// # Errors
     ///

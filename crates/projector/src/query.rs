@@ -17,9 +17,9 @@ pub trait Query<P: Projection>: Clone + Serialize + DeserializeOwned + Send + Sy
     /// Its name on the way to another process.
     const VERB: &'static str;
 
-    /// Whether it looks at many rows. Such answers are made a page of rows at a time, on threads of their own, few at once: neither
-    /// who appends nor the gate waits for them. Others are made at once where they are asked, and must be quick: the view does not
-    /// move on meanwhile.
+    /// Whether it looks at many rows. Such answers are made a page of rows at a time, on threads of their
+    /// own, few at once: neither who appends nor the gate waits for them. Others are made at once where they
+    /// are asked, and must be quick: the view does not move on meanwhile.
     const OVER_MANY: bool = false;
 
     /// What it is answered with.

@@ -70,8 +70,8 @@ impl Drop for SecondDir {
     }
 }
 
-/// Takes the directory beside a view's, empty. What a killed rebuild left there is removed: the live view's directory belongs to
-/// one process, and in it one rebuild runs at a time.
+/// Takes the directory beside a view's, empty. What a killed rebuild left there is removed: the live view's
+/// directory belongs to one process, and in it one rebuild runs at a time.
 pub(crate) fn claim(live: &Path, one: &Arc<Mutex<()>>) -> Result<SecondDir, RebuildError> {
     let only = Arc::clone(one).try_lock_owned().map_err(|_| RebuildError::Running)?;
     let name = live.file_name().unwrap_or_default().to_string_lossy();

@@ -16,8 +16,8 @@ use tollgate_view_store::{StoreError, ViewStore, Written};
 
 use crate::before::{Before, Snapshots};
 
-/// How much of the rows stays in memory after a commit, as the store has them. A row takes some ten times that in memory. Beyond it
-/// those not used since the last commit are dropped; the store has them.
+/// How much of the rows stays in memory after a commit, as the store has them. A row takes some ten times
+/// that in memory. Beyond it those not used since the last commit are dropped; the store has them.
 const KEPT_BYTES: u64 = 8 << 20;
 
 /// Rows that stay in memory, however long they are, and the most that do, however short.
@@ -29,7 +29,7 @@ pub(crate) const ENCODING: Configuration = bincode::config::standard();
 /// Prefix of row keys in the store; quarantine has its own.
 const ROW_PREFIX: u8 = b'r';
 
-/// Why a row could not be had.
+/// Why a row could not be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RowError {
     /// The store failed.
@@ -79,7 +79,7 @@ pub(crate) enum AtHand<'a, Row> {
     Stored(Vec<u8>),
 }
 
-/// The next rows of a scan, and the last key that was looked at; `None`: there are no more behind.
+/// The next rows of a scan, and the last key that was looked at; `None`: none follow.
 pub(crate) struct Page<Row> {
     pub(crate) rows: Vec<(Vec<u8>, Kept<Row>)>,
     pub(crate) through: Option<Vec<u8>>,
@@ -225,8 +225,8 @@ impl<Row: Serialize + DeserializeOwned + Clone> CachedRows<Row> {
         }
     }
 
-    /// Writes what changed, further keys of the caller's, and the checkpoint, atomically. Others may read beside; no row
-    /// may change until [`Self::settle`].
+    /// Writes what changed, further keys of the caller's, and the checkpoint, atomically. Others may read
+    /// beside; no row may change until [`Self::settle`].
     pub(crate) fn write(
         &self,
         further: &[(Vec<u8>, Option<Vec<u8>>)],

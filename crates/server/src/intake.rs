@@ -74,8 +74,8 @@ pub(crate) fn check_count(events: usize) -> Answer<()> {
     Ok(())
 }
 
-/// The events of a message that the inbox refused, or of what stands in for it. Tenant and task are those of its subject: events
-/// that name others are refused, as they were when it came.
+/// The events of a message that the inbox refused, or of what stands in for it. Tenant and task are those of
+/// its subject: events that name others are refused, as they were when it came.
 ///
 /// # Errors
 ///

@@ -34,7 +34,7 @@ macro_rules! kinds {
 kinds! {
     /// A field, a parameter or a body breaks a rule.
     INVALID = "invalid", 400, false, "The request is invalid";
-    /// A write from a web page of elsewhere.
+    /// A write from a web page of another origin.
     FORBIDDEN_ORIGIN = "forbidden_origin", 403, false, "Cross-origin requests are not allowed";
     /// There is nothing under this address.
     NOT_FOUND = "not_found", 404, false, "Not found";

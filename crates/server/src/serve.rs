@@ -1,4 +1,5 @@
-//! One process with the HTTP API: on a data directory with log and views of its own, or on a log over NATS with no store.
+//! One process with the HTTP API: on a data directory with log and views of its own, or on a log over NATS
+//! with no store.
 
 use std::future::Future;
 use std::io;

@@ -15,7 +15,8 @@ pub struct FieldError {
     pub rule: String,
 }
 
-/// Why the stored bytes of an event cannot be read. The reader sets the event aside, and later ones of its task with it.
+/// Why the stored bytes of an event cannot be read. The reader sets the event aside, and later ones of its
+/// task with it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DecodeError {
     /// The bytes are no protobuf message of the contract.

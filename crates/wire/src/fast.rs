@@ -247,8 +247,8 @@ mod tests {
         }};
     }
 
-    /// Named field by field: who adds one to usage has to say here what it is, and then has to read it here, or most of the log is
-    /// read in twice the time.
+    /// Named field by field: who adds one to usage has to say here what it is, and then has to read it here,
+    /// or most of the log is read in twice the time.
     #[test]
     fn it_takes_usage_with_every_field() {
         let body = EventBody::from(UsageRecorded {

@@ -7,6 +7,8 @@
 //!
 //! **Invariant:** stored bytes begin with the canonical content; what was added comes behind it and is never hashed.
 
+#![warn(missing_docs)]
+
 pub mod api;
 
 mod content;

@@ -50,8 +50,9 @@ impl Submitted {
         json::read_event(raw)
     }
 
-    /// Reads a command in the flat form of its own endpoint: the fields of the event and of its body of this kind side by
-    /// side. `given` are fields that the endpoint's address says already. Errors name fields without the body's name.
+    /// Reads a command in the flat form of its own endpoint: the fields of the event and of its body of this
+    /// kind side by side. `given` are fields that the endpoint's address says already. Errors name fields
+    /// without the body's name.
     ///
     /// # Errors
     ///
@@ -104,8 +105,9 @@ impl Submitted {
         Self::new(Event { tenant, task, producer, id, occurred_at, trace_parent, body }, text_length)
     }
 
-    /// Takes an event that our own code made. What a decision or an appender adds (limits, a start's attempt, cost,
-    /// the adjusted usage) may stand in it and is no part of the content. Kinds that the ledger writes itself are taken.
+    /// Takes an event that our own code made. What a decision or an appender adds (limits, a start's attempt,
+    /// cost, the adjusted usage) may stand in it and is no part of the content. Kinds that the ledger writes
+    /// itself are taken.
     ///
     /// # Errors
     ///

@@ -1,4 +1,5 @@
-//! A projector that is away, and one that is killed in the middle: what is said meanwhile, and what is there afterwards.
+//! A projector that is away, and one that is killed in the middle: what is said meanwhile, and what is there
+//! afterwards.
 
 use serde_json::{Value, json};
 use tollgate_tests::nats::Cluster;
@@ -18,7 +19,8 @@ fn ask(server: &Server, method: &str, path: &str, body: &Value) -> (u16, Value) 
     (status, serde_json::from_str(&text).unwrap())
 }
 
-/// Checks that are not well, but for the config: each of the two servers names one of its own, and says that the other did too.
+/// Checks that are not well, but for the config: each of the two servers names one of its own, and says that
+/// the other did too.
 fn red(health: &Value) -> Vec<&str> {
     let checks = health["checks"].as_array().unwrap().iter();
     let red = checks.filter(|check| check["ok"] == false).filter_map(|check| check["name"].as_str());

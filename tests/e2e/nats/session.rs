@@ -2,8 +2,8 @@
 
 use tollgate_tests::nats::Cluster;
 
-/// A life of three tasks. What happens has a time of its own, and no phase runs when it is shown: only what the ledger writes itself differs
-/// from run to run.
+/// A life of three tasks. What happens has a time of its own, and no phase runs when it is shown: only what
+/// the ledger writes itself differs from run to run.
 const SESSION: &str = "
     task open T-1 --complexity Small --title one --id o1 --at 2025-10-10T01:00:00Z
     task open T-1 --complexity Small --title one --id o1 --at 2025-10-10T01:00:00Z

@@ -1,12 +1,12 @@
 //! The clock of a test and of every process that it starts.
 //!
-//! Tests run by the machine's clock, or by that of [faketime](https://github.com/wolfcw/libfaketime) (`tools/test --dates`), which
-//! a process gets by variables of its environment.
+//! Tests run by the machine's clock, or by that of [faketime](https://github.com/wolfcw/libfaketime)
+//! (`tools/test --dates`), which a process gets by variables of its environment.
 
 use std::time::SystemTime;
 
-/// The present time by the clock of the test, for what has to agree with a process that it started. What a test asserts follows from
-/// times that it names itself.
+/// The present time by the clock of the test, for what has to agree with a process that it started. What a
+/// test asserts follows from times that it names itself.
 #[must_use]
 #[expect(clippy::disallowed_methods, reason = "this is the one home of the wall clock in tests")]
 pub fn now() -> SystemTime {

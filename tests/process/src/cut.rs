@@ -100,16 +100,16 @@ impl Network {
         self.shared.down.store(false, Ordering::SeqCst);
     }
 
-    /// Leaves what is open half open: nobody is told, nothing passes any more in either direction, for ever. Connections that
-    /// are made from now on work. So it is when a machine between the two forgets them.
+    /// Leaves what is open half open: nobody is told, nothing passes any more in either direction, for ever.
+    /// Connections that are made from now on work. So it is when a machine between the two forgets them.
     pub fn forget(&self) {
         for open in self.shared.open().iter() {
             open.dead.store(true, Ordering::SeqCst);
         }
     }
 
-    /// Cuts each connection after so many bytes of the server's answer: the request has been carried out, and its sender does
-    /// not know. 0: none.
+    /// Cuts each connection after so many bytes of the server's answer: the request has been carried out, and
+    /// its sender does not know. 0: none.
     pub fn cut_answers_after(&self, bytes: u64) {
         self.shared.cut_after.store(bytes, Ordering::SeqCst);
     }

@@ -1,5 +1,6 @@
-//! What outlives a test, so that nothing else does: a shell that waits for the test's end at a pipe from it, which the system closes
-//! however the test ends. It then kills what is left of the processes and removes the directory.
+//! What outlives a test, so that nothing else does: a shell that waits for the test's end at a pipe from it,
+//! which the system closes however the test ends. It then kills what is left of the processes and removes the
+//! directory.
 
 use std::io::Write;
 use std::os::unix::process::CommandExt;
@@ -7,8 +8,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{LazyLock, Mutex, PoisonError};
 
-/// Signals that end the test do not end it. A process that has ended is forgotten, since its number may go to another, unless it left
-/// some of its group behind. What a test has mounted in its directory is not removed but unmounted. Those that are killed may still write for a moment: a directory that is not empty is removed again.
+/// Signals that end the test do not end it. A process that has ended is forgotten, since its number may go to
+/// another, unless it left some of its group behind. What a test has mounted in its directory is not removed
+/// but unmounted. Those that are killed may still write for a moment: a directory that is not empty is
+/// removed again.
 const SCRIPT: &str = r#"
 trap '' HUP INT QUIT TERM
 groups=' '

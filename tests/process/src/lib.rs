@@ -1,8 +1,8 @@
 //! How tests start processes: with the clock of the test, and so that nothing of them outlives it.
 //!
-//! Every process of a test is a [`Program`] that was started. It runs by the clock that the test itself runs by, also where nothing
-//! else of the environment is passed on, and it ends with the test, whatever ends that: its end, a panic, SIGKILL. The same
-//! holds for a directory of [`temporary`].
+//! Every process of a test is a [`Program`] that was started. It runs by the clock that the test itself runs
+//! by, also where nothing else of the environment is passed on, and it ends with the test, whatever ends
+//! that: its end, a panic, SIGKILL. The same holds for a directory of [`temporary`].
 
 #![expect(clippy::unwrap_used, clippy::missing_panics_doc, reason = "in a test an error is a failed test")]
 

@@ -1,7 +1,7 @@
 //! The nats-server that tests start: which program, on ports that it finds itself, and again on the same ones.
 //!
-//! It is `nats-server`, unless the environment names another program: `tools/test` runs the tests of the log on NATS a second time
-//! with another version.
+//! It is `nats-server`, unless the environment names another program: `tools/test` runs the tests of the log
+//! on NATS a second time with another version.
 
 use std::ffi::OsString;
 use std::io::{BufRead, BufReader};
@@ -24,7 +24,8 @@ pub struct Ports {
     pub routes: Option<u16>,
 }
 
-/// The version of the nats-server that tests start, as it says itself: `2.9.10`. `None`, said loudly, where there is none.
+/// The version of the nats-server that tests start, as it says itself: `2.9.10`. `None`, said loudly, where
+/// there is none.
 #[must_use]
 #[expect(clippy::print_stderr, reason = "a skipped test says so")]
 pub fn version() -> Option<String> {

@@ -44,7 +44,8 @@ fn ends_in_the_middle() {
     }
 }
 
-/// The program, that is asked to end so; and what it says on stderr, line by line until nobody holds that open any more.
+/// The program, that is asked to end so; and what it says on stderr, line by line until nobody holds that
+/// open any more.
 fn test_that_ends(how: &str) -> (Process, Receiver<String>) {
     let mut program = Program::new(std::env::current_exe().unwrap());
     program.args(["--exact", "ends_in_the_middle", "--nocapture"]).env(HOW, how);

@@ -1,5 +1,5 @@
-//! An orchestrator: opens tasks, runs phases, reports usage, asks the gate. What is not acknowledged is sent again under the same
-//! ids, to the other server.
+//! An orchestrator: opens tasks, runs phases, reports usage, asks the gate. What is not acknowledged is sent
+//! again under the same ids, to the other server.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;

@@ -52,7 +52,8 @@ const fn times(warm_up_ms: u64, measured_ms: u64) -> Times {
 ///
 /// # Errors
 ///
-/// A sentence where there is no place to measure in. A candidate that fails is a panic: its figures would be worth nothing.
+/// A sentence where there is no place to measure in. A candidate that fails is a panic: its figures would be
+/// worth nothing.
 pub(crate) fn run(quick: bool, parent: Option<&Path>) -> Result<Report, String> {
     let extent = if quick { QUICK } else { FULL };
     let place = Place::make(parent)?;

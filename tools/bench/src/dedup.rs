@@ -26,7 +26,8 @@ const CHUNK_RECORDS: u64 = 1_000;
 /// Events that are made at a time.
 const CHUNK: u64 = BATCH * CHUNK_RECORDS;
 
-/// Places in a record, from the second chunk on, of events that repeat one of an earlier chunk, at any distance: about 5 %.
+/// Places in a record, from the second chunk on, of events that repeat one of an earlier chunk, at any
+/// distance: about 5 %.
 const REPEATING: [u64; 3] = [15, 35, 55];
 
 /// New ids of a chunk, from the second on.

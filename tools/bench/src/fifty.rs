@@ -14,7 +14,8 @@ use crate::plain::Plain;
 /// Tasks at the same time.
 const TASKS: usize = 50;
 
-/// How long a phase works: half of the shortest latency limit that a shipped config gives. A longer one makes the share smaller.
+/// How long a phase works: half of the shortest latency limit that a shipped config gives. A longer one makes
+/// the share smaller.
 const WORK: Duration = Duration::from_secs(3);
 
 /// Phases of each task, and the one after them.

@@ -17,8 +17,8 @@ use crate::query;
 use crate::stats::Samples;
 use crate::usage::Written;
 
-/// When the projector commits: after this time, after this many times what the last commit took, or with so many changed
-/// rows.
+/// When the projector commits: after this time, after this many times what the last commit took, or with so
+/// many changed rows.
 const COMMIT_AFTER: Duration = Duration::from_secs(1);
 const COMMIT_SHARE: u32 = 10;
 

@@ -77,10 +77,12 @@ struct Compare {
 
 #[derive(Debug, clap::Args)]
 struct Jetstream {
-    /// Only this candidate, for ten seconds: `tollgate`, `raw`, `raw_hashed` or `one_message_per_event`, for a profiler beside it
+    /// Only this candidate, for ten seconds: `tollgate`, `raw`, `raw_hashed` or `one_message_per_event`, for
+    /// a profiler beside it
     #[arg(long, value_name = "CANDIDATE")]
     only: Option<String>,
-    /// Every acknowledgement is on the disk (`sync_interval: always`, a nats-server from 2.10 on); without projectors beside
+    /// Every acknowledgement is on the disk (`sync_interval: always`, a nats-server from 2.10 on); without
+    /// projectors beside
     #[arg(long)]
     synced: bool,
     #[command(flatten)]

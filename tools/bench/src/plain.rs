@@ -1,5 +1,6 @@
-//! The hops of a transition without a ledger: a request to a server, what it writes or publishes, a question to another process, what
-//! it writes or publishes again, its answer. Nothing is decoded, decided, folded or kept: what the machine takes at that moment.
+//! The hops of a transition without a ledger: a request to a server, what it writes or publishes, a question
+//! to another process, what it writes or publishes again, its answer. Nothing is decoded, decided, folded or
+//! kept: what the machine takes at that moment.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -18,7 +19,8 @@ use tollgate_clock::Stopwatch;
 use crate::driver::nanoseconds;
 use crate::output;
 
-/// Bytes of what is asked and answered over TCP and between the processes, and of what is stored of each: about those of the ledger.
+/// Bytes of what is asked and answered over TCP and between the processes, and of what is stored of each:
+/// about those of the ledger.
 const ASKED: usize = 1200;
 const ANSWERED: usize = 900;
 const QUESTION: usize = 300;

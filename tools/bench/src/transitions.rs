@@ -1,5 +1,5 @@
-//! What a transition from phase to phase costs the caller: the binary as its operators run it, a tracker that talks to it over
-//! HTTP.
+//! What a transition from phase to phase costs the caller: the binary as its operators run it, a tracker that
+//! talks to it over HTTP.
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -131,7 +131,8 @@ fn beside_this() -> Result<PathBuf, String> {
     Err(format!("`{}` is not there: build it, `cargo build --release --package tollgate`", binary.display()))
 }
 
-/// Starts a ledger, and the processes of plain hops beside it; gives the addresses of both servers, and the ledger's processes by name.
+/// Starts a ledger, and the processes of plain hops beside it; gives the addresses of both servers, and the
+/// ledger's processes by name.
 fn measure(backend: Backend, binary: &Path, dir: &Path, work: impl FnOnce(&str, &str, &[(&str, u32)])) {
     let path = |name: &str| dir.join(name).display().to_string();
     let (data, evidence) = (path("data"), path("evidence"));

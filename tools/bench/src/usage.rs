@@ -41,7 +41,8 @@ pub(crate) struct Written {
     pub(crate) bytes_per_event: f64,
 }
 
-/// Writes a log with so many usage events, in whole batches, and opens it again, so that nothing of the writing goes on.
+/// Writes a log with so many usage events, in whole batches, and opens it again, so that nothing of the
+/// writing goes on.
 pub(crate) fn write(dir: &Path, usage_events: u64) -> Written {
     let options = || Options { durability: Durability::PageCache, ..Options::default() };
     let log = EmbeddedLog::open_or_create(dir, options()).expect("a new log");

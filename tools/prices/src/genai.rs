@@ -60,7 +60,8 @@ fn matches(clause: &Value, model: &str) -> bool {
     }
 }
 
-/// A pattern of Python's. One that begins with what must not follow is the opposite of that; others of the kind match nothing.
+/// A pattern of Python's. One that begins with what must not follow is the opposite of that; others of the
+/// kind match nothing.
 fn regex(pattern: &str, model: &str) -> bool {
     let is = |pattern: &str| Regex::new(pattern).map(|regex| regex.is_match(model));
     match pattern.strip_prefix("^(?!").and_then(|rest| rest.strip_suffix(')')) {

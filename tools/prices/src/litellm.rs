@@ -7,7 +7,8 @@ use serde_json::value::RawValue;
 /// The map, entry by entry, every number as its text.
 pub(crate) type Map = BTreeMap<String, BTreeMap<String, Box<RawValue>>>;
 
-/// The ten biggest providers, by the id that genai-prices has for each, and the beginnings of their names in LiteLLM's map.
+/// The ten biggest providers, by the id that genai-prices has for each, and the beginnings of their names in
+/// LiteLLM's map.
 pub(crate) const PROVIDERS: [(&str, &[&str]); 10] = [
     ("anthropic", &["anthropic"]),
     ("aws", &["bedrock", "bedrock_converse"]),

@@ -1,4 +1,5 @@
-//! The literals of a Python module: calls, lists, dicts, texts, numbers and names, which is all that a module of data consists of.
+//! The literals of a Python module: calls, lists, dicts, texts, numbers and names, which is all that a module
+//! of data consists of.
 
 /// A value as the module writes it.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -37,8 +37,8 @@ pub(crate) fn names_today(path: &str) -> bool {
     path != "CHANGELOG.md" && !path.starts_with("docs/adr/")
 }
 
-/// Checks that a source file, a manifest or a document that is named between backticks is in the repository: by its whole path, or by the
-/// end of it.
+/// Checks that a source file, a manifest or a document that is named between backticks is in the repository:
+/// by its whole path, or by the end of it.
 pub(crate) fn check_paths(path: &str, text: &str, files: &BTreeSet<String>) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut fenced = false;

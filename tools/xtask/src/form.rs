@@ -7,6 +7,9 @@ const WARN_LINES: usize = 400;
 /// More lines than this are refused.
 const MAX_LINES: usize = 500;
 
+/// The widest line of a comment, in characters. (What rustfmt wraps is narrower; comments it leaves as they are.)
+const MAX_COMMENT_WIDTH: usize = 120;
+
 /// Checks one source file.
 pub(crate) fn check(path: &str, text: &str) -> Vec<Finding> {
     let mut findings = Vec::new();
@@ -22,7 +25,17 @@ pub(crate) fn check(path: &str, text: &str) -> Vec<Finding> {
     } else if lines > WARN_LINES {
         findings.push(Finding::warning(path, WARN_LINES + 1, "length", message()));
     }
+    findings.extend(wide_comments(path, text));
     findings
+}
+
+fn wide_comments<'a>(path: &'a str, text: &'a str) -> impl Iterator<Item = Finding> + 'a {
+    let wide = |line: &&str| line.trim_start().starts_with("//") && line.chars().count() > MAX_COMMENT_WIDTH;
+    text.lines().enumerate().filter(move |(_, line)| wide(line)).map(move |(number, line)| {
+        let width = line.chars().count();
+        let message = format!("a comment of {width} characters, at most {MAX_COMMENT_WIDTH}: wrap it");
+        Finding::broken(path, number + 1, "width", message)
+    })
 }
 
 #[cfg(test)]
@@ -34,6 +47,23 @@ mod tests {
         assert_eq!(check("a.rs", "//! A.\n"), []);
         for text in ["", "\n//! A.\n", "// A.\n", "#![allow(x)]\n//! A.\n", "use a;\n"] {
             assert_eq!(check("a.rs", text)[0].rule, "head", "{text}");
+        }
+    }
+
+    #[test]
+    fn a_wide_comment_is_refused_and_wide_code_is_not() {
+        for (line, expected) in [
+            (format!("/// {}", "x".repeat(116)), ""),
+            (
+                format!("/// {}", "x".repeat(117)),
+                "a.rs:2: width: a comment of 121 characters, at most 120: wrap it",
+            ),
+            (format!("    // {}", "é".repeat(113)), ""),
+            (format!("let x = \"{}\";", "x".repeat(150)), ""),
+        ] {
+            let found: Vec<String> =
+                check("a.rs", &format!("//! A.\n{line}\n")).iter().map(ToString::to_string).collect();
+            assert_eq!(found.join("; "), expected, "{line}");
         }
     }
 

@@ -8,8 +8,9 @@ use tollgate_server::edge::ConnectionLimits;
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Connections")]
 pub(crate) struct HttpArgs {
-    /// Maximum number of open connections; lower if the limit of open files is low, because a quarter of the descriptors is reserved for
-    /// the log. Above it, the connection that has kept the server waiting longest is closed; if there is none, the new one gets a 503
+    /// Maximum number of open connections; lower if the limit of open files is low, because a quarter of the
+    /// descriptors is reserved for the log. Above it, the connection that has kept the server waiting longest
+    /// is closed; if there is none, the new one gets a 503
     #[arg(long, env = "TOLLGATE_MAX_CONNECTIONS", value_name = "COUNT", default_value_t = 1024,
         value_parser = clap::value_parser!(u32).range(1..), hide_short_help = true)]
     max_connections: u32,

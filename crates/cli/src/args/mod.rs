@@ -94,8 +94,9 @@ pub(crate) struct Global {
     /// Answer from the view as it is, without waiting for it to reach the end of the log
     #[arg(long, global = true, help_heading = ANSWER)]
     pub(crate) no_wait: bool,
-    /// Continue even if the log ends before records that its views or other files remember: the missing records stay lost, and the log
-    /// gets a new identity. Without this flag such a log is refused and nothing is changed
+    /// Continue even if the log ends before records that its views or other files remember: the missing
+    /// records stay lost, and the log gets a new identity. Without this flag such a log is refused and
+    /// nothing is changed
     #[arg(long, global = true, help_heading = LEDGER)]
     pub(crate) accept_loss: bool,
     /// Directory for evidence files (default: state/evidence; with --log, none are written by default)
@@ -244,8 +245,8 @@ impl Global {
         }
     }
 
-    /// What names the ledger on the command line: a printed command needs it too. What comes from the environment is there for
-    /// that one as well.
+    /// What names the ledger on the command line: a printed command needs it too. What comes from the
+    /// environment is there for that one as well.
     fn named(&self, matches: &clap::ArgMatches) -> Vec<(&'static str, String)> {
         let data = Some(self.data.display().to_string());
         let stream = Some(self.nats.stream.clone());
@@ -261,8 +262,9 @@ impl Global {
     }
 }
 
-/// Says what is wrong with the command line, or what was asked of it, and ends. An argument may be a text of others: where it has
-/// something that would act on a terminal, the message comes without colours and with nothing of that.
+/// Says what is wrong with the command line, or what was asked of it, and ends. An argument may be a text of
+/// others: where it has something that would act on a terminal, the message comes without colours and with
+/// nothing of that.
 fn refuse<T>(error: clap::Error) -> T {
     let plain = error.to_string();
     if matches!(printable_lines(&plain), Cow::Owned(_)) {

@@ -26,16 +26,18 @@ pub(crate) struct ServeArgs {
     /// Additional host name that requests may use
     #[arg(long = "allow-host", value_name = "NAME")]
     pub(crate) allow_hosts: Vec<String>,
-    /// What an acknowledged event survives: fsync a power failure, replicated the loss of a machine, page_cache the death of the process.
-    /// Default: fsync for a data directory, page_cache over NATS, where more has to be proven
+    /// What an acknowledged event survives: fsync a power failure, replicated the loss of a machine,
+    /// page_cache the death of the process. Default: fsync for a data directory, page_cache over NATS, where
+    /// more has to be proven
     #[arg(long, env = "TOLLGATE_DURABILITY", value_name = "CLASS", value_parser = ["fsync", "replicated", "page_cache"])]
     pub(crate) durability: Option<String>,
-    /// File that says where alerts are delivered, or `none` to deliver none from this server on purpose (default: alerts.yaml in the data
-    /// directory, if there is one)
+    /// File that says where alerts are delivered, or `none` to deliver none from this server on purpose
+    /// (default: alerts.yaml in the data directory, if there is one)
     #[arg(long, env = "TOLLGATE_ALERTS", value_name = "FILE")]
     pub(crate) alerts: Option<PathBuf>,
-    /// File that says how remediations of blocked tasks are opened (default: remediation.yaml in the data directory, if there is one,
-    /// otherwise a file next to the evidence). Their tasks in the ledger are always opened
+    /// File that says how remediations of blocked tasks are opened (default: remediation.yaml in the data
+    /// directory, if there is one, otherwise a file next to the evidence). Their tasks in the ledger are
+    /// always opened
     #[arg(long, env = "TOLLGATE_REMEDIATION", value_name = "FILE")]
     pub(crate) remediation: Option<PathBuf>,
     #[command(flatten)]
@@ -86,14 +88,16 @@ pub(crate) struct ProjectorArgs {
     /// The view
     #[arg(value_parser = ["status", "reports", "alerts"])]
     pub(crate) view: String,
-    /// Which of the 16 partitions to serve, such as 0-7; a view's projectors must together cover all of them, without partial overlaps
+    /// Which of the 16 partitions to serve, such as 0-7; a view's projectors must together cover all of them,
+    /// without partial overlaps
     #[arg(long, value_name = "LIST", default_value = "0-15")]
     pub(crate) partitions: Partitions,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct InitArgs {
-    /// Maximum size of the stream on disk, in bytes or as 512MiB, 64GiB; further appends are refused. Must be below 80 % of the disk
+    /// Maximum size of the stream on disk, in bytes or as 512MiB, 64GiB; further appends are refused. Must be
+    /// below 80 % of the disk
     #[arg(long, value_name = "SIZE", default_value = "8GiB", value_parser = size)]
     pub(crate) max_bytes: u64,
     /// Number of servers that hold a copy: 1, 3 or 5

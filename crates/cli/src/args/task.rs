@@ -147,7 +147,8 @@ pub(crate) struct CloseArgs {
 pub(crate) struct RecoverArgs {
     /// The task
     pub(crate) task: String,
-    /// The phase the work is in: the active phase is ended and this one started; `none` for no active phase (default: only show)
+    /// The phase the work is in: the active phase is ended and this one started; `none` for no active phase
+    /// (default: only show)
     #[arg(long, value_name = "PHASE")]
     pub(crate) to: Option<String>,
     #[command(flatten)]
@@ -156,7 +157,8 @@ pub(crate) struct RecoverArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct ListArgs {
-    /// Only tasks in this state: implicit, open, completed, cancelled or abandoned; this and the next filters take several, separated by commas
+    /// Only tasks in this state: implicit, open, completed, cancelled or abandoned; this and the next filters
+    /// take several, separated by commas
     #[arg(long, value_name = "STAGE")]
     pub(crate) stage: Option<String>,
     /// Only this budget status: within, warning, exceeded, unknown or no_limits

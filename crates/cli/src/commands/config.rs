@@ -13,8 +13,8 @@ use crate::connect::{Access, config_file, is_served};
 use crate::exit::Failure;
 use crate::output::{json, line, note, out};
 
-/// Shows all problems of the config, or its hash: of the file that is named, else that of the data directory, else the built-in one.
-/// With `--prices` the same of a price book.
+/// Shows all problems of the config, or its hash: of the file that is named, else that of the data directory,
+/// else the built-in one. With `--prices` the same of a price book.
 pub(crate) fn check(global: &Global, args: &CheckArgs) -> Result<ExitCode, Failure> {
     let file = args.file.clone().or_else(|| config_file(global));
     if file.is_none() {

@@ -14,7 +14,8 @@ use crate::connect::jetstream;
 use crate::exit::{DIFFERS, Failure};
 use crate::output::{grouped_u64, json, line};
 
-/// Copies every event, with its time and its place, then compares the digests of all tasks. Copying again goes on where it was.
+/// Copies every event, with its time and its place, then compares the digests of all tasks. Copying again
+/// goes on where it was.
 pub(crate) async fn run(global: &Global, args: &CopyArgs) -> Result<ExitCode, Failure> {
     let from = open(global, &args.from, false).await?;
     let to = open(global, &args.to, true).await?;

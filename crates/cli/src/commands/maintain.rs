@@ -76,7 +76,8 @@ pub(crate) async fn backup(global: &Global, args: &BackupArgs) -> Result<ExitCod
     Ok(ExitCode::SUCCESS)
 }
 
-/// Makes a data directory from a backup. It is a log of its own from then on; its views are built at the first question.
+/// Makes a data directory from a backup. It is a log of its own from then on; its views are built at the
+/// first question.
 pub(crate) fn restore(global: &Global, args: &RestoreArgs) -> Result<ExitCode, Failure> {
     let restored = restore_log(&args.from, &global.data)?;
     if global.format == Format::Json {

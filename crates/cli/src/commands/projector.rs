@@ -60,7 +60,8 @@ async fn project<P: Served>(
         }
         let serving = serve(&log.client(), Arc::clone(&projector)).await;
         let serving = serving.map_err(|error| Failure::failed(error.to_string()))?;
-        // The server handles what one connection sends in order: once it has answered this, it has the subscriptions too.
+        // The server handles what one connection sends in order: once it has answered this, it has the
+        // subscriptions too.
         log.tail().await.map_err(|error| Failure::failed(error.to_string()))?;
         let first = args.partitions.iter().next();
         line(&format!(

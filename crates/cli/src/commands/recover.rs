@@ -1,4 +1,5 @@
-//! After a crash: what the ledger has of a task, and bringing it to where the work is. Nothing is edited, only appended.
+//! After a crash: what the ledger has of a task, and bringing it to where the work is. Nothing is edited,
+//! only appended.
 
 use std::fmt::Write;
 use std::process::ExitCode;
@@ -55,8 +56,9 @@ pub(crate) async fn run(global: &Global, args: &RecoverArgs) -> Result<ExitCode,
     Ok(ExitCode::SUCCESS)
 }
 
-/// The end of the phase that the ledger has, the start of the one where the work is, and a sign that somebody repaired it: one
-/// record, or none where both are the same. Each names the attempt it ends, so that what was not seen is not repaired.
+/// The end of the phase that the ledger has, the start of the one where the work is, and a sign that somebody
+/// repaired it: one record, or none where both are the same. Each names the attempt it ends, so that what was
+/// not seen is not repaired.
 fn repairs(global: &Global, args: &RecoverArgs, status: &TaskStatus, to: &str) -> Vec<Value> {
     let active = status.summary.active.as_ref();
     let wanted = (!to.eq_ignore_ascii_case(NONE)).then(|| to.to_uppercase());

@@ -15,7 +15,8 @@ use crate::connect::{Access, config_file, is_served};
 use crate::exit::Failure;
 use crate::output::{self, json, line, out, say};
 
-/// The limits of two tiers. Of a server the config in force there; else of the given or built-in one: no ledger is needed.
+/// The limits of two tiers. Of a server the config in force there; else of the given or built-in one: no
+/// ledger is needed.
 pub(crate) async fn limits(global: &Global, args: &LimitsArgs) -> Result<ExitCode, Failure> {
     let (complexity, importance) = (args.complexity.as_deref(), args.importance.as_deref());
     let (multiplier, completed) = (args.multiplier.as_deref(), args.completed.as_deref());

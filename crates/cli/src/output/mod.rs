@@ -24,8 +24,9 @@ pub(crate) use report::{accesses, ledger_report};
 pub(crate) use savings::savings;
 pub(crate) use task::{gate, limits, task_list, task_status};
 
-/// Writes text of several lines to stdout, nothing in it as a control character: all that goes to a terminal comes through here or
-/// [`note`]. A reader that went away (`| head`) ends the process, as it does with every filter.
+/// Writes text of several lines to stdout, nothing in it as a control character: all that goes to a terminal
+/// comes through here or [`note`]. A reader that went away (`| head`) ends the process, as it does with every
+/// filter.
 pub(crate) fn out(text: &str) {
     let mut stdout = std::io::stdout().lock();
     let written = stdout.write_all(printable_lines(text).as_bytes()).and_then(|()| stdout.flush());

@@ -1,9 +1,9 @@
 //! Events that wait on disk while the ledger is away.
 //!
-//! A directory of segments, `%020d.spool`, each a file of lines ([`line`]). Events are only ever written behind the last
-//! line, and are there for good once [`Spool::append`] returns. They are delivered from the oldest segment; a segment is
-//! deleted when each of its events is settled. After a crash a segment that was half delivered is delivered again: its
-//! events have their ids, so the ledger counts them once.
+//! A directory of segments, `%020d.spool`, each a file of lines ([`line`]). Events are only ever written
+//! behind the last line, and are there for good once [`Spool::append`] returns. They are delivered from the
+//! oldest segment; a segment is deleted when each of its events is settled. After a crash a segment that was
+//! half delivered is delivered again: its events have their ids, so the ledger counts them once.
 
 mod error;
 pub(crate) mod line;
@@ -334,8 +334,8 @@ impl Spool {
     }
 }
 
-/// Locks the directory itself: a lock on a file would be gone with the file's name. The file is locked too, for versions that
-/// know only that, and says who holds it.
+/// Locks the directory itself: a lock on a file would be gone with the file's name. The file is locked too,
+/// for versions that know only that, and says who holds it.
 fn take_lock(dir: &Path) -> Result<[File; 2], SpoolError> {
     let path = dir.join(LOCK_FILE);
     let failed = |error: std::io::Error| SpoolError::io("locking spool", &path, &error);

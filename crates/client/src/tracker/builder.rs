@@ -80,8 +80,8 @@ pub enum StartError {
 }
 
 impl TrackerBuilder {
-    /// A tracker for a server at `http://host:port`. `producer` is the name under which events are appended; it stays the
-    /// same over restarts, and two processes of one name must not make the same ids.
+    /// A tracker for a server at `http://host:port`. `producer` is the name under which events are appended;
+    /// it stays the same over restarts, and two processes of one name must not make the same ids.
     #[must_use]
     pub fn to_server(url: impl Into<String>, producer: impl Into<String>) -> Self {
         Self::new(Target::Server(url.into()), producer.into())
@@ -126,8 +126,8 @@ impl TrackerBuilder {
         self
     }
 
-    /// Where events wait while the ledger is away; a directory of this tracker alone. Without one they wait in memory, up
-    /// to the queue's bound, and are lost with the process.
+    /// Where events wait while the ledger is away; a directory of this tracker alone. Without one they wait
+    /// in memory, up to the queue's bound, and are lost with the process.
     #[must_use]
     pub fn spool(mut self, spool: SpoolOptions) -> Self {
         self.spool = Some(spool);

@@ -64,7 +64,8 @@ pub enum GateError {
     Closed,
 }
 
-/// Whether a problem is the question's own: neither that the ledger is away or busy, nor that another one answers (421).
+/// Whether a problem is the question's own: neither that the ledger is away or busy, nor that another one
+/// answers (421).
 const fn is_about_the_question(status: u16) -> bool {
     status < 500 && !matches!(status, 421 | 429)
 }
@@ -109,7 +110,8 @@ impl Tracker {
             id: Some(self.inner.random.id()),
             wait_ms: None,
         };
-        // With what was reported before, where something waits: one request. Asked alone it gets the same answer, under the same id.
+        // With what was reported before, where something waits: one request. Asked alone it gets the same
+        // answer, under the same id.
         if let Some(answered) = self.inner.shared.ask_along(along.clone())
             && let Ok(response) = answered.await
         {

@@ -1,7 +1,7 @@
 //! The tracker: reports what a task does, without the orchestrator waiting for the ledger, and asks the gate.
 //!
-//! Reading order: [`report`] is what callers give, [`queue`] holds it, [`sender`] delivers it, [`answer`] judges what the
-//! ledger says, [`outcome`] is what callers get, [`gate`] asks.
+//! Reading order: [`report`] is what callers give, [`queue`] holds it, [`sender`] delivers it, [`answer`]
+//! judges what the ledger says, [`outcome`] is what callers get, [`gate`] asks.
 
 mod answer;
 mod builder;
@@ -44,10 +44,11 @@ use report::{invalid, phase_of};
 
 /// Reports what tasks do to a ledger, in order, each event once.
 ///
-/// Reporting checks the event, puts it into a bounded queue and returns; a task of the tokio runtime sends batches. An
-/// event keeps its id and its bytes over all tries, so the ledger counts it once whatever is lost on the way. While the
-/// ledger is away events wait in the spool, or without one in memory, and are delivered in order later. An event is safe
-/// from the end of this process once it is acknowledged ([`Self::flush`]) or in the spool; what is only queued is not.
+/// Reporting checks the event, puts it into a bounded queue and returns; a task of the tokio runtime sends
+/// batches. An event keeps its id and its bytes over all tries, so the ledger counts it once whatever is lost
+/// on the way. While the ledger is away events wait in the spool, or without one in memory, and are delivered
+/// in order later. An event is safe from the end of this process once it is acknowledged ([`Self::flush`]) or
+/// in the spool; what is only queued is not.
 ///
 /// A clone is the same tracker. When the last clone is dropped what is queued is still delivered or spooled, as long as
 /// the runtime lives; [`Self::close`] waits for it.
@@ -156,8 +157,8 @@ impl Tracker {
         Ok(Pending { id, number, shared: Arc::clone(&self.inner.shared), reply })
     }
 
-    /// Waits until everything reported before is in the log, or refused and reported as trouble. The position covers all
-    /// that this tracker had acknowledged so far; `None` where that is nothing.
+    /// Waits until everything reported before is in the log, or refused and reported as trouble. The position
+    /// covers all that this tracker had acknowledged so far; `None` where that is nothing.
     ///
     /// # Errors
     ///

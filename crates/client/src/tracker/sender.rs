@@ -1,7 +1,7 @@
 //! The task that sends: one request at a time, in order, from the spool first, then from the queue.
 //!
-//! **Invariant:** what is in the spool is older than what is in the queue. Events go to the spool only from the front of
-//! the queue, and while the spool holds any, nothing is sent from the queue.
+//! **Invariant:** what is in the spool is older than what is in the queue. Events go to the spool only from
+//! the front of the queue, and while the spool holds any, nothing is sent from the queue.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};

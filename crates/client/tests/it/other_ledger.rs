@@ -1,4 +1,5 @@
-//! Another ledger gets the address: it gets nothing, and the tracker's user hears why. Time is paused: nothing is waited for.
+//! Another ledger gets the address: it gets nothing, and the tracker's user hears why. Time is paused:
+//! nothing is waited for.
 
 use std::fs;
 use std::path::Path;

@@ -63,8 +63,8 @@ fn write(path: &Path, body: &[u8]) -> io::Result<()> {
 
 /// Runs a program of the operator's, with the message on its standard input. It has done its work when it ends with 0.
 ///
-/// No shell reads the arguments, nothing of a task stands in them, and of the environment it gets the path and the message's id
-/// only.
+/// No shell reads the arguments, nothing of a task stands in them, and of the environment it gets the path
+/// and the message's id only.
 pub struct CommandWay {
     argv: Vec<String>,
     timeout: Duration,

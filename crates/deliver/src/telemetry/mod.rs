@@ -1,7 +1,9 @@
-//! Metrics to a collector of OpenTelemetry, by OTLP over HTTP: one snapshot at a time, a few tries, then it is dropped. Counts go on
-//! from the start of the process, so that the next snapshot holds what a dropped one held.
+//! Metrics to a collector of OpenTelemetry, by OTLP over HTTP: one snapshot at a time, a few tries, then it
+//! is dropped. Counts go on from the start of the process, so that the next snapshot holds what a dropped one
+//! held.
 //!
-//! [`settings`] says where to and how often, [`page`] makes metrics of what `/metrics` shows, [`otlp`] is their form on the wire.
+//! [`settings`] says where to and how often, [`page`] makes metrics of what `/metrics` shows, [`otlp`] is
+//! their form on the wire.
 
 pub mod otlp;
 pub mod page;
@@ -75,7 +77,8 @@ impl Exporter {
         Ok(Self { settings, client, started: SystemClock.now(), dropped: 0 })
     }
 
-    /// Takes what `/metrics` shows at every interval and sends it, until it is told to stop. `told` hears what becomes of it.
+    /// Takes what `/metrics` shows at every interval and sends it, until it is told to stop. `told` hears
+    /// what becomes of it.
     pub async fn run<F: Future<Output = String> + Send>(
         mut self,
         mut stop: Receiver<bool>,

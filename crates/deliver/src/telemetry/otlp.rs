@@ -1,5 +1,6 @@
-//! What a collector of OpenTelemetry takes: the messages of `opentelemetry/proto/collector/metrics/v1` that metrics need, with their field
-//! numbers. They are stable since OTLP 1.0; the same types give the JSON form, where whole numbers of 64 bits are texts.
+//! What a collector of OpenTelemetry takes: the messages of `opentelemetry/proto/collector/metrics/v1` that
+//! metrics need, with their field numbers. They are stable since OTLP 1.0; the same types give the JSON form,
+//! where whole numbers of 64 bits are texts.
 
 use serde::{Serialize, Serializer};
 

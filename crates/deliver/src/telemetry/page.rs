@@ -1,5 +1,5 @@
-//! From the page that `/metrics` shows (OpenMetrics text) to what a collector takes: what is exported is what is shown, whoever adds a
-//! metric to it.
+//! From the page that `/metrics` shows (OpenMetrics text) to what a collector takes: what is exported is what
+//! is shown, whoever adds a metric to it.
 
 use std::collections::BTreeMap;
 

@@ -56,7 +56,8 @@ pub struct InvalidVariable {
 }
 
 impl TelemetrySettings {
-    /// Reads the environment; `None`: metrics are not to be exported, since no endpoint is named or exporting is switched off.
+    /// Reads the environment; `None`: metrics are not to be exported, since no endpoint is named or exporting
+    /// is switched off.
     ///
     /// # Errors
     ///

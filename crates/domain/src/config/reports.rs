@@ -15,7 +15,8 @@ pub struct ReportsConfig {
 }
 
 impl ReportsConfig {
-    /// The lines of the canonical content: none for the defaults, so that configs from before this section keep their hash.
+    /// The lines of the canonical content: none for the defaults, so that configs from before this section
+    /// keep their hash.
     pub(super) fn lines(&self) -> Vec<(&'static str, String)> {
         if *self == Self::default() {
             return Vec::new();

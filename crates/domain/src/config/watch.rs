@@ -60,8 +60,9 @@ pub struct WatchConfig {
 }
 
 impl Default for WatchConfig {
-    /// 10 minutes of silence; ten times the latency limit, or 4 hours; a minute behind the log; 20 tasks at least, 10 % of them, 20 % from
-    /// week to week; 120 % and for 10 minutes 200 % of the baseline, above 10 ms.
+    /// 10 minutes of silence; ten times the latency limit, or 4 hours; a minute behind the log; 20 tasks at
+    /// least, 10 % of them, 20 % from week to week; 120 % and for 10 minutes 200 % of the baseline, above 10
+    /// ms.
     fn default() -> Self {
         Self {
             silence_after_ms: 10 * 60 * 1000,
@@ -82,8 +83,8 @@ impl Default for WatchConfig {
 }
 
 impl WatchConfig {
-    /// After how many milliseconds an execution with this latency limit is stuck: the shorter of both rules; `None` where both
-    /// are off.
+    /// After how many milliseconds an execution with this latency limit is stuck: the shorter of both rules;
+    /// `None` where both are off.
     #[must_use]
     pub fn stuck_after(&self, latency_limit_ms: Option<u64>) -> Option<u64> {
         let by_limit = latency_limit_ms
@@ -96,8 +97,8 @@ impl WatchConfig {
         }
     }
 
-    /// The lines of the canonical content: only where something differs from the defaults, so that configs from before this
-    /// section keep their hash. An observation says its threshold itself.
+    /// The lines of the canonical content: only where something differs from the defaults, so that configs
+    /// from before this section keep their hash. An observation says its threshold itself.
     pub(super) fn lines(&self) -> Vec<(&'static str, String)> {
         let default = Self::default();
         if *self == default {

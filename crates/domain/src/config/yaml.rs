@@ -12,8 +12,8 @@ pub(super) const HEADER: &str = "tollgate.config.v1";
 ///
 /// # Errors
 ///
-/// [`InvalidConfig`] where it is not the content of a config that this version can put in force as it was: a later version may
-/// have written it.
+/// [`InvalidConfig`] where it is not the content of a config that this version can put in force as it was: a
+/// later version may have written it.
 pub(super) fn from_canonical(canonical: &str) -> Result<BudgetConfig, InvalidConfig> {
     let refused = |rule: &str| InvalidConfig {
         problems: vec![ConfigProblem { field: String::new(), value: String::new(), rule: rule.to_owned() }],

@@ -20,18 +20,19 @@ pub struct AlertAcknowledged {
     pub note: Option<String>,
 }
 
-/// A condition that only passing time shows, or that no fold of one task sees, became true or false. Written by the ledger.
+/// A condition that only passing time shows, or that no fold of one task sees, became true or false. Written
+/// by the ledger.
 ///
-/// Its content and its id follow from the state alone, never from the clock of who looked, so that everyone who looks at the
-/// same state writes the same event: one is appended, the others are duplicates.
+/// Its content and its id follow from the state alone, never from the clock of who looked, so that everyone
+/// who looks at the same state writes the same event: one is appended, the others are duplicates.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConditionObserved {
     /// Rule, scope and level.
     pub condition: Condition,
     /// Whether it is true; else it was.
     pub active: bool,
-    /// What the condition follows from: the execution's start, its last usage, the record that waits. Where the task has moved
-    /// on since, the observation is outdated and counts no more.
+    /// What the condition follows from: the execution's start, its last usage, the record that waits. Where
+    /// the task has moved on since, the observation is outdated and counts no more.
     pub since: Timestamp,
     /// After how long from then it is true, in milliseconds; 0: at once.
     pub threshold_ms: u64,
@@ -98,15 +99,16 @@ words!(
     }
 );
 
-/// Someone tried to deliver a change of an alert, or a digest of several. Written by the ledger, before the next attempt.
+/// Someone tried to deliver a change of an alert, or a digest of several. Written by the ledger, before the
+/// next attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeliveryAttempted {
     /// The alert's id; of a digest its own.
     pub alert: String,
     /// What was told.
     pub change: Change,
-    /// The record of the change, or of the request to deliver it again. Of a digest, the last record it covers: all changes up
-    /// to there that were not tried before are told by it.
+    /// The record of the change, or of the request to deliver it again. Of a digest, the last record it
+    /// covers: all changes up to there that were not tried before are told by it.
     pub through: Sequence,
     /// The endpoint's name.
     pub endpoint: String,

@@ -21,8 +21,8 @@ const MAX_KEPT_HEADERS: usize = 8;
 /// Longest header that a rejection keeps, name and value, in bytes. A name of the ledger's own fits.
 const MAX_KEPT_HEADER: usize = 256;
 
-/// A message of the inbox was refused; it waits in quarantine. Written by the ledger under the message's tenant, where it is
-/// known, and the task `_ledger`.
+/// A message of the inbox was refused; it waits in quarantine. Written by the ledger under the message's
+/// tenant, where it is known, and the task `_ledger`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InboxRejected {
     /// The subject it came in on.
@@ -85,8 +85,8 @@ impl InboxRejected {
         self.payload.len() as u64 != self.payload_bytes
     }
 
-    /// The event's id, by which it is resolved: a hash of the message and its place, so that whoever drains the inbox makes the
-    /// same. `arrived` is when the inbox took it.
+    /// The event's id, by which it is resolved: a hash of the message and its place, so that whoever drains
+    /// the inbox makes the same. `arrived` is when the inbox took it.
     #[must_use]
     pub fn event_id(&self, arrived: Timestamp) -> EventId {
         let Self { subject, received_sequence, payload_hash, code, reason, .. } = self;

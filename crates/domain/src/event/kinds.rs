@@ -10,8 +10,9 @@ use crate::phase::Advance;
 
 /// Hands the table of kinds to the macro that is named, as `Subject(enum) { Kind(what holds it), "name", sender; … }`.
 ///
-/// The name is that of JSON and of the fields in `proto/tollgate/v1/event.proto`. Large and rare kinds are boxed. The sender is
-/// `producer`, or `ledger` for what the ledger alone writes and refuses from everybody else.
+/// The name is that of JSON and of the fields in `proto/tollgate/v1/event.proto`. Large and rare kinds are
+/// boxed. The sender is `producer`, or `ledger` for what the ledger alone writes and refuses from everybody
+/// else.
 #[macro_export]
 macro_rules! each_kind {
     ($then:ident) => {
@@ -184,7 +185,8 @@ macro_rules! bodies {
 each_kind!(bodies);
 
 impl TaskEvent {
-    /// Where it takes a task that the gate may have blocked: into a phase, or to completion. A task that is called off goes nowhere.
+    /// Where it takes a task that the gate may have blocked: into a phase, or to completion. A task that is
+    /// called off goes nowhere.
     #[must_use]
     pub fn goes_on(&self) -> Option<Advance> {
         match self {
@@ -221,8 +223,8 @@ impl EventBody {
         }
     }
 
-    /// Whether it says what became of its task. What is noted about alerts, their delivery, the inbox and readers does not: no view
-    /// of tasks counts it, moves a time for it, or makes a task of it.
+    /// Whether it says what became of its task. What is noted about alerts, their delivery, the inbox and
+    /// readers does not: no view of tasks counts it, moves a time for it, or makes a task of it.
     #[must_use]
     pub const fn concerns_task(&self) -> bool {
         match self {

@@ -36,8 +36,9 @@ pub struct PriceBookLoaded {
     pub models: u32,
 }
 
-/// How long one server took for phase transitions within a span of time: questions to the gate, starts and ends of phases. Written by
-/// the ledger; it occurred when the span ended. Those under the rollout `observe` are the baseline of the others.
+/// How long one server took for phase transitions within a span of time: questions to the gate, starts and
+/// ends of phases. Written by the ledger; it occurred when the span ended. Those under the rollout `observe`
+/// are the baseline of the others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TransitionsMeasured {
     /// How long the span was, in milliseconds.

@@ -1,5 +1,5 @@
-//! What becomes of a task. Each is asked for first: a command is the event that it asks for, before [`crate::task::decide`]
-//! has completed it.
+//! What becomes of a task. Each is asked for first: a command is the event that it asks for, before
+//! [`crate::task::decide`] has completed it.
 
 use serde::{Deserialize, Serialize};
 

@@ -27,7 +27,8 @@ pub struct SignalRecorded {
     pub value: i64,
 }
 
-/// Someone explained what a phase used: its report shows it. A fact: whoever is asked may answer at any time, and again.
+/// Someone explained what a phase used: its report shows it. A fact: whoever is asked may answer at any time,
+/// and again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PhaseExplained {
     /// Which phase; without an attempt, all of them.

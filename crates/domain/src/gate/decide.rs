@@ -174,8 +174,8 @@ pub fn stop_loss_disabled() -> Reason {
     Reason { code: ReasonCode::StopLossDisabled, verdict: Verdict::Allow, message }
 }
 
-/// Switches, rollout and overrides: what keeps a ruled block from blocking. Each one that does says so; the kill switch, the
-/// circuit breaker and tracking-only say so always.
+/// Switches, rollout and overrides: what keeps a ruled block from blocking. Each one that does says so; the
+/// kill switch, the circuit breaker and tracking-only say so always.
 fn soften(decided: &mut GateDecided, standing: &Standing<'_>, limits: &TaskLimits, switches: Switches) {
     let blocks = decided.ruled == Verdict::Block;
     let exempt = matches!(limits.importance, Importance::High | Importance::Critical);

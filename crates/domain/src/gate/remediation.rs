@@ -7,8 +7,8 @@ use crate::ids::{MAX_ID_BYTES, TaskId};
 /// How the name of a remediation begins.
 const PREFIX: &str = "FIX-BUDGET-BREACH-";
 
-/// The remediation of a task: `FIX-BUDGET-BREACH-{task}`. A name that would be too long is cut, and ends with 16 hex digits of
-/// the SHA-256 of the task's, so that two tasks never share one.
+/// The remediation of a task: `FIX-BUDGET-BREACH-{task}`. A name that would be too long is cut, and ends with
+/// 16 hex digits of the SHA-256 of the task's, so that two tasks never share one.
 #[must_use]
 pub fn remediation_of(task: &TaskId) -> TaskId {
     let name = task.as_str();

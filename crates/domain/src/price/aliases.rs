@@ -7,7 +7,8 @@ use super::{Call, PriceBook, provider};
 /// The config's `prices`: whose prices calls under names of the house have.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Aliases {
-    /// Providers of calls, and the provider that price books know. Compared in lower case, with `_` for `.`, `-` and space.
+    /// Providers of calls, and the provider that price books know. Compared in lower case, with `_` for `.`,
+    /// `-` and space.
     pub providers: BTreeMap<String, String>,
     /// `PROVIDER/MODEL` or `MODEL` of calls, as they have them, and the entry of the price book.
     pub models: BTreeMap<String, String>,
@@ -20,7 +21,8 @@ impl Aliases {
         self.providers.is_empty() && self.models.is_empty()
     }
 
-    /// The call by the names of the price book. A model's alias says the whole entry; else a provider's says whose it is.
+    /// The call by the names of the price book. A model's alias says the whole entry; else a provider's says
+    /// whose it is.
     #[must_use]
     pub fn apply<'a>(&'a self, call: Call<'a>) -> Call<'a> {
         if self.is_empty() {

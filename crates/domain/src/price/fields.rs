@@ -16,7 +16,8 @@ pub(super) enum Kind {
 pub(super) enum Field {
     /// A price per token of usage as the ledger has it.
     Rate(Rate),
-    /// Nothing that touches such a price: another unit, an ability of the model, a lifetime that usage does not tell of.
+    /// Nothing that touches such a price: another unit, an ability of the model, a lifetime that usage does
+    /// not tell of.
     Other,
     /// It could touch a price, and how is not known.
     Unknown,
@@ -93,7 +94,8 @@ const OTHER_UNITS: [&str; 18] = [
     "per_call",
 ];
 
-/// Multipliers of a region, which usage does not name, and the price of one way to read a cache, which it does not tell from the other.
+/// Multipliers of a region, which usage does not name, and the price of one way to read a cache, which it
+/// does not tell from the other.
 const NOT_TOLD: [&str; 3] =
     ["regional_", "fedramp_uplift_multiplier", "explicit_cache_read_input_token_cost"];
 

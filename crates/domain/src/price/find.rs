@@ -13,8 +13,9 @@ enum Found<'a> {
     Nothing,
 }
 
-/// The entry of a call. A key is bare or `provider/model`. A bare key belongs to the provider it names: another provider's model of the
-/// same name has another price. A model that the book does not have by its dated name is looked for by the name without the date.
+/// The entry of a call. A key is bare or `provider/model`. A bare key belongs to the provider it names:
+/// another provider's model of the same name has another price. A model that the book does not have by its
+/// dated name is looked for by the name without the date.
 pub(super) fn find<'a>(models: &'a Models, provider: Option<&str>, model: &str) -> Option<&'a ModelPrice> {
     let model = model.strip_prefix("models/").unwrap_or(model);
     match by_name(models, provider, model) {
@@ -87,7 +88,8 @@ fn without_provider<'a>(models: &'a Models, model: &str) -> Found<'a> {
     }
 }
 
-/// The name of a model without the date of its snapshot: `gpt-5-2025-08-07`, `claude-haiku-4-5-20251001`, `…@20250929`, `…-latest`.
+/// The name of a model without the date of its snapshot: `gpt-5-2025-08-07`, `claude-haiku-4-5-20251001`,
+/// `…@20250929`, `…-latest`.
 pub(super) fn undated(model: &str) -> Option<&str> {
     if let Some(name) = model.strip_suffix("-latest") {
         return Some(name);

@@ -230,8 +230,9 @@ impl Entry<'_> {
         Ok(Some(number.usd))
     }
 
-    /// `tiered_pricing: [{range: [lo, hi], …}]`: the tier with `lo < input ≤ hi`, the last one also above its end. A first range
-    /// from 0 holds for an empty input too. `None`: the list is about something else than tokens.
+    /// `tiered_pricing: [{range: [lo, hi], …}]`: the tier with `lo < input ≤ hi`, the last one also above its
+    /// end. A first range from 0 holds for an empty input too. `None`: the list is about something else than
+    /// tokens.
     fn listed(&mut self, list: &RawValue, standard: &Given) -> Result<Option<Vec<Tier>>, Problem> {
         let of_list = |rule: &str| problem("tiered_pricing", "", rule);
         if list.get() == "null" {

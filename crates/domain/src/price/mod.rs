@@ -119,8 +119,8 @@ impl PriceBook {
 
     /// Reads LiteLLM's `model_prices_and_context_window.json`.
     ///
-    /// An entry whose price is negative, no number, finer than is kept or conditional in a way that is not known stays unpriced. That,
-    /// and all else there is to say of the text, is returned beside the book.
+    /// An entry whose price is negative, no number, finer than is kept or conditional in a way that is not
+    /// known stays unpriced. That, and all else there is to say of the text, is returned beside the book.
     ///
     /// # Errors
     ///
@@ -173,8 +173,8 @@ impl PriceBook {
         self.len() == 0
     }
 
-    /// What these tokens cost: [`Cost::Unpriced`] where the model, its service tier, or the rate of a kind that was used, is not known,
-    /// or where the amount leaves the exact range.
+    /// What these tokens cost: [`Cost::Unpriced`] where the model, its service tier, or the rate of a kind
+    /// that was used, is not known, or where the amount leaves the exact range.
     #[must_use]
     pub fn cost(&self, call: Call<'_>, tokens: &TokenCounts) -> Cost {
         match self.find(call).and_then(|price| cost::of(price, call.service_tier, call.at, tokens)) {
@@ -183,8 +183,9 @@ impl PriceBook {
         }
     }
 
-    /// What a correction costs or gives back: the cost of the corrected usage less that of what was left of it before, so that a
-    /// correction across a tier's threshold reprices the whole request. It gives back no more than all.
+    /// What a correction costs or gives back: the cost of the corrected usage less that of what was left of
+    /// it before, so that a correction across a tier's threshold reprices the whole request. It gives back no
+    /// more than all.
     #[must_use]
     pub fn adjustment_cost(&self, call: Call<'_>, original: &TokenCounts, correction: &TokenSums) -> Cost {
         let usd = self.find(call).and_then(|price| {

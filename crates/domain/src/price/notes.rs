@@ -97,7 +97,8 @@ pub struct Notes {
 const SHOWN: usize = 20;
 
 impl Notes {
-    /// What whoever starts a ledger with this book should know: every price that was left out, and the first of the others.
+    /// What whoever starts a ledger with this book should know: every price that was left out, and the first
+    /// of the others.
     #[must_use]
     pub fn warnings(&self) -> Vec<String> {
         let mut warnings: Vec<String> = self.left_out.iter().map(ToString::to_string).collect();

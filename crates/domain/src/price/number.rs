@@ -20,9 +20,9 @@ pub(super) struct Number {
     pub(super) taken: Option<String>,
 }
 
-/// Reads a price. A text that fits is taken digit by digit. One that does not, because a program wrote a binary float in full, is the
-/// decimal of the 15 digits that a double keeps, which is the shortest of that float. Where even those are too many, as of a
-/// third, they are rounded up at the 18th place.
+/// Reads a price. A text that fits is taken digit by digit. One that does not, because a program wrote a
+/// binary float in full, is the decimal of the 15 digits that a double keeps, which is the shortest of that
+/// float. Where even those are too many, as of a third, they are rounded up at the 18th place.
 pub(super) fn read(text: &str) -> Result<Number, String> {
     let error = match text.parse::<Usd>() {
         Ok(usd) => return Ok(Number { usd, taken: None }),

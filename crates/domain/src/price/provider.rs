@@ -1,7 +1,8 @@
 //! Who serves a model, by all the names that calls and price books have for it.
 
-/// Names that calls use, with those that price books know the same provider by. Names are compared in lower case, with `_` for any
-/// of `.`, `-` and space. More than one: the call does not say which of them, and they have to agree.
+/// Names that calls use, with those that price books know the same provider by. Names are compared in lower
+/// case, with `_` for any of `.`, `-` and space. More than one: the call does not say which of them, and they
+/// have to agree.
 const NAMES: [(&str, &[&str]); 41] = [
     // OpenTelemetry's `gen_ai.provider.name`, and the older `gen_ai.system`.
     ("aws_bedrock", &["bedrock"]),
@@ -91,8 +92,8 @@ pub(super) fn of_call(name: &str) -> Vec<String> {
     }
 }
 
-/// Whether an entry of a price book belongs to a provider: it is the same, or one of its family, which is the part before `_` or `-`
-/// (`bedrock_converse`, `vertex_ai-language-models`, `text-completion-openai`).
+/// Whether an entry of a price book belongs to a provider: it is the same, or one of its family, which is the
+/// part before `_` or `-` (`bedrock_converse`, `vertex_ai-language-models`, `text-completion-openai`).
 pub(super) fn is_of(entry: &str, provider: &str) -> bool {
     let entry = plain(entry);
     let entry = entry.strip_prefix("text_completion_").unwrap_or(&entry);

@@ -4,8 +4,8 @@ use super::fields::Kind;
 use crate::decimal::Decimal;
 use crate::money::Usd;
 
-/// USD per token of each kind. As read: `None` is not given. As [resolved](Rates::resolved): `None` is not known, and usage that
-/// has such tokens stays unpriced.
+/// USD per token of each kind. As read: `None` is not given. As [resolved](Rates::resolved): `None` is not
+/// known, and usage that has such tokens stays unpriced.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Rates {
     pub(super) input: Option<Usd>,
@@ -35,8 +35,9 @@ impl Rates {
         *self == Self::default()
     }
 
-    /// With what stands in for rates that are not given. A source without a rate for a cache or for reasoning bills those tokens as
-    /// plain ones of their side. One that has a price for writes and none for an hour has not said what that costs.
+    /// With what stands in for rates that are not given. A source without a rate for a cache or for reasoning
+    /// bills those tokens as plain ones of their side. One that has a price for writes and none for an hour
+    /// has not said what that costs.
     pub(super) fn resolved(self) -> Self {
         Self {
             cached_input: self.cached_input.or(self.input),
@@ -101,7 +102,8 @@ impl Rates {
         }
     }
 
-    /// These rates where the standard schedule has others from a context size on: only those that this tier has there too.
+    /// These rates where the standard schedule has others from a context size on: only those that this tier
+    /// has there too.
     pub(super) fn only_where(self, own: &Self, standard: &Self) -> Self {
         let known = |rate: Option<Usd>, own: Option<Usd>, theirs: Option<Usd>| {
             if own.is_none() && theirs.is_some() { None } else { rate }

@@ -23,7 +23,8 @@ impl<E: Into<TaskEvent>> From<E> for Decided {
     }
 }
 
-/// Decides a command. It is the event that it asks for, without what only the decision knows: the attempt, what the importance was.
+/// Decides a command. It is the event that it asks for, without what only the decision knows: the attempt,
+/// what the importance was.
 ///
 /// # Errors
 ///

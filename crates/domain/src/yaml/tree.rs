@@ -53,8 +53,8 @@ impl Node {
 ///
 /// # Errors
 ///
-/// What is wrong with the file as a whole, in one sentence: it is no YAML (with line and column where the parser knows them), it
-/// is empty, or it holds something else than a mapping.
+/// What is wrong with the file as a whole, in one sentence: it is no YAML (with line and column where the
+/// parser knows them), it is empty, or it holds something else than a mapping.
 pub fn file(text: &str, keys: &[&str]) -> Result<Node, String> {
     let root = parse(text).map_err(|error| format!("not readable as YAML: {error}{}", tab_hint(text)))?;
     let is = match &root {

@@ -104,7 +104,8 @@ fn days_have_as_many_hours_as_clocks_give_them() {
     assert_eq!(zone("Asia/Shanghai").start_of(day("0001-01-01")), None, "the year 0");
 }
 
-/// Reports keep usage by the quarter of an hour from then on. Before, clocks of Antarctica/Casey changed at a minute past the hour: nothing in any zone begins within one.
+/// Reports keep usage by the quarter of an hour from then on. Before, clocks of Antarctica/Casey changed at a
+/// minute past the hour: nothing in any zone begins within one.
 #[test]
 fn since_2023_clocks_change_and_days_begin_at_quarters_of_an_hour() {
     let since = seconds(at("2023-01-01T00:00:00Z"));
@@ -124,8 +125,8 @@ fn since_2023_clocks_change_and_days_begin_at_quarters_of_an_hour() {
 }
 
 proptest! {
-    /// Every moment stands in one period of each length, between its beginning and the next one's; a second way to the days: the
-    /// library's, whose midnights are ours wherever a day has one.
+    /// Every moment stands in one period of each length, between its beginning and the next one's; a second
+    /// way to the days: the library's, whose midnights are ours wherever a day has one.
     #[test]
     fn periods_partition_time_in_every_zone(
         nth in 0usize..700,
@@ -146,7 +147,8 @@ proptest! {
                 let period = calendar.period_of(at);
                 // Asked again, and from the other side.
                 let later = calendar.period_of(at.plus_millis(3_600_000));
-                // Of two hours that clocks show one after another within the same one of UTC the names tell which is first.
+                // Of two hours that clocks show one after another within the same one of UTC the names tell
+                // which is first.
                 prop_assert!(period <= later || grain == Grain::Hour, "{} {}", zone, at);
                 prop_assert_eq!(calendar.period_of(at), period);
             }

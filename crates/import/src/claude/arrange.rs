@@ -12,8 +12,8 @@ use crate::sources::SourceFile;
 /// How much of a file is searched for its first line with an id.
 const HEAD_BYTES: u64 = 4 * 1024 * 1024;
 
-/// The order within a family: sessions before sub-agents, whose files may repeat a line of their session; then what was made
-/// first, else the smaller one, since a fork holds all that it was made of.
+/// The order within a family: sessions before sub-agents, whose files may repeat a line of their session;
+/// then what was made first, else the smaller one, since a fork holds all that it was made of.
 type Age = (bool, Option<u64>, u64, PathBuf);
 
 /// Puts the files of each family in the order of their age, in the places that the family's files have. Returns the

@@ -133,7 +133,8 @@ pub(super) fn word(raw: Option<&RawValue>) -> Option<String> {
 }
 
 impl Message<'_> {
-    /// What the call used; `None` where the line has no usage. Counters that this version does not know go to `problems`.
+    /// What the call used; `None` where the line has no usage. Counters that this version does not know go to
+    /// `problems`.
     pub(super) fn usage(&self, problems: &mut Vec<ProblemKind>) -> Option<Result<Usage, ProblemKind>> {
         const RULE: &str = "must be an object with the call's counters; the line is skipped";
         let raw = self.usage.filter(|raw| raw.get() != "null")?;

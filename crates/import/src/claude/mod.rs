@@ -1,7 +1,7 @@
 //! Transcripts of Claude Code: one JSONL file per session, and one per sub-agent beside it.
 //!
-//! A call's key is its `message.id`. It has a line per content block, in older versions growing snapshots, and copies in
-//! forks and side chains; the largest report counts (ADR 45).
+//! A call's key is its `message.id`. It has a line per content block, in older versions growing snapshots,
+//! and copies in forks and side chains; the largest report counts (ADR 45).
 
 mod arrange;
 mod line;

@@ -1,5 +1,5 @@
-//! One transcript as its lines come: which calls it reports, each with its best report. Pure but for the small file beside
-//! a sub-agent's that names its kind.
+//! One transcript as its lines come: which calls it reports, each with its best report. Pure but for the
+//! small file beside a sub-agent's that names its kind.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::{Path, PathBuf};
@@ -184,8 +184,8 @@ impl Transcript {
         }
     }
 
-    /// Whether the file of a sub-agent is where Claude Code writes it, below the session's directory or beside the session's file; an
-    /// error has the first.
+    /// Whether the file of a sub-agent is where Claude Code writes it, below the session's directory or
+    /// beside the session's file; an error has the first.
     fn file_of(&self, agent: &str) -> Result<(), PathBuf> {
         let session = if self.path.extension().is_some_and(|end| end == "zst") {
             self.path.with_extension("")

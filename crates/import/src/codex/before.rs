@@ -86,8 +86,8 @@ pub(super) struct Before {
 }
 
 impl Before {
-    /// What was counted for this snapshot, under which number. A snapshot without a readable time, or above what an event
-    /// holds, was skipped and its growth came with the next one.
+    /// What was counted for this snapshot, under which number. A snapshot without a readable time, or above
+    /// what an event holds, was skipped and its growth came with the next one.
     pub(super) fn counted(&mut self, now: &Snapshot, has_time: bool) -> Option<(u64, TokenCounts)> {
         let step = self.counted.step(now)?;
         if step.grows() {

@@ -9,7 +9,8 @@ pub(super) const INTEREST: Interest = Interest { passes_over, word: WORD };
 /// What a line that reports usage has in the name of a counter.
 const WORD: &[u8] = b"oken";
 
-/// What the name of a counter ends with, behind `t` or `T`: `input_tokens`, `inputTokens`, `promptTokenCount`, `prompt_token_count`.
+/// What the name of a counter ends with, behind `t` or `T`: `input_tokens`, `inputTokens`,
+/// `promptTokenCount`, `prompt_token_count`.
 const ENDINGS: [&[u8]; 3] = [b"okens\"", b"okenCount\"", b"oken_count\""];
 
 /// What the name of an object with counters of any name ends with: `usage`, `token_usage`, `tokenUsage`, `tokens`.
@@ -26,8 +27,9 @@ const QUIET: [&str; 7] = [
     "turn_diff",
 ];
 
-/// Kinds of `event_msg` that report no usage of their own, whatever is in them. Not those about turns: no text or result of a tool
-/// stands in them unescaped, so whatever counts tokens there is usage of a form that is not known yet.
+/// Kinds of `event_msg` that report no usage of their own, whatever is in them. Not those about turns: no
+/// text or result of a tool stands in them unescaped, so whatever counts tokens there is usage of a form that
+/// is not known yet.
 const QUIET_EVENTS: [&str; 32] = [
     "agent_message",
     "agent_message_delta",

@@ -19,8 +19,8 @@ pub(crate) use origin::is_label;
 pub use rollout::PRODUCER;
 pub(crate) use rollout::Rollout;
 
-/// Puts the rollouts in the order in which they began, which their names say: a fork comes behind what it is a fork of, in whichever
-/// folder that is.
+/// Puts the rollouts in the order in which they began, which their names say: a fork comes behind what it is
+/// a fork of, in whichever folder that is.
 pub(crate) fn arrange(files: &mut [SourceFile]) {
     files.sort_by_cached_key(|file| {
         let name = file.path.file_name().unwrap_or_default().to_string_lossy().into_owned();

@@ -21,8 +21,8 @@ pub(super) fn names(origin: &Origin, key: &Key, first: Option<&Key>) -> Option<(
     Some((stand_in, at_origin.collect()))
 }
 
-/// Where a call is counted that only the pause before its line makes the session's own: the sessions that it is a fork of have the
-/// same counters, reached before it began.
+/// Where a call is counted that only the pause before its line makes the session's own: the sessions that it
+/// is a fork of have the same counters, reached before it began.
 fn copied_late<'a>(origin: &'a Origin, key: &'a Key) -> impl Iterator<Item = Elsewhere> + 'a {
     let begun = origin.begun.filter(|_| matches!(key, Key::Counters(_)));
     let base = origin.goes_on_from.as_ref().filter(|base| !origin.ancestors.contains(base));

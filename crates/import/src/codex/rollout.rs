@@ -195,8 +195,8 @@ impl Rollout {
         self.origin.as_ref()
     }
 
-    /// Takes cumulative counters. A line that cannot be used leaves the state as it is, so that the next one counts what
-    /// it would have.
+    /// Takes cumulative counters. A line that cannot be used leaves the state as it is, so that the next one
+    /// counts what it would have.
     fn count(
         &mut self,
         number: u64,

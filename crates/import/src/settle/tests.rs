@@ -21,8 +21,8 @@ fn at(text: &str) -> Timestamp {
     text.parse().unwrap()
 }
 
-/// A call `TASK/ID OUTPUT`, which may be elsewhere: `=NAME` counted, `~NAME` counted if alike, `^NAME` stood in, `<NAME` counted
-/// before the session began, which was on 2026-06-22; `copy` for one that stands in.
+/// A call `TASK/ID OUTPUT`, which may be elsewhere: `=NAME` counted, `~NAME` counted if alike, `^NAME` stood
+/// in, `<NAME` counted before the session began, which was on 2026-06-22; `copy` for one that stands in.
 fn call(text: &str) -> Call {
     let words: Vec<&str> = text.split_whitespace().collect();
     let own = name(words[0]);
@@ -125,7 +125,8 @@ fn each_call_is_counted_once() {
         ("F/m 5 =S/m", "S/m 5", "copy"),
         ("F/m 5 =S/m", "S/m 3", "S/m~1 +2 of m copy"),
         ("F/m 5 =S/m", "S/m 5, F/m 5", "S/m~1 -5 of m"),
-        // The session that this one was copied from had it before: it is that session's. What that one has later is another call.
+        // The session that this one was copied from had it before: it is that session's. What that one has
+        // later is another call.
         ("F/k 5 <P/k", "", "F/k 5"),
         ("F/k 5 <P/k", "P/k 5", "copy"),
         ("F/k 5 <P/k", "P/k 5, F/k 5", "F/k~1 -5 of k copy"),

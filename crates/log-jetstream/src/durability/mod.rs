@@ -1,9 +1,10 @@
 //! What an acknowledgement of the server is worth, and how that is known.
 //!
-//! A stock server acknowledges before it syncs: `page_cache`. More is told only where something shows it: replicas in the
-//! stream's configuration, `sync_always` on the server's monitoring port (from version 2.10), a store directory that the
-//! operating system writes synchronously; or else on the operator's word, which is then named as such. What contradicts
-//! the class that was asked for ends the start, also where the operator gave their word.
+//! A stock server acknowledges before it syncs: `page_cache`. More is told only where something shows it:
+//! replicas in the stream's configuration, `sync_always` on the server's monitoring port (from version 2.10),
+//! a store directory that the operating system writes synchronously; or else on the operator's word, which is
+//! then named as such. What contradicts the class that was asked for ends the start, also where the operator
+//! gave their word.
 
 mod monitor;
 mod store;

@@ -171,7 +171,8 @@ async fn a_leader_that_is_cut_off_decides_nothing() {
     let last = opened.position.highest().0;
     let before = cluster.cuts(alone);
     cluster.cut_off(alone);
-    // Both sides decide about the same. The old leader takes it, cannot have it confirmed, and refuses others for its sake.
+    // Both sides decide about the same. The old leader takes it, cannot have it confirmed, and refuses others
+    // for its sake.
     let here = decision(last, vec![event("T-cut", "here", "x")]);
     let there = decision(last, vec![event("T-cut", "there", "x")]);
     let error = at_leader.append(here.clone()).await.unwrap_err();
@@ -199,7 +200,8 @@ async fn a_leader_that_is_cut_off_decides_nothing() {
     }
 }
 
-/// Of two leaders the old one has not heard of the decision that the next one follows: it refuses, and nobody has decided otherwise.
+/// Of two leaders the old one has not heard of the decision that the next one follows: it refuses, and nobody
+/// has decided otherwise.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_decision_that_a_leader_cannot_know_is_open_until_it_can() {
     let Some(cluster) = cluster().await else { return };

@@ -35,7 +35,8 @@ async fn they_are_named_passed_and_hold_up_nothing() {
     within(log.append(decision(0, vec![event("T-1", "b", "x")]))).await.unwrap();
     let real = within(log.record_at(Sequence(1))).await.unwrap().unwrap();
 
-    // No header; a header of others; a record that has another hash; one that is cut; one of another partition; no partition.
+    // No header; a header of others; a record that has another hash; one that is cut; one of another
+    // partition; no partition.
     let ours = [("Tollgate-Hash", "00"), ("Tollgate-Schema", "1")];
     publish(&options, &decisions, &[], b"garbage").await;
     publish(&options, &facts, &ours, b"garbage").await;

@@ -1,4 +1,5 @@
-//! Work on a log while its servers fail: facts that must all be there once afterwards, and decisions of which one of two wins.
+//! Work on a log while its servers fail: facts that must all be there once afterwards, and decisions of which
+//! one of two wins.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -160,7 +161,8 @@ pub(crate) async fn settled(log: &JetStreamLog, batch: &Batch) -> Result<Receipt
 }
 
 impl Acknowledged {
-    /// Checks that all of it is in the log, once, where it was acknowledged, and nothing else of it; `extra` is known to be there too.
+    /// Checks that all of it is in the log, once, where it was acknowledged, and nothing else of it; `extra`
+    /// is known to be there too.
     pub(crate) async fn check(&self, log: &JetStreamLog, extra: &[&str]) {
         let mut expected: Vec<(Sequence, String)> = Vec::new();
         for (number, facts) in self.facts.iter().enumerate() {

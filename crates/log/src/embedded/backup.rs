@@ -110,8 +110,8 @@ pub enum BackupError {
     },
 }
 
-/// Copies a log up to its durable frontier, while a writer may append to it, and reads the copy from its first record to its
-/// last. The views are left out: they are folds of the log and are made again.
+/// Copies a log up to its durable frontier, while a writer may append to it, and reads the copy from its
+/// first record to its last. The views are left out: they are folds of the log and are made again.
 ///
 /// # Errors
 ///

@@ -76,8 +76,8 @@ impl FrontierFile {
     }
 }
 
-/// What the frontier's file says: the epoch, whether the frontier is on the disk, and the frontier. `None` when there is
-/// no readable one.
+/// What the frontier's file says: the epoch, whether the frontier is on the disk, and the frontier. `None`
+/// when there is no readable one.
 pub(super) fn read(log_dir: &Path) -> io::Result<Option<(Uuid, bool, Frontier)>> {
     let file = match File::open(path(log_dir)) {
         Ok(file) => file,

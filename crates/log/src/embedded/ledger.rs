@@ -70,7 +70,8 @@ impl LedgerFile {
         Epoch { id: self.epoch, created_at: self.created_at.parse().unwrap_or_default() }
     }
 
-    /// Makes it a log of its own, from what is there on: positions and views of the one that had more are not mixed up with it.
+    /// Makes it a log of its own, from what is there on: positions and views of the one that had more are not
+    /// mixed up with it.
     pub(super) fn accept(&mut self, now: Timestamp, kept: Sequence, witness: String) {
         tracing::warn!(
             kept = kept.0,
@@ -124,8 +125,8 @@ impl LedgerFile {
 
 /// The data directory, held by this process until dropped.
 ///
-/// The lock is on the directory itself, which nobody can delete and make anew without the ledger in it: a lock on a file
-/// is gone with the file's name. The file is locked too, for versions that know only that.
+/// The lock is on the directory itself, which nobody can delete and make anew without the ledger in it: a
+/// lock on a file is gone with the file's name. The file is locked too, for versions that know only that.
 #[derive(Debug)]
 pub(super) struct DirLock(
     #[expect(dead_code, reason = "locks live as long as their files are open")] [File; 2],

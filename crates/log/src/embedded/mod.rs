@@ -63,8 +63,8 @@ pub struct Options {
     pub max_segment_bytes: u64,
     /// Left in the lock file for whoever finds the directory taken: an address, a process id.
     pub lock_note: String,
-    /// Whether a log that ends before what something beside it remembers goes on without what is lost, under a new identity. One
-    /// that was last written with class `page_cache` does so in any case.
+    /// Whether a log that ends before what something beside it remembers goes on without what is lost, under
+    /// a new identity. One that was last written with class `page_cache` does so in any case.
     pub accept_loss: bool,
 }
 

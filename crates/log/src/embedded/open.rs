@@ -1,4 +1,5 @@
-//! Opening the log of a data directory: taken, recovered, compared with what remembers it, its id index brought up to the tail.
+//! Opening the log of a data directory: taken, recovered, compared with what remembers it, its id index
+//! brought up to the tail.
 
 use std::io;
 use std::path::Path;

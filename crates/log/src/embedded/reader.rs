@@ -149,8 +149,9 @@ impl SegmentReader {
         Ok(chunk.freeze())
     }
 
-    /// The whole records at the start of a chunk, and how many bytes they take. A record that cannot be read is an error
-    /// only where it comes first: what stands before it is returned, and the next call begins with it.
+    /// The whole records at the start of a chunk, and how many bytes they take. A record that cannot be read
+    /// is an error only where it comes first: what stands before it is returned, and the next call begins
+    /// with it.
     fn parse(&mut self, chunk: &Bytes) -> Result<(Vec<StoredRecord>, usize), ReadError> {
         let mut records = Vec::new();
         let mut at = 0;

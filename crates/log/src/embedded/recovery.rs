@@ -98,8 +98,8 @@ pub(super) fn recover(
     Ok(Recovered { active: Some(active), heads: scanned.heads, cut_bytes })
 }
 
-/// Which segments before the active one are missing, or are not those that they were named for; `None`: none. What stands in them
-/// is only looked at by who reads them.
+/// Which segments before the active one are missing, or are not those that they were named for; `None`: none.
+/// What stands in them is only looked at by who reads them.
 pub(super) fn incomplete(log_dir: &Path, active: u64, ledger: &LedgerFile) -> Option<String> {
     let mut last = Sequence::ZERO;
     for ordinal in 1..=active {
@@ -197,8 +197,8 @@ fn scan(file: &File, path: &Path, header: &SegmentHeader) -> Result<Scanned, Ope
     Ok(Scanned { heads, end: at as u64, unsynced_from: unsynced as u64, bytes })
 }
 
-/// Damage, not a torn tail: past the first frame that cannot be read there is a frame which says that the unreadable one
-/// was durable when it was written.
+/// Damage, not a torn tail: past the first frame that cannot be read there is a frame which says that the
+/// unreadable one was durable when it was written.
 fn refuse_if_vouched_for(file: &File, path: &Path, missing: Sequence, from: u64) -> Result<(), OpenError> {
     let length = file.metadata().map_err(|error| OpenError::io(path, &error))?.len();
     let mut rest = vec![0; usize::try_from(length.saturating_sub(from)).unwrap_or_default()];

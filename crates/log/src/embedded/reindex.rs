@@ -16,8 +16,8 @@ use crate::index;
 /// How often is looked whether all that was on its way to the disk has arrived.
 const PAUSE: Duration = Duration::from_millis(5);
 
-/// Begins to make the index again, unless somebody has. The answer to those who cannot be told meanwhile whether their events are
-/// there: an index that guesses would count them twice, or not at all.
+/// Begins to make the index again, unless somebody has. The answer to those who cannot be told meanwhile
+/// whether their events are there: an index that guesses would count them twice, or not at all.
 pub(super) fn begin(hub: &Arc<Hub>, dir: &Path, epoch: Epoch, error: &str) -> AppendError {
     let mut shared = hub.lock();
     let reason = format!("the id index is damaged ({error}) and is being made again from the log");

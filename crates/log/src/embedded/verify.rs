@@ -45,7 +45,8 @@ pub struct Verification {
     pub unproven: Vec<String>,
     /// Anchors that match.
     pub anchors_matched: usize,
-    /// Messages among the records that no server of this ledger wrote, the first [`MAX_FOREIGN`](crate::verify::MAX_FOREIGN) of them.
+    /// Messages among the records that no server of this ledger wrote, the first
+    /// [`MAX_FOREIGN`](crate::verify::MAX_FOREIGN) of them.
     pub foreign: Vec<(Sequence, String)>,
 }
 

@@ -192,8 +192,8 @@ impl Writer {
         }
     }
 
-    /// Goes on in the next segment: the one prepared ahead, or where there is none yet a new one that grows. It has room
-    /// for a frame of this size at least.
+    /// Goes on in the next segment: the one prepared ahead, or where there is none yet a new one that grows.
+    /// It has room for a frame of this size at least.
     fn roll(&mut self, frame_bytes: u64) -> Result<(), Failure> {
         let ordinal = self.active.ordinal + 1;
         let path = segment::path(&self.log_dir, ordinal);
@@ -324,8 +324,9 @@ fn refusing(shared: &mut Shared, reason: String) {
     shared.refusing = Some(reason);
 }
 
-/// A sync that failed stops the writer whatever the cause: nobody knows which of the pages are on the disk, and a second sync would not
-/// tell. For want of space that differs from a write: those bytes are known not to be there, and are wiped.
+/// A sync that failed stops the writer whatever the cause: nobody knows which of the pages are on the disk,
+/// and a second sync would not tell. For want of space that differs from a write: those bytes are known not
+/// to be there, and are wiped.
 fn sync_failed(ordinal: u64, error: &io::Error) -> Failure {
     let cure = if is_full(error) {
         ": there is no space left, or the quota is used up; free some first"

@@ -1,8 +1,8 @@
 //! The id index: which event ids the log has, and under which record. A fold of the log with a checkpoint of its own.
 //!
-//! Recent ids stand in a table in memory. A full table is written as an immutable sorted run with a filter; runs of a size
-//! are merged in the background, so that a look-up asks few of them however long the log is. Runs never hold the only
-//! copy of anything: a missing or damaged one is made again from the log.
+//! Recent ids stand in a table in memory. A full table is written as an immutable sorted run with a filter;
+//! runs of a size are merged in the background, so that a look-up asks few of them however long the log is.
+//! Runs never hold the only copy of anything: a missing or damaged one is made again from the log.
 
 mod filter;
 mod merge;
@@ -148,8 +148,8 @@ impl IdIndex {
         }
     }
 
-    /// Adds the ids of a record, and says of each event what it is. An id that is there under this record's own sequence is
-    /// the original: the index may have been ahead of what it decides for.
+    /// Adds the ids of a record, and says of each event what it is. An id that is there under this record's
+    /// own sequence is the original: the index may have been ahead of what it decides for.
     ///
     /// # Errors
     ///

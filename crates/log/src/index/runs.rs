@@ -19,8 +19,8 @@ use tollgate_files::make_private_dirs;
 /// asks at most three filters per level.
 const FAN_IN: usize = 4;
 
-/// Reads every block of the runs in a directory and removes the runs that are damaged. How many that were: the index is then
-/// behind, and what is missing is made again from the log.
+/// Reads every block of the runs in a directory and removes the runs that are damaged. How many that were:
+/// the index is then behind, and what is missing is made again from the log.
 ///
 /// # Errors
 ///

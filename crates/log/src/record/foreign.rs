@@ -42,8 +42,8 @@ impl fmt::Display for Foreign {
 }
 
 impl Record {
-    /// Stands for a foreign message: a record without events, so that readers pass it, positions contain it and the chain
-    /// of its partition covers it.
+    /// Stands for a foreign message: a record without events, so that readers pass it, positions contain it
+    /// and the chain of its partition covers it.
     #[must_use]
     pub fn of_foreign(partition: PartitionId, foreign: Foreign, payload: &[u8]) -> Self {
         // The layout is none that a record has; the hash stands for the payload, which may be large.

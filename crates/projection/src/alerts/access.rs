@@ -9,15 +9,15 @@ use tollgate_domain::time::Timestamp;
 
 use super::row::{Observed, Watch};
 
-/// Tasks whose reports one reader may read within an hour before someone is told: more than a person looks at, fewer than a
-/// copy of a ledger has.
+/// Tasks whose reports one reader may read within an hour before someone is told: more than a person looks
+/// at, fewer than a copy of a ledger has.
 pub const MANY_TASKS: usize = 20;
 
 /// Addresses kept of a reader; the oldest is forgotten, and is new again.
 const KEPT_ADDRESSES: usize = 16;
 
-/// Readers kept of a tenant: names are the readers' own words, so they may be any number. The one that was silent for longest
-/// is forgotten.
+/// Readers kept of a tenant: names are the readers' own words, so they may be any number. The one that was
+/// silent for longest is forgotten.
 const KEPT_READERS: usize = 256;
 
 /// The level of an alert of a new address.

@@ -41,7 +41,8 @@ pub(super) fn forget_outdated(watch: &mut Watch) {
     }
 }
 
-/// Whether what was observed still follows from the same moment. Of rules that no clock is needed for, nothing is believed.
+/// Whether what was observed still follows from the same moment. Of rules that no clock is needed for,
+/// nothing is believed.
 fn holds(task: &TaskRow, condition: &Condition, since: Timestamp) -> bool {
     let runs_since = |moment: fn(&Execution) -> Timestamp| match &condition.scope {
         AlertScope::Execution(id) => running(task).any(|run| run.id == *id && moment(run) == since),
@@ -166,7 +167,8 @@ fn of_task(found: &mut Conditions, row: &TaskRow, task: &str) {
     }
 }
 
-/// Producers whose clocks are far from the ledger's. Usage counts all the same; of a task that is closed nothing is to be done.
+/// Producers whose clocks are far from the ledger's. Usage counts all the same; of a task that is closed
+/// nothing is to be done.
 fn clock_skew(found: &mut Conditions, row: &TaskRow, task: &str) {
     if matches!(row.state.stage, TaskStage::Closed(_)) || row.skews.is_empty() {
         return;
@@ -209,8 +211,8 @@ fn drift(found: &mut Conditions, row: &TaskRow, task: &str, opened: Importance) 
     found.insert(condition, (severity, message));
 }
 
-/// The levels that are reached and the breach status. Tokens and latency share them: the one that gets there first names
-/// the alert.
+/// The levels that are reached and the breach status. Tokens and latency share them: the one that gets there
+/// first names the alert.
 fn add(
     found: &mut Conditions,
     scope: &AlertScope,

@@ -8,8 +8,8 @@ use tollgate_domain::usage::UsageAdjusted;
 use super::row::Watch;
 use crate::status::figures;
 
-/// So many of a task stand beside each other, each an alert of its own until somebody has looked at it; a script that errs in a loop
-/// raises no more.
+/// So many of a task stand beside each other, each an alert of its own until somebody has looked at it; a
+/// script that errs in a loop raises no more.
 const MAX_STANDING: u32 = 10;
 
 /// The condition of the next one: what stands already names somebody else.
@@ -18,8 +18,8 @@ fn next(watch: &Watch) -> Option<Condition> {
     (0..MAX_STANDING).map(of).find(|condition| !watch.observed.contains_key(condition))
 }
 
-/// What a correction shows of itself, if it takes away too much: more than was left of its usage, or, where its usage was not found,
-/// more than the task has.
+/// What a correction shows of itself, if it takes away too much: more than was left of its usage, or, where
+/// its usage was not found, more than the task has.
 pub(super) fn over_correction(
     event: &RecordedEvent<'_>,
     adjusted: &UsageAdjusted,

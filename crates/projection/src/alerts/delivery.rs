@@ -1,14 +1,15 @@
 //! What was delivered of the changes, and what is due: the outbox's memory.
 //!
-//! Nothing here knows which endpoints there are or what they want: that is configuration. So the rows say of an endpoint what was
-//! tried ([`EndpointState`]), and whoever delivers works through the changes behind that, in the order of the log:
+//! Nothing here knows which endpoints there are or what they want: that is configuration. So the rows say of
+//! an endpoint what was tried ([`EndpointState`]), and whoever delivers works through the changes behind
+//! that, in the order of the log:
 //!
 //! * **fresh** is every change that was neither tried nor covered by a digest: [`EndpointProgress::is_fresh`];
 //! * **pending** is what was tried, failed, and has another attempt due: [`EndpointProgress::due`].
 //!
-//! Both are short to find: an endpoint has one row per partition. For that, first attempts at the changes of one partition must be
-//! noted in the order of their records; what the endpoint does not want is passed over, and is fresh no more once something behind
-//! it was tried.
+//! Both are short to find: an endpoint has one row per partition. For that, first attempts at the changes of
+//! one partition must be noted in the order of their records; what the endpoint does not want is passed over,
+//! and is fresh no more once something behind it was tried.
 
 use std::collections::BTreeMap;
 
@@ -39,8 +40,8 @@ pub struct Delivery {
     pub change: Change,
     /// To whom.
     pub endpoint: String,
-    /// The record of the change, or of the latest request to deliver it again that was worked on; of a digest, of the last change
-    /// it covers.
+    /// The record of the change, or of the latest request to deliver it again that was worked on; of a
+    /// digest, of the last change it covers.
     pub through: Sequence,
     /// How the latest attempt ended. Once it is settled, no late report of a failure opens it again.
     pub outcome: DeliveryOutcome,
@@ -76,8 +77,8 @@ pub struct EndpointState {
     pub endpoint: String,
     /// The partition.
     pub partition: PartitionId,
-    /// The record of the last change of this partition that was tried. The changes of records before it were tried too, or are not
-    /// wanted; those of the record itself have a [`Delivery`] if they were.
+    /// The record of the last change of this partition that was tried. The changes of records before it were
+    /// tried too, or are not wanted; those of the record itself have a [`Delivery`] if they were.
     pub tried: Sequence,
     /// The last change of any partition that a digest covers.
     pub covered: Sequence,
@@ -166,15 +167,17 @@ impl EndpointProgress {
         self.disabled_at = self.disabled_at.max(state.disabled_at);
     }
 
-    /// Whether a change of this record, of a task in this partition, was neither tried nor covered by a digest. `delivery` is the
-    /// row of this change and this endpoint, where there is one: a record may hold several changes.
+    /// Whether a change of this record, of a task in this partition, was neither tried nor covered by a
+    /// digest. `delivery` is the row of this change and this endpoint, where there is one: a record may hold
+    /// several changes.
     #[must_use]
     pub fn is_fresh(&self, partition: PartitionId, sequence: Sequence, delivery: Option<&Delivery>) -> bool {
         let untried = delivery.is_none_or(|delivery| delivery.through < sequence);
         sequence > self.covered && sequence >= self.tried[partition.index()] && untried
     }
 
-    /// The record behind which fresh changes begin: neither it nor any before it has one. Scan from [`super::change_after`] it.
+    /// The record behind which fresh changes begin: neither it nor any before it has one. Scan from
+    /// [`super::change_after`] it.
     #[must_use]
     pub fn fresh_after(&self) -> Sequence {
         let least = self.tried.iter().min().copied().unwrap_or_default();
@@ -285,8 +288,8 @@ pub(super) fn attempted<R: Rows<AlertsRow>>(
     Ok(())
 }
 
-/// A request is a change once more, so that it stands where whoever delivers looks for what is fresh. One for an alert that the
-/// task does not have is nothing.
+/// A request is a change once more, so that it stands where whoever delivers looks for what is fresh. One for
+/// an alert that the task does not have is nothing.
 pub(super) fn requested<R: Rows<AlertsRow>>(
     rows: &mut R,
     event: &RecordedEvent<'_>,

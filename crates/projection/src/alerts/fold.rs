@@ -118,7 +118,8 @@ struct Moment<'a> {
 
 impl<'a> Moment<'a> {
     fn of(event: &RecordedEvent<'a>) -> Self {
-        // What it raises or ends happened when it was recorded, where its own time cannot be believed. The ledger's own can.
+        // What it raises or ends happened when it was recorded, where its own time cannot be believed. The
+        // ledger's own can.
         let own = event.tenant == LEDGER_TENANT;
         let at = if own { event.occurred_at } else { event.occurred_at.unless_skewed(event.recorded_at) };
         Self { tenant: event.tenant, task: event.task, sequence: event.sequence, at }
@@ -175,7 +176,8 @@ fn resolve<R: Rows<AlertsRow>>(
     Ok(())
 }
 
-/// The first acknowledgement counts. One that names no alert of its own task changes nothing: nobody ends what others watch.
+/// The first acknowledgement counts. One that names no alert of its own task changes nothing: nobody ends
+/// what others watch.
 fn acknowledge<R: Rows<AlertsRow>>(
     rows: &mut R,
     moment: Moment<'_>,

@@ -16,9 +16,9 @@ pub(super) struct Raising {
     pub(super) folded: Vec<Condition>,
 }
 
-/// What became true, as alerts. What is about the limits of a task or of its executions is one alert: of the highest breach, or, where none
-/// was reached, of the highest pressure; of the task before its executions. It matters as much as the gravest of them, and its sentence
-/// names the highest level of each.
+/// What became true, as alerts. What is about the limits of a task or of its executions is one alert: of the
+/// highest breach, or, where none was reached, of the highest pressure; of the task before its executions. It
+/// matters as much as the gravest of them, and its sentence names the highest level of each.
 pub(super) fn fold(new: Conditions) -> Vec<Raising> {
     let of_limits = |condition: &Condition| matches!(condition.rule, AlertRule::Pressure | AlertRule::Breach);
     let (limits, others): (Vec<_>, Vec<_>) = new.into_iter().partition(|(condition, _)| of_limits(condition));

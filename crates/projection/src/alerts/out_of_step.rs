@@ -1,5 +1,5 @@
-//! An orchestrator and the ledger disagree on the phase of a task. Refused commands are no events, so that they were refused is observed
-//! by whoever refused them.
+//! An orchestrator and the ledger disagree on the phase of a task. Refused commands are no events, so that
+//! they were refused is observed by whoever refused them.
 
 use serde::{Deserialize, Serialize};
 use tollgate_domain::alert::{AlertRule, AlertScope, Condition};
@@ -43,8 +43,9 @@ impl Standing {
 
 /// That a command was refused because who sent it does not know the phase; `None`: it was refused for something else.
 ///
-/// It follows from the command's kind and phase and from where the task stands, and from nothing else: however often it is tried, by however
-/// many orchestrators, at however many servers, this is one event. The task's next accepted start or end outdates it.
+/// It follows from the command's kind and phase and from where the task stands, and from nothing else:
+/// however often it is tried, by however many orchestrators, at however many servers, this is one event. The
+/// task's next accepted start or end outdates it.
 #[must_use]
 pub fn out_of_step(
     task: &str,

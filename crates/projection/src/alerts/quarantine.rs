@@ -112,7 +112,8 @@ pub(super) fn rejected<R: Rows<AlertsRow>>(
     Ok(new)
 }
 
-/// Ends the quarantine of a message that was rejected under the same tenant and task; whether it waited. The first end counts.
+/// Ends the quarantine of a message that was rejected under the same tenant and task; whether it waited. The
+/// first end counts.
 pub(super) fn resolved<R: Rows<AlertsRow>>(
     rows: &mut R,
     event: &RecordedEvent<'_>,

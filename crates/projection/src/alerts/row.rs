@@ -1,5 +1,5 @@
-//! What the alerts view keeps: of each task what its conditions depend on, each alert, every change of one in order, what was
-//! delivered of them, and what waits in quarantine.
+//! What the alerts view keeps: of each task what its conditions depend on, each alert, every change of one in
+//! order, what was delivered of them, and what waits in quarantine.
 
 use std::collections::BTreeMap;
 
@@ -217,7 +217,8 @@ pub fn change_sequence(key: &[u8]) -> Option<Sequence> {
     Some(Sequence(u64::from_be_bytes(*bytes)))
 }
 
-/// The key of a change: the record, then what it is and whose, so that it does not depend on what else the record changed.
+/// The key of a change: the record, then what it is and whose, so that it does not depend on what else the
+/// record changed.
 pub(super) fn change_key(sequence: Sequence, change: &AlertChange) -> Vec<u8> {
     let mut key = CHANGES.to_vec();
     key.extend_from_slice(&sequence.0.to_be_bytes());

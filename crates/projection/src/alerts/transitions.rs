@@ -69,8 +69,8 @@ impl Transitions {
         u64::try_from(self.baseline_p95.div_ceil(self.baseline_transitions.into())).ok()
     }
 
-    /// The p95 of the spans of the last `within_ms` before the latest one ended, in microseconds, weighted by their transitions, rounded
-    /// up; `None`: nothing was measured.
+    /// The p95 of the spans of the last `within_ms` before the latest one ended, in microseconds, weighted by
+    /// their transitions, rounded up; `None`: nothing was measured.
     #[must_use]
     pub fn recent_p95_us(&self, within_ms: u64) -> Option<u64> {
         let last = self.recent.last()?.until;
@@ -151,7 +151,8 @@ mod tests {
 
     const BEGIN: &str = "2026-11-21T08:00:00Z";
 
-    /// Spans of a minute, each with 100 transitions: `o5000` under observe with that p95, `e5000` under enforce, `-` a minute without.
+    /// Spans of a minute, each with 100 transitions: `o5000` under observe with that p95, `e5000` under
+    /// enforce, `-` a minute without.
     fn measured(script: &str) -> Transitions {
         let mut transitions = Transitions::default();
         let mut until: Timestamp = BEGIN.parse().unwrap();

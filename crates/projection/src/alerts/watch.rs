@@ -1,5 +1,5 @@
-//! What passing time shows of a task. Pure: the present comes in as data, and what comes out does not depend on it, so that
-//! everyone who looks at the same task writes the same events.
+//! What passing time shows of a task. Pure: the present comes in as data, and what comes out does not depend
+//! on it, so that everyone who looks at the same task writes the same events.
 
 use tollgate_domain::alert::{AlertRule, AlertScope, Condition};
 use tollgate_domain::config::{BudgetedLatency, WatchConfig};
@@ -19,10 +19,11 @@ pub struct Outlook {
     pub next: Option<Timestamp>,
 }
 
-/// What passing time shows of a task: executions that run and report no usage, or run far too long. Only of tasks that are open;
-/// an imported session never is.
+/// What passing time shows of a task: executions that run and report no usage, or run far too long. Only of
+/// tasks that are open; an imported session never is.
 ///
-/// The fold ends these conditions by itself, with the task's next event that contradicts them; nothing needs to be written then.
+/// The fold ends these conditions by itself, with the task's next event that contradicts them; nothing needs
+/// to be written then.
 #[must_use]
 pub fn outlook(task: &str, row: &TaskRow, now: Timestamp, config: &WatchConfig) -> Outlook {
     let mut outlook = Outlook::default();
@@ -99,10 +100,11 @@ fn of(rule: AlertRule, execution: &Execution) -> Condition {
     Condition { rule, scope: AlertScope::Execution(execution.id.clone()), level: 0 }
 }
 
-/// A view does not contain a record that was appended long ago, or does again. Stands under the tenant and task `_ledger`.
+/// A view does not contain a record that was appended long ago, or does again. Stands under the tenant and
+/// task `_ledger`.
 ///
-/// `appended` is when the first record that the view lacks was appended: the state that both the beginning and the end of this lag
-/// follow from.
+/// `appended` is when the first record that the view lacks was appended: the state that both the beginning
+/// and the end of this lag follow from.
 #[must_use]
 pub fn lag(
     view: &str,
@@ -149,8 +151,8 @@ pub fn conflict(
     }
 }
 
-/// A view keeps a record in quarantine that it cannot read, or does no more. Stands under the tenant and task `_ledger`: what stands under
-/// the task itself would wait with it.
+/// A view keeps a record in quarantine that it cannot read, or does no more. Stands under the tenant and task
+/// `_ledger`: what stands under the task itself would wait with it.
 ///
 /// `recorded_at` is when the first such record of the partition was appended, `sequence` its sequence.
 #[must_use]
@@ -174,8 +176,8 @@ pub fn unreadable(
     }
 }
 
-/// In the ledger's own subjects stands a message that no server of it wrote: readers pass it, and somebody who should not can publish
-/// there. Stands under the tenant and task `_ledger`.
+/// In the ledger's own subjects stands a message that no server of it wrote: readers pass it, and somebody
+/// who should not can publish there. Stands under the tenant and task `_ledger`.
 ///
 /// `after` is when the record before it was appended: the message itself has no time that can be believed.
 #[must_use]

@@ -97,7 +97,8 @@ impl Overview {
     }
 }
 
-/// Why the critical importance of an open task is to be looked at; `None`: it is not critical, or justified and its author is named.
+/// Why the critical importance of an open task is to be looked at; `None`: it is not critical, or justified
+/// and its author is named.
 #[must_use]
 pub fn critical_for_review(row: &TaskRow) -> Option<String> {
     let limits = row.state.limits.as_deref()?;

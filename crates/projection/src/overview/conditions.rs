@@ -12,7 +12,8 @@ use super::share::Share;
 /// Weeks that the shares are about, from the newest in which tasks were opened.
 const WEEKS: u32 = 4;
 
-/// The conditions that are true now. They follow from the latest event: true again after they were false, they are others.
+/// The conditions that are true now. They follow from the latest event: true again after they were false,
+/// they are others.
 #[must_use]
 pub fn conditions(overview: &Overview, config: &WatchConfig) -> Vec<ConditionObserved> {
     let mut found = Vec::new();

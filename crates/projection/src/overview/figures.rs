@@ -9,7 +9,8 @@ use tollgate_domain::time::{Day, Timestamp};
 /// Tasks that are named in a list for review; the others are counted.
 pub const KEPT_FOR_REVIEW: usize = 50;
 
-/// Upper bounds of the classes of utilization in percent of the limit, each inclusive; what is above the last has a class of its own.
+/// Upper bounds of the classes of utilization in percent of the limit, each inclusive; what is above the last
+/// has a class of its own.
 pub const BOUNDS: [u32; 8] = [25, 50, 60, 80, 90, 100, 150, 200];
 
 /// The Monday of the week of a time, in UTC.
@@ -58,7 +59,7 @@ impl Counted {
         })
     }
 
-    /// Takes another one's in.
+    /// Adds another one's counts.
     pub fn merge(&mut self, other: &Self) {
         for (value, count) in &other.0 {
             let sum = self.0.entry(*value).or_default();
@@ -77,7 +78,8 @@ macro_rules! merge {
 /// All tasks of a ledger, or of a part of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Overview {
-    /// By the Monday of the week: that of the opening; of closed tasks that of the end; of implicit ones that of their first event.
+    /// By the Monday of the week: that of the opening; of closed tasks that of the end; of implicit ones that
+    /// of their first event.
     pub weeks: BTreeMap<Day, WeekFigures>,
     /// Open tasks that are blocked.
     pub blocked: Review,
@@ -158,7 +160,7 @@ pub struct WeekFigures {
 }
 
 impl WeekFigures {
-    /// Takes another one's in.
+    /// Adds another one's counts.
     pub fn merge(&mut self, other: &Self) {
         for (tier, figures) in &other.tiers {
             self.tiers.entry(*tier).or_default().merge(figures);
@@ -222,7 +224,7 @@ pub struct TierFigures {
 }
 
 impl TierFigures {
-    /// Takes another one's in.
+    /// Adds another one's counts.
     pub fn merge(&mut self, other: &Self) {
         merge!(self, other; tasks, within, warning, exceeded, warned, ruled, stopped, bypassed, legitimate, runaway);
         merge!(self, other; warned_legitimate, warned_runaway, closed_tokens, closed_limits);
@@ -249,7 +251,7 @@ pub struct PhaseFigures {
 }
 
 impl PhaseFigures {
-    /// Takes another one's in.
+    /// Adds another one's counts.
     pub fn merge(&mut self, other: &Self) {
         merge!(self, other; executions, tokens, token_limits, latency_ms, latency_limits_ms);
         for (class, count) in self.classes.iter_mut().zip(other.classes) {
@@ -280,7 +282,7 @@ impl ClosedFigures {
         self.completed.saturating_add(self.cancelled).saturating_add(self.abandoned)
     }
 
-    /// Takes another one's in.
+    /// Adds another one's counts.
     pub fn merge(&mut self, other: &Self) {
         merge!(self, other; completed, cancelled, abandoned);
         self.tokens.merge(&other.tokens);

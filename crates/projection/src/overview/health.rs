@@ -69,8 +69,8 @@ pub fn false_positive_share(overview: &Overview, weeks: u32) -> Share {
     Share { part: all.legitimate, of: all.ruled }
 }
 
-/// Half of the tokens of completed tasks in the newest week that has enough of them, beside the week before: its Monday, before, after.
-/// `None`: one of both has fewer than `min_tasks`.
+/// Half of the tokens of completed tasks in the newest week that has enough of them, beside the week before:
+/// its Monday, before, after. `None`: one of both has fewer than `min_tasks`.
 #[must_use]
 pub fn token_shift(overview: &Overview, min_tasks: u64) -> Option<(Day, u64, u64)> {
     let enough = |figures: &WeekFigures| figures.closed.tokens.count() >= min_tasks.max(1);
@@ -136,8 +136,8 @@ pub fn health(overview: &Overview, config: &HealthConfig, as_of: String) -> Budg
     }
 }
 
-/// Weeks in which something is counted: a remediation that nobody has worked at, which the ledger opens whenever the gate is asked, is
-/// nothing.
+/// Weeks in which something is counted: a remediation that nobody has worked at, which the ledger opens
+/// whenever the gate is asked, is nothing.
 fn by_week(overview: &Overview) -> Vec<WeekRow> {
     let counted = overview.weeks.iter().filter(|(_, figures)| **figures != WeekFigures::default());
     counted.map(|(week, figures)| week_row(*week, figures)).collect()

@@ -1,7 +1,9 @@
-//! Many tasks beside one another: figures by the week in which tasks were opened, and the target figures of a healthy set-up.
+//! Many tasks beside one another: figures by the week in which tasks were opened, and the target figures of a
+//! healthy set-up.
 //!
-//! Made from the rows of the view `status` when somebody asks: nothing is folded a second time. Sums of integers and nothing else, so
-//! those of partitions add up in any order. No clock: weeks come from the events, and what a question needs of the present is part of it.
+//! Made from the rows of the view `status` when somebody asks: nothing is folded a second time. Sums of
+//! integers and nothing else, so those of partitions add up in any order. No clock: weeks come from the
+//! events, and what a question needs of the present is part of it.
 
 mod add;
 mod conditions;

@@ -29,8 +29,8 @@ pub const COLUMNS: [&str; 23] = [
     "as_of",
 ];
 
-/// The executions that began, one a row below the names of the columns, and what none of them holds. What is not known is empty. A text that a spreadsheet
-/// would take for a formula begins with an apostrophe.
+/// The executions that began, one a row below the names of the columns, and what none of them holds. What is
+/// not known is empty. A text that a spreadsheet would take for a formula begins with an apostrophe.
 #[must_use]
 pub fn csv(report: &TaskReport) -> String {
     let mut out = COLUMNS.join(",");

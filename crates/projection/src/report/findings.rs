@@ -96,8 +96,8 @@ pub(super) fn impossible_times(row: &TaskRow) -> impl Iterator<Item = String> {
     })
 }
 
-/// What is wrong with the times of an execution that has ended (EC8), as what is said of it: `took 90,000.0 s, more than a
-/// day`.
+/// What is wrong with the times of an execution that has ended (EC8), as what is said of it: `took 90,000.0
+/// s, more than a day`.
 pub(super) fn impossible_time(execution: &Execution) -> Option<String> {
     let measured = execution.ended_at?.latency_since(execution.started_at).err()?;
     let seconds = seconds(measured.unsigned_abs().into());
@@ -168,7 +168,8 @@ pub(super) fn recommendations(row: &TaskRow, figures: &Figures, now: Option<Time
     found
 }
 
-/// What the latest decision asks people to do, beside what the report asks for by itself: the graduated profile's steps.
+/// What the latest decision asks people to do, beside what the report asks for by itself: the graduated
+/// profile's steps.
 fn asked_of_people(decision: &Decision) -> impl Iterator<Item = String> {
     let advance = decision.advance.clone();
     decision.requirements.iter().filter_map(move |asked| match asked {

@@ -26,8 +26,8 @@ pub const LEDGER_COLUMNS: [&str; 18] = [
     "as_of",
 ];
 
-/// The whole in a row of the list `total`, then the groups of each list; the rows of a list add up to the whole. Texts are written as in
-/// the CSV of a task.
+/// The whole in a row of the list `total`, then the groups of each list; the rows of a list add up to the
+/// whole. Texts are written as in the CSV of a task.
 #[must_use]
 pub fn ledger_csv(report: &LedgerReport) -> String {
     let mut out = LEDGER_COLUMNS.join(",");

@@ -94,7 +94,8 @@ fn write_summary(report: &TaskReport, out: &mut String) -> std::fmt::Result {
     writeln!(out, "**Task**: {}\n", report.stage)
 }
 
-/// A row per execution, padded so that it also reads as text; only the status, whose marks have no certain width, is not.
+/// A row per execution, padded so that it also reads as text; only the status, whose marks have no certain
+/// width, is not.
 fn write_table(report: &TaskReport, out: &mut String) -> std::fmt::Result {
     let mut rows =
         vec![["Phase", "Tokens", "Limit", "Latency (s)", "Limit (s)", "Status"].map(str::to_owned)];

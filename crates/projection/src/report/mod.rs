@@ -43,8 +43,8 @@ pub fn token_totals(sums: &TokenSums) -> TokenTotals {
     }
 }
 
-/// Sums of a task as the API writes them: corrections of usage that nobody found may have taken them below zero, and nobody uses less
-/// than nothing.
+/// Sums of a task as the API writes them: corrections of usage that nobody found may have taken them below
+/// zero, and nobody uses less than nothing.
 #[must_use]
 pub fn task_totals(sums: &TokenSums) -> TokenTotals {
     token_totals(&TokenSums {

@@ -1,8 +1,8 @@
 //! A task without names: what is reported of it can be shown to people who must not know whose it is.
 //!
-//! Names of tasks, tenants, people and producers stand as pseudonyms, the same in every report made with the same key; what people
-//! wrote in sentences of their own is left out. The row is redacted before anything is made of it, so that no form of a
-//! report can forget a field.
+//! Names of tasks, tenants, people and producers stand as pseudonyms, the same in every report made with the
+//! same key; what people wrote in sentences of their own is left out. The row is redacted before anything is
+//! made of it, so that no form of a report can forget a field.
 
 use std::collections::BTreeMap;
 
@@ -83,7 +83,8 @@ impl Redacted {
 
 fn redact_people(row: &mut TaskRow, pseudonyms: &Pseudonyms) {
     let left_out = || LEFT_OUT.to_owned();
-    // Every field is named: one that is added to the row does not compile until somebody has said here what becomes of it.
+    // Every field is named: one that is added to the row does not compile until somebody has said here what
+    // becomes of it.
     let TaskRow {
         state: _,
         last_decision: _,

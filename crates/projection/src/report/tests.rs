@@ -31,8 +31,8 @@ const BLOCKED: &str = "in T-104_b, open complexity=Small title=Migrate_the_*bill
 const SET_ASIDE: &str = "+1h, pass VERIFY, raise IMPLEMENT 16000 400000, +1min, start PLAN, \
     use PLAN/2 in=2000 out=20 usd=0.004 model=opus provider=anthropic, +9s, end PLAN, +1s, gate VERIFY";
 
-/// Critical without a reason given, overridden limits, tokens estimated, unpriced, unphased, unmatched and corrected; an end
-/// before its start; a phase nobody reported on.
+/// Critical without a reason given, overridden limits, tokens estimated, unpriced, unphased, unmatched and
+/// corrected; an end before its start; a phase nobody reported on.
 const COMPLETED: &str = "in T-104_b, open importance=critical complexity=Tiny multiplier=1.5 PR=500 MONITOR=5000, start SPEC, \
     use SPEC/1 in=1500 out=600 est model=house-llm, +30s, end SPEC, +1s, start THINK, \
     use THINK/1 in=2000 cached=1500 write=250 out=900 think=500 usd=0.0213 model=opus provider=anthropic, \

@@ -77,8 +77,9 @@ impl Cell {
     }
 }
 
-/// Where the quarter of an hour begins that a moment belongs to, in seconds since 1970. Before 2023 each second stands for itself: some
-/// clocks were set at odd minutes then. So every hour and day of every zone is made of whole quarters.
+/// Where the quarter of an hour begins that a moment belongs to, in seconds since 1970. Before 2023 each
+/// second stands for itself: some clocks were set at odd minutes then. So every hour and day of every zone is
+/// made of whole quarters.
 #[must_use]
 pub fn quarter(at: Timestamp) -> i64 {
     let second = at.micros().div_euclid(1_000_000);

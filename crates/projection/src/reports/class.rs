@@ -1,7 +1,7 @@
 //! What tasks of a class (complexity × importance) use, so that a task can be compared with those like it.
 //!
-//! A phase of a task counts once it has ended, with all its attempts and with usage that comes later; a task counts once it
-//! is completed. What still runs would make the others look expensive.
+//! A phase of a task counts once it has ended, with all its attempts and with usage that comes later; a task
+//! counts once it is completed. What still runs would make the others look expensive.
 
 use std::collections::BTreeMap;
 

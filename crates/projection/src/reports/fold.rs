@@ -99,8 +99,9 @@ fn phase_of(execution: Option<&NamedExecution>) -> Option<&str> {
     execution.map(|execution| execution.phase.as_str())
 }
 
-/// Counts usage where questions look for it: by the day in UTC, by the quarter of an hour, and by that and the tenant alone. A report of
-/// a time range adds up its whole days, and quarters at its ends; one by the days of a zone has a row of each quarter and tenant to read.
+/// Counts usage where questions look for it: by the day in UTC, by the quarter of an hour, and by that and
+/// the tenant alone. A report of a time range adds up its whole days, and quarters at its ends; one by the
+/// days of a zone has a row of each quarter and tenant to read.
 fn count<R: Rows<ReportRow>>(
     rows: &mut R,
     event: &RecordedEvent<'_>,

@@ -1,5 +1,5 @@
-//! The reports view: sums of usage by quarter of an hour and day, producer, model and tier, from which the ledger's totals are added up; what tasks
-//! of a class use; who read reports; which configs the log has.
+//! The reports view: sums of usage by quarter of an hour and day, producer, model and tier, from which the
+//! ledger's totals are added up; what tasks of a class use; who read reports; which configs the log has.
 
 mod access;
 mod cell;

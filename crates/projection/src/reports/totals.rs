@@ -13,7 +13,8 @@ use crate::report::{narrow, token_totals};
 /// Periods that are listed, the latest: those before stand in one row.
 const LISTED_PERIODS: usize = 1000;
 
-/// Periods of which usage is listed that was dated ahead, the earliest: that of those behind stands in one row. Wrong clocks crowd out nothing.
+/// Periods of which usage is listed that was dated ahead, the earliest: that of those behind stands in one
+/// row. Wrong clocks crowd out nothing.
 const LISTED_AHEAD: usize = 100;
 
 /// Totals in the making: cells are added one by one, of any number of views.
@@ -134,8 +135,8 @@ impl LedgerTotals {
         Listed(self.named().into_iter().map(|(dimension, groups)| (dimension, of(groups))).collect())
     }
 
-    /// Lists only the latest periods, and the earliest that were dated ahead. Of several parts together once more: what is left then is
-    /// listed in each of them.
+    /// Lists only the latest periods, and the earliest that were dated ahead. Of several parts together once
+    /// more: what is left then is listed in each of them.
     pub fn list_periods(&mut self) {
         let Self { by_period, ahead, rest, .. } = self;
         let earlier = by_period.len().saturating_sub(LISTED_PERIODS);

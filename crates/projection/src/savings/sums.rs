@@ -136,8 +136,8 @@ impl Savings {
 
 /// Whether the gate could block a task; `None`: it is on neither side.
 ///
-/// It could, once it decided under a config that lets it. It could not where it only decided, or the task was opened, under one that does not.
-/// A task that was never asked of a gate that blocks says nothing of either.
+/// It could, once it decided under a config that lets it. It could not where it only decided, or the task was
+/// opened, under one that does not. A task that was never asked of a gate that blocks says nothing of either.
 fn is_enforced(row: &TaskRow, opened_under: &str, blocks: impl Fn(&str) -> bool) -> Option<bool> {
     if row.state.enforcement == Enforcement::Off {
         return None;

@@ -50,8 +50,8 @@ impl Latency {
 }
 
 impl Execution {
-    /// How long it took, by the kind of time that is budgeted. One that runs counts up to `now`, whatever its age: it is
-    /// believed until it has ended. Without a `now` it counts 0 so far.
+    /// How long it took, by the kind of time that is budgeted. One that runs counts up to `now`, whatever its
+    /// age: it is believed until it has ended. Without a `now` it counts 0 so far.
     #[must_use]
     pub fn latency(&self, budgeted: BudgetedLatency, now: Option<Timestamp>) -> Latency {
         let measured = match (self.ended_at, now) {

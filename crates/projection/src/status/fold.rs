@@ -132,8 +132,8 @@ fn move_on(row: &mut TaskRow, event: &RecordedEvent<'_>) {
     }
 }
 
-/// Notes how far a producer's clock is from the ledger's, or that it is right again. What lies behind may be old, as imports are: only of
-/// an open task, whose producers work on it now, it says that a clock is behind.
+/// Notes how far a producer's clock is from the ledger's, or that it is right again. What lies behind may be
+/// old, as imports are: only of an open task, whose producers work on it now, it says that a clock is behind.
 fn note_skew(row: &mut TaskRow, event: &RecordedEvent<'_>) {
     if !is_dated_by_its_producer(event.body) {
         return;
@@ -149,7 +149,8 @@ fn note_skew(row: &mut TaskRow, event: &RecordedEvent<'_>) {
     }
 }
 
-/// Whether the clock of an event is that of who works on the task: the ledger dates its own, and persons may date theirs back.
+/// Whether the clock of an event is that of who works on the task: the ledger dates its own, and persons may
+/// date theirs back.
 fn is_dated_by_its_producer(body: &EventBody) -> bool {
     match body {
         EventBody::Task(
@@ -213,8 +214,8 @@ fn record_usage(row: &mut TaskRow, usage: &UsageRecorded, event: &RecordedEvent<
     add_cost(activity, &usage.cost, total);
 }
 
-/// A correction lands where the usage it names landed, and takes away no more than was left of it. Of usage that was not found only
-/// the task's totals move.
+/// A correction lands where the usage it names landed, and takes away no more than was left of it. Of usage
+/// that was not found only the task's totals move.
 fn adjust_usage(row: &mut TaskRow, adjusted: &UsageAdjusted) {
     let counted = adjusted.counted();
     if adjusted.resolved.is_some() {

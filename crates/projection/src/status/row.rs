@@ -36,7 +36,8 @@ pub struct TaskRow {
     /// What named an execution that has not started; moved there when it does.
     #[serde(with = "crate::pairs")]
     pub unmatched: BTreeMap<NamedExecution, Activity>,
-    /// What corrections changed, by the producer and id of the usage: the next one of the same usage starts from what is left.
+    /// What corrections changed, by the producer and id of the usage: the next one of the same usage starts
+    /// from what is left.
     #[serde(with = "crate::pairs")]
     pub corrections: BTreeMap<(String, String), TokenSums>,
     /// The gate's latest decisions, oldest first.
@@ -55,8 +56,8 @@ pub struct TaskRow {
     pub bypasses: Vec<Bypass>,
     /// Whether the rules were right about it, as a person says. The latest mark counts.
     pub mark: Option<MarkedAs>,
-    /// How far the clocks of producers are from the ledger's, in milliseconds: of each whose latest event was dated far ahead (positive), or
-    /// far behind while the task was open.
+    /// How far the clocks of producers are from the ledger's, in milliseconds: of each whose latest event was
+    /// dated far ahead (positive), or far behind while the task was open.
     pub skews: BTreeMap<String, i64>,
     /// When its earliest event happened, by its producer as far as that can be believed.
     pub first_at: Timestamp,
@@ -72,8 +73,8 @@ impl TaskRow {
         Some(self.state.importance.unwrap_or(limits.importance))
     }
 
-    /// How far the clock that is furthest from the ledger's is ahead of it (positive) or behind it, in milliseconds; `None`: all can be
-    /// believed.
+    /// How far the clock that is furthest from the ledger's is ahead of it (positive) or behind it, in
+    /// milliseconds; `None`: all can be believed.
     #[must_use]
     pub fn skew_ms(&self) -> Option<i64> {
         self.skews.values().copied().max_by_key(|ms| ms.unsigned_abs())
@@ -155,8 +156,8 @@ pub struct Activity {
     pub tokens: TokenSums,
     /// Usage events.
     pub usage_events: u64,
-    /// When the latest of them was appended, by the clock of the ledger: a producer's clock may be wrong, and usage that was
-    /// reported late was reported.
+    /// When the latest of them was appended, by the clock of the ledger: a producer's clock may be wrong, and
+    /// usage that was reported late was reported.
     pub heard_at: Option<Timestamp>,
     /// Tokens that were estimated from text lengths.
     pub estimated_tokens: i128,
@@ -173,8 +174,8 @@ pub struct Activity {
 }
 
 impl Execution {
-    /// Since when it runs, by the clock of the ledger where its producer's cannot be believed: it did not start after its start was
-    /// recorded, and not days before.
+    /// Since when it runs, by the clock of the ledger where its producer's cannot be believed: it did not
+    /// start after its start was recorded, and not days before.
     #[must_use]
     pub fn running_since(&self) -> Timestamp {
         self.started_at.min(self.appended_at).unless_skewed(self.appended_at)
@@ -188,7 +189,7 @@ impl Execution {
 }
 
 impl Activity {
-    /// Takes another one's in.
+    /// Adds another one's counts.
     pub fn add(&mut self, other: &Self) {
         self.tokens.add(&other.tokens);
         self.usage_events = self.usage_events.saturating_add(other.usage_events);

@@ -28,12 +28,13 @@ use crate::rebuild::{RebuildError, Rebuilt};
 /// How much longer than the view may wait its answer may take on the way.
 const GRACE: Duration = Duration::from_secs(1);
 
-/// A question that may wait longer is asked again after this: the server may have given it to a projector whose connection
-/// leads nowhere, and goes on to do so until it notices.
+/// A question that may wait longer is asked again after this: the server may have given it to a projector
+/// whose connection leads nowhere, and goes on to do so until it notices.
 const ONE_TRY: Duration = Duration::from_secs(1);
 
-/// How long a projector may take to say that it has begun to rebuild, and how often it is asked. After its connection was lost
-/// without a word the server still gives every second question to the old one: a few tries are not enough.
+/// How long a projector may take to say that it has begun to rebuild, and how often it is asked. After its
+/// connection was lost without a word the server still gives every second question to the old one: a few
+/// tries are not enough.
 const BEGIN_WAIT: Duration = Duration::from_secs(3);
 const BEGIN_TRIES: usize = 20;
 
@@ -190,8 +191,8 @@ impl<P: Projection + Clone> Remote<P> {
         Ok(rebuilt.collect::<Result<_, _>>()?)
     }
 
-    /// Has one part built a second time. Its projector says at once that it has begun: one that does not is asked again, and
-    /// only then is waited for long.
+    /// Has one part built a second time. Its projector says at once that it has begun: one that does not is
+    /// asked again, and only then is waited for long.
     async fn rebuild_of(
         &self,
         partition: PartitionId,

@@ -1,4 +1,5 @@
-//! Which parts a view's projectors have, as far as their answers told: so that each of them is asked once, not once for each of its partitions.
+//! Which parts a view's projectors have, as far as their answers told: so that each of them is asked once,
+//! not once for each of its partitions.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 

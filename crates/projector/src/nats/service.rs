@@ -93,8 +93,8 @@ pub struct Serving {
     endpoints: JoinSet<()>,
 }
 
-/// Answers questions about a projector's partitions, on one subject each. Several projectors of the same partitions share
-/// the questions.
+/// Answers questions about a projector's partitions, on one subject each. Several projectors of the same
+/// partitions share the questions.
 ///
 /// # Errors
 ///

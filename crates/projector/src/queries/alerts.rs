@@ -25,7 +25,7 @@ pub struct ListAlerts {
     pub severity: Option<Severity>,
     /// Only in this state.
     pub state: AlertState,
-    /// At most so many.
+    /// How many to return at most.
     pub limit: usize,
 }
 
@@ -104,7 +104,7 @@ pub struct ChangesAfter {
 pub struct ChangePage {
     /// In the order of the log.
     pub changes: Vec<AlertChangeView>,
-    /// The record of the last one, where there are more behind it.
+    /// The record of the last one, if more follow.
     pub cut_at: Option<u64>,
 }
 
@@ -195,8 +195,8 @@ impl Query<Alerts> for ChangesAfter {
 }
 
 impl ChangePage {
-    /// Takes in the changes of other partitions. What one page was cut behind is left out of the other too: it comes with
-    /// the next pages, in order.
+    /// Takes in the changes of other partitions. What one page was cut behind is left out of the other too:
+    /// it comes with the next pages, in order.
     pub fn merge(&mut self, other: Self) {
         self.cut_at = match (self.cut_at, other.cut_at) {
             (Some(one), Some(other)) => Some(one.min(other)),

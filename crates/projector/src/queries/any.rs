@@ -47,8 +47,8 @@ impl<P: Projection> Query<P> for Marks {
     }
 }
 
-/// What the view's id index has under the names of events of one task. For logs that know outcomes for a window only: there the
-/// index of a projector is what knows them for life.
+/// What the view's id index has under the names of events of one task. For logs that know outcomes for a
+/// window only: there the index of a projector is what knows them for life.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct FindEvents {
     /// Owner of the task.

@@ -89,7 +89,7 @@ pub struct ListDeliveries {
     pub endpoint: Option<String>,
     /// Those that are settled too: delivered, or not to be sent.
     pub all: bool,
-    /// At most so many.
+    /// How many to return at most.
     pub limit: usize,
 }
 

@@ -14,7 +14,7 @@ pub struct ListQuarantine {
     pub tenant: Option<String>,
     /// Those that were redriven or dropped too.
     pub all: bool,
-    /// At most so many.
+    /// How many to return at most.
     pub limit: usize,
 }
 

@@ -72,7 +72,7 @@ pub struct ListAccesses {
     pub reader: Option<String>,
     /// Only of this task.
     pub task: Option<String>,
-    /// At most so many.
+    /// How many to return at most.
     pub limit: usize,
 }
 

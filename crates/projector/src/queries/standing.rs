@@ -1,4 +1,5 @@
-//! What decisions about a task depend on, and what the gate compares with its limits. Small, however long the task's story is.
+//! What decisions about a task depend on, and what the gate compares with its limits. Small, however long the
+//! task's story is.
 
 use serde::{Deserialize, Serialize};
 use tollgate_domain::gate::{PhaseStanding, Standing};

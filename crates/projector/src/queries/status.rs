@@ -52,7 +52,7 @@ pub struct ListTasks {
     pub filter: TaskFilter,
     /// Whether all of them are summed up, those of other pages too.
     pub summed: bool,
-    /// At most so many.
+    /// How many to return at most.
     pub limit: usize,
     /// The present, for executions that run.
     pub now: Timestamp,
@@ -63,7 +63,7 @@ pub struct ListTasks {
 pub struct TaskPage {
     /// In the order of their ids.
     pub tasks: Vec<TaskSummary>,
-    /// Whether there are more behind them.
+    /// Whether more follow.
     pub more: bool,
     /// All selected ones together, where that was asked for.
     pub sums: SelectionSums,

@@ -36,8 +36,8 @@ const PAGE: usize = 500;
 
 /// The outbox of a ledger.
 ///
-/// Nothing is kept here that cannot be lost: the view is asked, and the log is it. A view that is built again, or read by
-/// another process, says the same.
+/// Nothing is kept here that cannot be lost: the view is asked, and the log is it. A view that is built
+/// again, or read by another process, says the same.
 pub struct LogOutbox {
     alerts: Arc<Source<Alerts>>,
     log: Arc<dyn EventLog>,

@@ -1,8 +1,8 @@
 //! The watch: writes into the log what only passing time shows.
 //!
-//! It follows the decisions of the log for executions that run, and looks at each when the next condition of it is due; and it
-//! looks at the views now and then. What it writes follows from the state alone, so several servers may watch one ledger: they
-//! write the same events. It keeps nothing that cannot be lost.
+//! It follows the decisions of the log for executions that run, and looks at each when the next condition of
+//! it is due; and it looks at the views now and then. What it writes follows from the state alone, so several
+//! servers may watch one ledger: they write the same events. It keeps nothing that cannot be lost.
 
 mod views;
 
@@ -64,8 +64,8 @@ pub struct Watch {
     tasks: BTreeMap<(String, String), Look>,
     /// What is true of views, as far as this process knows, each with what was written.
     of_views: BTreeMap<Condition, ConditionObserved>,
-    /// Views that were late at the last look, and where the log ended then. Only one that still lacks a record of then is reported: where the
-    /// clock is put forward every record looks old, for a moment.
+    /// Views that were late at the last look, and where the log ended then. Only one that still lacks a
+    /// record of then is reported: where the clock is put forward every record looks old, for a moment.
     late: BTreeMap<Condition, Sequence>,
     /// The log's end at the last look at the views, and when that was.
     looked: Option<(Position, Timestamp)>,
@@ -160,7 +160,8 @@ impl Watch {
             let due = due.min(LOOK_EVERY);
             let next = groups.next(&mut *reader, |time| sleep(time.min(due / 2)));
             if let Ok(records) = tokio::time::timeout(due, next).await {
-                // Who goes from phase to phase is looked at once a second, not at each step: it takes from what the steps need.
+                // Who goes from phase to phase is looked at once a second, not at each step: it takes from
+                // what the steps need.
                 let soon = self.clock.now().plus_millis(AGAIN_AFTER_MS);
                 self.take(&records?, soon);
             }
@@ -187,7 +188,8 @@ impl Watch {
         Ok(Looked { written: of_tasks.written + of_views, next: of_tasks.next })
     }
 
-    /// Finds out what runs, and what was observed of views before, by someone else or by this server before it was started again.
+    /// Finds out what runs, and what was observed of views before, by someone else or by this server before
+    /// it was started again.
     async fn begin(&mut self) -> Result<(), WatchError> {
         if self.seen.is_some() {
             return Ok(());
@@ -285,7 +287,8 @@ impl Watch {
             let rearmed = (config.silence_after_ms > 0).then(|| now.plus_millis(again));
             let next = [seen.next, rearmed].into_iter().flatten().min();
             let earliest = now.plus_millis(AGAIN_AFTER_MS);
-            // With everything switched off it is looked at again when something is decided, or the config may have changed.
+            // With everything switched off it is looked at again when something is decided, or the config may
+            // have changed.
             look.at = next.unwrap_or_else(|| now.plus_millis(60 * AGAIN_AFTER_MS)).max(earliest);
             look.written = seen.observed.iter().map(ConditionObserved::event_id).collect();
         }

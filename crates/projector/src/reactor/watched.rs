@@ -12,8 +12,8 @@ const PRODUCER: &str = "tollgate";
 
 /// One record of what was observed of a task.
 ///
-/// An end has no time of its own: nothing in the state says when a view caught up, so the time of the append counts, which is
-/// no part of the content.
+/// An end has no time of its own: nothing in the state says when a view caught up, so the time of the append
+/// counts, which is no part of the content.
 pub(super) fn record(
     tenant: &TenantId,
     task: &TaskId,

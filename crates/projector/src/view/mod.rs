@@ -54,8 +54,8 @@ pub struct View<P: Projection> {
     note: Option<String>,
 }
 
-/// Where the store of a view of all partitions is: one directory per name and version, so that a new version begins anew
-/// beside the old.
+/// Where the store of a view of all partitions is: one directory per name and version, so that a new version
+/// begins anew beside the old.
 #[must_use]
 pub fn store_dir<P: Projection>(views_dir: &Path) -> PathBuf {
     store_dir_of::<P>(views_dir, Partitions::ALL)
@@ -69,8 +69,9 @@ pub fn store_dir_of<P: Projection>(views_dir: &Path, partitions: Partitions) -> 
 }
 
 impl<P: Projection> View<P> {
-    /// Opens the view in a directory and compares it with the log. A store that is damaged or of another log is set aside, and
-    /// the view begins anew: the caller folds the log into it. One that is ahead of this log is left as it is, and refused.
+    /// Opens the view in a directory and compares it with the log. A store that is damaged or of another log
+    /// is set aside, and the view begins anew: the caller folds the log into it. One that is ahead of this
+    /// log is left as it is, and refused.
     ///
     /// # Errors
     ///
@@ -79,7 +80,8 @@ impl<P: Projection> View<P> {
         Self::open_part(projection, dir, log, Partitions::ALL, false).await
     }
 
-    /// As [`Self::open`], of some partitions, and with a word on whether a loss is accepted. On a log that may hold an event more than once it has an id index beside it.
+    /// As [`Self::open`], of some partitions, and with a word on whether a loss is accepted. On a log that
+    /// may hold an event more than once it has an id index beside it.
     ///
     /// # Errors
     ///
@@ -148,8 +150,8 @@ impl<P: Projection> View<P> {
         Ok(view)
     }
 
-    /// Decides by an id index of the caller's which events are originals: on a log that does not say that it may hold events
-    /// more than once.
+    /// Decides by an id index of the caller's which events are originals: on a log that does not say that it
+    /// may hold events more than once.
     pub fn dedup_by(&mut self, index: IdIndex) {
         self.dedup = Some(Dedup::of(index));
     }
@@ -377,8 +379,8 @@ impl<P: Projection> View<P> {
         self.rows.store().rows()
     }
 
-    /// Whether so much was folded since the last commit that memory should not hold more: rows that changed, or bytes of records, as
-    /// long rows take more.
+    /// Whether so much was folded since the last commit that memory should not hold more: rows that changed,
+    /// or bytes of records, as long rows take more.
     #[must_use]
     pub fn commit_is_due(&self) -> bool {
         self.rows.dirty() >= COMMIT_ROWS || self.uncommitted_bytes >= COMMIT_BYTES

@@ -1,4 +1,5 @@
-//! The open connections: what each is doing, which of them has had its time, and which gives way when there are too many.
+//! The open connections: what each is doing, which of them has had its time, and which gives way when there
+//! are too many.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -71,8 +72,9 @@ impl Connections {
         }
     }
 
-    /// A place for a new connection. Where all are taken, the connection gives way that has kept the server waiting for the longest:
-    /// its place is free when its descriptor is. `None`: requests are worked on in all of them.
+    /// A place for a new connection. Where all are taken, the connection gives way that has kept the server
+    /// waiting for the longest: its place is free when its descriptor is. `None`: requests are worked on in
+    /// all of them.
     pub(crate) async fn place(self: &Arc<Self>) -> Option<Place> {
         let mut count = self.count.subscribe();
         loop {
@@ -103,7 +105,8 @@ impl Connections {
         Some(Place { number, all: Arc::clone(self), connection })
     }
 
-    /// Closes the connection that has kept the server waiting for the longest, unless one is being closed. Whether there is such a one.
+    /// Closes the connection that has kept the server waiting for the longest, unless one is being closed.
+    /// Whether there is such a one.
     pub(super) fn close_most_idle(&self) -> bool {
         let open = lock(&self.open);
         if open.values().any(|connection| lock(&connection.state).cut.is_some()) {

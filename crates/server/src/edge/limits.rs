@@ -7,7 +7,8 @@ use rustix::process::{Resource, getrlimit};
 /// What a client may ask of the server by being connected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ConnectionLimits {
-    /// Connections that are open at once. [`ConnectionLimits::within`] lowers it to what the descriptors of the process allow.
+    /// Connections that are open at once. [`ConnectionLimits::within`] lowers it to what the descriptors of
+    /// the process allow.
     pub connections: usize,
     /// Clients that follow server-sent events at once.
     pub streams: usize,
@@ -41,8 +42,8 @@ impl Default for ConnectionLimits {
 }
 
 impl ConnectionLimits {
-    /// With no more connections than a process with so many descriptors can have: a quarter of them, and 64 at least, stay for the
-    /// log. Streams have half of the connections at most.
+    /// With no more connections than a process with so many descriptors can have: a quarter of them, and 64
+    /// at least, stay for the log. Streams have half of the connections at most.
     #[must_use]
     pub fn within(self, open_files: Option<u64>) -> Self {
         let most = open_files.map_or(u64::MAX, |files| files.saturating_sub(RESERVED.max(files / 4)).max(1));

@@ -1,5 +1,5 @@
-//! The edge of the HTTP API: which connections are taken, for how long each may keep the ledger waiting, and how much memory all of
-//! them may hold.
+//! The edge of the HTTP API: which connections are taken, for how long each may keep the ledger waiting, and
+//! how much memory all of them may hold.
 
 mod accept;
 mod connections;

@@ -29,8 +29,8 @@ pub(crate) struct AlertsQuery {
     tenant: Option<String>,
     /// Only this task.
     task: Option<String>,
-    /// `raised` (default, except for the rule `completed`, which resolves immediately), `unacknowledged` or `acknowledged` (raised
-    /// alerts only), `resolved`, or `all`.
+    /// `raised` (default, except for the rule `completed`, which resolves immediately), `unacknowledged` or
+    /// `acknowledged` (raised alerts only), `resolved`, or `all`.
     #[param(pattern = "^(raised|unacknowledged|acknowledged|resolved|all)$")]
     state: Option<String>,
     /// Only this rule, such as `silence`.
@@ -83,8 +83,8 @@ pub(crate) struct ChangesQuery {
 
 /// List alerts
 ///
-/// Newest first. An alert is raised once per rule, scope and level, and resolved when its condition no longer holds. If the
-/// condition becomes true again, a new alert is raised.
+/// Newest first. An alert is raised once per rule, scope and level, and resolved when its condition no longer
+/// holds. If the condition becomes true again, a new alert is raised.
 #[utoipa::path(get, path = "/v1/alerts", tag = "alerts", params(AlertsQuery), responses(
     (status = 200, description = "The matching alerts", body = AlertList),
     (status = 503, description = "The view has not reached the requested position", body = Problem),
@@ -137,8 +137,8 @@ pub(crate) async fn one(
 
 /// Acknowledge an alert
 ///
-/// Records that a person has seen the alert. It stays raised until its condition no longer holds, except that acknowledging a
-/// conflict resolves it. Only the first acknowledgement counts.
+/// Records that a person has seen the alert. It stays raised until its condition no longer holds, except that
+/// acknowledging a conflict resolves it. Only the first acknowledgement counts.
 #[utoipa::path(post, path = "/v1/alerts/{id}/acknowledge", tag = "alerts", params(("id" = String, Path)),
     request_body = AcknowledgeRequest, responses(
     (status = 201, description = "Recorded", body = AppendResponse),

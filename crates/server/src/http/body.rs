@@ -68,12 +68,10 @@ impl JsonText {
         let text = self.text.trim_ascii();
         // A list would be taken for the fields in their order.
         if !text.is_empty() && !text.starts_with('{') {
-            return Err(INVALID
-                .with("the body is not what is asked for: it must be a JSON object, `{…}`")
-                .into());
+            return Err(INVALID.with("the body cannot be read: it must be a JSON object, `{…}`").into());
         }
         serde_json::from_str(if text.is_empty() { "{}" } else { &self.text })
-            .map_err(|error| Refusal(INVALID.with(format!("the body is not what is asked for: {error}"))))
+            .map_err(|error| Refusal(INVALID.with(format!("the body does not fit this operation: {error}"))))
     }
 }
 

@@ -64,8 +64,8 @@ pub(crate) async fn list(
 
 /// Deliver a change of an alert again
 ///
-/// The delivery keeps its webhook id, so a receiver can recognize a duplicate. An endpoint that was disabled by a 410 response is
-/// enabled again.
+/// The delivery keeps its webhook id, so a receiver can recognize a duplicate. An endpoint that was disabled
+/// by a 410 response is enabled again.
 #[utoipa::path(post, path = "/v1/alerts/{id}/resend", tag = "alerts", params(("id" = String, Path)),
     request_body = ResendRequest, responses(
     (status = 202, description = "Recorded; the server that delivers alerts sends it", body = ResendResponse),

@@ -78,8 +78,8 @@ const MAX_READER_BYTES: usize = 128;
 pub(crate) struct Who {
     /// As the reader says; `anonymous` where nobody does.
     pub(crate) reader: String,
-    /// The address of the machine that asks, or `local` for a process that is the ledger itself. A proxy's where one stands
-    /// between: what it says of others could be anybody's word.
+    /// The address of the machine that asks, or `local` for a process that is the ledger itself. A proxy's
+    /// where one stands between: what it says of others could be anybody's word.
     pub(crate) address: String,
 }
 

@@ -77,7 +77,8 @@ impl Feed {
         }
     }
 
-    /// What comes after a record up to which a client has all changes. `None`: the feed has given out later ones already.
+    /// What comes after a record up to which a client has all changes. `None`: the feed has given out later
+    /// ones already.
     fn join(&self, ledger: &Arc<Ledger>, seen: u64) -> Option<broadcast::Receiver<Page>> {
         let mut live = lock(&self.live);
         if let Some(live) = &*live {

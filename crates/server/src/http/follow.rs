@@ -19,10 +19,10 @@ use crate::problem::{Answer, CROWDED, INVALID};
 
 /// Follow alerts as server-sent events
 ///
-/// Event `raised`, `acknowledged` or `resolved`, its data an `AlertChangeView`, its id the record. A client that comes back sends
-/// the last id
-/// it saw (`Last-Event-ID`, as browsers do, or `after`) and misses nothing; of that record it may see a change again. So does one that
-/// was dropped because it took its events too slowly.
+/// Event `raised`, `acknowledged` or `resolved`, its data an `AlertChangeView`, its id the record. A client
+/// that comes back sends the last id it saw (`Last-Event-ID`, as browsers do, or `after`) and misses nothing;
+/// of that record it may see a change again. So does one that was dropped because it took its events too
+/// slowly.
 #[utoipa::path(get, path = "/v1/alerts/stream", tag = "alerts", params(ChangesQuery), responses(
     (status = 200, description = "A stream of changes", body = String, content_type = "text/event-stream"),
     (status = 503, description = "Too many clients are already following", body = Problem),

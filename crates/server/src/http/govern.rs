@@ -37,8 +37,9 @@ pub(crate) struct HealthQuery {
 
 /// Budget health
 ///
-/// Each health metric with its target, value, verdict (`ok`, `watch`, `bad`, `not enough data`) and the integers it is computed
-/// from; proposals for tiers with too many false positives; tasks to review; figures by tier, phase and week.
+/// Each health metric with its target, value, verdict (`ok`, `watch`, `bad`, `not enough data`) and the
+/// integers it is computed from; proposals for tiers with too many false positives; tasks to review; figures
+/// by tier, phase and week.
 #[utoipa::path(get, path = "/v1/health/budgets", tag = "views", params(HealthQuery), responses(
     (status = 200, description = "The figures", body = BudgetHealth),
     (status = 503, description = "The view has not reached the requested position", body = Problem),

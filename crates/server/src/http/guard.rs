@@ -42,8 +42,8 @@ impl Hosts {
         self.own.contains(&name) || self.further.contains(&name)
     }
 
-    /// Whether a page of this origin was served under this name. What the server itself serves comes over `http`; before a further
-    /// name a proxy may stand that adds TLS.
+    /// Whether a page of this origin was served under this name. What the server itself serves comes over
+    /// `http`; before a further name a proxy may stand that adds TLS.
     fn is_origin(&self, origin: &str, host: &str) -> bool {
         let Some((scheme, page)) = origin.split_once("://") else { return false };
         let encrypted = self.further.contains(&without_port(host).to_ascii_lowercase());
@@ -55,7 +55,7 @@ impl Hosts {
 const ONLY_OWN_PAGES: &str = "only the ledger's own pages may use it, reads of reports are recorded too; ask from the command line, \
                               or open the address itself";
 
-/// Refuses requests that a web page of elsewhere makes a browser send.
+/// Refuses requests that a page of another origin makes a browser send.
 pub(crate) async fn check(State(app): State<App>, request: Request, next: Next) -> Response {
     match verdict(&app.hosts, request.method(), request.uri(), request.headers()) {
         Ok(()) => next.run(request).await,

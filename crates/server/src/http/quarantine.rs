@@ -77,8 +77,8 @@ pub(crate) async fn one(
 
 /// Redrive a message
 ///
-/// Appends the message's events, or those of `payload` instead. If they are refused again, the message stays in quarantine and the
-/// answer says why.
+/// Appends the message's events, or those of `payload` instead. If they are refused again, the message stays
+/// in quarantine and the answer says why.
 #[utoipa::path(post, path = "/v1/quarantine/{id}/redrive", tag = "quarantine", params(("id" = String, Path)),
     request_body = QuarantineEndRequest, responses(
     (status = 200, description = "The events are in the log and the quarantine ended", body = QuarantineEnded),

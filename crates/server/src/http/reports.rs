@@ -33,7 +33,8 @@ pub(crate) struct ReportQuery {
     /// A position returned by an append, or `tail`: the answer covers at least that position.
     #[param(pattern = "^(tail|[0-9a-f]{32}@([0-9]{1,2}:[0-9]{1,19}(,[0-9]{1,2}:[0-9]{1,19})*)?)$")]
     at_least: Option<String>,
-    /// How long to wait for that position, in milliseconds (default 2000). If it is not reached in time, the request fails with `stale`.
+    /// How long to wait for that position, in milliseconds (default 2000). If it is not reached in time, the
+    /// request fails with `stale`.
     #[param(maximum = 60000)]
     wait_ms: Option<u64>,
     /// Format of the report: `json`, `md`, `html` or `csv`.
@@ -51,7 +52,8 @@ pub(crate) struct LedgerQuery {
     /// Only this tenant (default: all tenants).
     #[param(min_length = 1, max_length = 64)]
     tenant: Option<String>,
-    /// Maximum number of groups in each list, those with the most tokens first (1–1000, default 100). One more row sums up the rest.
+    /// Maximum number of groups in each list, those with the most tokens first (1–1000, default 100). One
+    /// more row sums up the rest.
     #[param(minimum = 1, maximum = 1000)]
     top: Option<usize>,
     /// Length of the periods: `hour`, `day` (default), `week` (ISO 8601) or `month`.
@@ -172,8 +174,8 @@ fn as_attachment(name: &str, csv: String) -> Response {
 
 /// The budget report of a task
 ///
-/// Returns JSON or, with `format=` or `Accept:`, Markdown, a self-contained HTML page, or CSV with one row per execution. The read is
-/// recorded: who (header `tollgate-reader`), what and when.
+/// Returns JSON or, with `format=` or `Accept:`, Markdown, a self-contained HTML page, or CSV with one row
+/// per execution. The read is recorded: who (header `tollgate-reader`), what and when.
 #[utoipa::path(get, path = "/v1/tasks/{task}/report", tag = "views", params(("task" = String, Path), ReportQuery),
     responses(
     (status = 200, description = "The report", body = TaskReport),
@@ -221,9 +223,9 @@ pub(crate) async fn explain(
 
 /// Totals of the ledger
 ///
-/// Covers one tenant or all, and optionally a time range. Returns JSON or, with `format=csv` or `Accept: text/csv`, CSV with one row
-/// per group. Hours, days, weeks and months follow a time zone, and each set adds up to the total. Reads are not recorded: the totals
-/// name no task and are meant to be polled.
+/// Covers one tenant or all, and optionally a time range. Returns JSON or, with `format=csv` or `Accept:
+/// text/csv`, CSV with one row per group. Hours, days, weeks and months follow a time zone, and each set adds
+/// up to the total. Reads are not recorded: the totals name no task and are meant to be polled.
 #[utoipa::path(get, path = "/v1/report", tag = "views", params(LedgerQuery), responses(
     (status = 200, description = "Totals overall and by period, model, provider, producer, phase and tier", body = LedgerReport),
     (status = 503, description = "The view has not reached the requested position", body = Problem),
@@ -256,9 +258,9 @@ pub(crate) async fn report(
 
 /// What the stop-loss saved
 ///
-/// By class (complexity × importance): tasks that the gate could not block compared with those that it could; stopped tasks and what was
-/// spent on them; and what was avoided, as a range with its assumption. `not enough data` replaces a number if the sample is too small.
-/// Names no task.
+/// By class (complexity × importance): tasks that the gate could not block compared with those that it could;
+/// stopped tasks and what was spent on them; and what was avoided, as a range with its assumption. `not
+/// enough data` replaces a number if the sample is too small. Names no task.
 #[utoipa::path(get, path = "/v1/report/savings", tag = "views", params(TaskQuery), responses(
     (status = 200, description = "The comparison", body = SavingsReport),
     (status = 503, description = "The view has not reached the requested position", body = Problem),

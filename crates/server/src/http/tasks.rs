@@ -29,8 +29,8 @@ pub(crate) struct Caller {
 
 /// Open a task
 ///
-/// Takes the fields of `tollgate.v1.TaskOpened` plus `id`, `task` and `producer`. The task's limits are computed now; later config
-/// changes do not affect them.
+/// Takes the fields of `tollgate.v1.TaskOpened` plus `id`, `task` and `producer`. The task's limits are
+/// computed now; later config changes do not affect them.
 #[utoipa::path(post, path = "/v1/tasks", tag = "tasks", params(Caller), request_body = Object, responses(
     (status = 201, description = "Opened", body = AppendResponse),
     (status = 200, description = "Already opened by the same event", body = AppendResponse),
@@ -98,8 +98,8 @@ pub(crate) async fn end_phase(
 
 /// Explain a phase's usage
 ///
-/// Takes `author`, `explanation` and optionally `attempt`, plus `id` and `producer`. Shown in the task's report. Never refused because
-/// of the task's state.
+/// Takes `author`, `explanation` and optionally `attempt`, plus `id` and `producer`. Shown in the task's
+/// report. Never refused because of the task's state.
 #[utoipa::path(post, path = "/v1/tasks/{task}/phases/{phase}/explanation", tag = "tasks",
     params(("task" = String, Path), ("phase" = String, Path), Caller), request_body = Object, responses(
     (status = 201, description = "Recorded", body = AppendResponse),
@@ -133,7 +133,8 @@ pub(crate) async fn grant_override(
 
 /// Change a task's importance
 ///
-/// Takes the fields of `tollgate.v1.ImportanceChanged` plus `id` and `producer`: to, author, reason. The task's limits do not change.
+/// Takes the fields of `tollgate.v1.ImportanceChanged` plus `id` and `producer`: to, author, reason. The
+/// task's limits do not change.
 #[utoipa::path(post, path = "/v1/tasks/{task}/importance", tag = "tasks", params(("task" = String, Path), Caller),
     request_body = Object, responses(
     (status = 201, description = "Changed", body = AppendResponse),
@@ -150,8 +151,8 @@ pub(crate) async fn change_importance(
 
 /// Mark a task that the gate warned about or blocked
 ///
-/// Takes the fields of `tollgate.v1.TaskMarked` plus `id` and `producer`: mark (`legitimate` or `runaway`), author, reason. The latest
-/// mark counts. Closed tasks can be marked too.
+/// Takes the fields of `tollgate.v1.TaskMarked` plus `id` and `producer`: mark (`legitimate` or `runaway`),
+/// author, reason. The latest mark counts. Closed tasks can be marked too.
 #[utoipa::path(post, path = "/v1/tasks/{task}/mark", tag = "tasks", params(("task" = String, Path), Caller),
     request_body = Object, responses(
     (status = 201, description = "Marked", body = AppendResponse),
@@ -168,8 +169,9 @@ pub(crate) async fn mark(
 
 /// May this task go on?
 ///
-/// The decision is recorded before it is returned. It is based on a view that has reached `at_least` or, by default, the end of the log
-/// when the question arrived. If that takes longer than `wait_ms`, the config's `on_stale` decides and `stale` is true.
+/// The decision is recorded before it is returned. It is based on a view that has reached `at_least` or, by
+/// default, the end of the log when the question arrived. If that takes longer than `wait_ms`, the config's
+/// `on_stale` decides and `stale` is true.
 #[utoipa::path(post, path = "/v1/tasks/{task}/gate", tag = "gate", params(("task" = String, Path), Caller),
     request_body = GateRequest, responses(
     (status = 200, description = "The verdict: `allow`, `warn` or `block`", body = GateResponse),

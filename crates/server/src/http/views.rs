@@ -35,7 +35,8 @@ pub(crate) struct TaskQuery {
     /// A position returned by an append, or `tail`: the answer covers at least that position.
     #[param(pattern = "^(tail|[0-9a-f]{32}@([0-9]{1,2}:[0-9]{1,19}(,[0-9]{1,2}:[0-9]{1,19})*)?)$")]
     pub(super) at_least: Option<String>,
-    /// How long to wait for that position, in milliseconds (default 2000). If it is not reached in time, the request fails with `stale`.
+    /// How long to wait for that position, in milliseconds (default 2000). If it is not reached in time, the
+    /// request fails with `stale`.
     #[param(maximum = 60000)]
     pub(super) wait_ms: Option<u64>,
 }
@@ -53,8 +54,8 @@ pub(crate) struct TasksQuery {
     /// Maximum number to return (1–1000, default 100).
     #[param(minimum = 1, maximum = 1000)]
     limit: Option<usize>,
-    /// Only tasks in this state: `implicit`, `open`, `completed`, `cancelled` or `abandoned`. This and the following filters take
-    /// several values separated by commas.
+    /// Only tasks in this state: `implicit`, `open`, `completed`, `cancelled` or `abandoned`. This and the
+    /// following filters take several values separated by commas.
     #[param(
         pattern = "^(implicit|open|completed|cancelled|abandoned)(,(implicit|open|completed|cancelled|abandoned))*$"
     )]
@@ -77,7 +78,8 @@ pub(crate) struct TasksQuery {
     /// Which time `since` and `until` apply to: `opened` (default), or that of the `last` event.
     #[param(pattern = "^(opened|last)$")]
     by: Option<String>,
-    /// Whether to include totals over all matching tasks, on every page. Default: only on the first page, and only if there is a filter.
+    /// Whether to include totals over all matching tasks, on every page. Default: only on the first page, and
+    /// only if there is a filter.
     summary: Option<bool>,
     /// A position, or `tail`.
     #[param(pattern = "^(tail|[0-9a-f]{32}@([0-9]{1,2}:[0-9]{1,19}(,[0-9]{1,2}:[0-9]{1,19})*)?)$")]
@@ -104,8 +106,8 @@ pub(crate) struct LimitsQuery {
 
 /// List tasks
 ///
-/// Tasks that match every filter, ordered by id. `next` is the id of the last task on the page, so tasks opened or changed
-/// meanwhile do not shift the pages.
+/// Tasks that match every filter, ordered by id. `next` is the id of the last task on the page, so tasks
+/// opened or changed meanwhile do not shift the pages.
 #[utoipa::path(get, path = "/v1/tasks", tag = "views", params(TasksQuery), responses(
     (status = 200, description = "A page of tasks, ordered by id", body = TaskList),
     (status = 503, description = "The view has not reached the requested position", body = Problem),

@@ -47,8 +47,9 @@ impl Transition {
     }
 }
 
-/// What of a transition was the ledger's own time: that in which no reader was served. What readers hold up is never longer than they are
-/// served, so they can make it no longer. `None`: readers were served for more than a quarter of it, so that it says too little.
+/// What of a transition was the ledger's own time: that in which no reader was served. What readers hold up
+/// is never longer than they are served, so they can make it no longer. `None`: readers were served for more
+/// than a quarter of it, so that it says too little.
 fn own_time(took: Duration, readers: Duration) -> Option<Duration> {
     (readers <= took / 4).then(|| took.saturating_sub(readers))
 }

@@ -10,9 +10,9 @@ use tollgate_projector::ViewError;
 use super::{Ledger, LedgerError, LedgerOptions};
 
 impl Ledger {
-    /// Opens the ledger of a data directory, whose log was opened with these options. Where that ends before what a view contains and
-    /// [may do so](EmbeddedLog::may_lose), it becomes a log of its own and the views are built from what is there; their
-    /// stores are kept aside. That is an event.
+    /// Opens the ledger of a data directory, whose log was opened with these options. Where that ends before
+    /// what a view contains and [may do so](EmbeddedLog::may_lose), it becomes a log of its own and the views
+    /// are built from what is there; their stores are kept aside. That is an event.
     ///
     /// # Errors
     ///

@@ -43,8 +43,8 @@ use crate::metrics::Metrics;
 /// The file of the key of pseudonyms in a data directory.
 const REDACTION_KEY: &str = "redaction.key";
 
-/// A running ledger, in parts. Each is given what it may touch, and knows those before it: questions, what is in force, appends, the gate,
-/// and what people and reactors do. All methods may be called at the same time.
+/// A running ledger, in parts. Each is given what it may touch, and knows those before it: questions, what is
+/// in force, appends, the gate, and what people and reactors do. All methods may be called at the same time.
 pub struct Ledger {
     views: ViewSources,
     ask: Arc<Questions>,
@@ -136,8 +136,8 @@ pub enum LedgerError {
 }
 
 impl Ledger {
-    /// Opens the views of a log and begins to follow it. Config and prices are recorded in the log before the first append, or where
-    /// [`InForce::record`] is called: who only asks puts nothing in force for others.
+    /// Opens the views of a log and begins to follow it. Config and prices are recorded in the log before the
+    /// first append, or where [`InForce::record`] is called: who only asks puts nothing in force for others.
     ///
     /// # Errors
     ///

@@ -103,7 +103,7 @@ async fn append(ledger: &Ledger, payload: &[u8], protobuf: bool) -> Answer<(Appe
         (from_protobuf(payload)?, Vec::new())
     } else {
         let request: AppendRequest = serde_json::from_slice(payload)
-            .map_err(|error| INVALID.with(format!("the request is not what is asked for: {error}")))?;
+            .map_err(|error| INVALID.with(format!("the request does not fit this operation: {error}")))?;
         (from_json(&request)?, gates_of(&request)?)
     };
     let (appended, gates) = ledger.gate().append_and_ask(events, &gates).await;

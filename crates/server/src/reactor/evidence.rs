@@ -1,5 +1,5 @@
-//! Evidence files: when VERIFY ends, at completion, on a block and when somebody explained a phase, each task's budget report is
-//! written for people and for machines.
+//! Evidence files: when VERIFY ends, at completion, on a block and when somebody explained a phase, each
+//! task's budget report is written for people and for machines.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -35,7 +35,8 @@ const VERIFY: &str = "VERIFY";
 /// Records without an occasion after which the mark file is written: so many are read again after a crash.
 const MARK_EVERY: u64 = 10_000;
 
-/// Occasions of this time after files were written are taken together: a task that goes on is written about at most so often.
+/// Occasions of this time after files were written are taken together: a task that goes on is written about
+/// at most so often.
 const SPREAD: Duration = Duration::from_secs(1);
 
 /// Tasks whose files are written together.
@@ -61,7 +62,8 @@ pub struct Evidence {
 /// A task, by tenant and name, and the record that asks for its evidence.
 type Due = ((String, String), Sequence);
 
-/// How far the log was read, and what of that is to be written yet. Files are written again after a crash, never left out.
+/// How far the log was read, and what of that is to be written yet. Files are written again after a crash,
+/// never left out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Mark {
     epoch: Uuid,
@@ -104,7 +106,7 @@ pub enum EvidenceError {
         /// Where.
         path: String,
     },
-    /// A report could not be had.
+    /// A report could not be read.
     #[error("writing evidence of task `{task}`: {detail}")]
     Report {
         /// Which task.
@@ -135,7 +137,8 @@ impl Evidence {
         evidence
     }
 
-    /// Begins with the first record again; the mark that says otherwise is kept, and health says so while this process runs.
+    /// Begins with the first record again; the mark that says otherwise is kept, and health says so while
+    /// this process runs.
     fn begin_again(&mut self, why: &str) {
         let mut numbers =
             (1_u32..).map(|number| self.mark_file.with_extension(format!("json.aside-{number}")));
@@ -278,8 +281,8 @@ impl Evidence {
         Ok(())
     }
 
-    /// Writes the files of some tasks, each as of the record that asks for it, or later. A task that fails holds up no other:
-    /// it is tried again later. The first failure.
+    /// Writes the files of some tasks, each as of the record that asks for it, or later. A task that fails
+    /// holds up no other: it is tried again later. The first failure.
     async fn write(&mut self, due: &[Due]) -> Option<EvidenceError> {
         let mut first = None;
         for some in due.chunks(AT_ONCE) {

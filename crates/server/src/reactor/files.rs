@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use tollgate_files::{make_private_dirs, private_file};
 
-/// Files that are written and not there yet. Many are synced together: the first sync brings most of the others to the disk too, and whoever
-/// waits for the disk at the same time, as the log does, waits once.
+/// Files that are written and not there yet. Many are synced together: the first sync brings most of the
+/// others to the disk too, and whoever waits for the disk at the same time, as the log does, waits once.
 #[derive(Default)]
 pub(super) struct Staged(Vec<(File, PathBuf)>);
 

@@ -35,7 +35,8 @@ pub(crate) async fn run(ledger: Arc<Ledger>, mut stop: Receiver<bool>) {
     }
 }
 
-/// `seen`: up to where the log was when figures were looked at, and under which config. Where neither moved nothing else can be found.
+/// `seen`: up to where the log was when figures were looked at, and under which config. Where neither moved
+/// nothing else can be found.
 async fn look(ledger: &Ledger, figures: bool, seen: &mut Option<(Position, String)>) -> Answer<()> {
     if !figures {
         return ledger.operate().learn_breaker().await;

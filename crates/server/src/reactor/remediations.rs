@@ -17,7 +17,8 @@ use tollgate_domain::time::Timestamp;
 use super::evidence_dir;
 use crate::ledger::{Ledger, Name, ReadFile, RemediationState};
 
-/// How often it looks for tasks that somebody else blocked: a server that died since, or one that could not open what is due.
+/// How often it looks for tasks that somebody else blocked: a server that died since, or one that could not
+/// open what is due.
 const LOOK_EVERY: Duration = Duration::from_secs(30);
 
 /// How long it waits after a failure.
@@ -26,7 +27,8 @@ const BACKOFF: Backoff = Backoff { first: Duration::from_secs(1), longest: Durat
 /// How long an attempt that another server began is left to it, beyond its own wait. Longer than any attempt takes.
 const LEFT_ALONE_MS: i64 = 6 * 60 * 1000;
 
-/// How long attempts that are under way may go on after it was told to stop. What is ended then is tried again, by whoever serves next.
+/// How long attempts that are under way may go on after it was told to stop. What is ended then is tried
+/// again, by whoever serves next.
 const GRACE: Duration = Duration::from_secs(3);
 
 /// Why remediations cannot be opened as the file says.
@@ -331,7 +333,8 @@ impl Remediations {
         self.note_told(name, way, Tried { attempts: attempt, told: true }).await
     }
 
-    /// Records that a way was told. Until the log has it, a process that begins later would tell it again, by the same id.
+    /// Records that a way was told. Until the log has it, a process that begins later would tell it again, by
+    /// the same id.
     async fn note_told(&self, name: &Name, way: &str, tried: Tried) -> Result<Done, (Tried, String)> {
         self.ledger.operate().note_told(name, way).await.map_err(|reason| (tried, reason))?;
         Ok(Done::Told { attempt: tried.attempts })

@@ -26,7 +26,8 @@ pub struct Running {
     /// Which run of the server it is, as its answers say. Empty: an older version wrote this.
     #[serde(default)]
     pub instance: String,
-    /// The directory that it serves, as the system knows it: a copy of the file in another directory is about another one.
+    /// The directory that it serves, as the system knows it: a copy of the file in another directory is about
+    /// another one.
     #[serde(default)]
     pub directory: String,
 }

@@ -111,8 +111,8 @@ async fn scrapers_get_the_format_that_they_prefer() {
     check_plain(&page);
 }
 
-/// What `promtool check metrics` checks: each family has help and a type before its samples, counters end in `_total`, and
-/// nothing else does.
+/// What `promtool check metrics` checks: each family has help and a type before its samples, counters end in
+/// `_total`, and nothing else does.
 fn check_plain(page: &str) {
     let (mut helped, mut typed, mut counters) = (BTreeSet::new(), BTreeSet::new(), 0);
     for line in page.lines() {

@@ -1,4 +1,5 @@
-//! Servers that remember what they decided last: no decision of another one is overlooked, nothing is refused from memory.
+//! Servers that remember what they decided last: no decision of another one is overlooked, nothing is refused
+//! from memory.
 
 use std::sync::Arc;
 

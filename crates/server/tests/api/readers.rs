@@ -1,4 +1,5 @@
-//! Readers: whatever they ask, they hold up neither appends nor the gate, and what they cost is not taken for the ledger's slowness.
+//! Readers: whatever they ask, they hold up neither appends nor the gate, and what they cost is not taken for
+//! the ledger's slowness.
 
 use std::sync::mpsc;
 

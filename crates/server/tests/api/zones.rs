@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 
 use crate::support::{Service, at};
 
-/// Usage around midnight of Tokyo and of Paris, around both changes of the clocks there, and an hour ago. The clock stands at
-/// 2026-11-20T10:00:00Z.
+/// Usage around midnight of Tokyo and of Paris, around both changes of the clocks there, and an hour ago. The
+/// clock stands at 2026-11-20T10:00:00Z.
 async fn service(config: Option<&str>) -> Service {
     let service = Service::with_config(config).await;
     let used = |id: &str, at: &str, tokens: u64| {

@@ -119,8 +119,8 @@ pub struct DeliveryView {
     pub tenant: String,
     /// `raised`, `acknowledged`, `resolved` or `digest`.
     pub change: String,
-    /// `pending` (retried automatically), `delivered`, `gave_up`, `disabled` (the receiver declined further messages) or `skipped` (there
-    /// was nothing to send).
+    /// `pending` (retried automatically), `delivered`, `gave_up`, `disabled` (the receiver declined further
+    /// messages) or `skipped` (there was nothing to send).
     pub state: String,
     /// Number of attempts.
     pub attempts: u32,

@@ -42,8 +42,8 @@ pub struct FindRequest {
 /// The events found.
 #[derive(Debug, Deserialize, Serialize, ToSchema)]
 pub struct FindResponse {
-    /// One entry per id, in the same order: the recorded event as the JSON form of `tollgate.v1.Event` plus the fields that the ledger
-    /// adds, or `null` if the log has no such event.
+    /// One entry per id, in the same order: the recorded event as the JSON form of `tollgate.v1.Event` plus
+    /// the fields that the ledger adds, or `null` if the log has no such event.
     #[schema(value_type = Vec<Option<Object>>)]
     pub events: Vec<Option<serde_json::Value>>,
 }
@@ -59,8 +59,8 @@ pub struct AppendResponse {
     pub durability: String,
     /// How long duplicates are recognized: for the `life` of the ledger, or within a `window`.
     pub dedup: String,
-    /// The gate's answers, in the order of the checks. `null` means that no decision was made or recorded: send a separate gate request
-    /// (with the same id, if there is one) to get the decision or the reason.
+    /// The gate's answers, in the order of the checks. `null` means that no decision was made or recorded:
+    /// send a separate gate request (with the same id, if there is one) to get the decision or the reason.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub gates: Vec<Option<GateResponse>>,
 }

@@ -155,7 +155,8 @@ pub struct PhaseRow {
 /// Executions in one range of utilization.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct UtilizationClass {
-    /// Upper bound of the range in percent, inclusive; the lower bound is the previous class's. Absent for the last, open range.
+    /// Upper bound of the range in percent, inclusive; the lower bound is the previous class's. Absent for
+    /// the last, open range.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub up_to_percent: Option<u32>,
     /// Number of executions.

@@ -18,9 +18,10 @@ pub struct LedgerReport {
     /// Overall totals.
     #[serde(flatten)]
     pub totals: Totals,
-    /// By hour in the time zone, with its offset, such as `2026-03-29T03:00+02:00`. Hours, weeks and months are listed only if requested.
-    /// Oldest first; periods without usage are left out. The latest 1000 are listed, preceded by one row for all earlier ones. Periods
-    /// that a wrong clock dated ahead are listed up to 100, followed by one row `(ahead)` for the rest.
+    /// By hour in the time zone, with its offset, such as `2026-03-29T03:00+02:00`. Hours, weeks and months
+    /// are listed only if requested. Oldest first; periods without usage are left out. The latest 1000 are
+    /// listed, preceded by one row for all earlier ones. Periods that a wrong clock dated ahead are listed up
+    /// to 100, followed by one row `(ahead)` for the rest.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub by_hour: Vec<Group>,
     /// By day in the time zone, such as `2026-03-29`, in the same way. Empty if other periods were requested.
@@ -31,8 +32,8 @@ pub struct LedgerReport {
     /// By month in the time zone, such as `2026-03`, in the same way.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub by_month: Vec<Group>,
-    /// By model. This and the following lists have the groups with the most tokens first, up to `top`, then one row for all others. The
-    /// rows of each list add up to the total.
+    /// By model. This and the following lists have the groups with the most tokens first, up to `top`, then
+    /// one row for all others. The rows of each list add up to the total.
     pub by_model: Vec<Group>,
     /// By provider.
     pub by_provider: Vec<Group>,
@@ -84,7 +85,8 @@ pub struct DatedAhead {
 pub struct Group {
     /// The value that the group shares; `unknown` if it was not reported.
     pub key: String,
-    /// Only on the row that sums up unlisted groups: how many there are. An upper bound if the view is spread over several projectors.
+    /// Only on the row that sums up unlisted groups: how many there are. An upper bound if the view is spread
+    /// over several projectors.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rest_of: Option<u64>,
     /// Totals of the group.

@@ -44,6 +44,6 @@ pub use report::{
 pub use savings::{AvoidedRow, SavingsReport, SavingsRow, SavingsSide, StoppedRow};
 pub use status::{ActivePhase, TaskList, TaskSelection, TaskStatus, TaskSummary, TokenTotals};
 
-/// The header that names a ledger: in answers the epoch of its log and the run of its server, `EPOCH/INSTANCE`; in requests the
-/// same, or the epoch alone where any server of the ledger is meant.
+/// The header that names a ledger: in answers the epoch of its log and the run of its server,
+/// `EPOCH/INSTANCE`; in requests the same, or the epoch alone where any server of the ledger is meant.
 pub const LEDGER_HEADER: &str = "tollgate-ledger";

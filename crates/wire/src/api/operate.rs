@@ -16,8 +16,8 @@ pub struct PositionResponse {
     pub created_at: String,
     /// What an acknowledgement guarantees.
     pub durability: String,
-    /// Identifies this run of the server; it changes with every start. Compare it with the one in `server.json` to see whether this
-    /// server wrote that file.
+    /// Identifies this run of the server; it changes with every start. Compare it with the one in
+    /// `server.json` to see whether this server wrote that file.
     #[serde(default)]
     pub instance: String,
 }
@@ -37,8 +37,8 @@ pub struct LogPage {
 /// Whether the service works.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Health {
-    /// `ok`; `degraded`: the service works, but something is not as intended or is left undone (see `checks`); `failing`: something does
-    /// not work.
+    /// `ok`; `degraded`: the service works, but something is not as intended or is left undone (see
+    /// `checks`); `failing`: something does not work.
     pub status: String,
     /// Version of the program.
     pub version: String,
@@ -106,7 +106,8 @@ pub struct ViewHealth {
     /// The partitions it covers, such as `0-15`.
     #[serde(default)]
     pub partitions: String,
-    /// Upper bound on the records after its checkpoint that it has not applied yet; includes records of partitions it does not cover.
+    /// Upper bound on the records after its checkpoint that it has not applied yet; includes records of
+    /// partitions it does not cover.
     pub lag_records: u64,
     /// The same for each partition that is behind.
     #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]

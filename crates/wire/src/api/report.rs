@@ -20,7 +20,8 @@ pub struct TaskReport {
     /// The running phase, if the task is unfinished.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub current_phase: Option<String>,
-    /// The phase, or `completion`, that the gate blocks the task from entering; absent if it is not blocked or the gate was not asked.
+    /// The phase, or `completion`, that the gate blocks the task from entering; absent if it is not blocked
+    /// or the gate was not asked.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub blocked_before: Option<String>,
     /// The verdict with utilization, the largest anomaly, and one recommendation.
@@ -47,8 +48,8 @@ pub struct TaskReport {
     /// Phases that are far enough above their limits to require an explanation and have none.
     #[serde(default)]
     pub unexplained: Vec<String>,
-    /// The task compared with others of its complexity × importance; absent if it has no tiers, or if the comparison could not be made
-    /// (then a warning says so).
+    /// The task compared with others of its complexity × importance; absent if it has no tiers, or if the
+    /// comparison could not be made (then a warning says so).
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub class: Option<ClassComparison>,
     /// Warnings for readers: missing, estimated or unmatched data.

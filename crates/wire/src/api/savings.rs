@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// Tasks that the gate could block compared with those that it could not, by class. If a sample is too small, `lacks` says so
-/// instead of giving numbers.
+/// Tasks that the gate could block compared with those that it could not, by class. If a sample is too small,
+/// `lacks` says so instead of giving numbers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct SavingsReport {
     /// The position that this answer covers.

@@ -62,7 +62,8 @@ pub struct TaskSummary {
     pub title: Option<String>,
     /// `implicit`, `open`, `completed`, `cancelled` or `abandoned`.
     pub stage: String,
-    /// `within`, `warning` or `exceeded`; `unknown` if the task ended without reported usage; `no_limits` for an implicit task, never 0 %.
+    /// `within`, `warning` or `exceeded`; `unknown` if the task ended without reported usage; `no_limits` for
+    /// an implicit task, never 0 %.
     pub budget_status: String,
     /// Complexity tier; absent until the task is opened.
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -97,8 +98,9 @@ pub struct TaskSummary {
     pub first_at: String,
     /// When its latest event happened.
     pub last_at: String,
-    /// How far a producer's clock differs from the ledger's, in milliseconds, by that producer's latest event: positive if it is more than
-    /// five minutes ahead, negative if it is more than a day behind (open tasks only). Absent if the times are plausible.
+    /// How far a producer's clock differs from the ledger's, in milliseconds, by that producer's latest
+    /// event: positive if it is more than five minutes ahead, negative if it is more than a day behind (open
+    /// tasks only). Absent if the times are plausible.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub clock_skew_ms: Option<i64>,
     /// Whether some of its events could not be read. The numbers leave out those events and all later ones.
@@ -129,7 +131,8 @@ pub struct TaskSelection {
     pub tokens_used: u64,
     /// Sum of their token limits.
     pub token_limits: u64,
-    /// Average over those tasks of each task's usage in percent of its token limit, truncated to two decimals; absent if there are none.
+    /// Average over those tasks of each task's usage in percent of its token limit, truncated to two
+    /// decimals; absent if there are none.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub average_utilization_percent: Option<String>,
     /// Their total usage in percent of their total limits, truncated likewise.

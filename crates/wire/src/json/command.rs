@@ -6,8 +6,8 @@ use super::object::{Object, shown};
 use crate::error::FieldError;
 use crate::kind::ENVELOPE;
 
-/// The event's JSON for a command's flat JSON. `given` are fields that the endpoint's address says already; the body may
-/// repeat them, but not differ.
+/// The event's JSON for a command's flat JSON. `given` are fields that the endpoint's address says already;
+/// the body may repeat them, but not differ.
 ///
 /// # Errors
 ///

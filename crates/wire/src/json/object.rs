@@ -1,6 +1,7 @@
 //! Checked access to JSON: numbers keep their text, keys are known and given once, errors carry the path.
 //!
-//! A value is parsed only when a field of a known type asks for it, so nesting is as deep as the contract and no deeper.
+//! A value is parsed only when a field of a known type asks for it, so nesting is as deep as the contract and
+//! no deeper.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;

@@ -1,10 +1,10 @@
 //! Each kind of event between its forms: the domain's, protobuf, JSON in and out; and the rules it keeps on its way in.
 //!
-//! A subject is a file here, of the same name as in `domain/src/event`. What has to go through all kinds is made from the
-//! domain's table of them, [`tollgate_domain::each_kind`].
+//! A subject is a file here, of the same name as in `domain/src/event`. What has to go through all kinds is
+//! made from the domain's table of them, [`tollgate_domain::each_kind`].
 //!
-//! Reading protobuf checks the form only, never limits such as the length of a text: what was recorded under older limits
-//! stays readable. The limits are [`Kind::check`], for events on their way in.
+//! Reading protobuf checks the form only, never limits such as the length of a text: what was recorded under
+//! older limits stays readable. The limits are [`Kind::check`], for events on their way in.
 
 mod alert;
 mod gate;
@@ -40,7 +40,8 @@ trait Kind: Sized {
     /// The content: what a producer sends of it, in the one form that is hashed.
     fn content(&self, text_length: Option<TextLength>) -> Self::Proto;
 
-    /// Sets what the decision and the appender added to it when it was sent as `sent`. Most kinds are stored as they are sent.
+    /// Sets what the decision and the appender added to it when it was sent as `sent`. Most kinds are stored
+    /// as they are sent.
     fn add(&self, _sent: &Self, _text_length: Option<TextLength>, _added: &mut Added) {}
 
     /// Checks every limit. What the ledger makes itself comes from what was checked before.

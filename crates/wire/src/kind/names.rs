@@ -1,4 +1,5 @@
-//! The names of the kinds of events, as JSON has them: those that producers send, and those that the ledger writes itself.
+//! The names of the kinds of events, as JSON has them: those that producers send, and those that the ledger
+//! writes itself.
 
 use tollgate_domain::event::{KINDS, Sender};
 

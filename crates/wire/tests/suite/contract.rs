@@ -1,4 +1,5 @@
-//! The overview of the contract names every file, every kind with its number, and every field that a producer sends with one.
+//! The overview of the contract names every file, every kind with its number, and every field that a producer
+//! sends with one.
 
 const FILES: [(&str, &str); 10] = [
     ("alert.proto", include_str!("../../../../proto/tollgate/v1/alert.proto")),

@@ -118,8 +118,8 @@ fn mark(dir: &Path, epoch: &str) -> Result<(), Failure> {
         .map_err(|error| Failure::failed(format!("writing to {}: {error}", dir.display())))
 }
 
-/// Whether a directory with a demo's marker may be replaced: not where somebody works with its ledger, nor where the ledger is another
-/// one than the demo made. Gives the ledger, held, so that nobody begins to.
+/// Whether a directory with a demo's marker may be replaced: not where somebody works with its ledger, nor
+/// where the ledger is another one than the demo made. Gives the ledger, held, so that nobody begins to.
 fn replaceable(dir: &Path, marker: &str) -> Result<Option<EmbeddedLog>, Failure> {
     let refused = |what: String| {
         Failure::failed(format!("replacing the demo in {}: {what}; choose another with --dir", dir.display()))

@@ -1,4 +1,5 @@
-//! Booking calls: each once, whatever the ledger has of them already. `settle` says what to append; this asks and appends.
+//! Booking calls: each once, whatever the ledger has of them already. `settle` says what to append; this asks
+//! and appends.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::hash::{BuildHasher as _, RandomState};
@@ -20,8 +21,8 @@ use crate::exit::Failure;
 /// Bytes of a request's events: below the 1 MiB of a body.
 const REQUEST_BYTES: usize = 900 * 1024;
 
-/// Calls of one import that are known again when they are read again; of later ones a repetition counts as a call that was
-/// there already.
+/// Calls of one import that are known again when they are read again; of later ones a repetition counts as a
+/// call that was there already.
 const READ_KEPT: usize = 1 << 20;
 
 /// How often events that a conflict kept out are sent again: each time the conflicts are settled first.
@@ -118,8 +119,8 @@ impl<'a> Books<'a> {
         Ok(())
     }
 
-    /// The session that calls are of which several of the family have: those that only the ledger knows come before those that
-    /// this import reads, which are in the order of their age.
+    /// The session that calls are of which several of the family have: those that only the ledger knows come
+    /// before those that this import reads, which are in the order of their age.
     fn first_of(&self, family: &Family) -> Option<&str> {
         let sessions = self.families.get(&family.root)?.iter();
         let in_order = self.order.contains_key(&family.session);

@@ -137,8 +137,8 @@ impl Ledger<'_> {
     }
 }
 
-/// How often a view that does not answer is asked again. Each time it is waited for some seconds: a projector that is started again is
-/// there by then.
+/// How often a view that does not answer is asked again. Each time it is waited for some seconds: a projector
+/// that is started again is there by then.
 const TRIES: usize = 12;
 
 fn again(error: ClientError) -> Failure {

@@ -90,7 +90,8 @@ pub(crate) async fn run(global: &Global, source: Source, args: &ImportArgs) -> R
     Ok(if unreadable { ExitCode::from(DIFFERS) } else { ExitCode::SUCCESS })
 }
 
-/// Whether Ctrl-C was pressed: the request that runs is answered then, and no other is sent. A second one ends the process.
+/// Whether Ctrl-C was pressed: the request that runs is answered then, and no other is sent. A second one
+/// ends the process.
 #[derive(Clone, Debug)]
 struct Interrupted(Arc<AtomicBool>);
 

@@ -1,4 +1,5 @@
-//! Prices with conditions: sizes of context, service tiers, lifetimes of the cache, hours; and fields that nobody knows.
+//! Prices with conditions: sizes of context, service tiers, lifetimes of the cache, hours; and fields that
+//! nobody knows.
 
 use proptest::prelude::*;
 
@@ -194,8 +195,8 @@ fn whatever_is_left_out_or_taken_otherwise_is_named() {
 }
 
 proptest! {
-    /// The more tokens, the more a call costs; where a tier begins nothing becomes cheaper, and an entry's service tiers, conditions and
-    /// sizes never make a price out of nothing.
+    /// The more tokens, the more a call costs; where a tier begins nothing becomes cheaper, and an entry's
+    /// service tiers, conditions and sizes never make a price out of nothing.
     #[test]
     fn more_tokens_are_never_cheaper(
         input in 0_u64..2_000_000, cached in 0_u64..500_000, write in 0_u64..50_000, output in 0_u64..50_000, more in 1_u64..300_000,

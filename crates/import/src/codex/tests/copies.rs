@@ -1,4 +1,5 @@
-//! Forks, second files, sub-agents and records: whose each call is, under which key, and what earlier versions made of it.
+//! Forks, second files, sub-agents and records: whose each call is, under which key, and what earlier
+//! versions made of it.
 
 use super::{reader, rollout};
 use crate::call::Means;
@@ -8,8 +9,9 @@ use tollgate_domain::event::{EventBody, UsageEvent};
 
 /// A line from a short form; times are minutes and seconds of one hour.
 ///
-/// `MM:SS meta ID FIELDS…` · `MM:SS turn MODEL` · `MM:SS count TOTAL LAST` · `MM:SS record THREAD RESPONSE USED TOTAL`, counters as
-/// `input/cached/written/output/reasoning`; a field as `name=value`, `ordinal=N` of the line.
+/// `MM:SS meta ID FIELDS…` · `MM:SS turn MODEL` · `MM:SS count TOTAL LAST` · `MM:SS record THREAD RESPONSE
+/// USED TOTAL`, counters as `input/cached/written/output/reasoning`; a field as `name=value`, `ordinal=N` of
+/// the line.
 fn line(short: &str) -> String {
     let mut words: Vec<&str> = short.split_whitespace().collect();
     let ordinal = words.iter().position(|word| word.starts_with("ordinal=")).map(|place| words.remove(place));
@@ -65,8 +67,8 @@ fn line(short: &str) -> String {
     )
 }
 
-/// Items as text: calls as `task id uncached/cached/written/output`, with `(= ID)` for what an earlier version called it and `(copy)`;
-/// what it counted and is none as `- ID`; the others by their messages.
+/// Items as text: calls as `task id uncached/cached/written/output`, with `(= ID)` for what an earlier
+/// version called it and `(copy)`; what it counted and is none as `- ID`; the others by their messages.
 fn read(script: &[&str]) -> Vec<String> {
     let lines: Vec<String> = script.iter().map(|short| line(short)).collect();
     let lines: Vec<&str> = lines.iter().map(String::as_str).collect();

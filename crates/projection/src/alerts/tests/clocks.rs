@@ -1,5 +1,5 @@
-//! Given producers whose clocks are wrong, then usage counts, silence and stuck follow the ledger's clock, and the skew is told of
-//! until it ends.
+//! Given producers whose clocks are wrong, then usage counts, silence and stuck follow the ledger's clock,
+//! and the skew is told of until it ends.
 
 use tollgate_domain::alert::AlertRule;
 use tollgate_domain::time::Timestamp;

@@ -1,5 +1,5 @@
-//! Given a story, when someone with a clock looks, then these alerts: silence, stuck, drift, conflict, lag, quarantine, and phases that are
-//! not the ledger's.
+//! Given a story, when someone with a clock looks, then these alerts: silence, stuck, drift, conflict, lag,
+//! quarantine, and phases that are not the ledger's.
 
 use tollgate_domain::alert::{AlertRule, Severity};
 use tollgate_domain::config::WatchConfig;
@@ -11,7 +11,8 @@ use crate::alerts::out_of_step::{Standing, out_of_step};
 use crate::alerts::watch::{observed, outlook};
 use crate::testing::{Story, story};
 
-/// The alerts of a story but for levels and breaches: `rule scope level #generation`, those that ended with a minus and why.
+/// The alerts of a story but for levels and breaches: `rule scope level #generation`, those that ended with a
+/// minus and why.
 fn shown(story: &Story) -> Vec<String> {
     let one = |alert: &&crate::alerts::Alert| {
         let condition = &alert.condition;

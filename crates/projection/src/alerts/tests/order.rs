@@ -1,5 +1,5 @@
-//! Properties of the alerts view: once per condition and generation, whatever comes twice; and rows that depend on nothing but the
-//! order within a partition.
+//! Properties of the alerts view: once per condition and generation, whatever comes twice; and rows that
+//! depend on nothing but the order within a partition.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -63,7 +63,8 @@ fn events() -> impl Strategy<Value = Vec<Stored>> {
                 script.push_str(", in T-1, of default, end THINK, start THINK");
             }
             let rule = of_alert.split_whitespace().nth(1).unwrap();
-            // An alert of the rule is there for certain right after this: a conflict always raises one, unless it is open.
+            // An alert of the rule is there for certain right after this: a conflict always raises one,
+            // unless it is open.
             if rule == "conflict" {
                 script.push_str(&format!(", conflict x{nth}, {of_alert}"));
             } else {
@@ -109,7 +110,8 @@ proptest! {
         prop_assert_eq!(differ.map(|key| String::from_utf8_lossy(key).into_owned()), None);
     }
 
-    /// Several who watch write the same observation. The log keeps one; and if it kept two, the second would change nothing.
+    /// Several who watch write the same observation. The log keeps one; and if it kept two, the second would
+    /// change nothing.
     #[test]
     fn observations_that_come_twice_change_nothing(events in events()) {
         let mut once = BTreeMap::new();

@@ -1,5 +1,6 @@
-//! Charts as SVG: bars of what each phase used beside its limit, and the tokens of the task over time. Whole numbers only;
-//! each chart is drawn for a narrow and for a wide screen, so that its texts have the size of texts.
+//! Charts as SVG: bars of what each phase used beside its limit, and the tokens of the task over time. Whole
+//! numbers only; each chart is drawn for a narrow and for a wide screen, so that its texts have the size of
+//! texts.
 
 use std::fmt::Write;
 
@@ -168,8 +169,8 @@ pub(super) struct Timeline {
     pub(super) limit: Option<u128>,
 }
 
-/// The timeline of a report: tokens grow evenly while an execution runs, what names no phase is added at the end. `None`
-/// where no phase was started.
+/// The timeline of a report: tokens grow evenly while an execution runs, what names no phase is added at the
+/// end. `None` where no phase was started.
 pub(super) fn timeline(report: &TaskReport) -> Option<Timeline> {
     let mut executions: Vec<(Timestamp, Timestamp, u128, String, bool)> = Vec::new();
     for execution in &report.executions {

@@ -2,8 +2,8 @@
 
 use tollgate_domain::printable::is_hidden;
 
-/// The text with nothing left that HTML would act on, or that would be shown as something else than it is: control characters
-/// and those that turn the direction of reading stand as a mark.
+/// The text with nothing left that HTML would act on, or that would be shown as something else than it is:
+/// control characters and those that turn the direction of reading stand as a mark.
 pub(super) fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {

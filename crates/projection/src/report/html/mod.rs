@@ -1,5 +1,5 @@
-//! The budget report as one HTML page: nothing is loaded from elsewhere, nothing runs, charts are drawn in place, and beside each
-//! stands a table that says the same.
+//! The budget report as one HTML page: nothing is loaded from elsewhere, nothing runs, charts are drawn in
+//! place, and beside each stands a table that says the same.
 
 mod chart;
 mod escape;

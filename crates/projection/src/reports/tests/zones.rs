@@ -151,8 +151,8 @@ fn more_periods_than_are_listed_stand_in_one_row() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
-    /// Periods of every length add up to the total in every zone, each has what happened in it, and two ranges that meet have what both
-    /// together have, in each list.
+    /// Periods of every length add up to the total in every zone, each has what happened in it, and two
+    /// ranges that meet have what both together have, in each list.
     #[test]
     fn periods_and_ranges_add_up_in_every_zone(
         nth in 0usize..700,

@@ -35,8 +35,8 @@ proptest! {
     // Each case folds about 80 events a few times; 256 cases take about 2 s.
     #![proptest_config(ProptestConfig::with_cases(256))]
 
-    /// However facts arrive, among each other, before, between and after decisions and other tasks' events: the rows of the
-    /// status view are the same, byte for byte.
+    /// However facts arrive, among each other, before, between and after decisions and other tasks' events:
+    /// the rows of the status view are the same, byte for byte.
     #[test]
     fn rows_do_not_depend_on_the_order_in_which_facts_arrive(events in events(), places in places()) {
         let expected = bytes_of(&folded(&Status, &events));
@@ -52,8 +52,8 @@ proptest! {
         }
     }
 
-    /// Usage that leaves its attempt to the ledger may land in another attempt when it arrives at another time; the task's
-    /// totals stay.
+    /// Usage that leaves its attempt to the ledger may land in another attempt when it arrives at another
+    /// time; the task's totals stay.
     #[test]
     fn totals_do_not_depend_on_it_even_where_no_attempt_is_named(events in events(), places in places()) {
         let mut events = events;

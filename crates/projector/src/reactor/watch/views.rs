@@ -63,8 +63,8 @@ impl Watch {
         Ok(all.len())
     }
 
-    /// The partitions of a view that lack a record which is too old, with that record. One that was late stays so until it is caught
-    /// up, or nearly.
+    /// The partitions of a view that lack a record which is too old, with that record. One that was late
+    /// stays so until it is caught up, or nearly.
     async fn lags(
         &self,
         part: &ViewHealth,
@@ -94,8 +94,9 @@ impl Watch {
         Ok(found)
     }
 
-    /// Whether a view has everything that was there at the last look, and that was too short ago for what came since to be late: then nothing
-    /// has to be read. A view that folds in groups lacks a moment's records at most looks.
+    /// Whether a view has everything that was there at the last look, and that was too short ago for what
+    /// came since to be late: then nothing has to be read. A view that folds in groups lacks a moment's
+    /// records at most looks.
     fn lacks_only_new(
         &self,
         partition: PartitionId,

@@ -28,7 +28,7 @@ pub struct AlertQuery {
     pub severity: Option<Severity>,
     /// Only in this state.
     pub state: AlertState,
-    /// At most so many.
+    /// How many to return at most.
     pub limit: usize,
 }
 
@@ -96,7 +96,8 @@ impl Questions {
 
     async fn changes_now(&self, after: u64) -> Answer<(AlertChanges, Position)> {
         self.metrics.changes_read();
-        // What all parts contain is complete: a change of a part that is ahead may have others before it that are still to come.
+        // What all parts contain is complete: a change of a part that is ahead may have others before it that
+        // are still to come.
         let complete = match &*self.alerts {
             Source::Local(_) => None,
             Source::Remote(_) => Some(self.log.tail().await.map_err(|error| of_read(&error))?),

@@ -1,7 +1,7 @@
 //! Tasks as this process decided about them last: what the next decision depends on, without a question to anybody.
 //!
-//! It may be old: others decide too. Whoever decides from it appends under the sequence of the last decision that it contains, so
-//! that an old one loses; and refuses nothing before the view was asked.
+//! It may be old: others decide too. Whoever decides from it appends under the sequence of the last decision
+//! that it contains, so that an old one loses; and refuses nothing before the view was asked.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -28,13 +28,14 @@ pub(in crate::ledger) struct Decidable {
     pub(in crate::ledger) started_at: Option<Timestamp>,
     /// Where its phases stand, as the view says. Of no meaning in memory: only what is refused needs it.
     pub(in crate::ledger) phases: Phases,
-    /// Before what the gate blocks it, as the view says. In memory it is what the gate of this process answered last, which is enough to
-    /// warn, and not enough to refuse: the gate's answers are no decisions about the task, and others give them too.
+    /// Before what the gate blocks it, as the view says. In memory it is what the gate of this process
+    /// answered last, which is enough to warn, and not enough to refuse: the gate's answers are no decisions
+    /// about the task, and others give them too.
     pub(in crate::ledger) blocked: Option<Advance>,
     /// Tokens and milliseconds of it, as the view says. Of no meaning in memory: only an opening needs them.
     pub(in crate::ledger) used: (u128, u128),
-    /// Where this process has seen the task begin: no record up to here has an event of it, and each decision about it since was
-    /// appended by this process. `None`: it began before, or others decided about it too.
+    /// Where this process has seen the task begin: no record up to here has an event of it, and each decision
+    /// about it since was appended by this process. `None`: it began before, or others decided about it too.
     pub(in crate::ledger) begun_after: Option<Sequence>,
 }
 

@@ -17,7 +17,7 @@ pub struct DeliveryQuery {
     pub endpoint: Option<String>,
     /// Those that are settled too.
     pub all: bool,
-    /// At most so many.
+    /// How many to return at most.
     pub limit: usize,
 }
 

@@ -13,7 +13,8 @@ use tollgate_wire::api::{BreakerState, BudgetHealth, SavingsReport};
 use super::{Questions, Read};
 use crate::problem::{Answer, of_query};
 
-/// How long a gate waits for the state of the breaker, once for a process: a view that does not answer keeps no gate from blocking.
+/// How long a gate waits for the state of the breaker, once for a process: a view that does not answer keeps
+/// no gate from blocking.
 const FIRST_WAIT: Duration = Duration::from_millis(500);
 
 impl Questions {
@@ -115,7 +116,8 @@ impl Questions {
         Ok(answered.answer)
     }
 
-    /// Whether the breaker keeps the gate from blocking, as far as this process knows. Reactors tell it; the first gate asks.
+    /// Whether the breaker keeps the gate from blocking, as far as this process knows. Reactors tell it; the
+    /// first gate asks.
     pub(in crate::ledger) async fn breaker_is_open(&self) -> bool {
         self.breaker
             .asked

@@ -32,8 +32,8 @@ pub struct LogQuery {
 }
 
 impl Questions {
-    /// What the log has under these names, which are all of one task. Where the log itself knows them for a window only, the
-    /// projector of the task's partition is asked, whose id index knows them for life.
+    /// What the log has under these names, which are all of one task. Where the log itself knows them for a
+    /// window only, the projector of the task's partition is asked, whose id index knows them for life.
     pub(in crate::ledger) async fn find(&self, names: Vec<EventName>) -> Answer<Vec<Option<Found>>> {
         self.find_within(names, FIND_WAIT).await
     }

@@ -21,7 +21,8 @@ use tollgate_wire::api::{LimitsResponse, TaskList, TaskReport, TaskStatus};
 use super::Questions;
 use crate::problem::{Answer, INVALID, TASK_UNKNOWN, of_query, of_read};
 
-/// How long a report waits at most for what similar tasks used, where it is to see a position: it is worth more without than late.
+/// How long a report waits at most for what similar tasks used, where it is to see a position: a report
+/// without them beats a late one.
 const SIMILAR_WITHIN: Duration = Duration::from_secs(2);
 
 /// What a question has to see, and for how long it waits for that.
@@ -50,7 +51,7 @@ pub struct ListQuery {
     pub filter: TaskFilter,
     /// Whether all of them are summed up, those of other pages too.
     pub summed: bool,
-    /// At most so many.
+    /// How many to return at most.
     pub limit: usize,
 }
 
@@ -230,7 +231,8 @@ impl Questions {
     }
 }
 
-/// The limits of these tiers under a config, and what of them remains where these phases (with commas between) are completed.
+/// The limits of these tiers under a config, and what of them remains where these phases (with commas
+/// between) are completed.
 ///
 /// # Errors
 ///

@@ -10,8 +10,8 @@ use tollgate_projection::report::Pseudonyms;
 use super::Questions;
 use crate::problem::{Answer, REFUSED};
 
-/// The pseudonyms of the key in a file; made where there is none. Beside it stands the hash of the key: one that is damaged, gone or
-/// another one would silently give everybody other names.
+/// The pseudonyms of the key in a file; made where there is none. Beside it stands the hash of the key: one
+/// that is damaged, gone or another one would silently give everybody other names.
 fn pseudonyms(path: &Path) -> io::Result<Pseudonyms> {
     let check = beside(path, "check");
     let key = match File::open(path) {
@@ -47,7 +47,8 @@ fn beside(path: &Path, what: &str) -> PathBuf {
     name.into()
 }
 
-/// Writes a file, unless there is one. Written beside and then linked: who comes second takes what the first one made, whole.
+/// Writes a file, unless there is one. Written beside and then linked: who comes second takes what the first
+/// one made, whole.
 fn make(path: &Path, bytes: &[u8]) -> io::Result<()> {
     if path.exists() {
         return Ok(());

@@ -33,8 +33,8 @@ pub(in crate::ledger) struct Ask<'a> {
 pub(in crate::ledger) enum Through {
     /// The log's end as of the question.
     End,
-    /// What this process has appended and read. On a data directory that is the end; over NATS others may have appended more a moment ago,
-    /// and the log is not asked.
+    /// What this process has appended and read. On a data directory that is the end; over NATS others may
+    /// have appended more a moment ago, and the log is not asked.
     Seen,
 }
 
@@ -45,8 +45,8 @@ pub(in crate::ledger) struct Standing {
 }
 
 impl Questions {
-    /// Where a task stands. Where the log's end is to be contained, it and the view are asked at the same time: mostly the view contains it
-    /// already. Where it does not, it is asked again.
+    /// Where a task stands. Where the log's end is to be contained, it and the view are asked at the same
+    /// time: mostly the view contains it already. Where it does not, it is asked again.
     ///
     /// # Errors
     ///
@@ -101,11 +101,12 @@ impl Questions {
         Standing { found, as_of }
     }
 
-    /// Which of these events, all of one task, the log has already; `None`: that cannot be told without the state of the task as of
-    /// the log's end.
+    /// Which of these events, all of one task, the log has already; `None`: that cannot be told without the
+    /// state of the task as of the log's end.
     ///
-    /// An id of a decision can only be one of another decision about the task, or one of this process' appends. Both are known here
-    /// where the task began here. Where it did not, the id index of the projector has the earlier ones.
+    /// An id of a decision can only be one of another decision about the task, or one of this process'
+    /// appends. Both are known here where the task began here. Where it did not, the id index of the
+    /// projector has the earlier ones.
     pub(in crate::ledger) async fn known_beside(
         &self,
         known: &Decidable,

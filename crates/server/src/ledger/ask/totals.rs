@@ -37,7 +37,8 @@ impl Questions {
         };
         let (mut found, mut as_of, parts) = self.totals(&question, wait).await?;
         if parts > 1 && found.totals.is_cut() {
-            // What is among the largest here may be in the rest there: all are asked for the same groups, so that each row is whole.
+            // What is among the largest here may be in the rest there: all are asked for the same groups, so
+            // that each row is whole.
             question.listed = Some(found.totals.largest(asked.top));
             (found, as_of, _) = self.totals(&question, wait).await?;
         }

@@ -28,13 +28,14 @@ pub(super) struct Along {
     pub(super) found: Option<Answered<TaskStanding>>,
 }
 
-/// What the questions are told once the events are appended: up to where, or `None` where not all of them are in the log.
+/// What the questions are told once the events are appended: up to where, or `None` where not all of them are
+/// in the log.
 type Told = Option<Option<Position>>;
 
 impl Gate {
-    /// Appends the events of a request, as [`Self::append`] does, and asks the gate about them. A question has no answer where an event
-    /// of the request is not in the log, and where it could not be decided in its time: nothing was recorded then, and it is to be
-    /// asked alone.
+    /// Appends the events of a request, as [`Self::append`] does, and asks the gate about them. A question
+    /// has no answer where an event of the request is not in the log, and where it could not be decided in
+    /// its time: nothing was recorded then, and it is to be asked alone.
     pub async fn append_and_ask(
         &self,
         events: Vec<ReadEvent>,
@@ -53,8 +54,9 @@ impl Gate {
         tokio::join!(appending, join_all(asking))
     }
 
-    /// Asks one question. Where the view is in another process it is asked at once for a state behind the one that this process has seen:
-    /// mostly that is the one with the events, and the view's answer comes with their acknowledgement.
+    /// Asks one question. Where the view is in another process it is asked at once for a state behind the one
+    /// that this process has seen: mostly that is the one with the events, and the view's answer comes with
+    /// their acknowledgement.
     async fn ask_along(&self, gate: &GateAfter, mut told: watch::Receiver<Told>) -> Option<GateResponse> {
         let wait = Duration::from_millis(gate.wait_ms.unwrap_or(WAIT_MS).min(MAX_WAIT_MS));
         let tenant = gate.tenant.as_deref().unwrap_or("default");
@@ -90,7 +92,8 @@ impl Gate {
         self.gate_checked(tenant, &gate.task, &request, Some(along)).await.ok().flatten()
     }
 
-    /// Where the task stands after the next record of its partition. `None`: that is not known in time, or nothing has to be asked for it.
+    /// Where the task stands after the next record of its partition. `None`: that is not known in time, or
+    /// nothing has to be asked for it.
     async fn next_standing(
         &self,
         question: &Question,

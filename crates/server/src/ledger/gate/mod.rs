@@ -102,7 +102,8 @@ impl Gate {
             task: &question.task,
             names: &names,
             at_least: at_least.as_ref(),
-            // Who says what he has seen has appended it a moment ago: what others append at the same time may come after the answer too.
+            // Who says what he has seen has appended it a moment ago: what others append at the same time may
+            // come after the answer too.
             through: if at_least.is_some() { Through::Seen } else { Through::End },
             up_to: wait,
         };

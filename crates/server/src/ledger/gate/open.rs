@@ -10,14 +10,15 @@ use super::{Gate, Recorded, question, response};
 use crate::problem::{Answer, INTERNAL};
 
 impl Gate {
-    /// Decides whether a task may advance. The view behind the answer has seen the asker's position and what this server has appended and
-    /// read, or where no position is given the log's end as of the question; if it does not get there in time the answer follows
-    /// `on_stale` and says so. A failure of the check itself (the log or the rows cannot be read) is no error: the answer is `allow`
-    /// with the reason `degraded`.
+    /// Decides whether a task may advance. The view behind the answer has seen the asker's position and what
+    /// this server has appended and read, or where no position is given the log's end as of the question; if
+    /// it does not get there in time the answer follows `on_stale` and says so. A failure of the check itself
+    /// (the log or the rows cannot be read) is no error: the answer is `allow` with the reason `degraded`.
     ///
     /// # Errors
     ///
-    /// The problem to answer with: a task that is not known, a phase that is none, an id that was used for another question.
+    /// The problem to answer with: a task that is not known, a phase that is none, an id that was used for
+    /// another question.
     pub async fn ask(&self, tenant: &str, task: &str, request: &GateRequest) -> Answer<GateResponse> {
         let undecided = || INTERNAL.with(format!("asking the gate for task `{task}`: it was not decided"));
         let answered = self.gate_checked(tenant, task, request, None).await;
@@ -46,7 +47,8 @@ impl Gate {
         }
     }
 
-    /// Appends, and waits so long for it. What takes longer is appended all the same if the log comes back; what became of it is not known here.
+    /// Appends, and waits so long for it. What takes longer is appended all the same if the log comes back;
+    /// what became of it is not known here.
     pub(super) async fn append_within(&self, up_to: Duration, batch: Batch) -> Result<Receipt, String> {
         let log = Arc::clone(&self.log);
         let appending = tokio::spawn(async move { log.append(batch).await });

@@ -23,8 +23,9 @@ const CONFIG: &str = "config";
 const PRICES: &str = "prices";
 
 impl InForce {
-    /// Records config and prices where they are not those that the log has last. A log that takes no appends just now does not
-    /// keep the ledger from answering: the next start records them. The first call does it, the others wait for that.
+    /// Records config and prices where they are not those that the log has last. A log that takes no appends
+    /// just now does not keep the ledger from answering: the next start records them. The first call does it,
+    /// the others wait for that.
     pub(crate) async fn record_settings(&self) {
         let recorded = Arc::clone(&self.recorded.read().unwrap_or_else(PoisonError::into_inner));
         if let Recorded::Known(last) = &*recorded {
@@ -50,7 +51,8 @@ impl InForce {
             let rejected = EventBody::from(ConfigRejected { source, problems, config_hash });
             facts.push(("config-rejected", rejected, None));
         }
-        // What stands in for what the log has last, and cannot be had, was meant by nobody: the next start looks for that again.
+        // What stands in for what the log has last, and cannot be had, was meant by nobody: the next start
+        // looks for that again.
         let named = matches!(self.named.config, Some(Ok(_)));
         let config_stands_in = settings.config_problem.is_some() && !named && last_config.is_some();
         let prices_stand_in = settings.prices_problem.is_some() && self.named.prices.is_none();

@@ -236,7 +236,8 @@ fn unlike(last: &LastPrices, why: &str) -> String {
 }
 
 impl InForce {
-    /// Looks again for the settings that the log has last: whether they are known by now, and whether another process put others in force.
+    /// Looks again for the settings that the log has last: whether they are known by now, and whether another
+    /// process put others in force.
     pub(crate) async fn learn_settings(&self) {
         let known = Arc::clone(&self.recorded.read().unwrap_or_else(PoisonError::into_inner));
         if matches!(*known, Recorded::Known(_)) {
@@ -256,7 +257,8 @@ impl InForce {
         self.record_settings().await;
     }
 
-    /// Takes over what another process put in force; where the operator named config or prices, those stay, and health says so.
+    /// Takes over what another process put in force; where the operator named config or prices, those stay,
+    /// and health says so.
     async fn follow_settings(&self) {
         let partition = PartitionId::of(TenantId::ledger().as_str(), TaskId::ledger().as_str());
         // A log that does not answer is said by its own check, and asked again.
@@ -291,8 +293,8 @@ impl InForce {
         self.settings_seen.store(end.0, Ordering::Relaxed);
     }
 
-    /// Has what is in force compared with what the log has last, though nothing new is in the log: until then health goes on saying what
-    /// it said.
+    /// Has what is in force compared with what the log has last, though nothing new is in the log: until then
+    /// health goes on saying what it said.
     pub(super) fn compare_settings_again(&self) {
         self.settings_seen.store(0, Ordering::Relaxed);
     }
@@ -302,7 +304,8 @@ impl InForce {
         matches!(self.named.config, Some(Ok(_))) || settings.config_origin == Origin::File
     }
 
-    /// The settings of the log, for a server that nobody named a config for: another server may have put another one in force.
+    /// The settings of the log, for a server that nobody named a config for: another server may have put
+    /// another one in force.
     ///
     /// `None`: they could not be read.
     pub(super) async fn follow_log(&self) -> Option<Settings> {

@@ -9,9 +9,9 @@ use super::{InForce, Settings};
 use crate::problem::{Answer, CONFIG_INVALID};
 
 impl InForce {
-    /// Reads the config's file again. What it says of limits, thresholds and levels holds for tasks opened from now on, its
-    /// switches at once. That the config changed is an event. One that is invalid or missing changes nothing: the config in
-    /// force stays, with an event that names every problem.
+    /// Reads the config's file again. What it says of limits, thresholds and levels holds for tasks opened
+    /// from now on, its switches at once. That the config changed is an event. One that is invalid or missing
+    /// changes nothing: the config in force stays, with an event that names every problem.
     ///
     /// # Errors
     ///

@@ -73,7 +73,8 @@ pub struct Settings {
     pub tracking_disabled: bool,
     /// A config that was meant and is not in force, and what is instead.
     pub config_problem: Option<String>,
-    /// Config or prices that somebody else put in force since, where this process acts by those that its operator named.
+    /// Config or prices that somebody else put in force since, where this process acts by those that its
+    /// operator named.
     pub elsewhere: Option<String>,
     /// The prices that were in force last, where they are not any more though nobody named others.
     pub prices_problem: Option<String>,
@@ -154,7 +155,8 @@ impl Settings {
         warnings
     }
 
-    /// Which prices are in force, for people: `shipped@0123456789ab, 800 models, compared with its sources on 2026-11-28 (3 days ago)`.
+    /// Which prices are in force, for people: `shipped@0123456789ab, 800 models, compared with its sources on
+    /// 2026-11-28 (3 days ago)`.
     #[must_use]
     pub fn prices_line(&self, now: Timestamp) -> String {
         let (version, models) = (self.prices.version(), self.prices.len());

@@ -35,12 +35,13 @@ pub struct AccessQuery {
     pub reader: Option<String>,
     /// Only of this task.
     pub task: Option<String>,
-    /// At most so many.
+    /// How many to return at most.
     pub limit: usize,
 }
 
 impl Operations {
-    /// Notes that someone read a report of a task. It is recorded soon; the read neither waits for that nor fails with it.
+    /// Notes that someone read a report of a task. It is recorded soon; the read neither waits for that nor
+    /// fails with it.
     pub fn note_read(&self, tenant: &str, task: &str, reading: Reading) {
         let Reading { report, format, redacted, reader, address } = reading;
         let tenant = TenantId::new(tenant);

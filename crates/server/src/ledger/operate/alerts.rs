@@ -10,8 +10,8 @@ use crate::ledger::{Appended, Read, ReadEvent};
 use crate::problem::{Answer, INVALID, of_field};
 
 impl Operations {
-    /// Records that a person has seen an alert, under the alert's task. The first acknowledgement counts; the same one again is a
-    /// duplicate.
+    /// Records that a person has seen an alert, under the alert's task. The first acknowledgement counts; the
+    /// same one again is a duplicate.
     ///
     /// # Errors
     ///

@@ -9,7 +9,8 @@ use crate::ledger::{Appended, Read};
 use crate::problem::{Answer, BREAKER_CLOSED};
 
 impl Operations {
-    /// Closes the breaker: a person has seen why it opened. Enforcement is on again at once here, within seconds on other servers.
+    /// Closes the breaker: a person has seen why it opened. Enforcement is on again at once here, within
+    /// seconds on other servers.
     ///
     /// # Errors
     ///

@@ -14,8 +14,8 @@ use crate::ledger::{OWN_PRODUCER, Read};
 use crate::problem::{ALERT_UNKNOWN, Answer, CONFLICT, INVALID, of_append, of_field, of_query};
 
 impl Operations {
-    /// Asks to tell a change of an alert again. On return the request is as durable as the log says; whoever delivers finds it
-    /// there.
+    /// Asks to tell a change of an alert again. On return the request is as durable as the log says; whoever
+    /// delivers finds it there.
     ///
     /// # Errors
     ///

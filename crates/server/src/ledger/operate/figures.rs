@@ -14,7 +14,8 @@ impl Operations {
         self.ask.governing_now(&Read::default()).await.map(|_| ())
     }
 
-    /// Looks at the figures of many tasks and at the transitions, and writes down what became true or false. How much was written.
+    /// Looks at the figures of many tasks and at the transitions, and writes down what became true or false.
+    /// How much was written.
     ///
     /// # Errors
     ///

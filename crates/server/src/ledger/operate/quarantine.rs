@@ -13,8 +13,8 @@ use crate::ledger::{OWN_PRODUCER, Read, ReadEvent};
 use crate::problem::{Answer, INTERNAL, QUARANTINE_ENDED, REFUSED, of_field};
 
 impl Operations {
-    /// Takes a message in after all: its events are appended, as the inbox would have done, or those that stand in for them. Where they
-    /// are refused again, it stays where it is.
+    /// Takes a message in after all: its events are appended, as the inbox would have done, or those that
+    /// stand in for them. Where they are refused again, it stays where it is.
     ///
     /// # Errors
     ///

@@ -1,5 +1,5 @@
-//! Remediations: what the gate blocked, the task `FIX-BUDGET-BREACH-{task}` for the people who look at it, and marks of who was told.
-//! Off the gate's way: the block holds whether it could be opened or not.
+//! Remediations: what the gate blocked, the task `FIX-BUDGET-BREACH-{task}` for the people who look at it,
+//! and marks of who was told. Off the gate's way: the block holds whether it could be opened or not.
 
 use std::collections::BTreeMap;
 
@@ -232,7 +232,7 @@ fn done_id(way: &str) -> String {
     format!("remediation/{way}/told")
 }
 
-/// The remediation of a recorded block; `None`: it is none that asks for one.
+/// The remediation of a recorded block; `None` if the block does not require one.
 fn of_decision((tenant, task): &Name, decision: &Decision) -> Option<Remediation> {
     let asked = decision.requirements.contains(&Requirement::Remediation);
     let tokens = decision.tokens.as_ref();

@@ -26,7 +26,8 @@ pub const MAX_REQUEST_EVENTS: usize = 500;
 /// What a record may hold of events before their frame; the frame takes less than the rest.
 const ROOM_FOR_EVENTS: usize = MAX_RECORD_BYTES - 16 * 1024;
 
-/// How many records of a request are on their way into the log at once: those of all partitions, with some whose task is decided about.
+/// How many records of a request are on their way into the log at once: those of all partitions, with some
+/// whose task is decided about.
 const AT_ONCE: usize = 32;
 
 /// Bytes that an event's frame takes beside its payload and id, at most.
@@ -107,8 +108,9 @@ struct Buckets {
 }
 
 impl Writer {
-    /// Appends the events of a request: those of one task together or not at all, tasks independent of each other and at the same time.
-    /// On return every event that is answered `appended` or `duplicate` is as durable as the log says.
+    /// Appends the events of a request: those of one task together or not at all, tasks independent of each
+    /// other and at the same time. On return every event that is answered `appended` or `duplicate` is as
+    /// durable as the log says.
     pub async fn append(&self, events: Vec<ReadEvent>) -> Appended {
         self.in_force.record_settings().await;
         let start = Position::start(self.log.epoch().id);

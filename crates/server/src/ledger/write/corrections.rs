@@ -146,8 +146,9 @@ impl Writer {
     }
 }
 
-/// What a correction costs or gives back. By the prices that the usage itself was priced with: where those in force now say another
-/// cost of it, or it had none, the correction has none either, so that it never gives back what was not charged.
+/// What a correction costs or gives back. By the prices that the usage itself was priced with: where those in
+/// force now say another cost of it, or it had none, the correction has none either, so that it never gives
+/// back what was not charged.
 fn correction_cost(
     settings: &Settings,
     (original, at): (&UsageRecorded, Timestamp),

@@ -67,7 +67,8 @@ impl Writer {
                 Batch { tenant: tenant.clone(), partition, events: plan.events, decision, recorded_at: None };
             let receipt = match self.log.append(batch).await {
                 Ok(receipt) => receipt,
-                // Somebody else decided first. Either a decision of this process, which it remembers, or the view has to see it.
+                // Somebody else decided first. Either a decision of this process, which it remembers, or the
+                // view has to see it.
                 Err(AppendError::WrongExpected { actual, .. }) => {
                     self.known.forget(&tenant, &task, decidable.last);
                     let mut at_least = Position::start(self.log.epoch().id);

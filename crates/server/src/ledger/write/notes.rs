@@ -1,4 +1,5 @@
-//! What the ledger records beside an answer: noted in memory, appended soon. The answer neither waits for it nor fails with it.
+//! What the ledger records beside an answer: noted in memory, appended soon. The answer neither waits for it
+//! nor fails with it.
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,7 +16,8 @@ use crate::ledger::own::batch_of;
 /// Notes that may wait to be recorded. A log that takes none for so long is in trouble that is told elsewhere.
 const WAITING: usize = 4096;
 
-/// How many of the latest notes are remembered, so that the same ones do not go to the log again, which would find duplicates.
+/// How many of the latest notes are remembered, so that the same ones do not go to the log again, which would
+/// find duplicates.
 const REMEMBERED: usize = 1024;
 
 /// What waits to be recorded.

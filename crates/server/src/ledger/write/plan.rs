@@ -214,7 +214,8 @@ impl From<Box<Problem>> for Unplanned {
     }
 }
 
-/// What an opening should say of a task that was used before it was opened: it may be above its limits from its first moment.
+/// What an opening should say of a task that was used before it was opened: it may be above its limits from
+/// its first moment.
 fn over_at_opening(
     decided: &TaskEvent,
     (tokens, latency_ms): (u128, u128),

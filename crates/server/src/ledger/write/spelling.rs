@@ -3,8 +3,8 @@
 use icu_normalizer::ComposingNormalizerBorrowed;
 use tollgate_domain::event::{Event, EventBody, TaskEvent};
 
-/// What the producer should know of the id of a task that it opens: ids are compared byte by byte, so the same letters in another
-/// form of Unicode are another task.
+/// What the producer should know of the id of a task that it opens: ids are compared byte by byte, so the
+/// same letters in another form of Unicode are another task.
 pub(super) fn warning(event: &Event) -> Option<String> {
     let EventBody::Task(TaskEvent::TaskOpened(_)) = event.body else { return None };
     let task = event.task.as_str();

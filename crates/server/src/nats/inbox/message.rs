@@ -16,8 +16,8 @@ use crate::intake::check_count;
 use crate::nats::is_protobuf;
 use crate::problem::INVALID;
 
-/// The header with the id of the event, where the event has none: NATS takes a message with the same one once within its
-/// window, too.
+/// The header with the id of the event, where the event has none: NATS takes a message with the same one once
+/// within its window, too.
 pub(crate) const ID_HEADER: &str = "Nats-Msg-Id";
 
 /// The header with the producer, where the event names none.

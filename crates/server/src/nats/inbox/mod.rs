@@ -1,5 +1,5 @@
-//! Drains the inbox: what producers published that can only publish becomes records of the ledger. Every server does; each
-//! message goes to one of them.
+//! Drains the inbox: what producers published that can only publish becomes records of the ledger. Every
+//! server does; each message goes to one of them.
 //!
 //! A message is acknowledged to NATS after the ledger has acknowledged its events, never before. A drainer that dies
 //! between the two leaves a message that comes again, and is a duplicate.
@@ -86,8 +86,8 @@ async fn drain(mut inbox: Inbox, ledger: Arc<Ledger>, mut stopped: watch::Receiv
     }
 }
 
-/// Messages that were taken and dropped since tracking was switched off. Whoever published them does not hear of it, so the
-/// process says it.
+/// Messages that were taken and dropped since tracking was switched off. Whoever published them does not hear
+/// of it, so the process says it.
 #[derive(Default)]
 struct Dropped(u64);
 
@@ -112,8 +112,8 @@ impl Dropped {
     }
 }
 
-/// Appends what can be appended: all together, and where that refuses some, message by message, so that none is refused for
-/// another one.
+/// Appends what can be appended: all together, and where that refuses some, message by message, so that none
+/// is refused for another one.
 async fn deal_with(ledger: &Ledger, messages: &[InboxMessage]) -> Vec<End> {
     if ledger.settings().tracking_off() {
         return vec![End::Ignored; messages.len()];

@@ -19,9 +19,9 @@ const HASH_DIGITS: usize = 32;
 /// What is written of each task.
 pub(super) const FILES: [&str; 3] = ["budget_report.md", "budget_report.html", "budget_enforcement.json"];
 
-/// Where the evidence of a task is: `{dir}/{task}/verify`, with the tenant before the task unless it is `default`. Names
-/// are escaped like in an address, so that none leaves the directory; one that is too long for a file system is cut, and
-/// ends in `~` and the beginning of the BLAKE3 hash of all of it.
+/// Where the evidence of a task is: `{dir}/{task}/verify`, with the tenant before the task unless it is
+/// `default`. Names are escaped like in an address, so that none leaves the directory; one that is too long
+/// for a file system is cut, and ends in `~` and the beginning of the BLAKE3 hash of all of it.
 #[must_use]
 pub fn evidence_dir(dir: &Path, tenant: &str, task: &str) -> PathBuf {
     let base = if tenant == DEFAULT_TENANT { dir.to_owned() } else { dir.join(safe(tenant)) };
