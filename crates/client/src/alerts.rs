@@ -5,7 +5,8 @@ use tollgate_wire::api::{
     QuarantineEndRequest, QuarantineEnded, QuarantineList, QuarantinedMessage, ResendRequest, ResendResponse,
 };
 
-use crate::client::{Address, Client, Read, escaped};
+use crate::address::{Address, escaped};
+use crate::client::{Client, Read};
 use crate::error::ClientError;
 
 /// Which alerts are asked for.

@@ -1,6 +1,6 @@
 //! The API as typed calls.
 
-use std::fmt::{self, Write};
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,6 +16,7 @@ use tollgate_wire::api::{
     ReloadResponse, SavingsReport, TaskList, TaskReport, TaskStatus,
 };
 
+use crate::address::{Address, escaped};
 use crate::error::ClientError;
 use crate::selection::{ReportQuery, TaskQuery};
 use crate::transport::Transport;
@@ -46,32 +47,6 @@ const MAX_RETRY_AFTER: Duration = Duration::from_secs(300);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("key: must hold only visible ASCII characters, because it is sent in a header")]
 pub struct InvalidKey;
-
-/// A path with a query, built piece by piece.
-pub(crate) struct Address {
-    pub(crate) text: String,
-    separator: char,
-}
-
-impl Address {
-    pub(crate) fn new(path: &str) -> Self {
-        Self { text: path.to_owned(), separator: '?' }
-    }
-
-    pub(crate) fn with(mut self, name: &str, value: Option<impl ToString>) -> Self {
-        if let Some(value) = value {
-            let value = escaped(&value.to_string());
-            // Writing to a String cannot fail.
-            let _ = write!(self.text, "{}{name}={value}", self.separator);
-            self.separator = '&';
-        }
-        self
-    }
-
-    pub(crate) fn read(self, read: &Read) -> Self {
-        self.with("at_least", read.at_least.as_ref()).with("wait_ms", read.wait_ms)
-    }
-}
 
 impl Client {
     /// Calls through a transport.
@@ -399,18 +374,4 @@ fn read<T: DeserializeOwned>(endpoint: &str, answer: &Response<Bytes>) -> Result
 fn retry_after(answer: &Response<Bytes>) -> Option<Duration> {
     let seconds = answer.headers().get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
     Some(Duration::from_secs(seconds).min(MAX_RETRY_AFTER))
-}
-
-/// A text as one segment or value of an address.
-pub(crate) fn escaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~@:,".contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            // Writing to a String cannot fail.
-            let _ = write!(out, "%{byte:02X}");
-        }
-    }
-    out
 }

@@ -2,7 +2,8 @@
 
 use tollgate_wire::api::{AcknowledgeRequest, AppendResponse, BreakerState, BudgetHealth};
 
-use crate::client::{Address, Client, Read};
+use crate::address::Address;
+use crate::client::{Client, Read};
 use crate::error::ClientError;
 
 impl Client {

@@ -34,6 +34,7 @@
 
 #![warn(missing_docs)]
 
+mod address;
 mod alerts;
 mod client;
 mod error;

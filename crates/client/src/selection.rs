@@ -1,6 +1,6 @@
 //! Which tasks, and which totals, are asked for.
 
-use crate::client::Address;
+use crate::address::Address;
 
 /// Which tasks of a list. Words of one kind stand with commas between; what is not said asks for nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

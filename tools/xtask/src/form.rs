@@ -2,10 +2,8 @@
 
 use crate::finding::Finding;
 
-/// More lines than this are a warning: the file begins to have two subjects.
-const WARN_LINES: usize = 400;
-/// More lines than this are refused.
-const MAX_LINES: usize = 500;
+/// More lines than this are refused: the file has two subjects.
+const MAX_LINES: usize = 400;
 
 /// The widest line of a comment, in characters. (What rustfmt wraps is narrower; comments it leaves as they are.)
 const MAX_COMMENT_WIDTH: usize = 120;
@@ -18,12 +16,9 @@ pub(crate) fn check(path: &str, text: &str) -> Vec<Finding> {
         findings.push(Finding::broken(path, 1, "head", message));
     }
     let lines = text.lines().count();
-    let message =
-        || format!("{lines} lines, at most {MAX_LINES} and better {WARN_LINES}: split the file by subject");
     if lines > MAX_LINES {
-        findings.push(Finding::broken(path, MAX_LINES + 1, "length", message()));
-    } else if lines > WARN_LINES {
-        findings.push(Finding::warning(path, WARN_LINES + 1, "length", message()));
+        let message = format!("{lines} lines, at most {MAX_LINES}: split the file by subject");
+        findings.push(Finding::broken(path, MAX_LINES + 1, "length", message));
     }
     findings.extend(wide_comments(path, text));
     findings
@@ -68,14 +63,12 @@ mod tests {
     }
 
     #[test]
-    fn a_long_file_is_warned_of_and_a_longer_one_refused() {
+    fn a_long_file_is_refused() {
         let check = |lines: usize| {
             let findings = check("a.rs", &"//!\n".repeat(lines));
             findings.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
         };
         assert_eq!(check(400), "");
-        assert!(check(401).starts_with("a.rs:401: warning: length: 401 lines"));
-        assert!(check(500).contains("warning"));
-        assert!(check(501).starts_with("a.rs:501: length: 501 lines, at most 500 and better 400"));
+        assert_eq!(check(401), "a.rs:401: length: 401 lines, at most 400: split the file by subject");
     }
 }

@@ -4,6 +4,7 @@ mod alerts;
 mod govern;
 mod http;
 mod operate;
+mod report;
 mod task;
 
 use std::borrow::Cow;
@@ -24,6 +25,7 @@ pub(crate) use operate::{
     BackupArgs, CheckArgs, ConfigCommand, CopyArgs, DemoArgs, ImportArgs, ImportCommand, InitArgs,
     LogCommand, ProjectorArgs, RestoreArgs, ServeArgs, ShowArgs, TailArgs, ViewCommand,
 };
+pub(crate) use report::{LimitsArgs, ReportArgs, ReportCommand};
 pub(crate) use task::{
     AdjustArgs, CloseArgs, Counts, EventArgs, ExplainArgs, GateArgs, ImportanceArgs, Lengths, ListArgs,
     MarkArgs, OpenArgs, OverrideArgs, PhaseArgs, PhaseCommand, RecordArgs, RecoverArgs, StoryArgs,
@@ -350,71 +352,4 @@ pub(crate) enum Command {
     Backup(BackupArgs),
     /// Create a data directory from a backup
     Restore(RestoreArgs),
-}
-
-#[derive(Debug, ClapArgs)]
-pub(crate) struct LimitsArgs {
-    /// Tiny, Small, Medium or Large
-    #[arg(long, value_name = "TIER")]
-    pub(crate) complexity: Option<String>,
-    /// low, medium, high or critical
-    #[arg(long, value_name = "TIER")]
-    pub(crate) importance: Option<String>,
-    /// The task's own multiplier
-    #[arg(long, value_name = "FACTOR")]
-    pub(crate) multiplier: Option<String>,
-    /// Completed phases, separated by commas: shows what remains for the others
-    #[arg(long, value_name = "PHASES")]
-    pub(crate) completed: Option<String>,
-}
-
-#[derive(Debug, ClapArgs)]
-#[command(args_conflicts_with_subcommands = true)]
-pub(crate) struct ReportArgs {
-    /// The task (default: totals of the ledger)
-    pub(crate) task: Option<String>,
-    /// Task report: as Markdown, as in the evidence file
-    #[arg(long)]
-    pub(crate) markdown: bool,
-    /// Task report: replace names of tasks, people and producers by pseudonyms and leave out free text
-    #[arg(long, requires = "task")]
-    pub(crate) redact: bool,
-    /// Totals: maximum number of groups per list, those with the most tokens first; one more row sums up the rest
-    #[arg(long, value_name = "COUNT", conflicts_with = "task", value_parser = clap::value_parser!(u16).range(1..=1000))]
-    pub(crate) top: Option<u16>,
-    /// Totals: by hour, day, week (ISO 8601) or month
-    #[arg(long, value_name = "PERIOD", conflicts_with = "task")]
-    pub(crate) by: Option<String>,
-    /// Totals: time zone of the periods, such as Europe/Berlin (default: the config's, else UTC)
-    #[arg(long, visible_alias = "zone", value_name = "ZONE", conflicts_with = "task")]
-    pub(crate) time_zone: Option<String>,
-    /// Totals: only usage at or after this: an RFC 3339 time on a quarter of an hour, or a date in the time zone
-    #[arg(long, value_name = "TIME", conflicts_with = "task")]
-    pub(crate) since: Option<String>,
-    /// Totals: only usage before this time
-    #[arg(long, value_name = "TIME", conflicts_with = "task")]
-    pub(crate) until: Option<String>,
-    #[command(subcommand)]
-    pub(crate) what: Option<ReportCommand>,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum ReportCommand {
-    /// Show who read which report and when, newest first
-    Accesses(AccessesArgs),
-    /// Show what the stop-loss saved, and where there is not enough data to tell
-    Savings,
-}
-
-#[derive(Debug, ClapArgs)]
-pub(crate) struct AccessesArgs {
-    /// Only this task
-    #[arg(long, value_name = "TASK")]
-    pub(crate) of_task: Option<String>,
-    /// Only by this reader
-    #[arg(long, value_name = "NAME")]
-    pub(crate) by: Option<String>,
-    /// Maximum number to list
-    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u16).range(1..=1000))]
-    pub(crate) limit: u16,
 }

@@ -5,6 +5,7 @@
 
 mod answer;
 mod builder;
+mod fitting;
 mod gate;
 mod outcome;
 mod queue;

@@ -3,7 +3,6 @@
 //! **Invariant:** what is in the spool is older than what is in the queue. Events go to the spool only from
 //! the front of the queue, and while the spool holds any, nothing is sent from the queue.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -12,6 +11,7 @@ use tollgate_domain::position::Position;
 use tollgate_wire::api::AppendRequest;
 
 use super::answer::{Fate, Judged, is_refused_whole, judge};
+use super::fitting::fitting;
 use super::outcome::{Delivery, DeliveryError, RejectedKind, Trouble};
 use super::queue::{AWAY_AFTER, Shared};
 use crate::client::Client;
@@ -19,10 +19,6 @@ use crate::one_ledger::OneLedger;
 use crate::random::Random;
 use crate::spool::line::Outgoing;
 use crate::spool::{Spool, SpoolError};
-
-/// Most bytes of one task's events in a request: a record of the ledger holds 256 KiB, and one task's events of a
-/// request become one record.
-const MAX_TASK_BYTES: usize = 224 << 10;
 
 /// Events that are written to the spool at once.
 const SPOOL_BATCH: usize = 500;
@@ -342,20 +338,6 @@ impl Sender {
     }
 }
 
-/// How many of the first events fit one request; at least one.
-fn fitting(events: &[Outgoing], max_bytes: usize) -> usize {
-    let (mut all, mut by_task) = (0, HashMap::<&str, usize>::new());
-    for (nth, event) in events.iter().enumerate() {
-        let of_task = by_task.entry(&event.task).or_default();
-        all += event.bytes();
-        *of_task += event.bytes();
-        if nth > 0 && (all > max_bytes || *of_task > MAX_TASK_BYTES) {
-            return nth;
-        }
-    }
-    events.len()
-}
-
 /// Notes the end of the sending task, whatever ended it, and names what it leaves.
 pub(super) struct End(pub(super) Arc<Shared>);
 
@@ -376,31 +358,5 @@ impl Drop for End {
             (self.0.on_trouble)(&Trouble::Undelivered { id, task, json });
         }
         self.0.announce();
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::value::RawValue;
-
-    use super::*;
-
-    #[test]
-    fn a_request_keeps_to_its_bytes_and_to_those_of_each_task() {
-        let event = |task: &str, bytes: usize| Outgoing {
-            id: "e".into(),
-            task: task.into(),
-            json: RawValue::from_string(format!("\"{}\"", "x".repeat(bytes - 2))).unwrap(),
-        };
-        for (events, expected) in [
-            (vec![], 0),
-            (vec![("a", 900_000)], 1),
-            (vec![("a", 200_000), ("b", 200_000), ("c", 100_000), ("d", 100_000)], 3),
-            (vec![("a", 100_000), ("a", 100_000), ("a", 100_000)], 2),
-            (vec![("a", 100_000), ("b", 100_000), ("a", 100_000), ("b", 100_000)], 4),
-        ] {
-            let events: Vec<Outgoing> = events.into_iter().map(|(task, bytes)| event(task, bytes)).collect();
-            assert_eq!(fitting(&events, 512 << 10), expected);
-        }
     }
 }

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use tollgate_domain::ids::MAX_ID_BYTES;
 use tollgate_domain::time::Timestamp;
 
 use super::counters::Counters;
+use super::fields::{bad_field, named, object, shortened, text};
 use super::kinds::{kind_of, reports_tokens};
 use crate::item::ProblemKind;
 
@@ -218,10 +218,6 @@ fn envelope<'a>(bytes: &'a [u8]) -> serde_json::Result<Envelope<'a>> {
     Err(serde_json::Error::custom("must be a JSON object"))
 }
 
-fn object<'a, T: Deserialize<'a>>(raw: &'a RawValue) -> Option<T> {
-    raw.get().starts_with('{').then(|| serde_json::from_str(raw.get()).ok()).flatten()
-}
-
 /// A payload that is no object has none of the fields.
 fn payload(raw: Option<&RawValue>) -> Result<Payload<'_>, LineError> {
     const RULE: &str = "must name each field once; the line is skipped";
@@ -229,10 +225,6 @@ fn payload(raw: Option<&RawValue>) -> Result<Payload<'_>, LineError> {
         Some(raw) => object(raw).ok_or_else(|| LineError::Field(bad_field("payload", Some(raw), RULE))),
         None => Ok(Payload::default()),
     }
-}
-
-fn named(json: &str) -> Option<String> {
-    serde_json::from_str(json).ok()
 }
 
 fn session_meta(payload: Payload<'_>, problems: &mut Vec<ProblemKind>) -> Meaning {
@@ -373,34 +365,3 @@ fn counters(
 }
 
 const COUNTER_RULE: &str = "must be a whole number of tokens from 0 to 2^64 - 1; the snapshot is skipped";
-
-/// A text that an event can carry. `None`: not there.
-fn text(field: &'static str, raw: Option<&RawValue>) -> Result<Option<String>, ProblemKind> {
-    const _: () = assert!(MAX_ID_BYTES == 128, "the rule below says so");
-    const RULE: &str = "must be text of 1 to 128 bytes without control characters; it is left out";
-    let Some(raw) = raw else { return Ok(None) };
-    let fits = |text: &String| {
-        !text.trim().is_empty() && text.len() <= MAX_ID_BYTES && !text.chars().any(char::is_control)
-    };
-    match named(raw.get()).filter(fits) {
-        Some(text) => Ok(Some(text)),
-        None => Err(bad_field(field, Some(raw), RULE)),
-    }
-}
-
-pub(crate) fn bad_field(field: &'static str, raw: Option<&RawValue>, rule: &'static str) -> ProblemKind {
-    ProblemKind::BadField {
-        field,
-        value: raw.map_or_else(|| "missing".to_owned(), |raw| shortened(raw.get())),
-        rule,
-    }
-}
-
-pub(crate) fn shortened(text: &str) -> String {
-    const SHOWN: usize = 60;
-    let mut value: String = text.chars().take(SHOWN).collect();
-    if value.len() < text.len() {
-        value.push('…');
-    }
-    value
-}

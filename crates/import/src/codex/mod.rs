@@ -5,6 +5,7 @@
 
 mod before;
 mod counters;
+mod fields;
 mod keys;
 mod kinds;
 mod line;
@@ -14,7 +15,7 @@ mod rollout;
 
 use crate::sources::SourceFile;
 
-pub(crate) use line::{bad_field, shortened};
+pub(crate) use fields::{bad_field, shortened};
 pub(crate) use origin::is_label;
 pub use rollout::PRODUCER;
 pub(crate) use rollout::Rollout;

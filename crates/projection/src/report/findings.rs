@@ -10,14 +10,14 @@ use tollgate_domain::tier::Importance;
 use tollgate_domain::time::Timestamp;
 use tollgate_domain::usage::NamedExecution;
 
+use super::phase_use::{phases, utilizations};
 use super::similar::{self, Similar};
 use super::task_status::{Named, UNKNOWN, task_budget_status};
 use super::words::{
-    counted, counted_signed, latency_of_limit, seconds, tokens_are, tokens_of_limit, used_of_limit,
-    with_thousands,
+    counted, counted_signed, latency_of_limit, seconds, tokens_are, tokens_of_limit, with_thousands,
 };
 use crate::alerts::watch::length;
-use crate::status::{Activity, Decision, Execution, Figures, Latency, TaskRow};
+use crate::status::{Decision, Execution, Figures, TaskRow};
 
 /// Files read in one execution from which on research is the likely cause of a breach.
 const MANY_FILES: i128 = 20;
@@ -321,66 +321,6 @@ fn uncounted(row: &TaskRow) -> Option<String> {
 fn name(named: &NamedExecution) -> String {
     let attempt = named.attempt.unwrap_or(1);
     ExecutionId { phase: named.phase.clone(), attempt }.to_string()
-}
-
-/// What a phase used over all its attempts, beside its one limit.
-pub(super) struct PhaseUse<'a> {
-    pub(super) phase: &'a Phase,
-    attempts: usize,
-    pub(super) usage_events: u64,
-    pub(super) runs: bool,
-    pub(super) tokens: Utilization,
-    latency: Utilization,
-}
-
-impl PhaseUse<'_> {
-    /// `3,881 / 2,400 tokens (162%) in 2 attempts`.
-    fn tokens(&self) -> String {
-        format!("{}{}", used_of_limit(&self.tokens), self.attempts())
-    }
-
-    fn attempts(&self) -> String {
-        match self.attempts {
-            1 => String::new(),
-            attempts => format!(" in {attempts} attempts"),
-        }
-    }
-}
-
-/// The phases that began, in their order.
-pub(super) fn phases(row: &TaskRow, now: Option<Timestamp>) -> impl Iterator<Item = PhaseUse<'_>> {
-    let limits = row.state.limits.iter().flat_map(|limits| &limits.phases);
-    limits.filter_map(move |limit| {
-        let of_phase = || row.executions.iter().filter(|execution| execution.id.phase == limit.phase);
-        let latency = |execution: &Execution| u128::from(execution.latency(row.budgeted(), now).counted());
-        let mut total = Activity::default();
-        of_phase().for_each(|execution| total.add(&execution.activity));
-        let attempts = of_phase().count();
-        (attempts > 0).then(|| PhaseUse {
-            phase: &limit.phase,
-            attempts,
-            usage_events: total.usage_events,
-            runs: of_phase().any(|execution| execution.ended_at.is_none()),
-            tokens: Utilization::new(total.tokens.used(), limit.tokens),
-            latency: Utilization::new(of_phase().map(latency).sum::<u128>(), limit.latency_ms),
-        })
-    })
-}
-
-/// Every execution of a phase with a limit: tokens, and latency where its limit is enforced.
-fn utilizations(
-    row: &TaskRow,
-    now: Option<Timestamp>,
-) -> impl Iterator<Item = (&Execution, Utilization, Option<Utilization>)> {
-    row.executions.iter().filter_map(move |execution| {
-        let limit = row.state.limits.as_deref()?.phase(&execution.id.phase)?;
-        let tokens = Utilization::new(execution.activity.tokens.used(), limit.tokens);
-        let latency = match execution.latency(row.budgeted(), now) {
-            Latency::Known(ms) => Some(Utilization::new(ms, limit.latency_ms)),
-            Latency::Anomalous(_) => None,
-        };
-        Some((execution, tokens, latency))
-    })
 }
 
 /// Why an execution probably went above its limit, from what was recorded of it.

@@ -7,6 +7,7 @@ mod findings;
 mod html;
 mod ledger_csv;
 mod markdown;
+mod phase_use;
 mod redact;
 mod similar;
 mod task_report;

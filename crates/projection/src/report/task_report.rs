@@ -10,9 +10,8 @@ use tollgate_wire::api::{
     TaskReport, TokenTotals,
 };
 
-use super::findings::{
-    anomalies, breaches, executive_summary, phases, recommendations, unexplained, warnings,
-};
+use super::findings::{anomalies, breaches, executive_summary, recommendations, unexplained, warnings};
+use super::phase_use::phases;
 use super::similar::{Similar, comparison};
 use super::task_status::{Named, UNKNOWN, budget_status, task_budget_status};
 use super::words::with_thousands;

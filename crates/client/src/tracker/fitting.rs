@@ -1,0 +1,49 @@
+//! How many events fit one request.
+
+use std::collections::HashMap;
+
+use crate::spool::line::Outgoing;
+
+/// Most bytes of one task's events in a request: a record of the ledger holds 256 KiB, and one task's events of a
+/// request become one record.
+const MAX_TASK_BYTES: usize = 224 << 10;
+
+/// How many of the first events fit one request; at least one.
+pub(super) fn fitting(events: &[Outgoing], max_bytes: usize) -> usize {
+    let (mut all, mut by_task) = (0, HashMap::<&str, usize>::new());
+    for (nth, event) in events.iter().enumerate() {
+        let of_task = by_task.entry(&event.task).or_default();
+        all += event.bytes();
+        *of_task += event.bytes();
+        if nth > 0 && (all > max_bytes || *of_task > MAX_TASK_BYTES) {
+            return nth;
+        }
+    }
+    events.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::value::RawValue;
+
+    use super::*;
+
+    #[test]
+    fn a_request_keeps_to_its_bytes_and_to_those_of_each_task() {
+        let event = |task: &str, bytes: usize| Outgoing {
+            id: "e".into(),
+            task: task.into(),
+            json: RawValue::from_string(format!("\"{}\"", "x".repeat(bytes - 2))).unwrap(),
+        };
+        for (events, expected) in [
+            (vec![], 0),
+            (vec![("a", 900_000)], 1),
+            (vec![("a", 200_000), ("b", 200_000), ("c", 100_000), ("d", 100_000)], 3),
+            (vec![("a", 100_000), ("a", 100_000), ("a", 100_000)], 2),
+            (vec![("a", 100_000), ("b", 100_000), ("a", 100_000), ("b", 100_000)], 4),
+        ] {
+            let events: Vec<Outgoing> = events.into_iter().map(|(task, bytes)| event(task, bytes)).collect();
+            assert_eq!(fitting(&events, 512 << 10), expected);
+        }
+    }
+}
