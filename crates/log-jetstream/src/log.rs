@@ -10,8 +10,8 @@ use tollgate_domain::position::{Epoch, PartitionId, Position, Sequence};
 use tollgate_domain::printable::with_causes;
 
 use tollgate_log::contract::{
-    AppendError, Batch, BoxFuture, DedupScope, Durability, EventLog, EventName, Found, InOrder, LogServer,
-    Partitions, ReadError, Receipt, RecordReader,
+    AppendError, Batch, BoxFuture, DedupScope, Durability, EventLog, EventName, Found, Hints, InOrder,
+    LogServer, Partitions, ReadError, Receipt, RecordReader,
 };
 use tollgate_log::key::{ChainHash, Key};
 use tollgate_log::record::Record;
@@ -175,21 +175,6 @@ impl EventLog for JetStreamLog {
         self.shared.options.durability
     }
 
-    fn durability_known_by(&self) -> Option<String> {
-        Some(self.evidence.to_string())
-    }
-
-    fn server(&self) -> Option<LogServer> {
-        let version = Version::of(&self.shared.client);
-        let (replicas, durability) = (self.shared.replicas(), self.durability());
-        Some(LogServer {
-            software: format!("nats-server {version}"),
-            replicas,
-            sync: version.sync_policy(durability, &self.evidence),
-            not_promised: version.not_promised(replicas, durability),
-        })
-    }
-
     fn dedup(&self) -> DedupScope {
         DedupScope::Window
     }
@@ -212,12 +197,44 @@ impl EventLog for JetStreamLog {
         Box::pin(async move { Ok(found) })
     }
 
-    fn record_at(&self, sequence: Sequence) -> BoxFuture<'_, Result<Option<Record>, ReadError>> {
-        Box::pin(crate::reader::record_at(&self.shared, sequence))
-    }
-
     fn tail(&self) -> BoxFuture<'_, Result<Position, ReadError>> {
         Box::pin(tail(&self.shared))
+    }
+
+    fn read_from(
+        &self,
+        partitions: Partitions,
+        after: Sequence,
+    ) -> BoxFuture<'_, Result<Box<dyn RecordReader>, ReadError>> {
+        Box::pin(async move {
+            self.check_end(after).await?;
+            Ok(Box::new(Reader::new(Arc::clone(&self.shared), partitions, after)) as Box<dyn RecordReader>)
+        })
+    }
+
+    fn hints(&self) -> Option<&dyn Hints> {
+        Some(self)
+    }
+}
+
+impl Hints for JetStreamLog {
+    fn durability_known_by(&self) -> String {
+        self.evidence.to_string()
+    }
+
+    fn server(&self) -> LogServer {
+        let version = Version::of(&self.shared.client);
+        let (replicas, durability) = (self.shared.replicas(), self.durability());
+        LogServer {
+            software: format!("nats-server {version}"),
+            replicas,
+            sync: version.sync_policy(durability, &self.evidence),
+            not_promised: version.not_promised(replicas, durability),
+        }
+    }
+
+    fn record_at(&self, sequence: Sequence) -> BoxFuture<'_, Result<Option<Record>, ReadError>> {
+        Box::pin(crate::reader::record_at(&self.shared, sequence))
     }
 
     fn seen_of(&self, partition: PartitionId) -> Sequence {
@@ -234,17 +251,6 @@ impl EventLog for JetStreamLog {
 
     fn anchor(&self, through: Sequence, chains: &[(PartitionId, ChainHash)]) {
         self.shared.anchors().tell(through, chains.iter().copied());
-    }
-
-    fn read_from(
-        &self,
-        partitions: Partitions,
-        after: Sequence,
-    ) -> BoxFuture<'_, Result<Box<dyn RecordReader>, ReadError>> {
-        Box::pin(async move {
-            self.check_end(after).await?;
-            Ok(Box::new(Reader::new(Arc::clone(&self.shared), partitions, after)) as Box<dyn RecordReader>)
-        })
     }
 
     fn read_unchained(

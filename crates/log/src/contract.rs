@@ -2,13 +2,14 @@
 
 pub use futures_util::future::BoxFuture;
 pub use tollgate_domain::event::MAX_EVENT_BYTES;
-use tollgate_domain::position::{Epoch, PartitionId, Position, Sequence};
+use tollgate_domain::position::{Epoch, Position, Sequence};
 
 pub use crate::batch::{Batch, EventName, Expected, NewEvent};
 pub use crate::durability::{DedupScope, Durability, LogServer};
-use crate::hash::{ChainHash, ContentHash};
+use crate::hash::ContentHash;
+pub use crate::hints::Hints;
 pub use crate::partitions::{InvalidPartitions, Partitions};
-use crate::record::{Record, StoredRecord};
+use crate::record::StoredRecord;
 
 /// Most events of one record.
 pub const MAX_RECORD_EVENTS: usize = 500;
@@ -28,16 +29,6 @@ pub trait EventLog: Send + Sync + 'static {
 
     /// What an acknowledgement is worth.
     fn durability(&self) -> Durability;
-
-    /// How that is known, where it is another's doing: for people. `None`: it is this log's own.
-    fn durability_known_by(&self) -> Option<String> {
-        None
-    }
-
-    /// The server that holds it, as it is now. `None`: this process does.
-    fn server(&self) -> Option<LogServer> {
-        None
-    }
 
     /// For how long an outcome is final.
     fn dedup(&self) -> DedupScope;
@@ -82,42 +73,8 @@ pub trait EventLog: Send + Sync + 'static {
     /// What the log knows of these event ids, in their order: the answer an append would give without appending.
     fn find(&self, keys: Vec<EventName>) -> BoxFuture<'_, Result<Vec<Option<Found>>, ReadError>>;
 
-    /// One durable record; `None`: there is none at this sequence.
-    fn record_at(&self, sequence: Sequence) -> BoxFuture<'_, Result<Option<Record>, ReadError>> {
-        Box::pin(async move {
-            let mut reader = self.read_from(Partitions::ALL, sequence.previous()).await?;
-            let records = reader.try_next().await?;
-            Ok(records.into_iter().find(|stored| stored.sequence == sequence).map(|stored| stored.record))
-        })
-    }
-
     /// The position of the last durable record of every partition.
     fn tail(&self) -> BoxFuture<'_, Result<Position, ReadError>>;
-
-    /// The last durable record of one partition; zero: it has none. Cheaper than [`Self::tail`] where each
-    /// partition is asked for on its own.
-    fn tail_of(&self, partition: PartitionId) -> BoxFuture<'_, Result<Sequence, ReadError>> {
-        Box::pin(async move { Ok(self.tail().await?.get(partition)) })
-    }
-
-    /// The last record of one partition that this process has appended or read, without a question to
-    /// anybody: others may have appended more. Zero: none.
-    fn seen_of(&self, partition: PartitionId) -> Sequence {
-        let _ = partition;
-        Sequence::ZERO
-    }
-
-    /// [`Self::find`] knows every event that was appended through here in a record after this one.
-    fn remembers_after(&self) -> Sequence {
-        Sequence::ZERO
-    }
-
-    /// Tells the log the chains of partitions as a reader's checkpoint has them after everything through a
-    /// record, so that a reader from there need not compute them from the first record. A log that stores
-    /// chains has no use for it.
-    fn anchor(&self, through: Sequence, chains: &[(PartitionId, ChainHash)]) {
-        let _ = (through, chains);
-    }
 
     /// Reads durable records of some partitions in order, from the first one after `after`.
     fn read_from(
@@ -126,14 +83,9 @@ pub trait EventLog: Send + Sync + 'static {
         after: Sequence,
     ) -> BoxFuture<'_, Result<Box<dyn RecordReader>, ReadError>>;
 
-    /// As [`Self::read_from`], for those who do not look at the chains: where the log stores none, they are
-    /// not computed and mean nothing.
-    fn read_unchained(
-        &self,
-        partitions: Partitions,
-        after: Sequence,
-    ) -> BoxFuture<'_, Result<Box<dyn RecordReader>, ReadError>> {
-        self.read_from(partitions, after)
+    /// What this log can tell or do beyond that, being on another machine. `None`: it is in this process.
+    fn hints(&self) -> Option<&dyn Hints> {
+        None
     }
 }
 

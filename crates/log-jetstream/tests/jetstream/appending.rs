@@ -7,7 +7,7 @@ use async_nats::jetstream::stream::Config;
 use futures_util::StreamExt;
 use tollgate_domain::position::{PartitionId, Sequence};
 use tollgate_log::conformance::{batch, decision, event, named};
-use tollgate_log::contract::{AppendError, AppendOutcome, EventLog, Partitions};
+use tollgate_log::contract::{AppendError, AppendOutcome, EventLog, Hints, Partitions};
 use tollgate_log_jetstream::{JetStreamLog, Options, Setup};
 
 use crate::support::{NatsServer, all_ids, init, setup, within};

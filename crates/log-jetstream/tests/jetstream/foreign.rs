@@ -4,7 +4,7 @@ use async_nats::HeaderMap;
 use bytes::Bytes;
 use tollgate_domain::position::{PartitionId, Sequence};
 use tollgate_log::conformance::{batch, decision, event};
-use tollgate_log::contract::{AppendError, EventLog, Partitions, ReadError};
+use tollgate_log::contract::{AppendError, EventLog, Hints, Partitions, ReadError};
 use tollgate_log::copy::copy;
 use tollgate_log::embedded::{EmbeddedLog, Options as EmbeddedOptions};
 use tollgate_log_jetstream::{JetStreamLog, Options};

@@ -7,7 +7,7 @@ use async_nats::{Client, jetstream};
 use futures_util::StreamExt;
 use tollgate_domain::position::Sequence;
 use tollgate_log::conformance::{batch, decision, event, named};
-use tollgate_log::contract::{AppendOutcome, EventLog, Partitions};
+use tollgate_log::contract::{AppendOutcome, EventLog, Hints, Partitions};
 use tollgate_log_jetstream::{Credentials, Inbox, JetStreamLog, Options};
 
 use crate::support::{NatsServer, PASSWORDS, all_ids, init, within};
