@@ -66,8 +66,8 @@ impl<'l> dyn EventLog + 'l {
         Ok(records.into_iter().find(|stored| stored.sequence == sequence).map(|stored| stored.record))
     }
 
-    /// The last durable record of one partition; zero: it has none. Cheaper than [`EventLog::tail`] where each partition
-    /// is asked for on its own.
+    /// The last durable record of one partition; zero: it has none. Cheaper than [`EventLog::tail`] where
+    /// each partition is asked for on its own.
     ///
     /// # Errors
     ///
@@ -92,8 +92,9 @@ impl<'l> dyn EventLog + 'l {
         self.hints().map_or(Sequence::ZERO, Hints::remembers_after)
     }
 
-    /// Tells the log the chains of partitions as a reader's checkpoint has them after everything through a record, so
-    /// that a reader from there need not compute them from the first record. A log that stores chains has no use for it.
+    /// Tells the log the chains of partitions as a reader's checkpoint has them after everything through a
+    /// record, so that a reader from there need not compute them from the first record. A log that stores
+    /// chains has no use for it.
     pub fn anchor(&self, through: Sequence, chains: &[(PartitionId, ChainHash)]) {
         if let Some(hints) = self.hints() {
             hints.anchor(through, chains);
