@@ -8,7 +8,7 @@ use std::fmt;
 use tollgate_domain::position::Sequence;
 
 use crate::contract::{DedupScope, EventLog, Partitions, ReadError};
-use crate::index::{IdIndex, Standing};
+use crate::index::{IdIndex, Occurrence};
 use crate::record::{EventFrame, StoredRecord};
 
 /// The digests of a log's tasks.
@@ -190,8 +190,9 @@ impl Originals {
     /// Which events of the next record are originals; `None`: all.
     pub(crate) fn of_record(&mut self, stored: &StoredRecord) -> Option<Vec<bool>> {
         let index = self.0.as_mut()?;
-        let standings = index.take(stored).expect("an index in memory has no runs that could be unreadable");
-        Some(standings.into_iter().map(|standing| standing == Standing::Original).collect())
+        let occurrences =
+            index.take(stored).expect("an index in memory has no runs that could be unreadable");
+        Some(occurrences.into_iter().map(|occurrence| occurrence == Occurrence::Original).collect())
     }
 }
 

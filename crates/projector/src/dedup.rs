@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use tollgate_domain::position::Sequence;
 use tollgate_log::contract::Found;
-use tollgate_log::index::{IdIndex, Standing};
+use tollgate_log::index::{IdIndex, Occurrence};
 use tollgate_log::key::Key;
 use tollgate_log::record::StoredRecord;
 use uuid::Uuid;
@@ -52,10 +52,10 @@ impl Dedup {
     }
 
     /// Takes in a record, and says of each of its events what it is.
-    pub(crate) fn take(&mut self, stored: &StoredRecord) -> Result<Vec<Standing>, RowError> {
-        let standings = self.index.take(stored).map_err(|error| failed(&error))?;
+    pub(crate) fn take(&mut self, stored: &StoredRecord) -> Result<Vec<Occurrence>, RowError> {
+        let occurrences = self.index.take(stored).map_err(|error| failed(&error))?;
         self.through = self.through.max(stored.sequence);
-        Ok(standings)
+        Ok(occurrences)
     }
 
     /// Writes out what fills the memory, once the view contains it. Returns the place to begin at when it is written.

@@ -147,7 +147,7 @@ impl<P: Projection + Clone> Follower<P> {
                     if P::AWAITED {
                         reader.next().await
                     } else {
-                        groups.next(&mut *reader, |time| self.shared.hurry.pause(time)).await
+                        groups.next(&mut *reader, |time| self.shared.waiters.pause(time)).await
                     }
                 }) => match records {
                     Ok(records) => self.apply_all(&records?)?,

@@ -9,7 +9,6 @@ pub mod checkpoint;
 mod compare;
 mod dedup;
 mod follow;
-mod hurry;
 pub mod nats;
 mod pool;
 mod projector;
@@ -23,6 +22,7 @@ mod seen;
 mod shared;
 mod source;
 mod view;
+mod waiters;
 
 pub use pool::{Asker, Busy, ReadPool, Serving};
 pub use projector::Projector;

@@ -15,13 +15,13 @@ use tollgate_projection::fold::{Projection, read_task_key};
 use tollgate_wire::api::{QuarantinedTask, ViewHealth};
 
 use crate::follow::{Command, Follower};
-use crate::hurry::Hurry;
 use crate::pool::{Asker, ReadPool};
 use crate::query::{Answered, Query, QueryError, Wait, restricted};
 use crate::rebuild::{self, RebuildError, Rebuilt};
 use crate::seen::{Seen, Snapshot};
 use crate::shared::{Progress, Shared};
 use crate::view::{View, ViewError, store_dir_of};
+use crate::waiters::Waiters;
 
 /// A view that is kept up to date with the log by a thread of its own.
 ///
@@ -99,7 +99,7 @@ impl<P: Projection + Clone> Projector<P> {
             readers,
             view: RwLock::new(view),
             progress,
-            hurry: Hurry::default(),
+            waiters: Waiters::default(),
             rebuilding: Arc::default(),
             opened_at: Mutex::new(tail),
         });
@@ -123,7 +123,7 @@ impl<P: Projection + Clone> Projector<P> {
         let wanted = self.wanted(wait.at_least)?;
         let mut progress = self.shared.progress.subscribe();
         let reached = |progress: &Progress| progress.position.covers(&wanted);
-        let _waiting = (!reached(&progress.borrow())).then(|| self.shared.hurry.wait());
+        let _waiting = (!reached(&progress.borrow())).then(|| self.shared.waiters.wait());
         // A projector that has failed may come back; the deadline decides.
         let waited = tokio::time::timeout(wait.up_to, progress.wait_for(reached)).await;
         if let Ok(Ok(_)) = waited
@@ -316,7 +316,7 @@ impl<P: Projection + Clone> Projector<P> {
     async fn send(&self, command: Command<P>) -> Result<(), ()> {
         let Some(commands) = &self.commands else { return Err(()) };
         let sent = commands.send(command).await.map_err(|_| ());
-        self.shared.hurry.up();
+        self.shared.waiters.up();
         sent
     }
 
@@ -346,7 +346,7 @@ impl<P: Projection + Clone> Drop for Projector<P> {
     /// The thread ends at the next record or at once; nothing is committed.
     fn drop(&mut self) {
         self.commands = None;
-        self.shared.hurry.up();
+        self.shared.waiters.up();
         self.join();
     }
 }

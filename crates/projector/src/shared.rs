@@ -8,9 +8,9 @@ use tollgate_domain::position::Position;
 use tollgate_log::contract::{EventLog, Partitions};
 use tollgate_projection::fold::Projection;
 
-use crate::hurry::Hurry;
 use crate::pool::ReadPool;
 use crate::view::{View, ViewError};
+use crate::waiters::Waiters;
 
 /// What the follower and the queries share.
 pub(crate) struct Shared<P: Projection> {
@@ -22,7 +22,7 @@ pub(crate) struct Shared<P: Projection> {
     /// `None` while a view that could not go on is made again.
     pub(crate) view: RwLock<Option<View<P>>>,
     pub(crate) progress: watch::Sender<Progress>,
-    pub(crate) hurry: Hurry,
+    pub(crate) waiters: Waiters,
     /// Held while the view is built a second time.
     pub(crate) rebuilding: Arc<tokio::sync::Mutex<()>>,
     /// The end of the log when the view was opened: before that nothing is answered.

@@ -8,7 +8,7 @@ use tollgate_clock::{Stopwatch, SystemClock};
 use tollgate_domain::ids::{EventId, ProducerId, TaskId, TenantId};
 use tollgate_domain::position::{PartitionId, Sequence};
 use tollgate_log::contract::{Batch, EventLog, NewEvent, Partitions};
-use tollgate_log::index::{IdIndex, Standing};
+use tollgate_log::index::{IdIndex, Occurrence};
 use tollgate_log::key::ContentHash;
 use tollgate_log::memory::MemoryLog;
 use tollgate_log::record::StoredRecord;
@@ -131,8 +131,9 @@ impl Growing {
 
     fn add(&mut self, records: &[StoredRecord]) {
         for stored in records {
-            let standings = self.index.take(stored).expect("the index can be read");
-            let repeating = standings.iter().filter(|standing| **standing != Standing::Original).count();
+            let occurrences = self.index.take(stored).expect("the index can be read");
+            let repeating =
+                occurrences.iter().filter(|occurrence| **occurrence != Occurrence::Original).count();
             let expected = if stored.sequence.0 > CHUNK_RECORDS { REPEATING.len() } else { 0 };
             assert_eq!(repeating, expected, "record {} is told apart", stored.sequence);
             self.index.tend(stored.sequence, stored.sequence);

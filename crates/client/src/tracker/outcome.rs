@@ -170,7 +170,7 @@ impl IntoFuture for Pending {
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
-            self.shared.hurry(self.number);
+            self.shared.waiters(self.number);
             let lost = || DeliveryError::Undelivered { id: self.id.as_str().to_owned() };
             self.reply.await.unwrap_or_else(|_| Err(lost()))
         })

@@ -160,7 +160,7 @@ impl Shared {
     }
 
     /// Somebody waits for this event: it does not linger.
-    pub(super) fn hurry(&self, number: u64) {
+    pub(super) fn waiters(&self, number: u64) {
         let mut state = self.state();
         state.urgent_below = state.urgent_below.max(number + 1);
         drop(state);

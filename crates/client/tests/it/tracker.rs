@@ -225,7 +225,7 @@ async fn a_ledger_that_asks_to_wait_is_left_alone_so_long() {
     let before = tokio::time::Instant::now();
     report(&tracker, "a");
     ledger.after_requests(1).await;
-    // A flush does not hurry it.
+    // A flush does not waiters it.
     tracker.flush().await.unwrap();
     assert_eq!(ledger.state().requests.len(), 2);
     assert!(before.elapsed() >= Duration::from_secs(60), "{:?}", before.elapsed());

@@ -1,7 +1,7 @@
 //! The rules of the stop-loss, in order.
 
 use super::message::numbers;
-use super::{GateDecided, Reason, ReasonCode, Requirement, Standing, Switches, Verdict};
+use super::{GateDecided, Reason, ReasonCode, Requirement, Switches, TaskFigures, Verdict};
 use crate::breach::Utilization;
 use crate::config::{BreachAction, Profile, Rollout};
 use crate::decimal::Decimal;
@@ -12,7 +12,7 @@ use crate::tier::Importance;
 
 /// Decides whether a task may advance. The caller adds `as_of`, `stale` and the config's hash.
 #[must_use]
-pub fn decide(standing: &Standing<'_>, advance: &Advance, switches: Switches) -> GateDecided {
+pub fn decide(standing: &TaskFigures<'_>, advance: &Advance, switches: Switches) -> GateDecided {
     let mut decided = GateDecided {
         advance: advance.clone(),
         verdict: Verdict::Allow,
@@ -51,7 +51,12 @@ pub fn decide(standing: &Standing<'_>, advance: &Advance, switches: Switches) ->
 }
 
 /// Rule 1 (and the graduated profile): the task's tokens against its total.
-fn token_rule(decided: &mut GateDecided, standing: &Standing<'_>, limits: &TaskLimits, tokens: Utilization) {
+fn token_rule(
+    decided: &mut GateDecided,
+    standing: &TaskFigures<'_>,
+    limits: &TaskLimits,
+    tokens: Utilization,
+) {
     let thresholds = &limits.thresholds;
     let (warn, block) = if thresholds.profile == Profile::Graduated {
         (Decimal::new(12, 1), Decimal::new(2, 0))
@@ -104,7 +109,7 @@ fn is_early(advance: &Advance, limits: &TaskLimits) -> bool {
 /// Rule 2: cumulative latency.
 fn latency_rule(
     decided: &mut GateDecided,
-    standing: &Standing<'_>,
+    standing: &TaskFigures<'_>,
     limits: &TaskLimits,
     switches: Switches,
     latency: Utilization,
@@ -117,7 +122,12 @@ fn latency_rule(
 }
 
 /// Rule 3: the phase that is being left, over all its attempts, against its own limit.
-fn phase_rule(decided: &mut GateDecided, standing: &Standing<'_>, limits: &TaskLimits, switches: Switches) {
+fn phase_rule(
+    decided: &mut GateDecided,
+    standing: &TaskFigures<'_>,
+    limits: &TaskLimits,
+    switches: Switches,
+) {
     let Some(leaving) = &standing.leaving else { return };
     let Some(limit) = limits.phase(&leaving.phase) else { return };
     let tokens = Utilization::new(leaving.tokens_used, limit.tokens);
@@ -176,7 +186,7 @@ pub fn stop_loss_disabled() -> Reason {
 
 /// Switches, rollout and overrides: what keeps a ruled block from blocking. Each one that does says so; the
 /// kill switch, the circuit breaker and tracking-only say so always.
-fn soften(decided: &mut GateDecided, standing: &Standing<'_>, limits: &TaskLimits, switches: Switches) {
+fn soften(decided: &mut GateDecided, standing: &TaskFigures<'_>, limits: &TaskLimits, switches: Switches) {
     let blocks = decided.ruled == Verdict::Block;
     let exempt = matches!(limits.importance, Importance::High | Importance::Critical);
     let softened = if !switches.enabled {
@@ -223,7 +233,7 @@ fn verdict_of(action: BreachAction) -> Verdict {
     }
 }
 
-fn remaining(standing: &Standing<'_>, limits: &TaskLimits) -> (Option<u64>, Option<u64>) {
+fn remaining(standing: &TaskFigures<'_>, limits: &TaskLimits) -> (Option<u64>, Option<u64>) {
     let active = standing.active.and_then(|active| {
         let used = standing.leaving.as_ref().filter(|leaving| leaving.phase == active.phase)?;
         Some((used, limits.phase(&active.phase)?))

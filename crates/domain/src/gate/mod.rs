@@ -18,7 +18,7 @@ use crate::phase::{Advance, ExecutionId, Phase};
 
 /// Where a task stands when the gate is asked.
 #[derive(Clone, Debug)]
-pub struct Standing<'a> {
+pub struct TaskFigures<'a> {
     /// The task's id, for messages.
     pub task: &'a str,
     /// Its limits; `None`: implicit, so never blocked.
@@ -30,7 +30,7 @@ pub struct Standing<'a> {
     /// Budgeted latency of all its executions, the running one up to now.
     pub latency_ms: u128,
     /// The phase about to be left: the active one, else the one that ended last.
-    pub leaving: Option<PhaseStanding>,
+    pub leaving: Option<PhaseFigures>,
     /// The execution that runs.
     pub active: Option<&'a ExecutionId>,
     /// Advances whose block a person set aside.
@@ -39,7 +39,7 @@ pub struct Standing<'a> {
 
 /// What a phase used over all its attempts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PhaseStanding {
+pub struct PhaseFigures {
     /// Which phase.
     pub phase: Phase,
     /// Tokens over all attempts.

@@ -53,13 +53,13 @@ fn case(settings: &str, used: &str, advance: &str) -> GateDecided {
     let think: Phase = "THINK".parse().unwrap();
     let phase_limit = limits.phase(&think).unwrap().tokens;
     let active = ExecutionId { phase: think.clone(), attempt: 1 };
-    let standing = Standing {
+    let standing = TaskFigures {
         task: "T-1",
         limits: Some(&limits),
         enforcement: metadata.enforcement,
         tokens_used: of(limits.total_tokens(), percents[0]),
         latency_ms: of(limits.total_latency_ms(), percents[1]),
-        leaving: Some(PhaseStanding {
+        leaving: Some(PhaseFigures {
             phase: think,
             tokens_used: of(phase_limit, percents[2]),
             latency_ms: 0,
@@ -170,7 +170,7 @@ fn the_message_names_everything() {
 
 #[test]
 fn a_task_without_limits_is_allowed_and_says_why() {
-    let standing = Standing {
+    let standing = TaskFigures {
         task: "T-1",
         limits: None,
         enforcement: Enforcement::On,
@@ -191,7 +191,7 @@ fn thresholds_are_the_tasks_own() {
     let mut limits = task_limits(&BudgetConfig::built_in(), &TaskMetadata::default()).unwrap();
     limits.thresholds.cumulative_token = Decimal::new(11, 1);
     let used = u128::from(limits.total_tokens()) * 115 / 100;
-    let standing = Standing {
+    let standing = TaskFigures {
         task: "T-1",
         limits: Some(&limits),
         enforcement: Enforcement::On,

@@ -6,7 +6,7 @@ use crate::event::{
     GateDecided, ImportanceChanged, Mark, OverrideGranted, OverrideScope, PhaseEnded, PhaseStarted,
     TaskClosed, TaskEvent, TaskMarked, TaskOpened, TaskOutcome,
 };
-use crate::gate::{self, Standing, Switches, Verdict};
+use crate::gate::{self, Switches, TaskFigures, Verdict};
 use crate::limits::task_limits;
 use crate::metadata::{Enforcement, LimitOverride, TaskMetadata};
 
@@ -47,7 +47,7 @@ fn take(state: &mut TaskState, step: &str) {
 }
 
 fn judged(ruled: &str, how: &[&str]) -> GateDecided {
-    let standing = Standing {
+    let standing = TaskFigures {
         task: "T",
         limits: None,
         enforcement: Enforcement::On,

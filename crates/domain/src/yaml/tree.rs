@@ -81,13 +81,15 @@ fn tab_hint(text: &str) -> String {
 
 fn parse(text: &str) -> Result<Node, String> {
     let shape: Value = serde_yaml::from_str(text).map_err(|error| error.to_string())?;
-    Along(&shape).deserialize(serde_yaml::Deserializer::from_str(text)).map_err(|error| error.to_string())
+    ValueReader(&shape)
+        .deserialize(serde_yaml::Deserializer::from_str(text))
+        .map_err(|error| error.to_string())
 }
 
 /// Reads a value whose shape is known, scalars as text.
-struct Along<'a>(&'a Value);
+struct ValueReader<'a>(&'a Value);
 
-impl<'de> DeserializeSeed<'de> for Along<'_> {
+impl<'de> DeserializeSeed<'de> for ValueReader<'_> {
     type Value = Node;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Node, D::Error> {
@@ -98,8 +100,8 @@ impl<'de> DeserializeSeed<'de> for Along<'_> {
             }
             Value::Number(_) => deserializer.deserialize_str(ScalarText).map(Node::Number),
             Value::String(_) => deserializer.deserialize_str(ScalarText).map(Node::Text),
-            Value::Sequence(items) => deserializer.deserialize_seq(AlongList(items)),
-            Value::Mapping(pairs) => deserializer.deserialize_map(AlongMap(pairs)),
+            Value::Sequence(items) => deserializer.deserialize_seq(ListReader(items)),
+            Value::Mapping(pairs) => deserializer.deserialize_map(MapReader(pairs)),
             Value::Tagged(_) => {
                 Err(serde::de::Error::custom("YAML tags (`!name`) are not used in this file"))
             }
@@ -121,9 +123,9 @@ impl Visitor<'_> for ScalarText {
     }
 }
 
-struct AlongList<'a>(&'a [Value]);
+struct ListReader<'a>(&'a [Value]);
 
-impl<'de> Visitor<'de> for AlongList<'_> {
+impl<'de> Visitor<'de> for ListReader<'_> {
     type Value = Node;
 
     fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -133,7 +135,7 @@ impl<'de> Visitor<'de> for AlongList<'_> {
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Node, A::Error> {
         let mut nodes = Vec::new();
         for shape in self.0 {
-            nodes.extend(items.next_element_seed(Along(shape))?);
+            nodes.extend(items.next_element_seed(ValueReader(shape))?);
         }
         // The end has to be asked for: the parser checks there that nothing is left.
         items.next_element::<IgnoredAny>()?;
@@ -141,9 +143,9 @@ impl<'de> Visitor<'de> for AlongList<'_> {
     }
 }
 
-struct AlongMap<'a>(&'a serde_yaml::Mapping);
+struct MapReader<'a>(&'a serde_yaml::Mapping);
 
-impl<'de> Visitor<'de> for AlongMap<'_> {
+impl<'de> Visitor<'de> for MapReader<'_> {
     type Value = Node;
 
     fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -154,7 +156,7 @@ impl<'de> Visitor<'de> for AlongMap<'_> {
         let mut nodes = Vec::new();
         for shape in self.0.values() {
             let Some(key) = entries.next_key_seed(KeyText)? else { break };
-            nodes.push((key, entries.next_value_seed(Along(shape))?));
+            nodes.push((key, entries.next_value_seed(ValueReader(shape))?));
         }
         entries.next_key::<IgnoredAny>()?;
         Ok(Node::Map(nodes))

@@ -49,7 +49,7 @@ pub struct IdIndex {
 
 /// What an event of a record is to those before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Standing {
+pub enum Occurrence {
     /// The first with its id: it counts.
     Original,
     /// The same was there before: it counts nowhere.
@@ -154,7 +154,7 @@ impl IdIndex {
     /// # Errors
     ///
     /// When a run cannot be read.
-    pub fn take(&mut self, stored: &StoredRecord) -> io::Result<Vec<Standing>> {
+    pub fn take(&mut self, stored: &StoredRecord) -> io::Result<Vec<Occurrence>> {
         let record = &stored.record;
         let (tenant, sequence) = (record.tenant(), stored.sequence);
         let mut scope: Option<(&str, &str, IdScope)> = None;
@@ -167,22 +167,22 @@ impl IdIndex {
             keys.push(of_event.key(event.id));
         }
         let older = self.runs.get_all(&keys)?;
-        let mut standings = Vec::with_capacity(keys.len());
+        let mut occurrences = Vec::with_capacity(keys.len());
         for (nth, (event, older)) in record.events().zip(older).enumerate() {
             let found = Found { sequence, content: event.content_hash };
-            standings.push(match self.claim(keys[nth], found, older) {
-                None => Standing::Original,
+            occurrences.push(match self.claim(keys[nth], found, older) {
+                None => Occurrence::Original,
                 Some(taken) if taken.sequence == sequence && !keys[..nth].contains(&keys[nth]) => {
-                    Standing::Original
+                    Occurrence::Original
                 }
-                Some(taken) if taken.content == found.content => Standing::Duplicate,
-                Some(taken) => Standing::Conflict(taken.sequence),
+                Some(taken) if taken.content == found.content => Occurrence::Duplicate,
+                Some(taken) => Occurrence::Conflict(taken.sequence),
             });
         }
         if let Some(subject) = record.decision_subject() {
             self.insert(Key::of_subject(tenant, subject), subject_entry(sequence));
         }
-        Ok(standings)
+        Ok(occurrences)
     }
 
     /// Writes full tables as runs in the background, once their records are durable. Call it after each group.

@@ -163,8 +163,8 @@ mod originals {
     #[test]
     fn the_first_record_with_an_id_holds_the_original_also_when_it_comes_again() {
         let mut index = IdIndex::in_memory();
-        use Standing::{Conflict, Duplicate, Original};
-        let expected: [&[Standing]; 4] =
+        use Occurrence::{Conflict, Duplicate, Original};
+        let expected: [&[Occurrence]; 4] =
             [&[Original, Original], &[Duplicate, Original], &[Duplicate], &[Conflict(Sequence(5)), Original]];
         for _ in 0..2 {
             for (stored, expected) in records().iter().zip(expected) {

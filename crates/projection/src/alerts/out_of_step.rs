@@ -13,7 +13,7 @@ use crate::status::TaskRow;
 
 /// Where the phases of a task stand.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Standing {
+pub struct Phases {
     /// The active execution.
     pub active: Option<ExecutionId>,
     /// Since when: the append of its start; with none active, the last end, or the opening.
@@ -22,7 +22,7 @@ pub struct Standing {
     pub decided: Sequence,
 }
 
-impl Standing {
+impl Phases {
     /// That of a task, as its row says.
     #[must_use]
     pub fn of(row: &TaskRow) -> Self {
@@ -49,7 +49,7 @@ impl Standing {
 #[must_use]
 pub fn out_of_step(
     task: &str,
-    standing: &Standing,
+    phases: &Phases,
     refused: &TaskEvent,
     rejection: &Rejection,
 ) -> Option<ConditionObserved> {
@@ -66,17 +66,17 @@ pub fn out_of_step(
     } else {
         return None;
     };
-    let has = match &standing.active {
+    let has = match &phases.active {
         Some(active) => format!("the ledger's active phase is {active}"),
         None => "the ledger has no active phase".to_owned(),
     };
     let detail = format!(
         "Task {task}: {asked} was refused, {has} as of record {}; two orchestrators work on it, or one lost its place: \
          `tollgate task recover {task}` shows it, and repairs it with --to",
-        standing.decided
+        phases.decided
     );
-    let condition = Condition { rule, scope: standing.scope(), level: 0 };
-    Some(ConditionObserved { condition, active: true, since: standing.since, threshold_ms: 0, detail })
+    let condition = Condition { rule, scope: phases.scope(), level: 0 };
+    Some(ConditionObserved { condition, active: true, since: phases.since, threshold_ms: 0, detail })
 }
 
 /// The rule of a rejection that says that whoever sent the command does not know the phase.
@@ -99,6 +99,6 @@ fn rule_of(rejection: &Rejection) -> Option<AlertRule> {
 
 /// Whether a refusal is about where the phases of the task stand still.
 pub(super) fn stands(row: &TaskRow, scope: &AlertScope, since: Timestamp) -> bool {
-    let standing = Standing::of(row);
-    row.state.stage == TaskStage::Open && standing.since == since && standing.scope() == *scope
+    let phases = Phases::of(row);
+    row.state.stage == TaskStage::Open && phases.since == since && phases.scope() == *scope
 }

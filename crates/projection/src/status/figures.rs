@@ -2,7 +2,7 @@
 
 use tollgate_domain::breach::{BreachStatus, Utilization};
 use tollgate_domain::config::BudgetedLatency;
-use tollgate_domain::gate::{PhaseStanding, Standing};
+use tollgate_domain::gate::{PhaseFigures, TaskFigures};
 use tollgate_domain::limits::PhaseLimit;
 use tollgate_domain::phase::Phase;
 use tollgate_domain::time::Timestamp;
@@ -113,10 +113,10 @@ pub fn figures(row: &TaskRow, now: Option<Timestamp>) -> Figures {
 
 /// The phase that a task is about to leave, over all its attempts: the active one, else the one that ended last.
 #[must_use]
-pub fn leaving(row: &TaskRow, now: Option<Timestamp>) -> Option<PhaseStanding> {
+pub fn leaving(row: &TaskRow, now: Option<Timestamp>) -> Option<PhaseFigures> {
     let active = row.state.active.as_ref().map(|active| &active.phase);
     let phase: Phase = active.or_else(|| row.executions.last().map(|execution| &execution.id.phase))?.clone();
-    let mut standing = PhaseStanding { phase, tokens_used: 0, latency_ms: 0 };
+    let mut standing = PhaseFigures { phase, tokens_used: 0, latency_ms: 0 };
     for execution in row.executions.iter().filter(|execution| execution.id.phase == standing.phase) {
         standing.tokens_used = standing.tokens_used.saturating_add(execution.activity.tokens.used());
         let latency = execution.latency(row.budgeted(), now).counted();
@@ -127,9 +127,9 @@ pub fn leaving(row: &TaskRow, now: Option<Timestamp>) -> Option<PhaseStanding> {
 
 /// Where a task stands for the gate.
 #[must_use]
-pub fn standing<'a>(task: &'a str, row: &'a TaskRow, now: Option<Timestamp>) -> Standing<'a> {
+pub fn standing<'a>(task: &'a str, row: &'a TaskRow, now: Option<Timestamp>) -> TaskFigures<'a> {
     let figures = figures(row, now);
-    Standing {
+    TaskFigures {
         task,
         limits: row.state.limits.as_deref(),
         enforcement: row.state.enforcement,

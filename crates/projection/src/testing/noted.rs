@@ -24,7 +24,7 @@ use tollgate_domain::position::{PartitionId, Sequence};
 use tollgate_domain::task::decide;
 
 use super::Story;
-use crate::alerts::out_of_step::{Standing, out_of_step};
+use crate::alerts::out_of_step::{Phases, out_of_step};
 use crate::alerts::{
     Alert, AlertChange, AlertsRow, CHANGES, Quarantined, Watch, change_sequence, watch, watch_key,
 };
@@ -113,7 +113,7 @@ impl Story {
             other => panic!("{other}: not start and not end"),
         };
         let rejection = decide(&row.state, command.clone()).unwrap_err();
-        let seen = out_of_step(&self.task, &Standing::of(&row), &command, &rejection).unwrap();
+        let seen = out_of_step(&self.task, &Phases::of(&row), &command, &rejection).unwrap();
         self.append_as(
             seen.event_id().as_str(),
             self.now,

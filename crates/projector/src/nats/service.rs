@@ -24,9 +24,10 @@ use super::protocol::{
 use crate::pool::Asker;
 use crate::projector::Projector;
 use crate::queries::{
-    ChangesAfter, ChangesFor, ConfigsOf, DeliveriesOf, EndpointOf, FindEvents, GoverningOf, LastSettingsOf,
-    ListAccesses, ListAlerts, ListDeliveries, ListQuarantine, ListTasks, Marks, ObservedOfViews, OneAlert,
-    OneQuarantined, OneTask, OthersOfClass, OverviewOf, RunningTasks, SavingsOf, StandingOf, TotalsOf,
+    ChangesAfter, ChangesFor, ConfigsOf, DecisionBasisOf, DeliveriesOf, EndpointOf, FindEvents, GoverningOf,
+    LastSettingsOf, ListAccesses, ListAlerts, ListDeliveries, ListQuarantine, ListTasks, Marks,
+    ObservedOfViews, OneAlert, OneQuarantined, OneTask, OthersOfClass, OverviewOf, RunningTasks, SavingsOf,
+    TotalsOf,
 };
 use crate::query::{Answered, Query, Wait, restricted};
 
@@ -72,7 +73,7 @@ macro_rules! served {
     };
 }
 
-served!(Status: OneTask, StandingOf, ListTasks, OverviewOf, SavingsOf, RunningTasks, FindEvents, Marks);
+served!(Status: OneTask, DecisionBasisOf, ListTasks, OverviewOf, SavingsOf, RunningTasks, FindEvents, Marks);
 served!(Reports: TotalsOf, OthersOfClass, ListAccesses, ConfigsOf, LastSettingsOf, Marks);
 served!(
     Alerts: ListAlerts, ChangesAfter, EndpointOf, ChangesFor, DeliveriesOf, ListDeliveries, ObservedOfViews,

@@ -2,17 +2,18 @@
 
 mod alerts;
 mod any;
+mod decision_basis;
 mod deliveries;
 mod governing;
 mod overview;
 mod quarantine;
 mod reports;
-mod standing;
 mod status;
 mod watched;
 
 pub use alerts::{AlertPage, AlertState, ChangePage, ChangesAfter, ListAlerts, OneAlert};
 pub use any::{FindEvents, FoundEvent, MarkOf, Marks};
+pub use decision_basis::{DecidedTask, DecisionBasis, DecisionBasisOf};
 pub use deliveries::{
     ChangeToDeliver, ChangesFor, ChangesToDeliver, DeliveriesOf, DeliveryPage, EndpointOf, ListDeliveries,
     RecordedDelivery,
@@ -21,6 +22,5 @@ pub use governing::{Governing, GoverningOf};
 pub use overview::{ConfigsOf, LastSettingsOf, OverviewOf, SavingsOf};
 pub use quarantine::{ListQuarantine, OneQuarantined, QuarantinePage};
 pub use reports::{AccessPage, LedgerTotalsOf, ListAccesses, OthersOfClass, TotalsOf};
-pub use standing::{DecidedTask, StandingOf, TaskStanding};
 pub use status::{ListTasks, OneTask, TaskAnswer, TaskPage};
 pub use watched::{ObservedOfViews, RunningPage, RunningTasks};

@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use tollgate_domain::position::{Position, Sequence};
 use tollgate_log::contract::{DedupScope, EventLog, Found, Partitions};
-use tollgate_log::index::{IdIndex, Standing};
+use tollgate_log::index::{IdIndex, Occurrence};
 use tollgate_log::key::Key;
 use tollgate_log::record::StoredRecord;
 use tollgate_projection::fold::Projection;
@@ -203,15 +203,15 @@ impl<P: Projection> View<P> {
         if let Some(foreign) = stored.record.foreign() {
             self.pass_foreign(stored.sequence, foreign);
         }
-        let standings = self.dedup.as_mut().map(|dedup| dedup.take(stored)).transpose()?;
+        let occurrences = self.dedup.as_mut().map(|dedup| dedup.take(stored)).transpose()?;
         for (place, frame) in stored.record.events().enumerate() {
-            match standings.as_ref().map_or(Standing::Original, |standings| standings[place]) {
-                Standing::Original => self.apply_event(stored, place, &frame)?,
-                Standing::Duplicate => {}
-                Standing::Conflict(original) => self.apply_conflict(stored, &frame, original)?,
+            match occurrences.as_ref().map_or(Occurrence::Original, |occurrences| occurrences[place]) {
+                Occurrence::Original => self.apply_event(stored, place, &frame)?,
+                Occurrence::Duplicate => {}
+                Occurrence::Conflict(original) => self.apply_conflict(stored, &frame, original)?,
             }
         }
-        let all_count = standings.iter().flatten().all(|standing| *standing == Standing::Original);
+        let all_count = occurrences.iter().flatten().all(|standing| *standing == Occurrence::Original);
         if let (false, Some(subject)) = (all_count, stored.record.decision_subject()) {
             let (tenant, sequence) = (stored.record.tenant(), stored.sequence);
             self.projection.last_decision(tenant, subject, sequence, &mut self.rows)?;

@@ -7,7 +7,7 @@ use tollgate_domain::event::{AlertEvent, PhaseStarted, TaskEvent};
 use tollgate_domain::task::decide;
 use tollgate_domain::time::Timestamp;
 
-use crate::alerts::out_of_step::{Standing, out_of_step};
+use crate::alerts::out_of_step::{Phases, out_of_step};
 use crate::alerts::watch::{observed, outlook};
 use crate::testing::{Story, story};
 
@@ -118,7 +118,7 @@ fn what_was_outrun_before_it_was_recorded_raises_nothing() {
     let row = story("live, open, start THINK").row().cloned().unwrap();
     let command = TaskEvent::from(PhaseStarted { phase: "PLAN".parse().unwrap(), attempt: None });
     let rejection = decide(&row.state, command.clone()).unwrap_err();
-    let seen = out_of_step("T-1", &Standing::of(&row), &command, &rejection).unwrap();
+    let seen = out_of_step("T-1", &Phases::of(&row), &command, &rejection).unwrap();
     let mut later = story("live, open, start THINK, +1min, end THINK");
     later.observe(seen);
     assert_eq!(shown(&later), Vec::<String>::new());

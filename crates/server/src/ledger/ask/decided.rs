@@ -11,8 +11,8 @@ use tollgate_domain::phase::Advance;
 use tollgate_domain::position::Sequence;
 use tollgate_domain::task::TaskState;
 use tollgate_domain::time::Timestamp;
-use tollgate_projection::alerts::out_of_step::Standing as Phases;
-use tollgate_projector::queries::{DecidedTask, TaskStanding};
+use tollgate_projection::alerts::out_of_step::Phases;
+use tollgate_projector::queries::{DecidedTask, DecisionBasis};
 
 /// Tasks of one generation. Two are kept.
 const GENERATION: usize = 2048;
@@ -104,7 +104,7 @@ impl KnownTasks {
     }
 
     /// Compares with what the view says of a task. What it knows better is noted: the next decision needs no question.
-    pub(in crate::ledger) fn compare(&self, tenant: &TenantId, task: &TaskId, found: &TaskStanding) {
+    pub(in crate::ledger) fn compare(&self, tenant: &TenantId, task: &TaskId, found: &DecisionBasis) {
         let Some(decided) = &found.task else { return };
         if found.degraded {
             return self.degraded(tenant, task);

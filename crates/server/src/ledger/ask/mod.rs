@@ -9,7 +9,7 @@ mod period;
 mod quarantine;
 mod query;
 mod redaction;
-mod standing;
+mod task_answer;
 mod totals;
 
 use std::path::PathBuf;
@@ -32,7 +32,7 @@ pub use history::LogQuery;
 pub use period::PeriodQuery;
 pub(in crate::ledger) use query::names;
 pub use query::{ListQuery, Read, limits_of};
-pub(in crate::ledger) use standing::{Ask, Standing, Through};
+pub(in crate::ledger) use task_answer::{Ask, TaskAnswer, Through};
 pub use totals::TotalsQuery;
 
 use super::breaker::Breaker;

@@ -1,9 +1,9 @@
 //! Asking the gate: a view that has seen enough, the rules, an answer that is recorded before it is given.
 
-mod along;
 mod blocked;
 mod open;
 mod question;
+mod with_events;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,10 +21,10 @@ use tollgate_wire::{DecodedEvent, Submitted};
 pub(crate) use blocked::Name;
 pub(in crate::ledger) use blocked::{BlockedTasks, sentences};
 
-use self::along::Along;
 use self::question::{Question, question, response, taken, unknown_phase, untracked, without_numbers};
+use self::with_events::WithEvents;
 use super::Shared;
-use super::ask::{Ask, Questions, Standing, Through};
+use super::ask::{Ask, Questions, TaskAnswer, Through};
 use super::breaker::Breaker;
 use super::in_force::InForce;
 use super::own::batch_of;
@@ -72,15 +72,15 @@ impl Gate {
 
     /// Decides by the rules. What fails here and is not the asker's mistake is a failure of the check itself.
     ///
-    /// `along`: the question came with events. It is not decided (`None`) unless the view answers in time.
+    /// `with`: the question came with events. It is not decided (`None`) unless the view answers in time.
     async fn gate_checked(
         &self,
         tenant: &str,
         task: &str,
         request: &GateRequest,
-        along: Option<Along>,
+        with: Option<WithEvents>,
     ) -> Answer<Option<GateResponse>> {
-        let took = along.as_ref().map_or_else(|| self.write.transition(), |along| along.since);
+        let took = with.as_ref().map_or_else(|| self.write.transition(), |with| with.since);
         let question = question(tenant, task, request)?;
         let settings = self.ask.settings();
         if settings.tracking_off() {
@@ -107,8 +107,8 @@ impl Gate {
             through: if at_least.is_some() { Through::Seen } else { Through::End },
             up_to: wait,
         };
-        let patient = along.is_none();
-        let standing = match along.and_then(|along| along.found) {
+        let patient = with.is_none();
+        let standing = match with.and_then(|with| with.found) {
             Some(found) => Ok(self.ask.learned(&question.tenant, &question.task, found)),
             None if patient => self.ask.standing(ask).await?,
             // A projector that does not answer at all is not waited for either.
@@ -175,10 +175,10 @@ impl Gate {
     }
 
     /// Applies the rules to where the task stands.
-    async fn by_rules(&self, question: &Question, standing: Standing) -> Answer<GateDecided> {
+    async fn by_rules(&self, question: &Question, standing: TaskAnswer) -> Answer<GateDecided> {
         let settings = self.ask.settings();
         let switches = Switches { breaker: self.ask.breaker_is_open().await, ..settings.switches() };
-        let Standing { found, as_of } = standing;
+        let TaskAnswer { found, as_of } = standing;
         let Some(decided) = found.task else {
             return Err(TASK_UNKNOWN.with(format!(
                 "asking the gate for task `{}` of tenant `{}`: the ledger has no event of it; open it first",

@@ -12,7 +12,7 @@ use super::Writer;
 use super::append::{names, part_of};
 use super::outcomes::Part;
 use super::plan::{Refused, Unplanned};
-use crate::ledger::ask::{Ask, Decidable, Standing, Through, VIEW_WAIT};
+use crate::ledger::ask::{Ask, Decidable, TaskAnswer, Through, VIEW_WAIT};
 use crate::ledger::own::{name_of, own};
 use crate::problem::{Answer, CONTENDED, DEGRADED, of_append, of_query, of_read};
 
@@ -108,7 +108,7 @@ impl Writer {
     ) -> Answer<(Decidable, Vec<Option<Found>>)> {
         let mut found = self.log.find(names.to_vec()).await.map_err(|error| of_read(&error))?;
         let ask = Ask { tenant, task, names, at_least, through: Through::End, up_to: VIEW_WAIT };
-        let Standing { found: standing, as_of } =
+        let TaskAnswer { found: standing, as_of } =
             self.ask.standing(ask).await?.map_err(|error| of_query(&error))?;
         if standing.degraded {
             return Err(DEGRADED.with(format!(

@@ -2,13 +2,13 @@
 //! task's story is.
 
 use serde::{Deserialize, Serialize};
-use tollgate_domain::gate::{PhaseStanding, Standing};
+use tollgate_domain::gate::{PhaseFigures, TaskFigures};
 use tollgate_domain::phase::Advance;
 use tollgate_domain::position::Sequence;
 use tollgate_domain::task::TaskState;
 use tollgate_domain::time::Timestamp;
 use tollgate_log::contract::EventName;
-use tollgate_projection::alerts::out_of_step::Standing as Phases;
+use tollgate_projection::alerts::out_of_step::Phases;
 use tollgate_projection::fold::task_key;
 use tollgate_projection::status::{Status, TaskRow, standing};
 
@@ -19,7 +19,7 @@ use crate::seen::Seen;
 
 /// Where a task stands, for those who decide about it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct StandingOf {
+pub struct DecisionBasisOf {
     /// Owner of the task.
     pub tenant: String,
     /// The task.
@@ -32,7 +32,7 @@ pub struct StandingOf {
 
 /// Where a task stands.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TaskStanding {
+pub struct DecisionBasis {
     /// `None`: the ledger has no event of it.
     pub task: Option<DecidedTask>,
     /// Whether some of its events could not be read.
@@ -55,7 +55,7 @@ pub struct DecidedTask {
     /// Budgeted latency of all its executions in milliseconds, the running one up to the present.
     pub latency_ms: u128,
     /// The phase about to be left: the active one, else the one that ended last.
-    pub leaving: Option<PhaseStanding>,
+    pub leaving: Option<PhaseFigures>,
     /// Where its phases stand: for who is refused.
     pub phases: Phases,
     /// Before what the gate blocks it now.
@@ -63,7 +63,7 @@ pub struct DecidedTask {
     pub blocked: Option<Advance>,
 }
 
-impl StandingOf {
+impl DecisionBasisOf {
     /// Of a task, with what is known under these names, which are all of it.
     #[must_use]
     pub fn new(tenant: &str, task: &str, now: Timestamp, names: &[EventName]) -> Self {
@@ -72,16 +72,16 @@ impl StandingOf {
     }
 }
 
-impl Query<Status> for StandingOf {
+impl Query<Status> for DecisionBasisOf {
     const VERB: &'static str = "standing";
-    type Answer = TaskStanding;
+    type Answer = DecisionBasis;
 
-    fn answer(&self, view: &Seen<'_, Status>) -> Result<TaskStanding, RowError> {
+    fn answer(&self, view: &Seen<'_, Status>) -> Result<DecisionBasis, RowError> {
         let key = task_key(&self.tenant, &self.task);
         let task = view.get(&key)?.map(|row| DecidedTask::of(&self.task, &row, self.now));
         let find =
             FindEvents { tenant: self.tenant.clone(), task: self.task.clone(), events: self.events.clone() };
-        Ok(TaskStanding { task, degraded: view.is_degraded(&key), events: find.answer(view)? })
+        Ok(DecisionBasis { task, degraded: view.is_degraded(&key), events: find.answer(view)? })
     }
 }
 
@@ -89,7 +89,7 @@ impl DecidedTask {
     fn of(task: &str, row: &TaskRow, now: Timestamp) -> Self {
         let active =
             row.executions.iter().rev().find(|execution| Some(&execution.id) == row.state.active.as_ref());
-        let Standing { tokens_used, latency_ms, leaving, .. } = standing(task, row, Some(now));
+        let TaskFigures { tokens_used, latency_ms, leaving, .. } = standing(task, row, Some(now));
         Self {
             state: row.state.clone(),
             last_decision: row.last_decision,
@@ -104,8 +104,8 @@ impl DecidedTask {
 
     /// Where it stands for the gate.
     #[must_use]
-    pub fn standing<'a>(&'a self, task: &'a str) -> Standing<'a> {
-        Standing {
+    pub fn standing<'a>(&'a self, task: &'a str) -> TaskFigures<'a> {
+        TaskFigures {
             task,
             limits: self.state.limits.as_deref(),
             enforcement: self.state.enforcement,

@@ -7,7 +7,7 @@ use tollgate_domain::ids::{TaskId, TenantId};
 use tollgate_domain::phase::Advance;
 use tollgate_domain::position::{PartitionId, Position};
 use tollgate_log::contract::{DedupScope, EventName, Found};
-use tollgate_projector::queries::{FindEvents, StandingOf, TaskStanding};
+use tollgate_projector::queries::{DecisionBasis, DecisionBasisOf, FindEvents};
 use tollgate_projector::{Answered, QueryError, Source, Wait};
 
 use super::decided::Decidable;
@@ -39,8 +39,8 @@ pub(in crate::ledger) enum Through {
 }
 
 /// An answer, and up to where it is true.
-pub(in crate::ledger) struct Standing {
-    pub(in crate::ledger) found: TaskStanding,
+pub(in crate::ledger) struct TaskAnswer {
+    pub(in crate::ledger) found: DecisionBasis,
     pub(in crate::ledger) as_of: Position,
 }
 
@@ -51,11 +51,11 @@ impl Questions {
     /// # Errors
     ///
     /// Outside, what reading the log's end gives; inside, why the view gave no answer.
-    pub(in crate::ledger) async fn standing(&self, ask: Ask<'_>) -> Answer<Result<Standing, QueryError>> {
+    pub(in crate::ledger) async fn standing(&self, ask: Ask<'_>) -> Answer<Result<TaskAnswer, QueryError>> {
         let took = Stopwatch::start();
         let partition = PartitionId::of(ask.tenant.as_str(), ask.task.as_str());
         let names = if self.log.dedup() == DedupScope::Life { &[] } else { ask.names };
-        let query = StandingOf::new(ask.tenant.as_str(), ask.task.as_str(), self.clock.now(), names);
+        let query = DecisionBasisOf::new(ask.tenant.as_str(), ask.task.as_str(), self.clock.now(), names);
         let end = async { self.log.tail_of(partition).await.map_err(|error| of_read(&error)) };
         let (end, first) = match self.status() {
             // In one process the end costs nothing, so nothing is asked twice.
@@ -94,11 +94,11 @@ impl Questions {
         &self,
         tenant: &TenantId,
         task: &TaskId,
-        answered: Answered<TaskStanding>,
-    ) -> Standing {
+        answered: Answered<DecisionBasis>,
+    ) -> TaskAnswer {
         let Answered { answer: found, as_of, .. } = answered;
         self.known.compare(tenant, task, &found);
-        Standing { found, as_of }
+        TaskAnswer { found, as_of }
     }
 
     /// Which of these events, all of one task, the log has already; `None`: that cannot be told without the

@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use tokio::sync::watch;
 use tollgate_domain::position::Position;
-use tollgate_projector::queries::{StandingOf, TaskStanding};
+use tollgate_projector::queries::{DecisionBasis, DecisionBasisOf};
 use tollgate_projector::{Answered, Source, Wait};
 use tollgate_wire::api::{GateAfter, GateRequest, GateResponse, Outcome};
 
@@ -21,11 +21,11 @@ const WAIT_MS: u64 = 50;
 const MAX_WAIT_MS: u64 = 1_000;
 
 /// What is known of a question that came with events.
-pub(super) struct Along {
+pub(super) struct WithEvents {
     /// Since when the events are in the log.
     pub(super) since: Transition,
     /// Where the task stands after them, if the view has said so already.
-    pub(super) found: Option<Answered<TaskStanding>>,
+    pub(super) found: Option<Answered<DecisionBasis>>,
 }
 
 /// What the questions are told once the events are appended: up to where, or `None` where not all of them are
@@ -88,8 +88,8 @@ impl Gate {
         let left = wait.saturating_sub(since.elapsed());
         request.wait_ms = Some(u64::try_from(left.as_millis()).unwrap_or(MAX_WAIT_MS));
         // Why a question has no answer is told to who asks it alone.
-        let along = Along { since, found };
-        self.gate_checked(tenant, &gate.task, &request, Some(along)).await.ok().flatten()
+        let with_events = WithEvents { since, found };
+        self.gate_checked(tenant, &gate.task, &request, Some(with_events)).await.ok().flatten()
     }
 
     /// Where the task stands after the next record of its partition. `None`: that is not known in time, or
@@ -99,11 +99,12 @@ impl Gate {
         question: &Question,
         with_id: bool,
         up_to: Duration,
-    ) -> Option<Answered<TaskStanding>> {
+    ) -> Option<Answered<DecisionBasis>> {
         let Source::Remote(view) = self.ask.status() else { return None };
         let partition = question.partition();
         let names = if with_id { vec![question.name()] } else { Vec::new() };
-        let query = StandingOf::new(question.tenant.as_str(), question.task.as_str(), self.ask.now(), &names);
+        let query =
+            DecisionBasisOf::new(question.tenant.as_str(), question.task.as_str(), self.ask.now(), &names);
         let mut next = Position::start(self.log.epoch().id);
         next.advance(partition, self.log.seen_of(partition).next());
         view.ask(partition, Wait { at_least: Some(&next), up_to }, &query).await.ok()

@@ -7,15 +7,15 @@ use tokio::sync::Notify;
 
 /// Who waits, and the word to the follower that somebody does.
 #[derive(Default)]
-pub(crate) struct Hurry {
+pub(crate) struct Waiters {
     waiting: AtomicUsize,
     word: Notify,
 }
 
 /// A question that waits until this is dropped.
-pub(crate) struct Waiting<'a>(&'a Hurry);
+pub(crate) struct Waiting<'a>(&'a Waiters);
 
-impl Hurry {
+impl Waiters {
     /// Somebody waits from now on.
     pub(crate) fn wait(&self) -> Waiting<'_> {
         self.waiting.fetch_add(1, Ordering::SeqCst);
@@ -53,18 +53,18 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_pause_ends_with_its_time_or_with_the_first_who_waits() {
-        let hurry = Hurry::default();
+        let waiters = Waiters::default();
         let begun = Instant::now();
-        hurry.pause(LONG).await;
+        waiters.pause(LONG).await;
         assert_eq!(begun.elapsed(), LONG, "nobody waits");
         let begun = Instant::now();
-        let ((), waiting) = tokio::join!(hurry.pause(LONG), async { hurry.wait() });
+        let ((), waiting) = tokio::join!(waiters.pause(LONG), async { waiters.wait() });
         assert_eq!(begun.elapsed(), Duration::ZERO, "somebody came");
-        hurry.pause(LONG).await;
-        hurry.pause(LONG).await;
+        waiters.pause(LONG).await;
+        waiters.pause(LONG).await;
         assert_eq!(begun.elapsed(), Duration::ZERO, "and still waits");
         drop(waiting);
-        hurry.pause(LONG).await;
+        waiters.pause(LONG).await;
         assert_eq!(begun.elapsed(), LONG, "and got the answer");
     }
 }
