@@ -5,8 +5,7 @@
 //! [`digest`] one message in place of many; [`outbox`] says what a store of undelivered messages promises;
 //! [`plan`] decides what is done next, purely; [`runner`] does it. A webhook is signed ([`signature`]) and
 //! sent ([`webhook`]) through `tollgate_outbound`; [`schedule`] says when it is tried again. [`remediation`]
-//! opens the follow-up of a block, by the same webhook, by a file or by a command. [`telemetry`] sends
-//! figures of the process to a collector.
+//! opens the follow-up of a block, by the same webhook, by a file or by a command.
 
 pub mod bus;
 pub mod config;
@@ -19,7 +18,6 @@ pub mod runner;
 pub mod schedule;
 pub mod secret;
 pub mod signature;
-pub mod telemetry;
 pub mod webhook;
 
 pub use futures_util::future::BoxFuture;

@@ -14,6 +14,6 @@ pub mod reactor;
 mod serve;
 
 pub use ledger::{Ledger, LedgerError, LedgerOptions};
-pub use tollgate_deliver::telemetry::settings::TelemetrySettings;
+pub use tollgate_telemetry::settings::TelemetrySettings;
 
 pub use serve::{AlertsFile, Running, ServeError, ServeOptions, Served, serve};

@@ -14,10 +14,10 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
-use tollgate_deliver::telemetry::Export;
 use tollgate_domain::gate::Verdict;
 use tollgate_domain::position::PartitionId;
 use tollgate_log::contract::Partitions;
+use tollgate_telemetry::Export;
 use tollgate_wire::api::{EventOutcome, Health, ViewHealth};
 
 pub use connections::{ConnectionMetrics, Cut};

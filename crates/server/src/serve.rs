@@ -11,11 +11,11 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, watch};
 use tollgate_clock::sleep;
-use tollgate_deliver::telemetry::Exporter;
-use tollgate_deliver::telemetry::settings::TelemetrySettings;
 use tollgate_log::contract::{Durability, EventLog};
 use tollgate_log::embedded::{EmbeddedLog, OpenError, Options};
 use tollgate_log_jetstream::{Inbox, JetStreamLog, SetupError};
+use tollgate_telemetry::Exporter;
+use tollgate_telemetry::settings::TelemetrySettings;
 
 use self::running::Said;
 use crate::edge::{ConnectionLimits, accept, open_files};

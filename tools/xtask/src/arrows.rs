@@ -20,6 +20,7 @@ const ROWS: &[Row] = &[
     Row { package: "tollgate-log-jetstream", never: &[SERVING, MEANING] },
     Row { package: "tollgate-outbound", never: &[SERVING, MEANING, STORES, LOG] },
     Row { package: "tollgate-deliver", never: &[SERVING, MEANING, STORES, LOG] },
+    Row { package: "tollgate-telemetry", never: &[SERVING, MEANING, STORES, LOG, &["tollgate-deliver"]] },
     Row { package: "tollgate-projection", never: &[ASYNC, HTTP, SERVING, STORES, RANDOM, LOGGING, STORAGE] },
     Row { package: "tollgate-view-store", never: &[SERVING, &["tollgate-projection", "tollgate-wire"]] },
     Row { package: "tollgate-projector", never: &[SERVING] },

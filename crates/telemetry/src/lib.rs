@@ -21,9 +21,9 @@ use tokio::time::timeout;
 use tollgate_clock::{Backoff, Clock, SystemClock};
 use tollgate_domain::time::Timestamp;
 
-use self::otlp::{ExportRequest, KeyValue, Resource, ResourceMetrics, Scope, ScopeMetrics};
-use self::page::Times;
-use self::settings::{Protocol, TelemetrySettings};
+use crate::otlp::{ExportRequest, KeyValue, Resource, ResourceMetrics, Scope, ScopeMetrics};
+use crate::page::Times;
+use crate::settings::{Protocol, TelemetrySettings};
 use tollgate_outbound::client::{Client, Connections, Timeouts};
 use tollgate_outbound::guard::SystemResolver;
 use tollgate_outbound::retry_after;

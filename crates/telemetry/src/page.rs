@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::otlp::{
+use crate::otlp::{
     CUMULATIVE, Data, Gauge, Histogram, HistogramPoint, KeyValue, Metric, Number, NumberPoint, Sum,
 };
 
