@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::process::Stdio;
 
+use serde_json::json;
 use tollgate_tests::{Follower, Place, Server, real_sessions, session};
 
 #[test]
@@ -186,4 +187,56 @@ fn importing_again_corrects_what_an_earlier_version_counted() {
         assert_eq!((&again["new"], &again["corrected"]), (&0.into(), &0.into()), "{order:?}");
         assert!(place.ok("--data d log verify").starts_with("passed: "));
     }
+}
+
+/// As an import does that moves a fork's copies to their parent, after prices have changed: what is taken
+/// away whole gives back what it was charged.
+#[test]
+fn what_is_taken_away_whole_gives_back_what_it_was_charged() {
+    let place = Place::new();
+    for (name, rate) in [("old", "1e-06"), ("new", "3e-06")] {
+        let book = format!(
+            r#"{{"gpt-5": {{"litellm_provider": "openai", "mode": "chat", "input_cost_per_token": {rate}, "output_cost_per_token": {rate}}}}}"#
+        );
+        place.write(&format!("{name}.json"), &book);
+    }
+    let _ = place.ok(
+        "--data d --prices old.json usage record T-1 --provider openai --model gpt-5 --input 1000 --id u",
+    );
+    let _ = place
+        .ok("--data d --prices old.json usage record T-1 --provider openai --model gpt-5 --input 500 --id v");
+    let _ = place.ok("--data d --prices new.json usage adjust T-1 u --input=-1000 --reason moved");
+    let shown = place.json("--data d task show T-1");
+    assert_eq!((&shown["cost_usd"], &shown["unpriced_tokens"]), (&json!("0.0005"), &json!(0)), "{shown}");
+    // A part of it is taken away: its price is not known any more, and that is said.
+    let told = place.run_line("--data d usage adjust T-1 v --input=-100 --reason miscounted").err;
+    let shown = place.json("--data d task show T-1");
+    assert_eq!((&shown["cost_usd"], &shown["unpriced_tokens"]), (&json!("0.0005"), &json!(-100)), "{shown}");
+    assert!(told.contains("cannot be priced: its tokens change, its cost does not"), "{told}");
+}
+
+#[test]
+fn growth_of_a_call_after_prices_changed_is_unpriced_and_said() {
+    let place = Place::new();
+    for (name, rate) in [("old", "1e-06"), ("new", "3e-06")] {
+        let book = format!(
+            r#"{{"opus": {{"litellm_provider": "anthropic", "mode": "chat", "input_cost_per_token": {rate}, "output_cost_per_token": {rate}}}}}"#
+        );
+        place.write(&format!("{name}.json"), &book);
+    }
+    let write = |output: u32| {
+        place.write(
+            "s/S.jsonl",
+            &format!(
+                r#"{{"type":"assistant","uuid":"a1","timestamp":"2026-05-03T08:00:00.000Z","sessionId":"S","message":{{"id":"m1","model":"opus","usage":{{"input_tokens":100,"output_tokens":{output}}}}}}}
+"#
+            ),
+        );
+    };
+    write(1);
+    let _ = place.ok("--data d --prices old.json import claude s");
+    write(900);
+    let told = place.ok("--data d --prices new.json import claude s");
+    assert!(told.contains("1 correction without a price, as prices have changed since"), "{told}");
+    assert_eq!(place.totals("d").1, 1_000);
 }

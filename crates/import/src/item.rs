@@ -88,6 +88,18 @@ pub enum ProblemKind {
         /// Its file, below the session's directory.
         file: String,
     },
+    /// Calls of a sub-agent that its file lacks.
+    #[error(
+        "sub-agent `{agent}` reports calls in lines of progress that its file {file} does not have: {count} not counted"
+    )]
+    AgentCallsMissing {
+        /// The sub-agent's id.
+        agent: String,
+        /// Its file.
+        file: String,
+        /// How many.
+        count: usize,
+    },
     /// A counter that this version does not know.
     #[error("{field} is {value}, and no kind of tokens that this version reads: not counted apart")]
     UnknownCounter {

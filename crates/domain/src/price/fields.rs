@@ -99,6 +99,60 @@ const OTHER_UNITS: [&str; 18] = [
 const NOT_TOLD: [&str; 3] =
     ["regional_", "fedramp_uplift_multiplier", "explicit_cache_read_input_token_cost"];
 
+/// Numbers of an entry that are about no price, by what their names begin with, and by what stands in them.
+const NO_PRICES: [&str; 9] = [
+    "max_",
+    "rpm",
+    "tpm",
+    "token_count_",
+    "prompt_cache_min_tokens",
+    "search_free_requests",
+    "metadata",
+    "rules",
+    "provider_specific_entry",
+];
+const NO_PRICES_WITHIN: [&str; 10] = [
+    "context_window",
+    "context_length",
+    "context_size",
+    "_size",
+    "dimension",
+    "_limit",
+    "created",
+    "updated",
+    "release",
+    "version",
+];
+
+/// As [`read`], and with its value: a number whose name says nothing that is known could be a price.
+pub(super) fn read_with(name: &str, value: &str) -> Field {
+    let field = read(name);
+    let known = NO_PRICES.iter().any(|start| name.starts_with(start))
+        || NO_PRICES_WITHIN.iter().any(|word| name.contains(word))
+        || NOT_TOLD.iter().any(|start| name.starts_with(start));
+    let about_money = MONEY.iter().any(|word| name.contains(word));
+    if field == Field::Other && !about_money && !known && holds_a_number(value) {
+        Field::Unknown
+    } else {
+        field
+    }
+}
+
+/// Whether a JSON value is a number, a text that is one, or a list or object with a number in it.
+fn holds_a_number(value: &str) -> bool {
+    match value.as_bytes() {
+        [b'0'..=b'9' | b'-', ..] => true,
+        [b'"', text @ .., b'"'] => {
+            std::str::from_utf8(text).is_ok_and(|text| super::number::read(text.trim()).is_ok())
+        }
+        [b'{' | b'[', ..] => value
+            .split([':', ',', '['])
+            .skip(1)
+            .any(|piece| matches!(piece.trim_start().as_bytes(), [b'0'..=b'9' | b'-', ..])),
+        _ => false,
+    }
+}
+
 pub(super) fn read(name: &str) -> Field {
     for (prefix, kind) in KINDS {
         if let Some(rest) = name.strip_prefix(prefix) {
@@ -227,6 +281,32 @@ mod tests {
                 }
             };
             assert_eq!(got, expected.trim(), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_number_of_an_unknown_name_could_be_a_price() {
+        for (name, value, unknown) in [
+            ("inputCostPerTokenAbove200k", "0.00002", true),
+            ("input_rate_long", "1e-06", true),
+            ("markup", "\"1.2\"", true),
+            ("usd_per_request", "0.5", true),
+            ("long_context", "{\"input\": 0.5}", true),
+            ("rates", "[0.5, 1]", true),
+            ("premium", "true", false),
+            ("tier", "\"gold\"", false),
+            ("long_context", "{\"input\": \"more\"}", false),
+            ("regions", "[\"us-1\", \"eu-2\"]", false),
+            ("max_input_tokens", "200000", false),
+            ("rpm", "60", false),
+            ("context_window", "200000", false),
+            ("output_vector_size", "1536", false),
+            ("deprecation_date", "\"2026-11-29\"", false),
+            ("supports_vision", "true", false),
+            ("search_context_cost_per_query", "{\"low\": 0.01}", false),
+            ("regional_uplift_percent", "10", false),
+        ] {
+            assert_eq!(read_with(name, value) == Field::Unknown, unknown, "{name}: {value}");
         }
     }
 

@@ -42,7 +42,10 @@ pub(super) fn read(text: &str) -> Result<(Models, Notes), String> {
     for (model, fields) in entries.iter().filter(|(model, _)| !RESERVED.contains(&model.as_str())) {
         let mut entry = Entry { model, notes: &mut notes };
         let read = Entry::once(&entries, model).and_then(|()| entry.target(&entries));
-        let read = read.and_then(|target| entry.read(target.unwrap_or(fields)));
+        let read = read.and_then(|target| match target {
+            Some(target) => no_prices_of_its_own(fields).and_then(|()| entry.read(target)),
+            None => entry.read(fields),
+        });
         match read {
             Ok(Some(price)) => {
                 models.insert(model.clone(), Some(price));
@@ -288,18 +291,27 @@ impl Entry<'_> {
 
 /// The fields of an entry with their meaning; older spellings first, so that the newer ones count.
 fn in_order<'f, 'a>(fields: &'f Fields<'a>) -> impl Iterator<Item = (&'f str, &'a RawValue, Field)> {
-    let named = |(name, raw): (&'f String, &&'a RawValue)| (name.as_str(), *raw, meaning(name));
+    let named = |(name, raw): (&'f String, &&'a RawValue)| (name.as_str(), *raw, meaning(name, raw));
     let mut all: Vec<(&str, &RawValue, Field)> = fields.iter().map(named).collect();
     all.sort_by_key(|(.., field)| !matches!(field, Field::Rate(Rate { old: true, .. })));
     all.into_iter()
 }
 
 /// What a field says; those that are read by themselves are nothing here.
-fn meaning(name: &str) -> Field {
+fn meaning(name: &str, raw: &RawValue) -> Field {
     match name {
         "tiered_pricing" | "off_peak_pricing" | "price_confirmed" | "unpriced" => Field::Other,
-        _ => fields::read(name),
+        _ => fields::read_with(name, raw.get()),
     }
+}
+
+/// Refuses prices beside `alias_of`: which of the two are meant nobody knows, and the dearer ones may be.
+fn no_prices_of_its_own(fields: &Fields<'_>) -> Result<(), Problem> {
+    let of_both = ["tiered_pricing", "off_peak_pricing"];
+    let own = in_order(fields)
+        .find(|(name, raw, field)| !is_nothing(raw) && (*field != Field::Other || of_both.contains(name)));
+    let rule = "must not stand beside `alias_of`: the other entry's prices hold, or leave `alias_of` out";
+    own.map_or(Ok(()), |(name, raw, _)| Err(problem(name, raw.get(), rule)))
 }
 
 /// Sets a rate. The same size of context, spelled in two ways, has one price.

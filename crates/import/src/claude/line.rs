@@ -112,12 +112,13 @@ impl<'a> Read<'a> {
         self.message.and_then(object).unwrap_or_default()
     }
 
-    /// The sub-agent of which a line of progress reports a call.
-    pub(super) fn reported_agent(&self) -> Option<String> {
+    /// The sub-agent and the call that a line of progress reports.
+    pub(super) fn reported_call(&self) -> Option<(String, String)> {
         let progress: Progress<'a> = object(self.data?)?;
         let line: Read<'a> = object(progress.message?)?;
-        let _ = line.message().usage(&mut Vec::new())?;
-        word(progress.agent)
+        let message = line.message();
+        let _ = message.usage(&mut Vec::new())?;
+        Some((word(progress.agent)?, word(message.id).or_else(|| word(line.uuid))?))
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod arrange;
 mod line;
+mod reported;
 mod transcript;
 
 pub(crate) use arrange::arrange;

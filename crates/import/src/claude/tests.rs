@@ -212,7 +212,7 @@ fn progress(line: &str) -> String {
 }
 
 #[test]
-fn calls_that_only_progress_tells_of_are_named_where_the_sub_agents_file_is_gone() {
+fn calls_that_only_progress_tells_of_are_named() {
     let dir = tempfile::tempdir().unwrap();
     let session = dir.path().join("S.jsonl");
     let own = answer(&format!("a1 m1 r1 {}", used(10, 1)));
@@ -229,8 +229,16 @@ fn calls_that_only_progress_tells_of_are_named_where_the_sub_agents_file_is_gone
     // Beside the session, as earlier versions have it, or below.
     for there in [dir.path().join("agent-q7.jsonl"), missing] {
         std::fs::create_dir_all(there.parent().unwrap()).unwrap();
-        std::fs::write(&there, "").unwrap();
+        std::fs::write(&there, answer(&format!("b1 m2 r2 {}", used(20, 2)))).unwrap();
         assert_eq!(read(session.to_str().unwrap(), &lines), ["family a1 S", call]);
+        // Cut off before that call.
+        std::fs::write(&there, format!("{}\"m1\"", " ".repeat(3 << 20))).unwrap();
+        let problem = format!(
+            "{}:2: sub-agent `q7` reports calls in lines of progress that its file {} does not have: 1 not counted",
+            session.display(),
+            there.display()
+        );
+        assert_eq!(read(session.to_str().unwrap(), &lines), ["family a1 S", call, &problem]);
         std::fs::remove_file(there).unwrap();
     }
     // In the session itself, as the first versions had it.

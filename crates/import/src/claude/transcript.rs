@@ -1,7 +1,7 @@
 //! One transcript as its lines come: which calls it reports, each with its best report. Pure but for the
 //! small file beside a sub-agent's that names its kind.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::path::{Path, PathBuf};
 
 use memchr::memmem;
@@ -13,6 +13,7 @@ use tollgate_domain::usage::{Cost, UsageRecorded};
 
 use super::arrange::root_of;
 use super::line::{Read, is_quiet, word};
+use super::reported::Reported;
 use crate::call::Call;
 use crate::codex::{bad_field, is_label, shortened};
 use crate::family::{Family, ROOT};
@@ -48,16 +49,7 @@ pub(crate) struct Transcript {
     snapshots: u64,
     calls: u64,
     unknown: Vec<String>,
-    agents: Agents,
-}
-
-/// Sub-agents of a session.
-#[derive(Debug, Default)]
-struct Agents {
-    /// Those whose calls stand in the session's own file, as before sub-agents had files of their own.
-    here: BTreeSet<String>,
-    /// Those of which a line of progress reported a call, and the first such line.
-    reported: BTreeMap<String, u64>,
+    reported: Reported,
 }
 
 impl Session for Transcript {
@@ -91,13 +83,8 @@ impl Session for Transcript {
         for call in std::mem::take(&mut self.open) {
             self.give(call, out);
         }
-        for (agent, number) in std::mem::take(&mut self.agents.reported) {
-            if !self.agents.here.contains(&agent)
-                && let Err(file) = self.file_of(&agent)
-            {
-                let file = file.display().to_string();
-                out.problem(number, ProblemKind::AgentFileMissing { agent: shortened(&agent), file });
-            }
+        for (number, problem) in std::mem::take(&mut self.reported).missing(&self.path) {
+            out.problem(number, problem);
         }
     }
 
@@ -121,7 +108,7 @@ impl Transcript {
             snapshots: 0,
             calls: 0,
             unknown: Vec::new(),
-            agents: Agents::default(),
+            reported: Reported::default(),
         }
     }
 
@@ -133,8 +120,8 @@ impl Transcript {
             return;
         }
         let kind = word(read.kind).unwrap_or_default();
-        if let Some(agent) = read.reported_agent() {
-            self.agents.reported.entry(agent).or_insert(number);
+        if let Some((agent, call)) = read.reported_call() {
+            self.reported.add(agent, call, number);
         }
         if kind != "assistant" {
             if !is_quiet(&kind) {
@@ -157,10 +144,10 @@ impl Transcript {
             Some(Err(problem)) => return out.problem(number, problem),
         };
         self.snapshots += 1;
-        self.agents.here.extend(word(read.agent));
+        self.reported.is_here(word(read.agent));
         let model = word(message.model).filter(|model| is_label(model));
         // What Claude Code says itself is no call.
-        if usage.tokens.total() == 0 && model.as_deref() == Some("<synthetic>") {
+        if model.as_deref() == Some("<synthetic>") {
             return;
         }
         if let Err(error) = usage.tokens.check() {
@@ -182,21 +169,6 @@ impl Transcript {
             Ok(event) => self.report(Call::new(event), out),
             Err(problem) => out.problem(number, problem),
         }
-    }
-
-    /// Whether the file of a sub-agent is where Claude Code writes it, below the session's directory or
-    /// beside the session's file; an error has the first.
-    fn file_of(&self, agent: &str) -> Result<(), PathBuf> {
-        let session = if self.path.extension().is_some_and(|end| end == "zst") {
-            self.path.with_extension("")
-        } else {
-            self.path.clone()
-        };
-        let name = format!("agent-{agent}.jsonl");
-        let below = session.with_extension("").join("subagents").join(&name);
-        let found = [below.clone(), session.with_file_name(&name)];
-        let is_there = |file: &PathBuf| file.exists() || file.with_extension("jsonl.zst").exists();
-        if found.iter().any(is_there) { Ok(()) } else { Err(below) }
     }
 
     fn event(

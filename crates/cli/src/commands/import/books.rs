@@ -34,6 +34,8 @@ pub(super) struct Outcomes {
     pub(super) new: u64,
     pub(super) duplicate: u64,
     pub(super) corrected: u64,
+    /// Of those, the ones that no price was known for: tokens changed, the cost did not.
+    pub(super) corrected_unpriced: u64,
     pub(super) refused: u64,
     /// Copies of calls that are counted in another place, and their tokens.
     pub(super) copies: u64,
@@ -319,6 +321,8 @@ impl<'a> Books<'a> {
                 self.probed.insert(CallName { task: event.task, id: event.id }, true);
                 self.outcomes.new += u64::from(counted);
                 self.outcomes.corrected += u64::from(corrects);
+                let unpriced = outcome.warnings.iter().any(|warning| warning.contains("cannot be priced"));
+                self.outcomes.corrected_unpriced += u64::from(corrects && unpriced);
             }
             Outcome::Duplicate => {
                 let is_repeated = self.repeated.contains(&CallName { task: event.task, id: event.id });

@@ -192,7 +192,7 @@ fn tell(global: &Global, summary: &ImportSummary, outcomes: &Outcomes, shown: u6
     if global.format == Format::Json {
         json(
             &serde_json::json!({"files": summary.files, "files_with_usage": summary.files_with_usage, "lines": summary.lines,
-            "events": events, "copies": outcomes.copies, "new": outcomes.new, "duplicate": outcomes.duplicate, "corrected": outcomes.corrected, "refused": outcomes.refused,
+            "events": events, "copies": outcomes.copies, "new": outcomes.new, "duplicate": outcomes.duplicate, "corrected": outcomes.corrected, "corrected_unpriced": outcomes.corrected_unpriced, "refused": outcomes.refused,
             "problems": summary.problems, "tokens": tokens}),
         );
         return;
@@ -217,6 +217,12 @@ fn tell(global: &Global, summary: &ImportSummary, outcomes: &Outcomes, shown: u6
     }
     if outcomes.corrected > 0 {
         line(&format!("  {} of what was counted before", counted(outcomes.corrected, "correction")));
+    }
+    if outcomes.corrected_unpriced > 0 {
+        let corrections = counted(outcomes.corrected_unpriced, "correction");
+        line(&format!(
+            "  {corrections} without a price, as prices have changed since: the cost stays as it was charged"
+        ));
     }
     if outcomes.refused > 0 || summary.problems > 0 {
         line(&format!(

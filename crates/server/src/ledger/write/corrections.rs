@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use tollgate_domain::event::{EventBody, UsageEvent};
 use tollgate_domain::gate::grouped;
 use tollgate_domain::ids::{EventId, ProducerId};
+use tollgate_domain::money::Usd;
 use tollgate_domain::position::PartitionId;
 use tollgate_domain::price::Call;
 use tollgate_domain::time::Timestamp;
@@ -146,9 +147,10 @@ impl Writer {
     }
 }
 
-/// What a correction costs or gives back. By the prices that the usage itself was priced with: where those in
-/// force now say another cost of it, or it had none, the correction has none either, so that it never gives
-/// back what was not charged.
+/// What a correction costs or gives back. Of usage that nothing corrected before, one that takes all of it away
+/// gives back what was charged, whatever the prices are by now. Any other is priced as the usage itself was:
+/// where the prices in force now say another cost of it, or it had none, the correction has none either, so
+/// that it never gives back what was not charged.
 fn correction_cost(
     settings: &Settings,
     (original, at): (&UsageRecorded, Timestamp),
@@ -158,6 +160,14 @@ fn correction_cost(
     let call = settings.config.prices.apply(Call::of(original, at));
     let usd = |cost: &Cost| if let Cost::Priced { usd, .. } = cost { Some(*usd) } else { None };
     let charged = usd(&original.cost);
+    let (after, _) = left.changed(change);
+    if *left == original.tokens
+        && after == TokenCounts::default()
+        && let Cost::Priced { usd, price_version } = &original.cost
+        && let Some(usd) = Usd::ZERO.checked_sub(*usd)
+    {
+        return Cost::Priced { usd, price_version: price_version.clone() };
+    }
     if charged.is_none() || usd(&settings.prices.cost(call, &original.tokens)) != charged {
         return Cost::Unpriced;
     }
