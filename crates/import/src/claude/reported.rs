@@ -1,5 +1,5 @@
-//! Calls of sub-agents that their session's lines of progress report. They are counted from the sub-agent's own file; where
-//! that is missing, or lacks such a call, it is named.
+//! Calls of sub-agents that their session's lines of progress report. They are counted from the sub-agent's
+//! own file; where that is missing, or lacks such a call, it is named.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
