@@ -349,7 +349,7 @@ fn where_no_view_answers_the_config_is_read_out_of_the_log() {
     // On a later day the shipped prices are old.
     let mut warnings = config["warnings"].as_array().unwrap().iter().filter_map(Value::as_str);
     assert!(
-        warnings.all(|warning| warning.contains("were compared with their sources")),
+        warnings.all(|warning| warning.contains("were last compared with their sources")),
         "nothing is missing: {config}"
     );
     let told = ground.end();

@@ -9,6 +9,7 @@ mod bound;
 mod commands;
 mod connect;
 mod exit;
+mod exit_codes;
 mod output;
 
 use std::io::IsTerminal;

@@ -2,7 +2,14 @@
 
 use std::fmt::Write;
 
-use crate::client::Read;
+/// What a question has to see.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Read {
+    /// A position that an append gave, or `tail`.
+    pub at_least: Option<String>,
+    /// How long to wait for that, in milliseconds.
+    pub wait_ms: Option<u64>,
+}
 
 /// A path with a query, built piece by piece.
 pub(crate) struct Address {

@@ -5,8 +5,8 @@ use tollgate_wire::api::{
     QuarantineEndRequest, QuarantineEnded, QuarantineList, QuarantinedMessage, ResendRequest, ResendResponse,
 };
 
-use crate::address::{Address, escaped};
-use crate::client::{Client, Read};
+use crate::address::{Address, Read, escaped};
+use crate::client::Client;
 use crate::error::ClientError;
 
 /// Which alerts are asked for.

@@ -16,19 +16,10 @@ use tollgate_wire::api::{
     ReloadResponse, SavingsReport, TaskList, TaskReport, TaskStatus,
 };
 
-use crate::address::{Address, escaped};
+use crate::address::{Address, Read, escaped};
 use crate::error::ClientError;
 use crate::selection::{ReportQuery, TaskQuery};
 use crate::transport::Transport;
-
-/// What a question has to see.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Read {
-    /// A position that an append gave, or `tail`.
-    pub at_least: Option<String>,
-    /// How long to wait for that, in milliseconds.
-    pub wait_ms: Option<u64>,
-}
 
 /// Calls to one ledger.
 #[derive(Clone)]

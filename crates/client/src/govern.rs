@@ -2,8 +2,8 @@
 
 use tollgate_wire::api::{AcknowledgeRequest, AppendResponse, BreakerState, BudgetHealth};
 
-use crate::address::Address;
-use crate::client::{Client, Read};
+use crate::address::{Address, Read};
+use crate::client::Client;
 use crate::error::ClientError;
 
 impl Client {

@@ -47,8 +47,9 @@ mod spool;
 mod tracker;
 mod transport;
 
+pub use address::Read;
 pub use alerts::AlertFilter;
-pub use client::{Client, InvalidKey, Read};
+pub use client::{Client, InvalidKey};
 pub use error::ClientError;
 pub use http::{HttpTransport, InvalidUrl, Timeouts};
 pub use one_ledger::OneLedger;

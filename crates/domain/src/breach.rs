@@ -55,7 +55,7 @@ impl Utilization {
         let whole = self.percent()?;
         let exact = self.used.checked_mul(100)? == self.limit.checked_mul(whole)?;
         if exact || (whole != 100 && whole != 150) {
-            return Some(crate::gate::grouped(whole));
+            return Some(crate::printable::grouped(whole));
         }
         let mut scale: u128 = 1;
         for decimals in 1..=12_usize {
@@ -63,7 +63,7 @@ impl Utilization {
             let scaled = self.used.checked_mul(100)?.checked_mul(scale)?.checked_div(self.limit)?;
             if decimals >= 2 && scaled != whole.checked_mul(scale)? {
                 let (before, after) = (scaled.div_euclid(scale), scaled.rem_euclid(scale));
-                return Some(format!("{}.{after:0decimals$}", crate::gate::grouped(before)));
+                return Some(format!("{}.{after:0decimals$}", crate::printable::grouped(before)));
             }
         }
         Some(format!("over {whole}"))

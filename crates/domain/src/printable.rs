@@ -65,6 +65,21 @@ fn of(c: char) -> String {
     }
 }
 
+/// A number with commas between groups of three digits.
+#[must_use]
+pub fn grouped(number: u128) -> String {
+    let digits = number.to_string();
+    let mut out = String::with_capacity(digits.len().saturating_mul(2));
+    for (nth, digit) in digits.chars().enumerate() {
+        let left = digits.len().saturating_sub(nth);
+        if nth > 0 && left.is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

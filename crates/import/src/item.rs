@@ -145,7 +145,7 @@ pub enum ProblemKind {
     NoSessionId,
     /// A call that has no name.
     #[error(
-        "usage without message.id, requestId and uuid: it cannot be told from its copies and is not counted"
+        "usage without message.id, requestId and uuid: it cannot be distinguished from its copies and is not counted"
     )]
     NoCallId,
     /// More than a model call can use.

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-use crate::rows::RowError;
+use crate::row_error::RowError;
 
 /// Rows that may change while one answer is made. Behind that it is given up: the rows it would keep take memory.
 const MOST_CHANGED: usize = 100_000;

@@ -17,6 +17,7 @@ pub mod queries;
 mod query;
 pub mod reactor;
 mod rebuild;
+mod row_error;
 mod rows;
 mod seen;
 mod shared;

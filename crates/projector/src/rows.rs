@@ -15,6 +15,7 @@ use tollgate_projection::fold::Rows;
 use tollgate_view_store::{StoreError, ViewStore, Written};
 
 use crate::before::{Before, Snapshots};
+pub use crate::row_error::RowError;
 
 /// How much of the rows stays in memory after a commit, as the store has them. A row takes some ten times
 /// that in memory. Beyond it those not used since the last commit are dropped; the store has them.
@@ -28,28 +29,6 @@ pub(crate) const ENCODING: Configuration = bincode::config::standard();
 
 /// Prefix of row keys in the store; quarantine has its own.
 const ROW_PREFIX: u8 = b'r';
-
-/// Why a row could not be read.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum RowError {
-    /// The store failed.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// The id index beside the rows failed.
-    #[error("id index: {0}")]
-    Ids(String),
-    /// The row's bytes are none of this version's.
-    #[error("row of {bytes} bytes cannot be read: {message}")]
-    Unreadable {
-        /// How many bytes it has.
-        bytes: usize,
-        /// The decoder's message.
-        message: String,
-    },
-    /// The view moved on too far from where an answer over many rows began, or was opened again.
-    #[error("the view moved on too far while the answer was made; ask again")]
-    Overtaken,
-}
 
 /// Rows in memory: those used lately and all that changed since the last commit.
 pub(crate) struct CachedRows<Row> {

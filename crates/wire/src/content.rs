@@ -15,10 +15,10 @@ const ADDED: u32 = 100;
 /// What is wrong, in a sentence.
 pub fn check_stored(bytes: &[u8], content_hash: &[u8; 16]) -> Result<(), String> {
     decode_stored(bytes).map_err(|error| error.to_string())?;
-    let content = content_of(bytes).ok_or("its fields cannot be told apart")?;
+    let content = content_of(bytes).ok_or("its fields cannot be separated")?;
     let hash = blake3::hash(content);
     if hash.as_bytes().first_chunk::<16>() != Some(content_hash) {
-        return Err("its content does not have the hash that stands beside it".to_owned());
+        return Err("its content does not match the hash stored with it".to_owned());
     }
     Ok(())
 }

@@ -34,7 +34,7 @@ pub(crate) use task::{
 
 /// The budget ledger for AI agents: records what tasks spend and decides, before a phase begins, whether it may.
 #[derive(Debug, Parser)]
-#[command(name = "tollgate", version, after_help = format!("{}\n\n{EVERYWHERE}", crate::exit::HELP), after_long_help = crate::exit::HELP, subcommand_required = true, arg_required_else_help = true)]
+#[command(name = "tollgate", version, after_help = format!("{}\n\n{EVERYWHERE}", crate::exit_codes::HELP), after_long_help = crate::exit_codes::HELP, subcommand_required = true, arg_required_else_help = true)]
 pub(crate) struct Args {
     #[command(flatten)]
     pub(crate) global: Global,
@@ -47,7 +47,7 @@ const LEDGER: &str = "Everywhere: which ledger";
 const RULES: &str = "Everywhere: its rules";
 const WHO: &str = "Everywhere: who you are";
 const ANSWER: &str = "Everywhere: the answer";
-const FILES: &str = "Everywhere: files beside the ledger";
+const FILES: &str = "Everywhere: other files";
 const NATS: &str = "Everywhere: NATS, with --log";
 
 /// What `-h` says of them.

@@ -69,7 +69,10 @@ async fn resend(global: &Global, args: &ResendArgs) -> Result<ExitCode, Failure>
         Format::Json => json(&noted),
         Format::Table => {
             let to = noted.endpoint.as_deref().unwrap_or("every endpoint that wants it");
-            line(&format!("{} is told to {to} again, by the server that delivers", noted.change));
+            line(&format!(
+                "{} will be delivered to {to} again by the server that delivers alerts",
+                noted.change
+            ));
         }
     }
     Ok(ExitCode::SUCCESS)

@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use tollgate_client::ClientError;
+use tollgate_projector::FOREIGN;
 use tollgate_wire::api::{QuarantineEndRequest, QuarantineEnded};
 
 use super::{ask, read};
@@ -18,9 +20,14 @@ pub(crate) async fn run(global: &Global, command: QuarantineCommand) -> Result<E
     let (read, as_json) = (read(global), global.format == Format::Json);
     match command {
         QuarantineCommand::List { all } => {
-            let list = ask(global, Access::Existing, async |it| it.client.quarantine(all, LIST, &read).await)
-                .await?;
-            if as_json { json(&list) } else { say(&output::quarantine(&list)) }
+            let (list, health) = ask(global, Access::Existing, async |it| {
+                let list = it.client.quarantine(all, LIST, &read).await?;
+                Ok::<_, ClientError>((list, it.client.health().await?))
+            })
+            .await?;
+            let foreign = health.views.iter().flat_map(|view| &view.quarantined);
+            let foreign = foreign.filter(|waits| waits.task == FOREIGN).max_by_key(|waits| waits.waiting);
+            if as_json { json(&list) } else { say(&output::quarantine(&list, foreign)) }
         }
         QuarantineCommand::Explain { id } => {
             let message =

@@ -3,14 +3,22 @@
 use std::fmt::Write;
 
 use tollgate_domain::printable::printable;
-use tollgate_wire::api::{QuarantineList, QuarantinedMessage};
+use tollgate_wire::api::{QuarantineList, QuarantinedMessage, QuarantinedTask};
 
 use super::{counted, table, time};
 
 /// Messages, one a line, the latest first.
-pub(crate) fn quarantine(list: &QuarantineList) -> String {
+pub(crate) fn quarantine(list: &QuarantineList, foreign: Option<&QuarantinedTask>) -> String {
+    let foreign = foreign.map_or_else(String::new, |foreign| {
+        let messages = counted(foreign.waiting, "message");
+        format!(
+            "{messages} that no server wrote stand in the ledger's stream and are passed over; the first is record {}: {}\n",
+            foreign.sequence, foreign.error
+        )
+    });
     if list.messages.is_empty() {
-        return "nothing in quarantine\n".to_owned();
+        let nothing = if foreign.is_empty() { "nothing in quarantine\n" } else { "" };
+        return format!("{nothing}{foreign}");
     }
     let rows = list.messages.iter().map(|message| {
         vec![
@@ -26,7 +34,7 @@ pub(crate) fn quarantine(list: &QuarantineList) -> String {
         // Writing to a String cannot fail.
         let _ = writeln!(text, "and {} before these", counted(list.more, "message"));
     }
-    text
+    text + &foreign
 }
 
 /// All of one message.
@@ -111,7 +119,21 @@ mod tests {
         let text = quarantined(&ended);
         assert!(text.ends_with("by grace: a test\n") && !text.contains("redrive"), "{text}");
         let list = QuarantineList { messages: vec![message()], more: 1, as_of: String::new() };
-        let text = quarantine(&list);
+        let text = quarantine(&list, None);
         assert!(text.contains("rejected-1") && text.ends_with("and 1 message before these\n"), "{text}");
+        let foreign = QuarantinedTask {
+            tenant: "_ledger".to_owned(),
+            task: "_foreign".to_owned(),
+            sequence: 7,
+            error: "garbage".to_owned(),
+            waiting: 2,
+        };
+        let nothing = QuarantineList { messages: Vec::new(), more: 0, as_of: String::new() };
+        assert_eq!(quarantine(&nothing, None), "nothing in quarantine\n");
+        let text = quarantine(&nothing, Some(&foreign));
+        assert_eq!(
+            text,
+            "2 messages that no server wrote stand in the ledger's stream and are passed over; the first is record 7: garbage\n"
+        );
     }
 }

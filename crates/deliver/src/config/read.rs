@@ -122,7 +122,7 @@ fn way(fields: &mut Fields, field: &str, section: &Section<'_>, dir: &Path) -> O
             fields.problem(
                 &format!("{field}.nats"),
                 "true",
-                "must not stand beside `url`: make it two endpoints",
+                "cannot be combined with `url`: make it two endpoints",
             );
             None
         }
@@ -130,7 +130,7 @@ fn way(fields: &mut Fields, field: &str, section: &Section<'_>, dir: &Path) -> O
         None if bus => {
             for key in WEBHOOK_KEYS {
                 if let Some((field, node)) = section.get(key) {
-                    fields.problem(&field, &node.shown(), "must stand beside a `url` only");
+                    fields.problem(&field, &node.shown(), "is only allowed with `url`");
                 }
             }
             Some(Way::Bus)
@@ -167,7 +167,7 @@ pub(crate) fn webhook(
         Some((field, node)) => Trust::File(dir.join(text(fields, &field, node)?)),
     };
     if target.as_ref().is_some_and(|target| !target.is_tls()) && trust != Trust::System {
-        fields.problem(&format!("{field}.ca_file"), "", "must stand beside an https address only");
+        fields.problem(&format!("{field}.ca_file"), "", "is only allowed with an https address");
     }
     Some(Way::Webhook { target: target?, secret_files: secret_files?, trust })
 }
@@ -181,7 +181,7 @@ fn secret_files(fields: &mut Fields, field: &str, section: &Section<'_>, dir: &P
             None
         }
         (Some(_), Some((field, _))) => {
-            fields.problem(&field, "", "must not stand beside `secret_file`: list both there");
+            fields.problem(&field, "", "cannot be combined with `secret_file`: list both there");
             None
         }
         (Some((field, node)), None) => Some(vec![dir.join(text(fields, &field, node)?)]),

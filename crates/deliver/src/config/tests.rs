@@ -75,11 +75,11 @@ fn what_is_wrong_is_named_with_field_value_and_rule() {
         ("endpoints: [{name: a}]", "endpoints[0].url: must be given"),
         (
             "endpoints: [{name: a, nats: true, url: 'https://e.org/', secret_file: s}]",
-            "must not stand beside `url`",
+            "cannot be combined with `url`",
         ),
         (
             "endpoints: [{name: a, nats: true, secret_file: s}]",
-            "endpoints[0].secret_file: `s`: must stand beside a `url`",
+            "endpoints[0].secret_file: `s`: is only allowed with `url`",
         ),
         (
             "endpoints: [{name: a, url: 'http://e.org/T0KEN', secret_file: s}]",
@@ -92,7 +92,7 @@ fn what_is_wrong_is_named_with_field_value_and_rule() {
         ),
         ("endpoints: [{name: a, url: 7, secret_file: s}]", "endpoints[0].url: `7`: must be text"),
         ("endpoints: [{name: a, url: 'https://e.org/'}]", "endpoints[0].secret_file: must name the file"),
-        ("endpoints: [{GOOD, secret_files: [s]}]", "endpoints[0].secret_files: must not stand beside"),
+        ("endpoints: [{GOOD, secret_files: [s]}]", "endpoints[0].secret_files: cannot be combined with"),
         ("endpoints: [{name: a, url: 'https://e.org/', secret_files: []}]", "must be 1 to 3 files"),
         (
             "endpoints: [{name: a, url: 'https://e.org/', secret_files: [a, b, c, d]}]",
@@ -115,7 +115,7 @@ fn what_is_wrong_is_named_with_field_value_and_rule() {
         ("endpoints: [{GOOD, digest: {window: 60}}]", "did you mean `window_s`?"),
         (
             "endpoints: [{name: a, url: 'http://e.org:8443/', secret_file: s, allow_http: true, ca_file: c}]",
-            "endpoints[0].ca_file: must stand beside an https",
+            "endpoints[0].ca_file: is only allowed with an https",
         ),
     ];
     for (text, expected) in table {

@@ -97,13 +97,13 @@ fn way(fields: &mut Fields, field: &str, node: &Node, dir: &Path) -> Option<Reme
         if given != ["url"]
             && let Some((field, node)) = section.get(key)
         {
-            fields.problem(&field, &node.shown(), "must stand beside a `url` only");
+            fields.problem(&field, &node.shown(), "is only allowed with `url`");
         }
     }
     if given != ["command"]
         && let Some((field, node)) = section.get("timeout_s")
     {
-        fields.problem(&field, &node.shown(), "must stand beside a `command` only");
+        fields.problem(&field, &node.shown(), "is only allowed with `command`");
     }
     let to = if let Some((field, node)) = section.get("dir") {
         text(fields, &field, node).map(|path| To::File(Some(dir.join(path))))

@@ -69,7 +69,7 @@ fn every_problem_is_named() {
         ("ways: [{name: a, dir: x, command: [y]}]", "dir, command"),
         ("ways: [{name: a, evidence: true}, {name: a, dir: x}]", "must be the name of one way"),
         ("ways: [{name: a, dir: x, secret_file: s}]", "ways[0].secret_file"),
-        ("ways: [{name: a, dir: x, timeout_s: 3}]", "must stand beside a `command` only"),
+        ("ways: [{name: a, dir: x, timeout_s: 3}]", "is only allowed with `command`"),
         ("ways: [{name: a, command: []}]", "1 to 32; no shell reads them"),
         ("ways: [{name: a, command: 'rm -rf /'}]", "ways[0].command"),
         ("ways: [{name: a, command: [x], timeout_s: 301}]", "ways[0].timeout_s"),

@@ -192,7 +192,7 @@ fn read_bases(fields: &mut Fields, top: &Section<'_>) -> Vec<(Phase, u64, u64)> 
         };
         let (tokens, latency_ms) = (part("tokens"), part("latency_ms"));
         if bases.iter().any(|(earlier, ..)| *earlier == phase) {
-            fields.problem(&path, key, "the phase stands here twice");
+            fields.problem(&path, key, "the phase is listed twice");
         } else {
             bases.push((phase, tokens.unwrap_or(1), latency_ms.unwrap_or(1)));
         }
@@ -208,7 +208,7 @@ fn read_weights(fields: &mut Fields, top: &Section<'_>) -> Vec<(Phase, Decimal)>
         let Some(phase) = fields.phase_name(&path, key) else { continue };
         let weight = fields.multiplier(&path, value).unwrap_or(Decimal::ONE);
         if weights.iter().any(|(earlier, _)| *earlier == phase) {
-            fields.problem(&path, key, "the phase stands here twice");
+            fields.problem(&path, key, "the phase is listed twice");
         } else {
             weights.push((phase, weight));
         }

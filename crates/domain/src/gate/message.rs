@@ -1,21 +1,7 @@
 //! Sentences that name everything: the task, the numbers, the percent.
 
 use crate::breach::Utilization;
-
-/// A number with commas between groups of three digits.
-#[must_use]
-pub fn grouped(number: u128) -> String {
-    let digits = number.to_string();
-    let mut out = String::with_capacity(digits.len().saturating_mul(2));
-    for (nth, digit) in digits.chars().enumerate() {
-        let left = digits.len().saturating_sub(nth);
-        if nth > 0 && left.is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
-}
+use crate::printable::grouped;
 
 /// `15,234 / 12,000 (127%)`, or with a unit `15,234 / 12,000 ms (127%)`.
 pub(super) fn numbers(utilization: &Utilization, unit: &str) -> String {

@@ -6,8 +6,8 @@ mod remediation;
 
 use serde::{Deserialize, Serialize};
 
+pub use crate::printable::grouped;
 pub use decide::{decide, stop_loss_disabled};
-pub use message::grouped;
 pub use remediation::remediation_of;
 
 use crate::breach::Utilization;

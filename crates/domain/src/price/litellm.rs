@@ -88,11 +88,13 @@ impl Entry<'_> {
     fn once(entries: &Entries<'_>, model: &str) -> Result<(), Problem> {
         match entries.twice(model) {
             None => Ok(()),
-            Some("") => Err(problem("the entry", model, "stands in the file twice, with different contents")),
+            Some("") => {
+                Err(problem("the entry", model, "appears twice in the file, with different contents"))
+            }
             Some(field) => {
                 let last =
                     entries.get(model).and_then(|fields| fields.get(field)).map_or("", |raw| raw.get());
-                Err(problem(field, last, "stands in the entry twice, with different values"))
+                Err(problem(field, last, "appears twice in the entry, with different values"))
             }
         }
     }
@@ -310,7 +312,7 @@ fn no_prices_of_its_own(fields: &Fields<'_>) -> Result<(), Problem> {
     let of_both = ["tiered_pricing", "off_peak_pricing"];
     let own = in_order(fields)
         .find(|(name, raw, field)| !is_nothing(raw) && (*field != Field::Other || of_both.contains(name)));
-    let rule = "must not stand beside `alias_of`: the other entry's prices hold, or leave `alias_of` out";
+    let rule = "cannot be combined with `alias_of`: the other entry's prices hold, or leave `alias_of` out";
     own.map_or(Ok(()), |(name, raw, _)| Err(problem(name, raw.get(), rule)))
 }
 

@@ -154,10 +154,11 @@ impl PriceBook {
     /// What to say of a book that nobody compared with its sources for too long.
     #[must_use]
     pub fn too_old(&self, now: Timestamp) -> Option<String> {
-        let age = self.age_in_days(now).filter(|age| *age > Self::OLD_AFTER_DAYS)?;
-        let (version, day) = (&self.version, self.as_of()?);
+        let _ = self.age_in_days(now).filter(|age| *age > Self::OLD_AFTER_DAYS)?;
+        let (version, day, days) = (&self.version, self.as_of()?, Self::OLD_AFTER_DAYS);
+        // Reports have it, too: they must not become others at every midnight.
         Some(format!(
-            "the prices {version} were compared with their sources {age} days ago, on {day}: prices change, name a newer book with --prices"
+            "the prices {version} were last compared with their sources on {day}, more than {days} days ago: prices change, name a newer book with --prices"
         ))
     }
 

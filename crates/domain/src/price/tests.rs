@@ -204,9 +204,9 @@ fn what_a_book_says_twice_is_unpriced_unless_it_says_the_same() {
     assert_eq!(
         problems,
         [
-            "price of `cheaper-later`: the entry `cheaper-later`: stands in the file twice, with different contents; the model stays unpriced",
-            "price of `field`: input_cost_per_token `1e-06`: stands in the entry twice, with different values; the model stays unpriced",
-            "price of `other-name`: the entry `cheaper-later`: stands in the file twice, with different contents; the model stays unpriced",
+            "price of `cheaper-later`: the entry `cheaper-later`: appears twice in the file, with different contents; the model stays unpriced",
+            "price of `field`: input_cost_per_token `1e-06`: appears twice in the entry, with different values; the model stays unpriced",
+            "price of `other-name`: the entry `cheaper-later`: appears twice in the file, with different contents; the model stays unpriced",
         ]
     );
 }

@@ -124,7 +124,7 @@ fn keys_fall_back_and_what_has_none_is_named() {
     let lines = ["a1 - r1", "a2 - -", "- - -"].map(|ids| answer(&format!("{ids} {}", used(1, 1))));
     let got = read("S.jsonl", &lines);
     let expected = [
-        "S.jsonl:3: usage without message.id, requestId and uuid: it cannot be told from its copies and is not counted",
+        "S.jsonl:3: usage without message.id, requestId and uuid: it cannot be distinguished from its copies and is not counted",
         "family a1 S",
         "claude-S claude:r1 1/0/0(0)/1(0) -",
         "claude-S claude:a2 1/0/0(0)/1(0) -",

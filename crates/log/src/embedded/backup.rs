@@ -9,8 +9,9 @@ use tollgate_domain::position::Sequence;
 use uuid::Uuid;
 
 use super::OpenError;
+use super::format::FORMAT;
 use super::frontier::{self, Frontier, FrontierFile};
-use super::ledger::{self, FORMAT, LedgerFile};
+use super::ledger::{self, LedgerFile};
 use super::witness::{self, Witness};
 use super::{segment, verify};
 use crate::contract::Durability;

@@ -10,10 +10,8 @@ use tollgate_domain::time::Timestamp;
 use uuid::Uuid;
 
 use super::OpenError;
+use super::format::FORMAT;
 use tollgate_files::{make_private_dirs, private_file, replace, sync_dir};
-
-/// The format of data directories that this version writes; it reads this and older ones.
-pub(super) const FORMAT: u32 = 1;
 
 const LEDGER_FILE: &str = "ledger.json";
 /// What an atomic write of `ledger.json` leaves behind when its process is killed.

@@ -4,6 +4,7 @@
 //! while it does, what is appended forms the next group. Recovery cuts a torn tail and nothing else.
 
 mod backup;
+mod format;
 mod frame;
 mod frontier;
 mod group;

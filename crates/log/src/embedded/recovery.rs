@@ -146,7 +146,7 @@ fn read_header(
     match SegmentHeader::read(&bytes) {
         Err(NoSegment::Newer(found)) => {
             let dir = path.display().to_string();
-            Err(OpenError::NewerFormat { dir, found, known: super::ledger::FORMAT })
+            Err(OpenError::NewerFormat { dir, found, known: super::format::FORMAT })
         }
         Ok(header) if !ledger.knows(header.epoch) => Err(OpenError::NotADataDirectory {
             dir: path.display().to_string(),

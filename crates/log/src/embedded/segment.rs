@@ -18,8 +18,8 @@ use std::path::{Path, PathBuf};
 use tollgate_domain::position::{PARTITIONS, PartitionId, Sequence};
 use uuid::Uuid;
 
+use super::format::FORMAT;
 use super::frame::FrameHeader;
-use super::ledger::FORMAT;
 use crate::key::ChainHash;
 
 /// Bytes of a segment's header: where its first frame stands.

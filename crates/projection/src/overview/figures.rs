@@ -289,3 +289,8 @@ impl ClosedFigures {
         self.duration_ms.merge(&other.duration_ms);
     }
 }
+
+/// Tasks that the rules stopped, or would have, and that nobody judged.
+pub(super) fn unmarked(tier: &TierFigures) -> u64 {
+    tier.ruled.saturating_sub(tier.legitimate).saturating_sub(tier.runaway)
+}

@@ -1,13 +1,12 @@
 //! The target figures of a healthy set-up, each with a verdict that says `not enough data` rather than guess.
 
-use tollgate_domain::config::BudgetConfig;
-use tollgate_domain::decimal::Decimal;
 use tollgate_domain::gate::grouped;
 use tollgate_domain::tier::Importance;
 use tollgate_domain::time::Day;
 use tollgate_wire::api::{BudgetHealth, FigureRow, WeekRow};
 
-use super::figures::{Counted, Overview, TierFigures, WeekFigures};
+use super::figures::{Counted, Overview, TierFigures, WeekFigures, unmarked};
+use super::health_config::HealthConfig;
 use super::proposals::proposals;
 use super::share::{Share, at_least};
 use super::tables::{phases, review, tiers, week_row};
@@ -20,32 +19,6 @@ const BASELINE_AFTER_WEEKS: i32 = 4;
 
 /// Weeks of the ledger that are listed, the latest: ten years. Those before are counted.
 const LISTED_WEEKS: usize = 520;
-
-/// What the figures depend on beside the tasks.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HealthConfig {
-    /// How many weeks back from the newest in which tasks were opened.
-    pub weeks: u32,
-    /// With fewer tasks a share says nothing.
-    pub min_tasks: u64,
-    /// `cumulative_token_threshold`.
-    pub threshold: Decimal,
-    /// Multipliers of the importances, lowest first.
-    pub importance: [Decimal; 4],
-}
-
-impl HealthConfig {
-    /// As a config has it.
-    #[must_use]
-    pub fn of(config: &BudgetConfig, weeks: u32) -> Self {
-        Self {
-            weeks,
-            min_tasks: config.alerts.min_tasks,
-            threshold: config.stop_loss.thresholds.cumulative_token,
-            importance: config.importance,
-        }
-    }
-}
 
 /// The share of critical tasks in the latest weeks.
 #[must_use]
@@ -383,11 +356,6 @@ impl Figures {
         let counted = format!("{} of {} tokens", count(estimated.part), count(estimated.of));
         self.push("estimated_usage", estimated.percent().map(percent), "< 5 %", verdict, counted);
     }
-}
-
-/// Tasks that the rules stopped, or would have, and that nobody judged.
-pub(super) fn unmarked(tier: &TierFigures) -> u64 {
-    tier.ruled.saturating_sub(tier.legitimate).saturating_sub(tier.runaway)
 }
 
 fn percent(text: String) -> String {

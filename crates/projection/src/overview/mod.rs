@@ -9,6 +9,7 @@ mod add;
 mod conditions;
 mod figures;
 mod health;
+mod health_config;
 mod proposals;
 mod share;
 mod slowness;
@@ -20,7 +21,8 @@ pub use figures::{
     BOUNDS, ClosedFigures, Counted, KEPT_FOR_REVIEW, Overview, PhaseFigures, Review, TierFigures,
     WeekFigures, week_of,
 };
-pub use health::{HealthConfig, critical_share, false_positive_share, health, stopped_share, token_shift};
+pub use health::{critical_share, false_positive_share, health, stopped_share, token_shift};
+pub use health_config::HealthConfig;
 pub use proposals::proposals;
 pub use share::Share;
 pub(crate) use share::decimals;

@@ -5,7 +5,7 @@ use tollgate_domain::tier::Importance;
 use tollgate_wire::api::ThresholdProposal;
 
 use super::figures::WeekFigures;
-use super::health::HealthConfig;
+use super::health_config::HealthConfig;
 use super::share::Share;
 
 /// Above so many percent of false positives a tier gets a proposal.

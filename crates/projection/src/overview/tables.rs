@@ -4,8 +4,7 @@ use tollgate_domain::tier::{Complexity, Importance};
 use tollgate_domain::time::Day;
 use tollgate_wire::api::{PhaseRow, ReviewList, ReviewTask, TierRow, UtilizationClass, WeekRow};
 
-use super::figures::{BOUNDS, Review, TierFigures, WeekFigures};
-use super::health::unmarked;
+use super::figures::{BOUNDS, Review, TierFigures, WeekFigures, unmarked};
 use super::share::Share;
 
 pub(super) fn review(review: &Review) -> ReviewList {

@@ -47,7 +47,7 @@ fn write_story(named: Named<'_>, now: Option<Timestamp>, out: &mut String) -> st
         let earlier = counted(row.earlier_decisions.into(), "earlier decision");
         writeln!(out, "  (the log has {earlier} of the gate)")?;
     }
-    writeln!(out, "\nWhere it stands:")?;
+    writeln!(out, "\nCurrent state:")?;
     match (figures.tokens, figures.latency) {
         (Some(tokens), Some(latency)) => {
             let percent =
@@ -294,7 +294,7 @@ fn ended_with(row: &TaskRow, execution: &Execution, now: Option<Timestamp>) -> S
     let used = grouped(execution.activity.tokens.used());
     let Some(limit) = limit else { return format!("{} ended: {used} tokens", execution.id) };
     if execution.activity.usage_events == 0 {
-        return format!("{} ended: nobody reported what it used", execution.id);
+        return format!("{} ended: no usage was reported", execution.id);
     }
     let tokens = Utilization::new(execution.activity.tokens.used(), limit.tokens);
     let by_override = if limit.overridden.tokens.is_some() { " (a limit set by an override)" } else { "" };

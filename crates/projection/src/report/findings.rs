@@ -160,7 +160,7 @@ pub(super) fn recommendations(row: &TaskRow, figures: &Figures, now: Option<Time
     }
     let unreported = phases(row, now).find(|used| !used.runs && used.usage_events == 0);
     if let Some(used) = unreported {
-        found.push(format!("find out why nobody reported what {} used", used.phase));
+        found.push(format!("find out why no usage was reported for {}", used.phase));
     }
     if found.is_empty() {
         found.push("nothing to do".to_owned());

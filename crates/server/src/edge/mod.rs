@@ -3,6 +3,7 @@
 
 mod accept;
 mod connections;
+pub(crate) mod feed;
 mod limits;
 mod watched;
 
@@ -16,7 +17,7 @@ pub(crate) use accept::accept;
 pub use connections::Connections;
 pub use limits::{ConnectionLimits, open_files};
 
-use crate::http::Feed;
+use self::feed::Feed;
 use crate::metrics::{ConnectionMetrics, Metrics};
 
 /// What all bodies that are being read or worked on may hold together, in bytes.

@@ -7,12 +7,12 @@ use axum::extract::State;
 use axum::response::Response;
 use serde::Deserialize;
 use tollgate_domain::alert::{AlertRule, Severity};
-use tollgate_domain::nearest;
 use tollgate_projector::queries::AlertState;
 use tollgate_wire::api::{AcknowledgeRequest, AlertChanges, AlertList, AlertView, AppendResponse, Problem};
 
 use super::body::JsonText;
 use super::events::answer;
+use super::extract::word;
 use super::extract::{Names, NoParams, Params};
 use super::views::read;
 use super::{App, Handled, written};
@@ -108,18 +108,6 @@ pub(crate) async fn list(State(app): State<App>, Params(query): Params<AlertsQue
     };
     let read = read(query.at_least, query.wait_ms)?;
     written(&app, app.ledger.ask().alerts(&asked, &read).await?).await
-}
-
-/// One of a few words, where it is given.
-pub(crate) fn word<T>(
-    field: &str,
-    text: Option<&str>,
-    names: &[&str],
-    read: impl Fn(&str) -> Option<T>,
-) -> Handled<Option<T>> {
-    let Some(text) = text else { return Ok(None) };
-    let rule = || format!("must be one of {}{}", names.join(", "), nearest::hint(text, names));
-    read(text).map(Some).ok_or_else(|| INVALID.of_field(field, text, &rule()).into())
 }
 
 /// One alert

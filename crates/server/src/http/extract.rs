@@ -7,7 +7,9 @@ use axum::http::request::Parts;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::Refusal;
+use tollgate_domain::nearest;
+
+use super::{Handled, Refusal};
 use crate::problem::INVALID;
 
 /// The parts of an address that stand for names.
@@ -64,7 +66,7 @@ fn of_a_parameter(said: &str) -> String {
         };
     };
     let known: Vec<&str> = names.split('`').skip(1).step_by(2).collect();
-    let hint = tollgate_domain::nearest::hint(name, &known);
+    let hint = nearest::hint(name, &known);
     format!("there is no parameter `{name}`, only {}{hint}", known.join(", "))
 }
 
@@ -99,6 +101,18 @@ impl<S: Send + Sync> FromRequestParts<S> for Who {
         }
         Ok(Self { reader: name.to_owned(), address })
     }
+}
+
+/// One of a few words, where it is given.
+pub(crate) fn word<T>(
+    field: &str,
+    text: Option<&str>,
+    names: &[&str],
+    read: impl Fn(&str) -> Option<T>,
+) -> Handled<Option<T>> {
+    let Some(text) = text else { return Ok(None) };
+    let rule = || format!("must be one of {}{}", names.join(", "), nearest::hint(text, names));
+    read(text).map(Some).ok_or_else(|| INVALID.of_field(field, text, &rule()).into())
 }
 
 #[cfg(test)]

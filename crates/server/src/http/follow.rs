@@ -13,8 +13,8 @@ use tollgate_wire::api::Problem;
 
 use super::alerts::ChangesQuery;
 use super::extract::Params;
-use super::feed::{Missed, Page};
 use super::{App, Handled};
+use crate::edge::feed::{Missed, Page};
 use crate::problem::{Answer, CROWDED, INVALID};
 
 /// Follow alerts as server-sent events

@@ -5,7 +5,6 @@ mod body;
 mod deliveries;
 mod events;
 mod extract;
-mod feed;
 mod follow;
 mod govern;
 mod guard;
@@ -30,7 +29,6 @@ use serde::Serialize;
 use tollgate_wire::api::Problem;
 use tower_http::catch_panic::CatchPanicLayer;
 
-pub(crate) use feed::Feed;
 pub use guard::Hosts;
 pub use openapi::document;
 

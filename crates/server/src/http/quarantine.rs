@@ -8,8 +8,9 @@ use tollgate_wire::api::{
     Problem, QuarantineEndRequest, QuarantineEnded, QuarantineList, QuarantinedMessage,
 };
 
-use super::alerts::{ReadQuery, word};
+use super::alerts::ReadQuery;
 use super::body::JsonText;
+use super::extract::word;
 use super::extract::{Names, NoParams, Params};
 use super::views::read;
 use super::{App, Handled, written};

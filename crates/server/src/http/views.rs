@@ -11,8 +11,7 @@ use tollgate_projection::report::BUDGET_STATUSES;
 use tollgate_projection::selection::{STAGES, TaskFilter, TaskTime};
 use tollgate_wire::api::{LimitsResponse, Problem, TaskList, TaskStatus};
 
-use super::alerts::word;
-use super::extract::{Names, Params};
+use super::extract::{Names, Params, word};
 use super::{App, Handled, written};
 use crate::ledger::{ListQuery, Read};
 use crate::problem::{Answer, INVALID};

@@ -7,6 +7,7 @@ mod in_force;
 mod loss;
 mod operate;
 mod own;
+mod settings;
 mod write;
 
 use std::path::{Path, PathBuf};
@@ -30,9 +31,10 @@ pub use ask::{
     AlertQuery, DeliveryQuery, ListQuery, LogQuery, PeriodQuery, Questions, Read, TotalsQuery, limits_of,
 };
 pub use gate::Gate;
-pub use in_force::{BUILT_IN, InForce, Origin, Settings, SettingsError, SettingsOptions};
+pub use in_force::InForce;
 pub use operate::{AccessQuery, AlertsBy, Delivering, Operations, ReadFile, Reading, VIEWS};
 pub(crate) use operate::{Name, RemediationState};
+pub use settings::{BUILT_IN, Origin, Settings, SettingsError, SettingsOptions};
 pub use write::{Appended, MAX_REQUEST_EVENTS, ReadEvent, Writer};
 
 use self::ask::KnownTasks;
@@ -143,7 +145,7 @@ impl Ledger {
     ///
     /// [`LedgerError`].
     pub async fn open(log: Arc<dyn EventLog>, options: LedgerOptions) -> Result<Self, LedgerError> {
-        let named = in_force::read(&options.settings)?;
+        let named = settings::read(&options.settings)?;
         let shared = Shared {
             log: Arc::clone(&log),
             metrics: Arc::default(),

@@ -27,7 +27,7 @@ async fn the_age_of_the_shipped_prices_is_shown_and_warned_of_after_sixty_days()
         let health = service.get("/v1/health").await.1;
         let ago = if days == 0 { "today".to_owned() } else { format!("{days} days ago") };
         assert!(check(&health, "prices").contains(&format!("on {day} ({ago})")), "{health}");
-        let says = format!("were compared with their sources {days} days ago, on {day}");
+        let says = format!("were last compared with their sources on {day}, more than 60 days ago");
         assert_eq!(check(&health, "config").contains(&says), old, "{health}");
         let report = service.get("/v1/report").await.1;
         assert_eq!(report["price_warnings"].to_string().contains(&says), old, "{report}");

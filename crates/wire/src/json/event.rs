@@ -37,7 +37,7 @@ fn event(raw: &RawValue) -> Result<proto::Event, FieldError> {
     let mut bodies = event.iter().filter(|(key, raw)| is_kind(key) && !is_null(raw));
     let (name, raw) = bodies.next().ok_or_else(|| rules::no_body("nothing"))?;
     if let Some((second, raw)) = bodies.next() {
-        let rule = format!("must not stand beside {name}: an event has one body");
+        let rule = format!("cannot be combined with {name}: an event has one body");
         return Err(FieldError::new(second, &shown(raw), rule));
     }
     Ok(proto::Event {

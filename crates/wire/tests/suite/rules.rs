@@ -98,7 +98,7 @@ fn phases_overrides_and_the_end() {
         "override_granted": {"limit": {"phase": "PR"}, "approver": "a", "reason": "r"} | override_granted.limit: `nothing` | tokens, latency_ms or both
         "override_granted": {"limit": {"phase": "PR", "tokens": 0}, "approver": "a", "reason": "r"} | override_granted.limit.tokens: `0` | must be 1 or more
         "override_granted": {"limit": {"tokens": 1}, "approver": "a", "reason": "r"} | override_granted.limit.phase: `nothing` | is required
-        "override_granted": {"limit": {"phase": "PR", "tokens": 1}, "block": {"advance": "PR"}} | override_granted.block: `given` | must not stand beside limit
+        "override_granted": {"limit": {"phase": "PR", "tokens": 1}, "block": {"advance": "PR"}} | override_granted.block: `given` | cannot be combined with limit
         "#,
     );
 }
@@ -119,7 +119,7 @@ fn usage_and_what_belongs_to_it() {
         "usage_recorded": {"tokens": {"output": 9007199254740993}}  | usage_recorded.tokens.output: `9007199254740993` | text of digits above 2^53
         "usage_recorded": {"tokens": {"output": 1000000000001}}     | usage_recorded.tokens.output: `1000000000001` | at most 1000000000000
         "usage_recorded": {"tokens": {"output": 3, "reasoning": 4}} | usage_recorded.tokens.reasoning: `4`     | must not be above tokens.output (3)
-        "usage_recorded": {"tokens": {"output": 1}, "prompt_chars": 4} | usage_recorded.tokens: `given`        | must not stand beside prompt_chars
+        "usage_recorded": {"tokens": {"output": 1}, "prompt_chars": 4} | usage_recorded.tokens: `given`        | cannot be combined with prompt_chars
         "usage_recorded": {"prompt_chars": 1000000000001}           | usage_recorded.prompt_chars: `1000000000001` | at most
         "usage_recorded": {"completion_chars": 1000000000001}       | usage_recorded.completion_chars: `1000000000001` | at most
         "usage_recorded": {"tokens": {"output": 1}, "attempt": 1}   | usage_recorded.attempt: `1`              | give `phase` too
@@ -172,7 +172,7 @@ fn the_event_itself() {
         (
             r#"{"phase_started": {"phase": "A"}, "phase_ended": {"phase": "A"}}"#,
             "phase_ended: `{\"phase\": \"A\"}`",
-            "must not stand beside phase_started",
+            "cannot be combined with phase_started",
         ),
         (
             r#"{"task": "\ud800", "phase_started": {"phase": "A"}}"#,

@@ -100,7 +100,7 @@ pub(super) fn bars(bars: &[PhaseBar], id: &str, width: Width, out: &mut String) 
         out,
         r#"<svg class="{class}" viewBox="0 0 {all} {height}" role="img" aria-labelledby="{id}-{class}-t {id}-{class}-d">"#
     )?;
-    write!(out, r#"<title id="{id}-{class}-t">Tokens used beside the limit of each phase</title>"#)?;
+    write!(out, r#"<title id="{id}-{class}-t">Tokens used compared with the limit of each phase</title>"#)?;
     write!(out, r#"<desc id="{id}-{class}-d">{}</desc>"#, escaped(&described(bars)))?;
     for (nth, bar) in bars.iter().enumerate() {
         let top = u128::try_from(nth).unwrap_or_default().saturating_mul(ROW).saturating_add(20);

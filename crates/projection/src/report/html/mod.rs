@@ -134,7 +134,7 @@ fn write_bars(report: &TaskReport, out: &mut String) -> std::fmt::Result {
         out.push_str("<p>Data unavailable: no phase was started.</p>\n");
         return Ok(());
     }
-    out.push_str("<figure>\n<figcaption>Tokens that each phase used over all its attempts, beside its limit</figcaption>\n");
+    out.push_str("<figure>\n<figcaption>Tokens that each phase used over all its attempts, compared with its limit</figcaption>\n");
     for width in WIDTHS {
         chart::bars(&bars, "bars", width, out)?;
     }

@@ -36,7 +36,7 @@ pub(in crate::ledger) use task_answer::{Ask, TaskAnswer, Through};
 pub use totals::TotalsQuery;
 
 use super::breaker::Breaker;
-use super::in_force::{Settings, SharedSettings};
+use super::settings::{Settings, SharedSettings};
 use super::{Shared, ViewSources};
 use crate::metrics::Metrics;
 use crate::problem::{Answer, of_busy};

@@ -54,7 +54,7 @@ impl Gate {
         let appending = tokio::spawn(async move { log.append(batch).await });
         match tokio::time::timeout(up_to, appending).await {
             Ok(Ok(appended)) => appended.map_err(|error| error.to_string()),
-            Ok(Err(died)) => Err(format!("whoever appended it died: {died}")),
+            Ok(Err(died)) => Err(format!("the task that appended it died: {died}")),
             Err(_) => Err(format!("the log has not acknowledged it within {} s", up_to.as_secs())),
         }
     }

@@ -3,37 +3,20 @@
 mod record;
 mod recorded;
 mod reload;
-mod settings;
 
 use std::path::PathBuf;
 use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, RwLock};
 
 use tokio::sync::{Mutex, OnceCell};
 use tollgate_log::contract::EventLog;
 use tollgate_projection::reports::Reports;
 use tollgate_projector::Source;
 
-pub use settings::{BUILT_IN, Origin, Settings, SettingsError, SettingsOptions};
-pub(in crate::ledger) use settings::{Named, read};
-
 use self::recorded::Recorded;
 use super::ask::Questions;
+use super::settings::{Named, SharedSettings};
 use super::{Shared, ViewSources};
-
-/// The settings in force, for all who act by them.
-#[derive(Clone)]
-pub(in crate::ledger) struct SharedSettings(Arc<RwLock<Arc<Settings>>>);
-
-impl SharedSettings {
-    pub(in crate::ledger) fn get(&self) -> Arc<Settings> {
-        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    fn set(&self, settings: Settings) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(settings);
-    }
-}
 
 /// What puts config and prices in force, and keeps the log's account of it.
 pub struct InForce {
@@ -62,7 +45,7 @@ impl InForce {
     ) -> (SharedSettings, Recorded) {
         let recorded = recorded::recorded(log, reports).await;
         let settings = recorded::choose(named, &recorded);
-        (SharedSettings(Arc::new(RwLock::new(Arc::new(settings)))), recorded)
+        (SharedSettings::of(settings), recorded)
     }
 
     pub(super) fn new(

@@ -9,9 +9,10 @@ use tollgate_projection::reports::LastSettings;
 use tollgate_wire::Submitted;
 use uuid::Uuid;
 
+use super::InForce;
 use super::recorded::Recorded;
-use super::{InForce, Settings};
 use crate::ledger::own::{about_itself, batch_of, name_of};
+use crate::ledger::settings::Settings;
 
 /// How long a projector is asked whether settings are recorded. One that is away costs no more than this, once.
 const KNOWN_WAIT: Duration = Duration::from_millis(500);

@@ -17,7 +17,7 @@ use tollgate_projector::{Source, Wait};
 use tollgate_wire::decode_stored;
 
 use super::InForce;
-use super::settings::{Named, Origin, Settings, list, read_prices};
+use crate::ledger::settings::{Named, Origin, Settings, list, read_prices};
 
 /// How long the view is waited for. One that is built again takes longer: then the log itself is read.
 const VIEW_WAIT: Duration = Duration::from_secs(5);

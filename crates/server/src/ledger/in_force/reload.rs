@@ -3,9 +3,10 @@
 use tollgate_domain::event::{ConfigRejected, EventBody};
 use tollgate_wire::api::ReloadResponse;
 
+use super::InForce;
 use super::record::loaded;
-use super::settings::{list, named_config};
-use super::{InForce, Settings};
+use crate::ledger::settings::Settings;
+use crate::ledger::settings::{list, named_config};
 use crate::problem::{Answer, CONFIG_INVALID};
 
 impl InForce {

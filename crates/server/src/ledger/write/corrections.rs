@@ -17,7 +17,6 @@ use tollgate_projector::queries::OneTask;
 use tollgate_wire::{DecodedEvent, Submitted};
 
 use super::Writer;
-use super::facts::price;
 use crate::ledger::Settings;
 use crate::ledger::ask::VIEW_WAIT;
 use crate::ledger::own::name_of;
@@ -172,4 +171,9 @@ fn correction_cost(
         return Cost::Unpriced;
     }
     settings.prices.adjustment_cost(call, left, change)
+}
+
+/// Prices usage that happened at a time.
+pub(super) fn price(settings: &Settings, usage: &mut UsageRecorded, at: Timestamp) {
+    usage.cost = settings.prices.cost(settings.config.prices.apply(Call::of(usage, at)), &usage.tokens);
 }

@@ -2,14 +2,12 @@
 
 use tollgate_domain::event::{EventBody, UsageEvent};
 use tollgate_domain::nearest;
-use tollgate_domain::price::Call;
-use tollgate_domain::time::Timestamp;
 
-use tollgate_domain::usage::{NamedExecution, UsageRecorded};
+use tollgate_domain::usage::NamedExecution;
 use tollgate_wire::Submitted;
 
 use super::Writer;
-use super::corrections::Corrections;
+use super::corrections::{Corrections, price};
 use crate::ledger::Settings;
 use crate::problem::Answer;
 
@@ -44,9 +42,4 @@ fn unknown_phase(settings: &Settings, body: &EventBody) -> Option<String> {
     Some(format!(
         "the {what} names phase `{phase}`, which the config does not have: counted against no phase's limit{hint}"
     ))
-}
-
-/// Prices usage that happened at a time.
-pub(super) fn price(settings: &Settings, usage: &mut UsageRecorded, at: Timestamp) {
-    usage.cost = settings.prices.cost(settings.config.prices.apply(Call::of(usage, at)), &usage.tokens);
 }

@@ -209,7 +209,7 @@ impl Sent for OverrideGranted {
             Ok(Scope::Block(proto::BlockScope { advance: block.text("advance")? }))
         })?;
         if limit.is_some() && block.is_some() {
-            return Err(FieldError::new("block", "given", "must not stand beside limit: send two events"));
+            return Err(FieldError::new("block", "given", "cannot be combined with limit: send two events"));
         }
         Ok(proto::OverrideGranted {
             scope: limit.or(block),

@@ -33,7 +33,7 @@ impl Kind for UsageRecorded {
                 (computed.unwrap_or_else(|| estimated(length)), true)
             }
             (Some(_), Some(_)) => {
-                let rule = "must not stand beside prompt_chars or completion_chars: send what the model reported, or text lengths";
+                let rule = "cannot be combined with prompt_chars or completion_chars: send what the model reported, or text lengths";
                 return Err(FieldError::new("tokens", "given", rule));
             }
             (None, None) => {

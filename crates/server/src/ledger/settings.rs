@@ -2,6 +2,7 @@
 //! gone.
 
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use tollgate_domain::config::BudgetConfig;
 use tollgate_domain::gate::Switches;
@@ -296,4 +297,23 @@ fn read_file(path: &Path) -> Result<String, SettingsError> {
         path: path.display().to_string(),
         message: error.to_string(),
     })
+}
+
+/// The settings in force, for all who act by them.
+#[derive(Clone)]
+pub(in crate::ledger) struct SharedSettings(Arc<RwLock<Arc<Settings>>>);
+
+impl SharedSettings {
+    pub(in crate::ledger) fn of(settings: Settings) -> Self {
+        Self(Arc::new(RwLock::new(Arc::new(settings))))
+    }
+
+    pub(in crate::ledger) fn get(&self) -> Arc<Settings> {
+        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Puts others in force; only `in_force` does.
+    pub(in crate::ledger) fn set(&self, settings: Settings) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(settings);
+    }
 }
