@@ -10,9 +10,8 @@ use tollgate_test_process::cut::Network;
 use tollgate_tests::nats::Cluster;
 use tollgate_tests::{Server, request};
 
-/// How long a test waits until all goes on, however busy the machine is. A connection that leads nowhere is given
-/// up after 6 s.
-const HEALS_WITHIN: Duration = Duration::from_secs(150);
+/// A connection that leads nowhere is given up after so long, on a machine that has other work too.
+const HEALS_WITHIN: Duration = Duration::from_secs(25);
 
 /// Producers that go on whatever happens, with the same ids until they are acknowledged.
 struct Producers<'a> {

@@ -18,10 +18,15 @@ use crate::follow::{Command, Follower};
 use crate::pool::{Asker, ReadPool};
 use crate::query::{Answered, Query, QueryError, Wait, restricted};
 use crate::rebuild::{self, RebuildError, Rebuilt};
+use crate::row_error::RowError;
 use crate::seen::{Seen, Snapshot};
 use crate::shared::{Progress, Shared};
 use crate::view::{View, ViewError, store_dir_of};
 use crate::waiters::Waiters;
+
+/// How often a question over many rows is tried whose view moved on too far, or was opened again, while it
+/// was answered.
+const TRIES: u32 = 3;
 
 /// A view that is kept up to date with the log by a thread of its own.
 ///
@@ -168,8 +173,26 @@ impl<P: Projection + Clone> Projector<P> {
         self.refused.as_ref()
     }
 
-    /// Waits for the position first: who waits for that keeps nobody else from his turn.
+    /// Waits for the position first: who waits for that keeps nobody else from his turn. Where the view moved
+    /// on too far meanwhile, or was opened again, it is asked again in the time that is left.
     async fn ask_over_many<Q: Query<P>>(
+        &self,
+        wait: Wait<'_>,
+        query: &Q,
+    ) -> Result<Answered<Q::Answer>, QueryError> {
+        let waited = Stopwatch::start();
+        for _ in 1..TRIES {
+            let left = wait.up_to.saturating_sub(waited.elapsed());
+            match self.ask_over_many_once(Wait { up_to: left, ..wait }, query).await {
+                Err(QueryError::Rows(RowError::Overtaken)) => {}
+                answered => return answered,
+            }
+        }
+        let left = wait.up_to.saturating_sub(waited.elapsed());
+        self.ask_over_many_once(Wait { up_to: left, ..wait }, query).await
+    }
+
+    async fn ask_over_many_once<Q: Query<P>>(
         &self,
         wait: Wait<'_>,
         query: &Q,

@@ -1,6 +1,7 @@
 //! Answers over many rows: whoever appends or decides does not wait for them, and they are true as of one position.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
@@ -97,6 +98,39 @@ async fn a_reader_in_the_middle_of_its_answer_holds_up_nobody_and_sees_one_posit
     assert_eq!(answered.answer, (0..3 * PAGE).map(|n| (task(n), 1)).collect());
     let now = projector.ask(Wait { at_least: None, up_to: LONG }, &Held { hold: None }).await.unwrap();
     assert_eq!(now.answer.values().sum::<i128>(), (3 * PAGE) as i128 + 21);
+}
+
+/// A question whose view moves on too far at its first attempts.
+#[derive(Clone, Serialize, Deserialize)]
+struct MovedOn {
+    attempts: usize,
+    #[serde(skip)]
+    made: Arc<AtomicUsize>,
+}
+
+impl Query<Status> for MovedOn {
+    const VERB: &'static str = "moved_on";
+    const OVER_MANY: bool = true;
+    type Answer = usize;
+
+    fn answer(&self, _: &Seen<'_, Status>) -> Result<usize, RowError> {
+        let made = self.made.fetch_add(1, Ordering::SeqCst) + 1;
+        if made > self.attempts { Ok(made) } else { Err(RowError::Overtaken) }
+    }
+}
+
+#[tokio::test]
+async fn a_question_whose_view_was_opened_again_is_asked_again_a_few_times() {
+    let (log, dir) = (memory(), tempfile::tempdir().unwrap());
+    let projector = Projector::start(Status, dir.path(), Arc::clone(&log)).await.unwrap();
+    for (attempts, expected) in [(0, Some(1)), (1, Some(2)), (2, Some(3)), (3, None)] {
+        let query = MovedOn { attempts, made: Arc::default() };
+        let answered = projector.ask(Wait { at_least: None, up_to: LONG }, &query).await;
+        assert_eq!(answered.as_ref().ok().map(|answered| answered.answer), expected, "{attempts}");
+        if let Err(error) = answered {
+            assert_eq!(error, QueryError::Rows(RowError::Overtaken));
+        }
+    }
 }
 
 #[tokio::test]
