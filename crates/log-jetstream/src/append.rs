@@ -117,10 +117,12 @@ async fn store(
     let sequence = loop {
         match publish(&shared, &message).await? {
             Published::Stored(sequence) => break sequence,
-            Published::Duplicate(sequence) => match twin(&shared, sequence, &message.payload).await? {
-                Twin::Same => break sequence,
-                Twin::Other => return Ok(None),
-            },
+            Published::Duplicate { sequence, tried_before } => {
+                match twin(&shared, sequence, &message.payload, tried_before).await? {
+                    Twin::Same => break sequence,
+                    Twin::Other => return Ok(None),
+                }
+            }
             Published::WrongSequence => {
                 match after_another_decision(&shared, batch, &outcomes, &message.subject).await? {
                     AfterWrong::Known => return Ok(None),
@@ -165,13 +167,20 @@ enum Twin {
     Other,
 }
 
-async fn twin(shared: &Shared, sequence: Sequence, record: &Bytes) -> Result<Twin, AppendError> {
+async fn twin(
+    shared: &Shared,
+    sequence: Sequence,
+    record: &Bytes,
+    tried_before: bool,
+) -> Result<Twin, AppendError> {
     let unknown = |reason: String| AppendError::Unknown {
         reason: format!("the server has it already, as record {sequence}, which cannot be read: {reason}"),
     };
     let found = message_at(shared, sequence).await.map_err(unknown)?;
     let found = found.ok_or_else(|| unknown("it is not there".to_owned()))?;
-    if found.payload == *record {
+    // Another process that appends the same events in the same millisecond writes the same bytes: of two that
+    // claim something by an event, one is to be told that it appended it.
+    if tried_before && found.payload == *record {
         return Ok(Twin::Same);
     }
     let found = message::read(&found.subject, Some(&found.headers), found.payload)

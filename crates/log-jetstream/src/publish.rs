@@ -29,8 +29,14 @@ pub(crate) struct Message {
 pub(crate) enum Published {
     /// It is stored.
     Stored(Sequence),
-    /// A message with its id was stored before, within the window.
-    Duplicate(Sequence),
+    /// A message with its id was stored before, within the window: by another process, unless a try of this one
+    /// was not answered.
+    Duplicate {
+        /// Where it stands.
+        sequence: Sequence,
+        /// Whether a try of this process was not answered, so that it may be the one that is stored.
+        tried_before: bool,
+    },
     /// Another decision is the last of its subject. Nothing was stored.
     WrongSequence,
 }
@@ -49,13 +55,15 @@ enum Answer {
 pub(crate) async fn publish(shared: &Shared, message: &Message) -> Result<Published, AppendError> {
     let watch = Stopwatch::start();
     let limit = shared.options.append_timeout;
+    let mut tried_before = false;
     loop {
-        let reason = match one_try(shared, message).await {
+        let reason = match one_try(shared, message, tried_before).await {
             Ok(published) => return Ok(published),
             Err(Answer::WrongSequence) => return Ok(Published::WrongSequence),
             Err(Answer::Refused(error)) => return Err(error),
             Err(Answer::Again(reason)) => reason,
         };
+        tried_before = true;
         if watch.elapsed() >= limit {
             let waited =
                 Duration::from_millis(u64::try_from(watch.elapsed().as_millis()).unwrap_or(u64::MAX));
@@ -68,7 +76,7 @@ pub(crate) async fn publish(shared: &Shared, message: &Message) -> Result<Publis
     }
 }
 
-async fn one_try(shared: &Shared, message: &Message) -> Result<Published, Answer> {
+async fn one_try(shared: &Shared, message: &Message, tried_before: bool) -> Result<Published, Answer> {
     shared.compare_after_reconnect().await.map_err(|error| match error {
         CompareError::Regressed(regression) => stopped(&regression),
         CompareError::Unanswered(reason) => Answer::Again(reason),
@@ -84,7 +92,7 @@ async fn one_try(shared: &Shared, message: &Message) -> Result<Published, Answer
     let ack = answered.map_err(|error| answer_of(shared, message, &error))?;
     let sequence = Sequence(ack.sequence);
     if ack.duplicate {
-        return Ok(Published::Duplicate(sequence));
+        return Ok(Published::Duplicate { sequence, tried_before });
     }
     if sequence <= seen {
         // The server gave a sequence a second time: it has lost what was there.

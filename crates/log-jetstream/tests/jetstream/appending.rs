@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use async_nats::jetstream::stream::Config;
 use futures_util::StreamExt;
+use tollgate_clock::{Clock, ManualClock};
 use tollgate_domain::position::{PartitionId, Sequence};
 use tollgate_log::conformance::{batch, decision, event, named};
 use tollgate_log::contract::{AppendError, AppendOutcome, EventLog, Hints, Partitions};
@@ -35,6 +36,25 @@ async fn the_server_tells_a_process_that_has_forgotten() {
     );
     let log = newcomer(&server).await;
     assert_eq!(all_ids(&log).await, ["T-1/a", "T-1/b"]);
+}
+
+#[tokio::test]
+async fn of_two_processes_that_append_the_same_at_the_same_time_one_appended_it() {
+    // Servers claim work by the append of one event: the record of each may be the same, byte by byte.
+    let Some(server) = NatsServer::start() else { return };
+    init(&server.options()).await;
+    let clock: Arc<dyn Clock> = Arc::new(ManualClock::default());
+    let options = || Options { known_records: 0, clock: Arc::clone(&clock), ..server.options() };
+    let logs =
+        [JetStreamLog::connect(options()).await.unwrap(), JetStreamLog::connect(options()).await.unwrap()];
+    for round in 1..=20 {
+        let claim = batch(vec![event("T-1", &format!("claim/{round}"), "x")]);
+        let (one, two) = tokio::join!(logs[0].append(claim.clone()), logs[1].append(claim));
+        let mut outcomes = [one.unwrap().outcomes, two.unwrap().outcomes].concat();
+        outcomes.sort_by_key(|outcome| matches!(outcome, AppendOutcome::Duplicate(_)));
+        let at = Sequence(round);
+        assert_eq!(outcomes, [AppendOutcome::Appended(at), AppendOutcome::Duplicate(at)], "round {round}");
+    }
 }
 
 #[tokio::test]
