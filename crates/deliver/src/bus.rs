@@ -4,8 +4,8 @@ use bytes::Bytes;
 use tollgate_domain::time::Timestamp;
 
 use crate::BoxFuture;
+use crate::channel::Channel;
 use crate::message::{Content, Message};
-use crate::runner::Channel;
 use crate::schedule::Answer;
 
 /// What all subjects of alerts begin with.

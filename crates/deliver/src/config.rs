@@ -3,20 +3,13 @@
 pub(crate) mod read;
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use tollgate_domain::alert::{AlertRule, Severity};
 pub use tollgate_domain::yaml::{ConfigProblem, InvalidConfig};
 
-use crate::bus::{Bus, Publish};
 use crate::digest::DigestPolicy;
-use crate::message::AlertNotice;
-use crate::runner::Channel;
-use crate::secret::Secret;
-use crate::signature::Signer;
-use crate::webhook::{Webhook, WebhookError};
-use tollgate_outbound::guard::{Resolve, SystemResolver};
+use crate::notice::AlertNotice;
 use tollgate_outbound::target::Target;
 use tollgate_outbound::tls::Trust;
 
@@ -80,27 +73,6 @@ impl Filter {
     }
 }
 
-/// Why alerts cannot be delivered to an endpoint.
-#[derive(Debug, thiserror::Error)]
-pub enum ChannelError {
-    /// The webhook cannot be set up.
-    #[error("endpoint `{name}`: {reason}")]
-    Webhook {
-        /// Which endpoint.
-        name: String,
-        /// Why.
-        reason: WebhookError,
-    },
-    /// It asks for a bus, and there is none.
-    #[error(
-        "endpoint `{name}`: `nats: true` needs a ledger on NATS: start with `--log nats://…`, or give a `url`"
-    )]
-    NoBus {
-        /// Which endpoint.
-        name: String,
-    },
-}
-
 impl AlertsConfig {
     /// Reads a file's text. Paths in it are relative to `dir`, where the file is.
     ///
@@ -117,41 +89,6 @@ impl Endpoint {
     #[must_use]
     pub fn wants(&self, change: &AlertNotice) -> bool {
         self.filter.wants(change.rule, change.severity, &change.tenant)
-    }
-
-    /// What sends to it. Secrets are read here, and their files' modes checked.
-    ///
-    /// # Errors
-    ///
-    /// [`ChannelError`] with the endpoint's name.
-    pub fn channel<P: Publish>(&self, bus: Option<P>) -> Result<Arc<dyn Channel>, ChannelError> {
-        self.channel_with(bus, Arc::new(SystemResolver))
-    }
-
-    /// The same with a resolver of the caller's choice.
-    ///
-    /// # Errors
-    ///
-    /// [`ChannelError`] with the endpoint's name.
-    pub fn channel_with<P: Publish>(
-        &self,
-        bus: Option<P>,
-        resolver: Arc<dyn Resolve>,
-    ) -> Result<Arc<dyn Channel>, ChannelError> {
-        let failed = |reason| ChannelError::Webhook { name: self.name.clone(), reason };
-        match &self.way {
-            Way::Webhook { target, secret_files, trust } => {
-                let secrets: Result<Vec<Secret>, _> =
-                    secret_files.iter().map(|file| Secret::read(file)).collect();
-                let signer = Signer::new(secrets.map_err(|error| failed(error.into()))?);
-                let webhook = Webhook::new(target.clone(), signer, trust, resolver);
-                Ok(Arc::new(webhook.map_err(|error| failed(error.into()))?))
-            }
-            Way::Bus => {
-                let bus = bus.ok_or_else(|| ChannelError::NoBus { name: self.name.clone() })?;
-                Ok(Arc::new(Bus::new(bus)))
-            }
-        }
     }
 }
 

@@ -7,7 +7,7 @@ use serde::Serialize;
 use tollgate_domain::event::Change;
 use tollgate_domain::time::Timestamp;
 
-use crate::message::{AlertNotice, as_text, shortened};
+use crate::notice::{AlertNotice, as_text, shortened};
 use crate::signature::WebhookId;
 
 /// How many changes are named.

@@ -8,9 +8,12 @@
 //! opens the follow-up of a block, by the same webhook, by a file or by a command.
 
 pub mod bus;
+pub mod channel;
 pub mod config;
+pub mod connect;
 pub mod digest;
 pub mod message;
+pub mod notice;
 pub mod outbox;
 pub mod plan;
 pub mod remediation;

@@ -2,12 +2,11 @@
 
 use bytes::Bytes;
 use serde::Serialize;
-use tollgate_domain::alert::{AlertRule, Severity};
 use tollgate_domain::event::Change;
 use tollgate_domain::time::Timestamp;
 
 use crate::digest::Digest;
-use crate::remediation::Remediation;
+use crate::notice::{AlertNotice, Remediation, as_text, shortened};
 use crate::signature::WebhookId;
 
 /// Largest body: receivers are promised less than 20 kB.
@@ -15,37 +14,6 @@ pub const MAX_BODY_BYTES: usize = 20_000;
 
 /// Longest text of a body, in bytes; what is longer ends with `…`. JSON may need six bytes for one.
 const MAX_TEXT_BYTES: usize = 1000;
-
-/// One change of an alert, with what a reader needs to know of the alert.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AlertNotice {
-    /// Which alert: the same in every fold of the log.
-    pub alert: String,
-    /// What happened to it.
-    pub change: Change,
-    /// When.
-    pub at: Timestamp,
-    /// What raised it.
-    pub rule: AlertRule,
-    /// How much it matters.
-    pub severity: Severity,
-    /// Owner of the task.
-    pub tenant: String,
-    /// Which task.
-    pub task: String,
-    /// What of the task it is about.
-    pub scope: String,
-    /// Percent of the limit that it is about; 0 where there is none.
-    pub level: u32,
-    /// How often its condition became true, from 1.
-    pub generation: u32,
-    /// A sentence that names everything.
-    pub message: String,
-    /// When it was raised.
-    pub raised_at: Timestamp,
-    /// Why it is true no more, or who has seen it and what they said.
-    pub note: Option<String>,
-}
 
 /// A message to one endpoint.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,6 +43,16 @@ impl Message {
             id: change_id(endpoint, &notice.alert, notice.change),
             content: Content::Change(Box::new(notice)),
         }
+    }
+
+    /// The message that opens a remediation in one way. Its id is the same at every attempt, by every server, for
+    /// the life of the ledger.
+    #[must_use]
+    pub fn of_remediation(way: &str, remediation: &Remediation) -> Self {
+        let id = WebhookId::of(&["remediation", way, &remediation.tenant, &remediation.task]);
+        let message = shortened(&remediation.message, MAX_TEXT_BYTES);
+        let shown = Remediation { message, ..remediation.clone() };
+        Self { id, content: Content::Remediation(Box::new(shown)) }
     }
 
     /// What kind it is, as `type` says.
@@ -133,11 +111,6 @@ struct Body<T> {
     data: T,
 }
 
-/// A time as RFC 3339.
-pub(crate) fn as_text<S: serde::Serializer>(at: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(at)
-}
-
 #[derive(Serialize)]
 struct ChangeData<'a> {
     alert: &'a str,
@@ -173,33 +146,10 @@ impl<'a> ChangeData<'a> {
     }
 }
 
-/// The text, or its beginning with `…` where it is longer than so many bytes.
-pub(crate) fn shortened(text: &str, bytes: usize) -> String {
-    if text.len() <= bytes {
-        return text.to_owned();
-    }
-    let mark = '…';
-    let end = (0..=bytes.saturating_sub(mark.len_utf8())).rev().find(|&at| text.is_char_boundary(at));
-    format!("{}{mark}", &text[..end.unwrap_or(0)])
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::digest::tests::change;
-
-    #[test]
-    fn a_text_is_cut_between_letters() {
-        for (text, bytes, expected) in [
-            ("short", 5, "short"),
-            ("longer", 5, "lo…"),
-            ("ääää", 7, "ää…"),
-            ("ääää", 6, "ä…"),
-            ("abcdef", 0, "…"),
-        ] {
-            assert_eq!(shortened(text, bytes), expected);
-        }
-    }
 
     #[test]
     fn the_largest_body_is_below_the_limit() {

@@ -7,55 +7,14 @@ use std::fmt::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use serde::Serialize;
-use tollgate_domain::time::Timestamp;
-
 pub use ways::{CommandWay, FileWay};
 
 use crate::bus::Publish;
-use crate::config::{ChannelError, Endpoint};
-use crate::message::{Content, Message, as_text, shortened};
-use crate::runner::Channel;
-use crate::signature::WebhookId;
+use crate::channel::Channel;
+use crate::config::Endpoint;
+use crate::connect::ChannelError;
+use crate::notice::Remediation;
 use tollgate_outbound::guard::SystemResolver;
-
-/// Longest texts, in bytes.
-const MAX_TEXT_BYTES: usize = 1000;
-
-/// What is told of a task that the gate blocked.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Remediation {
-    /// The task that people are to work on.
-    pub remediation: String,
-    /// The tenant of both.
-    pub tenant: String,
-    /// The task that is blocked.
-    pub task: String,
-    /// Where it wanted to go.
-    pub advance_to: String,
-    /// Why it was blocked, in sentences that name everything.
-    pub message: String,
-    /// Its tokens; `None` where they were not known.
-    pub tokens_used: Option<u64>,
-    /// Their limit.
-    pub tokens_limit: Option<u64>,
-    /// Where the server has its report: a path.
-    pub report: String,
-    /// When it was blocked.
-    #[serde(serialize_with = "as_text")]
-    pub blocked_at: Timestamp,
-}
-
-impl Remediation {
-    /// The message to a way. Its id is the same at every attempt, by every server, for the life of the ledger.
-    #[must_use]
-    pub fn message_to(&self, way: &str) -> Message {
-        let id = WebhookId::of(&["remediation", way, &self.tenant, &self.task]);
-        let mut told = self.clone();
-        told.message = shortened(&self.message, MAX_TEXT_BYTES);
-        Message { id, content: Content::Remediation(Box::new(told)) }
-    }
-}
 
 /// One way in which remediations are opened.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -7,9 +7,8 @@ use tokio::task::JoinSet;
 use tollgate_domain::event::DeliveryOutcome;
 use tollgate_domain::time::Timestamp;
 
-use crate::BoxFuture;
+use crate::channel::Channel;
 use crate::config::Endpoint;
-use crate::message::Message;
 use crate::outbox::{DeliveryAttempt, Limits, Outbox, OutboxError, QueuedMessage};
 use crate::plan::{Course, Step};
 use crate::schedule::{Answer, Next, next};
@@ -20,12 +19,6 @@ const RETRY_AFTER_MS: i64 = 5000;
 
 /// Most due messages that are looked at together: enough to be busy, few enough to notice what else came.
 const DUE_AT_ONCE: usize = 20;
-
-/// Tries to deliver a message, once.
-pub trait Channel: Send + Sync + 'static {
-    /// One attempt at `now`. It ends by itself within a bounded time.
-    fn send<'a>(&'a self, message: &'a Message, now: Timestamp) -> BoxFuture<'a, Answer>;
-}
 
 /// Delivers to all endpoints until it is told to stop; attempts that are under way are ended and recorded.
 pub async fn deliver(

@@ -6,8 +6,8 @@ use http::header::RETRY_AFTER;
 use http::{Response, StatusCode};
 use tollgate_domain::time::Timestamp;
 
+use crate::channel::Channel;
 use crate::message::Message;
-use crate::runner::Channel;
 use crate::schedule::Answer;
 use crate::signature::Signer;
 use crate::{BoxFuture, secret};

@@ -18,10 +18,11 @@ use tollgate_log::record::Record;
 
 use crate::append::append;
 use crate::durability::{Evidence, Server, evidence};
+use crate::error::ConnectError;
 use crate::identity::Regression;
 use crate::in_order::append_in_order;
 use crate::leader;
-use crate::options::{ConnectError, Options};
+use crate::options::Options;
 use crate::pull::Pull;
 use crate::reader::Reader;
 use crate::setup;

@@ -11,10 +11,8 @@ use tollgate_domain::printable::with_causes;
 use tollgate_log::contract::Durability;
 
 use crate::address::{self, Addresses};
-use crate::credentials::{Credentials, CredentialsError, Tls};
-use crate::durability::DurabilityError;
-use crate::identity::Regression;
-use crate::setup::SetupError;
+use crate::credentials::{Credentials, Tls};
+use crate::error::ConnectError;
 use crate::topology::STREAM;
 
 /// A connection that leads nowhere (a machine between has forgotten it) is given up when the third question in a row is
@@ -140,40 +138,4 @@ impl Options {
     pub fn place(&self) -> String {
         format!("{}/{}", self.shown_url(), self.stream)
     }
-}
-
-/// Why a log cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum ConnectError {
-    /// The server is not there, or does not let this client in.
-    #[error("connecting to {url}: {reason}; check the address, the credentials, and that nats-server runs")]
-    Unreachable {
-        /// The address.
-        url: String,
-        /// What happened.
-        reason: String,
-    },
-    /// The credentials, or the files of TLS, cannot be used.
-    #[error(transparent)]
-    Credentials(#[from] CredentialsError),
-    /// The stream is not what a ledger needs.
-    #[error(transparent)]
-    Setup(#[from] SetupError),
-    /// The stream changed while it was opened.
-    #[error(transparent)]
-    Regression(#[from] Regression),
-    /// Its last records cannot be read.
-    #[error("reading the last records: {0}")]
-    Read(#[from] tollgate_log::contract::ReadError),
-    /// A durability class was asked for that is not so, or that nothing shows.
-    #[error(transparent)]
-    Durability(#[from] DurabilityError),
-    /// The server is too old for what is asked.
-    #[error("server {version}: {what}")]
-    Unsupported {
-        /// Its version.
-        version: String,
-        /// What it cannot do, and what to do.
-        what: String,
-    },
 }

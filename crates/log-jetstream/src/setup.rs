@@ -1,20 +1,26 @@
 //! Making the stream of a ledger, and comparing what the server made of it, field by field: old servers drop what they
 //! do not know and say nothing.
 
+pub(crate) mod error;
+
+pub use error::{Difference, SetupError};
+
 use std::fmt;
 use std::time::Duration;
 
 use async_nats::jetstream::context::{CreateStreamErrorKind, GetStreamErrorKind};
 use async_nats::jetstream::stream::{Config, DiscardPolicy, Info, RetentionPolicy, StorageType};
 use async_nats::jetstream::{self, ErrorCode};
-use tollgate_domain::gate::grouped;
-use tollgate_domain::printable::with_causes;
 use tollgate_log::contract::MAX_RECORD_BYTES;
 
-use crate::identity::{Regression, check_first};
-use crate::options::{ConnectError, Options};
+use crate::drain;
+use crate::error::ConnectError;
+use crate::identity::check_first;
+use crate::options::Options;
 use crate::topology::{self, DECISION_SUBJECTS, FACT_SUBJECTS, INBOX_SUBJECTS};
 use crate::version::Version;
+
+use error::{difference, refused};
 
 /// Room for the headers of a message beside its record.
 const HEADER_ROOM: usize = 4 * 1024;
@@ -32,79 +38,6 @@ pub struct Setup {
     pub max_bytes: u64,
     /// Servers that hold a copy: 1, 3 or 5.
     pub replicas: usize,
-}
-
-/// One field that differs from what a ledger needs.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Difference {
-    /// The field, as the server's configuration spells it.
-    pub field: &'static str,
-    /// What a ledger needs.
-    pub needed: String,
-    /// What is there.
-    pub found: String,
-}
-
-impl fmt::Display for Difference {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} is {}, needed is {}", self.field, self.found, self.needed)
-    }
-}
-
-/// Why there is no stream to work with.
-#[derive(Debug, thiserror::Error)]
-pub enum SetupError {
-    /// It is there and is not what a ledger needs.
-    #[error(
-        "stream {stream}: {}; nothing was changed: correct it with the `nats` CLI, or choose another stream",
-        listed(differences)
-    )]
-    Differs {
-        /// The stream.
-        stream: String,
-        /// Each field that differs.
-        differences: Vec<Difference>,
-    },
-    /// It does not begin at its first record.
-    #[error("stream {stream}: {regression}")]
-    Incomplete {
-        /// The stream.
-        stream: String,
-        /// What is missing.
-        regression: Regression,
-    },
-    /// There is none.
-    #[error("stream {stream}: there is none; make it with `tollgate log init`")]
-    Missing {
-        /// The stream.
-        stream: String,
-    },
-    /// The server keeps less room than the stream may take.
-    #[error(
-        "stream {stream}: making it: the server has no room for the {} bytes that it may take; say fewer with --max-bytes, \
-         or give JetStream more (max_file in nats-server.conf)",
-        grouped((*max_bytes).into())
-    )]
-    NoRoom {
-        /// The stream.
-        stream: String,
-        /// What it may take.
-        max_bytes: u64,
-    },
-    /// The server refused, or did not answer.
-    #[error("stream {stream}: {attempt}: {reason}")]
-    Refused {
-        /// The stream.
-        stream: String,
-        /// What was attempted.
-        attempt: &'static str,
-        /// The server's words.
-        reason: String,
-    },
-}
-
-fn listed(differences: &[Difference]) -> String {
-    differences.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 
 impl Setup {
@@ -156,7 +89,7 @@ impl Setup {
     pub async fn init(&self, context: &jetstream::Context) -> Result<Info, SetupError> {
         let ledger = make(context, &self.config()).await?;
         make(context, &self.inbox_config()).await?;
-        crate::inbox::init(context, &topology::inbox(&self.stream)).await?;
+        drain::init(context, &topology::inbox(&self.stream)).await?;
         Ok(ledger)
     }
 
@@ -218,10 +151,6 @@ fn all_differences(needed: &Config, found: &Config) -> Vec<Difference> {
     field("max_bytes", &needed.max_bytes, &found.max_bytes);
     field("num_replicas", &needed.num_replicas, &found.num_replicas);
     differences
-}
-
-pub(crate) fn refused(stream: &str, attempt: &'static str, error: &dyn std::error::Error) -> SetupError {
-    SetupError::Refused { stream: stream.to_owned(), attempt, reason: with_causes(error) }
 }
 
 /// Reads the stream of a ledger that is to be used, and compares everything that is not the operator's choice.
@@ -292,13 +221,4 @@ fn invariant_differences(needed: &Config, found: &Config) -> Vec<Difference> {
     field("mirror", &needed.mirror, &found.mirror);
     field("sources", &needed.sources, &found.sources);
     differences
-}
-
-pub(crate) fn difference(
-    field: &'static str,
-    needed: &dyn fmt::Debug,
-    found: &dyn fmt::Debug,
-) -> Option<Difference> {
-    let (needed, found) = (format!("{needed:?}"), format!("{found:?}"));
-    (needed != found).then_some(Difference { field, needed, found })
 }

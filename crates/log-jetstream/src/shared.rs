@@ -12,11 +12,11 @@ use tollgate_domain::printable::with_causes;
 use tollgate_log::contract::ReadError;
 
 use crate::chains::Anchors;
+use crate::frontier::Frontier;
 use crate::identity::{Identity, Regression};
 use crate::ids::RecentIds;
 use crate::leader;
 use crate::options::Options;
-use crate::tail::Frontier;
 use crate::version::Version;
 
 /// How long to wait before the server is asked again.

@@ -1,4 +1,4 @@
-//! The last record of every partition.
+//! The last record of every partition, asked of the server where this process does not know it.
 
 use std::sync::Arc;
 
@@ -6,51 +6,10 @@ use async_nats::jetstream::stream::Info;
 use tokio::task::JoinSet;
 use tollgate_domain::position::{PartitionId, Position, Sequence};
 use tollgate_log::contract::ReadError;
-use uuid::Uuid;
 
 use crate::get::last_of;
 use crate::shared::Shared;
 use crate::topology::partition_filter;
-
-/// The last record of every partition as of one sequence of the stream, where it is known.
-#[derive(Debug)]
-pub(crate) struct Frontier {
-    /// Every record up to here is in the position; `None`: not known yet.
-    through: Option<Sequence>,
-    position: Position,
-}
-
-impl Frontier {
-    pub(crate) fn new(epoch: Uuid, empty: bool) -> Self {
-        Self { through: empty.then_some(Sequence::ZERO), position: Position::start(epoch) }
-    }
-
-    /// Takes a record in, if it is the next one.
-    pub(crate) fn advance(&mut self, partition: PartitionId, sequence: Sequence) {
-        if self.through.is_some_and(|through| through.next() == sequence) {
-            self.through = Some(sequence);
-            self.position.advance(partition, sequence);
-        }
-    }
-
-    /// Passes a message that is in no partition, if it is the next one.
-    pub(crate) fn pass(&mut self, sequence: Sequence) {
-        if self.through.is_some_and(|through| through.next() == sequence) {
-            self.through = Some(sequence);
-        }
-    }
-
-    /// The position of an end that contains this record, if it is known.
-    fn at(&self, last: Sequence) -> Option<&Position> {
-        self.through.is_some_and(|through| through >= last).then_some(&self.position)
-    }
-
-    fn learn(&mut self, through: Sequence, position: &Position) {
-        if self.through.is_none_or(|known| known < through) {
-            *self = Self { through: Some(through), position: position.clone() };
-        }
-    }
-}
 
 /// The position of the stream's end as of now.
 pub(crate) async fn tail(shared: &Arc<Shared>) -> Result<Position, ReadError> {

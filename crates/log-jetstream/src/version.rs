@@ -5,7 +5,7 @@ use std::fmt;
 use tollgate_log::contract::Durability;
 
 use crate::durability::Evidence;
-use crate::options::ConnectError;
+use crate::error::ConnectError;
 
 /// The version of a server, as it says itself.
 #[derive(Clone, Debug, PartialEq, Eq)]

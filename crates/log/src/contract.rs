@@ -1,5 +1,9 @@
 //! The contract of every event log. One suite ([`crate::conformance`]) holds all backends to it.
 
+mod hints;
+
+pub use hints::Hints;
+
 pub use futures_util::future::BoxFuture;
 pub use tollgate_domain::event::MAX_EVENT_BYTES;
 use tollgate_domain::position::{Epoch, Position, Sequence};
@@ -7,15 +11,9 @@ use tollgate_domain::position::{Epoch, Position, Sequence};
 pub use crate::batch::{Batch, EventName, Expected, NewEvent};
 pub use crate::durability::{DedupScope, Durability, LogServer};
 use crate::hash::ContentHash;
-pub use crate::hints::Hints;
 pub use crate::partitions::{InvalidPartitions, Partitions};
 use crate::record::StoredRecord;
-
-/// Most events of one record.
-pub const MAX_RECORD_EVENTS: usize = 500;
-
-/// Largest record. It fits the message size of a NATS server with room for headers.
-pub const MAX_RECORD_BYTES: usize = 256 * 1024;
+pub use crate::record::{MAX_RECORD_BYTES, MAX_RECORD_EVENTS};
 
 /// The durable, ordered, append-only record of events; the only truth of a ledger.
 ///

@@ -18,7 +18,6 @@ pub mod embedded;
 pub mod fault;
 pub mod groups;
 mod hash;
-mod hints;
 pub mod index;
 pub mod key;
 pub mod memory;

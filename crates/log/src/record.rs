@@ -26,6 +26,12 @@ use tollgate_domain::time::Timestamp;
 use crate::batch::NewEvent;
 use crate::hash::{ChainHash, ContentHash, RecordHash};
 
+/// Most events of one record.
+pub const MAX_RECORD_EVENTS: usize = 500;
+
+/// Largest record. It fits the message size of a NATS server with room for headers.
+pub const MAX_RECORD_BYTES: usize = 256 * 1024;
+
 const LAYOUT: u8 = 1;
 const ENCODING_PROTOBUF: u8 = 1;
 const FLAG_DECISION: u8 = 1;
@@ -120,7 +126,7 @@ impl Record {
             return Err(RecordError::Malformed("partition above 15"));
         }
         let count = u32::from_le_bytes(at.array()?) as usize;
-        if count == 0 || count > crate::contract::MAX_RECORD_EVENTS {
+        if count == 0 || count > MAX_RECORD_EVENTS {
             return Err(RecordError::Malformed("number of events"));
         }
         at.skip(8)?;

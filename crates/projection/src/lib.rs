@@ -8,6 +8,7 @@
 #![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 
 pub mod alerts;
+mod duration;
 pub mod fold;
 pub mod overview;
 mod pairs;

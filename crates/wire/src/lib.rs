@@ -13,10 +13,13 @@ pub mod api;
 
 mod content;
 mod decoded;
+mod envelope;
 mod error;
 mod fast;
 mod json;
 mod kind;
+mod object;
+mod out;
 mod rules;
 mod stored;
 mod submitted;

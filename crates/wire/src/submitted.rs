@@ -5,11 +5,11 @@ use tollgate_domain::event::{Event, EventBody};
 use tollgate_domain::ids::{EventId, InvalidId, ProducerId, TaskId, TenantId};
 
 use crate::decoded::TextLength;
+use crate::envelope;
 use crate::error::FieldError;
 use crate::json;
 use crate::kind;
 use crate::proto::{self, Added, StoredEvent, stored_event};
-use crate::rules;
 use crate::values;
 
 /// What stands in for fields that an event leaves out.
@@ -93,7 +93,7 @@ impl Submitted {
             .occurred_at
             .map(|time| values::time_from_proto(time).map_err(|error| error.within("occurred_at")))
             .transpose()?;
-        let mut body = kind::stored_body(sent.body.ok_or_else(|| rules::no_body("nothing"))?)?;
+        let mut body = kind::stored_body(sent.body.ok_or_else(|| kind::no_body("nothing"))?)?;
         if let stored_event::Body::UsageAdjusted(adjusted) = &mut body
             && adjusted.adjusts_producer.is_empty()
         {
@@ -145,7 +145,7 @@ impl Submitted {
         let mut bytes = Vec::with_capacity(self.content.len().saturating_add(added.encoded_len()));
         bytes.extend_from_slice(&self.content);
         bytes.extend_from_slice(&added.encode_to_vec());
-        rules::check_size(bytes.len(), "with what the ledger adds")?;
+        envelope::check_size(bytes.len(), "with what the ledger adds")?;
         Ok(bytes)
     }
 
@@ -171,14 +171,14 @@ impl Submitted {
     }
 
     fn new(event: Event, text_length: Option<TextLength>) -> Result<Self, FieldError> {
-        rules::check(&event, text_length)?;
+        envelope::check(&event, text_length)?;
         let content = StoredEvent {
             occurred_at: event.occurred_at.map(values::time_to_proto),
             body: Some(kind::content(&event.body, text_length)),
             added: None,
         };
         let content = content.encode_to_vec();
-        rules::check_size(content.len(), "in protobuf")?;
+        envelope::check_size(content.len(), "in protobuf")?;
         Ok(Self { event, content, text_length })
     }
 }

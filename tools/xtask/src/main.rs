@@ -12,6 +12,7 @@ mod glossary;
 mod parts;
 mod places;
 mod repository;
+mod rings;
 mod source;
 
 use std::io::{self, Write};
@@ -65,6 +66,8 @@ fn house_rules(repository: &Repository) -> Vec<Finding> {
             }
         }
     }
+    let sources = repository.files.iter().filter(|path| path.starts_with("crates/") && path.ends_with(".rs"));
+    findings.extend(rings::check(sources.filter_map(|path| Some((path.as_str(), repository.text(path)?)))));
     let list = repository.text(docs::ADR_LIST);
     findings.extend(docs::check_decisions(&repository.files, list.as_deref()));
     if let Some(text) = repository.text(glossary::GLOSSARY) {

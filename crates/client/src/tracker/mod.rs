@@ -8,6 +8,7 @@ mod builder;
 mod fitting;
 mod gate;
 mod outcome;
+mod pending;
 mod queue;
 mod report;
 mod sender;
@@ -31,9 +32,10 @@ use tollgate_wire::{FieldError, Submitted};
 pub use builder::{StartError, TrackerBuilder};
 pub use gate::{DecidedBy, GateAnswer, GateError, OnUnreachable};
 pub use outcome::{
-    CloseError, Delivery, DeliveryError, Ended, FlushError, Pending, Recorded, Rejected, RejectedKind, Stats,
+    CloseError, Delivery, DeliveryError, Ended, FlushError, Recorded, Rejected, RejectedKind, Stats,
     TrackError, Trouble,
 };
+pub use pending::Pending;
 pub use queue::{Batching, QueueBound};
 pub use report::{Stamp, Usage, Wait};
 

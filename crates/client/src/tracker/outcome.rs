@@ -1,15 +1,8 @@
 //! What becomes of events, and what their owner is told.
 
-use std::fmt;
-use std::pin::Pin;
-use std::sync::Arc;
-
-use tokio::sync::oneshot;
-use tollgate_domain::ids::EventId;
 use tollgate_domain::position::Position;
 use tollgate_wire::FieldError;
 
-use super::queue::Shared;
 use crate::spool::SetAside;
 
 /// Why an event was not taken. Nothing was queued.
@@ -140,41 +133,6 @@ pub enum Trouble {
         /// The event as JSON, for a person to append.
         json: String,
     },
-}
-
-/// An event on its way. Await it to know what became of it: then it is sent at once. Dropping it changes nothing.
-pub struct Pending {
-    pub(super) id: EventId,
-    pub(super) number: u64,
-    pub(super) shared: Arc<Shared>,
-    pub(super) reply: oneshot::Receiver<Result<Delivery, DeliveryError>>,
-}
-
-impl Pending {
-    /// The event's id.
-    #[must_use]
-    pub const fn id(&self) -> &EventId {
-        &self.id
-    }
-}
-
-impl fmt::Debug for Pending {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Pending").field("id", &self.id).finish_non_exhaustive()
-    }
-}
-
-impl IntoFuture for Pending {
-    type Output = Result<Delivery, DeliveryError>;
-    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
-
-    fn into_future(self) -> Self::IntoFuture {
-        Box::pin(async move {
-            self.shared.waiters(self.number);
-            let lost = || DeliveryError::Undelivered { id: self.id.as_str().to_owned() };
-            self.reply.await.unwrap_or_else(|_| Err(lost()))
-        })
-    }
 }
 
 /// Why not everything is in the log after a flush.

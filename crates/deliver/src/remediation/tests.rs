@@ -5,6 +5,7 @@ use std::path::Path;
 use super::config::RemediationConfig;
 use super::*;
 use crate::config::Way;
+use crate::message::Message;
 use crate::schedule::Answer;
 
 fn read(yaml: &str) -> Result<RemediationConfig, String> {
@@ -27,7 +28,7 @@ fn told() -> Remediation {
 
 async fn send(way: &RemediationWay, evidence: Option<EvidenceOf>) -> Answer {
     let channel = way.channel(evidence).unwrap().expect("there is a place for it");
-    channel.send(&told().message_to(&way.name), "2026-11-20T10:00:01Z".parse().unwrap()).await
+    channel.send(&Message::of_remediation(&way.name, &told()), "2026-11-20T10:00:01Z".parse().unwrap()).await
 }
 
 fn command(argv: &[&str], timeout_s: u64) -> RemediationWay {
@@ -117,7 +118,7 @@ async fn a_command_gets_the_message_and_nothing_else() {
     assert_eq!(send(&command(&["sh", "-c", &script], 20), None).await, Answer::Delivered { status: None });
     let said = std::fs::read_to_string(&out).unwrap();
     assert!(said.contains("\"task\":\"a/b\""), "{said}");
-    let id = told().message_to("program").id;
+    let id = Message::of_remediation("program", &told()).id;
     assert!(said.contains(&format!("TOLLGATE_REMEDIATION_ID={}", id.as_str())), "{said}");
     assert!(!said.contains("CARGO"), "nothing of the outer environment but the path: {said}");
 
@@ -137,7 +138,7 @@ async fn a_command_gets_the_message_and_nothing_else() {
 #[test]
 fn a_message_has_one_id_per_task_and_way() {
     let id = |way: &str, task: &str| {
-        Remediation { task: task.to_owned(), ..told() }.message_to(way).id.as_str().to_owned()
+        Message::of_remediation(way, &Remediation { task: task.to_owned(), ..told() }).id.as_str().to_owned()
     };
     assert_eq!(id("a", "T-1"), id("a", "T-1"));
     assert!(id("a", "T-1") != id("b", "T-1") && id("a", "T-1") != id("a", "T-2"));

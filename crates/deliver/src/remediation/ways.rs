@@ -10,10 +10,10 @@ use tokio::process::Command;
 use tollgate_domain::time::Timestamp;
 use tollgate_files::{make_private_dirs, replace};
 
-use super::Remediation;
 use crate::BoxFuture;
-use crate::message::{Content, Message, shortened};
-use crate::runner::Channel;
+use crate::channel::Channel;
+use crate::message::{Content, Message};
+use crate::notice::{Remediation, shortened};
 use crate::schedule::Answer;
 
 /// What a command is told by: the id of the message, the same at every attempt.

@@ -1,7 +1,8 @@
 //! Bodies as receivers get them: the files are part of the API.
 
 use tollgate_deliver::digest::{Summary, digest_id};
-use tollgate_deliver::message::{AlertNotice, Content, Message};
+use tollgate_deliver::message::{Content, Message};
+use tollgate_deliver::notice::AlertNotice;
 use tollgate_domain::alert::{AlertRule, Severity};
 use tollgate_domain::event::Change;
 

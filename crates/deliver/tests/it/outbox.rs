@@ -7,10 +7,11 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tollgate_clock::Timer;
+use tollgate_deliver::channel::Channel;
 use tollgate_deliver::config::Endpoint;
 use tollgate_deliver::digest::DigestPolicy;
 use tollgate_deliver::outbox::DeliveryAttempt;
-use tollgate_deliver::runner::{Channel, deliver};
+use tollgate_deliver::runner::deliver;
 use tollgate_domain::event::DeliveryOutcome;
 use tollgate_outbound::client::Timeouts;
 

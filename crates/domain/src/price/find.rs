@@ -1,7 +1,7 @@
 //! Which entry prices a call.
 
 use super::ModelPrice;
-use super::litellm::Models;
+use super::Models;
 use super::provider;
 
 /// Whether an entry was found, and whether it has a price.

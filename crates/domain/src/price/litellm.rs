@@ -10,12 +10,10 @@ use super::notes::{Notes, OtherUnit, PriceProblem, Stays, Taken};
 use super::off_peak::OffPeak;
 use super::rates::Rates;
 use super::schedule::{Given, Schedule, Tier};
-use super::{ModelPrice, number, plausible};
+use super::{ModelPrice, Models, number, plausible};
 use crate::decimal::Decimal;
 use crate::money::Usd;
 use crate::time::Timestamp;
-
-pub(super) type Models = BTreeMap<String, Option<ModelPrice>>;
 
 /// Keys of the map that are no models.
 const RESERVED: [&str; 2] = ["sample_spec", "fallback_generalizations"];

@@ -27,13 +27,15 @@ use crate::usage::{Cost, UsageRecorded};
 pub use aliases::Aliases;
 pub use notes::{Doubt, InvalidPriceBook, Notes, OtherUnit, PriceProblem, Stays, Taken};
 
-use litellm::Models;
 use off_peak::OffPeak;
 use rates::Rates;
 use schedule::Schedule;
 
 /// The small book that ships with Tollgate, for the first run without a network: `config/prices.json`.
 pub const SHIPPED_PRICES: &str = include_str!("../../../../config/prices.json");
+
+/// Prices by the name of the model; `None`: it is named and stays unpriced.
+type Models = BTreeMap<String, Option<ModelPrice>>;
 
 /// All prices as of one reading of a source. A clone shares them.
 #[derive(Clone, Debug, PartialEq, Eq)]

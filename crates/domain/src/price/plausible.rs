@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::litellm::Models;
+use super::Models;
 use super::notes::Doubt;
 use super::{ModelPrice, find};
 use crate::money::Usd;

@@ -6,8 +6,11 @@
 //! then named as such. What contradicts the class that was asked for ends the start, also where the operator
 //! gave their word.
 
+pub(crate) mod error;
 mod monitor;
 mod store;
+
+pub use error::DurabilityError;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -57,32 +60,6 @@ impl fmt::Display for Evidence {
             Self::Store { dir, by: StoreSync::Mount } => write!(f, "{} is mounted sync", dir.display()),
             Self::Declared => f.write_str("declared by the operator, nothing here shows it"),
         }
-    }
-}
-
-/// A class was asked for that is not so, or that nothing shows.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("durability {asked} was asked for of {place}, {}", listed(findings, *contradicted, *asked))]
-pub struct DurabilityError {
-    /// The log.
-    pub place: String,
-    /// What was asked for.
-    pub asked: Durability,
-    /// Whether something says that it is not so. Otherwise the operator's word would do.
-    pub contradicted: bool,
-    /// What was looked at and what it said.
-    pub findings: Vec<String>,
-}
-
-fn listed(findings: &[String], contradicted: bool, asked: Durability) -> String {
-    let found = findings.join("; ");
-    if contradicted {
-        format!("but {found}; correct that, or ask for {}", Durability::PageCache)
-    } else {
-        format!(
-            "and nothing shows it: {found}; ask for {}, or declare that the server does what {asked} says",
-            Durability::PageCache
-        )
     }
 }
 

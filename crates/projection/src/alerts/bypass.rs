@@ -3,7 +3,6 @@
 use tollgate_domain::alert::{AlertRule, AlertScope, Condition, Severity};
 use tollgate_domain::position::Sequence;
 
-use super::conditions::Conditions;
 use super::row::{Observed, Watch};
 
 const CONDITION: Condition = Condition { rule: AlertRule::Bypass, scope: AlertScope::Task, level: 0 };
@@ -23,13 +22,13 @@ pub(super) fn note(watch: &mut Watch, before: Option<Sequence>, task: &str) {
     watch.observed.entry(CONDITION).or_insert(observed);
 }
 
-/// The block that was passed over stands until somebody has looked, also of a task that is closed by now.
-pub(super) fn keep_block(found: &mut Conditions, watch: &Watch, task: &str) {
+/// The block that was passed over: true until somebody has looked, also of a task that is closed by now.
+pub(super) fn kept_block(watch: &Watch, task: &str) -> Option<(Condition, (Severity, String))> {
     if !watch.observed.contains_key(&CONDITION) {
-        return;
+        return None;
     }
-    let Some(bypass) = watch.task.bypasses.last() else { return };
+    let bypass = watch.task.bypasses.last()?;
     let condition = Condition { rule: AlertRule::StopLoss, scope: AlertScope::Task, level: 0 };
     let message = format!("Task {task} is blocked before {}, and went on", bypass.blocked);
-    found.entry(condition).or_insert((Severity::Critical, message));
+    Some((condition, (Severity::Critical, message)))
 }

@@ -10,10 +10,10 @@ use tollgate_domain::task::TaskStage;
 use tollgate_domain::tier::Importance;
 use tollgate_domain::time::Timestamp;
 
-use super::bypass::keep_block;
+use super::bypass::kept_block;
 use super::out_of_step::stands;
 use super::row::{Observed, Watch};
-use super::watch::length;
+use crate::duration::duration;
 use crate::overview::critical_for_review;
 use crate::status::{Decision, Execution, TaskRow, figures};
 
@@ -45,7 +45,7 @@ pub(super) fn forget_outdated(watch: &mut Watch) {
 /// nothing is believed.
 fn holds(task: &TaskRow, condition: &Condition, since: Timestamp) -> bool {
     let runs_since = |moment: fn(&Execution) -> Timestamp| match &condition.scope {
-        AlertScope::Execution(id) => running(task).any(|run| run.id == *id && moment(run) == since),
+        AlertScope::Execution(id) => task.running().any(|run| run.id == *id && moment(run) == since),
         AlertScope::Task | AlertScope::View { .. } | AlertScope::Inbox | AlertScope::Reader(_) => false,
     };
     match condition.rule {
@@ -75,12 +75,6 @@ fn holds(task: &TaskRow, condition: &Condition, since: Timestamp) -> bool {
         // Of the ledger's own task, which nothing outruns; observed by the fold alone.
         AlertRule::Access => matches!(condition.scope, AlertScope::Reader(_)),
     }
-}
-
-/// The executions of an open task that have not ended.
-pub(super) fn running(task: &TaskRow) -> impl Iterator<Item = &Execution> {
-    let open = task.state.stage == TaskStage::Open;
-    task.executions.iter().filter(move |execution| open && execution.ended_at.is_none())
 }
 
 /// Why a condition is true no more.
@@ -122,7 +116,9 @@ pub(super) fn conditions(watch: &Watch, task: &str) -> Conditions {
         let severity = Severity::of_observed(condition.rule);
         found.insert(condition.clone(), (severity, observed.detail.clone()));
     }
-    keep_block(&mut found, watch, task);
+    if let Some((condition, truth)) = kept_block(watch, task) {
+        found.entry(condition).or_insert(truth);
+    }
     if watch.rejections > 0 {
         let condition = Condition { rule: AlertRule::Quarantine, scope: AlertScope::Inbox, level: 0 };
         let message =
@@ -174,7 +170,7 @@ fn clock_skew(found: &mut Conditions, row: &TaskRow, task: &str) {
         return;
     }
     let clocks = row.skews.iter().map(|(producer, ms)| {
-        let far = length(ms.unsigned_abs().div_euclid(60_000).saturating_mul(60_000));
+        let far = duration(ms.unsigned_abs().div_euclid(60_000).saturating_mul(60_000));
         if *ms > 0 {
             format!("the clock of producer {producer} is {far} ahead of the ledger's")
         } else {

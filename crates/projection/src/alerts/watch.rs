@@ -7,7 +7,7 @@ use tollgate_domain::event::ConditionObserved;
 use tollgate_domain::position::PartitionId;
 use tollgate_domain::time::Timestamp;
 
-use super::conditions::running;
+use crate::duration::duration;
 use crate::status::{Execution, TaskRow};
 
 /// What there is to write about a task now, and when to look at it again.
@@ -27,7 +27,7 @@ pub struct Outlook {
 #[must_use]
 pub fn outlook(task: &str, row: &TaskRow, now: Timestamp, config: &WatchConfig) -> Outlook {
     let mut outlook = Outlook::default();
-    for execution in running(row) {
+    for execution in row.running() {
         for observed in [silence(task, execution, config), stuck(task, row, execution, config)] {
             let Some(observed) = observed else { continue };
             let due = observed.due();
@@ -57,7 +57,7 @@ fn silence(task: &str, execution: &Execution, config: &WatchConfig) -> Option<Co
         detail: format!(
             "{} of task {task} runs, and no usage of it was reported for {}",
             execution.id,
-            length(threshold_ms)
+            duration(threshold_ms)
         ),
     })
 }
@@ -82,7 +82,7 @@ fn stuck(
         (one, other) => one.or(other)?,
     };
     let beside = limit
-        .map_or_else(String::new, |limit| format!("; its latency limit is {}", length(limit.latency_ms)));
+        .map_or_else(String::new, |limit| format!("; its latency limit is {}", duration(limit.latency_ms)));
     Some(ConditionObserved {
         condition: of(AlertRule::Stuck, execution),
         active: true,
@@ -91,7 +91,7 @@ fn stuck(
         detail: format!(
             "{} of task {task} runs for more than {}{beside}",
             execution.id,
-            length(threshold_ms)
+            duration(threshold_ms)
         ),
     })
 }
@@ -123,7 +123,7 @@ pub fn lag(
         detail: format!(
             "View {view} lacks a record of partition {} that was appended at {appended}, more than {} ago; is its projector running?",
             partition.number(),
-            length(threshold_ms)
+            duration(threshold_ms)
         ),
     }
 }
@@ -199,41 +199,5 @@ pub fn foreign(
              ledger's subjects, and take that permission away",
             partition.number()
         ),
-    }
-}
-
-/// Milliseconds as people say them, in two units at most: `10 min`, `22 min 30 s`, `4 h`, `1,500 ms`.
-pub(crate) fn length(ms: u64) -> String {
-    let units = [(3_600_000, "h"), (60_000, "min"), (1000, "s")];
-    for (nth, (unit, name)) in units.into_iter().enumerate() {
-        let (whole, rest) = (ms.div_euclid(unit), ms.rem_euclid(unit));
-        let smaller = units.get(nth.saturating_add(1)).map_or((1, "ms"), |smaller| *smaller);
-        if whole > 0 && (nth == 0 || whole < 60) && rest.is_multiple_of(smaller.0) {
-            return match rest.div_euclid(smaller.0) {
-                0 => format!("{whole} {name}"),
-                part => format!("{whole} {name} {part} {}", smaller.1),
-            };
-        }
-    }
-    format!("{} ms", tollgate_domain::gate::grouped(ms.into()))
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn lengths_as_people_say_them() {
-        for (ms, expected) in [
-            (0, "0 ms"),
-            (999, "999 ms"),
-            (1_500, "1 s 500 ms"),
-            (90_000, "1 min 30 s"),
-            (600_000, "10 min"),
-            (1_350_000, "22 min 30 s"),
-            (14_400_000, "4 h"),
-            (5_400_000, "1 h 30 min"),
-            (3_600_001, "3,600,001 ms"),
-        ] {
-            assert_eq!(super::length(ms), expected);
-        }
     }
 }

@@ -13,7 +13,7 @@ use tollgate_domain::task::TaskStage;
 use tollgate_domain::time::Timestamp;
 
 use super::findings::{impossible_time, likely_cause, recommendations, unexplained};
-use super::task_status::Named;
+use super::named::Named;
 use super::words::{beside_cost, counted, seconds, with_thousands};
 use crate::status::{Decision, Execution, Latency, TaskRow, figures};
 

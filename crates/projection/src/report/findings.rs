@@ -10,23 +10,18 @@ use tollgate_domain::tier::Importance;
 use tollgate_domain::time::Timestamp;
 use tollgate_domain::usage::NamedExecution;
 
-use super::phase_use::{phases, utilizations};
+use super::budget_status::{UNKNOWN, task_budget_status};
+use super::named::Named;
+use super::phase_use::{FAR_ABOVE, FAR_BELOW, phases, utilizations};
 use super::similar::{self, Similar};
-use super::task_status::{Named, UNKNOWN, task_budget_status};
 use super::words::{
     counted, counted_signed, latency_of_limit, seconds, tokens_are, tokens_of_limit, with_thousands,
 };
-use crate::alerts::watch::length;
+use crate::duration::duration;
 use crate::status::{Decision, Execution, Figures, TaskRow};
 
 /// Files read in one execution from which on research is the likely cause of a breach.
 const MANY_FILES: i128 = 20;
-
-/// Above this utilization a phase is an anomaly.
-pub(super) const FAR_ABOVE: Decimal = Decimal::new(15, 1);
-
-/// Below this token utilization a phase that ended is an anomaly.
-pub(super) const FAR_BELOW: Decimal = Decimal::new(5, 1);
 
 /// Model calls in one execution from which on iteration is the likely cause of a breach.
 const MANY_CALLS: i128 = 20;
@@ -258,7 +253,7 @@ pub(super) fn warnings(named: Named<'_>, figures: &Figures) -> Vec<String> {
         }
     }
     if let Some(ms) = row.skew_ms() {
-        let far = length(ms.unsigned_abs().div_euclid(60_000).saturating_mul(60_000));
+        let far = duration(ms.unsigned_abs().div_euclid(60_000).saturating_mul(60_000));
         found.push(if ms > 0 {
             format!("a producer's clock is {far} ahead of the ledger's: its times are not believed")
         } else {

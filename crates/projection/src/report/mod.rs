@@ -1,12 +1,16 @@
 //! What people and programs read of a task: its status, its budget report, its story. All from one row.
 
 mod address;
+mod budget_status;
 mod csv;
+mod executions;
 mod explain;
 mod findings;
 mod html;
+mod judgements;
 mod ledger_csv;
 mod markdown;
+mod named;
 mod phase_use;
 mod redact;
 mod similar;
@@ -15,16 +19,18 @@ mod task_status;
 mod words;
 
 pub use address::{path_segment, report_path};
+pub use budget_status::BUDGET_STATUSES;
+pub(crate) use budget_status::task_budget_status;
 pub use csv::{COLUMNS as CSV_COLUMNS, TASK_COLUMNS, csv, tasks_csv};
 pub use explain::explain;
 pub use html::{CONTENT_SECURITY_POLICY, html};
 pub use ledger_csv::{LEDGER_COLUMNS, ledger_csv};
 pub use markdown::markdown;
+pub use named::Named;
 pub use redact::{Pseudonyms, Redacted};
 pub use similar::Similar;
 pub use task_report::task_report;
-pub(crate) use task_status::task_budget_status;
-pub use task_status::{BUDGET_STATUSES, Named, summary, task_status};
+pub use task_status::{summary, task_status};
 
 use tollgate_domain::breach::Utilization;
 use tollgate_domain::limits::PhaseLimit;

@@ -1,11 +1,18 @@
 //! What each phase of a task used over all its attempts.
 
 use tollgate_domain::breach::Utilization;
+use tollgate_domain::decimal::Decimal;
 use tollgate_domain::phase::Phase;
 use tollgate_domain::time::Timestamp;
 
 use super::words::used_of_limit;
 use crate::status::{Activity, Execution, Latency, TaskRow};
+
+/// Above this utilization a phase is an anomaly.
+pub(super) const FAR_ABOVE: Decimal = Decimal::new(15, 1);
+
+/// Below this token utilization a phase that ended is an anomaly.
+pub(super) const FAR_BELOW: Decimal = Decimal::new(5, 1);
 
 /// What a phase used over all its attempts, beside its one limit.
 pub(super) struct PhaseUse<'a> {

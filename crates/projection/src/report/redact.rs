@@ -10,7 +10,7 @@ use tollgate_domain::phase::Phase;
 use tollgate_domain::tier::ImportanceSource;
 use tollgate_domain::usage::NamedExecution;
 
-use super::task_status::Named;
+use super::named::Named;
 use crate::status::{Activity, Closed, Explanation, ImportanceChange, MarkedAs, Opened, Override, TaskRow};
 
 /// What stands for sentences that people wrote.

@@ -3,8 +3,7 @@
 use tollgate_domain::decimal::Decimal;
 use tollgate_wire::api::{ClassComparison, Comparison, PhaseComparison};
 
-use super::findings::{FAR_ABOVE, FAR_BELOW};
-use super::phase_use::PhaseUse;
+use super::phase_use::{FAR_ABOVE, FAR_BELOW, PhaseUse};
 use super::words::counted;
 use crate::reports::{ClassSums, Sums};
 use crate::status::{Figures, TaskRow};

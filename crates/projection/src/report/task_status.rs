@@ -1,26 +1,15 @@
 //! Where a task stands, as the API answers it.
 
-use tollgate_domain::breach::BreachStatus;
 use tollgate_domain::time::Timestamp;
 use tollgate_wire::api::{ActivePhase, TaskStatus, TaskSummary};
 
+use super::budget_status::task_budget_status;
+use super::executions::execution_reports;
 use super::findings::{impossible_times, warnings};
-use super::task_report::{decision_view, execution_reports};
+use super::judgements::decision_view;
+use super::named::Named;
 use super::{narrow, task_totals, utilization_view};
-use crate::status::{Figures, TaskRow, figures};
-
-/// A row with the names it stands under.
-#[derive(Clone, Copy, Debug)]
-pub struct Named<'a> {
-    /// Owner of the task.
-    pub tenant: &'a str,
-    /// The task.
-    pub task: &'a str,
-    /// Its row.
-    pub row: &'a TaskRow,
-    /// Whether some of its events could not be read.
-    pub degraded: bool,
-}
+use crate::status::figures;
 
 /// A task in a line; `now` is what a running execution counts up to.
 #[must_use]
@@ -75,24 +64,4 @@ pub fn task_status(named: Named<'_>, now: Option<Timestamp>, as_of: String) -> T
         warnings,
         as_of,
     }
-}
-
-/// The words for where a task stands with its budget.
-pub const BUDGET_STATUSES: [&str; 5] = ["within", "warning", "exceeded", "unknown", "no_limits"];
-
-/// The word for usage that nobody reported: it is not known to be within anything.
-pub(super) const UNKNOWN: &str = "unknown";
-
-/// The word for a task: unknown where phases ended, nobody reported any usage, and no latency is above its limit.
-pub(crate) fn task_budget_status(row: &TaskRow, figures: &Figures) -> String {
-    let ended = row.executions.iter().any(|execution| execution.ended_at.is_some());
-    match figures.breach {
-        Some(BreachStatus::Within) if ended && figures.total.usage_events == 0 => UNKNOWN.to_owned(),
-        breach => budget_status(breach),
-    }
-}
-
-/// The word for a breach status, or for having no limits: one of [`BUDGET_STATUSES`].
-pub(super) fn budget_status(breach: Option<BreachStatus>) -> String {
-    breach.map_or("no_limits", BreachStatus::as_str).to_owned()
 }

@@ -9,7 +9,7 @@ use tollgate_domain::gate::{ReasonCode, Requirement, Verdict};
 use tollgate_domain::money::Usd;
 use tollgate_domain::phase::{Advance, ExecutionId};
 use tollgate_domain::position::Sequence;
-use tollgate_domain::task::TaskState;
+use tollgate_domain::task::{TaskStage, TaskState};
 use tollgate_domain::tier::Importance;
 use tollgate_domain::time::Timestamp;
 use tollgate_domain::tokens::TokenSums;
@@ -84,6 +84,12 @@ impl TaskRow {
     #[must_use]
     pub fn began_at(&self) -> Timestamp {
         self.opened.as_ref().map_or(self.first_at, |opened| opened.at.believed(opened.recorded_at))
+    }
+
+    /// Its executions that have not ended, while it is open.
+    pub(crate) fn running(&self) -> impl Iterator<Item = &Execution> {
+        let open = self.state.stage == TaskStage::Open;
+        self.executions.iter().filter(move |execution| open && execution.ended_at.is_none())
     }
 
     /// The decision of the gate that blocks it now; `None`: it may go on, or nobody asked.

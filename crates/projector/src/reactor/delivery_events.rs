@@ -1,7 +1,8 @@
 //! From rows of the view to messages, and from attempts to events.
 
 use serde::{Deserialize, Serialize};
-use tollgate_deliver::message::{AlertNotice, Message};
+use tollgate_deliver::message::Message;
+use tollgate_deliver::notice::AlertNotice;
 use tollgate_deliver::outbox::DeliveryAttempt;
 use tollgate_deliver::signature::WebhookId;
 use tollgate_domain::event::{Change, DeliveryAttempted, DeliveryOutcome, Event, EventBody};

@@ -9,8 +9,10 @@ use tokio::sync::watch;
 use tollgate_clock::SystemTimer;
 use tollgate_deliver::BoxFuture;
 use tollgate_deliver::bus::{MESSAGE_ID, Publish};
-use tollgate_deliver::config::{AlertsConfig, ChannelError, Endpoint, InvalidConfig};
-use tollgate_deliver::runner::{Channel, deliver};
+use tollgate_deliver::channel::Channel;
+use tollgate_deliver::config::{AlertsConfig, Endpoint, InvalidConfig};
+use tollgate_deliver::connect::ChannelError;
+use tollgate_deliver::runner::deliver;
 
 use crate::ledger::{Ledger, ReadFile};
 

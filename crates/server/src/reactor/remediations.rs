@@ -7,10 +7,13 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 use tollgate_clock::{Backoff, sleep};
-use tollgate_deliver::config::{ChannelError, InvalidConfig};
+use tollgate_deliver::channel::Channel;
+use tollgate_deliver::config::InvalidConfig;
+use tollgate_deliver::connect::ChannelError;
+use tollgate_deliver::message::Message;
+use tollgate_deliver::notice::Remediation;
+use tollgate_deliver::remediation::EvidenceOf;
 use tollgate_deliver::remediation::config::RemediationConfig;
-use tollgate_deliver::remediation::{EvidenceOf, Remediation};
-use tollgate_deliver::runner::Channel;
 use tollgate_deliver::schedule::Answer;
 use tollgate_domain::time::Timestamp;
 
@@ -324,7 +327,7 @@ impl Remediations {
             let until = self.ledger.now().plus_millis(LEFT_ALONE_MS);
             return Ok(Done::ByOther { attempt, until });
         }
-        match channel.send(&told.message_to(way), self.ledger.now()).await {
+        match channel.send(&Message::of_remediation(way, told), self.ledger.now()).await {
             Answer::Delivered { .. } => {}
             answer @ (Answer::Failed { .. } | Answer::Throttled { .. } | Answer::Gone) => {
                 return Err((Tried { attempts: attempt, told: false }, answer.error().unwrap_or_default()));

@@ -2,9 +2,9 @@
 
 use serde_json::value::RawValue;
 
-use super::object::{Object, shown};
 use crate::error::FieldError;
 use crate::kind::ENVELOPE;
+use crate::object::{Object, shown};
 
 /// The event's JSON for a command's flat JSON. `given` are fields that the endpoint's address says already;
 /// the body may repeat them, but not differ.

@@ -3,11 +3,10 @@
 use serde_json::value::RawValue;
 use tollgate_domain::event::MAX_EVENT_BYTES;
 
-use super::object::{Object, is_null, shown};
 use crate::error::FieldError;
 use crate::kind::{self, FIELDS};
+use crate::object::{Object, is_null, shown};
 use crate::proto;
-use crate::rules;
 
 /// Longest JSON text of one event: the largest event with each byte of its texts escaped, and room for white space.
 pub const MAX_JSON_BYTES: usize = 8 * MAX_EVENT_BYTES;
@@ -30,12 +29,12 @@ pub(crate) fn read_event(raw: &str) -> Result<proto::Event, FieldError> {
 fn event(raw: &RawValue) -> Result<proto::Event, FieldError> {
     let event = Object::any(raw)?;
     if let Some(own) = kind::from_ledger().find(|kind| event.get(kind).is_some()) {
-        return Err(rules::own_kind(own));
+        return Err(kind::own_kind(own));
     }
     let event = event.only(&FIELDS)?;
     let is_kind = |key: &str| kind::from_producers().any(|kind| kind == key);
     let mut bodies = event.iter().filter(|(key, raw)| is_kind(key) && !is_null(raw));
-    let (name, raw) = bodies.next().ok_or_else(|| rules::no_body("nothing"))?;
+    let (name, raw) = bodies.next().ok_or_else(|| kind::no_body("nothing"))?;
     if let Some((second, raw)) = bodies.next() {
         let rule = format!("cannot be combined with {name}: an event has one body");
         return Err(FieldError::new(second, &shown(raw), rule));

@@ -3,14 +3,10 @@
 
 mod command;
 mod event;
-mod object;
-mod out;
 mod write;
 
 pub(crate) use command::nest;
 pub use event::MAX_JSON_BYTES;
 pub(crate) use event::read_event;
-pub(crate) use object::{Object, text};
-pub(crate) use out::{Out, whole};
 pub use write::Place;
 pub(crate) use write::sent;

@@ -6,9 +6,9 @@ use tollgate_domain::event::Event;
 use tollgate_domain::position::{PartitionId, Sequence};
 use tollgate_domain::time::Timestamp;
 
-use super::out::Out;
 use crate::decoded::DecodedEvent;
 use crate::kind;
+use crate::out::Out;
 use crate::proto::stored_event::Body;
 
 /// Where an event stands in the log, and the names in the frame of its record.

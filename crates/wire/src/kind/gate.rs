@@ -10,7 +10,7 @@ use tollgate_domain::phase::ExecutionId;
 use super::{Beside, Kind};
 use crate::decoded::TextLength;
 use crate::error::FieldError;
-use crate::json::{Out, whole};
+use crate::out::{Out, whole};
 use crate::proto::{self, Added};
 use crate::values::{advance, digits, phase, word};
 

@@ -9,7 +9,7 @@ use tollgate_domain::position::Sequence;
 use super::{Beside, Kind};
 use crate::decoded::TextLength;
 use crate::error::FieldError;
-use crate::json::Out;
+use crate::out::Out;
 use crate::proto::{self, Added};
 use crate::values::word;
 

@@ -8,7 +8,7 @@ use tollgate_domain::tier::{Complexity, Importance, ImportanceSource};
 
 use super::task::{override_to_proto, written_override};
 use crate::error::FieldError;
-use crate::json::{Out, whole};
+use crate::out::{Out, whole};
 use crate::proto;
 use crate::values::{self, decimal, phase, texts, word};
 

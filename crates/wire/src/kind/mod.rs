@@ -16,7 +16,7 @@ mod report;
 mod task;
 mod usage;
 
-pub(crate) use names::{ENVELOPE, FIELDS, from_ledger, from_producers};
+pub(crate) use names::{ENVELOPE, FIELDS, from_ledger, from_producers, no_body, own_kind};
 
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -24,9 +24,8 @@ use tollgate_domain::event::{self as domain, EventBody};
 
 use crate::decoded::TextLength;
 use crate::error::FieldError;
-use crate::json::Out;
+use crate::out::Out;
 use crate::proto::{Added, event, stored_event};
-use crate::rules;
 use crate::upcast::SCHEMA_VERSION;
 
 /// One kind of event, as its subject's file says how it is written and read.
@@ -95,7 +94,7 @@ macro_rules! taken {
     };
     (ledger, $name:literal, $stored:expr) => {{
         drop($stored);
-        Err(rules::own_kind($name))
+        Err(own_kind($name))
     }};
 }
 
@@ -105,7 +104,7 @@ macro_rules! read {
         <domain::$Kind as Sent>::read($raw).map(|message| event::Body::$Kind(message.into()))
     };
     (ledger, $name:literal, $Kind:ident, $raw:ident) => {
-        Err(rules::own_kind($name))
+        Err(own_kind($name))
     };
 }
 
@@ -172,7 +171,7 @@ macro_rules! forms {
         pub(crate) fn read(kind: &str, raw: &RawValue) -> Result<event::Body, FieldError> {
             match kind {
                 $($($name => read!($sender, $name, $Kind, raw),)+)+
-                other => Err(rules::no_body(other)),
+                other => Err(no_body(other)),
             }
         }
 

@@ -3,6 +3,8 @@
 
 use tollgate_domain::event::{KINDS, Sender};
 
+use crate::error::FieldError;
+
 /// The kinds that producers send.
 pub(crate) fn from_producers() -> impl Iterator<Item = &'static str> {
     sent_by(Sender::Producer)
@@ -11,6 +13,17 @@ pub(crate) fn from_producers() -> impl Iterator<Item = &'static str> {
 /// The kinds that the ledger writes itself.
 pub(crate) fn from_ledger() -> impl Iterator<Item = &'static str> {
     sent_by(Sender::Ledger)
+}
+
+/// The refusal of a kind that producers may not send.
+pub(crate) fn own_kind(kind: &str) -> FieldError {
+    FieldError::new(kind, "given", "is written by the ledger itself, no producer may send it")
+}
+
+/// The refusal of an event that says nothing.
+pub(crate) fn no_body(value: &str) -> FieldError {
+    let rule = format!("must have one body, one of {}", from_producers().collect::<Vec<_>>().join(", "));
+    FieldError::new("event", value, rule)
 }
 
 fn sent_by(sender: Sender) -> impl Iterator<Item = &'static str> {

@@ -13,7 +13,7 @@ use std::time::Duration;
 use tollgate_deliver::BoxFuture;
 use tollgate_deliver::config::{Endpoint, Filter, Way};
 use tollgate_deliver::digest::DigestPolicy;
-use tollgate_deliver::message::AlertNotice;
+use tollgate_deliver::notice::AlertNotice;
 use tollgate_deliver::secret::Secret;
 use tollgate_deliver::signature::Signer;
 use tollgate_deliver::webhook::Webhook;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::PoisonError;
 
-use tollgate_deliver::remediation::Remediation;
+use tollgate_deliver::notice::Remediation;
 use tollgate_domain::gate::{Requirement, Verdict, remediation_of};
 use tollgate_domain::ids::{TaskId, TenantId};
 use tollgate_domain::time::Timestamp;

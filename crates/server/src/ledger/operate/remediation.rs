@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use tollgate_deliver::remediation::Remediation;
+use tollgate_deliver::notice::Remediation;
 use tollgate_domain::alert::{AlertRule, AlertScope, Condition};
 use tollgate_domain::event::{
     AlertEvent, ConditionObserved, EventBody, SignalRecorded, TaskOpened, UsageEvent,

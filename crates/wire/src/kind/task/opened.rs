@@ -13,8 +13,9 @@ use tollgate_domain::tier::{Complexity, Importance};
 use super::{check_override, override_to_proto, written_override};
 use crate::decoded::TextLength;
 use crate::error::FieldError;
-use crate::json::{self, Object, Out};
 use crate::kind::{Beside, Kind, Sent, limits};
+use crate::object::{self, Object};
+use crate::out::Out;
 use crate::proto::{self, Added};
 use crate::rules::{count, labels, optional_text, text};
 use crate::values::{decimal, optional, or_empty, phase, tier, word};
@@ -106,7 +107,7 @@ impl Sent for TaskOpened {
             budget_multiplier: opened.decimal("budget_multiplier")?,
             budget_overrides: opened.map("budget_overrides", read_override)?,
             tags: opened.texts("tags")?,
-            labels: opened.map("labels", json::text)?,
+            labels: opened.map("labels", object::text)?,
             enforcement: opened.text("enforcement")?,
             author: opened.text("author")?,
         })

@@ -13,7 +13,8 @@ use tollgate_domain::usage::{Cost, estimate};
 use super::{Beside, Kind, Sent};
 use crate::decoded::TextLength;
 use crate::error::FieldError;
-use crate::json::{self, Object, Out, whole};
+use crate::object::{self, Object};
+use crate::out::{Out, whole};
 use crate::proto::{self, Added};
 use crate::rules::{at_most, labels, optional_text};
 use crate::values::{execution, execution_fields, optional, or_empty};
@@ -156,7 +157,7 @@ impl Sent for UsageRecorded {
             prompt_chars: usage.count("prompt_chars")?,
             completion_chars: usage.count("completion_chars")?,
             service_tier: usage.text("service_tier")?,
-            labels: usage.map("labels", json::text)?,
+            labels: usage.map("labels", object::text)?,
         })
     }
 }

@@ -6,8 +6,9 @@ use tollgate_domain::usage::NamedExecution;
 
 use crate::decoded::TextLength;
 use crate::error::FieldError;
-use crate::json::{Object, Out, whole};
 use crate::kind::{Beside, Kind, Sent};
+use crate::object::Object;
+use crate::out::{Out, whole};
 use crate::proto::{self, Added};
 use crate::rules::{self, MAX_WAIT_MS, at_most, attempt, name, text};
 use crate::values::{execution, execution_fields, phase};

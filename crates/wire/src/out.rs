@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 use tollgate_domain::time::Timestamp;
 
-use super::object::MAX_JSON_INTEGER;
+use crate::object::MAX_JSON_INTEGER;
 use crate::{proto, values};
 
 /// A whole number; as text where binary floats would change it.

@@ -1,0 +1,16 @@
+//! A task as reports take it: its row, with the names it stands under.
+
+use crate::status::TaskRow;
+
+/// A row with the names it stands under.
+#[derive(Clone, Copy, Debug)]
+pub struct Named<'a> {
+    /// Owner of the task.
+    pub tenant: &'a str,
+    /// The task.
+    pub task: &'a str,
+    /// Its row.
+    pub row: &'a TaskRow,
+    /// Whether some of its events could not be read.
+    pub degraded: bool,
+}
