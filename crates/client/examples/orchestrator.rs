@@ -1,4 +1,5 @@
-//! An orchestrator in small: it takes a task through its phases, asks before each, and reports what each used.
+//! A minimal orchestrator: it takes a task through its phases, asks the gate before each, and reports what
+//! each used.
 
 use std::error::Error;
 
@@ -18,11 +19,11 @@ async fn main() -> Result<()> {
     Ok(())
 }
 
-/// Takes T-1 as far as the gate lets it. Whether it was completed.
+/// Takes T-1 as far as the gate allows. Returns whether it was completed.
 pub(crate) async fn work(url: &str, spool: &str) -> Result<bool> {
     let tracker =
         TrackerBuilder::to_server(url, "my-orchestrator").spool(SpoolOptions::new(spool)).start()?;
-    // What is not stated is medium. Critical wants a reason.
+    // Anything not specified is medium. Critical requires a reason.
     let metadata = TaskMetadata {
         title: Some("pay out on Fridays".to_owned()),
         complexity: Some(Complexity::Small),
@@ -33,14 +34,14 @@ pub(crate) async fn work(url: &str, spool: &str) -> Result<bool> {
     tracker.open_task("T-1", metadata)?.await?;
     for phase in ["SPEC", "PLAN"] {
         let Some(model) = model_for(&tracker, phase).await? else {
-            // The task stays open: a person sets the block aside, or closes it.
+            // The task stays open: a person overrides the block, or closes the task.
             tracker.close().await?;
             return Ok(false);
         };
         tracker.start_phase("T-1", phase)?;
         let tokens = TokenCounts { input_uncached: 900, output: 300, ..TokenCounts::default() };
         tracker.report_usage("T-1", Usage::of(phase, model, tokens))?;
-        // A model that reports no tokens: the lengths of prompt and completion stand in for them.
+        // A model that reports no tokens: they are estimated from the lengths of prompt and completion.
         tracker.report_usage("T-1", Usage::estimated(phase, "local", 800, 400))?;
         tracker.end_phase("T-1", phase, None)?;
     }
@@ -49,13 +50,13 @@ pub(crate) async fn work(url: &str, spool: &str) -> Result<bool> {
     Ok(true)
 }
 
-/// Asks whether the task may enter a phase, and picks what it works with there. `None`: it may not.
+/// Asks whether the task may enter a phase, and picks the model for it. `None` if it may not.
 async fn model_for(tracker: &Tracker, phase: &str) -> Result<Option<&'static str>> {
-    // Where the ledger cannot be asked the tracker's policy decides, and `answer.decided_by` says so.
+    // If the ledger cannot be reached, the tracker's policy decides, and `answer.decided_by` says so.
     let answer = tracker.gate("T-1", phase).await?;
     Ok(match answer.verdict {
         Verdict::Allow => Some("gpt-5"),
-        // Above its budget, or it would be blocked where the gate enforces: go on with less.
+        // Above its budget, or blocked if the gate were enforcing: continue with a cheaper model.
         Verdict::Warn => Some("gpt-5-mini"),
         Verdict::Block => None,
     })

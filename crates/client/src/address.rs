@@ -2,10 +2,10 @@
 
 use std::fmt::Write;
 
-/// What a question has to see.
+/// What the answer to a query must reflect.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Read {
-    /// A position that an append gave, or `tail`.
+    /// A position returned by an append, or `tail`.
     pub at_least: Option<String>,
     /// How long to wait for that, in milliseconds.
     pub wait_ms: Option<u64>,

@@ -9,7 +9,7 @@ use crate::address::{Address, Read, escaped};
 use crate::client::Client;
 use crate::error::ClientError;
 
-/// Which alerts are asked for.
+/// Which alerts to return.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AlertFilter {
     /// Only of this task.
@@ -18,16 +18,16 @@ pub struct AlertFilter {
     pub rule: Option<String>,
     /// Only of this severity or above.
     pub severity: Option<String>,
-    /// Only in this state; those that are raised where it is not given.
+    /// Only in this state; if absent, those that are raised.
     pub state: Option<String>,
 }
 
 impl Client {
-    /// Alerts, the latest first, at most `limit`.
+    /// Returns alerts, the latest first, at most `limit`.
     ///
     /// # Errors
     ///
-    /// [`ClientError`], as of all calls.
+    /// [`ClientError`], as for all calls.
     pub async fn alerts(
         &self,
         filter: &AlertFilter,
@@ -40,12 +40,12 @@ impl Client {
         self.get(&address.with("limit", Some(limit)).read(read).text).await
     }
 
-    /// One alert.
+    /// Returns one alert.
     pub async fn alert(&self, id: &str, read: &Read) -> Result<AlertView, ClientError> {
         self.get(&Address::new(&format!("/v1/alerts/{}", escaped(id))).read(read).text).await
     }
 
-    /// Says that a person has seen an alert.
+    /// Records that a person has seen an alert.
     pub async fn acknowledge(
         &self,
         id: &str,
@@ -54,13 +54,13 @@ impl Client {
         self.post(&format!("/v1/alerts/{}/acknowledge", escaped(id)), request).await
     }
 
-    /// What happened to alerts behind a record; waits for something where nothing did.
+    /// Changes of alerts after a record; if there are none, waits for one.
     pub async fn alert_changes(&self, after: u64, wait_ms: u64) -> Result<AlertChanges, ClientError> {
         let address = Address::new("/v1/alerts/changes").with("after", Some(after));
         self.get(&address.with("wait_ms", Some(wait_ms)).text).await
     }
 
-    /// What was done to tell endpoints of changes; `all`: what is settled too.
+    /// Attempts to notify endpoints of changes; with `all`, including those that are settled.
     pub async fn deliveries(
         &self,
         alert: Option<&str>,
@@ -74,12 +74,12 @@ impl Client {
         self.get(&address.read(read).text).await
     }
 
-    /// Asks to tell a change of an alert again.
+    /// Requests that a change of an alert be sent again.
     pub async fn resend(&self, alert: &str, request: &ResendRequest) -> Result<ResendResponse, ClientError> {
         self.post(&format!("/v1/alerts/{}/resend", escaped(alert)), request).await
     }
 
-    /// Messages that the inbox refused, the latest first: those that wait, or all.
+    /// Messages that the inbox refused, the latest first: those still waiting, or all.
     pub async fn quarantine(
         &self,
         all: bool,
@@ -96,7 +96,7 @@ impl Client {
         self.get(&Address::new(&format!("/v1/quarantine/{}", escaped(id))).read(read).text).await
     }
 
-    /// Takes a message in after all.
+    /// Accepts a refused message after all.
     pub async fn redrive(
         &self,
         id: &str,
@@ -105,7 +105,7 @@ impl Client {
         self.post(&format!("/v1/quarantine/{}/redrive", escaped(id)), request).await
     }
 
-    /// Gives a message up.
+    /// Discards a message.
     pub async fn drop_message(
         &self,
         id: &str,

@@ -31,10 +31,10 @@ pub struct Client {
     redacted: bool,
 }
 
-/// Longest `Retry-After` that is believed: a longer one is a mistake, and events would pile up meanwhile.
+/// Longest `Retry-After` that is honoured: a longer one is a mistake, and events would pile up meanwhile.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(300);
 
-/// A key that no header can carry. The key is not repeated.
+/// A key that cannot be sent in a header. The key itself is not included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("key: must hold only visible ASCII characters, because it is sent in a header")]
 pub struct InvalidKey;
@@ -46,32 +46,33 @@ impl Client {
         Self { transport, tenant: None, authorization: None, reader: None, redacted: false }
     }
 
-    /// The same, for the tasks of a tenant other than `default`.
+    /// A copy of this client for the tasks of a tenant other than `default`.
     #[must_use]
     pub fn of_tenant(&self, tenant: Option<String>) -> Self {
         Self { tenant, ..self.clone() }
     }
 
-    /// The same, for someone who reads: reports note who read them. A name that no header can carry is left
-    /// out, and the read is noted as `anonymous`.
+    /// A copy of this client for a named reader: the ledger records who read a report. A name that cannot be
+    /// sent in a header is left out, and the read is recorded as `anonymous`.
     #[must_use]
     pub fn reading_as(&self, reader: Option<&str>) -> Self {
         let reader = reader.and_then(|name| HeaderValue::from_bytes(name.as_bytes()).ok());
         Self { reader, ..self.clone() }
     }
 
-    /// The same, with reports and stories under pseudonyms: for people who must not know whose task it is.
+    /// A copy of this client that gets reports and stories under pseudonyms: for people who must not know
+    /// whose task it is.
     #[must_use]
     pub fn redacted(&self, redacted: bool) -> Self {
         Self { redacted, ..self.clone() }
     }
 
-    /// The tenant it asks about; `None`: the ledger's default, or all.
+    /// The tenant whose data is requested; `None` for the ledger's default, or all.
     pub(crate) fn tenant(&self) -> Option<&String> {
         self.tenant.as_ref()
     }
 
-    /// The same, with a key that is sent as `Authorization: Bearer`.
+    /// A copy of this client with a key that is sent as `Authorization: Bearer`.
     ///
     /// # Errors
     ///
@@ -82,21 +83,21 @@ impl Client {
         Ok(Self { authorization: Some(value), ..self.clone() })
     }
 
-    /// What the log has under the names of events of one task.
+    /// What the log has under the names of one task's events.
     pub async fn find_events(&self, request: &FindRequest) -> Result<FindResponse, ClientError> {
         self.post("/v1/events/find", request).await
     }
 
-    /// Appends events. A problem holds one outcome per event too.
+    /// Appends events. A problem response also holds one outcome per event.
     ///
     /// # Errors
     ///
-    /// [`ClientError`], as of all calls. After one that is retryable send the same events again.
+    /// [`ClientError`], as for all calls. After a retryable one, send the same events again.
     pub async fn append(&self, request: &AppendRequest) -> Result<AppendResponse, ClientError> {
         self.post("/v1/events", request).await
     }
 
-    /// The same, and how long the ledger asks to wait before the next try.
+    /// Like [`Self::append`]; also returns how long the ledger asks to wait before the next try.
     pub(crate) async fn append_once(
         &self,
         request: &AppendRequest,
@@ -107,7 +108,8 @@ impl Client {
         }
     }
 
-    /// A command in its flat form: `open`, or about a task its `close`, `phases`, `phases/{phase}/end` or `overrides`.
+    /// Sends a command in its flat form: `open`, or for an existing task `close`, `phases`,
+    /// `phases/{phase}/end` or `overrides`.
     pub async fn command(
         &self,
         task: Option<&str>,
@@ -121,13 +123,13 @@ impl Client {
         self.post(&Address::new(&path).with("tenant", self.tenant.as_ref()).text, body).await
     }
 
-    /// May this task go on?
+    /// Asks the gate whether this task may go on.
     pub async fn gate(&self, task: &str, request: &GateRequest) -> Result<GateResponse, ClientError> {
         let path = format!("/v1/tasks/{}/gate", escaped(task));
         self.post(&Address::new(&path).with("tenant", self.tenant.as_ref()).text, request).await
     }
 
-    /// Tasks behind `after`, at most `limit`, of one stage where it is given.
+    /// Tasks after `after`, at most `limit`; only those of one stage, if given.
     pub async fn tasks(
         &self,
         after: Option<&str>,
@@ -142,13 +144,13 @@ impl Client {
         .await
     }
 
-    /// Tasks that fit a selection, a page.
+    /// One page of the tasks that match a selection.
     pub async fn select_tasks(&self, wanted: &TaskQuery, read: &Read) -> Result<TaskList, ClientError> {
         let address = Address::new("/v1/tasks").with("tenant", self.tenant.as_ref());
         self.get(&wanted.in_address(address).read(read).text).await
     }
 
-    /// Where one task stands.
+    /// The status of one task.
     pub async fn task(&self, task: &str, read: &Read) -> Result<TaskStatus, ClientError> {
         self.get(&self.of_task(task, "", read).text).await
     }
@@ -168,7 +170,7 @@ impl Client {
         self.text(&self.report_of(task, "/report", read).with("format", Some(form)).text).await
     }
 
-    /// Who read which report, the latest first; of one reader and of one task, where they are given.
+    /// Who read which report, the latest first; filtered by reader and by task, if given.
     pub async fn accesses(
         &self,
         reader: Option<&str>,
@@ -181,18 +183,18 @@ impl Client {
         self.get(&address.read(read).text).await
     }
 
-    /// What the stop-loss did for the money; of the client's tenant where it has one.
+    /// How much money the stop-loss saved; only for the client's tenant if it has one.
     pub async fn savings(&self, read: &Read) -> Result<SavingsReport, ClientError> {
         let address = Address::new("/v1/report/savings").with("tenant", self.tenant.as_ref());
         self.get(&address.read(read).text).await
     }
 
-    /// Why a task stands where it stands, in sentences.
+    /// Why a task has its current status, in sentences.
     pub async fn explain(&self, task: &str, read: &Read) -> Result<String, ClientError> {
         self.text(&self.report_of(task, "/explain", read).text).await
     }
 
-    /// The limits a task of these tiers would have, and what of them remains where these phases are completed.
+    /// The limits a task of these tiers would have, and what remains of them if these phases are completed.
     pub async fn limits(
         &self,
         complexity: Option<&str>,
@@ -205,18 +207,19 @@ impl Client {
         self.get(&address.with("multiplier", multiplier).with("completed", completed).text).await
     }
 
-    /// Totals of the ledger; of the client's tenant where it has one.
+    /// Totals of the ledger; only for the client's tenant if it has one.
     pub async fn report(&self, read: &Read) -> Result<LedgerReport, ClientError> {
         self.report_by(&ReportQuery::default(), read).await
     }
 
-    /// The same of a time range, by the periods of a time zone, with so many groups in each list.
+    /// The same for a time range, divided into periods in a time zone, with a limited number of groups in
+    /// each list.
     pub async fn report_by(&self, wanted: &ReportQuery, read: &Read) -> Result<LedgerReport, ClientError> {
         let address = Address::new("/v1/report").with("tenant", self.tenant.as_ref());
         self.get(&wanted.in_address(address).read(read).text).await
     }
 
-    /// Where the log ends.
+    /// The current end of the log.
     pub async fn position(&self) -> Result<PositionResponse, ClientError> {
         self.get("/v1/position").await
     }
@@ -234,7 +237,7 @@ impl Client {
         self.get(&address.with("wait_ms", (wait_ms > 0).then_some(wait_ms)).text).await
     }
 
-    /// Whether everything works. A ledger that fails answers too.
+    /// Whether everything works. A failing ledger answers too.
     pub async fn health(&self) -> Result<Health, ClientError> {
         let answer = self.send(Method::GET, "/v1/health", Bytes::new()).await?;
         if answer.status().is_success() || answer.status() == StatusCode::SERVICE_UNAVAILABLE {
@@ -248,12 +251,12 @@ impl Client {
         self.text("/metrics").await
     }
 
-    /// The API's own description.
+    /// The API's own OpenAPI description.
     pub async fn openapi(&self) -> Result<Value, ClientError> {
         self.get("/v1/openapi.json").await
     }
 
-    /// Builds a view a second time and compares.
+    /// Builds a view a second time and compares the two.
     pub async fn rebuild(&self, view: &str) -> Result<RebuildResponse, ClientError> {
         self.post(&format!("/v1/views/{}/rebuild", escaped(view)), &Value::Object(serde_json::Map::new()))
             .await
@@ -268,11 +271,11 @@ impl Client {
         self.get("/v1/config").await
     }
 
-    /// Has the server read its config again.
+    /// Makes the server read its config again.
     ///
     /// # Errors
     ///
-    /// [`ClientError`]; `config_invalid` where the config in force stays.
+    /// [`ClientError`]; `config_invalid` if the config in force is kept.
     pub async fn reload(&self) -> Result<ReloadResponse, ClientError> {
         self.post("/v1/config/reload", &Value::Object(serde_json::Map::new())).await
     }
@@ -336,9 +339,9 @@ impl fmt::Debug for Client {
     }
 }
 
-/// A body of a request.
+/// The body of a request.
 fn json(body: &impl Serialize) -> Bytes {
-    // The types of the API hold nothing that JSON cannot.
+    // The API's types contain nothing that JSON cannot represent.
     serde_json::to_vec(body).unwrap_or_default().into()
 }
 
@@ -361,7 +364,7 @@ fn read<T: DeserializeOwned>(endpoint: &str, answer: &Response<Bytes>) -> Result
     })
 }
 
-/// `Retry-After` in seconds; ledgers do not use its form with a date.
+/// `Retry-After` in seconds; ledgers do not use the date form.
 fn retry_after(answer: &Response<Bytes>) -> Option<Duration> {
     let seconds = answer.headers().get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
     Some(Duration::from_secs(seconds).min(MAX_RETRY_AFTER))

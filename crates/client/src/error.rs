@@ -1,28 +1,28 @@
-//! Why a call gave nothing.
+//! Why a call failed.
 
 use tollgate_wire::api::Problem;
 
 use crate::transport::TransportError;
 
-/// Why a call gave nothing.
+/// Why a call failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ClientError {
     /// The ledger answered with a problem.
     #[error("{}", .0.detail)]
     Problem(Box<Problem>),
-    /// There is no answer.
+    /// There was no answer.
     #[error(transparent)]
     Transport(#[from] TransportError),
-    /// The answer is none of this API's.
+    /// The answer is not one of this API.
     #[error(
         "{endpoint}: status {status}, and an answer that is none of Tollgate's: `{begins}`; is another program there?"
     )]
     Unreadable {
-        /// What was asked.
+        /// The endpoint that was called.
         endpoint: String,
-        /// The answer's status.
+        /// The HTTP status of the answer.
         status: u16,
-        /// How the answer begins.
+        /// The beginning of the answer.
         begins: String,
     },
 }
@@ -38,7 +38,7 @@ impl ClientError {
         }
     }
 
-    /// The stable code of the problem, where the ledger answered with one.
+    /// The stable code of the problem, if the ledger answered with one.
     #[must_use]
     pub fn code(&self) -> Option<&str> {
         match self {

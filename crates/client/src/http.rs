@@ -13,20 +13,20 @@ use hyper_util::rt::TokioExecutor;
 use crate::transport::{BoxFuture, Transport, TransportError};
 use tollgate_domain::printable::with_causes;
 
-/// Largest answer that is read.
+/// The largest answer that is read, in bytes.
 const MAX_ANSWER_BYTES: usize = 64 << 20;
 
-/// How long to wait for what.
+/// Timeouts of a transport.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timeouts {
-    /// For a connection.
+    /// For establishing a connection.
     pub connect: Duration,
-    /// For the whole answer, connecting included.
+    /// For the whole answer, including connecting.
     pub answer: Duration,
 }
 
 impl Default for Timeouts {
-    /// 5 s to connect; 90 s for an answer, longer than the longest wait that may be asked for.
+    /// 5 s to connect; 90 s for an answer, longer than the longest wait that may be requested.
     fn default() -> Self {
         Self { connect: Duration::from_secs(5), answer: Duration::from_secs(90) }
     }
@@ -40,7 +40,7 @@ pub struct HttpTransport {
     timeouts: Timeouts,
 }
 
-/// A text that is no address of a server.
+/// A text that is not the address of a server.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("server `{url}`: {rule}, for example http://127.0.0.1:7070")]
 pub struct InvalidUrl {
@@ -60,7 +60,7 @@ impl HttpTransport {
         Self::with_timeouts(url, Timeouts::default())
     }
 
-    /// The same, with timeouts of the caller's choice.
+    /// Like [`Self::new`], with the caller's timeouts.
     ///
     /// # Errors
     ///

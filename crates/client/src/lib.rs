@@ -1,7 +1,8 @@
-//! What an orchestrator links: the API as typed calls, and a tracker that batches, retries and spools.
+//! What an orchestrator links against: the API as typed calls, and a tracker that batches, retries and
+//! spools.
 //!
 //! [`Tracker`] is for reporting: it costs the orchestrator next to nothing, survives a ledger that is away,
-//! and asks the gate before money is spent. [`Client`] is for asking: every endpoint as a call, over a
+//! and asks the gate before money is spent. [`Client`] is for queries: every endpoint as a call, over a
 //! [`Transport`].
 //!
 //! ```no_run

@@ -1,5 +1,5 @@
-//! Requests to one ledger and to no other: each names the ledger that it is for, and a server of another one
-//! refuses it.
+//! Requests to one ledger and to no other: each names the ledger it is for, and a server of a different
+//! ledger refuses it.
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
@@ -10,38 +10,38 @@ use tollgate_wire::api::LEDGER_HEADER;
 
 use crate::transport::{BoxFuture, Transport, TransportError};
 
-/// A transport to one ledger, whichever server of it answers.
+/// A transport to one ledger, whichever of its servers answers.
 ///
-/// Which ledger that is is learned from the first answer that names one, and holds from then on: a server of
-/// another ledger that gets the address later refuses what comes, with 421 `other_ledger`. Until then
-/// requests are for whoever answers.
+/// Which ledger this is, is learned from the first answer that names one, and fixed from then on: a server of
+/// another ledger that gets the address later refuses the requests, with 421 `other_ledger`. Until then,
+/// requests are for any ledger that answers.
 pub struct OneLedger {
     transport: Arc<dyn Transport>,
     ledger: OnceLock<HeaderValue>,
 }
 
 impl OneLedger {
-    /// To the ledger that answers first.
+    /// A transport to whichever ledger answers first.
     #[must_use]
     pub fn new(transport: Arc<dyn Transport>) -> Self {
         Self { transport, ledger: OnceLock::new() }
     }
 
-    /// To a ledger that is known, by the epoch of its log.
+    /// A transport to a known ledger, identified by the epoch of its log.
     pub(crate) fn known(transport: Arc<dyn Transport>, epoch: HeaderValue) -> Self {
         Self { transport, ledger: OnceLock::from(epoch) }
     }
 
-    /// The epoch of its log, as soon as a server has answered.
+    /// The epoch of the ledger's log, once a server has answered.
     #[must_use]
     pub fn ledger(&self) -> Option<&str> {
         self.ledger.get().and_then(|epoch| epoch.to_str().ok())
     }
 
-    /// Notes from an answer which ledger it is. Of answers that cross, the first counts.
+    /// Learns from an answer which ledger it is. If several answers arrive at once, the first counts.
     fn learn(&self, answer: &Response<Bytes>) {
         let named = answer.headers().get(LEDGER_HEADER).and_then(|value| value.to_str().ok());
-        // `EPOCH/INSTANCE`: another run of a server has the same ledger.
+        // `EPOCH/INSTANCE`: another instance of a server has the same ledger.
         let epoch = named.and_then(|named| named.split('/').next()).filter(|epoch| !epoch.is_empty());
         if let Some(epoch) = epoch.and_then(|epoch| HeaderValue::from_str(epoch).ok()) {
             self.ledger.get_or_init(|| epoch);
@@ -77,7 +77,7 @@ mod tests {
 
     use super::*;
 
-    /// A server of the ledger that it is told to be; it notes for whom requests were.
+    /// A server of the ledger it is configured to be; it records which ledger requests were for.
     struct Server {
         ledger: Mutex<&'static str>,
         meant: Mutex<Vec<Option<String>>>,
@@ -102,7 +102,7 @@ mod tests {
         let one = OneLedger::new(Arc::clone(&server) as _);
         let send = async || one.send(Request::new(Bytes::new())).await.unwrap().status();
         assert_eq!((send().await, send().await), (StatusCode::OK, StatusCode::OK));
-        // Another run of the same ledger's server.
+        // Another instance of the same ledger's server.
         *server.ledger.lock().unwrap() = "e1/b";
         assert_eq!(send().await, StatusCode::OK);
         // A server of another ledger.

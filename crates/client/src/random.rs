@@ -1,4 +1,4 @@
-//! The source of event ids and of jitter: what the tracker takes from outside, so that tests can give it.
+//! The source of event ids and of jitter: the tracker's external input, so that tests can supply it.
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use uuid::Uuid;
 pub struct Random(Arc<dyn Fn() -> u128 + Send + Sync>);
 
 impl Random {
-    /// A source of one's own. Two calls of two producers must never give the same number: it becomes an event id.
+    /// A custom source. Two calls of two producers must never return the same number: it becomes an event id.
     #[must_use]
     pub fn new(source: impl Fn() -> u128 + Send + Sync + 'static) -> Self {
         Self(Arc::new(source))

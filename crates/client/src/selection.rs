@@ -1,13 +1,14 @@
-//! Which tasks, and which totals, are asked for.
+//! Which tasks and which totals a query selects.
 
 use crate::address::Address;
 
-/// Which tasks of a list. Words of one kind stand with commas between; what is not said asks for nothing.
+/// Filter for a list of tasks. Several values for one field are separated by commas; an absent field does not
+/// filter.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TaskQuery {
-    /// Tasks behind this one: the `next` of the page before.
+    /// Tasks after this one: the `next` of the previous page.
     pub after: Option<String>,
-    /// How many to return at most, up to 1000.
+    /// The most tasks to return, up to 1000.
     pub limit: Option<usize>,
     /// `implicit`, `open`, `completed`, `cancelled`, `abandoned`.
     pub stage: Option<String>,
@@ -17,15 +18,15 @@ pub struct TaskQuery {
     pub complexity: Option<String>,
     /// `low`, `medium`, `high`, `critical`.
     pub importance: Option<String>,
-    /// Who opened them.
+    /// The producer that opened them.
     pub producer: Option<String>,
-    /// A time or day from which on.
+    /// A time or day; only tasks from then on.
     pub since: Option<String>,
-    /// A time or day before which.
+    /// A time or day; only tasks before it.
     pub until: Option<String>,
-    /// Which time: `opened` or `last`.
+    /// Which time `since` and `until` refer to: `opened` or `last`.
     pub by: Option<String>,
-    /// Whether all selected ones are summed up.
+    /// Whether to return sums over all selected tasks.
     pub summary: Option<bool>,
 }
 
@@ -46,18 +47,18 @@ impl TaskQuery {
     }
 }
 
-/// Which totals of the ledger. What is not said is as the ledger has it.
+/// Which totals of the ledger to return. Absent fields use the ledger's defaults.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ReportQuery {
-    /// So many groups in each list, up to 1000; one row stands for the others.
+    /// The most groups in each list, up to 1000; one row represents the others.
     pub top: Option<usize>,
     /// `hour`, `day`, `week` or `month`.
     pub by: Option<String>,
     /// The name of a time zone, such as `Europe/Berlin`.
     pub time_zone: Option<String>,
-    /// A time or day from which on.
+    /// A time or day; only what happened from then on.
     pub since: Option<String>,
-    /// A time or day before which.
+    /// A time or day; only what happened before it.
     pub until: Option<String>,
 }
 

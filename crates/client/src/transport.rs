@@ -4,14 +4,14 @@ use bytes::Bytes;
 pub use futures_util::future::BoxFuture;
 use http::{Request, Response};
 
-/// Sends one request and gives the whole answer. The request's address is path and query only; where it goes is the
-/// transport's business.
+/// Sends one request and returns the whole answer. The request's URI is only path and query; where it goes is
+/// up to the transport.
 pub trait Transport: Send + Sync + 'static {
     /// Sends a request.
     ///
     /// # Errors
     ///
-    /// [`TransportError`] when there is no answer. What was asked may have been carried out nevertheless: ask
+    /// [`TransportError`] if there is no answer. The request may have been carried out nevertheless: send it
     /// again with the same ids.
     fn send(&self, request: Request<Bytes>) -> BoxFuture<'_, Result<Response<Bytes>, TransportError>>;
 }

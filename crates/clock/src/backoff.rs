@@ -27,8 +27,8 @@ impl Backoff {
         self.first.saturating_mul(1 << doublings).min(self.longest)
     }
 
-    /// The same with full jitter: any time up to [`Self::doubled`]. `random` is any number; `asked` is what
-    /// the other side asked for, its `Retry-After`, to which the jitter is added.
+    /// The same with full jitter: any time up to [`Self::doubled`]. `random` is any number; `asked` is the
+    /// wait that the other side requested with `Retry-After`, to which the jitter is added.
     #[must_use]
     pub fn delay(&self, failures: u32, random: u64, asked: Option<Duration>) -> Duration {
         let longest = u64::try_from(self.doubled(failures).as_micros()).unwrap_or(u64::MAX);

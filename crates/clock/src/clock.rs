@@ -26,7 +26,7 @@ impl Clock for SystemClock {
     }
 }
 
-/// A clock that stands where it was put: for tests, simulations and the demo.
+/// A clock that stands still where it was set: for tests, simulations and the demo.
 #[derive(Debug, Default)]
 pub struct ManualClock(AtomicI64);
 
@@ -37,7 +37,7 @@ impl ManualClock {
         Self(AtomicI64::new(time.micros()))
     }
 
-    /// Puts it to another time, forwards or backwards.
+    /// Sets it to another time, forwards or backwards.
     pub fn set(&self, time: Timestamp) {
         self.0.store(time.micros(), Ordering::Relaxed);
     }

@@ -1,9 +1,9 @@
-//! The one home of time: the only crate that reads the machine's clocks and that lets time pass.
+//! The one home of time: the only crate that reads the machine's clocks and lets time pass.
 //!
 //! Everything else takes a time as data, or one of these: a [`Clock`] for the present time, a [`Stopwatch`]
-//! for how long something took, a [`Timer`] to wait for a moment, [`sleep`] to wait for a while, a
-//! [`Backoff`] for how long to wait before the next try. The house rules refuse the standard library's and
-//! tokio's own everywhere else.
+//! for how long something took, a [`Timer`] to wait until a moment, [`sleep`] to wait for a while, a
+//! [`Backoff`] for how long to wait before the next try. The house rules forbid the equivalents from the
+//! standard library and tokio everywhere else.
 
 mod backoff;
 mod clock;

@@ -8,7 +8,7 @@ use tollgate_domain::time::Timestamp;
 use crate::clock::{Clock, SystemClock};
 use crate::sleep::sleep;
 
-/// Longest stretch of a wait before the clock is looked at again: somebody may have set it.
+/// The longest stretch of a wait before the clock is read again, in case it was set.
 const LOOK_EVERY: Duration = Duration::from_secs(60);
 
 /// Tells the time and waits for one.
@@ -32,7 +32,7 @@ impl Timer for SystemTimer {
     fn until(&self, at: Timestamp) -> BoxFuture<'_, ()> {
         Box::pin(async move {
             loop {
-                // Rounded up: a wait that ends a little too early would be one more round.
+                // Rounded up: a wait that ends slightly too early would cost another round.
                 let left_ms = at.millis_since(self.now()).saturating_add(1);
                 let Ok(left) = u64::try_from(left_ms).map(Duration::from_millis) else { return };
                 if at <= self.now() {

@@ -1,4 +1,4 @@
-//! Alerts on a bus: the same messages as a webhook's, under subjects that a subscriber can choose from.
+//! Alerts on a bus: the same messages as for a webhook, under subjects that a subscriber can choose from.
 
 use bytes::Bytes;
 use tollgate_domain::time::Timestamp;
@@ -8,19 +8,19 @@ use crate::channel::Channel;
 use crate::message::{Content, Message};
 use crate::schedule::Answer;
 
-/// What all subjects of alerts begin with.
+/// The prefix of all subjects of alerts.
 pub const SUBJECTS: &str = "tollgate.v1.alerts";
 
-/// The header by which a subscriber, or a stream, tells repetitions.
+/// The header by which a subscriber, or a stream, recognizes repetitions.
 pub const MESSAGE_ID: &str = "Nats-Msg-Id";
 
 /// Publishes on a bus.
 pub trait Publish: Send + Sync + 'static {
-    /// Publishes a body under a subject, with the message's id as header [`MESSAGE_ID`].
+    /// Publishes a body under a subject, with the message's id in the header [`MESSAGE_ID`].
     ///
     /// # Errors
     ///
-    /// What went wrong, when the bus does not have it.
+    /// What went wrong, if the bus does not have the message.
     fn publish<'a>(&'a self, subject: &'a str, id: &'a str, body: Bytes)
     -> BoxFuture<'a, Result<(), String>>;
 }
@@ -30,7 +30,7 @@ pub trait Publish: Send + Sync + 'static {
 pub struct Bus<P>(P);
 
 impl<P: Publish> Bus<P> {
-    /// Delivers through this.
+    /// Delivers through this publisher.
     pub fn new(publish: P) -> Self {
         Self(publish)
     }
@@ -47,8 +47,8 @@ impl<P: Publish> Channel for Bus<P> {
     }
 }
 
-/// `tollgate.v1.alerts.<tenant>.<rule>`; of a digest `tollgate.v1.alerts._all.digest`, which is no tenant's
-/// and no rule's.
+/// `tollgate.v1.alerts.<tenant>.<rule>`; for a digest `tollgate.v1.alerts._all.digest`, which belongs to no
+/// tenant and no rule.
 #[must_use]
 pub fn subject(message: &Message) -> String {
     match &message.content {

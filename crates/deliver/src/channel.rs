@@ -1,4 +1,4 @@
-//! What tries to deliver a message.
+//! The trait for delivering a message.
 
 use tollgate_domain::time::Timestamp;
 

@@ -13,7 +13,7 @@ use crate::notice::AlertNotice;
 use tollgate_outbound::target::Target;
 use tollgate_outbound::tls::Trust;
 
-/// Most endpoints of a file: each has a task and a place in the outbox.
+/// The most endpoints in a file: each has a task of its own and an entry in the outbox.
 pub const MAX_ENDPOINTS: usize = 32;
 
 /// All endpoints.
@@ -26,13 +26,13 @@ pub struct AlertsConfig {
 /// One receiver of alerts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Endpoint {
-    /// Its name: what the outbox knows it by. Under another name it is another endpoint.
+    /// Its name, by which the outbox identifies it. With a different name it is a different endpoint.
     pub name: String,
     /// How it is reached.
     pub way: Way,
-    /// Which alerts it is told of.
+    /// Which alerts it receives.
     pub filter: Filter,
-    /// When changes are told together.
+    /// When changes are combined into one message.
     pub digest: DigestPolicy,
 }
 
@@ -41,9 +41,9 @@ pub struct Endpoint {
 pub enum Way {
     /// By HTTP.
     Webhook {
-        /// Where.
+        /// The address.
         target: Target,
-        /// Files of the secrets that sign: one, or the new and the old one during a rotation.
+        /// Files with the signing secrets: one, or the new and the old one during a rotation.
         secret_files: Vec<PathBuf>,
         /// Whose certificates are trusted.
         trust: Trust,
@@ -52,19 +52,19 @@ pub enum Way {
     Bus,
 }
 
-/// Which alerts an endpoint is told of. An empty list is every one.
+/// Which alerts an endpoint receives. An empty list means all.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Filter {
-    /// Of these rules.
+    /// Only alerts of these rules.
     pub rules: Vec<AlertRule>,
-    /// Of these severities.
+    /// Only alerts of these severities.
     pub severities: Vec<Severity>,
-    /// Of these tenants.
+    /// Only alerts of these tenants.
     pub tenants: Vec<String>,
 }
 
 impl Filter {
-    /// Whether an endpoint is told of alerts like this.
+    /// Whether an endpoint receives alerts like this.
     #[must_use]
     pub fn wants(&self, rule: AlertRule, severity: Severity, tenant: &str) -> bool {
         (self.rules.is_empty() || self.rules.contains(&rule))
@@ -74,18 +74,18 @@ impl Filter {
 }
 
 impl AlertsConfig {
-    /// Reads a file's text. Paths in it are relative to `dir`, where the file is.
+    /// Parses the text of a file. Paths in it are relative to `dir`, the directory of the file.
     ///
     /// # Errors
     ///
-    /// [`InvalidConfig`] with everything that is wrong, each with field, value and rule; nothing secret.
+    /// [`InvalidConfig`] with everything that is wrong, each with field, value and rule, but nothing secret.
     pub fn from_yaml(text: &str, dir: &Path) -> Result<Self, InvalidConfig> {
         read::from_yaml(text, dir)
     }
 }
 
 impl Endpoint {
-    /// Whether it is told of a change.
+    /// Whether it receives a change.
     #[must_use]
     pub fn wants(&self, change: &AlertNotice) -> bool {
         self.filter.wants(change.rule, change.severity, &change.tenant)

@@ -1,4 +1,4 @@
-//! From an endpoint, as it was configured, to the channel that sends to it.
+//! From an endpoint in the configuration to the channel that sends to it.
 
 use std::sync::Arc;
 
@@ -22,7 +22,7 @@ pub enum ChannelError {
         /// Why.
         reason: WebhookError,
     },
-    /// It asks for a bus, and there is none.
+    /// It requires a bus, and there is none.
     #[error(
         "endpoint `{name}`: `nats: true` needs a ledger on NATS: start with `--log nats://…`, or give a `url`"
     )]
@@ -33,7 +33,7 @@ pub enum ChannelError {
 }
 
 impl Endpoint {
-    /// What sends to it. Secrets are read here, and their files' modes checked.
+    /// The channel that sends to it. Secrets are read here, and the modes of their files checked.
     ///
     /// # Errors
     ///
@@ -42,7 +42,7 @@ impl Endpoint {
         self.channel_with(bus, Arc::new(SystemResolver))
     }
 
-    /// The same with a resolver of the caller's choice.
+    /// Like [`Self::channel`], with the caller's resolver.
     ///
     /// # Errors
     ///

@@ -1,5 +1,5 @@
-//! One message in place of many: under a storm of changes an endpoint is told how many there are, of what, and which
-//! are the worst.
+//! One message in place of many: under a storm of changes an endpoint learns how many there are, of which
+//! kinds, and which are the worst.
 
 use std::collections::BTreeMap;
 
@@ -10,24 +10,24 @@ use tollgate_domain::time::Timestamp;
 use crate::notice::{AlertNotice, as_text, shortened};
 use crate::signature::WebhookId;
 
-/// How many changes are named.
+/// The number of changes that are listed individually.
 const WORST: usize = 20;
 
-/// How many tenants are counted by name; the others are counted together.
+/// The number of tenants that are counted by name; the others are counted together.
 const TENANTS: usize = 20;
 
-/// Longest message of one change in a digest, in bytes: twenty of them fit.
+/// The longest message of one change in a digest, in bytes: twenty of them fit.
 const MAX_MESSAGE_BYTES: usize = 200;
 
-/// Longest id of one change in a digest.
+/// The longest id of one change in a digest, in bytes.
 const MAX_ID_BYTES: usize = 64;
 
-/// When changes are told together.
+/// When changes are combined into one message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DigestPolicy {
-    /// So many changes within a window are told one by one; those beyond come as one digest.
+    /// This many changes within a window are sent one by one; any further ones come as one digest.
     pub after: u32,
-    /// How long a window is, in seconds.
+    /// The length of a window, in seconds.
     pub window_s: u32,
 }
 
@@ -38,10 +38,10 @@ impl Default for DigestPolicy {
     }
 }
 
-/// What many changes come to.
+/// The summary of many changes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Digest {
-    /// How many changes there are.
+    /// The number of changes.
     pub changes: u64,
     /// When the earliest happened.
     #[serde(serialize_with = "as_text")]
@@ -49,15 +49,15 @@ pub struct Digest {
     /// When the latest happened.
     #[serde(serialize_with = "as_text")]
     pub to: Timestamp,
-    /// How many of each kind: `raised`, `resolved`, `acknowledged`.
+    /// The number of changes of each kind: `raised`, `resolved`, `acknowledged`.
     pub by_change: BTreeMap<&'static str, u64>,
-    /// How many of each rule.
+    /// The number of changes by rule.
     pub by_rule: BTreeMap<&'static str, u64>,
-    /// How many of each severity.
+    /// The number of changes by severity.
     pub by_severity: BTreeMap<&'static str, u64>,
-    /// How many of each tenant, those with most.
+    /// The number of changes by tenant, for the tenants with the most.
     pub by_tenant: BTreeMap<String, u64>,
-    /// How many of all other tenants.
+    /// The number of changes of all other tenants.
     #[serde(skip_serializing_if = "is_zero")]
     pub other_tenants: u64,
     /// The changes that matter most: by severity, raised before others, then the latest.
@@ -69,7 +69,7 @@ fn is_zero(count: &u64) -> bool {
     *count == 0
 }
 
-/// A change that a digest names.
+/// A change that is listed in a digest.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Worst {
     /// Which alert.
@@ -79,25 +79,26 @@ pub struct Worst {
     /// When.
     #[serde(serialize_with = "as_text")]
     pub at: Timestamp,
-    /// What raised it.
+    /// The rule that raised it.
     pub rule: &'static str,
-    /// How much it matters.
+    /// Its severity.
     pub severity: &'static str,
     /// Owner of the task.
     pub tenant: String,
     /// Which task.
     pub task: String,
-    /// What it says, shortened.
+    /// Its message, shortened.
     pub message: String,
 }
 
-/// The id of the digest that covers what an endpoint was not told up to a place in the order of changes.
+/// The id of the digest that covers what an endpoint has not been sent, up to a place in the order of
+/// changes.
 #[must_use]
 pub fn digest_id(endpoint: &str, through: &str) -> WebhookId {
     WebhookId::of(&[endpoint, through, "digest"])
 }
 
-/// Counts changes, one after another; it holds no more of them than it names.
+/// Counts changes one by one; it holds no more of them than it lists.
 #[derive(Clone, Debug, Default)]
 pub struct Summary {
     changes: u64,
@@ -132,7 +133,7 @@ impl Summary {
         }
     }
 
-    /// What it came to; `None` where nothing was counted.
+    /// The resulting digest; `None` if nothing was counted.
     #[must_use]
     pub fn digest(self) -> Option<Digest> {
         let (from, to) = (self.from?, self.to?);
@@ -162,7 +163,7 @@ impl<'a> FromIterator<&'a AlertNotice> for Summary {
     }
 }
 
-/// Least first: what stands at the head of the list.
+/// In ascending order: the smallest comes first in the list.
 fn rank(notice: &AlertNotice) -> impl Ord + '_ {
     use std::cmp::Reverse;
     (Reverse(notice.severity), place_of(notice.change), Reverse(notice.at), &notice.alert)
@@ -177,12 +178,12 @@ fn worst(notice: &AlertNotice) -> Worst {
         severity: notice.severity.as_str(),
         tenant: shortened(&notice.tenant, MAX_ID_BYTES),
         task: shortened(&notice.task, MAX_ID_BYTES),
-        // One line: a control character would take six bytes.
+        // On one line: a control character would take six bytes.
         message: shortened(&notice.message.replace(char::is_control, " "), MAX_MESSAGE_BYTES),
     }
 }
 
-/// Of alerts that matter alike, what is true now comes before what was.
+/// Among alerts of equal severity, conditions that are true now come before those that were.
 const fn place_of(change: Change) -> u8 {
     match change {
         Change::Raised => 0,

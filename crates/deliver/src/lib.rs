@@ -1,11 +1,11 @@
-//! Delivery of alerts to where people and programs look: signed webhooks and a bus, from an outbox that keeps what is
-//! not delivered. It knows alerts as data, no view and no log.
+//! Delivery of alerts to people and programs: signed webhooks and a bus, from an outbox that keeps what is
+//! not delivered yet. It treats alerts as data and knows neither views nor the log.
 //!
-//! Read in this order: [`config`] is what an operator writes; [`message`] is what an endpoint is told,
-//! [`digest`] one message in place of many; [`outbox`] says what a store of undelivered messages promises;
-//! [`plan`] decides what is done next, purely; [`runner`] does it. A webhook is signed ([`signature`]) and
-//! sent ([`webhook`]) through `tollgate_outbound`; [`schedule`] says when it is tried again. [`remediation`]
-//! opens the follow-up of a block, by the same webhook, by a file or by a command.
+//! Reading order: [`config`] is what an operator writes; [`message`] is what an endpoint receives, [`digest`]
+//! one message in place of many; [`outbox`] says what a store of undelivered messages promises; [`plan`]
+//! decides what to do next, purely; [`runner`] does it. A webhook is signed ([`signature`]) and sent
+//! ([`webhook`]) through `tollgate_outbound`; [`schedule`] says when it is retried. [`remediation`] opens the
+//! follow-up of a block, by the same webhook, by a file or by a command.
 
 pub mod bus;
 pub mod channel;

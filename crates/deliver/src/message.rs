@@ -1,4 +1,4 @@
-//! What an endpoint is told: one change of an alert, or a digest of many, as a body of at most 20 kB.
+//! What an endpoint receives: one change of an alert, or a digest of many, as a body of at most 20 kB.
 
 use bytes::Bytes;
 use serde::Serialize;
@@ -9,10 +9,11 @@ use crate::digest::Digest;
 use crate::notice::{AlertNotice, Remediation, as_text, shortened};
 use crate::signature::WebhookId;
 
-/// Largest body: receivers are promised less than 20 kB.
+/// The largest body, in bytes: receivers are promised less than 20 kB.
 pub const MAX_BODY_BYTES: usize = 20_000;
 
-/// Longest text of a body, in bytes; what is longer ends with `…`. JSON may need six bytes for one.
+/// The longest text in a body, in bytes; a longer one is cut and ends with `…`. JSON may need six bytes for
+/// one.
 const MAX_TEXT_BYTES: usize = 1000;
 
 /// A message to one endpoint.
@@ -20,23 +21,23 @@ const MAX_TEXT_BYTES: usize = 1000;
 pub struct Message {
     /// Its id, the same at every attempt.
     pub id: WebhookId,
-    /// What it says.
+    /// Its content.
     pub content: Content,
 }
 
-/// What a message says.
+/// The content of a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Content {
     /// One change.
     Change(Box<AlertNotice>),
     /// Many.
     Digest(Box<Digest>),
-    /// A task was blocked, and people are to work on that.
+    /// A task was blocked, and people need to work on that.
     Remediation(Box<Remediation>),
 }
 
 impl Message {
-    /// The message that tells an endpoint of one change.
+    /// The message about one change for an endpoint.
     #[must_use]
     pub fn of_change(endpoint: &str, notice: AlertNotice) -> Self {
         Self {
@@ -45,8 +46,8 @@ impl Message {
         }
     }
 
-    /// The message that opens a remediation in one way. Its id is the same at every attempt, by every server, for
-    /// the life of the ledger.
+    /// The message that opens a remediation in one way. Its id is the same at every attempt, from every
+    /// server, for the life of the ledger.
     #[must_use]
     pub fn of_remediation(way: &str, remediation: &Remediation) -> Self {
         let id = WebhookId::of(&["remediation", way, &remediation.tenant, &remediation.task]);
@@ -55,7 +56,7 @@ impl Message {
         Self { id, content: Content::Remediation(Box::new(shown)) }
     }
 
-    /// What kind it is, as `type` says.
+    /// Its kind, the value of `type`.
     #[must_use]
     pub fn kind(&self) -> &'static str {
         match &self.content {
@@ -87,7 +88,7 @@ impl Message {
     }
 }
 
-/// The id of the message that tells an endpoint of one change of an alert.
+/// The id of the message about one change of an alert for an endpoint.
 #[must_use]
 pub fn change_id(endpoint: &str, alert: &str, change: Change) -> WebhookId {
     WebhookId::of(&[endpoint, alert, change.as_str()])

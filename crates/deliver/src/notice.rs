@@ -1,20 +1,20 @@
-//! What is told, as data: a change of an alert; a task that the gate blocked.
+//! The data of a message: a change of an alert, or a task that the gate blocked.
 
 use serde::Serialize;
 use tollgate_domain::alert::{AlertRule, Severity};
 use tollgate_domain::event::Change;
 use tollgate_domain::time::Timestamp;
 
-/// One change of an alert, with what a reader needs to know of the alert.
+/// One change of an alert, with what a reader needs to know about the alert.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AlertNotice {
-    /// Which alert: the same in every fold of the log.
+    /// The id of the alert: the same in every fold of the log.
     pub alert: String,
     /// What happened to it.
     pub change: Change,
-    /// When.
+    /// When it happened.
     pub at: Timestamp,
-    /// What raised it.
+    /// The rule that raised it.
     pub rule: AlertRule,
     /// How much it matters.
     pub severity: Severity,
@@ -22,9 +22,9 @@ pub struct AlertNotice {
     pub tenant: String,
     /// Which task.
     pub task: String,
-    /// What of the task it is about.
+    /// The part of the task that it is about.
     pub scope: String,
-    /// Percent of the limit that it is about; 0 where there is none.
+    /// The percentage of the limit that it is about; 0 if there is none.
     pub level: u32,
     /// How often its condition became true, from 1.
     pub generation: u32,
@@ -32,28 +32,28 @@ pub struct AlertNotice {
     pub message: String,
     /// When it was raised.
     pub raised_at: Timestamp,
-    /// Why it is true no more, or who has seen it and what they said.
+    /// Why it is no longer true, or who has acknowledged it and their comment.
     pub note: Option<String>,
 }
 
-/// What is told of a task that the gate blocked.
+/// The data about a task that the gate blocked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Remediation {
-    /// The task that people are to work on.
+    /// The task that people need to work on.
     pub remediation: String,
-    /// The tenant of both.
+    /// The tenant of both tasks.
     pub tenant: String,
     /// The task that is blocked.
     pub task: String,
-    /// Where it wanted to go.
+    /// Where it tried to advance to.
     pub advance_to: String,
     /// Why it was blocked, in sentences that name everything.
     pub message: String,
-    /// Its tokens; `None` where they were not known.
+    /// The tokens it has used; `None` if unknown.
     pub tokens_used: Option<u64>,
-    /// Their limit.
+    /// The limit of its tokens.
     pub tokens_limit: Option<u64>,
-    /// Where the server has its report: a path.
+    /// The path of its report on the server.
     pub report: String,
     /// When it was blocked.
     #[serde(serialize_with = "as_text")]
@@ -65,7 +65,7 @@ pub(crate) fn as_text<S: serde::Serializer>(at: &Timestamp, serializer: S) -> Re
     serializer.collect_str(at)
 }
 
-/// The text, or its beginning with `…` where it is longer than so many bytes.
+/// The text, or its beginning with `…` if it is longer than this many bytes.
 pub(crate) fn shortened(text: &str, bytes: usize) -> String {
     if text.len() <= bytes {
         return text.to_owned();

@@ -1,4 +1,4 @@
-//! What is not delivered yet, endpoint by endpoint, and what came of each attempt.
+//! What is not delivered yet, endpoint by endpoint, and the result of each attempt.
 
 use tollgate_domain::event::DeliveryOutcome;
 use tollgate_domain::time::Timestamp;
@@ -8,16 +8,18 @@ use crate::config::Endpoint;
 use crate::message::Message;
 use crate::signature::WebhookId;
 
-/// A store of undelivered messages. What it was told is durable when it answers, and it never forgets.
+/// A store of undelivered messages. What is passed to it is durable when the call returns, and it never
+/// forgets.
 ///
 /// A change of an alert is **fresh** for an endpoint until a message about it was attempted or it was
-/// grouped. Fresh changes are begun in the order of the log, so all a store needs for them is how far the
-/// endpoint has come. An endpoint that is seen for the first time begins at the present: nobody wants to be
-/// told of what was over before they asked.
+/// grouped. Fresh changes are begun in log order, so all a store needs for them is how far the endpoint has
+/// got. An endpoint that is seen for the first time begins at the present: what was over before it was
+/// configured is of no interest.
 ///
-/// Each endpoint is asked for and reported by one runner at a time.
+/// For each endpoint, one runner at a time queries and reports.
 pub trait Outbox: Send + Sync + 'static {
-    /// What is to be done for an endpoint. It contains everything that was recorded or grouped before the call.
+    /// The pending work for an endpoint. It takes into account everything that was recorded or grouped before
+    /// the call.
     fn pending<'a>(
         &'a self,
         endpoint: &'a Endpoint,
@@ -28,56 +30,56 @@ pub trait Outbox: Send + Sync + 'static {
     /// durable before it is sent, so that it is the same at every attempt.
     fn group<'a>(&'a self, endpoint: &'a Endpoint) -> BoxFuture<'a, Result<(), OutboxError>>;
 
-    /// Records what came of an attempt. Called again with the same attempt it changes nothing.
+    /// Records the result of an attempt. Recording the same attempt again changes nothing.
     fn record<'a>(&'a self, attempt: &'a DeliveryAttempt) -> BoxFuture<'a, Result<(), OutboxError>>;
 
-    /// Returns when something may be pending that was not at `mark`.
+    /// Returns when something may be pending that was not pending at `mark`.
     fn moved(&self, mark: u64) -> BoxFuture<'_, ()>;
 }
 
-/// How much is asked for.
+/// How much to return.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Messages are due up to this time.
+    /// Return messages that are due up to this time.
     pub now: Timestamp,
-    /// How many due messages to return at most.
+    /// The most due messages to return.
     pub due: usize,
-    /// How many fresh changes to return at most, and those that belong to the last one.
+    /// The most fresh changes to return, not counting others that belong to the last one's record.
     pub fresh: usize,
 }
 
-/// What is to be done for an endpoint.
+/// The pending work for an endpoint.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Work {
-    /// What this is true for; see [`Outbox::moved`].
+    /// The state this is valid for; see [`Outbox::moved`].
     pub mark: u64,
-    /// The endpoint wanted no more: nothing is sent until somebody asks for a message again.
+    /// The endpoint wants no more messages: nothing is sent until a resend is requested.
     pub disabled: bool,
-    /// Messages that were attempted, grouped or asked for again, and are due; the one that is due longest first.
+    /// Messages that were attempted, grouped or requested again, and are due; the longest overdue first.
     pub due: Vec<QueuedMessage>,
-    /// When the next message is due that is not yet.
+    /// When the next message becomes due.
     pub next_due: Option<Timestamp>,
-    /// Changes of which no message was made, in the order of the log.
+    /// Changes without a message so far, in log order.
     pub fresh: Vec<QueuedMessage>,
 }
 
 /// A message that waits for its next attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct QueuedMessage {
-    /// What the store knows it by; a runner hands it back.
+    /// The store's key for it; a runner passes it back.
     pub key: String,
     /// The message.
     pub message: Message,
-    /// Attempts so far; 0 for one that somebody asked for again.
+    /// The number of attempts so far; 0 for a message that was requested again.
     pub attempts: u32,
 }
 
-/// What came of one attempt.
+/// The result of one attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeliveryAttempt {
-    /// To which endpoint.
+    /// The endpoint that was tried.
     pub endpoint: String,
-    /// The store's name of the message.
+    /// The store's key for the message.
     pub key: String,
     /// The message.
     pub message: WebhookId,
@@ -87,7 +89,7 @@ pub struct DeliveryAttempt {
     pub at: Timestamp,
     /// How it ended. A runner never skips one.
     pub outcome: DeliveryOutcome,
-    /// When it is tried again, at the earliest; only where it failed.
+    /// The earliest time of the next attempt; only after a failure.
     pub next_attempt_at: Option<Timestamp>,
     /// The HTTP status, if there was an answer.
     pub status: Option<u16>,
@@ -95,7 +97,7 @@ pub struct DeliveryAttempt {
     pub error: Option<String>,
 }
 
-/// A store that could not answer. Nothing is lost: it is asked again.
+/// A store that could not answer. Nothing is lost: the call is repeated.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct OutboxError(pub String);

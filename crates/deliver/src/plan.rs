@@ -1,26 +1,27 @@
-//! What is done next for an endpoint. Pure: the same past, pending messages and time give the same step.
+//! What to do next for an endpoint. Pure: the same past, pending messages and time give the same step.
 
 use tollgate_domain::time::Timestamp;
 
 use crate::digest::DigestPolicy;
 use crate::outbox::{QueuedMessage, Work};
 
-/// What is done next.
+/// What to do next.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// These are due and attempted, one after another.
+    /// These are due: attempt them, one after another.
     Retry(Vec<QueuedMessage>),
-    /// These are fresh and attempted, one after another.
+    /// These are fresh: attempt them, one after another.
     Tell(Vec<QueuedMessage>),
-    /// All fresh changes become one message.
+    /// Combine all fresh changes into one message.
     Group,
-    /// Nothing before this time, or before something moves.
+    /// Do nothing before this time, or before something moves.
     Wait(Option<Timestamp>),
 }
 
-/// What an endpoint was told lately. Up to `after` changes within a window are told one by one. Where more
-/// come, the rest waits for the window's end; and whenever more than `after` wait, they are told as one
-/// digest. It is kept in memory only: after a restart an endpoint is told at most one window's changes more.
+/// What an endpoint was sent recently. Up to `after` changes within a window are sent one by one. If there
+/// are more, the rest wait for the end of the window; and whenever more than `after` are waiting, they are
+/// sent as one digest. This is kept in memory only: after a restart, an endpoint is sent at most one window's
+/// changes more.
 #[derive(Clone, Debug)]
 pub struct Course {
     policy: DigestPolicy,
@@ -32,29 +33,29 @@ pub struct Course {
 struct Window {
     from: Timestamp,
     told: u32,
-    /// More came than may be told one by one.
+    /// More changes came than may be sent one by one.
     storm: bool,
 }
 
 impl Course {
-    /// An endpoint that was told nothing lately.
+    /// An endpoint that was sent nothing recently.
     #[must_use]
     pub fn new(policy: DigestPolicy) -> Self {
         Self { policy, window: None, held_until: None }
     }
 
-    /// How many fresh changes have to be known to decide.
+    /// How many fresh changes must be known to decide.
     #[must_use]
     pub fn fresh_needed(&self) -> usize {
         self.policy.after as usize + 1
     }
 
-    /// Nothing is sent to the endpoint before this time: it asked for that.
+    /// Sends nothing to the endpoint before this time, as it has asked.
     pub fn hold(&mut self, until: Timestamp) {
         self.held_until = Some(until);
     }
 
-    /// Decides.
+    /// Decides the next step.
     pub fn step(&mut self, pending: &Work, now: Timestamp) -> Step {
         if pending.disabled {
             return Step::Wait(None);
@@ -73,12 +74,12 @@ impl Course {
             .unwrap_or_else(|end| Step::Wait(Some(pending.next_due.map_or(end, |next| next.min(end)))))
     }
 
-    /// What becomes of fresh changes; the window's end where they wait for it.
+    /// What to do with fresh changes, or the end of the window if they have to wait for it.
     fn tell(&mut self, fresh: &[QueuedMessage], now: Timestamp) -> Result<Step, Timestamp> {
         let after = self.policy.after;
         let count = u32::try_from(fresh.len()).unwrap_or(u32::MAX);
         let end = |window: &Window| window.from.plus_millis(i64::from(self.policy.window_s) * 1000);
-        // A window that lies ahead is one of a clock that was set back.
+        // A window in the future is left from before the clock was set back.
         let current = self.window.filter(|window| window.from <= now && now < end(window));
         if let Some(window) = current
             && window.storm
@@ -113,7 +114,7 @@ mod tests {
         QueuedMessage { key: n.to_string(), message: Message::of_change("pager", change(n)), attempts: 0 }
     }
 
-    /// What was done, in a word.
+    /// The step in a word.
     fn word(step: &Step) -> String {
         match step {
             Step::Retry(messages) => format!("retry {}", messages.len()),
@@ -124,7 +125,7 @@ mod tests {
         }
     }
 
-    /// given: the policy; when: at these seconds so many changes are fresh; then: what is done.
+    /// given: the policy; when: at these seconds this many changes are fresh; then: this step.
     fn check(after: u32, window_s: u32, script: &[(i64, u32, &str)]) {
         let mut course = Course::new(DigestPolicy { after, window_s });
         for &(second, fresh, expected) in script {
@@ -145,7 +146,7 @@ mod tests {
             (10, 1, "tell 1"),
             (20, 1, "wait 60"),
             (50, 3, "wait 60"),
-            // No more than may be told one by one: the storm is over.
+            // No more than may be sent one by one: the storm is over.
             (60, 3, "tell 3"),
             (70, 1, "wait 120"),
             (120, 9, "group"),

@@ -19,37 +19,37 @@ use tollgate_outbound::guard::SystemResolver;
 /// One way in which remediations are opened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RemediationWay {
-    /// Its name: what the ledger knows it by.
+    /// Its name, by which the ledger identifies it.
     pub name: String,
-    /// Where to.
+    /// Where it opens them.
     pub to: To,
 }
 
 /// Where a remediation is opened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum To {
-    /// In a file of this directory; `None`: beside the evidence of the task that is blocked.
+    /// In a file in this directory; `None` for the directory with the evidence of the blocked task.
     File(Option<PathBuf>),
     /// By HTTP.
     Webhook(Box<Endpoint>),
-    /// By a program of the operator's.
+    /// By a program that the operator provides.
     Command {
-        /// The program, and its arguments. No shell reads them.
+        /// The program and its arguments, which no shell interprets.
         argv: Vec<String>,
-        /// After how many seconds it is ended.
+        /// The number of seconds after which it is killed.
         timeout_s: u64,
     },
 }
 
 impl RemediationWay {
-    /// The way that holds where nothing was configured: a file beside the evidence.
+    /// The default way if nothing is configured: a file next to the evidence.
     #[must_use]
     pub fn evidence() -> Self {
         Self { name: "evidence".to_owned(), to: To::File(None) }
     }
 
-    /// What opens remediations this way; `None`: it is a file beside evidence, and there is no directory for that.
-    /// `evidence` gives the directory of a task's evidence.
+    /// The channel that opens remediations this way; `None` if it is a file next to evidence and there is no
+    /// directory for that. `evidence` returns the directory of a task's evidence.
     ///
     /// # Errors
     ///
@@ -78,8 +78,8 @@ impl RemediationWay {
 /// The directory of the evidence of a tenant's task.
 pub type EvidenceOf = Box<dyn Fn(&str, &str) -> PathBuf + Send + Sync>;
 
-/// A name as a file: letters, digits, `-` and `_` stay, every other byte is escaped like in an address, so
-/// that none leaves its directory.
+/// A name as a file name: letters, digits, `-` and `_` stay, every other byte is escaped as in a URL, so that
+/// no name leaves its directory.
 fn safe(name: &str) -> String {
     let mut file = String::new();
     for byte in name.bytes() {
@@ -92,7 +92,7 @@ fn safe(name: &str) -> String {
     file
 }
 
-/// Webhooks need none.
+/// Webhooks need no bus.
 struct NoBus;
 
 impl Publish for NoBus {

@@ -14,13 +14,13 @@ use crate::plan::{Course, Step};
 use crate::schedule::{Answer, Next, next};
 use tollgate_clock::Timer;
 
-/// How long it waits after the outbox could not answer, in milliseconds.
+/// How long to wait after the outbox could not answer, in milliseconds.
 const RETRY_AFTER_MS: i64 = 5000;
 
-/// Most due messages that are looked at together: enough to be busy, few enough to notice what else came.
+/// The most due messages fetched together: enough to be busy, few enough to notice what else arrived.
 const DUE_AT_ONCE: usize = 20;
 
-/// Delivers to all endpoints until it is told to stop; attempts that are under way are ended and recorded.
+/// Delivers to all endpoints until it is told to stop; attempts under way are finished and recorded.
 pub async fn deliver(
     endpoints: Vec<(Endpoint, Arc<dyn Channel>)>,
     outbox: Arc<dyn Outbox>,
@@ -99,7 +99,7 @@ impl Runner {
         }
     }
 
-    /// Attempts messages one after another, until one shows that the others are better left for later.
+    /// Attempts messages one after another, until one shows that the others should be left for later.
     async fn send(
         &mut self,
         messages: &[QueuedMessage],
@@ -146,7 +146,8 @@ impl Runner {
         }
     }
 
-    /// Records an attempt, again and again: what was sent and is not recorded would be sent again.
+    /// Records an attempt, retrying until it succeeds: a message that was sent but not recorded would be sent
+    /// again.
     async fn record(
         &self,
         attempt: &DeliveryAttempt,
@@ -188,7 +189,7 @@ impl Runner {
     }
 }
 
-/// Returns when it is told to stop, or when whoever would tell is gone.
+/// Returns when the stop signal arrives, or when its sender is gone.
 async fn stopped(stop: &mut watch::Receiver<bool>) {
     if stop.wait_for(|stop| *stop).await.is_err() {
         std::future::pending::<()>().await;

@@ -1,4 +1,4 @@
-//! When a message is tried again. Pure: the same message, attempt and answer give the same time.
+//! When a message is retried. Pure: the same message, attempt and answer give the same time.
 
 use std::time::Duration;
 
@@ -8,40 +8,41 @@ use tollgate_outbound::MAX_RETRY_AFTER;
 
 use crate::signature::WebhookId;
 
-/// How long to wait after each failed attempt; after the tenth, 75 h 35 min 5 s after the first, it is given
-/// up. The example of Standard Webhooks 1.0.0: minutes for a restart, days for a weekend.
+/// How long to wait after each failed attempt, in seconds; after the tenth attempt, 75 h 35 min 5 s after the
+/// first, the message is given up. This is the example of Standard Webhooks 1.0.0: minutes for a restart,
+/// days for a weekend.
 const WAITS_S: [u64; 9] =
     [5, 5 * 60, 30 * 60, 2 * 3600, 5 * 3600, 10 * 3600, 14 * 3600, 20 * 3600, 24 * 3600];
 
-/// Attempts before a message is given up.
+/// The number of attempts before a message is given up.
 pub const MAX_ATTEMPTS: u32 = 10;
 
-/// A wait grows by up to so many percent, so that messages that failed together do not come back together.
+/// A wait grows by up to this many percent, so that messages that failed together are not retried together.
 const JITTER_PERCENT: u64 = 10;
 
-/// What came of an attempt.
+/// The answer to an attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
-    /// 2xx: the receiver has it.
+    /// 2xx: the receiver has the message.
     Delivered {
-        /// The HTTP status; `None` where there is none.
+        /// The HTTP status; `None` if there is none.
         status: Option<u16>,
     },
-    /// Any other status but those below, or none at all.
+    /// Any other status than those below, or none at all.
     Failed {
         /// The HTTP status, if there was an answer.
         status: Option<u16>,
         /// What went wrong, without anything secret.
         error: String,
     },
-    /// 429, 502, 503 or 504: the receiver has too much to do, for other messages too.
+    /// 429, 502, 503 or 504: the receiver is overloaded, which affects other messages too.
     Throttled {
         /// The HTTP status.
         status: u16,
-        /// What it asked for with `retry-after`.
+        /// The wait it asked for with `retry-after`.
         retry_after: Option<Duration>,
     },
-    /// 410: the receiver wants no more of anything.
+    /// 410: the receiver wants no more messages at all.
     Gone,
 }
 
@@ -56,7 +57,7 @@ impl Answer {
         }
     }
 
-    /// What went wrong; `None` when nothing did.
+    /// What went wrong; `None` if nothing did.
     #[must_use]
     pub fn error(&self) -> Option<String> {
         match self {
@@ -78,15 +79,15 @@ impl Answer {
 pub enum Next {
     /// Nothing: it was delivered.
     Done,
-    /// It is tried again at this time, not before.
+    /// It is retried at this time, not before.
     RetryAt(Timestamp),
-    /// Nothing: it was tried often enough.
+    /// Nothing: it has been tried often enough.
     GiveUp,
-    /// Nothing more is sent to the endpoint until somebody asks for it.
+    /// Nothing more is sent to the endpoint until a resend is requested.
     Disable,
 }
 
-/// What follows from the `attempt`-th attempt, counted from 1, that ended at `now`.
+/// What follows from the `attempt`-th attempt, counted from 1, which ended at `now`.
 #[must_use]
 pub fn next(id: &WebhookId, attempt: u32, answer: &Answer, now: Timestamp) -> Next {
     let asked = match answer {
@@ -102,7 +103,7 @@ pub fn next(id: &WebhookId, attempt: u32, answer: &Answer, now: Timestamp) -> Ne
     Next::RetryAt(now.plus_millis(i64::try_from(wait_ms + jitter_ms).unwrap_or(i64::MAX)))
 }
 
-/// A number that follows from message and attempt, spread evenly.
+/// A number derived from message and attempt, evenly distributed.
 fn jitter(id: &WebhookId, attempt: u32) -> u64 {
     let text = format!("{id}\n{attempt}");
     let hash = digest::digest(&digest::SHA256, text.as_bytes());
@@ -123,7 +124,7 @@ mod tests {
         Answer::Throttled { status: 429, retry_after: Some(Duration::from_secs(seconds)) }
     }
 
-    /// Seconds until the next attempt; `None`: there is none.
+    /// Seconds until the next attempt; `None` if there is none.
     fn wait_s(id: &WebhookId, attempt: u32, answer: &Answer) -> Option<i64> {
         let now: Timestamp = NOW.parse().unwrap();
         match next(id, attempt, answer, now) {

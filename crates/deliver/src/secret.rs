@@ -1,4 +1,4 @@
-//! Secrets that sign webhooks: read from files that nobody else may read, never shown.
+//! Secrets that sign webhooks: read from files that only their owner may read, never displayed.
 
 use std::fmt;
 use std::fs::File;
@@ -11,13 +11,13 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use ring::hmac;
 use zeroize::Zeroizing;
 
-/// How a secret begins, so that people and scanners see what it is.
+/// The prefix of a secret, so that people and scanners recognize it.
 const PREFIX: &str = "whsec_";
 
-/// Fewest and most bytes of a secret, as Standard Webhooks 1.0.0 has it.
+/// The fewest and most bytes of a secret, from Standard Webhooks 1.0.0.
 const BYTES: std::ops::RangeInclusive<usize> = 24..=64;
 
-/// Longest file that is read: a secret is 92 characters at most.
+/// The longest file that is read, in bytes: a secret has at most 92 characters.
 const MAX_FILE_BYTES: u64 = 4096;
 
 /// Other senders write secrets with and without the padding.
@@ -26,7 +26,7 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// A key that signs.
+/// A signing key.
 #[derive(Clone)]
 pub struct Secret(hmac::Key);
 
@@ -35,7 +35,7 @@ impl Secret {
     ///
     /// # Errors
     ///
-    /// [`InvalidSecret`]; it says nothing of the text.
+    /// [`InvalidSecret`]; it reveals nothing about the text.
     pub fn parse(text: &str) -> Result<Self, InvalidSecret> {
         let encoded = text.strip_prefix(PREFIX).ok_or(InvalidSecret("must begin with `whsec_`"))?;
         let bytes = BASE64.decode(encoded).map(Zeroizing::new);
@@ -46,11 +46,11 @@ impl Secret {
         Ok(Self(hmac::Key::new(hmac::HMAC_SHA256, &bytes)))
     }
 
-    /// Reads the secret in a file that only its owner may read.
+    /// Reads the secret from a file that only its owner may read.
     ///
     /// # Errors
     ///
-    /// [`SecretError`] with the file and the rule; it says nothing of the content.
+    /// [`SecretError`] with the file and the rule; it reveals nothing about the content.
     pub fn read(path: &Path) -> Result<Self, SecretError> {
         let failed = |reason| SecretError { path: path.to_owned(), reason };
         let text = content(path).map_err(failed)?;
@@ -68,12 +68,12 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// A text that is no secret. It does not say which.
+/// A text that is not a secret. The text itself is not included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}, for example the line that `echo whsec_$(head -c 32 /dev/urandom | base64)` writes")]
 pub struct InvalidSecret(&'static str);
 
-/// A file that gives no secret.
+/// A file without a usable secret.
 #[derive(Debug, thiserror::Error)]
 #[error("reading the webhook secret in {}: {reason}", path.display())]
 pub struct SecretError {
@@ -104,7 +104,7 @@ pub enum SecretReason {
 }
 
 fn content(path: &Path) -> Result<Zeroizing<String>, SecretReason> {
-    // The mode is that of the file that is read, not of one put in its place meanwhile.
+    // The mode is that of the file that is read, not of one that replaced it in the meantime.
     let file = File::open(path)?;
     let metadata = file.metadata()?;
     #[cfg(unix)]
@@ -118,7 +118,7 @@ fn content(path: &Path) -> Result<Zeroizing<String>, SecretReason> {
     if metadata.len() > MAX_FILE_BYTES {
         return Err(SecretReason::Long);
     }
-    // Its room is there from the beginning, so that no copy is left behind by growth.
+    // Allocated at full size from the start, so that growing leaves no copy behind.
     let mut text = Zeroizing::new(String::with_capacity(MAX_FILE_BYTES as usize));
     file.take(MAX_FILE_BYTES).read_to_string(&mut text)?;
     Ok(text)
@@ -156,8 +156,8 @@ mod tests {
         }
     }
 
-    /// Each form gives the key that the standard's libraries read from it, or is refused before anything is
-    /// signed with another one.
+    /// Each form yields the key that the standard's libraries read from it, or is refused before anything is
+    /// signed with a different one.
     #[cfg(unix)]
     #[test]
     fn a_form_of_a_secret_is_that_key_or_is_refused() {

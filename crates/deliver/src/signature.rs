@@ -13,23 +13,25 @@ use crate::secret::Secret;
 
 /// Header: the message's id, the same at every attempt.
 pub const ID: &str = "webhook-id";
-/// Header: when this attempt was made, in whole seconds since 1970.
+/// Header: the time of this attempt, in whole seconds since 1970.
 pub const TIMESTAMP: &str = "webhook-timestamp";
-/// Header: one signature per secret, between spaces.
+/// Header: one signature per secret, separated by spaces.
 pub const SIGNATURE: &str = "webhook-signature";
 
-/// What a message is called, at every attempt and after every restart: receivers tell repetitions by it.
+/// The id of a message, the same at every attempt and after every restart: receivers recognize repetitions by
+/// it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct WebhookId(Arc<str>);
 
 impl WebhookId {
-    /// The id that follows from what makes a message one: always the same for the same parts, another for others.
+    /// The id derived from the parts that identify a message: always the same for the same parts, different
+    /// for others.
     #[must_use]
     pub fn of(parts: &[&str]) -> Self {
         let mut hash = digest::Context::new(&digest::SHA256);
         for part in parts {
-            // The length keeps parts apart, whatever they hold.
+            // The length separates the parts, whatever they contain.
             hash.update(&(part.len() as u64).to_be_bytes());
             hash.update(part.as_bytes());
         }
@@ -37,12 +39,12 @@ impl WebhookId {
         Self(format!("msg_{hex}").into())
     }
 
-    /// Takes an id that was given out before.
+    /// Accepts an id that was issued before.
     ///
     /// # Errors
     ///
-    /// [`InvalidWebhookId`] for what is not 1 to 64 of letters, digits, `_` and `-`. In particular it holds
-    /// no `.`, which parts what is signed.
+    /// [`InvalidWebhookId`] for anything other than 1 to 64 letters, digits, `_` and `-`. In particular it
+    /// has no `.`, which separates the parts that are signed.
     pub fn parse(text: &str) -> Result<Self, InvalidWebhookId> {
         let letter = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
         if (1..=64).contains(&text.len()) && text.bytes().all(letter) {
@@ -65,17 +67,17 @@ impl fmt::Display for WebhookId {
     }
 }
 
-/// A text that is no webhook id.
+/// A text that is not a webhook id.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("webhook id `{0}`: must be 1 to 64 of A-Z a-z 0-9 _ -")]
 pub struct InvalidWebhookId(pub String);
 
-/// The secrets of an endpoint: one, or several while one takes another's place.
+/// The secrets of an endpoint: one, or several during a rotation.
 #[derive(Clone, Debug)]
 pub struct Signer(Vec<Secret>);
 
 impl Signer {
-    /// Signs with all of these, in this order.
+    /// Signs with all of these secrets, in this order.
     #[must_use]
     pub fn new(secrets: Vec<Secret>) -> Self {
         Self(secrets)
@@ -116,11 +118,11 @@ mod tests {
         Signer::new(secrets.iter().map(|text| Secret::parse(text).unwrap()).collect())
     }
 
-    /// The vector that the standard's own libraries are tested with.
+    /// The test vector of the standard's own libraries.
     #[test]
     fn signs_the_standards_vector() {
         let id = WebhookId::parse("msg_p5jXN8AQM9LWM0D4loKWxJek").unwrap();
-        // Part of a second is cut off, not rounded.
+        // Fractions of a second are truncated, not rounded.
         let at = Timestamp::from_micros(1_614_265_330_999_999).unwrap();
         let headers = signer(&[SECRET]).headers(&id, at, BODY);
         let expected = [

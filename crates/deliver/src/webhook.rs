@@ -1,4 +1,4 @@
-//! One attempt to deliver a message to an endpoint: signed, posted, its answer judged.
+//! One attempt to deliver a message to an endpoint: signed, posted, its answer classified.
 
 use std::sync::Arc;
 
@@ -35,30 +35,30 @@ pub struct Webhook {
 }
 
 impl Webhook {
-    /// Sends to a target what a signer signs.
+    /// Sends to a target, signed by a signer.
     ///
     /// # Errors
     ///
-    /// [`TlsError`] when nobody's certificate can be trusted.
+    /// [`TlsError`] if there is no certificate authority to trust.
     pub fn new(
         target: Target,
         signer: Signer,
         trust: &Trust,
         resolver: Arc<dyn Resolve>,
     ) -> Result<Self, TlsError> {
-        // Each attempt is to an address that is judged for it, and none fails because an idle connection was
-        // being closed.
+        // Each attempt goes to an address that is checked for it, and none fails because an idle connection
+        // was being closed.
         let client = Client::new(target, trust, resolver, Timeouts::default(), Connections::OneEach)?;
         Ok(Self { client, signer })
     }
 
-    /// The same with other timeouts.
+    /// The same with different timeouts.
     #[must_use]
     pub fn with_timeouts(self, timeouts: Timeouts) -> Self {
         Self { client: self.client.with_timeouts(timeouts), ..self }
     }
 
-    /// Tries once. `now` is the time of the attempt, which is signed.
+    /// Makes one attempt. `now` is the time of the attempt, which is signed.
     pub async fn attempt(&self, message: &Message, now: Timestamp) -> Answer {
         let body = message.body();
         let headers = self.signer.headers(&message.id, now, &body);

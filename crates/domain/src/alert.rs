@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 
 use crate::phase::ExecutionId;
 use crate::position::PartitionId;
+use crate::words::words;
 
 /// What raises alerts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -21,17 +22,17 @@ pub enum AlertRule {
     Drift,
     /// An execution runs far longer than it should.
     Stuck,
-    /// An execution runs and nobody reports its usage.
+    /// An execution runs without reporting any usage.
     Silence,
-    /// One event id was used for two contents, and the log took both.
+    /// One event id was used with two different contents, and both are in the log.
     Conflict,
-    /// Something came in that cannot be read or taken, and waits for a person.
+    /// Something arrived that cannot be read or accepted, and waits for a person.
     Quarantine,
     /// A view is behind its log.
     Lag,
     /// The remediation of a blocked task could not be opened yet.
     Remediation,
-    /// A task is of critical importance, and nobody said why, or nobody is named.
+    /// A task is of critical importance without a justification or without a responsible person.
     Unjustified,
     /// Too many of the latest tasks are of critical importance.
     CriticalShare,
@@ -39,25 +40,25 @@ pub enum AlertRule {
     StoppedShare,
     /// Too many of the tasks that the rules stopped were legitimate.
     FalsePositives,
-    /// What completed tasks use moved from one week to the next: tokens may be counted in another way.
+    /// The usage of completed tasks shifted from one week to the next: tokens may be counted differently.
     TokenTrend,
-    /// Phase transitions take longer than they did.
+    /// Phase transitions take longer than they used to.
     SlowTransitions,
-    /// Phase transitions took far longer for so long that enforcement was switched off.
+    /// Phase transitions were far too slow for so long that enforcement was switched off.
     Breaker,
-    /// Reports were read by someone from elsewhere than before, or many of them at once.
+    /// Someone read reports from a new address, or read many of them at once.
     Access,
-    /// A task was completed: a notice, no trouble.
+    /// A task was completed: a notice, not a problem.
     Completed,
-    /// A second phase of a task was to start while one was active.
+    /// A second phase of a task tried to start while another was active.
     PhaseAlreadyActive,
-    /// A phase was to end that is not the active one: an orchestrator and the ledger disagree.
+    /// A phase other than the active one was to end: an orchestrator and the ledger disagree.
     PhaseMismatch,
-    /// A blocked task went on all the same.
+    /// A blocked task went on anyway.
     Bypass,
-    /// A correction took away more than there was to correct.
+    /// A correction subtracted more than there was to correct.
     OverCorrection,
-    /// A producer's clock is far from the ledger's: times of its events are not believed.
+    /// A producer's clock is far from the ledger's: the times of its events are not trusted.
     ClockSkew,
 }
 
@@ -89,7 +90,7 @@ impl AlertRule {
         Self::Bypass,
         Self::ClockSkew,
     ];
-    /// Their words, in order.
+    /// Their names, in order.
     pub const NAMES: [&'static str; 24] = [
         "pressure",
         "breach",
@@ -117,7 +118,7 @@ impl AlertRule {
         "clock_skew",
     ];
 
-    /// The word that answers use.
+    /// The word used in answers.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -148,14 +149,14 @@ impl AlertRule {
         }
     }
 
-    /// The rule of a word, if it is one.
+    /// The rule with this name, if there is one.
     #[must_use]
     pub fn from_word(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|rule| rule.as_str() == word)
     }
 
-    /// Whether it is about the ledger's tasks as a whole, or about the ledger itself: what one task does
-    /// neither begins nor ends it.
+    /// Whether it concerns the ledger's tasks as a whole, or the ledger itself: no single task's events start
+    /// or end it.
     #[must_use]
     pub const fn is_ledger_wide(self) -> bool {
         matches!(
@@ -169,7 +170,7 @@ impl AlertRule {
         )
     }
 
-    /// Whether nothing but a person can end it: what happened once does not become false.
+    /// Whether only a person can end it: something that happened once does not become false.
     #[must_use]
     pub const fn ends_with_acknowledgement(self) -> bool {
         matches!(self, Self::Conflict | Self::Breaker | Self::Access | Self::OverCorrection | Self::Bypass)
@@ -182,43 +183,25 @@ impl fmt::Display for AlertRule {
     }
 }
 
-/// How much it matters, least first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub enum Severity {
-    /// Good to know.
-    Info,
-    /// Look at it.
-    Warning,
-    /// Something is wrong.
-    Error,
-    /// Act now.
-    Critical,
-}
+words!(
+    /// How much an alert matters, least first.
+    Severity {
+        /// Good to know.
+        Info = "info",
+        /// Look at it.
+        Warning = "warning",
+        /// Something is wrong.
+        Error = "error",
+        /// Act now.
+        Critical = "critical"
+    }
+);
 
 impl Severity {
     /// The severities, least first.
     pub const ALL: [Self; 4] = [Self::Info, Self::Warning, Self::Error, Self::Critical];
-    /// Their words, in order.
-    pub const NAMES: [&'static str; 4] = ["info", "warning", "error", "critical"];
 
-    /// The severity of a word, if it is one.
-    #[must_use]
-    pub fn from_word(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|severity| severity.as_str() == word)
-    }
-
-    /// The word that answers use.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Info => "info",
-            Self::Warning => "warning",
-            Self::Error => "error",
-            Self::Critical => "critical",
-        }
-    }
-
-    /// That of what someone with a clock observed: silence may have a reason, the others keep someone from working.
+    /// The severity of a clock-based observation: silence may have a reason, the others block someone's work.
     #[must_use]
     pub const fn of_observed(rule: AlertRule) -> Self {
         match rule {
@@ -240,19 +223,19 @@ impl Severity {
             | AlertRule::StoppedShare
             | AlertRule::Breach
             | AlertRule::StopLoss => Self::Error,
-            // Of a remediation, nobody knows yet that he is to work on it; of a phase, nobody else can say
-            // who is right.
+            // As long as a remediation is not open, nobody knows that they should work on it; for a phase,
+            // only a person can say who is right.
             AlertRule::Remediation
             | AlertRule::Bypass
             | AlertRule::Breaker
             | AlertRule::PhaseAlreadyActive
             | AlertRule::PhaseMismatch
-            // Whoever takes usage away lets a task go on that its limits stop.
+            // Subtracting usage lets a task continue that its limits would stop.
             | AlertRule::OverCorrection => Self::Critical,
         }
     }
 
-    /// That of a pressure level: 50 info, 80 and 90 warning, 100 error, above critical.
+    /// The severity of a pressure level: 50 info, 80 and 90 warning, 100 error, above that critical.
     #[must_use]
     pub const fn of_level(percent: u32) -> Self {
         match percent {
@@ -264,7 +247,7 @@ impl Severity {
     }
 }
 
-/// What an alert is about, within its task; or within the ledger, for what belongs to no task.
+/// What an alert is about, within its task; or within the ledger, for anything that belongs to no task.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum AlertScope {
     /// The task as a whole.
@@ -275,7 +258,7 @@ pub enum AlertScope {
     View {
         /// The view's name.
         name: String,
-        /// The partition; `None`: all that its projector has.
+        /// The partition; `None`: all partitions of its projector.
         partition: Option<PartitionId>,
     },
     /// The NATS inbox of the tenant.
@@ -289,7 +272,7 @@ impl fmt::Display for AlertScope {
         match self {
             Self::Task => f.write_str("task"),
             Self::Execution(execution) => execution.fmt(f),
-            // Phases are in upper case, so nothing else reads like these.
+            // Phase names are upper case, so none of them can be confused with these.
             Self::View { name, partition: None } => write!(f, "view {name}"),
             Self::View { name, partition: Some(partition) } => {
                 write!(f, "view {name}/{}", partition.number())
@@ -300,24 +283,24 @@ impl fmt::Display for AlertScope {
     }
 }
 
-/// A condition that is true or false. True again after it was false, it raises another alert.
+/// A condition that is true or false. Becoming true again after it was false raises another alert.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Condition {
     /// Which rule.
     pub rule: AlertRule,
     /// What it is about.
     pub scope: AlertScope,
-    /// Percent of the limit that it is about; of drift, by how many tiers; of access, 1 for a new address and
-    /// 2 for many tasks; 0 where there is none.
+    /// Percent of the limit concerned; for drift, the number of tiers; for access, 1 for a new address and 2
+    /// for many tasks; otherwise 0.
     pub level: u32,
 }
 
-/// The id of an alert, the same however often its events are folded: the first 128 bits of the SHA-256 of what makes it
-/// one, as hex.
+/// The id of an alert, the same however often its events are folded: the first 128 bits of the SHA-256 of its
+/// identifying fields, as hex.
 #[must_use]
 pub fn alert_id(tenant: &str, task: &str, condition: &Condition, generation: u32) -> String {
     let Condition { rule, scope, level } = condition;
-    // No tenant and no task holds a control character.
+    // Neither tenant nor task can contain a control character.
     let text = format!("{tenant}\n{task}\n{rule}\n{scope}\n{level}\n{generation}");
     Sha256::digest(text.as_bytes()).iter().take(16).map(|byte| format!("{byte:02x}")).collect()
 }
@@ -351,7 +334,7 @@ mod tests {
         assert_eq!(AlertRule::ALL.map(AlertRule::as_str), AlertRule::NAMES);
         assert_eq!(AlertRule::NAMES.map(AlertRule::from_word), AlertRule::ALL.map(Some));
         assert_eq!(Severity::ALL.map(Severity::as_str), Severity::NAMES);
-        assert_eq!(Severity::NAMES.map(Severity::from_word), Severity::ALL.map(Some));
+        assert_eq!(Severity::ALL.map(Severity::as_str), Severity::NAMES);
         assert_eq!((AlertRule::from_word("other"), Severity::from_word("other")), (None, None));
     }
 

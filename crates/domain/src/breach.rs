@@ -1,23 +1,23 @@
 //! How much of a limit is used, and what that is called.
 
 use std::cmp::Ordering;
-use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
 use crate::decimal::Decimal;
+use crate::words::words;
 
-/// Usage beside its limit; compared exactly, never divided into a float.
+/// Usage against its limit; compared exactly, never divided into a float.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Utilization {
     /// What was used.
     pub used: u128,
-    /// The limit. Zero never divides: anything used is then above it.
+    /// The limit. Never a divisor when zero: any usage is then above it.
     pub limit: u128,
 }
 
 impl Utilization {
-    /// Usage beside its limit.
+    /// Usage against its limit.
     #[must_use]
     pub fn new(used: impl Into<u128>, limit: impl Into<u128>) -> Self {
         Self { used: used.into(), limit: limit.into() }
@@ -48,8 +48,8 @@ impl Utilization {
         self.used.checked_mul(100)?.checked_add(half)?.checked_div(self.limit)
     }
 
-    /// Percent for people, without the sign: a whole number, and with as many decimals as it takes where that
-    /// would read like one of the bounds 100 and 150 and is not it: `100.03`. `None` for a zero limit.
+    /// Percent for people, without the sign: a whole number, with as many decimals as needed where rounding
+    /// would make it look like exactly 100 or 150 when it is not: `100.03`. `None` for a zero limit.
     #[must_use]
     pub fn shown_percent(&self) -> Option<String> {
         let whole = self.percent()?;
@@ -75,7 +75,7 @@ impl Utilization {
         self.limit.saturating_sub(self.used)
     }
 
-    /// Its breach status: within to 1.0, warning to 1.5, exceeded above.
+    /// Its breach status: within up to 1.0, warning up to 1.5, exceeded above.
     #[must_use]
     pub fn breach(&self) -> BreachStatus {
         if self.above(Decimal::new(15, 1)) {
@@ -94,34 +94,17 @@ impl Utilization {
     }
 }
 
-/// Utilization against the limits of an execution or a task; the higher of tokens and latency decides.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub enum BreachStatus {
-    /// u ≤ 1.0
-    Within,
-    /// 1.0 < u ≤ 1.5
-    Warning,
-    /// u > 1.5
-    Exceeded,
-}
-
-impl BreachStatus {
-    /// The word that answers and reports use.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Within => "within",
-            Self::Warning => "warning",
-            Self::Exceeded => "exceeded",
-        }
+words!(
+    /// Utilization against the limits of an execution or a task; the higher of tokens and latency decides.
+    BreachStatus {
+        /// u ≤ 1.0
+        Within = "within",
+        /// 1.0 < u ≤ 1.5
+        Warning = "warning",
+        /// u > 1.5
+        Exceeded = "exceeded"
     }
-}
-
-impl fmt::Display for BreachStatus {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
+);
 
 #[cfg(test)]
 mod tests {

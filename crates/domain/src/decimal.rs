@@ -13,7 +13,7 @@ pub struct Decimal {
     scale: u8,
 }
 
-/// Why a text is no [`Decimal`].
+/// Why a text is not a [`Decimal`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DecimalError {
     /// No digits, other characters, infinity or NaN.
@@ -22,7 +22,7 @@ pub enum DecimalError {
     /// Below zero.
     #[error("must not be negative")]
     Negative,
-    /// More digits than are kept exactly.
+    /// More digits than can be kept exactly.
     #[error("must have at most 18 digits and 27 decimal places, so that it stays exact")]
     TooManyDigits,
 }
@@ -50,7 +50,7 @@ impl Decimal {
         self.mantissa
     }
 
-    /// How many of the digits stand behind the decimal point.
+    /// How many of the digits are after the decimal point.
     #[must_use]
     pub const fn scale(self) -> u8 {
         self.scale
@@ -62,7 +62,7 @@ impl Decimal {
         self.mantissa == 0
     }
 
-    /// This number times a count, rounded up; the largest count where the product leaves it.
+    /// This number times a count, rounded up; the largest count if the product overflows.
     #[must_use]
     pub fn times_rounded_up(self, count: u64) -> u64 {
         let product = u128::from(self.mantissa).saturating_mul(u128::from(count));
@@ -79,7 +79,7 @@ impl Decimal {
             return None;
         }
         // numerator / denominator ? mantissa / 10^scale  ⇔  numerator · 10^scale ? mantissa · denominator.
-        // Where a side leaves u128 it is larger than anything the other side can reach in practice.
+        // A side that overflows u128 is larger than anything the other side can reach in practice.
         let left = 10_u128.checked_pow(u32::from(self.scale)).and_then(|ten| numerator.checked_mul(ten));
         let right = u128::from(self.mantissa).checked_mul(denominator);
         Some(match (left, right) {
@@ -135,7 +135,7 @@ impl PartialOrd for Decimal {
 
 impl Ord for Decimal {
     fn cmp(&self, other: &Self) -> Ordering {
-        // Scales are at most 27 and mantissas below 10^18: shifting the finer one apart never leaves u128 in both.
+        // Scales are at most 27 and mantissas below 10^18: a side that overflows u128 when shifted is the larger one.
         let shift = u32::from(self.scale.abs_diff(other.scale));
         let shifted =
             |value: u64| 10_u128.checked_pow(shift).and_then(|ten| ten.checked_mul(u128::from(value)));

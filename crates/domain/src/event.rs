@@ -1,4 +1,4 @@
-//! Events: facts of the domain, in the past tense. Stored: rename never, add only.
+//! Events: facts of the domain, in the past tense. Stored: never rename, only add.
 //!
 //! Each kind belongs to a subject: a file here, a file of the same name in `wire/src/kind`, and a file of
 //! `proto/`. [`kinds`] lists them.
@@ -25,7 +25,7 @@ use crate::ids::{EventId, LEDGER_TENANT, ProducerId, TaskId, TenantId};
 use crate::position::{PartitionId, Sequence};
 use crate::time::Timestamp;
 
-/// Largest stored form of one event, in bytes, with what the ledger adds.
+/// Largest stored form of one event, in bytes, including what the ledger adds.
 pub const MAX_EVENT_BYTES: usize = 16 * 1024;
 
 /// An event on its way into the log.
@@ -37,18 +37,18 @@ pub struct Event {
     pub task: TaskId,
     /// Who appends it.
     pub producer: ProducerId,
-    /// The idempotency key, the producer's.
+    /// The idempotency key, chosen by the producer.
     pub id: EventId,
-    /// When it happened, by the producer's clock. `None`: the producer did not say, so the time of the append counts;
-    /// that time is not part of the content, so a retry without one is still a duplicate.
+    /// When it happened, by the producer's clock. `None`: the producer did not say, so the time of the append
+    /// is used; that time is not part of the content, so a retry without one is still a duplicate.
     pub occurred_at: Option<Timestamp>,
-    /// W3C trace context, where the producer has one.
+    /// W3C trace context, if the producer has one.
     pub trace_parent: Option<String>,
     /// What happened.
     pub body: EventBody,
 }
 
-/// An event as folds see it: with its place in the log.
+/// An event as folds see it, including its place in the log.
 #[derive(Clone, Copy, Debug)]
 pub struct RecordedEvent<'a> {
     /// The sequence of its record.
@@ -65,16 +65,16 @@ pub struct RecordedEvent<'a> {
     pub producer: &'a str,
     /// Its id.
     pub id: &'a str,
-    /// When it happened: by the producer's clock, else [`Self::recorded_at`].
+    /// When it happened: by the producer's clock if given, otherwise [`Self::recorded_at`].
     pub occurred_at: Timestamp,
     /// What happened.
     pub body: &'a EventBody,
 }
 
 impl RecordedEvent<'_> {
-    /// Whether it says what became of its task. Facts of the whole ledger do not, and signals that a producer
-    /// keeps in the task of such facts, [`TaskId::ledger`], do not either: they are found by their ids, and
-    /// no view makes a task of them.
+    /// Whether it is part of its task's history. Facts of the whole ledger are not, nor are signals that a
+    /// producer keeps under the task of such facts, [`TaskId::ledger`]: they are found by their ids, and no
+    /// view treats that as a task.
     ///
     /// [`TaskId::ledger`]: crate::ids::TaskId::ledger
     #[must_use]

@@ -1,17 +1,18 @@
-//! Names that callers choose: tenant, task, producer, event id. Checked once, at the edge.
+//! Names chosen by callers: tenant, task, producer, event id. Checked once, at the edge.
 
 use std::fmt;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-/// The tenant of a caller that names none.
+/// The tenant of a caller that does not name one.
 pub const DEFAULT_TENANT: &str = "default";
 
-/// The producer of what the ledger writes itself.
+/// The producer of events that the ledger writes itself.
 pub const LEDGER_PRODUCER: &str = "tollgate";
 
-/// The tenant of ledger-wide facts (configs, price books). Callers cannot take it: theirs start with a letter or digit.
+/// The tenant of ledger-wide facts (configs, price books). Callers cannot use it: theirs start with a letter
+/// or digit.
 pub const LEDGER_TENANT: &str = "_ledger";
 
 /// Longest task, producer and event id, in UTF-8 bytes. A task id is a subject's key, a file name and a URL
@@ -29,7 +30,7 @@ pub struct InvalidId {
     pub field: &'static str,
     /// What was given, shortened to 80 characters.
     pub value: String,
-    /// The rule that it breaks.
+    /// The rule that it violates.
     pub rule: &'static str,
 }
 
@@ -41,7 +42,7 @@ macro_rules! name_type {
         pub struct $name(Arc<str>);
 
         impl $name {
-            /// Takes the name if it keeps the rules.
+            /// Accepts the name if it follows the rules.
             ///
             /// # Errors
             ///
@@ -87,7 +88,7 @@ name_type!(
 );
 
 impl TenantId {
-    /// The tenant of a caller that names none.
+    /// The tenant of a caller that does not name one.
     #[must_use]
     pub fn default_tenant() -> Self {
         Self(DEFAULT_TENANT.into())
@@ -101,7 +102,7 @@ impl TenantId {
 }
 
 impl TaskId {
-    /// The task of ledger-wide facts, which belong to no task.
+    /// The task for ledger-wide facts, which belong to no real task.
     #[must_use]
     pub fn ledger() -> Self {
         Self(LEDGER_TENANT.into())
@@ -109,7 +110,7 @@ impl TaskId {
 }
 
 impl EventId {
-    /// The id of an event that a decision adds to a command's own: the same on every retry.
+    /// The id of an event that a decision adds to a command's own event: the same on every retry.
     ///
     /// Long ids are cut from the left, so that the random end of a UUID-like id survives.
     #[must_use]
@@ -122,8 +123,8 @@ impl EventId {
         Self(format!("{}/{suffix}", &self.0[start..]).into())
     }
 
-    /// The id of an event that follows from a state: the first 128 bits of a hash of all it says, as hex,
-    /// behind a word.
+    /// The id of an event that follows from a state: a word, followed by the first 128 bits of a hash of the
+    /// entire content, as hex.
     pub(crate) fn digest(word: &str, hash: [u8; 32]) -> Self {
         let hex: String = hash.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
         Self(format!("{word}-{hex}").into())
@@ -145,7 +146,7 @@ fn check_text(text: &str) -> Result<(), &'static str> {
     if text.is_empty() || text.len() > MAX_ID_BYTES {
         return Err("must have 1 to 128 UTF-8 bytes");
     }
-    // Nearly every id is printable ASCII, and this is in the path of every append.
+    // Nearly every id is printable ASCII, and this is on the path of every append.
     if text.bytes().all(|byte| (0x21..0x7f).contains(&byte)) {
         return Ok(());
     }

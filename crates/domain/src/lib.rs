@@ -1,9 +1,9 @@
 //! Words and rules of the Tollgate ledger. Pure: no clock, no I/O, no async, no randomness; time enters as data.
 //!
 //! Reading order: [`ids`] and [`position`] name things; [`phase`], [`tier`], [`metadata`] and [`config`] say
-//! what a task is ([`yaml`] is how files are read); [`limits`] follow from them; [`tokens`], [`usage`],
-//! [`money`] and [`price`] say what was used and what it cost; [`event`] is what the log holds; [`task`]
-//! decides commands; [`breach`] and [`gate`] judge.
+//! what a task is ([`yaml`] reads files); [`limits`] follow from them; [`tokens`], [`usage`], [`money`] and
+//! [`price`] say what was used and what it cost; [`event`] is what the log holds; [`task`] decides commands;
+//! [`breach`] and [`gate`] judge.
 
 #![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 
@@ -27,6 +27,6 @@ pub mod tier;
 pub mod time;
 pub mod tokens;
 pub mod usage;
-mod words;
+pub mod words;
 pub mod yaml;
 pub mod zone;

@@ -1,4 +1,4 @@
-//! Limits: `ceil(base × complexity × importance × phase weight)`, exact, then one ceil. For tokens and latency.
+//! Limits: `ceil(base × complexity × importance × phase weight)`, exact, with a single ceil. For tokens and latency.
 
 use std::fmt::Write;
 
@@ -10,8 +10,8 @@ use crate::metadata::{Enforcement, LimitOverride, TaskMetadata};
 use crate::phase::Phase;
 use crate::tier::{Complexity, Importance, ImportanceSource};
 
-/// The limits of a task with all that led to them. Computed once, when the task opens, and stored in that event; no
-/// config change moves them.
+/// The limits of a task with everything they were computed from. Computed once, when the task opens, and
+/// stored in that event; config changes do not affect them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TaskLimits {
     /// Scope tier.
@@ -24,17 +24,17 @@ pub struct TaskLimits {
     pub importance_multiplier: Decimal,
     /// Where the importance came from.
     pub importance_source: ImportanceSource,
-    /// The task's own factor on computed limits.
+    /// The task's own factor for computed limits.
     pub budget_multiplier: Option<Decimal>,
     /// One limit per phase, in order.
     pub phases: Vec<PhaseLimit>,
-    /// What the gate compares with.
+    /// The thresholds that the gate compares with.
     pub thresholds: Thresholds,
-    /// Percent of a limit that are announced.
+    /// The percentages of a limit that are reported.
     pub pressure_levels: Vec<u32>,
     /// Which time counts against latency limits.
     pub budgeted_latency: BudgetedLatency,
-    /// Hash of the config they follow from.
+    /// Hash of the config they were computed from.
     pub config_hash: String,
     /// What its owner should know: an override below the computed limit, a fallback.
     pub warnings: Vec<String>,
@@ -51,21 +51,21 @@ pub struct PhaseLimit {
     pub base_latency_ms: u64,
     /// The phase's weight.
     pub weight: Decimal,
-    /// The limit in tokens that holds.
+    /// The effective limit in tokens.
     pub tokens: u64,
-    /// The limit in milliseconds that holds.
+    /// The effective limit in milliseconds.
     pub latency_ms: u64,
-    /// What of it was set by an override.
+    /// The part of it that was set by an override.
     pub overridden: LimitOverride,
 }
 
 /// Limits that could not be computed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LimitError {
-    /// An override names a phase that the config lacks.
+    /// An override names a phase that is not in the config.
     #[error("budget_overrides: {0}")]
     UnknownPhase(#[from] UnknownPhase),
-    /// The product leaves the range of a limit.
+    /// The product exceeds the range of a limit.
     #[error("limit of {phase}: {base} × {factors} is above 18,446,744,073,709,551,615")]
     TooLarge {
         /// Which phase.
@@ -77,7 +77,7 @@ pub enum LimitError {
     },
 }
 
-/// The limits a task with this metadata has under this config.
+/// The limits of a task with this metadata under this config.
 ///
 /// # Errors
 ///
@@ -110,12 +110,12 @@ pub fn task_limits(config: &BudgetConfig, metadata: &TaskMetadata) -> Result<Tas
     Ok(limits)
 }
 
-/// As [`task_limits`]; where the calculation fails, the limits of Medium and medium with the failure as a warning, so
-/// that a task is never without limits because of arithmetic.
+/// Like [`task_limits`], but if the calculation fails, returns the limits of a Medium/medium task with the
+/// failure as a warning, so that a task is never without limits because of arithmetic.
 ///
 /// # Errors
 ///
-/// [`UnknownPhase`] for an override that names none: that is the caller's mistake, not a failed calculation.
+/// [`UnknownPhase`] for an override of a nonexistent phase: that is the caller's mistake, not a failed calculation.
 pub fn task_limits_or_fallback(
     config: &BudgetConfig,
     metadata: &TaskMetadata,
@@ -140,7 +140,7 @@ impl TaskLimits {
         self.phases.iter().find(|limit| limit.phase == *phase)
     }
 
-    /// Where a phase stands in the order.
+    /// The index of a phase in the order.
     #[must_use]
     pub fn index_of(&self, phase: &Phase) -> Option<usize> {
         self.phases.iter().position(|limit| limit.phase == *phase)
@@ -152,13 +152,13 @@ impl TaskLimits {
         self.phases.last().map(|limit| &limit.phase)
     }
 
-    /// The task's limit in tokens: each phase once, begun or not.
+    /// The task's limit in tokens: each phase once, whether started or not.
     #[must_use]
     pub fn total_tokens(&self) -> u64 {
         self.phases.iter().fold(0, |total: u64, limit| total.saturating_add(limit.tokens))
     }
 
-    /// The task's limit in milliseconds: each phase once, begun or not.
+    /// The task's limit in milliseconds: each phase once, whether started or not.
     #[must_use]
     pub fn total_latency_ms(&self) -> u64 {
         self.phases.iter().fold(0, |total: u64, limit| total.saturating_add(limit.latency_ms))
@@ -262,7 +262,7 @@ fn phase_limit(
     })
 }
 
-/// `ceil(base × factors)`, or `None` where it leaves `u64`.
+/// `ceil(base × factors)`, or `None` if it exceeds `u64`.
 fn ceil_product(base: u64, factors: impl Iterator<Item = Decimal>) -> Option<u64> {
     let mut mantissa = u128::from(base);
     let mut scale: u32 = 0;

@@ -1,4 +1,4 @@
-//! What a task says of itself when it opens: tiers, justification, overrides, labels.
+//! The metadata given when a task opens: tiers, justification, overrides, labels.
 
 use std::collections::BTreeMap;
 
@@ -8,24 +8,24 @@ use crate::decimal::Decimal;
 use crate::phase::Phase;
 use crate::tier::{Complexity, Importance};
 
-/// Most labels, and most tags, of one task: they travel in one event of at most 16 KiB.
+/// Most labels, and most tags, of one task: they share one event of at most 16 KiB.
 pub const MAX_LABELS: usize = 32;
 
-/// Longest label, tag, justification, reason and name of a person, in bytes.
+/// Longest label, tag, justification, reason or name of a person, in bytes.
 pub const MAX_TEXT_BYTES: usize = 2_000;
 
 /// A task's metadata as its owner gave it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TaskMetadata {
-    /// A line for people.
+    /// A one-line title for people.
     pub title: Option<String>,
-    /// Scope; medium when not stated.
+    /// Scope; medium if not stated.
     pub complexity: Option<Complexity>,
-    /// Worth; inferred from the tags, else medium, when not stated.
+    /// Value; if not stated, inferred from the tags, otherwise medium.
     pub importance: Option<Importance>,
     /// Why the task is as important as stated.
     pub justification: Option<String>,
-    /// Scales every computed limit; an absolute override wins over it.
+    /// Scales every computed limit; an absolute override takes precedence.
     pub budget_multiplier: Option<Decimal>,
     /// Absolute limits per phase.
     pub budget_overrides: BTreeMap<Phase, LimitOverride>,
@@ -39,7 +39,7 @@ pub struct TaskMetadata {
     pub author: Option<String>,
 }
 
-/// An absolute limit: no multiplier touches it.
+/// An absolute limit: no multiplier applies to it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LimitOverride {
     /// In tokens, if set.
@@ -51,9 +51,9 @@ pub struct LimitOverride {
 /// Whether a task is only tracked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Enforcement {
-    /// The gate decides by the rules.
+    /// The gate enforces the rules.
     #[default]
     On,
-    /// Tracking only: the gate decides and records, and never blocks this task.
+    /// Tracking only: the gate decides and records, but never blocks this task.
     Off,
 }

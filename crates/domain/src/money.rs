@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::decimal::{self, Decimal, DecimalError};
 
-/// Decimal places that are kept. A price of 0.000000075 USD per token needs 9; the rest is room for finer ones.
+/// Decimal places that are kept. A price of 0.000000075 USD per token needs 9; the rest is headroom for finer ones.
 pub const USD_PLACES: u32 = 18;
 
 /// An amount in 10⁻¹⁸ USD; negative in adjustments. `i128` holds ± 1.7 · 10²⁰ USD.
@@ -18,13 +18,13 @@ pub struct Usd(i128);
 /// Why an amount was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum MoneyError {
-    /// The text is no decimal number.
+    /// The text is not a decimal number.
     #[error("must be a decimal number of US dollars, for example 2.50")]
     NotANumber,
     /// Finer than 10⁻¹⁸ USD: it would have to be rounded.
     #[error("must have at most 18 decimal places, finer amounts would be rounded")]
     TooFine,
-    /// Larger than what is kept exactly.
+    /// Larger than what can be kept exactly.
     #[error("must lie within ±170,000,000,000,000,000,000 USD")]
     TooLarge,
 }
@@ -45,26 +45,26 @@ impl Usd {
         self.0
     }
 
-    /// Their sum, `None` where it leaves the range.
+    /// The sum, or `None` if it is out of range.
     #[must_use]
     pub fn checked_add(self, other: Self) -> Option<Self> {
         self.0.checked_add(other.0).map(Self)
     }
 
-    /// Their difference, `None` where it leaves the range.
+    /// The difference, or `None` if it is out of range.
     #[must_use]
     pub fn checked_sub(self, other: Self) -> Option<Self> {
         self.0.checked_sub(other.0).map(Self)
     }
 
-    /// This price times a count, `None` where it leaves the range.
+    /// This price times a count, or `None` if it is out of range.
     #[must_use]
     pub fn checked_times(self, count: i128) -> Option<Self> {
         self.0.checked_mul(count).map(Self)
     }
 
-    /// Their sum, held at the end of the range: a fold is total and must take every recorded event. The range is
-    /// out of reach for sums of checked amounts (10²⁰ USD).
+    /// The sum, clamped to the range: a fold is total and must handle every recorded event. Sums of checked
+    /// amounts (10²⁰ USD) never reach the limit in practice.
     #[must_use]
     pub fn saturating_add(self, other: Self) -> Self {
         Self(self.0.saturating_add(other.0))

@@ -1,12 +1,12 @@
-//! The nearest known name to one that was mistyped.
+//! The known name nearest to a mistyped one.
 
-/// `; did you mean `x`?` where a known name is near enough, else nothing. Ready to append to a message.
+/// `; did you mean `x`?` if a known name is close enough, otherwise empty. Ready to append to a message.
 #[must_use]
 pub fn hint<S: AsRef<str>>(given: &str, known: &[S]) -> String {
     find(given, known).map(|name| format!("; did you mean `{name}`?")).unwrap_or_default()
 }
 
-/// The known name nearest to `given`, ignoring case, if they differ in no more than a third of their letters.
+/// The known name closest to `given`, ignoring case, if they differ in no more than a third of their letters.
 #[must_use]
 pub fn find<'a, S: AsRef<str>>(given: &str, known: &'a [S]) -> Option<&'a str> {
     let given = given.to_lowercase();

@@ -1,4 +1,4 @@
-//! Phases are data: names from the config, in its order. No rule names one in code.
+//! Phases are data: names from the config, in its order. No rule hard-codes one.
 
 use std::fmt;
 use std::str::FromStr;
@@ -12,7 +12,7 @@ pub const DEFAULT_PHASES: [&str; 9] =
 /// Longest phase name: it is a column of reports and an attribute of metrics.
 pub const MAX_PHASE_BYTES: usize = 32;
 
-/// Name of a phase, in upper case; input in any case is taken.
+/// Name of a phase, in upper case; input is accepted in any case.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Phase(Box<str>);
@@ -29,7 +29,7 @@ impl Phase {
         &self.0
     }
 
-    /// The name as keys of configs and overrides spell it: lower case.
+    /// The name as spelled in configs and override keys: lower case.
     #[must_use]
     pub fn to_lowercase(&self) -> String {
         self.0.to_ascii_lowercase()
@@ -56,7 +56,7 @@ impl fmt::Display for Phase {
     }
 }
 
-/// What an orchestrator asks the gate to go on to: a phase, or the end of the task.
+/// Where an orchestrator asks the gate to go next: a phase, or the end of the task.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Advance {
     /// Enter this phase.
@@ -91,7 +91,7 @@ impl fmt::Display for Advance {
 pub struct ExecutionId {
     /// Which phase.
     pub phase: Phase,
-    /// The n-th execution of that phase, from 1, assigned when it starts.
+    /// The number of the execution of that phase, from 1, assigned when it starts.
     pub attempt: u32,
 }
 

@@ -9,11 +9,11 @@ use uuid::Uuid;
 use crate::gate::grouped;
 use crate::time::Timestamp;
 
-/// Partitions of every ledger. Fixed for its life: another number would move tasks between partitions and so
-/// break their order. 16 projector processes is more than the fold rate of one machine needs.
+/// The number of partitions of every ledger. Fixed for its lifetime: changing it would move tasks between
+/// partitions and so break their order. 16 projector processes are more than one machine's fold rate needs.
 pub const PARTITIONS: usize = 16;
 
-/// Place of a record in the ledger's one sequence. The first record is 1; 0 stands before it.
+/// Place of a record in the ledger's single sequence. The first record is 1; 0 is the place before it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Sequence(pub u64);
@@ -41,7 +41,7 @@ impl fmt::Display for Sequence {
     }
 }
 
-/// One of the 16 parts of the log, ordered in itself. A task lives in exactly one.
+/// One of the 16 parts of the log, each ordered in itself. A task lives in exactly one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct PartitionId(u8);
@@ -90,12 +90,12 @@ impl fmt::Display for PartitionId {
     }
 }
 
-/// Identity and creation time of a log. A restored or replaced log has another one.
+/// Identity and creation time of a log. A restored or replaced log gets a new one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Epoch {
     /// Random identity.
     pub id: Uuid,
-    /// When the log was made.
+    /// When the log was created.
     pub created_at: Timestamp,
 }
 
@@ -134,7 +134,7 @@ impl Position {
         self.sequences[partition.index()]
     }
 
-    /// The same of one partition: of the others it asks for nothing.
+    /// The same position for one partition only: it requires nothing of the others.
     #[must_use]
     pub fn only(&self, partition: PartitionId) -> Self {
         let mut only = Self::start(self.epoch);
@@ -172,14 +172,15 @@ impl Position {
         self.sequences.iter().copied().max().unwrap_or_default()
     }
 
-    /// For people, who do not compare 16 numbers: `record 1,234 of log 9f3c2ab1`. Programs take all of it.
+    /// For people, who do not compare 16 numbers: `record 1,234 of log 9f3c2ab1`. Programs use the full position.
     #[must_use]
     pub fn in_words(&self) -> String {
         let epoch = self.epoch.simple().to_string();
         format!("record {} of log {epoch:.8}", grouped(self.highest().0.into()))
     }
 
-    /// What a view that is here lacks of `wanted`, for people: `contains partition 3 up to record 120, asked was 125`.
+    /// What this view's position lacks of `wanted`, for people: `contains partition 3 up to record 120, asked
+    /// was 125`.
     #[must_use]
     pub fn behind(&self, wanted: &Self) -> String {
         let behind = |partition: &PartitionId| self.get(*partition) < wanted.get(*partition);
@@ -197,7 +198,7 @@ impl Position {
     }
 }
 
-/// A position's text as [`Position::in_words`] has it; what is no position, as it is.
+/// The text of a position in the form of [`Position::in_words`]; any other text unchanged.
 #[must_use]
 pub fn in_words(text: &str) -> String {
     text.parse::<Position>().map_or_else(|_| text.to_owned(), |position| position.in_words())
@@ -215,7 +216,7 @@ impl fmt::Display for Position {
     }
 }
 
-/// A text that is no position.
+/// A text that is not a position.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "position `{0}`: must be <32 hex digits>@<partition 0-15>:<sequence>,… as an earlier answer returned it"

@@ -1,11 +1,10 @@
-//! Text of others as it can be shown: no character in it moves a cursor, changes the order of what stands
-//! beside it, or hides.
+//! Makes foreign text safe to show: no character in it moves a cursor, reorders the text next to it, or hides.
 
 use std::borrow::Cow;
 use std::error::Error;
 
-/// Whether a character is not shown as it is: control characters, and those of formatting that are invisible
-/// or turn the direction of text. A line break and a tab are control characters, too.
+/// Whether a character is not shown as it is: control characters, and formatting characters that are
+/// invisible or change the direction of text. Line breaks and tabs are control characters, too.
 #[must_use]
 pub const fn is_hidden(c: char) -> bool {
     matches!(
@@ -16,13 +15,13 @@ pub const fn is_hidden(c: char) -> bool {
     )
 }
 
-/// A text of one line: what is hidden stands as `\u{202e}`, a line break as `\n`.
+/// A single-line text: hidden characters are escaped as `\u{202e}`, a line break as `\n`.
 #[must_use]
 pub fn printable(text: &str) -> Cow<'_, str> {
     if text.chars().any(is_hidden) { Cow::Owned(text.chars().map(of).collect()) } else { Cow::Borrowed(text) }
 }
 
-/// A text of several lines: as [`printable`], and tabs and the ends of lines, `\n` or `\r\n`, are kept.
+/// A multi-line text: like [`printable`], but keeps tabs and line endings, `\n` or `\r\n`.
 #[must_use]
 pub fn printable_lines(text: &str) -> Cow<'_, str> {
     let kept = |c: char| c == '\n' || c == '\t';
@@ -38,8 +37,8 @@ pub fn printable_lines(text: &str) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
-/// An error with all that is behind it: the outermost message alone says little. What a message says of its
-/// cause already is not said again.
+/// An error with its whole chain of causes: the outermost message alone says little. A cause already included
+/// in a message is not repeated.
 #[must_use]
 pub fn with_causes(error: &dyn Error) -> String {
     let mut text = error.to_string();

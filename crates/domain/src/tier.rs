@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::nearest;
 
-/// A text that names no tier.
+/// A text that is not a tier.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{field} `{value}`: must be one of {}{}", expected.join(", "), nearest::hint(value, expected))]
 pub struct UnknownTier {
@@ -33,12 +33,24 @@ macro_rules! tier {
             /// Their names, lowest first.
             pub const NAMES: &[&'static str] = &[$($text),+];
 
-            /// The name as configs, events and reports write it.
+            /// The name as written in configs, events and reports.
             #[must_use]
             pub const fn as_str(self) -> &'static str {
                 match self {
                     $(Self::$variant => $text),+
                 }
+            }
+        }
+
+        impl crate::words::Word for $name {
+            const NAMES: &'static [&'static str] = Self::NAMES;
+
+            fn as_str(self) -> &'static str {
+                Self::as_str(self)
+            }
+
+            fn from_word(word: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|tier| tier.as_str() == word)
             }
         }
 
@@ -67,7 +79,7 @@ tier!(
         Tiny => "Tiny",
         /// Up to 6 files and 360 lines.
         Small => "Small",
-        /// Up to 12 files and 720 lines; also where nothing is stated.
+        /// Up to 12 files and 720 lines; also the default if nothing is stated.
         #[default]
         Medium => "Medium",
         /// More than 12 files or 720 lines.
@@ -76,11 +88,11 @@ tier!(
 );
 
 tier!(
-    /// Worth of a task.
+    /// Value of a task.
     Importance, "importance", [
         /// Documentation, clean-up.
         Low => "low",
-        /// Where nothing is stated and no tag says otherwise.
+        /// The default if nothing is stated and no tag says otherwise.
         #[default]
         Medium => "medium",
         /// Core or user-facing.
@@ -93,16 +105,16 @@ tier!(
 /// Where a task's importance came from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ImportanceSource {
-    /// The task said so.
+    /// Stated by the task.
     Stated,
     /// Inferred from this tag.
     Tag(String),
-    /// Neither said nor inferred: medium.
+    /// Neither stated nor inferred: medium.
     Default,
 }
 
 impl Importance {
-    /// The importance that tags imply where a task states none; the highest one wins.
+    /// The importance implied by tags if a task states none; the highest one wins.
     #[must_use]
     pub fn inferred_from(tags: &[String]) -> Option<(Self, String)> {
         const RULES: [(&str, Importance); 8] = [
@@ -115,7 +127,7 @@ impl Importance {
             ("docs", Importance::Low),
             ("cleanup", Importance::Low),
         ];
-        // The rules stand from the highest tier down, so the first that matches any tag is the highest.
+        // The rules are listed from the highest tier down, so the first that matches any tag is the highest.
         RULES.iter().find_map(|(name, importance)| {
             let tag = tags.iter().find(|tag| tag.eq_ignore_ascii_case(name))?;
             Some((*importance, tag.clone()))

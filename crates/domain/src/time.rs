@@ -6,18 +6,18 @@ use std::str::FromStr;
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize};
 
-/// A day in milliseconds: the longest latency that is believed (EC8).
+/// A day in milliseconds: the longest latency that is considered plausible (EC8).
 pub const DAY_MS: u64 = 24 * 60 * 60 * 1000;
 
-/// Five minutes in milliseconds: how far clocks that are right may differ.
+/// Five minutes in milliseconds: how far correct clocks may differ.
 pub const AHEAD_MS: i64 = 5 * 60 * 1000;
 
-/// A point in time, in microseconds since 1970-01-01 UTC. Finer digits of an input are cut off.
+/// A point in time, in microseconds since 1970-01-01 UTC. More precise input is truncated.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Timestamp(i64);
 
-/// A text or number that is no time between the years 1 and 9999.
+/// A text or number that is not a time between the years 1 and 9999.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("time `{0}`: must be RFC 3339 between the years 1 and 9999, for example 2026-11-21T08:30:00Z")]
 pub struct InvalidTimestamp(pub String);
@@ -46,47 +46,47 @@ impl Timestamp {
         self.0
     }
 
-    /// Milliseconds from `earlier` to this, rounded down; negative when this is the earlier one.
+    /// Milliseconds from `earlier` to this time, rounded down; negative if this is the earlier one.
     #[must_use]
     pub fn millis_since(self, earlier: Self) -> i64 {
         self.0.saturating_sub(earlier.0).div_euclid(1000)
     }
 
-    /// How long something took that began at `start` and ended now.
+    /// The duration of something that began at `start` and ends now.
     ///
     /// # Errors
     ///
-    /// What was measured, where it cannot be believed: an end before the start, or more than a day after it (EC8).
+    /// The measured value, if it is implausible: an end before the start, or more than a day after it (EC8).
     pub fn latency_since(self, start: Self) -> Result<u64, i64> {
         let measured = self.millis_since(start);
         u64::try_from(measured).ok().filter(|ms| *ms <= DAY_MS).ok_or(measured)
     }
 
-    /// This time of a producer, as far as it can be believed beside the time when the ledger recorded it:
-    /// what lies more than a day ahead of that comes from a clock that is wrong, and happened when it was
-    /// recorded. What lies behind it may be old.
+    /// This producer time, corrected by the time when the ledger recorded it: a time more than a day ahead of
+    /// that comes from a wrong clock and is replaced by the recording time. A time behind it may simply be
+    /// old.
     #[must_use]
     pub fn believed(self, recorded_at: Self) -> Self {
         let ahead = u64::try_from(self.millis_since(recorded_at)).unwrap_or_default();
         if ahead > DAY_MS { recorded_at } else { self }
     }
 
-    /// How far this time of a producer lies from the time when the ledger recorded it, in milliseconds, where
-    /// that is more than clocks and ways account for: more than five minutes ahead (positive), or more than a
-    /// day behind (negative). `None`: it is believable.
+    /// How far this producer time is from the time when the ledger recorded it, in milliseconds, if that is
+    /// more than clocks and transport explain: more than five minutes ahead (positive), or more than a day
+    /// behind (negative). `None`: it is plausible.
     #[must_use]
     pub fn skew_ms(self, recorded_at: Self) -> Option<i64> {
         let ahead = self.millis_since(recorded_at);
         (ahead > AHEAD_MS || ahead < DAY_MS.cast_signed().wrapping_neg()).then_some(ahead)
     }
 
-    /// This time of a producer where it is [believable](Self::skew_ms), else the time when the ledger recorded it.
+    /// This producer time if it is [plausible](Self::skew_ms), otherwise the time when the ledger recorded it.
     #[must_use]
     pub fn unless_skewed(self, recorded_at: Self) -> Self {
         if self.skew_ms(recorded_at).is_some() { recorded_at } else { self }
     }
 
-    /// This time moved by milliseconds, held within the range that can be written.
+    /// This time moved by some milliseconds, clamped to the range that can be written.
     #[must_use]
     pub fn plus_millis(self, millis: i64) -> Self {
         Self::from_micros(self.0.saturating_add(millis.saturating_mul(1000))).unwrap_or(self)
@@ -114,7 +114,7 @@ impl FromStr for Timestamp {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let invalid = || InvalidTimestamp(text.chars().take(40).collect());
-        // The library also takes a space there, which other readers of the same text refuse.
+        // The library also accepts a space there, which other readers of the same text reject.
         if !matches!(text.as_bytes().get(10), Some(b'T' | b't')) {
             return Err(invalid());
         }

@@ -2,12 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Largest count of one kind in one event: a thousand times the largest context windows times a million. More is a
-/// producer's error, and refusing it keeps every sum far inside `i128`.
+/// Largest count of one kind in one event: a million times the largest context windows. More is a producer's
+/// error, and refusing it keeps every sum far inside `i128`.
 pub const MAX_TOKENS_PER_EVENT: u64 = 1_000_000_000_000;
 
-/// What a model reported for one call, each kind apart. The kinds do not overlap, except that `reasoning` is the
-/// part of `output` that was not shown, and `cache_write_1h` a part of `cache_write`.
+/// What a model reported for one call, separately for each kind. The kinds do not overlap, except that
+/// `reasoning` is the part of `output` that was not shown, and `cache_write_1h` a part of `cache_write`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct TokenCounts {
     /// Input that was neither read from nor written to a cache.
@@ -20,7 +20,7 @@ pub struct TokenCounts {
     pub output: u64,
     /// The part of `output` spent on reasoning.
     pub reasoning: u64,
-    /// The part of `cache_write` that the cache keeps for an hour instead of minutes: it has a price of its own.
+    /// The part of `cache_write` that the cache keeps for an hour instead of minutes: it has its own price.
     pub cache_write_1h: u64,
 }
 
@@ -37,7 +37,7 @@ pub enum TokenError {
         /// Output tokens given.
         output: u64,
     },
-    /// More written for an hour than written.
+    /// More tokens written for an hour than written in total.
     #[error(
         "tokens.cache_write_1h is {one_hour}, more than tokens.cache_write {written}: it is a part of cache_write"
     )]
@@ -58,7 +58,7 @@ pub enum TokenError {
 }
 
 impl TokenCounts {
-    /// All tokens, each counted once (`reasoning` lies in `output`).
+    /// All tokens, each counted once (`reasoning` is part of `output`).
     #[must_use]
     pub fn total(&self) -> u64 {
         self.input().saturating_add(self.output)
@@ -91,8 +91,9 @@ impl TokenCounts {
         Ok(())
     }
 
-    /// What is left of them after a change, no kind below zero, and what the change takes away beyond that.
-    /// What lies in another kind is cut to it: a change of output that does not mention reasoning takes both.
+    /// What is left after a change, with no kind below zero, and the excess that the change subtracts beyond
+    /// that. A part of another kind is capped by it: a change of output that does not mention reasoning
+    /// reduces both.
     #[must_use]
     pub fn changed(&self, change: &TokenSums) -> (Self, Self) {
         let one = |count: u64, change: i128| {
@@ -111,7 +112,7 @@ impl TokenCounts {
             cache_write,
             output,
             reasoning: reasoning.min(output),
-            // A correction does not say for how long: what was written for an hour stays so, as far as it is left.
+            // A correction does not name a lifetime: what was written for an hour stays so, as far as any is left.
             cache_write_1h: self.cache_write_1h.min(cache_write),
         };
         let excess = Self {
@@ -162,7 +163,7 @@ impl TokenSums {
             .saturating_add(self.output)
     }
 
-    /// The total as usage to compare with a limit: never below zero.
+    /// The total as usage to compare with a limit, never below zero.
     #[must_use]
     pub fn used(&self) -> u128 {
         u128::try_from(self.total()).unwrap_or_default()
@@ -177,7 +178,7 @@ impl TokenSums {
         self.reasoning = self.reasoning.saturating_add(other.reasoning);
     }
 
-    /// Each kind without the other's. Saturates as [`TokenSums::add`] does.
+    /// Subtracts each kind. Saturates like [`TokenSums::add`].
     #[must_use]
     pub fn without(&self, other: &Self) -> Self {
         Self {

@@ -1,4 +1,4 @@
-//! What a model call used: reported by the model, or estimated from text lengths where it reported nothing.
+//! What a model call used: reported by the model, or estimated from text lengths if it reported nothing.
 
 use std::collections::BTreeMap;
 
@@ -13,15 +13,15 @@ use crate::tokens::{TokenCounts, TokenSums};
 pub struct UsageRecorded {
     /// The execution it belongs to; `None`: unphased, counted in the task's totals.
     pub execution: Option<NamedExecution>,
-    /// Who served the model, where known.
+    /// Who served the model, if known.
     pub provider: Option<String>,
-    /// Which model, where known.
+    /// Which model, if known.
     pub model: Option<String>,
-    /// Which part of the producer called.
+    /// Which part of the producer made the call.
     pub component: Option<String>,
     /// The provider's id of the call.
     pub request_id: Option<String>,
-    /// The provider's tier that served it, where known.
+    /// The provider's tier that served it, if known.
     pub service_tier: Option<String>,
     /// Free pairs.
     pub labels: BTreeMap<String, String>,
@@ -33,7 +33,7 @@ pub struct UsageRecorded {
     pub cost: Cost,
 }
 
-/// The execution that usage names. Without an attempt: the latest one that the ledger saw start.
+/// The execution that usage refers to. Without an attempt: the latest one that the ledger saw start.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct NamedExecution {
     /// Which phase.
@@ -42,7 +42,7 @@ pub struct NamedExecution {
     pub attempt: Option<u32>,
 }
 
-/// Usage × price, computed once by whoever appends.
+/// Usage × price, computed once by the appender.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Cost {
     /// Priced with this version of the price book.
@@ -64,17 +64,17 @@ pub struct UsageAdjusted {
     pub adjusts: String,
     /// That usage's producer.
     pub adjusts_producer: String,
-    /// What to add to each kind; negative takes away.
+    /// What to add to each kind; negative subtracts.
     pub tokens: TokenSums,
     /// Why.
     pub reason: String,
     /// Who.
     pub author: Option<String>,
-    /// What the appender found of the adjusted usage; `None`: not found, counted in the task's totals only.
+    /// What the appender found about the adjusted usage; `None`: not found, counted in the task's totals only.
     pub resolved: Option<AdjustedUsage>,
 }
 
-/// The usage that an adjustment names, as the appender found it.
+/// The usage that an adjustment refers to, as the appender found it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AdjustedUsage {
     /// Its execution.
@@ -83,14 +83,15 @@ pub struct AdjustedUsage {
     pub provider: Option<String>,
     /// Its model.
     pub model: Option<String>,
-    /// What the correction costs or gives back, at the price of the adjusted usage's model.
+    /// What the correction costs or refunds, at the price of the adjusted usage's model.
     pub cost: Cost,
-    /// What the correction takes away beyond what was left of the usage after earlier corrections: it is not counted.
+    /// What the correction subtracts beyond what was left of the usage after earlier corrections: it is not counted.
     pub excess: TokenCounts,
 }
 
 impl UsageAdjusted {
-    /// What it changes: no more is taken away than was left of the usage. Of usage that was not found, all.
+    /// What it changes: it subtracts no more than was left of the usage. If the usage was not found, all of
+    /// it counts.
     #[must_use]
     pub fn counted(&self) -> TokenSums {
         let mut counted = self.tokens;
@@ -100,17 +101,17 @@ impl UsageAdjusted {
         counted
     }
 
-    /// How many tokens it takes away beyond what was left of the usage.
+    /// How many tokens it subtracts beyond what was left of the usage.
     #[must_use]
     pub fn excess(&self) -> u64 {
-        // Reasoning is a part of output: more of it alone is too much, too.
+        // Reasoning is part of output: an excess of reasoning alone is still an excess.
         self.resolved.as_ref().map_or(0, |resolved| resolved.excess.total().max(resolved.excess.reasoning))
     }
 }
 
-/// Tokens of text whose usage no model reported: `ceil((prompt chars + completion chars) / 4)`.
+/// Tokens of text for which no model reported usage: `ceil((prompt chars + completion chars) / 4)`.
 ///
-/// The completion's share is its own ceil; the prompt's is the rest, so that the sum keeps to the formula.
+/// The completion's share is rounded up on its own; the prompt's is the rest, so that the sum matches the formula.
 #[must_use]
 pub fn estimate(prompt_chars: u64, completion_chars: u64) -> TokenCounts {
     let total = prompt_chars.saturating_add(completion_chars).div_ceil(4);

@@ -1,10 +1,25 @@
 //! Enums whose variants are words: in files, events and answers.
 
-/// An enum whose variants are words.
+/// A value that is one word of a closed list.
+pub trait Word: Copy + 'static {
+    /// The words, in order.
+    const NAMES: &'static [&'static str];
+
+    /// The word that events and answers use.
+    #[must_use]
+    fn as_str(self) -> &'static str;
+
+    /// The value of a word; `None` if it is not in the list.
+    #[must_use]
+    fn from_word(word: &str) -> Option<Self>;
+}
+
+/// Declares an enum whose variants are words.
+#[macro_export]
 macro_rules! words {
-    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $text:literal),+ }) => {
+    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $text:literal),+ $(,)? }) => {
         $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, ::serde::Serialize, ::serde::Deserialize)]
         pub enum $name {
             $($(#[$variant_doc])* $variant),+
         }
@@ -21,7 +36,7 @@ macro_rules! words {
                 }
             }
 
-            /// The value of a word, if it is one.
+            /// The value of a word; `None` if it is not in the list.
             #[must_use]
             pub fn from_word(word: &str) -> Option<Self> {
                 match word {
@@ -31,8 +46,20 @@ macro_rules! words {
             }
         }
 
-        impl std::fmt::Display for $name {
-            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        impl $crate::words::Word for $name {
+            const NAMES: &'static [&'static str] = &[$($text),+];
+
+            fn as_str(self) -> &'static str {
+                Self::as_str(self)
+            }
+
+            fn from_word(word: &str) -> Option<Self> {
+                Self::from_word(word)
+            }
+        }
+
+        impl ::std::fmt::Display for $name {
+            fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
                 f.pad(self.as_str())
             }
         }

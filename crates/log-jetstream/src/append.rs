@@ -1,4 +1,5 @@
-//! Appending: one record, one message, the same bytes under the same batch id until the server has answered.
+//! Appending: one record is one message, sent with the same bytes under the same batch id until the server
+//! has answered.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -20,7 +21,7 @@ use crate::publish::{Message, Published, publish};
 use crate::shared::Shared;
 use crate::topology;
 
-/// A batch is decided anew when the server knows more than this process did. Once is the rule.
+/// A batch is decided again when the server knows more than this process did. Usually once is enough.
 const DECISIONS: usize = 4;
 
 /// Appends a batch.
@@ -35,18 +36,18 @@ pub(crate) async fn append(shared: &Arc<Shared>, batch: Batch) -> Result<Receipt
         let admission = shared.ids().admit(&checked);
         match admission {
             Admission::Known(mut outcomes) => {
-                // A conflict within the batch names the record that the batch would have been.
+                // A conflict within the batch names the record that the batch would have become.
                 stored_at(shared.identity.seen().next(), &mut outcomes);
                 return Ok(receipt(shared, &checked, outcomes));
             }
             Admission::Busy => {
-                // The sender lives as long as `shared`, so there is always another change to wait for.
+                // The sender lives as long as `shared`, so waiting for another change cannot fail.
                 let _ = ended.changed().await;
             }
             Admission::Publish(outcomes, taken) => {
                 let held = Held { shared: Arc::clone(shared), checked: Arc::clone(&checked), taken };
                 let work = store(Arc::clone(shared), held, outcomes);
-                // An append whose caller has gone is still stored, and its ids are known.
+                // An append whose caller is gone is still stored, and its ids are known.
                 if let Some(outcomes) = Outlive::new(work).await? {
                     return Ok(receipt(shared, &checked, outcomes));
                 }
@@ -61,7 +62,7 @@ pub(crate) async fn append(shared: &Arc<Shared>, batch: Batch) -> Result<Receipt
     }
 }
 
-/// Holds the ids of a batch while it is on its way.
+/// Holds the ids of a batch while it is in flight.
 pub(crate) struct Held {
     pub(crate) shared: Arc<Shared>,
     pub(crate) checked: Arc<Checked>,
@@ -75,7 +76,7 @@ impl Drop for Held {
     }
 }
 
-/// Bytes that wait for the server, and the place among the records on their way.
+/// Room for bytes that wait for the server, and for one of the records in flight.
 pub(crate) struct Room {
     shared: Arc<Shared>,
     bytes: usize,
@@ -103,7 +104,8 @@ impl Drop for Room {
     }
 }
 
-/// Publishes the new events of a batch as a record. `None`: the server knew some of them; their ids are known here now.
+/// Publishes the new events of a batch as a record. `None` if the server knew some of them; their ids are
+/// known here now.
 async fn store(
     shared: Arc<Shared>,
     held: Held,
@@ -161,9 +163,9 @@ pub(crate) fn message(checked: &Checked, outcomes: &[AppendOutcome], record: Byt
 
 /// The record that the server has under a batch id.
 enum Twin {
-    /// The one that was published here: an earlier try had arrived.
+    /// The one published here: an earlier try had arrived.
     Same,
-    /// Another one, of another process. Its ids are known now.
+    /// A different one, from another process. Its ids are known now.
     Other,
 }
 
@@ -178,8 +180,8 @@ async fn twin(
     };
     let found = message_at(shared, sequence).await.map_err(unknown)?;
     let found = found.ok_or_else(|| unknown("it is not there".to_owned()))?;
-    // Another process that appends the same events in the same millisecond writes the same bytes: of two that
-    // claim something by an event, one is to be told that it appended it.
+    // Another process that appends the same events in the same millisecond writes the same bytes: if two
+    // processes claim something with an event, only one of them may be told that it appended it.
     if tried_before && found.payload == *record {
         return Ok(Twin::Same);
     }
@@ -191,19 +193,19 @@ async fn twin(
     Ok(Twin::Other)
 }
 
-/// What follows from another message than expected at the end of a subject.
+/// What follows from an unexpected last message on a subject.
 enum AfterWrong {
     /// The server has these events; their ids are known now.
     Known,
-    /// Nobody decided: foreign messages stand behind the expected decision, this one last.
+    /// No one has decided: foreign messages follow the expected decision, this one being the last.
     Expect(Sequence),
-    /// The server refuses, and nothing is known that stands behind the expected decision: who leads the
-    /// stream changes, or the server has not heard of that decision. The same is tried again.
+    /// The server refuses, and nothing is known to follow the expected decision: the leadership of the stream
+    /// is changing, or the server has not heard of that decision. The same message is tried again.
     Open(String),
 }
 
-/// Another decision about the subject stands in the stream. It may be this one, from an earlier try that the server's
-/// window has forgotten.
+/// There is another decision about the subject in the stream. It may be this one, from an earlier try that
+/// has left the server's deduplication window.
 async fn after_another_decision(
     shared: &Shared,
     batch: &Batch,

@@ -1,5 +1,6 @@
-//! Where a reader's chain begins. The stream stores no chain: readers compute it from its first record. What was
-//! computed once is remembered, so that a later reader of the process begins near where it is asked to.
+//! Where a reader's chain begins. The stream stores no chain: readers compute it from its first record.
+//! Computed chains are remembered, so that a later reader of the process begins close to where it was asked
+//! to.
 
 use std::collections::BTreeMap;
 
@@ -7,13 +8,13 @@ use tollgate_domain::position::{PARTITIONS, PartitionId, Sequence};
 use tollgate_log::contract::Partitions;
 use tollgate_log::key::{ChainHash, RecordHash};
 
-/// Records between two anchors of a reader near the stream's end: so many are read again at most.
+/// Number of records between two anchors of a reader near the stream's end, and so the most that are reread.
 pub(crate) const ANCHOR_EVERY: u64 = 1024;
 
-/// Most anchors, about 150 kB. They lie close near the stream's end and wider apart the older they are.
+/// The most anchors, about 150 kB. They are dense near the stream's end and sparser the older they are.
 const MAX_ANCHORS: usize = 256;
 
-/// Chains that were computed or told, by the sequence they contain everything up to.
+/// Chains that were computed or provided, by the sequence up to which they contain everything.
 #[derive(Debug, Default)]
 pub(crate) struct Anchors(BTreeMap<Sequence, Anchor>);
 
@@ -27,7 +28,7 @@ struct Anchor {
 /// The chains of a reader's partitions.
 #[derive(Clone, Debug)]
 pub(crate) struct Chains {
-    /// Everything up to here is in them.
+    /// The chains contain everything up to here.
     pub(crate) through: Sequence,
     chains: [ChainHash; PARTITIONS],
 }
@@ -47,7 +48,7 @@ impl Anchors {
         self.tell(chains.through, partitions.iter().map(|it| (it, chains.chains[it.index()])));
     }
 
-    /// Takes chains that are known through a sequence.
+    /// Adds chains that are known up to and including a sequence.
     pub(crate) fn tell(
         &mut self,
         through: Sequence,
@@ -64,8 +65,8 @@ impl Anchors {
         }
     }
 
-    /// Forgets the anchor without which the gap it leaves is smallest for its age. Never the one that was
-    /// told last: its reader has yet to begin.
+    /// Forgets the anchor whose removal leaves the smallest gap for its age. Never the one provided last: its
+    /// reader has yet to begin.
     fn forget_one(&mut self, told: Sequence) {
         let places: Vec<u64> = self.0.keys().map(|sequence| sequence.0).collect();
         let end = places.last().copied().unwrap_or_default();
@@ -88,7 +89,7 @@ impl Anchors {
 }
 
 impl Chains {
-    /// At a place where they are not known.
+    /// Chains at a sequence where they are not known.
     pub(crate) const fn unknown(through: Sequence) -> Self {
         Self { through, chains: [ChainHash::START; PARTITIONS] }
     }
@@ -170,7 +171,7 @@ mod tests {
             let allowed = ANCHOR_EVERY + back / 5;
             assert!(again(back) <= allowed, "{back} before the end: {} are read again", again(back));
         }
-        // One that is told is kept, however old it is.
+        // One that was provided is kept, however old it is.
         anchors.tell(Sequence(777), [(PartitionId::new(0).unwrap(), ChainHash::START)]);
         assert!(anchors.0.len() <= MAX_ANCHORS && anchors.0.contains_key(&Sequence(777)));
     }

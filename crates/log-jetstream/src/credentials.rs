@@ -1,5 +1,5 @@
-//! Who a client is, and how its connection is kept from others' eyes. Secrets come from files that only their owner can
-//! read, or as values; they stand in no message and in no debug output.
+//! Who a client is, and how its connection is encrypted. Secrets come as values or from files that only their
+//! owner can read; they appear in no message and no debug output.
 
 use std::fmt;
 use std::fs::File;
@@ -11,7 +11,7 @@ use async_nats::ConnectOptions;
 /// Who a client is.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub enum Credentials {
-    /// Nobody in particular, or who the address says (`nats://user:password@host`).
+    /// No credentials, or those in the address (`nats://user:password@host`).
     #[default]
     None,
     /// A user with a password.
@@ -29,40 +29,41 @@ pub enum Credentials {
     Nkey(PathBuf),
 }
 
-/// A secret, or the file it stands in.
+/// A secret, or the file that contains it.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Secret {
-    /// Itself.
+    /// The secret itself.
     Value(String),
-    /// The file. Spaces and line ends around it do not count.
+    /// The file. White space around the secret is ignored.
     File(PathBuf),
 }
 
 /// How a connection is encrypted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tls {
-    /// Refuse a server without TLS. An address that begins with `tls://` asks for it too, and so does a file here.
+    /// Refuse a server without TLS. An address that begins with `tls://` has the same effect, and so does any
+    /// file given here.
     pub required: bool,
-    /// Certificates of who may vouch for the server; else those of the system.
+    /// Certificates of the authorities that may vouch for the server; by default those of the system.
     pub ca: Option<PathBuf>,
-    /// This client's certificate, and those between it and the server's authority.
+    /// This client's certificate, and any between it and the server's authority.
     pub certificate: Option<PathBuf>,
-    /// Its key. Only its owner may be able to read it.
+    /// Its key. The file must be readable by its owner only.
     pub key: Option<PathBuf>,
 }
 
-/// What flags say of who the client is: at most one way of it.
+/// What the flags say about the client's identity: at most one kind of credentials.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Access {
-    /// A user: with a password.
+    /// A user; needs a password.
     pub user: Option<String>,
     /// Its password.
     pub password: Option<String>,
-    /// The file in which the password stands.
+    /// The file that contains the password.
     pub password_file: Option<PathBuf>,
     /// A token.
     pub token: Option<String>,
-    /// The file in which the token stands.
+    /// The file that contains the token.
     pub token_file: Option<PathBuf>,
     /// A credentials file.
     pub credentials_file: Option<PathBuf>,
@@ -73,10 +74,10 @@ pub struct Access {
 /// Why credentials cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CredentialsError {
-    /// More than one way, or half of one.
+    /// More than one kind of credentials, or only half of one.
     #[error("credentials for NATS: {0}")]
     Ambiguous(String),
-    /// An address that is none.
+    /// Not a valid address.
     #[error("the address {shown}: {reason}; write nats://HOST:4222, or several, joined by commas")]
     Address {
         /// The address, without a user.
@@ -87,20 +88,20 @@ pub enum CredentialsError {
     /// A file cannot be read.
     #[error("reading the {what} {}: {reason}", path.display())]
     Unreadable {
-        /// What is in it.
+        /// What the file contains.
         what: &'static str,
         /// The file.
         path: PathBuf,
-        /// The system's message, or what is wrong with its content. Never the content.
+        /// The system's message, or what is wrong with the content; never the content itself.
         reason: String,
     },
-    /// Others can read a secret.
+    /// A secret is readable by others.
     #[error(
         "the {what} {shown} can be read by others than its owner (mode {mode:04o}); run: chmod 600 {shown}",
         shown = path.display()
     )]
     Open {
-        /// What is in it.
+        /// What the file contains.
         what: &'static str,
         /// The file.
         path: PathBuf,
@@ -152,7 +153,8 @@ fn ambiguous_secret<T>(what: &str) -> Result<T, CredentialsError> {
 }
 
 impl Credentials {
-    /// These, or the others where there are none of these: no client is two users.
+    /// These credentials, or the others if there are none: giving both is an error, since a client cannot be
+    /// two users.
     pub(crate) fn or(self, in_address: Self) -> Result<Self, CredentialsError> {
         match (self, in_address) {
             (one, Self::None) | (Self::None, one) => Ok(one),
@@ -163,7 +165,7 @@ impl Credentials {
         }
     }
 
-    /// Sets them, reading the files they stand in.
+    /// Sets them, reading the files that contain them.
     pub(crate) fn apply(&self, options: ConnectOptions) -> Result<ConnectOptions, CredentialsError> {
         Ok(match self {
             Self::None => options,
@@ -204,7 +206,7 @@ impl Secret {
 }
 
 impl Tls {
-    /// Sets it, after a look at the files: the library reads them with each new connection.
+    /// Sets it, after checking the files: the library reads them on every new connection.
     pub(crate) fn apply(&self, options: ConnectOptions) -> Result<ConnectOptions, CredentialsError> {
         let mut options = options;
         if self.required || self.ca.is_some() || self.certificate.is_some() || self.key.is_some() {
@@ -232,7 +234,7 @@ impl Tls {
     }
 }
 
-/// Reads a file that only its owner may be able to read.
+/// Reads a file that must be readable by its owner only.
 fn read_secret(what: &'static str, path: &Path) -> Result<String, CredentialsError> {
     let mut file = open(what, path)?;
     check_mode(what, path, &file)?;

@@ -9,18 +9,18 @@ use crate::get::{last_of, message_at, next_of};
 use crate::message;
 use crate::shared::{CompareError, Shared};
 
-/// What stands last on the subject of a decision.
+/// What is last on the subject of a decision.
 pub(crate) enum Latest {
-    /// Nothing, or nothing but foreign messages before the decision that was expected.
+    /// Nothing, or only foreign messages before the expected decision.
     None,
     /// A decision.
     Decision(Sequence, Record),
-    /// Foreign messages only, behind the decision that was expected; the last one.
+    /// Only foreign messages, after the expected decision; this is the last one.
     Foreign(Sequence),
 }
 
 impl Latest {
-    /// Whether it comes before a decision that somebody has seen.
+    /// Whether it comes before a decision that has been seen.
     fn is_before(&self, expected: Sequence) -> bool {
         match self {
             Self::None => expected > Sequence::ZERO,
@@ -29,11 +29,11 @@ impl Latest {
     }
 }
 
-/// What stands last on a subject, where the last decision known here is `expected`.
+/// What is last on a subject, if the last decision known here is `expected`.
 ///
 /// # Errors
 ///
-/// [`AppendError::Unknown`] where that cannot be said at the moment.
+/// [`AppendError::Unknown`] if that cannot be determined at the moment.
 pub(crate) async fn last_decision(
     shared: &Shared,
     subject: &str,
@@ -43,9 +43,9 @@ pub(crate) async fn last_decision(
     if !shared.is_replicated() || !latest.is_before(expected) {
         return Ok(latest);
     }
-    // Of replicas this may be the word of a leader that was cut off and has not heard of the expected one. It
-    // may answer in between where the new one answers before and after. Only what stands is a fact: nothing
-    // can stand there, or something else does.
+    // With replicas, this may be the answer of a leader that was cut off and has not heard of the expected
+    // decision. It may answer in between, with the new leader answering before and after. Only what is in the
+    // stream is a fact: either nothing can be there, or something else is.
     let info = shared.compare().await.map_err(|error| match error {
         CompareError::Regressed(regression) => AppendError::Stopped { reason: regression.to_string() },
         CompareError::Unanswered(reason) => unknown(reason),
@@ -73,7 +73,8 @@ async fn said_last(shared: &Shared, subject: &str, expected: Sequence) -> Result
     if let Some(record) = decision(last, subject)? {
         return Ok(Latest::Decision(end, record));
     }
-    // Forward from what is known: a server answers which message is next of a subject, not which one was before.
+    // Forward from what is known: a server can tell which message of a subject comes next, not which one came
+    // before.
     let (mut latest, mut after) =
         if end < expected { (Latest::None, Sequence::ZERO) } else { (Latest::Foreign(end), expected) };
     while after < end {
@@ -90,7 +91,7 @@ const fn unknown(reason: String) -> AppendError {
     AppendError::Unknown { reason }
 }
 
-/// The record of a message; `None`: it is foreign.
+/// The record of a message; `None` if it is foreign.
 fn decision(message: StreamMessage, subject: &str) -> Result<Option<Record>, AppendError> {
     let sequence = message.sequence;
     let read = message::read(&message.subject, Some(&message.headers), message.payload);

@@ -1,4 +1,4 @@
-//! The consumer of the inbox, which all drainers share: making it, and comparing what the server made of it.
+//! The consumer of the inbox, shared by all drainers: creating it, and comparing what the server created.
 
 use std::time::Duration;
 
@@ -9,10 +9,10 @@ use async_nats::jetstream::{self, ErrorCode};
 use crate::setup::error::{Difference, SetupError, difference, refused};
 use crate::topology::DRAIN;
 
-/// How long a drainer may take for a message before another one gets it: longer than an append is tried.
+/// How long a drainer may take for a message before the server redelivers it: longer than an append is tried.
 pub const ACK_WAIT: Duration = Duration::from_secs(60);
 
-/// Messages that are with drainers at once, all together.
+/// The most messages that are with drainers at once, over all drainers.
 pub const MAX_ACK_PENDING: i64 = 256;
 
 /// The consumer that all drainers share.
@@ -29,9 +29,9 @@ fn config() -> pull::Config {
     }
 }
 
-/// Makes the consumer unless it is there, then reads it back and compares.
+/// Creates the consumer unless it exists, then reads it back and compares.
 pub(crate) async fn init(context: &jetstream::Context, stream: &str) -> Result<(), SetupError> {
-    // Making one that is there would change it.
+    // Creating one that exists would change it.
     if found(context, stream).await?.is_none() {
         let made: Result<PullConsumer, _> = context.create_consumer_on_stream(config(), stream).await;
         made.map_err(|error| refused(stream, "making its consumer", &error))?;
@@ -49,7 +49,7 @@ pub(crate) async fn init(context: &jetstream::Context, stream: &str) -> Result<(
     Err(SetupError::Differs { stream: stream.to_owned(), differences })
 }
 
-/// What must be so for nothing to get lost; the rest is the operator's choice.
+/// What must hold so that nothing is lost; the rest is the operator's choice.
 pub(crate) fn differences(found: &consumer::Config) -> Vec<Difference> {
     let needed = config();
     let mut differences = Vec::new();
@@ -60,7 +60,7 @@ pub(crate) fn differences(found: &consumer::Config) -> Vec<Difference> {
     differences
 }
 
-/// The consumer, if it is there.
+/// The consumer, if it exists.
 pub(crate) async fn found(
     context: &jetstream::Context,
     stream: &str,

@@ -3,10 +3,10 @@
 use tollgate_domain::position::{PartitionId, Position, Sequence};
 use uuid::Uuid;
 
-/// The last record of every partition as of one sequence of the stream, where it is known.
+/// The last record of every partition at one sequence of the stream, once known.
 #[derive(Debug)]
 pub(crate) struct Frontier {
-    /// Every record up to here is in the position; `None`: not known yet.
+    /// The position contains every record up to here; `None` if not known yet.
     through: Option<Sequence>,
     position: Position,
 }
@@ -16,7 +16,7 @@ impl Frontier {
         Self { through: empty.then_some(Sequence::ZERO), position: Position::start(epoch) }
     }
 
-    /// Takes a record in, if it is the next one.
+    /// Adds a record, if it is the next one.
     pub(crate) fn advance(&mut self, partition: PartitionId, sequence: Sequence) {
         if self.through.is_some_and(|through| through.next() == sequence) {
             self.through = Some(sequence);
@@ -24,14 +24,14 @@ impl Frontier {
         }
     }
 
-    /// Passes a message that is in no partition, if it is the next one.
+    /// Skips a message that is in no partition, if it is the next one.
     pub(crate) fn pass(&mut self, sequence: Sequence) {
         if self.through.is_some_and(|through| through.next() == sequence) {
             self.through = Some(sequence);
         }
     }
 
-    /// The position of an end that contains this record, if it is known.
+    /// The position of a stream end that contains this record, if it is known.
     pub(crate) fn at(&self, last: Sequence) -> Option<&Position> {
         self.through.is_some_and(|through| through >= last).then_some(&self.position)
     }

@@ -1,5 +1,5 @@
-//! Single messages of the stream. Of one with replicas its leader is asked: any replica may answer a direct
-//! question, also one that has yet to hear of what was acknowledged.
+//! Single messages of the stream. With replicas the leader is queried: any replica may answer a direct get,
+//! even one that has yet to hear of what was acknowledged.
 
 use async_nats::jetstream::message::StreamMessage;
 use async_nats::jetstream::stream::{
@@ -10,7 +10,7 @@ use tollgate_domain::printable::with_causes;
 
 use crate::shared::Shared;
 
-/// The message at a sequence; `None`: there is none. An error: no answer.
+/// The message at a sequence; `None` if there is none. An error means that there was no answer.
 pub(crate) async fn message_at(shared: &Shared, at: Sequence) -> Result<Option<StreamMessage>, String> {
     if shared.is_replicated() {
         of_leader(shared.stream.get_raw_message(at.0).await)

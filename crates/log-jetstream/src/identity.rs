@@ -1,9 +1,9 @@
-//! Which stream it is, and whether it is still the same one.
+//! Which stream this is, and whether it is still the same one.
 //!
-//! A stream has no identity of its own that every server keeps: 2.9 drops metadata. What it keeps is the time of
-//! creation, in nanoseconds. The epoch is made of the stream's name and that time: a stream that was deleted and made
-//! again has another one. An older copy of the same stream has the same one; it is known by its last sequence, which
-//! is lower than one that was seen.
+//! A stream has no identity of its own that every server keeps: 2.9 drops metadata. All of them keep the time
+//! of creation, in nanoseconds. The epoch is derived from the stream's name and that time: a stream that was
+//! deleted and created again has a different one. An older copy of the same stream has the same epoch; it is
+//! recognized by its last sequence, which is lower than one already seen.
 
 use std::sync::Mutex;
 use std::sync::PoisonError;
@@ -28,18 +28,18 @@ pub fn epoch_of(info: &Info) -> Epoch {
     Epoch { id: uuid::Builder::from_custom_bytes(id).into_uuid(), created_at }
 }
 
-/// Why a stream is not the one that was followed, or lacks what was seen in it.
+/// Why a stream is not the one that was being followed, or lacks what was seen in it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Regression {
-    /// Another stream stands under the name.
+    /// A different stream has this name.
     #[error(
         "the stream was replaced: its epoch is {}, before it was {}; point to the old stream, or start anew with empty views",
         found.simple(), expected.simple()
     )]
     Replaced {
-        /// What was followed.
+        /// The epoch that was being followed.
         expected: Uuid,
-        /// What is there.
+        /// The epoch that is there.
         found: Uuid,
     },
     /// Its end is before a record that was seen.
@@ -58,12 +58,12 @@ pub enum Regression {
         "the stream was purged: it begins at record {first}, it must begin at 1; restore it from a backup"
     )]
     Purged {
-        /// The first record that is left.
+        /// The first record that remains.
         first: Sequence,
     },
 }
 
-/// Remembers a stream and the highest sequence seen in it, and compares.
+/// Remembers a stream and the highest sequence seen in it, and compares it with later states.
 #[derive(Debug)]
 pub struct Identity {
     epoch: Epoch,
@@ -71,7 +71,7 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// Of the stream as it is now.
+    /// The identity of the stream in its current state.
     #[must_use]
     pub fn of(info: &Info) -> Self {
         Self { epoch: epoch_of(info), seen: Mutex::new(Sequence(info.state.last_sequence)) }
@@ -89,13 +89,14 @@ impl Identity {
         *self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Notes that a record was seen or acknowledged.
+    /// Records that a record was seen or acknowledged.
     pub fn note(&self, sequence: Sequence) {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         *seen = (*seen).max(sequence);
     }
 
-    /// Compares the stream with what is known, given the highest sequence that was seen **before** it was asked.
+    /// Compares the stream with what is known, given the highest sequence that was seen **before** the server
+    /// was queried.
     ///
     /// # Errors
     ///
@@ -121,7 +122,7 @@ impl Identity {
 ///
 /// [`Regression::Purged`].
 pub fn check_first(info: &Info) -> Result<(), Regression> {
-    // An empty stream says 0, or 1; a purged one says the sequence after the last.
+    // An empty stream reports 0 or 1; a purged one reports the sequence after the last.
     if info.state.first_sequence > 1 {
         return Err(Regression::Purged { first: Sequence(info.state.first_sequence) });
     }

@@ -1,4 +1,4 @@
-//! The event ids that this process has seen lately, and those it is appending right now.
+//! The event ids that this process has seen lately, and those that it is appending right now.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -9,14 +9,15 @@ use tollgate_log::contract::{AppendOutcome, Found, MAX_RECORD_EVENTS};
 use tollgate_log::key::{ContentHash, IdScope, Key};
 use tollgate_log::record::Record;
 
-/// Ids of one generation: as many as 2^19 slots take before a table grows. Two generations are held, about 40 MB.
+/// Number of ids in one generation: as many as 2^19 slots take before a table grows. Two generations are
+/// held, about 40 MB.
 const GENERATION_IDS: usize = (1 << 19) / 8 * 7 - MAX_RECORD_EVENTS;
 
-/// Stands for the sequence of a record that the server has not stored yet.
+/// Placeholder for the sequence of a record that the server has not stored yet.
 const PENDING: Sequence = Sequence(u64::MAX);
 
-/// The ids of two generations: when the newer is full, the older is forgotten. An id is put in once, when its batch is
-/// admitted; what becomes of the batch is noted once for all of its ids.
+/// The ids of two generations: when the newer one is full, the older one is forgotten. An id is inserted
+/// once, when its batch is admitted; the result of the batch is recorded once for all of its ids.
 #[derive(Debug)]
 pub(crate) struct RecentIds {
     newer: Generation,
@@ -24,14 +25,14 @@ pub(crate) struct RecentIds {
     /// How many generations there were before the newer one.
     turned: u64,
     generation_ids: usize,
-    /// The last record of which an id may have been forgotten.
+    /// The last record whose ids may have been forgotten.
     forgotten: Sequence,
 }
 
 #[derive(Debug, Default)]
 struct Generation {
     ids: HashMap<Key, Known, foldhash::fast::RandomState>,
-    /// Where the record of each batch stands in the log, or [`PENDING`].
+    /// The sequence of each batch's record in the log, or [`PENDING`].
     batches: Vec<Sequence>,
 }
 
@@ -42,21 +43,21 @@ struct Known {
     content: ContentHash,
 }
 
-/// Where the ids of a batch stand while it is on its way.
+/// Where the ids of a batch are kept while it is in flight.
 #[derive(Debug)]
 pub(crate) struct Taken {
     generation: u64,
     batch: u32,
 }
 
-/// What is to be done about a batch.
+/// What to do with a batch.
 #[derive(Debug)]
 pub(crate) enum Admission {
-    /// Some of its events are on their way already: ask again when an append has ended.
+    /// Some of its events are already in flight: ask again when an append has ended.
     Busy,
     /// All of its events are known.
     Known(Vec<AppendOutcome>),
-    /// These are to be published; their ids are taken until [`RecentIds::release`].
+    /// These must be published; their ids are taken until [`RecentIds::release`].
     Publish(Vec<AppendOutcome>, Taken),
 }
 
@@ -75,9 +76,9 @@ impl RecentIds {
         self.forgotten
     }
 
-    /// Decides a batch, and takes the ids that are to be published.
+    /// Decides a batch, and takes the ids that must be published.
     pub(crate) fn admit(&mut self, checked: &Checked) -> Admission {
-        // Nothing is done between one look-up and the next, so that the processor waits for several places of
+        // Nothing happens between one look-up and the next, so that the processor fetches several places of
         // the tables at once.
         let held: Vec<Option<Found>> = checked.keys().iter().map(|key| self.get(key)).collect();
         let batch = self.begin(PENDING);
@@ -94,11 +95,11 @@ impl RecentIds {
         if busy { Admission::Busy } else { Admission::Known(outcomes) }
     }
 
-    /// Notes where the record of a batch stands.
+    /// Records the sequence of a batch's record.
     pub(crate) fn settle(&mut self, taken: &Taken, sequence: Sequence) {
         match self.generation_of(taken) {
             Some(generation) => generation.batches[taken.batch as usize] = sequence,
-            // Its generation was forgotten while it was on its way.
+            // Its generation was forgotten while it was in flight.
             None => self.forgotten = self.forgotten.max(sequence),
         }
     }
@@ -118,7 +119,7 @@ impl RecentIds {
         }
     }
 
-    /// Learns the ids of a stored record. One that is known stays under its first record.
+    /// Adds the ids of a stored record. An id already known stays under its first record.
     pub(crate) fn learn(&mut self, sequence: Sequence, record: &Record) {
         let batch = self.begin(sequence);
         for event in record.events() {
@@ -129,7 +130,7 @@ impl RecentIds {
             let new = Known { batch, content: event.content_hash };
             match self.newer.ids.entry(key) {
                 Entry::Vacant(free) => drop(free.insert(new)),
-                // What is on its way here is stored already: an earlier try, or another process.
+                // What is in flight here is stored already: by an earlier try, or by another process.
                 Entry::Occupied(mut known) if self.newer.batches[known.get().batch as usize] == PENDING => {
                     known.insert(new);
                 }
@@ -139,12 +140,12 @@ impl RecentIds {
         self.turn_if_full();
     }
 
-    /// What stands under a key, on its way or stored.
+    /// What a key holds, in flight or stored.
     fn get(&self, key: &Key) -> Option<Found> {
         self.older.get(key).or_else(|| self.newer.get(key))
     }
 
-    /// What is known under a name.
+    /// What is known about a name.
     pub(crate) fn find(&self, key: &Key) -> Option<Found> {
         self.newer.find(key).or_else(|| self.older.find(key))
     }
@@ -160,7 +161,7 @@ impl RecentIds {
         }
     }
 
-    /// A place for a batch in the newer generation, which has room for its ids.
+    /// A slot for a batch in the newer generation, which has room for its ids.
     fn begin(&mut self, sequence: Sequence) -> u32 {
         let batch = u32::try_from(self.newer.batches.len())
             .expect("fewer batches than ids, or one that is taken back");
@@ -168,7 +169,7 @@ impl RecentIds {
         batch
     }
 
-    /// The generation in which a batch stands, unless it was forgotten.
+    /// The generation that holds a batch, unless it was forgotten.
     fn generation_of(&mut self, taken: &Taken) -> Option<&mut Generation> {
         match self.turned - taken.generation {
             0 => Some(&mut self.newer),
@@ -179,7 +180,7 @@ impl RecentIds {
 }
 
 impl Generation {
-    /// What stands under a key, on its way or stored.
+    /// What a key holds, in flight or stored.
     fn get(&self, key: &Key) -> Option<Found> {
         self.ids.get(key).map(|known| self.found(*known))
     }
@@ -194,16 +195,16 @@ impl Generation {
     }
 }
 
-/// A batch that takes its ids.
+/// A batch that is taking its ids.
 struct Claiming<'a> {
     newer: &'a mut Generation,
     batch: u32,
-    /// One of its ids is on its way in another batch.
+    /// One of its ids is in flight in another batch.
     busy: bool,
 }
 
 impl Claims for Claiming<'_> {
-    /// What was held before the batch came is in `held`; what is found now is of the batch itself.
+    /// What was there before the batch came is in `held`; anything found now belongs to the batch itself.
     fn claim(&mut self, key: Key, new: Found, held: Option<Found>) -> Option<Found> {
         if let Some(found) = held {
             self.busy |= found.sequence == PENDING;
@@ -356,7 +357,7 @@ mod tests {
                 assert_eq!(found.is_some(), Sequence(earlier * 10) > forgotten, "{earlier} after {number}");
             }
         }
-        // One whose generation is forgotten while it is on its way.
+        // One whose generation is forgotten while it is in flight.
         let slow = checked("slow", "x");
         let (_, taken) = take(&mut ids, &slow);
         (10..=15).for_each(|number| append(&mut ids, &format!("e{number}"), number * 10));

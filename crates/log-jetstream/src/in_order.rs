@@ -1,5 +1,5 @@
-//! Many records on their way at once, and still in order: each says which record must be the stream's last
-//! when it comes. One that got lost keeps all behind it out, so nothing can come to stand before what it
+//! Many records in flight at once, yet in order: each names the record that must be the stream's last when it
+//! arrives. If one gets lost, the server rejects all those after it, so no record can end up before one it
 //! follows.
 
 use std::collections::VecDeque;
@@ -14,13 +14,13 @@ use crate::ids::Admission;
 use crate::publish::{Message, published};
 use crate::shared::Shared;
 
-/// Records on their way at once, at most.
+/// The most records in flight at once.
 const RUN: usize = 256;
 
-/// Bytes of them, about.
+/// The approximate number of bytes in flight.
 const RUN_BYTES: usize = 8 << 20;
 
-/// A record that is to be published.
+/// A record to be published.
 struct Prepared {
     held: Held,
     outcomes: Vec<AppendOutcome>,
@@ -34,10 +34,10 @@ pub(crate) async fn append_in_order(shared: &Arc<Shared>, batches: Vec<Batch>) -
     while !rest.is_empty() {
         let run = prepare(shared, &rest);
         let tried = run.len();
-        // On its own: what is on its way is noted also where the caller has gone.
+        // In a task of its own: what is in flight is recorded even if the caller is gone.
         let done = tokio::spawn(publish_all(Arc::clone(shared), run)).await.unwrap_or_default();
-        // The next one is known already, refused, or not acknowledged: alone it is settled. Where nothing of a run came
-        // to stand (others append too), the whole run goes one by one.
+        // The next one is known already, refused, or not acknowledged: it is settled alone. If nothing of a
+        // run was stored (because others append too), the whole run goes one by one.
         let alone = if done.is_empty() { tried.max(1) } else { usize::from(done.len() < tried) };
         rest.drain(..done.len());
         receipts.extend(done);
@@ -70,7 +70,8 @@ fn prepare(shared: &Arc<Shared>, batches: &VecDeque<Batch>) -> Vec<Prepared> {
     run
 }
 
-/// Publishes a run and gives the receipts of the records that came to stand in their places, from the first one on.
+/// Publishes a run and returns the receipts of the records that were stored in their places, from the first
+/// one on.
 async fn publish_all(shared: Arc<Shared>, run: Vec<Prepared>) -> Vec<Receipt> {
     let bytes = run.iter().map(|prepared| prepared.message.payload.len()).sum();
     let Ok(_room) = Room::take(&shared, bytes).await else { return Vec::new() };
@@ -94,7 +95,7 @@ async fn publish_all(shared: Arc<Shared>, run: Vec<Prepared>) -> Vec<Receipt> {
                 stored(&prepared.held, sequence, &mut prepared.outcomes);
                 receipts.push(receipt(&shared, &prepared.held.checked, prepared.outcomes));
             }
-            // Refused, lost, or there already. Those behind it are in the stream only if it is.
+            // Refused, lost, or already there. Those after it are in the stream only if it is.
             Ok(_) | Err(_) => break,
         }
     }

@@ -1,10 +1,11 @@
-//! The inbox: what producers published that have only NATS, until a server has appended it to the ledger.
+//! The inbox: what producers with only NATS access have published, until a server has appended it to the
+//! ledger.
 //!
-//! A producer publishes to `tollgate.v1.in.<tenant>.<task>`, with an acknowledgement of JetStream: from then
-//! on it is kept until somebody who drains it says that it is dealt with. A message comes more than once when
-//! a drainer is slow or dies; the ids of the events in it make that harmless. The tenant stands in the
-//! subject alone, so that permissions on subjects hold; the task may stand in the header [`TASK_HEADER`]
-//! where it cannot be a token.
+//! A producer publishes to `tollgate.v1.in.<tenant>.<task>`, with a JetStream acknowledgement: from then on
+//! the message is kept until a drainer acknowledges it as done. A message is delivered more than once when a
+//! drainer is slow or dies; the ids of the events in it make that harmless. The tenant is given only in the
+//! subject, so that permissions on subjects hold; the task may be given in the header [`TASK_HEADER`] if it
+//! cannot be a token.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -26,49 +27,49 @@ use crate::topology::{self, TASK_HEADER};
 
 pub use crate::drain::{ACK_WAIT, MAX_ACK_PENDING};
 
-/// Messages of a request: a part of what may be with drainers at once, so that several share the work; and
-/// fewer than may wait in a subscription of this client. A drainer packs what comes together: more gives
-/// fuller records.
+/// Messages per request: a fraction of what may be with drainers at once, so that several share the work, and
+/// fewer than may wait in a subscription of this client. A drainer packs messages that arrive together, so
+/// larger requests give fuller records.
 const AT_ONCE: usize = 48;
 
 /// How long a request waits at the server.
 const WAIT: Duration = Duration::from_secs(5);
 
-/// Drains the inbox of a ledger. Any number of servers may, each message goes to one of them.
+/// Drains the inbox of a ledger. Any number of servers may do so; each message goes to one of them.
 pub struct Inbox {
     shared: Arc<Shared>,
     consumer: PullConsumer,
-    /// The request on its way. It outlives a call that is dropped.
+    /// The request in flight. It outlives a call that is dropped.
     asked: Option<pull::Batch>,
     connections: watch::Receiver<u64>,
     troubled: bool,
 }
 
-/// A message of the inbox. Without [`Self::ack`] it comes again, to this drainer or another.
+/// A message of the inbox. Without [`Self::ack`] it is redelivered, to this drainer or another.
 #[derive(Clone, Debug)]
 pub struct InboxMessage {
-    /// The subject it came in on.
+    /// The subject it was published to.
     pub subject: String,
-    /// The tenant, as the subject has it.
+    /// The tenant, from the subject.
     pub tenant: String,
-    /// The task, as the header has it, else as the subject has it.
+    /// The task, from the header if present, otherwise from the subject.
     pub task: String,
-    /// What was published.
+    /// The published payload.
     pub payload: Bytes,
-    /// Its headers. Of one that stands several times, the first.
+    /// Its headers. If one occurs several times, the first value.
     pub headers: HashMap<String, String>,
-    /// Its sequence in the inbox, which is no sequence of the ledger.
+    /// Its sequence in the inbox, which is not a sequence of the ledger.
     pub sequence: u64,
-    /// When the server took it.
+    /// When the server received it.
     pub received_at: Timestamp,
-    /// How often it was given to a drainer, this time included.
+    /// How often it has been delivered, including this time.
     pub deliveries: u64,
-    /// How many more wait behind it.
+    /// How many more wait after it.
     pub pending: u64,
     message: jetstream::Message,
 }
 
-/// The server did not confirm. The message will come again, unless the confirmation alone got lost.
+/// The server did not confirm. The message will be redelivered, unless only the confirmation was lost.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "inbox message {sequence} of tenant {tenant}: it is not known whether the server heard of its end: {reason}"
@@ -83,11 +84,12 @@ pub struct AckError {
 }
 
 impl Inbox {
-    /// Opens the inbox of a ledger, which [`Setup::init`](crate::Setup::init) has made, on the ledger's connection.
+    /// Opens the inbox of a ledger, created by [`Setup::init`](crate::Setup::init), on the ledger's
+    /// connection.
     ///
     /// # Errors
     ///
-    /// [`SetupError`] where it is not there, or its consumer is not what it must be.
+    /// [`SetupError`] if it does not exist, or its consumer is not as required.
     pub async fn open(log: &JetStreamLog) -> Result<Self, SetupError> {
         let shared = Arc::clone(&log.shared);
         let name = topology::inbox(&shared.options.stream);
@@ -101,8 +103,8 @@ impl Inbox {
         Ok(Self { shared, consumer, asked: None, connections, troubled: false })
     }
 
-    /// The next messages, at least one: waits until there are some, through any number of lost connections. A
-    /// future that is dropped loses none.
+    /// The next messages, at least one: waits until there are some, through any number of lost connections.
+    /// Dropping the future loses none.
     pub async fn next(&mut self) -> Vec<InboxMessage> {
         loop {
             match self.some().await {
@@ -113,7 +115,7 @@ impl Inbox {
                 }
                 Err(reason) => {
                     self.asked = None;
-                    // Once per trouble, not with each try.
+                    // Logged once per outage, not for each try.
                     if !std::mem::replace(&mut self.troubled, true) {
                         tracing::warn!(%reason, log = %self.shared.options.place(), "the inbox cannot be read, trying again");
                     }
@@ -123,7 +125,7 @@ impl Inbox {
         }
     }
 
-    /// What one request gives; nothing when its time is over.
+    /// The messages of one request; empty when its time is over.
     async fn some(&mut self) -> Result<Vec<InboxMessage>, String> {
         let asked = match &mut self.asked {
             Some(asked) => asked,
@@ -137,7 +139,7 @@ impl Inbox {
         let first = tokio::select! {
             biased;
             message = asked.next() => message,
-            // A request that was sent before is lost with its connection.
+            // A request sent earlier is lost with its connection.
             Ok(()) = self.connections.changed() => None,
         };
         let Some(first) = first else {
@@ -145,7 +147,7 @@ impl Inbox {
             return Ok(Vec::new());
         };
         let mut messages = vec![InboxMessage::of(first.map_err(|error| error.to_string())?)?];
-        // What has come with it. An error behind it shows with the next call.
+        // What arrived with it. An error after it surfaces in the next call.
         while let Some(Some(Ok(message))) = asked.next().now_or_never() {
             messages.push(InboxMessage::of(message)?);
         }
@@ -184,7 +186,8 @@ impl InboxMessage {
         })
     }
 
-    /// Says that the message is dealt with, and waits until the server has heard it: it is removed.
+    /// Acknowledges that the message is done, and waits until the server has confirmed: the message is
+    /// removed.
     ///
     /// # Errors
     ///
@@ -193,11 +196,12 @@ impl InboxMessage {
         self.message.double_ack().await.map_err(|error| self.unheard(&error))
     }
 
-    /// Gives the message back: it comes again after this time, or a little later where the server does not hear it.
+    /// Gives the message back: it is redelivered after this time, or a little later if the server misses the
+    /// request.
     ///
     /// # Errors
     ///
-    /// [`AckError`] where the connection is closed.
+    /// [`AckError`] if the connection is closed.
     pub async fn later(&self, after: Duration) -> Result<(), AckError> {
         self.message.ack_with(AckKind::Nak(Some(after))).await.map_err(|error| self.unheard(&error))
     }

@@ -1,24 +1,24 @@
-//! Whether what the leader of a stream with replicas says of its end can be taken for true.
+//! Whether the answer of a replicated stream's leader about its end can be trusted.
 //!
-//! A leader that was cut off goes on to answer for a while, and does not know what the others acknowledge
-//! under a new one. They elect none until they have not heard of it for [`ELECTION`] at least: a leader that
-//! a majority has answered within less is the only one.
+//! A leader that was cut off keeps answering for a while, and does not know what the others acknowledge under
+//! a new one. They elect no new leader until they have not heard from it for at least [`ELECTION`]: a leader
+//! that a majority has answered within a shorter time is the only one.
 
 use std::time::Duration;
 
 use async_nats::jetstream::stream::{ClusterInfo, Info};
 
-/// Servers wait at least so long for their leader before they elect another one: nats-server 2.9 to 2.15.
+/// Servers wait at least this long for their leader before they elect another one: nats-server 2.9 to 2.15.
 const ELECTION: Duration = Duration::from_secs(4);
 
-/// How much of that is left for the answer to come here.
+/// How much of that is reserved for the answer to arrive here.
 const MARGIN: Duration = Duration::from_secs(1);
 
-/// Checks what a server said of the stream.
+/// Checks what a server reported about the stream.
 ///
 /// # Errors
 ///
-/// Why it is to be asked again.
+/// Why the server must be asked again.
 pub(crate) fn check(info: &Info) -> Result<(), String> {
     match &info.cluster {
         Some(cluster) if info.config.num_replicas > 1 => check_cluster(cluster, info.config.num_replicas),
@@ -30,8 +30,8 @@ fn check_cluster(cluster: &ClusterInfo, replicas: usize) -> Result<(), String> {
     let Some(leader) = &cluster.leader else {
         return Err("the stream has no leader at the moment".to_owned());
     };
-    // Who answers lists the others. One that was cut off hears of the new leader first, and names it beside
-    // its own old end.
+    // The answering server lists the others. One that was cut off first hears of the new leader, and names it
+    // together with its own outdated end.
     if cluster.replicas.iter().any(|peer| peer.name == *leader) {
         return Err(format!("server {leader} leads the stream, and another one answered for it"));
     }
@@ -69,13 +69,13 @@ mod tests {
                 3,
                 false,
             ),
-            // One that led, in the moment in which it is back: 12 s ago it was cut off.
+            // A former leader at the moment it is back: it was cut off 12 s ago.
             (
                 r#"{"leader":"a","replicas":[{"name":"a","current":true,"active":54992},{"name":"b","current":false,"active":12740373098}]}"#,
                 3,
                 false,
             ),
-            // Never seen: 0.
+            // Never seen: reported as 0.
             (
                 r#"{"leader":"a","replicas":[{"name":"b","current":false,"active":0},{"name":"c","current":false,"active":0}]}"#,
                 3,

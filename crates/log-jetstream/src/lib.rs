@@ -1,11 +1,13 @@
 //! The event log on NATS JetStream: one ledger is one stream, one record is one message.
 //!
-//! [`setup`] makes the stream and compares what the server made of it, [`JetStreamLog`] is the log on it. It keeps the
-//! contract of `tollgate_log::contract`; what it can promise less of than the embedded log, it says:
+//! [`setup`] creates the stream and compares what the server created, [`JetStreamLog`] is the log on it. It
+//! keeps the contract of `tollgate_log::contract`, and reports where it promises less than the embedded log:
 //!
-//! * Durability is the server's. A stock nats-server acknowledges before it syncs: `page_cache`. See [`durability`].
-//! * Outcomes are final within a window ([`DedupScope::Window`](tollgate_log::contract::DedupScope)): the server's, by
-//!   batch id, and that of the ids this process has seen lately. Readers decide by an id index of their own.
+//! * Durability depends on the server. A stock nats-server acknowledges before it syncs: `page_cache`. See
+//!   [`durability`].
+//! * Outcomes are final within a window ([`DedupScope::Window`](tollgate_log::contract::DedupScope)): the
+//!   server's, by batch id, and that of the ids this process has seen lately. Readers decide with their own
+//!   id index.
 //!
 //! A stream that was replaced, went back or was purged is never followed: see [`identity`].
 

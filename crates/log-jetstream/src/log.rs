@@ -1,4 +1,4 @@
-//! The log on JetStream, as the contract has it.
+//! The log on JetStream: its implementation of the contract.
 
 use std::sync::Arc;
 
@@ -34,13 +34,13 @@ use crate::version::Version;
 pub struct JetStreamLog {
     pub(crate) shared: Arc<Shared>,
     evidence: Evidence,
-    /// The watch over the stream's identity, and where asked for the reader of what others append.
+    /// The watch over the stream's identity and, if requested, the reader of what others append.
     tasks: Vec<JoinHandle<()>>,
 }
 
 impl JetStreamLog {
-    /// Connects to a stream that [`Setup`](crate::Setup) has made, compares it with what a ledger needs, and reads its
-    /// last records for their ids.
+    /// Connects to a stream that [`Setup`](crate::Setup) has created, compares it with what a ledger needs,
+    /// and reads its last records for their ids.
     ///
     /// # Errors
     ///
@@ -77,33 +77,33 @@ impl JetStreamLog {
         Ok(Self { shared, evidence, tasks })
     }
 
-    /// Waits until the stream is not to be followed any more, and says why: it was replaced, went back or was
-    /// purged. This log has ended then; another connection makes another one.
+    /// Waits until the stream must no longer be followed, and returns why: it was replaced, went back or was
+    /// purged. This log has then ended; a new connection creates a new one.
     pub async fn regressed(&self) -> String {
         let mut ended = self.shared.ended.subscribe();
         loop {
             if let Some(regression) = self.shared.regressed() {
                 return regression.to_string();
             }
-            // The sender lives as long as this log: there is always another change to wait for.
+            // The sender lives as long as this log, so waiting for another change cannot fail.
             let _ = ended.changed().await;
         }
     }
 
-    /// How it is known what an acknowledgement is worth.
+    /// How it is known what an acknowledgement guarantees.
     #[must_use]
     pub const fn evidence(&self) -> &Evidence {
         &self.evidence
     }
 
-    /// The connection of the log, for those who speak to the same server of other things.
+    /// The log's connection, for other uses of the same server.
     #[must_use]
     pub fn client(&self) -> async_nats::Client {
         self.shared.client.clone()
     }
 }
 
-/// What the server says of the stream, once it is known that no other one knows more.
+/// What the server reports about the stream, once it is certain that no other server knows more.
 async fn verified(context: &jetstream::Context, options: &Options) -> Result<Info, ConnectError> {
     let watch = Stopwatch::start();
     loop {
@@ -123,7 +123,8 @@ impl Drop for JetStreamLog {
     }
 }
 
-/// Compares the stream after each new connection, so that one that was replaced is known also where nothing is asked.
+/// Compares the stream after each new connection, so that a replaced one is noticed even when nothing is
+/// requested.
 async fn watch(shared: Arc<Shared>) {
     let mut connections = shared.connections();
     while connections.changed().await.is_ok() {
@@ -137,7 +138,7 @@ async fn watch(shared: Arc<Shared>) {
     }
 }
 
-/// Learns the ids of what others append, as it comes. Ends when the stream is not to be followed any more.
+/// Learns the ids of what others append, as it arrives. Ends when the stream must no longer be followed.
 async fn follow(shared: Arc<Shared>, mut pull: Pull) {
     loop {
         match pull.next().await {
@@ -154,7 +155,7 @@ async fn follow(shared: Arc<Shared>, mut pull: Pull) {
 
 fn learn(shared: &Shared, messages: &[crate::pull::Delivered]) -> Option<Sequence> {
     for message in messages {
-        // A record that cannot be read is told by the readers that need it.
+        // An unreadable record is reported by the readers that need it.
         match message.record() {
             Ok(Some(record)) => {
                 shared.ids().learn(message.sequence, &record);
@@ -268,7 +269,7 @@ impl Hints for JetStreamLog {
 }
 
 impl JetStreamLog {
-    /// Checks that the stream is the same one and has the record after which is to be read.
+    /// Checks that the stream is the same one and contains the record after which to read.
     async fn check_end(&self, after: Sequence) -> Result<(), ReadError> {
         if let Some(regression) = self.shared.regressed() {
             return Err(self.shared.of_regression(regression));

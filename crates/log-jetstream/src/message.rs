@@ -1,5 +1,6 @@
-//! What a message of the stream is: a record that a server wrote, or somebody else's bytes. Whoever may publish to the
-//! ledger's subjects can put anything there, and the stream refuses to delete it: readers have to get past it.
+//! What a message of the stream is: a record that a server wrote, or foreign bytes. Any client that may
+//! publish to the ledger's subjects can put anything there, and the stream refuses to delete it: readers have
+//! to get past it.
 
 use async_nats::HeaderMap;
 use bytes::Bytes;
@@ -7,11 +8,11 @@ use tollgate_log::record::{Foreign, Record, RecordError};
 
 use crate::topology::{self, HASH_HEADER, SCHEMA, SCHEMA_HEADER};
 
-/// Reads a message. `None`: it is foreign, and its subject is in no partition.
+/// Reads a message. `None` if it is foreign and its subject is in no partition.
 ///
 /// # Errors
 ///
-/// [`RecordError::Newer`] for a record that a newer version says it wrote.
+/// [`RecordError::Newer`] for a record that, by its own account, a newer version wrote.
 pub(crate) fn read(
     subject: &str,
     headers: Option<&HeaderMap>,
@@ -25,7 +26,7 @@ pub(crate) fn read(
     let Some(hash) = header(HASH_HEADER) else {
         return Ok(foreign(&payload, format!("no `{HASH_HEADER}` header")));
     };
-    // A version that writes another layout says so here, too.
+    // A version that writes a different layout declares it here, too.
     let is_newer = header(SCHEMA_HEADER).is_some_and(|schema| schema != SCHEMA);
     let record = match Record::parse(payload.clone()) {
         Err(error @ RecordError::Newer { .. }) if is_newer => return Err(error),

@@ -1,4 +1,4 @@
-//! How a log is reached, and what is asked of it.
+//! How to reach a log, and what is required of it.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -15,62 +15,65 @@ use crate::credentials::{Credentials, Tls};
 use crate::error::ConnectError;
 use crate::topology::STREAM;
 
-/// A connection that leads nowhere (a machine between has forgotten it) is given up when the third question in a row is
-/// not answered: after 6 s. Nobody is told of it otherwise.
+/// A connection that leads nowhere (because a machine in between has forgotten it) is given up when the third
+/// ping in a row is not answered: after 6 s. Otherwise this would go unnoticed.
 const PING_EVERY: Duration = Duration::from_secs(2);
 
-/// Messages that may wait in a subscription of this client: those of a reader's request, and room. The
-/// library's default of 65,536 messages of a record each would be 16 GiB.
+/// The most messages that may wait in a subscription of this client: those of a reader's request, and some
+/// spare room. The library's default of 65,536 messages of a record each would be 16 GiB.
 const SUBSCRIPTION_MESSAGES: usize = 1024;
 
-/// How a log is reached, and what is asked of it.
+/// How to reach a log, and what is required of it.
 #[derive(Clone)]
 pub struct Options {
-    /// `nats://host:port`, or several, joined by commas. A user and password, or a token, may stand before the host,
-    /// with `%`-escapes where they hold characters of an address.
+    /// `nats://host:port`, or several, joined by commas. A user and password, or a token, may precede the
+    /// host, with `%`-escapes for characters that have a meaning in an address.
     pub url: String,
     /// Who this client is.
     pub credentials: Credentials,
     /// How the connection is encrypted.
     pub tls: Tls,
-    /// What begins the subjects of answers to this client. A prefix of its own, with permissions on the server, keeps
-    /// others from reading them.
+    /// Prefix of the subjects for answers to this client. A prefix of its own, together with permissions on
+    /// the server, keeps others from reading them.
     pub inbox_prefix: String,
-    /// The client's name, as the server lists it.
+    /// The client's name, as listed by the server.
     pub client_name: String,
     /// The stream of the ledger.
     pub stream: String,
-    /// What an acknowledgement is worth, if more than `page_cache`.
+    /// What an acknowledgement must guarantee, if more than `page_cache`.
     pub durability: Durability,
-    /// The operator's word that the server does what `durability` says, where it cannot be seen from here.
+    /// The operator's declaration that the server does what `durability` requires, if that cannot be verified
+    /// from here.
     pub declared: bool,
-    /// The server's monitoring address, `http://host:8222`: evidence for `fsync`. Of a cluster all, joined by commas.
+    /// The server's monitoring address, `http://host:8222`: evidence for `fsync`. For a cluster, all of them,
+    /// joined by commas.
     pub monitor: Option<String>,
-    /// The server's store directory, where it is on this machine: evidence for `fsync`.
+    /// The server's store directory, if it is on this machine: evidence for `fsync`.
     pub store_dir: Option<PathBuf>,
-    /// How long a connection and a question to the server may take.
+    /// How long a connection or a request to the server may take.
     pub request_timeout: Duration,
     /// How long one try of an append waits for its acknowledgement.
     pub ack_timeout: Duration,
-    /// How long an append is tried before its outcome is unknown.
+    /// How long an append is retried before its outcome counts as unknown.
     pub append_timeout: Duration,
-    /// Most bytes of records that wait for an acknowledgement; beyond, appends are refused as overloaded.
+    /// The most bytes of records that may wait for an acknowledgement; beyond that, appends are refused as
+    /// overloaded.
     pub max_waiting_bytes: usize,
-    /// Most records on their way at once. More than the server answers in one go gain nothing.
+    /// The most records in flight at once. More than the server answers in one go gains nothing.
     pub max_in_flight: usize,
-    /// How many of the last records are read at the start for their event ids.
+    /// How many of the last records are read on start for their event ids.
     pub known_records: u64,
     /// Whether to read what others append, for the ids: an event that another process appended in another
     /// batch is then answered as a duplicate at once. Reading everything costs the server about as much as
-    /// storing it; without, such an event stands in the stream twice and is counted once, by the id index of
-    /// each projector.
+    /// storing it; without it, such an event is in the stream twice and is counted once, because of each
+    /// projector's id index.
     pub follow_ids: bool,
     /// Where the time of an append comes from.
     pub clock: Arc<dyn Clock>,
 }
 
 impl Options {
-    /// The default stream of the server at this address.
+    /// Options for the default stream of the server at this address.
     #[must_use]
     pub fn new(url: impl Into<String>) -> Self {
         Self {
@@ -95,7 +98,7 @@ impl Options {
         }
     }
 
-    /// Connects. The number counts connections: it goes up with each.
+    /// Connects. The number counts connections: it increases with each new one.
     ///
     /// # Errors
     ///

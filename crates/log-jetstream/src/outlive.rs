@@ -1,4 +1,5 @@
-//! Work that is finished even where its caller has gone: by the caller as long as it waits, by the runtime after that.
+//! Work that is finished even if its caller is gone: by the caller as long as it waits, by the runtime after
+//! that.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -6,7 +7,8 @@ use std::task::{Context, Poll};
 
 use tokio::runtime::Handle;
 
-/// A future that goes on by itself when it is dropped. As long as it is awaited it costs no task of its own.
+/// A future that continues by itself when it is dropped. As long as it is awaited, it costs no task of its
+/// own.
 pub(crate) struct Outlive<F: Future<Output: Send> + Send + 'static>(Option<Pin<Box<F>>>);
 
 impl<F: Future<Output: Send> + Send + 'static> Outlive<F> {
@@ -19,7 +21,7 @@ impl<F: Future<Output: Send> + Send + 'static> Future for Outlive<F> {
     type Output = F::Output;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
-        // Nobody polls a future that was ready.
+        // A completed future is not polled again.
         let Some(work) = &mut self.0 else { return Poll::Pending };
         let polled = work.as_mut().poll(context);
         if polled.is_ready() {
@@ -32,7 +34,7 @@ impl<F: Future<Output: Send> + Send + 'static> Future for Outlive<F> {
 impl<F: Future<Output: Send> + Send + 'static> Drop for Outlive<F> {
     fn drop(&mut self) {
         if let Some(work) = self.0.take()
-            // After a panic nothing goes on; without a runtime nothing can.
+            // After a panic nothing continues; without a runtime nothing can.
             && !std::thread::panicking()
             && let Ok(runtime) = Handle::try_current()
         {

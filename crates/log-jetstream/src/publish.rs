@@ -14,12 +14,12 @@ use crate::identity::Regression;
 use crate::shared::{CompareError, Shared};
 use crate::topology::{HASH_HEADER, SCHEMA, SCHEMA_HEADER};
 
-/// A record on its way.
+/// A record in flight.
 pub(crate) struct Message {
     pub(crate) subject: String,
     pub(crate) id: String,
     pub(crate) hash: String,
-    /// The last decision about its subject, where it holds one.
+    /// The last decision about its subject, if the record holds a decision.
     pub(crate) expected_last: Option<Sequence>,
     pub(crate) payload: Bytes,
 }
@@ -29,29 +29,30 @@ pub(crate) struct Message {
 pub(crate) enum Published {
     /// It is stored.
     Stored(Sequence),
-    /// A message with its id was stored before, within the window: by another process, unless a try of this one
-    /// was not answered.
+    /// A message with its id was stored before, within the window: by another process, unless a try of this
+    /// process went unanswered.
     Duplicate {
-        /// Where it stands.
+        /// The sequence of the stored message.
         sequence: Sequence,
-        /// Whether a try of this process was not answered, so that it may be the one that is stored.
+        /// Whether a try of this process went unanswered, so that the stored message may be its own.
         tried_before: bool,
     },
-    /// Another decision is the last of its subject. Nothing was stored.
+    /// The last decision of its subject is a different one. Nothing was stored.
     WrongSequence,
 }
 
-/// What to do about an answer that is no acknowledgement.
+/// What to do about an answer that is not an acknowledgement.
 enum Answer {
-    /// The same message again.
+    /// Send the same message again.
     Again(String),
-    /// The subject's last decision is another one.
+    /// The subject's last decision is a different one.
     WrongSequence,
     /// Nothing was stored.
     Refused(AppendError),
 }
 
-/// Publishes a message. A try that was not answered may have arrived: the same bytes go under the same id again.
+/// Publishes a message. A try that went unanswered may have arrived: the same bytes are sent under the same
+/// id again.
 pub(crate) async fn publish(shared: &Shared, message: &Message) -> Result<Published, AppendError> {
     let watch = Stopwatch::start();
     let limit = shared.options.append_timeout;
@@ -95,7 +96,7 @@ async fn one_try(shared: &Shared, message: &Message, tried_before: bool) -> Resu
         return Ok(Published::Duplicate { sequence, tried_before });
     }
     if sequence <= seen {
-        // The server gave a sequence a second time: it has lost what was there.
+        // The server assigned a sequence a second time: it has lost what was there.
         return Err(stopped(&shared.regress(Regression::WentBack { seen, last: sequence.previous() })));
     }
     Ok(Published::Stored(sequence))
@@ -127,7 +128,8 @@ fn answer_of(shared: &Shared, message: &Message, error: &PublishError) -> Answer
         PublishErrorKind::TimedOut
         | PublishErrorKind::BrokenPipe
         | PublishErrorKind::MaxAckPending
-        // Nobody answers for the subject: a server that starts, or has lost its stream; the comparison tells.
+        // No server answers for the subject: one is starting, or has lost its stream; the comparison will
+        // show which.
         | PublishErrorKind::StreamNotFound
         | PublishErrorKind::WrongLastMessageId => Answer::Again(reason),
         PublishErrorKind::Other => match code_of(error) {
@@ -137,19 +139,20 @@ fn answer_of(shared: &Shared, message: &Message, error: &PublishError) -> Answer
     }
 }
 
-/// The server's own error codes.
+/// Interprets the server's own error codes.
 fn answer_of_code(shared: &Shared, message: &Message, code: u64, reason: String) -> Answer {
     match code {
-        // The stream's limit is reached; the account's or the server's storage is.
+        // The limit of the stream is reached, or the storage limit of the account or the server.
         10023 | 10047 | 10002 => full(shared),
         10077 if reason.contains("maximum") => full(shared),
         10054 => too_large(message),
-        // Another stream has the subject.
+        // The subject belongs to another stream.
         10060 => Answer::Refused(AppendError::Stopped {
             reason: format!("{reason}: the subject {} belongs to another stream", message.subject),
         }),
-        // 10158 the id is being stored, 10163 and 10167 too much at once, 10008 not available yet, and what is not
-        // known: the bytes may or may not be stored, the same ones can always be sent again.
+        // 10158: the id is being stored; 10163 and 10167: too much at once; 10008: not available yet. For
+        // these and any unknown code, the bytes may or may not be stored; it is always safe to send the same
+        // ones again.
         _ => Answer::Again(reason),
     }
 }

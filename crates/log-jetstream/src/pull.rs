@@ -1,6 +1,6 @@
-//! Messages of the stream in order, from a sequence on: an ephemeral consumer without acknowledgements, asked for many
-//! messages by one request. Nothing depends on what the server knows of this reader: the place is kept here, and the
-//! consumer is made again after a gap, a lost request or a new connection.
+//! Messages of the stream in order, from a given sequence: an ephemeral consumer without acknowledgements
+//! that requests many messages at a time. Nothing depends on what the server knows about this reader: the
+//! position is kept here, and the consumer is created again after a gap, a lost request or a new connection.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,25 +19,25 @@ use crate::identity::Regression;
 use crate::message;
 use crate::shared::{CompareError, Shared};
 
-/// Messages of a request, at most.
+/// The most messages per request.
 const GROUP: u64 = 500;
 
-/// Bytes of the messages of a request, about: it bounds the memory of a reader that is far behind.
+/// Approximate number of message bytes per request: it bounds the memory of a reader that is far behind.
 const GROUP_BYTES: u64 = 4 << 20;
 
-/// Bytes of a message before any has come.
+/// Assumed bytes of a message before any has arrived.
 const FIRST_BYTES: u64 = 64 << 10;
 
-/// How long a request waits at the server for messages. One that got lost with its server is noticed after this.
+/// How long a request waits at the server for messages. A request lost with its server is noticed after this.
 const WAIT: Duration = Duration::from_secs(5);
 
-/// How much longer the server's word that it is over may take.
+/// How much later the server's notice that the request has ended may arrive.
 const GRACE: Duration = Duration::from_secs(1);
 
-/// How long the server keeps a consumer that nobody asks.
+/// How long the server keeps a consumer that receives no requests.
 const FORGET_AFTER: Duration = Duration::from_secs(30);
 
-/// One message as it came.
+/// One message as it arrived.
 #[derive(Clone, Debug)]
 pub(crate) struct Delivered {
     pub(crate) sequence: Sequence,
@@ -45,7 +45,7 @@ pub(crate) struct Delivered {
 }
 
 impl Delivered {
-    /// What it holds. `None`: no server wrote it, and it is in no partition.
+    /// The record it holds. `None` if no server wrote it and it is in no partition.
     pub(crate) fn record(&self) -> Result<Option<Record>, RecordError> {
         let Message { subject, headers, payload, .. } = &self.message;
         message::read(subject, headers.as_ref(), payload.clone())
@@ -57,9 +57,9 @@ pub(crate) struct Pull {
     shared: Arc<Shared>,
     after: Sequence,
     consumer: Option<Consumer>,
-    /// Whether a request that waits is over with the first message that comes.
+    /// Whether a waiting request ends with the first message that arrives.
     in_groups: bool,
-    /// Changes when requests that were sent before are lost.
+    /// Changes when requests sent earlier are lost.
     connections: watch::Receiver<u64>,
 }
 
@@ -67,50 +67,50 @@ struct Consumer {
     request_subject: String,
     inbox: String,
     messages: Subscriber,
-    /// Messages that came.
+    /// Number of messages delivered.
     delivered: u64,
-    /// Messages that were there beyond the last one.
+    /// Number of messages available after the last delivered one.
     pending: u64,
-    /// Bytes of a message, on average over the last ones.
+    /// Average number of bytes of the recent messages.
     message_bytes: u64,
     requests: u64,
     request: Option<Request>,
 }
 
-/// A request on its way.
+/// A request in flight.
 struct Request {
     /// Where the server answers it.
     inbox: String,
-    /// Messages that it may still bring.
+    /// Messages that it may still deliver.
     left: u64,
-    /// Whether it waits at the server for messages that come.
+    /// Whether it waits at the server for new messages.
     waits: bool,
     sent: Stopwatch,
 }
 
-/// What came on the subscription.
+/// What arrived on the subscription.
 enum Came {
     Message(Delivered),
-    /// The request is over: there is no more now.
+    /// The request has ended: there is no more now.
     Over,
-    /// Of no interest any more.
+    /// No longer relevant.
     Late,
 }
 
 impl Pull {
-    /// Of the messages after a sequence.
+    /// For the messages after a sequence.
     pub(crate) fn new(shared: Arc<Shared>, after: Sequence) -> Self {
         let connections = shared.connections();
         Self { shared, after, consumer: None, in_groups: false, connections }
     }
 
-    /// From now on the server sends one message to who waits, and the others when they are asked for.
+    /// From now on the server sends one message to a waiting request, and the others when they are requested.
     pub(crate) fn in_groups(&mut self) {
         self.in_groups = true;
     }
 
-    /// The next messages, at least one: waits until there are some, through any number of lost connections. A future
-    /// that is dropped loses none.
+    /// The next messages, at least one: waits until there are some, through any number of lost connections.
+    /// Dropping the future loses none.
     pub(crate) async fn next(&mut self) -> Result<Vec<Delivered>, ReadError> {
         loop {
             match self.group(true).await {
@@ -125,13 +125,13 @@ impl Pull {
         }
     }
 
-    /// The next messages that are there now; none when it has caught up.
+    /// The messages available now; empty when it has caught up.
     pub(crate) async fn try_next(&mut self) -> Result<Vec<Delivered>, ReadError> {
         let mut tries = 0;
         let watch = Stopwatch::start();
         loop {
             match self.group(false).await {
-                // The consumer is at a replica, which may be behind what is known here.
+                // The consumer is on a replica, which may be behind what is known here.
                 Ok(messages) if messages.is_empty() && self.after < self.shared.identity.seen() => {
                     if watch.elapsed() >= self.shared.options.request_timeout {
                         let reason = format!("no replica gave record {}", self.after.next());
@@ -150,13 +150,14 @@ impl Pull {
         }
     }
 
-    /// What comes next, with all that has come already. None: the request is over and brought nothing.
+    /// What arrives next, together with everything that has already arrived. Empty if the request ended
+    /// without any.
     async fn group(&mut self, wait: bool) -> Result<Vec<Delivered>, CompareError> {
         if let Some(regression) = self.shared.regressed() {
             return Err(CompareError::Regressed(regression.clone()));
         }
         if !wait && self.request().is_some_and(|request| request.waits) {
-            // It says nothing while there is nothing: begin again where it began.
+            // It is silent while there is nothing: begin again where it began.
             self.consumer = None;
         }
         if self.consumer.is_none() {
@@ -186,7 +187,7 @@ impl Pull {
         self.consumer.as_ref().and_then(|consumer| consumer.request.as_ref())
     }
 
-    /// Waits for one message of the server. May be dropped: it takes nothing before it is ready.
+    /// Waits for one message from the server. May be dropped: it takes nothing before it is ready.
     async fn first(&mut self) -> Result<Message, CompareError> {
         let unanswered = |reason: &str| CompareError::Unanswered(reason.to_owned());
         let timeout = self.shared.options.request_timeout;
@@ -206,8 +207,8 @@ impl Pull {
         }
     }
 
-    /// Takes a message and all that came with it. Runs without a pause. `None`: it was the answer to an
-    /// earlier request.
+    /// Takes a message and everything that arrived with it, without awaiting. `None` if it was the answer to
+    /// an earlier request.
     fn take(&mut self, first: Message) -> Result<Option<Vec<Delivered>>, CompareError> {
         let shared = Arc::clone(&self.shared);
         let Some(consumer) = &mut self.consumer else { return Ok(None) };
@@ -216,7 +217,7 @@ impl Pull {
         let mut lost = None;
         while let Some(message) = next {
             match consumer.read(&shared, message) {
-                // A replica that is behind begins at its own end, where it was asked for a later message.
+                // A replica that is behind begins at its own end if asked for a later message.
                 Ok(Came::Message(message)) if message.sequence <= self.after => {}
                 Ok(Came::Message(message)) => messages.push(message),
                 Ok(Came::Over | Came::Late) => {}
@@ -247,7 +248,7 @@ impl Pull {
 
     async fn ask(&mut self, wait: bool) -> Result<(), CompareError> {
         let Some(consumer) = &mut self.consumer else { return Ok(()) };
-        // Where messages are known to be there, it does not have to wait.
+        // If messages are known to be available, the request need not wait.
         let waits = wait && consumer.pending == 0;
         let most = if waits && self.in_groups { 1 } else { GROUP };
         let batch = (GROUP_BYTES / consumer.message_bytes.max(1)).clamp(1, most);
@@ -265,7 +266,7 @@ impl Pull {
         Ok(())
     }
 
-    /// A consumer that begins after the last message that came, once the stream is known to be the same.
+    /// A consumer that begins after the last message delivered, once the stream is known to be the same.
     async fn make(&self) -> Result<Consumer, CompareError> {
         let info = self.shared.compare().await?;
         let last = Sequence(info.state.last_sequence);
@@ -307,7 +308,7 @@ impl Pull {
 }
 
 impl Consumer {
-    /// What a message says. An error: messages got lost, or the server has forgotten the consumer.
+    /// Interprets a message. An error means that messages got lost, or the server has forgotten the consumer.
     fn read(&mut self, shared: &Shared, message: Message) -> Result<Came, String> {
         if let Some(status) = message.status {
             let current = self.request.as_ref().is_some_and(|request| *request.inbox == *message.subject);
@@ -315,7 +316,7 @@ impl Consumer {
                 return Ok(Came::Late);
             }
             return match status {
-                // No messages, or the time is over.
+                // No messages, or the time is up.
                 StatusCode::NOT_FOUND | StatusCode::TIMEOUT => {
                     (self.request, self.pending) = (None, 0);
                     Ok(Came::Over)
@@ -333,7 +334,7 @@ impl Consumer {
         (self.delivered, self.pending) = (expected, info.pending);
         if let Some(request) = &mut self.request {
             request.left = request.left.saturating_sub(1);
-            // Without waiting the server has nothing more to say once there are no more messages.
+            // A request that does not wait gets no further status once there are no more messages.
             if request.left == 0 || (!request.waits && info.pending == 0) {
                 self.request = None;
             }

@@ -12,9 +12,9 @@ use crate::message;
 use crate::pull::{Delivered, Pull};
 use crate::shared::Shared;
 
-/// Reads the records of some partitions after a sequence. It begins where their chains are known, and passes
-/// over what is before. Every message of the stream comes here, so that a missing one shows: a server of
-/// version 2.9 takes no filter that matches a partition's facts and decisions both.
+/// Reads the records of some partitions after a sequence. It begins where their chains are known, and skips
+/// records before that sequence. It receives every message of the stream, so that a missing one is noticed: a
+/// server of version 2.9 has no filter that matches both facts and decisions of a partition.
 pub(crate) struct Reader {
     shared: Arc<Shared>,
     pull: Pull,
@@ -22,7 +22,7 @@ pub(crate) struct Reader {
     after: Sequence,
     chains: Chains,
     remembered: Sequence,
-    /// Whether its chains are computed.
+    /// Whether chains are computed.
     chained: bool,
 }
 
@@ -34,15 +34,15 @@ impl Reader {
         Self { shared, pull, partitions, after, chains, remembered, chained: true }
     }
 
-    /// Begins where it is asked to; the chains it gives mean nothing.
+    /// Begins where it is asked to; the chains it returns are meaningless.
     pub(crate) fn unchained(shared: Arc<Shared>, partitions: Partitions, after: Sequence) -> Self {
         let pull = Pull::new(Arc::clone(&shared), after);
         let chains = Chains::unknown(after);
         Self { shared, pull, partitions, after, chains, remembered: after, chained: false }
     }
 
-    /// The records of these messages that were asked for. Runs without a pause, so a reader that is dropped
-    /// in the middle of waiting has taken all of a round or nothing.
+    /// The requested records among these messages. Does not await, so a reader dropped while waiting has
+    /// taken either all of a round or nothing.
     fn take(&mut self, messages: Vec<Delivered>) -> Result<Vec<StoredRecord>, ReadError> {
         let mut records = Vec::with_capacity(messages.len());
         let shared = Arc::clone(&self.shared);
@@ -63,7 +63,8 @@ impl Reader {
             };
             let partition = record.partition();
             shared.note_of(partition, sequence);
-            // With every message of the stream here, the end is known without a question for each partition.
+            // With every message of the stream passing through here, the end is known without a query for
+            // each partition.
             frontier.advance(partition, sequence);
             let wanted = self.partitions.contains(partition);
             let chain =
@@ -101,7 +102,7 @@ fn damaged(shared: &Shared, sequence: Sequence, what: String) -> ReadError {
     ReadError::Damaged { path: shared.options.place(), offset: 0, sequence, what }
 }
 
-/// One record by its sequence, without a reader.
+/// The record at a sequence, without a reader.
 pub(crate) async fn record_at(shared: &Shared, sequence: Sequence) -> Result<Option<Record>, ReadError> {
     if let Some(regression) = shared.regressed() {
         return Err(shared.of_regression(regression));

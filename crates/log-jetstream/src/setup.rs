@@ -1,5 +1,5 @@
-//! Making the stream of a ledger, and comparing what the server made of it, field by field: old servers drop what they
-//! do not know and say nothing.
+//! Creating the stream of a ledger, and comparing what the server created, field by field: old servers
+//! silently drop what they do not know.
 
 pub(crate) mod error;
 
@@ -22,10 +22,11 @@ use crate::version::Version;
 
 use error::{difference, refused};
 
-/// Room for the headers of a message beside its record.
+/// Room in a message for its headers in addition to its record, in bytes.
 const HEADER_ROOM: usize = 4 * 1024;
 
-/// The window in which the server takes a batch id once: its default. A longer one costs it memory for each id.
+/// The window in which the server accepts a batch id only once: its default. A longer one costs it memory for
+/// each id.
 pub const DUPLICATE_WINDOW: Duration = Duration::from_secs(120);
 
 /// The stream that a ledger needs.
@@ -33,10 +34,10 @@ pub const DUPLICATE_WINDOW: Duration = Duration::from_secs(120);
 pub struct Setup {
     /// Its name.
     pub stream: String,
-    /// The most it may take on disk; it refuses appends beyond. Keep it below 80 % of the disk: a server of version 2.9
-    /// hangs on a full one.
+    /// The most bytes it may take on disk; beyond that it refuses appends. Keep it below 80 % of the disk: a
+    /// server of version 2.9 hangs on a full one.
     pub max_bytes: u64,
-    /// Servers that hold a copy: 1, 3 or 5.
+    /// The number of servers that hold a copy: 1, 3 or 5.
     pub replicas: usize,
 }
 
@@ -65,7 +66,7 @@ impl Setup {
         }
     }
 
-    /// As [`Self::init`], at the server of these options. Returns whether the stream was made.
+    /// Like [`Self::init`], on the server of these options. Returns whether the stream was created.
     ///
     /// # Errors
     ///
@@ -80,12 +81,12 @@ impl Setup {
         Ok(!before)
     }
 
-    /// Makes the ledger's stream and its inbox with the consumer that drains it, unless they are there, then reads them
-    /// back and compares. Returns what the server says of the ledger's stream.
+    /// Creates the ledger's stream and its inbox with the consumer that drains it, unless they exist, then
+    /// reads them back and compares. Returns what the server reports about the ledger's stream.
     ///
     /// # Errors
     ///
-    /// [`SetupError`]; what is there is never changed.
+    /// [`SetupError`]; anything that exists is never changed.
     pub async fn init(&self, context: &jetstream::Context) -> Result<Info, SetupError> {
         let ledger = make(context, &self.config()).await?;
         make(context, &self.inbox_config()).await?;
@@ -93,8 +94,8 @@ impl Setup {
         Ok(ledger)
     }
 
-    /// The configuration of the inbox: an eighth of the ledger's bytes, from 1 MiB to 1 GiB. What is drained
-    /// is removed.
+    /// The configuration of the inbox: an eighth of the ledger's bytes, from 1 MiB to 1 GiB. Drained messages
+    /// are removed.
     #[must_use]
     pub fn inbox_config(&self) -> Config {
         Config {
@@ -110,21 +111,21 @@ impl Setup {
         }
     }
 
-    /// The fields of a configuration of the ledger's stream that differ.
+    /// The fields in which a configuration of the ledger's stream differs.
     #[must_use]
     pub fn differences(&self, found: &Config) -> Vec<Difference> {
         all_differences(&self.config(), found)
     }
 }
 
-/// Makes a stream unless it is there, then reads it back and compares.
+/// Creates a stream unless it exists, then reads it back and compares.
 async fn make(context: &jetstream::Context, needed: &Config) -> Result<Info, SetupError> {
     let info = match read(context, &needed.name).await {
-        // A server counts the room of a stream that is there a second time when it is to be made again.
+        // A request to create an existing stream makes the server count that stream's room a second time.
         Err(SetupError::Missing { .. }) => {
             match context.create_stream(needed.clone()).await {
                 Ok(_) => {}
-                // Somebody else was quicker; the comparison says whether it is the same.
+                // Another process was quicker; the comparison shows whether the stream is the same.
                 Err(error) if is(&error, ErrorCode::STREAM_NAME_EXIST) => {}
                 Err(error) if is(&error, ErrorCode::STORAGE_RESOURCES_EXCEEDED) => {
                     let max_bytes = u64::try_from(needed.max_bytes).unwrap_or_default();
@@ -153,7 +154,7 @@ fn all_differences(needed: &Config, found: &Config) -> Vec<Difference> {
     differences
 }
 
-/// Reads the stream of a ledger that is to be used, and compares everything that is not the operator's choice.
+/// Reads the existing stream of a ledger, and compares everything that is not the operator's choice.
 ///
 /// # Errors
 ///
@@ -196,7 +197,7 @@ fn is(error: &jetstream::context::CreateStreamError, code: ErrorCode) -> bool {
     matches!(error.kind(), CreateStreamErrorKind::JetStream(error) if error.error_code() == code)
 }
 
-/// What must be so on every server; what the operator chooses is left out.
+/// What must hold on every server; the operator's choices are left out.
 fn invariant_differences(needed: &Config, found: &Config) -> Vec<Difference> {
     let mut differences = Vec::new();
     let mut field = |field, needed: &dyn fmt::Debug, found: &dyn fmt::Debug| {

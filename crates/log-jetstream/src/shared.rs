@@ -1,4 +1,4 @@
-//! What appends and readers of one log share, and the watch over the stream's identity.
+//! What appends and readers of one log share, and the check of the stream's identity.
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -19,7 +19,7 @@ use crate::leader;
 use crate::options::Options;
 use crate::version::Version;
 
-/// How long to wait before the server is asked again.
+/// How long to wait before querying the server again.
 pub(crate) const RETRY_AFTER: Duration = Duration::from_millis(100);
 
 pub(crate) struct Shared {
@@ -28,10 +28,10 @@ pub(crate) struct Shared {
     pub(crate) context: jetstream::Context,
     pub(crate) stream: Stream,
     pub(crate) identity: Identity,
-    /// Servers that hold a copy, as the stream's configuration had it last.
+    /// The number of servers that hold a copy, from the latest stream configuration seen.
     replicas: AtomicUsize,
     pub(crate) ids: Mutex<RecentIds>,
-    /// Goes up whenever an append has ended.
+    /// Incremented whenever an append has ended.
     pub(crate) ended: watch::Sender<u64>,
     pub(crate) frontier: Mutex<Frontier>,
     /// The last record of each partition that was appended or read here.
@@ -40,7 +40,7 @@ pub(crate) struct Shared {
     pub(crate) in_flight: Arc<Semaphore>,
     pub(crate) waiting_bytes: AtomicUsize,
     connections: watch::Receiver<u64>,
-    /// The connection on which the stream was compared last.
+    /// The number of the connection on which the stream was last compared.
     compared_on: AtomicU64,
     regressed: OnceLock<Regression>,
 }
@@ -48,7 +48,7 @@ pub(crate) struct Shared {
 /// Why the stream could not be compared.
 #[derive(Debug)]
 pub(crate) enum CompareError {
-    /// It is another one, or lacks records.
+    /// It is a different one, or lacks records.
     Regressed(Regression),
     /// The server did not answer.
     Unanswered(String),
@@ -98,7 +98,7 @@ impl Shared {
         self.anchors.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Why this log is not to be followed any more, if so. For good: a new connection makes a new log.
+    /// Why this log must no longer be followed, if so. This is final: a new connection creates a new log.
     pub(crate) fn regressed(&self) -> Option<&Regression> {
         self.regressed.get()
     }
@@ -113,7 +113,7 @@ impl Shared {
         first.clone()
     }
 
-    /// Asks the server about the stream and compares it with what was seen.
+    /// Queries the server about the stream and compares the answer with what was seen.
     pub(crate) async fn compare(&self) -> Result<Info, CompareError> {
         if let Some(regression) = self.regressed() {
             return Err(CompareError::Regressed(regression.clone()));
@@ -127,7 +127,7 @@ impl Shared {
             Err(_) => return Err(CompareError::Unanswered("the server did not answer in time".to_owned())),
         };
         leader::check(&info).map_err(CompareError::Unanswered)?;
-        // Another server of the cluster may be an older one.
+        // Another server of the cluster may be older.
         let fit = Version::of(&self.client).check_replicas(info.config.num_replicas);
         fit.map_err(|error| CompareError::Unanswered(error.to_string()))?;
         self.replicas.store(info.config.num_replicas, Ordering::Relaxed);
@@ -138,7 +138,7 @@ impl Shared {
         Ok(info)
     }
 
-    /// Compares the stream if the connection is another one than when it was compared last.
+    /// Compares the stream if the connection has changed since it was last compared.
     pub(crate) async fn compare_after_reconnect(&self) -> Result<(), CompareError> {
         if let Some(regression) = self.regressed() {
             return Err(CompareError::Regressed(regression.clone()));
@@ -159,7 +159,7 @@ impl Shared {
         self.replicas.load(Ordering::Relaxed)
     }
 
-    /// Counts connections: it changes with a new one.
+    /// Counts connections: the value changes with each new one.
     pub(crate) fn connections(&self) -> watch::Receiver<u64> {
         self.connections.clone()
     }
@@ -168,7 +168,7 @@ impl Shared {
     pub(crate) async fn pause(&self) {
         let mut connections = self.connections.clone();
         connections.mark_unchanged();
-        // An error here is the time being over, or a closed client: either way it is tried again.
+        // An error here means that the time is up, or the client is closed: either way it is tried again.
         let _ = tokio::time::timeout(RETRY_AFTER, connections.changed()).await;
     }
 
@@ -191,7 +191,7 @@ impl Shared {
         ReadError::Io { path: self.options.place(), message }
     }
 
-    /// A message with what the stream says of it.
+    /// A message together with its stream metadata.
     pub(crate) fn of_stream(&self, message: async_nats::Message) -> jetstream::Message {
         jetstream::Message { message, context: self.context.clone() }
     }
@@ -201,13 +201,13 @@ impl Shared {
         Sequence(self.seen[usize::from(partition.number())].load(Ordering::Relaxed))
     }
 
-    /// Notes a record of a partition.
+    /// Records that a record of a partition was seen.
     pub(crate) fn note_of(&self, partition: PartitionId, sequence: Sequence) {
         self.seen[usize::from(partition.number())].fetch_max(sequence.0, Ordering::Relaxed);
         self.note(sequence);
     }
 
-    /// Notes a record that is in the stream.
+    /// Records that a record is in the stream.
     pub(crate) fn note(&self, sequence: Sequence) {
         self.identity.note(sequence);
     }

@@ -1,4 +1,4 @@
-//! The last record of every partition, asked of the server where this process does not know it.
+//! The last record of every partition, queried from the server if this process does not know it.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::get::last_of;
 use crate::shared::Shared;
 use crate::topology::partition_filter;
 
-/// The position of the stream's end as of now.
+/// The current position of the stream's end.
 pub(crate) async fn tail(shared: &Arc<Shared>) -> Result<Position, ReadError> {
     let info = shared.compare().await.map_err(|error| shared.of_compare(error))?;
     let last = Sequence(info.state.last_sequence);
@@ -31,15 +31,16 @@ pub(crate) async fn tail(shared: &Arc<Shared>) -> Result<Position, ReadError> {
         }
     }
     still_led(shared, &info).await?;
-    // With records that came meanwhile it is not the position of one moment, and not to be remembered.
+    // If records arrived in the meantime, it is not the position at a single moment and must not be
+    // remembered.
     if position.highest() == last {
         shared.frontier().learn(last, &position);
     }
     Ok(position)
 }
 
-/// The last record of one partition as of now. One question where nobody else appends; two at the same time
-/// where others do.
+/// The current last record of one partition. One query if this process is the only appender; otherwise two,
+/// sent at the same time.
 pub(crate) async fn tail_of(shared: &Arc<Shared>, partition: PartitionId) -> Result<Sequence, ReadError> {
     let alone = shared.frontier().at(shared.identity.seen()).is_some();
     let last_of = async {
@@ -64,7 +65,7 @@ pub(crate) async fn tail_of(shared: &Arc<Shared>, partition: PartitionId) -> Res
     }
 }
 
-/// Checks that what was asked since was answered by the leader that the stream had then: another one may know
+/// Checks that the answers since then came from the leader that the stream had then: another one may know
 /// less or more.
 async fn still_led(shared: &Shared, then: &Info) -> Result<(), ReadError> {
     if !shared.is_replicated() {

@@ -1,4 +1,5 @@
-//! Names on the server: the stream, its subjects, the headers of a message. Never raw text of users in a subject.
+//! Names on the server: the stream, its subjects, the headers of a message. A subject never contains raw user
+//! text.
 
 use std::fmt::Write as _;
 
@@ -7,7 +8,7 @@ use tollgate_domain::position::PartitionId;
 use tollgate_log::contract::{Batch, NewEvent};
 use tollgate_log::key::{ContentHash, Key};
 
-/// The stream of a ledger, where none is named. One ledger per NATS account needs no other.
+/// The stream of a ledger, if none is named. With one ledger per NATS account no other is needed.
 pub const STREAM: &str = "TOLLGATE";
 
 /// Subjects of facts, one token for the partition and one for the tenant.
@@ -19,13 +20,14 @@ pub const DECISION_SUBJECTS: &str = "tollgate.v1.dec.*.*.*";
 /// Subjects of the inbox: a token for the tenant and one for the task.
 pub const INBOX_SUBJECTS: &str = "tollgate.v1.in.*.*";
 
-/// The task of an inbox message, where it cannot stand in the subject. It goes before the subject's.
+/// The task of an inbox message, if it cannot be given in the subject. It takes precedence over the
+/// subject's.
 pub const TASK_HEADER: &str = "Tollgate-Task";
 
 /// The consumer of the inbox that all drainers share.
 pub const DRAIN: &str = "drain";
 
-/// The layout of a message, in each.
+/// The layout of a message, present in each.
 pub const SCHEMA_HEADER: &str = "Tollgate-Schema";
 
 /// BLAKE3 of the content hashes of a message's events, in their order.
@@ -34,10 +36,10 @@ pub const HASH_HEADER: &str = "Tollgate-Hash";
 /// The layout that this version writes.
 pub const SCHEMA: &str = "1";
 
-/// Longest decision subject that stands in a NATS subject as it is.
+/// The longest decision subject, in bytes, that is used in a NATS subject unchanged.
 const MAX_PLAIN_KEY_BYTES: usize = 64;
 
-/// What begins a key that stands for a text that cannot be a token.
+/// Prefix of a key that represents a text that cannot be a token.
 const HASHED_KEY: &str = "b32_";
 
 /// The subject that a batch's record is published to.
@@ -56,8 +58,8 @@ pub fn inbox(stream: &str) -> String {
     format!("{stream}_IN")
 }
 
-/// The subject under which a producer puts a task's events into the inbox; `None` for a task that cannot be a token of
-/// `A-Z a-z 0-9 - _`: it goes under another token, such as `task`, with [`TASK_HEADER`].
+/// The subject under which a producer puts a task's events into the inbox. `None` for a task that cannot be a
+/// token of `A-Z a-z 0-9 - _`: it goes under another token, such as `task`, with [`TASK_HEADER`].
 #[must_use]
 pub fn inbox_subject(tenant: &TenantId, task: &str) -> Option<String> {
     is_token(task).then(|| format!("tollgate.v1.in.{tenant}.{task}"))
@@ -69,7 +71,8 @@ pub fn partition_filter(partition: PartitionId) -> String {
     format!("tollgate.v1.*.{partition}.>")
 }
 
-/// The token of a decision subject: itself where it can be one, else a hash of it. The original stands in the record.
+/// The token of a decision subject: the subject itself if possible, otherwise a hash of it. The original is
+/// in the record.
 #[must_use]
 pub fn key(decision_subject: &str) -> String {
     let fits = decision_subject.len() <= MAX_PLAIN_KEY_BYTES && is_token(decision_subject);
@@ -81,20 +84,21 @@ pub fn key(decision_subject: &str) -> String {
     format!("{HASHED_KEY}{}", base32(first))
 }
 
-/// Whether a text can stand in a subject as it is.
+/// Whether a text can be used in a subject unchanged.
 fn is_token(text: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
     !text.is_empty() && text.bytes().all(plain)
 }
 
-/// Room for tenant and partition, with their lengths, to begin with.
+/// Initial room for tenant and partition, with their lengths, in bytes.
 const PART_ROOM: usize = 96;
 
-/// The batch id of a record: the same events in the same order have the same one. The server takes an id once within
-/// its window. It is made of the events' keys, which are hashes of their names and known already.
+/// The batch id of a record: the same events in the same order have the same one. The server accepts an id
+/// once within its window. It is derived from the events' keys, which are hashes of their names and already
+/// known.
 #[must_use]
 pub fn batch_id(batch: &Batch, keys: impl Iterator<Item = Key>) -> String {
-    // Hashed as one piece: that is several times faster than key after key.
+    // Hashed in one piece: several times faster than key after key.
     let mut parts = Vec::with_capacity(PART_ROOM + batch.events.len() * size_of::<Key>());
     let mut part = |text: &str| {
         parts.extend_from_slice(&(text.len() as u64).to_le_bytes());
@@ -110,23 +114,23 @@ pub fn batch_id(batch: &Batch, keys: impl Iterator<Item = Key>) -> String {
 #[must_use]
 pub fn partition_of(subject: &str) -> Option<PartitionId> {
     let number: u8 = subject.split('.').nth(3)?.parse().ok()?;
-    // One partition has one spelling: the filter of a partition matches no other.
+    // A partition has only one spelling: the filter of a partition matches no other.
     PartitionId::new(number).filter(|partition| subject.split('.').nth(3) == Some(&*partition.to_string()))
 }
 
-/// What stands in [`HASH_HEADER`] for these events.
+/// The value of [`HASH_HEADER`] for these events.
 #[must_use]
 pub fn content_hash<'a>(events: impl Iterator<Item = &'a NewEvent>) -> String {
     hash_of(events.map(|event| event.content_hash))
 }
 
-/// What stands in [`HASH_HEADER`] for events of these contents.
+/// The value of [`HASH_HEADER`] for events with these contents.
 pub(crate) fn hash_of(contents: impl Iterator<Item = ContentHash>) -> String {
     let hashes: Vec<u8> = contents.flat_map(|content| content.0).collect();
     blake3::hash(&hashes).to_hex().to_string()
 }
 
-/// RFC 4648 base 32 in lower case, without padding; whole groups of five bytes only.
+/// RFC 4648 base 32 in lower case, without padding; only for whole groups of five bytes.
 fn base32(bytes: &[u8]) -> String {
     const LETTERS: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
     let mut text = String::with_capacity(bytes.len() / 5 * 8);

@@ -1,4 +1,4 @@
-//! What needs which server: the one place where a version decides.
+//! What needs which server version: the only place where a version decides.
 
 use std::fmt;
 
@@ -7,24 +7,24 @@ use tollgate_log::contract::Durability;
 use crate::durability::Evidence;
 use crate::error::ConnectError;
 
-/// The version of a server, as it says itself.
+/// The version of a server, as it reports it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Version {
     text: String,
     numbers: (u64, u64, u64),
 }
 
-/// From here on a stream with replicas goes on within seconds when its leader is lost. On 2.11 retries stay
-/// unanswered for the two minutes in which ids are known; before, several racing decisions may win too.
+/// From here on a replicated stream continues within seconds when its leader is lost. On 2.11 retries stay
+/// unanswered for the two minutes in which ids are known; before that, several racing decisions may also win.
 const REPLICAS: (u64, u64, u64) = (2, 12, 0);
 
-/// From here on a server can be told to sync before it acknowledges (`sync_interval: always`).
+/// From here on a server can be configured to sync before it acknowledges (`sync_interval: always`).
 const SYNCS_WHEN_TOLD: (u64, u64, u64) = (2, 10, 0);
 
-/// From here on a stream whose disk fails is stopped. Before, a full disk makes the server hang without a word.
+/// From here on a stream whose disk fails is stopped. Before, a full disk makes the server hang silently.
 const STOPS_ON_DISK_ERRORS: (u64, u64, u64) = (2, 14, 0);
 
-/// These can forget a whole stream when they are killed, whatever they sync.
+/// These can forget a whole stream when they are killed, however they sync.
 const FORGET_STREAMS: [(u64, u64, u64); 3] = [(2, 10, 20), (2, 10, 21), (2, 10, 22)];
 
 impl Version {
@@ -39,7 +39,7 @@ impl Version {
         Self { text, numbers }
     }
 
-    /// Whether it keeps so many replicas as a ledger needs them.
+    /// Whether it maintains this many replicas the way a ledger needs.
     pub(crate) fn check_replicas(&self, replicas: usize) -> Result<(), ConnectError> {
         if replicas > 1 && self.numbers < REPLICAS {
             return Err(ConnectError::Unsupported {
@@ -53,12 +53,12 @@ impl Version {
         Ok(())
     }
 
-    /// Whether it can be told to sync before it acknowledges.
+    /// Whether it can be configured to sync before it acknowledges.
     pub(crate) fn syncs_when_told(&self) -> bool {
         self.numbers >= SYNCS_WHEN_TOLD
     }
 
-    /// When it syncs, given how it is known what an acknowledgement is worth.
+    /// When it syncs, given how it is known what an acknowledgement guarantees.
     pub(crate) fn sync_policy(&self, durability: Durability, evidence: &Evidence) -> String {
         match (durability, evidence) {
             (Durability::Fsync, Evidence::Declared) => "syncs before it acknowledges, as declared".to_owned(),
@@ -70,7 +70,8 @@ impl Version {
         }
     }
 
-    /// What it does not promise with so many replicas and acknowledgements of this class, one sentence each.
+    /// What it does not promise with this many replicas and acknowledgements of this class, one sentence
+    /// each.
     pub(crate) fn not_promised(&self, replicas: usize, durability: Durability) -> Vec<String> {
         let told = if self.syncs_when_told() { "" } else { ", and has no setting for that before 2.10" };
         let table = [

@@ -11,7 +11,7 @@ use crate::index::{IdIndex, subject_entry};
 use crate::key::Key;
 use crate::record::{self, Record, RecordHead};
 
-/// A batch whose limits are checked and whose keys are computed: all that needs no lock.
+/// A batch whose limits are checked and whose keys are computed: everything that does not need the lock.
 #[derive(Clone, Debug)]
 pub struct Checked {
     pub(crate) batch: Batch,
@@ -57,25 +57,25 @@ impl Checked {
         &self.keys
     }
 
-    /// The keys of the events that admission found new.
+    /// The keys of the events that admission found to be new.
     pub fn new_keys(&self, outcomes: &[AppendOutcome]) -> impl Iterator<Item = Key> {
         let new = |(_, outcome): &(&Key, &AppendOutcome)| matches!(outcome, AppendOutcome::Appended(_));
         self.keys.iter().zip(outcomes).filter(new).map(|(key, _)| *key)
     }
 
-    /// All keys to look up: the events', then the subject's.
+    /// All keys to look up: those of the events, then that of the decision subject.
     pub(crate) fn all_keys(&self) -> Vec<Key> {
         self.keys.iter().copied().chain(self.subject).collect()
     }
 }
 
-/// The ids that are taken, as admission asks and tells them.
+/// The ids already taken, as admission queries and updates them.
 pub trait Claims {
-    /// Takes a key for a record unless it is taken: returns what it is taken by, here or, as the caller
-    /// found, in `older`.
+    /// Claims a key for a record unless it is already taken. Returns the existing holder, from this index or
+    /// from `older`, which is what the caller found elsewhere.
     fn claim(&mut self, key: Key, found: Found, older: Option<Found>) -> Option<Found>;
 
-    /// Takes a claim back. `previous` is what the key had before.
+    /// Undoes a claim. `previous` is what the key had before.
     fn undo(&mut self, key: &Key, previous: Option<Found>);
 }
 
@@ -89,24 +89,24 @@ impl Claims for IdIndex {
     }
 }
 
-/// What admission decided. The new events' ids are in the index already, under the sequence given.
+/// What admission decided. The ids of the new events are already in the index, under the given sequence.
 #[derive(Debug)]
 pub struct Admitted {
     /// One outcome per event.
     pub outcomes: Vec<AppendOutcome>,
-    /// What to restore in the index should the record not become durable.
+    /// What to restore in the index if the record does not become durable.
     pub(crate) undo: Vec<(Key, Option<Found>)>,
 }
 
 impl Admitted {
-    /// Whether anything is to be written.
+    /// Whether there is anything to write.
     #[must_use]
     pub fn has_new(&self) -> bool {
         !self.undo.is_empty()
     }
 
-    /// Takes the new ids out of the index again and gives the outcomes: for a log that learns a record's sequence only
-    /// from its server.
+    /// Removes the new ids from the index again and returns the outcomes: for a log that learns a record's
+    /// sequence only from its server.
     #[must_use]
     pub fn withdraw(self, index: &mut impl Claims) -> Vec<AppendOutcome> {
         roll_back(index, self.undo);
@@ -114,8 +114,8 @@ impl Admitted {
     }
 }
 
-/// Decides a batch against the index. `older` is what the index's runs have under [`Checked::all_keys`]; a log without
-/// runs gives nothing.
+/// Decides a batch against the index. `older` is what the index's runs hold for [`Checked::all_keys`]; a log
+/// without runs passes nothing.
 pub(crate) fn admit(
     checked: &Checked,
     next: Sequence,
@@ -139,8 +139,8 @@ pub(crate) fn admit(
     Ok(admitted)
 }
 
-/// Decides the events of a batch by their ids alone: for a log whose server decides expected sequences. `older` is what
-/// stood under each key before, as far as the caller looked.
+/// Decides the events of a batch by their ids alone: for a log whose server decides expected sequences.
+/// `older` is what each key held before, as far as the caller looked.
 pub fn admit_events(
     checked: &Checked,
     next: Sequence,
@@ -185,7 +185,7 @@ pub fn record_of(batch: &Batch, outcomes: &[AppendOutcome], now: Timestamp) -> R
         .expect("what encode wrote can be parsed: a property test checks it")
 }
 
-/// The bytes of that record.
+/// The bytes of the record that [`record_of`] would return.
 pub fn bytes_of(batch: &Batch, outcomes: &[AppendOutcome], now: Timestamp) -> Bytes {
     let new: Vec<&NewEvent> = new_events(batch, outcomes).collect();
     let head = RecordHead {
@@ -213,7 +213,8 @@ pub fn new_events<'a>(
         .map(|(event, _)| event)
 }
 
-/// One conflict refuses its task's new events; a batch with a decision is about one task, so it is refused whole.
+/// One conflict refuses all new events of its task. A batch with a decision is about a single task, so it is
+/// refused whole.
 fn refuse(
     checked: &Checked,
     conflicts: &[usize],
@@ -229,7 +230,7 @@ fn refuse(
             .find(|&conflict| checked.subject.is_some() || events[conflict].task == event.task);
         let in_this_record = |outcome| match outcome {
             AppendOutcome::Appended(_) => true,
-            // The same event twice in this batch: its original is refused, so it is too.
+            // The same event twice in this batch: its original is refused, so this one is too.
             AppendOutcome::Duplicate(sequence) => sequence == next,
             AppendOutcome::Conflict(_) | AppendOutcome::Refused { .. } => false,
         };

@@ -6,7 +6,7 @@ use tollgate_domain::time::Timestamp;
 
 use crate::hash::ContentHash;
 
-/// Events to append as one record: one tenant, one partition.
+/// Events to append as one record, all of one tenant and one partition.
 #[derive(Clone, Debug)]
 pub struct Batch {
     /// Owner of the tasks.
@@ -21,22 +21,22 @@ pub struct Batch {
     pub recorded_at: Option<Timestamp>,
 }
 
-/// One event to append. The log knows its name and its content's hash, not what it means.
+/// One event to append. The log knows its name and the hash of its content, but not what it means.
 #[derive(Clone, Debug)]
 pub struct NewEvent {
     /// Its task.
     pub task: TaskId,
-    /// Its producer.
+    /// The producer that sent it.
     pub producer: ProducerId,
-    /// Its id, the producer's.
+    /// Its id, assigned by the producer.
     pub id: EventId,
     /// Hash of what the producer sent.
     pub content_hash: ContentHash,
-    /// The stored form.
+    /// The event as stored.
     pub payload: Vec<u8>,
 }
 
-/// The name of an event within a tenant and a ledger: unique, for the life of the ledger.
+/// The name of an event within a tenant and a ledger. It is unique for the life of the ledger.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct EventName {
     /// Owner of the task.
@@ -45,15 +45,15 @@ pub struct EventName {
     pub task: TaskId,
     /// Its producer.
     pub producer: ProducerId,
-    /// Its id, the producer's.
+    /// Its id, assigned by the producer.
     pub id: EventId,
 }
 
-/// The decision subject of a batch and the sequence of its last decision that the decider saw.
+/// The decision subject of a batch, and the sequence of the subject's last decision as the decider saw it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Expected {
-    /// A task, later a budget.
+    /// A task; later also a budget.
     pub subject: String,
-    /// Its last decision; [`Sequence::ZERO`]: none yet.
+    /// Its last decision; [`Sequence::ZERO`] if there is none yet.
     pub last: Sequence,
 }

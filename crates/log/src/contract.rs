@@ -15,46 +15,48 @@ pub use crate::partitions::{InvalidPartitions, Partitions};
 use crate::record::StoredRecord;
 pub use crate::record::{MAX_RECORD_BYTES, MAX_RECORD_EVENTS};
 
-/// The durable, ordered, append-only record of events; the only truth of a ledger.
+/// The durable, ordered, append-only record of events: the only source of truth of a ledger.
 ///
-/// * Records have one strictly increasing sequence, from 1. Order is promised within a partition.
-/// * A record is atomic: after any crash all of its events are there or none.
-/// * An acknowledged record is there for as long as the [durability class](Self::durability) says.
+/// * Records have one strictly increasing sequence, from 1. Order is guaranteed within a partition.
+/// * A record is atomic: after any crash either all of its events are there or none.
+/// * An acknowledged record survives whatever its [durability class](Self::durability) says it does.
 /// * An event id is taken once: see [`AppendOutcome`].
 pub trait EventLog: Send + Sync + 'static {
     /// Identity and creation time of this log.
     fn epoch(&self) -> Epoch;
 
-    /// What an acknowledgement is worth.
+    /// What an acknowledgement guarantees.
     fn durability(&self) -> Durability;
 
-    /// For how long an outcome is final.
+    /// How long an outcome stays final.
     fn dedup(&self) -> DedupScope;
 
-    /// Why it takes no appends any more, if so. Reads go on.
+    /// Why it no longer accepts appends, if that is so. Reads still work.
     fn failed(&self) -> Option<String> {
         None
     }
 
-    /// What is wrong with it though it goes on: appends that are refused for now, older records that cannot be read.
+    /// What is wrong with it although it still works: appends that are refused for now, older records that
+    /// cannot be read.
     fn degraded(&self) -> Option<String> {
         None
     }
 
-    /// Appends a batch as one record, without the events it already has.
+    /// Appends a batch as one record, leaving out the events the log already has.
     ///
-    /// When the future returns `Ok`, every event answered `Appended` or `Duplicate` is durable by the class of
-    /// [`Self::durability`]. A future that is dropped leaves the outcome open: ask again with the same ids.
+    /// When the future returns `Ok`, every event answered `Appended` or `Duplicate` is durable to the class
+    /// of [`Self::durability`]. Dropping the future leaves the outcome unknown: append again with the same
+    /// ids.
     ///
     /// # Errors
     ///
-    /// [`AppendError`]; nothing of the batch is in the log, except after [`AppendError::Unknown`].
+    /// [`AppendError`]. Nothing of the batch is in the log, except possibly after [`AppendError::Unknown`].
     fn append(&self, batch: Batch) -> BoxFuture<'_, Result<Receipt, AppendError>>;
 
-    /// Appends batches one behind the other, as if each was appended once the one before it was durable: a
-    /// batch is in the log only if those before it are, in this order. Faster where a log can have several on
-    /// their way and keep that. Nobody else should append meanwhile: what others append may come between
-    /// them.
+    /// Appends batches in sequence, as if each one was appended only after the one before it was durable: a
+    /// batch is in the log only if all those before it are, in this order. Faster if a log can keep several
+    /// in flight and still guarantee that. There should be no other appender meanwhile: its records may end
+    /// up between these.
     fn append_in_order(&self, batches: Vec<Batch>) -> BoxFuture<'_, InOrder> {
         Box::pin(async move {
             let mut receipts = Vec::with_capacity(batches.len());
@@ -68,7 +70,7 @@ pub trait EventLog: Send + Sync + 'static {
         })
     }
 
-    /// What the log knows of these event ids, in their order: the answer an append would give without appending.
+    /// What the log knows of these event ids, in their order: what an append would answer, without appending.
     fn find(&self, keys: Vec<EventName>) -> BoxFuture<'_, Result<Vec<Option<Found>>, ReadError>>;
 
     /// The position of the last durable record of every partition.
@@ -81,58 +83,60 @@ pub trait EventLog: Send + Sync + 'static {
         after: Sequence,
     ) -> BoxFuture<'_, Result<Box<dyn RecordReader>, ReadError>>;
 
-    /// What this log can tell or do beyond that, being on another machine. `None`: it is in this process.
+    /// What this log can report or do beyond the contract because it is on another machine. `None` if it is
+    /// in this process.
     fn hints(&self) -> Option<&dyn Hints> {
         None
     }
 }
 
-/// A reader of records in order. It holds no lock and slows no append.
+/// A reader of records in order. It holds no lock and does not slow appends down.
 pub trait RecordReader: Send {
-    /// The next records, at least one: waits until there are some. A future that is dropped loses none.
+    /// The next records, at least one: waits until there are some. Dropping the future loses none.
     fn next(&mut self) -> BoxFuture<'_, Result<Vec<StoredRecord>, ReadError>>;
 
-    /// The next records that are there now; none when it has caught up with the tail.
+    /// The records available now; empty when the reader has caught up with the tail.
     fn try_next(&mut self) -> BoxFuture<'_, Result<Vec<StoredRecord>, ReadError>>;
 
-    /// From now on [`Self::next`] may bring a single record though others follow it at once: its reader takes those by
-    /// [`crate::groups::Groups`]. Where each record that comes costs something by itself, that is saved.
+    /// From now on [`Self::next`] may return a single record even if others follow immediately: the caller
+    /// collects those with [`crate::groups::Groups`]. This saves work where each delivered record has a cost
+    /// of its own.
     fn in_groups(&mut self) {}
 }
 
-/// What became of each event of a batch.
+/// What happened to each event of a batch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Receipt {
     /// One outcome per event, in the order of the batch.
     pub outcomes: Vec<AppendOutcome>,
-    /// Covers every event that is in the log, appended now or before.
+    /// Covers every event that is in the log, whether appended now or before.
     pub position: Position,
-    /// What this acknowledgement is worth.
+    /// What this acknowledgement guarantees.
     pub durability: Durability,
 }
 
-/// What became of batches that were appended in order.
+/// What happened to batches that were appended in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InOrder {
-    /// Of the batches that were appended, from the first one on.
+    /// One receipt for each batch that was appended, from the first one on.
     pub receipts: Vec<Receipt>,
-    /// Why the next one was not, if not all were. Nothing of the rest is in the log, except after
-    /// [`AppendError::Unknown`]: then some of it may come yet.
+    /// Why the next batch was not appended, if not all were. Nothing of the rest is in the log, except after
+    /// [`AppendError::Unknown`]: then some of it may still arrive.
     pub stopped: Option<AppendError>,
 }
 
-/// What became of one event.
+/// What happened to one event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AppendOutcome {
-    /// It is new and in this record.
+    /// It is new, and part of this record.
     Appended(Sequence),
-    /// Same id, same content: success, nothing new; this is the original's record.
+    /// Same id, same content: success, nothing new. This is the record of the original.
     Duplicate(Sequence),
-    /// Same id, other content: refused, and with it every new event of its task in the batch.
+    /// Same id, different content: refused, along with every new event of its task in the batch.
     Conflict(Sequence),
-    /// Refused because another event of its task, at this place of the batch, is in conflict.
+    /// Refused because another event of its task, at this index of the batch, is in conflict.
     Refused {
-        /// The place of the event in conflict.
+        /// The index of the event in conflict.
         because: usize,
     },
 }
@@ -152,13 +156,13 @@ pub enum AppendError {
     /// The batch breaks a limit.
     #[error("append of {events} events: {what} is {value}, the limit is {limit}")]
     TooLarge {
-        /// Events in the batch.
+        /// The number of events in the batch.
         events: usize,
-        /// Which limit.
+        /// Which limit was exceeded.
         what: &'static str,
-        /// The value.
+        /// The value that exceeded it.
         value: usize,
-        /// The limit.
+        /// The largest allowed value.
         limit: usize,
     },
     /// A batch without events.
@@ -169,9 +173,9 @@ pub enum AppendError {
     WrongExpected {
         /// The decision subject.
         subject: String,
-        /// What the decider saw.
+        /// The last decision that the decider saw.
         expected: Sequence,
-        /// What is there.
+        /// The last decision in the log.
         actual: Sequence,
     },
     /// The disk is full. Nothing was written; appends succeed again once there is space.
@@ -180,21 +184,21 @@ pub enum AppendError {
         /// The log's directory.
         path: String,
     },
-    /// More is waiting than may wait.
+    /// More bytes are waiting than are allowed to.
     #[error("append: {waiting_bytes} bytes wait for the disk already, the limit is {limit}; try again")]
     Overloaded {
-        /// Bytes that wait.
+        /// The number of bytes waiting.
         waiting_bytes: usize,
-        /// The limit.
+        /// The largest number of bytes that may wait.
         limit: usize,
     },
-    /// Something that the log needs cannot be had now. Nothing was written.
+    /// Something the log needs is not available now. Nothing was written.
     #[error("append: {reason}; nothing was written, try again once that is mended: no restart is needed")]
     Unavailable {
         /// What failed, and why.
         reason: String,
     },
-    /// The writer has stopped for good, after a write or sync that failed.
+    /// The writer has stopped for good, after a failed write or sync.
     #[error("append: the log's writer has stopped: {reason}; check the disk, then restart")]
     Stopped {
         /// What failed.
@@ -228,7 +232,7 @@ impl AppendError {
 /// Why records could not be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ReadError {
-    /// The operating system refused.
+    /// The operating system returned an error.
     #[error("reading {path}: {message}")]
     Io {
         /// The file.
@@ -236,12 +240,12 @@ pub enum ReadError {
         /// The system's message.
         message: String,
     },
-    /// What is there is not what was written.
+    /// What is there differs from what was written.
     #[error("reading {path}: damaged at byte {offset}, record {sequence}: {what}; restore it from a backup")]
     Damaged {
         /// The file.
         path: String,
-        /// Where in it.
+        /// The byte offset in the file.
         offset: u64,
         /// The record that should be there.
         sequence: Sequence,
@@ -258,7 +262,7 @@ pub enum ReadError {
         /// What is newer.
         what: String,
     },
-    /// The log is not the one that was followed, or lacks what was seen in it.
+    /// The log is not the one that was being followed, or lacks records that were seen in it.
     #[error("reading {path}: {what}")]
     Regressed {
         /// The log.

@@ -1,13 +1,14 @@
-//! A ledger into another log: every record in order, with its time, its decision subject and its events as they were
-//! stored, ids and content hashes included.
+//! Copies a ledger into another log: every record in order, with its time, its decision subject and its
+//! events as they were stored, ids and content hashes included.
 //!
-//! Views of two logs are equal when each task's events are (see [`crate::digests`]), and equal byte for byte
-//! when also each record has the same sequence. Sequences are kept when the target is empty, nobody else
-//! appends to it, and no record of the source holds repetitions only: a log whose outcomes are final within a
-//! window may hold an event a second time, and a second one is not copied. [`Copied::sequences_kept`] says
-//! whether it was so.
+//! Views of two logs are equal when each task's events are equal (see [`crate::digests`]), and equal byte for
+//! byte when each record also has the same sequence. Sequences are kept when the target is empty, nothing
+//! else appends to it, and no record of the source consists of repetitions only: a log whose outcomes are
+//! final only within a window may hold an event twice, and the second one is not copied.
+//! [`Copied::sequences_kept`] reports whether they were kept.
 //!
-//! A copy knows what the target has by reading it, so again it appends nothing, and after an interruption it goes on.
+//! A copy learns what the target has by reading it, so a second run appends nothing, and a run after an
+//! interruption continues.
 
 use std::fmt;
 
@@ -23,32 +24,32 @@ use crate::index::{IdIndex, subject_entry};
 use crate::key::{IdScope, Key};
 use crate::record::{EventFrame, StoredRecord};
 
-/// Records that are appended together.
+/// The number of records appended together.
 const CHUNK_RECORDS: usize = 256;
 
-/// Bytes of their payloads, about.
+/// The approximate number of payload bytes appended together.
 const CHUNK_BYTES: usize = 4 << 20;
 
-/// What a copy did, and what both logs say after it.
+/// What a copy did, and what both logs contain after it.
 #[derive(Clone, Debug)]
 pub struct Copied {
     /// Records that were appended.
     pub records: u64,
     /// Events that were appended.
     pub events: u64,
-    /// Events that the target had already.
+    /// Events that the target already had.
     pub present: u64,
-    /// Events that stand in the source more than once, counted without their originals. They are not copied.
+    /// Events that occur in the source more than once, counted without their originals. They are not copied.
     pub repeated: u64,
     /// Whether every event has the same sequence in both logs.
     pub sequences_kept: bool,
-    /// What the source says.
+    /// The digests of the source.
     pub source: Digests,
-    /// What the target says: it was read again for this.
+    /// The digests of the target, which was read again for this.
     pub target: Digests,
 }
 
-/// How far a copy is.
+/// How far a copy has got.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Progress {
     /// Everything of the source up to here is in the target.
@@ -62,9 +63,9 @@ pub struct Progress {
 /// Which log of a copy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Side {
-    /// The one that is copied.
+    /// The log that is copied from.
     Source,
-    /// The one that is copied into.
+    /// The log that is copied into.
     Target,
 }
 
@@ -77,18 +78,18 @@ impl fmt::Display for Side {
     }
 }
 
-/// Why a copy stopped. What is in the target stays there; the copy can be run again.
+/// Why a copy stopped. What is already in the target stays there; the copy can be run again.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CopyError {
     /// A log cannot be read.
     #[error("copy: the {side}: {error}")]
     Read {
-        /// Which.
+        /// Which of the two.
         side: Side,
         /// Why.
         error: ReadError,
     },
-    /// The target does not take a record.
+    /// The target does not accept a record.
     #[error(
         "copy: record {sequence} of the source: {error}; what came before it is copied, run the copy again"
     )]
@@ -98,7 +99,7 @@ pub enum CopyError {
         /// Why.
         error: AppendError,
     },
-    /// The target has another event under an id.
+    /// The target has a different event under this id.
     #[error(
         "copy: event {id} of producer {producer}, task {task}, tenant {tenant}, has another content in the target (record \
          {target}) than in the source (record {source_record}): these are two histories; copy into an empty log"
@@ -117,7 +118,7 @@ pub enum CopyError {
         /// The record in the target.
         target: Sequence,
     },
-    /// Others append to the target.
+    /// Something else appends to the target.
     #[error(
         "copy: record {sequence} of the source came to stand at {found} of the target, {expected} was next: somebody else \
          appends to it; stop them, then run the copy again"
@@ -125,12 +126,12 @@ pub enum CopyError {
     NotAlone {
         /// The record in the source.
         sequence: Sequence,
-        /// Where it should stand.
+        /// The sequence it should have in the target.
         expected: Sequence,
-        /// Where it stands.
+        /// The sequence it has there.
         found: Sequence,
     },
-    /// A record of the source names something that can be no name.
+    /// A record of the source contains something that cannot be a name.
     #[error("copy: record {sequence} of the source: {reason}; verify the source")]
     Unreadable {
         /// The record in the source.
@@ -141,22 +142,22 @@ pub enum CopyError {
 }
 
 impl Copied {
-    /// Whether both logs say the same of every task of the source.
+    /// Whether both logs agree on every task of the source.
     #[must_use]
     pub fn is_equal(&self) -> bool {
         self.difference().is_none()
     }
 
-    /// The first task of which they do not, if any.
+    /// The first task on which they do not agree, if any.
     #[must_use]
     pub fn difference(&self) -> Option<Difference> {
         self.source.first_not_in(&self.target)
     }
 }
 
-/// Copies every record of a log into another one, and compares both. The ids of all events are in memory
-/// meanwhile, about 60 bytes each, twice where the source's outcomes are final only within a window. The
-/// source may be appended to; what comes while the end is read comes along or not.
+/// Copies every record of a log into another one, and compares both. Meanwhile the ids of all events are in
+/// memory, about 60 bytes each, or twice that if the source's outcomes are final only within a window. The
+/// source may be appended to; records that arrive while its end is being read may or may not be copied.
 ///
 /// # Errors
 ///
@@ -178,7 +179,7 @@ pub async fn copy(
         }
         for stored in &records {
             if let Err(error) = work.take(stored).await {
-                // What was planned before it is right: it need not be planned again.
+                // What was planned before this record is valid: it need not be planned again.
                 work.flush().await?;
                 return Err(error);
             }
@@ -190,22 +191,22 @@ pub async fn copy(
     Ok(copied)
 }
 
-/// A copy on its way.
+/// A copy in progress.
 struct Work<'a> {
     to: &'a dyn EventLog,
     progress: &'a (dyn Fn(Progress) + Send + Sync),
     end: Sequence,
     originals: Originals,
-    /// What the target has, with what is planned.
+    /// What the target has, including what is planned.
     index: IdIndex,
-    /// The end of the target, with what is planned.
+    /// The end of the target, including what is planned.
     last: Sequence,
     planned: Vec<Planned>,
     planned_bytes: usize,
     copied: Copied,
 }
 
-/// A record that is to be appended.
+/// A record to be appended.
 struct Planned {
     batch: Batch,
     source: Sequence,
@@ -286,7 +287,7 @@ impl<'a> Work<'a> {
         Ok(())
     }
 
-    /// Where the target has an event.
+    /// Where the target has an event, if it does.
     fn known(&self, stored: &StoredRecord, event: &EventFrame<'_>) -> Result<Option<Sequence>, CopyError> {
         let tenant = stored.record.tenant();
         let key = IdScope::of(tenant, event.task, event.producer).key(event.id);
@@ -324,7 +325,7 @@ impl<'a> Work<'a> {
         });
         Ok(Batch {
             tenant: match record.tenant() {
-                // What the ledger wrote about itself: no producer may use the name.
+                // Written by the ledger about itself: no producer may use this name.
                 LEDGER_TENANT => TenantId::ledger(),
                 tenant => TenantId::new(tenant).map_err(unreadable)?,
             },
@@ -357,7 +358,7 @@ impl<'a> Work<'a> {
                 });
             }
             planned = rest;
-            // What was refused for now goes again as long as some of it was taken.
+            // What was refused for now is tried again as long as some of it was accepted.
             if let (Some(error), Some(next)) = (stopped, planned.first())
                 && (appended == 0 || !error.is_retryable())
             {
@@ -370,7 +371,7 @@ impl<'a> Work<'a> {
 
 const IN_MEMORY: &str = "an index in memory has no runs that could be unreadable";
 
-/// The plan is right for a target to which nobody else appends.
+/// The plan holds only if nothing else appends to the target.
 fn check_place(planned: &Planned, receipt: &Receipt) -> Result<(), CopyError> {
     let (sequence, expected) = (planned.source, planned.target);
     for outcome in &receipt.outcomes {

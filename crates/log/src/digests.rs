@@ -1,6 +1,6 @@
-//! Digests of what a log says of each task, so that two logs can be compared without their bytes: of events
-//! by producer, id and content, in their order, each original once. Records, sequences and times are not in
-//! them.
+//! Digests of what a log contains for each task, so that two logs can be compared without their bytes: of
+//! events by producer, id and content, in their order, each original once. Records, sequences and times are
+//! not part of them.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -18,26 +18,26 @@ pub struct Digests {
     events: u64,
 }
 
-/// What a log says of one task.
+/// What a log contains for one task.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct TaskDigest {
-    /// Its events: originals only.
+    /// The number of its events, counting originals only.
     pub events: u64,
     /// BLAKE3 of the digest before the last event (32 zeros before the first) and that event's producer, id and content
     /// hash, each with its length in front.
     pub digest: [u8; 32],
 }
 
-/// A task about which two logs say different things.
+/// A task on which two logs disagree.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Difference {
     /// Its tenant.
     pub tenant: String,
     /// The task.
     pub task: String,
-    /// What the one says; `None`: nothing.
+    /// What the first log has; `None` if nothing.
     pub one: Option<TaskDigest>,
-    /// What the other says; `None`: nothing.
+    /// What the second log has; `None` if nothing.
     pub other: Option<TaskDigest>,
 }
 
@@ -48,19 +48,19 @@ impl Digests {
         self.tasks.get(&(tenant.to_owned(), task.to_owned())).copied()
     }
 
-    /// How many tasks there are.
+    /// The number of tasks.
     #[must_use]
     pub fn tasks(&self) -> usize {
         self.tasks.len()
     }
 
-    /// How many events there are: originals only.
+    /// The number of events, counting originals only.
     #[must_use]
     pub const fn events(&self) -> u64 {
         self.events
     }
 
-    /// One digest of all tasks, in the order of tenants and tasks.
+    /// One digest over all tasks, ordered by tenant and task.
     #[must_use]
     pub fn overall(&self) -> [u8; 32] {
         let mut hasher = blake3::Hasher::new();
@@ -75,8 +75,8 @@ impl Digests {
         hasher.finalize().into()
     }
 
-    /// The first task of this log about which the other one says something else. Tasks that only the other one has are
-    /// not looked at.
+    /// The first task of this log on which the other one disagrees. Tasks that only the other one has are
+    /// ignored.
     #[must_use]
     pub fn first_not_in(&self, other: &Self) -> Option<Difference> {
         let differs = self.tasks.iter().find(|(name, digest)| other.tasks.get(name) != Some(digest));
@@ -88,7 +88,7 @@ impl Digests {
         })
     }
 
-    /// Takes in the originals of a record.
+    /// Adds the originals of a record.
     pub(crate) fn add(&mut self, stored: &StoredRecord, originals: Option<&[bool]>) {
         let tenant = stored.record.tenant();
         let mut last: Option<(String, TaskDigest)> = None;
@@ -96,7 +96,7 @@ impl Digests {
             if originals.is_some_and(|originals| !originals[nth]) {
                 continue;
             }
-            // Events of a task mostly stand together: its digest is looked up once.
+            // Events of a task are mostly adjacent: its digest is looked up once per run.
             if last.as_ref().is_none_or(|(task, _)| task != event.task) {
                 self.put(tenant, last.take());
                 let known = self.task(tenant, event.task).unwrap_or(TaskDigest::START);
@@ -158,8 +158,8 @@ impl fmt::Display for Difference {
     }
 }
 
-/// Reads a whole log and gives the digests of its tasks. Where outcomes are final only within a window, the ids of all
-/// events are in memory meanwhile: about 60 bytes each.
+/// Reads a whole log and returns the digests of its tasks. If outcomes are final only within a window, the
+/// ids of all events are in memory meanwhile: about 60 bytes each.
 ///
 /// # Errors
 ///
@@ -179,7 +179,7 @@ pub async fn digests(log: &dyn EventLog) -> Result<Digests, ReadError> {
     }
 }
 
-/// Tells originals from duplicates, where a log may hold an event more than once.
+/// Distinguishes originals from duplicates, where a log may hold an event more than once.
 pub(crate) struct Originals(Option<IdIndex>);
 
 impl Originals {
@@ -187,7 +187,7 @@ impl Originals {
         Self((log.dedup() == DedupScope::Window).then(IdIndex::in_memory))
     }
 
-    /// Which events of the next record are originals; `None`: all.
+    /// Which events of the next record are originals; `None` means all of them.
     pub(crate) fn of_record(&mut self, stored: &StoredRecord) -> Option<Vec<bool>> {
         let index = self.0.as_mut()?;
         let occurrences =

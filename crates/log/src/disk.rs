@@ -8,31 +8,31 @@ use std::path::Path;
 
 use tollgate_files::private_file;
 
-/// What the log asks of a disk.
+/// What the log needs from a disk.
 pub trait Disk: Send + Sync + 'static {
     /// Makes a new file.
     ///
     /// # Errors
     ///
-    /// As the operating system says.
+    /// The operating system's error.
     fn create(&self, path: &Path) -> io::Result<File>;
 
     /// Writes all bytes at an offset.
     ///
     /// # Errors
     ///
-    /// As the operating system says; some of the bytes may be written.
+    /// The operating system's error; some of the bytes may have been written.
     fn write_all_at(&self, file: &File, bytes: &[u8], offset: u64) -> io::Result<()>;
 
     /// Makes the written bytes durable (`fdatasync`).
     ///
     /// # Errors
     ///
-    /// As the operating system says. After an error nobody knows what is durable.
+    /// The operating system's error. After an error it is unknown what is durable.
     fn sync_data(&self, file: &File) -> io::Result<()>;
 }
 
-/// The machine's disk.
+/// The disk of this machine.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct RealDisk;
 
@@ -50,11 +50,12 @@ impl Disk for RealDisk {
     }
 }
 
-/// `ENFILE` and `EMFILE`: the machine, or the process, has no file descriptors left. The standard library has
-/// no names for them.
+/// `ENFILE` and `EMFILE`: the machine or the process has run out of file descriptors. The standard library
+/// has no names for them.
 pub(crate) const NO_DESCRIPTORS: [i32; 2] = [23, 24];
 
-/// Whether an error is about what a process or a directory lacks for now: descriptors, memory, a permission.
+/// Whether an error is about something that a process or a directory lacks for now: descriptors, memory, a
+/// permission.
 pub(crate) fn is_passing(error: &io::Error) -> bool {
     use io::ErrorKind::{NotFound, OutOfMemory, PermissionDenied, ReadOnlyFilesystem};
     matches!(error.kind(), OutOfMemory | PermissionDenied | ReadOnlyFilesystem | NotFound)

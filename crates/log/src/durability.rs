@@ -1,23 +1,23 @@
-//! What an acknowledgement and an outcome are worth.
+//! What acknowledgements and outcomes guarantee.
 
 use std::fmt;
 
-/// What an acknowledgement is worth, weakest first.
+/// What an acknowledgement guarantees, weakest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Durability {
-    /// Survives the death of the process, not a power cut.
+    /// Survives the death of the process, but not a power cut.
     PageCache,
-    /// On other machines too, perhaps on no disk yet.
+    /// Also on other machines, but perhaps not on any disk yet.
     Replicated,
     /// On the disk: survives a power cut.
     Fsync,
 }
 
 impl Durability {
-    /// The words, weakest first.
+    /// The names, weakest first.
     pub const NAMES: [&'static str; 3] = ["page_cache", "replicated", "fsync"];
 
-    /// The word that answers and flags use.
+    /// The name used in answers and flags.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -27,7 +27,7 @@ impl Durability {
         }
     }
 
-    /// The class of a word, if it is one.
+    /// The class with this name, if there is one.
     #[must_use]
     pub fn from_word(word: &str) -> Option<Self> {
         [Self::PageCache, Self::Replicated, Self::Fsync].into_iter().find(|class| class.as_str() == word)
@@ -40,12 +40,12 @@ impl fmt::Display for Durability {
     }
 }
 
-/// The server that holds a log, where another program does.
+/// The server that holds a log, if another program holds it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogServer {
-    /// What it is, with its version: `nats-server 2.15.1`.
+    /// Its software and version: `nats-server 2.15.1`.
     pub software: String,
-    /// How many servers hold a copy.
+    /// The number of servers that hold a copy.
     pub replicas: usize,
     /// When it syncs.
     pub sync: String,
@@ -61,17 +61,17 @@ impl fmt::Display for LogServer {
     }
 }
 
-/// For how long an append's outcome is final.
+/// How long the outcome of an append stays final.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DedupScope {
-    /// For the life of the ledger: each record in the log is counted as it stands.
+    /// For the life of the ledger: every record in the log counts as it is.
     Life,
-    /// Within a window of the server; readers decide by an id index of their own.
+    /// Within a window of the server; readers decide with their own id index.
     Window,
 }
 
 impl DedupScope {
-    /// The word that answers use.
+    /// The name used in answers.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {

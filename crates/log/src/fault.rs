@@ -1,4 +1,4 @@
-//! A disk that fails where a test says so.
+//! A disk that fails where a test tells it to.
 
 use std::fs::File;
 use std::io;
@@ -18,7 +18,7 @@ struct State {
     calls: Calls,
     plan: Option<(Call, u64, Fault)>,
     always: Option<(Call, Fault)>,
-    /// Bytes that still fit; `None`: as many as the real disk takes.
+    /// Bytes that still fit; `None` for as many as the real disk takes.
     room: Option<u64>,
     struck: u64,
 }
@@ -45,7 +45,7 @@ pub enum Call {
     Sync,
 }
 
-/// How it fails.
+/// How a call fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
     /// `EIO`: nothing is done.
@@ -60,29 +60,29 @@ pub enum Fault {
     NoFiles,
     /// `EACCES`.
     Denied,
-    /// A panic: a bug of ours in the writer's thread.
+    /// A panic: a bug of our own in the writer's thread.
     Panic,
 }
 
 impl FaultyDisk {
-    /// Makes the n-th call of a kind from now fail (1: the next one).
+    /// Makes the n-th call of a kind from now fail (1 is the next one).
     pub fn fail(&self, call: Call, nth: u64, fault: Fault) {
         let mut state = self.lock();
         let made = state.calls.of(call);
         state.plan = Some((call, made + nth, fault));
     }
 
-    /// Makes every call of a kind fail from now on; `None`: none.
+    /// Makes every call of a kind fail from now on; `None` lifts that.
     pub fn fail_always(&self, call: Call, fault: Option<Fault>) {
         self.lock().always = fault.map(|fault| (call, fault));
     }
 
-    /// Lets only so many further bytes be written; `None` lifts the limit.
+    /// Lets only this many more bytes be written; `None` lifts the limit.
     pub fn set_room(&self, bytes: Option<u64>) {
         self.lock().room = bytes;
     }
 
-    /// How often a fault struck: a test that injects one checks that it did.
+    /// How often a fault struck, so that a test that injects one can check that it did.
     pub fn struck(&self) -> u64 {
         self.lock().struck
     }
@@ -96,7 +96,7 @@ impl FaultyDisk {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Counts a call and says whether it fails.
+    /// Counts a call and returns its fault, if it is to fail.
     fn strike(&self, call: Call) -> Option<Fault> {
         let mut state = self.lock();
         *state.calls.of_mut(call) += 1;
@@ -147,7 +147,7 @@ impl Disk for FaultyDisk {
         }
         let mut state = self.lock();
         if let Some(room) = &mut state.room {
-            // Overwriting what is there takes no room.
+            // Overwriting existing bytes takes no room.
             let grows = (offset + bytes.len() as u64).saturating_sub(file.metadata()?.len());
             match room.checked_sub(grows) {
                 Some(left) => *room = left,

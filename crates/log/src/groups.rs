@@ -1,5 +1,5 @@
-//! Records in groups, for readers that nobody waits for: they look for what came when its appender has long
-//! gone on, and are not woken by each record.
+//! Records in groups, for readers that no one waits for: they look for new records when the appender is long
+//! done, and are not woken by each record.
 
 use std::future::Future;
 use std::time::Duration;
@@ -7,41 +7,41 @@ use std::time::Duration;
 use crate::contract::{ReadError, RecordReader};
 use crate::record::StoredRecord;
 
-/// How long such a reader does not look while the log is in use: a step of a task is over by then, and
-/// nothing that is made of it is late.
+/// How long such a reader waits between looks while the log is in use: by then a step of a task is over, and
+/// nothing derived from it is late.
 pub const LOOK_AFTER: Duration = Duration::from_millis(40);
 
-/// After so many looks that found nothing (a second) the log is at rest.
+/// After this many looks that found nothing (a second), the log is considered at rest.
 const LOOKS: u32 = 25;
 
-/// Records of so many bytes are followed by others at once: a reader that is behind, or of a log that takes
-/// much, does not wait.
+/// Records of this many bytes are assumed to be followed by others at once: a reader that is behind, or whose
+/// log is busy, does not wait.
 const ENOUGH_BYTES: usize = 64 << 10;
 
-/// When a reader looks: while the log is in use now and then, else as soon as a record comes. The first
-/// record after a rest wakes it, those that follow do not.
+/// When a reader looks: from time to time while the log is in use, otherwise as soon as a record arrives. The
+/// first record after a rest wakes it; those that follow do not.
 #[derive(Debug)]
 pub struct Groups {
-    /// Looks since the last one that found something.
+    /// The number of looks since the last one that found something.
     in_vain: u32,
-    /// Whether more is there, as far as that can be told.
+    /// Whether there is more, as far as is known.
     behind: bool,
 }
 
 impl Default for Groups {
-    /// Of a log at rest.
+    /// For a log at rest.
     fn default() -> Self {
         Self { in_vain: LOOKS, behind: false }
     }
 }
 
 impl Groups {
-    /// The next records, at least one. `pause` lets time pass, or ends it early where somebody waits after
-    /// all. A future that is dropped loses none.
+    /// The next records, at least one. `pause` lets time pass, or ends early if someone is waiting after all.
+    /// Dropping the future loses none.
     ///
     /// # Errors
     ///
-    /// As of [`RecordReader::next`].
+    /// Those of [`RecordReader::next`].
     pub async fn next<P: Future<Output = ()>>(
         &mut self,
         reader: &mut dyn RecordReader,
@@ -100,7 +100,7 @@ mod tests {
             assert_eq!(groups.next(&mut *reader, sleep).await.unwrap().len(), 2);
             assert_eq!(begun.elapsed(), LOOK_AFTER * (nth as u32 + 1));
         }
-        // After a second without any the log is at rest: the next one is waited for, not looked for.
+        // After a second without records the log is at rest: the next one is awaited, not polled for.
         let odd = LOOK_AFTER * LOOKS + Duration::from_millis(7);
         let rested = Instant::now();
         let later = async {

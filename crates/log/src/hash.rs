@@ -2,13 +2,13 @@
 
 use std::fmt;
 
-/// The first 128 bits of BLAKE3 of the canonical encoding of what a producer sent: enough that nobody finds
-/// another content with the same ones, and half the bytes in every record.
+/// The first 128 bits of BLAKE3 of the canonical encoding of what a producer sent: enough to make a second
+/// content with the same bits infeasible to find, and half the bytes in every record.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ContentHash(pub [u8; 16]);
 
 impl ContentHash {
-    /// From the whole BLAKE3 hash.
+    /// Truncates a whole BLAKE3 hash.
     #[must_use]
     pub fn of_hash(hash: [u8; 32]) -> Self {
         let (first, _) = hash.split_at(16);

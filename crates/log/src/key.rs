@@ -5,8 +5,8 @@ use tollgate_domain::ids::MAX_ID_BYTES;
 use crate::batch::{EventName, NewEvent};
 pub use crate::hash::{ChainHash, ContentHash, RecordHash};
 
-/// Key of the id index: 128 bits of BLAKE3 over a name. Two names out of 2⁵⁰ share one with a chance of 2⁻²⁹;
-/// nobody can make a pair on purpose.
+/// Key of the id index: 128 bits of BLAKE3 over a name. Among 2⁵⁰ names, the chance that two share a key is
+/// 2⁻²⁹; constructing such a pair on purpose is infeasible.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Key(pub [u8; 16]);
 
@@ -23,8 +23,8 @@ impl Key {
         IdScope::of(name.tenant.as_str(), name.task.as_str(), name.producer.as_str()).key(name.id.as_str())
     }
 
-    /// The keys of a batch's events. Those of one task and producer mostly stand together: their common part is hashed
-    /// once.
+    /// The keys of a batch's events. Those of one task and producer are mostly adjacent: their common part is
+    /// hashed once.
     pub(crate) fn of_events<'a>(tenant: &str, events: &'a [NewEvent]) -> Vec<Self> {
         let mut last: Option<(&'a NewEvent, IdScope)> = None;
         let key = |event: &'a NewEvent| {
@@ -43,7 +43,7 @@ impl Key {
         Self::first_half(digest(2, &[tenant, subject]))
     }
 
-    /// The first 64 bits: where it sorts.
+    /// The first 64 bits: the primary sort order.
     #[must_use]
     pub fn high(&self) -> u64 {
         let [a, b, c, d, e, f, g, h, ..] = self.0;
@@ -62,7 +62,7 @@ impl Key {
     }
 }
 
-/// Tenant, task and producer of an event: what its id is unique within.
+/// Tenant, task and producer of an event: the scope within which its id is unique.
 #[derive(Clone, Copy, Debug)]
 pub struct IdScope([u8; 32]);
 
@@ -73,19 +73,19 @@ impl IdScope {
         Self(digest(1, &[tenant, task, producer]))
     }
 
-    /// The key of an id within it.
+    /// The key of an id within this scope.
     #[must_use]
     pub fn key(&self, id: &str) -> Key {
         let mut bytes = [0_u8; 32 + MAX_ID_BYTES];
         bytes[..32].copy_from_slice(&self.0);
-        // Names of the domain are never longer; a damaged record's may be.
+        // Names in the domain are never longer, but those in a damaged record may be.
         let id = &id.as_bytes()[..id.len().min(MAX_ID_BYTES)];
         bytes[32..32 + id.len()].copy_from_slice(id);
         Key::first_half(blake3::hash(&bytes[..32 + id.len()]).into())
     }
 }
 
-/// BLAKE3 over a kind byte and the parts, each with its length before it, so that no two lists of parts collide.
+/// BLAKE3 over a kind byte and the parts, each preceded by its length, so that no two lists of parts collide.
 fn digest(kind: u8, parts: &[&str]) -> [u8; 32] {
     let mut bytes = Vec::with_capacity(1 + parts.iter().map(|part| 2 + part.len()).sum::<usize>());
     bytes.push(kind);

@@ -1,8 +1,9 @@
-//! The durable, ordered, append-only record of events. It knows an event's name and its content's hash, not
-//! what it means.
+//! The durable, ordered, append-only record of events. It knows an event's name and the hash of its content,
+//! but not what it means.
 //!
-//! [`contract`] says what every log promises, [`conformance`] holds each backend to it. [`embedded`] is the log of one
-//! machine, [`memory`] the one for tests. [`record`] is the bytes of a record on every backend, [`index`] the id index.
+//! [`contract`] states what every log promises, and [`conformance`] holds each backend to it. [`embedded`] is
+//! the log of one machine, [`memory`] the one for tests. [`record`] defines the bytes of a record on every
+//! backend, [`index`] the id index.
 
 #![warn(missing_docs)]
 

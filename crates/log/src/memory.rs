@@ -16,7 +16,7 @@ use crate::key::{ChainHash, Key};
 use crate::record::StoredRecord;
 use tollgate_clock::Clock;
 
-/// An event log that is gone with its process.
+/// An event log that ends with its process.
 pub struct MemoryLog {
     epoch: Epoch,
     clock: Arc<dyn Clock>,

@@ -10,25 +10,25 @@ use tollgate_domain::position::PartitionId;
 pub struct Partitions(u16);
 
 impl Partitions {
-    /// All 16.
+    /// All 16 partitions.
     pub const ALL: Self = Self(u16::MAX);
 
-    /// One.
+    /// A single partition.
     #[must_use]
     pub fn only(partition: PartitionId) -> Self {
         Self(1 << partition.number())
     }
 
-    /// None.
+    /// No partition.
     pub const NONE: Self = Self(0);
 
-    /// Those of both.
+    /// The union of both sets.
     #[must_use]
     pub const fn with(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }
 
-    /// Whether a partition is in both.
+    /// Whether the sets have a partition in common.
     #[must_use]
     pub const fn overlaps(self, other: Self) -> bool {
         self.0 & other.0 != 0
@@ -75,7 +75,7 @@ impl fmt::Display for Partitions {
     }
 }
 
-/// A text that names no partitions.
+/// A text that does not name partitions.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("partitions `{0}`: must be numbers from 0 to 15 and ranges of them, such as 0-7,9")]
 pub struct InvalidPartitions(pub String);

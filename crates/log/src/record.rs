@@ -1,4 +1,4 @@
-//! The bytes of a record: the same on every backend. All that a log and an index need stands in a frame that is
+//! The bytes of a record, the same on every backend. All that a log and an index need is in a frame that is
 //! readable without the payload.
 //!
 //! ```text
@@ -26,10 +26,10 @@ use tollgate_domain::time::Timestamp;
 use crate::batch::NewEvent;
 use crate::hash::{ChainHash, ContentHash, RecordHash};
 
-/// Most events of one record.
+/// The most events in one record.
 pub const MAX_RECORD_EVENTS: usize = 500;
 
-/// Largest record. It fits the message size of a NATS server with room for headers.
+/// The largest record, in bytes. It fits the message size of a NATS server with room for headers.
 pub const MAX_RECORD_BYTES: usize = 256 * 1024;
 
 const LAYOUT: u8 = 1;
@@ -38,15 +38,15 @@ const FLAG_DECISION: u8 = 1;
 const HEADER: usize = 24;
 const ENTRY: usize = 24;
 
-/// Room for the texts of one event, to begin with: an id of 26 characters, and its share of the names.
+/// Initial room for the texts of one event: an id of 26 characters, and its share of the names.
 const TEXT_ROOM: usize = 32;
 
 /// A record as a log returns it.
 #[derive(Clone, Debug)]
 pub struct StoredRecord {
-    /// Its place in the log.
+    /// Its position in the log.
     pub sequence: Sequence,
-    /// The chain of its partition after it.
+    /// The chain of its partition after this record.
     pub chain: ChainHash,
     /// What was appended.
     pub record: Record,
@@ -56,7 +56,7 @@ pub struct StoredRecord {
 #[derive(Clone, Debug)]
 pub struct Record {
     bytes: Bytes,
-    /// All its texts one behind the other, checked once: tenant, subject, names, ids.
+    /// All its texts one after another, validated once: tenant, subject, names, ids.
     texts: String,
     tenant_end: usize,
     subject_end: usize,
@@ -65,7 +65,7 @@ pub struct Record {
     foreign: Option<Box<Foreign>>,
 }
 
-/// Where the parts of one event stand.
+/// Where the parts of one event are.
 #[derive(Clone, Copy, Debug)]
 struct Entry {
     task: u16,
@@ -90,14 +90,14 @@ pub struct EventFrame<'a> {
     pub id: &'a str,
     /// The hash of what the producer sent.
     pub content_hash: ContentHash,
-    /// The stored form.
+    /// The event as stored.
     pub payload: &'a [u8],
 }
 
-/// Bytes that are no record of a layout this version knows.
+/// Bytes that are not a record of a layout this version knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RecordError {
-    /// A layout or payload encoding of a newer version.
+    /// A layout or payload encoding from a newer version.
     #[error("written by a newer version (layout {layout}, encoding {encoding}); upgrade to read it")]
     Newer {
         /// The layout byte.
@@ -105,7 +105,7 @@ pub enum RecordError {
         /// The encoding byte.
         encoding: u8,
     },
-    /// A length or index points outside.
+    /// A length or an index points outside the record.
     #[error("not a record: {0}")]
     Malformed(&'static str),
 }
@@ -115,7 +115,7 @@ impl Record {
     ///
     /// # Errors
     ///
-    /// [`RecordError`] when the bytes are none.
+    /// [`RecordError`] if the bytes are not a record.
     pub fn parse(bytes: Bytes) -> Result<Self, RecordError> {
         let mut at = Cursor { bytes: &bytes, at: 0 };
         let [layout, encoding, partition, _] = at.array()?;
@@ -203,7 +203,7 @@ impl Record {
         (self.bytes[3] & FLAG_DECISION != 0).then(|| &self.texts[self.tenant_end..self.subject_end])
     }
 
-    /// How many events it holds: at least one, unless it is [foreign](Self::foreign).
+    /// The number of its events: at least one, unless it is [foreign](Self::foreign).
     #[must_use]
     #[expect(clippy::len_without_is_empty, reason = "what a server wrote is never empty")]
     pub fn len(&self) -> usize {
@@ -215,7 +215,7 @@ impl Record {
         self.entries.iter().map(|entry| self.frame(entry))
     }
 
-    /// The event at a place, from 0.
+    /// The event at an index, from 0.
     #[must_use]
     pub fn event(&self, place: usize) -> Option<EventFrame<'_>> {
         self.entries.get(place).map(|entry| self.frame(entry))
@@ -246,7 +246,7 @@ pub(crate) fn partition_of(record: &[u8]) -> Option<PartitionId> {
     record.get(2).copied().and_then(PartitionId::new)
 }
 
-/// What a record says of itself apart from its events.
+/// What a record states apart from its events.
 pub(crate) struct RecordHead<'a> {
     pub(crate) partition: PartitionId,
     pub(crate) recorded_at: Timestamp,
@@ -254,7 +254,7 @@ pub(crate) struct RecordHead<'a> {
     pub(crate) decision_subject: Option<&'a str>,
 }
 
-/// Appends the bytes of a record of these events to a buffer.
+/// Appends the bytes of a record with these events to a buffer.
 pub(crate) fn encode<'a>(
     head: &RecordHead<'_>,
     events: impl ExactSizeIterator<Item = &'a NewEvent> + Clone,
@@ -289,7 +289,7 @@ pub(crate) fn encode<'a>(
     }
 }
 
-/// The bytes that a record of these events takes at most.
+/// An upper bound of the bytes that a record with these events takes.
 pub(crate) fn encoded_bytes(tenant: &str, subject: Option<&str>, events: &[NewEvent]) -> usize {
     let per_event = |event: &NewEvent| {
         let names = event.task.as_str().len() + event.producer.as_str().len() + 4;
@@ -298,8 +298,8 @@ pub(crate) fn encoded_bytes(tenant: &str, subject: Option<&str>, events: &[NewEv
     HEADER + tenant.len() + subject.map_or(0, str::len) + events.iter().map(per_event).sum::<usize>()
 }
 
-/// Tasks and producers of the events, each once. A batch names few of them, mostly in runs, so the last pair is tried
-/// first and a short list is searched linearly; a long one has a map beside it.
+/// Tasks and producers of the events, each once. A batch names few of them, mostly in runs, so the last pair
+/// is tried first and a short list is searched linearly; a long one has a map as well.
 #[derive(Default)]
 struct Names<'a> {
     list: Vec<&'a str>,
@@ -307,7 +307,7 @@ struct Names<'a> {
     map: HashMap<&'a str, u16, foldhash::fast::FixedState>,
 }
 
-/// Up to this many names a linear search is faster than a map.
+/// Up to this many names, a linear search is faster than a map.
 const SHORT_LIST: usize = 16;
 
 impl<'a> Names<'a> {

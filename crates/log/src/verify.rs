@@ -1,4 +1,4 @@
-//! Verifying a log through its contract: what its readers say, from the first record to the end.
+//! Verifying a log through its contract: what its readers return, from the first record to the end.
 
 use tollgate_domain::position::{PARTITIONS, Sequence};
 
@@ -7,16 +7,17 @@ use crate::embedded::{Anchor, Verification};
 use crate::key::ChainHash;
 use crate::record::{EventFrame, StoredRecord};
 
-/// Foreign messages that a verification names.
+/// The most foreign messages that a verification names.
 pub const MAX_FOREIGN: usize = 1000;
 
-/// Reads all records up to the tail as of now: their checksums and order as the log's reader checks them, the
-/// chain of every partition, the given anchors, and each event by a check of the caller's (the log does not
+/// Reads all records up to the current tail: their checksums and order as the log's reader checks them, the
+/// chain of every partition, the given anchors, and each event with a check from the caller (the log does not
 /// know what an event means).
 ///
 /// # Errors
 ///
-/// [`ReadError`] when the log cannot be reached. What is wrong with it is no error but a [`Verification::difference`].
+/// [`ReadError`] if the log cannot be reached. Anything wrong with it is not an error but a
+/// [`Verification::difference`].
 pub async fn verify(
     log: &dyn EventLog,
     anchors: &[Anchor],

@@ -1,4 +1,4 @@
-//! The memory and the embedded log pass the suite of the contract.
+//! The memory and the embedded log pass the contract's suite.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
@@ -32,7 +32,7 @@ struct Embedded {
 
 impl Embedded {
     fn new(durability: Durability) -> Self {
-        // Small segments, so that the suite crosses their borders.
+        // Small segments, so that the suite crosses segment boundaries.
         let options = Options {
             durability,
             first_segment_bytes: 8 << 10,

@@ -49,12 +49,12 @@ async fn records(log: &dyn EventLog) -> Vec<(Sequence, Vec<u8>)> {
     }
 }
 
-/// A log with a life of its own.
+/// A log that misbehaves on demand.
 struct Troubled {
     log: Arc<dyn EventLog>,
-    /// So many more records, then it is away.
+    /// This many more records, then the log is unavailable.
     left: Mutex<usize>,
-    /// Somebody else appends in the middle of what is appended in order.
+    /// Another appender writes in the middle of what is appended in order.
     shared: bool,
 }
 
@@ -136,7 +136,7 @@ async fn a_copy_has_the_same_records_at_the_same_sequences() {
     let again = copied(&source, &target).await.unwrap();
     assert_eq!((again.records, again.events, again.present), (0, 0, 1000));
     assert!(again.is_equal() && again.sequences_kept);
-    // What comes later comes along later, decisions in their order.
+    // Later records are copied later, decisions in their order.
     source.append(decision(1000, vec![event("T-decided", "later", "x")])).await.unwrap();
     let more = copied(&source, &target).await.unwrap();
     assert_eq!((more.records, more.present), (1, 1000));

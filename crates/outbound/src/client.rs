@@ -1,4 +1,4 @@
-//! Requests to one target, over connections of its own: no redirect, no proxy, an answer of bounded size.
+//! Requests to one target, over its own connections: no redirect, no proxy, an answer of bounded size.
 
 use std::error::Error;
 use std::sync::Arc;
@@ -20,34 +20,34 @@ use crate::guard::Resolve;
 use crate::target::Target;
 use crate::tls::{TlsError, Trust};
 
-/// What the other side sees.
+/// The `user-agent` of requests.
 const AGENT: &str = concat!("tollgate/", env!("CARGO_PKG_VERSION"));
 
-/// Most of an answer's body that is taken off the wire where nobody reads it.
+/// The most bytes of an answer's body that are read off the wire when no one uses them.
 const MAX_DISCARDED_BYTES: usize = 64 << 10;
 
-/// How long that may take.
+/// How long discarding them may take.
 const DISCARD: Duration = Duration::from_secs(1);
 
-/// How long a connection without a request is kept. Shorter than servers keep theirs, the shortest common one
-/// is 5 s: a request on a connection that is being closed fails.
+/// How long an idle connection is kept. Shorter than servers keep theirs, of which the shortest common one is
+/// 5 s: a request on a connection that is being closed fails.
 const IDLE: Duration = Duration::from_secs(4);
 
-/// Most connections that are kept without a request.
+/// The most idle connections that are kept.
 const MAX_IDLE: usize = 4;
 
-/// How long to wait for what.
+/// Timeouts of a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timeouts {
-    /// For a connection, the resolver and TLS included.
+    /// For a connection, including name resolution and TLS.
     pub connect: Duration,
     /// For the whole attempt.
     pub total: Duration,
 }
 
 impl Default for Timeouts {
-    /// 5 s to connect, 15 s for the whole: the shortest that Standard Webhooks allows, so that a slow
-    /// receiver does not hold others up for long.
+    /// 5 s to connect, 15 s in total: the shortest that Standard Webhooks allows, so that a slow receiver
+    /// does not hold up others for long.
     fn default() -> Self {
         Self { connect: Duration::from_secs(5), total: Duration::from_secs(15) }
     }
@@ -56,63 +56,64 @@ impl Default for Timeouts {
 /// Whether a connection serves one request or several.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Connections {
-    /// A connection stays for a few seconds and takes further requests. Its address was judged when it was made.
+    /// A connection stays open for a few seconds and serves further requests. Its address was checked when it
+    /// was made.
     #[default]
     Kept,
-    /// Each request has a connection of its own, and its address is judged for that request.
+    /// Each request has its own connection, and its address is checked for that request.
     OneEach,
 }
 
-/// Why a request has no answer. The text holds nothing secret: neither path nor headers.
+/// Why a request has no answer. The text contains nothing secret: neither path nor headers.
 #[derive(Debug, thiserror::Error)]
 pub enum RequestError {
-    /// The path or a header holds what HTTP cannot carry.
+    /// The path or a header contains something that HTTP cannot carry.
     #[error("{target}: the path or a header cannot be sent")]
     Unsendable {
-        /// Where to.
+        /// The target of the request.
         target: Target,
     },
-    /// There is no connection.
+    /// No connection could be made.
     #[error("{target}: {reason}")]
     NotConnected {
-        /// Where to.
+        /// The target of the request.
         target: Target,
         /// Why not.
         reason: String,
     },
-    /// The name leads where it must not, or nowhere.
+    /// The name resolves to a forbidden address, or to none.
     #[error("{reason}")]
     Guarded {
-        /// Which name, where it leads, and the rule.
+        /// Which name, what it resolves to, and the rule.
         reason: String,
     },
-    /// The connection broke, or what came is no answer.
+    /// The connection broke, or the response is not HTTP.
     #[error("{target}: {reason}")]
     Broken {
-        /// Where to.
+        /// The target of the request.
         target: Target,
         /// What happened.
         reason: String,
     },
-    /// The whole took too long.
+    /// The whole attempt took too long.
     #[error("{target}: no answer within {} ms", within.as_millis())]
     Late {
-        /// Where to.
+        /// The target of the request.
         target: Target,
-        /// How long it might take.
+        /// How long it was allowed to take.
         within: Duration,
     },
-    /// The answer is larger than what was asked to be read.
+    /// The answer is larger than the caller's limit.
     #[error("{target}: the answer is larger than {max_bytes} bytes")]
     TooLarge {
-        /// Where to.
+        /// The target of the request.
         target: Target,
-        /// How much it might be.
+        /// The limit in bytes.
         max_bytes: usize,
     },
 }
 
-/// Asks and tells one target. It needs a tokio runtime.
+/// Sends requests to one target. It needs a tokio runtime.
 pub struct Client {
     target: Target,
     connector: Connector,
@@ -122,11 +123,11 @@ pub struct Client {
 }
 
 impl Client {
-    /// A client of this target.
+    /// A client for this target.
     ///
     /// # Errors
     ///
-    /// [`TlsError`] when nobody's certificate can be trusted.
+    /// [`TlsError`] if there is no certificate authority to trust.
     pub fn new(
         target: Target,
         trust: &Trust,
@@ -139,19 +140,19 @@ impl Client {
         Ok(Self { target, connector, timeouts, connections, http })
     }
 
-    /// The same with other timeouts.
+    /// The same client with different timeouts.
     #[must_use]
     pub fn with_timeouts(self, timeouts: Timeouts) -> Self {
         let connector = self.connector.within(timeouts.connect);
         Self { http: pool(connector.clone()), connector, timeouts, ..self }
     }
 
-    /// Posts a body and gives the head of the answer, whatever its status. Of the answer's body a little is
-    /// taken off the wire and thrown away.
+    /// Posts a body and returns the head of the answer, whatever its status. A small part of the answer's
+    /// body is read off the wire and discarded.
     ///
     /// # Errors
     ///
-    /// [`RequestError`] when there is no answer. The other side may have got the request nevertheless.
+    /// [`RequestError`] if there is no answer. The other side may have received the request nevertheless.
     pub async fn post<V: AsRef<str>>(
         &self,
         content_type: &str,
@@ -164,16 +165,17 @@ impl Client {
         }
         let answer = self.within(self.exchange(request, body)).await?;
         let (head, body) = answer.into_parts();
-        // The head has said all. A receiver that sees its body taken closes in peace; one that never ends it is left.
+        // The head says everything. A receiver whose body is read closes cleanly; one that never ends it is
+        // abandoned.
         let _ = timeout(DISCARD, discard(body)).await;
         Ok(Response::from_parts(head, ()))
     }
 
-    /// Gets what is there, whatever the status, with at most `max_bytes` of body.
+    /// Gets a resource, whatever the status, with at most `max_bytes` of body.
     ///
     /// # Errors
     ///
-    /// [`RequestError`] when there is no answer, or one that is larger.
+    /// [`RequestError`] if there is no answer, or a larger one.
     pub async fn get<V: AsRef<str>>(
         &self,
         headers: impl IntoIterator<Item = (impl AsRef<str>, V)>,
@@ -202,7 +204,7 @@ impl Client {
             .scheme(if self.target.is_tls() { "https" } else { "http" })
             .authority(self.target.authority())
             .path_and_query(self.target.path());
-        // What is wrong with the path comes out when the request is built.
+        // Anything wrong with the path surfaces when the request is built.
         let request = match uri.build() {
             Ok(uri) => Request::builder().uri(uri),
             Err(_) => Request::builder().uri(self.target.path()),
@@ -227,7 +229,7 @@ impl Client {
         request: http::request::Builder,
         body: Bytes,
     ) -> Result<Response<Incoming>, RequestError> {
-        // The error would name the path, or a header.
+        // The error would contain the path, or a header.
         let request = request
             .body(Full::new(body))
             .map_err(|_| RequestError::Unsendable { target: self.target.clone() })?;

@@ -1,4 +1,4 @@
-//! Connecting: to an address that was judged for this connection, through TLS where the target asks for it.
+//! Connecting: to an address that was checked for this connection, through TLS if the target requires it.
 
 use std::io;
 use std::net::SocketAddr;
@@ -24,7 +24,7 @@ use crate::target::{Target, TargetHost};
 use crate::tls::{self, TlsError, Trust};
 use tollgate_domain::printable::with_causes;
 
-/// What a connection is spoken through.
+/// The stream of a connection, plain or TLS.
 pub(crate) trait ReadWrite: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> ReadWrite for T {}
@@ -35,10 +35,10 @@ impl Connection for Box<dyn ReadWrite> {
     }
 }
 
-/// Why there is no connection.
+/// Why no connection could be made.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ConnectError {
-    /// The name leads where it must not, or nowhere.
+    /// The name resolves to a forbidden address, or to none.
     #[error("{0}")]
     Guard(String),
     #[error("no connection within {} ms", .0.as_millis())]
@@ -49,7 +49,8 @@ pub(crate) enum ConnectError {
     Tls(String),
 }
 
-/// Connects to one target. An address in place of a name was judged when the target was read.
+/// Connects to one target. If the target is an address rather than a name, it was checked when the target was
+/// parsed.
 #[derive(Clone)]
 pub(crate) struct Connector {
     tcp: HttpConnector<Judging>,
@@ -58,7 +59,7 @@ pub(crate) struct Connector {
 }
 
 impl Connector {
-    /// A connection is made `within` this time, the resolver and TLS included.
+    /// A connection must be made `within` this time, including name resolution and TLS.
     pub(crate) fn new(
         target: &Target,
         trust: &Trust,
@@ -72,9 +73,9 @@ impl Connector {
         Ok(Self { tcp, tls, within }.within(within))
     }
 
-    /// The same with another time for a connection.
+    /// The same with a different time limit for a connection.
     pub(crate) fn within(mut self, within: Duration) -> Self {
-        // Shared out among the addresses of a name.
+        // Divided among the addresses of a name.
         self.tcp.set_connect_timeout(Some(within));
         Self { within, ..self }
     }
@@ -106,7 +107,7 @@ impl Service<Uri> for Connector {
     }
 }
 
-/// A resolver of nothing but addresses that may be reached.
+/// A resolver that returns only addresses that may be reached.
 #[derive(Clone)]
 struct Judging {
     resolver: Arc<dyn Resolve>,
@@ -124,7 +125,7 @@ impl Service<Name> for Judging {
 
     fn call(&mut self, name: Name) -> Self::Future {
         let Self { resolver, reach } = self.clone();
-        // Port 0: the connector puts in that of the target.
+        // Port 0: the connector fills in the target's port.
         Box::pin(async move { Ok(guard::addresses(name.as_str(), 0, reach, &*resolver).await?.into_iter()) })
     }
 }

@@ -1,4 +1,4 @@
-//! The addresses of a name, judged before each connection; the connection goes to one that was judged.
+//! The addresses of a name, checked before each connection; the connection goes to one that was checked.
 
 use std::io;
 use std::net::SocketAddr;
@@ -7,7 +7,7 @@ use futures_util::future::BoxFuture;
 
 use crate::reach::{Forbidden, Reach, judge};
 
-/// Most addresses of a name that are looked at.
+/// The most addresses of a name that are examined.
 const MAX_ADDRESSES: usize = 64;
 
 /// Finds the addresses of a name.
@@ -16,7 +16,7 @@ pub trait Resolve: Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// When it has none or they cannot be found.
+    /// If it has none, or they cannot be found.
     fn resolve<'a>(&'a self, name: &'a str, port: u16) -> BoxFuture<'a, io::Result<Vec<SocketAddr>>>;
 }
 
@@ -41,7 +41,7 @@ pub enum GuardError {
         /// Why.
         reason: String,
     },
-    /// One of its addresses is forbidden, and so all are: which one is taken would be chance.
+    /// One of its addresses is forbidden, and therefore all are: which one gets used would be up to chance.
     #[error("`{name}` resolves to {forbidden}")]
     Forbidden {
         /// The name.
@@ -51,12 +51,12 @@ pub enum GuardError {
     },
 }
 
-/// The addresses of `name` that may be connected to, in the resolver's order, each with `port`. To be asked
-/// before every connection: names change.
+/// The addresses of `name` that may be connected to, in the resolver's order, each with `port`. Must be
+/// called before every connection: names change.
 ///
 /// # Errors
 ///
-/// [`GuardError`] when there is none, or any is forbidden.
+/// [`GuardError`] if there is none, or any is forbidden.
 pub async fn addresses(
     name: &str,
     port: u16,
@@ -75,7 +75,7 @@ pub async fn addresses(
         judge(address.ip(), reach == Reach::Private)
             .map_err(|forbidden| GuardError::Forbidden { name: name.to_owned(), forbidden })?;
     }
-    // Only what was judged goes on: the port asked for, no scope.
+    // Only what was checked is passed on: the requested port, no scope.
     Ok(found.into_iter().map(|address| SocketAddr::new(address.ip(), port)).collect())
 }
 

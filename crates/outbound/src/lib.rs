@@ -1,12 +1,12 @@
-//! Requests to addresses that somebody wrote into a file: webhooks, collectors, and whatever else the ledger
-//! asks or tells over HTTP. Such an address is input, and must not lead the ledger into its own network.
+//! Requests to addresses from configuration files: webhooks, collectors, and any other HTTP service that the
+//! ledger calls. Such an address is input, and must not lead the ledger into its own network.
 //!
 //! [`target`] says what an address may look like, [`reach`] which machines may be reached, [`guard`] resolves
-//! a name and judges all that it resolves to, [`tls`] says whose certificates are trusted. [`client`] sends:
-//! each of its connections goes to an address that was judged for it. [`retry_after`] reads when the other
-//! side wants to be asked again.
+//! a name and checks everything it resolves to, [`tls`] says whose certificates are trusted. [`client`]
+//! sends: each of its connections goes to an address that was checked for it. [`retry_after`] reads when the
+//! other side wants the next request.
 //!
-//! It follows no redirect, uses no proxy, keeps no cookie, and shows neither path nor query of an address:
+//! It follows no redirects, uses no proxy, keeps no cookies, and shows neither path nor query of an address:
 //! they may be secret.
 
 pub mod client;

@@ -6,9 +6,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 /// How far addresses may reach.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reach {
-    /// Machines on the public internet only.
+    /// Only machines on the public internet.
     Public,
-    /// This machine and private networks too.
+    /// This machine and private networks as well.
     Private,
 }
 
@@ -17,7 +17,7 @@ pub enum Reach {
 pub struct Forbidden {
     /// Which address.
     pub address: IpAddr,
-    /// What it is.
+    /// The kind of address it is.
     pub what: &'static str,
     /// Whether `allow_private` would permit it.
     pub permissible: bool,
@@ -30,11 +30,11 @@ impl fmt::Display for Forbidden {
     }
 }
 
-/// Says whether an address may be reached.
+/// Checks whether an address may be reached.
 ///
 /// # Errors
 ///
-/// [`Forbidden`] with what the address is.
+/// [`Forbidden`] with the kind of address it is.
 pub fn judge(address: IpAddr, private: bool) -> Result<(), Forbidden> {
     let class = match address {
         IpAddr::V4(v4) => class_of_v4(v4),
@@ -51,14 +51,14 @@ pub fn judge(address: IpAddr, private: bool) -> Result<(), Forbidden> {
 #[derive(Clone, Copy)]
 enum Class {
     Public,
-    /// For in-house receivers, with a permit.
+    /// For in-house receivers, if permitted.
     Private(&'static str),
-    /// No receiver of webhooks is there.
+    /// There can be no webhook receiver here.
     Never(&'static str),
 }
 
-/// Blocks of IPv4 that are not public, as (first address, bits of the prefix, class); the first that matches
-/// holds. From the IANA registry of special-purpose addresses, and the addresses where clouds tell machines
+/// Blocks of IPv4 that are not public, as (first address, bits of the prefix, class); the first match wins.
+/// From the IANA registry of special-purpose addresses, plus the addresses at which clouds give machines
 /// their secrets.
 const V4: &[([u8; 4], u32, Class)] = &[
     ([168, 63, 129, 16], 32, Class::Never("a cloud's metadata service")),
@@ -84,8 +84,8 @@ const V4: &[([u8; 4], u32, Class)] = &[
     ([240, 0, 0, 0], 4, Class::Never("reserved or broadcast")),
 ];
 
-/// The same of IPv6: its first two groups of 16 bits, four at most. Whatever stands in no block is public
-/// only within 2000::/3.
+/// The same for IPv6: its first two groups of 16 bits, four at most. An address in no block is public only
+/// within 2000::/3.
 const V6: &[([u16; 8], u32, Class)] = &[
     ([0, 0, 0, 0, 0, 0, 0, 1], 128, Class::Private("this machine")),
     ([0, 0, 0, 0, 0, 0, 0, 0], 128, Class::Never("no address")),

@@ -1,19 +1,19 @@
-//! The header `retry-after`: when the other side wants to be asked again.
+//! The header `retry-after`: when the other side wants the next request.
 
 use std::time::Duration;
 
 use chrono::DateTime;
 use tollgate_domain::time::Timestamp;
 
-/// Longest wait that anybody may ask for; it is that of the schedule of webhooks.
+/// The longest wait that a server may ask for; it matches the schedule of webhooks.
 pub const MAX_RETRY_AFTER: Duration = Duration::from_secs(24 * 3600);
 
-/// What `retry-after` asks for: whole seconds, or a date. `None` for anything else.
+/// The wait that `retry-after` asks for, given as whole seconds or as a date. `None` for anything else.
 #[must_use]
 pub fn retry_after(header: &str, now: Timestamp) -> Option<Duration> {
     let header = header.trim();
     if !header.is_empty() && header.bytes().all(|byte| byte.is_ascii_digit()) {
-        // More digits than fit are more than is waited.
+        // More digits than fit are longer than the longest wait.
         return Some(header.parse().map_or(MAX_RETRY_AFTER, Duration::from_secs).min(MAX_RETRY_AFTER));
     }
     let date = DateTime::parse_from_rfc2822(header).ok()?;

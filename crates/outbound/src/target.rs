@@ -1,5 +1,5 @@
-//! What the address of a request may look like. It is read once; a spelling that two readers could take differently is
-//! refused, not mended.
+//! What the address of a request may look like. It is parsed once; a spelling that two parsers could read
+//! differently is refused, not repaired.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -8,24 +8,24 @@ use url::{Host, Url};
 
 use crate::reach::{Reach, judge};
 
-/// Longest address.
+/// The longest address, in bytes.
 const MAX_URL_BYTES: usize = 2048;
 
-/// Ports that need no permit: those that https is served on.
+/// Ports that need no permit: those on which https is served.
 const PORTS: [u16; 2] = [443, 8443];
 
-/// What an operator permits beside the usual, for one endpoint.
+/// What an operator permits for one endpoint, in addition to the usual.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Permits {
-    /// `http://` too: what is sent can be read and changed on the way.
+    /// `http://` as well: what is sent can be read and changed on the way.
     pub http: bool,
-    /// Addresses of this machine and of private networks too.
+    /// Addresses of this machine and of private networks as well.
     pub private: bool,
-    /// Ports beside 443 and 8443.
+    /// Ports in addition to 443 and 8443.
     pub ports: Vec<u16>,
 }
 
-/// Where a request goes, checked. It is shown without its path and query: they may hold what others must not know.
+/// Where a request goes, validated. It is displayed without its path and query, which may be secret.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Target {
     tls: bool,
@@ -39,7 +39,7 @@ pub struct Target {
 /// The machine that a target names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TargetHost {
-    /// By name: resolved, and what it resolves to judged, at every attempt.
+    /// By name: it is resolved, and the result checked, at every attempt.
     Name(String),
     /// By address.
     Address(IpAddr),
@@ -49,14 +49,14 @@ pub enum TargetHost {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{rule}")]
 pub struct InvalidTarget {
-    /// The part that is wrong, without what may be secret.
+    /// The part that is wrong, without anything that may be secret.
     pub shown: String,
     /// The rule it breaks.
     pub rule: String,
 }
 
 impl Target {
-    /// Reads and checks an address.
+    /// Parses and checks an address.
     ///
     /// # Errors
     ///
@@ -68,7 +68,7 @@ impl Target {
         if text.len() > MAX_URL_BYTES {
             return refuse("must be at most 2048 bytes");
         }
-        // Readers of addresses drop, turn or decode these, each in its own way.
+        // Parsers of addresses drop, convert or decode these, each in its own way.
         if !text.bytes().all(|byte| byte.is_ascii_graphic()) || text.contains(['\\', '"', '<', '>', '`']) {
             return refuse(
                 "must be ASCII without spaces, control characters, quotes and backslashes: write a name in another script as `xn--…`",
@@ -96,7 +96,8 @@ impl Target {
         };
         let written = authority.to_ascii_lowercase();
         let plain = host.to_string();
-        // `0x7f.1`, `2130706433`, `%31.example.org`, `[::ffff:1.2.3.4]`: what was read is not what was written.
+        // `0x7f.1`, `2130706433`, `%31.example.org`, `[::ffff:1.2.3.4]`: what was parsed is not what was
+        // written.
         if written != plain && written != format!("{plain}:{port}") {
             return refuse(&format!("must name the host plainly, as `{plain}`, and the port without zeros"));
         }
@@ -122,7 +123,7 @@ impl Target {
         Ok(Self { tls, host, port, authority, path, permits: permits.clone() })
     }
 
-    /// Whether it is spoken to through TLS.
+    /// Whether it is reached through TLS.
     #[must_use]
     pub fn is_tls(&self) -> bool {
         self.tls
@@ -140,7 +141,7 @@ impl Target {
         self.port
     }
 
-    /// What the header `host` says.
+    /// The value of the header `host`.
     #[must_use]
     pub fn authority(&self) -> &str {
         &self.authority
@@ -172,7 +173,7 @@ impl fmt::Debug for Target {
     }
 }
 
-/// A name as resolvers take it, and that no resolver takes for an address.
+/// A name that resolvers accept, and that no resolver takes for an address.
 fn checked_name(name: &str) -> Result<String, &'static str> {
     if name.ends_with('.') {
         return Err("the host must not end with a full stop");
@@ -193,7 +194,7 @@ fn checked_name(name: &str) -> Result<String, &'static str> {
     Ok(name.to_owned())
 }
 
-/// Scheme and host of what was given, as far as they can be told: neither user and password nor path.
+/// Scheme and host of the given text, as far as they can be recognized, without user, password or path.
 fn shown(text: &str) -> String {
     let start = text.find("://").map_or(0, |at| at + 3);
     let end = text[start..].find(['/', '?', '#', '\\']).map_or(text.len(), |at| start + at);

@@ -15,7 +15,7 @@ use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 pub enum Trust {
     /// Those that the system trusts.
     System,
-    /// Those signed by an authority in this PEM file, and no other.
+    /// Only those signed by an authority in this PEM file.
     File(PathBuf),
 }
 
@@ -30,7 +30,7 @@ pub enum TlsError {
         /// Why not.
         reason: String,
     },
-    /// The system trusts nobody.
+    /// The system has no certificate authorities.
     #[error(
         "the system has no certificate authorities ({reason}): install its `ca-certificates`, or name a file with `ca_file`"
     )]
@@ -38,7 +38,7 @@ pub enum TlsError {
         /// What was found instead.
         reason: String,
     },
-    /// The target's name is none that a certificate can carry.
+    /// The target's name cannot be in a certificate.
     #[error("setting up TLS: {0}")]
     Name(String),
     /// The protocol cannot be set up.
@@ -46,11 +46,11 @@ pub enum TlsError {
     Setup(#[from] tokio_rustls::rustls::Error),
 }
 
-/// What connects through TLS 1.2 or 1.3, and checks the receiver's certificate and name.
+/// A connector for TLS 1.2 or 1.3 that checks the receiver's certificate and name.
 ///
 /// # Errors
 ///
-/// [`TlsError`] when nobody can be trusted.
+/// [`TlsError`] if there is no certificate authority to trust.
 pub fn connector(trust: &Trust) -> Result<TlsConnector, TlsError> {
     let roots = match trust {
         Trust::System => system()?,
@@ -66,7 +66,7 @@ pub fn connector(trust: &Trust) -> Result<TlsConnector, TlsError> {
 fn system() -> Result<RootCertStore, TlsError> {
     let found = rustls_native_certs::load_native_certs();
     let mut roots = RootCertStore::empty();
-    // One certificate that cannot be read does not take the others with it.
+    // One unreadable certificate must not make the others unusable.
     let (added, _) = roots.add_parsable_certificates(found.certs);
     if added == 0 {
         let reason = found.errors.first().map_or_else(|| "none found".to_owned(), ToString::to_string);

@@ -1,4 +1,4 @@
-//! What a client does to a server on this machine: which connections it makes, and what it takes.
+//! How a client treats a server on this machine: which connections it makes, and what it reads.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests; a failure is to be loud")]
 
@@ -39,7 +39,7 @@ impl Server {
         Self { address, connections, heads }
     }
 
-    /// A client that reaches it as `server.example`, as far as `names` lead to it.
+    /// A client that reaches it as `server.example`, as far as `names` resolve to it.
     fn client(&self, names: Names, permits: Permits, connections: Connections) -> Client {
         let port = self.address.port();
         let permits = Permits { http: true, ports: vec![port], ..permits };
@@ -74,7 +74,7 @@ fn ok(body: &str) -> String {
     format!("HTTP/1.1 200 OK\r\netag: \"1\"\r\ncontent-length: {}\r\n\r\n{body}", body.len())
 }
 
-/// What names lead to, one answer after another, the last one for ever; and how often was asked.
+/// What names resolve to, one answer after another, the last one forever; and the number of look-ups.
 #[derive(Clone)]
 struct Names(Arc<Mutex<Vec<&'static str>>>, Arc<AtomicUsize>);
 
@@ -95,7 +95,7 @@ impl Resolve for Names {
         self.1.fetch_add(1, Ordering::SeqCst);
         let mut answers = self.0.lock().unwrap();
         let answer = if answers.len() > 1 { answers.pop().unwrap() } else { answers[0] };
-        // A resolver's port is not ours.
+        // The resolver's port is ignored.
         let found = vec![SocketAddr::new(answer.parse().unwrap(), 1)];
         Box::pin(async { Ok(found) })
     }
@@ -150,7 +150,7 @@ async fn every_new_connection_is_judged_and_none_is_made_to_a_forbidden_address(
     assert!(client.get(NO_HEADERS, 10).await.is_ok());
     assert_eq!((server.connections.load(Ordering::SeqCst), names.asked()), (2, 4));
 
-    // Without the permit this machine is never connected to.
+    // Without the permit, no connection to this machine is ever made.
     let client = server.client(Names::new(vec!["127.0.0.1"]), Permits::default(), Connections::Kept);
     assert!(client.get(NO_HEADERS, 10).await.unwrap_err().to_string().contains("this machine"));
     assert_eq!(server.connections.load(Ordering::SeqCst), 2);

@@ -6,21 +6,18 @@ use serde::{Deserialize, Serialize};
 use tollgate_domain::money::Usd;
 use tollgate_domain::tier::{Complexity, Importance};
 use tollgate_domain::time::Timestamp;
-use tollgate_wire::api::TaskSelection;
+use tollgate_wire::api::{BudgetStatus, TaskSelection};
 
 use crate::overview::decimals;
-use crate::report::{BUDGET_STATUSES, narrow, task_budget_status};
+use crate::report::{narrow, task_budget_status};
 use crate::status::{TaskRow, figures};
-
-/// The stages of a task, as answers name them.
-pub const STAGES: [&str; 5] = ["implicit", "open", "completed", "cancelled", "abandoned"];
 
 /// Which tasks are wanted: of each list one has to fit, an empty one asks for nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TaskFilter {
-    /// Of [`STAGES`].
+    /// Of [`TaskStage::NAMES`](tollgate_domain::task::TaskStage::NAMES).
     pub stages: Vec<String>,
-    /// Of [`BUDGET_STATUSES`].
+    /// Of [`BudgetStatus::NAMES`].
     pub statuses: Vec<String>,
     /// Scope tiers.
     pub complexities: Vec<Complexity>,
@@ -88,7 +85,7 @@ impl TaskFilter {
             && self.since.is_none_or(|since| at >= since)
             && self.until.is_none_or(|until| at < until)
             // The dearest question last.
-            && (self.statuses.is_empty() || named(&self.statuses, &task_budget_status(row, &figures(row, now))))
+            && (self.statuses.is_empty() || named(&self.statuses, task_budget_status(row, &figures(row, now)).as_str()))
     }
 }
 
@@ -111,7 +108,7 @@ impl SelectionSums {
     pub fn add(&mut self, row: &TaskRow, now: Option<Timestamp>) {
         let figures = figures(row, now);
         self.tasks = self.tasks.saturating_add(1);
-        let count = self.by_status.entry(task_budget_status(row, &figures)).or_default();
+        let count = self.by_status.entry(task_budget_status(row, &figures).as_str().to_owned()).or_default();
         *count = count.saturating_add(1);
         self.cost = self.cost.saturating_add(figures.total.cost);
         self.unpriced_tokens = self.unpriced_tokens.saturating_add(narrow(figures.total.unpriced_tokens));
@@ -148,7 +145,7 @@ impl SelectionSums {
         let whole = u128::from(self.used).saturating_mul(10_000).checked_div(self.limit.into());
         TaskSelection {
             tasks: self.tasks,
-            by_status: BUDGET_STATUSES.map(count).into(),
+            by_status: BudgetStatus::NAMES.iter().map(|status| count(status)).collect(),
             limited_tasks: self.limited_tasks,
             tokens_used: self.used,
             token_limits: self.limit,

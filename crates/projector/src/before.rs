@@ -1,23 +1,24 @@
-//! What rows were before they changed: an answer that looks at many rows, a page at a time, sees all of them
-//! as of one position.
+//! What rows were before they changed: an answer over many rows is read a page at a time, yet sees all of
+//! them at one position.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use crate::row_error::RowError;
 
-/// Rows that may change while one answer is made. Behind that it is given up: the rows it would keep take memory.
+/// The most rows that may change while one answer is produced. Beyond that it is abandoned: the rows it would
+/// keep take memory.
 const MOST_CHANGED: usize = 100_000;
 
-/// The snapshots of a view's rows that somebody reads.
+/// The snapshots of a view's rows that are in use.
 pub(crate) struct Snapshots<Row>(Mutex<Vec<Weak<Before<Row>>>>);
 
-/// Rows by key; `None`: it was not there.
+/// Rows by key; `None` if the row did not exist.
 type Changed<Row> = HashMap<Vec<u8>, Option<Arc<Row>>>;
 
-/// The rows of a moment, as far as they have changed since.
+/// The rows at one moment, as far as they have changed since.
 pub(crate) struct Before<Row> {
-    /// `None`: too many have changed.
+    /// `None` once too many have changed.
     changed: Mutex<Option<Changed<Row>>>,
     most: usize,
 }
@@ -29,14 +30,14 @@ impl<Row> Default for Snapshots<Row> {
 }
 
 impl<Row: Clone> Snapshots<Row> {
-    /// Begins to keep what changes, until the last one drops it.
+    /// Begins to keep what changes, until the last holder drops the snapshot.
     pub(crate) fn take(&self) -> Arc<Before<Row>> {
         let before = Arc::new(Before { changed: Mutex::new(Some(HashMap::new())), most: MOST_CHANGED });
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::downgrade(&before));
         before
     }
 
-    /// Keeps a row that is about to change; `None`: it is about to be made.
+    /// Keeps a row that is about to change; `None` if it is about to be created.
     pub(crate) fn keep(&mut self, key: &[u8], row: Option<&Row>) {
         let open = self.0.get_mut().unwrap_or_else(PoisonError::into_inner);
         if open.is_empty() {
@@ -49,7 +50,7 @@ impl<Row: Clone> Snapshots<Row> {
         }
     }
 
-    /// Whether a snapshot is one of these rows, and whole.
+    /// Whether a snapshot belongs to these rows and is complete.
     pub(crate) fn check(&self, before: &Before<Row>) -> Result<(), RowError> {
         let open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let ours = open.iter().any(|open| std::ptr::eq(open.as_ptr(), before));
@@ -58,7 +59,7 @@ impl<Row: Clone> Snapshots<Row> {
 }
 
 impl<Row> Before<Row> {
-    /// The row as it was; `None`: it has not changed. `Some(None)`: it was not there.
+    /// The row as it was; `None` if it has not changed, `Some(None)` if it did not exist.
     pub(crate) fn row(&self, key: &[u8]) -> Option<Option<Arc<Row>>> {
         self.changed().as_ref()?.get(key).cloned()
     }

@@ -1,4 +1,4 @@
-//! How far a view has folded each partition, and which log that was.
+//! How far a view has folded each partition, and of which log.
 
 use serde::{Deserialize, Serialize};
 use tollgate_domain::position::{PARTITIONS, PartitionId, Position, Sequence};
@@ -7,15 +7,16 @@ use tollgate_log::key::ChainHash;
 use tollgate_log::record::{Record, StoredRecord};
 use uuid::Uuid;
 
-/// The last record of every partition that a view contains. Stored in the same atomic write as its rows.
+/// The last record of every partition that a view contains. Stored in the same atomic write as the view's
+/// rows.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Checkpoint {
-    /// Which log.
+    /// The epoch of the log.
     pub epoch: Uuid,
     /// The last record read, of any partition.
     pub read_through: Sequence,
     marks: [Option<Mark>; PARTITIONS],
-    /// Earlier places that a reader may have to begin at, the latest last.
+    /// Earlier places that a reader may have to begin at, in ascending order.
     places: Vec<Place>,
 }
 
@@ -26,14 +27,14 @@ pub struct Mark {
     pub sequence: Sequence,
     /// The chain of the partition before it.
     before: [u8; 32],
-    /// The chain of the partition after it: it stands for the record and all before it.
+    /// The chain of the partition after it: it represents the record and all before it.
     chain: [u8; 32],
 }
 
-/// What a view remembers of the log at an earlier place: a reader can begin there.
+/// What a view remembers about an earlier place in the log, so that a reader can begin there.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Place {
-    /// Everything up to here is in the chains.
+    /// The chains contain everything up to here.
     pub through: Sequence,
     chains: [[u8; 32]; PARTITIONS],
 }
@@ -61,14 +62,14 @@ impl Mark {
     }
 }
 
-/// How a record follows a checkpoint.
+/// How a record relates to a checkpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Follows {
     /// It is the next of its partition.
     Next,
     /// It is contained already: a redelivery.
     Contained,
-    /// Another record stands where the checkpoint's was: this is another history.
+    /// There is another record where the checkpoint's was: this is a different history.
     OtherHistory,
 }
 
@@ -79,7 +80,7 @@ impl Checkpoint {
         Self { epoch, read_through: Sequence::ZERO, marks: [None; PARTITIONS], places: Vec::new() }
     }
 
-    /// The last record of a partition that is contained.
+    /// The last record of a partition that the view contains.
     #[must_use]
     pub fn mark(&self, partition: PartitionId) -> Option<Mark> {
         self.marks[partition.index()]
@@ -92,7 +93,7 @@ impl Checkpoint {
         marks.max_by_key(|(_, mark)| mark.sequence)
     }
 
-    /// The chains as they are here.
+    /// The chains at this checkpoint.
     #[must_use]
     pub fn place(&self) -> Place {
         let chain = |mark: Option<Mark>| mark.map_or(ChainHash::START, |mark| mark.chain()).0;
@@ -101,7 +102,7 @@ impl Checkpoint {
 
     /// Remembers a place.
     pub(crate) fn remember(&mut self, place: Place) {
-        // The one before may be where the index is, if the latest was not written in time.
+        // The index may be at the previous place, if the latest was not written in time.
         if self.places.len() == 2 {
             self.places.remove(0);
         }
@@ -123,8 +124,8 @@ impl Checkpoint {
         position
     }
 
-    /// How a record follows. Its chain is compared with the checkpoint's when asked to: recomputing the hash of every
-    /// record would be a tenth of the cost of a fold.
+    /// How a record relates to the checkpoint. Its chain is compared with the checkpoint's only on request:
+    /// recomputing the hash of every record would be a tenth of the cost of a fold.
     pub(crate) fn follows(&self, stored: &StoredRecord, check_chain: bool) -> Follows {
         let mark = self.mark(stored.record.partition());
         if mark.is_some_and(|mark| stored.sequence <= mark.sequence) {
@@ -137,7 +138,7 @@ impl Checkpoint {
         Follows::Next
     }
 
-    /// Takes a record in.
+    /// Adds a record.
     pub(crate) fn advance(&mut self, stored: &StoredRecord) {
         let mark = &mut self.marks[stored.record.partition().index()];
         let before = mark.map_or(ChainHash::START, |mark| mark.chain()).0;

@@ -11,12 +11,12 @@ use crate::view::error::ViewError;
 pub(crate) enum Misfit {
     /// It is of another log.
     Other(String),
-    /// It is of this log, which lacks records that it had, or has others in their place.
+    /// It is of this log, but the log lacks records that it had, or has others in their place.
     Regressed(String),
 }
 
-/// How a checkpoint does not fit a log; `None`: it fits. Records of partitions other than the latest are compared when
-/// the next one of each comes.
+/// How a checkpoint does not fit a log; `None` if it does. For partitions other than the latest, records are
+/// compared when the next one of each arrives.
 pub(crate) async fn compare(
     found: &Checkpoint,
     partitions: Partitions,

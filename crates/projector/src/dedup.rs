@@ -1,4 +1,4 @@
-//! Telling originals from duplicates, on logs that may hold an event more than once.
+//! Distinguishing originals from duplicates, on logs that may hold an event more than once.
 
 use std::path::{Path, PathBuf};
 
@@ -16,19 +16,19 @@ use crate::rows::RowError;
 #[derive(Debug)]
 pub(crate) struct Dedup {
     index: IdIndex,
-    /// Every record up to here is in the index.
+    /// The index contains every record up to here.
     through: Sequence,
     pending: Option<Sequence>,
 }
 
-/// Where the index of a view is: beside its rows.
+/// Where the index of a view is: next to its rows.
 pub(crate) fn index_dir(view_dir: &Path) -> PathBuf {
     let name = view_dir.file_name().unwrap_or_default().to_string_lossy();
     view_dir.with_file_name(format!("{name}.ids"))
 }
 
 impl Dedup {
-    /// Opens the index beside a view. It may be behind the view or ahead of it.
+    /// Opens the index of a view. It may be behind the view or ahead of it.
     pub(crate) fn open(view_dir: &Path, epoch: Uuid, tail: Sequence) -> Result<Self, RowError> {
         let index = IdIndex::open(&index_dir(view_dir), epoch, tail).map_err(|error| failed(&error))?;
         Ok(Self { through: index.checkpoint(), pending: None, index })
@@ -43,7 +43,7 @@ impl Dedup {
         self.index.checkpoint()
     }
 
-    /// Takes in a record that the view contains already.
+    /// Adds a record that the view already contains.
     pub(crate) fn learn(&mut self, stored: &StoredRecord) -> Result<(), RowError> {
         if stored.sequence > self.through {
             self.take(stored)?;
@@ -51,14 +51,15 @@ impl Dedup {
         Ok(())
     }
 
-    /// Takes in a record, and says of each of its events what it is.
+    /// Adds a record, and classifies each of its events.
     pub(crate) fn take(&mut self, stored: &StoredRecord) -> Result<Vec<Occurrence>, RowError> {
         let occurrences = self.index.take(stored).map_err(|error| failed(&error))?;
         self.through = self.through.max(stored.sequence);
         Ok(occurrences)
     }
 
-    /// Writes out what fills the memory, once the view contains it. Returns the place to begin at when it is written.
+    /// Writes a full table to disk, once the view contains it. Returns the place to begin at once it is
+    /// written.
     pub(crate) fn tend(&mut self, checkpoint: &Checkpoint) -> Option<Place> {
         let through = checkpoint.read_through;
         self.index.tend(through, through);
@@ -67,7 +68,7 @@ impl Dedup {
         sealed.map(|_| checkpoint.place())
     }
 
-    /// What the log has under a key.
+    /// What the log has for a key.
     pub(crate) fn find(&self, key: &Key) -> Result<Option<Found>, RowError> {
         self.index.get(key).map_err(|error| failed(&error))
     }

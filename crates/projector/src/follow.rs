@@ -1,4 +1,4 @@
-//! The thread of a projector: folds what comes, commits now and then, does what the handle asks.
+//! The thread of a projector: folds new records, commits from time to time, does what the handle requests.
 
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
@@ -15,13 +15,13 @@ use crate::rows::RowError;
 use crate::shared::{Progress, Shared};
 use crate::view::{View, ViewError};
 
-/// While records come, a commit is made this long after the last one at the earliest.
+/// While records arrive, the shortest time from one commit to the next.
 const COMMIT_AFTER: Duration = Duration::from_secs(1);
 
-/// And only after so many times what the last one took: commits cost at most a tenth of the time.
+/// Also at least this many times the duration of the last commit: commits cost at most a tenth of the time.
 const COMMIT_SHARE: u32 = 10;
 
-/// Without new records a commit is made after this long.
+/// Without new records, a commit is made after this time.
 const COMMIT_IDLE: Duration = Duration::from_millis(250);
 
 /// How long a projector that failed waits before it tries again.
@@ -30,7 +30,7 @@ const RETRY_AFTER: Duration = Duration::from_secs(2);
 /// How long a view in memory waits at most before its store is tried again.
 const STORE_RETRY_MAX: Duration = Duration::from_secs(30);
 
-/// What the handle asks of the thread.
+/// A request of the handle to the thread.
 pub(crate) enum Command<P: Projection> {
     /// Bring a second view up to the live one and compare them.
     Compare {
@@ -48,7 +48,7 @@ pub(crate) struct Follower<P: Projection> {
     since_commit: Stopwatch,
     last_commit_took: Duration,
     uncommitted: bool,
-    /// When the store of a view in memory was tried last, and how long the next try waits.
+    /// When the store of a view in memory was last tried, and how long to wait for the next try.
     store_tried: Stopwatch,
     store_retry: Duration,
 }
@@ -56,7 +56,7 @@ pub(crate) struct Follower<P: Projection> {
 /// Why following paused.
 enum Pause<P: Projection> {
     Asked(Command<P>),
-    /// The view was put back into its store.
+    /// The view was moved back into its store.
     Reopened,
     /// The handle is gone.
     Dropped,
@@ -94,7 +94,7 @@ impl<P: Projection + Clone> Follower<P> {
                     if let Err(error) = self.commit().and_then(|()| self.flush()) {
                         tracing::error!(view = P::NAME, %error, "the last commit of the view failed");
                     }
-                    // Nobody waits for the answer any more: there is nothing to do then.
+                    // The caller no longer waits for the answer: there is nothing to do.
                     let _ = answer.send(());
                     return;
                 }
@@ -106,7 +106,7 @@ impl<P: Projection + Clone> Follower<P> {
                             Err(error.into())
                         }
                     };
-                    // Before the answer: who has it may begin the next rebuild.
+                    // Before the answer: its receiver may begin the next rebuild.
                     drop(dir);
                     let _ = answer.send(compared);
                 }
@@ -114,7 +114,7 @@ impl<P: Projection + Clone> Follower<P> {
         }
     }
 
-    /// Folds records as they come, until something else is asked.
+    /// Folds records as they arrive, until something else is requested.
     async fn follow(&mut self) -> Result<Pause<P>, ViewError> {
         let log = &*self.shared.log;
         let Some(after) = self.shared.view().as_ref().map(|view| view.begin_after(log)) else {
@@ -128,10 +128,10 @@ impl<P: Projection + Clone> Follower<P> {
         self.shared.progress.send_modify(|progress| progress.failed = None);
         loop {
             if self.try_store().await? {
-                // Read on from where the view in its store is.
+                // Continue reading from where the view in its store is.
                 return Ok(Pause::Reopened);
             }
-            // A bounded wait where something is to be committed or tried; else as long as it takes.
+            // A bounded wait if something must be committed or tried; otherwise as long as it takes.
             let idle = match self.in_memory() {
                 _ if self.uncommitted => COMMIT_IDLE,
                 true => self.store_retry,
@@ -176,7 +176,8 @@ impl<P: Projection + Clone> Follower<P> {
         Ok(())
     }
 
-    /// Commits beside queries: only this thread changes the view, so a shared lock is enough for the write itself.
+    /// Commits while queries run: only this thread changes the view, so a shared lock is enough for the write
+    /// itself.
     fn commit(&mut self) -> Result<(), ViewError> {
         let took = Stopwatch::start();
         let written = match self.shared.view().as_ref() {
@@ -209,11 +210,11 @@ impl<P: Projection + Clone> Follower<P> {
 
     fn fail(&self, error: &ViewError) {
         let reason = error.to_string();
-        // A view that is not open is not why.
+        // That a view is not open is not the cause.
         if matches!(error, ViewError::Thread(_)) && self.shared.progress.borrow().failed.is_some() {
             return;
         }
-        // One line when it begins, not one each time that it is tried.
+        // Logged once when it begins, not at each try.
         if self.shared.progress.borrow().failed.as_ref() != Some(&reason) {
             tracing::error!(view = P::NAME, reason, "the projector stopped");
         }
@@ -224,7 +225,7 @@ impl<P: Projection + Clone> Follower<P> {
         self.shared.view().as_ref().is_some_and(|view| view.memory_reason().is_some())
     }
 
-    /// The view goes on in memory: it answers, and its store stays as it was committed last.
+    /// Continues with the view in memory: it answers, and its store stays as it was last committed.
     fn keep_in_memory(&mut self, reason: String) -> Result<(), ViewError> {
         tracing::error!(view = P::NAME, reason, "the view cannot be written and goes on in memory");
         (self.store_tried, self.store_retry) = (Stopwatch::start(), RETRY_AFTER);
@@ -234,7 +235,7 @@ impl<P: Projection + Clone> Follower<P> {
         }
     }
 
-    /// Brings the store of a view in memory up to it, and puts it in its place. Whether it did.
+    /// Brings the store of a view in memory up to it, and swaps it in. Returns whether that succeeded.
     async fn try_store(&mut self) -> Result<bool, ViewError> {
         if !self.in_memory() || self.store_tried.elapsed() < self.store_retry {
             return Ok(false);
@@ -258,7 +259,7 @@ impl<P: Projection + Clone> Follower<P> {
         let shared = &self.shared;
         let position = shared.progress.borrow().position.clone();
         if shared.view().as_ref().is_some_and(View::has_index) {
-            // Two views cannot write one id index.
+            // Two views cannot write the same id index.
             shared.replace(None);
         }
         let mut stored = shared.open(&shared.dir).await?;
@@ -279,14 +280,14 @@ impl<P: Projection + Clone> Follower<P> {
         Ok(true)
     }
 
-    /// Waits a little, then goes on; where the rows are of no use any more, with the view opened again: from
-    /// its checkpoint, or anew.
+    /// Waits a little, then continues; if the rows are unusable, with the view opened again: from its
+    /// checkpoint, or from scratch.
     async fn recover(&mut self, error: &ViewError) -> Option<Pause<P>> {
         if let Ok(command) = tokio::time::timeout(RETRY_AFTER, self.commands.recv()).await {
             return Some(command.map_or(Pause::Dropped, Pause::Asked));
         }
         let is_whole = match error {
-            // What it has folded is right, and answers.
+            // What it has folded is correct, and it keeps answering.
             ViewError::Log(_) => true,
             ViewError::Rows(RowError::Store(StoreError::Failed { .. })) => self.in_memory(),
             ViewError::Rows(_)
@@ -297,7 +298,7 @@ impl<P: Projection + Clone> Follower<P> {
         if is_whole && self.shared.view().is_some() {
             return None;
         }
-        // What was folded since the last commit is folded again; rows that cannot be read are made again from the log.
+        // What was folded since the last commit is folded again; unreadable rows are rebuilt from the log.
         self.uncommitted = false;
         self.shared.replace(None);
         let damaged = match error {

@@ -1,8 +1,8 @@
-//! Follows the log, folds it into views, answers queries on them.
+//! Follows the log, folds it into views, and answers queries on them.
 //!
-//! A [`View`] is rows, the checkpoint they are true for, and what could not be folded. A [`Projector`] keeps one up to
-//! date on a thread of its own, and answers queries that wait for a position. [`Projector::rebuild`] builds the view
-//! a second time, beside the live one, and compares them.
+//! A [`View`] is rows, the checkpoint they are valid for, and what could not be folded. A [`Projector`] keeps
+//! one up to date on its own thread, and answers queries that wait for a position. [`Projector::rebuild`]
+//! builds the view a second time, next to the live one, and compares them.
 
 mod before;
 pub mod checkpoint;

@@ -1,4 +1,5 @@
-//! Where answers over many rows are made: on few threads of their own, and how long readers were served at all.
+//! Where answers over many rows are produced: on a few dedicated threads, with a record of how long readers
+//! were served.
 
 use std::num::NonZero;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -8,31 +9,33 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tollgate_clock::Stopwatch;
 
-/// Most answers that are made at once, on a machine of any size.
+/// The most answers produced at once, on a machine of any size.
 const MOST_AT_ONCE: usize = 4;
 
-/// Questions that wait for their turn. One more is refused: by then who waits has waited for many answers already.
+/// The number of queries that may wait for their turn. One more is refused: by then the caller would wait for
+/// many other answers.
 pub(crate) const QUEUE: usize = 32;
 
 /// How long the ledger itself waits for its turn.
 const OWN_WAIT: Duration = Duration::from_secs(60);
 
-/// Makes answers over many rows for readers, few at a time, never on the threads that serve appends and gates.
+/// Produces answers over many rows for readers, few at a time, never on the threads that serve appends and
+/// gates.
 ///
-/// Half of the machine's cores at most are at work for readers: the others stay with those who write and decide.
+/// Readers keep at most half of the machine's cores busy: the others are reserved for appends and decisions.
 #[derive(Clone)]
 pub struct ReadPool(Arc<Inner>);
 
 struct Inner {
     at_once: usize,
     turns: Arc<Semaphore>,
-    /// For those who have had their turn: adding up and writing what was read is short work.
+    /// For queries that have had their turn: combining and writing what was read is short work.
     after: Arc<Semaphore>,
     waiting: AtomicUsize,
     served: Mutex<Served>,
 }
 
-/// Since when readers are served, and for how long they were.
+/// Since when readers are being served, and for how long in total.
 #[derive(Default)]
 struct Served {
     readers: usize,
@@ -40,33 +43,33 @@ struct Served {
     before: Duration,
 }
 
-/// Who asks.
+/// On whose behalf a query is answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Asker {
-    /// A reader, who waits at most so long for his turn.
+    /// A reader, who waits at most this long for a turn.
     Reader(Duration),
     /// The ledger, which readers cannot crowd out.
     Ledger,
-    /// Whoever had his turn and has read what he asked for: it is only to be added up and written.
+    /// A caller that has had its turn and has read its rows: they only need to be combined and written.
     Served,
 }
 
-/// Too many questions over many rows wait already.
+/// Too many queries over many rows are waiting already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "{waiting} questions over many rows wait for their turn, {at_once} are answered at once; ask again in a while"
 )]
 pub struct Busy {
-    /// How many wait.
+    /// The number of waiting queries.
     pub waiting: usize,
-    /// How many are answered at once.
+    /// The number answered at once.
     pub at_once: usize,
 }
 
-/// A reader that is served until this is dropped.
+/// A reader that counts as being served until this is dropped.
 pub struct Serving<'a>(&'a Inner);
 
-/// A question that waits until this is dropped.
+/// A query that counts as waiting until this is dropped.
 struct Waiting<'a>(&'a AtomicUsize);
 
 impl Default for ReadPool {
@@ -77,7 +80,7 @@ impl Default for ReadPool {
 }
 
 impl ReadPool {
-    /// One that makes so many answers at once.
+    /// A pool that produces this many answers at once.
     #[must_use]
     pub fn of(at_once: usize) -> Self {
         let [turns, after] = [at_once, at_once].map(|many| Arc::new(Semaphore::new(many)));
@@ -90,11 +93,11 @@ impl ReadPool {
         }))
     }
 
-    /// Does work for a reader once it is its turn, on a thread that nothing else waits for.
+    /// Runs work for a reader once it is its turn, on a thread that nothing else waits for.
     ///
     /// # Errors
     ///
-    /// [`Busy`] when too many wait, or the turn does not come in time.
+    /// [`Busy`] if too many are waiting, or the turn does not come in time.
     pub async fn run<T: Send + 'static>(
         &self,
         asker: Asker,
@@ -111,7 +114,7 @@ impl ReadPool {
         match done.await {
             Ok(done) => Ok(done),
             Err(died) if died.is_panic() => std::panic::resume_unwind(died.into_panic()),
-            // The runtime is shut down: nobody waits for the answer.
+            // The runtime is shut down: no one is waiting for the answer.
             Err(_) => std::future::pending().await,
         }
     }
@@ -128,7 +131,7 @@ impl ReadPool {
             Asker::Reader(up_to) => up_to,
             Asker::Ledger | Asker::Served => OWN_WAIT,
         };
-        // Turns come in the order of the questions. The semaphore is never closed.
+        // Turns are given in order of arrival. The semaphore is never closed.
         match tokio::time::timeout(up_to, Arc::clone(turns).acquire_owned()).await {
             Ok(Ok(turn)) => Ok(turn),
             Ok(Err(_)) | Err(_) => Err(self.busy(before)),
@@ -139,7 +142,7 @@ impl ReadPool {
         Busy { waiting, at_once: self.0.at_once }
     }
 
-    /// A reader is served from now on, here or elsewhere.
+    /// Marks a reader as being served from now on, here or elsewhere.
     #[must_use]
     pub fn serve(&self) -> Serving<'_> {
         let mut served = self.0.served.lock().unwrap_or_else(PoisonError::into_inner);
@@ -149,7 +152,8 @@ impl ReadPool {
         Serving(&self.0)
     }
 
-    /// For how long at least one reader was served so far. What readers delayed others by is never more.
+    /// For how long at least one reader has been served so far: an upper bound of the delay that readers
+    /// caused others.
     #[must_use]
     pub fn served(&self) -> Duration {
         let served = self.0.served.lock().unwrap_or_else(PoisonError::into_inner);

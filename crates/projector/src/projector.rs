@@ -24,29 +24,29 @@ use crate::shared::{Progress, Shared};
 use crate::view::{View, ViewError, store_dir_of};
 use crate::waiters::Waiters;
 
-/// How often a question over many rows is tried whose view moved on too far, or was opened again, while it
-/// was answered.
+/// How often a query over many rows is tried if the view moved on too far, or was reopened, while it was
+/// being answered.
 const TRIES: u32 = 3;
 
-/// A view that is kept up to date with the log by a thread of its own.
+/// A view that is kept up to date with the log by its own thread.
 ///
-/// Appends never wait for it. Dropping it leaves what was folded since the last commit to be folded again at the next
+/// Appends never wait for it. After a drop, what was folded since the last commit is folded again on the next
 /// start; [`Self::stop`] commits it.
 pub struct Projector<P: Projection + Clone> {
     shared: Arc<Shared<P>>,
-    /// `None` only while it is dropped.
+    /// `None` only while it is being dropped.
     commands: Option<mpsc::Sender<Command<P>>>,
     thread: Mutex<Option<JoinHandle<()>>>,
-    /// Why it did not begin to follow, if so.
+    /// Why it did not begin to follow, if it did not.
     refused: Option<ViewError>,
 }
 
 impl<P: Projection + Clone> Projector<P> {
-    /// Opens the view below `views_dir` and begins to follow the log. Needs a running tokio runtime.
+    /// Opens the view under `views_dir` and begins to follow the log. Needs a running tokio runtime.
     ///
     /// # Errors
     ///
-    /// [`ViewError`] when the log cannot be read or no store can be made.
+    /// [`ViewError`] if the log cannot be read or no store can be created.
     pub async fn start(projection: P, views_dir: &Path, log: Arc<dyn EventLog>) -> Result<Self, ViewError> {
         let started = Self::start_part(projection, views_dir, log, Partitions::ALL, false).await?;
         match started.refused {
@@ -55,13 +55,13 @@ impl<P: Projection + Clone> Projector<P> {
         }
     }
 
-    /// As [`Self::start`], of some partitions. A view that is ahead of the log runs and refuses: it answers
-    /// nothing, and its health says why. With `accept_loss` it is set aside and built again from the log that
-    /// is there.
+    /// Like [`Self::start`], for some partitions. A view that is ahead of the log runs but refuses: it
+    /// answers nothing, and its health says why. With `accept_loss` it is set aside and rebuilt from the log
+    /// that is there.
     ///
     /// # Errors
     ///
-    /// As [`Self::start`].
+    /// Those of [`Self::start`].
     pub async fn start_part(
         projection: P,
         views_dir: &Path,
@@ -72,11 +72,11 @@ impl<P: Projection + Clone> Projector<P> {
         Self::start_with(projection, views_dir, log, partitions, accept_loss, ReadPool::default()).await
     }
 
-    /// As [`Self::start_part`], with a pool for answers over many rows that it shares with others.
+    /// Like [`Self::start_part`], with a pool for answers over many rows that is shared with others.
     ///
     /// # Errors
     ///
-    /// As [`Self::start`].
+    /// Those of [`Self::start`].
     pub async fn start_with(
         projection: P,
         views_dir: &Path,
@@ -118,12 +118,12 @@ impl<P: Projection + Clone> Projector<P> {
         Ok(Self { shared, commands: Some(commands), thread: Mutex::new(Some(thread)), refused })
     }
 
-    /// Answers a query on the view once it contains what is asked. The closure must be quick: the view does not move on
-    /// while it runs.
+    /// Runs a query on the view once it contains the requested position. The closure must be quick: the view
+    /// does not move on while it runs.
     ///
     /// # Errors
     ///
-    /// [`QueryError`]; a view that is behind gives no answer rather than an old one.
+    /// [`QueryError`]; a view that is behind returns an error rather than an outdated answer.
     pub async fn read<R>(&self, wait: Wait<'_>, query: impl FnOnce(&View<P>) -> R) -> Result<R, QueryError> {
         let wanted = self.wanted(wait.at_least)?;
         let mut progress = self.shared.progress.subscribe();
@@ -146,11 +146,11 @@ impl<P: Projection + Clone> Projector<P> {
         QueryError::Stale { view: P::NAME, as_of, wanted, waited_ms, failed: now.failed }
     }
 
-    /// Answers a question once the view contains what is asked.
+    /// Answers a query once the view contains the requested position.
     ///
     /// # Errors
     ///
-    /// [`QueryError`]; a view that is behind gives no answer rather than an old one.
+    /// [`QueryError`]; a view that is behind returns an error rather than an outdated answer.
     pub async fn ask<Q: Query<P>>(
         &self,
         wait: Wait<'_>,
@@ -167,14 +167,14 @@ impl<P: Projection + Clone> Projector<P> {
         Ok(read.await??)
     }
 
-    /// Why its view was refused when it was started, if it was.
+    /// Why its view was refused on start, if it was.
     #[must_use]
     pub const fn refused(&self) -> Option<&ViewError> {
         self.refused.as_ref()
     }
 
-    /// Waits for the position first: who waits for that keeps nobody else from his turn. Where the view moved
-    /// on too far meanwhile, or was opened again, it is asked again in the time that is left.
+    /// Waits for the position first, so that this wait takes up no one else's turn. If the view moved on too
+    /// far in the meantime, or was reopened, the query is tried again in the remaining time.
     async fn ask_over_many<Q: Query<P>>(
         &self,
         wait: Wait<'_>,
@@ -215,14 +215,14 @@ impl<P: Projection + Clone> Projector<P> {
         let answered = answered.await.map_err(|busy| QueryError::Busy { view: P::NAME, busy })?;
         drop(here);
         let wanted = self.wanted(wait.at_least)?;
-        // It was opened again meanwhile, from an earlier checkpoint.
+        // It was reopened in the meantime, from an earlier checkpoint.
         match answered.map_err(QueryError::Rows)? {
             Some(answered) if answered.as_of.covers(&wanted) => Ok(answered),
             Some(_) | None => Err(self.stale(wanted, wait)),
         }
     }
 
-    /// The pool in which answers over many rows are made.
+    /// The pool in which answers over many rows are produced.
     #[must_use]
     pub fn readers(&self) -> &ReadPool {
         &self.shared.readers
@@ -263,7 +263,8 @@ impl<P: Projection + Clone> Projector<P> {
                 })
                 .collect();
         }
-        // Records of other partitions are none that it lacks: it is caught up once it has the last one of its own.
+        // It does not lack the records of other partitions: it is caught up once it has the last one of its
+        // own.
         let behind = |partition: PartitionId| {
             let end = tail.as_ref().map(|tail| tail.get(partition)).unwrap_or_default();
             let lag = end.0.saturating_sub(position.get(partition).0);
@@ -301,24 +302,24 @@ impl<P: Projection + Clone> Projector<P> {
         self.shared.progress.borrow().position.clone()
     }
 
-    /// Waits until the view contains more than a position, at most so long. Returns whether it does.
+    /// Waits until the view contains more than a position, for at most `up_to`. Returns whether it does.
     pub async fn moved_from(&self, position: &Position, up_to: Duration) -> bool {
         let mut progress = self.shared.progress.subscribe();
         let moved = progress.wait_for(|progress| progress.position != *position);
         matches!(tokio::time::timeout(up_to, moved).await, Ok(Ok(_)))
     }
 
-    /// Builds the view a second time from the first record on, compares it with the live one at the same position, and
-    /// puts it in the live one's place if they differ.
+    /// Builds the view a second time from the first record, compares it with the live one at the same
+    /// position, and replaces the live one if they differ.
     ///
     /// # Errors
     ///
-    /// [`RebuildError`]; the live view is as it was.
+    /// [`RebuildError`]; the live view is unchanged.
     pub async fn rebuild(&self) -> Result<Rebuilt, RebuildError> {
         let dir = rebuild::claim(&self.shared.dir, &self.shared.rebuilding)?;
         let view = rebuild::build(&self.shared, &dir).await?;
         let (answer, compared) = oneshot::channel();
-        // The directory goes along: whoever asked may be gone before the second view is.
+        // The directory is passed along: the caller may be gone before the second view is.
         let compare = Command::Compare { rebuilt: Box::new(view), dir, answer };
         self.send(compare).await.map_err(|()| RebuildError::Stopped)?;
         compared.await.map_err(|_| RebuildError::Stopped)?
@@ -328,7 +329,7 @@ impl<P: Projection + Clone> Projector<P> {
     pub async fn stop(&self) {
         let (answer, stopped) = oneshot::channel();
         if self.send(Command::Stop { answer }).await.is_ok() {
-            // An error means that the follower is gone already.
+            // An error means that the follower is already gone.
             let _ = stopped.await;
         }
         self.join();
@@ -366,7 +367,7 @@ impl<P: Projection + Clone> Projector<P> {
 }
 
 impl<P: Projection + Clone> Drop for Projector<P> {
-    /// The thread ends at the next record or at once; nothing is committed.
+    /// The thread ends immediately or at the next record; nothing is committed.
     fn drop(&mut self) {
         self.commands = None;
         self.shared.waiters.up();

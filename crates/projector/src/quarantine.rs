@@ -1,4 +1,4 @@
-//! Events that cannot be read, and the later ones of their tasks that wait with them.
+//! Events that cannot be read, and the later events of their tasks that wait with them.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,8 @@ use crate::rows::{RowError, decode, encode};
 /// Prefix of quarantine keys in the store.
 const PREFIX: u8 = b'q';
 
-/// Tasks of which an event could not be read. Their later events wait, so that they are folded in order once it can.
+/// Tasks that have an unreadable event. Their later events wait, so that they are folded in order once it can
+/// be read.
 #[derive(Debug, Default)]
 pub(crate) struct Quarantine {
     tasks: BTreeMap<Vec<u8>, Parked>,
@@ -21,9 +22,9 @@ pub(crate) struct Quarantine {
 /// Why a task waits, and for what.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Parked {
-    /// Why its first event here could not be read.
+    /// Why its first waiting event could not be read.
     pub error: String,
-    /// The places of its events that wait, in order: record and place in it. The first could not be read.
+    /// Its waiting events, in order: record and index in it. The first could not be read.
     pub waiting: Vec<(Sequence, u32)>,
 }
 
@@ -49,7 +50,7 @@ impl Quarantine {
         &self.tasks
     }
 
-    /// Lets an event wait, behind those of its task that wait already.
+    /// Adds an event after those of its task that are already waiting.
     pub(crate) fn park(&mut self, task_key: &[u8], at: (Sequence, u32), error: Option<String>) {
         let parked = self
             .tasks
@@ -59,7 +60,7 @@ impl Quarantine {
         self.changed.insert(stored_key(task_key), Some(encode(parked)));
     }
 
-    /// Puts what still waits of a task in place of what did; nothing releases it.
+    /// Replaces a task's waiting events with those that still wait; nothing else releases them.
     pub(crate) fn replace(&mut self, task_key: &[u8], parked: Option<Parked>) {
         let stored = parked.as_ref().map(encode);
         match parked {
@@ -69,7 +70,7 @@ impl Quarantine {
         self.changed.insert(stored_key(task_key), stored);
     }
 
-    /// What is to be written with the next commit.
+    /// What must be written with the next commit.
     pub(crate) fn changes(&self) -> Vec<(Vec<u8>, Option<Vec<u8>>)> {
         self.changed.iter().map(|(key, value)| (key.clone(), value.clone())).collect()
     }

@@ -1,4 +1,4 @@
-//! Questions to a view: what they wait for, what they are answered with, why they are not.
+//! Queries on a view: what they wait for, what they return, why they fail.
 
 use std::time::Duration;
 
@@ -12,20 +12,20 @@ use crate::pool::Busy;
 use crate::rows::RowError;
 use crate::seen::Seen;
 
-/// A question that a view of one projection answers, in this process or in another one.
+/// A query that a view of one projection answers, in this process or in another one.
 pub trait Query<P: Projection>: Clone + Serialize + DeserializeOwned + Send + Sync + 'static {
-    /// Its name on the way to another process.
+    /// Its name when sent to another process.
     const VERB: &'static str;
 
-    /// Whether it looks at many rows. Such answers are made a page of rows at a time, on threads of their
-    /// own, few at once: neither who appends nor the gate waits for them. Others are made at once where they
-    /// are asked, and must be quick: the view does not move on meanwhile.
+    /// Whether it reads many rows. Such answers are produced a page of rows at a time, on dedicated threads,
+    /// few at once: neither appends nor the gate wait for them. Other queries are answered immediately where
+    /// they are made, and must be quick: the view does not move on meanwhile.
     const OVER_MANY: bool = false;
 
-    /// What it is answered with.
+    /// The type of its answer.
     type Answer: Serialize + DeserializeOwned + Send + 'static;
 
-    /// Whether the ledger itself asks, not a reader: readers cannot keep it from its turn.
+    /// Whether the ledger itself is asking, not a reader: readers cannot keep it from its turn.
     fn is_own(&self) -> bool {
         false
     }
@@ -34,18 +34,18 @@ pub trait Query<P: Projection>: Clone + Serialize + DeserializeOwned + Send + Sy
     ///
     /// # Errors
     ///
-    /// What reading rows gives.
+    /// The errors of reading rows.
     fn answer(&self, view: &Seen<'_, P>) -> Result<Self::Answer, RowError>;
 }
 
-/// An answer, and up to where it is true.
+/// An answer, and the position up to which it is valid.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answered<A> {
     /// The answer.
     pub answer: A,
-    /// The position up to which it is true.
+    /// The position up to which it is valid.
     pub as_of: Position,
-    /// The partitions that it speaks for.
+    /// The partitions that it covers.
     pub partitions: Partitions,
 }
 
@@ -54,7 +54,7 @@ pub struct Answered<A> {
 pub struct Wait<'a> {
     /// The position that the view must contain.
     pub at_least: Option<&'a Position>,
-    /// For how long at most.
+    /// The longest time to wait.
     pub up_to: Duration,
 }
 
@@ -68,9 +68,9 @@ pub enum QueryError {
         view: &'static str,
         /// What it contains.
         as_of: Box<Position>,
-        /// What was asked.
+        /// The requested position.
         wanted: Box<Position>,
-        /// For how long was waited.
+        /// How long it waited, in milliseconds.
         waited_ms: u64,
         /// Why its projector has stopped, if it has.
         failed: Option<String>,
@@ -80,7 +80,7 @@ pub enum QueryError {
         "position {}: it is of another log, this one is {epoch}; leave it out, or ask the ledger it came from", .wanted.in_words()
     )]
     OtherLog {
-        /// What was asked.
+        /// The requested position.
         wanted: Box<Position>,
         /// This log.
         epoch: String,
@@ -101,12 +101,12 @@ pub enum QueryError {
         view: &'static str,
         /// Which partition.
         partition: PartitionId,
-        /// For how long was waited.
+        /// How long it waited, in milliseconds.
         waited_ms: u64,
         /// What happened.
         reason: String,
     },
-    /// Two projectors with different partitions answer for the same one: their answers cannot be added.
+    /// Two projectors with different partitions answer for the same one: their answers cannot be combined.
     #[error(
         "view {view}: projectors of partitions {first} and of {second} overlap, so their answers cannot be added; give \
          each projector partitions of its own, or all of them the same"
@@ -114,17 +114,17 @@ pub enum QueryError {
     Overlap {
         /// Which view.
         view: &'static str,
-        /// What the one speaks for.
+        /// The partitions that one of them covers.
         first: Partitions,
-        /// What the other speaks for.
+        /// The partitions that the other covers.
         second: Partitions,
     },
-    /// Too many questions over many rows wait already.
+    /// Too many queries over many rows are waiting already.
     #[error("view {view}: {busy}")]
     Busy {
         /// Which view.
         view: &'static str,
-        /// How many.
+        /// How many are waiting, and how many are answered at once.
         busy: Busy,
     },
     /// Its projector, in another process, could not answer.
@@ -132,7 +132,7 @@ pub enum QueryError {
     Failed {
         /// Which view.
         view: &'static str,
-        /// What it said.
+        /// Its message.
         reason: String,
     },
 }

@@ -1,4 +1,4 @@
-//! Building a view a second time, beside the live one.
+//! Building a view a second time, next to the live one.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -17,11 +17,11 @@ use crate::view::{View, ViewError};
 /// What a rebuild found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rebuilt {
-    /// Rows of the rebuilt view.
+    /// The number of rows in the rebuilt view.
     pub rows: u64,
-    /// Records folded.
+    /// The number of records folded.
     pub records: u64,
-    /// Its digest over all rows.
+    /// The rebuilt view's digest over all rows.
     pub digest: Digest,
     /// The live view's digest at the same position.
     pub live: Digest,
@@ -40,13 +40,13 @@ impl Rebuilt {
 /// Why a view was not rebuilt.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RebuildError {
-    /// Another rebuild of it runs.
+    /// Another rebuild of it is running.
     #[error("rebuilding a view: another rebuild of it runs; wait for its end")]
     Running,
     /// The second view could not be built.
     #[error("rebuilding a view: {0}")]
     View(#[from] ViewError),
-    /// A projector of another process could not.
+    /// A projector in another process could not rebuild it.
     #[error("rebuilding a view: {0}")]
     Remote(#[from] QueryError),
     /// The projector has stopped.
@@ -54,7 +54,7 @@ pub enum RebuildError {
     Stopped,
 }
 
-/// The directory of the second view. It is removed when this is dropped, and the next rebuild may begin.
+/// The directory of the second view. When this is dropped it is removed, and the next rebuild may begin.
 pub(crate) struct SecondDir {
     path: PathBuf,
     _only: OwnedMutexGuard<()>,
@@ -70,8 +70,8 @@ impl Drop for SecondDir {
     }
 }
 
-/// Takes the directory beside a view's, empty. What a killed rebuild left there is removed: the live view's
-/// directory belongs to one process, and in it one rebuild runs at a time.
+/// Takes the directory next to a view's, emptied. What a killed rebuild left there is removed: the live
+/// view's directory belongs to one process, which runs one rebuild of it at a time.
 pub(crate) fn claim(live: &Path, one: &Arc<Mutex<()>>) -> Result<SecondDir, RebuildError> {
     let only = Arc::clone(one).try_lock_owned().map_err(|_| RebuildError::Running)?;
     let name = live.file_name().unwrap_or_default().to_string_lossy();
@@ -90,7 +90,7 @@ pub(crate) fn remove(dir: &Path) -> Result<(), ViewError> {
     Ok(())
 }
 
-/// Puts a live view's store out of the way, for a person to look at.
+/// Moves a live view's store out of the way, for a person to examine.
 pub(crate) fn set_aside(dir: &Path) -> Result<(), ViewError> {
     let aside = ViewStore::set_aside(dir)
         .map_err(|error| StoreError::Failed { dir: dir.display().to_string(), message: error.to_string() })?;
@@ -98,7 +98,7 @@ pub(crate) fn set_aside(dir: &Path) -> Result<(), ViewError> {
     Ok(())
 }
 
-/// Folds the log from its first record to where the live view is into a second view.
+/// Folds the log from its first record up to the live view's position into a second view.
 pub(crate) async fn build<P: Projection + Clone>(
     shared: &Shared<P>,
     dir: &SecondDir,
@@ -110,7 +110,7 @@ pub(crate) async fn build<P: Projection + Clone>(
     Ok(view)
 }
 
-/// Folds what is left up to a position that is in the log.
+/// Folds the rest, up to a position that is in the log.
 pub(crate) async fn fold_to<P: Projection>(
     view: &mut View<P>,
     log: &dyn EventLog,
@@ -141,13 +141,13 @@ pub(crate) async fn fold_to<P: Projection>(
                 return Ok(());
             }
         }
-        // Other work of the runtime gets its turn.
+        // Gives other work of the runtime a turn.
         tokio::task::yield_now().await;
     }
 }
 
-/// Brings the second view to the position of the live one, which is committed and does not move meanwhile, compares
-/// them, and puts the second one in the live one's place if they differ.
+/// Brings the second view to the position of the live one, which is committed and does not move meanwhile,
+/// compares them, and replaces the live one with the second if they differ.
 pub(crate) async fn compare<P: Projection + Clone>(
     shared: &Shared<P>,
     mut rebuilt: View<P>,

@@ -1,4 +1,4 @@
-//! Rows of a view in memory, over those in its store.
+//! Rows of a view in memory, layered over those in its store.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -17,11 +17,11 @@ use tollgate_view_store::{StoreError, ViewStore, Written};
 use crate::before::{Before, Snapshots};
 pub use crate::row_error::RowError;
 
-/// How much of the rows stays in memory after a commit, as the store has them. A row takes some ten times
-/// that in memory. Beyond it those not used since the last commit are dropped; the store has them.
+/// How many bytes of rows stay in memory after a commit, in their stored form. A row takes about ten times
+/// that in memory. Beyond it, rows not used since the last commit are dropped; the store has them.
 const KEPT_BYTES: u64 = 8 << 20;
 
-/// Rows that stay in memory, however long they are, and the most that do, however short.
+/// The number of rows that always stay in memory, however long they are, and the most that do, however short.
 const KEPT_ROWS: std::ops::RangeInclusive<u64> = 1_000..=100_000;
 
 /// How rows are written: variable-length integers, little-endian.
@@ -30,16 +30,17 @@ pub(crate) const ENCODING: Configuration = bincode::config::standard();
 /// Prefix of row keys in the store; quarantine has its own.
 const ROW_PREFIX: u8 = b'r';
 
-/// Rows in memory: those used lately and all that changed since the last commit.
+/// Rows in memory: those used recently and all that changed since the last commit.
 pub(crate) struct CachedRows<Row> {
     store: ViewStore,
     cache: HashMap<Vec<u8>, Slot<Row>, foldhash::fast::RandomState>,
     /// Keys that changed since the last commit, in order.
     dirty: BTreeSet<Vec<u8>>,
     snapshots: Snapshots<Row>,
-    /// Counts commits: tells rows used lately from others.
+    /// Counts commits: distinguishes recently used rows from others.
     generation: u32,
-    /// Rows that were written since the view was opened, and their bytes: how long a row is.
+    /// The number of rows written since the view was opened, and their bytes: they give the average length of
+    /// a row.
     written_rows: AtomicU64,
     written_bytes: AtomicU64,
 }
@@ -50,7 +51,7 @@ struct Slot<Row> {
     used: u32,
 }
 
-/// A row as it is at hand.
+/// A row in the form in which it is available.
 pub(crate) enum AtHand<'a, Row> {
     /// In memory.
     Cached(&'a Row),
@@ -58,13 +59,13 @@ pub(crate) enum AtHand<'a, Row> {
     Stored(Vec<u8>),
 }
 
-/// The next rows of a scan, and the last key that was looked at; `None`: none follow.
+/// The next rows of a scan, and the last key that was read; `None` if no rows follow.
 pub(crate) struct Page<Row> {
     pub(crate) rows: Vec<(Vec<u8>, Kept<Row>)>,
     pub(crate) through: Option<Vec<u8>>,
 }
 
-/// A row that outlives the lock of its view. Bytes are decoded after the lock is given back.
+/// A row that outlives the lock of its view. Bytes are decoded after the lock is released.
 pub(crate) enum Kept<Row> {
     Row(Arc<Row>),
     Bytes(Vec<u8>),
@@ -92,12 +93,12 @@ impl<Row: Serialize + DeserializeOwned + Clone> CachedRows<Row> {
         &mut self.store
     }
 
-    /// How many rows changed since the last commit.
+    /// The number of rows changed since the last commit.
     pub(crate) fn dirty(&self) -> usize {
         self.dirty.len()
     }
 
-    /// The row under a key, changes since the last commit included.
+    /// The row under a key, including changes since the last commit.
     pub(crate) fn look_up(&self, key: &[u8]) -> Result<Option<Cow<'_, Row>>, RowError> {
         match self.cache.get(key) {
             Some(slot) => Ok(Some(Cow::Borrowed(&slot.row))),
@@ -105,8 +106,8 @@ impl<Row: Serialize + DeserializeOwned + Clone> CachedRows<Row> {
         }
     }
 
-    /// Rows whose keys begin with a prefix, in order, from the first one behind `after`, changes since the last commit
-    /// included.
+    /// Rows whose keys begin with a prefix, in order, starting after `after`, including changes since the
+    /// last commit.
     pub(crate) fn scan<'a>(
         &'a self,
         prefix: &'a [u8],
@@ -160,12 +161,12 @@ impl<Row: Serialize + DeserializeOwned + Clone> CachedRows<Row> {
         })
     }
 
-    /// Remembers the rows as they are now, for as long as somebody holds what it gives.
+    /// Remembers the current rows for as long as the returned value is held.
     pub(crate) fn snapshot(&self) -> Arc<Before<Row>> {
         self.snapshots.take()
     }
 
-    /// The next rows of a scan, at most so many, as they were when the snapshot was taken.
+    /// The next rows of a scan, at most this many, as they were when the snapshot was taken.
     pub(crate) fn page(
         &self,
         before: &Before<Row>,
@@ -204,8 +205,8 @@ impl<Row: Serialize + DeserializeOwned + Clone> CachedRows<Row> {
         }
     }
 
-    /// Writes what changed, further keys of the caller's, and the checkpoint, atomically. Others may read
-    /// beside; no row may change until [`Self::settle`].
+    /// Writes what changed, further keys from the caller, and the checkpoint, atomically. Others may read
+    /// concurrently; no row may change until [`Self::settle`].
     pub(crate) fn write(
         &self,
         further: &[(Vec<u8>, Option<Vec<u8>>)],
@@ -225,7 +226,7 @@ impl<Row: Serialize + DeserializeOwned + Clone> CachedRows<Row> {
         self.store.write(&changes, checkpoint)
     }
 
-    /// Takes over what was written. Returns how many rows that were.
+    /// Marks what was written as committed. Returns the number of rows.
     pub(crate) fn settle(&mut self, written: Written) -> usize {
         self.store.settle(written);
         let rows = self.dirty.len();
@@ -243,7 +244,7 @@ impl<Row: Serialize + DeserializeOwned + Clone> CachedRows<Row> {
         rows
     }
 
-    /// How many rows stay in memory, by how long those are that were written.
+    /// The number of rows that stay in memory, given the length of those that were written.
     fn kept_rows(&self) -> u64 {
         let (rows, bytes) =
             (self.written_rows.load(Ordering::Relaxed), self.written_bytes.load(Ordering::Relaxed));
@@ -325,7 +326,7 @@ mod tests {
         CachedRows::new(ViewStore::open(dir).unwrap().0)
     }
 
-    /// Writes so many rows of so many bytes and commits them; how many are in memory then.
+    /// Writes this many rows of this many bytes and commits them; returns how many are in memory afterwards.
     fn kept(rows: &mut CachedRows<Vec<u8>>, from: u32, count: u32, bytes: usize) -> usize {
         for number in from..from + count {
             *rows.change(&number.to_be_bytes(), Vec::new).unwrap() = vec![7; bytes];
@@ -339,7 +340,7 @@ mod tests {
     fn what_stays_in_memory_is_bounded_by_how_long_rows_are() {
         let dir = tempfile::tempdir().unwrap();
         let mut long = rows(&dir.path().join("long"));
-        // 16 KiB each: 8 MiB would be 512, fewer than always stay.
+        // 16 KiB each: 8 MiB would be 512, fewer than the number that always stays.
         assert_eq!(kept(&mut long, 0, 900, 16 << 10), 900);
         assert_eq!(kept(&mut long, 900, 100, 16 << 10), 1000);
         assert_eq!(kept(&mut long, 1000, 10, 16 << 10), 10, "those of the last commit");

@@ -1,4 +1,4 @@
-//! What a question sees of a view: the view itself, or the rows of one moment a page at a time.
+//! What a query sees of a view: the view itself, or the rows of one moment a page at a time.
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
@@ -15,32 +15,32 @@ use crate::rows::{Kept, RowError, decode};
 use crate::shared::Shared;
 use crate::view::View;
 
-/// Rows that are read under one lock: whoever appends or decides waits for no more than that.
+/// The number of rows read under one lock: appends and decisions never wait longer than that takes.
 pub(crate) const PAGE: usize = 256;
 
 /// A row under its key.
 pub(crate) type KeyAndRow<'a, P> = (Vec<u8>, Cow<'a, <P as Projection>::Row>);
 
-/// What a question sees of a view.
+/// What a query sees of a view.
 pub enum Seen<'a, P: Projection> {
     /// The view, which does not move on meanwhile.
     Now(&'a View<P>),
-    /// Its rows as of one position. The view moves on.
+    /// Its rows at one position. The view moves on.
     Pages(&'a Snapshot<P>),
 }
 
-/// The rows of a view as of one position, while the view moves on.
+/// The rows of a view at one position, while the view moves on.
 pub struct Snapshot<P: Projection> {
     shared: Arc<Shared<P>>,
     before: Arc<Before<P::Row>>,
     position: Position,
     degraded: u64,
-    /// Gone with who asked: nobody waits for the answer then.
+    /// Gone when the caller is: no one is waiting for the answer then.
     asker: Weak<()>,
 }
 
 impl<P: Projection> Snapshot<P> {
-    /// The rows as of now; `None`: the view is not open.
+    /// The current rows; `None` if the view is not open.
     pub(crate) fn take(shared: Arc<Shared<P>>, asker: Weak<()>) -> Option<Self> {
         let (before, position, degraded) = {
             let view = shared.view();
@@ -50,7 +50,7 @@ impl<P: Projection> Snapshot<P> {
         Some(Self { shared, before, position, degraded, asker })
     }
 
-    /// Up to where its rows are true.
+    /// The position up to which its rows are valid.
     pub(crate) const fn position(&self) -> &Position {
         &self.position
     }
@@ -97,7 +97,7 @@ impl<P: Projection> Seen<'_, P> {
     ///
     /// # Errors
     ///
-    /// What reading rows gives.
+    /// The errors of reading rows.
     pub fn get(&self, key: &[u8]) -> Result<Option<Cow<'_, P::Row>>, RowError> {
         match self {
             Self::Now(view) => view.get(key),
@@ -105,7 +105,7 @@ impl<P: Projection> Seen<'_, P> {
         }
     }
 
-    /// Rows whose keys begin with a prefix, in order, from the first one behind `after`.
+    /// Rows whose keys begin with a prefix, in order, starting after `after`.
     pub fn scan<'a>(
         &'a self,
         prefix: &'a [u8],
@@ -117,7 +117,7 @@ impl<P: Projection> Seen<'_, P> {
         }
     }
 
-    /// Whether a task's events wait, by its key.
+    /// Whether events of a task are waiting, by the task's key.
     #[must_use]
     pub fn is_degraded(&self, task_key: &[u8]) -> bool {
         match self {
@@ -129,7 +129,7 @@ impl<P: Projection> Seen<'_, P> {
         }
     }
 
-    /// Of how many tasks events wait.
+    /// The number of tasks with waiting events.
     #[must_use]
     pub fn degraded_tasks(&self) -> u64 {
         match self {
@@ -147,11 +147,11 @@ impl<P: Projection> Seen<'_, P> {
         }
     }
 
-    /// What the view's id index has under a key.
+    /// What the view's id index has for a key.
     ///
     /// # Errors
     ///
-    /// When the index cannot be read.
+    /// If the index cannot be read.
     pub fn find(&self, key: &Key) -> Result<Option<Found>, RowError> {
         match self {
             Self::Now(view) => view.find(key),

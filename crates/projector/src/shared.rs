@@ -19,17 +19,17 @@ pub(crate) struct Shared<P: Projection> {
     pub(crate) projection: P,
     pub(crate) partitions: Partitions,
     pub(crate) readers: ReadPool,
-    /// `None` while a view that could not go on is made again.
+    /// `None` while a view that could not continue is being rebuilt.
     pub(crate) view: RwLock<Option<View<P>>>,
     pub(crate) progress: watch::Sender<Progress>,
     pub(crate) waiters: Waiters,
     /// Held while the view is built a second time.
     pub(crate) rebuilding: Arc<tokio::sync::Mutex<()>>,
-    /// The end of the log when the view was opened: before that nothing is answered.
+    /// The end of the log when the view was opened: nothing is answered before that.
     pub(crate) opened_at: Mutex<Position>,
 }
 
-/// How far the follower is, and whether it goes on.
+/// How far the follower is, and whether it is still running.
 #[derive(Clone, Debug)]
 pub(crate) struct Progress {
     pub(crate) position: Position,
@@ -48,7 +48,7 @@ impl<P: Projection> Shared<P> {
         self.view.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// For the follower alone.
+    /// To be used by the follower only.
     pub(crate) fn view_mut(&self) -> RwLockWriteGuard<'_, Option<View<P>>> {
         self.view.write().unwrap_or_else(PoisonError::into_inner)
     }

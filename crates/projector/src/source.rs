@@ -1,4 +1,4 @@
-//! Where the answers of a view come from: a projector of this process, or processes that answer over NATS.
+//! Where the answers of a view come from: a projector in this process, or processes that answer over NATS.
 
 use std::time::Duration;
 
@@ -11,20 +11,20 @@ use crate::projector::Projector;
 use crate::query::{Answered, Query, QueryError, Wait};
 use crate::rebuild::{RebuildError, Rebuilt};
 
-/// A view that can be asked.
+/// A view that can be queried.
 pub enum Source<P: Projection + Clone> {
-    /// By a projector of this process.
+    /// Answered by a projector in this process.
     Local(Projector<P>),
-    /// By projectors in processes of their own.
+    /// Answered by projectors in their own processes.
     Remote(Remote<P>),
 }
 
 impl<P: Projection + Clone> Source<P> {
-    /// Asks about what lives in one partition.
+    /// Queries one partition.
     ///
     /// # Errors
     ///
-    /// [`QueryError`]; a view that is behind gives no answer rather than an old one.
+    /// [`QueryError`]; a view that is behind returns an error rather than an outdated answer.
     pub async fn ask<Q: Query<P>>(
         &self,
         partition: PartitionId,
@@ -37,11 +37,11 @@ impl<P: Projection + Clone> Source<P> {
         }
     }
 
-    /// Asks about all partitions: one answer of each part, and the position of them together.
+    /// Queries all partitions: one answer from each part, and their combined position.
     ///
     /// # Errors
     ///
-    /// [`QueryError`], also when the answer of one part is missing.
+    /// [`QueryError`], including when the answer of one part is missing.
     pub async fn ask_all<Q: Query<P>>(
         &self,
         wait: Wait<'_>,
@@ -65,7 +65,7 @@ impl<P: Projection + Clone> Source<P> {
         Ok((parts, as_of))
     }
 
-    /// The health of each part. A part that does not answer is one that does not run.
+    /// The health of each part. A part that does not answer is reported as not running.
     pub async fn health(&self) -> Vec<ViewHealth> {
         match self {
             Self::Local(projector) => vec![projector.health().await],
@@ -73,7 +73,7 @@ impl<P: Projection + Clone> Source<P> {
         }
     }
 
-    /// What it contains, as far as that is known without asking.
+    /// What it contains, as far as that is known without a query.
     #[must_use]
     pub fn position(&self) -> Option<Position> {
         match self {
@@ -82,7 +82,7 @@ impl<P: Projection + Clone> Source<P> {
         }
     }
 
-    /// Waits until some part contains more than a position, at most so long.
+    /// Waits until some part contains more than a position, for at most `up_to`.
     pub async fn moved_from(&self, position: &Position, up_to: Duration) {
         match self {
             Self::Local(projector) => {
@@ -92,7 +92,7 @@ impl<P: Projection + Clone> Source<P> {
         }
     }
 
-    /// Builds each part a second time and compares.
+    /// Builds each part a second time and compares them.
     ///
     /// # Errors
     ///
@@ -104,7 +104,7 @@ impl<P: Projection + Clone> Source<P> {
         }
     }
 
-    /// Commits a view of this process.
+    /// Stops and commits a view in this process.
     pub async fn stop(&self) {
         if let Self::Local(projector) = self {
             projector.stop().await;

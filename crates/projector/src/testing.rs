@@ -25,7 +25,7 @@ pub(crate) fn memory() -> Arc<dyn EventLog> {
     Arc::new(MemoryLog::new(Arc::new(ManualClock::default())))
 }
 
-/// Usage of so many output tokens.
+/// Usage with this many output tokens.
 pub(crate) fn usage(task: &str, id: &str, tokens: u64) -> NewEvent {
     let body = EventBody::from(UsageRecorded {
         execution: None,
@@ -63,7 +63,7 @@ pub(crate) fn event(task: &str, id: &str, body: EventBody) -> NewEvent {
     }
 }
 
-/// An event that no version reads.
+/// An event that no version can read.
 pub(crate) fn unreadable(task: &str, id: &str) -> NewEvent {
     NewEvent { payload: vec![0xff; 9], ..usage(task, id, 1) }
 }
@@ -87,20 +87,21 @@ pub(crate) async fn records(log: &dyn EventLog) -> Vec<StoredRecord> {
     log.read_from(Partitions::ALL, Sequence::ZERO).await.unwrap().try_next().await.unwrap()
 }
 
-/// A task's tokens; `None`: there is no such task in the view.
+/// A task's tokens; `None` if the view has no such task.
 pub(crate) fn tokens(view: &View<Status>, task: &str) -> Option<i128> {
     let key = tollgate_projection::fold::task_key("default", task);
     view.get(&key).unwrap().map(|row| tollgate_projection::status::figures(&row, None).total.tokens.total())
 }
 
-/// A log that holds records as they are, with events that stand in it twice: as a stream whose server forgot an id.
+/// A log that holds records as they are, including events that are in it twice: like a stream whose server
+/// forgot an id.
 pub(crate) struct Stream {
     epoch: Epoch,
     records: Vec<StoredRecord>,
 }
 
 impl Stream {
-    /// Of the records of other logs, one after the other.
+    /// A log of the records of other logs, one after another.
     pub(crate) fn of(epoch: Epoch, mut records: Vec<StoredRecord>) -> Self {
         let mut chains = std::collections::HashMap::new();
         for (stored, sequence) in records.iter_mut().zip(1..) {

@@ -1,4 +1,4 @@
-//! Views across restarts, redelivery, damage and other histories; queries that wait; rebuilds.
+//! Views across restarts, redelivery, damage and diverging histories; queries that wait; rebuilds.
 
 mod projectors;
 mod readers;

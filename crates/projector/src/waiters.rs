@@ -1,37 +1,37 @@
-//! Questions that wait for a view: while there is one, its projector does not let records wait for others.
+//! Queries that wait for a view: while there are any, its projector does not collect records in groups.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::sync::Notify;
 
-/// Who waits, and the word to the follower that somebody does.
+/// The number of waiters, and the signal to the follower that there are some.
 #[derive(Default)]
 pub(crate) struct Waiters {
     waiting: AtomicUsize,
     word: Notify,
 }
 
-/// A question that waits until this is dropped.
+/// A query that counts as waiting until this is dropped.
 pub(crate) struct Waiting<'a>(&'a Waiters);
 
 impl Waiters {
-    /// Somebody waits from now on.
+    /// Registers a waiter from now on.
     pub(crate) fn wait(&self) -> Waiting<'_> {
         self.waiting.fetch_add(1, Ordering::SeqCst);
         self.word.notify_one();
         Waiting(self)
     }
 
-    /// Ends the pause of now, or of the next time.
+    /// Ends the current pause, or the next one.
     pub(crate) fn up(&self) {
         self.word.notify_one();
     }
 
-    /// Lets time pass, unless somebody waits.
+    /// Lets time pass, unless a query is waiting.
     pub(crate) async fn pause(&self, time: Duration) {
         if self.waiting.load(Ordering::SeqCst) == 0 {
-            // Nobody asked within that time: the pause is over all the same.
+            // No query arrived within that time: the pause is over all the same.
             let _ = tokio::time::timeout(time, self.word.notified()).await;
         }
     }

@@ -1,4 +1,4 @@
-//! Taking in what is to be appended, whichever way it comes, and what is answered.
+//! Accepting what is to be appended, by whichever route, and composing the answer.
 
 use std::collections::HashMap;
 
@@ -27,7 +27,7 @@ pub(crate) fn from_json(request: &AppendRequest) -> Answer<Vec<ReadEvent>> {
     Ok(request.events.iter().map(|raw| ReadEvent::from_json(raw.get(), &defaults)).collect())
 }
 
-/// The gate's questions of a request, with its tenant and producer where they name none.
+/// The gate questions in a request, with its tenant and producer filled in where they name none.
 ///
 /// # Errors
 ///
@@ -46,11 +46,11 @@ pub(crate) fn gates_of(request: &AppendRequest) -> Answer<Vec<GateAfter>> {
     Ok(request.gates.iter().map(whole).collect())
 }
 
-/// As [`from_json`], of a request in protobuf.
+/// Like [`from_json`], for a request in protobuf.
 ///
 /// # Errors
 ///
-/// As [`from_json`].
+/// Like [`from_json`].
 pub(crate) fn from_protobuf(bytes: &[u8]) -> Answer<Vec<ReadEvent>> {
     let request = proto::AppendRequest::decode(bytes)
         .map_err(|error| INVALID.with(format!("the request is no tollgate.v1.AppendRequest: {error}")))?;
@@ -74,8 +74,8 @@ pub(crate) fn check_count(events: usize) -> Answer<()> {
     Ok(())
 }
 
-/// The events of a message that the inbox refused, or of what stands in for it. Tenant and task are those of
-/// its subject: events that name others are refused, as they were when it came.
+/// The events of a message that the inbox refused, or of its replacement. Tenant and task come from its
+/// subject: events that name different ones are refused, as they were on arrival.
 ///
 /// # Errors
 ///
@@ -97,7 +97,7 @@ pub(crate) fn from_message(
     };
     let task = told(&headers, TASK_HEADER).or_else(|| message.subject.rsplit('.').next().map(str::to_owned));
     if instead.is_some() {
-        // They speak of what was published, which this is not.
+        // They describe what was published, not this replacement.
         headers
             .retain(|key, _| !key.eq_ignore_ascii_case(CONTENT_TYPE) && !key.eq_ignore_ascii_case(ID_HEADER));
     }
@@ -114,7 +114,7 @@ pub(crate) fn from_message(
     Ok(events.into_iter().map(|event| ReadEvent::Good(Box::new(event))).collect())
 }
 
-/// What stands in for fields that events leave out.
+/// Fallbacks for fields that events leave out.
 ///
 /// # Errors
 ///
@@ -127,7 +127,8 @@ pub(crate) fn defaults(tenant: Option<&str>, producer: Option<&str>) -> Answer<D
     })
 }
 
-/// The answer to an append, and whether any of its events is new; the problem where not all of them are in the log.
+/// The answer to an append, and whether any of its events is new; a problem if some of them are not in the
+/// log.
 pub(crate) fn concluded(log: &dyn EventLog, appended: Appended) -> Answer<(AppendResponse, bool)> {
     let Appended { outcomes, position, trouble } = appended;
     let any = |outcome: Outcome| outcomes.iter().any(|answer| answer.outcome == outcome);
@@ -160,7 +161,7 @@ fn first_reason(outcomes: &[EventOutcome]) -> String {
     let Some((place, first)) = outcomes.iter().enumerate().find(|(_, answer)| guilty(answer)) else {
         return String::new();
     };
-    // One whose id could not be read is named by its place.
+    // An event whose id could not be read is identified by its index.
     let name =
         if first.id.is_empty() { format!("{} of the request", place + 1) } else { format!("`{}`", first.id) };
     format!("event {name}: {}", first.detail.as_deref().unwrap_or("refused"))

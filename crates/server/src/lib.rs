@@ -1,7 +1,7 @@
 //! The ledger as a service: validate, decide, append, forward questions to the views.
 //!
-//! [`Ledger`] is everything but a transport: the HTTP API ([`http::router`]) and the command line stand on it. What a
-//! request does is written as events; nothing else changes anything.
+//! [`Ledger`] is everything but a transport: the HTTP API ([`http::router`]) and the command line build on
+//! it. What a request does is written as events; nothing else changes any state.
 
 pub mod edge;
 pub mod http;

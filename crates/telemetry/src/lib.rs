@@ -1,9 +1,9 @@
-//! Metrics to a collector of OpenTelemetry, by OTLP over HTTP: one snapshot at a time, a few tries, then it
-//! is dropped. Counts go on from the start of the process, so that the next snapshot holds what a dropped one
-//! held.
+//! Metrics to an OpenTelemetry collector, by OTLP over HTTP: one snapshot at a time, a few tries, then it is
+//! dropped. Counts continue from the start of the process, so that the next snapshot includes what a dropped
+//! one held.
 //!
-//! [`settings`] says where to and how often, [`page`] makes metrics of what `/metrics` shows, [`otlp`] is
-//! their form on the wire.
+//! [`settings`] says where to send metrics and how often, [`page`] turns what `/metrics` shows into metrics,
+//! [`otlp`] is their wire format.
 
 pub mod otlp;
 pub mod page;
@@ -29,20 +29,20 @@ use tollgate_outbound::guard::SystemResolver;
 use tollgate_outbound::retry_after;
 use tollgate_outbound::tls::TlsError;
 
-/// How often a snapshot is tried again before it is dropped.
+/// How often sending a snapshot is retried before it is dropped.
 pub const RETRIES: u32 = 3;
 
-/// Longest wait that a collector may ask for: a later snapshot is worth more than an old one.
+/// The longest wait that a collector may ask for: a later snapshot is worth more than an old one.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(60);
 
-/// What became of a snapshot, or of a try.
+/// What happened to a snapshot, or to one try.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Export {
     /// The collector has it.
     Sent,
-    /// A try failed, there will be another.
+    /// A try failed; there will be another.
     Retried,
-    /// It is given up.
+    /// It was given up.
     Dropped,
 }
 
@@ -51,34 +51,34 @@ pub struct Exporter {
     settings: TelemetrySettings,
     client: Client,
     started: Timestamp,
-    /// Snapshots that were dropped since the last one that was sent.
+    /// Snapshots dropped since the last one that was sent.
     dropped: u64,
 }
 
 /// Why a try failed.
 struct Failed {
     reason: String,
-    /// Whether it is to be tried again, and after which wait where the collector asked for one.
+    /// Whether it should be tried again, and after which wait if the collector asked for one.
     again: Option<Option<Duration>>,
 }
 
 impl Exporter {
-    /// Sends to where the settings say. Counts go from now on.
+    /// Sends to the address in the settings. Counting starts now.
     ///
     /// # Errors
     ///
-    /// [`TlsError`] when nobody's certificate can be trusted.
+    /// [`TlsError`] if there is no certificate authority to trust.
     pub fn new(settings: TelemetrySettings) -> Result<Self, TlsError> {
         let timeouts = Timeouts { connect: settings.timeout, total: settings.timeout };
         let target = settings.target.clone();
         let resolver = Arc::new(SystemResolver);
-        // Longer apart than a connection is kept.
+        // Exports are further apart than an idle connection is kept.
         let client = Client::new(target, &settings.trust, resolver, timeouts, Connections::OneEach)?;
         Ok(Self { settings, client, started: SystemClock.now(), dropped: 0 })
     }
 
-    /// Takes what `/metrics` shows at every interval and sends it, until it is told to stop. `told` hears
-    /// what becomes of it.
+    /// Takes what `/metrics` shows at every interval and sends it, until it is told to stop. `told` is called
+    /// with the result.
     pub async fn run<F: Future<Output = String> + Send>(
         mut self,
         mut stop: Receiver<bool>,
@@ -96,7 +96,7 @@ impl Exporter {
         }
     }
 
-    /// Tries until it is sent, or given up with the last reason; `None`: it is told to stop.
+    /// Tries until it is sent, or given up with the last reason; `None` if told to stop.
     async fn send(
         &self,
         body: Bytes,
@@ -121,7 +121,7 @@ impl Exporter {
         }
     }
 
-    /// Says what became of a snapshot; of an outage its begin and its end.
+    /// Logs what happened to a snapshot; for an outage, its beginning and its end.
     fn ended(&mut self, sent: Result<(), String>, told: &impl Fn(Export)) {
         match sent {
             Ok(()) => {
@@ -159,7 +159,7 @@ impl Exporter {
         let reason = format!("{}: status {}", self.settings.target, status.as_u16());
         let asked = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
         let asked = asked.and_then(|asked| retry_after(asked, SystemClock.now()));
-        // Those that the specification lets be retried; whatever else is wrong is wrong again.
+        // Those that the specification allows to be retried; any other error would only recur.
         let again = matches!(status.as_u16(), 429 | 502 | 503 | 504).then_some(asked);
         Err(Failed { reason, again })
     }
@@ -176,7 +176,7 @@ impl Exporter {
         let request = ExportRequest { resource_metrics: vec![ResourceMetrics { resource, scope_metrics }] };
         match self.settings.protocol {
             Protocol::Protobuf => request.encode_to_vec().into(),
-            // Numbers and texts: nothing in it can fail to be written.
+            // Numbers and texts: nothing in it can fail to serialize.
             Protocol::Json => serde_json::to_vec(&request).unwrap_or_default().into(),
         }
     }

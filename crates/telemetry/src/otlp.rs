@@ -1,6 +1,6 @@
-//! What a collector of OpenTelemetry takes: the messages of `opentelemetry/proto/collector/metrics/v1` that
+//! What an OpenTelemetry collector accepts: the messages of `opentelemetry/proto/collector/metrics/v1` that
 //! metrics need, with their field numbers. They are stable since OTLP 1.0; the same types give the JSON form,
-//! where whole numbers of 64 bits are texts.
+//! in which 64-bit integers are strings.
 
 use serde::{Serialize, Serializer};
 
@@ -11,7 +11,7 @@ pub const CUMULATIVE: i32 = 2;
 #[derive(Clone, PartialEq, Serialize, prost::Message)]
 #[serde(rename_all = "camelCase")]
 pub struct ExportRequest {
-    /// One: this process.
+    /// Always one: this process.
     #[prost(message, repeated, tag = "1")]
     pub resource_metrics: Vec<ResourceMetrics>,
 }
@@ -20,7 +20,7 @@ pub struct ExportRequest {
 #[derive(Clone, PartialEq, Serialize, prost::Message)]
 #[serde(rename_all = "camelCase")]
 pub struct ResourceMetrics {
-    /// Who measured.
+    /// The process that measured.
     #[prost(message, optional, tag = "1")]
     pub resource: Option<Resource>,
     /// By instrumentation scope.
@@ -28,11 +28,11 @@ pub struct ResourceMetrics {
     pub scope_metrics: Vec<ScopeMetrics>,
 }
 
-/// Who measured.
+/// The process that measured.
 #[derive(Clone, PartialEq, Serialize, prost::Message)]
 #[serde(rename_all = "camelCase")]
 pub struct Resource {
-    /// What it says of itself.
+    /// Its attributes, such as its name.
     #[prost(message, repeated, tag = "1")]
     pub attributes: Vec<KeyValue>,
 }
@@ -84,7 +84,7 @@ pub struct Metric {
 #[derive(Clone, PartialEq, Serialize, prost::Oneof)]
 #[serde(rename_all = "camelCase")]
 pub enum Data {
-    /// What is.
+    /// Current values.
     #[prost(message, tag = "5")]
     Gauge(Gauge),
     /// What was counted.
@@ -95,7 +95,7 @@ pub enum Data {
     Histogram(Histogram),
 }
 
-/// What is.
+/// Current values.
 #[derive(Clone, PartialEq, Serialize, prost::Message)]
 #[serde(rename_all = "camelCase")]
 pub struct Gauge {
@@ -114,7 +114,7 @@ pub struct Sum {
     /// [`CUMULATIVE`].
     #[prost(int32, tag = "2")]
     pub aggregation_temporality: i32,
-    /// It only grows.
+    /// Whether it only grows.
     #[prost(bool, tag = "3")]
     pub is_monotonic: bool,
 }
@@ -138,15 +138,15 @@ pub struct NumberPoint {
     /// Its labels.
     #[prost(message, repeated, tag = "7")]
     pub attributes: Vec<KeyValue>,
-    /// Since when it was counted, in nanoseconds of Unix time.
+    /// Start of the counting, in nanoseconds of Unix time.
     #[prost(fixed64, tag = "2")]
     #[serde(serialize_with = "text")]
     pub start_time_unix_nano: u64,
-    /// When it was read.
+    /// When it was read, in nanoseconds of Unix time.
     #[prost(fixed64, tag = "3")]
     #[serde(serialize_with = "text")]
     pub time_unix_nano: u64,
-    /// How many.
+    /// The value.
     #[prost(oneof = "Number", tags = "4, 6")]
     #[serde(flatten)]
     pub value: Option<Number>,
@@ -156,10 +156,10 @@ pub struct NumberPoint {
 #[derive(Clone, Copy, PartialEq, Serialize, prost::Oneof)]
 #[serde(rename_all = "camelCase")]
 pub enum Number {
-    /// With a fraction.
+    /// A number with a fraction.
     #[prost(double, tag = "4")]
     AsDouble(f64),
-    /// Whole.
+    /// A whole number.
     #[prost(sfixed64, tag = "6")]
     AsInt(#[serde(serialize_with = "text")] i64),
 }
@@ -171,26 +171,27 @@ pub struct HistogramPoint {
     /// Its labels.
     #[prost(message, repeated, tag = "9")]
     pub attributes: Vec<KeyValue>,
-    /// Since when it was counted, in nanoseconds of Unix time.
+    /// Start of the counting, in nanoseconds of Unix time.
     #[prost(fixed64, tag = "2")]
     #[serde(serialize_with = "text")]
     pub start_time_unix_nano: u64,
-    /// When it was read.
+    /// When it was read, in nanoseconds of Unix time.
     #[prost(fixed64, tag = "3")]
     #[serde(serialize_with = "text")]
     pub time_unix_nano: u64,
-    /// How many values.
+    /// The number of values.
     #[prost(fixed64, tag = "4")]
     #[serde(serialize_with = "text")]
     pub count: u64,
-    /// All of them together.
+    /// The sum of all values.
     #[prost(double, optional, tag = "5")]
     pub sum: Option<f64>,
-    /// How many up to each bound and above the one before; the last: above all bounds.
+    /// The number of values up to each bound and above the previous one; the last is for those above all
+    /// bounds.
     #[prost(fixed64, repeated, tag = "6")]
     #[serde(serialize_with = "texts")]
     pub bucket_counts: Vec<u64>,
-    /// The bounds, one fewer.
+    /// The upper bounds of the buckets, one fewer than there are counts.
     #[prost(double, repeated, tag = "7")]
     pub explicit_bounds: Vec<f64>,
 }
@@ -207,7 +208,7 @@ pub struct KeyValue {
     pub value: Option<AnyValue>,
 }
 
-/// The value of a label: a text, here.
+/// The value of a label: always a text here.
 #[derive(Clone, PartialEq, Eq, Serialize, prost::Message)]
 #[serde(rename_all = "camelCase")]
 pub struct AnyValue {
@@ -227,14 +228,14 @@ pub enum Value {
 }
 
 impl KeyValue {
-    /// A label.
+    /// A label with a text value.
     #[must_use]
     pub fn new(key: &str, value: &str) -> Self {
         let value = AnyValue { value: Some(Value::StringValue(value.to_owned())) };
         Self { key: key.to_owned(), value: Some(value) }
     }
 
-    /// Its text; empty where it has none.
+    /// Its text; empty if it has none.
     #[must_use]
     pub fn text(&self) -> &str {
         match self.value.as_ref().and_then(|value| value.value.as_ref()) {

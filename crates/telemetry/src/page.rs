@@ -1,5 +1,5 @@
-//! From the page that `/metrics` shows (OpenMetrics text) to what a collector takes: what is exported is what
-//! is shown, whoever adds a metric to it.
+//! From the page that `/metrics` shows (OpenMetrics text) to what a collector accepts: whatever is shown is
+//! exported, including metrics added later.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use crate::otlp::{
 /// The times of a page, in nanoseconds of Unix time.
 #[derive(Clone, Copy, Debug)]
 pub struct Times {
-    /// Since when the process counts.
+    /// When the process began to count.
     pub start: u64,
     /// When the page was written.
     pub now: u64,
@@ -19,7 +19,7 @@ pub struct Times {
 /// Names and values.
 type Labels = Vec<(String, String)>;
 
-/// What a page says of one metric before its samples.
+/// What a page says about one metric before its samples.
 #[derive(Default)]
 struct Family {
     name: String,
@@ -30,7 +30,7 @@ struct Family {
     histograms: BTreeMap<Labels, HistogramPoint>,
 }
 
-/// The metrics of a page. Lines that cannot be read, and kinds that a ledger has none of, are left out.
+/// The metrics of a page. Unreadable lines, and kinds that a ledger does not have, are left out.
 #[must_use]
 pub fn metrics(page: &str, times: Times) -> Vec<Metric> {
     let (mut metrics, mut family) = (Vec::new(), Family::default());
@@ -64,7 +64,7 @@ impl Family {
             ("counter", "_total") | ("gauge", "") => {
                 let whole = value.parse().ok().map(Number::AsInt);
                 let Some(number) = whole.or_else(|| value.parse().ok().map(Number::AsDouble)) else { return };
-                // What is has no beginning.
+                // A current value has no start time.
                 let start_time_unix_nano = if part.is_empty() { 0 } else { times.start };
                 let (attributes, value) = (attributes(&labels), Some(number));
                 let time_unix_nano = times.now;
@@ -86,7 +86,7 @@ impl Family {
         match (part, bound.as_deref(), value.parse::<u64>().ok()) {
             ("_sum", _, _) => point.sum = value.parse().ok(),
             ("_count", _, Some(count)) => point.count = count,
-            // A page counts up to each bound, a collector between bounds.
+            // A page counts cumulatively up to each bound, a collector between bounds.
             ("_bucket", Some(bound), Some(up_to)) => {
                 let before: u64 = point.bucket_counts.iter().sum();
                 point.bucket_counts.push(up_to.saturating_sub(before));

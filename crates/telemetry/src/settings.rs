@@ -1,4 +1,4 @@
-//! Where metrics go: the variables of the environment that OpenTelemetry defines.
+//! Where metrics go: the environment variables that OpenTelemetry defines.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -9,14 +9,14 @@ use url::Url;
 use tollgate_outbound::target::{Permits, Target};
 use tollgate_outbound::tls::Trust;
 
-/// Milliseconds between two exports, where nothing else is said; as the specification has it.
+/// Default number of milliseconds between two exports, from the specification.
 const INTERVAL_MS: u64 = 60_000;
-/// Milliseconds that a collector may take; as the specification has it.
+/// Default number of milliseconds that a collector may take, from the specification.
 const TIMEOUT_MS: u64 = 10_000;
-/// Milliseconds before the first retry; each later one waits twice as long.
+/// Milliseconds before the first retry; each further one waits twice as long.
 const BACKOFF_MS: u64 = 1000;
 
-/// How metrics are written.
+/// The encoding of metrics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Protocol {
     /// `http/protobuf`.
@@ -38,7 +38,7 @@ pub struct TelemetrySettings {
     pub(super) backoff: Duration,
 }
 
-/// Headers may hold keys.
+/// Shows only the target: headers may contain keys.
 impl fmt::Debug for TelemetrySettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TelemetrySettings").field("target", &self.target).finish_non_exhaustive()
@@ -56,15 +56,15 @@ pub struct InvalidVariable {
 }
 
 impl TelemetrySettings {
-    /// Reads the environment; `None`: metrics are not to be exported, since no endpoint is named or exporting
-    /// is switched off.
+    /// Reads the environment. `None` if metrics should not be exported, because no endpoint is named or
+    /// exporting is switched off.
     ///
     /// # Errors
     ///
-    /// [`InvalidVariable`] of the first one that cannot be used.
+    /// [`InvalidVariable`] for the first one that cannot be used.
     pub fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Option<Self>, InvalidVariable> {
         let get = |name: &str| variable(name).filter(|value| !value.is_empty());
-        // Of two names the one for metrics alone comes first.
+        // Of the two names, the one specific to metrics takes precedence.
         let either = |own: &'static str, all: &'static str| {
             get(own).map(|value| (own, value)).or_else(|| get(all).map(|value| (all, value)))
         };
@@ -127,7 +127,7 @@ impl TelemetrySettings {
     }
 }
 
-/// An operator names the collector: it may stand anywhere, on any port.
+/// The operator names the collector: it may be anywhere, on any port.
 fn target(variable: &'static str, address: &str) -> Result<Target, InvalidVariable> {
     let port = Url::parse(address).ok().and_then(|url| url.port_or_known_default());
     let permits = Permits { http: true, private: true, ports: port.into_iter().collect() };

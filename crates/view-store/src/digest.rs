@@ -2,21 +2,21 @@
 
 use std::fmt;
 
-/// The sum of the BLAKE3 hashes of all rows, in four lanes of 64 bits. It does not depend on the order of rows, and a
-/// changed row changes it by the difference of two hashes. It finds damage; it is no proof against somebody who forges
-/// rows, and need not be: the log is what is proven.
+/// The sum of the BLAKE3 hashes of all rows, in four lanes of 64 bits. It does not depend on the order of
+/// rows, and a changed row changes it by the difference of two hashes. It detects damage, but not deliberate
+/// forgery of rows, and need not: the log is what is proven.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Digest([u64; 4]);
 
 impl Digest {
-    /// Takes a row in.
+    /// Adds a row.
     pub(crate) fn add(&mut self, key: &[u8], value: &[u8]) {
         for (lane, hash) in self.0.iter_mut().zip(lanes(key, value)) {
             *lane = lane.wrapping_add(hash);
         }
     }
 
-    /// Takes a row out that was taken in.
+    /// Removes a row that was added.
     pub(crate) fn remove(&mut self, key: &[u8], value: &[u8]) {
         for (lane, hash) in self.0.iter_mut().zip(lanes(key, value)) {
             *lane = lane.wrapping_sub(hash);
@@ -33,7 +33,7 @@ impl Digest {
         bytes
     }
 
-    /// Of 32 bytes.
+    /// The digest stored in these 32 bytes.
     #[must_use]
     pub fn from_bytes(bytes: &[u8; 32]) -> Self {
         let (lanes, _) = bytes.as_chunks::<8>();
@@ -53,7 +53,7 @@ impl fmt::Display for Digest {
 
 fn lanes(key: &[u8], value: &[u8]) -> [u64; 4] {
     let mut hasher = blake3::Hasher::new();
-    // The key's length first, so that no other split of the same bytes has the same hash.
+    // The key's length comes first, so that no other split of the same bytes has the same hash.
     hasher.update(&(key.len() as u64).to_le_bytes());
     hasher.update(key);
     hasher.update(value);

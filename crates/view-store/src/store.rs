@@ -1,4 +1,4 @@
-//! The store of one view: a sled database in a directory of its own, or memory while there can be none.
+//! The store of one view: a sled database in its own directory, or memory while that is not possible.
 
 mod failure;
 mod rows;
@@ -14,14 +14,14 @@ use self::failure::{damaged, failed, of_sled, room_beside};
 use self::rows::{Change, Rows};
 use crate::digest::Digest;
 
-/// How often a store that is held is tried again, and after how long.
+/// How often opening a store that is locked is retried, and after how long.
 const LOCK_TRIES: usize = 100;
 const LOCK_PAUSE: std::time::Duration = std::time::Duration::from_millis(20);
 
-/// Memory that sled may keep for pages. Rows in use are cached by the projector.
+/// How many bytes of memory sled may use for pages. Rows in use are cached by the projector.
 const CACHE_BYTES: u64 = 16 << 20;
 
-/// The key of digest, number of rows and checkpoint. Rows stand under [`ROW`] and their key.
+/// The key of the digest, the number of rows and the checkpoint. Rows are under [`ROW`] plus their key.
 const STATE: &[u8] = b"s";
 const ROW: u8 = b'r';
 
@@ -34,31 +34,31 @@ pub struct ViewStore {
     rows: u64,
 }
 
-/// A commit that is in the store and not yet settled.
+/// A commit that is in the store but not yet settled.
 #[derive(Debug)]
 #[must_use]
 pub struct Written {
     digest: Digest,
     rows: u64,
-    /// What a store in memory takes over when it is settled.
+    /// What a store in memory applies when the commit is settled.
     changes: Vec<Change>,
 }
 
-/// An open store, and how it came about.
+/// An open store, and how it was opened.
 #[derive(Debug)]
 pub struct Opened {
     /// The store.
     pub store: ViewStore,
-    /// The checkpoint of its rows; `None`: it is empty.
+    /// The checkpoint of its rows; `None` if it is empty.
     pub checkpoint: Option<Vec<u8>>,
-    /// What was wrong with the store that was found, and where it was put.
+    /// What was wrong with the store that was found, and where it was moved.
     pub set_aside: Option<String>,
 }
 
 /// Why a store failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
-    /// The operating system or sled refused.
+    /// The operating system or sled returned an error.
     #[error("view store {dir}: {message}")]
     Failed {
         /// The store's directory.
@@ -66,7 +66,7 @@ pub enum StoreError {
         /// What went wrong.
         message: String,
     },
-    /// What is there is not what was written.
+    /// What is there differs from what was written.
     #[error("view store {dir}: damaged: {message}")]
     Damaged {
         /// The store's directory.
@@ -77,7 +77,7 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    /// What the system said about a store's directory.
+    /// The system's error about a store's directory.
     #[must_use]
     pub fn of(dir: &Path, error: &io::Error) -> Self {
         failed(dir, error)
@@ -86,12 +86,12 @@ impl StoreError {
 
 impl ViewStore {
     /// Opens the store in a directory and checks it against its digest. One that is damaged is renamed to
-    /// `{dir}.damaged-{n}`, and an empty one takes its place. Where the system refuses, for want of space, files or
-    /// permission, nothing is touched: an empty store in memory takes its place.
+    /// `{dir}.damaged-{n}`, and an empty one takes its place. If the system refuses because of missing space,
+    /// file descriptors or permission, nothing is touched: an empty store in memory takes its place.
     ///
     /// # Errors
     ///
-    /// [`StoreError::Failed`] when a damaged store cannot be set aside.
+    /// [`StoreError::Failed`] if a damaged store cannot be set aside.
     pub fn open_or_set_aside(dir: &Path) -> Result<Opened, StoreError> {
         let in_memory = |reason: String| {
             tracing::warn!(reason, "the view is kept in memory");
@@ -102,7 +102,7 @@ impl ViewStore {
             Err(StoreError::Failed { message, .. }) => return in_memory(message),
             Err(error @ StoreError::Damaged { .. }) => error.to_string(),
         };
-        // A store may look damaged only because nothing can be written.
+        // A store may look damaged merely because nothing can be written.
         if let Err(error) = room_beside(dir) {
             return in_memory(error.to_string());
         }
@@ -122,26 +122,26 @@ impl ViewStore {
         Self { dir: dir.to_owned(), stored, digest: Digest::default(), rows: 0 }
     }
 
-    /// Why it is in memory and not in its directory, if so.
+    /// Why it is in memory and not in its directory, if it is.
     #[must_use]
     pub fn memory_reason(&self) -> Option<&str> {
         self.stored.memory_reason()
     }
 
-    /// Whether there is room on the disk for a store to be opened in a directory.
+    /// Whether the disk has room to open a store in a directory.
     ///
     /// # Errors
     ///
-    /// As the operating system says.
+    /// The operating system's error.
     pub fn room(dir: &Path) -> io::Result<()> {
         room_beside(dir)
     }
 
-    /// Takes all that it holds into memory and lets go of its directory, because that cannot be written to.
+    /// Moves everything it holds into memory and releases its directory, because that cannot be written to.
     ///
     /// # Errors
     ///
-    /// [`StoreError`] when it cannot be read, or holds more than may be in memory: it is as it was then.
+    /// [`StoreError`] if it cannot be read, or holds more than may be in memory: it is then unchanged.
     pub fn move_to_memory(&mut self, reason: String) -> Result<(), StoreError> {
         let mut memory = Rows::in_memory(reason);
         let (mut digest, mut rows) = (Digest::default(), 0);
@@ -156,7 +156,7 @@ impl ViewStore {
         Ok(())
     }
 
-    /// Whether it may take more: one in memory is bounded.
+    /// Whether it may accept more: one in memory has a size limit.
     ///
     /// # Errors
     ///
@@ -165,13 +165,14 @@ impl ViewStore {
         self.stored.check_bound(&self.dir)
     }
 
-    /// Opens the store in a directory, making an empty one where there is none, and checks it against its digest.
+    /// Opens the store in a directory, creating an empty one if there is none, and checks it against its
+    /// digest.
     ///
     /// # Errors
     ///
     /// [`StoreError`].
     pub fn open(dir: &Path) -> Result<(Self, Option<Vec<u8>>), StoreError> {
-        // Damaged files make sled panic as well as fail. Nothing outlives a panic here but the files.
+        // Damaged files can make sled panic as well as fail. Only the files outlive a panic here.
         let opened = std::panic::catch_unwind(AssertUnwindSafe(|| Self::open_checked(dir)));
         opened.unwrap_or_else(|_| Err(damaged(dir, "sled panicked on it")))
     }
@@ -180,12 +181,12 @@ impl ViewStore {
     ///
     /// # Errors
     ///
-    /// As the operating system says; a store that is not there is removed already.
+    /// The operating system's error; removing a store that does not exist succeeds.
     pub fn remove(dir: &Path) -> io::Result<()> {
         let mut tries = LOCK_TRIES;
         loop {
             match std::fs::remove_dir_all(dir) {
-                // sled lets go of a store on a thread of its own, which may write a last file meanwhile.
+                // sled releases a store on a thread of its own, which may write one last file meanwhile.
                 Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty && tries > 0 => {
                     tries -= 1;
                     sleep_blocking(LOCK_PAUSE);
@@ -196,11 +197,12 @@ impl ViewStore {
         }
     }
 
-    /// Renames the directory of a store that is not open to the first free `{dir}.damaged-{n}`, and says to which.
+    /// Renames the directory of a store that is not open to the first free `{dir}.damaged-{n}`, and returns
+    /// that path.
     ///
     /// # Errors
     ///
-    /// As the operating system says.
+    /// The operating system's error.
     pub fn set_aside(dir: &Path) -> io::Result<PathBuf> {
         let name = dir.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let mut number: u32 = 1;
@@ -215,7 +217,7 @@ impl ViewStore {
     }
 
     fn open_checked(dir: &Path) -> Result<(Self, Option<Vec<u8>>), StoreError> {
-        // sled makes its files for everybody: the directory keeps them private.
+        // sled creates its files readable by everyone: the directory keeps them private.
         make_private_dirs(dir).map_err(|error| failed(dir, error))?;
         let config = sled::Config::new().path(dir).cache_capacity(CACHE_BYTES);
         let db = open_free(&config).map_err(|error| of_sled(dir, &error))?;
@@ -257,7 +259,7 @@ impl ViewStore {
         self.digest
     }
 
-    /// How many rows are committed.
+    /// The number of committed rows.
     #[must_use]
     pub const fn rows(&self) -> u64 {
         self.rows
@@ -275,7 +277,7 @@ impl ViewStore {
         self.stored.get(&row_key(key), &self.dir)
     }
 
-    /// The committed rows whose keys begin with a prefix, in order, from the first one behind `after`.
+    /// The committed rows whose keys begin with a prefix, in order, starting after `after`.
     pub fn scan<'a>(
         &'a self,
         prefix: &[u8],
@@ -283,7 +285,7 @@ impl ViewStore {
     ) -> impl Iterator<Item = Result<(Vec<u8>, Vec<u8>), StoreError>> + use<'a> {
         let prefix = row_key(prefix);
         let start = match after {
-            // The first key behind it: the same with a zero byte at its end.
+            // The first key after it: the same with a zero byte appended.
             Some(after) => [&row_key(after)[..], &[0]].concat().max(prefix.clone()),
             None => prefix.clone(),
         };
@@ -293,11 +295,11 @@ impl ViewStore {
             .map(|row| row.map(|(key, value)| (key[1..].to_vec(), value)))
     }
 
-    /// Writes rows (`None` removes one) and the checkpoint they are true for, atomically.
+    /// Writes rows (`None` removes one) and the checkpoint they are valid for, atomically.
     ///
     /// # Errors
     ///
-    /// [`StoreError`]; nothing of the commit is there then.
+    /// [`StoreError`]; nothing of the commit is stored in that case.
     pub fn commit(
         &mut self,
         changes: &[(&[u8], Option<Vec<u8>>)],
@@ -308,12 +310,12 @@ impl ViewStore {
         Ok(())
     }
 
-    /// The first half of a [commit](Self::commit), which others may read beside. Nothing else may write until
+    /// The first half of a [commit](Self::commit); others may read concurrently. Nothing else may write until
     /// [`Self::settle`] has been called with its result.
     ///
     /// # Errors
     ///
-    /// [`StoreError`]; nothing of the commit is there then.
+    /// [`StoreError`]; nothing of the commit is stored in that case.
     pub fn write(
         &self,
         changes: &[(&[u8], Option<Vec<u8>>)],
@@ -337,7 +339,7 @@ impl ViewStore {
         Ok(Written { digest, rows, changes })
     }
 
-    /// The second half of a commit: takes over what [`Self::write`] wrote.
+    /// The second half of a commit: applies what [`Self::write`] wrote.
     pub fn settle(&mut self, written: Written) {
         (self.digest, self.rows) = (written.digest, written.rows);
         for (key, value) in written.changes {
@@ -375,7 +377,7 @@ fn read_state(bytes: &[u8]) -> Option<(Digest, u64, Vec<u8>)> {
     Some((Digest::from_bytes(digest), u64::from_le_bytes(*rows), checkpoint.to_vec()))
 }
 
-/// Opens a store. One that was closed a moment ago may be held still: sled lets go of it on a thread of its own.
+/// Opens a store. One that has just been closed may still be locked: sled releases it on a thread of its own.
 fn open_free(config: &sled::Config) -> sled::Result<sled::Db> {
     for _ in 0..LOCK_TRIES {
         match config.open() {

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use clap::builder::PossibleValuesParser;
 use clap::{Args, Subcommand};
 use tollgate_domain::alert::{AlertRule, Severity};
 
@@ -17,7 +18,7 @@ pub(crate) struct AlertsArgs {
     #[arg(long, conflicts_with = "follow", value_parser = AlertRule::NAMES)]
     pub(crate) rule: Option<String>,
     /// Only this severity or higher
-    #[arg(long, conflicts_with = "follow", value_parser = Severity::NAMES)]
+    #[arg(long, conflicts_with = "follow", value_parser = PossibleValuesParser::new(Severity::NAMES))]
     pub(crate) severity: Option<String>,
     /// Only in this state (default: raised; all with --rule completed)
     #[arg(long, conflicts_with_all = ["follow", "all"], value_parser = ["raised", "unacknowledged", "acknowledged", "resolved", "all"])]

@@ -5,7 +5,8 @@ use std::fmt::Write;
 use std::process::ExitCode;
 
 use serde_json::{Map, Value, json, value::RawValue};
-use tollgate_wire::api::{AppendRequest, AppendResponse, TaskStatus};
+use tollgate_domain::task::TaskStage;
+use tollgate_wire::api::{AppendRequest, AppendResponse, ExecutionState, TaskStatus};
 
 use super::events::envelope;
 use super::{ask, read};
@@ -111,7 +112,7 @@ fn stands(status: &TaskStatus, repaired: bool) -> String {
     let ended: Vec<String> = status
         .executions
         .iter()
-        .filter(|run| run.state == "ended")
+        .filter(|run| run.state == ExecutionState::Ended)
         .map(|run| format!("{} attempt {}", run.phase, run.attempt))
         .collect();
     if !ended.is_empty() {
@@ -124,7 +125,7 @@ fn stands(status: &TaskStatus, repaired: bool) -> String {
     if summary.degraded {
         let _ = writeln!(text, "  some of its events cannot be read: see `tollgate status`");
     }
-    if stage == "open" && !repaired {
+    if *stage == TaskStage::Open && !repaired {
         let _ = writeln!(text, "The log is the truth. Go on from there, or bring it to where the work is:");
         let _ = writeln!(
             text,

@@ -6,7 +6,7 @@ use tollgate_client::{ClientError, ReportQuery};
 use tollgate_domain::config::BudgetConfig;
 use tollgate_projection::report::ledger_csv;
 use tollgate_server::ledger::limits_of;
-use tollgate_wire::api::TaskReport;
+use tollgate_wire::api::{HealthStatus, TaskReport};
 
 use super::{ask, read};
 use crate::args::{Form, Format, Global, LimitsArgs, ReportArgs, ReportCommand};
@@ -55,7 +55,7 @@ pub(crate) async fn status(global: &Global) -> Result<ExitCode, Failure> {
     });
     let (asked, health) = asked.await?;
     let checks = || {
-        let failing = if health.status == "degraded" { "DEGRADED" } else { "FAILING" };
+        let failing = if health.status == HealthStatus::Degraded { "DEGRADED" } else { "FAILING" };
         health.checks.iter().for_each(|check| {
             let said = if check.ok { "ok" } else { failing };
             line(&format!("{said:<7} {}: {}", check.name, check.detail));
@@ -89,7 +89,7 @@ pub(crate) async fn status(global: &Global) -> Result<ExitCode, Failure> {
             say(&output::task_list(&tasks));
         }
     }
-    let failing = health.status == "failing";
+    let failing = health.status == HealthStatus::Failing;
     Ok(if failing { ExitCode::from(crate::exit::FAILED) } else { ExitCode::SUCCESS })
 }
 

@@ -17,7 +17,7 @@ pub(crate) fn alerts(list: &AlertList) -> String {
             (None, Some(by)) => format!("seen by {by}"),
             (None, None) => String::new(),
         };
-        let (severity, rule) = (alert.severity.clone(), alert.rule.clone());
+        let (severity, rule) = (alert.severity.to_string(), alert.rule.clone());
         vec![time(&alert.raised_at), severity, rule, alert.message.clone(), state, alert.id.clone()]
     });
     let mut text = table(&["raised", "severity", "rule", "what", "", "id"], &[], rows.collect());
@@ -40,9 +40,9 @@ pub(crate) fn deliveries(list: &DeliveryList) -> String {
         vec![
             last.map(|attempt| time(&attempt.at)).unwrap_or_default(),
             delivery.endpoint.clone(),
-            delivery.state.clone(),
+            delivery.state.to_string(),
             delivery.attempts.to_string(),
-            delivery.change.clone(),
+            delivery.change.to_string(),
             delivery.alert.clone(),
             next.unwrap_or_default(),
             why,

@@ -3,9 +3,11 @@
 use std::fmt::Write;
 use tollgate_domain::printable::printable;
 
-use tollgate_domain::gate::remediation_of;
+use tollgate_domain::gate::{Verdict, remediation_of};
 use tollgate_domain::ids::TaskId;
-use tollgate_wire::api::{GateResponse, LimitsResponse, TaskList, TaskSelection, TaskStatus, TaskSummary};
+use tollgate_wire::api::{
+    ExecutionState, GateResponse, LimitsResponse, TaskList, TaskSelection, TaskStatus, TaskSummary,
+};
 
 use super::{counted, duration, grouped, grouped_u64, percent, table, time};
 
@@ -59,13 +61,13 @@ pub(crate) fn limits(limits: &LimitsResponse) -> String {
 fn row(task: &TaskSummary) -> Vec<String> {
     let active = task.active.as_ref().map(|active| active.phase.clone()).unwrap_or_default();
     let limit = task.tokens_budget.map(|it| grouped_u64(it.limit)).unwrap_or_default();
-    let mut status = task.budget_status.clone();
+    let mut status = task.budget_status.to_string();
     if task.degraded {
         status.push_str(", degraded");
     }
     vec![
         task.task.clone(),
-        task.stage.clone(),
+        task.stage.to_string(),
         active,
         grouped(task.tokens_used),
         limit,
@@ -73,7 +75,7 @@ fn row(task: &TaskSummary) -> Vec<String> {
         duration(task.latency_ms),
         task.cost_usd.clone(),
         status,
-        task.verdict.clone().unwrap_or_default(),
+        task.verdict.map(|verdict| verdict.to_string()).unwrap_or_default(),
         task.clock_skew_ms.map(clock).unwrap_or_default(),
     ]
 }
@@ -160,18 +162,18 @@ pub(crate) fn task_status(status: &TaskStatus) -> String {
         let (verdict, to) = (&decision.verdict, &decision.advance_to);
         let _ = writeln!(text, "  gate     {verdict} to {to} at {}", time(&decision.at));
     }
-    let begun = status.executions.iter().filter(|run| run.state != "not_started");
+    let begun = status.executions.iter().filter(|run| run.state != ExecutionState::NotStarted);
     let rows: Vec<Vec<String>> = begun
         .map(|run| {
             vec![
                 run.phase.clone(),
                 run.attempt.to_string(),
-                run.state.clone(),
+                run.state.to_string(),
                 grouped(run.tokens_used),
                 run.tokens_limit.map(grouped_u64).unwrap_or_default(),
                 duration(run.latency_ms),
                 run.latency_limit_ms.map(duration).unwrap_or_default(),
-                run.breach_status.clone(),
+                run.breach_status.to_string(),
             ]
         })
         .collect();
@@ -192,8 +194,12 @@ pub(crate) fn gate(answer: &GateResponse) -> String {
     } else {
         format!(" (the rules say {})", answer.ruled)
     };
-    let mut text =
-        format!("{}{softened}: {} to {}\n", answer.verdict.to_uppercase(), answer.task, answer.advance_to);
+    let mut text = format!(
+        "{}{softened}: {} to {}\n",
+        answer.verdict.as_str().to_uppercase(),
+        answer.task,
+        answer.advance_to
+    );
     for reason in &answer.reasons {
         let _ = writeln!(text, "  {}  [{}]", printable(&reason.message), reason.code);
     }
@@ -222,7 +228,7 @@ pub(crate) fn gate(answer: &GateResponse) -> String {
     } else if !answer.rollout.is_empty() {
         let _ = writeln!(text, "  rollout {}", answer.rollout);
     }
-    if answer.verdict == "block" {
+    if answer.verdict == Verdict::Block {
         let _ = writeln!(text, "  why, in full: `tollgate task explain {}`", answer.task);
         let _ = writeln!(
             text,

@@ -6,7 +6,7 @@ use std::path::Path;
 /// Why the spool could not be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SpoolError {
-    /// Another tracker has it.
+    /// Another process has opened it.
     #[error(
         "opening spool {dir}: another process has it ({holder}); give each process a spool directory of its own, or end the \
          other one"
@@ -14,10 +14,10 @@ pub enum SpoolError {
     Locked {
         /// The directory.
         dir: String,
-        /// What the holder wrote.
+        /// The note that the holder left.
         holder: String,
     },
-    /// It holds as much as it may.
+    /// It holds as many bytes as it may.
     #[error(
         "writing {bytes} bytes to spool {dir}: {held} of its {limit} bytes are taken; the events stay in memory; bring the \
          ledger back, or give the spool more"
@@ -25,11 +25,11 @@ pub enum SpoolError {
     Full {
         /// The directory.
         dir: String,
-        /// What should have been written.
+        /// The number of bytes to be written.
         bytes: u64,
-        /// What it holds.
+        /// The number of bytes it holds.
         held: u64,
-        /// What it may hold.
+        /// The most bytes it may hold.
         limit: u64,
     },
     /// It does not say which ledger its events are for.
@@ -41,20 +41,20 @@ pub enum SpoolError {
         /// The file.
         path: String,
     },
-    /// The work on it was broken off.
+    /// The work on it was interrupted.
     #[error("working on the spool: {reason}; its events are safe, the next tracker delivers them")]
     Stopped {
-        /// What broke it off.
+        /// What interrupted it.
         reason: String,
     },
-    /// The file system refused.
+    /// The file system returned an error.
     #[error("{attempted} {path}: {reason}")]
     Io {
         /// What was attempted.
         attempted: &'static str,
         /// On which file or directory.
         path: String,
-        /// What the system says.
+        /// The system's message.
         reason: String,
     },
 }

@@ -1,21 +1,21 @@
 //! One event as a line of a spool segment: `CRC-32 as 8 hex digits, a space, the event's JSON, a line feed`.
 //!
-//! JSON without line feeds, a sum over it and a visible end: what a crash cut off, and what was damaged, is told apart
-//! from what was written, and a person can read the rest.
+//! JSON without line feeds, a checksum over it and a visible end: what a crash cut off, and what was damaged,
+//! can be distinguished from what was written, and a person can read the rest.
 
 use std::sync::Arc;
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-/// An event in its form for the ledger, with the names that reports about it need.
+/// An event in the form the ledger expects, with the names needed to report about it.
 #[derive(Clone, Debug)]
 pub(crate) struct Outgoing {
     /// The event's id.
     pub(crate) id: Arc<str>,
     /// Its task.
     pub(crate) task: Arc<str>,
-    /// The event as JSON, without line feeds. Never changed again: a retry sends the same bytes.
+    /// The event as JSON, without line feeds. Never changed afterwards: a retry sends the same bytes.
     pub(crate) json: Box<RawValue>,
 }
 
@@ -28,7 +28,7 @@ struct Names<'a> {
 }
 
 impl Outgoing {
-    /// Bytes that it takes in a request.
+    /// The number of bytes it takes in a request.
     pub(crate) fn bytes(&self) -> usize {
         self.json.get().len()
     }
@@ -42,7 +42,7 @@ pub(crate) fn write(event: &Outgoing, out: &mut Vec<u8>) {
     out.push(b'\n');
 }
 
-/// Reads a line without its line feed, or says why it is none.
+/// Reads a line without its line feed, or returns why it is not a valid one.
 pub(crate) fn read(line: &[u8]) -> Result<Outgoing, String> {
     let line = std::str::from_utf8(line).map_err(|_| "it is not UTF-8".to_owned())?;
     let (sum, json) = line.split_once(' ').ok_or("it has no sum before its JSON")?;

@@ -1,9 +1,9 @@
 //! Events that wait on disk while the ledger is away.
 //!
 //! A directory of segments, `%020d.spool`, each a file of lines ([`line`]). Events are only ever written
-//! behind the last line, and are there for good once [`Spool::append`] returns. They are delivered from the
-//! oldest segment; a segment is deleted when each of its events is settled. After a crash a segment that was
-//! half delivered is delivered again: its events have their ids, so the ledger counts them once.
+//! after the last line, and are durable once [`Spool::append`] returns. They are delivered starting from the
+//! oldest segment; a segment is deleted when all of its events are settled. After a crash, a segment that was
+//! partly delivered is delivered again: its events keep their ids, so the ledger counts them once.
 
 mod error;
 pub(crate) mod line;
@@ -19,22 +19,23 @@ use tollgate_files::{make_private_dirs, private_file, sync_dir};
 pub use error::SpoolError;
 use line::Outgoing;
 
-/// A segment with this many bytes is not written to any more: what is settled frees its space in steps of this.
+/// Once a segment has this many bytes, it is no longer written to; space is freed in steps of this size as
+/// events are settled.
 const SEGMENT_BYTES: u64 = 1 << 20;
 
 const LOCK_FILE: &str = "lock";
 const SET_ASIDE_FILE: &str = "set-aside";
 const ENDING: &str = "spool";
 
-/// Names the ledger that the events are for, where one has answered.
+/// Names the ledger that the events are for, once one has answered.
 const LEDGER_FILE: &str = "ledger";
 
-/// Where events wait while the ledger is away, and how many may.
+/// Where events wait while the ledger is away, and how many bytes of them may.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SpoolOptions {
-    /// A directory of this tracker alone; made where it is missing.
+    /// A directory used by this tracker alone; created if missing.
     pub dir: PathBuf,
-    /// Most bytes of events.
+    /// The most bytes of events.
     pub max_bytes: u64,
 }
 
@@ -46,16 +47,16 @@ impl SpoolOptions {
     }
 }
 
-/// A line that could not be read. It lies in the spool's `set-aside` file.
+/// A line that could not be read. It is in the spool's `set-aside` file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SetAside {
-    /// The segment it stood in.
+    /// The segment it was in.
     pub segment: String,
     /// Which line, from 1.
     pub line: usize,
     /// Why it could not be read.
     pub reason: String,
-    /// The file in which it lies now.
+    /// The file it is in now.
     pub lies_in: String,
 }
 
@@ -80,21 +81,21 @@ struct Back {
 pub(crate) struct Spool {
     dir: PathBuf,
     max_bytes: u64,
-    /// Segments with their bytes, oldest first; the front's is not among them, the back's is.
+    /// Segments with their sizes in bytes, oldest first; includes the back's, but not the front's.
     segments: VecDeque<(u64, u64)>,
     front: Option<Front>,
     back: Option<Back>,
     next_number: u64,
-    /// The torn end that was cut at the start, in bytes.
+    /// The torn end that was cut on opening, in bytes.
     cut: u64,
     set_aside: Vec<SetAside>,
-    /// The ledger that the events are for; `None`: none has answered yet.
+    /// The ledger that the events are for; `None` if none has answered yet.
     ledger: Option<HeaderValue>,
     _lock: [File; 2],
 }
 
 impl Spool {
-    /// Opens or makes the directory, takes its lock and cuts the line that a crash tore.
+    /// Opens or creates the directory, takes its lock and cuts the line that a crash tore.
     pub(crate) fn open(options: &SpoolOptions) -> Result<Self, SpoolError> {
         let dir = &options.dir;
         make_private_dirs(dir).map_err(|error| SpoolError::io("making spool directory", dir, &error))?;
@@ -135,7 +136,7 @@ impl Spool {
         }
         spool.ledger = spool.read_ledger()?;
         if spool.is_empty() {
-            // What comes is for the ledger that answers then.
+            // Events from here on are for the ledger that answers next.
             spool.is_for(None)?;
         }
         Ok(spool)
@@ -146,7 +147,7 @@ impl Spool {
         self.ledger.as_ref()
     }
 
-    /// Notes which ledger the events are for, durably.
+    /// Records durably which ledger the events are for.
     pub(crate) fn is_for(&mut self, epoch: Option<&str>) -> Result<(), SpoolError> {
         if self.ledger.as_ref().map(HeaderValue::as_bytes) == epoch.map(str::as_bytes) {
             return Ok(());
@@ -174,12 +175,12 @@ impl Spool {
         header.map(Some).ok_or_else(|| SpoolError::Ledger { path: path.display().to_string() })
     }
 
-    /// Bytes of a torn end that opening cut off.
+    /// Bytes of a torn end cut on opening.
     pub(crate) const fn cut(&self) -> u64 {
         self.cut
     }
 
-    /// Whether no event waits.
+    /// Whether no event is waiting.
     pub(crate) fn is_empty(&self) -> bool {
         self.segments.is_empty() && self.front.is_none()
     }
@@ -190,8 +191,8 @@ impl Spool {
         rest + self.front.as_ref().map_or(0, |front| front.bytes)
     }
 
-    /// Writes events behind all others. They survive power loss when it returns; after an error none is in the spool,
-    /// as far as the file system allows, and sending one twice does no harm.
+    /// Writes events after all others. They survive power loss when this returns. After an error none of them
+    /// is in the spool, as far as the file system allows, and sending one twice does no harm.
     pub(crate) fn append(&mut self, events: &[Outgoing]) -> Result<(), SpoolError> {
         let mut lines = Vec::new();
         events.iter().for_each(|event| line::write(event, &mut lines));
@@ -207,7 +208,7 @@ impl Spool {
         let written = back.file.write_all(&lines).and_then(|()| back.file.sync_data());
         if let Err(error) = written {
             let path = self.path(back.number);
-            // What may stand there is cut off; the next events get a new file in any case.
+            // Anything partly written is cut off; the next events get a new file in any case.
             let _ = back.file.set_len(back.bytes);
             if back.bytes == 0 {
                 let _ = self.delete(back.number);
@@ -225,7 +226,8 @@ impl Spool {
         Ok(())
     }
 
-    /// Up to so many events and bytes from the oldest segment on; at least one event, if any waits.
+    /// Up to this many events and bytes, starting from the oldest segment; at least one event if any is
+    /// waiting.
     pub(crate) fn peek(&mut self, events: usize, bytes: usize) -> Result<Vec<Outgoing>, SpoolError> {
         while self.front.is_none() && !self.segments.is_empty() {
             self.load()?;
@@ -240,7 +242,8 @@ impl Spool {
         Ok(front.events.iter().take(events).take_while(fits).cloned().collect())
     }
 
-    /// Takes settled events out of those that [`Self::peek`] gave: `keep` says of each, in order, whether it stays.
+    /// Removes settled events from those that [`Self::peek`] returned: `keep` says for each, in order,
+    /// whether it stays.
     pub(crate) fn settle(&mut self, keep: &[bool]) -> Result<(), SpoolError> {
         let Some(mut front) = self.front.take() else { return Ok(()) };
         let mut keep = keep.iter();
@@ -283,7 +286,7 @@ impl Spool {
         Ok(())
     }
 
-    /// Puts lines that cannot be read where a person finds them.
+    /// Puts unreadable lines where a person can find them.
     fn keep_aside(&mut self, segment: &Path, lines: Vec<(usize, &[u8], String)>) -> Result<(), SpoolError> {
         if lines.is_empty() {
             return Ok(());
@@ -334,15 +337,15 @@ impl Spool {
     }
 }
 
-/// Locks the directory itself: a lock on a file would be gone with the file's name. The file is locked too,
-/// for versions that know only that, and says who holds it.
+/// Locks the directory itself: a lock on a file would be lost with the file's name. The file is locked too,
+/// for versions that only know that lock, and names the holder.
 fn take_lock(dir: &Path) -> Result<[File; 2], SpoolError> {
     let path = dir.join(LOCK_FILE);
     let failed = |error: std::io::Error| SpoolError::io("locking spool", &path, &error);
     let lock = |file: &File| match file.try_lock() {
         Ok(()) => Ok(()),
         Err(TryLockError::WouldBlock) => {
-            // What the holder wrote is only for the message.
+            // The holder's note is only used in the message.
             let holder = fs::read_to_string(&path).unwrap_or_default();
             Err(SpoolError::Locked { dir: dir.display().to_string(), holder })
         }
@@ -358,8 +361,8 @@ fn take_lock(dir: &Path) -> Result<[File; 2], SpoolError> {
     Ok([held, file])
 }
 
-/// Cuts the end of a segment that has no line feed: a crash tore its writing, nobody was told that it is there. Gives
-/// the bytes that stay and the bytes cut.
+/// Cuts the end of a segment that has no line feed: a crash tore that write, and it was never acknowledged.
+/// Returns the number of bytes kept and the number cut.
 fn cut_torn_line(path: &Path) -> std::io::Result<(u64, u64)> {
     let content = fs::read(path)?;
     let whole = content.iter().rposition(|&byte| byte == b'\n').map_or(0, |at| at + 1);

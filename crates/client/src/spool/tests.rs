@@ -13,7 +13,7 @@ fn events(ids: std::ops::Range<u32>) -> Vec<Outgoing> {
     ids.map(event).collect()
 }
 
-/// Delivers everything, so many at once.
+/// Delivers everything, this many events at a time.
 fn drain(spool: &mut Spool, at_once: usize) -> String {
     let mut ids = Vec::new();
     loop {
@@ -40,14 +40,14 @@ fn events_come_out_in_order_also_after_a_restart_and_leave_no_file() {
     let mut spool = Spool::open(&options).unwrap();
     spool.append(&events(0..3)).unwrap();
     drop(spool);
-    // Each process writes a segment of its own.
+    // Each process writes its own segment.
     for id in 3..7 {
         Spool::open(&options).unwrap().append(&events(id..id + 1)).unwrap();
     }
     assert_eq!(segments(&options.dir).len(), 5);
     let mut spool = Spool::open(&options).unwrap();
     assert_eq!(spool.peek(2, 1 << 20).unwrap().len(), 2);
-    // Behind the segment that is being delivered.
+    // After the segment that is being delivered.
     spool.append(&events(7..8)).unwrap();
     spool.settle(&[false, true]).unwrap();
     assert_eq!(drain(&mut spool, 4), "e1 e2 e3 e4 e5 e6 e7");

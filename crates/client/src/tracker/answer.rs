@@ -6,7 +6,7 @@ use super::outcome::{Recorded, Rejected, RejectedKind};
 use crate::error::ClientError;
 use crate::spool::line::Outgoing;
 
-/// Codes of refusals that are not the event's fault: the same event may be taken later.
+/// Codes of refusals that are not the event's fault: the same event may be accepted later.
 const NOT_ITS_FAULT: [&str; 9] = [
     "overloaded",
     "internal",
@@ -19,30 +19,30 @@ const NOT_ITS_FAULT: [&str; 9] = [
     "unauthorized",
 ];
 
-/// The code of events that were refused only because another one of their task was.
+/// The code of events that were refused only because another event of their task was.
 const REFUSED_WITH: &str = "refused_with";
 
-/// What becomes of one event.
+/// What happens to one event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Fate {
     /// It is in the log.
     Recorded(Recorded),
-    /// It will never be.
+    /// It never will be.
     Rejected(Rejected),
-    /// It is sent again, with the same id.
+    /// It is sent again with the same id.
     Again,
 }
 
-/// What an answer says.
+/// What an answer means.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Judged {
     /// One for each event, in their order.
     pub(super) fates: Vec<Fate>,
     /// Covers the events that are in the log.
     pub(super) position: Option<String>,
-    /// Why some have to be sent again later: the ledger is away, or takes no events.
+    /// Why some have to be sent again later: the ledger is away, or accepts no events.
     pub(super) away: Option<String>,
-    /// Whether the guilty event was not named: send fewer at once to find it.
+    /// Whether the offending event was not named: fewer are sent at once to find it.
     pub(super) divide: bool,
 }
 
@@ -55,13 +55,13 @@ pub(super) fn judge(events: &[Outgoing], answer: Result<AppendResponse, ClientEr
         Ok(answer) => away(events, miscounted(events.len(), answer.outcomes.len())),
         Err(ClientError::Problem(problem)) => by_problem(events, *problem),
         Err(error @ ClientError::Transport(_)) => away(events, error.to_string()),
-        // A proxy's word for a body that is too large.
+        // A proxy's response to a body that is too large.
         Err(ClientError::Unreadable { status: 413, begins, .. }) => whole(events, "too_large", &begins),
         Err(error @ ClientError::Unreadable { .. }) => away(events, error.to_string()),
     }
 }
 
-/// Whether a request was refused without a word about its events.
+/// Whether a request was refused without mentioning its events.
 pub(super) fn is_refused_whole(answer: &Result<AppendResponse, ClientError>) -> bool {
     matches!(answer, Err(ClientError::Problem(problem)) if problem.status == 400 && problem.outcomes.is_empty())
 }
@@ -82,7 +82,7 @@ fn by_problem(events: &[Outgoing], problem: Problem) -> Judged {
     by_outcome(events, &problem.outcomes, problem.position, trouble)
 }
 
-/// The request as a whole was refused, without a word about its events.
+/// The request as a whole was refused, without mentioning its events.
 fn whole(events: &[Outgoing], code: &str, detail: &str) -> Judged {
     if let [event] = events {
         let fate = Fate::Rejected(rejected(event, RejectedKind::Refused, code, detail));
@@ -102,7 +102,7 @@ fn miscounted(sent: usize, answered: usize) -> String {
     )
 }
 
-/// `trouble` is code and detail of what kept events out of the log without being their fault.
+/// `trouble` is the code and detail of what kept events out of the log without being their fault.
 fn by_outcome(
     events: &[Outgoing],
     outcomes: &[EventOutcome],
@@ -122,7 +122,7 @@ fn by_outcome(
                 warnings: outcome.warnings.clone(),
             }),
             Outcome::Conflict => Fate::Rejected(rejected(event, RejectedKind::Conflict, code, detail)),
-            // Alone there is no other event to be refused with.
+            // If it was sent alone, there is no other event it could have been refused with.
             Outcome::Refused if code == REFUSED_WITH && events.len() > 1 => Fate::Again,
             Outcome::Refused
                 if NOT_ITS_FAULT.contains(&code) || trouble.is_some_and(|(trouble, _)| trouble == code) =>

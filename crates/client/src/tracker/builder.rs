@@ -1,4 +1,4 @@
-//! How a tracker is set up.
+//! Configuring and starting a tracker.
 
 use std::fmt;
 use std::sync::{Arc, Mutex};
@@ -19,10 +19,11 @@ use crate::random::Random;
 use crate::spool::{Spool, SpoolError, SpoolOptions};
 use crate::transport::Transport;
 
-/// Most events that the ledger takes in one request.
+/// The most events that the ledger accepts in one request.
 const MAX_REQUEST_EVENTS: usize = 500;
 
-/// Most bytes of events in one request, half of what the ledger takes: room for what JSON adds.
+/// The most bytes of events in one request, half of what the ledger accepts: this leaves room for what JSON
+/// adds.
 const MAX_REQUEST_BYTES: usize = 512 << 10;
 
 /// Where the ledger is.
@@ -31,7 +32,7 @@ enum Target {
     Transport(Arc<dyn Transport>),
 }
 
-/// How a tracker is set up. Only the producer and where the ledger is have to be said.
+/// Configures and starts a tracker. Only the producer and the ledger's location are required.
 pub struct TrackerBuilder {
     target: Target,
     producer: String,
@@ -64,30 +65,31 @@ pub enum StartError {
     /// The spool cannot be used.
     #[error(transparent)]
     Spool(#[from] SpoolError),
-    /// A number is out of its range.
+    /// A number is out of range.
     #[error("{field} {value}: {rule}")]
     Setting {
         /// Which one.
         field: &'static str,
-        /// What was given.
+        /// The given value.
         value: usize,
         /// Its rule.
         rule: &'static str,
     },
-    /// There is no tokio runtime to send from.
+    /// There is no tokio runtime to send with.
     #[error("starting a tracker: must be called within a tokio runtime, with its timers and I/O enabled")]
     NoRuntime,
 }
 
 impl TrackerBuilder {
     /// A tracker for a server at `http://host:port`. `producer` is the name under which events are appended;
-    /// it stays the same over restarts, and two processes of one name must not make the same ids.
+    /// it stays the same across restarts, and two processes with the same name must not generate the same
+    /// ids.
     #[must_use]
     pub fn to_server(url: impl Into<String>, producer: impl Into<String>) -> Self {
         Self::new(Target::Server(url.into()), producer.into())
     }
 
-    /// A tracker over a transport of one's own.
+    /// A tracker over a custom transport.
     #[must_use]
     pub fn over(transport: Arc<dyn Transport>, producer: impl Into<String>) -> Self {
         Self::new(Target::Transport(transport), producer.into())
@@ -112,29 +114,29 @@ impl TrackerBuilder {
         }
     }
 
-    /// Owner of the tasks; `default` where not said.
+    /// Owner of the tasks. Default: `default`.
     #[must_use]
     pub fn tenant(mut self, tenant: impl Into<String>) -> Self {
         self.tenant = Some(tenant.into());
         self
     }
 
-    /// The key of this producer, where the ledger asks for keys.
+    /// The key of this producer, if the ledger requires keys.
     #[must_use]
     pub fn key(mut self, key: impl Into<String>) -> Self {
         self.key = Some(key.into());
         self
     }
 
-    /// Where events wait while the ledger is away; a directory of this tracker alone. Without one they wait
-    /// in memory, up to the queue's bound, and are lost with the process.
+    /// Where events wait while the ledger is away: a directory used by this tracker alone. Without one they
+    /// wait in memory, up to the queue's bound, and are lost with the process.
     #[must_use]
     pub fn spool(mut self, spool: SpoolOptions) -> Self {
         self.spool = Some(spool);
         self
     }
 
-    /// How events are put together.
+    /// How events are combined into requests.
     #[must_use]
     pub const fn batching(mut self, batching: Batching) -> Self {
         self.batching = batching;
@@ -148,57 +150,58 @@ impl TrackerBuilder {
         self
     }
 
-    /// What [`Tracker::gate`] answers where the ledger cannot be asked; `Open` where not said.
+    /// What [`Tracker::gate`] answers if the ledger cannot be reached. Default: `Open`.
     #[must_use]
     pub const fn on_unreachable(mut self, policy: OnUnreachable) -> Self {
         self.on_unreachable = policy;
         self
     }
 
-    /// How long [`Tracker::gate`] may take before the policy answers; 10 s where not said.
+    /// How long [`Tracker::gate`] may take before the policy answers. Default: 10 s.
     #[must_use]
     pub const fn gate_patience(mut self, patience: Duration) -> Self {
         self.gate_patience = patience;
         self
     }
 
-    /// Timeouts of requests to a server; 2 s to connect and 15 s for an answer where not said.
+    /// Timeouts of requests to a server. Default: 2 s to connect and 15 s for an answer.
     #[must_use]
     pub const fn timeouts(mut self, timeouts: Timeouts) -> Self {
         self.timeouts = timeouts;
         self
     }
 
-    /// How waits between tries grow.
+    /// How the waits between tries grow.
     #[must_use]
     pub const fn backoff(mut self, backoff: Backoff) -> Self {
         self.backoff = backoff;
         self
     }
 
-    /// Where events get their time from; the machine's clock where not said.
+    /// The clock that stamps events. Default: the machine's clock.
     #[must_use]
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = clock;
         self
     }
 
-    /// Where event ids come from; UUIDs of version 7 where not said.
+    /// Where event ids come from. Default: UUIDs of version 7.
     #[must_use]
     pub fn random(mut self, random: Random) -> Self {
         self.random = random;
         self
     }
 
-    /// Is told of every event that did not get into the log and never will by itself. Called from the sending task: it
-    /// must not block.
+    /// Sets a callback for every event that did not get into the log and never will by itself. It is called
+    /// from the sending task and must not block.
     #[must_use]
     pub fn on_trouble(mut self, tell: impl Fn(&Trouble) + Send + Sync + 'static) -> Self {
         self.on_trouble = Box::new(tell);
         self
     }
 
-    /// Starts the tracker on the present tokio runtime. What an earlier one left in the spool is delivered first.
+    /// Starts the tracker on the current tokio runtime. What an earlier tracker left in the spool is
+    /// delivered first.
     ///
     /// # Errors
     ///

@@ -4,11 +4,11 @@ use std::collections::HashMap;
 
 use crate::spool::line::Outgoing;
 
-/// Most bytes of one task's events in a request: a record of the ledger holds 256 KiB, and one task's events of a
-/// request become one record.
+/// The most bytes of one task's events in a request: a record of the ledger holds 256 KiB, and the events of
+/// one task in a request become one record.
 const MAX_TASK_BYTES: usize = 224 << 10;
 
-/// How many of the first events fit one request; at least one.
+/// How many of the first events fit in one request; at least one.
 pub(super) fn fitting(events: &[Outgoing], max_bytes: usize) -> usize {
     let (mut all, mut by_task) = (0, HashMap::<&str, usize>::new());
     for (nth, event) in events.iter().enumerate() {

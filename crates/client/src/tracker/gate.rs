@@ -1,4 +1,4 @@
-//! Asking the gate, and answering for it where the ledger cannot be asked.
+//! Asking the gate, and answering on its behalf if the ledger cannot be reached.
 
 use std::time::Duration;
 
@@ -14,13 +14,13 @@ use super::outcome::FlushError;
 use super::report::invalid;
 use crate::error::ClientError;
 
-/// Tries of one question.
+/// How often one gate request is tried.
 const TRIES: u32 = 3;
 
-/// What the tracker answers where the ledger cannot be asked.
+/// What the tracker answers if the ledger cannot be reached.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OnUnreachable {
-    /// Go on: a budget ledger must not stop the work when it is away itself.
+    /// Go on: a budget ledger must not stop the work because it is itself away.
     #[default]
     Open,
     /// Do not go on: nothing is spent that was not allowed.
@@ -32,7 +32,7 @@ pub enum OnUnreachable {
 pub struct GateAnswer {
     /// The answer.
     pub verdict: Verdict,
-    /// All of the ledger's answer, with reasons; absent where the policy decided.
+    /// The ledger's full answer, with reasons; absent if the policy decided.
     pub response: Option<GateResponse>,
     /// Who decided.
     pub decided_by: DecidedBy,
@@ -41,22 +41,22 @@ pub struct GateAnswer {
 /// Who decided.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DecidedBy {
-    /// The ledger, from all that was reported before.
+    /// The ledger, based on everything reported before.
     Server,
     /// The tracker's [`OnUnreachable`].
     Policy {
-        /// Why the ledger could not be asked.
+        /// Why the ledger could not be reached.
         reason: String,
     },
 }
 
-/// Why the question got no answer, not even by policy.
+/// Why the request got no answer, not even by policy.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum GateError {
-    /// The question breaks a rule.
+    /// The request breaks a rule.
     #[error("asking the gate: {0}")]
     Invalid(#[from] FieldError),
-    /// The ledger is there and refuses the question: no such task, no such phase, no valid key.
+    /// The ledger is there and refuses the request: no such task, no such phase, no valid key.
     #[error("asking the gate: {0}")]
     Refused(ClientError),
     /// The tracker has ended.
@@ -64,8 +64,8 @@ pub enum GateError {
     Closed,
 }
 
-/// Whether a problem is the question's own: neither that the ledger is away or busy, nor that another one
-/// answers (421).
+/// Whether a problem is caused by the request itself, rather than by a ledger that is away or busy, or by a
+/// different ledger answering (421).
 const fn is_about_the_question(status: u16) -> bool {
     status < 500 && !matches!(status, 421 | 429)
 }
@@ -77,13 +77,13 @@ enum NoVerdict {
 }
 
 impl Tracker {
-    /// Asks whether a task may enter a phase, or `completion`. What was reported before is delivered first, and the
-    /// answer covers it. Where the ledger cannot be asked within the tracker's patience, or takes no events, the
-    /// [`OnUnreachable`] policy answers and says so.
+    /// Asks whether a task may enter a phase, or `completion`. What was reported before is delivered first,
+    /// and the answer takes it into account. If the ledger cannot be reached within the tracker's patience,
+    /// or accepts no events, the [`OnUnreachable`] policy answers, and the answer says so.
     ///
     /// # Errors
     ///
-    /// [`GateError`]. A `block` is an answer, no error.
+    /// [`GateError`]. A `block` is an answer, not an error.
     pub async fn gate(&self, task: &str, advance_to: &str) -> Result<GateAnswer, GateError> {
         let task = TaskId::new(task).map_err(|error| invalid(&error))?;
         let advance: Advance = advance_to.parse().map_err(|_| FieldError {
@@ -110,12 +110,12 @@ impl Tracker {
             id: Some(self.inner.random.id()),
             wait_ms: None,
         };
-        // With what was reported before, where something waits: one request. Asked alone it gets the same
-        // answer, under the same id.
+        // Sent together with what was reported before, if anything is waiting: one request. Sent alone it
+        // gets the same answer, under the same id.
         if let Some(answered) = self.inner.shared.ask_along(along.clone())
             && let Ok(response) = answered.await
         {
-            return self.verdict(response);
+            return Ok(self.answered(response));
         }
         let at_least = self.flush().await.map_err(|error| match error {
             FlushError::Away { .. } => NoVerdict::Unreachable(error.to_string()),
@@ -132,7 +132,7 @@ impl Tracker {
         loop {
             failures += 1;
             match self.inner.client.gate(task.as_str(), &request).await {
-                Ok(response) => return self.verdict(response),
+                Ok(response) => return Ok(self.answered(response)),
                 Err(error) if error.is_retryable() && failures < TRIES => {
                     let delay = self.inner.backoff.delay(failures, self.inner.random.number(), None);
                     sleep(delay.min(Duration::from_secs(1))).await;
@@ -145,7 +145,7 @@ impl Tracker {
         }
     }
 
-    fn verdict(&self, response: GateResponse) -> Result<GateAnswer, NoVerdict> {
+    fn answered(&self, response: GateResponse) -> GateAnswer {
         if let Some(Ok(new)) = response.position.as_deref().map(str::parse) {
             let mut state = self.inner.shared.state();
             match &mut state.position {
@@ -153,12 +153,7 @@ impl Tracker {
                 None => state.position = Some(new),
             }
         }
-        let Some(verdict) = Verdict::from_word(&response.verdict) else {
-            let reason =
-                format!("the ledger answered `{}`, which is no verdict known here", response.verdict);
-            return Err(NoVerdict::Unreachable(reason));
-        };
-        Ok(GateAnswer { verdict, response: Some(response), decided_by: DecidedBy::Server })
+        GateAnswer { verdict: response.verdict, response: Some(response), decided_by: DecidedBy::Server }
     }
 
     fn by_policy(&self, task: &TaskId, advance: &Advance, reason: String) -> GateAnswer {

@@ -1,7 +1,8 @@
-//! The tracker: reports what a task does, without the orchestrator waiting for the ledger, and asks the gate.
+//! The tracker: reports what a task does without making the orchestrator wait for the ledger, and asks the
+//! gate.
 //!
-//! Reading order: [`report`] is what callers give, [`queue`] holds it, [`sender`] delivers it, [`answer`]
-//! judges what the ledger says, [`outcome`] is what callers get, [`gate`] asks.
+//! Reading order: [`report`] is what callers provide, [`queue`] holds it, [`sender`] delivers it, [`answer`]
+//! interprets the ledger's answers, [`outcome`] is what callers get back, [`gate`] asks the gate.
 
 mod answer;
 mod builder;
@@ -45,16 +46,16 @@ use crate::spool::line::Outgoing;
 use queue::Shared;
 use report::{invalid, phase_of};
 
-/// Reports what tasks do to a ledger, in order, each event once.
+/// Reports to a ledger what tasks do, in order, each event once.
 ///
 /// Reporting checks the event, puts it into a bounded queue and returns; a task of the tokio runtime sends
-/// batches. An event keeps its id and its bytes over all tries, so the ledger counts it once whatever is lost
-/// on the way. While the ledger is away events wait in the spool, or without one in memory, and are delivered
-/// in order later. An event is safe from the end of this process once it is acknowledged ([`Self::flush`]) or
-/// in the spool; what is only queued is not.
+/// batches. An event keeps its id and its bytes across all tries, so the ledger counts it once whatever gets
+/// lost on the way. While the ledger is away, events wait in the spool, or in memory if there is none, and
+/// are delivered in order later. An event survives the end of this process once it is acknowledged
+/// ([`Self::flush`]) or in the spool; an event that is only queued does not.
 ///
-/// A clone is the same tracker. When the last clone is dropped what is queued is still delivered or spooled, as long as
-/// the runtime lives; [`Self::close`] waits for it.
+/// A clone is the same tracker. When the last clone is dropped, what is queued is still delivered or spooled,
+/// as long as the runtime lives; [`Self::close`] waits for that.
 #[derive(Clone)]
 pub struct Tracker {
     inner: Arc<Inner>,
@@ -80,31 +81,31 @@ impl Drop for Inner {
 }
 
 impl Tracker {
-    /// Opens a task. Its limits are computed by the ledger and never move by a change of config.
+    /// Opens a task. Its limits are computed by the ledger and are never changed by a later config.
     ///
     /// # Errors
     ///
-    /// [`TrackError`]: nothing was queued. The ledger's own refusal comes with the [`Pending`].
+    /// [`TrackError`]: nothing was queued. If the ledger refuses the event, [`Pending`] reports that.
     pub fn open_task(&self, task: &str, metadata: TaskMetadata) -> Result<Pending, TrackError> {
         let opened = TaskOpened { metadata, limits: None };
         self.submit(task, EventBody::Task(TaskEvent::TaskOpened(Box::new(opened))), Stamp::default())
     }
 
-    /// Starts a phase. [`Delivery::attempt`] says which attempt it is.
+    /// Starts a phase. [`Delivery::attempt`] returns the number of the attempt.
     ///
     /// # Errors
     ///
-    /// As [`Self::open_task`].
+    /// Those of [`Self::open_task`].
     pub fn start_phase(&self, task: &str, phase: &str) -> Result<Pending, TrackError> {
         let started = PhaseStarted { phase: phase_of(phase)?, attempt: None };
         self.submit(task, EventBody::Task(TaskEvent::PhaseStarted(started)), Stamp::default())
     }
 
-    /// Ends a phase: the attempt that is active, or the one named.
+    /// Ends a phase: the active attempt, or the given one.
     ///
     /// # Errors
     ///
-    /// As [`Self::open_task`].
+    /// Those of [`Self::open_task`].
     pub fn end_phase(&self, task: &str, phase: &str, attempt: Option<u32>) -> Result<Pending, TrackError> {
         let ended = PhaseEnded { phase: phase_of(phase)?, attempt };
         self.submit(task, EventBody::Task(TaskEvent::PhaseEnded(ended)), Stamp::default())
@@ -114,7 +115,7 @@ impl Tracker {
     ///
     /// # Errors
     ///
-    /// As [`Self::open_task`].
+    /// Those of [`Self::open_task`].
     pub fn close_task(
         &self,
         task: &str,
@@ -125,7 +126,7 @@ impl Tracker {
         self.submit(task, EventBody::Task(TaskEvent::TaskClosed(closed)), Stamp::default())
     }
 
-    /// Reports what a model call used. Costs the caller a check and a place in the queue, never a wait.
+    /// Reports what a model call used. It costs the caller a check and a slot in the queue, never a wait.
     ///
     /// # Errors
     ///
@@ -140,7 +141,7 @@ impl Tracker {
     ///
     /// # Errors
     ///
-    /// As [`Self::report_usage`].
+    /// Those of [`Self::report_usage`].
     pub fn report_wait(&self, task: &str, wait: Wait) -> Result<EventId, TrackError> {
         let execution = report::execution(wait.phase.as_deref(), wait.attempt)?;
         let body = WaitRecorded { execution, kind: wait.kind, wait_ms: wait.wait_ms };
@@ -148,11 +149,11 @@ impl Tracker {
         Ok(self.queue(event, None)?.0)
     }
 
-    /// Reports any event of the contract, under an id and time of one's own if need be.
+    /// Reports any event of the contract, with a custom id and time if needed.
     ///
     /// # Errors
     ///
-    /// As [`Self::open_task`].
+    /// Those of [`Self::open_task`].
     pub fn submit(&self, task: &str, body: EventBody, stamp: Stamp) -> Result<Pending, TrackError> {
         let event = self.event(task, body, stamp)?;
         let (tell, reply) = oneshot::channel();
@@ -161,21 +162,22 @@ impl Tracker {
     }
 
     /// Waits until everything reported before is in the log, or refused and reported as trouble. The position
-    /// covers all that this tracker had acknowledged so far; `None` where that is nothing.
+    /// covers everything acknowledged to this tracker so far; `None` if that is nothing.
     ///
     /// # Errors
     ///
-    /// [`FlushError::Away`] after several tries: the events are kept and will be delivered.
+    /// [`FlushError::Away`] after several failed tries: the events are kept and will be delivered.
     pub async fn flush(&self) -> Result<Option<Position>, FlushError> {
         self.inner.shared.flush().await
     }
 
-    /// Delivers what is queued and ends the tracker; where the ledger is away the spool keeps it for the next one.
+    /// Delivers what is queued and ends the tracker; if the ledger is away, the spool keeps it for the next
+    /// tracker.
     ///
     /// # Errors
     ///
-    /// [`CloseError`]: the ledger is away and there is no spool, or it did not take everything. Each event that is lost
-    /// was reported as [`Trouble::Undelivered`].
+    /// [`CloseError`]: the ledger is away and there is no spool, or the spool did not accept everything. Each
+    /// lost event was reported as [`Trouble::Undelivered`].
     pub async fn close(self) -> Result<Ended, CloseError> {
         let shared = &self.inner.shared;
         shared.start_closing();
@@ -191,13 +193,13 @@ impl Tracker {
         Ok(Ended::Delivered { position: state.position.clone() })
     }
 
-    /// Covers everything that was acknowledged so far: pass it as `at_least` to see it.
+    /// Covers everything acknowledged so far: pass it as `at_least` to read those events.
     #[must_use]
     pub fn position(&self) -> Option<Position> {
         self.inner.shared.state().position.clone()
     }
 
-    /// What was done so far, and what waits.
+    /// What was done so far, and what is waiting.
     #[must_use]
     pub fn stats(&self) -> Stats {
         let state = self.inner.shared.state();
@@ -212,7 +214,7 @@ impl Tracker {
             task: TaskId::new(task).map_err(|error| invalid(&error))?,
             producer: inner.producer.clone(),
             id: EventId::new(id).map_err(|error| invalid(&error))?,
-            // Fixed here: what the ledger makes of a retry depends on it.
+            // Set here once and for all: whether the ledger recognizes a retry depends on it.
             occurred_at: Some(stamp.occurred_at.unwrap_or_else(|| inner.clock.now())),
             trace_parent: stamp.trace_parent,
             body,

@@ -1,17 +1,17 @@
-//! What becomes of events, and what their owner is told.
+//! What happens to events, and how their owner learns of it.
 
 use tollgate_domain::position::Position;
 use tollgate_wire::FieldError;
 
 use crate::spool::SetAside;
 
-/// Why an event was not taken. Nothing was queued.
+/// Why an event was not accepted. Nothing was queued.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TrackError {
-    /// It breaks a rule of the ledger's edge.
+    /// It breaks one of the ledger's input rules.
     #[error(transparent)]
     Invalid(#[from] FieldError),
-    /// As many events wait as may.
+    /// As many events are waiting as may.
     #[error(
         "queueing event `{id}` of task `{task}`: {events} events with {bytes} bytes wait already, and at most {max_events} \
          events or {max_bytes} bytes may; {because}"
@@ -21,13 +21,13 @@ pub enum TrackError {
         id: String,
         /// Its task.
         task: String,
-        /// Events that wait.
+        /// The number of waiting events.
         events: usize,
-        /// Their bytes.
+        /// The size of the waiting events, in bytes.
         bytes: usize,
-        /// Most events that may wait.
+        /// The most events that may wait.
         max_events: usize,
-        /// Most bytes that may wait.
+        /// The most bytes that may wait.
         max_bytes: usize,
         /// Why they wait, and what to do.
         because: String,
@@ -42,13 +42,13 @@ pub enum TrackError {
     },
 }
 
-/// What became of an event that was awaited.
+/// What happened to an event that was awaited.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Delivery {
     /// It is in the log.
     Recorded(Recorded),
-    /// The ledger is away: the event is kept and will be delivered. If it is refused then, the tracker's
-    /// [`Trouble`] report says so.
+    /// The ledger is away: the event is kept and will be delivered. If it is refused then, the tracker
+    /// reports it as [`Trouble`].
     Kept,
 }
 
@@ -57,16 +57,16 @@ pub enum Delivery {
 pub struct Recorded {
     /// The sequence of its record.
     pub sequence: Option<u64>,
-    /// The attempt that a phase start was given.
+    /// The attempt number assigned to a phase start.
     pub attempt: Option<u32>,
-    /// Whether it was there already, from an earlier try.
+    /// Whether it was already there, from an earlier try.
     pub duplicate: bool,
     /// What its producer should know.
     pub warnings: Vec<String>,
 }
 
 impl Delivery {
-    /// The attempt that a phase start was given, if the ledger answered.
+    /// The attempt number assigned to a phase start, if the ledger answered.
     #[must_use]
     pub const fn attempt(&self) -> Option<u32> {
         match self {
@@ -100,7 +100,7 @@ pub struct Rejected {
     pub id: String,
     /// Its task.
     pub task: String,
-    /// Which of the two it is.
+    /// Which kind of refusal it is.
     pub kind: RejectedKind,
     /// The stable code of the rule.
     pub code: String,
@@ -111,13 +111,13 @@ pub struct Rejected {
 /// How an event was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RejectedKind {
-    /// Its id is taken by other content.
+    /// Its id is already used for different content.
     Conflict,
     /// A rule refused it.
     Refused,
 }
 
-/// What went wrong with events that nobody awaits. Each is also an ERROR of `tracing`.
+/// What went wrong with events that no caller awaits. Each is also logged as an ERROR through `tracing`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Trouble {
     /// The ledger refused an event for good.
@@ -130,7 +130,7 @@ pub enum Trouble {
         id: String,
         /// Its task.
         task: String,
-        /// The event as JSON, for a person to append.
+        /// The event as JSON, for a person to append manually.
         json: String,
     },
 }
@@ -143,9 +143,9 @@ pub enum FlushError {
         "flushing: {queued} events in memory and {spool_bytes} bytes in the spool wait for the ledger: {reason}"
     )]
     Away {
-        /// Events that wait in memory.
+        /// The number of events waiting in memory.
         queued: usize,
-        /// Bytes that wait in the spool.
+        /// The number of bytes waiting in the spool.
         spool_bytes: u64,
         /// Why the last try failed.
         reason: String,
@@ -160,40 +160,40 @@ pub enum FlushError {
 pub enum Ended {
     /// Everything is in the log, or was refused and reported.
     Delivered {
-        /// Covers everything that was acknowledged.
+        /// Covers everything acknowledged.
         position: Option<Position>,
     },
-    /// The ledger is away; the next tracker on the same spool delivers what waits there.
+    /// The ledger is away; the next tracker on the same spool delivers what is waiting there.
     Kept {
         /// Bytes in the spool.
         spool_bytes: u64,
     },
 }
 
-/// Events were lost at the end, each reported as [`Trouble::Undelivered`].
+/// Events were lost at the end; each was reported as [`Trouble::Undelivered`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "closing the tracker: {events} events were not delivered and could not be kept: {reason}; give it a spool with room"
 )]
 pub struct CloseError {
-    /// How many.
+    /// The number of lost events.
     pub events: usize,
     /// Why the last try failed.
     pub reason: String,
 }
 
-/// What a tracker did so far, and what waits.
+/// What a tracker did so far, and what is waiting.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Stats {
-    /// Events that were taken into the queue.
+    /// Events accepted into the queue.
     pub queued: u64,
-    /// Events that were not taken because too many waited.
+    /// Events not accepted because too many were waiting.
     pub overflowed: u64,
     /// Events acknowledged as new.
     pub appended: u64,
-    /// Events acknowledged as there already.
+    /// Events acknowledged as already there.
     pub duplicates: u64,
-    /// Events refused because their id was taken by other content.
+    /// Events refused because their id is already used for different content.
     pub conflicts: u64,
     /// Events refused by a rule.
     pub refused: u64,
@@ -203,9 +203,9 @@ pub struct Stats {
     pub set_aside: u64,
     /// Append requests sent.
     pub requests: u64,
-    /// Of these, those that left events to be sent again because the ledger was away.
+    /// How many of these left events to be sent again because the ledger was away.
     pub failed_requests: u64,
-    /// Gate answers by policy.
+    /// Gate answers given by the policy.
     pub gates_by_policy: u64,
     /// Events in memory now.
     pub waiting: usize,

@@ -1,4 +1,4 @@
-//! An event on its way, which its caller may await.
+//! An event in flight that its caller may await.
 
 use std::fmt;
 use std::pin::Pin;
@@ -10,7 +10,8 @@ use tollgate_domain::ids::EventId;
 use super::outcome::{Delivery, DeliveryError};
 use super::queue::Shared;
 
-/// An event on its way. Await it to know what became of it: then it is sent at once. Dropping it changes nothing.
+/// An event in flight. Await it to learn what happened to it; it is then sent at once. Dropping it changes
+/// nothing.
 pub struct Pending {
     pub(super) id: EventId,
     pub(super) number: u64,

@@ -1,4 +1,5 @@
-//! The bounded queue between callers and the task that sends: what waits, what is known of the ledger, who is told.
+//! The bounded queue between callers and the sending task: what is waiting, what is known about the ledger,
+//! who is notified.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,33 +12,34 @@ use tollgate_wire::api::{GateAfter, GateResponse, MAX_GATES};
 use super::outcome::{Delivery, DeliveryError, FlushError, Stats, TrackError, Trouble};
 use crate::spool::line::Outgoing;
 
-/// Failures in a row after which the ledger counts as away: a single lost connection changes nothing for who waits.
+/// Number of consecutive failures after which the ledger counts as away: a single lost connection does not
+/// affect waiters.
 pub(super) const AWAY_AFTER: u32 = 3;
 
 /// How many events may wait in memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct QueueBound {
-    /// Most events.
+    /// The most events.
     pub max_events: usize,
-    /// Most bytes of their JSON.
+    /// The most bytes of their JSON.
     pub max_bytes: usize,
 }
 
 impl Default for QueueBound {
-    /// 10 000 events or 16 MiB.
+    /// 10,000 events or 16 MiB.
     fn default() -> Self {
         Self { max_events: 10_000, max_bytes: 16 << 20 }
     }
 }
 
-/// How events are put together.
+/// How events are combined into requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Batching {
-    /// Most events of one request, up to 500.
+    /// The most events in one request, up to 500.
     pub max_events: usize,
-    /// Most bytes of one request's events, up to 512 KiB.
+    /// The most bytes of events in one request, up to 512 KiB.
     pub max_bytes: usize,
-    /// How long an event may wait for others. What somebody awaits, the gate and a flush never wait.
+    /// How long an event may wait for others. Awaited events, the gate and a flush never wait.
     pub linger: Duration,
 }
 
@@ -48,25 +50,25 @@ impl Default for Batching {
     }
 }
 
-/// Who waits for an event's outcome, by its task and id.
+/// Identifies the waiter for an event's outcome by the event's task and id.
 type Name = (Arc<str>, Arc<str>);
 type Reply = oneshot::Sender<Result<Delivery, DeliveryError>>;
 
-/// A question for the gate that waits for the events before it.
+/// A gate request that waits for the events before it.
 #[derive(Debug)]
 pub(super) struct Question {
     /// Events below this number are before it.
     below: u64,
     pub(super) gate: GateAfter,
-    /// Dropped without an answer: it is to be asked alone.
+    /// Dropped without an answer if it must be sent alone.
     pub(super) reply: oneshot::Sender<GateResponse>,
 }
 
-/// What is known of a ledger that does not take events.
+/// What is known about a ledger that does not accept events.
 #[derive(Clone, Debug)]
 pub(super) struct Away {
     pub(super) reason: String,
-    /// Failures in a row.
+    /// The number of consecutive failures.
     pub(super) failures: u32,
     /// Whether the ledger itself asked to wait.
     pub(super) held: bool,
@@ -75,9 +77,9 @@ pub(super) struct Away {
 /// What the queue's lock guards.
 #[derive(Debug, Default)]
 pub(super) struct State {
-    /// Events with their numbers, oldest first. Those on their way stay in it until they are settled.
+    /// Events with their numbers, oldest first. Those in flight stay in it until they are settled.
     pub(super) queue: VecDeque<(u64, Outgoing)>,
-    /// Questions for the gate that go with the events before them.
+    /// Gate requests that go with the events before them.
     questions: Vec<Question>,
     pub(super) bytes: usize,
     next_number: u64,
@@ -86,9 +88,9 @@ pub(super) struct State {
     replies: HashMap<Name, Vec<Reply>>,
     pub(super) spool_bytes: u64,
     pub(super) away: Option<Away>,
-    /// Rounds that failed, ever.
+    /// The total number of rounds that failed.
     failed_rounds: u64,
-    /// Whether somebody waits for the next try.
+    /// Whether a caller is waiting for the next try.
     pub(super) try_now: bool,
     pub(super) closing: bool,
     pub(super) ended: bool,
@@ -101,7 +103,7 @@ pub(super) struct Shared {
     state: Mutex<State>,
     /// Wakes the sending task.
     pub(super) wake: Notify,
-    /// Wakes who waits for the sending task.
+    /// Wakes those that wait for the sending task.
     changed: watch::Sender<u64>,
     pub(super) bound: QueueBound,
     pub(super) batching: Batching,
@@ -126,12 +128,12 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Tells who waits that something changed.
+    /// Notifies waiters that something changed.
     pub(super) fn announce(&self) {
         self.changed.send_modify(|version| *version = version.wrapping_add(1));
     }
 
-    /// Puts an event behind all others, gives its number. `reply` is told its outcome.
+    /// Puts an event after all others and returns its number. `reply` receives its outcome.
     pub(super) fn push(&self, event: Outgoing, reply: Option<Reply>) -> Result<u64, TrackError> {
         let mut state = self.state();
         let (id, task) = (event.id.to_string(), event.task.to_string());
@@ -159,7 +161,7 @@ impl Shared {
         Ok(number)
     }
 
-    /// Somebody waits for this event: it does not linger.
+    /// Marks this event as awaited: it does not linger.
     pub(super) fn waiters(&self, number: u64) {
         let mut state = self.state();
         state.urgent_below = state.urgent_below.max(number + 1);
@@ -167,7 +169,8 @@ impl Shared {
         self.wake.notify_one();
     }
 
-    /// Has a question go with the events that are queued. `None`: there are none, or they cannot be delivered now.
+    /// Attaches a gate request to the queued events. `None` if there are none, or they cannot be delivered
+    /// now.
     pub(super) fn ask_along(&self, gate: GateAfter) -> Option<oneshot::Receiver<GateResponse>> {
         let (reply, answer) = oneshot::channel();
         {
@@ -244,14 +247,14 @@ impl Shared {
 }
 
 impl State {
-    /// Whether the events that wait are to be sent now, without waiting for more.
+    /// Whether the waiting events should be sent now, without waiting for more.
     pub(super) fn is_due(&self, batching: &Batching) -> bool {
         let urgent = self.queue.front().is_some_and(|(number, _)| *number < self.urgent_below);
         let full = self.queue.len() >= batching.max_events || self.bytes >= batching.max_bytes;
         urgent || full || self.closing
     }
 
-    /// The questions that can go with the first so many events.
+    /// The gate requests that can go with this many of the first events.
     pub(super) fn questions_with(&mut self, events: usize) -> Vec<Question> {
         let Some((last, _)) = events.checked_sub(1).and_then(|last| self.queue.get(last)) else {
             return Vec::new();
@@ -259,25 +262,25 @@ impl State {
         let last = *last;
         let mut with: Vec<Question> =
             self.questions.extract_if(.., |asked| asked.below <= last + 1).collect();
-        // The others are asked alone.
+        // The others are sent alone.
         with.truncate(MAX_GATES);
         with
     }
 
-    /// Lets those be asked alone whose events have gone without them.
+    /// Releases gate requests whose events were sent without them, so that they are sent alone.
     pub(super) fn drop_questions(&mut self) {
         let first = self.queue.front().map_or(u64::MAX, |(number, _)| *number);
         self.questions.retain(|asked| asked.below > first);
     }
 
-    /// Notes that nothing is sent any more; what was not sent.
+    /// Records that nothing is sent any more; returns what was not sent.
     pub(super) fn end(&mut self) -> Vec<Outgoing> {
         self.ended = true;
         self.questions.clear();
         self.queue.iter().map(|(_, event)| event.clone()).collect()
     }
 
-    /// Takes settled events out of the first ones: `keep` says of each whether it stays.
+    /// Removes settled events from the first ones: `keep` says for each whether it stays.
     pub(super) fn settle(&mut self, keep: &[bool]) {
         let mut kept = Vec::new();
         for &keep in keep {
@@ -291,24 +294,24 @@ impl State {
         kept.into_iter().rev().for_each(|event| self.queue.push_front(event));
     }
 
-    /// Notes a failed try; the number of failures in a row.
+    /// Records a failed try; returns the number of consecutive failures.
     pub(super) fn failed(&mut self, reason: String, held: bool) -> u32 {
         let failures = self.away.as_ref().map_or(0, |away| away.failures).saturating_add(1);
         self.away = Some(Away { reason, failures, held });
         self.failed_rounds += 1;
-        // They are asked alone, and told as soon as that is known to lead nowhere.
+        // They are sent alone, and their callers notified as soon as that is known to be pointless.
         self.questions.clear();
         self.stats.failed_requests += 1;
         failures
     }
 
-    /// Who waits for this event.
+    /// The waiters for this event.
     pub(super) fn replies_of(&mut self, event: &Outgoing) -> Vec<Reply> {
         let name = (Arc::clone(&event.task), Arc::clone(&event.id));
         self.replies.remove(&name).unwrap_or_default()
     }
 
-    /// Everybody who waits, with the event's id.
+    /// All waiters, each with its event's id.
     pub(super) fn all_replies(&mut self) -> Vec<(Arc<str>, Reply)> {
         let replies = self.replies.drain();
         replies

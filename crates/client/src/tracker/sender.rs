@@ -1,4 +1,4 @@
-//! The task that sends: one request at a time, in order, from the spool first, then from the queue.
+//! The sending task: one request at a time, in order, from the spool first, then from the queue.
 //!
 //! **Invariant:** what is in the spool is older than what is in the queue. Events go to the spool only from
 //! the front of the queue, and while the spool holds any, nothing is sent from the queue.
@@ -20,27 +20,27 @@ use crate::random::Random;
 use crate::spool::line::Outgoing;
 use crate::spool::{Spool, SpoolError};
 
-/// Events that are written to the spool at once.
+/// The number of events written to the spool at once.
 const SPOOL_BATCH: usize = 500;
 
-/// What sends, retries and spools.
+/// Sends, retries and spools.
 pub(super) struct Sender {
     pub(super) shared: Arc<Shared>,
     pub(super) client: Client,
-    /// What the client sends over.
+    /// The transport under the client.
     pub(super) one_ledger: Arc<OneLedger>,
     pub(super) spool: Option<Arc<Mutex<Spool>>>,
     pub(super) backoff: Backoff,
     pub(super) random: Random,
-    /// Most events of the next request; fewer while a guilty one is searched.
+    /// The most events in the next request; fewer while searching for an offending one.
     pub(super) at_most: usize,
-    /// Whether the spool's last failure was told.
+    /// Whether the spool's last failure was reported.
     pub(super) spool_failed: bool,
-    /// The last field: who waits for the end may open the spool at once.
+    /// The last field, so that the spool is closed first: whoever waits for the end may open it at once.
     pub(super) _end: End,
 }
 
-/// What a round came to.
+/// The result of a round.
 enum Round {
     Progress,
     Away { reason: String, asked: Option<Duration> },
@@ -63,7 +63,7 @@ impl Sender {
         }
     }
 
-    /// Waits until there is something to send; `false`: the tracker is closed and nothing is left.
+    /// Waits until there is something to send; `false` once the tracker is closed and nothing is left.
     async fn has_work(&self) -> bool {
         let mut lingered = false;
         loop {
@@ -95,7 +95,7 @@ impl Sender {
         }
     }
 
-    /// Sends one request and notes what became of its events.
+    /// Sends one request and records what happened to its events.
     async fn round(&mut self) -> Round {
         self.shared.state().try_now = false;
         let spooled = self.shared.state().spool_bytes > 0;
@@ -118,7 +118,7 @@ impl Sender {
         let mut request = AppendRequest { tenant: None, producer: None, events: sent, gates };
         let (mut answer, mut asked) = self.client.append_once(&request).await;
         if !request.gates.is_empty() && is_refused_whole(&answer) {
-            // A ledger that takes no questions here: that is not the events' fault.
+            // A ledger that does not accept gate requests here: that is not the events' fault.
             request.gates.clear();
             self.shared.state().stats.requests += 1;
             (answer, asked) = self.client.append_once(&request).await;
@@ -133,7 +133,7 @@ impl Sender {
         self.tell(&events, judged);
         for (asked, decided) in questions.into_iter().zip(decided) {
             if let Some(decided) = decided {
-                // Whoever asked may have gone.
+                // The caller may be gone.
                 let _ = asked.reply.send(decided);
             }
         }
@@ -178,7 +178,7 @@ impl Sender {
         self.with_spool(move |spool| spool.settle(&keep)).await.map(|_| ())
     }
 
-    /// Counts outcomes and tells who waits for them.
+    /// Counts outcomes and notifies their waiters.
     fn tell(&self, events: &[Outgoing], judged: Judged) {
         let mut refused = Vec::new();
         {
@@ -212,7 +212,7 @@ impl Sender {
                     }
                 };
                 for reply in state.replies_of(event) {
-                    // Whoever asked may have gone.
+                    // The caller may be gone.
                     let _ = reply.send(outcome.clone());
                 }
             }
@@ -230,7 +230,7 @@ impl Sender {
         self.shared.announce();
     }
 
-    /// The ledger takes events.
+    /// The ledger accepts events again.
     fn back(&mut self) {
         self.spool_failed = false;
         let was = self.shared.state().away.take();
@@ -240,7 +240,8 @@ impl Sender {
         self.shared.announce();
     }
 
-    /// The ledger takes no events: keeps them, and tells who waited long enough. The number of failures in a row.
+    /// The ledger accepts no events: keeps them, and replies to callers that have waited long enough. Returns
+    /// the number of consecutive failures.
     async fn away(&mut self, reason: String, held: bool) -> u32 {
         let failures = self.shared.state().failed(reason.clone(), held);
         if failures == 1 {
@@ -250,7 +251,7 @@ impl Sender {
         self.keep().await;
         if failures >= AWAY_AFTER {
             for (_, reply) in self.shared.state().all_replies() {
-                // Whoever asked may have gone.
+                // The caller may be gone.
                 let _ = reply.send(Ok(Delivery::Kept));
             }
         }
@@ -258,7 +259,7 @@ impl Sender {
         failures
     }
 
-    /// Moves events from the queue to the spool, as far as it takes them.
+    /// Moves events from the queue to the spool, as far as the spool accepts them.
     async fn keep(&mut self) {
         if self.spool.is_none() {
             return;
@@ -294,7 +295,7 @@ impl Sender {
         }
     }
 
-    /// Waits before the next try. Meanwhile new events go to the spool; who flushes or closes shortens the wait.
+    /// Waits before the next try. Meanwhile new events go to the spool; a flush or close shortens the wait.
     async fn pause(&mut self, failures: u32, asked: Option<Duration>) {
         let delay = self.backoff.delay(failures, self.random.number(), asked);
         let was_closing = self.shared.state().closing;
@@ -315,7 +316,7 @@ impl Sender {
         }
     }
 
-    /// Works on the spool, outside of the threads that serve other tasks. `None`: there is none.
+    /// Works on the spool, outside of the threads that serve other tasks. `None` if there is no spool.
     async fn with_spool<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut Spool) -> Result<T, SpoolError> + Send + 'static,
@@ -338,7 +339,7 @@ impl Sender {
     }
 }
 
-/// Notes the end of the sending task, whatever ended it, and names what it leaves.
+/// Records the end of the sending task, whatever ended it, and reports what it leaves.
 pub(super) struct End(pub(super) Arc<Shared>);
 
 impl Drop for End {
@@ -348,7 +349,7 @@ impl Drop for End {
             (state.end(), state.all_replies())
         };
         for (id, reply) in replies {
-            // Whoever asked may have gone.
+            // The caller may be gone.
             let _ = reply.send(Err(DeliveryError::Undelivered { id: id.to_string() }));
         }
         for event in left {

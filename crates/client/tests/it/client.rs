@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::support::{Scripted, answer, serve};
 use serde_json::json;
 use tollgate_client::{Client, ClientError, HttpTransport, Read, Timeouts};
-use tollgate_wire::api::{AppendRequest, GateRequest};
+use tollgate_wire::api::{AppendRequest, GateRequest, HealthStatus};
 
 fn position() -> serde_json::Value {
     json!({"position": "00000000000000000000000000000007@3:1", "epoch": "07", "created_at": "2026-01-01T00:00:00Z",
@@ -70,7 +70,7 @@ async fn answers_are_values_problems_or_named_as_unreadable() {
 async fn a_failing_ledger_still_says_how_it_is() {
     let health = json!({"status": "failing", "version": "0", "checks": [], "views": []}).to_string();
     let transport = Scripted::answering(move |_| answer(503, "application/json", &health));
-    assert_eq!(over(&transport).health().await.unwrap().status, "failing");
+    assert_eq!(over(&transport).health().await.unwrap().status, HealthStatus::Failing);
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! The gate of a tracker: it sees what was reported, and somebody answers in any case.
+//! The gate of a tracker: it sees what was reported, and there is always an answer.
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ async fn the_gate_sees_what_was_reported_before() {
         (state.gates[0]["advance_to"].as_str(), state.gates[0]["producer"].as_str()),
         (Some("PLAN"), Some("p"))
     );
-    // The retry is the same question.
+    // The retry is the same request.
     assert_eq!((&state.gates[0], state.gates.len()), (&state.gates[1], 2));
     assert!(state.gates[0]["id"].is_string());
 }
@@ -80,7 +80,7 @@ async fn what_was_reported_and_the_question_are_one_request() {
     let answer = tracker.gate("T", "plan").await.unwrap();
     assert_eq!((answer.verdict, &answer.decided_by), (Verdict::Block, &DecidedBy::Server));
     assert_eq!(answer.response.unwrap().as_of, "00000000000000000000000000000007@0:2");
-    // Nothing waits: it is asked alone.
+    // Nothing is waiting: it is sent alone.
     tracker.gate("T", "SPEC").await.unwrap();
     let state = ledger.state();
     assert_eq!(state.requests, [["a", "b"]]);
@@ -94,12 +94,13 @@ async fn what_was_reported_and_the_question_are_one_request() {
 #[tokio::test(start_paused = true)]
 async fn a_question_that_was_not_decided_with_the_events_is_asked_alone() {
     for (task, decides_along, moods) in [
-        // The view was late; a ledger that never heard of it; an answer that was lost; an event that is refused.
+        // The view was late; a ledger without this feature; an answer that was lost; an event that is
+        // refused.
         ("LATE", true, vec![]),
         ("T", false, vec![]),
         ("T", true, vec![Mood::LosesAnswer]),
         ("T", true, vec![Mood::Says(422)]),
-        // One that refuses requests with fields it does not know.
+        // A ledger that refuses requests with unknown fields.
         ("T", true, vec![Mood::Says(400)]),
     ] {
         let ledger = Ledger::new();

@@ -1,5 +1,5 @@
-//! Another ledger gets the address: it gets nothing, and the tracker's user hears why. Time is paused:
-//! nothing is waited for.
+//! Another ledger gets the address: it receives nothing, and the tracker's user learns why. Time is paused,
+//! so no test really waits.
 
 use std::fs;
 use std::path::Path;
@@ -18,7 +18,7 @@ use crate::tracker::report;
 const OWN: &str = "0a";
 const OTHER: &str = "0b";
 
-/// An address, and the ledger that answers there.
+/// An address, and the ledger that answers at it.
 struct Address(Mutex<Arc<Ledger>>);
 
 impl Address {
@@ -77,7 +77,7 @@ async fn it_gets_nothing_and_the_own_one_gets_all_when_it_is_back() {
         address.goes_to(&own);
         tracker.flush().await.unwrap();
         assert_eq!((own.state().log.len(), tracker.stats().refused), (3, 0), "{spooled}");
-        // Nothing waits: the gate alone is no question for another ledger either.
+        // Nothing is waiting: the gate request alone is not for another ledger either.
         address.goes_to(&other);
         let answer = tracker.gate("T", "PLAN").await.unwrap();
         assert!(
@@ -101,7 +101,7 @@ async fn what_was_spooled_is_for_the_ledger_that_answered_before() {
     report(&tracker, "b");
     assert!(matches!(tracker.close().await, Ok(Ended::Kept { .. })));
 
-    // The next process meets another ledger.
+    // The next process encounters a different ledger.
     address.goes_to(&other);
     let tracker = spooling(&address, dir.path());
     report(&tracker, "c");

@@ -1,4 +1,4 @@
-//! The tracker with a spool: outages, crashes, torn ends. Time is paused: nothing is waited for.
+//! The tracker with a spool: outages, crashes, torn ends. Time is paused, so no test really waits.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -78,7 +78,7 @@ async fn closing_while_the_ledger_is_away_leaves_all_to_the_next_tracker() {
     assert_eq!(ledger.ids(), "a b c");
 }
 
-/// What a process leaves that was killed during an outage: its runtime, and with it its lock, is gone.
+/// What is left by a process killed during an outage: its runtime is gone, and its lock with it.
 fn crash(ledger: &Arc<Ledger>, dir: &Path, ids: &str) {
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
@@ -106,7 +106,7 @@ fn a_crash_leaves_its_spool_to_the_next_start_without_its_torn_end() {
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
     runtime.block_on(async {
-        // Another ledger, so that what was delivered before the crash does not hide what comes now.
+        // A different ledger, so that what was delivered before the crash does not hide what arrives now.
         let (ledger, troubles) = (Ledger::new(), Arc::new(Mutex::new(Vec::new())));
         let told = troubles.clone();
         let tracker = builder(&ledger, dir.path())

@@ -1,4 +1,5 @@
-//! The tracker against a ledger that works, loses answers, is away, refuses. Time is paused: nothing is waited for.
+//! The tracker against a ledger that works, loses answers, is away, refuses. Time is paused, so no test
+//! really waits.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -15,7 +16,7 @@ use tollgate_domain::event::{EventBody, SignalRecorded};
 use tollgate_domain::time::Timestamp;
 use tollgate_domain::tokens::TokenCounts;
 
-/// A clock that shows another time at each look: a retry that looked again would be a conflict.
+/// A clock that shows a different time at each look: a retry that looked again would be a conflict.
 #[derive(Default)]
 struct Ticking(AtomicU64);
 
@@ -118,7 +119,7 @@ async fn a_command_that_nobody_awaits_goes_with_what_follows_it() {
     let batching = Batching { linger: Duration::from_secs(3600), ..Batching::default() };
     let tracker = builder(&ledger).batching(batching).start().unwrap();
     let started = tracker.start_phase("T", "SPEC").unwrap();
-    // The task that sends has seen it by now.
+    // The sending task has seen it by now.
     tokio::task::yield_now().await;
     let ended = tracker.end_phase("T", "SPEC", None).unwrap();
     tracker.flush().await.unwrap();
@@ -143,7 +144,7 @@ async fn the_guilty_are_named_and_the_innocent_of_their_task_are_delivered() {
     let stamp = |id: &str| Stamp { id: Some(id.to_owned()), ..Stamp::default() };
     report(&tracker, "b bad c worse d");
     let command = tracker.submit("T", signal(), stamp("bad2")).unwrap();
-    // The id is taken, by other content.
+    // The id is already used for different content.
     let conflict = tracker.submit("T", signal(), stamp("a")).unwrap();
     report(&tracker, "e");
     tracker.flush().await.unwrap();
@@ -225,7 +226,7 @@ async fn a_ledger_that_asks_to_wait_is_left_alone_so_long() {
     let before = tokio::time::Instant::now();
     report(&tracker, "a");
     ledger.after_requests(1).await;
-    // A flush does not waiters it.
+    // A flush does not shorten this wait.
     tracker.flush().await.unwrap();
     assert_eq!(ledger.state().requests.len(), 2);
     assert!(before.elapsed() >= Duration::from_secs(60), "{:?}", before.elapsed());

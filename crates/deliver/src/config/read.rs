@@ -28,14 +28,15 @@ const ENDPOINT_KEYS: [&str; 13] = [
     "digest",
 ];
 
-/// What only a webhook has.
+/// Keys that only a webhook has.
 pub(crate) const WEBHOOK_KEYS: [&str; 6] =
     ["secret_file", "secret_files", "ca_file", "allow_http", "allow_private", "ports"];
 
-/// Most secrets of an endpoint: the new one, the old one, and one that was forgotten.
+/// The most secrets of an endpoint: the new one, the old one, and one left over.
 const MAX_SECRETS: usize = 3;
 
-/// Largest numbers of a digest's policy: beyond, an endpoint would not notice a storm, or be told an hour late.
+/// The largest numbers in a digest's policy: beyond them, an endpoint would not notice a storm, or would be
+/// notified an hour late.
 const MAX_AFTER: u64 = 1000;
 const MAX_WINDOW_S: u64 = 3600;
 
@@ -73,7 +74,7 @@ pub(super) fn from_yaml(text: &str, dir: &Path) -> Result<AlertsConfig, InvalidC
     }
 }
 
-/// Takes secrets out of what is shown: written in the wrong place it is still a secret.
+/// Removes secrets from what is displayed: written in the wrong place it is still a secret.
 pub(crate) fn hide_secrets(fields: &mut Fields) {
     for problem in &mut fields.problems {
         if problem.value.contains("whsec_") || problem.value.contains("whsk_") {
@@ -98,7 +99,7 @@ fn endpoint(fields: &mut Fields, field: &str, node: &Node, dir: &Path) -> Option
     let way = way(fields, field, &section, dir);
     let filter = Filter {
         rules: words(fields, &section, "rules", &AlertRule::NAMES, AlertRule::from_word),
-        severities: words(fields, &section, "severities", &Severity::NAMES, Severity::from_word),
+        severities: words(fields, &section, "severities", Severity::NAMES, Severity::from_word),
         tenants: tenants(fields, &section),
     };
     let digest = digest(fields, &section);
@@ -239,7 +240,7 @@ fn tenants(fields: &mut Fields, section: &Section<'_>) -> Vec<String> {
     tenants
 }
 
-/// A list of some of a few words.
+/// A list of values from a small set of words.
 fn words<T>(
     fields: &mut Fields,
     section: &Section<'_>,
@@ -252,7 +253,7 @@ fn words<T>(
     items.iter().filter_map(|item| fields.word(&field, item, names, parse)).collect()
 }
 
-/// A list that names something: an empty one would be read as nothing by one reader and as everything by another.
+/// A list that must not be empty: one reader would take an empty one for nothing and another for everything.
 fn filled<'a>(fields: &mut Fields, field: &str, node: &'a Node) -> &'a [Node] {
     let items = fields.list(field, node);
     if matches!(node, Node::List(items) if items.is_empty()) {

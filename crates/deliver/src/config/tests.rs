@@ -1,4 +1,4 @@
-//! Files that are taken, and every way of being wrong.
+//! Files that are accepted, and every way of being wrong.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! What a digest counts and names.
+//! What a digest counts and lists.
 
 use tollgate_domain::alert::{AlertRule, Severity};
 

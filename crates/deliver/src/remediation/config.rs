@@ -11,17 +11,17 @@ use crate::config::read::{WEBHOOK_KEYS, flag, hide_secrets, name, text, webhook}
 use crate::config::{Endpoint, Filter};
 use crate::digest::DigestPolicy;
 
-/// Most ways of a file.
+/// The most ways in a file.
 pub const MAX_WAYS: usize = 8;
 
-/// How long a command may take unless the file says otherwise, and at most, in seconds.
+/// How long a command may take by default, and the longest that the file may allow, in seconds.
 const TIMEOUT_S: u64 = 30;
 const MAX_TIMEOUT_S: u64 = 300;
 
-/// Most words of a command.
+/// The most words in a command.
 const MAX_WORDS: usize = 32;
 
-/// Every way in which remediations are opened, beside the task in the ledger.
+/// Every way in which remediations are opened, in addition to the task in the ledger.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RemediationConfig {
     /// In the order of the file.
@@ -29,18 +29,19 @@ pub struct RemediationConfig {
 }
 
 impl Default for RemediationConfig {
-    /// A file beside the evidence of the task.
+    /// A file next to the evidence of the task.
     fn default() -> Self {
         Self { ways: vec![RemediationWay::evidence()] }
     }
 }
 
 impl RemediationConfig {
-    /// Reads a file's text. Paths in it are relative to `dir`, where the file is; those of a command are not.
+    /// Parses the text of a file. Paths in it are relative to `dir`, the directory of the file; those of a
+    /// command are not.
     ///
     /// # Errors
     ///
-    /// [`InvalidConfig`] with everything that is wrong, each with field, value and rule; nothing secret.
+    /// [`InvalidConfig`] with everything that is wrong, each with field, value and rule, but nothing secret.
     pub fn from_yaml(yaml: &str, dir: &Path) -> Result<Self, InvalidConfig> {
         let root = tree::file(yaml, &["ways"]).map_err(InvalidConfig::whole_file)?;
         let mut fields = Fields::default();

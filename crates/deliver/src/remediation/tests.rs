@@ -1,4 +1,4 @@
-//! The files that configure it, every way of being wrong, and what the ways of this machine do.
+//! Its configuration files, every way of being wrong, and what the ways on this machine do.
 
 use std::path::Path;
 

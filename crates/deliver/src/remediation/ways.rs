@@ -1,4 +1,4 @@
-//! Ways of this machine: a file, a command.
+//! Ways on this machine: a file, a command.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -16,19 +16,19 @@ use crate::message::{Content, Message};
 use crate::notice::{Remediation, shortened};
 use crate::schedule::Answer;
 
-/// What a command is told by: the id of the message, the same at every attempt.
+/// The environment variable with the id of the message, which is the same at every attempt.
 const COMMAND_ID: &str = "TOLLGATE_REMEDIATION_ID";
 
-/// Most that is read of what a command says about its failure.
+/// The most bytes read of a command's output about its failure.
 const MAX_SAID_BYTES: u64 = 4096;
 
-/// Most of that in an error.
+/// The most bytes of that output in an error.
 const MAX_ERROR_BYTES: usize = 300;
 
 /// Where the file of a remediation is.
 type PathOf = Box<dyn Fn(&Remediation) -> PathBuf + Send + Sync>;
 
-/// Writes each remediation into a file of its own, whole or not at all.
+/// Writes each remediation into its own file, whole or not at all.
 pub struct FileWay {
     path: PathOf,
 }
@@ -61,10 +61,11 @@ fn write(path: &Path, body: &[u8]) -> io::Result<()> {
     replace(path, &[body, b"\n"].concat())
 }
 
-/// Runs a program of the operator's, with the message on its standard input. It has done its work when it ends with 0.
+/// Runs a program of the operator's, with the message on its standard input. It has succeeded when it exits
+/// with 0.
 ///
-/// No shell reads the arguments, nothing of a task stands in them, and of the environment it gets the path
-/// and the message's id only.
+/// No shell interprets the arguments, they contain nothing from a task, and its environment has only the path
+/// and the message's id.
 pub struct CommandWay {
     argv: Vec<String>,
     timeout: Duration,
@@ -90,7 +91,8 @@ impl CommandWay {
         let body = message.body();
         let write = async {
             if let Some(mut input) = input {
-                // A program that does not want to know it all ends before; its code says whether that is right.
+                // A program that does not read all of it may exit early; its exit code decides whether that
+                // is fine.
                 let _ = input.write_all(&body).await;
             }
         };
@@ -98,7 +100,7 @@ impl CommandWay {
             let mut said = Vec::new();
             if let Some(errors) = errors {
                 let mut few = errors.take(MAX_SAID_BYTES);
-                // What it said is for people only.
+                // Its output is only for people.
                 let _ = few.read_to_end(&mut said).await;
             }
             said

@@ -1,4 +1,4 @@
-//! Bodies as receivers get them: the files are part of the API.
+//! Bodies as receivers get them: the golden files are part of the API.
 
 use tollgate_deliver::digest::{Summary, digest_id};
 use tollgate_deliver::message::{Content, Message};
@@ -8,7 +8,7 @@ use tollgate_domain::event::Change;
 
 use crate::support::{change, start};
 
-/// Compares with the file, indented; `UPDATE_GOLDEN=1` writes it.
+/// Compares with the file, indented; with `UPDATE_GOLDEN=1` it writes the file.
 fn check(name: &str, message: &Message) {
     let body: serde_json::Value = serde_json::from_slice(&message.body()).unwrap();
     let text = format!("{}\n", serde_json::to_string_pretty(&body).unwrap());

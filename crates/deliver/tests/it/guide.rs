@@ -39,12 +39,12 @@ async fn the_receiver_of_the_guide_takes_what_we_send_and_nothing_else() {
     let port: u16 = line().await.strip_prefix("listening on ").unwrap().parse().unwrap();
     let webhook = webhook(([127, 0, 0, 1], port).into());
     let (one, two) = (Message::of_change("pager", change(1)), Message::of_change("pager", change(2)));
-    // The receiver compares it with its own clock.
+    // The receiver compares the time with its own clock.
     let since = now().duration_since(UNIX_EPOCH).unwrap().as_micros();
     let now = Timestamp::from_micros(since.try_into().unwrap()).unwrap();
     let taken = Answer::Delivered { status: Some(204) };
     assert_eq!(webhook.attempt(&one, now).await, taken);
-    // Again, as after a kill: taken, and not reported twice.
+    // Again, as after a kill: accepted, and not reported twice.
     assert_eq!(webhook.attempt(&one, now).await, taken);
     let late = webhook.attempt(&two, now.plus_millis(-3_600_000)).await;
     assert_eq!(late.status(), Some(401), "an old timestamp");

@@ -36,7 +36,7 @@ impl Running {
         Self { outbox: outbox.clone(), timer, stop, task }
     }
 
-    /// Lets time pass, as fast as it is waited for, until the attempts are as wanted.
+    /// Lets time pass as fast as it is waited for, until the attempts are as wanted.
     async fn pass_until(&self, wanted: impl Fn(&[DeliveryAttempt]) -> bool) -> Vec<DeliveryAttempt> {
         let passing = async {
             loop {
@@ -75,7 +75,7 @@ fn sorted<T: Ord>(items: impl IntoIterator<Item = T>) -> Vec<T> {
 
 #[tokio::test]
 async fn every_change_is_delivered_though_half_of_the_attempts_fail() {
-    // Which ones fail does not depend on the order of attempts alone.
+    // Which ones fail does not depend only on the order of attempts.
     let half = |nth: usize, _: &_| {
         if (nth * 7 / 3).is_multiple_of(2) { Reply::Status(500) } else { Reply::Status(200) }
     };
@@ -117,7 +117,7 @@ async fn a_message_that_never_gets_through_is_given_up_after_three_days() {
     let stamps: Vec<i64> =
         requests.iter().map(|it| it.headers["webhook-timestamp"].parse().unwrap()).collect();
     assert!(stamps.is_sorted() && stamps[1] - stamps[0] >= 5, "{stamps:?}");
-    // Asked for again, it goes out under the same id, and the schedule begins anew.
+    // When requested again, it is sent under the same id, and the schedule starts over.
     outbox.resend("pager", 0, running.timer.now());
     let attempts = running.outbox.recorded(|attempts| attempts.len() == 11).await;
     assert_eq!((attempts[10].attempt, &attempts[10].message), (1, &attempts[0].message));
@@ -174,7 +174,7 @@ async fn a_receiver_that_asks_for_time_gets_it_for_all_messages() {
     let until = running.timer.waited_for().await;
     let waits_s = until.millis_since(start()) / 1000;
     assert!((120..=132).contains(&waits_s), "{waits_s} s");
-    // It is waited for, whatever else comes, and before it nothing is sent.
+    // It is waited for, whatever else arrives, and nothing is sent before it.
     outbox.add([change(3)]);
     running.timer.set(until.plus_millis(-1));
     assert_eq!(running.timer.waited_for().await, until);
@@ -197,7 +197,7 @@ async fn killed_between_sending_and_marking_it_sends_again_under_the_same_id() {
         killed.timer.waited_for().await;
         killed.task.abort();
         assert!(killed.task.await.unwrap_err().is_cancelled());
-        // More comes before the next life; it is another message's.
+        // More changes come before the next life; they belong to another message.
         outbox.add([change(5)]);
         outbox.failures.store(0, Ordering::SeqCst);
         let running = Running::start(&outbox, vec![to("pager", &receiver, digest)]);
@@ -245,7 +245,7 @@ async fn a_storm_is_told_as_a_digest() {
     let running = Running::start(&outbox, vec![to("pager", &receiver, policy)]);
     outbox.add((0..5000).map(change));
     outbox.recorded(|attempts| attempts.len() == 1).await;
-    // More in the same minute waits for its end.
+    // Further changes in the same minute wait for its end.
     outbox.add((5000..6000).map(change));
     assert_eq!(running.timer.waited_for().await, start().plus_millis(60_000));
     assert_eq!(receiver.requests().len(), 1);

@@ -1,4 +1,4 @@
-//! Signatures checked by somebody else: the receiver of the guide, in Python with nothing but its standard library.
+//! Signatures checked independently: by the receiver of the guide, in Python with only its standard library.
 
 use std::io::Write;
 use std::process::Stdio;
@@ -11,7 +11,7 @@ use tollgate_test_process::Program;
 
 use crate::support::{SECRET, change, start};
 
-/// Reads one request as JSON, says whether it verifies. Written from the standard, not from our code.
+/// Reads one request as JSON and reports whether it verifies. Written from the standard, not from our code.
 const VERIFIER: &str = r#"
 import base64, hashlib, hmac, json, sys
 asked = json.load(sys.stdin)
@@ -23,7 +23,7 @@ fine = [s for s in asked["webhook-signature"].split(" ") if s.startswith("v1,") 
 print("verified" if fine else "refused")
 "#;
 
-/// What the verifier says; `None` where there is no Python.
+/// What the verifier reports; `None` if there is no Python.
 fn verified(secret: &str, headers: &[(&str, String)], body: &[u8]) -> Option<String> {
     let hex: String = body.iter().map(|byte| format!("{byte:02x}")).collect();
     let mut asked = serde_json::json!({ "secret": secret, "body": hex });

@@ -143,7 +143,7 @@ async fn an_answer_without_end_is_not_waited_for() {
     let receiver = Receiver::start(|_, _| Reply::Endless).await;
     let answered = webhook(receiver.address).attempt(&message(), start()).await;
     assert_eq!(answered, Answer::Delivered { status: Some(200) });
-    // 64 KiB, and what the system's buffers between us hold.
+    // 64 KiB, plus what the system's buffers in between hold.
     let taken = receiver.taken.load(Ordering::Relaxed);
     assert!(taken < 16 << 20, "{taken} bytes were taken");
 }
@@ -182,7 +182,7 @@ async fn tls_is_not_spoken_to_who_does_not() {
     assert_eq!(receiver.requests(), []);
 }
 
-/// Names that lead inwards, at the first attempt or at a later one: nobody is connected to.
+/// Names that resolve to internal addresses, at the first attempt or a later one: no connection is made.
 #[tokio::test]
 async fn a_name_that_leads_inwards_is_not_connected_to() {
     let receiver = Receiver::start(|_, _| Reply::Status(200)).await;

@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 use super::{BudgetConfig, BypassPolicy};
 use crate::tier::{Complexity, Importance};
 
-/// One `key=value` a line, every default filled in, in a fixed order.
+/// One `key=value` per line, all defaults filled in, in a fixed order.
 pub(super) fn text(config: &BudgetConfig) -> String {
     let mut out = format!("{}\n", super::yaml::HEADER);
     let mut line = |key: &str, value: &dyn std::fmt::Display| {
@@ -53,7 +53,7 @@ pub(super) fn text(config: &BudgetConfig) -> String {
     for (key, value) in super::prices::lines(&config.prices) {
         line(&key, &value);
     }
-    // Younger than the hashes that logs hold: the defaults add nothing to them.
+    // Newer than the hashes stored in existing logs: defaults add nothing to the canonical content.
     if stop_loss.on_bypass != BypassPolicy::Alert {
         line("stop_loss.on_bypass", &stop_loss.on_bypass);
     }

@@ -1,4 +1,4 @@
-//! Fields that only this config has: multipliers, thresholds and phases.
+//! Fields specific to this config: multipliers, thresholds and phases.
 
 use crate::decimal::Decimal;
 use crate::phase::Phase;
@@ -8,8 +8,8 @@ use crate::yaml::tree::Node;
 /// Largest multiplier or weight (EC3).
 pub(super) const MAX_MULTIPLIER: Decimal = Decimal::new(10, 0);
 
-/// Decimal places of a multiplier. With four factors of up to 8 digits and a base of up to 11 the exact product
-/// stays below 2^127.
+/// Decimal places of a multiplier. With four factors of up to 8 digits and a base of up to 11, the exact
+/// product stays below 2^127.
 pub(super) const MULTIPLIER_PLACES: u8 = 6;
 
 /// Largest base budget: with it and every multiplier at 10 a limit still fits `u64`.

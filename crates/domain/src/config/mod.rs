@@ -1,4 +1,4 @@
-//! The config: what limits follow from and how the gate acts. Read from YAML, validated as a whole, hashed.
+//! The config that determines limits and how the gate acts. Read from YAML, validated as a whole, hashed.
 
 mod canonical;
 mod fields;
@@ -24,7 +24,7 @@ pub use watch::WatchConfig;
 /// The config that ships with Tollgate, as text: `config/phase_budgets.yaml`.
 pub const DEFAULT_CONFIG: &str = include_str!("../../../../config/phase_budgets.yaml");
 
-/// Everything a ledger's rules take from configuration.
+/// Everything the ledger's rules read from configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BudgetConfig {
     /// The phases in order, each with its base budget and weight.
@@ -35,19 +35,19 @@ pub struct BudgetConfig {
     pub importance: [Decimal; 4],
     /// The rule that blocks a task.
     pub stop_loss: StopLoss,
-    /// How far decisions are carried out.
+    /// How strictly decisions are enforced.
     pub rollout: Rollout,
     /// Which time counts against latency limits.
     pub budgeted_latency: BudgetedLatency,
-    /// Percent of a limit, ascending; each is announced once per scope.
+    /// Percent of a limit, ascending; each is reported once per scope.
     pub pressure_levels: Vec<u32>,
-    /// What the ledger watches by the clock.
+    /// What the ledger monitors by the clock.
     pub alerts: WatchConfig,
-    /// How reports are made where nobody says it.
+    /// Defaults for reports.
     pub reports: ReportsConfig,
-    /// Names of this house that price books have other names for.
+    /// Local names that price books know under other names.
     pub prices: Aliases,
-    /// Off: nothing that a producer sends is recorded, the gate allows, and every answer says so.
+    /// Off: nothing that a producer sends is recorded, the gate allows everything, and every answer says so.
     pub tracking: bool,
 }
 
@@ -67,9 +67,9 @@ pub struct PhaseBase {
 /// The settings of the stop-loss.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StopLoss {
-    /// Off: tracking and reports go on, nothing blocks, every answer says so.
+    /// Off: tracking and reports continue, nothing blocks, every answer says so.
     pub enabled: bool,
-    /// What a task takes with it when it opens.
+    /// The thresholds a task is given when it opens.
     pub thresholds: Thresholds,
     /// What cumulative latency above its threshold leads to.
     pub latency_action: BreachAction,
@@ -77,11 +77,11 @@ pub struct StopLoss {
     pub per_phase_action: BreachAction,
     /// What the gate does when its view is behind.
     pub on_stale: StalePolicy,
-    /// What becomes of a command that goes on in spite of a block.
+    /// What happens to a command that proceeds despite a block.
     pub on_bypass: BypassPolicy,
 }
 
-/// The numbers the gate compares with; a task keeps those in force when it was opened.
+/// The numbers the gate compares with; a task keeps those that were in force when it was opened.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Thresholds {
     /// Which set of rules.
@@ -92,26 +92,27 @@ pub struct Thresholds {
     pub cumulative_latency: Decimal,
     /// A phase's tokens or latency / its own limit.
     pub per_phase: Decimal,
-    /// Strictly below this token utilization the nearly-done rule holds.
+    /// The nearly-done rule applies strictly below this token utilization.
     pub allow_completion: Decimal,
-    /// Up to the start of this phase the early thresholds hold; `None`: they hold nowhere.
+    /// The early thresholds apply up to the start of this phase; `None`: they never apply.
     pub checkpoint_phase: Option<Phase>,
-    /// Token utilization above which an early advance is warned of.
+    /// Token utilization above which an early advance gets a warning.
     pub early_warn: Decimal,
     /// Token utilization above which an early advance is blocked.
     pub early_block: Decimal,
-    /// With only these left, the nearly-done rule may apply.
+    /// The nearly-done rule may apply once only these phases are left.
     pub nearly_done_phases: Vec<Phase>,
 }
 
 words!(
     /// A set of stop-loss rules.
     Profile {
-        /// The rules as they stand.
+        /// The rules exactly as configured.
         Strict = "strict",
         /// Cumulative 1.5 and per phase 2.0, whatever the thresholds in the config say.
         Loose = "loose",
-        /// Steps: to 1.2 go on; to 1.5 warn and review; to 2.0 ask for a post-mortem; above, block and investigate.
+        /// In steps: up to 1.2 allow; up to 1.5 warn and require a review; up to 2.0 require a post-mortem;
+        /// above that, block and investigate.
         Graduated = "graduated"
     }
 );
@@ -125,7 +126,7 @@ words!(
     }
 );
 words!(
-    /// What the gate answers when its view did not reach the asked position in time.
+    /// What the gate answers when its view did not reach the requested position in time.
     StalePolicy {
         /// Allow, and say `stale`.
         Open = "open",
@@ -134,20 +135,20 @@ words!(
     }
 );
 words!(
-    /// What becomes of a command that starts a phase of a blocked task, or completes it.
+    /// What happens to a command that starts a phase of a blocked task, or completes it.
     BypassPolicy {
-        /// It is recorded, and a critical alert tells of it.
+        /// It is recorded, and a critical alert reports it.
         Alert = "alert",
         /// It is refused.
         Refuse = "refuse"
     }
 );
 words!(
-    /// How far decisions are carried out.
+    /// How strictly decisions are enforced.
     Rollout {
         /// Decide and record, never block.
         Observe = "observe",
-        /// Low and medium importance are blocked, high and critical pass with a warning.
+        /// Low and medium importance are blocked; high and critical pass with a warning.
         EnforceLowMedium = "enforce_low_medium",
         /// Blocks block.
         Enforce = "enforce"
@@ -158,7 +159,7 @@ words!(
     BudgetedLatency {
         /// From start to end.
         Full = "full",
-        /// Without reported wait time.
+        /// Without the reported wait time.
         Active = "active"
     }
 );
@@ -174,13 +175,13 @@ impl BudgetConfig {
     ///
     /// # Errors
     ///
-    /// [`InvalidConfig`] with every problem found, not only the first.
+    /// [`InvalidConfig`] with every problem found, not just the first.
     pub fn from_yaml(text: &str) -> Result<Self, InvalidConfig> {
         read::from_yaml(text)
     }
 
-    /// SHA-256 of the canonical content, as 64 hex digits. Two files that mean the same have the same hash,
-    /// whatever their order of keys, spelling of numbers, comments and omitted defaults.
+    /// SHA-256 of the canonical content, as 64 hex digits. Two files with the same meaning have the same
+    /// hash, regardless of key order, number formatting, comments and omitted defaults.
     #[must_use]
     pub fn hash(&self) -> String {
         canonical::hash(self)
@@ -193,16 +194,16 @@ impl BudgetConfig {
         canonical::text(self)
     }
 
-    /// The config whose [canonical content](Self::canonical) this is: what a log holds of the config in force.
+    /// The config with this [canonical content](Self::canonical): the form in which a log stores the config in force.
     ///
     /// # Errors
-    ///
+    /// [`InvalidConfig`] if this version cannot put it in force exactly as it was.
     /// [`InvalidConfig`] where this version cannot put it in force as it was.
     pub fn from_canonical(text: &str) -> Result<Self, InvalidConfig> {
         yaml::from_canonical(text)
     }
 
-    /// As the text of a config's file. Keys that it leaves out have their defaults.
+    /// The text of a config file. Omitted keys have their default values.
     #[must_use]
     pub fn to_yaml(&self) -> String {
         yaml::of(&self.canonical()).expect("the canonical content of a config is one: a test reads it back")
@@ -233,18 +234,18 @@ impl BudgetConfig {
     }
 }
 
-/// A phase that a config or task does not have.
+/// A phase that is not in the config or task.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("phase `{given}`: must be one of {}{}", known.join(", "), nearest::hint(given, known))]
 pub struct UnknownPhase {
     /// What was given.
     pub given: String,
-    /// The phases there are.
+    /// The known phases.
     pub known: Vec<String>,
 }
 
 impl UnknownPhase {
-    /// Names the given phase beside the known ones.
+    /// Reports the given phase along with the known ones.
     pub fn new<'a>(given: &str, known: impl Iterator<Item = &'a Phase>) -> Self {
         Self { given: given.to_owned(), known: known.map(|phase| phase.as_str().to_owned()).collect() }
     }

@@ -1,4 +1,4 @@
-//! The section `prices`: names of this house beside those of price books.
+//! The section `prices`: local names and the names that price books use.
 
 use std::collections::BTreeMap;
 
@@ -49,8 +49,8 @@ fn bad_name(name: &str) -> Option<String> {
     bad.map(|_| "names must have no `=` and no control characters".to_owned())
 }
 
-/// The lines of the canonical content: none where there are no aliases, so that configs from before this
-/// section keep their hash.
+/// The lines of the canonical content: none if there are no aliases, so that configs from before this section
+/// keep their hash.
 pub(super) fn lines(aliases: &Aliases) -> impl Iterator<Item = (String, &str)> {
     let providers = aliases.providers.iter().map(|pair| ("providers", pair));
     let models = aliases.models.iter().map(|pair| ("models", pair));

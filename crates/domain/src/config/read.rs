@@ -30,7 +30,7 @@ const TOP_KEYS: [&str; 13] = [
     "reports",
 ];
 
-/// Those that say which phases there are; none of them stands without the others.
+/// The keys that define the phases; each one requires the others.
 const PHASE_KEYS: [&str; 3] = ["phases", "base_budgets", "phase_weights"];
 
 const STOP_LOSS_KEYS: [&str; 14] = [
@@ -54,7 +54,7 @@ pub(super) fn from_yaml(text: &str) -> Result<BudgetConfig, InvalidConfig> {
     let root = tree::file(text, &TOP_KEYS).map_err(InvalidConfig::whole_file)?;
     let mut fields = Fields::default();
     let top = fields.section("", &root, &TOP_KEYS);
-    // A file that says nothing of phases keeps the shipped ones; one that begins to has to say all.
+    // A file without any of these keys keeps the shipped phases; a file with one of them must have them all.
     let says_phases = PHASE_KEYS.iter().any(|key| top.get(key).is_some());
     let phases = if says_phases { read_phases(&mut fields, &top) } else { BudgetConfig::built_in().phases };
     let names: Vec<Phase> = phases.iter().map(|base| base.phase.clone()).collect();
@@ -100,8 +100,8 @@ fn optional<'a, T>(
     section.get(key).and_then(|(field, node)| read(field, node))
 }
 
-/// Bases and weights of every phase. Without a `phases` list the nine default phases must be there, and further ones
-/// stand where `base_budgets` puts them.
+/// Bases and weights of every phase. Without a `phases` list the nine default phases must be there;
+/// additional ones are placed where `base_budgets` puts them.
 fn read_phases(fields: &mut Fields, top: &Section<'_>) -> Vec<PhaseBase> {
     let bases = read_bases(fields, top);
     let weights = read_weights(fields, top);
@@ -118,7 +118,7 @@ fn read_phases(fields: &mut Fields, top: &Section<'_>) -> Vec<PhaseBase> {
         }
         names
     });
-    // One sentence says that all of them are missing.
+    // A single message reports that all of them are missing.
     for (key, missing) in [("base_budgets", bases.is_empty()), ("phase_weights", weights.is_empty())] {
         if missing && matches!(top.get(key), None | Some((_, Node::Null | Node::Map(_)))) {
             fields.problem(key, "", "must be given: a file with one of `phases`, `base_budgets` and `phase_weights` has to name each phase in both of the latter");
@@ -156,7 +156,7 @@ fn read_phases(fields: &mut Fields, top: &Section<'_>) -> Vec<PhaseBase> {
         if weight.is_none() && !weights.is_empty() {
             fields.problem("phase_weights", "", format!("missing weight for phase {phase}"));
         }
-        // Stand-ins where a value was wrong: the problem is noted, and so the result is thrown away.
+        // Placeholders for an invalid value: the problem is recorded, so the result is discarded anyway.
         let (tokens, latency_ms) = base.map_or((1, 1), |&(_, tokens, latency_ms)| (tokens, latency_ms));
         let weight = weight.map_or(Decimal::ONE, |&(_, weight)| weight);
         phases.push(PhaseBase { phase, tokens, latency_ms, weight });
@@ -164,7 +164,7 @@ fn read_phases(fields: &mut Fields, top: &Section<'_>) -> Vec<PhaseBase> {
     phases
 }
 
-/// The default phases and those that `base_budgets` adds, in its order; defaults that it lacks come last.
+/// The default phases and any that `base_budgets` adds, in its order; defaults missing from it come last.
 fn default_order(bases: &[(Phase, u64, u64)]) -> Vec<Phase> {
     let mut order: Vec<Phase> = bases.iter().map(|(phase, ..)| phase.clone()).collect();
     for name in DEFAULT_PHASES {
@@ -216,7 +216,7 @@ fn read_weights(fields: &mut Fields, top: &Section<'_>) -> Vec<(Phase, Decimal)>
     weights
 }
 
-/// Multipliers of the tiers; a tier that is left out keeps its default, given in tenths.
+/// Multipliers of the tiers; an omitted tier keeps its default, given in tenths.
 fn read_tiers(
     fields: &mut Fields,
     top: &Section<'_>,
@@ -277,14 +277,14 @@ fn read_thresholds(fields: &mut Fields, section: &Section<'_>, phases: &[Phase])
     let mut cumulative_latency = threshold("cumulative_latency_threshold", 12);
     let mut per_phase = threshold("per_phase_threshold", 15);
     if profile == Profile::Loose {
-        // A profile is a fixed set: the keys above are the numbers of `strict`.
+        // A profile is a fixed set: the keys above are the values for `strict`.
         (cumulative_token, cumulative_latency) = (Decimal::new(15, 1), Decimal::new(15, 1));
         per_phase = Decimal::new(2, 0);
     }
     let allow_completion = threshold("allow_completion_threshold", 11);
     let early_warn = threshold("early_warn_threshold", 10);
     let early_block = threshold("early_block_threshold", 15);
-    // A ledger with phases of its own need not name these: the defaults hold where it has such phases.
+    // A ledger with its own phases need not list these: the defaults apply to whichever of them it has.
     let default = |name: &str| phases.iter().find(|phase| phase.as_str() == name).cloned();
     let checkpoint_phase = match section.get("checkpoint_phase") {
         Some((field, node)) => {

@@ -1,4 +1,4 @@
-//! How reports are made where nobody says it: the config's section `reports`.
+//! Defaults for reports: the config's section `reports`.
 
 use crate::yaml::fields::{Fields, Section};
 use crate::yaml::tree::Node;
@@ -7,10 +7,10 @@ use crate::zone::Zone;
 /// Keys of the section.
 const KEYS: [&str; 1] = ["time_zone"];
 
-/// How reports are made where nobody says it. It acts at once.
+/// Defaults for reports. Changes take effect immediately.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ReportsConfig {
-    /// In which zone days begin.
+    /// The time zone that determines when a day begins.
     pub time_zone: Zone,
 }
 

@@ -1,4 +1,4 @@
-//! What a config may hold, and what is said of one that may not.
+//! What a config may contain, and the errors for what it may not.
 
 use super::*;
 
@@ -185,7 +185,7 @@ fn one_mistake_is_one_problem() {
 
 #[test]
 fn numbers_are_read_from_their_text() {
-    // Through a binary float this would become 1.2 and be accepted.
+    // As a binary float this would become 1.2 and be accepted.
     let text =
         edited("cumulative_token_threshold: 1.2 ", "cumulative_token_threshold: 1.20000000000000000001 ");
     assert_eq!(

@@ -1,4 +1,4 @@
-//! What the ledger watches by the clock: the config's section `alerts`.
+//! What the ledger monitors by the clock: the config's section `alerts`.
 
 use crate::decimal::Decimal;
 use crate::yaml::fields::{Fields, Section};
@@ -21,48 +21,48 @@ const KEYS: [&str; 13] = [
     "breaker_floor_us",
 ];
 
-/// Longest time that can be set: 366 days, in milliseconds.
+/// Longest duration that can be set: 366 days, in milliseconds.
 const MAX_AFTER_MS: u64 = 366 * 24 * 60 * 60 * 1000;
 
-/// Largest count and largest percentage without a bound of its own.
+/// Largest count, and largest percentage that has no bound of its own.
 const MAX_COUNT: u64 = 1_000_000;
 
-/// After how long passing time raises an alert. These act at once, also on tasks already open: an observation says the
-/// threshold that it was made with. 0 switches a rule off.
+/// Time thresholds for raising alerts. Changes take effect immediately, including for tasks already open: an
+/// observation records the threshold it was made with. 0 switches a rule off.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WatchConfig {
-    /// An execution runs and its usage was last reported so many milliseconds ago.
+    /// An execution is running and has not reported usage for this many milliseconds.
     pub silence_after_ms: u64,
-    /// An execution runs for this times its latency limit.
+    /// An execution has been running for this many times its latency limit.
     pub stuck_factor: Decimal,
-    /// An execution runs for so many milliseconds, whatever its limit.
+    /// An execution has been running for this many milliseconds, whatever its limit.
     pub stuck_after_ms: u64,
-    /// A view does not contain a record that was appended so many milliseconds ago.
+    /// A view does not contain a record that was appended this many milliseconds ago.
     pub lag_after_ms: u64,
-    /// With fewer tasks a share of them raises nothing, and has no verdict.
+    /// With fewer tasks than this, shares raise no alert and have no verdict.
     pub min_tasks: u64,
-    /// More than so many percent of the latest tasks are of critical importance.
+    /// More than this percentage of the latest tasks are of critical importance.
     pub critical_share_percent: u64,
-    /// More than so many percent of the latest tasks were blocked.
+    /// More than this percentage of the latest tasks were blocked.
     pub stopped_share_percent: u64,
-    /// More than so many percent of the tasks that the rules stopped were marked legitimate.
+    /// More than this percentage of the tasks that the rules stopped were marked legitimate.
     pub false_positive_percent: u64,
-    /// The tokens of completed tasks moved by more than so many percent from one week to the next.
+    /// The tokens of completed tasks shifted by more than this percentage from one week to the next.
     pub token_shift_percent: u64,
-    /// Transitions take more than so many percent of the baseline's p95.
+    /// Transitions take more than this percentage of the baseline's p95.
     pub slow_percent: u64,
-    /// Transitions take more than so many percent of the baseline's p95 …
+    /// Transitions take more than this percentage of the baseline's p95 …
     pub breaker_percent: u64,
-    /// … for so many milliseconds: the circuit breaker opens.
+    /// … for this many milliseconds: the circuit breaker opens.
     pub breaker_after_ms: u64,
-    /// A p95 of at most so many microseconds is never slow, whatever the baseline.
+    /// A p95 of up to this many microseconds is never considered slow, whatever the baseline.
     pub breaker_floor_us: u64,
 }
 
 impl Default for WatchConfig {
-    /// 10 minutes of silence; ten times the latency limit, or 4 hours; a minute behind the log; 20 tasks at
-    /// least, 10 % of them, 20 % from week to week; 120 % and for 10 minutes 200 % of the baseline, above 10
-    /// ms.
+    /// 10 minutes of silence; ten times the latency limit, or 4 hours; a minute behind the log; at least 20
+    /// tasks, 10 % of them, 20 % from week to week; 120 % of the baseline, or 200 % for 10 minutes, and above
+    /// 10 ms.
     fn default() -> Self {
         Self {
             silence_after_ms: 10 * 60 * 1000,
@@ -83,8 +83,8 @@ impl Default for WatchConfig {
 }
 
 impl WatchConfig {
-    /// After how many milliseconds an execution with this latency limit is stuck: the shorter of both rules;
-    /// `None` where both are off.
+    /// The number of milliseconds after which an execution with this latency limit is stuck: the shorter of
+    /// both rules; `None` if both are off.
     #[must_use]
     pub fn stuck_after(&self, latency_limit_ms: Option<u64>) -> Option<u64> {
         let by_limit = latency_limit_ms
@@ -97,8 +97,8 @@ impl WatchConfig {
         }
     }
 
-    /// The lines of the canonical content: only where something differs from the defaults, so that configs
-    /// from before this section keep their hash. An observation says its threshold itself.
+    /// The lines of the canonical content: only values that differ from the defaults, so that configs from
+    /// before this section keep their hash. An observation records its own threshold.
     pub(super) fn lines(&self) -> Vec<(&'static str, String)> {
         let default = Self::default();
         if *self == default {
@@ -110,7 +110,8 @@ impl WatchConfig {
             ("alerts.stuck_after_ms", self.stuck_after_ms.to_string()),
             ("alerts.lag_after_ms", self.lag_after_ms.to_string()),
         ];
-        // Later keys each only where they differ: a config that sets the first four alone keeps its hash.
+        // Later keys are added individually, only where they differ: a config that sets only the first four
+        // keeps its hash.
         let of = |it: &Self| {
             [
                 ("alerts.min_tasks", it.min_tasks),

@@ -1,4 +1,4 @@
-//! A config as a file again: out of its canonical content, which is what a log holds of it.
+//! Rebuilds a config file from its canonical content, which is what a log stores of it.
 
 use std::fmt::Write;
 
@@ -8,11 +8,11 @@ use crate::yaml::{ConfigProblem, InvalidConfig};
 /// The first line of the canonical content.
 pub(super) const HEADER: &str = "tollgate.config.v1";
 
-/// The config whose canonical content this is.
+/// The config with this canonical content.
 ///
 /// # Errors
 ///
-/// [`InvalidConfig`] where it is not the content of a config that this version can put in force as it was: a
+/// [`InvalidConfig`] if it is not the content of a config that this version can put in force as it was: a
 /// later version may have written it.
 pub(super) fn from_canonical(canonical: &str) -> Result<BudgetConfig, InvalidConfig> {
     let refused = |rule: &str| InvalidConfig {
@@ -27,7 +27,7 @@ pub(super) fn from_canonical(canonical: &str) -> Result<BudgetConfig, InvalidCon
     }
 }
 
-/// The canonical content as the YAML of a config's file. `None`: it is none.
+/// The canonical content as the YAML of a config file. `None` if it is not canonical content.
 pub(super) fn of(canonical: &str) -> Option<String> {
     let mut lines = canonical.lines();
     if lines.next() != Some(HEADER) {
@@ -41,15 +41,15 @@ pub(super) fn of(canonical: &str) -> Option<String> {
     Some(parts.yaml())
 }
 
-/// The lines, by what they are about.
+/// The lines, grouped by subject.
 #[derive(Default)]
 struct Parts {
     phases: Vec<Phase>,
     /// Sections, each with its keys and values as YAML writes them.
     sections: Vec<(String, Vec<(String, String)>)>,
-    /// Names of the house, by the kind that they are of.
+    /// Local names, by their kind.
     aliases: Vec<(String, Vec<(String, String)>)>,
-    /// Keys that stand for themselves.
+    /// Keys without a section.
     top: Vec<(String, String)>,
 }
 
@@ -81,7 +81,7 @@ impl Parts {
                     None => self.aliases.push((kind.to_owned(), vec![pair])),
                 }
             }
-            // Left out is what an empty one means: there is no such phase.
+            // An empty value is written by omitting the key: there is no such phase.
             "stop_loss" if rest == "checkpoint_phase" && value.is_empty() => {}
             _ => self.put(section, rest, written(rest, value)),
         }
@@ -148,7 +148,7 @@ impl Parts {
     }
 }
 
-/// A value as YAML writes it: lists stand in brackets.
+/// A value in YAML syntax: lists are written in brackets.
 fn written(key: &str, value: &str) -> String {
     match key {
         "nearly_done_phases" => {
@@ -161,12 +161,12 @@ fn written(key: &str, value: &str) -> String {
     }
 }
 
-/// Any text, in the quotes of JSON, which YAML reads too.
+/// Arbitrary text, quoted as in JSON, which YAML also reads.
 fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 
-/// The name of a phase. YAML reads some words as something else.
+/// The name of a phase, quoted if YAML would read it as something other than a string.
 fn word(name: &str) -> String {
     let other = ["null", "true", "false", "yes", "no", "on", "off", "y", "n"];
     if other.iter().any(|other| other.eq_ignore_ascii_case(name)) {

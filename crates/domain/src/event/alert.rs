@@ -1,6 +1,5 @@
-//! Events about alerts: what persons did with them, what time showed, what was delivered.
+//! Events about alerts: what people did with them, what passing time showed, what was delivered.
 
-use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::alert::{AlertRule, AlertScope, Condition};
@@ -9,45 +8,46 @@ use crate::position::Sequence;
 use crate::time::Timestamp;
 use crate::words::words;
 
-/// A person has seen an alert. It stays raised until its condition is false; that of a conflict ends with it.
+/// A person has seen an alert. It stays raised until its condition is false; a conflict ends with the
+/// acknowledgement.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AlertAcknowledged {
-    /// The alert's id. One that the task does not have changes nothing.
+    /// The alert's id. An id that the task does not have changes nothing.
     pub alert: String,
     /// Who.
     pub by: String,
-    /// What is done about it.
+    /// What is being done about it.
     pub note: Option<String>,
 }
 
-/// A condition that only passing time shows, or that no fold of one task sees, became true or false. Written
-/// by the ledger.
+/// A condition that only passing time shows, or that no fold of a single task sees, became true or false.
+/// Written by the ledger.
 ///
-/// Its content and its id follow from the state alone, never from the clock of who looked, so that everyone
-/// who looks at the same state writes the same event: one is appended, the others are duplicates.
+/// Its content and id follow from the state alone, never from the observer's clock, so that everyone who
+/// looks at the same state writes the same event: one is appended, the others are duplicates.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConditionObserved {
     /// Rule, scope and level.
     pub condition: Condition,
-    /// Whether it is true; else it was.
+    /// Whether the condition became true; otherwise it became false.
     pub active: bool,
-    /// What the condition follows from: the execution's start, its last usage, the record that waits. Where
-    /// the task has moved on since, the observation is outdated and counts no more.
+    /// What the condition is measured from: the execution's start, its last usage, the record that waits. If
+    /// the task has moved on since, the observation is outdated and no longer counts.
     pub since: Timestamp,
-    /// After how long from then it is true, in milliseconds; 0: at once.
+    /// How long after that it becomes true, in milliseconds; 0: immediately.
     pub threshold_ms: u64,
-    /// A sentence that names everything.
+    /// A sentence with all the details.
     pub detail: String,
 }
 
 impl ConditionObserved {
-    /// When it became true: [`Self::since`] and the threshold. This is when the event occurred.
+    /// When it became true: [`Self::since`] plus the threshold. This is the time at which the event occurred.
     #[must_use]
     pub fn due(&self) -> Timestamp {
         self.since.plus_millis(i64::try_from(self.threshold_ms).unwrap_or(i64::MAX))
     }
 
-    /// The event's id: a hash of all that it says, so that the same id never has other content.
+    /// The event's id: a hash of its entire content, so that the same id never has different content.
     #[must_use]
     pub fn event_id(&self) -> EventId {
         let Self { condition: Condition { rule, scope, level }, active, since, threshold_ms, detail } = self;
@@ -70,13 +70,13 @@ impl ConditionObserved {
 }
 
 words!(
-    /// What is told of an alert.
+    /// What a message says about an alert.
     Change {
         /// It was raised.
         Raised = "raised",
         /// A person has seen it.
         Acknowledged = "acknowledged",
-        /// It is true no more.
+        /// It is no longer true.
         Resolved = "resolved",
         /// Many changes in one message.
         Digest = "digest"
@@ -86,41 +86,41 @@ words!(
 words!(
     /// How one attempt to deliver ended.
     DeliveryOutcome {
-        /// The receiver took it.
+        /// The receiver accepted it.
         Delivered = "delivered",
-        /// The receiver did not take it; there will be another attempt.
+        /// The receiver did not accept it; there will be another attempt.
         Failed = "failed",
-        /// It did not take it for so long that nobody tries again by itself.
+        /// The receiver refused it for so long that there are no more automatic retries.
         GaveUp = "gave_up",
-        /// The receiver wants nothing more: the endpoint is off.
+        /// The receiver wants no more messages: the endpoint is off.
         Disabled = "disabled",
-        /// Nothing was sent and nothing will be: for example what happened before the endpoint was there.
+        /// Nothing was sent and nothing will be, for example for changes from before the endpoint existed.
         Skipped = "skipped"
     }
 );
 
-/// Someone tried to deliver a change of an alert, or a digest of several. Written by the ledger, before the
-/// next attempt.
+/// An attempt to deliver a change of an alert, or a digest of several. Written by the ledger, before the next
+/// attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeliveryAttempted {
-    /// The alert's id; of a digest its own.
+    /// The alert's id; a digest has its own.
     pub alert: String,
-    /// What was told.
+    /// The change that was reported.
     pub change: Change,
-    /// The record of the change, or of the request to deliver it again. Of a digest, the last record it
-    /// covers: all changes up to there that were not tried before are told by it.
+    /// The record of the change, or of the request to deliver it again. For a digest, the last record it
+    /// covers: it reports all changes up to there that were not tried before.
     pub through: Sequence,
     /// The endpoint's name.
     pub endpoint: String,
-    /// The n-th attempt, from 1; 0 where nothing was sent.
+    /// The number of the attempt, from 1; 0 if nothing was sent.
     pub attempt: u32,
     /// How it ended.
     pub outcome: DeliveryOutcome,
-    /// What the receiver answered, if it did: a status of HTTP.
+    /// The HTTP status that the receiver answered with, if it did.
     pub status_code: Option<u32>,
     /// Why it failed, without secrets.
     pub error: Option<String>,
-    /// When the next attempt is due; only where it failed.
+    /// When the next attempt is due; only if this one failed.
     pub next_attempt_at: Option<Timestamp>,
 }
 
@@ -129,9 +129,9 @@ pub struct DeliveryAttempted {
 pub struct DeliveryRequested {
     /// The alert's id.
     pub alert: String,
-    /// What to tell.
+    /// Which change to deliver.
     pub change: Change,
-    /// To whom; `None`: to every endpoint that wants such alerts.
+    /// Where to deliver it; `None`: to every endpoint that wants such alerts.
     pub endpoint: Option<String>,
     /// Who asked.
     pub by: String,

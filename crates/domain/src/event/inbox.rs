@@ -1,45 +1,44 @@
-//! Events about the inbox: what came in over NATS and was wrong, and what a person did with it.
+//! Events about the inbox: invalid messages that arrived over NATS, and what a person did with them.
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::ids::EventId;
 use crate::time::Timestamp;
 use crate::words::words;
 
-/// Longest payload that a rejection keeps, in bytes: an event holds at most 16 KiB with all that stands beside it.
+/// Longest payload that a rejection keeps, in bytes: an event holds at most 16 KiB including all its other fields.
 pub const MAX_KEPT_PAYLOAD: usize = 12 * 1024;
 
 /// Longest reason that a rejection keeps, in bytes.
 const MAX_KEPT_REASON: usize = 800;
 
-/// Most headers that a rejection keeps, the first by name.
+/// Most headers that a rejection keeps; the first ones by name.
 const MAX_KEPT_HEADERS: usize = 8;
 
-/// Longest header that a rejection keeps, name and value, in bytes. A name of the ledger's own fits.
+/// Longest header that a rejection keeps, name plus value, in bytes. The ledger's own headers fit.
 const MAX_KEPT_HEADER: usize = 256;
 
-/// A message of the inbox was refused; it waits in quarantine. Written by the ledger under the message's
-/// tenant, where it is known, and the task `_ledger`.
+/// A message of the inbox was refused and waits in quarantine. Written by the ledger under the message's
+/// tenant, if known, and the task `_ledger`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InboxRejected {
-    /// The subject it came in on.
+    /// The subject it arrived on.
     pub subject: String,
     /// Its sequence in the inbox stream.
     pub received_sequence: u64,
-    /// What it held, cut at [`MAX_KEPT_PAYLOAD`].
+    /// Its payload, truncated to [`MAX_KEPT_PAYLOAD`].
     pub payload: Vec<u8>,
-    /// How long it was before it was cut.
+    /// The original length of the payload in bytes.
     pub payload_bytes: u64,
-    /// BLAKE3 of all of it, 64 hex digits.
+    /// BLAKE3 of the whole payload, 64 hex digits.
     pub payload_hash: String,
-    /// The stable code of the rule that it breaks.
+    /// The stable code of the rule that it violates.
     pub code: String,
     /// What is wrong, in a sentence.
     pub reason: String,
-    /// Its headers, as far as they are short: what they say of the payload is needed to take it in later.
+    /// Its short headers: they describe the payload and are needed to accept it later.
     pub headers: BTreeMap<String, String>,
 }
 
@@ -66,7 +65,7 @@ impl InboxRejected {
         }
     }
 
-    /// The same with its headers, as far as they are kept.
+    /// The same rejection with those headers that can be kept.
     #[must_use]
     pub fn with_headers(mut self, headers: impl IntoIterator<Item = (String, String)>) -> Self {
         let short = |(name, value): &(String, String)| {
@@ -85,8 +84,8 @@ impl InboxRejected {
         self.payload.len() as u64 != self.payload_bytes
     }
 
-    /// The event's id, by which it is resolved: a hash of the message and its place, so that whoever drains
-    /// the inbox makes the same. `arrived` is when the inbox took it.
+    /// The event's id, by which it is resolved: a hash of the message and its place, so that every process
+    /// draining the inbox produces the same id. `arrived` is when the inbox received the message.
     #[must_use]
     pub fn event_id(&self, arrived: Timestamp) -> EventId {
         let Self { subject, received_sequence, payload_hash, code, reason, .. } = self;
@@ -96,7 +95,7 @@ impl InboxRejected {
     }
 }
 
-/// The beginning of a reason, between two characters.
+/// The beginning of a reason, cut at a character boundary.
 fn cut(reason: &str) -> String {
     let mut end = reason.len().min(MAX_KEPT_REASON);
     while !reason.is_char_boundary(end) {
@@ -105,7 +104,7 @@ fn cut(reason: &str) -> String {
     reason[..end].to_owned()
 }
 
-/// A person ended the quarantine of a message. Written by the ledger beside the rejection.
+/// A person ended the quarantine of a message. Written by the ledger, next to the rejection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InboxResolved {
     /// The id of the rejection's event.
@@ -121,9 +120,9 @@ pub struct InboxResolved {
 words!(
     /// What ends the quarantine of a message.
     QuarantineAction {
-        /// It was taken in, now that it could be.
+        /// It was accepted after all, now that it could be.
         Redriven = "redriven",
-        /// It was given up.
+        /// It was discarded.
         Dropped = "dropped"
     }
 );

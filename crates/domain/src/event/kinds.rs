@@ -1,4 +1,4 @@
-//! The kinds of events: one row each. Everything that has to go through all of them is made from these rows.
+//! The kinds of events, one row each. Everything that has to cover all kinds is generated from these rows.
 
 use super::{
     AlertAcknowledged, ConditionObserved, ConfigLoaded, ConfigRejected, DeliveryAttempted, DeliveryRequested,
@@ -8,16 +8,16 @@ use super::{
 };
 use crate::phase::Advance;
 
-/// Hands the table of kinds to the macro that is named, as `Subject(enum) { Kind(what holds it), "name", sender; … }`.
+/// Passes the table of kinds to the named macro, as `Subject(enum) { Kind(payload type), "name", sender; … }`.
 ///
-/// The name is that of JSON and of the fields in `proto/tollgate/v1/event.proto`. Large and rare kinds are
-/// boxed. The sender is `producer`, or `ledger` for what the ledger alone writes and refuses from everybody
-/// else.
+/// The name is the one used in JSON and in the fields of `proto/tollgate/v1/event.proto`. Large and rare
+/// kinds are boxed. The sender is `producer`, or `ledger` for kinds that only the ledger writes and that it
+/// refuses from everyone else.
 #[macro_export]
 macro_rules! each_kind {
     ($then:ident) => {
         $then! {
-            /// What becomes of a task. The one subject whose events a rule may refuse: they are decided.
+            /// The lifecycle of a task. The only subject whose events a rule may refuse: they are decided.
             Task(TaskEvent) {
                 /// A task was opened.
                 TaskOpened(Box<TaskOpened>), "task_opened", producer;
@@ -27,14 +27,14 @@ macro_rules! each_kind {
                 PhaseStarted(PhaseStarted), "phase_started", producer;
                 /// A phase ended.
                 PhaseEnded(PhaseEnded), "phase_ended", producer;
-                /// A limit or a block was set aside by a person.
+                /// A person set aside a limit or a block.
                 OverrideGranted(OverrideGranted), "override_granted", producer;
                 /// A task became more or less important.
                 ImportanceChanged(ImportanceChanged), "importance_changed", producer;
-                /// A person judged a task that the gate had warned of or blocked.
+                /// A person judged a task that the gate had warned about or blocked.
                 TaskMarked(TaskMarked), "task_marked", producer;
             }
-            /// What was used, and what is said about it.
+            /// Usage, and statements about it.
             Usage(UsageEvent) {
                 /// A model call used tokens.
                 UsageRecorded(UsageRecorded), "usage_recorded", producer;
@@ -62,7 +62,7 @@ macro_rules! each_kind {
                 PriceBookLoaded(PriceBookLoaded), "price_book_loaded", ledger;
                 /// How long the ledger took for phase transitions.
                 TransitionsMeasured(TransitionsMeasured), "transitions_measured", ledger;
-                /// The log lost its end, and somebody accepted that.
+                /// The log lost its end, and someone accepted that.
                 LossAccepted(LossAccepted), "loss_accepted", ledger;
             }
             /// Alerts and their delivery.
@@ -71,12 +71,12 @@ macro_rules! each_kind {
                 AlertAcknowledged(AlertAcknowledged), "alert_acknowledged", producer;
                 /// A condition that only passing time shows became true or false.
                 ConditionObserved(Box<ConditionObserved>), "condition_observed", ledger;
-                /// Someone tried to deliver a change of an alert.
+                /// An attempt to deliver a change of an alert.
                 DeliveryAttempted(Box<DeliveryAttempted>), "delivery_attempted", ledger;
                 /// A person asked to deliver a change again.
                 DeliveryRequested(Box<DeliveryRequested>), "delivery_requested", ledger;
             }
-            /// Messages of the inbox that were wrong.
+            /// Invalid messages of the inbox.
             Inbox(InboxEvent) {
                 /// A message of the inbox was refused.
                 InboxRejected(Box<InboxRejected>), "inbox_rejected", ledger;
@@ -133,7 +133,7 @@ macro_rules! bodies {
         pub const KINDS: &[KindRow] = &[$($(KindRow { name: $name, sender: sender!($sender) },)+)+];
 
         impl EventBody {
-            /// The kind, as JSON and answers write it.
+            /// The kind, as written in JSON and answers.
             #[must_use]
             pub const fn kind(&self) -> &'static str {
                 match self {
@@ -150,7 +150,7 @@ macro_rules! bodies {
             }
 
             impl $Event {
-                /// The kind, as JSON and answers write it.
+                /// The kind, as written in JSON and answers.
                 #[must_use]
                 pub const fn kind(&self) -> &'static str {
                     match self {
@@ -185,8 +185,8 @@ macro_rules! bodies {
 each_kind!(bodies);
 
 impl TaskEvent {
-    /// Where it takes a task that the gate may have blocked: into a phase, or to completion. A task that is
-    /// called off goes nowhere.
+    /// Where it would move a task that the gate may have blocked: into a phase, or to completion. Cancelling
+    /// a task moves it nowhere.
     #[must_use]
     pub fn goes_on(&self) -> Option<Advance> {
         match self {
@@ -203,13 +203,13 @@ impl TaskEvent {
 }
 
 impl EventBody {
-    /// [`TaskEvent::goes_on`]; facts take a task nowhere.
+    /// See [`TaskEvent::goes_on`]; facts never move a task.
     #[must_use]
     pub fn goes_on(&self) -> Option<Advance> {
         if let Self::Task(event) = self { event.goes_on() } else { None }
     }
 
-    /// Whether a rule may refuse it. Everything else is a fact and never refused for state.
+    /// Whether a rule may refuse it. Everything else is a fact and is never refused because of state.
     #[must_use]
     pub const fn is_decision(&self) -> bool {
         match self {
@@ -223,8 +223,8 @@ impl EventBody {
         }
     }
 
-    /// Whether it says what became of its task. What is noted about alerts, their delivery, the inbox and
-    /// readers does not: no view of tasks counts it, moves a time for it, or makes a task of it.
+    /// Whether it is part of its task's history. Events about alerts, their delivery, the inbox and readers
+    /// are not: no view of tasks counts them, updates a time for them, or creates a task for them.
     #[must_use]
     pub const fn concerns_task(&self) -> bool {
         match self {

@@ -1,23 +1,21 @@
 //! Who read what.
 
-use serde::{Deserialize, Serialize};
-
 use crate::words::words;
 
-/// Someone read a report. Written by the ledger itself, under the tenant of what was read and the task `_ledger`.
+/// Someone read a report. Written by the ledger itself, under the tenant of the report and the task `_ledger`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReportRead {
     /// What was read.
     pub report: ReportKind,
     /// The task that it is about.
     pub task: String,
-    /// Who read it, as the reader says.
+    /// Who read it, as stated by the reader.
     pub reader: String,
-    /// From where: the address of the machine that asked, or `local`.
+    /// From where: the address of the requesting machine, or `local`.
     pub address: String,
-    /// In which form: `json`, `md`, `html`, `csv`, `text`.
+    /// In which format: `json`, `md`, `html`, `csv`, `text`.
     pub format: String,
-    /// Whether names stood as pseudonyms.
+    /// Whether names were replaced by pseudonyms.
     pub redacted: bool,
 }
 

@@ -1,7 +1,5 @@
-//! What becomes of a task. Each is asked for first: a command is the event that it asks for, before
+//! The lifecycle of a task. Each event begins as a request: a command is the event that it asks for, before
 //! [`crate::task::decide`] has completed it.
-
-use serde::{Deserialize, Serialize};
 
 use crate::limits::TaskLimits;
 use crate::metadata::{LimitOverride, TaskMetadata};
@@ -12,9 +10,9 @@ use crate::words::words;
 /// A task was opened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TaskOpened {
-    /// What it says of itself.
+    /// The metadata given by its owner.
     pub metadata: TaskMetadata,
-    /// Its limits; added by the appender. `None` only while it is on its way in.
+    /// Its limits; added by the appender. `None` only until the event is appended.
     pub limits: Option<TaskLimits>,
 }
 
@@ -23,7 +21,7 @@ pub struct TaskOpened {
 pub struct TaskClosed {
     /// How it ended.
     pub outcome: TaskOutcome,
-    /// Why, where said.
+    /// Why, if stated.
     pub reason: Option<String>,
     /// Who closed it.
     pub author: Option<String>,
@@ -36,7 +34,7 @@ words!(
         Completed = "completed",
         /// It was called off.
         Cancelled = "cancelled",
-        /// Nobody goes on with it.
+        /// Work on it stopped for good.
         Abandoned = "abandoned"
     }
 );
@@ -46,7 +44,7 @@ words!(
 pub struct PhaseStarted {
     /// Which phase.
     pub phase: Phase,
-    /// Which attempt, from 1; assigned by the decision. `None` only while it is on its way in.
+    /// Which attempt, from 1; assigned by the decision. `None` only until the event is appended.
     pub attempt: Option<u32>,
 }
 
@@ -55,11 +53,11 @@ pub struct PhaseStarted {
 pub struct PhaseEnded {
     /// Which phase.
     pub phase: Phase,
-    /// Which attempt; the active one where the producer names none.
+    /// Which attempt; the active one if the producer does not say.
     pub attempt: Option<u32>,
 }
 
-/// A limit or a block was set aside by a person.
+/// A person set aside a limit or a block.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OverrideGranted {
     /// What was set aside.
@@ -73,26 +71,27 @@ pub struct OverrideGranted {
 /// What an override sets aside.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum OverrideScope {
-    /// The limit of a phase: these numbers hold from now on.
+    /// The limit of a phase: these numbers apply from now on.
     Limit {
         /// Which phase.
         phase: Phase,
         /// The new limits.
         limit: LimitOverride,
     },
-    /// Blocks of one advance: the gate lets the task go there, with a warning.
+    /// Blocks of one advance: the gate lets the task proceed there, with a warning.
     Block {
-        /// Where to.
+        /// The advance that is allowed.
         advance: Advance,
     },
 }
 
-/// A task became more or less important. Its limits stay as they are: only an override moves those of an open task.
+/// A task became more or less important. Its limits stay as they are: only an override changes those of an open task.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ImportanceChanged {
-    /// What it was; the present one where the producer names none. `None` only while it is on its way in.
+    /// The previous importance; the current one if the producer does not say. `None` only until the event is
+    /// appended.
     pub from: Option<Importance>,
-    /// What it is from now on.
+    /// The new importance.
     pub to: Importance,
     /// Who says so.
     pub author: String,
@@ -110,10 +109,10 @@ words!(
     }
 );
 
-/// A person judged a task that the gate had warned of or blocked. The latest mark counts.
+/// A person judged a task that the gate had warned about or blocked. The latest mark counts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TaskMarked {
-    /// What it was.
+    /// The judgement.
     pub mark: Mark,
     /// Who says so.
     pub author: String,

@@ -1,4 +1,4 @@
-//! What was used, and what is said about it: facts, taken whatever state the task is in.
+//! Usage, and statements about it: facts, accepted whatever state the task is in.
 
 pub use crate::usage::{UsageAdjusted, UsageRecorded};
 
@@ -27,8 +27,8 @@ pub struct SignalRecorded {
     pub value: i64,
 }
 
-/// Someone explained what a phase used: its report shows it. A fact: whoever is asked may answer at any time,
-/// and again.
+/// Someone explained what a phase used: its report shows it. A fact: an explanation may be given at any time,
+/// more than once.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PhaseExplained {
     /// Which phase; without an attempt, all of them.
@@ -40,7 +40,7 @@ pub struct PhaseExplained {
 }
 
 impl UsageEvent {
-    /// What it is about, in a word, and the execution that it names.
+    /// What it is, in a word, and the execution that it names.
     #[must_use]
     pub fn names_execution(&self) -> Option<(&'static str, &NamedExecution)> {
         match self {

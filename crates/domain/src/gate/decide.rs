@@ -94,8 +94,8 @@ fn token_rule(
     }
 }
 
-/// Up to and into the checkpoint phase the early thresholds hold; on every advance after it, and without one, the
-/// cumulative threshold does.
+/// The early thresholds apply up to and including the checkpoint phase; on every later advance, and if there
+/// is no checkpoint phase, the cumulative threshold applies.
 fn is_early(advance: &Advance, limits: &TaskLimits) -> bool {
     let checkpoint = limits.thresholds.checkpoint_phase.as_ref().and_then(|phase| limits.index_of(phase));
     match (advance, checkpoint) {
@@ -177,15 +177,15 @@ fn nearly_done_rule(decided: &mut GateDecided, limits: &TaskLimits, tokens: Util
     }
 }
 
-/// What every answer says while the stop-loss is switched off.
+/// The reason in every answer while the stop-loss is switched off.
 #[must_use]
 pub fn stop_loss_disabled() -> Reason {
     let message = "the stop-loss is switched off: tracked and reported, never blocked".to_owned();
     Reason { code: ReasonCode::StopLossDisabled, verdict: Verdict::Allow, message }
 }
 
-/// Switches, rollout and overrides: what keeps a ruled block from blocking. Each one that does says so; the
-/// kill switch, the circuit breaker and tracking-only say so always.
+/// Switches, rollout and overrides: what keeps a block from taking effect. Each one that does adds a reason;
+/// the kill switch, the circuit breaker and tracking-only always do.
 fn soften(decided: &mut GateDecided, standing: &TaskFigures<'_>, limits: &TaskLimits, switches: Switches) {
     let blocks = decided.ruled == Verdict::Block;
     let exempt = matches!(limits.importance, Importance::High | Importance::Critical);

@@ -1,4 +1,4 @@
-//! Sentences that name everything: the task, the numbers, the percent.
+//! Sentences with all the details: the task, the numbers, the percentage.
 
 use crate::breach::Utilization;
 use crate::printable::grouped;

@@ -1,4 +1,4 @@
-//! The gate: before a phase advances, may the task go on? A pure function of the task's standing and the config.
+//! The gate: before a phase advances, may the task go on? A pure function of the task's figures and the config.
 
 mod decide;
 mod message;
@@ -15,25 +15,26 @@ use crate::config::{BreachAction, BudgetConfig, Rollout};
 use crate::limits::TaskLimits;
 use crate::metadata::Enforcement;
 use crate::phase::{Advance, ExecutionId, Phase};
+use crate::words::words;
 
-/// Where a task stands when the gate is asked.
+/// A task's figures at the time the gate is asked.
 #[derive(Clone, Debug)]
 pub struct TaskFigures<'a> {
     /// The task's id, for messages.
     pub task: &'a str,
-    /// Its limits; `None`: implicit, so never blocked.
+    /// Its limits; `None`: opened implicitly, so never blocked.
     pub limits: Option<&'a TaskLimits>,
     /// Whether it is only tracked.
     pub enforcement: Enforcement,
-    /// Tokens of all its executions and what was unphased.
+    /// Tokens of all its executions plus unphased usage.
     pub tokens_used: u128,
     /// Budgeted latency of all its executions, the running one up to now.
     pub latency_ms: u128,
-    /// The phase about to be left: the active one, else the one that ended last.
+    /// The phase about to be left: the active one, otherwise the one that ended last.
     pub leaving: Option<PhaseFigures>,
-    /// The execution that runs.
+    /// The running execution.
     pub active: Option<&'a ExecutionId>,
-    /// Advances whose block a person set aside.
+    /// Advances for which a person set the block aside.
     pub passes: &'a [Advance],
 }
 
@@ -48,14 +49,14 @@ pub struct PhaseFigures {
     pub latency_ms: u128,
 }
 
-/// What of the config acts at once, also on tasks already open.
+/// The settings that take effect immediately, including for tasks already open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Switches {
-    /// The circuit breaker is open: transitions took too long for too long. Nothing blocks and every answer says so.
+    /// The circuit breaker is open: transitions were too slow for too long. Nothing blocks and every answer says so.
     pub breaker: bool,
     /// The stop-loss itself. Off: nothing blocks and every answer says so.
     pub enabled: bool,
-    /// How far decisions are carried out.
+    /// How strictly decisions are enforced.
     pub rollout: Rollout,
     /// What cumulative latency above its threshold leads to.
     pub latency_action: BreachAction,
@@ -75,36 +76,19 @@ impl From<&BudgetConfig> for Switches {
     }
 }
 
-/// The answer, least severe first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub enum Verdict {
-    /// Go on.
-    Allow,
-    /// Go on, and look at the reasons.
-    Warn,
-    /// Do not go on.
-    Block,
-}
-
-impl Verdict {
-    /// The word that answers use.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Allow => "allow",
-            Self::Warn => "warn",
-            Self::Block => "block",
-        }
+words!(
+    /// The answer, least severe first.
+    Verdict {
+        /// Go on.
+        Allow = "allow",
+        /// Go on, and look at the reasons.
+        Warn = "warn",
+        /// Do not go on.
+        Block = "block"
     }
+);
 
-    /// The verdict of a word, if it is one.
-    #[must_use]
-    pub fn from_word(word: &str) -> Option<Self> {
-        [Self::Allow, Self::Warn, Self::Block].into_iter().find(|verdict| verdict.as_str() == word)
-    }
-}
-
-/// What the gate answered, with everything that led to it. Recorded: the audit trail of the ledger.
+/// What the gate answered, with everything that led to it. Recorded: this is the ledger's audit trail.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GateDecided {
     /// Where the orchestrator wants to go.
@@ -117,11 +101,11 @@ pub struct GateDecided {
     pub reasons: Vec<Reason>,
     /// What the orchestrator has to do beyond the verdict.
     pub requirements: Vec<Requirement>,
-    /// The task's tokens beside its limit; `None` without limits.
+    /// The task's tokens against its limit; `None` without limits.
     pub tokens: Option<Utilization>,
-    /// The task's budgeted latency beside its limit; `None` without limits.
+    /// The task's budgeted latency against its limit; `None` without limits.
     pub latency: Option<Utilization>,
-    /// The execution that ran.
+    /// The execution that was running.
     pub active: Option<ExecutionId>,
     /// Tokens left of the active phase's limit.
     pub remaining_tokens: Option<u64>,
@@ -129,11 +113,11 @@ pub struct GateDecided {
     pub remaining_latency_ms: Option<u64>,
     /// Hash of the config in force when the gate was asked; the task's own limits carry theirs.
     pub config_hash: String,
-    /// The position up to which the decision is true; added by the appender.
+    /// The position the decision is based on; added by the appender.
     pub as_of: String,
-    /// Whether the view was behind what the asker asked for.
+    /// Whether the view was behind the requested position.
     pub stale: bool,
-    /// The rollout that it was decided under; `None`: versions before did not note it.
+    /// The rollout in force at the time; `None`: earlier versions did not record it.
     pub rollout: Option<Rollout>,
 }
 
@@ -142,9 +126,9 @@ pub struct GateDecided {
 pub struct Reason {
     /// Which rule.
     pub code: ReasonCode,
-    /// What it alone would lead to.
+    /// The verdict this reason alone would lead to.
     pub verdict: Verdict,
-    /// A sentence that names everything.
+    /// A sentence with all the details.
     pub message: String,
 }
 
@@ -165,7 +149,7 @@ macro_rules! codes {
                 }
             }
 
-            /// The value of a code, if it is one.
+            /// The reason with this code, if there is one.
             #[must_use]
             pub fn from_code(code: &str) -> Option<Self> {
                 match code {
@@ -214,7 +198,7 @@ codes!(
 );
 
 codes!(
-    /// What a decision asks of people.
+    /// What a decision requires of people.
     Requirement {
         /// Explain the breach; the report shows the explanation.
         Explanation = "explanation",
@@ -230,7 +214,7 @@ codes!(
 );
 
 impl Requirement {
-    /// What is asked for, as sentences name it.
+    /// The requirement, as worded in sentences.
     #[must_use]
     pub const fn in_words(self) -> &'static str {
         match self {

@@ -1,14 +1,14 @@
-//! The remediation of a blocked task: a task of its own, for the people who look at it.
+//! The remediation of a blocked task: a separate task for the people who look into it.
 
 use sha2::{Digest, Sha256};
 
 use crate::ids::{MAX_ID_BYTES, TaskId};
 
-/// How the name of a remediation begins.
+/// Prefix of a remediation's name.
 const PREFIX: &str = "FIX-BUDGET-BREACH-";
 
 /// The remediation of a task: `FIX-BUDGET-BREACH-{task}`. A name that would be too long is cut, and ends with
-/// 16 hex digits of the SHA-256 of the task's, so that two tasks never share one.
+/// 16 hex digits of the SHA-256 of the task's id, so that two tasks never share one.
 #[must_use]
 pub fn remediation_of(task: &TaskId) -> TaskId {
     let name = task.as_str();

@@ -187,7 +187,7 @@ fn a_task_without_limits_is_allowed_and_says_why() {
 
 #[test]
 fn thresholds_are_the_tasks_own() {
-    // The config in force is looser than the one the task was opened under: the task keeps its own.
+    // The config in force is more lenient than the one the task was opened under: the task keeps its own.
     let mut limits = task_limits(&BudgetConfig::built_in(), &TaskMetadata::default()).unwrap();
     limits.thresholds.cumulative_token = Decimal::new(11, 1);
     let used = u128::from(limits.total_tokens()) * 115 / 100;

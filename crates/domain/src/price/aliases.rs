@@ -1,16 +1,16 @@
-//! Names that only this house knows, and what price books call the same.
+//! Local names, and the names that price books use for the same things.
 
 use std::collections::BTreeMap;
 
 use super::{Call, PriceBook, provider};
 
-/// The config's `prices`: whose prices calls under names of the house have.
+/// The config's `prices` section: which prices apply to calls under local names.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Aliases {
-    /// Providers of calls, and the provider that price books know. Compared in lower case, with `_` for `.`,
-    /// `-` and space.
+    /// Providers as named in calls, and the provider that price books know. Compared in lower case, with `_`
+    /// for `.`, `-` and space.
     pub providers: BTreeMap<String, String>,
-    /// `PROVIDER/MODEL` or `MODEL` of calls, as they have them, and the entry of the price book.
+    /// `PROVIDER/MODEL` or `MODEL` as named in calls, and the entry of the price book.
     pub models: BTreeMap<String, String>,
 }
 
@@ -21,8 +21,8 @@ impl Aliases {
         self.providers.is_empty() && self.models.is_empty()
     }
 
-    /// The call by the names of the price book. A model's alias says the whole entry; else a provider's says
-    /// whose it is.
+    /// The call under the names of the price book. A model's alias gives the whole entry; otherwise a
+    /// provider's alias gives its provider.
     #[must_use]
     pub fn apply<'a>(&'a self, call: Call<'a>) -> Call<'a> {
         if self.is_empty() {
@@ -38,7 +38,7 @@ impl Aliases {
         Call { provider: ours.map(|(_, provider)| provider.as_str()).or(call.provider), ..call }
     }
 
-    /// Aliases of models whose entry a book does not have, in sentences.
+    /// Aliases of models whose entry is missing from a book, as sentences.
     #[must_use]
     pub fn not_in(&self, book: &PriceBook) -> Vec<String> {
         let known = |entry: &str| book.models.get(entry).is_some_and(Option::is_some);

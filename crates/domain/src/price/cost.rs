@@ -6,7 +6,7 @@ use crate::money::Usd;
 use crate::time::Timestamp;
 use crate::tokens::TokenCounts;
 
-/// What the tokens of one request cost, or `None` where a rate that is needed is not known.
+/// What the tokens of one request cost, or `None` if a rate that is needed is not known.
 pub(super) fn of(
     price: &ModelPrice,
     service_tier: Option<&str>,

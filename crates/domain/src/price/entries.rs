@@ -1,4 +1,5 @@
-//! The entries of a price map as they stand in its text, and which of them it names twice with two contents.
+//! The entries of a price map as written in its text, including which of them it defines twice with different
+//! contents.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -13,7 +14,7 @@ pub(super) type Fields<'a> = BTreeMap<String, &'a RawValue>;
 /// The entries of a text.
 pub(super) struct Entries<'a> {
     entries: BTreeMap<String, Fields<'a>>,
-    /// Of entries that have two contents: the field that has, empty where the whole entry is there twice.
+    /// For entries with two different contents: the conflicting field, empty if the whole entry appears twice.
     twice: BTreeMap<String, String>,
 }
 
@@ -48,23 +49,23 @@ impl<'a> Entries<'a> {
         Ok(found)
     }
 
-    /// All of them, by their names.
+    /// All entries, by name.
     pub(super) fn iter(&self) -> impl Iterator<Item = (&String, &Fields<'a>)> {
         self.entries.iter()
     }
 
-    /// The entry of this name.
+    /// The entry with this name.
     pub(super) fn get(&self, model: &str) -> Option<&Fields<'a>> {
         self.entries.get(model)
     }
 
-    /// Whether an entry says two things: the field that does, empty where the whole entry is there twice.
+    /// Whether an entry contradicts itself: the conflicting field, empty if the whole entry appears twice.
     pub(super) fn twice(&self, model: &str) -> Option<&str> {
         self.twice.get(model).map(String::as_str)
     }
 }
 
-/// An object with all its pairs. Parsers take the last of those with one name, and say nothing.
+/// An object with all its pairs. Parsers silently keep the last of several pairs with the same name.
 struct Pairs<V>(Vec<(String, V)>);
 
 impl<'de, V: Deserialize<'de>> Deserialize<'de> for Pairs<V> {

@@ -1,4 +1,4 @@
-//! What the fields of an entry in LiteLLM's map say: which price, of which tokens, under which condition.
+//! What the fields of an entry in LiteLLM's map mean: which price, for which tokens, under which condition.
 
 /// The kinds of tokens that have a price of their own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -14,25 +14,25 @@ pub(super) enum Kind {
 /// A field, by its name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Field {
-    /// A price per token of usage as the ledger has it.
+    /// A price per token of usage as the ledger records it.
     Rate(Rate),
-    /// Nothing that touches such a price: another unit, an ability of the model, a lifetime that usage does
-    /// not tell of.
+    /// Nothing that affects such a price: another unit, an ability of the model, a lifetime that usage does
+    /// not report.
     Other,
-    /// It could touch a price, and how is not known.
+    /// It might affect a price, but how is not known.
     Unknown,
 }
 
-/// A price per token and when it holds.
+/// A price per token and when it applies.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Rate {
-    /// Of which tokens.
+    /// For which tokens.
     pub(super) kind: Kind,
-    /// Above how many tokens of input.
+    /// Above how many input tokens.
     pub(super) above: Option<u64>,
     /// In which service tier.
     pub(super) tier: Option<&'static str>,
-    /// It is the older spelling of another field, which comes first.
+    /// It is the older spelling of another field, which takes precedence.
     pub(super) old: bool,
 }
 
@@ -50,7 +50,7 @@ const KINDS: [(&str, Kind); 5] = [
     (REASONING, Kind::Reasoning),
 ];
 
-/// Endings of a price that holds in one service tier only, and the tier's name.
+/// Suffixes of a price that applies in only one service tier, and the tier's name.
 const TIERS: [(&str, &str); 9] = [
     ("flex", "flex"),
     ("priority", "priority"),
@@ -63,16 +63,16 @@ const TIERS: [(&str, &str); 9] = [
     ("scale", "scale"),
 ];
 
-/// Lifetimes of a cache write that has the plain price, that of an hour, and those that usage does not tell of.
+/// Lifetimes of a cache write: those with the plain price, one hour, and those that usage does not report.
 const MINUTES: [&str; 5] = ["5m", "5min", "300s", "30m", "30min"];
 const HOUR: [&str; 6] = ["1hr", "1h", "1hour", "60m", "60min", "3600s"];
 const LONGER: [&str; 6] = ["12hr", "12h", "24hr", "24h", "1d", "1day"];
 
-/// Words in the name of a field that may be about a price.
+/// Words in a field's name that may be about a price.
 const MONEY: [&str; 8] =
     ["cost", "price", "pricing", "multiplier", "surcharge", "discount", "uplift", "_fee"];
 
-/// Units that usage of tokens does not have: such a price is never a part of its cost.
+/// Units that usage in tokens does not have: such a price is never part of its cost.
 const OTHER_UNITS: [&str; 18] = [
     "audio",
     "image",
@@ -94,12 +94,12 @@ const OTHER_UNITS: [&str; 18] = [
     "per_call",
 ];
 
-/// Multipliers of a region, which usage does not name, and the price of one way to read a cache, which it
-/// does not tell from the other.
+/// Regional multipliers, since usage does not name a region, and the price of one way to read a cache, which
+/// usage does not distinguish from the other.
 const NOT_TOLD: [&str; 3] =
     ["regional_", "fedramp_uplift_multiplier", "explicit_cache_read_input_token_cost"];
 
-/// Numbers of an entry that are about no price, by what their names begin with, and by what stands in them.
+/// Numbers of an entry that are not prices: by how their names begin, and by what the names contain.
 const NO_PRICES: [&str; 9] = [
     "max_",
     "rpm",
@@ -124,7 +124,7 @@ const NO_PRICES_WITHIN: [&str; 10] = [
     "version",
 ];
 
-/// As [`read`], and with its value: a number whose name says nothing that is known could be a price.
+/// Like [`read`], but also looks at the value: a number whose name is not recognized could be a price.
 pub(super) fn read_with(name: &str, value: &str) -> Field {
     let field = read(name);
     let known = NO_PRICES.iter().any(|start| name.starts_with(start))
@@ -138,7 +138,7 @@ pub(super) fn read_with(name: &str, value: &str) -> Field {
     }
 }
 
-/// Whether a JSON value is a number, a text that is one, or a list or object with a number in it.
+/// Whether a JSON value is a number, a string that is one, or a list or object with a number in it.
 fn holds_a_number(value: &str) -> bool {
     match value.as_bytes() {
         [b'0'..=b'9' | b'-', ..] => true,

@@ -8,14 +8,14 @@ use super::provider;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Found<'a> {
     Priced(&'a ModelPrice),
-    /// The book names it and has no price for it: no other entry stands in.
+    /// The book names it but has no price for it: no other entry is used instead.
     Unpriced,
     Nothing,
 }
 
 /// The entry of a call. A key is bare or `provider/model`. A bare key belongs to the provider it names:
-/// another provider's model of the same name has another price. A model that the book does not have by its
-/// dated name is looked for by the name without the date.
+/// another provider's model of the same name has a different price. A model that the book does not have under
+/// its dated name is looked up by the name without the date.
 pub(super) fn find<'a>(models: &'a Models, provider: Option<&str>, model: &str) -> Option<&'a ModelPrice> {
     let model = model.strip_prefix("models/").unwrap_or(model);
     match by_name(models, provider, model) {
@@ -41,7 +41,7 @@ fn by_name<'a>(models: &'a Models, given: Option<&str>, model: &str) -> Found<'a
         match (found, of_provider(models, &one, model)) {
             (_, Found::Nothing) => {}
             (Found::Nothing, this) => found = this,
-            // The call does not say which of two providers it was, and they do not agree.
+            // The call does not say which of the two providers it was, and their prices differ.
             (Found::Priced(price), Found::Priced(other)) if !price.costs_like(other) => {
                 return Found::Unpriced;
             }
@@ -50,7 +50,7 @@ fn by_name<'a>(models: &'a Models, given: Option<&str>, model: &str) -> Found<'a
         }
     }
     match (found, model.split_once('/')) {
-        // It has no prices of its own, and the model says who serves it.
+        // The gateway has no prices of its own, and the model names the provider.
         (Found::Nothing, Some((named, rest))) if provider::is_gateway(given) && !rest.is_empty() => {
             by_name(models, Some(named), rest)
         }
@@ -77,7 +77,7 @@ fn of_provider<'a>(models: &'a Models, one: &str, model: &str) -> Found<'a> {
     }
 }
 
-/// A call that names no provider: the entry of that very name, else the provider that its model names.
+/// A call that does not name a provider: the entry of exactly that name, otherwise the provider named in the model.
 fn without_provider<'a>(models: &'a Models, model: &str) -> Found<'a> {
     if let Some(found) = models.get(model) {
         return found.as_ref().map_or(Found::Unpriced, Found::Priced);
@@ -88,8 +88,8 @@ fn without_provider<'a>(models: &'a Models, model: &str) -> Found<'a> {
     }
 }
 
-/// The name of a model without the date of its snapshot: `gpt-5-2025-08-07`, `claude-haiku-4-5-20251001`,
-/// `…@20250929`, `…-latest`.
+/// A model's name without its snapshot date: `gpt-5-2025-08-07`, `claude-haiku-4-5-20251001`, `…@20250929`,
+/// `…-latest`.
 pub(super) fn undated(model: &str) -> Option<&str> {
     if let Some(name) = model.strip_suffix("-latest") {
         return Some(name);

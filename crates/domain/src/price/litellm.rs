@@ -15,18 +15,18 @@ use crate::decimal::Decimal;
 use crate::money::Usd;
 use crate::time::Timestamp;
 
-/// Keys of the map that are no models.
+/// Keys of the map that are not models.
 const RESERVED: [&str; 2] = ["sample_spec", "fallback_generalizations"];
 
-/// What one token of text has never cost, by far: more is a price of a million tokens, or of something else.
+/// Far more than one text token has ever cost: anything above is a price per million tokens, or for something else.
 const TOO_DEAR: Usd = Usd::from_units(1_000_000_000_000_000);
 
-/// How many names an entry may stand behind.
+/// The longest chain of aliases that is followed.
 const MAX_ALIASES: usize = 8;
 
-/// The models of a text, `None` for those that are named and stay unpriced, and what there is to say of it.
+/// The models of a text, with `None` for those that are named but unpriced, and notes about the text.
 pub(super) fn read(text: &str) -> Result<(Models, Notes), String> {
-    // A mark of the byte order is no JSON, and editors write it.
+    // A byte order mark is not valid JSON, but editors write it.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     if !text.trim_start().starts_with('{') {
         let is = if text.trim().is_empty() { "is empty" } else { "is no JSON object" };
@@ -75,14 +75,14 @@ fn problem(field: &str, value: &str, rule: impl Into<String>) -> Problem {
     Problem { field: field.to_owned(), value, rule: rule.into() }
 }
 
-/// One entry while it is read.
+/// One entry while it is being read.
 struct Entry<'a> {
     model: &'a str,
     notes: &'a mut Notes,
 }
 
 impl Entry<'_> {
-    /// Refuses what the text has twice: which of the two is meant nobody knows, and the dearer one may be.
+    /// Refuses duplicates: it is unclear which of the two is meant, and it may be the more expensive one.
     fn once(entries: &Entries<'_>, model: &str) -> Result<(), Problem> {
         match entries.twice(model) {
             None => Ok(()),
@@ -97,7 +97,7 @@ impl Entry<'_> {
         }
     }
 
-    /// The entry that this one is another name of.
+    /// The entry that this one is an alias of.
     fn target<'m, 'f>(&self, entries: &'m Entries<'f>) -> Result<Option<&'m Fields<'f>>, Problem> {
         let mut found = None;
         let mut at = entries.get(self.model);
@@ -177,7 +177,7 @@ impl Entry<'_> {
         Ok(Some(price))
     }
 
-    /// The rates of an entry: the standard ones, and those of service tiers, each readable or with its problem.
+    /// The rates of an entry: the standard ones and those of service tiers, each readable or with its problem.
     #[expect(
         clippy::type_complexity,
         reason = "two results of one pass; a type of their own would say no more"
@@ -215,7 +215,7 @@ impl Entry<'_> {
         Ok((standard, tiers))
     }
 
-    /// A price: a JSON number, or a text with one. Null is the same as absent.
+    /// A price: a JSON number, or a string containing one. Null is the same as absent.
     fn price(&mut self, name: &str, raw: &RawValue) -> Result<Option<Usd>, Problem> {
         let text = raw.get();
         if text == "null" {
@@ -233,9 +233,8 @@ impl Entry<'_> {
         Ok(Some(number.usd))
     }
 
-    /// `tiered_pricing: [{range: [lo, hi], …}]`: the tier with `lo < input ≤ hi`, the last one also above its
-    /// end. A first range from 0 holds for an empty input too. `None`: the list is about something else than
-    /// tokens.
+    /// `tiered_pricing: [{range: [lo, hi], …}]`: the tier with `lo < input ≤ hi`; the last one also applies
+    /// above its end. A first range from 0 also covers an empty input. `None`: the list is not about tokens.
     fn listed(&mut self, list: &RawValue, standard: &Given) -> Result<Option<Vec<Tier>>, Problem> {
         let of_list = |rule: &str| problem("tiered_pricing", "", rule);
         if list.get() == "null" {
@@ -289,7 +288,7 @@ impl Entry<'_> {
     }
 }
 
-/// The fields of an entry with their meaning; older spellings first, so that the newer ones count.
+/// The fields of an entry with their meaning; older spellings first, so that the newer ones override them.
 fn in_order<'f, 'a>(fields: &'f Fields<'a>) -> impl Iterator<Item = (&'f str, &'a RawValue, Field)> {
     let named = |(name, raw): (&'f String, &&'a RawValue)| (name.as_str(), *raw, meaning(name, raw));
     let mut all: Vec<(&str, &RawValue, Field)> = fields.iter().map(named).collect();
@@ -297,7 +296,7 @@ fn in_order<'f, 'a>(fields: &'f Fields<'a>) -> impl Iterator<Item = (&'f str, &'
     all.into_iter()
 }
 
-/// What a field says; those that are read by themselves are nothing here.
+/// The meaning of a field; fields that are read separately mean nothing here.
 fn meaning(name: &str, raw: &RawValue) -> Field {
     match name {
         "tiered_pricing" | "off_peak_pricing" | "price_confirmed" | "unpriced" => Field::Other,
@@ -305,7 +304,7 @@ fn meaning(name: &str, raw: &RawValue) -> Field {
     }
 }
 
-/// Refuses prices beside `alias_of`: which of the two are meant nobody knows, and the dearer ones may be.
+/// Refuses prices next to `alias_of`: it is unclear which are meant, and it may be the more expensive ones.
 fn no_prices_of_its_own(fields: &Fields<'_>) -> Result<(), Problem> {
     let of_both = ["tiered_pricing", "off_peak_pricing"];
     let own = in_order(fields)
@@ -314,7 +313,7 @@ fn no_prices_of_its_own(fields: &Fields<'_>) -> Result<(), Problem> {
     own.map_or(Ok(()), |(name, raw, _)| Err(problem(name, raw.get(), rule)))
 }
 
-/// Sets a rate. The same size of context, spelled in two ways, has one price.
+/// Sets a rate. One context size, spelled in two ways, must have one price.
 fn put(given: &mut Given, rate: &Rate, name: &str, usd: Option<Usd>) -> Result<(), Problem> {
     let Some(usd) = usd else { return Ok(()) };
     let rates = match rate.above {
@@ -329,7 +328,7 @@ fn put(given: &mut Given, rate: &Rate, name: &str, usd: Option<Usd>) -> Result<(
     Ok(())
 }
 
-/// A price or factor that changes nothing, whatever it is about.
+/// A price or factor without any effect, whatever it is about.
 fn is_nothing(raw: &RawValue) -> bool {
     matches!(raw.get(), "null" | "0" | "0.0" | "\"\"" | "false" | "{}" | "[]")
 }
@@ -338,7 +337,7 @@ fn text_of(fields: &Fields<'_>, name: &str) -> Option<String> {
     fields.get(name).and_then(|raw| serde_json::from_str::<String>(raw.get()).ok())
 }
 
-/// The bounds of a range: whole numbers in any spelling, the upper one open where it is null.
+/// The bounds of a range: whole numbers in any spelling; null leaves the upper one open.
 fn range(raw: &RawValue) -> Result<(u64, Option<u64>), &str> {
     let refused = |_| raw.get();
     let bounds: Vec<&RawValue> = serde_json::from_str(raw.get()).map_err(refused)?;
@@ -352,7 +351,7 @@ fn range(raw: &RawValue) -> Result<(u64, Option<u64>), &str> {
     }
 }
 
-/// What all prices are multiplied with in fast mode.
+/// The factor for all prices in fast mode.
 fn fast_multiplier(fields: &Fields<'_>) -> Result<Option<Decimal>, Problem> {
     let Some(raw) = fields.get("provider_specific_entry") else { return Ok(None) };
     let Ok(entry) = serde_json::from_str::<Fields<'_>>(raw.get()) else { return Ok(None) };
@@ -362,5 +361,5 @@ fn fast_multiplier(fields: &Fields<'_>) -> Result<Option<Decimal>, Problem> {
     factor.map(Some).map_err(|error| problem("provider_specific_entry.fast", text, error.to_string()))
 }
 
-/// The names of the fields of plain rates, for a message.
+/// The field names of plain rates, for a message.
 pub(super) const PLAIN: [&str; 5] = [INPUT, CACHED_INPUT, CACHE_WRITE, OUTPUT, REASONING];

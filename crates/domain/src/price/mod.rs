@@ -1,4 +1,4 @@
-//! Prices and what usage costs by them. Exact: read from the text of a number, kept as integers.
+//! Prices, and the cost of usage. Exact: read from the text of a number, kept as integers.
 
 mod aliases;
 mod cost;
@@ -31,20 +31,20 @@ use off_peak::OffPeak;
 use rates::Rates;
 use schedule::Schedule;
 
-/// The small book that ships with Tollgate, for the first run without a network: `config/prices.json`.
+/// The small book that ships with Tollgate, for a first run without a network: `config/prices.json`.
 pub const SHIPPED_PRICES: &str = include_str!("../../../../config/prices.json");
 
-/// Prices by the name of the model; `None`: it is named and stays unpriced.
+/// Prices by model name; `None`: the model is named but unpriced.
 type Models = BTreeMap<String, Option<ModelPrice>>;
 
-/// All prices as of one reading of a source. A clone shares them.
+/// All prices as of one reading of a source. Clones share them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PriceBook {
     version: String,
     models: Arc<Models>,
 }
 
-/// What decides about the price of a call, beside its tokens.
+/// What determines the price of a call, in addition to its tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Call<'a> {
     /// Who served it, by any of the provider's names.
@@ -53,12 +53,12 @@ pub struct Call<'a> {
     pub model: Option<&'a str>,
     /// The provider's tier that served it.
     pub service_tier: Option<&'a str>,
-    /// When it happened: some prices are those of an hour.
+    /// When it happened: some prices apply only at certain hours.
     pub at: Timestamp,
 }
 
 impl<'a> Call<'a> {
-    /// The call that usage tells of.
+    /// The call described by a usage event.
     #[must_use]
     pub fn of(usage: &'a UsageRecorded, at: Timestamp) -> Self {
         Self {
@@ -75,23 +75,23 @@ impl<'a> Call<'a> {
 pub(crate) struct ModelPrice {
     /// Who serves it.
     provider: Option<String>,
-    /// What it does: chat, embedding …
+    /// What it does: chat, embedding, …
     mode: Option<String>,
-    /// The rates without a condition, as the entry gives them.
+    /// The unconditional rates, as given by the entry.
     given: Rates,
-    /// What a call costs that no service tier served.
+    /// What a call without a service tier costs.
     standard: Schedule,
-    /// What calls of service tiers cost; `None`: it is not known.
+    /// What calls in service tiers cost; `None`: not known.
     service_tiers: BTreeMap<&'static str, Option<Schedule>>,
-    /// Rates of some hours, in place of the standard ones.
+    /// Rates for certain hours, replacing the standard ones.
     off_peak: Option<OffPeak>,
     /// When it was last compared with its sources.
     as_of: Option<Day>,
-    /// A person has said that the price is right, however unlikely it looks.
+    /// A person has confirmed that the price is right, however unlikely it looks.
     confirmed: bool,
 }
 
-/// A number of days before today, in words.
+/// An age in days, in words.
 #[must_use]
 pub fn days_ago(days: i32) -> String {
     match days {
@@ -102,13 +102,13 @@ pub fn days_ago(days: i32) -> String {
 }
 
 impl PriceBook {
-    /// What names the book that ships with Tollgate.
+    /// The name of the book that ships with Tollgate.
     pub const SHIPPED: &str = "shipped";
 
-    /// After how many days a book is too old to be taken without a warning.
+    /// The number of days after which a book is too old to be used without a warning.
     pub const OLD_AFTER_DAYS: i32 = 60;
 
-    /// The book that ships with Tollgate. It is read once in a process.
+    /// The book that ships with Tollgate. It is read once per process.
     #[must_use]
     pub fn shipped() -> Self {
         static BOOK: LazyLock<PriceBook> = LazyLock::new(|| {
@@ -121,12 +121,13 @@ impl PriceBook {
 
     /// Reads LiteLLM's `model_prices_and_context_window.json`.
     ///
-    /// An entry whose price is negative, no number, finer than is kept or conditional in a way that is not
-    /// known stays unpriced. That, and all else there is to say of the text, is returned beside the book.
+    /// An entry whose price is negative, not a number, more precise than can be kept, or conditional in an
+    /// unknown way is left unpriced. That, and everything else noteworthy about the text, is returned along
+    /// with the book.
     ///
     /// # Errors
     ///
-    /// [`InvalidPriceBook`] when the text is no JSON object of objects.
+    /// [`InvalidPriceBook`] if the text is not a JSON object of objects.
     pub fn from_litellm(text: &str, source_name: &str) -> Result<(Self, Notes), InvalidPriceBook> {
         let (models, notes) = litellm::read(text)
             .map_err(|message| InvalidPriceBook { source_name: source_name.to_owned(), message })?;
@@ -135,13 +136,13 @@ impl PriceBook {
         Ok((Self { version: format!("{source_name}@{hex}"), models: Arc::new(models) }, notes))
     }
 
-    /// Its version, as costs name it: the source and the first 12 hex digits of the SHA-256 of its text.
+    /// Its version, as referenced by costs: the source and the first 12 hex digits of the SHA-256 of its text.
     #[must_use]
     pub fn version(&self) -> &str {
         &self.version
     }
 
-    /// The last day on which an entry of it was compared with its sources, where entries say so (`as_of`).
+    /// The last day on which one of its entries was compared with its sources, if entries say so (`as_of`).
     #[must_use]
     pub fn as_of(&self) -> Option<Day> {
         self.models.values().flatten().filter_map(|price| price.as_of).max()
@@ -153,12 +154,12 @@ impl PriceBook {
         Some(now.day().0.saturating_sub(self.as_of()?.0).max(0))
     }
 
-    /// What to say of a book that nobody compared with its sources for too long.
+    /// A warning about a book that has not been compared with its sources for too long.
     #[must_use]
     pub fn too_old(&self, now: Timestamp) -> Option<String> {
         let _ = self.age_in_days(now).filter(|age| *age > Self::OLD_AFTER_DAYS)?;
         let (version, day, days) = (&self.version, self.as_of()?, Self::OLD_AFTER_DAYS);
-        // Reports have it, too: they must not become others at every midnight.
+        // Reports show this too, so the text must not change every midnight.
         Some(format!(
             "the prices {version} were last compared with their sources on {day}, more than {days} days ago: prices change, name a newer book with --prices"
         ))
@@ -176,8 +177,8 @@ impl PriceBook {
         self.len() == 0
     }
 
-    /// What these tokens cost: [`Cost::Unpriced`] where the model, its service tier, or the rate of a kind
-    /// that was used, is not known, or where the amount leaves the exact range.
+    /// What these tokens cost: [`Cost::Unpriced`] if the model, its service tier or a rate for a kind that
+    /// was used is not known, or if the amount is outside the exact range.
     #[must_use]
     pub fn cost(&self, call: Call<'_>, tokens: &TokenCounts) -> Cost {
         match self.find(call).and_then(|price| cost::of(price, call.service_tier, call.at, tokens)) {
@@ -186,9 +187,9 @@ impl PriceBook {
         }
     }
 
-    /// What a correction costs or gives back: the cost of the corrected usage less that of what was left of
-    /// it before, so that a correction across a tier's threshold reprices the whole request. It gives back no
-    /// more than all.
+    /// What a correction costs or refunds: the cost of the corrected usage minus the cost of what was left of
+    /// it before, so that a correction across a tier's threshold reprices the whole request. It never refunds
+    /// more than everything.
     #[must_use]
     pub fn adjustment_cost(&self, call: Call<'_>, original: &TokenCounts, correction: &TokenSums) -> Cost {
         let usd = self.find(call).and_then(|price| {
@@ -209,7 +210,7 @@ impl PriceBook {
 }
 
 impl ModelPrice {
-    /// The rates of a call. `None`: what its service tier costs is not known.
+    /// The rates of a call. `None`: the price of its service tier is not known.
     fn rates(&self, service_tier: Option<&str>, at: Timestamp, input: u64) -> Option<Rates> {
         let Some(tier) = service_tier.and_then(of_its_own) else {
             let rates = self.standard.rates(input);
@@ -217,19 +218,19 @@ impl ModelPrice {
             return Some(now.map_or(*rates, |now| rates.replaced_by(&now.rates)));
         };
         let find = |tier: &str| self.service_tiers.get(tier);
-        // Where nothing has the price of `fast`, it is another word for priority.
+        // If nothing has a price for `fast`, it is another word for priority.
         let schedule = find(&tier).or_else(|| if tier == "fast" { find("priority") } else { None });
         schedule?.as_ref().map(|schedule| *schedule.rates(input))
     }
 
-    /// Whether both cost the same, whoever serves them.
+    /// Whether both cost the same, whoever the provider is.
     fn costs_like(&self, other: &Self) -> bool {
         self.standard == other.standard
             && self.service_tiers == other.service_tiers
             && self.off_peak == other.off_peak
     }
 
-    /// Its dearest plain rate, with the field's name.
+    /// Its most expensive plain rate, with the field's name.
     fn dearest(&self) -> Option<(&'static str, Usd)> {
         let Rates { input, cached_input, cache_write, output, reasoning, .. } = self.given;
         let rates = [input, cached_input, cache_write, output, reasoning];
@@ -238,7 +239,7 @@ impl ModelPrice {
     }
 }
 
-/// The tier by the name that prices have for it, where it is not the standard one.
+/// The tier's name as used in prices, unless it is the standard one.
 fn of_its_own(service_tier: &str) -> Option<String> {
     let plain = service_tier.trim().to_ascii_lowercase().replace(['-', ' '], "_");
     let tier = plain.strip_prefix("on_demand_").unwrap_or(&plain);

@@ -1,4 +1,4 @@
-//! What there is to say of a price book: what was left out, what was taken for what, what is doubtful.
+//! Notes on a price book: what was left out, what was converted, what is doubtful.
 
 use std::fmt;
 
@@ -12,7 +12,7 @@ pub struct InvalidPriceBook {
     pub message: String,
 }
 
-/// What was left out of a book; usage that needs it stays `unpriced`.
+/// Something that was left out of a book; usage that needs it stays `unpriced`.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("price of `{model}`: {field} `{value}`: {rule}; {stays}")]
 pub struct PriceProblem {
@@ -22,13 +22,13 @@ pub struct PriceProblem {
     pub field: String,
     /// Its value.
     pub value: String,
-    /// The rule it breaks.
+    /// The rule it violates.
     pub rule: String,
-    /// What has no price because of it.
+    /// What is left without a price because of it.
     pub stays: Stays,
 }
 
-/// What a bad field leaves without a price.
+/// What an invalid field leaves without a price.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Stays {
     /// All calls of the model.
@@ -52,11 +52,11 @@ impl fmt::Display for Stays {
 pub struct OtherUnit {
     /// Which model.
     pub model: String,
-    /// What the book says it does.
+    /// What it does, according to the book.
     pub mode: String,
 }
 
-/// A price whose text is a binary float in full, and the decimal that was taken for it.
+/// A price written as a binary float in full, and the decimal that was used for it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("price of `{model}`: {field} `{text}` is a binary float written in full: taken as {taken}")]
 pub struct Taken {
@@ -64,28 +64,28 @@ pub struct Taken {
     pub model: String,
     /// Which field.
     pub field: String,
-    /// As it is written.
+    /// The text as written.
     pub text: String,
-    /// As it counts.
+    /// The decimal that was used.
     pub taken: String,
 }
 
-/// A price that is used, and hard to believe.
+/// A price that is used but hard to believe.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("price of `{model}` is hard to believe: {why}")]
 pub struct Doubt {
     /// Which model.
     pub model: String,
-    /// What speaks against it.
+    /// Why it is hard to believe.
     pub why: String,
 }
 
-/// All there is to say of one reading of a book.
+/// All notes on one reading of a book.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Notes {
     /// Prices that were left out.
     pub left_out: Vec<PriceProblem>,
-    /// Prices that were taken for another decimal than their text.
+    /// Prices for which a decimal other than their text was used.
     pub taken: Vec<Taken>,
     /// Prices that are hard to believe.
     pub doubts: Vec<Doubt>,
@@ -93,12 +93,12 @@ pub struct Notes {
     pub other_units: Vec<OtherUnit>,
 }
 
-/// How many notes of a kind stand in a start's warnings; all of them are in `tollgate config check --prices`.
+/// How many notes of a kind the startup warnings include; `tollgate config check --prices` shows them all.
 const SHOWN: usize = 20;
 
 impl Notes {
-    /// What whoever starts a ledger with this book should know: every price that was left out, and the first
-    /// of the others.
+    /// What someone starting a ledger with this book should know: every price that was left out, and the
+    /// first few of the others.
     #[must_use]
     pub fn warnings(&self) -> Vec<String> {
         let mut warnings: Vec<String> = self.left_out.iter().map(ToString::to_string).collect();

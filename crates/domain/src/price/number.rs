@@ -1,28 +1,28 @@
-//! A price out of the text of a number: exact where the text is exact, and said so where a binary float stood between.
+//! Reads a price from the text of a number: exact if the text is exact, with a note if it was a binary float.
 
 use crate::money::{MoneyError, USD_PLACES, Usd};
 
-/// Significant digits that a double always keeps; further ones are noise of its binary form.
+/// Significant digits that a double always preserves; any further ones are noise of its binary form.
 const DOUBLE_DIGITS: usize = 15;
 
-/// Significant digits that have to be left of a price that 18 decimal places cannot hold in full.
+/// Significant digits that must remain of a price that 18 decimal places cannot hold in full.
 const LEFT_DIGITS: usize = 10;
 
-/// Digits and exponents beyond these are no price.
+/// Texts with digits or exponents beyond this are not prices.
 const MOST_DIGITS: usize = 2_000;
 
-/// A price as it was read.
+/// A price, as read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Number {
     /// The amount.
     pub(super) usd: Usd,
-    /// The decimal that was taken for the text, where it is another one.
+    /// The decimal that was used for the text, if it differs.
     pub(super) taken: Option<String>,
 }
 
-/// Reads a price. A text that fits is taken digit by digit. One that does not, because a program wrote a
-/// binary float in full, is the decimal of the 15 digits that a double keeps, which is the shortest of that
-/// float. Where even those are too many, as of a third, they are rounded up at the 18th place.
+/// Reads a price. A text that fits is read digit by digit. One that does not fit, because a program wrote a
+/// binary float in full, becomes the decimal of the 15 digits that a double preserves, which is the shortest
+/// form of that float. If even those are too many, as for a third, they are rounded up at the 18th place.
 pub(super) fn read(text: &str) -> Result<Number, String> {
     let error = match text.parse::<Usd>() {
         Ok(usd) => return Ok(Number { usd, taken: None }),
@@ -44,7 +44,7 @@ pub(super) fn read(text: &str) -> Result<Number, String> {
     usd.map(|usd| Number { usd, taken: Some(usd.to_string()) }).ok_or_else(|| error.to_string())
 }
 
-/// A decimal: its significant digits, and how many of them stand behind the point.
+/// A decimal: its significant digits, and how many of them are after the decimal point.
 #[derive(Clone, Debug)]
 struct Digits {
     negative: bool,
@@ -68,7 +68,7 @@ impl Digits {
         Some(Self { negative, digits, places })
     }
 
-    /// The first digits, rounded to the nearest or up.
+    /// The first digits, rounded to nearest or up.
     fn kept(&self, count: usize, up: bool) -> Option<Self> {
         let first: u64 = self.digits.get(..count)?.parse().ok()?;
         let rest = self.digits.get(count..)?;
@@ -120,7 +120,8 @@ mod tests {
     }
 
     proptest! {
-        /// What stands behind the 15th digit of a price that is written in full is taken off, below and above it.
+        /// Digits after the 15th are dropped from a price that is written in full, whether they are below or
+        /// above it.
         #[test]
         fn noise_behind_the_digits_of_a_double_is_taken_off(price in 1_u64..1_000_000, places in 9_u32..13, noise in 1_u32..40, zeros in 0_usize..30) {
             let exact: Usd = format!("{price}e-{places}").parse().unwrap();

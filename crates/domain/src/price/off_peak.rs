@@ -1,4 +1,4 @@
-//! Rates that hold at some hours of some days.
+//! Rates that apply at certain hours of certain days.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use crate::time::Timestamp;
 
 const DAY_MINUTES: i64 = 24 * 60;
 
-/// Zones that are the same number of minutes ahead of UTC all year, and have been since there are prices of tokens.
+/// Zones with the same UTC offset, in minutes, all year, ever since token prices have existed.
 const FIXED_ZONES: [(&str, i64); 9] = [
     ("UTC", 0),
     ("Etc/UTC", 0),
@@ -28,22 +28,22 @@ const FIXED_ZONES: [(&str, i64); 9] = [
 
 const WEEKDAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
 
-/// Rates of hours.
+/// Rates by hour.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct OffPeak {
     pub(super) rates: Rates,
     windows: Vec<Window>,
-    /// What the zone that weekdays are counted in is ahead of UTC, in minutes.
+    /// How many minutes the zone used for weekdays is ahead of UTC.
     ahead: i64,
 }
 
 /// Minutes of a UTC day, on some weekdays.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Window {
-    /// One bit a weekday, Monday the lowest.
+    /// One bit per weekday, Monday lowest.
     days: u8,
     from: i64,
-    /// Not in the window. At or before `from`: on the next day.
+    /// Exclusive. At or before `from`: on the next day.
     to: i64,
 }
 
@@ -52,7 +52,7 @@ impl OffPeak {
     ///
     /// # Errors
     ///
-    /// The rule that it breaks.
+    /// The rule that was violated.
     pub(super) fn read(raw: &RawValue) -> Result<Self, String> {
         let fields: BTreeMap<String, &RawValue> =
             serde_json::from_str(raw.get()).map_err(|_| "must be an object".to_owned())?;
@@ -107,7 +107,7 @@ impl OffPeak {
         Ok(())
     }
 
-    /// Whether its rates hold at a time. The weekday is that of the time itself, in the zone of the weekdays.
+    /// Whether its rates apply at a time. The weekday is that of the time itself, in the zone used for weekdays.
     pub(super) fn holds(&self, at: Timestamp) -> bool {
         let minutes = at.micros().div_euclid(60_000_000);
         let minute = minutes.rem_euclid(DAY_MINUTES);
@@ -178,7 +178,7 @@ mod tests {
                 {"hours_utc": "00:00-00:00", "weekdays": [6, "sunday"]}]}"#,
         )
         .unwrap();
-        // 2026-11-27 is a Friday; in Shanghai it is Saturday from 16:00 UTC on.
+        // 2026-11-27 is a Friday; in Shanghai it is Saturday from 16:00 UTC.
         for (at, holds) in [
             ("2026-11-27T00:59:59Z", true),
             ("2026-11-27T01:00:00Z", false),

@@ -1,4 +1,4 @@
-//! Prices that are hard to believe: told to people, and used all the same.
+//! Prices that are hard to believe: reported to people, but used anyway.
 
 use std::collections::BTreeMap;
 
@@ -7,13 +7,13 @@ use super::notes::Doubt;
 use super::{ModelPrice, find};
 use crate::money::Usd;
 
-/// How far a price may be off the median of its model's prices elsewhere.
+/// How many times a price may be above or below the median of the same model's prices elsewhere.
 const FAR: i128 = 20;
 
-/// How many prices of a model have to be known for that.
+/// How many prices of a model must be known for that.
 const ENOUGH: usize = 3;
 
-/// How far output may cost less than input.
+/// How many times cheaper than input output may be.
 const FAR_BELOW: i128 = 10;
 
 /// The prices that are hard to believe, by model.
@@ -37,7 +37,7 @@ pub(super) fn doubts(models: &Models) -> Vec<Doubt> {
     doubts
 }
 
-/// A model by its name alone, whoever serves it and of whatever date.
+/// A model by its name alone, regardless of provider and date.
 fn family(name: &str) -> &str {
     let model = name.rsplit_once('/').map_or(name, |(_, model)| model);
     find::undated(model).unwrap_or(model)
@@ -78,7 +78,7 @@ fn doubt(price: &ModelPrice, family: &[&ModelPrice]) -> Option<String> {
     None
 }
 
-/// The lower one in the middle.
+/// The median; the lower of the two middle values.
 fn median(sorted: &[Usd]) -> Option<Usd> {
     sorted.get(sorted.len().saturating_sub(1) / 2).copied()
 }

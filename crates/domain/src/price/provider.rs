@@ -1,8 +1,8 @@
-//! Who serves a model, by all the names that calls and price books have for it.
+//! Who serves a model, under all the names that calls and price books use.
 
-/// Names that calls use, with those that price books know the same provider by. Names are compared in lower
-/// case, with `_` for any of `.`, `-` and space. More than one: the call does not say which of them, and they
-/// have to agree.
+/// Names used in calls, and the names that price books use for the same provider. Names are compared in lower
+/// case, with `_` for any of `.`, `-` and space. More than one: the call does not say which of them, and
+/// their prices have to agree.
 const NAMES: [(&str, &[&str]); 41] = [
     // OpenTelemetry's `gen_ai.provider.name`, and the older `gen_ai.system`.
     ("aws_bedrock", &["bedrock"]),
@@ -49,20 +49,20 @@ const NAMES: [(&str, &[&str]); 41] = [
     ("zhipu", &["zai"]),
 ];
 
-/// Gateways that charge nothing themselves: calls through them cost what the provider that their model names asks for.
+/// Gateways that charge nothing themselves: a call through them costs what the provider named by the model charges.
 const GATEWAYS: [&str; 3] = ["litellm", "litellm_proxy", "lite_llm"];
 
-/// Endings that say which interface of a provider was called.
+/// Suffixes that say which interface of a provider was called.
 const INTERFACES: [&str; 6] =
     ["_chat", "_responses", "_messages", "_completion", "_completions", "_embedding"];
 
-/// Providers that price books have under several names, each with its own ending.
+/// Providers that price books list under several names, each with its own suffix.
 const FAMILIES: [&str; 2] = ["fireworks_ai", "vertex_ai"];
 
-/// Providers whose name begins like another one's and who have prices of their own.
+/// Providers whose name begins like another's but who have their own prices.
 const OF_THEIR_OWN: [&str; 5] = ["azure_ai", "bedrock_mantle", "meta_llama", "github_copilot", "amazon_nova"];
 
-/// A name in one spelling.
+/// A name in normalized spelling.
 pub(super) fn plain(name: &str) -> String {
     let same = |letter: char| {
         if matches!(letter, '.' | '-' | ' ' | '/') { '_' } else { letter.to_ascii_lowercase() }
@@ -70,12 +70,12 @@ pub(super) fn plain(name: &str) -> String {
     name.trim().chars().map(same).collect()
 }
 
-/// Whether a call's provider only passes it on.
+/// Whether a call's provider only forwards it.
 pub(super) fn is_gateway(name: &str) -> bool {
     GATEWAYS.contains(&plain(name).as_str())
 }
 
-/// The providers of price books that a call's provider may be.
+/// The providers of price books that a call's provider may refer to.
 pub(super) fn of_call(name: &str) -> Vec<String> {
     let name = plain(name);
     let known = |name: &str| NAMES.iter().find(|(theirs, _)| *theirs == name).map(|(_, ours)| *ours);
@@ -92,8 +92,8 @@ pub(super) fn of_call(name: &str) -> Vec<String> {
     }
 }
 
-/// Whether an entry of a price book belongs to a provider: it is the same, or one of its family, which is the
-/// part before `_` or `-` (`bedrock_converse`, `vertex_ai-language-models`, `text-completion-openai`).
+/// Whether an entry of a price book belongs to a provider: it has the same name or one of its family, which
+/// is the part before `_` or `-` (`bedrock_converse`, `vertex_ai-language-models`, `text-completion-openai`).
 pub(super) fn is_of(entry: &str, provider: &str) -> bool {
     let entry = plain(entry);
     let entry = entry.strip_prefix("text_completion_").unwrap_or(&entry);

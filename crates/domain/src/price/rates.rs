@@ -1,16 +1,16 @@
-//! The rates of an entry, with every rule of what stands in for one that is not given.
+//! The rates of an entry, with all the rules for substituting those that are not given.
 
 use super::fields::Kind;
 use crate::decimal::Decimal;
 use crate::money::Usd;
 
-/// USD per token of each kind. As read: `None` is not given. As [resolved](Rates::resolved): `None` is not
-/// known, and usage that has such tokens stays unpriced.
+/// USD per token of each kind. As read, `None` is not given. As [resolved](Rates::resolved), `None` is not
+/// known, and usage with such tokens stays unpriced.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Rates {
     pub(super) input: Option<Usd>,
     pub(super) cached_input: Option<Usd>,
-    /// Of writes that the cache keeps for minutes.
+    /// For writes that the cache keeps for minutes.
     pub(super) cache_write: Option<Usd>,
     pub(super) cache_write_1h: Option<Usd>,
     pub(super) output: Option<Usd>,
@@ -35,9 +35,9 @@ impl Rates {
         *self == Self::default()
     }
 
-    /// With what stands in for rates that are not given. A source without a rate for a cache or for reasoning
-    /// bills those tokens as plain ones of their side. One that has a price for writes and none for an hour
-    /// has not said what that costs.
+    /// With substitutes for rates that are not given. A source without a rate for a cache or for reasoning
+    /// bills those tokens like plain ones of the same side. A source with a price for writes but none for an
+    /// hour has not said what an hour costs.
     pub(super) fn resolved(self) -> Self {
         Self {
             cached_input: self.cached_input.or(self.input),
@@ -52,20 +52,21 @@ impl Rates {
         }
     }
 
-    /// The rates as given from a larger context on: those of the tier, and of the one below for what it does not name.
+    /// The rates given from a larger context on: those of the tier, with the tier below for any that it does
+    /// not name.
     pub(super) fn under(self, tier: Self) -> Self {
         Self {
             input: tier.input.or(self.input),
             cached_input: tier.cached_input.or(self.cached_input),
             cache_write: tier.cache_write.or(self.cache_write),
-            // A dearer write that lives for minutes leaves the price of the longer one open.
+            // A more expensive write that lives for minutes leaves the price of the longer one unknown.
             cache_write_1h: tier.cache_write_1h.or(if tier.cache_write.is_some() {
                 None
             } else {
                 self.cache_write_1h
             }),
             output: tier.output.or(self.output),
-            // Reasoning is output: it does not become cheaper than that by being left out.
+            // Reasoning is output: omitting its rate does not make it cheaper.
             reasoning: tier.reasoning.or(match (tier.output, self.reasoning) {
                 (Some(output), Some(reasoning)) => Some(output.max(reasoning)),
                 (_, reasoning) => reasoning,
@@ -73,7 +74,7 @@ impl Rates {
         }
     }
 
-    /// The rates of one of the listed ranges: nothing but the output's comes from outside of it.
+    /// The rates of one of the listed ranges: only the output rate can come from outside of it.
     pub(super) fn listed(self, base: &Self) -> Self {
         let output = self.output.or(base.output);
         let reasoning = self.reasoning.or(if self.output.is_none() { base.reasoning } else { None });
@@ -84,7 +85,7 @@ impl Rates {
         all
     }
 
-    /// The rates of a service tier: what the standard one has a price for, and this one has not, is not known.
+    /// The rates of a service tier: a price that the standard tier has but this one lacks is not known.
     pub(super) fn in_service_tier(self, standard: &Self) -> Self {
         let plain = |own: Option<Usd>, theirs: Option<Usd>, plain| {
             own.or(if theirs.is_some() { None } else { plain })
@@ -102,8 +103,8 @@ impl Rates {
         }
     }
 
-    /// These rates where the standard schedule has others from a context size on: only those that this tier
-    /// has there too.
+    /// These rates where the standard schedule has different ones from a context size on: only those that
+    /// this tier also has there.
     pub(super) fn only_where(self, own: &Self, standard: &Self) -> Self {
         let known = |rate: Option<Usd>, own: Option<Usd>, theirs: Option<Usd>| {
             if own.is_none() && theirs.is_some() { None } else { rate }
@@ -118,7 +119,7 @@ impl Rates {
         }
     }
 
-    /// All rates times a factor; one that would have to be rounded is not known.
+    /// All rates times a factor; a result that would have to be rounded is not known.
     pub(super) fn times(self, factor: Decimal) -> Self {
         let times = |rate: Option<Usd>| {
             let product = rate?.units().checked_mul(i128::from(factor.mantissa()))?;
@@ -135,7 +136,7 @@ impl Rates {
         }
     }
 
-    /// These resolved rates while cheaper or dearer ones of the hour hold.
+    /// These resolved rates while cheaper or more expensive ones for the hour apply.
     pub(super) fn replaced_by(self, now: &Self) -> Self {
         let reasoning = if self.reasoning == self.output { now.output } else { None };
         Self {

@@ -5,27 +5,27 @@ use std::collections::BTreeMap;
 use super::rates::Rates;
 use crate::decimal::Decimal;
 
-/// Resolved rates, and others from context sizes on.
+/// Resolved rates, and different ones above certain context sizes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Schedule {
-    /// The rates that hold unless a tier does.
+    /// The rates that apply unless a tier does.
     base: Rates,
     /// Rates for large contexts, by ascending threshold.
     tiers: Vec<Tier>,
 }
 
-/// Rates for requests whose whole input is above a threshold. They hold for all tokens of such a request.
+/// Rates for requests whose total input is above a threshold. They apply to all tokens of such a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Tier {
     /// Input tokens of the request.
     pub(super) threshold: u64,
-    /// Whether the threshold itself belongs to the tier (xAI) or only what is above it (all others).
+    /// Whether the threshold itself belongs to the tier (xAI) or only what is above it (everyone else).
     pub(super) inclusive: bool,
     /// Its rates.
     pub(super) rates: Rates,
 }
 
-/// Rates as an entry gives them: without a condition, and above context sizes.
+/// Rates as given by an entry: unconditional, and above context sizes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Given {
     pub(super) base: Rates,
@@ -50,12 +50,12 @@ impl Schedule {
         Self { tiers: tiers.collect(), base: given.base.resolved() }
     }
 
-    /// Tiers by a list of ranges.
+    /// Tiers from a list of ranges.
     pub(super) fn listed(base: Rates, tiers: Vec<Tier>) -> Self {
         Self { base: base.resolved(), tiers }
     }
 
-    /// The schedule of a service tier beside the standard one.
+    /// The schedule of a service tier, based on the standard one.
     pub(super) fn of_service_tier(
         given: &Given,
         standard: &Given,
@@ -73,7 +73,7 @@ impl Schedule {
                     reached = reached.under(*own).only_where(own, &theirs);
                     reached.in_service_tier(&standard.base)
                 }
-                // The standard price changes here, and what becomes of this one is not said.
+                // The standard price changes here, and what this one becomes is not stated.
                 None => Rates::default(),
             };
             Tier { threshold, inclusive, rates }

@@ -34,13 +34,13 @@ fn book() -> (PriceBook, Notes) {
     PriceBook::from_litellm(BOOK, "test").unwrap()
 }
 
-/// A call of provider and model, each left out where it is empty.
+/// A call of provider and model, each omitted if empty.
 fn call<'a>(provider: &'a str, model: &'a str) -> Call<'a> {
     let given = |text: &'a str| Some(text).filter(|text| !text.is_empty());
     Call { provider: given(provider), model: given(model), service_tier: None, at: Timestamp::default() }
 }
 
-/// `[provider/]model input cached write output reasoning | cost`; provider and model are parted by a colon.
+/// `[provider/]model input cached written output reasoning | cost`; provider and model are separated by a colon.
 #[test]
 fn costs_to_the_last_digit() {
     let (book, _) = book();

@@ -1,4 +1,4 @@
-//! From a command and the state of its task to the events it causes, or to the rule that refuses it.
+//! From a command and the state of its task to the events it causes, or the rule that refuses it.
 
 use super::{Rejection, TaskStage, TaskState};
 use crate::config::UnknownPhase;
@@ -23,8 +23,8 @@ impl<E: Into<TaskEvent>> From<E> for Decided {
     }
 }
 
-/// Decides a command. It is the event that it asks for, without what only the decision knows: the attempt,
-/// what the importance was.
+/// Decides a command. A command is the event that it asks for, without what only the decision knows: the
+/// attempt, the previous importance.
 ///
 /// # Errors
 ///
@@ -54,13 +54,14 @@ pub fn decide(state: &TaskState, command: TaskEvent) -> Result<Decided, Rejectio
             Ok(command.into())
         }
         TaskEvent::ImportanceChanged(changed) => change_importance(state, changed),
-        // Also of a closed task: whether the rules were right is often seen late.
+        // Also for a closed task: whether the rules were right often becomes clear only later.
         TaskEvent::TaskMarked(_) if state.judged < Some(Verdict::Warn) => Err(Rejection::TaskNotStopped),
         TaskEvent::TaskMarked(_) => Ok(command.into()),
     }
 }
 
-/// Whoever names what it was has seen the task; if that is not what it is, someone else was faster.
+/// A command that names the previous importance is based on what its author saw; if it differs now, someone
+/// else was faster.
 fn change_importance(state: &TaskState, changed: ImportanceChanged) -> Result<Decided, Rejection> {
     must_be_open(state)?;
     let current = state.importance.unwrap_or_default();
@@ -108,7 +109,7 @@ fn end(state: &TaskState, asked: &PhaseEnded) -> Result<Decided, Rejection> {
     Ok(decided)
 }
 
-/// Closing a task in mid-phase ends that phase too: no execution stays open for ever.
+/// Closing a task mid-phase also ends that phase: no execution stays open forever.
 fn close(state: &TaskState, closed: TaskClosed) -> Decided {
     let mut decided = Decided::from(closed);
     if let Some(active) = &state.active {

@@ -5,11 +5,11 @@ use crate::event::{EventBody, GateEvent, OverrideScope, TaskEvent};
 use crate::metadata::LimitOverride;
 use crate::phase::Phase;
 
-/// Folds one event into the state. Facts leave it as it is, but for the verdicts of the gate.
+/// Folds one event into the state. Facts leave it unchanged, except for verdicts of the gate.
 pub fn evolve(state: &mut TaskState, event: &EventBody) {
     match event {
         EventBody::Task(event) => apply(state, event),
-        // The one fact that a decision depends on. It only ever rises, so a decision that has seen it stays right.
+        // The one fact that a decision depends on. It only ever rises, so a decision based on it stays right.
         EventBody::Gate(GateEvent::GateDecided(decided)) if !decided.stale => {
             state.judged = state.judged.max(Some(decided.ruled));
         }
@@ -22,7 +22,7 @@ pub fn evolve(state: &mut TaskState, event: &EventBody) {
     }
 }
 
-/// Folds one event of its own subject into the state.
+/// Folds one event of the task subject into the state.
 pub fn apply(state: &mut TaskState, event: &TaskEvent) {
     match event {
         TaskEvent::TaskOpened(opened) => {

@@ -5,6 +5,7 @@ mod evolve;
 mod rejection;
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
@@ -18,34 +19,35 @@ use crate::limits::TaskLimits;
 use crate::metadata::Enforcement;
 use crate::phase::{Advance, ExecutionId, Phase};
 use crate::tier::Importance;
+use crate::words::Word;
 
-/// What decisions about a task depend on: the fold of its decisions, and of what the gate said.
+/// What decisions about a task depend on: the fold of its decisions and of the gate's verdicts.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TaskState {
-    /// Where in its life it is.
+    /// Its stage of life.
     pub stage: TaskStage,
-    /// Its limits since it was opened, overrides applied.
+    /// Its limits since it was opened, with overrides applied.
     pub limits: Option<Box<TaskLimits>>,
-    /// Its importance now. The limits follow from the one it was opened with, which they hold.
+    /// Its current importance. The limits follow from the importance at opening, which they record.
     pub importance: Option<Importance>,
     /// Whether the gate may block it.
     pub enforcement: Enforcement,
-    /// The execution that runs.
+    /// The running execution.
     pub active: Option<ExecutionId>,
-    /// The latest attempt of each phase that began.
+    /// The latest attempt of each phase that has started.
     pub attempts: BTreeMap<Phase, u32>,
-    /// Phases of which an execution ended, in the order of their first end.
+    /// Phases with an ended execution, in the order of their first end.
     pub completed: Vec<Phase>,
-    /// Advances whose block a person set aside.
+    /// Advances for which a person set the block aside.
     pub passes: Vec<Advance>,
-    /// The worst that the rules of the gate said of it, whatever the rollout made of that; `None`: it was never asked.
+    /// The most severe ruling of the gate so far, before rollout; `None`: the gate was never asked.
     pub judged: Option<Verdict>,
 }
 
-/// Where in its life a task is.
+/// A task's stage of life.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum TaskStage {
-    /// Made by usage or an import, not opened: no limits, never blocked.
+    /// Created by usage or an import, not opened: no limits, never blocked.
     #[default]
     Implicit,
     /// Opened.
@@ -55,13 +57,38 @@ pub enum TaskStage {
 }
 
 impl TaskStage {
-    /// The word that answers use.
+    /// The names, in order.
+    pub const NAMES: &[&'static str] = &["implicit", "open", "completed", "cancelled", "abandoned"];
+
+    /// The word used in answers.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Implicit => "implicit",
             Self::Open => "open",
             Self::Closed(outcome) => outcome.as_str(),
+        }
+    }
+}
+
+impl fmt::Display for TaskStage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl Word for TaskStage {
+    const NAMES: &'static [&'static str] = Self::NAMES;
+
+    fn as_str(self) -> &'static str {
+        Self::as_str(self)
+    }
+
+    fn from_word(word: &str) -> Option<Self> {
+        match word {
+            "implicit" => Some(Self::Implicit),
+            "open" => Some(Self::Open),
+            _ => TaskOutcome::from_word(word).map(Self::Closed),
         }
     }
 }

@@ -10,13 +10,13 @@ pub enum Rejection {
     /// The task was never opened.
     #[error("the task is not open: open it first")]
     TaskNotOpen,
-    /// The task is open already, by another event.
+    /// The task was already opened by another event.
     #[error("the task is already open: close it first, or use another task id")]
     TaskAlreadyOpen,
     /// The task is closed.
     #[error("the task is closed ({0}): open another one")]
     TaskClosed(&'static str),
-    /// One phase of a task is active at a time.
+    /// Only one phase of a task can be active at a time.
     #[error("phase already active: {0} has not ended; end it before another starts")]
     PhaseAlreadyActive(ExecutionId),
     /// The phase to end is not the active one.
@@ -35,28 +35,28 @@ pub enum Rejection {
         /// The ledger's active execution.
         active: ExecutionId,
     },
-    /// The importance that the command starts from is not the task's.
+    /// The importance that the command starts from is not the task's importance.
     #[error(
         "importance mismatch: the task is of {current} importance, not {asked}: look at it again, or leave `from` out"
     )]
     ImportanceMismatch {
         /// The importance in the command.
         asked: Importance,
-        /// The ledger's.
+        /// The ledger's importance.
         current: Importance,
     },
-    /// The task has that importance already.
+    /// The task already has that importance.
     #[error("the task is of {0} importance already: nothing to change")]
     ImportanceUnchanged(Importance),
-    /// The gate has neither warned of the task nor blocked it.
+    /// The gate has neither warned about the task nor blocked it.
     #[error("the gate has neither warned of the task nor blocked it: there is nothing to judge")]
     TaskNotStopped,
-    /// The gate blocks the task, and the config has such commands refused.
+    /// The gate blocks the task, and the config says to refuse such commands.
     #[error(
         "the gate blocks the task before {0}, and `stop_loss.on_bypass` is `refuse`: ask it again once there is a reason to, or have a person set the block aside"
     )]
     Blocked(Advance),
-    /// The phase is none of the task's.
+    /// The phase is not one of the task's.
     #[error(transparent)]
     UnknownPhase(#[from] UnknownPhase),
 }

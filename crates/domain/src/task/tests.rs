@@ -35,7 +35,7 @@ fn follow(state: &mut TaskState, decided: &Decided) {
     }
 }
 
-/// Takes a step that was before: `gate VERDICT [stale]`, or a command that is accepted.
+/// Applies an earlier step: `gate VERDICT [stale]`, or a command that is accepted.
 fn take(state: &mut TaskState, step: &str) {
     let words: Vec<&str> = step.split_whitespace().collect();
     if let ["gate", ruled, ref how @ ..] = words[..] {

@@ -1,4 +1,4 @@
-//! Checked access to the fields of a file: each takes what is right and notes what is wrong, then goes on.
+//! Checked access to the fields of a file: reads what is valid, notes what is not, and continues.
 
 use std::str::FromStr;
 
@@ -10,18 +10,18 @@ use crate::nearest;
 /// Reads fields and collects the problems of all of them.
 #[derive(Debug, Default)]
 pub struct Fields {
-    /// What was wrong so far, in the order of the reading.
+    /// The problems so far, in reading order.
     pub problems: Vec<ConfigProblem>,
 }
 
 impl Fields {
-    /// Notes what is wrong with a field's value.
+    /// Records a problem with a field's value.
     pub fn problem(&mut self, field: &str, value: &str, rule: impl Into<String>) {
         let value = value.to_owned();
         self.problems.push(ConfigProblem { field: field.to_owned(), value, rule: rule.into() });
     }
 
-    /// Notes that a value is of the wrong kind.
+    /// Records that a value has the wrong type.
     pub fn wrong_type(&mut self, field: &str, node: &Node, expected: &str) {
         let rule = format!("must be {expected}, is {}", node.kind());
         self.problem(field, &node.shown(), rule);
@@ -53,7 +53,7 @@ impl Fields {
         Section { field, entries: &[] }
     }
 
-    /// A decimal number from 0, exact.
+    /// A non-negative decimal number, exact.
     pub fn decimal(&mut self, field: &str, node: &Node) -> Option<Decimal> {
         let Node::Number(text) = node else {
             self.wrong_type(field, node, "a number");
@@ -140,7 +140,7 @@ impl Fields {
     }
 }
 
-/// A mapping and where it stands.
+/// A mapping and its path.
 #[derive(Debug)]
 pub struct Section<'a> {
     field: String,
@@ -148,14 +148,14 @@ pub struct Section<'a> {
 }
 
 impl<'a> Section<'a> {
-    /// The value of a key, if it is there and not empty, with its full path.
+    /// The value of a key, if present and not empty, with its full path.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<(String, &'a Node)> {
         let (_, node) = self.entries.iter().find(|(name, node)| name == key && *node != Node::Null)?;
         Some((join(&self.field, key), node))
     }
 
-    /// All entries in the order of the file, each with its full path.
+    /// All entries in file order, each with its full path.
     pub fn iter(&self) -> impl Iterator<Item = (String, &'a str, &'a Node)> {
         let field = self.field.clone();
         self.entries.iter().map(move |(key, node)| (join(&field, key), key.as_str(), node))

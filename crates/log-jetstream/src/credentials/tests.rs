@@ -1,4 +1,4 @@
-//! Tables for flags, files and what is shown of secrets.
+//! Tables for flags, files and how secrets are displayed.
 
 use std::os::unix::fs::PermissionsExt;
 

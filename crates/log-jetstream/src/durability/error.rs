@@ -1,18 +1,18 @@
-//! A durability class that cannot be given.
+//! A durability class that cannot be provided.
 
 use tollgate_log::contract::Durability;
 
-/// A class was asked for that is not so, or that nothing shows.
+/// A class was requested that does not hold, or for which there is no evidence.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("durability {asked} was asked for of {place}, {}", listed(findings, *contradicted, *asked))]
 pub struct DurabilityError {
     /// The log.
     pub place: String,
-    /// What was asked for.
+    /// The class that was requested.
     pub asked: Durability,
-    /// Whether something says that it is not so. Otherwise the operator's word would do.
+    /// Whether there is evidence against it. Otherwise a declaration by the operator would be enough.
     pub contradicted: bool,
-    /// What was looked at and what it said.
+    /// What was checked, and the result.
     pub findings: Vec<String>,
 }
 

@@ -1,10 +1,9 @@
-//! What an acknowledgement of the server is worth, and how that is known.
+//! What an acknowledgement of the server guarantees, and how that is known.
 //!
-//! A stock server acknowledges before it syncs: `page_cache`. More is told only where something shows it:
-//! replicas in the stream's configuration, `sync_always` on the server's monitoring port (from version 2.10),
-//! a store directory that the operating system writes synchronously; or else on the operator's word, which is
-//! then named as such. What contradicts the class that was asked for ends the start, also where the operator
-//! gave their word.
+//! A stock server acknowledges before it syncs: `page_cache`. More is claimed only with evidence: replicas in
+//! the stream's configuration, `sync_always` on the server's monitoring port (from version 2.10), a store
+//! directory that the operating system writes synchronously; or else on the operator's word, which is then
+//! named as such. Evidence against the requested class aborts the start, even if the operator declared it.
 
 pub(crate) mod error;
 mod monitor;
@@ -19,10 +18,10 @@ use tollgate_log::contract::Durability;
 
 use crate::options::Options;
 
-/// How it is known what an acknowledgement is worth.
+/// How it is known what an acknowledgement guarantees.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Evidence {
-    /// No more than a stock server does was asked for.
+    /// No more than a stock server provides was requested.
     Stock,
     /// The stream has this many replicas.
     Replicas(usize),
@@ -32,17 +31,17 @@ pub enum Evidence {
     Store {
         /// The directory.
         dir: PathBuf,
-        /// What says so.
+        /// What makes its writes synchronous.
         by: StoreSync,
     },
-    /// The operator says so, nothing here shows it.
+    /// The operator declares it; there is no evidence for it here.
     Declared,
 }
 
 /// What makes writes to a directory synchronous.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StoreSync {
-    /// The attribute `S` (`chattr +S`) on it and all of the stream in it.
+    /// The attribute `S` (`chattr +S`) on it and on everything of the stream in it.
     Attribute,
     /// Its file system is mounted `sync`.
     Mount,
@@ -63,22 +62,22 @@ impl fmt::Display for Evidence {
     }
 }
 
-/// What one place says of the class that was asked for.
+/// What one source says about the requested class.
 #[derive(Debug)]
 pub(crate) enum Says {
     Yes(Evidence),
     No(String),
-    /// It says neither.
+    /// It says nothing either way.
     Nothing(String),
 }
 
-/// The server as its connection tells of it.
+/// The server as described by its connection.
 pub(crate) struct Server {
     pub(crate) id: String,
     pub(crate) replicas: usize,
 }
 
-/// Finds out whether an acknowledgement is worth what was asked for, and how that is known.
+/// Finds out whether an acknowledgement guarantees what was requested, and how that is known.
 pub(crate) async fn evidence(options: &Options, server: &Server) -> Result<Evidence, DurabilityError> {
     let said = match options.durability {
         Durability::PageCache => return Ok(Evidence::Stock),
@@ -98,7 +97,7 @@ pub(crate) async fn evidence(options: &Options, server: &Server) -> Result<Evide
         Err(DurabilityError { place: options.place(), asked: options.durability, contradicted, findings })
     };
     match shown {
-        // One of them is enough: a server that does not sync on a directory that does.
+        // One of the two is enough: a server that does not sync, on a directory that does.
         Some(evidence) => Ok(evidence),
         None if !against.is_empty() => error(true, against),
         None if options.declared => Ok(Evidence::Declared),

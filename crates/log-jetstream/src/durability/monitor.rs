@@ -1,4 +1,4 @@
-//! What servers say of themselves on their monitoring ports.
+//! What servers report about themselves on their monitoring ports.
 
 use std::time::Duration;
 
@@ -11,17 +11,17 @@ use tokio::net::TcpStream;
 use super::{Evidence, Says, Server};
 use crate::version::Version;
 
-/// Largest answer that is read. A server's is a few kilobytes.
+/// The largest answer that is read, in bytes. A server's is a few kilobytes.
 const MAX_BYTES: usize = 1 << 20;
 
 /// What the monitoring ports say.
 pub(crate) struct Monitored {
     pub(crate) says: Says,
-    /// The store directory of the server, where there is one server.
+    /// The store directory of the server, if there is only one server.
     pub(crate) store_dir: Option<String>,
 }
 
-/// The part of `/varz` that is looked at.
+/// The fields of `/varz` that are used.
 #[derive(Debug, Deserialize)]
 struct Varz {
     server_id: String,
@@ -39,12 +39,13 @@ struct JetStream {
 struct Config {
     #[serde(default)]
     store_dir: String,
-    /// Not there before 2.10, and where it is off.
+    /// Absent before 2.10, and if the setting is off.
     #[serde(default)]
     sync_always: bool,
 }
 
-/// Asks all of these monitoring ports: every one must say yes, and one must be the server of the connection.
+/// Queries all of these monitoring ports: each must say yes, and one must belong to the server of the
+/// connection.
 pub(crate) async fn ask(urls: &str, server: &Server, within: Duration) -> Monitored {
     let mut answers = Vec::new();
     for url in urls.split(',').map(|url| url.trim().trim_end_matches('/')) {
@@ -122,7 +123,7 @@ async fn varz(url: &str) -> Result<Varz, String> {
     let mut connection = std::pin::pin!(connection);
     tokio::select! {
         answer = &mut asking => answer,
-        // A connection that ends has given its answer, or will not.
+        // Once the connection ends, the answer has arrived or never will.
         _ = &mut connection => asking.await,
     }
 }

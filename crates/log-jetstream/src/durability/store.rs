@@ -1,5 +1,5 @@
-//! Whether the operating system writes a server's store directory synchronously: by the attribute `S`, which
-//! files inherit from the directory they are made in, or by its mount.
+//! Whether the operating system writes a server's store directory synchronously: because of the attribute
+//! `S`, which files inherit from the directory they are created in, or because of its mount.
 
 use std::fs;
 use std::io;
@@ -8,10 +8,11 @@ use std::process::Command;
 
 use super::{Evidence, Says, StoreSync};
 
-/// Files that one call of `lsattr` is given.
+/// The number of files passed to one call of `lsattr`.
 const AT_ONCE: usize = 500;
 
-/// Looks at a store directory, and at what the stream has in it. `of_server`: the directory that the server names.
+/// Checks a store directory, and what the stream has in it. `of_server` is the directory that the server
+/// names.
 pub(super) fn look(dir: &Path, stream: &str, of_server: Option<&str>) -> Says {
     let shown = dir.display();
     let Ok(dir) = dir.canonicalize() else {
@@ -19,7 +20,7 @@ pub(super) fn look(dir: &Path, stream: &str, of_server: Option<&str>) -> Says {
             "the store directory {shown} is not there, or cannot be read from here"
         ));
     };
-    // The server says `<store_dir>/jetstream`.
+    // The server reports `<store_dir>/jetstream`.
     let is_servers = |of_server: &str| {
         Path::new(of_server)
             .canonicalize()
@@ -58,7 +59,7 @@ pub(super) fn look(dir: &Path, stream: &str, of_server: Option<&str>) -> Says {
     Says::Yes(Evidence::Store { dir, by: StoreSync::Attribute })
 }
 
-/// The directory, and all that a stream has in it.
+/// The directory, and everything that a stream has in it.
 fn paths_of(dir: &Path, stream: &str) -> io::Result<Vec<PathBuf>> {
     let mut paths = vec![dir.to_owned()];
     let mut at = vec![dir.to_owned()];
@@ -75,7 +76,7 @@ fn paths_of(dir: &Path, stream: &str) -> io::Result<Vec<PathBuf>> {
             if kind.is_dir() {
                 at.push(path.clone());
             }
-            // Consumers' files are state of no one's: readers keep their places themselves.
+            // Files of consumers do not matter: readers keep their positions themselves.
             if kind.is_dir() || kind.is_file() {
                 paths.push(path);
             }
@@ -90,21 +91,23 @@ fn without_attribute(paths: &[PathBuf]) -> Result<Option<String>, String> {
     let output = output.map_err(|error| format!("lsattr (of e2fsprogs): {error}"))?;
     let text = String::from_utf8_lossy(&output.stdout);
     let without = lacking(&text);
-    // A file may be gone between listing and looking; a directory that cannot be read says so about all.
+    // A file may disappear between listing and checking; if a directory cannot be read, that shows for all of
+    // its files.
     if without.is_none() && text.lines().count() == 0 {
         return Err(String::from_utf8_lossy(&output.stderr).lines().next().unwrap_or("no answer").to_owned());
     }
     Ok(without)
 }
 
-/// The first path in what `lsattr` says that lacks the attribute.
+/// The first path in the output of `lsattr` that lacks the attribute.
 fn lacking(text: &str) -> Option<String> {
     let lines = text.lines().filter_map(|line| line.split_once(' '));
     let mut lacking = lines.filter(|(attributes, _)| !attributes.contains('S'));
     lacking.next().map(|(_, path)| path.trim().to_owned())
 }
 
-/// Whether the file system of a directory is mounted `sync`: the last mount of the longest path that leads to it.
+/// Whether the file system of a directory is mounted `sync`: decided by the last mount of the longest path
+/// that leads to it.
 fn mounted_sync(mounts: &str, dir: &Path) -> bool {
     let mut best: Option<(usize, bool)> = None;
     for line in mounts.lines() {

@@ -1,4 +1,4 @@
-//! Why there is no stream to work with, field by field where it is not what a ledger needs.
+//! Why there is no usable stream, field by field if it differs from what a ledger needs.
 
 use std::fmt;
 
@@ -24,10 +24,10 @@ impl fmt::Display for Difference {
     }
 }
 
-/// Why there is no stream to work with.
+/// Why there is no usable stream.
 #[derive(Debug, thiserror::Error)]
 pub enum SetupError {
-    /// It is there and is not what a ledger needs.
+    /// It exists but differs from what a ledger needs.
     #[error(
         "stream {stream}: {}; nothing was changed: correct it with the `nats` CLI, or choose another stream",
         listed(differences)
@@ -38,7 +38,7 @@ pub enum SetupError {
         /// Each field that differs.
         differences: Vec<Difference>,
     },
-    /// It does not begin at its first record.
+    /// It does not start at its first record.
     #[error("stream {stream}: {regression}")]
     Incomplete {
         /// The stream.
@@ -46,13 +46,13 @@ pub enum SetupError {
         /// What is missing.
         regression: Regression,
     },
-    /// There is none.
+    /// It does not exist.
     #[error("stream {stream}: there is none; make it with `tollgate log init`")]
     Missing {
         /// The stream.
         stream: String,
     },
-    /// The server keeps less room than the stream may take.
+    /// The server has less room than the stream may take.
     #[error(
         "stream {stream}: making it: the server has no room for the {} bytes that it may take; say fewer with --max-bytes, \
          or give JetStream more (max_file in nats-server.conf)",
@@ -61,7 +61,7 @@ pub enum SetupError {
     NoRoom {
         /// The stream.
         stream: String,
-        /// What it may take.
+        /// The most bytes it may take.
         max_bytes: u64,
     },
     /// The server refused, or did not answer.
@@ -71,7 +71,7 @@ pub enum SetupError {
         stream: String,
         /// What was attempted.
         attempt: &'static str,
-        /// The server's words.
+        /// The server's message.
         reason: String,
     },
 }

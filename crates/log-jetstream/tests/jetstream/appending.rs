@@ -1,4 +1,4 @@
-//! Appends of several processes to one stream, and what the server refuses.
+//! Appends by several processes to one stream, and what the server refuses.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -40,7 +40,7 @@ async fn the_server_tells_a_process_that_has_forgotten() {
 
 #[tokio::test]
 async fn of_two_processes_that_append_the_same_at_the_same_time_one_appended_it() {
-    // Servers claim work by the append of one event: the record of each may be the same, byte by byte.
+    // Servers claim work by appending one event: their records may be the same, byte by byte.
     let Some(server) = NatsServer::start() else { return };
     init(&server.options()).await;
     let clock: Arc<dyn Clock> = Arc::new(ManualClock::default());
@@ -156,7 +156,8 @@ async fn a_decision_under_another_batch_id_is_a_duplicate_while_it_is_the_last()
     init(&server.options()).await;
     let log = newcomer(&server).await;
     log.append(decision(0, vec![event("T-1", "open", "x"), event("T-1", "fact", "x")])).await.unwrap();
-    // The server knows no such batch id, but another last decision; that one is this one.
+    // The server does not know this batch id, but it knows another last decision; that one is this very
+    // decision.
     let part = decision(0, vec![event("T-1", "open", "x")]);
     let receipt = newcomer(&server).await.append(part).await.unwrap();
     assert_eq!(receipt.outcomes, [AppendOutcome::Duplicate(Sequence(1))]);
@@ -256,7 +257,7 @@ async fn a_reader_begins_at_the_anchor_of_a_checkpoint() {
     while read.len() < 60 {
         read.extend(reader.next().await.unwrap());
     }
-    // What a projector sees after a restart: no chains but those of its checkpoint.
+    // What a projector sees after a restart: no chains except those of its checkpoint.
     let later = newcomer(&server).await;
     let client = later.client();
     let mut made = client.subscribe("$JS.API.CONSUMER.CREATE.>").await.unwrap();
@@ -266,7 +267,7 @@ async fn a_reader_begins_at_the_anchor_of_a_checkpoint() {
     let next = reader.next().await.unwrap();
     assert_eq!(next[0].sequence, Sequence(53));
     assert_eq!(next[0].chain, read[52].chain, "its chain is that of a reader from the first record");
-    // The other consumer is that of the log itself, which learns the ids of what comes.
+    // The other consumer belongs to the log itself, which learns the ids of what arrives.
     let mut begun = 0;
     while begun == 0 || begun == 61 {
         let asked = within(made.next()).await.unwrap();

@@ -1,4 +1,5 @@
-//! A cluster of three servers with a replica of the stream on each, of which some are killed, cut off or wiped.
+//! A cluster of three servers with a replica of the stream on each, some of which are killed, cut off or
+//! wiped.
 
 use async_nats::jetstream;
 use async_nats::jetstream::stream::{Config, Info};
@@ -12,7 +13,7 @@ use tollgate_test_process::nats_cluster::{NatsCluster, SERVERS};
 use crate::load::{Load, connect, replicated, settled};
 use crate::support::{setup, within};
 
-/// The first version that keeps replicas as a ledger needs them.
+/// The first version that maintains replicas the way a ledger needs.
 const REPLICAS: (u32, u32) = (2, 12);
 
 /// The stream of a ledger with three replicas.
@@ -20,7 +21,8 @@ pub(crate) fn three() -> Setup {
     Setup { replicas: 3, ..setup() }
 }
 
-/// A cluster that keeps replicas; `None`, said, where the server is not installed or too old for them.
+/// A cluster that maintains replicas; `None`, with a message, if the server is not installed or too old for
+/// them.
 #[expect(clippy::print_stderr, reason = "a skipped test says so")]
 pub(crate) fn with_replicas() -> Option<NatsCluster> {
     let version = version()?;
@@ -33,14 +35,14 @@ pub(crate) fn with_replicas() -> Option<NatsCluster> {
     NatsCluster::start()
 }
 
-/// The same with the streams of a ledger.
+/// The same, with the streams of a ledger.
 async fn cluster() -> Option<NatsCluster> {
     let cluster = with_replicas()?;
     make(&cluster, &three()).await;
     Some(cluster)
 }
 
-/// Makes streams as soon as the servers have found each other.
+/// Creates the streams as soon as the servers have found each other.
 pub(crate) async fn make(cluster: &NatsCluster, setup: &Setup) {
     let options = replicated(cluster.urls_from(0));
     within(async {
@@ -62,7 +64,7 @@ async fn context(cluster: &NatsCluster, at: usize) -> jetstream::Context {
     jetstream::new(client.await)
 }
 
-/// What the leader says of the stream, as soon as there is one that says what is asked for.
+/// What the leader reports about the stream, as soon as the report fits.
 async fn info(cluster: &NatsCluster, at: usize, fits: impl Fn(&Info) -> bool) -> Info {
     let context = context(cluster, at).await;
     within(async {
@@ -87,7 +89,7 @@ pub(crate) async fn leader(cluster: &NatsCluster, asked_at: usize) -> usize {
     leader_of(&info(cluster, asked_at, |info| leader_of(info).is_some()).await).unwrap()
 }
 
-/// Waits until every replica has all that the leader has.
+/// Waits until every replica has everything that the leader has.
 async fn wait_for_replicas(cluster: &NatsCluster) {
     info(cluster, 0, |info| {
         let Some(cluster) = &info.cluster else { return false };
@@ -114,7 +116,7 @@ async fn one_is_killed_and_appends_go_on() {
     let epoch = fresh(&cluster, 0).await.epoch();
     let mut load = Load::start(logs(&cluster)).await;
     load.more(100).await;
-    // The leader, each time: then somebody else must lead.
+    // The leader each time, so another server must take over.
     for _ in 0..3 {
         let killed = leader(&cluster, 0).await;
         cluster.kill(killed);
@@ -142,7 +144,7 @@ async fn two_are_killed_and_nothing_is_acknowledged_until_one_is_back() {
     cluster.kill(first);
     cluster.kill(second);
     let log = replicated(cluster.url(left));
-    // Of those that were on their way some may be acknowledged still; then nothing is.
+    // Some of those in flight may still be acknowledged; after that, nothing is.
     let waiting = load.count();
     let client = log.client().await.unwrap().0;
     let publish = jetstream::new(client).publish("tollgate.v1.ev.0.probe", "".into()).await.unwrap();
@@ -171,8 +173,8 @@ async fn a_leader_that_is_cut_off_decides_nothing() {
     let last = opened.position.highest().0;
     let before = cluster.cuts(alone);
     cluster.cut_off(alone);
-    // Both sides decide about the same. The old leader takes it, cannot have it confirmed, and refuses others
-    // for its sake.
+    // Both sides decide about the same subject. The old leader accepts it, cannot get it confirmed, and
+    // therefore refuses others.
     let here = decision(last, vec![event("T-cut", "here", "x")]);
     let there = decision(last, vec![event("T-cut", "there", "x")]);
     let error = at_leader.append(here.clone()).await.unwrap_err();
@@ -180,7 +182,7 @@ async fn a_leader_that_is_cut_off_decides_nothing() {
     let error = beside.append(decision(last, vec![event("T-cut", "beside", "x")])).await.unwrap_err();
     assert!(matches!(error, AppendError::Unknown { .. }), "nobody has won: {error}");
     let won = within(settled(&others, &there)).await.unwrap().position.highest();
-    // What the others know, the old leader does not, and does not say that it is not there.
+    // The old leader does not know what the others know, and does not claim that it is not there.
     assert!(within(others.record_at(won)).await.unwrap().is_some());
     for unknown in [within(at_leader.record_at(won)).await.err(), within(at_leader.tail()).await.err()] {
         assert!(unknown.is_some(), "a server that was cut off answers for all");
@@ -200,15 +202,15 @@ async fn a_leader_that_is_cut_off_decides_nothing() {
     }
 }
 
-/// Of two leaders the old one has not heard of the decision that the next one follows: it refuses, and nobody
-/// has decided otherwise.
+/// The old one of two leaders has not heard of the decision that the next one follows: it refuses, although
+/// there is no other decision.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_decision_that_a_leader_cannot_know_is_open_until_it_can() {
     let Some(cluster) = cluster().await else { return };
     let alone = leader(&cluster, 0).await;
     let at_leader = within(JetStreamLog::connect(replicated(cluster.url(alone)))).await.unwrap();
     let others = connect(&replicated(cluster.url((alone + 1) % SERVERS))).await;
-    // About one subject the old leader knows an earlier decision, about the other none.
+    // The old leader knows an earlier decision about one subject, and none about the other.
     let first = settled(&at_leader, &decision(0, vec![event("T-1", "first", "x")])).await.unwrap();
     let first = first.position.highest().0;
     let before = cluster.cuts(alone);
@@ -229,7 +231,8 @@ async fn a_decision_that_a_leader_cannot_know_is_open_until_it_can() {
     for next in &next {
         last.push(within(settled(&at_leader, next)).await.unwrap().position.highest());
     }
-    // What nobody can have seen is refused for good: in the place of something else, and behind the end of the stream.
+    // A sequence that no process can have seen is refused for good: in the place of something else, or beyond
+    // the end of the stream.
     wait_for_replicas(&cluster).await;
     let fact = settled(&at_leader, &batch(vec![event("T-3", "fact", "x")])).await.unwrap().position.highest();
     for (task, last) in ["T-1", "T-2"].into_iter().zip(last) {
@@ -267,7 +270,7 @@ async fn a_replica_that_is_behind_is_no_source() {
     }
     cluster.join_again(behind);
     within(async { while !at_replica.record_at(later).await.is_ok_and(|found| found.is_some()) {} }).await;
-    // One that comes back may ask for another leader.
+    // A server that comes back may call for another leader.
     within(async { while at_replica.tail_of(sent.partition).await.ok() != Some(later) {} }).await;
 }
 
@@ -283,11 +286,11 @@ async fn what_a_version_cannot_promise_is_said_or_refused() {
     let says = |what: &str| said.not_promised.iter().any(|said| said.contains(what));
     assert!(says("the only copy") && says("a power cut"), "{:?}", said.not_promised);
     assert_eq!(says("no setting for that"), !is_at_least(&version, (2, 10)), "{:?}", said.not_promised);
-    // One copy in a cluster is exact on every version.
+    // A single copy in a cluster is exact on every version.
     log.append(decision(0, vec![event("T-1", "a", "x")])).await.unwrap();
     let lost = log.append(decision(0, vec![event("T-1", "b", "x")])).await.unwrap_err();
     assert!(matches!(lost, AppendError::WrongExpected { actual: Sequence(1), .. }), "{lost}");
-    // Three may not be, and whoever asks for them is told before anything is made.
+    // Three may not be, and asking for them is an error before anything is created.
     let other = Setup { stream: "OTHER".to_owned(), ..three() };
     let asked = other.init_at(&stock).await.unwrap_err();
     let raised = Config { num_replicas: 3, ..setup().config() };
@@ -315,7 +318,7 @@ async fn what_a_version_cannot_promise_is_said_or_refused() {
             assert!(fits && error.to_string().contains("which need 2.12 or newer"), "{error}");
         }
         assert!(context.get_stream("OTHER").await.is_err());
-        // The one that was open says so too.
+        // The log that was already open reports it too.
         within(async { while log.tail().await.is_ok() {} }).await;
     }
 }
@@ -326,7 +329,7 @@ async fn a_store_that_was_wiped_is_filled_again_and_can_stand_in() {
     let epoch = fresh(&cluster, 0).await.epoch();
     let mut load = Load::start(logs(&cluster)).await;
     load.more(100).await;
-    // Each one of them, the leader too: in the end nothing of what was stored first is where it was.
+    // Each of them in turn, the leader too: in the end nothing of what was stored first is where it was.
     for wiped in 0..SERVERS {
         cluster.kill(wiped);
         cluster.wipe(wiped);

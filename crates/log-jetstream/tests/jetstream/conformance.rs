@@ -1,4 +1,4 @@
-//! The suite of the contract, each case on a server of its own.
+//! The contract's suite, each case on its own server.
 
 use std::sync::{Arc, Mutex};
 
@@ -38,7 +38,7 @@ impl Backend for OnServer {
         Box::pin(async {
             assert_eq!(Arc::strong_count(&log), 1, "nothing else holds the log");
             drop(log);
-            // The server too: with the same store, on the same port.
+            // Restarts the server too: with the same store, on the same port.
             self.0.lock().unwrap().as_mut().unwrap().restart();
             Some(self.open().await)
         })

@@ -1,4 +1,4 @@
-//! The suite of the contract on a cluster with three replicas, each case on a cluster of its own.
+//! The contract's suite on a cluster with three replicas, each case on its own cluster.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -22,7 +22,7 @@ impl OnCluster {
         Self { cluster: with_replicas().map(Mutex::new), opened: AtomicUsize::new(0) }
     }
 
-    /// Each log at another server first.
+    /// Each log tries a different server first.
     async fn open(&self) -> Arc<dyn EventLog> {
         let first = self.opened.fetch_add(1, Ordering::Relaxed) % SERVERS;
         let urls = self.cluster.as_ref().unwrap().lock().await.urls_from(first);
@@ -46,7 +46,7 @@ impl Backend for OnCluster {
         Box::pin(async {
             assert_eq!(Arc::strong_count(&log), 1, "nothing else holds the log");
             drop(log);
-            // Under another leader too.
+            // Also under a different leader.
             {
                 let mut cluster = self.cluster.as_ref().unwrap().lock().await;
                 let killed = leader(&cluster, 0).await;

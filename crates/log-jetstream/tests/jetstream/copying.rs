@@ -19,7 +19,7 @@ fn embedded(dir: &Path) -> EmbeddedLog {
     EmbeddedLog::open_or_create(dir, EmbeddedOptions::default()).unwrap()
 }
 
-/// Tasks with decisions and facts between each other; records of one event and of several.
+/// Tasks with decisions and facts interleaved; records of one event and of several.
 async fn fill(log: &dyn EventLog, records: u64) {
     let mut last = [0; 5];
     for number in 1..=records {
@@ -67,7 +67,7 @@ async fn a_ledger_goes_to_a_server_and_back_unchanged() {
     assert!(result.is_equal() && result.sequences_kept);
     assert_eq!(records(&back).await, records(&here).await);
     assert_eq!(digests(&back).await.unwrap().overall(), digests(&here).await.unwrap().overall());
-    // The ledger lives on there, its decisions where they were.
+    // The ledger continues there, with its decisions where they were.
     let next = decision(1200, vec![event("task/0", "next", "x")]);
     let receipt = there.append(next).await.unwrap();
     assert_eq!(receipt.position.highest(), Sequence(1201));
@@ -121,7 +121,8 @@ async fn an_event_that_two_processes_published_is_copied_once() {
         .append(batch(vec![event("T-1", "a", "x"), event("T-1", "b", "x")]))
         .await
         .unwrap();
-    // Batched otherwise by a process that has forgotten: the server cannot tell. One comes with another content.
+    // Batched differently by a process that has forgotten: the server cannot tell. One event has different
+    // content.
     newcomer(&server)
         .await
         .append(batch(vec![event("T-1", "b", "x"), event("T-1", "c", "x")]))

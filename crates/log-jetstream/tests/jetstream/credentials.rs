@@ -1,4 +1,4 @@
-//! Every way in, and TLS, on a server that asks for them.
+//! Every kind of credentials, and TLS, on a server that requires them.
 
 use std::path::{Path, PathBuf};
 
@@ -9,7 +9,7 @@ use tollgate_log_jetstream::{ConnectError, Credentials, JetStreamLog, Options, S
 
 use crate::support::{NatsServer, all_ids, init, secret_file, within};
 
-/// Makes the stream, appends and reads with these options.
+/// Creates the stream, appends and reads with these options.
 async fn uses(options: &Options) {
     init(options).await;
     let log = JetStreamLog::connect(options.clone()).await.unwrap();
@@ -81,7 +81,7 @@ async fn an_nkey_is_let_in() {
     assert!(!error.contains(&other.seed().unwrap()), "{error}");
 }
 
-/// Certificates of a test: an authority, a server and a client that it vouches for, and another authority.
+/// Certificates for a test: an authority, a server and a client that it vouches for, and another authority.
 struct Certificates {
     ca: PathBuf,
     other_ca: PathBuf,

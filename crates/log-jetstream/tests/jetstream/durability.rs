@@ -1,4 +1,4 @@
-//! What an acknowledgement is worth: asked for, shown, declared, contradicted.
+//! What an acknowledgement guarantees: requested, proven, declared, contradicted.
 
 use std::path::Path;
 
@@ -51,7 +51,7 @@ async fn one_replica_is_never_replicated() {
     }
 }
 
-/// A monitoring port that says this of the server with that id.
+/// A monitoring port that reports this for the server with that id.
 async fn monitor(id: &str, version: &str, config: &str) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -94,7 +94,7 @@ async fn a_monitoring_port_shows_or_contradicts() {
             assert!(error.contradicted && error.to_string().contains(expected), "{error}");
         }
     }
-    // The server itself. Before 2.10 it has no such setting, so it neither shows nor contradicts.
+    // The server itself. Before 2.10 it has no such setting, so it neither proves nor contradicts.
     let real = Options { monitor: Some(server.monitor()), ..fsync(&server) };
     let version = server.options().client().await.unwrap().0.server_info().version;
     let error = refused(real.clone()).await;
@@ -109,7 +109,8 @@ async fn a_monitoring_port_shows_or_contradicts() {
     assert!(!error.contradicted && error.to_string().contains("cannot be read"), "{error}");
 }
 
-/// Sets or clears the attribute; `false`, said loudly, where the file system has none or we may not.
+/// Sets or clears the attribute; returns `false`, with a loud message, if the file system does not have it or
+/// permission is missing.
 #[expect(clippy::print_stderr, reason = "a skipped test says so")]
 fn attribute(change: &str, path: &Path) -> bool {
     let done = Program::new("chattr").args(["-R", change]).arg(path).try_output();
@@ -137,7 +138,7 @@ async fn a_store_directory_shows_or_contradicts() {
         log.append(batch(vec![event("T-1", &format!("e{number}"), &"x".repeat(3_000))])).await.unwrap();
     }
     drop(log);
-    // What was made since has it too; the monitoring port is not needed.
+    // Files created since then have it too; the monitoring port is not needed.
     JetStreamLog::connect(Options { monitor: None, ..options.clone() }).await.unwrap();
     let elsewhere = temporary();
     let other = Options { store_dir: Some(elsewhere.path().to_owned()), ..options.clone() };
@@ -145,7 +146,7 @@ async fn a_store_directory_shows_or_contradicts() {
         let error = refused(Options { declared: true, ..other }).await;
         assert!(error.contradicted && error.to_string().contains("not the store"), "{error}");
     }
-    // A server from 2.10 on says itself how often it syncs, so it is not asked.
+    // From 2.10 on a server itself reports how often it syncs, so the directory is not checked.
     let gone = Options { store_dir: Some(elsewhere.path().join("gone")), monitor: None, ..options.clone() };
     assert!(!refused(gone).await.contradicted);
     // One file of the stream without it is enough.
@@ -154,7 +155,7 @@ async fn a_store_directory_shows_or_contradicts() {
     let error = refused(Options { declared: true, ..options.clone() }).await;
     assert!(error.contradicted && error.to_string().contains("chattr -R +S"), "{error}");
     assert!(attribute("+S", &blocks));
-    // Other streams' files are not looked at.
+    // Files of other streams are not checked.
     let context: jetstream::Context = server.context().await;
     let config = tollgate_log_jetstream::Setup { stream: "OTHER".to_owned(), ..setup() }.config();
     let config = jetstream::stream::Config { subjects: vec!["other".to_owned()], ..config };

@@ -1,4 +1,4 @@
-//! The server killed, its store replaced by an older copy, the stream made anew.
+//! The server killed, its store replaced by an older copy, the stream created again.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -99,7 +99,7 @@ async fn a_waiting_reader_goes_on_after_a_restart() {
     log.append(batch(vec![event("T-1", "a", "x")])).await.unwrap();
     let mut reader = log.read_from(Partitions::ALL, Sequence::ZERO).await.unwrap();
     assert_eq!(within(reader.next()).await.unwrap()[0].sequence, Sequence(1));
-    // Dropped while it waits: nothing is lost by it.
+    // Dropped while it waits: nothing is lost.
     assert!(tokio::time::timeout(Duration::from_millis(50), reader.next()).await.is_err());
     let waiting = tokio::spawn(async move {
         let records = reader.next().await.unwrap();
@@ -139,7 +139,7 @@ async fn a_stream_that_went_back_is_never_followed() {
     assert!(matches!(error, AppendError::Stopped { .. }), "{error}");
     assert!(matches!(log.tail().await, Err(ReadError::Regressed { .. })));
     assert!(log.failed().unwrap().contains("went back"));
-    // The copy has the same epoch: a later process knows by its checkpoint.
+    // The copy has the same epoch: a later process recognizes it by its checkpoint.
     let later = JetStreamLog::connect(server.options()).await.unwrap();
     assert_eq!(Some(later.epoch().id), epoch);
     assert_eq!(all_ids(&later).await, ["T-1/a", "T-1/b"], "the refused append is not in it");

@@ -35,7 +35,7 @@ async fn they_are_named_passed_and_hold_up_nothing() {
     within(log.append(decision(0, vec![event("T-1", "b", "x")]))).await.unwrap();
     let real = within(log.record_at(Sequence(1))).await.unwrap().unwrap();
 
-    // No header; a header of others; a record that has another hash; one that is cut; one of another
+    // No header; a foreign header; a record with the wrong hash; one that is truncated; one of another
     // partition; no partition.
     let ours = [("Tollgate-Hash", "00"), ("Tollgate-Schema", "1")];
     publish(&options, &decisions, &[], b"garbage").await;
@@ -47,7 +47,7 @@ async fn they_are_named_passed_and_hold_up_nothing() {
     publish(&options, "tollgate.v1.ev.99.default", &[], b"").await;
     publish(&options, &decisions, &[], b"more").await;
 
-    // What comes after them is appended and read, also a decision about the subject that they stand on.
+    // What comes after them is appended and read, including a decision about the subject that they are on.
     let wrong = within(log.append(decision(0, vec![event("T-1", "c", "x")]))).await.unwrap_err();
     let AppendError::WrongExpected { actual, .. } = wrong else { panic!("{wrong}") };
     assert_eq!(actual, Sequence(2), "the last decision, not what stands behind it");
@@ -61,7 +61,7 @@ async fn they_are_named_passed_and_hold_up_nothing() {
         assert_eq!(within(log.tail()).await.unwrap().get(partition), Sequence(12));
     }
 
-    // They are named where they stand, and verification says so.
+    // They are named at their sequences, and verification reports them.
     let found = within(tollgate_log::verify::verify(&log, &[], &mut |_| Ok(()))).await.unwrap();
     assert!(found.passed(), "{:?}", found.difference);
     assert_eq!((found.records, found.events), (4, 4));
@@ -73,7 +73,7 @@ async fn they_are_named_passed_and_hold_up_nothing() {
     assert!(says(2).contains("not the hash of its events"), "{}", says(2));
     assert!(says(3).contains("not a record"), "{}", says(3));
 
-    // A copy takes what is the ledger's.
+    // A copy takes only what belongs to the ledger.
     let dir = tempfile::tempdir().unwrap();
     let here = EmbeddedLog::open_or_create(dir.path(), EmbeddedOptions::default()).unwrap();
     let copied = within(copy(&log, &here, &|_| {})).await.unwrap();

@@ -1,4 +1,4 @@
-//! The inbox: what is published comes to one drainer, and stays until it is dealt with.
+//! The inbox: each message goes to one drainer, and stays until it is done.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -62,7 +62,7 @@ async fn a_message_comes_with_all_that_is_known_of_it_and_goes_when_dealt_with()
     }
     messages[0].ack().await.unwrap();
     assert_eq!(left(&context).await, 1);
-    // Given back, it comes again.
+    // After it is given back, it is redelivered.
     messages[1].later(Duration::from_millis(50)).await.unwrap();
     let again = within(inbox.next()).await;
     assert_eq!((again[0].sequence, again[0].deliveries), (2, 2));
@@ -126,7 +126,8 @@ async fn a_drainer_that_dies_and_a_server_that_is_killed_lose_nothing() {
     let Some(mut server) = NatsServer::start() else { return };
     init(&server.options()).await;
     let context = server.context().await;
-    // The time after which a message goes to another one is the operator's choice; a test does not wait a minute.
+    // The time after which a message goes to another drainer is the operator's choice; the test does not wait
+    // a minute.
     let quick = pull::Config {
         durable_name: Some("drain".to_owned()),
         ack_wait: Duration::from_millis(500),
@@ -142,12 +143,13 @@ async fn a_drainer_that_dies_and_a_server_that_is_killed_lose_nothing() {
     let taken = within(inbox.next()).await;
     assert!(!taken.is_empty());
     let first: BTreeSet<String> = taken.iter().map(payload).collect();
-    // It dies with what it took.
+    // The drainer dies with what it took.
     drop((taken, inbox, log));
     let (_log, mut inbox) = open(&server).await;
     let mut all = BTreeSet::new();
     let mut killed = false;
-    // A server that is killed may have forgotten what it heard last: that comes again, and is dealt with again.
+    // A server that is killed may have forgotten what it heard last: that is redelivered, and processed
+    // again.
     while all.len() < 100 || left(&context).await > 0 {
         for message in within(inbox.next()).await {
             if message.ack().await.is_ok() {
@@ -223,7 +225,7 @@ async fn an_inbox_that_differs_is_refused() {
     setup().init(&context).await.unwrap();
     setup().init(&context).await.unwrap();
     Inbox::open(&log).await.unwrap();
-    // One that gives up on a message after some tries would lose it.
+    // A consumer that gives up on a message after some tries would lose it.
     let inbox = context.get_stream("TOLLGATE_IN").await.unwrap();
     inbox.delete_consumer("drain").await.unwrap();
     let wrong = pull::Config { durable_name: Some("drain".to_owned()), max_deliver: 3, ..Default::default() };

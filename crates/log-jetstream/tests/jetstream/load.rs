@@ -1,5 +1,5 @@
-//! Work on a log while its servers fail: facts that must all be there once afterwards, and decisions of which
-//! one of two wins.
+//! Work on a log while its servers fail: facts that must all be there exactly once afterwards, and decisions
+//! of which one of two wins.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,7 +17,8 @@ use crate::support::within;
 /// The task that is decided about.
 const DECIDED: &str = "T-decided";
 
-/// How a log of class `replicated` is reached here: it tries for a short time, so that outcomes stay unknown.
+/// How to reach a log of class `replicated` here: with a short append timeout, so that some outcomes stay
+/// unknown.
 pub(crate) fn replicated(urls: String) -> Options {
     Options {
         durability: Durability::Replicated,
@@ -28,12 +29,12 @@ pub(crate) fn replicated(urls: String) -> Options {
     }
 }
 
-/// The same where nothing is to stay unknown.
+/// The same for cases where no outcome may stay unknown.
 pub(crate) fn patient(urls: String) -> Options {
     Options { append_timeout: Duration::from_secs(60), ..replicated(urls) }
 }
 
-/// Appenders and deciders, each with a log of its own.
+/// Appenders and deciders, each with its own log.
 pub(crate) struct Load {
     stop: Arc<AtomicBool>,
     acknowledged: watch::Receiver<u64>,
@@ -43,14 +44,14 @@ pub(crate) struct Load {
 
 /// What was acknowledged.
 pub(crate) struct Acknowledged {
-    /// Of each appender the records of its facts `e0`, `e1` and so on about `T-<number>`.
+    /// For each appender, the records of its facts `e0`, `e1` and so on about `T-<number>`.
     facts: Vec<Vec<Sequence>>,
-    /// The records of the decisions that won, one of each round.
+    /// The records of the decisions that won, one per round.
     decisions: Vec<Sequence>,
 }
 
 impl Load {
-    /// Starts it.
+    /// Starts the load.
     pub(crate) async fn start(logs: Vec<Options>) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let acknowledged = watch::Sender::new(0);
@@ -64,18 +65,18 @@ impl Load {
         Self { stop, acknowledged: acknowledged.subscribe(), appenders, decider }
     }
 
-    /// Waits until so many more facts and rounds are acknowledged.
+    /// Waits until this many more facts and rounds are acknowledged.
     pub(crate) async fn more(&mut self, count: u64) {
         let end = *self.acknowledged.borrow_and_update() + count;
         within(self.acknowledged.wait_for(|count| *count >= end)).await.unwrap();
     }
 
-    /// How many are acknowledged.
+    /// The number acknowledged so far.
     pub(crate) fn count(&self) -> u64 {
         *self.acknowledged.borrow()
     }
 
-    /// Ends it, once all that was begun is acknowledged.
+    /// Stops the load, once everything that was begun is acknowledged.
     pub(crate) async fn stop(self) -> Acknowledged {
         self.stop.store(true, Ordering::SeqCst);
         let mut facts = Vec::new();
@@ -86,7 +87,7 @@ impl Load {
     }
 }
 
-/// Connects as soon as that can be done.
+/// Connects as soon as that is possible.
 pub(crate) async fn connect(options: &Options) -> JetStreamLog {
     within(async {
         loop {
@@ -150,7 +151,7 @@ async fn decide(
     won
 }
 
-/// Appends until the outcome is known, with the same ids.
+/// Appends with the same ids until the outcome is known.
 pub(crate) async fn settled(log: &JetStreamLog, batch: &Batch) -> Result<Receipt, AppendError> {
     loop {
         match log.append(batch.clone()).await {
@@ -161,8 +162,8 @@ pub(crate) async fn settled(log: &JetStreamLog, batch: &Batch) -> Result<Receipt
 }
 
 impl Acknowledged {
-    /// Checks that all of it is in the log, once, where it was acknowledged, and nothing else of it; `extra`
-    /// is known to be there too.
+    /// Checks that all of it is in the log, exactly once, where it was acknowledged, and that there is
+    /// nothing else; `extra` is known to be there too.
     pub(crate) async fn check(&self, log: &JetStreamLog, extra: &[&str]) {
         let mut expected: Vec<(Sequence, String)> = Vec::new();
         for (number, facts) in self.facts.iter().enumerate() {
@@ -179,7 +180,7 @@ impl Acknowledged {
             for stored in within(reader.next()).await.unwrap() {
                 last = stored.sequence;
                 for event in stored.record.events() {
-                    // The winner of a round may be either.
+                    // Either decision may win a round.
                     let id =
                         if event.task == DECIDED { event.id.rsplit_once('-').unwrap().0 } else { event.id };
                     let name = format!("{}/{id}", event.task);
@@ -192,9 +193,9 @@ impl Acknowledged {
         let lost: Vec<_> = expected.iter().filter(|acknowledged| !found.contains(acknowledged)).collect();
         assert!(lost.is_empty(), "acknowledged and not there: {lost:?}");
         assert_eq!(found, expected, "what is there more than once, or was never acknowledged");
-        // Later processes hold it for what it was.
+        // Later processes recognize them for what they are.
         for (number, facts) in self.facts.iter().enumerate() {
-            // The last one: a slow run may be beyond the time for which the server itself knows the first.
+            // The last one: after a slow run the server itself may no longer know the first.
             let Some((last, nth)) = facts.last().zip(facts.len().checked_sub(1)) else { continue };
             let again = batch(vec![event(&format!("T-{number}"), &format!("e{nth}"), "x")]);
             let receipt = settled(log, &again).await.unwrap();

@@ -1,4 +1,4 @@
-//! The configuration of the reference page, as it stands there: each user can do its work and nothing else.
+//! The configuration from the reference page, unchanged: each user can do its work and nothing else.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use tollgate_log_jetstream::{Credentials, Inbox, JetStreamLog, Options};
 
 use crate::support::{NatsServer, PASSWORDS, all_ids, init, within};
 
-/// The configuration that stands in the reference page.
+/// The configuration from the reference page.
 fn configuration() -> String {
     let page = include_str!("../../../../docs/reference/nats.md");
     let (_, section) = page.split_once("## Users and permissions").unwrap();
@@ -47,7 +47,7 @@ async fn each_user_can_do_its_work() {
     within(log.append(batch(vec![event("T-1", "a", "x")]))).await.unwrap();
     let receipt = within(log.append(decision(0, vec![event("T/2", "open", "x")]))).await.unwrap();
     assert_eq!(receipt.outcomes, [AppendOutcome::Appended(Sequence(2))]);
-    // What only the server knows: a duplicate, and another decision.
+    // What only the server knows: a duplicate, and a different decision.
     let forgetful = Options { known_records: 0, ..user(&server, "server") };
     let forgetful = JetStreamLog::connect(forgetful).await.unwrap();
     let again = within(forgetful.append(batch(vec![event("T-1", "a", "x")]))).await.unwrap();
@@ -76,7 +76,7 @@ async fn each_user_can_do_its_work() {
     assert_eq!((messages[0].task.as_str(), messages[0].deliveries), ("T-1", 2));
     within(messages[0].ack()).await.unwrap();
 
-    // Questions and requests, with their answers.
+    // Queries and requests, with their answers.
     for (from, to, subject) in
         [("server", "projector", "tollgate.v1.view.status.7"), ("producer", "server", "tollgate.v1.append")]
     {
@@ -88,7 +88,7 @@ async fn each_user_can_do_its_work() {
             to.publish(question.reply.unwrap(), "answer".into()).await.unwrap();
             to.flush().await.unwrap();
         });
-        // What was flushed is sent, which does not mean that the server has read it.
+        // After a flush the data is sent, which does not mean that the server has read it.
         let answer = within(async {
             loop {
                 match from.request(subject, "question".into()).await {
@@ -105,7 +105,7 @@ async fn each_user_can_do_its_work() {
     }
 }
 
-/// What a user tries.
+/// What a user attempts.
 #[derive(Clone, Copy, Debug)]
 enum Attempt {
     Publish,
@@ -133,7 +133,7 @@ async fn is_refused(server: &NatsServer, name: &str, attempt: Attempt, subject: 
         Attempt::Publish => client.publish(subject, "{}".into()).await.unwrap(),
         Attempt::Listen => drop(client.subscribe(subject).await.unwrap()),
     }
-    // The server answers in order: what it has to say about the attempt comes before what it says about this.
+    // The server answers in order: its response to the attempt comes before its response to this.
     client.publish(NEVER_ALLOWED, "".into()).await.unwrap();
     let mut refused = false;
     loop {

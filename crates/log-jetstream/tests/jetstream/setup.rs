@@ -1,4 +1,4 @@
-//! Making the stream, and noticing one that is not what a ledger needs.
+//! Creating the stream, and noticing one that differs from what a ledger needs.
 
 use async_nats::jetstream::stream::{Config, DiscardPolicy, StorageType};
 use tollgate_log_jetstream::identity::epoch_of;
@@ -25,7 +25,7 @@ async fn the_stream_is_made_once_and_read_back() {
 
 #[tokio::test]
 async fn a_stream_that_takes_most_of_the_room_can_be_compared_again() {
-    // 64 MiB and the inbox: there is no room for the same once more.
+    // 64 MiB and the inbox: there is no room for the same a second time.
     let Some(server) = NatsServer::start_with(|home| {
         format!("jetstream {{ max_file: 100MB, store_dir: \"{}\" }}", home.join("store").display())
     }) else {

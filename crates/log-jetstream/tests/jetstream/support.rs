@@ -1,4 +1,4 @@
-//! A nats-server of a test's own: a free port, a store of its own, gone with the test.
+//! A nats-server for a single test: a free port, its own store, gone when the test ends.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use tollgate_log_jetstream::{Options, Setup};
 use tollgate_test_process::nats::version;
 use tollgate_test_process::temporary;
 
-/// What a configuration may take from the environment.
+/// Environment variables that a configuration may use.
 pub(crate) const PASSWORDS: [(&str, &str); 4] = [
     ("ADMIN_PASSWORD", "of-the-admin"),
     ("SERVER_PASSWORD", "of-the-server"),
@@ -19,7 +19,7 @@ pub(crate) const PASSWORDS: [(&str, &str); 4] = [
     ("PRODUCER_PASSWORD", "of-the-producer"),
 ];
 
-/// The store directory in a configuration that names one: a test puts its own there.
+/// The store directory in a configuration that names one: tests replace it with their own.
 const STORE_OF_A_CONFIGURATION: &str = "/var/lib/tollgate/jetstream";
 
 /// A server with a store. It can be killed and started again on the same port.
@@ -29,12 +29,12 @@ pub(crate) struct NatsServer {
 }
 
 impl NatsServer {
-    /// Starts one; `None`, said loudly, where nats-server is not installed.
+    /// Starts one; `None`, with a loud message, if nats-server is not installed.
     pub(crate) fn start() -> Option<Self> {
         Self::start_with(|_| String::new())
     }
 
-    /// Starts one with more in its configuration. The text may name files in the directory that it is given.
+    /// Starts one with additional configuration. The text may name files in the directory that it is given.
     pub(crate) fn start_with(config: impl FnOnce(&Path) -> String) -> Option<Self> {
         version()?;
         let home = temporary();
@@ -63,35 +63,35 @@ impl NatsServer {
         self.server.kill();
     }
 
-    /// Where its store is.
+    /// The directory of its store.
     pub(crate) fn store(&self) -> PathBuf {
         self.home.path().join("store")
     }
 
-    /// Copies its store; it must not run.
+    /// Copies its store; the server must not be running.
     pub(crate) fn copy_store(&self, name: &str) {
         assert!(!self.server.runs(), "the server runs");
         copy_dir(&self.store(), &self.home.path().join(name));
     }
 
-    /// Puts a copy in the place of its store; it must not run.
+    /// Replaces its store with a copy; the server must not be running.
     pub(crate) fn replace_store(&self, name: &str) {
         assert!(!self.server.runs(), "the server runs");
         std::fs::remove_dir_all(self.store()).unwrap();
         copy_dir(&self.home.path().join(name), &self.store());
     }
 
-    /// Its address.
+    /// Its client URL.
     pub(crate) fn url(&self) -> String {
         self.server.url()
     }
 
-    /// Where it tells about itself.
+    /// Its monitoring URL.
     pub(crate) fn monitor(&self) -> String {
         self.server.monitor()
     }
 
-    /// Its directory.
+    /// Its home directory.
     pub(crate) fn home(&self) -> &Path {
         self.home.path()
     }
@@ -101,7 +101,7 @@ impl NatsServer {
         Options::new(self.url())
     }
 
-    /// A client of a test's own.
+    /// A client for a single test.
     pub(crate) async fn context(&self) -> jetstream::Context {
         jetstream::new(self.options().client().await.unwrap().0)
     }
@@ -114,18 +114,18 @@ pub(crate) fn secret_file(path: PathBuf, content: &str) -> PathBuf {
     path
 }
 
-/// Makes the stream of a ledger.
+/// Creates the stream of a ledger.
 pub(crate) async fn init(options: &Options) {
     let client = options.client().await.unwrap().0;
     setup().init(&jetstream::new(client)).await.unwrap();
 }
 
-/// A small ledger's stream.
+/// The stream of a small ledger.
 pub(crate) fn setup() -> Setup {
     Setup { stream: "TOLLGATE".to_owned(), max_bytes: 64 << 20, replicas: 1 }
 }
 
-/// All events of a log as `task/id`, in its order.
+/// All events of a log as `task/id`, in log order.
 pub(crate) async fn all_ids(log: &dyn EventLog) -> Vec<String> {
     let mut reader = log.read_from(Partitions::ALL, Sequence::ZERO).await.unwrap();
     let mut ids = Vec::new();
@@ -140,7 +140,7 @@ pub(crate) async fn all_ids(log: &dyn EventLog) -> Vec<String> {
     }
 }
 
-/// What must come soon.
+/// The result of a future that must complete soon.
 pub(crate) async fn within<T>(what: impl Future<Output = T>) -> T {
     tokio::time::timeout(Duration::from_secs(40), what).await.expect("it takes too long")
 }

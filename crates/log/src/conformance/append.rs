@@ -1,4 +1,4 @@
-//! Cases: what an append stores and answers.
+//! Cases: what an append stores and returns.
 
 use tollgate_domain::ids::{ProducerId, TenantId};
 use tollgate_domain::position::{PartitionId, Sequence};
@@ -42,7 +42,7 @@ pub(super) async fn a_record_keeps_the_time_it_is_given(backend: &dyn Backend) {
     let times: Vec<_> = read_all(&log).await.iter().map(|stored| stored.record.recorded_at()).collect();
     assert_eq!(times[..2], [given, given]);
     assert!(times[2] > given, "without one it is the time of the append");
-    // The time is not what the producer sent: with another one it is the same event.
+    // The time is not part of what the producer sent: with a different time it is still the same event.
     assert_eq!(append(&log, Batch { recorded_at: None, ..copied }).await.outcomes, [duplicate(1)]);
 }
 
@@ -107,7 +107,7 @@ pub(super) async fn other_content_under_an_id_is_a_conflict_and_refuses_its_task
         [AppendOutcome::Refused { because: 2 }, appended(2), conflict(1), duplicate(1)]
     );
     assert_eq!(contents(&log).await, ["T-1/e1=one", "T-1/e2=two", &format!("{other}/new=y")]);
-    // What was refused was not taken: it can be appended without the conflict.
+    // A refused event's id was not taken: it can be appended once the conflict is gone.
     let receipt = append(&log, batch(vec![event("T-1", "new", "x")])).await;
     assert_eq!(receipt.outcomes, [appended(3)]);
 }

@@ -21,7 +21,7 @@ pub(super) async fn a_decision_needs_the_subjects_last_decision(backend: &dyn Ba
         append(&log, decision(1, vec![event("T-1", "start", "x"), event("T-1", "fact", "y")])).await;
     assert_eq!(receipt.outcomes, [appended(2), appended(2)]);
     assert_eq!(read_all(&log).await[1].record.decision_subject(), Some("T-1"));
-    // Another subject is another story.
+    // Another subject is independent.
     append(&log, decision(0, vec![event("T-2", "open", "x")])).await;
     assert_eq!(contents(&log).await, ["T-1/open=x", "T-1/start=x", "T-1/fact=y", "T-2/open=x"]);
 }

@@ -6,7 +6,8 @@ use super::Backend;
 use super::support::{append, appended, batch, contents, decision, duplicate, event, read_all};
 use crate::contract::{AppendError, Batch};
 
-/// Facts of many partitions, and each third batch a decision about one task that names the one before it.
+/// Facts of many partitions; every third batch is a decision about one task that refers to the previous
+/// decision.
 fn chain(count: u64) -> Vec<Batch> {
     let mut last = 0;
     let one = |number: u64| {

@@ -13,9 +13,9 @@ pub use support::{batch, decision, event, named, other_task_of_the_same_partitio
 
 use crate::contract::{BoxFuture, EventLog};
 
-/// Makes logs of one kind for the suite.
+/// Creates logs of one kind for the suite.
 pub trait Backend: Send + Sync {
-    /// Whether there is what it needs; it says itself what is missing. Without, its cases are skipped.
+    /// Whether the backend has what it needs; if not, it reports what is missing and its cases are skipped.
     fn is_here(&self) -> bool {
         true
     }
@@ -23,14 +23,14 @@ pub trait Backend: Send + Sync {
     /// A new, empty log.
     fn fresh(&self) -> BoxFuture<'_, Arc<dyn EventLog>>;
 
-    /// Closes a log and opens it again; `None` where a log ends with its process.
+    /// Closes a log and opens it again; `None` if the log does not outlive its process.
     fn reopen(&self, log: Arc<dyn EventLog>) -> BoxFuture<'_, Option<Arc<dyn EventLog>>>;
 }
 
 /// One case of the suite.
 pub type Case = for<'a> fn(&'a dyn Backend) -> BoxFuture<'a, ()>;
 
-/// Runs one case on a runtime of its own, where there is what the backend needs.
+/// Runs one case on its own runtime, if the backend has what it needs.
 pub fn run(case: Case, backend: &dyn Backend) {
     if !backend.is_here() {
         return;
@@ -48,7 +48,7 @@ macro_rules! cases {
             }
         )+
 
-        /// One `#[test]` per case of the suite, on the backend that the expression makes.
+        /// One `#[test]` per case of the suite, on the backend that the expression creates.
         #[macro_export]
         macro_rules! conformance_tests {
             ($backend:expr) => {

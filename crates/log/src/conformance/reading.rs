@@ -63,7 +63,7 @@ pub(super) async fn a_reader_in_groups_gets_every_record_in_order(backend: &dyn 
     for number in 0..30_u32 {
         let task = if number % 3 == 0 { "T-1".to_owned() } else { format!("T-{number}") };
         append(&log, batch(vec![event(&task, &format!("e{number}"), "x")])).await;
-        // Now and then there is one record, now and then there are many; and a wait that was given up loses nothing.
+        // Sometimes there is one record, sometimes many; and a cancelled wait loses nothing.
         for (_, reader, read) in readers.iter_mut().filter(|_| number % 7 == 2 || number == 29) {
             if let Ok(records) = tokio::time::timeout(Duration::from_millis(3), reader.next()).await {
                 read.extend(records.expect("readable"));

@@ -13,7 +13,7 @@ use crate::record::StoredRecord;
 ///
 /// # Panics
 ///
-/// When the texts are no valid names.
+/// If the texts are not valid names.
 #[must_use]
 pub fn named(task: &str, id: &str) -> EventName {
     EventName {
@@ -52,7 +52,7 @@ pub fn decision(last: u64, events: Vec<NewEvent>) -> Batch {
     Batch { decision: Some(Expected { subject, last: Sequence(last) }), ..batch(events) }
 }
 
-/// Another task that lives in the same partition.
+/// Another task in the same partition.
 #[must_use]
 pub fn other_task_of_the_same_partition(task: &str) -> String {
     let home = PartitionId::of("default", task);
@@ -76,7 +76,7 @@ pub(super) async fn read_all(log: &Arc<dyn EventLog>) -> Vec<StoredRecord> {
     }
 }
 
-/// All events as `task/id=payload`, in the order of the log.
+/// All events as `task/id=payload`, in log order.
 pub(super) async fn contents(log: &Arc<dyn EventLog>) -> Vec<String> {
     let shown = |stored: &StoredRecord| {
         let one = |event: crate::record::EventFrame<'_>| {

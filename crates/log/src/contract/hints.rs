@@ -1,6 +1,7 @@
-//! What a log on another machine can tell or do beyond the contract, and what stands in for it on any other log.
+//! What a log on another machine can report or do beyond the contract, and the fallbacks for every other log.
 //!
-//! Whoever has an [`EventLog`] calls these as methods of `dyn EventLog`; a backend that has hints implements [`Hints`].
+//! Callers with an [`EventLog`] use these as methods of `dyn EventLog`; a backend that has hints implements
+//! [`Hints`].
 
 use tollgate_domain::position::{PartitionId, Sequence};
 
@@ -10,28 +11,29 @@ use crate::record::Record;
 
 /// What a log on another machine knows or does beyond the contract.
 pub trait Hints: Send + Sync {
-    /// How it is known what an acknowledgement is worth, for people.
+    /// How the durability of an acknowledgement is known, as text for people.
     fn durability_known_by(&self) -> String;
 
-    /// The server that holds the log, as it is now.
+    /// The server that holds the log, in its current state.
     fn server(&self) -> LogServer;
 
-    /// One durable record, asked for by its sequence; `None`: there is none.
+    /// The durable record with this sequence; `None` if there is none.
     fn record_at(&self, sequence: Sequence) -> BoxFuture<'_, Result<Option<Record>, ReadError>>;
 
-    /// The last durable record of one partition; zero: it has none.
+    /// The last durable record of one partition; zero if it has none.
     fn tail_of(&self, partition: PartitionId) -> BoxFuture<'_, Result<Sequence, ReadError>>;
 
-    /// The last record of one partition that this process has appended or read. Zero: none.
+    /// The last record of one partition that this process has appended or read; zero if there is none.
     fn seen_of(&self, partition: PartitionId) -> Sequence;
 
-    /// `find` knows every event that was appended through here in a record after this one.
+    /// `find` knows every event that was appended by this process in a record after this one.
     fn remembers_after(&self) -> Sequence;
 
-    /// Takes the chains of partitions as a reader's checkpoint has them after everything through a record.
+    /// Accepts the chains of partitions after all records up to and including `through`, as a reader's
+    /// checkpoint has them.
     fn anchor(&self, through: Sequence, chains: &[(PartitionId, ChainHash)]);
 
-    /// Reads records without computing their chains, which mean nothing then.
+    /// Reads records without computing their chains; the chain values are meaningless then.
     fn read_unchained(
         &self,
         partitions: Partitions,
@@ -40,23 +42,24 @@ pub trait Hints: Send + Sync {
 }
 
 impl<'l> dyn EventLog + 'l {
-    /// How it is known what an acknowledgement is worth, for people. `None`: this process syncs itself.
+    /// How the durability of an acknowledgement is known, as text for people. `None` if this process syncs
+    /// itself.
     #[must_use]
     pub fn durability_known_by(&self) -> Option<String> {
         self.hints().map(Hints::durability_known_by)
     }
 
-    /// The server that holds it, as it is now. `None`: this process does.
+    /// The server that holds the log, in its current state. `None` if this process holds it.
     #[must_use]
     pub fn server(&self) -> Option<LogServer> {
         self.hints().map(Hints::server)
     }
 
-    /// One durable record; `None`: there is none at this sequence.
+    /// The durable record with this sequence; `None` if there is none.
     ///
     /// # Errors
     ///
-    /// What reading gives.
+    /// The errors of reading.
     pub async fn record_at(&self, sequence: Sequence) -> Result<Option<Record>, ReadError> {
         if let Some(hints) = self.hints() {
             return hints.record_at(sequence).await;
@@ -66,12 +69,12 @@ impl<'l> dyn EventLog + 'l {
         Ok(records.into_iter().find(|stored| stored.sequence == sequence).map(|stored| stored.record))
     }
 
-    /// The last durable record of one partition; zero: it has none. Cheaper than [`EventLog::tail`] where
-    /// each partition is asked for on its own.
+    /// The last durable record of one partition; zero if it has none. Cheaper than [`EventLog::tail`] if each
+    /// partition is queried on its own.
     ///
     /// # Errors
     ///
-    /// What reading gives.
+    /// The errors of reading.
     pub async fn tail_of(&self, partition: PartitionId) -> Result<Sequence, ReadError> {
         match self.hints() {
             Some(hints) => hints.tail_of(partition).await,
@@ -79,34 +82,35 @@ impl<'l> dyn EventLog + 'l {
         }
     }
 
-    /// The last record of one partition that this process has appended or read, without a question to anybody: others
-    /// may have appended more. Zero: none, or a log that need not know because its tail costs nothing.
+    /// The last record of one partition that this process has appended or read, without asking the server:
+    /// others may have appended more. Zero if there is none, or for a log that need not track it because its
+    /// tail costs nothing.
     #[must_use]
     pub fn seen_of(&self, partition: PartitionId) -> Sequence {
         self.hints().map_or(Sequence::ZERO, |hints| hints.seen_of(partition))
     }
 
-    /// [`EventLog::find`] knows every event that was appended through here in a record after this one.
+    /// [`EventLog::find`] knows every event that was appended by this process in a record after this one.
     #[must_use]
     pub fn remembers_after(&self) -> Sequence {
         self.hints().map_or(Sequence::ZERO, Hints::remembers_after)
     }
 
-    /// Tells the log the chains of partitions as a reader's checkpoint has them after everything through a
-    /// record, so that a reader from there need not compute them from the first record. A log that stores
-    /// chains has no use for it.
+    /// Gives the log the chains of partitions after all records up to and including `through`, as a reader's
+    /// checkpoint has them, so that a reader starting there need not compute them from the first record. A
+    /// log that stores chains does not need this.
     pub fn anchor(&self, through: Sequence, chains: &[(PartitionId, ChainHash)]) {
         if let Some(hints) = self.hints() {
             hints.anchor(through, chains);
         }
     }
 
-    /// As [`EventLog::read_from`], for those who do not look at the chains: where the log stores none, they are not
-    /// computed and mean nothing.
+    /// Like [`EventLog::read_from`], for callers that do not look at the chains: if the log does not store
+    /// them, they are not computed and the values are meaningless.
     ///
     /// # Errors
     ///
-    /// What reading gives.
+    /// The errors of reading.
     pub async fn read_unchained(
         &self,
         partitions: Partitions,

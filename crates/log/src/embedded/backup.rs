@@ -1,4 +1,4 @@
-//! Backup beside the writer, and restore as a log of its own.
+//! Backup while a writer runs, and restore as a separate log.
 
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
@@ -24,11 +24,11 @@ const MANIFEST: &str = "backup.json";
 pub struct Backup {
     /// Format of the data directory.
     pub format: u32,
-    /// The log it is of.
+    /// The epoch of the log it was made from.
     pub epoch: Uuid,
-    /// When that log was made.
+    /// When that log was created.
     pub created_at: String,
-    /// Identities the log had before.
+    /// Epochs that the log had before.
     pub earlier_epochs: Vec<Uuid>,
     /// The last record in it.
     pub last: Sequence,
@@ -57,23 +57,23 @@ pub enum BackupError {
     /// The log cannot be read.
     #[error(transparent)]
     Open(#[from] OpenError),
-    /// The operating system refused.
+    /// The operating system returned an error.
     #[error("{action} {path}: {message}")]
     Io {
         /// What was attempted.
         action: &'static str,
-        /// On what.
+        /// The file or directory.
         path: String,
         /// The system's message.
         message: String,
     },
-    /// The target holds something.
+    /// The target is not empty.
     #[error("writing to {path}: it exists and is not empty; choose another directory")]
     NotEmpty {
         /// The target.
         path: String,
     },
-    /// The log ends before what something beside it remembers.
+    /// The log ends before what something else in its directory remembers.
     #[error(
         "backing up {dir}: its log is known up to record {last}, but {witness} remembers record {remembers}; nothing was copied. \
          Open the ledger once, with `tollgate --data {dir} log tail`: it finds the rest, or says what is lost"
@@ -83,12 +83,12 @@ pub enum BackupError {
         dir: String,
         /// The last record that the log's frontier knows.
         last: Sequence,
-        /// Who remembers more.
+        /// What remembers more.
         witness: String,
         /// The record that it remembers.
         remembers: Sequence,
     },
-    /// What was copied is not the whole log.
+    /// The copy is not the whole log.
     #[error(
         "backing up {dir}: the copy is not whole: {what}. What stands in {to} is no backup and is never restored; keep the backups of \
          before, and look at the log itself with `tollgate --data {dir} log verify`"
@@ -101,7 +101,7 @@ pub enum BackupError {
         /// What is missing or damaged in it.
         what: String,
     },
-    /// The backup is not what was written.
+    /// The backup differs from what was written.
     #[error("restoring from {path}: {what}; nothing was restored")]
     Damaged {
         /// The file.
@@ -111,18 +111,19 @@ pub enum BackupError {
     },
 }
 
-/// Copies a log up to its durable frontier, while a writer may append to it, and reads the copy from its
-/// first record to its last. The views are left out: they are folds of the log and are made again.
+/// Copies a log up to its durable frontier, even while a writer appends to it, and reads the copy from its
+/// first record to its last. The views are left out: they are folds of the log and are rebuilt.
 ///
 /// # Errors
 ///
-/// [`BackupError`]; a target that was begun is left for inspection, without its manifest, so it is never restored.
+/// [`BackupError`]; an unfinished target is left for inspection, without its manifest, so it can never be
+/// restored.
 pub fn backup(dir: &Path, to: &Path) -> Result<Backup, BackupError> {
     let Some(file) = LedgerFile::read(dir)? else {
         return Err(OpenError::NoLedger { dir: dir.display().to_string() }.into());
     };
     let log_dir = ledger::log_dir(dir);
-    // Before the frontier: what goes on beside this is never ahead of it.
+    // Read before the frontier: whatever runs concurrently is never ahead of it.
     let witness = witness::furthest(dir, file.epoch);
     let found = frontier::read(&log_dir).map_err(|error| failed("reading", &log_dir, &error))?;
     let Some((_, _, frontier)) = found else {
@@ -166,8 +167,9 @@ pub fn backup(dir: &Path, to: &Path) -> Result<Backup, BackupError> {
     Ok(backup)
 }
 
-/// Makes a data directory from a backup, after checking every file of it. The restored log has a new epoch: whoever
-/// remembers positions of the old one, which may have gone on after the backup, learns that it is another log.
+/// Creates a data directory from a backup, after checking every file of it. The restored log has a new epoch:
+/// anything that remembers positions of the old log, which may have gone on after the backup, can tell that
+/// this is a different log.
 ///
 /// # Errors
 ///
@@ -209,7 +211,8 @@ pub fn restore(from: &Path, dir: &Path) -> Result<Backup, BackupError> {
     };
     write_frontier(&log_dir, &backup, ledger.epoch).map_err(|error| failed("writing", &log_dir, &error))?;
     sync_dir(&log_dir).map_err(|error| failed("syncing", &log_dir, &error))?;
-    // Last: a directory without it is no ledger, so a restore that was cut short is never taken for one.
+    // Last: a directory without this file is not a ledger, so an interrupted restore is never mistaken for
+    // one.
     ledger.write(dir)?;
     Ok(backup)
 }
@@ -232,7 +235,7 @@ fn make_empty(dir: &Path) -> Result<(), BackupError> {
     Ok(())
 }
 
-/// Copies at most so many bytes and syncs the copy. Returns its size and hash.
+/// Copies at most `limit` bytes and syncs the copy. Returns its size and hash.
 fn copy(from: &Path, to: &Path, limit: u64) -> io::Result<(u64, String)> {
     let mut source = File::open(from)?.take(limit);
     let mut target = private_file().write(true).create_new(true).open(to)?;

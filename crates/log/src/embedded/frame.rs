@@ -11,8 +11,8 @@
 //! 64       record, then zeros to a multiple of 8
 //! ```
 //!
-//! `synced through` tells a torn tail from damage: a frame that cannot be read, while a later one says that it was
-//! durable, was damaged; one that no later frame vouches for was never acknowledged and may be cut.
+//! `synced through` distinguishes a torn tail from damage: an unreadable frame that a later frame declares
+//! durable was damaged; one that no later frame vouches for was never acknowledged and may be cut.
 
 use tollgate_domain::position::Sequence;
 
@@ -27,7 +27,7 @@ pub(super) const ALIGNMENT: usize = 8;
 
 const MAGIC: &[u8; 4] = b"TGRF";
 
-/// What stands before a record.
+/// What precedes a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct FrameHeader {
     pub(super) record_bytes: usize,
@@ -37,7 +37,7 @@ pub(super) struct FrameHeader {
 }
 
 impl FrameHeader {
-    /// Bytes from this frame to the next.
+    /// The number of bytes from this frame to the next.
     pub(super) const fn frame_bytes(&self) -> usize {
         (FRAME_HEADER + self.record_bytes).next_multiple_of(ALIGNMENT)
     }
@@ -50,7 +50,7 @@ pub(super) enum NoFrame {
     Empty,
     /// The bytes end before the frame does.
     CutOff,
-    /// Something else stands here, or the CRC does not match.
+    /// There is something else here, or the CRC does not match.
     Invalid(&'static str),
 }
 
@@ -86,14 +86,14 @@ pub(super) fn read_header(bytes: &[u8]) -> Result<FrameHeader, NoFrame> {
     Ok(FrameHeader { record_bytes, sequence: word(16), synced_through: word(24), chain: ChainHash(chain) })
 }
 
-/// Reserves a frame at the end of a buffer: the record is written behind it, then [`finish`] fills it in.
+/// Reserves a frame at the end of a buffer: the record is written after it, then [`finish`] fills it in.
 pub(super) fn begin(buffer: &mut Vec<u8>) -> usize {
     let start = buffer.len();
     buffer.resize(start + FRAME_HEADER, 0);
     start
 }
 
-/// Fills in the frame at `start` for the record that stands behind it.
+/// Fills in the frame at `start` for the record that follows it.
 pub(super) fn finish(
     buffer: &mut Vec<u8>,
     start: usize,

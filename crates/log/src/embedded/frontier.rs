@@ -43,8 +43,8 @@ impl Frontier {
     }
 }
 
-/// The frontier's file. It is written without a sync, after the sync of what it speaks of: after a power cut it may be
-/// old or gone, but never ahead.
+/// The file of the frontier. It is written without a sync, after the sync of what it describes: after a power
+/// cut it may be old or missing, but never ahead.
 #[derive(Debug)]
 pub(super) struct FrontierFile {
     file: File,
@@ -76,15 +76,16 @@ impl FrontierFile {
     }
 }
 
-/// What the frontier's file says: the epoch, whether the frontier is on the disk, and the frontier. `None`
-/// when there is no readable one.
+/// What the frontier's file contains: the epoch, whether the frontier is on the disk, and the frontier.
+/// `None` if there is no readable file.
 pub(super) fn read(log_dir: &Path) -> io::Result<Option<(Uuid, bool, Frontier)>> {
     let file = match File::open(path(log_dir)) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error),
     };
-    // A reader may meet the writer in mid-write; the CRC tells, and the next try finds it whole.
+    // A reader may catch the writer in mid-write; the CRC detects that, and the next try finds the file
+    // whole.
     for _ in 0..16 {
         let mut bytes = [0; BYTES];
         if file.read_exact_at(&mut bytes, 0).is_ok()

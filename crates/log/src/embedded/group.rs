@@ -1,4 +1,4 @@
-//! Group commit: what is appended while the last sync runs is the next group. No timer.
+//! Group commit: whatever is appended while the last sync runs becomes the next group. No timer.
 
 use std::collections::VecDeque;
 
@@ -13,39 +13,41 @@ use crate::index::IdIndex;
 use crate::key::{ChainHash, Key, RecordHash};
 use crate::record::{self, RecordHead};
 
-/// Bytes that may wait for the disk. More means that producers are far ahead of it; they are told to try again.
+/// The most bytes that may wait for the disk. More means that producers are far ahead of it; they are asked
+/// to try again.
 pub(super) const MAX_WAITING_BYTES: usize = 64 << 20;
 
-/// Told when a sequence is durable, or why it will not be.
+/// Notified when a sequence is durable, or with the reason why it will not be.
 pub(super) type Waiter = oneshot::Sender<Result<(), AppendError>>;
 
-/// What appends and the writer share, behind one lock.
+/// The state shared by appenders and the writer, behind one lock.
 pub(super) struct Shared {
-    /// Ids of everything appended, durable or on its way.
+    /// Ids of everything appended, whether durable or in flight.
     pub(super) index: IdIndex,
-    /// The last sequence given out.
+    /// The last sequence assigned.
     pub(super) assigned: Sequence,
-    /// Chains after it.
+    /// Chains after the last assigned sequence.
     chains: [ChainHash; PARTITIONS],
     /// The last durable sequence.
     pub(super) durable: Sequence,
-    /// The last sequence that is on the disk for certain, by any class: what a frame says of those before it.
+    /// The last sequence that is certainly on the disk, whatever the durability class: what a frame records
+    /// about those before it.
     pub(super) synced: Sequence,
-    /// The group that the next sync takes.
+    /// The group for the next sync.
     pub(super) building: Group,
-    /// A group's buffers after use, to be filled again.
+    /// A group's buffers after use, ready to be filled again.
     pub(super) recycled: Option<Group>,
-    /// Appends that wait, by ascending sequence.
+    /// Waiting appends, by ascending sequence.
     waiters: VecDeque<(Sequence, Waiter)>,
-    /// What to restore in the index should a record not become durable, by ascending sequence.
+    /// What to restore in the index if a record does not become durable, by ascending sequence.
     undo: VecDeque<(Sequence, Key, Option<Found>)>,
-    /// How often records that did not become durable were taken back.
+    /// How often records that did not become durable were rolled back.
     pub(super) taken_back: u64,
-    /// Bytes handed to the writer and not durable yet.
+    /// Bytes handed to the writer that are not durable yet.
     pub(super) in_flight_bytes: usize,
-    /// Set while the disk has no room, or something else is missing: appends are tried all the same.
+    /// Set while the disk is full or something else is missing: appends are still attempted.
     pub(super) refusing: Option<String>,
-    /// Set while the id index is made again: nothing is appended meanwhile.
+    /// Set while the id index is being rebuilt: nothing is appended meanwhile.
     pub(super) indexing: Option<String>,
     /// Set when the writer has stopped for good.
     pub(super) stopped: Option<String>,
@@ -89,7 +91,7 @@ impl Shared {
         }
     }
 
-    /// Refuses when nothing can be appended.
+    /// Returns an error if nothing can be appended.
     pub(super) fn check_open(&self) -> Result<(), AppendError> {
         if let Some(reason) = &self.stopped {
             return Err(AppendError::Stopped { reason: reason.clone() });
@@ -145,13 +147,13 @@ impl Shared {
             return None;
         }
         let (sender, receiver) = oneshot::channel();
-        // Mostly the newest; a duplicate of a pending event may wait for an earlier one.
+        // Mostly the newest; but a duplicate of a pending event may wait for an earlier one.
         let at = self.waiters.partition_point(|(other, _)| *other <= sequence);
         self.waiters.insert(at, (sequence, sender));
         Some(receiver)
     }
 
-    /// The group that formed, for the writer; `None` when nothing waits.
+    /// The group that formed, for the writer; `None` if nothing is waiting.
     pub(super) fn take_group(&mut self) -> Option<Group> {
         if self.building.ends.is_empty() {
             self.in_flight_bytes = 0;
@@ -163,7 +165,7 @@ impl Shared {
         Some(group)
     }
 
-    /// Notes what is durable. Returns who waited for it.
+    /// Records what is durable. Returns those that waited for it.
     pub(super) fn make_durable(&mut self, durable: Sequence) -> Vec<Waiter> {
         self.durable = durable;
         let kept = self.undo.partition_point(|(sequence, ..)| *sequence <= durable);
@@ -172,12 +174,12 @@ impl Shared {
         self.waiters.drain(..served).map(|(_, waiter)| waiter).collect()
     }
 
-    /// Drops everyone who waits.
+    /// Drops all waiters.
     pub(super) fn forget_waiters(&mut self) {
         self.waiters.clear();
     }
 
-    /// Takes back everything that is not durable. Returns who waited for it.
+    /// Rolls back everything that is not durable. Returns those that waited for it.
     pub(super) fn take_back(&mut self, heads: &Heads) -> Vec<Waiter> {
         let undo = self.undo.drain(..).map(|(_, key, previous)| (key, previous)).collect();
         roll_back(&mut self.index, undo);

@@ -17,7 +17,7 @@ pub(super) async fn append(log: &EmbeddedLog, batches: Vec<Batch>) -> InOrder {
     }
     let mut receipts = Vec::with_capacity(submitted.len());
     for Submitted { receipt, wait, .. } in submitted {
-        // What is taken back is taken back with everything behind it, so the first one that fails is the place.
+        // A rollback takes everything after it along, so the first failure marks the place.
         if let Err(error) = durable(wait).await {
             return InOrder { receipts, stopped: Some(error) };
         }

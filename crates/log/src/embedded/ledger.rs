@@ -16,39 +16,41 @@ use tollgate_files::{make_private_dirs, private_file, replace, sync_dir};
 const LEDGER_FILE: &str = "ledger.json";
 /// What an atomic write of `ledger.json` leaves behind when its process is killed.
 const UNFINISHED_LEDGER_FILE: &str = "ledger.tmp";
-/// The file in a data directory in which its holder's note stands. The holder has locked it and the directory.
+/// The file in a data directory that contains its holder's note. The holder has locked both the file and the
+/// directory.
 const LOCK_FILE: &str = "lock";
 
-/// What `ledger.json` says.
+/// The contents of `ledger.json`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct LedgerFile {
     /// Format of the data directory.
     pub(super) format: u32,
     /// Identity of the log.
     pub(super) epoch: Uuid,
-    /// When the log was made.
+    /// When the log was created.
     pub(super) created_at: String,
-    /// Identities it had before it was restored from backups, oldest first. Segments keep the one they began under.
+    /// Epochs it had before it was restored from backups, oldest first. Segments keep the one they began
+    /// under.
     #[serde(default)]
     pub(super) earlier_epochs: Vec<Uuid>,
-    /// Whether it was last written with class `page_cache`: its end may be lost then.
+    /// Whether it was last written with class `page_cache`: its end may be lost in that case.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(super) page_cache: bool,
-    /// What was lost and accepted, oldest first.
+    /// Losses that were accepted, oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) losses: Vec<Loss>,
 }
 
-/// The end of a log that is gone, and that somebody accepted.
+/// The lost end of a log, after the loss was accepted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Loss {
     /// When it was accepted.
     pub at: String,
-    /// The identity that the log had until then.
+    /// The epoch that the log had until then.
     pub epoch: Uuid,
-    /// The last record that is there.
+    /// The last record that is still there.
     pub kept: u64,
-    /// Who remembers more, and what.
+    /// What remembers more, and how much.
     pub witness: String,
 }
 
@@ -68,8 +70,8 @@ impl LedgerFile {
         Epoch { id: self.epoch, created_at: self.created_at.parse().unwrap_or_default() }
     }
 
-    /// Makes it a log of its own, from what is there on: positions and views of the one that had more are not
-    /// mixed up with it.
+    /// Makes it a log of its own from this point on, so that positions and views of the log that had more are
+    /// not mixed up with it.
     pub(super) fn accept(&mut self, now: Timestamp, kept: Sequence, witness: String) {
         tracing::warn!(
             kept = kept.0,
@@ -86,7 +88,7 @@ impl LedgerFile {
         self.epoch == epoch || self.earlier_epochs.contains(&epoch)
     }
 
-    /// Reads the file of a data directory; `None` when the directory has none.
+    /// Reads the file of a data directory; `None` if the directory has none.
     pub(super) fn read(dir: &Path) -> Result<Option<Self>, OpenError> {
         #[derive(Deserialize)]
         struct Format {
@@ -123,15 +125,16 @@ impl LedgerFile {
 
 /// The data directory, held by this process until dropped.
 ///
-/// The lock is on the directory itself, which nobody can delete and make anew without the ledger in it: a
-/// lock on a file is gone with the file's name. The file is locked too, for versions that know only that.
+/// The lock is on the directory itself, which cannot be deleted and recreated without the ledger in it: a
+/// lock on a file is lost with the file's name. The file is locked too, for versions that only know that
+/// lock.
 #[derive(Debug)]
 pub(super) struct DirLock(
     #[expect(dead_code, reason = "locks live as long as their files are open")] [File; 2],
 );
 
 impl DirLock {
-    /// Takes the lock. The holder's note is what a second writer is told.
+    /// Takes the lock. A second writer gets to see the holder's note.
     pub(super) fn take(dir: &Path, note: &str) -> Result<Self, OpenError> {
         let path = dir.join(LOCK_FILE);
         let error = |error: io::Error| OpenError::io(&path, &error);
@@ -140,7 +143,7 @@ impl DirLock {
         let mut file =
             private_file().read(true).write(true).create(true).truncate(false).open(&path).map_err(error)?;
         lock(&file, dir, &path)?;
-        // The note is for people: a disk that has no room for it keeps nobody out.
+        // The note is for people: a disk without room for it must not prevent opening.
         let noted = file
             .set_len(0)
             .and_then(|()| file.seek(SeekFrom::Start(0)))
@@ -152,12 +155,12 @@ impl DirLock {
     }
 }
 
-/// Locks the directory, or the file in it; says who holds it otherwise.
+/// Locks the directory, or the file in it; otherwise reports who holds it.
 fn lock(file: &File, dir: &Path, note: &Path) -> Result<(), OpenError> {
     match file.try_lock() {
         Ok(()) => Ok(()),
         Err(TryLockError::WouldBlock) => {
-            // What the holder wrote is only for the message.
+            // The holder's note is only used in the message.
             let holder = fs::read_to_string(note).unwrap_or_default();
             Err(OpenError::Locked { dir: dir.display().to_string(), holder: holder.trim().to_owned() })
         }
@@ -165,11 +168,11 @@ fn lock(file: &File, dir: &Path, note: &Path) -> Result<(), OpenError> {
     }
 }
 
-/// Makes the directories of a new ledger; refuses a directory that holds something else.
+/// Creates the directories of a new ledger; refuses a directory that holds something else.
 pub(super) fn create_dirs(dir: &Path) -> Result<(), OpenError> {
     let error = |error: io::Error| OpenError::io(dir, &error);
     make_private_dirs(dir).map_err(error)?;
-    // Settings may be laid into the directory before its log is made.
+    // Settings may be put into the directory before its log is created.
     let ours = |name: &std::ffi::OsStr| {
         let bytes = name.as_encoded_bytes();
         let left = name == LOCK_FILE || name == UNFINISHED_LEDGER_FILE || name == "log";

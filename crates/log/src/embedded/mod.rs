@@ -1,7 +1,8 @@
 //! The embedded log: append-only segment files on one machine, durable before they are acknowledged.
 //!
-//! An append computes hashes without a lock, is admitted and encoded under one, and waits. One thread writes and syncs:
-//! while it does, what is appended forms the next group. Recovery cuts a torn tail and nothing else.
+//! An append computes hashes without a lock, is admitted and encoded under one, and then waits. One thread
+//! writes and syncs: what is appended meanwhile forms the next group. Recovery cuts a torn tail and nothing
+//! else.
 
 mod backup;
 mod format;
@@ -49,23 +50,23 @@ use reader::Source;
 use tollgate_clock::{Clock, SystemClock};
 use writer::Hub;
 
-/// How an embedded log is opened.
+/// How to open an embedded log.
 #[derive(Clone)]
 pub struct Options {
     /// `fsync`, or `page_cache` for data that may be lost in a power cut.
     pub durability: Durability,
     /// Where the time of an append comes from.
     pub clock: Arc<dyn Clock>,
-    /// Where bytes go.
+    /// Where bytes are written.
     pub disk: Arc<dyn Disk>,
-    /// Size of the first segment; each next one is twice as large, up to the largest size.
+    /// Size of the first segment in bytes; each further one is twice as large, up to the largest size.
     pub first_segment_bytes: u64,
-    /// Largest size of a segment.
+    /// Largest size of a segment, in bytes.
     pub max_segment_bytes: u64,
-    /// Left in the lock file for whoever finds the directory taken: an address, a process id.
+    /// Left in the lock file for others that find the directory taken: an address, a process id.
     pub lock_note: String,
-    /// Whether a log that ends before what something beside it remembers goes on without what is lost, under
-    /// a new identity. One that was last written with class `page_cache` does so in any case.
+    /// Whether a log that ends before what something else in its directory remembers goes on without the lost
+    /// records, under a new epoch. A log last written with class `page_cache` always does so.
     pub accept_loss: bool,
 }
 
@@ -94,17 +95,17 @@ pub struct EmbeddedLog {
     cut_bytes: u64,
     may_lose: bool,
     losses: Vec<Loss>,
-    /// Which of its older segments are not what they were.
+    /// Which of its older segments have changed or are missing.
     incomplete: Option<String>,
     _lock: DirLock,
 }
 
 impl EmbeddedLog {
-    /// Opens the log of a data directory, making it where there is none.
+    /// Opens the log of a data directory, creating it if there is none.
     ///
     /// # Errors
     ///
-    /// [`OpenError`]; a directory that cannot be opened is left as it is.
+    /// [`OpenError`]; a directory that cannot be opened is left unchanged.
     pub fn open_or_create(dir: &Path, options: Options) -> Result<Self, OpenError> {
         if LedgerFile::read(dir)?.is_none() {
             ledger::create_dirs(dir)?;
@@ -112,11 +113,11 @@ impl EmbeddedLog {
         Self::open_locked(dir, options, true)
     }
 
-    /// Opens the log of a data directory that exists.
+    /// Opens the existing log of a data directory.
     ///
     /// # Errors
     ///
-    /// [`OpenError::NoLedger`] where there is none, and as [`Self::open_or_create`].
+    /// [`OpenError::NoLedger`] if there is none, and those of [`Self::open_or_create`].
     pub fn open(dir: &Path, options: Options) -> Result<Self, OpenError> {
         if LedgerFile::read(dir)?.is_none() {
             return Err(OpenError::NoLedger { dir: dir.display().to_string() });
@@ -124,11 +125,11 @@ impl EmbeddedLog {
         Self::open_locked(dir, options, false)
     }
 
-    /// Whose log is in a data directory, read without taking it; `None`: there is none.
+    /// The epoch of the log in a data directory, read without locking it; `None` if there is none.
     ///
     /// # Errors
     ///
-    /// [`OpenError`] where its `ledger.json` cannot be read.
+    /// [`OpenError`] if its `ledger.json` cannot be read.
     pub fn epoch_of(dir: &Path) -> Result<Option<Epoch>, OpenError> {
         Ok(LedgerFile::read(dir)?.map(|ledger| ledger.epoch()))
     }
@@ -139,19 +140,19 @@ impl EmbeddedLog {
         &self.dir
     }
 
-    /// Bytes of a torn tail that were cut when it was opened. They were never acknowledged.
+    /// Bytes of a torn tail that were cut when the log was opened. They were never acknowledged.
     #[must_use]
     pub const fn cut_bytes(&self) -> u64 {
         self.cut_bytes
     }
 
-    /// Whether its end may have been lost before it was opened, and nobody is to be stopped by that.
+    /// Whether its end may have been lost before it was opened, which must not stop anyone.
     #[must_use]
     pub const fn may_lose(&self) -> bool {
         self.may_lose
     }
 
-    /// What was lost of it and accepted.
+    /// The losses of this log that were accepted.
     #[must_use]
     pub fn losses(&self) -> &[Loss] {
         &self.losses
@@ -163,17 +164,17 @@ impl EmbeddedLog {
         writer::durable(&self.hub)
     }
 
-    /// Why the writer has stopped for good, if it has: reads go on, appends do not.
+    /// Why the writer has stopped for good, if it has: reads still work, appends do not.
     #[must_use]
     pub fn stopped(&self) -> Option<String> {
         self.hub.lock().stopped.clone()
     }
 
-    /// A reader that does its file access in the calling thread.
+    /// A reader that accesses files in the calling thread.
     ///
     /// # Errors
     ///
-    /// [`ReadError`] when the segments cannot be listed or the place cannot be found.
+    /// [`ReadError`] if the segments cannot be listed or the position cannot be found.
     pub fn reader(&self, partitions: Partitions, after: Sequence) -> Result<SegmentReader, ReadError> {
         SegmentReader::open(
             &ledger::log_dir(&self.dir),
@@ -183,7 +184,7 @@ impl EmbeddedLog {
         )
     }
 
-    /// Closes the log: what was appended becomes durable first.
+    /// Closes the log, after everything appended has become durable.
     pub fn close(mut self) {
         self.shut_down();
     }
@@ -198,8 +199,8 @@ impl EmbeddedLog {
         }
     }
 
-    /// Admits a batch and hands it to the writer. All that happens without waiting for the disk. With `behind`, only if
-    /// nothing was taken back since that batch.
+    /// Admits a batch and hands it to the writer: everything that happens without waiting for the disk. With
+    /// `behind`, only if nothing has been rolled back since that batch.
     fn submit(&self, batch: Batch, behind: Option<&Submitted>) -> Result<Submitted, AppendError> {
         let checked = Checked::new(batch)?;
         let keys = checked.all_keys();
@@ -221,7 +222,7 @@ impl EmbeddedLog {
         }
         let current = shared.index.runs();
         if !Arc::ptr_eq(&runs, &current) {
-            // A table became a run in between: what it held is now to be found there only.
+            // A table became a run in between: what it held can now only be found there.
             older = match current.get_all(&keys) {
                 Ok(older) => older,
                 Err(error) => {
@@ -249,11 +250,11 @@ impl EmbeddedLog {
     }
 }
 
-/// A batch on its way to the disk.
+/// A batch in flight to the disk.
 struct Submitted {
     receipt: Receipt,
     wait: Option<oneshot::Receiver<Result<(), AppendError>>>,
-    /// How often records had been taken back when it was admitted.
+    /// How often records had been rolled back when it was admitted.
     taken_back: u64,
 }
 
@@ -319,7 +320,7 @@ impl EventLog for EmbeddedLog {
                 let last = found.iter().flatten().map(|found| found.sequence).max().unwrap_or_default();
                 (found, shared.wait_for(last))
             };
-            // An answer that names a record is given once the record is durable.
+            // An answer that names a record is given only once the record is durable.
             match durable(wait).await {
                 Ok(()) => Ok(found),
                 Err(_) => Err(ReadError::Closed),

@@ -1,5 +1,5 @@
-//! Opening the log of a data directory: taken, recovered, compared with what remembers it, its id index
-//! brought up to the tail.
+//! Opening the log of a data directory: it is locked, recovered, compared with what remembers it, and its id
+//! index brought up to the tail.
 
 use std::io;
 use std::path::Path;
@@ -21,7 +21,7 @@ use crate::contract::{Durability, Partitions};
 use crate::index::{self, IdIndex};
 
 impl EmbeddedLog {
-    /// Opens it, `create`: also where there is none yet.
+    /// Opens it; with `create`, even if there is none yet.
     pub(super) fn open_locked(dir: &Path, options: Options, create: bool) -> Result<Self, OpenError> {
         if options.durability == Durability::Replicated {
             return Err(OpenError::Durability { dir: dir.display().to_string(), asked: options.durability });
@@ -36,7 +36,7 @@ impl EmbeddedLog {
         compare_with_witnesses(dir, &mut ledger, recovered.heads.last, may_lose, options.clock.now())?;
         let page_cache = options.durability == Durability::PageCache;
         if ledger.page_cache != page_cache {
-            // What was found is on the disk now: from here on the class of this process counts.
+            // What was found is on the disk now: from here on the durability class of this process counts.
             ledger.page_cache = page_cache;
             ledger.write(dir)?;
         }
@@ -55,7 +55,7 @@ impl EmbeddedLog {
         let index = open_index(dir, epoch, &frontier).map_err(|error| match (error, &incomplete) {
             (OpenError::Damaged(cause), Some(what)) => OpenError::NotWhole {
                 dir: dir.display().to_string(),
-                // What follows is for a log that goes on.
+                // The advice that follows is for a log that stays in use.
                 what: what.trim_end_matches(recovery::RESTORE).trim_end_matches("; ").to_owned(),
                 cause: cause.to_string(),
             },
@@ -97,7 +97,7 @@ impl EmbeddedLog {
     }
 }
 
-/// What the directory says of its ledger; `create`: a new one where it holds none.
+/// The ledger file of the directory; with `create`, a new one if there is none.
 fn read_or_create(dir: &Path, create: bool, now: Timestamp) -> Result<LedgerFile, OpenError> {
     let ledger = match LedgerFile::read(dir)? {
         Some(ledger) => ledger,
@@ -114,7 +114,7 @@ fn read_or_create(dir: &Path, create: bool, now: Timestamp) -> Result<LedgerFile
     Ok(ledger)
 }
 
-/// Makes a log that is closed one of its own, because it ends before what a witness outside of it remembers.
+/// Turns a closed log into one of its own, because it ends before what an outside witness remembers.
 ///
 /// # Errors
 ///
@@ -130,7 +130,7 @@ pub fn accept_loss(dir: &Path, witness: String, options: &Options) -> Result<(),
     ledger.write(dir)
 }
 
-/// Refuses a log that ends before what something beside it remembers, or accepts that.
+/// Refuses a log that ends before what something else in its directory remembers, or accepts the loss.
 fn compare_with_witnesses(
     dir: &Path,
     ledger: &mut LedgerFile,

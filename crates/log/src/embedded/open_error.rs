@@ -10,7 +10,7 @@ use crate::contract::{Durability, ReadError};
 /// Why a data directory could not be opened.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum OpenError {
-    /// The operating system refused.
+    /// The operating system returned an error.
     #[error("opening {path}: {message}")]
     Io {
         /// The file or directory.
@@ -18,7 +18,7 @@ pub enum OpenError {
         /// The system's message.
         message: String,
     },
-    /// Another process writes to it.
+    /// Another process is writing to it.
     #[error("opening {dir}: another process holds it ({}); ask that one, or stop it first", named(.holder))]
     Locked {
         /// The data directory.
@@ -32,7 +32,7 @@ pub enum OpenError {
         /// The data directory.
         dir: String,
     },
-    /// It holds something else.
+    /// The directory holds something else.
     #[error("opening {dir}: not a Tollgate data directory: {what}; choose another directory")]
     NotADataDirectory {
         /// The directory.
@@ -40,7 +40,7 @@ pub enum OpenError {
         /// What is wrong with it.
         what: String,
     },
-    /// It says which log it holds, and the log is gone.
+    /// The directory names its log, but the log is gone.
     #[error(
         "opening {dir}: its folder `log` is gone, and with it all records; put it back, or make a ledger from a backup with `tollgate --data NEW-DIR restore BACKUP`"
     )]
@@ -55,13 +55,13 @@ pub enum OpenError {
         dir: String,
         /// Its format.
         found: u32,
-        /// The newest format known here.
+        /// The newest format that this version knows.
         known: u32,
     },
-    /// A record that was acknowledged cannot be read.
+    /// An acknowledged record cannot be read.
     #[error(transparent)]
     Damaged(ReadError),
-    /// An older segment is not what it was, and it is needed to know which events are there already.
+    /// An older segment is damaged or missing, and it is needed to know which events are already there.
     #[error(
         "opening {dir}: {what}; without it nobody knows which events are there already, so the log is not opened ({cause}). Put the segment back, or make a ledger from a backup with `tollgate --data NEW-DIR restore BACKUP`"
     )]
@@ -70,10 +70,10 @@ pub enum OpenError {
         dir: String,
         /// Which segment.
         what: String,
-        /// What reading it gave.
+        /// The error from reading it.
         cause: String,
     },
-    /// Records that were acknowledged are gone: the log was replaced by an older copy, or lost its end.
+    /// Acknowledged records are gone: the log was replaced by an older copy, or lost its end.
     #[error(
         "opening the log: it ends at record {last}, but {witness} remembers record {acknowledged}: it is an older copy, or its \
          end is lost. Put the newer segments back, or restore the whole data directory from a backup with `tollgate --data NEW-DIR restore BACKUP`; to \
@@ -84,17 +84,17 @@ pub enum OpenError {
         last: Sequence,
         /// The last one that was acknowledged.
         acknowledged: Sequence,
-        /// Who remembers that one.
+        /// What remembers that one.
         witness: String,
     },
-    /// A durability class that one machine cannot give.
+    /// A durability class that a single machine cannot provide.
     #[error(
         "opening {dir}: durability `{asked}` needs a replicated log; the embedded one offers fsync and page_cache"
     )]
     Durability {
         /// The data directory.
         dir: String,
-        /// What was asked for.
+        /// The class that was requested.
         asked: Durability,
     },
 }

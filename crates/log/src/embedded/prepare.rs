@@ -1,5 +1,5 @@
-//! Segments prepared ahead: a file of zeros made in the background, so that appends write into space that exists. A
-//! sync then has no metadata to write, which halves its cost.
+//! Segments prepared ahead: a file of zeros made in the background, so that appends write into existing
+//! space. A sync then has no metadata to write, which halves its cost.
 
 use std::fs::{self, File};
 use std::io;
@@ -13,13 +13,14 @@ use crate::disk::Disk;
 /// Zeros are written and synced in steps, so that the appends' own syncs never wait behind many megabytes.
 const STEP: usize = 1 << 20;
 
-/// A segment in the making, or made. Dropped, it is given up: nothing of it is written any more, and its file is gone.
+/// A prepared segment, finished or in progress. Dropping it abandons it: no more of it is written, and its
+/// file is removed.
 #[derive(Debug)]
 pub(super) struct Preparation {
     path: PathBuf,
     bytes: u64,
     given_up: Arc<AtomicBool>,
-    /// `None` once it was taken.
+    /// `None` once it has been taken.
     thread: Option<JoinHandle<io::Result<File>>>,
 }
 
@@ -32,7 +33,7 @@ impl Preparation {
         let work = move || {
             let made = zeros(&*disk, &own, bytes, &stop);
             if made.is_err() {
-                // A half-made file would only take the space that appends need.
+                // An unfinished file would only occupy space that appends need.
                 let _ = fs::remove_file(&own);
             }
             made
@@ -50,7 +51,7 @@ impl Preparation {
         self.bytes
     }
 
-    /// Gives the segment its name. Waits if it is still in the making.
+    /// Gives the segment its final name. Waits if it is still in progress.
     pub(super) fn take(mut self, to: &Path) -> io::Result<File> {
         let file = self.join()?;
         fs::rename(&self.path, to)?;
@@ -64,17 +65,18 @@ impl Preparation {
 }
 
 impl Drop for Preparation {
-    /// Waits for a step of the making at most: whoever opens the log next finds nobody at work in its directory.
+    /// Waits for one step of the preparation at most: the next process to open the log finds nothing still
+    /// running in its directory.
     fn drop(&mut self) {
         self.given_up.store(true, Ordering::Relaxed);
         if self.thread.is_some() && self.join().is_ok() {
-            // One that stays is removed when the log is opened.
+            // If it remains, it is removed when the log is opened.
             let _ = fs::remove_file(&self.path);
         }
     }
 }
 
-/// Removes what an earlier process prepared and did not use.
+/// Removes what an earlier process prepared but did not use.
 pub(super) fn clear(log_dir: &Path) -> io::Result<()> {
     match fs::remove_file(prepared_path(log_dir)) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
@@ -111,7 +113,7 @@ mod tests {
     #[test]
     fn what_is_given_up_is_gone_and_what_is_taken_stays() {
         let dir = tempfile::tempdir().unwrap();
-        // Given up in the making, most of the time, and when it is made.
+        // Abandoned in progress, most of the time, and when finished.
         for bytes in [64 << 20, 1] {
             let preparation = Preparation::start(Arc::new(RealDisk), dir.path(), bytes).unwrap();
             while bytes == 1 && !preparation.is_finished() {

@@ -1,4 +1,4 @@
-//! Reading segments beside the writer, up to the durable frontier.
+//! Reading segments while a writer runs, up to the durable frontier.
 
 use std::fs::File;
 use std::io;
@@ -42,7 +42,7 @@ pub struct SegmentReader {
     partitions: Partitions,
     /// Records up to this one are skipped.
     after: Sequence,
-    /// The record that stands at `offset`.
+    /// The sequence of the record at `offset`.
     expected: Sequence,
     segment: u64,
     file: File,
@@ -50,11 +50,12 @@ pub struct SegmentReader {
 }
 
 impl SegmentReader {
-    /// Opens a reader of a data directory that another process may be writing to. It ends at the frontier of now.
+    /// Opens a reader of a data directory that another process may be writing to. It ends at the current
+    /// frontier.
     ///
     /// # Errors
     ///
-    /// [`ReadError`] when there is no log, or its segments cannot be read.
+    /// [`ReadError`] if there is no log, or its segments cannot be read.
     pub fn beside_writer(dir: &Path, partitions: Partitions, after: Sequence) -> Result<Self, ReadError> {
         let log_dir = super::ledger::log_dir(dir);
         let found = frontier::read(&log_dir).map_err(|error| io_error(&log_dir, &error))?;
@@ -105,11 +106,11 @@ impl SegmentReader {
         })
     }
 
-    /// The next durable records, as many as one chunk holds; none when there are no more now.
+    /// The next durable records, as many as fit one chunk; empty if there are no more now.
     ///
     /// # Errors
     ///
-    /// [`ReadError::Damaged`] names the file, the place and the record.
+    /// [`ReadError::Damaged`] names the file, the offset and the record.
     pub fn read_available(&mut self) -> Result<Vec<StoredRecord>, ReadError> {
         loop {
             let frontier = self.source.frontier();
@@ -149,9 +150,9 @@ impl SegmentReader {
         Ok(chunk.freeze())
     }
 
-    /// The whole records at the start of a chunk, and how many bytes they take. A record that cannot be read
-    /// is an error only where it comes first: what stands before it is returned, and the next call begins
-    /// with it.
+    /// The whole records at the start of a chunk, and the number of bytes they take. An unreadable record is
+    /// an error only if it comes first: otherwise the records before it are returned, and the next call
+    /// begins with it.
     fn parse(&mut self, chunk: &Bytes) -> Result<(Vec<StoredRecord>, usize), ReadError> {
         let mut records = Vec::new();
         let mut at = 0;
@@ -170,7 +171,8 @@ impl SegmentReader {
         Ok((records, at.min(chunk.len())))
     }
 
-    /// The bytes of the frame at a place and its record, if it is wanted; `None` where the chunk or the segment ends.
+    /// The bytes of the frame at an offset and its record, if wanted; `None` at the end of the chunk or the
+    /// segment.
     fn parse_one(
         &self,
         chunk: &Bytes,
@@ -179,7 +181,7 @@ impl SegmentReader {
         let header = match frame::read(&chunk[at..]) {
             Ok(header) => header,
             Err(NoFrame::Empty) => return Ok(None),
-            // A frame that the chunk cuts off is read with the next one; the largest fits a chunk.
+            // A frame that the chunk cuts off is read with the next chunk; the largest frame fits one chunk.
             Err(NoFrame::CutOff) if at > 0 || chunk.len() < FRAME_HEADER + MAX_RECORD_BYTES => {
                 return Ok(None);
             }

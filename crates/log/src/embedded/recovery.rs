@@ -17,13 +17,13 @@ use crate::contract::ReadError;
 use crate::key::RecordHash;
 use crate::record::partition_of;
 
-/// What to do about a segment that is lost.
+/// What to do about a lost segment.
 pub(super) const RESTORE: &str =
     "later records are read and appended; put the segment back, or restore a backup";
 
 /// The log as it was found.
 pub(super) struct Recovered {
-    /// The segment to go on in; `None` in a new log.
+    /// The segment to continue in; `None` in a new log.
     pub(super) active: Option<ActiveSegment>,
     /// The last durable state.
     pub(super) heads: Heads,
@@ -36,7 +36,7 @@ pub(super) struct Recovered {
 pub(super) struct ActiveSegment {
     pub(super) file: File,
     pub(super) ordinal: u64,
-    /// Bytes it may grow to.
+    /// The number of bytes it may grow to.
     pub(super) capacity: u64,
     /// Where the next frame goes.
     pub(super) end: u64,
@@ -46,7 +46,7 @@ pub(super) struct ActiveSegment {
 ///
 /// # Errors
 ///
-/// [`OpenError::Damaged`] when a record that was acknowledged cannot be read: nothing is changed then.
+/// [`OpenError::Damaged`] if an acknowledged record cannot be read: nothing is changed in that case.
 pub(super) fn recover(
     log_dir: &Path,
     ledger: &LedgerFile,
@@ -98,8 +98,8 @@ pub(super) fn recover(
     Ok(Recovered { active: Some(active), heads: scanned.heads, cut_bytes })
 }
 
-/// Which segments before the active one are missing, or are not those that they were named for; `None`: none.
-/// What stands in them is only looked at by who reads them.
+/// Which segments before the active one are missing or do not match their names; `None` if all are in place.
+/// Their contents are only checked when they are read.
 pub(super) fn incomplete(log_dir: &Path, active: u64, ledger: &LedgerFile) -> Option<String> {
     let mut last = Sequence::ZERO;
     for ordinal in 1..=active {
@@ -124,7 +124,7 @@ pub(super) fn incomplete(log_dir: &Path, active: u64, ledger: &LedgerFile) -> Op
     None
 }
 
-/// The last sequence that the frontier's file says is on the disk.
+/// The last sequence that is on the disk according to the frontier's file.
 pub(super) fn acknowledged(log_dir: &Path, ledger: &LedgerFile) -> io::Result<Sequence> {
     Ok(match frontier::read(log_dir)? {
         Some((epoch, true, frontier)) if epoch == ledger.epoch => frontier.last,
@@ -161,7 +161,7 @@ struct Scanned {
     heads: Heads,
     /// Where the last good frame ends.
     end: u64,
-    /// Where the frames begin that nobody vouches for: they may be in the page cache only.
+    /// Where the frames begin that nothing vouches for: they may be in the page cache only.
     unsynced_from: u64,
     /// The file's bytes.
     bytes: Vec<u8>,
@@ -197,7 +197,7 @@ fn scan(file: &File, path: &Path, header: &SegmentHeader) -> Result<Scanned, Ope
     Ok(Scanned { heads, end: at as u64, unsynced_from: unsynced as u64, bytes })
 }
 
-/// Damage, not a torn tail: past the first frame that cannot be read there is a frame which says that the
+/// Damage rather than a torn tail: after the first unreadable frame there is a frame stating that the
 /// unreadable one was durable when it was written.
 fn refuse_if_vouched_for(file: &File, path: &Path, missing: Sequence, from: u64) -> Result<(), OpenError> {
     let length = file.metadata().map_err(|error| OpenError::io(path, &error))?.len();
@@ -217,7 +217,7 @@ fn refuse_if_vouched_for(file: &File, path: &Path, missing: Sequence, from: u64)
             }
             Ok(later) => at += later.frame_bytes(),
             Err(NoFrame::Empty) => {
-                // Prepared space is zeros to the end: jump to the next byte that is none.
+                // Prepared space is zeros to the end: jump to the next nonzero byte.
                 let Some(next) = rest[at..].iter().position(|&byte| byte != 0) else { break };
                 at = ((at + next) / ALIGNMENT * ALIGNMENT).max(at + ALIGNMENT);
             }
@@ -227,8 +227,8 @@ fn refuse_if_vouched_for(file: &File, path: &Path, missing: Sequence, from: u64)
     Ok(())
 }
 
-/// Zeros what stands behind the last good frame, so that nothing of it can ever be taken for a record, and writes again
-/// what a dead writer may have left unsynced: a failed sync leaves pages that look written and are not.
+/// Zeros what follows the last good frame, so that none of it can ever be mistaken for a record, and rewrites
+/// what a dead writer may have left unsynced: a failed sync leaves pages that look written but are not.
 fn settle(file: &File, scanned: &Scanned) -> io::Result<u64> {
     let end = scanned.end as usize;
     let torn = scanned.bytes[end..].iter().rposition(|&byte| byte != 0).map_or(0, |last| last + 1);

@@ -1,4 +1,4 @@
-//! Making a damaged id index again while the log is open.
+//! Rebuilding a damaged id index while the log is open.
 
 use std::io;
 use std::path::Path;
@@ -13,11 +13,11 @@ use super::writer::Hub;
 use crate::contract::AppendError;
 use crate::index;
 
-/// How often is looked whether all that was on its way to the disk has arrived.
+/// How often to check whether everything in flight to the disk has arrived.
 const PAUSE: Duration = Duration::from_millis(5);
 
-/// Begins to make the index again, unless somebody has. The answer to those who cannot be told meanwhile
-/// whether their events are there: an index that guesses would count them twice, or not at all.
+/// Begins to rebuild the index, unless a rebuild is already running. Returns the error for appenders whose
+/// events cannot be looked up meanwhile: an index that guesses would count them twice, or not at all.
 pub(super) fn begin(hub: &Arc<Hub>, dir: &Path, epoch: Epoch, error: &str) -> AppendError {
     let mut shared = hub.lock();
     let reason = format!("the id index is damaged ({error}) and is being made again from the log");
@@ -54,7 +54,7 @@ fn again(hub: &Hub, dir: &Path, epoch: Epoch) -> Result<(), String> {
         drop(shared);
         sleep_blocking(PAUSE);
     }
-    // Nobody appends: what is in the log is all.
+    // There are no appends now: what is in the log is everything.
     index::drop_damaged(&ledger::ids_dir(dir)).map_err(|error: io::Error| error.to_string())?;
     let made = super::open::open_index(dir, epoch, &hub.frontier).map_err(|error| error.to_string())?;
     hub.lock().index = made;

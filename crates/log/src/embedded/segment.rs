@@ -22,7 +22,7 @@ use super::format::FORMAT;
 use super::frame::FrameHeader;
 use crate::key::ChainHash;
 
-/// Bytes of a segment's header: where its first frame stands.
+/// Bytes of a segment's header; the first frame follows it.
 pub(super) const SEGMENT_HEADER: usize = 4096;
 
 const MAGIC: &[u8; 8] = b"TGSEG001";
@@ -30,10 +30,10 @@ const CHAINS: usize = 64;
 const LASTS: usize = CHAINS + 32 * PARTITIONS;
 const END: usize = LASTS + 8 * PARTITIONS;
 
-/// The state of the log at a point: what the next record follows.
+/// The state of the log at one point: what the next record builds on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Heads {
-    /// The last sequence; zero: none yet.
+    /// The last sequence; zero if there is none yet.
     pub(super) last: Sequence,
     /// The chain of each partition.
     pub(super) chains: [ChainHash; PARTITIONS],
@@ -42,7 +42,7 @@ pub(super) struct Heads {
 }
 
 impl Heads {
-    /// Before the first record.
+    /// The state before the first record.
     pub(super) const fn start() -> Self {
         Self {
             last: Sequence::ZERO,
@@ -51,7 +51,7 @@ impl Heads {
         }
     }
 
-    /// After one more record.
+    /// The state after one more record.
     pub(super) fn advance(&mut self, frame: &FrameHeader, partition: PartitionId) {
         self.last = frame.sequence;
         self.chains[partition.index()] = frame.chain;
@@ -59,24 +59,24 @@ impl Heads {
     }
 }
 
-/// What a segment's header says.
+/// The contents of a segment's header.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct SegmentHeader {
     pub(super) epoch: Uuid,
     pub(super) ordinal: u64,
     pub(super) capacity: u64,
-    /// The log before the segment's first record.
+    /// The state of the log before the segment's first record.
     pub(super) before: Heads,
 }
 
-/// Why a file is no segment.
+/// Why a file is not a segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum NoSegment {
     /// Zeros only.
     Empty,
     /// Something else, or the CRC does not match.
     Invalid,
-    /// Of a newer version.
+    /// Written by a newer version.
     Newer(u32),
 }
 

@@ -1,4 +1,4 @@
-//! Tells those who waited, beside the writer: waking a thread takes several microseconds, and a group has many.
+//! Notifies waiters on a separate thread: waking a thread takes several microseconds, and a group has many.
 
 use std::sync::mpsc;
 use std::thread::JoinHandle;
@@ -6,18 +6,18 @@ use std::thread::JoinHandle;
 use super::group::Waiter;
 use crate::contract::AppendError;
 
-/// Up to so many are told by the writer itself: a hand-over costs as much as a wake-up.
+/// Up to this many waiters are notified by the writer itself: a hand-over costs as much as a wake-up.
 const FEW: usize = 2;
 
-/// What came of a group.
+/// The results of a group.
 pub(super) struct Answers {
-    /// Whose records are durable.
+    /// Waiters whose records are durable.
     pub(super) served: Vec<Waiter>,
-    /// Whose records were taken back, and why.
+    /// Waiters whose records were rolled back, and why.
     pub(super) refused: Option<(Vec<Waiter>, AppendError)>,
 }
 
-/// The thread that tells.
+/// The thread that notifies waiters.
 pub(super) struct Teller {
     answers: Option<mpsc::Sender<Answers>>,
     thread: Option<JoinHandle<()>>,
@@ -62,7 +62,7 @@ impl Drop for Teller {
 
 fn tell(answers: Answers) {
     for waiter in answers.served {
-        // Whoever stopped waiting is not told.
+        // A waiter that has given up is skipped.
         let _ = waiter.send(Ok(()));
     }
     if let Some((waiters, error)) = answers.refused {

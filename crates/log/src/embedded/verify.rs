@@ -1,4 +1,4 @@
-//! Recomputes everything the log says of itself, and compares it with what others remember of it.
+//! Recomputes everything the log states about itself, and compares it with what others remember of it.
 
 use std::path::Path;
 
@@ -13,16 +13,16 @@ use crate::contract::{Partitions, ReadError};
 use crate::key::{ChainHash, RecordHash};
 use crate::record::EventFrame;
 
-/// What somebody outside the log remembers of a record: a view's checkpoint, a backup, an exported report.
+/// What something outside the log remembers of a record: a view's checkpoint, a backup, an exported report.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Anchor {
-    /// Who remembers.
+    /// What remembers it.
     pub source: String,
     /// The record's partition.
     pub partition: PartitionId,
     /// The record.
     pub sequence: Sequence,
-    /// The chain of the partition after it.
+    /// The chain of the partition after that record.
     pub chain: ChainHash,
 }
 
@@ -39,32 +39,32 @@ pub struct Verification {
     pub last: Sequence,
     /// The chain of each partition after the last record.
     pub chains: [ChainHash; PARTITIONS],
-    /// The first thing that differs, if any: nothing after it was looked at.
+    /// The first difference, if any: nothing after it was checked.
     pub difference: Option<String>,
     /// What could not be proven, in sentences.
     pub unproven: Vec<String>,
     /// Anchors that match.
     pub anchors_matched: usize,
-    /// Messages among the records that no server of this ledger wrote, the first
+    /// Messages among the records that no server of this ledger wrote: the first
     /// [`MAX_FOREIGN`](crate::verify::MAX_FOREIGN) of them.
     pub foreign: Vec<(Sequence, String)>,
 }
 
 impl Verification {
-    /// Whether nothing differs.
+    /// Whether there is no difference.
     #[must_use]
     pub const fn passed(&self) -> bool {
         self.difference.is_none()
     }
 }
 
-/// Verifies the log of a data directory up to its durable frontier, also while a writer appends to it: CRCs, sequences,
-/// segment headers, the chain of every partition, the given anchors, and each event by a check of the caller's (the log
-/// does not know what an event means).
+/// Verifies the log of a data directory up to its durable frontier, even while a writer appends to it: CRCs,
+/// sequences, segment headers, the chain of every partition, the given anchors, and each event with a check
+/// from the caller (the log does not know what an event means).
 ///
 /// # Errors
 ///
-/// [`OpenError`] when there is no log to verify. Damage is no error but a [`Verification::difference`].
+/// [`OpenError`] if there is no log to verify. Damage is not an error but a [`Verification::difference`].
 pub fn verify(
     dir: &Path,
     anchors: &[Anchor],
@@ -84,7 +84,7 @@ pub fn verify(
     Ok(of_segments(&log_dir, frontier, &ledger, anchors, check_event))
 }
 
-/// Verifies segments up to a frontier, wherever they stand.
+/// Verifies segments up to a frontier, in any directory.
 pub(super) fn of_segments(
     log_dir: &Path,
     frontier: Frontier,
@@ -119,7 +119,7 @@ pub(super) fn of_segments(
     result
 }
 
-/// What every verification leaves open.
+/// What no verification can prove.
 fn unproven(anchors: &[Anchor], last: Sequence) -> Vec<String> {
     let mut unproven = Vec::new();
     let furthest = anchors.iter().map(|anchor| anchor.sequence).max().unwrap_or_default();

@@ -1,4 +1,4 @@
-//! The one thread that writes and syncs: takes the group that formed while the last sync ran.
+//! The one thread that writes and syncs: it takes the group that formed while the last sync ran.
 
 use std::io;
 use std::path::PathBuf;
@@ -21,11 +21,11 @@ use crate::record::partition_of;
 use tollgate_clock::Stopwatch;
 use tollgate_files::sync_dir;
 
-/// Bytes per second from which on no segment is prepared ahead. Groups are then so large that the metadata of a growing
-/// file costs little, while writing zeros ahead would take half of the bandwidth.
+/// Throughput in bytes per second above which no segment is prepared ahead. Groups are then so large that the
+/// metadata of a growing file costs little, while writing zeros ahead would take half of the bandwidth.
 const FAST_BYTES_PER_SECOND: u128 = 64 << 20;
 
-/// What the writer and the log's handle hold together.
+/// What the writer and the log's handle share.
 pub(super) struct Hub {
     pub(super) shared: Mutex<Shared>,
     /// Wakes the writer.
@@ -36,12 +36,12 @@ pub(super) struct Hub {
 
 impl Hub {
     pub(super) fn lock(&self) -> MutexGuard<'_, Shared> {
-        // The state is consistent between statements that can panic, so a poisoned lock is used on.
+        // The state is consistent between statements that can panic, so a poisoned lock can still be used.
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// The writer's own: files and the durable state.
+/// The writer's own state: files and what is durable.
 pub(super) struct Writer {
     pub(super) hub: Arc<Hub>,
     pub(super) disk: Arc<dyn Disk>,
@@ -58,7 +58,7 @@ pub(super) struct Writer {
     pub(super) begun_at: u64,
 }
 
-/// Should the writer panic, which it must not, nobody waits for it for ever.
+/// If the writer panics, which it must not, no one waits for it forever.
 struct StopOnPanic(Arc<Hub>);
 
 impl Drop for StopOnPanic {
@@ -67,13 +67,13 @@ impl Drop for StopOnPanic {
             let mut shared = self.0.lock();
             shared.stopped =
                 Some("it panicked, which is a bug: please report it with its message".to_owned());
-            // Dropping a waiter tells it that the outcome is unknown.
+            // Dropping a waiter signals that the outcome is unknown.
             shared.forget_waiters();
         }
     }
 }
 
-/// What is left to do after a group.
+/// What remains to be done after a group.
 struct Finished {
     answers: Answers,
     stopped: bool,
@@ -82,11 +82,11 @@ struct Finished {
 
 /// How a write failed.
 enum Failure {
-    /// The disk is full. What was not written is taken back; appends may succeed later.
+    /// The disk is full. What was not written is rolled back; appends may succeed later.
     Full,
-    /// The next segment cannot be begun for another reason. Likewise.
+    /// The next segment cannot be started for another reason. The consequences are the same.
     NotNow(String),
-    /// Nobody knows what is durable: the writer stops for good. A failed sync is never tried again.
+    /// It is unknown what is durable: the writer stops for good. A failed sync is never retried.
     Fatal(String),
 }
 
@@ -99,8 +99,8 @@ impl Writer {
             loop {
                 let result = self.write(&group);
                 let done = self.finish(group, result);
-                // The next group's write begins before those who waited for this one are told: waking them takes as
-                // long as a small write.
+                // The next group's write begins before the waiters of this one are notified: waking them
+                // takes as long as a small write.
                 teller.tell(done.answers);
                 if done.stopped {
                     return;
@@ -127,8 +127,8 @@ impl Writer {
         }
     }
 
-    /// Writes and syncs a group, in more than one segment if it must. What is durable is in `self.heads` afterwards,
-    /// also when a part of it failed.
+    /// Writes and syncs a group, across several segments if necessary. What is durable is in `self.heads`
+    /// afterwards, even if part of the group failed.
     fn write(&mut self, group: &Group) -> Result<(), Failure> {
         let mut from = 0;
         let mut frames = &group.ends[..];
@@ -170,8 +170,8 @@ impl Writer {
         Ok(())
     }
 
-    /// A write that failed for want of space left a part of the group behind. It is wiped, so that no frame of it can
-    /// be taken for one that is written there later.
+    /// A write that failed for lack of space left part of the group behind. It is wiped, so that no frame of
+    /// it can be mistaken for one written there later.
     fn write_failed(&mut self, length: usize, error: &io::Error) -> Failure {
         let active = &self.active;
         if !is_full(error) {
@@ -180,7 +180,7 @@ impl Writer {
         let wipe = || {
             let size = active.file.metadata()?.len();
             if size > active.capacity.min(active.end + length as u64) || size <= active.end {
-                // Prepared space, or nothing written: zeros over what is there.
+                // In prepared space, or if nothing was written: zeros over what is there.
                 let written = size.saturating_sub(active.end).min(length as u64);
                 return self.disk.write_all_at(&active.file, &vec![0; written as usize], active.end);
             }
@@ -192,8 +192,8 @@ impl Writer {
         }
     }
 
-    /// Goes on in the next segment: the one prepared ahead, or where there is none yet a new one that grows.
-    /// It has room for a frame of this size at least.
+    /// Continues in the next segment: the one prepared ahead, or otherwise a new one that grows. It has room
+    /// for a frame of at least this size.
     fn roll(&mut self, frame_bytes: u64) -> Result<(), Failure> {
         let ordinal = self.active.ordinal + 1;
         let path = segment::path(&self.log_dir, ordinal);
@@ -202,7 +202,7 @@ impl Writer {
         let (capacity, file) = match prepared {
             Some((capacity, Ok(file))) => (capacity, Ok(file)),
             Some((capacity, Err(error))) => {
-                // Once said that appends are refused, all is said.
+                // The refusal was already reported; there is nothing to add.
                 if self.hub.lock().refusing.is_none() {
                     tracing::warn!(%error, "could not prepare a segment ahead, going on without");
                 }
@@ -228,7 +228,7 @@ impl Writer {
             return Err(Self::not_begun(ordinal, &error));
         }
         if self.durability == Durability::PageCache {
-            // A power cut takes records of the last segment at most.
+            // So that a power cut takes records of the last segment at most.
             let synced = self.disk.sync_data(&self.active.file);
             synced.map_err(|error| sync_failed(self.active.ordinal, &error))?;
             self.hub.lock().synced = self.heads.last;
@@ -238,8 +238,8 @@ impl Writer {
         Ok(())
     }
 
-    /// A segment that was not begun holds nothing: appends may succeed later, whatever was missing. Only a device that
-    /// fails is not trusted any more.
+    /// A segment that was not started holds nothing: appends may succeed later, whatever was missing. Only a
+    /// device that fails is no longer trusted.
     fn not_begun(ordinal: u64, error: &io::Error) -> Failure {
         let reason = format!("beginning segment {ordinal} failed: {error}");
         if is_full(error) {
@@ -251,11 +251,11 @@ impl Writer {
         }
     }
 
-    /// Publishes what is durable, and takes the group that formed meanwhile.
+    /// Publishes what is durable, and takes the group that formed in the meantime.
     fn finish(&mut self, mut group: Group, result: Result<(), Failure>) -> Finished {
         let frontier = Frontier::new(&self.heads, self.active.ordinal, self.active.end);
         if let Err(error) = self.frontier_file.write(&frontier) {
-            // Readers in other processes see less than there is; nothing is lost.
+            // Readers in other processes see less than there is, but nothing is lost.
             tracing::warn!(%error, "could not publish the durable frontier");
         }
         self.hub.frontier.send_replace(frontier);
@@ -284,7 +284,7 @@ impl Writer {
             Err(Failure::Fatal(reason)) => {
                 tracing::error!(reason, "the log's writer stops for good");
                 shared.stopped = Some(reason.clone());
-                // Of records that were not acknowledged nobody knows whether the disk has them.
+                // It is unknown whether the disk has the records that were not acknowledged.
                 answers.refused = Some((shared.take_back(&self.heads), AppendError::Unknown { reason }));
             }
         }
@@ -294,7 +294,8 @@ impl Writer {
         Finished { answers, stopped, next: shared.take_group() }
     }
 
-    /// Begins to prepare the next segment once a quarter of this one is used: a short-lived process makes none.
+    /// Starts preparing the next segment once a quarter of this one is used: a short-lived process prepares
+    /// none.
     fn prepare_ahead(&mut self) {
         let rate =
             u128::from(self.active.end - self.begun_at) * 1000 / self.begun.elapsed().as_millis().max(1);
@@ -307,13 +308,13 @@ impl Writer {
         }
     }
 
-    /// Segments double up to their largest size: a small ledger stays small.
+    /// Segments double up to their largest size, so that a small ledger stays small.
     fn next_capacity(&self) -> u64 {
         self.active.capacity.saturating_mul(2).min(self.max_segment_bytes)
     }
 }
 
-/// One line in the log of the process when it begins, not one for each append.
+/// Logs one line when refusals begin, not one for each append.
 fn refusing(shared: &mut Shared, reason: String) {
     if shared.refusing.as_ref() != Some(&reason) {
         tracing::error!(
@@ -324,8 +325,8 @@ fn refusing(shared: &mut Shared, reason: String) {
     shared.refusing = Some(reason);
 }
 
-/// A sync that failed stops the writer whatever the cause: nobody knows which of the pages are on the disk,
-/// and a second sync would not tell. For want of space that differs from a write: those bytes are known not
+/// A failed sync stops the writer whatever the cause: it is unknown which of the pages are on the disk, and a
+/// second sync would not tell. A write that fails for lack of space is different: those bytes are known not
 /// to be there, and are wiped.
 fn sync_failed(ordinal: u64, error: &io::Error) -> Failure {
     let cure = if is_full(error) {
@@ -343,7 +344,7 @@ fn is_full(error: &io::Error) -> bool {
     )
 }
 
-/// Makes the first segment of a new log, with its space prepared.
+/// Creates the first segment of a new log, with its space prepared.
 pub(super) fn first_segment(
     disk: &dyn Disk,
     log_dir: &std::path::Path,

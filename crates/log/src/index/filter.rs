@@ -2,7 +2,7 @@
 
 use crate::key::Key;
 
-/// Bits per key: about one wrong "perhaps" in 150.
+/// Bits per key: about one false "perhaps" in 150.
 const BITS_PER_KEY: usize = 12;
 
 /// Bits set per key, all within one block.
@@ -23,7 +23,7 @@ impl Filter {
         Self { words: vec![0; blocks * BLOCK_WORDS] }
     }
 
-    /// A filter from its stored bytes; `None` when they are no whole number of blocks.
+    /// A filter from its stored bytes; `None` if they are not a whole number of blocks.
     pub(super) fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let (words, rest) = bytes.as_chunks::<8>();
         let whole = rest.is_empty() && !words.is_empty() && words.len().is_multiple_of(BLOCK_WORDS);
@@ -41,13 +41,13 @@ impl Filter {
         }
     }
 
-    /// `false`: the key was never inserted. `true`: perhaps.
+    /// `false` if the key was never inserted; `true` if it may have been.
     pub(super) fn may_contain(&self, key: &Key) -> bool {
         let start = self.block(key);
         bits(key).all(|bit| self.words[start + bit / 64] & (1 << (bit % 64)) != 0)
     }
 
-    /// The block by the key's first half, its bits by the second: both are uniform and independent.
+    /// The first half of the key picks the block, the second half its bits: both are uniform and independent.
     fn block(&self, key: &Key) -> usize {
         let blocks = (self.words.len() / BLOCK_WORDS) as u128;
         let block = (u128::from(key.high()) * blocks) >> 64;

@@ -9,7 +9,8 @@ use super::run::Run;
 use crate::contract::Found;
 use crate::key::Key;
 
-/// The ids of several runs in one ascending order. Where two hold a key (a decision subject), the later record wins.
+/// The ids of several runs in ascending order. If two runs hold the same key (a decision subject), the later
+/// record wins.
 pub(super) fn merged<'a>(runs: &'a [&'a Run]) -> impl Iterator<Item = io::Result<(Key, Found)>> + 'a {
     let mut sources: Vec<Peekable<_>> = runs.iter().map(|run| run.iter().peekable()).collect();
     let mut heap: BinaryHeap<Reverse<(Key, usize)>> = BinaryHeap::new();

@@ -1,8 +1,8 @@
-//! The id index: which event ids the log has, and under which record. A fold of the log with a checkpoint of its own.
+//! The id index: which event ids the log has, and in which record. A fold of the log with its own checkpoint.
 //!
-//! Recent ids stand in a table in memory. A full table is written as an immutable sorted run with a filter;
-//! runs of a size are merged in the background, so that a look-up asks few of them however long the log is.
-//! Runs never hold the only copy of anything: a missing or damaged one is made again from the log.
+//! Recent ids are in a table in memory. A full table is written as an immutable sorted run with a filter;
+//! runs of similar size are merged in the background, so that a look-up reads few of them however long the
+//! log is. Runs never hold the only copy of anything: a missing or damaged one is rebuilt from the log.
 
 mod filter;
 mod merge;
@@ -26,7 +26,8 @@ use crate::contract::Found;
 use crate::key::{ContentHash, IdScope, Key};
 use crate::record::StoredRecord;
 
-/// Ids in memory before they are written as a run: about 25 MB, and at most this many records are read again at open.
+/// The number of ids in memory before they are written as a run: about 25 MB, and at most this many records
+/// are reread on opening.
 const TABLE_IDS: usize = 512 * 1024;
 
 type Table = HashMap<Key, Found, foldhash::fast::RandomState>;
@@ -37,28 +38,29 @@ pub struct IdIndex {
     home: Option<Home>,
     /// Ids since the last seal.
     active: Table,
-    /// A full table that waits for its records to be durable.
+    /// A full table waiting for its records to become durable.
     sealed: Option<Sealed>,
-    /// A full table that is being written as a run.
+    /// A full table being written as a run.
     writing: Option<Writing>,
     runs: Arc<RunSet>,
     table_ids: usize,
-    /// What was damaged when runs were merged.
+    /// What was found damaged when runs were merged.
     damaged: Option<String>,
 }
 
-/// What an event of a record is to those before it.
+/// How an event of a record relates to the events before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Occurrence {
-    /// The first with its id: it counts.
+    /// The first one with its id: it counts.
     Original,
-    /// The same was there before: it counts nowhere.
+    /// The same event was there before: it does not count.
     Duplicate,
-    /// Its id was there before with other content, in this record: it counts nowhere, and somebody should know.
+    /// Its id was there before with different content, in this record: it does not count, and should be
+    /// reported.
     Conflict(Sequence),
 }
 
-/// What stands under a decision subject: its last decision.
+/// The entry of a decision subject: its last decision.
 pub(crate) const fn subject_entry(last: Sequence) -> Found {
     Found { sequence: last, content: ContentHash([0; 16]) }
 }
@@ -83,30 +85,30 @@ struct Writing {
 }
 
 impl IdIndex {
-    /// An index that lives in memory only.
+    /// An index that exists in memory only.
     #[must_use]
     pub fn in_memory() -> Self {
         Self::with(None, Arc::new(RunSet::default()), usize::MAX)
     }
 
-    /// Opens the runs in a directory. They hold every id up to [`Self::checkpoint`]; the log's later records must be
-    /// [added](Self::originals) before the index is asked.
+    /// Opens the runs in a directory. They hold every id up to [`Self::checkpoint`]; the log's later records
+    /// must be [added](Self::originals) before the index is queried.
     ///
-    /// Runs that are damaged, of another epoch, or ahead of the log's `tail` are deleted, and with them all that
-    /// came after: the index is then behind and is brought up from the log.
+    /// Runs that are damaged, of another epoch, or ahead of the log's `tail` are deleted, along with all
+    /// later ones: the index is then behind and catches up from the log.
     ///
     /// # Errors
     ///
-    /// When the directory cannot be made or listed.
+    /// If the directory cannot be created or listed.
     pub fn open(dir: &Path, epoch: Uuid, tail: Sequence) -> io::Result<Self> {
         Self::open_with(dir, epoch, tail, TABLE_IDS)
     }
 
-    /// As [`Self::open`], with another size of the table in memory: for tests that need many runs.
+    /// Like [`Self::open`], with a different size of the table in memory: for tests that need many runs.
     ///
     /// # Errors
     ///
-    /// As [`Self::open`].
+    /// Those of [`Self::open`].
     pub fn open_with(dir: &Path, epoch: Uuid, tail: Sequence, table_ids: usize) -> io::Result<Self> {
         let runs = RunSet::open(dir, epoch, tail)?;
         let home = Home { dir: dir.to_owned(), epoch };
@@ -123,7 +125,7 @@ impl IdIndex {
         self.runs.through()
     }
 
-    /// How many runs there are, and how many ids they hold.
+    /// The number of ids in each run.
     #[must_use]
     pub fn run_sizes(&self) -> Vec<u64> {
         self.runs.sizes()
@@ -140,7 +142,7 @@ impl IdIndex {
     ///
     /// # Errors
     ///
-    /// When a run cannot be read.
+    /// If a run cannot be read.
     pub fn get(&self, key: &Key) -> io::Result<Option<Found>> {
         match self.get_recent(key) {
             Some(found) => Ok(Some(found)),
@@ -148,12 +150,12 @@ impl IdIndex {
         }
     }
 
-    /// Adds the ids of a record, and says of each event what it is. An id that is there under this record's
+    /// Adds the ids of a record, and classifies each of its events. An id that is there under this record's
     /// own sequence is the original: the index may have been ahead of what it decides for.
     ///
     /// # Errors
     ///
-    /// When a run cannot be read.
+    /// If a run cannot be read.
     pub fn take(&mut self, stored: &StoredRecord) -> io::Result<Vec<Occurrence>> {
         let record = &stored.record;
         let (tenant, sequence) = (record.tenant(), stored.sequence);
@@ -210,17 +212,17 @@ impl IdIndex {
         }
     }
 
-    /// What was damaged when runs were merged, if anything was: they have to be made again.
+    /// What was found damaged when runs were merged, if anything: the runs have to be rebuilt.
     pub(crate) fn damaged(&self) -> Option<&str> {
         self.damaged.as_deref()
     }
 
-    /// The runs as they are now: they can be asked without holding the index.
+    /// The current runs, which can be queried without holding the index.
     pub(crate) fn runs(&self) -> Arc<RunSet> {
         Arc::clone(&self.runs)
     }
 
-    /// What the tables in memory have under a key.
+    /// What the tables in memory hold for a key.
     pub(crate) fn get_recent(&self, key: &Key) -> Option<Found> {
         if let Some(found) = self.active.get(key) {
             return Some(*found);
@@ -231,8 +233,8 @@ impl IdIndex {
         self.writing.as_ref().and_then(|writing| writing.table.get(key)).copied()
     }
 
-    /// Takes a key for a record unless it is taken: returns what it is taken by, in a table or, as the caller found,
-    /// in an older run.
+    /// Claims a key for a record unless it is already taken. Returns the existing holder, from a table or
+    /// from `older`, which is what the caller found in a run.
     pub fn claim(&mut self, key: Key, found: Found, older: Option<Found>) -> Option<Found> {
         match self.active.entry(key) {
             Entry::Occupied(taken) => Some(*taken.get()),
@@ -248,12 +250,12 @@ impl IdIndex {
         }
     }
 
-    /// Puts a key. Returns what the table in memory had under it.
+    /// Inserts a key. Returns what the table in memory had for it.
     pub(crate) fn insert(&mut self, key: Key, found: Found) -> Option<Found> {
         self.active.insert(key, found)
     }
 
-    /// Takes an insert back: its record did not become durable.
+    /// Undoes an insert whose record did not become durable.
     pub(crate) fn undo(&mut self, key: &Key, previous: Option<Found>) {
         let sealed = self.sealed.as_mut().map(|sealed| &mut sealed.table);
         for table in std::iter::once(&mut self.active).chain(sealed) {
@@ -299,13 +301,13 @@ impl IdIndex {
         }
     }
 
-    /// Back to waiting: written again with the next call of [`Self::tend`].
+    /// Puts the table back in the queue: the next call of [`Self::tend`] writes it again.
     fn keep(&mut self, table: Arc<Table>, through: Sequence) {
         let table = Arc::try_unwrap(table).unwrap_or_else(|shared| (*shared).clone());
         match &mut self.sealed {
             None => self.sealed = Some(Sealed { table, through }),
             Some(newer) => {
-                // A decision subject may stand in both: the newer table's entry is the later one.
+                // A decision subject may be in both: the newer table's entry is the later one.
                 for (key, found) in table {
                     newer.table.entry(key).or_insert(found);
                 }

@@ -31,7 +31,7 @@ const PER_BLOCK: usize = 102;
 /// What a run covers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Span {
-    /// How often its ids were merged.
+    /// How often its ids have been merged.
     pub(super) level: u32,
     /// The first record whose ids it holds.
     pub(super) from: Sequence,
@@ -120,7 +120,7 @@ impl Run {
         Ok(Self { path: path.to_owned(), file, span, ids, filter, fences })
     }
 
-    /// What a file covers, by its header alone; `None`: it is no run.
+    /// What a file covers, from its header alone; `None` if it is not a run.
     pub(super) fn span_at(path: &Path) -> Option<Span> {
         let mut bytes = [0; HEADER];
         path.extension().filter(|extension| *extension == "run")?;
@@ -145,7 +145,7 @@ impl Run {
         !self.filter.may_contain(key)
     }
 
-    /// What it holds under a key.
+    /// What it holds for a key.
     pub(super) fn get(&self, key: &Key) -> io::Result<Option<Found>> {
         if self.lacks(key) {
             return Ok(None);

@@ -15,16 +15,16 @@ use crate::contract::Found;
 use crate::key::Key;
 use tollgate_files::make_private_dirs;
 
-/// Runs of one level that are merged into one of the next: each id is written again once per level, and a look-up
-/// asks at most three filters per level.
+/// Number of runs of one level that are merged into one of the next: each id is rewritten once per level, and
+/// a look-up checks at most three filters per level.
 const FAN_IN: usize = 4;
 
-/// Reads every block of the runs in a directory and removes the runs that are damaged. How many that were:
-/// the index is then behind, and what is missing is made again from the log.
+/// Reads every block of the runs in a directory and removes the damaged runs. Returns how many there were:
+/// the index is then behind, and the missing part is rebuilt from the log.
 ///
 /// # Errors
 ///
-/// When the directory cannot be listed, or a damaged run not be removed.
+/// If the directory cannot be listed, or a damaged run cannot be removed.
 pub fn drop_damaged(dir: &Path) -> io::Result<usize> {
     let mut dropped = 0;
     for entry in fs::read_dir(dir)? {
@@ -42,7 +42,7 @@ pub fn drop_damaged(dir: &Path) -> io::Result<usize> {
     Ok(dropped)
 }
 
-/// The run of a log that reaches furthest, and how far.
+/// The run of a log that reaches furthest, and how far it reaches.
 pub(crate) fn furthest_run(dir: &Path, epoch: Uuid) -> Option<(PathBuf, Sequence)> {
     let runs = fs::read_dir(dir).ok()?.filter_map(|entry| {
         let path = entry.ok()?.path();
@@ -77,8 +77,9 @@ impl RunSet {
                 Some(_) | None => {}
             }
         }
-        // Of runs that begin at the same record the one that reaches furthest is a merge of the others, left behind by
-        // a crash between the merge and the deletion. Whatever leaves a gap, and all after it, is of no use.
+        // Among runs that begin at the same record, the one that reaches furthest is a merge of the others,
+        // left behind by a crash between the merge and the deletion. A run that leaves a gap, and all runs
+        // after it, are useless.
         runs.sort_by_key(|run| (run.span().from, std::cmp::Reverse(run.span().through)));
         let mut kept: Vec<Arc<Run>> = Vec::new();
         let mut next = Sequence(1);
@@ -101,7 +102,7 @@ impl RunSet {
         self.runs.iter().map(|run| run.ids()).collect()
     }
 
-    /// What the newest run that has the key holds under it.
+    /// What the newest run that has the key holds for it.
     pub(crate) fn get(&self, key: &Key) -> io::Result<Option<Found>> {
         for run in self.runs.iter().rev() {
             if let Some(found) = run.get(key)? {
@@ -111,7 +112,7 @@ impl RunSet {
         Ok(None)
     }
 
-    /// As [`Self::get`] for many keys. Run by run, so that the filters' cache misses overlap.
+    /// Like [`Self::get`] for many keys. Run by run, so that the cache misses of the filters overlap.
     pub(crate) fn get_all(&self, keys: &[Key]) -> io::Result<Vec<Option<Found>>> {
         let mut found = vec![None; keys.len()];
         for run in self.runs.iter().rev() {
@@ -124,7 +125,7 @@ impl RunSet {
         Ok(found)
     }
 
-    /// This set with one more run of a table's ids, merged where a level is full.
+    /// This set plus one run of a table's ids, merged if a level is full.
     pub(super) fn with_run_of(
         &self,
         table: &Table,
@@ -145,7 +146,7 @@ impl RunSet {
     }
 }
 
-/// The level of the last runs, if there are enough of it to merge.
+/// The level of the last runs, if there are enough of them to merge.
 fn full_level(runs: &[Arc<Run>]) -> Option<u32> {
     let level = runs.last()?.span().level;
     let same = runs.iter().rev().take_while(|run| run.span().level == level).count();

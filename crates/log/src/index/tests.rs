@@ -15,7 +15,7 @@ fn found(sequence: u64) -> Found {
     Found { sequence: Sequence(sequence), content: ContentHash([(sequence % 251) as u8; 16]) }
 }
 
-/// Inserts ids `from..to`, one record each, and writes what is full.
+/// Inserts ids `from..to`, one per record, and writes what is full.
 fn fill(index: &mut IdIndex, from: u64, to: u64) {
     for number in from..to {
         index.insert(key(number), found(number + 1));
@@ -101,7 +101,7 @@ fn flip(path: &std::path::Path, at: u64) {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(32))]
 
-    /// Inserts, undone inserts, seals and restarts against a plain map.
+    /// Inserts, undone inserts, seals and restarts, compared with a plain map.
     #[test]
     fn agrees_with_a_map(steps in prop::collection::vec((0_u64..400, any::<bool>()), 1..600), table in 5_usize..60) {
         let dir = tempfile::tempdir().unwrap();
@@ -138,7 +138,7 @@ mod originals {
     use crate::record::StoredRecord;
 
     fn records() -> Vec<StoredRecord> {
-        // Two logs of their own give records that share ids, as a stream with duplicates would hold them.
+        // Two separate logs yield records that share ids, as a stream with duplicates would hold them.
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let one = |ids: &[&str], sequence: u64, content: &str| {
             let log = MemoryLog::new(std::sync::Arc::new(tollgate_clock::ManualClock::default()));

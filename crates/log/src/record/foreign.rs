@@ -1,4 +1,4 @@
-//! What stands in the place of a record and is none: on a log that others can write to, anybody's bytes.
+//! What takes the place of a record but is not one: on a log that others can write to, it can be any bytes.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use tollgate_domain::position::PartitionId;
 use super::{HEADER, Record};
 use crate::hash::RecordHash;
 
-/// Bytes of a foreign message that are shown.
+/// The number of bytes of a foreign message that are shown.
 const SHOWN: usize = 24;
 
 /// A message that no server of this ledger wrote.
@@ -42,11 +42,11 @@ impl fmt::Display for Foreign {
 }
 
 impl Record {
-    /// Stands for a foreign message: a record without events, so that readers pass it, positions contain it
-    /// and the chain of its partition covers it.
+    /// Represents a foreign message: a record without events, so that readers pass over it, positions contain
+    /// it and the chain of its partition covers it.
     #[must_use]
     pub fn of_foreign(partition: PartitionId, foreign: Foreign, payload: &[u8]) -> Self {
-        // The layout is none that a record has; the hash stands for the payload, which may be large.
+        // No record has this layout byte; the hash represents the payload, which may be large.
         let mut bytes = vec![0; HEADER];
         bytes[2] = partition.number();
         bytes.extend_from_slice(&RecordHash::of(payload).0);
@@ -61,7 +61,7 @@ impl Record {
         }
     }
 
-    /// What it is, where no server of this ledger wrote it.
+    /// The foreign message, if no server of this ledger wrote it.
     #[must_use]
     pub fn foreign(&self) -> Option<&Foreign> {
         self.foreign.as_deref()

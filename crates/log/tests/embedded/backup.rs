@@ -1,4 +1,4 @@
-//! Backup beside the writer, restore as a log of its own.
+//! Backup while a writer runs, restore as a separate log.
 
 use std::fs::File;
 use std::path::PathBuf;

@@ -11,7 +11,8 @@ use tollgate_log::fault::{Call, Fault, FaultyDisk};
 
 use crate::support::{append, ids, numbered, open, small};
 
-/// A log whose next write or sync is an append's: its segment is large enough that none is prepared beside it.
+/// A log whose next write or sync belongs to an append: its segment is large enough that none is prepared
+/// alongside.
 fn faulty(dir: &Path) -> (EmbeddedLog, Arc<FaultyDisk>) {
     faulty_with(dir, Options::default())
 }
@@ -37,7 +38,7 @@ fn a_failed_sync_stops_the_writer_for_good_and_reads_go_on() {
     assert!(matches!(error, AppendError::Unknown { .. }), "{error}");
     assert_eq!(disk.struck(), 1);
     let syncs = disk.calls().sync;
-    // The disk is well again, but nobody knows what the failed sync left: no further try.
+    // The disk works again, but it is unknown what the failed sync left: no further try.
     let error = append(&log, "e2", "x").unwrap_err();
     assert!(
         matches!(&error, AppendError::Stopped { reason } if reason.contains("sync of segment 1 failed")),
@@ -49,14 +50,15 @@ fn a_failed_sync_stops_the_writer_for_good_and_reads_go_on() {
     assert_eq!(ids(&log), numbered(1));
     assert!(log.stopped().is_some());
     drop(log);
-    // What was unknown may be there or not; what was acknowledged is, and the log goes on.
+    // Records with unknown outcome may be there or not; what was acknowledged is, and the log goes on.
     let log = open(dir.path()).unwrap();
     let retried = append(&log, "e1", "x").unwrap();
     assert!(matches!(retried.outcomes[..], [AppendOutcome::Appended(_) | AppendOutcome::Duplicate(_)]));
     assert_eq!(ids(&log), numbered(2));
 }
 
-/// What a failed sync left is not known, for want of space neither: the writer stops, and says what to do first.
+/// What a failed sync left is unknown, even if it failed for lack of space: the writer stops, and says what
+/// to do first.
 #[test]
 fn a_sync_that_fails_for_want_of_space_stops_the_writer_and_says_so() {
     for fault in [Fault::Full, Fault::Quota] {
@@ -112,7 +114,7 @@ fn a_full_disk_refuses_cleanly_and_recovers_without_a_restart() {
         assert!(error.is_retryable());
         assert_eq!(disk.struck(), 1);
         assert_eq!(ids(&log), numbered(1), "reads go on");
-        // Other content under the refused id: it was never taken.
+        // Different content under the refused id: the id was never taken.
         let receipt = append(&log, "e1", "other").unwrap();
         assert_eq!(receipt.outcomes, [AppendOutcome::Appended(Sequence(2))]);
         drop(log);
@@ -191,7 +193,7 @@ fn any_failing_call_leaves_a_log_that_opens_with_all_that_was_acknowledged() {
                 drop(log);
                 let log = open(dir.path()).unwrap();
                 let found = ids(&log);
-                // A record whose fate was unknown may be there as well.
+                // A record with unknown outcome may be there as well.
                 let lost: Vec<_> = acknowledged.iter().filter(|id| !found.contains(id)).collect();
                 assert!(lost.is_empty(), "{call:?} {nth} {fault:?}: lost {lost:?}");
                 assert!(found.len() <= acknowledged.len() + 1, "{call:?} {nth} {fault:?}");

@@ -1,4 +1,4 @@
-//! A log that ends before what something beside it remembers.
+//! A log that ends before what something else in its directory remembers.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use tollgate_log::index::IdIndex;
 
 use crate::support::{append, copy_dir, filled, ids, numbered, open, segments, small, wait};
 
-/// A log of 20 records in place of the one of 60 that was there.
+/// A log of 20 records in place of the one with 60 that was there.
 fn older_copy(dir: &Path) -> Vec<u8> {
     filled(dir, 20);
     let copy = dir.with_extension("copy");
@@ -42,7 +42,7 @@ fn an_older_copy_is_refused_by_whatever_remembers_more_and_nothing_is_changed() 
         match witness {
             "frontier" => std::fs::write(dir.join("log/frontier"), frontier).unwrap(),
             "ids" => {
-                // A run that reaches to record 60, as the log of before wrote it.
+                // A run that reaches record 60, as the earlier log wrote it.
                 let log = open(&whole).unwrap();
                 let mut reader = log.reader(Partitions::ALL, Sequence::ZERO).unwrap();
                 let mut index = IdIndex::open_with(&dir.join("ids"), epoch(dir), Sequence(60), 1).unwrap();
@@ -96,7 +96,8 @@ fn a_log_of_the_page_cache_opens_with_what_a_power_cut_left() {
     }
     copy_dir(&dir, &cut);
     drop(log);
-    // Pages come to the disk in any order: one in the middle of the last segment is missing, those behind it are there.
+    // Pages reach the disk in any order: one in the middle of the last segment is missing, those after it are
+    // there.
     let last = segments(&cut).pop().unwrap();
     let mut bytes = std::fs::read(&last).unwrap();
     bytes[4096 + 600..4096 + 1000].fill(0);
@@ -110,12 +111,12 @@ fn a_log_of_the_page_cache_opens_with_what_a_power_cut_left() {
     assert_eq!(wait(log.tail()).unwrap().highest().0, found.len() as u64);
     append(&log, "more", "x").unwrap();
     drop(log);
-    // From the first time on that it is opened with class fsync, nothing may be lost.
+    // Once the log has been opened with class fsync, nothing may be lost any more.
     drop(open(&cut).unwrap());
     assert!(!open(&cut).unwrap().may_lose());
 }
 
-/// Runs of the id index as a long ledger has them.
+/// Runs of the id index like those of a long ledger.
 fn with_runs(dir: &Path) -> Vec<std::path::PathBuf> {
     filled(dir, 60);
     let _ = std::fs::remove_dir_all(dir.join("ids"));
@@ -184,7 +185,7 @@ fn a_missing_or_swapped_old_segment_is_said_while_the_log_goes_on() {
         assert_eq!(open(dir.path()).unwrap().degraded(), None);
         let found = segments(dir.path());
         assert!(found.len() > 3);
-        // What was indexed is not read again at the start.
+        // What is indexed is not read again on start.
         let mut index =
             IdIndex::open_with(&dir.path().join("ids"), epoch(dir.path()), Sequence(150), 1).unwrap();
         let log = open(dir.path()).unwrap();
@@ -213,7 +214,8 @@ fn a_missing_or_swapped_old_segment_is_said_while_the_log_goes_on() {
     }
 }
 
-/// Where the ids of its records are not known otherwise, a log that lacks a segment cannot tell what is there already.
+/// If the ids of its records are not known otherwise, a log that lacks a segment cannot tell what is already
+/// there.
 #[test]
 fn a_missing_segment_that_the_ids_need_keeps_the_log_closed_and_the_message_says_so() {
     let dir = tempfile::tempdir().unwrap();

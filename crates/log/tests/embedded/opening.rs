@@ -1,4 +1,4 @@
-//! What keeps a data directory from being opened, and what is said then.
+//! What keeps a data directory from being opened, and what the error says.
 
 use tollgate_log::contract::{Durability, EventLog, Partitions};
 use tollgate_log::embedded::{EmbeddedLog, OpenError, Options, SegmentReader};

@@ -39,7 +39,7 @@ fn the_last_record_torn_at_any_byte_is_cut_and_the_log_goes_on() {
         let dir = tempfile::tempdir().unwrap();
         copy_dir(original.path(), dir.path());
         let mut bytes = segment.clone();
-        // The rest of the frame never reached the disk; beyond it stands the prepared space.
+        // The rest of the frame never reached the disk; after it comes the prepared space.
         bytes[torn_at..].fill(0);
         std::fs::write(&segments(dir.path())[0], &bytes).unwrap();
         let log = open(dir.path()).unwrap();
@@ -61,8 +61,8 @@ fn what_stands_behind_a_torn_record_of_the_same_group_never_comes_back() {
     let path = &segments(dir.path())[0];
     let mut bytes = std::fs::read(path).unwrap();
     let frames = frames(&bytes);
-    // Records 4 and 5 as one unsynced group of which only the second half reached the disk: neither says that record 4
-    // was durable.
+    // Records 4 and 5 as one unsynced group of which only the second half reached the disk: neither states
+    // that record 4 was durable.
     for frame in [frames[3], frames[4]] {
         set_synced_through(&mut bytes, frame, 3);
     }
@@ -71,7 +71,7 @@ fn what_stands_behind_a_torn_record_of_the_same_group_never_comes_back() {
     let log = open(dir.path()).unwrap();
     assert!(log.cut_bytes() > 0);
     assert_eq!(ids(&log), numbered(3));
-    // A record of exactly the size of the torn one: behind it the old record 5 would fit.
+    // A record of exactly the size of the torn one: the old record 5 would fit right after it.
     append(&log, "n3", &"x".repeat(203)).unwrap();
     drop(log);
     let log = open(dir.path()).unwrap();
@@ -80,7 +80,7 @@ fn what_stands_behind_a_torn_record_of_the_same_group_never_comes_back() {
     assert_eq!(again.outcomes, [AppendOutcome::Appended(Sequence(5))], "the cut event can be appended again");
 }
 
-/// A record of a layout to come is no damage: the answer is to upgrade, not to restore.
+/// A record of a future layout is not damage: the answer is to upgrade, not to restore.
 #[test]
 fn a_record_of_a_newer_layout_says_upgrade() {
     let dir = tempfile::tempdir().unwrap();
@@ -111,7 +111,7 @@ fn set_synced_through(bytes: &mut [u8], frame: usize, sequence: u64) {
     bytes[frame + 8..frame + 12].copy_from_slice(&crc.to_le_bytes());
 }
 
-/// CRC-32 by its definition, so that the test does not trust the crate that it checks.
+/// CRC-32 by its definition, so that the test does not rely on the crate that it checks.
 fn crc32(bytes: &[u8]) -> u32 {
     !bytes.iter().fold(!0_u32, |crc, &byte| {
         (0..8).fold(

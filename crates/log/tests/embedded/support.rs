@@ -8,7 +8,7 @@ use tollgate_log::conformance::{batch, event};
 use tollgate_log::contract::{AppendError, EventLog, Partitions, Receipt};
 use tollgate_log::embedded::{EmbeddedLog, OpenError, Options};
 
-/// Small segments, so that tests cross their borders.
+/// Small segments, so that tests cross segment boundaries.
 pub(crate) fn small() -> Options {
     Options { first_segment_bytes: 8 << 10, max_segment_bytes: 16 << 10, ..Options::default() }
 }
@@ -46,7 +46,7 @@ pub(crate) fn numbered(count: usize) -> Vec<String> {
     (0..count).map(|number| format!("e{number}")).collect()
 }
 
-/// A log with so many events of about 300 bytes, closed.
+/// A closed log with this many events of about 300 bytes.
 pub(crate) fn filled(dir: &Path, count: usize) {
     let log = Arc::new(open(dir).unwrap());
     for number in 0..count {

@@ -37,7 +37,7 @@ fn every_flipped_bit_of_the_log_is_found() {
             bad[at] ^= 1 << (at % 8);
             std::fs::write(&path, &bad).unwrap();
             let found = verified(dir.path(), &[]);
-            // A record's zeros of alignment are the only bytes that mean nothing.
+            // A record's alignment zeros are the only bytes that mean nothing.
             assert!(!found.passed() || good[at] == 0, "byte {at} of {}", path.display());
             flips += 1;
         }

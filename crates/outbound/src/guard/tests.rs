@@ -1,18 +1,18 @@
-//! Names whose addresses must not be reached, whatever mixture of them a resolver gives.
+//! Names whose addresses must not be reached, whatever mixture of them a resolver returns.
 
 use std::sync::Mutex;
 
 use super::*;
 use crate::target::{Permits, Target};
 
-/// Answers with one list after another, the last one for ever.
+/// Answers with one list after another, the last one forever.
 struct Answers(Mutex<Vec<Vec<&'static str>>>);
 
 impl Resolve for Answers {
     fn resolve<'a>(&'a self, _: &'a str, _: u16) -> BoxFuture<'a, io::Result<Vec<SocketAddr>>> {
         let mut answers = self.0.lock().unwrap();
         let answer = if answers.len() > 1 { answers.remove(0) } else { answers[0].clone() };
-        // A resolver's port is not ours.
+        // The resolver's port is ignored.
         let found = answer.iter().map(|ip| SocketAddr::new(ip.parse().unwrap(), 1)).collect();
         Box::pin(async { Ok(found) })
     }

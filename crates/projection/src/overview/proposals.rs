@@ -47,7 +47,7 @@ fn proposal(
         tier.legitimate, tier.ruled, config.threshold, tier.legitimate, tier.runaway,
     );
     Some(ThresholdProposal {
-        importance: importance.to_string(),
+        importance,
         stopped: tier.ruled,
         legitimate: tier.legitimate,
         legitimate_p95_percent: p95,

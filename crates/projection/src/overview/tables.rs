@@ -20,8 +20,8 @@ pub(super) fn tiers(window: &WeekFigures) -> Vec<TierRow> {
     let row = |((complexity, importance), figures): (&(_, _), &TierFigures)| {
         let (complexity, importance): (&Complexity, &Importance) = (complexity, importance);
         TierRow {
-            complexity: complexity.to_string(),
-            importance: importance.to_string(),
+            complexity: *complexity,
+            importance: *importance,
             tasks: figures.tasks,
             within: figures.within,
             warning: figures.warning,

@@ -1,25 +1,25 @@
-//! The words for where a task stands with its budget.
+//! Where a task or an execution stands with its budget.
 
 use tollgate_domain::breach::BreachStatus;
+use tollgate_wire::api::BudgetStatus;
 
 use crate::status::{Figures, TaskRow};
 
-/// The words for where a task stands with its budget.
-pub const BUDGET_STATUSES: [&str; 5] = ["within", "warning", "exceeded", "unknown", "no_limits"];
-
-/// The word for usage that nobody reported: it is not known to be within anything.
-pub(super) const UNKNOWN: &str = "unknown";
-
-/// The word for a task: unknown where phases ended, nobody reported any usage, and no latency is above its limit.
-pub(crate) fn task_budget_status(row: &TaskRow, figures: &Figures) -> String {
+/// Of a task: unknown where phases ended, nobody reported any usage, and no latency is above its limit.
+pub(crate) fn task_budget_status(row: &TaskRow, figures: &Figures) -> BudgetStatus {
     let ended = row.executions.iter().any(|execution| execution.ended_at.is_some());
     match figures.breach {
-        Some(BreachStatus::Within) if ended && figures.total.usage_events == 0 => UNKNOWN.to_owned(),
+        Some(BreachStatus::Within) if ended && figures.total.usage_events == 0 => BudgetStatus::Unknown,
         breach => budget_status(breach),
     }
 }
 
-/// The word for a breach status, or for having no limits: one of [`BUDGET_STATUSES`].
-pub(super) fn budget_status(breach: Option<BreachStatus>) -> String {
-    breach.map_or("no_limits", BreachStatus::as_str).to_owned()
+/// Of a breach status, or of having no limits.
+pub(super) const fn budget_status(breach: Option<BreachStatus>) -> BudgetStatus {
+    match breach {
+        Some(BreachStatus::Within) => BudgetStatus::Within,
+        Some(BreachStatus::Warning) => BudgetStatus::Warning,
+        Some(BreachStatus::Exceeded) => BudgetStatus::Exceeded,
+        None => BudgetStatus::NoLimits,
+    }
 }

@@ -1,6 +1,6 @@
 //! The executions of a task as CSV (RFC 4180), one a row.
 
-use tollgate_wire::api::{ExecutionReport, TaskReport, TaskSummary};
+use tollgate_wire::api::{ExecutionReport, ExecutionState, TaskReport, TaskSummary};
 
 /// The columns, in order.
 pub const COLUMNS: [&str; 23] = [
@@ -35,7 +35,9 @@ pub const COLUMNS: [&str; 23] = [
 pub fn csv(report: &TaskReport) -> String {
     let mut out = COLUMNS.join(",");
     out.push_str("\r\n");
-    for execution in report.executions.iter().filter(|execution| execution.state != "not_started") {
+    for execution in
+        report.executions.iter().filter(|execution| execution.state != ExecutionState::NotStarted)
+    {
         out.push_str(&row(report, execution).join(","));
         out.push_str("\r\n");
     }
@@ -69,7 +71,7 @@ fn outside(report: &TaskReport, name: &str, tokens: i64) -> [String; 23] {
 }
 
 fn row(report: &TaskReport, execution: &ExecutionReport) -> [String; 23] {
-    let unknown = execution.state == "ended" && execution.usage_events == 0;
+    let unknown = execution.state == ExecutionState::Ended && execution.usage_events == 0;
     let tokens = &execution.tokens;
     let count = |count: i64| if unknown { String::new() } else { count.to_string() };
     let optional = |number: Option<u64>| number.map(|number| number.to_string()).unwrap_or_default();
@@ -79,7 +81,7 @@ fn row(report: &TaskReport, execution: &ExecutionReport) -> [String; 23] {
         text(&report.task_id),
         text(&execution.phase),
         execution.attempt.to_string(),
-        text(&execution.state),
+        execution.state.to_string(),
         count(execution.tokens_used),
         optional(execution.tokens_limit),
         count(tokens.input_uncached),
@@ -91,7 +93,7 @@ fn row(report: &TaskReport, execution: &ExecutionReport) -> [String; 23] {
         execution.latency_ms.to_string(),
         optional(execution.latency_limit_ms),
         execution.wait_ms.to_string(),
-        text(&execution.breach_status),
+        execution.breach_status.to_string(),
         // A number of our own making, which may be negative.
         execution.cost_usd.clone(),
         count(execution.unpriced_tokens),
@@ -137,10 +139,10 @@ pub fn tasks_csv(tasks: &[TaskSummary]) -> String {
             text(&task.tenant),
             text(&task.task),
             maybe(&task.title),
-            text(&task.stage),
-            text(&task.budget_status),
-            maybe(&task.complexity),
-            maybe(&task.importance),
+            task.stage.to_string(),
+            task.budget_status.to_string(),
+            task.complexity.map(|tier| tier.to_string()).unwrap_or_default(),
+            task.importance.map(|tier| tier.to_string()).unwrap_or_default(),
             text(task.active.as_ref().map_or("", |active| active.phase.as_str())),
             task.tokens_used.to_string(),
             optional(task.tokens_budget.map(|it| it.limit)),
@@ -150,7 +152,7 @@ pub fn tasks_csv(tasks: &[TaskSummary]) -> String {
             // A number of our own making, which may be negative.
             task.cost_usd.clone(),
             task.unpriced_tokens.to_string(),
-            maybe(&task.verdict),
+            task.verdict.map(|verdict| verdict.to_string()).unwrap_or_default(),
             text(&task.first_at),
             text(&task.last_at),
             // A number of our own making, which may be negative.

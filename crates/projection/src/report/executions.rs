@@ -3,9 +3,9 @@
 use tollgate_domain::breach::BreachStatus;
 use tollgate_domain::limits::PhaseLimit;
 use tollgate_domain::time::Timestamp;
-use tollgate_wire::api::{ExecutionReport, TokenTotals};
+use tollgate_wire::api::{BudgetStatus, ExecutionReport, ExecutionState, TokenTotals};
 
-use super::budget_status::{UNKNOWN, budget_status};
+use super::budget_status::budget_status;
 use super::{limit_view, narrow, task_totals};
 use crate::status::{Execution, Latency, TaskRow};
 
@@ -38,7 +38,7 @@ fn execution_report(
     ExecutionReport {
         phase: execution.id.phase.as_str().to_owned(),
         attempt: execution.id.attempt,
-        state: if execution.ended_at.is_some() { "ended" } else { "running" }.to_owned(),
+        state: if execution.ended_at.is_some() { ExecutionState::Ended } else { ExecutionState::Running },
         tokens_used: narrow(activity.tokens.total().max(0)),
         tokens_limit: limit.map(|limit| limit.tokens),
         tokens: task_totals(&activity.tokens),
@@ -49,7 +49,7 @@ fn execution_report(
         breach_status: if is_unknown(execution)
             && limit.is_some_and(|limit| is_within(execution, limit, latency))
         {
-            UNKNOWN.to_owned()
+            BudgetStatus::Unknown
         } else {
             budget_status(limit.map(|limit| execution.breach(limit, latency)))
         },
@@ -75,7 +75,7 @@ fn not_started(limit: &PhaseLimit) -> ExecutionReport {
     ExecutionReport {
         phase: limit.phase.as_str().to_owned(),
         attempt: 0,
-        state: "not_started".to_owned(),
+        state: ExecutionState::NotStarted,
         tokens_used: 0,
         tokens_limit: Some(limit.tokens),
         tokens: TokenTotals::default(),
@@ -83,7 +83,7 @@ fn not_started(limit: &PhaseLimit) -> ExecutionReport {
         latency_limit_ms: Some(limit.latency_ms),
         wait_ms: 0,
         usage_events: 0,
-        breach_status: "within".to_owned(),
+        breach_status: BudgetStatus::Within,
         tokens_estimated: false,
         cost_usd: "0".to_owned(),
         unpriced_tokens: 0,

@@ -9,8 +9,9 @@ use tollgate_domain::task::TaskStage;
 use tollgate_domain::tier::Importance;
 use tollgate_domain::time::Timestamp;
 use tollgate_domain::usage::NamedExecution;
+use tollgate_wire::api::BudgetStatus;
 
-use super::budget_status::{UNKNOWN, task_budget_status};
+use super::budget_status::task_budget_status;
 use super::named::Named;
 use super::phase_use::{FAR_ABOVE, FAR_BELOW, phases, utilizations};
 use super::similar::{self, Similar};
@@ -195,7 +196,7 @@ pub(super) fn executive_summary(
     anomalies: &[String],
     recommendations: &[String],
 ) -> Vec<String> {
-    let unknown = task_budget_status(row, figures) == UNKNOWN;
+    let unknown = task_budget_status(row, figures) == BudgetStatus::Unknown;
     let verdict = match (figures.breach, figures.tokens, figures.latency) {
         (Some(breach), Some(tokens), Some(latency)) => format!(
             "Verdict: {}, tokens {}, latency {}",

@@ -11,15 +11,15 @@ use crate::status::{Decision, Explanation, Override};
 pub(super) fn decision_view(decision: &Decision) -> DecisionView {
     let reason = |(code, verdict, message): &(ReasonCode, Verdict, String)| ReasonView {
         code: code.as_str().to_owned(),
-        verdict: verdict.as_str().to_owned(),
+        verdict: *verdict,
         message: message.clone(),
     };
     DecisionView {
         sequence: decision.sequence.0,
         at: decision.at.to_string(),
         advance_to: decision.advance.to_string(),
-        verdict: decision.verdict.as_str().to_owned(),
-        ruled: decision.ruled.as_str().to_owned(),
+        verdict: decision.verdict,
+        ruled: decision.ruled,
         reasons: decision.reasons.iter().map(reason).collect(),
         requirements: decision
             .requirements

@@ -6,9 +6,10 @@ use tollgate_domain::breach::Utilization;
 use tollgate_domain::gate::grouped;
 use tollgate_domain::position::in_words;
 use tollgate_domain::printable::printable;
+use tollgate_domain::task::TaskStage;
 use tollgate_wire::api::{
-    Calculation, ClassComparison, DecisionView, ExecutionReport, ExplanationView, OverrideView,
-    PhaseComparison, PhaseLimitView, TaskReport, UtilizationView,
+    BudgetStatus, Calculation, ClassComparison, DecisionView, ExecutionReport, ExecutionState,
+    ExplanationView, OverrideView, PhaseComparison, PhaseLimitView, TaskReport, UtilizationView,
 };
 
 use super::words::{beside_cost, counted, seconds, seconds_of_limit, signed, tokens_of_limit};
@@ -37,7 +38,7 @@ fn write_report(report: &TaskReport, out: &mut String) -> std::fmt::Result {
     }
     if let Some(phase) = &report.current_phase {
         writeln!(out, "**Task in progress**: the current phase is {phase}; numbers are those so far.\n")?;
-    } else if report.stage == "open" {
+    } else if report.stage == TaskStage::Open {
         writeln!(out, "**Task in progress**: no phase is active; numbers are those so far.\n")?;
     }
     write_summary(report, out)?;
@@ -81,12 +82,12 @@ fn write_summary(report: &TaskReport, out: &mut String) -> std::fmt::Result {
         }
         None => writeln!(out, "**Total Latency**: {}s (no limit)  ", seconds(totals.latency_ms.into()))?,
     }
-    let status = match totals.breach_status.as_str() {
-        "within" => "✅ WITHIN LIMITS",
-        "warning" => "⚠️ WARNING",
-        "exceeded" => "❌ EXCEEDED",
-        "unknown" => "UNKNOWN, no usage was reported",
-        _ => "NO LIMITS",
+    let status = match totals.breach_status {
+        BudgetStatus::Within => "✅ WITHIN LIMITS",
+        BudgetStatus::Warning => "⚠️ WARNING",
+        BudgetStatus::Exceeded => "❌ EXCEEDED",
+        BudgetStatus::Unknown => "UNKNOWN, no usage was reported",
+        BudgetStatus::NoLimits => "NO LIMITS",
     };
     writeln!(out, "**Budget Status**: {status}  ")?;
     let unpriced = beside_cost(totals.unpriced_tokens.into());
@@ -136,18 +137,18 @@ fn execution_row(execution: &ExecutionReport) -> [String; 6] {
     let none = || NONE.to_owned();
     let limit = execution.tokens_limit.map_or_else(none, |limit| grouped(limit.into()));
     let latency_limit = execution.latency_limit_ms.map_or_else(none, |ms| seconds(ms.into()));
-    if execution.state == "not_started" {
+    if execution.state == ExecutionState::NotStarted {
         return [phase, none(), limit, none(), latency_limit, "Not Started".to_owned()];
     }
     let estimated = if execution.tokens_estimated { " (est)" } else { "" };
-    let status = match execution.breach_status.as_str() {
-        "within" => "✅ within",
-        "warning" => "⚠️ warning",
-        "exceeded" => "❌ exceeded",
-        other => other,
+    let status = match execution.breach_status {
+        BudgetStatus::Within => "✅ within",
+        BudgetStatus::Warning => "⚠️ warning",
+        BudgetStatus::Exceeded => "❌ exceeded",
+        other @ (BudgetStatus::Unknown | BudgetStatus::NoLimits) => other.as_str(),
     };
-    let running = if execution.state == "running" { ", running" } else { "" };
-    let unknown = execution.state == "ended" && execution.usage_events == 0;
+    let running = if execution.state == ExecutionState::Running { ", running" } else { "" };
+    let unknown = execution.state == ExecutionState::Ended && execution.usage_events == 0;
     let used = signed(execution.tokens_used.into());
     let tokens = if unknown { UNAVAILABLE.to_owned() } else { format!("{used}{estimated}") };
     let latency = seconds(execution.latency_ms.into());

@@ -19,7 +19,6 @@ mod task_status;
 mod words;
 
 pub use address::{path_segment, report_path};
-pub use budget_status::BUDGET_STATUSES;
 pub(crate) use budget_status::task_budget_status;
 pub use csv::{COLUMNS as CSV_COLUMNS, TASK_COLUMNS, csv, tasks_csv};
 pub use explain::explain;

@@ -62,8 +62,8 @@ pub(super) fn comparison<'a>(
         PhaseComparison { phase: used.phase.as_str().to_owned(), comparison }
     };
     Some(ClassComparison {
-        complexity: limits.complexity.to_string(),
-        importance: limits.importance.to_string(),
+        complexity: limits.complexity,
+        importance: limits.importance,
         whole: compare(figures.total.tokens.used(), sums.whole),
         phases: phases.map(of_phase).collect(),
     })

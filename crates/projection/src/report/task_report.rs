@@ -1,6 +1,7 @@
 //! The budget report of a task.
 
 use tollgate_domain::limits::TaskLimits;
+use tollgate_domain::task::TaskStage;
 use tollgate_domain::tier::ImportanceSource;
 use tollgate_domain::time::Timestamp;
 use tollgate_wire::api::{Calculation, ReportTotals, TaskReport};
@@ -33,10 +34,10 @@ pub fn task_report(named: Named<'_>, similar: &Similar, now: Option<Timestamp>, 
         tenant: named.tenant.to_owned(),
         task_id: named.task.to_owned(),
         title: row.opened.as_ref().and_then(|opened| opened.title.clone()),
-        stage: row.state.stage.as_str().to_owned(),
+        stage: row.state.stage,
         blocked_before: row
             .blocked()
-            .filter(|_| row.state.stage.as_str() == "open")
+            .filter(|_| row.state.stage == TaskStage::Open)
             .map(|block| block.advance.to_string()),
         current_phase: row.state.active.as_ref().map(ToString::to_string),
         summary: executive_summary(row, &figures, &anomalies, &recommendations),
@@ -76,9 +77,9 @@ fn totals(row: &TaskRow, figures: &Figures) -> ReportTotals {
 
 fn calculation(limits: &TaskLimits) -> Calculation {
     Calculation {
-        complexity: limits.complexity.to_string(),
+        complexity: limits.complexity,
         complexity_multiplier: limits.complexity_multiplier.to_string(),
-        importance: limits.importance.to_string(),
+        importance: limits.importance,
         importance_multiplier: limits.importance_multiplier.to_string(),
         importance_source: match &limits.importance_source {
             ImportanceSource::Stated => "stated".to_owned(),

@@ -38,8 +38,8 @@ pub fn report(savings: &Savings, min_tasks: u64, as_of: String) -> SavingsReport
             too_few(smaller, min, "completed tasks on each side")
         });
         classes.push(SavingsRow {
-            complexity: complexity.to_string(),
-            importance: importance.to_string(),
+            complexity: *complexity,
+            importance: *importance,
             baseline,
             enforced,
             median_percent,

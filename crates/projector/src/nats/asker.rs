@@ -1,4 +1,4 @@
-//! Asking projectors of other processes.
+//! Querying projectors in other processes.
 
 use std::collections::BTreeMap;
 use std::marker::PhantomData;
@@ -25,35 +25,35 @@ use crate::pool::{Asker, ReadPool};
 use crate::query::{Answered, Query, QueryError, Wait};
 use crate::rebuild::{RebuildError, Rebuilt};
 
-/// How much longer than the view may wait its answer may take on the way.
+/// Time allowed for an answer to travel, in addition to the time the view may wait.
 const GRACE: Duration = Duration::from_secs(1);
 
-/// A question that may wait longer is asked again after this: the server may have given it to a projector
-/// whose connection leads nowhere, and goes on to do so until it notices.
+/// A query that may wait longer is sent again after this: the server may have given it to a projector whose
+/// connection leads nowhere, and keeps doing so until it notices.
 const ONE_TRY: Duration = Duration::from_secs(1);
 
-/// How long a projector may take to say that it has begun to rebuild, and how often it is asked. After its
-/// connection was lost without a word the server still gives every second question to the old one: a few
+/// How long a projector may take to confirm that it has begun to rebuild, and how often it is asked.
+/// After the connection was lost silently, the server still gives every second request to the old one: a few
 /// tries are not enough.
 const BEGIN_WAIT: Duration = Duration::from_secs(3);
 const BEGIN_TRIES: usize = 20;
 
-/// How long before a partition that nobody answered for is asked again.
+/// How long to wait before retrying a partition that had no answer.
 const AGAIN: Duration = Duration::from_millis(50);
 
-/// How long a question about health may take.
+/// How long a health query may take.
 const HEALTH_WAIT: Duration = Duration::from_secs(2);
 
-/// How much longer than the view may wait an answer over many rows may take, once its question has arrived.
+/// How much longer than the view may wait an answer over many rows may take, once its query has arrived.
 const LONG_ANSWER: Duration = Duration::from_secs(60);
 
 /// How long a rebuild may take.
 const REBUILD_WAIT: Duration = Duration::from_secs(3600);
 
-/// A view that projectors of other processes answer for.
+/// A view that is answered by projectors in other processes.
 pub struct Remote<P> {
     client: async_nats::Client,
-    /// The log that its answers must be of.
+    /// The epoch of the log that answers must be from.
     epoch: Uuid,
     layout: Layout,
     readers: ReadPool,
@@ -68,17 +68,17 @@ impl<P> Clone for Remote<P> {
 }
 
 impl<P: Projection + Clone> Remote<P> {
-    /// The view of a log, whose projectors are on this server. Answers over many rows are read in the pool.
+    /// The view of a log whose projectors are on this server. Answers over many rows are read in the pool.
     #[must_use]
     pub fn new(client: async_nats::Client, epoch: Uuid, readers: ReadPool) -> Self {
         Self { client, epoch, layout: Layout::default(), readers, view: PhantomData }
     }
 
-    /// Asks about what lives in one partition.
+    /// Queries one partition.
     ///
     /// # Errors
     ///
-    /// [`QueryError`]; [`QueryError::Missing`] when nobody answers for the partition.
+    /// [`QueryError`]; [`QueryError::Missing`] if there is no projector for the partition.
     pub async fn ask<Q: Query<P>>(
         &self,
         partition: PartitionId,
@@ -88,11 +88,11 @@ impl<P: Projection + Clone> Remote<P> {
         self.send(partition, &Question::of(wait, query)?).await
     }
 
-    /// Asks about all partitions.
+    /// Queries all partitions.
     ///
     /// # Errors
     ///
-    /// [`QueryError`], also when the answer of one part is missing, or two parts overlap.
+    /// [`QueryError`], including when the answer of one part is missing, or two parts overlap.
     pub async fn ask_all<Q: Query<P>>(
         &self,
         wait: Wait<'_>,
@@ -101,7 +101,7 @@ impl<P: Projection + Clone> Remote<P> {
         self.send_all(&Question::of(wait, query)?).await
     }
 
-    /// The health of each part. A part that does not answer is one that does not run.
+    /// The health of each part. A part that does not answer is reported as not running.
     pub async fn health(&self) -> Vec<ViewHealth> {
         let mut parts: BTreeMap<String, ViewHealth> = BTreeMap::new();
         let (mut covered, mut missing, mut why) = (Partitions::NONE, Partitions::NONE, String::new());
@@ -119,7 +119,7 @@ impl<P: Projection + Clone> Remote<P> {
                     }
                 }
             }
-            // Of a part that has gone somebody else may have the other partitions.
+            // If a part is gone, another projector may have its remaining partitions.
             let unasked = |partition: &PartitionId| !covered.with(missing).contains(*partition);
             to_ask = PartitionId::all().filter(unasked).collect();
         }
@@ -141,7 +141,7 @@ impl<P: Projection + Clone> Remote<P> {
         parts
     }
 
-    /// Asks for the health at some partitions at the same time.
+    /// Queries the health at some partitions concurrently.
     async fn health_of(
         &self,
         partitions: Vec<PartitionId>,
@@ -158,7 +158,7 @@ impl<P: Projection + Clone> Remote<P> {
         join_all(asked).await
     }
 
-    /// Waits until some part contains more than a position, at most so long.
+    /// Waits until some part contains more than a position, for at most `up_to`.
     pub(crate) async fn moved_from(&self, position: &Position, up_to: Duration) {
         let mut asked = JoinSet::new();
         for partition in self.layout.one_of_each() {
@@ -166,11 +166,11 @@ impl<P: Projection + Clone> Remote<P> {
             asked.spawn(async move {
                 let wait = Wait { at_least: Some(&from), up_to };
                 let question = Question { ask: MOVED, query: None, wait, patient: true, long: false };
-                // One that does not answer tells nothing new; the others or the time do.
+                // A part that does not answer has nothing new; the others or the timeout decide.
                 let _ = remote.send::<()>(partition, &question).await;
             });
         }
-        // The first one to tell is enough; the others are dropped.
+        // The first one to report is enough; the others are dropped.
         let _ = tokio::time::timeout(up_to, asked.join_next()).await;
     }
 
@@ -191,8 +191,8 @@ impl<P: Projection + Clone> Remote<P> {
         Ok(rebuilt.collect::<Result<_, _>>()?)
     }
 
-    /// Has one part built a second time. Its projector says at once that it has begun: one that does not is
-    /// asked again, and only then is waited for long.
+    /// Has one part built a second time. Its projector confirms at once that it has begun: one that does not
+    /// is asked again, and the long wait starts only then.
     async fn rebuild_of(
         &self,
         partition: PartitionId,
@@ -212,7 +212,7 @@ impl<P: Projection + Clone> Remote<P> {
         Err(missing::<P>(partition, &watch, Silence::NotBegun.to_string()))
     }
 
-    /// Asks what takes long. The projector says at once that the question has arrived.
+    /// Sends a query that takes long. The projector confirms at once that it has arrived.
     async fn begin(
         &self,
         partition: PartitionId,
@@ -235,14 +235,14 @@ impl<P: Projection + Clone> Remote<P> {
                     Err(_) => Err(Silence::NotEnded),
                 }
             }
-            // A projector of an earlier version answers without saying so first.
+            // A projector of an earlier version answers without confirming first.
             Ok(Some(said)) => Ok(said.payload),
             Ok(None) => Err(Silence::Closed),
             Err(_) => Err(Silence::NotBegun),
         }
     }
 
-    /// Asks partition by partition until the answers speak for all of them.
+    /// Queries partition by partition until the answers cover all of them.
     async fn send_all<A: DeserializeOwned + Send + 'static>(
         &self,
         question: &Question<'_>,
@@ -262,7 +262,7 @@ impl<P: Projection + Clone> Remote<P> {
     ) -> Result<Answered<A>, QueryError> {
         let watch = Stopwatch::start();
         let up_to = question.wait.up_to;
-        // Whatever waits for it here or there meanwhile waits for a reader.
+        // Anything waiting for it in the meantime, here or there, is waiting for a reader.
         let _serving = question.long.then(|| self.readers.serve());
         loop {
             let left = up_to.saturating_sub(watch.elapsed());
@@ -286,12 +286,12 @@ impl<P: Projection + Clone> Remote<P> {
             if !question.patient || watch.elapsed() + AGAIN >= up_to {
                 return Err(missing::<P>(partition, &watch, reason));
             }
-            // A projector that starts again is there in a moment.
+            // A restarting projector will be there in a moment.
             sleep(AGAIN).await;
         }
     }
 
-    /// Asks one projector, which may wait so long for its view.
+    /// Queries one projector, which may wait up to this long for its view.
     async fn once(
         &self,
         partition: PartitionId,
@@ -345,7 +345,7 @@ fn missing<P: Projection>(partition: PartitionId, watch: &Stopwatch, reason: Str
     QueryError::Missing { view: P::NAME, partition, waited_ms: millis(watch.elapsed()), reason }
 }
 
-/// Whether this says that a rebuild has begun: a reply without anything in it.
+/// Whether this confirms that the work has begun: an empty reply.
 fn is_begun(payload: &[u8]) -> bool {
     serde_json::from_slice::<Reply>(payload)
         .is_ok_and(|reply| reply.answer.is_none() && reply.error.is_none())

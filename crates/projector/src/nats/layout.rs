@@ -1,5 +1,5 @@
-//! Which parts a view's projectors have, as far as their answers told: so that each of them is asked once,
-//! not once for each of its partitions.
+//! Which parts a view's projectors have, as far as is known from their answers: so that each projector is
+//! queried once, not once for each of its partitions.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -11,7 +11,7 @@ use tollgate_log::contract::Partitions;
 pub(super) struct Layout(Arc<Mutex<Vec<Partitions>>>);
 
 impl Layout {
-    /// Notes what an answer spoke for. Parts that overlap with it are no more.
+    /// Records the partitions that an answer covered. Known parts that overlap with them no longer exist.
     pub(super) fn learn(&self, part: Partitions) {
         let mut parts = self.parts();
         if !parts.contains(&part) {
@@ -20,7 +20,7 @@ impl Layout {
         }
     }
 
-    /// One partition of each part that is known, and each partition of none.
+    /// One partition of each known part, and each partition that is in no known part.
     pub(super) fn one_of_each(&self) -> Vec<PartitionId> {
         let parts = self.parts();
         let first = |part: &Partitions, partition| part.iter().next() == Some(partition);
@@ -47,7 +47,7 @@ mod tests {
             (&["0-15"], "0"),
             (&["0-7", "8-15"], "0 8"),
             (&["8-15"], "0 1 2 3 4 5 6 7 8"),
-            // Started anew with other parts.
+            // Restarted with different parts.
             (&["0-7", "8-15", "4-11"], "0 1 2 3 4 12 13 14 15"),
             (&["0-7", "8-15", "0-15", "0-15"], "0"),
         ] {

@@ -1,5 +1,5 @@
-//! Views over NATS: a projector answers for its partitions as a service that `nats micro` discovers; whoever
-//! asks finds it by partition, waits for it, and adds the parts up.
+//! Views over NATS: a projector answers for its partitions as a service that `nats micro` discovers; a client
+//! finds it by partition, waits for it, and combines the parts.
 
 mod asker;
 mod layout;

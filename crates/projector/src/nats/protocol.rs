@@ -1,4 +1,4 @@
-//! What goes between who asks and the projector that answers: JSON in both directions.
+//! The messages between a client and the projector that answers: JSON in both directions.
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -9,16 +9,16 @@ use crate::pool::Busy;
 use crate::query::QueryError;
 use crate::rebuild::{RebuildError, Rebuilt};
 
-/// The version of this protocol, as services have one.
+/// The version of this protocol, in the form that services have.
 pub const SERVICE_VERSION: &str = "1.0.0";
 
-/// The health of the projector that answers.
+/// Requests the health of the projector that answers.
 pub(crate) const HEALTH: &str = "health";
 
-/// Answers when the view contains more than a position, or the time is over.
+/// Requests an answer when the view contains more than a position, or the time is up.
 pub(crate) const MOVED: &str = "moved";
 
-/// Builds the view a second time.
+/// Requests that the view be built a second time.
 pub(crate) const REBUILD: &str = "rebuild";
 
 /// The subject on which the projectors of a view answer for a partition.
@@ -33,35 +33,35 @@ pub fn service_name(view: &str) -> String {
     format!("tollgate-{view}")
 }
 
-/// A question.
+/// A request to a projector.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Request<'a> {
-    /// What is asked.
+    /// The name of the query.
     pub(crate) ask: &'a str,
-    /// Its details.
+    /// The query's parameters.
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     pub(crate) query: Option<&'a RawValue>,
     /// The position that the view must contain.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) at_least: Option<String>,
-    /// For how long at most to wait for it.
+    /// The most milliseconds to wait for it.
     #[serde(default)]
     pub(crate) wait_ms: u64,
-    /// Whether an empty reply is to say first that the question has arrived: its answer may take long.
+    /// Whether to confirm first, with an empty reply, that the request has arrived: its answer may take long.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) begin: bool,
 }
 
-/// What is answered: an answer and what it is true for, or an error.
+/// A reply: an answer and the position it is valid for, or an error.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Reply {
     /// The answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) answer: Option<Box<RawValue>>,
-    /// Up to where it is true.
+    /// The position up to which it is valid.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) as_of: Option<String>,
-    /// The partitions that it speaks for.
+    /// The partitions that it covers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) partitions: Option<String>,
     /// Why there is no answer.
@@ -69,7 +69,7 @@ pub(crate) struct Reply {
     pub(crate) error: Option<Trouble>,
 }
 
-/// Why a question was not answered.
+/// Why a request was not answered.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "code", rename_all = "snake_case")]
 pub enum Trouble {
@@ -77,27 +77,27 @@ pub enum Trouble {
     Stale {
         /// What it contains.
         as_of: String,
-        /// What was asked.
+        /// The requested position.
         wanted: String,
-        /// For how long was waited.
+        /// How long it waited, in milliseconds.
         waited_ms: u64,
         /// Why it has stopped, if it has.
         failed: Option<String>,
     },
     /// The position is of another log.
     OtherLog {
-        /// What was asked.
+        /// The requested position.
         wanted: String,
         /// This log.
         epoch: String,
     },
-    /// Another rebuild runs.
+    /// Another rebuild is running.
     Running,
-    /// Too many questions over many rows wait already.
+    /// Too many queries over many rows are waiting already.
     Busy {
-        /// How many wait.
+        /// The number of waiting queries.
         waiting: usize,
-        /// How many are answered at once.
+        /// The number answered at once.
         at_once: usize,
     },
     /// Anything else.

@@ -1,4 +1,4 @@
-//! A question to projectors as it goes out, and what comes back: an answer, or the parts of one.
+//! A query to projectors as it is sent, and what comes back: an answer, or the answers of the parts.
 
 use std::time::Duration;
 
@@ -12,12 +12,12 @@ use tollgate_projection::fold::Projection;
 use super::protocol::{Reply, Request, Trouble};
 use crate::query::{Answered, Query, QueryError, Wait};
 
-/// One question on its way.
+/// One query in flight.
 pub(super) struct Question<'a> {
     pub(super) ask: &'a str,
     pub(super) query: Option<Box<serde_json::value::RawValue>>,
     pub(super) wait: Wait<'a>,
-    /// Whether to wait for a projector where none answers.
+    /// Whether to wait for a projector if none answers.
     pub(super) patient: bool,
     /// Whether its answer may take long.
     pub(super) long: bool,
@@ -43,7 +43,7 @@ impl<'a> Question<'a> {
     }
 }
 
-/// The answers of parts, until they speak for all partitions.
+/// The answers of parts, until they cover all partitions.
 pub(super) struct Parts<A> {
     pub(super) answers: Vec<Answered<A>>,
     pub(super) covered: Partitions,
@@ -54,7 +54,7 @@ impl<A> Parts<A> {
         Self { answers: Vec::new(), covered: Partitions::NONE }
     }
 
-    /// The first partition that no answer speaks for.
+    /// The first partition that no answer covers.
     pub(super) fn missing(&self) -> Option<PartitionId> {
         PartitionId::all().find(|partition| !self.covered.contains(*partition))
     }
@@ -76,7 +76,7 @@ impl<A> Parts<A> {
 }
 
 pub(super) fn encoded(request: &impl Serialize) -> Vec<u8> {
-    // Texts, numbers, and JSON that was encoded before.
+    // Texts, numbers, and JSON that is already encoded.
     serde_json::to_vec(request).expect("a question can be encoded")
 }
 

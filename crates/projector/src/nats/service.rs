@@ -31,21 +31,22 @@ use crate::queries::{
 };
 use crate::query::{Answered, Query, Wait, restricted};
 
-/// Questions that are answered at once. More wait at the server.
+/// The number of queries answered at once. More wait at the server.
 const AT_ONCE: usize = 256;
 
-/// Questions over many rows that wait for a position or their turn, or are answered: others find room beside them.
+/// The number of queries over many rows that may be waiting for a position or their turn, or being answered:
+/// this leaves room for other queries.
 const LONG_AT_ONCE: usize = 64;
 
-/// Longest that a question may wait for a position.
+/// The longest that a query may wait for a position.
 const MAX_WAIT: Duration = Duration::from_secs(60);
 
-/// An answer as it goes out, with what it is true for.
+/// An answer as it is sent, with the position it is valid for.
 pub type Given = Result<Answered<Box<RawValue>>, Trouble>;
 
-/// A projection whose view answers questions of other processes.
+/// A projection whose view answers queries from other processes.
 pub trait Served: Projection + Clone {
-    /// Answers a question by its name; `None`: there is none of this name.
+    /// Answers a query by its name; `None` if there is none with this name.
     #[doc(hidden)]
     fn dispatch<'a>(
         projector: &'a Projector<Self>,
@@ -94,12 +95,12 @@ pub struct Serving {
     endpoints: JoinSet<()>,
 }
 
-/// Answers questions about a projector's partitions, on one subject each. Several projectors of the same
-/// partitions share the questions.
+/// Answers queries about a projector's partitions, on one subject each. Several projectors of the same
+/// partitions share the queries.
 ///
 /// # Errors
 ///
-/// [`ServiceError`] when the server does not take the subscriptions.
+/// [`ServiceError`] if the server does not accept the subscriptions.
 pub async fn serve<P: Served>(
     client: &async_nats::Client,
     projector: Arc<Projector<P>>,
@@ -146,7 +147,7 @@ pub async fn serve<P: Served>(
                     drop(permit);
                 });
             }
-            // What runs gets its answer.
+            // Queries already running still get their answers.
             running.join_all().await;
         });
     }
@@ -154,12 +155,12 @@ pub async fn serve<P: Served>(
 }
 
 impl Serving {
-    /// Takes no more questions, and answers those that run.
+    /// Accepts no more queries, and answers those that are running.
     pub async fn stop(self) {
         if let Err(error) = self.service.stop().await {
             tracing::warn!(%error, "the service did not stop as it should");
         }
-        // Longer than a question may wait is waited for nobody.
+        // There is no point in waiting longer than a query may wait.
         let _ = tokio::time::timeout(Duration::from_secs(2), self.endpoints.join_all()).await;
     }
 }
@@ -206,7 +207,7 @@ async fn respond<P: Served>(projector: &Projector<P>, asked: Asked, max_bytes: u
 }
 
 fn encoded(reply: &Reply) -> Bytes {
-    // Texts and JSON that was encoded before.
+    // Texts and JSON that is already encoded.
     serde_json::to_vec(reply).expect("a reply can be encoded").into()
 }
 
@@ -239,7 +240,7 @@ async fn given<P: Served>(projector: &Projector<P>, payload: &[u8]) -> Given {
     }
 }
 
-/// What is true of the projector at once.
+/// The projector's current state, without waiting.
 fn now<P: Projection + Clone>(projector: &Projector<P>, answer: &impl Serialize) -> Given {
     let answer = to_raw_value(answer).map_err(Trouble::failed)?;
     Ok(Answered { answer, as_of: projector.position(), partitions: projector.partitions() })
@@ -255,7 +256,7 @@ async fn answer<P: Projection + Clone, Q: Query<P>>(
         .map_err(|error| Trouble::failed(format!("query of `{}`: {error}", Q::VERB)))?;
     let Answered { answer, as_of, partitions } = projector.ask(wait, &query).await.map_err(Trouble::from)?;
     let answer = if Q::OVER_MANY {
-        // Written where it was made: it may be large.
+        // Serialized where it was produced: it may be large.
         let written = projector.readers().run(Asker::Served, move || to_raw_value(&answer)).await;
         written.map_err(Trouble::failed)?
     } else {

@@ -1,4 +1,4 @@
-//! Questions to the view `alerts`.
+//! Queries on the view `alerts`.
 
 use serde::{Deserialize, Serialize};
 use tollgate_domain::alert::{AlertRule, Condition, Severity};
@@ -6,7 +6,7 @@ use tollgate_domain::position::Sequence;
 use tollgate_projection::alerts::{
     Alert, Alerts, AlertsRow, CHANGES, alert_key, change_after, change_sequence,
 };
-use tollgate_wire::api::{AlertChangeView, AlertView, FoldedView};
+use tollgate_wire::api::{AlertChangeView, AlertState, AlertView, FoldedView};
 
 use crate::query::Query;
 use crate::rows::RowError;
@@ -24,32 +24,32 @@ pub struct ListAlerts {
     /// Only of this severity or above.
     pub severity: Option<Severity>,
     /// Only in this state.
-    pub state: AlertState,
-    /// How many to return at most.
+    pub state: AlertStateFilter,
+    /// The most alerts to return.
     pub limit: usize,
 }
 
-/// Where an alert stands.
+/// Which alerts to list, by their state.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub enum AlertState {
-    /// Its condition is true, whether or not somebody has seen it.
+pub enum AlertStateFilter {
+    /// Its condition is true, whether or not a person has seen it.
     #[default]
     Raised,
-    /// Its condition is true, and nobody has said that he has seen it.
+    /// Its condition is true, and no person has acknowledged it.
     Unacknowledged,
-    /// Its condition is true, and somebody has seen it.
+    /// Its condition is true, and a person has acknowledged it.
     Acknowledged,
-    /// Its condition is true no more.
+    /// Its condition is no longer true.
     Resolved,
     /// Any.
     All,
 }
 
-impl AlertState {
-    /// The words, in order.
+impl AlertStateFilter {
+    /// The names, in order.
     pub const NAMES: [&'static str; 5] = ["raised", "unacknowledged", "acknowledged", "resolved", "all"];
 
-    /// The state of a word, if it is one.
+    /// The filter with this name, if there is one.
     #[must_use]
     pub fn from_word(word: &str) -> Option<Self> {
         match word {
@@ -86,23 +86,23 @@ pub struct OneAlert {
 pub struct AlertPage {
     /// The latest first.
     pub alerts: Vec<AlertView>,
-    /// How many more there are.
+    /// The number of further alerts.
     pub more: u64,
 }
 
-/// What happened to alerts after a record, in the order of the log.
+/// Changes of alerts after a record, in log order.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct ChangesAfter {
     /// The record.
     pub after: u64,
-    /// Changes at most, about: those of one record stay together.
+    /// The most changes, approximately: those of one record stay together.
     pub limit: usize,
 }
 
 /// Some changes of alerts.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChangePage {
-    /// In the order of the log.
+    /// In log order.
     pub changes: Vec<AlertChangeView>,
     /// The record of the last one, if more follow.
     pub cut_at: Option<u64>,
@@ -148,7 +148,7 @@ impl Query<Alerts> for OneAlert {
 }
 
 impl AlertPage {
-    /// Takes in the alerts of other partitions, and keeps the latest.
+    /// Adds the alerts of other partitions, and keeps the latest.
     pub fn merge(&mut self, other: Self, limit: usize) {
         self.more += other.more;
         self.alerts.extend(other.alerts);
@@ -156,8 +156,8 @@ impl AlertPage {
     }
 
     fn cut(&mut self, limit: usize) {
-        // The latest first; of one record the worst first.
-        let place = |alert: &AlertView| (alert.raised, Severity::from_word(&alert.severity));
+        // The latest first; within one record the most severe first.
+        let place = |alert: &AlertView| (alert.raised, alert.severity);
         self.alerts.sort_by(|a, b| (place(b), &b.id).cmp(&(place(a), &a.id)));
         self.more += self.alerts.len().saturating_sub(limit) as u64;
         self.alerts.truncate(limit);
@@ -176,7 +176,7 @@ impl Query<Alerts> for ChangesAfter {
             let (Some(change), Some(Sequence(sequence))) = (row.change(), change_sequence(&key)) else {
                 continue;
             };
-            // Nothing happened to the alert where a person asked to hear of it again.
+            // A person's request to resend is not a change of the alert.
             if change.resend.is_some() {
                 continue;
             }
@@ -186,7 +186,7 @@ impl Query<Alerts> for ChangesAfter {
             }
             let alert = view.get(&alert_key(&change.alert))?;
             let Some(alert) = alert.as_deref().and_then(AlertsRow::alert) else { continue };
-            let change = change.change.to_string();
+            let change = change.change;
             page.changes.push(AlertChangeView { sequence, change, alert: alert_view(alert) });
             last = sequence;
         }
@@ -195,8 +195,8 @@ impl Query<Alerts> for ChangesAfter {
 }
 
 impl ChangePage {
-    /// Takes in the changes of other partitions. What one page was cut behind is left out of the other too:
-    /// it comes with the next pages, in order.
+    /// Adds the changes of other partitions. What lies beyond the cut of one page is left out of the other
+    /// too: it comes with the next pages, in order.
     pub fn merge(&mut self, other: Self) {
         self.cut_at = match (self.cut_at, other.cut_at) {
             (Some(one), Some(other)) => Some(one.min(other)),
@@ -223,7 +223,7 @@ fn alert_view(alert: &Alert) -> AlertView {
     AlertView {
         id: alert.id.clone(),
         rule: alert.condition.rule.to_string(),
-        severity: alert.severity.as_str().to_owned(),
+        severity: alert.severity,
         tenant: alert.tenant.clone(),
         task: alert.task.clone(),
         scope: alert.condition.scope.to_string(),
@@ -231,7 +231,7 @@ fn alert_view(alert: &Alert) -> AlertView {
         folded: alert.folded.iter().map(folded_view).collect(),
         generation: alert.generation,
         message: alert.message.clone(),
-        state: if end.is_some() { "resolved" } else { "raised" }.to_owned(),
+        state: if end.is_some() { AlertState::Resolved } else { AlertState::Raised },
         raised: alert.raised.0,
         raised_at: alert.raised_at.to_string(),
         acknowledged_by: seen.map(|seen| seen.by.clone()),

@@ -1,4 +1,4 @@
-//! What every view can be asked.
+//! Queries that every view answers.
 
 use serde::{Deserialize, Serialize};
 use tollgate_domain::position::{PartitionId, Sequence};
@@ -47,8 +47,8 @@ impl<P: Projection> Query<P> for Marks {
     }
 }
 
-/// What the view's id index has under the names of events of one task. For logs that know outcomes for a
-/// window only: there the index of a projector is what knows them for life.
+/// What the view's id index has under the names of one task's events. For logs whose outcomes are final only
+/// within a window: there a projector's index is what knows them for life.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct FindEvents {
     /// Owner of the task.
@@ -62,7 +62,7 @@ pub struct FindEvents {
 /// What the log has under an event's name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FoundEvent {
-    /// Its record.
+    /// The sequence of its record.
     pub sequence: Sequence,
     content: [u8; 16],
 }
@@ -74,7 +74,7 @@ impl From<FoundEvent> for Found {
 }
 
 impl FindEvents {
-    /// For these names, which are all of one task; `None`: there are none.
+    /// The query for these names, which must all be of one task; `None` if there are no names.
     #[must_use]
     pub fn of(names: &[EventName]) -> Option<Self> {
         let first = names.first()?;

@@ -1,5 +1,5 @@
 //! What decisions about a task depend on, and what the gate compares with its limits. Small, however long the
-//! task's story is.
+//! task's history is.
 
 use serde::{Deserialize, Serialize};
 use tollgate_domain::gate::{PhaseFigures, TaskFigures};
@@ -17,54 +17,55 @@ use crate::query::Query;
 use crate::rows::RowError;
 use crate::seen::Seen;
 
-/// Where a task stands, for those who decide about it.
+/// The state of a task, as needed to decide about it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct DecisionBasisOf {
     /// Owner of the task.
     pub tenant: String,
     /// The task.
     pub task: String,
-    /// The present, for an execution that runs.
+    /// The current time, for an execution that is running.
     pub now: Timestamp,
-    /// Producer and id of events of the task that are looked up too.
+    /// Producer and id of events of the task to look up as well.
     pub events: Vec<(String, String)>,
 }
 
-/// Where a task stands.
+/// The state of a task.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DecisionBasis {
-    /// `None`: the ledger has no event of it.
+    /// `None` if the ledger has no event of it.
     pub task: Option<DecidedTask>,
     /// Whether some of its events could not be read.
     pub degraded: bool,
-    /// What the view's id index has under the names that were asked for, as [`FindEvents`] has it.
+    /// What the view's id index has under the requested names, as in [`FindEvents`].
     pub events: Vec<Option<FoundEvent>>,
 }
 
-/// A task as of its last decision, and its sums.
+/// A task at its last decision, and its sums.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DecidedTask {
     /// What decisions about it depend on.
     pub state: TaskState,
-    /// The record of its last decision; zero: none yet.
+    /// The record of its last decision; zero if there is none yet.
     pub last_decision: Sequence,
     /// When the active execution started.
     pub started_at: Option<Timestamp>,
-    /// Tokens of all its executions and what was unphased.
+    /// Tokens of all its executions and unphased usage.
     pub tokens_used: u128,
-    /// Budgeted latency of all its executions in milliseconds, the running one up to the present.
+    /// Budgeted latency of all its executions in milliseconds, counting the running one up to the current
+    /// time.
     pub latency_ms: u128,
-    /// The phase about to be left: the active one, else the one that ended last.
+    /// The phase about to be left: the active one, otherwise the one that ended last.
     pub leaving: Option<PhaseFigures>,
-    /// Where its phases stand: for who is refused.
+    /// The state of its phases, for error messages.
     pub phases: Phases,
-    /// Before what the gate blocks it now.
+    /// The advance that the gate currently blocks, if any.
     #[serde(default)]
     pub blocked: Option<Advance>,
 }
 
 impl DecisionBasisOf {
-    /// Of a task, with what is known under these names, which are all of it.
+    /// The query for a task, with what is known under these names, all of which belong to it.
     #[must_use]
     pub fn new(tenant: &str, task: &str, now: Timestamp, names: &[EventName]) -> Self {
         let events = FindEvents::of(names).map(|find| find.events).unwrap_or_default();
@@ -102,7 +103,7 @@ impl DecidedTask {
         }
     }
 
-    /// Where it stands for the gate.
+    /// Its figures for the gate.
     #[must_use]
     pub fn standing<'a>(&'a self, task: &'a str) -> TaskFigures<'a> {
         TaskFigures {

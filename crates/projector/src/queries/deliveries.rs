@@ -1,4 +1,4 @@
-//! Questions to the view `alerts` about what was told to whom.
+//! Queries on the view `alerts` about deliveries to endpoints.
 
 use serde::{Deserialize, Serialize};
 use tollgate_deliver::config::Filter;
@@ -13,52 +13,52 @@ use crate::query::Query;
 use crate::rows::RowError;
 use crate::seen::Seen;
 
-/// Most rows that one question looks at: the view does not move on meanwhile.
+/// The most rows that one query reads: the view does not move on meanwhile.
 const SCAN: usize = 2000;
 
-/// Where an endpoint stands: a row per partition in which something was tried.
+/// The progress of an endpoint: one row per partition in which something was tried.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct EndpointOf {
     /// Its name.
     pub endpoint: String,
 }
 
-/// Changes that an endpoint is told of, in the order of the log.
+/// Changes to be delivered to an endpoint, in log order.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ChangesFor {
     /// Its name.
     pub endpoint: String,
-    /// Which alerts it is told of.
+    /// Which alerts it receives.
     pub filter: Filter,
-    /// Behind this record.
+    /// After this record.
     pub after: Sequence,
     /// Up to this record.
     pub through: Sequence,
-    /// Only those that were not tried by themselves, and that nobody asked for again: what a digest covers.
+    /// Only changes without a delivery of their own and without a request to resend: what a digest covers.
     pub for_digest: bool,
-    /// Changes at most, about: those of one record stay together.
+    /// The most changes, approximately: those of one record stay together.
     pub limit: usize,
 }
 
-/// A change, or the wish to be told of one again, with its alert.
+/// A change, or a request to resend one, with its alert.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChangeToDeliver {
     /// Its record.
     pub sequence: Sequence,
-    /// What happened, to be told.
+    /// The change to be delivered.
     pub change: AlertChange,
-    /// The alert as it is now.
+    /// The current state of the alert.
     pub alert: Alert,
-    /// What was done already to tell the endpoint of this change, if anything was.
+    /// The delivery of this change to the endpoint so far, if there is one.
     pub delivery: Option<Delivery>,
 }
 
 /// Some changes.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChangesToDeliver {
-    /// In the order of the log.
+    /// In log order.
     pub changes: Vec<ChangeToDeliver>,
-    /// Everything up to this record was looked at; `None`: everything there is.
+    /// Everything up to this record was examined; `None` if everything was.
     pub cut_at: Option<Sequence>,
 }
 
@@ -76,7 +76,7 @@ pub struct DeliveriesOf {
 pub struct RecordedDelivery {
     /// What was done.
     pub delivery: Delivery,
-    /// The alert as it is now; a digest has none.
+    /// The current state of the alert; absent for a digest.
     pub alert: Option<Alert>,
 }
 
@@ -87,9 +87,9 @@ pub struct ListDeliveries {
     pub alert: Option<String>,
     /// Only to this endpoint.
     pub endpoint: Option<String>,
-    /// Those that are settled too: delivered, or not to be sent.
+    /// Also those that are settled: delivered, or not to be sent.
     pub all: bool,
-    /// How many to return at most.
+    /// The most deliveries to return.
     pub limit: usize,
 }
 
@@ -98,7 +98,7 @@ pub struct ListDeliveries {
 pub struct DeliveryPage {
     /// The latest first.
     pub deliveries: Vec<Delivery>,
-    /// How many more there are.
+    /// The number of further deliveries.
     pub more: u64,
 }
 
@@ -171,7 +171,8 @@ impl Query<Alerts> for ChangesFor {
 }
 
 impl ChangesToDeliver {
-    /// Takes in the changes of other partitions. What one page was cut behind is left out of the other too.
+    /// Adds the changes of other partitions. What lies beyond the cut of one page is left out of the other
+    /// too.
     pub fn merge(&mut self, other: Self) {
         self.cut_at = match (self.cut_at, other.cut_at) {
             (Some(one), Some(other)) => Some(one.min(other)),
@@ -228,7 +229,7 @@ impl Query<Alerts> for ListDeliveries {
 }
 
 impl DeliveryPage {
-    /// Takes in the deliveries of other partitions, and keeps the latest.
+    /// Adds the deliveries of other partitions, and keeps the latest.
     pub fn merge(&mut self, other: Self, limit: usize) {
         self.more += other.more;
         self.deliveries.extend(other.deliveries);

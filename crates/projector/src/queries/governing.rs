@@ -1,4 +1,4 @@
-//! What is true of the ledger as a whole, as its log tells.
+//! What holds for the ledger as a whole, according to its log.
 
 use serde::{Deserialize, Serialize};
 use tollgate_domain::alert::{AlertRule, Condition};
@@ -9,16 +9,16 @@ use crate::query::Query;
 use crate::rows::RowError;
 use crate::seen::Seen;
 
-/// What is true of the ledger as a whole, and how long its transitions take.
+/// What holds for the ledger as a whole, and how long its transitions take.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct GoverningOf {}
 
-/// What is true of the ledger as a whole.
+/// What holds for the ledger as a whole.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Governing {
     /// Conditions of ledger-wide rules, each with what was observed.
     pub observed: Vec<(Condition, Observed)>,
-    /// The alert of the circuit breaker, where it is open.
+    /// The alert of the circuit breaker, if it is open.
     pub breaker: Option<String>,
     /// What was measured of transitions.
     pub transitions: Transitions,

@@ -1,4 +1,4 @@
-//! The questions that each view answers.
+//! The queries that each view answers.
 
 mod alerts;
 mod any;
@@ -11,7 +11,7 @@ mod reports;
 mod status;
 mod watched;
 
-pub use alerts::{AlertPage, AlertState, ChangePage, ChangesAfter, ListAlerts, OneAlert};
+pub use alerts::{AlertPage, AlertStateFilter, ChangePage, ChangesAfter, ListAlerts, OneAlert};
 pub use any::{FindEvents, FoundEvent, MarkOf, Marks};
 pub use decision_basis::{DecidedTask, DecisionBasis, DecisionBasisOf};
 pub use deliveries::{

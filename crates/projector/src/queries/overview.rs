@@ -1,4 +1,4 @@
-//! All tasks beside one another.
+//! Queries over all tasks together.
 
 use serde::{Deserialize, Serialize};
 use tollgate_domain::time::Timestamp;
@@ -17,25 +17,25 @@ use crate::seen::Seen;
 pub struct OverviewOf {
     /// Only of this tenant.
     pub tenant: Option<String>,
-    /// The present, for executions that run.
+    /// The current time, for executions that are running.
     pub now: Timestamp,
-    /// After how many milliseconds an execution is stuck; 0: never.
+    /// After how many milliseconds an execution counts as stuck; 0 for never.
     pub stuck_after_ms: u64,
-    /// Whether the ledger itself asks.
+    /// Whether the ledger itself is asking.
     #[serde(default)]
     pub own: bool,
 }
 
-/// What stopping tasks was worth, of the ledger or of one tenant.
+/// How much stopping tasks saved, for the ledger or for one tenant.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct SavingsOf {
     /// Only of this tenant.
     pub tenant: Option<String>,
-    /// Whom the gate blocks, by the hash of the config: see [`ConfigsOf`].
+    /// Whom the gate blocks, by config hash: see [`ConfigsOf`].
     pub configs: Configs,
 }
 
-/// The settings that came into force last. They live in the ledger's own partition.
+/// The settings that most recently came into force. They are in the ledger's own partition.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct LastSettingsOf {}
 

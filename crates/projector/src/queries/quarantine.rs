@@ -1,4 +1,4 @@
-//! What the inbox refused, and what became of it.
+//! What the inbox refused, and what happened to it.
 
 use serde::{Deserialize, Serialize};
 use tollgate_projection::alerts::{Alerts, AlertsRow, QUARANTINE, Quarantined, quarantine_key};
@@ -12,9 +12,9 @@ use crate::seen::Seen;
 pub struct ListQuarantine {
     /// Only of this tenant.
     pub tenant: Option<String>,
-    /// Those that were redriven or dropped too.
+    /// Also those that were redriven or dropped.
     pub all: bool,
-    /// How many to return at most.
+    /// The most messages to return.
     pub limit: usize,
 }
 
@@ -23,7 +23,7 @@ pub struct ListQuarantine {
 pub struct QuarantinePage {
     /// The latest first.
     pub messages: Vec<Quarantined>,
-    /// How many more there are.
+    /// The number of further messages.
     pub more: u64,
 }
 
@@ -48,7 +48,7 @@ impl Query<Alerts> for ListQuarantine {
             if wanted && (self.all || message.ended.is_none()) {
                 page.messages.push(message.clone());
             }
-            // Payloads are large: no more are held than are asked for, and as many to choose from.
+            // Payloads are large: at most twice the requested number is held, enough to select from.
             if page.messages.len() > self.limit.saturating_mul(2) {
                 page.cut(self.limit);
             }
@@ -59,7 +59,7 @@ impl Query<Alerts> for ListQuarantine {
 }
 
 impl QuarantinePage {
-    /// Takes in the messages of other partitions, and keeps the latest.
+    /// Adds the messages of other partitions, and keeps the latest.
     pub fn merge(&mut self, other: Self, limit: usize) {
         self.more += other.more;
         self.messages.extend(other.messages);

@@ -1,4 +1,4 @@
-//! Questions to the view `reports`.
+//! Queries on the view `reports`.
 
 use std::collections::BTreeSet;
 
@@ -20,42 +20,42 @@ use crate::seen::Seen;
 pub struct TotalsOf {
     /// Only of this tenant.
     pub tenant: Option<String>,
-    /// By which periods.
+    /// The length of the periods.
     #[serde(default)]
     pub by: Grain,
-    /// In which zone they begin.
+    /// The time zone in which periods begin.
     #[serde(default)]
     pub zone: Zone,
-    /// Of which time.
+    /// The time range.
     #[serde(default)]
     pub span: Span,
-    /// Of each dimension so many groups, those with the most tokens; all where it is not said.
+    /// For each dimension this many groups, those with the most tokens; all if absent.
     #[serde(default)]
     pub top: Option<usize>,
-    /// Of each dimension these groups.
+    /// For each dimension only these groups.
     #[serde(default)]
     pub listed: Option<Listed>,
 }
 
-/// Totals in the making: those of partitions add up.
+/// Partial totals: those of several partitions are added.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LedgerTotalsOf {
     /// The totals.
     pub totals: LedgerTotals,
-    /// How many tasks.
+    /// The number of tasks.
     pub tasks: u64,
-    /// Tasks of which events could not be read.
+    /// The number of tasks with unreadable events.
     pub degraded: u64,
-    /// By which versions of the zone database the periods were made.
+    /// The versions of the time zone database with which the periods were computed.
     pub zone_databases: BTreeSet<String>,
 }
 
-/// What the other tasks of a task's class used.
+/// What other tasks of a task's class used.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct OthersOfClass {
     /// Owner of the tasks.
     pub tenant: String,
-    /// The task that is not counted.
+    /// The task that is left out.
     pub task: String,
     /// Scope tier.
     pub complexity: Complexity,
@@ -72,7 +72,7 @@ pub struct ListAccesses {
     pub reader: Option<String>,
     /// Only of this task.
     pub task: Option<String>,
-    /// How many to return at most.
+    /// The most reads to return.
     pub limit: usize,
 }
 
@@ -141,7 +141,7 @@ impl Query<Reports> for TotalsOf {
     }
 }
 
-/// Shows the cells of a scan until one is not wanted any more.
+/// Visits the cells of a scan until `false` is returned.
 fn each_cell(
     view: &Seen<'_, Reports>,
     scan: Scan,
@@ -160,7 +160,7 @@ fn each_cell(
 }
 
 impl LedgerTotalsOf {
-    /// Takes in the totals of other partitions.
+    /// Adds the totals of other partitions.
     pub fn merge(&mut self, other: &Self) {
         self.totals.merge(&other.totals);
         self.tasks += other.tasks;
@@ -217,7 +217,7 @@ impl Query<Reports> for ListAccesses {
                 format: access.format.clone(),
                 redacted: access.redacted,
             });
-            // Those of one tenant come with the latest first: nothing behind is later.
+            // For a single tenant they come latest first: nothing after this is later.
             if self.tenant.is_some() && page.accesses.len() > self.limit {
                 break;
             }
@@ -228,7 +228,7 @@ impl Query<Reports> for ListAccesses {
 }
 
 impl AccessPage {
-    /// Takes in the reads of other partitions, and keeps the latest.
+    /// Adds the reads of other partitions, and keeps the latest.
     pub fn merge(&mut self, other: Self, limit: usize) {
         self.more |= other.more;
         self.accesses.extend(other.accesses);
@@ -242,7 +242,7 @@ impl AccessPage {
     }
 }
 
-/// The tenant of a key, and what follows.
+/// The tenant in a key, and the rest of it.
 fn tenant_of(key: &[u8]) -> Option<(&str, &[u8])> {
     let at = key.iter().position(|&byte| byte == 0)?;
     let (tenant, rest) = key.split_at_checked(at)?;

@@ -1,4 +1,4 @@
-//! Questions to the view `status`.
+//! Queries on the view `status`.
 
 use serde::{Deserialize, Serialize};
 use tollgate_domain::time::Timestamp;
@@ -12,7 +12,7 @@ use crate::query::Query;
 use crate::rows::RowError;
 use crate::seen::Seen;
 
-/// All that the view has of one task.
+/// Everything the view has about one task.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct OneTask {
     /// Owner of the task.
@@ -21,10 +21,10 @@ pub struct OneTask {
     pub task: String,
 }
 
-/// All that the view has of one task.
+/// Everything the view has about one task.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TaskAnswer {
-    /// Its row; `None`: the ledger has no event of it.
+    /// Its row; `None` if the ledger has no event of it.
     pub row: Option<TaskRow>,
     /// Whether some of its events could not be read.
     pub degraded: bool,
@@ -46,15 +46,15 @@ impl Query<Status> for OneTask {
 pub struct ListTasks {
     /// Owner of the tasks.
     pub tenant: String,
-    /// Tasks behind this one.
+    /// Tasks after this one.
     pub after: Option<String>,
-    /// Which of them.
+    /// Which tasks to include.
     pub filter: TaskFilter,
-    /// Whether all of them are summed up, those of other pages too.
+    /// Whether to sum up all of them, including those on other pages.
     pub summed: bool,
-    /// How many to return at most.
+    /// The most tasks to return.
     pub limit: usize,
-    /// The present, for executions that run.
+    /// The current time, for executions that are running.
     pub now: Timestamp,
 }
 
@@ -65,7 +65,7 @@ pub struct TaskPage {
     pub tasks: Vec<TaskSummary>,
     /// Whether more follow.
     pub more: bool,
-    /// All selected ones together, where that was asked for.
+    /// Sums over all selected tasks, if requested.
     pub sums: SelectionSums,
 }
 
@@ -106,7 +106,7 @@ impl Query<Status> for ListTasks {
 }
 
 impl TaskPage {
-    /// Takes in the tasks of other partitions, and keeps the first ones.
+    /// Adds the tasks of other partitions, and keeps the first ones.
     pub fn merge(&mut self, other: Self, limit: usize) {
         self.more |= other.more;
         self.sums.merge(&other.sums);

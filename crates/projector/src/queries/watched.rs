@@ -1,4 +1,4 @@
-//! What whoever watches the clock asks: which executions run, and what was observed of views before.
+//! Queries of the watch: which executions are running, and what was observed of views before.
 
 use serde::{Deserialize, Serialize};
 use tollgate_domain::alert::{AlertScope, Condition};
@@ -11,13 +11,13 @@ use crate::query::Query;
 use crate::rows::RowError;
 use crate::seen::Seen;
 
-/// Rows that one question looks at.
+/// The most rows that one query reads.
 const SCAN: usize = 2000;
 
-/// Tasks of which an execution runs, among the next so many of the view.
+/// Tasks with a running execution, among the next rows of the view.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct RunningTasks {
-    /// Behind this key of the view; nothing: from the first task on.
+    /// After this key of the view; `None` to start at the first task.
     pub after: Option<Vec<u8>>,
 }
 
@@ -26,7 +26,7 @@ pub struct RunningTasks {
 pub struct RunningPage {
     /// Tenant and id of each.
     pub tasks: Vec<(String, String)>,
-    /// The key up to which was looked; nothing: to the end.
+    /// The key up to which rows were read; `None` if the end was reached.
     pub through: Option<Vec<u8>>,
 }
 
@@ -57,7 +57,7 @@ impl Query<Status> for RunningTasks {
     }
 }
 
-/// What was observed of views and is true still, as the log tells.
+/// What was observed of views and still holds, according to the log.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct ObservedOfViews {}
 

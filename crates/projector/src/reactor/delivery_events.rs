@@ -16,18 +16,18 @@ use tollgate_wire::Submitted;
 
 use crate::queries::ChangeToDeliver;
 
-/// Who appends what a ledger notes itself.
+/// The producer of events that the ledger writes about itself.
 const OWN_PRODUCER: &str = "tollgate";
 
-/// Longest error that is kept, in bytes.
+/// The longest error text that is kept, in bytes.
 const MAX_ERROR_BYTES: usize = 500;
 
-/// What the outbox knows a message by.
+/// The key by which the outbox identifies a message.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Key {
     pub(super) tenant: TenantId,
     pub(super) task: TaskId,
-    /// Of a digest, what it covers: see [`digest_name`].
+    /// For a digest, what it covers: see [`digest_name`].
     pub(super) alert: String,
     pub(super) change: Change,
     pub(super) through: Sequence,
@@ -40,7 +40,7 @@ impl Key {
 
     /// `None` for names that no version writes.
     pub(super) fn new(alert: &Alert, change: Change, through: Sequence) -> Option<Self> {
-        // The ledger's own names are not those that callers may take.
+        // Callers cannot use the names that the ledger uses for itself.
         let tenant = Some(TenantId::ledger()).filter(|ledger| ledger.as_str() == alert.tenant);
         let task = Some(TaskId::ledger()).filter(|ledger| ledger.as_str() == alert.task);
         Some(Self {
@@ -52,7 +52,7 @@ impl Key {
         })
     }
 
-    /// Of the digest that covers what is behind one record, up to another.
+    /// The key of the digest that covers everything after one record, up to and including another.
     pub(super) fn of_digest(after: Sequence, through: Sequence) -> Self {
         Self {
             tenant: TenantId::ledger(),
@@ -72,22 +72,22 @@ impl Key {
     }
 }
 
-/// The id of a digest says what it covers: from behind one record up to another, as hex.
+/// The id of a digest encodes what it covers: from after one record up to another, as hex.
 pub(super) fn digest_name(after: Sequence, through: Sequence) -> String {
     format!("{:016x}{:016x}", after.0, through.0)
 }
 
-/// The record that a digest begins behind.
+/// The record that a digest begins after.
 pub(super) fn digest_after(name: &str) -> Option<Sequence> {
     u64::from_str_radix(name.get(..16)?, 16).ok().map(Sequence)
 }
 
-/// What an endpoint is told of a change.
+/// The message about a change for an endpoint.
 pub(super) fn message(endpoint: &str, alert: &Alert, change: Change) -> Option<Message> {
     notice(alert, change).map(|notice| Message::of_change(endpoint, notice))
 }
 
-/// A change as a message has it; `None` for one that did not happen.
+/// A change in the form of a message; `None` for one that did not happen.
 pub(super) fn notice(alert: &Alert, change: Change) -> Option<AlertNotice> {
     let (at, note) = match change {
         Change::Raised => (alert.raised_at, None),
@@ -122,7 +122,7 @@ pub(super) fn notice(alert: &Alert, change: Change) -> Option<AlertNotice> {
     })
 }
 
-/// The record in which a change happened: a delivery of another one was asked for.
+/// The record in which a change happened; if it is at any other record, a delivery was requested.
 pub(super) fn happened_in(alert: &Alert, change: Change) -> Option<Sequence> {
     match change {
         Change::Raised => Some(alert.raised),
@@ -132,7 +132,7 @@ pub(super) fn happened_in(alert: &Alert, change: Change) -> Option<Sequence> {
     }
 }
 
-/// An attempt on its way into the log.
+/// A delivery attempt to be written to the log.
 #[derive(Clone, Debug)]
 pub(super) struct AttemptToRecord {
     pub(super) key: Key,
@@ -146,7 +146,7 @@ pub(super) struct AttemptToRecord {
 }
 
 impl AttemptToRecord {
-    /// What a runner reports of a message that the outbox knows by this key.
+    /// A runner's report about a message that the outbox knows by this key.
     pub(super) fn of(key: Key, attempt: &DeliveryAttempt) -> Self {
         Self {
             key,
@@ -160,7 +160,7 @@ impl AttemptToRecord {
         }
     }
 
-    /// Nothing was sent; the message is due at once.
+    /// Nothing was sent yet; the message is due at once.
     pub(super) fn begun(endpoint: &str, key: Key, at: Timestamp) -> Self {
         let next_attempt_at = Some(at);
         Self { outcome: DeliveryOutcome::Failed, next_attempt_at, ..Self::skipped(endpoint, key, at) }
@@ -180,7 +180,7 @@ impl AttemptToRecord {
         }
     }
 
-    /// The event. Its id follows from what it says: noted twice, it stands in the log once.
+    /// The event. Its id is derived from its content: recorded twice, it is in the log once.
     pub(super) fn event(&self) -> Result<NewEvent, String> {
         let Self { key, endpoint, number, at, outcome, .. } = self;
         let change = key.change.as_str();

@@ -1,4 +1,4 @@
-//! Reactors on views: what is done outside because of what a view contains. None of them changes what it contains.
+//! Reactors on views: side effects based on what a view contains. None of them changes what it contains.
 
 mod delivery_events;
 mod outbox;

@@ -22,40 +22,40 @@ use crate::queries::{
 use crate::query::{Query, Wait};
 use crate::source::Source;
 
-/// How long the view is waited for.
+/// How long to wait for the view.
 const WAIT: Duration = Duration::from_secs(10);
 
-/// How long it looks away after something moved: usage moves the log all the time.
+/// How long to pause after something moved: usage moves the log all the time.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// How long it waits for the log to move before it looks again.
+/// How long to wait for the log to move before looking again.
 const LOOK_EVERY: Duration = Duration::from_secs(30);
 
-/// Changes that are asked for at once.
+/// The number of changes requested at once.
 const PAGE: usize = 500;
 
 /// The outbox of a ledger.
 ///
-/// Nothing is kept here that cannot be lost: the view is asked, and the log is it. A view that is built
-/// again, or read by another process, says the same.
+/// It keeps nothing that must not be lost: it queries the view, and the log is the source of truth. A view
+/// that is rebuilt, or read by another process, gives the same answers.
 pub struct LogOutbox {
     alerts: Arc<Source<Alerts>>,
     log: Arc<dyn EventLog>,
     clock: Arc<dyn Clock>,
-    /// What was appended here; the view must contain it before it is believed.
+    /// What was appended here; the view must contain it before its answers are used.
     written: Mutex<Position>,
-    /// Up to where there is nothing to tell an endpoint: only spares looking again.
+    /// Up to where there is nothing to send to an endpoint: only saves looking again.
     looked_at: Mutex<HashMap<String, Sequence>>,
 }
 
-/// How an endpoint stands, and what that is true for.
+/// The state of an endpoint, and the position it is valid for.
 struct Now {
     progress: EndpointProgress,
     as_of: Position,
 }
 
 impl LogOutbox {
-    /// The outbox of a log and its view.
+    /// Creates the outbox of a log and its view.
     #[must_use]
     pub fn new(alerts: Arc<Source<Alerts>>, log: Arc<dyn EventLog>, clock: Arc<dyn Clock>) -> Self {
         let written = Mutex::new(Position::start(log.epoch().id));
@@ -71,7 +71,7 @@ impl LogOutbox {
         self.alerts.ask_all(wait, query).await.map_err(|error| OutboxError(error.to_string()))
     }
 
-    /// Where everything up to some record is known: over parts of a view that is the log's end.
+    /// The position up to which everything is known: for a view in several parts, that is the end of the log.
     async fn complete(&self) -> Result<Position, OutboxError> {
         let mut position = self.written.lock().unwrap_or_else(PoisonError::into_inner).clone();
         if let Source::Remote(_) = *self.alerts {
@@ -84,7 +84,7 @@ impl LogOutbox {
         self.log.tail().await.map_err(|error| OutboxError(error.to_string()))
     }
 
-    /// How an endpoint stands. One that nobody has told anything yet begins at the log's present end.
+    /// The state of an endpoint. One that has never been sent anything begins at the current end of the log.
     async fn now(&self, endpoint: &str, at_least: &Position) -> Result<Now, OutboxError> {
         let query = EndpointOf { endpoint: endpoint.to_owned() };
         let (parts, as_of) = self.ask(&query, at_least).await?;
@@ -103,7 +103,7 @@ impl LogOutbox {
         Ok(Now { progress, as_of })
     }
 
-    /// Appends what was done: of one task at a time, together.
+    /// Appends what was done: the attempts about one task together.
     async fn append(&self, done: Vec<AttemptToRecord>) -> Result<(), OutboxError> {
         let mut batches: BTreeMap<(String, PartitionId), Vec<AttemptToRecord>> = BTreeMap::new();
         for attempt in done {
@@ -133,7 +133,8 @@ impl LogOutbox {
         let disabled = progress.is_disabled();
         let mut fresh = self.fresh(endpoint, &progress, &as_of, limits.fresh, disabled).await?;
         if disabled && let Some(first) = fresh.first() {
-            // Somebody asked for it: the endpoint is tried again, and what it did not want meanwhile is left.
+            // A resend was requested: the endpoint is tried again, and what it missed while it was disabled
+            // is left out.
             let before = Key::of_digest(progress.fresh_after(), first.sequence.previous());
             if before.through > progress.fresh_after() {
                 self.append(vec![AttemptToRecord::skipped(&endpoint.name, before, self.clock.now())]).await?;
@@ -156,7 +157,7 @@ impl LogOutbox {
         Ok(pending)
     }
 
-    /// Changes that an endpoint was not told of yet. Of one that is disabled, only what was asked for again.
+    /// Changes not yet sent to an endpoint. If it is disabled, only those with a request to resend.
     async fn fresh(
         &self,
         endpoint: &Endpoint,
@@ -211,7 +212,7 @@ impl LogOutbox {
         Ok(page)
     }
 
-    /// Messages that are due, the one that is due longest first.
+    /// Messages that are due, the longest overdue first.
     async fn due(
         &self,
         endpoint: &Endpoint,
@@ -220,7 +221,7 @@ impl LogOutbox {
         disabled: bool,
         as_of: &Position,
     ) -> Result<Vec<QueuedMessage>, OutboxError> {
-        // Of a disabled one those that were asked for are few among many.
+        // If it is disabled, those with a request to resend are few among many.
         let due = if disabled { due } else { &due[..due.len().min(limit)] };
         if due.is_empty() {
             return Ok(Vec::new());
@@ -250,7 +251,7 @@ impl LogOutbox {
         Ok(found)
     }
 
-    /// A digest, made again from what it covers. One that covers nothing is none.
+    /// A digest, recreated from what it covers. If it covers nothing, there is none.
     async fn digest(
         &self,
         endpoint: &Endpoint,
@@ -277,7 +278,7 @@ impl LogOutbox {
         Ok(Some(QueuedMessage { key: key.text(), message, attempts: attempts_of(recorded) }))
     }
 
-    /// Notes one message for everything that is fresh. What somebody asked for again is no part of it.
+    /// Records one message for everything that is fresh. Changes with a request to resend are not part of it.
     async fn cover(&self, endpoint: &Endpoint) -> Result<(), OutboxError> {
         let mut at_least = self.complete().await?;
         let tail = self.tail().await?;
@@ -330,13 +331,13 @@ impl Outbox for LogOutbox {
     }
 }
 
-/// Whether it waits because somebody asked for it again.
+/// Whether it waits because a resend was requested.
 fn was_asked_for(recorded: &RecordedDelivery) -> bool {
     let happened = recorded.alert.as_ref().and_then(|alert| happened_in(alert, recorded.delivery.change));
     happened.is_some_and(|happened| recorded.delivery.through > happened)
 }
 
-/// Attempts since it was begun, or asked for again.
+/// Attempts since it was begun, or since a resend was requested.
 fn attempts_of(recorded: &RecordedDelivery) -> u32 {
     recorded.delivery.history.last().map_or(0, |attempt| attempt.number)
 }

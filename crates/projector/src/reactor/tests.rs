@@ -1,4 +1,4 @@
-//! What endpoints are told, through failures, restarts, rebuilds and storms.
+//! What is sent to endpoints, through failures, restarts, rebuilds and storms.
 
 mod life;
 
@@ -34,7 +34,7 @@ async fn each_change_is_told_once_and_never_again_after_restart_rebuild_or_a_new
     receiver.got(5).await;
     life.recorded("pager", |all| all.iter().filter(|it| it.delivered_at.is_some()).count() == 5).await;
     life.end().await;
-    // Another life on the same view, and one on a view that is made from the log alone.
+    // Another life on the same view, and one on a view that is built from the log alone.
     let other = tempfile::tempdir().unwrap();
     for (nth, dir) in [dir.path(), other.path()].into_iter().enumerate() {
         let life = Life::begin(&log, dir, to()).await;
@@ -45,7 +45,7 @@ async fn each_change_is_told_once_and_never_again_after_restart_rebuild_or_a_new
             .await;
         life.end().await;
     }
-    // What was raised before anybody listened is not told.
+    // Alerts raised before anyone listened are not sent.
     let expected = [
         "T-2 raised",
         "T-3 raised",
@@ -71,7 +71,7 @@ async fn what_was_sent_and_not_noted_is_sent_again_under_the_same_id() {
         let life = Life::begin_cut_off(&log, dir.path(), to(), true).await;
         receiver.got(1).await;
         life.kill().await;
-        // It is another message's.
+        // It belongs to another message.
         raise(&log, [5]).await;
         let life = Life::begin(&log, dir.path(), to()).await;
         let all = if digest == SINGLY { 7 } else { 3 };
@@ -121,13 +121,14 @@ async fn endpoints_do_not_share_their_fate_and_a_disabled_one_waits_for_somebody
     raise(&log, 1..=3).await;
     fine.got(3).await;
     life.recorded("gone", |all| all.iter().any(|it| it.outcome.as_str() == "disabled")).await;
-    // Asked for once, it does not want it either.
+    // Requested once, the endpoint refuses it too.
     resend(&log, "T-1", "gone", "again-1").await;
     gone.got(2).await;
     raise(&log, [4]).await;
     fine.got(4).await;
     life.pass(1);
-    // Asked for once more, it does; what it did not want meanwhile is left, what comes from now on is told.
+    // Requested once more, it accepts it; what it missed while it was disabled is left out, what comes from
+    // now on is sent.
     resend(&log, "T-3", "gone", "again-2").await;
     gone.got(3).await;
     life.recorded("gone", |all| all.iter().any(|it| it.delivered_at.is_some())).await;
@@ -177,7 +178,7 @@ async fn a_storm_is_one_digest_and_what_somebody_asked_for_comes_by_itself() {
     life.end().await;
     raise(&log, 0..1500).await;
     resend(&log, "T-9999", "pager", "again").await;
-    // The digest fails at first: later it covers the same.
+    // The digest fails at first: later it still covers the same.
     receiver.answers(&[failed(), failed()]);
     let life = Life::begin(&log, dir.path(), to()).await;
     receiver.got(3).await;

@@ -1,8 +1,8 @@
-//! The watch: writes into the log what only passing time shows.
+//! The watch: writes to the log what only the passage of time reveals.
 //!
-//! It follows the decisions of the log for executions that run, and looks at each when the next condition of
-//! it is due; and it looks at the views now and then. What it writes follows from the state alone, so several
-//! servers may watch one ledger: they write the same events. It keeps nothing that cannot be lost.
+//! It follows the log's decisions to find running executions, and examines each one when its next condition
+//! is due; it also examines the views from time to time. What it writes follows from the state alone, so
+//! several servers may watch one ledger: they write the same events. It keeps nothing that must not be lost.
 
 mod views;
 
@@ -32,19 +32,19 @@ use crate::queries::{ObservedOfViews, OneTask, RunningTasks};
 use crate::query::{QueryError, Wait, restricted};
 use crate::source::Source;
 
-/// How long it waits at most before it looks again: the views, and a clock that was set.
+/// The longest wait before looking again: at the views, and in case the clock was set.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 
-/// How soon a task is looked at again at the earliest, in milliseconds, however short its thresholds are.
+/// The earliest that a task is examined again, in milliseconds, however short its thresholds are.
 const AGAIN_AFTER_MS: i64 = 1000;
 
-/// How long a view is waited for.
+/// How long to wait for a view.
 const WAIT: Duration = Duration::from_secs(5);
 
-/// The views that are watched, and asked.
+/// The views that are watched and queried.
 #[derive(Clone)]
 pub struct Views {
-    /// Tasks: which executions run.
+    /// Tasks: which executions are running.
     pub status: Arc<Source<Status>>,
     /// Totals.
     pub reports: Arc<Source<Reports>>,
@@ -58,36 +58,36 @@ pub struct Watch {
     views: Views,
     clock: Arc<dyn Clock>,
     config: Box<dyn Fn() -> WatchConfig + Send + Sync>,
-    /// The record up to which decisions were read, by partition; `None`: it has not begun.
+    /// The record up to which decisions were read, by partition; `None` if it has not begun.
     seen: Option<Position>,
-    /// Tasks of which an execution runs or ran a moment ago.
+    /// Tasks with an execution that is running or was a moment ago.
     tasks: BTreeMap<(String, String), Look>,
-    /// What is true of views, as far as this process knows, each with what was written.
+    /// What holds for views, as far as this process knows, each with what was written.
     of_views: BTreeMap<Condition, ConditionObserved>,
-    /// Views that were late at the last look, and where the log ended then. Only one that still lacks a
-    /// record of then is reported: where the clock is put forward every record looks old, for a moment.
+    /// Views that were late at the last look, and where the log ended then. Only a view that still lacks a
+    /// record from then is reported: when the clock is put forward, every record looks old for a moment.
     late: BTreeMap<Condition, Sequence>,
     /// The log's end at the last look at the views, and when that was.
     looked: Option<(Position, Timestamp)>,
 }
 
-/// When a task is looked at, and what was written about it the last time.
+/// When to examine a task, and what was last written about it.
 #[derive(Default)]
 struct Look {
     at: Timestamp,
     written: BTreeSet<EventId>,
 }
 
-/// What a look gave.
+/// The result of a look.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Looked {
-    /// Observations that were appended, or were there already.
+    /// Observations that were appended, or were already there.
     pub written: usize,
-    /// When the next task is due by the clock; `None`: none runs.
+    /// When the next task is due by the clock; `None` if none is running.
     pub next: Option<Timestamp>,
 }
 
-/// Why it could not look, or not write. What was not written is written the next time.
+/// Why it could not look, or not write. What was not written is written next time.
 #[derive(Debug, thiserror::Error)]
 pub enum WatchError {
     /// A view did not answer.
@@ -96,19 +96,20 @@ pub enum WatchError {
     /// The log could not be read.
     #[error("watching: {0}")]
     Read(#[from] ReadError),
-    /// The log did not take an observation.
+    /// The log did not accept an observation.
     #[error("watching: {0}")]
     Append(#[from] AppendError),
-    /// An observation does not keep the rules of events.
+    /// An observation breaks the rules of events.
     #[error("watching: {0}")]
     Event(#[from] FieldError),
-    /// A name in the log does not keep the rules of names.
+    /// A name in the log breaks the rules of names.
     #[error("watching: {0}")]
     Name(#[from] InvalidId),
 }
 
 impl Watch {
-    /// A watch over a log and its views. `config` is asked before every look: a config that is read again acts at once.
+    /// A watch over a log and its views. `config` is called before every look: a reloaded config takes effect
+    /// at once.
     #[must_use]
     pub fn new(
         log: Arc<dyn EventLog>,
@@ -125,7 +126,7 @@ impl Watch {
     pub async fn run(mut self, mut stop: Receiver<bool>) {
         loop {
             let watched = tokio::select! {
-                // An error means that whoever would stop it is gone.
+                // An error means that the sender of the stop signal is gone.
                 _ = stop.wait_for(|stop| *stop) => return,
                 watched = self.follow() => watched,
             };
@@ -138,7 +139,7 @@ impl Watch {
         }
     }
 
-    /// Reads decisions as they come, and looks when something is due. Returns only with an error.
+    /// Reads decisions as they arrive, and looks when something is due. Returns only with an error.
     async fn follow(&mut self) -> Result<(), WatchError> {
         self.begin().await?;
         let mut reader = self.reader().await?;
@@ -160,15 +161,15 @@ impl Watch {
             let due = due.min(LOOK_EVERY);
             let next = groups.next(&mut *reader, |time| sleep(time.min(due / 2)));
             if let Ok(records) = tokio::time::timeout(due, next).await {
-                // Who goes from phase to phase is looked at once a second, not at each step: it takes from
-                // what the steps need.
+                // A task that goes from phase to phase is examined once a second, not at each step: looking
+                // takes resources from the steps.
                 let soon = self.clock.now().plus_millis(AGAIN_AFTER_MS);
                 self.take(&records?, soon);
             }
         }
     }
 
-    /// Looks once at everything, with what the log has by now: for those who watch at their own pace.
+    /// Examines everything once, as of the current log: for callers that watch at their own pace.
     ///
     /// # Errors
     ///
@@ -188,8 +189,8 @@ impl Watch {
         Ok(Looked { written: of_tasks.written + of_views, next: of_tasks.next })
     }
 
-    /// Finds out what runs, and what was observed of views before, by someone else or by this server before
-    /// it was started again.
+    /// Finds out what is running, and what was observed of views before, by another server or by this one
+    /// before it restarted.
     async fn begin(&mut self) -> Result<(), WatchError> {
         if self.seen.is_some() {
             return Ok(());
@@ -202,7 +203,7 @@ impl Watch {
             for part in &parts {
                 self.tasks.extend(part.tasks.iter().map(|name| (name.clone(), Look::default())));
             }
-            // Parts that looked further look again from there: what they find twice is one task.
+            // Parts that got further are read again from there: finding a task twice does no harm.
             after = parts.into_iter().filter_map(|part| part.through).min();
             if after.is_none() {
                 break;
@@ -228,7 +229,7 @@ impl Watch {
         Ok(self.log.read_unchained(Partitions::ALL, after).await?)
     }
 
-    /// Notes tasks that something was decided about, to be looked at by then: only a decision begins an execution.
+    /// Records tasks with a new decision, to be examined by then: only a decision begins an execution.
     fn take(&mut self, records: &[StoredRecord], by: Timestamp) {
         for StoredRecord { sequence, record, .. } in records {
             if let Some(seen) = &mut self.seen {
@@ -242,7 +243,7 @@ impl Watch {
         }
     }
 
-    /// Looks at the tasks that are due.
+    /// Examines the tasks that are due.
     async fn look_at_tasks(&mut self) -> Result<Looked, WatchError> {
         let (now, config) = (self.clock.now(), (self.config)());
         let mut written = 0;
@@ -271,7 +272,7 @@ impl Watch {
             return Ok(0);
         };
         let seen = outlook(&name.1, &row, now, config);
-        // Events that wait unread may be its usage, or its end.
+        // Its unread events may contain usage, or its end.
         let new: Vec<ConditionObserved> = match (self.tasks.get(name), found.degraded) {
             (Some(look), false) => {
                 seen.observed.iter().filter(|one| !look.written.contains(&one.event_id())).cloned().collect()
@@ -282,13 +283,14 @@ impl Watch {
             self.write(&tenant, &task, &new).await?;
         }
         if let Some(look) = self.tasks.get_mut(name) {
-            // What comes meanwhile puts the next condition off, never forward: but usage arms silence again.
+            // Events arriving meanwhile only ever delay the next condition, with one exception: usage arms
+            // the silence rule again.
             let again = i64::try_from(config.silence_after_ms).unwrap_or(i64::MAX);
             let rearmed = (config.silence_after_ms > 0).then(|| now.plus_millis(again));
             let next = [seen.next, rearmed].into_iter().flatten().min();
             let earliest = now.plus_millis(AGAIN_AFTER_MS);
-            // With everything switched off it is looked at again when something is decided, or the config may
-            // have changed.
+            // With everything switched off, it is examined again when something is decided, or when the
+            // config may have changed.
             look.at = next.unwrap_or_else(|| now.plus_millis(60 * AGAIN_AFTER_MS)).max(earliest);
             look.written = seen.observed.iter().map(ConditionObserved::event_id).collect();
         }

@@ -1,4 +1,5 @@
-//! Given a ledger and a clock that is moved, when someone watches, then these observations, once.
+//! Given a ledger and a clock that the test moves, when the watch runs, then it records these observations,
+//! once.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -86,7 +87,7 @@ impl Ledger {
         self.log.append(batch).await.unwrap();
     }
 
-    /// Waits until every view has all that is in the log.
+    /// Waits until every view has everything in the log.
     async fn settled(&self) {
         let tail = self.log.tail().await.unwrap();
         let wait = Wait { at_least: Some(&tail), up_to: LONG };
@@ -95,13 +96,13 @@ impl Ledger {
         self.views.alerts.ask_all(wait, &crate::queries::Marks {}).await.unwrap();
     }
 
-    /// A look when all views have caught up: in a test there is no time between one look and the next.
+    /// A look once all views have caught up: in a test no time passes between one look and the next.
     async fn look(&self, watch: &mut Watch) -> super::Looked {
         self.settled().await;
         watch.look().await.unwrap()
     }
 
-    /// The alerts of rules that need a clock: `rule scope #generation`, those that ended with a minus.
+    /// The alerts of rules that need a clock: `rule scope #generation`, with a minus for those that ended.
     async fn alerts(&self) -> Vec<String> {
         let Source::Local(projector) = &*self.views.alerts else { panic!("local") };
         let tail = self.log.tail().await.unwrap();
@@ -122,7 +123,7 @@ impl Ledger {
     }
 }
 
-/// An event with what a decision added.
+/// An event with the fields that a decision added.
 fn decided(task: &str, id: &str, body: EventBody) -> NewEvent {
     let event = Event {
         tenant: TenantId::default_tenant(),
@@ -226,7 +227,7 @@ async fn a_record_that_no_view_can_read_is_alerted_under_the_ledger() {
     let ledger = Ledger::new().await;
     let mut watch = ledger.watch();
     append(&*ledger.log, vec![unreadable("T-9", "bad")]).await;
-    // Each view parks it, and says so.
+    // Each view parks it, and reports it.
     let partition = PartitionId::of("default", "T-9");
     let mut expected: Vec<String> = ["alerts", "reports", "status"]
         .iter()
@@ -263,7 +264,7 @@ async fn a_view_that_does_not_move_is_late_and_ends_when_it_has_caught_up() {
     let mut ledger = Ledger::new().await;
     let mut watch = ledger.watch();
     watch.look().await.unwrap();
-    // The projector of `reports` ends, and is started again later.
+    // The projector of `reports` ends, and is restarted later.
     let dir = tempfile::tempdir().unwrap();
     let stopped = Projector::start(Reports, dir.path(), Arc::clone(&ledger.log)).await.unwrap();
     stopped.stop().await;

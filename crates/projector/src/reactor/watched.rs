@@ -7,13 +7,13 @@ use tollgate_log::contract::{Batch, NewEvent};
 use tollgate_log::key::ContentHash;
 use tollgate_wire::{FieldError, Submitted};
 
-/// The producer of what the ledger writes itself.
+/// The producer of events that the ledger writes itself.
 const PRODUCER: &str = "tollgate";
 
-/// One record of what was observed of a task.
+/// One record of the observations about a task.
 ///
 /// An end has no time of its own: nothing in the state says when a view caught up, so the time of the append
-/// counts, which is no part of the content.
+/// counts, which is not part of the content.
 pub(super) fn record(
     tenant: &TenantId,
     task: &TaskId,

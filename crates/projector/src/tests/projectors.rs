@@ -88,7 +88,7 @@ async fn a_rebuild_beside_the_live_view_gives_the_same_bytes() {
     used(&projector, &position, "T-1").await;
     let rebuilt = projector.rebuild().await.unwrap();
     assert!(rebuilt.identical(), "{rebuilt:?}");
-    // Six tasks, and what waits of the seventh.
+    // Six tasks, and the waiting events of the seventh.
     assert_eq!((rebuilt.rows, rebuilt.records, rebuilt.as_of), (7, 301, position));
     let left: Vec<_> =
         std::fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
@@ -142,7 +142,7 @@ async fn of_rebuilds_at_once_one_runs_and_nothing_is_left_behind() {
     let position = append(&*log, vec![usage("T-1", "a", 5)]).await;
     let projector = start(&log, dir.path()).await;
     used(&projector, &position, "T-1").await;
-    // What a rebuild that was killed left, in a state that opens as no store.
+    // What a killed rebuild left behind, in a state that does not open as a store.
     let left = dir.path().join(format!("status-v{}.rebuild", Status::VERSION));
     std::fs::create_dir_all(left.join("db")).unwrap();
     let results = futures_util::future::join_all((0..12).map(|_| projector.rebuild())).await;

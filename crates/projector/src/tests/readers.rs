@@ -1,4 +1,4 @@
-//! Answers over many rows: whoever appends or decides does not wait for them, and they are true as of one position.
+//! Answers over many rows: appends and decisions do not wait for them, and they are valid at one position.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -19,13 +19,13 @@ use crate::view::{View, store_dir};
 
 const LONG: Duration = Duration::from_secs(30);
 
-/// Where a reader stops in the middle of its answer.
+/// Where a reader pauses in the middle of its answer.
 struct Hold {
     begun: Mutex<Option<mpsc::Sender<()>>>,
     until: Mutex<mpsc::Receiver<()>>,
 }
 
-/// The tokens of all tasks; stops after the first row until it is let go on.
+/// The tokens of all tasks; pauses after the first row until it is released.
 #[derive(Clone, Serialize, Deserialize)]
 struct Held {
     #[serde(skip)]
@@ -67,7 +67,7 @@ fn hold() -> (Held, mpsc::Receiver<()>, mpsc::Sender<()>) {
     (Held { hold: Some(Arc::new(hold)) }, has_begun, go_on)
 }
 
-/// On a runtime of one thread: it has to be free while a reader is in the middle of its answer.
+/// On a single-threaded runtime: its thread has to be free while a reader is in the middle of its answer.
 #[tokio::test]
 async fn a_reader_in_the_middle_of_its_answer_holds_up_nobody_and_sees_one_position() {
     let (log, dir) = (memory(), tempfile::tempdir().unwrap());
@@ -85,7 +85,7 @@ async fn a_reader_in_the_middle_of_its_answer_holds_up_nobody_and_sees_one_posit
     });
     tokio::task::spawn_blocking(move || begun.recv().unwrap()).await.unwrap();
 
-    // One that it has seen, one that is still to come, and one that was not there.
+    // One that it has already seen, one that is still to come, and one that did not exist.
     for task in [task(0), task(3 * PAGE - 1), format!("{}x", task(PAGE))] {
         let position = append(&*log, vec![usage(&task, "b", 7)]).await;
         let wait = Wait { at_least: Some(&position), up_to: LONG };
@@ -100,7 +100,7 @@ async fn a_reader_in_the_middle_of_its_answer_holds_up_nobody_and_sees_one_posit
     assert_eq!(now.answer.values().sum::<i128>(), (3 * PAGE) as i128 + 21);
 }
 
-/// A question whose view moves on too far at its first attempts.
+/// A query whose view moves on too far at the first attempts.
 #[derive(Clone, Serialize, Deserialize)]
 struct MovedOn {
     attempts: usize,

@@ -1,4 +1,4 @@
-//! A view by itself: what it folds, what it keeps, what it refuses to go on from.
+//! A view by itself: what it folds, what it keeps, what it refuses to continue from.
 
 use proptest::prelude::*;
 use tollgate_domain::event::TaskOpened;
@@ -27,7 +27,7 @@ async fn what_was_not_committed_is_folded_again_and_nothing_twice() {
     drop(view);
     let mut view = View::open(Status, dir.path(), &*log).await.unwrap();
     assert_eq!((view.checkpoint().read_through.0, tokens(&view, "T-1")), (3, Some(30)), "{:?}", view.note());
-    // Redelivered from the first record on: only what is not contained is folded.
+    // Redelivered from the first record: only what is not contained is folded.
     all.iter().for_each(|stored| view.apply(stored).unwrap());
     assert_eq!((tokens(&view, "T-1"), view.folded()), (Some(60), (3, 3)));
 }
@@ -64,7 +64,7 @@ async fn an_event_that_stands_twice_in_the_log_is_counted_once() {
     let (one, two, dir) = (memory(), memory(), tempfile::tempdir().unwrap());
     append(&*one, vec![usage("T-1", "a", 1), usage("T-1", "b", 10)]).await;
     append(&*two, vec![usage("T-1", "b", 10), usage("T-1", "c", 100)]).await;
-    // As a stream whose server forgot an id would hold them: both records, one after the other.
+    // As a stream whose server forgot an id would hold them: both records, one after another.
     let twice = [records(&*one).await, records(&*two).await].concat();
     let stream = Stream::of(one.epoch(), twice);
     let open = async |name: &str| View::open(Status, &dir.path().join(name), &stream).await.unwrap();
@@ -72,7 +72,8 @@ async fn an_event_that_stands_twice_in_the_log_is_counted_once() {
     let mut view = open("view").await;
     all.iter().for_each(|stored| view.apply(stored).unwrap());
     assert_eq!(tokens(&view, "T-1"), Some(111));
-    // After a restart the ids of the records that the view contains are read again: the index had none of them on disk.
+    // After a restart, the ids of the records that the view contains are read again: the index had none of
+    // them on disk.
     let mut view = open("other").await;
     view.apply(&all[0]).unwrap();
     view.commit().unwrap();
@@ -129,7 +130,7 @@ async fn events_that_wait_are_folded_in_order_once_they_can_be_read() {
     append(&*log, vec![unreadable("T-1", "c"), usage("T-1", "d", 100)]).await;
     let all = records(&*log).await;
     let mut view = View::open(Status, dir.path(), &*log).await.unwrap();
-    // As an older version left it, which could not read the first events.
+    // As left by an older version that could not read the first events.
     let key = task_key("default", "T-1");
     view.set_aside(&key, (all[0].sequence, 0), "too new");
     all.iter().for_each(|stored| view.apply(stored).unwrap());
@@ -184,7 +185,7 @@ async fn a_log_that_lost_its_end_is_noticed_before_and_after_it_grew_again() {
         }
         let expected =
             if grown == 0 { "ends at record 1, the view contains 2" } else { "record 2 is another one than" };
-        // However often it is tried: what remembers the loss stays.
+        // However often it is tried, the evidence of the loss stays.
         for _ in 0..2 {
             let error = View::open(Status, &views, &log).await.err().expect("it is refused");
             assert!(matches!(error, ViewError::Regressed { .. }), "{error}");
@@ -204,7 +205,7 @@ async fn a_record_that_does_not_follow_stops_the_view() {
     append(&*log, vec![usage("T-1", "b", 1)]).await;
     let all = records(&*log).await;
     let mut view = View::open(Status, dir.path(), &*log).await.unwrap();
-    // The first of the partition is missing.
+    // The first record of the partition is missing.
     let error = view.apply(&all[1]).unwrap_err();
     assert!(matches!(error, ViewError::OtherHistory(_)), "{error}");
     assert_eq!(tokens(&view, "T-1"), None);
@@ -242,7 +243,7 @@ proptest! {
             let mut live = View::open(Status, &live_dir, &*log).await.unwrap();
             for (count, commit, restart) in steps {
                 let from = usize::try_from(live.checkpoint().read_through.0).unwrap();
-                // One record before the checkpoint comes again.
+                // One record before the checkpoint is delivered again.
                 for stored in all.iter().skip(from.saturating_sub(1)).take(count) {
                     live.apply(stored).unwrap();
                 }

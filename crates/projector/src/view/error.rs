@@ -1,11 +1,11 @@
-//! Why a view could not go on.
+//! Why a view could not continue.
 
 use tollgate_log::contract::ReadError;
 use tollgate_view_store::StoreError;
 
 use crate::rows::RowError;
 
-/// Why a view could not go on.
+/// Why a view could not continue.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ViewError {
     /// The log cannot be read.
@@ -27,7 +27,7 @@ pub enum ViewError {
         /// What is missing.
         what: String,
     },
-    /// The log is not the one the view was made from.
+    /// The log is not the one the view was built from.
     #[error("the log is another one than the view was made from: {0}")]
     OtherHistory(String),
     /// Its thread cannot work.

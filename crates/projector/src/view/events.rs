@@ -1,4 +1,4 @@
-//! Folding the events of a record, and letting those wait that cannot be read.
+//! Folding the events of a record, and parking those that cannot be read.
 
 use tollgate_domain::event::RecordedEvent;
 use tollgate_domain::position::Sequence;
@@ -18,7 +18,7 @@ impl<P: Projection> View<P> {
         place: usize,
         frame: &EventFrame<'_>,
     ) -> Result<(), ViewError> {
-        // A place is below the 500 events of a record.
+        // The index is below the 500 events of a record.
         let at = (stored.sequence, place as u32);
         if !self.quarantine.is_empty() {
             write_task_key(stored.record.tenant(), frame.task, &mut self.task_key);
@@ -39,7 +39,7 @@ impl<P: Projection> View<P> {
         }
     }
 
-    /// Notes an event whose id another event has taken before.
+    /// Records an event whose id another event already took.
     pub(super) fn apply_conflict(
         &mut self,
         stored: &StoredRecord,
@@ -92,7 +92,7 @@ impl<P: Projection> View<P> {
         Ok(())
     }
 
-    /// Folds the events that wait, in order, as far as they can be read now: after an upgrade, for one.
+    /// Folds the waiting events, in order, as far as they can be read now: after an upgrade, for example.
     pub(super) async fn redrive(&mut self, log: &dyn EventLog) -> Result<(), ViewError> {
         let tasks: Vec<(Vec<u8>, Parked)> =
             self.quarantine.tasks().iter().map(|(key, parked)| (key.clone(), parked.clone())).collect();

@@ -1,4 +1,5 @@
-//! Messages in the ledger's place that no server wrote: passed, and kept in the quarantine so that they stay visible.
+//! Messages in the ledger that no server wrote: passed over, and kept in the quarantine so that they stay
+//! visible.
 
 use tollgate_domain::ids::LEDGER_TENANT;
 use tollgate_domain::position::Sequence;
@@ -7,13 +8,13 @@ use tollgate_projection::fold::{Projection, write_task_key};
 
 use super::View;
 
-/// What stands for them among the tasks that wait. No task has the name.
+/// The name that represents them among the waiting tasks. No task has this name.
 pub const FOREIGN: &str = "_foreign";
 
-/// Most of them that are listed: they may come without end.
+/// The most of them that are listed: there may be any number.
 const MAX_LISTED: usize = 1000;
 
-/// The key they wait under.
+/// The key under which they are parked.
 pub(super) fn foreign_key() -> Vec<u8> {
     let mut key = Vec::new();
     write_task_key(LEDGER_TENANT, FOREIGN, &mut key);

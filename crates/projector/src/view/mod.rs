@@ -1,4 +1,4 @@
-//! A view: rows, the checkpoint they are true for, and what could not be folded.
+//! A view: rows, the checkpoint they are valid for, and what could not be folded.
 
 pub(crate) mod error;
 mod events;
@@ -29,7 +29,7 @@ use crate::dedup::Dedup;
 use crate::quarantine::{Parked, Quarantine};
 use crate::rows::{CachedRows, Page, RowError, decode, encode};
 
-/// Rows that may have changed since the last commit: bounds the memory they take.
+/// The number of rows that may have changed since the last commit: bounds the memory they take.
 const COMMIT_ROWS: usize = 50_000;
 
 /// Bytes of records that may have been folded since the last commit: bounds the memory that long rows take.
@@ -43,7 +43,7 @@ pub struct View<P: Projection> {
     quarantine: Quarantine,
     /// Partitions whose next record was compared with the checkpoint.
     checked: [bool; tollgate_domain::position::PARTITIONS],
-    /// Tells originals from duplicates, on logs that hold both.
+    /// Distinguishes originals from duplicates, on logs that hold both.
     dedup: Option<Dedup>,
     partitions: Partitions,
     task_key: Vec<u8>,
@@ -55,7 +55,7 @@ pub struct View<P: Projection> {
 }
 
 /// Where the store of a view of all partitions is: one directory per name and version, so that a new version
-/// begins anew beside the old.
+/// starts from scratch next to the old one.
 #[must_use]
 pub fn store_dir<P: Projection>(views_dir: &Path) -> PathBuf {
     store_dir_of::<P>(views_dir, Partitions::ALL)
@@ -70,22 +70,22 @@ pub fn store_dir_of<P: Projection>(views_dir: &Path, partitions: Partitions) -> 
 
 impl<P: Projection> View<P> {
     /// Opens the view in a directory and compares it with the log. A store that is damaged or of another log
-    /// is set aside, and the view begins anew: the caller folds the log into it. One that is ahead of this
-    /// log is left as it is, and refused.
+    /// is set aside, and the view starts from scratch: the caller folds the log into it. One that is ahead of
+    /// this log is left unchanged, and refused.
     ///
     /// # Errors
     ///
-    /// [`ViewError`] when the log cannot be read or no store can be made.
+    /// [`ViewError`] if the log cannot be read or no store can be created.
     pub async fn open(projection: P, dir: &Path, log: &dyn EventLog) -> Result<Self, ViewError> {
         Self::open_part(projection, dir, log, Partitions::ALL, false).await
     }
 
-    /// As [`Self::open`], of some partitions, and with a word on whether a loss is accepted. On a log that
-    /// may hold an event more than once it has an id index beside it.
+    /// Like [`Self::open`], for some partitions, and with a choice of whether a loss is accepted. On a log
+    /// that may hold an event more than once, the view also has an id index.
     ///
     /// # Errors
     ///
-    /// As [`Self::open`].
+    /// Those of [`Self::open`].
     pub async fn open_part(
         projection: P,
         dir: &Path,
@@ -150,13 +150,13 @@ impl<P: Projection> View<P> {
         Ok(view)
     }
 
-    /// Decides by an id index of the caller's which events are originals: on a log that does not say that it
-    /// may hold events more than once.
+    /// Decides with an id index from the caller which events are originals: for a log that does not say that
+    /// it may hold events more than once.
     pub fn dedup_by(&mut self, index: IdIndex) {
         self.dedup = Some(Dedup::of(index));
     }
 
-    /// The record to read after, for the view to go on. Tells the log the chains there, where they are known.
+    /// The record after which the view must continue to read. Gives the log any known chains there.
     #[must_use]
     pub fn begin_after(&self, log: &dyn EventLog) -> Sequence {
         let read = self.checkpoint.read_through;
@@ -179,7 +179,7 @@ impl<P: Projection> View<P> {
     ///
     /// # Errors
     ///
-    /// [`ViewError::OtherHistory`] when the log was replaced, and what reading rows gives.
+    /// [`ViewError::OtherHistory`] if the log was replaced, and the errors of reading rows.
     pub fn apply(&mut self, stored: &StoredRecord) -> Result<(), ViewError> {
         let checked = self.checked[stored.record.partition().index()];
         match self.checkpoint.follows(stored, !checked) {
@@ -226,23 +226,23 @@ impl<P: Projection> View<P> {
         Ok(())
     }
 
-    /// Writes what changed since the last commit, with the checkpoint. Returns how many rows it wrote.
+    /// Writes what changed since the last commit, with the checkpoint. Returns the number of rows written.
     ///
     /// # Errors
     ///
-    /// What the store gives; nothing is written then.
+    /// The store's errors; nothing is written in that case.
     pub fn commit(&mut self) -> Result<usize, ViewError> {
         let written = self.write()?;
         Ok(self.settle(written))
     }
 
-    /// The first half of a [commit](Self::commit), which queries may run beside. Nothing may be applied until
+    /// The first half of a [commit](Self::commit); queries may run concurrently. Nothing may be applied until
     /// [`Self::settle`].
     pub(crate) fn write(&self) -> Result<Written, ViewError> {
         Ok(self.rows.write(&self.quarantine.changes(), &encode(&self.checkpoint))?)
     }
 
-    /// The second half of a commit. Returns how many rows it wrote.
+    /// The second half of a commit. Returns the number of rows written.
     pub(crate) fn settle(&mut self, written: Written) -> usize {
         self.quarantine.committed();
         self.uncommitted_bytes = 0;
@@ -253,37 +253,37 @@ impl<P: Projection> View<P> {
     ///
     /// # Errors
     ///
-    /// What the store gives.
+    /// The store's errors.
     pub fn flush(&self) -> Result<(), ViewError> {
         Ok(self.rows.store().flush()?)
     }
 
-    /// What its id index has under a key: for logs that do not know it for life. Nothing where it has no index.
+    /// What its id index has for a key: for logs that do not know it for life. `None` if it has no index.
     ///
     /// # Errors
     ///
-    /// When the index cannot be read.
+    /// If the index cannot be read.
     pub fn find(&self, key: &Key) -> Result<Option<Found>, RowError> {
         self.dedup.as_ref().map_or(Ok(None), |dedup| dedup.find(key))
     }
 
-    /// Why it is in memory alone, if so.
+    /// Why it is kept in memory only, if it is.
     #[must_use]
     pub fn memory_reason(&self) -> Option<&str> {
         self.rows.store().memory_reason()
     }
 
-    /// Takes all rows into memory, because its store cannot be written to.
+    /// Moves all rows into memory, because its store cannot be written to.
     pub(crate) fn move_to_memory(&mut self, reason: String) -> Result<(), ViewError> {
         Ok(self.rows.store_mut().move_to_memory(reason)?)
     }
 
-    /// Whether it may take more records in: in memory it is bounded.
+    /// Whether it may accept more records: in memory its size is bounded.
     pub(crate) fn check_bound(&self) -> Result<(), ViewError> {
         Ok(self.rows.store().check_bound()?)
     }
 
-    /// Whether it has an id index beside it.
+    /// Whether it has an id index.
     pub(crate) const fn has_index(&self) -> bool {
         self.dedup.is_some()
     }
@@ -298,12 +298,12 @@ impl<P: Projection> View<P> {
     ///
     /// # Errors
     ///
-    /// What reading rows gives.
+    /// The errors of reading rows.
     pub fn get(&self, key: &[u8]) -> Result<Option<Cow<'_, P::Row>>, RowError> {
         self.rows.look_up(key)
     }
 
-    /// Rows whose keys begin with a prefix, in order, from the first one behind `after`.
+    /// Rows whose keys begin with a prefix, in order, starting after `after`.
     pub fn scan<'a>(
         &'a self,
         prefix: &'a [u8],
@@ -312,7 +312,7 @@ impl<P: Projection> View<P> {
         self.rows.scan(prefix, after)
     }
 
-    /// Remembers its rows as they are now.
+    /// Remembers its current rows.
     pub(crate) fn snapshot(&self) -> Arc<Before<P::Row>> {
         self.rows.snapshot()
     }
@@ -333,7 +333,7 @@ impl<P: Projection> View<P> {
         self.rows.look_up_before(before, key)
     }
 
-    /// Up to where it is true.
+    /// The position up to which it is valid.
     #[must_use]
     pub fn position(&self) -> Position {
         self.checkpoint.position()
@@ -350,18 +350,18 @@ impl<P: Projection> View<P> {
         &self.checkpoint
     }
 
-    /// Whether a task's events wait, by its key.
+    /// Whether events of a task are waiting, by the task's key.
     #[must_use]
     pub fn is_degraded(&self, task_key: &[u8]) -> bool {
         self.quarantine.holds(task_key)
     }
 
-    /// The tasks whose events wait, by key.
+    /// The tasks with waiting events, by key.
     pub fn quarantined(&self) -> impl ExactSizeIterator<Item = (&Vec<u8>, &Parked)> {
         self.quarantine.tasks().iter()
     }
 
-    /// How many tasks' events wait.
+    /// The number of tasks with waiting events.
     #[must_use]
     pub fn degraded_tasks(&self) -> u64 {
         self.quarantined().filter(|(key, _)| **key != foreign_key()).count() as u64
@@ -373,14 +373,14 @@ impl<P: Projection> View<P> {
         self.rows.store().digest()
     }
 
-    /// How many rows are committed.
+    /// The number of committed rows.
     #[must_use]
     pub const fn rows(&self) -> u64 {
         self.rows.store().rows()
     }
 
     /// Whether so much was folded since the last commit that memory should not hold more: rows that changed,
-    /// or bytes of records, as long rows take more.
+    /// or bytes of records, since long rows take more.
     #[must_use]
     pub fn commit_is_due(&self) -> bool {
         self.rows.dirty() >= COMMIT_ROWS || self.uncommitted_bytes >= COMMIT_BYTES
@@ -392,7 +392,7 @@ impl<P: Projection> View<P> {
         (self.records, self.events)
     }
 
-    /// What was out of the ordinary when it was opened.
+    /// Anything out of the ordinary when it was opened.
     #[must_use]
     pub fn note(&self) -> Option<&str> {
         self.note.as_deref()

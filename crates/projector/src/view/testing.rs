@@ -1,4 +1,4 @@
-//! What tests do with a view that nothing else may.
+//! View operations for tests only.
 
 use super::*;
 
@@ -12,7 +12,7 @@ impl<P: Projection> View<P> {
         self.quarantine.park(task_key, at, Some(error.to_owned()));
     }
 
-    /// Folds a record's events without a look at the checkpoint.
+    /// Folds a record's events without checking the checkpoint.
     pub(crate) fn fold_for_test(&mut self, stored: &StoredRecord) {
         for (place, frame) in stored.record.events().enumerate() {
             self.apply_event(stored, place, &frame).expect("a test's record");

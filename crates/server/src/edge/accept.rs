@@ -1,4 +1,4 @@
-//! Taking connections: the loop, and the life of each connection.
+//! Accepting connections: the accept loop, and the life of each connection.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -27,19 +27,19 @@ use super::connections::Place;
 use super::watched::{Answer, Watched};
 use crate::problem::CROWDED;
 
-/// The longest head of a request, and what a connection buffers at most, in bytes.
+/// The largest request head, and the most that a connection buffers, in bytes.
 const MAX_BUFFER_BYTES: usize = 64 << 10;
 
-/// How long nothing is accepted after the system had no descriptor or no memory for a connection.
+/// How long to stop accepting after the system ran out of descriptors or memory for a connection.
 const BACK_OFF: Duration = Duration::from_millis(100);
 
-/// Connections that are answered `503` at once; others beyond are closed without an answer.
+/// How many connections at once are answered with `503`; any beyond that are closed without an answer.
 const REFUSALS_AT_ONCE: usize = 32;
 
-/// How long a client has to take its refusal.
+/// How long a client has to read its refusal.
 const REFUSAL_WITHIN: Duration = Duration::from_secs(1);
 
-/// Takes connections until `shutdown` is ready, then ends when what runs is answered.
+/// Accepts connections until `shutdown` is ready, then returns once the requests in progress are answered.
 pub(crate) async fn accept(
     listener: TcpListener,
     router: Router,
@@ -52,7 +52,7 @@ pub(crate) async fn accept(
             () = take(&listener, &router, &edge, &stopped) => {}
             () = shutdown => {}
         }
-        // Nobody is sent into a queue that is not served any more.
+        // New clients must not end up in a queue that is no longer served.
         drop(listener);
         let _ = stop.send(true);
         edge.connections.ended().await;
@@ -71,7 +71,7 @@ async fn sweep(edge: &Edge) {
     }
 }
 
-/// Never ends: whatever fails, the next connection may be taken.
+/// Never ends: whatever fails, the next connection may succeed.
 async fn take(listener: &TcpListener, router: &Router, edge: &Arc<Edge>, stopped: &watch::Receiver<bool>) {
     let refusals = Arc::new(Semaphore::new(REFUSALS_AT_ONCE));
     let mut failing = false;
@@ -88,7 +88,7 @@ async fn take(listener: &TcpListener, router: &Router, edge: &Arc<Edge>, stopped
                     None => refuse(socket, edge, &refusals),
                 }
             }
-            // It went away before it was taken.
+            // The client went away before the connection was accepted.
             Err(error) if is_of_the_client(&error) => {}
             Err(error) => {
                 if !failing {
@@ -117,7 +117,7 @@ async fn serve(
     edge: &Edge,
     mut stopped: watch::Receiver<bool>,
 ) {
-    // An answer goes out when it is written; where that cannot be set it goes out a little later.
+    // Without `TCP_NODELAY` answers only go out a little later.
     let _ = socket.set_nodelay(true);
     let connection = Arc::clone(&place.connection);
     let asked = Arc::clone(&connection);
@@ -135,7 +135,7 @@ async fn serve(
     let mut served =
         pin!(http1::Builder::new().max_buf_size(MAX_BUFFER_BYTES).serve_connection(socket, service));
     let cut = tokio::select! {
-        // Who breaks a connection off knows it.
+        // A client that breaks off its connection knows that it did.
         _ = served.as_mut() => return,
         cut = connection.to_be_cut() => Some(cut),
         _ = stopped.wait_for(|stop| *stop) => None,
@@ -164,12 +164,12 @@ fn refuse(mut socket: TcpStream, edge: &Edge, refusals: &Arc<Semaphore>) {
         let refused = async {
             socket.write_all(answer.as_bytes()).await?;
             socket.shutdown().await?;
-            // What the client still sends is taken: closing before would cost it the answer.
+            // Read what the client is still sending: closing earlier would cost it the answer.
             let mut rest = [0; 1024];
             while socket.read(&mut rest).await? > 0 {}
             io::Result::Ok(())
         };
-        // A client that takes no answer goes without.
+        // A client that does not read its answer goes without.
         let _ = tokio::time::timeout(REFUSAL_WITHIN, refused).await;
         drop(permit);
     });
@@ -179,7 +179,7 @@ fn refusal(limit: usize) -> String {
     let detail = format!(
         "all {limit} connections that this server takes are in use; try again, or raise --max-connections and the limit of open files"
     );
-    // A problem holds only texts and numbers.
+    // A problem holds only strings and numbers.
     let body = serde_json::to_string(&CROWDED.with(detail)).unwrap_or_default();
     format!(
         "HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/problem+json\r\ncontent-length: {}\r\nretry-after: 1\r\n\

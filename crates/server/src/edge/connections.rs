@@ -1,4 +1,4 @@
-//! The open connections: what each is doing, which of them has had its time, and which gives way when there
+//! The open connections: what each is doing, which have run out of time, and which one gives way when there
 //! are too many.
 
 use std::collections::BTreeMap;
@@ -32,13 +32,13 @@ pub(crate) struct Connection {
 /// What a connection is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
-    /// Nothing of the first request has come.
+    /// No byte of the first request has arrived.
     New,
-    /// Nothing of another request has come.
+    /// No byte of another request has arrived.
     Idle,
-    /// Part of a request's head has come.
+    /// Part of a request's head has arrived.
     Head,
-    /// A request is read, worked on or answered.
+    /// A request is being read, worked on or answered.
     Busy,
 }
 
@@ -46,7 +46,7 @@ struct State {
     stage: Stage,
     /// When the stage began.
     since: Duration,
-    /// Since when bytes wait to be taken by the client.
+    /// Since when bytes have been waiting for the client to read them.
     stalled: Option<Duration>,
     /// Why it is to be closed.
     cut: Option<Cut>,
@@ -72,13 +72,13 @@ impl Connections {
         }
     }
 
-    /// A place for a new connection. Where all are taken, the connection gives way that has kept the server
-    /// waiting for the longest: its place is free when its descriptor is. `None`: requests are worked on in
-    /// all of them.
+    /// A place for a new connection. If all are taken, the connection that has kept the server waiting
+    /// longest gives way; its place is free once its descriptor is. `None`: every connection has a request in
+    /// progress.
     pub(crate) async fn place(self: &Arc<Self>) -> Option<Place> {
         let mut count = self.count.subscribe();
         loop {
-            // Whatever ends from here on is a change.
+            // Anything that ends from here on counts as a change.
             count.mark_unchanged();
             if let Some(place) = self.free_place() {
                 return Some(place);
@@ -86,7 +86,7 @@ impl Connections {
             if !self.close_most_idle() {
                 return None;
             }
-            // The sender is this object's own.
+            // The sender belongs to this object.
             let _ = count.changed().await;
         }
     }
@@ -105,8 +105,8 @@ impl Connections {
         Some(Place { number, all: Arc::clone(self), connection })
     }
 
-    /// Closes the connection that has kept the server waiting for the longest, unless one is being closed.
-    /// Whether there is such a one.
+    /// Closes the connection that has kept the server waiting longest, unless one is already being closed.
+    /// Returns whether there is one.
     pub(super) fn close_most_idle(&self) -> bool {
         let open = lock(&self.open);
         if open.values().any(|connection| lock(&connection.state).cut.is_some()) {
@@ -120,7 +120,7 @@ impl Connections {
         most_idle.inspect(|(_, connection)| connection.cut(Cut::Crowded)).is_some()
     }
 
-    /// Closes those that have had their time.
+    /// Closes the connections that have run out of time.
     pub(super) fn sweep(&self) {
         let now = self.clock.elapsed();
         for connection in lock(&self.open).values() {
@@ -131,16 +131,16 @@ impl Connections {
         }
     }
 
-    /// How long until it is worth looking again.
+    /// How long until it is worth checking again.
     pub(super) fn look_every(&self) -> Duration {
         let limits = &self.limits;
         let shortest = limits.head.min(limits.idle).min(limits.stalled);
         (shortest / 4).clamp(Duration::from_millis(10), Duration::from_secs(1))
     }
 
-    /// Waits until none is open.
+    /// Waits until no connection is open.
     pub(super) async fn ended(&self) {
-        // The sender is this object's own.
+        // The sender belongs to this object.
         let _ = self.count.subscribe().wait_for(|count| *count == 0).await;
     }
 }
@@ -151,7 +151,7 @@ impl Connection {
         Self { clock, state: Mutex::new(state), cut: Notify::new() }
     }
 
-    /// Bytes have come.
+    /// Bytes have arrived.
     pub(super) fn read(&self) {
         let mut state = lock(&self.state);
         if matches!(state.stage, Stage::New | Stage::Idle) {
@@ -159,7 +159,7 @@ impl Connection {
         }
     }
 
-    /// The client has taken bytes, or takes none now.
+    /// The client has read bytes, or is not reading any now.
     pub(super) fn written(&self, taken: bool) {
         let mut state = lock(&self.state);
         if taken {
@@ -174,17 +174,17 @@ impl Connection {
         lock(&self.state).enter(Stage::Busy, self.clock.elapsed());
     }
 
-    /// Its answer is given to the connection as a whole.
+    /// Its answer has been handed to the connection completely.
     pub(super) fn answered(&self) {
         lock(&self.state).enter(Stage::Idle, self.clock.elapsed());
     }
 
-    /// Whether no request is under way.
+    /// Whether no request is in progress.
     pub(super) fn is_quiet(&self) -> bool {
         lock(&self.state).is_quiet()
     }
 
-    /// Waits until it is to be closed; says why.
+    /// Waits until it is to be closed, and returns why.
     pub(super) async fn to_be_cut(&self) -> Cut {
         loop {
             let notified = self.cut.notified();
@@ -218,7 +218,7 @@ impl State {
         match self.stage {
             Stage::New | Stage::Head => (waited > limits.head).then_some(Cut::Head),
             Stage::Idle => (waited > limits.idle).then_some(Cut::Idle),
-            // Its body has a time of its own, its handler waits no longer than it was asked to.
+            // The body has its own time limit, and the handler waits no longer than it was asked to.
             Stage::Busy => None,
         }
     }

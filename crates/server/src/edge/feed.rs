@@ -1,4 +1,4 @@
-//! Changes of alerts, read once and given to every client that follows them.
+//! Changes of alerts, read once and passed on to every client that follows them.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -10,13 +10,13 @@ use tollgate_wire::api::{AlertChangeView, AlertChanges};
 use crate::ledger::Ledger;
 use crate::problem::{Answer, INTERNAL};
 
-/// How long the feed waits for a change before it looks whether the ledger closes.
+/// How long the feed waits for a change before it checks whether the ledger is closing.
 const LOOK_EVERY: Duration = Duration::from_secs(20);
 
-/// Pages that a client may be behind before it is dropped and has to come back.
+/// How many pages a client may be behind before it is dropped and has to reconnect.
 const PAGES: usize = 64;
 
-/// Clients that read what they missed at once; the others wait for them.
+/// How many clients may catch up at once; the others wait for them.
 const CATCHING_UP: usize = 4;
 
 /// What all clients of the stream share.
@@ -25,9 +25,9 @@ pub(crate) struct Feed {
     catching_up: Semaphore,
 }
 
-/// The feed while somebody follows.
+/// The feed while at least one client follows it.
 struct Live {
-    /// The last record that was given out, or up to which there was nothing.
+    /// The last record that was sent, or up to which there was nothing to send.
     last: u64,
     pages: broadcast::Sender<Page>,
 }
@@ -43,11 +43,11 @@ pub(crate) struct Change {
     pub(crate) json: String,
 }
 
-/// What a client reads that is not up to date.
+/// What a client that is not up to date reads.
 pub(crate) enum Missed {
     /// The next changes.
     Page(Page),
-    /// There are none: the client gets what comes.
+    /// There are none: the client gets new ones as they come.
     None(broadcast::Receiver<Page>),
 }
 
@@ -58,7 +58,7 @@ impl Default for Feed {
 }
 
 impl Feed {
-    /// What a client missed that has all changes up to a record.
+    /// What a client that has all changes up to a record has missed.
     pub(crate) async fn missed(&self, ledger: &Arc<Ledger>, after: u64) -> Answer<Missed> {
         let _turn = self.catching_up.acquire().await;
         loop {
@@ -77,8 +77,8 @@ impl Feed {
         }
     }
 
-    /// What comes after a record up to which a client has all changes. `None`: the feed has given out later
-    /// ones already.
+    /// What comes after a record up to which a client has all changes. `None`: the feed has already sent
+    /// later ones.
     fn join(&self, ledger: &Arc<Ledger>, seen: u64) -> Option<broadcast::Receiver<Page>> {
         let mut live = lock(&self.live);
         if let Some(live) = &*live {
@@ -91,7 +91,7 @@ impl Feed {
     }
 }
 
-/// Reads changes for all clients until none is left, the ledger closes or cannot answer.
+/// Reads changes for all clients until no client is left, or the ledger closes or cannot answer.
 async fn run(
     ledger: Arc<Ledger>,
     live: Arc<Mutex<Option<Live>>>,
@@ -105,20 +105,20 @@ async fn run(
         };
         let mut live = lock(&live);
         let next = match read {
-            // Somebody may have come since.
+            // A client may have joined since.
             None if pages.receiver_count() > 0 => continue,
             None => None,
             Some(read) => read.ok().filter(|_| !ledger.ask().is_closing()),
         };
         let read = next.and_then(|read| Some((page(&read).ok()?, read.last)));
         let (Some((page, read_up_to)), Some(live)) = (read, &mut *live) else {
-            // Clients that are left come back.
+            // Any clients that are left reconnect.
             *live = None;
             return;
         };
         if !page.is_empty() {
             (last, live.last) = (read_up_to, read_up_to);
-            // Nobody may be there just now.
+            // There may be no client just now.
             let _ = pages.send(page);
         }
     }
@@ -127,7 +127,7 @@ async fn run(
 fn page(read: &AlertChanges) -> Answer<Page> {
     let change = |change: &AlertChangeView| {
         let json = serde_json::to_string(change).map_err(|error| INTERNAL.with(error.to_string()))?;
-        Ok(Change { sequence: change.sequence, kind: change.change.clone(), json })
+        Ok(Change { sequence: change.sequence, kind: change.change.to_string(), json })
     };
     read.changes.iter().map(change).collect()
 }

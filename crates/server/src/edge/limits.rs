@@ -1,31 +1,32 @@
-//! What a client may ask of the server by being connected.
+//! What a client may demand of the server just by being connected.
 
 use std::time::Duration;
 
 use rustix::process::{Resource, getrlimit};
 
-/// What a client may ask of the server by being connected.
+/// What a client may demand of the server just by being connected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ConnectionLimits {
-    /// Connections that are open at once. [`ConnectionLimits::within`] lowers it to what the descriptors of
-    /// the process allow.
+    /// Connections open at once. [`ConnectionLimits::within`] lowers it to what the process's descriptors
+    /// allow.
     pub connections: usize,
-    /// Clients that follow server-sent events at once.
+    /// Clients that may follow server-sent events at once.
     pub streams: usize,
-    /// How long a request's head may take, and a new connection until its first byte.
+    /// How long a request's head may take; also how long a new connection may take to send its first byte.
     pub head: Duration,
-    /// How long a body may take; for every 16 KiB that have come it may take a second more.
+    /// How long a body may take; every 16 KiB that have arrived earn it one more second.
     pub body: Duration,
     /// How long a connection is kept after an answer.
     pub idle: Duration,
-    /// How long an answer may wait for its client to take some of it.
+    /// How long an answer may wait for its client to read some of it.
     pub stalled: Duration,
 }
 
-/// The bytes of a body that win it a second more.
+/// How many bytes of a body earn it one more second.
 pub(crate) const BODY_BYTES_A_SECOND: usize = 16 << 10;
 
-/// Descriptors that connections never take, at least: the log, the id index, views, deliveries.
+/// The minimum number of descriptors that connections never take: for the log, the id index, views,
+/// deliveries.
 const RESERVED: u64 = 64;
 
 impl Default for ConnectionLimits {
@@ -42,8 +43,8 @@ impl Default for ConnectionLimits {
 }
 
 impl ConnectionLimits {
-    /// With no more connections than a process with so many descriptors can have: a quarter of them, and 64
-    /// at least, stay for the log. Streams have half of the connections at most.
+    /// Limits the connections to what a process with this many descriptors can have: a quarter of them, and
+    /// at least 64, stay reserved for the log. Streams get at most half of the connections.
     #[must_use]
     pub fn within(self, open_files: Option<u64>) -> Self {
         let most = open_files.map_or(u64::MAX, |files| files.saturating_sub(RESERVED.max(files / 4)).max(1));
@@ -51,7 +52,7 @@ impl ConnectionLimits {
         Self { connections, streams: self.streams.min(connections.div_ceil(2)), ..self }
     }
 
-    /// How long a body of which so many bytes have come may take in all.
+    /// How long a body may take in total when this many bytes of it have arrived.
     pub(crate) fn body_within(&self, bytes: usize) -> Duration {
         self.body + Duration::from_secs((bytes / BODY_BYTES_A_SECOND) as u64)
     }

@@ -1,5 +1,5 @@
-//! The edge of the HTTP API: which connections are taken, for how long each may keep the ledger waiting, and
-//! how much memory all of them may hold.
+//! The edge of the HTTP API: which connections are accepted, how long each may keep the ledger waiting, and
+//! how much memory all of them together may hold.
 
 mod accept;
 mod connections;
@@ -20,25 +20,25 @@ pub use limits::{ConnectionLimits, open_files};
 use self::feed::Feed;
 use crate::metrics::{ConnectionMetrics, Metrics};
 
-/// What all bodies that are being read or worked on may hold together, in bytes.
+/// The most that all bodies being read or worked on may hold together, in bytes.
 const BODY_MEMORY: usize = 64 << 20;
 
-/// Bodies reserve memory in pieces of so many bytes.
+/// Bodies reserve memory in pieces of this many bytes.
 pub(crate) const BODY_PIECE: usize = 64 << 10;
 
 /// What the connections of one server share.
 pub struct Edge {
-    /// The limits that hold for each.
+    /// The limits for each connection.
     pub(crate) limits: ConnectionLimits,
-    /// Those that are open.
+    /// The open connections.
     pub(crate) connections: Arc<Connections>,
     /// One permit for each [`BODY_PIECE`].
     pub(crate) body_memory: Arc<Semaphore>,
     /// One permit for each client that follows a stream.
     pub(crate) streams: Arc<Semaphore>,
-    /// The changes that all of those get.
+    /// The changes that all of those clients get.
     pub(crate) feed: Feed,
-    /// What is counted of them.
+    /// The metrics about connections.
     pub(crate) metrics: ConnectionMetrics,
 }
 

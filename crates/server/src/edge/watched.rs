@@ -1,4 +1,4 @@
-//! A connection's bytes and answers, watched for what they say of it.
+//! Watches a connection's bytes and answers, and reports what they say about it.
 
 use std::io;
 use std::pin::Pin;
@@ -12,7 +12,7 @@ use tokio::net::TcpStream;
 
 use super::connections::Connection;
 
-/// A socket that says when bytes come and when they are taken.
+/// A socket that reports when bytes arrive and when the client reads them.
 pub(super) struct Watched {
     pub(super) socket: TcpStream,
     pub(super) connection: Arc<Connection>,
@@ -63,7 +63,7 @@ impl AsyncWrite for Watched {
     }
 }
 
-/// The body of an answer. When it is gone, the connection has all of it.
+/// The body of an answer. When it is dropped, the connection has all of it.
 pub(super) struct Answer {
     pub(super) body: Body,
     pub(super) connection: Arc<Connection>,

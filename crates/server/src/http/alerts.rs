@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::response::Response;
 use serde::Deserialize;
 use tollgate_domain::alert::{AlertRule, Severity};
-use tollgate_projector::queries::AlertState;
+use tollgate_projector::queries::AlertStateFilter;
 use tollgate_wire::api::{AcknowledgeRequest, AlertChanges, AlertList, AlertView, AppendResponse, Problem};
 
 use super::body::JsonText;
@@ -63,7 +63,7 @@ pub(crate) struct ReadQuery {
 }
 
 impl ReadQuery {
-    /// As the ledger takes it.
+    /// In the form that the ledger expects.
     pub(crate) fn read(self) -> Handled<Read> {
         Ok(read(self.at_least, self.wait_ms)?)
     }
@@ -95,14 +95,15 @@ pub(crate) async fn list(State(app): State<App>, Params(query): Params<AlertsQue
         return Err(INVALID.of_field("limit", &limit.to_string(), "must be 1 to 1000").into());
     }
     let rule = word("rule", query.rule.as_deref(), &AlertRule::NAMES, AlertRule::from_word)?;
-    // It is over at once: who asks for it wants to see it.
-    let otherwise = if rule == Some(AlertRule::Completed) { AlertState::All } else { AlertState::Raised };
+    // Such an alert is resolved at once, so anyone who asks for it wants to see it.
+    let otherwise =
+        if rule == Some(AlertRule::Completed) { AlertStateFilter::All } else { AlertStateFilter::Raised };
     let asked = AlertQuery {
         tenant: query.tenant,
         task: query.task,
         rule,
-        severity: word("severity", query.severity.as_deref(), &Severity::NAMES, Severity::from_word)?,
-        state: word("state", query.state.as_deref(), &AlertState::NAMES, AlertState::from_word)?
+        severity: word("severity", query.severity.as_deref(), Severity::NAMES, Severity::from_word)?,
+        state: word("state", query.state.as_deref(), &AlertStateFilter::NAMES, AlertStateFilter::from_word)?
             .unwrap_or(otherwise),
         limit,
     };

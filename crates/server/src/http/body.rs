@@ -1,4 +1,4 @@
-//! Reading bodies: JSON in UTF-8, bounded in size, memory and time, as it is or with gzip.
+//! Reading bodies: JSON in UTF-8, bounded in size, memory and time, plain or gzipped.
 
 use std::io::Read;
 
@@ -16,10 +16,10 @@ use super::{App, MAX_BODY_BYTES, Refusal};
 use crate::edge::{BODY_PIECE, Edge};
 use crate::problem::{CROWDED, INVALID, MEDIA_TYPE, TOO_LARGE, TOO_SLOW};
 
-/// The body as text, which must be said to be JSON: a form of a web page is refused before it is read.
+/// The body as text. It must be declared as JSON, so that a web page's form is refused before it is read.
 pub(crate) struct JsonText {
     text: String,
-    /// Its share of what all bodies may hold.
+    /// Its share of the memory that all bodies together may hold.
     _memory: Memory,
 }
 
@@ -30,7 +30,7 @@ struct Memory {
     permit: Option<OwnedSemaphorePermit>,
 }
 
-/// How the bytes of a body are to be read.
+/// How the bytes of a body are encoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Encoding {
     Identity,
@@ -58,15 +58,15 @@ impl FromRequest<App> for JsonText {
 }
 
 impl JsonText {
-    /// As it was sent.
+    /// As they are.
     pub(crate) fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// The body as a type; the message names place and field.
+    /// The body as a type; the message names line, column and field.
     pub(crate) fn parse<'a, T: serde::Deserialize<'a>>(&'a self) -> Result<T, Refusal> {
         let text = self.text.trim_ascii();
-        // A list would be taken for the fields in their order.
+        // Serde would accept a list as the fields in their order.
         if !text.is_empty() && !text.starts_with('{') {
             return Err(INVALID.with("the body cannot be read: it must be a JSON object, `{…}`").into());
         }
@@ -75,7 +75,7 @@ impl JsonText {
     }
 }
 
-/// What the headers say of the body, if it is something that is read.
+/// What the headers say about the body, if it can be read.
 fn encoding(headers: &HeaderMap) -> Result<Encoding, Box<Problem>> {
     let kind = text(headers, CONTENT_TYPE);
     let (media, parameters) = kind.split_once(';').unwrap_or((&kind, ""));
@@ -85,7 +85,7 @@ fn encoding(headers: &HeaderMap) -> Result<Encoding, Box<Problem>> {
     }
     for parameter in parameters.split(';').filter_map(|parameter| parameter.split_once('=')) {
         let (name, value) = (parameter.0.trim(), parameter.1.trim().trim_matches('"'));
-        // ASCII is UTF-8 already.
+        // ASCII is already UTF-8.
         if name == "charset" && !matches!(value, "utf-8" | "utf8" | "us-ascii") {
             return Err(
                 MEDIA_TYPE.with(format!("content-type, charset `{value}`: JSON must be sent in `utf-8`"))
@@ -102,14 +102,14 @@ fn encoding(headers: &HeaderMap) -> Result<Encoding, Box<Problem>> {
     }
 }
 
-/// All that headers of this name say, in small letters.
+/// All values of this header, in lower case.
 fn text(headers: &HeaderMap, name: HeaderName) -> String {
     let values = headers.get_all(name).iter();
     let values: Vec<_> = values.map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
     values.join(", ").trim().to_ascii_lowercase()
 }
 
-/// Reads a body to its end, if that comes in time.
+/// Reads a body to its end, if it arrives in time.
 async fn collect(body: Body, edge: &Edge) -> Result<(Vec<u8>, Memory), Box<Problem>> {
     let (took, mut read, mut memory) = (Stopwatch::start(), Vec::new(), Memory::default());
     let mut pieces = body.into_data_stream();
@@ -136,7 +136,7 @@ async fn collect(body: Body, edge: &Edge) -> Result<(Vec<u8>, Memory), Box<Probl
     }
 }
 
-/// What was put into it, if that is no more than a body may be.
+/// The decompressed body, if it is within the size limit.
 fn unzip(bytes: &[u8], memory: &mut Memory, edge: &Edge) -> Result<Vec<u8>, Box<Problem>> {
     let (mut unzipped, mut piece) = (Vec::new(), vec![0; BODY_PIECE]);
     let mut decoder = MultiGzDecoder::new(bytes);
@@ -159,7 +159,7 @@ fn too_large(what: &str) -> Box<Problem> {
 }
 
 impl Memory {
-    /// Holds so many bytes in all.
+    /// Grows the reservation to this many bytes in total.
     fn hold(&mut self, bytes: usize, edge: &Edge) -> Result<(), Box<Problem>> {
         while self.bytes < bytes {
             let more = edge.body_memory.clone().try_acquire_owned().map_err(|_| {

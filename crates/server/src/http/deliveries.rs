@@ -1,4 +1,4 @@
-//! Deliveries of alerts: what was done, and asking for one again.
+//! Deliveries of alerts: listing them, and requesting one again.
 
 use axum::Json;
 use axum::extract::State;

@@ -15,7 +15,7 @@ use crate::intake::{concluded, from_json, gates_of};
 use crate::ledger::{Appended, Ledger};
 use crate::problem::{Answer, INVALID};
 
-/// Most ids of one look-up: as many as events of one request.
+/// Maximum number of ids in one look-up: as many as events in one request.
 const MAX_FOUND: usize = 500;
 
 /// Append events

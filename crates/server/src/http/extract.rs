@@ -1,4 +1,4 @@
-//! Reading requests: names, queries with every unknown parameter named, and who asks.
+//! Reading requests: path names, query strings with every unknown parameter reported, and who is asking.
 
 use std::net::SocketAddr;
 
@@ -12,7 +12,7 @@ use tollgate_domain::nearest;
 use super::{Handled, Refusal};
 use crate::problem::INVALID;
 
-/// The parts of an address that stand for names.
+/// The parts of a path that are names.
 pub(crate) struct Names<T>(pub(crate) T);
 
 impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Names<T> {
@@ -31,12 +31,12 @@ impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Names<T
 /// The parameters of a query.
 pub(crate) struct Params<T>(pub(crate) T);
 
-/// No parameters: whatever a query holds is unknown.
+/// No parameters: anything in the query string is unknown.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Nothing {}
 
-/// Of addresses that take no parameter.
+/// For paths that take no parameters.
 pub(crate) type NoParams = Params<Nothing>;
 
 impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Params<T> {
@@ -53,7 +53,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Params<T> {
     }
 }
 
-/// Which parameter it is, and what is wrong with it, of the library's words for it.
+/// Extracts from the library's message which parameter it is and what is wrong with it.
 fn of_a_parameter(said: &str) -> String {
     let said = said.strip_prefix("Failed to deserialize query string: ").unwrap_or(said);
     let Some((name, why)) = said.split_once(": ") else { return said.to_owned() };
@@ -70,18 +70,18 @@ fn of_a_parameter(said: &str) -> String {
     format!("there is no parameter `{name}`, only {}{hint}", known.join(", "))
 }
 
-/// The header by which a reader says who reads.
+/// The header in which a reader names itself.
 const READER: &str = "tollgate-reader";
 
-/// Longest name of a reader, in bytes: it is a column of lists.
+/// Longest name of a reader, in bytes: it is a column in lists.
 const MAX_READER_BYTES: usize = 128;
 
-/// Who asks, and from where.
+/// Who is asking, and from where.
 pub(crate) struct Who {
-    /// As the reader says; `anonymous` where nobody does.
+    /// The reader's own word; `anonymous` if it gives none.
     pub(crate) reader: String,
-    /// The address of the machine that asks, or `local` for a process that is the ledger itself. A proxy's
-    /// where one stands between: what it says of others could be anybody's word.
+    /// The address of the machine that asks, or `local` for a process that is itself the ledger. Behind a
+    /// proxy it is the proxy's address: what it says about others could have been made up by anyone.
     pub(crate) address: String,
 }
 
@@ -103,7 +103,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Who {
     }
 }
 
-/// One of a few words, where it is given.
+/// One of a fixed set of words, if given.
 pub(crate) fn word<T>(
     field: &str,
     text: Option<&str>,

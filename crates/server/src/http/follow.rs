@@ -33,7 +33,7 @@ pub(crate) async fn stream(
     headers: HeaderMap,
 ) -> Handled<Sse<impl Stream<Item = Result<Event, Infallible>>>> {
     let after = match headers.get("last-event-id").map(|id| id.to_str().unwrap_or_default()) {
-        // The record's other changes may not have arrived: it comes again as a whole.
+        // The record's other changes may not have arrived yet: the whole record is sent again.
         Some(id) => match id.parse::<u64>() {
             Ok(id) => id.saturating_sub(1),
             Err(_) => {
@@ -61,7 +61,8 @@ struct Client {
 }
 
 impl Client {
-    /// The next change; `None` when the ledger closes or cannot answer, or the client is too slow: it comes back.
+    /// The next change; `None` when the ledger closes or cannot answer, or the client is too slow: it then
+    /// reconnects.
     async fn next(&mut self) -> Option<Event> {
         loop {
             if let Some((page, place)) = self.waiting.take() {
@@ -101,7 +102,7 @@ impl Client {
     }
 }
 
-/// A place among those that may follow at once; free again when dropped.
+/// A place among the clients that may follow at once; freed when dropped.
 struct Seat {
     taken: Gauge,
     _permit: OwnedSemaphorePermit,

@@ -1,4 +1,4 @@
-//! The target figures of a healthy set-up, and the circuit breaker.
+//! The target figures of a healthy setup, and the circuit breaker.
 
 use axum::Json;
 use axum::extract::State;
@@ -13,7 +13,7 @@ use super::views::read;
 use super::{App, Handled, written};
 use crate::problem::INVALID;
 
-/// Weeks that are looked at where the question does not say.
+/// How many weeks to look at if the query does not say.
 const WEEKS: u32 = 4;
 
 /// Of which tasks, and what the answer has to see.

@@ -14,18 +14,18 @@ use tollgate_wire::api::Problem;
 use super::{App, Refusal};
 use crate::problem::{FORBIDDEN_ORIGIN, INVALID};
 
-/// The names under which the API may be addressed. A page whose own name was made to lead here (DNS rebinding) sends
-/// that name.
+/// The names under which the API may be addressed. A page whose own name was made to resolve to this address
+/// (DNS rebinding) sends that name.
 #[derive(Clone, Debug, Default)]
 pub struct Hosts {
-    /// Of the address that it listens on.
+    /// From the address it listens on.
     own: BTreeSet<String>,
-    /// That the operator named.
+    /// Named by the operator.
     further: BTreeSet<String>,
 }
 
 impl Hosts {
-    /// The names of a loopback address, the address itself, and further ones, all without a port.
+    /// The names of a loopback address, the address itself, and additional ones, all without a port.
     #[must_use]
     pub fn new(listens_on: SocketAddr, further: &[String]) -> Self {
         let own = ["localhost", "127.0.0.1", "[::1]"].map(str::to_owned);
@@ -42,8 +42,8 @@ impl Hosts {
         self.own.contains(&name) || self.further.contains(&name)
     }
 
-    /// Whether a page of this origin was served under this name. What the server itself serves comes over
-    /// `http`; before a further name a proxy may stand that adds TLS.
+    /// Whether a page of this origin was served under this name. The server itself serves over `http`; in
+    /// front of an additional name there may be a proxy that adds TLS.
     fn is_origin(&self, origin: &str, host: &str) -> bool {
         let Some((scheme, page)) = origin.split_once("://") else { return false };
         let encrypted = self.further.contains(&without_port(host).to_ascii_lowercase());
@@ -51,11 +51,11 @@ impl Hosts {
     }
 }
 
-/// What requests of web pages are refused with.
+/// What requests from web pages are refused with.
 const ONLY_OWN_PAGES: &str = "only the ledger's own pages may use it, reads of reports are recorded too; ask from the command line, \
                               or open the address itself";
 
-/// Refuses requests that a page of another origin makes a browser send.
+/// Refuses requests that a browser sends on behalf of a page from another origin.
 pub(crate) async fn check(State(app): State<App>, request: Request, next: Next) -> Response {
     match verdict(&app.hosts, request.method(), request.uri(), request.headers()) {
         Ok(()) => next.run(request).await,
@@ -82,7 +82,7 @@ fn verdict(hosts: &Hosts, method: &Method, target: &Uri, headers: &HeaderMap) ->
     }
     match text("sec-fetch-site") {
         None | Some("same-origin" | "none") => Ok(()),
-        // Somebody followed a link. No page can do that for them.
+        // The user followed a link. A page cannot do that for them.
         Some(_)
             if *method == Method::GET
                 && text("sec-fetch-mode") == Some("navigate")
@@ -95,7 +95,7 @@ fn verdict(hosts: &Hosts, method: &Method, target: &Uri, headers: &HeaderMap) ->
     }
 }
 
-/// The name that a request is addressed to, where it says one, and says one only.
+/// The name that a request is addressed to, if it gives exactly one.
 fn addressed<'a>(target: &'a Uri, headers: &'a HeaderMap) -> Result<Option<&'a str>, Box<Problem>> {
     let mut named = headers.get_all(HOST).iter().map(shown);
     let (host, second) = (named.next(), named.next());
@@ -153,7 +153,7 @@ mod tests {
             (&post, "localhost:7070", "", "cross-site", PAGE, false),
             (&post, "evil.example:7070", "", "", "", false),
             (&get, "evil.example:7070", "", "", "", false),
-            // Reads of reports are recorded: no page of elsewhere causes them.
+            // Reads of reports are recorded, so pages from other sites must not cause them.
             (&get, "localhost:7070", "https://evil.example", "cross-site", "", false),
             (&get, "localhost:7070", "https://evil.example", "", "", false),
             (&get, "localhost:7070", "", "cross-site", "no-cors image", false),

@@ -1,5 +1,5 @@
-//! Which ledger answers. Every answer names it, and a request that is meant for another one is refused:
-//! another server may have got the address meanwhile.
+//! Which ledger answers. Every answer names it, and a request meant for a different one is refused: another
+//! server may have taken over the address in the meantime.
 
 use axum::extract::{Request, State};
 use axum::http::header::HeaderValue;

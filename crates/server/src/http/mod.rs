@@ -44,14 +44,14 @@ pub const MAX_BODY_BYTES: usize = 1 << 20;
 pub struct App {
     /// The ledger.
     pub ledger: Arc<Ledger>,
-    /// Names under which it may be addressed.
+    /// Names under which the API may be addressed.
     pub hosts: Arc<Hosts>,
     /// What its connections share.
     pub edge: Arc<Edge>,
 }
 
 impl App {
-    /// With an edge of its own.
+    /// With its own edge.
     #[must_use]
     pub fn new(ledger: Arc<Ledger>, hosts: Hosts, limits: ConnectionLimits) -> Self {
         let edge = Arc::new(Edge::new(limits, ledger.metrics()));
@@ -138,7 +138,7 @@ impl From<Box<Problem>> for Refusal {
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.0.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        // A problem holds only texts and numbers.
+        // A problem holds only strings and numbers.
         let body = serde_json::to_vec(&self.0).unwrap_or_default();
         let mut response = (status, [(CONTENT_TYPE, "application/problem+json")], body).into_response();
         if self.0.retryable && matches!(self.0.status, 429 | 503 | 507) {
@@ -150,10 +150,10 @@ impl IntoResponse for Refusal {
 
 pub use tollgate_projection::report::path_segment;
 
-/// An answer that may be large, as JSON: it is written where answers over many rows are made.
+/// A possibly large answer as JSON: it is serialized where answers over many rows are computed.
 pub(crate) async fn written<T: Serialize + Send + 'static>(app: &App, answer: T) -> Handled<Response> {
     Ok(app.ledger.ask().make(move || Json(answer).into_response()).await?)
 }
 
-/// What a handler gives.
+/// What a handler returns.
 pub(crate) type Handled<T> = Result<T, Refusal>;

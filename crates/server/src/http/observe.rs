@@ -1,4 +1,4 @@
-//! Counting requests and the time to their answers, and for how long readers are served.
+//! Counting requests, the time to their answers, and how long readers are served.
 
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
@@ -17,7 +17,7 @@ use super::App;
 pub(crate) async fn measure(State(app): State<App>, request: Request, next: Next) -> Response {
     let took = Stopwatch::start();
     let method = request.method().clone();
-    // The route's pattern, never the address: that would be a series per task.
+    // The route's pattern, never the path: that would be one series per task.
     let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();
     let running = next.run(request);
     let response =
@@ -26,7 +26,7 @@ pub(crate) async fn measure(State(app): State<App>, request: Request, next: Next
     response
 }
 
-/// Runs what answers a reader. While it is at work, and not while it waits, a reader is served.
+/// Runs a handler that answers a reader. A reader counts as being served while it works, not while it waits.
 async fn served(readers: &ReadPool, running: impl Future<Output = Response>) -> Response {
     let mut running = pin!(running);
     let response = poll_fn(|context| {
@@ -34,7 +34,7 @@ async fn served(readers: &ReadPool, running: impl Future<Output = Response>) -> 
         running.as_mut().poll(context)
     })
     .await;
-    // The other answers are whole already.
+    // The other answers are already complete.
     let is_stream = response.headers().get(CONTENT_TYPE).is_some_and(|kind| kind == "text/event-stream");
     if !is_stream {
         return response;

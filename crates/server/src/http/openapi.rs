@@ -1,4 +1,4 @@
-//! The OpenAPI document, made from the handlers.
+//! The OpenAPI document, generated from the handlers.
 
 use axum::Json;
 use utoipa::openapi::path::Parameter;
@@ -62,10 +62,10 @@ use super::{alerts, deliveries, events, follow, govern, operate, quarantine, rep
 )]
 struct Api;
 
-/// Adds the problems that any operation may answer with, each as `application/problem+json`.
+/// Adds the problems that any operation may return, each as `application/problem+json`.
 struct Problems;
 
-/// Of every operation.
+/// For every operation.
 const ANYWHERE: [(&str, &str); 6] = [
     ("400", "A parameter, header or body is invalid or unknown"),
     ("403", "The request is addressed to another name, or is a cross-origin request"),
@@ -75,10 +75,10 @@ const ANYWHERE: [(&str, &str); 6] = [
     ("503", "Temporarily or permanently unavailable; see `retryable`"),
 ];
 
-/// Of those that are named by more than their address.
+/// For operations whose path has parameters.
 const NAMED: [(&str, &str); 1] = [("404", "Not found")];
 
-/// Of those that write.
+/// For operations that write.
 const WRITES: [(&str, &str); 6] = [
     ("408", "The body did not arrive in time"),
     ("409", "An id was already used with different content"),
@@ -120,7 +120,7 @@ impl Modify for Problems {
 
 const PROBLEM_JSON: &str = "application/problem+json";
 
-/// What the response of this status is called that operations share.
+/// The name of the response that operations share for this status.
 fn name(status: &str) -> String {
     format!("Problem{status}")
 }
@@ -133,7 +133,7 @@ fn problem() -> RefOr<Schema> {
     RefOr::Ref(Ref::from_schema_name("Problem"))
 }
 
-/// A parameter may be left out, but there is no way to write `null`.
+/// A parameter may be omitted, but there is no way to write `null`.
 fn never_null(parameter: &mut RefOr<Parameter>) {
     if let RefOr::T(Parameter { schema: Some(RefOr::T(Schema::Object(schema))), .. }) = parameter
         && let SchemaType::Array(types) = &schema.schema_type

@@ -1,4 +1,4 @@
-//! Operating: positions, the log, health, metrics, rebuilding views.
+//! Operations: positions, the log, health, metrics, rebuilding views.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use tollgate_wire::api::{
-    ConfigResponse, Health, LogPage, PositionResponse, Problem, RebuildResponse, ReloadResponse,
+    ConfigResponse, Health, HealthStatus, LogPage, PositionResponse, Problem, RebuildResponse, ReloadResponse,
 };
 
 use super::extract::{Names, NoParams, Params};
@@ -77,7 +77,8 @@ pub(crate) async fn log(State(app): State<App>, Params(params): Params<LogParams
 ))]
 pub(crate) async fn health(State(app): State<App>, _: NoParams) -> Response {
     let health = Health { connections: Some(app.edge.health()), ..app.ledger.operate().health().await };
-    let status = if health.status == "failing" { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
+    let status =
+        if health.status == HealthStatus::Failing { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
     (status, Json(health)).into_response()
 }
 

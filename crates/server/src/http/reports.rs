@@ -1,4 +1,5 @@
-//! Reports: what tasks and the ledger used, for people, programs and spreadsheets. Each read about a task is recorded.
+//! Reports: what tasks and the ledger used, for people, programs and spreadsheets. Each read of a task's
+//! report is recorded.
 
 use axum::Json;
 use axum::extract::State;
@@ -19,7 +20,7 @@ use super::{App, Handled, written};
 use crate::ledger::{AccessQuery, PeriodQuery, Reading, TotalsQuery};
 use crate::problem::{Answer, INVALID};
 
-/// The header that carries the position an answer in plain text is true as of.
+/// The header with the position as of which a plain-text answer is true.
 const AS_OF: HeaderName = HeaderName::from_static("tollgate-as-of");
 
 /// What a report has to see, and how it is shown.
@@ -100,7 +101,7 @@ pub(crate) struct AccessesQuery {
     wait_ms: Option<u64>,
 }
 
-/// The forms of a budget report.
+/// The formats of a budget report.
 #[derive(Clone, Copy)]
 enum Form {
     Json,
@@ -110,7 +111,7 @@ enum Form {
 }
 
 impl Form {
-    /// What the query says, else what the header asks for first.
+    /// What the query says, otherwise the media type that the header lists first.
     fn of(query: Option<&str>, headers: &HeaderMap) -> Answer<Self> {
         let accepted = accepted(headers);
         match query {
@@ -157,12 +158,12 @@ impl Form {
     }
 }
 
-/// What a request accepts first.
+/// The media type that a request accepts first.
 fn accepted(headers: &HeaderMap) -> &str {
     headers.get(ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default()
 }
 
-/// CSV as a file.
+/// CSV as a file download.
 fn as_attachment(name: &str, csv: String) -> Response {
     let headers = [
         (CONTENT_TYPE, "text/csv; charset=utf-8; header=present".to_owned()),

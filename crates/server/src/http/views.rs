@@ -1,4 +1,4 @@
-//! Questions to the views.
+//! Queries to the views.
 
 use std::time::Duration;
 
@@ -6,10 +6,10 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
 use serde::Deserialize;
+use tollgate_domain::task::TaskStage;
 use tollgate_domain::time::Timestamp;
-use tollgate_projection::report::BUDGET_STATUSES;
-use tollgate_projection::selection::{STAGES, TaskFilter, TaskTime};
-use tollgate_wire::api::{LimitsResponse, Problem, TaskList, TaskStatus};
+use tollgate_projection::selection::{TaskFilter, TaskTime};
+use tollgate_wire::api::{BudgetStatus, LimitsResponse, Problem, TaskList, TaskStatus};
 
 use super::extract::{Names, Params, word};
 use super::{App, Handled, written};
@@ -20,7 +20,7 @@ use crate::problem::{Answer, INVALID};
 const COMPLEXITIES: [&str; 4] = ["Tiny", "Small", "Medium", "Large"];
 const IMPORTANCES: [&str; 4] = ["low", "medium", "high", "critical"];
 
-/// Longest wait that a question may ask for.
+/// Longest wait that a query may ask for.
 const MAX_WAIT_MS: u64 = 60_000;
 
 /// What a question has to see.
@@ -131,8 +131,8 @@ fn filter(query: &TasksQuery) -> Handled<TaskFilter> {
     let time =
         |field: &str, text: &Option<String>| text.as_deref().map(|text| instant(field, text)).transpose();
     Ok(TaskFilter {
-        stages: words("stage", query.stage.as_deref(), &STAGES, known(&STAGES))?,
-        statuses: words("status", query.status.as_deref(), &BUDGET_STATUSES, known(&BUDGET_STATUSES))?,
+        stages: words("stage", query.stage.as_deref(), TaskStage::NAMES, known(TaskStage::NAMES))?,
+        statuses: words("status", query.status.as_deref(), BudgetStatus::NAMES, known(BudgetStatus::NAMES))?,
         complexities: words("complexity", query.complexity.as_deref(), &COMPLEXITIES, |word| {
             word.parse().ok()
         })?,
@@ -146,7 +146,7 @@ fn filter(query: &TasksQuery) -> Handled<TaskFilter> {
     })
 }
 
-/// Words with commas between, each one of a few.
+/// Comma-separated words, each from a fixed set.
 fn words<T>(
     field: &str,
     text: Option<&str>,
@@ -158,7 +158,7 @@ fn words<T>(
     Ok(text.split(',').map(read).collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
 }
 
-/// A time, or the beginning of a day.
+/// A time, or the start of a day.
 fn instant(field: &str, text: &str) -> Handled<Timestamp> {
     let read = text.parse().or_else(|_| format!("{text}T00:00:00Z").parse());
     let rule = "must be a time such as 2026-11-21T08:30:00Z, or a day such as 2026-11-21";

@@ -1,4 +1,4 @@
-//! The circuit breaker and what it follows from: how long phase transitions take.
+//! The circuit breaker and its basis: how long phase transitions take.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -9,13 +9,13 @@ use tollgate_domain::config::Rollout;
 use tollgate_domain::event::TransitionsMeasured;
 use tollgate_domain::time::Timestamp;
 
-/// Transitions of a span that are kept: those beyond are not measured.
+/// How many transitions of a span are kept; any beyond that are not measured.
 const KEPT: usize = 100_000;
 
-/// What this process knows of the breaker, and what it measured.
+/// What this process knows about the breaker, and what it has measured.
 #[derive(Default)]
 pub(super) struct Breaker {
-    /// Whether its state was asked for.
+    /// Whether its state has been queried.
     pub(super) asked: OnceCell<()>,
     open: std::sync::atomic::AtomicBool,
     span: Mutex<Span>,
@@ -28,16 +28,16 @@ struct Span {
     micros: Vec<u64>,
 }
 
-/// A transition that runs.
+/// A transition in progress.
 #[derive(Clone, Copy)]
 pub(super) struct Transition {
     since: Stopwatch,
-    /// For how long readers had been served when it began.
+    /// How long readers had been served when it began.
     served: Duration,
 }
 
 impl Transition {
-    /// One begins; `served`: for how long readers have been served by now.
+    /// Starts one; `served`: how long readers have been served so far.
     pub(super) fn start(served: Duration) -> Self {
         Self { since: Stopwatch::start(), served }
     }
@@ -47,9 +47,9 @@ impl Transition {
     }
 }
 
-/// What of a transition was the ledger's own time: that in which no reader was served. What readers hold up
-/// is never longer than they are served, so they can make it no longer. `None`: readers were served for more
-/// than a quarter of it, so that it says too little.
+/// How much of a transition was the ledger's own time: the time in which no reader was served. Readers hold
+/// things up for no longer than they are being served, so they cannot make it longer. `None`: readers were
+/// served for more than a quarter of it, so it says too little.
 fn own_time(took: Duration, readers: Duration) -> Option<Duration> {
     (readers <= took / 4).then(|| took.saturating_sub(readers))
 }
@@ -63,7 +63,8 @@ impl Breaker {
         self.open.load(std::sync::atomic::Ordering::Relaxed)
     }
 
-    /// Notes how long the ledger itself took for a transition; `served`: for how long readers have been served by now.
+    /// Notes how long the ledger itself took for a transition; `served`: how long readers have been served so
+    /// far.
     pub(super) fn measured(&self, transition: &Transition, served: Duration) {
         let readers = served.saturating_sub(transition.served);
         let Some(own) = own_time(transition.elapsed(), readers) else { return };
@@ -73,20 +74,20 @@ impl Breaker {
         }
     }
 
-    /// What was measured until now, since the last time; `None`: nothing was.
+    /// What has been measured since the last call; `None`: nothing.
     pub(super) fn span(&self, until: Timestamp, rollout: Rollout) -> Option<TransitionsMeasured> {
         let (since, micros) = {
             let mut span = self.span.lock().unwrap_or_else(PoisonError::into_inner);
             (span.since.replace(until), std::mem::take(&mut span.micros))
         };
-        // The first span began with the process: nobody knows when.
+        // The first span began with the process, at an unknown time.
         let (since, measured) = since.zip(summary(micros))?;
         let span_ms = u64::try_from(until.millis_since(since)).unwrap_or_default();
         Some(TransitionsMeasured { span_ms, rollout, ..measured })
     }
 }
 
-/// The figures of a span but for its times; `None`: it holds nothing.
+/// The figures of a span except for its times; `None`: it is empty.
 fn summary(mut micros: Vec<u64>) -> Option<TransitionsMeasured> {
     micros.sort_unstable();
     let at = |percent: usize| micros.get((micros.len() * percent).div_ceil(100).max(1) - 1).copied();
@@ -111,7 +112,7 @@ mod tests {
             (40, 0, Some(40)),
             (40, 1, Some(39)),
             (40, 10, Some(30)),
-            // A reader in the middle of its answer all the time: nothing is known of the ledger.
+            // A reader was being answered all the time: nothing is known about the ledger.
             (40, 11, None),
             (3000, 3000, None),
             (0, 0, Some(0)),

@@ -10,8 +10,8 @@ use tollgate_projector::ViewError;
 use super::{Ledger, LedgerError, LedgerOptions};
 
 impl Ledger {
-    /// Opens the ledger of a data directory, whose log was opened with these options. Where that ends before
-    /// what a view contains and [may do so](EmbeddedLog::may_lose), it becomes a log of its own and the views
+    /// Opens the ledger of a data directory, whose log was opened with these options. If the log ends before
+    /// what a view contains, and [may do so](EmbeddedLog::may_lose), it becomes a separate log and the views
     /// are built from what is there; their stores are kept aside. That is an event.
     ///
     /// # Errors
@@ -36,7 +36,7 @@ impl Ledger {
         Ok(Self::open(Arc::new(log), options).await?.with_losses(&losses).await)
     }
 
-    /// Records what was lost and accepted, each loss once for the life of the log.
+    /// Records what was lost and accepted, each loss once in the life of the log.
     async fn with_losses(self, losses: &[Loss]) -> Self {
         for Loss { epoch, kept, witness, .. } in losses {
             let lost = LossAccepted {

@@ -42,11 +42,11 @@ use self::breaker::Breaker;
 use self::gate::BlockedTasks;
 use crate::metrics::Metrics;
 
-/// The file of the key of pseudonyms in a data directory.
+/// The file in a data directory that holds the pseudonym key.
 const REDACTION_KEY: &str = "redaction.key";
 
-/// A running ledger, in parts. Each is given what it may touch, and knows those before it: questions, what is
-/// in force, appends, the gate, and what people and reactors do. All methods may be called at the same time.
+/// A running ledger, in parts. Each is given what it may touch, and knows those before it: queries, what is
+/// in force, appends, the gate, and what people and reactors do. All methods may be called concurrently.
 pub struct Ledger {
     views: ViewSources,
     ask: Arc<Questions>,
@@ -71,7 +71,7 @@ struct Shared {
     metrics: Arc<Metrics>,
     breaker: Arc<Breaker>,
     readers: ReadPool,
-    /// Tasks as they were when this process decided about them last.
+    /// Tasks as of this process's last decision about them.
     known: Arc<KnownTasks>,
 }
 
@@ -82,18 +82,18 @@ pub struct LedgerOptions {
     pub views: Views,
     /// Config and prices.
     pub settings: SettingsOptions,
-    /// What the present is: for running executions, and for what the ledger records itself.
+    /// The source of the current time: for running executions, and for what the ledger itself records.
     pub clock: Arc<dyn Clock>,
-    /// Where the key of pseudonyms is, made when it is first needed; `None`: nothing can be redacted.
+    /// Where the pseudonym key is, which is created when first needed; `None`: nothing can be redacted.
     pub redaction_key: Option<PathBuf>,
 }
 
 /// Who folds the views of a ledger.
 #[derive(Clone)]
 pub enum Views {
-    /// This process, into stores below a directory.
+    /// This process, into stores under a directory.
     Here(PathBuf),
-    /// Projectors in processes of their own, which answer over NATS.
+    /// Projectors in separate processes, which answer over NATS.
     Nats(async_nats::Client),
 }
 
@@ -104,7 +104,7 @@ impl Views {
         Self::Here(data_dir.join("views"))
     }
 
-    /// Where the key of pseudonyms is, unless one is named: in the data directory.
+    /// Where the pseudonym key is, unless one is named: in the data directory.
     #[must_use]
     pub fn redaction_key(&self) -> Option<PathBuf> {
         match self {
@@ -115,7 +115,7 @@ impl Views {
 }
 
 impl LedgerOptions {
-    /// The built-in config and prices, the machine's clock.
+    /// The built-in config and prices, and the machine's clock.
     #[must_use]
     pub fn new(views: Views) -> Self {
         let redaction_key = views.redaction_key();
@@ -126,7 +126,7 @@ impl LedgerOptions {
 /// Why a ledger could not be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum LedgerError {
-    /// The log could not be opened again.
+    /// The log could not be reopened.
     #[error(transparent)]
     Log(#[from] OpenError),
     /// A view could not be opened.
@@ -139,7 +139,8 @@ pub enum LedgerError {
 
 impl Ledger {
     /// Opens the views of a log and begins to follow it. Config and prices are recorded in the log before the
-    /// first append, or where [`InForce::record`] is called: who only asks puts nothing in force for others.
+    /// first append, or when [`InForce::record`] is called: a ledger that only answers queries puts nothing
+    /// in force for others.
     ///
     /// # Errors
     ///
@@ -166,7 +167,7 @@ impl Ledger {
         Ok(Self { views, ask, in_force, write, gate, operate })
     }
 
-    /// What can be asked.
+    /// The queries.
     #[must_use]
     pub fn ask(&self) -> &Questions {
         &self.ask
@@ -178,7 +179,7 @@ impl Ledger {
         &self.in_force
     }
 
-    /// What is appended.
+    /// The appends.
     #[must_use]
     pub fn write(&self) -> &Writer {
         &self.write
@@ -196,12 +197,12 @@ impl Ledger {
         &self.operate
     }
 
-    /// Answers all questions that wait for something new: they would keep a server from stopping.
+    /// Answers all queries that wait for something new: they would keep a server from stopping.
     pub fn close_waits(&self) {
         self.ask.close_waits();
     }
 
-    /// Commits the views. Appends and questions that still run get their answers first or an error.
+    /// Commits the views. Appends and queries that are still running first get their answer or an error.
     pub async fn stop(&self) {
         self.operate.stop().await;
         self.write.stop().await;
@@ -216,7 +217,7 @@ impl Ledger {
         self.ask.log()
     }
 
-    /// What is undelivered of its alerts, and what was done about it.
+    /// The undelivered changes of its alerts, and what was done about them.
     #[must_use]
     pub fn outbox(&self) -> LogOutbox {
         LogOutbox::new(Arc::clone(&self.views.alerts), Arc::clone(self.log()), Arc::clone(self.ask.clock()))
@@ -228,7 +229,7 @@ impl Ledger {
         self.ask.settings()
     }
 
-    /// Watches its tasks and views: what only passing time shows, is written into the log.
+    /// Watches its tasks and views: what only the passing of time reveals is written to the log.
     #[must_use]
     pub fn watch(&self) -> Watch {
         let ViewSources { status, reports, alerts } = self.views.clone();
@@ -244,7 +245,7 @@ impl Ledger {
         self.ask.metrics()
     }
 
-    /// What the present is.
+    /// The source of the current time.
     #[must_use]
     pub fn now(&self) -> Timestamp {
         self.ask.now()

@@ -10,7 +10,7 @@ use tollgate_wire::{FieldError, Submitted};
 
 use super::OWN_PRODUCER;
 
-/// An event as the log takes it: what was sent, and what `body` has beyond it.
+/// An event in the form the log expects: what was sent, and what `body` has beyond that.
 pub(super) fn new_event(submitted: &Submitted, body: &EventBody) -> Result<NewEvent, FieldError> {
     let event = &submitted.event;
     Ok(NewEvent {
@@ -33,7 +33,7 @@ pub(super) fn name_of(submitted: &Submitted) -> EventName {
     }
 }
 
-/// A record of its own for one event, to which nothing is added.
+/// A separate record for one event, with nothing added.
 pub(super) fn batch_of(submitted: &Submitted) -> Result<Batch, FieldError> {
     let event = &submitted.event;
     Ok(Batch {
@@ -45,7 +45,7 @@ pub(super) fn batch_of(submitted: &Submitted) -> Result<Batch, FieldError> {
     })
 }
 
-/// An event of the ledger's own.
+/// One of the ledger's own events.
 pub(super) fn own(
     tenant: &TenantId,
     task: &TaskId,

@@ -1,5 +1,5 @@
-//! Config and prices: read at the start, recorded in the log, so that a decision can be explained when the files are
-//! gone.
+//! Config and prices: read at startup and recorded in the log, so that a decision can be explained when the
+//! files are gone.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -13,34 +13,35 @@ use tollgate_domain::yaml::InvalidConfig;
 /// Where config and prices come from.
 #[derive(Clone, Debug, Default)]
 pub struct SettingsOptions {
-    /// The config's file, or [`BUILT_IN`]; `None`: the one that the log has last, else the built-in one.
+    /// The config file, or [`BUILT_IN`]; `None`: the last one in the log, or else the built-in one.
     pub config: Option<PathBuf>,
-    /// Refuse to start with a config that is invalid or missing, instead of falling back.
+    /// Refuse to start with an invalid or missing config, instead of falling back.
     pub strict: bool,
-    /// A price book in LiteLLM's format, or `shipped`; `None`: the one that the log names last, else the shipped one.
+    /// A price book in LiteLLM's format, or `shipped`; `None`: the last one that the log names, or else the
+    /// shipped one.
     pub prices: Option<PathBuf>,
-    /// The kill switch from outside: nothing blocks, every answer says so.
+    /// The external kill switch: nothing blocks, and every answer says so.
     pub enforcement_disabled: bool,
-    /// The second switch from outside: nothing is recorded, every answer says so.
+    /// The second external switch: nothing is recorded, and every answer says so.
     pub tracking_disabled: bool,
 }
 
-/// What names the config that ships with the program.
+/// The name of the config that ships with the program.
 pub const BUILT_IN: &str = "built-in";
 
-/// Where the config in force was taken from.
+/// Where the config in force came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Origin {
     /// It ships with the program.
     BuiltIn,
     /// A file.
     File,
-    /// The log: it came into force last.
+    /// The log: it was the last one in force.
     Log,
 }
 
 impl Origin {
-    /// The word that answers use.
+    /// The word used in answers.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -58,35 +59,35 @@ pub struct Settings {
     pub config: BudgetConfig,
     /// Its hash.
     pub config_hash: String,
-    /// The file it came from, or `built-in`: of one out of the log, as it was when it was recorded.
+    /// The file it came from, or `built-in`; for one from the log, as it was when it was recorded.
     pub config_source: String,
-    /// Where it was taken from.
+    /// Where it came from.
     pub config_origin: Origin,
-    /// When it was recorded, without another one since; `None`: it is about to be, or never was.
+    /// When it was recorded, if no different one was since; `None`: it is about to be, or never was.
     pub config_since: Option<Timestamp>,
     /// The prices.
     pub prices: PriceBook,
     /// The file they came from, or `shipped`.
     pub prices_source: String,
-    /// Whether the kill switch is set from outside.
+    /// Whether the external kill switch is on.
     pub enforcement_disabled: bool,
-    /// Whether tracking is switched off from outside.
+    /// Whether tracking is switched off externally.
     pub tracking_disabled: bool,
-    /// A config that was meant and is not in force, and what is instead.
+    /// A config that was intended and is not in force, and what is instead.
     pub config_problem: Option<String>,
-    /// Config or prices that somebody else put in force since, where this process acts by those that its
-    /// operator named.
+    /// Config or prices that someone else has put in force since, while this process uses those its operator
+    /// named.
     pub elsewhere: Option<String>,
-    /// The prices that were in force last, where they are not any more though nobody named others.
+    /// The prices that were last in force, if they no longer are although no others were named.
     pub prices_problem: Option<String>,
-    /// What there is to say of the prices.
+    /// The notices about the prices.
     pub price_notes: Notes,
 }
 
 /// Why config or prices cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SettingsError {
-    /// The config is invalid, and strictness was asked for.
+    /// The config is invalid, and strict mode was asked for.
     #[error("config {source_name}: {}", list(.problems))]
     Config {
         /// The file.
@@ -114,10 +115,10 @@ pub(super) fn list(problems: &[String]) -> String {
     }
 }
 
-/// What an operator names, read.
+/// What an operator names, after reading it.
 #[derive(Clone, Debug)]
 pub(in crate::ledger) struct Named {
-    /// A config; or its file, with everything wrong with it.
+    /// A config; or its file, with everything that is wrong with it.
     pub(super) config: Option<Result<NamedConfig, (String, Vec<String>)>>,
     /// Prices.
     pub(super) prices: Option<NamedPrices>,
@@ -142,7 +143,7 @@ pub(super) struct NamedPrices {
 }
 
 impl Settings {
-    /// What people should know at a time.
+    /// What people should know at a given time.
     #[must_use]
     pub fn warnings(&self, now: Timestamp) -> Vec<String> {
         let tracking = self.tracking_off().then_some("tracking is switched off: nothing is recorded");
@@ -167,7 +168,7 @@ impl Settings {
         format!("{version}, {models} models{}", compared.unwrap_or_default())
     }
 
-    /// What is doubtful about the prices of models.
+    /// What is doubtful about the models' prices.
     pub(crate) fn doubts_about(&self, models: &[&str], now: Timestamp) -> Vec<String> {
         let about = |doubt: &&Doubt| {
             let bare = doubt.model.rsplit('/').next().unwrap_or_default();
@@ -177,7 +178,7 @@ impl Settings {
         self.prices.too_old(now).into_iter().chain(doubts).collect()
     }
 
-    /// What is not as it was meant, and stays so until somebody mends it: the ledger is degraded.
+    /// What is not as intended, and stays so until someone fixes it: the ledger is degraded.
     pub fn problems(&self) -> impl Iterator<Item = &str> {
         self.config_problem.iter().chain(&self.prices_problem).chain(&self.elsewhere).map(String::as_str)
     }
@@ -193,7 +194,7 @@ impl Settings {
         format!("rollout {}, {from} ({:.12}){since}", self.config.rollout, self.config_hash)
     }
 
-    /// What ships with the program, with what is set from outside.
+    /// What ships with the program, along with the external switches.
     pub(super) fn built_in(named: &Named) -> Self {
         let (config, prices) = (BudgetConfig::built_in(), PriceBook::shipped());
         Self {
@@ -230,7 +231,7 @@ impl Settings {
         self.tracking_disabled || !self.config.tracking
     }
 
-    /// What of the config acts at once.
+    /// The parts of the config that take effect at once.
     #[must_use]
     pub fn switches(&self) -> Switches {
         let mut switches = Switches::from(&self.config);
@@ -243,7 +244,7 @@ impl Settings {
 ///
 /// # Errors
 ///
-/// [`SettingsError`]: prices that cannot be used, and with strictness asked for a config that cannot.
+/// [`SettingsError`]: prices that cannot be used, and in strict mode a config that cannot.
 pub(in crate::ledger) fn read(options: &SettingsOptions) -> Result<Named, SettingsError> {
     let config = options.config.as_deref().map(named_config);
     if let Some(Err((source_name, problems))) = &config
@@ -273,7 +274,7 @@ pub(super) fn named_config(path: &Path) -> Result<NamedConfig, (String, Vec<Stri
 ///
 /// # Errors
 ///
-/// [`SettingsError`] where it cannot be read or used at all.
+/// [`SettingsError`] if it cannot be read or used at all.
 pub(super) fn read_prices(path: &Path) -> Result<NamedPrices, SettingsError> {
     if path == Path::new(PriceBook::SHIPPED) && !path.exists() {
         let (book, source) = (PriceBook::shipped(), PriceBook::SHIPPED.to_owned());
@@ -299,7 +300,7 @@ fn read_file(path: &Path) -> Result<String, SettingsError> {
     })
 }
 
-/// The settings in force, for all who act by them.
+/// The settings in force, for everything that uses them.
 #[derive(Clone)]
 pub(in crate::ledger) struct SharedSettings(Arc<RwLock<Arc<Settings>>>);
 
@@ -312,7 +313,7 @@ impl SharedSettings {
         Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Puts others in force; only `in_force` does.
+    /// Puts different ones in force; only `in_force` does that.
     pub(in crate::ledger) fn set(&self, settings: Settings) {
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(settings);
     }

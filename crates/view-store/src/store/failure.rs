@@ -1,4 +1,5 @@
-//! Telling a damaged store from a system that has no room, files or permission for a whole one.
+//! Distinguishing a damaged store from a system that has no room, file descriptors or permission for an
+//! intact one.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -6,7 +7,8 @@ use std::path::Path;
 
 use super::StoreError;
 
-/// What has to fit on the disk before a store is opened again: sled begins with blocks of half of it.
+/// The bytes that must fit on the disk before a store is opened again: sled begins with blocks of half that
+/// size.
 const ROOM_BYTES: usize = 1 << 20;
 
 pub(super) fn failed(dir: &Path, error: impl std::fmt::Display) -> StoreError {
@@ -17,7 +19,7 @@ pub(super) fn damaged(dir: &Path, message: &str) -> StoreError {
     StoreError::Damaged { dir: dir.display().to_string(), message: message.to_owned() }
 }
 
-/// What sled says is either of the system or about the bytes that it found.
+/// An error of sled is either about the system or about the bytes that it found.
 pub(super) fn of_sled(dir: &Path, error: &sled::Error) -> StoreError {
     match error {
         sled::Error::Io(cause) if is_of_the_system(cause) => failed(dir, plain(&cause.to_string())),
@@ -29,14 +31,15 @@ pub(super) fn of_sled(dir: &Path, error: &sled::Error) -> StoreError {
     }
 }
 
-/// sled keeps the text of an error that it hands on, not its number.
+/// sled keeps the text of an error that it passes on, but not its number.
 fn is_of_the_system(error: &io::Error) -> bool {
     let text = error.to_string();
     error.raw_os_error().is_some()
         || ["Os { code", "os error", "could not acquire lock"].iter().any(|words| text.contains(words))
 }
 
-/// The message of an error that sled handed on in Rust's own notation, `Os { code: 28, kind: …, message: "…" }`.
+/// The message of an error that sled passed on in Rust's debug notation,
+/// `Os { code: 28, kind: …, message: "…" }`.
 fn plain(text: &str) -> &str {
     let message = text
         .strip_prefix("Os {")
@@ -45,7 +48,7 @@ fn plain(text: &str) -> &str {
     message.map_or(text, |(message, _)| message)
 }
 
-/// Writes a file beside a store and removes it.
+/// Writes a file next to a store and removes it.
 pub(super) fn room_beside(dir: &Path) -> io::Result<()> {
     if let Some(parent) = dir.parent() {
         tollgate_files::make_private_dirs(parent)?;

@@ -6,12 +6,12 @@ use std::path::Path;
 use super::StoreError;
 use super::failure::{failed, of_sled};
 
-/// Most bytes of rows that a store in memory holds.
+/// The most bytes of rows that a store in memory may hold.
 const MEMORY_BYTES: usize = 512 << 20;
 
 type Pair = (Vec<u8>, Vec<u8>);
 
-/// A key and what is to stand under it; `None`: nothing.
+/// A key and its new value; `None` to remove it.
 pub(super) type Change = (Vec<u8>, Option<Vec<u8>>);
 
 #[derive(Debug)]
@@ -20,7 +20,7 @@ pub(super) enum Rows {
     Memory {
         rows: BTreeMap<Vec<u8>, Vec<u8>>,
         bytes: usize,
-        /// Why it is no store on the disk.
+        /// Why the store is not on the disk.
         reason: String,
     },
 }
@@ -47,7 +47,7 @@ impl Rows {
         }
     }
 
-    /// All that stands at a key or behind it, in order.
+    /// All keys from this one on with their values, in order.
     pub(super) fn from<'a>(
         &'a self,
         start: Vec<u8>,
@@ -64,7 +64,7 @@ impl Rows {
         }
     }
 
-    /// Applies changes atomically; in memory, gives them back for [`Self::put`].
+    /// Applies changes atomically; in memory, returns them for [`Self::put`].
     pub(super) fn apply(&self, changes: Vec<Change>, dir: &Path) -> Result<Vec<Change>, StoreError> {
         let Self::Disk(db) = self else { return Ok(changes) };
         let mut batch = sled::Batch::default();
@@ -78,7 +78,7 @@ impl Rows {
         Ok(Vec::new())
     }
 
-    /// One change, of a store in memory.
+    /// Applies one change to a store in memory.
     pub(super) fn put(&mut self, key: Vec<u8>, value: Option<Vec<u8>>) {
         let Self::Memory { rows, bytes, .. } = self else { return };
         let length = key.len();

@@ -69,8 +69,8 @@ fn a_row_changed_behind_the_stores_back_is_found() {
     assert!(dir.path().join("view.damaged-1").is_dir());
 }
 
-/// sled drops what it cannot read where it can, and refuses or panics where it cannot. Either way the view begins anew:
-/// no row of a damaged file is ever served.
+/// sled drops what it cannot read where possible, and otherwise fails or panics. Either way the view starts
+/// from scratch: no row of a damaged file is ever served.
 #[test]
 fn of_damaged_files_nothing_is_served() {
     for way in 1..=3 {
@@ -96,7 +96,7 @@ fn a_store_that_the_system_refuses_is_left_as_it_is() {
     let path = dir.path().join("view");
     let (mut store, _) = ViewStore::open(&path).unwrap();
     store.commit(&[put("a", "1")], b"at 1").unwrap();
-    // Held by somebody else.
+    // Locked by another holder.
     let opened = ViewStore::open_or_set_aside(&path).unwrap();
     assert_eq!((opened.checkpoint, opened.set_aside), (None, None));
     assert!(opened.store.memory_reason().unwrap().contains("could not acquire lock"));
@@ -121,7 +121,7 @@ fn what_moves_to_memory_is_the_same_and_goes_on() {
     assert_eq!((all(&two), two.rows(), two.digest()), (all(&one), one.rows(), one.digest()));
     assert_eq!(two.get(b"b").unwrap(), Some(b"5".to_vec()));
     assert_eq!((one.memory_reason(), two.memory_reason()), (None, Some("no space")));
-    // Its directory is free again, as of the last commit there.
+    // Its directory is free again, in the state of the last commit there.
     let (_, checkpoint) = ViewStore::open(&dir.path().join("two")).unwrap();
     assert_eq!(checkpoint.as_deref(), Some(&b"at 1"[..]));
 }
@@ -140,7 +140,8 @@ fn damage(path: &Path, way: usize) {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(16))]
 
-    /// Commits against a plain map: the rows, their number, and a digest that depends on the rows alone.
+    /// Commits compared with a plain map: the rows, their number, and a digest that depends on the rows
+    /// alone.
     #[test]
     fn agrees_with_a_map(commits in prop::collection::vec(
         prop::collection::btree_map("[a-c]{1,2}", prop::option::of("[x-z]{0,3}"), 0..6), 1..12

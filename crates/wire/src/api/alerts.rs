@@ -1,7 +1,12 @@
 //! Alerts: what became true of tasks, and whether it still is.
 
 use serde::{Deserialize, Serialize};
+use tollgate_domain::alert::Severity;
+use tollgate_domain::event::Change;
+use tollgate_domain::event::DeliveryOutcome;
 use utoipa::ToSchema;
+
+use super::word::{self, AlertState, DeliveryState, list};
 
 /// Alerts, newest first.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -22,7 +27,9 @@ pub struct AlertView {
     /// The rule, such as `pressure`, `breach`, `stop_loss` or `silence`.
     pub rule: String,
     /// `info`, `warning`, `error` or `critical`.
-    pub severity: String,
+    #[serde(with = "word")]
+    #[schema(value_type = list::Severity)]
+    pub severity: Severity,
     /// Owner of the task.
     pub tenant: String,
     /// The task; `_ledger` if the alert is about no task.
@@ -39,7 +46,9 @@ pub struct AlertView {
     /// A self-contained sentence, as of when the condition became true.
     pub message: String,
     /// `raised` (the condition holds) or `resolved`.
-    pub state: String,
+    #[serde(with = "word")]
+    #[schema(value_type = list::AlertState)]
+    pub state: AlertState,
     /// Sequence number of the record that raised it.
     pub raised: u64,
     /// When the event of that record happened.
@@ -92,7 +101,9 @@ pub struct AlertChangeView {
     /// Sequence number of the record that caused it.
     pub sequence: u64,
     /// `raised`, `acknowledged` or `resolved`.
-    pub change: String,
+    #[serde(with = "word")]
+    #[schema(value_type = list::Change)]
+    pub change: Change,
     /// The alert as it is now.
     pub alert: AlertView,
 }
@@ -118,10 +129,14 @@ pub struct DeliveryView {
     /// Owner of the alert's task; `_ledger` for a digest.
     pub tenant: String,
     /// `raised`, `acknowledged`, `resolved` or `digest`.
-    pub change: String,
+    #[serde(with = "word")]
+    #[schema(value_type = list::Change)]
+    pub change: Change,
     /// `pending` (retried automatically), `delivered`, `gave_up`, `disabled` (the receiver declined further
     /// messages) or `skipped` (there was nothing to send).
-    pub state: String,
+    #[serde(with = "word")]
+    #[schema(value_type = list::DeliveryState)]
+    pub state: DeliveryState,
     /// Number of attempts.
     pub attempts: u32,
     /// Time of the next attempt.
@@ -142,7 +157,9 @@ pub struct AttemptView {
     /// When it was made.
     pub at: String,
     /// `delivered`, `failed`, `gave_up`, `disabled` or `skipped`.
-    pub outcome: String,
+    #[serde(with = "word")]
+    #[schema(value_type = list::DeliveryOutcome)]
+    pub outcome: DeliveryOutcome,
     /// The HTTP status that the receiver returned, if any.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub status_code: Option<u32>,
@@ -176,7 +193,9 @@ pub struct ResendResponse {
     /// The alert.
     pub alert: String,
     /// The change that is resent.
-    pub change: String,
+    #[serde(with = "word")]
+    #[schema(value_type = list::Change)]
+    pub change: Change,
     /// The endpoint; absent for every endpoint that subscribes to such alerts.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub endpoint: Option<String>,

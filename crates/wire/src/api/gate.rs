@@ -1,7 +1,10 @@
 //! Asking the gate.
 
 use serde::{Deserialize, Serialize};
+use tollgate_domain::gate::Verdict;
 use utoipa::ToSchema;
+
+use super::word::{self, list};
 
 /// May this task go on?
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -60,9 +63,13 @@ pub struct GateResponse {
     /// The phase that the task asks to enter, or `completion`.
     pub advance_to: String,
     /// `allow`, `warn` or `block`.
-    pub verdict: String,
+    #[serde(with = "word")]
+    #[schema(value_type = list::Verdict)]
+    pub verdict: Verdict,
     /// The rules' verdict before rollout, switches and overrides soften it.
-    pub ruled: String,
+    #[serde(with = "word")]
+    #[schema(value_type = list::Verdict)]
+    pub ruled: Verdict,
     /// Reasons for the verdict, in the order of the rules.
     pub reasons: Vec<ReasonView>,
     /// Further actions required: `explanation`, `review`, `post_mortem`, `investigation`, `remediation`.
@@ -105,7 +112,9 @@ pub struct ReasonView {
     /// The stable code of the rule.
     pub code: String,
     /// The verdict that this rule alone would give.
-    pub verdict: String,
+    #[serde(with = "word")]
+    #[schema(value_type = list::Verdict)]
+    pub verdict: Verdict,
     /// A self-contained sentence.
     pub message: String,
 }

@@ -1,7 +1,11 @@
 //! The target figures of a healthy set-up, and many tasks beside one another.
 
 use serde::{Deserialize, Serialize};
+use tollgate_domain::tier::Complexity;
+use tollgate_domain::tier::Importance;
 use utoipa::ToSchema;
+
+use super::word::{self, list};
 
 /// Budget health of a ledger.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -58,7 +62,9 @@ pub struct FigureRow {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ThresholdProposal {
     /// The importance tier.
-    pub importance: String,
+    #[serde(with = "word")]
+    #[schema(value_type = list::Importance)]
+    pub importance: Importance,
     /// Tasks of this tier that the rules stopped or would have stopped.
     pub stopped: u64,
     /// Stopped tasks marked legitimate.
@@ -107,9 +113,13 @@ pub struct ReviewTask {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct TierRow {
     /// The complexity tier.
-    pub complexity: String,
+    #[serde(with = "word")]
+    #[schema(value_type = list::Complexity)]
+    pub complexity: Complexity,
     /// The tasks' current importance.
-    pub importance: String,
+    #[serde(with = "word")]
+    #[schema(value_type = list::Importance)]
+    pub importance: Importance,
     /// Number of tasks.
     pub tasks: u64,
     /// Tasks within their limits.

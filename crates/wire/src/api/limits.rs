@@ -1,17 +1,25 @@
 //! The limits that a task would have.
 
 use serde::{Deserialize, Serialize};
+use tollgate_domain::tier::Complexity;
+use tollgate_domain::tier::Importance;
 use utoipa::ToSchema;
+
+use super::word::{self, list};
 
 /// The limits for a complexity and an importance under the config in force, with all factors.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct LimitsResponse {
     /// Complexity tier.
-    pub complexity: String,
+    #[serde(with = "word")]
+    #[schema(value_type = list::Complexity)]
+    pub complexity: Complexity,
     /// The tier's multiplier.
     pub complexity_multiplier: String,
     /// Importance tier.
-    pub importance: String,
+    #[serde(with = "word")]
+    #[schema(value_type = list::Importance)]
+    pub importance: Importance,
     /// The tier's multiplier.
     pub importance_multiplier: String,
     /// One limit per phase, in order.

@@ -17,6 +17,7 @@ mod quarantine;
 mod report;
 mod savings;
 mod status;
+mod word;
 
 pub use access::{AccessList, AccessView};
 pub use alerts::{
@@ -43,6 +44,7 @@ pub use report::{
 };
 pub use savings::{AvoidedRow, SavingsReport, SavingsRow, SavingsSide, StoppedRow};
 pub use status::{ActivePhase, TaskList, TaskSelection, TaskStatus, TaskSummary, TokenTotals};
+pub use word::{AlertState, BudgetStatus, DeliveryState, ExecutionState, HealthStatus};
 
 /// The header that names a ledger: in answers the epoch of its log and the run of its server,
 /// `EPOCH/INSTANCE`; in requests the same, or the epoch alone where any server of the ledger is meant.

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::word::{self, HealthStatus, list};
+
 /// Where the log ends.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct PositionResponse {
@@ -39,7 +41,9 @@ pub struct LogPage {
 pub struct Health {
     /// `ok`; `degraded`: the service works, but something is not as intended or is left undone (see
     /// `checks`); `failing`: something does not work.
-    pub status: String,
+    #[serde(with = "word")]
+    #[schema(value_type = list::HealthStatus)]
+    pub status: HealthStatus,
     /// Version of the program.
     pub version: String,
     /// Version of its time zone database.

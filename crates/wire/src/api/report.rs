@@ -1,8 +1,13 @@
 //! The budget report of a task: `budget_enforcement.json`, and what `budget_report.md` is written from.
 
 use serde::{Deserialize, Serialize};
+use tollgate_domain::gate::Verdict;
+use tollgate_domain::task::TaskStage;
+use tollgate_domain::tier::Complexity;
+use tollgate_domain::tier::Importance;
 use utoipa::ToSchema;
 
+use super::word::{self, BudgetStatus, ExecutionState, list};
 use super::{PhaseLimitView, ReasonView, TokenTotals, UtilizationView};
 
 /// The budget report of a task.
@@ -16,7 +21,9 @@ pub struct TaskReport {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub title: Option<String>,
     /// `implicit`, `open`, `completed`, `cancelled` or `abandoned`.
-    pub stage: String,
+    #[serde(with = "word")]
+    #[schema(value_type = list::TaskStage)]
+    pub stage: TaskStage,
     /// The running phase, if the task is unfinished.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub current_phase: Option<String>,
@@ -75,7 +82,9 @@ pub struct ExecutionReport {
     /// Attempt number, from 1; 0 for a phase that has not started.
     pub attempt: u32,
     /// `not_started`, `running` or `ended`.
-    pub state: String,
+    #[serde(with = "word")]
+    #[schema(value_type = list::ExecutionState)]
+    pub state: ExecutionState,
     /// Tokens used.
     pub tokens_used: i64,
     /// The phase's limit in tokens; absent if the task has no limits.
@@ -94,7 +103,9 @@ pub struct ExecutionReport {
     #[serde(default)]
     pub usage_events: u64,
     /// `within`, `warning` or `exceeded`; `unknown` if it ended without reported usage; `no_limits` if there are none.
-    pub breach_status: String,
+    #[serde(with = "word")]
+    #[schema(value_type = list::BudgetStatus)]
+    pub breach_status: BudgetStatus,
     /// Whether any token count was estimated from text length.
     pub tokens_estimated: bool,
     /// Cost in US dollars of the usage whose price is known.
@@ -126,7 +137,9 @@ pub struct ReportTotals {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub latency_budget: Option<UtilizationView>,
     /// `within`, `warning` or `exceeded`; `unknown` if it ended without reported usage; `no_limits` if there are none.
-    pub breach_status: String,
+    #[serde(with = "word")]
+    #[schema(value_type = list::BudgetStatus)]
+    pub breach_status: BudgetStatus,
     /// Tokens that were estimated from text length.
     pub estimated_tokens: i64,
     /// Tokens of usage that names no execution.
@@ -149,9 +162,13 @@ pub struct DecisionView {
     /// The phase that the task asked to enter, or `completion`.
     pub advance_to: String,
     /// `allow`, `warn` or `block`.
-    pub verdict: String,
+    #[serde(with = "word")]
+    #[schema(value_type = list::Verdict)]
+    pub verdict: Verdict,
     /// The rules' verdict before rollout, switches and overrides softened it.
-    pub ruled: String,
+    #[serde(with = "word")]
+    #[schema(value_type = list::Verdict)]
+    pub ruled: Verdict,
     /// Reasons for the verdict.
     pub reasons: Vec<ReasonView>,
     /// What people were asked to do.
@@ -207,9 +224,13 @@ pub struct ExplanationView {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ClassComparison {
     /// Complexity tier of the class.
-    pub complexity: String,
+    #[serde(with = "word")]
+    #[schema(value_type = list::Complexity)]
+    pub complexity: Complexity,
     /// Importance tier of the class.
-    pub importance: String,
+    #[serde(with = "word")]
+    #[schema(value_type = list::Importance)]
+    pub importance: Importance,
     /// The task as a whole.
     pub whole: Comparison,
     /// The phases that have started.
@@ -245,11 +266,15 @@ pub struct Comparison {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Calculation {
     /// Complexity tier.
-    pub complexity: String,
+    #[serde(with = "word")]
+    #[schema(value_type = list::Complexity)]
+    pub complexity: Complexity,
     /// The tier's multiplier.
     pub complexity_multiplier: String,
     /// Importance tier.
-    pub importance: String,
+    #[serde(with = "word")]
+    #[schema(value_type = list::Importance)]
+    pub importance: Importance,
     /// The tier's multiplier.
     pub importance_multiplier: String,
     /// `stated`, `tag:{tag}` or `default`.

@@ -1,7 +1,11 @@
 //! What the stop-loss did for the money.
 
 use serde::{Deserialize, Serialize};
+use tollgate_domain::tier::Complexity;
+use tollgate_domain::tier::Importance;
 use utoipa::ToSchema;
+
+use super::word::{self, list};
 
 /// Tasks that the gate could block compared with those that it could not, by class. If a sample is too small,
 /// `lacks` says so instead of giving numbers.
@@ -29,9 +33,13 @@ pub struct SavingsReport {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct SavingsRow {
     /// Complexity tier.
-    pub complexity: String,
+    #[serde(with = "word")]
+    #[schema(value_type = list::Complexity)]
+    pub complexity: Complexity,
     /// Importance tier.
-    pub importance: String,
+    #[serde(with = "word")]
+    #[schema(value_type = list::Importance)]
+    pub importance: Importance,
     /// Tasks that the gate could not block.
     pub baseline: SavingsSide,
     /// Tasks that the gate could block.

@@ -3,9 +3,14 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use tollgate_domain::gate::Verdict;
+use tollgate_domain::task::TaskStage;
+use tollgate_domain::tier::Complexity;
+use tollgate_domain::tier::Importance;
 use utoipa::ToSchema;
 
 use super::report::ExecutionReport;
+use super::word::{self, BudgetStatus, list};
 use super::{DecisionView, UtilizationView};
 
 /// Tokens by kind. The kinds do not overlap, except that reasoning is part of output.
@@ -61,16 +66,22 @@ pub struct TaskSummary {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub title: Option<String>,
     /// `implicit`, `open`, `completed`, `cancelled` or `abandoned`.
-    pub stage: String,
+    #[serde(with = "word")]
+    #[schema(value_type = list::TaskStage)]
+    pub stage: TaskStage,
     /// `within`, `warning` or `exceeded`; `unknown` if the task ended without reported usage; `no_limits` for
     /// an implicit task, never 0 %.
-    pub budget_status: String,
+    #[serde(with = "word")]
+    #[schema(value_type = list::BudgetStatus)]
+    pub budget_status: BudgetStatus,
     /// Complexity tier; absent until the task is opened.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub complexity: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none", default, with = "word::optional")]
+    #[schema(value_type = Option<list::Complexity>)]
+    pub complexity: Option<Complexity>,
     /// Importance tier; absent until the task is opened.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub importance: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none", default, with = "word::optional")]
+    #[schema(value_type = Option<list::Importance>)]
+    pub importance: Option<Importance>,
     /// The running execution.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub active: Option<ActivePhase>,
@@ -92,8 +103,9 @@ pub struct TaskSummary {
     /// Tokens without a known price. Their cost is unknown, not zero.
     pub unpriced_tokens: i64,
     /// The gate's latest verdict.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub verdict: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none", default, with = "word::optional")]
+    #[schema(value_type = Option<list::Verdict>)]
+    pub verdict: Option<Verdict>,
     /// When its first event happened.
     pub first_at: String,
     /// When its latest event happened.

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use tollgate_client::{Client, ClientError, Read};
 use tollgate_clock::{Clock, ManualClock};
 use tollgate_domain::config::DEFAULT_CONFIG;
+use tollgate_domain::gate::Verdict;
 use tollgate_domain::time::Timestamp;
 use tollgate_log::embedded::{EmbeddedLog, OpenError, Options};
 use tollgate_server::reactor::{Remediations, Ways, evidence_dir};
@@ -76,7 +77,7 @@ pub(crate) async fn run(global: &Global, args: &DemoArgs) -> Result<ExitCode, Fa
     ));
     if let Some(blocked) = &day.blocked {
         line(&format!("The gate stopped {}:", blocked.task));
-        for reason in blocked.reasons.iter().filter(|reason| reason.verdict == "block") {
+        for reason in blocked.reasons.iter().filter(|reason| reason.verdict == Verdict::Block) {
             line(&format!("  {}", reason.message));
         }
     }
@@ -157,7 +158,7 @@ async fn play(client: &Client, clock: &ManualClock, format: Format) -> Result<Da
             Action::Gate(to) => {
                 let answer = ask_gate(client, number, step, to).await?;
                 day.appended += 1;
-                if answer.verdict == "block" {
+                if answer.verdict == Verdict::Block {
                     stopped.push(step.task);
                     day.blocked = Some(answer.clone());
                 }

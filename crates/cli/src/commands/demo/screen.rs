@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use tollgate_domain::gate::Verdict;
 use tollgate_domain::time::Timestamp;
 use tollgate_wire::api::{GateResponse, TaskSummary};
 
@@ -61,7 +62,7 @@ impl Screen {
 
     /// A decision worth telling.
     pub(super) fn decided(&self, task: &str, answer: &GateResponse) {
-        if !self.shown || answer.verdict == "allow" {
+        if !self.shown || answer.verdict == Verdict::Allow {
             return;
         }
         let why = answer.reasons.first().map(|reason| reason.message.as_str()).unwrap_or_default();

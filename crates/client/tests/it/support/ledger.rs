@@ -12,37 +12,38 @@ use tollgate_wire::api::LEDGER_HEADER;
 
 use super::answer;
 
-/// How the ledger meets one request.
+/// How the ledger responds to one request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mood {
     /// Works.
     Up,
     /// No connection.
     Down,
-    /// Takes the request, and the answer is lost.
+    /// Accepts the request, but the answer is lost.
     LosesAnswer,
-    /// Answers this status without outcomes.
+    /// Answers with this status, without outcomes.
     Says(u16),
 }
 
 #[derive(Default)]
 pub(crate) struct State {
-    /// Events by id, in the order of the log.
+    /// Events by id, in log order.
     pub(crate) log: Vec<Value>,
     by_id: BTreeMap<String, Value>,
     /// Ids in each append request, in order.
     pub(crate) requests: Vec<Vec<String>>,
     /// Bodies of gate requests.
     pub(crate) gates: Vec<Value>,
-    /// Whether it decides questions that come with events; else it has never heard of them.
+    /// Whether it decides gate requests that come with events; otherwise it does not know them.
     pub(crate) decides_along: bool,
-    /// Questions that came with events, of each append request.
+    /// Gate requests that came with events, per append request.
     pub(crate) along: Vec<Vec<Value>>,
     /// Ids that a rule refuses.
     pub(crate) refuses: HashSet<String>,
     /// Starts of each task and phase.
     attempts: BTreeMap<String, u64>,
-    /// The epoch that it names in answers; a request for another one is refused. Else it has never heard of epochs.
+    /// The epoch that it names in answers; a request for another one is refused. `None` if it does not know
+    /// epochs.
     pub(crate) epoch: Option<&'static str>,
     moods: VecDeque<Mood>,
     always: Option<Mood>,
@@ -64,24 +65,24 @@ impl Ledger {
         self.state.lock().unwrap()
     }
 
-    /// From now on.
+    /// Sets the mood from now on.
     pub(crate) fn becomes(&self, mood: Mood) {
         self.state().always = Some(mood);
     }
 
-    /// For the next requests, then as before.
+    /// Sets the moods of the next requests; after them the old one applies.
     pub(crate) fn next(&self, moods: &[Mood]) {
         self.state().moods.extend(moods);
     }
 
-    /// Ids in the order of the log.
+    /// Ids in log order.
     pub(crate) fn ids(&self) -> String {
         let state = self.state();
         let ids: Vec<&str> = state.log.iter().filter_map(|event| event["id"].as_str()).collect();
         ids.join(" ")
     }
 
-    /// Waits until so many append requests came.
+    /// Waits until this many append requests have arrived.
     pub(crate) async fn after_requests(&self, count: usize) {
         while self.state().requests.len() < count {
             self.asked.notified().await;

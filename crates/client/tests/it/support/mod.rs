@@ -89,7 +89,7 @@ impl Server {
     }
 }
 
-/// Serves a script on a socket of its own.
+/// Serves a script on its own socket.
 pub(crate) async fn serve(script: impl Fn(&Seen) -> Response<Bytes> + Send + Sync + 'static) -> Server {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -113,12 +113,12 @@ pub(crate) async fn serve(script: impl Fn(&Seen) -> Response<Bytes> + Send + Syn
     Server { address }
 }
 
-/// An address where nobody listens.
+/// An address that nothing listens on.
 pub(crate) async fn closed_address() -> SocketAddr {
     TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap()
 }
 
-/// A server that takes connections and never answers.
+/// A server that accepts connections and never answers.
 pub(crate) async fn mute() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();

@@ -20,7 +20,7 @@ use super::PATIENCE;
 pub(crate) struct MemoryOutbox {
     state: Mutex<State>,
     version: watch::Sender<u64>,
-    /// So many records fail.
+    /// This many records fail.
     pub(crate) failures: AtomicUsize,
 }
 
@@ -33,14 +33,14 @@ struct State {
 
 #[derive(Default)]
 struct Course {
-    /// Changes before this were begun.
+    /// Changes before this index were begun.
     through: usize,
     disabled: bool,
     /// By key.
     begun: BTreeMap<String, Begun>,
 }
 
-/// A message of the changes from one place up to another.
+/// A message about the changes from one index up to another.
 struct Begun {
     from: usize,
     to: usize,
@@ -58,7 +58,7 @@ impl MemoryOutbox {
         self.state.lock().unwrap().history.clone()
     }
 
-    /// The attempts so far, once it is as wanted.
+    /// The attempts so far, once they are as wanted.
     pub(crate) async fn recorded(&self, wanted: impl Fn(&[DeliveryAttempt]) -> bool) -> Vec<DeliveryAttempt> {
         let mut version = self.version.subscribe();
         let met = tokio::time::timeout(PATIENCE, version.wait_for(|_| wanted(&self.history()))).await;
@@ -66,7 +66,7 @@ impl MemoryOutbox {
         self.history()
     }
 
-    /// Asks for a message again.
+    /// Requests that a message be sent again.
     pub(crate) fn resend(&self, endpoint: &str, change: usize, now: Timestamp) {
         let mut state = self.state.lock().unwrap();
         let course = state.endpoints.get_mut(endpoint).unwrap();

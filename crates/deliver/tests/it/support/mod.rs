@@ -1,4 +1,4 @@
-//! What tests share: a receiver, a clock that is moved, an outbox in memory.
+//! What tests share: a receiver, a clock that a test moves, an outbox in memory.
 
 pub(crate) mod memory;
 pub(crate) mod receiver;
@@ -28,7 +28,7 @@ use tollgate_outbound::tls::Trust;
 /// The secret of every endpoint here.
 pub(crate) const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
-/// Longest time that a test waits for something it expects.
+/// The longest that a test waits for something it expects.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(crate) fn start() -> Timestamp {
@@ -54,7 +54,7 @@ pub(crate) fn change(n: u32) -> AlertNotice {
     }
 }
 
-/// An endpoint; what it is reached by is given apart.
+/// An endpoint; how it is reached is given separately.
 pub(crate) fn endpoint(name: &str, digest: DigestPolicy) -> Endpoint {
     Endpoint { name: name.to_owned(), way: Way::Bus, filter: Filter::default(), digest }
 }
@@ -68,7 +68,7 @@ pub(crate) fn signer() -> Signer {
     Signer::new(vec![Secret::parse(SECRET).unwrap()])
 }
 
-/// A webhook that reaches an address of this machine.
+/// A webhook that reaches an address on this machine.
 pub(crate) fn webhook(address: SocketAddr) -> Webhook {
     let target = Target::parse(&format!("http://{address}/hook"), &permits(address.port())).unwrap();
     webhook_to(target, Trust::System, "127.0.0.1")

@@ -1,4 +1,4 @@
-//! A receiver of webhooks on a free port, that answers as it is told and keeps what it got.
+//! A receiver of webhooks on a free port that answers as instructed and keeps what it received.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -43,9 +43,9 @@ impl Request {
 pub(crate) enum Reply {
     Status(u16),
     With(u16, &'static str),
-    /// These bytes, and the connection ends.
+    /// These bytes, then it closes the connection.
     Raw(&'static str),
-    /// Nothing, and the connection stays.
+    /// No answer, but the connection stays open.
     Never,
     /// An answer whose body does not end.
     Endless,
@@ -54,7 +54,7 @@ pub(crate) enum Reply {
 pub(crate) struct Receiver {
     pub(crate) address: SocketAddr,
     pub(crate) connections: Arc<AtomicUsize>,
-    /// Bytes of endless answers that clients took.
+    /// Bytes of endless answers that clients read.
     pub(crate) taken: Arc<AtomicUsize>,
     requests: watch::Sender<Vec<Request>>,
     task: JoinHandle<()>,
@@ -99,7 +99,7 @@ impl Receiver {
                     match tls {
                         None => serve(stream, &kept, &given, &*answer).await,
                         Some(tls) => {
-                            // A client that does not trust us ends here.
+                            // A client that does not trust this receiver ends here.
                             if let Ok(stream) = tls.accept(stream).await {
                                 serve(stream, &kept, &given, &*answer).await;
                             }
@@ -115,7 +115,7 @@ impl Receiver {
         self.requests.borrow().clone()
     }
 
-    /// The requests so far, once there are so many.
+    /// The requests so far, once there are this many.
     pub(crate) async fn received(&self, count: usize) -> Vec<Request> {
         let mut requests = self.requests.subscribe();
         let found = tokio::time::timeout(PATIENCE, requests.wait_for(|found| found.len() >= count)).await;
@@ -146,7 +146,7 @@ async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
         reply = answer(nth, &request);
         requests.push(request);
     });
-    // What the client does not wait for cannot be written: that is its business.
+    // What the client does not wait for cannot be written, which is the client's choice.
     let _ = write(&mut stream, reply, given).await;
     let _ = stream.shutdown().await;
 }
@@ -189,7 +189,7 @@ async fn write<S: AsyncRead + AsyncWrite + Unpin>(
         }
         Reply::Raw(raw) => text.push_str(raw),
         Reply::Never => {
-            // Until the client goes.
+            // Until the client closes the connection.
             let mut rest = Vec::new();
             stream.read_to_end(&mut rest).await?;
         }

@@ -1,4 +1,4 @@
-//! A clock that stands until a test moves it, and tells the test what it is waited for.
+//! A clock that stands still until a test moves it, and shows the test which times are waited for.
 
 use std::collections::BTreeMap;
 
@@ -24,14 +24,14 @@ impl ManualTimer {
         self.now.send_replace(time);
     }
 
-    /// The earliest time that somebody waits for, once somebody does.
+    /// The earliest time that is waited for, once there is one.
     pub(crate) async fn waited_for(&self) -> Timestamp {
         let mut waits = self.waits.subscribe();
         let waits = waits.wait_for(|(_, waits)| !waits.is_empty()).await.unwrap();
         *waits.1.values().min().unwrap()
     }
 
-    /// Moves to the earliest time that is waited for, once somebody waits.
+    /// Moves to the earliest time that is waited for, once there is one.
     pub(crate) async fn skip(&self) {
         let next = self.waited_for().await;
         self.now.send_if_modified(|now| {
@@ -63,7 +63,7 @@ impl Timer for ManualTimer {
     }
 }
 
-/// One wait; over when it is dropped.
+/// One wait, which ends when it is dropped.
 struct Wait<'a> {
     timer: &'a ManualTimer,
     number: u64,

@@ -1,5 +1,4 @@
-//! Prices with conditions: sizes of context, service tiers, lifetimes of the cache, hours; and fields that
-//! nobody knows.
+//! Prices with conditions: context sizes, service tiers, cache lifetimes, hours; and unknown fields.
 
 use proptest::prelude::*;
 
@@ -195,8 +194,8 @@ fn whatever_is_left_out_or_taken_otherwise_is_named() {
 }
 
 proptest! {
-    /// The more tokens, the more a call costs; where a tier begins nothing becomes cheaper, and an entry's
-    /// service tiers, conditions and sizes never make a price out of nothing.
+    /// More tokens always cost at least as much; nothing becomes cheaper where a tier begins, and an entry's
+    /// service tiers, conditions and sizes never produce a price from nothing.
     #[test]
     fn more_tokens_are_never_cheaper(
         input in 0_u64..2_000_000, cached in 0_u64..500_000, write in 0_u64..50_000, output in 0_u64..50_000, more in 1_u64..300_000,
@@ -221,7 +220,7 @@ proptest! {
         }
     }
 
-    /// A field that nobody knows leaves a price as it is or takes it away; it never makes another one.
+    /// An unknown field leaves a price unchanged or removes it; it never produces a different one.
     #[test]
     fn an_unknown_field_never_changes_a_price(name in "(in|out)put_cost_per_token_[a-z]{1,12}|[a-z]{1,8}_(cost|price|multiplier|discount)") {
         let entry = |more: &str| format!(r#"{{"m": {{"input_cost_per_token": 1e-06, "output_cost_per_token": 2e-06{more}}}}}"#);

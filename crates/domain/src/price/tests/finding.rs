@@ -21,7 +21,7 @@ const PROVIDERS: &str = r#"{
     "house-model": {"input_cost_per_token": 8e-06}
 }"#;
 
-/// `provider model | price of a million tokens of input`; `-` is none.
+/// `provider model | price of a million input tokens`; `-` is none.
 #[test]
 fn a_call_finds_the_entry_of_its_provider_and_of_no_other() {
     let (book, _) = PriceBook::from_litellm(PROVIDERS, "providers").unwrap();

@@ -6,7 +6,7 @@ use std::fmt::Write;
 
 use tollgate_domain::gate::grouped;
 use tollgate_domain::time::Timestamp;
-use tollgate_wire::api::TaskReport;
+use tollgate_wire::api::{ExecutionState, TaskReport};
 
 use super::escape::{escaped, shortened};
 
@@ -60,8 +60,8 @@ pub(super) fn phase_bars(report: &TaskReport) -> Vec<PhaseBar> {
     let mut bars: Vec<PhaseBar> = Vec::new();
     for execution in &report.executions {
         let used = u128::try_from(execution.tokens_used).unwrap_or_default();
-        let started = execution.state != "not_started";
-        let known = execution.usage_events > 0 || execution.state == "running";
+        let started = execution.state != ExecutionState::NotStarted;
+        let known = execution.usage_events > 0 || execution.state == ExecutionState::Running;
         match bars.iter_mut().find(|bar| bar.phase == execution.phase) {
             Some(bar) => {
                 bar.used = bar.used.saturating_add(used);
@@ -182,7 +182,7 @@ pub(super) fn timeline(report: &TaskReport) -> Option<Timeline> {
         let end = end.unwrap_or_else(runs_until).max(start);
         let used = u128::try_from(execution.tokens_used).unwrap_or_default();
         let attempt = if execution.attempt > 1 { format!("/{}", execution.attempt) } else { String::new() };
-        let runs = execution.state == "running";
+        let runs = execution.state == ExecutionState::Running;
         executions.push((start, end, used, format!("{}{attempt}", execution.phase), runs));
     }
     executions.sort();

@@ -10,7 +10,8 @@ use std::fmt::Write;
 use tollgate_domain::breach::Utilization;
 use tollgate_domain::gate::grouped;
 use tollgate_domain::position::in_words;
-use tollgate_wire::api::{ExecutionReport, TaskReport, UtilizationView};
+use tollgate_domain::task::TaskStage;
+use tollgate_wire::api::{BudgetStatus, ExecutionReport, ExecutionState, TaskReport, UtilizationView};
 
 use self::chart::{PhaseBar, WIDTHS, percent, phase_bars, timeline};
 use self::escape::escaped;
@@ -60,7 +61,7 @@ fn write_page(report: &TaskReport, out: &mut String) -> std::fmt::Result {
             "<p class=\"banner\"><strong>Task in progress</strong>: the current phase is {}; numbers are those so far.</p>",
             escaped(phase)
         )?,
-        None if report.stage == "open" => out.push_str(
+        None if report.stage == TaskStage::Open => out.push_str(
             "<p class=\"banner\"><strong>Task in progress</strong>: no phase is active; numbers are those so far.</p>\n",
         ),
         None => {}
@@ -99,21 +100,21 @@ fn write_figures(report: &TaskReport, out: &mut String) -> std::fmt::Result {
         None => format!("{}s (no limit)", seconds(totals.latency_ms.into())),
     };
     let cost = format!("{} USD{}", totals.cost_usd, beside_cost(totals.unpriced_tokens.into()));
-    let words = match totals.breach_status.as_str() {
-        "within" => "WITHIN LIMITS",
-        "warning" => "WARNING",
-        "exceeded" => "EXCEEDED",
-        "unknown" => "UNKNOWN, no usage was reported",
-        _ => "NO LIMITS",
+    let words = match totals.breach_status {
+        BudgetStatus::Within => "WITHIN LIMITS",
+        BudgetStatus::Warning => "WARNING",
+        BudgetStatus::Exceeded => "EXCEEDED",
+        BudgetStatus::Unknown => "UNKNOWN, no usage was reported",
+        BudgetStatus::NoLimits => "NO LIMITS",
     };
-    let status = pill(&totals.breach_status, words);
+    let status = pill(totals.breach_status.as_str(), words);
     out.push_str("<h2>Summary</h2>\n<dl class=\"figures\">\n");
     for (name, figure) in [
         ("Budget Status", status),
         ("Total Tokens", escaped(&tokens)),
         ("Total Latency", escaped(&latency)),
         ("Cost", escaped(&cost)),
-        ("Task", escaped(&report.stage)),
+        ("Task", report.stage.to_string()),
     ] {
         writeln!(out, "<div><dt>{name}</dt><dd>{figure}</dd></div>")?;
     }
@@ -176,10 +177,10 @@ fn write_table(report: &TaskReport, out: &mut String) -> std::fmt::Result {
 
 fn write_execution(execution: &ExecutionReport, out: &mut String) -> std::fmt::Result {
     let none = || NONE.to_owned();
-    let started = execution.state != "not_started";
+    let started = execution.state != ExecutionState::NotStarted;
     let attempt =
         if execution.attempt > 1 { format!(" (attempt {})", execution.attempt) } else { String::new() };
-    let unknown = execution.state == "ended" && execution.usage_events == 0;
+    let unknown = execution.state == ExecutionState::Ended && execution.usage_events == 0;
     let estimated = if execution.tokens_estimated { " (est)" } else { "" };
     let used = u128::try_from(execution.tokens_used).unwrap_or_default();
     let (tokens, share) = match execution.tokens_limit {
@@ -191,12 +192,15 @@ fn write_execution(execution: &ExecutionReport, out: &mut String) -> std::fmt::R
         ),
         _ => (format!("{}{estimated}", signed(execution.tokens_used.into())), none()),
     };
-    let (class, words) = match execution.breach_status.as_str() {
+    let status = execution.breach_status.as_str();
+    let (class, words) = match execution.breach_status {
         _ if !started => ("not_started", "not started"),
-        status @ ("within" | "warning" | "exceeded" | "unknown") => (status, status),
-        status => (status, "no limits"),
+        BudgetStatus::NoLimits => (status, "no limits"),
+        BudgetStatus::Within | BudgetStatus::Warning | BudgetStatus::Exceeded | BudgetStatus::Unknown => {
+            (status, status)
+        }
     };
-    let running = if execution.state == "running" { ", running" } else { "" };
+    let running = if execution.state == ExecutionState::Running { ", running" } else { "" };
     let (phase, status) = (escaped(&execution.phase), pill(class, words));
     write!(out, r#"<tr><th scope="row">{phase}{attempt}</th><td>{status}{running}</td>"#)?;
     let latency = if started { seconds(execution.latency_ms.into()) } else { none() };

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::ops::Range;
 
-use tollgate_domain::gate::grouped;
+use tollgate_domain::gate::{Verdict, grouped};
 use tollgate_wire::api::{
     Calculation, ClassComparison, Comparison, DecisionView, ExplanationView, OverrideView, PhaseLimitView,
     TaskReport,
@@ -128,15 +128,14 @@ fn decisions(report: &TaskReport, out: &mut String) -> std::fmt::Result {
 
 fn of_decision(decision: &DecisionView) -> String {
     let DecisionView { at, advance_to, verdict, ruled, sequence, .. } = decision;
-    let class = match verdict.as_str() {
-        "block" => "exceeded",
-        "warn" => "warning",
-        _ => "within",
+    let class = match verdict {
+        Verdict::Block => "exceeded",
+        Verdict::Warn => "warning",
+        Verdict::Allow => "within",
     };
-    let softened =
-        if ruled == verdict { String::new() } else { format!(" (the rules say {})", escaped(ruled)) };
+    let softened = if ruled == verdict { String::new() } else { format!(" (the rules say {})", ruled) };
     let stale = if decision.stale { ", from a view that was behind" } else { "" };
-    let (at, advance, verdict) = (escaped(at), escaped(advance_to), pill(class, verdict));
+    let (at, advance, verdict) = (escaped(at), escaped(advance_to), pill(class, verdict.as_str()));
     let mut item = format!(
         "{at} → {advance}: {verdict}{softened}{stale} <span class=\"soft\">(record {sequence})</span>"
     );
@@ -164,7 +163,7 @@ fn of_override(granted: &OverrideView) -> String {
 
 fn similar(class: &ClassComparison, out: &mut String) -> std::fmt::Result {
     out.push_str("<h2>Similar Tasks</h2>\n");
-    let (complexity, importance) = (escaped(&class.complexity), escaped(&class.importance));
+    let (complexity, importance) = (class.complexity, class.importance);
     let Comparison { tokens_used, tasks, average_tokens, percent } = &class.whole;
     let (Some(average), Some(percent)) = (average_tokens, percent) else {
         return writeln!(

@@ -90,13 +90,10 @@ fn no_name_becomes_a_part_of_the_page() {
     report.title = Some(hostile.to_owned());
     for execution in &mut report.executions {
         execution.phase = hostile.to_owned();
-        execution.breach_status = hostile.to_owned();
     }
     report.as_of = hostile.to_owned();
     report.blocked_before = Some(hostile.to_owned());
     report.current_phase = Some(hostile.to_owned());
-    report.stage = hostile.to_owned();
-    report.totals.breach_status = hostile.to_owned();
     report.totals.cost_usd = hostile.to_owned();
     report.config_hash = Some(hostile.to_owned());
     let texts = [
@@ -109,8 +106,8 @@ fn no_name_becomes_a_part_of_the_page() {
     ];
     texts.into_iter().for_each(|texts| texts.push(hostile.to_owned()));
     for decision in &mut report.decisions {
-        (decision.at, decision.verdict) = (hostile.to_owned(), hostile.to_owned());
-        (decision.advance_to, decision.ruled) = (hostile.to_owned(), format!("{hostile}!"));
+        decision.at = hostile.to_owned();
+        decision.advance_to = hostile.to_owned();
         decision.requirements.push(hostile.to_owned());
         decision.reasons.iter_mut().for_each(|reason| reason.message = hostile.to_owned());
     }

@@ -1,4 +1,5 @@
-//! The lives of an outbox: a log, its view, receivers that keep what they are sent, and a clock that is moved.
+//! The lives of an outbox: a log, its view, receivers that keep what they are sent, and a clock that the test
+//! moves.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -40,7 +41,7 @@ pub(super) fn start() -> Timestamp {
     "2026-11-21T10:00:00Z".parse().unwrap()
 }
 
-/// A clock that stands until a test moves it.
+/// A clock that stands still until a test moves it.
 struct TestTimer(watch::Sender<Timestamp>);
 
 impl Clock for TestTimer {
@@ -61,7 +62,7 @@ impl Timer for TestTimer {
     }
 }
 
-/// Keeps what it is sent, and answers what it is told to.
+/// Keeps what it is sent, and answers as instructed.
 #[derive(Default)]
 pub(super) struct Receiver {
     sent: watch::Sender<Vec<Message>>,
@@ -69,12 +70,12 @@ pub(super) struct Receiver {
 }
 
 impl Receiver {
-    /// These answers come next, the first one first; then all is taken.
+    /// These answers come next, in this order; after that everything is accepted.
     pub(super) fn answers(&self, answers: &[Answer]) {
         self.answers.lock().unwrap().extend(answers.iter().rev().cloned());
     }
 
-    /// What it got, once it is so much.
+    /// What it received, once there is this much.
     pub(super) async fn got(&self, count: usize) -> Vec<Message> {
         let mut sent = self.sent.subscribe();
         let found = tokio::time::timeout(PATIENCE, sent.wait_for(|sent| sent.len() >= count)).await;
@@ -84,7 +85,7 @@ impl Receiver {
         }
     }
 
-    /// What it got, in words.
+    /// What it received, in words.
     pub(super) fn words(&self) -> Vec<String> {
         self.sent.borrow().iter().map(word).collect()
     }
@@ -106,7 +107,7 @@ fn word(message: &Message) -> String {
     }
 }
 
-/// An outbox whose marks do not reach the log while it is cut off.
+/// An outbox whose attempts do not reach the log while it is cut off.
 struct CutOff(LogOutbox, bool);
 
 impl Outbox for CutOff {
@@ -148,7 +149,7 @@ impl Life {
         Self::begin_cut_off(log, dir, to, false).await
     }
 
-    /// A life whose marks may not reach the log.
+    /// A life whose attempts may not reach the log.
     pub(super) async fn begin_cut_off(
         log: &Arc<dyn EventLog>,
         dir: &Path,
@@ -170,7 +171,7 @@ impl Life {
         self.timer.0.send_modify(|now| *now = now.plus_millis(seconds * 1000));
     }
 
-    /// Deliveries to an endpoint that are recorded, once they are as wanted.
+    /// Deliveries to an endpoint as recorded, once they are as wanted.
     pub(super) async fn recorded(
         &self,
         endpoint: &str,
@@ -193,7 +194,7 @@ impl Life {
         found.await.unwrap()
     }
 
-    /// Waits until an endpoint is known: what is raised from now on is told.
+    /// Waits until an endpoint is known: alerts raised from now on are sent.
     pub(super) async fn known(&self, endpoint: &str) {
         self.recorded(endpoint, |deliveries| !deliveries.is_empty()).await;
     }
@@ -204,7 +205,7 @@ impl Life {
         self.alerts.stop().await;
     }
 
-    /// Nothing is ended, nothing committed.
+    /// Neither ends nor commits anything.
     pub(super) async fn kill(self) {
         self.task.abort();
         assert!(self.task.await.unwrap_err().is_cancelled());
@@ -235,7 +236,7 @@ pub(super) fn event(task: &str, id: &str, body: &EventBody) -> NewEvent {
     }
 }
 
-/// What raises an alert about a task.
+/// An event that raises an alert about a task.
 pub(super) fn raised(task: &str) -> NewEvent {
     let observed = watching::conflict(task, "agent", "e1", 7, start());
     event(task, "raise", &EventBody::Alert(AlertEvent::ConditionObserved(Box::new(observed))))

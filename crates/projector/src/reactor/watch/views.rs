@@ -1,4 +1,4 @@
-//! How far the views are, and what they cannot read.
+//! How far behind the views are, and what they cannot read.
 
 use std::collections::BTreeMap;
 
@@ -16,11 +16,12 @@ use tollgate_wire::api::ViewHealth;
 use super::{Watch, WatchError};
 use crate::view::FOREIGN;
 
-/// How many records before a foreign message are looked at for one that has a time.
+/// How many records before a foreign message are searched for one with a time.
 const LOOKED_BACK: usize = 100;
 
 impl Watch {
-    /// Looks at how far the views are, and at what they cannot read; how much was written.
+    /// Examines how far behind the views are, and what they cannot read; returns the number of observations
+    /// written.
     pub(super) async fn look_at_views(&mut self) -> Result<usize, WatchError> {
         let (now, config) = (self.clock.now(), (self.config)());
         let tail = self.log.tail().await?;
@@ -42,7 +43,7 @@ impl Watch {
         (self.late, self.looked) = (late, Some((tail, now)));
         let begun: Vec<_> =
             found.values().filter(|seen| !self.of_views.contains_key(&seen.condition)).cloned().collect();
-        // Of a part that does not answer nothing is known: what was true of it stays.
+        // Nothing is known about a part that does not answer: what held for it stays.
         let silent = health.iter().any(|part| part.as_of.is_empty());
         let ended: Vec<_> = self
             .of_views
@@ -63,8 +64,8 @@ impl Watch {
         Ok(all.len())
     }
 
-    /// The partitions of a view that lack a record which is too old, with that record. One that was late
-    /// stays so until it is caught up, or nearly.
+    /// The partitions of a view that lack a record older than allowed, with that record. A view that was late
+    /// stays late until it has caught up, or nearly.
     async fn lags(
         &self,
         part: &ViewHealth,
@@ -82,7 +83,7 @@ impl Watch {
             }
             let only = Partitions::only(partition);
             let mut reader = self.log.read_unchained(only, as_of.get(partition)).await?;
-            // It may have caught up meanwhile.
+            // It may have caught up in the meantime.
             let Some(first) = reader.try_next().await?.into_iter().next() else { continue };
             let seen = lag(&part.view, partition, first.record.recorded_at(), true, config);
             let half = i64::try_from(config.lag_after_ms.div_euclid(2)).unwrap_or(i64::MAX);
@@ -94,9 +95,9 @@ impl Watch {
         Ok(found)
     }
 
-    /// Whether a view has everything that was there at the last look, and that was too short ago for what
-    /// came since to be late: then nothing has to be read. A view that folds in groups lacks a moment's
-    /// records at most looks.
+    /// Whether a view has everything that was there at the last look, and that look was too recent for
+    /// anything since then to be late: in that case nothing has to be read. A view that folds in groups lacks
+    /// the latest records at most looks.
     fn lacks_only_new(
         &self,
         partition: PartitionId,
@@ -110,7 +111,7 @@ impl Watch {
         })
     }
 
-    /// The partitions of a view in which a record cannot be read.
+    /// The partitions of a view that have an unreadable record.
     async fn unreadable(&self, part: &ViewHealth) -> Result<Vec<ConditionObserved>, WatchError> {
         let mut first: BTreeMap<PartitionId, Sequence> = BTreeMap::new();
         let (passed, waiting): (Vec<_>, Vec<_>) =
@@ -122,11 +123,11 @@ impl Watch {
         }
         let mut found = Vec::new();
         for (partition, sequence) in first {
-            // A record whose frame cannot be read stops the view; this one can.
+            // An unreadable frame stops the view; this one can be read.
             let Some(record) = self.log.record_at(sequence).await? else { continue };
             found.push(unreadable(&part.view, partition, sequence.0, record.recorded_at(), true));
         }
-        // Every view passes them: one of them says so.
+        // Every view passes over them; only one of them reports it.
         for task in passed.into_iter().filter(|_| part.view == Status::NAME) {
             let sequence = Sequence(task.sequence);
             let Some(record) = self.log.record_at(sequence).await? else { continue };
@@ -136,7 +137,7 @@ impl Watch {
         Ok(found)
     }
 
-    /// When the last record before this one was appended; where there is none, when the log was made.
+    /// When the last record before this one was appended; if there is none, when the log was created.
     async fn time_before(&self, sequence: Sequence) -> Result<Timestamp, WatchError> {
         for before in (1..sequence.0).rev().take(LOOKED_BACK) {
             if let Some(record) = self.log.record_at(Sequence(before)).await?

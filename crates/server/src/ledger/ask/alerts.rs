@@ -1,21 +1,23 @@
-//! Questions about alerts, and waiting for their changes.
+//! Queries for alerts, and waiting for their changes.
 
 use std::time::Duration;
 
 use tollgate_clock::Stopwatch;
 use tollgate_domain::alert::{AlertRule, Severity};
 use tollgate_domain::position::Position;
-use tollgate_projector::queries::{AlertPage, AlertState, ChangePage, ChangesAfter, ListAlerts, OneAlert};
+use tollgate_projector::queries::{
+    AlertPage, AlertStateFilter, ChangePage, ChangesAfter, ListAlerts, OneAlert,
+};
 use tollgate_projector::{Source, Wait};
 use tollgate_wire::api::{AlertChanges, AlertList, AlertView};
 
 use super::{Questions, Read};
 use crate::problem::{ALERT_UNKNOWN, Answer, of_query, of_read};
 
-/// Changes of one answer, about: those of one record stay together.
+/// Approximate number of changes per answer: those of one record stay together.
 const PAGE: usize = 500;
 
-/// Which alerts are asked for.
+/// Which alerts to return.
 #[derive(Clone, Debug, Default)]
 pub struct AlertQuery {
     /// Only of this tenant.
@@ -27,13 +29,13 @@ pub struct AlertQuery {
     /// Only of this severity or above.
     pub severity: Option<Severity>,
     /// Only in this state.
-    pub state: AlertState,
-    /// How many to return at most.
+    pub state: AlertStateFilter,
+    /// Maximum number of alerts to return.
     pub limit: usize,
 }
 
 impl Questions {
-    /// Alerts, the latest first.
+    /// Alerts, latest first.
     ///
     /// # Errors
     ///
@@ -56,7 +58,7 @@ impl Questions {
         Ok(AlertList { alerts: page.alerts, more: page.more, as_of: as_of.to_string() })
     }
 
-    /// One alert, and up to where that is true.
+    /// One alert, and the position up to which that is true.
     ///
     /// # Errors
     ///
@@ -77,7 +79,7 @@ impl Questions {
         })
     }
 
-    /// What happened to alerts after a record, in the order of the log. Where nothing did, waits for something.
+    /// What happened to alerts after a record, in log order. If nothing did, waits for a change.
     ///
     /// # Errors
     ///
@@ -96,8 +98,8 @@ impl Questions {
 
     async fn changes_now(&self, after: u64) -> Answer<(AlertChanges, Position)> {
         self.metrics.changes_read();
-        // What all parts contain is complete: a change of a part that is ahead may have others before it that
-        // are still to come.
+        // Up to here every part is complete: a change from a part that is further ahead may be preceded by
+        // others that are still to come.
         let complete = match &*self.alerts {
             Source::Local(_) => None,
             Source::Remote(_) => Some(self.log.tail().await.map_err(|error| of_read(&error))?),

@@ -1,7 +1,8 @@
-//! Tasks as this process decided about them last: what the next decision depends on, without a question to anybody.
+//! Tasks as this process last decided about them: what the next decision depends on, without querying anyone.
 //!
-//! It may be old: others decide too. Whoever decides from it appends under the sequence of the last decision
-//! that it contains, so that an old one loses; and refuses nothing before the view was asked.
+//! It may be out of date: other processes decide too. So a decision based on it is appended under the
+//! sequence of the last decision it contains, which makes an outdated one lose; and nothing is refused before
+//! the view has been asked.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -14,7 +15,7 @@ use tollgate_domain::time::Timestamp;
 use tollgate_projection::alerts::out_of_step::Phases;
 use tollgate_projector::queries::{DecidedTask, DecisionBasis};
 
-/// Tasks of one generation. Two are kept.
+/// Tasks of one generation. Two generations are kept.
 const GENERATION: usize = 2048;
 
 /// A task as of its last decision.
@@ -22,24 +23,26 @@ const GENERATION: usize = 2048;
 pub(in crate::ledger) struct Decidable {
     /// The fold of its decisions.
     pub(in crate::ledger) state: TaskState,
-    /// The record of the last one; zero: none yet.
+    /// The record of the last one; zero: there is none yet.
     pub(in crate::ledger) last: Sequence,
     /// When the active execution started.
     pub(in crate::ledger) started_at: Option<Timestamp>,
-    /// Where its phases stand, as the view says. Of no meaning in memory: only what is refused needs it.
+    /// The state of its phases, according to the view. Meaningless in memory: only a refusal needs it.
     pub(in crate::ledger) phases: Phases,
-    /// Before what the gate blocks it, as the view says. In memory it is what the gate of this process
-    /// answered last, which is enough to warn, and not enough to refuse: the gate's answers are no decisions
-    /// about the task, and others give them too.
+    /// Which advance the gate blocks it from, according to the view. In memory it is what this process's gate
+    /// last answered, which is enough to warn but not to refuse: the gate's answers are not decisions about
+    /// the task, and other gates give them too.
     pub(in crate::ledger) blocked: Option<Advance>,
-    /// Tokens and milliseconds of it, as the view says. Of no meaning in memory: only an opening needs them.
+    /// Tokens and milliseconds it has used, according to the view. Meaningless in memory: only an opening
+    /// needs them.
     pub(in crate::ledger) used: (u128, u128),
-    /// Where this process has seen the task begin: no record up to here has an event of it, and each decision
-    /// about it since was appended by this process. `None`: it began before, or others decided about it too.
+    /// Where this process saw the task begin: no record up to here has an event of it, and every decision
+    /// about it since then was appended by this process. `None`: it began earlier, or others have decided
+    /// about it too.
     pub(in crate::ledger) begun_after: Option<Sequence>,
 }
 
-/// The tasks that this process decided about lately.
+/// The tasks that this process has recently decided about.
 #[derive(Default)]
 pub(in crate::ledger) struct KnownTasks {
     tasks: Mutex<Generations>,
@@ -52,7 +55,7 @@ struct Generations {
 }
 
 impl KnownTasks {
-    /// The task as it was after the last decision that was noted here.
+    /// The task as it was after the last decision noted here.
     pub(in crate::ledger) fn get(&self, tenant: &TenantId, task: &TaskId) -> Option<Decidable> {
         let name = (tenant.clone(), task.clone());
         let mut tasks = self.tasks();
@@ -64,7 +67,7 @@ impl KnownTasks {
         Some(known)
     }
 
-    /// Notes the task after a decision that is in the log. One that came later stays.
+    /// Notes the task after a decision that is in the log. A later decision stays.
     pub(in crate::ledger) fn note(&self, tenant: &TenantId, task: &TaskId, decided: Decidable) {
         let name = (tenant.clone(), task.clone());
         let mut tasks = self.tasks();
@@ -76,7 +79,7 @@ impl KnownTasks {
         tasks.put(name, decided);
     }
 
-    /// Notes what the gate of this process answered last about a task that is known here: before what it blocks it.
+    /// Notes what this process's gate last answered about a task known here: which advance it blocks.
     pub(in crate::ledger) fn gated(&self, tenant: &TenantId, task: &TaskId, blocked: Option<Advance>) {
         let name = (tenant.clone(), task.clone());
         let mut tasks = self.tasks();
@@ -86,7 +89,7 @@ impl KnownTasks {
         }
     }
 
-    /// Forgets the task, unless a decision after this one was noted.
+    /// Forgets the task, unless a later decision has been noted.
     pub(in crate::ledger) fn forget(&self, tenant: &TenantId, task: &TaskId, through: Sequence) {
         let name = (tenant.clone(), task.clone());
         let mut tasks = self.tasks();
@@ -98,12 +101,13 @@ impl KnownTasks {
         }
     }
 
-    /// Some event of the task cannot be read: nobody decides about it before that is repaired.
+    /// Some event of the task cannot be read: nothing is decided about it until that is repaired.
     pub(in crate::ledger) fn degraded(&self, tenant: &TenantId, task: &TaskId) {
         self.forget(tenant, task, Sequence(u64::MAX));
     }
 
-    /// Compares with what the view says of a task. What it knows better is noted: the next decision needs no question.
+    /// Compares with what the view says about a task. Where the view knows better, that is noted: the next
+    /// decision then needs no query.
     pub(in crate::ledger) fn compare(&self, tenant: &TenantId, task: &TaskId, found: &DecisionBasis) {
         let Some(decided) = &found.task else { return };
         if found.degraded {
@@ -142,7 +146,8 @@ impl Decidable {
         Self { state, last: last_decision, started_at, phases, blocked, used, begun_after: None }
     }
 
-    /// Whether the view has the same state, but for what the gate said: that is a fact, which comes without a decision.
+    /// Whether the view has the same state, apart from the gate's answers: those are facts, which arrive
+    /// without a decision.
     fn says_the_same(&self, decided: &DecidedTask) -> bool {
         TaskState { judged: decided.state.judged, ..self.state.clone() } == decided.state
     }

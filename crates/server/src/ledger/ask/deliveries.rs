@@ -1,28 +1,29 @@
-//! What was delivered of alerts, and asking to deliver again.
+//! What was delivered about alerts, and requesting another delivery.
 
+use tollgate_domain::event::DeliveryOutcome;
 use tollgate_projection::alerts::{Attempt, Delivery};
 use tollgate_projector::Wait;
 use tollgate_projector::queries::{DeliveryPage, ListDeliveries};
-use tollgate_wire::api::{AttemptView, DeliveryList, DeliveryView};
+use tollgate_wire::api::{AttemptView, DeliveryList, DeliveryState, DeliveryView};
 
 use super::{Questions, Read};
 use crate::problem::{Answer, of_query};
 
-/// Which deliveries are asked for.
+/// Which deliveries to return.
 #[derive(Clone, Debug, Default)]
 pub struct DeliveryQuery {
     /// Only of this alert.
     pub alert: Option<String>,
     /// Only to this endpoint.
     pub endpoint: Option<String>,
-    /// Those that are settled too.
+    /// Settled ones too.
     pub all: bool,
-    /// How many to return at most.
+    /// Maximum number of deliveries to return.
     pub limit: usize,
 }
 
 impl Questions {
-    /// What was done to tell endpoints of changes, the latest first.
+    /// The attempts to notify endpoints of changes, latest first.
     ///
     /// # Errors
     ///
@@ -41,16 +42,19 @@ impl Questions {
 }
 
 fn delivery_view(delivery: Delivery) -> DeliveryView {
-    let state = match delivery.next_attempt_at {
-        Some(_) => "pending",
-        None => delivery.outcome.as_str(),
+    let state = match (delivery.next_attempt_at, delivery.outcome) {
+        (Some(_), _) | (None, DeliveryOutcome::Failed) => DeliveryState::Pending,
+        (None, DeliveryOutcome::Delivered) => DeliveryState::Delivered,
+        (None, DeliveryOutcome::GaveUp) => DeliveryState::GaveUp,
+        (None, DeliveryOutcome::Disabled) => DeliveryState::Disabled,
+        (None, DeliveryOutcome::Skipped) => DeliveryState::Skipped,
     };
     DeliveryView {
         endpoint: delivery.endpoint,
         alert: delivery.alert,
         tenant: delivery.tenant,
-        change: delivery.change.as_str().to_owned(),
-        state: state.to_owned(),
+        change: delivery.change,
+        state,
         attempts: delivery.attempts,
         next_attempt_at: delivery.next_attempt_at.map(|at| at.to_string()),
         delivered_at: delivery.delivered_at.map(|at| at.to_string()),
@@ -62,7 +66,7 @@ fn attempt_view(attempt: Attempt) -> AttemptView {
     AttemptView {
         attempt: attempt.number,
         at: attempt.at.to_string(),
-        outcome: attempt.outcome.as_str().to_owned(),
+        outcome: attempt.outcome,
         status_code: attempt.status_code,
         error: attempt.error,
     }

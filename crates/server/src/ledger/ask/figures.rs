@@ -1,4 +1,4 @@
-//! Questions about many tasks: the target figures of a healthy set-up.
+//! Queries over many tasks: the target figures of a healthy setup.
 
 use std::time::Duration;
 
@@ -13,12 +13,12 @@ use tollgate_wire::api::{BreakerState, BudgetHealth, SavingsReport};
 use super::{Questions, Read};
 use crate::problem::{Answer, of_query};
 
-/// How long a gate waits for the state of the breaker, once for a process: a view that does not answer keeps
-/// no gate from blocking.
+/// How long a gate waits for the breaker's state, once per process: a view that does not answer must not keep
+/// the gate from blocking.
 const FIRST_WAIT: Duration = Duration::from_millis(500);
 
 impl Questions {
-    /// How the budgets do: of the tasks that were opened in the latest weeks, of one tenant where one is named.
+    /// How well the budgets fit: for the tasks opened in the latest weeks, of one tenant if one is named.
     ///
     /// # Errors
     ///
@@ -32,7 +32,7 @@ impl Questions {
         Ok(health)
     }
 
-    /// What the stop-loss did for the money: of all tasks, of one tenant where one is named.
+    /// What the stop-loss did for the money: for all tasks, or one tenant's if one is named.
     ///
     /// # Errors
     ///
@@ -55,7 +55,7 @@ impl Questions {
         .await
     }
 
-    /// `own`: the ledger itself asks.
+    /// `own`: the ledger itself is asking.
     pub(in crate::ledger) async fn overview(
         &self,
         tenant: Option<&str>,
@@ -80,7 +80,7 @@ impl Questions {
         .await
     }
 
-    /// The breaker's state, and what it follows from.
+    /// The breaker's state, and what it is based on.
     ///
     /// # Errors
     ///
@@ -100,7 +100,7 @@ impl Questions {
         })
     }
 
-    /// The same as of the log's end.
+    /// The same, as of the log's end.
     pub(in crate::ledger) async fn governing_now(&self, read: &Read) -> Answer<Governing> {
         let partition = PartitionId::of(LEDGER_TENANT, LEDGER_TENANT);
         let at_least = self.wanted(read).await?.map(|position| position.only(partition));
@@ -116,8 +116,8 @@ impl Questions {
         Ok(answered.answer)
     }
 
-    /// Whether the breaker keeps the gate from blocking, as far as this process knows. Reactors tell it; the
-    /// first gate asks.
+    /// Whether the breaker keeps the gate from blocking, as far as this process knows. Reactors update it;
+    /// the first gate queries it.
     pub(in crate::ledger) async fn breaker_is_open(&self) -> bool {
         self.breaker
             .asked

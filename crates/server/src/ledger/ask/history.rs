@@ -13,10 +13,10 @@ use tollgate_wire::{DecodedEvent, Place, decode_stored};
 use super::Questions;
 use crate::problem::{Answer, INTERNAL, of_query, of_read};
 
-/// How long the id index of a projector is waited for.
+/// How long to wait for a projector's id index.
 const FIND_WAIT: Duration = Duration::from_secs(5);
 
-/// Which part of the log is asked for.
+/// Which part of the log to return.
 #[derive(Clone, Debug, Default)]
 pub struct LogQuery {
     /// Records after this one.
@@ -25,20 +25,20 @@ pub struct LogQuery {
     pub task: Option<String>,
     /// Only events of this tenant.
     pub tenant: Option<String>,
-    /// Events at most; a record is never split, so there may be a few more.
+    /// Maximum number of events; a record is never split, so there may be a few more.
     pub limit: usize,
     /// How long to wait for something new at the end of the log.
     pub wait: Duration,
 }
 
 impl Questions {
-    /// What the log has under these names, which are all of one task. Where the log itself knows them for a
-    /// window only, the projector of the task's partition is asked, whose id index knows them for life.
+    /// What the log has under these names, all of one task. If the log itself only knows them within a
+    /// window, the projector of the task's partition is asked: its id index knows them for life.
     pub(in crate::ledger) async fn find(&self, names: Vec<EventName>) -> Answer<Vec<Option<Found>>> {
         self.find_within(names, FIND_WAIT).await
     }
 
-    /// As [`Self::find`], with a projector that is waited for no longer than this.
+    /// Like [`Self::find`], but waits for the projector no longer than this.
     pub(in crate::ledger) async fn find_within(
         &self,
         names: Vec<EventName>,
@@ -78,7 +78,7 @@ impl Questions {
     pub async fn find_events(&self, names: Vec<EventName>) -> Answer<Vec<Option<serde_json::Value>>> {
         let found = self.find(names.clone()).await?;
         let mut events = Vec::with_capacity(names.len());
-        // Neighbours are often of one record.
+        // Neighbours often belong to one record.
         let mut latest: Option<(Sequence, Record)> = None;
         for (name, found) in names.iter().zip(found) {
             let Some(found) = found else {
@@ -106,7 +106,7 @@ impl Questions {
         Ok(events)
     }
 
-    /// The event of this name, which this record has.
+    /// The event of this name in this record.
     pub(in crate::ledger) async fn event_at(
         &self,
         name: &EventName,
@@ -140,7 +140,7 @@ impl Questions {
             let mut records = reader.try_next().await.map_err(failed)?;
             if records.is_empty() && page.events.is_empty() && !waited {
                 waited = true;
-                // Nothing within the time: an empty page.
+                // Nothing arrived in time: an empty page.
                 if let Some(more) = self.wait_up_to(query.wait, reader.next()).await {
                     records = more.map_err(failed)?;
                 }
@@ -191,7 +191,7 @@ fn add_events(page: &mut LogPage, stored: &StoredRecord, query: &LogQuery) {
         };
         page.events.push(match decode_stored(event.payload) {
             Ok(decoded) => decoded.to_json(&place),
-            // Shown with what is known of it, never left out.
+            // It is shown with what is known about it, never left out.
             Err(error) => serde_json::json!({
                 "sequence": stored.sequence.0,
                 "tenant": record.tenant(),

@@ -1,4 +1,4 @@
-//! Questions to a ledger. Nothing is appended here.
+//! Queries to a ledger. Nothing is appended here.
 
 mod alerts;
 mod decided;
@@ -41,10 +41,10 @@ use super::{Shared, ViewSources};
 use crate::metrics::Metrics;
 use crate::problem::{Answer, of_busy};
 
-/// How long whoever decides waits for the view to see what was decided before.
+/// How long a decision waits for the view to see what was decided before.
 pub(in crate::ledger) const VIEW_WAIT: Duration = Duration::from_secs(5);
 
-/// What can be asked of a ledger.
+/// The queries that a ledger answers.
 pub struct Questions {
     log: Arc<dyn EventLog>,
     status: Arc<Source<Status>>,
@@ -56,9 +56,9 @@ pub struct Questions {
     readers: ReadPool,
     breaker: Arc<Breaker>,
     known: Arc<KnownTasks>,
-    /// Where the key of pseudonyms is; `None`: nowhere, nothing can be redacted.
+    /// Where the pseudonym key is; `None`: there is none, so nothing can be redacted.
     redaction_key: Option<PathBuf>,
-    /// Whether questions that wait for something new are to be answered now.
+    /// Whether queries that wait for something new must be answered now.
     closing: watch::Sender<bool>,
 }
 
@@ -93,19 +93,19 @@ impl Questions {
         self.settings.get()
     }
 
-    /// What the present is.
+    /// The source of the current time.
     #[must_use]
     pub fn now(&self) -> Timestamp {
         self.clock.now()
     }
 
-    /// Where answers over many rows are made.
+    /// Where answers over many rows are computed.
     #[must_use]
     pub const fn readers(&self) -> &ReadPool {
         &self.readers
     }
 
-    /// Waits until something is ready, or the time is over, or the ledger closes; `None`: it is not.
+    /// Waits until something is ready, or time is up, or the ledger is closing; `None`: it is not ready.
     pub(crate) async fn wait_up_to<T>(&self, up_to: Duration, ready: impl Future<Output = T>) -> Option<T> {
         let mut closing = self.closing.subscribe();
         tokio::select! {
@@ -115,12 +115,13 @@ impl Questions {
         }
     }
 
-    /// Whether the ledger closes.
+    /// Whether the ledger is closing.
     pub(crate) fn is_closing(&self) -> bool {
         *self.closing.borrow()
     }
 
-    /// Adds up and writes what was read for a reader: not on the threads that serve appends and gates, it may be much.
+    /// Adds up and serializes what was read for a reader: not on the threads that serve appends and gates,
+    /// because it may be a lot.
     pub(crate) async fn make<T: Send + 'static>(
         &self,
         make: impl FnOnce() -> T + Send + 'static,

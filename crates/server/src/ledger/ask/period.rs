@@ -1,4 +1,4 @@
-//! Of which time a report is asked for, in which zone and by which periods.
+//! Which time a report covers, in which zone and by which periods.
 
 use tollgate_domain::time::Timestamp;
 use tollgate_domain::zone::{Grain, Zone};
@@ -6,20 +6,20 @@ use tollgate_projection::reports::{Span, is_between_quarters};
 
 use crate::problem::{Answer, INVALID};
 
-/// What is asked for, as texts. What is not said is a day, the config's zone, and all time.
+/// What is asked for, as strings. The defaults are days, the config's time zone, and all time.
 #[derive(Clone, Debug, Default)]
 pub struct PeriodQuery {
     /// `hour`, `day`, `week` or `month`.
     pub by: Option<String>,
     /// The name of a time zone.
     pub time_zone: Option<String>,
-    /// A time, or a day of the zone: from there on.
+    /// A time, or a day of the zone: from its start.
     pub since: Option<String>,
-    /// A time, or a day of the zone: before that.
+    /// A time, or a day of the zone: up to its start.
     pub until: Option<String>,
 }
 
-/// The same, checked.
+/// The same, validated.
 #[derive(Clone, Debug)]
 pub(in crate::ledger) struct Periods {
     pub(in crate::ledger) by: Grain,
@@ -48,7 +48,8 @@ impl PeriodQuery {
         if let (Some(since), Some(until)) = (since, until)
             && (since > until || (since == until && self.since >= self.until))
         {
-            // A day that a zone left out has no time: from it to the next one is nothing, and no mistake.
+            // A day that a zone skipped has no time: from it to the next one there is nothing, which is not
+            // an error.
             let rule = format!("must be later than `since`, which is {since}");
             return Err(INVALID.of_field("until", self.until.as_deref().unwrap_or_default(), &rule));
         }
@@ -63,7 +64,7 @@ impl Periods {
     }
 }
 
-/// A time at which a quarter of an hour begins, or the beginning of a day in the zone.
+/// A time at which a quarter of an hour begins, or the start of a day in the zone.
 fn moment(field: &str, text: &str, zone: &Zone) -> Answer<Timestamp> {
     let day =
         || format!("{text}T00:00:00Z").parse::<Timestamp>().ok().and_then(|utc| zone.start_of(utc.day()));
@@ -86,7 +87,7 @@ fn moment(field: &str, text: &str, zone: &Zone) -> Answer<Timestamp> {
 mod tests {
     use super::*;
 
-    /// One line per case: `by | zone | since | until | what it is, or the problem`; `-`: not said.
+    /// One line per case: `by | zone | since | until | the result, or the problem`; `-`: not given.
     #[test]
     fn what_is_asked_for_is_checked_whole() {
         for line in "

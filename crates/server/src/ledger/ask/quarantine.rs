@@ -1,4 +1,4 @@
-//! The quarantine of the inbox: what waits there, and what was done about it.
+//! The inbox's quarantine: what is waiting there, and what was done about it.
 
 use tollgate_projection::alerts::Quarantined;
 use tollgate_projector::Wait;
@@ -9,7 +9,7 @@ use super::{Questions, Read};
 use crate::problem::{Answer, QUARANTINE_UNKNOWN, of_query};
 
 impl Questions {
-    /// Messages that the inbox refused, the latest first: those that wait, or all.
+    /// Messages that the inbox refused, latest first: the waiting ones, or all.
     ///
     /// # Errors
     ///

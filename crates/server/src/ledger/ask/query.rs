@@ -1,4 +1,4 @@
-//! Questions to the views. Each answer says up to where it is true; a view that is behind gives none.
+//! Queries to the views. Each answer says up to where it is true; a view that is behind gives none.
 
 use std::time::Duration;
 
@@ -21,16 +21,16 @@ use tollgate_wire::api::{LimitsResponse, TaskList, TaskReport, TaskStatus};
 use super::Questions;
 use crate::problem::{Answer, INVALID, TASK_UNKNOWN, of_query, of_read};
 
-/// How long a report waits at most for what similar tasks used, where it is to see a position: a report
-/// without them beats a late one.
+/// How long a report that has to see a position waits at most for what similar tasks used: a report without
+/// that is better than a late one.
 const SIMILAR_WITHIN: Duration = Duration::from_secs(2);
 
-/// What a question has to see, and for how long it waits for that.
+/// What a query has to see, and how long to wait for that.
 #[derive(Clone, Debug)]
 pub struct Read {
-    /// A position, or `tail`: the log's end as of the question.
+    /// A position, or `tail`: the log's end at the time of the query.
     pub at_least: Option<String>,
-    /// For how long at most.
+    /// How long to wait at most.
     pub wait: Duration,
 }
 
@@ -40,29 +40,29 @@ impl Default for Read {
     }
 }
 
-/// Which tasks are asked for.
+/// Which tasks to return.
 #[derive(Clone, Debug, Default)]
 pub struct ListQuery {
     /// Owner of the tasks.
     pub tenant: String,
-    /// Tasks behind this one.
+    /// Only tasks after this one.
     pub after: Option<String>,
     /// Which of them.
     pub filter: TaskFilter,
-    /// Whether all of them are summed up, those of other pages too.
+    /// Whether to sum up all of them, including those on other pages.
     pub summed: bool,
-    /// How many to return at most.
+    /// Maximum number of tasks to return.
     pub limit: usize,
 }
 
-/// A task that there is.
+/// A task that exists.
 struct FoundTask {
     tenant: TenantId,
     task: TaskId,
     row: TaskRow,
     degraded: bool,
     as_of: String,
-    /// What was asked to be seen: of other tasks too.
+    /// The position that was asked for: it covers other tasks too.
     wanted: Option<Position>,
     wait: Duration,
 }
@@ -75,17 +75,17 @@ impl FoundTask {
 }
 
 impl Questions {
-    /// Where one task stands.
+    /// The status of one task.
     ///
     /// # Errors
     ///
-    /// The problem to answer with, as of all questions here.
+    /// The problem to answer with, as for all queries here.
     pub async fn task_status(&self, tenant: &str, task: &str, read: &Read) -> Answer<TaskStatus> {
         let found = self.find_task(tenant, task, read).await?;
         Ok(report::task_status(found.named(), Some(self.clock.now()), found.as_of.clone()))
     }
 
-    /// The budget report of one task, beside those of its class; `redact`: under pseudonyms.
+    /// The budget report of one task, along with those of its class; `redact`: under pseudonyms.
     pub async fn task_report(
         &self,
         tenant: &str,
@@ -104,7 +104,7 @@ impl Questions {
         Ok(report(found.named()))
     }
 
-    /// The story of one task, and the position that it is true as of; `redact`: under pseudonyms.
+    /// The history of one task, and the position as of which it is true; `redact`: under pseudonyms.
     pub async fn explain(
         &self,
         tenant: &str,
@@ -142,7 +142,7 @@ impl Questions {
         Ok(FoundTask { tenant, task, row, degraded: answer.degraded, as_of, wanted, wait: read.wait })
     }
 
-    /// What the other tasks of its class used. A view that cannot tell takes nothing from the report but that.
+    /// What the other tasks of its class used. If a view cannot answer, the report lacks only that.
     async fn similar(&self, found: &FoundTask) -> Similar {
         let Some(limits) = found.row.state.limits.as_deref() else { return Similar::NoClass };
         let question = OthersOfClass {
@@ -162,7 +162,7 @@ impl Questions {
         }
     }
 
-    /// What the view has of a task, and up to where that is true.
+    /// What the view has about a task, and up to where that is true.
     pub(in crate::ledger) async fn task_row(
         &self,
         tenant: &TenantId,
@@ -178,7 +178,7 @@ impl Questions {
         Ok((answer, as_of))
     }
 
-    /// The tasks of a tenant, in the order of their ids.
+    /// The tasks of a tenant, ordered by id.
     pub async fn tasks(&self, query: &ListQuery, read: &Read) -> Answer<TaskList> {
         let tenant = TenantId::new(&*query.tenant)
             .map_err(|error| INVALID.of_field("tenant", &error.value, error.rule))?;
@@ -206,7 +206,7 @@ impl Questions {
         Ok(TaskList { tasks: page.tasks, selection, next, as_of: as_of.to_string() })
     }
 
-    /// The limits that a task of these tiers would have under the config in force.
+    /// The limits that a task of these tiers would get under the config in force.
     pub fn limits(
         &self,
         complexity: Option<&str>,
@@ -218,7 +218,7 @@ impl Questions {
         limits_of(&settings.config, &settings.config_source, complexity, importance, multiplier, completed)
     }
 
-    /// The position that a question has to see.
+    /// The position that a query has to see.
     pub(in crate::ledger) async fn wanted(&self, read: &Read) -> Answer<Option<Position>> {
         match read.at_least.as_deref() {
             None | Some("") => Ok(None),
@@ -231,8 +231,8 @@ impl Questions {
     }
 }
 
-/// The limits of these tiers under a config, and what of them remains where these phases (with commas
-/// between) are completed.
+/// The limits of these tiers under a config, and what remains of them once these phases (comma-separated) are
+/// completed.
 ///
 /// # Errors
 ///
@@ -275,9 +275,9 @@ pub fn limits_of(
     let completed = completed.collect::<Result<Vec<_>, _>>()?;
     let (remaining_tokens, remaining_latency_ms) = limits.remaining(&completed);
     Ok(LimitsResponse {
-        complexity: limits.complexity.to_string(),
+        complexity: limits.complexity,
         complexity_multiplier: limits.complexity_multiplier.to_string(),
-        importance: limits.importance.to_string(),
+        importance: limits.importance,
         importance_multiplier: limits.importance_multiplier.to_string(),
         phases: limits.phases.iter().map(report::limit_view).collect(),
         total_tokens: limits.total_tokens(),
@@ -289,7 +289,7 @@ pub fn limits_of(
     })
 }
 
-/// Tenant and task, checked.
+/// Tenant and task, validated.
 pub(in crate::ledger) fn names(tenant: &str, task: &str) -> Answer<(TenantId, TaskId)> {
     let invalid =
         |error: tollgate_domain::ids::InvalidId| INVALID.of_field(error.field, &error.value, error.rule);

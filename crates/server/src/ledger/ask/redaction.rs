@@ -1,4 +1,4 @@
-//! The key of pseudonyms: made when it is first needed, kept in a file that only its owner reads.
+//! The pseudonym key: created when first needed, and kept in a file that only its owner can read.
 
 use std::fs::File;
 use std::io::{self, Read as _, Write as _};
@@ -10,8 +10,8 @@ use tollgate_projection::report::Pseudonyms;
 use super::Questions;
 use crate::problem::{Answer, REFUSED};
 
-/// The pseudonyms of the key in a file; made where there is none. Beside it stands the hash of the key: one
-/// that is damaged, gone or another one would silently give everybody other names.
+/// The pseudonyms from the key in a file, which is created if missing. Next to it is a hash of the key: a key
+/// that was damaged, lost or replaced would silently give everyone different names.
 fn pseudonyms(path: &Path) -> io::Result<Pseudonyms> {
     let check = beside(path, "check");
     let key = match File::open(path) {
@@ -47,8 +47,8 @@ fn beside(path: &Path, what: &str) -> PathBuf {
     name.into()
 }
 
-/// Writes a file, unless there is one. Written beside and then linked: who comes second takes what the first
-/// one made, whole.
+/// Writes a file unless it exists. It is written under a temporary name and then linked: whoever comes second
+/// gets what the first one wrote, complete.
 fn make(path: &Path, bytes: &[u8]) -> io::Result<()> {
     if path.exists() {
         return Ok(());
@@ -86,7 +86,7 @@ impl Questions {
     ///
     /// # Errors
     ///
-    /// The problem to answer with, where there is no key and none can be made: names are never shown instead.
+    /// The problem to answer with if there is no key and none can be made: names are never shown instead.
     pub(in crate::ledger) fn pseudonyms(&self) -> Answer<Pseudonyms> {
         let Some(path) = &self.redaction_key else {
             return Err(REFUSED.with(

@@ -1,4 +1,4 @@
-//! Where a task stands, for those who decide about it.
+//! The state of a task, for those who decide about it.
 
 use std::time::Duration;
 
@@ -14,27 +14,27 @@ use super::decided::Decidable;
 use super::{Questions, VIEW_WAIT};
 use crate::problem::{Answer, of_query, of_read};
 
-/// What is asked of the view.
+/// What to ask the view.
 pub(in crate::ledger) struct Ask<'a> {
     pub(in crate::ledger) tenant: &'a TenantId,
     pub(in crate::ledger) task: &'a TaskId,
-    /// Events of the task that are looked up too, where the log knows them for a window only.
+    /// Events of the task to look up as well, where the log only knows them within a window.
     pub(in crate::ledger) names: &'a [EventName],
     /// What the asker has seen: the answer contains it.
     pub(in crate::ledger) at_least: Option<&'a Position>,
-    /// What it has to contain beside.
+    /// What else it has to contain.
     pub(in crate::ledger) through: Through,
-    /// How long the view is waited for.
+    /// How long to wait for the view.
     pub(in crate::ledger) up_to: Duration,
 }
 
 /// How much of the task's partition an answer contains.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::ledger) enum Through {
-    /// The log's end as of the question.
+    /// The log's end at the time of the question.
     End,
-    /// What this process has appended and read. On a data directory that is the end; over NATS others may
-    /// have appended more a moment ago, and the log is not asked.
+    /// What this process has appended and read. On a data directory that is the end; over NATS other
+    /// processes may have appended more a moment ago, and the log is not asked.
     Seen,
 }
 
@@ -45,12 +45,12 @@ pub(in crate::ledger) struct TaskAnswer {
 }
 
 impl Questions {
-    /// Where a task stands. Where the log's end is to be contained, it and the view are asked at the same
-    /// time: mostly the view contains it already. Where it does not, it is asked again.
+    /// The state of a task. If it has to contain the log's end, the log and the view are asked at the same
+    /// time: usually the view already contains it. If not, the view is asked again.
     ///
     /// # Errors
     ///
-    /// Outside, what reading the log's end gives; inside, why the view gave no answer.
+    /// The outer error is from reading the log's end; the inner one says why the view gave no answer.
     pub(in crate::ledger) async fn standing(&self, ask: Ask<'_>) -> Answer<Result<TaskAnswer, QueryError>> {
         let took = Stopwatch::start();
         let partition = PartitionId::of(ask.tenant.as_str(), ask.task.as_str());
@@ -58,7 +58,7 @@ impl Questions {
         let query = DecisionBasisOf::new(ask.tenant.as_str(), ask.task.as_str(), self.clock.now(), names);
         let end = async { self.log.tail_of(partition).await.map_err(|error| of_read(&error)) };
         let (end, first) = match self.status() {
-            // In one process the end costs nothing, so nothing is asked twice.
+            // In one process the end costs nothing to read, so nothing is asked twice.
             Source::Local(_) => (end.await?, None),
             Source::Remote(_) if ask.through == Through::Seen => (self.log.seen_of(partition), None),
             Source::Remote(_) => {
@@ -84,12 +84,12 @@ impl Questions {
         Ok(answered.map(|answered| self.learned(ask.tenant, ask.task, answered)))
     }
 
-    /// Takes in that the gate answered about a task, and before what it blocks it.
+    /// Records that the gate answered about a task, and which advance it blocks.
     pub(in crate::ledger) fn gated(&self, tenant: &TenantId, task: &TaskId, blocked: Option<Advance>) {
         self.known.gated(tenant, task, blocked);
     }
 
-    /// Takes in what the view said of a task.
+    /// Records what the view said about a task.
     pub(in crate::ledger) fn learned(
         &self,
         tenant: &TenantId,
@@ -101,12 +101,12 @@ impl Questions {
         TaskAnswer { found, as_of }
     }
 
-    /// Which of these events, all of one task, the log has already; `None`: that cannot be told without the
-    /// state of the task as of the log's end.
+    /// Which of these events, all of one task, are already in the log; `None`: that cannot be told without
+    /// the task's state as of the log's end.
     ///
-    /// An id of a decision can only be one of another decision about the task, or one of this process'
-    /// appends. Both are known here where the task began here. Where it did not, the id index of the
-    /// projector has the earlier ones.
+    /// A decision's id can only collide with that of another decision about the task, or of one of this
+    /// process's appends. Both are known here if the task began here. If it did not, the projector's id index
+    /// has the earlier ones.
     pub(in crate::ledger) async fn known_beside(
         &self,
         known: &Decidable,

@@ -1,4 +1,4 @@
-//! Totals of the ledger, over all parts of the view.
+//! Ledger-wide totals, over all parts of the view.
 
 use tollgate_domain::position::Position;
 use tollgate_projector::Wait;
@@ -10,19 +10,19 @@ use super::period::PeriodQuery;
 use super::query::Read;
 use crate::problem::{Answer, of_query};
 
-/// Which totals are asked for.
+/// Which totals to return.
 #[derive(Clone, Debug, Default)]
 pub struct TotalsQuery {
-    /// Only of this tenant; `None`: of all.
+    /// Only of this tenant; `None`: of all tenants.
     pub tenant: Option<String>,
-    /// Of each list but that of periods so many groups, those with the most tokens.
+    /// How many groups each list has, other than that of periods: those with the most tokens.
     pub top: usize,
-    /// Of which time, and by which periods.
+    /// Which time to cover, and by which periods.
     pub period: PeriodQuery,
 }
 
 impl Questions {
-    /// Totals of the ledger; of one tenant where one is named.
+    /// Totals of the ledger; of one tenant if one is named.
     pub async fn ledger_report(&self, asked: &TotalsQuery, read: &Read) -> Answer<LedgerReport> {
         let periods = asked.period.checked(&self.settings().config.reports.time_zone)?;
         let at_least = self.wanted(read).await?;
@@ -37,8 +37,8 @@ impl Questions {
         };
         let (mut found, mut as_of, parts) = self.totals(&question, wait).await?;
         if parts > 1 && found.totals.is_cut() {
-            // What is among the largest here may be in the rest there: all are asked for the same groups, so
-            // that each row is whole.
+            // What is among the largest in one part may be in another's remainder: all parts are asked for
+            // the same groups, so that each row is complete.
             question.listed = Some(found.totals.largest(asked.top));
             (found, as_of, _) = self.totals(&question, wait).await?;
         }
@@ -59,7 +59,7 @@ impl Questions {
         Ok(report)
     }
 
-    /// Totals of all parts, and of how many.
+    /// Totals over all parts, and the number of parts.
     async fn totals(&self, question: &TotalsOf, wait: Wait<'_>) -> Answer<(LedgerTotalsOf, Position, usize)> {
         let asked = self.reports().ask_all(wait, question).await;
         let (parts, as_of) = asked.map_err(|error| of_query(&error))?;

@@ -1,4 +1,4 @@
-//! Tasks that the gate blocked, for whoever opens their remediations.
+//! Tasks that the gate blocked, for the reactor that opens their remediations.
 
 use std::collections::BTreeMap;
 use std::sync::PoisonError;
@@ -12,7 +12,7 @@ use tollgate_wire::api::GateResponse;
 /// A tenant's task.
 pub(crate) type Name = (TenantId, TaskId);
 
-/// Tasks that the gate blocked since somebody last asked.
+/// Tasks that the gate blocked since they were last collected.
 #[derive(Debug, Default)]
 pub(in crate::ledger) struct BlockedTasks {
     tasks: std::sync::Mutex<BTreeMap<Name, Remediation>>,
@@ -20,10 +20,10 @@ pub(in crate::ledger) struct BlockedTasks {
 }
 
 impl BlockedTasks {
-    /// Notes that an answer blocks and asks people to work on that.
+    /// Notes that an answer blocks and asks people to look into it.
     pub(super) fn note(&self, tenant: &TenantId, task: &TaskId, answer: &GateResponse, now: Timestamp) {
         let asked = |asked: &String| asked == Requirement::Remediation.as_str();
-        if answer.verdict != Verdict::Block.as_str() || !answer.requirements.iter().any(asked) {
+        if answer.verdict != Verdict::Block || !answer.requirements.iter().any(asked) {
             return;
         }
         let tokens = answer.tokens.as_ref();
@@ -56,7 +56,7 @@ impl BlockedTasks {
     }
 }
 
-/// The sentences of the reasons that block.
+/// The sentences of the reasons for blocking.
 pub(in crate::ledger) fn sentences<'a>(reasons: impl Iterator<Item = (&'a str, &'a String)>) -> String {
     let blocking = reasons.filter(|(verdict, _)| *verdict == Verdict::Block.as_str());
     blocking.map(|(_, message)| message.as_str()).collect::<Vec<_>>().join("; ")

@@ -1,4 +1,5 @@
-//! Asking the gate: a view that has seen enough, the rules, an answer that is recorded before it is given.
+//! Asking the gate: a view that has seen enough, the rules, and an answer that is recorded before it is
+//! given.
 
 mod blocked;
 mod open;
@@ -32,13 +33,13 @@ use super::write::Writer;
 use crate::metrics::Metrics;
 use crate::problem::{Answer, INVALID, TASK_UNKNOWN, of_field, of_query, of_read};
 
-/// How long the gate waits for its view where the asker does not say.
+/// How long the gate waits for its view if the asker does not say.
 const WAIT_MS: u64 = 2_000;
 
 /// Longest wait that an asker may ask for.
 const MAX_WAIT_MS: u64 = 60_000;
 
-/// How long the answer waits for its own record: a log that is away must not keep the asker.
+/// How long the answer waits for its own record: an unavailable log must not hold up the asker.
 const RECORD_WITHIN: Duration = Duration::from_secs(3);
 
 /// Decides whether tasks may go on.
@@ -70,9 +71,9 @@ impl Gate {
         Self { log, ask, in_force, write: Arc::clone(write), metrics, breaker, blocked: Arc::clone(blocked) }
     }
 
-    /// Decides by the rules. What fails here and is not the asker's mistake is a failure of the check itself.
+    /// Decides by the rules. An error here that is not the asker's mistake is a failure of the check itself.
     ///
-    /// `with`: the question came with events. It is not decided (`None`) unless the view answers in time.
+    /// `with`: the question came with events. It is left undecided (`None`) unless the view answers in time.
     async fn gate_checked(
         &self,
         tenant: &str,
@@ -102,8 +103,8 @@ impl Gate {
             task: &question.task,
             names: &names,
             at_least: at_least.as_ref(),
-            // Who says what he has seen has appended it a moment ago: what others append at the same time may
-            // come after the answer too.
+            // An asker that says what it has seen has just appended that: what others append at the same time
+            // may just as well come after the answer.
             through: if at_least.is_some() { Through::Seen } else { Through::End },
             up_to: wait,
         };
@@ -119,7 +120,7 @@ impl Gate {
         };
         let decided = match standing {
             Ok(standing) if standing.found.events.iter().any(Option::is_some) => {
-                // The projector knows the question from before this process.
+                // The projector knows the question from before this process started.
                 let first = self.first_answer(&question).await?.ok_or_else(|| taken(&question))?;
                 return Ok(Some(self.again(&question, first)));
             }
@@ -129,7 +130,7 @@ impl Gate {
                 let reason = as_of.behind(&wanted);
                 self.undecided(&question, &reason, as_of.to_string())
             }
-            // Nobody answers: that is no view at all, and treated like one that is behind.
+            // Nothing answers: that is no view at all, and is treated like one that is behind.
             Err(error @ QueryError::Missing { .. }) => {
                 self.undecided(&question, &format!("does not answer: {error}"), String::new())
             }
@@ -155,13 +156,13 @@ impl Gate {
         Ok(Some(answer))
     }
 
-    /// An answer that was given before. The process that gave it may have died before it opened the remediation.
+    /// An earlier answer. The process that gave it may have died before it opened the remediation.
     fn again(&self, question: &Question, first: GateResponse) -> GateResponse {
         self.blocked.note(&question.tenant, &question.task, &first, self.ask.now());
         first
     }
 
-    /// The position that the asker has seen, of the task's partition.
+    /// The position that the asker has seen, for the task's partition.
     fn asked_position(&self, question: &Question, request: &GateRequest) -> Answer<Option<Position>> {
         let given = request.at_least.as_deref().filter(|text| !text.is_empty() && *text != "tail");
         let Some(text) = given else { return Ok(None) };
@@ -174,7 +175,7 @@ impl Gate {
         Ok(Some(asked.only(question.partition())))
     }
 
-    /// Applies the rules to where the task stands.
+    /// Applies the rules to the task's state.
     async fn by_rules(&self, question: &Question, standing: TaskAnswer) -> Answer<GateDecided> {
         let settings = self.ask.settings();
         let switches = Switches { breaker: self.ask.breaker_is_open().await, ..settings.switches() };
@@ -202,11 +203,11 @@ impl Gate {
         Ok(decided)
     }
 
-    /// The answer of a gate whose view is behind: the policy of the config, and `stale`.
+    /// The answer of a gate whose view is behind: the config's policy, and `stale`.
     fn undecided(&self, question: &Question, reason: &str, as_of: String) -> GateDecided {
         let settings = self.ask.settings();
         let switches = Switches { breaker: self.breaker.is_open(), ..settings.switches() };
-        // What never blocks does not block here either.
+        // A gate that never blocks does not block here either.
         let enforced = switches.enabled && !switches.breaker && switches.rollout != Rollout::Observe;
         let closed = settings.config.stop_loss.on_stale == StalePolicy::Closed && enforced;
         let verdict = if closed { Verdict::Block } else { Verdict::Allow };
@@ -218,7 +219,7 @@ impl Gate {
         without_numbers(question, reasons, &settings, as_of, true)
     }
 
-    /// The answer of a check that failed itself: allow, and say so.
+    /// The answer when the check itself failed: allow, and say so.
     fn failed_open(&self, question: &Question, detail: &str) -> GateDecided {
         let (task, verdict) = (&question.task, Verdict::Allow);
         tracing::error!(critical = true, %task, detail, "the gate's check failed, the task goes on");
@@ -233,13 +234,14 @@ impl Gate {
         )
     }
 
-    /// Why an answer without numbers is what it is, and that the stop-loss is off where it is.
+    /// Why an answer without figures is what it is, and that the stop-loss is off if it is.
     fn undecided_because(&self, reason: Reason) -> Vec<Reason> {
         let disabled = (!self.ask.settings().switches().enabled).then(stop_loss_disabled);
         [reason].into_iter().chain(disabled).collect()
     }
 
-    /// Appends the decision. Where the log takes no appends the answer is given without: the check fails open.
+    /// Appends the decision. If the log accepts no appends, the answer is given without a record: the check
+    /// fails open.
     async fn record_decision(&self, question: &Question, decided: &GateDecided) -> Answer<Recorded> {
         let event = Event {
             tenant: question.tenant.clone(),
@@ -255,7 +257,8 @@ impl Gate {
         match self.append_within(RECORD_WITHIN, batch).await {
             Ok(receipt) => match receipt.outcomes.first() {
                 Some(AppendOutcome::Conflict(_)) => {
-                    // The same question came twice at the same time: the answer that was recorded first holds.
+                    // The same question came twice at the same time: the answer that was recorded first
+                    // holds.
                     match self.first_answer(question).await? {
                         Some(first) => Ok(Recorded::Before(Box::new(first))),
                         None => Err(taken(question)),
@@ -270,7 +273,7 @@ impl Gate {
         }
     }
 
-    /// The answer that a retry gets: the one that was recorded under its id.
+    /// The answer for a retry: the one recorded under its id.
     async fn first_answer(&self, question: &Question) -> Answer<Option<GateResponse>> {
         let found = self.ask.find(vec![question.name()]).await?;
         self.answer_at(question, found).await
@@ -294,7 +297,7 @@ impl Gate {
             {
                 let position = self.position_of(question, found.sequence);
                 let settings = self.ask.settings();
-                // Before it was noted with the decision, only the config in force could say it.
+                // Older decisions do not record the rollout: only the config in force can tell it.
                 let noted = decided
                     .rollout
                     .or((decided.config_hash == settings.config_hash).then_some(settings.config.rollout));

@@ -1,4 +1,4 @@
-//! The gate fails open: whatever happens to the ledger, who asks gets an answer, soon, and goes on.
+//! The gate fails open: whatever happens to the ledger, the asker gets an answer soon and can go on.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,9 +11,10 @@ use crate::problem::{Answer, INTERNAL};
 
 impl Gate {
     /// Decides whether a task may advance. The view behind the answer has seen the asker's position and what
-    /// this server has appended and read, or where no position is given the log's end as of the question; if
-    /// it does not get there in time the answer follows `on_stale` and says so. A failure of the check itself
-    /// (the log or the rows cannot be read) is no error: the answer is `allow` with the reason `degraded`.
+    /// this server has appended and read; if no position is given, it has seen the log's end at the time of
+    /// the question. If the view does not get there in time, the answer follows `on_stale` and says so. A
+    /// failure of the check itself (the log or the rows cannot be read) is not an error: the answer is
+    /// `allow` with the reason `degraded`.
     ///
     /// # Errors
     ///
@@ -28,7 +29,7 @@ impl Gate {
         }
     }
 
-    /// Allows, since the check failed itself; the decision is recorded as soon as the log takes it.
+    /// Allows because the check itself failed; the decision is recorded as soon as the log accepts it.
     async fn gate_open(
         &self,
         tenant: &str,
@@ -47,8 +48,8 @@ impl Gate {
         }
     }
 
-    /// Appends, and waits so long for it. What takes longer is appended all the same if the log comes back;
-    /// what became of it is not known here.
+    /// Appends, and waits this long for the result. An append that takes longer still happens if the log
+    /// comes back; its outcome is not known here.
     pub(super) async fn append_within(&self, up_to: Duration, batch: Batch) -> Result<Receipt, String> {
         let log = Arc::clone(&self.log);
         let appending = tokio::spawn(async move { log.append(batch).await });
@@ -60,7 +61,7 @@ impl Gate {
     }
 }
 
-/// Whether the ledger failed, and not who asked.
+/// Whether the fault is the ledger's rather than the asker's.
 const fn is_ours(problem: &Problem) -> bool {
     problem.status >= 500
 }

@@ -1,4 +1,4 @@
-//! What the gate is asked, and the form of its answers.
+//! What the gate is asked, and the format of its answers.
 
 use tollgate_domain::gate::{GateDecided, Reason, ReasonCode, Verdict};
 use tollgate_domain::ids::{EventId, ProducerId, TaskId, TenantId};
@@ -15,7 +15,7 @@ use crate::ledger::ask::names;
 use crate::ledger::{OWN_PRODUCER, Settings};
 use crate::problem::{Answer, CONFLICT, INVALID};
 
-/// What is asked, checked.
+/// A question, validated.
 pub(super) struct Question {
     pub(super) tenant: TenantId,
     pub(super) task: TaskId,
@@ -39,14 +39,14 @@ impl Question {
     }
 }
 
-/// The decision where tracking is switched off.
+/// The decision while tracking is switched off.
 pub(super) fn untracked(question: &Question, settings: &Settings) -> GateDecided {
     let message = "tracking is switched off: nothing is known, nothing is decided".to_owned();
     let reason = Reason { code: ReasonCode::TrackingOff, verdict: Verdict::Allow, message };
     without_numbers(question, vec![reason], settings, String::new(), false)
 }
 
-/// A decision that was not made by the rules.
+/// A decision that the rules did not make.
 pub(super) fn without_numbers(
     question: &Question,
     reasons: Vec<Reason>,
@@ -118,14 +118,14 @@ pub(super) fn response(
         tenant,
         task,
         advance_to: decided.advance.to_string(),
-        verdict: decided.verdict.as_str().to_owned(),
-        ruled: decided.ruled.as_str().to_owned(),
+        verdict: decided.verdict,
+        ruled: decided.ruled,
         reasons: decided
             .reasons
             .into_iter()
             .map(|reason| ReasonView {
                 code: reason.code.as_str().to_owned(),
-                verdict: reason.verdict.as_str().to_owned(),
+                verdict: reason.verdict,
                 message: reason.message,
             })
             .collect(),

@@ -1,4 +1,4 @@
-//! Questions that travel with events: one request says what happened, and asks whether the task may go on.
+//! Questions that come with events: one request says what happened and asks whether the task may go on.
 
 use std::pin::pin;
 use std::time::Duration;
@@ -14,28 +14,28 @@ use super::{Gate, Question};
 use crate::ledger::breaker::Transition;
 use crate::ledger::{Appended, ReadEvent};
 
-/// How long the answer to the events waits for a decision where the asker does not say.
+/// How long the answer to the events waits for a decision if the asker does not say.
 const WAIT_MS: u64 = 50;
 
 /// Longest wait that may be asked for.
 const MAX_WAIT_MS: u64 = 1_000;
 
-/// What is known of a question that came with events.
+/// What is known about a question that came with events.
 pub(super) struct WithEvents {
-    /// Since when the events are in the log.
+    /// Since when the events have been in the log.
     pub(super) since: Transition,
-    /// Where the task stands after them, if the view has said so already.
+    /// The task's state after them, if the view has already reported it.
     pub(super) found: Option<Answered<DecisionBasis>>,
 }
 
-/// What the questions are told once the events are appended: up to where, or `None` where not all of them are
-/// in the log.
+/// What the questions learn once the events are appended: up to where, or `None` if some of them are not in
+/// the log.
 type Told = Option<Option<Position>>;
 
 impl Gate {
     /// Appends the events of a request, as [`Self::append`] does, and asks the gate about them. A question
-    /// has no answer where an event of the request is not in the log, and where it could not be decided in
-    /// its time: nothing was recorded then, and it is to be asked alone.
+    /// has no answer if an event of the request is not in the log, or if it could not be decided in time:
+    /// then nothing was recorded, and it has to be asked on its own.
     pub async fn append_and_ask(
         &self,
         events: Vec<ReadEvent>,
@@ -54,8 +54,8 @@ impl Gate {
         tokio::join!(appending, join_all(asking))
     }
 
-    /// Asks one question. Where the view is in another process it is asked at once for a state behind the one
-    /// that this process has seen: mostly that is the one with the events, and the view's answer comes with
+    /// Asks one question. If the view is in another process, it is asked at once for a state later than the
+    /// one this process has seen: usually that is the one with the events, and the view's answer arrives with
     /// their acknowledgement.
     async fn ask_along(&self, gate: &GateAfter, mut told: watch::Receiver<Told>) -> Option<GateResponse> {
         let wait = Duration::from_millis(gate.wait_ms.unwrap_or(WAIT_MS).min(MAX_WAIT_MS));
@@ -80,20 +80,20 @@ impl Gate {
             None if position.get(question.partition()) > before => {
                 tokio::time::timeout(wait, early).await.ok().flatten()
             }
-            // Events that were in the log before brought no new state to wait for.
+            // Events that were already in the log bring no new state to wait for.
             None => None,
         };
         let found = found.filter(|found| found.as_of.covers(&position.only(question.partition())));
         request.at_least = Some(position.to_string());
         let left = wait.saturating_sub(since.elapsed());
         request.wait_ms = Some(u64::try_from(left.as_millis()).unwrap_or(MAX_WAIT_MS));
-        // Why a question has no answer is told to who asks it alone.
+        // Why a question has no answer is only reported when it is asked on its own.
         let with_events = WithEvents { since, found };
         self.gate_checked(tenant, &gate.task, &request, Some(with_events)).await.ok().flatten()
     }
 
-    /// Where the task stands after the next record of its partition. `None`: that is not known in time, or
-    /// nothing has to be asked for it.
+    /// The task's state after the next record of its partition. `None`: it is not known in time, or nothing
+    /// has to be asked for it.
     async fn next_standing(
         &self,
         question: &Question,

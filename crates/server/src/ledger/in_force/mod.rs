@@ -18,7 +18,7 @@ use super::ask::Questions;
 use super::settings::{Named, SharedSettings};
 use super::{Shared, ViewSources};
 
-/// What puts config and prices in force, and keeps the log's account of it.
+/// Puts config and prices in force, and keeps the log's account of it.
 pub struct InForce {
     log: Arc<dyn EventLog>,
     reports: Arc<Source<Reports>>,
@@ -26,18 +26,18 @@ pub struct InForce {
     settings: SharedSettings,
     /// What the operator named.
     named: Named,
-    /// Where the config is read from; `None`: nobody named one.
+    /// Where the config is read from; `None`: none was named.
     config_file: Option<PathBuf>,
-    /// The settings that the log had last when it was opened, or when that became known.
+    /// The settings that were last in the log when it was opened, or when that became known.
     recorded: RwLock<Arc<Recorded>>,
-    /// The record up to which it is known which settings the log has last.
+    /// The record up to which it is known which settings are last in the log.
     settings_seen: AtomicU64,
     reloading: Mutex<()>,
     settings_recorded: OnceCell<()>,
 }
 
 impl InForce {
-    /// Chooses what is in force at the start: what is named, else what the log has last.
+    /// Chooses what is in force at the start: what is named, otherwise what is last in the log.
     pub(super) async fn chosen(
         named: &Named,
         log: &Arc<dyn EventLog>,

@@ -14,19 +14,20 @@ use super::recorded::Recorded;
 use crate::ledger::own::{about_itself, batch_of, name_of};
 use crate::ledger::settings::Settings;
 
-/// How long a projector is asked whether settings are recorded. One that is away costs no more than this, once.
+/// How long to ask a projector whether settings are recorded. An unavailable one costs no more than this,
+/// once.
 const KNOWN_WAIT: Duration = Duration::from_millis(500);
 
-/// What begins the ids of events about a config.
+/// Prefix of the ids of events about a config.
 const CONFIG: &str = "config";
 
-/// What begins the ids of events about prices.
+/// Prefix of the ids of events about prices.
 const PRICES: &str = "prices";
 
 impl InForce {
-    /// Records config and prices where they are not those that the log has last. A log that takes no appends
-    /// just now does not keep the ledger from answering: the next start records them. The first call does it,
-    /// the others wait for that.
+    /// Records config and prices if they are not the last ones in the log. A log that accepts no appends at
+    /// the moment does not keep the ledger from answering: the next start records them. The first call does
+    /// it, the others wait for it.
     pub(crate) async fn record_settings(&self) {
         let recorded = Arc::clone(&self.recorded.read().unwrap_or_else(PoisonError::into_inner));
         if let Recorded::Known(last) = &*recorded {
@@ -52,8 +53,8 @@ impl InForce {
             let rejected = EventBody::from(ConfigRejected { source, problems, config_hash });
             facts.push(("config-rejected", rejected, None));
         }
-        // What stands in for what the log has last, and cannot be had, was meant by nobody: the next start
-        // looks for that again.
+        // If what is last in the log could not be loaded, nobody chose the fallback: the next start looks for
+        // the original again.
         let named = matches!(self.named.config, Some(Ok(_)));
         let config_stands_in = settings.config_problem.is_some() && !named && last_config.is_some();
         let prices_stand_in = settings.prices_problem.is_some() && self.named.prices.is_none();
@@ -63,9 +64,10 @@ impl InForce {
                 continue;
             }
             let done = match in_force {
-                // The log has it last.
+                // It is the last one in the log.
                 Some(true) => Ok(()),
-                // Another one came between: the log may have this one from before, and it is in force again.
+                // A different one came in between: the log may have this one from earlier, and now it is in
+                // force again.
                 Some(false) => self.record_again(name, body).await,
                 None => self.record_own(name, body).await,
             };
@@ -77,7 +79,7 @@ impl InForce {
         }
     }
 
-    /// Notes since when the config is in force, unless another one is by now.
+    /// Notes since when the config has been in force, unless a different one is in force by now.
     fn recorded_now(&self, hash: &str) {
         let settings = self.ask.settings();
         if settings.config_since.is_none() && settings.config_hash == hash {
@@ -85,7 +87,7 @@ impl InForce {
         }
     }
 
-    /// Records a ledger-wide fact under an id made of its content: the same fact is recorded once.
+    /// Records a ledger-wide fact under an id derived from its content: the same fact is recorded once.
     pub(in crate::ledger) async fn record_own(&self, kind: &str, body: EventBody) -> Result<(), String> {
         let hash = about_itself(kind, None, body.clone())?.content_hash();
         let short: String = hash.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
@@ -96,7 +98,7 @@ impl InForce {
         self.append_own(&submitted).await
     }
 
-    /// Records a ledger-wide fact once more, also where the log has the same already: it happened again.
+    /// Records a ledger-wide fact again, even if the log already has the same one: it happened again.
     pub(super) async fn record_again(&self, kind: &str, body: EventBody) -> Result<(), String> {
         let submitted = about_itself(&format!("{kind}:{}", Uuid::now_v7().simple()), None, body)?;
         self.append_own(&submitted).await
@@ -107,8 +109,8 @@ impl InForce {
         self.log.append(batch).await.map(|_| ()).map_err(|error| error.to_string())
     }
 
-    /// Whether the log is known to have it. A log that knows ids for a window only would take it once more with each
-    /// command: it would count once, and stand there many times.
+    /// Whether the log is known to have it. A log that only knows ids within a window would append it again
+    /// with each command: it would count once but be stored many times.
     async fn is_recorded(&self, submitted: &Submitted) -> bool {
         let found = self.ask.find_within(vec![name_of(submitted)], KNOWN_WAIT).await;
         self.log.dedup() == DedupScope::Window && found.is_ok_and(|found| found.iter().all(Option::is_some))

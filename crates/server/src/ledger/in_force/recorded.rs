@@ -1,4 +1,4 @@
-//! The settings that the log has last, and what an operator names instead of them.
+//! The last settings in the log, and what an operator names instead of them.
 
 use std::path::Path;
 use std::sync::atomic::Ordering;
@@ -19,13 +19,13 @@ use tollgate_wire::decode_stored;
 use super::InForce;
 use crate::ledger::settings::{Named, Origin, Settings, list, read_prices};
 
-/// How long the view is waited for. One that is built again takes longer: then the log itself is read.
+/// How long to wait for the view. One that is being rebuilt takes longer: then the log itself is read.
 const VIEW_WAIT: Duration = Duration::from_secs(5);
 
-/// The same, of a projector over NATS.
+/// The same, for a projector over NATS.
 const REMOTE_WAIT: Duration = Duration::from_secs(2);
 
-/// How long the log itself is read for them.
+/// How long to read the log itself for them.
 const LOG_WAIT: Duration = Duration::from_secs(60);
 
 /// What the log is known to have.
@@ -36,7 +36,7 @@ pub(in crate::ledger) enum Recorded {
     Unknown(String),
 }
 
-/// The settings that the log has last: as the view `reports` has them, else read out of the log.
+/// The last settings in the log: from the view `reports`, otherwise read from the log.
 pub(super) async fn recorded(log: &Arc<dyn EventLog>, reports: &Source<Reports>) -> Recorded {
     let partition = PartitionId::of(TenantId::ledger().as_str(), TaskId::ledger().as_str());
     let end = match log.tail_of(partition).await {
@@ -81,7 +81,7 @@ async fn read_log(log: &Arc<dyn EventLog>, partition: PartitionId) -> Result<Las
         }
         for stored in records.iter().filter(|stored| stored.record.tenant() == TenantId::ledger().as_str()) {
             for frame in stored.record.events() {
-                // What cannot be read is no config: the view that folds it says so.
+                // What cannot be read is not a config: the view that folds it reports that.
                 let Ok(decoded) = decode_stored(frame.payload) else { continue };
                 let recorded_at = stored.record.recorded_at();
                 last.apply(&RecordedEvent {
@@ -100,7 +100,8 @@ async fn read_log(log: &Arc<dyn EventLog>, partition: PartitionId) -> Result<Las
     }
 }
 
-/// The settings to put in force: what is named, else what the log has last, else what is built in.
+/// The settings to put in force: what is named, otherwise what is last in the log, otherwise what is built
+/// in.
 pub(super) fn choose(named: &Named, recorded: &Recorded) -> Settings {
     let mut settings = Settings::built_in(named);
     let last = match recorded {
@@ -152,7 +153,7 @@ pub(super) fn choose(named: &Named, recorded: &Recorded) -> Settings {
     settings
 }
 
-/// Whether the log has another config last than the one in force.
+/// Whether the last config in the log differs from the one in force.
 fn is_elsewhere(settings: &Settings, last: &LastSettings) -> bool {
     last.config.as_ref().is_some_and(|last| last.hash != settings.config_hash)
 }
@@ -171,7 +172,7 @@ fn elsewhere(settings: &Settings, last: &LastSettings) -> String {
     )
 }
 
-/// What there is to say where another process prices usage by another book than this one.
+/// The notice for when another process prices usage by a different book than this one.
 fn other_prices(settings: &Settings, last: &LastSettings) -> Option<String> {
     if settings.prices_problem.is_some() {
         return None;
@@ -187,7 +188,7 @@ fn other_prices(settings: &Settings, last: &LastSettings) -> Option<String> {
     ))
 }
 
-/// Puts the config that the log has in force, where that can be done.
+/// Puts the log's config in force, where possible.
 fn restore(settings: &mut Settings, last: &LastConfig) {
     if last.hash == settings.config_hash {
         return;
@@ -209,9 +210,9 @@ fn restore(settings: &mut Settings, last: &LastConfig) {
     }
 }
 
-/// The prices that were in force last: the shipped ones, or the same file.
+/// The prices that were last in force: the shipped ones, or the same file.
 fn find_prices(settings: &mut Settings, last: &LastPrices) {
-    // A newer version of the program ships newer prices: those are meant.
+    // A newer version of the program ships newer prices: those are intended.
     if last.source == "shipped" || last.version == settings.prices.version() {
         return;
     }
@@ -236,8 +237,8 @@ fn unlike(last: &LastPrices, why: &str) -> String {
 }
 
 impl InForce {
-    /// Looks again for the settings that the log has last: whether they are known by now, and whether another
-    /// process put others in force.
+    /// Checks again for the last settings in the log: whether they are known by now, and whether another
+    /// process put different ones in force.
     pub(crate) async fn learn_settings(&self) {
         let known = Arc::clone(&self.recorded.read().unwrap_or_else(PoisonError::into_inner));
         if matches!(*known, Recorded::Known(_)) {
@@ -246,7 +247,7 @@ impl InForce {
         let recorded = recorded(&self.log, &self.reports).await;
         if matches!(recorded, Recorded::Known(_)) {
             let _turn = self.reloading.lock().await;
-            // Unless somebody named one meanwhile.
+            // Unless one has been named in the meantime.
             if self.ask.settings().config_problem.is_some() {
                 let settings = choose(&self.named, &recorded);
                 tracing::warn!(config = settings.config_line(), "what the log has last is known now");
@@ -257,11 +258,11 @@ impl InForce {
         self.record_settings().await;
     }
 
-    /// Takes over what another process put in force; where the operator named config or prices, those stay,
-    /// and health says so.
+    /// Adopts what another process put in force. If the operator named config or prices, those stay, and
+    /// health says so.
     async fn follow_settings(&self) {
         let partition = PartitionId::of(TenantId::ledger().as_str(), TaskId::ledger().as_str());
-        // A log that does not answer is said by its own check, and asked again.
+        // A log that does not answer is reported by its own check, and asked again.
         let Ok(end) = self.log.tail_of(partition).await else { return };
         if self.settings_seen.load(Ordering::Relaxed) == end.0 {
             return;
@@ -293,8 +294,8 @@ impl InForce {
         self.settings_seen.store(end.0, Ordering::Relaxed);
     }
 
-    /// Has what is in force compared with what the log has last, though nothing new is in the log: until then
-    /// health goes on saying what it said.
+    /// Makes the next check compare what is in force with what is last in the log, even if nothing new is in
+    /// the log: until then health keeps reporting what it did.
     pub(super) fn compare_settings_again(&self) {
         self.settings_seen.store(0, Ordering::Relaxed);
     }
@@ -304,8 +305,8 @@ impl InForce {
         matches!(self.named.config, Some(Ok(_))) || settings.config_origin == Origin::File
     }
 
-    /// The settings of the log, for a server that nobody named a config for: another server may have put
-    /// another one in force.
+    /// The log's settings, for a server without a named config: another server may have put a different one
+    /// in force.
     ///
     /// `None`: they could not be read.
     pub(super) async fn follow_log(&self) -> Option<Settings> {

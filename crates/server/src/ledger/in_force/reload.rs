@@ -1,4 +1,4 @@
-//! Reading the config again while the ledger runs.
+//! Reloading the config while the ledger runs.
 
 use tollgate_domain::event::{ConfigRejected, EventBody};
 use tollgate_wire::api::ReloadResponse;
@@ -10,16 +10,16 @@ use crate::ledger::settings::{list, named_config};
 use crate::problem::{Answer, CONFIG_INVALID};
 
 impl InForce {
-    /// Reads the config's file again. What it says of limits, thresholds and levels holds for tasks opened
-    /// from now on, its switches at once. That the config changed is an event. One that is invalid or missing
-    /// changes nothing: the config in force stays, with an event that names every problem.
+    /// Reads the config file again. Its limits, thresholds and levels apply to tasks opened from now on, its
+    /// switches at once. The change of config is an event. An invalid or missing file changes nothing: the
+    /// config in force stays, with an event that names every problem.
     ///
     /// # Errors
     ///
     /// The problem to answer with: everything that is wrong with the file.
     pub async fn reload(&self) -> Answer<ReloadResponse> {
         self.record_settings().await;
-        // One after the other: the last file that was read is the one in force.
+        // One at a time: the last file read is the one in force.
         let _turn = self.reloading.lock().await;
         let before = self.ask.settings();
         let Some(path) = &self.config_file else {
@@ -49,7 +49,7 @@ impl InForce {
                     previous_hash: before.config_hash.clone(),
                 };
                 let event = loaded(&settings);
-                // In force even if the log takes no appends just now: it may be the kill switch.
+                // In force even if the log accepts no appends at the moment: it may be the kill switch.
                 self.put_in_force(settings);
                 self.compare_settings_again();
                 if answer.changed {

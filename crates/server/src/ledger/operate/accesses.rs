@@ -1,4 +1,4 @@
-//! Who reads reports: noted beside the answer, never in its way.
+//! Who reads reports: noted alongside the answer, never in its way.
 
 use tollgate_domain::event::{Event, EventBody, ReportEvent, ReportKind, ReportRead};
 use tollgate_domain::ids::{EventId, ProducerId, TaskId, TenantId};
@@ -16,17 +16,17 @@ use crate::problem::{Answer, of_query};
 pub struct Reading {
     /// What was read.
     pub report: ReportKind,
-    /// In which form.
+    /// In which format.
     pub format: &'static str,
-    /// Whether names stood as pseudonyms.
+    /// Whether names were replaced by pseudonyms.
     pub redacted: bool,
-    /// Who, as the reader says.
+    /// Who, in the reader's own words.
     pub reader: String,
     /// From where.
     pub address: String,
 }
 
-/// Which reads are asked for.
+/// Which reads to return.
 #[derive(Clone, Debug, Default)]
 pub struct AccessQuery {
     /// Only of this tenant.
@@ -35,7 +35,7 @@ pub struct AccessQuery {
     pub reader: Option<String>,
     /// Only of this task.
     pub task: Option<String>,
-    /// How many to return at most.
+    /// Maximum number of reads to return.
     pub limit: usize,
 }
 
@@ -47,7 +47,7 @@ impl Operations {
         let tenant = TenantId::new(tenant);
         let id = EventId::new(format!("read-{}", Uuid::now_v7().simple()));
         let (Ok(tenant), Ok(id), Ok(producer)) = (tenant, id, ProducerId::new(OWN_PRODUCER)) else {
-            // There was no such tenant to read of.
+            // There is no such tenant to read about.
             return;
         };
         let read = ReportRead {
@@ -69,19 +69,20 @@ impl Operations {
         });
     }
 
-    /// Reads of reports that could not be recorded since this process began.
+    /// Reads of reports that could not be recorded since this process started.
     #[must_use]
     pub fn reads_lost(&self) -> u64 {
         self.reads.lost()
     }
 
-    /// Who read which report when, the latest first.
+    /// Who read which report when, latest first.
     ///
     /// # Errors
     ///
     /// The problem to answer with.
     pub async fn accesses(&self, query: AccessQuery, read: &Read) -> Answer<AccessList> {
-        // Who read a report finds it in the list; a log that takes nothing keeps nobody from asking.
+        // Someone who has read a report finds that in the list; a log that accepts nothing keeps no one from
+        // asking.
         let _ = tokio::time::timeout(read.wait, self.reads.recorded()).await;
         let at_least = self.ask.wanted(read).await?;
         let wait = Wait { at_least: at_least.as_ref(), up_to: read.wait };

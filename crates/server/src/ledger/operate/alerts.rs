@@ -1,4 +1,4 @@
-//! A person has seen an alert.
+//! A person acknowledges an alert.
 
 use tollgate_domain::event::{AlertAcknowledged, Event, EventBody};
 use tollgate_domain::ids::{EventId, InvalidId, LEDGER_TENANT, ProducerId, TaskId, TenantId};
@@ -43,7 +43,7 @@ impl Operations {
         let submitted = match &request.id {
             Some(id) => event(EventId::new(id.as_str()).map_err(invalid)?)?,
             None => {
-                // The id is no part of the content, so it may follow from it.
+                // The id is not part of the content, so it can be derived from it.
                 let hash = event(EventId::new("unnamed").map_err(invalid)?)?.content_hash();
                 let hex: String = hash.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
                 event(EventId::new(format!("seen-{hex}")).map_err(invalid)?)?

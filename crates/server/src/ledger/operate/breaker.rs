@@ -1,4 +1,4 @@
-//! A person resets the breaker, and what transitions took is written down.
+//! A person resets the breaker, and the durations of transitions are recorded.
 
 use tollgate_domain::event::{EventBody, LedgerEvent};
 use tollgate_wire::api::AcknowledgeRequest;
@@ -9,12 +9,12 @@ use crate::ledger::{Appended, Read};
 use crate::problem::{Answer, BREAKER_CLOSED};
 
 impl Operations {
-    /// Closes the breaker: a person has seen why it opened. Enforcement is on again at once here, within
-    /// seconds on other servers.
+    /// Closes the breaker: a person has seen why it opened. Enforcement is back on immediately here, and
+    /// within seconds on other servers.
     ///
     /// # Errors
     ///
-    /// The problem to answer with; `breaker_closed` where it is not open.
+    /// The problem to answer with; `breaker_closed` if it is not open.
     pub async fn reset_breaker(&self, request: &AcknowledgeRequest) -> Answer<Appended> {
         let read = Read { at_least: Some("tail".to_owned()), ..Read::default() };
         let Some(alert) = self.ask.governing_now(&read).await?.breaker else {
@@ -28,7 +28,7 @@ impl Operations {
         Ok(appended)
     }
 
-    /// Writes down what was measured since the last time. Nothing where nothing was.
+    /// Records what has been measured since the last call, if anything.
     ///
     /// # Errors
     ///

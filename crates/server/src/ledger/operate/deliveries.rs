@@ -1,4 +1,4 @@
-//! Asking to deliver a change of an alert again.
+//! Requesting that a change of an alert be delivered again.
 
 use tollgate_domain::event::{Change, DeliveryRequested, Event, EventBody};
 use tollgate_domain::ids::{EventId, InvalidId, ProducerId, TaskId, TenantId};
@@ -14,8 +14,8 @@ use crate::ledger::{OWN_PRODUCER, Read};
 use crate::problem::{ALERT_UNKNOWN, Answer, CONFLICT, INVALID, of_append, of_field, of_query};
 
 impl Operations {
-    /// Asks to tell a change of an alert again. On return the request is as durable as the log says; whoever
-    /// delivers finds it there.
+    /// Requests another delivery of a change of an alert. On return the request is as durable as the log
+    /// says; whatever delivers finds it there.
     ///
     /// # Errors
     ///
@@ -54,7 +54,7 @@ impl Operations {
         }
         Ok(ResendResponse {
             alert: alert.id,
-            change: change.as_str().to_owned(),
+            change,
             endpoint: request.endpoint.clone(),
             position: receipt.position.to_string(),
         })
@@ -78,7 +78,7 @@ fn change_of(alert: &AlertView, word: &str) -> Answer<Change> {
 
 fn requested(alert: &AlertView, change: Change, request: &ResendRequest) -> Result<Event, InvalidId> {
     let id = request.id.clone().unwrap_or_else(|| format!("resend-{}", Uuid::now_v7().simple()));
-    // The ledger's own names are not those that callers may take.
+    // Callers may not use the ledger's own names.
     let (ledger, own_task) = (TenantId::ledger(), TaskId::ledger());
     let tenant = if alert.tenant == ledger.as_str() { ledger } else { TenantId::new(alert.tenant.as_str())? };
     let task = if alert.task == own_task.as_str() { own_task } else { TaskId::new(alert.task.as_str())? };

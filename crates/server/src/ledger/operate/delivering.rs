@@ -1,4 +1,4 @@
-//! How what a ledger raises leaves it: which files say so, and whether that is as it was before.
+//! How what a ledger raises gets delivered: which files configure that, and whether it is as it was before.
 
 use std::path::Path;
 use std::sync::PoisonError;
@@ -10,30 +10,30 @@ use tollgate_wire::api::HealthCheck;
 
 use super::Operations;
 
-/// How long the view is asked for deliveries.
+/// How long to query the view for deliveries.
 const VIEW_WAIT: Duration = Duration::from_secs(1);
 
-/// A file that says where something goes, as the server read it when it started.
+/// A file that says where something goes, as the server read it at startup.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReadFile {
-    /// Where it is.
+    /// Its path.
     pub path: String,
-    /// The beginning of the BLAKE3 of its text, so that two servers can be compared.
+    /// The first part of the BLAKE3 hash of its text, so that two servers can be compared.
     pub hash: String,
     /// How many endpoints it names.
     pub endpoints: usize,
-    /// Whether it can be read again: a pipe was there once.
+    /// Whether it can be read again: it may have been a pipe.
     lasts: bool,
 }
 
 impl ReadFile {
-    /// A file of this text that names so many endpoints.
+    /// A file with this text that names this many endpoints.
     #[must_use]
     pub fn new(path: &Path, text: &str, endpoints: usize) -> Self {
         Self { path: path.display().to_string(), hash: hash_of(text), endpoints, lasts: path.is_file() }
     }
 
-    /// What it says, and whether that is still what stands in it.
+    /// What it says, and whether the file still has that content.
     fn now(&self) -> (bool, String) {
         let line = self.line();
         if !self.lasts {
@@ -63,36 +63,37 @@ fn hash_of(text: &str) -> String {
     blake3::hash(text.as_bytes()).to_hex()[..12].to_owned()
 }
 
-/// Who delivers the alerts of a ledger from here.
+/// Who delivers the ledger's alerts from here.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AlertsBy {
-    /// This process, as a file says.
+    /// This process, as configured by a file.
     File(ReadFile),
-    /// Nobody here, and that is meant.
+    /// Nobody here, and that is intended.
     Nobody,
     /// Nobody here: no file was named.
     Unnamed,
 }
 
-/// How what a served ledger raises leaves it.
+/// How what a served ledger raises gets delivered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Delivering {
     /// Alerts.
     pub alerts: AlertsBy,
-    /// Remediations of blocked tasks; `None`: tasks in the ledger, and files beside the evidence.
+    /// Remediations of blocked tasks; `None`: tasks in the ledger, and files next to the evidence.
     pub remediation: Option<ReadFile>,
 }
 
-/// What is known of it.
+/// What is known about it.
 #[derive(Default)]
 pub(super) struct Known {
     delivering: Option<Delivering>,
-    /// Whether the log has deliveries: once it has, it has.
+    /// Whether the log has deliveries: once it has any, that stays so.
     delivered_before: bool,
 }
 
 impl Operations {
-    /// Says how what it raises leaves it, and looks whether the log has deliveries that nobody goes on with.
+    /// Says how what it raises gets delivered, and checks whether the log has deliveries that nobody is
+    /// continuing.
     pub(crate) async fn delivers(&self, delivering: Delivering) {
         let unnamed = delivering.alerts == AlertsBy::Unnamed;
         self.delivering.lock().unwrap_or_else(PoisonError::into_inner).delivering = Some(delivering);
@@ -101,7 +102,7 @@ impl Operations {
         }
     }
 
-    /// How what it raises leaves it, a line each for people; none for a ledger that is not served.
+    /// How what it raises gets delivered, one line each for people; none for a ledger that is not served.
     #[must_use]
     pub fn delivery_lines(&self) -> Vec<String> {
         let known = self.delivering.lock().unwrap_or_else(PoisonError::into_inner);
@@ -112,7 +113,7 @@ impl Operations {
             .collect()
     }
 
-    /// What health says of it.
+    /// What health reports about it.
     pub(super) async fn delivery_checks(&self) -> Vec<HealthCheck> {
         let known = self.delivering.lock().unwrap_or_else(PoisonError::into_inner).delivering.clone();
         let Some(delivering) = known else { return Vec::new() };
@@ -120,7 +121,7 @@ impl Operations {
         checks_of(&delivering, before).into()
     }
 
-    /// Whether the log has deliveries. A view that does not answer does not know of any.
+    /// Whether the log has deliveries. A view that does not answer knows of none.
     async fn delivered_before(&self) -> bool {
         if self.delivering.lock().unwrap_or_else(PoisonError::into_inner).delivered_before {
             return true;
@@ -136,7 +137,7 @@ impl Operations {
     }
 }
 
-/// Reads the files again, to see whether they are as they were.
+/// Reads the files again to see whether they have changed.
 fn checks_of(delivering: &Delivering, delivered_before: bool) -> [HealthCheck; 2] {
     let (ok, alerts) = match &delivering.alerts {
         AlertsBy::File(file) => {

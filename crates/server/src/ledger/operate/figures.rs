@@ -1,4 +1,4 @@
-//! What many tasks and all transitions show, written down when it becomes true or false.
+//! What many tasks and all transitions show, recorded when it becomes true or false.
 
 use tollgate_domain::alert::{AlertRule, Condition};
 use tollgate_domain::event::{AlertEvent, ConditionObserved, EventBody};
@@ -9,17 +9,18 @@ use crate::ledger::Read;
 use crate::problem::Answer;
 
 impl Operations {
-    /// Learns whether the breaker is open: another server may have seen what opens it, or a person reset it there.
+    /// Finds out whether the breaker is open: another server may have seen what opens it, or a person may
+    /// have reset it there.
     pub(crate) async fn learn_breaker(&self) -> Answer<()> {
         self.ask.governing_now(&Read::default()).await.map(|_| ())
     }
 
-    /// Looks at the figures of many tasks and at the transitions, and writes down what became true or false.
-    /// How much was written.
+    /// Evaluates the figures of many tasks and the transitions, and records what became true or false.
+    /// Returns how much was written.
     ///
     /// # Errors
     ///
-    /// The problem of a view or the log. What was not written is written the next time.
+    /// The problem with a view or the log. What was not written is written the next time.
     pub async fn look_at_figures(&self) -> Answer<usize> {
         let (settings, read) =
             (self.ask.settings(), Read { at_least: Some("tail".to_owned()), ..Read::default() });
@@ -35,7 +36,7 @@ impl Operations {
             written += 1;
         }
         for (condition, observed) in &known.observed {
-            // Only a person ends what ends with an acknowledgement.
+            // What ends with an acknowledgement is only ended by a person.
             let still = condition.rule.ends_with_acknowledgement();
             if still || found.iter().any(|seen| seen.condition == *condition) {
                 continue;
@@ -51,7 +52,7 @@ impl Operations {
             written += 1;
         }
         if written > 0 {
-            // A breaker that opened holds from now on.
+            // A breaker that opened takes effect from now on.
             self.ask.governing_now(&read).await?;
         }
         Ok(written)

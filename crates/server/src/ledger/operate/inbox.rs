@@ -8,8 +8,9 @@ use super::{Operations, batch_of};
 use crate::ledger::own::own;
 
 impl Operations {
-    /// Records that a message of the inbox was refused, under its tenant; under the ledger's own where it is
-    /// no tenant. The same rejection is recorded once. It is as durable as the log says when this returns.
+    /// Records that a message of the inbox was refused, under its tenant; under the ledger's own if that is
+    /// not a valid tenant. The same rejection is recorded once. It is as durable as the log says when this
+    /// returns.
     ///
     /// # Errors
     ///

@@ -22,7 +22,8 @@ use tollgate_projection::fold::Projection;
 use tollgate_projector::queries::{MarkOf, Marks};
 use tollgate_projector::{Digest, FOREIGN, Query, Rebuilt, Source, Wait};
 use tollgate_wire::api::{
-    ConfigResponse, Health, HealthCheck, LogServerHealth, PositionResponse, RebuildResponse, ViewHealth,
+    ConfigResponse, Health, HealthCheck, HealthStatus, LogServerHealth, PositionResponse, RebuildResponse,
+    ViewHealth,
 };
 
 pub use accesses::{AccessQuery, Reading};
@@ -41,18 +42,18 @@ use crate::problem::{Answer, INTERNAL, NOT_FOUND, of_append, of_field, of_read, 
 /// The views, by name.
 pub const VIEWS: [&str; 3] = ["status", "reports", "alerts"];
 
-/// How long the log is waited for before it counts as away: as long as views are.
+/// How long to wait for the log before it counts as unavailable: as long as for views.
 const LOG_ANSWERS_WITHIN: Duration = Duration::from_secs(3);
 
-/// The check that says which config is in force, and what is wrong with it.
+/// The check that reports which config is in force, and what is wrong with it.
 const CONFIG_CHECK: &str = "config";
 
-/// The check that says which prices are.
+/// The check that reports which prices are.
 const PRICES_CHECK: &str = "prices";
 
 /// What people and reactors do.
 pub struct Operations {
-    /// Which run this is: no two have the same.
+    /// Identifies this run: no two runs have the same id.
     instance: String,
     log: Arc<dyn EventLog>,
     views: ViewSources,
@@ -61,9 +62,9 @@ pub struct Operations {
     breaker: Arc<Breaker>,
     blocked: Arc<BlockedTasks>,
     reads: Notes,
-    /// Why some evidence is not written, if so.
+    /// Why some evidence is not being written, if so.
     evidence_fails: Mutex<Option<String>>,
-    /// How what the ledger raises leaves it, where it is served.
+    /// How what the ledger raises gets delivered, if it is served.
     delivering: Mutex<delivering::Known>,
 }
 
@@ -90,13 +91,13 @@ impl Operations {
         }
     }
 
-    /// Which run this is: no two have the same.
+    /// Identifies this run: no two runs have the same id.
     #[must_use]
     pub fn instance(&self) -> &str {
         &self.instance
     }
 
-    /// Appends what was noted so far.
+    /// Appends what has been noted so far.
     pub(super) async fn stop(&self) {
         self.reads.stop().await;
     }
@@ -125,7 +126,7 @@ impl Operations {
         })
     }
 
-    /// Says for the health why some evidence is not written; `None`: all is.
+    /// Reports to health why some evidence is not being written; `None`: all of it is.
     pub(crate) fn evidence_fails(&self, why: Option<String>) {
         *self.evidence_fails.lock().unwrap_or_else(PoisonError::into_inner) = why;
     }
@@ -155,19 +156,19 @@ impl Operations {
         checks.extend(views.iter().map(check_of));
         let of_settings = [CONFIG_CHECK, PRICES_CHECK];
         let failing = checks.iter().any(|check| !check.ok && !of_settings.contains(&check.name.as_str()));
-        // Everything works, though not as it was meant: what asks for health goes on asking.
+        // Everything works, though not as intended: whatever polls health must keep polling.
         let degraded =
             degraded || settings.problems().next().is_some() || delivery.iter().any(|check| !check.ok);
         let status = match (failing, degraded) {
-            (true, _) => "failing",
-            (false, true) => "degraded",
-            (false, false) => "ok",
+            (true, _) => HealthStatus::Failing,
+            (false, true) => HealthStatus::Degraded,
+            (false, false) => HealthStatus::Ok,
         };
         checks.extend(delivery);
         checks.extend(evidence.map(|detail| HealthCheck { name: "evidence".to_owned(), ok: false, detail }));
         Health {
             time_zone_database: tollgate_domain::zone::database_version().to_owned(),
-            status: status.to_owned(),
+            status,
             version: env!("CARGO_PKG_VERSION").to_owned(),
             checks,
             views,
@@ -195,7 +196,7 @@ impl Operations {
         }
     }
 
-    /// Builds a view a second time, beside the live one, and compares them.
+    /// Builds a view a second time, alongside the live one, and compares them.
     ///
     /// # Errors
     ///
@@ -211,7 +212,7 @@ impl Operations {
         }
     }
 
-    /// What the views remember of the log, for `log verify` to compare with.
+    /// What the views remember about the log, for `log verify` to compare with.
     pub async fn anchors(&self) -> Vec<Anchor> {
         let mut anchors = anchors_of(&self.views.status, "status").await;
         anchors.extend(anchors_of(&self.views.reports, "reports").await);
@@ -220,7 +221,7 @@ impl Operations {
     }
 }
 
-/// Which config and which prices are in force, with what people should know of them.
+/// Which config and which prices are in force, with what people should know about them.
 fn settings_checks(settings: &Settings, now: Timestamp) -> [HealthCheck; 2] {
     let config: Vec<String> = std::iter::once(settings.config_line()).chain(settings.warnings(now)).collect();
     let ok = settings.problems().next().is_none();
@@ -234,7 +235,7 @@ fn settings_checks(settings: &Settings, now: Timestamp) -> [HealthCheck; 2] {
     ]
 }
 
-/// All parts of a view as one: rows and records add up, digests stand side by side.
+/// All parts of a view as one: rows and records are summed, digests are listed side by side.
 async fn rebuild<P: Projection + Clone>(source: &Source<P>) -> Answer<RebuildResponse> {
     let parts = source.rebuild().await.map_err(|error| of_rebuild(&error))?;
     let digests = |digest: fn(&Rebuilt) -> Digest| {
@@ -291,7 +292,7 @@ fn log_check(failed: Option<String>, durability: Durability, server: Option<&Log
     }
 }
 
-/// How a view does.
+/// The state of a view.
 fn check_of(view: &ViewHealth) -> HealthCheck {
     let foreign = view.quarantined.iter().find(|waits| waits.task == FOREIGN);
     let waits = view.quarantined.len() - usize::from(foreign.is_some());

@@ -1,4 +1,4 @@
-//! A person ends what waits in the quarantine of the inbox.
+//! A person settles what is waiting in the inbox's quarantine.
 
 use tollgate_domain::event::{Event, EventBody, InboxResolved, QuarantineAction};
 use tollgate_domain::ids::{EventId, LEDGER_TENANT, ProducerId, TaskId, TenantId};
@@ -13,8 +13,8 @@ use crate::ledger::{OWN_PRODUCER, Read, ReadEvent};
 use crate::problem::{Answer, INTERNAL, QUARANTINE_ENDED, REFUSED, of_field};
 
 impl Operations {
-    /// Takes a message in after all: its events are appended, as the inbox would have done, or those that
-    /// stand in for them. Where they are refused again, it stays where it is.
+    /// Accepts a message after all: its events, or their replacements, are appended as the inbox would have
+    /// done. If they are refused again, the message stays where it is.
     ///
     /// # Errors
     ///
@@ -33,12 +33,12 @@ impl Operations {
         let taken = appended.position.clone();
         let (response, _) = concluded(&*self.log, appended)?;
         let (message, mut position) = self.end(&message, QuarantineAction::Redriven, request).await?;
-        // Whoever asks as of the answer sees the events too, and not only that the message has ended.
+        // A query as of the answer sees the events too, and not only that the message is settled.
         position.merge(&taken);
         Ok(QuarantineEnded { message, outcomes: response.outcomes, position: position.to_string() })
     }
 
-    /// Gives a message up.
+    /// Abandons a message.
     ///
     /// # Errors
     ///
@@ -72,7 +72,7 @@ impl Operations {
             tenant => TenantId::new(tenant),
         };
         let internal = |error: tollgate_domain::ids::InvalidId| INTERNAL.with(error.to_string());
-        // One end per message: the id follows from it alone.
+        // Each message is settled once: the id is derived from it alone.
         let event = Event {
             tenant: tenant.map_err(internal)?,
             task: TaskId::new(message.task.as_str()).map_err(internal)?,

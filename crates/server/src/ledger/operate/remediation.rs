@@ -1,5 +1,6 @@
-//! Remediations: what the gate blocked, the task `FIX-BUDGET-BREACH-{task}` for the people who look at it,
-//! and marks of who was told. Off the gate's way: the block holds whether it could be opened or not.
+//! Remediations: what the gate blocked, the task `FIX-BUDGET-BREACH-{task}` for the people who look into it,
+//! and marks of who was notified. This is off the gate's path: the block holds whether or not it could be
+//! opened.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +17,7 @@ use tollgate_domain::time::Timestamp;
 use tollgate_log::contract::{AppendOutcome, EventName};
 use tollgate_projection::status::Decision;
 use tollgate_projector::Wait;
-use tollgate_projector::queries::AlertState;
+use tollgate_projector::queries::AlertStateFilter;
 use tollgate_wire::Submitted;
 use tollgate_wire::api::Outcome;
 
@@ -28,15 +29,15 @@ use crate::ledger::{AlertQuery, OWN_PRODUCER, Read, ReadEvent};
 /// The id of its opening: each further block of the same task is a duplicate.
 const OPENED_ID: &str = "remediation";
 
-/// Most tasks that are looked at together.
+/// Maximum number of tasks that are queried together.
 const BLOCKED_AT_ONCE: usize = 10_000;
 
-/// What the log says of telling one way of one remediation.
+/// What the log says about notifying one channel of one remediation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum RemediationState {
-    /// It was told.
+    /// It was notified.
     Done,
-    /// The last attempt that somebody began, if any did, and when.
+    /// The last attempt that anyone began, if any, and when.
     Attempted(u32, Option<Timestamp>),
 }
 
@@ -51,7 +52,7 @@ impl Operations {
         self.blocked.take()
     }
 
-    /// Tasks that are blocked as of now by the token rule, whoever blocked them.
+    /// Tasks that are blocked as of now by the token rule, whichever gate blocked them.
     ///
     /// # Errors
     ///
@@ -62,7 +63,7 @@ impl Operations {
     ) -> Result<BTreeMap<Name, Remediation>, String> {
         let query = AlertQuery {
             rule: Some(AlertRule::StopLoss),
-            state: AlertState::Raised,
+            state: AlertStateFilter::Raised,
             limit: BLOCKED_AT_ONCE,
             ..AlertQuery::default()
         };
@@ -90,7 +91,7 @@ impl Operations {
         Ok(found)
     }
 
-    /// Opens the task of a remediation, once for the life of the ledger.
+    /// Opens the task of a remediation, once in the life of the ledger.
     ///
     /// # Errors
     ///
@@ -100,7 +101,7 @@ impl Operations {
             title: Some(format!("Task {task} was blocked: find out why it is above its budget")),
             tags: vec!["budget-breach".to_owned()],
             labels: BTreeMap::from([("remediates".to_owned(), task.as_str().to_owned())]),
-            // It is for people, and nobody is helped by a remediation that is blocked itself.
+            // It is for people, and a remediation that is itself blocked helps no one.
             enforcement: Enforcement::Off,
             author: Some(OWN_PRODUCER.to_owned()),
             ..TaskMetadata::default()
@@ -111,7 +112,7 @@ impl Operations {
         let outcome = appended.outcomes.first().ok_or("no outcome")?;
         match (outcome.outcome, outcome.code.as_deref()) {
             (Outcome::Appended | Outcome::Duplicate, _) => Ok(()),
-            // Somebody opened one by hand: it is the remediation.
+            // Someone opened one by hand: that is the remediation.
             (_, Some("task_already_open" | "task_closed")) => Ok(()),
             (Outcome::Ignored, _) => Err("tracking is switched off".to_owned()),
             (Outcome::Conflict | Outcome::Refused, _) => {
@@ -120,7 +121,7 @@ impl Operations {
         }
     }
 
-    /// Whether a way was told of a remediation; else the last attempt after `from` that the log has.
+    /// Whether a channel was notified of a remediation; if not, the last attempt after `from` in the log.
     ///
     /// # Errors
     ///
@@ -145,29 +146,30 @@ impl Operations {
         Ok(RemediationState::Attempted(last, at))
     }
 
-    /// Takes the n-th attempt to tell a way: whether it is this caller's. Of several servers that try, it is one's.
+    /// Claims the n-th attempt to notify a channel: returns whether this caller has it. If several servers
+    /// try, only one gets it.
     ///
     /// # Errors
     ///
-    /// Why the log did not take it, as a sentence.
+    /// Why the log did not accept it, as a sentence.
     pub(crate) async fn take_attempt(&self, name: &Name, way: &str, attempt: u32) -> Result<bool, String> {
         self.mark(name, &attempt_id(way, attempt), format!("remediation.{way}.attempt")).await
     }
 
-    /// Notes that a way was told.
+    /// Notes that a channel was notified.
     ///
     /// # Errors
     ///
-    /// Why the log did not take it, as a sentence.
+    /// Why the log did not accept it, as a sentence.
     pub(crate) async fn note_told(&self, name: &Name, way: &str) -> Result<(), String> {
         self.mark(name, &done_id(way), format!("remediation.{way}.told")).await.map(|_| ())
     }
 
-    /// Raises the alert of a remediation that cannot be opened, or ends it.
+    /// Raises the alert that a remediation cannot be opened, or resolves it.
     ///
     /// # Errors
     ///
-    /// Why the log did not take it, as a sentence.
+    /// Why the log did not accept it, as a sentence.
     pub(crate) async fn observe_remediation(
         &self,
         (tenant, task): &Name,
@@ -189,11 +191,11 @@ impl Operations {
         self.append_mark(&own(tenant, task, id.as_str(), at, body)?).await.map(|_| ())
     }
 
-    /// Appends a mark under the remediation; whether it is new.
+    /// Appends a mark under the remediation; returns whether it is new.
     async fn mark(&self, (tenant, task): &Name, id: &str, name: String) -> Result<bool, String> {
         let signal = SignalRecorded { execution: None, name, value: 1 };
         let fix = remediation_of(task);
-        // A log that knows ids for a while only would take it once more.
+        // A log that only knows ids for a while would accept it again.
         if self.mark_at(tenant, &fix, id.to_owned()).await?.is_some() {
             return Ok(false);
         }

@@ -17,32 +17,33 @@ use super::outcomes::{Appended, Part};
 use crate::ledger::own::new_event;
 use crate::problem::{INVALID, REFUSED, of_append};
 
-/// What answers say while tracking is switched off.
+/// The notice in answers while tracking is switched off.
 pub(super) const TRACKING_OFF: &str = "tracking is switched off: nothing was recorded";
 
-/// Most events of one request.
+/// Maximum number of events in one request.
 pub const MAX_REQUEST_EVENTS: usize = 500;
 
-/// What a record may hold of events before their frame; the frame takes less than the rest.
+/// How many bytes of events a record may hold before their framing; the framing takes less than the
+/// remainder.
 const ROOM_FOR_EVENTS: usize = MAX_RECORD_BYTES - 16 * 1024;
 
-/// How many records of a request are on their way into the log at once: those of all partitions, with some
-/// whose task is decided about.
+/// How many records of a request may be on their way into the log at once: those of all partitions, plus some
+/// whose task needs a decision.
 const AT_ONCE: usize = 32;
 
-/// Bytes that an event's frame takes beside its payload and id, at most.
+/// The most bytes that an event's frame takes in addition to its payload and id.
 const FRAME_ROOM: usize = 64;
 
 /// One event of a request, as far as it could be read.
 #[derive(Debug)]
 pub enum ReadEvent {
-    /// It keeps every rule of the edge.
+    /// It satisfies every rule of the edge.
     Good(Box<Submitted>),
     /// It does not.
     Bad {
         /// Its id, if it has one.
         id: String,
-        /// Its tenant and task, if they could be read: that task's other events are refused with it.
+        /// Its tenant and task, if they could be read: that task's other events are refused along with it.
         task: Option<(String, String)>,
         /// What is wrong.
         error: FieldError,
@@ -89,10 +90,10 @@ impl ReadEvent {
     }
 }
 
-/// Where events of one task stand in the request.
+/// The indexes in the request of one task's events.
 type Groups<'a> = Vec<((String, String), Vec<(usize, &'a ReadEvent)>)>;
 
-/// Facts on their way into one record, each with its place in the request.
+/// Facts on their way into one record, each with its index in the request.
 struct Bucket {
     tenant: TenantId,
     partition: PartitionId,
@@ -100,7 +101,7 @@ struct Bucket {
     bytes: usize,
 }
 
-/// The facts of a request, those of one partition together.
+/// The facts of a request, grouped by partition.
 #[derive(Default)]
 struct Buckets {
     filling: BTreeMap<(String, u8), Bucket>,
@@ -108,9 +109,9 @@ struct Buckets {
 }
 
 impl Writer {
-    /// Appends the events of a request: those of one task together or not at all, tasks independent of each
-    /// other and at the same time. On return every event that is answered `appended` or `duplicate` is as
-    /// durable as the log says.
+    /// Appends the events of a request: those of one task all or nothing, the tasks independently and
+    /// concurrently. On return every event that is answered `appended` or `duplicate` is as durable as the
+    /// log says.
     pub async fn append(&self, events: Vec<ReadEvent>) -> Appended {
         self.in_force.record_settings().await;
         let start = Position::start(self.log.epoch().id);
@@ -159,7 +160,7 @@ impl Writer {
         let decided = stream::iter(decided).buffer_unordered(AT_ONCE);
         let noted = stream::iter(noted).buffer_unordered(AT_ONCE);
         let mut parts: Vec<Part> = stream::select(decided, noted).collect().await;
-        // The trouble that is told is that of the first event, whichever came back first.
+        // The trouble reported is that of the first event, whichever came back first.
         parts.sort_by_key(Part::first);
         for part in parts {
             appended.add(part);
@@ -169,7 +170,7 @@ impl Writer {
         appended
     }
 
-    /// Completes the facts of one task. Where that cannot be: what became of them.
+    /// Completes the facts of one task. If that is impossible: their outcomes.
     async fn facts(&self, events: &[(usize, &Submitted)]) -> Result<Option<Bucket>, Box<Part>> {
         let Some((tenant, task)) = names(events) else { return Ok(None) };
         let settings = self.ask.settings();
@@ -235,7 +236,7 @@ impl Writer {
 }
 
 impl Buckets {
-    /// Puts the facts of one task to those of their partition, if a record has room for both.
+    /// Adds the facts of one task to those of their partition, if a record has room for both.
     fn extend(&mut self, bucket: Option<Bucket>) {
         let Some(new) = bucket else { return };
         match self.filling.entry((new.tenant.as_str().to_owned(), new.partition.number())) {
@@ -270,7 +271,7 @@ fn is_correction(event: &ReadEvent) -> bool {
     matches!(event, ReadEvent::Good(submitted) if matches!(submitted.event.body, EventBody::Usage(UsageEvent::UsageAdjusted(_))))
 }
 
-/// Whether it is no tracking but what a person did about an alert.
+/// Whether it is not tracking but something a person did about an alert.
 fn is_of_people(event: &ReadEvent) -> bool {
     let ReadEvent::Good(submitted) = event else { return false };
     matches!(submitted.event.body, EventBody::Alert(AlertEvent::AlertAcknowledged(_)))
@@ -282,8 +283,8 @@ pub(super) fn part_of(events: &[(usize, &Submitted)]) -> Box<Part> {
     Box::new(Part::unanswered(ids))
 }
 
-/// The request's events by tenant and task, in the order of their first events. Events whose task cannot be read stand
-/// alone, under no name.
+/// The request's events by tenant and task, in the order of their first events. Events whose task cannot be
+/// read each form a group without a name.
 fn grouped(events: &[ReadEvent]) -> Groups<'_> {
     let mut groups: Groups<'_> = Vec::new();
     let mut places: HashMap<(String, String), usize> = HashMap::new();

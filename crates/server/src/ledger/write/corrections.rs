@@ -1,4 +1,4 @@
-//! Corrections of usage: found, bounded by what is left of it, priced against that.
+//! Corrections of usage: found, limited to what is left of the usage, and priced against it.
 
 use std::collections::HashMap;
 
@@ -22,7 +22,8 @@ use crate::ledger::ask::VIEW_WAIT;
 use crate::ledger::own::name_of;
 use crate::problem::{Answer, of_query, of_read};
 
-/// What a request says of one task, for its corrections: usage that came with them, and what was corrected before.
+/// What a request says about one task, for its corrections: usage that came with them, and what was already
+/// corrected.
 pub(super) struct Corrections<'a> {
     events: &'a [(usize, &'a Submitted)],
     /// What earlier events of the request changed, by producer and id of the usage.
@@ -30,12 +31,12 @@ pub(super) struct Corrections<'a> {
 }
 
 impl<'a> Corrections<'a> {
-    /// Of the events of one task in a request.
+    /// From the events of one task in a request.
     pub(super) fn of(events: &'a [(usize, &'a Submitted)]) -> Self {
         Self { events, counted: HashMap::new() }
     }
 
-    /// Usage that is in the request itself, before or behind its correction.
+    /// Usage that is in the request itself, before or after its correction.
     fn usage(&self, producer: &str, id: &str) -> Option<(&'a UsageRecorded, Option<Timestamp>)> {
         let of = |submitted: &&'a Submitted| {
             submitted.event.producer.as_str() == producer && submitted.event.id.as_str() == id
@@ -51,7 +52,7 @@ impl<'a> Corrections<'a> {
 }
 
 impl Writer {
-    /// Completes a correction with the usage that it names. What its producer should know.
+    /// Completes a correction with the usage that it names. Returns what its producer should know.
     pub(super) async fn correct(
         &self,
         settings: &Settings,
@@ -66,7 +67,8 @@ impl Writer {
                 "adjusts usage `{usage}` of producer `{producer}`, which this task does not have: counted in the task's totals only"
             )]);
         };
-        // A correction that is in the log already is answered as a duplicate; it is no earlier one of itself.
+        // A correction that is already in the log is answered as a duplicate; it does not count as an earlier
+        // one of itself.
         let known = self.ask.find(vec![name_of(submitted)]).await?.iter().any(Option::is_some);
         let name = (producer, usage);
         let mut earlier = self.earlier(submitted, &name).await?;
@@ -100,7 +102,7 @@ impl Writer {
         Ok(warnings)
     }
 
-    /// The usage that a correction names, in the log or in the same request, and when it happened.
+    /// The usage that a correction names, from the log or the same request, and when it happened.
     async fn corrected_usage(
         &self,
         settings: &Settings,
@@ -132,7 +134,7 @@ impl Writer {
         }
     }
 
-    /// What earlier corrections in the log changed of a usage.
+    /// What earlier corrections in the log changed about a usage.
     async fn earlier(&self, submitted: &Submitted, name: &(String, String)) -> Answer<TokenSums> {
         let (tenant, task) = (submitted.event.tenant.as_str(), submitted.event.task.as_str());
         let partition = PartitionId::of(tenant, task);
@@ -146,10 +148,10 @@ impl Writer {
     }
 }
 
-/// What a correction costs or gives back. Of usage that nothing corrected before, one that takes all of it away
-/// gives back what was charged, whatever the prices are by now. Any other is priced as the usage itself was:
-/// where the prices in force now say another cost of it, or it had none, the correction has none either, so
-/// that it never gives back what was not charged.
+/// What a correction costs or gives back. If usage has not been corrected before, a correction that removes
+/// all of it gives back what was charged, whatever the prices are by now. Any other correction is priced as
+/// the usage itself was: if the prices in force now give that a different cost, or it had none, the
+/// correction has none either, so that it never gives back what was not charged.
 fn correction_cost(
     settings: &Settings,
     (original, at): (&UsageRecorded, Timestamp),
@@ -173,7 +175,7 @@ fn correction_cost(
     settings.prices.adjustment_cost(call, left, change)
 }
 
-/// Prices usage that happened at a time.
+/// Prices usage as of the time it happened.
 pub(super) fn price(settings: &Settings, usage: &mut UsageRecorded, at: Timestamp) {
     usage.cost = settings.prices.cost(settings.config.prices.apply(Call::of(usage, at)), &usage.tokens);
 }

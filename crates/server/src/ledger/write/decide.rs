@@ -1,4 +1,5 @@
-//! Deciding commands: state from the view, the rules, an append that only succeeds if nothing was decided in between.
+//! Deciding commands: state from the view, the rules, and an append that only succeeds if nothing was decided
+//! in between.
 
 use tollgate_domain::config::BypassPolicy;
 use tollgate_domain::event::{AlertEvent, ConditionObserved, EventBody, TaskEvent};
@@ -16,7 +17,7 @@ use crate::ledger::ask::{Ask, Decidable, TaskAnswer, Through, VIEW_WAIT};
 use crate::ledger::own::{name_of, own};
 use crate::problem::{Answer, CONTENDED, DEGRADED, of_append, of_query, of_read};
 
-/// How often a decision is made anew because another came first.
+/// How often a decision is retried because another one came first.
 const TRIES: usize = 16;
 
 impl Writer {
@@ -29,7 +30,7 @@ impl Writer {
         let settings = self.ask.settings();
         let partition = PartitionId::of(tenant.as_str(), task.as_str());
         let names: Vec<EventName> = events.iter().map(|(_, event)| name_of(event)).collect();
-        // The gate's answers are not what is remembered here: they are looked up where they count.
+        // The gate's answers are not what is remembered here: they are looked up where they matter.
         let goes_on = events.iter().any(|(_, event)| event.event.body.goes_on().is_some());
         let refuses = settings.config.stop_loss.on_bypass == BypassPolicy::Refuse;
         let (mut from_memory, mut seen) = (!(refuses && goes_on), None);
@@ -43,14 +44,15 @@ impl Writer {
             let plan = match self.plan(&settings, &decidable, events, &known).await {
                 Ok(plan) => plan,
                 Err(Unplanned::Refused(_)) if remembered.is_some() => {
-                    // Others may have decided since: nothing is refused from memory.
+                    // Others may have decided in the meantime: nothing is refused from memory.
                     from_memory = false;
                     continue;
                 }
                 Err(Unplanned::Failed(problem)) => return Err(problem),
                 Err(Unplanned::Refused(Refused { place, code, mut reason, out_of_step })) => {
                     if let Some(seen) = out_of_step {
-                        // Two orchestrators, or one that lost its place in a crash: somebody has to look.
+                        // Two orchestrators, or one that lost its place in a crash: a person has to look into
+                        // it.
                         tracing::error!(%task, code, reason, "an orchestrator and the ledger disagree on the phase");
                         self.note_out_of_step(&tenant, &task, seen);
                         reason = format!(
@@ -67,7 +69,7 @@ impl Writer {
                 Batch { tenant: tenant.clone(), partition, events: plan.events, decision, recorded_at: None };
             let receipt = match self.log.append(batch).await {
                 Ok(receipt) => receipt,
-                // Somebody else decided first. Either a decision of this process, which it remembers, or the
+                // Another decision came first. Either it was made by this process, which remembers it, or the
                 // view has to see it.
                 Err(AppendError::WrongExpected { actual, .. }) => {
                     self.known.forget(&tenant, &task, decidable.last);
@@ -77,7 +79,7 @@ impl Writer {
                     continue;
                 }
                 Err(error) => {
-                    // Where the outcome is not known, neither is the task.
+                    // If the outcome is unknown, so is the task.
                     self.known.forget(&tenant, &task, decidable.last);
                     return Err(of_append(&error));
                 }
@@ -98,7 +100,8 @@ impl Writer {
         )))
     }
 
-    /// What decisions about a task depend on, as of the log's end, and which of these events it has already.
+    /// What decisions about a task depend on, as of the log's end, and which of these events are already in
+    /// the log.
     async fn decidable(
         &self,
         tenant: &TenantId,
@@ -125,7 +128,7 @@ impl Writer {
         Ok((decidable.unwrap_or(Decidable { begun_after, ..Decidable::default() }), found))
     }
 
-    /// Remembers a task as it is after a decision, if all of that is in the log as it was decided.
+    /// Remembers a task as it is after a decision, if all of that is in the log as decided.
     fn remember(
         &self,
         tenant: &TenantId,
@@ -142,18 +145,19 @@ impl Writer {
         }
     }
 
-    /// Notes a refusal, for the alert. What is refused stays refused, whether this can be recorded or not.
+    /// Notes a refusal, for the alert. What is refused stays refused, whether or not this can be recorded.
     fn note_out_of_step(&self, tenant: &TenantId, task: &TaskId, seen: Box<ConditionObserved>) {
         let id = seen.event_id();
         let body = EventBody::Alert(AlertEvent::ConditionObserved(seen));
-        // When it is recorded counts: the moment that it follows from may be long ago.
+        // What counts is when it is recorded: the event behind it may have happened long ago.
         match own(tenant, task, id.as_str(), None, body) {
             Ok(submitted) => self.out_of_step.note(submitted.event),
             Err(error) => tracing::error!(%task, error, "a refusal of a phase could not be recorded"),
         }
     }
 
-    /// Completes the outcomes: the attempt of a start, also of one that was there already, and warnings.
+    /// Completes the outcomes: the attempt number of a start, including one that was already in the log, and
+    /// warnings.
     async fn complete(
         &self,
         part: &mut Part,

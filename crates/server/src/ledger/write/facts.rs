@@ -1,4 +1,5 @@
-//! What an appender adds to a fact before it is stored: the cost of usage, the usage that an adjustment names.
+//! What the appender adds to a fact before it is stored: the cost of usage, the usage that an adjustment
+//! names.
 
 use tollgate_domain::event::{EventBody, UsageEvent};
 use tollgate_domain::nearest;
@@ -12,7 +13,7 @@ use crate::ledger::Settings;
 use crate::problem::Answer;
 
 impl Writer {
-    /// The body of a fact with what the appender adds, and what its producer should know.
+    /// The body of a fact with the appender's additions, and what its producer should know.
     pub(super) async fn enriched(
         &self,
         settings: &Settings,
@@ -30,7 +31,7 @@ impl Writer {
     }
 }
 
-/// A phase that no config knows is most often a mistyped one. The fact is taken; it counts against no phase's limit.
+/// A phase that no config knows is usually a typo. The fact is accepted; it counts towards no phase's limit.
 fn unknown_phase(settings: &Settings, body: &EventBody) -> Option<String> {
     let EventBody::Usage(event) = body else { return None };
     let (what, NamedExecution { phase, .. }) = event.names_execution()?;

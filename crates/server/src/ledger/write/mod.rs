@@ -1,4 +1,4 @@
-//! Appends: what was sent is checked, decided, priced and written, and what the ledger notes itself.
+//! Appends: what was sent is checked, decided, priced and written, as is what the ledger itself notes.
 
 mod append;
 mod corrections;
@@ -34,9 +34,9 @@ pub struct Writer {
     breaker: Arc<Breaker>,
     readers: ReadPool,
     known: Arc<KnownTasks>,
-    /// Commands that were refused because who sent them does not know the phase.
+    /// Commands that were refused because their sender does not know the phase.
     out_of_step: Notes,
-    /// Held while corrections are appended: each is bounded by what those before it left.
+    /// Held while corrections are appended: each is limited to what those before it left.
     correcting: Mutex<()>,
 }
 
@@ -67,7 +67,7 @@ impl Writer {
         self.breaker.measured(transition, self.readers.served());
     }
 
-    /// Appends what was noted so far.
+    /// Appends what has been noted so far.
     pub(super) async fn stop(&self) {
         self.out_of_step.stop().await;
     }

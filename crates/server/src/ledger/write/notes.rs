@@ -1,5 +1,5 @@
-//! What the ledger records beside an answer: noted in memory, appended soon. The answer neither waits for it
-//! nor fails with it.
+//! What the ledger records alongside an answer: noted in memory, appended soon. The answer neither waits for
+//! it nor fails with it.
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,22 +13,23 @@ use tollgate_wire::Submitted;
 
 use crate::ledger::own::batch_of;
 
-/// Notes that may wait to be recorded. A log that takes none for so long is in trouble that is told elsewhere.
+/// How many notes may wait to be recorded. A log that accepts none for that long is in trouble, which is
+/// reported elsewhere.
 const WAITING: usize = 4096;
 
-/// How many of the latest notes are remembered, so that the same ones do not go to the log again, which would
-/// find duplicates.
+/// How many of the latest notes are remembered, so that repeats do not go to the log, which would only find
+/// duplicates.
 const REMEMBERED: usize = 1024;
 
 /// What waits to be recorded.
 enum Note {
     /// An event.
     Event(Box<Event>),
-    /// Someone who wants to know when all before is recorded.
+    /// Someone waiting for everything before it to be recorded.
     Waiter(oneshot::Sender<()>),
 }
 
-/// Takes notes of one kind and appends them, in the order they came.
+/// Takes notes of one kind and appends them in the order in which they came.
 pub(in crate::ledger) struct Notes {
     /// What they are notes of, for the process's log.
     what: &'static str,
@@ -38,7 +39,7 @@ pub(in crate::ledger) struct Notes {
 }
 
 impl Notes {
-    /// Begins.
+    /// Starts the task that appends them.
     pub(in crate::ledger) fn start(log: Arc<dyn EventLog>, what: &'static str) -> Self {
         let (notes, mut noted) = mpsc::channel::<Note>(WAITING);
         let lost = Arc::new(AtomicU64::new(0));
@@ -49,7 +50,7 @@ impl Notes {
                 let event = match note {
                     Note::Event(event) => *event,
                     Note::Waiter(waiter) => {
-                        // Who waits no more need not know.
+                        // A caller that no longer waits need not know.
                         let _ = waiter.send(());
                         continue;
                     }
@@ -82,23 +83,23 @@ impl Notes {
         }
     }
 
-    /// Waits until what was noted so far is recorded, or could not be.
+    /// Waits until what has been noted so far is recorded, or could not be.
     pub(in crate::ledger) async fn recorded(&self) {
         let notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let (waiter, waits) = oneshot::channel();
         let Some(notes) = notes else { return };
         if notes.send(Note::Waiter(waiter)).await.is_ok() {
-            // An error means that nobody records any more.
+            // An error means that nothing records any more.
             let _ = waits.await;
         }
     }
 
-    /// How many could not be recorded since this process began.
+    /// How many could not be recorded since this process started.
     pub(in crate::ledger) fn lost(&self) -> u64 {
         self.lost.load(Ordering::Relaxed)
     }
 
-    /// Appends what was noted so far and ends.
+    /// Appends what has been noted so far and stops.
     pub(in crate::ledger) async fn stop(&self) {
         self.notes.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(writer) = self.writer.lock().await.take()

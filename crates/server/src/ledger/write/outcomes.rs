@@ -1,4 +1,4 @@
-//! What became of a request's events: of each part that goes into the log together, then of them all.
+//! What became of a request's events: of each part that goes into the log together, then of all of them.
 
 use tollgate_domain::position::Position;
 use tollgate_log::contract::{AppendOutcome, Receipt};
@@ -20,7 +20,7 @@ pub struct Appended {
 /// What became of some events of a request: those of one task, or those of one record.
 #[derive(Debug)]
 pub(super) struct Part {
-    /// By their places in the request, ascending.
+    /// By their index in the request, ascending.
     outcomes: Vec<(usize, EventOutcome)>,
     position: Option<Position>,
     trouble: Option<Box<Problem>>,
@@ -32,7 +32,7 @@ impl Appended {
         Self { outcomes: ids.map(unanswered).collect(), position, trouble: None }
     }
 
-    /// Takes in what became of a part.
+    /// Adds what became of a part.
     pub(super) fn add(&mut self, part: Part) {
         for (place, outcome) in part.outcomes {
             self.outcomes[place] = outcome;
@@ -47,27 +47,27 @@ impl Appended {
 }
 
 impl Part {
-    /// Of the events with these places and ids.
+    /// For the events with these indexes and ids.
     pub(super) fn unanswered(events: impl Iterator<Item = (usize, String)>) -> Self {
         let mut outcomes: Vec<_> = events.map(|(place, id)| (place, unanswered(id))).collect();
         outcomes.sort_by_key(|(place, _)| *place);
         Self { outcomes, position: None, trouble: None }
     }
 
-    /// The place of its first event.
+    /// The index of its first event.
     pub(super) fn first(&self) -> Option<usize> {
         self.outcomes.first().map(|(place, _)| *place)
     }
 
-    /// The outcome of the event at a place of this part.
+    /// The outcome of the event at an index of this part.
     pub(super) fn at(&mut self, place: usize) -> &mut EventOutcome {
         let found = self.outcomes.binary_search_by_key(&place, |(place, _)| *place);
-        // Whoever names a place took it from the events that the part was made of.
+        // Callers take the index from the events that the part was made of.
         let index = found.unwrap_or_else(|_| unreachable!("place {place} is of another part"));
         &mut self.outcomes[index].1
     }
 
-    /// Takes in what the log answered for the events at these places, in the order of the record.
+    /// Adds what the log answered for the events at these indexes, in the order of the record.
     pub(super) fn settle(&mut self, places: &[usize], receipt: &Receipt) {
         self.position = Some(receipt.position.clone());
         for (place, outcome) in places.iter().zip(&receipt.outcomes) {

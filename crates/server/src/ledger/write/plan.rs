@@ -1,4 +1,5 @@
-//! From the events of one task, some of them commands, to what is appended: each command decided after those before it.
+//! From the events of one task, some of them commands, to what is appended: each command is decided after
+//! those before it.
 
 use tollgate_domain::breach::{BreachStatus, Utilization};
 use tollgate_domain::config::BypassPolicy;
@@ -25,17 +26,18 @@ use crate::ledger::ask::Decidable;
 use crate::ledger::own::new_event;
 use crate::problem::{Answer, INVALID, of_field};
 
-/// The signal of an execution whose latency cannot be believed: by how many milliseconds its end lies after its start.
+/// The signal for an execution whose latency is not plausible: by how many milliseconds its end is after its
+/// start.
 const LATENCY_ANOMALY: &str = "latency_anomaly_ms";
 
-/// The end of its event's id.
+/// The suffix of its event's id.
 const LATENCY_ANOMALY_ID: &str = "latency-anomaly";
 
-/// Events ready for the log, with what is answered for those of the request.
+/// Events ready for the log, with what is answered for those from the request.
 #[derive(Default)]
 pub(super) struct Plan {
     pub(super) events: Vec<NewEvent>,
-    /// Place in the request of each event; `None` for one that follows from another.
+    /// Index in the request of each event; `None` for one that follows from another.
     pub(super) places: Vec<Option<usize>>,
     pub(super) attempts: Vec<(usize, u32)>,
     pub(super) warnings: Vec<(usize, String)>,
@@ -48,21 +50,21 @@ pub(super) struct Plan {
 pub(super) enum Unplanned {
     /// A rule refuses one of the events.
     Refused(Refused),
-    /// What the plan depends on could not be found out.
+    /// What the plan depends on could not be determined.
     Failed(Box<Problem>),
 }
 
 /// Why a task's events were refused.
 pub(super) struct Refused {
-    /// The place of the guilty one.
+    /// The index of the event that is to blame.
     pub(super) place: usize,
     pub(super) code: String,
     pub(super) reason: String,
-    /// Where who sent it does not know the phase: what there is to record.
+    /// If the sender does not know the phase: what there is to record.
     pub(super) out_of_step: Option<Box<ConditionObserved>>,
 }
 
-/// A plan in the making, and the task as it is after the events so far.
+/// A plan in progress, and the task as it is after the events so far.
 struct Planning<'a> {
     settings: &'a Settings,
     decidable: &'a Decidable,
@@ -73,7 +75,7 @@ struct Planning<'a> {
 }
 
 impl Writer {
-    /// Plans the events of one task; `known` says which of them it has already.
+    /// Plans the events of one task; `known` says which of them the log already has.
     pub(super) async fn plan(
         &self,
         settings: &Settings,
@@ -91,7 +93,7 @@ impl Writer {
         };
         let mut corrections = Corrections::of(events);
         for (&(place, submitted), &known) in events.iter().zip(known) {
-            // What is known already is not decided again: the log answers for it.
+            // What is already in the log is not decided again: the log answers for it.
             if let EventBody::Task(command) = &submitted.event.body
                 && !known
             {
@@ -108,7 +110,7 @@ impl Writer {
 }
 
 impl Planning<'_> {
-    /// Decides a command, which happens at this time, and takes what it causes into the plan.
+    /// Decides a command, which happens at this time, and adds its consequences to the plan.
     fn command(
         &mut self,
         place: usize,
@@ -155,7 +157,7 @@ impl Planning<'_> {
         self.decidable.blocked.clone().filter(|at| !self.state.passes.contains(at))
     }
 
-    /// Moves the task on by what was decided; gives the signal of an execution whose latency cannot be believed.
+    /// Advances the task by what was decided; returns the signal if an execution's latency is not plausible.
     fn moved(&mut self, event: &TaskEvent, at: Timestamp) -> Option<SignalRecorded> {
         apply(&mut self.state, event);
         latency_anomaly(event, at, &mut self.started_at)
@@ -173,7 +175,7 @@ impl Planning<'_> {
         Ok(())
     }
 
-    /// Takes in what follows from a command.
+    /// Adds what follows from a command.
     fn follow(&mut self, command: &Submitted, suffix: &str, body: EventBody) -> Answer<()> {
         let event = follower(&command.event, suffix, body).map_err(|error| of_field(&error))?;
         self.plan.places.push(None);
@@ -214,8 +216,8 @@ impl From<Box<Problem>> for Unplanned {
     }
 }
 
-/// What an opening should say of a task that was used before it was opened: it may be above its limits from
-/// its first moment.
+/// What an opening should say about a task that was used before it was opened: it may be over its limits from
+/// the start.
 fn over_at_opening(
     decided: &TaskEvent,
     (tokens, latency_ms): (u128, u128),
@@ -264,7 +266,8 @@ fn limited(settings: &Settings, command: TaskEvent) -> Result<(TaskEvent, Vec<St
     Ok((TaskOpened { metadata, limits: Some(limits) }.into(), warnings))
 }
 
-/// Notes when an execution starts; of one that ends and cannot have taken what was measured, the signal that says so.
+/// Notes when an execution starts; when one ends and cannot have taken as long as measured, returns the
+/// signal that says so.
 fn latency_anomaly(
     event: &TaskEvent,
     at: Timestamp,
@@ -279,13 +282,13 @@ fn latency_anomaly(
     Some(SignalRecorded { execution, name: LATENCY_ANOMALY.to_owned(), value })
 }
 
-/// An event that follows from a command: the same sender and time, an id derived from the command's.
+/// An event that follows from a command: same sender and time, with an id derived from the command's.
 fn follower(command: &Event, suffix: &str, body: EventBody) -> Result<NewEvent, FieldError> {
     let event = Event { id: command.id.derived(suffix), body: body.clone(), ..command.clone() };
     new_event(&Submitted::from_event(event)?, &body)
 }
 
-/// The warning of a command that takes its task past a block.
+/// The warning for a command that takes its task past a block.
 fn went_on(task: &str, blocked: &Advance) -> String {
     format!(
         "the gate blocks task `{task}` before {blocked}: it went on all the same, which raises a critical alert; `tollgate task explain {task}` says why"

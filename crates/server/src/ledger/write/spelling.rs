@@ -1,10 +1,10 @@
-//! Names that look alike and are not the same.
+//! Names that look alike but are not the same.
 
 use icu_normalizer::ComposingNormalizerBorrowed;
 use tollgate_domain::event::{Event, EventBody, TaskEvent};
 
-/// What the producer should know of the id of a task that it opens: ids are compared byte by byte, so the
-/// same letters in another form of Unicode are another task.
+/// What the producer should know about the id of a task that it opens: ids are compared byte by byte, so the
+/// same letters in another Unicode form are a different task.
 pub(super) fn warning(event: &Event) -> Option<String> {
     let EventBody::Task(TaskEvent::TaskOpened(_)) = event.body else { return None };
     let task = event.task.as_str();

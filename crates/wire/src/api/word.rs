@@ -1,0 +1,183 @@
+//! Words of closed lists in answers: typed here, a word in JSON, and all of the list in the description of the API.
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Deserializer, Serializer};
+use tollgate_domain::words;
+use tollgate_domain::words::Word;
+
+words!(
+    /// Usage compared with limits.
+    BudgetStatus {
+        /// Up to the limit.
+        Within = "within",
+        /// Above the limit, up to 1.5 times.
+        Warning = "warning",
+        /// Above 1.5 times the limit.
+        Exceeded = "exceeded",
+        /// It ended without reported usage.
+        Unknown = "unknown",
+        /// There are no limits: the task was never opened.
+        NoLimits = "no_limits"
+    }
+);
+
+words!(
+    /// How far an execution of a phase is.
+    ExecutionState {
+        /// The phase has not started.
+        NotStarted = "not_started",
+        /// It has not ended.
+        Running = "running",
+        /// It has ended.
+        Ended = "ended"
+    }
+);
+
+words!(
+    /// Whether the condition of an alert holds.
+    AlertState {
+        /// It holds.
+        Raised = "raised",
+        /// It no longer holds.
+        Resolved = "resolved"
+    }
+);
+
+words!(
+    /// How far a delivery to an endpoint is.
+    DeliveryState {
+        /// It is retried automatically.
+        Pending = "pending",
+        /// The receiver accepted it.
+        Delivered = "delivered",
+        /// It was retried for as long as the schedule says, without success.
+        GaveUp = "gave_up",
+        /// The receiver declined further messages.
+        Disabled = "disabled",
+        /// There was nothing to send.
+        Skipped = "skipped"
+    }
+);
+
+words!(
+    /// How the service is.
+    HealthStatus {
+        /// Everything is as intended.
+        Ok = "ok",
+        /// The service works, but something is not as intended or is left undone.
+        Degraded = "degraded",
+        /// Something does not work.
+        Failing = "failing"
+    }
+);
+
+pub(super) fn serialize<W: Word, S: Serializer>(word: &W, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(word.as_str())
+}
+
+pub(super) fn deserialize<'de, W: Word, D: Deserializer<'de>>(deserializer: D) -> Result<W, D::Error> {
+    let word = Cow::<str>::deserialize(deserializer)?;
+    W::from_word(&word).ok_or_else(|| unknown(&word, W::NAMES))
+}
+
+fn unknown<E: serde::de::Error>(word: &str, expected: &'static [&'static str]) -> E {
+    E::unknown_variant(word, expected)
+}
+
+/// A word that may be absent.
+pub(super) mod optional {
+    use super::{Cow, Deserialize, Deserializer, Serializer, Word, unknown};
+
+    #[expect(clippy::ref_option, reason = "serde asks with a reference")]
+    pub(in crate::api) fn serialize<W: Word, S: Serializer>(
+        word: &Option<W>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        match word {
+            Some(word) => serializer.serialize_some(word.as_str()),
+            None => serializer.serialize_none(),
+        }
+    }
+
+    pub(in crate::api) fn deserialize<'de, W: Word, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<W>, D::Error> {
+        let word = Option::<Cow<'_, str>>::deserialize(deserializer)?;
+        word.map(|word| W::from_word(&word).ok_or_else(|| unknown(&word, W::NAMES))).transpose()
+    }
+}
+
+/// The lists in the description of the API: a schema of each, by the name of the type. (Types of other crates cannot
+/// have a schema here.)
+pub(super) mod list {
+    use utoipa::openapi::RefOr;
+    use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
+    use utoipa::{PartialSchema, ToSchema};
+
+    macro_rules! lists {
+        ($($name:ident: $word:ty),+ $(,)?) => {
+            $(
+                pub(in crate::api) enum $name {}
+
+                impl PartialSchema for $name {
+                    fn schema() -> RefOr<Schema> {
+                        let words = <$word>::NAMES.iter().copied();
+                        ObjectBuilder::new().schema_type(Type::String).enum_values(Some(words)).into()
+                    }
+                }
+
+                impl ToSchema for $name {}
+            )+
+        };
+    }
+
+    lists! {
+        AlertState: super::AlertState,
+        BudgetStatus: super::BudgetStatus,
+        Change: tollgate_domain::event::Change,
+        Complexity: tollgate_domain::tier::Complexity,
+        DeliveryOutcome: tollgate_domain::event::DeliveryOutcome,
+        DeliveryState: super::DeliveryState,
+        ExecutionState: super::ExecutionState,
+        HealthStatus: super::HealthStatus,
+        Importance: tollgate_domain::tier::Importance,
+        Severity: tollgate_domain::alert::Severity,
+        TaskStage: tollgate_domain::task::TaskStage,
+        Verdict: tollgate_domain::gate::Verdict,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::BudgetStatus;
+    use crate::api::{ActivePhase, TaskSummary};
+    use tollgate_domain::gate::Verdict;
+    use tollgate_domain::task::TaskStage;
+    use tollgate_domain::words::Word;
+
+    #[test]
+    fn a_stage_is_one_word_and_back() {
+        for word in TaskStage::NAMES {
+            assert_eq!(TaskStage::from_word(word).map(|stage| stage.as_str()), Some(*word));
+        }
+        assert_eq!(<TaskStage as Word>::from_word("closed"), None);
+    }
+
+    #[test]
+    fn words_are_texts_in_json_and_an_unknown_one_is_refused_with_the_list() {
+        let text = r#"{"tenant":"default","task":"T-1","stage":"open","budget_status":"no_limits","tokens_used":0,
+            "latency_ms":0,"cost_usd":"0","unpriced_tokens":0,"verdict":"warn","first_at":"","last_at":"","degraded":false}"#;
+        let summary: TaskSummary = serde_json::from_str(text).unwrap();
+        assert_eq!(summary.budget_status, BudgetStatus::NoLimits);
+        assert_eq!((summary.stage, summary.verdict), (TaskStage::Open, Some(Verdict::Warn)));
+        assert_eq!(summary.complexity, None);
+        assert_eq!(summary.active, None::<ActivePhase>);
+        let written = serde_json::to_value(&summary).unwrap();
+        assert_eq!((&written["budget_status"], &written["verdict"]), (&"no_limits".into(), &"warn".into()));
+        assert!(written.get("complexity").is_none(), "{written}");
+        let wrong = text.replace("no_limits", "fine");
+        let error = serde_json::from_str::<TaskSummary>(&wrong).unwrap_err().to_string();
+        assert!(error.contains("`fine`") && error.contains("`exceeded`"), "{error}");
+    }
+}
