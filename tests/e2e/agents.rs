@@ -167,10 +167,12 @@ macro_rules! scenarios {
             let mut listed = vec![$($path.to_owned()),*];
             listed.sort();
             let mut found = Vec::new();
-            for agent in ["claude", "codex"] {
-                for entry in std::fs::read_dir(fixture(agent)).unwrap() {
-                    found.push(format!("{agent}/{}", entry.unwrap().file_name().to_string_lossy()));
-                }
+            let names = |folder: &str| {
+                let entries = std::fs::read_dir(fixture(folder)).unwrap();
+                entries.map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned()).collect::<Vec<_>>()
+            };
+            for agent in names("") {
+                found.extend(names(&agent).into_iter().map(|scenario| format!("{agent}/{scenario}")));
             }
             found.sort();
             assert_eq!(listed, found);
