@@ -5,7 +5,7 @@ use std::path::Path;
 /// Every file of the contract.
 const FILES: [&str; 9] = ["alert", "append", "event", "gate", "inbox", "ledger", "limits", "task", "usage"];
 
-/// Rarely used and large: boxed, so that the many small events stay small in memory.
+/// Rarely used and large: boxed, so that the many small events take little memory.
 const BOXED: [&str; 14] = [
     ".tollgate.v1.Event.body.task_opened",
     ".tollgate.v1.Event.body.gate_decided",
@@ -29,7 +29,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let files = FILES.map(|name| root.join(format!("tollgate/v1/{name}.proto")));
     let descriptors = protox::compile(files, [&root])?;
     let mut config = prost_build::Config::new();
-    // Sorted maps: the content hash needs one encoding.
+    // Sorted maps: the content hash requires a single encoding.
     config.btree_map(["."]);
     for path in BOXED {
         config.boxed(path);

@@ -1,6 +1,5 @@
-//! Sessions of coding agents as their released versions write them: what each folder of
-//! `tests/fixtures/agents` holds counts as its `expected.json` says, in every order of import, whatever was
-//! imported before.
+//! Sessions of coding agents as their released versions write them: each folder of `tests/fixtures/agents` is
+//! counted as its `expected.json` says, in every order of import, whatever was imported before.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -28,7 +27,7 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// Every file first once, the others behind it in order; and all of them backwards.
+/// Each file in turn first, with the others after it in order; and all of them in reverse.
 fn orders(files: &[PathBuf]) -> Vec<Vec<PathBuf>> {
     let mut orders: Vec<Vec<PathBuf>> = (0..files.len())
         .map(|first| files[first..].iter().chain(&files[..first]).cloned().collect())
@@ -42,12 +41,12 @@ struct Import<'a> {
     place: &'a Place,
     server: &'a Server,
     agent: &'a str,
-    /// What could not be read has to be named: an exit code of its own.
+    /// What could not be read has to be reported: it has its own exit code.
     code: i32,
 }
 
 impl Import<'_> {
-    /// Imports a path; gives the answer and what was told beside.
+    /// Imports a path; returns the answer and the messages printed alongside.
     fn run(&self, path: &Path) -> (Value, String) {
         let line =
             ["--server", &self.server.url, "import", self.agent, path.to_str().unwrap(), "--format", "json"];
@@ -81,7 +80,7 @@ impl Import<'_> {
         json!(days)
     }
 
-    /// The usage of a task or of one call: the first that is named so.
+    /// The usage of a task or of one call: the first with this name.
     fn usage_of(&self, task_or_id: &str) -> Value {
         let said = self.place.ok(&format!("--server {} log tail -n 0 --format json", self.server.url));
         let mut events = said.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
@@ -106,7 +105,7 @@ fn counts_as_expected(scenario: &str) {
         }
         let shown = format!("{scenario}: {order:?}");
         assert_eq!(import.tokens(), expected["tokens"], "{shown}");
-        // All of them together say which sessions came first, where nothing in a file does.
+        // All of them together show which sessions came first, if nothing in a file does.
         let (all, told) = import.run(&folder);
         assert_eq!(
             (import.tokens(), import.tasks()),
@@ -131,7 +130,7 @@ fn counts_as_expected(scenario: &str) {
     }
 }
 
-/// What the events of a scenario carry beside their tokens.
+/// What the events of a scenario carry in addition to their tokens.
 fn says_of_itself(scenario: &str) {
     let folder = fixture(scenario);
     let expected: Value =
@@ -200,7 +199,7 @@ scenarios! {
     a_compaction_within_a_call_is_added: "claude/compaction-in-a-call";
 }
 
-/// A line of a rollout of 2025-10-01 or -02: a head, or counters of so many outputs, ten times as many
+/// A line of a rollout of 2025-10-01 or -02: a head, or counters of this many outputs, ten times as many
 /// inputs, and those of the last call.
 fn rollout_line(at: &str, what: &str) -> String {
     let words: Vec<&str> = what.split_whitespace().collect();
@@ -226,8 +225,8 @@ fn rollout_line(at: &str, what: &str) -> String {
     json!({"timestamp": format!("2025-10-{at}Z"), "type": kind, "payload": payload}).to_string()
 }
 
-/// What a fork repeats of its parent is the parent's, however slowly it was copied; what the parent has later
-/// is another call.
+/// What a fork repeats from its parent belongs to the parent, however slowly it was copied; what the parent
+/// has later is a different call.
 #[test]
 fn a_fork_repeats_the_calls_of_its_parent_in_any_time() {
     let parent = ["01T00:00:00 head P", "01T00:00:31 70 70", "01T00:00:41 100 30", "03T00:00:00 140 40"];
@@ -258,7 +257,7 @@ fn a_fork_repeats_the_calls_of_its_parent_in_any_time() {
             place.write(&format!("s/{name}.jsonl"), &(lines.collect::<Vec<_>>().join("\n") + "\n"));
         }
         let expected = json!({"codex-P": 1540, "codex-F": own});
-        // Where the fork comes first, it is known for one once it is read behind its parent.
+        // If the fork comes first, it is recognized as one once it is read after its parent.
         for file in ["s/archived", "s/sessions", "s"] {
             let _ = import.run(&place.path(file));
         }

@@ -1,15 +1,17 @@
-//! Text of others on a terminal: nothing in it moves a cursor, turns the direction of reading, hides, or forges a line.
+//! Other people's text on a terminal: nothing in it moves a cursor, changes the reading direction, hides, or
+//! forges a line.
 
 use serde_json::json;
 use tollgate_tests::{Place, Server};
 
-/// ESC, BEL, the control sequence introducer as one character, what turns and what hides, and a line of its own.
+/// ESC, BEL, the control sequence introducer as one character, characters that change direction or hide text,
+/// and a separate line.
 const TEXT: &str = "\u{1b}]0;owned\u{7}\u{9b}31m\u{202e}\u{2066}\u{200b}\u{feff}\r\nFORGED line";
 
-/// What an id may hold of it.
+/// Those of them that an id may contain.
 const ID: &str = "T\u{202e}\u{200b}\u{feff}1";
 
-/// Characters that a terminal must not get; ends of lines and tabs are none.
+/// Characters that must not reach a terminal; line ends and tabs are not among them.
 fn hidden(text: &str) -> Option<char> {
     let text = text.replace("\r\n", "\n");
     text.chars().find(|c| {
@@ -66,11 +68,11 @@ fn nothing_that_others_wrote_acts_on_a_terminal() {
         &["status"],
         &["log", "tail"],
         &["quarantine", "list"],
-        // Errors say what was given.
+        // Errors repeat what was given.
         &["task", "show", "T\u{1b}[2J\u{202e}"],
         &["phase", "start", ID, "PL\u{1b}[2JAN"],
         &["task", "close", ID, "--outcome", "completed"],
-        // Also those of the command line itself.
+        // So do those of the command line itself.
         &["task", "sho\u{1b}[2Jw\u{202e}"],
         &["gate", ID, "PLAN", "\u{1b}[2J\u{202e}"],
         &["usage", "record", ID, "--output", "\u{1b}[2J\u{202e}"],

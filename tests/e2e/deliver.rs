@@ -15,7 +15,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// What a webhook's receiver got: its id and its body.
 type Post = (String, serde_json::Value);
 
-/// A receiver on a free port that takes everything; its port, and what it gets.
+/// A receiver on a free port that accepts everything; its port, and what it receives.
 fn receiver() -> (u16, Receiver<Post>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -56,7 +56,7 @@ fn configure(place: &Place, port: u16) {
     );
 }
 
-/// The task of each message, sorted, once there are so many; and their ids.
+/// The task of each message, sorted, once there are this many; and their ids.
 fn next(got: &Receiver<Post>, count: usize) -> Vec<(String, String)> {
     let mut messages: Vec<(String, String)> = (0..count)
         .map(|_| got.recv_timeout(PATIENCE).unwrap())
@@ -87,7 +87,7 @@ fn each_alert_is_delivered_once_though_the_server_dies_and_its_views_are_lost() 
     assert!(server.terminate().success());
     configure(&place, port);
     let server = Server::start(&place, "d");
-    // The endpoint is noted before anything is told to it; what was raised before is not told.
+    // The endpoint is noted before anything is sent to it; what was raised before that is not sent.
     let mut log = Follower::of(
         &place,
         &["--server", &server.url, "--format", "json", "log", "tail", "--follow", "--records", "0"],
@@ -103,7 +103,7 @@ fn each_alert_is_delivered_once_though_the_server_dies_and_its_views_are_lost() 
     server.kill();
     let server = Server::start(&place, "d");
     raise(&place, "T-2");
-    // What was in flight when it died may come again, under its own id.
+    // What was in flight when it died may arrive again, under its own id.
     let mut messages = next(&got, 1);
     while words(&messages) != ["alert.raised T-2 50"] {
         assert!(messages[0].0.ends_with("T-1 50"), "{messages:?}");
@@ -114,7 +114,7 @@ fn each_alert_is_delivered_once_though_the_server_dies_and_its_views_are_lost() 
     let server = Server::start(&place, "d");
     raise(&place, "T-3");
     assert_eq!(words(&next(&got, 1)), ["alert.raised T-3 50"]);
-    // Asked for again, under the same id.
+    // Requested again, under the same id.
     let list = place.json("--data d alerts --all --task T-1");
     let id = list["alerts"][0]["id"].as_str().unwrap().to_owned();
     let _ = place.ok(&format!("--data d alerts resend {id} --by grace --reason \"it was lost\""));
@@ -205,7 +205,7 @@ fn a_remediation_is_told_once_by_a_signed_webhook_also_of_a_block_that_came_befo
         let _ = place.ok(&format!("--data d usage record {task} --output 90000"));
         let _ = place.fails(5, &format!("--data d gate {task} REVIEW"));
     };
-    // By a command without a server: the task is opened, the rest is for whoever serves.
+    // By a command without a server: the task is opened, the rest is left to the next server.
     block("T-1");
     assert!(place.ok("--data d task list").contains("FIX-BUDGET-BREACH-T-1"));
     configure(&place, port);
@@ -227,7 +227,7 @@ fn a_remediation_is_told_once_by_a_signed_webhook_also_of_a_block_that_came_befo
     assert_ne!(first.1, second.1);
     assert!(server.terminate().success());
     assert!(got.try_recv().is_err());
-    // A file that is wrong keeps the server from starting, and says everything but secrets.
+    // An invalid file keeps the server from starting, and the error reports everything but secrets.
     place.write(
         "d/remediation.yaml",
         "ways:\n  - {name: A, command: []}\n  - {name: b, url: 'ftp://whsec_x/'}\n",
@@ -246,7 +246,7 @@ fn a_remediation_is_told_once_by_a_signed_webhook_also_of_a_block_that_came_befo
     assert!(!said.err.contains("whsec_x"), "{}", said.err);
 }
 
-/// What health says of how alerts leave: its status, whether that is well, and the sentence.
+/// What health says about how alerts get delivered: its status, whether all is well, and the sentence.
 fn alerts_check(server: &Server) -> (String, bool, String) {
     let (_, text) = request(&server.url, "GET", "/v1/health", "").unwrap();
     let health: serde_json::Value = serde_json::from_str(&text).unwrap();
@@ -256,13 +256,13 @@ fn alerts_check(server: &Server) -> (String, bool, String) {
     (health["status"].as_str().unwrap().to_owned(), check["ok"] == true, said)
 }
 
-/// Which file says where alerts go is known as long as it is named; where it is not any more, though the log
-/// has deliveries, that is loud, until somebody says what is meant.
+/// It is known which file says where alerts go as long as it is named; if it no longer is although the log
+/// has deliveries, that is reported loudly, until someone says what is intended.
 fn alerts_are_not_forgotten(place: &Place, log: &[&str], serve: &[&str]) {
     let start = |more: &[&str]| Server::of(place, &[log, serve, more].concat());
     let (port, got) = receiver();
     configure(place, port);
-    // Where the log has no deliveries, none are missed.
+    // If the log has no deliveries, none are missed.
     let server = start(&[]);
     let (status, ok, said) = alerts_check(&server);
     assert_eq!(
@@ -274,7 +274,7 @@ fn alerts_are_not_forgotten(place: &Place, log: &[&str], serve: &[&str]) {
     let (status, ok, said) = alerts_check(&server);
     assert_eq!((status.as_str(), ok), ("ok", true), "{said}");
     assert!(said.starts_with("delivered by d/alerts.yaml (") && said.ends_with("), 1 endpoint"), "{said}");
-    // What is changed in the file is not followed, and that is seen.
+    // A change to the file is not followed, and that is reported.
     let file = place.path("d/alerts.yaml");
     let text = std::fs::read_to_string(&file).unwrap();
     std::fs::write(&file, format!("{text}# changed\n")).unwrap();
@@ -299,7 +299,7 @@ fn alerts_are_not_forgotten(place: &Place, log: &[&str], serve: &[&str]) {
     assert_eq!(words(&next(&got, 1)), ["alert.raised T-1 50"]);
     let (end, told) = server.end();
     assert!(end.success() && told.contains("alerts: delivered by d/alerts.yaml ("), "{told}");
-    // The next one is started without.
+    // The next server is started without one.
     let server = start(&[]);
     let (status, ok, said) = alerts_check(&server);
     assert_eq!((status.as_str(), ok), ("degraded", false), "{said}");

@@ -14,7 +14,7 @@ fn the_demo_tells_a_day_and_what_to_type_next() {
         std::fs::read_to_string(place.path("tollgate-demo/evidence/T-104/verify/budget_report.md")).unwrap();
     assert!(report.starts_with("> Verdict: BLOCKED") || report.contains("EXCEEDED"), "{report}");
     assert!(place.path("tollgate-demo/evidence/T-104/verify/budget_enforcement.json").is_file());
-    // A second demo takes the place of the first; something else is never replaced.
+    // A second demo replaces the first; anything else is never replaced.
     assert_eq!(place.ok("demo").lines().count(), out.lines().count());
     place.write("mine/notes.txt", "not to be lost");
     assert!(place.fails(1, "demo --dir mine").contains("is no demo of Tollgate; choose another with --dir"));
@@ -40,7 +40,7 @@ fn evidence_files_are_as_the_spec_has_them() {
     insta::assert_snapshot!("imported_explain", place.ok("--data d task explain codex-A"));
 }
 
-/// Positions name the log, which is another one in each run.
+/// Positions name the log, which is a different one in each run.
 fn without_positions(text: &str) -> String {
     let mut out = String::new();
     for line in text.split_inclusive('\n') {

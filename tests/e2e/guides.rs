@@ -1,5 +1,5 @@
-//! Every block of the README, the guides and the reference runs as it stands there, is read by the parser of
-//! its kind, or stands below with what tests it instead.
+//! Every block of the README, the guides and the reference runs as written, is parsed by the parser for its
+//! language, or is listed below with what tests it instead.
 
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
@@ -12,7 +12,7 @@ use tollgate_tests::nats::NatsServer;
 use tollgate_tests::{Place, Server, session};
 use tollgate_wire::{Defaults, Submitted};
 
-/// Documents whose console blocks are typed here, each in a test of its own.
+/// Documents whose console blocks are typed here, each in a separate test.
 const TYPED: [&str; 7] = [
     "README.md",
     "docs/guides/alerts.md",
@@ -23,7 +23,7 @@ const TYPED: [&str; 7] = [
     "docs/reference/http-api.md",
 ];
 
-/// Documents whose blocks in these languages are read here by their parsers.
+/// Documents whose blocks in these languages are parsed here.
 const READ: [(&str, &str); 4] = [
     ("docs/reference/alerts-config.md", "yaml"),
     ("docs/reference/config.md", "json"),
@@ -31,7 +31,7 @@ const READ: [(&str, &str); 4] = [
     ("docs/reference/remediation-config.md", "yaml"),
 ];
 
-/// Blocks that are neither typed nor read: document, words in the block, and what tests them instead or why
+/// Blocks that are neither typed nor parsed: document, words in the block, and what tests them instead or why
 /// nothing does.
 const ELSEWHERE: &[(&str, &str, &str)] = &[
     ("README.md", "./tools/test", "runs this test"),
@@ -77,7 +77,7 @@ const ELSEWHERE: &[(&str, &str, &str)] = &[
     ("docs/reference/remediation-config.md", "remediation.opened", "deliver/src/remediation/tests.rs"),
 ];
 
-/// A log that the disk of every machine has room for.
+/// A log small enough for the disk of any machine.
 const SMALL: &str = "log init --max-bytes 64MiB";
 
 fn elsewhere(block: &Block) -> bool {
@@ -120,7 +120,7 @@ fn every_block_is_typed_or_read_or_tested_elsewhere() {
     }
 }
 
-/// Whether curl is there; said where it is not.
+/// Whether curl is available; says so if it is not.
 fn curl() -> bool {
     let there = Program::new("curl").arg("--version").try_output().is_ok();
     if !there {
@@ -171,13 +171,13 @@ fn the_guide_to_reports() {
     reader.set("TOLLGATE_DATA", "tollgate-demo/data");
     reader.set("TOLLGATE_READER", "ada");
     for block in typed("docs/guides/reports.md") {
-        // Whoever reads after this guide has read other reports last.
+        // After this guide, the last reads in the list are different ones.
         if block.text.contains("accesses") { reader.type_only(&block) } else { reader.follow(&block) }
     }
     assert!(reader.place.path("T-104.html").is_file());
 }
 
-/// A task that the gate warned of.
+/// A task that the gate warned about.
 fn warned(reader: &mut Reader) {
     for command in [
         "tollgate task open T-1 --complexity Tiny",
@@ -279,7 +279,7 @@ fn events_of_the_reference_are_taken() {
         let values = serde_json::Deserializer::from_str(&block.text).into_iter::<serde_json::Value>();
         for value in values {
             let value = value.unwrap_or_else(|error| panic!("{}:{}: {error}", block.file, block.line));
-            // What the ledger writes itself comes with its place in the log.
+            // What the ledger itself writes comes with its place in the log.
             if value.get("sequence").is_some() || value.get("task").is_none() {
                 continue;
             }

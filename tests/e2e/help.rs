@@ -1,4 +1,4 @@
-//! What `-h` and `--help` show, and what is said to who mistypes.
+//! What `-h` and `--help` show, and what users who mistype are told.
 
 use tollgate_tests::Place;
 

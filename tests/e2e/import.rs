@@ -1,4 +1,4 @@
-//! Importing sessions: totals, again, grown, damaged; and the real ones.
+//! Importing sessions: totals, repeated, grown, damaged; and real ones.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -40,8 +40,7 @@ fn what_cannot_be_read_is_named_with_file_and_line() {
     assert!(told.contains("nowhere: does not exist; check the spelling"), "{told}");
 }
 
-/// Later models bill what they write to the cache at a price of its own; it is a part of the input that a
-/// snapshot reports.
+/// Later models bill cache writes at a separate price; they are part of the input that a snapshot reports.
 #[test]
 fn cache_writes_cost_what_the_book_says() {
     let place = Place::new();
@@ -73,7 +72,7 @@ fn a_server_and_a_data_directory_give_the_same() {
     place.write("s/a.jsonl", &session("A", &[[100, 40, 10, 5], [50, 20, 20, 10]]));
     let server = Server::start(&place, "served");
     let _ = place.ok(&format!("--server {} import codex s", server.url));
-    // The server that owns the directory is found by itself.
+    // The server that owns the directory is found automatically.
     assert_eq!(place.json("--data served import codex s")["duplicate"], 2);
     let served = place.totals("served");
     let _ = place.ok("--data own import codex s");
@@ -94,7 +93,7 @@ fn who_stops_an_import_is_told_what_is_in_and_may_go_on() {
     let mut import = place.command(&["--server", &server.url, "import", "codex", "s"]);
     let import = import.stdout(Stdio::piped()).stderr(Stdio::piped()).start();
     follower.wait_for_line("usage_recorded");
-    // The import waits for an answer while it is stopped: it gets that one, and asks for no other.
+    // The import is waiting for an answer when it is stopped: it gets that one, and asks for no other.
     server.signal("STOP");
     import.signal("INT");
     server.signal("CONT");
@@ -132,8 +131,8 @@ fn the_real_sessions_give_the_true_totals() {
     assert!(rebuilt.as_array().unwrap().iter().all(|view| view["identical"] == true), "{rebuilt}");
 }
 
-/// The fixture was imported by a version that numbered the growing snapshots of a file: it counts the copies
-/// of a fork, a stale snapshot as a restart, and cache writes as plain input.
+/// The fixture was imported by a version that numbered a file's growing snapshots: it counts the copies in a
+/// fork, a stale snapshot as a restart, and cache writes as plain input.
 #[test]
 fn importing_again_corrects_what_an_earlier_version_counted() {
     let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/import-v1");
@@ -189,8 +188,8 @@ fn importing_again_corrects_what_an_earlier_version_counted() {
     }
 }
 
-/// As an import does that moves a fork's copies to their parent, after prices have changed: what is taken
-/// away whole gives back what it was charged.
+/// Like an import that moves a fork's copies to their parent after prices have changed: usage that is removed
+/// completely gives back what it was charged.
 #[test]
 fn what_is_taken_away_whole_gives_back_what_it_was_charged() {
     let place = Place::new();
@@ -208,7 +207,7 @@ fn what_is_taken_away_whole_gives_back_what_it_was_charged() {
     let _ = place.ok("--data d --prices new.json usage adjust T-1 u --input=-1000 --reason moved");
     let shown = place.json("--data d task show T-1");
     assert_eq!((&shown["cost_usd"], &shown["unpriced_tokens"]), (&json!("0.0005"), &json!(0)), "{shown}");
-    // A part of it is taken away: its price is not known any more, and that is said.
+    // A part of it is removed: its price is no longer known, which is reported.
     let told = place.run_line("--data d usage adjust T-1 v --input=-100 --reason miscounted").err;
     let shown = place.json("--data d task show T-1");
     assert_eq!((&shown["cost_usd"], &shown["unpriced_tokens"]), (&json!("0.0005"), &json!(-100)), "{shown}");

@@ -3,7 +3,7 @@
 use tollgate_test_process::Program;
 use tollgate_tests::{Place, Server};
 
-/// The port of a server, to come back there.
+/// A server's port, to be used again later.
 fn address(server: &Server) -> String {
     server.url.trim_start_matches("http://").to_owned()
 }
@@ -30,10 +30,10 @@ fn a_copy_of_a_served_directory_is_a_ledger_of_its_own() {
     let _ = place.ok("--data a usage record T-1 --output 5");
     let copied = Program::new("cp").args(["-r", "a", "copy"]).current_dir(place.path("")).output();
     assert!(copied.status.success());
-    // The copy says who serves the original, of the same epoch.
+    // The copy says which server serves the original, with the same epoch.
     let _ = place.ok("--data copy usage record T-1 --output 7");
     assert_eq!((place.totals("a").1, place.totals("copy").1), (5, 12));
-    // The other way round: the server of the copy at the port that the original's had.
+    // The other way round: the copy's server on the port that the original's had.
     let port = address(&server);
     server.kill();
     let copy = Server::start_at(&place, "copy", &port);
@@ -105,7 +105,7 @@ fn printed_commands_reach_the_ledger_that_they_are_about() {
     let told = place.fails(3, "--data \"my ledger\" --tenant crew phase end T-1 THINK");
     let command = "`tollgate --data 'my ledger' --tenant crew task recover T-1`";
     assert!(told.contains(command), "{told}");
-    // Programs get what the ledger says, as it says it.
+    // Programs get what the ledger says, unchanged.
     let said = place.run_line("--data \"my ledger\" --tenant crew --format json phase end T-1 THINK");
     assert!(said.out.contains("`tollgate task recover T-1`"), "{}", said.out);
 }
@@ -120,7 +120,7 @@ fn the_demo_replaces_nothing_that_is_served_or_that_it_did_not_make() {
     assert!(told.contains("its ledger is in use by tollgate serve at") && told.contains("--dir"), "{told}");
     let _ = place.ok("--data tollgate-demo/data task show T-mine");
     drop(server);
-    // Somebody's own ledger in the place of the demo's.
+    // A user's own ledger in place of the demo's.
     let _ = place.ok("--data own usage record T-1 --output 5");
     std::fs::remove_dir_all(place.path("tollgate-demo/data")).unwrap();
     std::fs::rename(place.path("own"), place.path("tollgate-demo/data")).unwrap();

@@ -28,7 +28,7 @@ fn live(place: &Place, to: &str, follower: Option<Follower>) {
         blocked.out
     );
     if let Some(mut follower) = follower {
-        // The server opens it after it answered.
+        // The server opens it after answering.
         follower.wait_for_line("FIX-BUDGET-BREACH-T-1");
     }
     let _ = run("task override T-1 --advance IMPLEMENT --approver ada --reason \"demo on Monday\"");

@@ -14,5 +14,6 @@ mod life;
 mod mistakes;
 mod nats;
 mod operate;
+mod prices;
 mod replaced;
 mod watch;

@@ -89,7 +89,7 @@ fn an_invalid_config_is_said_loudly_and_the_built_in_one_holds() {
     assert!(place.ok("--data d log tail --records 0").contains("config_rejected"));
     let told = place.fails(1, "--data d --config bad.yaml --strict-config status");
     assert!(told.contains("did you mean `enforce`"), "{told}");
-    // Checked is the one that would be in force: that of the directory, where no other is named.
+    // The config that would be in force is the one checked: the directory's, if no other is named.
     place.write("d/phase_budgets.yaml", "rollout: enfroce\n");
     let told = place.fails(6, "--data d config check");
     assert!(told.contains("d/phase_budgets.yaml: ") && told.contains("did you mean `enforce`"), "{told}");
@@ -103,7 +103,7 @@ fn an_invalid_config_is_said_loudly_and_the_built_in_one_holds() {
         place.ok("--data d config check d/phase_budgets.yaml").starts_with("d/phase_budgets.yaml: valid")
     );
     assert!(place.fails(6, "--data d config check bad.yaml").contains("did you mean `enforce`"));
-    // Without a file nobody takes the built-in one for the one in force.
+    // Without a file, no one must mistake the built-in config for the one in force.
     std::fs::remove_file(place.path("d/phase_budgets.yaml")).unwrap();
     let said = place.run(&["--data", "d", "config", "check"]);
     assert!(said.out.starts_with("built-in: valid"), "{}", said.out);

@@ -1,4 +1,4 @@
-//! The same ledger over NATS: the same totals, parts of views in processes of their own, decisions that race.
+//! The same ledger over NATS: the same totals, parts of views in separate processes, decisions that race.
 
 mod foreign;
 mod memory;
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use tollgate_tests::nats::Cluster;
 use tollgate_tests::{Place, real_sessions, request, session as session_of};
 
-/// Sessions, and what they add up to.
+/// Sessions, and their totals.
 fn sessions(place: &Place) {
     for number in 0..12 {
         let turns: Vec<[u64; 4]> = (0..30).map(|turn| [10 + turn, 4, 3, 1]).collect();
@@ -39,7 +39,7 @@ fn a_ledger_over_nats_says_what_the_embedded_one_says() {
     assert_eq!(without_position(cluster.json("report")), expected);
     assert_eq!(cluster.json(&import)["new"], 0, "a second import adds nothing");
     assert_eq!(without_position(cluster.json("report")), expected);
-    // A copy of the one log says the same as both, and again is nothing new.
+    // A copy of the one log says the same as both, and copying again adds nothing.
     let copied = cluster.place.json(&format!("log copy {} copied", cluster.nats.url()));
     assert_eq!((&copied["equal"], &copied["sequences_kept"]), (&json!(true), &json!(true)), "{copied}");
     assert_eq!(report("--data copied report"), expected);
@@ -70,14 +70,14 @@ fn parts_of_a_view_in_processes_of_their_own_answer_as_one_and_a_missing_one_is_
         let projector = cluster.projector(&["projector", view, "--partitions", partitions, "--data", &data]);
         cluster.projectors.push(projector);
     }
-    // Of prices it says how many days old they are: the day may have ended meanwhile.
+    // It says how many days old the prices are, and the day may have ended in the meantime.
     let aged = |mut report: Value| {
         report["price_warnings"] = Value::Null;
         report
     };
     assert_eq!(aged(cluster.json("report")), aged(report));
     assert_eq!(cluster.json("task list"), tasks);
-    // Nobody answers for the last partitions any more.
+    // Nothing answers for the last partitions any more.
     cluster.projectors.pop();
     let url = cluster.nats.url();
     let told = cluster.place.fails(1, &format!("--log {url} --no-wait report"));
@@ -86,7 +86,7 @@ fn parts_of_a_view_in_processes_of_their_own_answer_as_one_and_a_missing_one_is_
     let server = cluster.serve();
     let (status, ready) = request(&server.url, "GET", "/v1/ready", "").unwrap();
     assert!(status == 503 && ready.contains("view reports of partitions 10,12-15"), "{status} {ready}");
-    // One that has another's partitions too: their answers cannot be added.
+    // One that also has another's partitions: their answers cannot be added up.
     let overlapping = cluster.projector(&["projector", "reports", "--partitions", "9-15", "--data", "more"]);
     let told = cluster.place.fails(1, &format!("--log {url} --no-wait report"));
     assert!(told.contains("overlap"), "{told}");

@@ -1,4 +1,4 @@
-//! Looking after a ledger: backup beside a server, restore, damage, old data.
+//! Looking after a ledger: backup while a server runs, restore, damage, old data.
 
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::net::TcpStream;
@@ -12,14 +12,14 @@ fn a_backup_of_a_running_server_restores_to_equal_totals() {
     let server = Server::start(&place, "d");
     let _ = place.ok("--data d import codex s");
     assert!(place.ok("--data d backup copy").starts_with("copy: log up to record 3"));
-    // What comes after the backup is not in it.
+    // What is appended after the backup is not in it.
     let _ = place.ok("--data d usage record T-1 --output 7");
     assert!(place.ok("--data restored restore copy").starts_with("restored: restored up to record 3"));
     assert_eq!(place.totals("restored").1, 180);
     assert_eq!(place.totals("d").1, 187);
     assert!(place.ok("--data restored log verify").starts_with("passed: 3 records"));
     assert!(place.ok("--data d log verify").contains("the server that runs holds them"));
-    // The restored one goes on as a ledger of its own, and knows what it has.
+    // The restored one continues as a separate ledger, and knows what it has.
     assert_eq!(place.json("--data restored import codex s")["duplicate"], 2);
     assert!(place.fails(1, "--data restored restore copy").contains("exists and is not empty"));
     assert!(place.fails(1, "--data d backup copy").contains("exists and is not empty"));
@@ -50,7 +50,7 @@ fn a_damaged_view_is_built_again_and_a_damaged_log_is_found() {
     assert_ne!(said.code, 0, "{said:?}");
 }
 
-/// Data that version 0.1 wrote, as a backup: every later version has to read it.
+/// Data written by version 0.1, as a backup: every later version has to read it.
 #[test]
 fn data_of_the_first_format_is_read() {
     let place = Place::new();
@@ -92,7 +92,7 @@ fn alerts_are_raised_once_listed_and_followed() {
         Follower::of(&place, &["--server", &server.url, "--format", "json", "alerts", "--follow"]);
     follower.wait_for(count - 1);
     let _ = place.ok("--data d task close T-1 --outcome cancelled");
-    // Each of them ends, and the follower hears of each.
+    // Each of them is resolved, and the follower hears about each.
     follower.wait_for(count - 1);
     assert_eq!(place.ok("--data d alerts"), "no alerts\n");
     assert_eq!(
@@ -105,7 +105,7 @@ fn alerts_are_raised_once_listed_and_followed() {
     assert_eq!(place.ok("--data d alerts"), "no alerts\n");
 }
 
-/// The stream gives what was and what comes, and ends with the server, which does not wait for it.
+/// The stream delivers past and new changes, and ends with the server, which does not wait for it.
 #[test]
 fn alerts_stream_to_whoever_listens_until_the_server_stops() {
     let place = Place::new();
@@ -152,7 +152,7 @@ fn health_says_what_stands_where() {
     assert!(place.ok("--data d --no-wait status").contains("ok      view status: 0 records behind"));
 }
 
-/// All that a ledger and its views write is their owner's alone, whatever the process would let others read.
+/// Everything that a ledger and its views write is for its owner only, whatever the process's umask allows.
 #[test]
 fn no_file_of_a_data_directory_is_anybody_elses() {
     use std::os::unix::fs::PermissionsExt;
@@ -176,7 +176,8 @@ fn no_file_of_a_data_directory_is_anybody_elses() {
     assert_eq!(found, Vec::<String>::new());
 }
 
-/// A server whose file could not be written, as on a full disk, is named by the lock with the flag that reaches it.
+/// A server whose file could not be written, as on a full disk, is identified by the lock, with the flag that
+/// reaches it.
 #[test]
 fn a_server_without_its_file_is_named_with_the_flag_that_reaches_it() {
     let place = Place::new();
@@ -187,7 +188,7 @@ fn a_server_without_its_file_is_named_with_the_flag_that_reaches_it() {
     assert!(said.err.contains(&format!("--server {}", server.url)), "{said:?}");
 }
 
-/// Usage that nobody reported is within nothing, in the first line as in the status.
+/// Unreported usage does not count as within a limit, in the first line as in the status.
 #[test]
 fn the_verdict_of_unknown_usage_is_unknown() {
     let place = Place::new();

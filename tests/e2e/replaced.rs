@@ -10,7 +10,7 @@ use tollgate_client::{DecidedBy, FlushError, SpoolOptions, TrackerBuilder, Usage
 use tollgate_domain::tokens::TokenCounts;
 use tollgate_tests::{Place, Server, session};
 
-/// An address whose server is another one after the first append.
+/// An address at which a different server answers after the first append.
 struct Address {
     url: String,
     target: Arc<Mutex<String>>,
@@ -35,7 +35,7 @@ impl Address {
         Self { url, target, appended, go_on }
     }
 
-    /// Waits for the answer of the first append, and leads to another server from then on.
+    /// Waits for the answer to the first append, and leads to another server from then on.
     fn replace(&self, replace: impl FnOnce() -> Server) -> Server {
         self.appended.recv().unwrap();
         let other = replace();
@@ -49,7 +49,7 @@ impl Address {
     }
 }
 
-/// Carries the requests of a connection, each over one of its own, and waits after the first append.
+/// Forwards the requests of a connection, each over a separate one, and waits after the first append.
 fn carry(client: TcpStream, target: &Mutex<String>, appended: &Sender<()>, go_on: &Mutex<Receiver<()>>) {
     let mut answers = client.try_clone().unwrap();
     let mut requests = BufReader::new(client);
@@ -77,7 +77,7 @@ fn carry(client: TcpStream, target: &Mutex<String>, appended: &Sender<()>, go_on
         server.write_all(&body).unwrap();
         let mut answer = Vec::new();
         server.read_to_end(&mut answer).unwrap();
-        // The connection to the client goes on.
+        // The client's connection stays open.
         let text = String::from_utf8(answer).unwrap().replace("connection: close\r\n", "");
         if head.starts_with("POST /v1/events ") && !replaced {
             replaced = true;
@@ -90,8 +90,8 @@ fn carry(client: TcpStream, target: &Mutex<String>, appended: &Sender<()>, go_on
     }
 }
 
-/// An import whose server is replaced by that of another directory after its first request. Its exit code,
-/// and what it told.
+/// An import whose server is replaced by that of another directory after its first request. Returns its exit
+/// code and its messages.
 fn import(place: &Place, by_data: bool, replace_by: &str) -> (i32, String) {
     place.write("s/session.jsonl", &session("S", &[[10, 0, 1, 0]; 1_200]));
     let server = Server::start(place, "a");
@@ -163,7 +163,7 @@ async fn a_server_of_another_ledger_gets_nothing_of_a_tracker() {
     );
     let answer = tracker.gate("T", "PLAN").await.unwrap();
     assert!(matches!(answer.decided_by, DecidedBy::Policy { .. }), "{answer:?}");
-    // The next server of the ledger gets what waited.
+    // The next server of the ledger gets what was waiting.
     let next = Server::start(&place, "a");
     address.leads_to(&next);
     tracker.close().await.unwrap();

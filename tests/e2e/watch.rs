@@ -1,4 +1,4 @@
-//! What a server finds out by its clock alone, and what people say about it.
+//! What a server finds out from its clock alone, and how people acknowledge it.
 
 use tollgate_tests::{Follower, Place, Server};
 
@@ -11,7 +11,7 @@ fn a_server_watches_executions_by_itself_and_a_person_says_that_it_was_seen() {
         Follower::of(&place, &["--server", &server.url, "--format", "json", "alerts", "--follow"]);
     let _ = place.ok("--data d task open T-1");
     let _ = place.ok("--data d phase start T-1 THINK");
-    // Raised by nobody's command.
+    // Raised without any command.
     follower.wait_for(1);
     let list = place.ok("--data d alerts --rule silence");
     assert!(list.contains("THINK of task T-1 runs, and no usage of it was reported for 1 ms"), "{list}");

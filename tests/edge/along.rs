@@ -1,4 +1,5 @@
-//! Questions for the gate that come with events: one request says what happened and asks whether the task may go on.
+//! Questions for the gate that come with events: one request says what happened and asks whether the task may
+//! go on.
 
 use serde_json::{Value, json};
 
@@ -31,7 +32,7 @@ fn the_answer_covers_the_events_it_came_with(ground: &mut Ground) {
     assert_eq!(status, 201, "{answer}");
     let gates = answer["gates"].as_array().unwrap();
     assert_eq!(gates.iter().map(verdict).collect::<Vec<_>>(), ["allow", "allow"], "{answer}");
-    // Each step adds to what the question is about, and to that alone.
+    // Each step adds to what the question is about, and only to that.
     for (nth, (tokens, sum, says)) in
         [(9_000, 9_000, "allow"), (5_000, 14_000, "warn"), (6_000, 20_000, "block")].into_iter().enumerate()
     {
@@ -41,12 +42,12 @@ fn the_answer_covers_the_events_it_came_with(ground: &mut Ground) {
         let gates = &answer["gates"];
         assert_eq!((verdict(&gates[0]), &gates[0]["tokens"]["used"]), ("allow", &json!(0)), "{answer}");
         assert_eq!((verdict(&gates[1]), &gates[1]["tokens"]["used"]), (says, &json!(sum)), "{answer}");
-        // It is recorded: the same question asked alone has its answer.
+        // It is recorded: the same question asked on its own gets its answer.
         let (_, alone) =
             ground.post("/v1/tasks/T-1/gate", &json!({"advance_to": "REVIEW", "id": id, "producer": "test"}));
         assert_eq!(alone, gates[1]);
     }
-    // What is in the log already is covered too, and a decision that was made is not made again.
+    // What is already in the log is covered too, and a decision already made is not made again.
     let before = ground.recorded("gate_decided").len();
     let again = [asked("T-1", Some("g-2")), asked("T-1", None)];
     let (status, answer) = append(ground, &[used("u-2", "T-1", 6_000)], &again);

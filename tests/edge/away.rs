@@ -1,11 +1,11 @@
-//! The gate and the inbox where something they need is away or switched off, over NATS.
+//! The gate and the inbox when something they need is unavailable or switched off, over NATS.
 
 use serde_json::{Value, json};
 
 use crate::gate::PHASES;
 use crate::ground::{Ground, codes, verdict};
 
-// On a data directory the views are the server's: there is none without them.
+// On a data directory the views are the server's: they cannot be missing.
 #[test]
 fn where_no_view_answers_the_policy_does() {
     let Some(mut ground) = Ground::nats() else { return };
@@ -30,7 +30,8 @@ fn where_no_view_answers_the_policy_does() {
 
 #[test]
 fn a_check_that_fails_itself_lets_the_task_go_on_and_is_an_event() {
-    // Rule: fail open, whatever the policy for a view that is behind; with a reason in the answer and in the log.
+    // Rule: fail open, whatever the policy for a view that is behind, with a reason in the answer and in the
+    // log.
     let Some(mut ground) = Ground::nats() else { return };
     ground.serve(&format!("{PHASES}stop_loss: {{ on_stale: closed }}\n"));
     let _ = ground.ok("task open T-1");
@@ -52,8 +53,8 @@ fn a_check_that_fails_itself_lets_the_task_go_on_and_is_an_event() {
 
 #[test]
 fn a_log_that_is_away_keeps_nobody_from_working() {
-    // Rule: fail open. nats-server is dead: the gate answers soon, health and readiness are red, and all of
-    // it ends by itself.
+    // Rule: fail open. nats-server is dead: the gate answers soon, health and readiness are red, and it all
+    // recovers by itself.
     let Some(mut ground) = Ground::nats() else { return };
     ground.serve(&format!("{PHASES}stop_loss: {{ on_stale: open }}\n"));
     let _ = ground.ok("task open T-1");
@@ -88,7 +89,8 @@ fn a_log_that_is_away_keeps_nobody_from_working() {
 
 #[test]
 fn while_tracking_is_off_the_inbox_is_emptied_and_counted() {
-    // Rule: the second switch turns tracking off entirely. Nobody waits for it, and nobody overlooks what was dropped.
+    // Rule: the second switch turns tracking off completely. Nothing waits for it, and what was dropped is
+    // not overlooked.
     let Some(mut ground) = Ground::nats() else { return };
     ground.serve(&format!("{PHASES}tracking: false\n"));
     let drained = |ground: &Ground, outcome: &str| {

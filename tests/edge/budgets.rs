@@ -33,7 +33,7 @@ fn a_phase_that_nobody_has_is_warned_of_where_usage_names_it(ground: &mut Ground
 }
 
 fn a_task_that_opens_above_its_limits_says_so(ground: &mut Ground) {
-    // Given usage before the opening, or with it.
+    // Usage before the opening, or along with it.
     let _ = ground.ok("usage record T-1 --output 23401");
     let said = ground.run("task open T-1");
     assert_eq!(said.code, 0, "{said:?}");
@@ -63,7 +63,8 @@ fn a_task_that_opens_above_its_limits_says_so(ground: &mut Ground) {
 }
 
 fn ec04_an_override_is_absolute_and_warned_of_when_below(ground: &mut Ground) {
-    // Rule: an override is absolute, no multiplier touches it; one below the computed limit is kept, with a warning.
+    // Rule: an override is absolute, no multiplier applies to it; one below the computed limit is kept, with
+    // a warning.
     let line = "task open T-1 --complexity Large --importance critical --justification x --multiplier 2 \
                 --limit THINK=10000 --limit PLAN=900000/7";
     let said = ground.run(line);
@@ -84,7 +85,8 @@ fn ec04_an_override_is_absolute_and_warned_of_when_below(ground: &mut Ground) {
 }
 
 fn ec05_fractional_tokens_are_an_exact_product_and_one_ceil(ground: &mut Ground) {
-    // Rule: exact decimal product, one ceil. In binary floating point 1000 × 0.5 × 0.7 × 1.1 would become 386.
+    // Rule: exact decimal product, one ceil. In binary floating point 1000 × 0.5 × 0.7 × 1.1 would become
+    // 386.
     ground.serve(
         "phases: [WHOLE, PART]\nbase_budgets:\n  WHOLE: { tokens: 1000, latency_ms: 2000 }\n  PART: { tokens: 1001, latency_ms: 1 }\n\
          phase_weights: { WHOLE: 1.1, PART: 1.1 }\n",
@@ -98,7 +100,8 @@ fn ec05_fractional_tokens_are_an_exact_product_and_one_ceil(ground: &mut Ground)
 }
 
 fn ec06_usage_that_passes_the_limit_in_mid_phase_is_recorded_as_it_is(ground: &mut Ground) {
-    // Rule: real usage is recorded, never capped; the breach is marked, the phase may finish, the gate decides.
+    // Rule: real usage is recorded, never capped; the breach is marked, the phase may finish, the gate
+    // decides.
     let _ = ground.ok("task open T-1");
     let _ = ground.ok("phase start T-1 THINK");
     for (tokens, used, breach) in
@@ -120,7 +123,8 @@ fn ec06_usage_that_passes_the_limit_in_mid_phase_is_recorded_as_it_is(ground: &m
 }
 
 fn ec07_usage_that_no_model_reported_is_estimated_flagged_and_enforced(ground: &mut Ground) {
-    // Rule: ceil((prompt chars + completion chars) / 4), flagged, warned of once per phase, enforced like any other.
+    // Rule: ceil((prompt chars + completion chars) / 4), flagged, warned about once per phase, enforced like
+    // any other.
     let _ = ground.ok("task open T-1");
     let _ = ground.ok("phase start T-1 SPEC");
     let usage = |id: &str, prompt: u64, completion: u64| {
@@ -155,7 +159,7 @@ fn ec08_an_end_before_its_start_counts_as_no_latency(ground: &mut Ground) {
         let row = ground.execution("T-1", phase, 1);
         if anomalous {
             assert_eq!((&row["latency_ms"], &row["latency_limit_ms"]), (&json!(0), &json!(null)), "{row}");
-            // Nobody reported what it used either.
+            // Its usage was not reported either.
             assert_eq!(row["breach_status"], "unknown");
             let report = ground.ok("report T-1");
             assert!(report.contains(tells), "{tells}: {report}");
@@ -168,7 +172,7 @@ fn ec08_an_end_before_its_start_counts_as_no_latency(ground: &mut Ground) {
             assert_eq!((&row["latency_ms"], &row["breach_status"]), (&json!(86_400_000), &json!("exceeded")));
         }
     }
-    // A task that is closed in the middle of a phase ends that too.
+    // Closing a task in the middle of a phase also ends the phase.
     let _ = ground.ok("phase start T-1 REVIEW --at 2026-11-20T10:00:00Z");
     let _ = ground.ok("task close T-1 --at 2026-11-20T09:59:59Z --id c");
     let anomalies: Vec<_> =
@@ -181,7 +185,8 @@ fn ec08_an_end_before_its_start_counts_as_no_latency(ground: &mut Ground) {
 }
 
 fn ec08_a_phase_that_runs_counts_up_to_now_whatever_its_age(ground: &mut Ground) {
-    // Rule: only what has ended can have impossible times; what runs has taken the time from its start to the question.
+    // Rule: only what has ended can have impossible times; a running phase has taken the time from its start
+    // to the query.
     let year_ms = 365 * 86_400_000;
     let _ = ground.ok("task open T-1 --at 2020-01-01T00:00:00Z");
     let _ = ground.ok("phase start T-1 IMPLEMENT --at 2020-01-01T00:00:00Z");
@@ -201,7 +206,7 @@ fn ec08_a_phase_that_runs_counts_up_to_now_whatever_its_age(ground: &mut Ground)
         let text = ground.ok(shown);
         assert!(!text.contains("its latency counts as 0"), "{shown}: {text}");
     }
-    // It ends, and what it took is not believed any more: that is said wherever it is shown.
+    // It ends, and its duration is no longer believed: that is shown wherever the duration is.
     let _ = ground.ok("phase end T-1 IMPLEMENT");
     let row = ground.execution("T-1", "IMPLEMENT", 1);
     assert_eq!((&row["latency_ms"], &row["breach_status"]), (&json!(0), &json!("unknown")), "{row}");
@@ -212,7 +217,8 @@ fn ec08_a_phase_that_runs_counts_up_to_now_whatever_its_age(ground: &mut Ground)
 }
 
 fn ec09_each_run_of_a_phase_is_an_attempt_and_totals_are_over_all(ground: &mut Ground) {
-    // Rule: backtracking opens a new attempt; totals are over every attempt; a further one adds usage, never budget.
+    // Rule: backtracking opens a new attempt; totals are over all attempts; another attempt adds usage, never
+    // budget.
     let _ = ground.ok("task open T-1");
     through(ground, "T-1", "PLAN", 2_000);
     through(ground, "T-1", "IMPLEMENT", 300);
@@ -238,7 +244,8 @@ fn ec11_when_only_pr_and_monitor_remain_the_token_rule_still_blocks(ground: &mut
     // Rule: 125 % is blocked even when only PR and MONITOR remain; below 1.1 they turn blocks of other rules
     // into warnings.
     ground.serve("rollout: enforce\nstop_loss: { per_phase_action: block }\n");
-    // The task's tokens, and what the gate says before PR and before completion; REVIEW is far above its own limit.
+    // The task's tokens, and what the gate says before PR and before completion; REVIEW is far above its own
+    // limit.
     for (task, tokens, says, because) in [
         ("T-125", 29_250, "block", "token_budget_exceeded"),
         ("T-110", 25_740, "block", "phase_budget_exceeded"),
@@ -255,7 +262,7 @@ fn ec11_when_only_pr_and_monitor_remain_the_token_rule_still_blocks(ground: &mut
         let answer = ground.gate(task, "REVIEW");
         assert_eq!(verdict(&answer), "block", "before REVIEW it is not nearly done: {answer}");
     }
-    // Three blocks by the token rule, one remediation, for people: it is never blocked itself. No other block
+    // Three blocks by the token rule, one remediation, for people: it is itself never blocked. No other block
     // opens one.
     let opened = ground.wait_for("FIX-BUDGET-BREACH-T-125", "task_opened");
     assert_eq!(opened["task_opened"]["labels"]["remediates"], "T-125", "{opened}");

@@ -1,4 +1,4 @@
-//! A block that somebody passes over is seen, or refused.
+//! A block that is bypassed is reported, or the bypass is refused.
 
 use serde_json::{Value, json};
 
@@ -17,7 +17,7 @@ fn blocked(ground: &Ground, task: &str) {
     assert_eq!(verdict(&ground.gate(task, "VERIFY")), "block");
 }
 
-/// State and severity of the alerts of a rule and a task, the latest first; with the id of the latest.
+/// State and severity of the alerts of a rule and a task, latest first, with the id of the latest.
 fn alerts(ground: &Ground, task: &str, rule: &str) -> (Vec<(String, String)>, String) {
     let (_, text) = ground.get(&format!("/v1/alerts?rule={rule}&task={task}&state=all&at_least=tail"));
     let list: Value = serde_json::from_str(&text).unwrap();
@@ -60,10 +60,10 @@ fn a_blocked_task_that_goes_on_is_seen_until_somebody_has_looked(ground: &mut Gr
 }
 
 fn who_obeys_a_block_or_has_it_set_aside_bypasses_nothing(ground: &mut Ground) {
-    // Called off.
+    // Cancelled.
     blocked(ground, "T-1");
     let _ = ground.ok("task close T-1 --outcome cancelled");
-    // Set aside.
+    // Overridden.
     blocked(ground, "T-2");
     let _ = ground.ok("task override T-2 --advance VERIFY --approver ann --reason agreed");
     let said = ground.run("phase start T-2 VERIFY");
@@ -95,10 +95,10 @@ fn a_config_may_have_such_commands_refused(ground: &mut Ground) {
     let told = ground.fails(3, "task close T-1 --outcome completed");
     let why = "the gate blocks the task before VERIFY, and `stop_loss.on_bypass` is `refuse`: ask it again";
     assert!(told.contains(why), "{told}");
-    // Facts are taken, and so is a task that is called off.
+    // Facts are accepted, and so is cancelling the task.
     let _ = ground.ok("usage record T-1 --output 1");
     let _ = ground.ok("task close T-2 --outcome abandoned");
-    // Once a person has set the block aside it goes on; and so it does under the other setting.
+    // Once a person has set the block aside the task goes on; the same holds under the other setting.
     let _ = ground.ok("task override T-1 --advance VERIFY --approver ann --reason agreed");
     let _ = ground.ok("phase start T-1 VERIFY");
     blocked(ground, "T-4");

@@ -1,4 +1,4 @@
-//! Edge cases of the config and of what a task says of itself.
+//! Edge cases of the config, and of a task's own description.
 
 use serde_json::json;
 use tollgate_domain::config::DEFAULT_CONFIG;
@@ -14,7 +14,7 @@ over_each_log!(
     ec17_an_override_of_the_wrong_type_refuses_the_task,
 );
 
-/// The check names the problem; a server that starts with it takes the defaults, says so, and records it.
+/// The check names the problem; a server that starts with it uses the defaults, says so, and records it.
 fn refused_at_start(ground: &mut Ground, config: &str, says: &str) {
     ground.serve_refused(config);
     let check = ground.place().fails(6, &format!("--config {CONFIG} config check"));
@@ -29,7 +29,7 @@ fn refused_at_start(ground: &mut Ground, config: &str, says: &str) {
     assert!(named, "an event names {says}: {rejected:?}");
 }
 
-/// The check names the problem; a server that is told to read it again keeps what it has, says so, and records it.
+/// The check names the problem; a server told to reload it keeps its config, says so, and records it.
 fn refused_on_reload(ground: &mut Ground, config: &str, says: &str) {
     ground.serve("rollout: enforce\ncomplexity_multipliers: { Tiny: 0.4 }\n");
     ground.write_config(config);
@@ -45,7 +45,7 @@ fn refused_on_reload(ground: &mut Ground, config: &str, says: &str) {
     let last = rejected.last().unwrap();
     assert!(last["problems"].to_string().contains(says), "an event names {says}: {last}");
     assert_eq!(last["config_hash"], limits["config_hash"], "and the config that stays");
-    // Mended, it comes into force, and the warning ends.
+    // Once fixed, it comes into force, and the warning ends.
     ground.write_config("rollout: enforce\n");
     let _ = ground.ok("config reload");
     assert_eq!(ground.json("limits --complexity Tiny --importance low")["total_tokens"], 8190);
@@ -53,7 +53,7 @@ fn refused_on_reload(ground: &mut Ground, config: &str, says: &str) {
 }
 
 fn ec01_a_multiplier_that_is_zero_or_negative_is_refused(ground: &mut Ground) {
-    // Rule: a multiplier ≤ 0 is rejected by name at load; the defaults are used at start, with an event.
+    // Rule: a multiplier ≤ 0 is rejected by name at load; at start the defaults are used, with an event.
     for (config, says) in [
         (
             "complexity_multipliers: { Tiny: 0 }\n",
@@ -83,7 +83,7 @@ fn ec02_a_phase_without_base_budget_is_refused(ground: &mut Ground) {
 }
 
 fn ec03_a_multiplier_above_ten_is_refused_and_an_override_may_go_beyond(ground: &mut Ground) {
-    // Rule: a multiplier > 10 is rejected; an override of a task may exceed what multipliers could.
+    // Rule: a multiplier > 10 is rejected; a task's override may exceed what multipliers could give.
     let says = "complexity_multipliers.Large: `10.5`: must be above 0 and at most 10";
     refused_at_start(ground, "complexity_multipliers: { Large: 10.5 }\n", says);
     ground.serve("complexity_multipliers: { Large: 10 }\n");
@@ -118,7 +118,8 @@ fn ec13_a_config_that_shrinks_leaves_open_tasks_their_limits(ground: &mut Ground
 }
 
 fn ec16_a_config_edited_in_mid_task_does_not_move_its_thresholds(ground: &mut Ground) {
-    // Rule: limits, thresholds and levels are a snapshot of the opening; switches act at once; a reload is an event.
+    // Rule: limits, thresholds and levels are a snapshot taken at the opening; switches act at once; a reload
+    // is an event.
     let _ = ground.ok("task open T-1");
     let _ = ground.ok("usage record T-1 --output 26000");
     assert_eq!(verdict(&ground.gate("T-1", "REVIEW")), "warn", "111 % is below the 1.2 of the opening");
@@ -141,13 +142,13 @@ fn ec16_a_config_edited_in_mid_task_does_not_move_its_thresholds(ground: &mut Gr
     ground.write_config("stop_loss: { cumulative_token_threshold: 1.05 }\n");
     let _ = ground.ok("config reload");
     assert_eq!(verdict(&ground.gate("T-2", "REVIEW")), "warn", "rollout acts at once: observe never blocks");
-    // Back to the first config: that it came into force again is another event.
+    // Back to the first config: its return into force is a separate event.
     ground.write_config(crate::ground::ENFORCE);
     let _ = ground.ok("config reload");
     let all = hashes(ground);
     assert_eq!(all.len(), first.len() + 3, "{all:?}");
     assert_eq!(all.last(), first.last());
-    // SIGHUP is told to the process, and answered by the event.
+    // SIGHUP goes to the process, and the event is the answer.
     let last = ground.log().last().unwrap()["sequence"].as_u64().unwrap();
     ground.write_config("rollout: enforce_low_medium\n");
     ground.signal("HUP");

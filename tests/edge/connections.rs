@@ -1,4 +1,4 @@
-//! Clients that keep the server waiting: with nothing, with halves, or by taking nothing.
+//! Clients that keep the server waiting: by sending nothing, by sending half, or by reading nothing.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -8,7 +8,7 @@ use serde_json::Value;
 use tollgate_test_process::Program;
 use tollgate_tests::{Place, Server};
 
-/// How long a test waits for what must happen, however busy the machine is.
+/// How long a test waits for what has to happen, however busy the machine is.
 const AT_LAST: Duration = Duration::from_secs(120);
 
 fn connect(server: &Server) -> TcpStream {
@@ -17,14 +17,14 @@ fn connect(server: &Server) -> TcpStream {
     stream
 }
 
-/// One that has sent this much.
+/// A client that has sent this much.
 fn with(server: &Server, sent: &str) -> TcpStream {
     let mut stream = connect(server);
     stream.write_all(sent.as_bytes()).unwrap();
     stream
 }
 
-/// Reads until the server closes, or breaks off.
+/// Reads until the server closes or resets the connection.
 fn to_the_end(mut stream: TcpStream) -> String {
     let (mut read, mut piece) = (Vec::new(), [0; 4096]);
     loop {
@@ -38,7 +38,7 @@ fn to_the_end(mut stream: TcpStream) -> String {
     String::from_utf8(read).unwrap()
 }
 
-/// Status and body of a request on a connection of its own.
+/// Status and body of a request on a separate connection.
 fn ask(server: &Server, method: &str, path: &str, body: &str) -> (u16, String) {
     let length = body.len();
     let head = format!(
@@ -57,7 +57,7 @@ fn metric(server: &Server, name: &str) -> u64 {
     line.unwrap_or_else(|| panic!("{name}:\n{page}")).rsplit(' ').next().unwrap().parse().unwrap()
 }
 
-/// A server that may open so few files, with these further flags.
+/// A server that may open this many files, with these additional flags.
 fn with_few_files(place: &Place, files: u32, flags: &str) -> Server {
     let binary = tollgate_tests::binary();
     let script = format!(
@@ -128,11 +128,11 @@ fn where_requests_are_worked_on_in_all_connections_a_further_one_is_turned_away(
     let mut first = [0; 12];
     stream.read_exact(&mut first).unwrap();
     assert_eq!(&first, b"HTTP/1.1 200");
-    // Streams have half of the connections.
+    // Streams get half of the connections.
     let (status, refused) = ask(&server, "GET", "/v1/alerts/stream", "");
     assert_eq!(status, 503, "{refused}");
     assert!(refused.contains("1 clients follow alerts"), "{refused}");
-    // One whose head has not been read yet gives way to the next: then another one waits.
+    // One whose head has not been read yet gives way to the next: then another one is waiting.
     let wait = "GET /v1/alerts/changes?wait_ms=60000 HTTP/1.1\r\nhost: localhost\r\n\r\n";
     let refused = (0..1_000).find_map(|_| {
         let waits = with(&server, wait);
@@ -152,7 +152,7 @@ fn who_takes_nothing_of_an_answer_is_closed() {
     let place = Place::new();
     let flags = ["--data", "data", "serve", "--listen", "127.0.0.1:0", "--stalled-timeout", "1"];
     let server = Server::of(&place, &flags);
-    // Its answer comes again and again, and is never read: no buffer between holds them all.
+    // Its answer is sent again and again, and never read: no buffer in between can hold them all.
     let mut stream = connect(&server);
     stream.set_write_timeout(Some(Duration::from_millis(100))).unwrap();
     let request = "GET /v1/openapi.json HTTP/1.1\r\nhost: localhost\r\n\r\n".repeat(100);

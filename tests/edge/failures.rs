@@ -1,4 +1,4 @@
-//! Failure scenarios: what prevents each of them.
+//! Failure scenarios, each with what prevents it.
 
 use serde_json::{Value, json};
 
@@ -10,24 +10,26 @@ over_each_log!(
     pm6_importance_that_is_gamed_is_flagged_recorded_and_alerted,
 );
 
-/// A way that notes what it is told. One write a line: programs of several servers run at the same time.
+/// A channel that notes what it receives. One write per line: programs of several servers run at the same
+/// time.
 const PROGRAM: &str =
     r#"- {name: program, command: [/bin/sh, -c, 'line=$(cat); printf "%s\n" "$line" >> told']}"#;
 
-/// A task far above its budget.
+/// A task far over its budget.
 fn runaway(ground: &Ground, task: &str, importance: &str) {
     let _ = ground.ok(&format!("task open {task} --importance {importance} --justification x"));
     let _ = ground.ok(&format!("usage record {task} --output 200000"));
 }
 
-/// All alerts of a rule, ended or not, the latest first.
+/// All alerts of a rule, resolved or not, latest first.
 fn alerts(ground: &Ground, rule: &str) -> Value {
     let (_, list) = ground.get(&format!("/v1/alerts?rule={rule}&state=all&at_least=tail"));
     serde_json::from_str(&list).unwrap()
 }
 
 fn ec12_a_remediation_that_cannot_be_opened_is_alerted_and_tried_again(ground: &mut Ground) {
-    // Rule: still blocked, critical alert, retried; once it is open the alert ends, and nobody is told twice.
+    // Rule: still blocked, critical alert, retried; once it is open the alert is resolved, and nobody is
+    // notified twice.
     ground.place().write("taken", "a file where the directory of the remediations is to be");
     ground.place().write("remediation.yaml", &format!("ways:\n- {{name: files, dir: taken}}\n{PROGRAM}\n"));
     let again = |ground: &mut Ground| {
@@ -51,7 +53,7 @@ fn ec12_a_remediation_that_cannot_be_opened_is_alerted_and_tried_again(ground: &
     let file = ground.place().path("taken/default/FIX-BUDGET-BREACH-T-1.json");
     let file: Value = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
     assert_eq!(file["data"]["message"], "Task T-1 exceeded token budget: 200,000 / 23,400 (855%)");
-    // A server that was killed, and one that knows nothing of it, tell nobody again.
+    // A server that was killed, and one that knows nothing about it, notify nobody again.
     ground.kill();
     again(ground);
     assert_eq!(verdict(&ground.gate("T-1", "REVIEW")), "block");
@@ -67,8 +69,8 @@ fn ec12_a_remediation_that_cannot_be_opened_is_alerted_and_tried_again(ground: &
 }
 
 fn pm1_rollout_and_switches_keep_wrong_budgets_from_starving_tasks(ground: &mut Ground) {
-    // Rule: budgets that are wrong must not stop work: observe first, enforce in steps, scale at once, switch
-    // off at once.
+    // Rule: wrong budgets must not stop work: observe first, enforce in steps, scale at once, switch off at
+    // once.
     runaway(ground, "T-low", "low");
     runaway(ground, "T-high", "high");
     for (config, low, high) in [
@@ -91,11 +93,11 @@ fn pm1_rollout_and_switches_keep_wrong_budgets_from_starving_tasks(ground: &mut 
         }
     }
     ground.serve("rollout: enforce\n");
-    // The fast escape hatch: one factor for all limits of a task.
+    // The quick escape hatch: one factor for all limits of a task.
     let _ = ground.ok("task open T-scaled --importance high --justification x --multiplier 10");
     let _ = ground.ok("usage record T-scaled --output 200000");
     assert_eq!(verdict(&ground.gate("T-scaled", "IMPLEMENT")), "allow");
-    // The kill switch from outside, for a command that is its own ledger: no config is needed.
+    // The external kill switch, for a command that is its own ledger: no config is needed.
     let place = ground.place();
     let _ = place.ok("--data own --config config.yaml task open T-1");
     let _ = place.ok("--data own --config config.yaml usage record T-1 --output 200000");
@@ -151,7 +153,7 @@ fn pm6_importance_that_is_gamed_is_flagged_recorded_and_alerted(ground: &mut Gro
     let changes = ground.recorded("importance_changed");
     let who: Vec<_> = changes.iter().map(|change| (&change["author"], &change["reason"])).collect();
     assert_eq!(who, vec![(&json!("eve"), &json!("needs more room")); 4]);
-    // Nothing is won by it: the limits are those of the opening.
+    // It gains nothing: the limits are those of the opening.
     for (task, limit) in [("T-jump", 16_380), ("T-said", 46_800)] {
         let answer = ground.gate(task, "PLAN");
         assert_eq!(answer["tokens"]["limit"], limit, "{answer}");
@@ -160,7 +162,8 @@ fn pm6_importance_that_is_gamed_is_flagged_recorded_and_alerted(ground: &mut Gro
 
 #[test]
 fn of_several_servers_over_nats_one_tells_of_each_remediation() {
-    // Rule: every server may run the reactor; each remediation is opened once and told once, whoever blocked the task.
+    // Rule: every server may run the reactor; each remediation is opened once and notified once, whichever
+    // server blocked the task.
     let Some(mut ground) = Ground::nats() else { return };
     ground.place().write("remediation.yaml", &format!("ways:\n{PROGRAM}\n"));
     ground.stop();
@@ -179,7 +182,7 @@ fn of_several_servers_over_nats_one_tells_of_each_remediation() {
             assert!(answer.contains("\"verdict\":\"block\""), "{answer}");
         }
     };
-    // All of them block all tasks, at the same time, and one that begins now finds them blocked.
+    // All of them block all tasks, at the same time, and one that starts now finds them blocked.
     std::thread::scope(|scope| {
         for url in [ground.url(), &more[0].url, &more[1].url] {
             scope.spawn(move || ask(url));

@@ -1,4 +1,4 @@
-//! The gate as its rules describe it: profiles, switches, overrides, a view that is not there.
+//! The gate as its rules describe it: profiles, switches, overrides, a missing view.
 
 use serde_json::{Value, json};
 
@@ -116,7 +116,7 @@ base_budgets:
 phase_weights: { WORK: 1, VERIFY: 1, PR: 1, MONITOR: 1 }
 ";
 
-/// An execution of a phase that took so many seconds and used so many tokens.
+/// An execution of a phase that took this many seconds and used this many tokens.
 fn ran(ground: &Ground, task: &str, phase: &str, seconds: u32, tokens: u64) {
     let _ = ground.ok(&format!("phase start {task} {phase} --at 2026-11-21T08:00:00Z"));
     let _ = ground.ok(&format!("usage record {task} --phase {phase} --output {tokens}"));
@@ -149,7 +149,7 @@ fn actions_decide_whether_latency_and_single_phases_warn_or_block(ground: &mut G
         let task = format!("T-{nth}");
         let _ = ground.ok(&format!("task open {task}"));
         ran(ground, &task, "WORK", seconds, tokens);
-        // What was opened before follows a changed action at once.
+        // A task opened earlier follows a changed action at once.
         ground.write_config(&format!("{LATE_PHASES}stop_loss: {{ {action} }}\n"));
         let _ = ground.ok("config reload");
         let answer = ground.gate(&task, "VERIFY");
@@ -233,7 +233,7 @@ fn a_person_sets_a_block_aside_with_name_and_reason(ground: &mut Ground) {
 fn the_kill_switch_is_in_every_answer_and_leaves_tracking_on(ground: &mut Ground) {
     ground.serve(PHASES);
     ground.stop();
-    // In the environment: no file has to be right for it.
+    // In the environment: no file has to be valid for it.
     ground.start_within(EVIDENCE, &[], &[("DISABLE_BUDGET_ENFORCEMENT", "1")]);
     let _ = ground.ok("task open T-1");
     let _ = ground.ok("usage record T-1 --output 20000");
@@ -265,11 +265,12 @@ fn the_second_switch_turns_tracking_off_and_stops_no_work(ground: &mut Ground) {
     let _ = ground.ok("task open T-1");
     let _ = ground.ok("usage record T-1 --output 20000");
     assert_eq!(verdict(&ground.gate("T-1", "REVIEW")), "block");
-    // The last that the ledger has to do for the block: nothing of its own comes later and is counted below.
+    // The last thing the ledger has to do for the block: none of its own events comes later and is counted
+    // below.
     let told = |event: &Value| event["id"].as_str().is_some_and(|id| id.ends_with("/told"));
     let _ = ground.wait_until("FIX-BUDGET-BREACH-T-1", told);
-    // What the ledger sees of itself at any time, more of it on a machine that has much to do, is nothing
-    // that somebody sent.
+    // What the ledger observes about itself at any time, more of it on a busy machine, was not sent by
+    // anyone.
     let of_itself = |event: &&Value| {
         ["transitions_measured", "condition_observed"].iter().any(|kind| !event[*kind].is_null())
     };

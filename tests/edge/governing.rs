@@ -17,11 +17,11 @@ over_each_log!(
     pm6_importance_that_is_gamed_shows,
 );
 
-/// Shares say something from four tasks on.
+/// Shares are meaningful from four tasks on.
 const FEW: &str = "rollout: enforce\nalerts: { min_tasks: 4 }\n";
 
-/// The events of a task that used so many tokens in PLAN on a day, from its opening to the end of the phase;
-/// closed where a word says so.
+/// The events of a task that used this many tokens in PLAN on a given day, from its opening to the end of the
+/// phase; closed if a word says so.
 fn task(name: &str, day: &str, importance: &str, tokens: u64, close: Option<&str>) -> Vec<Value> {
     let at = |clock: &str| format!("{day}T{clock}Z");
     let event = |id: &str, clock: &str, kind: &str, body: Value| {
@@ -43,8 +43,8 @@ fn task(name: &str, day: &str, importance: &str, tokens: u64, close: Option<&str
 }
 
 fn pm2_false_positives_are_marked_counted_and_lead_to_a_proposal(ground: &mut Ground) {
-    // Rule: whether a block was right is asked of people; the rate per tier is a view, and too many lead to a
-    // proposal with its numbers.
+    // Rule: people are asked whether a block was right; the rate per tier is a view, and too many false ones
+    // lead to a proposal with its numbers.
     ground.serve(FEW);
     for nth in 0..5 {
         let _ = ground.append(&task(&format!("T-{nth}"), "2026-11-17", "medium", 16_000, Some("completed")));
@@ -80,7 +80,7 @@ fn pm2_false_positives_are_marked_counted_and_lead_to_a_proposal(ground: &mut Gr
     assert_eq!(ground.place().ok(&format!("{flags} --config config.yaml health budgets")), text);
 }
 
-/// Waits until an alert of a rule is raised; its message.
+/// Waits until an alert of a rule is raised; returns its message.
 #[track_caller]
 fn raised(ground: &Ground, rule: &str) -> Value {
     let mut after = 0;
@@ -105,7 +105,7 @@ fn figure(ground: &Ground, name: &str) -> Value {
     rows.iter().find(|row| row["figure"] == name).unwrap_or_else(|| panic!("no {name} in {health}")).clone()
 }
 
-/// So many completed tasks of a day.
+/// This many completed tasks on a given day.
 fn completed(ground: &Ground, prefix: &str, count: usize, day: &str, tokens: u64) {
     for nth in 0..count {
         let _ = ground.append(&task(&format!("{prefix}-{nth}"), day, "medium", tokens, Some("completed")));
@@ -113,14 +113,14 @@ fn completed(ground: &Ground, prefix: &str, count: usize, day: &str, tokens: u64
 }
 
 fn ec23_a_shift_of_token_counts_raises_an_alert_that_leads_to_the_guide(ground: &mut Ground) {
-    // Rule: where the p50 of a week moves by more than 20 % against the week before, tokens may be counted in
-    // another way.
+    // Rule: if the p50 of a week moves by more than 20 % against the week before, tokens may be counted
+    // differently.
     completed(ground, "A", 4, "2026-11-10", 10_000);
     completed(ground, "B", 4, "2026-11-17", 12_000);
     ground.serve(FEW);
     assert_eq!(figure(ground, "token_trend")["verdict"], "ok", "20 % is not more than 20 %");
     completed(ground, "C", 5, "2026-11-17", 14_000);
-    // A server looks when it starts, and each minute.
+    // A server checks at startup, and every minute.
     ground.serve(FEW);
     let alert = raised(ground, "token_trend");
     assert_eq!(
@@ -132,7 +132,7 @@ fn ec23_a_shift_of_token_counts_raises_an_alert_that_leads_to_the_guide(ground: 
 }
 
 fn pm1_more_than_a_tenth_of_tasks_stopped_is_told(ground: &mut Ground) {
-    // Rule: budgets that stop more than a tenth of the tasks starve the work, and that is told.
+    // Rule: budgets that stop more than a tenth of the tasks starve the work, and that is reported.
     completed(ground, "A", 9, "2026-11-17", 10_000);
     for (nth, told) in [(1, "ok"), (2, "bad")] {
         let name = format!("B-{nth}");
@@ -145,7 +145,7 @@ fn pm1_more_than_a_tenth_of_tasks_stopped_is_told(ground: &mut Ground) {
     let alert = raised(ground, "stopped_share");
     let message = alert["message"].as_str().unwrap();
     assert!(message.contains("2 of 11 (18.18 %)") && message.contains("rollout: observe"), "{message}");
-    // What is well again is said too.
+    // Recovery is reported too.
     completed(ground, "C", 9, "2026-11-18", 10_000);
     ground.serve(FEW);
     let id = alert["id"].as_str().unwrap();
@@ -162,7 +162,7 @@ fn pm1_more_than_a_tenth_of_tasks_stopped_is_told(ground: &mut Ground) {
     }
 }
 
-/// What a server measured each minute from a time on.
+/// What a server measured every minute from a given time on.
 fn minutes(from: &str, count: i64, p95_us: u64, rollout: Rollout) -> Vec<(Timestamp, EventBody)> {
     let from: Timestamp = from.parse().unwrap();
     let measured = TransitionsMeasured {
@@ -182,7 +182,7 @@ fn minutes(from: &str, count: i64, p95_us: u64, rollout: Rollout) -> Vec<(Timest
 
 fn pm3_transitions_that_are_slow_for_long_switch_enforcement_off_until_a_person_resets(ground: &mut Ground) {
     // Rule: transitions slower than 200 % of the baseline for 10 minutes switch enforcement off, with a
-    // critical alert and an event; a person switches it on again.
+    // critical alert and an event; a person switches it back on.
     let _ = ground.ok("task open T-1");
     let _ = ground.ok("usage record T-1 --output 200000");
     assert_eq!(verdict(&ground.gate("T-1", "IMPLEMENT")), "block");
@@ -199,7 +199,8 @@ fn pm3_transitions_that_are_slow_for_long_switch_enforcement_off_until_a_person_
     let health = figure(ground, "transitions_p95");
     assert_eq!((&health["verdict"], &health["value"]), (&json!("bad"), &json!("200.01 % of the baseline")));
     assert!(ground.ok("breaker show").starts_with("open: nothing is blocked"));
-    // It stays open over a restart, until a person resets it: with a name and a reason, which are in the log.
+    // It stays open across a restart, until a person resets it, with a name and a reason, which are in the
+    // log.
     ground.serve(ENFORCE);
     assert_eq!(codes(&ground.gate("T-1", "IMPLEMENT")).last(), Some(&"breaker_open"));
     let _ = ground.ok("breaker reset --by ada --reason disk");
@@ -216,7 +217,7 @@ fn pm3_transitions_that_are_slow_for_long_switch_enforcement_off_until_a_person_
 
 fn pm5_savings_are_measured_against_a_baseline_and_not_claimed_without(ground: &mut Ground) {
     // Rule: savings are measured against the first two weeks, and four weeks later at the earliest; no saving
-    // is said too.
+    // is reported too.
     ground.serve(FEW);
     completed(ground, "A", 4, "2026-10-06", 10_000);
     let early = figure(ground, "tokens_p50");
@@ -238,7 +239,8 @@ fn pm5_savings_are_measured_against_a_baseline_and_not_claimed_without(ground: &
     assert_eq!(saved["counted"], "p50 9,300 tokens; baseline 10,000 tokens");
 }
 
-/// Six tasks of the class that the gate could block, of which it blocked three, and one that it was never asked about.
+/// Six tasks of the class that the gate could block, of which it blocked three, and one that it was never
+/// asked about.
 fn under_enforcement(ground: &mut Ground) {
     ground.serve("rollout: enforce\nalerts: { min_tasks: 3 }\n");
     for nth in 0..3 {
@@ -258,8 +260,8 @@ fn under_enforcement(ground: &mut Ground) {
 }
 
 fn pm5_the_report_of_savings_says_what_is_known_and_what_is_assumed(ground: &mut Ground) {
-    // Rule: what could not be blocked beside what could, by class; stops by what people say of them; avoided
-    // is a range with its assumption, and no number comes from too few tasks.
+    // Rule: what could not be blocked next to what could, by class; stops by what people say about them;
+    // avoided is a range with its assumption, and no number is based on too few tasks.
     let savings = |ground: &Ground| ground.json("--format json report savings");
     ground.serve("rollout: observe\nalerts: { min_tasks: 3 }\n");
     assert_eq!(savings(ground)["classes"], json!([]));
@@ -273,7 +275,7 @@ fn pm5_the_report_of_savings_says_what_is_known_and_what_is_assumed(ground: &mut
     );
     let told = ground.ok("report savings");
     assert!(told.contains("not enough data: 2 of at least 3 closed tasks of the baseline"), "{told}");
-    // One that ran away, when nobody could stop it. A Medium/medium task has 23,400 tokens.
+    // One that ran away when nothing could stop it. A Medium/medium task has 23,400 tokens.
     let _ = ground.append(&task("B-runaway", "2026-10-06", "medium", 90_000, None));
     assert_eq!(verdict(&ground.gate("B-runaway", "VERIFY")), "warn");
     let _ = ground.ok("task close B-runaway");
@@ -295,7 +297,7 @@ fn pm5_the_report_of_savings_says_what_is_known_and_what_is_assumed(ground: &mut
     assert_eq!(side("baseline"), [json!(3), json!(3), json!(10_000), json!("36666.66"), json!(3)]);
     assert_eq!(side("enforced"), [json!(6), json!(3), json!(9_010), json!("9001"), json!(3)]);
     assert_eq!(row["median_percent"], "90.1");
-    // No price is known: that is said, and costs nothing.
+    // No price is known: the answer says so, and nothing else suffers.
     assert_eq!(row["baseline"]["lacks"], "not enough data: 0 of at least 3 priced tasks");
     let stopped = &found["stopped"];
     let counts = [
@@ -325,7 +327,7 @@ fn pm5_the_report_of_savings_says_what_is_known_and_what_is_assumed(ground: &mut
     ] {
         assert!(told.contains(line), "{line}: {told}");
     }
-    // The same over HTTP, and of a tenant that has nothing: nothing.
+    // The same over HTTP, and for a tenant that has nothing: nothing.
     let (status, over_http) = ground.get("/v1/report/savings?at_least=tail");
     let over_http: Value = serde_json::from_str(&over_http).unwrap();
     assert_eq!((status, &over_http["classes"]), (200, &found["classes"]));

@@ -1,4 +1,5 @@
-//! The ground a rule is tried on: a served ledger, on a data directory or on NATS with projectors of its own.
+//! The setup that a rule is tested on: a served ledger, on a data directory or on NATS with its own
+//! projectors.
 
 mod ask;
 
@@ -17,7 +18,7 @@ use tollgate_tests::nats::Cluster;
 use tollgate_tests::{Place, Server};
 use tollgate_wire::Submitted;
 
-/// Makes a test of each rule over each log: `embedded::NAME` and, where nats-server is installed, `nats::NAME`.
+/// Makes a test of each rule over each log: `embedded::NAME` and, if nats-server is installed, `nats::NAME`.
 macro_rules! over_each_log {
     ($($rule:ident),+ $(,)?) => {
         mod embedded {
@@ -64,7 +65,7 @@ impl Ground {
         Self::on(On::Directory(Place::new()))
     }
 
-    /// On a nats-server with projectors; `None` where it is not installed.
+    /// On a nats-server with projectors; `None` if it is not installed.
     pub(crate) fn nats() -> Option<Self> {
         Some(Self::on(On::Nats(Box::new(Cluster::start()?))))
     }
@@ -92,7 +93,7 @@ impl Ground {
     }
 
     /// Appends an event that no version of Tollgate can read, as a later version or a damaged disk would
-    /// leave one. No server may run on a data directory meanwhile.
+    /// leave one. No server may be running on a data directory meanwhile.
     pub(crate) fn append_unreadable(&self, task: &str) {
         let tenant = TenantId::default_tenant();
         let event = NewEvent {
@@ -125,7 +126,7 @@ impl Ground {
     }
 
     /// Appends what servers write about the ledger itself, each with the time when it occurred. No server may
-    /// run on a data directory meanwhile.
+    /// be running on a data directory meanwhile.
     pub(crate) fn append_own(&self, facts: Vec<(Timestamp, EventBody)>) {
         let (tenant, task) = (TenantId::ledger(), TaskId::ledger());
         let events = facts.into_iter().enumerate().map(|(nth, (at, body))| {
@@ -152,12 +153,12 @@ impl Ground {
         self.append_batch(Batch { tenant, partition, events, decision: None, recorded_at: None });
     }
 
-    /// Writes the config's file, and nothing else.
+    /// Writes the config file, and nothing else.
     pub(crate) fn write_config(&self, config: &str) {
         self.place().write(CONFIG, config);
     }
 
-    /// Ends the server, if one runs, and starts one under this config, which must be a valid one.
+    /// Stops the server, if one is running, and starts one with this config, which must be valid.
     #[track_caller]
     pub(crate) fn serve(&mut self, config: &str) {
         self.serve_refused(config);
@@ -177,17 +178,17 @@ impl Ground {
         self.start_with(evidence, &[]);
     }
 
-    /// The same with further flags of `serve`.
+    /// The same with additional flags of `serve`.
     pub(crate) fn start_with(&mut self, evidence: &str, flags: &[&str]) {
         self.start_within(evidence, flags, &[]);
     }
 
-    /// The same with variables of the environment.
+    /// The same with environment variables.
     pub(crate) fn start_within(&mut self, evidence: &str, flags: &[&str], variables: &[(&str, &str)]) {
         self.server = Some(self.served(evidence, flags, variables));
     }
 
-    /// Starts a server that no config is named for.
+    /// Starts a server without a named config.
     pub(crate) fn start_unnamed(&mut self, flags: &[&str]) {
         self.server = Some(self.another_unnamed(flags));
     }
@@ -197,7 +198,7 @@ impl Ground {
         self.served(EVIDENCE, flags, &[])
     }
 
-    /// The same, that no config is named for.
+    /// The same, without a named config.
     pub(crate) fn another_unnamed(&self, flags: &[&str]) -> Server {
         self.served_as(&[], EVIDENCE, flags, &[])
     }
@@ -220,14 +221,14 @@ impl Ground {
         Server::within(self.place(), &args, variables)
     }
 
-    /// Ends the server in order: what it had to write is written.
+    /// Stops the server gracefully: what it had to write is written.
     pub(crate) fn stop(&mut self) {
         if let Some(server) = self.server.take() {
             assert!(server.terminate().success(), "the server ended in order");
         }
     }
 
-    /// The same; what it said on stderr.
+    /// The same; returns what it printed on stderr.
     pub(crate) fn end(&mut self) -> String {
         let (status, told) = self.server.take().unwrap().end();
         assert!(status.success(), "the server ended in order: {told}");
@@ -239,8 +240,8 @@ impl Ground {
         self.server.take().unwrap().kill();
     }
 
-    /// Kills what holds the log, in the middle of what it writes, and starts it again: on a data directory
-    /// that is the server.
+    /// Kills what holds the log, in the middle of writing, and restarts it: on a data directory that is the
+    /// server.
     pub(crate) fn break_log(&mut self) {
         if let On::Nats(cluster) = &mut self.on {
             cluster.nats.kill();
@@ -251,7 +252,7 @@ impl Ground {
         }
     }
 
-    /// The nats-server and its projectors, where the log is on one.
+    /// The nats-server and its projectors, if the log is on one.
     pub(crate) fn cluster(&mut self) -> &mut Cluster {
         match &mut self.on {
             On::Nats(cluster) => cluster,
@@ -259,14 +260,14 @@ impl Ground {
         }
     }
 
-    /// Kills whoever folds the views, where that is not the server.
+    /// Kills whatever folds the views, if that is not the server.
     pub(crate) fn kill_projectors(&mut self) {
         if let On::Nats(cluster) = &mut self.on {
             cluster.projectors.clear();
         }
     }
 
-    /// Puts somebody in the place of a view's projectors who takes questions and answers none.
+    /// Replaces a view's projectors with something that accepts queries and answers none.
     pub(crate) fn keep_silent(&mut self, view: &str) {
         self.kill_projectors();
         if let On::Nats(cluster) = &self.on {
@@ -281,7 +282,7 @@ impl Ground {
         }
     }
 
-    /// Puts somebody in the place of a view's projectors who answers so many questions with what is none.
+    /// Replaces a view's projectors with something that gives this many invalid answers.
     pub(crate) fn answer_nonsense(&mut self, view: &str, times: usize) {
         self.kill_projectors();
         if let On::Nats(cluster) = &self.on {
@@ -317,7 +318,7 @@ pub(crate) fn verdict(answer: &Value) -> &str {
     answer["verdict"].as_str().unwrap()
 }
 
-/// A phase of a task that used so many tokens, from its start to its end.
+/// A phase of a task that used this many tokens, from its start to its end.
 pub(crate) fn through(ground: &Ground, task: &str, phase: &str, tokens: u64) {
     let _ = ground.ok(&format!("phase start {task} {phase}"));
     if tokens > 0 {

@@ -1,4 +1,4 @@
-//! Memory that clients of any number may take of a server (fault F19).
+//! The memory that any number of clients may take from a server (fault F19).
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -34,13 +34,13 @@ fn halves_of_requests_take_no_more_than_connections_and_bodies_may() {
             (stream, 0)
         })
         .collect();
-    // Until so many were turned away, all others are being read.
+    // Until this many have been turned away, all others are being read.
     let (mut turned_away, mut rounds) = (0, 0);
     while turned_away < 200 {
         rounds += 1;
         assert!(rounds < MOST_ROUNDS, "{turned_away} of 300 bodies of 1 MiB were turned away");
         clients.retain_mut(|(stream, done)| {
-            // Who was answered or closed sends nothing more.
+            // A client that was answered or closed sends nothing more.
             while let Ok(bytes @ 1..) = stream.write(&half[*done..]) {
                 *done += bytes;
             }
@@ -49,11 +49,11 @@ fn halves_of_requests_take_no_more_than_connections_and_bodies_may() {
             turned_away += usize::from(&answer == b"HTTP/1.1 503");
             false
         });
-        // Served meanwhile, whoever else is at it.
+        // It is served meanwhile, whoever else is sending.
         let (status, _) = tollgate_tests::request(&server.url, "GET", "/v1/position", "").unwrap();
         assert_eq!(status, 200);
     }
     let grown = server.peak_memory_kib().unwrap().saturating_sub(before) / KIB_A_MIB;
-    // 64 MiB of bodies, in buffers of up to twice that, and what each connection buffers itself.
+    // 64 MiB of bodies, in buffers of up to twice that, and what each connection itself buffers.
     assert!(grown <= 320, "{grown} MiB for 400 clients");
 }

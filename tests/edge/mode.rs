@@ -31,7 +31,7 @@ fn health(ground: &Ground) -> (u16, Value) {
     (code, serde_json::from_str(&text).unwrap())
 }
 
-/// What health says of the config: the ledger's status, and the check's own words.
+/// What health says about the config: the ledger's status, and the check's own words.
 fn config_health(ground: &Ground) -> (String, String) {
     let (code, health) = health(ground);
     let check = health["checks"].as_array().unwrap().iter().find(|check| check["name"] == "config").unwrap();
@@ -44,7 +44,7 @@ fn shown(ground: &Ground) -> Value {
     serde_json::from_str(&ground.get("/v1/config").1).unwrap()
 }
 
-/// A command that opens the log itself, with no config named.
+/// A command that opens the log itself, without a named config.
 fn without_server(ground: &Ground, line: &str) -> (i32, String) {
     let flags: Vec<String> = ground.log_flags();
     let said = ground.place().run_line(&format!("{} {line}", flags.join(" ")));
@@ -75,7 +75,7 @@ fn who_starts_without_a_config_goes_on_with_the_last_one(ground: &mut Ground) {
     assert!(told.contains(&format!("config: {line}")) && told.contains(since), "said at the start: {told}");
     ground.start(EVIDENCE);
     assert_eq!(ground.recorded("config_loaded").len(), 1, "nothing else came into force");
-    // Who names another one puts that in force, for those after it too.
+    // Naming a different one puts that in force, also for later processes.
     ground.stop();
     let (code, _) = without_server(ground, "--config built-in gate T-1 VERIFY");
     assert_eq!(code, 0);
@@ -174,7 +174,7 @@ fn a_config_that_the_log_has_only_the_hash_of_is_said_loudly(ground: &mut Ground
         assert!(says.contains(part), "must say {part}: {says}");
     }
     assert!(ground.end().contains("! the config abababababab of gone.yaml"), "said at the start");
-    // Of a config that is at hand, the hash is enough.
+    // If a config is at hand, its hash is enough.
     ground.append_own(vec![only_hash(BudgetConfig::built_in().hash(), 2)]);
     ground.start_unnamed(&[]);
     assert_eq!(config_health(ground).0, "ok");
@@ -199,7 +199,7 @@ fn the_config_in_force_is_shown_as_a_file(ground: &mut Ground) {
     assert_eq!(ground.ok("config show --defaults"), DEFAULT_CONFIG);
 }
 
-/// A book of one model, at so many dollars for a million tokens.
+/// A price book with one model, at this many dollars for a million tokens.
 fn book(dollars: u32) -> String {
     json!({"m": {"litellm_provider": "p", "mode": "chat", "input_cost_per_token": 0.000_001,
         "output_cost_per_token": format!("{dollars}e-6")}})
@@ -217,7 +217,7 @@ fn prices_that_were_in_force_are_found_again_or_missed_loudly(ground: &mut Groun
     let _ = ground.ok(usage);
     assert_eq!(ground.json("report")["cost_usd"], "6", "the same prices");
     assert_eq!(config_health(ground).0, "ok");
-    // Another text under the same name are other prices.
+    // A different text under the same name means different prices.
     ground.stop();
     ground.place().write("p.json", &book(5));
     ground.start_unnamed(&[]);
@@ -226,13 +226,14 @@ fn prices_that_were_in_force_are_found_again_or_missed_loudly(ground: &mut Groun
     for part in ["the prices p.json@", "of p.json, in force since", "shipped ones", "--prices shipped"] {
         assert!(says.contains(part), "must say {part}: {says}");
     }
-    // What stands in for them was meant by nobody: usage is priced with it, and the next start misses them as loudly.
+    // Nobody chose the fallback: usage is priced with it, and the next start reports the missing prices just
+    // as loudly.
     let _ = ground.ok("usage record T-1 --phase PLAN --output 1");
     ground.kill();
     ground.start_unnamed(&[]);
     let (status, says) = config_health(ground);
     assert!(status == "degraded" && says.contains("the prices p.json@"), "{says}");
-    // Who says that they are meant has them, for those after it too.
+    // Naming them explicitly puts them in force, also for later processes.
     ground.stop();
     ground.start_unnamed(&["--prices", "p.json"]);
     let _ = ground.ok(usage);
@@ -248,7 +249,7 @@ fn prices_that_were_in_force_are_found_again_or_missed_loudly(ground: &mut Groun
     assert_eq!(config_health(ground).0, "ok");
 }
 
-/// Two servers of one log: the one that is named no config takes the one that the other put in force.
+/// Two servers of one log: the one without a named config adopts the one that the other put in force.
 #[test]
 fn a_second_server_without_a_config_acts_by_the_recorded_one() {
     let Some(mut ground) = Ground::nats() else { return };
@@ -262,7 +263,7 @@ fn a_second_server_without_a_config_acts_by_the_recorded_one() {
         serde_json::from_str(&text).unwrap()
     };
     assert_eq!(verdict(&gate(&other)), "block");
-    // The first one comes under another config; the second one learns that when it is told to look.
+    // The first one restarts with a different config; the second one learns of it when told to reload.
     ground.serve("rollout: observe\n");
     let (status, text) = request(&other.url, "POST", "/v1/config/reload", "{}").unwrap();
     let reloaded: Value = serde_json::from_str(&text).unwrap();
@@ -270,7 +271,8 @@ fn a_second_server_without_a_config_acts_by_the_recorded_one() {
     assert_eq!(gate(&other)["rollout"], "observe");
 }
 
-/// Waits until a server's health says something else of its config, looking again and again.
+/// Polls a server's health until it and its report on the config are as expected; returns what it says about
+/// the config.
 fn becomes(server: &Server, is_it: impl Fn(&str, &str) -> bool) -> String {
     loop {
         let (_, text) = request(&server.url, "GET", "/v1/health", "").unwrap();
@@ -296,17 +298,17 @@ fn what_another_server_puts_in_force_is_followed_or_said() {
         said.starts_with("rollout enforce, own.yaml") && said.contains("another process put the config"),
         "{said}"
     );
-    // Reading the same file again makes nothing right.
+    // Reading the same file again fixes nothing.
     assert_eq!(request(&named.url, "POST", "/v1/config/reload", "{}").unwrap().0, 200);
     let still = || becomes(&named, |_, _| true);
     assert!((0..40).all(|_| still().contains("another process put the config")), "{}", still());
-    // The operator gives it the same: nothing is wrong any more.
+    // The operator gives it the same one: nothing is wrong any more.
     ground.place().write("own.yaml", "rollout: enforce_low_medium\n");
     assert_eq!(request(&named.url, "POST", "/v1/config/reload", "{}").unwrap().0, 200);
     let _ = becomes(&named, |status, says| status == "ok" && says.starts_with("rollout enforce_low_medium"));
 }
 
-/// Servers that price the same usage by different books are told apart by nobody but their health.
+/// Servers that price the same usage by different books: only their health reveals it.
 #[test]
 fn prices_of_another_server_are_followed_or_said() {
     let Some(ground) = Ground::nats() else { return };
@@ -356,7 +358,7 @@ fn where_no_view_answers_the_config_is_read_out_of_the_log() {
     assert!(told.contains("is read out of the log"), "{told}");
 }
 
-/// The operator's word, then the data directory's file, then the log, then what is built in.
+/// First what the operator names, then the data directory's file, then the log, then what is built in.
 #[test]
 fn which_config_goes_before_which() {
     let place = Place::new();
@@ -369,7 +371,7 @@ fn which_config_goes_before_which() {
     let found = |rollout: &str, origin: &str| (rollout.to_owned(), origin.to_owned());
     let _ = place.ok("--data d task open T-1");
     assert_eq!(rollout(""), found("observe", "built-in"));
-    // Who only looks through another one puts it in force for nobody else; who decides by it does.
+    // Only viewing with a different one puts it in force for nobody else; deciding by it does.
     assert_eq!(rollout("--config enforce.yaml"), found("enforce", "file"));
     for line in ["status", "report", "task list", "health budgets"] {
         let _ = place.ok(&format!("--data d --config enforce.yaml {line}"));

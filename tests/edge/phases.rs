@@ -9,7 +9,7 @@ use crate::ground::{Ground, over_each_log};
 
 over_each_log!(ec10_two_phases_at_once_are_refused, ec22_the_log_is_the_truth_about_the_phase,);
 
-/// The alerts of a rule, ended or not, the latest first.
+/// The alerts of a rule, resolved or not, latest first.
 #[track_caller]
 fn of_rule(ground: &Ground, rule: &str) -> Vec<Value> {
     let (_, list) = ground.get(&format!("/v1/alerts?rule={rule}&state=all&at_least=tail"));
@@ -17,7 +17,7 @@ fn of_rule(ground: &Ground, rule: &str) -> Vec<Value> {
     list["alerts"].as_array().unwrap().clone()
 }
 
-/// Waits until alerts of a rule were raised so many times; all of them, the latest first.
+/// Waits until alerts of a rule were raised this many times; returns all of them, latest first.
 #[track_caller]
 fn raised(ground: &Ground, rule: &str, times: usize) -> Vec<Value> {
     let (mut after, mut seen) = (0, 0);
@@ -52,7 +52,7 @@ fn ec10_two_phases_at_once_are_refused(ground: &mut Ground) {
     assert_eq!(ground.recorded("phase_started").len(), 1);
     let metrics = ground.get("/metrics").1;
     assert!(metrics.contains("tollgate_refusals_total{code=\"phase_already_active\"} 2"), "{metrics}");
-    // Somebody has to know: one alert, however often it is tried.
+    // Someone has to know: one alert, however often it is tried.
     let alerts = raised(ground, "phase_already_active", 1);
     assert_eq!(
         (&alerts[0]["severity"], &alerts[0]["state"]),
@@ -67,7 +67,7 @@ fn ec10_two_phases_at_once_are_refused(ground: &mut Ground) {
         assert_eq!(ground.post("/v1/tasks/T-1/phases", &again).0, 422);
     }
     assert_eq!(of_rule(ground, "phase_already_active").len(), 1);
-    // Ten orchestrators at the same moment: one of them wins, whoever it is.
+    // Ten orchestrators at the same moment: exactly one wins, whichever it is.
     let _ = ground.ok("phase end T-1 PLAN");
     assert_eq!(of_rule(ground, "phase_already_active")[0]["state"], json!("resolved"));
     let (url, together) = (ground.url().to_owned(), Barrier::new(10));
@@ -88,7 +88,7 @@ fn ec10_two_phases_at_once_are_refused(ground: &mut Ground) {
     let refused = statuses.iter().filter(|status| **status == 422).count();
     assert_eq!((won, refused), (1, 9), "{statuses:?}");
     assert_eq!(ground.recorded("phase_started").len(), 2);
-    // Armed again: the race raises the second alert. A storm is one event per phase that was asked for.
+    // Armed again: the race raises the second alert. A storm is one event per requested phase.
     let alerts = raised(ground, "phase_already_active", 2);
     assert_eq!(alerts.iter().filter(|alert| alert["state"] == json!("raised")).count(), 1, "{alerts:?}");
     let observed = ground.recorded("condition_observed").len();
@@ -96,7 +96,8 @@ fn ec10_two_phases_at_once_are_refused(ground: &mut Ground) {
 }
 
 fn ec22_the_log_is_the_truth_about_the_phase(ground: &mut Ground) {
-    // Rule: after a crash the ledger's phase holds; a command that contradicts it is refused with the phase it has.
+    // Rule: after a crash the ledger's phase holds; a command that contradicts it is refused with the phase
+    // it has.
     let _ = ground.ok("task open T-1");
     let _ = ground.ok("phase start T-1 PLAN --id s1");
     ground.kill();
@@ -121,7 +122,7 @@ fn ec22_the_log_is_the_truth_about_the_phase(ground: &mut Ground) {
     let message = alerts[0]["message"].as_str().unwrap();
     assert!(message.contains("the end of THINK was refused, the ledger's active phase is PLAN"), "{message}");
     assert!(message.contains("`tollgate task recover T-1`"), "{message}");
-    // Shown, nothing is appended.
+    // It is shown; nothing is appended.
     let before = ground.log().len();
     let shown = ground.ok("task recover T-1");
     assert!(
@@ -130,7 +131,7 @@ fn ec22_the_log_is_the_truth_about_the_phase(ground: &mut Ground) {
     );
     assert_eq!(ground.ok("task recover T-1 --to plan").lines().next(), Some("T-1: nothing to repair"));
     assert_eq!(ground.log().len(), before);
-    // Repaired by appending, under one id: a retry repairs nothing twice.
+    // Repaired by appending, under one id: a retry does not repair anything twice.
     for _ in 0..2 {
         let repaired = ground.ok("task recover T-1 --to THINK --id r");
         assert!(repaired.contains("the ledger's active phase is THINK, attempt 1"), "{repaired}");

@@ -1,4 +1,4 @@
-//! Many tasks at once: what they cost each other, and that failures in the middle leave one truth.
+//! Many tasks at once: what they cost each other, and that failures midway leave one truth.
 
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
@@ -25,9 +25,9 @@ const PHASES: [&str; 9] =
 const WORKED: usize = 2;
 
 fn pm3_fifty_tasks_at_once_report_without_waiting_and_are_all_decided(ground: &mut Ground) {
-    // How much time they pay is measured and not tested: `tollgate-bench transitions`,
-    // `fifty_tasks_…_with_vs_without`. What is tested: what is reported costs no round trip, the gate decides
-    // each step of each task, and nothing is left out for that.
+    // How much time they pay is measured, not tested: `tollgate-bench transitions`,
+    // `fifty_tasks_…_with_vs_without`. What is tested: reports cost no round trip, the gate decides each step
+    // of each task, and nothing is skipped for that.
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(async {
         let tracker = TrackerBuilder::to_server(ground.url(), "bot").gate_patience(Duration::from_secs(60));
@@ -69,7 +69,7 @@ async fn phases(tracker: Arc<Tracker>, task: String) {
     }
 }
 
-/// What orchestrators and whoever breaks things share.
+/// What orchestrators share with those that break things.
 struct Shared {
     state: Mutex<State>,
     changed: Condvar,
@@ -81,8 +81,8 @@ struct State {
 }
 
 impl Shared {
-    /// Sends one request until it is answered, always the same bytes; `None`: whoever sends it dies with the
-    /// first failure.
+    /// Sends one request until it is answered, always the same bytes; `None`: the sender dies with the first
+    /// failure.
     fn send(&self, path: &str, body: &Value, mortal: bool) -> Option<(u16, Value)> {
         let body = body.to_string();
         let begun = Stopwatch::start();
@@ -102,7 +102,7 @@ impl Shared {
         }
     }
 
-    /// Waits until so many requests were acknowledged.
+    /// Waits until this many requests have been acknowledged.
     fn wait_for(&self, acknowledged: usize) {
         let begun = Stopwatch::start();
         let mut state = self.state.lock().unwrap();
@@ -118,7 +118,8 @@ impl Shared {
     }
 }
 
-/// Takes a task through the phases from one on; `Err`: the phase in which its orchestrator died.
+/// Takes a task through the phases, starting with a given one; `Err`: the phase in which its orchestrator
+/// died.
 fn advance(shared: &Shared, task: &str, from: usize, mortal: bool, life: &str) -> Result<(), usize> {
     for (nth, phase) in PHASES.iter().enumerate().skip(from) {
         let id = |what: &str| json!(format!("{life}-{phase}-{what}"));
@@ -127,7 +128,7 @@ fn advance(shared: &Shared, task: &str, from: usize, mortal: bool, life: &str) -
             body["producer"] = json!("race");
             shared.send(&path, &body, mortal).ok_or(nth)
         };
-        // One that takes a task over finds its phase active.
+        // An orchestrator that takes over a task finds its phase active.
         if life == "first" || nth > from {
             let (status, answer) =
                 tell(format!("/v1/tasks/{task}/phases"), json!({"phase": phase}), "start")?;
@@ -146,8 +147,8 @@ fn advance(shared: &Shared, task: &str, from: usize, mortal: bool, life: &str) -
 }
 
 fn pm4_ten_tasks_advancing_at_once_survive_failed_writes_and_kills(ground: &mut Ground) {
-    // Rule: 10 tasks advance at once, writes fail and processes are killed in mid-transition; afterwards the
-    // log has each transition once, and an orchestrator that died is brought back to where its work is.
+    // Rule: 10 tasks advance at once, writes fail and processes are killed mid-transition; afterwards the log
+    // has each transition once, and an orchestrator that died is brought back to where its work is.
     for task in 0..10 {
         let _ = ground.ok(&format!("task open {}", name(task)));
     }
@@ -171,7 +172,7 @@ fn pm4_ten_tasks_advancing_at_once_survive_failed_writes_and_kills(ground: &mut 
         assert!(ends[1..].iter().all(Result::is_ok), "{ends:?}");
         ends[0].expect_err("its orchestrator died with the first server")
     });
-    // The first orchestrator's successor knows what it worked on, not what the ledger took.
+    // The first orchestrator's successor knows what it was working on, but not what the ledger accepted.
     let shown = ground.ok("task recover T-0");
     assert!(shown.starts_with("T-0 is open; "), "{shown}");
     let repaired = ground.ok(&format!("task recover T-0 --to {} --id recovered", PHASES[died]));

@@ -1,4 +1,4 @@
-//! Failure scenarios of reports: nobody reads them, and what they say gets out.
+//! Failure scenarios of reports: nobody reads them, and what they say leaks.
 
 use crate::ground::{EVIDENCE, Ground, over_each_log, through};
 
@@ -9,7 +9,7 @@ over_each_log!(
 
 fn pm7_a_report_says_the_main_thing_in_three_lines_and_beside_similar_tasks(ground: &mut Ground) {
     // Rule: verdict, largest anomaly and one recommendation come first; a task is compared with those of its
-    // class; at 90 % somebody is told.
+    // class; at 90 % someone is notified.
     for nth in 0..3 {
         let task = format!("S-{nth}");
         let _ = ground.ok(&format!("task open {task}"));
@@ -33,8 +33,8 @@ fn pm7_a_report_says_the_main_thing_in_three_lines_and_beside_similar_tasks(grou
 }
 
 fn pm8_a_report_without_names_gives_nobody_away_and_each_read_is_recorded(ground: &mut Ground) {
-    // Rule: reports are internal; without names they hold pseudonyms that are the same everywhere; who read
-    // what is on record.
+    // Rule: reports are internal; without names they contain pseudonyms that are the same everywhere; who
+    // read what is on record.
     let key = ground.place().path("redaction.key").display().to_string();
     ground.stop();
     ground.start_with(EVIDENCE, &["--redaction-key", &key]);

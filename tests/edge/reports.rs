@@ -18,7 +18,7 @@ over_each_log!(
 );
 
 fn days_are_those_of_the_zone_that_is_asked_for(ground: &mut Ground) {
-    // Usage around midnight in Shanghai and Berlin, and around Berlin's change to summer time.
+    // Usage around midnight in Shanghai and Berlin, and around Berlin's change to daylight saving time.
     for (id, at, tokens) in [
         ("a", "2025-01-01T23:30:00Z", 1_100),
         ("b", "2025-01-02T03:00:00Z", 2_200),
@@ -26,7 +26,7 @@ fn days_are_those_of_the_zone_that_is_asked_for(ground: &mut Ground) {
         ("d", "2026-03-29T00:30:00Z", 1),
         ("e", "2026-03-28T22:30:00Z", 2),
         ("f", "2026-03-29T21:59:59Z", 4),
-        // The last quarter of an hour of a Berlin day of 23 hours is over: the next day.
+        // The last quarter of an hour of a 23-hour Berlin day has passed: the next day.
         ("g", "2026-03-29T22:00:00Z", 8),
     ] {
         let _ = ground.ok(&format!("usage record T-tz --id {id} --at {at} --output {tokens}"));
@@ -69,7 +69,7 @@ fn ec14_a_report_of_an_unfinished_task_says_so(ground: &mut Ground) {
         json["executions"].as_array().unwrap().iter().map(|row| row["state"].as_str().unwrap()).collect();
     assert_eq!(states[..4], ["not_started", "ended", "running", "not_started"], "in the order of the phases");
     assert_eq!(json["executions"][3]["tokens_limit"], 6000);
-    // Between two phases there is none, and the banner says that.
+    // Between two phases no phase is current, and the banner says so.
     let _ = ground.ok("phase end T-1 PLAN");
     assert!(ground.ok("report T-1").contains("**Task in progress**: no phase is active"));
     let _ = ground.ok("task close T-1");
@@ -77,7 +77,7 @@ fn ec14_a_report_of_an_unfinished_task_says_so(ground: &mut Ground) {
 }
 
 fn ec15_what_is_missing_or_unreadable_never_fails_a_report(ground: &mut Ground) {
-    // Rule: missing data says `Data unavailable`, with a warning; the report is made all the same.
+    // Rule: missing data is shown as `Data unavailable`, with a warning; the report is made all the same.
     let unreadable =
         "Data unavailable: some events could not be read, the numbers lack them and all later ones";
     let _ = ground.ok("task open T-1");
@@ -87,7 +87,7 @@ fn ec15_what_is_missing_or_unreadable_never_fails_a_report(ground: &mut Ground) 
     assert!(!report.contains("Data unavailable"), "{report}");
     let read = ground.ok("report accesses");
     assert!(read.contains("report of T-1"), "each read is recorded: {read}");
-    // A task of which nothing but a sum is known: there is no row to show.
+    // A task about which only a sum is known: there is no row to show.
     assert!(ground.ok("report T-2").contains("unphased"), "what it used");
     let _ = ground.ok("usage adjust T-2 nothing --input=1 --reason x");
     ground.append(&[json!({"id": "w", "task": "T-3", "wait_recorded": {"kind": "queue", "wait_ms": 5}})]);
@@ -107,7 +107,7 @@ fn ec15_what_is_missing_or_unreadable_never_fails_a_report(ground: &mut Ground) 
 }
 
 fn ec19_no_metric_carries_a_task(ground: &mut Ground) {
-    // Rule: the task id goes on no metric: a hundred tasks make no more series than one.
+    // Rule: the task id is not a metric label: a hundred tasks make no more series than one.
     let series = |ground: &Ground| {
         let (status, text) = ground.get("/metrics");
         assert_eq!(status, 200);
@@ -115,7 +115,7 @@ fn ec19_no_metric_carries_a_task(ground: &mut Ground) {
             .lines()
             .filter(|line| !line.starts_with('#'))
             .map(|line| line.rsplit_once(' ').unwrap().0.to_owned());
-        // Which route was asked first is another matter.
+        // Which route was requested first does not matter.
         let mut names: Vec<String> = names.filter(|name| !name.contains("_http_")).collect();
         names.sort();
         (names, text)
@@ -144,11 +144,12 @@ fn ec20_limits_are_computed_once_and_looked_up_after(ground: &mut Ground) {
     let opened = ground.recorded("task_opened");
     let stored = &opened[0]["limits"];
     assert_eq!(stored["phases"].as_array().map(Vec::len), Some(9), "{stored}");
-    // The config that they follow from is gone, and another one is in force that has no such phases at all.
+    // The config that they come from is gone, and the one in force has no such phases at all.
     ground.serve("rollout: enforce\nphases: [ONLY]\nbase_budgets: { ONLY: { tokens: 1, latency_ms: 1 } }\nphase_weights: { ONLY: 1 }\n");
     let answer = ground.gate("T-1", "VERIFY");
     assert_eq!((verdict(&answer), answer["tokens"]["limit"].as_u64()), ("allow", Some(23_400)), "{answer}");
-    // The floor of the computation itself: all limits of a task in less than 5 ms, here on one core of a debug build.
+    // The floor of the computation itself: all limits of a task in less than 5 ms, here on one core of a
+    // debug build.
     let (config, metadata) = (BudgetConfig::built_in(), TaskMetadata::default());
     let took = (0..10).map(|_| {
         let begun = Stopwatch::start();
@@ -160,7 +161,7 @@ fn ec20_limits_are_computed_once_and_looked_up_after(ground: &mut Ground) {
 }
 
 fn ec21_a_report_that_fails_blocks_nothing(ground: &mut Ground) {
-    // Rule: reports are made off the caller's path; where they cannot be written nothing else fails.
+    // Rule: reports are made off the caller's path; if they cannot be written, nothing else fails.
     ground.place().write("no-directory", "a file stands where the evidence should be");
     ground.stop();
     ground.start("no-directory");
@@ -173,14 +174,14 @@ fn ec21_a_report_that_fails_blocks_nothing(ground: &mut Ground) {
     );
     let _ = ground.ok("task close T-1");
     assert!(ground.ok("report T-1").contains("# Budget Report: T-1"), "asked for, it is answered");
-    // What could not be written is written when it can be.
+    // What could not be written is written once it can be.
     ground.serve(ENFORCE);
     ground.stop();
     let report = std::fs::read_to_string(ground.evidence("T-1", "budget_report.md")).unwrap();
     assert!(report.contains("❌ EXCEEDED"), "{report}");
 }
 
-/// The same where the command itself is the ledger: its answer and its exit code are those of the command.
+/// The same if the command itself is the ledger: its answer and its exit code are those of the command.
 #[test]
 fn ec21_a_report_that_fails_leaves_a_command_its_answer() {
     let ground = Ground::embedded();

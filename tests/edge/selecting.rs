@@ -1,5 +1,5 @@
-//! Reading over many tasks: which are selected, what they have in common, what has a bound, and where the
-//! limits lie exactly.
+//! Reading over many tasks: which are selected, what they have in common, what is bounded, and where exactly
+//! the limits are.
 
 use serde_json::{Value, json};
 
@@ -79,7 +79,7 @@ fn tasks_are_selected_summed_up_and_paged(ground: &mut Ground) {
     let counts = json!({"within": 1, "warning": 1, "exceeded": 0, "unknown": 0, "no_limits": 0});
     assert_eq!(selection["by_status"], counts, "{selection}");
 
-    // Pages are where they are, whatever is opened between them.
+    // Pages stay in place, whatever is opened between them.
     let first = list(ground, "status=warning,exceeded&limit=2");
     assert_eq!((names(&first).as_str(), &first["next"]), ("BC", &json!("C")));
     assert_eq!(first["selection"]["tasks"], 3, "of all pages: {first}");

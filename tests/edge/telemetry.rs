@@ -1,4 +1,4 @@
-//! Edge cases of telemetry: a collector that refuses, hangs and recovers, and a ledger that does not care.
+//! Edge cases of telemetry: a collector that refuses, hangs and recovers, and a ledger that is unaffected.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -23,7 +23,7 @@ enum Mood {
     Hangs,
 }
 
-/// A request, and the status that it was answered with; 0: it was not.
+/// A request, and the status it was answered with; 0: it was not answered.
 #[derive(Clone)]
 struct Taken {
     status: u16,
@@ -37,7 +37,7 @@ struct State {
     hung: Vec<TcpStream>,
 }
 
-/// A collector, as far as an exporter sees it.
+/// A collector, as an exporter sees it.
 struct Collector {
     url: String,
     state: Arc<(Mutex<State>, Condvar)>,
@@ -64,7 +64,7 @@ impl Collector {
         self.state.0.lock().unwrap().mood = mood;
     }
 
-    /// Waits until enough requests came that are such; these.
+    /// Waits until enough matching requests have arrived; returns them.
     #[track_caller]
     fn wait_for(&self, count: usize, is_such: impl Fn(&Taken) -> bool) -> Vec<Taken> {
         let such = |state: &State| state.taken.iter().filter(|taken| is_such(taken)).cloned().collect();
@@ -82,7 +82,7 @@ impl Collector {
     }
 }
 
-/// Takes one request, and answers it or not.
+/// Reads one request, and answers it or not.
 fn take(mut stream: TcpStream, shared: &(Mutex<State>, Condvar)) {
     let mut text = Vec::new();
     let mut part = [0; 4096];
@@ -104,7 +104,7 @@ fn take(mut stream: TcpStream, shared: &(Mutex<State>, Condvar)) {
     let mut state = shared.0.lock().unwrap();
     let status = match state.mood {
         Mood::Answers(status, header) => {
-            // Whoever is gone already tries again.
+            // An exporter that is already gone tries again.
             let _ = write!(stream, "HTTP/1.1 {status} -\r\ncontent-length: 0\r\n{header}\r\n");
             status
         }
@@ -117,13 +117,13 @@ fn take(mut stream: TcpStream, shared: &(Mutex<State>, Condvar)) {
     shared.1.notify_all();
 }
 
-/// A value of a protobuf message: where a message or a text stands, its bytes.
+/// A value of a protobuf message; a nested message or string is given as its bytes.
 enum Field {
     Number(u64),
     Bytes(Vec<u8>),
 }
 
-/// Reads a protobuf message, as far as its bytes tell: what the exporter's own types say is not believed.
+/// Reads a protobuf message as far as its bytes can tell: the exporter's own types are not trusted.
 fn fields(mut bytes: &[u8]) -> Vec<(u64, Field)> {
     fn varint(bytes: &mut &[u8]) -> u64 {
         let (mut number, mut shift) = (0, 0);
@@ -160,7 +160,7 @@ fn fields(mut bytes: &[u8]) -> Vec<(u64, Field)> {
     fields
 }
 
-/// The messages and texts at a path of field numbers, each level may hold several.
+/// The messages and strings at a path of field numbers; each level may have several.
 fn at(message: &[u8], path: &[u64]) -> Vec<Vec<u8>> {
     let Some((first, rest)) = path.split_first() else { return vec![message.to_vec()] };
     let here = fields(message).into_iter().filter(|(number, _)| number == first);
@@ -175,8 +175,9 @@ fn texts(message: &[u8], path: &[u64]) -> Vec<String> {
     at(message, path).into_iter().map(|bytes| String::from_utf8(bytes).unwrap()).collect()
 }
 
-/// The points of a counter in a request of protobuf: values of the label `outcome`, and how many. By the numbers of
-/// `metrics.proto`: resource_metrics 1, scope_metrics 2, metrics 2, sum 7, data_points 1, attributes 7, as_int 6.
+/// The points of a counter in a protobuf request: values of the label `outcome`, and their counts. By the
+/// numbers of `metrics.proto`: resource_metrics 1, scope_metrics 2, metrics 2, sum 7, data_points 1,
+/// attributes 7, as_int 6.
 fn counted(body: &[u8], name: &str) -> Vec<(String, u64)> {
     let metrics = at(body, &[1, 2, 2]);
     let Some(metric) = metrics.iter().find(|metric| texts(metric, &[1]) == [name]) else { return Vec::new() };
@@ -192,7 +193,7 @@ fn counted(body: &[u8], name: &str) -> Vec<(String, u64)> {
     at(metric, &[7, 1]).iter().map(point).collect()
 }
 
-/// A counter of the page.
+/// A counter on the page.
 fn shown(ground: &Ground, name: &str) -> u64 {
     let page = ground.get("/metrics").1;
     let line = page.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ').map(str::to_owned));
@@ -212,7 +213,8 @@ fn works(ground: &Ground, task: &str) {
 }
 
 fn ec18_a_collector_that_is_down_disturbs_nothing(ground: &mut Ground) {
-    // Rule: 3 retries with backoff, then dropped with a warning; the ledger goes on, and what was counted is not lost.
+    // Rule: 3 retries with backoff, then dropped with a warning; the ledger continues, and what was counted
+    // is not lost.
     let collector = Collector::start(Mood::Answers(503, ""));
     ground.stop();
     ground.start_within(
@@ -227,14 +229,14 @@ fn ec18_a_collector_that_is_down_disturbs_nothing(ground: &mut Ground) {
             ("TOLLGATE_OTLP_BACKOFF_MS", "5"),
         ],
     );
-    // It refuses: a snapshot is tried four times, the next one is another.
+    // It refuses: a snapshot is tried four times, then comes a new one.
     let tried = collector.wait_for(5, |taken| taken.status == 503);
     assert!(tried[..4].windows(2).all(|two| two[0].body == two[1].body), "one snapshot");
     assert!(tried[3].body != tried[4].body, "another one");
     assert!(shown(ground, "tollgate_telemetry_retries_total") >= 3);
     assert!(shown(ground, "tollgate_telemetry_dropped_total") >= 1);
     works(ground, "T-refused");
-    // What is wrong for good is not tried again.
+    // A permanent error is not retried.
     collector.becomes(Mood::Answers(400, ""));
     let tried = collector.wait_for(4, |taken| taken.status == 400);
     assert!(tried.windows(2).all(|two| two[0].body != two[1].body));
@@ -266,7 +268,7 @@ fn ec18_a_collector_that_is_down_disturbs_nothing(ground: &mut Ground) {
         assert!(names.contains(&name.to_owned()), "{name}: {names:?}");
     }
     assert!(!String::from_utf8_lossy(body).contains("T-hung"), "no task is named");
-    // A server that stops waits for no collector; one warning told of all of this.
+    // A server that stops waits for no collector; one warning covered all of this.
     collector.becomes(Mood::Hangs);
     let before = collector.state.0.lock().unwrap().hung.len();
     collector.wait_for(before + 1, |taken| taken.status == 0);
@@ -287,7 +289,7 @@ fn ec18_metrics_arrive_as_json_too(ground: &mut Ground) {
             ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/json"),
             ("OTEL_SERVICE_NAME", "ledger"),
             ("OTEL_METRIC_EXPORT_INTERVAL", "50"),
-            // Were it to count, this test would never end.
+            // If that counted, this test would never end.
             ("TOLLGATE_OTLP_BACKOFF_MS", "86400000"),
         ],
     );
@@ -309,7 +311,7 @@ fn ec18_metrics_arrive_as_json_too(ground: &mut Ground) {
     assert!(taken[0].head.starts_with("post /own/path http/1.1\r\n"), "{}", taken[0].head);
     let service = &metrics(&taken[0].body)["resource"]["attributes"][0];
     assert_eq!(*service, json!({"key": "service.name", "value": {"stringValue": "ledger"}}));
-    // What cannot be used is said, and keeps nobody from serving.
+    // Unusable settings are reported, and do not keep anyone from serving.
     ground.stop();
     ground.start_within(
         EVIDENCE,

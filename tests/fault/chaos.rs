@@ -1,4 +1,4 @@
-//! The chaos run, short: `tools/chaos` runs it for ten minutes.
+//! The chaos run, in short: `tools/chaos` runs it for ten minutes.
 
 use std::time::Duration;
 

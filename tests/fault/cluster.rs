@@ -1,4 +1,4 @@
-//! Servers of a ledger on a cluster of three with a replica of the log on each: members are killed, one and
+//! Servers of a ledger on a cluster of three with a replica of the log on each: members are killed, one or
 //! two at a time.
 
 #![expect(clippy::unwrap_used, reason = "in a test an error is a failed test")]
@@ -12,7 +12,7 @@ use tollgate_test_process::nats_cluster::{NatsCluster, SERVERS};
 use tollgate_tests::nats::{ProjectorProcess, projector};
 use tollgate_tests::{Place, Server, request};
 
-/// The first version that keeps replicas as a ledger needs them.
+/// The first version that handles replicas as a ledger needs.
 const REPLICAS: (u32, u32) = (2, 12);
 
 /// A ledger whose log has three replicas, with its projectors.
@@ -23,7 +23,7 @@ struct Replicated {
 }
 
 impl Replicated {
-    /// `None`, said, where the nats-server that is here is refused with replicas.
+    /// `None`, with a message, if the nats-server found here is refused with replicas.
     #[expect(clippy::print_stderr, reason = "a skipped test says so")]
     fn start() -> Option<Self> {
         let version = version()?;
@@ -46,7 +46,7 @@ impl Replicated {
         Some(replicated)
     }
 
-    /// A server that speaks to this member first.
+    /// A server that contacts this member first.
     fn serve(&self, first: usize) -> Server {
         Server::of(
             &self.place,
@@ -55,7 +55,7 @@ impl Replicated {
     }
 }
 
-/// What became of an event, asked until that is known: the same event is sent again after every failure.
+/// The outcome of an event, retried until it is known: the same event is sent again after every failure.
 fn settled(server: &str, event: &Value) -> Value {
     let body = json!({"producer": "p", "events": [event]}).to_string();
     loop {
@@ -64,7 +64,7 @@ fn settled(server: &str, event: &Value) -> Value {
         let outcome = &answer["outcomes"][0];
         let ended = ["appended", "duplicate"].iter().any(|word| outcome["outcome"] == *word);
         if !ended && outcome["code"] != "phase_already_active" {
-            // Everything else is trouble that ends.
+            // Everything else is trouble that passes.
             assert_ne!(outcome["outcome"], "conflict", "{answer}");
             continue;
         }
@@ -72,7 +72,7 @@ fn settled(server: &str, event: &Value) -> Value {
     }
 }
 
-/// What a server answers once its view has all that is in the log.
+/// What a server answers once its view has everything that is in the log.
 fn read(server: &Server, path: &str) -> Value {
     loop {
         let (status, text) =
@@ -85,8 +85,8 @@ fn read(server: &Server, path: &str) -> Value {
     }
 }
 
-/// Two servers start the same phase of each task, each under an id of its own, while members of the cluster
-/// die in turn: one of them wins, and what was used is counted once.
+/// Two servers start the same phase of each task, each under a unique id, while members of the cluster die in
+/// turn: one of them wins, and usage is counted once.
 #[test]
 fn decisions_are_won_once_and_nothing_is_lost_while_members_of_a_cluster_die() {
     const TASKS: usize = 12;
@@ -143,7 +143,8 @@ fn decisions_are_won_once_and_nothing_is_lost_while_members_of_a_cluster_die() {
     }
 }
 
-/// Without a majority nothing is acknowledged, and that is said; with one again everything goes on by itself.
+/// Without a majority nothing is acknowledged, and that is reported; once there is one again, everything
+/// continues by itself.
 #[test]
 fn without_a_majority_nothing_is_acknowledged_until_a_member_is_back() {
     let Some(mut ledger) = Replicated::start() else { return };

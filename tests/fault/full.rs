@@ -1,4 +1,5 @@
-//! A full disk: appends are refused, everything else goes on, also after a restart, and nothing is thrown aside.
+//! A full disk: appends are refused, everything else continues, even after a restart, and nothing is set
+//! aside.
 
 use std::path::Path;
 use std::time::Duration;
@@ -8,7 +9,7 @@ use tollgate_clock::Stopwatch;
 use tollgate_tests::disk::SmallDisk;
 use tollgate_tests::{Place, Server, request};
 
-/// Longer than views wait before they are committed, fail and are tried again.
+/// Longer than views wait before a commit, plus its failure and a retry.
 const LONG_ENOUGH: Duration = Duration::from_secs(6);
 
 #[test]
@@ -40,7 +41,7 @@ fn on_a_full_disk_reads_and_gate_go_on_and_appends_come_back() {
     assert_eq!(status, 503, "{health}");
     assert!(health["checks"][0]["detail"].as_str().unwrap().contains("the disk of"), "{health}");
 
-    // Killed, and started again while it is full, where no command finds it by the directory.
+    // Killed and restarted while the disk is full, when no command finds it through the directory.
     server.kill();
     let running = place.path("disk/d/server.json");
     std::fs::remove_file(&running).unwrap();
@@ -64,7 +65,7 @@ fn on_a_full_disk_reads_and_gate_go_on_and_appends_come_back() {
         assert!(begun.elapsed() < Duration::from_secs(90), "the views are in their stores again");
         assert_eq!(used(&server), Some(acknowledged + 1));
     }
-    // It says where it is as soon as there is room for that.
+    // It announces where it is as soon as there is room for that.
     while !running.exists() {
         assert!(begun.elapsed() < Duration::from_secs(120), "{}", running.display());
     }
@@ -75,7 +76,7 @@ fn on_a_full_disk_reads_and_gate_go_on_and_appends_come_back() {
     assert_eq!(place.totals("disk/d").0, (acknowledged + 1) * EVENTS);
 }
 
-/// A limit of the process on the size of its files is a full disk to it, no reason to end.
+/// To a process, a limit on the size of its files is a full disk, not a reason to end.
 #[test]
 fn where_files_may_not_grow_reads_and_gate_go_on() {
     let place = Place::new();
@@ -104,10 +105,10 @@ fn where_files_may_not_grow_reads_and_gate_go_on() {
     assert_eq!(set_aside(&place), Vec::<String>::new());
 }
 
-/// Events of one request: enough to fill what the log has prepared in a second.
+/// Events per request: enough to fill in a second what the log has preallocated.
 const EVENTS: u64 = 200;
 
-/// Appends a request's events; the status.
+/// Appends a request's events; returns the status.
 fn append(server: &Server, nth: u64) -> u16 {
     let model = "m".repeat(100);
     let event = |n| {
@@ -120,7 +121,7 @@ fn append(server: &Server, nth: u64) -> u16 {
     server.post("/v1/events", &body).expect("an answer").0
 }
 
-/// Requests whose events are in the report, at the log's end.
+/// The number of requests whose events are in the report, as of the log's end.
 fn used(server: &Server) -> Option<u64> {
     let (status, report) = get(server, "/v1/report?at_least=tail&wait_ms=10000").expect("an answer");
     assert_eq!(status, 200, "{report}");
@@ -132,7 +133,7 @@ fn get(server: &Server, path: &str) -> Option<(u16, Value)> {
     Some((status, serde_json::from_str(&body).unwrap_or_default()))
 }
 
-/// Stores of views that were put out of the way.
+/// Stores of views that were set aside.
 fn set_aside(place: &Place) -> Vec<String> {
     let names = std::fs::read_dir(Path::new(&place.path("disk/d/views"))).expect("the views");
     names

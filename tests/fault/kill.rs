@@ -1,4 +1,4 @@
-//! The server is killed or told to stop in the middle of work.
+//! The server is killed or told to stop in the middle of its work.
 
 use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -1,5 +1,5 @@
-//! An older log beside newer views: refused and named, what remembers the loss is kept, and going on without
-//! is said aloud.
+//! An older log under newer views: refused and named, what remembers the loss is kept, and continuing without
+//! it is reported loudly.
 
 use std::path::Path;
 
@@ -36,7 +36,7 @@ fn an_older_log_beside_newer_views_is_refused_until_the_loss_is_accepted() {
         }
     }
     assert_eq!(aside(&place), 0, "what remembers the loss is kept");
-    // Who only looks accepts nothing.
+    // A command that only looks accepts no loss.
     let said = place.fails(6, "--data d --accept-loss log verify");
     assert!(said.contains("the view contains"), "{said}");
 
@@ -47,7 +47,7 @@ fn an_older_log_beside_newer_views_is_refused_until_the_loss_is_accepted() {
     assert!(place.ok("--data d log verify").contains("passed"));
     let ledger = std::fs::read_to_string(place.path("d/ledger.json")).unwrap();
     assert!(ledger.contains("losses") && ledger.contains("the view contains"), "{ledger}");
-    // An event, too: once, however often the ledger is opened.
+    // It is also an event: once, however often the ledger is opened.
     let earlier = position.split('@').next().expect("an epoch");
     let told: Vec<_> = events(&place).into_iter().filter(|event| !event["loss_accepted"].is_null()).collect();
     let [lost] = &told[..] else { panic!("one loss: {told:?}") };
@@ -55,7 +55,7 @@ fn an_older_log_beside_newer_views_is_refused_until_the_loss_is_accepted() {
     assert!(id.as_str().is_some_and(|id| id.starts_with("loss:")), "{id}");
     assert!(lost["witness"].as_str().is_some_and(|witness| witness.contains("the view contains")), "{lost}");
     assert_eq!(lost["earlier_epoch"], earlier, "{lost}");
-    // A position of the log that had more is one of another log.
+    // A position of the log that had more belongs to a different log.
     let now = place.json("--data d report")["as_of"].as_str().unwrap().to_owned();
     assert_ne!(now.split(':').next(), position.split(':').next(), "{now} {position}");
     record(&place, 9);

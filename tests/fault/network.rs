@@ -1,5 +1,5 @@
-//! The network between the processes of a ledger fails: nothing acknowledged is lost or counted twice, and it
-//! heals by itself.
+//! The network between the processes of a ledger fails: nothing acknowledged is lost or counted twice, and
+//! everything recovers by itself.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
@@ -10,17 +10,17 @@ use tollgate_test_process::cut::Network;
 use tollgate_tests::nats::Cluster;
 use tollgate_tests::{Server, request};
 
-/// Producers that send at the same time.
+/// Producers that send concurrently.
 const PRODUCERS: usize = 4;
 
-/// Most answers "not now" to each producer before something comes through again. The server tries each append for
-/// 15 s, and gives up a connection that leads nowhere after 6 s.
+/// Maximum number of "not now" answers to each producer before something gets through again. The server tries
+/// each append for 15 s, and gives up a dead connection after 6 s.
 const REFUSED_EACH: u64 = 2;
 
-/// Most answers "not now" to one question before it is answered. The server waits 2 s before each.
+/// Maximum number of "not now" answers to one query before it is answered. The server waits 2 s before each.
 const REFUSED_QUESTIONS: u32 = 12;
 
-/// Producers that go on whatever happens, with the same ids until they are acknowledged.
+/// Producers that continue whatever happens, with the same ids until they are acknowledged.
 struct Producers<'a> {
     server: &'a Server,
     stop: AtomicBool,
@@ -54,7 +54,7 @@ impl Producers<'_> {
         }
     }
 
-    /// Waits until so many more were acknowledged; how long that took.
+    /// Waits until this many more have been acknowledged; returns how long that took.
     fn go_on(&self, what: &str, events: u64) -> Duration {
         let (begun, wanted) = (Stopwatch::start(), self.acknowledged.load(Ordering::SeqCst) + events);
         let refused_before = self.refused.load(Ordering::SeqCst);
@@ -139,7 +139,7 @@ fn a_projector_goes_on_whatever_happens_between_it_and_nats() {
         sent += 50;
         sent
     };
-    // A view that is asked waits for what is there; while nobody answers it is told so, and asked again.
+    // A queried view waits for what is there; while nothing answers, the caller is told so and asks again.
     let contains = |what: &str, wanted: u64| {
         let mut refused = 0;
         loop {

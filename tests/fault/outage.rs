@@ -1,4 +1,4 @@
-//! An orchestrator goes on while the server is away: what it reported is there afterwards, once.
+//! An orchestrator continues while the server is down: what it reported is there afterwards, once.
 
 use std::time::Duration;
 
@@ -26,7 +26,7 @@ async fn a_tracker_spools_through_an_outage_and_delivers_once() {
     first.flush().await.unwrap();
     server.kill();
     report(100);
-    // Nobody answers: what was reported is on the disk when the tracker is gone.
+    // Nothing answers: what was reported is on disk once the tracker is gone.
     assert!(first.flush().await.is_err());
     let ended = first.close().await.unwrap();
     assert!(matches!(ended, Ended::Kept { .. }), "{ended:?}");
@@ -58,12 +58,12 @@ async fn a_tracker_delivers_once_through_a_network_that_is_cut() {
         reported += count;
     };
     for round in 0..4 {
-        // The server takes what is sent, and its answer gets lost.
+        // The server receives what is sent, but its answer gets lost.
         network.cut_answers_after(1 + round * 20);
         report(50);
         assert!(tracker.flush().await.is_err(), "round {round}: an answer came through");
         network.cut_answers_after(0);
-        // Then nothing passes.
+        // Then nothing gets through.
         network.down();
         report(50);
         assert!(tracker.flush().await.is_err(), "round {round}: something came through");
@@ -90,7 +90,7 @@ async fn a_tracker_gives_up_a_connection_that_leads_nowhere() {
     for _ in 0..3 {
         network.forget();
         tracker.report_usage("T-1", Usage::of("PLAN", "gpt-5", used)).unwrap();
-        // The first try is lost without a word; the next one takes another connection.
+        // The first try is lost silently; the next one uses another connection.
         while tracker.flush().await.is_err() {}
     }
     network.slow(Duration::from_millis(100));

@@ -1,4 +1,4 @@
-//! Alerts on the bus: read with nothing but the protocol of NATS.
+//! Alerts on the bus: read with nothing but the NATS protocol.
 
 use serde_json::Value;
 use tollgate_tests::nats::Cluster;
@@ -15,7 +15,7 @@ fn alerts_are_published_with_an_id_under_tenant_and_rule() {
         &["--log", &url, "--format", "json", "log", "tail", "--follow", "--records", "0"],
     );
     let server = Server::of(&cluster.place, &args);
-    // The endpoint is noted before anything is told to it.
+    // The endpoint is noted before anything is sent to it.
     follower.wait_for_line("delivery_attempted");
     let mut subscriber = cluster.nats.connect();
     subscriber.subscribe("tollgate.v1.alerts.acme.pressure");

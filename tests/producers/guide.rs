@@ -1,4 +1,4 @@
-//! The blocks of `docs/guides/producers.md` are run as they stand there.
+//! The blocks of `docs/guides/producers.md` are run as written.
 
 use std::path::{Path, PathBuf};
 
@@ -8,7 +8,7 @@ use tollgate_tests::nats::Cluster;
 
 use crate::inbox::drained;
 
-/// The blocks of a language, in their order.
+/// The blocks in one language, in order.
 fn blocks(language: &str) -> Vec<String> {
     let all = tollgate_tests::blocks::blocks("docs/guides/producers.md").into_iter();
     let found: Vec<String> = all.filter(|block| block.language == language).map(|block| block.text).collect();
@@ -16,7 +16,7 @@ fn blocks(language: &str) -> Vec<String> {
     found
 }
 
-/// Where `tools/test` puts what the blocks need, beside the folders of the builds.
+/// Where `tools/test` puts what the blocks need, next to the build folders.
 fn installed(what: &str) -> Option<PathBuf> {
     let own = std::env::current_exe().unwrap();
     let found = own.ancestors().map(|dir| dir.join("producers").join(what)).find(|path| path.exists());
@@ -26,7 +26,7 @@ fn installed(what: &str) -> Option<PathBuf> {
     found
 }
 
-/// What the publish program of the guide prints, in both languages; its event is counted once.
+/// What the guide's publish program prints, in both languages; its event is counted once.
 #[track_caller]
 fn check_publish(cluster: &Cluster, printed: &str, task: &str) {
     assert_eq!(printed, "TOLLGATE_IN new\nTOLLGATE_IN again\n");
@@ -40,7 +40,7 @@ fn skipped(why: &str) {
     eprintln!("SKIPPED: blocks of the guide: {why}");
 }
 
-/// Runs a program with an end in sight; gives what it printed.
+/// Runs a program with a time limit; returns what it printed.
 #[track_caller]
 fn run(program: &Path, args: &[&str], dir: &Path, url: &str) -> String {
     let mut command = Program::new("timeout");
@@ -51,7 +51,7 @@ fn run(program: &Path, args: &[&str], dir: &Path, url: &str) -> String {
     out.into_owned()
 }
 
-/// What the append program of the guide prints, in both languages.
+/// What the guide's append program prints, in both languages.
 #[track_caller]
 fn check_append(cluster: &Cluster, printed: &str, task: &str) {
     let words = |line: &str| {
@@ -90,7 +90,7 @@ fn the_blocks_in_python_run() {
 fn the_blocks_in_javascript_run() {
     let Some(modules) = installed("node/node_modules") else { return };
     let Some((cluster, _server)) = ledger() else { return };
-    // Imports are looked for beside the program.
+    // Imports are looked up next to the program.
     std::os::unix::fs::symlink(modules, cluster.place.path("node_modules")).unwrap();
     for (nth, block) in blocks("javascript").into_iter().enumerate() {
         let file = format!("block{nth}.mjs");

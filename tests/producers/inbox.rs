@@ -1,4 +1,4 @@
-//! The inbox, published to with nothing but the protocol of NATS, and drained by servers that die.
+//! The inbox, published to with nothing but the NATS protocol, and drained by servers that die.
 
 use std::time::Duration;
 
@@ -15,13 +15,13 @@ fn publish(client: &mut RawClient, subject: &str, headers: &[(&str, &str)], payl
     assert_eq!(kept["stream"], "TOLLGATE_IN", "{kept}");
 }
 
-/// What a request to JetStream answers.
+/// JetStream's answer to a request.
 fn api(client: &mut RawClient, subject: &str, request: &Value) -> Value {
     let (_, answer) = client.request(&format!("$JS.API.{subject}"), &[], request.to_string().as_bytes());
     serde_json::from_slice(&answer).unwrap()
 }
 
-/// Messages in the inbox.
+/// The number of messages in the inbox.
 fn left(client: &mut RawClient) -> u64 {
     let info = api(client, "STREAM.INFO.TOLLGATE_IN", &json!({}));
     info["state"]["messages"].as_u64().unwrap_or_else(|| panic!("{info}"))
@@ -87,7 +87,7 @@ fn right() -> Vec<Published> {
     ]
 }
 
-/// What is wrong, each under its code.
+/// What is wrong, each message under its code.
 fn wrong() -> Vec<(&'static str, Published)> {
     let text = |code, text: &str| (code, ("default.T-1", &[][..], text.as_bytes().to_vec()));
     vec![
@@ -108,7 +108,7 @@ fn wrong() -> Vec<(&'static str, Published)> {
             "invalid",
             r#"{"producer": "p", "events": [{"id": "g", "usage_recorded": {"tokens": {"output": 1}}}, {"id": "h", "usage": 1}]}"#,
         ),
-        // The last one lacks a producer: the test takes it in after all.
+        // The last one lacks a producer: the test accepts it after all.
         ("invalid", ("default.T-1", &[], b"\xff\x00garbage".to_vec())),
         ("invalid", ("default.T-1", &[PROTOBUF], b"\xff\xff\xff".to_vec())),
         ("invalid", ("a$b.T-1", &[], usage("a", 1).to_string().into_bytes())),
@@ -123,7 +123,7 @@ fn wrong() -> Vec<(&'static str, Published)> {
     ]
 }
 
-/// Takes in what lacks a producer only, under the id of its header.
+/// Accepts the message that only lacks a producer, under the id in its header.
 fn redrive_the_last(cluster: &Cluster, server: &Server, waiting: usize) {
     let get = |path: &str| -> Value {
         let (status, answer) = request(&server.url, "GET", path, "").unwrap();
@@ -151,7 +151,7 @@ fn each_form_is_appended_and_what_is_wrong_is_kept_as_rejected() {
     for (subject, headers, payload) in right.iter().chain(wrong.iter().map(|(_, published)| published)) {
         publish(&mut client, &format!("tollgate.v1.in.{subject}"), headers, payload);
     }
-    // Nothing was lost while nobody drained.
+    // Nothing was lost while nothing was draining.
     assert_eq!(left(&mut client), (right.len() + wrong.len()) as u64);
     let server = cluster.serve();
     drained(&cluster);
@@ -183,7 +183,7 @@ fn a_server_killed_while_it_drains_and_two_that_go_on_count_each_message_once() 
     const MESSAGES: usize = 3000;
     let Some(cluster) = Cluster::start() else { return };
     let mut client = cluster.nats.connect();
-    // What a dead server holds comes again soon.
+    // What a dead server holds is redelivered soon.
     let config = json!({"durable_name": "drain", "deliver_policy": "all", "ack_policy": "explicit", "replay_policy": "instant",
         "ack_wait": 2_000_000_000_u64, "max_deliver": -1, "max_ack_pending": 64});
     let made = api(

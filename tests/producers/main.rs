@@ -1,4 +1,4 @@
-//! Producers with nothing of ours: the blocks of the guide, and the bare protocol of NATS.
+//! Producers without any of our code: the blocks of the guide, and the bare NATS protocol.
 
 #![expect(clippy::unwrap_used, reason = "in a test an error is a failed test")]
 

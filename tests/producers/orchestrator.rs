@@ -9,10 +9,10 @@ mod program;
 
 const GUIDE: &str = "docs/guides/orchestrator.md";
 
-/// Multipliers that make every limit of a small task a hundredth of what it would be.
+/// Multipliers that reduce every limit of a small task to a hundredth of what it would be.
 const TIGHT: &str = "complexity_multipliers: {Small: 0.01}\n";
 
-/// Runs it against a server with this config; whether it was completed, and the report of its task.
+/// Runs it against a server with this config; returns whether it completed, and the report of its task.
 async fn run(config: &str) -> (bool, serde_json::Value) {
     let place = Place::new();
     place.write("d/phase_budgets.yaml", config);

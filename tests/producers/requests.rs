@@ -1,4 +1,4 @@
-//! Appending by a request, spoken with nothing but the protocol of NATS.
+//! Appending by a request, using nothing but the NATS protocol.
 
 use prost::Message;
 use serde_json::{Value, json};
@@ -15,7 +15,7 @@ fn usage(task: &str, id: &str, output: u64) -> Value {
     json!({"id": id, "task": task, "usage_recorded": {"tokens": {"output": output}}})
 }
 
-/// Sends a request in JSON; the status that HTTP would answer with, and the answer.
+/// Sends a request in JSON; returns the status that HTTP would answer with, and the answer.
 fn append(client: &mut RawClient, request: &[u8]) -> (u16, Value) {
     let (headers, answer) = client.request(APPEND, &[], request);
     assert_eq!(headers.get("Content-Type").map(String::as_str), Some("application/json"), "{headers:?}");

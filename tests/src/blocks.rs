@@ -1,4 +1,5 @@
-//! The blocks of the documents: found, and those for the shell run as they stand there, in a directory of their own.
+//! The blocks of the documents: finding them, and running the shell blocks as written, in a separate
+//! directory.
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -15,17 +16,17 @@ pub struct Block {
     pub file: String,
     /// The line of its first fence.
     pub line: usize,
-    /// What stands behind the fence.
+    /// The text after the opening fence.
     pub language: String,
-    /// What stands in it, without the indent of the fence.
+    /// Its content, without the fence's indentation.
     pub text: String,
 }
 
-/// All blocks of a document of the repository, in their order.
+/// All blocks of a document of the repository, in order.
 ///
 /// # Panics
 ///
-/// Where the document is not there, or a block has no end.
+/// If the document does not exist, or a block has no end.
 #[must_use]
 pub fn blocks(file: &str) -> Vec<Block> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(file);
@@ -59,7 +60,7 @@ pub struct Step {
     pub shown: Vec<String>,
 }
 
-/// The commands of a console block: what follows `$ `, over more lines where a quote is open or a backslash
+/// The commands of a console block: what follows `$ `, over several lines if a quote is open or a backslash
 /// ends the line.
 #[must_use]
 pub fn steps(text: &str) -> Vec<Step> {
@@ -94,7 +95,7 @@ fn goes_on(command: &str) -> bool {
     quote.is_some() || command.ends_with('\\')
 }
 
-/// Somebody who types what a document says, in an empty directory.
+/// A user who types what a document says, in an empty directory.
 pub struct Reader {
     /// Where.
     pub place: Place,
@@ -104,38 +105,38 @@ pub struct Reader {
 }
 
 impl Reader {
-    /// Somebody who has `tollgate` in the path and nothing else.
+    /// A user who has `tollgate` in the path and nothing else.
     #[must_use]
     #[expect(clippy::new_without_default, reason = "an empty place on disk is no default value")]
     pub fn new() -> Self {
         Self { place: Place::new(), variables: Vec::new(), replaced: Vec::new(), running: Vec::new() }
     }
 
-    /// From now on this stands in the place of what a document says: a path, an address, an id.
+    /// From now on this replaces what a document says: a path, an address, an id.
     pub fn replace(&mut self, said: &str, meant: impl Into<String>) {
         self.replaced.push((said.to_owned(), meant.into()));
     }
 
-    /// From now on a variable of the environment has this value.
+    /// From now on an environment variable has this value.
     pub fn set(&mut self, name: &str, value: &str) {
         self.variables.push((name.to_owned(), value.to_owned()));
     }
 
-    /// Types a block whose output is that of another ledger: each command must succeed.
+    /// Types a block whose output is that of a different ledger: each command must succeed.
     pub fn type_only(&mut self, block: &Block) {
         for step in steps(&block.text) {
             self.follow_step(block, &Step { shown: Vec::new(), ..step });
         }
     }
 
-    /// Types a block, and compares what comes with what the document shows.
+    /// Types a block, and compares its output with what the document shows.
     pub fn follow(&mut self, block: &Block) {
         for step in steps(&block.text) {
             self.follow_step(block, &step);
         }
     }
 
-    /// Types one command, which must succeed unless an error is shown; and compares what comes.
+    /// Types one command, which must succeed unless an error is shown, and compares its output.
     fn follow_step(&mut self, block: &Block, step: &Step) {
         let command = self.meant(&step.command);
         let whence = format!("{}:{}: $ {command}", block.file, block.line);
@@ -157,7 +158,7 @@ impl Reader {
         }
     }
 
-    /// Types a command that no document shows and that must succeed; gives what it printed.
+    /// Types a command that no document shows and that must succeed; returns what it printed.
     ///
     /// # Panics
     ///
@@ -193,8 +194,8 @@ impl Reader {
         (text(&output.stdout) + &text(&output.stderr), output.status.success())
     }
 
-    /// Starts what goes on until it is stopped; gives its first line. A server listens on a free port, which
-    /// stands from then on in the place of the one that the document names.
+    /// Starts a command that runs until it is stopped; returns its first line. A server listens on a free
+    /// port, which from then on replaces the one that the document names.
     fn start(&mut self, command: &str) -> (String, bool) {
         let port =
             command.split_once("--listen 127.0.0.1:").map_or("7070", |(_, port)| port).trim().to_owned();
@@ -209,7 +210,7 @@ impl Reader {
         let mut child = shell.stdout(Stdio::piped()).stderr(said.into()).start();
         let mut out = BufReader::new(child.stdout.take().unwrap());
         let (mut first, mut printed) = (String::new(), String::new());
-        // What runs before it, as in `log init && projector`, ends with its own lines.
+        // What runs before it, as in `log init && projector`, also prints lines.
         while out.read_line(&mut first).unwrap() > 0 {
             printed += &first;
             if first.contains("stop with Ctrl-C") || command.contains("--follow") {
@@ -233,21 +234,21 @@ impl Reader {
 impl Drop for Reader {
     fn drop(&mut self) {
         for (shell, _) in &self.running {
-            // The shell and what it started are one group. They may have ended already.
+            // The shell and what it started form one group. They may have already ended.
             let _ = Program::new("kill").args(["-KILL", "--", &format!("-{}", shell.id())]).try_output();
         }
     }
 }
 
-/// Whether a command goes on until somebody stops it.
+/// Whether a command runs until someone stops it.
 fn lasts(command: &str) -> bool {
     let command = command.split(" #").next().unwrap_or_default();
     command.contains("tollgate")
         && [" serve", " projector ", "--follow"].iter().any(|word| command.contains(word))
 }
 
-/// The first line that is shown and not printed, in this order: ids, numbers and times may be others, `…`
-/// stands for anything.
+/// The first line that is shown but not printed, in this order: ids, numbers and times may differ, `…`
+/// matches anything.
 fn missing<'a>(shown: &'a [String], printed: &str) -> Option<&'a String> {
     let printed: Vec<String> = printed.lines().map(shape).collect();
     let mut rest = printed.iter();
@@ -270,7 +271,7 @@ fn missing<'a>(shown: &'a [String], printed: &str) -> Option<&'a String> {
     })
 }
 
-/// A line with `#` in the place of ids and numbers, and single spaces.
+/// A line with `#` in place of ids and numbers, and single spaces.
 fn shape(line: &str) -> String {
     let id = |run: &str| run.len() >= 12 && run.bytes().any(|byte| byte.is_ascii_digit());
     let mut out = String::new();

@@ -1,5 +1,5 @@
-//! A ledger across processes while its parts are killed at random: nats-server, two servers, three projectors, sixteen
-//! orchestrators. At the end everything acknowledged is counted once, everywhere.
+//! A ledger across processes while its parts are killed at random: nats-server, two servers, three
+//! projectors, sixteen orchestrators. At the end everything acknowledged is counted once, everywhere.
 
 mod check;
 mod cluster;
@@ -16,7 +16,7 @@ use tollgate_clock::Stopwatch;
 use self::cluster::{Cluster, Kind};
 use self::orchestrator::{Journal, orchestrate};
 
-/// Orchestrators that work at the same time.
+/// Orchestrators that work concurrently.
 const ORCHESTRATORS: u64 = 16;
 
 /// What to run.
@@ -24,18 +24,18 @@ const ORCHESTRATORS: u64 = 16;
 pub struct Chaos {
     /// For how long parts are killed.
     pub time: Duration,
-    /// What is random follows from it.
+    /// The seed of everything random.
     pub seed: u64,
 }
 
-/// What happened. That nothing was violated is asserted on the way.
+/// What happened. That nothing was violated is asserted along the way.
 #[derive(Clone, Debug)]
 pub struct Outcome {
     /// Kills by kind of process.
     pub kills: BTreeMap<&'static str, u64>,
     /// Usage events that were acknowledged.
     pub usage_events: u64,
-    /// Tokens of them.
+    /// Their tokens.
     pub tokens: u64,
     /// Commands and gate decisions that were acknowledged.
     pub decisions: u64,
@@ -43,11 +43,11 @@ pub struct Outcome {
     pub retries: u64,
     /// Events in the log.
     pub logged_events: u64,
-    /// Events that stand in the log a second time, and are counted once.
+    /// Events that are in the log a second time, and are counted once.
     pub repeated_events: u64,
     /// Alerts that were raised.
     pub alerts: u64,
-    /// Longest that a request and its retries took.
+    /// The longest time that a request took, including its retries.
     pub slowest: Duration,
 }
 
@@ -70,11 +70,11 @@ impl Dice {
 }
 
 impl Chaos {
-    /// Runs it; `None`, said loudly, where nats-server is not installed.
+    /// Runs it; `None`, with a loud message, if nats-server is not installed.
     ///
     /// # Panics
     ///
-    /// When a promise is broken; the message says which and where.
+    /// If a promise is broken; the message says which one and where.
     #[must_use]
     pub fn run(self) -> Option<Outcome> {
         let mut cluster = Cluster::start()?;
@@ -100,12 +100,12 @@ impl Chaos {
         let mut dice = Dice::of(self.seed);
         let mut kills = BTreeMap::new();
         let begun = Stopwatch::start();
-        // Nobody sends: it only lets time pass.
+        // Nothing ever sends: this only lets time pass.
         let (_never, time) = channel::<()>();
         let pass = |millis| {
             assert_eq!(time.recv_timeout(Duration::from_millis(millis)), Err(RecvTimeoutError::Timeout));
         };
-        // Each kind has its turn, in an order that is drawn anew each time.
+        // Each kind takes its turn, in an order that is shuffled anew each time.
         let mut turns: Vec<Kind> = Vec::new();
         while begun.elapsed() < self.time || kills.len() < Kind::ALL.len() {
             pass(100 + dice.below(1_200));
@@ -113,7 +113,7 @@ impl Chaos {
                 turns = Kind::ALL.to_vec();
             }
             let kind = turns.swap_remove(dice.below(turns.len() as u64) as usize);
-            // Now and then the nats-server with it.
+            // Sometimes the nats-server along with it.
             let both = kind != Kind::Nats && dice.below(5) == 0;
             cluster.kill(kind);
             *kills.entry(kind.name()).or_default() += 1;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use tollgate_test_process::Program;
 
-/// A file system of its own, in memory, of a few MiB.
+/// A separate file system, in memory, of a few MiB.
 pub struct SmallDisk {
     dir: PathBuf,
 }
@@ -34,7 +34,7 @@ impl SmallDisk {
         }
     }
 
-    /// Frees all that [`Self::fill`] took.
+    /// Frees everything that [`Self::fill`] took.
     pub fn free(&self) {
         std::fs::remove_file(self.filler()).unwrap();
     }
@@ -46,7 +46,7 @@ impl SmallDisk {
 
 impl Drop for SmallDisk {
     fn drop(&mut self) {
-        // Lazily: a server of a failed test may have it open still.
+        // Lazily: the server of a failed test may still have it open.
         let _ = Program::new("umount").arg("-l").arg(&self.dir).try_output();
     }
 }

@@ -1,4 +1,4 @@
-//! What end-to-end tests share: a place of its own for each test, the binary, a running server, agent sessions.
+//! What end-to-end tests share: a separate place for each test, the binary, a running server, agent sessions.
 
 #![expect(clippy::unwrap_used, clippy::missing_panics_doc, reason = "in a test an error is a failed test")]
 
@@ -16,19 +16,19 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tollgate_test_process::{Process, Program, temporary};
 
-/// A directory of its own, with the binary at hand.
+/// A separate directory, with the binary at hand.
 pub struct Place {
     dir: TempDir,
 }
 
-/// What a command said.
+/// The result of a command.
 #[derive(Debug)]
 pub struct Said {
     /// Its exit code.
     pub code: i32,
-    /// What it answered.
+    /// Its stdout.
     pub out: String,
-    /// What it told beside.
+    /// Its stderr.
     pub err: String,
 }
 
@@ -46,7 +46,7 @@ impl Place {
         self.dir.path().join(name)
     }
 
-    /// Writes a file, with the directories it needs.
+    /// Writes a file, creating the directories it needs.
     pub fn write(&self, name: &str, text: &str) {
         let path = self.path(name);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -61,7 +61,7 @@ impl Place {
         command
     }
 
-    /// The binary with arguments, where no file may grow beyond so many bytes (`ulimit -f`).
+    /// The binary with arguments, where no file may grow beyond this many bytes (`ulimit -f`).
     #[must_use]
     pub fn command_with_small_files(&self, bytes: u64, args: &[&str]) -> Program {
         let mut command = Program::bare("/bin/sh");
@@ -80,13 +80,13 @@ impl Place {
         Said { code: output.status.code().unwrap(), out: text(output.stdout), err: text(output.stderr) }
     }
 
-    /// Runs a line of arguments to its end.
+    /// Runs a command line to its end.
     #[must_use]
     pub fn run_line(&self, line: &str) -> Said {
         self.run(&words(line))
     }
 
-    /// Runs a line of arguments that must succeed; gives what it answered.
+    /// Runs a command line that must succeed; returns its stdout.
     #[track_caller]
     #[must_use]
     pub fn ok(&self, line: &str) -> String {
@@ -95,7 +95,7 @@ impl Place {
         said.out
     }
 
-    /// Runs a line of arguments that must succeed, with `--format json`.
+    /// Runs a command line that must succeed, with `--format json`.
     #[track_caller]
     #[must_use]
     pub fn json(&self, line: &str) -> Value {
@@ -103,7 +103,7 @@ impl Place {
         serde_json::from_str(&out).unwrap_or_else(|error| panic!("tollgate {line}: {error}\n{out}"))
     }
 
-    /// Runs a line of arguments that must end with this code; gives what it told.
+    /// Runs a command line that must end with this code; returns its messages.
     #[track_caller]
     #[must_use]
     pub fn fails(&self, code: i32, line: &str) -> String {
@@ -121,7 +121,7 @@ impl Place {
     }
 }
 
-/// The words of a line; what stands in double quotes is one.
+/// The words of a line; text in double quotes is one word.
 fn words(line: &str) -> Vec<&str> {
     let mut words = Vec::new();
     for (nth, part) in line.split('"').enumerate() {
@@ -130,7 +130,7 @@ fn words(line: &str) -> Vec<&str> {
     words
 }
 
-/// The binary beside the test's own: `tools/test` builds it first.
+/// The binary next to the test's own: `tools/test` builds it first.
 #[must_use]
 pub fn binary() -> PathBuf {
     let own = std::env::current_exe().unwrap();
@@ -139,7 +139,7 @@ pub fn binary() -> PathBuf {
         .expect("the tollgate binary is built before its tests: cargo build -p tollgate, or run ./tools/test")
 }
 
-/// A server of a data directory, on a port of its own. It is killed when dropped.
+/// A server of a data directory, on a free port. It is killed when dropped.
 pub struct Server {
     process: Process,
     _stdout: BufReader<ChildStdout>,
@@ -148,13 +148,13 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts one and waits until it takes requests.
+    /// Starts one and waits until it accepts requests.
     #[must_use]
     pub fn start(place: &Place, data: &str) -> Self {
         Self::start_at(place, data, "127.0.0.1:0")
     }
 
-    /// Starts one at an address, to come back where another was.
+    /// Starts one at an address, to take the place of an earlier one.
     #[must_use]
     pub fn start_at(place: &Place, data: &str, address: &str) -> Self {
         Self::of(place, &["--data", data, "serve", "--listen", address])
@@ -166,7 +166,7 @@ impl Server {
         Self::within(place, args, &[])
     }
 
-    /// The same with variables of the environment.
+    /// The same with environment variables.
     #[must_use]
     pub fn within(place: &Place, args: &[&str], variables: &[(&str, &str)]) -> Self {
         let mut command = place.command(args);
@@ -174,7 +174,7 @@ impl Server {
         Self::run(command)
     }
 
-    /// Starts what becomes one, and waits until it takes requests.
+    /// Starts a program that becomes a server, and waits until it accepts requests.
     #[must_use]
     pub fn run(mut command: Program) -> Self {
         let mut process = command.stdout(Stdio::piped()).stderr(Stdio::piped()).start();
@@ -190,26 +190,26 @@ impl Server {
         Self { process, _stdout: stdout, url }
     }
 
-    /// Kills it without a word, as a crash would.
+    /// Kills it without warning, as a crash would.
     pub fn kill(self) {
         self.process.crash();
     }
 
-    /// Asks it to stop, as an operator would, and waits for its end.
+    /// Asks it to stop, as an operator would, and waits for it to end.
     #[must_use]
     pub fn terminate(mut self) -> ExitStatus {
         self.signal("TERM");
         self.process.wait().unwrap()
     }
 
-    /// Likewise; and what it said on stderr.
+    /// Likewise; returns what it printed on stderr.
     #[must_use]
     pub fn end(self) -> (ExitStatus, String) {
         self.signal("TERM");
         self.ends()
     }
 
-    /// Waits until it ends by itself; gives what it said on stderr, too.
+    /// Waits until it ends by itself; also returns what it printed on stderr.
     #[must_use]
     pub fn ends(mut self) -> (ExitStatus, String) {
         let (mut err, mut told) = (self.process.stderr.take().unwrap(), String::new());
@@ -222,7 +222,7 @@ impl Server {
         self.process.signal(name);
     }
 
-    /// The most memory that it ever held, in KiB. `None`: this system does not say.
+    /// The most memory that it ever held, in KiB. `None`: this system does not report it.
     #[must_use]
     pub fn peak_memory_kib(&self) -> Option<u64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).ok()?;
@@ -230,14 +230,14 @@ impl Server {
         line.split_whitespace().next()?.parse().ok()
     }
 
-    /// Sends one request over a connection of its own; status and body. `None`: nobody answers.
+    /// Sends one request over a separate connection; returns status and body. `None`: nothing answers.
     #[must_use]
     pub fn post(&self, path: &str, body: &str) -> Option<(u16, String)> {
         request(&self.url, "POST", path, body)
     }
 }
 
-/// One request over a connection of its own. `None`: no whole answer came.
+/// One request over a separate connection. `None`: no complete answer came.
 #[must_use]
 pub fn request(url: &str, method: &str, path: &str, body: &str) -> Option<(u16, String)> {
     let address = url.strip_prefix("http://").unwrap();
@@ -253,7 +253,7 @@ pub fn request(url: &str, method: &str, path: &str, body: &str) -> Option<(u16, 
     Some((head.split_whitespace().nth(1)?.parse().ok()?, body.to_owned()))
 }
 
-/// A Codex session that used so much in each of its turns: input, cached input, output, reasoning.
+/// A Codex session with this usage in each of its turns: input, cached input, output, reasoning.
 #[must_use]
 pub fn session(id: &str, turns: &[[u64; 4]]) -> String {
     let at = r#""timestamp":"2025-10-10T01:00:00Z""#;
@@ -270,7 +270,7 @@ pub fn session(id: &str, turns: &[[u64; 4]]) -> String {
     text
 }
 
-/// Real sessions of a coding agent: those that `TOLLGATE_SESSIONS` names, or those beside the repository.
+/// Real sessions of a coding agent: those that `TOLLGATE_SESSIONS` names, or those next to the repository.
 #[must_use]
 pub fn real_sessions() -> Option<PathBuf> {
     let beside = || {
@@ -281,7 +281,7 @@ pub fn real_sessions() -> Option<PathBuf> {
     std::env::var_os("TOLLGATE_SESSIONS").map(PathBuf::from).or_else(beside)
 }
 
-/// What a command that goes on prints, line by line.
+/// What a long-running command prints, line by line.
 pub struct Follower {
     _process: Process,
     lines: BufReader<ChildStdout>,
@@ -305,7 +305,7 @@ impl Follower {
         Self { _process: process, lines }
     }
 
-    /// Waits for so many lines.
+    /// Waits for this many lines.
     pub fn wait_for(&mut self, lines: usize) {
         let mut line = String::new();
         for _ in 0..lines {
@@ -314,7 +314,7 @@ impl Follower {
         }
     }
 
-    /// Waits for a line that holds these words.
+    /// Waits for a line that contains these words.
     pub fn wait_for_line(&mut self, words: &str) {
         let mut line = String::new();
         while !line.contains(words) {

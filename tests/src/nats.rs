@@ -1,5 +1,5 @@
-//! A ledger on NATS, as its operators run it: nats-server, projectors, servers, each a process of its own.
-//! And a client that knows nothing but the protocol of NATS.
+//! A ledger on NATS, as its operators run it: nats-server, projectors, servers, each a separate process. And
+//! a client that knows nothing but the NATS protocol.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -13,14 +13,14 @@ use tollgate_test_process::nats::version;
 
 use crate::{Place, Server};
 
-/// The longest that anything may take here.
+/// The longest that anything here may take.
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// A nats-server with a store of its own. It can be killed and started again on the same port.
+/// A nats-server with its own store. It can be killed and restarted on the same port.
 pub struct NatsServer(tollgate_test_process::nats::NatsServer);
 
 impl NatsServer {
-    /// Starts one; `None`, said loudly, where nats-server is not installed.
+    /// Starts one; `None`, with a loud message, if nats-server is not installed.
     #[must_use]
     pub fn start(place: &Place) -> Option<Self> {
         version()?;
@@ -31,7 +31,7 @@ impl NatsServer {
         Some(server)
     }
 
-    /// Starts it again, on the same port with the same store.
+    /// Restarts it, on the same port with the same store.
     pub fn restart(&mut self) {
         self.0.start();
     }
@@ -60,7 +60,7 @@ pub struct ProjectorProcess {
     _stdout: BufReader<ChildStdout>,
 }
 
-/// A ledger on a nats-server of its own, with a projector for each view.
+/// A ledger on its own nats-server, with a projector for each view.
 pub struct Cluster {
     /// The projectors.
     pub projectors: Vec<ProjectorProcess>,
@@ -71,7 +71,7 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    /// Starts it; `None`, said loudly, where nats-server is not installed.
+    /// Starts it; `None`, with a loud message, if nats-server is not installed.
     #[must_use]
     pub fn start() -> Option<Self> {
         let place = Place::new();
@@ -91,7 +91,7 @@ impl Cluster {
         self.projector_at(&self.nats.url(), args)
     }
 
-    /// The same over another way to the nats-server.
+    /// The same over a different route to the nats-server.
     #[must_use]
     pub fn projector_at(&self, url: &str, args: &[&str]) -> ProjectorProcess {
         projector(&self.place, url, args)
@@ -103,7 +103,7 @@ impl Cluster {
         Server::of(&self.place, &["--log", &self.nats.url(), "serve", "--listen", "127.0.0.1:0"])
     }
 
-    /// What a command answers as JSON; it speaks to the log itself.
+    /// A command's answer as JSON; it accesses the log itself.
     #[must_use]
     pub fn json(&self, line: &str) -> Value {
         self.place.json(&format!("--log {} {line}", self.nats.url()))
@@ -126,7 +126,7 @@ pub fn projector(place: &Place, url: &str, args: &[&str]) -> ProjectorProcess {
 /// Headers of a message.
 pub type Headers = BTreeMap<String, String>;
 
-/// A client that knows nothing but the protocol of NATS: lines of text over TCP.
+/// A client that knows nothing but the NATS protocol: lines of text over TCP.
 pub struct RawClient {
     stream: BufReader<TcpStream>,
     inbox: String,
@@ -151,20 +151,20 @@ impl RawClient {
         client
     }
 
-    /// Asks for the messages of a subject; they come as [`Self::message`].
+    /// Subscribes to a subject; its messages arrive as [`Self::message`].
     pub fn subscribe(&mut self, subject: &str) {
         self.send(format!("SUB {subject} 2\r\nPING\r\n").as_bytes());
         while self.line() != "PONG" {}
     }
 
-    /// Publishes a message and waits for the answer: its headers and what it holds.
+    /// Publishes a message and waits for the answer: its headers and its payload.
     pub fn request(&mut self, subject: &str, headers: &[(&str, &str)], payload: &[u8]) -> (Headers, Vec<u8>) {
         let reply = self.inbox.clone();
         self.publish(subject, &reply, headers, payload);
         self.message()
     }
 
-    /// Publishes a message that wants an answer at a subject; nowhere: none.
+    /// Publishes a message; `reply` is the subject for an answer, or empty if none is wanted.
     pub fn publish(&mut self, subject: &str, reply: &str, headers: &[(&str, &str)], payload: &[u8]) {
         let mut bytes = Vec::new();
         if headers.is_empty() {
@@ -181,7 +181,7 @@ impl RawClient {
         self.send(&bytes);
     }
 
-    /// Waits for the next message to this client. Where it wants an answer is its header `Reply`.
+    /// Waits for the next message to this client. Its reply subject is in the header `Reply`.
     pub fn message(&mut self) -> (Headers, Vec<u8>) {
         loop {
             let line = self.line();
@@ -192,7 +192,7 @@ impl RawClient {
                     self.send(b"PONG\r\n");
                     continue;
                 }
-                // Newer servers tell at any time what changed about them.
+                // Newer servers send updates about themselves at any time.
                 "INFO" => continue,
                 "MSG" => (0, number(1)),
                 "HMSG" => (number(2), number(1)),
@@ -209,7 +209,7 @@ impl RawClient {
                 headers.insert("Reply".to_owned(), (*reply).to_owned());
             }
             let mut lines = text.lines();
-            // `NATS/1.0 503`: nobody listens.
+            // `NATS/1.0 503`: there are no subscribers.
             if let Some(status) = lines.next().and_then(|first| first.strip_prefix("NATS/1.0 ")) {
                 headers.insert("Status".to_owned(), status.to_owned());
             }
@@ -222,10 +222,10 @@ impl RawClient {
         }
     }
 
-    /// Waits for a time in which no message comes.
+    /// Checks that no message arrives for this long.
     pub fn silent_for(&mut self, time: Duration) {
         self.stream.get_ref().set_read_timeout(Some(time)).unwrap();
-        // The server asks now and then whether this client is there.
+        // From time to time the server asks whether this client is there.
         while self.stream.fill_buf().is_ok() {
             let line = self.line();
             if !line.starts_with("INFO ") {

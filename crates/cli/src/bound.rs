@@ -1,5 +1,5 @@
-//! Requests to the server that owns a data directory, and to no other: each names its ledger and its run. A
-//! server of another one that gets the address in the middle of a command refuses the rest.
+//! Requests to the server that owns a data directory, and to no other: each names its ledger and its run. If
+//! a server of another ledger takes over the address in the middle of a command, it refuses the rest.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -12,30 +12,30 @@ use tollgate_log::embedded::EmbeddedLog;
 use tollgate_server::Running;
 use tollgate_wire::api::LEDGER_HEADER;
 
-/// How long a server that a file names is given to prove that it is there.
+/// How long a server that a file names has to prove that it is there.
 const PROBE: Duration = Duration::from_secs(2);
 
-/// Where requests go, and for whom.
+/// Where requests go, and which ledger they are for.
 #[derive(Clone)]
 struct To {
     transport: Arc<dyn Transport>,
-    /// The ledger, with the run of its server.
+    /// The ledger, along with its server's run.
     ledger: HeaderValue,
 }
 
 /// A transport to the server of a data directory.
 pub(crate) struct Bound {
     to: RwLock<To>,
-    /// A server that was started anew is found by it again.
+    /// If the server was restarted, it is found again through this directory.
     data: PathBuf,
 }
 
 impl Bound {
-    /// To the server that owns a data directory, if one does and answers.
+    /// To the server that owns a data directory, if there is one and it answers.
     ///
-    /// What a killed server left is found out here: nobody answers at its address, or somebody else does.
-    /// Another ledger has another epoch; a copy of this one has the same, but is served by another run of a
-    /// server.
+    /// Leftovers of a killed server are detected here: nothing answers at its address, or something else
+    /// does. Another ledger has a different epoch; a copy of this one has the same epoch, but is served by a
+    /// different run.
     pub(crate) async fn of_data(data: &Path) -> Option<Self> {
         let to = RwLock::new(find(data).await?);
         Some(Self { to, data: data.to_owned() })
@@ -58,7 +58,7 @@ impl Transport for Bound {
             if !is_refused(&answer) {
                 return Ok(answer);
             }
-            // The server of the directory may be another run by now: its file says so.
+            // The directory may have a new server run by now: its file says so.
             match find(&self.data).await {
                 Some(found) if found.ledger != to.ledger => {
                     self.goes_to(found.clone());
@@ -70,19 +70,19 @@ impl Transport for Bound {
     }
 }
 
-/// Whether a server has another ledger than the request is for.
+/// Whether a server has a different ledger than the one the request is for.
 fn is_refused(answer: &Response<Bytes>) -> bool {
     answer.status() == StatusCode::MISDIRECTED_REQUEST
 }
 
-/// The request with the name of its ledger.
+/// The request, with its ledger named.
 fn named(request: &Request<Bytes>, ledger: &HeaderValue) -> Request<Bytes> {
     let mut request = request.clone();
     request.headers_mut().insert(LEDGER_HEADER, ledger.clone());
     request
 }
 
-/// The server that owns a data directory, if one does and answers.
+/// The server that owns a data directory, if there is one and it answers.
 async fn find(data: &Path) -> Option<To> {
     let running = Running::find(data)?;
     let transport: Arc<dyn Transport> = Arc::new(HttpTransport::new(&running.url).ok()?);

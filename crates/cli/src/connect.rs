@@ -1,5 +1,5 @@
-//! The ledger that answers: a server, or the data directory opened by this process. Commands cannot tell which: both
-//! speak the same API.
+//! The ledger that answers: a server, or the data directory opened by this process. Commands cannot tell the
+//! difference: both speak the same API.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -25,31 +25,34 @@ use crate::bound::Bound;
 use crate::exit::Failure;
 use crate::output::note;
 
-/// The config that a data directory brings along: in force where no other is given.
+/// A data directory's own config: in force unless another one is given.
 pub(crate) const CONFIG_FILE: &str = "phase_budgets.yaml";
+
+/// The file that makes a directory a ledger.
+const LEDGER_FILE: &str = "ledger.json";
 
 /// Where evidence goes unless the flags say otherwise.
 pub(crate) const EVIDENCE_DIR: &str = "state/evidence";
 
-/// Records whose ids a command reads when it connects to a log: a server reads more.
+/// How many records' ids a command reads when it connects to a log: a server reads more.
 const COMMAND_KNOWS: u64 = 64;
 
-/// How commands note themselves in the lock of a data directory: they are short, so others wait for them.
+/// How commands identify themselves in the lock of a data directory: they are short, so others wait for them.
 const COMMAND_NOTE: &str = "a tollgate command";
 
-/// How long.
+/// How long to wait.
 const COMMAND_WAIT: Duration = Duration::from_secs(10);
 
-/// Whether a command may make a data directory.
+/// Whether a command may create a data directory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Access {
-    /// It asks about what is there.
+    /// It queries what exists.
     Existing,
-    /// It writes, and may be the first to.
+    /// It writes, and may be the first to do so.
     MayCreate,
 }
 
-/// A ledger to ask, and what has to be closed afterwards.
+/// A ledger to query, and what has to be closed afterwards.
 pub(crate) struct Connection {
     pub(crate) client: Client,
     local: Option<Local>,
@@ -58,13 +61,13 @@ pub(crate) struct Connection {
 /// The data directory, held by this process.
 pub(crate) struct Local {
     pub(crate) ledger: Arc<Ledger>,
-    /// Not where servers of the ledger write it.
+    /// Not if servers of the ledger write it.
     evidence: Option<Evidence>,
     remediations: Remediations,
 }
 
 impl Connection {
-    /// Finds the ledger of the flags.
+    /// Finds the ledger that the flags name.
     pub(crate) async fn open(global: &Global, access: Access) -> Result<Self, Failure> {
         if let Some(url) = &global.server {
             let transport = HttpTransport::new(url).map_err(|error| Failure::failed(error.to_string()))?;
@@ -91,9 +94,9 @@ impl Connection {
         let (log, log_options) = match open_log(global, access, &clock).await {
             Ok(opened) => opened,
             Err(OpenError::NoLedger { dir }) => {
-                // The demo keeps its ledger beside its evidence.
-                if Path::new(&dir).join("data").join("ledger.json").is_file() {
-                    let data = Path::new(&dir).join("data");
+                // The demo keeps its ledger next to its evidence.
+                let data = Path::new(&dir).join("data");
+                if is_ledger(&data) {
                     return Err(Failure::failed(format!(
                         "{dir}: no ledger here, but there is one in it: --data {}",
                         data.display()
@@ -137,7 +140,7 @@ impl Connection {
         Self { client: as_flags(Client::new(Arc::new(server)), global), local: None }
     }
 
-    /// The ledger in this process, if it is.
+    /// The ledger in this process, if there is one.
     pub(crate) const fn ledger(&self) -> Option<&Arc<Ledger>> {
         match &self.local {
             Some(local) => Some(&local.ledger),
@@ -145,8 +148,9 @@ impl Connection {
         }
     }
 
-    /// Commits the views and writes what evidence is due, where that is this process's task. A report that
-    /// cannot be written takes nothing from what the command did: it is told, and the next command writes it.
+    /// Commits the views and writes the evidence that is due, if that is this process's task. A report that
+    /// cannot be written does not affect what the command did: it is reported, and the next command writes
+    /// it.
     pub(crate) async fn close(self) {
         let Some(mut local) = self.local else { return };
         if local.remediations.round().await > 0 {
@@ -163,7 +167,8 @@ impl Connection {
     }
 }
 
-/// The log on JetStream of the flags. `known`: records whose ids are read at once; the default where not given.
+/// The JetStream log that the flags name. `known`: how many records' ids are read at once; the default if not
+/// given.
 pub(crate) async fn jetstream(
     global: &Global,
     url: &str,
@@ -176,7 +181,7 @@ pub(crate) async fn jetstream(
     Ok(Arc::new(JetStreamLog::connect(options).await?))
 }
 
-/// How the NATS server of the flags is reached.
+/// How the flags say to reach the NATS server.
 pub(crate) fn nats_options(global: &Global, url: &str) -> Result<NatsOptions, Failure> {
     let mut options = NatsOptions::new(url);
     options.stream.clone_from(&global.nats.stream);
@@ -206,7 +211,7 @@ pub(crate) fn nats_options(global: &Global, url: &str) -> Result<NatsOptions, Fa
     Ok(options)
 }
 
-/// Opens the log; while another command has it, waits for its end.
+/// Opens the log; if another command has it, waits for that to finish.
 async fn open_log(
     global: &Global,
     access: Access,
@@ -227,7 +232,7 @@ async fn open_log(
         };
         let left = COMMAND_WAIT.saturating_sub(waited.elapsed());
         match &opened {
-            // A holder without a note is about to write it.
+            // A holder without a note is about to write one.
             Err(OpenError::Locked { holder, .. })
                 if !left.is_zero() && (holder.is_empty() || holder.starts_with(COMMAND_NOTE)) =>
             {
@@ -238,24 +243,24 @@ async fn open_log(
     }
 }
 
-/// Returns when nobody holds the data directory, or the time is over.
+/// Returns when no one holds the data directory, or time is up.
 async fn released(data: &Path, up_to: Duration) {
     let dir = data.to_owned();
     let (free, freed) = tokio::sync::oneshot::channel();
-    // A thread of its own, not of the runtime: it may wait longer than this process lives.
+    // A separate thread, not one of the runtime's: it may wait longer than this process lives.
     let waiting = std::thread::Builder::new().spawn(move || {
         if std::fs::File::open(dir).and_then(|held| held.lock()).is_ok() {
-            // Nobody waits any more: there is nobody to tell.
+            // Nobody is waiting any more, so there is nobody to notify.
             let _ = free.send(());
         }
     });
     if waiting.is_ok() {
-        // Over or free: the next attempt tells.
+        // Timed out or free: the next attempt will tell.
         let _ = tokio::time::timeout(up_to, freed).await;
     }
 }
 
-/// Who asks, about whose tasks. The user's name is the word of the one who asks, like a flag.
+/// Who is asking, and about whose tasks. The user's name is the asker's own claim, like a flag.
 fn as_flags(client: Client, global: &Global) -> Client {
     let user = || std::env::var("USER").ok().filter(|name| !name.is_empty());
     let reader = global.reader.clone().or_else(user);
@@ -267,7 +272,7 @@ fn ledger_options(global: &Global, views: Views, clock: Arc<dyn Clock>) -> Ledge
     LedgerOptions { views, settings: settings_options(global), clock, redaction_key }
 }
 
-/// Config and prices of the flags.
+/// Config and prices from the flags.
 pub(crate) fn settings_options(global: &Global) -> SettingsOptions {
     let off = |value: &str| matches!(value.to_ascii_lowercase().as_str(), "" | "0" | "false" | "no" | "off");
     let is_set = |name: &str| std::env::var(name).is_ok_and(|value| !off(&value));
@@ -280,10 +285,15 @@ pub(crate) fn settings_options(global: &Global) -> SettingsOptions {
     }
 }
 
-/// The config of the flags, else the one in the data directory; `None`: the built-in one.
+/// The config from the flags, otherwise the one in the data directory; `None`: the built-in one.
 pub(crate) fn config_file(global: &Global) -> Option<PathBuf> {
     let own = global.data.join(CONFIG_FILE);
     global.config.clone().or_else(|| own.is_file().then_some(own))
+}
+
+/// Whether a directory holds a ledger.
+pub(crate) fn is_ledger(data: &Path) -> bool {
+    data.join(LEDGER_FILE).is_file()
 }
 
 /// Whether a server owns a data directory and answers.

@@ -34,7 +34,7 @@ impl Failure {
         Self { code: DIFFERS, message: message.into(), problem: None }
     }
 
-    /// Tells it on stderr, and for programs on stdout too.
+    /// Prints it on stderr, and for programs on stdout too.
     pub(crate) fn report(&self, format: Format) -> ExitCode {
         if format == Format::Json {
             let error = match &self.problem {
@@ -61,7 +61,7 @@ impl From<ClientError> for Failure {
             ClientError::Problem(problem) => {
                 let code = match (problem.code.as_str(), problem.status) {
                     ("stale", _) => STALE,
-                    // No rule: the ledger that was meant does not answer.
+                    // Not a rule: the intended ledger does not answer.
                     ("other_ledger", _) => FAILED,
                     (_, 400..=499) => REFUSED,
                     _ => FAILED,
@@ -109,7 +109,7 @@ impl From<OpenError> for Failure {
             | OpenError::LogIsGone { .. }
             | OpenError::NotWhole { .. }
             | OpenError::Damaged(_) => Self::differs(message),
-            // It says where it is in its lock; its file may lack, on a full disk.
+            // Its lock says where it is; its file may be missing, if the disk is full.
             OpenError::Locked { holder, .. } if holder.contains(SERVES_AT) => {
                 let url = holder
                     .split_once(SERVES_AT)

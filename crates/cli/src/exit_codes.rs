@@ -11,7 +11,7 @@ pub(crate) const BLOCKED: u8 = 5;
 /// A check found a difference: opening a log that lost its end, `log verify`, `backup`, `restore`, `view
 /// rebuild`, `config check`.
 pub(crate) const DIFFERS: u8 = 6;
-/// Ctrl-C, as shells have it: 128 and the number of the signal.
+/// Ctrl-C, following the convention of shells: 128 plus the number of the signal.
 pub(crate) const INTERRUPTED: u8 = 130;
 
 /// For `--help`.

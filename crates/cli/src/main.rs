@@ -1,8 +1,8 @@
 //! `tollgate`: the budget ledger for AI agents, as one binary.
 //!
 //! [`args`] is what can be asked; [`connect`] finds the ledger that answers: a server, or the data directory
-//! opened by this process; [`bound`] keeps a command at that server; [`commands`] has one file per subject;
-//! [`output`] is what people and programs see; [`exit`] the codes.
+//! opened by this process; [`bound`] makes sure that a command stays with that server; [`commands`] has one
+//! file per subject; [`output`] is what people and programs see; [`exit`] the codes.
 
 mod args;
 mod bound;
@@ -24,12 +24,12 @@ use tracing_subscriber::util::SubscriberInitExt;
 use crate::args::Args;
 use crate::exit::Failure;
 
-/// What appends allocate on one thread is freed on another; see ADR 0033.
+/// Memory that appends allocate on one thread is freed on another; see ADR 0033.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    // What the ledger writes is its owner's alone, also where a library makes the file.
+    // What the ledger writes is for its owner only, even if a library creates the file.
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
     let args = Args::read();
     let level = if matches!(args.command, args::Command::Serve(_)) { "info" } else { "warn" };
@@ -49,13 +49,14 @@ fn main() -> ExitCode {
     }
 }
 
-/// The signal of a file that reaches the limit of the process (`ulimit -f`); the same on Linux, macOS and the BSDs.
+/// The signal for a file that reaches the limit of the process (`ulimit -f`); the same on Linux, macOS and
+/// the BSDs.
 const SIGXFSZ: i32 = 25;
 
-/// Makes a file that may not grow an error of the write, which is handled as a full disk is; by default it
+/// Turns hitting the file size limit into a write error, which is handled like a full disk; by default it
 /// ends the process.
 fn survive_limits_of_files() -> std::io::Result<()> {
-    // Once asked for, the signal does nothing else for the life of the process.
+    // Once requested, the signal does nothing else for the life of the process.
     signal(SignalKind::from_raw(SIGXFSZ)).map(drop)
 }
 
@@ -67,7 +68,7 @@ fn start_logging(level: &str) {
         "debug" => LevelFilter::DEBUG,
         _ => LevelFilter::WARN,
     };
-    // What the NATS client says of each connection is for those who look for trouble.
+    // What the NATS client logs about each connection is for those who look for trouble.
     let client = if level == LevelFilter::DEBUG { level } else { level.min(LevelFilter::ERROR) };
     let targets = Targets::new().with_default(level).with_target("async_nats", client);
     let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
@@ -78,10 +79,10 @@ fn start_logging(level: &str) {
     tracing_subscriber::registry().with(lines).with(targets).init();
 }
 
-/// The process's own log on stderr: what is hidden in somebody's text is written out there, too.
+/// The process's own log on stderr: hidden characters in user-supplied text are written out there, too.
 struct LogLines {
-    /// Whether the lines have colours, which are control characters; those of texts in them are escaped
-    /// before they come here.
+    /// Whether the lines have colours, which are control characters; those in user-supplied text are escaped
+    /// before they get here.
     colours: bool,
 }
 

@@ -1,4 +1,4 @@
-//! One model call as a file reports it, and where else the ledger may have counted it.
+//! One model call as reported by a file, and where else the ledger may have counted it.
 
 use tollgate_domain::event::Event;
 use tollgate_domain::ids::{EventId, TaskId};
@@ -12,7 +12,7 @@ pub struct Call {
     pub event: Event,
     /// Other names under which it may have been counted.
     pub elsewhere: Vec<Elsewhere>,
-    /// Whether only a copy of it was read: it is counted under its own name while nothing else counts it.
+    /// Whether only a copy of it was read: it is counted under its own name as long as nothing else counts it.
     pub stands_in: bool,
 }
 
@@ -21,8 +21,7 @@ pub struct Call {
 pub struct Elsewhere {
     /// The name.
     pub name: CallName,
-    /// A name that the ledger has wherever it has any of this kind: where it is missing, the others need not
-    /// be asked for.
+    /// A name that the ledger has whenever it has any of this kind: if it is missing, the others need not be queried.
     pub probe: Option<CallName>,
     /// What a booking under that name means.
     pub means: Means,
@@ -33,12 +32,13 @@ pub struct Elsewhere {
 pub enum Means {
     /// The call is counted there and stays there.
     Counted,
-    /// The call is counted there if the tokens are the same; other tokens are another call's.
+    /// The call is counted there if the tokens are the same; different tokens belong to another call.
     CountedIfAlike,
-    /// The call is counted there if it happened before this, when the session that names it began; a later
-    /// one is another call.
+    /// The call is counted there if it happened before this time, when the session that names it began; a
+    /// later one is another call.
     CountedBefore(Timestamp),
-    /// The call was counted there for want of its origin: it is taken back there once it is counted where it belongs.
+    /// The call was counted there because its origin was missing: it is taken back there once it is counted
+    /// where it belongs.
     StoodIn,
 }
 
@@ -51,21 +51,21 @@ pub struct CallName {
     pub id: EventId,
 }
 
-/// Usage that an earlier version counted from this file, and that is no call of its task.
+/// Usage that an earlier version counted from this file although it is not a call of its task.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Miscounted {
-    /// Under which name.
+    /// The name under which it was counted.
     pub name: CallName,
-    /// As for [`Elsewhere::probe`].
+    /// Same as [`Elsewhere::probe`].
     pub probe: CallName,
-    /// When, as that version read it.
+    /// When it happened, as read by that version.
     pub occurred_at: Timestamp,
     /// What it counted.
     pub tokens: TokenCounts,
 }
 
 impl Call {
-    /// A call that can be nowhere else.
+    /// A call that cannot be anywhere else.
     #[must_use]
     pub fn new(event: Event) -> Self {
         Self { event, elsewhere: Vec::new(), stands_in: false }

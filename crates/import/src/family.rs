@@ -1,9 +1,9 @@
-//! Conversations that share calls: an agent that forks a session copies its lines and marks nothing.
+//! Conversations that share calls: an agent that forks a session copies its lines without marking them.
 
 use tollgate_domain::event::{Event, EventBody, SignalRecorded};
 use tollgate_domain::ids::{EventId, ProducerId, TaskId, TenantId};
 
-/// The label that names the task which a fork or a sub-agent comes from.
+/// The label with the task that a fork or a sub-agent comes from.
 pub const ROOT: &str = "root";
 
 /// What the signals count.
@@ -12,7 +12,7 @@ const SIGNAL: &str = "sessions";
 /// Groups of a UUID.
 const GROUPS: [usize; 5] = [8, 4, 4, 4, 12];
 
-/// The conversation that a session continues, known by its first line, which every fork of it copies.
+/// The conversation that a session continues, identified by its first line, which every fork copies.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Family {
     /// The id of that line.
@@ -28,8 +28,8 @@ impl Family {
         TaskId::new(format!("claude-{session}")).ok()
     }
 
-    /// Where the signals are that count the sessions that were met: with what belongs to no task. The trace
-    /// of each signal is the session.
+    /// Where the signals are that count the known sessions: with everything that belongs to no task. The
+    /// trace of each signal is the session.
     #[must_use]
     pub fn met_in() -> TaskId {
         TaskId::ledger()
@@ -41,15 +41,15 @@ impl Family {
         EventId::new(format!("claude:{root}:{nth}")).ok()
     }
 
-    /// The conversation of a signal's id.
+    /// The conversation for a signal's id.
     #[must_use]
     pub fn root_of_signal(id: &EventId) -> Option<&str> {
         let (root, _) = id.as_str().strip_prefix("claude:")?.rsplit_once(':')?;
         Some(root)
     }
 
-    /// Counts the session as the `nth` of its conversation. `None` where it has no UUID, as all sessions of
-    /// the agent have.
+    /// Counts the session as the `nth` of its conversation. `None` if its id is not a UUID, unlike all of the
+    /// agent's sessions.
     #[must_use]
     pub fn signal(&self, nth: u32, tenant: &TenantId, producer: &ProducerId) -> Option<Event> {
         Some(Event {

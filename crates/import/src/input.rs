@@ -7,17 +7,17 @@ use std::path::Path;
 use crate::item::Problem;
 use crate::sources::unreadable;
 
-/// Largest window of a compressed file, as a power of two: what the format's own tools take without being asked. It
-/// bounds the memory that a file can ask for.
+/// Largest window of a compressed file, as a power of two: what the format's own tools accept by default. It
+/// bounds the memory that a file can claim.
 const WINDOW_LOG_MAX: u32 = 27;
 
-/// Bytes of a file, and how many of them were taken.
+/// Bytes of a file, and how many of them were consumed.
 pub(crate) trait Input: Read + std::fmt::Debug {
-    /// Bytes taken from the file itself.
+    /// Bytes consumed from the file itself.
     fn taken(&self) -> u64;
 }
 
-/// Opens a file; one whose name ends in `.zst` is decompressed while it is read.
+/// Opens a file; one whose name ends in `.zst` is decompressed on the fly.
 pub(crate) fn open(path: &Path) -> Result<Box<dyn Input>, Problem> {
     let file = File::open(path).map_err(|error| unreadable(path, None, &error))?;
     let counted = Counted { inner: file, taken: 0 };
@@ -31,7 +31,7 @@ pub(crate) fn open(path: &Path) -> Result<Box<dyn Input>, Problem> {
     Ok(Box::new(counted))
 }
 
-/// Any bytes.
+/// An input from any reader.
 pub(crate) fn of<R: Read + 'static>(inner: R) -> Box<dyn Input> {
     Box::new(Counted { inner, taken: 0 })
 }

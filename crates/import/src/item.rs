@@ -1,4 +1,4 @@
-//! What a reader yields: events, problems and notes, the latter two with the place they are about.
+//! What a reader yields: events, problems and notes, the latter two with their location.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -8,18 +8,18 @@ use tollgate_domain::tokens::TokenError;
 use crate::call::{Call, Miscounted};
 use crate::family::Family;
 
-/// One thing found in a source, in the order of the file.
+/// One thing found in a source, in file order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Item {
     /// A model call, to be counted once.
     Call(Box<Call>),
-    /// What an earlier version counted from this file and is none.
+    /// Something an earlier version counted from this file although it is not a call.
     Miscounted(Box<Miscounted>),
-    /// Which conversation the calls behind it are of: the sessions of one family share calls that nothing marks.
+    /// Which conversation the following calls belong to: the sessions of one family share calls without marking them.
     Family(Box<Family>),
-    /// Could not be read; the reading goes on where it can.
+    /// Something that could not be read; reading continues where possible.
     Problem(Problem),
-    /// Was read, but in a way that a person should know of.
+    /// Something that was read, but in a way that a person should know about.
     Note(Note),
 }
 
@@ -38,16 +38,16 @@ pub struct Problem {
 /// What was wrong.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ProblemKind {
-    /// The path names nothing.
+    /// The path does not exist.
     #[error("does not exist; check the spelling")]
     DoesNotExist,
-    /// The system refused, at once or in the middle.
+    /// The system refused, immediately or midway.
     #[error("cannot be read: {message}; what follows is not imported")]
     NotReadable {
-        /// What the system said.
+        /// The system's message.
         message: String,
     },
-    /// A pipe, a device or a socket: reading it could wait for ever.
+    /// A pipe, a device or a socket: reading it could wait forever.
     #[error("is neither a file nor a directory; give session files or the directory that holds them")]
     NotAFile,
     /// A directory without session files.
@@ -55,7 +55,7 @@ pub enum ProblemKind {
         "holds no *.jsonl or *.jsonl.zst file at any depth; give the directory where the agent keeps its sessions"
     )]
     NoSessionFiles,
-    /// A line longer than is kept in memory, that may report usage.
+    /// A line too long to keep in memory that may report usage.
     #[error(
         "the line has {bytes} bytes, above the {cap} that a line with usage may have, and may report usage: it is \
          not counted"
@@ -66,19 +66,19 @@ pub enum ProblemKind {
         /// The limit.
         cap: usize,
     },
-    /// The end of a file that its agent still writes, or did not end writing.
+    /// The end of a file that its agent is still writing, or never finished.
     #[error(
         "the last line is not complete and may report usage: what it reports is not counted; import again when the \
          session has ended"
     )]
     TornEnd,
-    /// A kind of line that this version does not know.
+    /// A kind of line unknown to this version.
     #[error("a line of kind `{kind}` reports tokens and is of no kind that this version reads: not counted")]
     UnknownKind {
-        /// What the line calls itself.
+        /// The kind stated by the line.
         kind: String,
     },
-    /// Calls of a sub-agent that only its session's lines of progress tell of.
+    /// Calls of a sub-agent that only its session's progress lines report.
     #[error(
         "sub-agent `{agent}` reports calls in lines of progress, and its file {file} is missing: not counted; put the file back and import again"
     )]
@@ -88,7 +88,7 @@ pub enum ProblemKind {
         /// Its file, below the session's directory.
         file: String,
     },
-    /// Calls of a sub-agent that its file lacks.
+    /// Calls of a sub-agent that are missing from its file.
     #[error(
         "sub-agent `{agent}` reports calls in lines of progress that its file {file} does not have: {count} not counted"
     )]
@@ -100,7 +100,7 @@ pub enum ProblemKind {
         /// How many.
         count: usize,
     },
-    /// A counter that this version does not know.
+    /// A counter unknown to this version.
     #[error("{field} is {value}, and no kind of tokens that this version reads: not counted apart")]
     UnknownCounter {
         /// Its name.
@@ -108,15 +108,15 @@ pub enum ProblemKind {
         /// Its JSON text, shortened.
         value: String,
     },
-    /// `total_tokens` says something else than the kinds.
+    /// `total_tokens` differs from the sum of the kinds.
     #[error(
         "total_tokens is {total}, input_tokens and output_tokens add up to {sum}: counted are the kinds. Perhaps a \
          newer agent counts a kind that this version does not know"
     )]
     TotalDiffers {
-        /// What the snapshot says.
+        /// The value in the snapshot.
         total: u64,
-        /// What its kinds add up to.
+        /// The sum of its kinds.
         sum: u128,
     },
     /// Not JSON.
@@ -127,7 +127,7 @@ pub enum ProblemKind {
         /// The parser's message.
         message: String,
     },
-    /// A field that breaks its rule.
+    /// A field that violates its rule.
     #[error("{field} is {value}: {rule}")]
     BadField {
         /// The field's path in the line.
@@ -137,13 +137,13 @@ pub enum ProblemKind {
         /// The rule, and what happens now.
         rule: &'static str,
     },
-    /// Usage of a session that has no name.
+    /// Usage of a session without a name.
     #[error(
         "usage before any session_meta, and the file is not named rollout-<time>-<uuid>.jsonl: whose usage it is \
          stays unknown, it is not counted until a session_meta follows; restore the line or the name"
     )]
     NoSessionId,
-    /// A call that has no name.
+    /// A call without a name.
     #[error(
         "usage without message.id, requestId and uuid: it cannot be distinguished from its copies and is not counted"
     )]
@@ -156,7 +156,7 @@ pub enum ProblemKind {
     },
 }
 
-/// Something that a person should know of what was read.
+/// Something a person should know about what was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Note {
     /// Which file.
@@ -173,16 +173,16 @@ impl fmt::Display for Note {
     }
 }
 
-/// What is worth knowing. Most kinds come once per file.
+/// What is worth knowing. Most kinds occur once per file.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NoteKind {
-    /// A file without a byte.
+    /// An empty file.
     #[error("is empty: nothing to import")]
     Empty,
-    /// The end of a file that its agent still writes.
+    /// The end of a file that its agent is still writing.
     #[error("the last line is not complete, it is still being written; no usage is in it")]
     StillBeingWritten,
-    /// Cumulative counters began anew.
+    /// Cumulative counters restarted.
     #[error(
         "the cumulative counters began anew (input_tokens {} → {}, output_tokens {} → {}): what came before stays \
          counted", input.0, input.1, output.0, output.1
@@ -193,7 +193,7 @@ pub enum NoteKind {
         /// `output_tokens` before and after.
         output: (u64, u64),
     },
-    /// A snapshot older than the one before.
+    /// A snapshot older than the previous one.
     #[error(
         "a stale snapshot: input_tokens {} after {}, output_tokens {} after {}, and more than its last call; it adds \
          nothing", input.1, input.0, output.1, output.0
@@ -213,9 +213,9 @@ pub enum NoteKind {
         part: &'static str,
         /// `input_tokens` or `output_tokens`.
         whole: &'static str,
-        /// What the line says.
+        /// The reported value.
         reported: u64,
-        /// What is counted of it.
+        /// The part of it that is counted.
         counted: u64,
     },
     /// Calls between two snapshots that no line reports.
@@ -226,12 +226,12 @@ pub enum NoteKind {
         /// How many.
         tokens: u64,
     },
-    /// The counters of the first snapshot hold another file's calls.
+    /// The counters of the first snapshot include another file's calls.
     #[error("goes on from {tokens} tokens of {of}: they are counted where that file is imported")]
     GoesOn {
         /// How many.
         tokens: u64,
-        /// The thread, or what is known of it.
+        /// The thread, or what is known about it.
         of: String,
     },
     /// Calls that were copied from another session.
@@ -244,7 +244,7 @@ pub enum NoteKind {
         calls: u64,
         /// Their tokens.
         tokens: u64,
-        /// The session they are of.
+        /// The session they belong to.
         of: String,
     },
     /// Usage came before the line that names the session.

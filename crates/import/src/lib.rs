@@ -1,14 +1,14 @@
 //! Session files of coding agents → events with stable ids. Reads files; knows no log and no clock.
 //!
-//! Reading order: [`sources`] finds the files; [`reader`] is the one shape that every source's reader has;
+//! Reading order: [`sources`] finds the files; [`reader`] is the common shape of every source's reader;
 //! [`codex`] reads Codex rollouts, [`claude`] the transcripts of Claude Code; [`item`] is what a reader
-//! yields; [`settle`] says what to append of it, given what the ledger has; [`summary`] adds it up.
+//! yields; [`settle`] decides what to append of it, given what the ledger has; [`summary`] adds it up.
 //!
-//! Each call has one key, in the task where it originated (ADR 45). Calls are a pure function of the file's lines: the
-//! same file read again gives the same keys and the same content, so the ledger answers `duplicate` and counts nothing
-//! twice. A file that grew gives the same calls and the new ones behind them.
+//! Each call has one key, in the task where it originated (ADR 45). Calls are a pure function of the file's
+//! lines: reading the same file again gives the same keys and the same content, so the ledger answers
+//! `duplicate` and counts nothing twice. A file that grew gives the same calls followed by the new ones.
 //!
-//! Another source is another module with a `Session` and a variant of [`reader::Format`].
+//! Another source means another module with a `Session` and a variant of [`reader::Format`].
 
 pub mod call;
 pub mod claude;

@@ -1,17 +1,17 @@
-//! Lines of a file of any size, in constant memory. Lines that cannot matter are passed over without being kept.
+//! Lines of a file of any size, in constant memory. Lines that cannot matter are skipped without being kept.
 
 use std::io::{self, ErrorKind, Read};
 
 use memchr::{memchr, memmem};
 
-/// Longest line that is kept. Lines with usage have a few kilobytes; pictures and compacted histories have hundreds of
-/// megabytes and are passed over.
+/// Longest line that is kept. Lines with usage have a few kilobytes; pictures and compacted histories have
+/// hundreds of megabytes and are skipped.
 pub(crate) const LINE_CAP: usize = 16 * 1024 * 1024;
 
-/// Bytes that are asked of the system at a time, and what the buffer shrinks to after a long line.
+/// Bytes read from the system at a time, and the size the buffer shrinks to after a long line.
 const CHUNK_BYTES: usize = 256 * 1024;
 
-/// How much of a line is enough to say that it cannot matter.
+/// How much of a line is enough to tell that it cannot matter.
 pub(crate) const BEGINNING_BYTES: usize = 512;
 
 /// One line.
@@ -21,25 +21,25 @@ pub(crate) struct Line<'a> {
     pub(crate) number: u64,
     /// Whether a line end follows; only the last line of a file may lack it.
     pub(crate) ended: bool,
-    /// What is in it.
+    /// Its content.
     pub(crate) content: Content<'a>,
 }
 
-/// What is in a line.
+/// The content of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Content<'a> {
     /// Bytes without the line end, without a byte order mark, and without NULs at the ends.
     Bytes(&'a [u8]),
-    /// Its beginning says that it cannot matter.
+    /// Its beginning shows that it cannot matter.
     PassedOver,
-    /// This many bytes, too many to keep; whether the words are in it without which it cannot matter.
+    /// Too many bytes to keep (`bytes`); whether it contains the word without which it cannot matter.
     TooLong { bytes: u64, cap: usize, may_matter: bool },
 }
 
 /// Which lines matter to a reader.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Interest {
-    /// Whether a line that begins so cannot matter. Given up to [`BEGINNING_BYTES`].
+    /// Whether a line beginning like this cannot matter. Receives up to [`BEGINNING_BYTES`].
     pub(crate) passes_over: fn(&[u8]) -> bool,
     /// A line without this text cannot matter.
     pub(crate) word: &'static [u8],
@@ -52,7 +52,7 @@ pub(crate) struct Lines<R> {
     interest: Interest,
     cap: usize,
     buffer: Vec<u8>,
-    /// What of the buffer is filled and not yet given out.
+    /// The part of the buffer that is filled and not yet returned.
     filled: std::ops::Range<usize>,
     number: u64,
     bytes_read: u64,
@@ -67,12 +67,12 @@ impl<R: Read> Lines<R> {
         Self { input, interest, cap, buffer: Vec::new(), filled: 0..0, number: 0, bytes_read: 0 }
     }
 
-    /// Bytes of the text, line ends included, as far as it was given out.
+    /// Bytes of text returned so far, including line ends.
     pub(crate) fn bytes_read(&self) -> u64 {
         self.bytes_read
     }
 
-    /// How many lines were begun.
+    /// How many lines were started.
     pub(crate) fn number(&self) -> u64 {
         self.number
     }
@@ -85,7 +85,7 @@ impl<R: Read> Lines<R> {
     ///
     /// # Errors
     ///
-    /// The system's, when the file cannot be read on.
+    /// The system's error, if the file cannot be read any further.
     pub(crate) fn next(&mut self) -> io::Result<Option<Line<'_>>> {
         if self.filled.is_empty() && self.buffer.len() > CHUNK_BYTES {
             self.buffer.truncate(CHUNK_BYTES);
@@ -118,7 +118,7 @@ impl<R: Read> Lines<R> {
         self.bytes_read += taken as u64;
         self.number += 1;
         let mut bytes = &self.buffer[from..from + length];
-        // Editors on Windows put a byte order mark before the first line; it is no part of it.
+        // Editors on Windows put a byte order mark before the first line; it is not part of the line.
         if self.number == 1 {
             bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
         }
@@ -141,7 +141,7 @@ impl<R: Read> Lines<R> {
         Line { number: self.number, ended, content }
     }
 
-    /// Reads on to the end of a line that is not kept.
+    /// Reads to the end of a line that is not kept.
     fn rest_of_long(&mut self, passed_over: bool) -> io::Result<Line<'_>> {
         self.number += 1;
         let finder = memmem::Finder::new(self.interest.word);
@@ -157,7 +157,7 @@ impl<R: Read> Lines<R> {
                 ended = true;
                 break;
             }
-            // The word may be cut in two: its possible beginning stays.
+            // The word may be split: keep what may be its beginning.
             let kept = held.len().min(self.interest.word.len() - 1);
             length += (held.len() - kept) as u64;
             self.filled.start = self.filled.end - kept;
@@ -176,7 +176,7 @@ impl<R: Read> Lines<R> {
         Ok(Line { number: self.number, ended, content })
     }
 
-    /// Takes more of the input behind what is held; false at its end.
+    /// Reads more input after what is held; false at the end.
     fn fill(&mut self) -> io::Result<bool> {
         if self.filled.start > 0 {
             self.buffer.copy_within(self.filled.clone(), 0);
@@ -206,7 +206,7 @@ mod tests {
 
     use super::*;
 
-    /// Gives its bytes a few at a time.
+    /// Returns its bytes a few at a time.
     struct Trickle(Cursor<Vec<u8>>, usize);
 
     impl Read for Trickle {

@@ -1,7 +1,7 @@
-//! The one shape that the reader of every source has, and which sources there are.
+//! The common shape of every source's reader, and the list of sources.
 //!
-//! A source is a [`Session`]: which lines matter to it, and what they mean. Everything around it (lines, compression,
-//! broken disks, counting) is here once.
+//! A source is a [`Session`]: which lines matter to it, and what they mean. Everything around it (lines,
+//! compression, broken disks, counting) is implemented once, here.
 
 use std::collections::VecDeque;
 use std::io::Read;
@@ -16,10 +16,10 @@ use crate::item::{Item, Note, NoteKind, Problem, ProblemKind};
 use crate::lines::{Content, Interest, Line, Lines};
 use crate::sources::{Sources, unreadable};
 
-/// Reads one file. Yields its items in the order of its lines, and in constant memory, so that a caller can batch
-/// events, append them and show how far it is.
+/// Reads one file. Yields its items in line order and in constant memory, so that a caller can batch events,
+/// append them and show progress.
 pub trait SessionReader: Iterator<Item = Item> {
-    /// How far into the file, in bytes. More than the file had when it was found, where it grew since.
+    /// The position in the file, in bytes. May exceed the size the file had when it was found, if it grew since.
     fn bytes_read(&self) -> u64;
 
     /// What was counted so far.
@@ -29,7 +29,7 @@ pub trait SessionReader: Iterator<Item = Item> {
 /// What was counted in one file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct FileCounts {
-    /// Lines, of whatever kind.
+    /// Lines of any kind.
     pub lines: u64,
     /// Lines that report usage and could be read.
     pub snapshots: u64,
@@ -37,7 +37,7 @@ pub struct FileCounts {
     pub growing_snapshots: u64,
 }
 
-/// Whose session files.
+/// The agent whose session files these are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Format {
     /// Codex rollouts.
@@ -47,10 +47,10 @@ pub enum Format {
 }
 
 impl Format {
-    /// The words, in order.
+    /// The names, in order.
     pub const NAMES: [&'static str; 2] = ["codex", "claude"];
 
-    /// The format of a word, if it is one.
+    /// The format with this name, if there is one.
     #[must_use]
     pub fn from_word(word: &str) -> Option<Self> {
         match word {
@@ -60,7 +60,7 @@ impl Format {
         }
     }
 
-    /// Who appends its events.
+    /// The producer of its events.
     #[must_use]
     pub const fn producer(self) -> &'static str {
         match self {
@@ -69,9 +69,9 @@ impl Format {
         }
     }
 
-    /// Puts the files in the order in which each call is met where it originated first. Returns the sessions
-    /// whose files may hold the same calls with nothing that marks the copies: a call is the first one's of
-    /// those that have it.
+    /// Sorts the files so that each call is first met where it originated. Returns the sessions whose files
+    /// may contain the same calls without marking the copies: such a call belongs to the first session that
+    /// has it.
     pub fn arrange(self, found: &mut Sources) -> Vec<String> {
         match self {
             Self::Codex => {
@@ -82,17 +82,17 @@ impl Format {
         }
     }
 
-    /// Opens a file; its tasks will be `tenant`'s.
+    /// Opens a file; its tasks will belong to `tenant`.
     ///
     /// # Errors
     ///
-    /// A [`Problem`] when the file cannot be opened.
+    /// A [`Problem`] if the file cannot be opened.
     pub fn open(self, path: &Path, tenant: &TenantId) -> Result<Box<dyn SessionReader>, Problem> {
         Ok(self.read(input::open(path)?, path, tenant))
     }
 
-    /// Reads from memory or another stream. `path` names it in messages, and is where the session's id comes from when
-    /// the content has none.
+    /// Reads from memory or another stream. `path` names it in messages, and provides the session's id if the
+    /// content has none.
     pub fn from_stream<R: Read + 'static>(
         self,
         stream: R,
@@ -110,22 +110,22 @@ impl Format {
     }
 }
 
-/// One session as its lines come. Pure: lines in, items out.
+/// One session, read line by line. Pure: lines in, items out.
 pub(crate) trait Session {
     /// Which lines matter.
     const INTEREST: Interest;
 
-    /// Takes the next line that is kept; `number` from 1. `ended`: a line end follows.
+    /// Handles the next line that is kept; `number` from 1. `ended`: a line end follows.
     fn take(&mut self, number: u64, bytes: &[u8], ended: bool, out: &mut Findings);
 
-    /// No line follows.
+    /// There are no more lines.
     fn finish(&mut self, out: &mut Findings);
 
     /// Lines that report usage, and those of them that report a call for the first time.
     fn snapshots(&self) -> (u64, u64);
 }
 
-/// What was found in a file and not yet given out.
+/// What was found in a file and not yet returned.
 #[derive(Debug)]
 pub(crate) struct Findings {
     path: PathBuf,

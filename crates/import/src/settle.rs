@@ -1,4 +1,4 @@
-//! What to append, given what the ledger has already: each call counts once, corrections name what they correct. Pure.
+//! What to append, given what the ledger already has: each call counts once, corrections name their usage. Pure.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use tollgate_domain::usage::{UsageAdjusted, UsageRecorded};
 
 use crate::call::{Call, CallName, Elsewhere, Means, Miscounted};
 
-/// Why a correction that follows a better report was made.
+/// The reason of a correction that follows a better report.
 const BETTER_REPORT: &str = "the call is reported with more than when it was imported";
 
 /// What the ledger has under a name, with its corrections.
@@ -20,39 +20,39 @@ pub struct Booking {
     pub occurred_at: Option<Timestamp>,
     /// What was recorded first.
     pub recorded: TokenCounts,
-    /// What it is with its corrections.
+    /// The tokens including its corrections.
     pub current: TokenSums,
     /// How many corrections it has.
     pub corrections: u32,
 }
 
 impl Booking {
-    /// Whether anything of it still counts.
+    /// Whether any of it still counts.
     #[must_use]
     pub fn counts(&self) -> bool {
         self.current.total() != 0
     }
 }
 
-/// Bookings by name, as far as they were asked for.
+/// Bookings by name, as far as they were queried.
 pub type Bookings = BTreeMap<CallName, Booking>;
 
-/// The id of the `nth` correction of usage, from 1; `None` where it does not fit an id.
+/// The id of the `nth` correction of usage, from 1; `None` if it would be too long for an id.
 #[must_use]
 pub fn correction_id(of: &EventId, nth: u32) -> Option<EventId> {
     EventId::new(format!("{of}~{nth}")).ok()
 }
 
-/// What counts a call once.
+/// What makes a call count exactly once.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settled {
     /// What to append.
     pub events: Vec<Event>,
-    /// Whether the call is counted in another session: what was read is a copy of it.
+    /// Whether the call is counted in another session, because what was read is a copy.
     pub is_copy: bool,
 }
 
-/// The events that count a call once. `bookings` holds what the ledger has under the call's names.
+/// The events that make a call count exactly once. `bookings` holds what the ledger has under the call's names.
 #[must_use]
 pub fn settle(call: &Call, bookings: &Bookings) -> Settled {
     let EventBody::Usage(UsageEvent::UsageRecorded(usage)) = &call.event.body else {
@@ -127,7 +127,7 @@ pub fn take_back(
     (from_this_file && booking.counts()).then(taken).flatten()
 }
 
-/// A better report of a call that is counted raises it; a lesser one is an earlier state of the same call.
+/// A better report of an already counted call raises it; a smaller one is an earlier state of the same call.
 fn raised(call: &Call, usage: &UsageRecorded, name: &CallName, booking: &Booking) -> Option<Event> {
     let now = TokenSums::from(usage.tokens);
     let better = (now.total(), now.reasoning) > (booking.current.total(), booking.current.reasoning);
@@ -138,7 +138,7 @@ fn raised(call: &Call, usage: &UsageRecorded, name: &CallName, booking: &Booking
     correction(whose(&call.event), name, booking, change, BETTER_REPORT)
 }
 
-/// Whose events they are: the tenant and the producer.
+/// The owner of the events: the tenant and the producer.
 type Whose<'a> = (&'a TenantId, &'a ProducerId);
 
 fn taken_back(whose: Whose<'_>, name: &CallName, booking: &Booking, why: &str) -> Option<Event> {
@@ -166,7 +166,7 @@ fn correction(
         task: name.task.clone(),
         producer: producer.clone(),
         id: correction_id(&name.id, booking.corrections.checked_add(1)?)?,
-        // The day that it corrects.
+        // The time of the usage that it corrects.
         occurred_at: booking.occurred_at,
         trace_parent: None,
         body: EventBody::Usage(UsageEvent::UsageAdjusted(Box::new(adjusted))),
@@ -177,7 +177,7 @@ fn whose(event: &Event) -> Whose<'_> {
     (&event.tenant, &event.producer)
 }
 
-/// Keeps the better of two reports of one call: the larger, then the one that says more of its parts.
+/// Keeps the better of two reports of one call: the larger, then the one with more detail about its parts.
 pub fn merge(kept: &mut Call, other: Call) {
     let rank = |call: &Call| {
         let EventBody::Usage(UsageEvent::UsageRecorded(usage)) = &call.event.body else { return None };

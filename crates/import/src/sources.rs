@@ -1,4 +1,4 @@
-//! Which files to read: the given ones, and every `*.jsonl` and `*.jsonl.zst` below the given directories.
+//! Finds the files to read: the given ones, and every `*.jsonl` and `*.jsonl.zst` below the given directories.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -10,9 +10,9 @@ use crate::item::{Problem, ProblemKind};
 /// A file to read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SourceFile {
-    /// Where it is, as it was reached from the given path.
+    /// Its path, as reached from the given path.
     pub path: PathBuf,
-    /// How long it was when it was found.
+    /// Its size when it was found.
     pub bytes: u64,
 }
 
@@ -21,21 +21,21 @@ pub struct SourceFile {
 pub struct Sources {
     /// In the order of the given paths, by name within a directory.
     pub files: Vec<SourceFile>,
-    /// Paths and directories that could not be read; the others are in `files` nevertheless.
+    /// Paths and directories that could not be read; the others are still in `files`.
     pub problems: Vec<Problem>,
 }
 
 impl Sources {
-    /// Bytes of all files: what a progress bar counts to.
+    /// Bytes of all files: the total for a progress bar.
     #[must_use]
     pub fn bytes(&self) -> u64 {
         self.files.iter().map(|file| file.bytes).sum()
     }
 }
 
-/// Finds the files to read. A given file is taken whatever its name; a directory is walked to any depth,
-/// sorted by name, for files named `*.jsonl` or `*.jsonl.zst`. Links are followed. A file or directory that
-/// is reached twice, by two given paths or by a link, is taken once, so a loop of links ends.
+/// Finds the files to read. A given file is accepted whatever its name; a directory is walked to any depth,
+/// sorted by name, for files named `*.jsonl` or `*.jsonl.zst`. Links are followed. A file or directory
+/// reached twice, through two given paths or a link, is used once, so a loop of links terminates.
 #[must_use]
 pub fn sources(paths: &[PathBuf]) -> Sources {
     let mut walk = Walk::default();
@@ -61,7 +61,7 @@ pub(crate) fn unreadable(path: &Path, line: Option<u64>, error: &io::Error) -> P
     Problem { path: path.to_owned(), line, what }
 }
 
-/// A compressed file beside the same one that is not is passed over: it is the older of the two.
+/// A compressed file next to its uncompressed version is skipped: it is the older of the two.
 fn is_session_file(path: &Path) -> bool {
     let Some(name) = path.file_name().and_then(|name| name.to_str()) else { return false };
     let compressed = name.strip_suffix(".zst").filter(|plain| plain.ends_with(".jsonl"));
@@ -71,7 +71,7 @@ fn is_session_file(path: &Path) -> bool {
 #[derive(Default)]
 struct Walk {
     found: Sources,
-    /// Real paths of all files and directories that were visited.
+    /// Canonical paths of all files and directories visited.
     visited: BTreeSet<PathBuf>,
     /// How many files and directories were reached again.
     repeated: usize,
@@ -88,7 +88,7 @@ impl Walk {
         let wanted = given || is_session_file(path);
         let metadata = match fs::metadata(path) {
             Ok(metadata) => metadata,
-            // A link to nowhere among the other files of a directory is none of our business.
+            // A dangling link among the other files of a directory does not concern us.
             Err(error) if !wanted && error.kind() == ErrorKind::NotFound => return Ok(()),
             Err(error) => return Err(error),
         };
@@ -111,7 +111,8 @@ impl Walk {
         for entry in fs::read_dir(path)? {
             entries.push(entry?.path());
         }
-        // Files before directories: what an agent keeps in the directory of a session belongs to the file of its name.
+        // Files before directories: what an agent keeps in a session's directory belongs to the file of the
+        // same name.
         entries.sort_by_cached_key(|entry| (entry.is_dir(), entry.clone()));
         for entry in entries {
             self.visit(&entry, false);

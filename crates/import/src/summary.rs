@@ -1,4 +1,4 @@
-//! What an import did, added up.
+//! The totals of an import.
 
 use tollgate_domain::event::{EventBody, UsageEvent};
 use tollgate_domain::tokens::TokenSums;
@@ -6,10 +6,10 @@ use tollgate_domain::tokens::TokenSums;
 use crate::item::Item;
 use crate::reader::FileCounts;
 
-/// What an import did, over all its files.
+/// The totals of an import over all its files.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ImportSummary {
-    /// Files that were read to their end, or to where they could be.
+    /// Files that were read to the end, or as far as possible.
     pub files: u64,
     /// Files among them with usage.
     pub files_with_usage: u64,
@@ -17,15 +17,15 @@ pub struct ImportSummary {
     pub lines: u64,
     /// Lines that report cumulative usage.
     pub snapshots: u64,
-    /// Those of them that report more than the one before.
+    /// Those of them that report more than the previous one.
     pub growing_snapshots: u64,
     /// Calls found, copies included.
     pub events: u64,
     /// Tokens of those calls by kind.
     pub tokens: TokenSums,
-    /// What could not be read.
+    /// Problems: what could not be read.
     pub problems: u64,
-    /// What a person should know.
+    /// Notes: what a person should know.
     pub notes: u64,
     events_of_finished_files: u64,
 }

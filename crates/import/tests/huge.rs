@@ -14,10 +14,10 @@ const CALLS: u64 = 400;
 /// Bytes of the picture in each compacted history.
 const PICTURE_BYTES: u64 = 24 << 20;
 
-/// How much more memory the process may take while it reads; one picture is twice as much.
+/// How much the process's memory may grow while it reads; one picture is twice as much.
 const MEMORY_KIB: u64 = 12 << 10;
 
-/// The session as a stream, made line by line.
+/// The session as a stream, generated line by line.
 struct Session {
     call: u64,
     part: Box<dyn Read>,
@@ -73,7 +73,7 @@ impl Read for Session {
     }
 }
 
-/// The most memory that this process ever took, in KiB; `None` where the system does not say.
+/// The peak memory of this process, in KiB; `None` if the system does not say.
 fn most_memory() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;

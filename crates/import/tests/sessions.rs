@@ -1,4 +1,4 @@
-//! Real sessions of a coding agent, where they exist: named by `TOLLGATE_SESSIONS`, or beside the repository.
+//! Real sessions of a coding agent, if there are any: named by `TOLLGATE_SESSIONS`, or next to the repository.
 
 use std::fs;
 use std::io::Cursor;
@@ -15,7 +15,7 @@ use tollgate_import::reader::Format;
 use tollgate_import::sources::{Sources, sources};
 use tollgate_import::summary::ImportSummary;
 
-/// The real files, or `None` with a line that says so. A folder that is named must be there.
+/// The real files, or `None` with a message. A folder that is named explicitly must exist.
 #[expect(clippy::print_stderr, reason = "a skipped test says so")]
 fn real_sessions() -> Option<Sources> {
     let beside = || {
@@ -91,7 +91,7 @@ fn a_real_session_read_again_or_grown_gives_the_same_events() {
         let whole = events(read(&bytes, &file.path));
         assert_eq!(whole, events(read(&bytes, &file.path)), "{}", file.path.display());
         let mut seen = 0;
-        // Each end costs a reading: in the largest files every eighth must do.
+        // Each end costs a full read: in the largest files only every eighth is tested.
         let stride = if bytes.len() > 65_536 { 8 } else { 1 };
         let ends = bytes.iter().enumerate().filter(|&(_, &byte)| byte == b'\n').map(|(end, _)| end);
         let last = bytes.len() - 1;

@@ -1,6 +1,6 @@
 //! Durations in words.
 
-/// Milliseconds as people say them, in two units at most: `10 min`, `22 min 30 s`, `4 h`, `1,500 ms`.
+/// Milliseconds in readable form, in at most two units: `10 min`, `22 min 30 s`, `4 h`, `1,500 ms`.
 pub(crate) fn duration(ms: u64) -> String {
     let units = [(3_600_000, "h"), (60_000, "min"), (1000, "s")];
     for (nth, (unit, name)) in units.into_iter().enumerate() {

@@ -1,4 +1,4 @@
-//! What a fold is, and what it asks of whoever keeps its rows.
+//! The contract of a fold, and what it needs from the keeper of its rows.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -8,17 +8,17 @@ use tollgate_domain::time::Timestamp;
 
 /// The pure fold that builds one view.
 ///
-/// Events come once each and in the order of their partition. Rows depend on nothing else: not on how events were
-/// batched into records, when rows were stored, or which other partitions are folded beside.
+/// Each event arrives once and in the order of its partition. Rows depend on nothing else: not on how events
+/// were batched into records, when rows were stored, or which other partitions are folded alongside.
 pub trait Projection: Send + Sync + 'static {
     /// The view's name.
     const NAME: &'static str;
 
-    /// The version of its rows: another version is another view, built from the log.
+    /// The version of its rows: a different version is a different view, built from the log.
     const VERSION: u32;
 
-    /// Whether those who append wait for what it says, as they do for the gate: it is folded record by record
-    /// then. Others are folded in groups, a moment later.
+    /// Whether appenders wait for its answer, as they do for the gate: it is then folded record by record.
+    /// Others are folded in groups, a moment later.
     const AWAITED: bool = false;
 
     /// What it keeps under a key.
@@ -28,26 +28,26 @@ pub trait Projection: Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// Only what the rows' keeper reports when a row cannot be loaded.
+    /// Only the row keeper's error when a row cannot be loaded.
     fn apply<R: Rows<Self::Row>>(&self, event: &RecordedEvent<'_>, rows: &mut R) -> Result<(), R::Error>;
 
-    /// Notes an event that counts nowhere because its id is taken: on logs that cannot refuse it when it
-    /// comes. Does nothing by default.
+    /// Handles an event that is not counted because its id is taken, on logs that cannot refuse it on
+    /// arrival. Does nothing by default.
     ///
     /// # Errors
     ///
-    /// As of [`Self::apply`].
+    /// Same as [`Self::apply`].
     fn conflict<R: Rows<Self::Row>>(&self, conflict: &Conflict<'_>, rows: &mut R) -> Result<(), R::Error> {
         let _ = (conflict, rows);
         Ok(())
     }
 
-    /// Notes that a record is the last one about a decision subject although some of its events count nowhere: the log
-    /// compares the next decision with it. Does nothing by default.
+    /// Handles a record that is the last one about a decision subject although some of its events are not
+    /// counted: the log compares the next decision with it. Does nothing by default.
     ///
     /// # Errors
     ///
-    /// As of [`Self::apply`].
+    /// Same as [`Self::apply`].
     fn last_decision<R: Rows<Self::Row>>(
         &self,
         tenant: &str,
@@ -60,7 +60,7 @@ pub trait Projection: Send + Sync + 'static {
     }
 }
 
-/// An event that stands in the log under an id that another event, with other content, has taken before.
+/// An event in the log under an id that was already used by another event with different content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Conflict<'a> {
     /// Its record.
@@ -84,22 +84,22 @@ pub trait Rows<Row> {
     /// Why a row could not be loaded.
     type Error;
 
-    /// The row under a key, to be changed; made where there is none.
+    /// The row under a key, to be changed; created if there is none.
     ///
     /// # Errors
     ///
-    /// When the row cannot be loaded.
+    /// If the row cannot be loaded.
     fn change(&mut self, key: &[u8], make: impl FnOnce() -> Row) -> Result<&mut Row, Self::Error>;
 
     /// The row under a key.
     ///
     /// # Errors
     ///
-    /// When the row cannot be loaded.
+    /// If the row cannot be loaded.
     fn get(&mut self, key: &[u8]) -> Result<Option<&Row>, Self::Error>;
 }
 
-/// The key of a task: tenant, a zero byte (which no tenant holds), task. Tasks sort by tenant, then by id.
+/// The key of a task: tenant, a zero byte (which no tenant contains), task. Tasks sort by tenant, then by id.
 #[must_use]
 pub fn task_key(tenant: &str, task: &str) -> Vec<u8> {
     let mut key = Vec::with_capacity(tenant.len().saturating_add(task.len()).saturating_add(1));
@@ -107,7 +107,7 @@ pub fn task_key(tenant: &str, task: &str) -> Vec<u8> {
     key
 }
 
-/// As [`task_key`], into a buffer that is used again.
+/// Like [`task_key`], but writes into a reusable buffer.
 pub fn write_task_key(tenant: &str, task: &str, key: &mut Vec<u8>) {
     key.clear();
     key.extend_from_slice(tenant.as_bytes());

@@ -1,9 +1,9 @@
 //! The folds: from recorded events to the rows of views. Pure: no clock, no I/O, no async, no randomness; the
 //! same events give the same rows, byte for byte, and every recorded event is accepted.
 //!
-//! [`fold`] is the contract between a fold and whoever keeps its rows. [`status`] is where each task stands,
-//! [`reports`] the totals of the ledger, [`alerts`] what became true of a task, [`overview`] many tasks
-//! beside one another, [`savings`] what stopping them was worth, [`report`] what people read of it.
+//! [`fold`] is the contract between a fold and the keeper of its rows. [`status`] is the state of each task,
+//! [`reports`] the totals of the ledger, [`alerts`] what became true about a task, [`overview`] figures over
+//! many tasks, [`savings`] what stopping them was worth, [`report`] what people read about it.
 
 #![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 

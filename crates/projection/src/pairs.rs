@@ -1,5 +1,5 @@
-//! Maps whose keys are no texts, written as sequences of pairs: the same bytes as a map in `bincode`, and
-//! possible in JSON.
+//! Maps whose keys are not strings, serialized as sequences of pairs: the same bytes as a map in `bincode`,
+//! and possible in JSON.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! Which tasks are wanted, and what those that are have in common.
+//! A filter for tasks, and sums over the selected ones.
 
 use std::collections::BTreeMap;
 
@@ -12,24 +12,24 @@ use crate::overview::decimals;
 use crate::report::{narrow, task_budget_status};
 use crate::status::{TaskRow, figures};
 
-/// Which tasks are wanted: of each list one has to fit, an empty one asks for nothing.
+/// Which tasks to select: one entry of each list has to match; an empty list matches everything.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TaskFilter {
-    /// Of [`TaskStage::NAMES`](tollgate_domain::task::TaskStage::NAMES).
+    /// One of [`TaskStage::NAMES`](tollgate_domain::task::TaskStage::NAMES).
     pub stages: Vec<String>,
-    /// Of [`BudgetStatus::NAMES`].
+    /// One of [`BudgetStatus::NAMES`].
     pub statuses: Vec<String>,
     /// Scope tiers.
     pub complexities: Vec<Complexity>,
-    /// Importance tiers, as they are now.
+    /// Current importance tiers.
     pub importances: Vec<Importance>,
-    /// Who opened it.
+    /// The producer that opened it.
     pub producers: Vec<String>,
-    /// Which of its times counts.
+    /// Which of its times to compare.
     pub by: TaskTime,
-    /// That time, or later.
+    /// From this time on.
     pub since: Option<Timestamp>,
-    /// Before that time.
+    /// Before this time.
     pub until: Option<Timestamp>,
 }
 
@@ -45,10 +45,10 @@ pub enum TaskTime {
 }
 
 impl TaskTime {
-    /// The words, in order.
+    /// The names, in order.
     pub const NAMES: [&'static str; 2] = ["opened", "last"];
 
-    /// The time of a word, if it is one.
+    /// The time with this name, if there is one.
     #[must_use]
     pub fn from_word(word: &str) -> Option<Self> {
         match word {
@@ -60,14 +60,14 @@ impl TaskTime {
 }
 
 impl TaskFilter {
-    /// Whether it asks for anything.
+    /// Whether it filters at all.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         let by = self.by;
         *self == Self { by, ..Self::default() }
     }
 
-    /// Whether a task is wanted; `now` is what running executions count up to.
+    /// Whether a task is selected; `now` is the time up to which running executions count.
     #[must_use]
     pub fn wants(&self, row: &TaskRow, now: Option<Timestamp>) -> bool {
         let named = |wanted: &[String], is: &str| wanted.is_empty() || wanted.iter().any(|word| word == is);
@@ -84,12 +84,12 @@ impl TaskFilter {
             && named(&self.producers, row.opened.as_ref().map_or("", |opened| opened.producer.as_str()))
             && self.since.is_none_or(|since| at >= since)
             && self.until.is_none_or(|until| at < until)
-            // The dearest question last.
+            // The most expensive check last.
             && (self.statuses.is_empty() || named(&self.statuses, task_budget_status(row, &figures(row, now)).as_str()))
     }
 }
 
-/// What the wanted tasks have in common: that of several parts adds up.
+/// Sums over the selected tasks; those of several parts add up.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SelectionSums {
     tasks: u64,
@@ -97,14 +97,14 @@ pub struct SelectionSums {
     limited_tasks: u64,
     used: u64,
     limit: u64,
-    /// Of each task with a token limit, what it used in hundredths of a percent of it, cut: their sum.
+    /// The sum over tasks with a token limit of their utilization in hundredths of a percent, truncated.
     hundredths: u64,
     cost: Usd,
     unpriced_tokens: i64,
 }
 
 impl SelectionSums {
-    /// Takes a task in.
+    /// Adds a task.
     pub fn add(&mut self, row: &TaskRow, now: Option<Timestamp>) {
         let figures = figures(row, now);
         self.tasks = self.tasks.saturating_add(1);
@@ -121,7 +121,7 @@ impl SelectionSums {
         self.hundredths = self.hundredths.saturating_add(whole(hundredths));
     }
 
-    /// Takes those of another part in.
+    /// Adds the sums of another part.
     pub fn merge(&mut self, other: &Self) {
         self.tasks = self.tasks.saturating_add(other.tasks);
         for (status, tasks) in &other.by_status {
@@ -136,7 +136,7 @@ impl SelectionSums {
         self.unpriced_tokens = self.unpriced_tokens.saturating_add(other.unpriced_tokens);
     }
 
-    /// As the API answers it.
+    /// As written by the API.
     #[must_use]
     pub fn view(&self) -> TaskSelection {
         let count =
@@ -163,8 +163,8 @@ mod tests {
     use crate::status::Status;
     use crate::testing::{folded, story};
 
-    /// Six tasks of the same day, an hour apart from 2026-11-21 on. A Medium/medium task has 23,400 tokens, a
-    /// Small/critical one others.
+    /// Six tasks of the same day, an hour apart from 2026-11-21. A Medium/medium task has 23,400 tokens, a
+    /// Small/critical one a different number.
     const STORY: &str = "in A, open, use - out=11700, \
         in B, +1h, open, use - out=30000, \
         in C, +1h, by other, open importance=critical complexity=Small, use - out=100000, \
@@ -193,7 +193,7 @@ mod tests {
             (TaskFilter { statuses: words(&["warning", "exceeded"]), ..all() }, "BC"),
             (TaskFilter { statuses: words(&["no_limits"]), ..all() }, "D"),
             (TaskFilter { complexities: vec![Complexity::Small], ..all() }, "C"),
-            // As it is now, not as it was opened.
+            // The current importance, not the one at opening.
             (TaskFilter { importances: vec![Importance::Critical], ..all() }, "CF"),
             (TaskFilter { producers: words(&["other"]), ..all() }, "C"),
             (TaskFilter { since: hour(3), ..all() }, "DEF"),

@@ -51,7 +51,7 @@ impl Stored {
         self.recorded_as(self.sequence)
     }
 
-    /// The same event, in another record.
+    /// The same event in another record.
     pub(crate) fn recorded_as(&self, sequence: u64) -> RecordedEvent<'_> {
         RecordedEvent {
             sequence: Sequence(sequence),
@@ -69,18 +69,18 @@ impl Stored {
 
 /// What happened so far, and who does what next.
 ///
-/// Steps stand between commas. `in T-1`, `of TENANT`, `by PRODUCER` and `+90s` (`-5s`, `+25h`, `+1ms`) say
-/// where, who and when, `ahead 90s` by how much the producer's clock is wrong from here on; `config LINE`
-/// (YAML with `;` for `,`) sets the config for what follows. The others append:
+/// Steps are separated by commas. `in T-1`, `of TENANT`, `by PRODUCER` and `+90s` (`-5s`, `+25h`, `+1ms`) say
+/// where, who and when, `ahead 90s` how far the producer's clock is wrong from here on; `config LINE` (YAML
+/// with `;` for `,`) sets the config for what follows. The others append:
 ///
 /// * `open [complexity=…] [importance=…] [multiplier=…] [title=…] [why=…] [tag=…] [PHASE=TOKENS] [tracked]`
 /// * `start PHASE`, `end PHASE`, `close OUTCOME`, `raise PHASE TOKENS [MS]`, `pass ADVANCE`, `gate ADVANCE`,
 ///   `importance TIER`, `mark WORD`
 /// * `use WHERE [in=…] [cached=…] [write=…] [out=…] [think=…] [est] [usd=…] [model=…] [provider=…]`
-/// * `adjust WHERE` with the same words, signed; `adjust ? …`: of usage that was not found
+/// * `adjust WHERE` with the same words, signed; `adjust ? …` for usage that was not found
 /// * `wait WHERE MS`, `signal WHERE NAME VALUE`, `explain WHERE TEXT`
 ///
-/// * what is noted about alerts: see [`noted`]
+/// * steps about alerts: see [`noted`]
 ///
 /// WHERE is `-` (none), `PHASE` or `PHASE/ATTEMPT`. An underscore in a text is a space.
 pub(crate) struct Story {
@@ -240,7 +240,7 @@ impl Story {
         EventBody::from(TaskOpened { metadata, limits })
     }
 
-    /// What the gate says by what was folded so far.
+    /// The gate's decision based on what was folded so far.
     fn decided(&self, advance: &Advance) -> EventBody {
         let none = TaskRow::default();
         let standing = standing(&self.task, self.row().unwrap_or(&none), Some(self.now));
@@ -256,13 +256,13 @@ impl Story {
             .unwrap_or_else(|error| panic!("config `{line}`: {error:?}"));
     }
 
-    /// The present task's row.
+    /// The current task's row.
     pub(crate) fn row(&self) -> Option<&TaskRow> {
         self.rows.get(&task_key(&self.tenant, &self.task))
     }
 }
 
-/// What bincode writes of rows, as the store of views keeps them.
+/// Rows encoded with bincode, as the view store keeps them.
 fn encoded<Row: Serialize>(row: &Row) -> Vec<u8> {
     bincode::serde::encode_to_vec(row, bincode::config::standard()).unwrap()
 }
@@ -276,8 +276,8 @@ pub(crate) fn folded<P: Projection>(projection: &P, events: &[Stored]) -> BTreeM
     rows
 }
 
-/// Folds events in one go, and over a store: before an event for which `pause` holds, and at the end, every
-/// row is written and read again. Both have the same rows, and the same bytes.
+/// Folds events in one go, and once more over a store: before an event for which `pause` is true, and at the
+/// end, every row is written and read back. Both produce the same rows, and the same bytes.
 #[track_caller]
 pub(crate) fn folds_alike_over_a_store<P>(projection: &P, events: &[Stored], pause: impl Fn(usize) -> bool)
 where
@@ -296,7 +296,7 @@ where
     assert_eq!(bytes_of(&rows), bytes_of(&at_once), "the bytes of `{}`", P::NAME);
 }
 
-/// Writes a row and reads it again.
+/// Writes a row and reads it back.
 fn store<Row: Serialize + DeserializeOwned>(row: &mut Row) {
     let bytes = encoded(row);
     let (read, length) = bincode::serde::decode_from_slice(&bytes, bincode::config::standard()).unwrap();

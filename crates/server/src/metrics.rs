@@ -160,7 +160,7 @@ struct Whole {
 }
 
 impl Metrics {
-    /// What works beside answering: the inbox, reactors, telemetry.
+    /// What works alongside the answers: the inbox, reactors, telemetry.
     fn register_beside(&mut self) {
         let (sent, retries, dropped) =
             (&self.telemetry_sent, &self.telemetry_retries, &self.telemetry_dropped);
@@ -200,13 +200,13 @@ impl Metrics {
         self.change_reads.inc();
     }
 
-    /// What is counted of connections.
+    /// The metrics about connections.
     #[must_use]
     pub fn connections(&self) -> &ConnectionMetrics {
         &self.connections
     }
 
-    /// Counts what became of a snapshot.
+    /// Counts the outcome of a snapshot.
     pub(crate) fn exported(&self, export: Export) {
         let counter = match export {
             Export::Sent => &self.telemetry_sent,
@@ -216,7 +216,8 @@ impl Metrics {
         counter.inc();
     }
 
-    /// Sets the gauges of views: a view runs if all its parts do, and is as far behind as the last of them.
+    /// Sets the gauges of views: a view is running if all its parts are, and is as far behind as the last of
+    /// them.
     fn show(&self, parts: &[ViewHealth]) {
         let number = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
         let mut views: BTreeMap<&str, Whole> = BTreeMap::new();
@@ -245,14 +246,14 @@ impl Metrics {
     pub(crate) fn appended(&self, outcomes: &[EventOutcome]) {
         for answer in outcomes {
             self.events.get_or_create(&OutcomeLabel { outcome: answer.outcome.as_str() }).inc();
-            // Codes are those of the rules: they are few, and no producer makes one.
+            // Codes are those of the rules: there are few of them, and producers cannot make up their own.
             if let Some(code) = &answer.code {
                 self.refusals.get_or_create(&CodeLabel { code: code.clone() }).inc();
             }
         }
     }
 
-    /// Counts messages of the inbox, and shows how many wait behind them.
+    /// Counts the inbox's messages, and shows how many are waiting after them.
     pub(crate) fn drained(&self, ends: impl Iterator<Item = &'static str>, waiting: u64) {
         for outcome in ends {
             self.drained.get_or_create(&OutcomeLabel { outcome }).inc();
@@ -260,7 +261,7 @@ impl Metrics {
         self.inbox_waiting.set(i64::try_from(waiting).unwrap_or(i64::MAX));
     }
 
-    /// Shows how many remediations are still to be opened.
+    /// Shows how many remediations have yet to be opened.
     pub(crate) fn remediations_waiting(&self, waiting: usize) {
         self.remediations_waiting.set(i64::try_from(waiting).unwrap_or(i64::MAX));
     }
@@ -276,7 +277,8 @@ impl Metrics {
         self.requests.get_or_create(&RequestLabels { route, method, status }).inc();
     }
 
-    /// Everything, with the gauges of a health as of now, and how many reads of reports are not in the log.
+    /// Everything, with the gauges of a current health answer, and how many reads of reports are not in the
+    /// log.
     #[must_use]
     pub fn render(&self, health: &Health, reads_lost: u64) -> String {
         self.reads_lost.inner().store(reads_lost, Ordering::Relaxed);

@@ -5,7 +5,7 @@ use tollgate_projector::{Busy, QueryError, RebuildError, RowError};
 use tollgate_wire::FieldError;
 use tollgate_wire::api::Problem;
 
-/// What a request gives.
+/// What a request returns.
 pub type Answer<T> = Result<T, Box<Problem>>;
 
 /// A kind of problem: one stable code, one status, one title.
@@ -36,7 +36,7 @@ kinds! {
     INVALID = "invalid", 400, false, "The request is invalid";
     /// A write from a web page of another origin.
     FORBIDDEN_ORIGIN = "forbidden_origin", 403, false, "Cross-origin requests are not allowed";
-    /// There is nothing under this address.
+    /// There is nothing at this path.
     NOT_FOUND = "not_found", 404, false, "Not found";
     /// The ledger has no event of this task.
     TASK_UNKNOWN = "task_unknown", 404, false, "Unknown task";
@@ -44,17 +44,17 @@ kinds! {
     ALERT_UNKNOWN = "alert_unknown", 404, false, "Unknown alert";
     /// There is no such message in quarantine.
     QUARANTINE_UNKNOWN = "quarantine_unknown", 404, false, "No message with this id is in quarantine";
-    /// The address takes another method.
+    /// The path accepts a different method.
     METHOD = "method_not_allowed", 405, false, "Method not allowed";
-    /// An event id was used before with other content.
+    /// An event id was already used with different content.
     CONFLICT = "conflict", 409, false, "An event id was already used with different content";
-    /// A message was redriven or dropped before.
+    /// A message was already redriven or dropped.
     QUARANTINE_ENDED = "quarantine_ended", 409, false, "The quarantine of this message has already ended";
-    /// The body is larger than it may be.
+    /// The body is larger than allowed.
     TOO_LARGE = "too_large", 413, false, "The request is too large";
     /// The body is not JSON.
     MEDIA_TYPE = "media_type", 415, false, "The body must be JSON";
-    /// The request is meant for another ledger.
+    /// The request is meant for a different ledger.
     OTHER_LEDGER = "other_ledger", 421, false, "A different ledger serves this address";
     /// A rule refused an event.
     REFUSED = "refused", 422, false, "A rule refused an event";
@@ -62,11 +62,11 @@ kinds! {
     CONFIG_INVALID = "config_invalid", 422, false, "The config is invalid; the previous one stays in force";
     /// The circuit breaker is closed: there is nothing to reset.
     BREAKER_CLOSED = "breaker_closed", 409, false, "The circuit breaker is not open";
-    /// More waits than may wait.
+    /// More requests are waiting than may wait.
     OVERLOADED = "overloaded", 429, true, "Too many requests are waiting for the log";
-    /// The body came too slowly.
+    /// The body arrived too slowly.
     TOO_SLOW = "too_slow", 408, true, "The request did not arrive in time";
-    /// More clients are connected, send or follow than may be.
+    /// More clients are connected, sending or following than allowed.
     CROWDED = "crowded", 503, true, "Too many clients are connected";
     /// Something that should not happen.
     INTERNAL = "internal", 500, false, "Internal error";
@@ -74,13 +74,13 @@ kinds! {
     STOPPED = "stopped", 503, false, "The log no longer accepts appends";
     /// The log does not answer.
     LOG_UNREADABLE = "log_unreadable", 503, true, "The log cannot be read";
-    /// The outcome is open.
+    /// The outcome is unknown.
     UNKNOWN_OUTCOME = "unknown_outcome", 503, true, "It is not known whether the append is in the log";
     /// Other decisions about the same task keep coming first.
     CONTENDED = "contended", 503, true, "Other decisions about the task kept coming first";
-    /// A view did not reach the asked position in time.
+    /// A view did not reach the requested position in time.
     STALE = "stale", 503, true, "The view has not reached the requested position";
-    /// As much of this work is under way already as may be.
+    /// As much of this work is already in progress as is allowed.
     BUSY = "busy", 503, true, "Too much of this work is already in progress";
     /// No projector answers for a view.
     NO_PROJECTOR = "no_projector", 503, true, "No projector is serving the view";
@@ -93,7 +93,8 @@ kinds! {
 }
 
 impl Kind {
-    /// A problem of this kind. `detail` says what was attempted, on what, which value, which rule, what to do.
+    /// A problem of this kind. `detail` says what was attempted, on what, which value, which rule, and what
+    /// to do.
     #[must_use]
     pub fn with(self, detail: impl Into<String>) -> Box<Problem> {
         Box::new(Problem {
@@ -136,7 +137,7 @@ const fn kind_of_append(error: &AppendError) -> Kind {
         AppendError::Malformed(_) => INTERNAL,
         AppendError::WrongExpected { .. } => CONTENDED,
         AppendError::DiskFull { .. } => DISK_FULL,
-        // A code that every client sends again after.
+        // A code after which every client retries.
         AppendError::Overloaded { .. } | AppendError::Unavailable { .. } => OVERLOADED,
         AppendError::Stopped { .. } => STOPPED,
         AppendError::Unknown { .. } => UNKNOWN_OUTCOME,

@@ -1,5 +1,5 @@
-//! One process with the HTTP API: on a data directory with log and views of its own, or on a log over NATS
-//! with no store.
+//! One process with the HTTP API: either on a data directory, with its own log and views, or on a log over
+//! NATS, with no store.
 
 use std::future::Future;
 use std::io;
@@ -30,7 +30,7 @@ mod running;
 
 pub use self::running::Running;
 
-/// How long requests that run may go on after the server was told to stop.
+/// How long requests in progress may take after the server was told to stop.
 const GRACE: Duration = Duration::from_secs(10);
 
 /// What to serve, and where.
@@ -40,25 +40,26 @@ pub struct ServeOptions {
     pub ledger: Served,
     /// The address to listen on; port 0: any free one.
     pub listen: SocketAddr,
-    /// Whether an address that other machines reach is meant.
+    /// Whether it is intended that other machines can reach the address.
     pub allow_remote: bool,
-    /// Further names under which requests may address it.
+    /// Additional names under which requests may address it.
     pub allow_hosts: Vec<String>,
     /// Config and prices.
     pub settings: SettingsOptions,
-    /// Where evidence files go; nowhere: none are written.
+    /// Where evidence files go; if nowhere, none are written.
     pub evidence_dir: Option<PathBuf>,
-    /// Where the key of pseudonyms is; that of the data directory, where none is named.
+    /// Where the pseudonym key is; in the data directory if no path is given.
     pub redaction_key: Option<PathBuf>,
     /// Where alerts go.
     pub alerts: AlertsFile,
-    /// How remediations are opened, beside the task in the ledger; nowhere: in a file beside the evidence.
+    /// How remediations are opened, in addition to the task in the ledger; if not set, in a file next to the
+    /// evidence.
     pub remediation: Option<PathBuf>,
-    /// Where metrics are exported to; nowhere: they are only shown.
+    /// Where metrics are exported to; if nowhere, they are only shown.
     pub telemetry: Option<TelemetrySettings>,
-    /// What clients may ask of it by being connected.
+    /// What clients may demand of it by being connected.
     pub connections: ConnectionLimits,
-    /// Notified: the config is read again.
+    /// When notified, the config is read again.
     pub reload: Arc<Notify>,
 }
 
@@ -67,9 +68,9 @@ pub struct ServeOptions {
 pub enum AlertsFile {
     /// This one.
     Named(PathBuf),
-    /// None: they are not delivered from here, and that is meant.
+    /// None: they are not delivered from here, and that is intended.
     None,
-    /// Nobody said: they are not delivered, and where they were before, health says so.
+    /// Not specified: they are not delivered, and if they were before, health says so.
     Unnamed,
 }
 
@@ -78,22 +79,22 @@ pub enum AlertsFile {
 pub enum Served {
     /// That of a data directory, with log and views in this process.
     Data {
-        /// The directory; made where there is none.
+        /// The directory, which is created if missing.
         dir: PathBuf,
         /// What an acknowledgement is worth.
         durability: Durability,
-        /// Whether a log that ends before what something beside it remembers goes on without what is lost.
+        /// Whether a log that ends before what something next to it remembers continues without what is lost.
         accept_loss: bool,
     },
     /// One whose log, inbox and projectors are reached over NATS.
     Nats {
-        /// The log. Projectors are asked on its connection.
+        /// The log. Projectors are queried over its connection.
         log: Arc<JetStreamLog>,
     },
 }
 
 impl Served {
-    /// The log on NATS, if it is there.
+    /// The log on NATS, if available.
     fn nats(&self) -> Option<Arc<JetStreamLog>> {
         match self {
             Self::Data { .. } => None,
@@ -105,7 +106,7 @@ impl Served {
 /// Why it does not serve.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
-    /// The address is reached by other machines, and nobody said that is meant.
+    /// Other machines can reach the address, and that was not said to be intended.
     #[error(
         "listening on {0}: other machines reach that address, and the API asks for no key yet; listen on 127.0.0.1, or say \
          --allow-remote where the network itself is closed"
@@ -131,7 +132,7 @@ pub enum ServeError {
     /// Remediations cannot be opened.
     #[error(transparent)]
     Remediation(#[from] RemediationError),
-    /// The NATS server does not take the subscriptions.
+    /// The NATS server does not accept the subscriptions.
     #[error("serving over NATS: {0}")]
     Nats(String),
     /// Serving failed.
@@ -139,8 +140,8 @@ pub enum ServeError {
     Io(#[from] io::Error),
 }
 
-/// Serves until `shutdown` is ready, then answers what runs, commits the views and closes the log. `ready` is told the
-/// address once requests are taken.
+/// Serves until `shutdown` is ready, then answers the requests in progress, commits the views and closes the
+/// log. `ready` is called with the address once requests are accepted.
 ///
 /// # Errors
 ///
@@ -165,7 +166,7 @@ pub async fn serve(
     };
     let ways = Ways::open(options.remediation.as_deref(), options.evidence_dir.as_deref())?;
     let (ledger, data_dir) = open(options.ledger, options.settings, options.redaction_key, &url).await?;
-    // Before anybody asks: what a server that is killed acted by is what the next one goes on with.
+    // Before the first request: if this server is killed, the next one continues with the settings it used.
     ledger.in_force().record_settings().await;
     let nats = match &nats {
         Some(log) => Some(OverNats::start(log, &ledger).await?),
@@ -191,12 +192,12 @@ pub async fn serve(
     let graceful = async move {
         shutdown.await;
         waits.close_waits();
-        // Nobody listens any more: there is nothing to tell.
+        // Nothing is listening any more: there is nothing to notify.
         let _ = begun.send(true);
     };
     let mut overdue = stopped;
     let grace = async move {
-        // An error means that the sender is gone, with the server.
+        // An error means that the sender is gone, along with the server.
         let _ = overdue.wait_for(|stop| *stop).await;
         sleep(GRACE).await;
     };
@@ -220,7 +221,7 @@ pub async fn serve(
     Ok(())
 }
 
-/// The ways in over NATS.
+/// The entry points over NATS.
 struct OverNats {
     appends: AppendService,
     drainer: Option<Drainer>,
@@ -249,7 +250,7 @@ impl OverNats {
     }
 }
 
-/// Starts what acts beside the API.
+/// Starts what acts alongside the API.
 fn react(
     ledger: &Arc<Ledger>,
     evidence: Option<Evidence>,
@@ -270,7 +271,7 @@ fn react(
     reactors
 }
 
-/// Starts to export metrics. Where that cannot be, the ledger serves without.
+/// Starts exporting metrics. If that is impossible, the ledger serves without it.
 fn export(
     reactors: &mut Reactors,
     settings: TelemetrySettings,
@@ -293,16 +294,16 @@ fn export(
     reactors.start("telemetry", exporter.run(stopped.clone(), page, told));
 }
 
-/// Reads the config again whenever it is told to. Never ends.
+/// Reads the config again whenever it is notified. Never ends.
 async fn reload(told: &Notify, ledger: &Ledger) {
     loop {
         told.notified().await;
-        // What is wrong with it stands in the log and in the health answer.
+        // What is wrong with it is in the log and in the health answer.
         let _ = ledger.in_force().reload().await;
     }
 }
 
-/// How what the ledger raises leaves it.
+/// How what the ledger raises gets delivered.
 fn delivering(file: &AlertsFile, deliveries: Option<&Deliveries>, ways: &Ways) -> Delivering {
     let alerts = match (file, deliveries) {
         (_, Some(deliveries)) => AlertsBy::File(deliveries.file().clone()),
@@ -312,7 +313,7 @@ fn delivering(file: &AlertsFile, deliveries: Option<&Deliveries>, ways: &Ways) -
     Delivering { alerts, remediation: ways.file().cloned() }
 }
 
-/// Says where the server is once that can be said, where it could not be at first. Never ends.
+/// Announces where the server is as soon as possible, if that failed at first. Never ends.
 async fn say_later(said: Option<&Said>) {
     if let Some(said) = said {
         said.later().await;
@@ -320,7 +321,7 @@ async fn say_later(said: Option<&Said>) {
     std::future::pending().await
 }
 
-/// Opens the ledger; with the directory that is its own, if one is.
+/// Opens the ledger; returns it with its own directory, if it has one.
 async fn open(
     served: Served,
     settings: SettingsOptions,

@@ -1,4 +1,4 @@
-//! The HTTP API through its router: what is asked, what is answered, which status, which code.
+//! The HTTP API through its router: what is asked, what is answered, with which status and code.
 
 #![expect(clippy::unwrap_used, reason = "in a test an error is a failed test")]
 

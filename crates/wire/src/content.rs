@@ -1,14 +1,15 @@
-//! Checking stored bytes against the content hash beside them.
+//! Checks stored bytes against their content hash.
 
 use prost::bytes::Buf;
 use prost::encoding::{DecodeContext, decode_key, skip_field};
 
 use crate::stored::decode_stored;
 
-/// The number of `StoredEvent.added`: what stands from there on is not content.
+/// The field number of `StoredEvent.added`: everything from there on is not content.
 const ADDED: u32 = 100;
 
-/// Checks that stored bytes can be read and that their content has this hash, of which the first 16 bytes are kept.
+/// Checks that stored bytes can be read and that their content has this hash, of which only the first 16
+/// bytes are kept.
 ///
 /// # Errors
 ///

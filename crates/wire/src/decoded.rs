@@ -3,20 +3,20 @@
 use tollgate_domain::event::EventBody;
 use tollgate_domain::time::Timestamp;
 
-/// A stored event, read. Tenant, task, producer and id stand in the frame of its record.
+/// A decoded stored event. Tenant, task, producer and id are in the frame of its record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DecodedEvent {
-    /// When it happened, by the producer's clock; `None`: the time of the append counts.
+    /// When it happened, by the producer's clock; `None`: the time of the append is used.
     pub occurred_at: Option<Timestamp>,
     /// The producer's W3C trace context.
     pub trace_parent: Option<String>,
-    /// The text lengths that usage was estimated from, where the producer sent those.
+    /// The text lengths that usage was estimated from, if the producer sent those.
     pub text_length: Option<TextLength>,
-    /// What happened, with what the decision and the appender added.
+    /// What happened, including what the decision and the appender added.
     pub body: EventBody,
 }
 
-/// Lengths of the texts of a model call whose usage no model reported, as the producer sent them.
+/// Lengths of the texts of a model call for which no model reported usage, as sent by the producer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TextLength {
     /// Characters of the prompt.

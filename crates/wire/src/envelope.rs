@@ -6,14 +6,14 @@ use crate::decoded::TextLength;
 use crate::error::FieldError;
 use crate::kind;
 
-/// Longest trace context: version 00 has 55 bytes, later ones may append to it.
+/// Longest trace context: version 00 has 55 bytes, later versions may be longer.
 const MAX_TRACE_PARENT_BYTES: usize = 128;
 
 /// Checks an event against every limit.
 ///
 /// # Errors
 ///
-/// The first field that breaks one.
+/// The first field that exceeds one.
 pub(crate) fn check(event: &Event, text_length: Option<TextLength>) -> Result<(), FieldError> {
     if let Some(text) = &event.trace_parent
         && !is_trace_parent(text)

@@ -1,35 +1,35 @@
-//! What is wrong with an event that came in, and why a stored one cannot be read.
+//! What is wrong with an incoming event, and why a stored one cannot be read.
 
 /// Longest part of a value that an error shows, in characters.
 const SHOWN_CHARS: usize = 80;
 
-/// One field of an event that breaks a rule.
+/// A field of an event that violates a rule.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{field}: `{value}`: {rule}")]
 pub struct FieldError {
     /// Its path, for example `task_opened.budget_overrides.think.tokens`; `event` for the event as a whole.
     pub field: String,
-    /// What was given, shortened to 80 characters; `nothing` where the field is missing.
+    /// The given value, shortened to 80 characters; `nothing` if the field is missing.
     pub value: String,
-    /// The rule that it breaks, and what to send instead.
+    /// The rule that it violates, and what to send instead.
     pub rule: String,
 }
 
-/// Why the stored bytes of an event cannot be read. The reader sets the event aside, and later ones of its
-/// task with it.
+/// Why the stored bytes of an event cannot be read. The reader sets the event aside, along with later ones of
+/// its task.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DecodeError {
-    /// The bytes are no protobuf message of the contract.
+    /// The bytes are not a protobuf message of the contract.
     #[error("stored event: not readable as tollgate.v1.StoredEvent: {0}; its record is damaged")]
     Malformed(String),
-    /// A newer Tollgate wrote it, with another meaning of fields.
+    /// A newer Tollgate wrote it, and the meaning of fields has changed since.
     #[error(
         "stored event: schema version {version} is newer than {known}, the newest known here; read it with a newer Tollgate"
     )]
     NewerSchema {
         /// Its version.
         version: u32,
-        /// The newest version that this reader knows.
+        /// The newest version known to this reader.
         known: u32,
     },
     /// A newer Tollgate wrote it: its kind is not known here.
@@ -40,10 +40,10 @@ pub enum DecodeError {
         /// The number of the body's field in `StoredEvent`.
         field_number: u32,
     },
-    /// It says nothing.
+    /// It has no body.
     #[error("stored event: it has no body; its record is damaged")]
     NoBody,
-    /// A field holds what this version cannot take: a word of a newer Tollgate, or damage.
+    /// A field has a value that this version cannot handle: a word from a newer Tollgate, or damage.
     #[error("stored event: {0}")]
     Invalid(#[from] FieldError),
 }
@@ -51,16 +51,16 @@ pub enum DecodeError {
 impl FieldError {
     /// A field, its value and the rule.
     pub(crate) fn new(field: impl Into<String>, value: &str, rule: impl Into<String>) -> Self {
-        // A key that a producer made up may be of any length.
+        // A key made up by a producer may have any length.
         Self { field: shortened(&field.into()), value: shortened(value), rule: rule.into() }
     }
 
-    /// A field that must be there.
+    /// An error for a missing required field.
     pub(crate) fn missing(field: &str) -> Self {
         Self::new(field, "nothing", "is required")
     }
 
-    /// The same problem, seen from the message that holds the field.
+    /// The same error, relative to the message that contains the field.
     pub(crate) fn within(mut self, outer: &str) -> Self {
         if self.field.is_empty() {
             self.field = outer.to_owned();

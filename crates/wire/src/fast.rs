@@ -1,8 +1,9 @@
-//! Stored usage straight to the domain's form: most of a log is usage, and this takes half the time of the general way.
+//! Fast decoding of stored usage into the domain's form: most of a log is usage; this takes half the general
+//! way's time.
 //!
-//! It takes only what this version writes: fields ascending, each once, all known. For anything else it says `None`
-//! and the general way decides, with its errors. **Invariant:** what it takes, the general way reads the same (test
-//! `properties::usage_reads_the_same_the_fast_and_the_general_way`).
+//! It accepts only what this version writes: fields in ascending order, each once, all known. For anything
+//! else it returns `None` and the general way decides, with its errors. **Invariant:** whatever it accepts,
+//! the general way reads the same (test `properties::usage_reads_the_same_the_fast_and_the_general_way`).
 
 use std::collections::BTreeMap;
 
@@ -14,7 +15,7 @@ use crate::decoded::DecodedEvent;
 use crate::upcast::SCHEMA_VERSION;
 use crate::values;
 
-/// The field of usage that may come more than once: a map's entries.
+/// The only field of usage that may be repeated: a map's entries.
 const LABELS: u64 = 12;
 
 /// Reads a stored `usage_recorded` of the current version.
@@ -62,7 +63,7 @@ fn recorded(bytes: &[u8]) -> Option<UsageRecorded> {
             5 => usage.component = Some(field.text()?.to_owned()),
             6 => usage.request_id = Some(field.text()?.to_owned()),
             7 => tokens = Some(counts(field.bytes()?)?),
-            // Not written where it is false.
+            // Not written if false.
             8 => usage.estimated = (field.number()? == 1).then_some(true)?,
             11 => usage.service_tier = Some(field.text()?.to_owned()),
             LABELS => {
@@ -107,7 +108,7 @@ fn label(bytes: &[u8]) -> Option<(String, String)> {
     fields.next()?.is_none().then_some(label)
 }
 
-/// Takes the cost into `usage`; gives the trace context, if there is one.
+/// Reads the cost into `usage`; returns the trace context, if there is one.
 fn added(bytes: &[u8], usage: &mut UsageRecorded) -> Option<Option<String>> {
     let mut trace_parent = None;
     let mut version = 0;
@@ -140,7 +141,7 @@ fn time(bytes: &[u8]) -> Option<Timestamp> {
     let mut fields = Fields::of(bytes);
     while let Some((number, field)) = fields.next()? {
         match number {
-            // Negative numbers are written as their 64-bit complement.
+            // Negative numbers are written as their 64-bit two's complement.
             1 => time.seconds = field.number()?.cast_signed(),
             2 => time.nanos = i32::try_from(field.number()?).ok()?,
             _ => return None,
@@ -149,7 +150,7 @@ fn time(bytes: &[u8]) -> Option<Timestamp> {
     values::time_from_proto(time).ok()
 }
 
-/// The fields of a message, in ascending order and each once, except the repeated one.
+/// The fields of a message, in ascending order and each once, except for the repeated one.
 struct Fields<'a> {
     rest: &'a [u8],
     last: u64,
@@ -166,7 +167,7 @@ impl<'a> Fields<'a> {
         Self { rest: bytes, last: 0, repeated: 0 }
     }
 
-    /// The next field and its number; `Some(None)` at the end, `None` where it is none that this version writes.
+    /// The next field and its number; `Some(None)` at the end, `None` if it is not one that this version writes.
     fn next(&mut self) -> Option<Option<(u64, Field<'a>)>> {
         if self.rest.is_empty() {
             return Some(None);
@@ -198,7 +199,7 @@ impl<'a> Fields<'a> {
                 return Some(value);
             }
         }
-        // The tenth byte holds the last of 64 bits.
+        // The tenth byte holds the last of the 64 bits.
         let (&last, rest) = self.rest.get(9..)?.split_first()?;
         self.rest = rest;
         (last <= 1).then_some(value | u64::from(last) << 63)
@@ -220,7 +221,7 @@ impl<'a> Field<'a> {
         }
     }
 
-    /// A text; never empty, as an empty one is not written.
+    /// A string; never empty, as empty ones are not written.
     fn text(self) -> Option<&'a str> {
         let bytes = self.bytes()?;
         if bytes.is_empty() { None } else { std::str::from_utf8(bytes).ok() }
@@ -247,8 +248,8 @@ mod tests {
         }};
     }
 
-    /// Named field by field: who adds one to usage has to say here what it is, and then has to read it here,
-    /// or most of the log is read in twice the time.
+    /// Lists every field by name: a new field of usage has to be added here, and then has to be read above,
+    /// or reading most of the log takes twice as long.
     #[test]
     fn it_takes_usage_with_every_field() {
         let body = EventBody::from(UsageRecorded {

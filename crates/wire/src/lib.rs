@@ -1,11 +1,12 @@
 //! Protobuf and JSON forms of every event, checked conversion to and from the domain, content hashing, upcasting.
 //!
-//! The way in: [`Submitted`] reads what a producer sent (JSON, protobuf or a domain event), checks it, and fixes its
-//! canonical content, so that its hash is the same on every retry. [`Submitted::encode_stored`] joins that content with
-//! what the decision and the appender added. The way out: [`decode_stored`], the hot path of every fold, and
-//! [`DecodedEvent::to_json`] for people and programs. The contract with other languages is `proto/`.
+//! Inbound: [`Submitted`] reads what a producer sent (JSON, protobuf or a domain event), checks it, and fixes
+//! its canonical content, so that its hash is the same on every retry. [`Submitted::encode_stored`] joins
+//! that content with what the decision and the appender added. Outbound: [`decode_stored`], the hot path of
+//! every fold, and [`DecodedEvent::to_json`] for people and programs. The contract with other languages is
+//! `proto/`.
 //!
-//! **Invariant:** stored bytes begin with the canonical content; what was added comes behind it and is never hashed.
+//! **Invariant:** stored bytes begin with the canonical content; anything added comes after it and is never hashed.
 
 #![warn(missing_docs)]
 
@@ -36,7 +37,7 @@ pub use submitted::{Defaults, Submitted};
 pub use tollgate_domain::event::MAX_EVENT_BYTES;
 pub use upcast::SCHEMA_VERSION;
 
-/// The types of `proto/tollgate/v1`, generated.
+/// The generated types of `proto/tollgate/v1`.
 pub mod proto {
     include!(concat!(env!("OUT_DIR"), "/tollgate.v1.rs"));
 }

@@ -1,7 +1,6 @@
-//! Checked access to JSON: numbers keep their text, keys are known and given once, errors carry the path.
+//! Checked access to JSON: numbers keep their text, keys are known and unique, errors include the path.
 //!
-//! A value is parsed only when a field of a known type asks for it, so nesting is as deep as the contract and
-//! no deeper.
+//! A value is parsed only when a field of a known type requests it, so nesting is never deeper than the contract.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -15,19 +14,19 @@ use tollgate_domain::time::Timestamp;
 use crate::error::FieldError;
 use crate::values::time_to_proto;
 
-/// Most keys of one object: far above 32 labels or the phases of a config, and few enough to compare each with each.
+/// Most keys of one object: far more than 32 labels or the phases of a config, but few enough to compare pairwise.
 const MAX_KEYS: usize = 256;
 
-/// Largest whole number that is taken as a JSON number: above 2^53 readers with binary floats change it silently.
+/// Largest whole number accepted as a JSON number: above 2^53, readers that use binary floats change it silently.
 pub(crate) const MAX_JSON_INTEGER: u128 = 1 << 53;
 
-/// The fields of a JSON object, in its order.
+/// The fields of a JSON object, in order.
 pub(crate) struct Object<'a> {
     entries: Vec<(Cow<'a, str>, &'a RawValue)>,
 }
 
 impl<'a> Object<'a> {
-    /// An object with any keys, each given once.
+    /// An object with any keys, each at most once.
     pub(crate) fn any(raw: &'a RawValue) -> Result<Self, FieldError> {
         if !raw.get().starts_with('{') {
             return Err(wrong_type("", raw, "an object"));
@@ -45,12 +44,12 @@ impl<'a> Object<'a> {
         Ok(Self { entries })
     }
 
-    /// An object of which every key is known.
+    /// An object with only known keys.
     pub(crate) fn of(raw: &'a RawValue, known: &[&str]) -> Result<Self, FieldError> {
         Self::any(raw)?.only(known)
     }
 
-    /// This object, if every key is known.
+    /// This object, if all keys are known.
     pub(crate) fn only(self, known: &[&str]) -> Result<Self, FieldError> {
         match self.entries.iter().find(|(key, _)| !known.contains(&&**key)) {
             None => Ok(self),
@@ -62,22 +61,22 @@ impl<'a> Object<'a> {
         }
     }
 
-    /// Every key and value, in the order of the text.
+    /// Every key and value, in text order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &'a RawValue)> {
         self.entries.iter().map(|(key, value)| (&**key, *value))
     }
 
-    /// The value of a key; `null` is an absent one.
+    /// The value of a key; `null` counts as absent.
     pub(crate) fn get(&self, key: &str) -> Option<&'a RawValue> {
         self.iter().find(|(name, value)| *name == key && !is_null(value)).map(|(_, value)| value)
     }
 
-    /// A text; empty where it is absent.
+    /// A string; empty if absent.
     pub(crate) fn text(&self, key: &str) -> Result<String, FieldError> {
         self.get(key).map_or(Ok(String::new()), |raw| text(raw).map_err(|error| error.within(key)))
     }
 
-    /// A decimal as its text; empty where it is absent.
+    /// A decimal as its text; empty if absent.
     pub(crate) fn decimal(&self, key: &str) -> Result<String, FieldError> {
         let Some(raw) = self.get(key) else { return Ok(String::new()) };
         if is_number(raw) {
@@ -89,22 +88,22 @@ impl<'a> Object<'a> {
         }
     }
 
-    /// A whole number from 0, if it is there.
+    /// A non-negative whole number, if present.
     pub(crate) fn count(&self, key: &str) -> Result<Option<u64>, FieldError> {
         self.whole(key, u64::MIN.into(), u64::MAX.into(), |value| u64::try_from(value).ok())
     }
 
-    /// A whole number from 0 that fits 32 bits, if it is there.
+    /// A non-negative whole number that fits 32 bits, if present.
     pub(crate) fn small_count(&self, key: &str) -> Result<Option<u32>, FieldError> {
         self.whole(key, u32::MIN.into(), u32::MAX.into(), |value| u32::try_from(value).ok())
     }
 
-    /// A whole number of either sign, if it is there.
+    /// A signed whole number, if present.
     pub(crate) fn signed(&self, key: &str) -> Result<Option<i64>, FieldError> {
         self.whole(key, i64::MIN.into(), i64::MAX.into(), |value| i64::try_from(value).ok())
     }
 
-    /// `true` or `false`; false where it is absent.
+    /// `true` or `false`; false if absent.
     pub(crate) fn flag(&self, key: &str) -> Result<bool, FieldError> {
         match self.get(key).map(|raw| (raw, raw.get())) {
             None | Some((_, "false")) => Ok(false),
@@ -113,7 +112,7 @@ impl<'a> Object<'a> {
         }
     }
 
-    /// An RFC 3339 time, if it is there.
+    /// An RFC 3339 time, if present.
     pub(crate) fn time(&self, key: &str) -> Result<Option<prost_types::Timestamp>, FieldError> {
         let Some(raw) = self.get(key) else { return Ok(None) };
         let text = text(raw).map_err(|error| error.within(key))?;
@@ -122,7 +121,7 @@ impl<'a> Object<'a> {
         Ok(Some(time_to_proto(time)))
     }
 
-    /// A value that `read` takes, if it is there.
+    /// A value that `read` parses, if present.
     pub(crate) fn with<T>(
         &self,
         key: &str,
@@ -131,7 +130,7 @@ impl<'a> Object<'a> {
         self.get(key).map(|raw| read(raw).map_err(|error| error.within(key))).transpose()
     }
 
-    /// An object with any keys whose values `read` takes; empty where it is absent.
+    /// An object with any keys whose values `read` parses; empty if absent.
     pub(crate) fn map<T>(
         &self,
         key: &str,
@@ -149,7 +148,7 @@ impl<'a> Object<'a> {
         Ok(entries?.unwrap_or_default())
     }
 
-    /// A list of texts; empty where it is absent.
+    /// A list of strings; empty if absent.
     pub(crate) fn texts(&self, key: &str) -> Result<Vec<String>, FieldError> {
         let Some(raw) = self.get(key) else { return Ok(Vec::new()) };
         if !raw.get().starts_with('[') {
@@ -199,9 +198,9 @@ impl<'a> Object<'a> {
     }
 }
 
-/// A text value.
+/// A string value.
 pub(crate) fn text(raw: &RawValue) -> Result<String, FieldError> {
-    // The parser has seen that it is well formed: without escapes the text stands there as it is.
+    // The parser has validated the syntax: without escapes, the text can be used as it is.
     match raw.get().strip_prefix('"').and_then(|text| text.strip_suffix('"')) {
         Some(plain) if !plain.contains('\\') => Ok(plain.to_owned()),
         Some(_) => parse("", raw),
@@ -214,7 +213,7 @@ pub(crate) fn is_null(raw: &RawValue) -> bool {
     raw.get() == "null"
 }
 
-/// A value as an error shows it: a text without its quotes, else as written.
+/// A value as shown in errors: a string without its quotes, anything else as written.
 pub(crate) fn shown(raw: &RawValue) -> String {
     match is_text(raw) {
         true => serde_json::from_str(raw.get()).unwrap_or_else(|_| raw.get().to_owned()),
@@ -249,7 +248,7 @@ fn wrong_type(field: &str, raw: &RawValue, expected: &str) -> FieldError {
 
 struct Entries<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
 
-/// A key, borrowed from the text where it has no escapes.
+/// A key, borrowed from the text if it has no escapes.
 #[derive(serde::Deserialize)]
 #[serde(transparent)]
 struct Key<'a>(#[serde(borrow)] Cow<'a, str>);

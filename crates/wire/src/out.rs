@@ -1,4 +1,4 @@
-//! JSON objects on their way out: empty and absent fields are left out.
+//! Builds JSON objects for output: empty and absent fields are omitted.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use tollgate_domain::time::Timestamp;
 use crate::object::MAX_JSON_INTEGER;
 use crate::{proto, values};
 
-/// A whole number; as text where binary floats would change it.
+/// A whole number; as a string if binary floats would change it.
 pub(crate) fn whole(value: impl Into<i128>) -> Value {
     let value = value.into();
     match i64::try_from(value) {
@@ -17,7 +17,7 @@ pub(crate) fn whole(value: impl Into<i128>) -> Value {
     }
 }
 
-/// An object that grows.
+/// An object under construction.
 #[derive(Default)]
 pub(crate) struct Out(Map<String, Value>);
 

@@ -1,4 +1,4 @@
-//! The limits that an event keeps on its way in. Recorded events are never checked again: limits may change, facts not.
+//! The limits for incoming events. Recorded events are never checked again: limits may change, facts do not.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use tollgate_domain::usage::NamedExecution;
 
 use crate::error::FieldError;
 
-/// Longest name of a signal or kind of a wait, in bytes: it is a column of reports.
+/// Longest name of a signal or of a kind of wait, in bytes: it is a column of reports.
 pub const MAX_NAME_BYTES: usize = 64;
 
 /// Longest wait in one event, in milliseconds: 366 days. More is a producer's error.
@@ -17,7 +17,7 @@ pub(crate) fn labels(labels: &BTreeMap<String, String>) -> Result<(), FieldError
     count("labels", labels.len())?;
     for (key, value) in labels {
         text("labels", key)?;
-        // Also because libraries differ in how they encode an empty value of a map.
+        // Also because libraries differ in how they encode empty map values.
         text(&format!("labels.{key}"), value)?;
     }
     Ok(())
@@ -56,7 +56,7 @@ pub(crate) fn count(field: &str, count: usize) -> Result<(), FieldError> {
     ))
 }
 
-/// A short word that must be there.
+/// A required short word.
 pub(crate) fn name(field: &str, text: &str) -> Result<(), FieldError> {
     if text.is_empty() {
         return Err(FieldError::missing(field));
@@ -67,12 +67,12 @@ pub(crate) fn name(field: &str, text: &str) -> Result<(), FieldError> {
     Ok(())
 }
 
-/// A text that must be there.
+/// A required text.
 pub(crate) fn text(field: &str, text: &str) -> Result<(), FieldError> {
     if text.is_empty() { Err(FieldError::missing(field)) } else { bounded(field, text) }
 }
 
-/// A text that may be absent. Absent has one form: an empty text is only possible from our own code.
+/// An optional text. Absent has only one form: an empty text can only come from our own code.
 pub(crate) fn optional_text(field: &str, value: Option<&String>) -> Result<(), FieldError> {
     match value {
         Some(value) if value.is_empty() => Err(FieldError::new(field, "", "must be absent instead of empty")),

@@ -1,4 +1,4 @@
-//! The stored bytes of an event to the domain's form: the hot path of every fold.
+//! Decodes the stored bytes of an event into the domain's form: the hot path of every fold.
 
 use prost::Message;
 use prost::bytes::Buf;
@@ -12,14 +12,14 @@ use crate::proto::StoredEvent;
 use crate::upcast::upcast;
 use crate::values;
 
-/// Field numbers that `StoredEvent` keeps for bodies.
+/// Field numbers that `StoredEvent` reserves for bodies.
 const BODY_NUMBERS: std::ops::RangeInclusive<u32> = 10..=99;
 
-/// Reads one event's bytes out of a record of the log; older versions are brought to the current form.
+/// Reads one event's bytes from a record of the log; older versions are converted to the current form.
 ///
 /// # Errors
 ///
-/// [`DecodeError`]: the event cannot be folded here, and later ones of its task have to wait with it.
+/// [`DecodeError`]: the event cannot be folded here, and later ones of its task have to wait for it.
 pub fn decode_stored(bytes: &[u8]) -> Result<DecodedEvent, DecodeError> {
     match fast::usage(bytes) {
         Some(usage) => Ok(usage),
@@ -27,7 +27,7 @@ pub fn decode_stored(bytes: &[u8]) -> Result<DecodedEvent, DecodeError> {
     }
 }
 
-/// Every kind, every version, every error.
+/// Handles every kind, every version, every error.
 fn decode_any(bytes: &[u8]) -> Result<DecodedEvent, DecodeError> {
     let stored = StoredEvent::decode(bytes).map_err(|error| DecodeError::Malformed(error.to_string()))?;
     let StoredEvent { occurred_at, body, added } = upcast(stored)?;

@@ -1,4 +1,4 @@
-//! An event on its way in: checked, with its content fixed, so that every retry has the same hash.
+//! An incoming event: checked, with its content fixed, so that every retry has the same hash.
 
 use prost::Message;
 use tollgate_domain::event::{Event, EventBody};
@@ -12,19 +12,19 @@ use crate::kind;
 use crate::proto::{self, Added, StoredEvent, stored_event};
 use crate::values;
 
-/// What stands in for fields that an event leaves out.
+/// Values for fields that an event omits.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Defaults {
-    /// The tenant, for example of the caller's key; else `default`.
+    /// The tenant, for example that of the caller's key; otherwise `default`.
     pub tenant: Option<TenantId>,
-    /// The producer, for example of the caller's key; else each event has to name one.
+    /// The producer, for example that of the caller's key; otherwise each event has to name one.
     pub producer: Option<ProducerId>,
 }
 
-/// An event that keeps every rule of the edge, and its canonical content.
+/// An event that satisfies all input rules, and its canonical content.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Submitted {
-    /// The event as the domain sees it. The content was fixed when it was read: what is changed here later is not.
+    /// The event as the domain sees it. The content was fixed when it was read: later changes here do not affect it.
     pub event: Event,
     content: Vec<u8>,
     text_length: Option<TextLength>,
@@ -35,28 +35,28 @@ impl Submitted {
     ///
     /// # Errors
     ///
-    /// The first field that breaks a rule.
+    /// The first field that violates a rule.
     pub fn from_json(raw: &str, defaults: &Defaults) -> Result<Self, FieldError> {
         Self::from_proto(Self::parse_json(raw)?, defaults)
     }
 
-    /// Reads one event as JSON into the message that it is in protobuf, for who completes it before it is checked by
-    /// [`Self::from_proto`].
+    /// Reads one event as JSON into the corresponding protobuf message, for callers that complete it before
+    /// it is checked by [`Self::from_proto`].
     ///
     /// # Errors
     ///
-    /// The first field that is not of its type, or none of the contract's.
+    /// The first field that has the wrong type or is not in the contract.
     pub fn parse_json(raw: &str) -> Result<proto::Event, FieldError> {
         json::read_event(raw)
     }
 
     /// Reads a command in the flat form of its own endpoint: the fields of the event and of its body of this
-    /// kind side by side. `given` are fields that the endpoint's address says already. Errors name fields
-    /// without the body's name.
+    /// kind in one object. `given` are fields that are already part of the endpoint's path. Errors name
+    /// fields without the body's name.
     ///
     /// # Errors
     ///
-    /// The first field that breaks a rule.
+    /// The first field that violates a rule.
     pub fn from_command(
         raw: &str,
         kind: &str,
@@ -73,12 +73,12 @@ impl Submitted {
         Self::from_json(&json::nest(raw, kind, given)?, defaults).map_err(flat)
     }
 
-    /// Takes one event as a producer sent it in protobuf. Fields that this version does not know are gone by then, as
-    /// protobuf has it.
+    /// Accepts one event as sent by a producer in protobuf. Fields unknown to this version have already been
+    /// dropped, as usual in protobuf.
     ///
     /// # Errors
     ///
-    /// The first field that breaks a rule.
+    /// The first field that violates a rule.
     pub fn from_proto(sent: proto::Event, defaults: &Defaults) -> Result<Self, FieldError> {
         let tenant = match (sent.tenant, &defaults.tenant) {
             (name, Some(tenant)) if name.is_empty() => tenant.clone(),
@@ -105,18 +105,18 @@ impl Submitted {
         Self::new(Event { tenant, task, producer, id, occurred_at, trace_parent, body }, text_length)
     }
 
-    /// Takes an event that our own code made. What a decision or an appender adds (limits, a start's attempt,
-    /// cost, the adjusted usage) may stand in it and is no part of the content. Kinds that the ledger writes
-    /// itself are taken.
+    /// Accepts an event made by our own code. Anything that a decision or an appender adds (limits, a start's
+    /// attempt, cost, the adjusted usage) may be present but is not part of the content. Kinds that the
+    /// ledger writes itself are accepted.
     ///
     /// # Errors
     ///
-    /// The first field that breaks a rule: importers pass on what others wrote.
+    /// The first field that violates a rule: importers pass on what others wrote.
     pub fn from_event(event: Event) -> Result<Self, FieldError> {
         Self::new(event, None)
     }
 
-    /// BLAKE3 of the canonical content: what the producer sent, with `occurred_at`, without what is added.
+    /// BLAKE3 of the canonical content: what the producer sent, including `occurred_at`, without what is added.
     #[must_use]
     pub fn content_hash(&self) -> [u8; 32] {
         blake3::hash(&self.content).into()
@@ -128,11 +128,11 @@ impl Submitted {
         &self.content
     }
 
-    /// The bytes that a record holds of this event: its content, then what `decided` has beyond it.
+    /// The bytes that a record stores for this event: its content, then whatever `decided` has in addition.
     ///
     /// # Errors
     ///
-    /// `decided` is of another kind, or the event with its additions is above [`crate::MAX_EVENT_BYTES`].
+    /// `decided` is of another kind, or the event including additions exceeds [`crate::MAX_EVENT_BYTES`].
     pub fn encode_stored(&self, decided: &EventBody) -> Result<Vec<u8>, FieldError> {
         if decided.kind() != self.event.body.kind() {
             let rule = format!("was decided as {}: a decision never changes the kind", decided.kind());
@@ -140,7 +140,8 @@ impl Submitted {
         }
         let trace_parent = self.event.trace_parent.as_deref();
         let added = kind::added(&self.event.body, decided, self.text_length, trace_parent);
-        // `added` has the highest number of the message, so encoding it alone gives the bytes that follow the content.
+        // `added` has the message's highest field number, so encoding it alone gives the bytes that follow
+        // the content.
         let added = StoredEvent { occurred_at: None, body: None, added: Some(added) };
         let mut bytes = Vec::with_capacity(self.content.len().saturating_add(added.encoded_len()));
         bytes.extend_from_slice(&self.content);

@@ -1,23 +1,23 @@
-//! Older stored forms to the current one, on read. Pure; one step per version.
+//! Converts older stored forms to the current one, on read. Pure; one step per version.
 
 use crate::error::DecodeError;
 use crate::proto::StoredEvent;
 
-/// The version of the stored form that this crate writes. Raised only when the meaning of a stored field changes; new
-/// fields and new kinds do not raise it.
+/// The version of the stored form that this crate writes. Increased only when the meaning of a stored field
+/// changes; new fields and new kinds do not increase it.
 pub const SCHEMA_VERSION: u32 = 1;
 
-/// One step: an event of version n as one of version n + 1.
+/// One step: converts an event from version n to version n + 1.
 type Step = fn(StoredEvent) -> StoredEvent;
 
-/// The steps in order; the first takes version 1. None yet: there is one version.
+/// The steps in order; the first converts version 1. None yet: there is only one version.
 const STEPS: [Step; SCHEMA_VERSION as usize - 1] = [];
 
-/// Brings a stored event to the current version.
+/// Converts a stored event to the current version.
 ///
 /// # Errors
 ///
-/// [`DecodeError::NewerSchema`] for a version above the known one.
+/// [`DecodeError::NewerSchema`] for a version newer than the known one.
 pub(crate) fn upcast(stored: StoredEvent) -> Result<StoredEvent, DecodeError> {
     along(&STEPS, stored)
 }

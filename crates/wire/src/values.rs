@@ -1,4 +1,4 @@
-//! Single fields between text and the domain's types.
+//! Conversions of single fields between text and the domain's types.
 
 use std::fmt::Display;
 use std::str::FromStr;
@@ -11,12 +11,12 @@ use tollgate_domain::usage::NamedExecution;
 
 use crate::error::FieldError;
 
-/// An empty text is an absent one.
+/// An empty text counts as absent.
 pub(crate) fn optional(text: String) -> Option<String> {
     (!text.is_empty()).then_some(text)
 }
 
-/// An absent text is an empty one.
+/// An absent text is written as an empty one.
 pub(crate) fn or_empty(text: Option<&String>) -> String {
     text.cloned().unwrap_or_default()
 }
@@ -51,7 +51,7 @@ pub(crate) fn execution(text: &str, attempt: Option<u32>) -> Result<Option<Named
     }
 }
 
-/// The phase and attempt that a message names; empty and absent where it names none.
+/// The phase and attempt that a message names; empty and absent if it names none.
 pub(crate) fn execution_fields(execution: Option<&NamedExecution>) -> (String, Option<u32>) {
     match execution {
         Some(execution) => (execution.phase.as_str().to_owned(), execution.attempt),
@@ -59,7 +59,7 @@ pub(crate) fn execution_fields(execution: Option<&NamedExecution>) -> (String, O
     }
 }
 
-/// A decimal that must be there.
+/// A required decimal.
 pub(crate) fn decimal(field: &str, text: &str) -> Result<Decimal, FieldError> {
     if text.is_empty() {
         return Err(FieldError::missing(field));
@@ -87,7 +87,7 @@ pub(crate) fn word<T>(
     parse(text).ok_or_else(|| unknown_word(field, text, names))
 }
 
-/// One of a few words in any case, or nothing.
+/// One of a few words in any case, or absent.
 pub(crate) fn tier<T: FromStr>(field: &str, text: &str, names: &[&str]) -> Result<Option<T>, FieldError> {
     if text.is_empty() {
         return Ok(None);
@@ -95,16 +95,16 @@ pub(crate) fn tier<T: FromStr>(field: &str, text: &str, names: &[&str]) -> Resul
     text.parse().map(Some).map_err(|_| unknown_word(field, text, names))
 }
 
-/// Texts of values.
+/// The values as text.
 pub(crate) fn texts<T: Display>(values: &[T]) -> Vec<String> {
     values.iter().map(ToString::to_string).collect()
 }
 
-/// A protobuf time, cut to microseconds.
+/// A protobuf time, truncated to microseconds.
 ///
 /// # Errors
 ///
-/// Nanoseconds outside a second, years outside 1 to 9999. The error's field is empty: the caller names it.
+/// Nanoseconds outside a second, or years outside 1 to 9999. The error's field is empty: the caller fills it in.
 pub(crate) fn time_from_proto(time: prost_types::Timestamp) -> Result<Timestamp, FieldError> {
     let invalid = || {
         let value = format!("{}s {}ns", time.seconds, time.nanos);

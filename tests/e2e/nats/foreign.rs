@@ -1,4 +1,4 @@
-//! Messages that somebody puts into the ledger's subjects.
+//! Foreign messages in the ledger's subjects.
 
 use serde_json::{Value, json};
 use tollgate_tests::nats::Cluster;
@@ -14,11 +14,11 @@ fn garbage_in_the_subjects_of_the_ledger_holds_up_no_view_and_stays_visible() {
     for partition in 0..16 {
         stranger.publish(&format!("tollgate.v1.dec.{partition}.default.X"), "", &[], b"garbage \x1b[2J");
     }
-    // A question to the same server behind them: they are in the stream.
+    // A query to the same server after them: they are in the stream.
     let reply = stranger.request("$JS.API.STREAM.INFO.TOLLGATE", &[], b"");
     assert!(!reply.1.is_empty());
 
-    // Facts, decisions about that very subject, the gate, reports: all as before.
+    // Facts, decisions about that very subject, the gate, reports: everything works as before.
     let _ = cluster.place.ok(&line("phase start X PLAN"));
     let _ = cluster.place.ok(&line("usage record X --output 100 --id u"));
     let gate: Value = cluster.place.json(&line("gate X IMPLEMENT"));
@@ -28,7 +28,7 @@ fn garbage_in_the_subjects_of_the_ledger_holds_up_no_view_and_stays_visible() {
     let _ = cluster.place.ok(&line("task close X"));
     assert_eq!(cluster.place.json(&line("task list"))["tasks"][0]["stage"], "completed");
 
-    // They are named, also by views that were started again, and by who verifies.
+    // They are reported, also by views that were restarted, and by verification.
     let named = || {
         let (_, text) = request(&server.url, "GET", "/v1/health", "").unwrap();
         let health: Value = serde_json::from_str(&text).unwrap();
@@ -52,12 +52,12 @@ fn garbage_in_the_subjects_of_the_ledger_holds_up_no_view_and_stays_visible() {
         let projector = cluster.projector(&["projector", view, "--data", view]);
         cluster.projectors.push(projector);
     }
-    // Each view has seen the end of the log before its health is asked for.
+    // Each view has seen the end of the log before its health is queried.
     for command in ["task list", "report", "alerts"] {
         let _ = cluster.place.ok(&line(command));
     }
     assert_eq!(named(), 3);
-    // An alert says where the first one is, and sends nobody to wait for a task.
+    // An alert says where the first one is, and does not point to a task to wait for.
     let alert = loop {
         let alerts: Value = cluster.place.json(&line("alerts --rule quarantine"));
         if let Some(alert) = alerts["alerts"].as_array().unwrap().first() {
@@ -79,7 +79,7 @@ fn garbage_in_the_subjects_of_the_ledger_holds_up_no_view_and_stays_visible() {
     assert!(copied.contains("equal"), "{copied}");
 }
 
-/// What the command that lists the quarantine says of them.
+/// What the command that lists the quarantine says about them.
 fn is_listed(list: &str) {
     let begins =
         "16 messages that no server wrote stand in the ledger's stream and are passed over; the first is";

@@ -1,4 +1,4 @@
-//! Servers that remember what they decided last, over NATS: what others did meanwhile counts.
+//! Servers that remember what they last decided, over NATS: what others did in the meantime counts.
 
 use serde_json::{Value, json};
 use tollgate_domain::position::PartitionId;
@@ -9,7 +9,7 @@ use tollgate_tests::nats::Cluster;
 use tollgate_tests::{Server, request};
 use tollgate_wire::{Defaults, Submitted};
 
-/// Records whose ids a process reads at its start; one more is forgotten.
+/// Records whose ids a process reads when it starts; anything beyond that is forgotten.
 const REMEMBERED: usize = 4096;
 
 fn post(server: &Server, path: &str, body: &Value) -> (u16, Value) {
@@ -17,7 +17,7 @@ fn post(server: &Server, path: &str, body: &Value) -> (u16, Value) {
     (status, serde_json::from_str(&text).unwrap())
 }
 
-/// Sends `start PLAN` or `end PLAN` of a task; gives outcome and code.
+/// Sends `start PLAN` or `end PLAN` for a task; returns outcome and code.
 fn step(server: &Server, task: &str, id: &str, step: &str) -> String {
     let (kind, phase) = step.split_once(' ').unwrap();
     let kind = if kind == "start" { "phase_started" } else { "phase_ended" };
@@ -25,7 +25,7 @@ fn step(server: &Server, task: &str, id: &str, step: &str) -> String {
     sent[kind] = json!({"phase": phase});
     let sent = json!({"producer": "p", "events": [sent]});
     let mut answered = post(server, "/v1/events", &sent);
-    // The machine has more to do than this: a view may take its time.
+    // The machine is busy with other things too: a view may take its time.
     while answered.1["outcomes"][0]["code"] == "stale" {
         answered = post(server, "/v1/events", &sent);
     }
@@ -65,7 +65,7 @@ fn two_servers_and_commands_take_turns() {
     ] {
         assert_eq!(step(server, "T-1", id, what), then, "{id}");
     }
-    // A command brings the task to where the work is; neither server was asked.
+    // A command brings the task to where the work is; neither server was involved.
     let url = cluster.nats.url();
     let _ = cluster.place.ok(&format!("--log {url} task recover T-1 --to REVIEW --id r"));
     assert_eq!(step(&a, "T-1", "11", "end THINK"), "refused phase_mismatch");
@@ -92,11 +92,11 @@ async fn an_id_of_long_ago_is_no_new_decision() {
     let filled = fill(&log).await;
     assert_eq!(filled, REMEMBERED + 1);
     let second = cluster.serve();
-    // It remembers the task now, but not what became of it before.
+    // It now remembers the task, but not what became of it before.
     for (id, what) in [("s2", "start SPEC"), ("e2", "end SPEC")] {
         assert_eq!(step(&second, "T-1", id, what), "appended");
     }
-    // In another batch than before, so that the window of the nats-server does not know it.
+    // In a different batch than before, so that the nats-server's window does not know it.
     let again = json!({"id": "s1", "task": "T-1", "phase_started": {"phase": "PLAN"}});
     let usage =
         json!({"id": "u", "task": "T-1", "usage_recorded": {"phase": "PLAN", "tokens": {"output": 3}}});
@@ -113,7 +113,7 @@ async fn an_id_of_long_ago_is_no_new_decision() {
     assert_eq!(shown["tokens_used"], 3, "{shown}");
 }
 
-/// Appends records until those before are forgotten.
+/// Appends records until earlier ones are forgotten.
 async fn fill(log: &JetStreamLog) -> usize {
     let record = |number: usize| {
         let usage = json!({"id": format!("f{number}"), "producer": "p", "task": "F-1", "usage_recorded": {"tokens": {"output": 1}}});
@@ -150,7 +150,7 @@ async fn nothing_is_decided_from_memory_in_a_stream_that_took_the_place_of_the_f
     let _ = cluster.place.ok(&format!("log init --max-bytes 256MiB --log {}", cluster.nats.url()));
     let end = json!({"id": "e", "task": "T-1", "phase_ended": {"phase": "PLAN"}});
     let end = json!({"producer": "p", "events": [end]}).to_string();
-    // What is asked after its readers saw the other stream finds no server: it ends then.
+    // Queries made after its readers saw the other stream find no server: then it ends.
     if let Some((_, answer)) = server.post("/v1/events", &end) {
         let answer: Value = serde_json::from_str(&answer).unwrap();
         assert_eq!(answer["outcomes"][0]["code"], "internal", "the log has stopped: {answer}");

@@ -1,11 +1,11 @@
-//! A projector that is away, and one that is killed in the middle: what is said meanwhile, and what is there
-//! afterwards.
+//! A projector that is unavailable, and one that is killed midway: what is reported meanwhile, and what is
+//! there afterwards.
 
 use serde_json::{Value, json};
 use tollgate_tests::nats::Cluster;
 use tollgate_tests::{Follower, Place, Server, request, session};
 
-/// The status view's place among a cluster's projectors.
+/// The status view's index among a cluster's projectors.
 const STATUS: usize = 0;
 
 fn serve(cluster: &Cluster, config: &str) -> Server {
@@ -19,8 +19,8 @@ fn ask(server: &Server, method: &str, path: &str, body: &Value) -> (u16, Value) 
     (status, serde_json::from_str(&text).unwrap())
 }
 
-/// Checks that are not well, but for the config: each of the two servers names one of its own, and says that
-/// the other did too.
+/// Checks that are not ok, except for the config: each of the two servers names its own, and says that the
+/// other did too.
 fn red(health: &Value) -> Vec<&str> {
     let checks = health["checks"].as_array().unwrap().iter();
     let red = checks.filter(|check| check["ok"] == false).filter_map(|check| check["name"].as_str());
@@ -43,7 +43,7 @@ fn without_its_projector_the_gate_says_stale_by_policy_and_health_is_red() {
     assert_eq!((gate(&open), gate(&closed)), (("allow".to_owned(), false), ("allow".to_owned(), false)));
     assert_eq!(red(&ask(&open, "GET", "/v1/health", &Value::Null).1), [""; 0]);
     drop(cluster.projectors.remove(STATUS));
-    // The log takes what comes all the same.
+    // The log accepts what comes all the same.
     let _ = cluster.place.ok(&format!("--server {} usage record T-1 --output 900000 --id u2", open.url));
     assert_eq!((gate(&open), gate(&closed)), (("allow".to_owned(), true), ("block".to_owned(), true)));
     let health = ask(&open, "GET", "/v1/health", &Value::Null).1;
@@ -57,7 +57,7 @@ fn without_its_projector_the_gate_says_stale_by_policy_and_health_is_red() {
     {
         assert!(said.out.contains(line), "what is away, and what is there: {said:?}");
     }
-    // It comes back, from where it was.
+    // It comes back where it left off.
     let again = cluster.projector(&["projector", "status", "--data", "status"]);
     assert_eq!((gate(&open), gate(&closed)), (("block".to_owned(), false), ("block".to_owned(), false)));
     assert_eq!(red(&ask(&open, "GET", "/v1/health", &Value::Null).1), [""; 0]);
@@ -78,11 +78,11 @@ fn a_projector_killed_in_the_middle_goes_on_where_it_was() {
     );
     let mut import = cluster.place.command(&["--log", &url, "import", "codex", "s"]);
     let mut import = import.stdout(std::process::Stdio::null()).start();
-    // Each is killed while the log grows, and started again while it still does.
+    // Each is killed while the log grows, and restarted while it is still growing.
     for (number, view) in ["status", "reports", "alerts"].into_iter().enumerate() {
         follower.wait_for(500);
         drop(cluster.projectors.remove(number));
-        // An import asks the view `status` what the ledger has: without it nothing more comes.
+        // An import asks the view `status` what the ledger has: without it nothing more is imported.
         if view != "status" {
             follower.wait_for(200);
         }

@@ -1,4 +1,4 @@
-//! Decisions that race: through servers, and through commands that are their own ledger, one wins.
+//! Decisions that race: through servers, and through commands that are their own ledger, exactly one wins.
 
 use std::process::Stdio;
 use std::sync::Barrier;
@@ -10,17 +10,17 @@ use tollgate_tests::{Place, Server, request};
 /// Racers over HTTP.
 const RACERS: usize = 16;
 
-/// Commands that race with them.
+/// Commands that race against them.
 const COMMANDS: usize = 4;
 
-/// Who reaches a ledger: servers by their addresses, commands by these flags.
+/// The ways to reach a ledger: servers by their addresses, commands by these flags.
 struct Ways<'a> {
     place: &'a Place,
     urls: Vec<String>,
     flags: String,
 }
 
-/// A decision: where it is posted, what it says beside its id, and the command that says the same.
+/// A decision: where it is posted, what it says in addition to its id, and the command that says the same.
 struct Decision {
     path: String,
     body: Value,
@@ -28,8 +28,8 @@ struct Decision {
 }
 
 impl Ways<'_> {
-    /// All say the same at once, each under an id of its own. Exactly one may win; all others must be told that a rule
-    /// refuses them.
+    /// All of them say the same at once, each under a unique id. Exactly one may win; all others must be told
+    /// that a rule refuses them.
     fn race(&self, name: &str, decision: &Decision) {
         let begin = Barrier::new(RACERS + COMMANDS);
         let outcomes: Vec<bool> = std::thread::scope(|scope| {

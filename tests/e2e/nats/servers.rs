@@ -1,4 +1,4 @@
-//! Several servers of one ledger, and commands beside them.
+//! Several servers of one ledger, with commands alongside.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -36,7 +36,7 @@ fn what_one_says_the_others_see_at_once() {
             let shown = cluster.place.json(&format!("{reads} task show {task}"));
             assert_eq!(shown["active"]["phase"], "THINK", "{writes}, {reads}: {shown}");
             assert_eq!(cluster.place.json(&format!("{reads} report"))["tokens"]["total"], used);
-            // What is there already is a duplicate at each of them.
+            // What is already there is a duplicate at each of them.
             let again = cluster.place.ok(&format!("{reads} usage record {task} --output 100 --id u"));
             assert!(again.contains("it was there already"), "{writes}, {reads}: {again}");
             let told = cluster.place.fails(3, &format!("{reads} phase start {task} PLAN --id x-{task}"));
@@ -57,19 +57,19 @@ fn what_comes_again_in_other_batches_through_another_server_counts_once() {
     };
     assert_eq!(report(), (40, 40));
     first.kill();
-    // Another process, which has seen none of it, gets the same events in batches of another size: messages that the
-    // window of the nats-server cannot know, as after the window.
+    // Another process, which has seen none of it, gets the same events in batches of a different size:
+    // messages that the nats-server's window cannot know, as after the window has passed.
     let second = cluster.serve();
     for some in events.chunks(7) {
         let (status, answer) = append(&second, some);
         assert!(matches!(status, 200 | 201), "{status} {answer}");
     }
-    // And with new ones among them.
+    // And mixed with new ones.
     let grown: Vec<Value> = (20..60).map(|n| usage(&format!("T-{}", n % 3), &format!("u{n}"), 1)).collect();
     assert!(matches!(append(&second, &grown).0, 200 | 201));
     assert_eq!(report(), (60, 60));
     let url = cluster.nats.url();
-    // Another content under an id of long ago: not counted, and somebody is told.
+    // Different content under an old id: it is not counted, and that is reported.
     let (status, answer) = append(&cluster.serve(), &[usage("T-0", "u0", 1_000)]);
     assert!(matches!(status, 201 | 409), "{status} {answer}");
     assert_eq!(report(), (60, 60));
@@ -108,7 +108,7 @@ fn usage_at_full_rate_never_makes_a_decision_wait_for_another_try() {
             for (nth, path) in [start, end].into_iter().enumerate() {
                 let body = json!({"id": format!("d{n}-{nth}"), "producer": "p", "phase": "THINK"});
                 let body = if nth == 0 { body } else { json!({"id": body["id"], "producer": "p"}) };
-                // To one server and the other: each has to learn of the other's decisions.
+                // To the servers in turn: each has to learn of the other's decisions.
                 let (status, answer) = post(&servers[(n + nth) % 2], path, &body);
                 assert_eq!(status, 201, "decision {n} {path}: {answer}");
             }

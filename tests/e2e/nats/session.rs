@@ -2,8 +2,8 @@
 
 use tollgate_tests::nats::Cluster;
 
-/// A life of three tasks. What happens has a time of its own, and no phase runs when it is shown: only what
-/// the ledger writes itself differs from run to run.
+/// The life of three tasks. Events have explicit times, and no phase is active when it is shown: only what
+/// the ledger itself writes differs from run to run.
 const SESSION: &str = "
     task open T-1 --complexity Small --title one --id o1 --at 2025-10-10T01:00:00Z
     task open T-1 --complexity Small --title one --id o1 --at 2025-10-10T01:00:00Z
@@ -52,7 +52,7 @@ fn a_session_without_a_server_reads_the_same_on_a_data_directory_and_over_nats()
             for format in ["table", "json"] {
                 let command = format!("{reach} --config config.yaml --format {format} {line}");
                 let told = place.run_line(&command);
-                // Printed commands carry what names the ledger.
+                // Printed commands include what names the ledger.
                 let plain = |text: &str| text.replace(&format!("tollgate {reach} "), "tollgate ");
                 let (out, err) = (plain(&told.out), plain(&told.err));
                 said += &format!("$ {line} ({format})\nends with {}\n{out}{err}\n", told.code);
@@ -64,7 +64,7 @@ fn a_session_without_a_server_reads_the_same_on_a_data_directory_and_over_nats()
     for part in ["BLOCK: T-1 to IMPLEMENT", "phase already active", "ends with 5"] {
         assert!(on_disk.contains(part), "{part}\n{on_disk}");
     }
-    // How late the events of this session come, by a clock of long ago, is another number every minute.
+    // How late this session's events arrive, with times from long ago, is a different number every minute.
     let late = |line: &str| {
         ["its events come", "events of producer", "clock_skew_ms", " behind"]
             .iter()
@@ -78,7 +78,7 @@ fn a_session_without_a_server_reads_the_same_on_a_data_directory_and_over_nats()
     assert_eq!(on_disk.lines().count(), over_nats.lines().count());
 }
 
-/// Times of this run, ids that nobody gave, positions and the identity of the log are named instead of spelled.
+/// Times of this run, generated ids, positions and the identity of the log are replaced by placeholders.
 fn without_what_a_run_makes(text: &str) -> String {
     let part_of_a_word = |c: char| c.is_ascii_alphanumeric() || "-:.@,_".contains(c);
     let mut out = String::new();

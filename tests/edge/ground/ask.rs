@@ -1,4 +1,4 @@
-//! What tests ask of a ledger: by commands and over HTTP.
+//! How tests query a ledger: by commands and over HTTP.
 
 use std::path::PathBuf;
 
@@ -12,37 +12,37 @@ impl Ground {
         format!("--server {} {line}", self.url())
     }
 
-    /// Runs a line of arguments to its end, whatever it is.
+    /// Runs a command line to its end, whatever the outcome.
     pub(crate) fn run(&self, line: &str) -> Said {
         self.place().run_line(&self.line(line))
     }
 
-    /// Runs a line of arguments that must succeed.
+    /// Runs a command line that must succeed.
     #[track_caller]
     pub(crate) fn ok(&self, line: &str) -> String {
         self.place().ok(&self.line(line))
     }
 
-    /// Runs a line of arguments that must succeed; its answer as JSON.
+    /// Runs a command line that must succeed; returns its answer as JSON.
     #[track_caller]
     pub(crate) fn json(&self, line: &str) -> Value {
         self.place().json(&self.line(line))
     }
 
-    /// Runs a line of arguments that must end with this code; what it told.
+    /// Runs a command line that must end with this code; returns its messages.
     #[track_caller]
     pub(crate) fn fails(&self, code: i32, line: &str) -> String {
         self.place().fails(code, &self.line(line))
     }
 
-    /// Posts JSON; status and answer.
+    /// Posts JSON; returns status and answer.
     #[track_caller]
     pub(crate) fn post(&self, path: &str, body: &Value) -> (u16, Value) {
         let (status, text) = request(self.url(), "POST", path, &body.to_string()).unwrap();
         (status, serde_json::from_str(&text).unwrap_or(Value::String(text)))
     }
 
-    /// Appends events that must all be taken; the answer.
+    /// Appends events that must all be accepted; returns the answer.
     #[track_caller]
     pub(crate) fn append(&self, events: &[Value]) -> Value {
         let (status, answer) =
@@ -51,7 +51,7 @@ impl Ground {
         answer
     }
 
-    /// What a page has.
+    /// The content of a page.
     #[track_caller]
     pub(crate) fn get(&self, path: &str) -> (u16, String) {
         request(self.url(), "GET", path, "").unwrap()
@@ -68,13 +68,13 @@ impl Ground {
         self.log().into_iter().filter_map(|mut event| event.get_mut(kind).map(Value::take)).collect()
     }
 
-    /// Waits for an event of a task; the event.
+    /// Waits for an event of a task; returns the event.
     #[track_caller]
     pub(crate) fn wait_for(&self, task: &str, kind: &str) -> Value {
         self.wait_until(task, |event| event[kind].is_object())
     }
 
-    /// Waits for an event of a task of which something is true; the event.
+    /// Waits for an event of a task that satisfies a condition; returns the event.
     #[track_caller]
     pub(crate) fn wait_until(&self, task: &str, is_it: impl Fn(&Value) -> bool) -> Value {
         let mut after = 0;
@@ -111,7 +111,7 @@ impl Ground {
         found.unwrap_or_else(|| panic!("no {phase} {attempt} in {shown}")).clone()
     }
 
-    /// Evidence of a task, written in order before the server ended.
+    /// Evidence of a task, written in full before the server ended.
     pub(crate) fn evidence(&self, task: &str, file: &str) -> PathBuf {
         self.place().path(EVIDENCE).join(task).join("verify").join(file)
     }

@@ -1,4 +1,5 @@
-//! A network between a client and a server that can be cut in the middle of what passes, made slow, or left half open.
+//! A network between a client and a server that can be cut in the middle of a transfer, slowed down, or left
+//! half open.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -7,7 +8,7 @@ use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-/// A proxy before a server.
+/// A proxy in front of a server.
 pub struct Network {
     address: SocketAddr,
     shared: Arc<Shared>,
@@ -18,9 +19,9 @@ struct Shared {
     target: Mutex<Option<String>>,
     /// Whether new connections are refused.
     down: AtomicBool,
-    /// Bytes of an answer that pass before its connection is cut; 0: all.
+    /// How many bytes of an answer pass before its connection is cut; 0: all.
     cut_after: AtomicU64,
-    /// Milliseconds that every piece takes longer.
+    /// By how many milliseconds each chunk is delayed.
     slow: AtomicU64,
     cuts: AtomicU64,
     delayed: AtomicU64,
@@ -28,14 +29,14 @@ struct Shared {
     open: Mutex<Vec<Open>>,
 }
 
-/// One direction's connection, and whether it leads nowhere any more.
+/// One direction of a connection, and whether it now leads nowhere.
 struct Open {
     stream: TcpStream,
     dead: Arc<AtomicBool>,
 }
 
 impl Network {
-    /// Before a server at an address.
+    /// In front of a server at an address.
     #[must_use]
     pub fn before(target: &str) -> Self {
         let network = Self::unconnected();
@@ -43,7 +44,8 @@ impl Network {
         network
     }
 
-    /// Before a server that is yet to start: until it [leads](Self::lead_to) somewhere, connections are refused.
+    /// In front of a server that has yet to start: until it [leads](Self::lead_to) somewhere, connections are
+    /// refused.
     #[must_use]
     pub fn unconnected() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -68,7 +70,7 @@ impl Network {
         Self { address, shared }
     }
 
-    /// Says where the server is.
+    /// Sets where the server is.
     pub fn lead_to(&self, target: &str) {
         *self.shared.target.lock().unwrap_or_else(PoisonError::into_inner) = Some(target.to_owned());
     }
@@ -85,36 +87,37 @@ impl Network {
         self.address.to_string()
     }
 
-    /// Cuts what is open, and refuses what comes, until it is [up](Self::up).
+    /// Cuts the open connections, and refuses new ones, until it is [up](Self::up).
     pub fn down(&self) {
         self.shared.down.store(true, Ordering::SeqCst);
         for open in self.shared.open().drain(..) {
             self.shared.cuts.fetch_add(1, Ordering::SeqCst);
-            // One that has ended already is as good.
+            // It does not matter if it has already ended.
             let _ = open.stream.shutdown(Shutdown::Both);
         }
     }
 
-    /// Lets everything pass again.
+    /// Lets everything through again.
     pub fn up(&self) {
         self.shared.down.store(false, Ordering::SeqCst);
     }
 
-    /// Leaves what is open half open: nobody is told, nothing passes any more in either direction, for ever.
-    /// Connections that are made from now on work. So it is when a machine between the two forgets them.
+    /// Leaves the open connections half open: neither side is notified, and nothing passes in either
+    /// direction any more, for good. New connections work. This is what happens when a machine in between
+    /// forgets connections.
     pub fn forget(&self) {
         for open in self.shared.open().iter() {
             open.dead.store(true, Ordering::SeqCst);
         }
     }
 
-    /// Cuts each connection after so many bytes of the server's answer: the request has been carried out, and
-    /// its sender does not know. 0: none.
+    /// Cuts each connection after this many bytes of the server's answer: the request has been carried out,
+    /// and its sender does not know. 0: never.
     pub fn cut_answers_after(&self, bytes: u64) {
         self.shared.cut_after.store(bytes, Ordering::SeqCst);
     }
 
-    /// Every piece takes so much longer, in both directions.
+    /// Delays every chunk by this much, in both directions.
     pub fn slow(&self, time: Duration) {
         let millis = u64::try_from(time.as_millis()).expect("a short time");
         self.shared.slow.store(millis, Ordering::SeqCst);
@@ -126,13 +129,13 @@ impl Network {
         self.shared.cuts.load(Ordering::SeqCst)
     }
 
-    /// How many pieces came late.
+    /// How many chunks came late.
     #[must_use]
     pub fn delayed(&self) -> u64 {
         self.shared.delayed.load(Ordering::SeqCst)
     }
 
-    /// How many pieces were sent over connections that lead nowhere.
+    /// How many chunks were sent over connections that lead nowhere.
     #[must_use]
     pub fn swallowed(&self) -> u64 {
         self.shared.swallowed.load(Ordering::SeqCst)
@@ -171,7 +174,7 @@ impl Shared {
         self.open().retain(|open| !Arc::ptr_eq(&open.dead, &dead));
     }
 
-    /// Passes on what comes until an end, or until it is to be cut; both directions end with it.
+    /// Forwards what arrives until the connection ends or is to be cut; both directions end with it.
     fn pass(
         &self,
         mut from: TcpStream,
@@ -179,7 +182,7 @@ impl Shared {
         dead: &AtomicBool,
         mut cut: impl FnMut(u64) -> bool,
     ) {
-        // Nobody sends: it only lets time pass.
+        // Nothing ever sends: this only lets time pass.
         let (_never, time) = channel::<()>();
         let mut bytes = [0; 4096];
         while let Ok(count @ 1..) = from.read(&mut bytes) {
@@ -196,7 +199,7 @@ impl Shared {
                 break;
             }
         }
-        // The other side of a connection that leads nowhere is not told that this one has ended.
+        // The other side of a connection that leads nowhere is not notified that this one has ended.
         if !dead.load(Ordering::SeqCst) {
             for stream in [from, to] {
                 let _ = stream.shutdown(Shutdown::Both);

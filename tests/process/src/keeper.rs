@@ -1,5 +1,5 @@
-//! What outlives a test, so that nothing else does: a shell that waits for the test's end at a pipe from it,
-//! which the system closes however the test ends. It then kills what is left of the processes and removes the
+//! What outlives a test, so that nothing else does: a shell that waits for the test's end on a pipe from it,
+//! which the system closes however the test ends. It then kills the remaining processes and removes the
 //! directory.
 
 use std::io::Write;
@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{LazyLock, Mutex, PoisonError};
 
-/// Signals that end the test do not end it. A process that has ended is forgotten, since its number may go to
-/// another, unless it left some of its group behind. What a test has mounted in its directory is not removed
-/// but unmounted. Those that are killed may still write for a moment: a directory that is not empty is
-/// removed again.
+/// Signals that end the test do not end it. A process that has ended is forgotten, since its number may be
+/// reused, unless it left some of its group behind. What a test has mounted in its directory is unmounted,
+/// not removed. Killed processes may still write for a moment: a directory that is not empty is removed
+/// again.
 const SCRIPT: &str = r#"
 trap '' HUP INT QUIT TERM
 groups=' '
@@ -41,19 +41,19 @@ struct Keeper {
 static KEEPER: LazyLock<Keeper> = LazyLock::new(|| {
     let directory = tempfile::Builder::new().prefix("tollgate-test-").tempdir().unwrap().keep();
     let mut shell = Command::new("sh");
-    // Out of the test's group, which is killed as a whole where a test takes too long.
+    // Outside the test's group, which is killed as a whole if a test takes too long.
     shell.args(["-c", SCRIPT, "keeper"]).arg(&directory).current_dir("/").process_group(0);
     let shell = shell.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
     let pipe = Mutex::new(shell.unwrap().stdin.take().unwrap());
     Keeper { directory, pipe }
 });
 
-/// The directory that goes with the test.
+/// The directory that is removed with the test.
 pub(crate) fn directory() -> &'static Path {
     &KEEPER.directory
 }
 
-/// A process was started, with a group of its own.
+/// A process was started, with a separate group.
 pub(crate) fn started(id: u32) {
     tell("started", id);
 }
@@ -65,6 +65,6 @@ pub(crate) fn ended(id: u32) {
 
 fn tell(what: &str, id: u32) {
     let mut pipe = KEEPER.pipe.lock().unwrap_or_else(PoisonError::into_inner);
-    // In one write, so that it comes whole or not at all.
+    // In one write, so that it arrives completely or not at all.
     pipe.write_all(format!("{what} {id}\n").as_bytes()).unwrap();
 }

@@ -1,8 +1,8 @@
-//! How tests start processes: with the clock of the test, and so that nothing of them outlives it.
+//! How tests start processes: with the test's clock, and so that none of them outlives the test.
 //!
-//! Every process of a test is a [`Program`] that was started. It runs by the clock that the test itself runs
-//! by, also where nothing else of the environment is passed on, and it ends with the test, whatever ends
-//! that: its end, a panic, SIGKILL. The same holds for a directory of [`temporary`].
+//! Every process of a test is a [`Program`] that was started. It runs by the test's own clock, even if
+//! nothing else of the environment is passed on, and it ends with the test, whatever ends that: completion, a
+//! panic, SIGKILL. The same holds for a directory from [`temporary`].
 
 #![expect(clippy::unwrap_used, clippy::missing_panics_doc, reason = "in a test an error is a failed test")]
 
@@ -22,18 +22,18 @@ use std::process::{Child, Command, ExitStatus, Output, Stdio};
 pub use clock::now;
 use tempfile::TempDir;
 
-/// A process to be.
+/// A process yet to be started.
 #[derive(Debug)]
 pub struct Program(Command);
 
 impl Program {
-    /// One that gets the environment of the test.
+    /// One that inherits the test's environment.
     #[must_use]
     pub fn new(program: impl AsRef<OsStr>) -> Self {
         Self(Command::new(program))
     }
 
-    /// One that gets nothing of the environment but the clock.
+    /// One that inherits only the clock from the environment.
     #[must_use]
     pub fn bare(program: impl AsRef<OsStr>) -> Self {
         let mut command = Command::new(program);
@@ -53,7 +53,7 @@ impl Program {
         self
     }
 
-    /// A variable of its environment.
+    /// An environment variable for it.
     pub fn env(&mut self, name: &str, value: impl AsRef<OsStr>) -> &mut Self {
         self.0.env(name, value);
         self
@@ -65,25 +65,25 @@ impl Program {
         self
     }
 
-    /// Where it runs.
+    /// Its working directory.
     pub fn current_dir(&mut self, dir: impl AsRef<Path>) -> &mut Self {
         self.0.current_dir(dir);
         self
     }
 
-    /// What it reads.
+    /// Its stdin.
     pub fn stdin(&mut self, stdin: Stdio) -> &mut Self {
         self.0.stdin(stdin);
         self
     }
 
-    /// Where its answers go.
+    /// Its stdout.
     pub fn stdout(&mut self, stdout: Stdio) -> &mut Self {
         self.0.stdout(stdout);
         self
     }
 
-    /// Where its messages go.
+    /// Its stderr.
     pub fn stderr(&mut self, stderr: Stdio) -> &mut Self {
         self.0.stderr(stderr);
         self
@@ -95,25 +95,25 @@ impl Program {
         self.try_start().unwrap()
     }
 
-    /// The same for one that may not be installed.
+    /// The same for a program that may not be installed.
     ///
     /// # Errors
     ///
     /// It could not be started.
     pub fn try_start(&mut self) -> io::Result<Process> {
-        // With a group of its own, so that the keeper reaches what it starts itself.
+        // In a separate group, so that the keeper also reaches what it starts itself.
         let child = self.0.process_group(0).spawn()?;
         keeper::started(child.id());
         Ok(Process { child: Some(child) })
     }
 
-    /// Runs it to its end, with nothing to read; what it said.
+    /// Runs it to its end, with nothing to read; returns what it printed.
     #[must_use]
     pub fn output(&mut self) -> Output {
         self.try_output().unwrap()
     }
 
-    /// The same for one that may not be installed.
+    /// The same for a program that may not be installed.
     ///
     /// # Errors
     ///
@@ -124,15 +124,15 @@ impl Program {
     }
 }
 
-/// A process that runs. It is killed when dropped, and when the test ends without that.
+/// A running process. It is killed when dropped, and when the test ends without that.
 #[derive(Debug)]
 pub struct Process {
-    /// `None` once its output was waited for.
+    /// `None` once its output has been waited for.
     child: Option<Child>,
 }
 
 impl Process {
-    /// Waits until it ends and closes what it says; all of that.
+    /// Waits until it ends and closes its output; returns all of that.
     #[must_use]
     pub fn wait_with_output(mut self) -> Output {
         let child = self.child.take().unwrap();
@@ -142,7 +142,7 @@ impl Process {
         output
     }
 
-    /// Kills it without a word, as a crash would, and waits until it is gone.
+    /// Kills it without warning, as a crash would, and waits until it is gone.
     pub fn crash(mut self) -> ExitStatus {
         self.kill().unwrap();
         self.wait().unwrap()
@@ -180,7 +180,7 @@ impl Drop for Process {
     }
 }
 
-/// A directory of the test's own. It is gone when dropped, and when the test ends without that.
+/// The test's own directory. It is removed when dropped, and when the test ends without that.
 #[must_use]
 pub fn temporary() -> TempDir {
     tempfile::tempdir_in(keeper::directory()).unwrap()

@@ -1,7 +1,7 @@
-//! The nats-server that tests start: which program, on ports that it finds itself, and again on the same ones.
+//! The nats-server that tests start: which program, on ports it picks itself, and restarted on the same ones.
 //!
-//! It is `nats-server`, unless the environment names another program: `tools/test` runs the tests of the log
-//! on NATS a second time with another version.
+//! It is `nats-server`, unless the environment names a different program: `tools/test` runs the tests of the
+//! log on NATS a second time with another version.
 
 use std::ffi::OsString;
 use std::io::{BufRead, BufReader};
@@ -16,16 +16,16 @@ const PROGRAM: &str = "TOLLGATE_TEST_NATS_SERVER";
 /// What a configuration for several servers may need of the ports that its server has had.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Ports {
-    /// Of clients.
+    /// For clients.
     pub clients: Option<u16>,
-    /// Of monitoring.
+    /// For monitoring.
     pub monitor: Option<u16>,
-    /// Of the other servers.
+    /// For the other servers.
     pub routes: Option<u16>,
 }
 
-/// The version of the nats-server that tests start, as it says itself: `2.9.10`. `None`, said loudly, where
-/// there is none.
+/// The version of the nats-server that tests start, as it reports it: `2.9.10`. `None`, with a loud message,
+/// if there is none.
 #[must_use]
 #[expect(clippy::print_stderr, reason = "a skipped test says so")]
 pub fn version() -> Option<String> {
@@ -48,7 +48,7 @@ fn program() -> OsString {
     std::env::var_os(PROGRAM).unwrap_or_else(|| "nats-server".into())
 }
 
-/// A nats-server with a configuration of its own. It can be killed and started again on the same ports.
+/// A nats-server with its own configuration. It can be killed and restarted on the same ports.
 #[derive(Debug)]
 pub struct NatsServer {
     config: PathBuf,
@@ -59,7 +59,7 @@ pub struct NatsServer {
 }
 
 impl NatsServer {
-    /// One that does not run yet, of a configuration file.
+    /// One that is not running yet, with a configuration file.
     #[must_use]
     pub fn new(config: PathBuf) -> Self {
         Self { config, variables: Vec::new(), routed: false, ports: Ports::default(), process: None }
@@ -72,14 +72,14 @@ impl NatsServer {
         self
     }
 
-    /// One of several: it listens for the others too.
+    /// One of several: it also listens for the others.
     #[must_use]
     pub fn routed(mut self) -> Self {
         self.routed = true;
         self
     }
 
-    /// Starts it, again if it runs, and waits until it is ready.
+    /// Starts it, restarting it if it is running, and waits until it is ready.
     pub fn start(&mut self) {
         self.kill();
         let port = self.ports.clients.map_or_else(|| "-1".to_owned(), |port| port.to_string());
@@ -115,13 +115,13 @@ impl NatsServer {
         }
     }
 
-    /// Whether it was started and not killed since.
+    /// Whether it was started and has not been killed since.
     #[must_use]
     pub const fn runs(&self) -> bool {
         self.process.is_some()
     }
 
-    /// The ports that it has, or had when it ran last.
+    /// The ports that it has, or had when it last ran.
     #[must_use]
     pub const fn ports(&self) -> Ports {
         self.ports
@@ -133,13 +133,13 @@ impl NatsServer {
         format!("127.0.0.1:{}", self.ports.clients.unwrap())
     }
 
-    /// The same as an address of Tollgate.
+    /// The same as a Tollgate address.
     #[must_use]
     pub fn url(&self) -> String {
         format!("nats://{}", self.address())
     }
 
-    /// Where it tells about itself.
+    /// Where its monitoring answers.
     #[must_use]
     pub fn monitor(&self) -> String {
         format!("http://127.0.0.1:{}", self.ports.monitor.unwrap())

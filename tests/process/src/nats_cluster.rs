@@ -1,4 +1,4 @@
-//! A cluster of three nats-servers. Each reaches each other one over a road of its own, which can be closed.
+//! A cluster of three nats-servers. Each reaches every other one over a separate road, which can be closed.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -15,19 +15,20 @@ pub const SERVERS: usize = 3;
 /// Three servers that keep replicas of each other's streams.
 pub struct NatsCluster {
     servers: Vec<NatsServer>,
-    /// The way from one to another.
+    /// The road from one to another.
     roads: BTreeMap<(usize, usize), Network>,
     home: TempDir,
 }
 
 impl NatsCluster {
-    /// Starts it; `None`, said loudly, where nats-server is not installed. It is ready once it makes a stream.
+    /// Starts it; `None`, with a loud message, if nats-server is not installed. It is ready once it can
+    /// create a stream.
     #[must_use]
     pub fn start() -> Option<Self> {
         Self::start_with("")
     }
 
-    /// The same with more in the block `jetstream` of each server.
+    /// The same with additions to each server's `jetstream` block.
     #[must_use]
     pub fn start_with(jetstream: &str) -> Option<Self> {
         version()?;
@@ -42,7 +43,7 @@ impl NatsCluster {
             let mut server = NatsServer::new(config.clone()).routed();
             server.start();
             let routes = server.ports().routes.unwrap();
-            // When it is started again, the roads to it lead to the same place.
+            // When it is restarted, the roads to it lead to the same place.
             std::fs::write(config, cluster.config(number, jetstream, Some(routes))).unwrap();
             for ((_, to), road) in &cluster.roads {
                 if *to == number {
@@ -54,7 +55,7 @@ impl NatsCluster {
         Some(cluster)
     }
 
-    /// Servers learn of each other's addresses and would go round the roads: what they advertise leads nowhere.
+    /// Servers learn each other's addresses and would bypass the roads: what they advertise leads nowhere.
     fn config(&self, number: usize, jetstream: &str, port: Option<u16>) -> String {
         let roads = self.roads.iter().filter(|((from, _), _)| *from == number);
         let routes: Vec<_> = roads.map(|(_, road)| format!("\"nats-route://{}\"", road.address())).collect();
@@ -69,13 +70,13 @@ impl NatsCluster {
         )
     }
 
-    /// What a server is called.
+    /// The name of a server.
     #[must_use]
     pub fn name(number: usize) -> String {
         format!("n{number}")
     }
 
-    /// Which server is called so.
+    /// Which server has this name.
     #[must_use]
     pub fn number(name: &str) -> usize {
         (0..SERVERS).find(|number| Self::name(*number) == name).unwrap()
@@ -87,7 +88,7 @@ impl NatsCluster {
         self.home.path().join(format!("store-{number}"))
     }
 
-    /// All of their addresses, joined by commas, that of one of them first.
+    /// The addresses of all of them, joined by commas, starting with that of one of them.
     #[must_use]
     pub fn urls_from(&self, first: usize) -> String {
         let numbers = (0..SERVERS).map(|nth| (first + nth) % SERVERS);
@@ -100,7 +101,7 @@ impl NatsCluster {
         self.servers[number].url()
     }
 
-    /// Where all of them tell about themselves, joined by commas.
+    /// Where the monitoring of all of them answers, joined by commas.
     #[must_use]
     pub fn monitors(&self) -> String {
         self.servers.iter().map(NatsServer::monitor).collect::<Vec<_>>().join(",")
@@ -111,18 +112,18 @@ impl NatsCluster {
         self.servers[number].kill();
     }
 
-    /// Starts a server again, at the same addresses.
+    /// Restarts a server, at the same addresses.
     pub fn restart(&mut self, number: usize) {
         self.servers[number].start();
     }
 
-    /// Removes all that a server has stored; it must not run.
+    /// Removes everything that a server has stored; it must not be running.
     pub fn wipe(&mut self, number: usize) {
         assert!(!self.servers[number].runs(), "server {number} runs");
         std::fs::remove_dir_all(self.store(number)).unwrap();
     }
 
-    /// Closes all roads from a server and to it. Its clients still reach it.
+    /// Closes all roads from and to a server. Its clients still reach it.
     pub fn cut_off(&self, number: usize) {
         self.roads_of(number).for_each(Network::down);
     }

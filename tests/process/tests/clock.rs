@@ -1,4 +1,4 @@
-//! What tests start runs by the clock of the test, and that is the one that was asked for.
+//! What tests start runs by the clock of the test, and that is the clock that was requested.
 
 #![expect(clippy::unwrap_used, reason = "in a test an error is a failed test")]
 
@@ -23,12 +23,12 @@ fn what_a_process_takes_for_now_is_what_the_test_does() {
     }
 }
 
-/// The moment that `tools/test --dates` asks for lies before the end of every test, and time runs.
+/// The moment that `tools/test --dates` asks for is before the end of every test, and time advances.
 #[test]
 fn the_clock_is_the_one_that_was_asked_for() {
     let Ok(moment) = std::env::var("TOLLGATE_TEST_AT") else { return };
     let moment: u64 = moment.parse().unwrap();
-    // Without nextest it is one program that runs all the tests.
+    // Without nextest a single program runs all the tests.
     assert!((moment - 2..moment + 3600).contains(&seconds()), "{} is not around {moment}", seconds());
 }
 

@@ -1,6 +1,6 @@
-//! Nothing outlives a test: processes, what those started, directories, whatever ends it.
+//! Nothing outlives a test: processes, their own children, directories, whatever ends the test.
 //!
-//! The test that ends is this program again: [`ends_in_the_middle`], which does something only where it is asked to.
+//! The test that ends is this program again: [`ends_in_the_middle`], which only does something when told to.
 
 #![expect(clippy::unwrap_used, reason = "in a test an error is a failed test")]
 
@@ -12,10 +12,10 @@ use std::time::Duration;
 
 use tollgate_test_process::{Process, Program, temporary};
 
-/// Says how the test in the test ends.
+/// Says how the inner test ends.
 const HOW: &str = "TOLLGATE_TEST_ENDS";
 
-/// The longest that anything may take here.
+/// The longest that anything here may take.
 const LIMIT: Duration = Duration::from_secs(60);
 
 #[test]
@@ -23,10 +23,10 @@ fn ends_in_the_middle() {
     let Ok(how) = std::env::var(HOW) else { return };
     let place = temporary();
     std::fs::write(place.path().join("file"), "").unwrap();
-    // Both hold stderr open for as long as they run. The first one's own child is not known to the test.
+    // Both hold stderr open for as long as they run. The test does not know the first one's own child.
     let script = "trap '' TERM HUP; sleep 600 & echo runs; wait; sleep 600";
     let mut process = Program::bare("/bin/sh").args(["-c", script]).stdout(Stdio::piped()).start();
-    // What has not begun to run yet would prove nothing.
+    // A process that is not running yet would prove nothing.
     let mut said = String::new();
     BufReader::new(process.stdout.take().unwrap()).read_line(&mut said).unwrap();
     eprintln!("place {}\n{}", place.path().display(), said.trim());
@@ -44,7 +44,7 @@ fn ends_in_the_middle() {
     }
 }
 
-/// The program, that is asked to end so; and what it says on stderr, line by line until nobody holds that
+/// The program, told to end this way; and what it prints on stderr, line by line until no process holds that
 /// open any more.
 fn test_that_ends(how: &str) -> (Process, Receiver<String>) {
     let mut program = Program::new(std::env::current_exe().unwrap());
@@ -70,7 +70,7 @@ fn whatever_ends_a_test_ends_what_it_started() {
             test.signal(how);
         }
         assert_eq!(test.wait().unwrap().success(), ["forgotten", "orphan"].contains(&how), "{how}");
-        // Until nobody is left who could say anything.
+        // Until there is no process left that could print anything.
         while let Ok(line) = lines.recv_timeout(LIMIT) {
             assert!(!line.contains("place"), "{line}");
         }

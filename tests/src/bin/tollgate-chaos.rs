@@ -1,4 +1,4 @@
-//! The chaos run by name: `tollgate-chaos [--seconds 600] [--seed N]`. Ends with 0 when no promise was broken.
+//! The chaos run by name: `tollgate-chaos [--seconds 600] [--seed N]`. Exits with 0 if no promise was broken.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "it reports to whoever started it")]
 

@@ -1,4 +1,4 @@
-//! What must hold after it: the journal of what was acknowledged, the log, and every view say the same.
+//! What must hold afterwards: the journal of what was acknowledged, the log, and every view agree.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -41,7 +41,7 @@ pub(crate) fn all(mut cluster: Cluster, journal: &Journal, kills: BTreeMap<&'sta
     }
 }
 
-/// Every acknowledged event stands in the log. How many events do, and how many of them a second time.
+/// Every acknowledged event is in the log. Returns how many events are, and how many of them a second time.
 fn the_log_has_all(cluster: &Cluster, journal: &Journal) -> (u64, u64) {
     let text = cluster.command("--format json log tail --records 0");
     let mut found: BTreeMap<(String, String), u64> = BTreeMap::new();
@@ -79,7 +79,8 @@ struct Views {
 }
 
 impl Views {
-    /// Leaves out what was recorded since: servers watch on while projectors begin from zero, and say that these lag.
+    /// Leaves out what was recorded since: servers keep watching while projectors start from zero, and report
+    /// that these lag.
     fn as_of_the_time_of(&mut self, before: &mut Self) {
         let last = before.alerts.values().map(|change| change["sequence"].as_u64()).max().flatten();
         for views in [&mut *before, self] {
@@ -90,7 +91,7 @@ impl Views {
     }
 }
 
-/// Asks all views, and compares them with the journal.
+/// Queries all views, and compares them with the journal.
 fn views(cluster: &Cluster, journal: &Journal) -> Views {
     let list = cluster.json("task list --limit 100000");
     let mut tasks = BTreeMap::new();

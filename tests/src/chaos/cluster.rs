@@ -1,4 +1,4 @@
-//! The processes of a ledger, each of which can be killed and started again where it was.
+//! The processes of a ledger, each of which can be killed and restarted where it was.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use tollgate_clock::Stopwatch;
 use crate::nats::{Cluster as Ledger, ProjectorProcess};
 use crate::{Place, Server, request};
 
-/// A kind of process, with which of them.
+/// A kind of process, with the index of one of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Kind {
     Nats,
@@ -61,7 +61,7 @@ impl Cluster {
         Some(Self { servers, urls, projectors, ledger })
     }
 
-    /// Where the servers listen, also after they were started again.
+    /// Where the servers listen, even after they were restarted.
     pub(crate) fn urls(&self) -> Vec<String> {
         self.urls.clone()
     }
@@ -75,7 +75,7 @@ impl Cluster {
         }
     }
 
-    /// Starts it again, with the store and at the address that it had.
+    /// Restarts it, with the store and at the address that it had.
     pub(crate) fn restart(&mut self, kind: Kind) {
         match kind {
             Kind::Nats => self.ledger.nats.restart(),
@@ -93,7 +93,7 @@ impl Cluster {
         self.projectors.insert(number, projector);
     }
 
-    /// Puts projectors with empty stores in the place of those that ran.
+    /// Replaces the running projectors with ones that have empty stores.
     pub(crate) fn project_from_zero(&mut self) {
         self.projectors.clear();
         for (number, view) in VIEWS.into_iter().enumerate() {
@@ -118,7 +118,7 @@ impl Cluster {
         }
     }
 
-    /// What a command with these arguments says; it speaks to the log itself.
+    /// The output of a command with these arguments; it accesses the log itself.
     pub(crate) fn command(&self, line: &str) -> String {
         self.place().ok(&format!("--log {} {line}", self.ledger.nats.url()))
     }

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::Dice;
 use crate::request;
 
-/// The longest that one request may take with all its retries.
+/// The longest that one request may take including all its retries.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// What was acknowledged.
@@ -35,7 +35,7 @@ struct Orchestrator<'a> {
     sent: u64,
 }
 
-/// Works through one task after the other until it is told to stop; the task at hand is brought to its end.
+/// Works through one task after the other until it is told to stop; the current task is finished.
 pub(crate) fn orchestrate(
     number: u64,
     urls: &[String],
@@ -68,7 +68,7 @@ pub(crate) fn orchestrate(
 }
 
 impl Orchestrator<'_> {
-    /// A command or a question to the gate: each has an id of its own.
+    /// A command or a question to the gate: each has a unique id.
     fn decide(&mut self, path: String, mut body: Value) {
         let id = self.next_id();
         body["id"] = json!(id);
@@ -76,7 +76,8 @@ impl Orchestrator<'_> {
         let answer: Value = serde_json::from_str(&self.send(&path, &body)).expect("an answer is JSON");
         let mut journal = self.journal();
         let ids = journal.decisions.entry(self.task.clone()).or_default();
-        // The gate answers also when the log takes nothing. Without a position it says that nothing is recorded.
+        // The gate answers even if the log accepts nothing. An answer without a position says that nothing is
+        // recorded.
         if !path.ends_with("/gate") || answer["position"].is_string() {
             ids.push(id);
         }
@@ -91,7 +92,7 @@ impl Orchestrator<'_> {
         };
         let events: Vec<Value> = ids.iter().map(event).collect();
         let _ = self.send("/v1/events", &json!({"producer": "chaos", "events": events}));
-        // Sent again although it was acknowledged, now and then: it is a duplicate, here or at the other server.
+        // Sometimes sent again although it was acknowledged: it is a duplicate, here or at the other server.
         if dice.below(10) == 0 {
             self.at += 1;
             let _ = self.send("/v1/events", &json!({"producer": "chaos", "events": events}));
@@ -99,7 +100,7 @@ impl Orchestrator<'_> {
         self.journal().usage.entry(self.task.clone()).or_default().extend(ids);
     }
 
-    /// Sends a request until it is acknowledged; the answer.
+    /// Sends a request until it is acknowledged; returns the answer.
     fn send(&mut self, path: &str, body: &Value) -> String {
         let begun = Stopwatch::start();
         let text = body.to_string();
@@ -108,7 +109,7 @@ impl Orchestrator<'_> {
             let url = &self.urls[self.at % self.urls.len()];
             match request(url, "POST", path, &text) {
                 Some((200 | 201, answer)) => break answer,
-                // Not now, or not known: the other server may know.
+                // Not now, or unknown: the other server may know.
                 Some((429 | 500..=599, _)) | None => {}
                 Some((status, answer)) => panic!("{path} {text}\nwas refused: {status} {answer}"),
             }

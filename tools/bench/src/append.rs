@@ -1,4 +1,4 @@
-//! Appending beside the peers: the same producers, the same events, the same kind of committer.
+//! Appending compared with the peers: the same producers, the same events, the same kind of committer.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use crate::peers::{Raw, Sled, Sqlite};
 use crate::place::Place;
 use crate::stats::{Samples, percentile};
 
-/// Producers × events of a batch. The ratios are those of the last.
+/// Producers × events per batch. The ratios are those of the last shape.
 pub(crate) const SHAPES: [Shape; 4] = [
     Shape { producers: 1, batch: 1 },
     Shape { producers: 16, batch: 1 },
@@ -18,10 +18,10 @@ pub(crate) const SHAPES: [Shape; 4] = [
     BUSY,
 ];
 
-/// The one that the ratios are about.
+/// The shape that the ratios are about.
 pub(crate) const BUSY: Shape = Shape { producers: 16, batch: 64 };
 
-/// Who does the work.
+/// Which candidate does the work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Candidate {
     Tollgate,
@@ -43,7 +43,7 @@ impl Candidate {
     }
 }
 
-/// One round of one shape: every candidate once, in an order that turns with the round.
+/// One round of one shape: every candidate once, in an order that rotates with the round.
 pub(crate) fn round(
     place: &Place,
     round: usize,
@@ -74,7 +74,7 @@ pub(crate) fn round(
     }
 }
 
-/// Lets one candidate work, and checks that it holds each event once.
+/// Runs one candidate, and checks that it holds each event once.
 fn run(candidate: Candidate, dir: &Path, shape: Shape, times: Times) -> Run {
     let grouped = |committer: Committer| {
         let committer = Arc::new(committer);

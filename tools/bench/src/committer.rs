@@ -1,4 +1,5 @@
-//! Group commit for the peers: whatever waited while the last commit ran is the next group, as in the embedded log.
+//! Group commit for the peers: whatever queued up while the last commit ran is the next group, as in the
+//! embedded log.
 
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread::JoinHandle;
@@ -12,7 +13,7 @@ use crate::work::Event;
 pub(crate) trait Commit: Send + 'static {
     fn commit(&mut self, group: &[Vec<Event>]);
 
-    /// How many events it holds; `None` where it does not tell duplicates.
+    /// How many events it holds; `None` if it does not detect duplicates.
     fn stored(&self) -> Option<u64>;
 }
 
@@ -22,7 +23,7 @@ pub(crate) struct Committer {
     thread: Option<JoinHandle<Option<u64>>>,
 }
 
-/// Batches, and who waits for each of them.
+/// Batches, and the producer waiting for each of them.
 type Group = (Vec<Vec<Event>>, Vec<oneshot::Sender<()>>);
 
 struct Shared {
@@ -53,7 +54,8 @@ impl Committer {
         Self { shared, thread: Some(thread) }
     }
 
-    /// Waits for the last group and closes the store. How many events it holds, where it tells duplicates.
+    /// Waits for the last group and closes the store. Returns how many events it holds, if it detects
+    /// duplicates.
     pub(crate) fn finish(mut self) -> Option<u64> {
         self.close()
     }

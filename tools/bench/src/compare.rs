@@ -1,4 +1,5 @@
-//! The comparison: rounds in which every subject and every candidate has its turn, then medians over the rounds.
+//! The comparison: rounds in which every subject and every candidate takes its turn, then medians over the
+//! rounds.
 
 use std::path::Path;
 use std::time::Duration;
@@ -11,12 +12,12 @@ use crate::place::Place;
 use crate::stats::Samples;
 use crate::{fold, latency, readers, usage};
 
-/// How long and how large everything is.
+/// How long each run is, and how large.
 struct Extent {
     rounds: usize,
-    /// Of the shape that the ratios are about.
+    /// For the shape that the ratios are about.
     busy: Times,
-    /// Of the other shapes.
+    /// For the other shapes.
     other: Times,
     latency: Duration,
     usage_events: u64,
@@ -48,12 +49,12 @@ const fn times(warm_up_ms: u64, measured_ms: u64) -> Times {
     Times { warm_up: Duration::from_millis(warm_up_ms), measured: Duration::from_millis(measured_ms) }
 }
 
-/// Runs everything below a directory that is removed afterwards.
+/// Runs everything under a directory that is removed afterwards.
 ///
 /// # Errors
 ///
-/// A sentence where there is no place to measure in. A candidate that fails is a panic: its figures would be
-/// worth nothing.
+/// A sentence if there is nowhere to measure. A candidate that fails is a panic: its figures would be
+/// worthless.
 pub(crate) fn run(quick: bool, parent: Option<&Path>) -> Result<Report, String> {
     let extent = if quick { QUICK } else { FULL };
     let place = Place::make(parent)?;

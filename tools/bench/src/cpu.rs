@@ -2,28 +2,29 @@
 
 use std::fs;
 
-/// Clock ticks of `/proc/self/stat` per second: 100 on every machine that this is built for.
+/// Clock ticks of `/proc/self/stat` per second: 100 on every machine this is built for.
 const TICKS_PER_SECOND: f64 = 100.0;
 
-/// Processor seconds of this process so far, user and system, of threads that have ended too. Steps of 10 ms.
+/// Processor seconds this process has used so far, user and system, including threads that have ended. In
+/// steps of 10 ms.
 pub(crate) fn process_seconds() -> f64 {
     seconds_of(std::process::id())
 }
 
-/// As [`process_seconds`], of a process that runs.
+/// Like [`process_seconds`], for a running process.
 pub(crate) fn seconds_of(process: u32) -> f64 {
     let stat = fs::read_to_string(format!("/proc/{process}/stat")).expect("Linux has this file");
     ticks(&stat).expect("Linux writes user and system time there") as f64 / TICKS_PER_SECOND
 }
 
-/// Processor seconds of this thread so far, to the nanosecond.
+/// Processor seconds this thread has used so far, to the nanosecond.
 pub(crate) fn thread_seconds() -> f64 {
     let stat = fs::read_to_string("/proc/thread-self/schedstat").expect("Linux has this file");
     let nanoseconds: Option<u64> = stat.split_whitespace().next().and_then(|first| first.parse().ok());
     nanoseconds.expect("Linux writes the thread's time there") as f64 / 1e9
 }
 
-/// The sum of `utime` and `stime`. The process's name, in parentheses, may hold blanks.
+/// The sum of `utime` and `stime`. The process's name, in parentheses, may contain blanks.
 fn ticks(stat: &str) -> Option<u64> {
     let (_, fields) = stat.rsplit_once(')')?;
     let mut fields = fields.split_whitespace().skip(11);

@@ -1,4 +1,4 @@
-//! The id index as it grows: what an event costs where few ids are known, and where many are.
+//! The id index as it grows: what an event costs when few ids are known, and when many are.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -17,20 +17,20 @@ use crate::place::Place;
 use crate::stats::Samples;
 use crate::work::{mix, text, ulid};
 
-/// Events of one record.
+/// Events per record.
 const BATCH: u64 = 64;
 
-/// Records that are made at a time. It is the number of tasks too: a chunk has one record of each.
+/// Records generated at a time. It is also the number of tasks: a chunk has one record of each.
 const CHUNK_RECORDS: u64 = 1_000;
 
-/// Events that are made at a time.
+/// Events generated at a time.
 const CHUNK: u64 = BATCH * CHUNK_RECORDS;
 
-/// Places in a record, from the second chunk on, of events that repeat one of an earlier chunk, at any
+/// Indexes within a record, from the second chunk on, of events that repeat one from an earlier chunk, at any
 /// distance: about 5 %.
 const REPEATING: [u64; 3] = [15, 35, 55];
 
-/// New ids of a chunk, from the second on.
+/// New ids per chunk, from the second on.
 const CHUNK_IDS: u64 = (BATCH - REPEATING.len() as u64) * CHUNK_RECORDS;
 
 /// Ids in the small and in the large index, and how many more are timed, in chunks.
@@ -42,7 +42,7 @@ pub(crate) struct Sizes {
 }
 
 impl Sizes {
-    /// About so many ids.
+    /// Approximately this many ids.
     pub(crate) const fn about(small: u64, large: u64, timed: u64) -> Self {
         Self {
             small: small.div_ceil(CHUNK_IDS),
@@ -52,7 +52,7 @@ impl Sizes {
     }
 }
 
-/// The large index, which stays over the rounds and grows by what is timed in each.
+/// The large index, which is kept over the rounds and grows by what is timed in each.
 pub(crate) struct Large(Growing);
 
 impl Large {
@@ -62,7 +62,7 @@ impl Large {
         Self(growing)
     }
 
-    /// Waits for what the index does in the background, so that its directory can be removed.
+    /// Waits for the index's background work, so that its directory can be removed.
     pub(crate) fn close(mut self) {
         self.0.index.settle();
     }
@@ -108,7 +108,7 @@ struct Growing {
 
 impl Growing {
     fn start(dir: &Path) -> Self {
-        // Of no log, so of no epoch.
+        // It belongs to no log, so it has no epoch.
         let index = IdIndex::open(&dir.join("ids"), Default::default(), Sequence::ZERO);
         Self { index: index.expect("an id index"), chunks: 0, sequence: Sequence::ZERO }
     }
@@ -120,8 +120,8 @@ impl Growing {
         }
     }
 
-    /// Adds chunks that were made before. Merging runs goes on beside, in a thread of the index, and is waited for
-    /// neither here nor in a log.
+    /// Adds chunks that were generated beforehand. Merging of runs goes on in parallel, in a thread of the
+    /// index, and is not waited for, neither here nor in a log.
     fn timed(&mut self, chunks: u64) -> Duration {
         let records: Vec<StoredRecord> = (0..chunks).flat_map(|_| self.next_chunk()).collect();
         let took = Stopwatch::start();
@@ -151,7 +151,7 @@ impl Growing {
     }
 }
 
-/// The records of a chunk, as a log would give them but for their sequences.
+/// The records of a chunk, as a log would return them apart from their sequences.
 fn chunk(chunk: u64) -> Vec<StoredRecord> {
     let log = MemoryLog::new(Arc::new(SystemClock));
     let tenant = TenantId::default_tenant();
@@ -179,7 +179,8 @@ fn chunk(chunk: u64) -> Vec<StoredRecord> {
     records
 }
 
-/// The id of the event at a place of a chunk's record. One that repeats has that of its neighbour in an earlier chunk.
+/// The id of the event at an index of a chunk's record. A repeated event has the id of its neighbour in an
+/// earlier chunk.
 fn id(chunk: u64, record: u64, place: u64) -> EventId {
     let number = |chunk: u64, place: u64| (chunk * CHUNK_RECORDS + record) * BATCH + place;
     let own = number(chunk, place);

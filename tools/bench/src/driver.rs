@@ -9,7 +9,7 @@ use tollgate_clock::Stopwatch;
 use crate::cpu::process_seconds;
 use crate::work::{Event, Events};
 
-/// Threads that the producers share. Each candidate has its committer's thread beside them.
+/// Threads that the producers share. In addition, each candidate has its committer's thread.
 const WORKER_THREADS: usize = 2;
 
 /// Takes a batch and returns when it is durable.
@@ -30,7 +30,7 @@ impl fmt::Display for Shape {
     }
 }
 
-/// For how long a candidate runs in a round.
+/// How long a candidate runs in a round.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Times {
     /// Not counted.
@@ -39,21 +39,21 @@ pub(crate) struct Times {
     pub(crate) measured: Duration,
 }
 
-/// What producers did and saw.
+/// What producers did and observed.
 pub(crate) struct Run {
-    /// Events of the batches that began after the warm-up, duplicates included, per second.
+    /// Events per second in the batches that began after the warm-up, including duplicates.
     pub(crate) events_per_second: f64,
     /// How long each of those batches took, in nanoseconds.
     pub(crate) latencies: Vec<u64>,
-    /// Different events of the whole run, warm-up included.
+    /// Distinct events of the whole run, including the warm-up.
     pub(crate) distinct: u64,
     /// The whole run.
     pub(crate) seconds: f64,
-    /// Processor seconds of this process in the whole run: of producers and client, not of a server beside them.
+    /// Processor seconds of this process in the whole run: producers and client, but not a separate server.
     pub(crate) cpu_seconds: f64,
 }
 
-/// Lets every producer append one batch after the other, until the time is over and the last batch is durable.
+/// Makes every producer append one batch after the other, until time is up and the last batch is durable.
 pub(crate) fn drive<A: Append>(candidate: &Arc<A>, shape: Shape, times: Times) -> Run {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(WORKER_THREADS)

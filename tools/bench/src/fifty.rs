@@ -1,4 +1,4 @@
-//! Fifty tasks at the same time, from phase to phase, with the ledger and without.
+//! Fifty concurrent tasks, from phase to phase, with the ledger and without.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,23 +11,23 @@ use tollgate_domain::tokens::TokenCounts;
 use crate::driver::nanoseconds;
 use crate::plain::Plain;
 
-/// Tasks at the same time.
+/// Number of concurrent tasks.
 const TASKS: usize = 50;
 
-/// How long a phase works: half of the shortest latency limit that a shipped config gives. A longer one makes
-/// the share smaller.
+/// How long a phase works: half of the shortest latency limit in a shipped config. A longer one would make
+/// the ledger's share smaller.
 const WORK: Duration = Duration::from_secs(3);
 
 /// Phases of each task, and the one after them.
 const PHASES: [&str; 5] = ["STRATEGIZE", "SPEC", "PLAN", "THINK", "IMPLEMENT"];
 
-/// What fifty tasks at the same time saw.
+/// What fifty concurrent tasks observed.
 pub(crate) struct Fifty {
     /// How much longer the median phase takes with the ledger than without: 1.05 is 5 % longer.
     pub(crate) longer: f64,
     /// From asking the gate after the task's own usage to its answer, in nanoseconds.
     pub(crate) gates: Vec<u64>,
-    /// The plain hops of fifty others at the same time, in nanoseconds.
+    /// The plain hops of fifty others running concurrently, in nanoseconds.
     pub(crate) plain: Vec<u64>,
 }
 
@@ -46,7 +46,7 @@ enum End {
     Plain(Arc<Plain>),
 }
 
-/// With and without at the same time, so that whatever else the machine does is in both.
+/// With and without concurrently, so that whatever else the machine does affects both.
 pub(crate) async fn with_vs_without(url: &str, plain: &Arc<Plain>) -> Fifty {
     let tracker = Arc::new(TrackerBuilder::to_server(url, "fifty").start().expect("a tracker"));
     for task in 0..TASKS {
@@ -96,7 +96,8 @@ async fn phases(end: End, task: String) -> Vec<Phase> {
     took
 }
 
-/// Reports what a phase used, ends it and asks for the next one; how long the gate took, in nanoseconds.
+/// Reports what a phase used, ends it and asks for the next one; returns how long the gate took, in
+/// nanoseconds.
 async fn gate(tracker: &Tracker, task: &str, phases: &[&str]) -> u64 {
     let tokens = TokenCounts { output: 100, ..TokenCounts::default() };
     tracker.report_usage(task, Usage::of(phases[0], "gpt-5", tokens)).expect("usage");

@@ -1,4 +1,4 @@
-//! Folding the log into the status view, as the projector does it: decode, apply, commit rows and checkpoint.
+//! Folding the log into the status view, as the projector does: decode, apply, commit rows and checkpoint.
 
 use std::path::Path;
 use std::time::Duration;
@@ -17,12 +17,12 @@ use crate::query;
 use crate::stats::Samples;
 use crate::usage::Written;
 
-/// When the projector commits: after this time, after this many times what the last commit took, or with so
-/// many changed rows.
+/// When the projector commits: after this time, after this many times the duration of the last commit, or at
+/// this many changed rows.
 const COMMIT_AFTER: Duration = Duration::from_secs(1);
 const COMMIT_SHARE: u32 = 10;
 
-/// One round: a fold with the id index, a fold without, and questions to the view that came of it.
+/// One round: a fold with the id index, a fold without it, and queries to the resulting view.
 pub(crate) fn round(
     place: &Place,
     round: usize,
@@ -67,7 +67,7 @@ fn open(log: &EmbeddedLog, dir: &Path) -> View<Status> {
     pollster::block_on(View::open(Status, &dir.join("view"), log)).expect("a view")
 }
 
-/// From the first record to the last, the last commit and its flush included.
+/// From the first record to the last, including the last commit and its flush.
 fn fold(written: &Written, dir: &Path, dedup: bool) -> Folded {
     let log = &written.log;
     let mut view = open(log, dir);
@@ -122,7 +122,7 @@ impl Commits {
     }
 }
 
-/// Every event is counted once: the tokens of all rows are those that were written.
+/// Every event is counted once: the tokens of all rows equal those that were written.
 fn check(view: &View<Status>, written: &Written) {
     let rows = view.scan(&[], None).map(|row| row.expect("a row").1);
     let tokens: i128 = rows.map(|row| figures(&row, None).total.tokens.total()).sum();

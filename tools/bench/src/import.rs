@@ -1,4 +1,4 @@
-//! Reading sessions of coding agents: from warm files, beside `wc -l`, which only looks for line ends.
+//! Reading sessions of coding agents from warm files, compared with `wc -l`, which only looks for line ends.
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -29,7 +29,7 @@ pub(crate) struct Import {
     dir: Option<PathBuf>,
 }
 
-/// Calls among the lines: about as in sessions of Codex, where most bytes are results of tools.
+/// How often calls occur among the lines: about as in sessions of Codex, where most bytes are tool results.
 const CALL_EVERY: u64 = 12;
 
 /// Bytes of text in the other lines.
@@ -76,7 +76,7 @@ pub(crate) fn run(args: &Import) -> Result<Report, String> {
     })
 }
 
-/// One session: calls as counters, between them lines of text. Gives its bytes and calls.
+/// One session: calls as counters, with lines of text between them. Returns its bytes and calls.
 fn write(path: &Path, at_least: u64) -> std::io::Result<(u64, u64)> {
     let mut file = BufWriter::new(File::create(path)?);
     let (mut bytes, mut calls) = (0, 0);
@@ -123,7 +123,7 @@ fn lines(path: &Path) -> Result<(), String> {
         .ok_or_else(|| "wc failed".to_owned())
 }
 
-/// The most memory that this process had.
+/// The peak memory of this process.
 fn peak_megabytes() -> Result<f64, String> {
     let status = std::fs::read_to_string("/proc/self/status").map_err(|error| error.to_string())?;
     let line =

@@ -1,4 +1,4 @@
-//! Appending over JetStream beside plain publishing with the same client, on a nats-server of the run's own.
+//! Appending over JetStream compared with plain publishing by the same client, on the run's own nats-server.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -30,19 +30,20 @@ const SHAPES: [Shape; 3] = [Shape { producers: 1, batch: 1 }, Shape { producers:
 /// Stream size: more than a run writes.
 const MAX_BYTES: u64 = 16 << 30;
 
-/// A reader that crawls takes one round of records in this time.
+/// A slow reader takes one round of records in this time.
 const CRAWL: Duration = Duration::from_millis(200);
 
-/// Who does the work.
+/// Which candidate does the work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Candidate {
     /// The log: one record, one message.
     Tollgate,
-    /// The same events as one message a batch, without ids.
+    /// The same events as one message per batch, without ids.
     Raw,
-    /// The same with BLAKE3 of each event before it is sent: what no log can pass that keeps a content hash.
+    /// The same with BLAKE3 of each event before it is sent: an upper bound for any log that keeps a content
+    /// hash.
     RawHashed,
-    /// One message an event, each with its id; a batch waits for all its acknowledgements.
+    /// One message per event, each with its id; a batch waits for all its acknowledgements.
     OneEach,
 }
 
@@ -60,11 +61,11 @@ impl Candidate {
     }
 }
 
-/// What projectors do beside appending.
+/// What projectors do during the appends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Beside {
     Nothing,
-    /// Three readers that were stopped: their consumers are there, nobody asks.
+    /// Three readers that were stopped: their consumers exist, but nothing reads.
     Stopped,
     /// Three readers that take a few records now and then.
     Crawling,
@@ -82,11 +83,11 @@ impl Beside {
     }
 }
 
-/// Lets one candidate work for a while at the busy shape: for a profiler beside it.
+/// Runs one candidate for a while at the busy shape: for use with a profiler.
 ///
 /// # Errors
 ///
-/// As of [`run`], and for a name that is none.
+/// As for [`run`], and for an unknown name.
 pub(crate) fn profile(name: &str, synced: bool, parent: Option<&Path>) -> Result<Report, String> {
     let version = NatsServer::version()?;
     if synced {
@@ -116,11 +117,11 @@ fn report(place: &Place, quick: bool, rounds: usize, figures: Samples, ratios: S
     }
 }
 
-/// Runs everything below a directory that is removed afterwards.
+/// Runs everything under a directory that is removed afterwards.
 ///
 /// # Errors
 ///
-/// A sentence where there is no place to measure in, or no nats-server.
+/// A sentence if there is nowhere to measure, or no nats-server.
 pub(crate) fn run(quick: bool, synced: bool, parent: Option<&Path>) -> Result<Report, String> {
     let version = NatsServer::version()?;
     if synced {
@@ -165,7 +166,7 @@ pub(crate) fn run(quick: bool, synced: bool, parent: Option<&Path>) -> Result<Re
     Ok(report(&place, quick, rounds, figures, ratios))
 }
 
-/// Notes rate and latencies; gives the rate and the median.
+/// Notes rate and latencies; returns the rate and the median.
 fn note(run: &Run, name: &str, figures: &mut Samples) -> (f64, f64) {
     figures.add(format!("{name}_events_per_second"), run.events_per_second);
     figures.add(format!("{name}_client_nanoseconds_per_event"), run.cpu_seconds * 1e9 / run.distinct as f64);
@@ -184,7 +185,7 @@ fn candidate(place: &Place, candidate: Candidate, shape: Shape, times: Times, sy
         Candidate::Tollgate => {
             let log = Arc::new(runtime.block_on(Ledger::open(&server)));
             let run = drive(&log, shape, times);
-            // An id that was sent again after the window stands in the stream twice; it is counted once, by readers.
+            // An id that was sent again after the window is in the stream twice; readers count it once.
             assert!(log.stored.load(Ordering::Relaxed) >= run.distinct, "the log holds each event");
             run
         }
@@ -208,7 +209,7 @@ fn beside(place: &Place, beside: Beside, times: Times) -> Run {
     let mut readers = Vec::new();
     if beside != Beside::Nothing {
         for _ in 0..3 {
-            // Connections of their own, as processes have.
+            // Separate connections, as separate processes have.
             let options = Options { known_records: 0, ..Options::new(server.url()) };
             let reading = runtime.block_on(JetStreamLog::connect(options)).expect("a log");
             readers.push(runtime.spawn(read(reading, beside, Arc::clone(&stop))));
@@ -229,7 +230,7 @@ fn beside(place: &Place, beside: Beside, times: Times) -> Run {
 #[expect(clippy::disallowed_methods, reason = "a projector that crawls takes its time")]
 async fn read(log: JetStreamLog, beside: Beside, stop: Arc<AtomicBool>) {
     let mut reader = log.read_from(Partitions::ALL, Sequence::ZERO).await.expect("a reader");
-    // The consumer is made with the first question.
+    // The consumer is created by the first query.
     reader.try_next().await.expect("records");
     while !stop.load(Ordering::Relaxed) {
         if beside == Beside::Crawling {
@@ -239,7 +240,7 @@ async fn read(log: JetStreamLog, beside: Beside, stop: Arc<AtomicBool>) {
     }
 }
 
-/// The runtime of connections: one thread beside those of the producers, for every candidate.
+/// The runtime of connections: one thread in addition to those of the producers, for every candidate.
 fn client_runtime() -> Runtime {
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
@@ -248,7 +249,7 @@ fn client_runtime() -> Runtime {
         .expect("threads can be started")
 }
 
-/// The log on a stream of its own.
+/// The log on its own stream.
 struct Ledger {
     log: JetStreamLog,
     stored: AtomicU64,
@@ -275,7 +276,7 @@ impl Append for Ledger {
 struct Peer {
     context: Context,
     candidate: Candidate,
-    /// What the log adds to an event, so that raw publishes as many bytes.
+    /// What the log adds to an event, so that raw publishes the same number of bytes.
     frame_bytes: usize,
 }
 
@@ -326,7 +327,7 @@ impl Append for Peer {
     }
 }
 
-/// What a record has beyond ids and bodies, of each event.
+/// What a record contains per event in addition to ids and bodies.
 fn frame_bytes() -> usize {
     let events: Vec<Event> = (0..BUSY.batch as u64).map(|number| numbered(1, number)).collect();
     let batch = batch(events);

@@ -1,4 +1,5 @@
-//! One event, one producer, beside one sync: how much a durable append takes beyond what the disk takes.
+//! One event from one producer, compared with one sync: how much longer a durable append takes than the disk
+//! alone.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -15,13 +16,15 @@ use crate::place::Place;
 use crate::stats::{Samples, percentile};
 use crate::work::Events;
 
-/// Syncs, then appends, in turns of so many: short beside whatever else slows the disk for a while.
+/// Syncs, then appends, in turns of this many: short compared with anything else that slows the disk for a
+/// while.
 const TURN: usize = 16;
 
-/// Size of the file that is written again and again: as large as the log's first segment.
+/// Size of the file that is rewritten over and over: as large as the log's first segment.
 const FILE_BYTES: usize = 1 << 20;
 
-/// What the log writes before each record, and what the sum is a multiple of: see `docs/reference/log-format.md`.
+/// What the log writes before each record, and the block size that the total is a multiple of: see
+/// `docs/reference/log-format.md`.
 const FRAME_HEADER_BYTES: usize = 64;
 const FRAME_ALIGNMENT: usize = 8;
 
@@ -62,7 +65,7 @@ pub(crate) fn round(place: &Place, time: Duration, figures: &mut Samples, ratios
     ratios.add("append_1x1_p50_vs_fsync", ratio);
 }
 
-/// The bytes that the log wrote for the record of one event.
+/// The number of bytes that the log wrote for the record of one event.
 fn frame_bytes(ledger: &Ledger) -> usize {
     let mut reader = ledger.log.reader(Partitions::ALL, Sequence::ZERO).expect("a reader");
     let records = reader.read_available().expect("the log can be read");
@@ -70,7 +73,7 @@ fn frame_bytes(ledger: &Ledger) -> usize {
     (FRAME_HEADER_BYTES + first.record.bytes().len()).next_multiple_of(FRAME_ALIGNMENT)
 }
 
-/// `pwrite` and `fdatasync`, one after the other, in a file whose blocks are allocated and written.
+/// `pwrite` and `fdatasync`, one after the other, in a file whose blocks are already allocated and written.
 struct Syncs {
     file: File,
     bytes: Vec<u8>,

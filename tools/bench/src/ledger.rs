@@ -25,7 +25,7 @@ impl Ledger {
         Self { log: Arc::new(log), stored: AtomicU64::new(0) }
     }
 
-    /// Events that were new.
+    /// The number of events that were new.
     pub(crate) fn stored(&self) -> u64 {
         self.stored.load(Ordering::Relaxed)
     }
@@ -40,7 +40,7 @@ impl Append for Ledger {
     }
 }
 
-/// The name under which an event of the work stands in the log.
+/// The name under which an event of the work is in the log.
 pub(crate) fn name(event: &Event) -> EventName {
     EventName {
         tenant: TenantId::default_tenant(),
@@ -50,7 +50,7 @@ pub(crate) fn name(event: &Event) -> EventName {
     }
 }
 
-/// A tracker's batch is of one task, so its names are made once.
+/// A tracker's batch is about one task, so its names are made once.
 pub(crate) fn batch(events: Vec<Event>) -> Batch {
     let tenant = TenantId::default_tenant();
     let producer = producer();

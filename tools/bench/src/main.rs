@@ -1,4 +1,5 @@
-//! Benchmarks of Tollgate beside its peers: the same work, in the same run, in turns; medians of several rounds.
+//! Benchmarks of Tollgate against its peers: the same work, in the same run, taking turns; medians of several
+//! rounds.
 //!
 //! `docs/reference/benchmarks.md` says what each figure means.
 #![expect(clippy::float_arithmetic, reason = "rates and ratios are measured, none of them is money")]
@@ -36,7 +37,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Benchmarks of Tollgate beside its peers.
+/// Benchmarks of Tollgate against its peers.
 #[derive(Debug, Parser)]
 #[command(name = "tollgate-bench")]
 struct Args {
@@ -46,15 +47,15 @@ struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Append, fold, dedup and query, appending beside raw writing, SQLite and sled
+    /// Append, fold, dedup and query, with appending compared to raw writing, SQLite and sled
     Compare(Compare),
-    /// Append over JetStream beside plain publishing, with projectors stopped and crawling; needs nats-server
+    /// Append over JetStream compared to plain publishing, with projectors stopped and crawling; needs nats-server
     Jetstream(Jetstream),
     /// What a transition from phase to phase costs the caller over HTTP, on both logs; needs nats-server and the binary
     Transitions(Compare),
-    /// Read a session of a coding agent from a warm file, beside `wc -l`
+    /// Read a session of a coding agent from a warm file, compared to `wc -l`
     Import(ImportArgs),
-    /// The server of the hops that are beside transitions; started by it
+    /// The server of the hops measured alongside transitions; started by it
     #[command(hide = true)]
     PlainServer(plain::Hops),
     /// The other process of the hops
@@ -78,11 +79,11 @@ struct Compare {
 #[derive(Debug, clap::Args)]
 struct Jetstream {
     /// Only this candidate, for ten seconds: `tollgate`, `raw`, `raw_hashed` or `one_message_per_event`, for
-    /// a profiler beside it
+    /// use with a profiler
     #[arg(long, value_name = "CANDIDATE")]
     only: Option<String>,
     /// Every acknowledgement is on the disk (`sync_interval: always`, a nats-server from 2.10 on); without
-    /// projectors beside
+    /// projectors
     #[arg(long)]
     synced: bool,
     #[command(flatten)]

@@ -1,21 +1,21 @@
-//! A nats-server of a run's own: a free port, a store of its own, gone with the run.
+//! The run's own nats-server: a free port, a separate store, removed after the run.
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-/// A server with JetStream, as it is by default: it acknowledges before it syncs.
+/// A JetStream server with default settings: it acknowledges before it syncs.
 pub(crate) struct NatsServer {
     child: Child,
     url: String,
 }
 
 impl NatsServer {
-    /// What is installed.
+    /// The installed one.
     ///
     /// # Errors
     ///
-    /// A sentence where nothing is.
+    /// A sentence if none is installed.
     pub(crate) fn version() -> Result<String, String> {
         let output = Command::new("nats-server").arg("--version").output();
         let output = output
@@ -23,16 +23,16 @@ impl NatsServer {
         Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
     }
 
-    /// As it is by default: it acknowledges before it syncs.
+    /// With default settings: it acknowledges before it syncs.
     pub(crate) fn start(dir: &Path) -> Self {
         Self::start_with(dir, false)
     }
 
-    /// Whether this server can sync before it acknowledges.
+    /// Checks that this server can sync before it acknowledges.
     ///
     /// # Errors
     ///
-    /// A sentence where it cannot.
+    /// A sentence if it cannot.
     pub(crate) fn can_sync(version: &str) -> Result<(), String> {
         let number = version.rsplit('v').next().unwrap_or_default();
         let mut parts = number.split('.').map(|part| part.parse().unwrap_or(0_u32));
@@ -45,7 +45,7 @@ impl NatsServer {
         ))
     }
 
-    /// `synced`: every acknowledgement is on the disk, which servers from 2.10 on can do.
+    /// `synced`: every acknowledged message is on disk, which servers from 2.10 on can do.
     pub(crate) fn start_with(dir: &Path, synced: bool) -> Self {
         let interval = if synced { "sync_interval: always" } else { "" };
         let store = dir.join("js").display().to_string();
@@ -75,7 +75,7 @@ impl NatsServer {
         Self { child, url: url.expect("it says where it listens") }
     }
 
-    /// The number of its process.
+    /// Its process id.
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }
@@ -87,7 +87,7 @@ impl NatsServer {
 
 impl Drop for NatsServer {
     fn drop(&mut self) {
-        // One that has ended already is as good.
+        // It does not matter if it has already ended.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

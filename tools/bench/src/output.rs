@@ -18,7 +18,7 @@ pub(crate) struct Report {
 }
 
 impl Report {
-    /// One object: medians under their names, and for ratios the lowest and highest round too.
+    /// One object: medians under their names, and for ratios also the lowest and highest round.
     pub(crate) fn to_json(&self) -> Value {
         let medians = |samples: &Samples| -> Map<String, Value> {
             samples.spreads().map(|(name, spread)| (name.to_owned(), number(spread.median))).collect()
@@ -38,7 +38,7 @@ impl Report {
         })
     }
 
-    /// Two tables and a line on where it was measured.
+    /// Two tables, and a line about where it was measured.
     pub(crate) fn to_table(&self) -> String {
         let head = ["median", "lowest", "highest"];
         let mut text = format!(
@@ -65,7 +65,7 @@ impl Report {
     }
 }
 
-/// A number as people read it: four digits, or all of a large one.
+/// A number for people: four digits, or all of a large one.
 fn written(value: f64) -> String {
     let places = if value.abs() >= 1_000.0 {
         0
@@ -77,12 +77,12 @@ fn written(value: f64) -> String {
     format!("{value:.places$}")
 }
 
-/// A number as programs read it, without digits that mean nothing.
+/// A number for programs, without meaningless digits.
 fn number(value: f64) -> Value {
     json!((value * 1e4).round() / 1e4)
 }
 
-/// Says on stderr what is being done.
+/// Reports progress on stderr.
 #[expect(clippy::print_stderr, reason = "progress is for who waits, the report alone goes to stdout")]
 pub(crate) fn progress(line: &str) {
     eprintln!("{line}");

@@ -1,4 +1,4 @@
-//! The peers: raw writing, SQLite and sled, each grouped by the same kind of committer.
+//! The peers: raw writing, SQLite and sled, each with the same kind of group committer.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -9,7 +9,7 @@ use rusqlite::Connection;
 use crate::committer::{Commit, Committer};
 use crate::work::{Event, text};
 
-/// The same bytes to one file, `fdatasync` per group, no ids: what the disk and the kernel allow.
+/// The same bytes to one file, `fdatasync` per group, no ids: the limit set by the disk and the kernel.
 pub(crate) struct Raw {
     file: File,
     end: u64,

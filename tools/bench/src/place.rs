@@ -21,11 +21,12 @@ struct Mount {
 }
 
 impl Place {
-    /// Makes a directory below `parent`, else below the build's directory, else below the system's temporary one.
+    /// Creates a directory under `parent`, otherwise under the build's directory, otherwise under the
+    /// system's temporary one.
     ///
     /// # Errors
     ///
-    /// A sentence for whoever started the run.
+    /// A sentence for the person who started the run.
     pub(crate) fn make(parent: Option<&Path>) -> Result<Self, String> {
         let parent = match parent {
             Some(parent) => parent.to_owned(),
@@ -63,13 +64,14 @@ impl Place {
         format!("{}, mounted at {}", self.mount.kind, self.mount.path.display())
     }
 
-    /// A new directory within, for one candidate in one round.
+    /// A new directory within it, for one candidate in one round.
     pub(crate) fn fresh(&self, name: &str) -> TempDir {
         let made = tempfile::Builder::new().prefix(&format!("{name}-")).tempdir_in(self.path());
         made.expect("the run's directory takes another one")
     }
 
-    /// Removes what a candidate wrote and waits until the file system has done so, so that the next one does not pay.
+    /// Removes what a candidate wrote and waits until the file system has finished, so that the next one does
+    /// not pay for it.
     pub(crate) fn clear(&self, used: TempDir) {
         used.close().expect("what was written can be removed");
         let parent = std::fs::File::open(self.path()).expect("the run's directory is there");
@@ -77,14 +79,15 @@ impl Place {
     }
 }
 
-/// The directory that cargo built this program into, if it can be written to.
+/// The directory that cargo built this program into, if it is writable.
 fn beside_the_program() -> Option<PathBuf> {
     let program = std::env::current_exe().ok()?;
     let dir = program.parent()?;
     tempfile::tempfile_in(dir).ok().map(|_| dir.to_owned())
 }
 
-/// The file system that a path is on: the last one mounted at its longest prefix. `mounts` is `/proc/self/mounts`.
+/// The file system that a path is on: the last one mounted at its longest prefix. `mounts` is
+/// `/proc/self/mounts`.
 fn mount_of(path: &Path, mounts: &str) -> Option<Mount> {
     let mut found: Option<Mount> = None;
     for line in mounts.lines() {

@@ -1,6 +1,6 @@
-//! The hops of a transition without a ledger: a request to a server, what it writes or publishes, a question
-//! to another process, what it writes or publishes again, its answer. Nothing is decoded, decided, folded or
-//! kept: what the machine takes at that moment.
+//! The hops of a transition without a ledger: a request to a server, what it writes or publishes, a query to
+//! another process, what the server writes or publishes after that, its answer. Nothing is decoded, decided,
+//! folded or kept: this is what the machine itself takes at that moment.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -19,15 +19,15 @@ use tollgate_clock::Stopwatch;
 use crate::driver::nanoseconds;
 use crate::output;
 
-/// Bytes of what is asked and answered over TCP and between the processes, and of what is stored of each:
-/// about those of the ledger.
+/// Sizes in bytes of the messages over TCP and between the processes, and of what is stored for each: about
+/// those of the ledger.
 const ASKED: usize = 1200;
 const ANSWERED: usize = 900;
 const QUESTION: usize = 300;
 const FIRST_STORED: usize = 800;
 const SECOND_STORED: usize = 700;
 
-/// Size of the file that is written again and again.
+/// Size of the file that is rewritten over and over.
 const FILE_BYTES: usize = 1 << 20;
 
 const STORED: &str = "plain.stored";
@@ -56,7 +56,7 @@ impl Plain {
         Self { stream: Mutex::new(stream) }
     }
 
-    /// All hops, once; how long they took, in nanoseconds.
+    /// All hops, once; returns how long they took, in nanoseconds.
     pub(crate) async fn once(&self) -> u64 {
         let mut stream = self.stream.lock().await;
         let took = Stopwatch::start();
@@ -66,7 +66,8 @@ impl Plain {
     }
 }
 
-/// The server of the hops, in a process of its own, as its runtime the ledger's. Its first line says where it listens.
+/// The server of the hops, in a separate process, with the same kind of runtime as the ledger. Its first line
+/// says where it listens.
 pub(crate) fn serve(hops: &Hops) -> Result<(), String> {
     runtime()?.block_on(async {
         let storage = Arc::new(Storage::open(hops).await);
@@ -88,7 +89,7 @@ pub(crate) fn serve(hops: &Hops) -> Result<(), String> {
     })
 }
 
-/// The other process that is asked. Its first line says that it is there.
+/// The other process that is queried. Its first line says that it is ready.
 pub(crate) fn view(hops: &Hops) -> Result<(), String> {
     let url = hops.nats.as_deref().ok_or("--nats: is needed")?;
     runtime()?.block_on(async {
@@ -138,7 +139,7 @@ impl Storage {
 
     async fn hops(&self) {
         match self {
-            // The question goes while the first message is stored, as the ledger's does.
+            // The query is sent while the first message is being stored, as the ledger's is.
             Self::Nats { client, stream } => {
                 let ask =
                     async { client.request(VIEW, vec![0x5a; QUESTION].into()).await.expect("an answer") };
@@ -164,7 +165,7 @@ async fn publish(stream: &jetstream::Context, bytes: usize) {
     sent.await.expect("an acknowledgement");
 }
 
-/// A file whose blocks are allocated and written, as the log's segments are.
+/// A file whose blocks are already allocated and written, like the log's segments.
 fn prepared(path: &Path) -> File {
     let file = File::create_new(path).expect("a new file");
     file.write_all_at(&vec![0; FILE_BYTES], 0).expect("a write");

@@ -1,4 +1,4 @@
-//! Questions to a view in this process: where a task stands, whether it may advance, and its report as a page.
+//! Queries to a view in this process: the status of a task, whether it may advance, and its report as a page.
 
 use tollgate_clock::Stopwatch;
 use tollgate_domain::config::BudgetConfig;
@@ -16,13 +16,13 @@ use crate::stats::{Samples, percentile};
 use crate::usage::{TASKS, phase, task_name, time};
 use crate::work::mix;
 
-/// Questions of each kind in a round.
+/// Queries of each kind in a round.
 const QUESTIONS: u64 = 20_000;
 
-/// Reports in a round: a page is a hundred times a question.
+/// Reports in a round: a page costs a hundred times as much as a query.
 const REPORTS: u64 = 2_000;
 
-/// One round of all kinds. `rows` says where the rows are found, for the figures' names.
+/// One round of all kinds. `rows` says where the rows are found, for the names of the figures.
 pub(crate) fn round(view: &View<Status>, rows: &str, figures: &mut Samples) {
     let now = time(u64::from(u32::MAX));
     let statuses = ask(QUESTIONS, |task, key| {
@@ -54,7 +54,7 @@ pub(crate) fn round(view: &View<Status>, rows: &str, figures: &mut Samples) {
     }
 }
 
-/// Asks about tasks in no order. How long each question took, in nanoseconds.
+/// Queries tasks in no particular order. Returns how long each query took, in nanoseconds.
 fn ask(questions: u64, mut question: impl FnMut(&str, &[u8])) -> Vec<u64> {
     let mut latencies = Vec::new();
     for number in 0..questions {

@@ -1,4 +1,4 @@
-//! Appending while others read: two readers at the tail, and one thread that asks at a steady rate.
+//! Appending while others read: two readers at the tail, and one thread that queries at a steady rate.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -22,17 +22,17 @@ use crate::work::{mix, numbered};
 /// Readers that follow the log, as projectors do.
 const FOLLOWERS: usize = 2;
 
-/// Cores that appending keeps busy where it may: two of producers, and the log's writer beside them.
+/// Cores that appending keeps busy if it can: two for the producers, and one for the log's writer.
 const CORES_OF_APPENDING: f64 = 3.0;
 
-/// The pace of the thread that asks: 1,000 a second.
+/// The rate of the querying thread: 1,000 a second.
 const ASK_EVERY: Duration = Duration::from_millis(1);
 
-/// Asked is about events of these tasks and these numbers: some are in the log, some are not yet.
+/// The queries are about events of these tasks with these numbers: some are in the log, some are not yet.
 const ASKED_TASKS: u64 = 512;
 const ASKED_NUMBERS: u64 = 4_000;
 
-/// One round: with readers and without, in an order that turns with the round.
+/// One round: with readers and without, in an order that alternates with the round.
 pub(crate) fn round(place: &Place, round: usize, times: Times, figures: &mut Samples, ratios: &mut Samples) {
     let with = |figures: &mut Samples| append(place, times, true, figures);
     let without = |figures: &mut Samples| append(place, times, false, figures);
@@ -45,13 +45,13 @@ pub(crate) fn round(place: &Place, round: usize, times: Times, figures: &mut Sam
     figures.add("readers_append_with_events_per_second", with);
     figures.add("readers_append_without_events_per_second", without);
     ratios.add("append_with_readers_vs_without", with / without);
-    // What the appending side had left of the cores: where there are many, it loses nothing.
+    // The cores that remained for appending: if there are many, it loses nothing.
     let cores = std::thread::available_parallelism().map_or(1.0, |cores| cores.get() as f64);
     let left = (cores - cores_used).min(CORES_OF_APPENDING) / cores.min(CORES_OF_APPENDING);
     ratios.add("append_with_readers_vs_without_cpu_aside", with / without / left);
 }
 
-/// A run; events per second, and the cores that readers beside it used.
+/// A run; returns events per second, and the cores that its readers used.
 fn append(place: &Place, times: Times, readers: bool, figures: &mut Samples) -> (f64, f64) {
     let dir = place.fresh("readers");
     let ledger = Arc::new(Ledger::open(dir.path()));
@@ -74,7 +74,7 @@ struct Readers {
 
 /// What a reader did.
 struct Read {
-    /// Events that it read, or questions that it asked.
+    /// Events that it read, or queries that it made.
     count: u64,
     cpu_seconds: f64,
 }
@@ -91,7 +91,8 @@ impl Readers {
         Self { followers, asker: std::thread::spawn(move || ask(&asked, &own)), stop }
     }
 
-    /// Ends the readers: the one that asks by a word, those that follow by closing the log. The cores that they used.
+    /// Stops the readers: the querying one by a signal, those that follow by closing the log. Returns the
+    /// cores that they used.
     fn finish(self, ledger: Ledger, run: &Run, figures: &mut Samples) -> f64 {
         self.stop.store(true, Ordering::Relaxed);
         let asked = self.asker.join().expect("the asker does not panic");
@@ -110,7 +111,7 @@ impl Readers {
     }
 }
 
-/// Reads what comes until the log is closed.
+/// Reads whatever arrives until the log is closed.
 fn follow(mut reader: SegmentReader) -> Read {
     let mut count = 0;
     while let Ok(records) = pollster::block_on(reader.next()) {
@@ -119,7 +120,7 @@ fn follow(mut reader: SegmentReader) -> Read {
     Read { count, cpu_seconds: cpu::thread_seconds() }
 }
 
-/// Asks what the log knows of an event, then where it ends, until it is told to stop.
+/// Asks the log about an event, then where the log ends, until it is told to stop.
 #[expect(clippy::disallowed_methods, reason = "questions come at a steady rate, as from clients elsewhere")]
 fn ask(log: &EmbeddedLog, stop: &AtomicBool) -> Read {
     let begun = Stopwatch::start();

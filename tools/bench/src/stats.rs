@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-/// The middle of some values; of an even number of them the mean of the two in the middle.
+/// The median; for an even number of values, the mean of the two in the middle.
 pub(crate) fn median(values: &[f64]) -> f64 {
     assert!(!values.is_empty(), "there is no median of no values");
     let mut sorted = values.to_vec();
@@ -11,7 +11,7 @@ pub(crate) fn median(values: &[f64]) -> f64 {
     if sorted.len().is_multiple_of(2) { f64::midpoint(sorted[half - 1], sorted[half]) } else { sorted[half] }
 }
 
-/// The smallest value that at least so many percent of all values do not exceed (nearest rank).
+/// The smallest value that at least this percentage of all values do not exceed (nearest rank).
 pub(crate) fn percentile(values: &[u64], percent: usize) -> u64 {
     assert!(!values.is_empty() && percent <= 100, "percentile {percent} of {} values", values.len());
     let mut values = values.to_vec();
@@ -23,7 +23,7 @@ pub(crate) fn percentile(values: &[u64], percent: usize) -> u64 {
 #[derive(Debug, Default)]
 pub(crate) struct Samples(BTreeMap<String, Vec<f64>>);
 
-/// The values of all rounds in three.
+/// The values of all rounds in three figures.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Spread {
     pub(crate) median: f64,
@@ -37,7 +37,7 @@ impl Samples {
         self.0.entry(name.into()).or_default().push(value);
     }
 
-    /// The spread under each name, in the order of the names.
+    /// The spread under each name, ordered by name.
     pub(crate) fn spreads(&self) -> impl Iterator<Item = (&str, Spread)> {
         self.0.iter().map(|(name, values)| {
             let lowest = values.iter().copied().fold(f64::INFINITY, f64::min);

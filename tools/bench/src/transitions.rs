@@ -1,5 +1,5 @@
-//! What a transition from phase to phase costs the caller: the binary as its operators run it, a tracker that
-//! talks to it over HTTP.
+//! What a transition from phase to phase costs the caller: the binary as its operators run it, and a tracker
+//! that talks to it over HTTP.
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -24,7 +24,7 @@ use crate::stats::{Samples, percentile};
 const PHASES: [&str; 9] =
     ["STRATEGIZE", "SPEC", "PLAN", "THINK", "IMPLEMENT", "VERIFY", "REVIEW", "PR", "MONITOR"];
 
-/// Transitions of a task.
+/// Transitions per task.
 const STEPS: usize = PHASES.len() - 1;
 
 /// The views, each of which has a projector on NATS.
@@ -66,17 +66,17 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // One that has ended already is as good.
+        // It does not matter if it has already ended.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// Runs everything below a directory that is removed afterwards.
+/// Runs everything under a directory that is removed afterwards.
 ///
 /// # Errors
 ///
-/// A sentence where there is no place to measure in, no binary beside this one, or no nats-server.
+/// A sentence if there is nowhere to measure, no binary next to this one, or no nats-server.
 pub(crate) fn run(quick: bool, parent: Option<&Path>) -> Result<Report, String> {
     let version = NatsServer::version()?;
     let binary = beside_this()?;
@@ -121,7 +121,7 @@ pub(crate) fn run(quick: bool, parent: Option<&Path>) -> Result<Report, String> 
     })
 }
 
-/// The binary that was built with this one.
+/// The binary that was built along with this one.
 fn beside_this() -> Result<PathBuf, String> {
     let this = std::env::current_exe().map_err(|error| format!("finding this program: {error}"))?;
     let binary = this.with_file_name("tollgate");
@@ -131,8 +131,8 @@ fn beside_this() -> Result<PathBuf, String> {
     Err(format!("`{}` is not there: build it, `cargo build --release --package tollgate`", binary.display()))
 }
 
-/// Starts a ledger, and the processes of plain hops beside it; gives the addresses of both servers, and the
-/// ledger's processes by name.
+/// Starts a ledger, and the processes of the plain hops alongside it; returns the addresses of both servers,
+/// and the ledger's processes by name.
 fn measure(backend: Backend, binary: &Path, dir: &Path, work: impl FnOnce(&str, &str, &[(&str, u32)])) {
     let path = |name: &str| dir.join(name).display().to_string();
     let (data, evidence) = (path("data"), path("evidence"));
@@ -170,7 +170,7 @@ fn measure(backend: Backend, binary: &Path, dir: &Path, work: impl FnOnce(&str, 
     work(url, plain.first.trim(), &processes);
 }
 
-/// What one task saw, one transition after the other, in nanoseconds.
+/// What one task observed, one transition after the other, in nanoseconds.
 struct One {
     /// From asking the gate after its own report to the answer.
     gates: Vec<u64>,
@@ -207,7 +207,8 @@ async fn one_round(
         deciding.push(nanoseconds(gate.elapsed()));
         let started = tracker.start_phase(&task, to).expect("a phase");
         whole.push(nanoseconds(all.elapsed()));
-        // What was refused would cost something else. Not counted: the next step's work would not begin sooner.
+        // A refusal would cost something different. Not counted: the next step's work would not begin any
+        // sooner.
         ended.await.expect("the phase is ended");
         if at + 1 == STEPS {
             started.await.expect("the phase is started");
@@ -242,7 +243,7 @@ fn add_latencies(figures: &mut Samples, kind: &str, backend: Backend, nanosecond
     }
 }
 
-/// What the tracker is told at the end of a phase; what becomes of the end.
+/// What the tracker is told at the end of a phase; returns the outcome of the end.
 fn report(tracker: &Tracker, task: &str, phase: &str) -> Pending {
     let tokens = TokenCounts { output: 1, ..TokenCounts::default() };
     tracker.report_usage(task, Usage::of(phase, "gpt-5", tokens)).expect("usage");

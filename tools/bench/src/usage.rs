@@ -1,4 +1,4 @@
-//! A log of real events to fold: opened tasks with limits and phases, then usage, as a server stores it.
+//! A log of realistic events to fold: opened tasks with limits and phases, then usage, as a server stores it.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -21,10 +21,10 @@ use tollgate_wire::Submitted;
 
 use crate::work::{mix, text, ulid};
 
-/// Tasks of the log.
+/// Tasks in the log.
 pub(crate) const TASKS: u64 = 1_000;
 
-/// Usage events of one record.
+/// Usage events per record.
 const BATCH: u64 = 64;
 
 /// 10⁻⁹ USD in units of 10⁻¹⁸ USD.
@@ -33,16 +33,16 @@ const NANO_USD: i128 = 1_000_000_000;
 /// What the log holds.
 pub(crate) struct Written {
     pub(crate) log: EmbeddedLog,
-    /// Events, those that open tasks included.
+    /// Events, including those that open tasks.
     pub(crate) events: u64,
     /// Tokens of all usage.
     pub(crate) tokens: u64,
-    /// Bytes of the usage events' records over the number of those events.
+    /// Bytes of the usage events' records divided by the number of those events.
     pub(crate) bytes_per_event: f64,
 }
 
-/// Writes a log with so many usage events, in whole batches, and opens it again, so that nothing of the
-/// writing goes on.
+/// Writes a log with this many usage events, in whole batches, and reopens it, so that none of the writing is
+/// still going on.
 pub(crate) fn write(dir: &Path, usage_events: u64) -> Written {
     let options = || Options { durability: Durability::PageCache, ..Options::default() };
     let log = EmbeddedLog::open_or_create(dir, options()).expect("a new log");
@@ -53,7 +53,7 @@ pub(crate) fn write(dir: &Path, usage_events: u64) -> Written {
     }
     let opened_bytes = log_bytes(&log);
     for batch in 0..usage_events.div_ceil(BATCH) {
-        // Any order of tasks, each as often.
+        // Tasks in any order, each equally often.
         let task = mix(batch) % TASKS;
         let usage = (0..BATCH).map(|_| made.usage(task)).collect();
         append(&log, &task_name(task), usage, false);
@@ -68,7 +68,7 @@ pub(crate) fn write(dir: &Path, usage_events: u64) -> Written {
     }
 }
 
-/// The name of a task of this log.
+/// The name of a task in this log.
 pub(crate) fn task_name(number: u64) -> String {
     format!("PAY-{number:04}")
 }
@@ -105,7 +105,7 @@ fn log_bytes(log: &EmbeddedLog) -> u64 {
     }
 }
 
-/// Makes events, each with an id of its own.
+/// Generates events, each with a unique id.
 struct Maker {
     limits: TaskLimits,
     made: u64,
@@ -168,7 +168,7 @@ impl Maker {
     fn event(&mut self, task: u64, body: EventBody) -> NewEvent {
         let number = self.made;
         self.made += 1;
-        // Ids that sort by time, as those of trackers do.
+        // Ids that sort by time, like those of trackers.
         let id = ulid((u128::from(number) << 64) | u128::from(mix(number)));
         let event = Event {
             tenant: TenantId::default_tenant(),

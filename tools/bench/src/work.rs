@@ -1,6 +1,6 @@
 //! The work that every store does: idempotent usage events of about 200 bytes, one in twenty sent twice.
 
-/// Bytes of an event's body: with its id 200.
+/// Bytes of an event's body: 200 including its id.
 const BODY_BYTES: usize = 200 - ID_BYTES;
 
 /// Bytes of an id: the text of a ULID, as producers send it.
@@ -26,10 +26,11 @@ pub(crate) struct Event {
     pub(crate) body: Vec<u8>,
 }
 
-/// The events of one producer, without end and the same in every run. A batch is of one task, as a tracker sends it.
+/// The events of one producer: infinite, and the same in every run. A batch is about one task, as a tracker
+/// sends it.
 pub(crate) struct Events {
     producer: u64,
-    /// Events made so far, of each task.
+    /// Events generated so far, per task.
     made: Vec<u64>,
     sent: u64,
     state: u64,
@@ -41,13 +42,13 @@ impl Events {
         Self { producer, made, sent: 0, state: STEP ^ (producer << 32) }
     }
 
-    /// The next so many events.
+    /// The next events, this many.
     pub(crate) fn batch(&mut self, size: usize) -> Vec<Event> {
         let task = self.random() % TASKS_PER_PRODUCER;
         (0..size).map(|_| self.event(task)).collect()
     }
 
-    /// Events made so far, duplicates not counted.
+    /// Events generated so far, not counting duplicates.
     pub(crate) fn distinct(&self) -> u64 {
         self.made.iter().sum()
     }
@@ -56,7 +57,7 @@ impl Events {
         self.sent += 1;
         let made = self.made[task as usize];
         let number = if self.sent.is_multiple_of(DUPLICATE_EVERY) && made > 0 {
-            // Any earlier one: a retry is near, a replayed file is far.
+            // Any earlier one: a retry is close, a replayed file is far back.
             self.random() % made
         } else {
             self.made[task as usize] += 1;
@@ -92,7 +93,7 @@ pub(crate) fn mix(mut word: u64) -> u64 {
     word ^ (word >> 31)
 }
 
-/// A number in the 26 characters of a ULID.
+/// A number as the 26 characters of a ULID.
 pub(crate) fn ulid(mut number: u128) -> [u8; ID_BYTES] {
     const DIGITS: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
     let mut text = [0; ID_BYTES];

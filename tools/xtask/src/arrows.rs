@@ -7,7 +7,7 @@ use crate::finding::Finding;
 
 const RULE: &str = "arrow";
 
-/// The crates in order. Each may depend on those above it, less what its row names.
+/// The crates in order. Each may depend on those above it, except for what its row names.
 const ROWS: &[Row] = &[
     Row { package: "tollgate-domain", never: &[ASYNC, HTTP, SERVING, STORES, RANDOM, LOGGING] },
     Row { package: "tollgate-clock", never: &[HTTP, SERVING, STORES, RANDOM, LOGGING] },
@@ -44,7 +44,7 @@ const SERVING: &[&str] = &["axum", "rmcp", "tonic", "tower-http", "utoipa"];
 const STORES: &[&str] = &["fjall", "redb", "rusqlite", "tempfile"];
 const RANDOM: &[&str] = &["fastrand", "getrandom", "rand"];
 const LOGGING: &[&str] = &["log", "tracing", "tracing-subscriber"];
-/// Who knows what an event means.
+/// The crates that know what an event means.
 const MEANING: &[&str] = &["tollgate-wire", "tollgate-projection"];
 const LOG: &[&str] = &["tollgate-log", "tollgate-log-jetstream"];
 const STORAGE: &[&str] = &[
@@ -56,13 +56,13 @@ const STORAGE: &[&str] = &[
     "tollgate-projector",
 ];
 
-/// A crate, and what it must not know beside everything below it.
+/// A crate, and what it must not know in addition to everything below it.
 struct Row {
     package: &'static str,
     never: &'static [&'static [&'static str]],
 }
 
-/// What `cargo metadata --no-deps --format-version 1` says.
+/// The output of `cargo metadata --no-deps --format-version 1`.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Metadata {
     workspace_root: String,
@@ -79,7 +79,7 @@ struct Package {
 #[derive(Debug, Deserialize)]
 struct Dependency {
     name: String,
-    /// `None`: a normal one; else `build` or `dev`.
+    /// `None`: a normal dependency; otherwise `build` or `dev`.
     kind: Option<String>,
     rename: Option<String>,
 }
@@ -94,7 +94,8 @@ impl Metadata {
     }
 }
 
-/// Checks all packages below `crates/`; tools and tests may depend on anything. `manifest` gives a manifest's text.
+/// Checks all packages under `crates/`; tools and tests may depend on anything. `manifest` returns a
+/// manifest's text.
 pub(crate) fn check(metadata: &Metadata, manifest: &dyn Fn(&str) -> Option<String>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for package in &metadata.packages {
@@ -159,7 +160,7 @@ fn place_of(package: &str) -> Option<usize> {
     ROWS.iter().position(|row| row.package == package)
 }
 
-/// Where a manifest names a dependency; the first line where it cannot be found.
+/// Where a manifest names a dependency; the first line if it cannot be found.
 fn line_of(manifest: &str, name: &str) -> usize {
     let names = |line: &str| {
         let line = line.trim_start().trim_start_matches('"');
@@ -173,7 +174,8 @@ fn line_of(manifest: &str, name: &str) -> usize {
 mod tests {
     use super::*;
 
-    /// Packages as `name: dependency, build dependency +b, dev dependency +d`; those of tools begin with `tools/`.
+    /// Packages as `name: dependency, build dependency +b, dev dependency +d`; those of tools begin with
+    /// `tools/`.
     fn metadata(script: &str) -> Metadata {
         let mut packages = Vec::new();
         for line in script.lines().map(str::trim).filter(|line| !line.is_empty()) {
@@ -196,7 +198,7 @@ mod tests {
         Metadata { workspace_root: "/repo".to_owned(), packages }
     }
 
-    /// What is found, as `line message`.
+    /// The findings, as `line message`.
     fn found(script: &str, manifest: &str) -> Vec<String> {
         let findings = check(&metadata(script), &|_| Some(manifest.to_owned()));
         findings.into_iter().map(|finding| format!("{} {}", finding.line, finding.message)).collect()

@@ -3,19 +3,19 @@
 use crate::finding::Finding;
 use crate::source::{self, Source};
 
-/// Words that must not stand in code, and where.
+/// Words that must not appear in code, and where.
 struct Ban {
     rule: &'static str,
     words: &'static [&'static str],
-    /// Beginnings of the paths that it holds for; none: everywhere.
+    /// Prefixes of the paths it applies to; if empty, everywhere.
     within: &'static [&'static str],
-    /// Beginnings of the paths that it does not hold for.
+    /// Prefixes of the paths it does not apply to.
     except: &'static [&'static str],
     held: Held,
     advice: &'static str,
 }
 
-/// What code a ban holds for.
+/// Which code a ban applies to.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Held {
     Everywhere,
@@ -137,17 +137,17 @@ pub(crate) fn check(path: &str, text: &str) -> Vec<Finding> {
         }
     }
     findings.sort();
-    // `use std::fs;` is found as text and as an import.
+    // `use std::fs;` is found both as text and as an import.
     findings.dedup_by(|a, b| (a.line, a.rule) == (b.line, b.rule));
     findings
 }
 
-/// Files of nothing but tests.
+/// Files that contain only tests.
 pub(crate) fn is_test_file(path: &str) -> bool {
     path.starts_with("tests/") || path.contains("/tests/") || path.ends_with("/tests.rs")
 }
 
-/// `#[ignore]`, and `#[ignore = ""]`, whose text the blanks leave empty.
+/// `#[ignore]`, and `#[ignore = ""]`, whose string is left empty by the blanking.
 fn ignored_tests(path: &str, source: &Source) -> Vec<Finding> {
     let is_reason = |rest: &str| {
         let reason = rest.trim_start().strip_prefix('=').map(str::trim_start);

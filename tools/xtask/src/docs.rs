@@ -1,4 +1,4 @@
-//! Links of documents, the files that they name, and the list of decisions.
+//! Links in documents, the files that they name, and the list of decisions.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,7 +7,7 @@ use crate::finding::Finding;
 /// The list of all decisions.
 pub(crate) const ADR_LIST: &str = "docs/adr/README.md";
 
-/// Checks that relative links of a document lead to files or folders of the repository.
+/// Checks that a document's relative links lead to files or folders of the repository.
 pub(crate) fn check_links(path: &str, text: &str, files: &BTreeSet<String>) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut fenced = false;
@@ -32,13 +32,14 @@ pub(crate) fn check_links(path: &str, text: &str, files: &BTreeSet<String>) -> V
     findings
 }
 
-/// Whether a document is about the files that there are. Decisions and the changelog are about those there were.
+/// Whether a document is about the files that exist now. Decisions and the changelog are about those that
+/// existed then.
 pub(crate) fn names_today(path: &str) -> bool {
     path != "CHANGELOG.md" && !path.starts_with("docs/adr/")
 }
 
-/// Checks that a source file, a manifest or a document that is named between backticks is in the repository:
-/// by its whole path, or by the end of it.
+/// Checks that a source file, manifest or document named in backticks is in the repository: by its whole
+/// path, or by the end of it.
 pub(crate) fn check_paths(path: &str, text: &str, files: &BTreeSet<String>) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut fenced = false;
@@ -65,7 +66,7 @@ pub(crate) fn check_paths(path: &str, text: &str, files: &BTreeSet<String>) -> V
     findings
 }
 
-/// Whether it can be nothing but a file or a folder of the repository.
+/// Whether it can only be a file or a folder of the repository.
 fn is_path(code: &str) -> bool {
     let plain = code.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-./".contains(&byte));
     let source = [".rs", ".proto", ".toml"].iter().any(|ending| code.ends_with(ending));
@@ -74,7 +75,7 @@ fn is_path(code: &str) -> bool {
     plain && (source || ours)
 }
 
-/// Checks that every decision in `docs/adr` has a number of its own, and stands in the list where there is one.
+/// Checks that every decision in `docs/adr` has a unique number, and is in the list if there is one.
 pub(crate) fn check_decisions(files: &BTreeSet<String>, list: Option<&str>) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut numbers: BTreeMap<&str, &str> = BTreeMap::new();
@@ -101,7 +102,7 @@ pub(crate) fn check_decisions(files: &BTreeSet<String>, list: Option<&str>) -> V
     findings
 }
 
-/// A line without what stands between backticks.
+/// A line without its text in backticks.
 fn without_code(line: &str) -> String {
     line.split('`').step_by(2).collect::<Vec<_>>().join(" ")
 }
@@ -122,7 +123,7 @@ fn targets(line: &str) -> Vec<&str> {
     targets
 }
 
-/// Where a relative link leads, from the repository's root. `None`: an address, or a place in the same document.
+/// Where a relative link leads, from the repository's root. `None`: a URL, or a place in the same document.
 fn place(document: &str, target: &str) -> Option<String> {
     let target = target.split(['#', '?']).next().unwrap_or_default().replace("%20", " ");
     let scheme = target.split('/').next().unwrap_or_default();
@@ -135,7 +136,7 @@ fn place(document: &str, target: &str) -> Option<String> {
     for segment in start.split('/').chain(target.split('/')) {
         match segment {
             "" | "." => {}
-            // Above the root nothing exists: the dots stay, and no file is named so.
+            // Nothing exists above the root: the dots stay, and no file has such a name.
             ".." if segments.last().is_some_and(|last| *last != "..") => {
                 segments.pop();
             }

@@ -2,12 +2,12 @@
 
 use std::fmt;
 
-/// One place that breaks a rule.
+/// One place that violates a rule.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Finding {
     /// Relative to the repository.
     pub(crate) file: String,
-    /// From 1.
+    /// Starting at 1.
     pub(crate) line: usize,
     /// One word.
     pub(crate) rule: &'static str,

@@ -1,11 +1,12 @@
-//! The form of a source file: it says its subject, and fits in a reader's head.
+//! The form of a source file: it states its subject, and fits in a reader's head.
 
 use crate::finding::Finding;
 
-/// More lines than this are refused: the file has two subjects.
+/// A file with more lines than this is refused: it has two subjects.
 const MAX_LINES: usize = 400;
 
-/// The widest line of a comment, in characters. (What rustfmt wraps is narrower; comments it leaves as they are.)
+/// The maximum width of a comment line, in characters. (What rustfmt wraps is narrower; it leaves comments as
+/// they are.)
 const MAX_COMMENT_WIDTH: usize = 120;
 
 /// Checks one source file.

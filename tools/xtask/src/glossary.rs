@@ -1,4 +1,4 @@
-//! The glossary: its words are those of the code, each once.
+//! The glossary: its words are those of the code, each defined once.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,8 @@ use crate::finding::Finding;
 /// The list of all words.
 pub(crate) const GLOSSARY: &str = "docs/GLOSSARY.md";
 
-/// Checks that each word stands once, and that each name that the glossary gives a word is one that `used` knows.
+/// Checks that each word is listed once, and that each code name that the glossary gives for a word is one
+/// that `used` knows.
 pub(crate) fn check(text: &str, used: &dyn Fn(&str) -> bool) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut words: BTreeMap<&str, usize> = BTreeMap::new();
@@ -29,7 +30,7 @@ pub(crate) fn check(text: &str, used: &dyn Fn(&str) -> bool) -> Vec<Finding> {
     findings
 }
 
-/// Whether the text has the name as a whole word.
+/// Whether the text contains the name as a whole word.
 pub(crate) fn has_word(text: &str, name: &str) -> bool {
     let of_name = |character: char| character.is_alphanumeric() || character == '_';
     text.match_indices(name)

@@ -1,7 +1,7 @@
 //! `cargo run -p tollgate-xtask -- house-rules`: what no compiler checks, as checks.
 //!
-//! Each check is a function from text to findings, so that its tests need no repository. Exit code 0: nothing broken
-//! (there may be warnings); 1: something is; 2: the checks could not run.
+//! Each check is a function from text to findings, so that its tests need no repository. Exit code 0: no
+//! violations (there may be warnings); 1: some violations; 2: the checks could not run.
 
 mod arrows;
 mod calls;

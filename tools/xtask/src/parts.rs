@@ -2,13 +2,13 @@
 
 use crate::finding::Finding;
 
-/// Where they are.
+/// The directory they are in.
 const LEDGER: &str = "crates/server/src/ledger/";
 
 /// The parts, each after those that it may use.
 const PARTS: [&str; 5] = ["ask", "in_force", "write", "gate", "operate"];
 
-/// Checks one file of Rust.
+/// Checks one Rust file.
 pub(crate) fn check(path: &str, text: &str) -> Vec<Finding> {
     let Some((part, _)) = path.strip_prefix(LEDGER).and_then(|rest| rest.split_once('/')) else {
         return Vec::new();

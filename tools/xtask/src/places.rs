@@ -1,4 +1,4 @@
-//! Files and paths that mean something on one machine only.
+//! Files and paths that only mean something on one machine.
 
 use crate::calls::is_test_file;
 use crate::finding::Finding;
@@ -6,10 +6,10 @@ use crate::finding::Finding;
 /// Roots of people's and machines' own files. Without their slashes, or this file would break its own rule.
 const ROOTS: [&str; 4] = ["home", "root", "work", "Users"];
 
-/// What a snapshot that nobody has accepted ends with.
+/// The suffix of a snapshot that has not been accepted.
 const PENDING: [&str; 2] = [".pending-snap", ".snap.new"];
 
-/// Checks that no snapshot waits for somebody to accept it: a test that compares with nothing cannot fail.
+/// Checks that no snapshot is waiting to be accepted: a test that compares with nothing cannot fail.
 pub(crate) fn check_name(path: &str) -> Option<Finding> {
     let pending = PENDING.iter().any(|ending| path.ends_with(ending));
     let message = "a snapshot that waits to be accepted: accept it (cargo insta review) or delete it";
@@ -37,7 +37,7 @@ pub(crate) fn check(path: &str, text: &str) -> Vec<Finding> {
     findings
 }
 
-/// Whether the line has the root as the beginning of a path, not in the middle of one or of an address.
+/// Whether the line contains the root at the start of a path, not in the middle of one or of a URL.
 fn has_absolute(line: &str, root: &str) -> bool {
     let inside = |before: char| before.is_alphanumeric() || "._-~}>)]".contains(before);
     line.match_indices(root).any(|(at, _)| !line[..at].ends_with(inside))

@@ -1,4 +1,4 @@
-//! The checkout: which files it has, what is in them, which packages there are.
+//! The checkout: its files, their contents, and its packages.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -16,7 +16,7 @@ pub(crate) struct Repository {
 }
 
 impl Repository {
-    /// The one around the current directory.
+    /// The one that contains the current directory.
     pub(crate) fn open() -> Result<Self, String> {
         let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
         let mut command = Command::new(cargo);
@@ -30,7 +30,7 @@ impl Repository {
         Ok(Self { root, files, metadata })
     }
 
-    /// A file's text; `None` for what is deleted, a link to nowhere, or not text.
+    /// A file's text; `None` if it is deleted, a dangling link, or not text.
     pub(crate) fn text(&self, path: &str) -> Option<String> {
         std::fs::read_to_string(self.root.join(path)).ok()
     }

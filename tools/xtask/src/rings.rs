@@ -1,20 +1,21 @@
 //! Files of a crate that import each other: none can be read, or moved, without the others.
 //!
-//! What a file names by `crate::`, `super::` or `self::` outside of its tests is an arrow to that file. A parent and
-//! its children may know each other. All other rings are refused, unless [`IDIOMS`] names them.
+//! Any path in a file outside its tests that starts with `crate::`, `super::` or `self::` is an arrow to the
+//! file it leads to. A parent and its children may know each other. All other rings are refused, unless
+//! [`IDIOMS`] names them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::finding::Finding;
 use crate::source::Source;
 
-/// Modules that may stand in a ring, each with the reason in `docs/ARCHITECTURE.md`.
+/// Modules that may be in a ring, each with the reason in `docs/ARCHITECTURE.md`.
 const IDIOMS: &[&str] = &[
     // The enum of a view's rows, and the files of its variants.
     "crates/projection/src/alerts/row.rs",
 ];
 
-/// A file as a path of modules below its crate's root.
+/// A file as a path of modules under its crate's root.
 type Module = Vec<String>;
 
 /// Finds the rings of all crates.
@@ -29,7 +30,7 @@ pub(crate) fn check<'a>(files: impl Iterator<Item = (&'a str, String)>) -> Vec<F
     crates.values().flat_map(rings).collect()
 }
 
-/// The module that a file below `src` is; `None`: it is no code, or only for tests.
+/// The module of a file under `src`; `None`: it is not code, or only for tests.
 fn module_of(inside: &str) -> Option<Module> {
     let mut module: Module = inside.strip_suffix(".rs")?.split('/').map(str::to_owned).collect();
     if module.iter().any(|name| matches!(name.as_str(), "tests" | "testing" | "bin")) {
@@ -79,7 +80,7 @@ fn rings(files: &BTreeMap<Module, (&str, String)>) -> Vec<Finding> {
     findings
 }
 
-/// What can be reached from a module by one arrow or more.
+/// What can be reached from a module by one or more arrows.
 fn reached(from: usize, arrows: &[BTreeSet<usize>]) -> BTreeSet<usize> {
     let mut found = BTreeSet::new();
     let mut next: Vec<usize> = arrows[from].iter().copied().collect();
@@ -91,7 +92,7 @@ fn reached(from: usize, arrows: &[BTreeSet<usize>]) -> BTreeSet<usize> {
     found
 }
 
-/// The modules that a file names, but for itself, its parents and its children.
+/// The modules that a file names, except for itself, its parents and its children.
 fn named(module: &Module, source: &Source, files: &BTreeMap<Module, (&str, String)>) -> BTreeSet<Module> {
     let imported = source.imports().into_iter().filter(|(at, _)| !source.is_test(*at)).map(|(_, path)| path);
     let inline = ["crate::", "super::", "self::"].into_iter().flat_map(|start| source.find(start));
@@ -99,7 +100,8 @@ fn named(module: &Module, source: &Source, files: &BTreeMap<Module, (&str, Strin
         let path = |letter: char| letter == '_' || letter == ':' || letter.is_ascii_alphanumeric();
         source.code[at..].chars().take_while(|letter| path(*letter)).collect::<String>()
     });
-    // `super::super::x` was found at its second word, too; and a group is spelled out by the imports.
+    // `super::super::x` has already been found, also at its second word; and groups are spelled out by the
+    // imports.
     let whole = |path: &String| !path.ends_with("::");
     imported
         .chain(inline.filter(whole))
@@ -134,7 +136,7 @@ fn resolve(module: &Module, path: &str, files: &BTreeMap<Module, (&str, String)>
 mod tests {
     use super::*;
 
-    /// Files of one crate as `path: code`, and what is found of them.
+    /// Files of one crate as `path: code`, and the findings about them.
     fn found(files: &[(&str, &str)]) -> Vec<String> {
         let files: Vec<(String, String)> =
             files.iter().map(|(path, text)| (format!("crates/x/src/{path}"), (*text).to_owned())).collect();
@@ -166,7 +168,7 @@ mod tests {
             ),
             // A parent and its children.
             (&[("p/mod.rs", "use self::a::A;"), ("p/a.rs", "use super::P;")], Vec::new()),
-            // Comments, texts and tests.
+            // Comments, strings and tests.
             (
                 &[
                     ("a.rs", "use crate::b::B;"),

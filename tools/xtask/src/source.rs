@@ -1,11 +1,11 @@
-//! Rust source as code alone: comments and texts blanked, test code marked, imports spelled out.
+//! Rust source as code only: comments and strings blanked, test code marked, imports spelled out.
 
 use std::ops::Range;
 
-/// A source file without what is not code.
+/// A source file with everything that is not code blanked.
 #[derive(Debug)]
 pub(crate) struct Source {
-    /// As long as the text, byte by byte; comments and what stands between quotes are blanks.
+    /// As long as the text, byte for byte; comments and the contents of quotes are blanks.
     pub(crate) code: String,
     /// Items under `#[cfg(test)]`.
     tests: Vec<Range<usize>>,
@@ -23,17 +23,17 @@ impl Source {
         self.tests.iter().any(|range| range.contains(&at))
     }
 
-    /// The line of a byte, from 1.
+    /// The line of a byte, starting at 1.
     pub(crate) fn line(&self, at: usize) -> usize {
         self.code.as_bytes()[..at].iter().filter(|&&byte| byte == b'\n').count() + 1
     }
 
-    /// Where a word stands alone: neither its first nor its last letter belongs to a longer name.
+    /// Where a word occurs on its own: neither its first nor its last letter belongs to a longer name.
     pub(crate) fn find<'a>(&'a self, word: &'a str) -> impl Iterator<Item = usize> + 'a {
         find(&self.code, word)
     }
 
-    /// Paths of all `use` items, groups spelled out: where the last segment stands, and the whole path.
+    /// Paths of all `use` items, with groups spelled out: where the last segment is, and the whole path.
     pub(crate) fn imports(&self) -> Vec<(usize, String)> {
         let mut paths = Vec::new();
         for start in self.find("use") {
@@ -84,7 +84,7 @@ fn spell_out(code: &str, prefix: &str, tree: &str, paths: &mut Vec<(usize, Strin
     }
 }
 
-/// Blanks comments and the insides of texts and characters; quotes and line ends stay.
+/// Blanks comments and the contents of strings and characters; quotes and line ends stay.
 fn blanked(text: &str) -> String {
     let bytes = text.as_bytes();
     let mut code = bytes.to_vec();
@@ -113,7 +113,7 @@ fn blanked(text: &str) -> String {
     String::from_utf8_lossy(&code).into_owned()
 }
 
-/// Length of a block comment, which may hold others.
+/// Length of a block comment, which may contain others.
 fn block_comment(bytes: &[u8]) -> usize {
     let (mut depth, mut at) = (0_usize, 0);
     while at < bytes.len() {
@@ -133,12 +133,12 @@ fn block_comment(bytes: &[u8]) -> usize {
     bytes.len()
 }
 
-/// A text or character that begins here: how long its opening is, and where its closing quote stands.
+/// A string or character that begins here: how long its opening is, and where its closing quote is.
 fn quoted(bytes: &[u8], at: usize) -> Option<(usize, usize)> {
     let end_of = |close: usize| close.min(bytes.len());
     match bytes[at] {
         b'"' => Some((1, end_of(escaped_end(bytes, at + 1, b'"')))),
-        // `r"…"`, `r#"…"#`, also behind the b or c of a byte or C text; `r#type` is none.
+        // `r"…"`, `r#"…"#`, also after the b or c of a byte or C string; `r#type` is not one.
         b'r' => {
             let hashes = bytes[at + 1..].iter().take_while(|&&byte| byte == b'#').count();
             let open = at + 1 + hashes;
@@ -170,7 +170,7 @@ fn escaped_end(bytes: &[u8], mut at: usize, quote: u8) -> usize {
     at
 }
 
-/// Items behind `#[cfg(test)]` and `#[cfg(all(test, …))]`, up to their closing brace or semicolon.
+/// Items after `#[cfg(test)]` and `#[cfg(all(test, …))]`, up to their closing brace or semicolon.
 fn test_items(code: &str) -> Vec<Range<usize>> {
     let mut items = Vec::new();
     for (start, mark) in code.match_indices("#[cfg(test)]").chain(code.match_indices("#[cfg(all(test,")) {

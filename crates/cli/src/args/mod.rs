@@ -4,6 +4,7 @@ mod alerts;
 mod govern;
 mod http;
 mod operate;
+mod prices;
 mod report;
 mod task;
 
@@ -25,6 +26,7 @@ pub(crate) use operate::{
     BackupArgs, CheckArgs, ConfigCommand, CopyArgs, DemoArgs, ImportArgs, ImportCommand, InitArgs,
     LogCommand, ProjectorArgs, RestoreArgs, ServeArgs, ShowArgs, TailArgs, ViewCommand,
 };
+pub(crate) use prices::{PriceListArgs, PriceShowArgs, PricesCommand};
 pub(crate) use report::{LimitsArgs, ReportArgs, ReportCommand};
 pub(crate) use task::{
     AdjustArgs, CloseArgs, Counts, EventArgs, ExplainArgs, GateArgs, ImportanceArgs, Lengths, ListArgs,
@@ -304,7 +306,7 @@ fn refuse_with_demo(matches: &clap::ArgMatches) {
 pub(crate) enum Command {
     /// Run a realistic day of a small fleet of agents through a real ledger, in seconds
     Demo(DemoArgs),
-    /// Serve the ledger in the data directory over HTTP or, with --log, one on NATS without local storage
+    /// Serve the ledger in the data directory over HTTP or, with --log, one on NATS
     Serve(ServeArgs),
     /// Import the sessions of coding agents
     #[command(subcommand)]
@@ -322,6 +324,9 @@ pub(crate) enum Command {
     Gate(GateArgs),
     /// Show the limits for a complexity and an importance
     Limits(LimitsArgs),
+    /// List prices, and show what a call costs and why
+    #[command(subcommand)]
+    Prices(PricesCommand),
     /// Show the ledger's tasks, health and views
     Status,
     /// Show or reset the circuit breaker, which turns enforcement off when the ledger itself is too slow

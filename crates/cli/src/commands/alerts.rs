@@ -12,10 +12,10 @@ use crate::connect::Access;
 use crate::exit::Failure;
 use crate::output::{self, json, json_line, line, say, time};
 
-/// How long one question for a change waits.
+/// How long one query for a change waits.
 const FOLLOW_MS: u64 = 30_000;
 
-/// Alerts that are true, the latest first; or what happens to them, as it happens.
+/// Alerts that are active, latest first; or what happens to them, as it happens.
 pub(crate) async fn run(global: &Global, args: &AlertsArgs) -> Result<ExitCode, Failure> {
     match &args.command {
         Some(AlertsCommand::Ack(args)) => return acknowledge(global, args).await,

@@ -7,14 +7,14 @@ use tollgate_domain::config::{BudgetConfig, DEFAULT_CONFIG};
 use tollgate_domain::price::days_ago;
 use tollgate_server::ledger::BUILT_IN;
 
-use super::{ask, prices};
+use super::{ask, price_book};
 use crate::args::{CheckArgs, Format, Global, ShowArgs};
 use crate::connect::{Access, config_file, is_served};
 use crate::exit::Failure;
 use crate::output::{json, line, note, out};
 
-/// Shows all problems of the config, or its hash: of the file that is named, else that of the data directory,
-/// else the built-in one. With `--prices` the same of a price book.
+/// Shows all problems with the config, or its hash: of the named file, otherwise the data directory's,
+/// otherwise the built-in one. With `--prices` the same for a price book.
 pub(crate) fn check(global: &Global, args: &CheckArgs) -> Result<ExitCode, Failure> {
     let file = args.file.clone().or_else(|| config_file(global));
     if file.is_none() {
@@ -29,11 +29,11 @@ pub(crate) fn check(global: &Global, args: &CheckArgs) -> Result<ExitCode, Failu
     };
     let phases: Vec<&str> = config.phases.iter().map(|base| base.phase.as_str()).collect();
     let hash = config.hash();
-    let prices = global.prices.as_deref().map(|path| prices::check(path, &config)).transpose()?;
+    let prices = global.prices.as_deref().map(|path| price_book::check(path, &config)).transpose()?;
     if global.format == Format::Json {
         json(&serde_json::json!({"source": source, "config_hash": hash, "phases": phases,
             "rollout": config.rollout.as_str(), "enabled": config.stop_loss.enabled,
-            "prices": prices.as_ref().map(prices::Checked::json)}));
+            "prices": prices.as_ref().map(price_book::Checked::json)}));
     } else {
         line(&format!("{source}: valid"));
         line(&format!("  hash     {hash}"));
@@ -42,12 +42,12 @@ pub(crate) fn check(global: &Global, args: &CheckArgs) -> Result<ExitCode, Failu
         let profile = config.stop_loss.thresholds.profile;
         let state = if config.stop_loss.enabled { "on" } else { "off: nothing blocks" };
         line(&format!("  gate     {state}, profile {profile}"));
-        prices.iter().for_each(prices::Checked::show);
+        prices.iter().for_each(price_book::Checked::show);
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// Shows the config in force, as a file that says in its comments where it was taken from.
+/// Shows the config in force, as a file with comments that say where it came from.
 pub(crate) async fn show(global: &Global, args: &ShowArgs) -> Result<ExitCode, Failure> {
     if args.defaults {
         if global.format == Format::Json {
@@ -85,7 +85,7 @@ pub(crate) async fn show(global: &Global, args: &ShowArgs) -> Result<ExitCode, F
     Ok(ExitCode::SUCCESS)
 }
 
-/// Has the server read its config again.
+/// Makes the server read its config again.
 pub(crate) async fn reload(global: &Global) -> Result<ExitCode, Failure> {
     let served = global.server.is_some() || is_served(&global.data).await;
     if !served {
@@ -106,7 +106,7 @@ pub(crate) async fn reload(global: &Global) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Reads a config; all its problems at once where it has any.
+/// Reads a config; returns all its problems at once if it has any.
 pub(crate) fn read_config(path: &Path) -> Result<BudgetConfig, Failure> {
     let name = path.display();
     let text = tollgate_files::read_settings(path)

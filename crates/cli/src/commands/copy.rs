@@ -15,7 +15,7 @@ use crate::exit::{DIFFERS, Failure};
 use crate::output::{grouped_u64, json, line};
 
 /// Copies every event, with its time and its place, then compares the digests of all tasks. Copying again
-/// goes on where it was.
+/// continues where it left off.
 pub(crate) async fn run(global: &Global, args: &CopyArgs) -> Result<ExitCode, Failure> {
     let from = open(global, &args.from, false).await?;
     let to = open(global, &args.to, true).await?;
@@ -35,7 +35,7 @@ pub(crate) async fn run(global: &Global, args: &CopyArgs) -> Result<ExitCode, Fa
     Ok(if copied.difference().is_none() { ExitCode::SUCCESS } else { ExitCode::from(DIFFERS) })
 }
 
-/// A log by what names it.
+/// The log that an argument names.
 async fn open(global: &Global, name: &str, create: bool) -> Result<Arc<dyn EventLog>, Failure> {
     if name.contains("://") {
         return Ok(jetstream(global, name, Some(0)).await?);

@@ -1,4 +1,4 @@
-//! Appending: commands and facts as the API takes them.
+//! Appending: commands and facts in the API's form.
 
 use std::process::ExitCode;
 
@@ -48,7 +48,7 @@ pub(crate) async fn phase(global: &Global, command: PhaseCommand) -> Result<Exit
 
 /// Records and corrects usage.
 pub(crate) async fn usage(global: &Global, command: UsageCommand) -> Result<ExitCode, Failure> {
-    // Usage may be the first that a ledger hears of a task; a correction is about something that is there.
+    // Usage may be the first thing a ledger hears about a task; a correction is about something that exists.
     let ((task, done, event), access) = match command {
         UsageCommand::Record(args) => (record(global, args)?, Access::MayCreate),
         UsageCommand::Adjust(args) => (adjust(global, args)?, Access::Existing),
@@ -138,14 +138,14 @@ pub(super) fn envelope(global: &Global, event: &EventArgs) -> Map<String, Value>
     body
 }
 
-/// Puts a field where it has a value.
+/// Sets a field if it has a value.
 pub(super) fn put(body: &mut Map<String, Value>, name: &str, value: Option<impl Into<Value>>) {
     if let Some(value) = value {
         body.insert(name.to_owned(), value.into());
     }
 }
 
-/// Sends a command in its flat form. One about a task that should be there makes no ledger.
+/// Sends a command in its flat form. One about a task that should already exist does not create a ledger.
 pub(super) async fn send(
     global: &Global,
     task: Option<&str>,
@@ -160,7 +160,7 @@ pub(super) async fn send(
     ask(global, access, async |it| send(&it.client).await).await
 }
 
-/// Tells what became of it.
+/// Prints what became of it.
 pub(super) fn tell(global: &Global, answer: &AppendResponse, done: &str) {
     if global.format == Format::Json {
         output::json(answer);

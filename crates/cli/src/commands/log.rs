@@ -14,13 +14,13 @@ use crate::connect::{Access, Connection, is_served, nats_options};
 use crate::exit::{DIFFERS, Failure};
 use crate::output::{counted, grouped_u64, json, json_line, line, time};
 
-/// Events of a page.
+/// Events per page.
 const PAGE: usize = 500;
 
-/// How long one question for something new waits.
+/// How long one query for something new waits.
 const FOLLOW_MS: u64 = 30_000;
 
-/// Shows recorded events, the last ones first to be chosen, the oldest of them first to be shown.
+/// Shows recorded events: the most recent ones are selected, and shown oldest first.
 pub(crate) async fn tail(global: &Global, args: &TailArgs) -> Result<ExitCode, Failure> {
     ask(global, Access::Existing, async |it| {
         let end = it.client.position().await?.position;
@@ -71,7 +71,7 @@ fn show(global: &Global, event: &serde_json::Value) {
     ));
 }
 
-/// Verifies the files of the data directory, also while a server appends to them.
+/// Verifies the files of the data directory, even while a server appends to them.
 pub(crate) async fn verify(global: &Global) -> Result<ExitCode, Failure> {
     if global.server.is_some() {
         return Err(Failure::failed(
@@ -81,12 +81,12 @@ pub(crate) async fn verify(global: &Global) -> Result<ExitCode, Failure> {
     if global.log.is_some() {
         return verify_over_nats(global).await;
     }
-    // The views remember chains of their own; a server's are open in it.
+    // The views keep their own record of the chains; a running server has them open.
     let served = is_served(&global.data).await;
     let anchors = if served {
         Vec::new()
     } else {
-        // Who looks accepts nothing.
+        // A command that only looks accepts no loss.
         let global = &Global { accept_loss: false, ..global.clone() };
         let connection = Connection::open(global, Access::Existing).await?;
         let anchors = match connection.ledger() {
@@ -123,7 +123,7 @@ async fn verify_over_nats(global: &Global) -> Result<ExitCode, Failure> {
     Ok(if found.passed() { ExitCode::SUCCESS } else { ExitCode::from(DIFFERS) })
 }
 
-/// Makes the streams of a ledger.
+/// Creates the streams of a ledger.
 pub(crate) async fn init(global: &Global, args: &InitArgs) -> Result<ExitCode, Failure> {
     let Some(url) = &global.log else {
         return Err(Failure::failed(

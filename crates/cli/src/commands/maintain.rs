@@ -11,7 +11,7 @@ use crate::connect::Access;
 use crate::exit::{DIFFERS, Failure};
 use crate::output::{counted, grouped_u64, json, line};
 
-/// Rebuilds views beside the live ones.
+/// Rebuilds views alongside the live ones.
 pub(crate) async fn view(global: &Global, command: ViewCommand) -> Result<ExitCode, Failure> {
     let ViewCommand::Rebuild { view } = command;
     let views: Vec<&str> = match &view {
@@ -46,7 +46,7 @@ pub(crate) async fn view(global: &Global, command: ViewCommand) -> Result<ExitCo
     Ok(if same { ExitCode::SUCCESS } else { ExitCode::from(DIFFERS) })
 }
 
-/// Copies the log up to its durable end, also beside a server.
+/// Copies the log up to its durable end, even while a server is running.
 pub(crate) async fn backup(global: &Global, args: &BackupArgs) -> Result<ExitCode, Failure> {
     if global.log.is_some() {
         return Err(Failure::failed(
@@ -76,8 +76,8 @@ pub(crate) async fn backup(global: &Global, args: &BackupArgs) -> Result<ExitCod
     Ok(ExitCode::SUCCESS)
 }
 
-/// Makes a data directory from a backup. It is a log of its own from then on; its views are built at the
-/// first question.
+/// Creates a data directory from a backup. It is a separate log from then on; its views are built at the
+/// first query.
 pub(crate) fn restore(global: &Global, args: &RestoreArgs) -> Result<ExitCode, Failure> {
     let restored = restore_log(&args.from, &global.data)?;
     if global.format == Format::Json {

@@ -9,6 +9,7 @@ mod govern;
 mod import;
 mod log;
 mod maintain;
+mod price_book;
 mod prices;
 mod projector;
 mod quarantine;
@@ -26,10 +27,10 @@ use crate::args::{Args, Command, ConfigCommand, Global, ImportCommand, LogComman
 use crate::connect::{Access, Connection};
 use crate::exit::Failure;
 
-/// How long a question waits until its view has seen the end of the log.
+/// How long a query waits for its view to see the end of the log.
 const WAIT_MS: u64 = 10_000;
 
-/// Runs a command; the code it ends with.
+/// Runs a command; returns its exit code.
 pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
     let global = args.global;
     match args.command {
@@ -42,6 +43,7 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
         Command::Usage(command) => events::usage(&global, command).await,
         Command::Gate(gate) => tasks::gate(&global, &gate).await,
         Command::Limits(limits) => views::limits(&global, &limits).await,
+        Command::Prices(command) => prices::run(&global, command).await,
         Command::Breaker(command) => govern::breaker(&global, command).await,
         Command::Health(command) => govern::health(&global, command).await,
         Command::Status => views::status(&global).await,
@@ -62,7 +64,7 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
     }
 }
 
-/// What a question has to see: the log's end as of now, unless `--no-wait`.
+/// What a query has to see: the log's current end, unless `--no-wait`.
 pub(crate) fn read(global: &Global) -> Read {
     if global.no_wait {
         return Read::default();

@@ -1,97 +1,89 @@
-//! Checking a price book.
+//! Looking prices up.
 
 use std::path::Path;
+use std::process::ExitCode;
 
+use tollgate_client::Clock;
+use tollgate_client::{ClientError, PriceQuery, PriceSearch, SystemClock};
 use tollgate_domain::config::BudgetConfig;
-use tollgate_domain::price::{Notes, PriceBook, SHIPPED_PRICES};
+use tollgate_domain::price::PriceBook;
+use tollgate_domain::time::Timestamp;
+use tollgate_domain::tokens::TokenCounts;
+use tollgate_server::ledger::{PricesQuery, QuoteQuery, prices_of, quote_of};
 
+use super::{ask, price_book};
+use crate::args::{Format, Global, PriceListArgs, PriceShowArgs, PricesCommand};
+use crate::commands::config::read_config;
+use crate::connect::{Access, config_file, is_ledger, is_served};
 use crate::exit::Failure;
-use crate::output::line;
+use crate::output::{self, json, say};
 
-/// A price book that can be used, and all there is to say of it.
-pub(crate) struct Checked {
-    source: String,
-    book: PriceBook,
-    notes: Notes,
-    /// Aliases of the config that lead nowhere in it.
-    aliases: Vec<String>,
+pub(crate) async fn run(global: &Global, command: PricesCommand) -> Result<ExitCode, Failure> {
+    match command {
+        PricesCommand::List(args) => list(global, args).await,
+        PricesCommand::Show(args) => show(global, args).await,
+    }
 }
 
-/// Reads a price book as a server would.
-pub(crate) fn check(path: &Path, config: &BudgetConfig) -> Result<Checked, Failure> {
-    let source = path.display().to_string();
-    let shipped = path == Path::new(PriceBook::SHIPPED) && !path.exists();
-    let text = if shipped {
-        SHIPPED_PRICES.to_owned()
+async fn list(global: &Global, args: PriceListArgs) -> Result<ExitCode, Failure> {
+    let PriceListArgs { search, provider, after, limit } = args;
+    let limit = usize::from(limit);
+    let list = if has_ledger(global).await {
+        let wanted = PriceSearch { search, provider, after, limit: Some(limit) };
+        ask(global, Access::Existing, async |it| it.client.prices(&wanted).await).await?
     } else {
-        tollgate_files::read_settings(path)
-            .map_err(|error| Failure::failed(format!("reading {source}: {error}")))?
+        let (book, source, _) = named(global)?;
+        prices_of(&book, &source, &PricesQuery { search, provider, after, limit })
     };
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let (book, notes) =
-        PriceBook::from_litellm(&text, &name).map_err(|invalid| Failure::differs(invalid.to_string()))?;
-    let aliases = config.prices.not_in(&book);
-    Ok(Checked { source, book, notes, aliases })
+    match global.format {
+        Format::Json => json(&list),
+        Format::Table => say(&output::price_list(&list)),
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
-impl Checked {
-    /// What was found, each kind as a list of sentences.
-    fn lists(&self) -> [(&'static str, Vec<String>); 5] {
-        let Notes { left_out, doubts, taken, other_units } = &self.notes;
-        [
-            ("left out", left_out.iter().map(ToString::to_string).collect()),
-            ("hard to believe", doubts.iter().map(ToString::to_string).collect()),
-            ("aliases without an entry", self.aliases.clone()),
-            ("read as another number", taken.iter().map(ToString::to_string).collect()),
-            ("not priced by the token", other_units.iter().map(ToString::to_string).collect()),
-        ]
+async fn show(global: &Global, args: PriceShowArgs) -> Result<ExitCode, Failure> {
+    let tokens = TokenCounts {
+        input_uncached: args.input,
+        cached_input: args.cached,
+        cache_write: args.cache_write,
+        cache_write_1h: args.cache_write_1h,
+        output: args.output,
+        reasoning: args.reasoning,
+    };
+    let PriceShowArgs { model, provider, service_tier, at, .. } = args;
+    let quote = if has_ledger(global).await {
+        let wanted = PriceQuery { model, provider, service_tier, at, tokens };
+        ask(global, Access::Existing, async |it| it.client.price_quote(&wanted).await).await?
+    } else {
+        let (book, _, config) = named(global)?;
+        let time = |text: String| {
+            text.parse::<Timestamp>().map_err(|_| {
+                Failure::refused(format!("--at `{text}`: must be a time such as 2026-11-21T08:30:00Z"))
+            })
+        };
+        let query = QuoteQuery { model, provider, service_tier, at: at.map(time).transpose()?, tokens };
+        quote_of(&book, &config.prices, &query, SystemClock.now())
+            .map_err(|problem| Failure::from(ClientError::Problem(problem)))?
+    };
+    match global.format {
+        Format::Json => json(&quote),
+        Format::Table => say(&output::price_quote(&quote)),
     }
-
-    pub(crate) fn show(&self) {
-        line(&format!("{}: {} models priced, {}", self.source, self.book.len(), self.book.version()));
-        for (what, sentences) in self.lists() {
-            line(&format!("  {what}: {}", sentences.len()));
-            sentences.iter().for_each(|sentence| line(&format!("    {sentence}")));
-        }
-    }
-
-    pub(crate) fn json(&self) -> serde_json::Value {
-        let [left_out, doubts, aliases, taken, other_units] = self.lists().map(|(_, sentences)| sentences);
-        serde_json::json!({"source": self.source, "price_version": self.book.version(), "models": self.book.len(),
-            "left_out": left_out, "hard_to_believe": doubts, "aliases_without_entry": aliases,
-            "read_as_another_number": taken, "not_priced_by_the_token": other_units})
-    }
+    Ok(ExitCode::SUCCESS)
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// Whether a ledger says which prices are in force. With `--prices` only a server does: it has its own.
+async fn has_ledger(global: &Global) -> bool {
+    let named = global.server.is_some() || global.log.is_some();
+    named || (global.prices.is_none() && (is_served(&global.data).await || is_ledger(&global.data)))
+}
 
-    #[test]
-    fn whatever_there_is_to_say_of_a_book_is_listed() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("mine.json");
-        let text = r#"{"a": {"input_cost_per_token": 1e-06}, "million": {"input_cost_per_token": 0.07}, "image": {"mode": "image_generation"},
-            "noise": {"input_cost_per_token": 1.0000000000000001e-07},
-            "upside-down": {"mode": "chat", "input_cost_per_token": 1e-06, "output_cost_per_token": 1e-09}}"#;
-        std::fs::write(&path, text).unwrap();
-        let config = BudgetConfig::from_yaml("prices: { models: { large: b } }").unwrap();
-        let shown = check(&path, &config).unwrap().json();
-        assert_eq!(shown["models"], 3, "{shown}");
-        for (list, says) in [
-            ("left_out", "price of `million`: input_cost_per_token `0.07`"),
-            ("hard_to_believe", "price of `upside-down` is hard to believe"),
-            ("aliases_without_entry", "prices.models.large: "),
-            ("read_as_another_number", "taken as 0.0000001"),
-            ("not_priced_by_the_token", "`image` has no price per token (image_generation)"),
-        ] {
-            let sentences = shown[list].as_array().unwrap();
-            assert!(sentences.len() == 1 && sentences[0].as_str().unwrap().contains(says), "{list}: {shown}");
-        }
-        std::fs::write(&path, r#"{"a": {"input_cost_per_token": NaN}}"#).unwrap();
-        let refused = check(&path, &config).err().unwrap().message;
-        assert!(refused.contains("line 1 column"), "{refused}");
-        let shipped = check(Path::new(PriceBook::SHIPPED), &BudgetConfig::built_in()).unwrap();
-        assert!(shipped.book.len() > 500);
-    }
+/// The price book that is named, or else the shipped one; and the config with its aliases.
+fn named(global: &Global) -> Result<(PriceBook, String, BudgetConfig), Failure> {
+    let config =
+        config_file(global).map_or_else(|| Ok(BudgetConfig::built_in()), |path| read_config(&path))?;
+    let path = global.prices.as_deref().unwrap_or(Path::new(PriceBook::SHIPPED));
+    let (book, source) = price_book::read(path)?;
+    Ok((book, source, config))
 }

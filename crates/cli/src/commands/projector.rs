@@ -1,4 +1,4 @@
-//! A projector as a process of its own.
+//! A projector as a separate process.
 
 use std::fs::{File, TryLockError};
 use std::path::Path;
@@ -19,10 +19,11 @@ use crate::connect::jetstream;
 use crate::exit::Failure;
 use crate::output::{line, note};
 
-/// Below the data directory: the views of projectors. Those of a log in the same directory are not touched.
+/// Subdirectory of the data directory for projectors' views. Those of a log in the same directory are not
+/// touched.
 const STORES: &str = "projectors";
 
-/// Folds and answers until it is told to stop by SIGINT or SIGTERM.
+/// Folds and answers until SIGINT or SIGTERM.
 pub(crate) async fn run(global: &Global, args: &ProjectorArgs) -> Result<ExitCode, Failure> {
     match args.view.as_str() {
         "status" => project(Status, global, args).await,
@@ -52,7 +53,7 @@ async fn project<P: Served>(
         let follow: Arc<dyn EventLog> = Arc::clone(&log) as _;
         let projector =
             Projector::start_part(projection.clone(), &dir, follow, args.partitions, accept_loss).await;
-        // Of the loss that was there when it was said.
+        // The flag only covers the loss that existed when it was given.
         accept_loss = false;
         let projector = Arc::new(projector.map_err(|error| Failure::failed(error.to_string()))?);
         if let Some(error) = projector.refused() {
@@ -60,8 +61,8 @@ async fn project<P: Served>(
         }
         let serving = serve(&log.client(), Arc::clone(&projector)).await;
         let serving = serving.map_err(|error| Failure::failed(error.to_string()))?;
-        // The server handles what one connection sends in order: once it has answered this, it has the
-        // subscriptions too.
+        // The server handles what one connection sends in order: once it has answered this, it also has the
+        // subscriptions.
         log.tail().await.map_err(|error| Failure::failed(error.to_string()))?;
         let first = args.partitions.iter().next();
         line(&format!(
@@ -77,7 +78,7 @@ async fn project<P: Served>(
         };
         note(match &regressed {
             None => "stopping: answering what runs, committing the view",
-            // What it has is of a log that is no more.
+            // Its content comes from a log that no longer exists.
             Some(reason) => {
                 note(&format!("! the log is another one than was followed: {reason}"));
                 "connecting again"
@@ -91,7 +92,7 @@ async fn project<P: Served>(
     }
 }
 
-/// Keeps a second projector away from a store: to it the store would look damaged, and it would set it aside.
+/// Keeps a second projector away from a store: it would take the store for damaged and set it aside.
 fn lock(dir: &Path, name: &str) -> Result<File, Failure> {
     let path = dir.join(format!("{name}.lock"));
     let failed = |reason: String| Failure::failed(format!("projector store {}: {reason}", path.display()));

@@ -12,10 +12,10 @@ use crate::connect::Access;
 use crate::exit::Failure;
 use crate::output::{self, json, line, say};
 
-/// Most messages of a list: their payloads come with it.
+/// Maximum number of messages in a list: their payloads come with it.
 const LIST: usize = 100;
 
-/// Shows what was refused, or ends its quarantine.
+/// Shows what was refused, or settles it.
 pub(crate) async fn run(global: &Global, command: QuarantineCommand) -> Result<ExitCode, Failure> {
     let (read, as_json) = (read(global), global.format == Format::Json);
     match command {

@@ -1,5 +1,5 @@
-//! After a crash: what the ledger has of a task, and bringing it to where the work is. Nothing is edited,
-//! only appended.
+//! After a crash: what the ledger knows about a task, and bringing it to where the work is. Nothing is
+//! edited, only appended.
 
 use std::fmt::Write;
 use std::process::ExitCode;
@@ -15,7 +15,7 @@ use crate::connect::Access;
 use crate::exit::Failure;
 use crate::output::{self, json, line, say, time};
 
-/// No phase is to be active.
+/// No phase should be active.
 const NONE: &str = "none";
 
 /// What a recovery found and did.
@@ -24,7 +24,8 @@ struct Recovered {
     appended: Option<AppendResponse>,
 }
 
-/// Shows the phase that the ledger has; with `--to` appends what is between that and the phase where the work is.
+/// Shows the phase in the ledger; with `--to` appends what is missing between that and the phase where the
+/// work is.
 pub(crate) async fn run(global: &Global, args: &RecoverArgs) -> Result<ExitCode, Failure> {
     let read = read(global);
     let done = ask(global, Access::Existing, async |it| {
@@ -40,7 +41,7 @@ pub(crate) async fn run(global: &Global, args: &RecoverArgs) -> Result<ExitCode,
             gates: Vec::new(),
         };
         let appended = Some(it.client.append(&request).await?);
-        // As it stands after the repair.
+        // The state after the repair.
         Ok::<_, Failure>(Recovered { status: it.client.task(&args.task, &read).await?, appended })
     });
     let Recovered { status, appended } = done.await?;
@@ -57,9 +58,9 @@ pub(crate) async fn run(global: &Global, args: &RecoverArgs) -> Result<ExitCode,
     Ok(ExitCode::SUCCESS)
 }
 
-/// The end of the phase that the ledger has, the start of the one where the work is, and a sign that somebody
-/// repaired it: one record, or none where both are the same. Each names the attempt it ends, so that what was
-/// not seen is not repaired.
+/// The end of the phase in the ledger, the start of the one where the work is, and a sign that someone
+/// repaired it: one record, or none if both are the same. Each names the attempt it ends, so that nothing
+/// unseen is repaired.
 fn repairs(global: &Global, args: &RecoverArgs, status: &TaskStatus, to: &str) -> Vec<Value> {
     let active = status.summary.active.as_ref();
     let wanted = (!to.eq_ignore_ascii_case(NONE)).then(|| to.to_uppercase());
@@ -93,7 +94,7 @@ fn raw(events: &[Value]) -> Result<Vec<Box<RawValue>>, Failure> {
     raw.map_err(|error| Failure::failed(error.to_string()))
 }
 
-/// What the ledger has, and what can be typed.
+/// What the ledger has, and the commands to run next.
 fn stands(status: &TaskStatus, repaired: bool) -> String {
     let summary = &status.summary;
     let (task, stage) = (&summary.task, &summary.stage);

@@ -17,18 +17,18 @@ use crate::output::{line, note};
 /// The file in a data directory that says where alerts go.
 const ALERTS_FILE: &str = "alerts.yaml";
 
-/// What names no file of alerts, and means it.
+/// The value that deliberately names no alerts file.
 const NONE: &str = "none";
 
 /// The file in a data directory that says how remediations are opened.
 const REMEDIATION_FILE: &str = "remediation.yaml";
 
-/// Serves until it is told to stop by SIGINT or SIGTERM. SIGHUP has it read its config again.
+/// Serves until SIGINT or SIGTERM. SIGHUP makes it read its config again.
 pub(crate) async fn run(global: &Global, args: ServeArgs) -> Result<ExitCode, Failure> {
     let (ledger, nats, name) = chosen(global, &args).await?;
-    // Several servers of one log would write the same files: with --log only where asked to.
+    // Several servers of one log would write the same files: with --log only if requested.
     let evidence_dir = global.evidence_dir.clone().or_else(|| nats.is_none().then(|| EVIDENCE_DIR.into()));
-    // Likewise: each server that has the file delivers.
+    // Likewise: every server that has the file delivers.
     let own = global.data.join(ALERTS_FILE);
     let alerts = match args.alerts {
         Some(none) if none.as_os_str() == NONE => AlertsFile::None,
@@ -94,7 +94,7 @@ pub(crate) async fn run(global: &Global, args: ServeArgs) -> Result<ExitCode, Fa
     Ok(ExitCode::SUCCESS)
 }
 
-/// Completes when the process is told to stop, and says so.
+/// Completes when the process is told to stop, and logs that.
 fn stop_signal() -> std::io::Result<impl Future<Output = ()> + Send + 'static> {
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     Ok(async move {
@@ -106,7 +106,7 @@ fn stop_signal() -> std::io::Result<impl Future<Output = ()> + Send + 'static> {
     })
 }
 
-/// Where the environment says that metrics go. What is wrong with it keeps no ledger from being served.
+/// The metrics destination from the environment. An error in it does not keep a ledger from being served.
 fn telemetry() -> Option<TelemetrySettings> {
     let read = TelemetrySettings::read(|name| std::env::var(name).ok());
     read.unwrap_or_else(|error| {
@@ -115,7 +115,7 @@ fn telemetry() -> Option<TelemetrySettings> {
     })
 }
 
-/// The ledger of the flags, its log where that is on NATS, and how it is called.
+/// The ledger that the flags name, its log if that is on NATS, and its name for display.
 async fn chosen(
     global: &Global,
     args: &ServeArgs,

@@ -181,7 +181,7 @@ async fn grant(global: &Global, args: OverrideArgs) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Asks the gate. `block` has an exit code of its own, so that a script stops there.
+/// Asks the gate. `block` has its own exit code, so that a script stops there.
 pub(crate) async fn gate(global: &Global, args: &GateArgs) -> Result<ExitCode, Failure> {
     let request = GateRequest {
         advance_to: args.advance_to.clone(),

@@ -1,4 +1,4 @@
-//! Questions about the ledger as a whole, and reports.
+//! Queries about the ledger as a whole, and reports.
 
 use std::process::ExitCode;
 
@@ -15,8 +15,8 @@ use crate::connect::{Access, config_file, is_served};
 use crate::exit::Failure;
 use crate::output::{self, json, line, out, say};
 
-/// The limits of two tiers. Of a server the config in force there; else of the given or built-in one: no
-/// ledger is needed.
+/// The limits of two tiers. From a server, under its config in force; otherwise under the given or built-in
+/// one: no ledger is needed.
 pub(crate) async fn limits(global: &Global, args: &LimitsArgs) -> Result<ExitCode, Failure> {
     let (complexity, importance) = (args.complexity.as_deref(), args.importance.as_deref());
     let (multiplier, completed) = (args.multiplier.as_deref(), args.completed.as_deref());
@@ -41,7 +41,7 @@ pub(crate) async fn limits(global: &Global, args: &LimitsArgs) -> Result<ExitCod
     Ok(ExitCode::SUCCESS)
 }
 
-/// Where the ledger stands.
+/// The state of the ledger.
 pub(crate) async fn status(global: &Global) -> Result<ExitCode, Failure> {
     let asked = ask(global, Access::Existing, async |it| {
         let asked = async {
@@ -50,7 +50,7 @@ pub(crate) async fn status(global: &Global) -> Result<ExitCode, Failure> {
             Ok((tasks, report, it.client.position().await?))
         };
         let asked: Result<_, ClientError> = asked.await;
-        // What is away is the first thing to know, and health knows all of it.
+        // The first thing to know is what is unavailable, and health knows all of it.
         Ok::<_, ClientError>((asked, it.client.health().await?))
     });
     let (asked, health) = asked.await?;
@@ -93,9 +93,9 @@ pub(crate) async fn status(global: &Global) -> Result<ExitCode, Failure> {
     Ok(if failing { ExitCode::from(crate::exit::FAILED) } else { ExitCode::SUCCESS })
 }
 
-/// A report as it is shown.
+/// A report in its display form.
 enum Shown {
-    /// In a form for people or spreadsheets.
+    /// In a format for people or spreadsheets.
     Text(String),
     /// As JSON.
     Report(Box<TaskReport>),
@@ -126,7 +126,7 @@ pub(crate) async fn report(global: &Global, args: &ReportArgs) -> Result<ExitCod
     }
     match &args.task {
         Some(task) => {
-            // The ledger makes every form: it notes in which the report was read.
+            // The ledger renders every format: it records in which one the report was read.
             let form = match global.form {
                 Form::Json if !args.markdown => None,
                 Form::Html => Some("html"),
@@ -141,7 +141,8 @@ pub(crate) async fn report(global: &Global, args: &ReportArgs) -> Result<ExitCod
                 }
             });
             match asked.await? {
-                // A file holds no flags of the machine that it was made on; what stands on a screen is typed there.
+                // A file must not contain flags of the machine it was made on; text on a screen is typed into
+                // that machine.
                 Shown::Text(text) if global.form == Form::Table => say(&text),
                 Shown::Text(text) => out(&text),
                 Shown::Report(report) => json(&report),

@@ -6,7 +6,7 @@ use tollgate_wire::api::{AlertList, DeliveryList};
 
 use super::{counted, table, time};
 
-/// Alerts, one a line, the latest first.
+/// Alerts, one per line, latest first.
 pub(crate) fn alerts(list: &AlertList) -> String {
     if list.alerts.is_empty() {
         return "no alerts\n".to_owned();
@@ -28,7 +28,7 @@ pub(crate) fn alerts(list: &AlertList) -> String {
     text
 }
 
-/// Deliveries, one a line, the latest first.
+/// Deliveries, one per line, latest first.
 pub(crate) fn deliveries(list: &DeliveryList) -> String {
     if list.deliveries.is_empty() {
         return "no deliveries\n".to_owned();

@@ -1,4 +1,4 @@
-//! How the budgets do, on screen.
+//! How well the budgets fit, on screen.
 
 use std::fmt::Write;
 
@@ -7,7 +7,7 @@ use tollgate_wire::api::{BreakerState, BudgetHealth, ReviewList};
 
 use super::{counted, grouped_u64, table};
 
-/// Weeks that are shown; the JSON has all.
+/// How many weeks are shown; the JSON has all.
 const SHOWN_WEEKS: usize = 8;
 
 /// Each figure with its verdict, then what to do.
@@ -94,7 +94,7 @@ fn weeks(health: &BudgetHealth) -> String {
     format!("\n{}", table(&header, &[1, 2, 3, 4, 5, 6, 7, 8], rows.collect()))
 }
 
-/// The circuit breaker in a line.
+/// The circuit breaker in one line.
 pub(crate) fn breaker(state: &BreakerState) -> String {
     let is = if state.open { "open: nothing is blocked until `tollgate breaker reset`" } else { "closed" };
     let us = |value: Option<u64>| {

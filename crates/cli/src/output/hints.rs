@@ -1,26 +1,26 @@
-//! Commands in what people read: pasted into a shell, they reach the ledger that the text is about.
+//! Commands in text for people: pasted into a shell, they reach the ledger that the text is about.
 
 use std::sync::OnceLock;
 
 /// Flags that a printed command needs, as they are typed.
 static FLAGS: OnceLock<String> = OnceLock::new();
 
-/// Where a command begins in a text, and what ends it: in a sentence, or as a line of its own.
+/// Where a command begins in a text, and what ends it: in a sentence, or on a separate line.
 const COMMANDS: [(&str, char); 2] = [("`tollgate ", '`'), ("\n  tollgate ", '\n')];
 
-/// Has every printed command carry these flags.
+/// Adds these flags to every printed command.
 pub(crate) fn carry(flags: &[(&str, String)]) {
     let typed = flags.iter().map(|(name, value)| format!("--{name} {} ", quoted(value))).collect();
     // Set once, before anything is printed.
     let _ = FLAGS.set(typed);
 }
 
-/// A text with the flags in each command in it.
+/// A text with the flags added to each command in it.
 pub(crate) fn pasteable(text: &str) -> String {
     with_flags(text, FLAGS.get().map_or("", String::as_str))
 }
 
-/// A word as a shell takes it.
+/// A word as a shell accepts it.
 pub(crate) fn quoted(word: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./:=@%+,".contains(&byte);
     if !word.is_empty() && word.bytes().all(plain) {
@@ -34,7 +34,7 @@ fn with_flags(text: &str, flags: &str) -> String {
         let mut parts = text.split(begin);
         let mut out = parts.next().unwrap_or_default().to_owned();
         for command in parts {
-            // One that names its ledger, or makes another one, is whole.
+            // One that names its ledger, or creates another one, is complete.
             let typed = command.split(end).next().unwrap_or_default();
             let named = ["--data ", "--server ", "--log "].iter().any(|flag| typed.contains(flag));
             let whole = named || typed.starts_with("demo") || typed.starts_with("restore ");

@@ -3,6 +3,7 @@
 mod alerts;
 mod govern;
 mod hints;
+mod prices;
 mod quarantine;
 mod report;
 mod savings;
@@ -19,14 +20,15 @@ use tollgate_wire::api::UtilizationView;
 pub(crate) use alerts::{alerts, deliveries};
 pub(crate) use govern::{breaker, budget_health};
 pub(crate) use hints::{carry, pasteable, quoted};
+pub(crate) use prices::{price_list, price_quote};
 pub(crate) use quarantine::{quarantine, quarantined};
 pub(crate) use report::{accesses, ledger_report};
 pub(crate) use savings::savings;
 pub(crate) use task::{gate, limits, task_list, task_status};
 
-/// Writes text of several lines to stdout, nothing in it as a control character: all that goes to a terminal
-/// comes through here or [`note`]. A reader that went away (`| head`) ends the process, as it does with every
-/// filter.
+/// Writes text of several lines to stdout, with any control characters in it escaped: everything that goes to
+/// a terminal passes through here or [`note`]. A reader that went away (`| head`) ends the process, as with
+/// every filter.
 pub(crate) fn out(text: &str) {
     let mut stdout = std::io::stdout().lock();
     let written = stdout.write_all(printable_lines(text).as_bytes()).and_then(|()| stdout.flush());
@@ -35,28 +37,28 @@ pub(crate) fn out(text: &str) {
     }
 }
 
-/// Likewise, with what commands in it need to reach the same ledger.
+/// Likewise, with the flags that commands in it need to reach the same ledger.
 pub(crate) fn say(text: &str) {
     out(&pasteable(text));
 }
 
-/// A line to stdout.
+/// Writes a line to stdout.
 pub(crate) fn line(text: &str) {
     say(&format!("{text}\n"));
 }
 
-/// One JSON value to stdout, indented.
+/// Writes one JSON value to stdout, indented.
 pub(crate) fn json(value: &impl Serialize) {
-    // The API's types hold nothing that JSON cannot.
+    // The API's types contain nothing that JSON cannot represent.
     out(&format!("{}\n", shown_json(&serde_json::to_string_pretty(value).unwrap_or_default())));
 }
 
-/// One JSON value to stdout, on a line of its own.
+/// Writes one JSON value to stdout, on a single line.
 pub(crate) fn json_line(value: &impl Serialize) {
     out(&format!("{}\n", shown_json(&serde_json::to_string(value).unwrap_or_default())));
 }
 
-/// JSON with what is hidden in its texts as escapes of JSON: the same value.
+/// JSON in which hidden characters in strings are JSON escapes: the same value.
 pub(crate) fn shown_json(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for c in text.chars() {
@@ -72,23 +74,23 @@ pub(crate) fn shown_json(text: &str) -> String {
     shown
 }
 
-/// A line to stderr.
+/// Writes a line to stderr.
 pub(crate) fn note(text: &str) {
-    // Where stderr is closed nobody wants to know.
+    // If stderr is closed, nobody wants to know.
     let _ = writeln!(std::io::stderr().lock(), "{}", printable_lines(&pasteable(text)));
 }
 
-/// An error to stderr.
+/// Writes an error to stderr.
 pub(crate) fn error_line(text: &str) {
     note(&if text.starts_with(' ') { text.to_owned() } else { format!("error: {text}") });
 }
 
-/// A table; columns named in `numbers` are aligned to the right.
+/// A table; columns named in `numbers` are right-aligned.
 pub(crate) fn table(header: &[&str], numbers: &[usize], rows: Vec<Vec<String>>) -> String {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
     table.set_header(header.to_vec());
-    // Neither a line break of somebody's text makes a row.
+    // Line breaks in user-supplied text do not make rows either.
     table.add_rows(rows.into_iter().map(|row| row.into_iter().map(|cell| printable(&cell).into_owned())));
     for &column in numbers {
         if let Some(column) = table.column_mut(column) {
@@ -102,13 +104,13 @@ pub(crate) fn table(header: &[&str], numbers: &[usize], rows: Vec<Vec<String>>) 
     lines.join("\n") + "\n"
 }
 
-/// A number with its thousands apart: `1,234,567`.
+/// A number with thousands separators: `1,234,567`.
 pub(crate) fn grouped(number: i64) -> String {
     let sign = if number < 0 { "-" } else { "" };
     format!("{sign}{}", tollgate_domain::gate::grouped(number.unsigned_abs().into()))
 }
 
-/// As [`grouped`].
+/// Like [`grouped`].
 pub(crate) fn grouped_u64(number: u64) -> String {
     tollgate_domain::gate::grouped(number.into())
 }
@@ -118,7 +120,7 @@ pub(crate) fn counted(number: u64, noun: &str) -> String {
     format!("{} {noun}{}", grouped_u64(number), if number == 1 { "" } else { "s" })
 }
 
-/// A percentage, or a dash where there is no limit to compare with.
+/// A percentage, or a dash if there is no limit to compare with.
 pub(crate) fn percent(of: Option<&UtilizationView>) -> String {
     let shown = of.and_then(|of| Utilization::new(of.used, of.limit).shown_percent());
     shown.map_or_else(|| "–".to_owned(), |percent| format!("{percent}%"))
@@ -134,7 +136,7 @@ pub(crate) fn duration(ms: u64) -> String {
     }
 }
 
-/// A time without fractions of a second: `2026-11-20 09:30:11Z`.
+/// A time without fractional seconds: `2026-11-20 09:30:11Z`.
 pub(crate) fn time(text: &str) -> String {
     let (date, rest) = text.split_once('T').unwrap_or((text, ""));
     let clock = rest.split(['.', 'Z', '+']).next().unwrap_or_default();

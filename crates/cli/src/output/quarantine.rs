@@ -1,4 +1,4 @@
-//! What the inbox refused, as a table or as a story.
+//! What the inbox refused, as a table or in full.
 
 use std::fmt::Write;
 
@@ -7,7 +7,7 @@ use tollgate_wire::api::{QuarantineList, QuarantinedMessage, QuarantinedTask};
 
 use super::{counted, table, time};
 
-/// Messages, one a line, the latest first.
+/// Messages, one per line, latest first.
 pub(crate) fn quarantine(list: &QuarantineList, foreign: Option<&QuarantinedTask>) -> String {
     let foreign = foreign.map_or_else(String::new, |foreign| {
         let messages = counted(foreign.waiting, "message");
@@ -37,7 +37,7 @@ pub(crate) fn quarantine(list: &QuarantineList, foreign: Option<&QuarantinedTask
     text + &foreign
 }
 
-/// All of one message.
+/// Everything about one message.
 pub(crate) fn quarantined(message: &QuarantinedMessage) -> String {
     let mut text = String::new();
     let mut say = |line: String| {
@@ -58,7 +58,7 @@ pub(crate) fn quarantined(message: &QuarantinedMessage) -> String {
     }
     let cut = if message.is_cut { ", of which the beginning is kept" } else { "" };
     say(format!("payload of {} bytes{cut}, BLAKE3 {}:", message.payload_bytes, message.payload_hash));
-    // Indented: no line of it can pass for one of these.
+    // Indented, so that no line of it can pass for one of ours.
     let payload = message.payload.as_ref().or(message.payload_hex.as_ref());
     payload.into_iter().flat_map(|payload| payload.lines()).for_each(|line| say(format!("  {line}")));
     match (&message.ended_by, &message.ended_at, &message.ended_because) {

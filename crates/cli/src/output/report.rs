@@ -6,7 +6,7 @@ use tollgate_wire::api::{AccessList, AccessView, Group, LedgerReport, Totals};
 
 use super::{counted, grouped, grouped_u64, table};
 
-/// Rows of a group that are shown where nobody says; the JSON has all.
+/// How many rows of a group are shown by default; the JSON has all.
 const SHOWN: usize = 12;
 
 /// Totals of the ledger.
@@ -85,7 +85,8 @@ fn by(name: &str, zone: &str, groups: &[Group], most: usize) -> String {
         |group: &&&Group| group.ahead.as_ref().is_some_and(|it| it.usage_events == group.totals.usage_events);
     let listed: Vec<&Group> = groups.iter().filter(|group| group.rest_of.is_none()).collect();
     let rest: u64 = groups.iter().filter_map(|group| group.rest_of).sum();
-    // Of times the latest are shown, beside those that only wrong clocks know; of the others the largest.
+    // Of periods the latest are shown, in addition to those that only wrong clocks know; of other groups the
+    // largest.
     let dated = if is_time { listed.iter().rev().take_while(ahead).count() } else { 0 };
     let (right, wrong) = listed.split_at(listed.len() - dated);
     let skipped = right.len().saturating_sub(most);

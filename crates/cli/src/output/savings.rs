@@ -6,7 +6,8 @@ use tollgate_wire::api::{AvoidedRow, SavingsReport, SavingsSide, StoppedRow};
 
 use super::{counted, grouped_u64, table};
 
-/// Classes with both sides, then what was stopped, then what that may have avoided, and what all of it assumes.
+/// Classes with both sides, then what was stopped, then what that may have avoided, and the assumptions
+/// behind it all.
 pub(crate) fn savings(report: &SavingsReport) -> String {
     let mut text = String::new();
     if report.classes.is_empty() {

@@ -11,7 +11,7 @@ use tollgate_wire::api::{
 
 use super::{counted, duration, grouped, grouped_u64, percent, table, time};
 
-/// Every limit with what it follows from.
+/// Every limit with what it is derived from.
 pub(crate) fn limits(limits: &LimitsResponse) -> String {
     let rows = limits.phases.iter().map(|phase| {
         let overridden = if phase.overridden.is_empty() { "" } else { "override" };
@@ -57,7 +57,7 @@ pub(crate) fn limits(limits: &LimitsResponse) -> String {
     )
 }
 
-/// One line of a list.
+/// One line in a list.
 fn row(task: &TaskSummary) -> Vec<String> {
     let active = task.active.as_ref().map(|active| active.phase.clone()).unwrap_or_default();
     let limit = task.tokens_budget.map(|it| grouped_u64(it.limit)).unwrap_or_default();
@@ -86,14 +86,14 @@ fn clock(ms: i64) -> String {
     if ms > 0 { format!("{far} ahead") } else { format!("{far} behind") }
 }
 
-/// Tasks, one a line.
+/// Tasks, one per line.
 pub(crate) fn task_list(list: &TaskList) -> String {
     if list.tasks.is_empty() {
         return "no tasks\n".to_owned();
     }
     let header =
         ["task", "stage", "phase", "tokens", "limit", "used", "latency", "USD", "budget", "gate", "clock"];
-    // The last column stands only where a clock is wrong.
+    // The last column is only there if a clock is wrong.
     let columns = if list.tasks.iter().any(|task| task.clock_skew_ms.is_some()) { 11 } else { 10 };
     let rows = list.tasks.iter().map(|task| row(task).into_iter().take(columns).collect());
     let mut text = table(&header[..columns], &[3, 4, 5, 6, 7], rows.collect());
@@ -107,7 +107,7 @@ pub(crate) fn task_list(list: &TaskList) -> String {
     text
 }
 
-/// Selected tasks in a line.
+/// A summary of the selected tasks in one line.
 fn selection_line(selection: &TaskSelection) -> String {
     let counts = selection.by_status.iter().filter(|(_, tasks)| **tasks > 0);
     let counts: Vec<String> = counts
@@ -135,7 +135,7 @@ fn status_line(task: &TaskSummary) -> String {
     format!("{}{title}: {}{tiers}, {}", task.task, task.stage, task.budget_status)
 }
 
-/// Where one task stands.
+/// The status of one task.
 pub(crate) fn task_status(status: &TaskStatus) -> String {
     let summary = &status.summary;
     let mut text = format!("{}\n", status_line(summary));

@@ -90,7 +90,7 @@ words!(
         Delivered = "delivered",
         /// The receiver did not accept it; there will be another attempt.
         Failed = "failed",
-        /// The receiver refused it for so long that there are no more automatic retries.
+        /// It failed for so long that there are no more automatic retries.
         GaveUp = "gave_up",
         /// The receiver wants no more messages: the endpoint is off.
         Disabled = "disabled",

@@ -1,5 +1,4 @@
-//! The entries of a price map as written in its text, including which of them it defines twice with different
-//! contents.
+//! The entries of a price map as written in its text, and which of them it defines twice with different contents.
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -4,28 +4,40 @@ use super::ModelPrice;
 use super::Models;
 use super::provider;
 
-/// Whether an entry was found, and whether it has a price.
+/// An entry of the book: its name, and its price.
+pub(super) type Entry<'a> = (&'a str, &'a ModelPrice);
+
+/// Why no entry prices a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Found<'a> {
-    Priced(&'a ModelPrice),
+pub(super) enum Missing<'a> {
+    /// The book has no entry for it.
+    NoEntry,
     /// The book names it but has no price for it: no other entry is used instead.
-    Unpriced,
-    Nothing,
+    LeftOut(&'a str),
+    /// The call names a provider by a name that several have, and their prices differ.
+    Ambiguous(&'a str, &'a str),
 }
+
+/// Whether an entry was found, and whether it has a price.
+type Found<'a> = Result<Entry<'a>, Missing<'a>>;
 
 /// The entry of a call. A key is bare or `provider/model`. A bare key belongs to the provider it names:
 /// another provider's model of the same name has a different price. A model that the book does not have under
 /// its dated name is looked up by the name without the date.
-pub(super) fn find<'a>(models: &'a Models, provider: Option<&str>, model: &str) -> Option<&'a ModelPrice> {
+pub(super) fn find<'a>(models: &'a Models, provider: Option<&str>, model: &str) -> Found<'a> {
     let model = model.strip_prefix("models/").unwrap_or(model);
-    match by_name(models, provider, model) {
-        Found::Priced(price) => return Some(price),
-        Found::Unpriced => return None,
-        Found::Nothing => {}
+    match (by_name(models, provider, model), undated(model)) {
+        (Err(Missing::NoEntry), Some(undated)) => by_name(models, provider, undated),
+        (found, _) => found,
     }
-    match by_name(models, provider, undated(model)?) {
-        Found::Priced(price) => Some(price),
-        Found::Unpriced | Found::Nothing => None,
+}
+
+/// The entry of exactly this name.
+fn entry<'a>(models: &'a Models, name: &str) -> Found<'a> {
+    match models.get_key_value(name) {
+        Some((name, Some(price))) => Ok((name, price)),
+        Some((name, None)) => Err(Missing::LeftOut(name)),
+        None => Err(Missing::NoEntry),
     }
 }
 
@@ -33,25 +45,26 @@ fn by_name<'a>(models: &'a Models, given: Option<&str>, model: &str) -> Found<'a
     let Some(given) = given.filter(|name| !name.trim().is_empty()) else {
         return without_provider(models, model);
     };
-    if let Some(found) = models.get(&format!("{given}/{model}")) {
-        return found.as_ref().map_or(Found::Unpriced, Found::Priced);
+    match entry(models, &format!("{given}/{model}")) {
+        Err(Missing::NoEntry) => {}
+        found => return found,
     }
-    let mut found = Found::Nothing;
+    let mut found = Err(Missing::NoEntry);
     for one in provider::of_call(given) {
         match (found, of_provider(models, &one, model)) {
-            (_, Found::Nothing) => {}
-            (Found::Nothing, this) => found = this,
+            (_, Err(Missing::NoEntry)) => {}
+            (Err(Missing::NoEntry), this) => found = this,
             // The call does not say which of the two providers it was, and their prices differ.
-            (Found::Priced(price), Found::Priced(other)) if !price.costs_like(other) => {
-                return Found::Unpriced;
+            (Ok((name, price)), Ok((other, others))) if !price.costs_like(others) => {
+                return Err(Missing::Ambiguous(name, other));
             }
-            (Found::Priced(_), Found::Unpriced) => return Found::Unpriced,
-            (Found::Priced(_) | Found::Unpriced, _) => {}
+            (Ok(_), left_out @ Err(_)) => return left_out,
+            (Ok(_) | Err(_), _) => {}
         }
     }
     match (found, model.split_once('/')) {
         // The gateway has no prices of its own, and the model names the provider.
-        (Found::Nothing, Some((named, rest))) if provider::is_gateway(given) && !rest.is_empty() => {
+        (Err(Missing::NoEntry), Some((named, rest))) if provider::is_gateway(given) && !rest.is_empty() => {
             by_name(models, Some(named), rest)
         }
         _ => found,
@@ -59,32 +72,34 @@ fn by_name<'a>(models: &'a Models, given: Option<&str>, model: &str) -> Found<'a
 }
 
 fn of_provider<'a>(models: &'a Models, one: &str, model: &str) -> Found<'a> {
-    if let Some(found) = models.get(&format!("{one}/{model}")) {
-        return found.as_ref().map_or(Found::Unpriced, Found::Priced);
+    match entry(models, &format!("{one}/{model}")) {
+        Err(Missing::NoEntry) => {}
+        found => return found,
     }
     // `openai/gpt-5` of provider openai.
     let bare = match model.split_once('/') {
         Some((prefix, rest)) if provider::of_call(prefix).iter().any(|prefix| prefix == one) => rest,
         _ => model,
     };
-    let mut found = [model, bare].into_iter().filter_map(|name| models.get(name));
-    match found.next() {
-        Some(None) => Found::Unpriced,
-        Some(Some(price)) if price.provider.as_deref().is_none_or(|theirs| provider::is_of(theirs, one)) => {
-            Found::Priced(price)
+    let named = [model, bare].into_iter().map(|name| entry(models, name));
+    match named.into_iter().find(|found| *found != Err(Missing::NoEntry)) {
+        Some(Ok((_, price)))
+            if !price.provider.as_deref().is_none_or(|theirs| provider::is_of(theirs, one)) =>
+        {
+            Err(Missing::NoEntry)
         }
-        Some(Some(_)) | None => Found::Nothing,
+        Some(found) => found,
+        None => Err(Missing::NoEntry),
     }
 }
 
 /// A call that does not name a provider: the entry of exactly that name, otherwise the provider named in the model.
 fn without_provider<'a>(models: &'a Models, model: &str) -> Found<'a> {
-    if let Some(found) = models.get(model) {
-        return found.as_ref().map_or(Found::Unpriced, Found::Priced);
-    }
-    match model.split_once('/') {
-        Some((prefix, rest)) if !rest.is_empty() => by_name(models, Some(prefix), rest),
-        _ => Found::Nothing,
+    match (entry(models, model), model.split_once('/')) {
+        (Err(Missing::NoEntry), Some((prefix, rest))) if !rest.is_empty() => {
+            by_name(models, Some(prefix), rest)
+        }
+        (found, _) => found,
     }
 }
 

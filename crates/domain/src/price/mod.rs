@@ -11,6 +11,7 @@ mod number;
 mod off_peak;
 mod plausible;
 mod provider;
+mod quote;
 mod rates;
 mod schedule;
 
@@ -26,6 +27,8 @@ use crate::usage::{Cost, UsageRecorded};
 
 pub use aliases::Aliases;
 pub use notes::{Doubt, InvalidPriceBook, Notes, OtherUnit, PriceProblem, Stays, Taken};
+pub use quote::{NoPrice, PriceEntry, Quote, QuoteLine};
+pub use rates::PricedKind;
 
 use off_peak::OffPeak;
 use rates::Rates;
@@ -205,22 +208,36 @@ impl PriceBook {
     }
 
     fn find(&self, call: Call<'_>) -> Option<&ModelPrice> {
-        find::find(&self.models, call.provider, call.model?)
+        find::find(&self.models, call.provider, call.model?).ok().map(|(_, price)| price)
     }
+}
+
+/// The rates that apply to a call, and by which of its conditions.
+struct Applied {
+    rates: Rates,
+    service_tier: Option<&'static str>,
+    /// They are those of a larger context: above so many input tokens.
+    above_input: Option<u64>,
+    /// They are those of certain hours.
+    off_peak: bool,
 }
 
 impl ModelPrice {
     /// The rates of a call. `None`: the price of its service tier is not known.
-    fn rates(&self, service_tier: Option<&str>, at: Timestamp, input: u64) -> Option<Rates> {
+    fn applied(&self, service_tier: Option<&str>, at: Timestamp, input: u64) -> Option<Applied> {
         let Some(tier) = service_tier.and_then(of_its_own) else {
-            let rates = self.standard.rates(input);
+            let (above_input, rates) = self.standard.reached(input);
             let now = self.off_peak.as_ref().filter(|off_peak| off_peak.holds(at));
-            return Some(now.map_or(*rates, |now| rates.replaced_by(&now.rates)));
+            let off_peak = now.is_some();
+            let rates = now.map_or(*rates, |now| rates.replaced_by(&now.rates));
+            return Some(Applied { rates, service_tier: None, above_input, off_peak });
         };
-        let find = |tier: &str| self.service_tiers.get(tier);
+        let find = |tier: &str| self.service_tiers.get_key_value(tier);
         // If nothing has a price for `fast`, it is another word for priority.
-        let schedule = find(&tier).or_else(|| if tier == "fast" { find("priority") } else { None });
-        schedule?.as_ref().map(|schedule| *schedule.rates(input))
+        let (tier, schedule) =
+            find(&tier).or_else(|| if tier == "fast" { find("priority") } else { None })?;
+        let (above_input, rates) = schedule.as_ref()?.reached(input);
+        Some(Applied { rates: *rates, service_tier: Some(tier), above_input, off_peak: false })
     }
 
     /// Whether both cost the same, whoever the provider is.

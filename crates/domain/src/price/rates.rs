@@ -3,6 +3,25 @@
 use super::fields::Kind;
 use crate::decimal::Decimal;
 use crate::money::Usd;
+use crate::words::words;
+
+words!(
+    /// The kinds of tokens that have a price of their own. Unlike in [`TokenCounts`], none is a part of another.
+    PricedKind {
+        /// Input that was neither read from nor written to a cache.
+        Input = "input_uncached",
+        /// Input read from a cache.
+        CachedInput = "cached_input",
+        /// Input that a cache keeps for minutes.
+        CacheWrite = "cache_write",
+        /// Input that a cache keeps for an hour.
+        CacheWrite1h = "cache_write_1h",
+        /// Output without reasoning.
+        Output = "output",
+        /// Reasoning.
+        Reasoning = "reasoning"
+    }
+);
 
 /// USD per token of each kind. As read, `None` is not given. As [resolved](Rates::resolved), `None` is not
 /// known, and usage with such tokens stays unpriced.

@@ -94,7 +94,13 @@ impl Schedule {
 
     /// The rates of the highest tier that the input reaches.
     pub(super) fn rates(&self, input: u64) -> &Rates {
+        self.reached(input).1
+    }
+
+    /// The same, with the threshold of that tier; `None`: the rates that apply unless a tier does.
+    pub(super) fn reached(&self, input: u64) -> (Option<u64>, &Rates) {
         let reached = |tier: &&Tier| input > tier.threshold || (tier.inclusive && input == tier.threshold);
-        self.tiers.iter().rev().find(reached).map_or(&self.base, |tier| &tier.rates)
+        let tier = self.tiers.iter().rev().find(reached);
+        tier.map_or((None, &self.base), |tier| (Some(tier.threshold), &tier.rates))
     }
 }

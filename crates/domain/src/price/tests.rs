@@ -2,6 +2,7 @@
 
 mod conditions;
 mod finding;
+mod quote;
 
 use super::*;
 

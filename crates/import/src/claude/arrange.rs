@@ -1,4 +1,4 @@
-//! Which session of a family comes first: forks copy lines and mark nothing, so the first that is read keeps them.
+//! Orders the sessions of a family: forks copy lines without marking them, so the first session read keeps them.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -13,11 +13,11 @@ use crate::sources::SourceFile;
 const HEAD_BYTES: u64 = 4 * 1024 * 1024;
 
 /// The order within a family: sessions before sub-agents, whose files may repeat a line of their session;
-/// then what was made first, else the smaller one, since a fork holds all that it was made of.
+/// then by creation time, then smaller files first, since a fork contains everything it was made from.
 type Age = (bool, Option<u64>, u64, PathBuf);
 
-/// Puts the files of each family in the order of their age, in the places that the family's files have. Returns the
-/// sessions of families with several, the oldest of each first.
+/// Sorts the files of each family by age, using the places that the family's files already have. Returns the
+/// sessions of families with more than one, the oldest of each family first.
 pub(crate) fn arrange(files: &mut [SourceFile]) -> Vec<String> {
     let mut sessions = Vec::new();
     let mut families: BTreeMap<String, Vec<usize>> = BTreeMap::new();
@@ -38,7 +38,7 @@ pub(crate) fn arrange(files: &mut [SourceFile]) -> Vec<String> {
     sessions
 }
 
-/// The id of the first line of a session's file; of a sub-agent's the one of its session.
+/// The id of the first line of a session's file; for a sub-agent, that of its session.
 pub(super) fn root_of(path: &Path) -> Option<String> {
     if let Some(session) = session_file(path) {
         return root_of(&session);
@@ -55,7 +55,7 @@ fn session_file(path: &Path) -> Option<PathBuf> {
 
 fn age(file: &SourceFile) -> Age {
     let made = std::fs::metadata(&file.path).and_then(|metadata| metadata.created()).ok();
-    // Files that were copied together are of one age.
+    // Files that were copied together have the same age.
     let minutes =
         made.and_then(|made| made.duration_since(UNIX_EPOCH).ok()).map(|since| since.as_secs() / 60);
     (session_file(&file.path).is_some(), minutes, file.bytes, file.path.clone())

@@ -1,4 +1,4 @@
-//! What one line of a transcript says.
+//! Parses one line of a transcript.
 
 use std::collections::BTreeMap;
 
@@ -9,8 +9,8 @@ use tollgate_domain::tokens::TokenCounts;
 use crate::codex::{bad_field, shortened};
 use crate::item::ProblemKind;
 
-/// Kinds of lines that report no call, whatever tokens are in them: results of tools repeat what their sub-agent's own
-/// file has, running totals repeat what the calls have.
+/// Kinds of lines that report no call, whatever tokens they contain: tool results repeat what is in their
+/// sub-agent's own file, running totals repeat what is in the calls.
 const QUIET: [&str; 24] = [
     "agent-name",
     "ai-title",
@@ -38,7 +38,7 @@ const QUIET: [&str; 24] = [
     "worktree-state",
 ];
 
-/// Fields of a line, as far as they are read.
+/// The fields of a line that are read.
 #[derive(Default, Deserialize)]
 pub(super) struct Read<'a> {
     #[serde(borrow, rename = "type")]
@@ -67,7 +67,7 @@ pub(super) struct Read<'a> {
     data: Option<&'a RawValue>,
 }
 
-/// What a line of progress carries: a line of the sub-agent's own file.
+/// The content of a progress line: a line of the sub-agent's own file.
 #[derive(Default, Deserialize)]
 struct Progress<'a> {
     #[serde(borrow, rename = "agentId")]
@@ -92,7 +92,7 @@ pub(super) struct Usage {
     pub(super) tokens: TokenCounts,
     pub(super) tier: Option<String>,
     pub(super) region: Option<String>,
-    /// Searches of the web that the provider bills beside the tokens, where there were any.
+    /// Web searches that the provider bills in addition to the tokens, if there were any.
     pub(super) searches: Option<String>,
 }
 
@@ -112,7 +112,7 @@ impl<'a> Read<'a> {
         self.message.and_then(object).unwrap_or_default()
     }
 
-    /// The sub-agent and the call that a line of progress reports.
+    /// The sub-agent and the call that a progress line reports.
     pub(super) fn reported_call(&self) -> Option<(String, String)> {
         let progress: Progress<'a> = object(self.data?)?;
         let line: Read<'a> = object(progress.message?)?;
@@ -127,15 +127,14 @@ pub(super) fn is_quiet(kind: &str) -> bool {
     QUIET.contains(&kind)
 }
 
-/// A text, where there is one.
+/// A string, if there is one.
 pub(super) fn word(raw: Option<&RawValue>) -> Option<String> {
     let text: String = serde_json::from_str(raw?.get()).ok()?;
     (!text.trim().is_empty()).then_some(text)
 }
 
 impl Message<'_> {
-    /// What the call used; `None` where the line has no usage. Counters that this version does not know go to
-    /// `problems`.
+    /// What the call used; `None` if the line has no usage. Counters unknown to this version go to `problems`.
     pub(super) fn usage(&self, problems: &mut Vec<ProblemKind>) -> Option<Result<Usage, ProblemKind>> {
         const RULE: &str = "must be an object with the call's counters; the line is skipped";
         let raw = self.usage.filter(|raw| raw.get() != "null")?;
@@ -153,7 +152,7 @@ fn usage(fields: &Fields<'_>, problems: &mut Vec<ProblemKind>) -> Result<Usage, 
     for iteration in iterations(fields, problems) {
         let Some(fields) = object::<Fields<'_>>(iteration) else { continue };
         let kind = word(fields.get("type").copied());
-        // A compaction within the call is not in its own counters; the message is what they count.
+        // A compaction within the call is not part of its own counters; they count the message.
         if kind.as_deref() == Some("compaction") {
             let more = counts(&fields, problems)?;
             tokens.input_uncached = tokens.input_uncached.saturating_add(more.input_uncached);
@@ -179,7 +178,7 @@ fn usage(fields: &Fields<'_>, problems: &mut Vec<ProblemKind>) -> Result<Usage, 
     })
 }
 
-/// What a call was made of, where it says so.
+/// The parts of a call, if it lists them.
 fn iterations<'a>(fields: &Fields<'a>, problems: &mut Vec<ProblemKind>) -> Vec<&'a RawValue> {
     let Some(raw) = fields.get("iterations").filter(|raw| raw.get() != "null") else { return Vec::new() };
     serde_json::from_str(raw.get()).unwrap_or_else(|_| {
@@ -189,7 +188,7 @@ fn iterations<'a>(fields: &Fields<'a>, problems: &mut Vec<ProblemKind>) -> Vec<&
     })
 }
 
-/// The counters of a call. `input_tokens` holds no cached ones here.
+/// The counters of a call. Here `input_tokens` does not include cached ones.
 fn counts(fields: &Fields<'_>, problems: &mut Vec<ProblemKind>) -> Result<TokenCounts, ProblemKind> {
     let by_lifetime =
         fields.get("cache_creation").copied().and_then(object::<Fields<'_>>).unwrap_or_default();

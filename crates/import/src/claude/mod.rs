@@ -1,4 +1,4 @@
-//! Transcripts of Claude Code: one JSONL file per session, and one per sub-agent beside it.
+//! Transcripts of Claude Code: one JSONL file per session, plus one per sub-agent.
 //!
 //! A call's key is its `message.id`. It has a line per content block, in older versions growing snapshots,
 //! and copies in forks and side chains; the largest report counts (ADR 45).

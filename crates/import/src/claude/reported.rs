@@ -1,5 +1,5 @@
-//! Calls of sub-agents that their session's lines of progress report. They are counted from the sub-agent's
-//! own file; where that is missing, or lacks such a call, it is named.
+//! Calls of sub-agents that their session's progress lines report. They are counted from the sub-agent's own
+//! file; if that file is missing or lacks such a call, this is reported.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
@@ -11,13 +11,13 @@ use memchr::memmem;
 use crate::codex::shortened;
 use crate::item::ProblemKind;
 
-/// How much of a sub-agent's file is looked through at a time.
+/// How much of a sub-agent's file is searched at a time.
 const PIECE_BYTES: u64 = 1 << 20;
 
-/// What lines of progress reported.
+/// What progress lines reported.
 #[derive(Debug, Default)]
 pub(super) struct Reported {
-    /// Sub-agents whose calls stand in the session's own file, as before they had files of their own.
+    /// Sub-agents whose calls are in the session's own file, as was usual before they had their own files.
     here: BTreeSet<String>,
     /// By sub-agent: its calls, each with the first line that reports it.
     calls: BTreeMap<String, BTreeMap<String, u64>>,
@@ -32,7 +32,7 @@ impl Reported {
         self.here.extend(agent);
     }
 
-    /// What is not counted from anywhere, with the line that reports it first.
+    /// Calls that are not counted from anywhere, with the line that reports them first.
     pub(super) fn missing(self, session: &Path) -> Vec<(u64, ProblemKind)> {
         let mut problems = Vec::new();
         for (agent, mut calls) in self.calls.into_iter().filter(|(agent, _)| !self.here.contains(agent)) {
@@ -59,7 +59,7 @@ impl Reported {
     }
 }
 
-/// Where Claude Code writes the file of a sub-agent: below the session's directory, or beside the session's file.
+/// Where Claude Code writes a sub-agent's file: below the session's directory, or next to the session's file.
 fn files_of(session: &Path, agent: &str) -> [PathBuf; 2] {
     let plain = if session.extension().is_some_and(|end| end == "zst") {
         session.with_extension("")
@@ -70,13 +70,14 @@ fn files_of(session: &Path, agent: &str) -> [PathBuf; 2] {
     [plain.with_extension("").join("subagents").join(&name), plain.with_file_name(&name)]
 }
 
-/// Takes away the calls whose ids are in a file. What cannot be read is said when the file itself is imported.
+/// Removes the calls whose ids are in a file. If the file cannot be read, that is reported when it is
+/// imported itself.
 fn without_those_in(file: &Path, calls: &mut BTreeMap<String, u64>) {
     let Ok(mut file) = File::open(file) else { return calls.clear() };
     let longest = calls.keys().map(String::len).max().unwrap_or_default() + 2;
     let mut piece = Vec::new();
     loop {
-        // An id may be cut in two: its possible beginning stays.
+        // An id may be split across pieces: keep what may be its beginning.
         piece.drain(..piece.len().saturating_sub(longest));
         match file.by_ref().take(PIECE_BYTES).read_to_end(&mut piece) {
             Ok(1..) => {

@@ -10,7 +10,7 @@ use crate::item::Item;
 use crate::reader::Format;
 use crate::sources::{SourceFile, sources};
 
-/// A line of an answer: `UUID ID REQUEST USAGE…`, the usage as the fields of its object; `-` for what is not there.
+/// A line of an answer: `UUID ID REQUEST USAGE…`, with usage as the fields of its object; `-` for missing values.
 fn answer(short: &str) -> String {
     let [uuid, id, request, usage] = short.splitn(4, ' ').collect::<Vec<_>>()[..] else { panic!("{short}") };
     let field = |name: &str, value: &str| {
@@ -204,7 +204,7 @@ fn a_subagent_is_of_its_session_and_a_fork_comes_after_what_it_was_made_of() {
     );
 }
 
-/// A line of progress of sub-agent `q7` with a line of its own file in it.
+/// A progress line of sub-agent `q7` containing a line of its own file.
 fn progress(line: &str) -> String {
     format!(
         r#"{{"type":"progress","uuid":"p1","sessionId":"S","data":{{"type":"agent_progress","agentId":"q7","message":{line}}}}}"#
@@ -226,12 +226,12 @@ fn calls_that_only_progress_tells_of_are_named() {
     );
     let call = "claude-S claude:m1 10/0/0(0)/1(0) -";
     assert_eq!(read(session.to_str().unwrap(), &lines), ["family a1 S", call, &problem]);
-    // Beside the session, as earlier versions have it, or below.
+    // Next to the session, as in earlier versions, or below it.
     for there in [dir.path().join("agent-q7.jsonl"), missing] {
         std::fs::create_dir_all(there.parent().unwrap()).unwrap();
         std::fs::write(&there, answer(&format!("b1 m2 r2 {}", used(20, 2)))).unwrap();
         assert_eq!(read(session.to_str().unwrap(), &lines), ["family a1 S", call]);
-        // Cut off before that call.
+        // Truncated before that call.
         std::fs::write(&there, format!("{}\"m1\"", " ".repeat(3 << 20))).unwrap();
         let problem = format!(
             "{}:2: sub-agent `q7` reports calls in lines of progress that its file {} does not have: 1 not counted",
@@ -241,11 +241,11 @@ fn calls_that_only_progress_tells_of_are_named() {
         assert_eq!(read(session.to_str().unwrap(), &lines), ["family a1 S", call, &problem]);
         std::fs::remove_file(there).unwrap();
     }
-    // In the session itself, as the first versions had it.
+    // In the session itself, as in the first versions.
     let here = own.replace(r#""isSidechain":false"#, r#""isSidechain":true,"agentId":"q7""#);
     let lines = [here, lines[1].clone()];
     assert_eq!(read(session.to_str().unwrap(), &lines), ["family a1 S", call]);
-    // Progress that reports no call.
+    // Progress lines that report no call.
     let lines =
         [own, progress(r#"{"type":"user","message":{"role":"user","content":"\"input_tokens\": 5"}}"#)];
     assert_eq!(read(session.to_str().unwrap(), &lines), ["family a1 S", call]);

@@ -1,5 +1,5 @@
-//! One transcript as its lines come: which calls it reports, each with its best report. Pure but for the
-//! small file beside a sub-agent's that names its kind.
+//! Reads one transcript line by line: which calls it reports, each with its best report. Pure except for the
+//! small file next to a sub-agent's that names its kind.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::path::{Path, PathBuf};
@@ -22,27 +22,28 @@ use crate::lines::Interest;
 use crate::reader::{Findings, Session};
 use crate::settle;
 
-/// Who appends the events of Claude Code's sessions.
+/// The producer of events from Claude Code's sessions.
 pub const PRODUCER: &str = "import-claude";
 
-/// Who serves the models.
+/// The provider of the models.
 const PROVIDER: &str = "anthropic";
 
-/// What a line with usage has, outside of texts: `input_tokens`, or `inputTokens` in a kind of line that is not known.
+/// Appears in every line with usage, outside of text: `input_tokens`, or `inputTokens` in an unknown kind of line.
 const WORD: &[u8] = b"okens\"";
 
-/// Calls whose further reports are waited for. A call's lines follow each other, but for results of tools between them.
+/// Number of calls kept open for further reports. A call's lines are consecutive, except for tool results
+/// between them.
 const OPEN_CALLS: usize = 64;
 
-/// What is known of a transcript so far.
+/// What is known about a transcript so far.
 #[derive(Debug)]
 pub(crate) struct Transcript {
     path: PathBuf,
     tenant: TenantId,
     producer: ProducerId,
-    /// What kind of sub-agent the file is of.
+    /// The kind of sub-agent that wrote the file.
     agent: Option<String>,
-    /// The id of the first line, once it was met.
+    /// The id of the first line, once it has been read.
     root: Option<String>,
     family_said: bool,
     open: VecDeque<Call>,
@@ -63,7 +64,8 @@ impl Session for Transcript {
         match Read::of(bytes) {
             Ok(read) => self.line(number, &read, may_matter, out),
             Err(error) if !ended && error.classify() == Category::Eof => {
-                // What a cut line would have said is not known unless it says of itself that it is no answer.
+                // What a truncated line would have said is unknown, unless it identifies itself as something
+                // other than an answer.
                 if memmem::find(bytes, br#""type":"user""#).is_some() {
                     out.note(Some(number), NoteKind::StillBeingWritten);
                 } else {
@@ -101,7 +103,7 @@ impl Transcript {
             tenant: tenant.clone(),
             producer: ProducerId::new(PRODUCER).expect("a short word keeps the rules of a producer id"),
             agent: is_subagent.then(|| agent_of(path)),
-            // Of a sub-agent's file the first line says nothing of the session.
+            // The first line of a sub-agent's file says nothing about the session.
             root: is_subagent.then(|| root_of(path)).flatten(),
             family_said: false,
             open: VecDeque::new(),
@@ -146,7 +148,7 @@ impl Transcript {
         self.snapshots += 1;
         self.reported.is_here(word(read.agent));
         let model = word(message.model).filter(|model| is_label(model));
-        // What Claude Code says itself is no call.
+        // Claude Code's own messages are not calls.
         if model.as_deref() == Some("<synthetic>") {
             return;
         }
@@ -214,7 +216,7 @@ impl Transcript {
         let side = read.is_sidechain.is_some_and(|raw| raw.get() == "true");
         let agent = agent.or_else(|| side.then(|| "subagent".to_owned()));
         let conversation = self.root.clone();
-        // A sub-agent's calls are its session's, unless the session is a fork.
+        // A sub-agent's calls belong to its session, unless the session is a fork.
         let root = agent.as_ref().and_then(|_| Family::task_of(&self.session(read)?));
         [
             ("cwd", word(read.cwd)),
@@ -230,7 +232,7 @@ impl Transcript {
         .collect()
     }
 
-    /// Takes one report of a call; the best of those that are near each other is kept.
+    /// Adds one report of a call; the best of several nearby reports is kept.
     fn report(&mut self, call: Call, out: &mut Findings) {
         let name = call.name();
         if let Some(open) = self.open.iter_mut().find(|open| open.name() == name) {
@@ -257,7 +259,7 @@ impl Transcript {
         out.push(Item::Call(Box::new(call)));
     }
 
-    /// A problem; what is the same for many lines is said of the first.
+    /// Reports a problem; one that applies to many lines is reported for the first.
     fn say(&mut self, number: u64, problem: ProblemKind, out: &mut Findings) {
         let name = problem.to_string();
         let name = name.split(" is ").next().unwrap_or_default().to_owned();
@@ -268,7 +270,7 @@ impl Transcript {
     }
 }
 
-/// The kind of a sub-agent, as the small file beside its own names it; else the name of its file.
+/// The kind of a sub-agent, as named by the small file next to its own, otherwise its file's name.
 fn agent_of(path: &Path) -> String {
     let meta = std::fs::read(path.with_extension("meta.json")).ok();
     let meta: Option<serde_json::Value> = meta.and_then(|bytes| serde_json::from_slice(&bytes).ok());

@@ -1,10 +1,11 @@
-//! How versions before the keys of ADR 45 counted a rollout: the growth from each snapshot to the next, numbered in the
-//! order of the file. Ledgers that imported with them hold usage under those numbers; reading a file the same way again
-//! tells which of it is right and which is to be taken back. Nothing else uses it, and it never changes.
+//! How versions before the keys of ADR 45 counted a rollout: the growth from each snapshot to the next,
+//! numbered in file order. Ledgers that imported with them hold usage under those numbers; reading a file the
+//! same way again shows which of it is right and which has to be taken back. Nothing else uses it, and it
+//! never changes.
 
 use tollgate_domain::tokens::TokenCounts;
 
-/// Cumulative counters as one line reports them. `input` includes `cached`, `output` includes `reasoning`.
+/// Cumulative counters as reported by one line. `input` includes `cached`, `output` includes `reasoning`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Snapshot {
     pub(super) input: u64,
@@ -16,8 +17,8 @@ pub(super) struct Snapshot {
 /// What was counted so far in one file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Counted {
-    /// Counters as far as they were counted since the last reset. `input` and `output` are those of the latest
-    /// snapshot; `cached` and `reasoning` may differ from it, see [`Counted::step`].
+    /// Counters as counted since the last reset. `input` and `output` are those of the latest snapshot;
+    /// `cached` and `reasoning` may differ from it, see [`Counted::step`].
     booked: Snapshot,
     /// The latest snapshot.
     latest: Snapshot,
@@ -26,9 +27,9 @@ pub(super) struct Counted {
 /// What one snapshot adds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Step {
-    /// The growth; all zero where nothing was used.
+    /// The growth; all zero if nothing was used.
     pub(super) tokens: TokenCounts,
-    /// The state once the step is taken.
+    /// The state after the step.
     pub(super) after: Counted,
 }
 
@@ -40,15 +41,15 @@ impl Step {
 }
 
 impl Counted {
-    /// What `now` adds. `None`: it repeats the snapshot before.
+    /// What `now` adds. `None`: it repeats the previous snapshot.
     ///
-    /// `input` and `output` are sums over calls and never go back, so one that did was set to zero in between and its
-    /// value is all new. (Codex does that when a context overflows.)
+    /// `input` and `output` are sums over calls and never decrease, so if one did, it was reset to zero in
+    /// between and its value is all new. (Codex does that when a context overflows.)
     ///
-    /// `cached` and `reasoning` are parts. Whatever they report, the whole is counted exactly as it grew: a part counts
-    /// what it is ahead of what was counted of it, at least 0 and at most the growth of its whole. A part that jumped
-    /// ahead, or fell back, is thus settled by the following snapshots as their growth has room, and at the end the
-    /// kinds add up to the last snapshot wherever that is possible at all.
+    /// `cached` and `reasoning` are parts. Whatever they report, the whole is counted exactly as it grew: a
+    /// part counts by how far it is ahead of what was counted of it, at least 0 and at most the growth of its
+    /// whole. A part that jumped ahead, or fell back, is thus settled by the following snapshots as their
+    /// growth allows, and at the end the kinds add up to the last snapshot wherever that is possible at all.
     pub(super) fn step(&self, now: &Snapshot) -> Option<Step> {
         if *now == self.latest {
             return None;
@@ -86,8 +87,8 @@ pub(super) struct Before {
 }
 
 impl Before {
-    /// What was counted for this snapshot, under which number. A snapshot without a readable time, or above
-    /// what an event holds, was skipped and its growth came with the next one.
+    /// What was counted for this snapshot, and under which number. A snapshot without a readable time, or
+    /// with more than an event can hold, was skipped and its growth came with the next one.
     pub(super) fn counted(&mut self, now: &Snapshot, has_time: bool) -> Option<(u64, TokenCounts)> {
         let step = self.counted.step(now)?;
         if step.grows() {
@@ -192,7 +193,7 @@ mod tests {
             prop_assert_eq!(add_up(&snapshots), expected);
         }
 
-        /// Whatever the parts and resets: no panic, no token of the wholes lost or counted twice.
+        /// Whatever the parts and resets: no panic, and no token of the wholes is lost or counted twice.
         #[test]
         fn the_total_is_exact_for_any_counters(
             counters in prop::collection::vec((0..50_u64, 0..50_u64, 0..50_u64, 0..50_u64), 0..40),

@@ -1,9 +1,10 @@
-//! From cumulative counters to calls. A line says what was used in all and by its last call; the difference of both is
-//! what was used before, and tells whether a call was missed, a line is stale, or counting began anew.
+//! From cumulative counters to calls. A line reports the total usage and that of its last call; the
+//! difference between the two is what was used before, and shows whether a call was missed, a line is stale,
+//! or counting restarted.
 
 use tollgate_domain::tokens::TokenCounts;
 
-/// Counters as one line reports them. `input` includes `cached` and `written`, `output` includes `reasoning`.
+/// Counters as reported by one line. `input` includes `cached` and `written`, `output` includes `reasoning`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Counters {
     pub(super) input: u64,
@@ -13,11 +14,11 @@ pub(super) struct Counters {
     pub(super) reasoning: u64,
 }
 
-/// A part that does not fit into its whole: its name, its whole's, what is reported, what is counted.
+/// A part that does not fit into its whole: its name, the whole's name, the reported and the counted value.
 pub(super) type OutOfStep = (&'static str, &'static str, u64, u64);
 
 impl Counters {
-    /// The wholes: these never go back while a session counts.
+    /// The wholes: these never decrease while a session counts.
     pub(super) fn whole(&self) -> (u64, u64) {
         (self.input, self.output)
     }
@@ -30,7 +31,7 @@ impl Counters {
         self.input >= other.input && self.output >= other.output
     }
 
-    /// What is left without `last`; `None` where `last` is more than there is. A part is at most its whole allows.
+    /// What is left without `last`; `None` if `last` is more than there is. A part is capped by its whole.
     pub(super) fn without(&self, last: &Self) -> Option<Self> {
         Some(Self {
             input: self.input.checked_sub(last.input)?,
@@ -51,7 +52,7 @@ impl Counters {
         }
     }
 
-    /// Tokens by kind, each part cut to what its whole has room for, and the parts that were cut.
+    /// Tokens by kind, each part capped by its whole, and the parts that were cut.
     pub(super) fn tokens(&self) -> (TokenCounts, Vec<OutOfStep>) {
         let cached = self.cached.min(self.input);
         let written = self.written.min(self.input - cached);
@@ -78,11 +79,11 @@ impl Counters {
 pub(super) struct Used {
     /// How much.
     pub(super) counters: Counters,
-    /// The cumulative counters once it was used: its key.
+    /// The cumulative counters after it was used: its key.
     pub(super) at: Counters,
-    /// How often counting had begun anew by then.
+    /// How often counting had restarted by then.
     pub(super) restarts: u32,
-    /// Whether no line reports it by itself.
+    /// Whether no line reports it on its own.
     pub(super) unreported: bool,
 }
 
@@ -90,21 +91,21 @@ pub(super) struct Used {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Step {
     pub(super) used: Vec<Used>,
-    /// The counters before, where counting began anew.
+    /// The previous counters, if counting restarted.
     pub(super) restarted_from: Option<Counters>,
-    /// The counters before, where this line is older than they are.
+    /// The previous counters, if this line is older than they are.
     pub(super) stale_after: Option<Counters>,
-    /// What another file counted, where this one goes on.
+    /// What another file counted, if this one continues from it.
     pub(super) goes_on_from: Option<Counters>,
     pub(super) after: Counting,
 }
 
-/// How far one file was counted.
+/// How far one file has been counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Counting {
-    /// The counters up to which all is counted.
+    /// The counters up to which everything is counted.
     total: Counters,
-    /// A line that went back and reports more than its last call: stale, unless the next line goes on from it.
+    /// A line that went back and reports more than its last call: stale, unless the next line continues from it.
     stale: Option<Counters>,
     restarts: u32,
     started: bool,
@@ -112,18 +113,18 @@ pub(super) struct Counting {
 }
 
 impl Counting {
-    /// How often counting began anew.
+    /// How often counting restarted.
     pub(super) fn restarts(&self) -> u32 {
         self.restarts
     }
 
-    /// Whether the first counters held another file's calls.
+    /// Whether the first counters included another file's calls.
     pub(super) fn went_on(&self) -> bool {
         self.went_on
     }
 
-    /// Takes `now`, whose last call used `last`. `goes_on`: a first line may hold another file's calls. `None`: it
-    /// repeats a line before.
+    /// Applies `now`, whose last call used `last`. `goes_on`: a first line may include another file's calls.
+    /// `None`: it repeats an earlier line.
     pub(super) fn step(&self, now: &Counters, last: Option<&Counters>, goes_on: bool) -> Option<Step> {
         if *now == self.total || Some(*now) == self.stale {
             return None;
@@ -138,7 +139,7 @@ impl Counting {
         if now.reaches(&self.total) {
             return Some(self.ahead(now, last, base));
         }
-        // It went back. After a restart the counters are what the last call used.
+        // It went back. After a restart the counters equal what the last call used.
         match (last, base, self.stale) {
             (Some(last), _, _) if last.whole() == now.whole() => {
                 Some(self.anew().ahead(now, Some(last), base))
@@ -150,7 +151,7 @@ impl Counting {
                 let after = Self { stale: Some(*now), ..*self };
                 Some(Step { stale_after: Some(self.total), after, ..Step::default() })
             }
-            // Without a readable last call there is nothing to tell a restart by.
+            // Without a readable last call a restart cannot be recognized.
             (None, _, _) | (_, None, _) => Some(self.anew().ahead(now, None, None)),
         }
         .map(|step| Step {
@@ -159,7 +160,7 @@ impl Counting {
         })
     }
 
-    /// The counters of a call that a line reports beside them.
+    /// The counters of a call reported by a line in addition to them.
     pub(super) fn used_here(&self, counters: Counters) -> Used {
         Used { counters, at: self.total.with(&counters), restarts: self.restarts, unreported: false }
     }
@@ -203,27 +204,27 @@ mod tests {
         Counters { input, cached, output, ..Counters::default() }
     }
 
-    /// `input cached output / the same of the last call, …` → what each line adds: `input cached output` of each use,
-    /// `?` before one that no line reports, `=` for a repeat, `R` after a restart, `S` for a stale line, `G` where the
-    /// file goes on from another's counters.
+    /// `input cached output / the same for the last call, …` → what each line adds: `input cached output` of
+    /// each use, `?` before one that no line reports, `=` for a repeat, `R` after a restart, `S` for a stale
+    /// line, `G` if the file continues from another's counters.
     #[test]
     fn calls_follow_from_totals_and_last_calls() {
         for (lines, expected) in [
             ("100 40 10 / 100 40 10, 150 60 15 / 50 20 5", "100 40 10; 50 20 5"),
             ("100 40 10 / 100 40 10, 100 40 10 / 100 40 10", "100 40 10; ="),
-            // A stale line in the middle; the next goes on from the newer one.
+            // A stale line in the middle; the next continues from the newer one.
             (
                 "100 80 2 / 100 80 2, 130 104 3 / 30 24 1, 128 102 3 / 28 22 1, 160 128 4 / 30 24 1",
                 "100 80 2; 30 24 1; S; 30 24 1",
             ),
             ("100 80 2 / 100 80 2, 98 79 2 / 50 40 1, 98 79 2 / 50 40 1", "100 80 2; S; ="),
-            // A restart: the counters are the last call's.
+            // A restart: the counters equal those of the last call.
             ("100 80 2 / 100 80 2, 9 0 1 / 9 0 1, 20 8 3 / 11 8 2", "100 80 2; R 9 0 1; 11 8 2"),
-            // A restart whose first line is lost, seen once the next line goes on from it.
+            // A restart whose first line is lost, noticed once the next line continues from it.
             ("100 80 2 / 100 80 2, 20 8 3 / 11 8 2, 25 8 4 / 5 0 1", "100 80 2; S; R ?20 8 3, 5 0 1"),
             // A call that no line reports.
             ("100 40 10 / 100 40 10, 180 70 18 / 50 20 5", "100 40 10; ?30 10 3, 50 20 5"),
-            // A line of a call that was counted in part already.
+            // A line for a call that was already counted in part.
             ("100 40 10 / 100 40 10, 110 40 11 / 110 40 11", "100 40 10; 10 0 1"),
             // No last call: the growth; going back is a restart.
             ("100 40 10, 150 60 15, 20 0 3", "100 40 10; 50 20 5; R 20 0 3"),
@@ -285,7 +286,7 @@ mod tests {
             prop_assert_eq!(sums, total.tokens().0.into());
         }
 
-        /// The same call has the same key, whatever lines before it are lost.
+        /// The same call has the same key, whatever earlier lines are lost.
         #[test]
         fn a_lost_line_changes_no_other_key(
             calls in prop::collection::vec((1..9_u64, 1..9_u64), 2..12), lost in 0..10_usize,

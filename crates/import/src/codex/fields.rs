@@ -1,4 +1,4 @@
-//! Single fields of a line, and what is wrong with them.
+//! Single fields of a line, and what can be wrong with them.
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -6,7 +6,7 @@ use tollgate_domain::ids::MAX_ID_BYTES;
 
 use crate::item::ProblemKind;
 
-/// A text that an event can carry. `None`: not there.
+/// A text that an event can carry. `None`: missing.
 pub(super) fn text(field: &'static str, raw: Option<&RawValue>) -> Result<Option<String>, ProblemKind> {
     const _: () = assert!(MAX_ID_BYTES == 128, "the rule below says so");
     const RULE: &str = "must be text of 1 to 128 bytes without control characters; it is left out";

@@ -1,4 +1,4 @@
-//! The names of calls: under which key and in which task a call is counted, wherever it is read.
+//! The names of calls: the key and task under which a call is counted, wherever it is read.
 
 use std::path::Path;
 
@@ -12,8 +12,9 @@ use crate::call::CallName;
 pub(super) enum Key {
     /// The provider's id of its answer.
     Response(String),
-    /// The cumulative counters that it reached, where Codex wrote no id yet. A second file of a thread that counts from
-    /// zero again names itself, and so does counting that began anew within a file.
+    /// The cumulative counters that it reached, for lines from before Codex wrote an id. They are prefixed
+    /// with the file's name for a second file of a thread that counts from zero again, and with the number of
+    /// restarts if counting restarted within a file.
     Counters(String),
 }
 
@@ -36,7 +37,7 @@ impl Key {
         name(thread, &format!("codex:{}", self.text()))
     }
 
-    /// Its name in the oldest thread that is known of it, while only copies of it were read.
+    /// Its name in the oldest known thread, as long as only copies of it were read.
     pub(super) fn copied_from(&self, thread: &str) -> Result<CallName, InvalidId> {
         name(thread, &format!("codex:copy:{}", self.text()))
     }
@@ -52,7 +53,7 @@ pub(super) fn task_of(thread: &str) -> Result<TaskId, InvalidId> {
     TaskId::new(format!("codex-{thread}"))
 }
 
-/// Whether all names of a thread fit: tried with the longest that can come.
+/// Whether all names of a thread fit: tested with the longest possible.
 pub(super) fn check(thread: &str) -> Result<(), InvalidId> {
     numbered(thread, u64::MAX).map(|_| ())
 }
@@ -61,7 +62,7 @@ fn name(thread: &str, id: &str) -> Result<CallName, InvalidId> {
     Ok(CallName { task: task_of(thread)?, id: EventId::new(id)? })
 }
 
-/// The thread's id in `rollout-<time>-<uuid>.jsonl`; of two ids the first, which is the thread's.
+/// The thread's id in `rollout-<time>-<uuid>.jsonl`; if there are two ids, the first, which is the thread's.
 pub(super) fn thread_in_name(path: &Path) -> Option<String> {
     const GROUPS: [usize; 5] = [8, 4, 4, 4, 12];
     let name = path.file_name()?.to_str()?;

@@ -1,4 +1,4 @@
-//! Which kinds of lines a rollout has, told from a line's first bytes.
+//! The kinds of lines in a rollout, recognized by a line's first bytes.
 
 use memchr::memmem;
 
@@ -6,17 +6,17 @@ use crate::lines::Interest;
 
 pub(super) const INTEREST: Interest = Interest { passes_over, word: WORD };
 
-/// What a line that reports usage has in the name of a counter.
+/// Appears in the name of a counter in every line that reports usage.
 const WORD: &[u8] = b"oken";
 
-/// What the name of a counter ends with, behind `t` or `T`: `input_tokens`, `inputTokens`,
-/// `promptTokenCount`, `prompt_token_count`.
+/// How a counter's name ends, after `t` or `T`: `input_tokens`, `inputTokens`, `promptTokenCount`,
+/// `prompt_token_count`.
 const ENDINGS: [&[u8]; 3] = [b"okens\"", b"okenCount\"", b"oken_count\""];
 
-/// What the name of an object with counters of any name ends with: `usage`, `token_usage`, `tokenUsage`, `tokens`.
+/// How the name of an object with arbitrarily named counters ends: `usage`, `token_usage`, `tokenUsage`, `tokens`.
 const OBJECTS: [&[u8]; 4] = [b"usage\"", b"Usage\"", b"tokens\"", b"Tokens\""];
 
-/// Kinds of lines that report no usage of their own, whatever is in them.
+/// Kinds of lines that report no usage of their own, whatever they contain.
 const QUIET: [&str; 7] = [
     "response_item",
     "compacted",
@@ -27,9 +27,9 @@ const QUIET: [&str; 7] = [
     "turn_diff",
 ];
 
-/// Kinds of `event_msg` that report no usage of their own, whatever is in them. Not those about turns: no
-/// text or result of a tool stands in them unescaped, so whatever counts tokens there is usage of a form that
-/// is not known yet.
+/// Kinds of `event_msg` that report no usage of their own, whatever they contain. Kinds about turns are not
+/// listed: they contain no unescaped text or tool result, so anything in them that counts tokens is usage in
+/// a form not known yet.
 const QUIET_EVENTS: [&str; 32] = [
     "agent_message",
     "agent_message_delta",
@@ -65,7 +65,7 @@ const QUIET_EVENTS: [&str; 32] = [
     "web_search_end",
 ];
 
-/// Whether a line that begins so cannot report usage. A line in another form than Codex writes is read as a whole.
+/// Whether a line beginning like this cannot report usage. A line in a form other than Codex's is read in full.
 fn passes_over(beginning: &[u8]) -> bool {
     let Some((kind, rest)) = kind_of(beginning) else { return false };
     let is_one_of = |kinds: &[&str], kind: &[u8]| kinds.iter().any(|known| known.as_bytes() == kind);
@@ -76,7 +76,7 @@ fn passes_over(beginning: &[u8]) -> bool {
     event.is_some_and(|(event, _)| is_one_of(&QUIET_EVENTS, event))
 }
 
-/// The kind of a line as Codex writes it, time and ordinal first, and what follows.
+/// The kind of a line as written by Codex, time and ordinal first, and what follows it.
 pub(super) fn kind_of(line: &[u8]) -> Option<(&[u8], &[u8])> {
     let (_, mut rest) = until_quote(line.strip_prefix(b"{\"timestamp\":\"")?)?;
     if let Some(ordinal) = rest.strip_prefix(b",\"ordinal\":") {
@@ -85,7 +85,7 @@ pub(super) fn kind_of(line: &[u8]) -> Option<(&[u8], &[u8])> {
     until_quote(rest.strip_prefix(b",\"type\":\"")?)
 }
 
-/// What stands before the next quote, and after it; words and times hold no escaped ones.
+/// The text before the next quote, and after it; words and times contain no escaped quotes.
 fn until_quote(text: &[u8]) -> Option<(&[u8], &[u8])> {
     let end = memchr::memchr2(b'"', b'\\', text).filter(|&end| text[end] == b'"')?;
     Some((&text[..end], &text[end + 1..]))
@@ -96,7 +96,7 @@ pub(super) fn is_known(kind: &str) -> bool {
     kind.strip_prefix("event_msg/").map_or(QUIET.contains(&kind), |event| QUIET_EVENTS.contains(&event))
 }
 
-/// Whether a field of the line, not a text in it, counts tokens, or is an object of usage.
+/// Whether a field of the line, as opposed to text in it, counts tokens or is a usage object.
 pub(super) fn reports_tokens(line: &[u8]) -> bool {
     let mut found =
         ENDINGS.iter().flat_map(|end| memmem::find_iter(line, end).map(move |at| (at, end.len())));
@@ -106,12 +106,12 @@ pub(super) fn reports_tokens(line: &[u8]) -> bool {
         let before = &line[..at - name];
         let after = line[at + length..].trim_ascii_start();
         let counts = line[..at].ends_with(b"_t") || line[..at].ends_with(b"T");
-        // In a text the quotes are escaped.
+        // Inside a text, quotes are escaped.
         counts && before.ends_with(b"\"") && !before.ends_with(b"\\\"") && after.starts_with(b":")
     }) || OBJECTS.iter().any(|object| holds_counts(line, object))
 }
 
-/// Whether a field of the line whose name ends so is an object with a number that is not 0.
+/// Whether a field of the line whose name ends like this is an object with a nonzero number.
 fn holds_counts(line: &[u8], end: &[u8]) -> bool {
     memmem::find_iter(line, end).any(|at| {
         let name =

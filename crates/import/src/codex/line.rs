@@ -1,5 +1,5 @@
-//! What one line of a Codex rollout says. Kinds of lines and fields that are not named here are skipped, unless they
-//! report tokens: later versions of Codex add some, and what they count must not be lost without a word.
+//! Parses one line of a Codex rollout. Kinds of lines and fields that are not named here are skipped, unless
+//! they report tokens: later versions of Codex add some, and what they count must not be lost silently.
 
 use std::collections::BTreeMap;
 
@@ -15,19 +15,19 @@ use crate::item::ProblemKind;
 /// A line.
 #[derive(Debug)]
 pub(super) struct Read<'a> {
-    /// When it was written, as it stands there.
+    /// When it was written, as it appears in the line.
     timestamp: Option<&'a RawValue>,
     /// Its place in the thread's history, in newer versions.
     pub(super) ordinal: Option<u64>,
     pub(super) meaning: Meaning,
 }
 
-/// What a line says.
+/// The meaning of a line.
 #[derive(Debug)]
 pub(super) enum Meaning {
     /// `session_meta`: whose file this is.
     Session(Box<SessionMeta>),
-    /// `turn_context`: the model of what follows; `None` where it is not readable.
+    /// `turn_context`: the model of what follows; `None` if it is not readable.
     Model(Option<String>),
     /// `thread_settings_applied`: the provider's tier of what follows.
     Tier(Option<String>),
@@ -39,7 +39,7 @@ pub(super) enum Meaning {
     Nothing,
 }
 
-/// The head of a session. `None`: not there, or not readable.
+/// The head of a session. `None`: missing, or not readable.
 #[derive(Debug, Default)]
 pub(super) struct SessionMeta {
     pub(super) id: Option<String>,
@@ -51,7 +51,7 @@ pub(super) struct SessionMeta {
     pub(super) branch: Option<String>,
     pub(super) agent: Option<String>,
     pub(super) is_subagent: bool,
-    /// The thread whose counters this one's go on from.
+    /// The thread whose counters this one's continue from.
     pub(super) history_base: Option<String>,
     /// Lines below it are copied from the parent.
     pub(super) history_start: Option<u64>,
@@ -61,9 +61,9 @@ pub(super) struct SessionMeta {
 #[derive(Debug)]
 pub(super) struct Usage {
     pub(super) total: Counters,
-    /// What the last call used, where it is readable.
+    /// What the last call used, if readable.
     pub(super) last: Option<Counters>,
-    /// `total_tokens`, where it is there.
+    /// `total_tokens`, if present.
     pub(super) total_tokens: Option<u64>,
 }
 
@@ -73,7 +73,7 @@ pub(super) struct Record {
     pub(super) response: Option<String>,
     pub(super) thread: Option<String>,
     pub(super) used: Counters,
-    /// The thread's counters with it, where they are readable.
+    /// The thread's counters including it, if readable.
     pub(super) total: Option<Counters>,
     pub(super) total_tokens: Option<u64>,
 }
@@ -88,16 +88,16 @@ impl Read<'_> {
     }
 }
 
-/// Why a line says nothing.
+/// Why a line has no meaning.
 #[derive(Debug)]
 pub(super) enum LineError {
-    /// It is no JSON object.
+    /// It is not a JSON object.
     Json(serde_json::Error),
-    /// A field that everything depends on is wrong.
+    /// A field that everything depends on is invalid.
     Field(ProblemKind),
 }
 
-/// Reads a line. Fields that are wrong but not needed for the rest go to `problems`.
+/// Reads a line. Invalid fields that the rest does not need go to `problems`.
 pub(super) fn read<'a>(bytes: &'a [u8], problems: &mut Vec<ProblemKind>) -> Result<Read<'a>, LineError> {
     let line: Envelope<'a> = envelope(bytes).map_err(LineError::Json)?;
     let meaning = meaning(&line, bytes, problems)?;
@@ -140,7 +140,7 @@ fn meaning(line: &Envelope<'_>, bytes: &[u8], problems: &mut Vec<ProblemKind>) -
     Ok(Meaning::Nothing)
 }
 
-/// Whether a line that is cut off may have had usage in it.
+/// Whether a truncated line may have contained usage.
 pub(super) fn may_report_usage(bytes: &[u8]) -> bool {
     !kind_of(bytes).is_some_and(|(kind, _)| matches!(kind, b"session_meta" | b"turn_context"))
 }
@@ -157,7 +157,7 @@ struct Envelope<'a> {
     payload: Option<&'a RawValue>,
 }
 
-/// The payloads' fields, of all kinds of lines together.
+/// The fields of payloads, for all kinds of lines together.
 #[derive(Default, Deserialize)]
 struct Payload<'a> {
     #[serde(borrow)]
@@ -208,7 +208,7 @@ struct Info<'a> {
 
 type Fields<'a> = BTreeMap<&'a str, &'a RawValue>;
 
-/// A JSON object's named fields. (The derived reader alone would take an array for an object.)
+/// The known fields of a JSON object. (The derived reader alone would accept an array for an object.)
 fn envelope<'a>(bytes: &'a [u8]) -> serde_json::Result<Envelope<'a>> {
     use serde::de::Error as _;
     if bytes.trim_ascii_start().starts_with(b"{") {
@@ -218,7 +218,7 @@ fn envelope<'a>(bytes: &'a [u8]) -> serde_json::Result<Envelope<'a>> {
     Err(serde_json::Error::custom("must be a JSON object"))
 }
 
-/// A payload that is no object has none of the fields.
+/// A payload that is not an object has none of the fields.
 fn payload(raw: Option<&RawValue>) -> Result<Payload<'_>, LineError> {
     const RULE: &str = "must name each field once; the line is skipped";
     match raw.filter(|raw| raw.get().starts_with('{')) {
@@ -262,8 +262,8 @@ fn session_meta(payload: Payload<'_>, problems: &mut Vec<ProblemKind>) -> Meanin
     Meaning::Session(Box::new(meta))
 }
 
-/// A turn that does not name its model says nothing of it; one that names it wrongly makes it unknown, since the model
-/// before is probably not the one.
+/// A turn without a model says nothing about it; one with an invalid model makes it unknown, since it is
+/// probably not the previous model.
 fn model(raw: Option<&RawValue>, problems: &mut Vec<ProblemKind>) -> Meaning {
     match text("payload.model", raw) {
         Ok(None) => Meaning::Nothing,
@@ -304,7 +304,7 @@ fn record(payload: &Payload<'_>, problems: &mut Vec<ProblemKind>) -> Result<Mean
 }
 
 fn count(info: Option<&RawValue>, problems: &mut Vec<ProblemKind>) -> Result<Meaning, ProblemKind> {
-    // Codex writes `"info": null` while it knows of no call yet.
+    // Codex writes `"info": null` as long as it knows of no call.
     let Some(info) = info else { return Ok(Meaning::Nothing) };
     const RULE: &str = "must be an object with the cumulative counters; the line is skipped";
     let info = object::<Info<'_>>(info).unwrap_or_default();
@@ -316,7 +316,7 @@ fn count(info: Option<&RawValue>, problems: &mut Vec<ProblemKind>) -> Result<Mea
     Ok(Meaning::Count(Usage { total, last, total_tokens }))
 }
 
-/// Counters of an object; `None`: it is none. Counters that this version does not know go to `problems`.
+/// The counters of an object; `None`: it is not an object. Counters unknown to this version go to `problems`.
 fn counters(
     raw: Option<&RawValue>,
     total_tokens: &mut Option<u64>,
@@ -334,7 +334,7 @@ fn counters(
                 whole.1 = true;
                 ("output_tokens", &mut found.output)
             }
-            // Parts that early versions leave out, or say null, where they are zero.
+            // Parts that early versions omit, or set to null, when they are zero.
             _ if raw.get() == "null" => continue,
             "cached_input_tokens" => ("cached_input_tokens", &mut found.cached),
             "cache_write_input_tokens" => ("cache_write_input_tokens", &mut found.written),

@@ -1,7 +1,7 @@
-//! Codex rollouts: one JSONL file per thread, with cumulative token counters, in newer versions with a record per call.
+//! Codex rollouts: one JSONL file per thread, with cumulative token counters and, in newer versions, call records.
 //!
-//! A call's key is its `response_id`; before there was one, the counters that it reached. Lines that a fork copied are
-//! its parent's calls (ADR 45).
+//! A call's key is its `response_id` or, from before there was one, the counters that it reached. Lines that
+//! a fork copied are its parent's calls (ADR 45).
 
 mod before;
 mod counters;
@@ -20,8 +20,8 @@ pub(crate) use origin::is_label;
 pub use rollout::PRODUCER;
 pub(crate) use rollout::Rollout;
 
-/// Puts the rollouts in the order in which they began, which their names say: a fork comes behind what it is
-/// a fork of, in whichever folder that is.
+/// Sorts rollouts by start time, which is in their names: a fork comes after the thread it was forked from,
+/// whichever folder that is in.
 pub(crate) fn arrange(files: &mut [SourceFile]) {
     files.sort_by_cached_key(|file| {
         let name = file.path.file_name().unwrap_or_default().to_string_lossy().into_owned();

@@ -1,4 +1,4 @@
-//! Under which names a call may be counted: its own, and those of the sessions that it may be copied from.
+//! Names under which a call may be counted: its own, and those of the sessions that it may be copied from.
 
 use super::keys::Key;
 use super::origin::Origin;
@@ -14,7 +14,7 @@ pub(super) fn names(origin: &Origin, key: &Key, first: Option<&Key>) -> Option<(
         let elsewhere = copied_late(origin, key).chain([stood_in]).collect();
         return Some((key.in_thread(&origin.thread).ok()?, elsewhere));
     }
-    // Known where it originated: any of the threads that the file copies from.
+    // Known at its origin: any of the threads that the file copies from.
     let at_origin = origin.ancestors.iter().filter_map(|thread| {
         Some(Elsewhere { name: key.in_thread(thread).ok()?, probe: None, means: Means::Counted })
     });
@@ -22,7 +22,7 @@ pub(super) fn names(origin: &Origin, key: &Key, first: Option<&Key>) -> Option<(
 }
 
 /// Where a call is counted that only the pause before its line makes the session's own: the sessions that it
-/// is a fork of have the same counters, reached before it began.
+/// was forked from have the same counters, reached before it began.
 fn copied_late<'a>(origin: &'a Origin, key: &'a Key) -> impl Iterator<Item = Elsewhere> + 'a {
     let begun = origin.begun.filter(|_| matches!(key, Key::Counters(_)));
     let base = origin.goes_on_from.as_ref().filter(|base| !origin.ancestors.contains(base));

@@ -1,4 +1,4 @@
-//! Whose a rollout is, and which of its lines are copied from whom.
+//! Which thread a rollout belongs to, and which of its lines are copied from which thread.
 
 use std::collections::BTreeMap;
 
@@ -7,28 +7,29 @@ use tollgate_domain::time::Timestamp;
 use super::line::SessionMeta;
 use crate::family::ROOT;
 
-/// Copied lines are written in one go, at the time of the copy. What comes this much later is the session's own, since
-/// a person or a model had to answer first. Where a faster answer is taken for a copy the total is right all the same.
+/// Copied lines are written in one go, at the time of the copy. Anything this much later is the session's
+/// own, since a person or a model had to answer first. Even if a faster answer is mistaken for a copy, the
+/// total is right.
 const COPYING_PAUSE_MS: i64 = 2_000;
 
-/// Whose file it is.
+/// Which thread the file belongs to.
 #[derive(Clone, Debug)]
 pub(super) struct Origin {
     /// The thread.
     pub(super) thread: String,
-    /// The name that a second file of the same thread has beside it.
+    /// The additional name of a second file of the same thread.
     pub(super) file: Option<String>,
-    /// Threads whose lines are copied here, the nearest first; the last is the oldest that is known.
+    /// Threads whose lines are copied here, nearest first; the last is the oldest one known.
     pub(super) ancestors: Vec<String>,
-    /// Whether the first counters hold calls of another file.
+    /// Whether the first counters include calls of another file.
     pub(super) goes_on: bool,
-    /// Whose those are.
+    /// The thread those belong to.
     pub(super) goes_on_from: Option<String>,
-    /// When it began, as its head says.
+    /// When it began, according to its head.
     pub(super) begun: Option<Timestamp>,
     pub(super) originator: Option<String>,
     pub(super) model_provider: Option<String>,
-    /// What each call of the session is labelled with.
+    /// The labels of each call of the session.
     pub(super) labels: BTreeMap<String, String>,
     /// Lines with a lower ordinal are copied.
     history_start: Option<u64>,
@@ -38,9 +39,9 @@ pub(super) struct Origin {
 /// Where in a file its copied lines are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Copying {
-    /// None come any more.
+    /// There are no more.
     Over,
-    /// As long as the lines follow each other at once. Since when, and the latest.
+    /// As long as the lines follow each other immediately. Since when, and the latest.
     Until { head: Option<Timestamp>, latest: Option<Timestamp> },
 }
 
@@ -66,7 +67,7 @@ impl Origin {
     pub(super) fn of(thread: String, meta: SessionMeta, at: Option<Timestamp>) -> Self {
         let second_file = meta.history_base.as_deref() == Some(&thread);
         let parent = meta.forked_from.clone().filter(|parent| *parent != thread);
-        // Newer forks name where they go on and copy nothing.
+        // Newer forks name where they continue from and copy nothing.
         let copies = meta.history_start.is_none()
             && if meta.history_base.is_some() { second_file } else { parent.is_some() };
         let mut root = meta.session.clone().filter(|session| *session != thread && !second_file);
@@ -93,7 +94,7 @@ impl Origin {
         }
     }
 
-    /// Takes a further head: of the session itself, or of one whose lines are copied here.
+    /// Handles a further head: of the session itself, or of one whose lines are copied here.
     pub(super) fn further(&mut self, thread: &str, at: Option<Timestamp>, own_calls: bool) {
         if thread == self.thread || own_calls || self.history_start.is_some() {
             return;
@@ -106,7 +107,7 @@ impl Origin {
         }
     }
 
-    /// Takes a line's time and place; says whether it is copied.
+    /// Handles a line's time and place; returns whether it is copied.
     pub(super) fn copies(&mut self, at: Option<Timestamp>, ordinal: Option<u64>) -> bool {
         if let (Some(start), Some(ordinal)) = (self.history_start, ordinal) {
             return ordinal < start;
@@ -119,7 +120,7 @@ impl Origin {
             self.copying = Copying::Over;
             return false;
         }
-        // Lines that keep their old times say nothing of how fast they were written.
+        // Lines that keep their old times say nothing about how fast they were written.
         if !before_head {
             self.copying = Copying::Until { head, latest: latest.max(Some(at)) };
         }

@@ -1,4 +1,4 @@
-//! One rollout as its lines come: whose it is, which model speaks, which calls it reports. Pure: lines in, items out.
+//! Reads one rollout line by line: its thread, the current model, the calls it reports. Pure: lines in, items out.
 
 mod remarks;
 
@@ -23,20 +23,20 @@ use crate::item::{Item, NoteKind, ProblemKind};
 use crate::lines::Interest;
 use crate::reader::{Findings, Session};
 
-/// Who appends the events of Codex sessions.
+/// The producer of events from Codex sessions.
 pub const PRODUCER: &str = "import-codex";
 
-/// Who serves the model, where the session does not say: Codex's own default.
+/// The provider of the model if the session does not say: Codex's own default.
 const DEFAULT_PROVIDER: &str = "openai";
 
-/// What is known of a session so far.
+/// What is known about a session so far.
 #[derive(Debug)]
 pub(crate) struct Rollout {
     path: PathBuf,
     tenant: TenantId,
     producer: ProducerId,
-    /// Decided by the first `session_meta` or the first usage, whichever comes first, and then kept: a key must not
-    /// depend on what follows.
+    /// Set by the first `session_meta` or the first usage, whichever comes first, and then kept: a key must
+    /// not depend on what follows.
     origin: Option<Origin>,
     model: Option<String>,
     tier: Option<String>,
@@ -44,7 +44,7 @@ pub(crate) struct Rollout {
     before: Before,
     /// The latest call, until the line that says how earlier versions counted it.
     pending: Option<Pending>,
-    /// The key of the first own call: where the ledger has no copy of it, it has none of the others.
+    /// The key of the first own call: if the ledger has no copy of it, it has none of the others.
     first_own: Option<Key>,
     copied: (u64, u64),
     snapshots: u64,
@@ -59,7 +59,7 @@ struct Pending {
     tokens: TokenCounts,
 }
 
-/// What is said once per file was said.
+/// Which once-per-file messages were already reported.
 #[derive(Debug, Default)]
 struct Said {
     no_session_id: bool,
@@ -125,7 +125,7 @@ impl Rollout {
         }
     }
 
-    /// A problem; what is the same for many lines is said of the first.
+    /// Reports a problem; one that applies to many lines is reported for the first.
     fn say(&mut self, number: u64, problem: ProblemKind, out: &mut Findings) {
         if let ProblemKind::UnknownKind { kind: name } | ProblemKind::UnknownCounter { field: name, .. } =
             &problem
@@ -175,7 +175,7 @@ impl Rollout {
                 }
             }
             (Some(_), None) => {}
-            // A head without a readable id: not the next head's, which may be the parent's.
+            // A head without a readable id: do not use the next head's, which may be the parent's.
             (None, id) => {
                 let id = id.or_else(|| named(&self.path));
                 self.origin = id.map(|id| Origin::of(id, meta, at));
@@ -183,7 +183,7 @@ impl Rollout {
         }
     }
 
-    /// Whose usage it is: from the head, else from the file's name.
+    /// Where the usage belongs: from the head, otherwise from the file's name.
     fn origin(&mut self, number: u64, out: &mut Findings) -> Option<&Origin> {
         if self.origin.is_none() {
             if let Some(id) = named(&self.path) {
@@ -197,8 +197,8 @@ impl Rollout {
         self.origin.as_ref()
     }
 
-    /// Takes cumulative counters. A line that cannot be used leaves the state as it is, so that the next one
-    /// counts what it would have.
+    /// Applies cumulative counters. An unusable line leaves the state unchanged, so that the next one counts
+    /// what it would have counted.
     fn count(
         &mut self,
         number: u64,
@@ -217,7 +217,7 @@ impl Rollout {
         self.as_counted_before(usage, at.ok(), out);
     }
 
-    /// Takes what a line adds; false where it cannot be used.
+    /// Applies what a line adds; false if it cannot be used.
     fn take_step(
         &mut self,
         number: u64,
@@ -273,12 +273,12 @@ impl Rollout {
         {
             origin.ancestors.push(other);
         }
-        // Calls before it that no line reports, and the counters of another file that it goes on from.
+        // Earlier calls that no line reports, and the counters of another file that it continues from.
         let mut used = self.counting.used_here(record.used);
         if let Some(total) = record.total {
             let goes_on = self.origin.as_ref().is_some_and(|origin| origin.goes_on);
             let Some(mut step) = self.counting.step(&total, Some(&record.used), goes_on) else {
-                // The counters have it already, under the key that they gave it.
+                // The counters already include it, under the key that they gave it.
                 return;
             };
             if let Some(last) = step.used.pop() {
@@ -379,7 +379,7 @@ impl Rollout {
     }
 }
 
-/// A second file of a thread whose counters go on from the first needs no name of its own in its keys.
+/// A second file of a thread whose counters continue from the first needs no name of its own in its keys.
 fn used_goes_on(counting: &Counting, origin: &Origin) -> bool {
     origin.goes_on && counting.went_on()
 }
@@ -390,7 +390,7 @@ fn named(path: &Path) -> Option<String> {
 
 fn bad_json(error: &serde_json::Error) -> ProblemKind {
     let text = error.to_string();
-    // The parser saw one line only: its line number is always 1 and would mislead.
+    // The parser saw only one line: its line number is always 1 and would be misleading.
     let message = text.rfind(" at line ").map_or(text.as_str(), |end| &text[..end]).to_owned();
     ProblemKind::BadJson { column: error.column().max(1), message }
 }

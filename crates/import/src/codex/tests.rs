@@ -1,4 +1,4 @@
-//! Rollouts as small scripts: what each rule makes of them.
+//! Rollouts as small scripts: the result of each rule.
 
 mod copies;
 mod unreadable;
@@ -16,7 +16,7 @@ use crate::summary::ImportSummary;
 
 const NAMED: &str = "rollout-2025-10-09T20-43-42-0199cbc9-c52b-7310-a697-9a5dc7d2a91d.jsonl";
 
-/// A line of a rollout from a short form; anything else stands for itself.
+/// A line of a rollout from a short form; anything else is used unchanged.
 ///
 /// `meta ID` · `turn MODEL` · `use INPUT CACHED OUTPUT REASONING` · `null` (usage not known yet)
 fn line(short: &str) -> String {
@@ -49,7 +49,7 @@ fn reader(name: &str, bytes: &[u8]) -> Box<dyn SessionReader> {
     Format::Codex.from_stream(input, Path::new(name), &TenantId::default_tenant())
 }
 
-/// All but how earlier versions counted it.
+/// All items except how earlier versions counted them.
 fn items(name: &str, bytes: &[u8]) -> Vec<Item> {
     reader(name, bytes).filter(|item| !matches!(item, Item::Miscounted(_))).collect()
 }
@@ -82,7 +82,7 @@ fn read(name: &str, bytes: &[u8]) -> Vec<String> {
     items(name, bytes).into_iter().map(shown).collect()
 }
 
-/// Reads the script and compares what starts alike: messages may be given by their beginnings.
+/// Reads the script and compares by prefix: expected messages may be given by their beginnings.
 #[track_caller]
 fn check(script: &[&str], expected: &[&str]) {
     check_bytes("s.jsonl", rollout(script).as_bytes(), expected);
@@ -178,7 +178,7 @@ fn counters_that_go_back_start_again() {
             "S m 5 0 0 0",
         ],
     );
-    // What Codex writes when a context overflows: the kinds at zero, the total at the size of the window.
+    // What Codex writes when a context overflows: the kinds at zero, the total at the window size.
     let overflow = r#"{"type":"event_msg","payload":{"type":"token_count","info":{"total_token_usage":{"input_tokens":0,"cached_input_tokens":0,"output_tokens":0,"reasoning_output_tokens":0,"total_tokens":272000}}}}"#;
     check(
         &["meta S", "turn m", "use 100 0 10 0", overflow, overflow, "use 50 0 5 0"],

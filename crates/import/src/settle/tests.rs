@@ -1,4 +1,4 @@
-//! What is appended, by what the ledger has.
+//! What is appended, depending on what the ledger has.
 
 use std::collections::BTreeMap;
 
@@ -22,7 +22,7 @@ fn at(text: &str) -> Timestamp {
 }
 
 /// A call `TASK/ID OUTPUT`, which may be elsewhere: `=NAME` counted, `~NAME` counted if alike, `^NAME` stood
-/// in, `<NAME` counted before the session began, which was on 2026-06-22; `copy` for one that stands in.
+/// in, `<NAME` counted before the session began, on 2026-06-22; `copy` for one that stands in.
 fn call(text: &str) -> Call {
     let words: Vec<&str> = text.split_whitespace().collect();
     let own = name(words[0]);
@@ -97,10 +97,10 @@ fn shown(events: &[Event]) -> String {
 #[test]
 fn each_call_is_counted_once() {
     for (given, has, expected) in [
-        // Nothing is known of it: it is appended. A `copy` behind what is appended: it is counted elsewhere.
+        // Nothing is known about it: it is appended. A `copy` after what is appended: it is counted elsewhere.
         ("S/k 5", "", "S/k 5"),
         ("S/k 5 ~S/1 ^P/c", "", "S/k 5"),
-        // It is there: nothing. With less: it is raised. With more: the copy is the lesser report.
+        // Already there: nothing. With less: it is raised. With more: the copy is the smaller report.
         ("S/k 5", "S/k 5", ""),
         ("S/k 5", "S/k 3", "S/k~1 +2 of k"),
         ("S/k 5", "S/k 2>3", "S/k~2 +2 of k"),
@@ -113,7 +113,7 @@ fn each_call_is_counted_once() {
         // A copy stood in for it: that is taken back once the call itself is there.
         ("P/k 5 ^P/c", "P/c 5", "P/c~1 -5 of c, P/k 5"),
         ("P/k 5 ^P/c", "P/c 5>0, P/k 5", ""),
-        // A copy of what is counted adds nothing, whether under its key or under a number.
+        // A copy of a counted call adds nothing, whether under its key or under a number.
         ("P/c 5 =P/k copy", "P/k 5", "copy"),
         ("P/c 5 =P/k ~P/1 copy", "P/1 5", "copy"),
         ("P/c 5 =P/k copy", "", "P/c 5"),
@@ -125,15 +125,15 @@ fn each_call_is_counted_once() {
         ("F/m 5 =S/m", "S/m 5", "copy"),
         ("F/m 5 =S/m", "S/m 3", "S/m~1 +2 of m copy"),
         ("F/m 5 =S/m", "S/m 5, F/m 5", "S/m~1 -5 of m"),
-        // The session that this one was copied from had it before: it is that session's. What that one has
-        // later is another call.
+        // The session that this one was copied from had it before: it belongs to that session. Anything later
+        // there is another call.
         ("F/k 5 <P/k", "", "F/k 5"),
         ("F/k 5 <P/k", "P/k 5", "copy"),
         ("F/k 5 <P/k", "P/k 5, F/k 5", "F/k~1 -5 of k copy"),
         ("F/k 5 <P/k ^P/c", "P/k 5", "copy"),
         ("F/k 5 >P/k", "P/k 5", "F/k 5"),
         ("F/k 5 >P/k", "P/k 5, F/k 5", ""),
-        // Counted nowhere any more: it is counted again.
+        // No longer counted anywhere: it is counted again.
         ("S/k 5", "S/k 5>0", "S/k~2 +5 of k"),
     ] {
         let settled = settle(&call(given), &ledger(has));

@@ -1,4 +1,4 @@
-//! Who reads reports, and what is unusual about it: from elsewhere than before, or many of them within an hour.
+//! Who reads reports, and what is unusual about it: a new address, or many reports within an hour.
 
 use std::collections::BTreeSet;
 
@@ -9,14 +9,14 @@ use tollgate_domain::time::Timestamp;
 
 use super::row::{Observed, Watch};
 
-/// Tasks whose reports one reader may read within an hour before someone is told: more than a person looks
-/// at, fewer than a copy of a ledger has.
+/// The number of tasks whose reports one reader may read within an hour without an alert: more than a person
+/// looks at, fewer than a copy of a ledger contains.
 pub const MANY_TASKS: usize = 20;
 
-/// Addresses kept of a reader; the oldest is forgotten, and is new again.
+/// Addresses kept per reader; the oldest is forgotten, and then counts as new again.
 const KEPT_ADDRESSES: usize = 16;
 
-/// Readers kept of a tenant: names are the readers' own words, so they may be any number. The one that was
+/// Readers kept per tenant: readers choose their own names, so there may be any number. The one that was
 /// silent for longest is forgotten.
 const KEPT_READERS: usize = 256;
 
@@ -28,20 +28,20 @@ const BULK: u32 = 2;
 /// An hour, in milliseconds.
 const HOUR_MS: u64 = 3_600_000;
 
-/// What is known of someone who reads reports.
+/// What is known about a reader of reports.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reader {
-    /// From where, oldest first.
+    /// The addresses used, oldest first.
     addresses: Vec<String>,
-    /// When the hour began that is counted.
+    /// When the current hour began.
     since: Timestamp,
-    /// Tasks whose reports were read in it; at most one more than may be.
+    /// Tasks whose reports were read in that hour; at most one more than allowed.
     tasks: BTreeSet<String>,
     /// When the latest report was read.
     last_at: Timestamp,
 }
 
-/// Takes a read in.
+/// Adds a read.
 pub(super) fn read(watch: &mut Watch, event: &RecordedEvent<'_>, read: &ReportRead) {
     let at = event.occurred_at;
     if !watch.readers.contains_key(&read.reader) && watch.readers.len() >= KEPT_READERS {

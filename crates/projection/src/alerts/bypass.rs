@@ -1,4 +1,4 @@
-//! A blocked task that went on: a critical alert that only a person ends, and the block's own alert stays as long.
+//! A blocked task that went on: a critical alert that only a person can end; the block's own alert is kept as long.
 
 use tollgate_domain::alert::{AlertRule, AlertScope, Condition, Severity};
 use tollgate_domain::position::Sequence;
@@ -7,12 +7,12 @@ use super::row::{Observed, Watch};
 
 const CONDITION: Condition = Condition { rule: AlertRule::Bypass, scope: AlertScope::Task, level: 0 };
 
-/// The record of the last one.
+/// The record of the latest bypass.
 pub(super) fn last(watch: &Watch) -> Option<Sequence> {
     watch.task.bypasses.last().map(|bypass| bypass.sequence)
 }
 
-/// Takes a new one in, if there is one. While nobody has acknowledged the first, further ones are part of it.
+/// Adds a new bypass, if there is one. Until the first is acknowledged, further ones are part of it.
 pub(super) fn note(watch: &mut Watch, before: Option<Sequence>, task: &str) {
     let Some(bypass) = watch.task.bypasses.last().filter(|bypass| Some(bypass.sequence) != before) else {
         return;
@@ -22,7 +22,7 @@ pub(super) fn note(watch: &mut Watch, before: Option<Sequence>, task: &str) {
     watch.observed.entry(CONDITION).or_insert(observed);
 }
 
-/// The block that was passed over: true until somebody has looked, also of a task that is closed by now.
+/// The block that was bypassed: true until someone has looked at it, even if the task is closed by now.
 pub(super) fn kept_block(watch: &Watch, task: &str) -> Option<(Condition, (Severity, String))> {
     if !watch.observed.contains_key(&CONDITION) {
         return None;

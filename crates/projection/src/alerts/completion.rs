@@ -9,7 +9,7 @@ use tollgate_domain::task::TaskStage;
 use crate::report::report_path;
 use crate::status::{TaskRow, figures};
 
-/// What is told of a completed task that was opened with limits.
+/// What is reported about a completed task that was opened with limits.
 pub(super) fn completion(row: &TaskRow, tenant: &str, task: &str) -> Option<(Condition, Severity, String)> {
     if row.state.stage != TaskStage::Closed(TaskOutcome::Completed) {
         return None;

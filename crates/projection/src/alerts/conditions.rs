@@ -1,4 +1,4 @@
-//! What is true of a task: by its own figures, and by what someone with a clock observed.
+//! Conditions that are true for a task: from its own figures, and from clock-based observations.
 
 use std::collections::BTreeMap;
 
@@ -17,10 +17,10 @@ use crate::duration::duration;
 use crate::overview::critical_for_review;
 use crate::status::{Decision, Execution, TaskRow, figures};
 
-/// Conditions that are true, each with how much it matters and a sentence.
+/// Conditions that are true, each with its severity and a sentence.
 pub(super) type Conditions = BTreeMap<Condition, (Severity, String)>;
 
-/// Takes an observation in. One that the task has outrun counts no more.
+/// Adds an observation, unless the task has already made it outdated.
 pub(super) fn observe(watch: &mut Watch, seen: &ConditionObserved) {
     let known = watch.observed.get(&seen.condition).map(|known| known.since);
     if !seen.active {
@@ -33,7 +33,7 @@ pub(super) fn observe(watch: &mut Watch, seen: &ConditionObserved) {
     }
 }
 
-/// Lets go of what was observed and is outdated by what the task did since.
+/// Drops observations that are outdated by what the task did since.
 pub(super) fn forget_outdated(watch: &mut Watch) {
     if !watch.observed.is_empty() {
         let task = &watch.task;
@@ -41,8 +41,7 @@ pub(super) fn forget_outdated(watch: &mut Watch) {
     }
 }
 
-/// Whether what was observed still follows from the same moment. Of rules that no clock is needed for,
-/// nothing is believed.
+/// Whether the observation still follows from the same moment. Observations of rules that need no clock are ignored.
 fn holds(task: &TaskRow, condition: &Condition, since: Timestamp) -> bool {
     let runs_since = |moment: fn(&Execution) -> Timestamp| match &condition.scope {
         AlertScope::Execution(id) => task.running().any(|run| run.id == *id && moment(run) == since),
@@ -72,12 +71,12 @@ fn holds(task: &TaskRow, condition: &Condition, since: Timestamp) -> bool {
         AlertRule::Remediation => blocking(task).is_some(),
         AlertRule::Bypass => !task.bypasses.is_empty(),
         AlertRule::PhaseAlreadyActive | AlertRule::PhaseMismatch => stands(task, &condition.scope, since),
-        // Of the ledger's own task, which nothing outruns; observed by the fold alone.
+        // For the ledger's own task, which never outdates it; observed only by the fold.
         AlertRule::Access => matches!(condition.scope, AlertScope::Reader(_)),
     }
 }
 
-/// Why a condition is true no more.
+/// Why a condition is no longer true.
 pub(super) fn why_gone(watch: &Watch, condition: &Condition) -> String {
     let task = &watch.task;
     if let AlertScope::Execution(id) = &condition.scope
@@ -107,7 +106,7 @@ pub(super) fn why_gone(watch: &Watch, condition: &Condition) -> String {
     }
 }
 
-/// Everything that is true of a task. Of one that is closed or has no limits, only what was found about its records.
+/// Everything that is true for a task. For a closed task or one without limits, only findings about its records.
 pub(super) fn conditions(watch: &Watch, task: &str) -> Conditions {
     let mut found = Conditions::new();
     of_task(&mut found, &watch.task, task);
@@ -132,7 +131,7 @@ fn of_task(found: &mut Conditions, row: &TaskRow, task: &str) {
     let Some(limits) = row.state.limits.as_deref().filter(|_| row.state.stage == TaskStage::Open) else {
         return;
     };
-    // Without a clock: what runs counts when it has ended.
+    // Without a clock: a running execution counts once it has ended.
     let figures = figures(row, None);
     let name = format!("Task {task}");
     for (what, unit, utilization) in [("token", "", figures.tokens), ("latency", " ms", figures.latency)] {
@@ -163,8 +162,8 @@ fn of_task(found: &mut Conditions, row: &TaskRow, task: &str) {
     }
 }
 
-/// Producers whose clocks are far from the ledger's. Usage counts all the same; of a task that is closed
-/// nothing is to be done.
+/// Producers whose clocks are far from the ledger's. Their usage still counts; for a closed task there is
+/// nothing to do.
 fn clock_skew(found: &mut Conditions, row: &TaskRow, task: &str) {
     if matches!(row.state.stage, TaskStage::Closed(_)) || row.skews.is_empty() {
         return;
@@ -183,12 +182,13 @@ fn clock_skew(found: &mut Conditions, row: &TaskRow, task: &str) {
     found.insert(condition, (Severity::of_observed(AlertRule::ClockSkew), message));
 }
 
-/// The block that holds an open task.
+/// The block in force on an open task.
 fn blocking(task: &TaskRow) -> Option<&Decision> {
     task.blocked().filter(|_| task.state.stage == TaskStage::Open)
 }
 
-/// Two tiers or more above the lowest importance that the task ever had: raising it step by step is no way around.
+/// Two tiers or more above the lowest importance that the task ever had: raising it step by step does not
+/// evade the rule.
 fn drift(found: &mut Conditions, row: &TaskRow, task: &str, opened: Importance) {
     let changes = &row.importance_changes;
     let Some(last) = changes.last() else { return };
@@ -207,8 +207,8 @@ fn drift(found: &mut Conditions, row: &TaskRow, task: &str, opened: Importance) 
     found.insert(condition, (severity, message));
 }
 
-/// The levels that are reached and the breach status. Tokens and latency share them: the one that gets there
-/// first names the alert.
+/// The levels reached and the breach status. Tokens and latency share them: whichever gets there first names
+/// the alert.
 fn add(
     found: &mut Conditions,
     scope: &AlertScope,
@@ -225,13 +225,13 @@ fn add(
     let reached = utilization.level(levels);
     for &level in levels.iter().filter(|&&level| reached.is_some_and(|reached| level <= reached)) {
         let condition = Condition { rule: AlertRule::Pressure, scope: scope.clone(), level };
-        // A phase that is nearly through its limit can still end in time.
+        // A phase that has nearly used up its limit can still end in time.
         let nearly = (90..100).contains(&level) && matches!(scope, AlertScope::Execution(_));
         let advice = if nearly { "; consider wrapping up" } else { "" };
         let message = || format!("{name} reached {level}% of its {what} budget: {}{advice}", numbers());
         found.entry(condition).or_insert_with(|| (Severity::of_level(level), message()));
     }
-    // Above the second bound the first is passed too.
+    // Above the second bound the first is exceeded too.
     let breached: &[(u32, Severity)] = match utilization.breach() {
         BreachStatus::Within => &[],
         BreachStatus::Warning => &[(100, Severity::Warning)],

@@ -1,4 +1,4 @@
-//! Corrections that take away more than there is. No fact is refused, so somebody has to look at who made it.
+//! Corrections that subtract more than there is. Facts are never refused, so a person has to look at who made them.
 
 use tollgate_domain::alert::{AlertRule, AlertScope, Condition};
 use tollgate_domain::event::{ConditionObserved, RecordedEvent};
@@ -8,25 +8,25 @@ use tollgate_domain::usage::UsageAdjusted;
 use super::row::Watch;
 use crate::status::figures;
 
-/// So many of a task stand beside each other, each an alert of its own until somebody has looked at it; a
-/// script that errs in a loop raises no more.
+/// The number of open alerts of this kind per task, each open until someone has looked at it; a script that
+/// makes mistakes in a loop raises no more than these.
 const MAX_STANDING: u32 = 10;
 
-/// The condition of the next one: what stands already names somebody else.
+/// The condition of the next one: those already open are about other corrections.
 fn next(watch: &Watch) -> Option<Condition> {
     let of = |level| Condition { rule: AlertRule::OverCorrection, scope: AlertScope::Task, level };
     (0..MAX_STANDING).map(of).find(|condition| !watch.observed.contains_key(condition))
 }
 
-/// What a correction shows of itself, if it takes away too much: more than was left of its usage, or, where
-/// its usage was not found, more than the task has.
+/// The finding about a correction that subtracts too much: more than was left of its usage or, if its usage
+/// was not found, more than the task has.
 pub(super) fn over_correction(
     event: &RecordedEvent<'_>,
     adjusted: &UsageAdjusted,
     watch: &Watch,
 ) -> Option<ConditionObserved> {
     let excess = adjusted.excess();
-    // Usage that was found may stand behind its correction, in the same request: the task has it then.
+    // Usage that was found may come after its correction in the same request: then the task already has it.
     let below = figures(&watch.task, None).total.tokens.total().min(0).unsigned_abs();
     let what = if excess > 0 {
         format!("{} more than were left of it; no more than that was taken away", grouped(excess.into()))

@@ -1,15 +1,15 @@
-//! What was delivered of the changes, and what is due: the outbox's memory.
+//! Which changes were delivered, and which are due: the outbox's memory.
 //!
-//! Nothing here knows which endpoints there are or what they want: that is configuration. So the rows say of
-//! an endpoint what was tried ([`EndpointState`]), and whoever delivers works through the changes behind
-//! that, in the order of the log:
+//! Nothing here knows which endpoints exist or what they want: that is configuration. So the rows record what
+//! was tried for an endpoint ([`EndpointState`]), and the deliverer works through the changes after that, in
+//! log order:
 //!
 //! * **fresh** is every change that was neither tried nor covered by a digest: [`EndpointProgress::is_fresh`];
-//! * **pending** is what was tried, failed, and has another attempt due: [`EndpointProgress::due`].
+//! * **pending** is everything that was tried, failed, and has another attempt due: [`EndpointProgress::due`].
 //!
-//! Both are short to find: an endpoint has one row per partition. For that, first attempts at the changes of
-//! one partition must be noted in the order of their records; what the endpoint does not want is passed over,
-//! and is fresh no more once something behind it was tried.
+//! Both are quick to find: an endpoint has one row per partition. This requires that first attempts at the
+//! changes of one partition are recorded in the order of their records; changes that the endpoint does not
+//! want are skipped, and are no longer fresh once something after them was tried.
 
 use std::collections::BTreeMap;
 
@@ -21,7 +21,7 @@ use tollgate_domain::time::Timestamp;
 use super::row::{AlertChange, AlertsRow, Resend, alert_key, change_key};
 use crate::fold::Rows;
 
-/// Attempts that are kept of a delivery, the latest ones. Earlier ones are counted, and in the log.
+/// Attempts kept per delivery, latest only. Earlier ones are counted, and are in the log.
 pub const KEPT_ATTEMPTS: usize = 20;
 
 /// Prefix of the keys of deliveries: all of them, by alert.
@@ -29,76 +29,76 @@ pub const DELIVERIES: &[u8] = b"d";
 /// Prefix of the keys of endpoints: all of them, by name and partition.
 pub const ENDPOINTS: &[u8] = b"e";
 
-/// What was done to tell one endpoint of one change. Key: [`delivery_key`].
+/// The attempts to deliver one change to one endpoint. Key: [`delivery_key`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Delivery {
-    /// Which alert; of a digest its own id.
+    /// Which alert; a digest has its own id.
     pub alert: String,
     /// Owner of the alert's task; `_ledger` for a digest.
     pub tenant: String,
-    /// What is told.
+    /// The change that is reported.
     pub change: Change,
-    /// To whom.
+    /// The endpoint's name.
     pub endpoint: String,
-    /// The record of the change, or of the latest request to deliver it again that was worked on; of a
+    /// The record of the change, or of the latest request to deliver it again that was processed; for a
     /// digest, of the last change it covers.
     pub through: Sequence,
-    /// How the latest attempt ended. Once it is settled, no late report of a failure opens it again.
+    /// How the latest attempt ended. Once the delivery is settled, a late report of a failure does not reopen it.
     pub outcome: DeliveryOutcome,
-    /// When the next attempt is due; `None`: it is settled.
+    /// When the next attempt is due; `None`: the delivery is settled.
     pub next_attempt_at: Option<Timestamp>,
-    /// When the receiver took it.
+    /// When the receiver accepted it.
     pub delivered_at: Option<Timestamp>,
     /// How many attempts were made.
     pub attempts: u32,
-    /// The latest ones, oldest first.
+    /// The latest attempts, oldest first.
     pub history: Vec<Attempt>,
 }
 
 /// One attempt.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Attempt {
-    /// The n-th, from 1; 0: nothing was sent.
+    /// The number of the attempt, from 1; 0: nothing was sent.
     pub number: u32,
     /// When.
     pub at: Timestamp,
     /// How it ended.
     pub outcome: DeliveryOutcome,
-    /// What the receiver answered, if it did.
+    /// The receiver's status code, if it answered.
     pub status_code: Option<u32>,
     /// Why it failed.
     pub error: Option<String>,
 }
 
-/// Where an endpoint stands, as far as the events of one partition tell. Key: [`endpoint_key`].
+/// The delivery state of an endpoint, according to the events of one partition. Key: [`endpoint_key`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EndpointState {
     /// Its name.
     pub endpoint: String,
     /// The partition.
     pub partition: PartitionId,
-    /// The record of the last change of this partition that was tried. The changes of records before it were
-    /// tried too, or are not wanted; those of the record itself have a [`Delivery`] if they were.
+    /// The record of the last change of this partition that was tried. The changes of earlier records were
+    /// tried too, or are not wanted; those of the record itself have a [`Delivery`] if they were tried.
     pub tried: Sequence,
     /// The last change of any partition that a digest covers.
     pub covered: Sequence,
-    /// What failed and has another attempt due.
+    /// Messages that failed and have another attempt due.
     #[serde(with = "crate::pairs")]
     pub pending: BTreeMap<PendingDelivery, Due>,
-    /// Messages that it took.
+    /// Messages that it accepted.
     pub delivered: u64,
     /// Attempts that failed.
     pub failed: u64,
     /// Messages that were given up.
     pub gave_up: u64,
-    /// When it last took one.
+    /// When it last accepted a message.
     pub delivered_at: Option<Timestamp>,
-    /// When it last said that it wants nothing more.
+    /// When it last said that it wants no more messages.
     pub disabled_at: Option<Timestamp>,
 }
 
 impl EndpointState {
-    /// An endpoint to which nothing was delivered yet.
+    /// An endpoint without any deliveries yet.
     #[must_use]
     pub fn new(endpoint: &str, partition: PartitionId) -> Self {
         Self {
@@ -116,14 +116,14 @@ impl EndpointState {
     }
 }
 
-/// A message that has another attempt due, in the order of the log.
+/// A message that has another attempt due, in log order.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct PendingDelivery {
-    /// As [`Delivery::through`].
+    /// Same as [`Delivery::through`].
     pub through: Sequence,
     /// Which alert.
     pub alert: String,
-    /// What is told.
+    /// The change that is reported.
     pub change: Change,
 }
 
@@ -136,13 +136,13 @@ pub struct Due {
     pub attempts: u32,
 }
 
-/// Where an endpoint stands over all partitions: its [`EndpointState`] rows taken together.
+/// The delivery state of an endpoint over all partitions: its [`EndpointState`] rows combined.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EndpointProgress {
     tried: [Sequence; PARTITIONS],
     covered: Sequence,
     pending: Vec<(PendingDelivery, Due)>,
-    /// Messages that it took.
+    /// Messages that it accepted.
     pub delivered: u64,
     /// Attempts that failed.
     pub failed: u64,
@@ -153,7 +153,7 @@ pub struct EndpointProgress {
 }
 
 impl EndpointProgress {
-    /// Takes in what one partition tells, in any order.
+    /// Adds the state of one partition, in any order.
     pub fn take(&mut self, state: &EndpointState) {
         let tried = &mut self.tried[state.partition.index()];
         *tried = (*tried).max(state.tried);
@@ -167,8 +167,8 @@ impl EndpointProgress {
         self.disabled_at = self.disabled_at.max(state.disabled_at);
     }
 
-    /// Whether a change of this record, of a task in this partition, was neither tried nor covered by a
-    /// digest. `delivery` is the row of this change and this endpoint, where there is one: a record may hold
+    /// Whether a change of this record, for a task in this partition, was neither tried nor covered by a
+    /// digest. `delivery` is the row for this change and this endpoint, if there is one: a record may hold
     /// several changes.
     #[must_use]
     pub fn is_fresh(&self, partition: PartitionId, sequence: Sequence, delivery: Option<&Delivery>) -> bool {
@@ -176,7 +176,7 @@ impl EndpointProgress {
         sequence > self.covered && sequence >= self.tried[partition.index()] && untried
     }
 
-    /// The record behind which fresh changes begin: neither it nor any before it has one. Scan from
+    /// The record after which fresh changes begin: neither it nor any earlier one has any. Scan from
     /// [`super::change_after`] it.
     #[must_use]
     pub fn fresh_after(&self) -> Sequence {
@@ -184,13 +184,13 @@ impl EndpointProgress {
         Sequence(least.0.saturating_sub(1)).max(self.covered)
     }
 
-    /// What is tried again, due or not, in the order of the log.
+    /// Messages to be tried again, due or not, in log order.
     #[must_use]
     pub fn pending(&self) -> &[(PendingDelivery, Due)] {
         &self.pending
     }
 
-    /// What is due now, in the order of the log.
+    /// Messages due now, in log order.
     pub fn due(&self, now: Timestamp) -> impl Iterator<Item = (&PendingDelivery, u32)> {
         self.pending
             .iter()
@@ -198,20 +198,20 @@ impl EndpointProgress {
             .map(|(pending, due)| (pending, due.attempts))
     }
 
-    /// When the next attempt is due, the earliest first.
+    /// When the next attempt is due: the earliest of all.
     #[must_use]
     pub fn next_due(&self) -> Option<Timestamp> {
         self.pending.iter().map(|(_, due)| due.at).min()
     }
 
-    /// Whether the receiver wants nothing more, and has taken nothing since it said so.
+    /// Whether the receiver wants no more messages, and has accepted none since it said so.
     #[must_use]
     pub fn is_disabled(&self) -> bool {
         self.disabled_at.is_some() && self.disabled_at >= self.delivered_at
     }
 }
 
-/// The key of a delivery: those of one alert stand together.
+/// The key of a delivery: the deliveries of one alert are adjacent.
 #[must_use]
 pub fn delivery_key(alert: &str, change: Change, endpoint: &str) -> Vec<u8> {
     let mut key = deliveries_of(alert);
@@ -229,7 +229,7 @@ pub fn deliveries_of(alert: &str) -> Vec<u8> {
     key
 }
 
-/// The key of what one partition tells of an endpoint.
+/// The key of an endpoint's state in one partition.
 #[must_use]
 pub fn endpoint_key(endpoint: &str, partition: PartitionId) -> Vec<u8> {
     let mut key = states_of(endpoint);
@@ -237,7 +237,7 @@ pub fn endpoint_key(endpoint: &str, partition: PartitionId) -> Vec<u8> {
     key
 }
 
-/// The prefix of the keys of an endpoint's states, one per partition at most.
+/// The prefix of the keys of an endpoint's states, at most one per partition.
 #[must_use]
 pub fn states_of(endpoint: &str) -> Vec<u8> {
     let mut key = ENDPOINTS.to_vec();
@@ -246,7 +246,7 @@ pub fn states_of(endpoint: &str) -> Vec<u8> {
     key
 }
 
-/// Notes an attempt in its delivery and in its endpoint.
+/// Records an attempt in its delivery and in its endpoint.
 pub(super) fn attempted<R: Rows<AlertsRow>>(
     rows: &mut R,
     event: &RecordedEvent<'_>,
@@ -279,7 +279,7 @@ pub(super) fn attempted<R: Rows<AlertsRow>>(
             state.delivered = state.delivered.saturating_add(1);
             state.delivered_at = state.delivered_at.max(Some(event.occurred_at));
         }
-        // The 0th is none: the message was only begun.
+        // The 0th is not an attempt: the message was only started.
         DeliveryOutcome::Failed => state.failed = state.failed.saturating_add(u64::from(tried.attempt > 0)),
         DeliveryOutcome::GaveUp => state.gave_up = state.gave_up.saturating_add(1),
         DeliveryOutcome::Disabled => state.disabled_at = state.disabled_at.max(Some(event.occurred_at)),
@@ -288,8 +288,8 @@ pub(super) fn attempted<R: Rows<AlertsRow>>(
     Ok(())
 }
 
-/// A request is a change once more, so that it stands where whoever delivers looks for what is fresh. One for
-/// an alert that the task does not have is nothing.
+/// A request is recorded as another change, so that it is where the deliverer looks for fresh changes. A
+/// request for an alert that the task does not have has no effect.
 pub(super) fn requested<R: Rows<AlertsRow>>(
     rows: &mut R,
     event: &RecordedEvent<'_>,
@@ -346,7 +346,7 @@ fn note_attempt(delivery: &mut Delivery, event: &RecordedEvent<'_>, tried: &Deli
     if tried.outcome == DeliveryOutcome::Delivered {
         delivery.delivered_at = delivery.delivered_at.max(Some(event.occurred_at));
     }
-    // A request to deliver it again opens what is settled; nothing else does.
+    // Only a request to deliver it again reopens a settled delivery.
     let again = tried.through > delivery.through;
     let settled = delivery.next_attempt_at.is_none();
     let failed = tried.outcome == DeliveryOutcome::Failed;
@@ -355,6 +355,6 @@ fn note_attempt(delivery: &mut Delivery, event: &RecordedEvent<'_>, tried: &Deli
     }
     delivery.through = delivery.through.max(tried.through);
     delivery.outcome = tried.outcome;
-    // One that failed and names no time is due at once: nothing is lost by silence.
+    // A failed attempt that names no time is due immediately: saying nothing must not lose a message.
     delivery.next_attempt_at = failed.then(|| tried.next_attempt_at.unwrap_or(event.occurred_at));
 }

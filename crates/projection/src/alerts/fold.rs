@@ -1,4 +1,4 @@
-//! From recorded events to alerts: the task's standing before and after, and what became true or false in between.
+//! From recorded events to alerts: the state of the task before and after, and what became true or false in between.
 
 use std::collections::BTreeSet;
 
@@ -94,7 +94,7 @@ impl Projection for Alerts {
         }
     }
 
-    /// The log has one event id with two contents: somebody must look at who made them.
+    /// The log has one event id with two contents: a person must look at who made them.
     fn conflict<R: Rows<AlertsRow>>(&self, found: &Conflict<'_>, rows: &mut R) -> Result<(), R::Error> {
         let moment = Moment {
             tenant: found.tenant,
@@ -118,15 +118,15 @@ struct Moment<'a> {
 
 impl<'a> Moment<'a> {
     fn of(event: &RecordedEvent<'a>) -> Self {
-        // What it raises or ends happened when it was recorded, where its own time cannot be believed. The
-        // ledger's own can.
+        // What it raises or ends is dated by the recording time if its own time is implausible. The ledger's
+        // own times are always trusted.
         let own = event.tenant == LEDGER_TENANT;
         let at = if own { event.occurred_at } else { event.occurred_at.unless_skewed(event.recorded_at) };
         Self { tenant: event.tenant, task: event.task, sequence: event.sequence, at }
     }
 }
 
-/// Folds something into the watch of a task, and what became true or false by it into alerts.
+/// Folds something into the watch of a task, and anything that became true or false by it into alerts.
 fn watched<R: Rows<AlertsRow>>(
     rows: &mut R,
     moment: Moment<'_>,
@@ -149,7 +149,7 @@ fn watched<R: Rows<AlertsRow>>(
     Ok(())
 }
 
-/// Writes down that something happened to an alert.
+/// Records that something happened to an alert.
 fn note<R: Rows<AlertsRow>>(
     rows: &mut R,
     moment: Moment<'_>,
@@ -167,7 +167,7 @@ fn resolve<R: Rows<AlertsRow>>(
     end: Resolved,
 ) -> Result<(), R::Error> {
     note(rows, moment, id, Change::Resolved)?;
-    // Every open condition has the row of its alert.
+    // Every open condition has a row for its alert.
     if rows.get(&alert_key(id))?.is_some()
         && let AlertsRow::Alert(alert) = rows.change(&alert_key(id), || AlertsRow::Watch(Box::default()))?
     {
@@ -176,8 +176,8 @@ fn resolve<R: Rows<AlertsRow>>(
     Ok(())
 }
 
-/// The first acknowledgement counts. One that names no alert of its own task changes nothing: nobody ends
-/// what others watch.
+/// The first acknowledgement counts. One that names no alert of its own task changes nothing: a task cannot
+/// end alerts of another.
 fn acknowledge<R: Rows<AlertsRow>>(
     rows: &mut R,
     moment: Moment<'_>,
@@ -213,14 +213,14 @@ fn acknowledge<R: Rows<AlertsRow>>(
         let end = Resolved { by: moment.sequence, at: moment.at, why };
         resolve(rows, moment, &acknowledged.alert, end)?;
         if condition.rule == AlertRule::Bypass {
-            // With it goes what it held: the alert of the block.
+            // What it kept open goes with it: the alert of the block.
             watched(rows, moment, |_| {})?;
         }
     }
     Ok(())
 }
 
-/// Compares what is true now with what was: the alerts to raise, and those to resolve with their ends.
+/// Compares what is true now with what was true before: the alerts to raise, and those to resolve with the reasons.
 fn turn(watch: &mut Watch, moment: Moment<'_>) -> (Vec<Alert>, Vec<(String, Resolved)>) {
     let mut now = conditions(watch, moment.task);
     let gone: BTreeSet<Condition> =
@@ -230,9 +230,9 @@ fn turn(watch: &mut Watch, moment: Moment<'_>) -> (Vec<Alert>, Vec<(String, Reso
         let why = why_gone(watch, &condition);
         let Some(id) = watch.open.remove(&condition) else { continue };
         let generation = watch.generations.get(&condition).copied().unwrap_or_default();
-        // One that was folded into the alert of another ends without a word.
+        // A condition that was folded into another's alert ends silently.
         if id == alert_id(moment.tenant, moment.task, &condition, generation) {
-            // What was folded into this one, and is true still, is told anew.
+            // Conditions folded into this one that are still true are reported anew.
             watch.open.retain(|_, other| *other != id);
             resolved.push((id, Resolved { by: moment.sequence, at: moment.at, why }));
         }
@@ -266,7 +266,7 @@ fn turn(watch: &mut Watch, moment: Moment<'_>) -> (Vec<Alert>, Vec<(String, Reso
     (raised, resolved)
 }
 
-/// What is told once, of a task that was completed: nobody has to end it.
+/// A notice about a completed task: it is sent once and nobody has to end it.
 fn notice(watch: &mut Watch, moment: Moment<'_>) -> Option<Alert> {
     let (condition, severity, message) = completion(&watch.task, moment.tenant, moment.task)?;
     let generation = watch.generations.entry(condition.clone()).or_default();

@@ -1,4 +1,4 @@
-//! Several levels of a task's limits that are passed by one event: one alert, into which the others are folded.
+//! Folds several levels of a task's limits that are passed by one event into a single alert.
 
 use std::cmp::Reverse;
 
@@ -12,13 +12,13 @@ pub(super) struct Raising {
     pub(super) condition: Condition,
     pub(super) severity: Severity,
     pub(super) message: String,
-    /// Conditions that became true with it, and are told of with it.
+    /// Conditions that became true with it, and are reported with it.
     pub(super) folded: Vec<Condition>,
 }
 
-/// What became true, as alerts. What is about the limits of a task or of its executions is one alert: of the
-/// highest breach, or, where none was reached, of the highest pressure; of the task before its executions. It
-/// matters as much as the gravest of them, and its sentence names the highest level of each.
+/// New conditions as alerts. Everything about the limits of a task or its executions is one alert: for the
+/// highest breach or, if there is none, the highest pressure; for the task before its executions. Its
+/// severity is that of the most severe of them, and its sentence names the highest level of each.
 pub(super) fn fold(new: Conditions) -> Vec<Raising> {
     let of_limits = |condition: &Condition| matches!(condition.rule, AlertRule::Pressure | AlertRule::Breach);
     let (limits, others): (Vec<_>, Vec<_>) = new.into_iter().partition(|(condition, _)| of_limits(condition));

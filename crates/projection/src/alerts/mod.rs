@@ -1,8 +1,8 @@
-//! The view `alerts`: which conditions became true, when, and whether they still are; who has seen them; what
-//! was delivered of it; what waits in quarantine.
+//! The view `alerts`: which conditions became true, when, and whether they still are; who has seen them;
+//! which changes were delivered; what waits in quarantine.
 //!
-//! The fold reads no clock. What only passing time shows (an execution that runs too long, silence) comes in
-//! as an event, written by whoever has one: [`watch`] says what there is to write.
+//! The fold reads no clock. What only passing time shows (an execution that runs too long, silence) arrives
+//! as an event, written by someone with a clock: [`watch`] says what to write.
 
 mod access;
 mod bypass;

@@ -1,5 +1,5 @@
-//! An orchestrator and the ledger disagree on the phase of a task. Refused commands are no events, so that
-//! they were refused is observed by whoever refused them.
+//! An orchestrator and the ledger disagree on the phase of a task. Refused commands are not events, so the
+//! refusal is recorded as an observation by the server that refused them.
 
 use serde::{Deserialize, Serialize};
 use tollgate_domain::alert::{AlertRule, AlertScope, Condition};
@@ -11,19 +11,19 @@ use tollgate_domain::time::Timestamp;
 
 use crate::status::TaskRow;
 
-/// Where the phases of a task stand.
+/// The state of a task's phases.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Phases {
     /// The active execution.
     pub active: Option<ExecutionId>,
-    /// Since when: the append of its start; with none active, the last end, or the opening.
+    /// Since when: the append of its start; if none is active, the last end, or the opening.
     pub since: Timestamp,
     /// The task's last decision.
     pub decided: Sequence,
 }
 
 impl Phases {
-    /// That of a task, as its row says.
+    /// The phases of a task, according to its row.
     #[must_use]
     pub fn of(row: &TaskRow) -> Self {
         let active = row.state.active.clone();
@@ -41,11 +41,12 @@ impl Phases {
     }
 }
 
-/// That a command was refused because who sent it does not know the phase; `None`: it was refused for something else.
+/// The observation that a command was refused because its sender does not know the phase; `None`: it was
+/// refused for another reason.
 ///
-/// It follows from the command's kind and phase and from where the task stands, and from nothing else:
-/// however often it is tried, by however many orchestrators, at however many servers, this is one event. The
-/// task's next accepted start or end outdates it.
+/// It follows only from the command's kind and phase and from the state of the task: however often it is
+/// tried, by however many orchestrators, on however many servers, this is one event. The task's next accepted
+/// start or end makes it outdated.
 #[must_use]
 pub fn out_of_step(
     task: &str,
@@ -79,7 +80,7 @@ pub fn out_of_step(
     Some(ConditionObserved { condition, active: true, since: phases.since, threshold_ms: 0, detail })
 }
 
-/// The rule of a rejection that says that whoever sent the command does not know the phase.
+/// The rule for a rejection that shows that the sender does not know the phase.
 fn rule_of(rejection: &Rejection) -> Option<AlertRule> {
     match rejection {
         Rejection::PhaseAlreadyActive(_) => Some(AlertRule::PhaseAlreadyActive),
@@ -97,7 +98,7 @@ fn rule_of(rejection: &Rejection) -> Option<AlertRule> {
     }
 }
 
-/// Whether a refusal is about where the phases of the task stand still.
+/// Whether a refusal still matches the state of the task's phases.
 pub(super) fn stands(row: &TaskRow, scope: &AlertScope, since: Timestamp) -> bool {
     let phases = Phases::of(row);
     row.state.stage == TaskStage::Open && phases.since == since && phases.scope() == *scope

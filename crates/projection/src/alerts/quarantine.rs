@@ -1,4 +1,4 @@
-//! What the inbox refused, until a person takes it in again or gives it up.
+//! Messages that the inbox refused, until a person redrives or drops them.
 
 use std::collections::BTreeMap;
 
@@ -18,31 +18,31 @@ pub const QUARANTINE: &[u8] = b"q";
 pub struct Quarantined {
     /// The id of its rejection, by which it is redriven or dropped.
     pub id: String,
-    /// Its tenant; `_ledger` where that was not known.
+    /// Its tenant; `_ledger` if unknown.
     pub tenant: String,
-    /// The task that the rejection stands under: `_ledger`.
+    /// The task that the rejection is recorded under: `_ledger`.
     pub task: String,
     /// The record of the rejection.
     pub sequence: Sequence,
-    /// When the inbox took it.
+    /// When the inbox received it.
     pub at: Timestamp,
-    /// The subject it came in on.
+    /// The subject it arrived on.
     pub subject: String,
     /// Its sequence in the inbox stream.
     pub received_sequence: u64,
-    /// What it held, or the beginning of that.
+    /// Its payload, or the beginning of it.
     pub payload: Vec<u8>,
-    /// How long it was.
+    /// The original length in bytes.
     pub payload_bytes: u64,
-    /// BLAKE3 of all of it, 64 hex digits.
+    /// BLAKE3 of the whole payload, 64 hex digits.
     pub payload_hash: String,
-    /// The stable code of the rule that it breaks.
+    /// The stable code of the rule that it violates.
     pub code: String,
     /// What is wrong.
     pub reason: String,
-    /// Its headers, as far as they are kept.
+    /// Those of its headers that are kept.
     pub headers: BTreeMap<String, String>,
-    /// How its quarantine ended; `None`: it waits.
+    /// How its quarantine ended; `None`: it is waiting.
     pub ended: Option<QuarantineEnd>,
 }
 
@@ -62,13 +62,13 @@ pub struct QuarantineEnd {
 }
 
 impl Quarantined {
-    /// Where it stands: `open`, `redriven` or `dropped`.
+    /// Its state: `open`, `redriven` or `dropped`.
     #[must_use]
     pub fn state(&self) -> &'static str {
         self.ended.as_ref().map_or("open", |end| end.action.as_str())
     }
 
-    /// Whether only the beginning of the payload is kept: it cannot be redriven then.
+    /// Whether only the beginning of the payload is kept: then it cannot be redriven.
     #[must_use]
     pub fn is_cut(&self) -> bool {
         self.payload.len() as u64 != self.payload_bytes
@@ -83,7 +83,7 @@ pub fn quarantine_key(id: &str) -> Vec<u8> {
     key
 }
 
-/// Puts a message into quarantine; whether it was not there.
+/// Puts a message into quarantine; returns whether it is new there.
 pub(super) fn rejected<R: Rows<AlertsRow>>(
     rows: &mut R,
     event: &RecordedEvent<'_>,
@@ -112,8 +112,8 @@ pub(super) fn rejected<R: Rows<AlertsRow>>(
     Ok(new)
 }
 
-/// Ends the quarantine of a message that was rejected under the same tenant and task; whether it waited. The
-/// first end counts.
+/// Ends the quarantine of a message that was rejected under the same tenant and task; returns whether it was
+/// waiting. The first end counts.
 pub(super) fn resolved<R: Rows<AlertsRow>>(
     rows: &mut R,
     event: &RecordedEvent<'_>,

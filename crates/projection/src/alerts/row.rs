@@ -1,5 +1,5 @@
-//! What the alerts view keeps: of each task what its conditions depend on, each alert, every change of one in
-//! order, what was delivered of them, and what waits in quarantine.
+//! What the alerts view keeps: the inputs of each task's conditions, each alert, every change of one in
+//! order, the deliveries, and the messages in quarantine.
 
 use std::collections::BTreeMap;
 
@@ -31,9 +31,9 @@ pub enum AlertsRow {
     Alert(Box<Alert>),
     /// What happened to an alert.
     Change(AlertChange),
-    /// What was done to tell one endpoint of one change.
+    /// The attempts to deliver one change to one endpoint.
     Delivery(Box<Delivery>),
-    /// Where an endpoint stands, as far as one partition tells.
+    /// The delivery state of an endpoint in one partition.
     Endpoint(Box<EndpointState>),
     /// A message that the inbox refused.
     Quarantined(Box<Quarantined>),
@@ -58,7 +58,7 @@ impl AlertsRow {
         if let Self::Delivery(row) = self { Some(row) } else { None }
     }
 
-    /// What one partition tells of an endpoint, if it is that.
+    /// The state of an endpoint in one partition, if it is that.
     #[must_use]
     pub fn endpoint(&self) -> Option<&EndpointState> {
         if let Self::Endpoint(row) = self { Some(row) } else { None }
@@ -80,20 +80,20 @@ impl AlertsRow {
 /// What the conditions of a task depend on, and which of them are true.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Watch {
-    /// Where the task stands, as the view `status` has it.
+    /// The state of the task, as in the view `status`.
     pub task: TaskRow,
-    /// Conditions that were observed and still hold, as far as the task tells.
+    /// Conditions that were observed and still hold, as far as the task shows.
     #[serde(with = "crate::pairs")]
     pub observed: BTreeMap<Condition, Observed>,
-    /// Of the ledger itself: how long phase transitions took.
+    /// For the ledger itself: how long phase transitions took.
     pub transitions: Transitions,
     /// Messages of the inbox under this task that wait in quarantine.
     pub rejections: u64,
     /// What was wrong with the first of them.
     pub rejected: String,
-    /// Who reads reports of the tenant, by name; of the ledger's own task only.
+    /// Who reads the tenant's reports, by name; only for the ledger's own task.
     pub readers: BTreeMap<String, Reader>,
-    /// Conditions that are true, each with the id of its alert, or of the one that it is folded into.
+    /// Conditions that are true, each with the id of its alert, or of the alert it is folded into.
     #[serde(with = "crate::pairs")]
     pub open: BTreeMap<Condition, String>,
     /// How often each condition became true.
@@ -101,12 +101,12 @@ pub struct Watch {
     pub generations: BTreeMap<Condition, u32>,
 }
 
-/// What someone with a clock saw.
+/// A clock-based observation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Observed {
-    /// What it follows from.
+    /// The moment it follows from.
     pub since: Timestamp,
-    /// A sentence that names everything.
+    /// A sentence with all the details.
     pub detail: String,
 }
 
@@ -117,36 +117,36 @@ pub struct Alert {
     pub id: String,
     /// Owner of the task.
     pub tenant: String,
-    /// Which task; `_ledger` for what is about none.
+    /// Which task; `_ledger` for alerts about no task.
     pub task: String,
     /// What became true.
     pub condition: Condition,
-    /// What became true with it: levels of the task's limits that one event passed are one alert.
+    /// What became true with it: limit levels of the task passed by one event are one alert.
     pub folded: Vec<Condition>,
-    /// How often it has, from 1.
+    /// How often it has become true, from 1.
     pub generation: u32,
     /// How much it matters.
     pub severity: Severity,
-    /// A sentence that names everything.
+    /// A sentence with all the details.
     pub message: String,
     /// The record that made it true.
     pub raised: Sequence,
     /// When the event of that record happened.
     pub raised_at: Timestamp,
-    /// Who has seen it; `None`: nobody yet. It stays raised.
+    /// Who has seen it; `None`: nobody yet. The alert stays raised.
     pub acknowledged: Option<Acknowledged>,
     /// When it became false; `None`: it is true.
     pub resolved: Option<Resolved>,
 }
 
 impl Alert {
-    /// The rules that it is about: its own, and those of what is folded into it.
+    /// The rules that it is about: its own, and those of the conditions folded into it.
     pub fn rules(&self) -> impl Iterator<Item = AlertRule> + '_ {
         std::iter::once(&self.condition).chain(&self.folded).map(|condition| condition.rule)
     }
 }
 
-/// Who has seen an alert first.
+/// Who saw an alert first.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Acknowledged {
     /// The record that says so.
@@ -155,7 +155,7 @@ pub struct Acknowledged {
     pub at: Timestamp,
     /// Who.
     pub by: String,
-    /// What is done about it.
+    /// What is being done about it.
     pub note: Option<String>,
 }
 
@@ -170,21 +170,21 @@ pub struct Resolved {
     pub why: String,
 }
 
-/// One change of an alert, or the wish to hear of one again.
+/// One change of an alert, or a request to deliver one again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AlertChange {
     /// Which alert.
     pub alert: String,
     /// What happened to it: raised, acknowledged or resolved.
     pub change: Change,
-    /// Nothing happened: a person asked to deliver this change again.
+    /// If present, nothing happened: a person asked to deliver this change again.
     pub resend: Option<Resend>,
 }
 
-/// Who wants to hear of a change again.
+/// A request to deliver a change again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Resend {
-    /// Which endpoint; `None`: every one that wants such alerts.
+    /// Which endpoint; `None`: every endpoint that wants such alerts.
     pub endpoint: Option<String>,
     /// Who asked.
     pub by: String,
@@ -200,7 +200,7 @@ pub fn alert_key(id: &str) -> Vec<u8> {
     key
 }
 
-/// The key behind all changes of a record and of those before it.
+/// The key after all changes of a record and of earlier ones.
 #[must_use]
 pub fn change_after(sequence: Sequence) -> Vec<u8> {
     let mut key = CHANGES.to_vec();
@@ -217,7 +217,7 @@ pub fn change_sequence(key: &[u8]) -> Option<Sequence> {
     Some(Sequence(u64::from_be_bytes(*bytes)))
 }
 
-/// The key of a change: the record, then what it is and whose, so that it does not depend on what else the
+/// The key of a change: the record, then its kind and alert, so that it does not depend on what else the
 /// record changed.
 pub(super) fn change_key(sequence: Sequence, change: &AlertChange) -> Vec<u8> {
     let mut key = CHANGES.to_vec();
@@ -232,7 +232,7 @@ pub(super) fn change_key(sequence: Sequence, change: &AlertChange) -> Vec<u8> {
     key
 }
 
-/// The key of a watched task; tenant and task `_ledger`: what is about none.
+/// The key of a watched task; tenant and task `_ledger` for what is about no task.
 #[must_use]
 pub fn watch_key(tenant: &str, task: &str) -> Vec<u8> {
     let mut key = vec![WATCH];

@@ -127,7 +127,7 @@ impl Folded {
         alerts
     }
 
-    /// Each alert as `rule scope level generation`, those that ended with a minus.
+    /// Each alert as `rule scope level generation`; those that ended have a minus.
     fn shown(&self) -> Vec<String> {
         self.alerts()
             .iter()
@@ -189,7 +189,7 @@ fn what_is_true_no_more_is_resolved_and_armed_again() {
     );
 }
 
-/// What leads an alert ends before what is folded into it: that is told anew, under a name of its own.
+/// A leading alert ends before the conditions folded into it: those are reported anew, under their own name.
 #[test]
 fn what_is_true_still_when_its_alert_ends_is_told_anew() {
     let mut folded = Folded::opened();

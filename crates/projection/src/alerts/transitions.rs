@@ -1,4 +1,4 @@
-//! How long phase transitions take, beside a baseline. The spans carry their times: no clock.
+//! How long phase transitions take compared with a baseline. The spans carry their own times: no clock.
 
 use serde::{Deserialize, Serialize};
 use tollgate_domain::alert::{AlertRule, AlertScope, Condition};
@@ -7,18 +7,18 @@ use tollgate_domain::event::{ConditionObserved, TransitionsMeasured};
 use tollgate_domain::gate::grouped;
 use tollgate_domain::time::Timestamp;
 
-/// Transitions that a baseline needs to say something.
+/// Transitions that a baseline needs to be meaningful.
 pub const MIN_BASELINE: u64 = 100;
 
-/// Spans that are kept: two hours of one server that measures each minute.
+/// Spans that are kept: two hours of one server that measures every minute.
 const KEPT_SPANS: usize = 120;
 
-/// What was measured of phase transitions.
+/// Measurements of phase transitions.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Transitions {
     /// Transitions under the rollout `observe`.
     pub baseline_transitions: u64,
-    /// The p50 of their spans in microseconds, each times its transitions.
+    /// The sum over spans of p50 in microseconds times transitions.
     pub baseline_p50: u128,
     /// The same of p95.
     pub baseline_p95: u128,
@@ -31,16 +31,16 @@ pub struct Transitions {
 pub struct Span {
     /// When it ended.
     pub until: Timestamp,
-    /// How long it was, in milliseconds.
+    /// The length of the span, in milliseconds.
     pub span_ms: u64,
-    /// How many transitions it holds.
+    /// The number of transitions in it.
     pub transitions: u64,
-    /// 95 of 100 took at most so many microseconds.
+    /// 95 of 100 took at most this many microseconds.
     pub p95_us: u64,
 }
 
 impl Transitions {
-    /// Takes a measurement in.
+    /// Adds a measurement.
     pub(super) fn note(&mut self, measured: &TransitionsMeasured, until: Timestamp) {
         let TransitionsMeasured { span_ms, transitions, p50_us, p95_us, rollout, .. } = *measured;
         if rollout == Rollout::Observe {
@@ -55,12 +55,12 @@ impl Transitions {
         self.recent.push(Span { until, span_ms, transitions, p95_us });
     }
 
-    /// Forgets what led to a breaker that a person reset.
+    /// Forgets the spans that led to a breaker that a person reset.
     pub(super) fn forget_recent(&mut self) {
         self.recent.clear();
     }
 
-    /// The p95 of the baseline in microseconds, rounded up; `None`: too little was measured under `observe`.
+    /// The p95 of the baseline in microseconds, rounded up; `None`: not enough was measured under `observe`.
     #[must_use]
     pub fn baseline_p95_us(&self) -> Option<u64> {
         if self.baseline_transitions < MIN_BASELINE {
@@ -69,7 +69,7 @@ impl Transitions {
         u64::try_from(self.baseline_p95.div_ceil(self.baseline_transitions.into())).ok()
     }
 
-    /// The p95 of the spans of the last `within_ms` before the latest one ended, in microseconds, weighted by
+    /// The p95 of the spans in the last `within_ms` before the latest one ended, in microseconds, weighted by
     /// their transitions, rounded up; `None`: nothing was measured.
     #[must_use]
     pub fn recent_p95_us(&self, within_ms: u64) -> Option<u64> {
@@ -87,7 +87,7 @@ impl Transitions {
         u64::try_from(sum.div_ceil(transitions)).ok()
     }
 
-    /// What follows from it: transitions that are slow, and a breaker to be opened.
+    /// The resulting observations: slow transitions, and a breaker to open.
     #[must_use]
     pub fn observed(&self, config: &WatchConfig) -> Vec<ConditionObserved> {
         let mut found = Vec::new();
@@ -122,7 +122,7 @@ impl Transitions {
         for span in self.recent.iter().rev() {
             let begun =
                 span.until.plus_millis(i64::try_from(span.span_ms).unwrap_or(i64::MAX).saturating_neg());
-            // Where nothing was measured for that long nothing is known.
+            // If nothing was measured for that long, nothing is known.
             let gap = next.is_some_and(|next: Timestamp| next.millis_since(span.until) > after);
             if gap || !slow(span.p95_us, baseline, config.breaker_percent, config) {
                 break;
@@ -134,7 +134,7 @@ impl Transitions {
     }
 }
 
-/// Whether a p95 is above so many percent of the baseline, and above what is never slow. 0 percent: the rule is off.
+/// Whether a p95 is above this percentage of the baseline, and above what is never slow. 0 percent: the rule is off.
 fn slow(p95_us: u64, baseline: u64, percent: u64, config: &WatchConfig) -> bool {
     let bound = u128::from(baseline).saturating_mul(percent.into());
     percent > 0 && p95_us > config.breaker_floor_us && u128::from(p95_us).saturating_mul(100) > bound
@@ -151,8 +151,8 @@ mod tests {
 
     const BEGIN: &str = "2026-11-21T08:00:00Z";
 
-    /// Spans of a minute, each with 100 transitions: `o5000` under observe with that p95, `e5000` under
-    /// enforce, `-` a minute without.
+    /// One-minute spans with 100 transitions each: `o5000` under observe with that p95, `e5000` under
+    /// enforce, `-` a minute without any.
     fn measured(script: &str) -> Transitions {
         let mut transitions = Transitions::default();
         let mut until: Timestamp = BEGIN.parse().unwrap();

@@ -1,4 +1,4 @@
-//! What passing time shows of a task. Pure: the present comes in as data, and what comes out does not depend
+//! What passing time shows about a task. Pure: the current time is an input, and the output does not depend
 //! on it, so that everyone who looks at the same task writes the same events.
 
 use tollgate_domain::alert::{AlertRule, AlertScope, Condition};
@@ -10,7 +10,7 @@ use tollgate_domain::time::Timestamp;
 use crate::duration::duration;
 use crate::status::{Execution, TaskRow};
 
-/// What there is to write about a task now, and when to look at it again.
+/// What to write about a task now, and when to look at it again.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Outlook {
     /// Conditions that are true by now.
@@ -19,11 +19,11 @@ pub struct Outlook {
     pub next: Option<Timestamp>,
 }
 
-/// What passing time shows of a task: executions that run and report no usage, or run far too long. Only of
-/// tasks that are open; an imported session never is.
+/// What passing time shows about a task: executions that run without reporting usage, or far too long. Only
+/// for open tasks; an imported session never is one.
 ///
-/// The fold ends these conditions by itself, with the task's next event that contradicts them; nothing needs
-/// to be written then.
+/// The fold ends these conditions by itself, at the task's next event that contradicts them; nothing needs to
+/// be written then.
 #[must_use]
 pub fn outlook(task: &str, row: &TaskRow, now: Timestamp, config: &WatchConfig) -> Outlook {
     let mut outlook = Outlook::default();
@@ -41,7 +41,7 @@ pub fn outlook(task: &str, row: &TaskRow, now: Timestamp, config: &WatchConfig) 
     outlook
 }
 
-/// As [`outlook`], only what is to be written.
+/// Like [`outlook`], but only what is to be written.
 #[must_use]
 pub fn observed(task: &str, row: &TaskRow, now: Timestamp, config: &WatchConfig) -> Vec<ConditionObserved> {
     outlook(task, row, now, config).observed
@@ -69,7 +69,7 @@ fn stuck(
     config: &WatchConfig,
 ) -> Option<ConditionObserved> {
     let limit = row.state.limits.as_deref().and_then(|limits| limits.phase(&execution.id.phase));
-    // Where waits are not budgeted they are no sign of being stuck, up to the bound that holds whatever the limit.
+    // If waits are not budgeted they are not a sign of being stuck, up to the bound that applies whatever the limit.
     let waited = match row.budgeted() {
         BudgetedLatency::Full => 0,
         BudgetedLatency::Active => execution.activity.wait_ms,
@@ -100,11 +100,11 @@ fn of(rule: AlertRule, execution: &Execution) -> Condition {
     Condition { rule, scope: AlertScope::Execution(execution.id.clone()), level: 0 }
 }
 
-/// A view does not contain a record that was appended long ago, or does again. Stands under the tenant and
-/// task `_ledger`.
+/// A view does not contain a record that was appended long ago, or contains it again. Recorded under the
+/// tenant and task `_ledger`.
 ///
-/// `appended` is when the first record that the view lacks was appended: the state that both the beginning
-/// and the end of this lag follow from.
+/// `appended` is when the first record missing from the view was appended: both the beginning and the end of
+/// this lag follow from that state.
 #[must_use]
 pub fn lag(
     view: &str,
@@ -128,7 +128,8 @@ pub fn lag(
     }
 }
 
-/// The log has one event id of a task with two contents. Stands under that task; ends when a person acknowledges it.
+/// The log has one event id of a task with two contents. Recorded under that task; ends when a person
+/// acknowledges it.
 ///
 /// `recorded_at` is when the record with the second content was appended, `sequence` its sequence.
 #[must_use]
@@ -151,8 +152,8 @@ pub fn conflict(
     }
 }
 
-/// A view keeps a record in quarantine that it cannot read, or does no more. Stands under the tenant and task
-/// `_ledger`: what stands under the task itself would wait with it.
+/// A view keeps a record in quarantine that it cannot read, or no longer does. Recorded under the tenant and
+/// task `_ledger`: anything under the task itself would wait with it.
 ///
 /// `recorded_at` is when the first such record of the partition was appended, `sequence` its sequence.
 #[must_use]
@@ -176,10 +177,10 @@ pub fn unreadable(
     }
 }
 
-/// In the ledger's own subjects stands a message that no server of it wrote: readers pass it, and somebody
-/// who should not can publish there. Stands under the tenant and task `_ledger`.
+/// The ledger's own subjects contain a message that none of its servers wrote: readers skip it, but someone
+/// who should not be able to can publish there. Recorded under the tenant and task `_ledger`.
 ///
-/// `after` is when the record before it was appended: the message itself has no time that can be believed.
+/// `after` is when the record before it was appended: the message itself has no trustworthy time.
 #[must_use]
 pub fn foreign(
     view: &str,

@@ -11,17 +11,17 @@ use tollgate_domain::time::Timestamp;
 use super::figures::{BOUNDS, Overview, PhaseFigures, TierFigures, WeekFigures, week_of};
 use crate::status::{Execution, TaskRow, figures};
 
-/// What a question needs of the present.
+/// What a query needs to know about the present.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Present {
     /// The time.
     pub now: Timestamp,
-    /// After how many milliseconds an execution is stuck; 0: never.
+    /// The number of milliseconds after which an execution is stuck; 0: never.
     pub stuck_after_ms: u64,
 }
 
 impl Overview {
-    /// Takes a task in.
+    /// Adds a task.
     pub fn add(&mut self, tenant: &str, task: &str, row: &TaskRow, present: Present) {
         self.last_at = self.last_at.max(row.last_at);
         let figures = figures(row, None);
@@ -36,7 +36,7 @@ impl Overview {
             return;
         };
         if opened.producer == LEDGER_PRODUCER {
-            // A remediation: nobody planned it, and nothing stops it.
+            // A remediation: it was not planned, and nothing stops it.
             return;
         }
         let importance = row.state.importance.unwrap_or(limits.importance);
@@ -97,7 +97,7 @@ impl Overview {
     }
 }
 
-/// Why the critical importance of an open task is to be looked at; `None`: it is not critical, or justified
+/// Why the critical importance of an open task needs review; `None`: it is not critical, or it is justified
 /// and its author is named.
 #[must_use]
 pub fn critical_for_review(row: &TaskRow) -> Option<String> {
@@ -106,7 +106,7 @@ pub fn critical_for_review(row: &TaskRow) -> Option<String> {
     if importance != Importance::Critical || row.state.stage != TaskStage::Open {
         return None;
     }
-    // A change names its author and reason.
+    // A change has an author and a reason.
     if row.importance_changes.last().is_some_and(|change| change.to == Importance::Critical) {
         return None;
     }
@@ -186,7 +186,7 @@ fn add_phases(week: &mut WeekFigures, row: &TaskRow) {
         phase.latency_ms = phase.latency_ms.saturating_add(latency);
         phase.latency_limits_ms = phase.latency_limits_ms.saturating_add(limit.latency_ms);
         if execution.activity.usage_events == 0 {
-            // Nobody reported what it used: it is in no class.
+            // Its usage was never reported: it belongs to no class.
             continue;
         }
         let used = u128::from(used).saturating_mul(100);
@@ -202,7 +202,7 @@ fn count(number: &mut u64) {
     *number = number.saturating_add(1);
 }
 
-/// Sums of tokens beyond 1.8 · 10¹⁹ count as that.
+/// Token sums beyond 1.8 · 10¹⁹ are capped there.
 fn narrow(number: u128) -> u64 {
     u64::try_from(number).unwrap_or(u64::MAX)
 }

@@ -1,4 +1,4 @@
-//! What is true of many tasks and should be told. Pure: whoever looks at the same figures writes the same events.
+//! Reportable conditions across many tasks. Pure: everyone who looks at the same figures writes the same events.
 
 use tollgate_domain::alert::{AlertRule, AlertScope, Condition};
 use tollgate_domain::config::WatchConfig;
@@ -9,11 +9,11 @@ use super::figures::Overview;
 use super::health::{critical_share, false_positive_share, stopped_share, token_shift};
 use super::share::Share;
 
-/// Weeks that the shares are about, from the newest in which tasks were opened.
+/// The weeks that the shares cover, counted back from the newest in which tasks were opened.
 const WEEKS: u32 = 4;
 
-/// The conditions that are true now. They follow from the latest event: true again after they were false,
-/// they are others.
+/// The conditions that are true now. They follow from the latest event: if they become true again after
+/// having been false, they are new ones.
 #[must_use]
 pub fn conditions(overview: &Overview, config: &WatchConfig) -> Vec<ConditionObserved> {
     let mut found = Vec::new();
@@ -49,7 +49,7 @@ pub fn conditions(overview: &Overview, config: &WatchConfig) -> Vec<ConditionObs
             ),
         );
     }
-    // One mark says enough of one stopped task: here few are many.
+    // One mark per stopped task is enough evidence: here few are many.
     let wrong = false_positive_share(overview, WEEKS);
     if config.false_positive_percent > 0 && wrong.above(config.false_positive_percent) {
         note(

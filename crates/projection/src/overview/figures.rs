@@ -1,4 +1,4 @@
-//! The figures, and how those of two parts of a ledger become one.
+//! The figures, and how those of two parts of a ledger are merged.
 
 use std::collections::BTreeMap;
 
@@ -6,11 +6,11 @@ use serde::{Deserialize, Serialize};
 use tollgate_domain::tier::{Complexity, Importance};
 use tollgate_domain::time::{Day, Timestamp};
 
-/// Tasks that are named in a list for review; the others are counted.
+/// Tasks that are listed for review by name; the others are only counted.
 pub const KEPT_FOR_REVIEW: usize = 50;
 
-/// Upper bounds of the classes of utilization in percent of the limit, each inclusive; what is above the last
-/// has a class of its own.
+/// Upper bounds of the utilization classes in percent of the limit, each inclusive; anything above the last
+/// has its own class.
 pub const BOUNDS: [u32; 8] = [25, 50, 60, 80, 90, 100, 150, 200];
 
 /// The Monday of the week of a time, in UTC.
@@ -21,12 +21,13 @@ pub fn week_of(time: Timestamp) -> Day {
     Day(day.saturating_sub(day.saturating_add(3).rem_euclid(7)))
 }
 
-/// How often each value occurred. Values are kept to three digits, rounded up: many tasks need no more room than few.
+/// How often each value occurred. Values are kept to three digits, rounded up, so that many tasks need no
+/// more space than few.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counted(pub BTreeMap<u64, u64>);
 
 impl Counted {
-    /// Notes a value.
+    /// Adds a value.
     pub fn note(&mut self, value: u64) {
         let mut unit: u64 = 1;
         while value.div_ceil(unit) > 999 {
@@ -42,13 +43,13 @@ impl Counted {
         self.0.values().fold(0, |sum, count| sum.saturating_add(*count))
     }
 
-    /// How many are at most this.
+    /// How many are less than or equal to this.
     #[must_use]
     pub fn up_to(&self, value: u64) -> u64 {
         self.0.range(..=value).fold(0, |sum, (_, count)| sum.saturating_add(*count))
     }
 
-    /// The smallest value that so many percent do not exceed; `None`: there is no value.
+    /// The smallest value that this percentage of values does not exceed; `None`: there are no values.
     #[must_use]
     pub fn percentile(&self, percent: u64) -> Option<u64> {
         let rank = self.count().saturating_mul(percent).div_ceil(100).max(1);
@@ -59,7 +60,7 @@ impl Counted {
         })
     }
 
-    /// Adds another one's counts.
+    /// Adds the counts of another.
     pub fn merge(&mut self, other: &Self) {
         for (value, count) in &other.0 {
             let sum = self.0.entry(*value).or_default();
@@ -78,25 +79,25 @@ macro_rules! merge {
 /// All tasks of a ledger, or of a part of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Overview {
-    /// By the Monday of the week: that of the opening; of closed tasks that of the end; of implicit ones that
-    /// of their first event.
+    /// By the Monday of the week: of the opening; for closed tasks, of the end; for implicit ones, of their
+    /// first event.
     pub weeks: BTreeMap<Day, WeekFigures>,
     /// Open tasks that are blocked.
     pub blocked: Review,
-    /// Open tasks of which an execution runs too long.
+    /// Open tasks with an execution that runs too long.
     pub stuck: Review,
-    /// Open tasks of critical importance that nobody justified.
+    /// Open tasks of critical importance without a justification.
     pub unjustified: Review,
     /// Tasks whose importance was changed, open or closed.
     pub importance_changed: Review,
     /// When the latest event of all happened.
     pub last_at: Timestamp,
-    /// Tasks of which an event could not be read: the figures lack it.
+    /// Tasks with an event that could not be read: it is missing from the figures.
     pub degraded: u64,
 }
 
 impl Overview {
-    /// Takes in the figures of another part.
+    /// Adds the figures of another part.
     pub fn merge(&mut self, other: Self) {
         for (week, figures) in other.weeks {
             self.weeks.entry(week).or_default().merge(&figures);
@@ -110,7 +111,7 @@ impl Overview {
     }
 }
 
-/// Tasks that somebody should look at.
+/// Tasks that someone should look at.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Review {
     /// How many.
@@ -121,7 +122,7 @@ pub struct Review {
 }
 
 impl Review {
-    /// Notes a task.
+    /// Adds a task.
     pub fn note(&mut self, tenant: &str, task: &str, why: String) {
         self.count = self.count.saturating_add(1);
         self.tasks.insert((tenant.to_owned(), task.to_owned()), why);
@@ -144,7 +145,7 @@ impl Review {
 /// One week.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WeekFigures {
-    /// Tasks that were opened in it, by complexity and the importance that they have now.
+    /// Tasks that were opened in it, by complexity and current importance.
     #[serde(with = "crate::pairs")]
     pub tiers: BTreeMap<(Complexity, Importance), TierFigures>,
     /// Ended executions of those tasks, by phase.
@@ -160,7 +161,7 @@ pub struct WeekFigures {
 }
 
 impl WeekFigures {
-    /// Adds another one's counts.
+    /// Adds the counts of another.
     pub fn merge(&mut self, other: &Self) {
         for (tier, figures) in &other.tiers {
             self.tiers.entry(*tier).or_default().merge(figures);
@@ -172,7 +173,7 @@ impl WeekFigures {
         merge!(self, other; implicit_tasks, tokens, estimated_tokens);
     }
 
-    /// The tasks of those tiers for which `of` is true, together.
+    /// The combined tasks of those tiers for which `of` is true.
     #[must_use]
     pub fn all(&self, of: impl Fn(Complexity, Importance) -> bool) -> TierFigures {
         let mut all = TierFigures::default();
@@ -190,19 +191,19 @@ impl WeekFigures {
 pub struct TierFigures {
     /// How many.
     pub tasks: u64,
-    /// Of them, within their limits.
+    /// Those within their limits.
     pub within: u64,
     /// Above their limits, up to 1.5 times.
     pub warning: u64,
     /// Above 1.5 times their limits.
     pub exceeded: u64,
-    /// Those that the rules warned of, but would not have blocked.
+    /// Those that the rules warned about but would not have blocked.
     pub warned: u64,
-    /// Those that the rules would have blocked, whatever the rollout made of that.
+    /// Those that the rules would have blocked, whatever the rollout.
     pub ruled: u64,
     /// Those that the gate blocked.
     pub stopped: u64,
-    /// Of them, those that went on in spite of it.
+    /// Of `stopped`, those that went on anyway.
     #[serde(default)]
     pub bypassed: u64,
     /// Of `ruled`, those that a person marked legitimate: false positives.
@@ -213,9 +214,9 @@ pub struct TierFigures {
     pub warned_legitimate: u64,
     /// Of `warned`, those marked runaway.
     pub warned_runaway: u64,
-    /// Tokens of those that are closed.
+    /// Tokens of closed tasks.
     pub closed_tokens: u64,
-    /// Token limits of those that are closed.
+    /// Token limits of closed tasks.
     pub closed_limits: u64,
     /// What the legitimate ones used in the end, in percent of their limits.
     pub legitimate_percent: Counted,
@@ -224,7 +225,7 @@ pub struct TierFigures {
 }
 
 impl TierFigures {
-    /// Adds another one's counts.
+    /// Adds the counts of another.
     pub fn merge(&mut self, other: &Self) {
         merge!(self, other; tasks, within, warning, exceeded, warned, ruled, stopped, bypassed, legitimate, runaway);
         merge!(self, other; warned_legitimate, warned_runaway, closed_tokens, closed_limits);
@@ -246,12 +247,12 @@ pub struct PhaseFigures {
     pub latency_ms: u64,
     /// Their latency limits.
     pub latency_limits_ms: u64,
-    /// How many of them used at most so much of their token limit: the classes of [`BOUNDS`], then those above.
+    /// How many of them used at most this share of their token limit: the classes of [`BOUNDS`], then those above.
     pub classes: [u64; 9],
 }
 
 impl PhaseFigures {
-    /// Adds another one's counts.
+    /// Adds the counts of another.
     pub fn merge(&mut self, other: &Self) {
         merge!(self, other; executions, tokens, token_limits, latency_ms, latency_limits_ms);
         for (class, count) in self.classes.iter_mut().zip(other.classes) {
@@ -263,11 +264,11 @@ impl PhaseFigures {
 /// Tasks that closed in a week.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClosedFigures {
-    /// Done.
+    /// Completed.
     pub completed: u64,
-    /// Called off.
+    /// Cancelled.
     pub cancelled: u64,
-    /// Given up.
+    /// Abandoned.
     pub abandoned: u64,
     /// Tokens of each completed one.
     pub tokens: Counted,
@@ -282,7 +283,7 @@ impl ClosedFigures {
         self.completed.saturating_add(self.cancelled).saturating_add(self.abandoned)
     }
 
-    /// Adds another one's counts.
+    /// Adds the counts of another.
     pub fn merge(&mut self, other: &Self) {
         merge!(self, other; completed, cancelled, abandoned);
         self.tokens.merge(&other.tokens);
@@ -290,7 +291,7 @@ impl ClosedFigures {
     }
 }
 
-/// Tasks that the rules stopped, or would have, and that nobody judged.
+/// Tasks that the rules stopped, or would have, without a mark by a person.
 pub(super) fn unmarked(tier: &TierFigures) -> u64 {
     tier.ruled.saturating_sub(tier.legitimate).saturating_sub(tier.runaway)
 }

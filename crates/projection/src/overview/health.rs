@@ -1,4 +1,4 @@
-//! The target figures of a healthy set-up, each with a verdict that says `not enough data` rather than guess.
+//! The target figures of a healthy setup, each with a verdict that says `not enough data` rather than guess.
 
 use tollgate_domain::gate::grouped;
 use tollgate_domain::tier::Importance;
@@ -14,10 +14,10 @@ use super::tables::{phases, review, tiers, week_row};
 /// Weeks of the baseline, from the first in which tasks were opened.
 const BASELINE_WEEKS: i32 = 2;
 
-/// How many weeks later a comparison with the baseline says something.
+/// The number of weeks after which a comparison with the baseline is meaningful.
 const BASELINE_AFTER_WEEKS: i32 = 4;
 
-/// Weeks of the ledger that are listed, the latest: ten years. Those before are counted.
+/// The latest weeks of the ledger that are listed: ten years. Earlier ones are only counted.
 const LISTED_WEEKS: usize = 520;
 
 /// The share of critical tasks in the latest weeks.
@@ -35,15 +35,15 @@ pub fn stopped_share(overview: &Overview, weeks: u32) -> Share {
     Share { part: all.stopped, of: all.tasks }
 }
 
-/// The share of tasks in the latest weeks that were marked legitimate, of those that the rules stopped.
+/// The share of the tasks stopped by the rules in the latest weeks that were marked legitimate.
 #[must_use]
 pub fn false_positive_share(overview: &Overview, weeks: u32) -> Share {
     let all = window(overview, weeks).all(|_, _| true);
     Share { part: all.legitimate, of: all.ruled }
 }
 
-/// Half of the tokens of completed tasks in the newest week that has enough of them, beside the week before:
-/// its Monday, before, after. `None`: one of both has fewer than `min_tasks`.
+/// Median tokens of completed tasks in the newest week that has enough of them, compared with the week
+/// before: its Monday, before, after. `None`: one of the two has fewer than `min_tasks`.
 #[must_use]
 pub fn token_shift(overview: &Overview, min_tasks: u64) -> Option<(Day, u64, u64)> {
     let enough = |figures: &WeekFigures| figures.closed.tokens.count() >= min_tasks.max(1);
@@ -52,7 +52,7 @@ pub fn token_shift(overview: &Overview, min_tasks: u64) -> Option<(Day, u64, u64
     Some((*newest, before.closed.tokens.percentile(50)?, figures.closed.tokens.percentile(50)?))
 }
 
-/// The latest weeks in which tasks were opened, together.
+/// The latest weeks in which tasks were opened, combined.
 fn window(overview: &Overview, weeks: u32) -> WeekFigures {
     let mut all = WeekFigures::default();
     if let Some(newest) = newest(overview) {
@@ -109,14 +109,14 @@ pub fn health(overview: &Overview, config: &HealthConfig, as_of: String) -> Budg
     }
 }
 
-/// Weeks in which something is counted: a remediation that nobody has worked at, which the ledger opens
-/// whenever the gate is asked, is nothing.
+/// Weeks in which something is counted: a remediation that nobody worked on, which the ledger opens whenever
+/// the gate is asked, does not count.
 fn by_week(overview: &Overview) -> Vec<WeekRow> {
     let counted = overview.weeks.iter().filter(|(_, figures)| **figures != WeekFigures::default());
     counted.map(|(week, figures)| week_row(*week, figures)).collect()
 }
 
-/// Rows in the making.
+/// Rows under construction.
 struct Figures {
     rows: Vec<FigureRow>,
     min: u64,
@@ -133,7 +133,7 @@ impl Figures {
         self.rows.push(FigureRow { figure, value, target, verdict, counted });
     }
 
-    /// A share that should stay below `good` percent, and must not pass `most`.
+    /// A share that should stay below `good` percent, and must not exceed `most`.
     fn below(&mut self, figure: &str, share: Share, good: u64, most: u64, noun: &str) {
         let verdict = match share {
             Share { of, .. } if of < self.min => TOO_LITTLE,
@@ -173,7 +173,7 @@ impl Figures {
         let counted =
             format!("{} of {} tasks; above it budgets starve the work", count(stopped.part), count(of));
         self.push("tasks_stopped", stopped.percent().map(percent), "<= 10 %", verdict, counted);
-        // Only where there are any: most ledgers never see one.
+        // Only if there are any: most ledgers never have one.
         if all.bypassed > 0 {
             let bypassed = Share { part: all.bypassed, of: all.stopped };
             let counted = format!(
@@ -187,7 +187,7 @@ impl Figures {
         self.below("would_stop", ruled, 5, 10, "tasks that the rules would block once enforced");
     }
 
-    /// Between what is marked and what may still be: a rate that is not known is not zero.
+    /// Between what is marked and what may yet be marked: an unknown rate is not zero.
     fn of_false_positives(&mut self, window: &WeekFigures) {
         self.false_positives("false_positives", &window.all(|_, _| true));
         for tier in Importance::ALL {
@@ -234,7 +234,7 @@ impl Figures {
         self.push("utilization", used.percent().map(percent), "60 to 80 %", verdict, counted);
     }
 
-    /// The latest two weeks beside the first two.
+    /// The latest two weeks compared with the first two.
     fn against_baseline(&mut self, overview: &Overview) {
         let first =
             overview.weeks.iter().find(|(_, figures)| figures.closed.tasks() > 0).map(|(week, _)| *week);
@@ -285,7 +285,7 @@ impl Figures {
         }
     }
 
-    /// What should have fallen by 5 to 10 % since the baseline.
+    /// A figure that should have fallen by 5 to 10 % since the baseline.
     fn saved(&mut self, figure: &str, unit: &str, (before, now): (&Counted, &Counted), at: u64, far: bool) {
         let (Some(old), Some(new)) = (before.percentile(at), now.percentile(at)) else {
             self.push(
@@ -313,7 +313,7 @@ impl Figures {
         let of = window.all(|_, _| true).tasks;
         let share = |tier: Importance| Share { part: window.all(|_, it| it == tier).tasks, of };
         self.below("critical_share", share(Importance::Critical), 5, 10, "tasks");
-        // Many of high importance are a habit to look at, no harm by themselves.
+        // Many tasks of high importance are a habit worth a look, but no harm by themselves.
         self.below("high_share", share(Importance::High), 20, 100, "tasks");
         for (figure, tier, target, least, most) in [
             ("medium_share", Importance::Medium, "about 60 %", 40, 80),

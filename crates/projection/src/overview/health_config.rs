@@ -1,14 +1,14 @@
-//! What the figures of health depend on beside the tasks.
+//! What the health figures depend on in addition to the tasks.
 
 use tollgate_domain::config::BudgetConfig;
 use tollgate_domain::decimal::Decimal;
 
-/// What the figures depend on beside the tasks.
+/// What the figures depend on in addition to the tasks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HealthConfig {
-    /// How many weeks back from the newest in which tasks were opened.
+    /// How many weeks to look back from the newest in which tasks were opened.
     pub weeks: u32,
-    /// With fewer tasks a share says nothing.
+    /// With fewer tasks, a share is not meaningful.
     pub min_tasks: u64,
     /// `cumulative_token_threshold`.
     pub threshold: Decimal,
@@ -17,7 +17,7 @@ pub struct HealthConfig {
 }
 
 impl HealthConfig {
-    /// As a config has it.
+    /// The values from a config.
     #[must_use]
     pub fn of(config: &BudgetConfig, weeks: u32) -> Self {
         Self {

@@ -1,9 +1,8 @@
-//! Many tasks beside one another: figures by the week in which tasks were opened, and the target figures of a
-//! healthy set-up.
+//! Figures over many tasks: by the week in which tasks were opened, and the target figures of a healthy setup.
 //!
-//! Made from the rows of the view `status` when somebody asks: nothing is folded a second time. Sums of
-//! integers and nothing else, so those of partitions add up in any order. No clock: weeks come from the
-//! events, and what a question needs of the present is part of it.
+//! Computed from the rows of the view `status` on request: nothing is folded a second time. Only sums of
+//! integers, so those of partitions add up in any order. No clock: weeks come from the events, and anything a
+//! query needs to know about the present is part of it.
 
 mod add;
 mod conditions;

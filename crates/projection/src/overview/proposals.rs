@@ -1,4 +1,4 @@
-//! What to change for a tier whose tasks are stopped although they are legitimate.
+//! Proposed changes for a tier whose tasks are stopped although they are legitimate.
 
 use tollgate_domain::decimal::Decimal;
 use tollgate_domain::tier::Importance;
@@ -8,7 +8,7 @@ use super::figures::WeekFigures;
 use super::health_config::HealthConfig;
 use super::share::Share;
 
-/// Above so many percent of false positives a tier gets a proposal.
+/// A tier gets a proposal above this percentage of false positives.
 const ABOVE_PERCENT: u64 = 5;
 
 /// A proposal for each importance with too many false positives.
@@ -29,11 +29,11 @@ fn proposal(
         return None;
     }
     let p95 = tier.legitimate_percent.percentile(95)?;
-    // Up to the next 5 %, and never below what is in force.
+    // Up to the next 5 %, and never below the threshold in force.
     let threshold = millionths(config.threshold);
     let wanted = p95.div_ceil(5).saturating_mul(5);
     let wanted = wanted.max(threshold.div_ceil(10_000));
-    // As much more as the threshold would be raised, up to the next tenth.
+    // Raised in the same proportion as the threshold would be, up to the next tenth.
     let tenths = u128::from(millionths(multiplier)).saturating_mul(wanted.into()).saturating_mul(10);
     let tenths = tenths.div_ceil(u128::from(threshold.max(1)).saturating_mul(100));
     let proposed_threshold = hundredths(wanted);
@@ -62,7 +62,7 @@ fn proposal(
     })
 }
 
-/// A number of a config in millionths: it has no more than six places.
+/// A number from a config in millionths: it has no more than six places.
 fn millionths(number: Decimal) -> u64 {
     number.times_rounded_up(1_000_000)
 }

@@ -1,22 +1,22 @@
 //! Shares, compared exactly.
 
-/// So many of so many.
+/// A part of a whole.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Share {
-    /// So many …
+    /// The part …
     pub part: u64,
-    /// … of so many.
+    /// … of this many.
     pub of: u64,
 }
 
 impl Share {
-    /// Whether it is above so many percent: exactly.
+    /// Whether it is above this percentage, exactly.
     #[must_use]
     pub fn above(self, percent: u64) -> bool {
         u128::from(self.part).saturating_mul(100) > u128::from(self.of).saturating_mul(percent.into())
     }
 
-    /// Percent, cut to two decimals; `None` of nothing.
+    /// Percent, truncated to two decimals; `None` if the whole is zero.
     #[must_use]
     pub fn percent(self) -> Option<String> {
         let points = u128::from(self.part).saturating_mul(10_000).checked_div(self.of.into())?;
@@ -30,7 +30,7 @@ pub(crate) fn decimals(hundredths: u128) -> String {
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
-/// Whether it is so many percent or more: exactly.
+/// Whether it is at least this percentage, exactly.
 pub(super) fn at_least(share: Share, percent: u64) -> bool {
     u128::from(share.part).saturating_mul(100) >= u128::from(share.of).saturating_mul(percent.into())
 }

@@ -5,7 +5,7 @@ use tollgate_wire::api::{BreakerState, FigureRow};
 
 use super::share::Share;
 
-/// The row of the p95 of phase transitions beside the baseline.
+/// The row for the p95 of phase transitions compared with the baseline.
 #[must_use]
 pub fn transitions_row(state: &BreakerState) -> FigureRow {
     let (value, verdict, counted) = match (state.baseline_p95_us, state.recent_p95_us) {

@@ -25,7 +25,7 @@ fn overview(story: &Story) -> Overview {
     overview_of(&story.events, story.now)
 }
 
-/// So many tasks that each do this, under names of their own.
+/// This many tasks that each do this, with generated names.
 fn tasks(prefix: &str, count: usize, steps: &str) -> String {
     (0..count).map(|nth| format!("in {prefix}-{nth}, {steps}, ")).collect()
 }
@@ -54,7 +54,7 @@ fn weeks_begin_on_monday() {
     }
 }
 
-/// What was asked today about tasks of the past adds no week.
+/// Gate queries made today about past tasks add no week.
 #[test]
 fn a_week_in_which_nothing_is_counted_has_no_row() {
     let weeks = |script: &str| {
@@ -297,7 +297,7 @@ fn what_should_be_told_of_many_tasks() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
-    /// Partitions merge: figures of parts, sent as JSON, add up to those of the whole.
+    /// Partitions merge: figures of parts, sent as JSON, add up to the figures of the whole.
     #[test]
     fn parts_add_up_to_the_whole(events in events()) {
         let now = "2026-11-22T08:00:00Z".parse().unwrap();
@@ -323,7 +323,7 @@ fn what_comes_from_a_clock_that_is_far_ahead_does_not_move_the_window() {
     for late in [
         "open, start PLAN, use PLAN out=100, end PLAN, close completed",
         "open",
-        // Implicit: nobody opened it.
+        // Implicit: it was never opened.
         "use - out=100",
     ] {
         let health = health_of(&format!("{week} {FAR_AHEAD}, in Z, {late}"), 5);
@@ -341,7 +341,7 @@ fn a_task_that_ends_in_the_year_9999_takes_no_eight_thousand_years() {
     let overview = overview(&story);
     let longest: Vec<u64> =
         overview.weeks.values().flat_map(|week| week.closed.duration_ms.0.keys().copied()).collect();
-    // Twenty hours: when it was recorded.
+    // Twenty hours: from the time it was recorded.
     assert_eq!(longest, [72_000_000]);
     assert!(overview.last_at <= story.now.plus_millis(3 * 86_400_000), "{}", overview.last_at);
 }

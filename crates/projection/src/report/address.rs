@@ -1,12 +1,12 @@
-//! Where a server has what is read of a task.
+//! Server addresses of a task's reports.
 
-/// The address of the report of a task, below that of the server.
+/// The address of a task's report, relative to the server's.
 #[must_use]
 pub fn report_path(tenant: &str, task: &str) -> String {
     format!("/v1/tasks/{}/report?tenant={}", path_segment(task), path_segment(tenant))
 }
 
-/// A text as one segment of an address.
+/// A text as one segment of a URL path.
 #[must_use]
 pub fn path_segment(text: &str) -> String {
     let mut out = String::with_capacity(text.len());

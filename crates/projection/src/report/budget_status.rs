@@ -1,11 +1,11 @@
-//! Where a task or an execution stands with its budget.
+//! The budget status of a task or an execution.
 
 use tollgate_domain::breach::BreachStatus;
 use tollgate_wire::api::BudgetStatus;
 
 use crate::status::{Figures, TaskRow};
 
-/// Of a task: unknown where phases ended, nobody reported any usage, and no latency is above its limit.
+/// The status of a task: unknown if phases ended without any reported usage and no latency is above its limit.
 pub(crate) fn task_budget_status(row: &TaskRow, figures: &Figures) -> BudgetStatus {
     let ended = row.executions.iter().any(|execution| execution.ended_at.is_some());
     match figures.breach {
@@ -14,7 +14,7 @@ pub(crate) fn task_budget_status(row: &TaskRow, figures: &Figures) -> BudgetStat
     }
 }
 
-/// Of a breach status, or of having no limits.
+/// The status for a breach status, or for having no limits.
 pub(super) const fn budget_status(breach: Option<BreachStatus>) -> BudgetStatus {
     match breach {
         Some(BreachStatus::Within) => BudgetStatus::Within,

@@ -1,4 +1,4 @@
-//! The executions of a task as CSV (RFC 4180), one a row.
+//! The executions of a task as CSV (RFC 4180), one per row.
 
 use tollgate_wire::api::{ExecutionReport, ExecutionState, TaskReport, TaskSummary};
 
@@ -29,8 +29,8 @@ pub const COLUMNS: [&str; 23] = [
     "as_of",
 ];
 
-/// The executions that began, one a row below the names of the columns, and what none of them holds. What is
-/// not known is empty. A text that a spreadsheet would take for a formula begins with an apostrophe.
+/// The executions that began, one per row below the column names, followed by what belongs to none of them.
+/// Unknown values are empty. A text that a spreadsheet would take for a formula begins with an apostrophe.
 #[must_use]
 pub fn csv(report: &TaskReport) -> String {
     let mut out = COLUMNS.join(",");
@@ -41,7 +41,7 @@ pub fn csv(report: &TaskReport) -> String {
         out.push_str(&row(report, execution).join(","));
         out.push_str("\r\n");
     }
-    // What no execution holds, so that the rows add up to the task's total.
+    // What belongs to no execution, so that the rows add up to the task's total.
     let totals = &report.totals;
     for (name, tokens) in [("unphased", totals.unphased_tokens), ("unmatched", totals.unmatched_tokens)] {
         if tokens != 0 {
@@ -52,7 +52,7 @@ pub fn csv(report: &TaskReport) -> String {
     out
 }
 
-/// Usage that named no phase, or one that has not started: a row with nothing but tokens.
+/// Usage that named no phase, or one that has not started: a row with only tokens.
 fn outside(report: &TaskReport, name: &str, tokens: i64) -> [String; 23] {
     let mut row: [String; 23] = Default::default();
     for (column, value) in [
@@ -94,7 +94,7 @@ fn row(report: &TaskReport, execution: &ExecutionReport) -> [String; 23] {
         optional(execution.latency_limit_ms),
         execution.wait_ms.to_string(),
         execution.breach_status.to_string(),
-        // A number of our own making, which may be negative.
+        // A number we produced ourselves, which may be negative.
         execution.cost_usd.clone(),
         count(execution.unpriced_tokens),
         maybe(&execution.started_at),
@@ -127,7 +127,7 @@ pub const TASK_COLUMNS: [&str; 19] = [
     "clock_skew_ms",
 ];
 
-/// Tasks, one a row below the names of the columns, as [`csv`] writes executions.
+/// Tasks, one per row below the column names, in the format that [`csv`] uses for executions.
 #[must_use]
 pub fn tasks_csv(tasks: &[TaskSummary]) -> String {
     let optional = |number: Option<u64>| number.map(|number| number.to_string()).unwrap_or_default();
@@ -149,13 +149,13 @@ pub fn tasks_csv(tasks: &[TaskSummary]) -> String {
             optional(task.tokens_budget.and_then(|it| it.percent)),
             task.latency_ms.to_string(),
             optional(task.latency_budget.map(|it| it.limit)),
-            // A number of our own making, which may be negative.
+            // A number we produced ourselves, which may be negative.
             task.cost_usd.clone(),
             task.unpriced_tokens.to_string(),
             task.verdict.map(|verdict| verdict.to_string()).unwrap_or_default(),
             text(&task.first_at),
             text(&task.last_at),
-            // A number of our own making, which may be negative.
+            // A number we produced ourselves, which may be negative.
             task.clock_skew_ms.map(|ms| ms.to_string()).unwrap_or_default(),
         ];
         out.push_str(&row.join(","));
@@ -164,7 +164,7 @@ pub fn tasks_csv(tasks: &[TaskSummary]) -> String {
     out
 }
 
-/// A text as a field: harmless in a spreadsheet, in quotes where it needs them.
+/// A text as a field: harmless in a spreadsheet, quoted if necessary.
 pub(super) fn text(text: &str) -> String {
     let formula = ['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠'];
     let safe = if text.starts_with(formula) { format!("'{text}") } else { text.to_owned() };

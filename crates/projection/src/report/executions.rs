@@ -1,4 +1,4 @@
-//! The executions of a task, as the API answers them.
+//! The executions of a task, as in API answers.
 
 use tollgate_domain::breach::BreachStatus;
 use tollgate_domain::limits::PhaseLimit;
@@ -9,7 +9,7 @@ use super::budget_status::budget_status;
 use super::{limit_view, narrow, task_totals};
 use crate::status::{Execution, Latency, TaskRow};
 
-/// Every execution in the order of the phases, and every phase not begun.
+/// Every execution in phase order, and every phase not yet started.
 pub(super) fn execution_reports(row: &TaskRow, now: Option<Timestamp>) -> Vec<ExecutionReport> {
     let Some(limits) = row.state.limits.as_deref() else {
         return row.executions.iter().map(|execution| execution_report(row, execution, None, now)).collect();
@@ -62,7 +62,7 @@ fn execution_report(
     }
 }
 
-/// Whether an execution ended and nobody said what it used.
+/// Whether an execution ended without any reported usage.
 fn is_unknown(execution: &Execution) -> bool {
     execution.ended_at.is_some() && execution.activity.usage_events == 0
 }

@@ -1,4 +1,4 @@
-//! The story of a task in sentences: what happened when, which rule, which numbers, who set it aside.
+//! The story of a task in sentences: what happened when, which rule, which numbers, who overrode it.
 
 use std::fmt::Write;
 
@@ -17,7 +17,7 @@ use super::named::Named;
 use super::words::{beside_cost, counted, seconds, with_thousands};
 use crate::status::{Decision, Execution, Latency, TaskRow, figures};
 
-/// Why a task stands where it stands, for somebody who knows neither the config nor the log.
+/// Why a task is in its current state, for a reader who knows neither the config nor the log.
 #[must_use]
 pub fn explain(named: Named<'_>, now: Option<Timestamp>) -> String {
     let mut out = String::new();
@@ -71,7 +71,7 @@ fn write_story(named: Named<'_>, now: Option<Timestamp>, out: &mut String) -> st
     write_commands(named, now, out)
 }
 
-/// The rule behind a block that stands, with the threshold that holds for the task, and the config that was in force.
+/// The rule behind a block in force, with the threshold that applies to the task, and the config that was in force.
 fn write_rule(row: &TaskRow, out: &mut String) -> std::fmt::Result {
     let Some(decision) = row.decisions.last().filter(|decision| decision.verdict == Verdict::Block) else {
         return Ok(());
@@ -91,7 +91,7 @@ fn write_rule(row: &TaskRow, out: &mut String) -> std::fmt::Result {
     )
 }
 
-/// What a rule says, with the numbers of the task.
+/// What a rule says, with the task's numbers.
 fn rule(code: ReasonCode, limits: &TaskLimits, advance: &Advance) -> Option<String> {
     let thresholds = &limits.thresholds;
     let percent = |threshold: Decimal| format!("{}%", threshold.times_rounded_up(100));
@@ -127,7 +127,7 @@ fn rule(code: ReasonCode, limits: &TaskLimits, advance: &Advance) -> Option<Stri
     })
 }
 
-/// Whether an advance lies at the checkpoint or before it.
+/// Whether an advance is at or before the checkpoint.
 fn is_early(limits: &TaskLimits, checkpoint: &Phase, advance: &Advance) -> bool {
     let place = |phase: &Phase| limits.phases.iter().position(|limit| limit.phase == *phase);
     match advance {
@@ -136,7 +136,7 @@ fn is_early(limits: &TaskLimits, checkpoint: &Phase, advance: &Advance) -> bool 
     }
 }
 
-/// The commands by which a person does it, where there are any.
+/// The commands with which a person does it, if there are any.
 fn write_commands(named: Named<'_>, now: Option<Timestamp>, out: &mut String) -> std::fmt::Result {
     let row = named.row;
     let task = if is_plain(named.task) { named.task } else { "TASK" };
@@ -162,7 +162,7 @@ fn write_commands(named: Named<'_>, now: Option<Timestamp>, out: &mut String) ->
     commands.iter().try_for_each(|command| writeln!(out, "  {command}"))
 }
 
-/// Whether a shell takes a name as it is.
+/// Whether a shell accepts a name unquoted.
 fn is_plain(name: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '/' | ':');
     !name.starts_with('-') && name.chars().all(plain)
@@ -226,7 +226,8 @@ fn write_limits(row: &TaskRow, out: &mut String) -> std::fmt::Result {
     writeln!(out, "They were fixed when it was opened, under config {}{later}.", short(&limits.config_hash))
 }
 
-/// Time, place within it, sentence. At one instant a phase ends, then the gate is asked, then the next one starts.
+/// Time, order within it, sentence. At the same instant a phase ends, then the gate is asked, then the next
+/// one starts.
 fn milestones(row: &TaskRow, now: Option<Timestamp>) -> Vec<(Timestamp, (u8, u64), String)> {
     let mut story = Vec::new();
     if let Some(opened) = &row.opened {
@@ -276,11 +277,11 @@ fn milestones(row: &TaskRow, now: Option<Timestamp>) -> Vec<(Timestamp, (u8, u64
         let why = closed.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
         story.push((closed.at, (5, 0), format!("closed as {}{by}{why}", closed.outcome.as_str())));
     }
-    // What people wrote never begins a line of its own.
+    // Text that people wrote never begins a line of its own.
     story.into_iter().map(|(at, place, sentence)| (at, place, one_line(&sentence))).collect()
 }
 
-/// How an execution ended: its numbers beside its limits, and why it probably went above them.
+/// How an execution ended: its numbers against its limits, and why it probably exceeded them.
 fn ended(row: &TaskRow, execution: &Execution, now: Option<Timestamp>) -> String {
     let mut sentence = ended_with(row, execution, now);
     if let Some(what) = impossible_time(execution) {
@@ -314,7 +315,7 @@ fn ended_with(row: &TaskRow, execution: &Execution, now: Option<Timestamp>) -> S
     sentence
 }
 
-/// What people wrote, as a part of a line: nothing in it moves a terminal's cursor, and nothing hides.
+/// Text that people wrote, as part of a line: nothing in it moves a terminal's cursor or hides.
 fn one_line(text: &str) -> String {
     printable(&text.split_whitespace().collect::<Vec<_>>().join(" ")).into_owned()
 }

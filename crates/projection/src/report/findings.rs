@@ -1,4 +1,4 @@
-//! Sentences about a task: what was breached and why, what is odd, what to do, what its readers should know.
+//! Sentences about a task: what was breached and why, what is unusual, what to do, what its readers should know.
 
 use tollgate_domain::breach::{BreachStatus, Utilization};
 use tollgate_domain::decimal::Decimal;
@@ -21,10 +21,10 @@ use super::words::{
 use crate::duration::duration;
 use crate::status::{Decision, Execution, Figures, TaskRow};
 
-/// Files read in one execution from which on research is the likely cause of a breach.
+/// Files read in one execution from which research is the likely cause of a breach.
 const MANY_FILES: i128 = 20;
 
-/// Model calls in one execution from which on iteration is the likely cause of a breach.
+/// Model calls in one execution from which iteration is the likely cause of a breach.
 const MANY_CALLS: i128 = 20;
 
 /// Executions and totals above their limits.
@@ -41,7 +41,7 @@ pub(super) fn breaches(row: &TaskRow, figures: &Figures, now: Option<Timestamp>)
         let tokens = is_breach(&tokens).then(|| format!("{id} tokens: {}", tokens_of_limit(&tokens)));
         let latency =
             latency.filter(is_breach).map(|latency| format!("{id} latency: {}", latency_of_limit(&latency)));
-        // The cause is the execution's: it stands once.
+        // The cause belongs to the execution: it is shown once.
         let mut cause = likely_cause(execution).map(|cause| format!(" ({cause})"));
         found.extend(
             [tokens, latency]
@@ -57,8 +57,8 @@ fn is_breach(utilization: &Utilization) -> bool {
     utilization.breach() != BreachStatus::Within
 }
 
-/// Phases far above or below their limits or what similar tasks used, over all their attempts, and times that cannot be
-/// right. The largest comes first.
+/// Phases far above or below their limits or what similar tasks used, over all their attempts, and impossible
+/// times. The largest comes first.
 pub(super) fn anomalies(row: &TaskRow, similar: &Similar, now: Option<Timestamp>) -> Vec<String> {
     let mut found: Vec<(u128, String)> = Vec::new();
     for used in phases(row, now) {
@@ -84,7 +84,7 @@ pub(super) fn anomalies(row: &TaskRow, similar: &Similar, now: Option<Timestamp>
     sentences
 }
 
-/// The executions whose times cannot be right.
+/// The executions with impossible times.
 pub(super) fn impossible_times(row: &TaskRow) -> impl Iterator<Item = String> {
     row.executions.iter().filter_map(|execution| {
         let what = impossible_time(execution)?;
@@ -92,8 +92,8 @@ pub(super) fn impossible_times(row: &TaskRow) -> impl Iterator<Item = String> {
     })
 }
 
-/// What is wrong with the times of an execution that has ended (EC8), as what is said of it: `took 90,000.0
-/// s, more than a day`.
+/// What is wrong with the times of an execution that has ended (EC8), as a predicate: `took 90,000.0 s, more
+/// than a day`.
 pub(super) fn impossible_time(execution: &Execution) -> Option<String> {
     let measured = execution.ended_at?.latency_since(execution.started_at).err()?;
     let seconds = seconds(measured.unsigned_abs().into());
@@ -164,8 +164,8 @@ pub(super) fn recommendations(row: &TaskRow, figures: &Figures, now: Option<Time
     found
 }
 
-/// What the latest decision asks people to do, beside what the report asks for by itself: the graduated
-/// profile's steps.
+/// What the latest decision requires of people, in addition to what the report asks for by itself: the steps
+/// of the graduated profile.
 fn asked_of_people(decision: &Decision) -> impl Iterator<Item = String> {
     let advance = decision.advance.clone();
     decision.requirements.iter().filter_map(move |asked| match asked {
@@ -180,7 +180,7 @@ fn asked_of_people(decision: &Decision) -> impl Iterator<Item = String> {
     })
 }
 
-/// Phases so far above their limits that the gate asks for an explanation, and has none.
+/// Phases so far above their limits that the gate requires an explanation, but without one.
 pub(super) fn unexplained(row: &TaskRow, now: Option<Timestamp>) -> Vec<String> {
     let Some(limits) = row.state.limits.as_deref() else { return Vec::new() };
     let per_phase = limits.thresholds.per_phase;
@@ -220,7 +220,7 @@ pub(super) fn executive_summary(
     ]
 }
 
-/// Whether the gate blocks the task, or did, to stand after the verdict.
+/// Whether the gate blocks the task, or did, as text following the verdict.
 fn block(row: &TaskRow) -> String {
     let blocks = |decision: &&Decision| decision.verdict == Verdict::Block;
     let Some(block) = row.decisions.iter().rev().find(blocks) else { return String::new() };
@@ -280,7 +280,7 @@ pub(super) fn warnings(named: Named<'_>, figures: &Figures) -> Vec<String> {
         let tokens = activity.tokens.total();
         found.push(match activity.usage_events {
             0 if tokens == 0 => format!("waits or signals name {}, which has not started", name(named)),
-            // Corrections took all of it away again.
+            // Corrections subtracted all of it again.
             _ if tokens == 0 => continue,
             _ => format!(
                 "usage of {} names {}, which has not started",
@@ -302,7 +302,7 @@ pub(super) fn warnings(named: Named<'_>, figures: &Figures) -> Vec<String> {
     found
 }
 
-/// What keeps the limits of phases from being compared with the usage of a task; `None`: nothing.
+/// Why the limits of phases cannot be compared with the usage of a task; `None`: they can.
 fn uncounted(row: &TaskRow) -> Option<String> {
     let unphased = row.unphased.tokens.total();
     match row.unmatched.iter().max_by_key(|(_, activity)| activity.tokens.total()) {
@@ -313,13 +313,13 @@ fn uncounted(row: &TaskRow) -> Option<String> {
     }
 }
 
-/// What usage named: the phase, and the attempt where it said one that is not the first.
+/// What usage named: the phase, and the attempt if it gave one other than the first.
 fn name(named: &NamedExecution) -> String {
     let attempt = named.attempt.unwrap_or(1);
     ExecutionId { phase: named.phase.clone(), attempt }.to_string()
 }
 
-/// Why an execution probably went above its limit, from what was recorded of it.
+/// Why an execution probably exceeded its limit, from what was recorded about it.
 pub(super) fn likely_cause(execution: &Execution) -> Option<String> {
     let activity = &execution.activity;
     let signal = |names: [&str; 2]| names.iter().find_map(|name| activity.signals.get(*name)).copied();

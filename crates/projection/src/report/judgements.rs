@@ -1,4 +1,4 @@
-//! What the gate decided about a task, what people set aside and what they explained, as the API answers it.
+//! What the gate decided about a task, what people overrode and what they explained, as in API answers.
 
 use tollgate_domain::gate::{ReasonCode, Verdict};
 use tollgate_wire::api::{DecisionView, ExplanationView, OverrideView, ReasonView};

@@ -1,4 +1,4 @@
-//! Totals of the ledger as CSV (RFC 4180), a group a row.
+//! Totals of the ledger as CSV (RFC 4180), one group per row.
 
 use tollgate_wire::api::{Group, LedgerReport, Totals};
 
@@ -26,8 +26,8 @@ pub const LEDGER_COLUMNS: [&str; 18] = [
     "as_of",
 ];
 
-/// The whole in a row of the list `total`, then the groups of each list; the rows of a list add up to the
-/// whole. Texts are written as in the CSV of a task.
+/// The whole in one row of the list `total`, then the groups of each list; the rows of a list add up to the
+/// whole. Text is written as in the CSV of a task.
 #[must_use]
 pub fn ledger_csv(report: &LedgerReport) -> String {
     let mut out = LEDGER_COLUMNS.join(",");
@@ -71,7 +71,7 @@ fn row(
         list.to_owned(),
         text(key),
         rest_of.map(|groups| groups.to_string()).unwrap_or_default(),
-        // Numbers of our own making, which may be negative.
+        // Numbers we produced ourselves, which may be negative.
         totals.usage_events.to_string(),
         tokens.total.to_string(),
         tokens.input_uncached.to_string(),

@@ -14,10 +14,10 @@ use tollgate_wire::api::{
 
 use super::words::{beside_cost, counted, seconds, seconds_of_limit, signed, tokens_of_limit};
 
-/// What stands where there is no number.
+/// Shown if there is no number.
 const NONE: &str = "–";
 
-/// What stands where there should be one.
+/// Shown if there should be a number.
 const UNAVAILABLE: &str = "Data unavailable";
 
 /// The report as Markdown.
@@ -95,13 +95,13 @@ fn write_summary(report: &TaskReport, out: &mut String) -> std::fmt::Result {
     writeln!(out, "**Task**: {}\n", report.stage)
 }
 
-/// A row per execution, padded so that it also reads as text; only the status, whose marks have no certain
-/// width, is not.
+/// One row per execution, padded so that it is also readable as plain text; except for the status, whose
+/// marks have no fixed width.
 fn write_table(report: &TaskReport, out: &mut String) -> std::fmt::Result {
     let mut rows =
         vec![["Phase", "Tokens", "Limit", "Latency (s)", "Limit (s)", "Status"].map(str::to_owned)];
     rows.extend(report.executions.iter().map(execution_row));
-    // What no execution holds, so that the rows add up to the total.
+    // What belongs to no execution, so that the rows add up to the total.
     for (name, tokens, status) in [
         ("unphased", report.totals.unphased_tokens, "no phase named"),
         ("unmatched", report.totals.unmatched_tokens, "phase not started"),
@@ -155,7 +155,7 @@ fn execution_row(execution: &ExecutionReport) -> [String; 6] {
     [phase, tokens, limit, latency, latency_limit, format!("{status}{running}")]
 }
 
-/// What persons said about phases far above their limits, and which of these nobody has explained.
+/// Explanations of phases far above their limits, and which of these still lack one.
 fn write_explanations(report: &TaskReport, out: &mut String) -> std::fmt::Result {
     if report.explanations.is_empty() && report.unexplained.is_empty() {
         return Ok(());
@@ -199,7 +199,7 @@ fn write_class(class: &ClassComparison, out: &mut String) -> std::fmt::Result {
     Ok(())
 }
 
-/// Decisions and overrides in the order of the log.
+/// Decisions and overrides in log order.
 fn write_decisions(report: &TaskReport, out: &mut String) -> std::fmt::Result {
     if report.decisions.is_empty() && report.overrides.is_empty() {
         return Ok(());
@@ -278,7 +278,7 @@ fn write_list(heading: &str, sentences: &[String], out: &mut String) -> std::fmt
     sentences.iter().try_for_each(|sentence| writeln!(out, "- {}", text(sentence)))
 }
 
-/// A phase and what an override set of its limit.
+/// A phase and the parts of its limit that an override set.
 fn overridden(limit: &PhaseLimitView) -> String {
     let set = |what: &str| limit.overridden.iter().any(|name| name == what);
     let tokens = set("tokens").then(|| counted(limit.tokens.into(), "token"));
@@ -291,7 +291,7 @@ fn utilization(view: &UtilizationView) -> Utilization {
     Utilization::new(view.used, view.limit)
 }
 
-/// Text that people wrote, in one line and without marks that Markdown or HTML would act on.
+/// Text that people wrote, on one line and without markup that Markdown or HTML would act on.
 fn text(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in printable(&text.replace(['\n', '\r', '\t'], " ")).chars() {

@@ -1,4 +1,4 @@
-//! What people and programs read of a task: its status, its budget report, its story. All from one row.
+//! What people and programs read about a task: its status, its budget report, its story. All from one row.
 
 mod address;
 mod budget_status;
@@ -36,7 +36,7 @@ use tollgate_domain::limits::PhaseLimit;
 use tollgate_domain::tokens::TokenSums;
 use tollgate_wire::api::{PhaseLimitView, TokenTotals, UtilizationView};
 
-/// Sums as the API writes them.
+/// Sums as written by the API.
 #[must_use]
 pub fn token_totals(sums: &TokenSums) -> TokenTotals {
     TokenTotals {
@@ -49,8 +49,8 @@ pub fn token_totals(sums: &TokenSums) -> TokenTotals {
     }
 }
 
-/// Sums of a task as the API writes them: corrections of usage that nobody found may have taken them below
-/// zero, and nobody uses less than nothing.
+/// Sums of a task as written by the API: corrections of usage that was not found may have made them negative,
+/// but reported usage is never below zero.
 #[must_use]
 pub fn task_totals(sums: &TokenSums) -> TokenTotals {
     token_totals(&TokenSums {
@@ -62,13 +62,13 @@ pub fn task_totals(sums: &TokenSums) -> TokenTotals {
     })
 }
 
-/// A sum as the API writes it: one beyond 64 bits is answered as the last number within.
+/// A sum as written by the API: one beyond 64 bits is clamped to the last number within.
 #[must_use]
 pub fn narrow(sum: i128) -> i64 {
     i64::try_from(sum).unwrap_or(if sum < 0 { i64::MIN } else { i64::MAX })
 }
 
-/// A limit with what it was computed from.
+/// A limit with everything it was computed from.
 #[must_use]
 pub fn limit_view(limit: &PhaseLimit) -> PhaseLimitView {
     let set = [(limit.overridden.tokens, "tokens"), (limit.overridden.latency_ms, "latency_ms")];
@@ -87,7 +87,7 @@ pub fn limit_view(limit: &PhaseLimit) -> PhaseLimitView {
     }
 }
 
-/// Usage beside a limit as the API writes it.
+/// Usage against a limit as written by the API.
 #[must_use]
 pub fn utilization_view(utilization: &Utilization) -> UtilizationView {
     let narrow = |value: u128| u64::try_from(value).unwrap_or(u64::MAX);

@@ -1,8 +1,8 @@
-//! A task as reports take it: its row, with the names it stands under.
+//! The input of reports: a task's row with its names.
 
 use crate::status::TaskRow;
 
-/// A row with the names it stands under.
+/// A row with its names.
 #[derive(Clone, Copy, Debug)]
 pub struct Named<'a> {
     /// Owner of the task.

@@ -14,7 +14,7 @@ pub(super) const FAR_ABOVE: Decimal = Decimal::new(15, 1);
 /// Below this token utilization a phase that ended is an anomaly.
 pub(super) const FAR_BELOW: Decimal = Decimal::new(5, 1);
 
-/// What a phase used over all its attempts, beside its one limit.
+/// What a phase used over all its attempts, against its one limit.
 pub(super) struct PhaseUse<'a> {
     pub(super) phase: &'a Phase,
     attempts: usize,
@@ -38,7 +38,7 @@ impl PhaseUse<'_> {
     }
 }
 
-/// The phases that began, in their order.
+/// The phases that have started, in order.
 pub(super) fn phases(row: &TaskRow, now: Option<Timestamp>) -> impl Iterator<Item = PhaseUse<'_>> {
     let limits = row.state.limits.iter().flat_map(|limits| &limits.phases);
     limits.filter_map(move |limit| {
@@ -58,7 +58,7 @@ pub(super) fn phases(row: &TaskRow, now: Option<Timestamp>) -> impl Iterator<Ite
     })
 }
 
-/// Every execution of a phase with a limit: tokens, and latency where its limit is enforced.
+/// Every execution of a phase with a limit: tokens, and latency if its limit is enforced.
 pub(super) fn utilizations(
     row: &TaskRow,
     now: Option<Timestamp>,

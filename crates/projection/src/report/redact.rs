@@ -1,8 +1,8 @@
-//! A task without names: what is reported of it can be shown to people who must not know whose it is.
+//! A task without names: reports about it can be shown to people who must not know whose it is.
 //!
-//! Names of tasks, tenants, people and producers stand as pseudonyms, the same in every report made with the
-//! same key; what people wrote in sentences of their own is left out. The row is redacted before anything is
-//! made of it, so that no form of a report can forget a field.
+//! Names of tasks, tenants, people and producers are replaced by pseudonyms, the same in every report made
+//! with the same key; sentences written by people are left out. The row is redacted before anything is made
+//! from it, so that no report format can forget a field.
 
 use std::collections::BTreeMap;
 
@@ -13,30 +13,30 @@ use tollgate_domain::usage::NamedExecution;
 use super::named::Named;
 use crate::status::{Activity, Closed, Explanation, ImportanceChange, MarkedAs, Opened, Override, TaskRow};
 
-/// What stands for sentences that people wrote.
+/// Replaces sentences that people wrote.
 const LEFT_OUT: &str = "[redacted]";
 
-/// Names from this length on are looked for inside words too.
+/// Names of at least this length are also replaced inside words.
 const LONG: usize = 4;
 
-/// Phases whose names say nothing of anybody: those of the built-in config.
+/// Phases whose names reveal nothing about anyone: those of the built-in config.
 const KNOWN_PHASES: [&str; 9] =
     ["STRATEGIZE", "SPEC", "PLAN", "THINK", "IMPLEMENT", "VERIFY", "REVIEW", "PR", "MONITOR"];
 
-/// Makes pseudonyms: a keyed hash, so that who knows a name but not the key cannot find it by trying.
+/// Creates pseudonyms: a keyed hash, so that someone who knows a name but not the key cannot find it by trial.
 #[derive(Clone)]
 pub struct Pseudonyms {
     key: [u8; 32],
 }
 
 impl Pseudonyms {
-    /// Of a secret key.
+    /// From a secret key.
     #[must_use]
     pub const fn new(key: [u8; 32]) -> Self {
         Self { key }
     }
 
-    /// The pseudonym of a name of a kind; 48 bits of the hash.
+    /// The pseudonym of a name of some kind; 48 bits of the hash.
     #[must_use]
     pub fn of(&self, kind: &str, name: &str) -> String {
         let mut hasher = blake3::Hasher::new_keyed(&self.key);
@@ -64,7 +64,7 @@ impl Redacted {
     #[must_use]
     pub fn of(named: Named<'_>, pseudonyms: &Pseudonyms) -> Self {
         let tenant = pseudonyms.of("tenant", named.tenant);
-        // Two tenants may name their tasks alike.
+        // Two tenants may use the same task name.
         let task = pseudonyms.of("task", &format!("{}\0{}", named.tenant, named.task));
         let mut row = named.row.clone();
         let scrub = Scrub::of(named, &task, &tenant, pseudonyms);
@@ -74,7 +74,7 @@ impl Redacted {
         Self { tenant, task, row, degraded: named.degraded }
     }
 
-    /// What reports are made from.
+    /// The input of reports.
     #[must_use]
     pub fn named(&self) -> Named<'_> {
         Named { tenant: &self.tenant, task: &self.task, row: &self.row, degraded: self.degraded }
@@ -83,8 +83,7 @@ impl Redacted {
 
 fn redact_people(row: &mut TaskRow, pseudonyms: &Pseudonyms) {
     let left_out = || LEFT_OUT.to_owned();
-    // Every field is named: one that is added to the row does not compile until somebody has said here what
-    // becomes of it.
+    // Every field is listed: a new field of the row does not compile until it is decided here how to redact it.
     let TaskRow {
         state: _,
         last_decision: _,
@@ -106,7 +105,7 @@ fn redact_people(row: &mut TaskRow, pseudonyms: &Pseudonyms) {
         first_at: _,
         last_at: _,
     } = row;
-    // Names of usage and of who reported it; no report shows them.
+    // Names in usage and of its reporters; no report shows them.
     corrections.clear();
     *skews =
         std::mem::take(skews).into_iter().map(|(name, ms)| (pseudonyms.of("producer", &name), ms)).collect();
@@ -151,7 +150,7 @@ fn redact_people(row: &mut TaskRow, pseudonyms: &Pseudonyms) {
     }
 }
 
-/// Sentences of the ledger's own, which name the task.
+/// The ledger's own sentences, which contain the task's name.
 fn redact_sentences(row: &mut TaskRow, scrub: &Scrub) {
     if let Some(limits) = row.state.limits.as_deref_mut() {
         if let ImportanceSource::Tag(tag) = &mut limits.importance_source {
@@ -165,7 +164,7 @@ fn redact_sentences(row: &mut TaskRow, scrub: &Scrub) {
     row.overrides.iter_mut().for_each(|granted| scrub.apply(&mut granted.what));
 }
 
-/// Phases that usage named and that are none of the task's: a producer may have written anything there.
+/// Phases named by usage that are not the task's own: a producer may have written anything there.
 fn redact_phases(row: &mut TaskRow, pseudonyms: &Pseudonyms) {
     let of_config: Vec<Phase> = row
         .state
@@ -186,14 +185,14 @@ fn redact_phases(row: &mut TaskRow, pseudonyms: &Pseudonyms) {
     row.unmatched = redacted;
 }
 
-/// Names of a task that sentences may hold, each with what stands for it; the longest first.
+/// Names of a task that sentences may contain, each with its replacement; longest first.
 struct Scrub(Vec<(String, String)>);
 
 impl Scrub {
     fn of(named: Named<'_>, task: &str, tenant: &str, pseudonyms: &Pseudonyms) -> Self {
         let row = named.row;
         let mut names = vec![(named.task.to_owned(), task.to_owned())];
-        // `default` is a word, and names nobody.
+        // `default` is a word, and identifies nobody.
         if named.tenant != tollgate_domain::ids::DEFAULT_TENANT {
             names.push((named.tenant.to_owned(), tenant.to_owned()));
         }
@@ -221,7 +220,7 @@ impl Scrub {
     }
 }
 
-/// The sentence with every occurrence of a name replaced; of a short one only where it stands as a word.
+/// The sentence with every occurrence of a name replaced; a short name only where it is a whole word.
 fn replaced(sentence: &str, name: &str, pseudonym: &str) -> String {
     let is_word = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '_');
     let (mut out, mut rest) = (String::with_capacity(sentence.len()), sentence);
@@ -241,7 +240,7 @@ mod tests {
     use crate::report::{Similar, csv, explain, html, markdown, task_report};
     use crate::testing::story;
 
-    /// Every place where somebody can write something. The names after it are looked for.
+    /// Every place where someone can write something. The names after it are searched for.
     const CANARIES: &str = "in canary-task, of canary-tenant, by canary-producer, \
         open title=canary-title why=canary-why tag=core importance=critical complexity=Tiny, \
         gate PLAN, start PLAN, use PLAN out=90000 usd=0, +1s, end PLAN, explain PLAN canary-explanation, \
@@ -276,7 +275,7 @@ mod tests {
         }
         assert_eq!(forms(7), forms(7));
         assert_ne!(forms(7), forms(8), "another key, other pseudonyms");
-        // Not redacted, each of them is there: the scan can fail.
+        // Without redaction, each of them is there: the scan can fail.
         let report = task_report(named, &Similar::NoClass, Some(story.now), String::new());
         let text = markdown(&report);
         for name in ["canary-task", "canary-approver", "canary-reason", "canary-tag", "CANARY-PHASE"] {

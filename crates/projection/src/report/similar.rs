@@ -1,4 +1,4 @@
-//! A task beside those of its class: complexity × importance.
+//! Compares a task with others of its class: complexity × importance.
 
 use tollgate_domain::decimal::Decimal;
 use tollgate_wire::api::{ClassComparison, Comparison, PhaseComparison};
@@ -8,17 +8,17 @@ use super::words::counted;
 use crate::reports::{ClassSums, Sums};
 use crate::status::{Figures, TaskRow};
 
-/// Other tasks from which on their average says something about one more: two can differ by chance.
+/// The number of other tasks from which their average is meaningful: two can differ by chance.
 const ENOUGH: u64 = 3;
 
-/// What other tasks of the class used, as far as it is known.
+/// What other tasks of the class used, as far as known.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Similar {
     /// The task has no class: it was not opened.
     NoClass,
     /// What the others used, without the task itself.
     Known(ClassSums),
-    /// It could not be found out, because of this.
+    /// It could not be determined, for this reason.
     Unavailable(String),
 }
 
@@ -31,7 +31,7 @@ impl Similar {
     }
 }
 
-/// How far a phase that ended is from what similar tasks used for it, with the size of the distance.
+/// How far a finished phase is from what similar tasks used for it, with the size of the distance.
 pub(super) fn anomaly(used: &PhaseUse<'_>, similar: &Similar) -> Option<(u128, String)> {
     let sums = similar.phase(used.phase.as_str()).filter(|sums| sums.tasks >= ENOUGH)?;
     let compared = sums.compared(used.tokens.used)?;
@@ -47,7 +47,7 @@ pub(super) fn anomaly(used: &PhaseUse<'_>, similar: &Similar) -> Option<(u128, S
     })
 }
 
-/// The task and its phases beside their class; `None` where it has none or nothing is known.
+/// The task and its phases compared with their class; `None` if it has none or nothing is known.
 pub(super) fn comparison<'a>(
     row: &TaskRow,
     figures: &Figures,

@@ -16,7 +16,8 @@ use super::similar::{Similar, comparison};
 use super::{limit_view, narrow, task_totals, utilization_view};
 use crate::status::{Bypass, Figures, TaskRow, figures};
 
-/// The budget report of a task, beside those of its class; `now` is what a running execution counts up to.
+/// The budget report of a task, compared with those of its class; `now` is the time up to which running
+/// executions count.
 #[must_use]
 pub fn task_report(named: Named<'_>, similar: &Similar, now: Option<Timestamp>, as_of: String) -> TaskReport {
     let row = named.row;

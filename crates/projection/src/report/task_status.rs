@@ -1,4 +1,4 @@
-//! Where a task stands, as the API answers it.
+//! The state of a task, as in API answers.
 
 use tollgate_domain::time::Timestamp;
 use tollgate_wire::api::{ActivePhase, TaskStatus, TaskSummary};
@@ -11,7 +11,7 @@ use super::named::Named;
 use super::{narrow, task_totals, utilization_view};
 use crate::status::figures;
 
-/// A task in a line; `now` is what a running execution counts up to.
+/// A task in one line; `now` is the time up to which running executions count.
 #[must_use]
 pub fn summary(named: Named<'_>, now: Option<Timestamp>) -> TaskSummary {
     let row = named.row;
@@ -46,7 +46,7 @@ pub fn summary(named: Named<'_>, now: Option<Timestamp>) -> TaskSummary {
     }
 }
 
-/// Where a task stands; `now` is what a running execution counts up to.
+/// The state of a task; `now` is the time up to which running executions count.
 #[must_use]
 pub fn task_status(named: Named<'_>, now: Option<Timestamp>, as_of: String) -> TaskStatus {
     let row = named.row;

@@ -1,4 +1,4 @@
-//! Golden files of what people and programs read of a task: the evidence files, the story, the ledger's report.
+//! Golden files of what people and programs read about a task: the evidence files, the story, the ledger's report.
 
 use tollgate_domain::zone::{Calendar, Grain};
 use tollgate_wire::api::ReportPeriod;
@@ -10,29 +10,29 @@ use crate::reports::{
 use crate::status::TaskRow;
 use crate::testing::{Story, folded, story};
 
-/// Usage came first, and nobody opened it: one call that names a phase, one that names none, one estimated.
+/// Usage came first, and the task was never opened: one call that names a phase, one that names none, one estimated.
 const IMPLICIT: &str = "in T-104_b, by codex, use - in=8200 cached=31000 out=2400 think=900 model=gpt-5 provider=openai usd=0.03, \
     +90s, use THINK in=1200 out=300 est model=house-llm, +30s, signal PLAN files_read 3";
 
-/// High importance by its tag, the second phase runs, everything within limits.
+/// High importance from its tag, the second phase is running, everything within limits.
 const OPEN: &str = "in T-104_b, open title=Split_the_parser tag=core, gate STRATEGIZE, start STRATEGIZE, \
     use STRATEGIZE/1 in=2900 out=1100 think=400 usd=0.011 model=opus provider=anthropic, +41s, wait STRATEGIZE/1 4000, \
     end STRATEGIZE, gate SPEC, start SPEC, use SPEC/1 in=900 out=350 usd=0.004 model=opus provider=anthropic, +12s, \
     +400ms";
 
-/// THINK reads much, IMPLEMENT iterates, the gate blocks VERIFY.
+/// THINK reads a lot, IMPLEMENT iterates, the gate blocks VERIFY.
 const BLOCKED: &str = "in T-104_b, open complexity=Small title=Migrate_the_*billing*_importer, +5s, gate PLAN, start PLAN, \
     use PLAN/1 in=900 out=700 usd=0.01 model=opus provider=anthropic, +20s, end PLAN, +1s, gate THINK, start THINK, \
     signal THINK/1 files_read 1031, use THINK/1 in=9200 out=800 usd=0.02 model=opus provider=anthropic, +2min, \
     end THINK, +1s, gate IMPLEMENT, start IMPLEMENT, signal IMPLEMENT/1 model_calls 44, \
     use IMPLEMENT/1 in=12000 out=8000 usd=0.13 model=opus provider=anthropic, +5min, end IMPLEMENT, +1s, gate VERIFY";
 
-/// A person set the block aside and raised a limit; PLAN ran again; the gate let it pass.
+/// A person overrode the block and raised a limit; PLAN ran again; the gate let it pass.
 const SET_ASIDE: &str = "+1h, pass VERIFY, raise IMPLEMENT 16000 400000, +1min, start PLAN, \
     use PLAN/2 in=2000 out=20 usd=0.004 model=opus provider=anthropic, +9s, end PLAN, +1s, gate VERIFY";
 
-/// Critical without a reason given, overridden limits, tokens estimated, unpriced, unphased, unmatched and
-/// corrected; an end before its start; a phase nobody reported on.
+/// Critical without a stated reason, overridden limits, tokens estimated, unpriced, unphased, unmatched and
+/// corrected; an end before its start; a phase without reported usage.
 const COMPLETED: &str = "in T-104_b, open importance=critical complexity=Tiny multiplier=1.5 PR=500 MONITOR=5000, start SPEC, \
     use SPEC/1 in=1500 out=600 est model=house-llm, +30s, end SPEC, +1s, start THINK, \
     use THINK/1 in=2000 cached=1500 write=250 out=900 think=500 usd=0.0213 model=opus provider=anthropic, \
@@ -45,7 +45,7 @@ fn named(story: &Story) -> Named<'_> {
     Named { tenant: "default", task: "T-104_b", row: story.row().unwrap(), degraded: false }
 }
 
-/// What the other tasks of the class used, by the reports view.
+/// What the other tasks of the class used, according to the reports view.
 fn similar(story: &Story) -> Similar {
     let row = story.row().unwrap();
     let Some(limits) = row.state.limits.as_deref() else { return Similar::NoClass };
@@ -111,7 +111,7 @@ fn the_story_of_a_blocked_task_before_and_after_it_was_set_aside() {
     }
 }
 
-/// Tasks of one class: what PLAN and THINK used. Not counted: one of another class, one cancelled, one that still runs.
+/// Tasks of one class: what PLAN and THINK used. Not counted: one of another class, one cancelled, one still running.
 const OTHERS: &str = "in A, open complexity=Small, start PLAN, use PLAN out=1000 usd=0, end PLAN, start THINK, \
     use THINK out=4000 usd=0, end THINK, close completed, use PLAN out=200 usd=0, adjust THINK out=-100 usd=0, \
     in B, open complexity=Small, start PLAN, use PLAN out=1001 usd=0, end PLAN, start PLAN, use PLAN out=500 usd=0, end PLAN, \
@@ -138,7 +138,7 @@ fn a_task_beside_those_of_its_class() {
         ("IMPLEMENT", 0, None, None),
     ];
     assert_eq!(found, expected);
-    // Whole: the two that were completed, (5,100 + 1,501) / 2.
+    // Whole tasks: the two that were completed, (5,100 + 1,501) / 2.
     assert_eq!(
         (class.whole.tasks, class.whole.average_tokens, class.whole.percent),
         (2, Some(3300), Some(324))
@@ -197,7 +197,7 @@ fn earlier_decisions_are_counted_in_words() {
     }
 }
 
-/// Each attempt within the phase's limit, both together above it: no execution shows it, the phase does.
+/// Each attempt is within the phase's limit, both together are above it: no execution shows it, the phase does.
 #[test]
 fn attempts_count_together_against_the_limit_of_their_phase() {
     let script = "in T-104_b, open, start PLAN, use PLAN/1 out=2000 usd=0, end PLAN, start PLAN, use PLAN/2 out=1881 usd=0, end PLAN, \

@@ -1,4 +1,4 @@
-//! Numbers as people read them: thousands apart, units named, nouns that follow their counts.
+//! Numbers in readable form: thousands separated, units named, nouns agreeing with their counts.
 
 use tollgate_domain::breach::Utilization;
 use tollgate_domain::gate::grouped;
@@ -8,7 +8,7 @@ pub(super) fn counted(number: u128, noun: &str) -> String {
     format!("{} {noun}{}", grouped(number), if number == 1 { "" } else { "s" })
 }
 
-/// As [`counted`], of a number that corrections may have taken below zero.
+/// Like [`counted`], for a number that corrections may have made negative.
 pub(super) fn counted_signed(number: i128, noun: &str) -> String {
     let sign = if number < 0 { "-" } else { "" };
     format!("{sign}{}", counted(number.unsigned_abs(), noun))
@@ -25,7 +25,7 @@ pub(super) fn signed(number: i128) -> String {
     format!("{sign}{}", grouped(number.unsigned_abs()))
 }
 
-/// Milliseconds as seconds with one decimal, rounded half up; the unit stands in a column's head or after it.
+/// Milliseconds as seconds with one decimal, rounded half up; the unit is in a column's head or follows.
 pub(super) fn seconds(ms: u128) -> String {
     let tenths = ms.saturating_add(50).div_euclid(100);
     format!("{}.{}", grouped(tenths.div_euclid(10)), tenths.rem_euclid(10))
@@ -46,7 +46,7 @@ pub(super) fn latency_of_limit(latency: &Utilization) -> String {
     format!("{} / {} ms{}", grouped(latency.used), grouped(latency.limit), percent(latency))
 }
 
-/// `449.0s / 762.4s (59%)`, beside tables in seconds.
+/// `449.0s / 762.4s (59%)`, next to tables in seconds.
 pub(super) fn seconds_of_limit(latency: &Utilization) -> String {
     format!("{}s / {}s{}", seconds(latency.used), seconds(latency.limit), percent(latency))
 }
@@ -55,18 +55,18 @@ fn percent(utilization: &Utilization) -> String {
     utilization.shown_percent().map(|percent| format!(" ({percent}%)")).unwrap_or_default()
 }
 
-/// What is missing from a cost, to stand after it: `, and 1,234 unpriced tokens`.
+/// What is missing from a cost, as text following it: `, and 1,234 unpriced tokens`.
 pub(super) fn beside_cost(unpriced_tokens: i128) -> String {
     let tokens = counted(unpriced_tokens.unsigned_abs(), "unpriced token");
     match unpriced_tokens {
         0 => String::new(),
         1.. => format!(", and {tokens}"),
-        // A correction of usage that was not found has no price to give back.
+        // A correction of usage that was not found has no price to refund.
         _ => format!(", less {tokens}"),
     }
 }
 
-/// A sentence of the ledger's own with the thousands of its bare numbers apart.
+/// One of the ledger's own sentences with the thousands of its bare numbers separated.
 pub(super) fn with_thousands(sentence: &str) -> String {
     let word = |word: &str| match word.parse::<u128>() {
         Ok(number) => grouped(number),

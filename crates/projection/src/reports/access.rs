@@ -19,19 +19,19 @@ pub struct ReportAccess {
     pub at: Timestamp,
     /// What was read.
     pub report: ReportKind,
-    /// The task that it is about.
+    /// The task that the report is about.
     pub task: String,
-    /// Who, as the reader says.
+    /// Who, as stated by the reader.
     pub reader: String,
     /// From where.
     pub address: String,
-    /// In which form.
+    /// In which format.
     pub format: String,
-    /// Whether names stood as pseudonyms.
+    /// Whether names were replaced by pseudonyms.
     pub redacted: bool,
 }
 
-/// The prefix of the keys of reads: of one tenant, or of all.
+/// The prefix of the keys of reads: for one tenant, or for all.
 #[must_use]
 pub fn accesses_of(tenant: Option<&str>) -> Vec<u8> {
     let mut key = vec![ACCESS];
@@ -42,7 +42,7 @@ pub fn accesses_of(tenant: Option<&str>) -> Vec<u8> {
     key
 }
 
-/// Writes a read down. The latest of a tenant stand first.
+/// Records a read. A tenant's latest reads come first.
 pub(super) fn note<R: Rows<ReportRow>>(
     rows: &mut R,
     event: &RecordedEvent<'_>,

@@ -14,7 +14,7 @@ use super::in_force::LastSettings;
 /// The key of the number of tasks.
 pub const TASK_COUNT_KEY: &[u8] = b"n";
 
-/// Prefix of the keys of cells by the day in UTC.
+/// Prefix of the keys of cells by UTC day.
 pub const DAY_CELLS: &[u8] = b"c";
 /// Prefix of the keys of the same usage in finer cells: by the [quarter of an hour](quarter).
 pub const QUARTER_CELLS: &[u8] = b"q";
@@ -29,7 +29,7 @@ pub(super) const DAY_S: i64 = 86_400;
 /// Seconds of a quarter of an hour.
 const QUARTER_S: i64 = 900;
 
-/// 2023-01-01 in seconds since 1970. In every zone hours and days begin at quarters of an hour from then on.
+/// 2023-01-01 in seconds since 1970. From then on, hours and days begin at quarters of an hour in every zone.
 const QUARTERS_SINCE_S: i64 = 1_672_531_200;
 
 /// What the reports view keeps under a key.
@@ -39,9 +39,9 @@ pub enum ReportRow {
     TaskCount(u64),
     /// What a task used, and its tiers.
     Task(Box<TaskSums>),
-    /// Sums of usage that has all of a [`CellKey`] or of a [`QuarterKey`] in common.
+    /// Sums of usage that shares all of a [`CellKey`] or of a [`QuarterKey`].
     Cell(Cell),
-    /// What tasks of a class used in a phase, or in all.
+    /// What tasks of a class used in a phase, or in total.
     Class(Sums),
     /// Someone read a report.
     Access(Box<ReportAccess>),
@@ -60,14 +60,14 @@ pub struct Cell {
     pub tokens: TokenSums,
     /// Tokens that were estimated from text lengths.
     pub estimated_tokens: i128,
-    /// What it cost, as far as prices were known.
+    /// What it cost, as far as prices are known.
     pub cost: Usd,
     /// Tokens for which no price was known.
     pub unpriced_tokens: i128,
 }
 
 impl Cell {
-    /// Takes another one's sums in.
+    /// Adds the sums of another.
     pub fn add(&mut self, other: &Self) {
         self.usage_events = self.usage_events.saturating_add(other.usage_events);
         self.tokens.add(&other.tokens);
@@ -77,25 +77,25 @@ impl Cell {
     }
 }
 
-/// Where the quarter of an hour begins that a moment belongs to, in seconds since 1970. Before 2023 each
-/// second stands for itself: some clocks were set at odd minutes then. So every hour and day of every zone is
-/// made of whole quarters.
+/// The beginning of the quarter of an hour that a moment belongs to, in seconds since 1970. Before 2023 each
+/// second stands alone: some clocks were set at odd minutes then. So every hour and day of every zone
+/// consists of whole quarters.
 #[must_use]
 pub fn quarter(at: Timestamp) -> i64 {
     let second = at.micros().div_euclid(1_000_000);
     if second < QUARTERS_SINCE_S { second } else { second.saturating_sub(second.rem_euclid(QUARTER_S)) }
 }
 
-/// Whether a quarter of an hour begins at a moment, and the one before ends.
+/// Whether a moment is a boundary between two quarters of an hour.
 #[must_use]
 pub fn is_between_quarters(at: Timestamp) -> bool {
     quarter(at).checked_mul(1_000_000) == Some(at.micros())
 }
 
-/// What the usage of a cell has in common. Empty texts: not said.
+/// What the usage of a cell has in common. Empty text: not stated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct CellKey<'a> {
-    /// Where its time begins, in seconds since 1970.
+    /// The beginning of its time, in seconds since 1970.
     pub from: i64,
     /// Owner of the tasks.
     pub tenant: &'a str,
@@ -112,7 +112,7 @@ pub struct CellKey<'a> {
 }
 
 impl<'a> CellKey<'a> {
-    /// Its bytes under a prefix: times in order, texts with their lengths before them.
+    /// Its bytes under a prefix: times in order, texts preceded by their lengths.
     #[must_use]
     pub fn to_bytes(&self, rows: &[u8]) -> Vec<u8> {
         let texts = [self.tenant, self.producer, self.provider, self.model, self.phase];
@@ -152,7 +152,7 @@ impl<'a> CellKey<'a> {
 pub struct QuarterKey<'a> {
     /// Where it begins, in seconds since 1970.
     pub from: i64,
-    /// Whether this is the part that was dated ahead: by a clock that is wrong.
+    /// Whether this is the part that was dated in the future by a wrong clock.
     pub ahead: bool,
     /// Owner of the tasks.
     pub tenant: &'a str,
@@ -177,7 +177,7 @@ impl<'a> QuarterKey<'a> {
     }
 }
 
-/// The key before those of a time and behind those of earlier ones.
+/// The key before those of a time and after those of earlier ones.
 #[must_use]
 pub fn key_from(rows: &[u8], from: i64) -> Vec<u8> {
     let mut bytes = rows.to_vec();
@@ -186,7 +186,7 @@ pub fn key_from(rows: &[u8], from: i64) -> Vec<u8> {
     bytes
 }
 
-/// The time of a key of some rows, and what follows.
+/// The time in a row's key, and what follows.
 fn read_from<'a>(bytes: &'a [u8], rows: &[&[u8]]) -> Option<(i64, &'a [u8])> {
     let rest = rows.iter().find_map(|prefix| bytes.strip_prefix(*prefix))?;
     let (from, rest) = rest.split_first_chunk()?;

@@ -1,7 +1,7 @@
-//! What tasks of a class (complexity × importance) use, so that a task can be compared with those like it.
+//! What tasks of a class (complexity × importance) use, so that a task can be compared with similar ones.
 //!
-//! A phase of a task counts once it has ended, with all its attempts and with usage that comes later; a task
-//! counts once it is completed. What still runs would make the others look expensive.
+//! A phase of a task counts once it has ended, with all its attempts and with later usage; a task counts once
+//! it is completed. Running ones would make the others look expensive.
 
 use std::collections::BTreeMap;
 
@@ -35,7 +35,7 @@ impl Class<'_> {
         key
     }
 
-    /// The key of the sums of a phase; empty: of whole tasks.
+    /// The key of the sums of a phase; empty for whole tasks.
     fn key(&self, phase: &str) -> Vec<u8> {
         let mut key = self.prefix();
         key.extend_from_slice(phase.as_bytes());
@@ -43,7 +43,7 @@ impl Class<'_> {
     }
 }
 
-/// What so many tasks used.
+/// What a number of tasks used.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sums {
     /// How many tasks.
@@ -53,7 +53,7 @@ pub struct Sums {
 }
 
 impl Sums {
-    /// Takes others in.
+    /// Adds the sums of others.
     pub fn add(&mut self, other: Self) {
         self.tasks = self.tasks.saturating_add(other.tasks);
         self.tokens = self.tokens.saturating_add(other.tokens);
@@ -64,13 +64,14 @@ impl Sums {
         self.tokens = self.tokens.saturating_sub(own.tokens);
     }
 
-    /// Their average, cut to a whole token; `None` of no task.
+    /// Their average, truncated to a whole token; `None` if there are no tasks.
     #[must_use]
     pub fn average(&self) -> Option<u128> {
         self.tokens().checked_div(self.tasks.into())
     }
 
-    /// Tokens beside the average: exact, although the average itself is rarely whole. `None` of no task.
+    /// Tokens compared with the average: exact, although the average itself is rarely whole. `None` if there
+    /// are no tasks.
     #[must_use]
     pub fn compared(&self, tokens: u128) -> Option<Utilization> {
         (self.tasks > 0).then(|| Utilization::new(tokens.saturating_mul(self.tasks.into()), self.tokens()))
@@ -91,7 +92,7 @@ pub struct ClassSums {
 }
 
 impl ClassSums {
-    /// Takes the row under a key of the class in.
+    /// Adds the row under a key of the class.
     pub fn add_row(&mut self, class: &Class<'_>, key: &[u8], sums: Sums) {
         let Some(Ok(phase)) = key.strip_prefix(class.prefix().as_slice()).map(std::str::from_utf8) else {
             return;
@@ -99,7 +100,7 @@ impl ClassSums {
         self.of(phase).add(sums);
     }
 
-    /// Takes in what other partitions have of the class.
+    /// Adds what other partitions have for the class.
     pub fn merge(&mut self, other: &Self) {
         self.whole.add(other.whole);
         for (phase, sums) in &other.phases {
@@ -107,7 +108,7 @@ impl ClassSums {
         }
     }
 
-    /// Takes a task out: it is to be compared with the others.
+    /// Subtracts a task that is to be compared with the others.
     pub fn leave_out(&mut self, task: &TaskSums) {
         if task.closed {
             self.whole.without(Sums { tasks: 1, tokens: task.tokens });
@@ -158,7 +159,7 @@ impl TaskSums {
         ended.map(|(phase, used)| (phase.clone(), Sums { tasks: 1, tokens: used.tokens })).collect()
     }
 
-    /// Tokens were used, or taken away.
+    /// Tokens were used, or subtracted.
     pub(super) fn used(&mut self, phase: Option<&str>, tokens: i128) -> Added {
         self.tokens = self.tokens.saturating_add(tokens);
         let mut added = Vec::new();

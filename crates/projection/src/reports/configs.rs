@@ -1,4 +1,4 @@
-//! Which configs the log has, and whom the gate may block under each.
+//! Which configs the log has, and which tasks the gate may block under each.
 
 use serde::{Deserialize, Serialize};
 use tollgate_domain::config::Rollout;
@@ -11,14 +11,14 @@ use crate::fold::Rows;
 /// Prefix of the keys of configs: all of them, by hash.
 pub const CONFIGS: &[u8] = b"g";
 
-/// Whom the gate blocks under a config.
+/// Which tasks the gate blocks under a config.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Blocks {
-    /// Nobody: rollout `observe`, or the stop-loss is switched off.
+    /// None: rollout `observe`, or the stop-loss is switched off.
     Nobody,
     /// Tasks of low and medium importance.
     LowMedium,
-    /// Everybody.
+    /// All tasks.
     Everybody,
 }
 
@@ -33,7 +33,7 @@ impl Blocks {
         }
     }
 
-    /// Of a config, as its canonical text says.
+    /// For a config, according to its canonical text.
     fn of(canonical: &str) -> Self {
         let value = |key: &str| canonical.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('='));
         if value("stop_loss.enabled") == Some("false") {
@@ -53,7 +53,7 @@ pub fn config_hash(key: &[u8]) -> Option<&str> {
     std::str::from_utf8(key.strip_prefix(CONFIGS)?).ok()
 }
 
-/// Writes a config down.
+/// Records a config.
 pub(super) fn note<R: Rows<ReportRow>>(rows: &mut R, loaded: &ConfigLoaded) -> Result<(), R::Error> {
     let mut key = CONFIGS.to_vec();
     key.extend_from_slice(loaded.config_hash.as_bytes());

@@ -42,7 +42,7 @@ impl Projection for Reports {
         let ReportRow::Task(task) = rows.change(&key, || ReportRow::Task(Box::default()))? else {
             return Ok(());
         };
-        // The tiers that usage is counted under are those it was recorded under.
+        // Usage is counted under the tiers that were in force when it was recorded.
         let tiers = task.tiers;
         let (added, cell) = task_changed(task, event);
         let class = task.tiers;
@@ -54,7 +54,7 @@ impl Projection for Reports {
     }
 }
 
-/// Folds an event into what is kept of its task: what that adds to the task's class, and to a cell.
+/// Folds an event into the sums of its task; returns what that adds to the task's class, and to a cell.
 fn task_changed<'a>(
     task: &mut TaskSums,
     event: &RecordedEvent<'a>,
@@ -99,9 +99,9 @@ fn phase_of(execution: Option<&NamedExecution>) -> Option<&str> {
     execution.map(|execution| execution.phase.as_str())
 }
 
-/// Counts usage where questions look for it: by the day in UTC, by the quarter of an hour, and by that and
-/// the tenant alone. A report of a time range adds up its whole days, and quarters at its ends; one by the
-/// days of a zone has a row of each quarter and tenant to read.
+/// Counts usage where queries look for it: by UTC day, by quarter of an hour, and by quarter and tenant
+/// alone. A report for a time range adds up its whole days, plus quarters at its ends; one by the days of a
+/// zone reads one row per quarter and tenant.
 fn count<R: Rows<ReportRow>>(
     rows: &mut R,
     event: &RecordedEvent<'_>,
@@ -131,7 +131,7 @@ fn usage_cell<'a>(event: &RecordedEvent<'a>, usage: &'a UsageRecorded) -> (CellK
     (key, Cell { usage_events: 1, estimated_tokens, ..costed(tokens, &usage.cost) })
 }
 
-/// A correction counts on the day it was made: a closed month stays as it was reported.
+/// A correction counts on the day it was made: a closed month keeps its reported figures.
 fn adjustment_cell<'a>(event: &RecordedEvent<'a>, adjusted: &'a UsageAdjusted) -> (CellKey<'a>, Cell) {
     let Some(resolved) = &adjusted.resolved else {
         return (key(event, None, None, None), costed(adjusted.tokens, &Cost::Unpriced));

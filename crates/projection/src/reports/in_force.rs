@@ -1,4 +1,4 @@
-//! The settings that came into force last, as the log has them: who starts without naming any goes on with them.
+//! The settings that came into force last, as stored in the log: servers started without settings use these.
 
 use serde::{Deserialize, Serialize};
 use tollgate_domain::event::{EventBody, LedgerEvent, RecordedEvent};
@@ -28,7 +28,7 @@ pub struct LastConfig {
     pub canonical: String,
     /// The file it came from, or `built-in`.
     pub source: String,
-    /// When it was recorded, without another one since.
+    /// When it was first recorded, with no other one since.
     pub since: Timestamp,
 }
 
@@ -39,15 +39,15 @@ pub struct LastPrices {
     pub version: String,
     /// The file it came from, or `shipped`.
     pub source: String,
-    /// When it was recorded, without another one since.
+    /// When it was first recorded, with no other one since.
     pub since: Timestamp,
 }
 
 impl LastSettings {
-    /// Takes an event in; those about anything else change nothing.
+    /// Folds an event; events about anything else change nothing.
     pub fn apply(&mut self, event: &RecordedEvent<'_>) {
         let since = event.recorded_at;
-        // One that is recorded once more, by another server or from another file, is in force since the first time.
+        // A config recorded again, by another server or from another file, has been in force since the first time.
         if let EventBody::Ledger(LedgerEvent::ConfigLoaded(loaded)) = event.body
             && self.config.as_ref().is_none_or(|last| last.hash != loaded.config_hash)
         {
@@ -70,7 +70,7 @@ impl LastSettings {
     }
 }
 
-/// Writes down what came into force.
+/// Records what came into force.
 pub(super) fn note<R: Rows<ReportRow>>(rows: &mut R, event: &RecordedEvent<'_>) -> Result<(), R::Error> {
     if let ReportRow::LastSettings(last) =
         rows.change(LAST_SETTINGS, || ReportRow::LastSettings(Box::default()))?

@@ -1,35 +1,36 @@
-//! Time ranges of reports, and which rows have their usage.
+//! Time ranges of reports, and which rows contain their usage.
 
 use serde::{Deserialize, Serialize};
 
 use super::cell::{DAY_CELLS, DAY_S, QUARTER_CELLS, QUARTERS};
 
-/// A time range in seconds since 1970; its ends lie [between quarters](super::is_between_quarters).
+/// A time range in seconds since 1970; its ends are [between quarters](super::is_between_quarters).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Span {
-    /// From there on; `None`: from the first usage on.
+    /// Start, inclusive; `None`: from the first usage on.
     pub since: Option<i64>,
-    /// Before that; `None`: up to the last usage.
+    /// End, exclusive; `None`: up to the last usage.
     pub until: Option<i64>,
 }
 
-/// Rows under a prefix, of the times from one to before another.
+/// Rows under a prefix, with times in a half-open range.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Scan {
     /// The prefix of their keys.
     pub rows: &'static [u8],
     /// Their first time.
     pub from: i64,
-    /// Behind their last time.
+    /// Their end time, exclusive.
     pub to: i64,
 }
 
 impl Span {
-    /// Where each usage of the range stands in one cell: the whole days in UTC, and quarters of an hour at the ends.
+    /// The cells that contain each usage of the range exactly once: whole UTC days, and quarters of an hour
+    /// at the ends.
     #[must_use]
     pub fn cells(self) -> Vec<Scan> {
         let (from, to) = self.ends();
-        // An open end has nothing beside it.
+        // An open end has no partial day.
         let up = |since: i64| since.saturating_add(since.saturating_neg().rem_euclid(DAY_S));
         let down = |until: i64| until.saturating_sub(until.rem_euclid(DAY_S));
         let (first, last) = (self.since.map_or(from, up), self.until.map_or(to, down));

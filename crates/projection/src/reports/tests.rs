@@ -17,8 +17,8 @@ mod zones;
 use super::*;
 use crate::testing::{Stored, events, folded, folds_alike_over_a_store, story};
 
-/// One line per case: `steps | the groups of a kind`, each group as `key:tokens`, in the report's order; `tasks` and
-/// the sums of the whole stand alone.
+/// One line per case: `steps | the groups of a kind`, each group as `key:tokens`, in the report's order;
+/// `tasks` and the sums of the whole have no key.
 #[track_caller]
 fn check(table: &str) {
     for line in table.lines().map(str::trim).filter(|line| !line.is_empty()) {
@@ -162,7 +162,7 @@ fn every_task_with_an_event_is_counted_once() {
     assert!(folded(&Reports, &story.events).is_empty(), "facts of the ledger are no task's");
 }
 
-/// A closed month stays as it was reported: a correction counts on the day it was made.
+/// A closed month keeps its reported figures: a correction counts on the day it was made.
 #[test]
 fn an_adjustment_lands_on_its_own_day_and_the_model_of_the_usage() {
     let used = "open, start SPEC, use SPEC/1 out=100 usd=1 model=m1 provider=p1";
@@ -202,7 +202,7 @@ fn keys_round_trip_and_sort_by_time() {
     let sorted = [i64::MIN, -1, 0, 1, i64::MAX].map(|from| key(from).to_bytes(DAY_CELLS));
     assert!(sorted.is_sorted());
     assert!(CellKey::read(TASK_COUNT_KEY).is_none());
-    // What stands left of a text's end cannot be taken for the next text.
+    // What is left of a text's end cannot be mistaken for the next text.
     let moved = CellKey { tenant: "ac", producer: "me", ..key(1) };
     let whole = CellKey { tenant: "acme", producer: "", ..key(1) };
     assert_ne!(moved.to_bytes(DAY_CELLS), whole.to_bytes(DAY_CELLS));
@@ -216,7 +216,7 @@ proptest! {
     #[test]
     fn groups_sum_to_the_totals_and_the_totals_to_the_events(events in events()) {
         let report = report(&events);
-        // Totals of other processes come as JSON, and in parts.
+        // Totals from other processes arrive as JSON, and in parts.
         let mut parts = LedgerTotals::default();
         let (one, other): (Vec<_>, Vec<_>) = events.iter().cloned().partition(|event| event.task.ends_with('1'));
         for part in [one, other] {
@@ -260,7 +260,7 @@ fn add_up<'a>(parts: impl Iterator<Item = &'a Totals>) -> Totals {
     all
 }
 
-/// A second way to the same numbers: straight from the events, with no cells.
+/// A second way to compute the same numbers: directly from the events, without cells.
 fn of_events(events: &[Stored]) -> Totals {
     let mut all = Totals::default();
     let mut total_cost = Usd::ZERO;

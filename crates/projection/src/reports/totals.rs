@@ -1,4 +1,4 @@
-//! From cells to the totals of the ledger, in all and in groups.
+//! From cells to the totals of the ledger, overall and in groups.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,20 +10,20 @@ use tollgate_wire::api::{DatedAhead, Group, LedgerReport, ReportPeriod, Totals};
 use super::cell::{Cell, CellKey, QuarterKey};
 use crate::report::{narrow, token_totals};
 
-/// Periods that are listed, the latest: those before stand in one row.
+/// The number of latest periods that are listed: earlier ones share one row.
 const LISTED_PERIODS: usize = 1000;
 
-/// Periods of which usage is listed that was dated ahead, the earliest: that of those behind stands in one
-/// row. Wrong clocks crowd out nothing.
+/// The number of periods listed for usage dated in the future, earliest first: later ones share one row.
+/// Wrong clocks crowd out nothing.
 const LISTED_AHEAD: usize = 100;
 
-/// Totals in the making: cells are added one by one, of any number of views.
+/// Totals under construction: cells are added one by one, from any number of views.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LedgerTotals {
     all: Cell,
     #[serde(with = "crate::pairs")]
     by_period: BTreeMap<Period, Cell>,
-    /// What was dated ahead, beside the others.
+    /// What was dated in the future, kept separate from the rest.
     #[serde(with = "crate::pairs")]
     ahead: BTreeMap<Period, Cell>,
     by_model: BTreeMap<String, Cell>,
@@ -43,7 +43,7 @@ pub struct LedgerTotals {
 enum Dimension {
     /// Periods before those that are listed.
     Earlier,
-    /// Periods that were dated ahead, behind those that are listed.
+    /// Periods dated in the future, after those that are listed.
     Ahead,
     Model,
     Provider,
@@ -53,10 +53,10 @@ enum Dimension {
     Importance,
 }
 
-/// Groups that are not listed, together.
+/// Groups that are not listed, combined.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Rest {
-    /// How many; of several parts at most so many, as a group may be in the rest of each.
+    /// How many; an upper bound if there are several parts, as a group may be in the rest of each.
     groups: u64,
     cell: Cell,
 }
@@ -66,14 +66,14 @@ struct Rest {
 pub struct Listed(BTreeMap<Dimension, BTreeSet<String>>);
 
 impl LedgerTotals {
-    /// Takes the usage of a quarter of an hour in: to the periods alone.
+    /// Adds the usage of a quarter of an hour: to the periods only.
     pub fn add_quarter(&mut self, calendar: &mut Calendar, key: &QuarterKey<'_>, cell: &Cell) {
         let at = Timestamp::from_micros(key.from.saturating_mul(1_000_000)).unwrap_or_default();
         let periods = if key.ahead { &mut self.ahead } else { &mut self.by_period };
         periods.entry(calendar.period_of(at)).or_default().add(cell);
     }
 
-    /// Takes a cell in: to everything but the periods.
+    /// Adds a cell: to everything but the periods.
     pub fn add(&mut self, key: &CellKey<'_>, cell: &Cell) {
         self.all.add(cell);
         let named = |text: &str, otherwise: &str| if text.is_empty() { otherwise } else { text }.to_owned();
@@ -93,7 +93,7 @@ impl LedgerTotals {
         }
     }
 
-    /// Takes in the totals of other cells.
+    /// Adds the totals of other cells.
     pub fn merge(&mut self, other: &Self) {
         self.all.add(&other.all);
         for (periods, others) in [(&mut self.by_period, &other.by_period), (&mut self.ahead, &other.ahead)] {
@@ -120,13 +120,13 @@ impl LedgerTotals {
         }
     }
 
-    /// Whether groups with names were cut off.
+    /// Whether any named groups were cut off.
     #[must_use]
     pub fn is_cut(&self) -> bool {
         self.rest.keys().any(|dimension| !matches!(dimension, Dimension::Earlier | Dimension::Ahead))
     }
 
-    /// The groups with the most tokens, so many of each dimension.
+    /// The groups with the most tokens, up to this number per dimension.
     #[must_use]
     pub fn largest(&self, most: usize) -> Listed {
         let of = |groups: &BTreeMap<String, Cell>| {
@@ -135,8 +135,8 @@ impl LedgerTotals {
         Listed(self.named().into_iter().map(|(dimension, groups)| (dimension, of(groups))).collect())
     }
 
-    /// Lists only the latest periods, and the earliest that were dated ahead. Of several parts together once
-    /// more: what is left then is listed in each of them.
+    /// Lists only the latest periods, and the earliest of those dated in the future. Call it again after
+    /// merging several parts: what is left then is listed in each of them.
     pub fn list_periods(&mut self) {
         let Self { by_period, ahead, rest, .. } = self;
         let earlier = by_period.len().saturating_sub(LISTED_PERIODS);
@@ -153,7 +153,7 @@ impl LedgerTotals {
         }
     }
 
-    /// Lists only these groups; the others are summed up in one rest each.
+    /// Lists only these groups; the others are combined into one rest per dimension.
     pub fn list(&mut self, listed: &Listed) {
         let rest = &mut self.rest;
         for (dimension, groups) in [
@@ -186,7 +186,8 @@ impl LedgerTotals {
         ]
     }
 
-    /// The periods in order: what lies before, each with what was dated ahead in it, and what was dated further ahead.
+    /// The periods in order: the rest of earlier ones, the listed ones, each including what was dated ahead
+    /// into it, and the rest of what was dated further ahead.
     fn periods(&self) -> Vec<Group> {
         let mut cells: BTreeMap<&Period, (Cell, Option<&Cell>)> =
             self.by_period.iter().map(|(period, cell)| (period, (cell.clone(), None))).collect();
@@ -202,7 +203,7 @@ impl LedgerTotals {
         self.rest_of(Dimension::Earlier, "(earlier)").into_iter().chain(listed).chain(further).collect()
     }
 
-    /// The report, for so many tasks, true as of a position.
+    /// The report, for this number of tasks, as of a position.
     #[must_use]
     pub fn report(
         &self,
@@ -260,7 +261,7 @@ fn group(key: &str, cell: &Cell) -> Group {
     Group { key: key.to_owned(), rest_of: None, totals: totals(cell), ahead: None }
 }
 
-/// A group with a word about what was dated ahead in it.
+/// A group with a note about what was dated into it from the future.
 fn dated(group: Group, ahead: Option<&Cell>) -> Group {
     let ahead = ahead.map(|cell| {
         let (events, tokens) = (cell.usage_events, narrow(cell.tokens.total()));

@@ -1,4 +1,4 @@
-//! From sums to what is told, and to what is not.
+//! From sums to what is reported, and what is not.
 
 use tollgate_domain::money::Usd;
 use tollgate_wire::api::{AvoidedRow, SavingsReport, SavingsRow, SavingsSide, StoppedRow};
@@ -6,10 +6,10 @@ use tollgate_wire::api::{AvoidedRow, SavingsReport, SavingsRow, SavingsSide, Sto
 use super::sums::{ClassSavings, Savings, Side, Spent, Stopped};
 use crate::overview::{Counted, Share};
 
-/// Units of a micro-dollar.
+/// Units per micro-dollar.
 const MICRO: i128 = 1_000_000_000_000;
 
-/// What is assumed, and what is not said.
+/// The assumptions, and what is not claimed.
 const ASSUMPTIONS: [&str; 4] = [
     "avoided: a stopped task that was marked runaway and not completed would have gone on to what 9 of 10 closed tasks of its class' baseline \
      used; one that had used more counts 0. The lower end is 0: it might have ended by itself. Stops that nobody marked count nothing",
@@ -126,14 +126,14 @@ fn avoided(class: &ClassSavings, min: u64) -> AvoidedRow {
     }
     row.tokens_from = Some(0);
     row.tokens_up_to = row.baseline_p90_tokens.map(|p90| missing(&runaways.token_counts, p90));
-    // A task with a part that has no price cost more than is known: nothing is said of any then.
+    // A task with an unpriced part cost more than is known: then nothing is claimed about any.
     let priced = baseline.unpriced_tasks == 0 && runaways.unpriced_tasks == 0;
     let p90 = baseline.cost_counts.percentile(90).filter(|_| priced);
     row.cost_usd_up_to = p90.map(|p90| usd(missing(&runaways.cost_counts, p90)));
     row
 }
 
-/// By how much the values stay below a bound, together.
+/// The sum of the values' distances below a bound.
 fn missing(counted: &Counted, bound: u64) -> u64 {
     counted.0.iter().fold(0, |sum, (value, times)| {
         let below = u64::saturating_sub(bound, *value);
@@ -141,7 +141,7 @@ fn missing(counted: &Counted, bound: u64) -> u64 {
     })
 }
 
-/// The ranges of all classes that have one.
+/// The combined ranges of all classes that have one.
 fn together(classes: &[SavingsRow]) -> AvoidedRow {
     let known = || classes.iter().map(|row| &row.avoided).filter(|avoided| avoided.tokens_up_to.is_some());
     let tasks = known().fold(0, |sum: u64, avoided| sum.saturating_add(avoided.tasks));

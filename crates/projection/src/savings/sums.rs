@@ -14,10 +14,10 @@ use crate::overview::Counted;
 use crate::reports::Blocks;
 use crate::status::{Activity, TaskRow, figures};
 
-/// Units of a micro-dollar: distributions of costs are kept in them.
+/// Units per micro-dollar: cost distributions are kept in micro-dollars.
 const MICRO: i128 = 1_000_000_000_000;
 
-/// The configs of a ledger, by hash. One that the log does not have blocks nobody.
+/// The configs of a ledger, by hash. A config that the log does not have blocks nobody.
 pub type Configs = BTreeMap<String, Blocks>;
 
 /// The tasks of a ledger, or of a part of it.
@@ -26,9 +26,10 @@ pub struct Savings {
     /// By complexity and importance, as they were when the limits were fixed.
     #[serde(with = "crate::pairs")]
     pub classes: BTreeMap<(Complexity, Importance), ClassSavings>,
-    /// Opened tasks that belong to neither side: only tracked, or never asked of a gate that could have blocked them.
+    /// Opened tasks that belong to neither side: only tracked, or never checked by a gate that could have
+    /// blocked them.
     pub left_out: u64,
-    /// Tasks of which an event could not be read: the figures lack it.
+    /// Tasks with an event that could not be read: it is missing from the figures.
     pub degraded: u64,
 }
 
@@ -37,9 +38,9 @@ pub struct Savings {
 pub struct ClassSavings {
     /// Those that the gate could not block: the baseline.
     pub observed: Side,
-    /// Those that it could.
+    /// Those that the gate could block.
     pub enforced: Side,
-    /// Of the enforced ones, those that it did.
+    /// Of the enforced ones, those that were blocked.
     pub stopped: Stopped,
 }
 
@@ -48,15 +49,15 @@ pub struct ClassSavings {
 pub struct Side {
     /// How many tasks.
     pub tasks: u64,
-    /// Of those that are completed: what each used.
+    /// What each completed task used.
     pub completed: Spent,
-    /// Of those that are closed, however that ended: what each used.
+    /// What each closed task used, whatever the outcome.
     pub closed: Spent,
-    /// Overrides that persons granted.
+    /// Overrides that people granted.
     pub overrides: u64,
 }
 
-/// What tasks used. Costs are of those tasks only of which everything is priced.
+/// What tasks used. Costs cover only tasks for which everything is priced.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Spent {
     /// How many tasks.
@@ -82,18 +83,18 @@ pub struct Stopped {
     pub legitimate: u64,
     /// Those marked runaway: the block was right.
     pub runaway: u64,
-    /// Those that were completed all the same.
+    /// Those that were completed anyway.
     pub completed: u64,
-    /// What was spent on those that ended otherwise or are blocked still.
+    /// What was spent on those that ended otherwise or are still blocked.
     pub sunk: Spent,
-    /// Tokens for which no price is known, of what was sunk.
+    /// Of that, tokens for which no price is known.
     pub sunk_unpriced_tokens: u64,
     /// What was spent on those of them that were marked runaway.
     pub runaways: Spent,
 }
 
 impl Savings {
-    /// Takes a task in. One that was not opened has no class, and a remediation was planned by nobody.
+    /// Adds a task. A task that was not opened has no class, and a remediation is not planned work.
     pub fn add(&mut self, row: &TaskRow, configs: &Configs) {
         let (Some(limits), Some(opened)) = (row.state.limits.as_deref(), &row.opened) else { return };
         if opened.producer == LEDGER_PRODUCER {
@@ -121,7 +122,7 @@ impl Savings {
         }
     }
 
-    /// Takes in the figures of another part.
+    /// Adds the figures of another part.
     pub fn merge(&mut self, other: &Self) {
         for (class, theirs) in &other.classes {
             let own = self.classes.entry(*class).or_default();
@@ -136,8 +137,9 @@ impl Savings {
 
 /// Whether the gate could block a task; `None`: it is on neither side.
 ///
-/// It could, once it decided under a config that lets it. It could not where it only decided, or the task was
-/// opened, under one that does not. A task that was never asked of a gate that blocks says nothing of either.
+/// It could, once it decided under a config that allows blocking. It could not if it only decided, or the
+/// task was opened, under one that does not. A task that was never checked by a gate that blocks says nothing
+/// about either.
 fn is_enforced(row: &TaskRow, opened_under: &str, blocks: impl Fn(&str) -> bool) -> Option<bool> {
     if row.state.enforcement == Enforcement::Off {
         return None;
@@ -199,7 +201,7 @@ impl Stopped {
                 count(&mut self.completed);
                 return;
             }
-            // It was let go, and works on.
+            // It was let through, and continues.
             TaskStage::Open | TaskStage::Implicit if row.blocked().is_none() => return,
             TaskStage::Open | TaskStage::Implicit | TaskStage::Closed(_) => {}
         }

@@ -32,7 +32,7 @@ fn of(script: &str, min: u64) -> SavingsReport {
     report(&savings(script), min, "p".to_owned())
 }
 
-/// Tasks that each used so many tokens, under names of their own; the gate was asked before VERIFY.
+/// Tasks with their own names that each used this many tokens; the gate was asked before VERIFY.
 fn tasks(prefix: &str, tokens: &[u64], rest: &str) -> String {
     let one = |(nth, tokens): (usize, &u64)| {
         format!(
@@ -48,7 +48,7 @@ fn tasks_are_told_apart_by_whether_the_gate_could_block_them() {
         ("config rollout: observe, open, gate VERIFY", 1, 0, 0),
         ("config rollout: observe, open", 1, 0, 0),
         ("config rollout: enforce, open, gate VERIFY", 0, 1, 0),
-        // Nobody asked: what it used says nothing of the gate.
+        // The gate was never asked: what it used says nothing about the gate.
         ("config rollout: enforce, open", 0, 0, 1),
         ("config rollout: enforce, open tracked, gate VERIFY", 0, 0, 1),
         ("config rollout: observe, open, gate VERIFY, config rollout: enforce, gate VERIFY", 0, 1, 0),
@@ -131,14 +131,14 @@ fn what_is_not_priced_is_in_no_cost() {
 
 #[test]
 fn stops_are_counted_by_what_became_of_them_and_avoided_is_a_range() {
-    // In the baseline a runaway went on to 90,000.
+    // In the baseline a runaway continued up to 90,000.
     let before = tasks("B", &[10_000, 20_000, 90_000], "close completed");
     let stopped = [
         tasks("R", &[40_000, 95_000], "mark runaway, close cancelled"),
         tasks("S", &[50_000], "mark runaway"),
         tasks("L", &[60_000], "mark legitimate, pass VERIFY, close completed"),
         tasks("U", &[70_000], "close abandoned"),
-        // It was let go, and works on.
+        // It was let through, and continues.
         tasks("W", &[36_000], "pass VERIFY, gate VERIFY"),
         tasks("E", &[5_000], "close completed"),
     ]

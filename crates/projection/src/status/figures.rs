@@ -1,4 +1,4 @@
-//! Figures that follow from a task's row and, where an execution runs, from the present time.
+//! Figures that follow from a task's row and, while an execution runs, from the current time.
 
 use tollgate_domain::breach::{BreachStatus, Utilization};
 use tollgate_domain::config::BudgetedLatency;
@@ -12,15 +12,15 @@ use super::row::{Activity, Execution, TaskRow};
 /// Figures of a task as a whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Figures {
-    /// Everything recorded of it.
+    /// Everything recorded about it.
     pub total: Activity,
     /// Budgeted latency over all executions, in milliseconds.
     pub latency_ms: u64,
-    /// Tokens beside the limit.
+    /// Tokens against the limit.
     pub tokens: Option<Utilization>,
-    /// Latency beside the limit.
+    /// Latency against the limit.
     pub latency: Option<Utilization>,
-    /// The higher of both; `None` without limits.
+    /// The higher of the two; `None` without limits.
     pub breach: Option<BreachStatus>,
     /// The highest pressure level reached, in percent.
     pub level: Option<u32>,
@@ -31,15 +31,15 @@ pub struct Figures {
 /// How long an execution took.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Latency {
-    /// Budgeted milliseconds; up to now for one that runs.
+    /// Budgeted milliseconds; up to now for a running execution.
     Known(u64),
-    /// It has ended, before its start or more than a day after it: 0, and no limit is enforced. The value is what was
-    /// measured.
+    /// It ended before its start or more than a day after it: counts as 0, and no limit is enforced. The
+    /// value is what was measured.
     Anomalous(i64),
 }
 
 impl Latency {
-    /// Milliseconds that count: 0 where they are not to be believed.
+    /// The milliseconds that count: 0 if they are implausible.
     #[must_use]
     pub const fn counted(self) -> u64 {
         match self {
@@ -50,13 +50,13 @@ impl Latency {
 }
 
 impl Execution {
-    /// How long it took, by the kind of time that is budgeted. One that runs counts up to `now`, whatever its
-    /// age: it is believed until it has ended. Without a `now` it counts 0 so far.
+    /// How long it took, in the kind of time that is budgeted. A running execution counts up to `now`,
+    /// whatever its age: it is considered plausible until it has ended. Without `now` it counts as 0 so far.
     #[must_use]
     pub fn latency(&self, budgeted: BudgetedLatency, now: Option<Timestamp>) -> Latency {
         let measured = match (self.ended_at, now) {
             (Some(end), _) => end.latency_since(self.started_at),
-            // Clocks of two machines differ a little: a start that is still to come has taken no time so far.
+            // Clocks of two machines differ a little: a start in the future has taken no time so far.
             (None, Some(now)) => Ok(u64::try_from(now.millis_since(self.started_at)).unwrap_or(0)),
             (None, None) => Ok(0),
         };
@@ -79,14 +79,14 @@ impl Execution {
 }
 
 impl TaskRow {
-    /// Which time is budgeted: full where the task has no limits.
+    /// Which time is budgeted: full if the task has no limits.
     #[must_use]
     pub fn budgeted(&self) -> BudgetedLatency {
         self.state.limits.as_ref().map_or(BudgetedLatency::Full, |limits| limits.budgeted_latency)
     }
 }
 
-/// The figures of a task; `now` is what running executions count up to.
+/// The figures of a task; `now` is the time up to which running executions count.
 #[must_use]
 pub fn figures(row: &TaskRow, now: Option<Timestamp>) -> Figures {
     let mut total = row.unphased.clone();
@@ -111,7 +111,7 @@ pub fn figures(row: &TaskRow, now: Option<Timestamp>) -> Figures {
     Figures { total, latency_ms, tokens, latency, breach, level, unmatched_tokens }
 }
 
-/// The phase that a task is about to leave, over all its attempts: the active one, else the one that ended last.
+/// The phase that a task is about to leave, over all its attempts: the active one, otherwise the one that ended last.
 #[must_use]
 pub fn leaving(row: &TaskRow, now: Option<Timestamp>) -> Option<PhaseFigures> {
     let active = row.state.active.as_ref().map(|active| &active.phase);
@@ -125,7 +125,7 @@ pub fn leaving(row: &TaskRow, now: Option<Timestamp>) -> Option<PhaseFigures> {
     Some(standing)
 }
 
-/// Where a task stands for the gate.
+/// The figures of a task for the gate.
 #[must_use]
 pub fn standing<'a>(task: &'a str, row: &'a TaskRow, now: Option<Timestamp>) -> TaskFigures<'a> {
     let figures = figures(row, now);

@@ -119,7 +119,7 @@ fn fold_task(row: &mut TaskRow, became: &TaskEvent, event: &RecordedEvent<'_>) {
     }
 }
 
-/// What every event moves: the times of the task, its state, and what is known of clocks and blocks.
+/// What every event updates: the times of the task, its state, and what is known about clocks and blocks.
 fn move_on(row: &mut TaskRow, event: &RecordedEvent<'_>) {
     let at = event.occurred_at.believed(event.recorded_at);
     row.first_at = row.first_at.min(at);
@@ -132,8 +132,9 @@ fn move_on(row: &mut TaskRow, event: &RecordedEvent<'_>) {
     }
 }
 
-/// Notes how far a producer's clock is from the ledger's, or that it is right again. What lies behind may be
-/// old, as imports are: only of an open task, whose producers work on it now, it says that a clock is behind.
+/// Records how far a producer's clock is from the ledger's, or that it is right again. Events dated in the
+/// past may just be old, like imports: they only count as skew for an open task, whose producers are working
+/// on it now.
 fn note_skew(row: &mut TaskRow, event: &RecordedEvent<'_>) {
     if !is_dated_by_its_producer(event.body) {
         return;
@@ -149,8 +150,8 @@ fn note_skew(row: &mut TaskRow, event: &RecordedEvent<'_>) {
     }
 }
 
-/// Whether the clock of an event is that of who works on the task: the ledger dates its own, and persons may
-/// date theirs back.
+/// Whether the event's time is from the clock of whoever works on the task: the ledger dates its own events,
+/// and people may backdate theirs.
 fn is_dated_by_its_producer(body: &EventBody) -> bool {
     match body {
         EventBody::Task(
@@ -174,7 +175,7 @@ fn is_dated_by_its_producer(body: &EventBody) -> bool {
     }
 }
 
-/// Notes that a task goes on although the gate's last answer blocks it.
+/// Records that a task goes on although the gate's last answer blocks it.
 fn note_bypass(row: &mut TaskRow, event: &RecordedEvent<'_>) {
     let Some(went) = event.body.goes_on() else { return };
     let Some(decision) = row.blocked() else { return };
@@ -214,8 +215,8 @@ fn record_usage(row: &mut TaskRow, usage: &UsageRecorded, event: &RecordedEvent<
     add_cost(activity, &usage.cost, total);
 }
 
-/// A correction lands where the usage it names landed, and takes away no more than was left of it. Of usage
-/// that was not found only the task's totals move.
+/// A correction applies where its usage was counted, and subtracts no more than was left of it. If the usage
+/// was not found, only the task's totals change.
 fn adjust_usage(row: &mut TaskRow, adjusted: &UsageAdjusted) {
     let counted = adjusted.counted();
     if adjusted.resolved.is_some() {
@@ -239,7 +240,7 @@ fn add_cost(activity: &mut Activity, cost: &Cost, total: i128) {
     }
 }
 
-/// Where something that names this execution is counted. Without an attempt: the latest one that has started.
+/// Where something that refers to this execution is counted. Without an attempt: the latest one that has started.
 fn activity_of<'a>(row: &'a mut TaskRow, named: Option<&NamedExecution>) -> &'a mut Activity {
     let Some(named) = named else { return &mut row.unphased };
     let names = |execution: &&mut Execution| {
@@ -256,7 +257,8 @@ fn find<'a>(row: &'a mut TaskRow, id: &ExecutionId) -> Option<&'a mut Execution>
     row.executions.iter_mut().find(|execution| execution.id == *id)
 }
 
-/// What named this execution before it started moves to it: events of several producers need not come in order.
+/// Anything that referred to this execution before it started moves to it: events of several producers need
+/// not arrive in order.
 fn start(row: &mut TaskRow, id: ExecutionId, event: &RecordedEvent<'_>) {
     let mut activity = Activity::default();
     for attempt in [Some(id.attempt), None] {

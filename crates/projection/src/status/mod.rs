@@ -1,4 +1,4 @@
-//! The status view: where each task stands. One row a task.
+//! The status view: the state of each task. One row per task.
 
 mod figures;
 mod fold;

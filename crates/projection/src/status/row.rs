@@ -15,84 +15,84 @@ use tollgate_domain::time::Timestamp;
 use tollgate_domain::tokens::TokenSums;
 use tollgate_domain::usage::NamedExecution;
 
-/// Gate decisions kept of a task. Earlier ones are counted, and in the log.
+/// Gate decisions kept per task. Earlier ones are counted, and are in the log.
 pub const KEPT_DECISIONS: usize = 50;
 
-/// Where one task stands.
+/// The state of one task.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TaskRow {
     /// What decisions about it depend on.
     pub state: TaskState,
     /// The record of its last decision; zero: none yet.
     pub last_decision: Sequence,
-    /// What it said of itself when it opened.
+    /// The metadata given when it opened.
     pub opened: Option<Opened>,
     /// How it closed.
     pub closed: Option<Closed>,
     /// Its executions, in the order they started.
     pub executions: Vec<Execution>,
-    /// What named no execution.
+    /// Activity without an execution.
     pub unphased: Activity,
-    /// What named an execution that has not started; moved there when it does.
+    /// Activity of an execution that has not started; moved there when it does.
     #[serde(with = "crate::pairs")]
     pub unmatched: BTreeMap<NamedExecution, Activity>,
-    /// What corrections changed, by the producer and id of the usage: the next one of the same usage starts
-    /// from what is left.
+    /// What corrections changed, by the producer and id of the usage: the next correction of the same usage
+    /// starts from what is left.
     #[serde(with = "crate::pairs")]
     pub corrections: BTreeMap<(String, String), TokenSums>,
     /// The gate's latest decisions, oldest first.
     pub decisions: Vec<Decision>,
     /// Decisions before those.
     pub earlier_decisions: u64,
-    /// What persons set aside, oldest first.
+    /// What people set aside, oldest first.
     pub overrides: Vec<Override>,
-    /// What persons explained of its phases, oldest first.
+    /// What people explained about its phases, oldest first.
     pub explanations: Vec<Explanation>,
     /// Changes of its importance, oldest first.
     pub importance_changes: Vec<ImportanceChange>,
     /// Whether the gate ever blocked it: with `block`, not with what rollout or an override made of it.
     pub stopped: bool,
-    /// Where it went on in spite of a block, oldest first; earlier ones than those kept are in the log.
+    /// Where it went on despite a block, oldest first; earlier ones than those kept are in the log.
     pub bypasses: Vec<Bypass>,
-    /// Whether the rules were right about it, as a person says. The latest mark counts.
+    /// Whether the rules were right about it, according to a person. The latest mark counts.
     pub mark: Option<MarkedAs>,
-    /// How far the clocks of producers are from the ledger's, in milliseconds: of each whose latest event was
-    /// dated far ahead (positive), or far behind while the task was open.
+    /// How far producers' clocks are from the ledger's, in milliseconds: for each producer whose latest event
+    /// was dated far ahead (positive), or far behind while the task was open.
     pub skews: BTreeMap<String, i64>,
-    /// When its earliest event happened, by its producer as far as that can be believed.
+    /// When its earliest event happened, by its producer's clock as far as plausible.
     pub first_at: Timestamp,
     /// When its latest event happened, likewise.
     pub last_at: Timestamp,
 }
 
 impl TaskRow {
-    /// Its importance as it is now; `None`: it was not opened.
+    /// Its current importance; `None`: it was not opened.
     #[must_use]
     pub fn importance(&self) -> Option<Importance> {
         let limits = self.state.limits.as_deref()?;
         Some(self.state.importance.unwrap_or(limits.importance))
     }
 
-    /// How far the clock that is furthest from the ledger's is ahead of it (positive) or behind it, in
-    /// milliseconds; `None`: all can be believed.
+    /// How far the clock furthest from the ledger's is ahead (positive) or behind, in milliseconds; `None`:
+    /// all are plausible.
     #[must_use]
     pub fn skew_ms(&self) -> Option<i64> {
         self.skews.values().copied().max_by_key(|ms| ms.unsigned_abs())
     }
 
-    /// When it was opened, or began without being opened, as far as that can be believed.
+    /// When it was opened, or began without being opened, as far as plausible.
     #[must_use]
     pub fn began_at(&self) -> Timestamp {
         self.opened.as_ref().map_or(self.first_at, |opened| opened.at.believed(opened.recorded_at))
     }
 
-    /// Its executions that have not ended, while it is open.
+    /// Its executions that have not ended, while the task is open.
     pub(crate) fn running(&self) -> impl Iterator<Item = &Execution> {
         let open = self.state.stage == TaskStage::Open;
         self.executions.iter().filter(move |execution| open && execution.ended_at.is_none())
     }
 
-    /// The decision of the gate that blocks it now; `None`: it may go on, or nobody asked.
+    /// The gate decision that blocks it now; `None`: it may go on, or the gate was not asked.
     #[must_use]
     pub fn blocked(&self) -> Option<&Decision> {
         let blocks = |decision: &&Decision| {
@@ -102,16 +102,16 @@ impl TaskRow {
     }
 }
 
-/// What a task said of itself when it opened.
+/// The metadata given when a task opened.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Opened {
-    /// When, as its producer says.
+    /// When, according to its producer.
     pub at: Timestamp,
     /// When that was recorded, by the clock of the ledger.
     pub recorded_at: Timestamp,
     /// Its record.
     pub sequence: Sequence,
-    /// A line for people.
+    /// A one-line title for people.
     pub title: Option<String>,
     /// Why it is as important as stated.
     pub justification: Option<String>,
@@ -128,7 +128,7 @@ pub struct Opened {
 /// How a task closed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Closed {
-    /// When, as its producer says.
+    /// When, according to its producer.
     pub at: Timestamp,
     /// When that was recorded, by the clock of the ledger.
     pub recorded_at: Timestamp,
@@ -151,23 +151,23 @@ pub struct Execution {
     pub appended_at: Timestamp,
     /// When it ended.
     pub ended_at: Option<Timestamp>,
-    /// What it did.
+    /// Its recorded activity.
     pub activity: Activity,
 }
 
-/// What was recorded of an execution, or outside of one.
+/// What was recorded for an execution, or outside of one.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Activity {
     /// Tokens, corrections included.
     pub tokens: TokenSums,
     /// Usage events.
     pub usage_events: u64,
-    /// When the latest of them was appended, by the clock of the ledger: a producer's clock may be wrong, and
-    /// usage that was reported late was reported.
+    /// When the latest of them was appended, by the ledger's clock: a producer's clock may be wrong, and
+    /// usage that was reported late was still reported.
     pub heard_at: Option<Timestamp>,
     /// Tokens that were estimated from text lengths.
     pub estimated_tokens: i128,
-    /// What it cost, as far as prices were known.
+    /// What it cost, as far as prices are known.
     pub cost: Usd,
     /// Tokens for which no price was known.
     pub unpriced_tokens: i128,
@@ -180,14 +180,14 @@ pub struct Activity {
 }
 
 impl Execution {
-    /// Since when it runs, by the clock of the ledger where its producer's cannot be believed: it did not
-    /// start after its start was recorded, and not days before.
+    /// Since when it has been running, by the ledger's clock if the producer's is implausible: it did not
+    /// start after its start was recorded, nor days before.
     #[must_use]
     pub fn running_since(&self) -> Timestamp {
         self.started_at.min(self.appended_at).unless_skewed(self.appended_at)
     }
 
-    /// Since when nobody has reported usage of it: its latest usage, else its start, by the clock of the ledger.
+    /// Since when no usage has been reported for it: its latest usage, otherwise its start, by the ledger's clock.
     #[must_use]
     pub fn silent_since(&self) -> Timestamp {
         self.activity.heard_at.map_or(self.appended_at, |heard| heard.max(self.appended_at))
@@ -195,7 +195,7 @@ impl Execution {
 }
 
 impl Activity {
-    /// Adds another one's counts.
+    /// Adds the counts of another.
     pub fn add(&mut self, other: &Self) {
         self.tokens.add(&other.tokens);
         self.usage_events = self.usage_events.saturating_add(other.usage_events);
@@ -225,17 +225,17 @@ pub struct Decision {
     pub verdict: Verdict,
     /// The answer before it was softened.
     pub ruled: Verdict,
-    /// Why: rule, what it alone would lead to, sentence.
+    /// Why: rule, the verdict it alone would lead to, sentence.
     pub reasons: Vec<(ReasonCode, Verdict, String)>,
-    /// What was asked of people.
+    /// What was required of people.
     pub requirements: Vec<Requirement>,
-    /// Tokens beside the limit then.
+    /// Tokens against the limit at the time.
     pub tokens: Option<Utilization>,
-    /// Latency beside the limit then.
+    /// Latency against the limit at the time.
     pub latency: Option<Utilization>,
-    /// The config in force then.
+    /// The config in force at the time.
     pub config_hash: String,
-    /// The position up to which it was true.
+    /// The position the decision was based on.
     pub as_of: String,
     /// Whether the view was behind.
     pub stale: bool,
@@ -248,16 +248,16 @@ pub struct Bypass {
     pub sequence: Sequence,
     /// When.
     pub at: Timestamp,
-    /// What it did: it began a phase, or was completed.
+    /// What it did: it started a phase, or was completed.
     pub went: Advance,
     /// The record of the decision that blocked it.
     pub decision: Sequence,
-    /// Before what it was blocked.
+    /// The advance that was blocked.
     pub blocked: Advance,
 }
 
 impl Bypass {
-    /// What happened, in a sentence that names no task.
+    /// What happened, in a sentence without the task's name.
     #[must_use]
     pub fn sentence(&self) -> String {
         let went = match &self.went {
@@ -284,18 +284,18 @@ pub struct Override {
     pub reason: String,
 }
 
-/// Why a phase used what it used, by a person.
+/// A person's explanation of what a phase used.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Explanation {
     /// Its record.
     pub sequence: Sequence,
     /// When.
     pub at: Timestamp,
-    /// Of which phase; without an attempt, of all of them.
+    /// Which phase; without an attempt, all of them.
     pub execution: NamedExecution,
     /// Who explains.
     pub author: String,
-    /// What was said.
+    /// The explanation.
     pub text: String,
 }
 
@@ -306,9 +306,9 @@ pub struct ImportanceChange {
     pub sequence: Sequence,
     /// When.
     pub at: Timestamp,
-    /// What it was.
+    /// The previous importance.
     pub from: Option<Importance>,
-    /// What it was from then on.
+    /// The new importance.
     pub to: Importance,
     /// Who said so.
     pub author: String,
@@ -316,7 +316,7 @@ pub struct ImportanceChange {
     pub reason: String,
 }
 
-/// What a person says of a task that the gate warned of or blocked.
+/// A person's judgement of a task that the gate warned about or blocked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MarkedAs {
     /// Its record.

@@ -12,7 +12,7 @@ use tollgate_domain::gate::Verdict;
 use super::*;
 use crate::testing::{Story, folded, folds_alike_over_a_store, story};
 
-/// One line per case: `steps | what holds then`, steps as in [`Story`], facts as in [`fact`].
+/// One line per case: `steps | expected facts`, steps as in [`Story`], facts as in [`fact`].
 ///
 /// Each story is folded twice, the second time with its rows written and read again before every event.
 #[track_caller]
@@ -31,7 +31,7 @@ fn check(table: &str) {
     }
 }
 
-/// A fact of a row by its name. Those of an execution begin with it: `THINK/2.tokens`.
+/// A fact of a row by its name. Facts about an execution are prefixed with it: `THINK/2.tokens`.
 fn fact(name: &str, row: &TaskRow, story: &Story) -> String {
     if let Some((execution, name)) = name.split_once('.') {
         return fact_of_execution(execution, name, row, story);

@@ -1,15 +1,15 @@
-//! Steps of a story about alerts: what a clock shows, what persons do, what is delivered, what the inbox refuses.
+//! Steps of a story about alerts: what a clock shows, what people do, what is delivered, what the inbox refuses.
 //!
 //! * `live`: events are appended when they happen
-//! * `look`: whoever watches writes down what passing time shows of the present task
+//! * `look`: an observer writes down what passing time shows about the current task
 //! * `conflict ID`, `lag VIEW PARTITION on|off`, `unreadable VIEW PARTITION on|off`
-//! * `ack RULE`: the latest alert of that rule of the present task
+//! * `ack RULE`: the latest alert of that rule for the current task
 //! * `deliver RULE CHANGE ENDPOINT OUTCOME [MINUTES]`: the latest alert likewise; minutes to the next attempt
 //! * `digest ENDPOINT OUTCOME`: of all changes so far
 //! * `resend RULE CHANGE [ENDPOINT]`
-//! * `maybe STEP`: a step of an alert, where the present task has one of that rule
+//! * `maybe STEP`: a step about an alert, if the current task has one of that rule
 //! * `read TASK READER ADDRESS`: someone reads a report
-//! * `refuse start|end PHASE [ATTEMPT]`: who does not know the phase of the present task tries that
+//! * `refuse start|end PHASE [ATTEMPT]`: a sender who does not know the phase of the current task tries this
 //! * `reject TEXT`, `redriven N`, `dropped N`: the n-th rejection, from 1
 
 use tollgate_domain::alert::AlertRule;
@@ -30,7 +30,7 @@ use crate::alerts::{
 };
 
 impl Story {
-    /// Takes a step that is one of these; whether it was.
+    /// Performs a step if it is one of these; returns whether it was.
     pub(super) fn noted(&mut self, words: &[&str]) -> bool {
         match *words {
             ["look"] => self.look(),
@@ -150,7 +150,7 @@ impl Story {
         (self.tenant, self.task) = (tenant, task);
     }
 
-    /// The watch of the present task.
+    /// The watch of the current task.
     pub(crate) fn watch(&self) -> &Watch {
         self.alerts[&watch_key(&self.tenant, &self.task)].watch().unwrap()
     }
@@ -162,7 +162,7 @@ impl Story {
         alerts
     }
 
-    /// All changes with their records, in the order of the log.
+    /// All changes with their records, in log order.
     pub(crate) fn changes(&self) -> Vec<(Sequence, &AlertChange)> {
         let changes = self.alerts.iter().filter(|(key, _)| key.starts_with(CHANGES));
         changes.filter_map(|(key, row)| Some((change_sequence(key)?, row.change()?))).collect()
@@ -179,7 +179,7 @@ impl Story {
         all
     }
 
-    /// The latest alert of a rule, of the present task or of the ledger.
+    /// The latest alert of a rule, for the current task or the ledger.
     pub(crate) fn latest(&self, rule: &str) -> Alert {
         let rule = AlertRule::from_word(rule).unwrap();
         let of_rule = |alert: &&&Alert| {

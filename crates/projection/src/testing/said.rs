@@ -1,4 +1,4 @@
-//! What the steps of a story say of usage, corrections and overrides.
+//! Parses what the steps of a story say about usage, corrections and overrides.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use tollgate_domain::event::{EventBody, OverrideGranted, OverrideScope};
 use tollgate_domain::tokens::{TokenCounts, TokenSums};
 use tollgate_domain::usage::{AdjustedUsage, Cost, NamedExecution, UsageAdjusted, UsageRecorded};
 
-/// What a step says of usage.
+/// What a step says about usage.
 #[derive(Default)]
 pub(super) struct Said {
     tokens: TokenSums,

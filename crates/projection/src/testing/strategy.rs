@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::{Stored, story};
 
-/// The decisions of a task's life. Facts are laid between them anywhere.
+/// The decisions in a task's life. Facts are inserted anywhere between them.
 const LIFE: &str = "open, +1s, start PLAN, +9s, end PLAN, start THINK, +8s, end THINK, +1s, start PLAN, +3s, end PLAN, \
                     raise THINK 7000, pass VERIFY, start MONITOR, +2s, end MONITOR";
 

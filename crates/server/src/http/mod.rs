@@ -12,6 +12,7 @@ mod identity;
 mod observe;
 mod openapi;
 mod operate;
+mod prices;
 mod quarantine;
 mod reports;
 mod tasks;
@@ -77,6 +78,8 @@ pub fn router(app: App) -> Router {
         .route("/v1/tasks/{task}/report", get(reports::task_report))
         .route("/v1/tasks/{task}/explain", get(reports::explain))
         .route("/v1/limits", get(views::limits))
+        .route("/v1/prices", get(prices::list))
+        .route("/v1/prices/quote", get(prices::quote))
         .route("/v1/report", get(reports::report))
         .route("/v1/report/accesses", get(reports::accesses))
         .route("/v1/report/savings", get(reports::savings))

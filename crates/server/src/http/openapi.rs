@@ -7,7 +7,7 @@ use utoipa::openapi::{Content, OpenApi as Document, Ref, RefOr, Response, Respon
 use utoipa::{Modify, OpenApi};
 
 use super::extract::NoParams;
-use super::{alerts, deliveries, events, follow, govern, operate, quarantine, reports, tasks, views};
+use super::{alerts, deliveries, events, follow, govern, operate, prices, quarantine, reports, tasks, views};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -34,6 +34,8 @@ use super::{alerts, deliveries, events, follow, govern, operate, quarantine, rep
         reports::task_report,
         reports::explain,
         views::limits,
+        prices::list,
+        prices::quote,
         reports::report,
         reports::accesses,
         reports::savings,

@@ -28,7 +28,8 @@ use tollgate_projector::{Projector, ReadPool, Source, ViewError};
 use uuid::Uuid;
 
 pub use ask::{
-    AlertQuery, DeliveryQuery, ListQuery, LogQuery, PeriodQuery, Questions, Read, TotalsQuery, limits_of,
+    AlertQuery, DeliveryQuery, ListQuery, LogQuery, PeriodQuery, PricesQuery, Questions, QuoteQuery, Read,
+    TotalsQuery, limits_of, prices_of, quote_of,
 };
 pub use gate::Gate;
 pub use in_force::InForce;

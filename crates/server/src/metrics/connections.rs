@@ -1,4 +1,4 @@
-//! What is counted of connections.
+//! The metrics about connections.
 
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
@@ -6,7 +6,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
-/// Counters and gauges of connections. Clones count together.
+/// Counters and gauges for connections. Clones share their counts.
 #[derive(Clone, Debug, Default)]
 pub struct ConnectionMetrics {
     pub(crate) open: Gauge,
@@ -21,13 +21,13 @@ pub struct ConnectionMetrics {
 /// Why the server closed a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cut {
-    /// A request's head, or the first byte, did not come in time.
+    /// A request's head, or the first byte, did not arrive in time.
     Head,
-    /// No further request came in time.
+    /// No further request arrived in time.
     Idle,
-    /// The client took nothing of its answer.
+    /// The client read nothing of its answer.
     Stalled,
-    /// It gave way to another, while it kept the server waiting.
+    /// It gave way to another connection while it kept the server waiting.
     Crowded,
 }
 

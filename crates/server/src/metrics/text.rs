@@ -1,4 +1,4 @@
-//! The two text formats of Prometheus, and which of them a scraper wants.
+//! The two Prometheus text formats, and which of them a scraper prefers.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -6,14 +6,15 @@ use std::fmt::Write;
 /// A text format of metrics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TextFormat {
-    /// The format that every scraper reads.
+    /// The format that every scraper understands.
     Plain,
     /// OpenMetrics 1.0.
     OpenMetrics,
 }
 
 impl TextFormat {
-    /// The one that an `Accept` header prefers. The older one where it prefers neither: no scraper fails on that.
+    /// The one that an `Accept` header prefers. The older one if it has no preference: every scraper can read
+    /// that.
     #[must_use]
     pub fn preferred(accept: &str) -> Self {
         let (mut plain, mut open) = (0, 0);
@@ -38,7 +39,7 @@ impl TextFormat {
         }
     }
 
-    /// A page of OpenMetrics in this format.
+    /// An OpenMetrics page in this format.
     #[must_use]
     pub fn of_open_metrics(self, page: String) -> String {
         match self {
@@ -48,7 +49,7 @@ impl TextFormat {
     }
 }
 
-/// Thousandths, as the header has them at most; what cannot be read counts as 1, as if it were absent.
+/// Thousandths, the most precise that the header has; an unreadable value counts as 1, as if it were absent.
 fn quality(parameters: &str) -> u32 {
     let parameter = parameters.split(';').find_map(|parameter| {
         let (name, value) = parameter.split_once('=')?;
@@ -64,7 +65,7 @@ fn quality(parameters: &str) -> u32 {
     }
 }
 
-/// There a counter is called as its samples are, and units and the end have no line.
+/// In that format a counter has the same name as its samples, and there are no lines for units or the end.
 fn plain(page: &str) -> String {
     let counters: BTreeSet<&str> =
         page.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.strip_suffix(" counter")).collect();
@@ -72,7 +73,7 @@ fn plain(page: &str) -> String {
     for line in page.lines().filter(|line| *line != "# EOF" && !line.starts_with("# UNIT ")) {
         let described = line.strip_prefix("# HELP ").or_else(|| line.strip_prefix("# TYPE "));
         let name = described.and_then(|rest| rest.split(' ').next());
-        // Writing to a text does not fail.
+        // Writing to a string does not fail.
         let _ = match name.filter(|name| counters.contains(name)) {
             Some(name) => writeln!(text, "{}", line.replacen(name, &format!("{name}_total"), 1)),
             None => writeln!(text, "{line}"),

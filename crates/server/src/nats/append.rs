@@ -15,7 +15,7 @@ use crate::ledger::Ledger;
 use crate::nats::{CONTENT_TYPE, PROTOBUF, is_protobuf};
 use crate::problem::{Answer, INVALID};
 
-/// The subject of requests.
+/// The subject that requests are sent to.
 pub const APPEND_SUBJECT: &str = "tollgate.v1.append";
 
 /// The name of the service, as `nats micro` shows it.
@@ -24,21 +24,21 @@ const SERVICE: &str = "tollgate-append";
 /// The version of the request and its answer.
 const VERSION: &str = "1.0.0";
 
-/// Requests that are carried out at once; more wait at the server.
+/// How many requests are carried out at once; more wait at the NATS server.
 const AT_ONCE: usize = 256;
 
-/// Takes appends over NATS until it is stopped. Servers of one ledger share the requests.
+/// Accepts appends over NATS until it is stopped. Servers of one ledger share the requests.
 pub struct AppendService {
     service: Service,
     answering: JoinHandle<()>,
 }
 
 impl AppendService {
-    /// Begins to take requests.
+    /// Starts accepting requests.
     ///
     /// # Errors
     ///
-    /// When the server does not take the subscription.
+    /// If the NATS server does not accept the subscription.
     pub async fn start(client: &async_nats::Client, ledger: Arc<Ledger>) -> Result<Self, async_nats::Error> {
         let service = client
             .service_builder()
@@ -63,7 +63,7 @@ impl AppendService {
         Ok(Self { service, answering })
     }
 
-    /// Takes no more requests, and answers those that run.
+    /// Stops accepting requests, and answers those in progress.
     pub async fn stop(self) {
         if let Err(error) = self.service.stop().await {
             tracing::warn!(%error, "the append service did not stop as it should");

@@ -1,4 +1,4 @@
-//! Ways in for producers that have only NATS.
+//! Entry points for producers that have only NATS.
 
 mod append;
 mod inbox;
@@ -7,10 +7,10 @@ pub use append::{APPEND_SUBJECT, AppendService};
 pub use inbox::Drainer;
 pub(crate) use inbox::{CONTENT_TYPE, ID_HEADER, PRODUCER_HEADER, Published, read};
 
-/// Protobuf, as the header `Content-Type` of an answer spells it.
+/// Protobuf, as spelled in the `Content-Type` header of an answer.
 const PROTOBUF: &str = "application/x-protobuf";
 
-/// Whether a `Content-Type` says protobuf: there are several spellings.
+/// Whether a `Content-Type` means protobuf: there are several spellings.
 fn is_protobuf(content_type: &str) -> bool {
     content_type.to_ascii_lowercase().contains("protobuf")
 }

@@ -27,7 +27,7 @@ pub enum AlertsError {
         /// The system's message.
         reason: String,
     },
-    /// Its content breaks rules.
+    /// Its content violates rules.
     #[error("alerts config {}: {reason}", path.display())]
     Invalid {
         /// The file.
@@ -52,11 +52,11 @@ pub struct Deliveries {
 }
 
 impl Deliveries {
-    /// Reads and checks the config, the secrets and the certificates that it names. Nothing is sent yet.
+    /// Reads and checks the config, and the secrets and certificates that it names. Nothing is sent yet.
     ///
     /// # Errors
     ///
-    /// [`AlertsError`] with everything that is wrong with the file; nothing secret.
+    /// [`AlertsError`] with everything that is wrong with the file; it contains nothing secret.
     pub fn open(file: &Path, nats: Option<async_nats::Client>) -> Result<Self, AlertsError> {
         let path = file.to_owned();
         let text = match tollgate_files::read_settings(file) {
@@ -84,7 +84,7 @@ impl Deliveries {
         &self.file
     }
 
-    /// Delivers until it is told to stop; attempts that are under way are ended and noted.
+    /// Delivers until it is told to stop; attempts in progress are ended and noted.
     pub async fn run(self, ledger: Arc<Ledger>, stop: watch::Receiver<bool>) {
         let outbox = Arc::new(ledger.outbox());
         deliver(self.endpoints, outbox, Arc::new(SystemTimer), stop).await;
@@ -107,7 +107,7 @@ impl Publish for Nats {
             let subject = subject.to_owned();
             let published = self.0.publish_with_headers(subject, headers, body).await;
             published.map_err(|error| error.to_string())?;
-            // It is the server's once the connection is flushed.
+            // The server has it once the connection is flushed.
             self.0.flush().await.map_err(|error| error.to_string())
         })
     }

@@ -1,4 +1,4 @@
-//! Evidence files: when VERIFY ends, at completion, on a block and when somebody explained a phase, each
+//! Evidence files: when VERIFY ends, at completion, on a block and when someone explained a phase, each
 //! task's budget report is written for people and for machines.
 
 use std::collections::BTreeMap;
@@ -32,17 +32,18 @@ mod retry;
 /// The phase whose end asks for a report.
 const VERIFY: &str = "VERIFY";
 
-/// Records without an occasion after which the mark file is written: so many are read again after a crash.
+/// How many records without an occasion pass before the mark file is written: that many are read again after
+/// a crash.
 const MARK_EVERY: u64 = 10_000;
 
-/// Occasions of this time after files were written are taken together: a task that goes on is written about
-/// at most so often.
+/// Occasions within this time of files being written are handled together: files about an active task are
+/// written at most this often.
 const SPREAD: Duration = Duration::from_secs(1);
 
-/// Tasks whose files are written together.
+/// How many tasks have their files written together.
 const AT_ONCE: usize = 32;
 
-/// How long it waits after a failure.
+/// How long to wait after a failure.
 const RETRY_AFTER: Duration = Duration::from_secs(5);
 
 /// Writes the evidence files of a ledger's tasks, each at least once per occasion.
@@ -51,7 +52,7 @@ pub struct Evidence {
     dir: PathBuf,
     mark_file: PathBuf,
     mark: Mark,
-    /// Tasks whose files could not be written. They hold up no other task.
+    /// Tasks whose files could not be written. They do not hold up other tasks.
     retries: Retries,
     /// What was wrong with the mark.
     noticed: Vec<String>,
@@ -62,8 +63,8 @@ pub struct Evidence {
 /// A task, by tenant and name, and the record that asks for its evidence.
 type Due = ((String, String), Sequence);
 
-/// How far the log was read, and what of that is to be written yet. Files are written again after a crash,
-/// never left out.
+/// How far the log was read, and which part of that has yet to be written. After a crash files are written
+/// again, never left out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Mark {
     epoch: Uuid,
@@ -73,7 +74,7 @@ struct Mark {
 }
 
 impl Mark {
-    /// The mark of a file; `None`: there is no file.
+    /// The mark from a file; `None`: there is no file.
     fn read(file: &Path) -> Result<Option<Self>, String> {
         match std::fs::read(file) {
             Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(|error| error.to_string()),
@@ -97,7 +98,7 @@ pub enum EvidenceError {
     /// The log could not be read.
     #[error("writing evidence: {0}")]
     Log(#[from] ReadError),
-    /// What stands where a directory of evidence should is none.
+    /// What should be an evidence directory is not one.
     #[error(
         "writing evidence: {path} is a symbolic link or no directory; evidence is written below its own directory only: \
          move it away"
@@ -117,7 +118,7 @@ pub enum EvidenceError {
 }
 
 impl Evidence {
-    /// Goes on where the mark file says; from the log's first record where there is none.
+    /// Continues where the mark file says; from the log's first record if there is none.
     #[must_use]
     pub fn new(ledger: Arc<Ledger>, dir: PathBuf, mark_file: PathBuf) -> Self {
         let epoch = ledger.log().epoch().id;
@@ -137,8 +138,8 @@ impl Evidence {
         evidence
     }
 
-    /// Begins with the first record again; the mark that says otherwise is kept, and health says so while
-    /// this process runs.
+    /// Starts again at the first record; the contradicting mark is kept, and health reports it while this
+    /// process runs.
     fn begin_again(&mut self, why: &str) {
         let mut numbers =
             (1_u32..).map(|number| self.mark_file.with_extension(format!("json.aside-{number}")));
@@ -154,13 +155,14 @@ impl Evidence {
         );
         tracing::error!("{noticed}");
         self.mark.read_through = 0;
-        // The next mark is written as soon as there is something to say, not only beyond the one that was set aside.
+        // The next mark is written as soon as there is something to record, not only beyond the one that was
+        // set aside.
         self.marked = self.mark.clone();
         self.noticed.push(noticed);
         self.say();
     }
 
-    /// Says for the health what is wrong.
+    /// Reports to health what is wrong.
     fn say(&self) {
         let all: Vec<String> = self.noticed.iter().cloned().chain(self.retries.summary()).collect();
         self.ledger.operate().evidence_fails((!all.is_empty()).then(|| all.join("; ")));
@@ -170,7 +172,7 @@ impl Evidence {
     pub async fn run(mut self, mut stop: watch::Receiver<bool>) {
         loop {
             let failed = tokio::select! {
-                // An error means that whoever would stop it is gone.
+                // An error means that the other side, which would stop it, is gone.
                 _ = stop.wait_for(|stop| *stop) => None,
                 followed = self.follow() => followed.err(),
             };
@@ -185,11 +187,12 @@ impl Evidence {
         }
     }
 
-    /// Writes what is due up to the log's present end, and tries once more what could not be written.
+    /// Writes what is due up to the log's current end, and retries what could not be written.
     ///
     /// # Errors
     ///
-    /// [`EvidenceError`] of the first task; the others have their files. What was not written is written the next time.
+    /// [`EvidenceError`] of the first task; the others have their files. What was not written is written the
+    /// next time.
     pub async fn catch_up(&mut self) -> Result<(), EvidenceError> {
         self.check_mark().await?;
         let mut reader =
@@ -207,7 +210,7 @@ impl Evidence {
         failed.map_or(Ok(()), Err)
     }
 
-    /// Begins with the first record again where the log ends before the mark: nothing is left out.
+    /// Starts again at the first record if the log ends before the mark: nothing is left out.
     async fn check_mark(&mut self) -> Result<(), EvidenceError> {
         let last = self.ledger.log().tail().await?.highest().0;
         if self.mark.read_through > last {
@@ -226,12 +229,12 @@ impl Evidence {
         reader.in_groups();
         let mut groups = Groups::default();
         loop {
-            // May be cancelled: it reads and moves on in one step.
+            // Cancel-safe: it reads and moves on in one step.
             let records = tokio::select! {
                 records = groups.next(&mut *reader, sleep) => records?,
                 () = self.retries.due() => {
                     let due = self.retries.take_due();
-                    // What fails again is said there, and waits longer.
+                    // What fails again is reported there, and waits longer.
                     let _ = self.write(&due).await;
                     self.mark().await?;
                     continue;
@@ -243,7 +246,7 @@ impl Evidence {
         }
     }
 
-    /// Writes what these records ask for; whether they did.
+    /// Writes what these records ask for; returns whether they asked for anything.
     async fn take(&mut self, records: &[StoredRecord]) -> Result<bool, EvidenceError> {
         let mut due: BTreeMap<(String, String), Sequence> = BTreeMap::new();
         for stored in records {
@@ -256,19 +259,19 @@ impl Evidence {
         }
         let written = !due.is_empty();
         let due: Vec<_> = due.into_iter().collect();
-        // What fails is tried again later: the next records do not wait for it.
+        // What fails is retried later: the next records do not wait for it.
         let _ = self.write(&due).await;
         if let Some(last) = records.last() {
             self.mark.read_through = last.sequence.0;
         }
-        // A file that is written and synced for each record would take from the log what its appends need.
+        // Writing and syncing a file for each record would take from the log what its appends need.
         if written || self.mark.read_through >= self.marked.read_through + MARK_EVERY {
             self.mark().await?;
         }
         Ok(written)
     }
 
-    /// Writes down how far the log was read.
+    /// Saves how far the log was read.
     async fn mark(&mut self) -> Result<(), EvidenceError> {
         self.mark.retry = self.retries.stored();
         if self.marked == self.mark {
@@ -282,7 +285,7 @@ impl Evidence {
     }
 
     /// Writes the files of some tasks, each as of the record that asks for it, or later. A task that fails
-    /// holds up no other: it is tried again later. The first failure.
+    /// holds up no other: it is retried later. Returns the first failure.
     async fn write(&mut self, due: &[Due]) -> Option<EvidenceError> {
         let mut first = None;
         for some in due.chunks(AT_ONCE) {
@@ -290,7 +293,7 @@ impl Evidence {
                 some.iter().for_each(|(task, _)| self.retries.written(task));
                 continue;
             }
-            // One of them, or all: each by itself says which.
+            // One of them failed, or all: trying each separately tells which.
             for one in some {
                 match self.write_together(std::slice::from_ref(one)).await {
                     Ok(()) => self.retries.written(&one.0),
@@ -348,7 +351,7 @@ impl From<Failed> for EvidenceError {
     }
 }
 
-/// Writes files on a thread that may wait for the disk: those of requests may not.
+/// Writes files on a thread that may wait for the disk: those that serve requests may not.
 async fn beside(
     stage: impl FnOnce(&mut Staged) -> Result<(), EvidenceError> + Send + 'static,
 ) -> Result<(), EvidenceError> {
@@ -368,7 +371,7 @@ fn is_occasion(body: &EventBody) -> bool {
     match body {
         EventBody::Task(TaskEvent::PhaseEnded(ended)) => ended.phase.as_str() == VERIFY,
         EventBody::Task(event) => matches!(event, TaskEvent::TaskClosed(_)),
-        // Who explains a breach finds the explanation in the report.
+        // A person who explains a breach finds the explanation in the report.
         EventBody::Usage(event) => matches!(event, UsageEvent::PhaseExplained(_)),
         EventBody::Gate(GateEvent::GateDecided(decided)) => decided.verdict == Verdict::Block,
         EventBody::Ledger(_) | EventBody::Alert(_) | EventBody::Inbox(_) | EventBody::Report(_) => false,

@@ -1,4 +1,4 @@
-//! Files that are there whole or not at all, also after a power cut.
+//! Files that exist completely or not at all, even after a power cut.
 
 use std::fs::{File, rename};
 use std::io::{self, Write};
@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 
 use tollgate_files::{make_private_dirs, private_file};
 
-/// Files that are written and not there yet. Many are synced together: the first sync brings most of the
-/// others to the disk too, and whoever waits for the disk at the same time, as the log does, waits once.
+/// Files that are written but not in place yet. Many are synced together: the first sync takes most of the
+/// others to the disk too, and anything that waits for the disk at the same time, such as the log, waits
+/// once.
 #[derive(Default)]
 pub(super) struct Staged(Vec<(File, PathBuf)>);
 
@@ -18,7 +19,7 @@ pub(super) struct Failed {
 }
 
 impl Staged {
-    /// Writes what a file is to hold beside it, its directory too.
+    /// Writes a file's future content to a file next to it, creating the directory if needed.
     pub(super) fn add(&mut self, path: &Path, bytes: &[u8]) -> Result<(), Failed> {
         let write = || -> io::Result<File> {
             if let Some(parent) = path.parent() {
@@ -33,7 +34,7 @@ impl Staged {
         Ok(())
     }
 
-    /// Syncs all and puts each in its place.
+    /// Syncs all of them and moves each into place.
     pub(super) fn publish(self) -> Result<(), Failed> {
         for (file, path) in &self.0 {
             file.sync_all().map_err(|error| Failed { path: path.clone(), error })?;

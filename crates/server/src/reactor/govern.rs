@@ -1,4 +1,4 @@
-//! Looks at many tasks and at the ledger itself now and then: measures, conditions, the circuit breaker.
+//! Periodically looks at many tasks and at the ledger itself: measurements, conditions, the circuit breaker.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,10 +9,11 @@ use tollgate_domain::position::Position;
 use crate::ledger::Ledger;
 use crate::problem::{Answer, of_read};
 
-/// How often the breaker's state is learned, so that what another server saw holds here too.
+/// How often the breaker's state is fetched, so that what another server saw takes effect here too.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 
-/// Every so many looks what was measured is written down, and figures of many tasks are looked at: once a minute.
+/// After this many looks, measurements are recorded and the figures of many tasks are examined: once a
+/// minute.
 const FIGURES_EVERY: u32 = 12;
 
 /// Looks until it is told to stop.
@@ -23,7 +24,7 @@ pub(crate) async fn run(ledger: Arc<Ledger>, mut stop: Receiver<bool>) {
         let figures = looks.is_multiple_of(FIGURES_EVERY);
         ledger.in_force().learn_settings().await;
         if let Err(problem) = look(&ledger, figures, &mut seen).await {
-            // A view that does not answer is said by others; here once a minute is enough.
+            // A view that does not answer is reported elsewhere; here once a minute is enough.
             if figures {
                 tracing::warn!(detail = problem.detail, "governing: looked at again in a while");
             }
@@ -35,8 +36,8 @@ pub(crate) async fn run(ledger: Arc<Ledger>, mut stop: Receiver<bool>) {
     }
 }
 
-/// `seen`: up to where the log was when figures were looked at, and under which config. Where neither moved
-/// nothing else can be found.
+/// `seen`: the log's end when the figures were last examined, and the config they were examined under. If
+/// neither has changed, there is nothing new to find.
 async fn look(ledger: &Ledger, figures: bool, seen: &mut Option<(Position, String)>) -> Answer<()> {
     if !figures {
         return ledger.operate().learn_breaker().await;

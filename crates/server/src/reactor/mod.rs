@@ -14,7 +14,7 @@ pub use deliveries::{AlertsError, Deliveries};
 pub use evidence::{Evidence, EvidenceError, evidence_dir};
 pub use remediations::{RemediationError, RemediationProblem, Remediations, Ways};
 
-/// Reactors that run beside the API.
+/// Reactors that run alongside the API.
 #[derive(Default)]
 pub(crate) struct Reactors(Vec<(&'static str, JoinHandle<()>)>);
 

@@ -20,18 +20,19 @@ use tollgate_domain::time::Timestamp;
 use super::evidence_dir;
 use crate::ledger::{Ledger, Name, ReadFile, RemediationState};
 
-/// How often it looks for tasks that somebody else blocked: a server that died since, or one that could not
+/// How often to look for tasks that another server blocked: one that has died since, or one that could not
 /// open what is due.
 const LOOK_EVERY: Duration = Duration::from_secs(30);
 
-/// How long it waits after a failure.
+/// How long to wait after a failure.
 const BACKOFF: Backoff = Backoff { first: Duration::from_secs(1), longest: Duration::from_secs(5 * 60) };
 
-/// How long an attempt that another server began is left to it, beyond its own wait. Longer than any attempt takes.
+/// How long another server is given for an attempt it began, in addition to the attempt's own wait. Longer
+/// than any attempt takes.
 const LEFT_ALONE_MS: i64 = 6 * 60 * 1000;
 
-/// How long attempts that are under way may go on after it was told to stop. What is ended then is tried
-/// again, by whoever serves next.
+/// How long attempts in progress may continue after it was told to stop. Those that are cut off are retried
+/// by the next server.
 const GRACE: Duration = Duration::from_secs(3);
 
 /// Why remediations cannot be opened as the file says.
@@ -53,15 +54,15 @@ pub enum RemediationProblem {
     /// Its content breaks rules.
     #[error("{0}")]
     Invalid(#[from] InvalidConfig),
-    /// A way cannot be set up.
+    /// A channel cannot be set up.
     #[error("{0}")]
     Way(#[from] ChannelError),
 }
 
-/// The ways in which remediations are opened, each with its name.
+/// The channels through which remediations are opened, each with its name.
 #[derive(Default)]
 pub struct Ways {
-    /// The ways.
+    /// The channels.
     pub channels: Vec<(String, Arc<dyn Channel>)>,
     file: Option<ReadFile>,
 }
@@ -73,11 +74,12 @@ impl From<Vec<(String, Arc<dyn Channel>)>> for Ways {
 }
 
 impl Ways {
-    /// Those of a file, with its secrets; without one a file beside the evidence. Nothing is done yet.
+    /// Those from a file, with its secrets; without a file, one that writes a file next to the evidence.
+    /// Nothing is done yet.
     ///
     /// # Errors
     ///
-    /// [`RemediationError`] with everything that is wrong with the file; nothing secret.
+    /// [`RemediationError`] with everything that is wrong with the file; it contains nothing secret.
     pub fn open(file: Option<&Path>, evidence: Option<&Path>) -> Result<Self, RemediationError> {
         let failed = |reason| RemediationError { path: file.unwrap_or(Path::new("")).to_owned(), reason };
         let mut config = RemediationConfig::default();
@@ -113,32 +115,33 @@ impl Ways {
     }
 }
 
-/// Opens remediations, each once for the life of the ledger, whoever else does.
+/// Opens remediations, each once in the life of the ledger, even if others do so too.
 pub struct Remediations {
     ledger: Arc<Ledger>,
     ways: Ways,
     due: BTreeMap<Name, Due>,
-    /// Those that this process knows to be open everywhere.
+    /// Those that this process knows to be open in every channel.
     settled: BTreeSet<Name>,
 }
 
-/// A remediation that is not open everywhere yet.
+/// A remediation that is not open in every channel yet.
 struct Due {
     told: Remediation,
     opened: bool,
-    /// By way, until each was told and the log has it.
+    /// By channel, until each has been notified and the log has it.
     left: BTreeMap<usize, Tried>,
     failures: u32,
     next: Timestamp,
-    /// Whether the alert was raised, here or by whoever tried before.
+    /// Whether the alert was raised, here or by an earlier process.
     raised: bool,
 }
 
-/// What is known of the attempts to tell one way.
+/// What is known about the attempts to notify one channel.
 #[derive(Clone, Copy, Default)]
 struct Tried {
     attempts: u32,
-    /// This process told it, but the log does not have that yet: it is recorded and not told again.
+    /// This process notified it, but that is not in the log yet: it is recorded, and the channel is not
+    /// notified again.
     told: bool,
 }
 
@@ -149,7 +152,7 @@ impl Remediations {
         Self { ledger, ways, due: BTreeMap::new(), settled: BTreeSet::new() }
     }
 
-    /// Opens them until it is told to stop, then once more what is due, for a moment.
+    /// Opens them until it is told to stop, then for a moment whatever is still due.
     pub async fn run(mut self, mut stop: watch::Receiver<bool>) {
         let mut looked: Option<Timestamp> = None;
         loop {
@@ -177,17 +180,17 @@ impl Remediations {
             let wait =
                 next.map_or(LOOK_EVERY, |ms| Duration::from_millis(u64::try_from(ms).unwrap_or_default()));
             tokio::select! {
-                // An error means that whoever would stop it is gone.
+                // An error means that the other side, which would stop it, is gone.
                 _ = stop.wait_for(|stop| *stop) => break,
                 () = self.ledger.operate().blocked() => {}
                 () = sleep(wait.min(LOOK_EVERY)) => {}
             }
         }
-        // What it does not get done is found by whoever serves next.
+        // What it does not finish is found by the next server.
         let _ = tokio::time::timeout(GRACE, self.round()).await;
     }
 
-    /// Finds tasks that are blocked and not known here yet.
+    /// Finds tasks that are blocked and not yet known here.
     ///
     /// # Errors
     ///
@@ -199,7 +202,7 @@ impl Remediations {
         Ok(())
     }
 
-    /// Opens what was blocked here and what is due by now; how many are not open everywhere.
+    /// Opens what was blocked here and what is due by now; returns how many are not open in every channel.
     pub async fn round(&mut self) -> usize {
         for (name, told) in self.ledger.operate().take_blocked() {
             if !self.settled.contains(&name) {
@@ -209,7 +212,7 @@ impl Remediations {
         let now = self.ledger.now();
         let names: Vec<Name> =
             self.due.iter().filter(|(_, due)| due.next <= now).map(|(name, _)| name.clone()).collect();
-        // The tasks first: no way that is slow keeps people from them.
+        // The tasks first: no slow channel keeps people from them.
         for name in &names {
             if let Some(due) = self.due.get_mut(name).filter(|due| !due.opened) {
                 due.opened = self.ledger.operate().open_remediation_task(name).await.is_ok();
@@ -234,7 +237,7 @@ impl Remediations {
         self.due.entry(name).or_insert(due);
     }
 
-    /// One attempt at everything that is left of one; whether nothing is.
+    /// One attempt at everything that is left of one; returns whether nothing is left.
     async fn open(&self, name: &Name, due: &mut Due) -> bool {
         let mut failed = Vec::new();
         if !due.opened {
@@ -277,7 +280,7 @@ impl Remediations {
                 return true;
             }
         } else if !due.raised {
-            // Where the log takes nothing it is raised the next time.
+            // If the log does not accept it, it is raised the next time.
             due.raised =
                 self.ledger.operate().observe_remediation(name, true, due.told.blocked_at).await.is_ok();
         }
@@ -291,7 +294,8 @@ impl Remediations {
         false
     }
 
-    /// Tells one way, unless it was told or somebody else is at it. An error has what is known of its attempts now.
+    /// Notifies one channel, unless it has been notified or another server is doing it. An error contains
+    /// what is now known about its attempts.
     async fn tell(
         &self,
         name: &Name,
@@ -309,7 +313,7 @@ impl Remediations {
             RemediationState::Attempted(last, at) => (last, at),
         };
         if let Some(at) = at {
-            // Not by this process: whoever began it may still be at it.
+            // Not begun by this process: the server that began it may still be working on it.
             let until = at.plus_millis(LEFT_ALONE_MS.saturating_add(wait_ms(last)));
             if until > self.ledger.now() {
                 return Ok(Done::ByOther { attempt: last, until });
@@ -336,19 +340,19 @@ impl Remediations {
         self.note_told(name, way, Tried { attempts: attempt, told: true }).await
     }
 
-    /// Records that a way was told. Until the log has it, a process that begins later would tell it again, by
-    /// the same id.
+    /// Records that a channel was notified. Until the log has it, a process that starts later would notify it
+    /// again, with the same id.
     async fn note_told(&self, name: &Name, way: &str, tried: Tried) -> Result<Done, (Tried, String)> {
         self.ledger.operate().note_told(name, way).await.map_err(|reason| (tried, reason))?;
         Ok(Done::Told { attempt: tried.attempts })
     }
 }
 
-/// How telling a way ended.
+/// The outcome of notifying a channel.
 enum Done {
-    /// It knows by now, at this attempt.
+    /// It was notified by this attempt.
     Told { attempt: u32 },
-    /// Somebody else has this attempt, and is left alone with it for a while.
+    /// Another server has this attempt, and is left alone with it for a while.
     ByOther { attempt: u32, until: Timestamp },
 }
 

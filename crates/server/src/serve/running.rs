@@ -13,27 +13,27 @@ use tollgate_files::private_file;
 /// Its name.
 const RUNNING_FILE: &str = "server.json";
 
-/// How long until it is tried again where it could not be written.
+/// How long before a failed write is retried.
 const AGAIN_AFTER: Duration = Duration::from_secs(2);
 
-/// Who serves a data directory.
+/// The server of a data directory.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Running {
     /// Where it listens.
     pub url: String,
     /// Its process.
     pub pid: u32,
-    /// Which run of the server it is, as its answers say. Empty: an older version wrote this.
+    /// Which run of the server it is, as in its answers. Empty: an older version wrote this.
     #[serde(default)]
     pub instance: String,
-    /// The directory that it serves, as the system knows it: a copy of the file in another directory is about
-    /// another one.
+    /// The directory that it serves, as the system identifies it: a copy of the file in another directory
+    /// refers to a different one.
     #[serde(default)]
     pub directory: String,
 }
 
 impl Running {
-    /// Who says to serve a data directory. It may have died since.
+    /// The server that claims to serve a data directory. It may have died since.
     #[must_use]
     pub fn find(data_dir: &Path) -> Option<Self> {
         let running: Self = serde_json::from_slice(&std::fs::read(data_dir.join(RUNNING_FILE)).ok()?).ok()?;
@@ -42,7 +42,7 @@ impl Running {
     }
 }
 
-/// What a server says of itself in its data directory.
+/// What a server says about itself in its data directory.
 pub(super) struct Said {
     path: PathBuf,
     running: Running,
@@ -50,7 +50,7 @@ pub(super) struct Said {
 }
 
 impl Said {
-    /// Says where it is. A disk that has no room for that keeps nobody from reading.
+    /// Announces where it is. A disk without room for that keeps no one from reading.
     pub(super) fn new(data_dir: &Path, url: &str, instance: &str) -> Self {
         let running = Running {
             url: url.to_owned(),
@@ -66,18 +66,18 @@ impl Said {
         said
     }
 
-    /// Says it again until that succeeds.
+    /// Announces it again until that succeeds.
     pub(super) async fn later(&self) {
         while !self.written.load(Ordering::Relaxed) {
             sleep(AGAIN_AFTER).await;
-            // The first failure was told; what keeps a disk full does not change by being told again.
+            // The first failure was logged; logging it again does not help against a full disk.
             let _ = self.write();
         }
     }
 
     /// The server ends.
     pub(super) fn take_back(&self) {
-        // A file that is gone already is as good.
+        // It does not matter if the file is already gone.
         let _ = std::fs::remove_file(&self.path);
     }
 
@@ -91,7 +91,8 @@ impl Said {
     }
 }
 
-/// Device and inode: the same under each path that leads to a directory, another one in each copy. Empty: not known.
+/// Device and inode: the same under every path that leads to a directory, different in every copy. Empty:
+/// unknown.
 fn directory_id(dir: &Path) -> String {
     std::fs::metadata(dir).map(|found| format!("{}:{}", found.dev(), found.ino())).unwrap_or_default()
 }

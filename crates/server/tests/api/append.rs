@@ -1,4 +1,4 @@
-//! Appending facts and commands: one outcome per event, tasks together or not at all.
+//! Appending facts and commands: one outcome per event, tasks all or nothing.
 
 use serde_json::json;
 
@@ -19,7 +19,7 @@ async fn new_duplicate_conflict_refused_each_has_its_status() {
     assert_eq!(outcomes(&problem), ["a conflict conflict", "b refused refused_with", "c appended"]);
     assert!(problem["detail"].as_str().unwrap().contains("event id `a` is taken"), "{problem}");
     assert_eq!((problem["code"].as_str(), problem["retryable"].as_bool()), (Some("conflict"), Some(false)));
-    // What was appended nevertheless can be waited for.
+    // What was appended nonetheless can be waited for.
     let position = problem["position"].as_str().unwrap().replace(':', "%3A").replace(',', "%2C");
     let (_, task) = service.get(&format!("/v1/tasks/T-2?at_least={position}")).await;
     assert_eq!(task["tokens"]["output"], 1);
@@ -225,13 +225,14 @@ async fn more_events_of_one_task_than_a_record_holds_are_refused_and_say_so() {
     );
 }
 
-/// A disk that fills up: refused cleanly with what to do, and on again once there is room, without a restart.
+/// A disk that fills up: appends are refused cleanly with what to do, and work again once there is room,
+/// without a restart.
 #[tokio::test]
 async fn a_full_disk_refuses_says_so_and_recovers() {
     let (service, disk) = Service::on_a_disk().await;
     service.open("T-1").await;
     disk.set_room(Some(0));
-    // What was written ahead is used up first; a segment that was being made ahead may still come.
+    // What was preallocated is used up first; a segment that was being preallocated may still arrive.
     let mut filled = 0;
     let problem = loop {
         let (status, answer) = service.append(json!([usage("T-1", &format!("f{filled}"), "", 1)])).await;
@@ -252,7 +253,7 @@ async fn a_full_disk_refuses_says_so_and_recovers() {
         "{problem}"
     );
     assert_eq!(outcomes(&problem), [format!("{refused} refused disk_full")]);
-    // Questions are answered all the while, and the gate too: it fails open where it cannot record.
+    // Meanwhile queries are answered, and so is the gate: it fails open when it cannot record.
     let (status, task) = service.get("/v1/tasks/T-1?at_least=tail").await;
     assert_eq!((status.as_u16(), task["tokens"]["total"].as_i64()), (200, Some(filled)));
     while {

@@ -1,4 +1,5 @@
-//! One request over many tasks: what goes into several records waits for one sync, not for one after the other.
+//! One request over many tasks: what goes into several records waits for one sync, rather than for one after
+//! the other.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -14,7 +15,7 @@ use tollgate_log::memory::MemoryLog;
 
 use crate::support::{Service, outcomes, usage};
 
-/// A log whose appends wait until everybody who is ready has come to it.
+/// A log whose appends wait until every append that is ready has arrived.
 struct Waiting {
     log: MemoryLog,
     here: AtomicUsize,
@@ -72,7 +73,7 @@ async fn records_of_a_request_are_appended_at_once_and_those_of_a_task_together(
     let partitions = partitions.collect::<std::collections::BTreeSet<_>>().len();
     let mut events: Vec<Value> = tasks.iter().map(|task| usage(task, "u", "", 1)).collect();
     events.extend(["D-1", "D-2", "D-3"].map(|task| json!({"id": "o", "task": task, "task_opened": {}})));
-    // A task with an event that is wrong, in the middle: nobody else waits or is refused for it.
+    // A task with an invalid event, in the middle: no other task waits or is refused because of it.
     events.push(usage("W", "w1", "", 1));
     events.push(json!({"id": "w2", "task": "W", "usage_recorded": {"tokens": {"output": -1}}}));
     let (_, answer) = service.append(json!(events)).await;
@@ -83,7 +84,7 @@ async fn records_of_a_request_are_appended_at_once_and_those_of_a_task_together(
         "{outcomes:?}"
     );
     assert_eq!(outcomes[43..], ["w1 refused refused_with", "w2 refused invalid"]);
-    // A record for the facts of each partition, and one for each task that is decided about.
+    // One record for the facts of each partition, and one for each task that needs a decision.
     assert_eq!(log.most.load(Ordering::SeqCst), partitions + 3);
     let tail = log.tail().await.unwrap();
     assert_eq!(answer["position"], tail.to_string());

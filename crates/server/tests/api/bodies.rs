@@ -1,4 +1,4 @@
-//! What bodies may be: JSON in UTF-8, as it is or with gzip, no larger than it may be when unzipped.
+//! What bodies may be: JSON in UTF-8, plain or gzipped, and within the size limit after decompression.
 
 use std::io::Write;
 
@@ -38,7 +38,7 @@ async fn a_body_may_be_zipped_and_is_bounded_when_it_is_not() {
     let (status, answer) = send(&service, "application/json", "gzip", zipped.clone()).await;
     assert_eq!(status, 201, "{answer}");
     let half = zipped[..zipped.len() / 2].to_vec();
-    // 2 GiB of white space would be 2 MiB of gzip: it is not unzipped further than a body may be large.
+    // 2 GiB of white space would be 2 MiB of gzip: it is only decompressed up to the size limit of a body.
     let bomb = gzip(&" ".repeat(8 << 20));
     for (encoding, body, status, part) in [
         ("gzip", half, 400, "not whole gzip"),

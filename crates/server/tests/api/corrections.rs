@@ -1,4 +1,5 @@
-//! Corrections: bounded by what is left of the usage, priced against it, and never silent when they take too much.
+//! Corrections: limited to what is left of the usage, priced against it, and never silent when they take too
+//! much.
 
 use serde_json::{Value, json};
 
@@ -46,7 +47,7 @@ async fn a_correction_takes_no_more_than_is_left_and_says_so() {
         let warnings = answer["outcomes"][0]["warnings"].to_string();
         assert_eq!(warnings.contains("more than"), warning.is_some(), "{output}: {warnings}");
         assert!(warnings.contains(warning.unwrap_or_default()), "{output}: {warnings}");
-        // A retry is the same event, and no second correction.
+        // A retry is the same event, not a second correction.
         let (_, again) = service.append(json!([correction])).await;
         assert_eq!(again["outcomes"][0]["outcome"], "duplicate", "{again}");
         assert!(!again["outcomes"][0]["warnings"].to_string().contains("more than"), "{again}");
@@ -112,7 +113,7 @@ async fn a_blocked_task_is_not_opened_by_taking_its_usage_below_zero() {
 async fn usage_and_its_corrections_may_come_in_one_request() {
     let service = Service::new().await;
     service.open("T-1").await;
-    // The correction before and behind its usage, and two that together take too much.
+    // A correction before its usage, one after it, and two that together take too much.
     let (_, answer) = service
         .append(json!([
             adjust("T-1", "a", "u", -400),
@@ -126,7 +127,7 @@ async fn usage_and_its_corrections_may_come_in_one_request() {
     assert!(warned(3).contains("takes away 100 tokens more than the 100"), "{answer}");
     let shown = task(&service, "T-1", &answer).await;
     assert_eq!((&shown["tokens"]["total"], &shown["cost_usd"]), (&json!(0), &json!("0")), "{shown}");
-    // The one in front of its usage took nothing that was not there.
+    // The one before its usage took nothing that was not there.
     let found = alerts(&service, "over_correction", &answer).await;
     assert_eq!(found.len(), 1, "{found:?}");
     assert!(found[0].contains("by -200 tokens, 100 more than were left of it"), "{found:?}");

@@ -1,4 +1,4 @@
-//! Asking what was delivered, and for a delivery again.
+//! Querying what was delivered, and requesting another delivery.
 
 use serde_json::json;
 

@@ -1,4 +1,4 @@
-//! Evidence of tasks of which some cannot be written.
+//! Evidence of several tasks, some of which cannot be written.
 
 use std::path::Path;
 
@@ -33,7 +33,7 @@ async fn a_task_whose_evidence_fails_holds_up_no_other_and_is_tried_again() {
     let dir = tempfile::tempdir().unwrap();
     let (place, mark) = (dir.path().join("evidence"), dir.path().join("evidence.json"));
     let longest = "\u{4efb}".repeat(42);
-    // Something else stands where the evidence of one task should, and a link where that of another should.
+    // The place of one task's evidence is occupied by something else, that of another by a link.
     std::fs::create_dir_all(&place).unwrap();
     std::fs::write(place.join("A-1"), "a file").unwrap();
     let outside = dir.path().join("outside");
@@ -57,7 +57,7 @@ async fn a_task_whose_evidence_fails_holds_up_no_other_and_is_tried_again() {
     let detail = check["detail"].as_str().unwrap();
     assert!(detail.contains("task `A-1`, and of 1 other task"), "{detail}");
 
-    // After a restart, once that is mended: nothing was forgotten.
+    // After a restart, once that is fixed: nothing was forgotten.
     drop(first);
     std::fs::remove_file(place.join("A-1")).unwrap();
     std::fs::remove_file(place.join("A-2")).unwrap();
@@ -130,7 +130,7 @@ async fn a_mark_that_does_not_fit_the_log_is_kept_and_said_and_all_evidence_is_w
         assert!(detail.contains(says) && detail.contains("evidence.json.aside-1"), "{detail}");
         let kept = std::fs::read_to_string(dir.path().join("evidence.json.aside-1")).unwrap();
         assert_eq!(kept, mark, "the witness is kept");
-        // Who starts again has decided: from here on the new mark counts.
+        // Restarting is the decision: from here on the new mark counts.
         drop(evidence);
         let mut again = Evidence::new(service.ledger.clone(), place.clone(), file);
         again.catch_up().await.unwrap();

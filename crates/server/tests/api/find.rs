@@ -19,7 +19,7 @@ async fn ids_of_a_task_are_found_or_null_in_their_order() {
         .map(|event| format!("{} {}", event["id"], event["usage_recorded"]["tokens"]["output"]))
         .collect();
     assert_eq!(shown, ["\"b\" 20", "null null", "\"a\" 10", "\"b\" 20"]);
-    // Another producer's ids are other ids.
+    // Another producer's ids are different ids.
     let (_, answer) =
         service.post("/v1/events/find", json!({"task": "T-1", "producer": "x", "ids": ["a"]})).await;
     assert_eq!(answer, json!({"events": [null]}));

@@ -50,7 +50,7 @@ impl Client {
     }
 }
 
-/// Has a task go over the limit of PLAN, which raises alerts.
+/// Makes a task exceed the limit of PLAN, which raises alerts.
 async fn over(service: &Service, task: &str) {
     service.open(task).await;
     let started = json!([{"id": format!("s-{task}"), "task": task, "phase_started": {"phase": "PLAN"}}]);
@@ -99,7 +99,7 @@ async fn every_client_gets_every_change_once_from_where_it_was() {
     }
 }
 
-/// Reads of the view of alerts for its changes.
+/// How often the view of alerts was read for its changes.
 async fn reads(service: &Service) -> u64 {
     let (_, page) = service.get("/metrics").await;
     let page = page.as_str().unwrap().to_owned();
@@ -146,7 +146,8 @@ async fn a_client_that_takes_nothing_is_dropped_and_comes_back() {
     let (mut slow, mut quick) = (Client::of(&service, "").await, Client::of(&service, "").await);
     let mut last = changes(&service).await.pop().unwrap();
     let (mut seen, mut nth) = (slow.next().await, 0);
-    // A client that still read what it missed when a round began is no slow one yet: it has the next round.
+    // A client that was still catching up when a round began does not count as slow yet: it has the next
+    // round.
     let dropped = loop {
         assert!(nth < 1_000, "it holds {nth} pages back");
         while seen != last {
@@ -162,7 +163,7 @@ async fn a_client_that_takes_nothing_is_dropped_and_comes_back() {
             assert!(slow.next_if_any().now_or_never().is_none(), "it has all, so it waits");
             tokio::task::yield_now().await;
         }
-        // The quick one waits for each page by itself.
+        // The quick one waits for each page separately.
         for _ in 0..80 {
             nth += 1;
             over(&service, &format!("T-{nth}")).await;

@@ -1,4 +1,4 @@
-//! The gate: what it answers, that it is recorded first, that a retry gets the first answer.
+//! The gate: what it answers, that the answer is recorded first, that a retry gets the first answer.
 
 use serde_json::json;
 

@@ -1,4 +1,4 @@
-//! A request that is meant for another ledger is refused, whatever it asks.
+//! A request that is meant for a different ledger is refused, whatever it asks.
 
 use axum::body::Body;
 use http::Request;

@@ -1,5 +1,5 @@
-//! Servers that remember what they decided last: no decision of another one is overlooked, nothing is refused
-//! from memory.
+//! Servers that remember what they last decided: no decision by another server is overlooked, nothing is
+//! refused from memory.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use tollgate_log::memory::MemoryLog;
 
 use crate::support::{Service, outcomes, usage};
 
-/// Two servers of one log, each with views of its own.
+/// Two servers of one log, each with its own views.
 async fn two() -> [Service; 2] {
     let log = Arc::new(MemoryLog::new(Arc::new(ManualClock::default())));
     let server = || Service::on(Arc::clone(&log) as Arc<_>);
@@ -82,7 +82,7 @@ async fn an_attempt_counts_from_what_another_server_started() {
         (&second, "s2", "start PLAN", Some(2)),
         (&second, "e2", "end PLAN", None),
         (&first, "s3", "start PLAN", Some(3)),
-        // Sent again by whoever: the answer of then.
+        // Sent again, by either server: the same answer as then.
         (&second, "s1", "start PLAN", Some(1)),
         (&first, "s2", "start PLAN", Some(2)),
         (&first, "e3", "end PLAN", None),
@@ -97,7 +97,7 @@ async fn an_attempt_counts_from_what_another_server_started() {
 async fn a_task_that_is_remembered_is_decided_without_its_view() {
     let service = Service::new().await;
     service.open("T-1").await;
-    // Nothing folds any more.
+    // Nothing is folding any more.
     service.ledger.stop().await;
     for (id, step) in [("s", "start PLAN"), ("e", "end PLAN"), ("s2", "start PLAN")] {
         let (status, answer) = service.append(json!([event("T-1", id, step)])).await;
@@ -109,7 +109,7 @@ async fn a_task_that_is_remembered_is_decided_without_its_view() {
 
 #[tokio::test]
 async fn a_mark_is_decided_with_what_the_gate_said() {
-    // What the gate says is no decision: it moves the task without its memory.
+    // What the gate says is not a decision: it changes the task but not the memory of it.
     let [first, second] = two().await;
     first.open("T-1").await;
     let (_, answer) = first.append(json!([event("T-1", "m", "mark")])).await;

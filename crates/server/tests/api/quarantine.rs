@@ -1,4 +1,4 @@
-//! What the inbox refused: listed, taken in after all, given up.
+//! What the inbox refused: listed, accepted after all, abandoned.
 
 use serde_json::{Value, json};
 use tollgate_domain::event::{Event, EventBody, InboxEvent, InboxRejected};
@@ -8,7 +8,7 @@ use tollgate_wire::Submitted;
 
 use crate::support::{Service, at};
 
-/// Refuses a message as a drainer of the inbox does; its id.
+/// Refuses a message as a drainer of the inbox does; returns its id.
 async fn refuse(service: &Service, subject: &str, payload: &[u8], headers: &[(&str, &str)]) -> String {
     let arrived = at("2026-11-20T09:59:00Z");
     let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
@@ -73,7 +73,7 @@ async fn a_message_waits_with_an_alert_until_it_is_dropped() {
 #[tokio::test]
 async fn a_message_that_is_refused_again_waits_on_and_is_taken_once_its_task_is_open() {
     let service = Service::new().await;
-    // It starts a phase of a task that nobody has opened yet; its id stands in the header.
+    // It starts a phase of a task that has not been opened yet; its id is in the header.
     let payload = br#"{"phase_started": {"phase": "THINK"}}"#;
     let headers = [("Nats-Msg-Id", "m-1"), ("Tollgate-Producer", "edge")];
     let id = refuse(&service, "tollgate.v1.in.default.T-1", payload, &headers).await;

@@ -11,7 +11,7 @@ use crate::support::{Service, usage};
 const PHASES: [&str; 9] =
     ["STRATEGIZE", "SPEC", "PLAN", "THINK", "IMPLEMENT", "VERIFY", "REVIEW", "PR", "MONITOR"];
 
-/// A disk that is full now and then: after so many writes that went through, until so many did not.
+/// A disk that is full now and then: after a number of writes that succeeded, until a number of them failed.
 struct Disk {
     faulty: Arc<FaultyDisk>,
     taken: AtomicUsize,
@@ -32,7 +32,7 @@ impl Disk {
     }
 }
 
-/// Sends the same until it is taken.
+/// Sends the same request until it is accepted.
 async fn until_taken(service: &Service, disk: &Disk, path: &str, body: Value) {
     loop {
         let (status, answer) = service.post(path, body.clone()).await;
@@ -60,7 +60,8 @@ async fn advance(service: Arc<Service>, disk: Arc<Disk>, task: String) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn pm4_ten_tasks_advance_at_once_while_writes_fail() {
-    // Rule: whatever write fails under whichever task, each transition is in the log once and every view says so.
+    // Rule: whichever write fails under whichever task, each transition is in the log once and every view
+    // says so.
     let (service, faulty) = Service::on_a_disk().await;
     let service = Arc::new(service);
     let disk = Arc::new(Disk { faulty, taken: AtomicUsize::new(0), failed: AtomicUsize::new(0) });

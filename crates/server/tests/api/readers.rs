@@ -1,5 +1,5 @@
-//! Readers: whatever they ask, they hold up neither appends nor the gate, and what they cost is not taken for
-//! the ledger's slowness.
+//! Readers: whatever they query, they hold up neither appends nor the gate, and their cost is not mistaken
+//! for the ledger's slowness.
 
 use std::sync::mpsc;
 
@@ -12,7 +12,7 @@ use crate::support::{Service, usage};
 
 const ENFORCE: &str = "rollout: enforce\n";
 
-/// What is answered from many rows.
+/// Answers that are made from many rows.
 const OVER_MANY: [&str; 8] = [
     "/v1/tasks?",
     "/v1/tasks?stage=open&",
@@ -68,7 +68,7 @@ async fn readers_in_the_middle_of_their_answers_hold_up_nobody_and_one_more_come
 async fn a_transition_beside_readers_is_not_measured() {
     let service = Service::with_config(Some(ENFORCE)).await;
     service.open("T-1").await;
-    // From here on spans have a beginning.
+    // From here on spans have a start.
     service.ledger.operate().record_measured().await.unwrap();
     let ask = async |times: usize| {
         for _ in 0..times {

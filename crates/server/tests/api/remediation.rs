@@ -1,4 +1,5 @@
-//! Remediations: opened once per blocked task, whoever blocks it and however often, tried again where it fails.
+//! Remediations: opened once per blocked task, whichever server blocks it and however often, and retried if
+//! that fails.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -18,7 +19,7 @@ use crate::support::{Service, at, usage};
 
 const ENFORCE: &str = "rollout: enforce\n";
 
-/// A receiver that answers what it is told to, and then takes everything.
+/// A receiver that gives the configured answers, and then accepts everything.
 #[derive(Default)]
 struct Receiver {
     failures: Mutex<usize>,
@@ -46,7 +47,7 @@ impl Channel for Receiver {
         let fails = *failures > 0;
         *failures = failures.saturating_sub(1);
         Box::pin(async move {
-            // Whoever else is at it gets on meanwhile.
+            // Anyone else who is trying makes progress meanwhile.
             for _ in 0..200 {
                 tokio::task::yield_now().await;
             }
@@ -162,7 +163,7 @@ async fn ec12_a_way_that_fails_is_a_critical_alert_until_it_worked() {
         (&body["data"]["tokens_used"], &body["data"]["tokens_limit"]),
         (&json!(90_000), &json!(23_400))
     );
-    // Blocked again, also by a server that knows nothing of it: told once.
+    // Blocked again, also by a server that knows nothing about it: notified once.
     blocked(&service, "T-1").await;
     let mut again = Remediations::new(Arc::clone(&service.ledger), receiver.way());
     again.look().await.unwrap();
@@ -228,7 +229,7 @@ async fn what_a_server_blocked_before_it_died_is_found_unless_a_person_set_it_as
     assert_eq!(other.get("/v1/tasks/FIX-BUDGET-BREACH-T-2?at_least=tail").await.0, 404);
 }
 
-/// A receiver that is told, and whose disk of the ledger is full by then.
+/// A receiver that is notified, after which the ledger's disk is full.
 struct Filling {
     service: Arc<Service>,
     disk: Arc<FaultyDisk>,

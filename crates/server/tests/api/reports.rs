@@ -1,4 +1,4 @@
-//! Reports of a task: what they say beside the numbers.
+//! Reports of a task: what they say in addition to the figures.
 
 use axum::body::Body;
 use axum::extract::ConnectInfo;
@@ -54,7 +54,7 @@ async fn a_task_is_compared_with_the_completed_ones_of_its_class() {
     assert_eq!(report["class"]["phases"][0]["average_tokens"], 200, "{report}");
 }
 
-/// Reads something as somebody from somewhere.
+/// Reads something as some reader from some address.
 async fn read_as(service: &Service, path: &str, reader: &str, from: &str) -> (u16, String) {
     let mut request = Request::get(path).header("host", "localhost:7070").header("tollgate-reader", reader);
     if !from.is_empty() {
@@ -101,7 +101,8 @@ async fn each_read_is_recorded_with_who_what_and_how() {
     service.open("T-1").await;
     read_as(&service, "/v1/tasks/T-1/report?format=html&at_least=tail", "ada", "192.0.2.7:4711").await;
     read_as(&service, "/v1/tasks/T-1/explain?redact=true", "grace", "[::ffff:192.0.2.8]:1").await;
-    // Not read: totals name no task; it does not exist; nothing of it was shown.
+    // Not counted as reads: totals, which name no task; a task that does not exist; a request that showed
+    // nothing.
     service.get("/v1/report").await;
     read_as(&service, "/v1/tasks/T-404/report", "eve", "").await;
     read_as(&service, "/v1/tasks/T-1/report?format=pdf", "eve", "").await;
@@ -148,7 +149,7 @@ async fn a_log_that_fails_keeps_nobody_from_reading() {
     service.open("T-1").await;
     service.get("/v1/tasks/T-1?at_least=tail").await;
     disk.set_room(Some(0));
-    // What was prepared ahead is used up first.
+    // What was preallocated is used up first.
     for _ in 0..100 {
         let (status, text) = read_as(&service, "/v1/tasks/T-1/report?format=md", "ada", "").await;
         assert_eq!(status, 200, "{text}");
@@ -184,7 +185,7 @@ async fn a_redacted_report_names_nobody_in_any_form() {
         assert!(!text.to_lowercase().contains("canary"), "{what}: {text}");
         names.extend(text.split_once("task-").map(|(_, rest)| rest.chars().take(12).collect::<String>()));
     }
-    // A row of CSV is one of an execution: there is none. Where the task is named, it has one name.
+    // A CSV row is one execution, and there is none. If the task is named, it has one name.
     assert_eq!(names.len(), 4, "{names:?}");
     assert!(names.windows(2).all(|pair| pair[0] == pair[1]), "{names:?}");
     let (_, open): (_, Value) = service.get("/v1/tasks/canary-task/report?tenant=canary-tenant").await;

@@ -1,4 +1,4 @@
-//! Questions: totals, limits, lists, the log, health, and what a view that is behind says.
+//! Queries: totals, limits, lists, the log, health, and what a view that is behind says.
 
 use serde_json::json;
 
@@ -131,7 +131,7 @@ async fn health_metrics_openapi_and_rebuild_answer() {
 async fn an_invalid_config_is_recorded_and_the_built_in_one_is_in_force() {
     let service =
         Service::with_config(Some("stop_loss:\n  enabeld: true\n  per_phase_threshold: -1\n")).await;
-    // The first append brings it: who only asks writes nothing.
+    // The first append triggers it: a client that only queries writes nothing.
     service.open("T-1").await;
     let (_, page) = service.get("/v1/log").await;
     let rejected =

@@ -1,12 +1,12 @@
-//! Totals by the periods of a time zone, of a time range.
+//! Totals by period, in a time zone and a time range.
 
 use http::Request;
 use serde_json::{Value, json};
 
 use crate::support::{Service, at};
 
-/// Usage around midnight of Tokyo and of Paris, around both changes of the clocks there, and an hour ago. The
-/// clock stands at 2026-11-20T10:00:00Z.
+/// Usage around midnight in Tokyo and in Paris, around both clock changes there, and an hour ago. The clock
+/// is at 2026-11-20T10:00:00Z.
 async fn service(config: Option<&str>) -> Service {
     let service = Service::with_config(config).await;
     let used = |id: &str, at: &str, tokens: u64| {
@@ -136,7 +136,7 @@ async fn totals_as_csv_by_query_and_by_header() {
     assert_eq!(headers["content-disposition"], "attachment; filename=\"ledger_report.csv\"");
 }
 
-/// The clock of a producer is 27 hours, then 70 years ahead: its usage counts at once, and its days are marked.
+/// The producer's clock is 27 hours, then 70 years ahead: its usage counts at once, and its days are marked.
 #[tokio::test]
 async fn a_day_that_a_wrong_clock_dated_says_so() {
     let service = service(None).await;

@@ -42,7 +42,7 @@ impl Service {
     pub(crate) async fn on_a_disk_with(config: Option<&str>) -> (Self, Arc<FaultyDisk>) {
         let dir = tempfile::tempdir().unwrap();
         let disk = Arc::new(FaultyDisk::default());
-        // Small segments: what is written ahead is soon used up.
+        // Small segments: what was preallocated is soon used up.
         let options = Options {
             disk: Arc::clone(&disk) as Arc<_>,
             first_segment_bytes: 8 << 10,
@@ -53,14 +53,14 @@ impl Service {
         (Self::over(log, dir, config).await, disk)
     }
 
-    /// With a config, as a file. Log and ledger have one clock.
+    /// With a config, as a file. Log and ledger share one clock.
     pub(crate) async fn with_config(config: Option<&str>) -> Self {
         let clock = Arc::new(ManualClock::at(at("2026-11-20T10:00:00Z")));
         let log = Arc::new(MemoryLog::new(Arc::clone(&clock) as Arc<_>));
         Self::by_clock(log, tempfile::tempdir().unwrap(), config, clock).await
     }
 
-    /// On a log that others may have too.
+    /// On a log that others may use too.
     pub(crate) async fn on(log: Arc<dyn EventLog>) -> Self {
         Self::over(log, tempfile::tempdir().unwrap(), None).await
     }
@@ -123,7 +123,7 @@ impl Service {
         (status, serde_json::from_str(&text).unwrap_or(Value::String(text)))
     }
 
-    /// Appends events of producer `ci`; gives status and answer.
+    /// Appends events of producer `ci`; returns status and answer.
     pub(crate) async fn append(&self, events: Value) -> (StatusCode, Value) {
         self.post("/v1/events", json!({"producer": "ci", "events": events})).await
     }

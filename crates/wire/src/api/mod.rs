@@ -12,6 +12,7 @@ mod health;
 mod ledger;
 mod limits;
 mod operate;
+mod prices;
 mod problem;
 mod quarantine;
 mod report;
@@ -36,6 +37,7 @@ pub use operate::{
     ConfigResponse, ConnectionHealth, Health, HealthCheck, LogPage, LogServerHealth, PositionResponse,
     QuarantinedTask, RebuildResponse, ReloadResponse, ViewHealth,
 };
+pub use prices::{PriceList, PriceQuote, PriceQuoteLine, PriceRow};
 pub use problem::Problem;
 pub use quarantine::{QuarantineEndRequest, QuarantineEnded, QuarantineList, QuarantinedMessage};
 pub use report::{

@@ -142,6 +142,7 @@ pub(super) mod list {
         ExecutionState: super::ExecutionState,
         HealthStatus: super::HealthStatus,
         Importance: tollgate_domain::tier::Importance,
+        PricedKind: tollgate_domain::price::PricedKind,
         Severity: tollgate_domain::alert::Severity,
         TaskStage: tollgate_domain::task::TaskStage,
         Verdict: tollgate_domain::gate::Verdict,

@@ -1,4 +1,4 @@
-//! A command in the flat form of its own endpoint: the fields of the envelope and of the body side by side.
+//! A command in the flat form of its own endpoint: the fields of the envelope and of the body in one object.
 
 use serde_json::value::RawValue;
 
@@ -6,12 +6,12 @@ use crate::error::FieldError;
 use crate::kind::ENVELOPE;
 use crate::object::{Object, shown};
 
-/// The event's JSON for a command's flat JSON. `given` are fields that the endpoint's address says already;
-/// the body may repeat them, but not differ.
+/// The event's JSON for a command's flat JSON. `given` are fields that are already part of the endpoint's
+/// path; the body may repeat them, but with the same value.
 ///
 /// # Errors
 ///
-/// The first field that is no object's, given twice, or in contradiction to the address.
+/// The first field that is unexpected, given twice, or in contradiction to the path.
 pub(crate) fn nest(raw: &str, kind: &str, given: &[(&str, &str)]) -> Result<String, FieldError> {
     let raw = if raw.trim().is_empty() { "{}" } else { raw };
     let parsed: &RawValue = serde_json::from_str(raw)

@@ -1,4 +1,4 @@
-//! One event as a producer sends it in JSON, to the protobuf message of the same names.
+//! From one event in JSON, as sent by a producer, to the protobuf message with the same names.
 
 use serde_json::value::RawValue;
 use tollgate_domain::event::MAX_EVENT_BYTES;
@@ -8,10 +8,10 @@ use crate::kind::{self, FIELDS};
 use crate::object::{Object, is_null, shown};
 use crate::proto;
 
-/// Longest JSON text of one event: the largest event with each byte of its texts escaped, and room for white space.
+/// Longest JSON text of one event: the largest event with every byte of its texts escaped, plus room for white space.
 pub const MAX_JSON_BYTES: usize = 8 * MAX_EVENT_BYTES;
 
-/// Reads the form of an event; what its values may be is checked on the message.
+/// Reads the structure of an event; its values are validated later, on the message.
 ///
 /// # Errors
 ///

@@ -1,5 +1,6 @@
-//! Events as JSON: reading what producers send, writing what they send and what was recorded. The names are the
-//! contract's; a recorded event also shows what was added to it. The bodies of the kinds are in [`crate::kind`].
+//! Events as JSON: reading what producers send, writing what they send and what was recorded. The names are
+//! those of the contract; a recorded event also shows what was added to it. The bodies of the kinds are in
+//! [`crate::kind`].
 
 mod command;
 mod event;

@@ -1,5 +1,6 @@
-//! Events as JSON for people and programs. Names are the contract's; empty and absent fields are left out; times are
-//! RFC 3339 in UTC, money and factors decimal texts, counts plain numbers (as text above 2^53, as they are read).
+//! Events as JSON for people and programs. Names are those of the contract; empty and absent fields are
+//! omitted; times are RFC 3339 in UTC, money and factors are decimal strings, counts are plain numbers
+//! (strings above 2^53, the same as on input).
 
 use serde_json::Value;
 use tollgate_domain::event::Event;
@@ -11,7 +12,7 @@ use crate::kind;
 use crate::out::Out;
 use crate::proto::stored_event::Body;
 
-/// Where an event stands in the log, and the names in the frame of its record.
+/// An event's place in the log, and the names in the frame of its record.
 #[derive(Clone, Copy, Debug)]
 pub struct Place<'a> {
     /// The sequence of its record.
@@ -31,9 +32,9 @@ pub struct Place<'a> {
 }
 
 impl DecodedEvent {
-    /// The recorded event as JSON: its place, what was sent and, beside it, what was added (`limits`, `attempt`,
-    /// `cost_usd` and `price_version`, `resolved`, the tokens of an estimate). `cost_usd: null` is unpriced. Without
-    /// `occurred_at` the producer gave none.
+    /// The recorded event as JSON: its place, what was sent and, in addition, what was added (`limits`,
+    /// `attempt`, `cost_usd` and `price_version`, `resolved`, the tokens of an estimate). `cost_usd: null`
+    /// means unpriced. `occurred_at` is missing if the producer did not give one.
     #[must_use]
     pub fn to_json(&self, place: &Place<'_>) -> Value {
         let mut out = Out::default();

@@ -1,4 +1,4 @@
-//! What is noted about alerts: acknowledged, observed by the clock, delivered.
+//! Events about alerts: acknowledged, observed by the clock, delivered.
 
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -228,7 +228,7 @@ fn scope_content(scope: &AlertScope) -> Option<proto::Scope> {
     Some(proto::Scope { of: Some(of) })
 }
 
-/// `task` and `inbox` are words; the others objects that name what they are.
+/// `task` and `inbox` are strings; the others are objects whose key is their kind.
 fn written_scope(scope: Option<&proto::Scope>) -> Value {
     let mut out = Out::default();
     match scope.and_then(|scope| scope.of.as_ref()) {

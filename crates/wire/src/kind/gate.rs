@@ -111,7 +111,7 @@ impl Kind for GateDecided {
     }
 }
 
-/// Empty: not noted.
+/// Empty: not recorded.
 fn rollout(stored: &str) -> Result<Option<Rollout>, FieldError> {
     if stored.is_empty() {
         return Ok(None);

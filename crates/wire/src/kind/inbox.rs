@@ -1,4 +1,4 @@
-//! What came in through the inbox and was wrong.
+//! Invalid messages that arrived through the inbox.
 
 use tollgate_domain::event::{InboxRejected, InboxResolved, QuarantineAction};
 

@@ -1,4 +1,4 @@
-//! Ledger-wide facts: configs, price books, what the ledger measures of itself.
+//! Ledger-wide facts: configs, price books, the ledger's measurements of itself.
 
 use tollgate_domain::config::Rollout;
 use tollgate_domain::event::{

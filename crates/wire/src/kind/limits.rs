@@ -1,4 +1,4 @@
-//! The limits of a task with all that led to them.
+//! The limits of a task with everything they were computed from.
 
 use serde_json::Value;
 use tollgate_domain::config::{BudgetedLatency, Profile, Thresholds};

@@ -1,10 +1,10 @@
-//! Each kind of event between its forms: the domain's, protobuf, JSON in and out; and the rules it keeps on its way in.
+//! Conversions of each kind of event between its forms (domain, protobuf, JSON), and the rules for incoming events.
 //!
-//! A subject is a file here, of the same name as in `domain/src/event`. What has to go through all kinds is
-//! made from the domain's table of them, [`tollgate_domain::each_kind`].
+//! Each subject has a file here, with the same name as in `domain/src/event`. Everything that has to cover
+//! all kinds is generated from the domain's table of them, [`tollgate_domain::each_kind`].
 //!
-//! Reading protobuf checks the form only, never limits such as the length of a text: what was recorded under
-//! older limits stays readable. The limits are [`Kind::check`], for events on their way in.
+//! Reading protobuf checks only the structure, never limits such as the length of a text: events recorded
+//! under older limits stay readable. The limits are in [`Kind::check`], for incoming events.
 
 mod alert;
 mod gate;
@@ -28,42 +28,42 @@ use crate::out::Out;
 use crate::proto::{Added, event, stored_event};
 use crate::upcast::SCHEMA_VERSION;
 
-/// One kind of event, as its subject's file says how it is written and read.
+/// One kind of event: how to write and read it, implemented in its subject's file.
 trait Kind: Sized {
     /// The message of `proto/`.
     type Proto;
 
-    /// The domain's form; what was added to the content is taken out of `beside`.
+    /// The domain's form; additions to the content are taken out of `beside`.
     fn to_domain(message: Self::Proto, beside: &mut Beside) -> Result<Self, FieldError>;
 
-    /// The content: what a producer sends of it, in the one form that is hashed.
+    /// The content: what a producer sends of it, in the canonical form that is hashed.
     fn content(&self, text_length: Option<TextLength>) -> Self::Proto;
 
-    /// Sets what the decision and the appender added to it when it was sent as `sent`. Most kinds are stored
+    /// Sets what the decision and the appender added to it since it was sent as `sent`. Most kinds are stored
     /// as they are sent.
     fn add(&self, _sent: &Self, _text_length: Option<TextLength>, _added: &mut Added) {}
 
-    /// Checks every limit. What the ledger makes itself comes from what was checked before.
+    /// Checks every limit. Events made by the ledger itself derive from checked input.
     fn check(&self, _text_length: Option<TextLength>) -> Result<(), FieldError> {
         Ok(())
     }
 
-    /// Writes the fields of its JSON; with `added` as recorded, without as sent.
+    /// Writes the fields of its JSON: as recorded if `added` is given, otherwise as sent.
     fn write(out: &mut Out, content: &Self::Proto, added: Option<&Added>);
 }
 
-/// A kind that producers send, as JSON too.
+/// A kind that producers send, including as JSON.
 trait Sent: Kind {
-    /// Reads the form of its JSON; what its values may be is checked on the message.
+    /// Reads the structure of its JSON; its values are validated later, on the message.
     fn read(raw: &RawValue) -> Result<Self::Proto, FieldError>;
 }
 
-/// What stands beside the content of an event.
+/// What an event has in addition to its content.
 #[derive(Default)]
 struct Beside {
-    /// What was added; each kind takes what is its own.
+    /// What was added; each kind takes its own part.
     added: Added,
-    /// The text lengths, where usage came as such.
+    /// The text lengths, if usage was sent as such.
     text_length: Option<TextLength>,
 }
 
@@ -87,7 +87,7 @@ impl<T> Held<T> for Box<T> {
 /// The message of a kind.
 type ProtoOf<K> = <K as Kind>::Proto;
 
-/// The stored body of one that a producer sent, or the refusal of what only the ledger writes.
+/// The stored body of a kind that producers send, or the refusal of a kind that only the ledger writes.
 macro_rules! taken {
     (producer, $name:literal, $stored:expr) => {
         Ok($stored)
@@ -112,7 +112,8 @@ macro_rules! forms {
     ($($(#[$about:meta])* $Subject:ident($Event:ident) {
         $($(#[$doc:meta])* $Kind:ident($Held:ty), $name:literal, $sender:ident;)+
     })+) => {
-        /// The domain's form of a body with what was added to it; and the text lengths, where usage came as such.
+        /// The domain's form of a body including what was added to it; plus the text lengths, if usage was
+        /// sent as such.
         ///
         /// # Errors
         ///
@@ -133,7 +134,7 @@ macro_rules! forms {
             Ok((body, beside.text_length))
         }
 
-        /// The content of a body: what a producer sends of it, in the one form that is hashed.
+        /// The content of a body: what a producer sends of it, in the canonical form that is hashed.
         pub(crate) fn content(body: &EventBody, text_length: Option<TextLength>) -> stored_event::Body {
             match body {
                 $($(EventBody::$Subject(domain::$Event::$Kind(kind)) => {
@@ -156,18 +157,19 @@ macro_rules! forms {
         ///
         /// # Errors
         ///
-        /// The first field that breaks one.
+        /// The first field that exceeds one.
         pub(crate) fn check(body: &EventBody, text_length: Option<TextLength>) -> Result<(), FieldError> {
             match body {
                 $($(EventBody::$Subject(domain::$Event::$Kind(kind)) => kind.check(text_length),)+)+
             }
         }
 
-        /// Reads the JSON of a body that a producer sent.
+        /// Reads the JSON of a body sent by a producer.
         ///
         /// # Errors
         ///
-        /// The first field that is unknown, given twice or of the wrong type; or the kind is none that producers send.
+        /// The first field that is unknown, given twice or of the wrong type; or the kind is not one that
+        /// producers send.
         pub(crate) fn read(kind: &str, raw: &RawValue) -> Result<event::Body, FieldError> {
             match kind {
                 $($($name => read!($sender, $name, $Kind, raw),)+)+
@@ -175,7 +177,7 @@ macro_rules! forms {
             }
         }
 
-        /// A body as JSON; with `added` as recorded, without as sent.
+        /// A body as JSON: as recorded if `added` is given, otherwise as sent.
         pub(crate) fn write(content: &stored_event::Body, added: Option<&Added>) -> Value {
             let mut out = Out::default();
             match content {
@@ -190,7 +192,7 @@ macro_rules! forms {
         ///
         /// # Errors
         ///
-        /// Only the ledger writes this kind.
+        /// If only the ledger writes this kind.
         pub(crate) fn stored_body(body: event::Body) -> Result<stored_event::Body, FieldError> {
             match body {
                 $($(event::Body::$Kind(message) => {
@@ -210,7 +212,7 @@ macro_rules! forms {
 
 tollgate_domain::each_kind!(forms);
 
-/// What the decision and the appender added to a body that was sent as `sent`.
+/// What the decision and the appender added to a body since it was sent as `sent`.
 pub(crate) fn added(
     sent: &EventBody,
     decided: &EventBody,

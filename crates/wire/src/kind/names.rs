@@ -1,5 +1,4 @@
-//! The names of the kinds of events, as JSON has them: those that producers send, and those that the ledger
-//! writes itself.
+//! The names of the kinds of events in JSON: those that producers send, and those that the ledger writes itself.
 
 use tollgate_domain::event::{KINDS, Sender};
 
@@ -15,12 +14,12 @@ pub(crate) fn from_ledger() -> impl Iterator<Item = &'static str> {
     sent_by(Sender::Ledger)
 }
 
-/// The refusal of a kind that producers may not send.
+/// The error for a kind that producers may not send.
 pub(crate) fn own_kind(kind: &str) -> FieldError {
     FieldError::new(kind, "given", "is written by the ledger itself, no producer may send it")
 }
 
-/// The refusal of an event that says nothing.
+/// The error for an event without a body.
 pub(crate) fn no_body(value: &str) -> FieldError {
     let rule = format!("must have one body, one of {}", from_producers().collect::<Vec<_>>().join(", "));
     FieldError::new("event", value, rule)
@@ -30,7 +29,7 @@ fn sent_by(sender: Sender) -> impl Iterator<Item = &'static str> {
     KINDS.iter().filter(move |kind| kind.sender == sender).map(|kind| kind.name)
 }
 
-/// What every event has beside its body.
+/// The fields that every event has in addition to its body.
 pub(crate) const ENVELOPE: [&str; 6] = ["tenant", "task", "producer", "id", "occurred_at", "trace_parent"];
 
 /// How many kinds producers send.
@@ -45,7 +44,7 @@ const SENT: usize = {
     count
 };
 
-/// The fields of an event that producers send: what every event has, then the bodies.
+/// The fields of an event sent by a producer: those that every event has, then the bodies.
 pub(crate) const FIELDS: [&str; ENVELOPE.len() + SENT] = {
     let mut fields = [""; ENVELOPE.len() + SENT];
     let mut nth = 0;

@@ -1,4 +1,4 @@
-//! The overview of the contract names every file, every kind with its number, and every field that a producer
+//! The overview of the contract lists every file, every kind with its number, and every field that a producer
 //! sends with one.
 
 const FILES: [(&str, &str); 10] = [
@@ -16,7 +16,7 @@ const FILES: [(&str, &str); 10] = [
 
 const OVERVIEW: &str = include_str!("../../../../proto/README.md");
 
-/// Type, name and number of each field of a message, or of the choice in it.
+/// Type, name and number of each field of a message, or of the oneof in it.
 fn fields<'a>(text: &'a str, message: &str) -> Vec<(&'a str, &'a str, u32)> {
     let head = format!("message {message} {{");
     let body = text.split_once(&head).unwrap_or_else(|| panic!("no {message}")).1;
@@ -33,7 +33,7 @@ fn fields<'a>(text: &'a str, message: &str) -> Vec<(&'a str, &'a str, u32)> {
         .collect()
 }
 
-/// What a row of the overview says of a kind: what a producer sends with it.
+/// What a row of the overview says about a kind: what a producer sends with it.
 fn sent(number: u32, name: &str) -> &'static str {
     let row = OVERVIEW
         .lines()

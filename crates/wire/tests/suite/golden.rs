@@ -1,9 +1,10 @@
-//! Golden vectors: the content hash decides what a duplicate is for the life of a ledger, and old bytes stay readable.
+//! Golden vectors: the content hash defines duplicates for the lifetime of a ledger, and old bytes stay readable.
 //!
-//! `tests/fixtures/events/v1/NAME.json` is what a producer sends (kinds that the ledger writes itself have none).
-//! Beside it: `NAME.canonical.hex` and `NAME.hash`, the content and its BLAKE3; `NAME.stored.hex`, the bytes in a
-//! record; `NAME.recorded.json`, what readers are shown. A vector is never changed. To add one, write its JSON and run
-//! the tests once with `TOLLGATE_WRITE_FIXTURES=1`: missing files are written, existing ones never.
+//! `tests/fixtures/events/v1/NAME.json` is what a producer sends (kinds that the ledger writes itself have
+//! none). Next to it: `NAME.canonical.hex` and `NAME.hash`, the content and its BLAKE3; `NAME.stored.hex`,
+//! the bytes in a record; `NAME.recorded.json`, what readers are shown. A vector is never changed. To add
+//! one, write its JSON and run the tests once with `TOLLGATE_WRITE_FIXTURES=1`: missing files are written,
+//! existing ones never are.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -57,7 +58,7 @@ fn vectors() -> Vec<Vector> {
         .collect()
 }
 
-/// The text of a fixture; written first where it is missing and writing was asked for.
+/// The text of a fixture; written first if it is missing and writing was requested.
 fn fixture(file: &str, current: &str) -> String {
     let path = folder().join(file);
     if !path.exists() {

@@ -1,4 +1,4 @@
-//! What the wire forms promise, seen from outside: golden vectors, the rules of JSON, properties of every event.
+//! What the wire forms guarantee, seen from outside: golden vectors, the rules of JSON, properties of every event.
 
 mod contract;
 mod golden;

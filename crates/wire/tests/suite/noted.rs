@@ -1,4 +1,4 @@
-//! What is noted about alerts, their delivery and the inbox: samples for golden vectors, and arbitrary ones.
+//! Events about alerts, their delivery and the inbox: samples for golden vectors, and arbitrary ones.
 
 use proptest::collection::vec;
 use proptest::option;

@@ -1,4 +1,4 @@
-//! What holds for every event.
+//! Properties of every event.
 
 use proptest::prelude::*;
 use serde_json::Value;
@@ -28,7 +28,7 @@ fn read(value: &Value) -> Submitted {
         .unwrap_or_else(|error| panic!("{value}\n{error}"))
 }
 
-/// Fails unless every leaf of `part` stands at the same path in `whole`.
+/// Fails unless every leaf of `part` is at the same path in `whole`.
 fn assert_part(part: &Value, whole: &Value, path: &str) {
     if let (Value::Object(part), Value::Object(whole)) = (part, whole) {
         for (key, value) in part {

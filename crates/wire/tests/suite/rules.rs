@@ -1,4 +1,4 @@
-//! What the edge refuses, each with field, value and rule.
+//! What is refused on input, each with field, value and rule.
 
 use tollgate_domain::event::{EventBody, TaskEvent};
 use tollgate_domain::ids::{ProducerId, TenantId};
@@ -12,7 +12,7 @@ fn event(body: &str) -> String {
     format!(r#"{{"task": "T-1", "producer": "p", "id": "1", {body}}}"#)
 }
 
-/// One case: `body` is refused with a message that begins with `field: value` and holds `rule`.
+/// One case: `body` is refused with a message that begins with `field: value` and contains `rule`.
 #[track_caller]
 pub(crate) fn refused(body: &str, field_and_value: &str, rule: &str) {
     let error = match read(&event(body)) {

@@ -1,5 +1,5 @@
-//! What a decision and an appender add in tests, and the events that the ledger writes itself. Fixed: golden vectors
-//! hold it.
+//! What a decision and an appender add in tests, and the events that the ledger writes itself. Fixed: golden
+//! vectors contain it.
 
 use tollgate_domain::breach::Utilization;
 use tollgate_domain::config::{BudgetedLatency, Profile, Rollout, Thresholds};
@@ -138,7 +138,7 @@ pub(crate) fn own_event(task: &str, body: EventBody) -> Event {
     }
 }
 
-/// Limits where nothing optional is set.
+/// Limits with no optional field set.
 fn plain_limits() -> TaskLimits {
     TaskLimits {
         complexity: Complexity::Medium,
@@ -174,7 +174,7 @@ fn plain_limits() -> TaskLimits {
     }
 }
 
-/// Limits where everything optional is set.
+/// Limits with every optional field set.
 fn full_limits() -> TaskLimits {
     let mut limits = plain_limits();
     limits.complexity = Complexity::Large;

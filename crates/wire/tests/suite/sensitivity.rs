@@ -1,4 +1,4 @@
-//! Any change of what a producer sends changes the content hash: each leaf of each golden event, one after the other.
+//! Any change to what a producer sends changes the content hash: tested for each leaf of each golden event in turn.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,7 @@ use tollgate_wire::{Defaults, Submitted};
 
 use crate::golden::sent_texts;
 
-/// Every field that a producer can send, as the end of its path.
+/// Every field that a producer can send, as a path suffix.
 const FIELDS: &[&str] = &[
     "occurred_at",
     "title",
@@ -82,7 +82,7 @@ const FIELDS: &[&str] = &[
     "explanation",
 ];
 
-/// Another valid value for a leaf, by its key.
+/// A different valid value for a leaf, by its key.
 fn changed(key: &str, value: &Value) -> Value {
     match (key, value) {
         ("complexity", _) => "Tiny".into(),
@@ -142,7 +142,7 @@ fn variants(value: &Value, path: &str) -> Vec<(String, Value)> {
 
 #[test]
 fn any_change_of_what_a_producer_sends_changes_the_hash() {
-    // Where the other value means the same: a default that is spelled out, or implied.
+    // Fields where the other value means the same: a default that is spelled out, or implied.
     const SAME: [&str; 5] = [
         ".task_opened.enforcement removed",
         ".usage_recorded.estimated",
@@ -166,7 +166,7 @@ fn any_change_of_what_a_producer_sends_changes_the_hash() {
         for (path, other) in all {
             let mut event = original.clone();
             event[path[1..].split(['.', '[', ' ']).next().unwrap_or_default()] = other;
-            // What is no valid event any more has no hash to compare.
+            // If it is no longer a valid event, there is no hash to compare.
             let Ok(changed) = Submitted::from_json(&event.to_string(), &Defaults::default()) else {
                 continue;
             };

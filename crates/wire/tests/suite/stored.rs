@@ -1,4 +1,4 @@
-//! Stored bytes that a reader cannot take, each with its own error; and those that it takes whatever wrote them.
+//! Stored bytes that a reader cannot handle, each with its own error; and those that it accepts, whatever wrote them.
 
 use tollgate_domain::event::{EventBody, UsageEvent};
 use tollgate_domain::tokens::TokenCounts;
@@ -19,7 +19,7 @@ fn a_newer_kind_is_told_from_damage() {
     assert_eq!(decode_stored(b"\xa2\x06\x02\x08\x01"), Err(DecodeError::NoBody));
     let whole = stored(r#""phase_started": {"phase": "THINK"}"#);
     for length in 1..whole.len() {
-        // A cut right behind the content is a whole message: the frame of the record carries lengths and a checksum.
+        // Bytes cut right after the content are a whole message: the frame of the record has lengths and a checksum.
         let readable = decode_stored(&whole[..length]);
         assert_eq!(readable.is_ok(), length == b"\x62\x07\x0a\x05THINK".len(), "{length}: {readable:?}");
     }
@@ -59,7 +59,7 @@ fn words_of_a_newer_writer_name_their_field() {
 
 #[test]
 fn limits_of_the_edge_do_not_hold_for_what_is_recorded() {
-    // A reason above today's limit of 2000 bytes, as if recorded under an older, wider one.
+    // A reason above today's limit of 2000 bytes, as if recorded under an older, higher one.
     let reason = "x".repeat(3000);
     let inner = [b"\x0a\x09completed\x12\xb8\x17".as_slice(), reason.as_bytes()].concat();
     let length = [(inner.len() & 0x7f) as u8 | 0x80, (inner.len() >> 7) as u8];
@@ -77,7 +77,7 @@ fn recorded_estimates_keep_the_tokens_that_they_were_counted_with() {
     usage.tokens = TokenCounts { input_uncached: 777, ..TokenCounts::default() };
     let stored = submitted.encode_stored(&decided).unwrap();
     assert_eq!(decode_stored(&stored).unwrap().body, decided);
-    // Without recorded tokens (nothing added at all) the formula is all there is.
+    // Without recorded tokens (nothing added at all) there is only the formula.
     assert_eq!(decode_stored(submitted.content()).unwrap().body, submitted.event.body);
 }
 

@@ -1,4 +1,4 @@
-//! Arbitrary events of every kind that keep the rules, with what is added to them.
+//! Arbitrary events of every kind that satisfy the rules, including what is added to them.
 
 mod limits;
 

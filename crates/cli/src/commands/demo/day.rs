@@ -1,9 +1,9 @@
-//! The day: nine tasks, four agents, made once and the same in every run.
+//! The day: nine tasks and four agents, scripted and the same in every run.
 
 use serde_json::{Value, json};
 use tollgate_domain::time::Timestamp;
 
-/// When the day begins.
+/// When the day starts.
 pub(super) const START: &str = "2026-03-17T08:00:00Z";
 
 /// One thing that an agent does.
@@ -17,11 +17,11 @@ pub(super) struct Step {
 pub(super) enum Action {
     /// An event with this body.
     Event { kind: &'static str, body: Value },
-    /// The question whether the task may go there.
+    /// The question whether the task may advance to this phase.
     Gate(&'static str),
 }
 
-/// One task of the day, and how it goes.
+/// One task of the day, and its course.
 struct Script {
     task: &'static str,
     title: &'static str,
@@ -31,9 +31,9 @@ struct Script {
     importance: &'static str,
     /// Minutes after the start of the day.
     begins: i64,
-    /// The phases it runs through, each with how much of its limit it uses, in percent of the plan.
+    /// The phases it goes through, each with its usage in percent of the planned limit.
     phases: &'static [(&'static str, u64)],
-    /// How it ends, where it does not run through.
+    /// How it ends, if it does not complete.
     ends: Option<(&'static str, &'static str)>,
 }
 
@@ -182,7 +182,7 @@ const SCRIPTS: &[Script] = &[
     },
 ];
 
-/// Base tokens and seconds of a phase, as in the shipped config and before tiers and weights.
+/// Base tokens and seconds of a phase, as in the shipped config, before tiers and weights.
 fn plan_of(phase: &str) -> (u64, i64) {
     match phase {
         "STRATEGIZE" => (4_500, 75),
@@ -197,7 +197,7 @@ fn plan_of(phase: &str) -> (u64, i64) {
     }
 }
 
-/// All steps of the day, in the order of its clock.
+/// All steps of the day, in chronological order.
 pub(super) fn steps() -> Vec<Step> {
     let start: Timestamp = START.parse().unwrap_or_default();
     let mut steps: Vec<Step> = SCRIPTS.iter().flat_map(|script| Telling::new(script, start).tell()).collect();
@@ -205,7 +205,7 @@ pub(super) fn steps() -> Vec<Step> {
     steps
 }
 
-/// A script on its way to steps.
+/// A script being turned into steps.
 struct Telling<'a> {
     script: &'a Script,
     at: Timestamp,
@@ -288,13 +288,13 @@ impl<'a> Telling<'a> {
         self.steps.push(Step { at: self.at, agent, task, action });
     }
 
-    /// Lets time pass: at least so many seconds, and up to so many more.
+    /// Lets time pass: at least this many seconds, plus a number of extra ones up to a limit.
     fn pass(&mut self, at_least: i64, spread: i64) {
         let more = self.draw(spread.unsigned_abs().max(1) * 1_000);
         self.at = self.at.plus_millis(at_least * 1_000 + i64::try_from(more).unwrap_or(0));
     }
 
-    /// A number below `below` that looks drawn and is the same in every run (SplitMix64).
+    /// A number below `below` that looks random and is the same in every run (SplitMix64).
     fn draw(&mut self, below: u64) -> u64 {
         self.chance = self.chance.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut word = self.chance;

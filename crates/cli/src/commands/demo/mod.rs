@@ -28,10 +28,10 @@ use crate::output::{self, line, out, quoted};
 /// A file that marks a directory as a demo's, so that nothing else is ever replaced.
 const MARKER: &str = "tollgate-demo.txt";
 
-/// Begins the line of the marker that says which ledger the demo made.
+/// Starts the marker's line that says which ledger the demo made.
 const EPOCH: &str = "ledger ";
 
-/// What a day of the fleet came to.
+/// The results of the fleet's day.
 struct Day {
     blocked: Option<GateResponse>,
     appended: u64,
@@ -52,7 +52,7 @@ pub(crate) async fn run(global: &Global, args: &DemoArgs) -> Result<ExitCode, Fa
     }
     let played = play(&connection.client, &clock, global.format).await;
     if let Some(ledger) = connection.ledger() {
-        // Its reactor, so that the list shows what a server would have done by now.
+        // The reactor runs once, so that the list shows what a server would have done by now.
         let _ = Remediations::new(Arc::clone(ledger), Ways::default()).round().await;
     }
     let tail = Read { at_least: Some("tail".to_owned()), wait_ms: Some(10_000) };
@@ -88,7 +88,7 @@ pub(crate) async fn run(global: &Global, args: &DemoArgs) -> Result<ExitCode, Fa
     Ok(ExitCode::SUCCESS)
 }
 
-/// Makes the demo's directory, in place of an earlier demo's.
+/// Creates the demo's directory, in place of an earlier demo's.
 fn prepare(dir: &Path) -> Result<(), Failure> {
     let attempt =
         |what: &str, error: std::io::Error| Failure::failed(format!("{what} {}: {error}", dir.display()));
@@ -104,7 +104,7 @@ fn prepare(dir: &Path) -> Result<(), Failure> {
     }
     let data = dir.join("data");
     tollgate_files::make_private_dirs(&data).map_err(|error| attempt("making", error))?;
-    // Before there is anything beside it: what a killed demo leaves is a demo's.
+    // Written before anything else is there: what a killed demo leaves behind is recognizable as a demo's.
     mark(dir, "")?;
     // The demo enforces: the shipped default only observes.
     let config = DEFAULT_CONFIG.replace("rollout: observe ", "rollout: enforce ");
@@ -112,15 +112,16 @@ fn prepare(dir: &Path) -> Result<(), Failure> {
         .map_err(|error| attempt("writing to", error))
 }
 
-/// Says whose the directory is, and which ledger in it is the demo's.
+/// Records that the directory is a demo's, and which ledger in it the demo made.
 fn mark(dir: &Path, epoch: &str) -> Result<(), Failure> {
     let text = format!("The demo of Tollgate. `tollgate demo` replaces this directory.\n{EPOCH}{epoch}\n");
     std::fs::write(dir.join(MARKER), text)
         .map_err(|error| Failure::failed(format!("writing to {}: {error}", dir.display())))
 }
 
-/// Whether a directory with a demo's marker may be replaced: not where somebody works with its ledger, nor
-/// where the ledger is another one than the demo made. Gives the ledger, held, so that nobody begins to.
+/// Whether a directory with a demo's marker may be replaced: not if its ledger is in use, and not if the
+/// ledger is a different one from the one the demo made. Returns the ledger, locked, so that no one starts
+/// using it.
 fn replaceable(dir: &Path, marker: &str) -> Result<Option<EmbeddedLog>, Failure> {
     let refused = |what: String| {
         Failure::failed(format!("replacing the demo in {}: {what}; choose another with --dir", dir.display()))
@@ -134,12 +135,12 @@ fn replaceable(dir: &Path, marker: &str) -> Result<Option<EmbeddedLog>, Failure>
     match EmbeddedLog::open(&data, Options::default()) {
         Ok(log) => Ok(Some(log)),
         Err(OpenError::Locked { holder, .. }) => Err(refused(format!("its ledger is in use by {holder}"))),
-        // Too damaged to be opened: a demo all the same.
+        // Too damaged to open: it is a demo all the same.
         Err(_) => Ok(None),
     }
 }
 
-/// Plays the day, action by action, in the order of its clock.
+/// Plays the day, action by action, in chronological order.
 async fn play(client: &Client, clock: &ManualClock, format: Format) -> Result<Day, Failure> {
     let steps = day::steps();
     let mut screen = Screen::new(&steps, format == Format::Table);

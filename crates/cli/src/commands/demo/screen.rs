@@ -10,10 +10,11 @@ use tollgate_wire::api::{GateResponse, TaskSummary};
 use super::day::Step;
 use crate::output::{grouped, line, percent, time};
 
-/// Of the events of a task every so many are followed by a look at it; of others nothing would be seen.
+/// A task is displayed again after this many of its events; the others would show no visible change.
 const LOOK_EVERY: u32 = 3;
 
-/// What the demo shows while it runs. Where stdout is no terminal the bars stay hidden and only decisions are told.
+/// What the demo shows while it runs. If stdout is not a terminal, the bars stay hidden and only decisions
+/// are printed.
 pub(super) struct Screen {
     clock: ProgressBar,
     tasks: BTreeMap<&'static str, (ProgressBar, u32)>,
@@ -40,7 +41,7 @@ impl Screen {
         Self { clock, tasks, shown }
     }
 
-    /// Whether it is time to look at the task again.
+    /// Whether it is time to display the task again.
     pub(super) fn wants(&mut self, task: &str) -> bool {
         let Some((_, seen)) = self.tasks.get_mut(task) else { return false };
         *seen += 1;
@@ -60,7 +61,7 @@ impl Screen {
         ));
     }
 
-    /// A decision worth telling.
+    /// A decision worth reporting.
     pub(super) fn decided(&self, task: &str, answer: &GateResponse) {
         if !self.shown || answer.verdict == Verdict::Allow {
             return;

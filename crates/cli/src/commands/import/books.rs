@@ -1,5 +1,5 @@
-//! Booking calls: each once, whatever the ledger has of them already. `settle` says what to append; this asks
-//! and appends.
+//! Booking calls: each once, whatever the ledger already has of them. `settle` decides what to append; this
+//! queries and appends.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::hash::{BuildHasher as _, RandomState};
@@ -18,14 +18,15 @@ use super::Interrupted;
 use super::ledger::{Ledger, REQUEST_EVENTS};
 use crate::exit::Failure;
 
-/// Bytes of a request's events: below the 1 MiB of a body.
+/// Size of a request's events in bytes: below a body's 1 MiB.
 const REQUEST_BYTES: usize = 900 * 1024;
 
-/// Calls of one import that are known again when they are read again; of later ones a repetition counts as a
-/// call that was there already.
+/// How many calls one import recognizes when it reads them again; beyond that, a repetition counts as a call
+/// that was already there.
 const READ_KEPT: usize = 1 << 20;
 
-/// How often events that a conflict kept out are sent again: each time the conflicts are settled first.
+/// How often events that were rejected because of a conflict are sent again: each time the conflicts are
+/// settled first.
 const ROUNDS: usize = 4;
 
 /// What became of the calls.
@@ -34,10 +35,10 @@ pub(super) struct Outcomes {
     pub(super) new: u64,
     pub(super) duplicate: u64,
     pub(super) corrected: u64,
-    /// Of those, the ones that no price was known for: tokens changed, the cost did not.
+    /// Of those, the ones without a known price: tokens changed, the cost did not.
     pub(super) corrected_unpriced: u64,
     pub(super) refused: u64,
-    /// Copies of calls that are counted in another place, and their tokens.
+    /// Copies of calls that are counted elsewhere, and their tokens.
     pub(super) copies: u64,
     pub(super) copied: TokenSums,
     /// Why, for people.
@@ -53,27 +54,28 @@ impl Outcomes {
     }
 }
 
-/// Calls that wait, and what is known of the ledger.
+/// Calls that are waiting, and what is known about the ledger.
 pub(super) struct Books<'a> {
     ledger: Ledger<'a>,
     calls: Vec<Call>,
     places: HashMap<CallName, usize>,
-    /// Names under which a waiting call may be counted too.
+    /// Names under which a waiting call may also have been counted.
     elsewhere: BTreeSet<CallName>,
-    /// Waiting calls that this import has read before.
+    /// Waiting calls that this import has already read.
     repeated: BTreeSet<CallName>,
     /// Which calls this import has read, by the hashes of their names.
     read: HashSet<u64>,
     hasher: RandomState,
     miscounted: Vec<Miscounted>,
-    /// Sessions that the ledger has to be told of.
+    /// Sessions that the ledger has yet to be told about.
     met: Vec<(Family, u32)>,
     /// Whether the ledger has the events of these names, as far as it was asked.
     probed: HashMap<CallName, bool>,
-    /// The sessions of each family that was met, by its root.
+    /// The sessions of each family encountered, by its root.
     families: HashMap<String, Vec<String>>,
     family: Option<Family>,
-    /// The place of a session among those that may hold the same calls: the first of them is where a call originated.
+    /// The rank of a session among those that may contain the same calls: the first of them is where a call
+    /// originated.
     order: HashMap<String, usize>,
     interrupted: Interrupted,
     pub(super) outcomes: Outcomes,
@@ -100,12 +102,12 @@ impl<'a> Books<'a> {
         }
     }
 
-    /// Another file begins.
+    /// Starts another file.
     pub(super) fn next_file(&mut self) {
         self.family = None;
     }
 
-    /// Which conversation the calls that follow are of.
+    /// Which conversation the following calls belong to.
     pub(super) async fn family(&mut self, family: Family) -> Result<(), Failure> {
         if !self.families.contains_key(&family.root) {
             let known = self.ledger.known_sessions(&family.root).await?;
@@ -121,8 +123,8 @@ impl<'a> Books<'a> {
         Ok(())
     }
 
-    /// The session that calls are of which several of the family have: those that only the ledger knows come
-    /// before those that this import reads, which are in the order of their age.
+    /// The session that owns calls which several sessions of the family have: sessions that only the ledger
+    /// knows come before those that this import reads, which are ordered by age.
     fn first_of(&self, family: &Family) -> Option<&str> {
         let sessions = self.families.get(&family.root)?.iter();
         let in_order = self.order.contains_key(&family.session);
@@ -155,7 +157,7 @@ impl<'a> Books<'a> {
             }
         }
         let name = call.name();
-        // Calls that may be the same one are settled one after the other.
+        // Calls that may be the same are settled one after the other.
         let related = self.elsewhere.contains(&name)
             || call.elsewhere.iter().any(|other| self.places.contains_key(&other.name));
         if related || self.calls.len() >= REQUEST_EVENTS {
@@ -181,7 +183,7 @@ impl<'a> Books<'a> {
         Ok(())
     }
 
-    /// What an earlier version counted and is no call.
+    /// What an earlier version counted although it is not a call.
     pub(super) async fn miscounted(&mut self, miscounted: Miscounted) -> Result<(), Failure> {
         if self.miscounted.len() >= REQUEST_EVENTS {
             self.flush().await?;
@@ -190,7 +192,7 @@ impl<'a> Books<'a> {
         Ok(())
     }
 
-    /// Books all that waits, unless the import was interrupted.
+    /// Books everything that is waiting, unless the import was interrupted.
     pub(super) async fn flush(&mut self) -> Result<(), Failure> {
         if self.interrupted.is_set() {
             return Ok(());
@@ -241,7 +243,7 @@ impl<'a> Books<'a> {
         settled.events
     }
 
-    /// Asks which of the names are there whose absence says enough.
+    /// Asks which of the names exist, where absence is all that needs to be known.
     async fn probe(&mut self, calls: &[Call], miscounted: &[Miscounted]) -> Result<(), Failure> {
         let elsewhere =
             calls.iter().flat_map(|call| &call.elsewhere).filter_map(|other| other.probe.as_ref());
@@ -255,7 +257,7 @@ impl<'a> Books<'a> {
         Ok(())
     }
 
-    /// Appends events; those that other content of the same id stands against are settled with what the ledger has.
+    /// Appends events; those whose id is taken by different content are settled with what the ledger has.
     async fn append(&mut self, mut events: Vec<Event>) -> Result<(), Failure> {
         for _ in 0..ROUNDS {
             let mut kept_out = Vec::new();
@@ -293,7 +295,7 @@ impl<'a> Books<'a> {
         Ok(())
     }
 
-    /// Another import has told the ledger of another session under the same number: this one gets the next.
+    /// Another import has recorded a different session under the same number: this one gets the next.
     async fn signal_again(&mut self, signal: &Event) -> Result<Option<Event>, Failure> {
         let session = signal.trace_parent.as_deref().and_then(session_of);
         let (Some(root), Some(session)) = (Family::root_of_signal(&signal.id), session) else {
@@ -344,14 +346,14 @@ impl<'a> Books<'a> {
     }
 }
 
-/// Names the task that a fork or a sub-agent comes from.
+/// Records the task that a fork or a sub-agent comes from.
 fn label_root(event: &mut Event, root: &TaskId) {
     if let EventBody::Usage(UsageEvent::UsageRecorded(usage)) = &mut event.body {
         usage.labels.insert(ROOT.to_owned(), root.to_string());
     }
 }
 
-/// Events in requests of their largest size.
+/// Events in requests of the maximum size.
 fn requests(events: Vec<Event>, outcomes: &mut Outcomes) -> Vec<Vec<(Event, Box<RawValue>)>> {
     let (mut all, mut bytes) = (vec![Vec::new()], 0);
     for event in events {

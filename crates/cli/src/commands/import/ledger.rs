@@ -15,13 +15,13 @@ use tollgate_wire::api::{AppendRequest, EventOutcome, FindRequest, FindResponse}
 
 use crate::exit::Failure;
 
-/// Events of a request: its limit.
+/// Maximum number of events in a request.
 pub(super) const REQUEST_EVENTS: usize = 500;
 
-/// Corrections of one call that are asked for at once; few have any.
+/// How many corrections of one call to ask for at once; few calls have any.
 const CORRECTIONS_ASKED: u32 = 4;
 
-/// Sessions of one conversation that are asked for at once; few have more.
+/// How many sessions of one conversation to ask for at once; few have more.
 const SESSIONS_ASKED: u32 = 8;
 
 /// The events of one tenant and producer.
@@ -32,7 +32,7 @@ pub(super) struct Ledger<'a> {
 }
 
 impl Ledger<'_> {
-    /// What the ledger has under these names, with its corrections.
+    /// What the ledger has under these names, including corrections.
     pub(super) async fn bookings(&self, names: BTreeSet<CallName>) -> Result<Bookings, Failure> {
         let mut bookings = Bookings::new();
         let found = self.find(names).await?;
@@ -86,7 +86,7 @@ impl Ledger<'_> {
         Ok(found)
     }
 
-    /// Asks once, and again where the view is away or behind for the moment.
+    /// Queries once, and again if the view is unavailable or behind at the moment.
     async fn ask(&self, request: &FindRequest) -> Result<FindResponse, Failure> {
         let mut tries = 1;
         loop {
@@ -118,7 +118,7 @@ impl Ledger<'_> {
         }
     }
 
-    /// Appends; gives what became of each event.
+    /// Appends; returns the outcome of each event.
     pub(super) async fn send(
         &self,
         request: &[(Event, Box<RawValue>)],
@@ -128,7 +128,7 @@ impl Ledger<'_> {
         let request = AppendRequest { tenant: None, producer, events, gates: Vec::new() };
         match self.client.append(&request).await {
             Ok(answer) => Ok(answer.outcomes),
-            // Refused events of one session do not keep the others out.
+            // Refused events of one session must not keep the others out.
             Err(ClientError::Problem(problem)) if !problem.retryable && !problem.outcomes.is_empty() => {
                 Ok(problem.outcomes)
             }
@@ -137,8 +137,8 @@ impl Ledger<'_> {
     }
 }
 
-/// How often a view that does not answer is asked again. Each time it is waited for some seconds: a projector
-/// that is started again is there by then.
+/// How often to query a view that does not answer. Each try waits for some seconds: a restarted projector is
+/// back by then.
 const TRIES: usize = 12;
 
 fn again(error: ClientError) -> Failure {
@@ -170,7 +170,7 @@ fn sums(tokens: &Value) -> TokenSums {
     }
 }
 
-/// A whole number, as the API writes it: large ones as text.
+/// A whole number, as the API writes it: large ones as strings.
 fn whole(value: &Value) -> i128 {
     let number = value.as_i64().map(i128::from);
     number.or_else(|| value.as_str()?.parse().ok()).unwrap_or_default()

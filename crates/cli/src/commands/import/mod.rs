@@ -23,13 +23,13 @@ use crate::connect::Access;
 use crate::exit::{DIFFERS, Failure, INTERRUPTED};
 use crate::output::{counted, grouped, grouped_u64, json, line, note};
 
-/// Problems that are shown; the rest is counted.
+/// How many problems are shown; the rest are only counted.
 const SHOWN_PROBLEMS: u64 = 20;
 
 /// How often the progress is shown, in items.
 const PROGRESS_ITEMS: u64 = 64;
 
-/// An import that runs.
+/// An import in progress.
 struct Import<'a> {
     source: Source,
     books: Books<'a>,
@@ -90,8 +90,8 @@ pub(crate) async fn run(global: &Global, source: Source, args: &ImportArgs) -> R
     Ok(if unreadable { ExitCode::from(DIFFERS) } else { ExitCode::SUCCESS })
 }
 
-/// Whether Ctrl-C was pressed: the request that runs is answered then, and no other is sent. A second one
-/// ends the process.
+/// Whether Ctrl-C was pressed: the current request is then completed, and no further one is sent. A second
+/// Ctrl-C ends the process.
 #[derive(Clone, Debug)]
 struct Interrupted(Arc<AtomicBool>);
 
@@ -100,7 +100,7 @@ impl Interrupted {
         let flag = Self(Arc::default());
         let set = Arc::clone(&flag.0);
         tokio::spawn(async move {
-            // Without a handler Ctrl-C ends the process, as it would have.
+            // Without a handler Ctrl-C ends the process, as it would have anyway.
             if tokio::signal::ctrl_c().await.is_ok() {
                 set.store(true, Ordering::Relaxed);
                 if tokio::signal::ctrl_c().await.is_ok() {
@@ -185,7 +185,7 @@ fn tell_interrupted(global: &Global, outcomes: &Outcomes) {
 }
 
 fn tell(global: &Global, summary: &ImportSummary, outcomes: &Outcomes, shown: u64) {
-    // A copy is of a call that is counted once; what the snapshots report is what was counted.
+    // A copy belongs to a call that is counted once; what the snapshots report is what was counted.
     let events = summary.events.saturating_sub(outcomes.copies);
     let tokens = summary.tokens.without(&outcomes.copied);
     let tokens = tollgate_projection::report::token_totals(&tokens);

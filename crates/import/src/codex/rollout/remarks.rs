@@ -1,4 +1,4 @@
-//! What a rollout's lines say beside their calls: what is unusual about them, and how earlier versions counted them.
+//! Remarks on a rollout's lines besides their calls: what is unusual, and how earlier versions counted them.
 
 use tollgate_domain::time::Timestamp;
 
@@ -11,7 +11,8 @@ use crate::item::{Item, NoteKind, ProblemKind};
 use crate::reader::Findings;
 
 impl Rollout {
-    /// Says how earlier versions counted this line: the pending call under a number, or something that is none.
+    /// Reports how earlier versions counted this line: the pending call under a number, or something that is
+    /// not a call.
     pub(super) fn as_counted_before(&mut self, usage: &Usage, at: Option<Timestamp>, out: &mut Findings) {
         let total = &usage.total;
         let now = Snapshot {
@@ -48,7 +49,7 @@ impl Rollout {
         self.flush(out);
     }
 
-    /// Says what is unusual about a line.
+    /// Reports what is unusual about a line.
     pub(super) fn explain(&mut self, number: u64, usage: &Usage, step: &Step, out: &mut Findings) {
         self.say_step(number, step, usage.total.whole(), out);
         if step.after.restarts() == 0 {
@@ -71,7 +72,7 @@ impl Rollout {
         }
     }
 
-    /// After counting began anew Codex keeps a total of its own, which proves nothing.
+    /// After counting restarts, Codex keeps its own total, which proves nothing.
     pub(super) fn check_total(
         &mut self,
         number: u64,

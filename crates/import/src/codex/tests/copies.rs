@@ -1,5 +1,5 @@
-//! Forks, second files, sub-agents and records: whose each call is, under which key, and what earlier
-//! versions made of it.
+//! Forks, second files, sub-agents and records: where each call belongs, under which key, and how earlier
+//! versions counted it.
 
 use super::{reader, rollout};
 use crate::call::Means;
@@ -67,8 +67,8 @@ fn line(short: &str) -> String {
     )
 }
 
-/// Items as text: calls as `task id uncached/cached/written/output`, with `(= ID)` for what an earlier
-/// version called it and `(copy)`; what it counted and is none as `- ID`; the others by their messages.
+/// Items as text: calls as `task id uncached/cached/written/output`, with `(= ID)` for its name in an earlier
+/// version and `(copy)`; counted non-calls as `- ID`; the others by their messages.
 fn read(script: &[&str]) -> Vec<String> {
     let lines: Vec<String> = script.iter().map(|short| line(short)).collect();
     let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
@@ -140,7 +140,7 @@ fn a_fork_gives_its_parents_calls_to_the_parent() {
             "note s.jsonl: 2 calls with 25 tokens are copied from P: counted once",
         ],
     );
-    // A fork of the fork: all it copies is looked for in both, and stands in for the oldest.
+    // A fork of the fork: everything it copies is looked up in both, and counted for the oldest until found.
     let copied = "40:00.003 count 10/6/0/4/1 10/6/0/4/1";
     let lines = [
         line("40:00.000 meta G forked_from_id=F"),
@@ -233,13 +233,13 @@ fn a_record_names_its_call_and_the_counters_repeat_it() {
             "00:10 count 20/16/1/4/2 0/0/0/0/0",
         ],
         &[
-            // An earlier version took what is written to the cache for plain input.
+            // An earlier version counted what is written to the cache as plain input.
             "- codex:S:1",
             "codex-S codex:resp_1 1/8/1/2",
             "codex-S codex:resp_2 2/8/0/2 (= codex:S:2)",
         ],
     );
-    // A call without a record is not lost; its line says so.
+    // A call without a record is not lost; its line reports it.
     check(
         &["00:00 meta S", "00:01 turn m", "00:05 record S resp_2 10/8/0/2/1 20/16/0/4/2"],
         &[

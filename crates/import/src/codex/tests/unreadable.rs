@@ -1,4 +1,4 @@
-//! Lines and heads that cannot be read, or are cut off.
+//! Lines and heads that cannot be read, or are truncated.
 
 use super::*;
 
@@ -38,7 +38,7 @@ fn what_cannot_be_read_is_named_by_line_and_the_reading_goes_on() {
         let problem = format!("s.jsonl:3: {problem}");
         check(
             &["meta S", "turn m", bad, "use 50 0 5 0"],
-            // Nothing is lost: the next snapshot that can be read brings the growth.
+            // Nothing is lost: the next readable snapshot includes the growth.
             &[&problem, "S m 50 0 5 0"],
         );
     }
@@ -85,7 +85,7 @@ fn a_torn_end_is_named_unless_it_reports_no_usage() {
     }
     let complete = rollout(&["meta S", "turn m", "use 1 0 0 0"]);
     check_bytes("s.jsonl", complete.trim_end().as_bytes(), &["S m 1 0 0 0"]);
-    // NULs behind the last line, where a machine lost power.
+    // NULs after the last line, from a machine that lost power.
     let with_nuls = [complete.trim_end().as_bytes(), &[0; 700]].concat();
     check_bytes("s.jsonl", &with_nuls, &["S m 1 0 0 0"]);
     check_bytes("s.jsonl", &[complete.as_bytes(), &[0; 9]].concat(), &["S m 1 0 0 0"]);
@@ -115,7 +115,7 @@ fn without_a_head_the_files_name_names_the_session() {
     let events = [format!("{id} m 1 0 0 0"), format!("{id} m 1 0 0 0")];
     check_bytes(NAMED, script.as_bytes(), &[&note, &events[0], &events[1]]);
 
-    // Without such a name nobody knows whose it is, until the head comes; nothing is lost then.
+    // Without such a name the owner is unknown until the head comes; nothing is lost then.
     let problem =
         "s.jsonl:2: usage before any session_meta, and the file is not named rollout-<time>-<uuid>.jsonl";
     check_bytes("s.jsonl", script.as_bytes(), &[problem, &format!("{id} m 2 0 0 0")]);

@@ -1,5 +1,5 @@
-//! Given producers whose clocks are wrong, then usage counts, silence and stuck follow the ledger's clock,
-//! and the skew is told of until it ends.
+//! Given producers whose clocks are wrong, usage still counts, silence and stuck follow the ledger's clock,
+//! and the skew is reported until it ends.
 
 use tollgate_domain::alert::AlertRule;
 use tollgate_domain::time::Timestamp;
@@ -7,7 +7,7 @@ use tollgate_domain::time::Timestamp;
 use crate::report::{Named, task_status};
 use crate::testing::{Story, story};
 
-/// The alerts that are about time, those that ended with a minus and why.
+/// The alerts about time; those that ended have a minus and the reason.
 fn shown(story: &Story) -> String {
     let timely = |rule| matches!(rule, AlertRule::Silence | AlertRule::Stuck | AlertRule::ClockSkew);
     let mut alerts = story.alerts();
@@ -20,7 +20,7 @@ fn shown(story: &Story) -> String {
     alerts.collect::<Vec<_>>().join("; ")
 }
 
-/// One line a case: `story | the skew of the task in minutes | alerts`.
+/// One line per case: `story | the skew of the task in minutes | alerts`.
 #[track_caller]
 fn check(table: &str) {
     for line in table.lines().map(str::trim).filter(|line| !line.is_empty()) {
@@ -93,7 +93,7 @@ fn usage_counts_at_once_and_the_alert_says_what_is_wrong_by_the_ledgers_clock() 
     );
 }
 
-/// Earlier versions wrote from when a producer's clock says that it started: that stays true where it was.
+/// Earlier versions recorded the start time of the producer's clock: such observations stay true.
 #[test]
 fn what_was_observed_by_earlier_versions_still_holds() {
     use tollgate_domain::event::{AlertEvent, EventBody, TaskEvent};

@@ -1,4 +1,4 @@
-//! Given changes and attempts to deliver them, then this is fresh, pending, settled.
+//! Given changes and attempts to deliver them, what is fresh, pending and settled.
 
 use tollgate_domain::event::Change;
 use tollgate_domain::position::{PartitionId, Sequence};
@@ -33,7 +33,7 @@ fn fresh(story: &Story, endpoint: &str) -> Vec<String> {
     changes.map(|(sequence, change)| format!("{sequence} {}", change.change)).collect()
 }
 
-/// What has another attempt due: `sequence change +minutes (attempts)`.
+/// Messages with another attempt due: `sequence change +minutes (attempts)`.
 fn pending(story: &Story, endpoint: &str) -> Vec<String> {
     let begin: Timestamp = BEGIN.parse().unwrap();
     let standing = standing(story, endpoint);
@@ -50,7 +50,7 @@ fn delivery(story: &Story, change: Change, endpoint: &str) -> Delivery {
     (**delivery).clone()
 }
 
-/// One line a case: `steps | fresh | pending`, for the endpoint `oncall`.
+/// One line per case: `steps | fresh | pending`, for the endpoint `oncall`.
 #[track_caller]
 fn check(table: &str) {
     for line in table.lines().map(str::trim).filter(|line| !line.is_empty()) {
@@ -130,7 +130,7 @@ fn a_delivery_keeps_its_latest_attempts_and_counts_all() {
 
 #[test]
 fn changes_of_one_record_are_fresh_one_by_one() {
-    // Opened above its limits, and nobody says why it is critical: two alerts of one record.
+    // Opened above its limits, and critical without a reason: two alerts from one record.
     let script = "use - out=90000, open importance=critical";
     let all = story(script);
     assert_eq!(fresh(&all, "oncall"), ["2 raised", "2 raised"]);

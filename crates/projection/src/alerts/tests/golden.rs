@@ -1,12 +1,12 @@
-//! A day of alerts as a golden file: what was raised, seen, told, resolved.
+//! A day of alerts as a golden file: what was raised, acknowledged, delivered and resolved.
 
 use std::fmt::Write;
 
 use crate::alerts::AlertsRow;
 use crate::testing::{Story, story};
 
-/// A task that falls silent, is told of twice and acknowledged; one whose importance drifts; a conflict; a
-/// view that lags; the inbox; a digest; a request to tell again.
+/// A task that falls silent, is reported twice and acknowledged; one whose importance drifts; a conflict; a
+/// view that lags; the inbox; a digest; a request to deliver again.
 const DAY: &str = "live, in T-7, open complexity=Small importance=low title=Move_billing, +5s, start PLAN, \
     use PLAN/1 in=900 out=700 usd=0.01, +10min, look, deliver silence raised oncall failed 5, deliver silence raised log delivered, \
     +1min, ack silence, +4min, deliver silence raised oncall delivered, look, use PLAN/1 out=80 usd=0.001, \

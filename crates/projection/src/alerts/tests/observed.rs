@@ -1,5 +1,5 @@
-//! Given a story, when someone with a clock looks, then these alerts: silence, stuck, drift, conflict, lag,
-//! quarantine, and phases that are not the ledger's.
+//! Given a story and an observer with a clock, the resulting alerts: silence, stuck, drift, conflict, lag,
+//! quarantine, and phases that differ from the ledger's.
 
 use tollgate_domain::alert::{AlertRule, Severity};
 use tollgate_domain::config::WatchConfig;
@@ -11,8 +11,8 @@ use crate::alerts::out_of_step::{Phases, out_of_step};
 use crate::alerts::watch::{observed, outlook};
 use crate::testing::{Story, story};
 
-/// The alerts of a story but for levels and breaches: `rule scope level #generation`, those that ended with a
-/// minus and why.
+/// The alerts of a story except levels and breaches: `rule scope level #generation`; those that ended have a
+/// minus and the reason.
 fn shown(story: &Story) -> Vec<String> {
     let one = |alert: &&crate::alerts::Alert| {
         let condition = &alert.condition;
@@ -29,7 +29,7 @@ fn shown(story: &Story) -> Vec<String> {
     story.alerts().iter().filter(of_limit).map(one).collect()
 }
 
-/// One line a case: `story | alert; alert`.
+/// One line per case: `story | alert; alert`.
 #[track_caller]
 fn check(table: &str) {
     for line in table.lines().map(str::trim).filter(|line| !line.is_empty()) {

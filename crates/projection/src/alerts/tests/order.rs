@@ -1,5 +1,5 @@
-//! Properties of the alerts view: once per condition and generation, whatever comes twice; and rows that
-//! depend on nothing but the order within a partition.
+//! Properties of the alerts view: one alert per condition and generation, even for duplicates; and rows that
+//! depend only on the order within a partition.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,7 +12,7 @@ use tollgate_domain::position::PartitionId;
 use crate::alerts::{Alerts, AlertsRow, change_sequence};
 use crate::testing::{Stored, bytes_of, folded, folds_alike_over_a_store, story};
 
-/// A step that can be taken anywhere, in a task that is open and whose phases run in turn.
+/// A step that is possible anywhere in a task that is open and whose phases run in turn.
 fn step() -> impl Strategy<Value = &'static str> {
     select(vec![
         "+3min",
@@ -34,7 +34,7 @@ fn step() -> impl Strategy<Value = &'static str> {
     ])
 }
 
-/// A step that needs an alert of a rule: taken where there is one.
+/// A step that needs an alert of a rule: taken if there is one.
 fn of_alert() -> impl Strategy<Value = &'static str> {
     select(vec![
         "ack silence",
@@ -49,7 +49,8 @@ fn of_alert() -> impl Strategy<Value = &'static str> {
     ])
 }
 
-/// Events of three tasks in different partitions: each begins, runs THINK twice, and has things noted about it.
+/// Events of three tasks in different partitions: each begins, runs THINK twice, and has observations
+/// recorded about it.
 fn events() -> impl Strategy<Value = Vec<Stored>> {
     let one = || (select(vec!["T-1", "T-2", "T-4"]), step(), of_alert());
     prop::collection::vec(one(), 0..40).prop_map(|steps| {
@@ -63,8 +64,8 @@ fn events() -> impl Strategy<Value = Vec<Stored>> {
                 script.push_str(", in T-1, of default, end THINK, start THINK");
             }
             let rule = of_alert.split_whitespace().nth(1).unwrap();
-            // An alert of the rule is there for certain right after this: a conflict always raises one,
-            // unless it is open.
+            // Right after this there is certainly an alert of the rule: a conflict always raises one, unless
+            // it is open.
             if rule == "conflict" {
                 script.push_str(&format!(", conflict x{nth}, {of_alert}"));
             } else {
@@ -75,7 +76,7 @@ fn events() -> impl Strategy<Value = Vec<Stored>> {
     })
 }
 
-/// Another order of the same events that keeps the order within each partition.
+/// A different order of the same events that preserves the order within each partition.
 fn interleaved(events: &[Stored], choices: &[Index]) -> Vec<Stored> {
     let mut parts: BTreeMap<PartitionId, Vec<&Stored>> = BTreeMap::new();
     for event in events.iter().rev() {
@@ -110,8 +111,8 @@ proptest! {
         prop_assert_eq!(differ.map(|key| String::from_utf8_lossy(key).into_owned()), None);
     }
 
-    /// Several who watch write the same observation. The log keeps one; and if it kept two, the second would
-    /// change nothing.
+    /// Several observers write the same observation. The log keeps one; and even if it kept two, the second
+    /// would change nothing.
     #[test]
     fn observations_that_come_twice_change_nothing(events in events()) {
         let mut once = BTreeMap::new();

@@ -1,5 +1,5 @@
-//! Charts as SVG: bars of what each phase used beside its limit, and the tokens of the task over time. Whole
-//! numbers only; each chart is drawn for a narrow and for a wide screen, so that its texts have the size of
+//! Charts as SVG: bars of what each phase used against its limit, and the tokens of the task over time. Whole
+//! numbers only; each chart is drawn for a narrow and a wide screen, so that its text has normal text size.
 //! texts.
 
 use std::fmt::Write;
@@ -10,15 +10,15 @@ use tollgate_wire::api::{ExecutionState, TaskReport};
 
 use super::escape::{escaped, shortened};
 
-/// How wide a chart is, in pixels of the screen it is for.
+/// How wide a chart is, in pixels of its target screen.
 #[derive(Clone, Copy)]
 pub(super) struct Width {
     /// The class that shows it on such a screen.
     class: &'static str,
     all: u128,
-    /// Room for names at the left.
+    /// Room for names on the left.
     names: u128,
-    /// Characters that fit there.
+    /// The number of characters that fit there.
     name_chars: usize,
 }
 
@@ -28,13 +28,13 @@ pub(super) const WIDTHS: [Width; 2] = [
     Width { class: "narrow", all: 330, names: 84, name_chars: 11 },
 ];
 
-/// Room for figures at the right.
+/// Room for figures on the right.
 const FIGURES: u128 = 56;
 
 /// Height of a bar's row.
 const ROW: u128 = 26;
 
-/// Longest bar, in percent of a limit: one that would be longer is drawn as cut off, and the page says so.
+/// Longest bar, in percent of a limit: a longer one is drawn cut off, and the page says so.
 pub(super) const MOST_PERCENT: u128 = 300;
 
 /// A phase over all its attempts.
@@ -43,12 +43,12 @@ pub(super) struct PhaseBar {
     pub(super) used: u128,
     pub(super) limit: Option<u128>,
     pub(super) started: bool,
-    /// Whether anything was reported of it.
+    /// Whether anything was reported for it.
     pub(super) known: bool,
 }
 
 impl PhaseBar {
-    /// The phase with its figure, where its bar is cut off.
+    /// The phase with its figure, if its bar is cut off.
     pub(super) fn cut(&self) -> Option<String> {
         let reached = percent(self.used, self.limit?);
         (reached > MOST_PERCENT).then(|| format!("{} ({}%)", self.phase, grouped(reached)))
@@ -85,7 +85,7 @@ pub(super) fn percent(used: u128, limit: u128) -> u128 {
     used.saturating_mul(100).saturating_add(half).checked_div(limit).unwrap_or_default()
 }
 
-/// Bars of used tokens beside limits, with a mark at 100 %.
+/// Bars of used tokens against limits, with a mark at 100 %.
 pub(super) fn bars(bars: &[PhaseBar], id: &str, width: Width, out: &mut String) -> std::fmt::Result {
     let Width { class, all, names, name_chars } = width;
     let room = all.saturating_sub(names).saturating_sub(FIGURES);
@@ -164,13 +164,13 @@ fn described(bars: &[PhaseBar]) -> String {
 
 /// Tokens of the task by time.
 pub(super) struct Timeline {
-    /// Times with all tokens up to then, in order, and what happened.
+    /// Times with the cumulative tokens, in order, and what happened.
     pub(super) points: Vec<(Timestamp, u128, String)>,
     pub(super) limit: Option<u128>,
 }
 
-/// The timeline of a report: tokens grow evenly while an execution runs, what names no phase is added at the
-/// end. `None` where no phase was started.
+/// The timeline of a report: tokens grow evenly while an execution runs, unphased usage is added at the end.
+/// `None` if no phase was started.
 pub(super) fn timeline(report: &TaskReport) -> Option<Timeline> {
     let mut executions: Vec<(Timestamp, Timestamp, u128, String, bool)> = Vec::new();
     for execution in &report.executions {
@@ -246,7 +246,7 @@ impl Timeline {
             let (above, beside) = (at.saturating_sub(4), left.saturating_add(4));
             write!(out, r#"<text class="soft" x="{beside}" y="{above}">limit</text>"#)?;
         }
-        // Beside the limit there is no room for a second figure.
+        // Close to the limit there is no room for a second figure.
         let far = self.limit.is_none_or(|limit| y(limit).abs_diff(y(used)) > 14);
         if far && used > 0 && bottom.saturating_sub(y(used)) > 14 {
             let label = y(used).saturating_add(4);

@@ -1,9 +1,9 @@
-//! Text that people and programs wrote, as text of a page and of nothing else.
+//! Escapes text that people and programs wrote, so that a page shows it as text and nothing else.
 
 use tollgate_domain::printable::is_hidden;
 
 /// The text with nothing left that HTML would act on, or that would be shown as something else than it is:
-/// control characters and those that turn the direction of reading stand as a mark.
+/// control characters and those that change text direction are replaced by a mark.
 pub(super) fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
@@ -21,7 +21,7 @@ pub(super) fn escaped(text: &str) -> String {
     out
 }
 
-/// A name as it fits a place of so many characters.
+/// A name shortened to this many characters.
 pub(super) fn shortened(text: &str, most: usize) -> String {
     if text.chars().count() <= most {
         return escaped(text);

@@ -1,5 +1,5 @@
-//! The budget report as one HTML page: nothing is loaded from elsewhere, nothing runs, charts are drawn in
-//! place, and beside each stands a table that says the same.
+//! The budget report as one HTML page: nothing is loaded from elsewhere, no scripts run, charts are drawn
+//! inline, and each is accompanied by a table with the same data.
 
 mod chart;
 mod escape;
@@ -17,13 +17,13 @@ use self::chart::{PhaseBar, WIDTHS, percent, phase_bars, timeline};
 use self::escape::escaped;
 use super::words::{beside_cost, seconds, seconds_of_limit, signed, tokens_of_limit};
 
-/// Everything of a page's looks.
+/// The page's entire styling.
 const STYLE: &str = include_str!("style.css");
 
-/// What a page may do: show itself, in this style. The hash is that of the style; a test holds both together.
+/// What a page may do: show itself, in this style. The hash is that of the style; a test keeps the two in sync.
 pub const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'sha256-PWdhta1XDMxk7nMkeBmtx+9mpi0BBkCRbeogsTQb8ks='; base-uri 'none'; form-action 'none'";
 
-/// What stands where there is no number.
+/// Shown if there is no number.
 const NONE: &str = "–";
 
 /// The report as a page.
@@ -151,7 +151,7 @@ fn write_bars(report: &TaskReport, out: &mut String) -> std::fmt::Result {
 fn write_table(report: &TaskReport, out: &mut String) -> std::fmt::Result {
     parts::table_head(
         "Each execution of a phase",
-        // The status stands where a phone shows it without scrolling.
+        // The status column is where a phone shows it without scrolling.
         &["Phase", "Status", "Tokens", "Limit", "%", "Latency (s)", "Limit (s)"],
         2..7,
         out,
@@ -217,12 +217,12 @@ fn write_execution(execution: &ExecutionReport, out: &mut String) -> std::fmt::R
     Ok(())
 }
 
-/// A status in words, with its colour and its shape.
+/// A status in words, with its color and shape.
 fn pill(class: &str, words: &str) -> String {
     format!(r#"<span class="pill {}">{}{}</span>"#, escaped(class), icon(class), escaped(words))
 }
 
-/// The shape of a status, drawn in place: no font is needed for it, and nobody has to see its colour.
+/// The shape of a status, drawn inline: it needs no font, and does not rely on color.
 fn icon(class: &str) -> String {
     let path = match class {
         "within" => "M2 6.5l3 3 5-6.5",

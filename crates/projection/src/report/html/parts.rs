@@ -33,14 +33,14 @@ pub(super) fn write(report: &TaskReport, out: &mut String) -> std::fmt::Result {
     list("Recommendations", &report.recommendations, out)
 }
 
-/// Opens a table up to its first row; columns of `numbers` are aligned as such.
+/// Opens a table up to its first row; columns in `numbers` are aligned as such.
 pub(super) fn table_head(
     caption: &str,
     columns: &[&str],
     numbers: Range<usize>,
     out: &mut String,
 ) -> std::fmt::Result {
-    // What can be scrolled can be reached by keys.
+    // Whatever scrolls is reachable by keyboard.
     writeln!(out, r#"<div class="scroll" role="region" aria-label="{caption}" tabindex="0"><table>"#)?;
     write!(out, "<caption>{caption}</caption><thead><tr>")?;
     for (nth, column) in columns.iter().enumerate() {
@@ -104,7 +104,7 @@ fn explanations(report: &TaskReport, out: &mut String) -> std::fmt::Result {
     Ok(())
 }
 
-/// Decisions and overrides in the order of the log.
+/// Decisions and overrides in log order.
 fn decisions(report: &TaskReport, out: &mut String) -> std::fmt::Result {
     if report.decisions.is_empty() && report.overrides.is_empty() {
         return Ok(());

@@ -1,4 +1,4 @@
-//! The page of a task: golden, harmless whatever its names are, and in a style that its policy allows.
+//! The page of a task: golden, harmless whatever its names are, and with a style that its policy allows.
 
 use sha2::{Digest, Sha256};
 

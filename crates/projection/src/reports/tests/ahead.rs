@@ -1,4 +1,4 @@
-//! What a producer's wrong clock dated ahead.
+//! Usage that a producer's wrong clock dated in the future.
 
 use super::*;
 
@@ -36,7 +36,7 @@ fn what_is_dated_ahead_counts_and_says_so() {
     );
 }
 
-/// A clock that runs wild crowds no real day out.
+/// A clock that runs wild does not crowd out any real day.
 #[test]
 fn days_that_only_a_wrong_clock_knows_leave_the_others_in_the_list() {
     let wild: String = (1..=150).map(|day| format!(", ahead {}h, use - out=1", day * 24)).collect();

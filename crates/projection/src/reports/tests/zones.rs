@@ -1,4 +1,4 @@
-//! Reports by the hours, days, weeks and months of a zone, of a time range.
+//! Reports by the hours, days, weeks and months of a zone, for a time range.
 
 use tollgate_domain::time::Timestamp;
 use tollgate_domain::tokens::TokenCounts;
@@ -10,7 +10,7 @@ fn at(text: &str) -> Timestamp {
     text.parse().unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// Usage of so many tokens at some times, recorded long after.
+/// Usage of these numbers of tokens at these times, recorded long after.
 fn used(list: &[(Timestamp, u64)]) -> Vec<Stored> {
     let event = |(nth, (at, tokens)): (usize, &(Timestamp, u64))| Stored {
         tenant: "default".to_owned(),
@@ -124,7 +124,8 @@ fn a_range_counts_what_lies_in_it_in_every_list() {
     );
 }
 
-/// Hours of six weeks and more, in parts as projectors have them: the latest thousand are whole, and nothing is lost.
+/// Hours of more than six weeks, in parts as projectors have them: the latest thousand are whole, and nothing
+/// is lost.
 #[test]
 fn more_periods_than_are_listed_stand_in_one_row() {
     let hours = |from: i32, to: i32| {
@@ -151,8 +152,8 @@ fn more_periods_than_are_listed_stand_in_one_row() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
-    /// Periods of every length add up to the total in every zone, each has what happened in it, and two
-    /// ranges that meet have what both together have, in each list.
+    /// In every zone, periods of every length add up to the total, each contains what happened in it, and two
+    /// adjacent ranges contain what both together contain, in each list.
     #[test]
     fn periods_and_ranges_add_up_in_every_zone(
         nth in 0usize..700,

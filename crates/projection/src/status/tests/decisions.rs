@@ -1,4 +1,4 @@
-//! given | then for what the gate sees and what is kept of what it said.
+//! given | then for what the gate sees and which of its decisions are kept.
 
 use super::*;
 

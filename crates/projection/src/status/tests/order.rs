@@ -11,7 +11,7 @@ use crate::reports::Reports;
 use crate::status::{Status, TaskRow, figures};
 use crate::testing::{Stored, bytes_of, events, folded, folds_alike_over_a_store};
 
-/// Lays events out anew: each gets a place, decisions keep their order within their task.
+/// Reorders events: each gets a place, decisions keep their order within their task.
 fn shuffled(events: &[Stored], places: &[Index]) -> Vec<Stored> {
     let mut order: Vec<(usize, &Stored)> =
         events.iter().zip(places).map(|(event, place)| (place.index(events.len()), event)).collect();
@@ -35,15 +35,15 @@ proptest! {
     // Each case folds about 80 events a few times; 256 cases take about 2 s.
     #![proptest_config(ProptestConfig::with_cases(256))]
 
-    /// However facts arrive, among each other, before, between and after decisions and other tasks' events:
-    /// the rows of the status view are the same, byte for byte.
+    /// However facts are ordered, relative to each other and to decisions and other tasks' events: the rows
+    /// of the status view are the same, byte for byte.
     #[test]
     fn rows_do_not_depend_on_the_order_in_which_facts_arrive(events in events(), places in places()) {
         let expected = bytes_of(&folded(&Status, &events));
         prop_assert_eq!(&bytes_of(&folded(&Status, &shuffled(&events, &places))), &expected);
     }
 
-    /// Rows go to other processes as JSON, and come back as they were.
+    /// Rows are sent to other processes as JSON, and read back unchanged.
     #[test]
     fn rows_survive_json(events in events()) {
         for row in folded(&Status, &events).into_values() {
@@ -52,8 +52,8 @@ proptest! {
         }
     }
 
-    /// Usage that leaves its attempt to the ledger may land in another attempt when it arrives at another
-    /// time; the task's totals stay.
+    /// Usage that leaves its attempt to the ledger may be counted in another attempt if it arrives at another
+    /// time; the task's totals stay the same.
     #[test]
     fn totals_do_not_depend_on_it_even_where_no_attempt_is_named(events in events(), places in places()) {
         let mut events = events;
@@ -67,7 +67,7 @@ proptest! {
         prop_assert_eq!(totals(&shuffled(&events, &places)), totals(&events));
     }
 
-    /// Rows written and read again before any events, as a projector does that stops and starts: nothing changes.
+    /// Writing and reading back rows before any event, as a restarted projector does, changes nothing.
     #[test]
     fn a_store_between_any_two_events_changes_nothing(
         events in events(), places in places(), pauses in prop::collection::vec(any::<bool>(), 100),

@@ -47,7 +47,7 @@ fn beside(path: &Path, what: &str) -> PathBuf {
     name.into()
 }
 
-/// Writes a file unless it exists. It is written under a temporary name and then linked: whoever comes second
+/// Writes a file unless it exists. It is written under a temporary name and then linked: a second writer
 /// gets what the first one wrote, complete.
 fn make(path: &Path, bytes: &[u8]) -> io::Result<()> {
     if path.exists() {

@@ -18,8 +18,8 @@ impl Gate {
     ///
     /// # Errors
     ///
-    /// The problem to answer with: a task that is not known, a phase that is none, an id that was used for
-    /// another question.
+    /// The problem to answer with: an unknown task, an invalid phase, an id that was already used for a
+    /// different question.
     pub async fn ask(&self, tenant: &str, task: &str, request: &GateRequest) -> Answer<GateResponse> {
         let undecided = || INTERNAL.with(format!("asking the gate for task `{task}`: it was not decided"));
         let answered = self.gate_checked(tenant, task, request, None).await;

@@ -65,7 +65,7 @@ impl ReadEvent {
         }
     }
 
-    /// Its id; empty where it has none.
+    /// Its id; empty if it has none.
     fn id(&self) -> String {
         match self {
             Self::Good(submitted) => submitted.event.id.as_str().to_owned(),

@@ -16,14 +16,14 @@ use crate::intake::check_count;
 use crate::nats::is_protobuf;
 use crate::problem::INVALID;
 
-/// The header with the id of the event, where the event has none: NATS takes a message with the same one once
-/// within its window, too.
+/// The header with the event's id, if the event has none: NATS itself also accepts a message with the same id
+/// only once within its window.
 pub(crate) const ID_HEADER: &str = "Nats-Msg-Id";
 
-/// The header with the producer, where the event names none.
+/// The header with the producer, if the event names none.
 pub(crate) const PRODUCER_HEADER: &str = "Tollgate-Producer";
 
-/// The header that says how the message is encoded; JSON where there is none.
+/// The header that says how the message is encoded; JSON if it is missing.
 pub(crate) const CONTENT_TYPE: &str = "Content-Type";
 
 /// Why a message is refused.
@@ -47,7 +47,7 @@ impl From<Box<Problem>> for Wrong {
     }
 }
 
-/// The message as a rejection keeps it, with the headers that say how it is to be read.
+/// The message as a rejection keeps it, with the headers that say how to read it.
 pub(super) fn rejection(message: &InboxMessage, wrong: &Wrong) -> InboxRejected {
     let payload = &message.payload;
     let hash = blake3::hash(payload).to_hex().to_string();
@@ -57,18 +57,18 @@ pub(super) fn rejection(message: &InboxMessage, wrong: &Wrong) -> InboxRejected 
         .with_headers(headers.filter(|(name, _)| told.iter().any(|one| name.eq_ignore_ascii_case(one))))
 }
 
-/// What a message holds, as sent.
+/// What a message contains, as sent.
 struct Sent {
     events: Vec<proto::Event>,
     tenant: Option<String>,
     producer: Option<String>,
 }
 
-/// What was published, whoever keeps it now.
+/// What was published, wherever it is kept now.
 pub(crate) struct Published<'a> {
-    /// The tenant, of the subject.
+    /// The tenant, from the subject.
     pub(crate) tenant: &'a str,
-    /// The task, of the header or the subject.
+    /// The task, from the header or the subject.
     pub(crate) task: &'a str,
     /// The headers.
     pub(crate) headers: &'a HashMap<String, String>,
@@ -77,20 +77,21 @@ pub(crate) struct Published<'a> {
 }
 
 impl<'a> Published<'a> {
-    /// Of a message of the inbox.
+    /// From a message of the inbox.
     pub(super) fn of(message: &'a InboxMessage) -> Self {
         let InboxMessage { tenant, task, headers, payload, .. } = message;
         Self { tenant, task, headers, payload }
     }
 }
 
-/// The events of a message. Tenant and task are those of its subject: events that name others are refused.
+/// The events of a message. Tenant and task come from its subject: events that name different ones are
+/// refused.
 ///
 /// # Errors
 ///
 /// What is wrong with it as a whole, or with its first wrong event.
 pub(crate) fn read(message: &Published<'_>) -> Result<Vec<Submitted>, Wrong> {
-    // NATS keeps their case, clients differ in it.
+    // NATS preserves their case, and clients differ in it.
     let header = |name: &str| {
         let mut all = message.headers.iter();
         all.find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.clone())
@@ -129,7 +130,7 @@ pub(crate) fn read(message: &Published<'_>) -> Result<Vec<Submitted>, Wrong> {
 
 /// One event, or a request with `events`.
 fn from_json(payload: &[u8]) -> Result<Sent, Wrong> {
-    /// Whether there are several.
+    /// Whether there are several events.
     #[derive(Deserialize)]
     struct Shape<'a> {
         #[serde(borrow, default)]
@@ -145,7 +146,7 @@ fn from_json(payload: &[u8]) -> Result<Sent, Wrong> {
         let events = request.events.iter().map(|raw| event(raw.get())).collect::<Result<_, _>>()?;
         return Ok(Sent { events, tenant: request.tenant, producer: request.producer });
     }
-    // `serde_json` has read it: it is text.
+    // `serde_json` has read it, so it is valid UTF-8.
     let text = std::str::from_utf8(payload).unwrap_or_default();
     Ok(Sent { events: vec![event(text)?], tenant: None, producer: None })
 }

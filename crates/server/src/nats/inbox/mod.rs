@@ -1,8 +1,8 @@
-//! Drains the inbox: what producers published that can only publish becomes records of the ledger. Every
-//! server does; each message goes to one of them.
+//! Drains the inbox: what was published by producers that can only publish becomes records of the ledger.
+//! Every server drains; each message goes to one of them.
 //!
-//! A message is acknowledged to NATS after the ledger has acknowledged its events, never before. A drainer that dies
-//! between the two leaves a message that comes again, and is a duplicate.
+//! A message is acknowledged to NATS after the ledger has acknowledged its events, never before. If a drainer
+//! dies between the two, the message is redelivered and is a duplicate.
 
 mod message;
 
@@ -22,14 +22,15 @@ pub(crate) use self::message::{CONTENT_TYPE, ID_HEADER, PRODUCER_HEADER, Publish
 use crate::ledger::{Ledger, MAX_REQUEST_EVENTS, ReadEvent};
 use crate::problem::{CONFLICT, INVALID, REFUSED};
 
-/// How often a message is tried that a rule refuses for the state of its task: what came before it may be with another
-/// server, which may have died with it. With [`pause`] that is 79 s, longer than a dead server keeps a message.
+/// How often to try a message that a rule refuses because of its task's state: what precedes it may be with
+/// another server, which may have died with it. With [`pause`] that is 79 s, longer than a dead server keeps
+/// a message.
 const TRIES_FOR_STATE: u64 = 9;
 
-/// How long before a message comes again that could not be taken.
+/// How long before a message that could not be accepted is redelivered.
 const BACKOFF: Backoff = Backoff { first: Duration::from_secs(1), longest: Duration::from_secs(16) };
 
-/// The code of events that were refused with another one of their task.
+/// The code of events that were refused along with another one of their task.
 const REFUSED_WITH: &str = "refused_with";
 
 /// Drains until it is stopped.
@@ -45,23 +46,23 @@ enum End {
     Done,
     /// Tracking is switched off: nothing is recorded.
     Ignored,
-    /// Not yet, and it is not its fault, or may not be.
+    /// Not yet, and that is not, or may not be, the message's fault.
     Later(String),
-    /// It is wrong.
+    /// It is invalid.
     Wrong(Wrong),
 }
 
 impl Drainer {
-    /// Begins to drain.
+    /// Starts draining.
     #[must_use]
     pub fn start(inbox: Inbox, ledger: Arc<Ledger>) -> Self {
         let (stop, stopped) = watch::channel(false);
         Self { stop, draining: tokio::spawn(drain(inbox, ledger, stopped)) }
     }
 
-    /// Takes no more messages, and ends those that it has.
+    /// Accepts no more messages, and finishes those that it has.
     pub async fn stop(self) {
-        // It may have panicked: then nobody listens.
+        // It may have panicked: then nothing is listening.
         let _ = self.stop.send(true);
         if self.draining.await.is_err() {
             tracing::error!("draining the inbox panicked");
@@ -74,7 +75,7 @@ async fn drain(mut inbox: Inbox, ledger: Arc<Ledger>, mut stopped: watch::Receiv
     loop {
         let messages = tokio::select! {
             biased;
-            // Gone with the drainer, or told to stop: both end it.
+            // The drainer is gone, or it was told to stop: both end it.
             _ = stopped.wait_for(|stop| *stop) => return,
             messages = inbox.next() => messages,
         };
@@ -86,13 +87,13 @@ async fn drain(mut inbox: Inbox, ledger: Arc<Ledger>, mut stopped: watch::Receiv
     }
 }
 
-/// Messages that were taken and dropped since tracking was switched off. Whoever published them does not hear
-/// of it, so the process says it.
+/// Messages that were accepted and dropped since tracking was switched off. Their publishers are not told, so
+/// the process logs it.
 #[derive(Default)]
 struct Dropped(u64);
 
 impl Dropped {
-    /// Takes some in, or that there were none. Says it at the first, and each time that the number has doubled.
+    /// Adds some, or notes that there were none. Logs at the first, and each time the number has doubled.
     fn note(&mut self, more: u64) -> bool {
         let before = self.0;
         self.0 = if more == 0 { 0 } else { before.saturating_add(more) };
@@ -112,8 +113,8 @@ impl Dropped {
     }
 }
 
-/// Appends what can be appended: all together, and where that refuses some, message by message, so that none
-/// is refused for another one.
+/// Appends what can be appended: everything together or, if that refuses some, message by message, so that
+/// none is refused because of another.
 async fn deal_with(ledger: &Ledger, messages: &[InboxMessage]) -> Vec<End> {
     if ledger.settings().tracking_off() {
         return vec![End::Ignored; messages.len()];
@@ -151,12 +152,12 @@ fn wrong(wrong: &Wrong) -> End {
     End::Wrong(wrong.clone())
 }
 
-/// Whether a rule refused it that looks at the state of the task.
+/// Whether it was refused by a rule that looks at the state of the task.
 fn is_for_state(code: &str) -> bool {
     ![INVALID.code, CONFLICT.code, REFUSED.code].contains(&code)
 }
 
-/// The messages in runs of at most so many events as a request may hold.
+/// The messages in runs with no more events than a request may hold.
 fn packed<'a, 'b>(messages: &'b [(usize, &'a [Submitted])]) -> Vec<&'b [(usize, &'a [Submitted])]> {
     let (mut runs, mut begin, mut events) = (Vec::new(), 0, 0);
     for (nth, (_, more)) in messages.iter().enumerate() {
@@ -171,7 +172,7 @@ fn packed<'a, 'b>(messages: &'b [(usize, &'a [Submitted])]) -> Vec<&'b [(usize, 
     runs
 }
 
-/// Appends the events of some messages together; what became of each message.
+/// Appends the events of several messages together; returns the outcome of each message.
 async fn append(ledger: &Ledger, messages: &[(usize, &[Submitted])]) -> Vec<End> {
     let events = messages.iter().flat_map(|(_, events)| *events);
     let events = events.map(|event| ReadEvent::Good(Box::new(event.clone()))).collect();
@@ -218,7 +219,7 @@ impl End {
     }
 }
 
-/// Tells NATS what became of a message. What it does not hear makes the message come again.
+/// Reports the outcome of a message to NATS. If the report is lost, the message is redelivered.
 async fn tell(ledger: &Ledger, message: &InboxMessage, end: &End) {
     let later = match end {
         End::Done | End::Ignored => None,
@@ -238,7 +239,7 @@ async fn tell(ledger: &Ledger, message: &InboxMessage, end: &End) {
     }
 }
 
-/// Records that a message was refused, with what it held.
+/// Records that a message was refused, with its contents.
 async fn quarantine(ledger: &Ledger, message: &InboxMessage, wrong: &Wrong) -> Result<(), String> {
     let (InboxMessage { subject, sequence, .. }, Wrong { code, reason }) = (message, wrong);
     tracing::error!(
@@ -255,7 +256,7 @@ async fn quarantine(ledger: &Ledger, message: &InboxMessage, wrong: &Wrong) -> R
         .map_err(|error| format!("its rejection could not be recorded: {error}"))
 }
 
-/// How long before a message comes again that was delivered this many times.
+/// How long before a message that was delivered this many times is redelivered.
 fn pause(deliveries: u64) -> Duration {
     BACKOFF.doubled(u32::try_from(deliveries).unwrap_or(u32::MAX))
 }

@@ -1,4 +1,4 @@
-//! Where the evidence of a task stands: a directory whose name any task has room for.
+//! Where the evidence of a task is kept: a directory with a name that fits any task.
 
 use std::path::{Path, PathBuf};
 
@@ -7,28 +7,29 @@ use tollgate_domain::ids::DEFAULT_TENANT;
 use super::EvidenceError;
 use crate::http::path_segment;
 
-/// Longest name that stands as it is. Common file systems take 255 bytes.
+/// Longest name that is kept as it is. Common file systems allow 255 bytes.
 const MAX_PLAIN: usize = 200;
 
-/// What is kept of a longer name. With the hash it is longer than any plain name, so no other name is like it.
+/// How much of a longer name is kept. With the hash it is longer than any plain name, so no other name equals
+/// it.
 const KEPT: usize = MAX_PLAIN - 10;
 
-/// Hex digits of the hash of a longer name.
+/// Hex digits of a longer name's hash.
 const HASH_DIGITS: usize = 32;
 
-/// What is written of each task.
+/// What is written about each task.
 pub(super) const FILES: [&str; 3] = ["budget_report.md", "budget_report.html", "budget_enforcement.json"];
 
-/// Where the evidence of a task is: `{dir}/{task}/verify`, with the tenant before the task unless it is
-/// `default`. Names are escaped like in an address, so that none leaves the directory; one that is too long
-/// for a file system is cut, and ends in `~` and the beginning of the BLAKE3 hash of all of it.
+/// Where the evidence of a task is: `{dir}/{task}/verify`, preceded by the tenant unless it is `default`.
+/// Names are escaped as in a URL, so that none leaves the directory; one that is too long for a file system
+/// is cut, and ends in `~` and the first part of the BLAKE3 hash of the whole name.
 #[must_use]
 pub fn evidence_dir(dir: &Path, tenant: &str, task: &str) -> PathBuf {
     let base = if tenant == DEFAULT_TENANT { dir.to_owned() } else { dir.join(safe(tenant)) };
     base.join(safe(task)).join("verify")
 }
 
-/// Refuses to write where a directory below that of the evidence is a symbolic link, or a file.
+/// Refuses to write if a directory below that of the evidence is a symbolic link or a file.
 pub(super) fn check_place(base: &Path, dir: &Path) -> Result<(), EvidenceError> {
     let below: Vec<&Path> = dir.ancestors().take_while(|path| *path != base).collect();
     for path in below.into_iter().rev() {
@@ -40,7 +41,7 @@ pub(super) fn check_place(base: &Path, dir: &Path) -> Result<(), EvidenceError> 
             Err(_) => break,
         }
     }
-    // What a crash left of a file is written over; a link there would lead the writing elsewhere.
+    // What a crash left of a file is overwritten; a link in its place would redirect the write.
     for name in FILES {
         let beside = dir.join(format!("{name}.new"));
         if std::fs::symlink_metadata(&beside).is_ok_and(|found| found.is_symlink()) {
@@ -52,7 +53,7 @@ pub(super) fn check_place(base: &Path, dir: &Path) -> Result<(), EvidenceError> 
 
 fn safe(name: &str) -> String {
     let escaped = path_segment(name);
-    // `.` and `..` are no names of their own.
+    // `.` and `..` are not names in their own right.
     let escaped = match escaped.strip_prefix('.') {
         Some(rest) => format!("%2E{rest}"),
         None => escaped,
@@ -60,7 +61,7 @@ fn safe(name: &str) -> String {
     if escaped.len() <= MAX_PLAIN {
         return escaped;
     }
-    // Not within an escape: all of the text is ASCII.
+    // Not within an escape: the whole string is ASCII.
     let end = (KEPT - 2..=KEPT)
         .rev()
         .find(|end| !escaped[..*end].ends_with('%') && !escaped[..*end - 1].ends_with('%'));

@@ -1,4 +1,4 @@
-//! Tasks whose evidence could not be written: each waits by itself, longer after each try.
+//! Tasks whose evidence could not be written: each waits separately, longer after each try.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use super::Due;
 /// How long a task waits after a failure.
 const BACKOFF: Backoff = Backoff { first: Duration::from_secs(5), longest: Duration::from_secs(600) };
 
-/// A task whose evidence is to be written yet, as the mark file keeps it.
+/// A task whose evidence has yet to be written, as the mark file keeps it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Retry {
     tenant: String,
@@ -33,7 +33,7 @@ struct Waiting {
 }
 
 impl Retries {
-    /// Those of the mark file; they are due at once.
+    /// Those from the mark file; they are due at once.
     pub(super) fn of(stored: Vec<Retry>) -> Self {
         let waiting = |sequence| Waiting {
             sequence: Sequence(sequence),
@@ -70,7 +70,7 @@ impl Retries {
         self.0.iter().map(|(name, waiting)| (name.clone(), waiting.sequence)).collect()
     }
 
-    /// Waits until one is due; without end where there is none.
+    /// Waits until one is due; forever if there is none.
     pub(super) async fn due(&self) {
         match self.0.values().map(Waiting::left).min() {
             Some(left) => sleep(left).await,
@@ -84,7 +84,7 @@ impl Retries {
         due.map(|(name, waiting)| (name.clone(), waiting.sequence)).collect()
     }
 
-    /// What is wrong, in a sentence; `None`: nothing.
+    /// What is wrong, as a sentence; `None`: nothing.
     pub(super) fn summary(&self) -> Option<String> {
         let ((_, task), first) = self.0.iter().next()?;
         let others = match self.0.len() - 1 {

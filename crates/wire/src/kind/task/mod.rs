@@ -1,4 +1,4 @@
-//! The life of a task: phases, overrides, what persons say of it. Its opening has a file of its own.
+//! The life of a task: phases, overrides, people's judgements. Its opening has a file of its own.
 
 mod opened;
 
@@ -95,7 +95,7 @@ impl Kind for PhaseEnded {
     type Proto = proto::PhaseEnded;
 
     fn to_domain(sent: Self::Proto, beside: &mut Beside) -> Result<Self, FieldError> {
-        // 0 where the producer named it or none is decided yet.
+        // 0 if the producer named it or none is decided yet.
         let attempt = sent.attempt.or(assigned(beside.added.attempt));
         Ok(Self { phase: phase("phase", &sent.phase)?, attempt })
     }
@@ -105,7 +105,7 @@ impl Kind for PhaseEnded {
     }
 
     fn add(&self, sent: &Self, _text_length: Option<TextLength>, added: &mut Added) {
-        // An attempt that the producer named is content; only one that the decision filled in is added.
+        // An attempt named by the producer is content; only one filled in by the decision is added.
         added.attempt = if sent.attempt.is_some() { 0 } else { self.attempt.unwrap_or_default() };
     }
 
@@ -312,7 +312,7 @@ impl Sent for TaskMarked {
     }
 }
 
-/// 0: none is assigned yet.
+/// 0: not assigned yet.
 fn assigned(attempt: u32) -> Option<u32> {
     (attempt > 0).then_some(attempt)
 }

@@ -20,10 +20,10 @@ use crate::proto::{self, Added};
 use crate::rules::{count, labels, optional_text, text};
 use crate::values::{decimal, optional, or_empty, phase, tier, word};
 
-/// Largest `budget_multiplier`, the same as of multipliers in a config.
+/// Largest `budget_multiplier`, the same as for multipliers in a config.
 const MAX_MULTIPLIER: Decimal = Decimal::new(10, 0);
 
-/// Decimal places of a `budget_multiplier`, the same as of multipliers in a config.
+/// Decimal places of a `budget_multiplier`, the same as for multipliers in a config.
 const MULTIPLIER_PLACES: u8 = 6;
 
 impl Kind for TaskOpened {

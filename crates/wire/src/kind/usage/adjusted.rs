@@ -151,7 +151,7 @@ fn resolved_to_domain(stored: proto::AdjustedUsage) -> Result<AdjustedUsage, Fie
     })
 }
 
-/// `rules` keeps corrections within ±10¹² before they come here, so nothing is ever cut.
+/// `rules` keeps corrections within ±10¹² before they get here, so nothing is ever truncated.
 fn held(change: i128) -> i64 {
     i64::try_from(change).unwrap_or(if change < 0 { i64::MIN } else { i64::MAX })
 }

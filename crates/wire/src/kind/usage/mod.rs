@@ -1,4 +1,4 @@
-//! Usage as it was recorded. Corrections, and what is said about an execution, have files of their own.
+//! Recorded usage. Corrections, and statements about an execution, have files of their own.
 
 mod adjusted;
 mod said;
@@ -29,7 +29,7 @@ impl Kind for UsageRecorded {
         let (tokens, estimated) = match (sent.tokens, text_length) {
             (Some(tokens), None) => (counts(&tokens), sent.estimated),
             (None, Some(length)) => {
-                // Recorded usage keeps the tokens that it was counted with, whatever the formula is today.
+                // Recorded usage keeps the tokens that it was counted with, even if the formula has changed since.
                 let computed = beside.added.estimated_tokens.map(|tokens| counts(&tokens));
                 (computed.unwrap_or_else(|| estimated(length)), true)
             }
@@ -162,8 +162,8 @@ impl Sent for UsageRecorded {
     }
 }
 
-/// Kinds that are not named are zero; an object that names none says nothing, and unknown is not zero. `parts` are
-/// taken too, and are no kind by themselves.
+/// Kinds that are not named are zero; an object that names none is unknown, which is not zero. `parts` are
+/// accepted too, but do not count as kinds on their own.
 fn token_object<'a>(raw: &'a RawValue, parts: &[&str]) -> Result<Object<'a>, FieldError> {
     const KINDS: [&str; 5] = ["input_uncached", "cached_input", "cache_write", "output", "reasoning"];
     let tokens = Object::of(raw, &[&KINDS, parts].concat())?;
@@ -225,7 +225,7 @@ fn written_counts(tokens: &proto::TokenCounts) -> Value {
     out.count("cache_write", tokens.cache_write);
     out.count("output", tokens.output);
     out.count("reasoning", tokens.reasoning);
-    // A part that most usage does not have.
+    // A part that most usage lacks.
     out.optional("cache_write_1h", (tokens.cache_write_1h > 0).then(|| whole(tokens.cache_write_1h)));
     out.object()
 }

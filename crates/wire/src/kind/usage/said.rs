@@ -1,4 +1,4 @@
-//! What is said about an execution: that it waited, showed a sign of progress or trouble, or why it used what it used.
+//! Statements about an execution: that it waited, showed a sign of progress or trouble, or why it used what it used.
 
 use serde_json::value::RawValue;
 use tollgate_domain::event::{PhaseExplained, SignalRecorded, WaitRecorded};

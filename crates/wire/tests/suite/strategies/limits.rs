@@ -1,4 +1,4 @@
-//! Limits of a task, with everything that they follow from.
+//! Limits of a task, with everything they were computed from.
 
 use proptest::collection::vec;
 use proptest::option;

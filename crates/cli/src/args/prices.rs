@@ -1,0 +1,59 @@
+//! Arguments of commands about prices.
+
+use clap::{Args, Subcommand};
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PricesCommand {
+    /// List the entries of the price book in force, or of --prices
+    List(PriceListArgs),
+    /// Show which price applies to a call, what it costs, and why; or why it is unpriced
+    Show(PriceShowArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PriceListArgs {
+    /// Only entries whose names contain this
+    pub(crate) search: Option<String>,
+    /// Only entries of this provider
+    #[arg(long)]
+    pub(crate) provider: Option<String>,
+    /// Only entries after this one
+    #[arg(long, value_name = "ENTRY")]
+    pub(crate) after: Option<String>,
+    /// Maximum number of entries
+    #[arg(long, value_name = "COUNT", default_value_t = 100, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub(crate) limit: u16,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PriceShowArgs {
+    /// The model, as calls name it
+    pub(crate) model: String,
+    /// The provider, as calls name it
+    #[arg(long)]
+    pub(crate) provider: Option<String>,
+    /// The service tier, such as flex, priority or batch (default: the standard one)
+    #[arg(long, value_name = "TIER")]
+    pub(crate) service_tier: Option<String>,
+    /// When the call happens (RFC 3339, default now): some prices depend on the hour
+    #[arg(long, value_name = "TIME")]
+    pub(crate) at: Option<String>,
+    /// Input that is not cached
+    #[arg(long, value_name = "TOKENS", default_value_t = 0)]
+    pub(crate) input: u64,
+    /// Input read from a cache
+    #[arg(long, value_name = "TOKENS", default_value_t = 0)]
+    pub(crate) cached: u64,
+    /// Input written to a cache
+    #[arg(long, value_name = "TOKENS", default_value_t = 0)]
+    pub(crate) cache_write: u64,
+    /// The part of --cache-write that is kept for an hour
+    #[arg(long, value_name = "TOKENS", default_value_t = 0)]
+    pub(crate) cache_write_1h: u64,
+    /// Output, including reasoning
+    #[arg(long, value_name = "TOKENS", default_value_t = 0)]
+    pub(crate) output: u64,
+    /// The part of --output spent on reasoning
+    #[arg(long, value_name = "TOKENS", default_value_t = 0)]
+    pub(crate) reasoning: u64,
+}

@@ -1,0 +1,106 @@
+//! Prices as tables. People compare them by the million tokens.
+
+use std::fmt::Write;
+
+use tollgate_domain::money::Usd;
+use tollgate_wire::api::{PriceList, PriceQuote, PriceRow};
+
+use super::{counted, grouped_u64, table, time};
+
+/// Entries of a price book, one a line.
+pub(crate) fn price_list(list: &PriceList) -> String {
+    if list.prices.is_empty() {
+        return format!("no entry matches, in prices {} from {}\n", list.price_version, list.source);
+    }
+    let rows = list.prices.iter().map(|row| {
+        let price = |kind: &str| row.usd_per_token.get(kind).map(|usd| per_million(usd)).unwrap_or_default();
+        vec![
+            row.entry.clone(),
+            row.provider.clone().unwrap_or_default(),
+            price("input_uncached"),
+            price("cached_input"),
+            price("cache_write"),
+            price("output"),
+            remarks(row),
+        ]
+    });
+    let header = ["entry", "provider", "input", "cached", "cache write", "output", ""];
+    let mut text = format!("prices {} from {}, USD per million tokens\n\n", list.price_version, list.source);
+    text.push_str(&table(&header, &[2, 3, 4, 5], rows.collect()));
+    if let Some(next) = &list.next {
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "more entries after {next}: use --after {next}");
+    }
+    text
+}
+
+/// What else there is to know of an entry.
+fn remarks(row: &PriceRow) -> String {
+    if !row.priced {
+        return "no price: its usage is unpriced".to_owned();
+    }
+    let mut remarks = Vec::new();
+    if !row.other_prices_above.is_empty() {
+        let sizes: Vec<String> = row.other_prices_above.iter().map(|size| grouped_u64(*size)).collect();
+        remarks.push(format!("other prices above {} input tokens", sizes.join(", ")));
+    }
+    if row.off_peak {
+        remarks.push("other prices at certain hours".to_owned());
+    }
+    if !row.service_tiers.is_empty() {
+        remarks.push(format!("tiers {}", row.service_tiers.join(", ")));
+    }
+    remarks.join("; ")
+}
+
+/// What a call costs, and why.
+pub(crate) fn price_quote(quote: &PriceQuote) -> String {
+    let mut text = String::new();
+    let asked = match &quote.provider {
+        Some(provider) => format!("{} of {provider}", quote.model),
+        None => quote.model.clone(),
+    };
+    let _ = writeln!(text, "{asked} at {}, prices {}", time(&quote.at), quote.price_version);
+    if let Some(entry) = &quote.entry {
+        let compared = entry.compared_on.as_ref();
+        let compared =
+            compared.map(|day| format!(", compared with its sources on {day}")).unwrap_or_default();
+        let _ = writeln!(text, "  entry {}{compared}", entry.entry);
+        let remarks = remarks(entry);
+        if !remarks.is_empty() {
+            let _ = writeln!(text, "  it has {remarks}");
+        }
+        let tier = quote.service_tier.as_deref().unwrap_or("standard");
+        let above = quote.prices_above.map(|size| format!(", above {} input tokens", grouped_u64(size)));
+        let hours = if quote.off_peak { ", at this hour" } else { "" };
+        let _ = writeln!(text, "  prices of the {tier} tier{}{hours}", above.unwrap_or_default());
+    }
+    if !quote.lines.is_empty() {
+        let asked = quote.lines.iter().any(|line| line.tokens > 0);
+        let rows = quote.lines.iter().filter(|line| !asked || line.tokens > 0).map(|line| {
+            let price = line.usd_per_token.as_deref().map_or_else(|| "not known".to_owned(), per_million);
+            let amount = line.cost_usd.clone().unwrap_or_else(|| "not known".to_owned());
+            let mut row = vec![line.kind.to_string(), price];
+            if asked {
+                row.extend([grouped_u64(line.tokens), amount]);
+            }
+            row
+        });
+        let header = ["kind", "USD per million", "tokens", "USD"];
+        let columns = if asked { 4 } else { 2 };
+        let _ = write!(text, "\n{}", table(&header[..columns], &[1, 2, 3], rows.collect()));
+        if let (true, Some(cost)) = (asked, &quote.cost_usd) {
+            let tokens = quote.lines.iter().map(|line| line.tokens).sum();
+            let _ = writeln!(text, "cost: {cost} USD for {}", counted(tokens, "token"));
+        }
+    }
+    if let Some(why) = &quote.unpriced_because {
+        let _ = writeln!(text, "unpriced: {why}");
+    }
+    text
+}
+
+fn per_million(usd_per_token: &str) -> String {
+    let million = usd_per_token.parse::<Usd>().ok().and_then(|usd| usd.checked_times(1_000_000));
+    million.map_or_else(|| usd_per_token.to_owned(), |usd| usd.to_string())
+}

@@ -1,0 +1,196 @@
+//! What a call costs, with everything that the amount follows from.
+
+use std::fmt;
+
+use super::find::{self, Missing};
+use super::rates::{PricedKind, Rates};
+use super::{Call, ModelPrice, PriceBook, cost, provider};
+use crate::money::Usd;
+use crate::time::Day;
+use crate::tokens::TokenCounts;
+
+/// What a call costs, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Quote<'a> {
+    /// The entry of the price book that prices it.
+    pub entry: PriceEntry<'a>,
+    /// The service tier whose rates apply; `None`: the standard one.
+    pub service_tier: Option<&'static str>,
+    /// The rates apply to requests with more input tokens than this; `None`: to all that no larger tier is for.
+    pub above_input: Option<u64>,
+    /// Whether the rates are those of certain hours.
+    pub off_peak: bool,
+    /// Rates, tokens and amounts by kind.
+    pub lines: [QuoteLine; 6],
+    /// The sum; `None` if the rate of a kind that was used is not known, or the sum is outside the exact range.
+    pub usd: Option<Usd>,
+}
+
+/// One kind of tokens of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct QuoteLine {
+    /// Which kind.
+    pub kind: PricedKind,
+    /// How many tokens.
+    pub tokens: u64,
+    /// USD per token; `None`: not known.
+    pub rate: Option<Usd>,
+    /// Rate × tokens; `None`: not known.
+    pub usd: Option<Usd>,
+}
+
+/// An entry of a price book.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PriceEntry<'a> {
+    /// Its name: a model, or `provider/model`.
+    pub name: &'a str,
+    price: Option<&'a ModelPrice>,
+}
+
+/// Why a call has no price.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NoPrice<'a> {
+    /// The call names no model.
+    NoModel,
+    /// The book has no entry for it.
+    NoEntry,
+    /// The book names the model and has no price for it.
+    LeftOut {
+        /// The entry.
+        entry: &'a str,
+    },
+    /// The provider's name can mean two providers, whose prices differ.
+    Ambiguous {
+        /// One entry.
+        one: &'a str,
+        /// The other one.
+        other: &'a str,
+    },
+    /// The entry has no price for the call's service tier.
+    ServiceTier {
+        /// The entry.
+        entry: &'a str,
+        /// The tier, as prices name it.
+        tier: String,
+    },
+}
+
+impl fmt::Display for NoPrice<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoModel => f.write_str("the call names no model"),
+            Self::NoEntry => f.write_str(
+                "the price book has no entry for this model and provider: map them to names of the book (`prices` in the \
+                 config), or use a larger book (--prices)",
+            ),
+            Self::LeftOut { entry } => {
+                write!(f, "the entry `{entry}` was left out of the price book or has no usable price")
+            }
+            Self::Ambiguous { one, other } => {
+                write!(f, "the provider's name can mean `{one}` or `{other}`, and their prices differ")
+            }
+            Self::ServiceTier { entry, tier } => {
+                write!(f, "the entry `{entry}` has no price for the service tier `{tier}`")
+            }
+        }
+    }
+}
+
+impl PriceBook {
+    /// What a call costs, and why. The amount is that of [`PriceBook::cost`].
+    ///
+    /// # Errors
+    ///
+    /// [`NoPrice`]: no entry, or none of its rates, is for such a call.
+    pub fn quote(&self, call: Call<'_>, tokens: &TokenCounts) -> Result<Quote<'_>, NoPrice<'_>> {
+        let model = call.model.ok_or(NoPrice::NoModel)?;
+        let (name, price) =
+            find::find(&self.models, call.provider, model).map_err(|missing| match missing {
+                Missing::NoEntry => NoPrice::NoEntry,
+                Missing::LeftOut(entry) => NoPrice::LeftOut { entry },
+                Missing::Ambiguous(one, other) => NoPrice::Ambiguous { one, other },
+            })?;
+        let applied = price.applied(call.service_tier, call.at, tokens.input()).ok_or_else(|| {
+            let tier = call.service_tier.and_then(super::of_its_own).unwrap_or_default();
+            NoPrice::ServiceTier { entry: name, tier }
+        })?;
+        let lines = cost::parts(&applied.rates, tokens).map(|(kind, tokens, rate)| QuoteLine {
+            kind,
+            tokens,
+            rate,
+            usd: rate.and_then(|rate| rate.checked_times(i128::from(tokens))),
+        });
+        Ok(Quote {
+            entry: PriceEntry { name, price: Some(price) },
+            service_tier: applied.service_tier,
+            above_input: applied.above_input,
+            off_peak: applied.off_peak,
+            lines,
+            usd: cost::times(&applied.rates, tokens),
+        })
+    }
+
+    /// Its entries in the order of their names, including those that stay unpriced.
+    pub fn entries(&self) -> impl Iterator<Item = PriceEntry<'_>> {
+        self.models.iter().map(|(name, price)| PriceEntry { name, price: price.as_ref() })
+    }
+}
+
+impl<'a> PriceEntry<'a> {
+    /// Whether it has a price.
+    #[must_use]
+    pub const fn is_priced(&self) -> bool {
+        self.price.is_some()
+    }
+
+    /// Who serves the model, if the entry says so.
+    #[must_use]
+    pub fn provider(&self) -> Option<&'a str> {
+        self.price?.provider.as_deref()
+    }
+
+    /// Whether this provider, by any of its names, serves the model.
+    #[must_use]
+    pub fn is_of(&self, name: &str) -> bool {
+        let theirs = self.provider().or_else(|| self.name.split_once('/').map(|(provider, _)| provider));
+        theirs.is_some_and(|theirs| provider::of_call(name).iter().any(|one| provider::is_of(theirs, one)))
+    }
+
+    /// What the model does: `chat`, `embedding`, …
+    #[must_use]
+    pub fn mode(&self) -> Option<&'a str> {
+        self.price?.mode.as_deref()
+    }
+
+    /// When it was last compared with its sources.
+    #[must_use]
+    pub fn as_of(&self) -> Option<Day> {
+        self.price?.as_of
+    }
+
+    /// USD per token of each kind, for a small request without a service tier at any hour; `None`: not known.
+    #[must_use]
+    pub fn rates(&self) -> [(PricedKind, Option<Usd>); 6] {
+        let rates = self.price.map_or_else(Rates::default, |price| *price.standard.rates(0));
+        cost::parts(&rates, &TokenCounts::default()).map(|(kind, _, rate)| (kind, rate))
+    }
+
+    /// The sizes of a request's input above which other rates apply.
+    #[must_use]
+    pub fn thresholds(&self) -> Vec<u64> {
+        self.price.map(|price| price.standard.thresholds()).unwrap_or_default()
+    }
+
+    /// The service tiers that have a price.
+    #[must_use]
+    pub fn service_tiers(&self) -> Vec<&'static str> {
+        let tiers = self.price.map(|price| &price.service_tiers).into_iter().flatten();
+        tiers.filter(|(_, schedule)| schedule.is_some()).map(|(tier, _)| *tier).collect()
+    }
+
+    /// Whether other rates apply at certain hours.
+    #[must_use]
+    pub fn has_off_peak_rates(&self) -> bool {
+        self.price.is_some_and(|price| price.off_peak.is_some())
+    }
+}

@@ -1,0 +1,152 @@
+//! The price book in force, and what a call costs under it.
+
+use tollgate_domain::price::{Aliases, Call, PriceBook, PriceEntry};
+use tollgate_domain::time::Timestamp;
+use tollgate_domain::tokens::TokenCounts;
+use tollgate_wire::api::{PriceList, PriceQuote, PriceQuoteLine, PriceRow};
+
+use super::Questions;
+use crate::problem::{Answer, INVALID};
+
+/// Which entries of a price book are wanted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PricesQuery {
+    /// Only entries whose names contain this, in any case.
+    pub search: Option<String>,
+    /// Only entries of this provider.
+    pub provider: Option<String>,
+    /// Only entries after this one.
+    pub after: Option<String>,
+    /// How many at most.
+    pub limit: usize,
+}
+
+/// A call whose price is wanted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct QuoteQuery {
+    /// The model.
+    pub model: String,
+    /// The provider.
+    pub provider: Option<String>,
+    /// The service tier.
+    pub service_tier: Option<String>,
+    /// When the call happens; `None`: now.
+    pub at: Option<Timestamp>,
+    /// Its tokens.
+    pub tokens: TokenCounts,
+}
+
+impl Questions {
+    /// Entries of the price book in force.
+    #[must_use]
+    pub fn prices(&self, query: &PricesQuery) -> PriceList {
+        let settings = self.settings();
+        prices_of(&settings.prices, &settings.prices_source, query)
+    }
+
+    /// What a call costs under the prices and aliases in force.
+    ///
+    /// # Errors
+    ///
+    /// The problem with the model or the tokens.
+    pub fn quote(&self, query: &QuoteQuery) -> Answer<PriceQuote> {
+        let settings = self.settings();
+        quote_of(&settings.prices, &settings.config.prices, query, self.now())
+    }
+}
+
+/// Entries of a price book.
+#[must_use]
+pub fn prices_of(book: &PriceBook, source: &str, query: &PricesQuery) -> PriceList {
+    let search = query.search.as_ref().map(|search| search.to_lowercase());
+    let wanted = |entry: &PriceEntry<'_>| {
+        query.after.as_deref().is_none_or(|after| entry.name > after)
+            && search.as_ref().is_none_or(|search| entry.name.to_lowercase().contains(search))
+            && query.provider.as_deref().is_none_or(|provider| entry.is_of(provider))
+    };
+    let mut found = book.entries().filter(wanted);
+    let prices: Vec<PriceRow> = found.by_ref().take(query.limit).map(price_row).collect();
+    let next = found.next().and_then(|_| prices.last()).map(|last| last.entry.clone());
+    PriceList { prices, next, price_version: book.version().to_owned(), source: source.to_owned() }
+}
+
+/// What a call costs under a price book; `now` is when it happens if the query does not say.
+///
+/// # Errors
+///
+/// The problem with the model or the tokens.
+pub fn quote_of(
+    book: &PriceBook,
+    aliases: &Aliases,
+    query: &QuoteQuery,
+    now: Timestamp,
+) -> Answer<PriceQuote> {
+    if query.model.trim().is_empty() {
+        return Err(INVALID.of_field("model", &query.model, "must name a model"));
+    }
+    query.tokens.check().map_err(|error| INVALID.with(error.to_string()))?;
+    let at = query.at.unwrap_or(now);
+    let call = aliases.apply(Call {
+        provider: query.provider.as_deref(),
+        model: Some(&query.model),
+        service_tier: query.service_tier.as_deref(),
+        at,
+    });
+    let mut answer = PriceQuote {
+        model: query.model.clone(),
+        provider: query.provider.clone(),
+        at: at.to_string(),
+        entry: None,
+        service_tier: None,
+        prices_above: None,
+        off_peak: false,
+        lines: Vec::new(),
+        cost_usd: None,
+        unpriced_because: None,
+        price_version: book.version().to_owned(),
+    };
+    match book.quote(call, &query.tokens) {
+        Ok(quote) => {
+            answer.entry = Some(price_row(quote.entry));
+            answer.service_tier = quote.service_tier.map(str::to_owned);
+            answer.prices_above = quote.above_input;
+            answer.off_peak = quote.off_peak;
+            answer.cost_usd = quote.usd.map(|usd| usd.to_string());
+            let unknown = quote.lines.iter().find(|line| line.tokens > 0 && line.rate.is_none());
+            answer.unpriced_because = match (quote.usd, unknown) {
+                (Some(_), _) => None,
+                (None, Some(line)) => {
+                    Some(format!("the entry `{}` has no price for {}", quote.entry.name, line.kind))
+                }
+                (None, None) => Some("the amount is too large to be exact".to_owned()),
+            };
+            let line = |line: &tollgate_domain::price::QuoteLine| PriceQuoteLine {
+                kind: line.kind,
+                tokens: line.tokens,
+                usd_per_token: line.rate.map(|rate| rate.to_string()),
+                cost_usd: line.usd.map(|usd| usd.to_string()),
+            };
+            answer.lines = quote.lines.iter().map(line).collect();
+        }
+        Err(why) => answer.unpriced_because = Some(why.to_string()),
+    }
+    Ok(answer)
+}
+
+fn price_row(entry: PriceEntry<'_>) -> PriceRow {
+    let known = entry
+        .rates()
+        .into_iter()
+        .filter_map(|(kind, rate)| Some((kind.as_str().to_owned(), rate?.to_string())));
+    PriceRow {
+        entry: entry.name.to_owned(),
+        provider: entry.provider().map(str::to_owned),
+        mode: entry.mode().map(str::to_owned),
+        priced: entry.is_priced(),
+        usd_per_token: known.collect(),
+        other_prices_above: entry.thresholds(),
+        service_tiers: entry.service_tiers().into_iter().map(str::to_owned).collect(),
+        off_peak: entry.has_off_peak_rates(),
+        compared_on: entry.as_of().map(|day| day.to_string()),
+    }
+}
