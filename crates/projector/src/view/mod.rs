@@ -5,6 +5,7 @@ mod events;
 mod foreign;
 #[cfg(test)]
 mod testing;
+mod uncommitted;
 
 pub use self::foreign::FOREIGN;
 
@@ -22,18 +23,13 @@ use tollgate_view_store::{Digest, StoreError, ViewStore, Written};
 
 pub use self::error::ViewError;
 use self::foreign::foreign_key;
+use self::uncommitted::Uncommitted;
 use crate::before::Before;
 use crate::checkpoint::{Checkpoint, Follows};
 use crate::compare::{Misfit, compare};
 use crate::dedup::Dedup;
 use crate::quarantine::{Parked, Quarantine};
 use crate::rows::{CachedRows, Page, RowError, decode, encode};
-
-/// The number of rows that may have changed since the last commit: bounds the memory they take.
-const COMMIT_ROWS: usize = 50_000;
-
-/// Bytes of records that may have been folded since the last commit: bounds the memory that long rows take.
-const COMMIT_BYTES: usize = 32 << 20;
 
 /// A view of the log, with the store that keeps it.
 pub struct View<P: Projection> {
@@ -49,8 +45,7 @@ pub struct View<P: Projection> {
     task_key: Vec<u8>,
     records: u64,
     events: u64,
-    /// Bytes of the records folded since the last commit.
-    uncommitted_bytes: usize,
+    uncommitted: Uncommitted,
     note: Option<String>,
 }
 
@@ -142,7 +137,7 @@ impl<P: Projection> View<P> {
             partitions,
             task_key: Vec::new(),
             records: 0,
-            uncommitted_bytes: 0,
+            uncommitted: Uncommitted::default(),
             events: 0,
             note,
         };
@@ -219,7 +214,7 @@ impl<P: Projection> View<P> {
         self.checked[stored.record.partition().index()] = true;
         self.checkpoint.advance(stored);
         self.records += 1;
-        self.uncommitted_bytes += stored.record.bytes().len();
+        self.uncommitted.add(&stored.record);
         if let Some(place) = self.dedup.as_mut().and_then(|dedup| dedup.tend(&self.checkpoint)) {
             self.checkpoint.remember(place);
         }
@@ -245,7 +240,7 @@ impl<P: Projection> View<P> {
     /// The second half of a commit. Returns the number of rows written.
     pub(crate) fn settle(&mut self, written: Written) -> usize {
         self.quarantine.committed();
-        self.uncommitted_bytes = 0;
+        self.uncommitted = Uncommitted::default();
         self.rows.settle(written)
     }
 
@@ -379,11 +374,10 @@ impl<P: Projection> View<P> {
         self.rows.store().rows()
     }
 
-    /// Whether so much was folded since the last commit that memory should not hold more: rows that changed,
-    /// or bytes of records, since long rows take more.
+    /// Whether so much was folded since the last commit that memory should not hold more.
     #[must_use]
     pub fn commit_is_due(&self) -> bool {
-        self.rows.dirty() >= COMMIT_ROWS || self.uncommitted_bytes >= COMMIT_BYTES
+        self.uncommitted.is_full(self.rows.dirty())
     }
 
     /// Records and events folded since it was opened.
