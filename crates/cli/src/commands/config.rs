@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use tollgate_domain::config::{BudgetConfig, DEFAULT_CONFIG};
 use tollgate_domain::price::days_ago;
 use tollgate_server::ledger::BUILT_IN;
+use tollgate_wire::api::ConfigOrigin;
 
 use super::{ask, price_book};
 use crate::args::{CheckArgs, Format, Global, ShowArgs};
@@ -65,7 +66,7 @@ pub(crate) async fn show(global: &Global, args: &ShowArgs) -> Result<ExitCode, F
         json(&config);
         return Ok(ExitCode::SUCCESS);
     }
-    let from = if config.origin == "log" {
+    let from = if config.origin == ConfigOrigin::Log {
         format!("as the log has it, from {}", config.source)
     } else {
         config.source.clone()

@@ -20,7 +20,7 @@ pub(crate) fn budget_health(health: &BudgetHealth) -> String {
     };
     let rows = health.figures.iter().map(|row| {
         let value = row.value.clone().unwrap_or_else(|| "–".to_owned());
-        vec![row.verdict.clone(), row.figure.clone(), value, row.target.clone(), row.counted.clone()]
+        vec![row.verdict.to_string(), row.figure.clone(), value, row.target.clone(), row.counted.clone()]
     });
     text += &table(&["verdict", "figure", "value", "target", "from"], &[], rows.collect());
     for proposal in &health.proposals {

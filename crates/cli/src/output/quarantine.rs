@@ -23,7 +23,7 @@ pub(crate) fn quarantine(list: &QuarantineList, foreign: Option<&QuarantinedTask
     let rows = list.messages.iter().map(|message| {
         vec![
             time(&message.received_at),
-            message.state.clone(),
+            message.state.to_string(),
             message.subject.clone(),
             message.reason.clone(),
             message.id.clone(),
@@ -76,12 +76,14 @@ pub(crate) fn quarantined(message: &QuarantinedMessage) -> String {
 
 #[cfg(test)]
 mod tests {
+    use tollgate_wire::api::QuarantineState;
+
     use super::*;
 
     fn message() -> QuarantinedMessage {
         QuarantinedMessage {
             id: "rejected-1".to_owned(),
-            state: "open".to_owned(),
+            state: QuarantineState::Open,
             tenant: "default".to_owned(),
             subject: "tollgate.v1.in.default.T-1".to_owned(),
             received_sequence: 7,
@@ -110,7 +112,7 @@ mod tests {
         );
         assert!(text.contains("tollgate quarantine redrive rejected-1 --by NAME"), "{text}");
         let ended = QuarantinedMessage {
-            state: "dropped".to_owned(),
+            state: QuarantineState::Dropped,
             ended_by: Some("grace".to_owned()),
             ended_at: Some("2026-11-21T09:00:00Z".to_owned()),
             ended_because: Some("a test".to_owned()),

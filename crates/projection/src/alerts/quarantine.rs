@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use tollgate_domain::event::{InboxRejected, InboxResolved, QuarantineAction, RecordedEvent};
 use tollgate_domain::position::Sequence;
 use tollgate_domain::time::Timestamp;
+use tollgate_wire::api::QuarantineState;
 
 use super::row::AlertsRow;
 use crate::fold::Rows;
@@ -62,10 +63,14 @@ pub struct QuarantineEnd {
 }
 
 impl Quarantined {
-    /// Its state: `open`, `redriven` or `dropped`.
+    /// Whether it is waiting, or what a person did with it.
     #[must_use]
-    pub fn state(&self) -> &'static str {
-        self.ended.as_ref().map_or("open", |end| end.action.as_str())
+    pub fn state(&self) -> QuarantineState {
+        match self.ended.as_ref().map(|end| end.action) {
+            None => QuarantineState::Open,
+            Some(QuarantineAction::Redriven) => QuarantineState::Redriven,
+            Some(QuarantineAction::Dropped) => QuarantineState::Dropped,
+        }
     }
 
     /// Whether only the beginning of the payload is kept: then it cannot be redriven.

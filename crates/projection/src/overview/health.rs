@@ -3,7 +3,7 @@
 use tollgate_domain::gate::grouped;
 use tollgate_domain::tier::Importance;
 use tollgate_domain::time::Day;
-use tollgate_wire::api::{BudgetHealth, FigureRow, WeekRow};
+use tollgate_wire::api::{BudgetHealth, FigureRow, FigureVerdict, WeekRow};
 
 use super::figures::{Counted, Overview, TierFigures, WeekFigures, unmarked};
 use super::health_config::HealthConfig;
@@ -122,24 +122,26 @@ struct Figures {
     min: u64,
 }
 
-const OK: &str = "ok";
-const WATCH: &str = "watch";
-const BAD: &str = "bad";
-const TOO_LITTLE: &str = "not enough data";
-
 impl Figures {
-    fn push(&mut self, figure: &str, value: Option<String>, target: &str, verdict: &str, counted: String) {
-        let (figure, target, verdict) = (figure.to_owned(), target.to_owned(), verdict.to_owned());
+    fn push(
+        &mut self,
+        figure: &str,
+        value: Option<String>,
+        target: &str,
+        verdict: FigureVerdict,
+        counted: String,
+    ) {
+        let (figure, target) = (figure.to_owned(), target.to_owned());
         self.rows.push(FigureRow { figure, value, target, verdict, counted });
     }
 
     /// A share that should stay below `good` percent, and must not exceed `most`.
     fn below(&mut self, figure: &str, share: Share, good: u64, most: u64, noun: &str) {
         let verdict = match share {
-            Share { of, .. } if of < self.min => TOO_LITTLE,
-            _ if share.above(most) => BAD,
-            _ if at_least(share, good) => WATCH,
-            _ => OK,
+            Share { of, .. } if of < self.min => FigureVerdict::NotEnoughData,
+            _ if share.above(most) => FigureVerdict::Bad,
+            _ if at_least(share, good) => FigureVerdict::Watch,
+            _ => FigureVerdict::Ok,
         };
         let counted = format!("{} of {} {noun}", count(share.part), count(share.of));
         self.push(figure, share.percent().map(percent), &format!("< {good} %"), verdict, counted);
@@ -149,10 +151,10 @@ impl Figures {
         let of = all.tasks;
         let within = Share { part: all.within, of };
         let verdict = match within {
-            _ if of < self.min => TOO_LITTLE,
-            _ if within.above(90) => OK,
-            _ if within.above(80) => WATCH,
-            _ => BAD,
+            _ if of < self.min => FigureVerdict::NotEnoughData,
+            _ if within.above(90) => FigureVerdict::Ok,
+            _ if within.above(80) => FigureVerdict::Watch,
+            _ => FigureVerdict::Bad,
         };
         let counted = format!("{} of {} tasks", count(within.part), count(of));
         self.push("within_limits", within.percent().map(percent), "> 90 %", verdict, counted);
@@ -166,9 +168,9 @@ impl Figures {
         self.below("stop_loss_rate", Share { part: all.stopped, of }, 5, 10, "tasks blocked by the gate");
         let stopped = Share { part: all.stopped, of };
         let verdict = match stopped {
-            _ if of < self.min => TOO_LITTLE,
-            _ if stopped.above(10) => BAD,
-            _ => OK,
+            _ if of < self.min => FigureVerdict::NotEnoughData,
+            _ if stopped.above(10) => FigureVerdict::Bad,
+            _ => FigureVerdict::Ok,
         };
         let counted =
             format!("{} of {} tasks; above it budgets starve the work", count(stopped.part), count(of));
@@ -181,7 +183,13 @@ impl Figures {
                 count(bypassed.part),
                 count(bypassed.of)
             );
-            self.push("blocks_bypassed", bypassed.percent().map(percent), "none", BAD, counted);
+            self.push(
+                "blocks_bypassed",
+                bypassed.percent().map(percent),
+                "none",
+                FigureVerdict::Bad,
+                counted,
+            );
         }
         let ruled = Share { part: all.ruled, of };
         self.below("would_stop", ruled, 5, 10, "tasks that the rules would block once enforced");
@@ -203,11 +211,11 @@ impl Figures {
         let known = Share { part: tier.legitimate, of };
         let worst = Share { part: tier.legitimate.saturating_add(unmarked), of };
         let verdict = match (known, worst) {
-            _ if of == 0 => TOO_LITTLE,
-            (known, _) if known.above(5) => BAD,
-            (known, _) if at_least(known, 2) => WATCH,
-            (_, worst) if !at_least(worst, 2) => OK,
-            _ => TOO_LITTLE,
+            _ if of == 0 => FigureVerdict::NotEnoughData,
+            (known, _) if known.above(5) => FigureVerdict::Bad,
+            (known, _) if at_least(known, 2) => FigureVerdict::Watch,
+            (_, worst) if !at_least(worst, 2) => FigureVerdict::Ok,
+            _ => FigureVerdict::NotEnoughData,
         };
         let counted = format!(
             "{} legitimate, {} runaway, {} not marked, of {} stopped by the rules",
@@ -225,10 +233,10 @@ impl Figures {
                 .fold(0, |sum, (_, figures)| sum.saturating_add(figures.closed.tasks()))
         });
         let verdict = match used {
-            _ if closed < self.min || used.of == 0 => TOO_LITTLE,
-            _ if used.above(100) => BAD,
-            _ if used.above(80) || !at_least(used, 60) => WATCH,
-            _ => OK,
+            _ if closed < self.min || used.of == 0 => FigureVerdict::NotEnoughData,
+            _ if used.above(100) => FigureVerdict::Bad,
+            _ if used.above(80) || !at_least(used, 60) => FigureVerdict::Watch,
+            _ => FigureVerdict::Ok,
         };
         let counted = format!("{} of {} tokens of closed tasks", count(used.part), count(used.of));
         self.push("utilization", used.percent().map(percent), "60 to 80 %", verdict, counted);
@@ -264,9 +272,9 @@ impl Figures {
         let known = far && old.of >= self.min && new.of >= self.min;
         let cross = |one: Share, other: Share| u128::from(one.part).saturating_mul(other.of.into());
         let verdict = match () {
-            () if !known => TOO_LITTLE,
-            () if cross(new, old) >= cross(old, new) => OK,
-            () => BAD,
+            () if !known => FigureVerdict::NotEnoughData,
+            () if cross(new, old) >= cross(old, new) => FigureVerdict::Ok,
+            () => FigureVerdict::Bad,
         };
         let counted = format!(
             "{} of {} closed tasks completed; baseline {} of {}",
@@ -292,17 +300,17 @@ impl Figures {
                 figure,
                 None,
                 "5 to 10 % below the baseline",
-                TOO_LITTLE,
+                FigureVerdict::NotEnoughData,
                 "no completed task".to_owned(),
             );
             return;
         };
         let share = Share { part: new, of: old };
         let verdict = match () {
-            () if !far => TOO_LITTLE,
-            () if !share.above(95) => OK,
-            () if !share.above(100) => WATCH,
-            () => BAD,
+            () if !far => FigureVerdict::NotEnoughData,
+            () if !share.above(95) => FigureVerdict::Ok,
+            () if !share.above(100) => FigureVerdict::Watch,
+            () => FigureVerdict::Bad,
         };
         let counted = format!("p{at} {} {unit}; baseline {} {unit}", count(new), count(old));
         let value = share.percent().map(|percent| format!("{percent} % of the baseline"));
@@ -321,9 +329,9 @@ impl Figures {
         ] {
             let share = share(tier);
             let verdict = match () {
-                () if of < self.min => TOO_LITTLE,
-                () if share.above(most) || !at_least(share, least) => WATCH,
-                () => OK,
+                () if of < self.min => FigureVerdict::NotEnoughData,
+                () if share.above(most) || !at_least(share, least) => FigureVerdict::Watch,
+                () => FigureVerdict::Ok,
             };
             let counted = format!("{} of {} tasks", count(share.part), count(share.of));
             self.push(figure, share.percent().map(percent), target, verdict, counted);
@@ -336,11 +344,15 @@ impl Figures {
             None => {
                 let counted =
                     format!("needs two weeks in a row with {} completed tasks each", count(self.min));
-                self.push("token_trend", None, target, TOO_LITTLE, counted);
+                self.push("token_trend", None, target, FigureVerdict::NotEnoughData, counted);
             }
             Some((week, before, now)) => {
                 let share = Share { part: now, of: before };
-                let verdict = if share.above(120) || !at_least(share, 80) { BAD } else { OK };
+                let verdict = if share.above(120) || !at_least(share, 80) {
+                    FigureVerdict::Bad
+                } else {
+                    FigureVerdict::Ok
+                };
                 let counted = format!("week of {week}: p50 {} tokens, before {}", count(now), count(before));
                 let value = share.percent().map(|percent| format!("{percent} % of the week before"));
                 self.push("token_trend", value, target, verdict, counted);
@@ -348,10 +360,10 @@ impl Figures {
         }
         let estimated = Share { part: window.estimated_tokens, of: window.tokens };
         let verdict = match () {
-            () if estimated.of == 0 => TOO_LITTLE,
-            () if estimated.above(20) => BAD,
-            () if at_least(estimated, 5) => WATCH,
-            () => OK,
+            () if estimated.of == 0 => FigureVerdict::NotEnoughData,
+            () if estimated.above(20) => FigureVerdict::Bad,
+            () if at_least(estimated, 5) => FigureVerdict::Watch,
+            () => FigureVerdict::Ok,
         };
         let counted = format!("{} of {} tokens", count(estimated.part), count(estimated.of));
         self.push("estimated_usage", estimated.percent().map(percent), "< 5 %", verdict, counted);

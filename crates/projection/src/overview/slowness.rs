@@ -1,7 +1,7 @@
 //! How long phase transitions take, as a figure.
 
 use tollgate_domain::gate::grouped;
-use tollgate_wire::api::{BreakerState, FigureRow};
+use tollgate_wire::api::{BreakerState, FigureRow, FigureVerdict};
 
 use super::share::Share;
 
@@ -12,9 +12,9 @@ pub fn transitions_row(state: &BreakerState) -> FigureRow {
         (Some(baseline), Some(now)) => {
             let share = Share { part: now, of: baseline };
             let verdict = match () {
-                () if share.above(200) => "bad",
-                () if share.above(120) => "watch",
-                () => "ok",
+                () if share.above(200) => FigureVerdict::Bad,
+                () if share.above(120) => FigureVerdict::Watch,
+                () => FigureVerdict::Ok,
             };
             let counted = format!("p95 {} µs; baseline {} µs", grouped(now.into()), grouped(baseline.into()));
             (share.percent().map(|percent| format!("{percent} % of the baseline")), verdict, counted)
@@ -24,13 +24,13 @@ pub fn transitions_row(state: &BreakerState) -> FigureRow {
                 "no baseline: {} transitions were measured under `rollout: observe`, 100 are needed",
                 grouped(state.baseline_transitions.into())
             );
-            (None, "not enough data", counted)
+            (None, FigureVerdict::NotEnoughData, counted)
         }
-        (Some(_), None) => (None, "not enough data", "nothing was measured lately".to_owned()),
+        (Some(_), None) => (None, FigureVerdict::NotEnoughData, "nothing was measured lately".to_owned()),
     };
     let (verdict, counted) = if state.open {
         (
-            "bad",
+            FigureVerdict::Bad,
             format!(
                 "{counted}; the circuit breaker is open: nothing is blocked until `tollgate breaker reset`"
             ),
@@ -42,7 +42,7 @@ pub fn transitions_row(state: &BreakerState) -> FigureRow {
         figure: "transitions_p95".to_owned(),
         value,
         target: "<= 120 % of the baseline".to_owned(),
-        verdict: verdict.to_owned(),
+        verdict,
         counted,
     }
 }

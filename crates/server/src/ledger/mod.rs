@@ -35,7 +35,7 @@ pub use gate::Gate;
 pub use in_force::InForce;
 pub use operate::{AccessQuery, AlertsBy, Delivering, Operations, ReadFile, Reading, VIEWS};
 pub(crate) use operate::{Name, RemediationState};
-pub use settings::{BUILT_IN, Origin, Settings, SettingsError, SettingsOptions};
+pub use settings::{BUILT_IN, Settings, SettingsError, SettingsOptions};
 pub use write::{Appended, MAX_REQUEST_EVENTS, ReadEvent, Writer};
 
 use self::ask::KnownTasks;

@@ -9,6 +9,7 @@ use tollgate_domain::gate::Switches;
 use tollgate_domain::price::{Doubt, InvalidPriceBook, Notes, PriceBook, days_ago};
 use tollgate_domain::time::Timestamp;
 use tollgate_domain::yaml::InvalidConfig;
+use tollgate_wire::api::ConfigOrigin;
 
 /// Where config and prices come from.
 #[derive(Clone, Debug, Default)]
@@ -29,29 +30,6 @@ pub struct SettingsOptions {
 /// The name of the config that ships with the program.
 pub const BUILT_IN: &str = "built-in";
 
-/// Where the config in force came from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Origin {
-    /// It ships with the program.
-    BuiltIn,
-    /// A file.
-    File,
-    /// The log: it was the last one in force.
-    Log,
-}
-
-impl Origin {
-    /// The word used in answers.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::BuiltIn => "built-in",
-            Self::File => "file",
-            Self::Log => "log",
-        }
-    }
-}
-
 /// Config and prices in force.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -62,7 +40,7 @@ pub struct Settings {
     /// The file it came from, or `built-in`; for one from the log, as it was when it was recorded.
     pub config_source: String,
     /// Where it came from.
-    pub config_origin: Origin,
+    pub config_origin: ConfigOrigin,
     /// When it was recorded, if no different one was since; `None`: it is about to be, or never was.
     pub config_since: Option<Timestamp>,
     /// The prices.
@@ -131,7 +109,7 @@ pub(in crate::ledger) struct Named {
 pub(super) struct NamedConfig {
     pub(super) config: BudgetConfig,
     pub(super) source: String,
-    pub(super) origin: Origin,
+    pub(super) origin: ConfigOrigin,
 }
 
 /// Prices that an operator names.
@@ -187,8 +165,8 @@ impl Settings {
     #[must_use]
     pub fn config_line(&self) -> String {
         let from = match self.config_origin {
-            Origin::BuiltIn | Origin::File => self.config_source.clone(),
-            Origin::Log => format!("as the log has it, from {}", self.config_source),
+            ConfigOrigin::BuiltIn | ConfigOrigin::File => self.config_source.clone(),
+            ConfigOrigin::Log => format!("as the log has it, from {}", self.config_source),
         };
         let since = self.config_since.map(|since| format!(", in force since {since}")).unwrap_or_default();
         format!("rollout {}, {from} ({:.12}){since}", self.config.rollout, self.config_hash)
@@ -201,7 +179,7 @@ impl Settings {
             config_hash: config.hash(),
             config,
             config_source: BUILT_IN.to_owned(),
-            config_origin: Origin::BuiltIn,
+            config_origin: ConfigOrigin::BuiltIn,
             config_since: None,
             prices,
             prices_source: PriceBook::SHIPPED.to_owned(),
@@ -214,7 +192,7 @@ impl Settings {
         }
     }
 
-    pub(super) fn take_config(&mut self, config: BudgetConfig, source: &str, origin: Origin) {
+    pub(super) fn take_config(&mut self, config: BudgetConfig, source: &str, origin: ConfigOrigin) {
         self.config_hash = config.hash();
         self.config = config;
         source.clone_into(&mut self.config_source);
@@ -264,10 +242,10 @@ pub(in crate::ledger) fn read(options: &SettingsOptions) -> Result<Named, Settin
 pub(super) fn named_config(path: &Path) -> Result<NamedConfig, (String, Vec<String>)> {
     if path == Path::new(BUILT_IN) && !path.exists() {
         let (config, source) = (BudgetConfig::built_in(), BUILT_IN.to_owned());
-        return Ok(NamedConfig { config, source, origin: Origin::BuiltIn });
+        return Ok(NamedConfig { config, source, origin: ConfigOrigin::BuiltIn });
     }
     let (config, source) = (read_config(path)?, path.display().to_string());
-    Ok(NamedConfig { config, source, origin: Origin::File })
+    Ok(NamedConfig { config, source, origin: ConfigOrigin::File })
 }
 
 /// Reads a price book.

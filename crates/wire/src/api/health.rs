@@ -5,7 +5,7 @@ use tollgate_domain::tier::Complexity;
 use tollgate_domain::tier::Importance;
 use utoipa::ToSchema;
 
-use super::word::{self, list};
+use super::word::{self, FigureVerdict, list};
 
 /// Budget health of a ledger.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -53,7 +53,9 @@ pub struct FigureRow {
     /// The target.
     pub target: String,
     /// `ok`, `watch`, `bad` or `not enough data`.
-    pub verdict: String,
+    #[serde(with = "word")]
+    #[schema(value_type = list::FigureVerdict)]
+    pub verdict: FigureVerdict,
     /// The integers that the value is computed from.
     pub counted: String,
 }

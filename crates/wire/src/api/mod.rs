@@ -46,7 +46,10 @@ pub use report::{
 };
 pub use savings::{AvoidedRow, SavingsReport, SavingsRow, SavingsSide, StoppedRow};
 pub use status::{ActivePhase, TaskList, TaskSelection, TaskStatus, TaskSummary, TokenTotals};
-pub use word::{AlertState, BudgetStatus, DeliveryState, ExecutionState, HealthStatus};
+pub use word::{
+    AlertState, BudgetStatus, ConfigOrigin, DeliveryState, ExecutionState, FigureVerdict, HealthStatus,
+    QuarantineState,
+};
 
 /// The header that names a ledger: in answers the epoch of its log and the run of its server,
 /// `EPOCH/INSTANCE`; in requests the same, or the epoch alone where any server of the ledger is meant.

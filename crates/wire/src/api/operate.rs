@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use tollgate_domain::config::Rollout;
 use utoipa::ToSchema;
 
-use super::word::{self, HealthStatus, list};
+use super::word::{self, ConfigOrigin, HealthStatus, list};
 
 /// Where the log ends.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -153,9 +154,13 @@ pub struct ConfigResponse {
     /// SHA-256 of its canonical content.
     pub config_hash: String,
     /// How far decisions are enforced: `observe`, `enforce_low_medium` or `enforce`.
-    pub rollout: String,
+    #[serde(with = "word")]
+    #[schema(value_type = list::Rollout)]
+    pub rollout: Rollout,
     /// Where it was taken from: `built-in`, `file`, or `log` (the last config recorded there).
-    pub origin: String,
+    #[serde(with = "word")]
+    #[schema(value_type = list::ConfigOrigin)]
+    pub origin: ConfigOrigin,
     /// The file, or `built-in`. For a config from the log, the source named when it was recorded.
     pub source: String,
     /// Since when it has been in force without interruption.

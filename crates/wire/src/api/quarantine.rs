@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::word::{self, QuarantineState, list};
+
 /// Refused inbox messages, newest first.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct QuarantineList {
@@ -22,7 +24,9 @@ pub struct QuarantinedMessage {
     /// Id of the message, used to redrive or drop it.
     pub id: String,
     /// `open` (still waiting), `redriven` or `dropped`.
-    pub state: String,
+    #[serde(with = "word")]
+    #[schema(value_type = list::QuarantineState)]
+    pub state: QuarantineState,
     /// Tenant; `_ledger` if the subject names none.
     pub tenant: String,
     /// The subject it arrived on.

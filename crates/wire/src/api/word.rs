@@ -72,6 +72,44 @@ words!(
     }
 );
 
+words!(
+    /// How a figure of budget health is.
+    FigureVerdict {
+        /// It meets its target.
+        Ok = "ok",
+        /// It is near its target.
+        Watch = "watch",
+        /// It misses its target.
+        Bad = "bad",
+        /// There are too few tasks to say.
+        NotEnoughData = "not enough data"
+    }
+);
+
+words!(
+    /// What became of a message that the inbox refused.
+    QuarantineState {
+        /// It is waiting for a person.
+        Open = "open",
+        /// A person sent it again.
+        Redriven = "redriven",
+        /// A person dropped it.
+        Dropped = "dropped"
+    }
+);
+
+words!(
+    /// Where the config in force was taken from.
+    ConfigOrigin {
+        /// It ships with the program.
+        BuiltIn = "built-in",
+        /// A file.
+        File = "file",
+        /// The log: it was the last one in force.
+        Log = "log"
+    }
+);
+
 pub(super) fn serialize<W: Word, S: Serializer>(word: &W, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(word.as_str())
 }
@@ -138,11 +176,15 @@ pub(super) mod list {
         Change: tollgate_domain::event::Change,
         Complexity: tollgate_domain::tier::Complexity,
         DeliveryOutcome: tollgate_domain::event::DeliveryOutcome,
+        ConfigOrigin: super::ConfigOrigin,
         DeliveryState: super::DeliveryState,
         ExecutionState: super::ExecutionState,
+        FigureVerdict: super::FigureVerdict,
         HealthStatus: super::HealthStatus,
         Importance: tollgate_domain::tier::Importance,
         PricedKind: tollgate_domain::price::PricedKind,
+        QuarantineState: super::QuarantineState,
+        Rollout: tollgate_domain::config::Rollout,
         Severity: tollgate_domain::alert::Severity,
         TaskStage: tollgate_domain::task::TaskStage,
         Verdict: tollgate_domain::gate::Verdict,

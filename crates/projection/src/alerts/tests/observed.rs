@@ -319,7 +319,7 @@ fn the_inbox_alerts_while_a_message_waits() {
     );
     let story = story("reject a, redriven 1, dropped 1");
     let [one] = story.quarantined()[..] else { panic!("one message") };
-    assert_eq!((one.state(), one.payload.as_slice(), one.is_cut()), ("redriven", &b"a"[..], false));
+    assert_eq!((one.state().as_str(), one.payload.as_slice(), one.is_cut()), ("redriven", &b"a"[..], false));
     let expected = "A message of the inbox was refused and waits in quarantine: task: is required (subject tollgate.v1.in.default.T-9)";
     assert_eq!(story.alerts()[0].message, expected);
 }

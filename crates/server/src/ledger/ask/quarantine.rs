@@ -65,7 +65,7 @@ fn shown(message: &Quarantined) -> QuarantinedMessage {
     let end = message.ended.as_ref();
     QuarantinedMessage {
         id: message.id.clone(),
-        state: message.state().to_owned(),
+        state: message.state(),
         tenant: message.tenant.clone(),
         subject: message.subject.clone(),
         received_sequence: message.received_sequence,

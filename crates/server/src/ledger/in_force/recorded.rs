@@ -14,10 +14,11 @@ use tollgate_log::contract::{EventLog, Partitions};
 use tollgate_projection::reports::{LastConfig, LastPrices, LastSettings, Reports};
 use tollgate_projector::queries::LastSettingsOf;
 use tollgate_projector::{Source, Wait};
+use tollgate_wire::api::ConfigOrigin;
 use tollgate_wire::decode_stored;
 
 use super::InForce;
-use crate::ledger::settings::{Named, Origin, Settings, list, read_prices};
+use crate::ledger::settings::{Named, Settings, list, read_prices};
 
 /// How long to wait for the view. One that is being rebuilt takes longer: then the log itself is read.
 const VIEW_WAIT: Duration = Duration::from_secs(5);
@@ -199,7 +200,7 @@ fn restore(settings: &mut Settings, last: &LastConfig) {
         BudgetConfig::from_canonical(&last.canonical).map_err(|error| error.to_string())
     };
     match restored {
-        Ok(config) => settings.take_config(config, &last.source, Origin::Log),
+        Ok(config) => settings.take_config(config, &last.source, ConfigOrigin::Log),
         Err(reason) => {
             settings.config_problem = Some(format!(
                 "the config {:.12} of {}, in force since {}, cannot be put in force again, the built-in one is: {reason}; \
@@ -302,7 +303,7 @@ impl InForce {
 
     /// Whether the config in force is one that the operator named.
     fn acts_by_a_name(&self, settings: &Settings) -> bool {
-        matches!(self.named.config, Some(Ok(_))) || settings.config_origin == Origin::File
+        matches!(self.named.config, Some(Ok(_))) || settings.config_origin == ConfigOrigin::File
     }
 
     /// The log's settings, for a server without a named config: another server may have put a different one

@@ -184,8 +184,8 @@ impl Operations {
         ConfigResponse {
             yaml: settings.config.to_yaml(),
             config_hash: settings.config_hash.clone(),
-            rollout: settings.config.rollout.as_str().to_owned(),
-            origin: settings.config_origin.as_str().to_owned(),
+            rollout: settings.config.rollout,
+            origin: settings.config_origin,
             source: settings.config_source.clone(),
             since: settings.config_since.map(|since| since.to_string()),
             price_version: settings.prices.version().to_owned(),
