@@ -172,10 +172,7 @@ fn asking_for_what_is_not_there_is_refused() {
     raise(&place, "T-1");
     let id = place.json("--data d alerts")["alerts"][0]["id"].as_str().unwrap().to_owned();
     for (line, expected) in [
-        (
-            "alerts resend 00000000000000000000000000000000 --by me --reason x".to_owned(),
-            "there is none of this id",
-        ),
+        ("alerts resend 00000000000000000000000000000000 --by me --reason x".to_owned(), "not found as of"),
         (
             format!("alerts resend {id} --change resolved --by me --reason x"),
             "did not happen to this alert yet",

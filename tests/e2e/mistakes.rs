@@ -22,7 +22,7 @@ fn every_mistake_has_a_code_and_says_what_to_do() {
         (3, "--data d task open T-2 --limit THINK=many", "PHASE=TOKENS"),
         (3, "--data d task open T-2 --limit THNK=10", "did you mean `THINK`"),
         (3, "--data d task open T-2 --complexity Huge", "Huge"),
-        (3, "--data d usage record T-1", "say at least one of --input"),
+        (3, "--data d usage record T-1", "pass at least one of --input"),
         (3, "--data d usage record T-1", "--prompt-chars and --completion-chars"),
         (2, "--data d usage record T-1 --output 5 --prompt-chars 3", "cannot be used with"),
         (3, "--data d usage record T-1 --prompt-chars 1000000000001", "at most"),

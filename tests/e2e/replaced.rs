@@ -117,7 +117,10 @@ fn a_server_of_another_ledger_gets_nothing_of_an_import_that_runs() {
     for by_data in [true, false] {
         let place = Place::new();
         let (code, told) = import(&place, by_data, "b");
-        assert!(code == 1 && told.contains("the request is meant for ledger"), "{by_data}: {code}: {told}");
+        assert!(
+            code == 1 && told.contains("the request is addressed to ledger"),
+            "{by_data}: {code}: {told}"
+        );
         assert!(told.contains("import again"), "{told}");
         assert_eq!((place.totals("a").0, place.totals("b").0), (500, 0), "{by_data}");
     }
@@ -158,7 +161,7 @@ async fn a_server_of_another_ledger_gets_nothing_of_a_tracker() {
         panic!("another ledger takes it")
     };
     assert!(
-        reason.contains("the request is meant for ledger") && reason.contains("421 other_ledger"),
+        reason.contains("the request is addressed to ledger") && reason.contains("421 other_ledger"),
         "{reason}"
     );
     let answer = tracker.gate("T", "PLAN").await.unwrap();

@@ -14,7 +14,7 @@ fn a_server_watches_executions_by_itself_and_a_person_says_that_it_was_seen() {
     // Raised without any command.
     follower.wait_for(1);
     let list = place.ok("--data d alerts --rule silence");
-    assert!(list.contains("THINK of task T-1 runs, and no usage of it was reported for 1 ms"), "{list}");
+    assert!(list.contains("THINK of task T-1 has been running without reported usage for 1 ms"), "{list}");
     let id = list.lines().nth(1).unwrap().split_whitespace().last().unwrap().to_owned();
     let said = place.ok(&format!("--data d alerts ack {id} --by grace --note looking"));
     assert_eq!(said, format!("{id}: seen by grace\n"));
@@ -46,5 +46,5 @@ fn importance_is_changed_and_drifts_and_an_empty_quarantine_says_so() {
     assert_eq!(place.ok("--data d quarantine list"), "nothing in quarantine\n");
     let refused = place.run(&["--data", "d", "quarantine", "explain", "rejected-0"]);
     assert_eq!(refused.code, 3, "{}", refused.err);
-    assert!(refused.err.contains("there is none as of"), "{}", refused.err);
+    assert!(refused.err.contains("not found as of"), "{}", refused.err);
 }

@@ -322,7 +322,7 @@ fn pm5_the_report_of_savings_says_what_is_known_and_what_is_assumed(ground: &mut
     let told = ground.ok("report savings");
     for line in [
         "the enforced median is 90.1 % of the baseline",
-        "stopped   3 of 6 (50 %): 1 legitimate, 1 runaway, 1 not marked; 0 completed all the same",
+        "stopped   3 of 6 (50 %): 1 legitimate, 1 runaway, 1 not marked; 0 completed anyway",
         "avoided   0 to 50,000 tokens, costs are not known, over 1 task marked runaway (an assumption, not a measure)",
     ] {
         assert!(told.contains(line), "{line}: {told}");
@@ -343,7 +343,7 @@ fn pm6_importance_that_is_gamed_shows(ground: &mut Ground) {
     let alert = raised(ground, "unjustified");
     assert_eq!(
         alert["message"],
-        "Task T-1 is to be reviewed: opened as critical by producer cli without a justification and without an author"
+        "Task T-1 needs review: opened as critical by producer cli without a justification and without an author"
     );
     let health = ground.json("--format json health budgets");
     assert_eq!(health["unjustified"]["tasks"][0]["task"], "T-1");

@@ -223,7 +223,9 @@ fn prices_that_were_in_force_are_found_again_or_missed_loudly(ground: &mut Groun
     ground.start_unnamed(&[]);
     let (status, says) = config_health(ground);
     assert_eq!(status, "degraded");
-    for part in ["the prices p.json@", "of p.json, in force since", "shipped ones", "--prices shipped"] {
+    for part in
+        ["the prices p.json@", "of p.json, in force since", "using the shipped prices", "--prices shipped"]
+    {
         assert!(says.contains(part), "must say {part}: {says}");
     }
     // Nobody chose the fallback: usage is priced with it, and the next start reports the missing prices just

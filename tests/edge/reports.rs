@@ -79,7 +79,7 @@ fn ec14_a_report_of_an_unfinished_task_says_so(ground: &mut Ground) {
 fn ec15_what_is_missing_or_unreadable_never_fails_a_report(ground: &mut Ground) {
     // Rule: missing data is shown as `Data unavailable`, with a warning; the report is made all the same.
     let unreadable =
-        "Data unavailable: some events could not be read, the numbers lack them and all later ones";
+        "Data unavailable: some events could not be read, the numbers do not include them or any later ones";
     let _ = ground.ok("task open T-1");
     through(ground, "T-1", "SPEC", 1_234);
     let _ = ground.ok("usage record T-2 --output 5");

@@ -133,9 +133,7 @@ impl Connection {
     fn remote(server: impl Transport, global: &Global) -> Self {
         let of_the_server = [("--config", global.config.is_some()), ("--prices", global.prices.is_some())];
         for (flag, _) in of_the_server.into_iter().filter(|(_, given)| *given) {
-            note(&format!(
-                "! {flag} has no effect here: a server answers, and goes by what it was started with"
-            ));
+            note(&format!("! {flag} has no effect here: a server answers, and it uses its own settings"));
         }
         Self { client: as_flags(Client::new(Arc::new(server)), global), local: None }
     }

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, BufReader, Read};
 use std::path::Path;
 
-use crate::item::Problem;
+use crate::item::ImportProblem;
 use crate::sources::unreadable;
 
 /// Largest window of a compressed file, as a power of two: what the format's own tools accept by default. It
@@ -18,7 +18,7 @@ pub(crate) trait Input: Read + std::fmt::Debug {
 }
 
 /// Opens a file; one whose name ends in `.zst` is decompressed on the fly.
-pub(crate) fn open(path: &Path) -> Result<Box<dyn Input>, Problem> {
+pub(crate) fn open(path: &Path) -> Result<Box<dyn Input>, ImportProblem> {
     let file = File::open(path).map_err(|error| unreadable(path, None, &error))?;
     let counted = Counted { inner: file, taken: 0 };
     if path.extension().is_some_and(|extension| extension == "zst") {

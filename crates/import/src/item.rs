@@ -18,7 +18,7 @@ pub enum Item {
     /// Which conversation the following calls belong to: the sessions of one family share calls without marking them.
     Family(Box<Family>),
     /// Something that could not be read; reading continues where possible.
-    Problem(Problem),
+    Problem(ImportProblem),
     /// Something that was read, but in a way that a person should know about.
     Note(Note),
 }
@@ -26,7 +26,7 @@ pub enum Item {
 /// Something that could not be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{}: {what}", Place(path, *line))]
-pub struct Problem {
+pub struct ImportProblem {
     /// Which file or directory.
     pub path: PathBuf,
     /// Which line, from 1; `None`: the file as a whole.
@@ -73,7 +73,7 @@ pub enum ProblemKind {
     )]
     TornEnd,
     /// A kind of line unknown to this version.
-    #[error("a line of kind `{kind}` reports tokens and is of no kind that this version reads: not counted")]
+    #[error("a line of the unsupported kind `{kind}` reports tokens: they are not counted")]
     UnknownKind {
         /// The kind stated by the line.
         kind: String,
@@ -101,7 +101,7 @@ pub enum ProblemKind {
         count: usize,
     },
     /// A counter unknown to this version.
-    #[error("{field} is {value}, and no kind of tokens that this version reads: not counted apart")]
+    #[error("{field} is {value}, but it is an unsupported kind of tokens: not counted separately")]
     UnknownCounter {
         /// Its name.
         field: String,
@@ -110,7 +110,7 @@ pub enum ProblemKind {
     },
     /// `total_tokens` differs from the sum of the kinds.
     #[error(
-        "total_tokens is {total}, input_tokens and output_tokens add up to {sum}: counted are the kinds. Perhaps a \
+        "total_tokens is {total}, but input_tokens and output_tokens add up to {sum}: the kinds are counted. Perhaps a \
          newer agent counts a kind that this version does not know"
     )]
     TotalDiffers {
@@ -139,8 +139,8 @@ pub enum ProblemKind {
     },
     /// Usage of a session without a name.
     #[error(
-        "usage before any session_meta, and the file is not named rollout-<time>-<uuid>.jsonl: whose usage it is \
-         stays unknown, it is not counted until a session_meta follows; restore the line or the name"
+        "usage before any session_meta, and the file is not named rollout-<time>-<uuid>.jsonl: its session is \
+         unknown, so it is not counted until a session_meta follows; restore the line or the name"
     )]
     NoSessionId,
     /// A call without a name.
@@ -184,7 +184,7 @@ pub enum NoteKind {
     StillBeingWritten,
     /// Cumulative counters restarted.
     #[error(
-        "the cumulative counters began anew (input_tokens {} → {}, output_tokens {} → {}): what came before stays \
+        "the cumulative counters were reset (input_tokens {} → {}, output_tokens {} → {}): what came before stays \
          counted", input.0, input.1, output.0, output.1
     )]
     Restart {
@@ -278,14 +278,14 @@ mod tests {
     fn messages_say_place_value_and_rule() {
         let path = PathBuf::from("a.jsonl");
         let what = ProblemKind::BadJson { column: 7, message: "expected value".into() };
-        let problem = Problem { path: path.clone(), line: Some(3), what };
+        let problem = ImportProblem { path: path.clone(), line: Some(3), what };
         assert_eq!(problem.to_string(), "a.jsonl:3: column 7: expected value; the line is skipped");
-        let problem = Problem { path: path.clone(), line: None, what: ProblemKind::DoesNotExist };
+        let problem = ImportProblem { path: path.clone(), line: None, what: ProblemKind::DoesNotExist };
         assert_eq!(problem.to_string(), "a.jsonl: does not exist; check the spelling");
         let what = NoteKind::Restart { input: (10, 3), output: (5, 1) };
         assert_eq!(
             Note { path, line: Some(2), what }.to_string(),
-            "a.jsonl:2: the cumulative counters began anew (input_tokens 10 → 3, output_tokens 5 → 1): what came \
+            "a.jsonl:2: the cumulative counters were reset (input_tokens 10 → 3, output_tokens 5 → 1): what came \
              before stays counted"
         );
     }

@@ -12,7 +12,7 @@ use tollgate_domain::ids::TenantId;
 use crate::claude;
 use crate::codex;
 use crate::input::{self, Input};
-use crate::item::{Item, Note, NoteKind, Problem, ProblemKind};
+use crate::item::{ImportProblem, Item, Note, NoteKind, ProblemKind};
 use crate::lines::{Content, Interest, Line, Lines};
 use crate::sources::{Sources, unreadable};
 
@@ -86,8 +86,8 @@ impl Format {
     ///
     /// # Errors
     ///
-    /// A [`Problem`] if the file cannot be opened.
-    pub fn open(self, path: &Path, tenant: &TenantId) -> Result<Box<dyn SessionReader>, Problem> {
+    /// A [`ImportProblem`] if the file cannot be opened.
+    pub fn open(self, path: &Path, tenant: &TenantId) -> Result<Box<dyn SessionReader>, ImportProblem> {
         Ok(self.read(input::open(path)?, path, tenant))
     }
 
@@ -142,7 +142,7 @@ impl Findings {
     }
 
     pub(crate) fn problem(&mut self, line: u64, what: ProblemKind) {
-        self.push(Item::Problem(Problem { path: self.path.clone(), line: Some(line), what }));
+        self.push(Item::Problem(ImportProblem { path: self.path.clone(), line: Some(line), what }));
     }
 }
 

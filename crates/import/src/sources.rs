@@ -5,7 +5,7 @@ use std::fs;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
-use crate::item::{Problem, ProblemKind};
+use crate::item::{ImportProblem, ProblemKind};
 
 /// A file to read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,7 +22,7 @@ pub struct Sources {
     /// In the order of the given paths, by name within a directory.
     pub files: Vec<SourceFile>,
     /// Paths and directories that could not be read; the others are still in `files`.
-    pub problems: Vec<Problem>,
+    pub problems: Vec<ImportProblem>,
 }
 
 impl Sources {
@@ -52,13 +52,13 @@ pub fn sources(paths: &[PathBuf]) -> Sources {
 }
 
 /// What the system's error means for this path.
-pub(crate) fn unreadable(path: &Path, line: Option<u64>, error: &io::Error) -> Problem {
+pub(crate) fn unreadable(path: &Path, line: Option<u64>, error: &io::Error) -> ImportProblem {
     let what = if error.kind() == ErrorKind::NotFound {
         ProblemKind::DoesNotExist
     } else {
         ProblemKind::NotReadable { message: error.to_string() }
     };
-    Problem { path: path.to_owned(), line, what }
+    ImportProblem { path: path.to_owned(), line, what }
 }
 
 /// A compressed file next to its uncompressed version is skipped: it is the older of the two.
@@ -121,7 +121,7 @@ impl Walk {
     }
 
     fn problem(&mut self, path: &Path, what: ProblemKind) {
-        self.found.problems.push(Problem { path: path.to_owned(), line: None, what });
+        self.found.problems.push(ImportProblem { path: path.to_owned(), line: None, what });
     }
 }
 

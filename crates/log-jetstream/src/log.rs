@@ -17,7 +17,7 @@ use tollgate_log::key::{ChainHash, Key};
 use tollgate_log::record::Record;
 
 use crate::append::append;
-use crate::durability::{Evidence, Server, evidence};
+use crate::durability::{DurabilityEvidence, Server, evidence};
 use crate::error::ConnectError;
 use crate::identity::Regression;
 use crate::in_order::append_in_order;
@@ -33,7 +33,7 @@ use crate::version::Version;
 /// The event log on a JetStream stream.
 pub struct JetStreamLog {
     pub(crate) shared: Arc<Shared>,
-    evidence: Evidence,
+    evidence: DurabilityEvidence,
     /// The watch over the stream's identity and, if requested, the reader of what others append.
     tasks: Vec<JoinHandle<()>>,
 }
@@ -92,7 +92,7 @@ impl JetStreamLog {
 
     /// How it is known what an acknowledgement guarantees.
     #[must_use]
-    pub const fn evidence(&self) -> &Evidence {
+    pub const fn evidence(&self) -> &DurabilityEvidence {
         &self.evidence
     }
 

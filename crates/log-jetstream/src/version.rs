@@ -4,7 +4,7 @@ use std::fmt;
 
 use tollgate_log::contract::Durability;
 
-use crate::durability::Evidence;
+use crate::durability::DurabilityEvidence;
 use crate::error::ConnectError;
 
 /// The version of a server, as it reports it.
@@ -59,9 +59,11 @@ impl Version {
     }
 
     /// When it syncs, given how it is known what an acknowledgement guarantees.
-    pub(crate) fn sync_policy(&self, durability: Durability, evidence: &Evidence) -> String {
+    pub(crate) fn sync_policy(&self, durability: Durability, evidence: &DurabilityEvidence) -> String {
         match (durability, evidence) {
-            (Durability::Fsync, Evidence::Declared) => "syncs before it acknowledges, as declared".to_owned(),
+            (Durability::Fsync, DurabilityEvidence::Declared) => {
+                "syncs before it acknowledges, as declared".to_owned()
+            }
             (Durability::Fsync, _) => format!("syncs before it acknowledges ({evidence})"),
             _ if self.syncs_when_told() => {
                 "acknowledges before it syncs, unless its sync_interval is always".to_owned()
@@ -162,12 +164,12 @@ mod tests {
 
     #[test]
     fn when_it_syncs_is_said_as_far_as_it_is_known() {
-        let monitor = Evidence::Monitor("http://m:8222".to_owned());
+        let monitor = DurabilityEvidence::Monitor("http://m:8222".to_owned());
         let table = [
-            ("2.9.10", Durability::PageCache, Evidence::Stock, "once a minute"),
-            ("2.15.1", Durability::Replicated, Evidence::Replicas(3), "unless its sync_interval"),
+            ("2.9.10", Durability::PageCache, DurabilityEvidence::Stock, "once a minute"),
+            ("2.15.1", Durability::Replicated, DurabilityEvidence::Replicas(3), "unless its sync_interval"),
             ("2.15.1", Durability::Fsync, monitor, "before it acknowledges (http://m:8222"),
-            ("2.9.10", Durability::Fsync, Evidence::Declared, "as declared"),
+            ("2.9.10", Durability::Fsync, DurabilityEvidence::Declared, "as declared"),
         ];
         for (version, durability, evidence, part) in table {
             let said = Version::read(version.to_owned()).sync_policy(durability, &evidence);

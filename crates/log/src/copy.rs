@@ -120,7 +120,7 @@ pub enum CopyError {
     },
     /// Something else appends to the target.
     #[error(
-        "copy: record {sequence} of the source came to stand at {found} of the target, {expected} was next: somebody else \
+        "copy: record {sequence} of the source was written at {found} of the target, but {expected} was next: somebody else \
          appends to it; stop them, then run the copy again"
     )]
     NotAlone {

@@ -24,7 +24,7 @@ use tollgate_domain::time::Timestamp;
 
 use crate::alerts::{Alerts, AlertsRow};
 use crate::fold::{Projection, task_key};
-use crate::status::{Status, TaskRow, standing};
+use crate::status::{Status, TaskRow, task_figures};
 
 use self::said::{Said, adjusted, granted, named, used};
 
@@ -243,8 +243,8 @@ impl Story {
     /// The gate's decision based on what was folded so far.
     fn decided(&self, advance: &Advance) -> EventBody {
         let none = TaskRow::default();
-        let standing = standing(&self.task, self.row().unwrap_or(&none), Some(self.now));
-        let mut decided = gate::decide(&standing, advance, Switches::from(&self.config));
+        let figures = task_figures(&self.task, self.row().unwrap_or(&none), Some(self.now));
+        let mut decided = gate::decide(&figures, advance, Switches::from(&self.config));
         decided.config_hash = self.config.hash();
         decided.as_of = format!("9f3c@3:{}", self.events.len());
         EventBody::Gate(GateEvent::GateDecided(Box::new(decided)))

@@ -246,7 +246,7 @@ impl<P: Projection + Clone> Projector<P> {
             note = note.or_else(|| view.note().map(str::to_owned));
             in_memory = view.memory_reason().map(|reason| {
                 format!(
-                    "answers from memory, its store cannot be written: {reason}; it is tried again by itself"
+                    "answers from memory because its store cannot be written: {reason}; it is retried automatically"
                 )
             });
             quarantined = view

@@ -12,9 +12,29 @@ use tollgate_wire::api::{
 };
 use tollgate_wire::{Defaults, proto};
 
-use crate::ledger::{Appended, MAX_REQUEST_EVENTS, ReadEvent};
+use crate::ledger::{Appended, Ledger, MAX_REQUEST_EVENTS, ReadEvent};
 use crate::nats::{CONTENT_TYPE, ID_HEADER, PRODUCER_HEADER, Published, read};
 use crate::problem::{Answer, CONFLICT, INVALID, REFUSED};
+
+/// Appends the events of a request and asks the gate the questions that came with them; the answer, and whether any
+/// event is new. Without questions the gate has no part in it.
+///
+/// # Errors
+///
+/// The problem of the request, with the outcome of each event.
+pub(crate) async fn append_request(
+    ledger: &Ledger,
+    events: Vec<ReadEvent>,
+    gates: &[GateAfter],
+) -> Answer<(AppendResponse, bool)> {
+    let (appended, gates) = if gates.is_empty() {
+        (ledger.write().append(events).await, Vec::new())
+    } else {
+        ledger.gate().append_and_ask(events, gates).await
+    };
+    let (response, new) = concluded(&**ledger.log(), appended)?;
+    Ok((AppendResponse { gates, ..response }, new))
+}
 
 /// The events of a request, each as far as it could be read.
 ///
@@ -52,8 +72,9 @@ pub(crate) fn gates_of(request: &AppendRequest) -> Answer<Vec<GateAfter>> {
 ///
 /// Like [`from_json`].
 pub(crate) fn from_protobuf(bytes: &[u8]) -> Answer<Vec<ReadEvent>> {
-    let request = proto::AppendRequest::decode(bytes)
-        .map_err(|error| INVALID.with(format!("the request is no tollgate.v1.AppendRequest: {error}")))?;
+    let request = proto::AppendRequest::decode(bytes).map_err(|error| {
+        INVALID.with(format!("the request is not a valid tollgate.v1.AppendRequest: {error}"))
+    })?;
     let named = |name: &str| (!name.is_empty()).then(|| name.to_owned());
     let (tenant, producer) = (named(&request.tenant), named(&request.producer));
     let defaults = defaults(tenant.as_deref(), producer.as_deref())?;
@@ -87,7 +108,7 @@ pub(crate) fn from_message(
 ) -> Answer<Vec<ReadEvent>> {
     if TenantId::new(message.tenant.as_str()).is_err() {
         return Err(REFUSED.with(format!(
-            "message `{}`: its subject `{}` names no tenant, so nothing can be appended of it; drop it, and publish to another",
+            "message `{}` has no valid tenant in its subject `{}`, so it cannot be appended; drop it, and publish it to another subject",
             message.id, message.subject
         )));
     }

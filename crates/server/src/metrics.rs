@@ -131,19 +131,19 @@ impl Default for Metrics {
         registry.register("view_lag_records", "Records a view has not folded yet", metrics.lag.clone());
         registry.register(
             "view_partition_lag_records",
-            "Records of a partition that a view has not folded yet, at most",
+            "Upper bound on the records of a partition that a view has not folded yet",
             metrics.partition_lag.clone(),
         );
         registry.register("view_running", "1 while the view's projector runs", metrics.running.clone());
         registry.register("view_rows", "Committed rows of a view", metrics.rows.clone());
         registry.register(
             "view_waiting_tasks",
-            "Tasks of which an event could not be read",
+            "Tasks with an event that could not be read",
             metrics.waiting_tasks.clone(),
         );
         registry.register(
             "log_takes_appends",
-            "1 while the log takes appends",
+            "1 while the log accepts appends",
             metrics.log_takes_appends.clone(),
         );
         metrics

@@ -190,7 +190,7 @@ pub fn of_read(error: &ReadError) -> Box<Problem> {
 /// A row that could not be read.
 #[must_use]
 pub fn of_row(error: &RowError) -> Box<Problem> {
-    INTERNAL.with(format!("{error}; the view is built again from the log by itself"))
+    INTERNAL.with(format!("{error}; the view is rebuilt automatically from the log"))
 }
 
 /// A rebuild that failed.

@@ -108,8 +108,8 @@ impl Served {
 pub enum ServeError {
     /// Other machines can reach the address, and that was not said to be intended.
     #[error(
-        "listening on {0}: other machines reach that address, and the API asks for no key yet; listen on 127.0.0.1, or say \
-         --allow-remote where the network itself is closed"
+        "listening on {0}: other machines reach that address, and the API has no authentication yet; listen on 127.0.0.1, or \
+         use --allow-remote if the network itself is closed"
     )]
     Remote(SocketAddr),
     /// The address cannot be listened on.

@@ -38,7 +38,7 @@ impl<'a> Object<'a> {
         }
         for (nth, (key, value)) in entries.iter().enumerate() {
             if entries.iter().take(nth).any(|(earlier, _)| earlier == key) {
-                return Err(FieldError::new(&**key, &shown(value), "must be given once, is given again"));
+                return Err(FieldError::new(&**key, &shown(value), "is given more than once; give it once"));
             }
         }
         Ok(Self { entries })

@@ -75,7 +75,9 @@ pub(crate) fn text(field: &str, text: &str) -> Result<(), FieldError> {
 /// An optional text. Absent has only one form: an empty text can only come from our own code.
 pub(crate) fn optional_text(field: &str, value: Option<&String>) -> Result<(), FieldError> {
     match value {
-        Some(value) if value.is_empty() => Err(FieldError::new(field, "", "must be absent instead of empty")),
+        Some(value) if value.is_empty() => {
+            Err(FieldError::new(field, "", "omit it instead of sending an empty value"))
+        }
         Some(value) => bounded(field, value),
         None => Ok(()),
     }

@@ -8,7 +8,7 @@ use tollgate_domain::phase::Advance;
 use tollgate_projection::fold::task_key;
 use tollgate_projection::report::{Named, Similar, html, task_report, task_status};
 use tollgate_projection::reports::ClassSums;
-use tollgate_projection::status::{Status, standing};
+use tollgate_projection::status::{Status, task_figures};
 use tollgate_projector::View;
 
 use crate::driver::nanoseconds;
@@ -35,7 +35,7 @@ pub(crate) fn round(view: &View<Status>, rows: &str, figures: &mut Samples) {
     let advance = Advance::Phase(phase("VERIFY"));
     let decisions = ask(QUESTIONS, |task, key| {
         let row = view.get(key).expect("a look-up").expect("every task has a row");
-        let mut decided = gate::decide(&standing(task, &row, Some(now)), &advance, switches);
+        let mut decided = gate::decide(&task_figures(task, &row, Some(now)), &advance, switches);
         decided.as_of = view.position().to_string();
         assert!(decided.tokens.is_some(), "{task} has limits");
     });

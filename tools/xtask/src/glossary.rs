@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::finding::Finding;
+use crate::source::Source;
 
 /// The list of all words.
 pub(crate) const GLOSSARY: &str = "docs/GLOSSARY.md";
@@ -28,6 +29,38 @@ pub(crate) fn check(text: &str, used: &dyn Fn(&str) -> bool) -> Vec<Finding> {
         }
     }
     findings
+}
+
+/// Checks that each type that the glossary names is defined once: `sources` are the files of all crates, without tests.
+pub(crate) fn check_types(text: &str, sources: &[(String, Source)]) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (index, line) in text.lines().enumerate() {
+        let cells: Vec<&str> = line.split('|').collect();
+        let [_, _, _, names, _, _] = cells[..] else { continue };
+        for name in names.split('`').skip(1).step_by(2).filter(|name| name.starts_with(char::is_uppercase)) {
+            let places: Vec<&str> = sources
+                .iter()
+                .filter(|(_, source)| defines(source, name))
+                .map(|(path, _)| path.as_str())
+                .collect();
+            if places.len() > 1 {
+                let message = format!(
+                    "`{name}` is more than one type: {}; one word, one type, so rename all but one",
+                    places.join(", ")
+                );
+                findings.push(Finding::broken(GLOSSARY, index + 1, "glossary", message));
+            }
+        }
+    }
+    findings
+}
+
+/// Whether a file defines a type of this name, outside of its tests.
+fn defines(source: &Source, name: &str) -> bool {
+    ["struct", "enum", "trait", "union"].iter().any(|keyword| {
+        let definition = format!("{keyword} {name}");
+        source.find(&definition).any(|at| !source.is_test(at))
+    })
 }
 
 /// Whether the text contains the name as a whole word.
@@ -62,5 +95,31 @@ mod tests {
             "docs/GLOSSARY.md:4: glossary: `log` stands in line 3 too: one word, one meaning"
         );
         assert_eq!(check("a | b"), "");
+    }
+
+    #[test]
+    fn a_word_is_one_type() {
+        let glossary = "| word | means | in code | not |\n|---|---|---|---|\n| log | the record | `EventLog`, `append` | |\n";
+        let found = |texts: &[(&str, &str)]| {
+            let sources: Vec<(String, Source)> =
+                texts.iter().map(|(path, text)| ((*path).to_owned(), Source::new(text))).collect();
+            check_types(glossary, &sources).iter().map(ToString::to_string).collect::<Vec<_>>()
+        };
+        let one = ("a.rs", "pub trait EventLog {}\n");
+        for other in [
+            "pub struct EventLogs;\n",
+            "// struct EventLog\n",
+            "#[cfg(test)]\nmod tests {\n    struct EventLog;\n}\n",
+            "impl X { type EventLog = u8; }\n",
+        ] {
+            assert!(found(&[one, ("b.rs", other)]).is_empty(), "{other}");
+        }
+        let twice = found(&[one, ("b.rs", "pub(crate) struct EventLog<'a>(&'a str);\n")]);
+        assert_eq!(
+            twice,
+            [
+                "docs/GLOSSARY.md:3: glossary: `EventLog` is more than one type: a.rs, b.rs; one word, one type, so rename all but one"
+            ]
+        );
     }
 }

@@ -20,6 +20,7 @@ use std::process::ExitCode;
 
 use finding::Finding;
 use repository::Repository;
+use source::Source;
 
 const USAGE: &str = "usage: cargo run -p tollgate-xtask -- house-rules";
 
@@ -79,6 +80,13 @@ fn house_rules(repository: &Repository) -> Vec<Finding> {
             .collect();
         let used = |name: &str| sources.iter().any(|source| glossary::has_word(source, name));
         findings.extend(glossary::check(&text, &used));
+        let code = |path: &&String| {
+            let tests = ["/tests", "_tests.rs", "/testing"].iter().any(|part| path.contains(part));
+            path.starts_with("crates/") && path.ends_with(".rs") && !tests
+        };
+        let files = repository.files.iter().filter(code);
+        let files = files.filter_map(|path| Some((path.clone(), Source::new(&repository.text(path)?))));
+        findings.extend(glossary::check_types(&text, &files.collect::<Vec<_>>()));
     }
     findings.sort();
     findings

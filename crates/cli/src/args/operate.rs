@@ -117,7 +117,9 @@ pub(crate) struct CopyArgs {
 
 /// A size with its unit.
 fn size(text: &str) -> Result<u64, String> {
-    let rule = || format!("`{text}` is no size: bytes, or a whole number with KiB, MiB, GiB, TiB");
+    let rule = || {
+        format!("`{text}` is not a size: use a number of bytes, or a whole number with KiB, MiB, GiB or TiB")
+    };
     let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (number, unit) = text.split_at(digits);
     let factor: u64 = match unit.trim() {

@@ -65,7 +65,7 @@ fn tell(global: &Global, args: &CopyArgs, copied: &Copied) {
         return;
     }
     line(&format!(
-        "{} events in {} records copied from {} to {}; {} were there, {} stand in the source again and are not copied",
+        "{} events in {} records copied from {} to {}; {} already present, {} duplicates in the source skipped",
         grouped_u64(*events),
         grouped_u64(*records),
         args.from,
@@ -75,14 +75,14 @@ fn tell(global: &Global, args: &CopyArgs, copied: &Copied) {
     ));
     match difference {
         None => line(&format!(
-            "equal: {} events of {} tasks, ids, contents and order of each; sequences {}",
+            "equal: {} events of {} tasks have the same ids, contents and order; their sequences {}",
             grouped_u64(source.events()),
             grouped_u64(source.tasks() as u64),
             if *sequences_kept { "are the same" } else { "differ" }
         )),
         Some(difference) => {
             line(&format!(
-                "DIFFERENT: task {} of tenant {} says something else",
+                "DIFFERENT: task {} of tenant {} differs between the two logs",
                 difference.task, difference.tenant
             ));
         }

@@ -116,7 +116,7 @@ fn counts(counts: &Counts, flags: &str) -> Result<Value, Failure> {
         put(&mut tokens, name, count);
     }
     if tokens.is_empty() {
-        return Err(Failure::refused(format!("no tokens given: say at least one of {flags}")));
+        return Err(Failure::refused(format!("no tokens given: pass at least one of {flags}")));
     }
     Ok(Value::Object(tokens))
 }

@@ -40,7 +40,7 @@ pub(crate) async fn breaker(global: &Global, command: BreakerCommand) -> Result<
                 producer: Some(global.producer.clone()),
             };
             let asked = ask(global, Access::Existing, async |it| it.client.reset_breaker(&request).await);
-            tell(global, &asked.await?, &format!("the circuit breaker is closed, says {}", args.by));
+            tell(global, &asked.await?, &format!("the circuit breaker is closed, reset by {}", args.by));
         }
     }
     Ok(ExitCode::SUCCESS)

@@ -127,7 +127,7 @@ async fn verify_over_nats(global: &Global) -> Result<ExitCode, Failure> {
 pub(crate) async fn init(global: &Global, args: &InitArgs) -> Result<ExitCode, Failure> {
     let Some(url) = &global.log else {
         return Err(Failure::failed(
-            "log init makes streams on a NATS server: say which with --log nats://HOST:4222; a data directory needs no init",
+            "log init creates streams on a NATS server: pass its address with --log nats://HOST:4222; a data directory needs no init",
         ));
     };
     let options = nats_options(global, url)?;
@@ -142,7 +142,7 @@ pub(crate) async fn init(global: &Global, args: &InitArgs) -> Result<ExitCode, F
             &serde_json::json!({"stream": setup.stream, "made": made, "max_bytes": setup.max_bytes, "replicas": setup.replicas}),
         );
     } else {
-        let what = if made { "made" } else { "is there, and as a ledger needs it" };
+        let what = if made { "made" } else { "exists with the required settings" };
         line(&format!(
             "stream {} at {}: {what}, at most {} bytes, {}",
             setup.stream,

@@ -39,7 +39,7 @@ async fn project<P: Served>(
 ) -> Result<ExitCode, Failure> {
     let Some(url) = &global.log else {
         return Err(Failure::failed(
-            "a projector follows a log on NATS: say which with --log nats://HOST:4222; on a data directory `tollgate serve` has \
+            "a projector follows a log on NATS: pass its address with --log nats://HOST:4222; on a data directory `tollgate serve` has \
              its views inside",
         ));
     };
@@ -77,10 +77,10 @@ async fn project<P: Served>(
             reason = log.regressed() => Some(reason),
         };
         note(match &regressed {
-            None => "stopping: answering what runs, committing the view",
+            None => "stopping: finishing requests in progress, committing the view",
             // Its content comes from a log that no longer exists.
             Some(reason) => {
-                note(&format!("! the log is another one than was followed: {reason}"));
+                note(&format!("! the log was replaced: {reason}"));
                 "connecting again"
             }
         });

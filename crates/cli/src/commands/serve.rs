@@ -88,7 +88,7 @@ pub(crate) async fn run(global: &Global, args: ServeArgs) -> Result<ExitCode, Fa
     tokio::select! {
         served = serve(options, ready, stopped) => served?,
         reason = regressed => return Err(Failure::failed(format!(
-            "the log is another one than was served: {reason}; start again to serve the log that is there now"
+            "the log was replaced: {reason}; start again to serve the log that is there now"
         ))),
     }
     Ok(ExitCode::SUCCESS)
@@ -102,7 +102,7 @@ fn stop_signal() -> std::io::Result<impl Future<Output = ()> + Send + 'static> {
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
         }
-        note("stopping: answering what runs, committing the views");
+        note("stopping: finishing requests in progress, committing the views");
     })
 }
 
@@ -130,7 +130,7 @@ async fn chosen(
     let durability = asked.unwrap_or(Durability::Fsync);
     if durability == Durability::Replicated {
         return Err(Failure::failed(
-            "--durability replicated: a data directory has no copies; say fsync or page_cache",
+            "--durability replicated: a data directory has no copies; use fsync or page_cache",
         ));
     }
     let name = global.data.display().to_string();

@@ -30,7 +30,7 @@ pub(crate) fn budget_health(health: &BudgetHealth) -> String {
     for (name, list) in [
         ("blocked", &health.blocked),
         ("stuck", &health.stuck),
-        ("critical, to be reviewed", &health.unjustified),
+        ("critical, needs review", &health.unjustified),
         ("importance changed", &health.importance_changed),
     ] {
         text += &review(name, list);
@@ -40,7 +40,7 @@ pub(crate) fn budget_health(health: &BudgetHealth) -> String {
     if health.degraded_tasks > 0 {
         let _ = writeln!(
             text,
-            "! of {} some events could not be read: the figures lack them",
+            "! some events of {} could not be read: the figures do not include them",
             counted(health.degraded_tasks, "task")
         );
     }

@@ -66,8 +66,8 @@ pub(crate) fn quarantined(message: &QuarantinedMessage) -> String {
             say(format!("{} at {} by {}: {}", message.state, time(at), printable(by), printable(why)));
         }
         _ => say(format!(
-            "to take it in: tollgate quarantine redrive {0} --by NAME --reason TEXT [--payload FILE]\n\
-             to give it up: tollgate quarantine drop {0} --by NAME --reason TEXT",
+            "to redrive it: tollgate quarantine redrive {0} --by NAME --reason TEXT [--payload FILE]\n\
+             to drop it: tollgate quarantine drop {0} --by NAME --reason TEXT",
             message.id
         )),
     }

@@ -54,7 +54,7 @@ pub(crate) fn ledger_report(report: &LedgerReport, top: Option<usize>) -> String
     if report.degraded_tasks > 0 {
         let _ = writeln!(
             text,
-            "! of {} tasks some events could not be read: the numbers lack them",
+            "! some events of {} tasks could not be read: the numbers do not include them",
             report.degraded_tasks
         );
     }

@@ -34,7 +34,7 @@ pub(crate) fn savings(report: &SavingsReport) -> String {
     }
     if report.degraded_tasks > 0 {
         let tasks = counted(report.degraded_tasks, "task");
-        let _ = writeln!(text, "! of {tasks} some events could not be read: the figures lack them");
+        let _ = writeln!(text, "! some events of {tasks} could not be read: the figures do not include them");
     }
     for assumption in &report.assumptions {
         let _ = writeln!(text, "* {assumption}");
@@ -64,7 +64,7 @@ fn stopped(row: &StoppedRow) -> String {
         tokens => format!(", {} tokens without a price", grouped_u64(tokens)),
     };
     format!(
-        "stopped   {} of {}{percent}: {} legitimate, {} runaway, {} not marked; {} completed all the same\n\
+        "stopped   {} of {}{percent}: {} legitimate, {} runaway, {} not marked; {} completed anyway\n\
          sunk      {}: {} tokens, {} USD{unpriced}\n",
         row.tasks,
         row.of,

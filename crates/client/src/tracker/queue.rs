@@ -56,7 +56,7 @@ type Reply = oneshot::Sender<Result<Delivery, DeliveryError>>;
 
 /// A gate request that waits for the events before it.
 #[derive(Debug)]
-pub(super) struct Question {
+pub(super) struct WaitingQuestion {
     /// Events below this number are before it.
     below: u64,
     pub(super) gate: GateAfter,
@@ -80,7 +80,7 @@ pub(super) struct State {
     /// Events with their numbers, oldest first. Those in flight stay in it until they are settled.
     pub(super) queue: VecDeque<(u64, Outgoing)>,
     /// Gate requests that go with the events before them.
-    questions: Vec<Question>,
+    questions: Vec<WaitingQuestion>,
     pub(super) bytes: usize,
     next_number: u64,
     /// Events below this number are not held back to be batched.
@@ -181,7 +181,7 @@ impl Shared {
             }
             state.urgent_below = state.next_number;
             let below = state.next_number;
-            state.questions.push(Question { below, gate, reply });
+            state.questions.push(WaitingQuestion { below, gate, reply });
         }
         self.wake.notify_one();
         Some(answer)
@@ -255,12 +255,12 @@ impl State {
     }
 
     /// The gate requests that can go with this many of the first events.
-    pub(super) fn questions_with(&mut self, events: usize) -> Vec<Question> {
+    pub(super) fn questions_with(&mut self, events: usize) -> Vec<WaitingQuestion> {
         let Some((last, _)) = events.checked_sub(1).and_then(|last| self.queue.get(last)) else {
             return Vec::new();
         };
         let last = *last;
-        let mut with: Vec<Question> =
+        let mut with: Vec<WaitingQuestion> =
             self.questions.extract_if(.., |asked| asked.below <= last + 1).collect();
         // The others are sent alone.
         with.truncate(MAX_GATES);

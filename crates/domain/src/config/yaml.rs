@@ -44,7 +44,7 @@ pub(super) fn of(canonical: &str) -> Option<String> {
 /// The lines, grouped by subject.
 #[derive(Default)]
 struct Parts {
-    phases: Vec<Phase>,
+    phases: Vec<PhaseLines>,
     /// Sections, each with its keys and values as YAML writes them.
     sections: Vec<(String, Vec<(String, String)>)>,
     /// Local names, by their kind.
@@ -55,7 +55,7 @@ struct Parts {
 
 /// A phase's lines.
 #[derive(Default)]
-struct Phase {
+struct PhaseLines {
     name: String,
     tokens: String,
     latency_ms: String,
@@ -91,7 +91,7 @@ impl Parts {
     fn take_of_phase(&mut self, rest: &str, value: &str) -> Option<()> {
         let (name, what) = rest.split_once('.')?;
         if self.phases.last().is_none_or(|phase| phase.name != name) {
-            self.phases.push(Phase { name: name.to_owned(), ..Phase::default() });
+            self.phases.push(PhaseLines { name: name.to_owned(), ..PhaseLines::default() });
         }
         let phase = self.phases.last_mut()?;
         let field = match what {

@@ -52,7 +52,7 @@ pub(super) fn read(text: &str) -> Result<(Models, Notes), String> {
                 let mode = text_of(fields, "mode").unwrap_or_else(|| "no mode".to_owned());
                 notes.other_units.push(OtherUnit { model: model.clone(), mode });
             }
-            Err(Problem { field, value, rule }) => {
+            Err(FieldProblem { field, value, rule }) => {
                 let model = model.clone();
                 models.insert(model.clone(), None);
                 notes.left_out.push(PriceProblem { model, field, value, rule, stays: Stays::Model });
@@ -64,15 +64,15 @@ pub(super) fn read(text: &str) -> Result<(Models, Notes), String> {
 }
 
 /// Field, value and rule of a bad price.
-struct Problem {
+struct FieldProblem {
     field: String,
     value: String,
     rule: String,
 }
 
-fn problem(field: &str, value: &str, rule: impl Into<String>) -> Problem {
+fn problem(field: &str, value: &str, rule: impl Into<String>) -> FieldProblem {
     let value = value.chars().take(60).collect();
-    Problem { field: field.to_owned(), value, rule: rule.into() }
+    FieldProblem { field: field.to_owned(), value, rule: rule.into() }
 }
 
 /// One entry while it is being read.
@@ -83,7 +83,7 @@ struct Entry<'a> {
 
 impl Entry<'_> {
     /// Refuses duplicates: it is unclear which of the two is meant, and it may be the more expensive one.
-    fn once(entries: &Entries<'_>, model: &str) -> Result<(), Problem> {
+    fn once(entries: &Entries<'_>, model: &str) -> Result<(), FieldProblem> {
         match entries.twice(model) {
             None => Ok(()),
             Some("") => {
@@ -98,7 +98,7 @@ impl Entry<'_> {
     }
 
     /// The entry that this one is an alias of.
-    fn target<'m, 'f>(&self, entries: &'m Entries<'f>) -> Result<Option<&'m Fields<'f>>, Problem> {
+    fn target<'m, 'f>(&self, entries: &'m Entries<'f>) -> Result<Option<&'m Fields<'f>>, FieldProblem> {
         let mut found = None;
         let mut at = entries.get(self.model);
         for _ in 0..MAX_ALIASES {
@@ -119,7 +119,7 @@ impl Entry<'_> {
         Err(problem("alias_of", self.model, format!("leads on more than {MAX_ALIASES} times")))
     }
 
-    fn read(&mut self, fields: &Fields<'_>) -> Result<Option<ModelPrice>, Problem> {
+    fn read(&mut self, fields: &Fields<'_>) -> Result<Option<ModelPrice>, FieldProblem> {
         if let Some(raw) = fields.get("unpriced").filter(|raw| raw.get() != "null") {
             return Err(problem("unpriced", raw.get().trim_matches('"'), "the book says so"));
         }
@@ -161,7 +161,7 @@ impl Entry<'_> {
         while let Some((tier, given)) = tiers.pop_first() {
             let schedule = match given {
                 Ok(given) => Some(Schedule::of_service_tier(&given, &standard, &thresholds, inclusive)),
-                Err(Problem { field, value, rule }) => {
+                Err(FieldProblem { field, value, rule }) => {
                     let (model, stays) = (self.model.to_owned(), Stays::ServiceTier(tier));
                     self.notes.left_out.push(PriceProblem { model, field, value, rule, stays });
                     None
@@ -185,9 +185,9 @@ impl Entry<'_> {
     fn given(
         &mut self,
         fields: &Fields<'_>,
-    ) -> Result<(Given, BTreeMap<&'static str, Result<Given, Problem>>), Problem> {
+    ) -> Result<(Given, BTreeMap<&'static str, Result<Given, FieldProblem>>), FieldProblem> {
         let mut standard = Given::default();
-        let mut tiers: BTreeMap<&'static str, Result<Given, Problem>> = BTreeMap::new();
+        let mut tiers: BTreeMap<&'static str, Result<Given, FieldProblem>> = BTreeMap::new();
         for (name, raw, field) in in_order(fields) {
             match field {
                 Field::Other => {}
@@ -216,7 +216,7 @@ impl Entry<'_> {
     }
 
     /// A price: a JSON number, or a string containing one. Null is the same as absent.
-    fn price(&mut self, name: &str, raw: &RawValue) -> Result<Option<Usd>, Problem> {
+    fn price(&mut self, name: &str, raw: &RawValue) -> Result<Option<Usd>, FieldProblem> {
         let text = raw.get();
         if text == "null" {
             return Ok(None);
@@ -235,7 +235,7 @@ impl Entry<'_> {
 
     /// `tiered_pricing: [{range: [lo, hi], …}]`: the tier with `lo < input ≤ hi`; the last one also applies
     /// above its end. A first range from 0 also covers an empty input. `None`: the list is not about tokens.
-    fn listed(&mut self, list: &RawValue, standard: &Given) -> Result<Option<Vec<Tier>>, Problem> {
+    fn listed(&mut self, list: &RawValue, standard: &Given) -> Result<Option<Vec<Tier>>, FieldProblem> {
         let of_list = |rule: &str| problem("tiered_pricing", "", rule);
         if list.get() == "null" {
             return Ok(None);
@@ -305,7 +305,7 @@ fn meaning(name: &str, raw: &RawValue) -> Field {
 }
 
 /// Refuses prices next to `alias_of`: it is unclear which are meant, and it may be the more expensive ones.
-fn no_prices_of_its_own(fields: &Fields<'_>) -> Result<(), Problem> {
+fn no_prices_of_its_own(fields: &Fields<'_>) -> Result<(), FieldProblem> {
     let of_both = ["tiered_pricing", "off_peak_pricing"];
     let own = in_order(fields)
         .find(|(name, raw, field)| !is_nothing(raw) && (*field != Field::Other || of_both.contains(name)));
@@ -314,7 +314,7 @@ fn no_prices_of_its_own(fields: &Fields<'_>) -> Result<(), Problem> {
 }
 
 /// Sets a rate. One context size, spelled in two ways, must have one price.
-fn put(given: &mut Given, rate: &Rate, name: &str, usd: Option<Usd>) -> Result<(), Problem> {
+fn put(given: &mut Given, rate: &Rate, name: &str, usd: Option<Usd>) -> Result<(), FieldProblem> {
     let Some(usd) = usd else { return Ok(()) };
     let rates = match rate.above {
         Some(above) => given.above.entry(above).or_default(),
@@ -352,7 +352,7 @@ fn range(raw: &RawValue) -> Result<(u64, Option<u64>), &str> {
 }
 
 /// The factor for all prices in fast mode.
-fn fast_multiplier(fields: &Fields<'_>) -> Result<Option<Decimal>, Problem> {
+fn fast_multiplier(fields: &Fields<'_>) -> Result<Option<Decimal>, FieldProblem> {
     let Some(raw) = fields.get("provider_specific_entry") else { return Ok(None) };
     let Ok(entry) = serde_json::from_str::<Fields<'_>>(raw.get()) else { return Ok(None) };
     let Some(fast) = entry.get("fast").filter(|raw| raw.get() != "null") else { return Ok(None) };

@@ -150,9 +150,9 @@ fn what_is_no_call_is_skipped_and_what_is_not_known_is_named() {
     ];
     let got = read("S.jsonl", &lines);
     let expected = [
-        "S.jsonl:3: a line of kind `usage-report` reports tokens and is of no kind that this version reads: not counted",
-        "S.jsonl:4: a line of kind `usage-total` reports tokens and is of no kind that this version reads: not counted",
-        "S.jsonl:5: video_tokens is 7, and no kind of tokens that this version reads: not counted apart",
+        "S.jsonl:3: a line of the unsupported kind `usage-report` reports tokens: they are not counted",
+        "S.jsonl:4: a line of the unsupported kind `usage-total` reports tokens: they are not counted",
+        "S.jsonl:5: video_tokens is 7, but it is an unsupported kind of tokens: not counted separately",
         "S.jsonl:7: input_tokens is \"many\": must be a whole number of tokens from 0 to 2^64 - 1; the line is skipped",
         "S.jsonl:8: column 33: expected value; the line is skipped",
         "family a1 S",

@@ -34,7 +34,7 @@ pub(super) enum Meaning {
     /// `token_count` with usage.
     Count(Usage),
     /// `token_usage_record`: one call.
-    Record(Record),
+    Record(UsageRecord),
     /// Something else.
     Nothing,
 }
@@ -69,7 +69,7 @@ pub(super) struct Usage {
 
 /// One call.
 #[derive(Debug)]
-pub(super) struct Record {
+pub(super) struct UsageRecord {
     pub(super) response: Option<String>,
     pub(super) thread: Option<String>,
     pub(super) used: Counters,
@@ -294,7 +294,7 @@ fn record(payload: &Payload<'_>, problems: &mut Vec<ProblemKind>) -> Result<Mean
     let mut total_tokens = None;
     let used = counters(payload.usage, &mut total_tokens, Some(problems))
         .unwrap_or_else(|| Err(bad_field("payload.usage", payload.usage, RULE)))?;
-    Ok(Meaning::Record(Record {
+    Ok(Meaning::Record(UsageRecord {
         response: text("payload.response_id", payload.response_id)?,
         thread: text("payload.thread_id", payload.thread_id)?,
         used,

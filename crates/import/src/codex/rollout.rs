@@ -15,7 +15,7 @@ use super::before::Before;
 use super::counters::{Counting, Step, Used};
 use super::keys::{self, Key};
 use super::kinds;
-use super::line::{self, LineError, Meaning, Read, Record, SessionMeta, Usage};
+use super::line::{self, LineError, Meaning, Read, SessionMeta, Usage, UsageRecord};
 use super::names::names;
 use super::origin::Origin;
 use crate::call::{Call, CallName};
@@ -254,7 +254,7 @@ impl Rollout {
     fn record(
         &mut self,
         number: u64,
-        record: Record,
+        record: UsageRecord,
         at: Result<Timestamp, ProblemKind>,
         copied: bool,
         out: &mut Findings,

@@ -173,7 +173,7 @@ fn counters_that_go_back_start_again() {
         &["meta S", "turn m", "use 100 40 10 5", "use 20 0 3 0", "use 25 0 3 0"],
         &[
             "S m 60 40 10 5",
-            "note s.jsonl:4: the cumulative counters began anew (input_tokens 100 → 20, output_tokens 10 → 3): what",
+            "note s.jsonl:4: the cumulative counters were reset (input_tokens 100 → 20, output_tokens 10 → 3): what",
             "S m 20 0 3 0",
             "S m 5 0 0 0",
         ],
@@ -211,7 +211,7 @@ fn a_total_of_more_than_the_kinds_is_said_once() {
     check(
         &["meta S", "turn m", &with_total(5), &with_total(6)],
         &[
-            "s.jsonl:3: total_tokens is 14, input_tokens and output_tokens add up to 6",
+            "s.jsonl:3: total_tokens is 14, but input_tokens and output_tokens add up to 6",
             "S m 5 0 1 0",
             "S m 1 0 0 0",
         ],

@@ -3,7 +3,7 @@
 //! A stock server acknowledges before it syncs: `page_cache`. More is claimed only with evidence: replicas in
 //! the stream's configuration, `sync_always` on the server's monitoring port (from version 2.10), a store
 //! directory that the operating system writes synchronously; or else on the operator's word, which is then
-//! named as such. Evidence against the requested class aborts the start, even if the operator declared it.
+//! named as such. DurabilityEvidence against the requested class aborts the start, even if the operator declared it.
 
 pub(crate) mod error;
 mod monitor;
@@ -20,7 +20,7 @@ use crate::options::Options;
 
 /// How it is known what an acknowledgement guarantees.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Evidence {
+pub enum DurabilityEvidence {
     /// No more than a stock server provides was requested.
     Stock,
     /// The stream has this many replicas.
@@ -47,7 +47,7 @@ pub enum StoreSync {
     Mount,
 }
 
-impl fmt::Display for Evidence {
+impl fmt::Display for DurabilityEvidence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Stock => f.write_str("no more was asked for"),
@@ -65,7 +65,7 @@ impl fmt::Display for Evidence {
 /// What one source says about the requested class.
 #[derive(Debug)]
 pub(crate) enum Says {
-    Yes(Evidence),
+    Yes(DurabilityEvidence),
     No(String),
     /// It says nothing either way.
     Nothing(String),
@@ -78,10 +78,15 @@ pub(crate) struct Server {
 }
 
 /// Finds out whether an acknowledgement guarantees what was requested, and how that is known.
-pub(crate) async fn evidence(options: &Options, server: &Server) -> Result<Evidence, DurabilityError> {
+pub(crate) async fn evidence(
+    options: &Options,
+    server: &Server,
+) -> Result<DurabilityEvidence, DurabilityError> {
     let said = match options.durability {
-        Durability::PageCache => return Ok(Evidence::Stock),
-        Durability::Replicated if server.replicas > 1 => vec![Says::Yes(Evidence::Replicas(server.replicas))],
+        Durability::PageCache => return Ok(DurabilityEvidence::Stock),
+        Durability::Replicated if server.replicas > 1 => {
+            vec![Says::Yes(DurabilityEvidence::Replicas(server.replicas))]
+        }
         Durability::Replicated => vec![Says::No("the stream has one replica".to_owned())],
         Durability::Fsync => synced(options, server).await,
     };
@@ -100,7 +105,7 @@ pub(crate) async fn evidence(options: &Options, server: &Server) -> Result<Evide
         // One of the two is enough: a server that does not sync, on a directory that does.
         Some(evidence) => Ok(evidence),
         None if !against.is_empty() => error(true, against),
-        None if options.declared => Ok(Evidence::Declared),
+        None if options.declared => Ok(DurabilityEvidence::Declared),
         None => error(false, findings),
     }
 }

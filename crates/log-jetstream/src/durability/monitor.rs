@@ -8,7 +8,7 @@ use hyper_util::rt::TokioIo;
 use serde::Deserialize;
 use tokio::net::TcpStream;
 
-use super::{Evidence, Says, Server};
+use super::{DurabilityEvidence, Says, Server};
 use crate::version::Version;
 
 /// The largest answer that is read, in bytes. A server's is a few kilobytes.
@@ -93,7 +93,7 @@ fn judge(answers: &[(&str, Varz)], urls: &str, server: &Server) -> Says {
             }
         }
     }
-    Says::Yes(Evidence::Monitor(urls.to_owned()))
+    Says::Yes(DurabilityEvidence::Monitor(urls.to_owned()))
 }
 
 /// Reads `/varz`.

@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::{Evidence, Says, StoreSync};
+use super::{DurabilityEvidence, Says, StoreSync};
 
 /// The number of files passed to one call of `lsattr`.
 const AT_ONCE: usize = 500;
@@ -41,7 +41,7 @@ pub(super) fn look(dir: &Path, stream: &str, of_server: Option<&str>) -> Says {
     if let Ok(mounts) = fs::read_to_string("/proc/mounts")
         && mounted_sync(&mounts, &dir)
     {
-        return Says::Yes(Evidence::Store { dir, by: StoreSync::Mount });
+        return Says::Yes(DurabilityEvidence::Store { dir, by: StoreSync::Mount });
     }
     for some in paths.chunks(AT_ONCE) {
         match without_attribute(some) {
@@ -56,7 +56,7 @@ pub(super) fn look(dir: &Path, stream: &str, of_server: Option<&str>) -> Says {
             }
         }
     }
-    Says::Yes(Evidence::Store { dir, by: StoreSync::Attribute })
+    Says::Yes(DurabilityEvidence::Store { dir, by: StoreSync::Attribute })
 }
 
 /// The directory, and everything that a stream has in it.

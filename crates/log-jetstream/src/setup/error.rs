@@ -47,7 +47,7 @@ pub enum SetupError {
         regression: Regression,
     },
     /// It does not exist.
-    #[error("stream {stream}: there is none; make it with `tollgate log init`")]
+    #[error("stream {stream}: does not exist; make it with `tollgate log init`")]
     Missing {
         /// The stream.
         stream: String,

@@ -7,7 +7,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tollgate_log::conformance::{batch, event};
 use tollgate_log::contract::{Durability, EventLog, Hints};
-use tollgate_log_jetstream::durability::{DurabilityError, Evidence, StoreSync};
+use tollgate_log_jetstream::durability::{DurabilityError, DurabilityEvidence, StoreSync};
 use tollgate_log_jetstream::{ConnectError, JetStreamLog, Options};
 use tollgate_test_process::{Program, temporary};
 
@@ -30,13 +30,13 @@ async fn a_stock_server_is_page_cache_and_more_needs_a_word() {
     let Some(server) = NatsServer::start() else { return };
     init(&server.options()).await;
     let log = JetStreamLog::connect(server.options()).await.unwrap();
-    assert_eq!((log.durability(), log.evidence()), (Durability::PageCache, &Evidence::Stock));
+    assert_eq!((log.durability(), log.evidence()), (Durability::PageCache, &DurabilityEvidence::Stock));
     let error = refused(fsync(&server)).await;
     assert!(!error.contradicted, "{error}");
     assert!(error.to_string().contains("nothing shows it"), "{error}");
     let log = JetStreamLog::connect(Options { declared: true, ..fsync(&server) }).await.unwrap();
     let receipt = log.append(batch(vec![event("T-1", "a", "x")])).await.unwrap();
-    assert_eq!((receipt.durability, log.evidence()), (Durability::Fsync, &Evidence::Declared));
+    assert_eq!((receipt.durability, log.evidence()), (Durability::Fsync, &DurabilityEvidence::Declared));
     assert!(log.durability_known_by().contains("declared"));
 }
 
@@ -83,7 +83,7 @@ async fn a_monitoring_port_shows_or_contradicts() {
         ..fsync(&server)
     };
     let log = JetStreamLog::connect(with(&id, "2.10.29", always).await).await.unwrap();
-    assert!(matches!(log.evidence(), Evidence::Monitor(_)), "{}", log.evidence());
+    assert!(matches!(log.evidence(), DurabilityEvidence::Monitor(_)), "{}", log.evidence());
     let contradicting = [
         (with(&id, "2.12.1", not).await, "does not sync before it acknowledges"),
         (with("ANOTHER", "2.12.1", always).await, "another server"),
@@ -102,7 +102,7 @@ async fn a_monitoring_port_shows_or_contradicts() {
     if !error.contradicted {
         assert!(error.to_string().contains(&version), "{error}");
         let log = JetStreamLog::connect(Options { declared: true, ..real }).await.unwrap();
-        assert_eq!(log.evidence(), &Evidence::Declared);
+        assert_eq!(log.evidence(), &DurabilityEvidence::Declared);
     }
     let nobody = Options { monitor: Some("http://127.0.0.1:1".to_owned()), ..fsync(&server) };
     let error = refused(nobody).await;
@@ -133,7 +133,11 @@ async fn a_store_directory_shows_or_contradicts() {
     let options =
         Options { store_dir: Some(server.store()), monitor: Some(server.monitor()), ..fsync(&server) };
     let log = JetStreamLog::connect(options.clone()).await.unwrap();
-    assert!(matches!(log.evidence(), Evidence::Store { by: StoreSync::Attribute, .. }), "{}", log.evidence());
+    assert!(
+        matches!(log.evidence(), DurabilityEvidence::Store { by: StoreSync::Attribute, .. }),
+        "{}",
+        log.evidence()
+    );
     for number in 0..50 {
         log.append(batch(vec![event("T-1", &format!("e{number}"), &"x".repeat(3_000))])).await.unwrap();
     }

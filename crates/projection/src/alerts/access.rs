@@ -56,7 +56,7 @@ pub(super) fn read(watch: &mut Watch, event: &RecordedEvent<'_>, read: &ReportRe
         if !reader.addresses.is_empty() {
             let before = reader.addresses.join(", ");
             let detail = format!(
-                "{} read reports from {}, for the first time; before from {before}",
+                "{} read reports from {} for the first time (previously: {before})",
                 read.reader, read.address
             );
             unusual.push((NEW_ADDRESS, detail));
@@ -109,7 +109,7 @@ mod tests {
         let first = "read T-1 bob 10.0.0.1, read T-2 bob 10.0.0.1, read T-1 eve 10.0.0.9";
         assert_eq!(alerts(first), []);
         let again = format!("{first}, read T-1 bob 10.0.0.2, read T-1 bob 10.0.0.3, read T-1 bob 10.0.0.2");
-        let detail = "bob read reports from 10.0.0.2, for the first time; before from 10.0.0.1";
+        let detail = "bob read reports from 10.0.0.2 for the first time (previously: 10.0.0.1)";
         assert_eq!(alerts(&again), [(NEW_ADDRESS, true, detail.to_owned())]);
         let seen = format!("{again}, in _ledger, ack access, read T-1 bob 10.0.0.4");
         let found = alerts(&seen);

@@ -93,7 +93,7 @@ pub(super) fn why_gone(watch: &Watch, condition: &Condition) -> String {
             | AlertRule::Lag
             | AlertRule::Access,
             _,
-        ) => "it is true no more".to_owned(),
+        ) => "the condition no longer holds".to_owned(),
         (AlertRule::StopLoss, _) if !task.bypasses.is_empty() => {
             "its bypass was acknowledged, or the gate lets the task go on".to_owned()
         }
@@ -101,8 +101,8 @@ pub(super) fn why_gone(watch: &Watch, condition: &Condition) -> String {
         (_, TaskStage::Closed(outcome)) => format!("the task is {}", outcome.as_str()),
         (AlertRule::PhaseAlreadyActive | AlertRule::PhaseMismatch, _) => "the task went on".to_owned(),
         (AlertRule::Silence, _) => "usage was reported".to_owned(),
-        (AlertRule::ClockSkew, _) => "the latest times can be believed".to_owned(),
-        (_, TaskStage::Implicit | TaskStage::Open) => "it is true no more".to_owned(),
+        (AlertRule::ClockSkew, _) => "the latest timestamps are plausible".to_owned(),
+        (_, TaskStage::Implicit | TaskStage::Open) => "the condition no longer holds".to_owned(),
     }
 }
 
@@ -157,7 +157,7 @@ fn of_task(found: &mut Conditions, row: &TaskRow, task: &str) {
     drift(found, row, task, limits.importance);
     if let Some(why) = critical_for_review(row) {
         let condition = Condition { rule: AlertRule::Unjustified, scope: AlertScope::Task, level: 0 };
-        let message = format!("Task {task} is to be reviewed: {why}");
+        let message = format!("Task {task} needs review: {why}");
         found.insert(condition, (Severity::of_observed(AlertRule::Unjustified), message));
     }
 }
@@ -173,12 +173,12 @@ fn clock_skew(found: &mut Conditions, row: &TaskRow, task: &str) {
         if *ms > 0 {
             format!("the clock of producer {producer} is {far} ahead of the ledger's")
         } else {
-            format!("events of producer {producer} come {far} after they happened by its clock, which is behind, or reports late")
+            format!("events of producer {producer} arrive {far} after they happened by its clock: the clock is behind, or the producer reports late")
         }
     });
     let clocks = clocks.collect::<Vec<_>>().join("; ");
     let condition = Condition { rule: AlertRule::ClockSkew, scope: AlertScope::Task, level: 0 };
-    let message = format!("Task {task} has times that cannot be believed: {clocks}");
+    let message = format!("Task {task} has implausible timestamps: {clocks}");
     found.insert(condition, (Severity::of_observed(AlertRule::ClockSkew), message));
 }
 

@@ -114,7 +114,7 @@ impl Folded {
         let Some(AlertsRow::Watch(watch)) = self.rows.get(&row::watch_key("default", "T-1")) else {
             panic!()
         };
-        let standing = crate::status::standing("T-1", &watch.task, None);
+        let standing = crate::status::task_figures("T-1", &watch.task, None);
         let mut switches = Switches::from(&BudgetConfig::built_in());
         switches.rollout = tollgate_domain::config::Rollout::Enforce;
         let decided = decide(&standing, &advance, switches);
@@ -185,7 +185,7 @@ fn what_is_true_no_more_is_resolved_and_armed_again() {
     assert_ne!(first.id, second.id);
     assert_eq!(
         first.resolved.as_ref().map(|end| (end.by, end.why.as_str())),
-        Some((Sequence(4), "it is true no more"))
+        Some((Sequence(4), "the condition no longer holds"))
     );
 }
 

@@ -55,7 +55,7 @@ fn silence(task: &str, execution: &Execution, config: &WatchConfig) -> Option<Co
         since: execution.silent_since(),
         threshold_ms,
         detail: format!(
-            "{} of task {task} runs, and no usage of it was reported for {}",
+            "{} of task {task} has been running without reported usage for {}",
             execution.id,
             duration(threshold_ms)
         ),
@@ -89,7 +89,7 @@ fn stuck(
         since: execution.running_since(),
         threshold_ms,
         detail: format!(
-            "{} of task {task} runs for more than {}{beside}",
+            "{} of task {task} has been running for more than {}{beside}",
             execution.id,
             duration(threshold_ms)
         ),
@@ -121,7 +121,7 @@ pub fn lag(
         since: appended,
         threshold_ms,
         detail: format!(
-            "View {view} lacks a record of partition {} that was appended at {appended}, more than {} ago; is its projector running?",
+            "View {view} does not include a record of partition {} that was appended at {appended}, more than {} ago; is its projector running?",
             partition.number(),
             duration(threshold_ms)
         ),
@@ -146,7 +146,7 @@ pub fn conflict(
         since: recorded_at,
         threshold_ms: 0,
         detail: format!(
-            "Task {task} has event {id} of producer {producer} with two contents; the first one counts, record {sequence} has the \
+            "Task {task} has event {id} of producer {producer} with two different contents; the first one counts, record {sequence} has the \
              other"
         ),
     }
@@ -171,7 +171,7 @@ pub fn unreadable(
         since: recorded_at,
         threshold_ms: 0,
         detail: format!(
-            "View {view} cannot read record {sequence} of partition {}; its task's later events wait, and its answers say degraded",
+            "View {view} cannot read record {sequence} of partition {}; later events of the same task wait, and the view's answers are marked degraded",
             partition.number()
         ),
     }
@@ -196,7 +196,7 @@ pub fn foreign(
         since: after,
         threshold_ms: 0,
         detail: format!(
-            "Record {sequence} of partition {} is none: {what}. It was passed, and no task waits for it; find out who can publish to the \
+            "Record {sequence} of partition {} is not a valid record: {what}. It was skipped, and no task waits for it; find out who can publish to the \
              ledger's subjects, and take that permission away",
             partition.number()
         ),

@@ -42,7 +42,7 @@ impl Overview {
         let importance = row.state.importance.unwrap_or(limits.importance);
         let tier = week.tiers.entry((limits.complexity, importance)).or_default();
         let utilization = figures.tokens.unwrap_or_default();
-        standing(tier, row, figures.breach, &utilization);
+        count_breach(tier, row, figures.breach, &utilization);
         add_phases(week, row);
         if let Some(closed) = &row.closed {
             let ended = closed.at.believed(closed.recorded_at);
@@ -124,7 +124,12 @@ pub fn critical_for_review(row: &TaskRow) -> Option<String> {
     }
 }
 
-fn standing(tier: &mut TierFigures, row: &TaskRow, breach: Option<BreachStatus>, utilization: &Utilization) {
+fn count_breach(
+    tier: &mut TierFigures,
+    row: &TaskRow,
+    breach: Option<BreachStatus>,
+    utilization: &Utilization,
+) {
     count(&mut tier.tasks);
     count(match breach.unwrap_or(BreachStatus::Within) {
         BreachStatus::Within => &mut tier.within,

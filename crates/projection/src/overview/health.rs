@@ -172,17 +172,17 @@ impl Figures {
             _ if stopped.above(10) => FigureVerdict::Bad,
             _ => FigureVerdict::Ok,
         };
-        let counted =
-            format!("{} of {} tasks; above it budgets starve the work", count(stopped.part), count(of));
+        let counted = format!(
+            "{} of {} tasks; above this, budgets block legitimate work",
+            count(stopped.part),
+            count(of)
+        );
         self.push("tasks_stopped", stopped.percent().map(percent), "<= 10 %", verdict, counted);
         // Only if there are any: most ledgers never have one.
         if all.bypassed > 0 {
             let bypassed = Share { part: all.bypassed, of: all.stopped };
-            let counted = format!(
-                "{} of {} blocked tasks went on all the same",
-                count(bypassed.part),
-                count(bypassed.of)
-            );
+            let counted =
+                format!("{} of {} blocked tasks continued anyway", count(bypassed.part), count(bypassed.of));
             self.push(
                 "blocks_bypassed",
                 bypassed.percent().map(percent),

@@ -93,12 +93,12 @@ fn each_figure_says_what_it_follows_from_and_when_it_says_nothing() {
         (
             well(18) + &blocked(2, ""),
             "tasks_stopped",
-            "ok 10 %: 2 of 20 tasks; above it budgets starve the work",
+            "ok 10 %: 2 of 20 tasks; above this, budgets block legitimate work",
         ),
         (
             well(17) + &blocked(3, ""),
             "tasks_stopped",
-            "bad 15 %: 3 of 20 tasks; above it budgets starve the work",
+            "bad 15 %: 3 of 20 tasks; above this, budgets block legitimate work",
         ),
         (
             well(17) + &blocked(3, ""),

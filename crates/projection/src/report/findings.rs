@@ -241,7 +241,7 @@ pub(super) fn warnings(named: Named<'_>, figures: &Figures) -> Vec<String> {
     let mut found = Vec::new();
     if named.degraded {
         found.push(
-            "Data unavailable: some events could not be read, the numbers lack them and all later ones"
+            "Data unavailable: some events could not be read, the numbers do not include them or any later ones"
                 .to_owned(),
         );
     }
@@ -256,9 +256,9 @@ pub(super) fn warnings(named: Named<'_>, figures: &Figures) -> Vec<String> {
     if let Some(ms) = row.skew_ms() {
         let far = duration(ms.unsigned_abs().div_euclid(60_000).saturating_mul(60_000));
         found.push(if ms > 0 {
-            format!("a producer's clock is {far} ahead of the ledger's: its times are not believed")
+            format!("a producer's clock is {far} ahead of the ledger's: its timestamps are not trusted")
         } else {
-            format!("its events come {far} after they happened by their producer's clock, which is behind, or reports late")
+            format!("its events arrive {far} after they happened by their producer's clock: it is behind, or the producer reports late")
         });
     }
     if let Some(limits) = row.state.limits.as_deref() {
@@ -292,10 +292,13 @@ pub(super) fn warnings(named: Named<'_>, figures: &Figures) -> Vec<String> {
     match figures.total.unpriced_tokens {
         0 => {}
         tokens @ 1.. => {
-            found.push(format!("{} unpriced: the cost lacks them", tokens_are(tokens.unsigned_abs())));
+            found.push(format!(
+                "{} unpriced: the cost does not include them",
+                tokens_are(tokens.unsigned_abs())
+            ));
         }
         tokens => found.push(format!(
-            "corrections took away {} at no known price: the cost still holds them",
+            "corrections took away {} at no known price: the cost still includes them",
             counted(tokens.unsigned_abs(), "token")
         )),
     }

@@ -54,7 +54,7 @@ fn write_report(report: &TaskReport, out: &mut String) -> std::fmt::Result {
     writeln!(out, "\n## Budget Calculation Details\n")?;
     match &report.calculation {
         Some(calculation) => write_calculation(calculation, report, out)?,
-        None => writeln!(out, "The task has no limits: it was not opened before it was used.")?,
+        None => writeln!(out, "The task has no limits: it was never opened.")?,
     }
     writeln!(out, "\n## Warnings\n")?;
     for warning in &report.warnings {

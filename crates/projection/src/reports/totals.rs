@@ -271,8 +271,8 @@ fn dated(group: Group, ahead: Option<&Cell>) -> Group {
             _ => format!("of {events} usage events"),
         };
         let note = format!(
-            "{tokens} tokens {of} are dated more than 5 minutes ahead of the ledger's clock: a producer's clock is wrong, and with it \
-             the time they stand under"
+            "{tokens} tokens {of} are dated more than 5 minutes ahead of the ledger's clock: a producer's clock is wrong, and so is \
+             the period they are counted in"
         );
         DatedAhead { usage_events: events, tokens, note }
     });

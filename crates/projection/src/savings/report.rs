@@ -11,12 +11,12 @@ const MICRO: i128 = 1_000_000_000_000;
 
 /// The assumptions, and what is not claimed.
 const ASSUMPTIONS: [&str; 4] = [
-    "avoided: a stopped task that was marked runaway and not completed would have gone on to what 9 of 10 closed tasks of its class' baseline \
-     used; one that had used more counts 0. The lower end is 0: it might have ended by itself. Stops that nobody marked count nothing",
+    "avoided: a stopped task that was marked runaway and not completed would have gone on to use what 9 of 10 closed tasks of its class' baseline \
+     used; one that had used more counts as 0. The lower end is 0: it might have ended by itself. Stops that nobody marked are not counted",
     "baseline: tasks that the gate could not block (rollout observe, or an importance that is not enforced yet); both sides ran at different times, \
      so whatever else changed meanwhile is in the comparison too",
     "sunk: what was spent on stopped tasks that were not completed; work on follow-ups of a block, and people's time, is not counted",
-    "costs are of tasks of which everything is priced; medians and p90 are kept to three digits, rounded up",
+    "costs cover only tasks whose usage is fully priced; medians and p90 are kept to three digits, rounded up",
 ];
 
 /// The report. `min_tasks`: the smallest sample that gives numbers.

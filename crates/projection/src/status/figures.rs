@@ -116,18 +116,18 @@ pub fn figures(row: &TaskRow, now: Option<Timestamp>) -> Figures {
 pub fn leaving(row: &TaskRow, now: Option<Timestamp>) -> Option<PhaseFigures> {
     let active = row.state.active.as_ref().map(|active| &active.phase);
     let phase: Phase = active.or_else(|| row.executions.last().map(|execution| &execution.id.phase))?.clone();
-    let mut standing = PhaseFigures { phase, tokens_used: 0, latency_ms: 0 };
-    for execution in row.executions.iter().filter(|execution| execution.id.phase == standing.phase) {
-        standing.tokens_used = standing.tokens_used.saturating_add(execution.activity.tokens.used());
+    let mut figures = PhaseFigures { phase, tokens_used: 0, latency_ms: 0 };
+    for execution in row.executions.iter().filter(|execution| execution.id.phase == figures.phase) {
+        figures.tokens_used = figures.tokens_used.saturating_add(execution.activity.tokens.used());
         let latency = execution.latency(row.budgeted(), now).counted();
-        standing.latency_ms = standing.latency_ms.saturating_add(latency.into());
+        figures.latency_ms = figures.latency_ms.saturating_add(latency.into());
     }
-    Some(standing)
+    Some(figures)
 }
 
 /// The figures of a task for the gate.
 #[must_use]
-pub fn standing<'a>(task: &'a str, row: &'a TaskRow, now: Option<Timestamp>) -> TaskFigures<'a> {
+pub fn task_figures<'a>(task: &'a str, row: &'a TaskRow, now: Option<Timestamp>) -> TaskFigures<'a> {
     let figures = figures(row, now);
     TaskFigures {
         task,

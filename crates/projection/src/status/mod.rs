@@ -4,7 +4,7 @@ mod figures;
 mod fold;
 mod row;
 
-pub use figures::{Figures, Latency, figures, leaving, standing};
+pub use figures::{Figures, Latency, figures, leaving, task_figures};
 pub(crate) use fold::fold as fold_task;
 pub use row::{
     Activity, Bypass, Closed, Decision, Execution, Explanation, ImportanceChange, KEPT_DECISIONS, MarkedAs,

@@ -20,7 +20,7 @@ use uuid::Uuid;
 
 use super::layout::Layout;
 use super::protocol::{HEALTH, MOVED, REBUILD, RebuiltPart, Reply, subject};
-use super::question::{Parts, Question, read};
+use super::question::{Parts, QueryMessage, read};
 use crate::pool::{Asker, ReadPool};
 use crate::query::{Answered, Query, QueryError, Wait};
 use crate::rebuild::{RebuildError, Rebuilt};
@@ -85,7 +85,7 @@ impl<P: Projection + Clone> Remote<P> {
         wait: Wait<'_>,
         query: &Q,
     ) -> Result<Answered<Q::Answer>, QueryError> {
-        self.send(partition, &Question::of(wait, query)?).await
+        self.send(partition, &QueryMessage::of(wait, query)?).await
     }
 
     /// Queries all partitions.
@@ -98,7 +98,7 @@ impl<P: Projection + Clone> Remote<P> {
         wait: Wait<'_>,
         query: &Q,
     ) -> Result<Vec<Answered<Q::Answer>>, QueryError> {
-        self.send_all(&Question::of(wait, query)?).await
+        self.send_all(&QueryMessage::of(wait, query)?).await
     }
 
     /// The health of each part. A part that does not answer is reported as not running.
@@ -148,7 +148,7 @@ impl<P: Projection + Clone> Remote<P> {
     ) -> Vec<(PartitionId, Result<Answered<ViewHealth>, QueryError>)> {
         let asked = partitions.into_iter().map(async |partition| {
             let wait = Wait { at_least: None, up_to: HEALTH_WAIT };
-            let question = Question { ask: HEALTH, query: None, wait, patient: false, long: false };
+            let question = QueryMessage { ask: HEALTH, query: None, wait, patient: false, long: false };
             let answered = self.send::<ViewHealth>(partition, &question).await;
             if let Ok(answered) = &answered {
                 self.layout.learn(answered.partitions);
@@ -165,7 +165,7 @@ impl<P: Projection + Clone> Remote<P> {
             let (remote, from) = (self.clone(), position.clone());
             asked.spawn(async move {
                 let wait = Wait { at_least: Some(&from), up_to };
-                let question = Question { ask: MOVED, query: None, wait, patient: true, long: false };
+                let question = QueryMessage { ask: MOVED, query: None, wait, patient: true, long: false };
                 // A part that does not answer has nothing new; the others or the timeout decide.
                 let _ = remote.send::<()>(partition, &question).await;
             });
@@ -181,7 +181,7 @@ impl<P: Projection + Clone> Remote<P> {
     /// [`RebuildError`].
     pub(crate) async fn rebuild(&self) -> Result<Vec<Rebuilt>, RebuildError> {
         let wait = Wait { at_least: None, up_to: REBUILD_WAIT };
-        let question = Question { ask: REBUILD, query: None, wait, patient: false, long: false };
+        let question = QueryMessage { ask: REBUILD, query: None, wait, patient: false, long: false };
         let mut parts = Parts::new();
         while let Some(partition) = parts.missing() {
             parts.add(P::NAME, partition, self.rebuild_of(partition, &question).await?)?;
@@ -196,7 +196,7 @@ impl<P: Projection + Clone> Remote<P> {
     async fn rebuild_of(
         &self,
         partition: PartitionId,
-        question: &Question<'_>,
+        question: &QueryMessage<'_>,
     ) -> Result<Answered<RebuiltPart>, QueryError> {
         let watch = Stopwatch::start();
         for _ in 0..BEGIN_TRIES {
@@ -245,7 +245,7 @@ impl<P: Projection + Clone> Remote<P> {
     /// Queries partition by partition until the answers cover all of them.
     async fn send_all<A: DeserializeOwned + Send + 'static>(
         &self,
-        question: &Question<'_>,
+        question: &QueryMessage<'_>,
     ) -> Result<Vec<Answered<A>>, QueryError> {
         let mut parts = Parts::new();
         while let Some(partition) = parts.missing() {
@@ -258,7 +258,7 @@ impl<P: Projection + Clone> Remote<P> {
     async fn send<A: DeserializeOwned + Send + 'static>(
         &self,
         partition: PartitionId,
-        question: &Question<'_>,
+        question: &QueryMessage<'_>,
     ) -> Result<Answered<A>, QueryError> {
         let watch = Stopwatch::start();
         let up_to = question.wait.up_to;
@@ -295,7 +295,7 @@ impl<P: Projection + Clone> Remote<P> {
     async fn once(
         &self,
         partition: PartitionId,
-        question: &Question<'_>,
+        question: &QueryMessage<'_>,
         wait: Duration,
     ) -> Result<Bytes, Silence> {
         let payload = question.payload(wait);

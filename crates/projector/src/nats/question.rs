@@ -13,7 +13,7 @@ use super::protocol::{Reply, Request, Trouble};
 use crate::query::{Answered, Query, QueryError, Wait};
 
 /// One query in flight.
-pub(super) struct Question<'a> {
+pub(super) struct QueryMessage<'a> {
     pub(super) ask: &'a str,
     pub(super) query: Option<Box<serde_json::value::RawValue>>,
     pub(super) wait: Wait<'a>,
@@ -23,7 +23,7 @@ pub(super) struct Question<'a> {
     pub(super) long: bool,
 }
 
-impl<'a> Question<'a> {
+impl<'a> QueryMessage<'a> {
     pub(super) fn of<P: Projection, Q: Query<P>>(wait: Wait<'a>, query: &Q) -> Result<Self, QueryError> {
         let failed =
             |error: serde_json::Error| QueryError::Failed { view: P::NAME, reason: error.to_string() };
@@ -84,8 +84,7 @@ pub(super) fn read<A: DeserializeOwned>(
     view: &'static str,
     payload: &[u8],
 ) -> Result<Answered<A>, QueryError> {
-    let failed =
-        |reason: String| QueryError::Failed { view, reason: format!("its answer is none: {reason}") };
+    let failed = |reason: String| QueryError::Failed { view, reason: format!("invalid answer: {reason}") };
     let reply: Reply = serde_json::from_slice(payload).map_err(|error| failed(error.to_string()))?;
     if let Some(error) = reply.error {
         return Err(Trouble::into_query_error(error, view));

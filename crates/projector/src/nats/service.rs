@@ -213,9 +213,7 @@ fn encoded(reply: &Reply) -> Bytes {
 
 async fn given<P: Served>(projector: &Projector<P>, payload: &[u8]) -> Given {
     let request: Request<'_> = serde_json::from_slice(payload).map_err(|error| {
-        Trouble::failed(format!(
-            "the question is none: {error}; it must be {{\"ask\": NAME, \"query\": {{…}}}}"
-        ))
+        Trouble::failed(format!("invalid query: {error}; it must be {{\"ask\": NAME, \"query\": {{…}}}}"))
     })?;
     let at_least = request.at_least.as_deref().map(str::parse::<Position>).transpose();
     let at_least = at_least.map_err(Trouble::failed)?;

@@ -10,7 +10,7 @@ use tollgate_domain::time::Timestamp;
 use tollgate_log::contract::EventName;
 use tollgate_projection::alerts::out_of_step::Phases;
 use tollgate_projection::fold::task_key;
-use tollgate_projection::status::{Status, TaskRow, standing};
+use tollgate_projection::status::{Status, TaskRow, task_figures};
 
 use super::any::{FindEvents, FoundEvent};
 use crate::query::Query;
@@ -90,7 +90,7 @@ impl DecidedTask {
     fn of(task: &str, row: &TaskRow, now: Timestamp) -> Self {
         let active =
             row.executions.iter().rev().find(|execution| Some(&execution.id) == row.state.active.as_ref());
-        let TaskFigures { tokens_used, latency_ms, leaving, .. } = standing(task, row, Some(now));
+        let TaskFigures { tokens_used, latency_ms, leaving, .. } = task_figures(task, row, Some(now));
         Self {
             state: row.state.clone(),
             last_decision: row.last_decision,
@@ -105,7 +105,7 @@ impl DecidedTask {
 
     /// Its figures for the gate.
     #[must_use]
-    pub fn standing<'a>(&'a self, task: &'a str) -> TaskFigures<'a> {
+    pub fn figures<'a>(&'a self, task: &'a str) -> TaskFigures<'a> {
         TaskFigures {
             task,
             limits: self.state.limits.as_deref(),

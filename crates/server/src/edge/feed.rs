@@ -68,8 +68,10 @@ impl Feed {
                 return Ok(Missed::Page(page));
             }
             let as_of: Position = read.as_of.parse().map_err(|_| {
-                INTERNAL
-                    .with(format!("the view of alerts is true as of `{}`, which is no position", read.as_of))
+                INTERNAL.with(format!(
+                    "the view of alerts answered as of `{}`, which is not a valid position",
+                    read.as_of
+                ))
             })?;
             if let Some(pages) = self.join(ledger, as_of.highest().0) {
                 return Ok(Missed::None(pages));

@@ -11,7 +11,7 @@ use tollgate_wire::api::{AppendRequest, AppendResponse, FindRequest, FindRespons
 use super::body::JsonText;
 use super::extract::NoParams;
 use super::{App, Handled};
-use crate::intake::{concluded, from_json, gates_of};
+use crate::intake::{append_request, concluded, from_json, gates_of};
 use crate::ledger::{Appended, Ledger};
 use crate::problem::{Answer, INVALID};
 
@@ -32,9 +32,8 @@ const MAX_FOUND: usize = 500;
 pub(crate) async fn append(State(app): State<App>, _: NoParams, body: JsonText) -> Handled<Response> {
     let request: AppendRequest = body.parse()?;
     let (events, gates) = (from_json(&request)?, gates_of(&request)?);
-    let (appended, gates) = app.ledger.gate().append_and_ask(events, &gates).await;
-    let (response, new) = concluded(&**app.ledger.log(), appended)?;
-    Ok(told(AppendResponse { gates, ..response }, new))
+    let (response, new) = append_request(&app.ledger, events, &gates).await?;
+    Ok(written(response, new))
 }
 
 /// Look events up
@@ -68,10 +67,10 @@ fn names(request: &FindRequest) -> Answer<Vec<EventName>> {
 /// The answer to an append.
 pub(crate) fn answer(ledger: &Ledger, appended: Appended) -> Handled<Response> {
     let (response, new) = concluded(&**ledger.log(), appended)?;
-    Ok(told(response, new))
+    Ok(written(response, new))
 }
 
-fn told(response: AppendResponse, new: bool) -> Response {
+fn written(response: AppendResponse, new: bool) -> Response {
     let status = if new { StatusCode::CREATED } else { StatusCode::OK };
     (status, Json(response)).into_response()
 }

@@ -46,8 +46,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Params<T> {
         match Query::<T>::from_request_parts(parts, state).await {
             Ok(Query(params)) => Ok(Self(params)),
             Err(rejection) => Err(Refusal(
-                INVALID
-                    .with(format!("the query cannot be taken: {}", of_a_parameter(&rejection.body_text()))),
+                INVALID.with(format!("invalid query string: {}", of_a_parameter(&rejection.body_text()))),
             )),
         }
     }

@@ -112,7 +112,8 @@ impl Seat {
     fn take(app: &App) -> Answer<Self> {
         let permit = Arc::clone(&app.edge.streams).try_acquire_owned().map_err(|_| {
             CROWDED.with(format!(
-                "{} clients follow alerts, as many as may; try again, ask /v1/alerts/changes, or raise --max-streams",
+                "the limit of {} clients following alerts is reached; try again later, ask /v1/alerts/changes instead, or raise \
+                 --max-streams",
                 app.edge.limits.streams
             ))
         })?;

@@ -100,12 +100,14 @@ fn addressed<'a>(target: &'a Uri, headers: &'a HeaderMap) -> Result<Option<&'a s
     let mut named = headers.get_all(HOST).iter().map(shown);
     let (host, second) = (named.next(), named.next());
     if let (Some(host), Some(second)) = (host, second) {
-        let rule = "a request is addressed to one name: send one `Host`";
+        let rule = "send exactly one `Host` header";
         return Err(INVALID.of_field("host", &format!("{host}, {second}"), rule));
     }
     match (target.authority().map(Authority::as_str), host) {
         (Some(target), Some(host)) if !target.eq_ignore_ascii_case(host) => {
-            let rule = format!("is not `{target}`, which the request's target names: send one name");
+            let rule = format!(
+                "differs from `{target}`, the host in the request's target: send the same host in both"
+            );
             Err(INVALID.of_field("host", host, &rule))
         }
         (target, host) => Ok(target.or(host)),

@@ -15,8 +15,8 @@ pub(crate) async fn check(State(app): State<App>, request: Request, next: Next) 
     let meant = request.headers().get(LEDGER_HEADER).map(|value| value.to_str().unwrap_or("(not text)"));
     let mut response = match meant {
         Some(meant) if !is_meant(meant, &own) => Refusal(OTHER_LEDGER.with(format!(
-            "the request is meant for ledger {meant}, and {own} answers here: another server has this address now; nothing was \
-             done; find the ledger's own server, or start it"
+            "the request is addressed to ledger {meant}, but this is ledger {own}; nothing was changed; another server has this \
+             address now: find the ledger's own server, or start it"
         )))
         .into_response(),
         _ => next.run(request).await,

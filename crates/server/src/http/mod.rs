@@ -114,7 +114,7 @@ pub fn router(app: App) -> Router {
         .method_not_allowed_fallback(|method: axum::http::Method, uri: axum::http::Uri| async move {
             Refusal(
                 METHOD.with(format!(
-                    "`{method}` is not taken by `{}`; GET /v1/openapi.json lists all",
+                    "method {method} is not allowed on `{}`; GET /v1/openapi.json lists the methods of each address",
                     uri.path()
                 )),
             )

@@ -66,7 +66,7 @@ pub(crate) async fn list(
 /// One refused inbox message
 #[utoipa::path(get, path = "/v1/quarantine/{id}", tag = "quarantine", params(("id" = String, Path), ReadQuery), responses(
     (status = 200, description = "The message, why it was refused and how its quarantine ended, if it has", body = QuarantinedMessage),
-    (status = 404, description = "No alert has this id", body = Problem),
+    (status = 404, description = "No quarantined message has this id", body = Problem),
 ))]
 pub(crate) async fn one(
     State(app): State<App>,
@@ -83,7 +83,7 @@ pub(crate) async fn one(
 #[utoipa::path(post, path = "/v1/quarantine/{id}/redrive", tag = "quarantine", params(("id" = String, Path)),
     request_body = QuarantineEndRequest, responses(
     (status = 200, description = "The events are in the log and the quarantine ended", body = QuarantineEnded),
-    (status = 404, description = "No alert has this id", body = Problem),
+    (status = 404, description = "No quarantined message has this id", body = Problem),
     (status = 409, description = "The quarantine had already ended, or an id was already used with different content", body = Problem),
     (status = 422, description = "A rule refused the events again; the message stays in quarantine", body = Problem),
 ))]
@@ -101,7 +101,7 @@ pub(crate) async fn redrive(
 #[utoipa::path(post, path = "/v1/quarantine/{id}/drop", tag = "quarantine", params(("id" = String, Path)),
     request_body = QuarantineEndRequest, responses(
     (status = 200, description = "The quarantine ended; the log keeps the message's content", body = QuarantineEnded),
-    (status = 404, description = "No alert has this id", body = Problem),
+    (status = 404, description = "No quarantined message has this id", body = Problem),
     (status = 409, description = "The quarantine had already ended", body = Problem),
 ))]
 pub(crate) async fn give_up(
@@ -113,7 +113,7 @@ pub(crate) async fn give_up(
     let request: QuarantineEndRequest = body.parse()?;
     if request.payload.is_some() || request.producer.is_some() {
         return Err(INVALID
-            .of_field("payload", "given", "is for `redrive`: nothing of it would be taken")
+            .of_field("payload", "given", "only applies to `redrive`; it would be ignored here, leave it out")
             .into());
     }
     Ok(Json(app.ledger.operate().drop_message(&id, &request).await?))

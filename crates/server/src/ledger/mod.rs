@@ -4,6 +4,7 @@ mod ask;
 mod breaker;
 mod gate;
 mod in_force;
+mod log_reader;
 mod loss;
 mod operate;
 mod own;
@@ -28,7 +29,7 @@ use tollgate_projector::{Projector, ReadPool, Source, ViewError};
 use uuid::Uuid;
 
 pub use ask::{
-    AlertQuery, DeliveryQuery, ListQuery, LogQuery, PeriodQuery, PricesQuery, Questions, QuoteQuery, Read,
+    AlertQuery, DeliveryQuery, ListQuery, LogQuery, PeriodQuery, PricesQuery, Queries, QuoteQuery, Read,
     TotalsQuery, limits_of, prices_of, quote_of,
 };
 pub use gate::Gate;
@@ -49,8 +50,9 @@ const REDACTION_KEY: &str = "redaction.key";
 /// A running ledger, in parts. Each is given what it may touch, and knows those before it: queries, what is
 /// in force, appends, the gate, and what people and reactors do. All methods may be called concurrently.
 pub struct Ledger {
+    log: Arc<dyn EventLog>,
     views: ViewSources,
-    ask: Arc<Questions>,
+    ask: Arc<Queries>,
     in_force: Arc<InForce>,
     write: Arc<Writer>,
     gate: Gate,
@@ -157,7 +159,7 @@ impl Ledger {
         };
         let views = ViewSources::open(&options.views, &shared).await?;
         let (settings, recorded) = InForce::chosen(&named, &log, &views.reports).await;
-        let ask = Arc::new(Questions::new(&shared, &views, settings, options.clock, options.redaction_key));
+        let ask = Arc::new(Queries::new(&shared, &views, settings, options.clock, options.redaction_key));
         let in_force = InForce::new(&shared, &ask, &views, named, options.settings.config, recorded);
         let in_force = Arc::new(in_force);
         let write = Arc::new(Writer::new(&shared, &ask, &in_force));
@@ -165,12 +167,12 @@ impl Ledger {
         let gate = Gate::new(&shared, &ask, &in_force, &write, &blocked);
         let instance = Uuid::now_v7().simple().to_string();
         let operate = Operations::new(&shared, &views, &ask, &write, &blocked, instance);
-        Ok(Self { views, ask, in_force, write, gate, operate })
+        Ok(Self { log, views, ask, in_force, write, gate, operate })
     }
 
     /// The queries.
     #[must_use]
-    pub fn ask(&self) -> &Questions {
+    pub fn ask(&self) -> &Queries {
         &self.ask
     }
 
@@ -214,8 +216,8 @@ impl Ledger {
 
     /// The log.
     #[must_use]
-    pub fn log(&self) -> &Arc<dyn EventLog> {
-        self.ask.log()
+    pub const fn log(&self) -> &Arc<dyn EventLog> {
+        &self.log
     }
 
     /// The undelivered changes of its alerts, and what was done about them.

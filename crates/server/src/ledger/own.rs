@@ -4,11 +4,13 @@ use tollgate_domain::event::{Event, EventBody};
 use tollgate_domain::ids::{EventId, InvalidId, ProducerId, TaskId, TenantId};
 use tollgate_domain::position::PartitionId;
 use tollgate_domain::time::Timestamp;
-use tollgate_log::contract::{Batch, EventName, NewEvent};
+use tollgate_log::contract::{AppendError, Batch, EventLog, EventName, NewEvent, Receipt};
 use tollgate_log::key::ContentHash;
+use tollgate_wire::api::Problem;
 use tollgate_wire::{FieldError, Submitted};
 
 use super::OWN_PRODUCER;
+use crate::problem::{of_append, of_field};
 
 /// An event in the form the log expects: what was sent, and what `body` has beyond that.
 pub(super) fn new_event(submitted: &Submitted, body: &EventBody) -> Result<NewEvent, FieldError> {
@@ -43,6 +45,31 @@ pub(super) fn batch_of(submitted: &Submitted) -> Result<Batch, FieldError> {
         decision: None,
         recorded_at: None,
     })
+}
+
+/// Why one event is not in the log.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum AppendOneError {
+    /// It cannot be written.
+    #[error(transparent)]
+    Field(#[from] FieldError),
+    /// The log did not take it.
+    #[error(transparent)]
+    Append(#[from] AppendError),
+}
+
+/// The problem of it.
+pub(super) fn of_append_one(error: &AppendOneError) -> Box<Problem> {
+    match error {
+        AppendOneError::Field(error) => of_field(error),
+        AppendOneError::Append(error) => of_append(error),
+    }
+}
+
+/// Appends one event as a record of its own. What producers send goes through `write` instead; this is for what the
+/// ledger itself, or a person through it, has to record.
+pub(super) async fn append_one(log: &dyn EventLog, submitted: &Submitted) -> Result<Receipt, AppendOneError> {
+    Ok(log.append(batch_of(submitted)?).await?)
 }
 
 /// One of the ledger's own events.

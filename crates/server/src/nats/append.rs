@@ -10,7 +10,7 @@ use tokio::sync::Semaphore;
 use tokio::task::{JoinHandle, JoinSet};
 use tollgate_wire::api::{AppendRequest, AppendResponse};
 
-use crate::intake::{concluded, from_json, from_protobuf, gates_of, to_protobuf};
+use crate::intake::{append_request, from_json, from_protobuf, gates_of, to_protobuf};
 use crate::ledger::Ledger;
 use crate::nats::{CONTENT_TYPE, PROTOBUF, is_protobuf};
 use crate::problem::{Answer, INVALID};
@@ -106,7 +106,5 @@ async fn append(ledger: &Ledger, payload: &[u8], protobuf: bool) -> Answer<(Appe
             .map_err(|error| INVALID.with(format!("the request does not fit this operation: {error}")))?;
         (from_json(&request)?, gates_of(&request)?)
     };
-    let (appended, gates) = ledger.gate().append_and_ask(events, &gates).await;
-    let (response, new) = concluded(&**ledger.log(), appended)?;
-    Ok((AppendResponse { gates, ..response }, new))
+    append_request(ledger, events, &gates).await
 }

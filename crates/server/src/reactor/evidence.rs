@@ -177,7 +177,7 @@ impl Evidence {
                 followed = self.follow() => followed.err(),
             };
             let Some(error) = failed else { break };
-            tracing::error!(%error, "evidence is not written until this is mended; tried again in a while");
+            tracing::error!(%error, "evidence is not written until this is fixed; will retry");
             if tokio::time::timeout(RETRY_AFTER, stop.wait_for(|stop| *stop)).await.is_ok() {
                 break;
             }

@@ -26,7 +26,10 @@ pub(crate) async fn run(ledger: Arc<Ledger>, mut stop: Receiver<bool>) {
         if let Err(problem) = look(&ledger, figures, &mut seen).await {
             // A view that does not answer is reported elsewhere; here once a minute is enough.
             if figures {
-                tracing::warn!(detail = problem.detail, "governing: looked at again in a while");
+                tracing::warn!(
+                    detail = problem.detail,
+                    "looking at tasks and the ledger for alerts and the breaker failed; will retry"
+                );
             }
         }
         looks = looks.wrapping_add(1);

@@ -161,10 +161,7 @@ impl Remediations {
             if looked.is_none_or(|looked| now.millis_since(looked) >= again) {
                 looked = Some(now);
                 if let Err(reason) = self.look().await {
-                    tracing::warn!(
-                        reason,
-                        "blocked tasks are not known just now; looked for again in a while"
-                    );
+                    tracing::warn!(reason, "could not look for blocked tasks; will retry");
                 }
             }
             let mut stopping = stop.clone();
@@ -307,7 +304,7 @@ impl Remediations {
         if known.told {
             return self.note_told(name, way, known).await;
         }
-        let state = self.ledger.operate().told(name, way, known.attempts).await;
+        let state = self.ledger.operate().remediation_state(name, way, known.attempts).await;
         let (last, at) = match state.map_err(|reason| (known, reason))? {
             RemediationState::Done => return Ok(Done::Told { attempt: known.attempts }),
             RemediationState::Attempted(last, at) => (last, at),

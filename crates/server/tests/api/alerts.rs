@@ -30,7 +30,7 @@ async fn an_execution_without_usage_is_alerted_until_usage_comes() {
         (Some("silence"), Some("warning"), Some("THINK"))
     );
     assert_eq!(alert["raised_at"], "2026-11-20T10:10:00Z");
-    assert_eq!(alert["message"], "THINK of task T-1 runs, and no usage of it was reported for 10 min");
+    assert_eq!(alert["message"], "THINK of task T-1 has been running without reported usage for 10 min");
     assert_eq!(service.ledger.watch().look().await.unwrap().written, 1, "another server sees the same");
     assert_eq!(listed(&service, "state=all").await.len(), 1);
     service.append(json!([usage("T-1", "u1", "THINK", 10)])).await;

@@ -17,7 +17,7 @@ async fn new_duplicate_conflict_refused_each_has_its_status() {
     let (status, problem) = service.append(events).await;
     assert_eq!(status, 409, "{problem}");
     assert_eq!(outcomes(&problem), ["a conflict conflict", "b refused refused_with", "c appended"]);
-    assert!(problem["detail"].as_str().unwrap().contains("event id `a` is taken"), "{problem}");
+    assert!(problem["detail"].as_str().unwrap().contains("event id `a` is already used"), "{problem}");
     assert_eq!((problem["code"].as_str(), problem["retryable"].as_bool()), (Some("conflict"), Some(false)));
     // What was appended nonetheless can be waited for.
     let position = problem["position"].as_str().unwrap().replace(':', "%3A").replace(',', "%2C");

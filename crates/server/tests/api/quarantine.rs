@@ -134,7 +134,7 @@ async fn what_is_cut_or_has_no_tenant_cannot_be_redriven() {
     let nameless = refuse(&service, "tollgate.v1.in._x.T-1", b"{}", &[]).await;
     let (status, problem) = service.post(&format!("/v1/quarantine/{nameless}/redrive"), by("r")).await;
     assert_eq!(status, 422);
-    assert!(problem["detail"].as_str().unwrap().contains("names no tenant"), "{problem}");
+    assert!(problem["detail"].as_str().unwrap().contains("has no valid tenant in its subject"), "{problem}");
     let (_, list) = service.get("/v1/quarantine?tenant=_ledger&at_least=tail").await;
     assert_eq!(list["messages"].as_array().unwrap().len(), 1);
     assert_eq!(service.post(&format!("/v1/quarantine/{nameless}/drop"), by("r")).await.0, 200);

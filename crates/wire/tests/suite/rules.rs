@@ -66,7 +66,7 @@ fn task_opened() {
         "task_opened": {"budget_overrides": {"think": {"tokens": 0}}} | task_opened.budget_overrides.think.tokens: `0` | must be 1 or more
         "task_opened": {"budget_overrides": {"think": {"latency_ms": -1}}} | task_opened.budget_overrides.think.latency_ms: `-1` | from 0 to
         "task_opened": {"budget_overrides": {"think": {"tokens": 1}, "THINK": {"tokens": 1}}} | task_opened.budget_overrides.think: `think` | a second time
-        "task_opened": {"budget_overrides": {"think": {"tokens": 1, "tokens": 2}}} | task_opened.budget_overrides.think.tokens: `2` | given once
+        "task_opened": {"budget_overrides": {"think": {"tokens": 1, "tokens": 2}}} | task_opened.budget_overrides.think.tokens: `2` | given more than once
         "task_opened": {"tags": "a"}                                | task_opened.tags: `a`                    | must be a list of texts, is text
         "task_opened": {"tags": ["a", 7]}                           | task_opened.tags[1]: `7`                 | must be text, is a number
         "task_opened": {"tags": ["a", ""]}                          | task_opened.tags[1]: `nothing`           | is required
@@ -161,8 +161,8 @@ fn the_event_itself() {
         (r#"{"task": 7, "phase_started": {"phase": "A"}}"#, "task: `7`", "must be text, is a number"),
         (r#"{"tenant": "a.b", "phase_started": {"phase": "A"}}"#, "tenant: `a.b`", "hold only"),
         (r#"{"tenant": "_ledger", "phase_started": {"phase": "A"}}"#, "tenant: `_ledger`", "letter or digit"),
-        (r#"{"task": "a", "task": "b"}"#, "task: `b`", "given once"),
-        (r#"{"task": "a", "\u0074ask": "b"}"#, "task: `b`", "given once"),
+        (r#"{"task": "a", "task": "b"}"#, "task: `b`", "given more than once"),
+        (r#"{"task": "a", "\u0074ask": "b"}"#, "task: `b`", "given more than once"),
         (r#"{"taks": "a"}"#, "taks: `a`", "did you mean `task`?"),
         (
             r#"{"phase_startd": {"phase": "A"}}"#,
@@ -312,7 +312,7 @@ fn our_own_code_has_one_form_of_an_absent_text() {
     let EventBody::Task(TaskEvent::TaskClosed(closed)) = &mut event.body else { panic!("a closed task") };
     closed.reason = Some(String::new());
     let error = Submitted::from_event(event).unwrap_err();
-    assert_eq!(error.to_string(), "task_closed.reason: ``: must be absent instead of empty");
+    assert_eq!(error.to_string(), "task_closed.reason: ``: omit it instead of sending an empty value");
 }
 
 #[test]

@@ -215,7 +215,7 @@ fn time(at: Timestamp) -> String {
 fn next_steps(data: &Path, blocked: Option<&GateResponse>) {
     let exe = std::env::args().next().unwrap_or_else(|| "tollgate".to_owned());
     let it = format!("{} --data {}", quoted(&exe), quoted(&data.display().to_string()));
-    line("\nWhat to type next:");
+    line("\nTry next:");
     if let Some(blocked) = blocked {
         line(&format!("  {it} task explain {}", blocked.task));
         line(&format!(

@@ -15,7 +15,7 @@ use tollgate_wire::Submitted;
 use tollgate_wire::api::{EventOutcome, Outcome};
 
 use super::Interrupted;
-use super::ledger::{Ledger, REQUEST_EVENTS};
+use super::ledger::{ImportTarget, REQUEST_EVENTS};
 use crate::exit::Failure;
 
 /// Size of a request's events in bytes: below a body's 1 MiB.
@@ -56,7 +56,7 @@ impl Outcomes {
 
 /// Calls that are waiting, and what is known about the ledger.
 pub(super) struct Books<'a> {
-    ledger: Ledger<'a>,
+    ledger: ImportTarget<'a>,
     calls: Vec<Call>,
     places: HashMap<CallName, usize>,
     /// Names under which a waiting call may also have been counted.
@@ -82,7 +82,7 @@ pub(super) struct Books<'a> {
 }
 
 impl<'a> Books<'a> {
-    pub(super) fn new(ledger: Ledger<'a>, order: &[String], interrupted: Interrupted) -> Self {
+    pub(super) fn new(ledger: ImportTarget<'a>, order: &[String], interrupted: Interrupted) -> Self {
         Self {
             ledger,
             calls: Vec::new(),
@@ -291,7 +291,9 @@ impl<'a> Books<'a> {
         }
         self.outcomes.refused += events.len() as u64;
         let id = events.first().map(|event| event.id.to_string()).unwrap_or_default();
-        self.outcomes.messages.push(format!("event `{id}` and others meet another import: import again"));
+        self.outcomes
+            .messages
+            .push(format!("event `{id}` and others conflict with another running import: import again"));
         Ok(())
     }
 

@@ -25,13 +25,13 @@ const CORRECTIONS_ASKED: u32 = 4;
 const SESSIONS_ASKED: u32 = 8;
 
 /// The events of one tenant and producer.
-pub(super) struct Ledger<'a> {
+pub(super) struct ImportTarget<'a> {
     pub(super) client: &'a Client,
     pub(super) tenant: TenantId,
     pub(super) producer: ProducerId,
 }
 
-impl Ledger<'_> {
+impl ImportTarget<'_> {
     /// What the ledger has under these names, including corrections.
     pub(super) async fn bookings(&self, names: BTreeSet<CallName>) -> Result<Bookings, Failure> {
         let mut bookings = Bookings::new();

@@ -16,7 +16,7 @@ use tollgate_import::sources::sources;
 use tollgate_import::summary::ImportSummary;
 
 use self::books::{Books, Outcomes};
-use self::ledger::Ledger;
+use self::ledger::ImportTarget;
 use super::ask;
 use crate::args::{Format, Global, ImportArgs};
 use crate::connect::Access;
@@ -60,7 +60,7 @@ pub(crate) async fn run(global: &Global, source: Source, args: &ImportArgs) -> R
     }
     let interrupted = Interrupted::watched();
     let imported = ask(global, Access::MayCreate, async |it| {
-        let ledger = Ledger { client: &it.client, tenant: tenant.clone(), producer: producer.clone() };
+        let ledger = ImportTarget { client: &it.client, tenant: tenant.clone(), producer: producer.clone() };
         let mut import = Import {
             source,
             books: Books::new(ledger, &order, interrupted.clone()),

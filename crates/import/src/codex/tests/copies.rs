@@ -295,9 +295,9 @@ fn what_this_version_does_not_know_is_named() {
     assert_eq!(
         got,
         [
-            "s.jsonl:3: a line of kind `realtime_usage` reports tokens and is of no kind that this version reads: not counted",
-            "s.jsonl:4: a line of kind `event_msg/image_usage` reports tokens and is of no kind that this version reads: not counted",
-            "s.jsonl:6: audio_tokens is 3, and no kind of tokens that this version reads: not counted apart",
+            "s.jsonl:3: a line of the unsupported kind `realtime_usage` reports tokens: they are not counted",
+            "s.jsonl:4: a line of the unsupported kind `event_msg/image_usage` reports tokens: they are not counted",
+            "s.jsonl:6: audio_tokens is 3, but it is an unsupported kind of tokens: not counted separately",
         ]
     );
 }

@@ -56,7 +56,7 @@ fn a_skew_is_told_of_until_times_can_be_believed_again() {
     check(
         "
         open, ahead 6min, start THINK                                    | 6     | clock_skew
-        open, ahead 6min, start THINK, ahead 0s, use THINK out=1         | -     | -clock_skew: the latest times can be believed
+        open, ahead 6min, start THINK, ahead 0s, use THINK out=1         | -     | -clock_skew: the latest timestamps are plausible
         open, ahead 6min, start THINK, ahead 0s, gate PLAN               | 6     | clock_skew
         open, ahead 27h, start THINK, by other, ahead 0s, use THINK out=1 | 1620 | clock_skew
         open, ahead 27h, start THINK, by other, ahead -30h, use THINK out=1 | -1800 | clock_skew
@@ -89,7 +89,7 @@ fn usage_counts_at_once_and_the_alert_says_what_is_wrong_by_the_ledgers_clock() 
     assert_eq!(alert.raised_at, story.now, "not tomorrow");
     assert_eq!(
         alert.message,
-        "Task T-1 has times that cannot be believed: the clock of producer ci is 27 h ahead of the ledger's"
+        "Task T-1 has implausible timestamps: the clock of producer ci is 27 h ahead of the ledger's"
     );
 }
 

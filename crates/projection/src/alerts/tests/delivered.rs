@@ -10,7 +10,7 @@ use crate::testing::{BEGIN, Story, story};
 /// Two changes: silence raised by record 3, resolved by record 4.
 const TWO: &str = "live, open, start THINK, +10min, look, use THINK out=1";
 
-fn standing(story: &Story, endpoint: &str) -> EndpointProgress {
+fn progress(story: &Story, endpoint: &str) -> EndpointProgress {
     let mut standing = EndpointProgress::default();
     for (_, row) in story.alert_rows().iter().filter(|(key, _)| key.starts_with(&states_of(endpoint))) {
         let AlertsRow::Endpoint(state) = row else { panic!("a state") };
@@ -21,7 +21,7 @@ fn standing(story: &Story, endpoint: &str) -> EndpointProgress {
 
 /// What is fresh for an endpoint that wants everything: `sequence change`.
 fn fresh(story: &Story, endpoint: &str) -> Vec<String> {
-    let standing = standing(story, endpoint);
+    let standing = progress(story, endpoint);
     let partition = PartitionId::of("default", "T-1");
     let wanted =
         |resend: &crate::alerts::Resend| resend.endpoint.as_deref().is_none_or(|name| name == endpoint);
@@ -36,7 +36,7 @@ fn fresh(story: &Story, endpoint: &str) -> Vec<String> {
 /// Messages with another attempt due: `sequence change +minutes (attempts)`.
 fn pending(story: &Story, endpoint: &str) -> Vec<String> {
     let begin: Timestamp = BEGIN.parse().unwrap();
-    let standing = standing(story, endpoint);
+    let standing = progress(story, endpoint);
     let one = |(pending, due): &(crate::alerts::PendingDelivery, crate::alerts::Due)| {
         let minutes = due.at.millis_since(begin) / 60_000;
         format!("{} {} +{minutes} ({})", pending.through, pending.change, due.attempts)
@@ -124,7 +124,7 @@ fn a_delivery_keeps_its_latest_attempts_and_counts_all() {
     assert_eq!((last.number, last.outcome.as_str(), last.status_code), (31, "delivered", Some(204)));
     assert_eq!((delivery.history[0].number, delivery.next_attempt_at), (12, None));
     assert_eq!(delivery.delivered_at, Some(story.now));
-    let standing = standing(&story, "oncall");
+    let standing = progress(&story, "oncall");
     assert_eq!((standing.delivered, standing.failed, standing.gave_up), (1, 30, 0));
 }
 
@@ -134,10 +134,10 @@ fn changes_of_one_record_are_fresh_one_by_one() {
     let script = "use - out=90000, open importance=critical";
     let all = story(script);
     assert_eq!(fresh(&all, "oncall"), ["2 raised", "2 raised"]);
-    assert_eq!(standing(&all, "oncall").fresh_after(), Sequence::ZERO);
+    assert_eq!(progress(&all, "oncall").fresh_after(), Sequence::ZERO);
     let one = story(&format!("{script}, deliver breach raised oncall delivered"));
     assert_eq!(fresh(&one, "oncall"), ["2 raised"]);
-    let mut later = standing(&one, "oncall");
+    let mut later = progress(&one, "oncall");
     for partition in PartitionId::all() {
         let mut state = crate::alerts::EndpointState::new("oncall", partition);
         state.tried = Sequence(2);
@@ -151,7 +151,7 @@ fn due_is_what_the_time_has_come_for() {
     let story = story(&format!(
         "{TWO}, deliver silence raised oncall failed 5, deliver silence resolved oncall failed 1"
     ));
-    let standing = standing(&story, "oncall");
+    let standing = progress(&story, "oncall");
     let due = |minutes: i64| standing.due(story.now.plus_millis(minutes * 60_000)).count();
     assert_eq!((due(0), due(1), due(4), due(5)), (0, 1, 1, 2));
     assert_eq!(standing.next_due(), Some(story.now.plus_millis(60_000)));
@@ -162,7 +162,7 @@ fn due_is_what_the_time_has_come_for() {
 
 #[test]
 fn an_endpoint_is_off_from_disabled_to_the_next_delivery() {
-    let off = |steps: &str| standing(&story(&format!("{TWO}, {steps}")), "oncall").is_disabled();
+    let off = |steps: &str| progress(&story(&format!("{TWO}, {steps}")), "oncall").is_disabled();
     assert!(!off("deliver silence raised oncall failed 5"));
     assert!(off("deliver silence raised oncall disabled"));
     assert!(off("deliver silence raised oncall delivered, +1s, deliver silence resolved oncall disabled"));

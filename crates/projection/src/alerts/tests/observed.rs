@@ -47,7 +47,7 @@ fn a_critical_task_that_nobody_justified_is_to_be_reviewed() {
         open importance=critical                                              | unjustified task 0 #1
         open importance=critical why=data_is_lost                             |
         open importance=high                                                  |
-        open importance=critical, importance high                             | -unjustified task 0 #1: it is true no more
+        open importance=critical, importance high                             | -unjustified task 0 #1: the condition no longer holds
         open importance=critical, close cancelled                             | -unjustified task 0 #1: the task is cancelled
         open importance=high, importance critical                             |
         open tag=security                                                     | unjustified task 0 #1
@@ -140,7 +140,7 @@ fn an_execution_that_runs_far_too_long_is_stuck() {
     let story = story("live, open, start PLAN, +10min, use PLAN out=1, look");
     assert_eq!(
         story.latest("stuck").message,
-        "PLAN of task T-1 runs for more than 10 min; its latency limit is 1 min"
+        "PLAN of task T-1 has been running for more than 10 min; its latency limit is 1 min"
     );
 }
 
@@ -206,9 +206,9 @@ fn importance_that_rises_by_two_tiers_drifts() {
         open importance=low, importance critical                          | drift task 3 #1
         open importance=low, importance medium, importance high           | drift task 2 #1
         open importance=high, importance low, importance high             | drift task 2 #1
-        open importance=low, importance high, importance critical         | -drift task 2 #1: it is true no more; drift task 3 #1
-        open importance=low, importance critical, importance medium       | -drift task 3 #1: it is true no more
-        open importance=low, importance critical, importance low, importance critical | -drift task 3 #1: it is true no more; drift task 3 #2
+        open importance=low, importance high, importance critical         | -drift task 2 #1: the condition no longer holds; drift task 3 #1
+        open importance=low, importance critical, importance medium       | -drift task 3 #1: the condition no longer holds
+        open importance=low, importance critical, importance low, importance critical | -drift task 3 #1: the condition no longer holds; drift task 3 #2
         open importance=low, importance critical, close cancelled         | -drift task 3 #1: the task is cancelled
         ",
     );
@@ -294,12 +294,12 @@ fn views_that_lag_or_cannot_read_are_the_ledgers_own() {
         lag status 3 on                                                   | lag view status/3 0 #1
         lag status 3 on, lag status 4 on                                  | lag view status/3 0 #1; lag view status/4 0 #1
         lag status 3 on, +1min, lag status 3 on                           | lag view status/3 0 #1
-        lag status 3 on, lag status 3 off                                 | -lag view status/3 0 #1: it is true no more
-        lag status 3 on, lag status 3 off, lag status 3 off               | -lag view status/3 0 #1: it is true no more
-        lag status 3 on, lag status 3 off, +1min, lag status 3 on         | -lag view status/3 0 #1: it is true no more; lag view status/3 0 #2
+        lag status 3 on, lag status 3 off                                 | -lag view status/3 0 #1: the condition no longer holds
+        lag status 3 on, lag status 3 off, lag status 3 off               | -lag view status/3 0 #1: the condition no longer holds
+        lag status 3 on, lag status 3 off, +1min, lag status 3 on         | -lag view status/3 0 #1: the condition no longer holds; lag view status/3 0 #2
         lag status 3 on, -5s, lag status 3 off                            | lag view status/3 0 #1
         unreadable status 3 on                                            | quarantine view status/3 0 #1
-        unreadable status 3 on, unreadable status 3 off                   | -quarantine view status/3 0 #1: it is true no more
+        unreadable status 3 on, unreadable status 3 off                   | -quarantine view status/3 0 #1: the condition no longer holds
         ",
     );
 }
@@ -312,8 +312,8 @@ fn the_inbox_alerts_while_a_message_waits() {
         reject a, reject b                                | quarantine inbox 0 #1
         reject a, reject b, dropped 1                     | quarantine inbox 0 #1
         reject a, reject b, dropped 1, dropped 1          | quarantine inbox 0 #1
-        reject a, reject b, dropped 1, redriven 2         | -quarantine inbox 0 #1: it is true no more
-        reject a, dropped 1, reject b                     | -quarantine inbox 0 #1: it is true no more; quarantine inbox 0 #2
+        reject a, reject b, dropped 1, redriven 2         | -quarantine inbox 0 #1: the condition no longer holds
+        reject a, dropped 1, reject b                     | -quarantine inbox 0 #1: the condition no longer holds; quarantine inbox 0 #2
         reject a, of acme, reject b                       | quarantine inbox 0 #1; quarantine inbox 0 #1
         ",
     );

@@ -24,7 +24,7 @@ pub(super) fn write(report: &TaskReport, out: &mut String) -> std::fmt::Result {
     out.push_str("<h2>Budget Calculation Details</h2>\n");
     match &report.calculation {
         Some(calculation) => write_calculation(calculation, report, out)?,
-        None => out.push_str("<p>The task has no limits: it was not opened before it was used.</p>\n"),
+        None => out.push_str("<p>The task has no limits: it was never opened.</p>\n"),
     }
     if report.warnings.is_empty() {
         out.push_str("<h2>Warnings</h2>\n<p>None.</p>\n");
@@ -178,7 +178,7 @@ fn similar(class: &ClassComparison, out: &mut String) -> std::fmt::Result {
         "<p>{used} tokens are {percent}% of the average of {others} of the class {complexity} × {importance}: {average}.</p>"
     )?;
     table_head(
-        "Beside the others of its class",
+        "Compared with its class",
         &["Phase", "Tokens", "Average of others", "Others", "%"],
         1..5,
         out,

@@ -11,7 +11,7 @@ use tollgate_projector::queries::{
 use tollgate_projector::{Source, Wait};
 use tollgate_wire::api::{AlertChanges, AlertList, AlertView};
 
-use super::{Questions, Read};
+use super::{Queries, Read};
 use crate::problem::{ALERT_UNKNOWN, Answer, of_query, of_read};
 
 /// Approximate number of changes per answer: those of one record stay together.
@@ -34,7 +34,7 @@ pub struct AlertQuery {
     pub limit: usize,
 }
 
-impl Questions {
+impl Queries {
     /// Alerts, latest first.
     ///
     /// # Errors
@@ -71,7 +71,7 @@ impl Questions {
         parts.into_iter().flatten().next().ok_or_else(|| {
             let shown: String = id.chars().take(80).collect();
             let mut problem = ALERT_UNKNOWN.with(format!(
-                "alert `{shown}`: there is none as of {}; GET /v1/alerts lists them",
+                "alert `{shown}`: not found as of {}; GET /v1/alerts lists alerts",
                 as_of.in_words()
             ));
             problem.as_of = Some(as_of.to_string());

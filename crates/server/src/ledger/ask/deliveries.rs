@@ -6,7 +6,7 @@ use tollgate_projector::Wait;
 use tollgate_projector::queries::{DeliveryPage, ListDeliveries};
 use tollgate_wire::api::{AttemptView, DeliveryList, DeliveryState, DeliveryView};
 
-use super::{Questions, Read};
+use super::{Queries, Read};
 use crate::problem::{Answer, of_query};
 
 /// Which deliveries to return.
@@ -22,7 +22,7 @@ pub struct DeliveryQuery {
     pub limit: usize,
 }
 
-impl Questions {
+impl Queries {
     /// The attempts to notify endpoints of changes, latest first.
     ///
     /// # Errors

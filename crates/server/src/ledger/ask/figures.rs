@@ -10,14 +10,14 @@ use tollgate_projector::queries::{ConfigsOf, Governing, GoverningOf, OverviewOf,
 use tollgate_projector::{QueryError, Wait};
 use tollgate_wire::api::{BreakerState, BudgetHealth, SavingsReport};
 
-use super::{Questions, Read};
+use super::{Queries, Read};
 use crate::problem::{Answer, of_query};
 
 /// How long a gate waits for the breaker's state, once per process: a view that does not answer must not keep
 /// the gate from blocking.
 const FIRST_WAIT: Duration = Duration::from_millis(500);
 
-impl Questions {
+impl Queries {
     /// How well the budgets fit: for the tasks opened in the latest weeks, of one tenant if one is named.
     ///
     /// # Errors

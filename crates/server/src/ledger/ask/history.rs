@@ -10,7 +10,7 @@ use tollgate_projector::queries::FindEvents;
 use tollgate_wire::api::LogPage;
 use tollgate_wire::{DecodedEvent, Place, decode_stored};
 
-use super::Questions;
+use super::Queries;
 use crate::problem::{Answer, INTERNAL, of_query, of_read};
 
 /// How long to wait for a projector's id index.
@@ -31,7 +31,7 @@ pub struct LogQuery {
     pub wait: Duration,
 }
 
-impl Questions {
+impl Queries {
     /// What the log has under these names, all of one task. If the log itself only knows them within a
     /// window, the projector of the task's partition is asked: its id index knows them for life.
     pub(in crate::ledger) async fn find(&self, names: Vec<EventName>) -> Answer<Vec<Option<Found>>> {

@@ -20,7 +20,6 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tollgate_clock::Clock;
 use tollgate_domain::time::Timestamp;
-use tollgate_log::contract::EventLog;
 use tollgate_projection::alerts::Alerts;
 use tollgate_projection::reports::Reports;
 use tollgate_projection::status::Status;
@@ -38,6 +37,7 @@ pub(in crate::ledger) use task_answer::{Ask, TaskAnswer, Through};
 pub use totals::TotalsQuery;
 
 use super::breaker::Breaker;
+use super::log_reader::LogReader;
 use super::settings::{Settings, SharedSettings};
 use super::{Shared, ViewSources};
 use crate::metrics::Metrics;
@@ -47,8 +47,8 @@ use crate::problem::{Answer, of_busy};
 pub(in crate::ledger) const VIEW_WAIT: Duration = Duration::from_secs(5);
 
 /// The queries that a ledger answers.
-pub struct Questions {
-    log: Arc<dyn EventLog>,
+pub struct Queries {
+    log: LogReader,
     status: Arc<Source<Status>>,
     reports: Arc<Source<Reports>>,
     alerts: Arc<Source<Alerts>>,
@@ -64,7 +64,7 @@ pub struct Questions {
     closing: watch::Sender<bool>,
 }
 
-impl Questions {
+impl Queries {
     pub(super) fn new(
         shared: &Shared,
         views: &ViewSources,
@@ -74,7 +74,7 @@ impl Questions {
     ) -> Self {
         let (shared, views) = (shared.clone(), views.clone());
         Self {
-            log: shared.log,
+            log: LogReader::new(shared.log),
             status: views.status,
             reports: views.reports,
             alerts: views.alerts,
@@ -133,10 +133,6 @@ impl Questions {
 
     pub(super) fn close_waits(&self) {
         self.closing.send_replace(true);
-    }
-
-    pub(super) const fn log(&self) -> &Arc<dyn EventLog> {
-        &self.log
     }
 
     pub(super) const fn clock(&self) -> &Arc<dyn Clock> {

@@ -5,7 +5,7 @@ use tollgate_domain::time::Timestamp;
 use tollgate_domain::tokens::TokenCounts;
 use tollgate_wire::api::{PriceList, PriceQuote, PriceQuoteLine, PriceRow};
 
-use super::Questions;
+use super::Queries;
 use crate::problem::{Answer, INVALID};
 
 /// Which entries of a price book are wanted.
@@ -36,7 +36,7 @@ pub struct QuoteQuery {
     pub tokens: TokenCounts,
 }
 
-impl Questions {
+impl Queries {
     /// Entries of the price book in force.
     #[must_use]
     pub fn prices(&self, query: &PricesQuery) -> PriceList {

@@ -5,10 +5,10 @@ use tollgate_projector::Wait;
 use tollgate_projector::queries::{ListQuarantine, OneQuarantined, QuarantinePage};
 use tollgate_wire::api::{QuarantineList, QuarantinedMessage};
 
-use super::{Questions, Read};
+use super::{Queries, Read};
 use crate::problem::{Answer, QUARANTINE_UNKNOWN, of_query};
 
-impl Questions {
+impl Queries {
     /// Messages that the inbox refused, latest first: the waiting ones, or all.
     ///
     /// # Errors
@@ -50,8 +50,9 @@ impl Questions {
         parts.into_iter().flatten().next().ok_or_else(|| {
             let shown: String = id.chars().take(80).collect();
             let at = as_of.in_words();
-            let detail =
-                format!("message `{shown}`: there is none as of {at}; GET /v1/quarantine lists them");
+            let detail = format!(
+                "message `{shown}`: not found as of {at}; GET /v1/quarantine lists quarantined messages"
+            );
             let mut problem = QUARANTINE_UNKNOWN.with(detail);
             problem.as_of = Some(as_of.to_string());
             problem

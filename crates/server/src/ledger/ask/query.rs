@@ -18,7 +18,7 @@ use tollgate_projector::queries::{ListTasks, OneTask, OthersOfClass, TaskAnswer,
 use tollgate_projector::{Answered, QueryError, Wait};
 use tollgate_wire::api::{LimitsResponse, TaskList, TaskReport, TaskStatus};
 
-use super::Questions;
+use super::Queries;
 use crate::problem::{Answer, INVALID, TASK_UNKNOWN, of_query, of_read};
 
 /// How long a report that has to see a position waits at most for what similar tasks used: a report without
@@ -74,7 +74,7 @@ impl FoundTask {
     }
 }
 
-impl Questions {
+impl Queries {
     /// The status of one task.
     ///
     /// # Errors
@@ -133,7 +133,7 @@ impl Questions {
         let (at, as_of) = (as_of.in_words(), as_of.to_string());
         let Some(row) = answer.row else {
             let mut problem = TASK_UNKNOWN.with(format!(
-                "task `{task}` of tenant `{tenant}`: the ledger has no event of it as of {at}; check the spelling, or \
+                "task `{task}` of tenant `{tenant}`: no events recorded for it as of {at}; check the spelling, or \
                  list the tasks"
             ));
             problem.as_of = Some(as_of);

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use tollgate_files::private_file;
 use tollgate_projection::report::Pseudonyms;
 
-use super::Questions;
+use super::Queries;
 use crate::problem::{Answer, REFUSED};
 
 /// The pseudonyms from the key in a file, which is created if missing. Next to it is a hash of the key: a key
@@ -19,7 +19,7 @@ fn pseudonyms(path: &Path) -> io::Result<Pseudonyms> {
         Err(error) if error.kind() == io::ErrorKind::NotFound && check.exists() => {
             let check = check.display();
             return Err(io::Error::other(format!(
-                "is gone, and pseudonyms were made with it: put it back, or delete {check} to begin with new ones"
+                "is gone, but pseudonyms were made with it: restore it, or delete {check} to start with new pseudonyms"
             )));
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -35,7 +35,7 @@ fn pseudonyms(path: &Path) -> io::Result<Pseudonyms> {
     if std::fs::read(&check)? != hash.as_bytes() {
         let check = check.display();
         return Err(io::Error::other(format!(
-            "is not the key that pseudonyms were made with: put that back, or delete {check} to go on with this one"
+            "is not the key that pseudonyms were made with: restore that key, or delete {check} to continue with this one"
         )));
     }
     Ok(Pseudonyms::new(key))
@@ -71,7 +71,7 @@ fn read(mut file: File, path: &Path) -> io::Result<[u8; 32]> {
     let cut_off = || {
         let check = beside(path, "check");
         io::Error::other(format!(
-            "is cut off, a key has {bytes} bytes: put the whole one back, or delete both it and {} to begin with new pseudonyms",
+            "is truncated; a key is {bytes} bytes: restore the whole key, or delete both it and {} to start with new pseudonyms",
             check.display()
         ))
     };
@@ -81,7 +81,7 @@ fn read(mut file: File, path: &Path) -> io::Result<[u8; 32]> {
     }
 }
 
-impl Questions {
+impl Queries {
     /// The pseudonyms of this ledger.
     ///
     /// # Errors
@@ -90,13 +90,13 @@ impl Questions {
     pub(in crate::ledger) fn pseudonyms(&self) -> Answer<Pseudonyms> {
         let Some(path) = &self.redaction_key else {
             return Err(REFUSED.with(
-                "redact: this process has no key for pseudonyms; start it with --redaction-key FILE, the same file wherever \
-                 they are to be the same",
+                "redact: this process has no pseudonym key; start it with --redaction-key FILE, with the same file wherever the \
+                 pseudonyms must be the same",
             ));
         };
         pseudonyms(path).map_err(|error| {
             let path = path.display();
-            REFUSED.with(format!("redact: the key of pseudonyms {path}: {error}"))
+            REFUSED.with(format!("redact: the pseudonym key {path}: {error}"))
         })
     }
 }
@@ -137,7 +137,7 @@ mod tests {
             std::fs::write(&path, short).unwrap();
             assert!(
                 pseudonyms(&path)
-                    .is_err_and(|error| error.to_string().starts_with("is cut off, a key has 32"))
+                    .is_err_and(|error| error.to_string().starts_with("is truncated; a key is 32"))
             );
         }
         let other = pseudonyms(&dir.path().join("other.key")).unwrap();

@@ -11,7 +11,7 @@ use tollgate_projector::queries::{DecisionBasis, DecisionBasisOf, FindEvents};
 use tollgate_projector::{Answered, QueryError, Source, Wait};
 
 use super::decided::Decidable;
-use super::{Questions, VIEW_WAIT};
+use super::{Queries, VIEW_WAIT};
 use crate::problem::{Answer, of_query, of_read};
 
 /// What to ask the view.
@@ -44,14 +44,17 @@ pub(in crate::ledger) struct TaskAnswer {
     pub(in crate::ledger) as_of: Position,
 }
 
-impl Questions {
+impl Queries {
     /// The state of a task. If it has to contain the log's end, the log and the view are asked at the same
     /// time: usually the view already contains it. If not, the view is asked again.
     ///
     /// # Errors
     ///
     /// The outer error is from reading the log's end; the inner one says why the view gave no answer.
-    pub(in crate::ledger) async fn standing(&self, ask: Ask<'_>) -> Answer<Result<TaskAnswer, QueryError>> {
+    pub(in crate::ledger) async fn task_answer(
+        &self,
+        ask: Ask<'_>,
+    ) -> Answer<Result<TaskAnswer, QueryError>> {
         let took = Stopwatch::start();
         let partition = PartitionId::of(ask.tenant.as_str(), ask.task.as_str());
         let names = if self.log.dedup() == DedupScope::Life { &[] } else { ask.names };
@@ -107,7 +110,7 @@ impl Questions {
     /// A decision's id can only collide with that of another decision about the task, or of one of this
     /// process's appends. Both are known here if the task began here. If it did not, the projector's id index
     /// has the earlier ones.
-    pub(in crate::ledger) async fn known_beside(
+    pub(in crate::ledger) async fn known_events(
         &self,
         known: &Decidable,
         names: &[EventName],

@@ -5,7 +5,7 @@ use tollgate_projector::Wait;
 use tollgate_projector::queries::{LedgerTotalsOf, TotalsOf};
 use tollgate_wire::api::{LedgerReport, ReportPeriod};
 
-use super::Questions;
+use super::Queries;
 use super::period::PeriodQuery;
 use super::query::Read;
 use crate::problem::{Answer, of_query};
@@ -21,7 +21,7 @@ pub struct TotalsQuery {
     pub period: PeriodQuery,
 }
 
-impl Questions {
+impl Queries {
     /// Totals of the ledger; of one tenant if one is named.
     pub async fn ledger_report(&self, asked: &TotalsQuery, read: &Read) -> Answer<LedgerReport> {
         let periods = asked.period.checked(&self.settings().config.reports.time_zone)?;

@@ -25,7 +25,7 @@ pub(in crate::ledger) use blocked::{BlockedTasks, sentences};
 use self::question::{Question, question, response, taken, unknown_phase, untracked, without_numbers};
 use self::with_events::WithEvents;
 use super::Shared;
-use super::ask::{Ask, Questions, TaskAnswer, Through};
+use super::ask::{Ask, Queries, TaskAnswer, Through};
 use super::breaker::Breaker;
 use super::in_force::InForce;
 use super::own::batch_of;
@@ -45,7 +45,7 @@ const RECORD_WITHIN: Duration = Duration::from_secs(3);
 /// Decides whether tasks may go on.
 pub struct Gate {
     log: Arc<dyn EventLog>,
-    ask: Arc<Questions>,
+    ask: Arc<Queries>,
     in_force: Arc<InForce>,
     write: Arc<Writer>,
     metrics: Arc<Metrics>,
@@ -61,7 +61,7 @@ enum Recorded {
 impl Gate {
     pub(super) fn new(
         shared: &Shared,
-        ask: &Arc<Questions>,
+        ask: &Arc<Queries>,
         in_force: &Arc<InForce>,
         write: &Arc<Writer>,
         blocked: &Arc<BlockedTasks>,
@@ -111,9 +111,9 @@ impl Gate {
         let patient = with.is_none();
         let standing = match with.and_then(|with| with.found) {
             Some(found) => Ok(self.ask.learned(&question.tenant, &question.task, found)),
-            None if patient => self.ask.standing(ask).await?,
+            None if patient => self.ask.task_answer(ask).await?,
             // A projector that does not answer at all is not waited for either.
-            None => match tokio::time::timeout(wait, self.ask.standing(ask)).await {
+            None => match tokio::time::timeout(wait, self.ask.task_answer(ask)).await {
                 Ok(standing) => standing?,
                 Err(_) => return Ok(None),
             },
@@ -182,7 +182,7 @@ impl Gate {
         let TaskAnswer { found, as_of } = standing;
         let Some(decided) = found.task else {
             return Err(TASK_UNKNOWN.with(format!(
-                "asking the gate for task `{}` of tenant `{}`: the ledger has no event of it; open it first",
+                "asking the gate for task `{}` of tenant `{}`: no events recorded for it; open it first",
                 question.task, question.tenant
             )));
         };
@@ -192,9 +192,10 @@ impl Gate {
             return Err(unknown_phase(phase.as_str(), limits));
         }
         let task = question.task.as_str();
-        let mut decided = decide(&decided.standing(task), &question.advance, switches);
+        let mut decided = decide(&decided.figures(task), &question.advance, switches);
         if found.degraded {
-            let message = format!("Some events of task {task} could not be read: its numbers lack them");
+            let message =
+                format!("Some events of task {task} could not be read; its figures do not include them");
             decided.reasons.push(Reason { code: ReasonCode::Degraded, verdict: Verdict::Warn, message });
             decided.verdict = decided.verdict.max(Verdict::Warn);
         }
@@ -212,7 +213,8 @@ impl Gate {
         let closed = settings.config.stop_loss.on_stale == StalePolicy::Closed && enforced;
         let verdict = if closed { Verdict::Block } else { Verdict::Allow };
         let (task, policy) = (&question.task, settings.config.stop_loss.on_stale);
-        let message = format!("The view of task {task} {reason}: not decided, on_stale is {policy}");
+        let message =
+            format!("The view of task {task} {reason}: no decision was made; applied on_stale = {policy}");
         tracing::error!(%task, reason, verdict = verdict.as_str(), "gate answered from its policy, its view is behind");
         let reason = Reason { code: ReasonCode::Stale, verdict, message };
         let reasons = self.undecided_because(reason);
@@ -267,7 +269,7 @@ impl Gate {
                 _ => Ok(Recorded::Now(Some(receipt.position))),
             },
             Err(error) => {
-                tracing::error!(task = %question.task, %error, "a decision of the gate could not be recorded, it is answered nevertheless");
+                tracing::error!(task = %question.task, %error, "a decision of the gate could not be recorded; answering anyway");
                 Ok(Recorded::Now(None))
             }
         }

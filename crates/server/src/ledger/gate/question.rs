@@ -41,7 +41,7 @@ impl Question {
 
 /// The decision while tracking is switched off.
 pub(super) fn untracked(question: &Question, settings: &Settings) -> GateDecided {
-    let message = "tracking is switched off: nothing is known, nothing is decided".to_owned();
+    let message = "tracking is switched off: no data is recorded and no decision is made".to_owned();
     let reason = Reason { code: ReasonCode::TrackingOff, verdict: Verdict::Allow, message };
     without_numbers(question, vec![reason], settings, String::new(), false)
 }
@@ -100,8 +100,8 @@ pub(super) fn unknown_phase(given: &str, limits: &TaskLimits) -> Box<tollgate_wi
 
 pub(super) fn taken(question: &Question) -> Box<tollgate_wire::api::Problem> {
     CONFLICT.with(format!(
-        "asking the gate: id `{}` of producer `{}` is taken by another event of task `{}`; a retry asks the same question, \
-         another question needs an id of its own",
+        "asking the gate: id `{}` of producer `{}` is already used by another event of task `{}`; a retry must ask the same \
+         question, another question needs an id of its own",
         question.id, question.producer, question.task
     ))
 }

@@ -28,9 +28,16 @@ pub(super) struct WithEvents {
     pub(super) found: Option<Answered<DecisionBasis>>,
 }
 
-/// What the questions learn once the events are appended: up to where, or `None` if some of them are not in
-/// the log.
-type Told = Option<Option<Position>>;
+/// How the append of the events went, for the questions that wait for it.
+#[derive(Clone)]
+enum Progress {
+    /// It is under way.
+    Appending,
+    /// All are in the log, up to here.
+    InLog(Position),
+    /// Some of them are not in the log.
+    NotAll,
+}
 
 impl Gate {
     /// Appends the events of a request, as [`Self::append`] does, and asks the gate about them. A question
@@ -44,20 +51,29 @@ impl Gate {
         if gates.is_empty() {
             return (self.write.append(events).await, Vec::new());
         }
-        let (tell, told) = watch::channel(None);
+        let (appended, progress) = watch::channel(Progress::Appending);
         let appending = async {
-            let appended = self.write.append(events).await;
-            tell.send_replace(Some(all_in_log(&appended).then(|| appended.position.clone())));
-            appended
+            let done = self.write.append(events).await;
+            let in_log = all_in_log(&done);
+            appended.send_replace(if in_log {
+                Progress::InLog(done.position.clone())
+            } else {
+                Progress::NotAll
+            });
+            done
         };
-        let asking = gates.iter().map(|gate| self.ask_along(gate, told.clone()));
+        let asking = gates.iter().map(|gate| self.ask_with_events(gate, progress.clone()));
         tokio::join!(appending, join_all(asking))
     }
 
     /// Asks one question. If the view is in another process, it is asked at once for a state later than the
     /// one this process has seen: usually that is the one with the events, and the view's answer arrives with
     /// their acknowledgement.
-    async fn ask_along(&self, gate: &GateAfter, mut told: watch::Receiver<Told>) -> Option<GateResponse> {
+    async fn ask_with_events(
+        &self,
+        gate: &GateAfter,
+        mut progress: watch::Receiver<Progress>,
+    ) -> Option<GateResponse> {
         let wait = Duration::from_millis(gate.wait_ms.unwrap_or(WAIT_MS).min(MAX_WAIT_MS));
         let tenant = gate.tenant.as_deref().unwrap_or("default");
         let mut request = GateRequest {
@@ -69,10 +85,10 @@ impl Gate {
         };
         let question = super::question(tenant, &gate.task, &request).ok()?;
         let before = self.log.seen_of(question.partition());
-        let mut early = pin!(self.next_standing(&question, request.id.is_some(), wait));
+        let mut early = pin!(self.next_state(&question, request.id.is_some(), wait));
         let (position, found) = tokio::select! {
-            position = appended(&mut told) => (position?, None),
-            found = &mut early => (appended(&mut told).await?, Some(found)),
+            position = in_log(&mut progress) => (position?, None),
+            found = &mut early => (in_log(&mut progress).await?, Some(found)),
         };
         let since = self.write.transition();
         let found = match found {
@@ -94,7 +110,7 @@ impl Gate {
 
     /// The task's state after the next record of its partition. `None`: it is not known in time, or nothing
     /// has to be asked for it.
-    async fn next_standing(
+    async fn next_state(
         &self,
         question: &Question,
         with_id: bool,
@@ -111,9 +127,13 @@ impl Gate {
     }
 }
 
-/// Waits until the events are appended.
-async fn appended(told: &mut watch::Receiver<Told>) -> Option<Position> {
-    told.wait_for(Option::is_some).await.ok().and_then(|told| told.clone().flatten())
+/// Waits until the events are appended; `None` if not all of them are in the log.
+async fn in_log(progress: &mut watch::Receiver<Progress>) -> Option<Position> {
+    let done = progress.wait_for(|progress| !matches!(progress, Progress::Appending)).await.ok()?;
+    match &*done {
+        Progress::InLog(position) => Some(position.clone()),
+        Progress::Appending | Progress::NotAll => None,
+    }
 }
 
 fn all_in_log(appended: &Appended) -> bool {

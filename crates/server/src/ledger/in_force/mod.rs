@@ -14,7 +14,7 @@ use tollgate_projection::reports::Reports;
 use tollgate_projector::Source;
 
 use self::recorded::Recorded;
-use super::ask::Questions;
+use super::ask::Queries;
 use super::settings::{Named, SharedSettings};
 use super::{Shared, ViewSources};
 
@@ -22,7 +22,7 @@ use super::{Shared, ViewSources};
 pub struct InForce {
     log: Arc<dyn EventLog>,
     reports: Arc<Source<Reports>>,
-    ask: Arc<Questions>,
+    ask: Arc<Queries>,
     settings: SharedSettings,
     /// What the operator named.
     named: Named,
@@ -50,7 +50,7 @@ impl InForce {
 
     pub(super) fn new(
         shared: &Shared,
-        ask: &Arc<Questions>,
+        ask: &Arc<Queries>,
         views: &ViewSources,
         named: Named,
         config_file: Option<PathBuf>,

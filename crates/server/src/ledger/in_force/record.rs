@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::InForce;
 use super::recorded::Recorded;
-use crate::ledger::own::{about_itself, batch_of, name_of};
+use crate::ledger::own::{about_itself, append_one, name_of};
 use crate::ledger::settings::Settings;
 
 /// How long to ask a projector whether settings are recorded. An unavailable one costs no more than this,
@@ -95,18 +95,13 @@ impl InForce {
         if self.is_recorded(&submitted).await {
             return Ok(());
         }
-        self.append_own(&submitted).await
+        append_one(&*self.log, &submitted).await.map(|_| ()).map_err(|error| error.to_string())
     }
 
     /// Records a ledger-wide fact again, even if the log already has the same one: it happened again.
     pub(super) async fn record_again(&self, kind: &str, body: EventBody) -> Result<(), String> {
         let submitted = about_itself(&format!("{kind}:{}", Uuid::now_v7().simple()), None, body)?;
-        self.append_own(&submitted).await
-    }
-
-    async fn append_own(&self, submitted: &Submitted) -> Result<(), String> {
-        let batch = batch_of(submitted).map_err(|error| error.to_string())?;
-        self.log.append(batch).await.map(|_| ()).map_err(|error| error.to_string())
+        append_one(&*self.log, &submitted).await.map(|_| ()).map_err(|error| error.to_string())
     }
 
     /// Whether the log is known to have it. A log that only knows ids within a window would append it again

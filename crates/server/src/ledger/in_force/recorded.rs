@@ -110,7 +110,7 @@ pub(super) fn choose(named: &Named, recorded: &Recorded) -> Settings {
         Recorded::Unknown(reason) => {
             if named.config.is_none() {
                 settings.config_problem = Some(format!(
-                    "which config the log has last is not known yet, the built-in one is in force: {reason}; name it with --config"
+                    "the log's latest config is not known yet; using the built-in one: {reason}; name a config with --config"
                 ));
             }
             &LastSettings::default()
@@ -133,7 +133,7 @@ pub(super) fn choose(named: &Named, recorded: &Recorded) -> Settings {
             rollout = settings.config.rollout.as_str(),
             before = last.hash,
             before_since = %last.since,
-            "another config is in force than the log has last"
+            "the config in force differs from the latest in the log"
         );
     }
     if let Some(Err((source, problems))) = &named.config {
@@ -165,8 +165,8 @@ fn elsewhere(settings: &Settings, last: &LastSettings) -> String {
         .as_ref()
         .map(|last| format!("{:.12} of {}, since {}", last.hash, last.source, last.since));
     format!(
-        "another process put the config {} in force, this one goes on with {:.12} of {}, which was named for it: give all servers the \
-         same, and reload",
+        "another process put the config {} in force, but this one keeps using {:.12} of {}, which was named for it: give all servers the \
+         same config, and reload",
         last.unwrap_or_default(),
         settings.config_hash,
         settings.config_source
@@ -180,7 +180,7 @@ fn other_prices(settings: &Settings, last: &LastSettings) -> Option<String> {
     }
     let last = last.prices.as_ref().filter(|last| last.version != settings.prices.version())?;
     Some(format!(
-        "another process put the prices {} of {} in force, since {}, this one prices usage by {} of {}: give all servers the same",
+        "another process put the prices {} of {} in force, since {}, but this one prices usage by {} of {}: give all servers the same prices",
         last.version,
         last.source,
         last.since,
@@ -195,7 +195,7 @@ fn restore(settings: &mut Settings, last: &LastConfig) {
         return;
     }
     let restored = if last.canonical.is_empty() {
-        Err("the log has its hash, not its content".to_owned())
+        Err("the log has only its hash, not its content".to_owned())
     } else {
         BudgetConfig::from_canonical(&last.canonical).map_err(|error| error.to_string())
     };
@@ -203,8 +203,8 @@ fn restore(settings: &mut Settings, last: &LastConfig) {
         Ok(config) => settings.take_config(config, &last.source, ConfigOrigin::Log),
         Err(reason) => {
             settings.config_problem = Some(format!(
-                "the config {:.12} of {}, in force since {}, cannot be put in force again, the built-in one is: {reason}; \
-                 name it with --config",
+                "the config {:.12} of {}, in force since {}, cannot be put in force again; using the built-in one: {reason}; \
+                 name a config with --config",
                 last.hash, last.source, last.since
             ));
         }
@@ -220,7 +220,8 @@ fn find_prices(settings: &mut Settings, last: &LastPrices) {
     match read_prices(Path::new(&last.source)) {
         Ok(file) if file.book.version() == last.version => settings.take_prices(file),
         Ok(file) => {
-            settings.prices_problem = Some(unlike(last, &format!("it is {} now", file.book.version())))
+            settings.prices_problem =
+                Some(unlike(last, &format!("the file now holds {}", file.book.version())))
         }
         Err(error) => settings.prices_problem = Some(unlike(last, &error.to_string())),
     }
@@ -228,8 +229,8 @@ fn find_prices(settings: &mut Settings, last: &LastPrices) {
 
 fn unlike(last: &LastPrices, why: &str) -> String {
     format!(
-        "the prices {} of {}, in force since {}, are not known here, usage is priced with the shipped ones: {why}; name them with \
-         --prices, or say --prices {}",
+        "the prices {} of {}, in force since {}, are not known here; using the shipped prices: {why}; name them with \
+         --prices, or choose --prices {}",
         last.version,
         last.source,
         last.since,
@@ -251,7 +252,7 @@ impl InForce {
             // Unless one has been named in the meantime.
             if self.ask.settings().config_problem.is_some() {
                 let settings = choose(&self.named, &recorded);
-                tracing::warn!(config = settings.config_line(), "what the log has last is known now");
+                tracing::warn!(config = settings.config_line(), "the log's latest config is known now");
                 self.put_in_force(settings);
             }
             *self.recorded.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(recorded);
@@ -288,7 +289,7 @@ impl InForce {
             let now = settings
                 .elsewhere
                 .as_deref()
-                .unwrap_or("config and prices in force are those that the log has last");
+                .unwrap_or("the config and the prices in force are the latest in the log again");
             tracing::warn!("{now}");
         }
         self.put_in_force(settings);

@@ -9,9 +9,9 @@ use tollgate_wire::Submitted;
 use tollgate_wire::api::{AlertView, ResendRequest, ResendResponse};
 use uuid::Uuid;
 
-use super::{Operations, batch_of};
+use super::{Operations, append_one, of_append_one};
 use crate::ledger::{OWN_PRODUCER, Read};
-use crate::problem::{ALERT_UNKNOWN, Answer, CONFLICT, INVALID, of_append, of_field, of_query};
+use crate::problem::{ALERT_UNKNOWN, Answer, CONFLICT, INVALID, of_field, of_query};
 
 impl Operations {
     /// Requests another delivery of a change of an alert. On return the request is as durable as the log
@@ -25,11 +25,12 @@ impl Operations {
         let at_least = self.ask.wanted(&read).await?;
         let wait = Wait { at_least: at_least.as_ref(), up_to: read.wait };
         let asked = self.views.alerts.ask_all(wait, &OneAlert { id: id.to_owned() }).await;
-        let (parts, _) = asked.map_err(|error| of_query(&error))?;
+        let (parts, as_of) = asked.map_err(|error| of_query(&error))?;
         let shown: String = id.chars().take(80).collect();
         let alert = parts.into_iter().flatten().next().ok_or_else(|| {
             ALERT_UNKNOWN.with(format!(
-                "alert `{shown}`: there is none of this id; `GET /v1/alerts?state=all` lists them"
+                "alert `{shown}`: not found as of {}; `GET /v1/alerts?state=all` lists all alerts",
+                as_of.in_words()
             ))
         })?;
         let change = change_of(&alert, request.change.as_deref().unwrap_or("raised"))?;
@@ -45,11 +46,9 @@ impl Operations {
         let event = requested(&alert, change, request)
             .map_err(|error| INVALID.of_field(error.field, &error.value, error.rule))?;
         let submitted = Submitted::from_event(event).map_err(|error| of_field(&error))?;
-        let batch = batch_of(&submitted).map_err(|error| of_field(&error))?;
-        let receipt = self.log.append(batch).await.map_err(|error| of_append(&error))?;
+        let receipt = append_one(&*self.log, &submitted).await.map_err(|error| of_append_one(&error))?;
         if let Some(AppendOutcome::Conflict(_)) = receipt.outcomes.first() {
-            let rule =
-                "is taken by another request; a retry asks the same, another request needs an id of its own";
+            let rule = "is already used by another request; a retry must repeat that request, another request needs an id of its own";
             return Err(CONFLICT.with(format!("id: `{}`: {rule}", submitted.event.id)));
         }
         Ok(ResendResponse {

@@ -4,7 +4,7 @@ use tollgate_domain::event::{EventBody, InboxEvent, InboxRejected};
 use tollgate_domain::ids::{TaskId, TenantId};
 use tollgate_domain::time::Timestamp;
 
-use super::{Operations, batch_of};
+use super::{Operations, append_one};
 use crate::ledger::own::own;
 
 impl Operations {
@@ -25,7 +25,6 @@ impl Operations {
         let tenant = TenantId::new(tenant).unwrap_or_else(|_| TenantId::ledger());
         let body = EventBody::Inbox(InboxEvent::InboxRejected(Box::new(rejected.clone())));
         let submitted = own(&tenant, &TaskId::ledger(), id.as_str(), Some(arrived), body)?;
-        let batch = batch_of(&submitted).map_err(|error| error.to_string())?;
-        self.log.append(batch).await.map(|_| ()).map_err(|error| error.to_string())
+        append_one(&*self.log, &submitted).await.map(|_| ()).map_err(|error| error.to_string())
     }
 }

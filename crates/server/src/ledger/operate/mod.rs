@@ -30,14 +30,14 @@ pub use accesses::{AccessQuery, Reading};
 pub use delivering::{AlertsBy, Delivering, ReadFile};
 pub(crate) use remediation::RemediationState;
 
-use super::ask::Questions;
+use super::ask::Queries;
 use super::breaker::Breaker;
 use super::gate::BlockedTasks;
 pub(crate) use super::gate::Name;
-use super::own::{about_itself, batch_of};
+use super::own::{about_itself, append_one, of_append_one};
 use super::write::{Notes, Writer};
 use super::{Settings, Shared, ViewSources};
-use crate::problem::{Answer, INTERNAL, NOT_FOUND, of_append, of_field, of_read, of_rebuild};
+use crate::problem::{Answer, INTERNAL, NOT_FOUND, of_read, of_rebuild};
 
 /// The views, by name.
 pub const VIEWS: [&str; 3] = ["status", "reports", "alerts"];
@@ -57,7 +57,7 @@ pub struct Operations {
     instance: String,
     log: Arc<dyn EventLog>,
     views: ViewSources,
-    ask: Arc<Questions>,
+    ask: Arc<Queries>,
     write: Arc<Writer>,
     breaker: Arc<Breaker>,
     blocked: Arc<BlockedTasks>,
@@ -72,7 +72,7 @@ impl Operations {
     pub(super) fn new(
         shared: &Shared,
         views: &ViewSources,
-        ask: &Arc<Questions>,
+        ask: &Arc<Queries>,
         write: &Arc<Writer>,
         blocked: &Arc<BlockedTasks>,
         instance: String,
@@ -105,8 +105,7 @@ impl Operations {
     /// Appends an event that the ledger writes about itself.
     async fn append_own(&self, id: &str, at: Option<Timestamp>, body: EventBody) -> Answer<()> {
         let submitted = about_itself(id, at, body).map_err(|error| INTERNAL.with(error))?;
-        let batch = batch_of(&submitted).map_err(|error| of_field(&error))?;
-        self.log.append(batch).await.map(|_| ()).map_err(|error| of_append(&error))
+        append_one(&*self.log, &submitted).await.map(|_| ()).map_err(|error| of_append_one(&error))
     }
 
     /// Where the log ends.
@@ -288,7 +287,7 @@ fn log_check(failed: Option<String>, durability: Durability, server: Option<&Log
     HealthCheck {
         name: "log".to_owned(),
         ok: failed.is_none(),
-        detail: failed.unwrap_or_else(|| format!("takes appends, class {durability}{server}")),
+        detail: failed.unwrap_or_else(|| format!("accepting appends, durability {durability}{server}")),
     }
 }
 
@@ -298,7 +297,7 @@ fn check_of(view: &ViewHealth) -> HealthCheck {
     let waits = view.quarantined.len() - usize::from(foreign.is_some());
     let foreign = foreign.map(|found| {
         let (number, first, what) = (found.waiting, found.sequence, &found.error);
-        format!("; {number} messages in the ledger's place are passed, the first is {first}: {what}")
+        format!("; {number} foreign messages in the ledger's stream are skipped, the first is record {first}: {what}")
     });
     HealthCheck {
         name: match view.partitions.as_str() {
@@ -311,7 +310,7 @@ fn check_of(view: &ViewHealth) -> HealthCheck {
             _ if view.in_memory.is_some() => view.in_memory.clone().unwrap_or_default(),
             (_, 0) => format!("{} records behind", view.lag_records),
             (_, tasks) => {
-                format!("{} records behind; of {tasks} tasks events could not be read", view.lag_records)
+                format!("{} records behind; events of {tasks} tasks could not be read", view.lag_records)
             }
         } + foreign.as_deref().unwrap_or_default(),
     }

@@ -21,7 +21,7 @@ use tollgate_projector::queries::AlertStateFilter;
 use tollgate_wire::Submitted;
 use tollgate_wire::api::Outcome;
 
-use super::{Name, Operations, batch_of};
+use super::{Name, Operations, append_one};
 use crate::ledger::gate::sentences;
 use crate::ledger::own::own;
 use crate::ledger::{AlertQuery, OWN_PRODUCER, Read, ReadEvent};
@@ -126,7 +126,7 @@ impl Operations {
     /// # Errors
     ///
     /// Why that is not known, as a sentence.
-    pub(crate) async fn told(
+    pub(crate) async fn remediation_state(
         &self,
         (tenant, task): &Name,
         way: &str,
@@ -204,8 +204,7 @@ impl Operations {
     }
 
     async fn append_mark(&self, submitted: &Submitted) -> Result<bool, String> {
-        let batch = batch_of(submitted).map_err(|error| error.to_string())?;
-        let receipt = self.log.append(batch).await.map_err(|error| error.to_string())?;
+        let receipt = append_one(&*self.log, submitted).await.map_err(|error| error.to_string())?;
         Ok(matches!(receipt.outcomes.first(), Some(AppendOutcome::Appended(_))))
     }
 

@@ -87,8 +87,8 @@ impl Writer {
         adjusted.resolved = Some(AdjustedUsage { execution, provider, model, cost, excess });
         if adjusted.excess() > 0 {
             warnings.push(format!(
-                "takes away {} tokens more than the {} that were left of usage `{}` of producer `{}`: no more than those were taken \
-                 away, and an alert says who did it",
+                "removes {} more tokens than the {} left of usage `{}` of producer `{}`; capped at those, and an alert was \
+                 raised",
                 grouped(adjusted.excess().into()),
                 grouped(left.total().into()),
                 name.1,

@@ -37,7 +37,7 @@ impl Writer {
         for _ in 0..TRIES {
             let remembered = if from_memory { self.known.get(&tenant, &task) } else { None };
             let (decidable, known) = match &remembered {
-                Some(decidable) => (decidable.clone(), self.ask.known_beside(decidable, &names).await?),
+                Some(decidable) => (decidable.clone(), self.ask.known_events(decidable, &names).await?),
                 None => self.decidable(&tenant, &task, &names, seen.as_ref()).await?,
             };
             let known: Vec<bool> = known.iter().map(Option::is_some).collect();
@@ -96,7 +96,7 @@ impl Writer {
             return Ok(part);
         }
         Err(CONTENDED.with(format!(
-            "deciding about task `{task}`: {TRIES} times another decision came first; send the same events again"
+            "deciding about task `{task}`: lost to a concurrent decision {TRIES} times; send the same events again"
         )))
     }
 
@@ -112,7 +112,7 @@ impl Writer {
         let mut found = self.log.find(names.to_vec()).await.map_err(|error| of_read(&error))?;
         let ask = Ask { tenant, task, names, at_least, through: Through::End, up_to: VIEW_WAIT };
         let TaskAnswer { found: standing, as_of } =
-            self.ask.standing(ask).await?.map_err(|error| of_query(&error))?;
+            self.ask.task_answer(ask).await?.map_err(|error| of_query(&error))?;
         if standing.degraded {
             return Err(DEGRADED.with(format!(
                 "deciding about task `{task}`: one of its events cannot be read, so its state is not known; see the \

@@ -20,7 +20,7 @@ pub(in crate::ledger) use notes::Notes;
 pub use outcomes::Appended;
 
 use super::Shared;
-use super::ask::{KnownTasks, Questions};
+use super::ask::{KnownTasks, Queries};
 use super::breaker::{Breaker, Transition};
 use super::in_force::InForce;
 use crate::metrics::Metrics;
@@ -28,7 +28,7 @@ use crate::metrics::Metrics;
 /// What appends to a ledger.
 pub struct Writer {
     log: Arc<dyn EventLog>,
-    ask: Arc<Questions>,
+    ask: Arc<Queries>,
     in_force: Arc<InForce>,
     metrics: Arc<Metrics>,
     breaker: Arc<Breaker>,
@@ -41,7 +41,7 @@ pub struct Writer {
 }
 
 impl Writer {
-    pub(super) fn new(shared: &Shared, ask: &Arc<Questions>, in_force: &Arc<InForce>) -> Self {
+    pub(super) fn new(shared: &Shared, ask: &Arc<Queries>, in_force: &Arc<InForce>) -> Self {
         let Shared { log, metrics, breaker, readers, known } = shared.clone();
         let out_of_step = Notes::start(Arc::clone(&log), "a refusal of a phase");
         Self {

@@ -11,7 +11,7 @@ use tollgate_domain::event::Event;
 use tollgate_log::contract::EventLog;
 use tollgate_wire::Submitted;
 
-use crate::ledger::own::batch_of;
+use crate::ledger::own::append_one;
 
 /// How many notes may wait to be recorded. A log that accepts none for that long is in trouble, which is
 /// reported elsewhere.
@@ -112,6 +112,5 @@ impl Notes {
 
 async fn append(log: &dyn EventLog, event: Event) -> Result<(), String> {
     let submitted = Submitted::from_event(event).map_err(|error| error.to_string())?;
-    let batch = batch_of(&submitted).map_err(|error| error.to_string())?;
-    log.append(batch).await.map(|_| ()).map_err(|error| error.to_string())
+    append_one(log, &submitted).await.map(|_| ()).map_err(|error| error.to_string())
 }

@@ -89,8 +89,8 @@ impl Part {
                     (answer.outcome, answer.sequence) = (Outcome::Conflict, Some(sequence.0));
                     answer.code = Some(CONFLICT.code.to_owned());
                     answer.detail = Some(format!(
-                        "event id `{}` is taken, with other content, by record {sequence}: a retry must resend the very same content, \
-                         another event needs an id of its own",
+                        "event id `{}` is already used by record {sequence}, which has other content: a retry must resend \
+                         exactly the same content, another event needs an id of its own",
                         answer.id
                     ));
                 }

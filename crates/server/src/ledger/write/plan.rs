@@ -291,6 +291,6 @@ fn follower(command: &Event, suffix: &str, body: EventBody) -> Result<NewEvent, 
 /// The warning for a command that takes its task past a block.
 fn went_on(task: &str, blocked: &Advance) -> String {
     format!(
-        "the gate blocks task `{task}` before {blocked}: it went on all the same, which raises a critical alert; `tollgate task explain {task}` says why"
+        "the gate blocks task `{task}` before {blocked}: it continued anyway, which raises a critical alert; `tollgate task explain {task}` says why"
     )
 }

@@ -97,8 +97,9 @@ pub(crate) fn read(message: &Published<'_>) -> Result<Vec<Submitted>, Wrong> {
         all.find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.clone())
     };
     let Sent { events, tenant, producer } = if header(CONTENT_TYPE).is_some_and(|kind| is_protobuf(&kind)) {
-        let event = proto::Event::decode(message.payload)
-            .map_err(|error| Wrong::invalid(format!("the message is no tollgate.v1.Event: {error}")))?;
+        let event = proto::Event::decode(message.payload).map_err(|error| {
+            Wrong::invalid(format!("the message is not a valid tollgate.v1.Event: {error}"))
+        })?;
         Sent { events: vec![event], tenant: None, producer: None }
     } else {
         from_json(message.payload)?
@@ -214,7 +215,12 @@ mod tests {
             ("no event", &[], r#"{"events": []}"#.to_owned(), "1 to 500"),
             ("no JSON", &[], "{".to_owned(), "neither an event nor"),
             ("no object", &[], "7".to_owned(), "neither an event nor"),
-            ("no protobuf", &[("Content-Type", "application/protobuf")], event(""), "no tollgate.v1.Event"),
+            (
+                "no protobuf",
+                &[("Content-Type", "application/protobuf")],
+                event(""),
+                "not a valid tollgate.v1.Event",
+            ),
         ] {
             let found = names(headers, payload.as_bytes());
             assert!(

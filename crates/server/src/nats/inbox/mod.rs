@@ -101,12 +101,12 @@ impl Dropped {
         if says {
             tracing::warn!(
                 messages = self.0,
-                "tracking is switched off: messages of the inbox are taken and dropped, they are not recorded later either"
+                "tracking is switched off: inbox messages are accepted and dropped; they will not be recorded later"
             );
         } else if more == 0 && before > 0 {
             tracing::warn!(
                 messages = before,
-                "tracking is on again; so many messages of the inbox were dropped"
+                "tracking is on again; inbox messages were dropped while tracking was off"
             );
         }
         says
