@@ -65,7 +65,7 @@ fn garbage_in_the_subjects_of_the_ledger_holds_up_no_view_and_stays_visible() {
         }
     };
     let message = alert["message"].as_str().unwrap();
-    assert!(message.contains("is none: no server of this ledger wrote it"), "{message}");
+    assert!(message.contains("is not a valid record: no server of this ledger wrote it"), "{message}");
     assert!(message.contains("take that permission away") && !message.contains('\x1b'), "{message}");
     assert!(!alert["raised_at"].as_str().unwrap().starts_with("1970"), "{alert}");
     is_listed(&cluster.place.ok(&line("quarantine list")));

@@ -257,7 +257,7 @@ async fn bad_input_is_named_and_not_queued() {
         (
             "T",
             Usage { model: Some(String::new()), ..Usage::default() },
-            "usage_recorded.model: ``: must be absent",
+            "usage_recorded.model: ``: omit it instead of sending an empty value",
         ),
     ] {
         let error = tracker.report_usage(task, usage).unwrap_err().to_string();
