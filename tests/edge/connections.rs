@@ -131,7 +131,7 @@ fn where_requests_are_worked_on_in_all_connections_a_further_one_is_turned_away(
     // Streams get half of the connections.
     let (status, refused) = ask(&server, "GET", "/v1/alerts/stream", "");
     assert_eq!(status, 503, "{refused}");
-    assert!(refused.contains("the limit of 1 clients following alerts is reached"), "{refused}");
+    assert!(refused.contains("the limit on clients following alerts (1) is reached"), "{refused}");
     // One whose head has not been read yet gives way to the next: then another one is waiting.
     let wait = "GET /v1/alerts/changes?wait_ms=60000 HTTP/1.1\r\nhost: localhost\r\n\r\n";
     let refused = (0..1_000).find_map(|_| {

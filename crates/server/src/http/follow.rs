@@ -112,7 +112,7 @@ impl Seat {
     fn take(app: &App) -> Answer<Self> {
         let permit = Arc::clone(&app.edge.streams).try_acquire_owned().map_err(|_| {
             CROWDED.with(format!(
-                "the limit of {} clients following alerts is reached; try again later, ask /v1/alerts/changes instead, or raise \
+                "the limit on clients following alerts ({}) is reached; try again later, ask /v1/alerts/changes instead, or raise \
                  --max-streams",
                 app.edge.limits.streams
             ))

@@ -48,9 +48,6 @@ impl Gate {
         events: Vec<ReadEvent>,
         gates: &[GateAfter],
     ) -> (Appended, Vec<Option<GateResponse>>) {
-        if gates.is_empty() {
-            return (self.write.append(events).await, Vec::new());
-        }
         let (appended, progress) = watch::channel(Progress::Appending);
         let appending = async {
             let done = self.write.append(events).await;
