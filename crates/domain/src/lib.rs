@@ -3,12 +3,13 @@
 //! Reading order: [`ids`] and [`position`] name things; [`phase`], [`tier`], [`metadata`] and [`config`] say
 //! what a task is ([`yaml`] reads files); [`limits`] follow from them; [`tokens`], [`usage`], [`money`] and
 //! [`price`] say what was used and what it cost; [`event`] is what the log holds; [`task`] decides commands;
-//! [`breach`] and [`gate`] judge.
+//! [`breach`] and [`gate`] judge; [`budget`] says what may be spent across tasks.
 
 #![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 
 pub mod alert;
 pub mod breach;
+pub mod budget;
 pub mod config;
 pub mod decimal;
 pub mod event;
