@@ -3,10 +3,11 @@
 use std::path::Path;
 
 /// Every file of the contract.
-const FILES: [&str; 9] = ["alert", "append", "event", "gate", "inbox", "ledger", "limits", "task", "usage"];
+const FILES: [&str; 10] =
+    ["alert", "append", "budget", "event", "gate", "inbox", "ledger", "limits", "task", "usage"];
 
 /// Rarely used and large: boxed, so that the many small events take little memory.
-const BOXED: [&str; 14] = [
+const BOXED: [&str; 26] = [
     ".tollgate.v1.Event.body.task_opened",
     ".tollgate.v1.Event.body.gate_decided",
     ".tollgate.v1.StoredEvent.body.task_opened",
@@ -19,6 +20,18 @@ const BOXED: [&str; 14] = [
     ".tollgate.v1.StoredEvent.body.delivery_attempted",
     ".tollgate.v1.StoredEvent.body.delivery_requested",
     ".tollgate.v1.StoredEvent.body.inbox_rejected",
+    ".tollgate.v1.Event.body.policy_set",
+    ".tollgate.v1.Event.body.allocated",
+    ".tollgate.v1.Event.body.allocation_refused",
+    ".tollgate.v1.Event.body.allocation_extended",
+    ".tollgate.v1.Event.body.budget_set",
+    ".tollgate.v1.Event.body.limit_raised",
+    ".tollgate.v1.StoredEvent.body.policy_set",
+    ".tollgate.v1.StoredEvent.body.allocated",
+    ".tollgate.v1.StoredEvent.body.allocation_refused",
+    ".tollgate.v1.StoredEvent.body.allocation_extended",
+    ".tollgate.v1.StoredEvent.body.budget_set",
+    ".tollgate.v1.StoredEvent.body.limit_raised",
     ".tollgate.v1.Added.limits",
     ".tollgate.v1.Added.resolved",
 ];

@@ -15,6 +15,9 @@ pub const LEDGER_PRODUCER: &str = "tollgate";
 /// or digit.
 pub const LEDGER_TENANT: &str = "_ledger";
 
+/// The task name of a tenant's decisions about money: they are in one order. Producers cannot use it.
+pub const BUDGET_TASK: &str = "_budget";
+
 /// Longest task, producer and event id, in UTF-8 bytes. A task id is a subject's key, a file name and a URL
 /// segment; 128 bytes hold two UUIDs and a prefix.
 pub const MAX_ID_BYTES: usize = 128;
@@ -106,6 +109,12 @@ impl TaskId {
     #[must_use]
     pub fn ledger() -> Self {
         Self(LEDGER_TENANT.into())
+    }
+
+    /// The name for a tenant's decisions about money, which belong to no real task.
+    #[must_use]
+    pub fn budget() -> Self {
+        Self(BUDGET_TASK.into())
     }
 }
 

@@ -7,6 +7,7 @@
 //! the day that has begun.
 
 mod calendar;
+mod span;
 
 use std::fmt;
 use std::str::FromStr;
@@ -18,6 +19,7 @@ use crate::nearest;
 use crate::time::{Day, Timestamp};
 
 pub use calendar::{Calendar, Grain, Period};
+pub use span::Span;
 
 /// The version of the zone database in this binary, such as `2026f`.
 #[must_use]

@@ -2,12 +2,14 @@
 //! same events give the same rows, byte for byte, and every recorded event is accepted.
 //!
 //! [`fold`] is the contract between a fold and the keeper of its rows. [`status`] is the state of each task,
-//! [`reports`] the totals of the ledger, [`alerts`] what became true about a task, [`overview`] figures over
-//! many tasks, [`savings`] what stopping them was worth, [`report`] what people read about it.
+//! [`reports`] the totals of the ledger, [`budgets`] what was decided about money, [`alerts`] what became true
+//! about a task, [`overview`] figures over many tasks, [`savings`] what stopping them was worth, [`report`] what
+//! people read about it.
 
 #![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 
 pub mod alerts;
+pub mod budgets;
 mod duration;
 pub mod fold;
 pub mod overview;

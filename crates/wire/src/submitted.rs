@@ -2,7 +2,7 @@
 
 use prost::Message;
 use tollgate_domain::event::{Event, EventBody};
-use tollgate_domain::ids::{EventId, InvalidId, ProducerId, TaskId, TenantId};
+use tollgate_domain::ids::{BUDGET_TASK, EventId, InvalidId, ProducerId, TaskId, TenantId};
 
 use crate::decoded::TextLength;
 use crate::envelope;
@@ -100,6 +100,10 @@ impl Submitted {
             adjusted.adjusts_producer = producer.as_str().to_owned();
         }
         let (task, id) = (required("task", sent.task, TaskId::new)?, required("id", sent.id, EventId::new)?);
+        if task.as_str() == BUDGET_TASK {
+            let rule = "is the name of the ledger's own decisions about money; use another one";
+            return Err(FieldError::new("task", BUDGET_TASK, rule));
+        }
         let (body, text_length) = kind::to_domain(body, Added::default())?;
         let trace_parent = (!sent.trace_parent.is_empty()).then_some(sent.trace_parent);
         Self::new(Event { tenant, task, producer, id, occurred_at, trace_parent, body }, text_length)

@@ -39,7 +39,7 @@ pub struct InvalidDimension(pub String);
 /// The values that one usage has.
 #[derive(Clone, Copy, Debug)]
 pub struct Dimensions<'a> {
-    /// Its task.
+    /// Its task; empty if that is not known.
     pub task: &'a str,
     /// The part of the producer that made the call.
     pub component: Option<&'a str>,
@@ -76,12 +76,12 @@ impl<'a> Dimensions<'a> {
             Dimension::Component => self.component,
             Dimension::Provider => self.provider,
             Dimension::Model => self.model,
-            Dimension::Task => Some(self.task),
+            Dimension::Task => Some(self.task).filter(|task| !task.is_empty()),
             Dimension::Tier => Some(ModelTier::of(self.provider, self.model).as_str()),
             Dimension::Team => label("team"),
             Dimension::User => label("user"),
             Dimension::TaskType => label("task_type"),
-            Dimension::Session => Some(label("session").unwrap_or(self.task)),
+            Dimension::Session => label("session").or_else(|| self.get(&Dimension::Task)),
             Dimension::Label(key) => label(key),
         }
     }

@@ -1,14 +1,47 @@
 //! Budgets: what may be spent on what, decided before it is spent.
 //!
 //! Reading order: [`Dimension`] and [`Scope`] say which usage a policy counts; [`Spent`] is what that usage
-//! adds up to.
+//! adds up to; a [`Policy`] limits that per [`Window`]. [`BudgetState`] is the fold of a tenant's decisions;
+//! [`needed`] says which sums a judgement needs, [`judge()`] what every policy says, and [`decide`] makes
+//! events of commands.
+//!
+//! What is free under a policy: `limit − booked_P − Σ max(0, allocated − used_P)`, over the open allocations
+//! that have not expired. P is a position that contains the end which the log had when the decision began.
+//! Usage that arrives meanwhile changes nothing: it moves the same amount from the last sum to the one before
+//! it. An earlier P will not do: what was used of an allocation that has been closed since would be in neither sum.
 
+mod amount;
+pub mod decide;
 mod dimension;
+mod figures;
+mod index;
+mod judge;
 mod model_tier;
+mod policy;
+mod rejection;
 mod scope;
 mod spent;
+mod state;
+mod threshold;
+mod window;
 
+pub use amount::{Amount, AmountLimit};
 pub use dimension::{Dimension, Dimensions, InvalidDimension};
+pub use figures::{Figures, SpentIn};
+pub use index::ScopeIndex;
+pub use judge::{Judgement, allocations_needed, judge, level, needed};
 pub use model_tier::ModelTier;
+pub use policy::{BudgetEnforcement, InvalidPolicy, Measure, OnStale, Policy, Rollover};
+pub use rejection::BudgetRejection;
 pub use scope::{InvalidScope, Scope};
 pub use spent::Spent;
+pub use state::{BudgetState, OpenAllocation, PolicyHistory};
+pub use threshold::{InvalidThreshold, Threshold};
+pub use window::Window;
+
+#[cfg(test)]
+mod model;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;

@@ -1,10 +1,12 @@
 //! The kinds of events, one row each. Everything that has to cover all kinds is generated from these rows.
 
 use super::{
-    AlertAcknowledged, ConditionObserved, ConfigLoaded, ConfigRejected, DeliveryAttempted, DeliveryRequested,
-    GateDecided, ImportanceChanged, InboxRejected, InboxResolved, LossAccepted, OverrideGranted, PhaseEnded,
-    PhaseExplained, PhaseStarted, PriceBookLoaded, ReportRead, SignalRecorded, TaskClosed, TaskMarked,
-    TaskOpened, TaskOutcome, TransitionsMeasured, UsageAdjusted, UsageRecorded, WaitRecorded,
+    AlertAcknowledged, Allocated, AllocationExpired, AllocationExtended, AllocationRefused,
+    AllocationReleased, BudgetSet, ConditionObserved, ConfigLoaded, ConfigRejected, DeliveryAttempted,
+    DeliveryRequested, GateDecided, ImportanceChanged, InboxRejected, InboxResolved, LimitRaised,
+    LossAccepted, OverrideGranted, PhaseEnded, PhaseExplained, PhaseStarted, PolicySet, PriceBookLoaded,
+    ReportRead, SignalRecorded, TaskClosed, TaskMarked, TaskOpened, TaskOutcome, TransitionsMeasured,
+    UsageAdjusted, UsageRecorded, WaitRecorded,
 };
 use crate::phase::Advance;
 
@@ -82,6 +84,25 @@ macro_rules! each_kind {
                 InboxRejected(Box<InboxRejected>), "inbox_rejected", ledger;
                 /// A person ended the quarantine of a message.
                 InboxResolved(InboxResolved), "inbox_resolved", ledger;
+            }
+            /// Decisions about money. Decided in one order per tenant, under one reserved task name.
+            Budget(BudgetEvent) {
+                /// A budget was made or changed.
+                BudgetSet(Box<BudgetSet>), "budget_set", ledger;
+                /// A policy was made, or another version of it.
+                PolicySet(Box<PolicySet>), "policy_set", ledger;
+                /// A policy's limit was raised for a time.
+                LimitRaised(Box<LimitRaised>), "limit_raised", ledger;
+                /// An allocation was made.
+                Allocated(Box<Allocated>), "allocated", ledger;
+                /// An allocation was refused.
+                AllocationRefused(Box<AllocationRefused>), "allocation_refused", ledger;
+                /// An allocation was made larger, or lasts longer.
+                AllocationExtended(Box<AllocationExtended>), "allocation_extended", ledger;
+                /// What an allocation has left is free again.
+                AllocationReleased(AllocationReleased), "allocation_released", ledger;
+                /// An allocation's time is over.
+                AllocationExpired(AllocationExpired), "allocation_expired", ledger;
             }
             /// Who read what.
             Report(ReportEvent) {
@@ -209,7 +230,8 @@ impl EventBody {
         if let Self::Task(event) = self { event.goes_on() } else { None }
     }
 
-    /// Whether a rule may refuse it. Everything else is a fact and is never refused because of state.
+    /// Whether a rule may refuse it when a producer sends it. Everything else is a fact and is never refused
+    /// because of state, or is decided by the ledger itself.
     #[must_use]
     pub const fn is_decision(&self) -> bool {
         match self {
@@ -219,17 +241,18 @@ impl EventBody {
             | Self::Ledger(_)
             | Self::Alert(_)
             | Self::Inbox(_)
+            | Self::Budget(_)
             | Self::Report(_) => false,
         }
     }
 
-    /// Whether it is part of its task's history. Events about alerts, their delivery, the inbox and readers
-    /// are not: no view of tasks counts them, updates a time for them, or creates a task for them.
+    /// Whether it is part of its task's history. Events about alerts, their delivery, the inbox, money and
+    /// readers are not: no view of tasks counts them, updates a time for them, or creates a task for them.
     #[must_use]
     pub const fn concerns_task(&self) -> bool {
         match self {
             Self::Task(_) | Self::Usage(_) | Self::Gate(_) | Self::Ledger(_) => true,
-            Self::Alert(_) | Self::Inbox(_) | Self::Report(_) => false,
+            Self::Alert(_) | Self::Inbox(_) | Self::Budget(_) | Self::Report(_) => false,
         }
     }
 }

@@ -18,6 +18,7 @@ pub fn evolve(state: &mut TaskState, event: &EventBody) {
         | EventBody::Ledger(_)
         | EventBody::Alert(_)
         | EventBody::Inbox(_)
+        | EventBody::Budget(_)
         | EventBody::Report(_) => {}
     }
 }

@@ -126,11 +126,16 @@ fn written(offset: i64) -> String {
     }
 }
 
-fn week(day: Day) -> Period {
+/// The Monday of a day's week.
+pub(super) fn monday(day: Day) -> Day {
     // 1970-01-01 was a Thursday.
-    let monday = day.0.saturating_sub(day.0.saturating_add(3).rem_euclid(7));
-    let week = civil(Day(monday)).iso_week();
-    Period { order: monday.into(), name: format!("{:04}-W{:02}", week.year(), week.week()) }
+    Day(day.0.saturating_sub(day.0.saturating_add(3).rem_euclid(7)))
+}
+
+fn week(day: Day) -> Period {
+    let monday = monday(day);
+    let week = civil(monday).iso_week();
+    Period { order: monday.0.into(), name: format!("{:04}-W{:02}", week.year(), week.week()) }
 }
 
 fn month(day: Day) -> Period {
@@ -139,7 +144,7 @@ fn month(day: Day) -> Period {
     Period { order: months, name: format!("{:04}-{:02}", date.year(), date.month()) }
 }
 
-fn civil(day: Day) -> NaiveDate {
+pub(super) fn civil(day: Day) -> NaiveDate {
     let midnight = i64::from(day.0).saturating_mul(DAY_S);
     DateTime::from_timestamp(midnight, 0).unwrap_or_default().date_naive()
 }

@@ -67,6 +67,7 @@ impl Projection for Alerts {
             EventBody::Alert(AlertEvent::ConditionObserved(observed)) => {
                 watched(rows, moment, |watch| observe(watch, observed))
             }
+            EventBody::Budget(_) => Ok(()),
             _ if !event.concerns_task() => Ok(()),
             EventBody::Task(_)
             | EventBody::Usage(_)

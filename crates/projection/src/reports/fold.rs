@@ -91,6 +91,7 @@ fn task_changed<'a>(
         | EventBody::Gate(_)
         | EventBody::Alert(_)
         | EventBody::Inbox(_)
+        | EventBody::Budget(_)
         | EventBody::Report(_) => (Vec::new(), None),
     }
 }

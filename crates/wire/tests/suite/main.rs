@@ -2,6 +2,7 @@
 
 mod contract;
 mod golden;
+mod money;
 mod noted;
 mod properties;
 mod rules;

@@ -66,6 +66,7 @@ pub(crate) fn decided(name: &str, sent: &EventBody) -> EventBody {
         | EventBody::Ledger(_)
         | EventBody::Alert(_)
         | EventBody::Inbox(_)
+        | EventBody::Budget(_)
         | EventBody::Report(_) => {}
     }
     body
@@ -123,6 +124,7 @@ pub(crate) fn own_events() -> Vec<(&'static str, Event)> {
     ]
     .into_iter()
     .chain(crate::noted::events())
+    .chain(crate::money::events())
     .collect()
 }
 

@@ -28,7 +28,7 @@ use tollgate_domain::usage::{AdjustedUsage, Cost, NamedExecution, UsageAdjusted,
 use tollgate_wire::MAX_WAIT_MS;
 
 use self::limits::limits;
-use crate::noted;
+use crate::{money, noted};
 
 /// An event of any kind.
 pub(crate) fn event() -> impl Strategy<Value = Event> {
@@ -66,6 +66,7 @@ pub(crate) fn without_added(mut event: Event) -> Event {
         | EventBody::Ledger(_)
         | EventBody::Alert(_)
         | EventBody::Inbox(_)
+        | EventBody::Budget(_)
         | EventBody::Report(_) => {}
     }
     event
@@ -147,7 +148,7 @@ fn own_body() -> BoxedStrategy<EventBody> {
         EventBody::from(LossAccepted { earlier_epoch, kept: Sequence(kept), witness })
     });
     let gate = gate().prop_map(|decided| EventBody::Gate(GateEvent::GateDecided(Box::new(decided))));
-    prop_oneof![gate, loaded, rejected, book, measured, lost, noted::own_body()].boxed()
+    prop_oneof![gate, loaded, rejected, book, measured, lost, noted::own_body(), money::body()].boxed()
 }
 
 fn id() -> impl Strategy<Value = String> {

@@ -1,0 +1,217 @@
+//! From a command about money to the event that it causes, or the rule that refuses it.
+
+use super::policy::MAX_NAME_BYTES;
+use super::{Amount, BudgetRejection, BudgetState, Figures, OpenAllocation, Policy, judge};
+use crate::event::{
+    Allocated, AllocationExpired, AllocationExtended, AllocationRefused, AllocationReleased,
+    AllocationRequest, BudgetEvent, BudgetSet, LimitRaised, PolicySet,
+};
+use crate::money::Usd;
+use crate::time::Timestamp;
+
+/// How long something may be reserved: 366 days.
+const LONGEST_MS: i64 = 366 * 24 * 60 * 60 * 1000;
+
+/// The most tokens of one request: as many as a thousand of the largest usage events hold.
+const MOST_TOKENS: i128 = 1_000_000_000_000_000;
+
+type Decision = Result<BudgetEvent, BudgetRejection>;
+
+/// Makes or changes a budget.
+///
+/// # Errors
+///
+/// A name that is none.
+pub fn set_budget(set: BudgetSet) -> Decision {
+    name("budget", &set.budget)?;
+    Ok(set.into())
+}
+
+/// Makes a policy, or the next version of one. With `if_version`, only if that is the latest one; 0: if there is
+/// none.
+///
+/// # Errors
+///
+/// The first rule that it breaks.
+pub fn set_policy(
+    state: &BudgetState,
+    policy: Policy,
+    if_version: Option<u32>,
+    author: Option<String>,
+    reason: Option<String>,
+) -> Decision {
+    name("policy", &policy.id)?;
+    policy.check().map_err(|because| BudgetRejection::Policy { policy: policy.id.clone(), because })?;
+    if let Some(budget) = policy.budget.as_ref().filter(|budget| state.budget(budget).is_none()) {
+        return Err(BudgetRejection::UnknownBudget(budget.clone()));
+    }
+    let versions = state.policy(&policy.id).map_or(0, |history| history.versions.len());
+    let current = u32::try_from(versions).unwrap_or(u32::MAX);
+    if let Some(asked) = if_version.filter(|asked| *asked != current) {
+        return Err(BudgetRejection::VersionMismatch { policy: policy.id, asked, current });
+    }
+    Ok(PolicySet { version: current.saturating_add(1), policy, author, reason }.into())
+}
+
+/// Raises the limit of a policy for a time.
+///
+/// # Errors
+///
+/// The first rule that it breaks.
+pub fn raise_limit(state: &BudgetState, raised: LimitRaised) -> Decision {
+    if state.policy(&raised.policy).is_none() {
+        return Err(BudgetRejection::UnknownPolicy(raised.policy));
+    }
+    let wrong = |because| Err(BudgetRejection::Raise { policy: raised.policy.clone(), because });
+    if raised.by.tokens < 0 || raised.by.usd < Usd::ZERO {
+        return wrong("must raise it: tokens and usd must not be negative");
+    }
+    if raised.by == Amount::NOTHING {
+        return wrong("must say by how much: give `tokens`, `usd` or both");
+    }
+    if raised.until <= raised.from {
+        return wrong("must end after it begins");
+    }
+    if raised.author.is_empty() || raised.reason.is_empty() {
+        return wrong("must say who allows it, and why: give `author` and `reason`");
+    }
+    Ok(raised.into())
+}
+
+/// Allocates what is asked for, or the first alternative that fits, or records that nothing did. Alternatives
+/// are the same request with the models that policies degrade to, in order, with their own price.
+///
+/// # Errors
+///
+/// A request that makes no sense; one that does not fit is a decision.
+pub fn allocate(
+    state: &BudgetState,
+    request: AllocationRequest,
+    alternatives: &[AllocationRequest],
+    figures: &Figures,
+    at: Timestamp,
+) -> Decision {
+    check(&request, at)?;
+    let judged = |request: &AllocationRequest| judge(state, request, request.amount, figures, at);
+    let (judgement, as_of) = (judged(&request), figures.as_of.clone());
+    if judgement.is_allowed() {
+        let policies = judgement.policies;
+        return Ok(Allocated { request, instead_of: None, policies, decided_at: at, as_of }.into());
+    }
+    for model in &judgement.degrade_to {
+        let named = alternatives.iter().find(|other| other.model.as_ref() == Some(model));
+        let Some(other) = named.filter(|other| other.is_priced || !request.is_priced) else { continue };
+        let found = judged(other);
+        if found.is_allowed() {
+            let (instead_of, request) = (request.model, other.clone());
+            let policies = found.policies;
+            return Ok(Allocated { request, instead_of, policies, decided_at: at, as_of }.into());
+        }
+    }
+    Ok(AllocationRefused { request, policies: judgement.policies, decided_at: at, as_of }.into())
+}
+
+/// Makes an allocation larger, or lets it last longer.
+///
+/// # Errors
+///
+/// The first rule that it breaks. An extension that does not fit is no event: `Ok(Err(…))` has the figures.
+pub fn extend(
+    state: &BudgetState,
+    allocation: &str,
+    by: Amount,
+    expires_at: Option<Timestamp>,
+    figures: &Figures,
+    at: Timestamp,
+) -> Result<Result<BudgetEvent, judge::Judgement>, BudgetRejection> {
+    let open = still_open(state, allocation, at)?;
+    let expires_at = expires_at.unwrap_or(open.expires_at).max(open.expires_at);
+    let amount = open.amount.plus(by);
+    let whole = AllocationRequest { amount, expires_at, ..open.request.clone() };
+    if by.tokens < 0 || by.usd < Usd::ZERO {
+        let because = "must become larger, not smaller: allocate less, or release it";
+        return Err(BudgetRejection::Request { allocation: allocation.to_owned(), because });
+    }
+    check(&whole, at)?;
+    let judgement = judge(state, &whole, by, figures, at);
+    if !judgement.is_allowed() {
+        return Ok(Err(judgement));
+    }
+    let (allocation, policies) = (allocation.to_owned(), judgement.policies);
+    Ok(Ok(AllocationExtended { allocation, by, expires_at, policies, decided_at: at }.into()))
+}
+
+/// Sets free what an allocation has left.
+///
+/// # Errors
+///
+/// It is not open.
+pub fn release(state: &BudgetState, allocation: &str, author: Option<String>, at: Timestamp) -> Decision {
+    still_open(state, allocation, at)?;
+    Ok(AllocationReleased { allocation: allocation.to_owned(), author, decided_at: at }.into())
+}
+
+/// Records that an allocation's time is over.
+///
+/// # Errors
+///
+/// It is not open, or its time is not over.
+pub fn expire(state: &BudgetState, allocation: &str, at: Timestamp) -> Decision {
+    let open = state.open(allocation).ok_or_else(|| BudgetRejection::NotOpen(allocation.to_owned()))?;
+    if at < open.expires_at {
+        let expires_at = open.expires_at;
+        return Err(BudgetRejection::NotExpired { allocation: allocation.to_owned(), expires_at });
+    }
+    Ok(AllocationExpired { allocation: allocation.to_owned(), expired_at: open.expires_at }.into())
+}
+
+fn still_open<'a>(
+    state: &'a BudgetState,
+    allocation: &str,
+    at: Timestamp,
+) -> Result<&'a OpenAllocation, BudgetRejection> {
+    let open = state.open(allocation).ok_or_else(|| BudgetRejection::NotOpen(allocation.to_owned()))?;
+    if open.expires_at <= at {
+        let expired_at = open.expires_at;
+        return Err(BudgetRejection::Expired { allocation: allocation.to_owned(), expired_at });
+    }
+    Ok(open)
+}
+
+/// Checks what someone asks for, at the time of the decision.
+///
+/// # Errors
+///
+/// The first rule that it breaks.
+pub fn check(request: &AllocationRequest, at: Timestamp) -> Result<(), BudgetRejection> {
+    name("allocation", &request.allocation)?;
+    if let Some(context) = &request.context {
+        name("context", context)?;
+    }
+    let wrong = |because| Err(BudgetRejection::Request { allocation: request.allocation.clone(), because });
+    let Amount { tokens, usd } = request.amount;
+    if tokens < 0 || usd < Usd::ZERO {
+        return wrong("tokens and usd must not be negative");
+    }
+    if request.amount == Amount::NOTHING {
+        return wrong("must be of something: give `tokens`, `usd` or both");
+    }
+    if tokens > MOST_TOKENS {
+        return wrong("must be of at most 10^15 tokens");
+    }
+    if !(1..=10).contains(&request.priority) {
+        return wrong("priority must be from 1 (low) through 5 (normal) and 8 (high) to 10 (critical)");
+    }
+    if request.expires_at <= at {
+        return wrong("expires_at must be after the time of the decision");
+    }
+    if request.expires_at.millis_since(at) > LONGEST_MS {
+        return wrong("expires_at must be within 366 days");
+    }
+    Ok(())
+}
+
+fn name(field: &'static str, name: &str) -> Result<(), BudgetRejection> {
+    let is_name = !name.is_empty() && name.len() <= MAX_NAME_BYTES && !name.contains(char::is_control);
+    if is_name { Ok(()) } else { Err(BudgetRejection::Name { field }) }
+}

@@ -1,0 +1,268 @@
+//! What policies say to a request, before anything is spent.
+
+use super::{
+    Amount, AmountLimit, BudgetEnforcement, BudgetState, Figures, Measure, OnStale, Policy, Rollover,
+    SpentIn, Threshold,
+};
+use crate::event::{AllocationRequest, PolicyFigures, Ruling};
+use crate::money::Usd;
+use crate::time::Timestamp;
+use crate::zone::Span;
+
+/// What policies said to a request.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Judgement {
+    /// Every policy that it falls under, in the order of their names.
+    pub policies: Vec<PolicyFigures>,
+    /// The models that may take over, in order of preference, if nothing but their policies refuses.
+    pub degrade_to: Vec<String>,
+}
+
+/// A policy that a request falls under.
+struct Applicable<'a> {
+    name: &'a str,
+    version: u32,
+    policy: &'a Policy,
+    /// The task or session, if it looks at them one by one; `None` in `Some`: the request names none.
+    of: Option<Option<String>>,
+    /// The window.
+    span: Option<Span>,
+    /// The window before, if what it left counts.
+    before: Option<Span>,
+}
+
+impl Judgement {
+    /// Whether nothing refuses it.
+    #[must_use]
+    pub fn is_allowed(&self) -> bool {
+        !self.policies.iter().any(|figures| figures.ruling.refuses())
+    }
+}
+
+/// The sums that a judgement of this request needs.
+#[must_use]
+pub fn needed(state: &BudgetState, request: &AllocationRequest, at: Timestamp) -> Vec<SpentIn> {
+    let mut needed = Vec::new();
+    for applicable in applicable(state, request, at) {
+        needed.extend(applicable.spent_in(applicable.span));
+        needed.extend(applicable.before.and_then(|before| applicable.spent_in(Some(before))));
+    }
+    needed
+}
+
+/// The open allocations whose use has to be known for a judgement of this request.
+#[must_use]
+pub fn allocations_needed<'a>(
+    state: &'a BudgetState,
+    request: &AllocationRequest,
+    at: Timestamp,
+) -> Vec<&'a str> {
+    let ruling = state.ruling(&request.dimensions(), at);
+    let open = ruling.iter().flat_map(|(name, ..)| state.open_under(name).map(|(open, _)| open));
+    let mut open: Vec<&str> = open.collect();
+    open.sort_unstable();
+    open.dedup();
+    open
+}
+
+/// What every policy says to a request for this much more.
+#[must_use]
+pub fn judge(
+    state: &BudgetState,
+    request: &AllocationRequest,
+    more: Amount,
+    figures: &Figures,
+    at: Timestamp,
+) -> Judgement {
+    let mut judgement = Judgement::default();
+    let mut others_refuse = false;
+    for applicable in applicable(state, request, at) {
+        let policy = applicable.policy;
+        let found = applicable.figures(state, more, request, figures, at);
+        if found.ruling.refuses() {
+            let degrades =
+                policy.enforcement == BudgetEnforcement::Degrade && found.ruling == Ruling::Refused;
+            others_refuse |= !degrades;
+            if degrades && judgement.degrade_to.is_empty() {
+                judgement.degrade_to.clone_from(&policy.degrade_to);
+            }
+        }
+        judgement.policies.push(found);
+    }
+    if others_refuse {
+        judgement.degrade_to.clear();
+    }
+    judgement
+}
+
+fn applicable<'a>(state: &'a BudgetState, request: &AllocationRequest, at: Timestamp) -> Vec<Applicable<'a>> {
+    let usage = request.dimensions();
+    let ruling = state.ruling(&usage, at).into_iter();
+    let applicable = ruling.map(|(name, version, policy)| {
+        let of = policy.window.dimension();
+        let span = policy.window.span_at(&policy.zone, at);
+        let rolls = policy.rollover != Rollover::Nothing;
+        // What was left before the policy began is not its to roll over.
+        let before = span.filter(|span| rolls && policy.from < span.from);
+        Applicable {
+            name,
+            version,
+            policy,
+            of: of.map(|dimension| usage.get(&dimension).map(str::to_owned)),
+            span,
+            before: before.and_then(|span| policy.window.span_at(&policy.zone, span.from.plus_millis(-1))),
+        }
+    });
+    // A policy that refuses nothing has nothing to say about tasks that are not named.
+    applicable.filter(|found| found.of != Some(None) || found.can_refuse()).collect()
+}
+
+impl Applicable<'_> {
+    const fn can_refuse(&self) -> bool {
+        match self.policy.enforcement {
+            BudgetEnforcement::HardLimit | BudgetEnforcement::Degrade | BudgetEnforcement::Throttle => true,
+            BudgetEnforcement::Ignore | BudgetEnforcement::Warn | BudgetEnforcement::SoftLimit => false,
+        }
+    }
+
+    /// The usage that it counts in a span; `None`: that of a task or session that is not named.
+    fn spent_in(&self, span: Option<Span>) -> Option<SpentIn> {
+        let scope = match (self.policy.window.dimension(), &self.of) {
+            (Some(dimension), Some(of)) => self.policy.scope.with(dimension, of.as_ref()?),
+            (_, _) => self.policy.scope.clone(),
+        };
+        Some(SpentIn { scope, span })
+    }
+
+    fn figures(
+        &self,
+        state: &BudgetState,
+        more: Amount,
+        request: &AllocationRequest,
+        figures: &Figures,
+        at: Timestamp,
+    ) -> PolicyFigures {
+        let named = self.spent_in(self.span);
+        let known = named.as_ref().and_then(|sum| figures.spent.get(sum));
+        let before = self.before.and_then(|span| self.spent_in(Some(span)));
+        let known_before = before.as_ref().map(|sum| figures.spent.get(sum));
+        let is_known = known.is_some() && known_before != Some(None);
+        let (booked, exposure) =
+            known.map_or((Amount::NOTHING, Usd::ZERO), |(spent, most)| (spent.into(), *most));
+        let unpriced_tokens = known.map_or(0, |(spent, _)| spent.unpriced_tokens());
+        let rolled = known_before.flatten().map(|(spent, _)| self.rolled_over(spent.into()));
+        let raised = state.policy(self.name).map(|history| history.raised_at(at)).unwrap_or_default();
+        let mut found = PolicyFigures {
+            policy: self.name.to_owned(),
+            version: self.version,
+            window: self.span,
+            of: self.of.clone().flatten(),
+            limit: self.policy.limit.plus(raised).plus(rolled.unwrap_or_default()),
+            booked,
+            reserved: self.reserved(state, figures, at),
+            unpriced: Amount { tokens: unpriced_tokens, usd: exposure },
+            ruling: Ruling::Fits,
+        };
+        found.ruling = match (&named, is_known) {
+            (None, _) => Ruling::Unnamed,
+            (Some(_), false) => self.while_behind(),
+            (Some(_), true) => self.ruling(state, request, more, &found, at),
+        };
+        found
+    }
+
+    /// What others have reserved under this policy and not used. It may be used in any window from now on, so it
+    /// counts in this one, whenever it was allocated.
+    fn reserved(&self, state: &BudgetState, figures: &Figures, at: Timestamp) -> Amount {
+        let counts = |open: &AllocationRequest| {
+            let usage = open.dimensions();
+            let same = match (self.policy.window.dimension(), &self.of) {
+                (Some(dimension), Some(of)) => usage.get(&dimension) == of.as_deref(),
+                (_, _) => true,
+            };
+            same && self.policy.scope.contains(&usage)
+        };
+        let open = state.open_under(self.name);
+        let open = open.filter(|(_, open)| at < open.expires_at && counts(&open.request));
+        open.fold(Amount::NOTHING, |sum, (name, open)| sum.plus(open.amount.beyond(figures.used(name))))
+    }
+
+    fn rolled_over(&self, booked: Amount) -> Amount {
+        let left = self.policy.limit.left_after(booked);
+        match self.policy.rollover {
+            Rollover::Nothing => Amount::NOTHING,
+            Rollover::All => left,
+            Rollover::UpTo(AmountLimit { tokens, usd }) => Amount {
+                tokens: left.tokens.min(tokens.map_or(0, i128::from)),
+                usd: left.usd.min(usd.unwrap_or_default()),
+            },
+        }
+    }
+
+    const fn while_behind(&self) -> Ruling {
+        match self.policy.on_stale {
+            OnStale::Refuse => Ruling::Stale,
+            OnStale::Allow => Ruling::Fits,
+        }
+    }
+
+    fn ruling(
+        &self,
+        state: &BudgetState,
+        request: &AllocationRequest,
+        more: Amount,
+        found: &PolicyFigures,
+        at: Timestamp,
+    ) -> Ruling {
+        let policy = self.policy;
+        if policy.limit.usd.is_some() && !request.is_priced && self.can_refuse() {
+            return Ruling::Unpriced;
+        }
+        let reserved = found.booked.plus(found.reserved).plus(more);
+        let worst = reserved.plus(Amount { tokens: 0, usd: found.unpriced.usd });
+        let measured = match policy.measure {
+            Measure::Booked => found.booked.plus(more),
+            Measure::Reserved => reserved,
+            Measure::Worst => worst,
+        };
+        // Whatever thresholds are compared with: nothing is reserved twice.
+        let counted = if policy.measure == Measure::Worst { worst } else { reserved };
+        if found.limit.holds(counted) {
+            return if policy.warn_at.is_reached(measured, found.limit) {
+                Ruling::Warns
+            } else {
+                Ruling::Fits
+            };
+        }
+        match policy.enforcement {
+            BudgetEnforcement::Ignore => Ruling::Ignored,
+            BudgetEnforcement::Warn => Ruling::Over,
+            BudgetEnforcement::SoftLimit => Ruling::OverSoft,
+            BudgetEnforcement::HardLimit
+                if policy.passes_from.is_some_and(|from| request.priority >= from) =>
+            {
+                Ruling::Passed
+            }
+            BudgetEnforcement::Throttle if self.is_within_rate(state, at) => Ruling::Throttled,
+            BudgetEnforcement::HardLimit | BudgetEnforcement::Degrade | BudgetEnforcement::Throttle => {
+                Ruling::Refused
+            }
+        }
+    }
+
+    fn is_within_rate(&self, state: &BudgetState, at: Timestamp) -> bool {
+        let (Some(a_minute), Some(history)) = (self.policy.throttle_per_minute, state.policy(self.name))
+        else {
+            return false;
+        };
+        let apart_ms = 60_000_i64.checked_div(a_minute.into()).unwrap_or_default();
+        history.last_throttled.is_none_or(|last| at.millis_since(last) >= apart_ms)
+    }
+}
+
+/// The level that a policy has reached with an amount: none, the warning, the action, the limit.
+#[must_use]
+pub fn level(policy: &Policy, amount: Amount, limit: AmountLimit) -> Option<Threshold> {
+    let levels = [Threshold::LIMIT, policy.act_at, policy.warn_at];
+    levels.into_iter().find(|level| level.is_reached(amount, limit))
+}

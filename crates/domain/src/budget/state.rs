@@ -1,0 +1,220 @@
+//! What decisions about a tenant's money depend on: the fold of the decisions themselves.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use super::{Amount, Dimensions, Policy, ScopeIndex};
+use crate::event::{AllocationRequest, BudgetEvent, BudgetSet, LimitRaised, Ruling};
+use crate::time::Timestamp;
+
+/// What decisions about a tenant's money depend on.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(from = "Stored", into = "Stored")]
+pub struct BudgetState {
+    budgets: BTreeMap<String, BudgetSet>,
+    policies: BTreeMap<String, PolicyHistory>,
+    open: BTreeMap<String, OpenAllocation>,
+    /// Policies by scope: follows from them.
+    by_scope: ScopeIndex,
+    /// The open allocations under each policy: follows from both.
+    under: BTreeMap<String, BTreeSet<String>>,
+}
+
+/// A policy in all its versions.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PolicyHistory {
+    /// The versions, from 1.
+    pub versions: Vec<Policy>,
+    /// What was added to its limit for a time.
+    pub raises: Vec<LimitRaised>,
+    /// When something was last allowed beyond its limit, at the rate that it allows.
+    pub last_throttled: Option<Timestamp>,
+}
+
+/// An allocation that was neither released nor recorded as expired.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpenAllocation {
+    /// What was asked for.
+    pub request: AllocationRequest,
+    /// How much is allocated now.
+    pub amount: Amount,
+    /// Until when.
+    pub expires_at: Timestamp,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Stored {
+    budgets: BTreeMap<String, BudgetSet>,
+    policies: BTreeMap<String, PolicyHistory>,
+    open: BTreeMap<String, OpenAllocation>,
+}
+
+impl PolicyHistory {
+    /// The version that rules at a moment, with its number: the latest that has begun, unless it has ended or
+    /// is switched off.
+    #[must_use]
+    pub fn ruling_at(&self, at: Timestamp) -> Option<(u32, &Policy)> {
+        let versions = (1_u32..).zip(&self.versions);
+        let (version, policy) = versions.filter(|(_, policy)| policy.from <= at).last()?;
+        policy.rules_at(at).then_some((version, policy))
+    }
+
+    /// What was added to the limit at a moment.
+    #[must_use]
+    pub fn raised_at(&self, at: Timestamp) -> Amount {
+        let raises = self.raises.iter().filter(|raise| raise.from <= at && at < raise.until);
+        raises.fold(Amount::NOTHING, |sum, raise| sum.plus(raise.by))
+    }
+}
+
+impl BudgetState {
+    /// A budget.
+    #[must_use]
+    pub fn budget(&self, name: &str) -> Option<&BudgetSet> {
+        self.budgets.get(name)
+    }
+
+    /// All budgets, by name.
+    #[must_use]
+    pub const fn budgets(&self) -> &BTreeMap<String, BudgetSet> {
+        &self.budgets
+    }
+
+    /// A policy in all its versions.
+    #[must_use]
+    pub fn policy(&self, name: &str) -> Option<&PolicyHistory> {
+        self.policies.get(name)
+    }
+
+    /// All policies, by name.
+    #[must_use]
+    pub const fn policies(&self) -> &BTreeMap<String, PolicyHistory> {
+        &self.policies
+    }
+
+    /// An allocation that is open.
+    #[must_use]
+    pub fn open(&self, name: &str) -> Option<&OpenAllocation> {
+        self.open.get(name)
+    }
+
+    /// All open allocations, by name.
+    #[must_use]
+    pub const fn all_open(&self) -> &BTreeMap<String, OpenAllocation> {
+        &self.open
+    }
+
+    /// The open allocations that a policy counts in some version, by name.
+    pub fn open_under(&self, policy: &str) -> impl Iterator<Item = (&str, &OpenAllocation)> {
+        let names = self.under.get(policy).into_iter().flatten();
+        names.filter_map(|name| Some((name.as_str(), self.open.get(name)?)))
+    }
+
+    /// The policies that rule over such usage at a moment, each with its version.
+    #[must_use]
+    pub fn ruling(&self, usage: &Dimensions<'_>, at: Timestamp) -> Vec<(&str, u32, &Policy)> {
+        let found = self.by_scope.matching(usage).into_iter();
+        let ruling = found.filter_map(|name| {
+            let (version, policy) = self.policies.get(name)?.ruling_at(at)?;
+            let counts =
+                policy.scope.contains(usage) && self.is_active(policy) && policy.window.is_open_at(at);
+            counts.then_some((name, version, policy))
+        });
+        ruling.collect()
+    }
+
+    fn is_active(&self, policy: &Policy) -> bool {
+        let budget = policy.budget.as_ref().and_then(|name| self.budgets.get(name));
+        budget.is_none_or(|budget| budget.active)
+    }
+
+    /// Folds one decision into the state. Total: every recorded event is accepted.
+    pub fn apply(&mut self, event: &BudgetEvent) {
+        match event {
+            BudgetEvent::BudgetSet(set) => {
+                self.budgets.insert(set.budget.clone(), (**set).clone());
+            }
+            BudgetEvent::PolicySet(set) => {
+                let history = self.policies.entry(set.policy.id.clone()).or_default();
+                history.versions.push(set.policy.clone());
+                self.by_scope.insert(&set.policy.scope, &set.policy.id);
+                let under = self.under.entry(set.policy.id.clone()).or_default();
+                let open = self.open.iter();
+                let open = open.filter(|(_, open)| set.policy.scope.contains(&open.request.dimensions()));
+                under.extend(open.map(|(name, _)| name.clone()));
+            }
+            BudgetEvent::LimitRaised(raised) => {
+                if let Some(history) = self.policies.get_mut(&raised.policy) {
+                    history.raises.push((**raised).clone());
+                }
+            }
+            BudgetEvent::Allocated(made) => {
+                for figures in made.policies.iter().filter(|figures| figures.ruling == Ruling::Throttled) {
+                    if let Some(history) = self.policies.get_mut(&figures.policy) {
+                        history.last_throttled = Some(made.decided_at);
+                    }
+                }
+                let request = made.request.clone();
+                let open = OpenAllocation { amount: request.amount, expires_at: request.expires_at, request };
+                self.opened(open);
+            }
+            BudgetEvent::AllocationExtended(extended) => {
+                if let Some(open) = self.open.get_mut(&extended.allocation) {
+                    open.amount = open.amount.plus(extended.by);
+                    open.expires_at = extended.expires_at;
+                }
+            }
+            BudgetEvent::AllocationReleased(released) => self.closed(&released.allocation),
+            BudgetEvent::AllocationExpired(expired) => self.closed(&expired.allocation),
+            BudgetEvent::AllocationRefused(_) => {}
+        }
+    }
+
+    fn opened(&mut self, open: OpenAllocation) {
+        let name = open.request.allocation.clone();
+        for policy in self.by_scope.matching(&open.request.dimensions()) {
+            self.under.entry(policy.to_owned()).or_default().insert(name.clone());
+        }
+        self.open.insert(name, open);
+    }
+
+    fn closed(&mut self, name: &str) {
+        let Some(open) = self.open.remove(name) else { return };
+        for policy in self.by_scope.matching(&open.request.dimensions()) {
+            if let Some(under) = self.under.get_mut(policy) {
+                under.remove(name);
+            }
+        }
+    }
+}
+
+impl PartialEq for BudgetState {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.budgets, &self.policies, &self.open) == (&other.budgets, &other.policies, &other.open)
+    }
+}
+
+impl Eq for BudgetState {}
+
+impl From<Stored> for BudgetState {
+    fn from(stored: Stored) -> Self {
+        let Stored { budgets, policies, open } = stored;
+        let mut state = Self { budgets, policies, ..Self::default() };
+        for (name, history) in &state.policies {
+            for version in &history.versions {
+                state.by_scope.insert(&version.scope, name);
+            }
+        }
+        for open in open.into_values() {
+            state.opened(open);
+        }
+        state
+    }
+}
+
+impl From<BudgetState> for Stored {
+    fn from(state: BudgetState) -> Self {
+        Self { budgets: state.budgets, policies: state.policies, open: state.open }
+    }
+}

@@ -1,0 +1,155 @@
+//! Commands about money: which make no sense, what they change, for how long.
+
+use super::*;
+use crate::event::{BudgetSet, LimitRaised};
+
+#[test]
+fn what_is_released_or_has_expired_is_free() {
+    let at = begin().plus_millis(HOUR_MS);
+    let mut tenant = Tenant::of(vec![policy("p")]);
+    tenant.allocates(request("a", 600), &[], at);
+    tenant.allocates(AllocationRequest { expires_at: at.plus_millis(1000), ..request("b", 400) }, &[], at);
+    says(&tenant, &request("c", 1), at, &[("p", Ruling::Refused)]);
+    let later = at.plus_millis(1000);
+    says(&tenant, &request("c", 400), later, &[("p", Ruling::Warns)]);
+    says(&tenant, &request("c", 401), later, &[("p", Ruling::Refused)]);
+    let released = decide::release(&tenant.state, "a", None, later).unwrap();
+    tenant.apply(&released);
+    says(&tenant, &request("c", 1000), later, &[("p", Ruling::Warns)]);
+    let error = decide::release(&tenant.state, "a", None, later).unwrap_err();
+    assert_eq!(error.code(), "allocation_not_open");
+    let error = decide::release(&tenant.state, "b", None, later).unwrap_err();
+    assert_eq!(error.code(), "allocation_expired");
+    assert_eq!(decide::expire(&tenant.state, "b", at).unwrap_err().code(), "allocation_not_expired");
+    tenant.apply(&decide::expire(&tenant.state, "b", later).unwrap());
+    assert!(tenant.state.all_open().is_empty());
+}
+
+#[test]
+fn a_raise_holds_for_its_time_and_has_an_author() {
+    let at = begin().plus_millis(HOUR_MS);
+    let mut tenant = Tenant::of(vec![policy("p")]);
+    let raised = LimitRaised {
+        policy: "p".to_owned(),
+        by: Amount { tokens: 500, usd: Usd::ZERO },
+        from: at,
+        until: at.plus_millis(HOUR_MS),
+        author: "ada".to_owned(),
+        reason: "release day".to_owned(),
+    };
+    let code = |raised| decide::raise_limit(&tenant.state, raised).unwrap_err().code();
+    assert_eq!(code(LimitRaised { author: String::new(), ..raised.clone() }), "invalid_raise");
+    assert_eq!(code(LimitRaised { until: at, ..raised.clone() }), "invalid_raise");
+    assert_eq!(code(LimitRaised { by: Amount::NOTHING, ..raised.clone() }), "invalid_raise");
+    assert_eq!(code(LimitRaised { policy: "q".to_owned(), ..raised.clone() }), "unknown_policy");
+    tenant.apply(&decide::raise_limit(&tenant.state, raised).unwrap());
+    for (at, ruling) in [
+        (at.plus_millis(-1), Ruling::Refused),
+        (at, Ruling::Warns),
+        (at.plus_millis(HOUR_MS - 1), Ruling::Warns),
+        (at.plus_millis(HOUR_MS), Ruling::Refused),
+    ] {
+        says(&tenant, &request("a", 1500), at, &[("p", ruling)]);
+    }
+}
+
+#[test]
+fn a_change_is_a_version_from_a_time_on_and_keeps_what_was_before() {
+    let at = begin().plus_millis(HOUR_MS);
+    let mut tenant = Tenant::of(vec![policy("p")]);
+    tenant.uses(&[], at, tokens(900), None);
+    let limit = AmountLimit { tokens: Some(2000), usd: None };
+    let next = Policy { limit, from: at.plus_millis(1000), ..policy("p") };
+    let error = decide::set_policy(&tenant.state, next.clone(), Some(0), None, None).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "policy `p` is at version 1, not 0: look at it again, or leave `if_version` out"
+    );
+    tenant.apply(&decide::set_policy(&tenant.state, next, Some(1), None, None).unwrap());
+    let history = tenant.state.policy("p").unwrap();
+    let version = |at| history.ruling_at(at).map(|(version, _)| version);
+    assert_eq!(
+        (version(begin().plus_millis(-1)), version(at), version(at.plus_millis(1000))),
+        (None, Some(1), Some(2))
+    );
+    says(&tenant, &request("a", 200), at, &[("p", Ruling::Refused)]);
+    says(&tenant, &request("a", 200), at.plus_millis(1000), &[("p", Ruling::Fits)]);
+}
+
+#[test]
+fn a_budget_that_is_not_active_rules_nothing() {
+    let at = begin().plus_millis(HOUR_MS);
+    let of = Policy { budget: Some("b".to_owned()), ..policy("p") };
+    let mut tenant = Tenant::default();
+    let error = decide::set_policy(&tenant.state, of.clone(), None, None, None).unwrap_err();
+    assert_eq!(error.to_string(), "there is no budget `b`: set it first");
+    let budget = |active| BudgetSet {
+        budget: "b".to_owned(),
+        title: None,
+        description: None,
+        owner: None,
+        active,
+        author: None,
+    };
+    tenant.apply(&decide::set_budget(budget(true)).unwrap());
+    tenant.apply(&decide::set_policy(&tenant.state, of, None, None, None).unwrap());
+    says(&tenant, &request("a", 1001), at, &[("p", Ruling::Refused)]);
+    tenant.apply(&decide::set_budget(budget(false)).unwrap());
+    says(&tenant, &request("a", 1001), at, &[]);
+}
+
+#[test]
+fn an_extension_is_judged_by_what_it_adds() {
+    let at = begin().plus_millis(HOUR_MS);
+    let mut tenant = Tenant::of(vec![policy("p")]);
+    tenant.allocates(request("a", 600), &[], at);
+    let figures = tenant.figures(&request("a", 1), at);
+    let by = |tokens| Amount { tokens, usd: Usd::ZERO };
+    let refused = decide::extend(&tenant.state, "a", by(401), None, &figures, at).unwrap().unwrap_err();
+    assert!(!refused.is_allowed());
+    let event = decide::extend(&tenant.state, "a", by(400), None, &figures, at).unwrap().unwrap();
+    tenant.apply(&event);
+    assert_eq!(tenant.state.open("a").unwrap().amount.tokens, 1000);
+    let longer = begin().plus_millis(48 * HOUR_MS);
+    let event = decide::extend(&tenant.state, "a", by(0), Some(longer), &figures, at).unwrap().unwrap();
+    tenant.apply(&event);
+    assert_eq!(tenant.state.open("a").unwrap().expires_at, longer);
+    let code = |by, at| decide::extend(&tenant.state, "a", by, None, &figures, at).unwrap_err().code();
+    assert_eq!(code(by(-1), at), "invalid_request");
+    assert_eq!(code(by(1), longer), "allocation_expired");
+}
+
+#[test]
+fn requests_that_make_no_sense_are_refused_without_an_event() {
+    let at = begin().plus_millis(HOUR_MS);
+    let tenant = Tenant::of(vec![]);
+    for (bad, because) in [
+        (request("", 1), "allocation: must have 1 to 128 bytes"),
+        (request(&"x".repeat(129), 1), "allocation: must have 1 to 128 bytes"),
+        (request("a", 0), "must be of something"),
+        (request("a", -1), "must not be negative"),
+        (request("a", 1_000_000_000_000_001), "at most 10^15 tokens"),
+        (AllocationRequest { priority: 0, ..request("a", 1) }, "priority must be from 1"),
+        (AllocationRequest { expires_at: at, ..request("a", 1) }, "must be after the time"),
+        (
+            AllocationRequest { expires_at: at.plus_millis(367 * 24 * HOUR_MS), ..request("a", 1) },
+            "within 366 days",
+        ),
+    ] {
+        let error = decide::allocate(&tenant.state, bad, &[], &Figures::default(), at).unwrap_err();
+        assert!(error.to_string().contains(because), "{error}");
+    }
+}
+
+#[test]
+fn a_state_that_is_stored_and_read_again_decides_the_same() {
+    let at = begin().plus_millis(HOUR_MS);
+    let mut tenant = Tenant::of(vec![policy("p")]);
+    tenant.allocates(request("a", 600), &[], at);
+    let stored = serde_json::to_string(&tenant.state).unwrap();
+    let read: BudgetState = serde_json::from_str(&stored).unwrap();
+    assert_eq!(read, tenant.state);
+    let read = Tenant { state: read, ..Tenant::default() };
+    says(&read, &request("b", 401), at, &[("p", Ruling::Refused)]);
+    says(&read, &request("b", 400), at, &[("p", Ruling::Warns)]);
+}

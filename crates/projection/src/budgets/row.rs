@@ -1,0 +1,109 @@
+//! Rows of the view `budgets` and their keys.
+
+use serde::{Deserialize, Serialize};
+use tollgate_domain::budget::{Amount, BudgetState};
+use tollgate_domain::event::{AllocationRequest, PolicyFigures};
+use tollgate_domain::position::Sequence;
+use tollgate_domain::time::Timestamp;
+
+/// What the view keeps under a key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum BudgetsRow {
+    /// What decisions about a tenant's money depend on.
+    Tenant(Box<TenantBudgets>),
+    /// An allocation, or the refusal of one.
+    Allocation(Box<AllocationRow>),
+    /// The name of an allocation, listed with the latest first.
+    Listed(String),
+}
+
+/// What decisions about a tenant's money depend on.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TenantBudgets {
+    /// The fold of its decisions.
+    pub state: BudgetState,
+    /// The record of the last one; zero: there is none yet.
+    pub last_decision: Sequence,
+}
+
+/// An allocation, or the refusal of one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AllocationRow {
+    /// What was asked for, with the model that was given.
+    pub request: AllocationRequest,
+    /// The model that was asked for, if another one was given.
+    pub instead_of: Option<String>,
+    /// The policies that it falls under, with the figures that it was decided with.
+    pub policies: Vec<PolicyFigures>,
+    /// When it was decided.
+    pub decided_at: Timestamp,
+    /// Up to which position usage was known.
+    pub as_of: String,
+    /// Its record.
+    pub sequence: Sequence,
+    /// How much is allocated, with extensions.
+    pub amount: Amount,
+    /// Until when, with extensions.
+    pub expires_at: Timestamp,
+    /// What became of it.
+    pub state: AllocationState,
+}
+
+/// What became of an allocation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum AllocationState {
+    /// It was never made.
+    Refused,
+    /// It was made, and neither released nor recorded as expired. It may have expired: `expires_at` says.
+    Open,
+    /// What it had left was set free.
+    Released {
+        /// When.
+        at: Timestamp,
+        /// By whom.
+        author: Option<String>,
+    },
+    /// Its time is over, and that was recorded.
+    Expired,
+}
+
+const TENANT: u8 = b't';
+const ALLOCATION: u8 = b'a';
+const LISTED: u8 = b'l';
+
+/// The key of what decisions about a tenant's money depend on.
+#[must_use]
+pub fn tenant_key(tenant: &str) -> Vec<u8> {
+    let mut key = vec![TENANT];
+    key.extend_from_slice(tenant.as_bytes());
+    key
+}
+
+/// The key of an allocation.
+#[must_use]
+pub fn allocation_key(tenant: &str, allocation: &str) -> Vec<u8> {
+    of(ALLOCATION, tenant, allocation.as_bytes())
+}
+
+/// The beginning of the keys of a tenant's list, or that after which the allocations before a record follow.
+#[must_use]
+pub fn listing(tenant: &str, before: Option<Sequence>) -> Vec<u8> {
+    // The latest first: what is larger sorts earlier.
+    let from = before.map(|sequence| (u64::MAX ^ sequence.0).to_be_bytes());
+    of(LISTED, tenant, from.as_ref().map(<[u8; 8]>::as_slice).unwrap_or_default())
+}
+
+/// The key of an allocation's line in the list.
+pub(super) fn listed_key(tenant: &str, sequence: Sequence, allocation: &str) -> Vec<u8> {
+    let mut key = listing(tenant, Some(sequence));
+    key.extend_from_slice(allocation.as_bytes());
+    key
+}
+
+fn of(kind: u8, tenant: &str, rest: &[u8]) -> Vec<u8> {
+    let mut key = vec![kind];
+    key.extend_from_slice(tenant.as_bytes());
+    key.push(0);
+    key.extend_from_slice(rest);
+    key
+}
