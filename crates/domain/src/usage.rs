@@ -23,6 +23,8 @@ pub struct UsageRecorded {
     pub request_id: Option<String>,
     /// The provider's tier that served it, if known.
     pub service_tier: Option<String>,
+    /// Which allocation of its tenant it uses; `None`: none.
+    pub allocation: Option<String>,
     /// Free pairs.
     pub labels: BTreeMap<String, String>,
     /// Tokens by kind.
@@ -83,6 +85,12 @@ pub struct AdjustedUsage {
     pub provider: Option<String>,
     /// Its model.
     pub model: Option<String>,
+    /// Which part of the producer made its call.
+    pub component: Option<String>,
+    /// The allocation that it uses.
+    pub allocation: Option<String>,
+    /// Its labels.
+    pub labels: BTreeMap<String, String>,
     /// What the correction costs or refunds, at the price of the adjusted usage's model.
     pub cost: Cost,
     /// What the correction subtracts beyond what was left of the usage after earlier corrections: it is not counted.

@@ -10,5 +10,5 @@ mod spent;
 
 pub use dimension::{Dimension, Dimensions, InvalidDimension};
 pub use model_tier::ModelTier;
-pub use scope::{InvalidScope, Scope};
+pub use scope::{InvalidScope, MAX_VALUE_BYTES, Scope};
 pub use spent::Spent;
