@@ -73,7 +73,7 @@ pub struct UsageAdjusted {
     /// Who.
     pub author: Option<String>,
     /// What the appender found about the adjusted usage; `None`: not found, counted in the task's totals only.
-    pub resolved: Option<AdjustedUsage>,
+    pub resolved: Option<Box<AdjustedUsage>>,
 }
 
 /// The usage that an adjustment refers to, as the appender found it.

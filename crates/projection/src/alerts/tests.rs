@@ -107,7 +107,7 @@ impl Folded {
                 tokens: TokenSums { output: -output, ..TokenSums::default() },
                 reason: "counted twice".to_owned(),
                 author: None,
-                resolved: Some(resolved),
+                resolved: Some(Box::new(resolved)),
             }),
         );
     }

@@ -40,7 +40,7 @@ pub(crate) fn decided(name: &str, sent: &EventBody) -> EventBody {
         EventBody::Task(TaskEvent::PhaseEnded(ended)) => ended.attempt = ended.attempt.or(Some(300)),
         EventBody::Usage(UsageEvent::UsageRecorded(usage)) => usage.cost = cost,
         EventBody::Usage(UsageEvent::UsageAdjusted(adjusted)) if !name.contains("unresolved") => {
-            adjusted.resolved = Some(AdjustedUsage {
+            adjusted.resolved = Some(Box::new(AdjustedUsage {
                 execution: Some(NamedExecution { phase: phase("THINK"), attempt: Some(1) }),
                 provider: Some("anthropic".to_owned()),
                 model: Some("claude-sonnet-4-5".to_owned()),
@@ -52,7 +52,7 @@ pub(crate) fn decided(name: &str, sent: &EventBody) -> EventBody {
                     price_version: "shipped@0123456789ab".to_owned(),
                 },
                 excess: TokenCounts::default(),
-            });
+            }));
         }
         EventBody::Task(TaskEvent::ImportanceChanged(changed)) => {
             changed.from = changed.from.or(Some(Importance::Low))

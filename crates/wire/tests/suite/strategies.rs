@@ -312,7 +312,7 @@ fn adjusted() -> impl Strategy<Value = UsageAdjusted> {
             tokens,
             reason,
             author,
-            resolved,
+            resolved: resolved.map(Box::new),
         },
     )
 }

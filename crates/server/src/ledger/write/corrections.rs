@@ -88,7 +88,7 @@ impl Writer {
         // No scope can name longer ones, and a correction must have room for the rest.
         labels.retain(|_, value| value.len() <= MAX_VALUE_BYTES);
         let found = AdjustedUsage { execution, provider, model, component, allocation, labels, cost, excess };
-        adjusted.resolved = Some(found);
+        adjusted.resolved = Some(Box::new(found));
         if adjusted.excess() > 0 {
             warnings.push(format!(
                 "removes {} more tokens than the {} left of usage `{}` of producer `{}`; capped at those, and an alert was \

@@ -38,7 +38,7 @@ impl Kind for UsageAdjusted {
                 .added
                 .resolved
                 .take()
-                .map(|found| resolved_to_domain(*found))
+                .map(|found| resolved_to_domain(*found).map(Box::new))
                 .transpose()
                 .map_err(|error| error.within("resolved"))?,
         })
@@ -61,7 +61,7 @@ impl Kind for UsageAdjusted {
     }
 
     fn add(&self, _sent: &Self, _text_length: Option<TextLength>, added: &mut Added) {
-        added.resolved = self.resolved.as_ref().map(resolved_to_proto).map(Box::new);
+        added.resolved = self.resolved.as_deref().map(resolved_to_proto).map(Box::new);
     }
 
     fn check(&self, _text_length: Option<TextLength>) -> Result<(), FieldError> {
