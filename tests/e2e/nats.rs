@@ -64,6 +64,7 @@ fn parts_of_a_view_in_processes_of_their_own_answer_as_one_and_a_missing_one_is_
         ("status", "5-15"),
         ("reports", "0-7"),
         ("reports", "8-9,11"),
+        ("spending", "0-15"),
         ("reports", "10,12-15"),
     ] {
         let data = format!("{view}-{partitions}");

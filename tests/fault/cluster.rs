@@ -38,7 +38,7 @@ impl Replicated {
         // The servers may not have found each other yet.
         while place.run_line(&init).code != 0 {}
         let mut replicated = Self { cluster, place, projectors: Vec::new() };
-        for view in ["status", "reports", "alerts"] {
+        for view in ["status", "reports", "alerts", "spending"] {
             let args = ["projector", view, "--data", view];
             let urls = replicated.cluster.urls_from(0);
             replicated.projectors.push(projector(&replicated.place, &urls, &args));

@@ -126,7 +126,7 @@ fn a_projector_goes_on_whatever_happens_between_it_and_nats() {
     let network = Network::before(cluster.nats.url().trim_start_matches("nats://"));
     let through = format!("nats://{}", network.address());
     cluster.projectors.clear();
-    for view in ["status", "reports", "alerts"] {
+    for view in ["status", "reports", "alerts", "spending"] {
         let projector = cluster.projector_at(&through, &["projector", view, "--data", view]);
         cluster.projectors.push(projector);
     }

@@ -78,7 +78,7 @@ impl Cluster {
         let nats = NatsServer::start(&place)?;
         let _ = place.ok(&format!("log init --max-bytes 256MiB --log {}", nats.url()));
         let mut cluster = Self { projectors: Vec::new(), nats, place };
-        for view in ["status", "reports", "alerts"] {
+        for view in ["status", "reports", "alerts", "spending"] {
             let projector = cluster.projector(&["projector", view, "--data", view]);
             cluster.projectors.push(projector);
         }

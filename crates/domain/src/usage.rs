@@ -23,6 +23,8 @@ pub struct UsageRecorded {
     pub request_id: Option<String>,
     /// The provider's tier that served it, if known.
     pub service_tier: Option<String>,
+    /// Which allocation of its tenant it uses; `None`: none.
+    pub allocation: Option<String>,
     /// Free pairs.
     pub labels: BTreeMap<String, String>,
     /// Tokens by kind.
@@ -71,7 +73,7 @@ pub struct UsageAdjusted {
     /// Who.
     pub author: Option<String>,
     /// What the appender found about the adjusted usage; `None`: not found, counted in the task's totals only.
-    pub resolved: Option<AdjustedUsage>,
+    pub resolved: Option<Box<AdjustedUsage>>,
 }
 
 /// The usage that an adjustment refers to, as the appender found it.
@@ -83,6 +85,12 @@ pub struct AdjustedUsage {
     pub provider: Option<String>,
     /// Its model.
     pub model: Option<String>,
+    /// Which part of the producer made its call.
+    pub component: Option<String>,
+    /// The allocation that it uses.
+    pub allocation: Option<String>,
+    /// Its labels.
+    pub labels: BTreeMap<String, String>,
     /// What the correction costs or refunds, at the price of the adjusted usage's model.
     pub cost: Cost,
     /// What the correction subtracts beyond what was left of the usage after earlier corrections: it is not counted.

@@ -24,12 +24,21 @@ pub trait Projection: Send + Sync + 'static {
     /// What it keeps under a key.
     type Row: Serialize + DeserializeOwned + Clone + Send + Sync + 'static;
 
+    /// What is kept up to date beside the rows, in memory only, and begins empty whenever the view is opened:
+    /// answers that questions have asked for and will ask for again. `()` for none.
+    type Live: Default + Send + 'static;
+
     /// Folds one event into the rows.
     ///
     /// # Errors
     ///
     /// Only the row keeper's error when a row cannot be loaded.
     fn apply<R: Rows<Self::Row>>(&self, event: &RecordedEvent<'_>, rows: &mut R) -> Result<(), R::Error>;
+
+    /// Brings what is kept beside the rows up to date with an event that was applied. Does nothing by default.
+    fn follow(&self, event: &RecordedEvent<'_>, live: &mut Self::Live) {
+        let _ = (event, live);
+    }
 
     /// Handles an event that is not counted because its id is taken, on logs that cannot refuse it on
     /// arrival. Does nothing by default.

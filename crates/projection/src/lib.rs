@@ -2,9 +2,9 @@
 //! same events give the same rows, byte for byte, and every recorded event is accepted.
 //!
 //! [`fold`] is the contract between a fold and the keeper of its rows. [`status`] is the state of each task,
-//! [`reports`] the totals of the ledger, [`budgets`] what was decided about money, [`alerts`] what became true
-//! about a task, [`overview`] figures over many tasks, [`savings`] what stopping them was worth, [`report`] what
-//! people read about it.
+//! [`reports`] the totals of the ledger, [`spending`] what usage adds up to by all that tells it apart, with
+//! [`budgets`], what was decided about money; [`alerts`] what became true about a task, [`overview`] figures over
+//! many tasks, [`savings`] what stopping them was worth, [`report`] what people read about it.
 
 #![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 
@@ -18,6 +18,7 @@ pub mod report;
 pub mod reports;
 pub mod savings;
 pub mod selection;
+pub mod spending;
 pub mod status;
 
 #[cfg(test)]

@@ -207,7 +207,8 @@ impl<P: Projection + Clone> Projector<P> {
         let (shared, query, here) = (Arc::clone(&self.shared), query.clone(), Arc::new(()));
         let gone = Arc::downgrade(&here);
         let answered = self.shared.readers.run(asker, move || {
-            let Some(snapshot) = Snapshot::take(Arc::clone(&shared), gone) else { return Ok(None) };
+            let begin = |live: &mut P::Live, as_of: &Position| query.begin(live, as_of);
+            let Some(snapshot) = Snapshot::take(Arc::clone(&shared), gone, begin) else { return Ok(None) };
             let answer = query.answer(&Seen::Pages(&snapshot))?;
             let as_of = snapshot.position().clone();
             Ok(Some(Answered { answer, as_of, partitions: shared.partitions }))

@@ -40,12 +40,19 @@ pub struct Snapshot<P: Projection> {
 }
 
 impl<P: Projection> Snapshot<P> {
-    /// The current rows; `None` if the view is not open.
-    pub(crate) fn take(shared: Arc<Shared<P>>, asker: Weak<()>) -> Option<Self> {
+    /// The current rows; `None` if the view is not open. At this very moment `begin` is given what is kept
+    /// beside them.
+    pub(crate) fn take(
+        shared: Arc<Shared<P>>,
+        asker: Weak<()>,
+        begin: impl FnOnce(&mut P::Live, &Position),
+    ) -> Option<Self> {
         let (before, position, degraded) = {
             let view = shared.view();
             let view = view.as_ref()?;
-            (view.snapshot(), view.position(), view.degraded_tasks())
+            let position = view.position();
+            begin(&mut view.live(), &position);
+            (view.snapshot(), position, view.degraded_tasks())
         };
         Some(Self { shared, before, position, degraded, asker })
     }
@@ -114,6 +121,24 @@ impl<P: Projection> Seen<'_, P> {
         match self {
             Self::Now(view) => Box::new(view.scan(prefix, after)),
             Self::Pages(pages) => Box::new(pages.scan(prefix, after)),
+        }
+    }
+
+    /// The position up to which it is valid.
+    #[must_use]
+    pub fn position(&self) -> Position {
+        match self {
+            Self::Now(view) => view.position(),
+            Self::Pages(pages) => pages.position.clone(),
+        }
+    }
+
+    /// Uses what is kept up to date beside the rows; `None`: the view is not open. While the rows are those of
+    /// one moment, this is that of now.
+    pub fn live<R>(&self, using: impl FnOnce(&mut P::Live) -> R) -> Option<R> {
+        match self {
+            Self::Now(view) => Some(using(&mut view.live())),
+            Self::Pages(pages) => pages.shared.view().as_ref().map(|view| using(&mut view.live())),
         }
     }
 

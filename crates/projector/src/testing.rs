@@ -34,6 +34,7 @@ pub(crate) fn usage(task: &str, id: &str, tokens: u64) -> NewEvent {
         component: None,
         request_id: None,
         service_tier: None,
+        allocation: None,
         labels: BTreeMap::new(),
         tokens: TokenCounts { output: tokens, ..TokenCounts::default() },
         estimated: false,

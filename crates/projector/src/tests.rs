@@ -2,4 +2,5 @@
 
 mod projectors;
 mod readers;
+mod spending;
 mod views;

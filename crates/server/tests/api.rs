@@ -44,6 +44,8 @@ mod readers;
 mod remediation;
 #[path = "api/reports.rs"]
 mod reports;
+#[path = "api/spent.rs"]
+mod spent;
 #[path = "api/views.rs"]
 mod views;
 #[path = "api/zones.rs"]

@@ -48,6 +48,7 @@ fn recorded(bytes: &[u8]) -> Option<UsageRecorded> {
         component: None,
         request_id: None,
         service_tier: None,
+        allocation: None,
         labels: BTreeMap::new(),
         tokens: TokenCounts::default(),
         estimated: false,
@@ -70,6 +71,7 @@ fn recorded(bytes: &[u8]) -> Option<UsageRecorded> {
                 let (key, value) = label(field.bytes()?)?;
                 usage.labels.insert(key, value);
             }
+            13 => usage.allocation = Some(field.text()?.to_owned()),
             _ => return None,
         }
     }
@@ -259,6 +261,7 @@ mod tests {
             component: Some("planner".to_owned()),
             request_id: Some("req-1".to_owned()),
             service_tier: Some("flex".to_owned()),
+            allocation: Some("al-1".to_owned()),
             labels: [("branch", "main"), ("cwd", "/src")]
                 .map(|(key, value)| (key.to_owned(), value.to_owned()))
                 .into(),

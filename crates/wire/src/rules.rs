@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use tollgate_domain::ids::MAX_ID_BYTES;
 use tollgate_domain::metadata::{MAX_LABELS, MAX_TEXT_BYTES};
 use tollgate_domain::usage::NamedExecution;
 
@@ -80,6 +81,18 @@ pub(crate) fn optional_text(field: &str, value: Option<&String>) -> Result<(), F
         }
         Some(value) => bounded(field, value),
         None => Ok(()),
+    }
+}
+
+/// An optional name that the caller chose.
+pub(crate) fn optional_id(field: &str, value: Option<&String>) -> Result<(), FieldError> {
+    optional_text(field, value)?;
+    match value {
+        Some(value) if value.len() > MAX_ID_BYTES => {
+            let rule = format!("must have at most {MAX_ID_BYTES} bytes, has {}", value.len());
+            Err(FieldError::new(field, value, rule))
+        }
+        Some(_) | None => Ok(()),
     }
 }
 

@@ -79,7 +79,7 @@ fn a_projector_killed_in_the_middle_goes_on_where_it_was() {
     let mut import = cluster.place.command(&["--log", &url, "import", "codex", "s"]);
     let mut import = import.stdout(std::process::Stdio::null()).start();
     // Each is killed while the log grows, and restarted while it is still growing.
-    for (number, view) in ["status", "reports", "alerts"].into_iter().enumerate() {
+    for (number, view) in ["status", "reports", "alerts", "spending"].into_iter().enumerate() {
         follower.wait_for(500);
         drop(cluster.projectors.remove(number));
         // An import asks the view `status` what the ledger has: without it nothing more is imported.
@@ -106,7 +106,7 @@ fn the_store_of_a_projector_may_be_lost() {
     let _ = cluster.json("import codex s");
     let before = (cluster.json("report"), cluster.json("task list"));
     cluster.projectors.clear();
-    for view in ["status", "reports", "alerts"] {
+    for view in ["status", "reports", "alerts", "spending"] {
         std::fs::remove_dir_all(cluster.place.path(view)).unwrap();
         let again = cluster.projector(&["projector", view, "--data", view]);
         cluster.projectors.push(again);

@@ -18,7 +18,7 @@ pub(crate) fn all(mut cluster: Cluster, journal: &Journal, kills: BTreeMap<&'sta
     let (logged_events, repeated_events) = the_log_has_all(&cluster, journal);
     let mut before = views(&cluster, journal);
     let rebuilt = cluster.command("view rebuild");
-    for view in ["status", "reports", "alerts"] {
+    for view in ["status", "reports", "alerts", "spending"] {
         assert!(rebuilt.contains(&format!("{view}: identical")), "a view is no fold of the log:\n{rebuilt}");
     }
     cluster.project_from_zero();

@@ -20,16 +20,17 @@ pub(crate) enum Kind {
 const CATCH_UP: Duration = Duration::from_secs(300);
 
 /// The views, in the order of their projectors.
-const VIEWS: [&str; 3] = ["status", "reports", "alerts"];
+const VIEWS: [&str; 4] = ["status", "reports", "alerts", "spending"];
 
 impl Kind {
-    pub(crate) const ALL: [Self; 6] = [
+    pub(crate) const ALL: [Self; 7] = [
         Self::Nats,
         Self::Server(0),
         Self::Server(1),
         Self::Projector(0),
         Self::Projector(1),
         Self::Projector(2),
+        Self::Projector(3),
     ];
 
     pub(crate) fn name(self) -> &'static str {
@@ -39,7 +40,8 @@ impl Kind {
             Self::Server(_) => "server 2",
             Self::Projector(0) => "projector status",
             Self::Projector(1) => "projector reports",
-            Self::Projector(_) => "projector alerts",
+            Self::Projector(2) => "projector alerts",
+            Self::Projector(_) => "projector spending",
         }
     }
 }

@@ -28,7 +28,7 @@ const PHASES: [&str; 9] =
 const STEPS: usize = PHASES.len() - 1;
 
 /// The views, each of which has a projector on NATS.
-const VIEWS: [&str; 3] = ["status", "reports", "alerts"];
+const VIEWS: [&str; 4] = ["status", "reports", "alerts", "spending"];
 
 /// Where the log is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -154,6 +154,7 @@ impl Maker {
             component: Some("coder".to_owned()),
             request_id: None,
             service_tier: None,
+            allocation: None,
             labels: BTreeMap::new(),
             tokens,
             estimated: false,

@@ -86,7 +86,7 @@ pub(crate) struct ShowArgs {
 #[derive(Debug, Args)]
 pub(crate) struct ProjectorArgs {
     /// The view
-    #[arg(value_parser = ["status", "reports", "alerts"])]
+    #[arg(value_parser = ["status", "reports", "alerts", "spending"])]
     pub(crate) view: String,
     /// Which of the 16 partitions to serve, such as 0-7; a view's projectors must together cover all of them,
     /// without partial overlaps

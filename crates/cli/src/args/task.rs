@@ -293,6 +293,15 @@ pub(crate) struct RecordArgs {
     /// The provider
     #[arg(long)]
     pub(crate) provider: Option<String>,
+    /// The part of the producer that called
+    #[arg(long, value_name = "NAME")]
+    pub(crate) component: Option<String>,
+    /// The allocation that it uses
+    #[arg(long, value_name = "ID")]
+    pub(crate) allocation: Option<String>,
+    /// A label, such as team=search
+    #[arg(long = "label", value_name = "NAME=VALUE")]
+    pub(crate) labels: Vec<String>,
     #[command(flatten)]
     pub(crate) counts: Counts,
     #[command(flatten)]

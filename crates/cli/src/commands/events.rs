@@ -82,8 +82,18 @@ fn record(global: &Global, args: RecordArgs) -> Result<(String, String, Value), 
             .fold(0, i64::saturating_add);
         format!("{} tokens recorded", output::grouped(total))
     };
-    for (name, value) in [("phase", args.phase), ("model", args.model), ("provider", args.provider)] {
+    for (name, value) in [
+        ("phase", args.phase),
+        ("model", args.model),
+        ("provider", args.provider),
+        ("component", args.component),
+        ("allocation", args.allocation),
+    ] {
         put(&mut usage, name, value);
+    }
+    let labels = labels(&args.labels)?;
+    if !labels.is_empty() {
+        usage.insert("labels".to_owned(), labels.into());
     }
     put(&mut usage, "attempt", args.attempt);
     let event = event(global, &args.event, &args.task, "usage_recorded", usage);
@@ -136,6 +146,20 @@ pub(super) fn envelope(global: &Global, event: &EventArgs) -> Map<String, Value>
     put(&mut body, "producer", Some(global.producer.clone()));
     put(&mut body, "occurred_at", event.at.clone());
     body
+}
+
+/// Labels as they are written on the command line.
+pub(super) fn labels(given: &[String]) -> Result<Map<String, Value>, Failure> {
+    let mut labels = Map::new();
+    for label in given {
+        let (name, value) = label.split_once('=').ok_or_else(|| wrong("--label", label, "NAME=VALUE"))?;
+        put(&mut labels, name, Some(value));
+    }
+    Ok(labels)
+}
+
+pub(super) fn wrong(flag: &str, value: &str, form: &str) -> Failure {
+    Failure::refused(format!("{flag} `{value}`: must have the form {form}"))
 }
 
 /// Sets a field if it has a value.

@@ -10,6 +10,7 @@ use tollgate_files::{make_private_dirs, private_file};
 use tollgate_log::contract::EventLog;
 use tollgate_projection::alerts::Alerts;
 use tollgate_projection::reports::Reports;
+use tollgate_projection::spending::Spending;
 use tollgate_projection::status::Status;
 use tollgate_projector::Projector;
 use tollgate_projector::nats::{Served, serve, subject};
@@ -28,6 +29,7 @@ pub(crate) async fn run(global: &Global, args: &ProjectorArgs) -> Result<ExitCod
     match args.view.as_str() {
         "status" => project(Status, global, args).await,
         "reports" => project(Reports, global, args).await,
+        "spending" => project(Spending, global, args).await,
         _ => project(Alerts, global, args).await,
     }
 }

@@ -7,7 +7,7 @@ use tollgate_client::TaskQuery;
 use tollgate_projection::report::tasks_csv;
 use tollgate_wire::api::GateRequest;
 
-use super::events::{envelope, put, send, tell};
+use super::events::{envelope, labels, put, send, tell, wrong};
 use super::{WAIT_MS, ask, read, recover};
 use crate::args::{
     CloseArgs, Form, Format, GateArgs, Global, ImportanceArgs, ListArgs, MarkArgs, OpenArgs, OverrideArgs,
@@ -97,11 +97,7 @@ async fn open(global: &Global, args: OpenArgs) -> Result<(), Failure> {
     if !args.tags.is_empty() {
         put(&mut body, "tags", Some(args.tags));
     }
-    let mut labels = Map::new();
-    for label in &args.labels {
-        let (name, value) = label.split_once('=').ok_or_else(|| wrong("--label", label, "NAME=VALUE"))?;
-        put(&mut labels, name, Some(value));
-    }
+    let labels = labels(&args.labels)?;
     let mut overrides = Map::new();
     for limit in &args.limits {
         let (phase, limit) = phase_limit("--limit", limit)?;
@@ -218,8 +214,4 @@ fn phase_limit(flag: &str, text: &str) -> Result<(String, Value), Failure> {
         return Err(wrong());
     }
     Ok((phase.to_owned(), Value::Object(object)))
-}
-
-fn wrong(flag: &str, value: &str, form: &str) -> Failure {
-    Failure::refused(format!("{flag} `{value}`: must have the form {form}"))
 }

@@ -38,6 +38,8 @@ pub struct Usage {
     pub request_id: Option<String>,
     /// The provider's service tier for the call.
     pub service_tier: Option<String>,
+    /// The allocation that the call uses.
+    pub allocation: Option<String>,
     /// Arbitrary key-value pairs.
     pub labels: BTreeMap<String, String>,
     /// Tokens by kind.
@@ -71,6 +73,7 @@ impl Usage {
             component: self.component,
             request_id: self.request_id,
             service_tier: self.service_tier,
+            allocation: self.allocation,
             labels: self.labels,
             tokens: self.tokens,
             estimated: self.estimated,

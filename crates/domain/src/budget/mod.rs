@@ -33,7 +33,7 @@ pub use judge::{Judgement, allocations_needed, judge, level, needed};
 pub use model_tier::ModelTier;
 pub use policy::{BudgetEnforcement, InvalidPolicy, Measure, OnStale, Policy, Rollover};
 pub use rejection::BudgetRejection;
-pub use scope::{InvalidScope, Scope};
+pub use scope::{InvalidScope, MAX_VALUE_BYTES, Scope};
 pub use spent::Spent;
 pub use state::{BudgetState, OpenAllocation, PolicyHistory};
 pub use threshold::{InvalidThreshold, Threshold};

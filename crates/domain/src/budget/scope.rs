@@ -10,8 +10,8 @@ use super::{Dimension, Dimensions, InvalidDimension};
 /// The most dimensions that one scope may name.
 pub(super) const MAX_SCOPE_DIMENSIONS: usize = 16;
 
-/// Longest value of a dimension, in bytes.
-const MAX_VALUE_BYTES: usize = 256;
+/// Longest value of a dimension, in bytes: longer ones can be in no scope.
+pub const MAX_VALUE_BYTES: usize = 256;
 
 /// Which usage a policy counts: that with these values. What it does not name, it does not ask; an empty one
 /// counts all usage of its tenant.

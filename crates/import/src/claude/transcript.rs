@@ -162,6 +162,7 @@ impl Transcript {
             component: Some("claude-code".to_owned()),
             request_id: None,
             service_tier: usage.tier.filter(|tier| is_label(tier)),
+            allocation: None,
             labels: self.labels(read, usage.region, usage.searches),
             tokens: usage.tokens,
             estimated: false,

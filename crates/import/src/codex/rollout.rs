@@ -364,6 +364,7 @@ impl Rollout {
                 component: origin.originator.clone(),
                 request_id: response,
                 service_tier: self.tier.clone(),
+                allocation: None,
                 labels: origin.labels.clone(),
                 tokens,
                 estimated: false,

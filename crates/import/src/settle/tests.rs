@@ -33,6 +33,7 @@ fn call(text: &str) -> Call {
         component: None,
         request_id: None,
         service_tier: None,
+        allocation: None,
         labels: BTreeMap::new(),
         tokens: tokens(words[1].parse().unwrap()),
         estimated: false,

@@ -28,6 +28,7 @@ impl Projection for Alerts {
     const NAME: &'static str = "alerts";
     const VERSION: u32 = 13;
     type Row = AlertsRow;
+    type Live = ();
 
     fn apply<R: Rows<AlertsRow>>(&self, event: &RecordedEvent<'_>, rows: &mut R) -> Result<(), R::Error> {
         let moment = Moment::of(event);

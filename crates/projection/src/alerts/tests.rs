@@ -79,6 +79,7 @@ impl Folded {
                 component: None,
                 request_id: None,
                 service_tier: None,
+                allocation: None,
                 labels: BTreeMap::new(),
                 tokens: TokenCounts { output, ..TokenCounts::default() },
                 estimated: false,
@@ -92,6 +93,9 @@ impl Folded {
             execution: Some(NamedExecution { phase: named(phase), attempt: None }),
             provider: None,
             model: None,
+            component: None,
+            allocation: None,
+            labels: BTreeMap::new(),
             cost: Cost::Unpriced,
             excess: TokenCounts::default(),
         };
@@ -103,7 +107,7 @@ impl Folded {
                 tokens: TokenSums { output: -output, ..TokenSums::default() },
                 reason: "counted twice".to_owned(),
                 author: None,
-                resolved: Some(resolved),
+                resolved: Some(Box::new(resolved)),
             }),
         );
     }

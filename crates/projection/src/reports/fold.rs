@@ -18,6 +18,7 @@ impl Projection for Reports {
     const NAME: &'static str = "reports";
     const VERSION: u32 = 5;
     type Row = ReportRow;
+    type Live = ();
 
     fn apply<R: Rows<ReportRow>>(&self, event: &RecordedEvent<'_>, rows: &mut R) -> Result<(), R::Error> {
         if let EventBody::Report(ReportEvent::ReportRead(read)) = event.body {

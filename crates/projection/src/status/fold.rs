@@ -23,6 +23,7 @@ impl Projection for Status {
     const VERSION: u32 = 8;
     const AWAITED: bool = true;
     type Row = TaskRow;
+    type Live = ();
 
     fn apply<R: Rows<TaskRow>>(&self, event: &RecordedEvent<'_>, rows: &mut R) -> Result<(), R::Error> {
         if !event.concerns_task() {

@@ -49,6 +49,7 @@ pub(super) fn used(place: &str, said: &Said) -> UsageRecorded {
         component: None,
         request_id: None,
         service_tier: None,
+        allocation: None,
         labels: BTreeMap::new(),
         tokens: TokenCounts {
             input_uncached: count(said.tokens.input_uncached),
@@ -64,12 +65,17 @@ pub(super) fn used(place: &str, said: &Said) -> UsageRecorded {
 }
 
 pub(super) fn adjusted(place: &str, said: &Said) -> UsageAdjusted {
-    let resolved = (place != "?").then(|| AdjustedUsage {
-        execution: named(place),
-        provider: said.provider.clone(),
-        model: said.model.clone(),
-        cost: said.cost.clone(),
-        excess: TokenCounts::default(),
+    let resolved = (place != "?").then(|| {
+        Box::new(AdjustedUsage {
+            execution: named(place),
+            provider: said.provider.clone(),
+            model: said.model.clone(),
+            component: None,
+            allocation: None,
+            labels: BTreeMap::new(),
+            cost: said.cost.clone(),
+            excess: TokenCounts::default(),
+        })
     });
     UsageAdjusted {
         adjusts: "e".to_owned(),

@@ -16,6 +16,7 @@ use tollgate_log::contract::BoxFuture;
 use tollgate_projection::alerts::Alerts;
 use tollgate_projection::fold::Projection;
 use tollgate_projection::reports::Reports;
+use tollgate_projection::spending::Spending;
 use tollgate_projection::status::Status;
 
 use super::protocol::{
@@ -27,7 +28,7 @@ use crate::queries::{
     ChangesAfter, ChangesFor, ConfigsOf, DecisionBasisOf, DeliveriesOf, EndpointOf, FindEvents, GoverningOf,
     LastSettingsOf, ListAccesses, ListAlerts, ListDeliveries, ListQuarantine, ListTasks, Marks,
     ObservedOfViews, OneAlert, OneQuarantined, OneTask, OthersOfClass, OverviewOf, RunningTasks, SavingsOf,
-    TotalsOf,
+    SpentNow, SpentOf, TotalsOf,
 };
 use crate::query::{Answered, Query, Wait, restricted};
 
@@ -76,6 +77,7 @@ macro_rules! served {
 
 served!(Status: OneTask, DecisionBasisOf, ListTasks, OverviewOf, SavingsOf, RunningTasks, FindEvents, Marks);
 served!(Reports: TotalsOf, OthersOfClass, ListAccesses, ConfigsOf, LastSettingsOf, Marks);
+served!(Spending: SpentOf, SpentNow, Marks);
 served!(
     Alerts: ListAlerts, ChangesAfter, EndpointOf, ChangesFor, DeliveriesOf, ListDeliveries, ObservedOfViews,
     GoverningOf, OneAlert, ListQuarantine, OneQuarantined, Marks

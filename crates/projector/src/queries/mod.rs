@@ -8,6 +8,7 @@ mod governing;
 mod overview;
 mod quarantine;
 mod reports;
+mod spent;
 mod status;
 mod watched;
 
@@ -22,5 +23,7 @@ pub use governing::{Governing, GoverningOf};
 pub use overview::{ConfigsOf, LastSettingsOf, OverviewOf, SavingsOf};
 pub use quarantine::{ListQuarantine, OneQuarantined, QuarantinePage};
 pub use reports::{AccessPage, LedgerTotalsOf, ListAccesses, OthersOfClass, TotalsOf};
+pub use spent::{SpentAnswer, SpentNow, SpentOf};
 pub use status::{ListTasks, OneTask, TaskAnswer, TaskPage};
+pub use tollgate_projection::spending::SpentAsk;
 pub use watched::{ObservedOfViews, RunningPage, RunningTasks};

@@ -24,6 +24,7 @@ use tollgate_log::record::StoredRecord;
 use tollgate_projection::alerts::Alerts;
 use tollgate_projection::alerts::watch::outlook;
 use tollgate_projection::reports::Reports;
+use tollgate_projection::spending::Spending;
 use tollgate_projection::status::Status;
 use tollgate_wire::FieldError;
 
@@ -50,6 +51,8 @@ pub struct Views {
     pub reports: Arc<Source<Reports>>,
     /// Alerts: what was observed before.
     pub alerts: Arc<Source<Alerts>>,
+    /// What was spent.
+    pub spending: Arc<Source<Spending>>,
 }
 
 /// Watches the tasks and the views of a ledger.

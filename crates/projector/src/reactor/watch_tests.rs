@@ -17,6 +17,7 @@ use tollgate_log::key::ContentHash;
 use tollgate_log::memory::MemoryLog;
 use tollgate_projection::alerts::{Alerts, AlertsRow};
 use tollgate_projection::reports::Reports;
+use tollgate_projection::spending::Spending;
 use tollgate_projection::status::Status;
 use tollgate_wire::Submitted;
 
@@ -50,6 +51,9 @@ impl Ledger {
             )),
             alerts: Arc::new(Source::Local(
                 Projector::start(Alerts, dir.path(), Arc::clone(&log)).await.unwrap(),
+            )),
+            spending: Arc::new(Source::Local(
+                Projector::start(Spending, dir.path(), Arc::clone(&log)).await.unwrap(),
             )),
         };
         Self { log, clock, views, _dir: dir }
@@ -94,6 +98,7 @@ impl Ledger {
         self.views.status.ask_all(wait, &crate::queries::Marks {}).await.unwrap();
         self.views.reports.ask_all(wait, &crate::queries::Marks {}).await.unwrap();
         self.views.alerts.ask_all(wait, &crate::queries::Marks {}).await.unwrap();
+        self.views.spending.ask_all(wait, &crate::queries::Marks {}).await.unwrap();
     }
 
     /// A look once all views have caught up: in a test no time passes between one look and the next.
@@ -229,11 +234,11 @@ async fn a_record_that_no_view_can_read_is_alerted_under_the_ledger() {
     append(&*ledger.log, vec![unreadable("T-9", "bad")]).await;
     // Each view parks it, and reports it.
     let partition = PartitionId::of("default", "T-9");
-    let mut expected: Vec<String> = ["alerts", "reports", "status"]
+    let mut expected: Vec<String> = ["alerts", "reports", "spending", "status"]
         .iter()
         .map(|view| format!("quarantine view {view}/{} #1", partition.number()))
         .collect();
-    assert_eq!(ledger.look(&mut watch).await.written, 3);
+    assert_eq!(ledger.look(&mut watch).await.written, 4);
     let mut found = ledger.alerts().await;
     found.sort();
     expected.sort();

@@ -1,5 +1,7 @@
 //! Folding the events of a record, and parking those that cannot be read.
 
+use std::sync::{MutexGuard, PoisonError};
+
 use tollgate_domain::event::RecordedEvent;
 use tollgate_domain::position::Sequence;
 use tollgate_log::contract::EventLog;
@@ -12,6 +14,11 @@ use super::{View, ViewError};
 use crate::quarantine::Parked;
 
 impl<P: Projection> View<P> {
+    /// What is kept up to date beside its rows.
+    pub(crate) fn live(&self) -> MutexGuard<'_, P::Live> {
+        self.live.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     pub(super) fn apply_event(
         &mut self,
         stored: &StoredRecord,
@@ -88,6 +95,7 @@ impl<P: Projection> View<P> {
             body: &decoded.body,
         };
         self.projection.apply(&event, &mut self.rows)?;
+        self.projection.follow(&event, self.live.get_mut().unwrap_or_else(PoisonError::into_inner));
         self.events += 1;
         Ok(())
     }

@@ -11,7 +11,7 @@ pub use self::foreign::FOREIGN;
 
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use tollgate_domain::position::{Position, Sequence};
 use tollgate_log::contract::{DedupScope, EventLog, Found, Partitions};
@@ -35,6 +35,8 @@ use crate::rows::{CachedRows, Page, RowError, decode, encode};
 pub struct View<P: Projection> {
     projection: P,
     rows: CachedRows<P::Row>,
+    /// What is kept up to date beside them. Questions lock it; who folds has it alone.
+    live: Mutex<P::Live>,
     checkpoint: Checkpoint,
     quarantine: Quarantine,
     /// Partitions whose next record was compared with the checkpoint.
@@ -130,6 +132,7 @@ impl<P: Projection> View<P> {
         let mut view = Self {
             projection,
             rows: CachedRows::new(store),
+            live: Mutex::default(),
             checkpoint,
             quarantine,
             checked: [false; tollgate_domain::position::PARTITIONS],

@@ -22,6 +22,7 @@ use tollgate_log::embedded::OpenError;
 use tollgate_projection::alerts::Alerts;
 use tollgate_projection::fold::Projection;
 use tollgate_projection::reports::Reports;
+use tollgate_projection::spending::Spending;
 use tollgate_projection::status::Status;
 use tollgate_projector::nats::Remote;
 use tollgate_projector::reactor::{self as watched, LogOutbox, Watch};
@@ -65,6 +66,7 @@ struct ViewSources {
     status: Arc<Source<Status>>,
     reports: Arc<Source<Reports>>,
     alerts: Arc<Source<Alerts>>,
+    spending: Arc<Source<Spending>>,
 }
 
 /// What all parts know.
@@ -212,6 +214,7 @@ impl Ledger {
         self.views.status.stop().await;
         self.views.reports.stop().await;
         self.views.alerts.stop().await;
+        self.views.spending.stop().await;
     }
 
     /// The log.
@@ -235,10 +238,10 @@ impl Ledger {
     /// Watches its tasks and views: what only the passing of time reveals is written to the log.
     #[must_use]
     pub fn watch(&self) -> Watch {
-        let ViewSources { status, reports, alerts } = self.views.clone();
+        let ViewSources { status, reports, alerts, spending } = self.views.clone();
         let settings = self.ask.shared_settings();
         let config = move || settings.get().config.alerts.clone();
-        let views = watched::Views { status, reports, alerts };
+        let views = watched::Views { status, reports, alerts, spending };
         Watch::new(Arc::clone(self.log()), views, Arc::clone(self.ask.clock()), config)
     }
 
@@ -263,6 +266,7 @@ impl ViewSources {
                 status: Arc::new(Source::Local(start(Status, dir, log, readers).await?)),
                 reports: Arc::new(Source::Local(start(Reports, dir, log, readers).await?)),
                 alerts: Arc::new(Source::Local(start(Alerts, dir, log, readers).await?)),
+                spending: Arc::new(Source::Local(start(Spending, dir, log, readers).await?)),
             },
             Views::Nats(client) => {
                 let epoch = log.epoch().id;
@@ -270,6 +274,7 @@ impl ViewSources {
                     status: Arc::new(Source::Remote(Remote::new(client.clone(), epoch, readers.clone()))),
                     reports: Arc::new(Source::Remote(Remote::new(client.clone(), epoch, readers.clone()))),
                     alerts: Arc::new(Source::Remote(Remote::new(client.clone(), epoch, readers.clone()))),
+                    spending: Arc::new(Source::Remote(Remote::new(client.clone(), epoch, readers.clone()))),
                 }
             }
         })

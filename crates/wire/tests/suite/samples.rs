@@ -30,6 +30,7 @@ pub(crate) fn decided(name: &str, sent: &EventBody) -> EventBody {
         price_version: "shipped@0123456789ab".to_owned(),
     };
     let cost = if name.contains("unpriced") { Cost::Unpriced } else { priced };
+    let allocated = name.contains("allocated");
     match &mut body {
         EventBody::Task(TaskEvent::TaskOpened(opened)) => {
             let plain = opened.metadata.budget_overrides.is_empty();
@@ -39,16 +40,19 @@ pub(crate) fn decided(name: &str, sent: &EventBody) -> EventBody {
         EventBody::Task(TaskEvent::PhaseEnded(ended)) => ended.attempt = ended.attempt.or(Some(300)),
         EventBody::Usage(UsageEvent::UsageRecorded(usage)) => usage.cost = cost,
         EventBody::Usage(UsageEvent::UsageAdjusted(adjusted)) if !name.contains("unresolved") => {
-            adjusted.resolved = Some(AdjustedUsage {
+            adjusted.resolved = Some(Box::new(AdjustedUsage {
                 execution: Some(NamedExecution { phase: phase("THINK"), attempt: Some(1) }),
                 provider: Some("anthropic".to_owned()),
                 model: Some("claude-sonnet-4-5".to_owned()),
+                component: allocated.then(|| "planner".to_owned()),
+                allocation: allocated.then(|| "al-7".to_owned()),
+                labels: allocated.then(|| ("team".to_owned(), "search".to_owned())).into_iter().collect(),
                 cost: Cost::Priced {
                     usd: "-0.00054".parse().expect("an amount"),
                     price_version: "shipped@0123456789ab".to_owned(),
                 },
                 excess: TokenCounts::default(),
-            });
+            }));
         }
         EventBody::Task(TaskEvent::ImportanceChanged(changed)) => {
             changed.from = changed.from.or(Some(Importance::Low))

@@ -46,6 +46,7 @@ const FIELDS: &[&str] = &[
     "usage_recorded.tokens.reasoning",
     "cache_write_1h",
     "service_tier",
+    "allocation",
     "usage_recorded.labels.root",
     "estimated",
     "prompt_chars",

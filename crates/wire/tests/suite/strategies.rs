@@ -262,7 +262,7 @@ fn usage() -> impl Strategy<Value = UsageRecorded> {
         reasoning: counts.4.min(counts.3),
         cache_write_1h: counts.5.min(counts.2),
     });
-    let texts = (optional(), optional(), optional(), optional(), optional());
+    let texts = (optional(), optional(), optional(), optional(), optional(), option::of(id()));
     let labels = btree_map(text(), text(), 0..4);
     (execution(), texts, labels, tokens, any::<bool>(), cost()).prop_map(
         |(execution, texts, labels, tokens, estimated, cost)| UsageRecorded {
@@ -272,6 +272,7 @@ fn usage() -> impl Strategy<Value = UsageRecorded> {
             component: texts.2,
             request_id: texts.3,
             service_tier: texts.4,
+            allocation: texts.5,
             labels,
             tokens,
             estimated,
@@ -292,11 +293,15 @@ fn adjusted() -> impl Strategy<Value = UsageAdjusted> {
     });
     let excess =
         (0..=MAX_TOKENS_PER_EVENT).prop_map(|output| TokenCounts { output, ..TokenCounts::default() });
-    let resolved = (execution(), optional(), optional(), cost(), excess).prop_map(
-        |(execution, provider, model, cost, excess)| AdjustedUsage {
+    let texts = (optional(), optional(), optional(), option::of(id()));
+    let resolved = (execution(), texts, btree_map(text(), text(), 0..3), cost(), excess).prop_map(
+        |(execution, texts, labels, cost, excess)| AdjustedUsage {
             execution,
-            provider,
-            model,
+            provider: texts.0,
+            model: texts.1,
+            component: texts.2,
+            allocation: texts.3,
+            labels,
             cost,
             excess,
         },
@@ -308,7 +313,7 @@ fn adjusted() -> impl Strategy<Value = UsageAdjusted> {
             tokens,
             reason,
             author,
-            resolved,
+            resolved: resolved.map(Box::new),
         },
     )
 }

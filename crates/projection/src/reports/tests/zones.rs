@@ -28,6 +28,7 @@ fn used(list: &[(Timestamp, u64)]) -> Vec<Stored> {
             component: None,
             request_id: None,
             service_tier: None,
+            allocation: None,
             labels: BTreeMap::new(),
             estimated: false,
             cost: Cost::Unpriced,

@@ -8,6 +8,7 @@ use tollgate_domain::event::{EventBody, UsageEvent};
 
 use crate::alerts::Alerts;
 use crate::reports::Reports;
+use crate::spending::Spending;
 use crate::status::{Status, TaskRow, figures};
 use crate::testing::{Stored, bytes_of, events, folded, folds_alike_over_a_store};
 
@@ -77,6 +78,7 @@ proptest! {
         folds_alike_over_a_store(&Status, &events, pause);
         folds_alike_over_a_store(&Reports, &events, pause);
         folds_alike_over_a_store(&Alerts, &events, pause);
+        folds_alike_over_a_store(&Spending, &events, pause);
     }
 }
 

@@ -29,6 +29,7 @@ impl Watch {
         let mut health = self.views.status.health().await;
         health.extend(self.views.reports.health().await);
         health.extend(self.views.alerts.health().await);
+        health.extend(self.views.spending.health().await);
         for part in &health {
             for (seen, lacks) in self.lags(part, now, &config).await? {
                 if self.late.get(&seen.condition).is_some_and(|tail| lacks <= *tail) {

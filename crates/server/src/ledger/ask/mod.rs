@@ -10,6 +10,7 @@ mod prices;
 mod quarantine;
 mod query;
 mod redaction;
+mod spent;
 mod task_answer;
 mod totals;
 
@@ -19,9 +20,11 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 use tollgate_clock::Clock;
+use tollgate_domain::position::PARTITIONS;
 use tollgate_domain::time::Timestamp;
 use tollgate_projection::alerts::Alerts;
 use tollgate_projection::reports::Reports;
+use tollgate_projection::spending::Spending;
 use tollgate_projection::status::Status;
 use tollgate_projector::{Asker, ReadPool, Source};
 
@@ -52,6 +55,9 @@ pub struct Queries {
     status: Arc<Source<Status>>,
     reports: Arc<Source<Reports>>,
     alerts: Arc<Source<Alerts>>,
+    spending: Arc<Source<Spending>>,
+    /// Held while sums are read that were not kept, by tenant: who asks for the same waits for them.
+    filling: [tokio::sync::Mutex<()>; PARTITIONS],
     settings: SharedSettings,
     clock: Arc<dyn Clock>,
     metrics: Arc<Metrics>,
@@ -78,6 +84,8 @@ impl Queries {
             status: views.status,
             reports: views.reports,
             alerts: views.alerts,
+            spending: views.spending,
+            filling: Default::default(),
             settings,
             clock,
             metrics: shared.metrics,

@@ -40,7 +40,7 @@ use super::{Settings, Shared, ViewSources};
 use crate::problem::{Answer, INTERNAL, NOT_FOUND, of_read, of_rebuild};
 
 /// The views, by name.
-pub const VIEWS: [&str; 3] = ["status", "reports", "alerts"];
+pub const VIEWS: [&str; 4] = ["status", "reports", "alerts", "spending"];
 
 /// How long to wait for the log before it counts as unavailable: as long as for views.
 const LOG_ANSWERS_WITHIN: Duration = Duration::from_secs(3);
@@ -134,11 +134,12 @@ impl Operations {
     pub async fn health(&self) -> Health {
         let failed = self.log.failed().or_else(|| self.log.degraded());
         let settings = self.ask.settings();
-        let (end, status, reports, alerts, delivery) = tokio::join!(
+        let (end, status, reports, alerts, spending, delivery) = tokio::join!(
             tokio::time::timeout(LOG_ANSWERS_WITHIN, self.log.tail()),
             self.views.status.health(),
             self.views.reports.health(),
             self.views.alerts.health(),
+            self.views.spending.health(),
             self.delivery_checks()
         );
         let failed = failed.or_else(|| match end {
@@ -146,7 +147,7 @@ impl Operations {
             Ok(Err(error)) => Some(error.to_string()),
             Err(_) => Some(format!("does not answer, waited {} s", LOG_ANSWERS_WITHIN.as_secs())),
         });
-        let views: Vec<ViewHealth> = [status, reports, alerts].into_iter().flatten().collect();
+        let views: Vec<ViewHealth> = [status, reports, alerts, spending].into_iter().flatten().collect();
         let server = self.log.server();
         let mut checks = vec![log_check(failed, self.log.durability(), server.as_ref())];
         checks.extend(settings_checks(&settings, self.ask.now()));
@@ -205,6 +206,7 @@ impl Operations {
             "status" => rebuild(&self.views.status).await,
             "reports" => rebuild(&self.views.reports).await,
             "alerts" => rebuild(&self.views.alerts).await,
+            "spending" => rebuild(&self.views.spending).await,
             _ => {
                 Err(NOT_FOUND.with(format!("rebuilding view `{view}`: must be one of {}", VIEWS.join(", "))))
             }
@@ -216,6 +218,7 @@ impl Operations {
         let mut anchors = anchors_of(&self.views.status, "status").await;
         anchors.extend(anchors_of(&self.views.reports, "reports").await);
         anchors.extend(anchors_of(&self.views.alerts, "alerts").await);
+        anchors.extend(anchors_of(&self.views.spending, "spending").await);
         anchors
     }
 }

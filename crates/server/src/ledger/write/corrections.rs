@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use tollgate_domain::budget::MAX_VALUE_BYTES;
 use tollgate_domain::event::{EventBody, UsageEvent};
 use tollgate_domain::gate::grouped;
 use tollgate_domain::ids::{EventId, ProducerId};
@@ -83,8 +84,11 @@ impl Writer {
                 name.1
             ));
         }
-        let UsageRecorded { execution, provider, model, .. } = original;
-        adjusted.resolved = Some(AdjustedUsage { execution, provider, model, cost, excess });
+        let UsageRecorded { execution, provider, model, component, allocation, mut labels, .. } = original;
+        // No scope can name longer ones, and a correction must have room for the rest.
+        labels.retain(|_, value| value.len() <= MAX_VALUE_BYTES);
+        let found = AdjustedUsage { execution, provider, model, component, allocation, labels, cost, excess };
+        adjusted.resolved = Some(Box::new(found));
         if adjusted.excess() > 0 {
             warnings.push(format!(
                 "removes {} more tokens than the {} left of usage `{}` of producer `{}`; capped at those, and an alert was \

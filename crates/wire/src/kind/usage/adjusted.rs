@@ -38,7 +38,7 @@ impl Kind for UsageAdjusted {
                 .added
                 .resolved
                 .take()
-                .map(|found| resolved_to_domain(*found))
+                .map(|found| resolved_to_domain(*found).map(Box::new))
                 .transpose()
                 .map_err(|error| error.within("resolved"))?,
         })
@@ -61,7 +61,7 @@ impl Kind for UsageAdjusted {
     }
 
     fn add(&self, _sent: &Self, _text_length: Option<TextLength>, added: &mut Added) {
-        added.resolved = self.resolved.as_ref().map(resolved_to_proto).map(Box::new);
+        added.resolved = self.resolved.as_deref().map(resolved_to_proto).map(Box::new);
     }
 
     fn check(&self, _text_length: Option<TextLength>) -> Result<(), FieldError> {
@@ -136,6 +136,9 @@ fn resolved_to_proto(found: &AdjustedUsage) -> proto::AdjustedUsage {
         attempt,
         provider: or_empty(found.provider.as_ref()),
         model: or_empty(found.model.as_ref()),
+        component: or_empty(found.component.as_ref()),
+        labels: found.labels.clone(),
+        allocation: or_empty(found.allocation.as_ref()),
         cost: cost_to_proto(&found.cost),
         excess: (found.excess != TokenCounts::default()).then(|| counts_to_proto(&found.excess)),
     }
@@ -146,6 +149,9 @@ fn resolved_to_domain(stored: proto::AdjustedUsage) -> Result<AdjustedUsage, Fie
         execution: execution(&stored.phase, stored.attempt)?,
         provider: optional(stored.provider),
         model: optional(stored.model),
+        component: optional(stored.component),
+        allocation: optional(stored.allocation),
+        labels: stored.labels,
         cost: cost(stored.cost)?,
         excess: stored.excess.as_ref().map(counts).unwrap_or_default(),
     })
@@ -161,6 +167,9 @@ fn written_resolved(found: &proto::AdjustedUsage) -> Value {
     out.execution(&found.phase, found.attempt);
     out.text("provider", &found.provider);
     out.text("model", &found.model);
+    out.text("component", &found.component);
+    out.text("allocation", &found.allocation);
+    out.labels("labels", &found.labels);
     out.cost(found.cost.as_ref());
     out.optional("excess", found.excess.as_ref().map(written_counts));
     out.object()

@@ -16,7 +16,7 @@ use crate::error::FieldError;
 use crate::object::{self, Object};
 use crate::out::{Out, whole};
 use crate::proto::{self, Added};
-use crate::rules::{at_most, labels, optional_text};
+use crate::rules::{at_most, labels, optional_id, optional_text};
 use crate::values::{execution, execution_fields, optional, or_empty};
 
 impl Kind for UsageRecorded {
@@ -51,6 +51,7 @@ impl Kind for UsageRecorded {
             component: optional(sent.component),
             request_id: optional(sent.request_id),
             service_tier: optional(sent.service_tier),
+            allocation: optional(sent.allocation),
             labels: sent.labels,
             tokens,
             estimated,
@@ -75,6 +76,7 @@ impl Kind for UsageRecorded {
             completion_chars: length.completion_chars,
             service_tier: or_empty(self.service_tier.as_ref()),
             labels: self.labels.clone(),
+            allocation: or_empty(self.allocation.as_ref()),
         }
     }
 
@@ -90,6 +92,7 @@ impl Kind for UsageRecorded {
         optional_text("component", self.component.as_ref())?;
         optional_text("request_id", self.request_id.as_ref())?;
         optional_text("service_tier", self.service_tier.as_ref())?;
+        optional_id("allocation", self.allocation.as_ref())?;
         labels(&self.labels)?;
         let Some(length) = text_length else { return check_counts(&self.tokens) };
         at_most("prompt_chars", length.prompt_chars.unwrap_or_default(), MAX_TOKENS_PER_EVENT)?;
@@ -107,6 +110,7 @@ impl Kind for UsageRecorded {
         out.optional("prompt_chars", content.prompt_chars.map(whole));
         out.optional("completion_chars", content.completion_chars.map(whole));
         out.text("service_tier", &content.service_tier);
+        out.text("allocation", &content.allocation);
         out.labels("labels", &content.labels);
         let estimated = content.estimated || computed.is_some();
         if estimated || added.is_some() {
@@ -120,7 +124,7 @@ impl Kind for UsageRecorded {
 
 impl Sent for UsageRecorded {
     fn read(raw: &RawValue) -> Result<Self::Proto, FieldError> {
-        const FIELDS: [&str; 12] = [
+        const FIELDS: [&str; 13] = [
             "phase",
             "attempt",
             "provider",
@@ -133,6 +137,7 @@ impl Sent for UsageRecorded {
             "completion_chars",
             "service_tier",
             "labels",
+            "allocation",
         ];
         let usage = Object::of(raw, &FIELDS)?;
         Ok(proto::UsageRecorded {
@@ -158,6 +163,7 @@ impl Sent for UsageRecorded {
             completion_chars: usage.count("completion_chars")?,
             service_tier: usage.text("service_tier")?,
             labels: usage.map("labels", object::text)?,
+            allocation: usage.text("allocation")?,
         })
     }
 }

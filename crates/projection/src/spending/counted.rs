@@ -1,0 +1,108 @@
+//! What one event adds to what was spent.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use tollgate_domain::budget::{Dimensions, Spent};
+use tollgate_domain::event::{EventBody, RecordedEvent, UsageEvent};
+use tollgate_domain::tokens::TokenSums;
+use tollgate_domain::usage::{Cost, UsageAdjusted, UsageRecorded};
+
+use crate::reports::quarter;
+
+/// Sums of usage, corrections included.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sums {
+    /// What it adds up to.
+    pub spent: Spent,
+    /// Its tokens by kind.
+    pub tokens: TokenSums,
+}
+
+/// What one event adds, and where.
+#[derive(Clone, Debug)]
+pub struct Counted<'a> {
+    /// Owner of the task.
+    pub tenant: &'a str,
+    /// The [quarter of an hour](quarter) in which it counts.
+    pub quarter: i64,
+    /// What it can be told apart by.
+    pub dimensions: Dimensions<'a>,
+    /// The allocation that it uses.
+    pub allocation: Option<&'a str>,
+    /// What it adds.
+    pub sums: Sums,
+}
+
+/// The labels of usage that was not found.
+static NO_LABELS: BTreeMap<String, String> = BTreeMap::new();
+
+impl Sums {
+    /// Adds others. The order of additions does not matter.
+    pub fn add(&mut self, other: &Self) {
+        self.spent.add(&other.spent);
+        self.tokens.add(&other.tokens);
+    }
+}
+
+/// What an event adds; `None`: it is no usage.
+///
+/// Usage counts at the time that it states, also where its producer's clock was ahead: as in reports, it is in
+/// the window of that time and in no other. A correction counts at its own time, so that a closed window keeps
+/// its figures, with the values of the usage that it corrects.
+#[must_use]
+pub fn counted<'a>(event: &RecordedEvent<'a>) -> Option<Counted<'a>> {
+    if !event.concerns_task() {
+        return None;
+    }
+    match event.body {
+        EventBody::Usage(UsageEvent::UsageRecorded(usage)) => Some(recorded(event, usage)),
+        EventBody::Usage(UsageEvent::UsageAdjusted(adjusted)) => Some(corrected(event, adjusted)),
+        EventBody::Usage(
+            UsageEvent::WaitRecorded(_) | UsageEvent::SignalRecorded(_) | UsageEvent::PhaseExplained(_),
+        )
+        | EventBody::Task(_)
+        | EventBody::Gate(_)
+        | EventBody::Ledger(_)
+        | EventBody::Alert(_)
+        | EventBody::Inbox(_)
+        | EventBody::Report(_) => None,
+    }
+}
+
+fn recorded<'a>(event: &RecordedEvent<'a>, usage: &'a UsageRecorded) -> Counted<'a> {
+    let tokens = TokenSums::from(usage.tokens);
+    Counted {
+        tenant: event.tenant,
+        quarter: quarter(event.occurred_at),
+        dimensions: Dimensions {
+            task: event.task,
+            component: usage.component.as_deref(),
+            provider: usage.provider.as_deref(),
+            model: usage.model.as_deref(),
+            labels: &usage.labels,
+        },
+        allocation: usage.allocation.as_deref(),
+        sums: Sums { spent: Spent::of(1, tokens.total(), usage.model.as_deref(), &usage.cost), tokens },
+    }
+}
+
+fn corrected<'a>(event: &RecordedEvent<'a>, adjusted: &'a UsageAdjusted) -> Counted<'a> {
+    let tokens = adjusted.counted();
+    let found = adjusted.resolved.as_ref();
+    let model = found.and_then(|found| found.model.as_deref());
+    let cost = found.map_or(&Cost::Unpriced, |found| &found.cost);
+    Counted {
+        tenant: event.tenant,
+        quarter: quarter(event.occurred_at),
+        dimensions: Dimensions {
+            task: event.task,
+            component: found.and_then(|found| found.component.as_deref()),
+            provider: found.and_then(|found| found.provider.as_deref()),
+            model,
+            labels: found.map_or(&NO_LABELS, |found| &found.labels),
+        },
+        allocation: found.and_then(|found| found.allocation.as_deref()),
+        sums: Sums { spent: Spent::of(0, tokens.total(), model, cost), tokens },
+    }
+}

@@ -1,0 +1,59 @@
+//! From recorded usage to the rows that it is counted in.
+
+use tollgate_domain::event::RecordedEvent;
+
+use super::table::{SESSION, Table, write_time, write_values};
+use super::{Asked, Spending, Sums, counted};
+use crate::fold::{Projection, Rows};
+
+/// Seconds of a day in UTC.
+pub(super) const DAY_S: i64 = 86_400;
+
+impl Projection for Spending {
+    const NAME: &'static str = "spending";
+    const VERSION: u32 = 1;
+    type Row = Sums;
+    type Live = Asked;
+
+    fn apply<R: Rows<Sums>>(&self, event: &RecordedEvent<'_>, rows: &mut R) -> Result<(), R::Error> {
+        let Some(usage) = counted(event) else { return Ok(()) };
+        let (at, values) = (usage.quarter, &usage.dimensions);
+        let mut add = |key: &[u8]| rows.change(key, Sums::default).map(|row| row.add(&usage.sums));
+        let day = at.saturating_sub(at.rem_euclid(DAY_S));
+        let mut shared = Vec::new();
+        write_values(values, false, &mut shared);
+        let mut key = Table::Days.of(usage.tenant);
+        for (table, at) in [(Table::Days, day), (Table::Quarters, at)] {
+            key.clear();
+            key.extend(table.of(usage.tenant));
+            write_time(at, &mut key);
+            key.extend_from_slice(&shared);
+            add(&key)?;
+        }
+        let session = values.labels.get(SESSION);
+        let named = [(Table::Tasks, Some(values.task)), (Table::Sessions, session.map(String::as_str))];
+        if session.is_some() {
+            shared.clear();
+            write_values(values, true, &mut shared);
+        }
+        for (table, name) in named {
+            let Some(name) = name else { continue };
+            key = table.named(usage.tenant, name);
+            write_time(at, &mut key);
+            key.extend_from_slice(&shared);
+            add(&key)?;
+        }
+        match usage.allocation {
+            Some(allocation) => add(&Table::Allocations.named(usage.tenant, allocation)),
+            None => Ok(()),
+        }
+    }
+
+    fn follow(&self, event: &RecordedEvent<'_>, asked: &mut Asked) {
+        if !asked.is_empty()
+            && let Some(usage) = counted(event)
+        {
+            asked.count(&usage);
+        }
+    }
+}

@@ -1,0 +1,23 @@
+//! The spending view: what usage adds up to, in cells so fine that any scope and window is a sum of them. Rows
+//! know nothing of budgets and policies, so a policy made today sees what was spent before it was made.
+//!
+//! Reading order: [`Counted`] is what one event adds, [`Table`] where it is kept, [`Tally`] finds the cells of a
+//! scope and window, [`Asked`] keeps the sums that were asked for lately up to date.
+
+mod asked;
+mod counted;
+mod fold;
+mod table;
+mod tally;
+
+pub use asked::Asked;
+pub use counted::{Counted, Sums, counted};
+pub use table::{CellValues, Table, read_name};
+pub use tally::{Scan, SpentAsk, Tally};
+
+/// The fold of the spending view.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Spending;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,140 @@
+//! Where sums are kept: the keys of rows.
+
+use std::collections::BTreeMap;
+
+use tollgate_domain::budget::{Dimensions, MAX_VALUE_BYTES};
+
+/// The label that usage of a session has.
+pub(super) const SESSION: &str = "session";
+
+/// Tables of the view. Keys begin with the table and the tenant, those of cells go on with their time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Table {
+    /// Cells by UTC day: all values of usage but its task and session.
+    Days,
+    /// The same by quarter of an hour.
+    Quarters,
+    /// Cells of a task, by quarter of an hour.
+    Tasks,
+    /// Cells of a session that usage names by its label, by quarter of an hour. Usage without the label is in
+    /// those of its task only.
+    Sessions,
+    /// One row for each allocation.
+    Allocations,
+}
+
+/// The values that the usage of a cell has in common. Empty text: not stated.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CellValues<'a> {
+    component: &'a str,
+    provider: &'a str,
+    model: &'a str,
+    labels: BTreeMap<String, String>,
+}
+
+impl Table {
+    const fn byte(self) -> u8 {
+        match self {
+            Self::Days => b'd',
+            Self::Quarters => b'q',
+            Self::Tasks => b't',
+            Self::Sessions => b's',
+            Self::Allocations => b'a',
+        }
+    }
+
+    /// What all its keys of a tenant begin with.
+    #[must_use]
+    pub fn of(self, tenant: &str) -> Vec<u8> {
+        let mut key = vec![self.byte()];
+        key.extend_from_slice(tenant.as_bytes());
+        // No tenant contains a zero byte.
+        key.push(0);
+        key
+    }
+
+    /// What all its keys of a task, a session or an allocation begin with.
+    #[must_use]
+    pub fn named(self, tenant: &str, name: &str) -> Vec<u8> {
+        let mut key = self.of(tenant);
+        write_text(name, &mut key);
+        key
+    }
+}
+
+/// Appends the time of a cell: times in order.
+pub(super) fn write_time(at: i64, key: &mut Vec<u8>) {
+    // With the sign bit flipped, times before 1970 sort before the others.
+    key.extend_from_slice(&(at.cast_unsigned() ^ (1 << 63)).to_be_bytes());
+}
+
+/// The time of a cell and its values, from what follows the beginning of its key.
+pub(super) fn read_time(rest: &[u8]) -> Option<(i64, &[u8])> {
+    let (time, values) = rest.split_first_chunk()?;
+    Some(((u64::from_be_bytes(*time) ^ (1 << 63)).cast_signed(), values))
+}
+
+/// The task or session in a key, and what follows it, from what follows the tenant.
+#[must_use]
+pub fn read_name(rest: &[u8]) -> Option<(&str, &[u8])> {
+    read_text(rest)
+}
+
+/// Appends the values of usage. What no scope can name is left out; of sessions, only their own cells know.
+pub(super) fn write_values(usage: &Dimensions<'_>, with_session: bool, key: &mut Vec<u8>) {
+    for text in [usage.component, usage.provider, usage.model] {
+        write_text(text.unwrap_or_default(), key);
+    }
+    for (name, value) in usage.labels {
+        if value.len() <= MAX_VALUE_BYTES && (with_session || name != SESSION) {
+            write_text(name, key);
+            write_text(value, key);
+        }
+    }
+}
+
+impl<'a> CellValues<'a> {
+    /// Reads the values in a key.
+    #[must_use]
+    pub fn read(bytes: &'a [u8]) -> Option<Self> {
+        let (component, rest) = read_text(bytes)?;
+        let (provider, rest) = read_text(rest)?;
+        let (model, mut rest) = read_text(rest)?;
+        let mut labels = BTreeMap::new();
+        while !rest.is_empty() {
+            let (name, tail) = read_text(rest)?;
+            let (value, tail) = read_text(tail)?;
+            labels.insert(name.to_owned(), value.to_owned());
+            rest = tail;
+        }
+        Some(Self { component, provider, model, labels })
+    }
+
+    /// As the values of usage of a task.
+    #[must_use]
+    pub fn of_task<'b>(&'b self, task: &'b str) -> Dimensions<'b> {
+        fn given(text: &str) -> Option<&str> {
+            (!text.is_empty()).then_some(text)
+        }
+        Dimensions {
+            task,
+            component: given(self.component),
+            provider: given(self.provider),
+            model: given(self.model),
+            labels: &self.labels,
+        }
+    }
+}
+
+/// A text preceded by its length. Texts of events have at most 2,000 bytes.
+pub(super) fn write_text(text: &str, key: &mut Vec<u8>) {
+    let length = u16::try_from(text.len()).unwrap_or(u16::MAX);
+    key.extend_from_slice(&length.to_be_bytes());
+    key.extend_from_slice(text.as_bytes());
+}
+
+fn read_text(bytes: &[u8]) -> Option<(&str, &[u8])> {
+    let (length, rest) = bytes.split_first_chunk::<2>()?;
+    let (text, rest) = rest.split_at_checked(u16::from_be_bytes(*length).into())?;
+    Some((std::str::from_utf8(text).ok()?, rest))
+}

@@ -1,0 +1,114 @@
+//! Queries on the view `spending`: what budgets and allocations have used.
+
+use serde::{Deserialize, Serialize};
+use tollgate_domain::budget::Spent;
+use tollgate_domain::position::Position;
+use tollgate_projection::spending::{Asked, Spending, SpentAsk, Table, Tally};
+
+use crate::query::Query;
+use crate::rows::RowError;
+use crate::seen::Seen;
+
+/// What was spent in some scopes and windows, and used of some allocations, of one tenant. Its sums are kept, so
+/// that [`SpentNow`] answers the next time.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SpentOf {
+    /// Owner of the tasks.
+    pub tenant: String,
+    /// Scopes and windows.
+    pub asks: Vec<SpentAsk>,
+    /// Allocations.
+    pub allocations: Vec<String>,
+}
+
+/// The same, from the sums that are kept: `None` if one of them is not.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct SpentNow(pub SpentOf);
+
+/// Sums, all as of one position.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SpentAnswer {
+    /// What was spent, one for each ask.
+    pub spent: Vec<Spent>,
+    /// What was used, one for each allocation.
+    pub used: Vec<Spent>,
+}
+
+impl Query<Spending> for SpentOf {
+    const VERB: &'static str = "spent";
+    const OVER_MANY: bool = true;
+    type Answer = SpentAnswer;
+
+    /// Decisions wait for it.
+    fn is_own(&self) -> bool {
+        true
+    }
+
+    fn begin(&self, live: &mut Asked, as_of: &Position) {
+        for ask in &self.asks {
+            live.begin(&self.tenant, ask, as_of);
+        }
+    }
+
+    fn answer(&self, view: &Seen<'_, Spending>) -> Result<SpentAnswer, RowError> {
+        let (mut tally, scans) = Tally::of(&self.tenant, &self.asks);
+        for mut scan in scans {
+            let (prefix, after) = (scan.prefix().to_vec(), scan.after());
+            for row in view.scan(&prefix, Some(&after)) {
+                let (key, row) = row?;
+                if !tally.add(&mut scan, &key, &row) {
+                    break;
+                }
+            }
+        }
+        let (spent, used) = (tally.sums(), self.used(view)?);
+        let as_of = view.position();
+        view.live(|live| {
+            for (ask, read) in self.asks.iter().zip(&spent) {
+                live.fill(&self.tenant, ask, &as_of, read.clone());
+            }
+        });
+        Ok(SpentAnswer { spent, used })
+    }
+}
+
+impl Query<Spending> for SpentNow {
+    const VERB: &'static str = "spent_now";
+    type Answer = Option<SpentAnswer>;
+
+    fn answer(&self, view: &Seen<'_, Spending>) -> Result<Option<SpentAnswer>, RowError> {
+        let Self(query) = self;
+        let sums = view.live(|live| {
+            let sum = |ask: &SpentAsk| live.sum(&query.tenant, ask).cloned();
+            query.asks.iter().map(sum).collect::<Option<Vec<Spent>>>()
+        });
+        match sums.flatten() {
+            Some(spent) => Ok(Some(SpentAnswer { spent, used: query.used(view)? })),
+            None => Ok(None),
+        }
+    }
+}
+
+impl SpentOf {
+    fn used(&self, view: &Seen<'_, Spending>) -> Result<Vec<Spent>, RowError> {
+        let used = |allocation: &String| {
+            let row = view.get(&Table::Allocations.named(&self.tenant, allocation))?;
+            Ok(row.map(|row| row.into_owned().spent).unwrap_or_default())
+        };
+        self.allocations.iter().map(used).collect()
+    }
+}
+
+impl SpentAnswer {
+    /// Adds the sums of other partitions, for the same question.
+    pub fn merge(&mut self, other: &Self) {
+        for (sums, others) in [(&mut self.spent, &other.spent), (&mut self.used, &other.used)] {
+            if sums.is_empty() {
+                sums.clone_from(others);
+            } else {
+                sums.iter_mut().zip(others).for_each(|(sum, other)| sum.add(other));
+            }
+        }
+    }
+}

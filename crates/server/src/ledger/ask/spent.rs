@@ -1,0 +1,58 @@
+//! What was spent, for those who decide about money.
+
+use std::time::Duration;
+
+use tollgate_clock::Stopwatch;
+use tollgate_domain::position::{PartitionId, Position};
+use tollgate_projector::Wait;
+use tollgate_projector::queries::{SpentAnswer, SpentNow, SpentOf};
+
+use super::Queries;
+use crate::problem::{Answer, of_query};
+
+impl Queries {
+    /// What was spent in scopes and windows, and used of allocations: all as of one position, which is returned.
+    ///
+    /// Sums that were asked for lately are at hand; others are read from the rows once, and then kept.
+    ///
+    /// # Errors
+    ///
+    /// The problem to answer with: `stale` if the view does not get to the wanted position in time.
+    pub async fn spent(
+        &self,
+        query: SpentOf,
+        at_least: Option<&Position>,
+        up_to: Duration,
+    ) -> Answer<(SpentAnswer, Position)> {
+        let waited = Stopwatch::start();
+        let query = SpentNow(query);
+        if let Some(found) = self.spent_now(&query, Wait { at_least, up_to }).await? {
+            return Ok(found);
+        }
+        let group = PartitionId::of(&query.0.tenant, &query.0.tenant).index();
+        let _filling = self.filling[group].lock().await;
+        // Somebody else may have read them meanwhile.
+        let wait = Wait { at_least, up_to: up_to.saturating_sub(waited.elapsed()) };
+        if let Some(found) = self.spent_now(&query, wait).await? {
+            return Ok(found);
+        }
+        let wait = Wait { at_least, up_to: up_to.saturating_sub(waited.elapsed()) };
+        let asked = self.spending.ask_all(wait, &query.0).await;
+        let (parts, as_of) = asked.map_err(|error| of_query(&error))?;
+        let mut spent = SpentAnswer::default();
+        parts.iter().for_each(|part| spent.merge(part));
+        Ok((spent, as_of))
+    }
+
+    /// The same if all parts have it at hand.
+    async fn spent_now(&self, query: &SpentNow, wait: Wait<'_>) -> Answer<Option<(SpentAnswer, Position)>> {
+        let asked = self.spending.ask_all(wait, query).await;
+        let (parts, as_of) = asked.map_err(|error| of_query(&error))?;
+        let mut spent = SpentAnswer::default();
+        for part in parts {
+            let Some(part) = part else { return Ok(None) };
+            spent.merge(&part);
+        }
+        Ok(Some((spent, as_of)))
+    }
+}
