@@ -42,6 +42,14 @@ kinds! {
     TASK_UNKNOWN = "task_unknown", 404, false, "Unknown task";
     /// There is no such alert.
     ALERT_UNKNOWN = "alert_unknown", 404, false, "Unknown alert";
+    /// There is no such budget.
+    BUDGET_UNKNOWN = "budget_unknown", 404, false, "Unknown budget";
+    /// There is no such policy.
+    POLICY_UNKNOWN = "policy_unknown", 404, false, "Unknown policy";
+    /// There is no such allocation.
+    ALLOCATION_UNKNOWN = "allocation_unknown", 404, false, "Unknown allocation";
+    /// A policy does not allow what was asked for.
+    OVER_BUDGET = "over_budget", 409, false, "A policy does not allow it";
     /// There is no such message in quarantine.
     QUARANTINE_UNKNOWN = "quarantine_unknown", 404, false, "No message with this id is in quarantine";
     /// The path accepts a different method.

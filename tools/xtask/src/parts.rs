@@ -7,10 +7,11 @@ use crate::source::Source;
 const LEDGER: &str = "crates/server/src/ledger/";
 
 /// The parts, each after those that it may use, with the type that it is.
-const PARTS: [(&str, &str); 5] = [
+const PARTS: [(&str, &str); 6] = [
     ("ask", "Questions"),
     ("in_force", "InForce"),
     ("write", "Writer"),
+    ("budgets", "BudgetDecisions"),
     ("gate", "Gate"),
     ("operate", "Operations"),
 ];

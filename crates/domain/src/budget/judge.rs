@@ -95,29 +95,61 @@ pub fn judge(
     judgement
 }
 
+/// The sums that [`standing`] needs.
+#[must_use]
+pub fn needed_by(state: &BudgetState, policy: &str, at: Timestamp) -> Vec<SpentIn> {
+    let Some(applicable) = by_itself(state, policy, at) else { return Vec::new() };
+    let now = applicable.spent_in(applicable.span);
+    let before = applicable.before.and_then(|before| applicable.spent_in(Some(before)));
+    now.into_iter().chain(before).collect()
+}
+
+/// How a policy stands, without a request. `None`: it does not rule, or looks at tasks or sessions one by one.
+#[must_use]
+pub fn standing(
+    state: &BudgetState,
+    policy: &str,
+    figures: &Figures,
+    at: Timestamp,
+) -> Option<PolicyFigures> {
+    let request = AllocationRequest { is_priced: true, ..AllocationRequest::default() };
+    Some(by_itself(state, policy, at)?.figures(state, Amount::NOTHING, &request, figures, at))
+}
+
+fn by_itself<'a>(state: &'a BudgetState, name: &'a str, at: Timestamp) -> Option<Applicable<'a>> {
+    let (version, policy) = state.policy(name)?.ruling_at(at)?;
+    let rules =
+        state.is_active(policy) && policy.window.is_open_at(at) && policy.window.dimension().is_none();
+    rules.then(|| Applicable::new(name, version, policy, None, at))
+}
+
 fn applicable<'a>(state: &'a BudgetState, request: &AllocationRequest, at: Timestamp) -> Vec<Applicable<'a>> {
     let usage = request.dimensions();
     let ruling = state.ruling(&usage, at).into_iter();
     let applicable = ruling.map(|(name, version, policy)| {
-        let of = policy.window.dimension();
-        let span = policy.window.span_at(&policy.zone, at);
-        let rolls = policy.rollover != Rollover::Nothing;
-        // What was left before the policy began is not its to roll over.
-        let before = span.filter(|span| rolls && policy.from < span.from);
-        Applicable {
-            name,
-            version,
-            policy,
-            of: of.map(|dimension| usage.get(&dimension).map(str::to_owned)),
-            span,
-            before: before.and_then(|span| policy.window.span_at(&policy.zone, span.from.plus_millis(-1))),
-        }
+        let of = policy.window.dimension().map(|dimension| usage.get(&dimension).map(str::to_owned));
+        Applicable::new(name, version, policy, of, at)
     });
     // A policy that refuses nothing has nothing to say about tasks that are not named.
     applicable.filter(|found| found.of != Some(None) || found.can_refuse()).collect()
 }
 
-impl Applicable<'_> {
+impl<'a> Applicable<'a> {
+    fn new(
+        name: &'a str,
+        version: u32,
+        policy: &'a Policy,
+        of: Option<Option<String>>,
+        at: Timestamp,
+    ) -> Self {
+        let span = policy.window.span_at(&policy.zone, at);
+        let rolls = policy.rollover != Rollover::Nothing;
+        // What was left before the policy began is not its to roll over.
+        let before = span.filter(|span| rolls && policy.from < span.from);
+        let before = before.and_then(|span| policy.window.span_at(&policy.zone, span.from.plus_millis(-1)));
+        Self { name, version, policy, of, span, before }
+    }
+
     const fn can_refuse(&self) -> bool {
         match self.policy.enforcement {
             BudgetEnforcement::HardLimit | BudgetEnforcement::Degrade | BudgetEnforcement::Throttle => true,

@@ -11,7 +11,9 @@
 //! it. An earlier P will not do: what was used of an allocation that has been closed since would be in neither sum.
 
 mod amount;
+mod burn;
 pub mod decide;
+pub mod defaults;
 mod dimension;
 mod figures;
 mod index;
@@ -26,10 +28,11 @@ mod threshold;
 mod window;
 
 pub use amount::{Amount, AmountLimit};
+pub use burn::{Burn, burn};
 pub use dimension::{Dimension, Dimensions, InvalidDimension};
 pub use figures::{Figures, SpentIn};
 pub use index::ScopeIndex;
-pub use judge::{Judgement, allocations_needed, judge, level, needed};
+pub use judge::{Judgement, allocations_needed, judge, level, needed, needed_by, standing};
 pub use model_tier::ModelTier;
 pub use policy::{BudgetEnforcement, InvalidPolicy, Measure, OnStale, Policy, Rollover};
 pub use rejection::BudgetRejection;

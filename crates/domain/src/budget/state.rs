@@ -124,7 +124,9 @@ impl BudgetState {
         ruling.collect()
     }
 
-    fn is_active(&self, policy: &Policy) -> bool {
+    /// Whether the budget of a policy is active; one without a budget always is.
+    #[must_use]
+    pub fn is_active(&self, policy: &Policy) -> bool {
         let budget = policy.budget.as_ref().and_then(|name| self.budgets.get(name));
         budget.is_none_or(|budget| budget.active)
     }

@@ -6,6 +6,7 @@ mod entries;
 mod fields;
 mod find;
 mod litellm;
+mod most;
 mod notes;
 mod number;
 mod off_peak;

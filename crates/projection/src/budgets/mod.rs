@@ -1,15 +1,14 @@
-//! The view `budgets`: what was decided about a tenant's money, and every allocation with what became of it.
+//! What was decided about a tenant's money, and every allocation with what became of it. These rows are part of the
+//! view `spending` ([`crate::spending`]).
 
 mod fold;
 mod row;
 
+pub use fold::{apply, last_decision};
 pub use row::{
-    AllocationRow, AllocationState, BudgetsRow, TenantBudgets, allocation_key, listing, tenant_key,
+    AllocationRow, AllocationState, BudgetsRow, HoldsBudgets, TENANTS, TenantBudgets, allocation_key,
+    listing, tenant_key,
 };
-
-/// The fold of the view `budgets`.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Budgets;
 
 #[cfg(test)]
 mod tests;

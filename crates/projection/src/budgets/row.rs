@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use tollgate_domain::budget::{Amount, BudgetState};
-use tollgate_domain::event::{AllocationRequest, PolicyFigures};
+use tollgate_domain::event::{Allocated, AllocationRefused, AllocationRequest, BudgetEvent, PolicyFigures};
 use tollgate_domain::position::Sequence;
 use tollgate_domain::time::Timestamp;
 
@@ -15,6 +15,12 @@ pub enum BudgetsRow {
     Allocation(Box<AllocationRow>),
     /// The name of an allocation, listed with the latest first.
     Listed(String),
+}
+
+/// A row that may hold what was decided about money.
+pub trait HoldsBudgets: From<BudgetsRow> {
+    /// The decision in it.
+    fn budgets_mut(&mut self) -> Option<&mut BudgetsRow>;
 }
 
 /// What decisions about a tenant's money depend on.
@@ -49,6 +55,40 @@ pub struct AllocationRow {
     pub state: AllocationState,
 }
 
+impl AllocationRow {
+    /// An allocation as it was decided; `None`: the event decides about no new one.
+    #[must_use]
+    pub fn of(event: &BudgetEvent, sequence: Sequence) -> Option<Self> {
+        let (request, instead_of, policies, decided_at, as_of, state) = match event {
+            BudgetEvent::Allocated(made) => {
+                let Allocated { request, instead_of, policies, decided_at, as_of } = &**made;
+                (request, instead_of.clone(), policies, decided_at, as_of, AllocationState::Open)
+            }
+            BudgetEvent::AllocationRefused(refused) => {
+                let AllocationRefused { request, policies, decided_at, as_of } = &**refused;
+                (request, None, policies, decided_at, as_of, AllocationState::Refused)
+            }
+            BudgetEvent::BudgetSet(_)
+            | BudgetEvent::PolicySet(_)
+            | BudgetEvent::LimitRaised(_)
+            | BudgetEvent::AllocationExtended(_)
+            | BudgetEvent::AllocationReleased(_)
+            | BudgetEvent::AllocationExpired(_) => return None,
+        };
+        Some(Self {
+            instead_of,
+            policies: policies.clone(),
+            decided_at: *decided_at,
+            as_of: as_of.clone(),
+            sequence,
+            amount: request.amount,
+            expires_at: request.expires_at,
+            state,
+            request: request.clone(),
+        })
+    }
+}
+
 /// What became of an allocation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum AllocationState {
@@ -67,9 +107,13 @@ pub enum AllocationState {
     Expired,
 }
 
-const TENANT: u8 = b't';
-const ALLOCATION: u8 = b'a';
-const LISTED: u8 = b'l';
+// Those of usage begin with small letters.
+const TENANT: u8 = b'T';
+const ALLOCATION: u8 = b'A';
+const LISTED: u8 = b'L';
+
+/// What the keys of tenants begin with, before their names.
+pub const TENANTS: &[u8] = &[TENANT];
 
 /// The key of what decisions about a tenant's money depend on.
 #[must_use]

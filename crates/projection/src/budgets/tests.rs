@@ -9,12 +9,11 @@ use tollgate_domain::money::Usd;
 use tollgate_domain::position::{PartitionId, Sequence};
 use tollgate_domain::time::Timestamp;
 
-use super::{
-    AllocationRow, AllocationState, Budgets, BudgetsRow, TenantBudgets, allocation_key, listing, tenant_key,
-};
+use super::{AllocationRow, AllocationState, BudgetsRow, TenantBudgets, allocation_key, listing, tenant_key};
 use crate::fold::Projection;
+use crate::spending::{Spending, SpendingRow};
 
-type Rows = BTreeMap<Vec<u8>, BudgetsRow>;
+type Rows = BTreeMap<Vec<u8>, SpendingRow>;
 
 fn at() -> Timestamp {
     "2026-11-21T08:00:00Z".parse().unwrap()
@@ -32,16 +31,20 @@ fn fold(rows: &mut Rows, tenant: &str, sequence: u64, event: BudgetEvent) {
         occurred_at: at(),
         body: &EventBody::from(event),
     };
-    Budgets.apply(&event, rows).unwrap();
+    Spending.apply(&event, rows).unwrap();
 }
 
 fn tenant<'a>(rows: &'a Rows, name: &str) -> &'a TenantBudgets {
-    let Some(BudgetsRow::Tenant(tenant)) = rows.get(&tenant_key(name)) else { panic!("no tenant {name}") };
+    let row = BTreeMap::get(rows, &tenant_key(name));
+    let Some(BudgetsRow::Tenant(tenant)) = row.and_then(SpendingRow::budgets) else {
+        panic!("no tenant {name}")
+    };
     tenant
 }
 
 fn allocation<'a>(rows: &'a Rows, name: &str) -> &'a AllocationRow {
-    let Some(BudgetsRow::Allocation(row)) = rows.get(&allocation_key("acme", name)) else {
+    let row = BTreeMap::get(rows, &allocation_key("acme", name));
+    let Some(BudgetsRow::Allocation(row)) = row.and_then(SpendingRow::budgets) else {
         panic!("no allocation {name}")
     };
     row
@@ -56,7 +59,8 @@ fn allocate(rows: &mut Rows, name: &str, sequence: u64) {
         ..AllocationRequest::default()
     };
     let empty = TenantBudgets::default();
-    let state = rows.get(&tenant_key("acme")).map_or(&empty, |_| tenant(rows, "acme")).state.clone();
+    let state =
+        BTreeMap::get(rows, &tenant_key("acme")).map_or(&empty, |_| tenant(rows, "acme")).state.clone();
     let event = decide::allocate(&state, request, &[], &Figures::default(), at()).unwrap();
     fold(rows, "acme", sequence, event);
 }
@@ -97,8 +101,9 @@ fn allocations_are_listed_with_the_latest_first_and_tenants_stay_apart() {
         let from = listing("acme", before);
         let prefix = listing("acme", None);
         let lines = rows.range(from.clone()..).filter(|(key, _)| key.starts_with(&prefix));
-        let names =
-            lines.map(|(_, row)| if let BudgetsRow::Listed(name) = row { name.clone() } else { panic!() });
+        let names = lines.map(|(_, row)| {
+            if let Some(BudgetsRow::Listed(name)) = row.budgets() { name.clone() } else { panic!() }
+        });
         names.collect::<Vec<_>>()
     };
     assert_eq!(listed(None), ["b", "a", "c"]);
@@ -110,7 +115,7 @@ fn allocations_are_listed_with_the_latest_first_and_tenants_stay_apart() {
 fn the_last_decision_counts_even_if_its_events_do_not() {
     let mut rows = Rows::new();
     allocate(&mut rows, "a", 3);
-    Budgets.last_decision("acme", BUDGET_TASK, Sequence(9), &mut rows).unwrap();
-    Budgets.last_decision("acme", "T-1", Sequence(12), &mut rows).unwrap();
+    Spending.last_decision("acme", BUDGET_TASK, Sequence(9), &mut rows).unwrap();
+    Spending.last_decision("acme", "T-1", Sequence(12), &mut rows).unwrap();
     assert_eq!(tenant(&rows, "acme").last_decision, Sequence(9));
 }

@@ -66,6 +66,7 @@ pub fn counted<'a>(event: &RecordedEvent<'a>) -> Option<Counted<'a>> {
         | EventBody::Ledger(_)
         | EventBody::Alert(_)
         | EventBody::Inbox(_)
+        | EventBody::Budget(_)
         | EventBody::Report(_) => None,
     }
 }

@@ -1,9 +1,11 @@
 //! From recorded usage to the rows that it is counted in.
 
-use tollgate_domain::event::RecordedEvent;
+use tollgate_domain::event::{EventBody, RecordedEvent};
+use tollgate_domain::position::Sequence;
 
 use super::table::{SESSION, Table, write_time, write_values};
-use super::{Asked, Spending, Sums, counted};
+use super::{Asked, Spending, SpendingRow, counted};
+use crate::budgets;
 use crate::fold::{Projection, Rows};
 
 /// Seconds of a day in UTC.
@@ -12,13 +14,16 @@ pub(super) const DAY_S: i64 = 86_400;
 impl Projection for Spending {
     const NAME: &'static str = "spending";
     const VERSION: u32 = 1;
-    type Row = Sums;
+    type Row = SpendingRow;
     type Live = Asked;
 
-    fn apply<R: Rows<Sums>>(&self, event: &RecordedEvent<'_>, rows: &mut R) -> Result<(), R::Error> {
+    fn apply<R: Rows<SpendingRow>>(&self, event: &RecordedEvent<'_>, rows: &mut R) -> Result<(), R::Error> {
+        if let EventBody::Budget(decided) = event.body {
+            return budgets::apply(rows, event, decided);
+        }
         let Some(usage) = counted(event) else { return Ok(()) };
         let (at, values) = (usage.quarter, &usage.dimensions);
-        let mut add = |key: &[u8]| rows.change(key, Sums::default).map(|row| row.add(&usage.sums));
+        let mut add = |key: &[u8]| rows.change(key, SpendingRow::default).map(|row| row.add(&usage.sums));
         let day = at.saturating_sub(at.rem_euclid(DAY_S));
         let mut shared = Vec::new();
         write_values(values, false, &mut shared);
@@ -47,6 +52,16 @@ impl Projection for Spending {
             Some(allocation) => add(&Table::Allocations.named(usage.tenant, allocation)),
             None => Ok(()),
         }
+    }
+
+    fn last_decision<R: Rows<SpendingRow>>(
+        &self,
+        tenant: &str,
+        subject: &str,
+        record: Sequence,
+        rows: &mut R,
+    ) -> Result<(), R::Error> {
+        budgets::last_decision(tenant, subject, record, rows)
     }
 
     fn follow(&self, event: &RecordedEvent<'_>, asked: &mut Asked) {

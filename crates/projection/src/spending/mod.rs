@@ -1,5 +1,6 @@
 //! The spending view: what usage adds up to, in cells so fine that any scope and window is a sum of them. Rows
-//! know nothing of budgets and policies, so a policy made today sees what was spent before it was made.
+//! of usage know nothing of policies, so a policy made today sees what was spent before it was made. Beside them the
+//! view keeps what was decided about money ([`crate::budgets`]), so that one position says what was spent and decided.
 //!
 //! Reading order: [`Counted`] is what one event adds, [`Table`] where it is kept, [`Tally`] finds the cells of a
 //! scope and window, [`Asked`] keeps the sums that were asked for lately up to date.
@@ -7,11 +8,13 @@
 mod asked;
 mod counted;
 mod fold;
+mod row;
 mod table;
 mod tally;
 
 pub use asked::Asked;
 pub use counted::{Counted, Sums, counted};
+pub use row::SpendingRow;
 pub use table::{CellValues, Table, read_name};
 pub use tally::{Scan, SpentAsk, Tally};
 

@@ -15,7 +15,7 @@ use super::*;
 use crate::fold::Projection;
 use crate::testing::Stored;
 
-type Rows = BTreeMap<Vec<u8>, Sums>;
+type Rows = BTreeMap<Vec<u8>, SpendingRow>;
 
 /// A Saturday, in a quarter of an hour that begins an hour of India and none of UTC.
 const BEGIN: &str = "2026-11-21T08:30:00Z";
@@ -120,7 +120,7 @@ fn scanned(rows: &Rows, asks: &[SpentAsk]) -> Vec<Spent> {
     let (mut tally, scans) = Tally::of("acme", asks);
     for mut scan in scans {
         for (key, row) in rows.range(scan.after()..) {
-            if !key.starts_with(scan.prefix()) || !tally.add(&mut scan, key, row) {
+            if !key.starts_with(scan.prefix()) || !tally.add(&mut scan, key, row.sums().unwrap()) {
                 break;
             }
         }
@@ -258,7 +258,9 @@ proptest! {
         for (ask, found) in asks.iter().zip(scanned(&rows, &asks)) {
             prop_assert_eq!(found, naive(&events, ask), "{:?}", ask);
         }
-        let used = rows.get(&Table::Allocations.named("acme", "al-1")).map(|row| row.spent.tokens);
+        let used = BTreeMap::get(&rows, &Table::Allocations.named("acme", "al-1"))
+            .and_then(SpendingRow::sums)
+            .map(|sums| sums.spent.tokens);
         let expected: i128 = said
             .iter()
             .filter(|said| said.words[4] == "al-1")

@@ -2,6 +2,7 @@
 
 mod alerts;
 mod any;
+mod budgets;
 mod decision_basis;
 mod deliveries;
 mod governing;
@@ -14,6 +15,7 @@ mod watched;
 
 pub use alerts::{AlertPage, AlertStateFilter, ChangePage, ChangesAfter, ListAlerts, OneAlert};
 pub use any::{FindEvents, FoundEvent, MarkOf, Marks};
+pub use budgets::{AllocationPage, AllocationsNamed, ExpiredBy, ListAllocations, TenantBudgetsOf};
 pub use decision_basis::{DecidedTask, DecisionBasis, DecisionBasisOf};
 pub use deliveries::{
     ChangeToDeliver, ChangesFor, ChangesToDeliver, DeliveriesOf, DeliveryPage, EndpointOf, ListDeliveries,

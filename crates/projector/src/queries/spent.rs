@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use tollgate_domain::budget::Spent;
 use tollgate_domain::position::Position;
-use tollgate_projection::spending::{Asked, Spending, SpentAsk, Table, Tally};
+use tollgate_projection::spending::{Asked, Spending, SpendingRow, SpentAsk, Table, Tally};
 
 use crate::query::Query;
 use crate::rows::RowError;
@@ -57,7 +57,8 @@ impl Query<Spending> for SpentOf {
             let (prefix, after) = (scan.prefix().to_vec(), scan.after());
             for row in view.scan(&prefix, Some(&after)) {
                 let (key, row) = row?;
-                if !tally.add(&mut scan, &key, &row) {
+                let Some(sums) = row.sums() else { continue };
+                if !tally.add(&mut scan, &key, sums) {
                     break;
                 }
             }
@@ -94,7 +95,7 @@ impl SpentOf {
     fn used(&self, view: &Seen<'_, Spending>) -> Result<Vec<Spent>, RowError> {
         let used = |allocation: &String| {
             let row = view.get(&Table::Allocations.named(&self.tenant, allocation))?;
-            Ok(row.map(|row| row.into_owned().spent).unwrap_or_default())
+            Ok(row.as_deref().and_then(SpendingRow::sums).map(|sums| sums.spent.clone()).unwrap_or_default())
         };
         self.allocations.iter().map(used).collect()
     }

@@ -1,7 +1,9 @@
 //! The HTTP API under `/v1`: JSON in, JSON out, problems as problem+json.
 
 mod alerts;
+mod allocations;
 mod body;
+mod budgets;
 mod deliveries;
 mod events;
 mod extract;
@@ -80,6 +82,18 @@ pub fn router(app: App) -> Router {
         .route("/v1/limits", get(views::limits))
         .route("/v1/prices", get(prices::list))
         .route("/v1/prices/quote", get(prices::quote))
+        .route("/v1/budgets", get(budgets::list))
+        .route("/v1/budgets/default-policies", post(budgets::set_defaults))
+        .route("/v1/budgets/{budget}", get(budgets::one).post(budgets::set))
+        .route("/v1/policies", get(budgets::policies))
+        .route("/v1/policies/{policy}", get(budgets::policy).post(budgets::set_policy))
+        .route("/v1/policies/{policy}/raise", post(budgets::raise))
+        .route("/v1/check", post(allocations::check))
+        .route("/v1/route", post(allocations::route))
+        .route("/v1/allocations", get(allocations::list).post(allocations::allocate))
+        .route("/v1/allocations/{allocation}", get(allocations::one))
+        .route("/v1/allocations/{allocation}/extend", post(allocations::extend))
+        .route("/v1/allocations/{allocation}/release", post(allocations::release))
         .route("/v1/report", get(reports::report))
         .route("/v1/report/accesses", get(reports::accesses))
         .route("/v1/report/savings", get(reports::savings))

@@ -7,7 +7,10 @@ use utoipa::openapi::{Content, OpenApi as Document, Ref, RefOr, Response, Respon
 use utoipa::{Modify, OpenApi};
 
 use super::extract::NoParams;
-use super::{alerts, deliveries, events, follow, govern, operate, prices, quarantine, reports, tasks, views};
+use super::{
+    alerts, allocations, budgets, deliveries, events, follow, govern, operate, prices, quarantine, reports,
+    tasks, views,
+};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -36,6 +39,21 @@ use super::{alerts, deliveries, events, follow, govern, operate, prices, quarant
         views::limits,
         prices::list,
         prices::quote,
+        budgets::list,
+        budgets::one,
+        budgets::set,
+        budgets::set_defaults,
+        budgets::policies,
+        budgets::policy,
+        budgets::set_policy,
+        budgets::raise,
+        allocations::check,
+        allocations::route,
+        allocations::list,
+        allocations::allocate,
+        allocations::one,
+        allocations::extend,
+        allocations::release,
         reports::report,
         reports::accesses,
         reports::savings,

@@ -2,6 +2,7 @@
 
 mod ask;
 mod breaker;
+mod budgets;
 mod gate;
 mod in_force;
 mod log_reader;
@@ -33,6 +34,7 @@ pub use ask::{
     AlertQuery, DeliveryQuery, ListQuery, LogQuery, PeriodQuery, PricesQuery, Queries, QuoteQuery, Read,
     TotalsQuery, limits_of, prices_of, quote_of,
 };
+pub use budgets::{BudgetDecisions, PolicyPage};
 pub use gate::Gate;
 pub use in_force::InForce;
 pub use operate::{AccessQuery, AlertsBy, Delivering, Operations, ReadFile, Reading, VIEWS};
@@ -56,6 +58,7 @@ pub struct Ledger {
     ask: Arc<Queries>,
     in_force: Arc<InForce>,
     write: Arc<Writer>,
+    budgets: BudgetDecisions,
     gate: Gate,
     operate: Operations,
 }
@@ -165,11 +168,12 @@ impl Ledger {
         let in_force = InForce::new(&shared, &ask, &views, named, options.settings.config, recorded);
         let in_force = Arc::new(in_force);
         let write = Arc::new(Writer::new(&shared, &ask, &in_force));
+        let budgets = BudgetDecisions::new(&shared, &ask, &in_force);
         let blocked = Arc::new(BlockedTasks::default());
         let gate = Gate::new(&shared, &ask, &in_force, &write, &blocked);
         let instance = Uuid::now_v7().simple().to_string();
         let operate = Operations::new(&shared, &views, &ask, &write, &blocked, instance);
-        Ok(Self { log, views, ask, in_force, write, gate, operate })
+        Ok(Self { log, views, ask, in_force, write, budgets, gate, operate })
     }
 
     /// The queries.
@@ -188,6 +192,12 @@ impl Ledger {
     #[must_use]
     pub fn write(&self) -> &Writer {
         &self.write
+    }
+
+    /// Decisions about money.
+    #[must_use]
+    pub const fn budgets(&self) -> &BudgetDecisions {
+        &self.budgets
     }
 
     /// Whether a task may go on.
@@ -211,6 +221,7 @@ impl Ledger {
     pub async fn stop(&self) {
         self.operate.stop().await;
         self.write.stop().await;
+        self.budgets.stop();
         self.views.status.stop().await;
         self.views.reports.stop().await;
         self.views.alerts.stop().await;

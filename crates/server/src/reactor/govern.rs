@@ -1,4 +1,5 @@
-//! Periodically looks at many tasks and at the ledger itself: measurements, conditions, the circuit breaker.
+//! Periodically looks at many tasks and at the ledger itself: measurements, conditions, the circuit breaker, what
+//! has expired.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,6 +32,14 @@ pub(crate) async fn run(ledger: Arc<Ledger>, mut stop: Receiver<bool>) {
                     "looking at tasks and the ledger for alerts and the breaker failed; will retry"
                 );
             }
+        }
+        if let Err(problem) = ledger.budgets().record_expired().await
+            && figures
+        {
+            tracing::warn!(
+                detail = problem.detail,
+                "recording expired allocations failed; will retry, and they are free all the same"
+            );
         }
         looks = looks.wrapping_add(1);
         if tokio::time::timeout(LOOK_EVERY, stop.wait_for(|stop| *stop)).await.is_ok() {

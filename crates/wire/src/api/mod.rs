@@ -6,7 +6,9 @@
 
 mod access;
 mod alerts;
+mod allocations;
 mod append;
+mod budgets;
 mod gate;
 mod health;
 mod ledger;
@@ -25,7 +27,15 @@ pub use alerts::{
     AcknowledgeRequest, AlertChangeView, AlertChanges, AlertList, AlertView, AttemptView, DeliveryList,
     DeliveryView, FoldedView, ResendRequest, ResendResponse,
 };
+pub use allocations::{
+    AllocateRequest, AllocationList, AllocationView, CheckResponse, ExtendRequest, PolicyFiguresView,
+    ReleaseRequest, RouteRequest, RouteResponse, RouteView,
+};
 pub use append::{AppendRequest, AppendResponse, EventOutcome, FindRequest, FindResponse, Outcome};
+pub use budgets::{
+    AmountView, BudgetList, BudgetRequest, BudgetView, BurnView, DefaultsRequest, LimitView, PolicyList,
+    PolicyRequest, PolicyRule, PolicyStatus, PolicyView, RaiseRequest, RaiseView,
+};
 pub use gate::{GateAfter, GateRequest, GateResponse, MAX_GATES, ReasonView, UtilizationView};
 pub use health::{
     BreakerState, BudgetHealth, FigureRow, PhaseRow, ReviewList, ReviewTask, ThresholdProposal, TierRow,
@@ -47,8 +57,8 @@ pub use report::{
 pub use savings::{AvoidedRow, SavingsReport, SavingsRow, SavingsSide, StoppedRow};
 pub use status::{ActivePhase, TaskList, TaskSelection, TaskStatus, TaskSummary, TokenTotals};
 pub use word::{
-    AlertState, BudgetStatus, ConfigOrigin, DeliveryState, ExecutionState, FigureVerdict, HealthStatus,
-    QuarantineState,
+    AlertState, AllocationStateWord, BudgetStatus, ConfigOrigin, DeliveryState, ExecutionState,
+    FigureVerdict, HealthStatus, PolicyLevel, QuarantineState,
 };
 
 /// The header that names a ledger: in answers the epoch of its log and the run of its server,

@@ -110,6 +110,34 @@ words!(
     }
 );
 
+words!(
+    /// How far a policy's limit is used up.
+    PolicyLevel {
+        /// Below its thresholds.
+        Within = "within",
+        /// The warning threshold is reached.
+        Warning = "warning",
+        /// The threshold at which someone should act is reached.
+        Action = "action",
+        /// The limit is reached.
+        Exhausted = "exhausted"
+    }
+);
+
+words!(
+    /// Where an allocation is in its life.
+    AllocationStateWord {
+        /// It was never made.
+        Refused = "refused",
+        /// It is reserved.
+        Open = "open",
+        /// What it had left was set free.
+        Released = "released",
+        /// Its time is over.
+        Expired = "expired"
+    }
+);
+
 pub(super) fn serialize<W: Word, S: Serializer>(word: &W, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(word.as_str())
 }
@@ -172,6 +200,8 @@ pub(super) mod list {
 
     lists! {
         AlertState: super::AlertState,
+        AllocationStateWord: super::AllocationStateWord,
+        BudgetEnforcement: tollgate_domain::budget::BudgetEnforcement,
         BudgetStatus: super::BudgetStatus,
         Change: tollgate_domain::event::Change,
         Complexity: tollgate_domain::tier::Complexity,
@@ -182,8 +212,12 @@ pub(super) mod list {
         FigureVerdict: super::FigureVerdict,
         HealthStatus: super::HealthStatus,
         Importance: tollgate_domain::tier::Importance,
+        Measure: tollgate_domain::budget::Measure,
+        OnStale: tollgate_domain::budget::OnStale,
+        PolicyLevel: super::PolicyLevel,
         PricedKind: tollgate_domain::price::PricedKind,
         QuarantineState: super::QuarantineState,
+        Ruling: tollgate_domain::event::Ruling,
         Rollout: tollgate_domain::config::Rollout,
         Severity: tollgate_domain::alert::Severity,
         TaskStage: tollgate_domain::task::TaskStage,

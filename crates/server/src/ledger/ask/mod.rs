@@ -1,6 +1,7 @@
 //! Queries to a ledger. Nothing is appended here.
 
 mod alerts;
+mod budgets;
 mod decided;
 mod deliveries;
 mod figures;

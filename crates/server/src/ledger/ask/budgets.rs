@@ -1,0 +1,102 @@
+//! What was decided about a tenant's money, as the view has it.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use tollgate_domain::ids::{BUDGET_TASK, TenantId};
+use tollgate_domain::position::{PartitionId, Position};
+use tollgate_domain::time::Timestamp;
+use tollgate_projection::budgets::{AllocationRow, TenantBudgets};
+use tollgate_projection::spending::Spending;
+use tollgate_projector::queries::{
+    AllocationPage, AllocationsNamed, ExpiredBy, ListAllocations, TenantBudgetsOf,
+};
+use tollgate_projector::{Query, Wait};
+
+use super::{Queries, Read, VIEW_WAIT};
+use crate::problem::{Answer, of_query, of_read};
+
+impl Queries {
+    /// The log's end.
+    ///
+    /// # Errors
+    ///
+    /// The problem to answer with, as for all queries here.
+    pub(in crate::ledger) async fn end(&self) -> Answer<Position> {
+        self.log.tail().await.map_err(|error| of_read(&error))
+    }
+
+    /// What decisions about a tenant's money depend on, as of a position at least.
+    pub(in crate::ledger) async fn tenant_budgets(
+        &self,
+        tenant: &TenantId,
+        at_least: &Position,
+        up_to: Duration,
+    ) -> Answer<TenantBudgets> {
+        let query = TenantBudgetsOf { tenant: tenant.as_str().to_owned() };
+        let wait = Wait { at_least: Some(at_least), up_to };
+        Ok(self.of_budgets(tenant, wait, &query).await?.0)
+    }
+
+    /// The same for a reader, and the position for which it is true.
+    pub(in crate::ledger) async fn tenant_state(
+        &self,
+        tenant: &TenantId,
+        read: &Read,
+    ) -> Answer<(TenantBudgets, String)> {
+        let query = TenantBudgetsOf { tenant: tenant.as_str().to_owned() };
+        self.read_budgets(tenant, read, &query).await
+    }
+
+    /// Allocations of all tenants, by tenant and name, whose time is over and that are not recorded as expired.
+    pub(in crate::ledger) async fn expired(&self, at: Timestamp) -> Answer<Vec<(String, String)>> {
+        let wait = Wait { at_least: None, up_to: VIEW_WAIT };
+        let asked = self.spending.ask_all(wait, &ExpiredBy { at }).await;
+        Ok(asked.map_err(|error| of_query(&error))?.0.into_iter().flatten().collect())
+    }
+
+    /// Allocations by name.
+    pub(in crate::ledger) async fn allocations_named(
+        &self,
+        tenant: &TenantId,
+        names: Vec<String>,
+        read: &Read,
+    ) -> Answer<(BTreeMap<String, AllocationRow>, String)> {
+        let query = AllocationsNamed { tenant: tenant.as_str().to_owned(), names };
+        self.read_budgets(tenant, read, &query).await
+    }
+
+    /// A page of allocations.
+    pub(in crate::ledger) async fn allocation_page(
+        &self,
+        tenant: &TenantId,
+        query: &ListAllocations,
+        read: &Read,
+    ) -> Answer<(AllocationPage, String)> {
+        self.read_budgets(tenant, read, query).await
+    }
+
+    async fn read_budgets<Q: Query<Spending>>(
+        &self,
+        tenant: &TenantId,
+        read: &Read,
+        query: &Q,
+    ) -> Answer<(Q::Answer, String)> {
+        let partition = PartitionId::of(tenant.as_str(), BUDGET_TASK);
+        let wanted = self.wanted(read).await?.map(|position| position.only(partition));
+        let wait = Wait { at_least: wanted.as_ref(), up_to: read.wait };
+        let (answer, as_of) = self.of_budgets(tenant, wait, query).await?;
+        Ok((answer, as_of.to_string()))
+    }
+
+    async fn of_budgets<Q: Query<Spending>>(
+        &self,
+        tenant: &TenantId,
+        wait: Wait<'_>,
+        query: &Q,
+    ) -> Answer<(Q::Answer, Position)> {
+        let partition = PartitionId::of(tenant.as_str(), BUDGET_TASK);
+        let answered = self.spending.ask(partition, wait, query).await.map_err(|error| of_query(&error))?;
+        Ok((answered.answer, answered.as_of))
+    }
+}

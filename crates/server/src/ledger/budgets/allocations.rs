@@ -1,0 +1,169 @@
+//! Asking, reserving, extending, releasing; and what became of it.
+
+use tollgate_domain::budget::{Amount, decide};
+use tollgate_domain::event::AllocationRequest;
+use tollgate_domain::ids::TenantId;
+use tollgate_domain::money::Usd;
+use tollgate_projection::budgets::AllocationRow;
+use tollgate_projector::queries::{ListAllocations, SpentOf};
+use tollgate_wire::api::{
+    AllocateRequest, AllocationList, AllocationView, CheckResponse, ExtendRequest, ReleaseRequest,
+};
+
+use super::command::{Command, Done, Recorded, What};
+use super::request::{allocation, fresh, id, tenant, ttl_ms, usd};
+use super::{BudgetDecisions, answer};
+use crate::ledger::ask::Read;
+use crate::problem::{ALLOCATION_UNKNOWN, Answer, INTERNAL, INVALID, OVER_BUDGET};
+
+impl BudgetDecisions {
+    /// Whether something may be spent. Nothing is recorded or reserved.
+    ///
+    /// # Errors
+    ///
+    /// The problem to answer with, as for everything here.
+    pub async fn check(&self, sent: &AllocateRequest) -> Answer<CheckResponse> {
+        let tenant = tenant(sent.tenant.as_ref())?;
+        let request = allocation(&self.ask.settings(), sent, self.ask.now())?;
+        decide::check(&request, self.ask.now()).map_err(|error| INVALID.with(error.to_string()))?;
+        let command =
+            Command { id: id("check", "id", &fresh())?, what: What::Check(Box::new(request.clone())) };
+        match self.decided(&tenant, command).await? {
+            Done::Judged(judged) => {
+                Ok(answer::check(&request, &judged.judgement, judged.instead, judged.as_of))
+            }
+            Done::Recorded(_) | Done::DoesNotFit(_) | Done::Routed { .. } => Err(of_another_kind()),
+        }
+    }
+
+    /// Reserves what is asked for, if every policy allows it. The decision is durable on return, whichever it is.
+    pub async fn allocate(&self, sent: &AllocateRequest) -> Answer<AllocationView> {
+        let tenant = tenant(sent.tenant.as_ref())?;
+        let request = allocation(&self.ask.settings(), sent, self.ask.now())?;
+        let id = id("allocate", "allocation", &request.allocation)?;
+        let command = Command { id, what: What::Allocate(Box::new(request)) };
+        let recorded = self.recorded(&tenant, command).await?;
+        match AllocationRow::of(&recorded.event, recorded.sequence) {
+            Some(row) if !recorded.repeated => {
+                let Recorded { at, position, .. } = recorded;
+                Ok(answer::allocation(&row, Amount::NOTHING, tenant.as_str(), at, false, position))
+            }
+            // A repeated answer says what became of it since.
+            Some(row) => {
+                let read = Read { at_least: Some(recorded.position), ..Read::default() };
+                let mut view = self.allocation(tenant.as_str(), &row.request.allocation, &read).await?;
+                view.repeated = true;
+                Ok(view)
+            }
+            None => Err(of_another_kind()),
+        }
+    }
+
+    /// Makes an allocation larger, or lets it last longer.
+    pub async fn extend(&self, name: &str, sent: &ExtendRequest) -> Answer<AllocationView> {
+        let tenant = tenant(sent.tenant.as_ref())?;
+        let by = Amount {
+            tokens: sent.tokens.unwrap_or_default().into(),
+            usd: sent.usd.as_ref().map_or(Ok(Usd::ZERO), |text| usd("usd", text))?,
+        };
+        let what = What::Extend {
+            allocation: name.to_owned(),
+            by,
+            ttl_ms: ttl_ms(sent.ttl_s)?,
+            priced: sent.usd.is_some(),
+        };
+        let key = sent.id.clone().unwrap_or_else(fresh);
+        let command = Command { id: id("extend", "id", &key)?, what };
+        match self.decided(&tenant, command).await? {
+            Done::Recorded(recorded) => {
+                let read = Read { at_least: Some(recorded.position), ..Read::default() };
+                let mut view = self.allocation(tenant.as_str(), name, &read).await?;
+                view.repeated = recorded.repeated;
+                Ok(view)
+            }
+            Done::DoesNotFit(judgement) => {
+                let refusing = judgement.policies.iter().filter(|found| found.ruling.refuses());
+                let request = AllocationRequest { amount: by, ..AllocationRequest::default() };
+                let because: Vec<String> =
+                    refusing.map(|found| answer::figures(found, &request).sentence).collect();
+                let because = because.join("; ");
+                Err(OVER_BUDGET.with(format!("extending allocation `{name}`: {because}")))
+            }
+            Done::Judged(_) | Done::Routed { .. } => Err(of_another_kind()),
+        }
+    }
+
+    /// Sets free what an allocation has left.
+    pub async fn release(&self, name: &str, sent: &ReleaseRequest) -> Answer<AllocationView> {
+        let tenant = tenant(sent.tenant.as_ref())?;
+        let what = What::Release { allocation: name.to_owned(), author: sent.author.clone() };
+        let command = Command { id: id("release", "allocation", name)?, what };
+        let recorded = self.recorded(&tenant, command).await?;
+        let read = Read { at_least: Some(recorded.position), ..Read::default() };
+        let mut view = self.allocation(tenant.as_str(), name, &read).await?;
+        view.repeated = recorded.repeated;
+        Ok(view)
+    }
+
+    /// An allocation, and what was used of it so far.
+    pub async fn allocation(&self, tenant_name: &str, name: &str, read: &Read) -> Answer<AllocationView> {
+        let tenant = tenant(Some(&tenant_name.to_owned()))?;
+        let (found, _) = self.ask.allocations_named(&tenant, vec![name.to_owned()], read).await?;
+        let rows = found.into_values().collect();
+        let (mut views, _) = self.with_use(&tenant, rows, read).await?;
+        views.pop().ok_or_else(|| {
+            ALLOCATION_UNKNOWN
+                .with(format!("allocation `{name}` of tenant `{tenant_name}`: there is none; list them"))
+        })
+    }
+
+    /// Allocations, the latest first.
+    pub async fn allocations(
+        &self,
+        tenant_name: &str,
+        wanted: ListAllocations,
+        read: &Read,
+    ) -> Answer<AllocationList> {
+        let tenant = tenant(Some(&tenant_name.to_owned()))?;
+        let wanted = ListAllocations { tenant: tenant_name.to_owned(), ..wanted };
+        let (page, _) = self.ask.allocation_page(&tenant, &wanted, read).await?;
+        let (allocations, as_of) = self.with_use(&tenant, page.allocations, read).await?;
+        Ok(AllocationList { allocations, next: page.next.map(|sequence| sequence.0), as_of })
+    }
+
+    /// What was used of each, as of the log's end.
+    async fn with_use(
+        &self,
+        tenant: &TenantId,
+        rows: Vec<AllocationRow>,
+        read: &Read,
+    ) -> Answer<(Vec<AllocationView>, String)> {
+        let query = SpentOf {
+            tenant: tenant.as_str().to_owned(),
+            asks: Vec::new(),
+            allocations: rows.iter().map(|row| row.request.allocation.clone()).collect(),
+        };
+        let wanted = match self.ask.wanted(read).await? {
+            Some(position) => position,
+            None => self.ask.end().await?,
+        };
+        let (used, as_of) = self.ask.spent(query, Some(&wanted), read.wait).await?;
+        let (now, as_of) = (self.ask.now(), as_of.to_string());
+        let view = |(row, used): (&AllocationRow, &_)| {
+            answer::allocation(row, Amount::from(used), tenant.as_str(), now, false, as_of.clone())
+        };
+        Ok((rows.iter().zip(&used.used).map(view).collect(), as_of))
+    }
+
+    /// Has a command decided that becomes an event.
+    pub(super) async fn recorded(&self, tenant: &TenantId, command: Command) -> Answer<Recorded> {
+        match self.decided(tenant, command).await? {
+            Done::Recorded(recorded) => Ok(*recorded),
+            Done::DoesNotFit(_) | Done::Judged(_) | Done::Routed { .. } => Err(of_another_kind()),
+        }
+    }
+}
+
+pub(super) fn of_another_kind() -> Box<tollgate_wire::api::Problem> {
+    INTERNAL.with("a decision about money has an outcome of another kind; see the server's log")
+}

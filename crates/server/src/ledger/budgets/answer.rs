@@ -1,0 +1,210 @@
+//! From decisions about money to answers.
+
+use tollgate_domain::budget::{Amount, AmountLimit, Judgement, Policy, Rollover, Window};
+use tollgate_domain::event::{AllocationRequest, BudgetSet, LimitRaised, PolicyFigures, Ruling};
+use tollgate_domain::gate::grouped;
+use tollgate_domain::money::Usd;
+use tollgate_domain::time::Timestamp;
+use tollgate_projection::budgets::{AllocationRow, AllocationState};
+use tollgate_wire::api::{
+    AllocationStateWord, AllocationView, AmountView, BudgetView, CheckResponse, LimitView, PolicyFiguresView,
+    PolicyRule, RaiseView,
+};
+
+pub(super) fn amount(amount: Amount) -> AmountView {
+    let bound = if amount.tokens < 0 { i64::MIN } else { i64::MAX };
+    AmountView { tokens: i64::try_from(amount.tokens).unwrap_or(bound), usd: amount.usd.to_string() }
+}
+
+pub(super) fn limit(limit: AmountLimit) -> LimitView {
+    LimitView { tokens: limit.tokens, usd: limit.usd.map(|usd| usd.to_string()) }
+}
+
+/// What a limit leaves after an amount, of what it limits.
+pub(super) fn remaining(of: AmountLimit, used: Amount) -> LimitView {
+    let left = of.left_after(used);
+    LimitView {
+        tokens: of.tokens.map(|_| u64::try_from(left.tokens).unwrap_or_default()),
+        usd: of.usd.map(|_| left.usd.to_string()),
+    }
+}
+
+pub(super) fn budget(set: &BudgetSet, tenant: &str, policies: Vec<String>, as_of: String) -> BudgetView {
+    BudgetView {
+        budget: set.budget.clone(),
+        tenant: tenant.to_owned(),
+        title: set.title.clone(),
+        description: set.description.clone(),
+        owner: set.owner.clone(),
+        active: set.active,
+        policies,
+        as_of,
+    }
+}
+
+pub(super) fn rule(policy: &Policy) -> PolicyRule {
+    let fixed = if let Window::Fixed(span) = policy.window { Some(span) } else { None };
+    let (rollover, cap) = match policy.rollover {
+        Rollover::Nothing => ("nothing", AmountLimit::default()),
+        Rollover::All => ("all", AmountLimit::default()),
+        Rollover::UpTo(cap) => ("up_to", cap),
+    };
+    let scope = policy.scope.iter().map(|(dimension, value)| (dimension.to_string(), value.to_owned()));
+    PolicyRule {
+        budget: policy.budget.clone(),
+        scope: scope.collect(),
+        window: policy.window.as_str().to_owned(),
+        window_from: fixed.map(|span| span.from.to_string()),
+        window_to: fixed.map(|span| span.to.to_string()),
+        zone: Some(policy.zone.name().to_owned()),
+        limit_tokens: policy.limit.tokens,
+        limit_usd: policy.limit.usd.map(|usd| usd.to_string()),
+        enforcement: Some(policy.enforcement),
+        warn_at: Some(policy.warn_at.to_string()),
+        act_at: Some(policy.act_at.to_string()),
+        measure: Some(policy.measure),
+        rollover: Some(rollover.to_owned()),
+        rollover_cap_tokens: cap.tokens,
+        rollover_cap_usd: cap.usd.map(|usd| usd.to_string()),
+        passes_from: policy.passes_from,
+        degrade_to: policy.degrade_to.clone(),
+        throttle_per_minute: policy.throttle_per_minute,
+        on_stale: Some(policy.on_stale),
+        from: Some(policy.from.to_string()),
+        to: policy.to.map(|to| to.to_string()),
+        enabled: Some(policy.enabled),
+    }
+}
+
+pub(super) fn raise(raised: &LimitRaised) -> RaiseView {
+    RaiseView {
+        by: amount(raised.by),
+        from: raised.from.to_string(),
+        until: raised.until.to_string(),
+        author: raised.author.clone(),
+        reason: raised.reason.clone(),
+    }
+}
+
+/// The answer to a check.
+pub(super) fn check(
+    request: &AllocationRequest,
+    judgement: &Judgement,
+    instead: Option<String>,
+    as_of: String,
+) -> CheckResponse {
+    CheckResponse {
+        allowed: judgement.is_allowed() || instead.is_some(),
+        instead,
+        amount: amount(request.amount),
+        priced: request.is_priced,
+        policies: judgement.policies.iter().map(|found| figures(found, request)).collect(),
+        as_of,
+    }
+}
+
+pub(super) fn allocation(
+    row: &AllocationRow,
+    used: Amount,
+    tenant: &str,
+    now: Timestamp,
+    repeated: bool,
+    as_of: String,
+) -> AllocationView {
+    let AllocationRow { request, .. } = row;
+    let unused = row.amount.beyond(used);
+    let nothing = Amount::NOTHING;
+    let (state, [remaining, released, expired]) = match &row.state {
+        AllocationState::Refused => (AllocationStateWord::Refused, [nothing; 3]),
+        AllocationState::Released { .. } => (AllocationStateWord::Released, [nothing, unused, nothing]),
+        AllocationState::Expired => (AllocationStateWord::Expired, [nothing, nothing, unused]),
+        AllocationState::Open if row.expires_at <= now => {
+            (AllocationStateWord::Expired, [nothing, nothing, unused])
+        }
+        AllocationState::Open => (AllocationStateWord::Open, [unused, nothing, nothing]),
+    };
+    let is_made = state != AllocationStateWord::Refused;
+    AllocationView {
+        allocation: request.allocation.clone(),
+        tenant: tenant.to_owned(),
+        state,
+        context: request.context.clone(),
+        task: request.task.clone(),
+        component: request.component.clone(),
+        provider: request.provider.clone(),
+        model: request.model.clone(),
+        instead_of: row.instead_of.clone(),
+        labels: request.labels.clone(),
+        priority: request.priority,
+        amount: amount(row.amount),
+        used: amount(used),
+        remaining: amount(remaining),
+        released: amount(released),
+        expired: amount(expired),
+        overrun: amount(if is_made { used.beyond(row.amount) } else { nothing }),
+        expires_at: row.expires_at.to_string(),
+        decided_at: row.decided_at.to_string(),
+        policies: row.policies.iter().map(|found| figures(found, request)).collect(),
+        repeated,
+        as_of,
+    }
+}
+
+pub(super) fn figures(found: &PolicyFigures, request: &AllocationRequest) -> PolicyFiguresView {
+    let counted = found.booked.plus(found.reserved);
+    PolicyFiguresView {
+        policy: found.policy.clone(),
+        version: found.version,
+        window_from: found.window.map(|span| span.from.to_string()),
+        window_to: found.window.map(|span| span.to.to_string()),
+        of: found.of.clone(),
+        limit: limit(found.limit),
+        booked: amount(found.booked),
+        reserved: amount(found.reserved),
+        unpriced: amount(found.unpriced),
+        remaining: remaining(found.limit, counted),
+        ruling: found.ruling,
+        sentence: sentence(found, request),
+    }
+}
+
+/// What a policy says, as a sentence with its numbers.
+fn sentence(found: &PolicyFigures, request: &AllocationRequest) -> String {
+    let PolicyFigures { policy, version, limit, booked, reserved, unpriced, .. } = found;
+    let of = found.of.as_ref().map(|of| format!(" for `{of}`")).unwrap_or_default();
+    let until = found.window.map(|span| format!(" until {}", span.to)).unwrap_or_default();
+    let mut parts = Vec::new();
+    if let Some(most) = limit.usd {
+        let asked = request.amount.usd;
+        parts.push(format!(
+            "{} of {most} USD spent, {} reserved, {asked} asked for",
+            booked.usd, reserved.usd
+        ));
+    }
+    if let Some(most) = limit.tokens {
+        let [spent, reserved, asked] = [booked.tokens, reserved.tokens, request.amount.tokens]
+            .map(|tokens| grouped(tokens.max(0).unsigned_abs()));
+        let most = grouped(most.into());
+        parts.push(format!("{spent} of {most} tokens spent, {reserved} reserved, {asked} asked for"));
+    }
+    if unpriced.usd > Usd::ZERO {
+        parts.push(format!("up to {} USD more for {} tokens without a price", unpriced.usd, unpriced.tokens));
+    }
+    let numbers = parts.join("; ");
+    let says = match found.ruling {
+        Ruling::Fits => "fits",
+        Ruling::Warns => "fits, and its warning threshold is reached",
+        Ruling::Ignored => "would be exceeded, which it ignores",
+        Ruling::Over => "is exceeded, which it warns of",
+        Ruling::OverSoft => "is a soft limit and is exceeded",
+        Ruling::Passed => "is exceeded, and the priority passes it",
+        Ruling::Throttled => "is exceeded, and this is within the rate that it allows beyond",
+        Ruling::Refused => "would be exceeded",
+        Ruling::Unpriced => {
+            "limits money, and what this will cost is not known: name a model that has a price, or give `usd`"
+        }
+        Ruling::Unnamed => "looks at tasks or sessions one by one, and the request names none",
+        Ruling::Stale => "cannot say: what was spent is not known up to the log's end",
+    };
+    format!("policy `{policy}` (version {version}){of} {says}: {numbers}{until}")
+}

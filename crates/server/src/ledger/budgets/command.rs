@@ -1,0 +1,102 @@
+//! What is decided about money.
+
+use tollgate_domain::budget::{Amount, Judgement, Policy};
+use tollgate_domain::event::{AllocationRequest, BudgetEvent, BudgetSet, LimitRaised};
+use tollgate_domain::ids::EventId;
+use tollgate_domain::position::Sequence;
+use tollgate_domain::time::Timestamp;
+
+/// What someone asks to be decided, under the id of the event that it becomes.
+#[derive(Clone, Debug)]
+pub(super) struct Command {
+    pub(super) id: EventId,
+    pub(super) what: What,
+}
+
+/// What is to be decided.
+#[derive(Clone, Debug)]
+pub(super) enum What {
+    Budget(BudgetSet),
+    Policy {
+        policy: Box<Policy>,
+        if_version: Option<u32>,
+        author: Option<String>,
+        reason: Option<String>,
+    },
+    Raise(LimitRaised),
+    Allocate(Box<AllocationRequest>),
+    Extend {
+        allocation: String,
+        by: Amount,
+        ttl_ms: Option<i64>,
+        priced: bool,
+    },
+    Release {
+        allocation: String,
+        author: Option<String>,
+    },
+    Expire {
+        allocation: String,
+    },
+    /// Only asked: nothing is recorded.
+    Check(Box<AllocationRequest>),
+    /// The same for each of several.
+    Route(Vec<AllocationRequest>),
+}
+
+/// What became of a command.
+#[derive(Clone, Debug)]
+pub(super) enum Done {
+    /// It is in the log.
+    Recorded(Box<Recorded>),
+    /// An extension does not fit; nothing is recorded.
+    DoesNotFit(Judgement),
+    /// What was said to a check.
+    Judged(Judged),
+    /// What was said to each of several.
+    Routed { judgements: Vec<Judgement>, as_of: String },
+}
+
+/// What was said to a check.
+#[derive(Clone, Debug)]
+pub(super) struct Judged {
+    pub(super) judgement: Judgement,
+    /// The model that would be given instead.
+    pub(super) instead: Option<String>,
+    pub(super) as_of: String,
+}
+
+/// A decision in the log.
+#[derive(Clone, Debug)]
+pub(super) struct Recorded {
+    pub(super) event: BudgetEvent,
+    pub(super) sequence: Sequence,
+    /// The position of its record.
+    pub(super) position: String,
+    /// Whether it was there before.
+    pub(super) repeated: bool,
+    /// When it was decided, as the command sees it.
+    pub(super) at: Timestamp,
+}
+
+impl What {
+    /// Whether it is only asked, and nothing is recorded.
+    pub(super) const fn is_question(&self) -> bool {
+        matches!(self, Self::Check(_) | Self::Route(_))
+    }
+
+    /// What is asked for, in words.
+    pub(super) fn in_words(&self) -> String {
+        match self {
+            Self::Budget(set) => format!("setting budget `{}`", set.budget),
+            Self::Policy { policy, .. } => format!("setting policy `{}`", policy.id),
+            Self::Raise(raised) => format!("raising the limit of policy `{}`", raised.policy),
+            Self::Allocate(request) => format!("allocating `{}`", request.allocation),
+            Self::Extend { allocation, .. } => format!("extending allocation `{allocation}`"),
+            Self::Release { allocation, .. } => format!("releasing allocation `{allocation}`"),
+            Self::Expire { allocation } => format!("recording that allocation `{allocation}` has expired"),
+            Self::Check(_) => "checking a request".to_owned(),
+            Self::Route(_) => "looking for a model".to_owned(),
+        }
+    }
+}

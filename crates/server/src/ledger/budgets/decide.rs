@@ -1,0 +1,380 @@
+//! Deciding a tenant's commands in one order.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tollgate_domain::budget::{BudgetRejection, BudgetState, Figures, decide, judge};
+use tollgate_domain::event::{AllocationRequest, BudgetEvent, EventBody, Ruling};
+use tollgate_domain::ids::{BUDGET_TASK, ProducerId, TaskId, TenantId};
+use tollgate_domain::position::{PartitionId, Position, Sequence};
+use tollgate_domain::time::Timestamp;
+use tollgate_log::contract::{
+    AppendError, AppendOutcome, Batch, DedupScope, EventLog, EventName, Expected, NewEvent,
+};
+use tollgate_wire::DecodedEvent;
+
+use super::Job;
+use super::command::{Command, Done, Judged, Recorded, What};
+use super::figures::figures;
+use super::request::{alternatives, price_of};
+use crate::ledger::OWN_PRODUCER;
+use crate::ledger::ask::{Queries, VIEW_WAIT};
+use crate::ledger::in_force::InForce;
+use crate::ledger::own::{new_event, own};
+use crate::problem::{Answer, CONFLICT, CONTENDED, INTERNAL, REFUSED, STALE, of_append, of_read};
+
+/// How often a group is decided anew because another decision came first.
+const TRIES: usize = 16;
+
+/// How long a decision waits for figures that cover the log's end.
+const FIGURES_WAIT: Duration = Duration::from_secs(2);
+
+/// What decides about one tenant's money, one group of commands after the other.
+pub(super) struct Decider {
+    log: Arc<dyn EventLog>,
+    ask: Arc<Queries>,
+    in_force: Arc<InForce>,
+    tenant: TenantId,
+    partition: PartitionId,
+    /// The state as of the last decision that is known here, and its record; `None`: the view has to say.
+    known: Option<(BudgetState, Sequence)>,
+    /// What the view has to contain: a decision by someone else.
+    seen: Option<Position>,
+}
+
+/// A decision on its way into the log.
+struct Draft {
+    nth: usize,
+    event: BudgetEvent,
+    stored: NewEvent,
+}
+
+impl Decider {
+    pub(super) fn new(
+        log: &Arc<dyn EventLog>,
+        ask: &Arc<Queries>,
+        in_force: &Arc<InForce>,
+        tenant: TenantId,
+    ) -> Self {
+        let partition = PartitionId::of(tenant.as_str(), BUDGET_TASK);
+        let (log, ask, in_force) = (Arc::clone(log), Arc::clone(ask), Arc::clone(in_force));
+        Self { log, ask, in_force, tenant, partition, known: None, seen: None }
+    }
+
+    pub(super) const fn tenant(&self) -> &TenantId {
+        &self.tenant
+    }
+
+    /// Decides these commands in their order and answers each.
+    pub(super) async fn decide(&mut self, jobs: Vec<Job>) {
+        let (commands, replies): (Vec<Command>, Vec<_>) =
+            jobs.into_iter().map(|job| (job.command, job.reply)).unzip();
+        let answers = match self.group(&commands).await {
+            Ok(answers) => answers,
+            Err(problem) => vec![Err(problem); commands.len()],
+        };
+        for (reply, answer) in replies.into_iter().zip(answers) {
+            // Nobody waits for it any more: it is in the log all the same.
+            let _ = reply.send(answer);
+        }
+    }
+
+    async fn group(&mut self, commands: &[Command]) -> Answer<Vec<Answer<Done>>> {
+        self.in_force.record_settings().await;
+        for _ in 0..TRIES {
+            let (mut state, last) = match self.known.take() {
+                Some(known) if !self.may_be_behind(commands) => known,
+                Some(_) | None => self.load().await?,
+            };
+            let before = self.recorded_before(commands).await?;
+            let at = self.ask.now();
+            let figures = self.figures(&state, commands, &before, at).await?;
+            let mut answers: Vec<Option<Answer<Done>>> = before;
+            let mut drafts = Vec::new();
+            for (nth, command) in commands.iter().enumerate() {
+                if answers[nth].is_some() {
+                    continue;
+                }
+                match self.one(&state, command, &figures, at) {
+                    Ok(Ok(event)) => {
+                        state.apply(&event);
+                        match self.draft(nth, command, event) {
+                            Ok(draft) => drafts.push(draft),
+                            Err(problem) => return Err(problem),
+                        }
+                    }
+                    Ok(Err(done)) => answers[nth] = Some(Ok(done)),
+                    Err(problem) => answers[nth] = Some(Err(problem)),
+                }
+            }
+            if drafts.is_empty() {
+                self.known = Some((state, last));
+                return Ok(answers.into_iter().map(|answer| answer.unwrap_or_else(unanswered)).collect());
+            }
+            let subject = BUDGET_TASK.to_owned();
+            let batch = Batch {
+                tenant: self.tenant.clone(),
+                partition: self.partition,
+                events: drafts.iter().map(|draft| draft.stored.clone()).collect(),
+                decision: Some(Expected { subject, last }),
+                recorded_at: None,
+            };
+            let receipt = match self.log.append(batch).await {
+                Ok(receipt) => receipt,
+                Err(AppendError::WrongExpected { actual, .. }) => {
+                    // Another server decided: what it decided has to be seen.
+                    let mut at_least = Position::start(self.log.epoch().id);
+                    at_least.advance(self.partition, actual);
+                    self.seen = Some(at_least);
+                    continue;
+                }
+                Err(error) => return Err(of_append(&error)),
+            };
+            let position = receipt.position.to_string();
+            let mut all_new = true;
+            let mut through = last;
+            for (draft, outcome) in drafts.into_iter().zip(&receipt.outcomes) {
+                let Some(sequence) = appended(outcome) else {
+                    // Its id was taken meanwhile, by a retry elsewhere: the log has the first answer.
+                    all_new = false;
+                    continue;
+                };
+                through = through.max(sequence);
+                let (event, position) = (draft.event, position.clone());
+                let recorded = Recorded { event, sequence, position, repeated: false, at };
+                answers[draft.nth] = Some(Ok(Done::Recorded(Box::new(recorded))));
+            }
+            if all_new {
+                self.known = Some((state, through));
+                return Ok(answers.into_iter().map(|answer| answer.unwrap_or_else(unanswered)).collect());
+            }
+            let first = self.recorded_before(commands).await?;
+            let answers = answers.into_iter().zip(first);
+            return Ok(answers.map(|(answer, first)| answer.or(first).unwrap_or_else(unanswered)).collect());
+        }
+        Err(CONTENDED.with(format!(
+            "deciding about money of tenant `{}`: lost to a concurrent decision {TRIES} times; ask again",
+            self.tenant
+        )))
+    }
+
+    /// Whether others may have decided since, and nothing would show it: a question is not appended, so the log
+    /// cannot object.
+    fn may_be_behind(&self, commands: &[Command]) -> bool {
+        self.log.dedup() == DedupScope::Window && commands.iter().any(|command| command.what.is_question())
+    }
+
+    /// The state as the view has it, as of the end of its partition.
+    async fn load(&mut self) -> Answer<(BudgetState, Sequence)> {
+        let end = self.log.tail_of(self.partition).await.map_err(|error| of_read(&error))?;
+        let mut at_least = Position::start(self.log.epoch().id);
+        at_least.advance(self.partition, end);
+        if let Some(seen) = self.seen.take() {
+            at_least.merge(&seen);
+        }
+        let found = self.ask.tenant_budgets(&self.tenant, &at_least, VIEW_WAIT).await?;
+        Ok((found.state, found.last_decision))
+    }
+
+    /// The answers to commands whose events are in the log already.
+    async fn recorded_before(&self, commands: &[Command]) -> Answer<Vec<Option<Answer<Done>>>> {
+        let producer = ProducerId::new(OWN_PRODUCER).map_err(|error| INTERNAL.with(error.to_string()))?;
+        let name = |command: &Command| EventName {
+            tenant: self.tenant.clone(),
+            task: TaskId::budget(),
+            producer: producer.clone(),
+            id: command.id.clone(),
+        };
+        if commands.iter().all(|command| command.what.is_question()) {
+            return Ok(vec![None; commands.len()]);
+        }
+        let names: Vec<EventName> = commands.iter().map(name).collect();
+        let found = self.ask.find(names.clone()).await?;
+        let mut answers = Vec::with_capacity(commands.len());
+        for ((command, name), found) in commands.iter().zip(names).zip(found) {
+            answers.push(match found {
+                None => None,
+                Some(_) => match self.ask.recorded(name).await? {
+                    Some((sequence, DecodedEvent { body: EventBody::Budget(event), .. })) => {
+                        Some(self.again(command, event, sequence))
+                    }
+                    Some(_) | None => None,
+                },
+            });
+        }
+        Ok(answers)
+    }
+
+    /// The first answer again, if it was an answer to the same.
+    fn again(&self, command: &Command, event: BudgetEvent, sequence: Sequence) -> Answer<Done> {
+        if !is_same(&command.what, &event) {
+            let what = command.what.in_words();
+            return Err(CONFLICT.with(format!(
+                "{what}: the same name was used before with something else; use another one, or ask for what it was"
+            )));
+        }
+        let mut position = Position::start(self.log.epoch().id);
+        position.advance(self.partition, sequence);
+        let (position, at) = (position.to_string(), self.ask.now());
+        Ok(Done::Recorded(Box::new(Recorded { event, sequence, position, repeated: true, at })))
+    }
+
+    async fn figures(
+        &self,
+        state: &BudgetState,
+        commands: &[Command],
+        before: &[Option<Answer<Done>>],
+        at: Timestamp,
+    ) -> Answer<Figures> {
+        let mut requests: Vec<AllocationRequest> = Vec::new();
+        for command in commands.iter().zip(before).filter(|(_, before)| before.is_none()).map(|(c, _)| c) {
+            match &command.what {
+                What::Allocate(request) | What::Check(request) => {
+                    requests.extend(alternatives(&self.ask.settings(), state, request, at));
+                    requests.push((**request).clone());
+                }
+                What::Extend { allocation, .. } => {
+                    requests.extend(state.open(allocation).map(|open| open.request.clone()));
+                }
+                What::Route(candidates) => requests.extend(candidates.iter().cloned()),
+                What::Budget(_)
+                | What::Policy { .. }
+                | What::Raise(_)
+                | What::Release { .. }
+                | What::Expire { .. } => {}
+            }
+        }
+        let requests: Vec<&AllocationRequest> = requests.iter().collect();
+        figures(&self.ask, &self.tenant, state, &requests, at, FIGURES_WAIT).await
+    }
+
+    /// Decides one command.
+    fn one(
+        &self,
+        state: &BudgetState,
+        command: &Command,
+        figures: &Figures,
+        at: Timestamp,
+    ) -> Answer<Result<BudgetEvent, Done>> {
+        let refused = |error: BudgetRejection| {
+            let mut problem = REFUSED.with(format!("{}: {error}", command.what.in_words()));
+            error.code().clone_into(&mut problem.code);
+            problem
+        };
+        let settings = self.ask.settings();
+        let event = match command.what.clone() {
+            What::Budget(set) => decide::set_budget(set),
+            What::Policy { policy, if_version, author, reason } => {
+                decide::set_policy(state, *policy, if_version, author, reason)
+            }
+            What::Raise(raised) => decide::raise_limit(state, raised),
+            What::Allocate(request) => {
+                let others = alternatives(&settings, state, &request, at);
+                decide::allocate(state, *request, &others, figures, at)
+            }
+            What::Extend { allocation, by, ttl_ms, priced } => {
+                let open = state.open(&allocation).map(|open| &open.request);
+                let by = match open {
+                    Some(request) if !priced => price_of(&settings, request, by, at).0,
+                    Some(_) | None => by,
+                };
+                let expires_at = ttl_ms.map(|ttl| at.plus_millis(ttl));
+                match decide::extend(state, &allocation, by, expires_at, figures, at).map_err(refused)? {
+                    Ok(event) => Ok(event),
+                    Err(judgement) => return Ok(Err(Done::DoesNotFit(judgement))),
+                }
+            }
+            What::Release { allocation, author } => decide::release(state, &allocation, author, at),
+            What::Expire { allocation } => decide::expire(state, &allocation, at),
+            What::Check(request) => {
+                let others = alternatives(&settings, state, &request, at);
+                return Ok(Err(Done::Judged(judged(state, &request, &others, figures, at))));
+            }
+            What::Route(candidates) => {
+                let judge = |each: &AllocationRequest| judge(state, each, each.amount, figures, at);
+                let judgements = candidates.iter().map(judge).collect();
+                return Ok(Err(Done::Routed { judgements, as_of: figures.as_of.clone() }));
+            }
+        };
+        let event = event.map_err(refused)?;
+        if let BudgetEvent::AllocationRefused(found) = &event
+            && let Some(behind) = found.policies.iter().find(|policy| policy.ruling == Ruling::Stale)
+        {
+            // Not a decision: the same request may be allowed in a moment.
+            return Err(STALE.with(format!(
+                "{}: what was spent is not known up to the log's end, and policy `{}` says to wait; ask again",
+                command.what.in_words(),
+                behind.policy
+            )));
+        }
+        Ok(Ok(event))
+    }
+
+    fn draft(&self, nth: usize, command: &Command, event: BudgetEvent) -> Answer<Draft> {
+        let body = EventBody::Budget(event.clone());
+        let submitted = own(&self.tenant, &TaskId::budget(), command.id.as_str(), None, body.clone())
+            .map_err(|error| REFUSED.with(format!("{}: {error}", command.what.in_words())))?;
+        let stored = new_event(&submitted, &body).map_err(|error| INTERNAL.with(error.to_string()))?;
+        Ok(Draft { nth, event, stored })
+    }
+}
+
+/// What would be said to a request. Nothing is reserved.
+fn judged(
+    state: &BudgetState,
+    request: &AllocationRequest,
+    others: &[AllocationRequest],
+    figures: &Figures,
+    at: Timestamp,
+) -> Judged {
+    let judgement = judge(state, request, request.amount, figures, at);
+    let as_of = figures.as_of.clone();
+    let instead = match decide::allocate(state, request.clone(), others, figures, at) {
+        Ok(BudgetEvent::Allocated(made)) if made.instead_of.is_some() => made.request.model,
+        Ok(_) | Err(_) => None,
+    };
+    Judged { judgement, instead, as_of }
+}
+
+fn unanswered() -> Answer<Done> {
+    Err(INTERNAL.with("a decision about money has no outcome; ask again with the same name"))
+}
+
+const fn appended(outcome: &AppendOutcome) -> Option<Sequence> {
+    match outcome {
+        AppendOutcome::Appended(sequence) => Some(*sequence),
+        AppendOutcome::Duplicate(_) | AppendOutcome::Conflict(_) | AppendOutcome::Refused { .. } => None,
+    }
+}
+
+/// Whether an event is the answer to the same command. Times are not compared: a retry comes later.
+fn is_same(what: &What, event: &BudgetEvent) -> bool {
+    let same = |asked: &AllocationRequest, found: &AllocationRequest, instead_of: Option<&String>| {
+        let model = instead_of.or(found.model.as_ref());
+        let of = |request: &AllocationRequest| {
+            let AllocationRequest { context, task, component, provider, labels, priority, .. } =
+                request.clone();
+            (context, task, component, provider, labels, priority, request.amount.tokens)
+        };
+        of(asked) == of(found) && asked.model.as_ref() == model
+    };
+    match (what, event) {
+        (What::Allocate(asked), BudgetEvent::Allocated(made)) => {
+            same(asked, &made.request, made.instead_of.as_ref())
+        }
+        (What::Allocate(asked), BudgetEvent::AllocationRefused(refused)) => {
+            same(asked, &refused.request, None)
+        }
+        (What::Extend { allocation, by, .. }, BudgetEvent::AllocationExtended(extended)) => {
+            *allocation == extended.allocation && by.tokens == extended.by.tokens
+        }
+        (What::Release { allocation, .. }, BudgetEvent::AllocationReleased(released)) => {
+            *allocation == released.allocation
+        }
+        (What::Expire { allocation }, BudgetEvent::AllocationExpired(expired)) => {
+            *allocation == expired.allocation
+        }
+        // The ids of others are made by the server.
+        (_, _) => false,
+    }
+}

@@ -1,0 +1,124 @@
+//! Decisions about money: budgets, policies, allocations. Those of one tenant are made in one order, and those
+//! that arrive together are decided together and appended as one record.
+
+mod allocations;
+mod answer;
+mod command;
+mod decide;
+mod expiry;
+mod figures;
+mod policies;
+mod request;
+mod route;
+mod standing;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+use tollgate_domain::ids::TenantId;
+use tollgate_log::contract::EventLog;
+
+pub use self::policies::PolicyPage;
+
+use self::command::{Command, Done};
+use self::decide::Decider;
+use super::Shared;
+use super::ask::Queries;
+use super::in_force::InForce;
+use crate::problem::{Answer, OVERLOADED, STOPPED};
+
+/// How many commands of a tenant may wait.
+const WAITING: usize = 4096;
+
+/// How many commands are decided together.
+const TOGETHER: usize = 128;
+
+/// How long a tenant's state is kept without a command.
+const IDLE: Duration = Duration::from_secs(60);
+
+/// What decides about money.
+#[derive(Clone)]
+pub struct BudgetDecisions {
+    log: Arc<dyn EventLog>,
+    ask: Arc<Queries>,
+    in_force: Arc<InForce>,
+    tenants: Arc<Mutex<HashMap<TenantId, mpsc::Sender<Job>>>>,
+}
+
+/// A command that waits for its decision.
+pub(super) struct Job {
+    command: Command,
+    reply: oneshot::Sender<Answer<Done>>,
+}
+
+impl BudgetDecisions {
+    pub(super) fn new(shared: &Shared, ask: &Arc<Queries>, in_force: &Arc<InForce>) -> Self {
+        let log = Arc::clone(&shared.log);
+        Self { log, ask: Arc::clone(ask), in_force: Arc::clone(in_force), tenants: Arc::default() }
+    }
+
+    /// Has a command decided, with those that arrive at the same time.
+    async fn decided(&self, tenant: &TenantId, command: Command) -> Answer<Done> {
+        let (reply, answer) = oneshot::channel();
+        self.send(tenant, Job { command, reply })?;
+        answer.await.unwrap_or_else(|_| {
+            Err(STOPPED.with("the ledger is stopping: it is not known whether this was decided; ask again"))
+        })
+    }
+
+    fn send(&self, tenant: &TenantId, job: Job) -> Answer<()> {
+        let mut tenants = self.tenants();
+        let queue = tenants.entry(tenant.clone()).or_insert_with(|| {
+            let (queue, jobs) = mpsc::channel(WAITING);
+            let decider = Decider::new(&self.log, &self.ask, &self.in_force, tenant.clone());
+            tokio::spawn(self.clone().follow(decider, jobs));
+            queue
+        });
+        queue.try_send(job).map_err(|error| {
+            let waiting =
+                format!("deciding about money of tenant `{tenant}`: {WAITING} requests are waiting");
+            match error {
+                mpsc::error::TrySendError::Full(_) => OVERLOADED.with(waiting),
+                mpsc::error::TrySendError::Closed(_) => STOPPED.with("the ledger is stopping"),
+            }
+        })
+    }
+
+    /// Decides a tenant's commands, as many together as have arrived, until none comes for a while.
+    async fn follow(self, mut decider: Decider, mut jobs: mpsc::Receiver<Job>) {
+        loop {
+            match tokio::time::timeout(IDLE, jobs.recv()).await {
+                Ok(Some(first)) => {
+                    let mut together = vec![first];
+                    while together.len() < TOGETHER
+                        && let Ok(next) = jobs.try_recv()
+                    {
+                        together.push(next);
+                    }
+                    decider.decide(together).await;
+                }
+                Ok(None) => return,
+                Err(_) => {
+                    // Nothing can be sent while the lock is held.
+                    let mut tenants = self.tenants();
+                    if jobs.is_empty() {
+                        tenants.remove(decider.tenant());
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Lets those in progress end.
+    pub(super) fn stop(&self) {
+        self.tenants().clear();
+    }
+
+    fn tenants(&self) -> MutexGuard<'_, HashMap<TenantId, mpsc::Sender<Job>>> {
+        // Every change under the lock is complete in itself.
+        self.tenants.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

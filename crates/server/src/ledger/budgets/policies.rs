@@ -1,0 +1,280 @@
+//! Budgets and policies: set, raised, shown.
+
+use tollgate_domain::budget::{
+    AmountLimit, BudgetEnforcement, Measure, OnStale, Policy, Rollover, Scope, Threshold, Window, defaults,
+};
+use tollgate_domain::event::{BudgetSet, LimitRaised};
+use tollgate_domain::money::Usd;
+use tollgate_domain::time::Timestamp;
+use tollgate_domain::zone::{Span, Zone};
+use tollgate_wire::api::{
+    BudgetList, BudgetRequest, BudgetView, DefaultsRequest, PolicyList, PolicyRequest, PolicyRule,
+    PolicyView, RaiseRequest,
+};
+
+use super::BudgetDecisions;
+use super::command::{Command, What};
+use super::request::{fresh, id, tenant, time, usd};
+use super::{answer, standing};
+use crate::ledger::ask::Read;
+use crate::problem::{Answer, BUDGET_UNKNOWN, INVALID, POLICY_UNKNOWN};
+
+impl BudgetDecisions {
+    /// Makes or changes a budget. It is durable on return, as all that is decided here.
+    ///
+    /// # Errors
+    ///
+    /// The problem to answer with, as for everything here.
+    pub async fn set_budget(&self, name: &str, sent: &BudgetRequest) -> Answer<BudgetView> {
+        let tenant = tenant(sent.tenant.as_ref())?;
+        let set = BudgetSet {
+            budget: name.to_owned(),
+            title: sent.title.clone(),
+            description: sent.description.clone(),
+            owner: sent.owner.clone(),
+            active: sent.active.unwrap_or(true),
+            author: sent.author.clone(),
+        };
+        let recorded = self.recorded(&tenant, command("budget", What::Budget(set))?).await?;
+        let read = Read { at_least: Some(recorded.position), ..Read::default() };
+        self.budget(tenant.as_str(), name, &read).await
+    }
+
+    /// Makes the budget and the policies that ship; those that exist stay as they are.
+    pub async fn set_defaults(&self, sent: &DefaultsRequest) -> Answer<BudgetView> {
+        let tenant = tenant(sent.tenant.as_ref())?;
+        let read = Read { at_least: Some("tail".to_owned()), ..Read::default() };
+        let (found, _) = self.ask.tenant_state(&tenant, &read).await?;
+        let mut last = None;
+        if found.state.budget(defaults::BUDGET).is_none() {
+            let set = BudgetSet {
+                budget: defaults::BUDGET.to_owned(),
+                title: Some("Default budget".to_owned()),
+                description: Some("limits that only warn: see what is spent, then tighten them".to_owned()),
+                owner: None,
+                active: true,
+                author: sent.author.clone(),
+            };
+            last = Some(self.recorded(&tenant, command("budget", What::Budget(set))?).await?.position);
+        }
+        for policy in defaults::policies(self.ask.now()) {
+            if found.state.policy(&policy.id).is_some() {
+                continue;
+            }
+            let (policy, author) = (Box::new(policy), sent.author.clone());
+            let what = What::Policy { policy, if_version: Some(0), author, reason: None };
+            last = Some(self.recorded(&tenant, command("policy", what)?).await?.position);
+        }
+        let read = Read { at_least: last.or(read.at_least), ..Read::default() };
+        self.budget(tenant.as_str(), defaults::BUDGET, &read).await
+    }
+
+    /// Makes a policy, or its next version.
+    pub async fn set_policy(&self, name: &str, sent: &PolicyRequest) -> Answer<PolicyView> {
+        let tenant = tenant(sent.tenant.as_ref())?;
+        let policy = Box::new(policy(name, &sent.rule, self.ask.now())?);
+        let PolicyRequest { if_version, author, reason, .. } = sent.clone();
+        let what = What::Policy { policy, if_version, author, reason };
+        let recorded = self.recorded(&tenant, command("policy", what)?).await?;
+        let read = Read { at_least: Some(recorded.position), ..Read::default() };
+        self.policy(tenant.as_str(), name, &read).await
+    }
+
+    /// Raises the limit of a policy for a time.
+    pub async fn raise_limit(&self, name: &str, sent: &RaiseRequest) -> Answer<PolicyView> {
+        let tenant = tenant(sent.tenant.as_ref())?;
+        let from = sent.from.as_ref().map(|from| time("from", from)).transpose()?;
+        let raised = LimitRaised {
+            policy: name.to_owned(),
+            by: tollgate_domain::budget::Amount {
+                tokens: sent.tokens.unwrap_or_default().into(),
+                usd: sent.usd.as_ref().map_or(Ok(Usd::ZERO), |text| usd("usd", text))?,
+            },
+            from: from.unwrap_or_else(|| self.ask.now()),
+            until: time("until", &sent.until)?,
+            author: sent.author.clone(),
+            reason: sent.reason.clone(),
+        };
+        let recorded = self.recorded(&tenant, command("raise", What::Raise(raised))?).await?;
+        let read = Read { at_least: Some(recorded.position), ..Read::default() };
+        self.policy(tenant.as_str(), name, &read).await
+    }
+
+    /// A budget.
+    pub async fn budget(&self, tenant_name: &str, name: &str, read: &Read) -> Answer<BudgetView> {
+        let mut list = self.budgets(tenant_name, read).await?;
+        let found = list.budgets.iter().position(|budget| budget.budget == name);
+        found.map(|at| list.budgets.swap_remove(at)).ok_or_else(|| {
+            BUDGET_UNKNOWN
+                .with(format!("budget `{name}` of tenant `{tenant_name}`: there is none; list them"))
+        })
+    }
+
+    /// All budgets of a tenant.
+    pub async fn budgets(&self, tenant_name: &str, read: &Read) -> Answer<BudgetList> {
+        let tenant = tenant(Some(&tenant_name.to_owned()))?;
+        let (found, as_of) = self.ask.tenant_state(&tenant, read).await?;
+        let now = self.ask.now();
+        let policies = |budget: &str| {
+            let all = found.state.policies().iter();
+            let of = all.filter(|(_, history)| {
+                let latest = history.ruling_at(now).map(|(_, policy)| policy).or(history.versions.last());
+                latest.is_some_and(|policy| policy.budget.as_deref() == Some(budget))
+            });
+            of.map(|(name, _)| name.clone()).collect()
+        };
+        let budgets = found.state.budgets().values();
+        let budgets =
+            budgets.map(|set| answer::budget(set, tenant_name, policies(&set.budget), as_of.clone()));
+        Ok(BudgetList { budgets: budgets.collect(), as_of })
+    }
+
+    /// A policy in all its versions, and how it stands.
+    pub async fn policy(&self, tenant_name: &str, name: &str, read: &Read) -> Answer<PolicyView> {
+        let before = PolicyPage { budget: None, after: None, limit: usize::MAX, only: Some(name) };
+        let mut list = self.policies(tenant_name, &before, read).await?;
+        list.policies.pop().ok_or_else(|| {
+            POLICY_UNKNOWN
+                .with(format!("policy `{name}` of tenant `{tenant_name}`: there is none; list them"))
+        })
+    }
+
+    /// Policies of a tenant, each with how it stands.
+    pub async fn policies(
+        &self,
+        tenant_name: &str,
+        page: &PolicyPage<'_>,
+        read: &Read,
+    ) -> Answer<PolicyList> {
+        let tenant = tenant(Some(&tenant_name.to_owned()))?;
+        let (found, _) = self.ask.tenant_state(&tenant, read).await?;
+        let now = self.ask.now();
+        let all = found.state.policies().iter();
+        let wanted = all.filter(|(name, history)| {
+            page.only.is_none_or(|only| *name == only)
+                && page.after.is_none_or(|after| name.as_str() > after)
+                && page.budget.is_none_or(|budget| {
+                    history.versions.last().is_some_and(|policy| policy.budget.as_deref() == Some(budget))
+                })
+        });
+        let mut wanted: Vec<_> = wanted.take(page.limit.saturating_add(1)).collect();
+        let more = wanted.len() > page.limit;
+        wanted.truncate(page.limit);
+        let names: Vec<&str> = wanted.iter().map(|(name, _)| name.as_str()).collect();
+        let (mut statuses, as_of) =
+            standing::of(&self.ask, &tenant, &found.state, &names, now, read.wait).await?;
+        let view = |(name, history): (&String, &tollgate_domain::budget::PolicyHistory)| PolicyView {
+            policy: name.clone(),
+            tenant: tenant_name.to_owned(),
+            version: history.ruling_at(now).map(|(version, _)| version),
+            versions: history.versions.iter().map(answer::rule).collect(),
+            raises: history.raises.iter().map(answer::raise).collect(),
+            status: statuses.remove(name.as_str()),
+            as_of: as_of.clone(),
+        };
+        let policies: Vec<PolicyView> = wanted.into_iter().map(view).collect();
+        let next = policies.last().filter(|_| more).map(|last| last.policy.clone());
+        Ok(PolicyList { policies, next, as_of })
+    }
+}
+
+/// Which policies to return.
+#[derive(Clone, Copy, Debug)]
+pub struct PolicyPage<'a> {
+    /// Only those of this budget.
+    pub budget: Option<&'a str>,
+    /// Only those after this one.
+    pub after: Option<&'a str>,
+    /// How many at most.
+    pub limit: usize,
+    /// Only this one.
+    pub only: Option<&'a str>,
+}
+
+/// A command under an id that nobody chose.
+fn command(what_it_is: &str, what: What) -> Answer<Command> {
+    Ok(Command { id: id(what_it_is, "id", &fresh())?, what })
+}
+
+/// A policy as someone sent it, with what is absent at its default.
+fn policy(name: &str, sent: &PolicyRule, now: Timestamp) -> Answer<Policy> {
+    let fixed = match (&sent.window_from, &sent.window_to) {
+        (Some(from), Some(to)) => Some(Span { from: time("window_from", from)?, to: time("window_to", to)? }),
+        (None, None) => None,
+        (Some(_), None) => return Err(INVALID.of_field("window_to", "", "is missing beside window_from")),
+        (None, Some(_)) => return Err(INVALID.of_field("window_from", "", "is missing beside window_to")),
+    };
+    if fixed.is_some() && sent.window != "fixed" {
+        let rule = "only a window `fixed` has window_from and window_to";
+        return Err(INVALID.of_field("window", &sent.window, rule));
+    }
+    let window = Window::from_word(&sent.window, fixed).ok_or_else(|| {
+        let rule = if sent.window == "fixed" {
+            "needs window_from and window_to".to_owned()
+        } else {
+            format!("must be one of {}", Window::NAMES.join(", "))
+        };
+        INVALID.of_field("window", &sent.window, &rule)
+    })?;
+    let values = sent.scope.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    let scope = Scope::new(values).map_err(|error| INVALID.with(format!("scope: {error}")))?;
+    let zone = sent.zone.as_ref().map_or(Ok(Zone::utc()), |zone| {
+        zone.parse().map_err(|error: tollgate_domain::zone::UnknownZone| {
+            INVALID.of_field("zone", zone, &error.to_string())
+        })
+    })?;
+    let money = |field, text: &Option<String>| text.as_ref().map(|text| usd(field, text)).transpose();
+    let enforcement = sent.enforcement.unwrap_or(BudgetEnforcement::Warn);
+    let can_refuse = match enforcement {
+        BudgetEnforcement::HardLimit | BudgetEnforcement::Degrade | BudgetEnforcement::Throttle => true,
+        BudgetEnforcement::Ignore | BudgetEnforcement::Warn | BudgetEnforcement::SoftLimit => false,
+    };
+    let at = |field, text: &Option<String>| text.as_ref().map(|text| time(field, text)).transpose();
+    Ok(Policy {
+        id: name.to_owned(),
+        budget: sent.budget.clone(),
+        scope,
+        window,
+        zone,
+        limit: AmountLimit { tokens: sent.limit_tokens, usd: money("limit_usd", &sent.limit_usd)? },
+        enforcement,
+        warn_at: threshold("warn_at", sent.warn_at.as_ref(), Threshold::WARN)?,
+        act_at: threshold("act_at", sent.act_at.as_ref(), Threshold::ACT)?,
+        measure: sent.measure.unwrap_or(Measure::Reserved),
+        rollover: rollover(sent)?,
+        passes_from: sent.passes_from,
+        degrade_to: sent.degrade_to.clone(),
+        throttle_per_minute: sent.throttle_per_minute,
+        on_stale: sent.on_stale.unwrap_or(if can_refuse { OnStale::Refuse } else { OnStale::Allow }),
+        from: at("from", &sent.from)?.unwrap_or(now),
+        to: at("to", &sent.to)?,
+        enabled: sent.enabled.unwrap_or(true),
+    })
+}
+
+fn threshold(field: &str, text: Option<&String>, otherwise: Threshold) -> Answer<Threshold> {
+    text.map_or(Ok(otherwise), |text| {
+        text.parse().map_err(|error: tollgate_domain::budget::InvalidThreshold| {
+            INVALID.of_field(field, text, &error.to_string())
+        })
+    })
+}
+
+fn rollover(sent: &PolicyRule) -> Answer<Rollover> {
+    let cap_usd = sent.rollover_cap_usd.as_ref().map(|text| usd("rollover_cap_usd", text)).transpose()?;
+    let cap = AmountLimit { tokens: sent.rollover_cap_tokens, usd: cap_usd };
+    let has_cap = cap != AmountLimit::default();
+    let word = sent.rollover.as_deref().unwrap_or(if has_cap { "up_to" } else { "nothing" });
+    match (word, has_cap) {
+        ("nothing", false) => Ok(Rollover::Nothing),
+        ("all", false) => Ok(Rollover::All),
+        ("up_to", true) => Ok(Rollover::UpTo(cap)),
+        ("up_to", false) => {
+            Err(INVALID.of_field("rollover", word, "needs rollover_cap_tokens or rollover_cap_usd"))
+        }
+        ("nothing" | "all", true) => {
+            Err(INVALID.of_field("rollover", word, "has no cap: leave it out, or say `up_to`"))
+        }
+        (_, _) => Err(INVALID.of_field("rollover", word, "must be one of nothing, all, up_to")),
+    }
+}

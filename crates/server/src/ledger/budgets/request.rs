@@ -1,0 +1,190 @@
+//! From requests to what is decided: names, defaults, and what tokens are expected to cost.
+
+use tollgate_domain::budget::{Amount, BudgetState, defaults};
+use tollgate_domain::event::AllocationRequest;
+use tollgate_domain::ids::{EventId, InvalidId, TenantId};
+use tollgate_domain::money::Usd;
+use tollgate_domain::price::Call;
+use tollgate_domain::time::Timestamp;
+use tollgate_domain::tokens::TokenCounts;
+use tollgate_wire::api::{AllocateRequest, Problem};
+use uuid::Uuid;
+
+use crate::ledger::Settings;
+use crate::problem::{Answer, INVALID};
+
+/// How long something is reserved if nobody says: 24 hours.
+const DEFAULT_TTL_S: u64 = 24 * 60 * 60;
+
+/// The priority of a request that names none.
+const NORMAL: u8 = 5;
+
+/// The tenant of a request.
+pub(super) fn tenant(named: Option<&String>) -> Answer<TenantId> {
+    named.map_or_else(
+        || Ok(TenantId::default_tenant()),
+        |name| TenantId::new(name.as_str()).map_err(|error| invalid_id(&error)),
+    )
+}
+
+/// An id of a decision: what is decided, and the caller's name for it.
+pub(super) fn id(what: &str, field: &str, name: &str) -> Answer<EventId> {
+    EventId::new(format!("{what}/{name}")).map_err(|error| {
+        let mut problem = INVALID.of_field(field, name, error.rule);
+        if name.len() > 120 {
+            problem = INVALID.of_field(field, name, "must have at most 120 bytes");
+        }
+        problem
+    })
+}
+
+/// A name that nobody chose.
+pub(super) fn fresh() -> String {
+    Uuid::now_v7().to_string()
+}
+
+fn invalid_id(error: &InvalidId) -> Box<Problem> {
+    INVALID.of_field(error.field, &error.value, error.rule)
+}
+
+/// Money as text.
+pub(super) fn usd(field: &str, text: &str) -> Answer<Usd> {
+    text.parse().map_err(|error: tollgate_domain::money::MoneyError| {
+        INVALID.of_field(field, text, &error.to_string())
+    })
+}
+
+/// A time as text.
+pub(super) fn time(field: &str, text: &str) -> Answer<Timestamp> {
+    text.parse().map_err(|_| INVALID.of_field(field, text, "must be a time such as 2026-11-21T08:30:00Z"))
+}
+
+/// How long, in milliseconds.
+pub(super) fn ttl_ms(seconds: Option<u64>) -> Answer<Option<i64>> {
+    let too_long = |seconds: u64| {
+        INVALID.of_field("ttl_s", &seconds.to_string(), "must be from 1 to 31622400 seconds (366 days)")
+    };
+    let ms = |seconds: u64| {
+        let within = (1..=366 * 24 * 60 * 60).contains(&seconds);
+        let ms = i64::try_from(seconds).ok().filter(|_| within).map(|seconds| seconds.saturating_mul(1000));
+        ms.ok_or_else(|| too_long(seconds))
+    };
+    seconds.map(ms).transpose()
+}
+
+/// What is asked for, with defaults and the expected cost.
+pub(super) fn allocation(
+    settings: &Settings,
+    sent: &AllocateRequest,
+    at: Timestamp,
+) -> Answer<AllocationRequest> {
+    let priority = sent.priority.unwrap_or(NORMAL);
+    let ttl = ttl_ms(Some(sent.ttl_s.unwrap_or(DEFAULT_TTL_S)))?.unwrap_or_default();
+    let default = || defaults::allocation(sent.labels.get("task_type").map(String::as_str), priority);
+    let tokens = match (sent.tokens, sent.input_tokens) {
+        (Some(tokens), Some(input)) if input > tokens => {
+            let rule = format!("must not be more than tokens {tokens}: it is a part of them");
+            return Err(INVALID.of_field("input_tokens", &input.to_string(), &rule));
+        }
+        (None, Some(input)) => {
+            let rule = "needs `tokens`: it is a part of them";
+            return Err(INVALID.of_field("input_tokens", &input.to_string(), rule));
+        }
+        (Some(tokens), _) => tokens,
+        (None, None) if sent.usd.is_some() => 0,
+        (None, None) => default(),
+    };
+    let mut request = AllocationRequest {
+        allocation: sent.allocation.clone().unwrap_or_else(fresh),
+        context: sent.context.clone(),
+        task: sent.task.clone(),
+        component: sent.component.clone(),
+        provider: sent.provider.clone(),
+        model: sent.model.clone(),
+        labels: sent.labels.clone(),
+        priority,
+        amount: Amount { tokens: tokens.into(), usd: Usd::ZERO },
+        is_priced: false,
+        expires_at: at.plus_millis(ttl),
+    };
+    for (field, value) in [
+        ("context", &request.context),
+        ("task", &request.task),
+        ("component", &request.component),
+        ("provider", &request.provider),
+        ("model", &request.model),
+    ] {
+        if value.as_deref() == Some("") {
+            return Err(INVALID.of_field(field, "", "omit it instead of sending an empty value"));
+        }
+    }
+    if let Some(text) = &sent.usd {
+        request.amount.usd = usd("usd", text)?;
+        request.is_priced = true;
+    } else if let Some(cost) = sent.input_tokens.and_then(|input| split_cost(settings, &request, input, at)) {
+        (request.amount.usd, request.is_priced) = (cost, true);
+    } else {
+        (request.amount, request.is_priced) = price_of(settings, &request, request.amount, at);
+    }
+    Ok(request)
+}
+
+fn call<'a>(settings: &'a Settings, request: &'a AllocationRequest, at: Timestamp) -> Call<'a> {
+    settings.config.prices.apply(Call {
+        provider: request.provider.as_deref(),
+        model: request.model.as_deref(),
+        service_tier: None,
+        at,
+    })
+}
+
+/// What the tokens cost if this many are input and the others output.
+fn split_cost(settings: &Settings, request: &AllocationRequest, input: u64, at: Timestamp) -> Option<Usd> {
+    let all = u64::try_from(request.amount.tokens).ok()?;
+    let output = all.saturating_sub(input);
+    let tokens = TokenCounts { input_uncached: input, output, ..TokenCounts::default() };
+    let cost = settings.prices.cost(call(settings, request, at), &tokens);
+    if let tollgate_domain::usage::Cost::Priced { usd, .. } = cost { Some(usd) } else { None }
+}
+
+/// An amount with what its tokens cost at most at the price of the request's model, and whether that is known.
+pub(super) fn price_of(
+    settings: &Settings,
+    request: &AllocationRequest,
+    amount: Amount,
+    at: Timestamp,
+) -> (Amount, bool) {
+    let tokens = u64::try_from(amount.tokens).unwrap_or_default();
+    match settings.prices.most(call(settings, request, at), tokens) {
+        Some(usd) => (Amount { usd, ..amount }, true),
+        None => (amount, false),
+    }
+}
+
+/// The same request with each model that the policies over it may degrade to, at that model's price. Who serves it
+/// is what its entry of the price book says.
+pub(super) fn alternatives(
+    settings: &Settings,
+    state: &BudgetState,
+    request: &AllocationRequest,
+    at: Timestamp,
+) -> Vec<AllocationRequest> {
+    let ruling = state.ruling(&request.dimensions(), at);
+    let models = ruling.iter().flat_map(|(_, _, policy)| &policy.degrade_to);
+    models.map(|model| with_model(settings, request, model, at)).collect()
+}
+
+/// The same request with another model, at its price.
+pub(super) fn with_model(
+    settings: &Settings,
+    request: &AllocationRequest,
+    model: &str,
+    at: Timestamp,
+) -> AllocationRequest {
+    let asked = Call { provider: None, model: Some(model), service_tier: None, at };
+    let quote = settings.prices.quote(settings.config.prices.apply(asked), &TokenCounts::default()).ok();
+    let provider = quote.and_then(|quote| quote.entry.provider().map(str::to_owned));
+    let other = AllocationRequest { model: Some(model.to_owned()), provider, ..request.clone() };
+    let (amount, is_priced) = price_of(settings, &other, request.amount, at);
+    AllocationRequest { amount, is_priced, ..other }
+}

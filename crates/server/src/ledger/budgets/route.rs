@@ -1,0 +1,153 @@
+//! The cheapest model that may be used.
+
+use tollgate_domain::budget::{Amount, Judgement, ModelTier};
+use tollgate_domain::event::AllocationRequest;
+use tollgate_domain::money::Usd;
+use tollgate_domain::price::{Call, PriceEntry};
+use tollgate_domain::time::Timestamp;
+use tollgate_domain::tokens::TokenCounts;
+use tollgate_wire::api::{RouteRequest, RouteResponse, RouteView};
+
+use super::BudgetDecisions;
+use super::allocations::of_another_kind;
+use super::command::{Command, Done, What};
+use super::request::{allocation, fresh, id, tenant};
+use crate::ledger::Settings;
+use crate::problem::{Answer, INVALID};
+
+/// The most models that policies are asked about.
+const JUDGED: usize = 100;
+
+/// The most models that an answer names beside the chosen one.
+const OTHERS: usize = 10;
+
+/// A model that satisfies what is asked, with what the call costs.
+struct Candidate {
+    request: AllocationRequest,
+    tier: ModelTier,
+    cost: Usd,
+    arithmetic: String,
+}
+
+impl BudgetDecisions {
+    /// The cheapest model that satisfies what is asked and that every policy allows. A model without a price is never
+    /// one of them. Nothing is recorded or reserved.
+    ///
+    /// # Errors
+    ///
+    /// The problem to answer with.
+    pub async fn route(&self, sent: &RouteRequest) -> Answer<RouteResponse> {
+        let tenant = tenant(sent.request.tenant.as_ref())?;
+        let (settings, now) = (self.ask.settings(), self.ask.now());
+        let asked = allocation(&settings, &sent.request, now)?;
+        let tokens = tokens_of(sent, &asked)?;
+        let least = tier_of(sent)?;
+        let mode = sent.mode.as_deref().unwrap_or("chat");
+        let mut candidates: Vec<Candidate> = settings
+            .prices
+            .entries()
+            .filter(|entry| entry.is_priced() && entry.mode().is_none_or(|own| own == mode))
+            .filter(|entry| {
+                let of = |provider: &String| entry.is_of(provider);
+                sent.providers.is_empty() || sent.providers.iter().any(of)
+            })
+            .filter(|entry| sent.models.is_empty() || sent.models.iter().any(|model| model == entry.name))
+            .filter_map(|entry| candidate(&settings, &asked, entry, &tokens, now))
+            .filter(|candidate| candidate.tier >= least)
+            .collect();
+        candidates.sort_by(|a, b| (a.cost, &a.request.model).cmp(&(b.cost, &b.request.model)));
+        candidates.truncate(JUDGED);
+        let preferred = asked.model.as_ref().and_then(|model| {
+            let entry = settings.prices.quote(call(&settings, &asked, now), &tokens).ok()?.entry;
+            let mut found = candidate(&settings, &asked, entry, &tokens, now)?;
+            found.request.model = Some(model.clone());
+            Some(found)
+        });
+        let mut requests: Vec<AllocationRequest> =
+            candidates.iter().map(|candidate| candidate.request.clone()).collect();
+        requests.extend(preferred.iter().map(|preferred| preferred.request.clone()));
+        let command = Command { id: id("route", "id", &fresh())?, what: What::Route(requests) };
+        let Done::Routed { mut judgements, as_of } = self.decided(&tenant, command).await? else {
+            return Err(of_another_kind());
+        };
+        let preferred = preferred.and_then(|preferred| Some(view(&preferred, &judgements.pop()?)));
+        let mut views: Vec<RouteView> = candidates
+            .iter()
+            .zip(&judgements)
+            .map(|(candidate, judgement)| view(candidate, judgement))
+            .collect();
+        let chosen = views.iter().position(|view| view.fits).map(|at| views.remove(at));
+        views.truncate(OTHERS);
+        Ok(RouteResponse { chosen, preferred, others: views, as_of })
+    }
+}
+
+fn call<'a>(settings: &'a Settings, request: &'a AllocationRequest, at: Timestamp) -> Call<'a> {
+    settings.config.prices.apply(Call {
+        provider: request.provider.as_deref(),
+        model: request.model.as_deref(),
+        service_tier: None,
+        at,
+    })
+}
+
+/// The tokens of the call: what is not given as output is input.
+fn tokens_of(sent: &RouteRequest, asked: &AllocationRequest) -> Answer<TokenCounts> {
+    let all = u64::try_from(asked.amount.tokens).unwrap_or_default();
+    let output = match (sent.output_tokens, sent.request.input_tokens) {
+        (Some(output), None) => output,
+        (None, Some(input)) => all.saturating_sub(input),
+        // Nothing is known of them: the usual quarter is output.
+        (None, None) => all.div_ceil(4),
+        (Some(output), Some(input)) if input.checked_add(output) == Some(all) => output,
+        (Some(output), Some(input)) => {
+            let rule = format!("must be tokens {all} less input_tokens {input}; leave one of them out");
+            return Err(INVALID.of_field("output_tokens", &output.to_string(), &rule));
+        }
+    };
+    if output > all {
+        let rule = format!("must not be more than tokens {all}: it is a part of them");
+        return Err(INVALID.of_field("output_tokens", &output.to_string(), &rule));
+    }
+    Ok(TokenCounts { input_uncached: all.saturating_sub(output), output, ..TokenCounts::default() })
+}
+
+fn tier_of(sent: &RouteRequest) -> Answer<ModelTier> {
+    let Some(word) = &sent.tier else { return Ok(ModelTier::LocalLightweight) };
+    ModelTier::from_word(word).ok_or_else(|| {
+        INVALID.of_field("tier", word, &format!("must be one of {}", ModelTier::NAMES.join(", ")))
+    })
+}
+
+fn candidate(
+    settings: &Settings,
+    asked: &AllocationRequest,
+    entry: PriceEntry<'_>,
+    tokens: &TokenCounts,
+    at: Timestamp,
+) -> Option<Candidate> {
+    let provider = entry.provider().map(str::to_owned);
+    let mut request = AllocationRequest { model: Some(entry.name.to_owned()), provider, ..asked.clone() };
+    let quote = settings.prices.quote(call(settings, &request, at), tokens).ok()?;
+    let cost = quote.usd?;
+    let lines = quote.lines.iter().filter(|line| line.tokens > 0);
+    let lines: Vec<String> =
+        lines.filter_map(|line| Some(format!("{} {} × {}", line.tokens, line.kind, line.rate?))).collect();
+    let arithmetic = format!("{} = {cost} USD", lines.join(" + "));
+    (request.amount, request.is_priced) = (Amount { usd: cost, ..asked.amount }, true);
+    let tier = ModelTier::of(request.provider.as_deref(), request.model.as_deref());
+    Some(Candidate { request, tier, cost, arithmetic })
+}
+
+fn view(candidate: &Candidate, judgement: &Judgement) -> RouteView {
+    let refusing = judgement.policies.iter().filter(|found| found.ruling.refuses());
+    RouteView {
+        model: candidate.request.model.clone().unwrap_or_default(),
+        provider: candidate.request.provider.clone(),
+        tier: candidate.tier.as_str().to_owned(),
+        cost_usd: candidate.cost.to_string(),
+        arithmetic: candidate.arithmetic.clone(),
+        fits: judgement.is_allowed(),
+        refused_by: refusing.map(|found| found.policy.clone()).collect(),
+    }
+}

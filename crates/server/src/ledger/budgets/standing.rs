@@ -1,0 +1,192 @@
+//! How policies stand in their current windows, and how fast they are used up.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use tollgate_domain::budget::{
+    Amount, AmountLimit, BudgetState, Burn, Figures, Measure, Policy, SpentIn, Threshold, Window, burn,
+    level, needed_by, standing,
+};
+use tollgate_domain::event::PolicyFigures;
+use tollgate_domain::ids::TenantId;
+use tollgate_domain::money::Usd;
+use tollgate_domain::time::Timestamp;
+use tollgate_domain::zone::{Grain, Span, Zone};
+use tollgate_wire::api::{BurnView, PolicyLevel, PolicyStatus};
+
+use super::answer;
+use super::figures::sums;
+use crate::ledger::ask::Queries;
+use crate::problem::Answer;
+
+/// The most policies whose burn is looked at in one answer.
+const BURNS: usize = 50;
+
+/// How these policies stand, and the position for which that is true. Those that do not rule now, or look at tasks or
+/// sessions one by one, are left out.
+pub(super) async fn of(
+    ask: &Queries,
+    tenant: &TenantId,
+    state: &BudgetState,
+    names: &[&str],
+    now: Timestamp,
+    up_to: Duration,
+) -> Answer<(BTreeMap<String, PolicyStatus>, String)> {
+    let (mut asked, mut wanted) = (Vec::new(), Vec::new());
+    for &name in names {
+        let sums = needed_by(state, name, now);
+        let Some((_, policy)) = state.policy(name).and_then(|history| history.ruling_at(now)) else {
+            continue;
+        };
+        if sums.is_empty() {
+            continue;
+        }
+        asked.extend(sums);
+        let periods = if wanted.len() < BURNS { periods(policy, now) } else { Vec::new() };
+        asked.extend(periods.iter().map(|&span| SpentIn { scope: policy.scope.clone(), span: Some(span) }));
+        wanted.push((name, policy, periods));
+    }
+    let open: Vec<&str> =
+        names.iter().flat_map(|name| state.open_under(name).map(|(allocation, _)| allocation)).collect();
+    let figures = sums(ask, tenant, asked, open, up_to).await?;
+    let found = wanted.into_iter().filter_map(|(name, policy, periods)| {
+        let found = standing(state, name, &figures, now)?;
+        Some((name.to_owned(), status(policy, &found, &periods, &figures, now)))
+    });
+    Ok((found.collect(), figures.as_of.clone()))
+}
+
+/// The whole periods of the current window that are over, for the burn.
+fn periods(policy: &Policy, now: Timestamp) -> Vec<Span> {
+    let Some(grain) = period_of(policy.window) else { return Vec::new() };
+    let Some(window) = policy.window.span_at(&policy.zone, now) else { return Vec::new() };
+    let mut spans = Vec::new();
+    let mut at = window.from;
+    while let Some(span) = policy.zone.span_of(grain, at) {
+        if span.to > now || span.to > window.to || spans.len() >= 400 {
+            break;
+        }
+        spans.push(Span { from: span.from.max(window.from), to: span.to });
+        at = span.to;
+    }
+    spans
+}
+
+/// By which periods a window's burn is looked at.
+const fn period_of(window: Window) -> Option<Grain> {
+    match window {
+        Window::Daily => Some(Grain::Hour),
+        Window::Weekly | Window::Monthly | Window::Fixed(_) => Some(Grain::Day),
+        Window::Hourly | Window::PerSession | Window::PerTask => None,
+    }
+}
+
+fn status(
+    policy: &Policy,
+    found: &PolicyFigures,
+    periods: &[Span],
+    figures: &Figures,
+    now: Timestamp,
+) -> PolicyStatus {
+    let counted = found.booked.plus(found.reserved);
+    let worst = counted.plus(Amount { tokens: 0, usd: found.unpriced.usd });
+    let measured = match policy.measure {
+        Measure::Booked => found.booked,
+        Measure::Reserved => counted,
+        Measure::Worst => worst,
+    };
+    PolicyStatus {
+        window_from: found.window.map(|span| span.from.to_string()),
+        window_to: found.window.map(|span| span.to.to_string()),
+        limit: answer::limit(found.limit),
+        booked: answer::amount(found.booked),
+        reserved: answer::amount(found.reserved),
+        unpriced: answer::amount(found.unpriced),
+        remaining_least: answer::remaining(found.limit, worst),
+        remaining_most: answer::remaining(found.limit, found.booked),
+        level: level_of(policy, measured, found.limit),
+        burn: found.window.and_then(|window| burn_of(policy, found, window, periods, figures, now)),
+    }
+}
+
+fn level_of(policy: &Policy, measured: Amount, limit: AmountLimit) -> PolicyLevel {
+    match level(policy, measured, limit) {
+        None => PolicyLevel::Within,
+        Some(reached) if reached == Threshold::LIMIT => PolicyLevel::Exhausted,
+        Some(reached) if reached == policy.act_at => PolicyLevel::Action,
+        Some(_) => PolicyLevel::Warning,
+    }
+}
+
+fn burn_of(
+    policy: &Policy,
+    found: &PolicyFigures,
+    window: Span,
+    periods: &[Span],
+    figures: &Figures,
+    now: Timestamp,
+) -> Option<BurnView> {
+    let grain = period_of(policy.window)?;
+    let (period, period_ms) = if grain == Grain::Hour { ("hour", 3_600_000) } else { ("day", 86_400_000) };
+    let spent = |span: &Span| {
+        let sum = SpentIn { scope: policy.scope.clone(), span: Some(*span) };
+        figures.spent.get(&sum).map(|(spent, _)| Amount::from(spent)).unwrap_or_default()
+    };
+    let whole: Vec<Amount> = periods.iter().map(spent).collect();
+    let burned = burn(window, period_ms, &whole, found.booked, found.limit, now)?;
+    Some(BurnView {
+        per_period: answer::amount(burned.per_period),
+        period: period.to_owned(),
+        periods: u32::try_from(whole.len()).unwrap_or(u32::MAX),
+        by_end: answer::amount(burned.by_end),
+        exhausted_at: burned.exhausted_at.map(|at| at.to_string()),
+        exhausted_earliest: burned.earliest.map(|at| at.to_string()),
+        exhausted_latest: burned.latest.map(|at| at.to_string()),
+        sentence: sentence(policy, &burned, period, found.booked, now),
+    })
+}
+
+/// `at 5 USD a day the limit is reached on 2026-11-19 (2026-11-18 to 2026-11-21)`.
+fn sentence(policy: &Policy, burned: &Burn, period: &str, booked: Amount, now: Timestamp) -> String {
+    let rate = if policy.limit.usd.is_some() {
+        format!("{} USD a {period}", cents(burned.per_period.usd))
+    } else {
+        format!("{} tokens a {period}", burned.per_period.tokens)
+    };
+    let day = |at: Timestamp| shown(&policy.zone, at, period);
+    match (burned.exhausted_at, burned.earliest, burned.latest) {
+        (Some(at), ..) if at <= now => "the limit is reached".to_owned(),
+        (Some(at), Some(earliest), Some(latest)) => {
+            format!("at {rate} the limit is reached on {} ({} to {})", day(at), day(earliest), day(latest))
+        }
+        (Some(at), Some(earliest), None) => {
+            format!("at {rate} the limit is reached on {} ({} at the earliest)", day(at), day(earliest))
+        }
+        (Some(at), None, _) => format!("at {rate} the limit is reached on {}", day(at)),
+        (None, Some(earliest), _) => {
+            format!(
+                "at {rate} the limit lasts to the window's end; with only its dearest {period}s, to {}",
+                day(earliest)
+            )
+        }
+        (None, None, _) => {
+            let by_end = if policy.limit.usd.is_some() {
+                format!("{} USD", cents(burned.by_end.usd))
+            } else {
+                format!("{} tokens", burned.by_end.tokens.max(booked.tokens))
+            };
+            format!("at {rate} the limit lasts to the window's end: {by_end} by then")
+        }
+    }
+}
+
+/// A forecast to the cent: it is none that has eighteen places.
+fn cents(usd: Usd) -> Usd {
+    const CENT: i128 = 10_000_000_000_000_000;
+    Usd::from_units(usd.units().div_euclid(CENT).saturating_mul(CENT))
+}
+
+/// A day of the zone, or a moment where hours count.
+fn shown(zone: &Zone, at: Timestamp, period: &str) -> String {
+    if period == "hour" { at.to_string() } else { zone.day_of(at).to_string() }
+}
