@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 
 use crate::phase::ExecutionId;
 use crate::position::PartitionId;
+use crate::time::Timestamp;
 use crate::words::words;
 
 /// What raises alerts.
@@ -60,11 +61,13 @@ pub enum AlertRule {
     OverCorrection,
     /// A producer's clock is far from the ledger's: the times of its events are not trusted.
     ClockSkew,
+    /// A policy's threshold or limit was reached in a window.
+    Budget,
 }
 
 impl AlertRule {
     /// The rules, in order.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 25] = [
         Self::Pressure,
         Self::Breach,
         Self::StopLoss,
@@ -89,9 +92,10 @@ impl AlertRule {
         Self::OverCorrection,
         Self::Bypass,
         Self::ClockSkew,
+        Self::Budget,
     ];
     /// Their names, in order.
-    pub const NAMES: [&'static str; 24] = [
+    pub const NAMES: [&'static str; 25] = [
         "pressure",
         "breach",
         "stop_loss",
@@ -116,6 +120,7 @@ impl AlertRule {
         "over_correction",
         "bypass",
         "clock_skew",
+        "budget",
     ];
 
     /// The word used in answers.
@@ -146,6 +151,7 @@ impl AlertRule {
             Self::Bypass => "bypass",
             Self::OverCorrection => "over_correction",
             Self::ClockSkew => "clock_skew",
+            Self::Budget => "budget",
         }
     }
 
@@ -215,6 +221,7 @@ impl Severity {
             | AlertRule::FalsePositives
             | AlertRule::TokenTrend
             | AlertRule::SlowTransitions
+            | AlertRule::Budget
             | AlertRule::ClockSkew => Self::Warning,
             AlertRule::Stuck
             | AlertRule::Conflict
@@ -265,6 +272,13 @@ pub enum AlertScope {
     Inbox,
     /// Someone who reads reports.
     Reader(String),
+    /// A window of a policy of the tenant.
+    Policy {
+        /// The policy's name.
+        name: String,
+        /// When the window began; `None`: all time.
+        from: Option<Timestamp>,
+    },
 }
 
 impl fmt::Display for AlertScope {
@@ -279,6 +293,8 @@ impl fmt::Display for AlertScope {
             }
             Self::Inbox => f.write_str("inbox"),
             Self::Reader(name) => write!(f, "reader {name}"),
+            Self::Policy { name, from: None } => write!(f, "policy {name}"),
+            Self::Policy { name, from: Some(from) } => write!(f, "policy {name} from {from}"),
         }
     }
 }

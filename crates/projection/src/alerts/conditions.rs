@@ -45,7 +45,11 @@ pub(super) fn forget_outdated(watch: &mut Watch) {
 fn holds(task: &TaskRow, condition: &Condition, since: Timestamp) -> bool {
     let runs_since = |moment: fn(&Execution) -> Timestamp| match &condition.scope {
         AlertScope::Execution(id) => task.running().any(|run| run.id == *id && moment(run) == since),
-        AlertScope::Task | AlertScope::View { .. } | AlertScope::Inbox | AlertScope::Reader(_) => false,
+        AlertScope::Task
+        | AlertScope::View { .. }
+        | AlertScope::Inbox
+        | AlertScope::Reader(_)
+        | AlertScope::Policy { .. } => false,
     };
     match condition.rule {
         AlertRule::Silence => runs_since(Execution::silent_since),
@@ -60,6 +64,7 @@ fn holds(task: &TaskRow, condition: &Condition, since: Timestamp) -> bool {
         | AlertRule::FalsePositives
         | AlertRule::TokenTrend
         | AlertRule::SlowTransitions
+        | AlertRule::Budget
         | AlertRule::Breaker => true,
         AlertRule::Pressure
         | AlertRule::Breach
@@ -112,7 +117,10 @@ pub(super) fn conditions(watch: &Watch, task: &str) -> Conditions {
     of_task(&mut found, &watch.task, task);
     clock_skew(&mut found, &watch.task, task);
     for (condition, observed) in &watch.observed {
-        let severity = Severity::of_observed(condition.rule);
+        let severity = match condition.rule {
+            AlertRule::Budget => Severity::of_level(condition.level),
+            rule => Severity::of_observed(rule),
+        };
         found.insert(condition.clone(), (severity, observed.detail.clone()));
     }
     if let Some((condition, truth)) = kept_block(watch, task) {

@@ -27,8 +27,9 @@ use crate::projector::Projector;
 use crate::queries::{
     AllocationsNamed, ChangesAfter, ChangesFor, ConfigsOf, DecisionBasisOf, DeliveriesOf, EndpointOf,
     ExpiredBy, FindEvents, GoverningOf, LastSettingsOf, ListAccesses, ListAlerts, ListAllocations,
-    ListDeliveries, ListQuarantine, ListTasks, Marks, ObservedOfViews, OneAlert, OneQuarantined, OneTask,
-    OthersOfClass, OverviewOf, RunningTasks, SavingsOf, SpentNow, SpentOf, TenantBudgetsOf, TotalsOf,
+    ListDeliveries, ListQuarantine, ListTasks, Marks, ObservedOfBudgets, ObservedOfViews, OneAlert,
+    OneQuarantined, OneTask, OthersOfClass, OverviewOf, RunningTasks, SavingsOf, SpentNow, SpentOf,
+    TenantBudgetsOf, TenantsWithBudgets, TotalsOf,
 };
 use crate::query::{Answered, Query, Wait, restricted};
 
@@ -77,9 +78,9 @@ macro_rules! served {
 
 served!(Status: OneTask, DecisionBasisOf, ListTasks, OverviewOf, SavingsOf, RunningTasks, FindEvents, Marks);
 served!(Reports: TotalsOf, OthersOfClass, ListAccesses, ConfigsOf, LastSettingsOf, Marks);
-served!(Spending: ExpiredBy, TenantBudgetsOf, AllocationsNamed, ListAllocations, SpentOf, SpentNow, Marks);
+served!(Spending: TenantsWithBudgets, ExpiredBy, TenantBudgetsOf, AllocationsNamed, ListAllocations, SpentOf, SpentNow, Marks);
 served!(
-    Alerts: ListAlerts, ChangesAfter, EndpointOf, ChangesFor, DeliveriesOf, ListDeliveries, ObservedOfViews,
+    Alerts: ObservedOfBudgets, ListAlerts, ChangesAfter, EndpointOf, ChangesFor, DeliveriesOf, ListDeliveries, ObservedOfViews,
     GoverningOf, OneAlert, ListQuarantine, OneQuarantined, Marks
 );
 

@@ -41,6 +41,29 @@ impl Query<Spending> for TenantBudgetsOf {
     }
 }
 
+/// The tenants that have made a decision about money.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct TenantsWithBudgets {}
+
+impl Query<Spending> for TenantsWithBudgets {
+    const VERB: &'static str = "tenants";
+    const OVER_MANY: bool = true;
+    type Answer = Vec<String>;
+
+    fn is_own(&self) -> bool {
+        true
+    }
+
+    fn answer(&self, view: &Seen<'_, Spending>) -> Result<Self::Answer, RowError> {
+        let names = view.scan(TENANTS, None).map(|row| {
+            let (key, _) = row?;
+            let name = key.strip_prefix(TENANTS).and_then(|name| std::str::from_utf8(name).ok());
+            Ok(name.map(str::to_owned))
+        });
+        names.filter_map(Result::transpose).collect()
+    }
+}
+
 /// Allocations of all tenants whose time is over and that are not recorded as expired.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ExpiredBy {

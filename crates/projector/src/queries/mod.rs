@@ -15,7 +15,9 @@ mod watched;
 
 pub use alerts::{AlertPage, AlertStateFilter, ChangePage, ChangesAfter, ListAlerts, OneAlert};
 pub use any::{FindEvents, FoundEvent, MarkOf, Marks};
-pub use budgets::{AllocationPage, AllocationsNamed, ExpiredBy, ListAllocations, TenantBudgetsOf};
+pub use budgets::{
+    AllocationPage, AllocationsNamed, ExpiredBy, ListAllocations, TenantBudgetsOf, TenantsWithBudgets,
+};
 pub use decision_basis::{DecidedTask, DecisionBasis, DecisionBasisOf};
 pub use deliveries::{
     ChangeToDeliver, ChangesFor, ChangesToDeliver, DeliveriesOf, DeliveryPage, EndpointOf, ListDeliveries,
@@ -28,4 +30,4 @@ pub use reports::{AccessPage, LedgerTotalsOf, ListAccesses, OthersOfClass, Total
 pub use spent::{SpentAnswer, SpentNow, SpentOf};
 pub use status::{ListTasks, OneTask, TaskAnswer, TaskPage};
 pub use tollgate_projection::spending::SpentAsk;
-pub use watched::{ObservedOfViews, RunningPage, RunningTasks};
+pub use watched::{ObservedOfBudgets, ObservedOfViews, RunningPage, RunningTasks};

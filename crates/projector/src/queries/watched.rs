@@ -1,8 +1,8 @@
 //! Queries of the watch: which executions are running, and what was observed of views before.
 
 use serde::{Deserialize, Serialize};
-use tollgate_domain::alert::{AlertScope, Condition};
-use tollgate_domain::ids::LEDGER_TENANT;
+use tollgate_domain::alert::{AlertRule, AlertScope, Condition};
+use tollgate_domain::ids::{BUDGET_TASK, LEDGER_TENANT};
 use tollgate_projection::alerts::{Alerts, AlertsRow, Observed, watch_key};
 use tollgate_projection::fold::read_task_key;
 use tollgate_projection::status::Status;
@@ -71,5 +71,24 @@ impl Query<Alerts> for ObservedOfViews {
         let of_view = |condition: &Condition| matches!(condition.scope, AlertScope::View { .. });
         let observed = watch.observed.iter().filter(|(condition, _)| of_view(condition));
         Ok(observed.map(|(condition, observed)| (condition.clone(), observed.clone())).collect())
+    }
+}
+
+/// The levels of a tenant's policies that were observed and hold, according to the log.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ObservedOfBudgets {
+    /// Whose.
+    pub tenant: String,
+}
+
+impl Query<Alerts> for ObservedOfBudgets {
+    const VERB: &'static str = "observed_of_budgets";
+    type Answer = Vec<Condition>;
+
+    fn answer(&self, view: &Seen<'_, Alerts>) -> Result<Self::Answer, RowError> {
+        let row = view.get(&watch_key(&self.tenant, BUDGET_TASK))?;
+        let Some(watch) = row.as_deref().and_then(AlertsRow::watch) else { return Ok(Vec::new()) };
+        let conditions = watch.observed.iter().map(|(condition, _)| condition);
+        Ok(conditions.filter(|condition| condition.rule == AlertRule::Budget).cloned().collect())
     }
 }

@@ -41,6 +41,11 @@ pub(crate) async fn run(ledger: Arc<Ledger>, mut stop: Receiver<bool>) {
                 "recording expired allocations failed; will retry, and they are free all the same"
             );
         }
+        if let Err(problem) = ledger.budgets().observe_levels().await
+            && figures
+        {
+            tracing::warn!(detail = problem.detail, "looking at the levels of policies failed; will retry");
+        }
         looks = looks.wrapping_add(1);
         if tokio::time::timeout(LOOK_EVERY, stop.wait_for(|stop| *stop)).await.is_ok() {
             return;

@@ -208,6 +208,9 @@ fn scope(stored: Option<proto::Scope>) -> Result<AlertScope, FieldError> {
         }
         Some(Of::Inbox(_)) => Ok(AlertScope::Inbox),
         Some(Of::Reader(name)) => Ok(AlertScope::Reader(name)),
+        Some(Of::Policy(policy)) => {
+            Ok(AlertScope::Policy { name: policy.name, from: time("policy.from", policy.from)? })
+        }
         None => Err(FieldError::new("", "nothing", "must be a scope that this version knows")),
     }
 }
@@ -224,6 +227,9 @@ fn scope_content(scope: &AlertScope) -> Option<proto::Scope> {
         }),
         AlertScope::Inbox => Of::Inbox(true),
         AlertScope::Reader(name) => Of::Reader(name.clone()),
+        AlertScope::Policy { name, from } => {
+            Of::Policy(proto::PolicyScope { name: name.clone(), from: from.map(time_to_proto) })
+        }
     };
     Some(proto::Scope { of: Some(of) })
 }
@@ -236,6 +242,10 @@ fn written_scope(scope: Option<&proto::Scope>) -> Value {
         Some(Of::Inbox(_)) => return "inbox".into(),
         Some(Of::Execution(execution)) => out.execution(&execution.phase, Some(execution.attempt)),
         Some(Of::Reader(name)) => out.text("reader", name),
+        Some(Of::Policy(policy)) => {
+            out.text("policy", &policy.name);
+            out.time("from", policy.from);
+        }
         Some(Of::View(view)) => {
             out.text("view", &view.name);
             out.optional("partition", view.partition.map(whole));

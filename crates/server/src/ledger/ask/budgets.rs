@@ -3,13 +3,15 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use tollgate_domain::alert::Condition;
 use tollgate_domain::ids::{BUDGET_TASK, TenantId};
 use tollgate_domain::position::{PartitionId, Position};
 use tollgate_domain::time::Timestamp;
 use tollgate_projection::budgets::{AllocationRow, TenantBudgets};
 use tollgate_projection::spending::Spending;
 use tollgate_projector::queries::{
-    AllocationPage, AllocationsNamed, ExpiredBy, ListAllocations, TenantBudgetsOf,
+    AllocationPage, AllocationsNamed, ExpiredBy, ListAllocations, ObservedOfBudgets, TenantBudgetsOf,
+    TenantsWithBudgets,
 };
 use tollgate_projector::{Query, Wait};
 
@@ -46,6 +48,27 @@ impl Queries {
     ) -> Answer<(TenantBudgets, String)> {
         let query = TenantBudgetsOf { tenant: tenant.as_str().to_owned() };
         self.read_budgets(tenant, read, &query).await
+    }
+
+    /// The tenants that have made a decision about money.
+    pub(in crate::ledger) async fn tenants_with_budgets(&self, at_least: &Position) -> Answer<Vec<String>> {
+        let wait = Wait { at_least: Some(at_least), up_to: VIEW_WAIT };
+        let asked = self.spending.ask_all(wait, &TenantsWithBudgets {}).await;
+        Ok(asked.map_err(|error| of_query(&error))?.0.into_iter().flatten().collect())
+    }
+
+    /// The levels of a tenant's policies that were observed and hold, as the alerts have it.
+    pub(in crate::ledger) async fn observed_of_budgets(
+        &self,
+        tenant: &TenantId,
+        at_least: &Position,
+    ) -> Answer<Vec<Condition>> {
+        let partition = PartitionId::of(tenant.as_str(), BUDGET_TASK);
+        let at_least = at_least.only(partition);
+        let wait = Wait { at_least: Some(&at_least), up_to: VIEW_WAIT };
+        let query = ObservedOfBudgets { tenant: tenant.as_str().to_owned() };
+        let answered = self.alerts.ask(partition, wait, &query).await;
+        Ok(answered.map_err(|error| of_query(&error))?.answer)
     }
 
     /// Allocations of all tenants, by tenant and name, whose time is over and that are not recorded as expired.

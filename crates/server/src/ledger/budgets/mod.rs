@@ -1,6 +1,7 @@
 //! Decisions about money: budgets, policies, allocations. Those of one tenant are made in one order, and those
 //! that arrive together are decided together and appended as one record.
 
+mod alerts;
 mod allocations;
 mod answer;
 mod command;

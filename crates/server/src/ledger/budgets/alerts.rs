@@ -1,0 +1,157 @@
+//! Alerts of policies: a threshold or the limit was reached in a window, or is no longer, or the window is over.
+//!
+//! Id and content of an observation follow from the policy, its window and the level alone, so that any number of
+//! servers that look write the same event, and it is in the log once.
+
+use tollgate_domain::alert::{AlertRule, AlertScope, Condition};
+use tollgate_domain::budget::{
+    Amount, AmountLimit, BudgetState, Measure, Policy, SpentIn, Threshold, needed_by, standing,
+};
+use tollgate_domain::event::{AlertEvent, ConditionObserved, EventBody, PolicyFigures};
+use tollgate_domain::ids::{TaskId, TenantId};
+use tollgate_domain::position::Position;
+use tollgate_domain::time::Timestamp;
+use tollgate_log::contract::AppendOutcome;
+
+use super::BudgetDecisions;
+use super::figures::sums;
+use crate::ledger::ask::VIEW_WAIT;
+use crate::ledger::own::{append_one, of_append_one, own};
+use crate::problem::{Answer, INTERNAL};
+
+impl BudgetDecisions {
+    /// Looks at the policies of every tenant, and records which levels were reached or left; returns how many were
+    /// recorded. Policies that look at tasks or sessions one by one have no window of their own and raise none.
+    ///
+    /// # Errors
+    ///
+    /// The problem with a view or the log. What was not recorded is the next time.
+    pub async fn observe_levels(&self) -> Answer<usize> {
+        let end = self.ask.end().await?;
+        let mut recorded = 0;
+        for tenant in self.ask.tenants_with_budgets(&end).await? {
+            let Ok(tenant) = TenantId::new(tenant) else { continue };
+            recorded += self.observe_tenant(&tenant, &end).await?;
+        }
+        Ok(recorded)
+    }
+
+    async fn observe_tenant(&self, tenant: &TenantId, end: &Position) -> Answer<usize> {
+        let state = self.ask.tenant_budgets(tenant, end, VIEW_WAIT).await?.state;
+        let now = self.ask.now();
+        let reached = self.reached(tenant, &state, now).await?;
+        let known = self.ask.observed_of_budgets(tenant, end).await?;
+        let mut recorded = 0;
+        for seen in reached.iter().filter(|seen| !known.contains(&seen.condition)) {
+            recorded += self.observe(tenant, seen.clone()).await?;
+        }
+        for condition in known {
+            if reached.iter().any(|seen| seen.condition == condition) {
+                continue;
+            }
+            let (detail, since) = (gone(&state, &condition, now), begin(&condition));
+            let over = ConditionObserved { condition, active: false, since, threshold_ms: 0, detail };
+            recorded += self.observe(tenant, over).await?;
+        }
+        Ok(recorded)
+    }
+
+    /// The levels that are reached now.
+    async fn reached(
+        &self,
+        tenant: &TenantId,
+        state: &BudgetState,
+        now: Timestamp,
+    ) -> Answer<Vec<ConditionObserved>> {
+        let names: Vec<&str> = state.policies().keys().map(String::as_str).collect();
+        let needed: Vec<SpentIn> = names.iter().flat_map(|name| needed_by(state, name, now)).collect();
+        if needed.is_empty() {
+            return Ok(Vec::new());
+        }
+        let open = names.iter().flat_map(|name| state.open_under(name).map(|(open, _)| open)).collect();
+        let figures = sums(&self.ask, tenant, needed, open, VIEW_WAIT).await?;
+        let found = names.iter().filter_map(|name| {
+            let (_, policy) = state.policy(name)?.ruling_at(now)?;
+            Some(levels(policy, &standing(state, name, &figures, now)?))
+        });
+        Ok(found.flatten().collect())
+    }
+
+    async fn observe(&self, tenant: &TenantId, seen: ConditionObserved) -> Answer<usize> {
+        let (id, active, detail) = (seen.event_id(), seen.active, seen.detail.clone());
+        let body = EventBody::Alert(AlertEvent::ConditionObserved(Box::new(seen)));
+        let submitted =
+            own(tenant, &TaskId::budget(), id.as_str(), None, body).map_err(|error| INTERNAL.with(error))?;
+        let receipt = append_one(&*self.log, &submitted).await.map_err(|error| of_append_one(&error))?;
+        let is_new = matches!(receipt.outcomes[..], [AppendOutcome::Appended(_)]);
+        if is_new {
+            tracing::info!(%tenant, active, "observed: {detail}");
+        }
+        Ok(usize::from(is_new))
+    }
+}
+
+/// Every level of a policy that is reached in its window.
+fn levels(policy: &Policy, found: &PolicyFigures) -> Vec<ConditionObserved> {
+    let counted = found.booked.plus(found.reserved);
+    let measured = match policy.measure {
+        Measure::Booked => found.booked,
+        Measure::Reserved => counted,
+        Measure::Worst => counted.plus(Amount { tokens: 0, usd: found.unpriced.usd }),
+    };
+    let mut levels = vec![policy.warn_at, policy.act_at, Threshold::LIMIT];
+    levels.dedup();
+    let reached = levels.into_iter().filter(|level| level.is_reached(measured, found.limit));
+    let observed = reached.map(|level| {
+        let from = found.window.map(|span| span.from);
+        let percent = level.ten_thousandths().div_euclid(100);
+        let scope = AlertScope::Policy { name: policy.id.clone(), from };
+        let until = found.window.map(|span| format!(" until {}", span.to)).unwrap_or_default();
+        ConditionObserved {
+            condition: Condition { rule: AlertRule::Budget, scope, level: percent },
+            active: true,
+            since: from.unwrap_or_default(),
+            threshold_ms: 0,
+            detail: format!(
+                "policy `{}` ({} {}) has reached {percent}% of its limit of {}{until}",
+                policy.id,
+                policy.window,
+                policy.scope,
+                in_words(policy.limit)
+            ),
+        }
+    });
+    observed.collect()
+}
+
+fn in_words(limit: AmountLimit) -> String {
+    match (limit.usd, limit.tokens) {
+        (Some(usd), Some(tokens)) => format!("{usd} USD and {tokens} tokens"),
+        (Some(usd), None) => format!("{usd} USD"),
+        (None, Some(tokens)) => format!("{tokens} tokens"),
+        (None, None) => "nothing".to_owned(),
+    }
+}
+
+/// What an observation about a condition follows from: the begin of its window.
+fn begin(condition: &Condition) -> Timestamp {
+    if let AlertScope::Policy { from: Some(from), .. } = condition.scope {
+        from
+    } else {
+        Timestamp::default()
+    }
+}
+
+/// Why a level is no longer reached.
+fn gone(state: &BudgetState, condition: &Condition, now: Timestamp) -> String {
+    let AlertScope::Policy { name, from } = &condition.scope else { return String::new() };
+    let ruling = state.policy(name).and_then(|history| history.ruling_at(now));
+    let current = ruling.and_then(|(_, policy)| policy.window.span_at(&policy.zone, now));
+    if ruling.is_none() {
+        return format!("policy `{name}` no longer rules");
+    }
+    if current.map(|span| span.from) != *from {
+        return format!("the window of policy `{name}` is over");
+    }
+    format!("policy `{name}` is below {}% of its limit again", condition.level)
+}
