@@ -21,7 +21,7 @@ use self::running::Said;
 use crate::edge::{ConnectionLimits, accept, open_files};
 use crate::http::{App, Hosts, router};
 use crate::ledger::{AlertsBy, Delivering, Ledger, LedgerError, LedgerOptions, SettingsOptions, Views};
-use crate::nats::{AppendService, Drainer};
+use crate::nats::{AppendService, BudgetService, Drainer};
 use crate::reactor::{
     AlertsError, Deliveries, Evidence, Reactors, RemediationError, Remediations, Ways, govern,
 };
@@ -224,6 +224,7 @@ pub async fn serve(
 /// The entry points over NATS.
 struct OverNats {
     appends: AppendService,
+    budgets: BudgetService,
     drainer: Option<Drainer>,
 }
 
@@ -231,6 +232,8 @@ impl OverNats {
     async fn start(log: &JetStreamLog, ledger: &Arc<Ledger>) -> Result<Self, ServeError> {
         let appends = AppendService::start(&log.client(), Arc::clone(ledger)).await;
         let appends = appends.map_err(|error| ServeError::Nats(error.to_string()))?;
+        let budgets = BudgetService::start(&log.client(), ledger).await;
+        let budgets = budgets.map_err(|error| ServeError::Nats(error.to_string()))?;
         let drainer = match Inbox::open(log).await {
             Ok(inbox) => Some(Drainer::start(inbox, Arc::clone(ledger))),
             Err(SetupError::Missing { stream }) => {
@@ -239,11 +242,12 @@ impl OverNats {
             }
             Err(error) => return Err(ServeError::Nats(error.to_string())),
         };
-        Ok(Self { appends, drainer })
+        Ok(Self { appends, budgets, drainer })
     }
 
     async fn stop(self) {
         self.appends.stop().await;
+        self.budgets.stop().await;
         if let Some(drainer) = self.drainer {
             drainer.stop().await;
         }

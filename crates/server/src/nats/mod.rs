@@ -1,9 +1,11 @@
 //! Entry points for producers that have only NATS.
 
 mod append;
+mod budgets;
 mod inbox;
 
 pub use append::{APPEND_SUBJECT, AppendService};
+pub use budgets::{BUDGET_SUBJECT, BudgetService};
 pub use inbox::Drainer;
 pub(crate) use inbox::{CONTENT_TYPE, ID_HEADER, PRODUCER_HEADER, Published, read};
 

@@ -1,0 +1,210 @@
+//! Asking and deciding about money by a request over NATS: the same bodies and answers as over HTTP, with the name of
+//! what it is about as the field `name`.
+
+use std::sync::Arc;
+
+use async_nats::HeaderMap;
+use async_nats::service::{Request, Service, ServiceExt};
+use bytes::Bytes;
+use futures_util::StreamExt;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tollgate_domain::position::Sequence;
+use tollgate_projector::queries::ListAllocations;
+
+use crate::ledger::{Ledger, PolicyPage, Read};
+use crate::nats::CONTENT_TYPE;
+use crate::problem::{Answer, INTERNAL, INVALID};
+
+/// What the subjects of requests about money begin with; the operation follows.
+pub const BUDGET_SUBJECT: &str = "tollgate.v1.budget";
+
+/// The name of the service, as `nats micro` shows it.
+const SERVICE: &str = "tollgate-budget";
+
+/// The version of the requests and their answers.
+const VERSION: &str = "1.0.0";
+
+/// How many requests are carried out at once; more wait at the NATS server.
+const AT_ONCE: usize = 256;
+
+/// The operations.
+const OPERATIONS: [&str; 12] = [
+    "check",
+    "route",
+    "allocate",
+    "extend",
+    "release",
+    "allocation",
+    "allocations",
+    "set",
+    "list",
+    "set_policy",
+    "policies",
+    "raise",
+];
+
+/// Answers requests about money over NATS until it is stopped. Servers of one ledger share the requests.
+pub struct BudgetService {
+    service: Service,
+    endpoints: JoinSet<()>,
+}
+
+/// What reading operations take.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Reading {
+    tenant: Option<String>,
+    name: Option<String>,
+    budget: Option<String>,
+    context: Option<String>,
+    task: Option<String>,
+    after: Option<String>,
+    before: Option<u64>,
+    limit: Option<usize>,
+    at_least: Option<String>,
+}
+
+/// A request about something that has a name.
+#[derive(Debug, Deserialize)]
+struct Named<T> {
+    name: String,
+    #[serde(flatten)]
+    request: T,
+}
+
+impl BudgetService {
+    /// Starts answering.
+    ///
+    /// # Errors
+    ///
+    /// If the NATS server does not accept the subscriptions.
+    pub async fn start(client: &async_nats::Client, ledger: &Arc<Ledger>) -> Result<Self, async_nats::Error> {
+        let service = client
+            .service_builder()
+            .description("decides about money in a tollgate ledger")
+            .start(SERVICE, VERSION)
+            .await?;
+        let at_once = Arc::new(Semaphore::new(AT_ONCE));
+        let mut endpoints = JoinSet::new();
+        for operation in OPERATIONS {
+            let subject = format!("{BUDGET_SUBJECT}.{operation}");
+            let mut endpoint = service.endpoint_builder().name(operation).add(subject).await?;
+            let (ledger, at_once) = (Arc::clone(ledger), Arc::clone(&at_once));
+            endpoints.spawn(async move {
+                let mut running = JoinSet::new();
+                while let Some(request) = endpoint.next().await {
+                    while running.try_join_next().is_some() {}
+                    let Ok(permit) = Arc::clone(&at_once).acquire_owned().await else { return };
+                    let ledger = Arc::clone(&ledger);
+                    running.spawn(async move {
+                        respond(&ledger, operation, request).await;
+                        drop(permit);
+                    });
+                }
+                running.join_all().await;
+            });
+        }
+        Ok(Self { service, endpoints })
+    }
+
+    /// Stops accepting requests, and answers those in progress.
+    pub async fn stop(self) {
+        if let Err(error) = self.service.stop().await {
+            tracing::warn!(%error, "the budget service did not stop as it should");
+        }
+        self.endpoints.join_all().await;
+    }
+}
+
+async fn respond(ledger: &Ledger, operation: &str, request: Request) {
+    let answer = carry_out(ledger, operation, &request.message.payload).await;
+    let mut headers = HeaderMap::new();
+    headers.insert(CONTENT_TYPE, "application/json");
+    let body = match answer {
+        Ok(body) => body,
+        Err(problem) => {
+            headers.insert("Nats-Service-Error", problem.title.as_str());
+            headers.insert("Nats-Service-Error-Code", problem.status.to_string());
+            serde_json::to_vec(&problem).unwrap_or_default()
+        }
+    };
+    if let Err(error) = request.respond_with_headers(Ok(Bytes::from(body)), headers).await {
+        tracing::warn!(%error, "a request about money was carried out, and its answer could not be sent; who sent it asks again");
+    }
+}
+
+async fn carry_out(ledger: &Ledger, operation: &str, payload: &[u8]) -> Answer<Vec<u8>> {
+    let budgets = ledger.budgets();
+    match operation {
+        "check" => written(&budgets.check(&read(payload)?).await?),
+        "route" => written(&budgets.route(&read(payload)?).await?),
+        "allocate" => written(&budgets.allocate(&read(payload)?).await?),
+        "extend" => {
+            let Named { name, request } = read(payload)?;
+            written(&budgets.extend(&name, &request).await?)
+        }
+        "release" => {
+            let Named { name, request } = read(payload)?;
+            written(&budgets.release(&name, &request).await?)
+        }
+        "set" => {
+            let Named { name, request } = read(payload)?;
+            written(&budgets.set_budget(&name, &request).await?)
+        }
+        "set_policy" => {
+            let Named { name, request } = read(payload)?;
+            written(&budgets.set_policy(&name, &request).await?)
+        }
+        "raise" => {
+            let Named { name, request } = read(payload)?;
+            written(&budgets.raise_limit(&name, &request).await?)
+        }
+        "allocation" | "allocations" | "list" | "policies" => look(ledger, operation, read(payload)?).await,
+        other => Err(INTERNAL.with(format!("there is no operation `{other}`"))),
+    }
+}
+
+async fn look(ledger: &Ledger, operation: &str, asked: Reading) -> Answer<Vec<u8>> {
+    let budgets = ledger.budgets();
+    let tenant = asked.tenant.as_deref().unwrap_or("default");
+    let limit = asked.limit.unwrap_or(100);
+    if !(1..=1000).contains(&limit) {
+        return Err(INVALID.of_field("limit", &limit.to_string(), "must be from 1 to 1000"));
+    }
+    let read = Read { at_least: asked.at_least, ..Read::default() };
+    match operation {
+        "allocation" => {
+            let name = asked.name.ok_or_else(|| INVALID.of_field("name", "", "is missing"))?;
+            written(&budgets.allocation(tenant, &name, &read).await?)
+        }
+        "allocations" => {
+            let wanted = ListAllocations {
+                before: asked.before.map(Sequence),
+                context: asked.context,
+                task: asked.task,
+                limit,
+                ..ListAllocations::default()
+            };
+            written(&budgets.allocations(tenant, wanted, &read).await?)
+        }
+        "list" => written(&budgets.budgets(tenant, &read).await?),
+        _ => {
+            let (budget, after) = (asked.budget.as_deref(), asked.after.as_deref());
+            let page = PolicyPage { budget, after, limit, only: asked.name.as_deref() };
+            written(&budgets.policies(tenant, &page, &read).await?)
+        }
+    }
+}
+
+fn read<T: DeserializeOwned>(payload: &[u8]) -> Answer<T> {
+    let payload = if payload.trim_ascii().is_empty() { b"{}" } else { payload };
+    serde_json::from_slice(payload)
+        .map_err(|error| INVALID.with(format!("the request does not fit this operation: {error}")))
+}
+
+fn written(answer: &impl Serialize) -> Answer<Vec<u8>> {
+    serde_json::to_vec(answer).map_err(|error| INTERNAL.with(format!("writing the answer: {error}")))
+}
