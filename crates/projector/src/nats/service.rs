@@ -28,7 +28,7 @@ use crate::queries::{
     ChangesAfter, ChangesFor, ConfigsOf, DecisionBasisOf, DeliveriesOf, EndpointOf, FindEvents, GoverningOf,
     LastSettingsOf, ListAccesses, ListAlerts, ListDeliveries, ListQuarantine, ListTasks, Marks,
     ObservedOfViews, OneAlert, OneQuarantined, OneTask, OthersOfClass, OverviewOf, RunningTasks, SavingsOf,
-    SpentNow, SpentOf, TotalsOf,
+    SpentNow, SpentOf, TotalsOf, UsageSummaryOf,
 };
 use crate::query::{Answered, Query, Wait, restricted};
 
@@ -77,7 +77,7 @@ macro_rules! served {
 
 served!(Status: OneTask, DecisionBasisOf, ListTasks, OverviewOf, SavingsOf, RunningTasks, FindEvents, Marks);
 served!(Reports: TotalsOf, OthersOfClass, ListAccesses, ConfigsOf, LastSettingsOf, Marks);
-served!(Spending: SpentOf, SpentNow, Marks);
+served!(Spending: SpentOf, SpentNow, UsageSummaryOf, Marks);
 served!(
     Alerts: ListAlerts, ChangesAfter, EndpointOf, ChangesFor, DeliveriesOf, ListDeliveries, ObservedOfViews,
     GoverningOf, OneAlert, ListQuarantine, OneQuarantined, Marks

@@ -16,6 +16,7 @@ mod prices;
 mod quarantine;
 mod reports;
 mod tasks;
+mod usage;
 mod views;
 
 use std::sync::Arc;
@@ -80,6 +81,8 @@ pub fn router(app: App) -> Router {
         .route("/v1/limits", get(views::limits))
         .route("/v1/prices", get(prices::list))
         .route("/v1/prices/quote", get(prices::quote))
+        .route("/v1/usage", get(usage::list))
+        .route("/v1/usage/summary", get(usage::summary))
         .route("/v1/report", get(reports::report))
         .route("/v1/report/accesses", get(reports::accesses))
         .route("/v1/report/savings", get(reports::savings))

@@ -7,7 +7,9 @@ use utoipa::openapi::{Content, OpenApi as Document, Ref, RefOr, Response, Respon
 use utoipa::{Modify, OpenApi};
 
 use super::extract::NoParams;
-use super::{alerts, deliveries, events, follow, govern, operate, prices, quarantine, reports, tasks, views};
+use super::{
+    alerts, deliveries, events, follow, govern, operate, prices, quarantine, reports, tasks, usage, views,
+};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -36,6 +38,8 @@ use super::{alerts, deliveries, events, follow, govern, operate, prices, quarant
         views::limits,
         prices::list,
         prices::quote,
+        usage::list,
+        usage::summary,
         reports::report,
         reports::accesses,
         reports::savings,

@@ -31,7 +31,7 @@ use uuid::Uuid;
 
 pub use ask::{
     AlertQuery, DeliveryQuery, ListQuery, LogQuery, PeriodQuery, PricesQuery, Queries, QuoteQuery, Read,
-    TotalsQuery, limits_of, prices_of, quote_of,
+    SummaryQuery, TotalsQuery, UsageQuery, limits_of, prices_of, quote_of,
 };
 pub use gate::Gate;
 pub use in_force::InForce;

@@ -18,6 +18,7 @@ mod quarantine;
 mod report;
 mod savings;
 mod status;
+mod usage;
 mod word;
 
 pub use access::{AccessList, AccessView};
@@ -46,6 +47,7 @@ pub use report::{
 };
 pub use savings::{AvoidedRow, SavingsReport, SavingsRow, SavingsSide, StoppedRow};
 pub use status::{ActivePhase, TaskList, TaskSelection, TaskStatus, TaskSummary, TokenTotals};
+pub use usage::{UsageGroup, UsageList, UsageRecord, UsageSummary, UsageTotals};
 pub use word::{
     AlertState, BudgetStatus, ConfigOrigin, DeliveryState, ExecutionState, FigureVerdict, HealthStatus,
     QuarantineState,
