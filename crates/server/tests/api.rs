@@ -48,6 +48,8 @@ mod remediation;
 mod reports;
 #[path = "api/spent.rs"]
 mod spent;
+#[path = "api/usage.rs"]
+mod usage;
 #[path = "api/views.rs"]
 mod views;
 #[path = "api/zones.rs"]

@@ -46,7 +46,7 @@ fn garbage_in_the_subjects_of_the_ledger_holds_up_no_view_and_stays_visible() {
         }
         views.len()
     };
-    assert_eq!(named(), 3);
+    assert_eq!(named(), 4);
     cluster.projectors.clear();
     for view in ["status", "reports", "alerts", "spending"] {
         let projector = cluster.projector(&["projector", view, "--data", view]);

@@ -4,10 +4,13 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
+use serde::{Deserialize, Serialize};
+
 use super::ModelTier;
 
-/// Something that usage can be told apart by.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// Something that usage can be told apart by. Stored and sent by its name.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub enum Dimension {
     /// The part of the producer that made the call.
     Component,
@@ -84,6 +87,20 @@ impl<'a> Dimensions<'a> {
             Dimension::Session => label("session").or_else(|| self.get(&Dimension::Task)),
             Dimension::Label(key) => label(key),
         }
+    }
+}
+
+impl TryFrom<String> for Dimension {
+    type Error = InvalidDimension;
+
+    fn try_from(text: String) -> Result<Self, InvalidDimension> {
+        text.parse()
+    }
+}
+
+impl From<Dimension> for String {
+    fn from(dimension: Dimension) -> Self {
+        dimension.to_string()
     }
 }
 

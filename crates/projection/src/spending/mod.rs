@@ -9,13 +9,15 @@ mod asked;
 mod counted;
 mod fold;
 mod row;
+mod summary;
 mod table;
 mod tally;
 
 pub use asked::Asked;
 pub use counted::{Counted, Sums, counted};
 pub use row::SpendingRow;
-pub use table::{CellValues, Table, read_name};
+pub use summary::{Cells, GroupKey, Grouping, Summary, Summing};
+pub use table::Table;
 pub use tally::{Scan, SpentAsk, Tally};
 
 /// The fold of the spending view.

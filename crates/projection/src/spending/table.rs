@@ -25,7 +25,7 @@ pub enum Table {
 
 /// The values that the usage of a cell has in common. Empty text: not stated.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct CellValues<'a> {
+pub(super) struct CellValues<'a> {
     component: &'a str,
     provider: &'a str,
     model: &'a str,
@@ -75,8 +75,7 @@ pub(super) fn read_time(rest: &[u8]) -> Option<(i64, &[u8])> {
 }
 
 /// The task or session in a key, and what follows it, from what follows the tenant.
-#[must_use]
-pub fn read_name(rest: &[u8]) -> Option<(&str, &[u8])> {
+pub(super) fn read_name(rest: &[u8]) -> Option<(&str, &[u8])> {
     read_text(rest)
 }
 
@@ -95,8 +94,7 @@ pub(super) fn write_values(usage: &Dimensions<'_>, with_session: bool, key: &mut
 
 impl<'a> CellValues<'a> {
     /// Reads the values in a key.
-    #[must_use]
-    pub fn read(bytes: &'a [u8]) -> Option<Self> {
+    pub(super) fn read(bytes: &'a [u8]) -> Option<Self> {
         let (component, rest) = read_text(bytes)?;
         let (provider, rest) = read_text(rest)?;
         let (model, mut rest) = read_text(rest)?;
@@ -111,8 +109,7 @@ impl<'a> CellValues<'a> {
     }
 
     /// As the values of usage of a task.
-    #[must_use]
-    pub fn of_task<'b>(&'b self, task: &'b str) -> Dimensions<'b> {
+    pub(super) fn of_task<'b>(&'b self, task: &'b str) -> Dimensions<'b> {
         fn given(text: &str) -> Option<&str> {
             (!text.is_empty()).then_some(text)
         }

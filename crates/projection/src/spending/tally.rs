@@ -24,16 +24,22 @@ pub struct SpentAsk {
     pub to: Option<Timestamp>,
 }
 
-/// Rows whose cells are to be added up: those of one beginning of keys, in one time range.
+/// Cells of one beginning of keys, in one time range.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Piece {
+    pub(super) prefix: Vec<u8>,
+    pub(super) from: i64,
+    pub(super) to: i64,
+    /// The task of all its cells; empty: they are of many.
+    pub(super) task: String,
+    /// Whether usage with a label `session` is left out: it is in cells of its own.
+    pub(super) unlabelled: bool,
+}
+
+/// Rows whose cells are to be added up.
 #[derive(Debug)]
 pub struct Scan {
-    prefix: Vec<u8>,
-    from: i64,
-    to: i64,
-    /// The task of all its cells.
-    task: String,
-    /// Whether usage with a label `session` is left out: it is in cells of its own.
-    unlabelled: bool,
+    cells: Piece,
     /// The asks that it is for.
     asks: Vec<usize>,
     /// Those that count cells with these values: the same come again every quarter of an hour.
@@ -56,11 +62,15 @@ impl SpentAsk {
         (self.from.map_or(i64::MIN, second), self.to.map_or(i64::MAX, second))
     }
 
-    /// The cells that contain its usage, each exactly once: by table, name and time range.
-    fn pieces(&self, tenant: &str) -> Vec<(Vec<u8>, i64, i64, String, bool)> {
+    /// The cells that contain its usage, each exactly once.
+    pub(super) fn pieces(&self, tenant: &str) -> Vec<Piece> {
         let (from, to) = self.seconds();
-        let whole = |table: Table, name: &str, task: &str, unlabelled| {
-            (table.named(tenant, name), from, to, task.to_owned(), unlabelled)
+        let whole = |table: Table, name: &str, task: &str, unlabelled| Piece {
+            prefix: table.named(tenant, name),
+            from,
+            to,
+            task: task.to_owned(),
+            unlabelled,
         };
         if let Some(task) = self.scope.get(&Dimension::Task) {
             return vec![whole(Table::Tasks, task, task, false)];
@@ -77,11 +87,26 @@ impl SpentAsk {
         let down = |until: i64| until.saturating_sub(until.rem_euclid(DAY_S));
         let first = if self.from.is_some() { up(from) } else { from };
         let last = if self.to.is_some() { down(to) } else { to };
-        let of = |table: Table, from: i64, to: i64| (table.of(tenant), from, to, String::new(), false);
+        let of = |table: Table, from: i64, to: i64| Piece {
+            prefix: table.of(tenant),
+            from,
+            to,
+            task: String::new(),
+            unlabelled: false,
+        };
         if first >= last {
             return vec![of(Table::Quarters, from, to)];
         }
         vec![of(Table::Quarters, from, first), of(Table::Days, first, last), of(Table::Quarters, last, to)]
+    }
+}
+
+impl Piece {
+    /// The key after which its rows begin.
+    pub(super) fn after(&self) -> Vec<u8> {
+        let mut key = self.prefix.clone();
+        write_time(self.from, &mut key);
+        key
     }
 }
 
@@ -91,19 +116,10 @@ impl<'a> Tally<'a> {
     pub fn of(tenant: &str, asks: &'a [SpentAsk]) -> (Self, Vec<Scan>) {
         let mut scans: Vec<Scan> = Vec::new();
         for (nth, ask) in asks.iter().enumerate() {
-            for (prefix, from, to, task, unlabelled) in ask.pieces(tenant) {
-                if from >= to {
-                    continue;
-                }
-                let same = |scan: &&mut Scan| {
-                    (scan.from, scan.to, scan.unlabelled) == (from, to, unlabelled) && scan.prefix == prefix
-                };
-                match scans.iter_mut().find(same) {
+            for cells in ask.pieces(tenant).into_iter().filter(|cells| cells.from < cells.to) {
+                match scans.iter_mut().find(|scan| scan.cells == cells) {
                     Some(scan) => scan.asks.push(nth),
-                    None => {
-                        let (asks, matching) = (vec![nth], HashMap::new());
-                        scans.push(Scan { prefix, from, to, task, unlabelled, asks, matching });
-                    }
+                    None => scans.push(Scan { cells, asks: vec![nth], matching: HashMap::new() }),
                 }
             }
         }
@@ -112,8 +128,10 @@ impl<'a> Tally<'a> {
 
     /// Adds a row of a scan; `false`: the row, and all after it, are no longer part of it.
     pub fn add(&mut self, scan: &mut Scan, key: &[u8], row: &Sums) -> bool {
-        let Some((at, values)) = key.strip_prefix(&*scan.prefix).and_then(read_time) else { return true };
-        if at >= scan.to {
+        let Some((at, values)) = key.strip_prefix(&*scan.cells.prefix).and_then(read_time) else {
+            return true;
+        };
+        if at >= scan.cells.to {
             return false;
         }
         if !scan.matching.contains_key(values) {
@@ -130,8 +148,8 @@ impl<'a> Tally<'a> {
 
     fn matching(&self, scan: &Scan, values: &[u8]) -> Vec<usize> {
         let Some(cell) = CellValues::read(values) else { return Vec::new() };
-        let usage = cell.of_task(&scan.task);
-        if scan.unlabelled && usage.labels.contains_key(SESSION) {
+        let usage = cell.of_task(&scan.cells.task);
+        if scan.cells.unlabelled && usage.labels.contains_key(SESSION) {
             return Vec::new();
         }
         let counts = |nth: &usize| self.asks.get(*nth).is_some_and(|ask| ask.scope.contains(&usage));
@@ -149,14 +167,12 @@ impl Scan {
     /// What the keys of its rows begin with.
     #[must_use]
     pub fn prefix(&self) -> &[u8] {
-        &self.prefix
+        &self.cells.prefix
     }
 
     /// The key after which its rows begin.
     #[must_use]
     pub fn after(&self) -> Vec<u8> {
-        let mut key = self.prefix.clone();
-        write_time(self.from, &mut key);
-        key
+        self.cells.after()
     }
 }

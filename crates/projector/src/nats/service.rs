@@ -29,7 +29,7 @@ use crate::queries::{
     ExpiredBy, FindEvents, GoverningOf, LastSettingsOf, ListAccesses, ListAlerts, ListAllocations,
     ListDeliveries, ListQuarantine, ListTasks, Marks, ObservedOfBudgets, ObservedOfViews, OneAlert,
     OneQuarantined, OneTask, OthersOfClass, OverviewOf, RunningTasks, SavingsOf, SpentNow, SpentOf,
-    TenantBudgetsOf, TenantsWithBudgets, TotalsOf,
+    TenantBudgetsOf, TenantsWithBudgets, TotalsOf, UsageSummaryOf,
 };
 use crate::query::{Answered, Query, Wait, restricted};
 
@@ -78,7 +78,7 @@ macro_rules! served {
 
 served!(Status: OneTask, DecisionBasisOf, ListTasks, OverviewOf, SavingsOf, RunningTasks, FindEvents, Marks);
 served!(Reports: TotalsOf, OthersOfClass, ListAccesses, ConfigsOf, LastSettingsOf, Marks);
-served!(Spending: TenantsWithBudgets, ExpiredBy, TenantBudgetsOf, AllocationsNamed, ListAllocations, SpentOf, SpentNow, Marks);
+served!(Spending: TenantsWithBudgets, ExpiredBy, TenantBudgetsOf, AllocationsNamed, ListAllocations, SpentOf, SpentNow, UsageSummaryOf, Marks);
 served!(
     Alerts: ObservedOfBudgets, ListAlerts, ChangesAfter, EndpointOf, ChangesFor, DeliveriesOf, ListDeliveries, ObservedOfViews,
     GoverningOf, OneAlert, ListQuarantine, OneQuarantined, Marks

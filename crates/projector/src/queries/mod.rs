@@ -11,6 +11,7 @@ mod quarantine;
 mod reports;
 mod spent;
 mod status;
+mod usage;
 mod watched;
 
 pub use alerts::{AlertPage, AlertStateFilter, ChangePage, ChangesAfter, ListAlerts, OneAlert};
@@ -30,4 +31,5 @@ pub use reports::{AccessPage, LedgerTotalsOf, ListAccesses, OthersOfClass, Total
 pub use spent::{SpentAnswer, SpentNow, SpentOf};
 pub use status::{ListTasks, OneTask, TaskAnswer, TaskPage};
 pub use tollgate_projection::spending::SpentAsk;
+pub use usage::{UsageSummaryOf, UsageSummaryPart};
 pub use watched::{ObservedOfBudgets, ObservedOfViews, RunningPage, RunningTasks};

@@ -18,6 +18,7 @@ mod prices;
 mod quarantine;
 mod reports;
 mod tasks;
+mod usage;
 mod views;
 
 use std::sync::Arc;
@@ -94,6 +95,8 @@ pub fn router(app: App) -> Router {
         .route("/v1/allocations/{allocation}", get(allocations::one))
         .route("/v1/allocations/{allocation}/extend", post(allocations::extend))
         .route("/v1/allocations/{allocation}/release", post(allocations::release))
+        .route("/v1/usage", get(usage::list))
+        .route("/v1/usage/summary", get(usage::summary))
         .route("/v1/report", get(reports::report))
         .route("/v1/report/accesses", get(reports::accesses))
         .route("/v1/report/savings", get(reports::savings))

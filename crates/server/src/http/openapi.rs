@@ -9,7 +9,7 @@ use utoipa::{Modify, OpenApi};
 use super::extract::NoParams;
 use super::{
     alerts, allocations, budgets, deliveries, events, follow, govern, operate, prices, quarantine, reports,
-    tasks, views,
+    tasks, usage, views,
 };
 
 #[derive(OpenApi)]
@@ -54,6 +54,8 @@ use super::{
         allocations::one,
         allocations::extend,
         allocations::release,
+        usage::list,
+        usage::summary,
         reports::report,
         reports::accesses,
         reports::savings,

@@ -32,7 +32,7 @@ use uuid::Uuid;
 
 pub use ask::{
     AlertQuery, DeliveryQuery, ListQuery, LogQuery, PeriodQuery, PricesQuery, Queries, QuoteQuery, Read,
-    TotalsQuery, limits_of, prices_of, quote_of,
+    SummaryQuery, TotalsQuery, UsageQuery, limits_of, prices_of, quote_of,
 };
 pub use budgets::{BudgetDecisions, PolicyPage};
 pub use gate::Gate;

@@ -13,13 +13,14 @@ use crate::support::{Service, usage};
 const ENFORCE: &str = "rollout: enforce\n";
 
 /// Answers that are made from many rows.
-const OVER_MANY: [&str; 8] = [
+const OVER_MANY: [&str; 9] = [
     "/v1/tasks?",
     "/v1/tasks?stage=open&",
     "/v1/report?",
     "/v1/report/savings?",
     "/v1/report/accesses?",
     "/v1/health/budgets?",
+    "/v1/usage/summary?",
     "/v1/alerts?",
     "/v1/alerts/deliveries?",
 ];

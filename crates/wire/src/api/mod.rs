@@ -20,6 +20,7 @@ mod quarantine;
 mod report;
 mod savings;
 mod status;
+mod usage;
 mod word;
 
 pub use access::{AccessList, AccessView};
@@ -56,6 +57,7 @@ pub use report::{
 };
 pub use savings::{AvoidedRow, SavingsReport, SavingsRow, SavingsSide, StoppedRow};
 pub use status::{ActivePhase, TaskList, TaskSelection, TaskStatus, TaskSummary, TokenTotals};
+pub use usage::{UsageGroup, UsageList, UsageRecord, UsageSummary, UsageTotals};
 pub use word::{
     AlertState, AllocationStateWord, BudgetStatus, ConfigOrigin, DeliveryState, ExecutionState,
     FigureVerdict, HealthStatus, PolicyLevel, QuarantineState,

@@ -14,6 +14,8 @@ mod redaction;
 mod spent;
 mod task_answer;
 mod totals;
+mod usage;
+mod usage_records;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -39,6 +41,8 @@ pub(in crate::ledger) use query::names;
 pub use query::{ListQuery, Read, limits_of};
 pub(in crate::ledger) use task_answer::{Ask, TaskAnswer, Through};
 pub use totals::TotalsQuery;
+pub use usage::SummaryQuery;
+pub use usage_records::UsageQuery;
 
 use super::breaker::Breaker;
 use super::log_reader::LogReader;

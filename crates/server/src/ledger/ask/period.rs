@@ -64,17 +64,22 @@ impl Periods {
     }
 }
 
-/// A time at which a quarter of an hour begins, or the start of a day in the zone.
-fn moment(field: &str, text: &str, zone: &Zone) -> Answer<Timestamp> {
+/// A time, or the start of a day in the zone.
+pub(super) fn time_or_day(field: &str, text: &str, zone: &Zone) -> Answer<Timestamp> {
     let day =
         || format!("{text}T00:00:00Z").parse::<Timestamp>().ok().and_then(|utc| zone.start_of(utc.day()));
-    let at = text.parse().ok().or_else(day).ok_or_else(|| {
+    text.parse().ok().or_else(day).ok_or_else(|| {
         INVALID.of_field(
             field,
             text,
             "must be a time such as 2026-11-21T08:30:00Z, or a day of the time zone such as 2026-11-21",
         )
-    })?;
+    })
+}
+
+/// A time at which a quarter of an hour begins, or the start of a day in the zone.
+fn moment(field: &str, text: &str, zone: &Zone) -> Answer<Timestamp> {
+    let at = time_or_day(field, text, zone)?;
     if is_between_quarters(at) {
         return Ok(at);
     }
