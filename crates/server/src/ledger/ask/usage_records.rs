@@ -267,6 +267,7 @@ fn written(event: &RecordedEvent<'_>, usage: &Counted<'_>) -> UsageRecord {
         | EventBody::Ledger(_)
         | EventBody::Alert(_)
         | EventBody::Inbox(_)
+        | EventBody::Budget(_)
         | EventBody::Report(_) => unphased,
     };
     let (cost_usd, price_version) = match cost {
