@@ -60,11 +60,15 @@ pub enum AlertRule {
     OverCorrection,
     /// A producer's clock is far from the ledger's: the times of its events are not trusted.
     ClockSkew,
+    /// A price waits for a person.
+    PriceWaiting,
+    /// Sources do not agree on a price.
+    PriceDisputed,
 }
 
 impl AlertRule {
     /// The rules, in order.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 26] = [
         Self::Pressure,
         Self::Breach,
         Self::StopLoss,
@@ -89,9 +93,11 @@ impl AlertRule {
         Self::OverCorrection,
         Self::Bypass,
         Self::ClockSkew,
+        Self::PriceWaiting,
+        Self::PriceDisputed,
     ];
     /// Their names, in order.
-    pub const NAMES: [&'static str; 24] = [
+    pub const NAMES: [&'static str; 26] = [
         "pressure",
         "breach",
         "stop_loss",
@@ -116,6 +122,8 @@ impl AlertRule {
         "over_correction",
         "bypass",
         "clock_skew",
+        "price_waiting",
+        "price_disputed",
     ];
 
     /// The word used in answers.
@@ -146,6 +154,8 @@ impl AlertRule {
             Self::Bypass => "bypass",
             Self::OverCorrection => "over_correction",
             Self::ClockSkew => "clock_skew",
+            Self::PriceWaiting => "price_waiting",
+            Self::PriceDisputed => "price_disputed",
         }
     }
 
@@ -215,6 +225,8 @@ impl Severity {
             | AlertRule::FalsePositives
             | AlertRule::TokenTrend
             | AlertRule::SlowTransitions
+            | AlertRule::PriceWaiting
+            | AlertRule::PriceDisputed
             | AlertRule::ClockSkew => Self::Warning,
             AlertRule::Stuck
             | AlertRule::Conflict
@@ -265,6 +277,8 @@ pub enum AlertScope {
     Inbox,
     /// Someone who reads reports.
     Reader(String),
+    /// An entry of the price book.
+    Price(String),
 }
 
 impl fmt::Display for AlertScope {
@@ -279,6 +293,7 @@ impl fmt::Display for AlertScope {
             }
             Self::Inbox => f.write_str("inbox"),
             Self::Reader(name) => write!(f, "reader {name}"),
+            Self::Price(entry) => write!(f, "price {entry}"),
         }
     }
 }

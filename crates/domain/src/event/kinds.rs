@@ -3,8 +3,9 @@
 use super::{
     AlertAcknowledged, ConditionObserved, ConfigLoaded, ConfigRejected, DeliveryAttempted, DeliveryRequested,
     GateDecided, ImportanceChanged, InboxRejected, InboxResolved, LossAccepted, OverrideGranted, PhaseEnded,
-    PhaseExplained, PhaseStarted, PriceBookLoaded, ReportRead, SignalRecorded, TaskClosed, TaskMarked,
-    TaskOpened, TaskOutcome, TransitionsMeasured, UsageAdjusted, UsageRecorded, WaitRecorded,
+    PhaseExplained, PhaseStarted, PriceBookLoaded, PriceChanged, PriceDecided, PriceDisputed, PriceProposed,
+    PriceSourceChecked, ReportRead, SignalRecorded, TaskClosed, TaskMarked, TaskOpened, TaskOutcome,
+    TransitionsMeasured, UsageAdjusted, UsageRecorded, UsageRepriced, WaitRecorded,
 };
 use crate::phase::Advance;
 
@@ -40,6 +41,8 @@ macro_rules! each_kind {
                 UsageRecorded(UsageRecorded), "usage_recorded", producer;
                 /// Earlier usage was corrected.
                 UsageAdjusted(Box<UsageAdjusted>), "usage_adjusted", producer;
+                /// Earlier usage was priced again.
+                UsageRepriced(Box<UsageRepriced>), "usage_repriced", ledger;
                 /// An execution waited.
                 WaitRecorded(WaitRecorded), "wait_recorded", producer;
                 /// An execution showed a sign of progress or trouble.
@@ -64,6 +67,19 @@ macro_rules! each_kind {
                 TransitionsMeasured(TransitionsMeasured), "transitions_measured", ledger;
                 /// The log lost its end, and someone accepted that.
                 LossAccepted(LossAccepted), "loss_accepted", ledger;
+            }
+            /// Prices: what sources said, what came into force, and what people decided.
+            Price(PriceEvent) {
+                /// A price came into force.
+                PriceChanged(Box<PriceChanged>), "price_changed", ledger;
+                /// A price waits for a person.
+                PriceProposed(Box<PriceProposed>), "price_proposed", ledger;
+                /// A person decided about a price that waited.
+                PriceDecided(Box<PriceDecided>), "price_decided", ledger;
+                /// A source was asked for its list.
+                PriceSourceChecked(Box<PriceSourceChecked>), "price_source_checked", ledger;
+                /// Sources do not agree on a price.
+                PriceDisputed(PriceDisputed), "price_disputed", ledger;
             }
             /// Alerts and their delivery.
             Alert(AlertEvent) {
@@ -217,6 +233,7 @@ impl EventBody {
             Self::Usage(_)
             | Self::Gate(_)
             | Self::Ledger(_)
+            | Self::Price(_)
             | Self::Alert(_)
             | Self::Inbox(_)
             | Self::Report(_) => false,
@@ -229,7 +246,7 @@ impl EventBody {
     pub const fn concerns_task(&self) -> bool {
         match self {
             Self::Task(_) | Self::Usage(_) | Self::Gate(_) | Self::Ledger(_) => true,
-            Self::Alert(_) | Self::Inbox(_) | Self::Report(_) => false,
+            Self::Price(_) | Self::Alert(_) | Self::Inbox(_) | Self::Report(_) => false,
         }
     }
 }

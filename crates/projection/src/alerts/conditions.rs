@@ -45,7 +45,11 @@ pub(super) fn forget_outdated(watch: &mut Watch) {
 fn holds(task: &TaskRow, condition: &Condition, since: Timestamp) -> bool {
     let runs_since = |moment: fn(&Execution) -> Timestamp| match &condition.scope {
         AlertScope::Execution(id) => task.running().any(|run| run.id == *id && moment(run) == since),
-        AlertScope::Task | AlertScope::View { .. } | AlertScope::Inbox | AlertScope::Reader(_) => false,
+        AlertScope::Task
+        | AlertScope::View { .. }
+        | AlertScope::Inbox
+        | AlertScope::Reader(_)
+        | AlertScope::Price(_) => false,
     };
     match condition.rule {
         AlertRule::Silence => runs_since(Execution::silent_since),
@@ -73,6 +77,7 @@ fn holds(task: &TaskRow, condition: &Condition, since: Timestamp) -> bool {
         AlertRule::PhaseAlreadyActive | AlertRule::PhaseMismatch => stands(task, &condition.scope, since),
         // For the ledger's own task, which never outdates it; observed only by the fold.
         AlertRule::Access => matches!(condition.scope, AlertScope::Reader(_)),
+        AlertRule::PriceWaiting | AlertRule::PriceDisputed => matches!(condition.scope, AlertScope::Price(_)),
     }
 }
 

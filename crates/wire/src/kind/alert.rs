@@ -208,6 +208,7 @@ fn scope(stored: Option<proto::Scope>) -> Result<AlertScope, FieldError> {
         }
         Some(Of::Inbox(_)) => Ok(AlertScope::Inbox),
         Some(Of::Reader(name)) => Ok(AlertScope::Reader(name)),
+        Some(Of::Price(entry)) => Ok(AlertScope::Price(entry)),
         None => Err(FieldError::new("", "nothing", "must be a scope that this version knows")),
     }
 }
@@ -224,6 +225,7 @@ fn scope_content(scope: &AlertScope) -> Option<proto::Scope> {
         }),
         AlertScope::Inbox => Of::Inbox(true),
         AlertScope::Reader(name) => Of::Reader(name.clone()),
+        AlertScope::Price(entry) => Of::Price(entry.clone()),
     };
     Some(proto::Scope { of: Some(of) })
 }
@@ -236,6 +238,7 @@ fn written_scope(scope: Option<&proto::Scope>) -> Value {
         Some(Of::Inbox(_)) => return "inbox".into(),
         Some(Of::Execution(execution)) => out.execution(&execution.phase, Some(execution.attempt)),
         Some(Of::Reader(name)) => out.text("reader", name),
+        Some(Of::Price(entry)) => out.text("price", entry),
         Some(Of::View(view)) => {
             out.text("view", &view.name);
             out.optional("partition", view.partition.map(whole));

@@ -3,6 +3,7 @@
 mod contract;
 mod golden;
 mod noted;
+mod priced;
 mod properties;
 mod rules;
 mod samples;

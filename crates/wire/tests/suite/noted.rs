@@ -34,6 +34,10 @@ pub(crate) fn events() -> Vec<(&'static str, Event)> {
         ),
         ("condition_observed_inbox", observed("_ledger", AlertRule::Quarantine, AlertScope::Inbox, true)),
         (
+            "condition_observed_price",
+            observed("_ledger", AlertRule::PriceWaiting, AlertScope::Price("gpt-5".to_owned()), true),
+        ),
+        (
             "delivery_attempted_failed",
             own_event("T-2", EventBody::Alert(AlertEvent::DeliveryAttempted(Box::new(failed())))),
         ),
@@ -154,6 +158,7 @@ fn scope() -> impl Strategy<Value = AlertScope> {
         Just(AlertScope::Task),
         Just(AlertScope::Inbox),
         any_text().prop_map(AlertScope::Reader),
+        any_text().prop_map(AlertScope::Price),
         (crate::strategies::phase(), any::<u32>())
             .prop_map(|(phase, attempt)| AlertScope::Execution(ExecutionId { phase, attempt })),
         (any_text(), partition).prop_map(|(name, partition)| AlertScope::View { name, partition }),
@@ -252,6 +257,12 @@ fn what_the_ledger_writes_itself_is_refused() {
         "inbox_rejected",
         "inbox_resolved",
         "report_read",
+        "price_changed",
+        "price_proposed",
+        "price_decided",
+        "price_source_checked",
+        "price_disputed",
+        "usage_repriced",
     ] {
         refused(&format!(r#""{kind}": {{}}"#), &format!("{kind}: `given`"), "written by the ledger itself");
     }

@@ -55,6 +55,7 @@ pub(crate) fn decided(name: &str, sent: &EventBody) -> EventBody {
         }
         EventBody::Usage(
             UsageEvent::UsageAdjusted(_)
+            | UsageEvent::UsageRepriced(_)
             | UsageEvent::WaitRecorded(_)
             | UsageEvent::SignalRecorded(_)
             | UsageEvent::PhaseExplained(_),
@@ -64,6 +65,7 @@ pub(crate) fn decided(name: &str, sent: &EventBody) -> EventBody {
         )
         | EventBody::Gate(_)
         | EventBody::Ledger(_)
+        | EventBody::Price(_)
         | EventBody::Alert(_)
         | EventBody::Inbox(_)
         | EventBody::Report(_) => {}
@@ -123,6 +125,7 @@ pub(crate) fn own_events() -> Vec<(&'static str, Event)> {
     ]
     .into_iter()
     .chain(crate::noted::events())
+    .chain(crate::priced::events())
     .collect()
 }
 

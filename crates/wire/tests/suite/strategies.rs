@@ -60,10 +60,14 @@ pub(crate) fn without_added(mut event: Event) -> Event {
             | TaskEvent::ImportanceChanged(_),
         )
         | EventBody::Usage(
-            UsageEvent::WaitRecorded(_) | UsageEvent::SignalRecorded(_) | UsageEvent::PhaseExplained(_),
+            UsageEvent::UsageRepriced(_)
+            | UsageEvent::WaitRecorded(_)
+            | UsageEvent::SignalRecorded(_)
+            | UsageEvent::PhaseExplained(_),
         )
         | EventBody::Gate(_)
         | EventBody::Ledger(_)
+        | EventBody::Price(_)
         | EventBody::Alert(_)
         | EventBody::Inbox(_)
         | EventBody::Report(_) => {}
@@ -147,7 +151,8 @@ fn own_body() -> BoxedStrategy<EventBody> {
         EventBody::from(LossAccepted { earlier_epoch, kept: Sequence(kept), witness })
     });
     let gate = gate().prop_map(|decided| EventBody::Gate(GateEvent::GateDecided(Box::new(decided))));
-    prop_oneof![gate, loaded, rejected, book, measured, lost, noted::own_body()].boxed()
+    prop_oneof![gate, loaded, rejected, book, measured, lost, noted::own_body(), crate::priced::own_body()]
+        .boxed()
 }
 
 fn id() -> impl Strategy<Value = String> {
