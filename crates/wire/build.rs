@@ -3,11 +3,11 @@
 use std::path::Path;
 
 /// Every file of the contract.
-const FILES: [&str; 10] =
-    ["alert", "append", "budget", "event", "gate", "inbox", "ledger", "limits", "task", "usage"];
+const FILES: [&str; 11] =
+    ["alert", "append", "budget", "event", "gate", "inbox", "ledger", "limits", "price", "task", "usage"];
 
 /// Rarely used and large: boxed, so that the many small events take little memory.
-const BOXED: [&str; 26] = [
+const BOXED: [&str; 36] = [
     ".tollgate.v1.Event.body.task_opened",
     ".tollgate.v1.Event.body.gate_decided",
     ".tollgate.v1.StoredEvent.body.task_opened",
@@ -32,6 +32,16 @@ const BOXED: [&str; 26] = [
     ".tollgate.v1.StoredEvent.body.allocation_extended",
     ".tollgate.v1.StoredEvent.body.budget_set",
     ".tollgate.v1.StoredEvent.body.limit_raised",
+    ".tollgate.v1.Event.body.price_changed",
+    ".tollgate.v1.Event.body.price_proposed",
+    ".tollgate.v1.Event.body.price_decided",
+    ".tollgate.v1.Event.body.price_source_checked",
+    ".tollgate.v1.Event.body.usage_repriced",
+    ".tollgate.v1.StoredEvent.body.price_changed",
+    ".tollgate.v1.StoredEvent.body.price_proposed",
+    ".tollgate.v1.StoredEvent.body.price_decided",
+    ".tollgate.v1.StoredEvent.body.price_source_checked",
+    ".tollgate.v1.StoredEvent.body.usage_repriced",
     ".tollgate.v1.Added.limits",
     ".tollgate.v1.Added.resolved",
 ];

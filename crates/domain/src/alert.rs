@@ -63,11 +63,15 @@ pub enum AlertRule {
     ClockSkew,
     /// A policy's threshold or limit was reached in a window.
     Budget,
+    /// A price waits for a person.
+    PriceWaiting,
+    /// Sources do not agree on a price.
+    PriceDisputed,
 }
 
 impl AlertRule {
     /// The rules, in order.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 27] = [
         Self::Pressure,
         Self::Breach,
         Self::StopLoss,
@@ -93,9 +97,11 @@ impl AlertRule {
         Self::Bypass,
         Self::ClockSkew,
         Self::Budget,
+        Self::PriceWaiting,
+        Self::PriceDisputed,
     ];
     /// Their names, in order.
-    pub const NAMES: [&'static str; 25] = [
+    pub const NAMES: [&'static str; 27] = [
         "pressure",
         "breach",
         "stop_loss",
@@ -121,6 +127,8 @@ impl AlertRule {
         "bypass",
         "clock_skew",
         "budget",
+        "price_waiting",
+        "price_disputed",
     ];
 
     /// The word used in answers.
@@ -152,6 +160,8 @@ impl AlertRule {
             Self::OverCorrection => "over_correction",
             Self::ClockSkew => "clock_skew",
             Self::Budget => "budget",
+            Self::PriceWaiting => "price_waiting",
+            Self::PriceDisputed => "price_disputed",
         }
     }
 
@@ -222,6 +232,8 @@ impl Severity {
             | AlertRule::TokenTrend
             | AlertRule::SlowTransitions
             | AlertRule::Budget
+            | AlertRule::PriceWaiting
+            | AlertRule::PriceDisputed
             | AlertRule::ClockSkew => Self::Warning,
             AlertRule::Stuck
             | AlertRule::Conflict
@@ -279,6 +291,8 @@ pub enum AlertScope {
         /// When the window began; `None`: all time.
         from: Option<Timestamp>,
     },
+    /// An entry of the price book.
+    Price(String),
 }
 
 impl fmt::Display for AlertScope {
@@ -295,6 +309,7 @@ impl fmt::Display for AlertScope {
             Self::Reader(name) => write!(f, "reader {name}"),
             Self::Policy { name, from: None } => write!(f, "policy {name}"),
             Self::Policy { name, from: Some(from) } => write!(f, "policy {name} from {from}"),
+            Self::Price(entry) => write!(f, "price {entry}"),
         }
     }
 }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::money::Usd;
 use crate::phase::Phase;
+use crate::time::Timestamp;
 use crate::tokens::{TokenCounts, TokenSums};
 
 /// One model call's usage.
@@ -74,6 +75,62 @@ pub struct UsageAdjusted {
     pub author: Option<String>,
     /// What the appender found about the adjusted usage; `None`: not found, counted in the task's totals only.
     pub resolved: Option<Box<AdjustedUsage>>,
+}
+
+/// Earlier usage is priced again: it had no price, or one that was corrected since. It adds no tokens. Written
+/// by the ledger, and counted in the period in which it is recorded: a closed month does not move.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UsageRepriced {
+    /// The event id of the usage, of the same task.
+    pub adjusts: String,
+    /// That usage's producer.
+    pub adjusts_producer: String,
+    /// When that usage happened.
+    pub used_at: Timestamp,
+    /// Its execution, as it names it.
+    pub execution: Option<NamedExecution>,
+    /// Its provider.
+    pub provider: Option<String>,
+    /// Its model.
+    pub model: Option<String>,
+    /// Which part of its producer made the call.
+    pub component: Option<String>,
+    /// Its labels.
+    pub labels: BTreeMap<String, String>,
+    /// The allocation that it uses.
+    pub allocation: Option<String>,
+    /// What it cost until now, with its corrections and earlier repricings.
+    pub old: Cost,
+    /// What it costs: never unpriced.
+    pub new: Cost,
+    /// How many tokens that is for.
+    pub tokens: u64,
+    /// Who asked for it.
+    pub by: String,
+    /// Why.
+    pub reason: Option<String>,
+}
+
+impl UsageRepriced {
+    /// What it adds to the cost so far; negative gives back.
+    #[must_use]
+    pub fn difference(&self) -> Usd {
+        let usd = |cost: &Cost| match cost {
+            Cost::Priced { usd, .. } => *usd,
+            Cost::Unpriced => Usd::ZERO,
+        };
+        // Both are sums of costs that fit; the difference of two such is far inside the range.
+        usd(&self.new).checked_sub(usd(&self.old)).unwrap_or(Usd::ZERO)
+    }
+
+    /// How many tokens had no price until now.
+    #[must_use]
+    pub const fn newly_priced(&self) -> u64 {
+        match self.old {
+            Cost::Unpriced => self.tokens,
+            Cost::Priced { .. } => 0,
+        }
+    }
 }
 
 /// The usage that an adjustment refers to, as the appender found it.

@@ -20,6 +20,7 @@ const ROWS: &[Row] = &[
     Row { package: "tollgate-log-jetstream", never: &[SERVING, MEANING] },
     Row { package: "tollgate-outbound", never: &[SERVING, MEANING, STORES, LOG] },
     Row { package: "tollgate-deliver", never: &[SERVING, MEANING, STORES, LOG] },
+    Row { package: "tollgate-price-sources", never: &[SERVING, MEANING, STORES, LOG, &["tollgate-deliver"]] },
     Row { package: "tollgate-telemetry", never: &[SERVING, MEANING, STORES, LOG, &["tollgate-deliver"]] },
     Row { package: "tollgate-projection", never: &[ASYNC, HTTP, SERVING, STORES, RANDOM, LOGGING, STORAGE] },
     Row { package: "tollgate-view-store", never: &[SERVING, &["tollgate-projection", "tollgate-wire"]] },
@@ -35,6 +36,7 @@ const ONLY: &[(&str, &[&str])] = &[
     ("sled", &["tollgate-view-store"]),
     ("rustls-native-certs", &["tollgate-outbound"]),
     ("tokio-rustls", &["tollgate-outbound"]),
+    ("html5gum", &["tollgate-price-sources"]),
     ("async-nats", &["tollgate-log-jetstream", "tollgate-projector", "tollgate-server"]),
 ];
 

@@ -33,7 +33,7 @@ async fn list(global: &Global, args: PriceListArgs) -> Result<ExitCode, Failure>
         ask(global, Access::Existing, async |it| it.client.prices(&wanted).await).await?
     } else {
         let (book, source, _) = named(global)?;
-        prices_of(&book, &source, &PricesQuery { search, provider, after, limit })
+        prices_of(&book, &source, &PricesQuery { search, provider, after, limit }, SystemClock.now())
     };
     match global.format {
         Format::Json => json(&list),

@@ -5,8 +5,9 @@ use super::{
     AllocationReleased, BudgetSet, ConditionObserved, ConfigLoaded, ConfigRejected, DeliveryAttempted,
     DeliveryRequested, GateDecided, ImportanceChanged, InboxRejected, InboxResolved, LimitRaised,
     LossAccepted, OverrideGranted, PhaseEnded, PhaseExplained, PhaseStarted, PolicySet, PriceBookLoaded,
-    ReportRead, SignalRecorded, TaskClosed, TaskMarked, TaskOpened, TaskOutcome, TransitionsMeasured,
-    UsageAdjusted, UsageRecorded, WaitRecorded,
+    PriceChanged, PriceDecided, PriceDisputed, PriceProposed, PriceSourceChecked, ReportRead, SignalRecorded,
+    TaskClosed, TaskMarked, TaskOpened, TaskOutcome, TransitionsMeasured, UsageAdjusted, UsageRecorded,
+    UsageRepriced, WaitRecorded,
 };
 use crate::phase::Advance;
 
@@ -42,6 +43,8 @@ macro_rules! each_kind {
                 UsageRecorded(UsageRecorded), "usage_recorded", producer;
                 /// Earlier usage was corrected.
                 UsageAdjusted(Box<UsageAdjusted>), "usage_adjusted", producer;
+                /// Earlier usage was priced again.
+                UsageRepriced(Box<UsageRepriced>), "usage_repriced", ledger;
                 /// An execution waited.
                 WaitRecorded(WaitRecorded), "wait_recorded", producer;
                 /// An execution showed a sign of progress or trouble.
@@ -66,6 +69,19 @@ macro_rules! each_kind {
                 TransitionsMeasured(TransitionsMeasured), "transitions_measured", ledger;
                 /// The log lost its end, and someone accepted that.
                 LossAccepted(LossAccepted), "loss_accepted", ledger;
+            }
+            /// Prices: what sources said, what came into force, and what people decided.
+            Price(PriceEvent) {
+                /// A price came into force.
+                PriceChanged(Box<PriceChanged>), "price_changed", ledger;
+                /// A price waits for a person.
+                PriceProposed(Box<PriceProposed>), "price_proposed", ledger;
+                /// A person decided about a price that waited.
+                PriceDecided(Box<PriceDecided>), "price_decided", ledger;
+                /// A source was asked for its list.
+                PriceSourceChecked(Box<PriceSourceChecked>), "price_source_checked", ledger;
+                /// Sources do not agree on a price.
+                PriceDisputed(PriceDisputed), "price_disputed", ledger;
             }
             /// Alerts and their delivery.
             Alert(AlertEvent) {
@@ -239,6 +255,7 @@ impl EventBody {
             Self::Usage(_)
             | Self::Gate(_)
             | Self::Ledger(_)
+            | Self::Price(_)
             | Self::Alert(_)
             | Self::Inbox(_)
             | Self::Budget(_)
@@ -252,7 +269,7 @@ impl EventBody {
     pub const fn concerns_task(&self) -> bool {
         match self {
             Self::Task(_) | Self::Usage(_) | Self::Gate(_) | Self::Ledger(_) => true,
-            Self::Alert(_) | Self::Inbox(_) | Self::Budget(_) | Self::Report(_) => false,
+            Self::Price(_) | Self::Alert(_) | Self::Inbox(_) | Self::Budget(_) | Self::Report(_) => false,
         }
     }
 }

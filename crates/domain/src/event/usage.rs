@@ -1,6 +1,6 @@
 //! Usage, and statements about it: facts, accepted whatever state the task is in.
 
-pub use crate::usage::{UsageAdjusted, UsageRecorded};
+pub use crate::usage::{UsageAdjusted, UsageRecorded, UsageRepriced};
 
 use super::UsageEvent;
 use crate::usage::NamedExecution;
@@ -48,7 +48,7 @@ impl UsageEvent {
             Self::WaitRecorded(wait) => wait.execution.as_ref().map(|named| ("wait", named)),
             Self::SignalRecorded(signal) => signal.execution.as_ref().map(|named| ("signal", named)),
             Self::PhaseExplained(explained) => Some(("explanation", &explained.execution)),
-            Self::UsageAdjusted(_) => None,
+            Self::UsageAdjusted(_) | Self::UsageRepriced(_) => None,
         }
     }
 }

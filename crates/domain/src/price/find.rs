@@ -1,7 +1,7 @@
 //! Which entry prices a call.
 
 use super::ModelPrice;
-use super::Models;
+use super::dated::InForceAt;
 use super::provider;
 
 /// An entry of the book: its name, and its price.
@@ -24,7 +24,7 @@ type Found<'a> = Result<Entry<'a>, Missing<'a>>;
 /// The entry of a call. A key is bare or `provider/model`. A bare key belongs to the provider it names:
 /// another provider's model of the same name has a different price. A model that the book does not have under
 /// its dated name is looked up by the name without the date.
-pub(super) fn find<'a>(models: &'a Models, provider: Option<&str>, model: &str) -> Found<'a> {
+pub(super) fn find<'a>(models: InForceAt<'a>, provider: Option<&str>, model: &str) -> Found<'a> {
     let model = model.strip_prefix("models/").unwrap_or(model);
     match (by_name(models, provider, model), undated(model)) {
         (Err(Missing::NoEntry), Some(undated)) => by_name(models, provider, undated),
@@ -33,15 +33,15 @@ pub(super) fn find<'a>(models: &'a Models, provider: Option<&str>, model: &str) 
 }
 
 /// The entry of exactly this name.
-fn entry<'a>(models: &'a Models, name: &str) -> Found<'a> {
-    match models.get_key_value(name) {
+fn entry<'a>(models: InForceAt<'a>, name: &str) -> Found<'a> {
+    match models.get(name) {
         Some((name, Some(price))) => Ok((name, price)),
         Some((name, None)) => Err(Missing::LeftOut(name)),
         None => Err(Missing::NoEntry),
     }
 }
 
-fn by_name<'a>(models: &'a Models, given: Option<&str>, model: &str) -> Found<'a> {
+fn by_name<'a>(models: InForceAt<'a>, given: Option<&str>, model: &str) -> Found<'a> {
     let Some(given) = given.filter(|name| !name.trim().is_empty()) else {
         return without_provider(models, model);
     };
@@ -71,7 +71,7 @@ fn by_name<'a>(models: &'a Models, given: Option<&str>, model: &str) -> Found<'a
     }
 }
 
-fn of_provider<'a>(models: &'a Models, one: &str, model: &str) -> Found<'a> {
+fn of_provider<'a>(models: InForceAt<'a>, one: &str, model: &str) -> Found<'a> {
     match entry(models, &format!("{one}/{model}")) {
         Err(Missing::NoEntry) => {}
         found => return found,
@@ -94,7 +94,7 @@ fn of_provider<'a>(models: &'a Models, one: &str, model: &str) -> Found<'a> {
 }
 
 /// A call that does not name a provider: the entry of exactly that name, otherwise the provider named in the model.
-fn without_provider<'a>(models: &'a Models, model: &str) -> Found<'a> {
+fn without_provider<'a>(models: InForceAt<'a>, model: &str) -> Found<'a> {
     match (entry(models, model), model.split_once('/')) {
         (Err(Missing::NoEntry), Some((prefix, rest))) if !rest.is_empty() => {
             by_name(models, Some(prefix), rest)

@@ -150,6 +150,7 @@ impl Entry<'_> {
             off_peak: off_peak.transpose()?,
             service_tiers: BTreeMap::new(),
             confirmed,
+            version: None,
             as_of: text_of(fields, "as_of")
                 .and_then(|day| format!("{day}T00:00:00Z").parse::<Timestamp>().ok())
                 .map(Timestamp::day),

@@ -1,20 +1,28 @@
 //! Prices, and the cost of usage. Exact: read from the text of a number, kept as integers.
 
 mod aliases;
+mod changes;
+mod compare;
 mod cost;
+mod dated;
 mod entries;
 mod fields;
 mod find;
+mod history;
+mod listed;
 mod litellm;
 mod most;
 mod notes;
 mod number;
 mod off_peak;
+mod percent;
 mod plausible;
+mod points;
 mod provider;
 mod quote;
 mod rates;
 mod schedule;
+mod update;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
@@ -27,10 +35,20 @@ use crate::tokens::{TokenCounts, TokenSums};
 use crate::usage::{Cost, UsageRecorded};
 
 pub use aliases::Aliases;
+pub use compare::{AGREEING_OF_100, Judged, Opinion, TOLERANCE, Trust, judge};
+pub use history::{EntryHistory, PriceChange, PriceHistory, PriceProposal, SourceHistory};
+pub use listed::{InvalidRates, Listed, MAX_RATES_BYTES, ModelName, list};
+
 pub use notes::{Doubt, InvalidPriceBook, Notes, OtherUnit, PriceProblem, Stays, Taken};
+pub use percent::Percent;
+pub use points::{PointCosts, UsagePoint, moments_of_a_week};
 pub use quote::{NoPrice, PriceEntry, Quote, QuoteLine};
 pub use rates::PricedKind;
+pub use update::{
+    Dispute, MAX_CHANGE, PriceUpdate, SourceList, Unverified, UpdatePlan, UpdateRules, has_shrunk, plan,
+};
 
+use dated::{Changes, InForceAt};
 use off_peak::OffPeak;
 use rates::Rates;
 use schedule::Schedule;
@@ -41,11 +59,12 @@ pub const SHIPPED_PRICES: &str = include_str!("../../../../config/prices.json");
 /// Prices by model name; `None`: the model is named but unpriced.
 type Models = BTreeMap<String, Option<ModelPrice>>;
 
-/// All prices as of one reading of a source. Clones share them.
+/// All prices as of one reading of a source, with the changes that were decided since. Clones share them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PriceBook {
     version: String,
     models: Arc<Models>,
+    changes: Arc<Changes>,
 }
 
 /// What determines the price of a call, in addition to its tokens.
@@ -93,6 +112,8 @@ pub(crate) struct ModelPrice {
     as_of: Option<Day>,
     /// A person has confirmed that the price is right, however unlikely it looks.
     confirmed: bool,
+    /// The version of the change by which it came into force; `None`: it is as the book has it.
+    version: Option<Arc<str>>,
 }
 
 /// An age in days, in words.
@@ -137,7 +158,20 @@ impl PriceBook {
             .map_err(|message| InvalidPriceBook { source_name: source_name.to_owned(), message })?;
         let digest = Sha256::digest(text.as_bytes());
         let hex: String = digest.iter().take(6).map(|byte| format!("{byte:02x}")).collect();
-        Ok((Self { version: format!("{source_name}@{hex}"), models: Arc::new(models) }, notes))
+        Ok((
+            Self {
+                version: format!("{source_name}@{hex}"),
+                models: Arc::new(models),
+                changes: Arc::default(),
+            },
+            notes,
+        ))
+    }
+
+    /// This book with the changes that were decided, each from its time on.
+    #[must_use]
+    pub fn with(&self, history: &PriceHistory) -> Self {
+        Self { changes: Arc::new(changes::changes(history)), ..self.clone() }
     }
 
     /// Its version, as referenced by costs: the source and the first 12 hex digits of the SHA-256 of its text.
@@ -185,10 +219,11 @@ impl PriceBook {
     /// was used is not known, or if the amount is outside the exact range.
     #[must_use]
     pub fn cost(&self, call: Call<'_>, tokens: &TokenCounts) -> Cost {
-        match self.find(call).and_then(|price| cost::of(price, call.service_tier, call.at, tokens)) {
-            Some(usd) => Cost::Priced { usd, price_version: self.version.clone() },
-            None => Cost::Unpriced,
-        }
+        let priced = self.find(call).and_then(|price| {
+            let usd = cost::of(price, call.service_tier, call.at, tokens)?;
+            Some(Cost::Priced { usd, price_version: self.version_of(price).to_owned() })
+        });
+        priced.unwrap_or(Cost::Unpriced)
     }
 
     /// What a correction costs or refunds: the cost of the corrected usage minus the cost of what was left of
@@ -200,16 +235,24 @@ impl PriceBook {
             let (corrected, _) = original.changed(correction);
             corrected.check().ok()?;
             let of = |tokens| cost::of(price, call.service_tier, call.at, tokens);
-            of(&corrected)?.checked_sub(of(original)?)
+            let usd = of(&corrected)?.checked_sub(of(original)?)?;
+            Some(Cost::Priced { usd, price_version: self.version_of(price).to_owned() })
         });
-        match usd {
-            Some(usd) => Cost::Priced { usd, price_version: self.version.clone() },
-            None => Cost::Unpriced,
-        }
+        usd.unwrap_or(Cost::Unpriced)
     }
 
     fn find(&self, call: Call<'_>) -> Option<&ModelPrice> {
-        find::find(&self.models, call.provider, call.model?).ok().map(|(_, price)| price)
+        find::find(self.at(call.at), call.provider, call.model?).ok().map(|(_, price)| price)
+    }
+
+    /// The entries in force at a time.
+    fn at(&self, at: Timestamp) -> InForceAt<'_> {
+        InForceAt::new(&self.models, &self.changes, at)
+    }
+
+    /// The version that a cost by this price names.
+    fn version_of<'a>(&'a self, price: &'a ModelPrice) -> &'a str {
+        price.version.as_deref().unwrap_or(&self.version)
     }
 }
 

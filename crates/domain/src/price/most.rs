@@ -1,14 +1,15 @@
 //! What tokens cost at most, while it is not known of which kind they are, or what their model costs.
 
-use super::{Call, PriceBook, find};
+use super::{Call, PriceBook};
 use crate::money::Usd;
+use crate::time::Timestamp;
 
 impl PriceBook {
     /// What a call of this many tokens costs at most: all of them of the dearest kind that every call has, input or
     /// output. `None`: the book has no price for such a call.
     #[must_use]
     pub fn most(&self, call: Call<'_>, tokens: u64) -> Option<Usd> {
-        let (_, price) = find::find(&self.models, call.provider, call.model?).ok()?;
+        let price = self.find(call)?;
         let applied = price.applied(call.service_tier, call.at, tokens)?;
         let dearest = [applied.rates.input, applied.rates.output].into_iter().flatten().max()?;
         dearest.checked_times(i128::from(tokens))
@@ -17,11 +18,11 @@ impl PriceBook {
     /// What tokens of a model that has no price cost at most: at the dearest rate of its family, which is the models
     /// whose names begin with the same word, else of the whole book.
     #[must_use]
-    pub fn exposure(&self, model: &str, tokens: i128) -> Usd {
+    pub fn exposure(&self, model: &str, tokens: i128, at: Timestamp) -> Usd {
         let family = family(model);
         let rates = |of_family: bool| {
             let entries =
-                self.entries().filter(move |entry| !of_family || self::family(entry.name) == family);
+                self.entries(at).filter(move |entry| !of_family || self::family(entry.name) == family);
             entries.filter_map(|entry| entry.rates().into_iter().filter_map(|(_, rate)| rate).max()).max()
         };
         let dearest = if family.is_empty() { None } else { rates(true) };
@@ -40,6 +41,10 @@ fn family(name: &str) -> &str {
 mod tests {
     use super::*;
 
+    fn at() -> Timestamp {
+        "2026-11-21T08:30:00Z".parse().unwrap()
+    }
+
     fn book() -> PriceBook {
         let text = r#"{
             "gpt-a": {"input_cost_per_token": 0.000001, "output_cost_per_token": 0.00001, "litellm_provider": "openai"},
@@ -51,12 +56,7 @@ mod tests {
 
     #[test]
     fn tokens_cost_at_most_the_dearest_kind() {
-        let call = |model| Call {
-            provider: None,
-            model: Some(model),
-            service_tier: None,
-            at: "2026-11-21T08:30:00Z".parse().unwrap(),
-        };
+        let call = |model| Call { provider: None, model: Some(model), service_tier: None, at: at() };
         for (model, usd) in [("gpt-a", Some("0.01")), ("gpt-b", Some("0.03")), ("unknown", None)] {
             let most = book().most(call(model), 1000).map(|usd| usd.to_string());
             assert_eq!(most.as_deref(), usd, "{model}");
@@ -68,8 +68,8 @@ mod tests {
         for (model, usd) in
             [("gpt-new", "0.03"), ("openai/gpt-new", "0.03"), ("claude-x", "0.5"), ("", "0.5"), ("5", "0.5")]
         {
-            assert_eq!(book().exposure(model, 1000).to_string(), usd, "{model}");
+            assert_eq!(book().exposure(model, 1000, at()).to_string(), usd, "{model}");
         }
-        assert_eq!(book().exposure("gpt-new", -5), Usd::ZERO);
+        assert_eq!(book().exposure("gpt-new", -5, at()), Usd::ZERO);
     }
 }

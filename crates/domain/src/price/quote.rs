@@ -6,7 +6,7 @@ use super::find::{self, Missing};
 use super::rates::{PricedKind, Rates};
 use super::{Call, ModelPrice, PriceBook, cost, provider};
 use crate::money::Usd;
-use crate::time::Day;
+use crate::time::{Day, Timestamp};
 use crate::tokens::TokenCounts;
 
 /// What a call costs, and why.
@@ -22,6 +22,8 @@ pub struct Quote<'a> {
     pub off_peak: bool,
     /// Rates, tokens and amounts by kind.
     pub lines: [QuoteLine; 6],
+    /// The version of the prices that the rates are of, as referenced by costs.
+    pub price_version: &'a str,
     /// The sum; `None` if the rate of a kind that was used is not known, or the sum is outside the exact range.
     pub usd: Option<Usd>,
 }
@@ -105,7 +107,7 @@ impl PriceBook {
     pub fn quote(&self, call: Call<'_>, tokens: &TokenCounts) -> Result<Quote<'_>, NoPrice<'_>> {
         let model = call.model.ok_or(NoPrice::NoModel)?;
         let (name, price) =
-            find::find(&self.models, call.provider, model).map_err(|missing| match missing {
+            find::find(self.at(call.at), call.provider, model).map_err(|missing| match missing {
                 Missing::NoEntry => NoPrice::NoEntry,
                 Missing::LeftOut(entry) => NoPrice::LeftOut { entry },
                 Missing::Ambiguous(one, other) => NoPrice::Ambiguous { one, other },
@@ -126,13 +128,14 @@ impl PriceBook {
             above_input: applied.above_input,
             off_peak: applied.off_peak,
             lines,
+            price_version: self.version_of(price),
             usd: cost::times(&applied.rates, tokens),
         })
     }
 
-    /// Its entries in the order of their names, including those that stay unpriced.
-    pub fn entries(&self) -> impl Iterator<Item = PriceEntry<'_>> {
-        self.models.iter().map(|(name, price)| PriceEntry { name, price: price.as_ref() })
+    /// The entries in force at a time, in the order of their names, including those that stay unpriced.
+    pub fn entries(&self, at: Timestamp) -> impl Iterator<Item = PriceEntry<'_>> {
+        self.at(at).iter().map(|(name, price)| PriceEntry { name, price })
     }
 }
 
@@ -166,6 +169,12 @@ impl<'a> PriceEntry<'a> {
     #[must_use]
     pub fn as_of(&self) -> Option<Day> {
         self.price?.as_of
+    }
+
+    /// The version of the change by which it came into force; `None`: it is the book's own.
+    #[must_use]
+    pub fn changed_by(&self) -> Option<&'a str> {
+        self.price?.version.as_deref()
     }
 
     /// USD per token of each kind, for a small request without a service tier at any hour; `None`: not known.

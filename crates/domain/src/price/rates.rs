@@ -1,6 +1,7 @@
 //! The rates of an entry, with all the rules for substituting those that are not given.
 
 use super::fields::Kind;
+use super::percent::{Percent, percent_of};
 use crate::decimal::Decimal;
 use crate::money::Usd;
 use crate::words::words;
@@ -47,6 +48,22 @@ impl Rates {
             Kind::Output => &mut self.output,
             Kind::Reasoning => &mut self.reasoning,
         }
+    }
+
+    /// The rates in the order of their kinds.
+    const fn all(&self) -> [Option<Usd>; 6] {
+        [self.input, self.cached_input, self.cache_write, self.cache_write_1h, self.output, self.reasoning]
+    }
+
+    /// The largest change of a rate that both give, in percent.
+    pub(super) fn largest_change(&self, to: &Self) -> Option<Percent> {
+        let pairs = self.all().into_iter().zip(to.all());
+        pairs.filter_map(|(old, new)| Some(percent_of(old?, new?))).max()
+    }
+
+    /// Whether a rate is given here and not there.
+    pub(super) fn has_more_than(&self, other: &Self) -> bool {
+        self.all().into_iter().zip(other.all()).any(|(own, theirs)| own.is_some() && theirs.is_none())
     }
 
     /// Whether none is given.

@@ -1,8 +1,10 @@
 //! Prices in LiteLLM's format and costs to the last digit.
 
 mod conditions;
+mod dated;
 mod finding;
 mod quote;
+mod update;
 
 use super::*;
 

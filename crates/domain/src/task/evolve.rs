@@ -16,6 +16,7 @@ pub fn evolve(state: &mut TaskState, event: &EventBody) {
         EventBody::Gate(_)
         | EventBody::Usage(_)
         | EventBody::Ledger(_)
+        | EventBody::Price(_)
         | EventBody::Alert(_)
         | EventBody::Inbox(_)
         | EventBody::Budget(_)

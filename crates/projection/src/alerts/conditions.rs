@@ -50,6 +50,7 @@ fn holds(task: &TaskRow, condition: &Condition, since: Timestamp) -> bool {
         | AlertScope::Inbox
         | AlertScope::Reader(_)
         | AlertScope::Policy { .. } => false,
+        AlertScope::Price(_) => false,
     };
     match condition.rule {
         AlertRule::Silence => runs_since(Execution::silent_since),
@@ -78,6 +79,7 @@ fn holds(task: &TaskRow, condition: &Condition, since: Timestamp) -> bool {
         AlertRule::PhaseAlreadyActive | AlertRule::PhaseMismatch => stands(task, &condition.scope, since),
         // For the ledger's own task, which never outdates it; observed only by the fold.
         AlertRule::Access => matches!(condition.scope, AlertScope::Reader(_)),
+        AlertRule::PriceWaiting | AlertRule::PriceDisputed => matches!(condition.scope, AlertScope::Price(_)),
     }
 }
 

@@ -20,7 +20,7 @@ use super::row::{
     Acknowledged, Alert, AlertChange, AlertsRow, Resolved, Watch, alert_key, change_key, watch_key,
 };
 use super::watch::conflict;
-use super::{access, bypass, delivery, quarantine};
+use super::{access, bypass, delivery, prices, quarantine};
 use crate::fold::{Conflict, Projection, Rows};
 use crate::status::fold_task;
 
@@ -69,6 +69,7 @@ impl Projection for Alerts {
                 watched(rows, moment, |watch| observe(watch, observed))
             }
             EventBody::Budget(_) => Ok(()),
+            EventBody::Price(decided) => watched(rows, moment, |watch| prices::note(watch, event, decided)),
             _ if !event.concerns_task() => Ok(()),
             EventBody::Task(_)
             | EventBody::Usage(_)

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 use tollgate_domain::money::Usd;
+use tollgate_domain::position::Sequence;
+use tollgate_domain::price::{EntryHistory, SourceHistory};
 use tollgate_domain::tier::{Complexity, Importance};
 use tollgate_domain::time::Timestamp;
 use tollgate_domain::tokens::TokenSums;
@@ -49,6 +51,12 @@ pub enum ReportRow {
     Config(Blocks),
     /// The settings that came into force last.
     LastSettings(Box<LastSettings>),
+    /// What was decided about the price of an entry.
+    Price(Box<EntryHistory>),
+    /// What is known about a source of prices.
+    PriceSource(Box<SourceHistory>),
+    /// The record of the last event about prices.
+    PriceMark(Sequence),
 }
 
 /// Sums of usage.

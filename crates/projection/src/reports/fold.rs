@@ -4,14 +4,14 @@ use tollgate_domain::event::{
     EventBody, LedgerEvent, RecordedEvent, ReportEvent, TaskEvent, TaskOutcome, UsageEvent,
 };
 use tollgate_domain::tokens::TokenSums;
-use tollgate_domain::usage::{Cost, NamedExecution, UsageAdjusted, UsageRecorded};
+use tollgate_domain::usage::{Cost, NamedExecution, UsageAdjusted, UsageRecorded, UsageRepriced};
 
 use super::cell::{
     Cell, CellKey, DAY_CELLS, DAY_S, QUARTER_CELLS, QuarterKey, ReportRow, TASK_COUNT_KEY, quarter,
     task_sums_key,
 };
 use super::class::{Class, TaskSums};
-use super::{Reports, access, class, configs, in_force};
+use super::{Reports, access, class, configs, in_force, prices};
 use crate::fold::{Projection, Rows};
 
 impl Projection for Reports {
@@ -30,6 +30,9 @@ impl Projection for Reports {
         }
         if let EventBody::Ledger(LedgerEvent::PriceBookLoaded(_)) = event.body {
             return in_force::note(rows, event);
+        }
+        if let EventBody::Price(decided) = event.body {
+            return prices::note(rows, event, decided);
         }
         if !event.concerns_task() {
             return Ok(());
@@ -74,6 +77,9 @@ fn task_changed<'a>(
             let execution = adjusted.resolved.as_ref().and_then(|resolved| resolved.execution.as_ref());
             (task.used(phase_of(execution), cell.tokens.total()), Some((key, cell)))
         }
+        EventBody::Usage(UsageEvent::UsageRepriced(repriced)) => {
+            (Vec::new(), Some(repriced_cell(event, repriced)))
+        }
         EventBody::Task(TaskEvent::PhaseEnded(ended)) => (task.ended(ended.phase.as_str()), None),
         EventBody::Task(TaskEvent::TaskClosed(closed)) if closed.outcome == TaskOutcome::Completed => {
             (task.completed(), None)
@@ -86,6 +92,7 @@ fn task_changed<'a>(
             | TaskEvent::TaskMarked(_),
         )
         | EventBody::Ledger(_)
+        | EventBody::Price(_)
         | EventBody::Usage(
             UsageEvent::WaitRecorded(_) | UsageEvent::SignalRecorded(_) | UsageEvent::PhaseExplained(_),
         )
@@ -140,6 +147,16 @@ fn adjustment_cell<'a>(event: &RecordedEvent<'a>, adjusted: &'a UsageAdjusted) -
     };
     let (provider, model) = (resolved.provider.as_deref(), resolved.model.as_deref());
     (key(event, resolved.execution.as_ref(), provider, model), costed(adjusted.counted(), &resolved.cost))
+}
+
+/// Usage that was priced again counts where the usage does, but when it was priced: a closed month keeps its
+/// reported figures.
+fn repriced_cell<'a>(event: &RecordedEvent<'a>, repriced: &'a UsageRepriced) -> (CellKey<'a>, Cell) {
+    let (provider, model) = (repriced.provider.as_deref(), repriced.model.as_deref());
+    let key = key(event, repriced.execution.as_ref(), provider, model);
+    let unpriced_tokens = i128::from(repriced.newly_priced()).saturating_neg();
+    let cell = Cell { cost: repriced.difference(), unpriced_tokens, ..Cell::default() };
+    (CellKey { producer: &repriced.adjusts_producer, ..key }, cell)
 }
 
 fn costed(tokens: TokenSums, cost: &Cost) -> Cell {

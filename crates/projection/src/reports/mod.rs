@@ -1,5 +1,6 @@
 //! The reports view: sums of usage by quarter of an hour and day, producer, model and tier, from which the
-//! ledger's totals are added up; what tasks of a class use; who read reports; which configs the log has.
+//! ledger's totals are added up; what tasks of a class use; who read reports; which configs the log has; what was
+//! decided about prices.
 
 mod access;
 mod cell;
@@ -7,6 +8,7 @@ mod class;
 mod configs;
 mod fold;
 mod in_force;
+mod prices;
 mod span;
 mod totals;
 
@@ -18,6 +20,7 @@ pub use cell::{
 pub use class::{Class, ClassSums, PhaseSums, Sums, TaskSums};
 pub use configs::{Blocks, CONFIGS, config_hash};
 pub use in_force::{LAST_SETTINGS, LastConfig, LastPrices, LastSettings};
+pub use prices::{PRICE_MARK, PRICE_SOURCES, PRICED_ENTRIES, name_of_price_key};
 pub use span::{Scan, Span};
 pub use totals::{LedgerTotals, Listed};
 

@@ -12,6 +12,7 @@ use tollgate_domain::zone::{Calendar, Grain, Zone};
 use tollgate_wire::api::{Group, LedgerReport, ReportPeriod, TokenTotals, Totals};
 
 mod ahead;
+mod repriced;
 mod zones;
 
 use super::*;

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use tollgate_domain::budget::{Dimensions, Spent};
 use tollgate_domain::event::{EventBody, RecordedEvent, UsageEvent};
 use tollgate_domain::tokens::TokenSums;
-use tollgate_domain::usage::{Cost, UsageAdjusted, UsageRecorded};
+use tollgate_domain::usage::{Cost, UsageAdjusted, UsageRecorded, UsageRepriced};
 
 use crate::reports::quarter;
 
@@ -58,6 +58,7 @@ pub fn counted<'a>(event: &RecordedEvent<'a>) -> Option<Counted<'a>> {
     match event.body {
         EventBody::Usage(UsageEvent::UsageRecorded(usage)) => Some(recorded(event, usage)),
         EventBody::Usage(UsageEvent::UsageAdjusted(adjusted)) => Some(corrected(event, adjusted)),
+        EventBody::Usage(UsageEvent::UsageRepriced(priced)) => Some(repriced(event, priced)),
         EventBody::Usage(
             UsageEvent::WaitRecorded(_) | UsageEvent::SignalRecorded(_) | UsageEvent::PhaseExplained(_),
         )
@@ -66,6 +67,7 @@ pub fn counted<'a>(event: &RecordedEvent<'a>) -> Option<Counted<'a>> {
         | EventBody::Ledger(_)
         | EventBody::Alert(_)
         | EventBody::Inbox(_)
+        | EventBody::Price(_)
         | EventBody::Budget(_)
         | EventBody::Report(_) => None,
     }
@@ -85,6 +87,27 @@ fn recorded<'a>(event: &RecordedEvent<'a>, usage: &'a UsageRecorded) -> Counted<
         },
         allocation: usage.allocation.as_deref(),
         sums: Sums { spent: Spent::of(1, tokens.total(), usage.model.as_deref(), &usage.cost), tokens },
+    }
+}
+
+/// Another price counts when it is recorded, so that a closed window keeps its figures; it adds no tokens.
+fn repriced<'a>(event: &RecordedEvent<'a>, priced: &'a UsageRepriced) -> Counted<'a> {
+    let model = priced.model.as_deref();
+    let known = i128::from(priced.newly_priced()).saturating_neg();
+    let mut spent = Spent::of(0, known, model, &Cost::Unpriced);
+    (spent.tokens, spent.usd) = (0, priced.difference());
+    Counted {
+        tenant: event.tenant,
+        quarter: quarter(event.occurred_at),
+        dimensions: Dimensions {
+            task: event.task,
+            component: priced.component.as_deref(),
+            provider: priced.provider.as_deref(),
+            model,
+            labels: &priced.labels,
+        },
+        allocation: priced.allocation.as_deref(),
+        sums: Sums { spent, tokens: TokenSums::default() },
     }
 }
 

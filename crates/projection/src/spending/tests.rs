@@ -365,7 +365,7 @@ fn summed(rows: &Rows, grouping: &Grouping) -> Summary {
     for cells in cells {
         let from = cells.after(&summing).unwrap_or_else(|| cells.prefix().to_vec());
         for (key, row) in rows.range(from..) {
-            if !key.starts_with(cells.prefix()) || !summing.add(&cells, key, row) {
+            if !key.starts_with(cells.prefix()) || !summing.add(&cells, key, row.sums().unwrap()) {
                 break;
             }
         }

@@ -9,7 +9,7 @@ use tollgate_domain::phase::ExecutionId;
 use tollgate_domain::position::Sequence;
 use tollgate_domain::task::{TaskStage, evolve};
 use tollgate_domain::tokens::TokenSums;
-use tollgate_domain::usage::{Cost, NamedExecution, UsageAdjusted, UsageRecorded};
+use tollgate_domain::usage::{Cost, NamedExecution, UsageAdjusted, UsageRecorded, UsageRepriced};
 
 use super::Status;
 use super::row::{
@@ -62,6 +62,7 @@ pub(crate) fn fold(row: &mut TaskRow, event: &RecordedEvent<'_>) {
         | EventBody::Alert(_)
         | EventBody::Inbox(_)
         | EventBody::Budget(_)
+        | EventBody::Price(_)
         | EventBody::Report(_) => {}
     }
 }
@@ -70,6 +71,7 @@ fn fold_usage(row: &mut TaskRow, said: &UsageEvent, event: &RecordedEvent<'_>) {
     match said {
         UsageEvent::UsageRecorded(usage) => record_usage(row, usage, event),
         UsageEvent::UsageAdjusted(adjusted) => adjust_usage(row, adjusted),
+        UsageEvent::UsageRepriced(repriced) => reprice_usage(row, repriced),
         UsageEvent::WaitRecorded(wait) => {
             let activity = activity_of(row, wait.execution.as_ref());
             activity.wait_ms = activity.wait_ms.saturating_add(wait.wait_ms);
@@ -126,9 +128,12 @@ fn fold_task(row: &mut TaskRow, became: &TaskEvent, event: &RecordedEvent<'_>) {
 
 /// What every event updates: the times of the task, its state, and what is known about clocks and blocks.
 fn move_on(row: &mut TaskRow, event: &RecordedEvent<'_>) {
-    let at = event.occurred_at.believed(event.recorded_at);
-    row.first_at = row.first_at.min(at);
-    row.last_at = row.last_at.max(at);
+    // That its price is another one is nothing that the task did.
+    if !matches!(event.body, EventBody::Usage(UsageEvent::UsageRepriced(_))) {
+        let at = event.occurred_at.believed(event.recorded_at);
+        row.first_at = row.first_at.min(at);
+        row.last_at = row.last_at.max(at);
+    }
     note_bypass(row, event);
     evolve(&mut row.state, event.body);
     note_skew(row, event);
@@ -168,12 +173,15 @@ fn is_dated_by_its_producer(body: &EventBody) -> bool {
         | EventBody::Usage(
             UsageEvent::UsageRecorded(_) | UsageEvent::WaitRecorded(_) | UsageEvent::SignalRecorded(_),
         ) => true,
-        EventBody::Usage(UsageEvent::UsageAdjusted(_) | UsageEvent::PhaseExplained(_))
+        EventBody::Usage(
+            UsageEvent::UsageAdjusted(_) | UsageEvent::UsageRepriced(_) | UsageEvent::PhaseExplained(_),
+        )
         | EventBody::Task(
             TaskEvent::OverrideGranted(_) | TaskEvent::ImportanceChanged(_) | TaskEvent::TaskMarked(_),
         )
         | EventBody::Gate(_)
         | EventBody::Ledger(_)
+        | EventBody::Price(_)
         | EventBody::Alert(_)
         | EventBody::Inbox(_)
         | EventBody::Budget(_)
@@ -237,6 +245,13 @@ fn adjust_usage(row: &mut TaskRow, adjusted: &UsageAdjusted) {
     activity.tokens.add(&counted);
     activity.adjustments = activity.adjustments.saturating_add(1);
     add_cost(activity, cost, counted.total());
+}
+
+/// Another price changes what its usage cost, where that was counted, and nothing else of the task.
+fn reprice_usage(row: &mut TaskRow, repriced: &UsageRepriced) {
+    let activity = activity_of(row, repriced.execution.as_ref());
+    activity.cost = activity.cost.saturating_add(repriced.difference());
+    activity.unpriced_tokens = activity.unpriced_tokens.saturating_sub(repriced.newly_priced().into());
 }
 
 fn add_cost(activity: &mut Activity, cost: &Cost, total: i128) {

@@ -28,8 +28,8 @@ use crate::queries::{
     AllocationsNamed, ChangesAfter, ChangesFor, ConfigsOf, DecisionBasisOf, DeliveriesOf, EndpointOf,
     ExpiredBy, FindEvents, GoverningOf, LastSettingsOf, ListAccesses, ListAlerts, ListAllocations,
     ListDeliveries, ListQuarantine, ListTasks, Marks, ObservedOfBudgets, ObservedOfViews, OneAlert,
-    OneQuarantined, OneTask, OthersOfClass, OverviewOf, RunningTasks, SavingsOf, SpentNow, SpentOf,
-    TenantBudgetsOf, TenantsWithBudgets, TotalsOf, UsageSummaryOf,
+    OneQuarantined, OneTask, OthersOfClass, OverviewOf, PricesDecided, RunningTasks, SavingsOf, SpentNow,
+    SpentOf, TenantBudgetsOf, TenantsWithBudgets, TotalsOf, UsageSummaryOf,
 };
 use crate::query::{Answered, Query, Wait, restricted};
 
@@ -77,8 +77,8 @@ macro_rules! served {
 }
 
 served!(Status: OneTask, DecisionBasisOf, ListTasks, OverviewOf, SavingsOf, RunningTasks, FindEvents, Marks);
-served!(Reports: TotalsOf, OthersOfClass, ListAccesses, ConfigsOf, LastSettingsOf, Marks);
 served!(Spending: TenantsWithBudgets, ExpiredBy, TenantBudgetsOf, AllocationsNamed, ListAllocations, SpentOf, SpentNow, UsageSummaryOf, Marks);
+served!(Reports: TotalsOf, OthersOfClass, ListAccesses, ConfigsOf, LastSettingsOf, PricesDecided, Marks);
 served!(
     Alerts: ObservedOfBudgets, ListAlerts, ChangesAfter, EndpointOf, ChangesFor, DeliveriesOf, ListDeliveries, ObservedOfViews,
     GoverningOf, OneAlert, ListQuarantine, OneQuarantined, Marks

@@ -7,6 +7,7 @@ mod decision_basis;
 mod deliveries;
 mod governing;
 mod overview;
+mod prices;
 mod quarantine;
 mod reports;
 mod spent;
@@ -26,6 +27,7 @@ pub use deliveries::{
 };
 pub use governing::{Governing, GoverningOf};
 pub use overview::{ConfigsOf, LastSettingsOf, OverviewOf, SavingsOf};
+pub use prices::{PricesDecided, PricesDecidedPage};
 pub use quarantine::{ListQuarantine, OneQuarantined, QuarantinePage};
 pub use reports::{AccessPage, LedgerTotalsOf, ListAccesses, OthersOfClass, TotalsOf};
 pub use spent::{SpentAnswer, SpentNow, SpentOf};

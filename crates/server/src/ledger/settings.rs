@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use tollgate_domain::config::BudgetConfig;
 use tollgate_domain::gate::Switches;
-use tollgate_domain::price::{Doubt, InvalidPriceBook, Notes, PriceBook, days_ago};
+use tollgate_domain::price::{Doubt, InvalidPriceBook, Notes, PriceBook, PriceHistory, days_ago};
 use tollgate_domain::time::Timestamp;
 use tollgate_domain::yaml::InvalidConfig;
 use tollgate_wire::api::ConfigOrigin;
@@ -43,8 +43,10 @@ pub struct Settings {
     pub config_origin: ConfigOrigin,
     /// When it was recorded, if no different one was since; `None`: it is about to be, or never was.
     pub config_since: Option<Timestamp>,
-    /// The prices.
+    /// The prices, with what was decided since they were read.
     pub prices: PriceBook,
+    /// What was decided about prices.
+    pub price_history: Arc<PriceHistory>,
     /// The file they came from, or `shipped`.
     pub prices_source: String,
     /// Whether the external kill switch is on.
@@ -182,6 +184,7 @@ impl Settings {
             config_origin: ConfigOrigin::BuiltIn,
             config_since: None,
             prices,
+            price_history: Arc::default(),
             prices_source: PriceBook::SHIPPED.to_owned(),
             enforcement_disabled: named.enforcement_disabled,
             tracking_disabled: named.tracking_disabled,
@@ -200,7 +203,16 @@ impl Settings {
     }
 
     pub(super) fn take_prices(&mut self, named: NamedPrices) {
-        (self.prices, self.prices_source, self.price_notes) = (named.book, named.source, named.notes);
+        (self.prices_source, self.price_notes) = (named.source, named.notes);
+        self.prices = named.book.with(&self.price_history);
+    }
+
+    /// Puts what was decided about prices in force, each from its time on.
+    pub(super) fn take_decided(&mut self, history: &Arc<PriceHistory>) {
+        if !Arc::ptr_eq(&self.price_history, history) {
+            self.price_history = Arc::clone(history);
+            self.prices = self.prices.with(history);
+        }
     }
 
     /// Whether nothing that producers send is recorded.

@@ -378,6 +378,7 @@ fn is_occasion(body: &EventBody) -> bool {
         | EventBody::Alert(_)
         | EventBody::Inbox(_)
         | EventBody::Budget(_)
+        | EventBody::Price(_)
         | EventBody::Report(_) => false,
     }
 }

@@ -49,6 +49,9 @@ pub struct PriceRow {
     /// The day on which the entry was last compared with its sources.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub compared_on: Option<String>,
+    /// The version of the change by which the price came into force; absent: it is as the price book has it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub changed_by: Option<String>,
 }
 
 /// What a call costs under the price book in force, and why.

@@ -211,6 +211,7 @@ fn scope(stored: Option<proto::Scope>) -> Result<AlertScope, FieldError> {
         Some(Of::Policy(policy)) => {
             Ok(AlertScope::Policy { name: policy.name, from: time("policy.from", policy.from)? })
         }
+        Some(Of::Price(entry)) => Ok(AlertScope::Price(entry)),
         None => Err(FieldError::new("", "nothing", "must be a scope that this version knows")),
     }
 }
@@ -230,6 +231,7 @@ fn scope_content(scope: &AlertScope) -> Option<proto::Scope> {
         AlertScope::Policy { name, from } => {
             Of::Policy(proto::PolicyScope { name: name.clone(), from: from.map(time_to_proto) })
         }
+        AlertScope::Price(entry) => Of::Price(entry.clone()),
     };
     Some(proto::Scope { of: Some(of) })
 }
@@ -246,6 +248,7 @@ fn written_scope(scope: Option<&proto::Scope>) -> Value {
             out.text("policy", &policy.name);
             out.time("from", policy.from);
         }
+        Some(Of::Price(entry)) => out.text("price", entry),
         Some(Of::View(view)) => {
             out.text("view", &view.name);
             out.optional("partition", view.partition.map(whole));

@@ -13,6 +13,7 @@ mod inbox;
 mod ledger;
 mod limits;
 mod names;
+mod price;
 mod report;
 mod task;
 mod usage;

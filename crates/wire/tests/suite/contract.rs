@@ -1,7 +1,7 @@
 //! The overview of the contract lists every file, every kind with its number, and every field that a producer
 //! sends with one.
 
-const FILES: [(&str, &str); 11] = [
+const FILES: [(&str, &str); 12] = [
     ("alert.proto", include_str!("../../../../proto/tollgate/v1/alert.proto")),
     ("append.proto", include_str!("../../../../proto/tollgate/v1/append.proto")),
     ("budget.proto", include_str!("../../../../proto/tollgate/v1/budget.proto")),
@@ -10,6 +10,7 @@ const FILES: [(&str, &str); 11] = [
     ("inbox.proto", include_str!("../../../../proto/tollgate/v1/inbox.proto")),
     ("ledger.proto", include_str!("../../../../proto/tollgate/v1/ledger.proto")),
     ("limits.proto", include_str!("../../../../proto/tollgate/v1/limits.proto")),
+    ("price.proto", include_str!("../../../../proto/tollgate/v1/price.proto")),
     ("report.proto", include_str!("../../../../proto/tollgate/v1/report.proto")),
     ("task.proto", include_str!("../../../../proto/tollgate/v1/task.proto")),
     ("usage.proto", include_str!("../../../../proto/tollgate/v1/usage.proto")),

@@ -4,6 +4,7 @@ mod contract;
 mod golden;
 mod money;
 mod noted;
+mod priced;
 mod properties;
 mod rules;
 mod samples;

@@ -32,7 +32,12 @@ pub(crate) fn events() -> Vec<(&'static str, Event)> {
             "condition_observed_quarantine",
             observed("_ledger", AlertRule::Quarantine, view(PartitionId::new(0)), true),
         ),
+        ("condition_observed_budget", observed("_budget", AlertRule::Budget, policy(), true)),
         ("condition_observed_inbox", observed("_ledger", AlertRule::Quarantine, AlertScope::Inbox, true)),
+        (
+            "condition_observed_price",
+            observed("_ledger", AlertRule::PriceWaiting, AlertScope::Price("gpt-5".to_owned()), true),
+        ),
         (
             "delivery_attempted_failed",
             own_event("T-2", EventBody::Alert(AlertEvent::DeliveryAttempted(Box::new(failed())))),
@@ -64,6 +69,11 @@ fn observed(task: &str, rule: AlertRule, scope: AlertScope, active: bool) -> Eve
             detail: "THINK attempt 2 of task T-2 runs, and reported no usage for 10 min".to_owned(),
         }),
     )
+}
+
+fn policy() -> AlertScope {
+    let from = Some("2026-11-01T00:00:00Z".parse().expect("a time"));
+    AlertScope::Policy { name: "search-monthly".to_owned(), from }
 }
 
 fn failed() -> DeliveryAttempted {
@@ -154,6 +164,7 @@ fn scope() -> impl Strategy<Value = AlertScope> {
         Just(AlertScope::Task),
         Just(AlertScope::Inbox),
         any_text().prop_map(AlertScope::Reader),
+        any_text().prop_map(AlertScope::Price),
         (crate::strategies::phase(), any::<u32>())
             .prop_map(|(phase, attempt)| AlertScope::Execution(ExecutionId { phase, attempt })),
         (any_text(), partition).prop_map(|(name, partition)| AlertScope::View { name, partition }),
@@ -252,6 +263,12 @@ fn what_the_ledger_writes_itself_is_refused() {
         "inbox_rejected",
         "inbox_resolved",
         "report_read",
+        "price_changed",
+        "price_proposed",
+        "price_decided",
+        "price_source_checked",
+        "price_disputed",
+        "usage_repriced",
     ] {
         refused(&format!(r#""{kind}": {{}}"#), &format!("{kind}: `given`"), "written by the ledger itself");
     }

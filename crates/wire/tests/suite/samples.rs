@@ -59,6 +59,7 @@ pub(crate) fn decided(name: &str, sent: &EventBody) -> EventBody {
         }
         EventBody::Usage(
             UsageEvent::UsageAdjusted(_)
+            | UsageEvent::UsageRepriced(_)
             | UsageEvent::WaitRecorded(_)
             | UsageEvent::SignalRecorded(_)
             | UsageEvent::PhaseExplained(_),
@@ -68,6 +69,7 @@ pub(crate) fn decided(name: &str, sent: &EventBody) -> EventBody {
         )
         | EventBody::Gate(_)
         | EventBody::Ledger(_)
+        | EventBody::Price(_)
         | EventBody::Alert(_)
         | EventBody::Inbox(_)
         | EventBody::Budget(_)
@@ -129,6 +131,7 @@ pub(crate) fn own_events() -> Vec<(&'static str, Event)> {
     .into_iter()
     .chain(crate::noted::events())
     .chain(crate::money::events())
+    .chain(crate::priced::events())
     .collect()
 }
 

@@ -60,10 +60,14 @@ pub(crate) fn without_added(mut event: Event) -> Event {
             | TaskEvent::ImportanceChanged(_),
         )
         | EventBody::Usage(
-            UsageEvent::WaitRecorded(_) | UsageEvent::SignalRecorded(_) | UsageEvent::PhaseExplained(_),
+            UsageEvent::UsageRepriced(_)
+            | UsageEvent::WaitRecorded(_)
+            | UsageEvent::SignalRecorded(_)
+            | UsageEvent::PhaseExplained(_),
         )
         | EventBody::Gate(_)
         | EventBody::Ledger(_)
+        | EventBody::Price(_)
         | EventBody::Alert(_)
         | EventBody::Inbox(_)
         | EventBody::Budget(_)
@@ -148,7 +152,8 @@ fn own_body() -> BoxedStrategy<EventBody> {
         EventBody::from(LossAccepted { earlier_epoch, kept: Sequence(kept), witness })
     });
     let gate = gate().prop_map(|decided| EventBody::Gate(GateEvent::GateDecided(Box::new(decided))));
-    prop_oneof![gate, loaded, rejected, book, measured, lost, noted::own_body(), money::body()].boxed()
+    let own = prop_oneof![noted::own_body(), money::body(), crate::priced::own_body()];
+    prop_oneof![gate, loaded, rejected, book, measured, lost, own].boxed()
 }
 
 fn id() -> impl Strategy<Value = String> {

@@ -118,16 +118,16 @@ fn a_call_without_a_price_is_told_why() {
 #[test]
 fn entries_are_listed_with_what_they_say() {
     let book = book();
-    let names: Vec<&str> = book.entries().map(|entry| entry.name).collect();
+    let names: Vec<&str> = book.entries(Timestamp::default()).map(|entry| entry.name).collect();
     assert_eq!(names, ["free-form", "gemini/twin", "hours", "input-only", "sized", "vertex_ai/twin"]);
-    let sized = book.entries().find(|entry| entry.name == "sized").unwrap();
+    let sized = book.entries(Timestamp::default()).find(|entry| entry.name == "sized").unwrap();
     assert_eq!((sized.provider(), sized.mode()), (Some("openai"), Some("chat")));
     assert_eq!(sized.as_of().unwrap().to_string(), "2026-11-01");
     assert_eq!((sized.thresholds(), sized.service_tiers()), (vec![200_000], vec!["flex"]));
     assert_eq!(sized.rates()[0], (PricedKind::Input, Some(Usd::from_units(2_000_000_000_000))));
-    let hours = book.entries().find(|entry| entry.name == "hours").unwrap();
+    let hours = book.entries(Timestamp::default()).find(|entry| entry.name == "hours").unwrap();
     assert!(hours.has_off_peak_rates() && !sized.has_off_peak_rates());
-    let left_out = book.entries().next().unwrap();
+    let left_out = book.entries(Timestamp::default()).next().unwrap();
     assert!(!left_out.is_priced() && left_out.rates().iter().all(|(_, rate)| rate.is_none()));
 }
 

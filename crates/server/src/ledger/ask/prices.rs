@@ -41,7 +41,7 @@ impl Queries {
     #[must_use]
     pub fn prices(&self, query: &PricesQuery) -> PriceList {
         let settings = self.settings();
-        prices_of(&settings.prices, &settings.prices_source, query)
+        prices_of(&settings.prices, &settings.prices_source, query, self.now())
     }
 
     /// What a call costs under the prices and aliases in force.
@@ -55,16 +55,16 @@ impl Queries {
     }
 }
 
-/// Entries of a price book.
+/// Entries of a price book, as they are in force now.
 #[must_use]
-pub fn prices_of(book: &PriceBook, source: &str, query: &PricesQuery) -> PriceList {
+pub fn prices_of(book: &PriceBook, source: &str, query: &PricesQuery, now: Timestamp) -> PriceList {
     let search = query.search.as_ref().map(|search| search.to_lowercase());
     let wanted = |entry: &PriceEntry<'_>| {
         query.after.as_deref().is_none_or(|after| entry.name > after)
             && search.as_ref().is_none_or(|search| entry.name.to_lowercase().contains(search))
             && query.provider.as_deref().is_none_or(|provider| entry.is_of(provider))
     };
-    let mut found = book.entries().filter(wanted);
+    let mut found = book.entries(now).filter(wanted);
     let prices: Vec<PriceRow> = found.by_ref().take(query.limit).map(price_row).collect();
     let next = found.next().and_then(|_| prices.last()).map(|last| last.entry.clone());
     PriceList { prices, next, price_version: book.version().to_owned(), source: source.to_owned() }
@@ -111,6 +111,7 @@ pub fn quote_of(
             answer.service_tier = quote.service_tier.map(str::to_owned);
             answer.prices_above = quote.above_input;
             answer.off_peak = quote.off_peak;
+            quote.price_version.clone_into(&mut answer.price_version);
             answer.cost_usd = quote.usd.map(|usd| usd.to_string());
             let unknown = quote.lines.iter().find(|line| line.tokens > 0 && line.rate.is_none());
             answer.unpriced_because = match (quote.usd, unknown) {
@@ -148,5 +149,6 @@ fn price_row(entry: PriceEntry<'_>) -> PriceRow {
         service_tiers: entry.service_tiers().into_iter().map(str::to_owned).collect(),
         off_peak: entry.has_off_peak_rates(),
         compared_on: entry.as_of().map(|day| day.to_string()),
+        changed_by: entry.changed_by().map(str::to_owned),
     }
 }

@@ -8,7 +8,7 @@ use tollgate_domain::event::{EventBody, RecordedEvent, UsageEvent};
 use tollgate_domain::ids::{EventId, ProducerId, TaskId, TenantId};
 use tollgate_domain::position::{PartitionId, Sequence};
 use tollgate_domain::time::Timestamp;
-use tollgate_domain::usage::{Cost, NamedExecution};
+use tollgate_domain::usage::{Cost, NamedExecution, UsageRepriced};
 use tollgate_log::contract::{DedupScope, EventName, Partitions};
 use tollgate_log::record::StoredRecord;
 use tollgate_projection::report::token_totals;
@@ -243,9 +243,24 @@ impl Wanted {
     }
 }
 
+/// What another price adds to the cost so far.
+fn difference(priced: &UsageRepriced) -> Cost {
+    match &priced.new {
+        Cost::Priced { price_version, .. } => {
+            Cost::Priced { usd: priced.difference(), price_version: price_version.clone() }
+        }
+        Cost::Unpriced => Cost::Unpriced,
+    }
+}
+
 fn written(event: &RecordedEvent<'_>, usage: &Counted<'_>) -> UsageRecord {
     let unphased: (Option<&NamedExecution>, _, _, _) = (None, false, &Cost::Unpriced, None);
+    let added;
     let (execution, estimated, cost, adjusts) = match event.body {
+        EventBody::Usage(UsageEvent::UsageRepriced(priced)) => {
+            added = difference(priced);
+            (priced.execution.as_ref(), false, &added, Some(priced.adjusts.clone()))
+        }
         EventBody::Usage(UsageEvent::UsageRecorded(usage)) => {
             (usage.execution.as_ref(), usage.estimated, &usage.cost, None)
         }
@@ -267,6 +282,7 @@ fn written(event: &RecordedEvent<'_>, usage: &Counted<'_>) -> UsageRecord {
         | EventBody::Ledger(_)
         | EventBody::Alert(_)
         | EventBody::Inbox(_)
+        | EventBody::Price(_)
         | EventBody::Budget(_)
         | EventBody::Report(_) => unphased,
     };

@@ -64,7 +64,7 @@ pub(super) async fn sums(
     let end = ask.end().await?;
     let (answer, as_of) = ask.spent(query, Some(&end), up_to).await?;
     let settings = ask.settings();
-    let mut most = Exposure { prices: &settings.prices, by_model: BTreeMap::new() };
+    let mut most = Exposure { prices: &settings.prices, at: ask.now(), by_model: BTreeMap::new() };
     let spent = answer.spent.into_iter().map(|spent| {
         let exposure = most.of(&spent);
         (spent, exposure)
@@ -77,15 +77,16 @@ pub(super) async fn sums(
 /// What unpriced tokens cost at most. A model is looked up once.
 struct Exposure<'a> {
     prices: &'a PriceBook,
+    at: Timestamp,
     by_model: BTreeMap<String, Usd>,
 }
 
 impl Exposure<'_> {
     fn of(&mut self, spent: &Spent) -> Usd {
-        let prices = self.prices;
+        let (prices, at) = (self.prices, self.at);
         let by_model = &mut self.by_model;
         let each = spent.unpriced.iter().map(|(model, tokens)| {
-            let rate = by_model.entry(model.clone()).or_insert_with(|| prices.exposure(model, 1));
+            let rate = by_model.entry(model.clone()).or_insert_with(|| prices.exposure(model, 1, at));
             rate.checked_times((*tokens).max(0)).unwrap_or(Usd::from_units(i128::MAX))
         });
         each.fold(Usd::ZERO, Usd::saturating_add)

@@ -45,7 +45,7 @@ impl BudgetDecisions {
         let mode = sent.mode.as_deref().unwrap_or("chat");
         let mut candidates: Vec<Candidate> = settings
             .prices
-            .entries()
+            .entries(now)
             .filter(|entry| entry.is_priced() && entry.mode().is_none_or(|own| own == mode))
             .filter(|entry| {
                 let of = |provider: &String| entry.is_of(provider);

@@ -1,5 +1,7 @@
 //! Config and prices in force: chosen at the start, recorded in the log, changed while the ledger runs.
 
+mod decided;
+mod follow;
 mod record;
 mod recorded;
 mod reload;
@@ -13,6 +15,7 @@ use tollgate_log::contract::EventLog;
 use tollgate_projection::reports::Reports;
 use tollgate_projector::Source;
 
+use self::decided::Decided;
 use self::recorded::Recorded;
 use super::ask::Queries;
 use super::settings::{Named, SharedSettings};
@@ -30,6 +33,8 @@ pub struct InForce {
     config_file: Option<PathBuf>,
     /// The settings that were last in the log when it was opened, or when that became known.
     recorded: RwLock<Arc<Recorded>>,
+    /// What is known to be decided about prices.
+    decided: RwLock<Decided>,
     /// The record up to which it is known which settings are last in the log.
     settings_seen: AtomicU64,
     reloading: Mutex<()>,
@@ -43,7 +48,7 @@ impl InForce {
         log: &Arc<dyn EventLog>,
         reports: &Source<Reports>,
     ) -> (SharedSettings, Recorded) {
-        let recorded = recorded::recorded(log, reports).await;
+        let recorded = recorded::recorded(log, reports, None).await;
         let settings = recorded::choose(named, &recorded);
         (SharedSettings::of(settings), recorded)
     }
@@ -63,6 +68,7 @@ impl InForce {
             settings: ask.shared_settings(),
             named,
             config_file,
+            decided: RwLock::default(),
             recorded: RwLock::new(Arc::new(recorded)),
             settings_seen: AtomicU64::new(0),
             reloading: Mutex::new(()),

@@ -30,8 +30,8 @@ impl InForce {
     /// it, the others wait for it.
     pub(crate) async fn record_settings(&self) {
         let recorded = Arc::clone(&self.recorded.read().unwrap_or_else(PoisonError::into_inner));
-        if let Recorded::Known(last) = &*recorded {
-            self.settings_recorded.get_or_init(|| self.record_settings_now(last)).await;
+        if let Recorded::Known(known) = &*recorded {
+            self.settings_recorded.get_or_init(|| self.record_settings_now(&known.last)).await;
         }
     }
 

@@ -1,23 +1,22 @@
 //! The last settings in the log, and what an operator names instead of them.
 
 use std::path::Path;
-use std::sync::atomic::Ordering;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tollgate_domain::config::BudgetConfig;
-use tollgate_domain::event::RecordedEvent;
+use tollgate_domain::event::{EventBody, RecordedEvent};
 use tollgate_domain::ids::{TaskId, TenantId};
 use tollgate_domain::position::{PartitionId, Position, Sequence};
-use tollgate_domain::price::PriceBook;
+use tollgate_domain::price::{PriceBook, PriceHistory};
 use tollgate_log::contract::{EventLog, Partitions};
 use tollgate_projection::reports::{LastConfig, LastPrices, LastSettings, Reports};
 use tollgate_projector::queries::LastSettingsOf;
-use tollgate_projector::{Source, Wait};
+use tollgate_projector::{QueryError, Source, Wait};
 use tollgate_wire::api::ConfigOrigin;
 use tollgate_wire::decode_stored;
 
-use super::InForce;
+use super::decided::{self, Decided};
 use crate::ledger::settings::{Named, Settings, list, read_prices};
 
 /// How long to wait for the view. One that is being rebuilt takes longer: then the log itself is read.
@@ -32,13 +31,28 @@ const LOG_WAIT: Duration = Duration::from_secs(60);
 /// What the log is known to have.
 pub(in crate::ledger) enum Recorded {
     /// This.
-    Known(Box<LastSettings>),
+    Known(Box<Known>),
     /// It could not be read, for this reason.
     Unknown(String),
 }
 
+/// What the log has.
+#[derive(Default)]
+pub(in crate::ledger) struct Known {
+    /// The settings that came into force last.
+    pub(super) last: LastSettings,
+    /// What was decided about prices.
+    pub(super) prices: Decided,
+}
+
 /// The last settings in the log: from the view `reports`, otherwise read from the log.
-pub(super) async fn recorded(log: &Arc<dyn EventLog>, reports: &Source<Reports>) -> Recorded {
+///
+/// `have`: what is known about prices already, which is not asked for again.
+pub(super) async fn recorded(
+    log: &Arc<dyn EventLog>,
+    reports: &Source<Reports>,
+    have: Option<&Decided>,
+) -> Recorded {
     let partition = PartitionId::of(TenantId::ledger().as_str(), TaskId::ledger().as_str());
     let end = match log.tail_of(partition).await {
         Ok(end) => end,
@@ -51,9 +65,12 @@ pub(super) async fn recorded(log: &Arc<dyn EventLog>, reports: &Source<Reports>)
     at_least.advance(partition, end);
     let up_to = if matches!(reports, Source::Local(_)) { VIEW_WAIT } else { REMOTE_WAIT };
     let wait = Wait { at_least: Some(&at_least), up_to };
-    let asked = reports.ask(partition, wait, &LastSettingsOf {});
+    let asked = async {
+        let last = reports.ask(partition, wait, &LastSettingsOf {}).await?.answer;
+        Ok::<_, QueryError>(Known { last, prices: decided::ask(reports, partition, wait, have).await? })
+    };
     let reason = match tokio::time::timeout(up_to, asked).await {
-        Ok(Ok(answered)) => return Recorded::Known(Box::new(answered.answer)),
+        Ok(Ok(known)) => return Recorded::Known(Box::new(known)),
         Ok(Err(error)) => error.to_string(),
         Err(_) => format!("the view `reports` did not answer within {} s", up_to.as_secs()),
     };
@@ -71,20 +88,25 @@ pub(super) async fn recorded(log: &Arc<dyn EventLog>, reports: &Source<Reports>)
 }
 
 /// Reads every record of the ledger's own partition.
-async fn read_log(log: &Arc<dyn EventLog>, partition: PartitionId) -> Result<LastSettings, String> {
+async fn read_log(log: &Arc<dyn EventLog>, partition: PartitionId) -> Result<Known, String> {
     let read = log.read_unchained(Partitions::only(partition), Sequence::ZERO).await;
     let mut reader = read.map_err(|error| error.to_string())?;
-    let mut last = LastSettings::default();
+    let (mut last, mut history, mut mark) =
+        (LastSettings::default(), PriceHistory::default(), Sequence::ZERO);
     loop {
         let records = reader.try_next().await.map_err(|error| error.to_string())?;
         if records.is_empty() {
-            return Ok(last);
+            return Ok(Known { last, prices: Decided { mark, history: Arc::new(history) } });
         }
         for stored in records.iter().filter(|stored| stored.record.tenant() == TenantId::ledger().as_str()) {
             for frame in stored.record.events() {
                 // What cannot be read is not a config: the view that folds it reports that.
                 let Ok(decoded) = decode_stored(frame.payload) else { continue };
                 let recorded_at = stored.record.recorded_at();
+                if let EventBody::Price(said) = &decoded.body {
+                    history.apply(recorded_at, said);
+                    mark = stored.sequence;
+                }
                 last.apply(&RecordedEvent {
                     sequence: stored.sequence,
                     partition,
@@ -106,7 +128,10 @@ async fn read_log(log: &Arc<dyn EventLog>, partition: PartitionId) -> Result<Las
 pub(super) fn choose(named: &Named, recorded: &Recorded) -> Settings {
     let mut settings = Settings::built_in(named);
     let last = match recorded {
-        Recorded::Known(last) => last.as_ref(),
+        Recorded::Known(known) => {
+            settings.take_decided(&known.prices.history);
+            &known.last
+        }
         Recorded::Unknown(reason) => {
             if named.config.is_none() {
                 settings.config_problem = Some(format!(
@@ -155,11 +180,11 @@ pub(super) fn choose(named: &Named, recorded: &Recorded) -> Settings {
 }
 
 /// Whether the last config in the log differs from the one in force.
-fn is_elsewhere(settings: &Settings, last: &LastSettings) -> bool {
+pub(super) fn is_elsewhere(settings: &Settings, last: &LastSettings) -> bool {
     last.config.as_ref().is_some_and(|last| last.hash != settings.config_hash)
 }
 
-fn elsewhere(settings: &Settings, last: &LastSettings) -> String {
+pub(super) fn elsewhere(settings: &Settings, last: &LastSettings) -> String {
     let last = last
         .config
         .as_ref()
@@ -174,7 +199,7 @@ fn elsewhere(settings: &Settings, last: &LastSettings) -> String {
 }
 
 /// The notice for when another process prices usage by a different book than this one.
-fn other_prices(settings: &Settings, last: &LastSettings) -> Option<String> {
+pub(super) fn other_prices(settings: &Settings, last: &LastSettings) -> Option<String> {
     if settings.prices_problem.is_some() {
         return None;
     }
@@ -212,7 +237,7 @@ fn restore(settings: &mut Settings, last: &LastConfig) {
 }
 
 /// The prices that were last in force: the shipped ones, or the same file.
-fn find_prices(settings: &mut Settings, last: &LastPrices) {
+pub(super) fn find_prices(settings: &mut Settings, last: &LastPrices) {
     // A newer version of the program ships newer prices: those are intended.
     if last.source == "shipped" || last.version == settings.prices.version() {
         return;
@@ -236,83 +261,4 @@ fn unlike(last: &LastPrices, why: &str) -> String {
         last.since,
         PriceBook::SHIPPED
     )
-}
-
-impl InForce {
-    /// Checks again for the last settings in the log: whether they are known by now, and whether another
-    /// process put different ones in force.
-    pub(crate) async fn learn_settings(&self) {
-        let known = Arc::clone(&self.recorded.read().unwrap_or_else(PoisonError::into_inner));
-        if matches!(*known, Recorded::Known(_)) {
-            return self.follow_settings().await;
-        }
-        let recorded = recorded(&self.log, &self.reports).await;
-        if matches!(recorded, Recorded::Known(_)) {
-            let _turn = self.reloading.lock().await;
-            // Unless one has been named in the meantime.
-            if self.ask.settings().config_problem.is_some() {
-                let settings = choose(&self.named, &recorded);
-                tracing::warn!(config = settings.config_line(), "the log's latest config is known now");
-                self.put_in_force(settings);
-            }
-            *self.recorded.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(recorded);
-        }
-        self.record_settings().await;
-    }
-
-    /// Adopts what another process put in force. If the operator named config or prices, those stay, and
-    /// health says so.
-    async fn follow_settings(&self) {
-        let partition = PartitionId::of(TenantId::ledger().as_str(), TaskId::ledger().as_str());
-        // A log that does not answer is reported by its own check, and asked again.
-        let Ok(end) = self.log.tail_of(partition).await else { return };
-        if self.settings_seen.load(Ordering::Relaxed) == end.0 {
-            return;
-        }
-        let _turn = self.reloading.lock().await;
-        let Recorded::Known(last) = recorded(&self.log, &self.reports).await else { return };
-        let before = self.ask.settings();
-        let mut settings = (*before).clone();
-        if is_elsewhere(&before, &last) && !self.acts_by_a_name(&before) {
-            settings = choose(&self.named, &Recorded::Known(last.clone()));
-            tracing::warn!(config = settings.config_line(), "another process put this config in force");
-        }
-        let others = last.prices.as_ref().filter(|last| last.version != settings.prices.version());
-        if let Some(last) = others.filter(|_| self.named.prices.is_none()) {
-            settings.prices_problem = None;
-            find_prices(&mut settings, last);
-        }
-        let config = is_elsewhere(&settings, &last).then(|| elsewhere(&settings, &last));
-        let others: Vec<String> = config.into_iter().chain(other_prices(&settings, &last)).collect();
-        settings.elsewhere = (!others.is_empty()).then(|| others.join("; "));
-        if settings.elsewhere != before.elsewhere {
-            let now = settings
-                .elsewhere
-                .as_deref()
-                .unwrap_or("the config and the prices in force are the latest in the log again");
-            tracing::warn!("{now}");
-        }
-        self.put_in_force(settings);
-        self.settings_seen.store(end.0, Ordering::Relaxed);
-    }
-
-    /// Makes the next check compare what is in force with what is last in the log, even if nothing new is in
-    /// the log: until then health keeps reporting what it did.
-    pub(super) fn compare_settings_again(&self) {
-        self.settings_seen.store(0, Ordering::Relaxed);
-    }
-
-    /// Whether the config in force is one that the operator named.
-    fn acts_by_a_name(&self, settings: &Settings) -> bool {
-        matches!(self.named.config, Some(Ok(_))) || settings.config_origin == ConfigOrigin::File
-    }
-
-    /// The log's settings, for a server without a named config: another server may have put a different one
-    /// in force.
-    ///
-    /// `None`: they could not be read.
-    pub(super) async fn follow_log(&self) -> Option<Settings> {
-        let recorded = recorded(&self.log, &self.reports).await;
-        matches!(recorded, Recorded::Known(_)).then(|| choose(&self.named, &recorded))
-    }
 }

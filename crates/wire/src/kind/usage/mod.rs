@@ -1,6 +1,7 @@
 //! Recorded usage. Corrections, and statements about an execution, have files of their own.
 
 mod adjusted;
+mod repriced;
 mod said;
 
 use serde_json::Value;

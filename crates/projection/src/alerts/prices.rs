@@ -1,0 +1,59 @@
+//! Prices that wait for a person, and prices on which sources do not agree. They end with the decision, and
+//! when the sources agree again.
+
+use tollgate_domain::alert::{AlertRule, AlertScope, Condition};
+use tollgate_domain::event::{ConditionObserved, PriceEvent, PriceProposed, RecordedEvent, WaitReason};
+
+use super::conditions::observe;
+use super::row::Watch;
+
+/// Folds what was said or decided about a price into the ledger's own watch.
+pub(super) fn note(watch: &mut Watch, event: &RecordedEvent<'_>, decided: &PriceEvent) {
+    let seen = |rule, entry: &str, detail: Option<String>| ConditionObserved {
+        condition: Condition { rule, scope: AlertScope::Price(entry.to_owned()), level: 0 },
+        active: detail.is_some(),
+        since: event.recorded_at,
+        threshold_ms: 0,
+        detail: detail.unwrap_or_default(),
+    };
+    match decided {
+        PriceEvent::PriceProposed(proposed) => {
+            let entry = &proposed.entry;
+            // Another proposal about the same entry: the sentence is that of the one that waits.
+            observe(watch, &seen(AlertRule::PriceWaiting, entry, None));
+            observe(watch, &seen(AlertRule::PriceWaiting, entry, Some(waiting(proposed))));
+        }
+        PriceEvent::PriceDecided(made) => observe(watch, &seen(AlertRule::PriceWaiting, &made.entry, None)),
+        PriceEvent::PriceDisputed(disputed) => {
+            let said = (!disputed.said.is_empty()).then(|| {
+                format!("Sources do not agree on what {} costs. {}", disputed.entry, disputed.said.join(". "))
+            });
+            observe(watch, &seen(AlertRule::PriceDisputed, &disputed.entry, said));
+        }
+        PriceEvent::PriceChanged(_) | PriceEvent::PriceSourceChecked(_) => {}
+    }
+}
+
+fn waiting(proposed: &PriceProposed) -> String {
+    let PriceProposed { entry, source, price_version, percent, waits, .. } = proposed;
+    let why: Vec<&str> = waits.iter().map(|wait| because(*wait)).collect();
+    let by = match percent {
+        None => String::new(),
+        Some(u32::MAX) => ", from nothing to something".to_owned(),
+        Some(percent) => format!(", a change of {percent} %"),
+    };
+    format!(
+        "A price of {entry} by {source}{by} waits for a person: {}. `tollgate prices approve {price_version}` puts it in force, `reject` does not",
+        why.join("; ")
+    )
+}
+
+const fn because(wait: WaitReason) -> &'static str {
+    match wait {
+        WaitReason::LargeChange => "it changes by more than half",
+        WaitReason::Free => "it is free where others take money",
+        WaitReason::RateMissing => "it lacks a rate that the price in force has",
+        WaitReason::Unverified => "too few sources agree on it",
+        WaitReason::Scraped => "it was read from a page made for people",
+    }
+}
