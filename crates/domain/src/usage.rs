@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::money::Usd;
 use crate::phase::Phase;
+use crate::time::Timestamp;
 use crate::tokens::{TokenCounts, TokenSums};
 
 /// One model call's usage.
@@ -83,6 +84,10 @@ pub struct AdjustedUsage {
     pub provider: Option<String>,
     /// Its model.
     pub model: Option<String>,
+    /// The provider's tier that served it.
+    pub service_tier: Option<String>,
+    /// When it happened; `None`: not known.
+    pub occurred_at: Option<Timestamp>,
     /// What the correction costs or refunds, at the price of the adjusted usage's model.
     pub cost: Cost,
     /// What the correction subtracts beyond what was left of the usage after earlier corrections: it is not counted.

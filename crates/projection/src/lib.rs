@@ -3,13 +3,15 @@
 //!
 //! [`fold`] is the contract between a fold and the keeper of its rows. [`status`] is the state of each task,
 //! [`reports`] the totals of the ledger, [`alerts`] what became true about a task, [`overview`] figures over
-//! many tasks, [`savings`] what stopping them was worth, [`report`] what people read about it.
+//! many tasks, [`savings`] what stopping them was worth, [`report`] what people read about it, [`money`] what
+//! it cost, for accounting.
 
 #![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 
 pub mod alerts;
 mod duration;
 pub mod fold;
+pub mod money;
 pub mod overview;
 mod pairs;
 pub mod report;

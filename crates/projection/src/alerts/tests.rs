@@ -92,6 +92,8 @@ impl Folded {
             execution: Some(NamedExecution { phase: named(phase), attempt: None }),
             provider: None,
             model: None,
+            service_tier: None,
+            occurred_at: None,
             cost: Cost::Unpriced,
             excess: TokenCounts::default(),
         };

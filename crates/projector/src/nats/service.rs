@@ -25,7 +25,7 @@ use crate::pool::Asker;
 use crate::projector::Projector;
 use crate::queries::{
     ChangesAfter, ChangesFor, ConfigsOf, DecisionBasisOf, DeliveriesOf, EndpointOf, FindEvents, GoverningOf,
-    LastSettingsOf, ListAccesses, ListAlerts, ListDeliveries, ListQuarantine, ListTasks, Marks,
+    LastSettingsOf, LinesOf, ListAccesses, ListAlerts, ListDeliveries, ListQuarantine, ListTasks, Marks,
     ObservedOfViews, OneAlert, OneQuarantined, OneTask, OthersOfClass, OverviewOf, RunningTasks, SavingsOf,
     TotalsOf,
 };
@@ -75,7 +75,7 @@ macro_rules! served {
 }
 
 served!(Status: OneTask, DecisionBasisOf, ListTasks, OverviewOf, SavingsOf, RunningTasks, FindEvents, Marks);
-served!(Reports: TotalsOf, OthersOfClass, ListAccesses, ConfigsOf, LastSettingsOf, Marks);
+served!(Reports: TotalsOf, LinesOf, OthersOfClass, ListAccesses, ConfigsOf, LastSettingsOf, Marks);
 served!(
     Alerts: ListAlerts, ChangesAfter, EndpointOf, ChangesFor, DeliveriesOf, ListDeliveries, ObservedOfViews,
     GoverningOf, OneAlert, ListQuarantine, OneQuarantined, Marks

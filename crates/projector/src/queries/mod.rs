@@ -5,6 +5,7 @@ mod any;
 mod decision_basis;
 mod deliveries;
 mod governing;
+mod money;
 mod overview;
 mod quarantine;
 mod reports;
@@ -19,6 +20,7 @@ pub use deliveries::{
     RecordedDelivery,
 };
 pub use governing::{Governing, GoverningOf};
+pub use money::{LinesFound, LinesOf};
 pub use overview::{ConfigsOf, LastSettingsOf, OverviewOf, SavingsOf};
 pub use quarantine::{ListQuarantine, OneQuarantined, QuarantinePage};
 pub use reports::{AccessPage, LedgerTotalsOf, ListAccesses, OthersOfClass, TotalsOf};

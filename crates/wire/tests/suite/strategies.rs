@@ -291,15 +291,16 @@ fn adjusted() -> impl Strategy<Value = UsageAdjusted> {
     });
     let excess =
         (0..=MAX_TOKENS_PER_EVENT).prop_map(|output| TokenCounts { output, ..TokenCounts::default() });
-    let resolved = (execution(), optional(), optional(), cost(), excess).prop_map(
-        |(execution, provider, model, cost, excess)| AdjustedUsage {
+    let resolved = (execution(), [optional(), optional(), optional()], option::of(time()), cost(), excess)
+        .prop_map(|(execution, [provider, model, service_tier], occurred_at, cost, excess)| AdjustedUsage {
             execution,
             provider,
             model,
+            service_tier,
+            occurred_at,
             cost,
             excess,
-        },
-    );
+        });
     (id(), id(), tokens, text(), optional(), option::of(resolved)).prop_map(
         |(adjusts, adjusts_producer, tokens, reason, author, resolved)| UsageAdjusted {
             adjusts,

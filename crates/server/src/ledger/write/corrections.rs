@@ -83,8 +83,10 @@ impl Writer {
                 name.1
             ));
         }
-        let UsageRecorded { execution, provider, model, .. } = original;
-        adjusted.resolved = Some(AdjustedUsage { execution, provider, model, cost, excess });
+        let UsageRecorded { execution, provider, model, service_tier, .. } = original;
+        let occurred_at = Some(at);
+        adjusted.resolved =
+            Some(AdjustedUsage { execution, provider, model, service_tier, occurred_at, cost, excess });
         if adjusted.excess() > 0 {
             warnings.push(format!(
                 "removes {} more tokens than the {} left of usage `{}` of producer `{}`; capped at those, and an alert was \

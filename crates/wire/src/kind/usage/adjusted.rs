@@ -15,7 +15,7 @@ use crate::object::Object;
 use crate::out::Out;
 use crate::proto::{self, Added};
 use crate::rules::{optional_text, text};
-use crate::values::{execution, execution_fields, optional, or_empty};
+use crate::values::{execution, execution_fields, optional, or_empty, time_from_proto, time_to_proto};
 
 impl Kind for UsageAdjusted {
     type Proto = proto::UsageAdjusted;
@@ -136,6 +136,8 @@ fn resolved_to_proto(found: &AdjustedUsage) -> proto::AdjustedUsage {
         attempt,
         provider: or_empty(found.provider.as_ref()),
         model: or_empty(found.model.as_ref()),
+        service_tier: or_empty(found.service_tier.as_ref()),
+        occurred_at: found.occurred_at.map(time_to_proto),
         cost: cost_to_proto(&found.cost),
         excess: (found.excess != TokenCounts::default()).then(|| counts_to_proto(&found.excess)),
     }
@@ -146,6 +148,12 @@ fn resolved_to_domain(stored: proto::AdjustedUsage) -> Result<AdjustedUsage, Fie
         execution: execution(&stored.phase, stored.attempt)?,
         provider: optional(stored.provider),
         model: optional(stored.model),
+        service_tier: optional(stored.service_tier),
+        occurred_at: stored
+            .occurred_at
+            .map(time_from_proto)
+            .transpose()
+            .map_err(|error| error.within("occurred_at"))?,
         cost: cost(stored.cost)?,
         excess: stored.excess.as_ref().map(counts).unwrap_or_default(),
     })
@@ -161,6 +169,8 @@ fn written_resolved(found: &proto::AdjustedUsage) -> Value {
     out.execution(&found.phase, found.attempt);
     out.text("provider", &found.provider);
     out.text("model", &found.model);
+    out.text("service_tier", &found.service_tier);
+    out.time("occurred_at", found.occurred_at);
     out.cost(found.cost.as_ref());
     out.optional("excess", found.excess.as_ref().map(written_counts));
     out.object()
