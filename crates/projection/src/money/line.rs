@@ -64,6 +64,18 @@ impl MoneyLines {
         }
     }
 
+    /// Takes the first lines out, up to this number of them.
+    #[must_use]
+    pub fn take_first(&mut self, most: usize) -> Self {
+        let mut first = Self::by(self.dimensions.clone());
+        while first.len() < most
+            && let Some((key, cell)) = self.lines.pop_first()
+        {
+            first.lines.insert(key, cell);
+        }
+        first
+    }
+
     /// The lines in order of their periods, then of their values.
     pub fn iter(&self) -> impl Iterator<Item = MoneyLine<'_>> {
         self.lines.iter().map(|((period, values), sums)| MoneyLine {

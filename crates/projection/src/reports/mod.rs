@@ -19,7 +19,7 @@ pub use class::{Class, ClassSums, PhaseSums, Sums, TaskSums};
 pub use configs::{Blocks, CONFIGS, config_hash};
 pub use in_force::{LAST_SETTINGS, LastConfig, LastPrices, LastSettings};
 pub use span::{Scan, Span};
-pub(crate) use totals::totals;
+pub use totals::totals;
 pub use totals::{LedgerTotals, Listed};
 
 /// The fold of the reports view.

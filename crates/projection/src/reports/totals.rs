@@ -280,7 +280,8 @@ fn dated(group: Group, ahead: Option<&Cell>) -> Group {
 }
 
 /// The sums of a cell, as answers have them.
-pub(crate) fn totals(cell: &Cell) -> Totals {
+#[must_use]
+pub fn totals(cell: &Cell) -> Totals {
     Totals {
         usage_events: cell.usage_events,
         tokens: token_totals(&cell.tokens),

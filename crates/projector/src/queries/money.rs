@@ -25,6 +25,8 @@ pub struct LinesOf {
     pub dimensions: Vec<LineDimension>,
     /// Only usage with all of these values.
     pub only: Vec<(LineDimension, String)>,
+    /// The most lines to make: with more of them, the answer is [cut](LinesFound::is_cut).
+    pub most: usize,
 }
 
 /// Partial lines: those of several partitions are added.
@@ -36,6 +38,8 @@ pub struct LinesFound {
     pub degraded: u64,
     /// The versions of the time zone database with which the periods were computed.
     pub zone_databases: BTreeSet<String>,
+    /// Whether there are more lines than were asked for: then these are not all, and their sums are not right.
+    pub is_cut: bool,
 }
 
 impl Query<Reports> for LinesOf {
@@ -48,6 +52,7 @@ impl Query<Reports> for LinesOf {
             lines: MoneyLines::by(self.dimensions.clone()),
             degraded: view.degraded_tasks(),
             zone_databases: BTreeSet::from([database_version().to_owned()]),
+            is_cut: false,
         };
         // Cells by day are those of UTC, and hours are finer than them.
         let by_day = match self.by {
@@ -60,8 +65,9 @@ impl Query<Reports> for LinesOf {
         each_cell_of(view, &scans, |key, cell| {
             let is =
                 |(dimension, value): &(LineDimension, String)| dimension.of_cell(key, &self.zone) == *value;
-            if self.only.iter().all(is) {
+            if !found.is_cut && self.only.iter().all(is) {
                 found.lines.add(calendar.as_mut(), &self.zone, key, cell);
+                found.is_cut = found.lines.len() > self.most;
             }
         })?;
         Ok(found)
@@ -72,6 +78,7 @@ impl LinesFound {
     /// Adds the lines of other partitions.
     pub fn merge(&mut self, other: Self) {
         self.lines.merge(other.lines);
+        self.is_cut |= other.is_cut;
         self.degraded += other.degraded;
         self.zone_databases.extend(other.zone_databases);
     }

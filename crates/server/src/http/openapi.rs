@@ -7,7 +7,9 @@ use utoipa::openapi::{Content, OpenApi as Document, Ref, RefOr, Response, Respon
 use utoipa::{Modify, OpenApi};
 
 use super::extract::NoParams;
-use super::{alerts, deliveries, events, follow, govern, operate, prices, quarantine, reports, tasks, views};
+use super::{
+    alerts, deliveries, events, follow, govern, money, operate, prices, quarantine, reports, tasks, views,
+};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -39,6 +41,8 @@ use super::{alerts, deliveries, events, follow, govern, operate, prices, quarant
         reports::report,
         reports::accesses,
         reports::savings,
+        money::focus,
+        money::export,
         alerts::list,
         alerts::changes,
         follow::stream,
