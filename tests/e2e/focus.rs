@@ -20,7 +20,7 @@ fn charges() -> String {
         "--id c --at 2026-11-02T21:00:00Z --provider anthropic --model claude-sonnet-4-5 --input 300000 --output 1",
     );
     record("--id d --at 2026-11-03T09:00:00Z --model nobodys --input 5");
-    place.ok("--data d usage adjust T-1 a --at 2026-11-04T00:00:00Z --input -200 --reason twice");
+    let _ = place.ok("--data d usage adjust T-1 a --at 2026-11-04T00:00:00Z --input -200 --reason twice");
     let focus = place.ok("--data d report focus --tags phase,producer");
     let ledger = place.json("--data d report");
     let again =

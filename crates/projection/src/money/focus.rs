@@ -198,14 +198,8 @@ fn fields(
     options: &FocusOptions,
 ) -> FocusRow {
     let value = |dimension| line.value(dimension).to_owned();
-    let named = |text: &str| if text.is_empty() { "unknown".to_owned() } else { text.to_owned() };
-    let (tenant, tier) = (named(line.value(LineDimension::Tenant)), line.value(LineDimension::ServiceTier));
-    let stated = line.value(LineDimension::Provider);
-    let provider = match rates.and_then(|rates| rates.provider.as_deref()) {
-        Some(known) if stated.is_empty() => known.to_owned(),
-        _ => named(stated),
-    };
-    let model = named(line.value(LineDimension::Model));
+    let [tenant, provider, model] = names(line, rates);
+    let tier = line.value(LineDimension::ServiceTier);
     let kind = charge.kind.map_or("tokens", PricedKind::as_str);
     let sku = format!("{provider}/{model}/{kind}");
     let price = format!("{sku}/{}", if tier.is_empty() { "standard" } else { tier });
@@ -275,6 +269,14 @@ fn fields(
     ]
 }
 
+/// Tenant, provider and model, none of which may be null. A provider that was not stated is that of the prices.
+fn names(line: &MoneyLine<'_>, rates: Option<&KindRates>) -> [String; 3] {
+    let stated = line.value(LineDimension::Provider);
+    let known = rates.and_then(|rates| rates.provider.as_deref()).filter(|_| stated.is_empty());
+    [line.value(LineDimension::Tenant), known.unwrap_or(stated), line.value(LineDimension::Model)]
+        .map(|text| if text.is_empty() { "unknown" } else { text }.to_owned())
+}
+
 /// An amount with at least two decimal places: what guesses the types of columns takes it for a decimal.
 fn amount(usd: Usd) -> String {
     let text = usd.to_string();
@@ -295,11 +297,11 @@ fn millions(tokens: i128) -> String {
     format!("{sign}{whole}.{rest:06}")
 }
 
+/// Without commas, so that the simplest tools can cut rows into columns.
 fn description(provider: &str, model: &str, charge: &Charge, corrected: &str) -> String {
     let what = charge.kind.map_or("tokens of all kinds", meter_words);
-    let unpriced =
-        if charge.unpriced == 0 { "" } else { ", without a known price: the cost of 0 is not one" };
-    let of = if corrected.is_empty() { String::new() } else { format!(", correcting {corrected}") };
+    let unpriced = if charge.unpriced == 0 { "" } else { " (no price is known: the cost of 0 is none)" };
+    let of = if corrected.is_empty() { String::new() } else { format!(" (correcting {corrected})") };
     format!("{model} by {provider}: {what}{of}{unpriced}")
 }
 
