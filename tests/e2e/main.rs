@@ -6,6 +6,7 @@ mod agents;
 mod canaries;
 mod deliver;
 mod demo;
+mod focus;
 mod guides;
 mod help;
 mod import;

@@ -32,7 +32,7 @@ fn a_damaged_view_is_built_again_and_a_damaged_log_is_found() {
     place.write("s/a.jsonl", &session("A", &[[100, 40, 10, 5], [50, 20, 20, 10]]));
     let _ = place.ok("--data d import codex s");
     let totals = place.totals("d");
-    for view in ["status-v8", "reports-v5"] {
+    for view in ["status-v8", "reports-v6"] {
         let db = place.path("d/views").join(view).join("db");
         let bytes: Vec<u8> = std::fs::read(&db).unwrap().iter().map(|byte| byte ^ 0x5a).collect();
         std::fs::write(&db, bytes).unwrap();

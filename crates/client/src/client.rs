@@ -303,7 +303,7 @@ impl Client {
         good(&format!("GET {address}"), &answer)
     }
 
-    async fn text(&self, address: &str) -> Result<String, ClientError> {
+    pub(crate) async fn text(&self, address: &str) -> Result<String, ClientError> {
         let answer = self.send(Method::GET, address, Bytes::new()).await?;
         if answer.status().is_success() {
             return Ok(String::from_utf8_lossy(answer.body()).into_owned());

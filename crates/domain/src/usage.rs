@@ -148,6 +148,10 @@ pub struct AdjustedUsage {
     pub allocation: Option<String>,
     /// Its labels.
     pub labels: BTreeMap<String, String>,
+    /// The provider's tier that served it.
+    pub service_tier: Option<String>,
+    /// When it happened; `None`: not known.
+    pub occurred_at: Option<Timestamp>,
     /// What the correction costs or refunds, at the price of the adjusted usage's model.
     pub cost: Cost,
     /// What the correction subtracts beyond what was left of the usage after earlier corrections: it is not counted.

@@ -4,7 +4,8 @@
 //! [`fold`] is the contract between a fold and the keeper of its rows. [`status`] is the state of each task,
 //! [`reports`] the totals of the ledger, [`spending`] what usage adds up to by all that tells it apart, with
 //! [`budgets`], what was decided about money; [`alerts`] what became true about a task, [`overview`] figures over
-//! many tasks, [`savings`] what stopping them was worth, [`report`] what people read about it.
+//! many tasks, [`savings`] what stopping them was worth, [`report`] what people read about it,
+//! [`money`] what it cost, for accounting.
 
 #![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 
@@ -12,6 +13,7 @@ pub mod alerts;
 pub mod budgets;
 mod duration;
 pub mod fold;
+pub mod money;
 pub mod overview;
 mod pairs;
 pub mod report;

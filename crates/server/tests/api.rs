@@ -34,6 +34,8 @@ mod govern;
 mod identity;
 #[path = "api/memory.rs"]
 mod memory;
+#[path = "api/money.rs"]
+mod money;
 #[path = "api/prices.rs"]
 mod prices;
 #[path = "api/quarantine.rs"]

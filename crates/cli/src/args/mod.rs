@@ -27,7 +27,7 @@ pub(crate) use operate::{
     LogCommand, ProjectorArgs, RestoreArgs, ServeArgs, ShowArgs, TailArgs, ViewCommand,
 };
 pub(crate) use prices::{PriceListArgs, PriceShowArgs, PricesCommand};
-pub(crate) use report::{LimitsArgs, ReportArgs, ReportCommand};
+pub(crate) use report::{ExportArgs, FocusArgs, LimitsArgs, ReportArgs, ReportCommand};
 pub(crate) use task::{
     AdjustArgs, CloseArgs, Counts, EventArgs, ExplainArgs, GateArgs, ImportanceArgs, Lengths, ListArgs,
     MarkArgs, OpenArgs, OverrideArgs, PhaseArgs, PhaseCommand, RecordArgs, RecoverArgs, StoryArgs,
@@ -219,7 +219,8 @@ impl Args {
         }
         let of_task = matches!(&args.command, Command::Report(report) if report.task.is_some());
         let of_list = matches!(&args.command, Command::Task(TaskCommand::List(_)))
-            || matches!(&args.command, Command::Report(report) if report.what.is_none());
+            || matches!(&args.command, Command::Report(report)
+                if matches!(report.what, None | Some(ReportCommand::Focus(_) | ReportCommand::Export(_))));
         let fits = match args.global.form {
             Form::Table | Form::Json => true,
             Form::Csv => of_task || of_list,

@@ -54,6 +54,52 @@ pub(crate) enum ReportCommand {
     Accesses(AccessesArgs),
     /// Show what the stop-loss saved, and where there is not enough data to tell
     Savings,
+    /// Export charges by day in the format of FOCUS 1.2, as CSV
+    Focus(FocusArgs),
+    /// Export usage and money by any dimensions, as a table, CSV or JSON
+    Export(ExportArgs),
+}
+
+/// Which time an export covers.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct RangeArgs {
+    /// Only usage at or after this: an RFC 3339 time on a quarter of an hour, or a date in the time zone
+    #[arg(long, visible_alias = "from", value_name = "TIME")]
+    pub(crate) since: Option<String>,
+    /// Only usage before this time
+    #[arg(long, visible_alias = "to", value_name = "TIME")]
+    pub(crate) until: Option<String>,
+    /// Time zone of days and months, such as Europe/Berlin (default: the config's, else UTC)
+    #[arg(long, visible_alias = "zone", value_name = "ZONE")]
+    pub(crate) time_zone: Option<String>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct FocusArgs {
+    #[command(flatten)]
+    pub(crate) range: RangeArgs,
+    /// The billing account of all charges (default: tollgate)
+    #[arg(long, value_name = "NAME")]
+    pub(crate) billing_account: Option<String>,
+    /// Divide charges further, and show as tags: phase, producer, complexity, importance; separated by commas
+    #[arg(long, value_name = "DIMENSIONS")]
+    pub(crate) tags: Option<String>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ExportArgs {
+    /// What lines are told apart by, separated by commas: tenant, producer, provider, model, service_tier, phase,
+    /// complexity, importance, price_version, corrects (default: tenant,provider,model)
+    #[arg(long, value_name = "DIMENSIONS")]
+    pub(crate) dimensions: Option<String>,
+    /// Only usage with these values, such as provider=anthropic; separated by commas
+    #[arg(long, value_name = "FILTERS")]
+    pub(crate) only: Option<String>,
+    /// By hour, day (default), week (ISO 8601), month, or none for the time range as a whole
+    #[arg(long, value_name = "PERIOD")]
+    pub(crate) by: Option<String>,
+    #[command(flatten)]
+    pub(crate) range: RangeArgs,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -9,6 +9,7 @@ mod govern;
 mod import;
 mod log;
 mod maintain;
+mod money;
 mod price_book;
 mod prices;
 mod projector;

@@ -116,6 +116,11 @@ pub(crate) async fn report(global: &Global, args: &ReportArgs) -> Result<ExitCod
         }
         return Ok(ExitCode::SUCCESS);
     }
+    match &args.what {
+        Some(ReportCommand::Focus(wanted)) => return super::money::focus(global, wanted).await,
+        Some(ReportCommand::Export(wanted)) => return super::money::export(global, wanted).await,
+        Some(ReportCommand::Accesses(_) | ReportCommand::Savings) | None => {}
+    }
     if let Some(ReportCommand::Savings) = &args.what {
         let savings = ask(global, Access::Existing, async |it| it.client.savings(&read).await).await?;
         match global.format {

@@ -96,6 +96,8 @@ impl Folded {
             component: None,
             allocation: None,
             labels: BTreeMap::new(),
+            service_tier: None,
+            occurred_at: None,
             cost: Cost::Unpriced,
             excess: TokenCounts::default(),
         };

@@ -117,13 +117,28 @@ pub struct CellKey<'a> {
     pub phase: &'a str,
     /// The tiers of the task when the usage was recorded; `None` for an implicit task.
     pub tiers: Option<(Complexity, Importance)>,
+    /// The provider's tier that served it.
+    pub service_tier: &'a str,
+    /// The price book that it was costed with; empty for unpriced usage.
+    pub price_version: &'a str,
+    /// Of corrections: the beginning of the [`quarter`] of the usage that they correct. `None` for usage, and
+    /// for corrections of usage whose time is not known.
+    pub corrects: Option<i64>,
 }
 
 impl<'a> CellKey<'a> {
     /// Its bytes under a prefix: times in order, texts preceded by their lengths.
     #[must_use]
     pub fn to_bytes(&self, rows: &[u8]) -> Vec<u8> {
-        let texts = [self.tenant, self.producer, self.provider, self.model, self.phase];
+        let texts = [
+            self.tenant,
+            self.producer,
+            self.provider,
+            self.model,
+            self.phase,
+            self.service_tier,
+            self.price_version,
+        ];
         let mut bytes = key_from(rows, self.from);
         let (complexity, importance) = self.tiers.map_or((u8::MAX, u8::MAX), |(c, i)| (c as u8, i as u8));
         bytes.extend_from_slice(&[complexity, importance]);
@@ -133,6 +148,8 @@ impl<'a> CellKey<'a> {
             bytes.extend_from_slice(&length.to_be_bytes());
             bytes.extend_from_slice(text.as_bytes());
         }
+        bytes.push(u8::from(self.corrects.is_some()));
+        bytes.extend(self.corrects.iter().flat_map(|corrects| corrects.to_be_bytes()));
         bytes
     }
 
@@ -148,10 +165,27 @@ impl<'a> CellKey<'a> {
             std::str::from_utf8(text).ok()
         };
         let (tenant, producer, provider, model, phase) = (text()?, text()?, text()?, text()?, text()?);
+        let (service_tier, price_version) = (text()?, text()?);
+        let corrects = match rest {
+            [0] => None,
+            [1, rest @ ..] => Some(i64::from_be_bytes(rest.try_into().ok()?)),
+            _ => return None,
+        };
         let complexity = Complexity::ALL.get(usize::from(complexity)).copied();
         let importance = Importance::ALL.get(usize::from(importance)).copied();
         let tiers = complexity.zip(importance);
-        Some(Self { from, tenant, producer, provider, model, phase, tiers })
+        Some(Self {
+            from,
+            tenant,
+            producer,
+            provider,
+            model,
+            phase,
+            tiers,
+            service_tier,
+            price_version,
+            corrects,
+        })
     }
 }
 

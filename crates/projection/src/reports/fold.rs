@@ -16,7 +16,7 @@ use crate::fold::{Projection, Rows};
 
 impl Projection for Reports {
     const NAME: &'static str = "reports";
-    const VERSION: u32 = 5;
+    const VERSION: u32 = 6;
     type Row = ReportRow;
     type Live = ();
 
@@ -134,7 +134,11 @@ fn add<R: Rows<ReportRow>>(rows: &mut R, key: &[u8], sums: &Cell) -> Result<(), 
 }
 
 fn usage_cell<'a>(event: &RecordedEvent<'a>, usage: &'a UsageRecorded) -> (CellKey<'a>, Cell) {
-    let key = key(event, usage.execution.as_ref(), usage.provider.as_deref(), usage.model.as_deref());
+    let key = CellKey {
+        service_tier: usage.service_tier.as_deref().unwrap_or_default(),
+        price_version: price_version(&usage.cost),
+        ..key(event, usage.execution.as_ref(), usage.provider.as_deref(), usage.model.as_deref())
+    };
     let tokens = TokenSums::from(usage.tokens);
     let estimated_tokens = if usage.estimated { tokens.total() } else { 0 };
     (key, Cell { usage_events: 1, estimated_tokens, ..costed(tokens, &usage.cost) })
@@ -146,7 +150,20 @@ fn adjustment_cell<'a>(event: &RecordedEvent<'a>, adjusted: &'a UsageAdjusted) -
         return (key(event, None, None, None), costed(adjusted.tokens, &Cost::Unpriced));
     };
     let (provider, model) = (resolved.provider.as_deref(), resolved.model.as_deref());
-    (key(event, resolved.execution.as_ref(), provider, model), costed(adjusted.counted(), &resolved.cost))
+    let key = CellKey {
+        service_tier: resolved.service_tier.as_deref().unwrap_or_default(),
+        price_version: price_version(&resolved.cost),
+        corrects: resolved.occurred_at.map(quarter),
+        ..key(event, resolved.execution.as_ref(), provider, model)
+    };
+    (key, costed(adjusted.counted(), &resolved.cost))
+}
+
+fn price_version(cost: &Cost) -> &str {
+    match cost {
+        Cost::Priced { price_version, .. } => price_version,
+        Cost::Unpriced => "",
+    }
 }
 
 /// Usage that was priced again counts where the usage does, but when it was priced: a closed month keeps its
@@ -181,5 +198,8 @@ fn key<'a>(
         model: model.unwrap_or_default(),
         phase: execution.map(|execution| execution.phase.as_str()).unwrap_or_default(),
         tiers: None,
+        service_tier: "",
+        price_version: "",
+        corrects: None,
     }
 }

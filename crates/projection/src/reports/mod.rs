@@ -22,6 +22,7 @@ pub use configs::{Blocks, CONFIGS, config_hash};
 pub use in_force::{LAST_SETTINGS, LastConfig, LastPrices, LastSettings};
 pub use prices::{PRICE_MARK, PRICE_SOURCES, PRICED_ENTRIES, name_of_price_key};
 pub use span::{Scan, Span};
+pub use totals::totals;
 pub use totals::{LedgerTotals, Listed};
 
 /// The fold of the reports view.

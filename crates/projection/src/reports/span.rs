@@ -46,6 +46,13 @@ impl Span {
         scans.into_iter().filter(|scan| scan.from < scan.to).collect()
     }
 
+    /// The same in quarters of an hour alone: days of a zone other than UTC are no whole UTC days.
+    #[must_use]
+    pub fn quarter_cells(self) -> Scan {
+        let (from, to) = self.ends();
+        Scan { rows: QUARTER_CELLS, from, to }
+    }
+
     /// Its quarters of an hour.
     #[must_use]
     pub fn quarters(self) -> Scan {

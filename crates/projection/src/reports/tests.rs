@@ -188,8 +188,12 @@ fn keys_round_trip_and_sort_by_time() {
         model: "m\0n",
         phase: "SPEC",
         tiers: Some((Complexity::Large, Importance::Low)),
+        service_tier: "batch",
+        price_version: "shipped@0123456789ab",
+        corrects: Some(-900),
     };
-    for key in [key(20_778), key(0), key(-1), CellKey { tiers: None, ..key(5) }] {
+    let plain = CellKey { tiers: None, corrects: None, price_version: "", ..key(5) };
+    for key in [key(20_778), key(0), key(-1), plain] {
         let bytes = key.to_bytes(DAY_CELLS);
         assert_eq!(CellKey::read(&bytes), Some(key));
         assert_eq!(CellKey::read(&key.to_bytes(QUARTER_CELLS)), Some(key));

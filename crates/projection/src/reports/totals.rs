@@ -279,7 +279,9 @@ fn dated(group: Group, ahead: Option<&Cell>) -> Group {
     Group { ahead, ..group }
 }
 
-fn totals(cell: &Cell) -> Totals {
+/// The sums of a cell, as answers have them.
+#[must_use]
+pub fn totals(cell: &Cell) -> Totals {
     Totals {
         usage_events: cell.usage_events,
         tokens: token_totals(&cell.tokens),

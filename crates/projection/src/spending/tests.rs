@@ -55,6 +55,8 @@ impl Said {
                 reason: "counted twice".to_owned(),
                 author: None,
                 resolved: Some(Box::new(AdjustedUsage {
+                    service_tier: None,
+                    occurred_at: None,
                     execution: None,
                     provider: None,
                     model: given(model),

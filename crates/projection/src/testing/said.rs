@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use tollgate_domain::event::{EventBody, OverrideGranted, OverrideScope};
+use tollgate_domain::time::Timestamp;
 use tollgate_domain::tokens::{TokenCounts, TokenSums};
 use tollgate_domain::usage::{AdjustedUsage, Cost, NamedExecution, UsageAdjusted, UsageRecorded};
 
@@ -14,6 +15,8 @@ pub(super) struct Said {
     cost: Cost,
     model: Option<String>,
     provider: Option<String>,
+    service_tier: Option<String>,
+    corrects: Option<Timestamp>,
 }
 
 impl Said {
@@ -32,6 +35,8 @@ impl Said {
                 }
                 Some(("model", name)) => said.model = Some(name.to_owned()),
                 Some(("provider", name)) => said.provider = Some(name.to_owned()),
+                Some(("tier", name)) => said.service_tier = Some(name.to_owned()),
+                Some(("of", time)) => said.corrects = Some(time.parse().unwrap()),
                 None if *word == "est" => said.estimated = true,
                 _ => panic!("unknown word: {word}"),
             }
@@ -48,7 +53,7 @@ pub(super) fn used(place: &str, said: &Said) -> UsageRecorded {
         model: said.model.clone(),
         component: None,
         request_id: None,
-        service_tier: None,
+        service_tier: said.service_tier.clone(),
         allocation: None,
         labels: BTreeMap::new(),
         tokens: TokenCounts {
@@ -73,6 +78,8 @@ pub(super) fn adjusted(place: &str, said: &Said) -> UsageAdjusted {
             component: None,
             allocation: None,
             labels: BTreeMap::new(),
+            service_tier: said.service_tier.clone(),
+            occurred_at: said.corrects,
             cost: said.cost.clone(),
             excess: TokenCounts::default(),
         })

@@ -6,6 +6,7 @@ mod budgets;
 mod decision_basis;
 mod deliveries;
 mod governing;
+mod money;
 mod overview;
 mod prices;
 mod quarantine;
@@ -26,6 +27,7 @@ pub use deliveries::{
     RecordedDelivery,
 };
 pub use governing::{Governing, GoverningOf};
+pub use money::{LinesFound, LinesOf};
 pub use overview::{ConfigsOf, LastSettingsOf, OverviewOf, SavingsOf};
 pub use prices::{PricesDecided, PricesDecidedPage};
 pub use quarantine::{ListQuarantine, OneQuarantined, QuarantinePage};

@@ -111,15 +111,11 @@ impl Query<Reports> for TotalsOf {
             }
         }
         let wanted = |of: &str| tenant.is_none_or(|tenant| tenant == of);
-        for scan in self.span.cells() {
-            each_cell(view, scan, |key, cell| {
-                let Some(key) = CellKey::read(key).filter(|key| key.from < scan.to) else { return false };
-                if wanted(key.tenant) {
-                    found.totals.add(&key, cell);
-                }
-                true
-            })?;
-        }
+        each_cell_of(view, &self.span.cells(), |key, cell| {
+            if wanted(key.tenant) {
+                found.totals.add(key, cell);
+            }
+        })?;
         let mut calendar = Calendar::new(self.zone.clone(), self.by);
         let quarters = self.span.quarters();
         each_cell(view, quarters, |key, cell| {
@@ -139,6 +135,22 @@ impl Query<Reports> for TotalsOf {
         }
         Ok(found)
     }
+}
+
+/// Visits the cells of some scans, each only up to its end.
+pub(super) fn each_cell_of(
+    view: &Seen<'_, Reports>,
+    scans: &[Scan],
+    mut show: impl FnMut(&CellKey<'_>, &Cell),
+) -> Result<(), RowError> {
+    for scan in scans {
+        each_cell(view, *scan, |key, cell| {
+            let Some(key) = CellKey::read(key).filter(|key| key.from < scan.to) else { return false };
+            show(&key, cell);
+            true
+        })?;
+    }
+    Ok(())
 }
 
 /// Visits the cells of a scan until `false` is returned.

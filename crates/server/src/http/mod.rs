@@ -11,6 +11,7 @@ mod follow;
 mod govern;
 mod guard;
 mod identity;
+mod money;
 mod observe;
 mod openapi;
 mod operate;
@@ -99,6 +100,8 @@ pub fn router(app: App) -> Router {
         .route("/v1/usage/summary", get(usage::summary))
         .route("/v1/report", get(reports::report))
         .route("/v1/report/accesses", get(reports::accesses))
+        .route("/v1/report/focus", get(money::focus))
+        .route("/v1/report/export", get(money::export))
         .route("/v1/report/savings", get(reports::savings))
         .route("/v1/alerts", get(alerts::list))
         .route("/v1/alerts/changes", get(alerts::changes))

@@ -8,8 +8,8 @@ use utoipa::{Modify, OpenApi};
 
 use super::extract::NoParams;
 use super::{
-    alerts, allocations, budgets, deliveries, events, follow, govern, operate, prices, quarantine, reports,
-    tasks, usage, views,
+    alerts, allocations, budgets, deliveries, events, follow, govern, money, operate, prices, quarantine,
+    reports, tasks, usage, views,
 };
 
 #[derive(OpenApi)]
@@ -59,6 +59,8 @@ use super::{
         reports::report,
         reports::accesses,
         reports::savings,
+        money::focus,
+        money::export,
         alerts::list,
         alerts::changes,
         follow::stream,

@@ -21,7 +21,7 @@ use crate::ledger::{AccessQuery, PeriodQuery, Reading, TotalsQuery};
 use crate::problem::{Answer, INVALID};
 
 /// The header with the position as of which a plain-text answer is true.
-const AS_OF: HeaderName = HeaderName::from_static("tollgate-as-of");
+pub(super) const AS_OF: HeaderName = HeaderName::from_static("tollgate-as-of");
 
 /// What a report has to see, and how it is shown.
 #[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
@@ -159,7 +159,7 @@ impl Form {
 }
 
 /// The media type that a request accepts first.
-fn accepted(headers: &HeaderMap) -> &str {
+pub(super) fn accepted(headers: &HeaderMap) -> &str {
     headers.get(ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default()
 }
 

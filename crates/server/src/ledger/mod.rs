@@ -31,8 +31,8 @@ use tollgate_projector::{Projector, ReadPool, Source, ViewError};
 use uuid::Uuid;
 
 pub use ask::{
-    AlertQuery, DeliveryQuery, ListQuery, LogQuery, PeriodQuery, PricesQuery, Queries, QuoteQuery, Read,
-    SummaryQuery, TotalsQuery, UsageQuery, limits_of, prices_of, quote_of,
+    AlertQuery, DeliveryQuery, ExportQuery, FocusQuery, ListQuery, LogQuery, PeriodQuery, PricesQuery,
+    Queries, QuoteQuery, Read, SummaryQuery, TotalsQuery, UsageQuery, limits_of, prices_of, quote_of,
 };
 pub use budgets::{BudgetDecisions, PolicyPage};
 pub use gate::Gate;

@@ -13,6 +13,7 @@ mod gate;
 mod health;
 mod ledger;
 mod limits;
+mod money;
 mod operate;
 mod prices;
 mod problem;
@@ -44,6 +45,7 @@ pub use health::{
 };
 pub use ledger::{DatedAhead, Group, LedgerReport, ReportPeriod, Totals};
 pub use limits::{LimitsResponse, PhaseLimitView};
+pub use money::{MoneyExport, MoneyLineView};
 pub use operate::{
     ConfigResponse, ConnectionHealth, Health, HealthCheck, LogPage, LogServerHealth, PositionResponse,
     QuarantinedTask, RebuildResponse, ReloadResponse, ViewHealth,

@@ -40,6 +40,7 @@ pub(crate) fn decided(name: &str, sent: &EventBody) -> EventBody {
         EventBody::Task(TaskEvent::PhaseEnded(ended)) => ended.attempt = ended.attempt.or(Some(300)),
         EventBody::Usage(UsageEvent::UsageRecorded(usage)) => usage.cost = cost,
         EventBody::Usage(UsageEvent::UsageAdjusted(adjusted)) if !name.contains("unresolved") => {
+            let dated = name.contains("dated");
             adjusted.resolved = Some(Box::new(AdjustedUsage {
                 execution: Some(NamedExecution { phase: phase("THINK"), attempt: Some(1) }),
                 provider: Some("anthropic".to_owned()),
@@ -47,6 +48,8 @@ pub(crate) fn decided(name: &str, sent: &EventBody) -> EventBody {
                 component: allocated.then(|| "planner".to_owned()),
                 allocation: allocated.then(|| "al-7".to_owned()),
                 labels: allocated.then(|| ("team".to_owned(), "search".to_owned())).into_iter().collect(),
+                service_tier: dated.then(|| "batch".to_owned()),
+                occurred_at: dated.then(|| "2026-10-31T23:59:59.5Z".parse().expect("a time")),
                 cost: Cost::Priced {
                     usd: "-0.00054".parse().expect("an amount"),
                     price_version: "shipped@0123456789ab".to_owned(),

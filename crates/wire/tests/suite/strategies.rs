@@ -298,14 +298,17 @@ fn adjusted() -> impl Strategy<Value = UsageAdjusted> {
     });
     let excess =
         (0..=MAX_TOKENS_PER_EVENT).prop_map(|output| TokenCounts { output, ..TokenCounts::default() });
-    let texts = (optional(), optional(), optional(), option::of(id()));
-    let resolved = (execution(), texts, btree_map(text(), text(), 0..3), cost(), excess).prop_map(
-        |(execution, texts, labels, cost, excess)| AdjustedUsage {
+    let texts = (optional(), optional(), optional(), option::of(id()), optional());
+    let times = option::of(time());
+    let resolved = (execution(), texts, btree_map(text(), text(), 0..3), times, cost(), excess).prop_map(
+        |(execution, texts, labels, occurred_at, cost, excess)| AdjustedUsage {
             execution,
             provider: texts.0,
             model: texts.1,
             component: texts.2,
             allocation: texts.3,
+            service_tier: texts.4,
+            occurred_at,
             labels,
             cost,
             excess,

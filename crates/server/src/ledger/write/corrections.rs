@@ -84,10 +84,24 @@ impl Writer {
                 name.1
             ));
         }
-        let UsageRecorded { execution, provider, model, component, allocation, mut labels, .. } = original;
+        let UsageRecorded {
+            execution, provider, model, component, allocation, service_tier, mut labels, ..
+        } = original;
         // No scope can name longer ones, and a correction must have room for the rest.
         labels.retain(|_, value| value.len() <= MAX_VALUE_BYTES);
-        let found = AdjustedUsage { execution, provider, model, component, allocation, labels, cost, excess };
+        let occurred_at = Some(at);
+        let found = AdjustedUsage {
+            execution,
+            provider,
+            model,
+            component,
+            allocation,
+            labels,
+            service_tier,
+            occurred_at,
+            cost,
+            excess,
+        };
         adjusted.resolved = Some(Box::new(found));
         if adjusted.excess() > 0 {
             warnings.push(format!(

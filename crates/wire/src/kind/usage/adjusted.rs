@@ -15,7 +15,7 @@ use crate::object::Object;
 use crate::out::Out;
 use crate::proto::{self, Added};
 use crate::rules::{optional_text, text};
-use crate::values::{execution, execution_fields, optional, or_empty};
+use crate::values::{execution, execution_fields, optional, or_empty, time_from_proto, time_to_proto};
 
 impl Kind for UsageAdjusted {
     type Proto = proto::UsageAdjusted;
@@ -139,6 +139,8 @@ fn resolved_to_proto(found: &AdjustedUsage) -> proto::AdjustedUsage {
         component: or_empty(found.component.as_ref()),
         labels: found.labels.clone(),
         allocation: or_empty(found.allocation.as_ref()),
+        service_tier: or_empty(found.service_tier.as_ref()),
+        occurred_at: found.occurred_at.map(time_to_proto),
         cost: cost_to_proto(&found.cost),
         excess: (found.excess != TokenCounts::default()).then(|| counts_to_proto(&found.excess)),
     }
@@ -152,6 +154,12 @@ fn resolved_to_domain(stored: proto::AdjustedUsage) -> Result<AdjustedUsage, Fie
         component: optional(stored.component),
         allocation: optional(stored.allocation),
         labels: stored.labels,
+        service_tier: optional(stored.service_tier),
+        occurred_at: stored
+            .occurred_at
+            .map(time_from_proto)
+            .transpose()
+            .map_err(|error| error.within("occurred_at"))?,
         cost: cost(stored.cost)?,
         excess: stored.excess.as_ref().map(counts).unwrap_or_default(),
     })
@@ -170,6 +178,8 @@ fn written_resolved(found: &proto::AdjustedUsage) -> Value {
     out.text("component", &found.component);
     out.text("allocation", &found.allocation);
     out.labels("labels", &found.labels);
+    out.text("service_tier", &found.service_tier);
+    out.time("occurred_at", found.occurred_at);
     out.cost(found.cost.as_ref());
     out.optional("excess", found.excess.as_ref().map(written_counts));
     out.object()

@@ -1,0 +1,50 @@
+//! Exports of usage and money.
+
+use std::process::ExitCode;
+
+use tollgate_client::{ExportQuery, FocusQuery};
+
+use super::{ask, read};
+use crate::args::{ExportArgs, FocusArgs, Form, Format, Global};
+use crate::connect::Access;
+use crate::exit::Failure;
+use crate::output::{self, json, out, say};
+
+/// Charges in the format of FOCUS: always CSV, whatever `--format` says.
+pub(crate) async fn focus(global: &Global, args: &FocusArgs) -> Result<ExitCode, Failure> {
+    let wanted = FocusQuery {
+        since: args.range.since.clone(),
+        until: args.range.until.clone(),
+        time_zone: args.range.time_zone.clone(),
+        billing_account: args.billing_account.clone(),
+        tags: args.tags.clone(),
+    };
+    let asked = ask(global, Access::Existing, async |it| it.client.focus(&wanted, &read(global)).await);
+    out(&asked.await?);
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Usage and money by any dimensions.
+pub(crate) async fn export(global: &Global, args: &ExportArgs) -> Result<ExitCode, Failure> {
+    let wanted = ExportQuery {
+        dimensions: args.dimensions.clone(),
+        only: args.only.clone(),
+        by: args.by.clone(),
+        since: args.range.since.clone(),
+        until: args.range.until.clone(),
+        time_zone: args.range.time_zone.clone(),
+    };
+    if global.form == Form::Csv {
+        let asked =
+            ask(global, Access::Existing, async |it| it.client.export_csv(&wanted, &read(global)).await);
+        out(&asked.await?);
+        return Ok(ExitCode::SUCCESS);
+    }
+    let asked = ask(global, Access::Existing, async |it| it.client.export(&wanted, &read(global)).await);
+    let export = asked.await?;
+    match global.format {
+        Format::Json => json(&export),
+        Format::Table => say(&output::money_export(&export)),
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,345 @@
+//! Lines as rows of FOCUS 1.2, the FinOps Open Cost and Usage Specification: dataset "Cost and Usage".
+//!
+//! A row is what a tenant was charged on a day for one kind of tokens of a model. Where the prices do not prove how
+//! the cost divides among the kinds, one row has all of them and no unit price. An empty field is a null.
+
+use std::collections::BTreeMap;
+
+use tollgate_domain::money::Usd;
+use tollgate_domain::price::PricedKind;
+use tollgate_domain::time::{Day, Timestamp};
+use tollgate_domain::tokens::TokenSums;
+use tollgate_domain::zone::Zone;
+
+use super::kinds::KindRates;
+use super::{LineDimension, MoneyLine};
+
+/// The columns, in order: those of FOCUS, then our own.
+pub const FOCUS_COLUMNS: [&str; 52] = [
+    "BilledCost",
+    "BillingAccountId",
+    "BillingAccountName",
+    "BillingAccountType",
+    "BillingCurrency",
+    "BillingPeriodEnd",
+    "BillingPeriodStart",
+    "ChargeCategory",
+    "ChargeClass",
+    "ChargeDescription",
+    "ChargeFrequency",
+    "ChargePeriodEnd",
+    "ChargePeriodStart",
+    "ConsumedQuantity",
+    "ConsumedUnit",
+    "ContractedCost",
+    "EffectiveCost",
+    "InvoiceId",
+    "InvoiceIssuerName",
+    "ListCost",
+    "ListUnitPrice",
+    "PricingCategory",
+    "PricingQuantity",
+    "PricingUnit",
+    "ProviderName",
+    "PublisherName",
+    "RegionId",
+    "RegionName",
+    "ServiceCategory",
+    "ServiceName",
+    "ServiceSubcategory",
+    "SkuId",
+    "SkuMeter",
+    "SkuPriceDetails",
+    "SkuPriceId",
+    "SubAccountId",
+    "SubAccountName",
+    "SubAccountType",
+    "Tags",
+    "x_CacheWriteTokens",
+    "x_CachedInputTokens",
+    "x_CorrectedDay",
+    "x_InputUncachedTokens",
+    "x_Model",
+    "x_OutputTokens",
+    "x_PriceVersion",
+    "x_ReasoningTokens",
+    "x_ServiceTier",
+    "x_TimeZone",
+    "x_TokenKind",
+    "x_TollgateUnpricedTokens",
+    "x_UsageDay",
+];
+
+/// What lines are told apart by, so that rows can be made of them.
+pub const FOCUS_DIMENSIONS: [LineDimension; 6] = [
+    LineDimension::Tenant,
+    LineDimension::Provider,
+    LineDimension::Model,
+    LineDimension::ServiceTier,
+    LineDimension::PriceVersion,
+    LineDimension::Corrects,
+];
+
+/// A row: the fields in the order of [`FOCUS_COLUMNS`]. An empty field is a null.
+pub type FocusRow = [String; 52];
+
+/// What prices of models are for, in the lists of their providers: a million tokens.
+const PRICED_TOKENS: i128 = 1_000_000;
+
+/// What all rows have in common.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FocusOptions {
+    /// The zone whose days are charge periods, and whose months are billing periods.
+    pub zone: Zone,
+    /// The billing account that the charges are booked on.
+    pub billing_account: String,
+    /// Dimensions that are shown as tags.
+    pub tags: Vec<LineDimension>,
+}
+
+/// A part of a line that becomes a row.
+struct Charge {
+    /// `None`: all kinds.
+    kind: Option<PricedKind>,
+    tokens: TokenSums,
+    cost: Usd,
+    /// USD per token; `None`: no single one.
+    unit_price: Option<Usd>,
+    unpriced: i128,
+}
+
+/// The rows of a line by day whose dimensions are at least [`FOCUS_DIMENSIONS`]: their costs and tokens add up to
+/// the line's. `rates` are those of its model in the price book that it was costed with, if they are known.
+///
+/// Nothing is returned for a line without a day, or without tokens and cost.
+#[must_use]
+pub fn focus_rows(line: &MoneyLine<'_>, rates: Option<&KindRates>, options: &FocusOptions) -> Vec<FocusRow> {
+    let Some(days) = line.period.and_then(|period| Days::of(&period.name, &options.zone)) else {
+        return Vec::new();
+    };
+    let row = |charge: &Charge| fields(line, &days, charge, rates, options);
+    charges(line, rates).iter().map(row).collect()
+}
+
+/// Rows as CSV (RFC 4180), with the names of the columns if they are the first ones. Unlike exports for people,
+/// texts are left as they are: FOCUS wants them unchanged.
+#[must_use]
+pub fn focus_csv<'a>(rows: impl Iterator<Item = &'a FocusRow>, first: bool) -> Vec<u8> {
+    let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
+    // Writing to memory cannot fail, and all rows have the same length.
+    if first {
+        let _ = writer.write_record(FOCUS_COLUMNS);
+    }
+    rows.for_each(|row| drop(writer.write_record(row)));
+    writer.into_inner().unwrap_or_default()
+}
+
+fn charges(line: &MoneyLine<'_>, rates: Option<&KindRates>) -> Vec<Charge> {
+    let sums = line.sums;
+    if sums.unpriced_tokens == 0
+        && let Some(parts) = rates.and_then(|rates| rates.divide(sums))
+    {
+        let one = |part: &super::kinds::KindCost| Charge {
+            kind: Some(part.kind),
+            tokens: part.tokens(),
+            cost: part.usd,
+            unit_price: Some(part.rate),
+            unpriced: 0,
+        };
+        return parts.iter().map(one).collect();
+    }
+    if sums.tokens == TokenSums::default() && sums.cost == Usd::ZERO {
+        return Vec::new();
+    }
+    vec![Charge {
+        kind: None,
+        tokens: sums.tokens,
+        cost: sums.cost,
+        unit_price: None,
+        unpriced: sums.unpriced_tokens,
+    }]
+}
+
+/// A day of a zone and its month, as times.
+struct Days {
+    day: [Timestamp; 2],
+    month: [Timestamp; 2],
+}
+
+impl Days {
+    fn of(name: &str, zone: &Zone) -> Option<Self> {
+        let day = day_named(name)?;
+        let first = day_named(&format!("{}-01", month_of(name)?))?;
+        // No month has 32 days, and two have more.
+        let in_next = Day(first.0.saturating_add(32)).to_string();
+        let next = day_named(&format!("{}-01", month_of(&in_next)?))?;
+        let tomorrow = Day(day.0.saturating_add(1));
+        Some(Self {
+            day: [zone.start_of(day)?, zone.start_of(tomorrow)?],
+            month: [zone.start_of(first)?, zone.start_of(next)?],
+        })
+    }
+}
+
+fn day_named(name: &str) -> Option<Day> {
+    format!("{name}T00:00:00Z").parse::<Timestamp>().ok().map(Timestamp::day)
+}
+
+/// The month in the name of a day.
+fn month_of(day: &str) -> Option<&str> {
+    Some(day.rsplit_once('-')?.0)
+}
+
+fn fields(
+    line: &MoneyLine<'_>,
+    days: &Days,
+    charge: &Charge,
+    rates: Option<&KindRates>,
+    options: &FocusOptions,
+) -> FocusRow {
+    let value = |dimension| line.value(dimension).to_owned();
+    let [tenant, provider, model] = names(line, rates);
+    let tier = line.value(LineDimension::ServiceTier);
+    let kind = charge.kind.map_or("tokens", PricedKind::as_str);
+    let sku = format!("{provider}/{model}/{kind}");
+    let price = format!("{sku}/{}", if tier.is_empty() { "standard" } else { tier });
+    let cost = amount(charge.cost);
+    let day = line.period.map(|period| period.name.clone()).unwrap_or_default();
+    let corrected = line.value(LineDimension::Corrects);
+    let earlier = !corrected.is_empty() && month_of(corrected) < month_of(&day);
+    let tokens = &charge.tokens;
+    [
+        cost.clone(),
+        options.billing_account.clone(),
+        options.billing_account.clone(),
+        "Ledger".to_owned(),
+        "USD".to_owned(),
+        days.month[1].to_string(),
+        days.month[0].to_string(),
+        "Usage".to_owned(),
+        if earlier { "Correction".to_owned() } else { String::new() },
+        description(&provider, &model, charge, corrected),
+        "Usage-Based".to_owned(),
+        days.day[1].to_string(),
+        days.day[0].to_string(),
+        format!("{}.0", charge.tokens.total()),
+        "Tokens".to_owned(),
+        cost.clone(),
+        cost.clone(),
+        // The ledger issues no invoices.
+        String::new(),
+        provider.clone(),
+        cost,
+        charge
+            .unit_price
+            .and_then(|price| price.checked_times(PRICED_TOKENS))
+            .map(amount)
+            .unwrap_or_default(),
+        "Standard".to_owned(),
+        millions(charge.tokens.total()),
+        format!("{PRICED_TOKENS} Tokens"),
+        provider.clone(),
+        provider,
+        String::new(),
+        String::new(),
+        "AI and Machine Learning".to_owned(),
+        "Model inference".to_owned(),
+        "Generative AI".to_owned(),
+        sku,
+        meter(charge.kind).to_owned(),
+        object([("x_Model", model.as_str()), ("x_ServiceTier", tier)].into_iter()),
+        price,
+        tenant.clone(),
+        tenant,
+        "Tenant".to_owned(),
+        tags(line, options),
+        tokens.cache_write.to_string(),
+        tokens.cached_input.to_string(),
+        corrected.to_owned(),
+        tokens.input_uncached.to_string(),
+        value(LineDimension::Model),
+        tokens.output.to_string(),
+        value(LineDimension::PriceVersion),
+        tokens.reasoning.to_string(),
+        tier.to_owned(),
+        options.zone.name().to_owned(),
+        kind.to_owned(),
+        charge.unpriced.to_string(),
+        day,
+    ]
+}
+
+/// Tenant, provider and model, none of which may be null. A provider that was not stated is that of the prices.
+fn names(line: &MoneyLine<'_>, rates: Option<&KindRates>) -> [String; 3] {
+    let stated = line.value(LineDimension::Provider);
+    let known = rates.and_then(|rates| rates.provider.as_deref()).filter(|_| stated.is_empty());
+    [line.value(LineDimension::Tenant), known.unwrap_or(stated), line.value(LineDimension::Model)]
+        .map(|text| if text.is_empty() { "unknown" } else { text }.to_owned())
+}
+
+/// An amount with at least two decimal places: what guesses the types of columns takes it for a decimal.
+fn amount(usd: Usd) -> String {
+    let text = usd.to_string();
+    match text.split_once('.') {
+        None => format!("{text}.00"),
+        Some((_, places)) if places.len() < 2 => format!("{text}0"),
+        Some(_) => text,
+    }
+}
+
+/// A count in millions, exactly.
+fn millions(tokens: i128) -> String {
+    let sign = if tokens < 0 { "-" } else { "" };
+    let count = tokens.unsigned_abs();
+    let million = PRICED_TOKENS.unsigned_abs();
+    let (whole, rest) =
+        (count.checked_div(million).unwrap_or_default(), count.checked_rem(million).unwrap_or_default());
+    format!("{sign}{whole}.{rest:06}")
+}
+
+/// Without commas, so that the simplest tools can cut rows into columns.
+fn description(provider: &str, model: &str, charge: &Charge, corrected: &str) -> String {
+    let what = charge.kind.map_or("tokens of all kinds", meter_words);
+    let unpriced = if charge.unpriced == 0 { "" } else { " (no price is known: the cost of 0 is none)" };
+    let of = if corrected.is_empty() { String::new() } else { format!(" (correcting {corrected})") };
+    format!("{model} by {provider}: {what}{of}{unpriced}")
+}
+
+const fn meter_words(kind: PricedKind) -> &'static str {
+    match kind {
+        PricedKind::Input => "input tokens",
+        PricedKind::CachedInput => "cached input tokens",
+        PricedKind::CacheWrite => "cache write tokens",
+        PricedKind::CacheWrite1h => "cache write tokens, one hour",
+        PricedKind::Output => "output tokens",
+        PricedKind::Reasoning => "reasoning tokens",
+    }
+}
+
+const fn meter(kind: Option<PricedKind>) -> &'static str {
+    match kind {
+        None => "Tokens",
+        Some(PricedKind::Input) => "Input Tokens",
+        Some(PricedKind::CachedInput) => "Cached Input Tokens",
+        Some(PricedKind::CacheWrite) => "Cache Write Tokens",
+        Some(PricedKind::CacheWrite1h) => "Cache Write Tokens (1 hour)",
+        Some(PricedKind::Output) => "Output Tokens",
+        Some(PricedKind::Reasoning) => "Reasoning Tokens",
+    }
+}
+
+/// The tags as a JSON object; none if there is none.
+fn tags(line: &MoneyLine<'_>, options: &FocusOptions) -> String {
+    let keys: Vec<String> = options.tags.iter().map(|tag| format!("tollgate/{tag}")).collect();
+    object(keys.iter().map(String::as_str).zip(options.tags.iter().map(|tag| line.value(*tag))))
+}
+
+/// A JSON object of the texts that are not empty; empty if all are.
+fn object<'a>(pairs: impl Iterator<Item = (&'a str, &'a str)>) -> String {
+    let fields: BTreeMap<&str, &str> = pairs.filter(|(_, value)| !value.is_empty()).collect();
+    if fields.is_empty() {
+        return String::new();
+    }
+    // Texts and their keys can always be written.
+    serde_json::to_string(&fields).unwrap_or_default()
+}

@@ -1,0 +1,85 @@
+//! What usage cost, by period and chosen dimensions: asked of the view `reports`.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+use tollgate_domain::zone::{Calendar, Grain, Zone, database_version};
+use tollgate_projection::money::{LineDimension, MoneyLines};
+use tollgate_projection::reports::{Reports, Span};
+
+use super::reports::each_cell_of;
+use crate::query::Query;
+use crate::rows::RowError;
+use crate::seen::Seen;
+
+/// Lines of usage and money.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct LinesOf {
+    /// The length of the periods; `None`: the time range is one.
+    pub by: Option<Grain>,
+    /// The time zone in which periods begin.
+    pub zone: Zone,
+    /// The time range.
+    pub span: Span,
+    /// What lines are told apart by.
+    pub dimensions: Vec<LineDimension>,
+    /// Only usage with all of these values.
+    pub only: Vec<(LineDimension, String)>,
+    /// The most lines to make: with more of them, the answer is [cut](LinesFound::is_cut).
+    pub most: usize,
+}
+
+/// Partial lines: those of several partitions are added.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LinesFound {
+    /// The lines.
+    pub lines: MoneyLines,
+    /// The number of tasks with unreadable events.
+    pub degraded: u64,
+    /// The versions of the time zone database with which the periods were computed.
+    pub zone_databases: BTreeSet<String>,
+    /// Whether there are more lines than were asked for: then these are not all, and their sums are not right.
+    pub is_cut: bool,
+}
+
+impl Query<Reports> for LinesOf {
+    const VERB: &'static str = "lines";
+    const OVER_MANY: bool = true;
+    type Answer = LinesFound;
+
+    fn answer(&self, view: &Seen<'_, Reports>) -> Result<LinesFound, RowError> {
+        let mut found = LinesFound {
+            lines: MoneyLines::by(self.dimensions.clone()),
+            degraded: view.degraded_tasks(),
+            zone_databases: BTreeSet::from([database_version().to_owned()]),
+            is_cut: false,
+        };
+        // Cells by day are those of UTC, and hours are finer than them.
+        let by_day = match self.by {
+            None => true,
+            Some(Grain::Hour) => false,
+            Some(Grain::Day | Grain::Week | Grain::Month) => self.zone == Zone::utc(),
+        };
+        let scans = if by_day { self.span.cells() } else { vec![self.span.quarter_cells()] };
+        let mut calendar = self.by.map(|by| Calendar::new(self.zone.clone(), by));
+        each_cell_of(view, &scans, |key, cell| {
+            let is =
+                |(dimension, value): &(LineDimension, String)| dimension.of_cell(key, &self.zone) == *value;
+            if !found.is_cut && self.only.iter().all(is) {
+                found.lines.add(calendar.as_mut(), &self.zone, key, cell);
+                found.is_cut = found.lines.len() > self.most;
+            }
+        })?;
+        Ok(found)
+    }
+}
+
+impl LinesFound {
+    /// Adds the lines of other partitions.
+    pub fn merge(&mut self, other: Self) {
+        self.lines.merge(other.lines);
+        self.is_cut |= other.is_cut;
+        self.degraded += other.degraded;
+        self.zone_databases.extend(other.zone_databases);
+    }
+}

@@ -1,0 +1,273 @@
+//! What usage cost, line by line: exports for accounting.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use tollgate_domain::position::Position;
+use tollgate_domain::price::Call;
+use tollgate_domain::time::Timestamp;
+use tollgate_domain::tokens::TokenCounts;
+use tollgate_domain::zone::Grain;
+use tollgate_projection::money::{
+    FOCUS_DIMENSIONS, FocusOptions, KindRates, LineDimension, MoneyLine, MoneyLines, export_csv, export_line,
+    focus_csv, focus_rows,
+};
+use tollgate_projector::Wait;
+use tollgate_projector::queries::{LinesFound, LinesOf};
+use tollgate_wire::api::{MoneyExport, ReportPeriod};
+
+use super::Queries;
+use super::period::{PeriodQuery, Periods};
+use super::query::Read;
+use crate::ledger::settings::Settings;
+use crate::problem::{Answer, INVALID, of_query};
+
+/// The most lines that one export has: each takes some hundred bytes of memory while it is made.
+const MOST_LINES: usize = 250_000;
+
+/// How many lines are written at a time.
+const LINES_AT_ONCE: usize = 250;
+
+/// What the word is for lines without periods.
+const NO_PERIODS: &str = "none";
+
+/// Which lines to export.
+#[derive(Clone, Debug, Default)]
+pub struct ExportQuery {
+    /// Only of this tenant; `None`: of all tenants.
+    pub tenant: Option<String>,
+    /// What lines are told apart by, separated by commas; `None`: tenant, provider and model.
+    pub dimensions: Option<String>,
+    /// Only usage with these values, each as `dimension=value`, separated by commas.
+    pub only: Option<String>,
+    /// Which time to cover, and by which periods; `none` for no periods.
+    pub period: PeriodQuery,
+}
+
+/// Which charges to export.
+#[derive(Clone, Debug, Default)]
+pub struct FocusQuery {
+    /// Only of this tenant; `None`: of all tenants.
+    pub tenant: Option<String>,
+    /// The billing account that they are booked on; `None`: `tollgate`.
+    pub billing_account: Option<String>,
+    /// Dimensions to show as tags, separated by commas.
+    pub tags: Option<String>,
+    /// Which time to cover. Charges are by day.
+    pub period: PeriodQuery,
+}
+
+/// Lines of an export.
+#[derive(Debug)]
+pub struct Lines {
+    lines: MoneyLines,
+    dimensions: Vec<LineDimension>,
+    period: ReportPeriod,
+    degraded: u64,
+    as_of: Position,
+    is_begun: bool,
+}
+
+/// Charges as rows of FOCUS.
+pub struct FocusExport {
+    lines: Lines,
+    options: FocusOptions,
+    rates: KnownRates,
+}
+
+/// The plain rates of models, each looked up once: by provider, model and service tier.
+pub(super) struct KnownRates {
+    settings: Arc<Settings>,
+    known: HashMap<[String; 3], Option<KindRates>>,
+}
+
+impl Queries {
+    /// Lines of usage and money.
+    ///
+    /// # Errors
+    ///
+    /// The problem with the query, or of reading the view.
+    pub async fn export(&self, asked: &ExportQuery, read: &Read) -> Answer<Lines> {
+        let without = asked.period.by.as_deref() == Some(NO_PERIODS);
+        let by = asked.period.by.clone().filter(|_| !without);
+        let period = PeriodQuery { by, ..asked.period.clone() };
+        let periods = period.checked(&self.settings().config.reports.time_zone)?;
+        let dimensions = match &asked.dimensions {
+            None => vec![LineDimension::Tenant, LineDimension::Provider, LineDimension::Model],
+            Some(names) => dimensions("dimensions", names)?,
+        };
+        let mut only = only(asked.only.as_deref().unwrap_or_default())?;
+        only.extend(asked.tenant.clone().map(|tenant| (LineDimension::Tenant, tenant)));
+        self.lines(&periods, (!without).then_some(periods.by), dimensions, only, read).await
+    }
+
+    /// Charges by day, as FOCUS has them.
+    ///
+    /// # Errors
+    ///
+    /// The problem with the query, or of reading the view.
+    pub async fn focus(&self, asked: &FocusQuery, read: &Read) -> Answer<FocusExport> {
+        let settings = self.settings();
+        let periods = asked.period.checked(&settings.config.reports.time_zone)?;
+        let tags = asked.tags.as_deref().map(|names| dimensions("tags", names)).transpose()?;
+        let tags = tags.unwrap_or_default();
+        let account = asked.billing_account.clone().unwrap_or_else(|| "tollgate".to_owned());
+        if account.trim().is_empty() {
+            return Err(INVALID.of_field(
+                "billing_account",
+                &account,
+                "must name the account of the charges",
+            ));
+        }
+        let more = tags.iter().copied().filter(|tag| !FOCUS_DIMENSIONS.contains(tag));
+        let by: Vec<LineDimension> = FOCUS_DIMENSIONS.into_iter().chain(more).collect();
+        let only = asked.tenant.clone().map(|tenant| (LineDimension::Tenant, tenant));
+        let lines = self.lines(&periods, Some(Grain::Day), by, only.into_iter().collect(), read).await?;
+        let options = FocusOptions { zone: periods.zone, billing_account: account, tags };
+        Ok(FocusExport { lines, options, rates: KnownRates::of(settings) })
+    }
+
+    async fn lines(
+        &self,
+        periods: &Periods,
+        by: Option<Grain>,
+        dimensions: Vec<LineDimension>,
+        only: Vec<(LineDimension, String)>,
+        read: &Read,
+    ) -> Answer<Lines> {
+        let at_least = self.wanted(read).await?;
+        let wait = Wait { at_least: at_least.as_ref(), up_to: read.wait };
+        let (zone, span) = (periods.zone.clone(), periods.span());
+        let question = LinesOf { by, zone, span, dimensions: dimensions.clone(), only, most: MOST_LINES };
+        let asked = self.reports().ask_all(wait, &question).await;
+        let (parts, as_of) = asked.map_err(|error| of_query(&error))?;
+        let found = self.make(move || {
+            let mut found = LinesFound::default();
+            parts.into_iter().for_each(|part| found.merge(part));
+            found
+        });
+        let found = found.await?;
+        if found.is_cut || found.lines.len() > MOST_LINES {
+            return Err(INVALID.with(format!(
+                "the export has more than {MOST_LINES} lines: ask for a shorter time range, longer periods or fewer \
+                 dimensions"
+            )));
+        }
+        let databases: Vec<String> = found.zone_databases.into_iter().collect();
+        let period = ReportPeriod {
+            by: by.map_or(NO_PERIODS, Grain::as_str).to_owned(),
+            time_zone: periods.zone.to_string(),
+            time_zone_database: databases.join(", "),
+            since: periods.since.map(|since| since.to_string()),
+            until: periods.until.map(|until| until.to_string()),
+        };
+        let (lines, degraded) = (found.lines, found.degraded);
+        Ok(Lines { lines, dimensions, period, degraded, as_of, is_begun: false })
+    }
+}
+
+impl Lines {
+    /// The position that they cover.
+    #[must_use]
+    pub const fn as_of(&self) -> &Position {
+        &self.as_of
+    }
+
+    /// As one answer.
+    #[must_use]
+    pub fn answer(&self) -> MoneyExport {
+        MoneyExport {
+            as_of: self.as_of.to_string(),
+            period: self.period.clone(),
+            dimensions: self.dimensions.iter().map(|dimension| dimension.as_str().to_owned()).collect(),
+            totals: tollgate_projection::reports::totals(&self.lines.total()),
+            lines: self.lines.iter().map(|line| export_line(&line)).collect(),
+            degraded_tasks: self.degraded,
+        }
+    }
+
+    /// The next part of them as CSV; `None`: that was all.
+    pub fn next_csv(&mut self) -> Option<Vec<u8>> {
+        let (part, first) = self.next_part()?;
+        let head = first.then(|| self.dimensions.clone());
+        Some(export_csv(part.iter(), head.as_deref()).into_bytes())
+    }
+
+    /// The next lines, and whether they are the first ones. There is a first part even without lines.
+    fn next_part(&mut self) -> Option<(MoneyLines, bool)> {
+        let first = !std::mem::replace(&mut self.is_begun, true);
+        let part = self.lines.take_first(LINES_AT_ONCE);
+        (first || !part.is_empty()).then_some((part, first))
+    }
+}
+
+impl FocusExport {
+    /// The position that they cover.
+    #[must_use]
+    pub const fn as_of(&self) -> &Position {
+        self.lines.as_of()
+    }
+
+    /// The next part of the rows as CSV; `None`: that was all.
+    pub fn next_csv(&mut self) -> Option<Vec<u8>> {
+        let Self { lines, options, rates } = self;
+        let (part, first) = lines.next_part()?;
+        let mut rows = Vec::new();
+        for line in part.iter() {
+            rows.extend(focus_rows(&line, rates.of_line(&line), options));
+        }
+        Some(focus_csv(rows.iter(), first))
+    }
+}
+
+impl KnownRates {
+    pub(super) fn of(settings: Arc<Settings>) -> Self {
+        Self { settings, known: HashMap::new() }
+    }
+
+    /// Those of a line's model, if it was costed with the book in force.
+    pub(super) fn of_line(&mut self, line: &MoneyLine<'_>) -> Option<&KindRates> {
+        let (book, aliases) = (&self.settings.prices, &self.settings.config.prices);
+        let priced_with = line.value(LineDimension::PriceVersion);
+        if !priced_with.is_empty() && priced_with != book.version() {
+            return None;
+        }
+        let named = |dimension| Some(line.value(dimension)).filter(|value| !value.is_empty());
+        let (provider, model) = (named(LineDimension::Provider), named(LineDimension::Model));
+        let service_tier = named(LineDimension::ServiceTier);
+        let key = [provider, model, service_tier].map(|name| name.unwrap_or_default().to_owned());
+        let found = self.known.entry(key).or_insert_with(|| {
+            let at = Timestamp::default();
+            let call = aliases.apply(Call { provider, model, service_tier, at });
+            book.quote(call, &TokenCounts::default()).ok().map(|quote| KindRates::from(&quote))
+        });
+        found.as_ref()
+    }
+}
+
+fn dimensions(field: &str, names: &str) -> Answer<Vec<LineDimension>> {
+    let mut found = Vec::new();
+    for name in names.split(',').map(str::trim).filter(|name| !name.is_empty()) {
+        let dimension = dimension(field, name)?;
+        if !found.contains(&dimension) {
+            found.push(dimension);
+        }
+    }
+    Ok(found)
+}
+
+fn dimension(field: &str, name: &str) -> Answer<LineDimension> {
+    let rule = || format!("must be names of {}", LineDimension::NAMES.join(", "));
+    LineDimension::from_word(name).ok_or_else(|| INVALID.of_field(field, name, &rule()))
+}
+
+fn only(filters: &str) -> Answer<Vec<(LineDimension, String)>> {
+    let one = |filter: &str| {
+        let Some((name, value)) = filter.split_once('=') else {
+            let rule = "must be a dimension and its value, such as provider=anthropic";
+            return Err(INVALID.of_field("only", filter, rule));
+        };
+        Ok((dimension("only", name.trim())?, value.to_owned()))
+    };
+    filters.split(',').filter(|filter| !filter.trim().is_empty()).map(one).collect()
+}
