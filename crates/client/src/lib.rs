@@ -48,6 +48,7 @@ mod selection;
 mod spool;
 mod tracker;
 mod transport;
+mod usage;
 
 pub use address::Read;
 pub use alerts::AlertFilter;
@@ -66,3 +67,4 @@ pub use tracker::{
     TrackError, Tracker, TrackerBuilder, Trouble, Usage, Wait,
 };
 pub use transport::{BoxFuture, Transport, TransportError};
+pub use usage::{SummaryQuery, UsageQuery};
