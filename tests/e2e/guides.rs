@@ -13,13 +13,14 @@ use tollgate_tests::{Place, Server, session};
 use tollgate_wire::{Defaults, Submitted};
 
 /// Documents whose console blocks are typed here, each in a separate test.
-const TYPED: [&str; 7] = [
+const TYPED: [&str; 8] = [
     "README.md",
     "docs/guides/alerts.md",
     "docs/guides/governance.md",
     "docs/guides/nats.md",
     "docs/guides/reports.md",
     "docs/guides/serve.md",
+    "docs/guides/usage.md",
     "docs/reference/http-api.md",
 ];
 
@@ -175,6 +176,14 @@ fn the_guide_to_reports() {
         if block.text.contains("accesses") { reader.type_only(&block) } else { reader.follow(&block) }
     }
     assert!(reader.place.path("T-104.html").is_file());
+}
+
+#[test]
+fn the_guide_to_usage() {
+    let mut reader = Reader::new();
+    for block in typed("docs/guides/usage.md") {
+        reader.follow(&block);
+    }
 }
 
 /// A task that the gate warned about.

@@ -3,7 +3,7 @@
 use tollgate_domain::event::RecordedEvent;
 
 use super::table::{SESSION, Table, write_time, write_values};
-use super::{Asked, Spending, Sums, counted};
+use super::{Asked, Spending, UsageSums, counted};
 use crate::fold::{Projection, Rows};
 
 /// Seconds of a day in UTC.
@@ -12,13 +12,13 @@ pub(super) const DAY_S: i64 = 86_400;
 impl Projection for Spending {
     const NAME: &'static str = "spending";
     const VERSION: u32 = 1;
-    type Row = Sums;
+    type Row = UsageSums;
     type Live = Asked;
 
-    fn apply<R: Rows<Sums>>(&self, event: &RecordedEvent<'_>, rows: &mut R) -> Result<(), R::Error> {
+    fn apply<R: Rows<UsageSums>>(&self, event: &RecordedEvent<'_>, rows: &mut R) -> Result<(), R::Error> {
         let Some(usage) = counted(event) else { return Ok(()) };
         let (at, values) = (usage.quarter, &usage.dimensions);
-        let mut add = |key: &[u8]| rows.change(key, Sums::default).map(|row| row.add(&usage.sums));
+        let mut add = |key: &[u8]| rows.change(key, UsageSums::default).map(|row| row.add(&usage.sums));
         let day = at.saturating_sub(at.rem_euclid(DAY_S));
         let mut shared = Vec::new();
         write_values(values, false, &mut shared);

@@ -12,7 +12,7 @@ mod table;
 mod tally;
 
 pub use asked::Asked;
-pub use counted::{Counted, Sums, counted};
+pub use counted::{Counted, UsageSums, counted};
 pub use summary::{Cells, GroupKey, Grouping, Summary, Summing};
 pub use table::Table;
 pub use tally::{Scan, SpentAsk, Tally};

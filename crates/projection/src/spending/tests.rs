@@ -16,7 +16,7 @@ use super::*;
 use crate::fold::Projection;
 use crate::testing::Stored;
 
-type Rows = BTreeMap<Vec<u8>, Sums>;
+type Rows = BTreeMap<Vec<u8>, UsageSums>;
 
 /// A Saturday, in a quarter of an hour that begins an hour of India and none of UTC.
 const BEGIN: &str = "2026-11-21T08:30:00Z";
@@ -371,8 +371,8 @@ fn summed(rows: &Rows, grouping: &Grouping) -> Summary {
     summing.summary()
 }
 
-fn grouped(events: &[Stored], grouping: &Grouping) -> (BTreeMap<GroupKey, Sums>, Sums) {
-    let (mut groups, mut total) = (BTreeMap::<GroupKey, Sums>::new(), Sums::default());
+fn grouped(events: &[Stored], grouping: &Grouping) -> (BTreeMap<GroupKey, UsageSums>, UsageSums) {
+    let (mut groups, mut total) = (BTreeMap::<GroupKey, UsageSums>::new(), UsageSums::default());
     let mut calendar = grouping.periods.clone().map(|(grain, zone)| Calendar::new(zone, grain));
     for event in events {
         if naive(std::slice::from_ref(event), &grouping.ask) == Spent::default() {
