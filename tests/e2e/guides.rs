@@ -13,7 +13,7 @@ use tollgate_tests::{Place, Server, session};
 use tollgate_wire::{Defaults, Submitted};
 
 /// Documents whose console blocks are typed here, each in a separate test.
-const TYPED: [&str; 8] = [
+const TYPED: [&str; 9] = [
     "README.md",
     "docs/guides/alerts.md",
     "docs/guides/governance.md",
@@ -21,6 +21,7 @@ const TYPED: [&str; 8] = [
     "docs/guides/nats.md",
     "docs/guides/reports.md",
     "docs/guides/serve.md",
+    "docs/guides/usage.md",
     "docs/reference/http-api.md",
 ];
 
@@ -182,6 +183,14 @@ fn the_guide_to_reports() {
 fn the_guide_to_reports_of_money() {
     let mut reader = Reader::new();
     for block in typed("docs/guides/money-reports.md") {
+        reader.follow(&block);
+    }
+}
+
+#[test]
+fn the_guide_to_usage() {
+    let mut reader = Reader::new();
+    for block in typed("docs/guides/usage.md") {
         reader.follow(&block);
     }
 }

@@ -49,6 +49,7 @@ mod selection;
 mod spool;
 mod tracker;
 mod transport;
+mod usage;
 
 pub use address::Read;
 pub use alerts::AlertFilter;
@@ -68,3 +69,4 @@ pub use tracker::{
     TrackError, Tracker, TrackerBuilder, Trouble, Usage, Wait,
 };
 pub use transport::{BoxFuture, Transport, TransportError};
+pub use usage::{SummaryQuery, UsageQuery};

@@ -7,6 +7,7 @@ mod operate;
 mod prices;
 mod report;
 mod task;
+mod usage;
 
 use std::borrow::Cow;
 use std::path::PathBuf;
@@ -33,6 +34,7 @@ pub(crate) use task::{
     MarkArgs, OpenArgs, OverrideArgs, PhaseArgs, PhaseCommand, RecordArgs, RecoverArgs, StoryArgs,
     TaskCommand, TaskName, UsageCommand,
 };
+pub(crate) use usage::{UsageListArgs, UsageSummaryArgs, WhichUsage};
 
 /// The budget ledger for AI agents: records what tasks spend and decides, before a phase begins, whether it may.
 #[derive(Debug, Parser)]
@@ -83,7 +85,7 @@ pub(crate) struct Global {
     /// The producer, recorded with every event
     #[arg(long, global = true, help_heading = WHO, env = "TOLLGATE_PRODUCER", value_name = "NAME", default_value = "cli")]
     pub(crate) producer: String,
-    /// Output format. md, html and csv are for task reports; csv also for task lists and totals
+    /// Output format. md, html and csv are for task reports; csv also for task lists, totals and usage
     #[arg(long = "format", global = true, help_heading = ANSWER, value_enum, default_value_t = Form::Table, value_name = "FORMAT")]
     pub(crate) form: Form,
     /// The same, as most commands know it.
@@ -221,13 +223,15 @@ impl Args {
         let of_list = matches!(&args.command, Command::Task(TaskCommand::List(_)))
             || matches!(&args.command, Command::Report(report)
                 if matches!(report.what, None | Some(ReportCommand::Focus(_) | ReportCommand::Export(_))));
+        let of_usage =
+            matches!(&args.command, Command::Usage(UsageCommand::List(_) | UsageCommand::Summary(_)));
         let fits = match args.global.form {
             Form::Table | Form::Json => true,
-            Form::Csv => of_task || of_list,
+            Form::Csv => of_task || of_list || of_usage,
             Form::Md | Form::Html => of_task,
         };
         if !fits {
-            let rule = "--format md, html and csv: only of the report of a task, `tollgate report TASK`; csv also of `tollgate task list`, and of the totals, `tollgate report`";
+            let rule = "--format md, html and csv: only of the report of a task, `tollgate report TASK`; csv also of `tollgate task list`, of the totals, `tollgate report`, and of `tollgate usage list` and `usage summary`";
             Self::command().error(clap::error::ErrorKind::InvalidValue, rule).exit();
         }
         args
@@ -318,7 +322,7 @@ pub(crate) enum Command {
     /// Start and end phases
     #[command(subcommand)]
     Phase(PhaseCommand),
-    /// Record usage, or correct it
+    /// Record, correct, list and add up usage
     #[command(subcommand)]
     Usage(UsageCommand),
     /// Ask whether a task may go on

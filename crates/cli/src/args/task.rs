@@ -2,6 +2,8 @@
 
 use clap::{Args, Subcommand};
 
+use super::usage::{UsageListArgs, UsageSummaryArgs};
+
 /// Where and under which id an event is appended.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Event")]
@@ -255,6 +257,10 @@ pub(crate) enum UsageCommand {
     Record(RecordArgs),
     /// Correct earlier usage; the usage itself stays as it is
     Adjust(AdjustArgs),
+    /// List usage and corrections, the latest first
+    List(UsageListArgs),
+    /// Add usage up, by groups and periods
+    Summary(UsageSummaryArgs),
 }
 
 #[derive(Clone, Debug, Default, Args)]

@@ -9,7 +9,7 @@ use tollgate_domain::usage::estimate;
 use tollgate_wire::api::{AppendRequest, AppendResponse, Outcome};
 use uuid::Uuid;
 
-use super::ask;
+use super::{ask, usage};
 use crate::args::{
     AdjustArgs, Counts, EventArgs, ExplainArgs, Format, Global, Lengths, PhaseArgs, PhaseCommand, RecordArgs,
     UsageCommand,
@@ -46,12 +46,14 @@ pub(crate) async fn phase(global: &Global, command: PhaseCommand) -> Result<Exit
     Ok(ExitCode::SUCCESS)
 }
 
-/// Records and corrects usage.
+/// Records, corrects, lists and adds up usage.
 pub(crate) async fn usage(global: &Global, command: UsageCommand) -> Result<ExitCode, Failure> {
     // Usage may be the first thing a ledger hears about a task; a correction is about something that exists.
     let ((task, done, event), access) = match command {
         UsageCommand::Record(args) => (record(global, args)?, Access::MayCreate),
         UsageCommand::Adjust(args) => (adjust(global, args)?, Access::Existing),
+        UsageCommand::List(args) => return usage::list(global, args).await,
+        UsageCommand::Summary(args) => return usage::summary(global, args).await,
     };
     let request = AppendRequest {
         tenant: global.tenant.clone(),

@@ -17,6 +17,7 @@ mod quarantine;
 mod recover;
 mod serve;
 mod tasks;
+mod usage;
 mod views;
 
 use std::process::ExitCode;

@@ -9,6 +9,7 @@ mod quarantine;
 mod report;
 mod savings;
 mod task;
+mod usage;
 
 use std::io::Write;
 
@@ -27,6 +28,7 @@ pub(crate) use quarantine::{quarantine, quarantined};
 pub(crate) use report::{accesses, ledger_report};
 pub(crate) use savings::savings;
 pub(crate) use task::{gate, limits, task_list, task_status};
+pub(crate) use usage::{usage_list, usage_summary};
 
 /// Writes text of several lines to stdout, with any control characters in it escaped: everything that goes to
 /// a terminal passes through here or [`note`]. A reader that went away (`| head`) ends the process, as with

@@ -31,6 +31,7 @@ pub use redact::{Pseudonyms, Redacted};
 pub use similar::Similar;
 pub use task_report::task_report;
 pub use task_status::{summary, task_status};
+pub use usage_csv::{usage_csv, usage_summary_csv};
 
 use tollgate_domain::breach::Utilization;
 use tollgate_domain::limits::PhaseLimit;
@@ -101,3 +102,4 @@ pub fn utilization_view(utilization: &Utilization) -> UtilizationView {
 
 #[cfg(test)]
 mod tests;
+mod usage_csv;

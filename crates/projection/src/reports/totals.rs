@@ -34,13 +34,13 @@ pub struct LedgerTotals {
     by_importance: BTreeMap<String, Cell>,
     /// What was cut off, by dimension.
     #[serde(default)]
-    rest: BTreeMap<Dimension, Rest>,
+    rest: BTreeMap<Listing, Rest>,
 }
 
 /// What totals are grouped by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum Dimension {
+enum Listing {
     /// Periods before those that are listed.
     Earlier,
     /// Periods dated in the future, after those that are listed.
@@ -63,7 +63,7 @@ struct Rest {
 
 /// The groups of each dimension that are to be listed.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Listed(BTreeMap<Dimension, BTreeSet<String>>);
+pub struct Listed(BTreeMap<Listing, BTreeSet<String>>);
 
 impl LedgerTotals {
     /// Adds the usage of a quarter of an hour: to the periods only.
@@ -123,7 +123,7 @@ impl LedgerTotals {
     /// Whether any named groups were cut off.
     #[must_use]
     pub fn is_cut(&self) -> bool {
-        self.rest.keys().any(|dimension| !matches!(dimension, Dimension::Earlier | Dimension::Ahead))
+        self.rest.keys().any(|dimension| !matches!(dimension, Listing::Earlier | Listing::Ahead))
     }
 
     /// The groups with the most tokens, up to this number per dimension.
@@ -142,14 +142,14 @@ impl LedgerTotals {
         let earlier = by_period.len().saturating_sub(LISTED_PERIODS);
         let first = by_period.keys().nth(earlier).filter(|_| earlier > 0).cloned();
         for (_, cell) in (0..earlier).map_while(|_| by_period.pop_first()) {
-            rest.entry(Dimension::Earlier).or_default().take(&cell);
+            rest.entry(Listing::Earlier).or_default().take(&cell);
         }
         while let Some(entry) = ahead.first_entry().filter(|entry| first.as_ref() > Some(entry.key())) {
-            rest.entry(Dimension::Earlier).or_default().cell.add(&entry.remove());
+            rest.entry(Listing::Earlier).or_default().cell.add(&entry.remove());
         }
         while ahead.len() > LISTED_AHEAD {
             let Some((_, cell)) = ahead.pop_last() else { break };
-            rest.entry(Dimension::Ahead).or_default().take(&cell);
+            rest.entry(Listing::Ahead).or_default().take(&cell);
         }
     }
 
@@ -157,12 +157,12 @@ impl LedgerTotals {
     pub fn list(&mut self, listed: &Listed) {
         let rest = &mut self.rest;
         for (dimension, groups) in [
-            (Dimension::Model, &mut self.by_model),
-            (Dimension::Provider, &mut self.by_provider),
-            (Dimension::Producer, &mut self.by_producer),
-            (Dimension::Phase, &mut self.by_phase),
-            (Dimension::Complexity, &mut self.by_complexity),
-            (Dimension::Importance, &mut self.by_importance),
+            (Listing::Model, &mut self.by_model),
+            (Listing::Provider, &mut self.by_provider),
+            (Listing::Producer, &mut self.by_producer),
+            (Listing::Phase, &mut self.by_phase),
+            (Listing::Complexity, &mut self.by_complexity),
+            (Listing::Importance, &mut self.by_importance),
         ] {
             let wanted = listed.0.get(&dimension);
             groups.retain(|name, cell| {
@@ -175,14 +175,14 @@ impl LedgerTotals {
         }
     }
 
-    fn named(&self) -> [(Dimension, &BTreeMap<String, Cell>); 6] {
+    fn named(&self) -> [(Listing, &BTreeMap<String, Cell>); 6] {
         [
-            (Dimension::Model, &self.by_model),
-            (Dimension::Provider, &self.by_provider),
-            (Dimension::Producer, &self.by_producer),
-            (Dimension::Phase, &self.by_phase),
-            (Dimension::Complexity, &self.by_complexity),
-            (Dimension::Importance, &self.by_importance),
+            (Listing::Model, &self.by_model),
+            (Listing::Provider, &self.by_provider),
+            (Listing::Producer, &self.by_producer),
+            (Listing::Phase, &self.by_phase),
+            (Listing::Complexity, &self.by_complexity),
+            (Listing::Importance, &self.by_importance),
         ]
     }
 
@@ -198,9 +198,9 @@ impl LedgerTotals {
         }
         let listed =
             cells.into_iter().map(|(period, (cell, ahead))| dated(group(&period.name, &cell), ahead));
-        let further = self.rest.get(&Dimension::Ahead).map(|rest| &rest.cell);
-        let further = self.rest_of(Dimension::Ahead, "(ahead)").map(|group| dated(group, further));
-        self.rest_of(Dimension::Earlier, "(earlier)").into_iter().chain(listed).chain(further).collect()
+        let further = self.rest.get(&Listing::Ahead).map(|rest| &rest.cell);
+        let further = self.rest_of(Listing::Ahead, "(ahead)").map(|group| dated(group, further));
+        self.rest_of(Listing::Earlier, "(earlier)").into_iter().chain(listed).chain(further).collect()
     }
 
     /// The report, for this number of tasks, as of a position.
@@ -227,18 +227,18 @@ impl LedgerTotals {
             by_day: periods(Grain::Day),
             by_week: periods(Grain::Week),
             by_month: periods(Grain::Month),
-            by_model: groups(Dimension::Model, &self.by_model),
-            by_provider: groups(Dimension::Provider, &self.by_provider),
-            by_producer: groups(Dimension::Producer, &self.by_producer),
-            by_phase: groups(Dimension::Phase, &self.by_phase),
-            by_complexity: groups(Dimension::Complexity, &self.by_complexity),
-            by_importance: groups(Dimension::Importance, &self.by_importance),
+            by_model: groups(Listing::Model, &self.by_model),
+            by_provider: groups(Listing::Provider, &self.by_provider),
+            by_producer: groups(Listing::Producer, &self.by_producer),
+            by_phase: groups(Listing::Phase, &self.by_phase),
+            by_complexity: groups(Listing::Complexity, &self.by_complexity),
+            by_importance: groups(Listing::Importance, &self.by_importance),
             degraded_tasks,
             price_warnings: Vec::new(),
         }
     }
 
-    fn rest_of(&self, dimension: Dimension, key: &str) -> Option<Group> {
+    fn rest_of(&self, dimension: Listing, key: &str) -> Option<Group> {
         let rest = self.rest.get(&dimension)?;
         Some(Group { rest_of: Some(rest.groups), ..group(key, &rest.cell) })
     }

@@ -3,7 +3,7 @@
 use tollgate_domain::money::Usd;
 use tollgate_wire::api::{AvoidedRow, SavingsReport, SavingsRow, SavingsSide, StoppedRow};
 
-use super::sums::{ClassSavings, Savings, Side, Spent, Stopped};
+use super::sums::{ClassSavings, Savings, Side, Stopped, TaskCosts};
 use crate::overview::{Counted, Share};
 
 /// Units per micro-dollar.
@@ -106,7 +106,7 @@ fn stopped(stopped: &Stopped, of: u64) -> StoppedRow {
 }
 
 fn avoided(class: &ClassSavings, min: u64) -> AvoidedRow {
-    let (baseline, runaways): (&Spent, &Spent) = (&class.observed.closed, &class.stopped.runaways);
+    let (baseline, runaways): (&TaskCosts, &TaskCosts) = (&class.observed.closed, &class.stopped.runaways);
     let mut row = AvoidedRow {
         tasks: runaways.tasks,
         tokens_from: None,

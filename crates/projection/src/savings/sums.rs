@@ -50,16 +50,16 @@ pub struct Side {
     /// How many tasks.
     pub tasks: u64,
     /// What each completed task used.
-    pub completed: Spent,
+    pub completed: TaskCosts,
     /// What each closed task used, whatever the outcome.
-    pub closed: Spent,
+    pub closed: TaskCosts,
     /// Overrides that people granted.
     pub overrides: u64,
 }
 
 /// What tasks used. Costs cover only tasks for which everything is priced.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Spent {
+pub struct TaskCosts {
     /// How many tasks.
     pub tasks: u64,
     /// All their tokens.
@@ -86,11 +86,11 @@ pub struct Stopped {
     /// Those that were completed anyway.
     pub completed: u64,
     /// What was spent on those that ended otherwise or are still blocked.
-    pub sunk: Spent,
+    pub sunk: TaskCosts,
     /// Of that, tokens for which no price is known.
     pub sunk_unpriced_tokens: u64,
     /// What was spent on those of them that were marked runaway.
-    pub runaways: Spent,
+    pub runaways: TaskCosts,
 }
 
 impl Savings {
@@ -159,7 +159,7 @@ impl Side {
     }
 }
 
-impl Spent {
+impl TaskCosts {
     fn note(&mut self, used: &Activity) {
         let tokens = u64::try_from(used.tokens.used()).unwrap_or(u64::MAX);
         count(&mut self.tasks);

@@ -1,4 +1,4 @@
-//! Sums that were asked for lately, kept up to date with each usage: who asks again needs no scan.
+//! UsageSums that were asked for lately, kept up to date with each usage: who asks again needs no scan.
 
 use std::collections::HashMap;
 

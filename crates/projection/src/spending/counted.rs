@@ -10,9 +10,9 @@ use tollgate_domain::usage::{Cost, UsageAdjusted, UsageRecorded, UsageRepriced};
 
 use crate::reports::quarter;
 
-/// Sums of usage, corrections included.
+/// UsageSums of usage, corrections included.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Sums {
+pub struct UsageSums {
     /// What it adds up to.
     pub spent: Spent,
     /// Its tokens by kind.
@@ -31,13 +31,13 @@ pub struct Counted<'a> {
     /// The allocation that it uses.
     pub allocation: Option<&'a str>,
     /// What it adds.
-    pub sums: Sums,
+    pub sums: UsageSums,
 }
 
 /// The labels of usage that was not found.
 static NO_LABELS: BTreeMap<String, String> = BTreeMap::new();
 
-impl Sums {
+impl UsageSums {
     /// Adds others. The order of additions does not matter.
     pub fn add(&mut self, other: &Self) {
         self.spent.add(&other.spent);
@@ -86,7 +86,7 @@ fn recorded<'a>(event: &RecordedEvent<'a>, usage: &'a UsageRecorded) -> Counted<
             labels: &usage.labels,
         },
         allocation: usage.allocation.as_deref(),
-        sums: Sums { spent: Spent::of(1, tokens.total(), usage.model.as_deref(), &usage.cost), tokens },
+        sums: UsageSums { spent: Spent::of(1, tokens.total(), usage.model.as_deref(), &usage.cost), tokens },
     }
 }
 
@@ -107,7 +107,7 @@ fn repriced<'a>(event: &RecordedEvent<'a>, priced: &'a UsageRepriced) -> Counted
             labels: &priced.labels,
         },
         allocation: priced.allocation.as_deref(),
-        sums: Sums { spent, tokens: TokenSums::default() },
+        sums: UsageSums { spent, tokens: TokenSums::default() },
     }
 }
 
@@ -127,6 +127,6 @@ fn corrected<'a>(event: &RecordedEvent<'a>, adjusted: &'a UsageAdjusted) -> Coun
             labels: found.map_or(&NO_LABELS, |found| &found.labels),
         },
         allocation: found.and_then(|found| found.allocation.as_deref()),
-        sums: Sums { spent: Spent::of(0, tokens.total(), model, cost), tokens },
+        sums: UsageSums { spent: Spent::of(0, tokens.total(), model, cost), tokens },
     }
 }

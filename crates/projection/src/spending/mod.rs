@@ -14,7 +14,7 @@ mod table;
 mod tally;
 
 pub use asked::Asked;
-pub use counted::{Counted, Sums, counted};
+pub use counted::{Counted, UsageSums, counted};
 pub use row::SpendingRow;
 pub use summary::{Cells, GroupKey, Grouping, Summary, Summing};
 pub use table::Table;

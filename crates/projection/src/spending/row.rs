@@ -2,28 +2,28 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Sums;
+use super::UsageSums;
 use crate::budgets::{BudgetsRow, HoldsBudgets};
 
 /// What the view keeps under a key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum SpendingRow {
     /// What usage with the same values adds up to.
-    Sums(Sums),
+    Sums(UsageSums),
     /// What was decided about money.
     Budgets(BudgetsRow),
 }
 
 impl Default for SpendingRow {
     fn default() -> Self {
-        Self::Sums(Sums::default())
+        Self::Sums(UsageSums::default())
     }
 }
 
 impl SpendingRow {
     /// The sums in it.
     #[must_use]
-    pub const fn sums(&self) -> Option<&Sums> {
+    pub const fn sums(&self) -> Option<&UsageSums> {
         if let Self::Sums(sums) = self { Some(sums) } else { None }
     }
 
@@ -34,7 +34,7 @@ impl SpendingRow {
     }
 
     /// Adds usage.
-    pub(super) fn add(&mut self, more: &Sums) {
+    pub(super) fn add(&mut self, more: &UsageSums) {
         if let Self::Sums(sums) = self {
             sums.add(more);
         }

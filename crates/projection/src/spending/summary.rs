@@ -9,7 +9,7 @@ use tollgate_domain::zone::{Calendar, Grain, Period, Zone};
 
 use super::table::{CellValues, SESSION, Table, read_name, read_time};
 use super::tally::Piece;
-use super::{SpentAsk, Sums};
+use super::{SpentAsk, UsageSums};
 
 /// Which sums to make.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -36,15 +36,15 @@ pub struct GroupKey {
     pub values: Vec<Option<String>>,
 }
 
-/// Sums by group. Those of several partitions can be merged: a group that is among the first of all is among
+/// UsageSums by group. Those of several partitions can be merged: a group that is among the first of all is among
 /// the first of each part that has it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Summary {
     /// The first groups after the wanted one.
     #[serde(with = "crate::pairs")]
-    pub groups: BTreeMap<GroupKey, Sums>,
+    pub groups: BTreeMap<GroupKey, UsageSums>,
     /// Of all groups, on whichever page they are.
-    pub total: Sums,
+    pub total: UsageSums,
     /// Whether there are more groups.
     pub more: bool,
 }
@@ -129,7 +129,7 @@ impl<'a> Summing<'a> {
     }
 
     /// Adds a row; `false`: the row, and all after it, are no longer part of what has to be read.
-    pub fn add(&mut self, cells: &Cells, key: &[u8], row: &Sums) -> bool {
+    pub fn add(&mut self, cells: &Cells, key: &[u8], row: &UsageSums) -> bool {
         let Cells(cells) = cells;
         let Some(rest) = key.strip_prefix(&*cells.prefix) else { return true };
         let (task, rest) = match read_name(rest).filter(|_| self.of_tasks) {
@@ -148,7 +148,7 @@ impl<'a> Summing<'a> {
         true
     }
 
-    fn add_usage(&mut self, at: i64, usage: &Dimensions<'_>, row: &Sums) {
+    fn add_usage(&mut self, at: i64, usage: &Dimensions<'_>, row: &UsageSums) {
         self.made.total.add(row);
         let at = Timestamp::from_micros(at.saturating_mul(1_000_000)).unwrap_or_default();
         let period = self.calendar.as_mut().map(|calendar| calendar.period_of(at));

@@ -1,4 +1,4 @@
-//! Sums of scopes and windows, from the cells that contain them.
+//! UsageSums of scopes and windows, from the cells that contain them.
 
 use std::collections::HashMap;
 
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use tollgate_domain::budget::{Dimension, Scope, Spent};
 use tollgate_domain::time::Timestamp;
 
-use super::Sums;
+use super::UsageSums;
 use super::fold::DAY_S;
 use super::table::{CellValues, SESSION, Table, read_time, write_time};
 
@@ -46,7 +46,7 @@ pub struct Scan {
     matching: HashMap<Vec<u8>, Vec<usize>>,
 }
 
-/// Sums under construction.
+/// UsageSums under construction.
 #[derive(Debug)]
 pub struct Tally<'a> {
     asks: &'a [SpentAsk],
@@ -127,7 +127,7 @@ impl<'a> Tally<'a> {
     }
 
     /// Adds a row of a scan; `false`: the row, and all after it, are no longer part of it.
-    pub fn add(&mut self, scan: &mut Scan, key: &[u8], row: &Sums) -> bool {
+    pub fn add(&mut self, scan: &mut Scan, key: &[u8], row: &UsageSums) -> bool {
         let Some((at, values)) = key.strip_prefix(&*scan.cells.prefix).and_then(read_time) else {
             return true;
         };

@@ -375,8 +375,8 @@ fn summed(rows: &Rows, grouping: &Grouping) -> Summary {
     summing.summary()
 }
 
-fn grouped(events: &[Stored], grouping: &Grouping) -> (BTreeMap<GroupKey, Sums>, Sums) {
-    let (mut groups, mut total) = (BTreeMap::<GroupKey, Sums>::new(), Sums::default());
+fn grouped(events: &[Stored], grouping: &Grouping) -> (BTreeMap<GroupKey, UsageSums>, UsageSums) {
+    let (mut groups, mut total) = (BTreeMap::<GroupKey, UsageSums>::new(), UsageSums::default());
     let mut calendar = grouping.periods.clone().map(|(grain, zone)| Calendar::new(zone, grain));
     for event in events {
         if naive(std::slice::from_ref(event), &grouping.ask) == Spent::default() {

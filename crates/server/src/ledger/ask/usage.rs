@@ -3,7 +3,7 @@
 use tollgate_domain::budget::{Dimension, Scope};
 use tollgate_domain::time::Timestamp;
 use tollgate_projection::report::{narrow, token_totals};
-use tollgate_projection::spending::{GroupKey, Grouping, SpentAsk, Sums};
+use tollgate_projection::spending::{GroupKey, Grouping, SpentAsk, UsageSums};
 use tollgate_projector::Wait;
 use tollgate_projector::queries::{UsageSummaryOf, UsageSummaryPart};
 use tollgate_wire::api::{ReportPeriod, UsageGroup, UsageSummary, UsageTotals};
@@ -110,7 +110,7 @@ fn cursor(text: &str, values: usize, grained: bool) -> Answer<GroupKey> {
     read.filter(fits).ok_or_else(|| INVALID.of_field("after", text, rule))
 }
 
-fn group(by: &[Dimension], key: &GroupKey, sums: &Sums) -> UsageGroup {
+fn group(by: &[Dimension], key: &GroupKey, sums: &UsageSums) -> UsageGroup {
     let value =
         |(dimension, value): (&Dimension, &Option<String>)| Some((dimension.to_string(), value.clone()?));
     UsageGroup {
@@ -120,7 +120,7 @@ fn group(by: &[Dimension], key: &GroupKey, sums: &Sums) -> UsageGroup {
     }
 }
 
-fn totals(sums: &Sums) -> UsageTotals {
+fn totals(sums: &UsageSums) -> UsageTotals {
     UsageTotals {
         usage_events: sums.spent.events,
         tokens: token_totals(&sums.tokens),
