@@ -32,6 +32,8 @@ mod govern;
 mod identity;
 #[path = "api/memory.rs"]
 mod memory;
+#[path = "api/price_decisions.rs"]
+mod price_decisions;
 #[path = "api/prices.rs"]
 mod prices;
 #[path = "api/quarantine.rs"]

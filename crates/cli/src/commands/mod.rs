@@ -10,6 +10,7 @@ mod import;
 mod log;
 mod maintain;
 mod price_book;
+mod price_decisions;
 mod prices;
 mod projector;
 mod quarantine;

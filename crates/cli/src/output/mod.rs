@@ -3,6 +3,7 @@
 mod alerts;
 mod govern;
 mod hints;
+mod price_decisions;
 mod prices;
 mod quarantine;
 mod report;
@@ -20,6 +21,7 @@ use tollgate_wire::api::UtilizationView;
 pub(crate) use alerts::{alerts, deliveries};
 pub(crate) use govern::{breaker, budget_health};
 pub(crate) use hints::{carry, pasteable, quoted};
+pub(crate) use price_decisions::{price_decision, price_history, price_sources, price_update, repriced};
 pub(crate) use prices::{price_list, price_quote};
 pub(crate) use quarantine::{quarantine, quarantined};
 pub(crate) use report::{accesses, ledger_report};

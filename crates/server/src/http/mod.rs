@@ -12,6 +12,7 @@ mod identity;
 mod observe;
 mod openapi;
 mod operate;
+mod price_decisions;
 mod prices;
 mod quarantine;
 mod reports;
@@ -80,6 +81,7 @@ pub fn router(app: App) -> Router {
         .route("/v1/limits", get(views::limits))
         .route("/v1/prices", get(prices::list))
         .route("/v1/prices/quote", get(prices::quote))
+        .merge(price_decisions::routes())
         .route("/v1/report", get(reports::report))
         .route("/v1/report/accesses", get(reports::accesses))
         .route("/v1/report/savings", get(reports::savings))

@@ -7,7 +7,10 @@ use utoipa::openapi::{Content, OpenApi as Document, Ref, RefOr, Response, Respon
 use utoipa::{Modify, OpenApi};
 
 use super::extract::NoParams;
-use super::{alerts, deliveries, events, follow, govern, operate, prices, quarantine, reports, tasks, views};
+use super::{
+    alerts, deliveries, events, follow, govern, operate, price_decisions, prices, quarantine, reports, tasks,
+    views,
+};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -36,6 +39,13 @@ use super::{alerts, deliveries, events, follow, govern, operate, prices, quarant
         views::limits,
         prices::list,
         prices::quote,
+        price_decisions::history,
+        price_decisions::sources,
+        price_decisions::update,
+        price_decisions::approve,
+        price_decisions::reject,
+        price_decisions::set,
+        price_decisions::reprice,
         reports::report,
         reports::accesses,
         reports::savings,

@@ -12,6 +12,7 @@ mod health;
 mod ledger;
 mod limits;
 mod operate;
+mod price_decisions;
 mod prices;
 mod problem;
 mod quarantine;
@@ -36,6 +37,11 @@ pub use limits::{LimitsResponse, PhaseLimitView};
 pub use operate::{
     ConfigResponse, ConnectionHealth, Health, HealthCheck, LogPage, LogServerHealth, PositionResponse,
     QuarantinedTask, RebuildResponse, ReloadResponse, ViewHealth,
+};
+pub use price_decisions::{
+    PriceChangeRow, PriceDecisionAnswer, PriceDecisionRequest, PriceDecisions, PriceDifference,
+    PriceEntryHistory, PriceSetRequest, PriceSourceList, PriceSourceState, PriceUpdateReport,
+    PriceUpdateRequest, PriceWaiting, RepriceDay, RepriceReport, RepriceRequest,
 };
 pub use prices::{PriceList, PriceQuote, PriceQuoteLine, PriceRow};
 pub use problem::Problem;
