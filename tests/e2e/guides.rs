@@ -61,7 +61,7 @@ const ELSEWHERE: &[(&str, &str, &str)] = &[
     (
         "docs/guides/prices.md",
         "",
-        "cli/src/commands/prices.rs, tools/prices: they need files that the reader has",
+        "tests/e2e/prices.rs, price-sources/src/config/tests.rs, tools/prices: they need files that the reader has",
     ),
     ("docs/guides/producers.md", "", "tests/producers/guide.rs"),
     (

@@ -54,3 +54,45 @@ fn a_ledger_answers_with_the_prices_in_force_there() {
     assert_eq!(place.json("--data d prices list")["prices"].as_array().unwrap().len(), 3);
     drop(server);
 }
+
+#[test]
+fn prices_are_updated_decided_and_usage_is_priced_again_by_commands() {
+    let place = Place::new();
+    let list = |input: &str| {
+        format!(
+            r#"{{"acme/m": {{"litellm_provider": "acme", "mode": "chat", "input_cost_per_token": {input}e-6}}}}"#
+        )
+    };
+    place.write("sources.yaml", "sources: [{id: list, kind: litellm, file: list.json, trust: 0.9}]");
+    place.write("list.json", &list("2"));
+    let run = |rest: &str| place.ok(&format!("--data d --price-sources sources.yaml {rest}"));
+    let _ =
+        run("usage record T-1 --id u --model m --provider acme --input 1000000 --at 2026-10-30T10:00:00Z");
+    assert!(run("prices update --dry-run").contains("1 price would come into force"));
+    assert!(run("prices history").contains("nothing was decided"));
+    assert!(run("prices update").contains("1 price came into force"));
+    place.write("list.json", &list("9"));
+    assert!(run("prices update").contains("large_change"));
+    let json = |rest: &str| place.json(&format!("--data d --price-sources sources.yaml {rest}"));
+    let version = json("prices history --waiting")["entries"][0]["waiting"]["price_version"].clone();
+    let version = version.as_str().unwrap();
+    assert!(
+        run(&format!("prices approve {version} --by ann --from 2026-10-01T00:00:00Z"))
+            .contains("acme/m costs what list@")
+    );
+    assert!(
+        place
+            .fails(1, &format!("--data d prices reject {version} --by ann"))
+            .contains("none of this version waits")
+    );
+    assert!(run("prices sources").contains("litellm"));
+    let reprice = "prices reprice --model m --from 2026-10-01T00:00:00Z --by ann";
+    let dry = run(&format!("{reprice} --dry-run"));
+    assert!(dry.contains("1 adjustment would be recorded, 9 USD") && dry.contains("2026-10-30"), "{dry}");
+    assert!(run(reprice).contains("1 adjustment recorded, 9 USD"));
+    assert!(run(reprice).contains("nothing to adjust"));
+    assert_eq!(json("task show T-1")["cost_usd"], "9");
+    assert!(run("prices set acme/n --input 1.25 --by ann").contains("acme/n costs what manual@"));
+    let refused = place.fails(3, "--data d prices set acme/n --input 0.0000000000001 --by ann");
+    assert!(refused.contains("at most 12 decimal places"), "{refused}");
+}

@@ -278,6 +278,7 @@ pub(crate) fn settings_options(global: &Global) -> SettingsOptions {
         config: config_file(global),
         strict: global.strict_config,
         prices: global.prices.clone(),
+        price_sources: global.price_sources.clone(),
         enforcement_disabled: is_set("DISABLE_BUDGET_ENFORCEMENT"),
         tracking_disabled: is_set("DISABLE_BUDGET_TRACKING"),
     }

@@ -1,6 +1,7 @@
 //! The list of genai-prices, version 2 of its `data.json`: models by patterns, US dollars a million tokens.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::OnceLock;
 
 use regex::Regex;
 use serde::Deserialize;
@@ -66,7 +67,7 @@ enum Clause {
     StartsWith(String),
     EndsWith(String),
     Contains(String),
-    Regex(String),
+    Regex(Pattern),
     Or(Vec<Clause>),
     And(Vec<Clause>),
 }
@@ -172,20 +173,45 @@ impl Clause {
             Self::StartsWith(text) => model.starts_with(&text.to_lowercase()),
             Self::EndsWith(text) => model.ends_with(&text.to_lowercase()),
             Self::Contains(text) => model.contains(&text.to_lowercase()),
-            Self::Regex(pattern) => matches(pattern, model),
+            Self::Regex(pattern) => pattern.holds(model),
             Self::Or(clauses) => clauses.iter().any(|clause| clause.holds(model)),
             Self::And(clauses) => clauses.iter().all(|clause| clause.holds(model)),
         }
     }
 }
 
-/// A pattern of Python's. One that begins with what must not follow is the opposite of that; others of the
-/// kind match nothing.
-fn matches(pattern: &str, model: &str) -> bool {
-    let is = |pattern: &str| Regex::new(pattern).map(|regex| regex.is_match(model));
-    match pattern.strip_prefix("^(?!").and_then(|rest| rest.strip_suffix(')')) {
-        Some(inner) => is(&format!("^(?:{inner})")).is_ok_and(|found| !found),
-        None => is(pattern).unwrap_or(false),
+/// A pattern of Python's, compiled when it is first asked.
+#[derive(Deserialize)]
+#[serde(from = "String")]
+struct Pattern {
+    text: String,
+    compiled: OnceLock<Option<Compiled>>,
+}
+
+struct Compiled {
+    regex: Regex,
+    /// The names that match are those that it does not take.
+    is_not: bool,
+}
+
+impl From<String> for Pattern {
+    fn from(text: String) -> Self {
+        Self { text, compiled: OnceLock::new() }
+    }
+}
+
+impl Pattern {
+    /// One that begins with what must not follow is the opposite of that; others of the kind match nothing.
+    fn holds(&self, model: &str) -> bool {
+        let compiled = self.compiled.get_or_init(|| {
+            let negated = self.text.strip_prefix("^(?!").and_then(|rest| rest.strip_suffix(')'));
+            let regex = match negated {
+                Some(inner) => Regex::new(&format!("^(?:{inner})")),
+                None => Regex::new(&self.text),
+            };
+            Some(Compiled { regex: regex.ok()?, is_not: negated.is_some() })
+        });
+        compiled.as_ref().is_some_and(|compiled| compiled.regex.is_match(model) != compiled.is_not)
     }
 }
 

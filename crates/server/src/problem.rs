@@ -70,6 +70,10 @@ kinds! {
     CONFIG_INVALID = "config_invalid", 422, false, "The config is invalid; the previous one stays in force";
     /// The circuit breaker is closed: there is nothing to reset.
     BREAKER_CLOSED = "breaker_closed", 409, false, "The circuit breaker is not open";
+    /// No price of this version waits for a person.
+    PRICE_NOT_WAITING = "price_not_waiting", 404, false, "No price of this version is waiting";
+    /// No sources of prices are named, or their file is invalid.
+    PRICE_SOURCES = "price_sources", 422, false, "The sources of prices cannot be used";
     /// More requests are waiting than may wait.
     OVERLOADED = "overloaded", 429, true, "Too many requests are waiting for the log";
     /// The body arrived too slowly.

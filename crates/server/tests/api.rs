@@ -36,6 +36,8 @@ mod identity;
 mod memory;
 #[path = "api/money.rs"]
 mod money;
+#[path = "api/price_decisions.rs"]
+mod price_decisions;
 #[path = "api/prices.rs"]
 mod prices;
 #[path = "api/quarantine.rs"]

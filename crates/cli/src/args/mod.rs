@@ -4,6 +4,7 @@ mod alerts;
 mod govern;
 mod http;
 mod operate;
+mod price_decisions;
 mod prices;
 mod report;
 mod task;
@@ -26,6 +27,9 @@ pub(crate) use govern::{BreakerCommand, HealthCommand};
 pub(crate) use operate::{
     BackupArgs, CheckArgs, ConfigCommand, CopyArgs, DemoArgs, ImportArgs, ImportCommand, InitArgs,
     LogCommand, ProjectorArgs, RestoreArgs, ServeArgs, ShowArgs, TailArgs, ViewCommand,
+};
+pub(crate) use price_decisions::{
+    PriceApproveArgs, PriceHistoryArgs, PriceRejectArgs, PriceSetArgs, PriceUpdateArgs, RepriceArgs,
 };
 pub(crate) use prices::{PriceListArgs, PriceShowArgs, PricesCommand};
 pub(crate) use report::{ExportArgs, FocusArgs, LimitsArgs, ReportArgs, ReportCommand};
@@ -97,6 +101,9 @@ pub(crate) struct Global {
     /// File with the key for --redact's pseudonyms (default: in the data directory)
     #[arg(long, global = true, help_heading = FILES, env = "TOLLGATE_REDACTION_KEY", value_name = "FILE")]
     pub(crate) redaction_key: Option<PathBuf>,
+    /// File that names the sources of prices (default: prices.yaml in the data directory)
+    #[arg(long, global = true, help_heading = FILES, env = "TOLLGATE_PRICE_SOURCES", value_name = "FILE", hide_short_help = true)]
+    pub(crate) price_sources: Option<PathBuf>,
     /// Answer from the view as it is, without waiting for it to reach the end of the log
     #[arg(long, global = true, help_heading = ANSWER)]
     pub(crate) no_wait: bool,

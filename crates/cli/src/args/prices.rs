@@ -2,12 +2,30 @@
 
 use clap::{Args, Subcommand};
 
+use super::price_decisions::{
+    PriceApproveArgs, PriceHistoryArgs, PriceRejectArgs, PriceSetArgs, PriceUpdateArgs, RepriceArgs,
+};
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum PricesCommand {
     /// List the entries of the price book in force, or of --prices
     List(PriceListArgs),
     /// Show which price applies to a call, what it costs, and why; or why it is unpriced
     Show(PriceShowArgs),
+    /// Compare the prices in force with those of all sources, and record what follows
+    Update(PriceUpdateArgs),
+    /// Put a price in force that waits for a person
+    Approve(PriceApproveArgs),
+    /// Reject a price that waits for a person
+    Reject(PriceRejectArgs),
+    /// Put a price in force by hand
+    Set(PriceSetArgs),
+    /// Show what was decided about prices, and what waits
+    History(PriceHistoryArgs),
+    /// List the sources of prices, with the age of their lists
+    Sources,
+    /// Price recorded usage again: what had no price, or one that was corrected since
+    Reprice(RepriceArgs),
 }
 
 #[derive(Debug, Args)]

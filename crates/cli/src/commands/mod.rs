@@ -11,6 +11,7 @@ mod log;
 mod maintain;
 mod money;
 mod price_book;
+mod price_decisions;
 mod prices;
 mod projector;
 mod quarantine;

@@ -11,7 +11,7 @@ use tollgate_domain::time::Timestamp;
 use tollgate_domain::tokens::TokenCounts;
 use tollgate_server::ledger::{PricesQuery, QuoteQuery, prices_of, quote_of};
 
-use super::{ask, price_book};
+use super::{ask, price_book, price_decisions};
 use crate::args::{Format, Global, PriceListArgs, PriceShowArgs, PricesCommand};
 use crate::commands::config::read_config;
 use crate::connect::{Access, config_file, is_ledger, is_served};
@@ -22,6 +22,13 @@ pub(crate) async fn run(global: &Global, command: PricesCommand) -> Result<ExitC
     match command {
         PricesCommand::List(args) => list(global, args).await,
         PricesCommand::Show(args) => show(global, args).await,
+        PricesCommand::Update(args) => price_decisions::update(global, args).await,
+        PricesCommand::Approve(args) => price_decisions::approve(global, args).await,
+        PricesCommand::Reject(args) => price_decisions::reject(global, args).await,
+        PricesCommand::Set(args) => price_decisions::set(global, args).await,
+        PricesCommand::History(args) => price_decisions::history(global, args).await,
+        PricesCommand::Sources => price_decisions::sources(global).await,
+        PricesCommand::Reprice(args) => price_decisions::reprice(global, args).await,
     }
 }
 

@@ -243,7 +243,8 @@ impl Update<'_> {
 
     /// Whether two prices say different things about anything that both say something about.
     fn differs(&self, current: &ModelPrice, new: &ModelPrice) -> bool {
-        self.percent(current, new).is_none_or(|percent| percent > 0)
+        // Where nothing of both can be compared, any difference is one.
+        self.percent(current, new).map_or_else(|| !current.costs_like(new), |percent| percent > 0)
             || new.service_tiers.iter().any(|(tier, schedule)| {
                 current.service_tiers.get(tier).is_some_and(|theirs| theirs != schedule)
             })

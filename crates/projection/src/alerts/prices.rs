@@ -39,11 +39,11 @@ fn waiting(proposed: &PriceProposed) -> String {
     let why: Vec<&str> = waits.iter().map(|wait| because(*wait)).collect();
     let by = match percent {
         None => String::new(),
-        Some(u32::MAX) => ", from nothing to something".to_owned(),
-        Some(percent) => format!(", a change of {percent} %"),
+        Some(u32::MAX) => " (from nothing to something)".to_owned(),
+        Some(percent) => format!(" (by {percent} %)"),
     };
     format!(
-        "A price of {entry} by {source}{by} waits for a person: {}. `tollgate prices approve {price_version}` puts it in force, `reject` does not",
+        "A price of {entry} by {source} waits for a person: {}{by}. `tollgate prices approve {price_version}` puts it in force, `reject` does not",
         why.join("; ")
     )
 }

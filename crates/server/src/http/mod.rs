@@ -15,6 +15,7 @@ mod money;
 mod observe;
 mod openapi;
 mod operate;
+mod price_decisions;
 mod prices;
 mod quarantine;
 mod reports;
@@ -98,6 +99,7 @@ pub fn router(app: App) -> Router {
         .route("/v1/allocations/{allocation}/release", post(allocations::release))
         .route("/v1/usage", get(usage::list))
         .route("/v1/usage/summary", get(usage::summary))
+        .merge(price_decisions::routes())
         .route("/v1/report", get(reports::report))
         .route("/v1/report/accesses", get(reports::accesses))
         .route("/v1/report/focus", get(money::focus))

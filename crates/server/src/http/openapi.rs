@@ -8,8 +8,8 @@ use utoipa::{Modify, OpenApi};
 
 use super::extract::NoParams;
 use super::{
-    alerts, allocations, budgets, deliveries, events, follow, govern, money, operate, prices, quarantine,
-    reports, tasks, usage, views,
+    alerts, allocations, budgets, deliveries, events, follow, govern, money, operate, price_decisions,
+    prices, quarantine, reports, tasks, usage, views,
 };
 
 #[derive(OpenApi)]
@@ -56,6 +56,13 @@ use super::{
         allocations::release,
         usage::list,
         usage::summary,
+        price_decisions::history,
+        price_decisions::sources,
+        price_decisions::update,
+        price_decisions::approve,
+        price_decisions::reject,
+        price_decisions::set,
+        price_decisions::reprice,
         reports::report,
         reports::accesses,
         reports::savings,

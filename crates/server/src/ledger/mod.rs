@@ -31,8 +31,9 @@ use tollgate_projector::{Projector, ReadPool, Source, ViewError};
 use uuid::Uuid;
 
 pub use ask::{
-    AlertQuery, DeliveryQuery, ExportQuery, FocusQuery, ListQuery, LogQuery, PeriodQuery, PricesQuery,
-    Queries, QuoteQuery, Read, SummaryQuery, TotalsQuery, UsageQuery, limits_of, prices_of, quote_of,
+    AlertQuery, DecidedQuery, DeliveryQuery, ExportQuery, FocusQuery, ListQuery, LogQuery, PeriodQuery,
+    PricesQuery, Queries, QuoteQuery, Read, SummaryQuery, TotalsQuery, UsageQuery, limits_of, prices_of,
+    quote_of,
 };
 pub use budgets::{BudgetDecisions, PolicyPage};
 pub use gate::Gate;
@@ -45,10 +46,14 @@ pub use write::{Appended, MAX_REQUEST_EVENTS, ReadEvent, Writer};
 use self::ask::KnownTasks;
 use self::breaker::Breaker;
 use self::gate::BlockedTasks;
+use self::in_force::Files;
 use crate::metrics::Metrics;
 
 /// The file in a data directory that holds the pseudonym key.
 const REDACTION_KEY: &str = "redaction.key";
+
+/// The file in a data directory that names the sources of prices.
+const PRICE_SOURCES: &str = "prices.yaml";
 
 /// A running ledger, in parts. Each is given what it may touch, and knows those before it: queries, what is
 /// in force, appends, the gate, and what people and reactors do. All methods may be called concurrently.
@@ -123,6 +128,15 @@ impl Views {
 }
 
 impl LedgerOptions {
+    /// The file that names the sources of prices: the one that is named, or that of the data directory.
+    fn price_sources(&self) -> Option<PathBuf> {
+        let own = || match &self.views {
+            Views::Here(views) => Some(views.parent()?.join(PRICE_SOURCES)),
+            Views::Nats(_) => None,
+        };
+        self.settings.price_sources.clone().or_else(own)
+    }
+
     /// The built-in config and prices, and the machine's clock.
     #[must_use]
     pub fn new(views: Views) -> Self {
@@ -155,6 +169,7 @@ impl Ledger {
     /// [`LedgerError`].
     pub async fn open(log: Arc<dyn EventLog>, options: LedgerOptions) -> Result<Self, LedgerError> {
         let named = settings::read(&options.settings)?;
+        let price_sources = options.price_sources();
         let shared = Shared {
             log: Arc::clone(&log),
             metrics: Arc::default(),
@@ -165,7 +180,8 @@ impl Ledger {
         let views = ViewSources::open(&options.views, &shared).await?;
         let (settings, recorded) = InForce::chosen(&named, &log, &views.reports).await;
         let ask = Arc::new(Queries::new(&shared, &views, settings, options.clock, options.redaction_key));
-        let in_force = InForce::new(&shared, &ask, &views, named, options.settings.config, recorded);
+        let files = Files { config: options.settings.config, price_sources };
+        let in_force = InForce::new(&shared, &ask, &views, named, files, recorded);
         let in_force = Arc::new(in_force);
         let write = Arc::new(Writer::new(&shared, &ask, &in_force));
         let budgets = BudgetDecisions::new(&shared, &ask, &in_force);

@@ -21,6 +21,8 @@ pub struct SettingsOptions {
     /// A price book in LiteLLM's format, or `shipped`; `None`: the last one that the log names, or else the
     /// shipped one.
     pub prices: Option<PathBuf>,
+    /// The file that names the sources of prices; `None`: `prices.yaml` in the data directory.
+    pub price_sources: Option<PathBuf>,
     /// The external kill switch: nothing blocks, and every answer says so.
     pub enforcement_disabled: bool,
     /// The second external switch: nothing is recorded, and every answer says so.

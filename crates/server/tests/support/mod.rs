@@ -25,7 +25,7 @@ pub(crate) struct Service {
     pub(crate) ledger: Arc<Ledger>,
     pub(crate) clock: Arc<ManualClock>,
     router: Router,
-    _dir: TempDir,
+    dir: TempDir,
 }
 
 impl Service {
@@ -87,7 +87,12 @@ impl Service {
         let ledger = Arc::new(Ledger::open(log, options).await.unwrap());
         let hosts = Hosts::new("127.0.0.1:7070".parse().unwrap(), &[]);
         let router = router(App::new(Arc::clone(&ledger), hosts, ConnectionLimits::default()));
-        Self { ledger, clock, router, _dir: dir }
+        Self { ledger, clock, router, dir }
+    }
+
+    /// Writes a file into its data directory.
+    pub(crate) fn write(&self, name: &str, text: &str) {
+        std::fs::write(self.dir.path().join(name), text).unwrap();
     }
 
     pub(crate) async fn send(&self, request: Request<Body>) -> (StatusCode, String) {

@@ -15,6 +15,7 @@ mod ledger;
 mod limits;
 mod money;
 mod operate;
+mod price_decisions;
 mod prices;
 mod problem;
 mod quarantine;
@@ -49,6 +50,11 @@ pub use money::{MoneyExport, MoneyLineView};
 pub use operate::{
     ConfigResponse, ConnectionHealth, Health, HealthCheck, LogPage, LogServerHealth, PositionResponse,
     QuarantinedTask, RebuildResponse, ReloadResponse, ViewHealth,
+};
+pub use price_decisions::{
+    PriceChangeRow, PriceDecisionAnswer, PriceDecisionRequest, PriceDecisions, PriceDifference,
+    PriceEntryHistory, PriceSetRequest, PriceSourceList, PriceSourceState, PriceUpdateReport,
+    PriceUpdateRequest, PriceWaiting, RepriceDay, RepriceReport, RepriceRequest,
 };
 pub use prices::{PriceList, PriceQuote, PriceQuoteLine, PriceRow};
 pub use problem::Problem;

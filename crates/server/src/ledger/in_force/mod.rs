@@ -2,6 +2,8 @@
 
 mod decided;
 mod follow;
+mod price_decisions;
+mod price_update;
 mod record;
 mod recorded;
 mod reload;
@@ -21,6 +23,14 @@ use super::ask::Queries;
 use super::settings::{Named, SharedSettings};
 use super::{Shared, ViewSources};
 
+/// The files that an operator names.
+pub(super) struct Files {
+    /// The config; `None`: none was named.
+    pub(super) config: Option<PathBuf>,
+    /// The sources of prices; `None`: none can be.
+    pub(super) price_sources: Option<PathBuf>,
+}
+
 /// Puts config and prices in force, and keeps the log's account of it.
 pub struct InForce {
     log: Arc<dyn EventLog>,
@@ -31,6 +41,10 @@ pub struct InForce {
     named: Named,
     /// Where the config is read from; `None`: none was named.
     config_file: Option<PathBuf>,
+    /// Where the sources of prices are named; `None`: nowhere.
+    price_sources: Option<PathBuf>,
+    /// One update at a time.
+    updating: Mutex<()>,
     /// The settings that were last in the log when it was opened, or when that became known.
     recorded: RwLock<Arc<Recorded>>,
     /// What is known to be decided about prices.
@@ -58,7 +72,7 @@ impl InForce {
         ask: &Arc<Queries>,
         views: &ViewSources,
         named: Named,
-        config_file: Option<PathBuf>,
+        files: Files,
         recorded: Recorded,
     ) -> Self {
         Self {
@@ -67,7 +81,9 @@ impl InForce {
             ask: Arc::clone(ask),
             settings: ask.shared_settings(),
             named,
-            config_file,
+            config_file: files.config,
+            price_sources: files.price_sources,
+            updating: Mutex::default(),
             decided: RwLock::default(),
             recorded: RwLock::new(Arc::new(recorded)),
             settings_seen: AtomicU64::new(0),

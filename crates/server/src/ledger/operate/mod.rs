@@ -9,6 +9,7 @@ mod figures;
 mod inbox;
 mod quarantine;
 mod remediation;
+mod reprice;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;

@@ -1,0 +1,123 @@
+//! Arguments of commands that decide about prices.
+
+use clap::Args;
+
+#[derive(Debug, Args)]
+pub(crate) struct PriceUpdateArgs {
+    /// Only say what would change
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Ask every source, also those whose list is not old yet
+    #[arg(long)]
+    pub(crate) refresh: bool,
+    /// A source whose list may have lost more than a tenth of its models
+    #[arg(long, value_name = "SOURCE")]
+    pub(crate) accept_shrink: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PriceApproveArgs {
+    #[command(flatten)]
+    pub(crate) decision: PriceDecisionArgs,
+    /// From when on it is in force (RFC 3339, default now)
+    #[arg(long, value_name = "TIME")]
+    pub(crate) from: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PriceRejectArgs {
+    #[command(flatten)]
+    pub(crate) decision: PriceDecisionArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PriceDecisionArgs {
+    /// The version of the price, as `prices history --waiting` shows it
+    pub(crate) price_version: String,
+    /// Who decides
+    #[arg(long, value_name = "NAME")]
+    pub(crate) by: String,
+    /// Why
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: Option<String>,
+}
+
+/// Prices are given by the million tokens, as people compare them.
+#[derive(Debug, Args)]
+pub(crate) struct PriceSetArgs {
+    /// The entry of the price book: MODEL or PROVIDER/MODEL
+    pub(crate) entry: String,
+    /// Who serves the model (default: the provider in the entry's name, or of the entry in force)
+    #[arg(long)]
+    pub(crate) provider: Option<String>,
+    /// USD a million tokens of input
+    #[arg(long, value_name = "USD")]
+    pub(crate) input: Option<String>,
+    /// USD a million tokens of input read from a cache
+    #[arg(long, value_name = "USD")]
+    pub(crate) cached: Option<String>,
+    /// USD a million tokens of input written to a cache
+    #[arg(long, value_name = "USD")]
+    pub(crate) cache_write: Option<String>,
+    /// USD a million tokens of input written to a cache for an hour
+    #[arg(long, value_name = "USD")]
+    pub(crate) cache_write_1h: Option<String>,
+    /// USD a million tokens of output
+    #[arg(long, value_name = "USD")]
+    pub(crate) output: Option<String>,
+    /// USD a million tokens of reasoning
+    #[arg(long, value_name = "USD")]
+    pub(crate) reasoning: Option<String>,
+    /// From when on it is in force (RFC 3339, default now)
+    #[arg(long, value_name = "TIME")]
+    pub(crate) from: Option<String>,
+    /// Who sets it
+    #[arg(long, value_name = "NAME")]
+    pub(crate) by: String,
+    /// Why
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PriceHistoryArgs {
+    /// Only entries whose names contain this
+    pub(crate) search: Option<String>,
+    /// Only entries with a price that waits for a person
+    #[arg(long)]
+    pub(crate) waiting: bool,
+    /// As it was known at this time (RFC 3339)
+    #[arg(long, value_name = "TIME")]
+    pub(crate) as_known_on: Option<String>,
+    /// Only entries after this one
+    #[arg(long, value_name = "ENTRY")]
+    pub(crate) after: Option<String>,
+    /// Maximum number of entries
+    #[arg(long, value_name = "COUNT", default_value_t = 100, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub(crate) limit: u16,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RepriceArgs {
+    /// Usage of this model, as usage names it
+    #[arg(long)]
+    pub(crate) model: String,
+    /// Only of this provider, as usage names it
+    #[arg(long)]
+    pub(crate) provider: Option<String>,
+    /// Usage that happened from this time on (RFC 3339)
+    #[arg(long, value_name = "TIME")]
+    pub(crate) from: String,
+    /// Only usage that happened before this time (RFC 3339)
+    #[arg(long, value_name = "TIME")]
+    pub(crate) to: Option<String>,
+    /// Only say what would change
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Who asks for it
+    #[arg(long, value_name = "NAME")]
+    pub(crate) by: String,
+    /// Why
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: Option<String>,
+}

@@ -1,0 +1,104 @@
+//! Deciding about prices.
+
+use std::collections::BTreeMap;
+use std::process::ExitCode;
+
+use serde::Serialize;
+use tollgate_client::PriceDecisionSearch;
+use tollgate_domain::money::Usd;
+use tollgate_domain::price::PricedKind;
+use tollgate_wire::api::{PriceDecisionRequest, PriceSetRequest, PriceUpdateRequest, RepriceRequest};
+
+use super::ask;
+use crate::args::{
+    Format, Global, PriceApproveArgs, PriceHistoryArgs, PriceRejectArgs, PriceSetArgs, PriceUpdateArgs,
+    RepriceArgs,
+};
+use crate::connect::Access;
+use crate::exit::Failure;
+use crate::output::{self, json, say};
+
+pub(crate) async fn update(global: &Global, args: PriceUpdateArgs) -> Result<ExitCode, Failure> {
+    let PriceUpdateArgs { dry_run, refresh, accept_shrink } = args;
+    let request = PriceUpdateRequest { dry_run, refresh, accept_shrink };
+    let report = ask(global, Access::MayCreate, async |it| it.client.update_prices(&request).await).await?;
+    shown(global, &report, output::price_update)
+}
+
+pub(crate) async fn approve(global: &Global, args: PriceApproveArgs) -> Result<ExitCode, Failure> {
+    let PriceApproveArgs { decision, from } = args;
+    let (price_version, by, reason) = (decision.price_version, decision.by, decision.reason);
+    let request = PriceDecisionRequest { price_version, by, reason, from };
+    let answer = ask(global, Access::Existing, async |it| it.client.approve_price(&request).await).await?;
+    shown(global, &answer, output::price_decision)
+}
+
+pub(crate) async fn reject(global: &Global, args: PriceRejectArgs) -> Result<ExitCode, Failure> {
+    let decision = args.decision;
+    let (price_version, by, reason) = (decision.price_version, decision.by, decision.reason);
+    let request = PriceDecisionRequest { price_version, by, reason, from: None };
+    let answer = ask(global, Access::Existing, async |it| it.client.reject_price(&request).await).await?;
+    shown(global, &answer, output::price_decision)
+}
+
+pub(crate) async fn set(global: &Global, args: PriceSetArgs) -> Result<ExitCode, Failure> {
+    let given = [
+        (PricedKind::Input, "--input", args.input),
+        (PricedKind::CachedInput, "--cached", args.cached),
+        (PricedKind::CacheWrite, "--cache-write", args.cache_write),
+        (PricedKind::CacheWrite1h, "--cache-write-1h", args.cache_write_1h),
+        (PricedKind::Output, "--output", args.output),
+        (PricedKind::Reasoning, "--reasoning", args.reasoning),
+    ];
+    let mut usd_per_token = BTreeMap::new();
+    for (kind, flag, text) in given {
+        let Some(text) = text else { continue };
+        usd_per_token.insert(kind.as_str().to_owned(), per_token(flag, &text)?);
+    }
+    let PriceSetArgs { entry, provider, from, by, reason, .. } = args;
+    let request = PriceSetRequest { entry, provider, usd_per_token, from, by, reason };
+    let answer = ask(global, Access::MayCreate, async |it| it.client.set_price(&request).await).await?;
+    shown(global, &answer, output::price_decision)
+}
+
+/// A price of a million tokens, as one of a token.
+fn per_token(flag: &str, text: &str) -> Result<String, Failure> {
+    let refused = |rule: &str| Failure::refused(format!("{flag} `{text}`: {rule}"));
+    let usd: Usd =
+        text.parse().map_err(|error: tollgate_domain::money::MoneyError| refused(&error.to_string()))?;
+    if usd.units() % 1_000_000 != 0 {
+        return Err(refused("must have at most 12 decimal places: it is a price of a million tokens"));
+    }
+    Ok(Usd::from_units(usd.units() / 1_000_000).to_string())
+}
+
+pub(crate) async fn history(global: &Global, args: PriceHistoryArgs) -> Result<ExitCode, Failure> {
+    let PriceHistoryArgs { search, waiting, as_known_on, after, limit } = args;
+    let wanted = PriceDecisionSearch { search, waiting, as_known_on, after, limit: Some(limit.into()) };
+    let decided = ask(global, Access::Existing, async |it| it.client.price_decisions(&wanted).await).await?;
+    shown(global, &decided, output::price_history)
+}
+
+pub(crate) async fn sources(global: &Global) -> Result<ExitCode, Failure> {
+    let sources = ask(global, Access::MayCreate, async |it| it.client.price_sources().await).await?;
+    shown(global, &sources, output::price_sources)
+}
+
+pub(crate) async fn reprice(global: &Global, args: RepriceArgs) -> Result<ExitCode, Failure> {
+    let RepriceArgs { model, provider, from, to, dry_run, by, reason } = args;
+    let request = RepriceRequest { model, provider, from, to, dry_run, by, reason };
+    let report = ask(global, Access::Existing, async |it| it.client.reprice(&request).await).await?;
+    shown(global, &report, output::repriced)
+}
+
+fn shown<T: Serialize>(
+    global: &Global,
+    answer: &T,
+    table: impl Fn(&T) -> String,
+) -> Result<ExitCode, Failure> {
+    match global.format {
+        Format::Json => json(answer),
+        Format::Table => say(&table(answer)),
+    }
+    Ok(ExitCode::SUCCESS)
+}

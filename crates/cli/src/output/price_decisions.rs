@@ -1,0 +1,218 @@
+//! Decisions about prices as tables.
+
+use std::fmt::Write;
+
+use tollgate_wire::api::{
+    PriceDecisionAnswer, PriceDecisions, PriceDifference, PriceSourceList, PriceSourceState,
+    PriceUpdateReport, RepriceReport,
+};
+
+use super::{counted, grouped_u64, table, time};
+
+/// The names of the usage points, as columns.
+const POINTS: [&str; 5] = ["100 k in", "100 k out", "100 k cached", "300 k in", "1 M in"];
+
+/// How many prices and disputes a table shows: a first update may have thousands.
+const SHOWN: usize = 50;
+
+/// What an update found.
+pub(crate) fn price_update(report: &PriceUpdateReport) -> String {
+    let mut text = sources(&report.sources);
+    let (applied, waiting) = if report.dry_run {
+        ("would come into force", "would wait for a person")
+    } else {
+        ("came into force", "wait for a person")
+    };
+    for (what, differences) in [(applied, &report.applied), (waiting, &report.waiting)] {
+        if differences.is_empty() {
+            continue;
+        }
+        let count = counted(differences.len() as u64, "price");
+        // Writing to a String cannot fail.
+        let shown = self::differences(differences.get(..SHOWN).unwrap_or(differences));
+        let _ = write!(text, "\n{count} {what}, in USD at the usage points:\n\n{shown}");
+        more(&mut text, differences.len());
+    }
+    if !report.disputed.is_empty() {
+        let count = counted(report.disputed.len() as u64, "entry");
+        let _ = write!(text, "\nsources do not agree on {}:\n\n", count.replace("entrys", "entries"));
+        for (entry, said) in report.disputed.iter().take(SHOWN) {
+            let said = if said.is_empty() { "they agree again".to_owned() } else { said.join(" | ") };
+            let _ = writeln!(text, "  {entry}: {said}");
+        }
+        more(&mut text, report.disputed.len());
+    }
+    let _ = writeln!(text, "\n{} stay as they are", grouped_u64(report.unchanged));
+    if report.left_out > 0 {
+        let _ = writeln!(
+            text,
+            "{} models that the book has no price for were left out",
+            grouped_u64(report.left_out)
+        );
+    }
+    text
+}
+
+/// Says how many more there are than are shown.
+fn more(text: &mut String, all: usize) {
+    let left = all.saturating_sub(SHOWN);
+    if left > 0 {
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "and {left} more: --format json has all");
+    }
+}
+
+fn differences(differences: &[PriceDifference]) -> String {
+    let rows = differences.iter().map(|one| {
+        let percent = match one.percent {
+            None => String::new(),
+            Some(u32::MAX) => "from 0".to_owned(),
+            Some(percent) => format!("{percent} %"),
+        };
+        let cost = |costs: &[Option<String>], nth: usize| {
+            costs.get(nth).cloned().flatten().unwrap_or_else(|| "–".to_owned())
+        };
+        let mut row = vec![one.entry.clone(), one.price_version.clone(), percent];
+        for nth in 0..POINTS.len() {
+            let (old, new) = (cost(&one.old_costs, nth), cost(&one.new_costs, nth));
+            row.push(if old == new || one.old_costs.is_empty() { new } else { format!("{old} > {new}") });
+        }
+        let agree = format!("{} of {} agree", one.agreeing, one.known);
+        let known = one.known_before.then(|| "known already".to_owned());
+        row.push(
+            [Some(agree), Some(one.waits.join(", ")).filter(|waits| !waits.is_empty()), known]
+                .into_iter()
+                .flatten()
+                .collect::<Vec<_>>()
+                .join("; "),
+        );
+        row
+    });
+    let mut header = vec!["entry", "version", "change"];
+    header.extend(POINTS);
+    header.push("");
+    table(&header, &[2, 3, 4, 5, 6, 7], rows.collect())
+}
+
+/// The sources of prices.
+pub(crate) fn price_sources(list: &PriceSourceList) -> String {
+    if list.sources.is_empty() {
+        return "no sources of prices are named: see docs/guides/prices.md\n".to_owned();
+    }
+    sources(&list.sources)
+}
+
+fn sources(sources: &[PriceSourceState]) -> String {
+    let rows = sources.iter().map(|source| {
+        let trust = source.trust_thousandths.map(|trust| {
+            format!("{}.{:03}", trust / 1000, trust % 1000)
+                .trim_end_matches('0')
+                .trim_end_matches('.')
+                .to_owned()
+        });
+        let said = source.problem.as_ref().map(|problem| format!("not used: {problem}"));
+        vec![
+            source.source.clone(),
+            source.kind.clone().unwrap_or_else(|| "no longer named".to_owned()),
+            trust.unwrap_or_default(),
+            grouped_u64(source.models),
+            source.fetched_at.as_deref().map(time).unwrap_or_default(),
+            said.or_else(|| source.note.clone()).unwrap_or_default(),
+        ]
+    });
+    table(&["source", "kind", "trust", "entries", "fetched", ""], &[2, 3], rows.collect())
+}
+
+/// What was decided about one price.
+pub(crate) fn price_decision(answer: &PriceDecisionAnswer) -> String {
+    match &answer.from {
+        Some(from) => {
+            format!("{} costs what {} says, from {} on\n", answer.entry, answer.price_version, time(from))
+        }
+        None => {
+            format!("{} of {} is rejected: it is not proposed again\n", answer.price_version, answer.entry)
+        }
+    }
+}
+
+/// What was decided about prices.
+pub(crate) fn price_history(decided: &PriceDecisions) -> String {
+    if decided.entries.is_empty() {
+        return "nothing was decided about such a price\n".to_owned();
+    }
+    let mut rows = Vec::new();
+    for entry in &decided.entries {
+        for change in &entry.changes {
+            let who = change.approved_by.as_ref().map(|by| format!("by {by}"));
+            let verified = change.verified.then(|| "verified".to_owned());
+            let percent =
+                change.percent.filter(|percent| *percent < u32::MAX).map(|percent| format!("{percent} %"));
+            rows.push(vec![
+                entry.entry.clone(),
+                change.price_version.clone(),
+                time(&change.from),
+                percent.unwrap_or_default(),
+                [verified, who, change.reason.clone()].into_iter().flatten().collect::<Vec<_>>().join(", "),
+            ]);
+        }
+        if let Some(waiting) = &entry.waiting {
+            let percent =
+                waiting.percent.filter(|percent| *percent < u32::MAX).map(|percent| format!("{percent} %"));
+            rows.push(vec![
+                entry.entry.clone(),
+                waiting.price_version.clone(),
+                "waits".to_owned(),
+                percent.unwrap_or_default(),
+                waiting.waits.join(", "),
+            ]);
+        }
+        if entry.changes.is_empty() && entry.waiting.is_none() && !entry.disputed.is_empty() {
+            rows.push(vec![
+                entry.entry.clone(),
+                String::new(),
+                "disputed".to_owned(),
+                String::new(),
+                entry.disputed.join(" | "),
+            ]);
+        }
+    }
+    let mut text = table(&["entry", "version", "from", "change", ""], &[3], rows);
+    if let Some(next) = &decided.next {
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "more entries after {next}: use --after {next}");
+    }
+    text
+}
+
+/// What pricing usage again comes to.
+pub(crate) fn repriced(report: &RepriceReport) -> String {
+    let mut text = String::new();
+    if !report.days.is_empty() {
+        let rows = report.days.iter().map(|day| {
+            vec![
+                day.day.clone(),
+                day.model.clone(),
+                grouped_u64(day.adjustments),
+                grouped_u64(day.tokens),
+                day.old_usd.clone(),
+                day.new_usd.clone(),
+                day.difference_usd.clone(),
+            ]
+        });
+        let header = ["day of usage", "model", "events", "tokens", "USD before", "USD now", "difference"];
+        text = table(&header, &[2, 3, 4, 5, 6], rows.collect());
+    }
+    let done = match (report.dry_run, report.adjustments) {
+        (_, 0) => "nothing to adjust".to_owned(),
+        (true, count) => {
+            format!("{} would be recorded, {} USD", counted(count, "adjustment"), report.difference_usd)
+        }
+        (false, count) => format!("{} recorded, {} USD", counted(count, "adjustment"), report.difference_usd),
+    };
+    // Writing to a String cannot fail.
+    let _ = writeln!(text, "{done}; {} looked at", counted(report.usage_events, "usage event"));
+    if report.still_unpriced > 0 {
+        let _ = writeln!(text, "{} still without a price", counted(report.still_unpriced, "usage event"));
+    }
+    text
+}

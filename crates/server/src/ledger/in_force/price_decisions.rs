@@ -1,0 +1,235 @@
+//! What people decide about prices.
+
+use tollgate_domain::event::{Event, EventBody, PriceChanged, PriceDecided, PriceEvent};
+use tollgate_domain::ids::{EventId, LEDGER_PRODUCER, ProducerId, TaskId, TenantId};
+use tollgate_domain::money::Usd;
+use tollgate_domain::position::PartitionId;
+use tollgate_domain::price::{Listed, PriceProposal, PricedKind};
+use tollgate_domain::time::Timestamp;
+use tollgate_log::contract::Batch;
+use tollgate_wire::Submitted;
+use tollgate_wire::api::{PriceDecisionAnswer, PriceDecisionRequest, PriceSetRequest};
+
+use super::InForce;
+use crate::ledger::own::new_event;
+use crate::problem::{Answer, INTERNAL, INVALID, PRICE_NOT_WAITING, of_append, of_field};
+
+/// Who is named as the source of a price that was set by hand.
+const MANUAL: &str = "manual";
+
+/// The most bytes of events in one record: far below the largest record, which also holds their names.
+const MAX_BATCH_BYTES: usize = 128 << 10;
+
+/// The most events in one record.
+const MAX_BATCH_EVENTS: usize = 200;
+
+/// The longest name or reason that a person may give, in bytes.
+const MAX_TEXT_BYTES: usize = 2000;
+
+impl InForce {
+    /// Approves a price that waits: it is in force from now on, or from the time given.
+    ///
+    /// # Errors
+    ///
+    /// The problem to answer with; `price_not_waiting` if no price of this version waits.
+    pub async fn approve_price(&self, request: &PriceDecisionRequest) -> Answer<PriceDecisionAnswer> {
+        let (entry, waiting) = self.waiting(request).await?;
+        let from = self.time(request.from.as_deref())?;
+        let changed = PriceChanged {
+            entry: entry.clone(),
+            rates: waiting.rates,
+            from,
+            source: waiting.source,
+            price_version: waiting.version.clone(),
+            verified: waiting.verified,
+            old_version: waiting.old_version,
+            percent: waiting.percent,
+            approved_by: Some(request.by.clone()),
+            reason: given(request.reason.as_ref()),
+        };
+        let decided = decided(&entry, request, true);
+        let position = self.record_prices(vec![decided.into(), changed.into()]).await?;
+        let price_version = waiting.version;
+        Ok(PriceDecisionAnswer {
+            entry,
+            price_version,
+            in_force: true,
+            from: Some(from.to_string()),
+            position,
+        })
+    }
+
+    /// Rejects a price that waits: the same one is not proposed again.
+    ///
+    /// # Errors
+    ///
+    /// The problem to answer with; `price_not_waiting` if no price of this version waits.
+    pub async fn reject_price(&self, request: &PriceDecisionRequest) -> Answer<PriceDecisionAnswer> {
+        if let Some(from) = &request.from {
+            return Err(INVALID.of_field("from", from, "is only for an approval"));
+        }
+        let (entry, waiting) = self.waiting(request).await?;
+        let position = self.record_prices(vec![decided(&entry, request, false).into()]).await?;
+        let price_version = waiting.version;
+        Ok(PriceDecisionAnswer { entry, price_version, in_force: false, from: None, position })
+    }
+
+    /// Puts a price in force by hand.
+    ///
+    /// # Errors
+    ///
+    /// The problem to answer with: what is wrong with the price.
+    pub async fn set_price(&self, request: &PriceSetRequest) -> Answer<PriceDecisionAnswer> {
+        named("by", Some(&request.by))?;
+        named("reason", request.reason.as_ref())?;
+        let from = self.time(request.from.as_deref())?;
+        let settings = self.ask.settings();
+        let before = settings.prices.entries(from).find(|entry| entry.name == request.entry);
+        let provider = request.provider.as_deref().or(before.and_then(|entry| entry.provider()));
+        let rates = rates(request, provider)?;
+        let listed = Listed::read(&request.entry, &rates)
+            .map_err(|error| INVALID.of_field("usd_per_token", &request.entry, &error.rule))?;
+        let old_version = before.filter(|entry| entry.is_priced());
+        let book = settings.prices.version();
+        let changed = PriceChanged {
+            entry: listed.entry.clone(),
+            rates: listed.rates.clone(),
+            from,
+            source: MANUAL.to_owned(),
+            price_version: listed.version(MANUAL),
+            verified: false,
+            old_version: old_version.map(|entry| entry.changed_by().unwrap_or(book).to_owned()),
+            percent: None,
+            approved_by: Some(request.by.clone()),
+            reason: given(request.reason.as_ref()),
+        };
+        let price_version = changed.price_version.clone();
+        let position = self.record_prices(vec![changed.into()]).await?;
+        let (entry, from) = (listed.entry, Some(from.to_string()));
+        Ok(PriceDecisionAnswer { entry, price_version, in_force: true, from, position })
+    }
+
+    /// The price that a decision is about.
+    async fn waiting(&self, request: &PriceDecisionRequest) -> Answer<(String, PriceProposal)> {
+        named("by", Some(&request.by))?;
+        named("reason", request.reason.as_ref())?;
+        self.learn_settings().await;
+        let settings = self.ask.settings();
+        let mut waiting = settings.price_history.waiting();
+        let found = waiting.find(|(_, waiting)| waiting.version == request.price_version);
+        found.map(|(entry, waiting)| (entry.to_owned(), waiting.clone())).ok_or_else(|| {
+            PRICE_NOT_WAITING.with(format!(
+                "deciding about the price `{}`: none of this version waits; `tollgate prices history --waiting` lists those that do",
+                request.price_version
+            ))
+        })
+    }
+
+    fn time(&self, text: Option<&str>) -> Answer<Timestamp> {
+        let Some(text) = text else { return Ok(self.ask.now()) };
+        text.parse()
+            .map_err(|_| INVALID.of_field("from", text, "must be a time such as 2026-11-21T08:30:00Z"))
+    }
+
+    /// Appends the ledger's own events, as few records as they fit.
+    pub(super) async fn append_prices(&self, bodies: Vec<EventBody>) -> Answer<String> {
+        let (tenant, task) = (TenantId::ledger(), TaskId::ledger());
+        let partition = PartitionId::of(tenant.as_str(), task.as_str());
+        let mut position = self.log.tail().await.map_err(|error| crate::problem::of_read(&error))?;
+        let (mut events, mut bytes) = (Vec::new(), 0_usize);
+        let mut bodies = bodies.into_iter().peekable();
+        while let Some(body) = bodies.next() {
+            let event = new_event(&self.of_prices(body.clone())?, &body).map_err(|error| of_field(&error))?;
+            bytes = bytes.saturating_add(event.payload.len());
+            events.push(event);
+            // An approval and its change are in one record.
+            let goes_on = matches!(bodies.peek(), Some(EventBody::Price(PriceEvent::PriceChanged(_))))
+                && matches!(body, EventBody::Price(PriceEvent::PriceDecided(_)));
+            let full = bytes > MAX_BATCH_BYTES || events.len() >= MAX_BATCH_EVENTS;
+            if (full && !goes_on) || bodies.peek().is_none() {
+                let events = std::mem::take(&mut events);
+                let batch =
+                    Batch { tenant: tenant.clone(), partition, events, decision: None, recorded_at: None };
+                position = self.log.append(batch).await.map_err(|error| of_append(&error))?.position;
+                bytes = 0;
+            }
+        }
+        Ok(position.to_string())
+    }
+
+    fn of_prices(&self, body: EventBody) -> Answer<Submitted> {
+        let id = format!("price-{}", uuid::Uuid::now_v7().simple());
+        let invalid = |error: tollgate_domain::ids::InvalidId| INTERNAL.with(error.to_string());
+        Submitted::from_event(Event {
+            tenant: TenantId::ledger(),
+            task: TaskId::ledger(),
+            producer: ProducerId::new(LEDGER_PRODUCER).map_err(invalid)?,
+            id: EventId::new(id).map_err(invalid)?,
+            occurred_at: Some(self.ask.now()),
+            trace_parent: None,
+            body,
+        })
+        .map_err(|error| of_field(&error))
+    }
+}
+
+fn given(text: Option<&String>) -> Option<String> {
+    text.filter(|text| !text.is_empty()).cloned()
+}
+
+/// Checks a text that a person gives. Those that are required are not absent.
+fn named(field: &str, text: Option<&String>) -> Answer<()> {
+    match text {
+        Some(text) if field == "by" && text.trim().is_empty() => {
+            Err(INVALID.of_field(field, text, "must say who decides"))
+        }
+        Some(text) if text.len() > MAX_TEXT_BYTES || text.contains(char::is_control) => {
+            Err(INVALID.of_field(field, text, "must be at most 2000 bytes without control characters"))
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
+fn decided(entry: &str, request: &PriceDecisionRequest, approved: bool) -> PriceDecided {
+    PriceDecided {
+        entry: entry.to_owned(),
+        price_version: request.price_version.clone(),
+        approved,
+        by: request.by.clone(),
+        reason: given(request.reason.as_ref()),
+    }
+}
+
+/// Rates in the form of the price book, from a price by kind of tokens.
+fn rates(request: &PriceSetRequest, provider: Option<&str>) -> Answer<String> {
+    let mut fields = Vec::new();
+    if let Some(provider) = provider {
+        fields.push(format!("\"litellm_provider\": {}", serde_json::Value::from(provider)));
+    }
+    if request.usd_per_token.is_empty() {
+        return Err(INVALID.of_field(
+            "usd_per_token",
+            "",
+            "must have a price of at least one kind of tokens",
+        ));
+    }
+    for (kind, usd) in &request.usd_per_token {
+        let field = match PricedKind::from_word(kind) {
+            Some(PricedKind::Input) => "input_cost_per_token",
+            Some(PricedKind::CachedInput) => "cache_read_input_token_cost",
+            Some(PricedKind::CacheWrite) => "cache_creation_input_token_cost",
+            Some(PricedKind::CacheWrite1h) => "cache_creation_input_token_cost_above_1hr",
+            Some(PricedKind::Output) => "output_cost_per_token",
+            Some(PricedKind::Reasoning) => "output_cost_per_reasoning_token",
+            None => {
+                let rule = format!("must be one of {}", PricedKind::NAMES.join(", "));
+                return Err(INVALID.of_field("usd_per_token", kind, &rule));
+            }
+        };
+        let amount: Usd = usd.parse().map_err(|error: tollgate_domain::money::MoneyError| {
+            INVALID.of_field(kind, usd, &error.to_string())
+        })?;
+        fields.push(format!("\"{field}\": {amount}"));
+    }
+    Ok(format!("{{{}}}", fields.join(", ")))
+}

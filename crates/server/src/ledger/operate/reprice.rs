@@ -1,0 +1,294 @@
+//! Usage is priced again: what had no price, or one that was corrected since.
+
+use std::collections::BTreeMap;
+
+use sha2::{Digest, Sha256};
+use tollgate_domain::budget::MAX_VALUE_BYTES;
+use tollgate_domain::event::{EventBody, UsageEvent, UsageRepriced};
+use tollgate_domain::ids::{TaskId, TenantId};
+use tollgate_domain::money::Usd;
+use tollgate_domain::position::{PartitionId, Sequence};
+use tollgate_domain::price::Call;
+use tollgate_domain::time::Timestamp;
+use tollgate_domain::tokens::{TokenCounts, TokenSums};
+use tollgate_domain::usage::{Cost, UsageRecorded};
+use tollgate_log::contract::{AppendOutcome, Batch, NewEvent, Partitions};
+use tollgate_wire::api::{RepriceDay, RepriceReport, RepriceRequest};
+use tollgate_wire::decode_stored;
+
+use super::Operations;
+use crate::ledger::Settings;
+use crate::ledger::own::{new_event, own};
+use crate::problem::{Answer, INTERNAL, INVALID, of_append, of_field, of_read};
+
+/// The most events in one record.
+const MAX_BATCH_EVENTS: usize = 200;
+
+/// One usage of the ledger: tenant, task, producer and id.
+type Name = (String, String, String, String);
+
+/// What the log says about one usage.
+#[derive(Default)]
+struct Known {
+    /// The usage, and when it happened; `None`: only corrections of it were seen yet.
+    usage: Option<(UsageRecorded, Timestamp)>,
+    /// What corrections changed.
+    corrected: TokenSums,
+    /// What corrections and earlier repricings cost.
+    added: Usd,
+    /// The version of the last repricing.
+    repriced: Option<String>,
+}
+
+impl Operations {
+    /// Prices the usage of a model again that happened from a time on, at the prices that are in force for
+    /// its time by now. What changes is recorded as adjustments; a dry run only says what would be.
+    ///
+    /// # Errors
+    ///
+    /// The problem to answer with: an invalid request, or a log that cannot be read or appended to.
+    pub async fn reprice(&self, request: &RepriceRequest) -> Answer<RepriceReport> {
+        let from = time("from", &request.from)?;
+        let to = request.to.as_deref().map(|text| time("to", text)).transpose()?;
+        if request.by.trim().is_empty() {
+            return Err(INVALID.of_field("by", &request.by, "must say who asks for it"));
+        }
+        let within = |at: Timestamp| at >= from && to.is_none_or(|to| at < to);
+        let settings = self.ask.settings();
+        let known = self.usage_of(request).await?;
+        let mut report = RepriceReport { dry_run: request.dry_run, ..RepriceReport::default() };
+        let mut days: BTreeMap<String, RepriceDay> = BTreeMap::new();
+        let (mut found, mut difference) = (Vec::new(), Usd::ZERO);
+        for (name, known) in known {
+            let Some((usage, at)) = known.usage.as_ref().filter(|(_, at)| within(*at)) else { continue };
+            report.usage_events = report.usage_events.saturating_add(1);
+            let repriced = match repriced(&settings, request, &name, &known, usage, *at) {
+                Repriced::Same => continue,
+                Repriced::Unpriced => {
+                    report.still_unpriced = report.still_unpriced.saturating_add(1);
+                    continue;
+                }
+                Repriced::Differs(repriced) => repriced,
+            };
+            difference = difference.saturating_add(repriced.difference());
+            count(&mut days, &repriced);
+            found.push((name, *repriced));
+        }
+        report.adjustments = u64::try_from(found.len()).unwrap_or(u64::MAX);
+        report.difference_usd = difference.to_string();
+        report.days = days.into_values().collect();
+        if !request.dry_run {
+            self.append_repriced(found).await?;
+        }
+        Ok(report)
+    }
+
+    /// What the log has about the usage of a model: one pass over all of it.
+    async fn usage_of(&self, request: &RepriceRequest) -> Answer<BTreeMap<Name, Known>> {
+        let mut reader = self
+            .log
+            .read_unchained(Partitions::ALL, Sequence::ZERO)
+            .await
+            .map_err(|error| of_read(&error))?;
+        let mut known: BTreeMap<Name, Known> = BTreeMap::new();
+        loop {
+            let records = reader.try_next().await.map_err(|error| of_read(&error))?;
+            if records.is_empty() {
+                return Ok(known);
+            }
+            for stored in &records {
+                let recorded_at = stored.record.recorded_at();
+                for frame in stored.record.events() {
+                    // What cannot be read is told by the views that fold it.
+                    let Ok(decoded) = decode_stored(frame.payload) else { continue };
+                    let EventBody::Usage(event) = decoded.body else { continue };
+                    let name = |producer: &str, id: &str| {
+                        let (tenant, task) = (stored.record.tenant().to_owned(), frame.task.to_owned());
+                        (tenant, task, producer.to_owned(), id.to_owned())
+                    };
+                    let at = decoded.occurred_at.unwrap_or(recorded_at);
+                    let own = (frame.producer, frame.id);
+                    note(&mut known, request, event, at, own, name);
+                }
+            }
+        }
+    }
+
+    async fn append_repriced(&self, found: Vec<(Name, UsageRepriced)>) -> Answer<()> {
+        let mut batches: BTreeMap<(String, PartitionId), Vec<NewEvent>> = BTreeMap::new();
+        for ((tenant, task, ..), repriced) in found {
+            let partition = PartitionId::of(&tenant, &task);
+            let id = id_of(&repriced);
+            let body = EventBody::from(repriced);
+            let names = TenantId::new(tenant.as_str()).and_then(|tenant| Ok((tenant, TaskId::new(task)?)));
+            let (owner, task) = names.map_err(|error| INTERNAL.with(error.to_string()))?;
+            let submitted =
+                own(&owner, &task, &id, None, body.clone()).map_err(|error| INTERNAL.with(error))?;
+            let event = new_event(&submitted, &body).map_err(|error| of_field(&error))?;
+            batches.entry((tenant, partition)).or_default().push(event);
+        }
+        for ((tenant, partition), events) in batches {
+            let tenant = TenantId::new(tenant).map_err(|error| INTERNAL.with(error.to_string()))?;
+            for events in events.chunks(MAX_BATCH_EVENTS) {
+                let events = events.to_vec();
+                let batch =
+                    Batch { tenant: tenant.clone(), partition, events, decision: None, recorded_at: None };
+                let receipt = self.log.append(batch).await.map_err(|error| of_append(&error))?;
+                // Somebody else did the same meanwhile: it is recorded once.
+                let others =
+                    receipt.outcomes.iter().filter(|it| !matches!(it, AppendOutcome::Appended { .. }));
+                if others.count() > 0 {
+                    tracing::warn!("usage was priced again by two at once: it is counted once");
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn time(field: &str, text: &str) -> Answer<Timestamp> {
+    text.parse().map_err(|_| INVALID.of_field(field, text, "must be a time such as 2026-11-21T08:30:00Z"))
+}
+
+fn usd_of(cost: &Cost) -> Option<Usd> {
+    match cost {
+        Cost::Priced { usd, .. } => Some(*usd),
+        Cost::Unpriced => None,
+    }
+}
+
+/// Folds an event into what is known about the usage that it is, or names.
+fn note(
+    known: &mut BTreeMap<Name, Known>,
+    request: &RepriceRequest,
+    event: UsageEvent,
+    at: Timestamp,
+    (producer, id): (&str, &str),
+    name: impl Fn(&str, &str) -> Name,
+) {
+    let wanted = |provider: Option<&str>, model: Option<&str>| {
+        model == Some(request.model.as_str())
+            && request.provider.as_deref().is_none_or(|wanted| provider == Some(wanted))
+    };
+    match event {
+        UsageEvent::UsageRecorded(usage) => {
+            if wanted(usage.provider.as_deref(), usage.model.as_deref()) {
+                // An id counts once, also where a log has a late duplicate of it.
+                known.entry(name(producer, id)).or_default().usage.get_or_insert((usage, at));
+            }
+        }
+        UsageEvent::UsageAdjusted(adjusted) => {
+            let Some(resolved) = &adjusted.resolved else { return };
+            if wanted(resolved.provider.as_deref(), resolved.model.as_deref()) {
+                let of = known.entry(name(&adjusted.adjusts_producer, &adjusted.adjusts)).or_default();
+                of.corrected.add(&adjusted.counted());
+                of.added = of.added.saturating_add(usd_of(&resolved.cost).unwrap_or_default());
+            }
+        }
+        UsageEvent::UsageRepriced(repriced) => {
+            if wanted(repriced.provider.as_deref(), repriced.model.as_deref()) {
+                let of = known.entry(name(&repriced.adjusts_producer, &repriced.adjusts)).or_default();
+                of.added = of.added.saturating_add(repriced.difference());
+                if let Cost::Priced { price_version, .. } = repriced.new {
+                    of.repriced = Some(price_version);
+                }
+            }
+        }
+        UsageEvent::WaitRecorded(_) | UsageEvent::SignalRecorded(_) | UsageEvent::PhaseExplained(_) => {}
+    }
+}
+
+/// What pricing a usage again comes to.
+enum Repriced {
+    /// What it cost.
+    Same,
+    /// Still no price.
+    Unpriced,
+    /// Something else.
+    Differs(Box<UsageRepriced>),
+}
+
+fn repriced(
+    settings: &Settings,
+    request: &RepriceRequest,
+    (_, _, producer, id): &Name,
+    known: &Known,
+    usage: &UsageRecorded,
+    at: Timestamp,
+) -> Repriced {
+    let (left, _): (TokenCounts, _) = usage.tokens.changed(&known.corrected);
+    let call = settings.config.prices.apply(Call::of(usage, at));
+    let new = settings.prices.cost(call, &left);
+    let Some(new_usd) = usd_of(&new) else { return Repriced::Unpriced };
+    let version = match &usage.cost {
+        Cost::Priced { price_version, .. } => Some(price_version.clone()),
+        Cost::Unpriced => None,
+    };
+    // Usage that had no price, and was priced again, has had one since.
+    let old = match known.repriced.clone().or(version) {
+        Some(price_version) => {
+            let usd = usd_of(&usage.cost).unwrap_or_default().saturating_add(known.added);
+            Cost::Priced { usd, price_version }
+        }
+        None => Cost::Unpriced,
+    };
+    if usd_of(&old) == Some(new_usd) {
+        return Repriced::Same;
+    }
+    let mut labels = usage.labels.clone();
+    // No scope can name longer ones.
+    labels.retain(|_, value| value.len() <= MAX_VALUE_BYTES);
+    Repriced::Differs(Box::new(UsageRepriced {
+        adjusts: id.clone(),
+        adjusts_producer: producer.clone(),
+        used_at: at,
+        execution: usage.execution.clone(),
+        provider: usage.provider.clone(),
+        model: usage.model.clone(),
+        component: usage.component.clone(),
+        labels,
+        allocation: usage.allocation.clone(),
+        old,
+        new,
+        tokens: left.total(),
+        by: request.by.clone(),
+        reason: request.reason.clone().filter(|reason| !reason.is_empty()),
+    }))
+}
+
+/// The id follows from what it changes: the same repricing is recorded once.
+fn id_of(repriced: &UsageRepriced) -> String {
+    let cost = |cost: &Cost| match cost {
+        Cost::Priced { usd, price_version } => format!("{usd} {price_version}"),
+        Cost::Unpriced => "unpriced".to_owned(),
+    };
+    let text = format!(
+        "{}\n{}\n{}\n{}",
+        repriced.adjusts_producer,
+        repriced.adjusts,
+        cost(&repriced.old),
+        cost(&repriced.new)
+    );
+    let hex: String =
+        Sha256::digest(text.as_bytes()).iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+    format!("repriced-{hex}")
+}
+
+/// Adds a repricing to the day of its usage.
+fn count(days: &mut BTreeMap<String, RepriceDay>, repriced: &UsageRepriced) {
+    let day = repriced.used_at.day().to_string();
+    let row = days.entry(day.clone()).or_insert_with(|| RepriceDay {
+        day,
+        model: repriced.model.clone().unwrap_or_default(),
+        ..RepriceDay::default()
+    });
+    let add = |text: &mut String, usd: Usd| {
+        *text = text.parse::<Usd>().unwrap_or_default().saturating_add(usd).to_string();
+    };
+    row.adjustments = row.adjustments.saturating_add(1);
+    row.tokens = row.tokens.saturating_add(repriced.tokens);
+    row.newly_priced_tokens = row.newly_priced_tokens.saturating_add(repriced.newly_priced());
+    add(&mut row.old_usd, usd_of(&repriced.old).unwrap_or_default());
+    add(&mut row.new_usd, usd_of(&repriced.new).unwrap_or_default());
+    add(&mut row.difference_usd, repriced.difference());
+}

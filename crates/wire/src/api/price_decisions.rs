@@ -1,0 +1,300 @@
+//! Decisions about prices: what sources say, what waits, what came into force.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// Compare the prices in force with those of all sources.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PriceUpdateRequest {
+    /// Only say what would change.
+    #[serde(default)]
+    pub dry_run: bool,
+    /// Ask every source, also those whose list is not old yet.
+    #[serde(default)]
+    pub refresh: bool,
+    /// Sources whose lists may have lost more than a tenth of their models.
+    #[serde(default)]
+    pub accept_shrink: Vec<String>,
+}
+
+/// What an update of the prices found.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PriceUpdateReport {
+    /// Whether nothing was recorded.
+    pub dry_run: bool,
+    /// Every source.
+    pub sources: Vec<PriceSourceState>,
+    /// Prices that came into force, or would.
+    pub applied: Vec<PriceDifference>,
+    /// Prices that wait for a person, or would.
+    pub waiting: Vec<PriceDifference>,
+    /// Entries on whose price sources do not agree, with what each says; empty: they agree again.
+    pub disputed: BTreeMap<String, Vec<String>>,
+    /// How many entries stay as they are.
+    pub unchanged: u64,
+    /// How many models were left out because the price book has no price for them.
+    pub left_out: u64,
+}
+
+/// A source of prices.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PriceSourceState {
+    /// Its id.
+    pub source: String,
+    /// The form of its list; absent: the source is no longer named.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub kind: Option<String>,
+    /// How far it is believed, in thousandths.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub trust_thousandths: Option<u16>,
+    /// When it was last asked.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub checked_at: Option<String>,
+    /// Why its list was not used then.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub problem: Option<String>,
+    /// Something to know about the list that was used.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub note: Option<String>,
+    /// How many entries its last list that was used prices.
+    pub models: u64,
+    /// When that list was fetched.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub fetched_at: Option<String>,
+    /// The SHA-256 of its text.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub checksum: Option<String>,
+}
+
+/// One price that differs from the one in force.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PriceDifference {
+    /// The entry of the price book.
+    pub entry: String,
+    /// The source.
+    pub source: String,
+    /// Its version: costs name it, and it is approved or rejected by it.
+    pub price_version: String,
+    /// Whether enough sources agree.
+    pub verified: bool,
+    /// How many sources agree with it.
+    pub agreeing: u64,
+    /// How many sources know the model.
+    pub known: u64,
+    /// The version in force; absent: the entry has no price.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub old_version: Option<String>,
+    /// The largest change at a usage point, in percent, rounded up; absent: there is nothing to compare.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub percent: Option<u32>,
+    /// What it costs now at each of the usage points, in US dollars; `null`: not known.
+    pub old_costs: Vec<Option<String>>,
+    /// What it would cost.
+    pub new_costs: Vec<Option<String>>,
+    /// Why it waits: `large_change`, `free`, `rate_missing`, `unverified`, `scraped`.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub waits: Vec<String>,
+    /// Whether it waited already, or was rejected: nothing new was recorded.
+    #[serde(default)]
+    pub known_before: bool,
+}
+
+/// Approve or reject a price that waits.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PriceDecisionRequest {
+    /// The version that waits.
+    pub price_version: String,
+    /// Who decides.
+    pub by: String,
+    /// Why.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub reason: Option<String>,
+    /// From when on an approved price is in force (RFC 3339, default now).
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub from: Option<String>,
+}
+
+/// Put a price in force by hand.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PriceSetRequest {
+    /// The entry of the price book: `MODEL` or `PROVIDER/MODEL`.
+    pub entry: String,
+    /// Who serves the model; absent: the provider in the entry's name, or of the entry in force.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub provider: Option<String>,
+    /// US dollars a token by kind: `input_uncached`, `cached_input`, `cache_write`, `cache_write_1h`, `output`,
+    /// `reasoning`.
+    pub usd_per_token: BTreeMap<String, String>,
+    /// From when on it is in force (RFC 3339, default now).
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub from: Option<String>,
+    /// Who sets it.
+    pub by: String,
+    /// Why.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub reason: Option<String>,
+}
+
+/// What was decided about one price.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PriceDecisionAnswer {
+    /// The entry of the price book.
+    pub entry: String,
+    /// The version.
+    pub price_version: String,
+    /// Whether it is in force now.
+    pub in_force: bool,
+    /// From when on.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub from: Option<String>,
+    /// The position of the decision in the log.
+    pub position: String,
+}
+
+/// What was decided about prices.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PriceDecisions {
+    /// The entries about which something was decided, by name.
+    pub entries: Vec<PriceEntryHistory>,
+    /// Pass this as `after` to get the next page; absent on the last page.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub next: Option<String>,
+}
+
+/// What was decided about one entry.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PriceEntryHistory {
+    /// The entry of the price book.
+    pub entry: String,
+    /// What came into force, in the order of the decisions.
+    pub changes: Vec<PriceChangeRow>,
+    /// What waits for a person.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub waiting: Option<PriceWaiting>,
+    /// What the sources say, if they do not agree.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub disputed: Vec<String>,
+}
+
+/// A price that came into force.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PriceChangeRow {
+    /// Its version.
+    pub price_version: String,
+    /// From when on.
+    pub from: String,
+    /// When it was decided.
+    pub recorded_at: String,
+    /// The source, or `manual`.
+    pub source: String,
+    /// Whether enough sources agreed.
+    pub verified: bool,
+    /// The version before it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub old_version: Option<String>,
+    /// The largest change, in percent.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub percent: Option<u32>,
+    /// Who approved it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub approved_by: Option<String>,
+    /// Why.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub reason: Option<String>,
+    /// Its rates: a JSON object in the form of the price book.
+    pub rates: String,
+}
+
+/// A price that waits for a person.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PriceWaiting {
+    /// Its version.
+    pub price_version: String,
+    /// Since when.
+    pub since: String,
+    /// The source.
+    pub source: String,
+    /// Whether enough sources agreed.
+    pub verified: bool,
+    /// The largest change, in percent.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub percent: Option<u32>,
+    /// Why it waits.
+    pub waits: Vec<String>,
+    /// Its rates: a JSON object in the form of the price book.
+    pub rates: String,
+}
+
+/// The sources of prices.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PriceSourceList {
+    /// Every source that is named, and those that were once.
+    pub sources: Vec<PriceSourceState>,
+}
+
+/// Price usage again.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RepriceRequest {
+    /// Usage of this model, as usage names it.
+    pub model: String,
+    /// Only of this provider, as usage names it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub provider: Option<String>,
+    /// Usage that happened from this time on (RFC 3339).
+    pub from: String,
+    /// Only usage that happened before this time (RFC 3339).
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub to: Option<String>,
+    /// Only say what would change.
+    #[serde(default)]
+    pub dry_run: bool,
+    /// Who asks for it.
+    pub by: String,
+    /// Why.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub reason: Option<String>,
+}
+
+/// What pricing usage again comes to.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct RepriceReport {
+    /// Whether nothing was recorded.
+    pub dry_run: bool,
+    /// By the day of the usage, in UTC.
+    pub days: Vec<RepriceDay>,
+    /// How many usage events of the model were looked at.
+    pub usage_events: u64,
+    /// How many of them get an adjustment.
+    pub adjustments: u64,
+    /// How many have no price now either.
+    pub still_unpriced: u64,
+    /// The sum of all differences, in US dollars; it counts in the period in which it is recorded.
+    pub difference_usd: String,
+}
+
+/// The usage of one day that is priced again.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct RepriceDay {
+    /// The day of the usage, in UTC.
+    pub day: String,
+    /// The model.
+    pub model: String,
+    /// How many usage events.
+    pub adjustments: u64,
+    /// Their tokens.
+    pub tokens: u64,
+    /// Those of them that had no price until now.
+    pub newly_priced_tokens: u64,
+    /// What they cost until now, in US dollars.
+    pub old_usd: String,
+    /// What they cost.
+    pub new_usd: String,
+    /// The difference; negative gives back.
+    pub difference_usd: String,
+}
