@@ -12,6 +12,8 @@ mod append;
 mod at_once;
 #[path = "api/bodies.rs"]
 mod bodies;
+#[path = "api/budget_alerts.rs"]
+mod budget_alerts;
 #[path = "api/budgets.rs"]
 mod budgets;
 #[path = "api/corrections.rs"]
