@@ -82,7 +82,7 @@ fn prices_are_updated_decided_and_usage_is_priced_again_by_commands() {
     );
     assert!(
         place
-            .fails(1, &format!("--data d prices reject {version} --by ann"))
+            .fails(3, &format!("--data d prices reject {version} --by ann"))
             .contains("none of this version waits")
     );
     assert!(run("prices sources").contains("litellm"));
