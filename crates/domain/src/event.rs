@@ -4,6 +4,7 @@
 //! `proto/`. [`kinds`] lists them.
 
 mod alert;
+mod bill;
 mod inbox;
 mod kinds;
 mod ledger;
@@ -12,6 +13,7 @@ mod task;
 mod usage;
 
 pub use alert::*;
+pub use bill::*;
 pub use inbox::*;
 pub use kinds::*;
 pub use ledger::*;

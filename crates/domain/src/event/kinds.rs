@@ -1,10 +1,11 @@
 //! The kinds of events, one row each. Everything that has to cover all kinds is generated from these rows.
 
 use super::{
-    AlertAcknowledged, ConditionObserved, ConfigLoaded, ConfigRejected, DeliveryAttempted, DeliveryRequested,
-    GateDecided, ImportanceChanged, InboxRejected, InboxResolved, LossAccepted, OverrideGranted, PhaseEnded,
-    PhaseExplained, PhaseStarted, PriceBookLoaded, ReportRead, SignalRecorded, TaskClosed, TaskMarked,
-    TaskOpened, TaskOutcome, TransitionsMeasured, UsageAdjusted, UsageRecorded, WaitRecorded,
+    AlertAcknowledged, BillDayRecorded, ConditionObserved, ConfigLoaded, ConfigRejected, DeliveryAttempted,
+    DeliveryRequested, GateDecided, ImportanceChanged, InboxRejected, InboxResolved, LossAccepted,
+    OverrideGranted, PhaseEnded, PhaseExplained, PhaseStarted, PriceBookLoaded, ReportRead, SignalRecorded,
+    TaskClosed, TaskMarked, TaskOpened, TaskOutcome, TransitionsMeasured, UsageAdjusted, UsageRecorded,
+    WaitRecorded,
 };
 use crate::phase::Advance;
 
@@ -87,6 +88,11 @@ macro_rules! each_kind {
             Report(ReportEvent) {
                 /// Someone read a report.
                 ReportRead(Box<ReportRead>), "report_read", ledger;
+            }
+            /// What providers billed.
+            Bill(BillEvent) {
+                /// A day of a provider's bill was imported.
+                BillDayRecorded(Box<BillDayRecorded>), "bill_day_recorded", ledger;
             }
         }
     };
@@ -219,17 +225,18 @@ impl EventBody {
             | Self::Ledger(_)
             | Self::Alert(_)
             | Self::Inbox(_)
-            | Self::Report(_) => false,
+            | Self::Report(_)
+            | Self::Bill(_) => false,
         }
     }
 
-    /// Whether it is part of its task's history. Events about alerts, their delivery, the inbox and readers
+    /// Whether it is part of its task's history. Events about alerts, their delivery, the inbox, readers and bills
     /// are not: no view of tasks counts them, updates a time for them, or creates a task for them.
     #[must_use]
     pub const fn concerns_task(&self) -> bool {
         match self {
             Self::Task(_) | Self::Usage(_) | Self::Gate(_) | Self::Ledger(_) => true,
-            Self::Alert(_) | Self::Inbox(_) | Self::Report(_) => false,
+            Self::Alert(_) | Self::Inbox(_) | Self::Report(_) | Self::Bill(_) => false,
         }
     }
 }

@@ -18,7 +18,8 @@ pub fn evolve(state: &mut TaskState, event: &EventBody) {
         | EventBody::Ledger(_)
         | EventBody::Alert(_)
         | EventBody::Inbox(_)
-        | EventBody::Report(_) => {}
+        | EventBody::Report(_)
+        | EventBody::Bill(_) => {}
     }
 }
 

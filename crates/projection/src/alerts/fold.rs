@@ -67,6 +67,7 @@ impl Projection for Alerts {
             EventBody::Alert(AlertEvent::ConditionObserved(observed)) => {
                 watched(rows, moment, |watch| observe(watch, observed))
             }
+            EventBody::Bill(_) => Ok(()),
             _ if !event.concerns_task() => Ok(()),
             EventBody::Task(_)
             | EventBody::Usage(_)

@@ -57,7 +57,11 @@ pub(crate) fn fold(row: &mut TaskRow, event: &RecordedEvent<'_>) {
         EventBody::Usage(said) => fold_usage(row, said, event),
         EventBody::Task(became) => fold_task(row, became, event),
         EventBody::Gate(GateEvent::GateDecided(decided)) => keep_decision(row, decided, event),
-        EventBody::Ledger(_) | EventBody::Alert(_) | EventBody::Inbox(_) | EventBody::Report(_) => {}
+        EventBody::Ledger(_)
+        | EventBody::Alert(_)
+        | EventBody::Inbox(_)
+        | EventBody::Report(_)
+        | EventBody::Bill(_) => {}
     }
 }
 
@@ -171,7 +175,8 @@ fn is_dated_by_its_producer(body: &EventBody) -> bool {
         | EventBody::Ledger(_)
         | EventBody::Alert(_)
         | EventBody::Inbox(_)
-        | EventBody::Report(_) => false,
+        | EventBody::Report(_)
+        | EventBody::Bill(_) => false,
     }
 }
 

@@ -374,6 +374,10 @@ fn is_occasion(body: &EventBody) -> bool {
         // A person who explains a breach finds the explanation in the report.
         EventBody::Usage(event) => matches!(event, UsageEvent::PhaseExplained(_)),
         EventBody::Gate(GateEvent::GateDecided(decided)) => decided.verdict == Verdict::Block,
-        EventBody::Ledger(_) | EventBody::Alert(_) | EventBody::Inbox(_) | EventBody::Report(_) => false,
+        EventBody::Ledger(_)
+        | EventBody::Alert(_)
+        | EventBody::Inbox(_)
+        | EventBody::Report(_)
+        | EventBody::Bill(_) => false,
     }
 }

@@ -7,6 +7,7 @@
 mod access;
 mod alerts;
 mod append;
+mod bills;
 mod gate;
 mod health;
 mod ledger;
@@ -27,6 +28,10 @@ pub use alerts::{
     DeliveryView, FoldedView, ResendRequest, ResendResponse,
 };
 pub use append::{AppendRequest, AppendResponse, EventOutcome, FindRequest, FindResponse, Outcome};
+pub use bills::{
+    BillComparison, BillComparisonRow, BillLineView, BillReason, BillRequest, BillResponse, ComparedAmounts,
+    ExplainedDifference,
+};
 pub use gate::{GateAfter, GateRequest, GateResponse, MAX_GATES, ReasonView, UtilizationView};
 pub use health::{
     BreakerState, BudgetHealth, FigureRow, PhaseRow, ReviewList, ReviewTask, ThresholdProposal, TierRow,

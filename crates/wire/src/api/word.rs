@@ -172,6 +172,7 @@ pub(super) mod list {
 
     lists! {
         AlertState: super::AlertState,
+        BillReason: crate::api::BillReason,
         BudgetStatus: super::BudgetStatus,
         Change: tollgate_domain::event::Change,
         Complexity: tollgate_domain::tier::Complexity,

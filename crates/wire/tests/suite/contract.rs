@@ -1,9 +1,10 @@
 //! The overview of the contract lists every file, every kind with its number, and every field that a producer
 //! sends with one.
 
-const FILES: [(&str, &str); 10] = [
+const FILES: [(&str, &str); 11] = [
     ("alert.proto", include_str!("../../../../proto/tollgate/v1/alert.proto")),
     ("append.proto", include_str!("../../../../proto/tollgate/v1/append.proto")),
+    ("bill.proto", include_str!("../../../../proto/tollgate/v1/bill.proto")),
     ("event.proto", include_str!("../../../../proto/tollgate/v1/event.proto")),
     ("gate.proto", include_str!("../../../../proto/tollgate/v1/gate.proto")),
     ("inbox.proto", include_str!("../../../../proto/tollgate/v1/inbox.proto")),

@@ -69,7 +69,8 @@ pub(crate) fn decided(name: &str, sent: &EventBody) -> EventBody {
         | EventBody::Ledger(_)
         | EventBody::Alert(_)
         | EventBody::Inbox(_)
-        | EventBody::Report(_) => {}
+        | EventBody::Report(_)
+        | EventBody::Bill(_) => {}
     }
     body
 }

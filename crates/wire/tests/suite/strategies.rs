@@ -66,7 +66,8 @@ pub(crate) fn without_added(mut event: Event) -> Event {
         | EventBody::Ledger(_)
         | EventBody::Alert(_)
         | EventBody::Inbox(_)
-        | EventBody::Report(_) => {}
+        | EventBody::Report(_)
+        | EventBody::Bill(_) => {}
     }
     event
 }
