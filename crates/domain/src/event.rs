@@ -4,6 +4,7 @@
 //! `proto/`. [`kinds`] lists them.
 
 mod alert;
+mod bill;
 mod budget;
 mod inbox;
 mod kinds;
@@ -14,6 +15,7 @@ mod task;
 mod usage;
 
 pub use alert::*;
+pub use bill::*;
 pub use budget::*;
 pub use inbox::*;
 pub use kinds::*;

@@ -88,7 +88,7 @@ fn same(cell: &str, heading: &str) -> bool {
 
 /// A table that is being read. Cells and rows end where the next one begins, as HTML allows.
 #[derive(Default)]
-struct HtmlTable {
+struct PageTable {
     rows: Rows,
     /// Cells of earlier rows that reach into later ones: by column, how many rows more, and the text.
     reaching: Vec<(usize, String)>,
@@ -102,7 +102,7 @@ struct Cell {
     rows: usize,
 }
 
-impl HtmlTable {
+impl PageTable {
     /// Cells of earlier rows that reach into this one, up to the next free column.
     fn fill(&mut self) {
         let Some(row) = &mut self.row else { return };
@@ -166,7 +166,7 @@ fn tables(text: &str) -> Result<Vec<Rows>, String> {
 #[derive(Default)]
 struct Page {
     tables: Vec<Rows>,
-    table: Option<HtmlTable>,
+    table: Option<PageTable>,
     cells: usize,
     /// Within `script` or `style`, whose text is not shown.
     hidden: Option<Vec<u8>>,
@@ -192,7 +192,7 @@ impl Page {
                     (b"table", Some(_)) => {
                         return ControlFlow::Break("a table is nested in another".to_owned());
                     }
-                    (b"table", none) => *none = Some(HtmlTable::default()),
+                    (b"table", none) => *none = Some(PageTable::default()),
                     (b"tr", Some(table)) => table.begin_row(),
                     (b"td" | b"th", Some(table)) => {
                         let (columns, rows) = (span(b"colspan"), span(b"rowspan"));

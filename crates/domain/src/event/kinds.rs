@@ -2,12 +2,12 @@
 
 use super::{
     AlertAcknowledged, Allocated, AllocationExpired, AllocationExtended, AllocationRefused,
-    AllocationReleased, BudgetSet, ConditionObserved, ConfigLoaded, ConfigRejected, DeliveryAttempted,
-    DeliveryRequested, GateDecided, ImportanceChanged, InboxRejected, InboxResolved, LimitRaised,
-    LossAccepted, OverrideGranted, PhaseEnded, PhaseExplained, PhaseStarted, PolicySet, PriceBookLoaded,
-    PriceChanged, PriceDecided, PriceDisputed, PriceProposed, PriceSourceChecked, ReportRead, SignalRecorded,
-    TaskClosed, TaskMarked, TaskOpened, TaskOutcome, TransitionsMeasured, UsageAdjusted, UsageRecorded,
-    UsageRepriced, WaitRecorded,
+    AllocationReleased, BillDayRecorded, BudgetSet, ConditionObserved, ConfigLoaded, ConfigRejected,
+    DeliveryAttempted, DeliveryRequested, GateDecided, ImportanceChanged, InboxRejected, InboxResolved,
+    LimitRaised, LossAccepted, OverrideGranted, PhaseEnded, PhaseExplained, PhaseStarted, PolicySet,
+    PriceBookLoaded, PriceChanged, PriceDecided, PriceDisputed, PriceProposed, PriceSourceChecked,
+    ReportRead, SignalRecorded, TaskClosed, TaskMarked, TaskOpened, TaskOutcome, TransitionsMeasured,
+    UsageAdjusted, UsageRecorded, UsageRepriced, WaitRecorded,
 };
 use crate::phase::Advance;
 
@@ -124,6 +124,11 @@ macro_rules! each_kind {
             Report(ReportEvent) {
                 /// Someone read a report.
                 ReportRead(Box<ReportRead>), "report_read", ledger;
+            }
+            /// What providers billed.
+            Bill(BillEvent) {
+                /// A day of a provider's bill was imported.
+                BillDayRecorded(Box<BillDayRecorded>), "bill_day_recorded", ledger;
             }
         }
     };
@@ -259,17 +264,23 @@ impl EventBody {
             | Self::Alert(_)
             | Self::Inbox(_)
             | Self::Budget(_)
+            | Self::Bill(_)
             | Self::Report(_) => false,
         }
     }
 
-    /// Whether it is part of its task's history. Events about alerts, their delivery, the inbox, money and
-    /// readers are not: no view of tasks counts them, updates a time for them, or creates a task for them.
+    /// Whether it is part of its task's history. Events about alerts, their delivery, the inbox, money,
+    /// readers and bills are not: no view of tasks counts them, updates a time for them, or creates a task for them.
     #[must_use]
     pub const fn concerns_task(&self) -> bool {
         match self {
             Self::Task(_) | Self::Usage(_) | Self::Gate(_) | Self::Ledger(_) => true,
-            Self::Price(_) | Self::Alert(_) | Self::Inbox(_) | Self::Budget(_) | Self::Report(_) => false,
+            Self::Price(_)
+            | Self::Alert(_)
+            | Self::Inbox(_)
+            | Self::Budget(_)
+            | Self::Bill(_)
+            | Self::Report(_) => false,
         }
     }
 }

@@ -20,6 +20,7 @@ pub fn evolve(state: &mut TaskState, event: &EventBody) {
         | EventBody::Alert(_)
         | EventBody::Inbox(_)
         | EventBody::Budget(_)
+        | EventBody::Bill(_)
         | EventBody::Report(_) => {}
     }
 }

@@ -68,7 +68,7 @@ impl Projection for Alerts {
             EventBody::Alert(AlertEvent::ConditionObserved(observed)) => {
                 watched(rows, moment, |watch| observe(watch, observed))
             }
-            EventBody::Budget(_) => Ok(()),
+            EventBody::Budget(_) | EventBody::Bill(_) => Ok(()),
             EventBody::Price(decided) => watched(rows, moment, |watch| prices::note(watch, event, decided)),
             _ if !event.concerns_task() => Ok(()),
             EventBody::Task(_)

@@ -36,6 +36,17 @@ impl From<&Quote<'_>> for KindRates {
 }
 
 impl KindRates {
+    /// What tokens cost at these rates; `None` if a rate that is needed is not known.
+    pub(super) fn cost(&self, tokens: &TokenSums) -> Option<Usd> {
+        let used = by_kind(tokens).into_iter().filter(|(_, count)| *count != 0);
+        used.into_iter()
+            .try_fold(Usd::ZERO, |sum, (kind, count)| sum.checked_add(self.rate(kind)?.checked_times(count)?))
+    }
+
+    fn rate(&self, kind: PricedKind) -> Option<Usd> {
+        self.rates.iter().find(|(of, _)| *of == kind).and_then(|(_, rate)| *rate)
+    }
+
     /// The sums divided by kind. `None` unless rate × tokens of all kinds together is exactly what was charged:
     /// the usage was costed by other rates, such as those of larger requests.
     pub(super) fn divide(&self, sums: &Cell) -> Option<Vec<KindCost>> {
@@ -45,7 +56,7 @@ impl KindRates {
             if tokens == 0 {
                 continue;
             }
-            let rate = self.rates.iter().find(|(of, _)| *of == kind).and_then(|(_, rate)| *rate)?;
+            let rate = self.rate(kind)?;
             let usd = rate.checked_times(tokens)?;
             left = left.checked_sub(usd)?;
             parts.push(KindCost { kind, tokens, rate, usd });

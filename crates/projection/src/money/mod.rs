@@ -8,12 +8,14 @@ mod export;
 mod focus;
 mod kinds;
 mod line;
+mod reconcile;
 
 pub use dimension::LineDimension;
 pub use export::{export_csv, export_line};
 pub use focus::{FOCUS_COLUMNS, FOCUS_DIMENSIONS, FocusOptions, FocusRow, focus_csv, focus_rows};
 pub use kinds::KindRates;
 pub use line::{MoneyLine, MoneyLines};
+pub use reconcile::{RECONCILED_BY, Reconciliation};
 
 #[cfg(test)]
 mod tests;

@@ -9,6 +9,7 @@ use tollgate_domain::time::Timestamp;
 use tollgate_domain::tokens::TokenSums;
 
 use super::access::ReportAccess;
+use super::bills::BillDay;
 use super::class::{Sums, TaskSums};
 use super::configs::Blocks;
 use super::in_force::LastSettings;
@@ -49,6 +50,8 @@ pub enum ReportRow {
     Access(Box<ReportAccess>),
     /// The log has a config.
     Config(Blocks),
+    /// A day of a provider's bill.
+    Bill(Box<BillDay>),
     /// The settings that came into force last.
     LastSettings(Box<LastSettings>),
     /// What was decided about the price of an entry.

@@ -1,7 +1,7 @@
 //! From recorded events to cells.
 
 use tollgate_domain::event::{
-    EventBody, LedgerEvent, RecordedEvent, ReportEvent, TaskEvent, TaskOutcome, UsageEvent,
+    BillEvent, EventBody, LedgerEvent, RecordedEvent, ReportEvent, TaskEvent, TaskOutcome, UsageEvent,
 };
 use tollgate_domain::tokens::TokenSums;
 use tollgate_domain::usage::{Cost, NamedExecution, UsageAdjusted, UsageRecorded, UsageRepriced};
@@ -11,7 +11,7 @@ use super::cell::{
     task_sums_key,
 };
 use super::class::{Class, TaskSums};
-use super::{Reports, access, class, configs, in_force, prices};
+use super::{Reports, access, bills, class, configs, in_force, prices};
 use crate::fold::{Projection, Rows};
 
 impl Projection for Reports {
@@ -23,6 +23,9 @@ impl Projection for Reports {
     fn apply<R: Rows<ReportRow>>(&self, event: &RecordedEvent<'_>, rows: &mut R) -> Result<(), R::Error> {
         if let EventBody::Report(ReportEvent::ReportRead(read)) = event.body {
             return access::note(rows, event, read);
+        }
+        if let EventBody::Bill(BillEvent::BillDayRecorded(day)) = event.body {
+            return bills::note(rows, event, day);
         }
         if let EventBody::Ledger(LedgerEvent::ConfigLoaded(loaded)) = event.body {
             configs::note(rows, loaded)?;
@@ -100,6 +103,7 @@ fn task_changed<'a>(
         | EventBody::Alert(_)
         | EventBody::Inbox(_)
         | EventBody::Budget(_)
+        | EventBody::Bill(_)
         | EventBody::Report(_) => (Vec::new(), None),
     }
 }

@@ -3,6 +3,7 @@
 //! decided about prices.
 
 mod access;
+mod bills;
 mod cell;
 mod class;
 mod configs;
@@ -13,6 +14,7 @@ mod span;
 mod totals;
 
 pub use access::{ReportAccess, accesses_of};
+pub use bills::{BillDay, bill_of_key, bills_of};
 pub use cell::{
     Cell, CellKey, DAY_CELLS, QUARTER_CELLS, QUARTERS, QuarterKey, ReportRow, TASK_COUNT_KEY,
     is_between_quarters, key_from, quarter, task_sums_key, tasks_of,

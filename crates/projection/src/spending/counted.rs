@@ -69,6 +69,7 @@ pub fn counted<'a>(event: &RecordedEvent<'a>) -> Option<Counted<'a>> {
         | EventBody::Inbox(_)
         | EventBody::Price(_)
         | EventBody::Budget(_)
+        | EventBody::Bill(_)
         | EventBody::Report(_) => None,
     }
 }

@@ -63,6 +63,7 @@ pub(crate) fn fold(row: &mut TaskRow, event: &RecordedEvent<'_>) {
         | EventBody::Inbox(_)
         | EventBody::Budget(_)
         | EventBody::Price(_)
+        | EventBody::Bill(_)
         | EventBody::Report(_) => {}
     }
 }
@@ -185,6 +186,7 @@ fn is_dated_by_its_producer(body: &EventBody) -> bool {
         | EventBody::Alert(_)
         | EventBody::Inbox(_)
         | EventBody::Budget(_)
+        | EventBody::Bill(_)
         | EventBody::Report(_) => false,
     }
 }

@@ -379,6 +379,7 @@ fn is_occasion(body: &EventBody) -> bool {
         | EventBody::Inbox(_)
         | EventBody::Budget(_)
         | EventBody::Price(_)
+        | EventBody::Bill(_)
         | EventBody::Report(_) => false,
     }
 }

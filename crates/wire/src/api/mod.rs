@@ -8,6 +8,7 @@ mod access;
 mod alerts;
 mod allocations;
 mod append;
+mod bills;
 mod budgets;
 mod gate;
 mod health;
@@ -35,6 +36,10 @@ pub use allocations::{
     ReleaseRequest, RouteRequest, RouteResponse, RouteView,
 };
 pub use append::{AppendRequest, AppendResponse, EventOutcome, FindRequest, FindResponse, Outcome};
+pub use bills::{
+    BillComparison, BillComparisonRow, BillLineView, BillReason, BillRequest, BillResponse, ComparedAmounts,
+    ExplainedDifference,
+};
 pub use budgets::{
     AmountView, BudgetList, BudgetRequest, BudgetView, BurnView, DefaultsRequest, LimitView, PolicyList,
     PolicyRequest, PolicyRule, PolicyStatus, PolicyView, RaiseRequest, RaiseView,

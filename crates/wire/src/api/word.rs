@@ -202,6 +202,7 @@ pub(super) mod list {
         AlertState: super::AlertState,
         AllocationStateWord: super::AllocationStateWord,
         BudgetEnforcement: tollgate_domain::budget::BudgetEnforcement,
+        BillReason: crate::api::BillReason,
         BudgetStatus: super::BudgetStatus,
         Change: tollgate_domain::event::Change,
         Complexity: tollgate_domain::tier::Complexity,

@@ -7,6 +7,7 @@
 //! under older limits stay readable. The limits are in [`Kind::check`], for incoming events.
 
 mod alert;
+mod bill;
 mod budget;
 mod gate;
 mod inbox;

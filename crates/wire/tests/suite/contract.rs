@@ -1,9 +1,10 @@
 //! The overview of the contract lists every file, every kind with its number, and every field that a producer
 //! sends with one.
 
-const FILES: [(&str, &str); 12] = [
+const FILES: [(&str, &str); 13] = [
     ("alert.proto", include_str!("../../../../proto/tollgate/v1/alert.proto")),
     ("append.proto", include_str!("../../../../proto/tollgate/v1/append.proto")),
+    ("bill.proto", include_str!("../../../../proto/tollgate/v1/bill.proto")),
     ("budget.proto", include_str!("../../../../proto/tollgate/v1/budget.proto")),
     ("event.proto", include_str!("../../../../proto/tollgate/v1/event.proto")),
     ("gate.proto", include_str!("../../../../proto/tollgate/v1/gate.proto")),

@@ -6,12 +6,14 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use tollgate_domain::alert::{AlertRule, AlertScope, Condition};
 use tollgate_domain::event::{
-    AlertAcknowledged, AlertEvent, Change, ConditionObserved, DeliveryAttempted, DeliveryOutcome,
-    DeliveryRequested, Event, EventBody, InboxEvent, InboxRejected, InboxResolved, QuarantineAction,
-    ReportEvent, ReportKind, ReportRead,
+    AlertAcknowledged, AlertEvent, BillDayRecorded, BillLine, Change, ConditionObserved, DeliveryAttempted,
+    DeliveryOutcome, DeliveryRequested, Event, EventBody, InboxEvent, InboxRejected, InboxResolved,
+    QuarantineAction, ReportEvent, ReportKind, ReportRead,
 };
+use tollgate_domain::money::Usd;
 use tollgate_domain::phase::ExecutionId;
 use tollgate_domain::position::{PartitionId, Sequence};
+use tollgate_domain::time::Day;
 use tollgate_wire::{Defaults, Submitted, proto};
 
 use crate::rules::{check, refused};
@@ -55,6 +57,7 @@ pub(crate) fn events() -> Vec<(&'static str, Event)> {
         ("inbox_rejected_headers", own_event("_ledger", with_headers())),
         ("inbox_resolved", own_event("_ledger", EventBody::Inbox(InboxEvent::InboxResolved(dropped())))),
         ("report_read", own_event("_ledger", read())),
+        ("bill_day_recorded", own_event("_ledger", billed())),
     ]
 }
 
@@ -143,6 +146,21 @@ fn read() -> EventBody {
     })
 }
 
+fn billed() -> EventBody {
+    let line = |model: &str, tokens, amount: &str| BillLine {
+        model: model.to_owned(),
+        tokens,
+        amount: amount.parse().expect("an amount"),
+    };
+    EventBody::from(BillDayRecorded {
+        provider: "openai".to_owned(),
+        account: "research".to_owned(),
+        day: Day(20_778),
+        source: "november.csv".to_owned(),
+        lines: vec![line("gpt-5", Some(1_270), "0.0022"), line("gpt-5-mini", None, "-0.000000000000000001")],
+    })
+}
+
 fn dropped() -> InboxResolved {
     InboxResolved {
         rejection: "rejected-9f86d081884c7d659a2feaa0c55ad015".to_owned(),
@@ -228,7 +246,14 @@ pub(crate) fn own_body() -> BoxedStrategy<EventBody> {
             EventBody::Report(ReportEvent::ReportRead(Box::new(read)))
         },
     );
-    prop_oneof![observed, attempted, requested, rejected, resolved, read].boxed()
+    let line = (any_text(), option::of(any::<u64>()), any::<i128>())
+        .prop_map(|(model, tokens, units)| BillLine { model, tokens, amount: Usd::from_units(units) });
+    let billed = (any_text(), any_text(), -700_000..2_900_000_i32, any_text(), vec(line, 0..5)).prop_map(
+        |(provider, account, day, source, lines)| {
+            EventBody::from(BillDayRecorded { provider, account, day: Day(day), source, lines })
+        },
+    );
+    prop_oneof![observed, attempted, requested, rejected, resolved, read, billed].boxed()
 }
 
 #[test]
@@ -269,6 +294,7 @@ fn what_the_ledger_writes_itself_is_refused() {
         "price_source_checked",
         "price_disputed",
         "usage_repriced",
+        "bill_day_recorded",
     ] {
         refused(&format!(r#""{kind}": {{}}"#), &format!("{kind}: `given`"), "written by the ledger itself");
     }
@@ -285,6 +311,7 @@ fn what_the_ledger_writes_itself_is_refused() {
         proto::event::Body::InboxRejected(Box::default()),
         proto::event::Body::InboxResolved(proto::InboxResolved::default()),
         proto::event::Body::ReportRead(proto::ReportRead::default()),
+        proto::event::Body::BillDayRecorded(proto::BillDayRecorded::default()),
     ] {
         let sent = proto::Event { producer: "p".to_owned(), body: Some(body), ..proto::Event::default() };
         let error = Submitted::from_proto(sent, &Defaults::default()).unwrap_err();

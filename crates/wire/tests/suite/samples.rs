@@ -76,6 +76,7 @@ pub(crate) fn decided(name: &str, sent: &EventBody) -> EventBody {
         | EventBody::Alert(_)
         | EventBody::Inbox(_)
         | EventBody::Budget(_)
+        | EventBody::Bill(_)
         | EventBody::Report(_) => {}
     }
     body

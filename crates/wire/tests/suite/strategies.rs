@@ -71,6 +71,7 @@ pub(crate) fn without_added(mut event: Event) -> Event {
         | EventBody::Alert(_)
         | EventBody::Inbox(_)
         | EventBody::Budget(_)
+        | EventBody::Bill(_)
         | EventBody::Report(_) => {}
     }
     event

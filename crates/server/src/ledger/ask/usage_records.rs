@@ -284,6 +284,7 @@ fn written(event: &RecordedEvent<'_>, usage: &Counted<'_>) -> UsageRecord {
         | EventBody::Inbox(_)
         | EventBody::Price(_)
         | EventBody::Budget(_)
+        | EventBody::Bill(_)
         | EventBody::Report(_) => unphased,
     };
     let (cost_usd, price_version) = match cost {

@@ -1,0 +1,244 @@
+//! A provider's bills beside the ledger: how they differ by day and model, and what that comes from.
+//!
+//! Every explanation is a part of the difference, and what is left is said to be unexplained. Nothing is explained by
+//! what only might be: a rate only where both sides have the same tokens.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use tollgate_domain::event::BillLine;
+use tollgate_domain::money::Usd;
+use tollgate_domain::time::{Day, Timestamp};
+use tollgate_domain::tokens::TokenSums;
+use tollgate_wire::api::{BillComparisonRow, BillReason, ComparedAmounts, ExplainedDifference};
+
+use super::{KindRates, LineDimension, MoneyLine};
+use crate::report::narrow;
+
+/// What lines by day have to be told apart by to be compared with bills.
+pub const RECONCILED_BY: [LineDimension; 3] =
+    [LineDimension::Model, LineDimension::PriceVersion, LineDimension::Corrects];
+
+/// Bills and usage of one provider, to be compared.
+#[derive(Clone, Debug, Default)]
+pub struct Reconciliation {
+    /// Days that a bill covers: only these are compared.
+    covered: BTreeSet<Day>,
+    rows: BTreeMap<String, BTreeMap<Day, Row>>,
+}
+
+/// A model on a day.
+#[derive(Clone, Debug, Default)]
+struct Row {
+    is_billed: bool,
+    billed: Usd,
+    /// `None`: some line of the bill does not say.
+    billed_tokens: Option<i128>,
+    is_used: bool,
+    cost: Usd,
+    tokens: i128,
+    unpriced: TokenSums,
+    /// What corrections recorded on other days change about this day, less what those recorded on this day change about
+    /// others.
+    restated: Usd,
+    restated_tokens: i128,
+    explained: Vec<(BillReason, Usd)>,
+    /// What is not explained yet.
+    rest: Usd,
+}
+
+impl Reconciliation {
+    /// A bill covers a day.
+    pub fn cover(&mut self, day: Day) {
+        self.covered.insert(day);
+    }
+
+    /// Adds a line of a bill.
+    pub fn bill(&mut self, day: Day, line: &BillLine) {
+        let row = self.row(&line.model, day);
+        let known = if row.is_billed { row.billed_tokens } else { Some(0) };
+        row.billed_tokens = known.zip(line.tokens).map(|(sum, more)| sum.saturating_add(more.into()));
+        row.is_billed = true;
+        row.billed = row.billed.saturating_add(line.amount);
+    }
+
+    /// Adds a line of the ledger by day, told apart by [`RECONCILED_BY`].
+    pub fn usage(&mut self, line: &MoneyLine<'_>) {
+        let Some(day) = line.period.and_then(|period| day_named(&period.name)) else { return };
+        let (model, sums) = (line.value(LineDimension::Model), line.sums);
+        let corrected = day_named(line.value(LineDimension::Corrects)).filter(|corrected| *corrected != day);
+        let row = self.row(model, day);
+        row.is_used = true;
+        row.cost = row.cost.saturating_add(sums.cost);
+        row.tokens = row.tokens.saturating_add(sums.tokens.total());
+        if sums.unpriced_tokens != 0 {
+            row.unpriced.add(&sums.tokens);
+        }
+        let Some(corrected) = corrected else { return };
+        row.restated = negated(sums.cost).saturating_add(row.restated);
+        row.restated_tokens = row.restated_tokens.saturating_sub(sums.tokens.total());
+        let other = self.row(model, corrected);
+        other.restated = other.restated.saturating_add(sums.cost);
+        other.restated_tokens = other.restated_tokens.saturating_add(sums.tokens.total());
+    }
+
+    fn row(&mut self, model: &str, day: Day) -> &mut Row {
+        self.rows.entry(model.to_owned()).or_default().entry(day).or_default()
+    }
+
+    /// How many days a bill covers.
+    #[must_use]
+    pub fn covered_days(&self) -> usize {
+        self.covered.len()
+    }
+
+    /// The comparison of the days that are covered, in order of days and models, and of all of them together. `rates`
+    /// are those of a model at the prices in force.
+    #[must_use]
+    pub fn compare(
+        mut self,
+        mut rates: impl FnMut(&str) -> Option<KindRates>,
+    ) -> (Vec<BillComparisonRow>, ComparedAmounts) {
+        let mut found = BTreeMap::new();
+        let mut total = Row { billed_tokens: Some(0), ..Row::default() };
+        for (model, mut days) in std::mem::take(&mut self.rows) {
+            days.retain(|day, row| self.covered.contains(day) && (row.is_billed || row.is_used));
+            let rates = rates(&model);
+            days.values_mut().for_each(|row| row.explain_alone(rates.as_ref()));
+            explain_neighbours(&mut days);
+            let (billed, used) =
+                (days.values().any(|row| row.is_billed), days.values().any(|row| row.is_used));
+            days.values_mut().for_each(|row| row.explain_rest(billed, used));
+            for (day, row) in days {
+                total.add(&row);
+                found.insert((day, model.clone()), row);
+            }
+        }
+        let rows = found.into_iter().map(|((day, model), row)| BillComparisonRow {
+            day: day.to_string(),
+            model: if model.is_empty() { "unknown".to_owned() } else { model },
+            amounts: row.amounts(),
+            explained: row.explained.iter().map(|(reason, amount)| sentence(*reason, *amount)).collect(),
+        });
+        (rows.collect(), total.amounts())
+    }
+}
+
+impl Row {
+    fn difference(&self) -> Usd {
+        self.billed.saturating_add(negated(self.cost))
+    }
+
+    /// Billed − ledger, in tokens; `None`: the bill does not say.
+    fn tokens_apart(&self) -> Option<i128> {
+        let ledger = self.tokens.saturating_add(self.restated_tokens);
+        let billed = if self.is_billed { self.billed_tokens? } else { 0 };
+        Some(billed.saturating_sub(ledger))
+    }
+
+    fn note(&mut self, reason: BillReason, amount: Usd) {
+        if amount != Usd::ZERO {
+            self.explained.push((reason, amount));
+            self.rest = self.rest.saturating_add(negated(amount));
+        }
+    }
+
+    /// What the ledger itself knows about the difference.
+    fn explain_alone(&mut self, rates: Option<&KindRates>) {
+        self.rest = self.difference();
+        self.note(BillReason::Correction, self.restated);
+        let now = rates.and_then(|rates| rates.cost(&self.unpriced)).unwrap_or_default();
+        self.note(BillReason::Unpriced, now);
+    }
+
+    /// What is known once all days of the model are: whether a side has it at all.
+    fn explain_rest(&mut self, billed: bool, used: bool) {
+        if !used {
+            self.note(BillReason::NotInLedger, self.rest);
+        } else if !billed {
+            self.note(BillReason::NotBilled, self.rest);
+        } else if self.is_billed && self.is_used && self.tokens_apart() == Some(0) {
+            self.note(BillReason::Rate, self.rest);
+        }
+    }
+
+    fn add(&mut self, other: &Self) {
+        self.billed = self.billed.saturating_add(other.billed);
+        let tokens = if other.is_billed { other.billed_tokens } else { Some(0) };
+        self.billed_tokens = self.billed_tokens.zip(tokens).map(|(one, two)| one.saturating_add(two));
+        self.cost = self.cost.saturating_add(other.cost);
+        self.tokens = self.tokens.saturating_add(other.tokens);
+        self.unpriced.add(&other.unpriced);
+        self.rest = self.rest.saturating_add(other.rest);
+        self.is_billed |= other.is_billed;
+    }
+
+    fn amounts(&self) -> ComparedAmounts {
+        let tokens = self.billed_tokens.filter(|_| self.is_billed);
+        ComparedAmounts {
+            billed_usd: self.billed.to_string(),
+            ledger_usd: self.cost.to_string(),
+            difference_usd: self.difference().to_string(),
+            difference_percent: percent(self.difference(), self.cost),
+            billed_tokens: tokens.map(|tokens| u64::try_from(tokens).unwrap_or_default()),
+            ledger_tokens: narrow(self.tokens),
+            unpriced_tokens: narrow(self.unpriced.total()),
+            unexplained_usd: self.rest.to_string(),
+        }
+    }
+}
+
+/// What one side has on a day and the other on the next: differences of opposite signs, as far as they cancel. Where the
+/// bill says how many tokens it is about, they have to be apart the same way.
+fn explain_neighbours(days: &mut BTreeMap<Day, Row>) {
+    let dates: Vec<Day> = days.keys().copied().collect();
+    for day in dates {
+        let next = Day(day.0.saturating_add(1));
+        let (Some(one), Some(two)) = (days.get(&day), days.get(&next)) else { continue };
+        let (here, there) = (one.rest.units(), two.rest.units());
+        let apart = one.tokens_apart().zip(two.tokens_apart());
+        let same_way =
+            apart.is_none_or(|(one, two)| one.signum() == here.signum() && two.signum() == there.signum());
+        if here.signum().saturating_mul(there.signum()) >= 0 || !same_way {
+            continue;
+        }
+        let moved = here.saturating_abs().min(there.saturating_abs());
+        for (day, sign) in [(day, here.signum()), (next, there.signum())] {
+            if let Some(row) = days.get_mut(&day) {
+                row.note(BillReason::NeighbouringDay, Usd::from_units(moved.saturating_mul(sign)));
+            }
+        }
+    }
+}
+
+fn sentence(reason: BillReason, amount: Usd) -> ExplainedDifference {
+    let note = match reason {
+        BillReason::Correction => "corrections that the ledger recorded on another day than the usage",
+        BillReason::Unpriced => "usage that had no price when it was recorded, at the prices in force now",
+        BillReason::NeighbouringDay => "usage that the other side has on the day before or after",
+        BillReason::NotInLedger => "the ledger has no usage of this model in these days",
+        BillReason::NotBilled => "the bill has nothing for this model in these days",
+        BillReason::Rate => "the same tokens at another price",
+    };
+    ExplainedDifference { reason, amount_usd: amount.to_string(), note: note.to_owned() }
+}
+
+/// A part in percent of a whole, with two decimal places, rounded towards zero.
+fn percent(part: Usd, whole: Usd) -> Option<String> {
+    let hundredths = part.units().checked_mul(10_000)?.checked_div(whole.units().checked_abs()?)?;
+    let sign = if hundredths < 0 { "-" } else { "" };
+    let count = hundredths.unsigned_abs();
+    let (percent, rest) =
+        (count.checked_div(100).unwrap_or_default(), count.checked_rem(100).unwrap_or_default());
+    Some(format!("{sign}{percent}.{rest:02}"))
+}
+
+fn negated(usd: Usd) -> Usd {
+    Usd::from_units(usd.units().saturating_neg())
+}
+
+fn day_named(name: &str) -> Option<Day> {
+    format!("{name}T00:00:00Z").parse::<Timestamp>().ok().map(Timestamp::day)
+}
+
+#[cfg(test)]
+mod tests;
