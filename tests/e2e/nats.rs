@@ -58,13 +58,17 @@ fn parts_of_a_view_in_processes_of_their_own_answer_as_one_and_a_missing_one_is_
     sessions(&cluster.place);
     let _ = cluster.json("import codex s");
     let (report, tasks) = (cluster.json("report"), cluster.json("task list"));
+    let by_task = "usage summary --group-by task,model --by day --limit 2";
+    let (summary, records) = (cluster.json(by_task), cluster.json("usage list"));
+    assert!(records["records"].as_array().unwrap().len() > 2, "{records}");
     cluster.projectors.clear();
     for (view, partitions) in [
         ("status", "0-4"),
         ("status", "5-15"),
         ("reports", "0-7"),
         ("reports", "8-9,11"),
-        ("spending", "0-15"),
+        ("spending", "0-6"),
+        ("spending", "7-15"),
         ("reports", "10,12-15"),
     ] {
         let data = format!("{view}-{partitions}");
@@ -78,6 +82,7 @@ fn parts_of_a_view_in_processes_of_their_own_answer_as_one_and_a_missing_one_is_
     };
     assert_eq!(aged(cluster.json("report")), aged(report));
     assert_eq!(cluster.json("task list"), tasks);
+    assert_eq!((cluster.json(by_task), cluster.json("usage list")), (summary, records));
     // Nothing answers for the last partitions any more.
     cluster.projectors.pop();
     let url = cluster.nats.url();

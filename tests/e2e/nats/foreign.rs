@@ -53,10 +53,10 @@ fn garbage_in_the_subjects_of_the_ledger_holds_up_no_view_and_stays_visible() {
         cluster.projectors.push(projector);
     }
     // Each view has seen the end of the log before its health is queried.
-    for command in ["task list", "report", "alerts"] {
+    for command in ["task list", "report", "alerts", "usage summary"] {
         let _ = cluster.place.ok(&line(command));
     }
-    assert_eq!(named(), 3);
+    assert_eq!(named(), 4);
     // An alert says where the first one is, and does not point to a task to wait for.
     let alert = loop {
         let alerts: Value = cluster.place.json(&line("alerts --rule quarantine"));

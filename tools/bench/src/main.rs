@@ -23,6 +23,7 @@ mod place;
 mod plain;
 mod query;
 mod readers;
+mod spending;
 mod stats;
 mod transitions;
 mod usage;
@@ -55,12 +56,21 @@ enum Command {
     Transitions(Compare),
     /// Read a session of a coding agent from a warm file, compared to `wc -l`
     Import(ImportArgs),
+    /// Fold usage of 100,000 tasks into what was spent, with and without sums that were asked for
+    Spending(PlaceArgs),
     /// The server of the hops measured alongside transitions; started by it
     #[command(hide = true)]
     PlainServer(plain::Hops),
     /// The other process of the hops
     #[command(hide = true)]
     PlainView(plain::Hops),
+}
+
+#[derive(Debug, clap::Args)]
+struct PlaceArgs {
+    /// Measure in a new directory below this one, which must be on a disk; else below the build's directory
+    #[arg(long, value_name = "DIR")]
+    dir: Option<PathBuf>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -124,6 +134,9 @@ fn main() -> ExitCode {
             (args.format, report)
         }
         Command::Import(args) => (args.format, import::run(&args.import)),
+        Command::Spending(args) => {
+            return ended(spending::run(args.dir.as_deref()).map(|lines| output::print(&lines)));
+        }
         Command::PlainServer(hops) => return ended(plain::serve(&hops)),
         Command::PlainView(hops) => return ended(plain::view(&hops)),
     };

@@ -27,6 +27,13 @@ pub(crate) const TASKS: u64 = 1_000;
 /// Usage events per record.
 const BATCH: u64 = 64;
 
+/// Teams, and models that they use.
+pub(crate) const TEAMS: u64 = 20;
+pub(crate) const MODELS: [&str; 4] = ["gpt-5", "gpt-5-mini", "claude-sonnet-4-5", "gpt-5-codex"];
+
+/// Thirty days.
+const MONTH_MS: u64 = 30 * 24 * 60 * 60 * 1000;
+
 /// 10⁻⁹ USD in units of 10⁻¹⁸ USD.
 const NANO_USD: i128 = 1_000_000_000;
 
@@ -66,6 +73,32 @@ pub(crate) fn write(dir: &Path, usage_events: u64) -> Written {
         tokens: made.tokens,
         bytes_per_event: usage_bytes as f64 / usage_events as f64,
     }
+}
+
+/// Writes a log of usage of many tasks and teams over a month: ten calls of a task at a time, in any order.
+pub(crate) fn write_of_teams(dir: &Path, usage_events: u64, tasks: u64) -> Written {
+    const TOGETHER: u64 = 10;
+    let options = || Options { durability: Durability::PageCache, ..Options::default() };
+    let log = EmbeddedLog::open_or_create(dir, options()).expect("a new log");
+    let mut made = Maker::new();
+    for batch in 0..usage_events.div_ceil(TOGETHER) {
+        let task = mix(batch) % tasks;
+        let usage = (0..TOGETHER).map(|_| made.usage_of_a_team(task, usage_events)).collect();
+        append(&log, &task_name(task), usage, false);
+    }
+    let bytes = log_bytes(&log);
+    log.close();
+    Written {
+        log: EmbeddedLog::open(dir, options()).expect("the log that was written"),
+        events: made.made,
+        tokens: made.tokens,
+        bytes_per_event: bytes as f64 / usage_events as f64,
+    }
+}
+
+/// The name of a team.
+pub(crate) fn team(number: u64) -> String {
+    format!("team-{number}")
 }
 
 /// The name of a task in this log.
@@ -130,11 +163,24 @@ impl Maker {
             EventBody::from(PhaseEnded { phase: phase("PLAN"), attempt }),
             EventBody::from(PhaseStarted { phase: phase("IMPLEMENT"), attempt }),
         ];
-        bodies.into_iter().map(|body| self.event(task, body)).collect()
+        bodies.into_iter().map(|body| self.event(task, body, time(self.made))).collect()
     }
 
     /// A model call, priced.
     fn usage(&mut self, task: u64) -> NewEvent {
+        let body = self.call(BTreeMap::new(), "gpt-5-codex");
+        self.event(task, body, time(self.made))
+    }
+
+    /// A model call of one of many teams, at its time of a month.
+    fn usage_of_a_team(&mut self, task: u64, of: u64) -> NewEvent {
+        let labels = BTreeMap::from([("team".to_owned(), team(mix(task) % TEAMS))]);
+        let body = self.call(labels, MODELS[(mix(self.made) % 4) as usize]);
+        let at = time(0).plus_millis((self.made.saturating_mul(MONTH_MS) / of).cast_signed());
+        self.event(task, body, at)
+    }
+
+    fn call(&mut self, labels: BTreeMap<String, String>, model: &str) -> EventBody {
         let word = mix(self.made);
         let tokens = TokenCounts {
             input_uncached: 500 + word % 4_000,
@@ -147,26 +193,25 @@ impl Maker {
         self.tokens += tokens.total();
         let phase = phase(if word.is_multiple_of(4) { "PLAN" } else { "IMPLEMENT" });
         let nanos = 1_250 * tokens.input_uncached + 125 * tokens.cached_input + 10_000 * tokens.output;
-        let body = EventBody::from(UsageRecorded {
+        EventBody::from(UsageRecorded {
             execution: Some(NamedExecution { phase, attempt: Some(1) }),
             provider: Some("openai".to_owned()),
-            model: Some("gpt-5-codex".to_owned()),
+            model: Some(model.to_owned()),
             component: Some("coder".to_owned()),
             request_id: None,
             service_tier: None,
             allocation: None,
-            labels: BTreeMap::new(),
+            labels,
             tokens,
             estimated: false,
             cost: Cost::Priced {
                 usd: Usd::from_units(i128::from(nanos) * NANO_USD),
                 price_version: "2026-03-01".to_owned(),
             },
-        });
-        self.event(task, body)
+        })
     }
 
-    fn event(&mut self, task: u64, body: EventBody) -> NewEvent {
+    fn event(&mut self, task: u64, body: EventBody, at: Timestamp) -> NewEvent {
         let number = self.made;
         self.made += 1;
         // Ids that sort by time, like those of trackers.
@@ -176,7 +221,7 @@ impl Maker {
             task: TaskId::new(task_name(task)).expect("a task id"),
             producer: ProducerId::new("orchestrator").expect("a producer"),
             id: EventId::new(text(&id)).expect("an event id"),
-            occurred_at: Some(time(number)),
+            occurred_at: Some(at),
             trace_parent: None,
             body,
         };

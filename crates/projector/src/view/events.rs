@@ -15,7 +15,7 @@ use crate::quarantine::Parked;
 
 impl<P: Projection> View<P> {
     /// What is kept up to date beside its rows.
-    pub(crate) fn live(&self) -> MutexGuard<'_, P::Live> {
+    pub fn live(&self) -> MutexGuard<'_, P::Live> {
         self.live.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -1,0 +1,113 @@
+//! Folding usage of many tasks into the view `spending`, with sums that were asked for before.
+
+use std::path::Path;
+
+use tollgate_clock::Stopwatch;
+use tollgate_domain::budget::{Scope, Spent};
+use tollgate_domain::position::Sequence;
+use tollgate_log::contract::Partitions;
+use tollgate_projection::spending::{Spending, SpentAsk};
+use tollgate_projector::View;
+
+use crate::cpu;
+use crate::output::progress;
+use crate::place::Place;
+use crate::usage::{MODELS, TEAMS, Written, task_name, team, time, write_of_teams};
+
+/// Usage events, and the tasks that they are of.
+const EVENTS: u64 = 1_000_000;
+const TASKS: u64 = 100_000;
+
+/// Sums that were asked for.
+const ASKED: usize = 1_000;
+
+const TENANT: &str = "default";
+
+/// What one fold took.
+struct Folded {
+    cpu_seconds: f64,
+    rows: u64,
+}
+
+/// Folds with and without sums in turns, and returns lines to print.
+pub(crate) fn run(dir: Option<&Path>) -> Result<String, String> {
+    let place = Place::make(dir)?;
+    let log = place.fresh("log");
+    progress(&format!("writing {EVENTS} usage events of {TASKS} tasks"));
+    let written = write_of_teams(&log.path().join("log"), EVENTS, TASKS);
+    let mut lines = String::new();
+    for asked in [0, ASKED, 0, ASKED, 0, ASKED] {
+        let folded = fold(&place, &written, asked);
+        let millions = written.events as f64 / 1e6;
+        lines += &format!(
+            "{asked} sums kept: {:.3} million events per core-second, {} rows\n",
+            millions / folded.cpu_seconds,
+            folded.rows
+        );
+    }
+    place.clear(log);
+    Ok(lines)
+}
+
+/// Scopes of a team, a team and a model, and a task, by day and by month.
+fn asks() -> Vec<SpentAsk> {
+    let day = |nth: u64| Some(time(0).plus_millis((nth * 86_400_000).cast_signed()));
+    let all = |scope: Scope| SpentAsk { scope, from: None, to: None };
+    let scope = |values: &[(&str, &str)]| Scope::new(values.iter().copied()).expect("a scope");
+    let mut asks = Vec::new();
+    for nth in 0..TEAMS {
+        let team = team(nth);
+        asks.push(all(scope(&[("team", &team)])));
+        for model in MODELS {
+            let of = scope(&[("team", &team), ("model", model)]);
+            asks.extend((0..5).map(|nth| SpentAsk {
+                scope: of.clone(),
+                from: day(nth * 6),
+                to: day(nth * 6 + 1),
+            }));
+            asks.push(all(of));
+        }
+    }
+    let further = ASKED.saturating_sub(asks.len()) as u64;
+    asks.extend((0..further).map(|task| all(scope(&[("task", &task_name(task))]))));
+    asks.truncate(ASKED);
+    asks
+}
+
+fn fold(place: &Place, written: &Written, asked: usize) -> Folded {
+    let dir = place.fresh("fold");
+    let log = &written.log;
+    let store = dir.path().join("view");
+    let mut view = pollster::block_on(View::open(Spending, &store, log)).expect("a view");
+    let (asks, begin) = (asks(), view.position());
+    for ask in asks.iter().take(asked) {
+        // Nothing is folded yet, so there is nothing to read.
+        view.live().begin(TENANT, ask, &begin);
+        view.live().fill(TENANT, ask, &begin, Spent::default());
+    }
+    let (cpu, mut since) = (cpu::process_seconds(), Stopwatch::start());
+    let mut reader = log.reader(Partitions::ALL, Sequence::ZERO).expect("a reader");
+    loop {
+        let records = reader.read_available().expect("the log can be read");
+        if records.is_empty() {
+            break;
+        }
+        for stored in &records {
+            view.apply(stored).expect("a record of this version");
+            if view.commit_is_due() || since.elapsed().as_secs() >= 1 {
+                view.commit().expect("a commit");
+                since = Stopwatch::start();
+            }
+        }
+    }
+    view.commit().expect("a commit");
+    view.flush().expect("a flush");
+    let folded = Folded { cpu_seconds: cpu::process_seconds() - cpu, rows: view.rows() };
+    for ask in asks.iter().take(asked) {
+        let kept = view.live().sum(TENANT, ask).map(|sum| sum.events);
+        assert!(kept.is_some(), "{ask:?} is kept");
+    }
+    drop(view);
+    place.clear(dir);
+    folded
+}
