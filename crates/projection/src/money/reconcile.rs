@@ -187,7 +187,8 @@ impl Row {
     }
 }
 
-/// What one side has on a day and the other on the next: differences of opposite signs, as far as they cancel. Where the
+/// What one side has on a day and the other on the next: differences of opposite signs, as far as
+/// they cancel. Where the
 /// bill says how many tokens it is about, they have to be apart the same way.
 fn explain_neighbours(days: &mut BTreeMap<Day, Row>) {
     let dates: Vec<Day> = days.keys().copied().collect();

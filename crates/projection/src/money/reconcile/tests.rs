@@ -10,7 +10,8 @@ use crate::money::MoneyLines;
 use crate::reports::{CellKey, ReportRow, Reports, Span, key_from};
 use crate::testing::{folded, story};
 
-/// Compares the usage of a story, which begins at 2026-11-21T08:30 in UTC, with lines of a bill: `day model amount tokens`,
+/// Compares the usage of a story, which begins at 2026-11-21T08:30 in UTC, with lines of a bill:
+/// `day model amount tokens`,
 /// the day as that of November.
 fn compare(given: &str, bill: &str) -> (Vec<BillComparisonRow>, ComparedAmounts) {
     let rows: BTreeMap<Vec<u8>, ReportRow> = folded(&Reports, &story(given).events);
