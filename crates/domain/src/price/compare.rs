@@ -45,7 +45,7 @@ pub struct Opinion<'a> {
 
 /// What the sources that know a model say together.
 #[derive(Clone, Debug)]
-pub struct Judged<'a> {
+pub struct Agreement<'a> {
     /// The most trusted price among those that agree the most.
     pub best: Opinion<'a>,
     /// What it costs.
@@ -58,7 +58,7 @@ pub struct Judged<'a> {
     pub disputed: Vec<String>,
 }
 
-impl Judged<'_> {
+impl Agreement<'_> {
     /// Whether enough sources agree. One alone has nobody to agree with.
     #[must_use]
     pub const fn is_verified(&self) -> bool {
@@ -69,7 +69,7 @@ impl Judged<'_> {
 /// Judges a model by what it costs at the usage points. If the sources do not agree, the price is that of
 /// the most trusted one. `None`: nobody knows the model.
 #[must_use]
-pub fn judge<'a>(opinions: &[Opinion<'a>], moments: &[Timestamp]) -> Option<Judged<'a>> {
+pub fn judge<'a>(opinions: &[Opinion<'a>], moments: &[Timestamp]) -> Option<Agreement<'a>> {
     // What depends on the hour is compared at the hours of a week, the others at one moment.
     let hours = opinions.iter().any(|opinion| opinion.listed.has_hours());
     let moments = if hours { moments } else { moments.get(..1).unwrap_or(moments) };
@@ -95,7 +95,7 @@ pub fn judge<'a>(opinions: &[Opinion<'a>], moments: &[Timestamp]) -> Option<Judg
     }
     let (nth, best) = chosen?;
     let disputed = if agreed { Vec::new() } else { said(opinions, &costs) };
-    Some(Judged { best, costs: costs.get(nth)?.clone(), agreeing: agreeing(nth), known, disputed })
+    Some(Agreement { best, costs: costs.get(nth)?.clone(), agreeing: agreeing(nth), known, disputed })
 }
 
 /// What each source says it costs, at the points where two of them differ.

@@ -35,7 +35,7 @@ use crate::tokens::{TokenCounts, TokenSums};
 use crate::usage::{Cost, UsageRecorded};
 
 pub use aliases::Aliases;
-pub use compare::{AGREEING_OF_100, Judged, Opinion, TOLERANCE, Trust, judge};
+pub use compare::{AGREEING_OF_100, Agreement, Opinion, TOLERANCE, Trust, judge};
 pub use history::{EntryHistory, PriceChange, PriceHistory, PriceProposal, SourceHistory};
 pub use listed::{InvalidRates, Listed, MAX_RATES_BYTES, ModelName, list};
 

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::compare::{Judged, Opinion, Trust, judge};
+use super::compare::{Agreement, Opinion, Trust, judge};
 use super::history::{EntryHistory, PriceHistory};
 use super::listed::{Listed, ModelName};
 use super::percent::Percent;
@@ -161,7 +161,7 @@ pub fn plan(
 }
 
 impl UpdatePlan {
-    fn note_dispute(&mut self, history: &PriceHistory, entry: &str, judged: &Judged<'_>) {
+    fn note_dispute(&mut self, history: &PriceHistory, entry: &str, judged: &Agreement<'_>) {
         let before =
             history.entries.get(entry).map(|history| history.disputed.as_slice()).unwrap_or_default();
         if before != judged.disputed.as_slice() {
@@ -199,7 +199,7 @@ struct Update<'a> {
     book: &'a PriceBook,
     current: Option<&'a ModelPrice>,
     opinions: &'a [Opinion<'a>],
-    judged: &'a Judged<'a>,
+    judged: &'a Agreement<'a>,
     moments: &'a [Timestamp],
 }
 
