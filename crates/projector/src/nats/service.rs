@@ -24,10 +24,10 @@ use super::protocol::{
 use crate::pool::Asker;
 use crate::projector::Projector;
 use crate::queries::{
-    ChangesAfter, ChangesFor, ConfigsOf, DecisionBasisOf, DeliveriesOf, EndpointOf, FindEvents, GoverningOf,
-    LastSettingsOf, LinesOf, ListAccesses, ListAlerts, ListDeliveries, ListQuarantine, ListTasks, Marks,
-    ObservedOfViews, OneAlert, OneQuarantined, OneTask, OthersOfClass, OverviewOf, RunningTasks, SavingsOf,
-    TotalsOf,
+    BillsOf, ChangesAfter, ChangesFor, ConfigsOf, DecisionBasisOf, DeliveriesOf, EndpointOf, FindEvents,
+    GoverningOf, LastSettingsOf, LinesOf, ListAccesses, ListAlerts, ListDeliveries, ListQuarantine,
+    ListTasks, Marks, ObservedOfViews, OneAlert, OneQuarantined, OneTask, OthersOfClass, OverviewOf,
+    RunningTasks, SavingsOf, TotalsOf,
 };
 use crate::query::{Answered, Query, Wait, restricted};
 
@@ -75,7 +75,7 @@ macro_rules! served {
 }
 
 served!(Status: OneTask, DecisionBasisOf, ListTasks, OverviewOf, SavingsOf, RunningTasks, FindEvents, Marks);
-served!(Reports: TotalsOf, LinesOf, OthersOfClass, ListAccesses, ConfigsOf, LastSettingsOf, Marks);
+served!(Reports: TotalsOf, LinesOf, BillsOf, OthersOfClass, ListAccesses, ConfigsOf, LastSettingsOf, Marks);
 served!(
     Alerts: ListAlerts, ChangesAfter, EndpointOf, ChangesFor, DeliveriesOf, ListDeliveries, ObservedOfViews,
     GoverningOf, OneAlert, ListQuarantine, OneQuarantined, Marks

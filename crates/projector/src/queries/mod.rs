@@ -20,7 +20,7 @@ pub use deliveries::{
     RecordedDelivery,
 };
 pub use governing::{Governing, GoverningOf};
-pub use money::{LinesFound, LinesOf};
+pub use money::{BillsOf, LinesFound, LinesOf};
 pub use overview::{ConfigsOf, LastSettingsOf, OverviewOf, SavingsOf};
 pub use quarantine::{ListQuarantine, OneQuarantined, QuarantinePage};
 pub use reports::{AccessPage, LedgerTotalsOf, ListAccesses, OthersOfClass, TotalsOf};

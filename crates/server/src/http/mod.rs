@@ -1,6 +1,7 @@
 //! The HTTP API under `/v1`: JSON in, JSON out, problems as problem+json.
 
 mod alerts;
+mod bills;
 mod body;
 mod deliveries;
 mod events;
@@ -85,6 +86,8 @@ pub fn router(app: App) -> Router {
         .route("/v1/report/accesses", get(reports::accesses))
         .route("/v1/report/focus", get(money::focus))
         .route("/v1/report/export", get(money::export))
+        .route("/v1/bills", post(bills::record))
+        .route("/v1/bills/compare", get(bills::compare))
         .route("/v1/report/savings", get(reports::savings))
         .route("/v1/alerts", get(alerts::list))
         .route("/v1/alerts/changes", get(alerts::changes))

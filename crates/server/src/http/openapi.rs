@@ -8,7 +8,8 @@ use utoipa::{Modify, OpenApi};
 
 use super::extract::NoParams;
 use super::{
-    alerts, deliveries, events, follow, govern, money, operate, prices, quarantine, reports, tasks, views,
+    alerts, bills, deliveries, events, follow, govern, money, operate, prices, quarantine, reports, tasks,
+    views,
 };
 
 #[derive(OpenApi)]
@@ -41,6 +42,8 @@ use super::{
         reports::report,
         reports::accesses,
         reports::savings,
+        bills::record,
+        bills::compare,
         money::focus,
         money::export,
         alerts::list,

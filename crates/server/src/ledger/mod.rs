@@ -29,8 +29,8 @@ use tollgate_projector::{Projector, ReadPool, Source, ViewError};
 use uuid::Uuid;
 
 pub use ask::{
-    AlertQuery, DeliveryQuery, ExportQuery, FocusQuery, ListQuery, LogQuery, PeriodQuery, PricesQuery,
-    Queries, QuoteQuery, Read, TotalsQuery, limits_of, prices_of, quote_of,
+    AlertQuery, BillQuery, DeliveryQuery, ExportQuery, FocusQuery, ListQuery, LogQuery, PeriodQuery,
+    PricesQuery, Queries, QuoteQuery, Read, TotalsQuery, limits_of, prices_of, quote_of,
 };
 pub use gate::Gate;
 pub use in_force::InForce;
