@@ -37,6 +37,7 @@
 
 mod address;
 mod alerts;
+mod bills;
 mod client;
 mod error;
 mod govern;
@@ -54,6 +55,7 @@ mod usage;
 
 pub use address::Read;
 pub use alerts::AlertFilter;
+pub use bills::BillQuery;
 pub use client::{Client, InvalidKey};
 pub use error::ClientError;
 pub use http::{HttpTransport, InvalidUrl, Timeouts};

@@ -10,6 +10,8 @@ mod alerts;
 mod append;
 #[path = "api/at_once.rs"]
 mod at_once;
+#[path = "api/bills.rs"]
+mod bills;
 #[path = "api/bodies.rs"]
 mod bodies;
 #[path = "api/budget_alerts.rs"]

@@ -1,6 +1,7 @@
 //! What can be asked.
 
 mod alerts;
+mod bill;
 mod govern;
 mod http;
 mod operate;
@@ -23,6 +24,7 @@ pub(crate) use alerts::{
     AcknowledgeArgs, AlertsArgs, AlertsCommand, DeliveriesArgs, QuarantineCommand, QuarantineEndArgs,
     ResendArgs,
 };
+pub(crate) use bill::{BillCommand, BillCompareArgs, BillImportArgs};
 pub(crate) use govern::{BreakerCommand, HealthCommand};
 pub(crate) use operate::{
     BackupArgs, CheckArgs, ConfigCommand, CopyArgs, DemoArgs, ImportArgs, ImportCommand, InitArgs,
@@ -339,9 +341,12 @@ pub(crate) enum Command {
     /// List prices, and show what a call costs and why
     #[command(subcommand)]
     Prices(PricesCommand),
+    /// Record what providers billed, and compare it with the ledger
+    #[command(subcommand)]
+    Bill(BillCommand),
     /// Show the ledger's tasks, health and views
     Status,
-    /// Show or reset the circuit breaker, which turns enforcement off when the ledger itself is too slow
+    /// Show or reset the circuit breaker, which stops enforcement while the ledger is slow
     #[command(subcommand)]
     Breaker(BreakerCommand),
     /// Show budget health over many tasks

@@ -1,6 +1,7 @@
 //! What each command does. One file per subject.
 
 mod alerts;
+mod bill;
 mod config;
 mod copy;
 mod demo;
@@ -47,6 +48,7 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
         Command::Gate(gate) => tasks::gate(&global, &gate).await,
         Command::Limits(limits) => views::limits(&global, &limits).await,
         Command::Prices(command) => prices::run(&global, command).await,
+        Command::Bill(command) => bill::run(&global, command).await,
         Command::Breaker(command) => govern::breaker(&global, command).await,
         Command::Health(command) => govern::health(&global, command).await,
         Command::Status => views::status(&global).await,

@@ -1,6 +1,7 @@
 //! What people and programs see. Answers go to stdout, everything else to stderr.
 
 mod alerts;
+mod bill;
 mod govern;
 mod hints;
 mod money;
@@ -21,6 +22,7 @@ use tollgate_domain::printable::{is_hidden, printable, printable_lines};
 use tollgate_wire::api::UtilizationView;
 
 pub(crate) use alerts::{alerts, deliveries};
+pub(crate) use bill::{bill_comparison, bill_recorded};
 pub(crate) use govern::{breaker, budget_health};
 pub(crate) use hints::{carry, pasteable, quoted};
 pub(crate) use money::money_export;

@@ -157,7 +157,9 @@ impl Row {
         } else if !billed {
             self.note(BillReason::NotBilled, self.rest);
         } else if self.is_billed && self.is_used && self.tokens_apart() == Some(0) {
-            self.note(BillReason::Rate, self.rest);
+            let without = self.unpriced != TokenSums::default()
+                && !self.explained.iter().any(|(reason, _)| *reason == BillReason::Unpriced);
+            self.note(if without { BillReason::Unpriced } else { BillReason::Rate }, self.rest);
         }
     }
 
@@ -187,9 +189,8 @@ impl Row {
     }
 }
 
-/// What one side has on a day and the other on the next: differences of opposite signs, as far as
-/// they cancel. Where the
-/// bill says how many tokens it is about, they have to be apart the same way.
+/// What one side has on a day and the other on the next: differences of opposite signs, as far as they cancel.
+/// Where the bill says how many tokens it is about, they have to be apart the same way.
 fn explain_neighbours(days: &mut BTreeMap<Day, Row>) {
     let dates: Vec<Day> = days.keys().copied().collect();
     for day in dates {
@@ -214,7 +215,7 @@ fn explain_neighbours(days: &mut BTreeMap<Day, Row>) {
 fn sentence(reason: BillReason, amount: Usd) -> ExplainedDifference {
     let note = match reason {
         BillReason::Correction => "corrections that the ledger recorded on another day than the usage",
-        BillReason::Unpriced => "usage that had no price when it was recorded, at the prices in force now",
+        BillReason::Unpriced => "usage that had no price when it was recorded",
         BillReason::NeighbouringDay => "usage that the other side has on the day before or after",
         BillReason::NotInLedger => "the ledger has no usage of this model in these days",
         BillReason::NotBilled => "the bill has nothing for this model in these days",

@@ -25,11 +25,11 @@ use super::protocol::{
 use crate::pool::Asker;
 use crate::projector::Projector;
 use crate::queries::{
-    AllocationsNamed, ChangesAfter, ChangesFor, ConfigsOf, DecisionBasisOf, DeliveriesOf, EndpointOf,
-    ExpiredBy, FindEvents, GoverningOf, LastSettingsOf, LinesOf, ListAccesses, ListAlerts, ListAllocations,
-    ListDeliveries, ListQuarantine, ListTasks, Marks, ObservedOfBudgets, ObservedOfViews, OneAlert,
-    OneQuarantined, OneTask, OthersOfClass, OverviewOf, PricesDecided, RunningTasks, SavingsOf, SpentNow,
-    SpentOf, TenantBudgetsOf, TenantsWithBudgets, TotalsOf, UsageSummaryOf,
+    AllocationsNamed, BillsOf, ChangesAfter, ChangesFor, ConfigsOf, DecisionBasisOf, DeliveriesOf,
+    EndpointOf, ExpiredBy, FindEvents, GoverningOf, LastSettingsOf, LinesOf, ListAccesses, ListAlerts,
+    ListAllocations, ListDeliveries, ListQuarantine, ListTasks, Marks, ObservedOfBudgets, ObservedOfViews,
+    OneAlert, OneQuarantined, OneTask, OthersOfClass, OverviewOf, PricesDecided, RunningTasks, SavingsOf,
+    SpentNow, SpentOf, TenantBudgetsOf, TenantsWithBudgets, TotalsOf, UsageSummaryOf,
 };
 use crate::query::{Answered, Query, Wait, restricted};
 
@@ -78,7 +78,7 @@ macro_rules! served {
 
 served!(Status: OneTask, DecisionBasisOf, ListTasks, OverviewOf, SavingsOf, RunningTasks, FindEvents, Marks);
 served!(Spending: TenantsWithBudgets, ExpiredBy, TenantBudgetsOf, AllocationsNamed, ListAllocations, SpentOf, SpentNow, UsageSummaryOf, Marks);
-served!(Reports: TotalsOf, LinesOf, OthersOfClass, ListAccesses, ConfigsOf, LastSettingsOf, PricesDecided, Marks);
+served!(Reports: TotalsOf, LinesOf, BillsOf, OthersOfClass, ListAccesses, ConfigsOf, LastSettingsOf, PricesDecided, Marks);
 served!(
     Alerts: ObservedOfBudgets, ListAlerts, ChangesAfter, EndpointOf, ChangesFor, DeliveriesOf, ListDeliveries, ObservedOfViews,
     GoverningOf, OneAlert, ListQuarantine, OneQuarantined, Marks

@@ -27,7 +27,7 @@ pub use deliveries::{
     RecordedDelivery,
 };
 pub use governing::{Governing, GoverningOf};
-pub use money::{LinesFound, LinesOf};
+pub use money::{BillsOf, LinesFound, LinesOf};
 pub use overview::{ConfigsOf, LastSettingsOf, OverviewOf, SavingsOf};
 pub use prices::{PricesDecided, PricesDecidedPage};
 pub use quarantine::{ListQuarantine, OneQuarantined, QuarantinePage};

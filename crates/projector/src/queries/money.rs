@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
+use tollgate_domain::time::Day;
 use tollgate_domain::zone::{Calendar, Grain, Zone, database_version};
 use tollgate_projection::money::{LineDimension, MoneyLines};
-use tollgate_projection::reports::{Reports, Span};
+use tollgate_projection::reports::{BillDay, ReportRow, Reports, Span, bill_of_key, bills_of};
 
 use super::reports::each_cell_of;
 use crate::query::Query;
@@ -70,6 +71,40 @@ impl Query<Reports> for LinesOf {
                 found.is_cut = found.lines.len() > self.most;
             }
         })?;
+        Ok(found)
+    }
+}
+
+/// A provider's bills of some days.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct BillsOf {
+    /// Who was billed.
+    pub tenant: String,
+    /// Who billed.
+    pub provider: String,
+    /// The first day.
+    pub from: Day,
+    /// The first day after them.
+    pub to: Day,
+}
+
+impl Query<Reports> for BillsOf {
+    const VERB: &'static str = "bills";
+    const OVER_MANY: bool = true;
+    type Answer = Vec<(Day, BillDay)>;
+
+    fn answer(&self, view: &Seen<'_, Reports>) -> Result<Self::Answer, RowError> {
+        let prefix = bills_of(&self.tenant, &self.provider);
+        let mut found = Vec::new();
+        for row in view.scan(&prefix, None) {
+            let (key, row) = row?;
+            let Some((_, day)) = bill_of_key(&prefix, &key) else { continue };
+            if let ReportRow::Bill(bill) = &*row
+                && (self.from..self.to).contains(&day)
+            {
+                found.push((day, (**bill).clone()));
+            }
+        }
         Ok(found)
     }
 }

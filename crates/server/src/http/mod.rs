@@ -2,6 +2,7 @@
 
 mod alerts;
 mod allocations;
+mod bills;
 mod body;
 mod budgets;
 mod deliveries;
@@ -104,6 +105,8 @@ pub fn router(app: App) -> Router {
         .route("/v1/report/accesses", get(reports::accesses))
         .route("/v1/report/focus", get(money::focus))
         .route("/v1/report/export", get(money::export))
+        .route("/v1/bills", post(bills::record))
+        .route("/v1/bills/compare", get(bills::compare))
         .route("/v1/report/savings", get(reports::savings))
         .route("/v1/alerts", get(alerts::list))
         .route("/v1/alerts/changes", get(alerts::changes))

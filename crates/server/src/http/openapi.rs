@@ -8,7 +8,7 @@ use utoipa::{Modify, OpenApi};
 
 use super::extract::NoParams;
 use super::{
-    alerts, allocations, budgets, deliveries, events, follow, govern, money, operate, price_decisions,
+    alerts, allocations, bills, budgets, deliveries, events, follow, govern, money, operate, price_decisions,
     prices, quarantine, reports, tasks, usage, views,
 };
 
@@ -66,6 +66,8 @@ use super::{
         reports::report,
         reports::accesses,
         reports::savings,
+        bills::record,
+        bills::compare,
         money::focus,
         money::export,
         alerts::list,

@@ -31,9 +31,9 @@ use tollgate_projector::{Projector, ReadPool, Source, ViewError};
 use uuid::Uuid;
 
 pub use ask::{
-    AlertQuery, DecidedQuery, DeliveryQuery, ExportQuery, FocusQuery, ListQuery, LogQuery, PeriodQuery,
-    PricesQuery, Queries, QuoteQuery, Read, SummaryQuery, TotalsQuery, UsageQuery, limits_of, prices_of,
-    quote_of,
+    AlertQuery, BillQuery, DecidedQuery, DeliveryQuery, ExportQuery, FocusQuery, ListQuery, LogQuery,
+    PeriodQuery, PricesQuery, Queries, QuoteQuery, Read, SummaryQuery, TotalsQuery, UsageQuery, limits_of,
+    prices_of, quote_of,
 };
 pub use budgets::{BudgetDecisions, PolicyPage};
 pub use gate::Gate;

@@ -72,6 +72,23 @@ pub(super) async fn append_one(log: &dyn EventLog, submitted: &Submitted) -> Res
     Ok(log.append(batch_of(submitted)?).await?)
 }
 
+/// Appends events of one task as one record: all of them or none.
+pub(super) async fn append_all(
+    log: &dyn EventLog,
+    submitted: &[Submitted],
+) -> Result<Receipt, AppendOneError> {
+    let mut events = Vec::with_capacity(submitted.len());
+    for one in submitted {
+        events.push(new_event(one, &one.event.body)?);
+    }
+    let (tenant, task) = submitted.first().map_or_else(
+        || (TenantId::ledger(), TaskId::ledger()),
+        |first| (first.event.tenant.clone(), first.event.task.clone()),
+    );
+    let partition = PartitionId::of(tenant.as_str(), task.as_str());
+    Ok(log.append(Batch { tenant, partition, events, decision: None, recorded_at: None }).await?)
+}
+
 /// One of the ledger's own events.
 pub(super) fn own(
     tenant: &TenantId,

@@ -134,7 +134,7 @@ words!(
     BillReason {
         /// Corrections that the ledger recorded on other days.
         Correction = "correction",
-        /// Usage that had no price when it was recorded; at the prices in force now.
+        /// Usage that had no price when it was recorded: at the prices in force now or, if there is none, as billed.
         Unpriced = "unpriced",
         /// Usage that the other side has on the day before or after.
         NeighbouringDay = "neighbouring_day",

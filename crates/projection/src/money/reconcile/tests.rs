@@ -11,8 +11,7 @@ use crate::reports::{CellKey, ReportRow, Reports, Span, key_from};
 use crate::testing::{folded, story};
 
 /// Compares the usage of a story, which begins at 2026-11-21T08:30 in UTC, with lines of a bill:
-/// `day model amount tokens`,
-/// the day as that of November.
+/// `day model amount tokens`, the day as that of November.
 fn compare(given: &str, bill: &str) -> (Vec<BillComparisonRow>, ComparedAmounts) {
     let rows: BTreeMap<Vec<u8>, ReportRow> = folded(&Reports, &story(given).events);
     let mut calendar = Calendar::new(Zone::utc(), Grain::Day);
@@ -52,6 +51,8 @@ fn a_difference_is_explained_as_far_as_it_is_known() {
         use - model=m in=5 usd=0.005                   |                    | 21 m -0.005 not_billed=-0.005 rest=0
                                                        | 21 x 0.5 9         | 21 x 0.5 not_in_ledger=0.5 rest=0
         use - model=m in=5                             | 21 m 0.005 5       | 21 m 0.005 unpriced=0.005 rest=0
+        use - model=x in=5                             | 21 x 0.005 5       | 21 x 0.005 unpriced=0.005 rest=0
+        use - model=m in=5                             | 21 m 0.006 5       | 21 m 0.006 unpriced=0.005 rate=0.001 rest=0
         use - model=x in=5                             | 21 x 0.005 6       | 21 x 0.005 rest=0.005
         use - model=m in=5 usd=0.005, +16h, use - model=m in=2 usd=0.002 | 21 m 0.007 7, 22 m 0 0 | 21 m 0.002 neighbouring_day=0.002 rest=0; 22 m -0.002 neighbouring_day=-0.002 rest=0
         use - model=m in=5 usd=0.005, +16h, use - model=m in=2 usd=0.002 | 21 m 0.007 5, 22 m 0 2 | 21 m 0.002 rate=0.002 rest=0; 22 m -0.002 rate=-0.002 rest=0

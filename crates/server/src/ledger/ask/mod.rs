@@ -1,6 +1,7 @@
 //! Queries to a ledger. Nothing is appended here.
 
 mod alerts;
+mod bills;
 mod budgets;
 mod decided;
 mod deliveries;
@@ -34,6 +35,7 @@ use tollgate_projection::status::Status;
 use tollgate_projector::{Asker, ReadPool, Source};
 
 pub use alerts::AlertQuery;
+pub use bills::BillQuery;
 pub(in crate::ledger) use decided::{Decidable, KnownTasks};
 pub use deliveries::DeliveryQuery;
 pub use history::LogQuery;

@@ -23,7 +23,7 @@ use crate::ledger::settings::Settings;
 use crate::problem::{Answer, INVALID, of_query};
 
 /// The most lines that one export has: each takes some hundred bytes of memory while it is made.
-const MOST_LINES: usize = 250_000;
+pub(super) const MOST_LINES: usize = 250_000;
 
 /// How many lines are written at a time.
 const LINES_AT_ONCE: usize = 250;
@@ -124,7 +124,7 @@ impl Queries {
         let only = asked.tenant.clone().map(|tenant| (LineDimension::Tenant, tenant));
         let lines = self.lines(&periods, Some(Grain::Day), by, only.into_iter().collect(), read).await?;
         let options = FocusOptions { zone: periods.zone, billing_account: account, tags };
-        Ok(FocusExport { lines, options, rates: KnownRates::of(settings) })
+        Ok(FocusExport { lines, options, rates: KnownRates::under(settings) })
     }
 
     async fn lines(
@@ -221,20 +221,30 @@ impl FocusExport {
 }
 
 impl KnownRates {
-    pub(super) fn of(settings: Arc<Settings>) -> Self {
+    pub(super) fn under(settings: Arc<Settings>) -> Self {
         Self { settings, known: HashMap::new() }
     }
 
     /// Those of a line's model, if it was costed with the book in force.
     pub(super) fn of_line(&mut self, line: &MoneyLine<'_>) -> Option<&KindRates> {
-        let (book, aliases) = (&self.settings.prices, &self.settings.config.prices);
+        let book = &self.settings.prices;
         let priced_with = line.value(LineDimension::PriceVersion);
         if !priced_with.is_empty() && priced_with != book.version() {
             return None;
         }
         let named = |dimension| Some(line.value(dimension)).filter(|value| !value.is_empty());
         let (provider, model) = (named(LineDimension::Provider), named(LineDimension::Model));
-        let service_tier = named(LineDimension::ServiceTier);
+        self.of_model(provider, model, named(LineDimension::ServiceTier))
+    }
+
+    /// Those of a model in the book in force.
+    pub(super) fn of_model(
+        &mut self,
+        provider: Option<&str>,
+        model: Option<&str>,
+        service_tier: Option<&str>,
+    ) -> Option<&KindRates> {
+        let (book, aliases) = (&self.settings.prices, &self.settings.config.prices);
         let key = [provider, model, service_tier].map(|name| name.unwrap_or_default().to_owned());
         let found = self.known.entry(key).or_insert_with(|| {
             let at = Timestamp::default();

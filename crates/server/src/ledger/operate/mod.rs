@@ -2,6 +2,7 @@
 
 mod accesses;
 mod alerts;
+mod bills;
 mod breaker;
 mod deliveries;
 mod delivering;

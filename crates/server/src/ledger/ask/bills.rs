@@ -1,0 +1,107 @@
+//! A provider's bills beside the ledger.
+
+use tollgate_domain::time::{Day, Timestamp};
+use tollgate_domain::zone::{Grain, Zone};
+use tollgate_projection::money::{LineDimension, RECONCILED_BY, Reconciliation};
+use tollgate_projection::reports::Span;
+use tollgate_projector::Wait;
+use tollgate_projector::queries::{BillsOf, LinesFound, LinesOf};
+use tollgate_wire::api::BillComparison;
+
+use super::Queries;
+use super::money::{KnownRates, MOST_LINES};
+use super::query::Read;
+use crate::problem::{Answer, INVALID, of_query};
+
+/// Which bills to compare.
+#[derive(Clone, Debug, Default)]
+pub struct BillQuery {
+    /// Who was billed.
+    pub tenant: String,
+    /// Who billed.
+    pub provider: String,
+    /// The first day.
+    pub from: String,
+    /// The first day that is not compared any more.
+    pub to: String,
+    /// The zone in which the ledger's usage is put into days; `None`: UTC, in which most providers bill.
+    pub time_zone: Option<String>,
+}
+
+impl Queries {
+    /// Compares a provider's bills with the ledger, by day and model.
+    ///
+    /// # Errors
+    ///
+    /// The problem with the query, or of reading the view.
+    pub async fn compare_bills(&self, asked: &BillQuery, read: &Read) -> Answer<BillComparison> {
+        let zone = match asked.time_zone.as_deref() {
+            None => Zone::utc(),
+            Some(name) => {
+                let zone = name.parse::<Zone>();
+                zone.map_err(|error| INVALID.of_field("time_zone", name, &error.to_string()))?
+            }
+        };
+        let (from, to) = (day("from", &asked.from)?, day("to", &asked.to)?);
+        if from >= to {
+            let rule =
+                format!("must be later than `from`, which is {from}: it is the first day that is left out");
+            return Err(INVALID.of_field("to", &asked.to, &rule));
+        }
+        let at_least = self.wanted(read).await?;
+        let wait = Wait { at_least: at_least.as_ref(), up_to: read.wait };
+        let bills = BillsOf { tenant: asked.tenant.clone(), provider: asked.provider.clone(), from, to };
+        let (bills, _) = self.reports().ask_all(wait, &bills).await.map_err(|error| of_query(&error))?;
+        // Corrections of these days may have been recorded at any time since.
+        let since = zone.start_of(from).map(|at| at.micros().div_euclid(1_000_000));
+        let lines = LinesOf {
+            by: Some(Grain::Day),
+            zone: zone.clone(),
+            span: Span { since, until: None },
+            dimensions: RECONCILED_BY.to_vec(),
+            only: vec![
+                (LineDimension::Tenant, asked.tenant.clone()),
+                (LineDimension::Provider, asked.provider.clone()),
+            ],
+            most: MOST_LINES,
+        };
+        let (parts, as_of) = self.reports().ask_all(wait, &lines).await.map_err(|error| of_query(&error))?;
+        let mut rates = KnownRates::under(self.settings());
+        let asked = asked.clone();
+        self.make(move || {
+            let mut all = Reconciliation::default();
+            for (day, bill) in bills.into_iter().flatten() {
+                all.cover(day);
+                bill.lines.iter().for_each(|line| all.bill(day, line));
+            }
+            let mut found = LinesFound::default();
+            parts.into_iter().for_each(|part| found.merge(part));
+            if found.is_cut {
+                return Err(INVALID.with(format!(
+                    "the ledger has more than {MOST_LINES} lines since {from}: compare later days"
+                )));
+            }
+            found.lines.iter().for_each(|line| all.usage(&line));
+            let days = u64::from(to.0.abs_diff(from.0));
+            let covered = all.covered_days() as u64;
+            let (rows, total) =
+                all.compare(|model| rates.of_model(Some(&asked.provider), Some(model), None).cloned());
+            Ok(BillComparison {
+                as_of: as_of.to_string(),
+                provider: asked.provider,
+                time_zone: zone.to_string(),
+                from: from.to_string(),
+                to: Day(to.0.saturating_sub(1)).to_string(),
+                days_without_bill: days.saturating_sub(covered),
+                total,
+                rows,
+            })
+        })
+        .await?
+    }
+}
+
+fn day(field: &str, text: &str) -> Answer<Day> {
+    let start: Result<Timestamp, _> = format!("{text}T00:00:00Z").parse();
+    start.map(Timestamp::day).map_err(|_| INVALID.of_field(field, text, "must be a day such as 2026-11-21"))
+}

@@ -1,0 +1,142 @@
+//! Recording what providers billed.
+
+use std::collections::BTreeMap;
+
+use tollgate_domain::event::{BillDayRecorded, BillLine, EventBody};
+use tollgate_domain::ids::{TaskId, TenantId};
+use tollgate_domain::money::Usd;
+use tollgate_domain::time::{Day, Timestamp};
+use tollgate_log::contract::AppendOutcome;
+use tollgate_wire::api::{BillLineView, BillRequest, BillResponse};
+
+use super::Operations;
+use crate::ledger::own::{append_all, of_append_one, own};
+use crate::problem::{Answer, CONFLICT, INVALID};
+
+/// The most days that one bill covers: all of it is one record of the log.
+const MOST_DAYS: i32 = 366;
+
+/// The longest name of a provider or an account, in bytes.
+const LONGEST_NAME: usize = 200;
+
+/// The longest name of a model, or of where a bill came from, in bytes.
+const LONGEST_TEXT: usize = 2000;
+
+impl Operations {
+    /// Records a bill, all of it or nothing: a day that was recorded before with the same content changes
+    /// nothing, and another one takes the place of what was recorded for the account. On return it is as durable
+    /// as the log says.
+    ///
+    /// # Errors
+    ///
+    /// The problem to answer with.
+    pub async fn record_bill(&self, request: &BillRequest) -> Answer<BillResponse> {
+        let named = request.tenant.as_deref().unwrap_or("default");
+        let tenant = TenantId::new(named).map_err(|error| INVALID.of_field("tenant", named, error.rule))?;
+        let provider = name("provider", &request.provider, 1, LONGEST_NAME)?;
+        let account = name("account", request.account.as_deref().unwrap_or_default(), 0, LONGEST_NAME)?;
+        let source = name("source", request.source.as_deref().unwrap_or_default(), 0, LONGEST_TEXT)?;
+        let (days, amount) = by_day(&request.lines)?;
+        let mut events = Vec::with_capacity(days.len());
+        for (day, lines) in &days {
+            let lines = lines.iter().map(|(model, line)| BillLine { model: model.clone(), ..line.clone() });
+            let billed = BillDayRecorded {
+                provider: provider.to_owned(),
+                account: account.to_owned(),
+                day: *day,
+                source: source.to_owned(),
+                lines: lines.collect(),
+            };
+            let at = Timestamp::from_micros(i64::from(day.0).saturating_mul(86_400_000_000)).ok();
+            let id = id_of(&billed);
+            let event = own(&tenant, &TaskId::ledger(), &id, at, EventBody::from(billed));
+            events.push(event.map_err(|reason| INVALID.with(format!("lines of {day}: {reason}")))?);
+        }
+        let receipt = append_all(&*self.log, &events).await.map_err(|error| of_append_one(&error))?;
+        let known = receipt.outcomes.iter().filter(|it| matches!(it, AppendOutcome::Duplicate(_))).count();
+        if receipt.outcomes.iter().any(|it| matches!(it, AppendOutcome::Conflict(_))) {
+            return Err(CONFLICT.with(
+                "the bill: a day of it was recorded under the same id from another source".to_owned(),
+            ));
+        }
+        let ends = days.keys().next().zip(days.keys().next_back());
+        let [from, to] = ends.map_or_else(Default::default, |(from, to)| [from.to_string(), to.to_string()]);
+        Ok(BillResponse {
+            from,
+            to,
+            recorded_days: (days.len() - known) as u64,
+            known_days: known as u64,
+            amount_usd: amount.to_string(),
+            position: receipt.position.to_string(),
+        })
+    }
+}
+
+/// The id of a day of a bill: the same content has the same one, wherever it came from.
+fn id_of(billed: &BillDayRecorded) -> String {
+    let mut hash = blake3::Hasher::new();
+    let mut add = |text: &str| {
+        hash.update(&(text.len() as u64).to_le_bytes());
+        hash.update(text.as_bytes());
+    };
+    [&billed.provider, &billed.account, &billed.day.to_string(), &billed.source]
+        .into_iter()
+        .for_each(|text| add(text));
+    for line in &billed.lines {
+        add(&line.model);
+        add(&line.tokens.map(|tokens| tokens.to_string()).unwrap_or_default());
+        add(&line.amount.to_string());
+    }
+    format!("bill-{}", &hash.finalize().to_hex()[..32])
+}
+
+/// The lines of each day by model, added up, and the sum of all. Days between the first and the last without lines
+/// are there, too.
+type Days = BTreeMap<Day, BTreeMap<String, BillLine>>;
+
+fn by_day(lines: &[BillLineView]) -> Answer<(Days, Usd)> {
+    let mut days = Days::new();
+    let mut sum = Usd::ZERO;
+    for (index, line) in lines.iter().enumerate() {
+        let field = |name: &str| format!("lines[{index}].{name}");
+        let start: Result<Timestamp, _> = format!("{}T00:00:00Z", line.day).parse();
+        let day = start
+            .map(Timestamp::day)
+            .map_err(|_| INVALID.of_field(&field("day"), &line.day, "must be a day such as 2026-11-21"))?;
+        let model = name(&field("model"), &line.model, 1, LONGEST_TEXT)?;
+        let amount: Usd = line.amount_usd.parse().map_err(|error: tollgate_domain::money::MoneyError| {
+            INVALID.of_field(&field("amount_usd"), &line.amount_usd, &error.to_string())
+        })?;
+        let large = || {
+            INVALID.of_field(&field("amount_usd"), &line.amount_usd, "is too large to be added up exactly")
+        };
+        sum = sum.checked_add(amount).ok_or_else(large)?;
+        let models = days.entry(day).or_default();
+        let first = BillLine { model: String::new(), tokens: Some(0), amount: Usd::ZERO };
+        let row = models.entry(model.to_owned()).or_insert(first);
+        row.tokens = row.tokens.zip(line.tokens).map(|(sum, more)| sum.saturating_add(more));
+        row.amount = row.amount.checked_add(amount).ok_or_else(large)?;
+    }
+    let (Some((&first, _)), Some((&last, _))) = (days.first_key_value(), days.last_key_value()) else {
+        return Err(INVALID.of_field("lines", "", "must have at least one line"));
+    };
+    if last.0.saturating_sub(first.0) >= MOST_DAYS {
+        let rule = format!("must cover at most {MOST_DAYS} days: import a bill of each month by itself");
+        return Err(INVALID.of_field("lines", &format!("{first} to {last}"), &rule));
+    }
+    for day in first.0..=last.0 {
+        let _ = days.entry(Day(day)).or_default();
+    }
+    Ok((days, sum))
+}
+
+fn name<'a>(field: &str, text: &'a str, shortest: usize, longest: usize) -> Answer<&'a str> {
+    let plain = text.trim() == text && !text.chars().any(char::is_control);
+    if plain && (shortest..=longest).contains(&text.len()) {
+        return Ok(text);
+    }
+    let rule = format!(
+        "must have {shortest} to {longest} bytes, no white space at its ends and no control characters"
+    );
+    Err(INVALID.of_field(field, text, &rule))
+}
