@@ -242,5 +242,5 @@ fn a_server_killed_while_it_drains_and_two_that_go_on_count_each_message_once() 
         assert!(!metrics.contains("outcome=\"rejected\""), "{metrics}");
     }
     let rebuilt = cluster.place.ok(&format!("--log {} view rebuild", cluster.nats.url()));
-    assert_eq!(rebuilt.matches("identical, byte for byte").count(), 3, "{rebuilt}");
+    assert_eq!(rebuilt.matches("identical, byte for byte").count(), 4, "{rebuilt}");
 }

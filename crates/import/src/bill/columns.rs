@@ -63,7 +63,13 @@ impl Columns {
                 for (nth, item) in fields.list(&field, node).iter().enumerate() {
                     match item {
                         Node::Text(name) => names.push(name.clone()),
-                        other => fields.wrong_type(&format!("{field}[{nth}]"), other, "the name of a column"),
+                        other @ (Node::Null
+                        | Node::Bool(_)
+                        | Node::Number(_)
+                        | Node::List(_)
+                        | Node::Map(_)) => {
+                            fields.wrong_type(&format!("{field}[{nth}]"), other, "the name of a column");
+                        }
                     }
                 }
                 names

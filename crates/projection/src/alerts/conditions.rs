@@ -119,9 +119,10 @@ pub(super) fn conditions(watch: &Watch, task: &str) -> Conditions {
     of_task(&mut found, &watch.task, task);
     clock_skew(&mut found, &watch.task, task);
     for (condition, observed) in &watch.observed {
-        let severity = match condition.rule {
-            AlertRule::Budget => Severity::of_level(condition.level),
-            rule => Severity::of_observed(rule),
+        let severity = if condition.rule == AlertRule::Budget {
+            Severity::of_level(condition.level)
+        } else {
+            Severity::of_observed(condition.rule)
         };
         found.insert(condition.clone(), (severity, observed.detail.clone()));
     }

@@ -88,7 +88,6 @@ impl Query<Alerts> for ObservedOfBudgets {
     fn answer(&self, view: &Seen<'_, Alerts>) -> Result<Self::Answer, RowError> {
         let row = view.get(&watch_key(&self.tenant, BUDGET_TASK))?;
         let Some(watch) = row.as_deref().and_then(AlertsRow::watch) else { return Ok(Vec::new()) };
-        let conditions = watch.observed.iter().map(|(condition, _)| condition);
-        Ok(conditions.filter(|condition| condition.rule == AlertRule::Budget).cloned().collect())
+        Ok(watch.observed.keys().filter(|condition| condition.rule == AlertRule::Budget).cloned().collect())
     }
 }

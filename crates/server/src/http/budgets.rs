@@ -1,8 +1,9 @@
 //! Budgets and policies.
 
-use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
+use axum::routing::{get, post};
+use axum::{Json, Router};
 use serde::Deserialize;
 use tollgate_wire::api::{
     BudgetList, BudgetRequest, BudgetView, DefaultsRequest, PolicyList, PolicyRequest, PolicyView, Problem,
@@ -12,9 +13,26 @@ use tollgate_wire::api::{
 use super::body::JsonText;
 use super::extract::{Names, NoParams, Params};
 use super::views::{TaskQuery, read};
-use super::{App, Handled, written};
+use super::{App, Handled, allocations, written};
 use crate::ledger::PolicyPage;
 use crate::problem::INVALID;
+
+/// The addresses of budgets, policies and allocations.
+pub(super) fn routes() -> Router<App> {
+    Router::new()
+        .route("/v1/budgets", get(list))
+        .route("/v1/budgets/default-policies", post(set_defaults))
+        .route("/v1/budgets/{budget}", get(one).post(set))
+        .route("/v1/policies", get(policies))
+        .route("/v1/policies/{policy}", get(policy).post(set_policy))
+        .route("/v1/policies/{policy}/raise", post(raise))
+        .route("/v1/check", post(allocations::check))
+        .route("/v1/route", post(allocations::route))
+        .route("/v1/allocations", get(allocations::list).post(allocations::allocate))
+        .route("/v1/allocations/{allocation}", get(allocations::one))
+        .route("/v1/allocations/{allocation}/extend", post(allocations::extend))
+        .route("/v1/allocations/{allocation}/release", post(allocations::release))
+}
 
 /// Which policies.
 #[derive(Debug, Default, Deserialize, utoipa::IntoParams)]

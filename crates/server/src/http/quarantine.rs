@@ -1,8 +1,9 @@
 //! The quarantine of the NATS inbox.
 
-use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
+use axum::routing::{get, post};
+use axum::{Json, Router};
 use serde::Deserialize;
 use tollgate_wire::api::{
     Problem, QuarantineEndRequest, QuarantineEnded, QuarantineList, QuarantinedMessage,
@@ -15,6 +16,15 @@ use super::extract::{Names, NoParams, Params};
 use super::views::read;
 use super::{App, Handled, written};
 use crate::problem::INVALID;
+
+/// The addresses of the quarantine.
+pub(super) fn routes() -> Router<App> {
+    Router::new()
+        .route("/v1/quarantine", get(list))
+        .route("/v1/quarantine/{id}", get(one))
+        .route("/v1/quarantine/{id}/redrive", post(redrive))
+        .route("/v1/quarantine/{id}/drop", post(give_up))
+}
 
 /// Which messages.
 #[derive(Debug, Default, Deserialize, utoipa::IntoParams)]

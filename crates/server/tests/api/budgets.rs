@@ -147,6 +147,33 @@ async fn failure_01_of_a_thousand_at_once_exactly_those_that_fit_are_given_by_an
     }
 }
 
+/// More decisions at once than one record has room for: all are made, each with the state after those before it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn decisions_that_fill_several_records_are_all_made() {
+    let service = Arc::new(Service::new().await);
+    for nth in 0..30 {
+        let scope = json!({"label.a-rather-long-name-of-a-label": format!("{nth}")});
+        let long = json!({"window": "monthly", "limit_tokens": 1_000_000, "scope": scope});
+        set_policy(&service, &format!("{nth}-{}", "x".repeat(100)), long).await;
+        set_policy(
+            &service,
+            &format!("all-{nth}-{}", "x".repeat(90)),
+            json!({"window": "monthly", "limit_tokens": 1000, "enforcement": "hard_limit"}),
+        )
+        .await;
+    }
+    let asked = (0..200).map(|nth| {
+        let service = Arc::clone(&service);
+        let request = json!({"allocation": format!("a-{nth}"), "tokens": 10});
+        tokio::spawn(async move { allocate(&service, request).await["state"] == "open" })
+    });
+    let mut given = 0;
+    for asked in asked.collect::<Vec<_>>() {
+        given += u64::from(asked.await.unwrap());
+    }
+    assert_eq!(given, 100);
+}
+
 /// 2: nobody settles; what is held returns by its deadline, and what was booked stays.
 #[tokio::test]
 async fn failure_02_what_nobody_settles_is_free_at_its_expiry() {

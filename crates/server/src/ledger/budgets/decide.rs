@@ -9,7 +9,7 @@ use tollgate_domain::ids::{BUDGET_TASK, ProducerId, TaskId, TenantId};
 use tollgate_domain::position::{PartitionId, Position, Sequence};
 use tollgate_domain::time::Timestamp;
 use tollgate_log::contract::{
-    AppendError, AppendOutcome, Batch, DedupScope, EventLog, EventName, Expected, NewEvent,
+    AppendError, AppendOutcome, Batch, DedupScope, EventLog, EventName, Expected, MAX_RECORD_BYTES, NewEvent,
 };
 use tollgate_wire::DecodedEvent;
 
@@ -25,6 +25,12 @@ use crate::problem::{Answer, CONFLICT, CONTENDED, INTERNAL, REFUSED, STALE, of_a
 
 /// How often a group is decided anew because another decision came first.
 const TRIES: usize = 16;
+
+/// How many bytes of events a record may hold before their framing.
+const ROOM_FOR_EVENTS: usize = MAX_RECORD_BYTES - 16 * 1024;
+
+/// The most bytes that an event's frame takes beside its payload: names and lengths.
+const FRAME_ROOM: usize = 512;
 
 /// How long a decision waits for figures that cover the log's end.
 const FIGURES_WAIT: Duration = Duration::from_secs(2);
@@ -69,17 +75,28 @@ impl Decider {
     pub(super) async fn decide(&mut self, jobs: Vec<Job>) {
         let (commands, replies): (Vec<Command>, Vec<_>) =
             jobs.into_iter().map(|job| (job.command, job.reply)).unzip();
-        let answers = match self.group(&commands).await {
-            Ok(answers) => answers,
-            Err(problem) => vec![Err(problem); commands.len()],
-        };
+        let mut answers: Vec<Option<Answer<Done>>> = vec![None; commands.len()];
+        loop {
+            let pending: Vec<usize> = (0..commands.len()).filter(|&nth| answers[nth].is_none()).collect();
+            if pending.is_empty() {
+                break;
+            }
+            let together: Vec<Command> = pending.iter().map(|&nth| commands[nth].clone()).collect();
+            let decided = self.group(&together).await;
+            let decided = decided.unwrap_or_else(|problem| vec![Some(Err(problem)); together.len()]);
+            let some = decided.iter().any(Option::is_some);
+            for (nth, answer) in pending.into_iter().zip(decided) {
+                answers[nth] = answer.or_else(|| (!some).then(unanswered));
+            }
+        }
         for (reply, answer) in replies.into_iter().zip(answers) {
             // Nobody waits for it any more: it is in the log all the same.
-            let _ = reply.send(answer);
+            let _ = reply.send(answer.unwrap_or_else(unanswered));
         }
     }
 
-    async fn group(&mut self, commands: &[Command]) -> Answer<Vec<Answer<Done>>> {
+    /// Decides as many of these as one record has room for. `None`: it had no room for this one.
+    async fn group(&mut self, commands: &[Command]) -> Answer<Vec<Option<Answer<Done>>>> {
         self.in_force.record_settings().await;
         for _ in 0..TRIES {
             let (mut state, last) = match self.known.take() {
@@ -90,26 +107,10 @@ impl Decider {
             let at = self.ask.now();
             let figures = self.figures(&state, commands, &before, at).await?;
             let mut answers: Vec<Option<Answer<Done>>> = before;
-            let mut drafts = Vec::new();
-            for (nth, command) in commands.iter().enumerate() {
-                if answers[nth].is_some() {
-                    continue;
-                }
-                match self.one(&state, command, &figures, at) {
-                    Ok(Ok(event)) => {
-                        state.apply(&event);
-                        match self.draft(nth, command, event) {
-                            Ok(draft) => drafts.push(draft),
-                            Err(problem) => return Err(problem),
-                        }
-                    }
-                    Ok(Err(done)) => answers[nth] = Some(Ok(done)),
-                    Err(problem) => answers[nth] = Some(Err(problem)),
-                }
-            }
+            let drafts = self.drafts(&mut state, commands, &figures, &mut answers, at)?;
             if drafts.is_empty() {
                 self.known = Some((state, last));
-                return Ok(answers.into_iter().map(|answer| answer.unwrap_or_else(unanswered)).collect());
+                return Ok(answers);
             }
             let subject = BUDGET_TASK.to_owned();
             let batch = Batch {
@@ -146,16 +147,45 @@ impl Decider {
             }
             if all_new {
                 self.known = Some((state, through));
-                return Ok(answers.into_iter().map(|answer| answer.unwrap_or_else(unanswered)).collect());
+                return Ok(answers);
             }
             let first = self.recorded_before(commands).await?;
             let answers = answers.into_iter().zip(first);
-            return Ok(answers.map(|(answer, first)| answer.or(first).unwrap_or_else(unanswered)).collect());
+            return Ok(answers.map(|(answer, first)| answer.or(first)).collect());
         }
         Err(CONTENDED.with(format!(
             "deciding about money of tenant `{}`: lost to a concurrent decision {TRIES} times; ask again",
             self.tenant
         )))
+    }
+
+    /// Decides those that have no answer yet, each with the state after those before it.
+    fn drafts(
+        &self,
+        state: &mut BudgetState,
+        commands: &[Command],
+        figures: &Figures,
+        answers: &mut [Option<Answer<Done>>],
+        at: Timestamp,
+    ) -> Answer<Vec<Draft>> {
+        let (mut drafts, mut bytes) = (Vec::new(), 0);
+        let open = commands.iter().zip(answers).enumerate().filter(|(_, (_, answer))| answer.is_none());
+        for (nth, (command, answer)) in open {
+            match self.one(state, command, figures, at) {
+                Ok(Ok(event)) => {
+                    let draft = self.draft(nth, command, event)?;
+                    bytes += draft.stored.payload.len() + FRAME_ROOM;
+                    if bytes > ROOM_FOR_EVENTS && !drafts.is_empty() {
+                        break;
+                    }
+                    state.apply(&draft.event);
+                    drafts.push(draft);
+                }
+                Ok(Err(done)) => *answer = Some(Ok(done)),
+                Err(problem) => *answer = Some(Err(problem)),
+            }
+        }
+        Ok(drafts)
     }
 
     /// Whether others may have decided since, and nothing would show it: a question is not appended, so the log
