@@ -9,6 +9,7 @@ mod decide;
 mod expiry;
 mod figures;
 mod policies;
+mod repeated;
 mod request;
 mod route;
 mod standing;
