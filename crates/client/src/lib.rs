@@ -37,6 +37,8 @@
 
 mod address;
 mod alerts;
+mod allocations;
+mod budgets;
 mod client;
 mod error;
 mod govern;
@@ -51,6 +53,8 @@ mod transport;
 
 pub use address::Read;
 pub use alerts::AlertFilter;
+pub use allocations::AllocationSearch;
+pub use budgets::PolicySearch;
 pub use client::{Client, InvalidKey};
 pub use error::ClientError;
 pub use http::{HttpTransport, InvalidUrl, Timeouts};
