@@ -1,6 +1,8 @@
 //! What can be asked.
 
 mod alerts;
+mod allocations;
+mod budgets;
 mod govern;
 mod http;
 mod operate;
@@ -21,6 +23,12 @@ pub(crate) use alerts::{
     AcknowledgeArgs, AlertsArgs, AlertsCommand, DeliveriesArgs, QuarantineCommand, QuarantineEndArgs,
     ResendArgs,
 };
+pub(crate) use allocations::{
+    AllocateArgs, AllocateCommand, AllocationListArgs, CheckSpendArgs, ExtendArgs, RouteArgs, SpendArgs,
+};
+pub(crate) use budgets::{
+    BudgetCommand, BudgetSetArgs, PolicyCommand, PolicyListArgs, PolicySetArgs, RaiseArgs,
+};
 pub(crate) use govern::{BreakerCommand, HealthCommand};
 pub(crate) use operate::{
     BackupArgs, CheckArgs, ConfigCommand, CopyArgs, DemoArgs, ImportArgs, ImportCommand, InitArgs,
@@ -34,7 +42,7 @@ pub(crate) use task::{
     TaskCommand, TaskName, UsageCommand,
 };
 
-/// The budget ledger for AI agents: records what tasks spend and decides, before a phase begins, whether it may.
+/// The budget ledger for AI agents: records what they spend, and decides whether they may go on.
 #[derive(Debug, Parser)]
 #[command(name = "tollgate", version, after_help = format!("{}\n\n{EVERYWHERE}", crate::exit_codes::HELP), after_long_help = crate::exit_codes::HELP, subcommand_required = true, arg_required_else_help = true)]
 pub(crate) struct Args {
@@ -83,7 +91,7 @@ pub(crate) struct Global {
     /// The producer, recorded with every event
     #[arg(long, global = true, help_heading = WHO, env = "TOLLGATE_PRODUCER", value_name = "NAME", default_value = "cli")]
     pub(crate) producer: String,
-    /// Output format. md, html and csv are for task reports; csv also for task lists and totals
+    /// Output format. md, html and csv are for task reports; csv also for totals and lists
     #[arg(long = "format", global = true, help_heading = ANSWER, value_enum, default_value_t = Form::Table, value_name = "FORMAT")]
     pub(crate) form: Form,
     /// The same, as most commands know it.
@@ -190,7 +198,7 @@ pub(crate) enum Form {
     Md,
     /// One page that loads nothing.
     Html,
-    /// A row per execution of a phase, or per task.
+    /// A row per execution of a phase, or per entry of a list.
     Csv,
 }
 
@@ -219,14 +227,17 @@ impl Args {
         }
         let of_task = matches!(&args.command, Command::Report(report) if report.task.is_some());
         let of_list = matches!(&args.command, Command::Task(TaskCommand::List(_)))
-            || matches!(&args.command, Command::Report(report) if report.what.is_none());
+            || matches!(&args.command, Command::Report(report) if report.what.is_none())
+            || matches!(&args.command, Command::Budget(BudgetCommand::List))
+            || matches!(&args.command, Command::Policy(PolicyCommand::List(_)))
+            || matches!(&args.command, Command::Allocate(AllocateCommand::List(_)));
         let fits = match args.global.form {
             Form::Table | Form::Json => true,
             Form::Csv => of_task || of_list,
             Form::Md | Form::Html => of_task,
         };
         if !fits {
-            let rule = "--format md, html and csv: only of the report of a task, `tollgate report TASK`; csv also of `tollgate task list`, and of the totals, `tollgate report`";
+            let rule = "--format md, html and csv: only of the report of a task, `tollgate report TASK`; csv also of lists (`task`, `budget`, `policy` and `allocate list`) and of the totals, `tollgate report`";
             Self::command().error(clap::error::ErrorKind::InvalidValue, rule).exit();
         }
         args
@@ -311,7 +322,7 @@ pub(crate) enum Command {
     /// Import the sessions of coding agents
     #[command(subcommand)]
     Import(ImportCommand),
-    /// Open, close, show, list, explain and recover tasks; override limits and blocks; change importance
+    /// Open, close, show, list and explain tasks; override limits and blocks
     #[command(subcommand)]
     Task(TaskCommand),
     /// Start and end phases
@@ -327,9 +338,22 @@ pub(crate) enum Command {
     /// List prices, and show what a call costs and why
     #[command(subcommand)]
     Prices(PricesCommand),
+    /// Make, show and list budgets
+    #[command(subcommand)]
+    Budget(BudgetCommand),
+    /// Make, show, list and raise policies: how much may be spent, on what, in which window
+    #[command(subcommand)]
+    Policy(PolicyCommand),
+    /// Ask whether something may be spent; nothing is reserved
+    Check(CheckSpendArgs),
+    /// Reserve what is going to be spent; show, list, extend and release what is reserved
+    #[command(subcommand)]
+    Allocate(AllocateCommand),
+    /// Find the cheapest model that every policy allows
+    Route(Box<RouteArgs>),
     /// Show the ledger's tasks, health and views
     Status,
-    /// Show or reset the circuit breaker, which turns enforcement off when the ledger itself is too slow
+    /// Show or reset the circuit breaker, which turns enforcement off if the ledger is slow
     #[command(subcommand)]
     Breaker(BreakerCommand),
     /// Show budget health over many tasks
@@ -337,7 +361,7 @@ pub(crate) enum Command {
     Health(HealthCommand),
     /// Show totals of the ledger, or a task's budget report
     Report(ReportArgs),
-    /// List alerts: pressure, breaches, blocks, silence, stuck tasks, drift, conflicts, quarantine, lag
+    /// List alerts, acknowledge them, and see where they were delivered
     Alerts(AlertsArgs),
     /// List, redrive and drop refused inbox messages
     #[command(subcommand)]

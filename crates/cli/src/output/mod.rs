@@ -1,8 +1,11 @@
 //! What people and programs see. Answers go to stdout, everything else to stderr.
 
 mod alerts;
+mod allocations;
+mod budgets;
 mod govern;
 mod hints;
+mod money_csv;
 mod prices;
 mod quarantine;
 mod report;
@@ -18,8 +21,11 @@ use tollgate_domain::printable::{is_hidden, printable, printable_lines};
 use tollgate_wire::api::UtilizationView;
 
 pub(crate) use alerts::{alerts, deliveries};
+pub(crate) use allocations::{allocation, allocation_list, check, route};
+pub(crate) use budgets::{budget, budget_list, policy, policy_list};
 pub(crate) use govern::{breaker, budget_health};
 pub(crate) use hints::{carry, pasteable, quoted};
+pub(crate) use money_csv::{allocations_csv, budgets_csv, policies_csv};
 pub(crate) use prices::{price_list, price_quote};
 pub(crate) use quarantine::{quarantine, quarantined};
 pub(crate) use report::{accesses, ledger_report};
