@@ -97,10 +97,20 @@ pub(crate) struct AllocationListArgs {
 }
 
 #[derive(Debug, Args)]
-#[group(required = true, multiple = true, args = ["tokens", "usd", "ttl"])]
 pub(crate) struct ExtendArgs {
     /// The allocation
     pub(crate) allocation: String,
+    #[command(flatten)]
+    pub(crate) by: ExtendBy,
+    /// Id of the extension; repeating it returns the first answer (default: generated)
+    #[arg(long, value_name = "ID")]
+    pub(crate) id: Option<String>,
+}
+
+/// At least one of these.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = true)]
+pub(crate) struct ExtendBy {
     /// By how many tokens
     #[arg(long)]
     pub(crate) tokens: Option<u64>,
@@ -110,9 +120,6 @@ pub(crate) struct ExtendArgs {
     /// For how long from now it is reserved, such as 30m or 12h; never shorter than it was
     #[arg(long, value_name = "DURATION", value_parser = seconds)]
     pub(crate) ttl: Option<u64>,
-    /// Id of the extension; repeating it returns the first answer (default: generated)
-    #[arg(long, value_name = "ID")]
-    pub(crate) id: Option<String>,
 }
 
 #[derive(Debug, Args)]

@@ -208,12 +208,8 @@ pub(crate) struct PolicyListArgs {
 pub(crate) struct RaiseArgs {
     /// The policy
     pub(crate) policy: String,
-    /// By how many US dollars per window
-    #[arg(long, required_unless_present = "tokens")]
-    pub(crate) usd: Option<String>,
-    /// By how many tokens per window
-    #[arg(long)]
-    pub(crate) tokens: Option<u64>,
+    #[command(flatten)]
+    pub(crate) by: RaiseBy,
     /// From when on (default: now)
     #[arg(long, value_name = "TIME")]
     pub(crate) from: Option<String>,
@@ -226,4 +222,16 @@ pub(crate) struct RaiseArgs {
     /// The reason
     #[arg(long, value_name = "TEXT")]
     pub(crate) reason: String,
+}
+
+/// At least one of these.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = true)]
+pub(crate) struct RaiseBy {
+    /// By how many US dollars per window
+    #[arg(long)]
+    pub(crate) usd: Option<String>,
+    /// By how many tokens per window
+    #[arg(long)]
+    pub(crate) tokens: Option<u64>,
 }

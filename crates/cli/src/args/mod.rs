@@ -24,10 +24,11 @@ pub(crate) use alerts::{
     ResendArgs,
 };
 pub(crate) use allocations::{
-    AllocateArgs, AllocateCommand, AllocationListArgs, CheckSpendArgs, ExtendArgs, RouteArgs, SpendArgs,
+    AllocateArgs, AllocateCommand, AllocationListArgs, CheckSpendArgs, ExtendArgs, ExtendBy, RouteArgs,
+    SpendArgs,
 };
 pub(crate) use budgets::{
-    BudgetCommand, BudgetSetArgs, PolicyCommand, PolicyListArgs, PolicySetArgs, RaiseArgs,
+    BudgetCommand, BudgetSetArgs, PolicyCommand, PolicyListArgs, PolicySetArgs, RaiseArgs, RaiseBy,
 };
 pub(crate) use govern::{BreakerCommand, HealthCommand};
 pub(crate) use operate::{

@@ -11,8 +11,8 @@ use tollgate_wire::api::{
 use super::events::wrong;
 use super::{WAIT_MS, ask, read};
 use crate::args::{
-    AllocateArgs, AllocateCommand, AllocationListArgs, CheckSpendArgs, ExtendArgs, Form, Format, Global,
-    RouteArgs, SpendArgs,
+    AllocateArgs, AllocateCommand, AllocationListArgs, CheckSpendArgs, ExtendArgs, ExtendBy, Form, Format,
+    Global, RouteArgs, SpendArgs,
 };
 use crate::connect::Access;
 use crate::exit::{BLOCKED, Failure};
@@ -82,7 +82,7 @@ pub(crate) async fn run(global: &Global, command: AllocateCommand) -> Result<Exi
 }
 
 async fn extend(global: &Global, args: ExtendArgs) -> Result<AllocationView, Failure> {
-    let ExtendArgs { allocation, tokens, usd, ttl, id } = args;
+    let ExtendArgs { allocation, by: ExtendBy { tokens, usd, ttl }, id } = args;
     let request = ExtendRequest { tenant: None, id, tokens, usd, ttl_s: ttl };
     ask(global, Access::Existing, async |it| it.client.extend_allocation(&allocation, &request).await).await
 }

@@ -12,7 +12,7 @@ use super::events::wrong;
 use super::{ask, read};
 use crate::args::{
     BudgetCommand, BudgetSetArgs, Form, Format, Global, PolicyCommand, PolicyListArgs, PolicySetArgs,
-    RaiseArgs,
+    RaiseArgs, RaiseBy,
 };
 use crate::connect::{Access, Connection};
 use crate::exit::Failure;
@@ -122,7 +122,7 @@ async fn list(global: &Global, args: PolicyListArgs) -> Result<(), Failure> {
 }
 
 async fn raise(global: &Global, args: RaiseArgs) -> Result<(), Failure> {
-    let RaiseArgs { policy, usd, tokens, from, until, author, reason } = args;
+    let RaiseArgs { policy, by: RaiseBy { usd, tokens }, from, until, author, reason } = args;
     let request = RaiseRequest { tenant: None, tokens, usd, from, until, author, reason };
     let raised = ask(global, Access::Existing, async |it| it.client.raise_limit(&policy, &request).await);
     show_policy(global, &raised.await?);
