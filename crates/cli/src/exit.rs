@@ -61,6 +61,8 @@ impl From<ClientError> for Failure {
             ClientError::Problem(problem) => {
                 let code = match (problem.code.as_str(), problem.status) {
                     ("stale", _) => STALE,
+                    // What an allocation was to be extended by.
+                    ("over_budget", _) => BLOCKED,
                     // Not a rule: the intended ledger does not answer.
                     ("other_ledger", _) => FAILED,
                     (_, 400..=499) => REFUSED,

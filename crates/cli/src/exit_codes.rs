@@ -6,7 +6,7 @@ pub(crate) const FAILED: u8 = 1;
 pub(crate) const REFUSED: u8 = 3;
 /// The view did not reach the log's end in time.
 pub(crate) const STALE: u8 = 4;
-/// The gate says `block`.
+/// The gate says `block`, or a policy refuses what was to be spent.
 pub(crate) const BLOCKED: u8 = 5;
 /// A check found a difference: opening a log that lost its end, `log verify`, `backup`, `restore`, `view
 /// rebuild`, `config check`.
@@ -22,6 +22,6 @@ Exit codes:
   2  the command line is wrong
   3  refused by a rule: unknown task, second active phase, event id used before, wrong field
   4  stale: the view did not reach the end of the log within 10 s (--no-wait does not wait)
-  5  the gate says block
-  6  a check found a difference: a log that ends before what its views remember, log verify, backup, restore, view rebuild, config check, import with unreadable lines
+  5  the gate says block, or a policy refuses what was to be spent
+  6  a check found a difference: log verify, backup, restore, view rebuild, config check, import
   130  stopped by Ctrl-C: an import says what is in the ledger";

@@ -72,6 +72,11 @@ impl Client {
         self.tenant.as_ref()
     }
 
+    /// Whose data a request with a body is about: the tenant that it names, else the client's.
+    pub(crate) fn owner(&self, named: Option<&String>) -> Option<String> {
+        named.or(self.tenant.as_ref()).cloned()
+    }
+
     /// A copy of this client with a key that is sent as `Authorization: Bearer`.
     ///
     /// # Errors

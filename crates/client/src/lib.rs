@@ -37,7 +37,9 @@
 
 mod address;
 mod alerts;
+mod allocations;
 mod bills;
+mod budgets;
 mod client;
 mod error;
 mod govern;
@@ -55,7 +57,9 @@ mod usage;
 
 pub use address::Read;
 pub use alerts::AlertFilter;
+pub use allocations::AllocationSearch;
 pub use bills::BillQuery;
+pub use budgets::PolicySearch;
 pub use client::{Client, InvalidKey};
 pub use error::ClientError;
 pub use http::{HttpTransport, InvalidUrl, Timeouts};

@@ -1,7 +1,10 @@
 //! What can be asked.
 
 mod alerts;
+mod allocations;
 mod bill;
+mod budgets;
+mod form;
 mod govern;
 mod http;
 mod operate;
@@ -24,7 +27,14 @@ pub(crate) use alerts::{
     AcknowledgeArgs, AlertsArgs, AlertsCommand, DeliveriesArgs, QuarantineCommand, QuarantineEndArgs,
     ResendArgs,
 };
+pub(crate) use allocations::{
+    AllocateArgs, AllocateCommand, AllocationListArgs, CheckSpendArgs, ExtendArgs, ExtendBy, RouteArgs,
+    SpendArgs,
+};
 pub(crate) use bill::{BillCommand, BillCompareArgs, BillImportArgs};
+pub(crate) use budgets::{
+    BudgetCommand, BudgetSetArgs, PolicyCommand, PolicyListArgs, PolicySetArgs, RaiseArgs, RaiseBy,
+};
 pub(crate) use govern::{BreakerCommand, HealthCommand};
 pub(crate) use operate::{
     BackupArgs, CheckArgs, ConfigCommand, CopyArgs, DemoArgs, ImportArgs, ImportCommand, InitArgs,
@@ -42,9 +52,9 @@ pub(crate) use task::{
 };
 pub(crate) use usage::{UsageListArgs, UsageSummaryArgs, WhichUsage};
 
-/// The budget ledger for AI agents: records what tasks spend and decides, before a phase begins, whether it may.
+/// The budget ledger for AI agents: records what they spend, and decides whether they may go on.
 #[derive(Debug, Parser)]
-#[command(name = "tollgate", version, after_help = format!("{}\n\n{EVERYWHERE}", crate::exit_codes::HELP), after_long_help = crate::exit_codes::HELP, subcommand_required = true, arg_required_else_help = true)]
+#[command(name = "tollgate", version, after_help = format!("{}\n{EVERYWHERE}", crate::exit_codes::HELP), after_long_help = crate::exit_codes::HELP, subcommand_required = true, arg_required_else_help = true)]
 pub(crate) struct Args {
     #[command(flatten)]
     pub(crate) global: Global,
@@ -91,7 +101,7 @@ pub(crate) struct Global {
     /// The producer, recorded with every event
     #[arg(long, global = true, help_heading = WHO, env = "TOLLGATE_PRODUCER", value_name = "NAME", default_value = "cli")]
     pub(crate) producer: String,
-    /// Output format. md, html and csv are for task reports; csv also for task lists, totals and usage
+    /// Output format. md, html and csv are for task reports; csv also for totals, lists and usage
     #[arg(long = "format", global = true, help_heading = ANSWER, value_enum, default_value_t = Form::Table, value_name = "FORMAT")]
     pub(crate) form: Form,
     /// The same, as most commands know it.
@@ -201,7 +211,7 @@ pub(crate) enum Form {
     Md,
     /// One page that loads nothing.
     Html,
-    /// A row per execution of a phase, or per task.
+    /// A row per execution of a phase, or per entry of a list.
     Csv,
 }
 
@@ -228,20 +238,8 @@ impl Args {
         if args.global.form == Form::Json {
             args.global.format = Format::Json;
         }
-        let of_task = matches!(&args.command, Command::Report(report) if report.task.is_some());
-        let of_list = matches!(&args.command, Command::Task(TaskCommand::List(_)))
-            || matches!(&args.command, Command::Report(report)
-                if matches!(report.what, None | Some(ReportCommand::Focus(_) | ReportCommand::Export(_))));
-        let of_usage =
-            matches!(&args.command, Command::Usage(UsageCommand::List(_) | UsageCommand::Summary(_)));
-        let fits = match args.global.form {
-            Form::Table | Form::Json => true,
-            Form::Csv => of_task || of_list || of_usage,
-            Form::Md | Form::Html => of_task,
-        };
-        if !fits {
-            let rule = "--format md, html and csv: only of the report of a task, `tollgate report TASK`; csv also of `tollgate task list`, of the totals, `tollgate report`, and of `tollgate usage list` and `usage summary`";
-            Self::command().error(clap::error::ErrorKind::InvalidValue, rule).exit();
+        if !args.global.form.fits(&args.command) {
+            Self::command().error(clap::error::ErrorKind::InvalidValue, form::RULE).exit();
         }
         args
     }
@@ -325,7 +323,7 @@ pub(crate) enum Command {
     /// Import the sessions of coding agents
     #[command(subcommand)]
     Import(ImportCommand),
-    /// Open, close, show, list, explain and recover tasks; override limits and blocks; change importance
+    /// Open, close, show, list and explain tasks; override limits and blocks
     #[command(subcommand)]
     Task(TaskCommand),
     /// Start and end phases
@@ -344,6 +342,19 @@ pub(crate) enum Command {
     /// Record what providers billed, and compare it with the ledger
     #[command(subcommand)]
     Bill(BillCommand),
+    /// Make, show and list budgets
+    #[command(subcommand)]
+    Budget(BudgetCommand),
+    /// Make, show, list and raise policies: how much may be spent, on what, in which window
+    #[command(subcommand)]
+    Policy(PolicyCommand),
+    /// Ask whether something may be spent; nothing is reserved
+    Check(CheckSpendArgs),
+    /// Reserve what is going to be spent; show, list, extend and release what is reserved
+    #[command(subcommand)]
+    Allocate(AllocateCommand),
+    /// Find the cheapest model that every policy allows
+    Route(Box<RouteArgs>),
     /// Show the ledger's tasks, health and views
     Status,
     /// Show or reset the circuit breaker, which stops enforcement while the ledger is slow
@@ -354,7 +365,7 @@ pub(crate) enum Command {
     Health(HealthCommand),
     /// Show totals of the ledger, or a task's budget report
     Report(ReportArgs),
-    /// List alerts: pressure, breaches, blocks, silence, stuck tasks, drift, conflicts, quarantine, lag
+    /// List alerts, acknowledge them, and see where they were delivered
     Alerts(AlertsArgs),
     /// List, redrive and drop refused inbox messages
     #[command(subcommand)]

@@ -1,7 +1,9 @@
 //! What each command does. One file per subject.
 
 mod alerts;
+mod allocations;
 mod bill;
+mod budgets;
 mod config;
 mod copy;
 mod demo;
@@ -49,6 +51,11 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
         Command::Limits(limits) => views::limits(&global, &limits).await,
         Command::Prices(command) => prices::run(&global, command).await,
         Command::Bill(command) => bill::run(&global, command).await,
+        Command::Budget(command) => budgets::budget(&global, command).await,
+        Command::Policy(command) => budgets::policy(&global, command).await,
+        Command::Check(args) => allocations::check(&global, &args).await,
+        Command::Allocate(command) => allocations::run(&global, command).await,
+        Command::Route(args) => allocations::route(&global, *args).await,
         Command::Breaker(command) => govern::breaker(&global, command).await,
         Command::Health(command) => govern::health(&global, command).await,
         Command::Status => views::status(&global).await,

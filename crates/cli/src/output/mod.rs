@@ -1,10 +1,13 @@
 //! What people and programs see. Answers go to stdout, everything else to stderr.
 
 mod alerts;
+mod allocations;
 mod bill;
+mod budgets;
 mod govern;
 mod hints;
 mod money;
+mod money_csv;
 mod price_decisions;
 mod prices;
 mod quarantine;
@@ -22,10 +25,13 @@ use tollgate_domain::printable::{is_hidden, printable, printable_lines};
 use tollgate_wire::api::UtilizationView;
 
 pub(crate) use alerts::{alerts, deliveries};
+pub(crate) use allocations::{allocation, allocation_list, check, route};
 pub(crate) use bill::{bill_comparison, bill_recorded};
+pub(crate) use budgets::{budget, budget_list, policy, policy_list};
 pub(crate) use govern::{breaker, budget_health};
 pub(crate) use hints::{carry, pasteable, quoted};
 pub(crate) use money::money_export;
+pub(crate) use money_csv::{allocations_csv, budgets_csv, policies_csv};
 pub(crate) use price_decisions::{price_decision, price_history, price_sources, price_update, repriced};
 pub(crate) use prices::{price_list, price_quote};
 pub(crate) use quarantine::{quarantine, quarantined};

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests; a failure is to be loud")]
 
+mod budgets;
 mod client;
 mod gate;
 mod other_ledger;

@@ -165,7 +165,8 @@ pub fn tasks_csv(tasks: &[TaskSummary]) -> String {
 }
 
 /// A text as a field: harmless in a spreadsheet, quoted if necessary.
-pub(crate) fn text(text: &str) -> String {
+#[must_use]
+pub fn text(text: &str) -> String {
     let formula = ['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠'];
     let safe = if text.starts_with(formula) { format!("'{text}") } else { text.to_owned() };
     if safe.contains(['"', ',', '\r', '\n', ';', '\t']) {

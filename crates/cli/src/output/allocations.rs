@@ -1,0 +1,199 @@
+//! What may be spent, what is reserved, and why something is refused: as sentences and tables.
+
+use std::fmt::Write;
+
+use tollgate_domain::event::Ruling;
+use tollgate_domain::printable::printable;
+use tollgate_wire::api::{
+    AllocationList, AllocationStateWord, AllocationView, AmountView, CheckResponse, PolicyFiguresView,
+    RouteResponse, RouteView,
+};
+
+use super::budgets::fact;
+use super::{grouped, quoted, table, time};
+
+/// Whether something may be spent, with what every policy says.
+pub(crate) fn check(answer: &CheckResponse) -> String {
+    let verdict = match (&answer.instead, answer.allowed) {
+        (Some(model), _) => format!("allowed with {} instead", printable(model)),
+        (None, true) => "allowed".to_owned(),
+        (None, false) => "refused".to_owned(),
+    };
+    let cost = if answer.priced || answer.amount.usd != "0" { "" } else { ", at a cost that is not known" };
+    let mut text = format!("{verdict}: {}{cost}\n", both(&answer.amount));
+    sentences(&mut text, &answer.policies);
+    if answer.policies.is_empty() {
+        text.push_str("  no policy is about it\n");
+    }
+    if answer.as_of.is_empty() {
+        text.push_str("! the figures are behind: they do not cover the end of the log\n");
+    }
+    if !answer.allowed {
+        text.push_str(&what_to_do(&answer.policies));
+    }
+    text
+}
+
+fn sentences(text: &mut String, policies: &[PolicyFiguresView]) {
+    for policy in policies {
+        // Writing to a String cannot fail, here and elsewhere.
+        let _ = writeln!(text, "  {}", printable(&policy.sentence));
+    }
+}
+
+/// What gets a refused request through, by policy.
+fn what_to_do(policies: &[PolicyFiguresView]) -> String {
+    let mut text = "to do\n".to_owned();
+    for policy in policies {
+        let advice = match policy.ruling {
+            Ruling::Refused => exceeded(policy),
+            Ruling::Unpriced => {
+                "name a model that has a price (`tollgate prices list`), or say what it costs with --usd"
+                    .to_owned()
+            }
+            Ruling::Unnamed => "name the task with --task, or the session with --label session=ID".to_owned(),
+            Ruling::Stale => {
+                "ask again; if the figures stay behind, `tollgate status` shows which view is".to_owned()
+            }
+            Ruling::Fits
+            | Ruling::Warns
+            | Ruling::Ignored
+            | Ruling::Over
+            | Ruling::OverSoft
+            | Ruling::Passed
+            | Ruling::Throttled => continue,
+        };
+        let _ = writeln!(text, "  {}: {advice}", printable(&policy.policy));
+    }
+    text
+}
+
+fn exceeded(policy: &PolicyFiguresView) -> String {
+    let left = super::budgets::limit(&policy.remaining);
+    let wait = policy.window_to.as_ref().map(|to| format!("wait until {}, ", time(to))).unwrap_or_default();
+    let name = quoted(&policy.policy);
+    format!(
+        "ask for at most {left}, {wait}release what is not needed (`tollgate allocate list --state open`), or have it raised (`tollgate policy raise {name} -h`)"
+    )
+}
+
+/// An allocation with all its figures.
+pub(crate) fn allocation(view: &AllocationView) -> String {
+    let mut text = format!("{}  {}", printable(&view.allocation), view.state);
+    text.push_str(if view.repeated { ", as decided before\n" } else { "\n" });
+    let about = about(view);
+    fact(&mut text, "for", Some(about.as_str()).filter(|about| !about.is_empty()));
+    fact(&mut text, "context", view.context.as_deref());
+    let instead = view.instead_of.as_ref();
+    fact(&mut text, "instead", instead.map(|model| format!("of {model}, which does not fit")).as_deref());
+    let is_made = view.state != AllocationStateWord::Refused;
+    let name = if is_made { "allocated" } else { "asked for" };
+    fact(&mut text, name, Some(&both(&view.amount)));
+    if is_made {
+        fact(&mut text, "used", Some(&both(&view.used)));
+        fact(&mut text, "left", Some(&both(&view.remaining)));
+        for (name, amount) in
+            [("released", &view.released), ("expired", &view.expired), ("overrun", &view.overrun)]
+        {
+            fact(&mut text, name, Some(both(amount).as_str()).filter(|_| !is_nothing(amount)));
+        }
+        fact(&mut text, "until", Some(&time(&view.expires_at)));
+    }
+    fact(&mut text, "decided", Some(&time(&view.decided_at)));
+    sentences(&mut text, &view.policies);
+    match view.state {
+        AllocationStateWord::Refused => text.push_str(&what_to_do(&view.policies)),
+        AllocationStateWord::Open | AllocationStateWord::Released | AllocationStateWord::Expired => {}
+    }
+    text
+}
+
+fn about(view: &AllocationView) -> String {
+    let task = view.task.as_ref().map(|task| format!("task {task}"));
+    let model = view.model.as_ref().map(|model| match &view.provider {
+        Some(provider) => format!("{model} of {provider}"),
+        None => model.clone(),
+    });
+    let component = view.component.as_ref().map(|component| format!("component {component}"));
+    let labels = view.labels.iter().map(|(name, value)| format!("{name}={value}"));
+    let priority = (view.priority != 5).then(|| format!("priority {}", view.priority));
+    let parts = [task, model, component].into_iter().flatten().chain(labels).chain(priority);
+    parts.collect::<Vec<_>>().join(", ")
+}
+
+/// Allocations, one per line, the latest first.
+pub(crate) fn allocation_list(list: &AllocationList) -> String {
+    if list.allocations.is_empty() {
+        return "no allocations\n".to_owned();
+    }
+    let rows = list.allocations.iter().map(|view| {
+        vec![
+            view.allocation.clone(),
+            view.state.to_string(),
+            view.task.clone().unwrap_or_default(),
+            view.model.clone().unwrap_or_default(),
+            grouped(view.amount.tokens),
+            view.amount.usd.clone(),
+            grouped(view.used.tokens),
+            view.used.usd.clone(),
+            view.remaining.usd.clone(),
+            time(&view.expires_at),
+        ]
+    });
+    let header =
+        ["allocation", "state", "task", "model", "tokens", "USD", "used", "used USD", "left USD", "until"];
+    let mut text = table(&header, &[4, 5, 6, 7, 8], rows.collect());
+    if let Some(next) = list.next {
+        let _ = writeln!(text, "more allocations before {next}: use --before {next}");
+    }
+    text
+}
+
+/// The cheapest model, and what else was looked at.
+pub(crate) fn route(answer: &RouteResponse) -> String {
+    let mut text = match &answer.chosen {
+        Some(chosen) => format!("{}: {}\n", printable(&named(chosen)), printable(&chosen.arithmetic)),
+        None => "no model is allowed\n".to_owned(),
+    };
+    if let Some(preferred) = &answer.preferred {
+        let fits = if preferred.fits { "fits too".to_owned() } else { refused_by(preferred) };
+        let _ = writeln!(
+            text,
+            "preferred {}: {} ({fits})",
+            printable(&named(preferred)),
+            printable(&preferred.arithmetic)
+        );
+    }
+    if !answer.others.is_empty() {
+        let rows = answer.others.iter().map(|other| {
+            let fits = if other.fits { "fits".to_owned() } else { refused_by(other) };
+            vec![other.model.clone(), other.tier.clone(), other.cost_usd.clone(), fits]
+        });
+        let _ = write!(text, "\n{}", table(&["also", "tier", "USD", ""], &[2], rows.collect()));
+    }
+    text
+}
+
+fn named(view: &RouteView) -> String {
+    match &view.provider {
+        Some(provider) => format!("{} of {provider}, {}", view.model, view.tier),
+        None => format!("{}, {}", view.model, view.tier),
+    }
+}
+
+fn refused_by(view: &RouteView) -> String {
+    format!("refused by {}", view.refused_by.join(", "))
+}
+
+/// `1,000 tokens, 0.5 USD`.
+fn both(amount: &AmountView) -> String {
+    match (amount.tokens, amount.usd.as_str()) {
+        (0, usd) => format!("{usd} USD"),
+        (tokens, "0") => format!("{} tokens", grouped(tokens)),
+        (tokens, usd) => format!("{} tokens, {usd} USD", grouped(tokens)),
+    }
+}
+
+fn is_nothing(amount: &AmountView) -> bool {
+    amount.tokens == 0 && amount.usd == "0"
+}
