@@ -13,9 +13,11 @@ use tollgate_tests::{Place, Server, session};
 use tollgate_wire::{Defaults, Submitted};
 
 /// Documents whose console blocks are typed here, each in a separate test.
-const TYPED: [&str; 9] = [
+const TYPED: [&str; 11] = [
     "README.md",
     "docs/guides/alerts.md",
+    "docs/guides/allocations.md",
+    "docs/guides/budgets.md",
     "docs/guides/governance.md",
     "docs/guides/money-reports.md",
     "docs/guides/nats.md",
@@ -41,6 +43,7 @@ const ELSEWHERE: &[(&str, &str, &str)] = &[
     ("README.md", "warn  T-103", "compared below the demo"),
     ("docs/guides/alerts.md", "quarantine", "tests/producers/inbox.rs, tests/e2e/watch.rs"),
     ("docs/guides/alerts.md", "deliveries", "tests/e2e/deliver.rs"),
+    ("docs/guides/allocations.md", "work(&url", "tests/producers/allocations.rs"),
     (
         "docs/guides/governance.md",
         "breaker reset",
@@ -229,6 +232,18 @@ fn the_guide_to_alerts() {
     reader.replace("9f90030a401f2bc52fbce3d7e915eaa3", id);
     for block in typed("docs/guides/alerts.md") {
         reader.follow(&block);
+    }
+}
+
+#[test]
+fn the_guides_to_budgets_and_allocations() {
+    for guide in ["docs/guides/budgets.md", "docs/guides/allocations.md"] {
+        let mut reader = Reader::new();
+        // A raise that is over is none.
+        reader.replace("--until 2026-", "--until 2226-");
+        for block in typed(guide) {
+            reader.follow(&block);
+        }
     }
 }
 

@@ -5,11 +5,11 @@ use std::fmt::Write;
 use tollgate_domain::event::Ruling;
 use tollgate_domain::printable::printable;
 use tollgate_wire::api::{
-    AllocationList, AllocationStateWord, AllocationView, AmountView, CheckResponse, PolicyFiguresView,
-    RouteResponse, RouteView,
+    AllocationList, AllocationStateWord, AllocationView, AmountView, CheckResponse, LimitView,
+    PolicyFiguresView, RouteResponse, RouteView,
 };
 
-use super::budgets::fact;
+use super::budgets::{fact, limit};
 use super::{grouped, quoted, table, time};
 
 /// Whether something may be spent, with what every policy says.
@@ -69,11 +69,14 @@ fn what_to_do(policies: &[PolicyFiguresView]) -> String {
 }
 
 fn exceeded(policy: &PolicyFiguresView) -> String {
-    let left = super::budgets::limit(&policy.remaining);
+    let LimitView { tokens, usd } = &policy.remaining;
+    let is_used_up = *tokens == Some(0) || usd.as_deref() == Some("0");
+    let left = limit(&policy.remaining);
+    let less = if is_used_up { String::new() } else { format!("ask for at most {left}, ") };
     let wait = policy.window_to.as_ref().map(|to| format!("wait until {}, ", time(to))).unwrap_or_default();
     let name = quoted(&policy.policy);
     format!(
-        "ask for at most {left}, {wait}release what is not needed (`tollgate allocate list --state open`), or have it raised (`tollgate policy raise {name} -h`)"
+        "{less}{wait}release what is not needed (`tollgate allocate list --state open`), or have it raised (`tollgate policy raise {name} -h`)"
     )
 }
 
