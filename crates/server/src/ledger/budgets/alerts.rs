@@ -39,8 +39,10 @@ impl BudgetDecisions {
     async fn observe_tenant(&self, tenant: &TenantId, end: &Position) -> Answer<usize> {
         let state = self.ask.tenant_budgets(tenant, end, VIEW_WAIT).await?.state;
         let now = self.ask.now();
-        let reached = self.reached(tenant, &state, now).await?;
+        // In this order: what is reached is seen later than what was observed, and contains all that led to it. Else
+        // another server's observation would look like one that no longer holds.
         let known = self.ask.observed_of_budgets(tenant, end).await?;
+        let reached = self.reached(tenant, &state, now).await?;
         let mut recorded = 0;
         for seen in reached.iter().filter(|seen| !known.contains(&seen.condition)) {
             recorded += self.observe(tenant, seen.clone()).await?;
