@@ -96,6 +96,11 @@ async fn a_retry_gets_the_first_answer_and_another_request_under_its_name_is_a_c
     let (status, problem) =
         service.post("/v1/allocations", json!({"allocation": "a", "model": "gpt-5", "tokens": 1})).await;
     assert_eq!((status.as_u16(), &problem["code"]), (409, &json!("conflict")), "{problem}");
+    // Money that the sender names is part of the request; what follows from a price is not.
+    let (status, problem) = service
+        .post("/v1/allocations", json!({"allocation": "a", "model": "gpt-5", "tokens": 400_000, "usd": "1"}))
+        .await;
+    assert_eq!((status.as_u16(), &problem["code"]), (409, &json!("conflict")), "{problem}");
     // A refusal is an answer, too: it stays, with its figures, and the name is taken.
     let refused = allocate(&service, json!({"allocation": "b", "model": "gpt-5", "tokens": 200_000})).await;
     assert_eq!(refused["state"], "refused");

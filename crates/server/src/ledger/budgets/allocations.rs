@@ -11,7 +11,7 @@ use tollgate_wire::api::{
 };
 
 use super::command::{Command, Done, Recorded, What};
-use super::request::{allocation, fresh, id, tenant, ttl_ms, usd};
+use super::request::{allocation, fresh, id, tenant, ttl_ms, usd, wait};
 use super::{BudgetDecisions, answer};
 use crate::ledger::ask::Read;
 use crate::problem::{ALLOCATION_UNKNOWN, Answer, INTERNAL, INVALID, OVER_BUDGET};
@@ -26,8 +26,9 @@ impl BudgetDecisions {
         let tenant = tenant(sent.tenant.as_ref())?;
         let request = allocation(&self.ask.settings(), sent, self.ask.now())?;
         decide::check(&request, self.ask.now()).map_err(|error| INVALID.with(error.to_string()))?;
-        let command =
-            Command { id: id("check", "id", &fresh())?, what: What::Check(Box::new(request.clone())) };
+        let command = Command::new(id("check", "id", &fresh())?, What::Check(Box::new(request.clone())));
+        let mut command = command;
+        command.wait = wait(sent.wait_ms)?;
         match self.decided(&tenant, command).await? {
             Done::Judged(judged) => {
                 Ok(answer::check(&request, &judged.judgement, judged.instead, judged.as_of))
@@ -41,7 +42,9 @@ impl BudgetDecisions {
         let tenant = tenant(sent.tenant.as_ref())?;
         let request = allocation(&self.ask.settings(), sent, self.ask.now())?;
         let id = id("allocate", "allocation", &request.allocation)?;
-        let command = Command { id, what: What::Allocate(Box::new(request)) };
+        let mut command = Command::new(id, What::Allocate(Box::new(request)));
+        command.usd_given = sent.usd.is_some();
+        command.wait = wait(sent.wait_ms)?;
         let recorded = self.recorded(&tenant, command).await?;
         match AllocationRow::of(&recorded.event, recorded.sequence) {
             Some(row) if !recorded.repeated => {
@@ -73,7 +76,8 @@ impl BudgetDecisions {
             priced: sent.usd.is_some(),
         };
         let key = sent.id.clone().unwrap_or_else(fresh);
-        let command = Command { id: id("extend", "id", &key)?, what };
+        let mut command = Command::new(id("extend", "id", &key)?, what);
+        command.usd_given = sent.usd.is_some();
         match self.decided(&tenant, command).await? {
             Done::Recorded(recorded) => {
                 let read = Read { at_least: Some(recorded.position), ..Read::default() };
@@ -97,7 +101,7 @@ impl BudgetDecisions {
     pub async fn release(&self, name: &str, sent: &ReleaseRequest) -> Answer<AllocationView> {
         let tenant = tenant(sent.tenant.as_ref())?;
         let what = What::Release { allocation: name.to_owned(), author: sent.author.clone() };
-        let command = Command { id: id("release", "allocation", name)?, what };
+        let command = Command::new(id("release", "allocation", name)?, what);
         let recorded = self.recorded(&tenant, command).await?;
         let read = Read { at_least: Some(recorded.position), ..Read::default() };
         let mut view = self.allocation(tenant.as_str(), name, &read).await?;

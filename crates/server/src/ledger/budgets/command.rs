@@ -1,5 +1,7 @@
 //! What is decided about money.
 
+use std::time::Duration;
+
 use tollgate_domain::budget::{Amount, Judgement, Policy};
 use tollgate_domain::event::{AllocationRequest, BudgetEvent, BudgetSet, LimitRaised};
 use tollgate_domain::ids::EventId;
@@ -11,6 +13,16 @@ use tollgate_domain::time::Timestamp;
 pub(super) struct Command {
     pub(super) id: EventId,
     pub(super) what: What,
+    /// Whether its sender says what it will cost: then a retry has to say the same.
+    pub(super) usd_given: bool,
+    /// How long it waits for figures that cover the log's end.
+    pub(super) wait: Duration,
+}
+
+impl Command {
+    pub(super) const fn new(id: EventId, what: What) -> Self {
+        Self { id, what, usd_given: false, wait: Duration::from_secs(2) }
+    }
 }
 
 /// What is to be decided.

@@ -1,7 +1,6 @@
 //! Deciding a tenant's commands in one order.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use tollgate_domain::budget::{BudgetRejection, BudgetState, Figures, decide, judge};
 use tollgate_domain::event::{AllocationRequest, BudgetEvent, EventBody, Ruling};
@@ -32,9 +31,6 @@ const ROOM_FOR_EVENTS: usize = MAX_RECORD_BYTES - 16 * 1024;
 
 /// The most bytes that an event's frame takes beside its payload: names and lengths.
 const FRAME_ROOM: usize = 512;
-
-/// How long a decision waits for figures that cover the log's end.
-const FIGURES_WAIT: Duration = Duration::from_secs(2);
 
 /// What decides about one tenant's money, one group of commands after the other.
 pub(super) struct Decider {
@@ -238,7 +234,7 @@ impl Decider {
 
     /// The first answer again, if it was an answer to the same.
     fn again(&self, command: &Command, event: BudgetEvent, sequence: Sequence) -> Answer<Done> {
-        if !is_same(&command.what, &event) {
+        if !is_same(command, &event) {
             let what = command.what.in_words();
             return Err(CONFLICT.with(format!(
                 "{what}: the same name was used before with something else; use another one, or ask for what it was"
@@ -276,7 +272,8 @@ impl Decider {
             }
         }
         let requests: Vec<&AllocationRequest> = requests.iter().collect();
-        figures(&self.ask, &self.tenant, state, &requests, at, FIGURES_WAIT).await
+        let wait = commands.iter().map(|command| command.wait).max().unwrap_or_default();
+        figures(&self.ask, &self.tenant, state, &requests, at, wait).await
     }
 
     /// Decides one command.

@@ -19,7 +19,7 @@ impl BudgetDecisions {
         for (tenant, allocation) in self.ask.expired(self.ask.now()).await? {
             let Ok(tenant) = TenantId::new(tenant) else { continue };
             let what = What::Expire { allocation: allocation.clone() };
-            let command = Command { id: id("expire", "allocation", &allocation)?, what };
+            let command = Command::new(id("expire", "allocation", &allocation)?, what);
             match self.decided(&tenant, command).await {
                 Ok(Done::Recorded(done)) => recorded += usize::from(!done.repeated),
                 Ok(Done::DoesNotFit(_) | Done::Judged(_) | Done::Routed { .. }) => {}

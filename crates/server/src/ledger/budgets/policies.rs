@@ -193,7 +193,7 @@ pub struct PolicyPage<'a> {
 
 /// A command under an id that nobody chose.
 fn command(what_it_is: &str, what: What) -> Answer<Command> {
-    Ok(Command { id: id(what_it_is, "id", &fresh())?, what })
+    Ok(Command::new(id(what_it_is, "id", &fresh())?, what))
 }
 
 /// A policy as someone sent it, with what is absent at its default.

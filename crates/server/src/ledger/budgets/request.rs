@@ -1,5 +1,7 @@
 //! From requests to what is decided: names, defaults, and what tokens are expected to cost.
 
+use std::time::Duration;
+
 use tollgate_domain::budget::{Amount, BudgetState, defaults};
 use tollgate_domain::event::AllocationRequest;
 use tollgate_domain::ids::{EventId, InvalidId, TenantId};
@@ -70,6 +72,15 @@ pub(super) fn ttl_ms(seconds: Option<u64>) -> Answer<Option<i64>> {
         ms.ok_or_else(|| too_long(seconds))
     };
     seconds.map(ms).transpose()
+}
+
+/// How long a request waits for figures that cover the log's end.
+pub(super) fn wait(ms: Option<u64>) -> Answer<Duration> {
+    match ms {
+        None => Ok(Duration::from_secs(2)),
+        Some(ms) if ms <= 60_000 => Ok(Duration::from_millis(ms)),
+        Some(ms) => Err(INVALID.of_field("wait_ms", &ms.to_string(), "must be at most 60000")),
+    }
 }
 
 /// What is asked for, with defaults and the expected cost.

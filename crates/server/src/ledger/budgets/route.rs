@@ -11,7 +11,7 @@ use tollgate_wire::api::{RouteRequest, RouteResponse, RouteView};
 use super::BudgetDecisions;
 use super::allocations::of_another_kind;
 use super::command::{Command, Done, What};
-use super::request::{allocation, fresh, id, tenant};
+use super::request::{allocation, fresh, id, tenant, wait};
 use crate::ledger::Settings;
 use crate::problem::{Answer, INVALID};
 
@@ -66,7 +66,8 @@ impl BudgetDecisions {
         let mut requests: Vec<AllocationRequest> =
             candidates.iter().map(|candidate| candidate.request.clone()).collect();
         requests.extend(preferred.iter().map(|preferred| preferred.request.clone()));
-        let command = Command { id: id("route", "id", &fresh())?, what: What::Route(requests) };
+        let mut command = Command::new(id("route", "id", &fresh())?, What::Route(requests));
+        command.wait = wait(sent.request.wait_ms)?;
         let Done::Routed { mut judgements, as_of } = self.decided(&tenant, command).await? else {
             return Err(of_another_kind());
         };
