@@ -122,7 +122,12 @@ fn a_raise_a_new_version_and_the_policies_that_ship() {
     let place = Place::new();
     let made = place.ok("--data d budget defaults --author ada");
     assert!(lines(&made, "default-cost-monthly").concat().contains("monthly warn 100 USD"), "{made}");
-    assert_eq!(made, place.ok("--data d budget defaults"), "those that exist stay as they are");
+    // Their names: an hour may end in between, and with it a window.
+    let names = |text: &str| -> Vec<String> {
+        text.lines().filter_map(|line| line.split_whitespace().next()).map(str::to_owned).collect()
+    };
+    let again = place.ok("--data d budget defaults");
+    assert_eq!(names(&made), names(&again), "those that exist stay as they are");
     let session = place.ok("--data d policy show default-local_midweight-per_session");
     assert!(session.contains("each session by itself: ask with `tollgate --data d check`"), "{session}");
 

@@ -235,8 +235,16 @@ fn the_guide_to_alerts() {
     }
 }
 
+/// Their windows are those of the calendar: where a month ends while they are typed, what was spent is of the one
+/// before. They are typed once more then.
 #[test]
 fn the_guides_to_budgets_and_allocations() {
+    if std::panic::catch_unwind(type_guides_to_budgets).is_err() {
+        type_guides_to_budgets();
+    }
+}
+
+fn type_guides_to_budgets() {
     for guide in ["docs/guides/budgets.md", "docs/guides/allocations.md"] {
         let mut reader = Reader::new();
         // A raise that is over is none.
