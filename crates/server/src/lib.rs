@@ -3,6 +3,7 @@
 //! [`Ledger`] is everything but a transport: the HTTP API ([`http::router`]) and the command line build on
 //! it. What a request does is written as events; nothing else changes any state.
 
+mod asked;
 pub mod edge;
 pub mod http;
 mod intake;

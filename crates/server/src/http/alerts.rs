@@ -16,6 +16,7 @@ use super::extract::word;
 use super::extract::{Names, NoParams, Params};
 use super::views::read;
 use super::{App, Handled, written};
+use crate::asked::page_limit;
 use crate::ledger::{AlertQuery, Read};
 use crate::problem::INVALID;
 
@@ -90,10 +91,7 @@ pub(crate) struct ChangesQuery {
     (status = 503, description = "The view has not reached the requested position", body = Problem),
 ))]
 pub(crate) async fn list(State(app): State<App>, Params(query): Params<AlertsQuery>) -> Handled<Response> {
-    let limit = query.limit.unwrap_or(100);
-    if limit == 0 || limit > 1000 {
-        return Err(INVALID.of_field("limit", &limit.to_string(), "must be 1 to 1000").into());
-    }
+    let limit = page_limit(query.limit)?;
     let rule = word("rule", query.rule.as_deref(), &AlertRule::NAMES, AlertRule::from_word)?;
     // Such an alert is resolved at once, so anyone who asks for it wants to see it.
     let otherwise =

@@ -16,6 +16,7 @@ use super::body::JsonText;
 use super::extract::{Names, NoParams, Params, word};
 use super::views::{TaskQuery, read};
 use super::{App, Handled, written};
+use crate::asked::{page_limit, tenant};
 use crate::problem::{Answer, INVALID};
 
 /// Which allocations.
@@ -126,10 +127,7 @@ pub(crate) async fn list(
     State(app): State<App>,
     Params(query): Params<AllocationsQuery>,
 ) -> Handled<Response> {
-    let limit = query.limit.unwrap_or(100);
-    if !(1..=1000).contains(&limit) {
-        return Err(INVALID.of_field("limit", &limit.to_string(), "must be from 1 to 1000").into());
-    }
+    let limit = page_limit(query.limit)?;
     let states = ["all", "open", "refused"];
     let state = word("state", query.state.as_deref(), &states, |word| {
         states.into_iter().find(|state| *state == word)
@@ -144,7 +142,7 @@ pub(crate) async fn list(
         refused: state == Some("refused"),
         limit,
     };
-    let tenant = query.tenant.as_deref().unwrap_or("default");
+    let tenant = tenant(query.tenant.as_deref());
     written(&app, app.ledger.budgets().allocations(tenant, wanted, &read).await?).await
 }
 
@@ -160,7 +158,7 @@ pub(crate) async fn one(
     Params(query): Params<TaskQuery>,
 ) -> Handled<Json<AllocationView>> {
     let read = read(query.at_least, query.wait_ms)?;
-    let tenant = query.tenant.as_deref().unwrap_or("default");
+    let tenant = tenant(query.tenant.as_deref());
     Ok(Json(app.ledger.budgets().allocation(tenant, &allocation, &read).await?))
 }
 

@@ -9,8 +9,9 @@ use tollgate_wire::api::{BillComparison, BillRequest, BillResponse, Problem};
 
 use super::body::JsonText;
 use super::extract::{NoParams, Params};
-use super::views::{read, tenant};
+use super::views::read;
 use super::{App, Handled, written};
+use crate::asked::tenant;
 use crate::ledger::BillQuery;
 
 /// Which bills.
@@ -68,7 +69,7 @@ pub(crate) async fn compare(
     Params(query): Params<CompareParams>,
 ) -> Handled<Response> {
     let CompareParams { tenant: named, provider, from, to, time_zone, at_least, wait_ms } = query;
-    let tenant = tenant(&named).to_owned();
+    let tenant = tenant(named.as_deref()).to_owned();
     let asked = BillQuery { tenant, provider, from, to, time_zone };
     let read = read(at_least, wait_ms)?;
     written(&app, app.ledger.ask().compare_bills(&asked, &read).await?).await

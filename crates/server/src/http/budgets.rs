@@ -14,8 +14,8 @@ use super::body::JsonText;
 use super::extract::{Names, NoParams, Params};
 use super::views::{TaskQuery, read};
 use super::{App, Handled, allocations, written};
+use crate::asked::{page_limit, tenant};
 use crate::ledger::PolicyPage;
-use crate::problem::INVALID;
 
 /// The addresses of budgets, policies and allocations.
 pub(super) fn routes() -> Router<App> {
@@ -64,7 +64,7 @@ pub(crate) struct PoliciesQuery {
 ))]
 pub(crate) async fn list(State(app): State<App>, Params(query): Params<TaskQuery>) -> Handled<Response> {
     let read = read(query.at_least, query.wait_ms)?;
-    let tenant = query.tenant.as_deref().unwrap_or("default");
+    let tenant = tenant(query.tenant.as_deref());
     written(&app, app.ledger.budgets().budgets(tenant, &read).await?).await
 }
 
@@ -79,7 +79,7 @@ pub(crate) async fn one(
     Params(query): Params<TaskQuery>,
 ) -> Handled<Json<BudgetView>> {
     let read = read(query.at_least, query.wait_ms)?;
-    let tenant = query.tenant.as_deref().unwrap_or("default");
+    let tenant = tenant(query.tenant.as_deref());
     Ok(Json(app.ledger.budgets().budget(tenant, &budget, &read).await?))
 }
 
@@ -129,14 +129,11 @@ pub(crate) async fn policies(
     State(app): State<App>,
     Params(query): Params<PoliciesQuery>,
 ) -> Handled<Response> {
-    let limit = query.limit.unwrap_or(100);
-    if !(1..=1000).contains(&limit) {
-        return Err(INVALID.of_field("limit", &limit.to_string(), "must be from 1 to 1000").into());
-    }
+    let limit = page_limit(query.limit)?;
     let read = read(query.at_least, query.wait_ms)?;
     let (budget, after) = (query.budget.as_deref(), query.after.as_deref());
     let page = PolicyPage { budget, after, limit, only: None };
-    let tenant = query.tenant.as_deref().unwrap_or("default");
+    let tenant = tenant(query.tenant.as_deref());
     written(&app, app.ledger.budgets().policies(tenant, &page, &read).await?).await
 }
 
@@ -151,7 +148,7 @@ pub(crate) async fn policy(
     Params(query): Params<TaskQuery>,
 ) -> Handled<Json<PolicyView>> {
     let read = read(query.at_least, query.wait_ms)?;
-    let tenant = query.tenant.as_deref().unwrap_or("default");
+    let tenant = tenant(query.tenant.as_deref());
     Ok(Json(app.ledger.budgets().policy(tenant, &policy, &read).await?))
 }
 

@@ -11,6 +11,7 @@ use super::body::JsonText;
 use super::extract::{Names, NoParams, Params};
 use super::views::read;
 use super::{App, Handled, written};
+use crate::asked::page_limit;
 use crate::ledger::DeliveryQuery;
 use crate::problem::INVALID;
 
@@ -48,10 +49,7 @@ pub(crate) async fn list(
     State(app): State<App>,
     Params(query): Params<DeliveriesQuery>,
 ) -> Handled<Response> {
-    let limit = query.limit.unwrap_or(100);
-    if limit == 0 || limit > 1000 {
-        return Err(INVALID.of_field("limit", &limit.to_string(), "must be 1 to 1000").into());
-    }
+    let limit = page_limit(query.limit)?;
     let all = match query.state.as_deref() {
         None | Some("open") => false,
         Some("all") => true,

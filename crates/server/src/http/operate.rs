@@ -14,6 +14,7 @@ use tollgate_wire::api::{
 
 use super::extract::{Names, NoParams, Params};
 use super::{App, Handled, written};
+use crate::asked::page_limit;
 use crate::ledger::LogQuery;
 use crate::metrics::TextFormat;
 use crate::problem::INVALID;
@@ -51,10 +52,7 @@ pub(crate) async fn position(State(app): State<App>, _: NoParams) -> Handled<Jso
     (status = 200, description = "Recorded events in log order", body = LogPage),
 ))]
 pub(crate) async fn log(State(app): State<App>, Params(params): Params<LogParams>) -> Handled<Response> {
-    let (limit, wait_ms) = (params.limit.unwrap_or(100), params.wait_ms.unwrap_or(0));
-    if limit == 0 || limit > 1000 {
-        return Err(INVALID.of_field("limit", &limit.to_string(), "must be 1 to 1000").into());
-    }
+    let (limit, wait_ms) = (page_limit(params.limit)?, params.wait_ms.unwrap_or(0));
     if wait_ms > 60_000 {
         return Err(INVALID.of_field("wait_ms", &wait_ms.to_string(), "must be at most 60000").into());
     }

@@ -12,6 +12,7 @@ use tollgate_wire::api::{
 use super::body::JsonText;
 use super::extract::{NoParams, Params};
 use super::{App, Handled};
+use crate::asked::page_limit;
 use crate::ledger::DecidedQuery;
 use crate::problem::INVALID;
 
@@ -72,10 +73,7 @@ pub(crate) async fn history(
     State(app): State<App>,
     Params(query): Params<DecidedParams>,
 ) -> Handled<Json<PriceDecisions>> {
-    let limit = query.limit.unwrap_or(100);
-    if !(1..=1000).contains(&limit) {
-        return Err(INVALID.of_field("limit", &limit.to_string(), "must be from 1 to 1000").into());
-    }
+    let limit = page_limit(query.limit)?;
     let time = query.as_known_on.as_deref().map(|text| {
         let rule = "must be a time such as 2026-11-21T08:30:00Z";
         text.parse().map_err(|_| INVALID.of_field("as_known_on", text, rule))

@@ -8,6 +8,7 @@ use tollgate_wire::api::{PriceList, PriceQuote, Problem};
 
 use super::extract::Params;
 use super::{App, Handled};
+use crate::asked::page_limit;
 use crate::ledger::{PricesQuery, QuoteQuery};
 use crate::problem::INVALID;
 
@@ -69,10 +70,7 @@ pub(crate) async fn list(
     State(app): State<App>,
     Params(query): Params<ListParams>,
 ) -> Handled<Json<PriceList>> {
-    let limit = query.limit.unwrap_or(100);
-    if !(1..=1000).contains(&limit) {
-        return Err(INVALID.of_field("limit", &limit.to_string(), "must be from 1 to 1000").into());
-    }
+    let limit = page_limit(query.limit)?;
     let ListParams { search, provider, after, .. } = query;
     Ok(Json(app.ledger.ask().prices(&PricesQuery { search, provider, after, limit })))
 }

@@ -15,8 +15,9 @@ use tollgate_projection::report::{CONTENT_SECURITY_POLICY, csv, html, ledger_csv
 use tollgate_wire::api::{AccessList, LedgerReport, Problem, SavingsReport, TaskReport};
 
 use super::extract::{Names, Params, Who};
-use super::views::{TaskQuery, read, tenant};
+use super::views::{TaskQuery, read};
 use super::{App, Handled, written};
+use crate::asked::{page_limit, tenant};
 use crate::ledger::{AccessQuery, PeriodQuery, Reading, TotalsQuery};
 use crate::problem::{Answer, INVALID};
 
@@ -193,7 +194,7 @@ pub(crate) async fn task_report(
     let form = Form::of(query.format.as_deref(), &headers)?;
     let redacted = query.redact == Some(true);
     let read = read(query.at_least, query.wait_ms)?;
-    let tenant = tenant(&query.tenant);
+    let tenant = tenant(query.tenant.as_deref());
     let report = app.ledger.ask().task_report(tenant, &task, redacted, &read).await?;
     app.ledger.operate().note_read(tenant, &task, who.reading(ReportKind::Task, form.word(), redacted));
     Ok(form.answer(report))
@@ -216,7 +217,7 @@ pub(crate) async fn explain(
 ) -> Handled<Response> {
     let redacted = query.redact == Some(true);
     let read = read(query.at_least, query.wait_ms)?;
-    let tenant = tenant(&query.tenant);
+    let tenant = tenant(query.tenant.as_deref());
     let (story, as_of) = app.ledger.ask().explain(tenant, &task, redacted, &read).await?;
     app.ledger.operate().note_read(tenant, &task, who.reading(ReportKind::Story, "text", redacted));
     Ok(([(AS_OF, as_of)], story).into_response())
@@ -283,10 +284,7 @@ pub(crate) async fn accesses(
     State(app): State<App>,
     Params(query): Params<AccessesQuery>,
 ) -> Handled<Response> {
-    let limit = query.limit.unwrap_or(100);
-    if limit == 0 || limit > 1000 {
-        return Err(INVALID.of_field("limit", &limit.to_string(), "must be 1 to 1000").into());
-    }
+    let limit = page_limit(query.limit)?;
     let AccessesQuery { tenant, reader, task, at_least, wait_ms, .. } = query;
     let read = read(at_least, wait_ms)?;
     written(&app, app.ledger.operate().accesses(AccessQuery { tenant, reader, task, limit }, &read).await?)

@@ -11,6 +11,7 @@ use super::body::JsonText;
 use super::events::answer;
 use super::extract::{Names, Params};
 use super::{App, Handled};
+use crate::asked::tenant;
 use crate::intake::defaults;
 use crate::ledger::ReadEvent;
 use crate::problem::of_field;
@@ -185,7 +186,7 @@ pub(crate) async fn gate(
 ) -> Handled<Json<GateResponse>> {
     let mut request: GateRequest = body.parse()?;
     request.producer = request.producer.or(caller.producer);
-    let tenant = caller.tenant.as_deref().unwrap_or("default");
+    let tenant = tenant(caller.tenant.as_deref());
     Ok(Json(app.ledger.gate().ask(tenant, &task, &request).await?))
 }
 

@@ -9,8 +9,9 @@ use tollgate_domain::budget::{InvalidScope, Scope};
 use tollgate_wire::api::{Problem, UsageList, UsageSummary};
 
 use super::extract::Params;
-use super::views::{read, tenant};
+use super::views::read;
 use super::{App, Handled, written};
+use crate::asked::{page_limit, tenant};
 use crate::ledger::{PeriodQuery, SummaryQuery, UsageQuery};
 use crate::problem::{Answer, INVALID};
 
@@ -109,34 +110,31 @@ pub(crate) struct SummaryParams {
     wait_ms: Option<u64>,
 }
 
+/// The values of a scope that have a parameter of their own.
+macro_rules! named {
+    ($params:ident) => {
+        named!($params: component, team, user, task_type, tier, provider, model, task, session)
+    };
+    ($params:ident: $($name:ident),+) => {
+        [$((stringify!($name), $params.$name)),+]
+    };
+}
+
 /// Usage and corrections, the latest record first
 #[utoipa::path(get, path = "/v1/usage", tag = "usage", params(RecordsParams), responses(
     (status = 200, description = "Records, from the end of the log backwards", body = UsageList),
     (status = 400, description = "Invalid parameter", body = Problem),
 ))]
 pub(crate) async fn list(State(app): State<App>, Params(params): Params<RecordsParams>) -> Handled<Response> {
-    let scope = scope(
-        [
-            ("component", params.component),
-            ("team", params.team),
-            ("user", params.user),
-            ("task_type", params.task_type),
-            ("tier", params.tier),
-            ("provider", params.provider),
-            ("model", params.model),
-            ("task", params.task),
-            ("session", params.session),
-        ],
-        params.scope.as_deref(),
-    )?;
+    let scope = scope(named!(params), params.scope.as_deref())?;
     let query = UsageQuery {
-        tenant: tenant(&params.tenant).to_owned(),
+        tenant: tenant(params.tenant.as_deref()).to_owned(),
         scope,
         allocation: params.allocation,
         since: params.since,
         until: params.until,
         before: params.before,
-        limit: limit(params.limit)?,
+        limit: page_limit(params.limit)?,
     };
     written(&app, app.ledger.ask().usage_records(&query).await?).await
 }
@@ -151,39 +149,18 @@ pub(crate) async fn summary(
     State(app): State<App>,
     Params(params): Params<SummaryParams>,
 ) -> Handled<Response> {
-    let scope = scope(
-        [
-            ("component", params.component),
-            ("team", params.team),
-            ("user", params.user),
-            ("task_type", params.task_type),
-            ("tier", params.tier),
-            ("provider", params.provider),
-            ("model", params.model),
-            ("task", params.task),
-            ("session", params.session),
-        ],
-        params.scope.as_deref(),
-    )?;
+    let scope = scope(named!(params), params.scope.as_deref())?;
     let SummaryParams { by, time_zone, since, until, .. } = params;
     let query = SummaryQuery {
-        tenant: tenant(&params.tenant).to_owned(),
+        tenant: tenant(params.tenant.as_deref()).to_owned(),
         scope,
         group_by: params.group_by,
         period: PeriodQuery { by, time_zone, since, until },
         after: params.after,
-        limit: limit(params.limit)?,
+        limit: page_limit(params.limit)?,
     };
     let read = read(params.at_least, params.wait_ms)?;
     written(&app, app.ledger.ask().usage_summary(&query, &read).await?).await
-}
-
-fn limit(given: Option<usize>) -> Answer<usize> {
-    let limit = given.unwrap_or(100);
-    if (1..=1000).contains(&limit) {
-        return Ok(limit);
-    }
-    Err(INVALID.of_field("limit", &limit.to_string(), "must be from 1 to 1000"))
 }
 
 /// The values that are given by name, and those of a JSON object.

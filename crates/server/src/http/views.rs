@@ -13,6 +13,7 @@ use tollgate_wire::api::{BudgetStatus, LimitsResponse, Problem, TaskList, TaskSt
 
 use super::extract::{Names, Params, word};
 use super::{App, Handled, written};
+use crate::asked::{page_limit, tenant};
 use crate::ledger::{ListQuery, Read};
 use crate::problem::{Answer, INVALID};
 
@@ -112,10 +113,7 @@ pub(crate) struct LimitsQuery {
     (status = 503, description = "The view has not reached the requested position", body = Problem),
 ))]
 pub(crate) async fn tasks(State(app): State<App>, Params(query): Params<TasksQuery>) -> Handled<Response> {
-    let limit = query.limit.unwrap_or(100);
-    if limit == 0 || limit > 1000 {
-        return Err(INVALID.of_field("limit", &limit.to_string(), "must be 1 to 1000").into());
-    }
+    let limit = page_limit(query.limit)?;
     let filter = filter(&query)?;
     let summed = query.summary.unwrap_or(query.after.is_none() && !filter.is_empty());
     let tenant = query.tenant.unwrap_or_else(|| "default".to_owned());
@@ -177,7 +175,7 @@ pub(crate) async fn task(
     Params(query): Params<TaskQuery>,
 ) -> Handled<Json<TaskStatus>> {
     let read = read(query.at_least, query.wait_ms)?;
-    Ok(Json(app.ledger.ask().task_status(tenant(&query.tenant), &task, &read).await?))
+    Ok(Json(app.ledger.ask().task_status(tenant(query.tenant.as_deref()), &task, &read).await?))
 }
 
 /// The limits a task would have
@@ -193,10 +191,6 @@ pub(crate) async fn limits(
     let [complexity, importance, multiplier, completed] =
         [&complexity, &importance, &multiplier, &completed].map(Option::as_deref);
     Ok(Json(app.ledger.ask().limits(complexity, importance, multiplier, completed)?))
-}
-
-pub(super) fn tenant(named: &Option<String>) -> &str {
-    named.as_deref().unwrap_or("default")
 }
 
 pub(super) fn read(at_least: Option<String>, wait_ms: Option<u64>) -> Answer<Read> {

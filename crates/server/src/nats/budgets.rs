@@ -14,6 +14,7 @@ use tokio::task::JoinSet;
 use tollgate_domain::position::Sequence;
 use tollgate_projector::queries::ListAllocations;
 
+use crate::asked::{page_limit, tenant};
 use crate::ledger::{Ledger, PolicyPage, Read};
 use crate::nats::CONTENT_TYPE;
 use crate::problem::{Answer, INTERNAL, INVALID};
@@ -169,11 +170,8 @@ async fn carry_out(ledger: &Ledger, operation: &str, payload: &[u8]) -> Answer<V
 
 async fn look(ledger: &Ledger, operation: &str, asked: Reading) -> Answer<Vec<u8>> {
     let budgets = ledger.budgets();
-    let tenant = asked.tenant.as_deref().unwrap_or("default");
-    let limit = asked.limit.unwrap_or(100);
-    if !(1..=1000).contains(&limit) {
-        return Err(INVALID.of_field("limit", &limit.to_string(), "must be from 1 to 1000"));
-    }
+    let tenant = tenant(asked.tenant.as_deref());
+    let limit = page_limit(asked.limit)?;
     let read = Read { at_least: asked.at_least, ..Read::default() };
     match operation {
         "allocation" => {

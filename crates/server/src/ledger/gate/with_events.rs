@@ -11,6 +11,7 @@ use tollgate_projector::{Answered, Source, Wait};
 use tollgate_wire::api::{GateAfter, GateRequest, GateResponse, Outcome};
 
 use super::{Gate, Question};
+use crate::asked::tenant;
 use crate::ledger::breaker::Transition;
 use crate::ledger::{Appended, ReadEvent};
 
@@ -72,7 +73,7 @@ impl Gate {
         mut progress: watch::Receiver<Progress>,
     ) -> Option<GateResponse> {
         let wait = Duration::from_millis(gate.wait_ms.unwrap_or(WAIT_MS).min(MAX_WAIT_MS));
-        let tenant = gate.tenant.as_deref().unwrap_or("default");
+        let tenant = tenant(gate.tenant.as_deref());
         let mut request = GateRequest {
             advance_to: gate.advance_to.clone(),
             producer: gate.producer.clone(),

@@ -10,6 +10,7 @@ use tollgate_log::contract::AppendOutcome;
 use tollgate_wire::api::{BillLineView, BillRequest, BillResponse};
 
 use super::Operations;
+use crate::asked::tenant;
 use crate::ledger::own::{append_all, of_append_one, own};
 use crate::problem::{Answer, CONFLICT, INVALID};
 
@@ -31,7 +32,7 @@ impl Operations {
     ///
     /// The problem to answer with.
     pub async fn record_bill(&self, request: &BillRequest) -> Answer<BillResponse> {
-        let named = request.tenant.as_deref().unwrap_or("default");
+        let named = tenant(request.tenant.as_deref());
         let tenant = TenantId::new(named).map_err(|error| INVALID.of_field("tenant", named, error.rule))?;
         let provider = name("provider", &request.provider, 1, LONGEST_NAME)?;
         let account = name("account", request.account.as_deref().unwrap_or_default(), 0, LONGEST_NAME)?;

@@ -1,0 +1,17 @@
+//! What a request may leave out, the same over HTTP and NATS.
+
+use crate::problem::{Answer, INVALID};
+
+/// Whose tasks, budgets and usage are meant; without a name, those of `default`.
+pub(crate) fn tenant(named: Option<&str>) -> &str {
+    named.unwrap_or("default")
+}
+
+/// How many entries a page has at most: 100 if nothing is said.
+pub(crate) fn page_limit(given: Option<usize>) -> Answer<usize> {
+    let limit = given.unwrap_or(100);
+    if (1..=1000).contains(&limit) {
+        return Ok(limit);
+    }
+    Err(INVALID.of_field("limit", &limit.to_string(), "must be from 1 to 1000"))
+}
