@@ -41,7 +41,7 @@ pub(crate) struct SpendArgs {
     #[arg(long, value_name = "TOKENS", requires = "tokens")]
     pub(crate) input_tokens: Option<u64>,
     /// How many US dollars (default: the most that the tokens can cost)
-    #[arg(long)]
+    #[arg(long, allow_negative_numbers = true)]
     pub(crate) usd: Option<String>,
     /// The task
     #[arg(long)]
@@ -115,7 +115,7 @@ pub(crate) struct ExtendBy {
     #[arg(long)]
     pub(crate) tokens: Option<u64>,
     /// By how many US dollars (default: the most that the tokens can cost)
-    #[arg(long)]
+    #[arg(long, allow_negative_numbers = true)]
     pub(crate) usd: Option<String>,
     /// For how long from now it is reserved, such as 30m or 12h; never shorter than it was
     #[arg(long, value_name = "DURATION", value_parser = seconds)]

@@ -84,7 +84,7 @@ pub(crate) struct RuleArgs {
     #[arg(long, value_parser = PossibleValuesParser::new(Window::NAMES), hide_possible_values = true)]
     window: String,
     /// The most US dollars per window
-    #[arg(long, value_name = "USD")]
+    #[arg(long, value_name = "USD", allow_negative_numbers = true)]
     limit_usd: Option<String>,
     /// The most tokens per window
     #[arg(long, value_name = "TOKENS")]
@@ -120,7 +120,7 @@ pub(crate) struct RuleArgs {
     #[arg(long, value_name = "WORD", value_parser = PossibleValuesParser::new(["nothing", "all", "up_to"]), hide_possible_values = true)]
     rollover: Option<String>,
     /// The most US dollars that roll over
-    #[arg(long, value_name = "USD")]
+    #[arg(long, value_name = "USD", allow_negative_numbers = true)]
     rollover_cap_usd: Option<String>,
     /// The most tokens that roll over
     #[arg(long, value_name = "TOKENS")]
@@ -229,7 +229,7 @@ pub(crate) struct RaiseArgs {
 #[group(required = true, multiple = true)]
 pub(crate) struct RaiseBy {
     /// By how many US dollars per window
-    #[arg(long)]
+    #[arg(long, allow_negative_numbers = true)]
     pub(crate) usd: Option<String>,
     /// By how many tokens per window
     #[arg(long)]

@@ -51,22 +51,22 @@ pub(crate) struct PriceSetArgs {
     #[arg(long)]
     pub(crate) provider: Option<String>,
     /// USD a million tokens of input
-    #[arg(long, value_name = "USD")]
+    #[arg(long, value_name = "USD", allow_negative_numbers = true)]
     pub(crate) input: Option<String>,
     /// USD a million tokens of input read from a cache
-    #[arg(long, value_name = "USD")]
+    #[arg(long, value_name = "USD", allow_negative_numbers = true)]
     pub(crate) cached: Option<String>,
     /// USD a million tokens of input written to a cache
-    #[arg(long, value_name = "USD")]
+    #[arg(long, value_name = "USD", allow_negative_numbers = true)]
     pub(crate) cache_write: Option<String>,
     /// USD a million tokens of input written to a cache for an hour
-    #[arg(long, value_name = "USD")]
+    #[arg(long, value_name = "USD", allow_negative_numbers = true)]
     pub(crate) cache_write_1h: Option<String>,
     /// USD a million tokens of output
-    #[arg(long, value_name = "USD")]
+    #[arg(long, value_name = "USD", allow_negative_numbers = true)]
     pub(crate) output: Option<String>,
     /// USD a million tokens of reasoning
-    #[arg(long, value_name = "USD")]
+    #[arg(long, value_name = "USD", allow_negative_numbers = true)]
     pub(crate) reasoning: Option<String>,
     /// From when on it is in force (RFC 3339, default now)
     #[arg(long, value_name = "TIME")]

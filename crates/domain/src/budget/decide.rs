@@ -111,6 +111,17 @@ pub fn allocate(
     Ok(AllocationRefused { request, policies: judgement.policies, decided_at: at, as_of }.into())
 }
 
+/// What an allocation is extended by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Extension {
+    /// By how much it becomes larger.
+    pub by: Amount,
+    /// Whether its money is known. Policies that limit money refuse one where it is not.
+    pub is_priced: bool,
+    /// Until when it lasts; never shorter than it did.
+    pub expires_at: Option<Timestamp>,
+}
+
 /// Makes an allocation larger, or lets it last longer.
 ///
 /// # Errors
@@ -119,15 +130,16 @@ pub fn allocate(
 pub fn extend(
     state: &BudgetState,
     allocation: &str,
-    by: Amount,
-    expires_at: Option<Timestamp>,
+    extension: Extension,
     figures: &Figures,
     at: Timestamp,
 ) -> Result<Result<BudgetEvent, judge::Judgement>, BudgetRejection> {
     let open = still_open(state, allocation, at)?;
+    let Extension { by, is_priced, expires_at } = extension;
     let expires_at = expires_at.unwrap_or(open.expires_at).max(open.expires_at);
     let amount = open.amount.plus(by);
-    let whole = AllocationRequest { amount, expires_at, ..open.request.clone() };
+    let is_priced = is_priced && open.request.is_priced;
+    let whole = AllocationRequest { amount, expires_at, is_priced, ..open.request.clone() };
     if by.tokens < 0 || by.usd < Usd::ZERO {
         let because = "must become larger, not smaller: allocate less, or release it";
         return Err(BudgetRejection::Request { allocation: allocation.to_owned(), because });

@@ -7,6 +7,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use super::ModelTier;
+use crate::nearest;
 
 /// Something that usage can be told apart by. Stored and sent by its name.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -36,7 +37,10 @@ pub enum Dimension {
 
 /// A name that is not a dimension.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}`: must be component, team, user, task_type, tier, provider, model, task, session or label.KEY")]
+#[error(
+    "`{0}`: must be component, team, user, task_type, tier, provider, model, task, session or label.KEY{hint}",
+    hint = nearest::hint(.0, &NAMED.map(|(_, name)| name))
+)]
 pub struct InvalidDimension(pub String);
 
 /// The values that one usage has.
@@ -150,6 +154,8 @@ mod tests {
             let error = bad.parse::<Dimension>().unwrap_err().to_string();
             assert!(error.contains("must be component"), "{error}");
         }
+        let error = "taem".parse::<Dimension>().unwrap_err().to_string();
+        assert!(error.ends_with("or label.KEY; did you mean `team`?"), "{error}");
     }
 
     #[test]

@@ -288,11 +288,12 @@ impl Model {
         let Some(name) = self.some_allocation() else { return Ok(()) };
         let by = Amount { tokens: i128::from(self.random.below(100)), usd: Usd::ZERO };
         let until = self.now.plus_millis(self.random.below(3 * HOUR_MS as u64) as i64);
+        let extension = decide::Extension { by, is_priced: true, expires_at: Some(until) };
         let kept = self.kept[&name].clone();
         let figures = self.figures(&kept.request);
         let expected = self.expected(&kept.request, by, &figures);
         let allowed = !expected.iter().any(|(_, ruling)| ruling.refuses());
-        match decide::extend(&self.state, &name, by, Some(until), &figures, self.now) {
+        match decide::extend(&self.state, &name, extension, &figures, self.now) {
             Ok(Ok(event)) if self.is_open(&kept) && allowed => {
                 if let Some(kept) = self.kept.get_mut(&name) {
                     kept.amount = kept.amount.plus(by);

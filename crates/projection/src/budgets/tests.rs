@@ -73,8 +73,8 @@ fn an_allocation_is_kept_through_its_life() {
     let state = |rows: &Rows| tenant(rows, "acme").state.clone();
     let more = Amount { tokens: 50, usd: Usd::ZERO };
     let later = Some(at().plus_millis(5000));
-    let extended =
-        decide::extend(&state(&rows), "a", more, later, &Figures::default(), at()).unwrap().unwrap();
+    let extension = decide::Extension { by: more, is_priced: true, expires_at: later };
+    let extended = decide::extend(&state(&rows), "a", extension, &Figures::default(), at()).unwrap().unwrap();
     fold(&mut rows, "acme", 4, extended);
     let row = allocation(&rows, "a");
     assert_eq!((row.amount.tokens, row.expires_at), (150, at().plus_millis(5000)));

@@ -205,6 +205,17 @@ async fn failure_02_what_nobody_settles_is_free_at_its_expiry() {
     assert_eq!((&recorded["state"], &recorded["expired"]["usd"]), (&json!("expired"), &json!("4")));
 }
 
+#[tokio::test]
+async fn an_extension_that_is_refused_says_what_it_would_have_cost() {
+    let service = Service::new().await;
+    set_policy(&service, "tenant", five_dollars()).await;
+    allocate(&service, json!({"allocation": "a", "model": "gpt-5", "tokens": 1})).await;
+    let (status, problem) = service.post("/v1/allocations/a/extend", json!({"tokens": 1_000_000})).await;
+    assert_eq!(status, 409, "{problem}");
+    let detail = problem["detail"].as_str().unwrap();
+    assert!(detail.contains("0.00001 reserved, 10 asked for"), "{detail}");
+}
+
 /// 6: a budget that is made after the usage shows all of it.
 #[tokio::test]
 async fn failure_06_a_policy_made_today_shows_what_was_spent_before() {

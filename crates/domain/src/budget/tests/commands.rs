@@ -104,19 +104,43 @@ fn an_extension_is_judged_by_what_it_adds() {
     let mut tenant = Tenant::of(vec![policy("p")]);
     tenant.allocates(request("a", 600), &[], at);
     let figures = tenant.figures(&request("a", 1), at);
-    let by = |tokens| Amount { tokens, usd: Usd::ZERO };
-    let refused = decide::extend(&tenant.state, "a", by(401), None, &figures, at).unwrap().unwrap_err();
+    let by = |tokens| decide::Extension {
+        by: Amount { tokens, usd: Usd::ZERO },
+        is_priced: true,
+        expires_at: None,
+    };
+    let refused = decide::extend(&tenant.state, "a", by(401), &figures, at).unwrap().unwrap_err();
     assert!(!refused.is_allowed());
-    let event = decide::extend(&tenant.state, "a", by(400), None, &figures, at).unwrap().unwrap();
+    let event = decide::extend(&tenant.state, "a", by(400), &figures, at).unwrap().unwrap();
     tenant.apply(&event);
     assert_eq!(tenant.state.open("a").unwrap().amount.tokens, 1000);
     let longer = begin().plus_millis(48 * HOUR_MS);
-    let event = decide::extend(&tenant.state, "a", by(0), Some(longer), &figures, at).unwrap().unwrap();
+    let extension = decide::Extension { expires_at: Some(longer), ..by(0) };
+    let event = decide::extend(&tenant.state, "a", extension, &figures, at).unwrap().unwrap();
     tenant.apply(&event);
     assert_eq!(tenant.state.open("a").unwrap().expires_at, longer);
-    let code = |by, at| decide::extend(&tenant.state, "a", by, None, &figures, at).unwrap_err().code();
+    let code = |by, at| decide::extend(&tenant.state, "a", by, &figures, at).unwrap_err().code();
     assert_eq!(code(by(-1), at), "invalid_request");
     assert_eq!(code(by(1), longer), "allocation_expired");
+}
+
+#[test]
+fn an_extension_whose_money_is_not_known_does_not_pass_a_limit_of_money() {
+    let at = begin().plus_millis(HOUR_MS);
+    let limit = AmountLimit { tokens: None, usd: Some("5".parse().unwrap()) };
+    let mut tenant = Tenant::of(vec![Policy { limit, ..policy("p") }]);
+    tenant.allocates(request("a", 600), &[], at);
+    let figures = tenant.figures(&request("a", 1), at);
+    for (is_priced, ruling) in [(true, Ruling::Fits), (false, Ruling::Unpriced)] {
+        let by = Amount { tokens: 1, usd: Usd::ZERO };
+        let extension = decide::Extension { by, is_priced, expires_at: None };
+        let policies = match decide::extend(&tenant.state, "a", extension, &figures, at).unwrap() {
+            Ok(BudgetEvent::AllocationExtended(extended)) => extended.policies,
+            Err(judgement) => judgement.policies,
+            Ok(other) => panic!("{other:?}"),
+        };
+        assert_eq!(policies[0].ruling, ruling, "priced: {is_priced}");
+    }
 }
 
 #[test]

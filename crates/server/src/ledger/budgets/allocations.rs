@@ -33,7 +33,7 @@ impl BudgetDecisions {
             Done::Judged(judged) => {
                 Ok(answer::check(&request, &judged.judgement, judged.instead, judged.as_of))
             }
-            Done::Recorded(_) | Done::DoesNotFit(_) | Done::Routed { .. } => Err(of_another_kind()),
+            Done::Recorded(_) | Done::DoesNotFit { .. } | Done::Routed { .. } => Err(of_another_kind()),
         }
     }
 
@@ -85,7 +85,7 @@ impl BudgetDecisions {
                 view.repeated = recorded.repeated;
                 Ok(view)
             }
-            Done::DoesNotFit(judgement) => {
+            Done::DoesNotFit { by, judgement } => {
                 let refusing = judgement.policies.iter().filter(|found| found.ruling.refuses());
                 let request = AllocationRequest { amount: by, ..AllocationRequest::default() };
                 let because: Vec<String> =
@@ -163,7 +163,7 @@ impl BudgetDecisions {
     pub(super) async fn recorded(&self, tenant: &TenantId, command: Command) -> Answer<Recorded> {
         match self.decided(tenant, command).await? {
             Done::Recorded(recorded) => Ok(*recorded),
-            Done::DoesNotFit(_) | Done::Judged(_) | Done::Routed { .. } => Err(of_another_kind()),
+            Done::DoesNotFit { .. } | Done::Judged(_) | Done::Routed { .. } => Err(of_another_kind()),
         }
     }
 }

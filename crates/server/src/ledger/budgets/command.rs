@@ -62,7 +62,7 @@ pub(super) enum Done {
     /// It is in the log.
     Recorded(Box<Recorded>),
     /// An extension does not fit; nothing is recorded.
-    DoesNotFit(Judgement),
+    DoesNotFit { by: Amount, judgement: Judgement },
     /// What was said to a check.
     Judged(Judged),
     /// What was said to each of several.

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use tollgate_domain::budget::decide::Extension;
 use tollgate_domain::budget::{BudgetRejection, BudgetState, Figures, decide, judge};
-use tollgate_domain::event::{AllocationRequest, BudgetEvent, EventBody, Ruling};
+use tollgate_domain::event::{AllocationRequest, BudgetEvent, EventBody, PolicyFigures, Ruling};
 use tollgate_domain::ids::{BUDGET_TASK, ProducerId, TaskId, TenantId};
 use tollgate_domain::position::{PartitionId, Position, Sequence};
 use tollgate_domain::time::Timestamp;
@@ -302,14 +303,18 @@ impl Decider {
             }
             What::Extend { allocation, by, ttl_ms, priced } => {
                 let open = state.open(&allocation).map(|open| &open.request);
-                let by = match open {
-                    Some(request) if !priced => price_of(&settings, request, by, at).0,
-                    Some(_) | None => by,
+                let (by, is_priced) = match open {
+                    Some(request) if !priced && by.tokens > 0 => price_of(&settings, request, by, at),
+                    Some(_) | None => (by, true),
                 };
                 let expires_at = ttl_ms.map(|ttl| at.plus_millis(ttl));
-                match decide::extend(state, &allocation, by, expires_at, figures, at).map_err(refused)? {
+                let extension = Extension { by, is_priced, expires_at };
+                match decide::extend(state, &allocation, extension, figures, at).map_err(refused)? {
                     Ok(event) => Ok(event),
-                    Err(judgement) => return Ok(Err(Done::DoesNotFit(judgement))),
+                    Err(judgement) => {
+                        is_known(&command.what, &judgement.policies)?;
+                        return Ok(Err(Done::DoesNotFit { by, judgement }));
+                    }
                 }
             }
             What::Release { allocation, author } => decide::release(state, &allocation, author, at),
@@ -325,15 +330,8 @@ impl Decider {
             }
         };
         let event = event.map_err(refused)?;
-        if let BudgetEvent::AllocationRefused(found) = &event
-            && let Some(behind) = found.policies.iter().find(|policy| policy.ruling == Ruling::Stale)
-        {
-            // Not a decision: the same request may be allowed in a moment.
-            return Err(STALE.with(format!(
-                "{}: what was spent is not known up to the log's end, and policy `{}` says to wait; ask again",
-                command.what.in_words(),
-                behind.policy
-            )));
+        if let BudgetEvent::AllocationRefused(found) = &event {
+            is_known(&command.what, &found.policies)?;
         }
         Ok(Ok(event))
     }
@@ -345,6 +343,16 @@ impl Decider {
         let stored = new_event(&submitted, &body).map_err(|error| INTERNAL.with(error.to_string()))?;
         Ok(Draft { nth, event, stored })
     }
+}
+
+/// Checks that none refused because the figures are behind. That is no decision: the same may be allowed in a moment.
+fn is_known(what: &What, policies: &[PolicyFigures]) -> Answer<()> {
+    let Some(behind) = policies.iter().find(|policy| policy.ruling == Ruling::Stale) else { return Ok(()) };
+    Err(STALE.with(format!(
+        "{}: what was spent is not known up to the log's end, and policy `{}` says to wait; ask again",
+        what.in_words(),
+        behind.policy
+    )))
 }
 
 /// What would be said to a request. Nothing is reserved.
