@@ -7,6 +7,7 @@
 //! the day that has begun.
 
 mod calendar;
+mod quarter;
 mod span;
 
 use std::fmt;
@@ -19,6 +20,7 @@ use crate::nearest;
 use crate::time::{Day, Timestamp};
 
 pub use calendar::{Calendar, Grain, Period};
+pub use quarter::{is_between_quarters, quarter};
 pub use span::Span;
 
 /// The version of the zone database in this binary, such as `2026f`.

@@ -100,7 +100,8 @@ pub fn allocate(
     }
     for model in &judgement.degrade_to {
         let named = alternatives.iter().find(|other| other.model.as_ref() == Some(model));
-        let Some(other) = named.filter(|other| other.is_priced || !request.is_priced) else { continue };
+        let is_asked = |other: &&AllocationRequest| other.is_priced || !request.is_priced;
+        let Some(other) = named.filter(is_asked).filter(|other| check(other, at).is_ok()) else { continue };
         let found = judged(other);
         if found.is_allowed() {
             let (instead_of, request) = (request.model, other.clone());

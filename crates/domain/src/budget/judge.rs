@@ -1,8 +1,8 @@
 //! What policies say to a request, before anything is spent.
 
 use super::{
-    Amount, AmountLimit, BudgetEnforcement, BudgetState, Figures, Measure, OnStale, Policy, Rollover,
-    SpentIn, Threshold,
+    Amount, AmountLimit, BudgetEnforcement, BudgetState, Figures, MAX_VALUE_BYTES, Measure, OnStale, Policy,
+    Rollover, SpentIn, Threshold,
 };
 use crate::event::{AllocationRequest, PolicyFigures, Ruling};
 use crate::money::Usd;
@@ -27,8 +27,8 @@ struct Applicable<'a> {
     of: Option<Option<String>>,
     /// The window.
     span: Option<Span>,
-    /// The window before, if what it left counts.
-    before: Option<Span>,
+    /// The window before, if what it left counts, and the limit that ruled at its end.
+    before: Option<(Span, AmountLimit)>,
 }
 
 impl Judgement {
@@ -45,7 +45,7 @@ pub fn needed(state: &BudgetState, request: &AllocationRequest, at: Timestamp) -
     let mut needed = Vec::new();
     for applicable in applicable(state, request, at) {
         needed.extend(applicable.spent_in(applicable.span));
-        needed.extend(applicable.before.and_then(|before| applicable.spent_in(Some(before))));
+        needed.extend(applicable.before.and_then(|(before, _)| applicable.spent_in(Some(before))));
     }
     needed
 }
@@ -100,7 +100,7 @@ pub fn judge(
 pub fn needed_by(state: &BudgetState, policy: &str, at: Timestamp) -> Vec<SpentIn> {
     let Some(applicable) = by_itself(state, policy, at) else { return Vec::new() };
     let now = applicable.spent_in(applicable.span);
-    let before = applicable.before.and_then(|before| applicable.spent_in(Some(before)));
+    let before = applicable.before.and_then(|(before, _)| applicable.spent_in(Some(before)));
     now.into_iter().chain(before).collect()
 }
 
@@ -120,41 +120,36 @@ fn by_itself<'a>(state: &'a BudgetState, name: &'a str, at: Timestamp) -> Option
     let (version, policy) = state.policy(name)?.ruling_at(at)?;
     let rules =
         state.is_active(policy) && policy.window.is_open_at(at) && policy.window.dimension().is_none();
-    rules.then(|| Applicable::new(name, version, policy, None, at))
+    rules.then(|| Applicable::new(state, (name, version, policy), None, at))
 }
 
 fn applicable<'a>(state: &'a BudgetState, request: &AllocationRequest, at: Timestamp) -> Vec<Applicable<'a>> {
     let usage = request.dimensions();
     let ruling = state.ruling(&usage, at).into_iter();
-    let applicable = ruling.map(|(name, version, policy)| {
-        let of = policy.window.dimension().map(|dimension| usage.get(&dimension).map(str::to_owned));
-        Applicable::new(name, version, policy, of, at)
+    let applicable = ruling.map(|found| {
+        let of = |dimension| usage.get(&dimension).filter(|value| value.len() <= MAX_VALUE_BYTES);
+        let of = found.2.window.dimension().map(|dimension| of(dimension).map(str::to_owned));
+        Applicable::new(state, found, of, at)
     });
     // A policy that refuses nothing has nothing to say about tasks that are not named.
-    applicable.filter(|found| found.of != Some(None) || found.can_refuse()).collect()
+    applicable.filter(|found| found.of != Some(None) || found.policy.enforcement.can_refuse()).collect()
 }
 
 impl<'a> Applicable<'a> {
     fn new(
-        name: &'a str,
-        version: u32,
-        policy: &'a Policy,
+        state: &'a BudgetState,
+        (name, version, policy): (&'a str, u32, &'a Policy),
         of: Option<Option<String>>,
         at: Timestamp,
     ) -> Self {
         let span = policy.window.span_at(&policy.zone, at);
-        let rolls = policy.rollover != Rollover::Nothing;
-        // What was left before the policy began is not its to roll over.
-        let before = span.filter(|span| rolls && policy.from < span.from);
-        let before = before.and_then(|span| policy.window.span_at(&policy.zone, span.from.plus_millis(-1)));
+        let before = span.filter(|_| policy.rollover != Rollover::Nothing).and_then(|span| {
+            let end = span.from.plus_millis(-1);
+            // What was left while no version ruled is not the policy's to roll over.
+            let (_, ruled) = state.policy(name)?.ruling_at(end)?;
+            Some((policy.window.span_at(&policy.zone, end)?, ruled.limit))
+        });
         Self { name, version, policy, of, span, before }
-    }
-
-    const fn can_refuse(&self) -> bool {
-        match self.policy.enforcement {
-            BudgetEnforcement::HardLimit | BudgetEnforcement::Degrade | BudgetEnforcement::Throttle => true,
-            BudgetEnforcement::Ignore | BudgetEnforcement::Warn | BudgetEnforcement::SoftLimit => false,
-        }
     }
 
     /// The usage that it counts in a span; `None`: that of a task or session that is not named.
@@ -176,13 +171,14 @@ impl<'a> Applicable<'a> {
     ) -> PolicyFigures {
         let named = self.spent_in(self.span);
         let known = named.as_ref().and_then(|sum| figures.spent.get(sum));
-        let before = self.before.and_then(|span| self.spent_in(Some(span)));
-        let known_before = before.as_ref().map(|sum| figures.spent.get(sum));
-        let is_known = known.is_some() && known_before != Some(None);
+        let before = self.before.and_then(|(span, limit)| Some((self.spent_in(Some(span))?, limit)));
+        let known_before = before.as_ref().map(|(sum, limit)| (figures.spent.get(sum), limit));
+        let is_known = known.is_some() && known_before.is_none_or(|(spent, _)| spent.is_some());
         let (booked, exposure) =
             known.map_or((Amount::NOTHING, Usd::ZERO), |(spent, most)| (spent.into(), *most));
         let unpriced_tokens = known.map_or(0, |(spent, _)| spent.unpriced_tokens());
-        let rolled = known_before.flatten().map(|(spent, _)| self.rolled_over(spent.into()));
+        let rolled =
+            known_before.and_then(|(spent, limit)| Some(self.rolled_over(*limit, (&spent?.0).into())));
         let raised = state.policy(self.name).map(|history| history.raised_at(at)).unwrap_or_default();
         let mut found = PolicyFigures {
             policy: self.name.to_owned(),
@@ -219,8 +215,9 @@ impl<'a> Applicable<'a> {
         open.fold(Amount::NOTHING, |sum, (name, open)| sum.plus(open.amount.beyond(figures.used(name))))
     }
 
-    fn rolled_over(&self, booked: Amount) -> Amount {
-        let left = self.policy.limit.left_after(booked);
+    /// What the window before left of the limit that it had.
+    fn rolled_over(&self, limit: AmountLimit, booked: Amount) -> Amount {
+        let left = limit.left_after(booked);
         match self.policy.rollover {
             Rollover::Nothing => Amount::NOTHING,
             Rollover::All => left,
@@ -247,7 +244,7 @@ impl<'a> Applicable<'a> {
         at: Timestamp,
     ) -> Ruling {
         let policy = self.policy;
-        if policy.limit.usd.is_some() && !request.is_priced && self.can_refuse() {
+        if policy.limit.usd.is_some() && !request.is_priced && policy.enforcement.can_refuse() {
             return Ruling::Unpriced;
         }
         let reserved = found.booked.plus(found.reserved).plus(more);

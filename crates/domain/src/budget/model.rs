@@ -390,9 +390,14 @@ fn the_laws_hold_at_every_step_of_random_histories() {
 
 #[test]
 fn planted_faults_are_found() {
-    for fault in
-        [Fault::FoldsTwice, Fault::Forgets, Fault::TornSums, Fault::CountsUseTwice, Fault::IgnoresExtension]
-    {
+    for fault in [
+        Fault::FoldsTwice,
+        Fault::Forgets,
+        Fault::TornSums,
+        Fault::CountsUseTwice,
+        Fault::IgnoresExtension,
+        Fault::Behind,
+    ] {
         let found = [true, false].map(|strict| run(20_000, 1, strict, fault).err());
         assert!(found.iter().flatten().next().is_some(), "{fault:?} was not found");
     }

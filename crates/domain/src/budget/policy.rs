@@ -7,7 +7,7 @@ use crate::event::MAX_EVENT_BYTES;
 use crate::money::Usd;
 use crate::time::Timestamp;
 use crate::words::words;
-use crate::zone::Zone;
+use crate::zone::{Zone, is_between_quarters};
 
 /// Longest name of a budget, a policy, an allocation or a context, in bytes.
 pub(super) const MAX_NAME_BYTES: usize = 128;
@@ -147,6 +147,9 @@ pub enum InvalidPolicy {
         "enforcement `degrade` needs `degrade_to`: the models that may take over, in order of preference"
     )]
     NoModels,
+    /// A fixed window whose end is between quarters of an hour. Usage is summed by quarters.
+    #[error("window: `{0}` must be on a quarter of an hour, such as 10:00 or 10:15")]
+    WindowOffQuarter(Timestamp),
     /// Too many models.
     #[error("degrade_to: must name at most {MAX_MODELS} models")]
     TooManyModels,
@@ -164,6 +167,17 @@ pub enum InvalidPolicy {
         /// The window.
         window: Window,
     },
+}
+
+impl BudgetEnforcement {
+    /// Whether it may refuse a request.
+    #[must_use]
+    pub const fn can_refuse(self) -> bool {
+        match self {
+            Self::HardLimit | Self::Degrade | Self::Throttle => true,
+            Self::Ignore | Self::Warn | Self::SoftLimit => false,
+        }
+    }
 }
 
 impl Policy {
@@ -190,6 +204,11 @@ impl Policy {
             && span.to <= span.from
         {
             return Err(InvalidPolicy::EmptyWindow);
+        }
+        if let Window::Fixed(span) = self.window
+            && let Some(at) = [span.from, span.to].into_iter().find(|at| !is_between_quarters(*at))
+        {
+            return Err(InvalidPolicy::WindowOffQuarter(at));
         }
         if let Some(priority) = self.passes_from.filter(|priority| !(1..=10).contains(priority)) {
             return Err(InvalidPolicy::Priority(priority));
@@ -256,6 +275,13 @@ mod tests {
                     ..good.clone()
                 },
                 "end must be after its begin",
+            ),
+            (
+                Policy {
+                    window: Window::Fixed(span("2026-11-01T10:00:00Z", "2026-11-01T11:05:00Z")),
+                    ..good.clone()
+                },
+                "`2026-11-01T11:05:00Z` must be on a quarter of an hour",
             ),
             (Policy { passes_from: Some(11), ..good.clone() }, "passes_from `11`"),
             (Policy { enforcement: BudgetEnforcement::Degrade, ..good.clone() }, "needs `degrade_to`"),

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::{Amount, Dimensions, Policy, ScopeIndex};
-use crate::event::{AllocationRequest, BudgetEvent, BudgetSet, LimitRaised, Ruling};
+use crate::event::{AllocationRequest, BudgetEvent, BudgetSet, LimitRaised, PolicyFigures, Ruling};
 use crate::time::Timestamp;
 
 /// What decisions about a tenant's money depend on.
@@ -152,16 +152,13 @@ impl BudgetState {
                 }
             }
             BudgetEvent::Allocated(made) => {
-                for figures in made.policies.iter().filter(|figures| figures.ruling == Ruling::Throttled) {
-                    if let Some(history) = self.policies.get_mut(&figures.policy) {
-                        history.last_throttled = Some(made.decided_at);
-                    }
-                }
+                self.throttled(&made.policies, made.decided_at);
                 let request = made.request.clone();
                 let open = OpenAllocation { amount: request.amount, expires_at: request.expires_at, request };
                 self.opened(open);
             }
             BudgetEvent::AllocationExtended(extended) => {
+                self.throttled(&extended.policies, extended.decided_at);
                 if let Some(open) = self.open.get_mut(&extended.allocation) {
                     open.amount = open.amount.plus(extended.by);
                     open.expires_at = extended.expires_at;
@@ -170,6 +167,15 @@ impl BudgetState {
             BudgetEvent::AllocationReleased(released) => self.closed(&released.allocation),
             BudgetEvent::AllocationExpired(expired) => self.closed(&expired.allocation),
             BudgetEvent::AllocationRefused(_) => {}
+        }
+    }
+
+    /// Notes the policies whose rate this decision used.
+    fn throttled(&mut self, policies: &[PolicyFigures], at: Timestamp) {
+        for figures in policies.iter().filter(|figures| figures.ruling == Ruling::Throttled) {
+            if let Some(history) = self.policies.get_mut(&figures.policy) {
+                history.last_throttled = Some(at);
+            }
         }
     }
 

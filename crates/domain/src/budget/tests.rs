@@ -225,6 +225,14 @@ fn throttling_allows_a_stated_rate_beyond_the_limit() {
     tenant.allocates(request("a", 10), &[], at);
     says(&tenant, &request("b", 10), at.plus_millis(29_999), &[("p", Ruling::Refused)]);
     says(&tenant, &request("b", 10), at.plus_millis(30_000), &[("p", Ruling::Throttled)]);
+    // An extension is a decision of the same rate.
+    let (later, by) = (at.plus_millis(30_000), Amount { tokens: 10, usd: Usd::ZERO });
+    let extension = decide::Extension { by, is_priced: true, expires_at: None };
+    let figures = tenant.figures(&request("a", 10), later);
+    let event = decide::extend(&tenant.state, "a", extension, &figures, later).unwrap().unwrap();
+    tenant.apply(&event);
+    says(&tenant, &request("b", 10), later.plus_millis(29_999), &[("p", Ruling::Refused)]);
+    says(&tenant, &request("b", 10), later.plus_millis(30_000), &[("p", Ruling::Throttled)]);
 }
 
 #[test]
@@ -301,6 +309,31 @@ fn what_was_left_rolls_over_once() {
         let most = if rollover == Rollover::All { 2000 } else { most };
         says(&tenant, &asked(most), third, &[("p", Ruling::Warns)]);
         says(&tenant, &asked(most + 1), third, &[("p", Ruling::Refused)]);
+    }
+}
+
+#[test]
+fn a_version_of_today_keeps_what_yesterday_left_of_its_own_limit() {
+    let second = begin().plus_millis(25 * HOUR_MS);
+    let rolls = Policy { rollover: Rollover::All, ..policy("p") };
+    let mut tenant = Tenant::of(vec![rolls.clone()]);
+    tenant.uses(&[], begin().plus_millis(HOUR_MS), tokens(400), None);
+    let limit = AmountLimit { tokens: Some(5000), usd: None };
+    let larger = Policy { limit, from: second.plus_millis(-1), ..rolls };
+    tenant.apply(&decide::set_policy(&tenant.state, larger, None, None, None).unwrap());
+    let asked = |tokens| AllocationRequest { expires_at: second.plus_millis(1), ..request("a", tokens) };
+    says(&tenant, &asked(5600), second, &[("p", Ruling::Warns)]);
+    says(&tenant, &asked(5601), second, &[("p", Ruling::Refused)]);
+}
+
+/// Cells have no value that no scope can name: its usage would be counted as none.
+#[test]
+fn a_session_whose_name_is_too_long_for_a_scope_is_not_named() {
+    let at = begin().plus_millis(HOUR_MS);
+    let tenant = Tenant::of(vec![Policy { window: Window::PerSession, ..policy("p") }]);
+    for (length, ruling) in [(MAX_VALUE_BYTES, Ruling::Fits), (MAX_VALUE_BYTES + 1, Ruling::Unnamed)] {
+        let labels = BTreeMap::from([("session".to_owned(), "s".repeat(length))]);
+        says(&tenant, &AllocationRequest { labels, ..request("a", 1) }, at, &[("p", ruling)]);
     }
 }
 

@@ -4,6 +4,7 @@ use chrono::{Datelike, Months};
 use serde::{Deserialize, Serialize};
 
 use super::calendar::{civil, monday};
+use super::quarter::QUARTER_S;
 use super::{DAY_S, Grain, Zone, seconds};
 use crate::time::{Day, Timestamp};
 
@@ -15,9 +16,6 @@ pub struct Span {
     /// The first moment after it.
     pub to: Timestamp,
 }
-
-/// Seconds of a quarter of an hour: since 2023, clocks of all zones are set by whole ones.
-const QUARTER_S: i64 = 900;
 
 impl Span {
     /// Whether a moment belongs to it.

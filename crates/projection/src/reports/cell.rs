@@ -5,7 +5,6 @@ use tollgate_domain::money::Usd;
 use tollgate_domain::position::Sequence;
 use tollgate_domain::price::{EntryHistory, SourceHistory};
 use tollgate_domain::tier::{Complexity, Importance};
-use tollgate_domain::time::Timestamp;
 use tollgate_domain::tokens::TokenSums;
 
 use super::access::ReportAccess;
@@ -19,7 +18,7 @@ pub const TASK_COUNT_KEY: &[u8] = b"n";
 
 /// Prefix of the keys of cells by UTC day.
 pub const DAY_CELLS: &[u8] = b"c";
-/// Prefix of the keys of the same usage in finer cells: by the [quarter of an hour](quarter).
+/// Prefix of the keys of the same usage in finer cells: by the [quarter of an hour](tollgate_domain::zone::quarter).
 pub const QUARTER_CELLS: &[u8] = b"q";
 /// Prefix of the keys of the same usage by quarter of an hour and tenant alone.
 pub const QUARTERS: &[u8] = b"p";
@@ -28,12 +27,6 @@ const TASK: u8 = b't';
 
 /// Seconds of a day in UTC.
 pub(super) const DAY_S: i64 = 86_400;
-
-/// Seconds of a quarter of an hour.
-const QUARTER_S: i64 = 900;
-
-/// 2023-01-01 in seconds since 1970. From then on, hours and days begin at quarters of an hour in every zone.
-const QUARTERS_SINCE_S: i64 = 1_672_531_200;
 
 /// What the reports view keeps under a key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -86,21 +79,6 @@ impl Cell {
         self.cost = self.cost.saturating_add(other.cost);
         self.unpriced_tokens = self.unpriced_tokens.saturating_add(other.unpriced_tokens);
     }
-}
-
-/// The beginning of the quarter of an hour that a moment belongs to, in seconds since 1970. Before 2023 each
-/// second stands alone: some clocks were set at odd minutes then. So every hour and day of every zone
-/// consists of whole quarters.
-#[must_use]
-pub fn quarter(at: Timestamp) -> i64 {
-    let second = at.micros().div_euclid(1_000_000);
-    if second < QUARTERS_SINCE_S { second } else { second.saturating_sub(second.rem_euclid(QUARTER_S)) }
-}
-
-/// Whether a moment is a boundary between two quarters of an hour.
-#[must_use]
-pub fn is_between_quarters(at: Timestamp) -> bool {
-    quarter(at).checked_mul(1_000_000) == Some(at.micros())
 }
 
 /// What the usage of a cell has in common. Empty text: not stated.

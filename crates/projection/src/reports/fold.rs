@@ -5,10 +5,10 @@ use tollgate_domain::event::{
 };
 use tollgate_domain::tokens::TokenSums;
 use tollgate_domain::usage::{Cost, NamedExecution, UsageAdjusted, UsageRecorded, UsageRepriced};
+use tollgate_domain::zone::quarter;
 
 use super::cell::{
-    Cell, CellKey, DAY_CELLS, DAY_S, QUARTER_CELLS, QuarterKey, ReportRow, TASK_COUNT_KEY, quarter,
-    task_sums_key,
+    Cell, CellKey, DAY_CELLS, DAY_S, QUARTER_CELLS, QuarterKey, ReportRow, TASK_COUNT_KEY, task_sums_key,
 };
 use super::class::{Class, TaskSums};
 use super::{Reports, access, bills, class, configs, in_force, prices};

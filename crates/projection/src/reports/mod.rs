@@ -16,8 +16,8 @@ mod totals;
 pub use access::{ReportAccess, accesses_of};
 pub use bills::{BillDay, bill_of_key, bills_of};
 pub use cell::{
-    Cell, CellKey, DAY_CELLS, QUARTER_CELLS, QUARTERS, QuarterKey, ReportRow, TASK_COUNT_KEY,
-    is_between_quarters, key_from, quarter, task_sums_key, tasks_of,
+    Cell, CellKey, DAY_CELLS, QUARTER_CELLS, QUARTERS, QuarterKey, ReportRow, TASK_COUNT_KEY, key_from,
+    task_sums_key, tasks_of,
 };
 pub use class::{Class, ClassSums, PhaseSums, Sums, TaskSums};
 pub use configs::{Blocks, CONFIGS, config_hash};

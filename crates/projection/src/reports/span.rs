@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::cell::{DAY_CELLS, DAY_S, QUARTER_CELLS, QUARTERS};
 
-/// A time range in seconds since 1970; its ends are [between quarters](super::is_between_quarters).
+/// A time range in seconds since 1970; its ends are [between quarters](tollgate_domain::zone::is_between_quarters).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Span {
     /// Start, inclusive; `None`: from the first usage on.

@@ -7,10 +7,9 @@ use tollgate_domain::budget::{Dimensions, Spent};
 use tollgate_domain::event::{EventBody, RecordedEvent, UsageEvent};
 use tollgate_domain::tokens::TokenSums;
 use tollgate_domain::usage::{Cost, UsageAdjusted, UsageRecorded, UsageRepriced};
+use tollgate_domain::zone::quarter;
 
-use crate::reports::quarter;
-
-/// UsageSums of usage, corrections included.
+/// Sums of usage, corrections included.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UsageSums {
     /// What it adds up to.

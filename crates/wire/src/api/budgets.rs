@@ -118,10 +118,10 @@ pub struct PolicyRule {
     pub scope: BTreeMap<String, String>,
     /// `hourly`, `daily`, `weekly` (from Monday), `monthly`, `per_session`, `per_task` or `fixed`.
     pub window: String,
-    /// Begin of a fixed window.
+    /// Begin of a fixed window, on a quarter of an hour.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub window_from: Option<String>,
-    /// End of a fixed window.
+    /// End of a fixed window, on a quarter of an hour.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub window_to: Option<String>,
     /// Where days begin: a name of the IANA database (default `UTC`).

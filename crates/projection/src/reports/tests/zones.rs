@@ -3,6 +3,7 @@
 use tollgate_domain::time::Timestamp;
 use tollgate_domain::tokens::TokenCounts;
 use tollgate_domain::usage::UsageRecorded;
+use tollgate_domain::zone::quarter;
 
 use super::*;
 

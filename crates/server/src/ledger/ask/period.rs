@@ -1,8 +1,8 @@
 //! Which time a report covers, in which zone and by which periods.
 
 use tollgate_domain::time::Timestamp;
-use tollgate_domain::zone::{Grain, Zone};
-use tollgate_projection::reports::{Span, is_between_quarters};
+use tollgate_domain::zone::{Grain, Zone, is_between_quarters};
+use tollgate_projection::reports::Span;
 
 use crate::problem::{Answer, INVALID};
 
