@@ -9,6 +9,7 @@ use bytes::Bytes;
 use futures_util::StreamExt;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tollgate_domain::position::Sequence;
@@ -66,14 +67,6 @@ struct Reading {
     before: Option<u64>,
     limit: Option<usize>,
     at_least: Option<String>,
-}
-
-/// A request about something that has a name.
-#[derive(Debug, Deserialize)]
-struct Named<T> {
-    name: String,
-    #[serde(flatten)]
-    request: T,
 }
 
 impl BudgetService {
@@ -144,23 +137,23 @@ async fn carry_out(ledger: &Ledger, operation: &str, payload: &[u8]) -> Answer<V
         "route" => written(&budgets.route(&read(payload)?).await?),
         "allocate" => written(&budgets.allocate(&read(payload)?).await?),
         "extend" => {
-            let Named { name, request } = read(payload)?;
+            let (name, request) = named(payload)?;
             written(&budgets.extend(&name, &request).await?)
         }
         "release" => {
-            let Named { name, request } = read(payload)?;
+            let (name, request) = named(payload)?;
             written(&budgets.release(&name, &request).await?)
         }
         "set" => {
-            let Named { name, request } = read(payload)?;
+            let (name, request) = named(payload)?;
             written(&budgets.set_budget(&name, &request).await?)
         }
         "set_policy" => {
-            let Named { name, request } = read(payload)?;
+            let (name, request) = named(payload)?;
             written(&budgets.set_policy(&name, &request).await?)
         }
         "raise" => {
-            let Named { name, request } = read(payload)?;
+            let (name, request) = named(payload)?;
             written(&budgets.raise_limit(&name, &request).await?)
         }
         "allocation" | "allocations" | "list" | "policies" => look(ledger, operation, read(payload)?).await,
@@ -197,12 +190,47 @@ async fn look(ledger: &Ledger, operation: &str, asked: Reading) -> Answer<Vec<u8
     }
 }
 
+/// A request about something that has a name, in a field beside those of the request.
+fn named<T: DeserializeOwned>(payload: &[u8]) -> Answer<(String, T)> {
+    let mut fields: Map<String, Value> = read(payload)?;
+    match fields.remove("name") {
+        Some(Value::String(name)) => Ok((name, fit(serde_json::from_value(Value::Object(fields)))?)),
+        Some(other) => Err(INVALID.of_field("name", &other.to_string(), "must be a string")),
+        None => Err(INVALID.of_field("name", "", "is missing")),
+    }
+}
+
 fn read<T: DeserializeOwned>(payload: &[u8]) -> Answer<T> {
     let payload = if payload.trim_ascii().is_empty() { b"{}" } else { payload };
-    serde_json::from_slice(payload)
-        .map_err(|error| INVALID.with(format!("the request does not fit this operation: {error}")))
+    fit(serde_json::from_slice(payload))
+}
+
+fn fit<T>(read: serde_json::Result<T>) -> Answer<T> {
+    read.map_err(|error| INVALID.with(format!("the request does not fit this operation: {error}")))
 }
 
 fn written(answer: &impl Serialize) -> Answer<Vec<u8>> {
     serde_json::to_vec(answer).map_err(|error| INTERNAL.with(format!("writing the answer: {error}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use tollgate_wire::api::ReleaseRequest;
+
+    use super::named;
+
+    #[test]
+    fn a_request_with_a_name_is_read_as_strictly_as_one_without() {
+        let (name, request) = named::<ReleaseRequest>(br#"{"name":"a","author":"ada"}"#).unwrap();
+        assert_eq!((name.as_str(), request.author.as_deref()), ("a", Some("ada")));
+        for (sent, because) in [
+            (r#"{"name":"a","tennant":"x"}"#, "unknown field `tennant`"),
+            (r#"{"author":"ada"}"#, "name: ``: is missing"),
+            (r#"{"name":1}"#, "name: `1`: must be a string"),
+            ("[]", "does not fit"),
+        ] {
+            let problem = named::<ReleaseRequest>(sent.as_bytes()).unwrap_err();
+            assert!(problem.detail.contains(because), "{sent}: {}", problem.detail);
+        }
+    }
 }
