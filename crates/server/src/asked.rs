@@ -1,10 +1,20 @@
 //! What a request may leave out, the same over HTTP and NATS.
 
+use std::time::Duration;
+
 use crate::problem::{Answer, INVALID};
 
 /// Whose tasks, budgets and usage are meant; without a name, those of `default`.
 pub(crate) fn tenant(named: Option<&str>) -> &str {
     named.unwrap_or("default")
+}
+
+/// How long to wait at most for a view, or for something to happen.
+pub(crate) fn wait(ms: u64) -> Answer<Duration> {
+    if ms <= 60_000 {
+        return Ok(Duration::from_millis(ms));
+    }
+    Err(INVALID.of_field("wait_ms", &ms.to_string(), "must be at most 60000"))
 }
 
 /// How many entries a page has at most: 100 if nothing is said.

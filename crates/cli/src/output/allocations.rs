@@ -72,7 +72,9 @@ fn exceeded(policy: &PolicyFiguresView) -> String {
     let LimitView { tokens, usd } = &policy.remaining;
     let is_used_up = *tokens == Some(0) || usd.as_deref() == Some("0");
     let left = limit(&policy.remaining);
-    let less = if is_used_up { String::new() } else { format!("ask for at most {left}, ") };
+    // Usage without a price may count as well, at the most that it can cost: then that much may still be too much.
+    let is_certain = !is_used_up && policy.unpriced.usd == "0";
+    let less = if !is_certain { String::new() } else { format!("ask for at most {left}, ") };
     let wait = policy.window_to.as_ref().map(|to| format!("wait until {}, ", time(to))).unwrap_or_default();
     let name = quoted(&policy.policy);
     format!(

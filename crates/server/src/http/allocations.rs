@@ -56,7 +56,7 @@ fn key(headers: &HeaderMap) -> Answer<Option<String>> {
     let text = value.to_str().ok().map(|text| text.trim().trim_matches('"').to_owned());
     match text.filter(|text| !text.is_empty()) {
         Some(text) => Ok(Some(text)),
-        None => Err(INVALID.of_field(KEY, "", "must be 1 to 120 printable ASCII characters")),
+        None => Err(INVALID.of_field(KEY, "", "must be 1 to 119 printable ASCII characters")),
     }
 }
 

@@ -1,7 +1,5 @@
 //! Operations: positions, the log, health, metrics, rebuilding views.
 
-use std::time::Duration;
-
 use axum::Json;
 use axum::extract::State;
 use axum::http::header::{ACCEPT, CONTENT_TYPE, VARY};
@@ -14,10 +12,9 @@ use tollgate_wire::api::{
 
 use super::extract::{Names, NoParams, Params};
 use super::{App, Handled, written};
-use crate::asked::page_limit;
+use crate::asked::{self, page_limit};
 use crate::ledger::LogQuery;
 use crate::metrics::TextFormat;
-use crate::problem::INVALID;
 
 /// Which part of the log.
 #[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
@@ -52,17 +49,9 @@ pub(crate) async fn position(State(app): State<App>, _: NoParams) -> Handled<Jso
     (status = 200, description = "Recorded events in log order", body = LogPage),
 ))]
 pub(crate) async fn log(State(app): State<App>, Params(params): Params<LogParams>) -> Handled<Response> {
-    let (limit, wait_ms) = (page_limit(params.limit)?, params.wait_ms.unwrap_or(0));
-    if wait_ms > 60_000 {
-        return Err(INVALID.of_field("wait_ms", &wait_ms.to_string(), "must be at most 60000").into());
-    }
-    let query = LogQuery {
-        after: params.after.unwrap_or(0),
-        task: params.task,
-        tenant: params.tenant,
-        limit,
-        wait: Duration::from_millis(wait_ms),
-    };
+    let (limit, wait) = (page_limit(params.limit)?, asked::wait(params.wait_ms.unwrap_or(0))?);
+    let query =
+        LogQuery { after: params.after.unwrap_or(0), task: params.task, tenant: params.tenant, limit, wait };
     written(&app, app.ledger.ask().log_page(&query).await?).await
 }
 

@@ -1,7 +1,5 @@
 //! Queries to the views.
 
-use std::time::Duration;
-
 use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
@@ -13,16 +11,13 @@ use tollgate_wire::api::{BudgetStatus, LimitsResponse, Problem, TaskList, TaskSt
 
 use super::extract::{Names, Params, word};
 use super::{App, Handled, written};
-use crate::asked::{page_limit, tenant};
+use crate::asked::{self, page_limit, tenant};
 use crate::ledger::{ListQuery, Read};
 use crate::problem::{Answer, INVALID};
 
 /// The words of the tiers.
 const COMPLEXITIES: [&str; 4] = ["Tiny", "Small", "Medium", "Large"];
 const IMPORTANCES: [&str; 4] = ["low", "medium", "high", "critical"];
-
-/// Longest wait that a query may ask for.
-const MAX_WAIT_MS: u64 = 60_000;
 
 /// What a question has to see.
 #[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
@@ -196,10 +191,7 @@ pub(crate) async fn limits(
 pub(super) fn read(at_least: Option<String>, wait_ms: Option<u64>) -> Answer<Read> {
     let mut read = Read { at_least, ..Read::default() };
     if let Some(ms) = wait_ms {
-        if ms > MAX_WAIT_MS {
-            return Err(INVALID.of_field("wait_ms", &ms.to_string(), "must be at most 60000"));
-        }
-        read.wait = Duration::from_millis(ms);
+        read.wait = asked::wait(ms)?;
     }
     Ok(read)
 }

@@ -286,6 +286,8 @@ async fn what_would_exceed_a_limit_is_given_a_cheaper_model_where_the_policy_say
         (&json!("open"), &json!("gpt-5-mini"), &json!("gpt-5")),
         "{made}"
     );
+    let refused = allocate(&service, json!({"allocation": "b", "model": "gpt-5", "usd": "5"})).await;
+    assert_eq!(refused["state"], "refused", "money is the same whatever the model: {refused}");
     let (_, route) = service
         .post("/v1/route", json!({"model": "gpt-5", "tokens": 150_000, "providers": ["openai"]}))
         .await;

@@ -1,7 +1,7 @@
 //! Alerts of policies: a threshold or the limit was reached in a window, or is no longer, or the window is over.
 //!
-//! Id and content of an observation follow from the policy, its window and the level alone, so that any number of
-//! servers that look write the same event, and it is in the log once.
+//! Id and content of an observation follow from the version of the policy, its window and the level, so that any number
+//! of servers that look write the same event, and it is in the log once.
 
 use tollgate_domain::alert::{AlertRule, AlertScope, Condition};
 use tollgate_domain::budget::{
@@ -101,12 +101,10 @@ fn levels(policy: &Policy, found: &PolicyFigures) -> Vec<ConditionObserved> {
         Measure::Reserved => counted,
         Measure::Worst => counted.plus(Amount { tokens: 0, usd: found.unpriced.usd }),
     };
-    let mut levels = vec![policy.warn_at, policy.act_at, Threshold::LIMIT];
-    levels.dedup();
-    let reached = levels.into_iter().filter(|level| level.is_reached(measured, found.limit));
+    let reached = levels_of(policy).into_iter().filter(|level| level.is_reached(measured, found.limit));
     let observed = reached.map(|level| {
         let from = found.window.map(|span| span.from);
-        let percent = level.ten_thousandths().div_euclid(100);
+        let percent = percent(level);
         let scope = AlertScope::Policy { name: policy.id.clone(), from };
         let until = found.window.map(|span| format!(" until {}", span.to)).unwrap_or_default();
         ConditionObserved {
@@ -115,7 +113,7 @@ fn levels(policy: &Policy, found: &PolicyFigures) -> Vec<ConditionObserved> {
             since: from.unwrap_or_default(),
             threshold_ms: 0,
             detail: format!(
-                "policy `{}` ({} {}) has reached {percent}% of its limit of {}{until}",
+                "policy `{}` ({} {}, {}) has reached {percent}% of what it allows{until}",
                 policy.id,
                 policy.window,
                 policy.scope,
@@ -124,6 +122,17 @@ fn levels(policy: &Policy, found: &PolicyFigures) -> Vec<ConditionObserved> {
         }
     });
     observed.collect()
+}
+
+/// The thresholds of a policy, each once.
+fn levels_of(policy: &Policy) -> Vec<Threshold> {
+    let mut levels = vec![policy.warn_at, policy.act_at, Threshold::LIMIT];
+    levels.dedup();
+    levels
+}
+
+fn percent(level: Threshold) -> u32 {
+    level.ten_thousandths().div_euclid(100)
 }
 
 fn in_words(limit: AmountLimit) -> String {
@@ -148,12 +157,14 @@ fn begin(condition: &Condition) -> Timestamp {
 fn gone(state: &BudgetState, condition: &Condition, now: Timestamp) -> String {
     let AlertScope::Policy { name, from } = &condition.scope else { return String::new() };
     let ruling = state.policy(name).and_then(|history| history.ruling_at(now));
-    let current = ruling.and_then(|(_, policy)| policy.window.span_at(&policy.zone, now));
-    if ruling.is_none() {
+    let Some((_, policy)) = ruling.filter(|(_, policy)| state.is_active(policy)) else {
         return format!("policy `{name}` no longer rules");
-    }
-    if current.map(|span| span.from) != *from {
+    };
+    if policy.window.span_at(&policy.zone, now).map(|span| span.from) != *from {
         return format!("the window of policy `{name}` is over");
     }
-    format!("policy `{name}` is below {}% of its limit again", condition.level)
+    if !levels_of(policy).into_iter().any(|level| percent(level) == condition.level) {
+        return format!("policy `{name}` has no level at {}% any more", condition.level);
+    }
+    format!("policy `{name}` is below {}% of what it allows again", condition.level)
 }

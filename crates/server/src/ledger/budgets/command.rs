@@ -8,6 +8,10 @@ use tollgate_domain::ids::EventId;
 use tollgate_domain::position::Sequence;
 use tollgate_domain::time::Timestamp;
 
+/// How long a request waits for figures that cover the log's end if it says nothing, and the longest that the queue of
+/// a tenant waits for any.
+pub(super) const WAIT: Duration = Duration::from_secs(2);
+
 /// What someone asks to be decided, under the id of the event that it becomes.
 #[derive(Clone, Debug)]
 pub(super) struct Command {
@@ -21,7 +25,7 @@ pub(super) struct Command {
 
 impl Command {
     pub(super) const fn new(id: EventId, what: What) -> Self {
-        Self { id, what, usd_given: false, wait: Duration::from_secs(2) }
+        Self { id, what, usd_given: false, wait: WAIT }
     }
 }
 
@@ -95,6 +99,17 @@ impl What {
     /// Whether it is only asked, and nothing is recorded.
     pub(super) const fn is_question(&self) -> bool {
         matches!(self, Self::Check(_) | Self::Route(_))
+    }
+
+    /// Whether what was spent decides about it.
+    pub(super) const fn needs_figures(&self) -> bool {
+        matches!(self, Self::Allocate(_) | Self::Extend { .. } | Self::Check(_) | Self::Route(_))
+    }
+
+    /// Whether the sums that were read before it will not do after it: what is used of a released allocation meanwhile
+    /// is in none of them, and a policy that rules from now on needs sums of its own.
+    pub(super) const fn outdates_figures(&self) -> bool {
+        matches!(self, Self::Release { .. } | Self::Policy { .. } | Self::Budget(_))
     }
 
     /// What is asked for, in words.

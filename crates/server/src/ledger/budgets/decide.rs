@@ -14,7 +14,7 @@ use tollgate_log::contract::{
 use tollgate_wire::DecodedEvent;
 
 use super::Job;
-use super::command::{Command, Done, Judged, Recorded, What};
+use super::command::{Command, Done, Judged, Recorded, WAIT, What};
 use super::figures::figures;
 use super::repeated::is_same;
 use super::request::{alternatives, price_of};
@@ -166,9 +166,12 @@ impl Decider {
         answers: &mut [Option<Answer<Done>>],
         at: Timestamp,
     ) -> Answer<Vec<Draft>> {
-        let (mut drafts, mut bytes) = (Vec::new(), 0);
+        let (mut drafts, mut bytes, mut outdated) = (Vec::new(), 0, false);
         let open = commands.iter().zip(answers).enumerate().filter(|(_, (_, answer))| answer.is_none());
         for (nth, (command, answer)) in open {
+            if outdated && command.what.needs_figures() {
+                break;
+            }
             match self.one(state, command, figures, at) {
                 Ok(Ok(event)) => {
                     let draft = self.draft(nth, command, event)?;
@@ -177,6 +180,7 @@ impl Decider {
                         break;
                     }
                     state.apply(&draft.event);
+                    outdated |= command.what.outdates_figures();
                     drafts.push(draft);
                 }
                 Ok(Err(done)) => *answer = Some(Ok(done)),
@@ -272,8 +276,11 @@ impl Decider {
                 | What::Expire { .. } => {}
             }
         }
+        if requests.is_empty() {
+            return Ok(Figures::default());
+        }
         let requests: Vec<&AllocationRequest> = requests.iter().collect();
-        let wait = commands.iter().map(|command| command.wait).max().unwrap_or_default();
+        let wait = commands.iter().map(|command| command.wait.min(WAIT)).max().unwrap_or_default();
         figures(&self.ask, &self.tenant, state, &requests, at, wait).await
     }
 

@@ -21,15 +21,16 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tollgate_domain::ids::TenantId;
 use tollgate_log::contract::EventLog;
+use tollgate_projector::queries::SpentOf;
 
 pub use self::policies::PolicyPage;
 
-use self::command::{Command, Done};
+use self::command::{Command, Done, WAIT};
 use self::decide::Decider;
 use super::Shared;
 use super::ask::Queries;
 use super::in_force::InForce;
-use crate::problem::{Answer, OVERLOADED, STOPPED};
+use crate::problem::{Answer, NO_PROJECTOR, OVERLOADED, STALE, STOPPED};
 
 /// How many commands of a tenant may wait.
 const WAITING: usize = 4096;
@@ -63,11 +64,26 @@ impl BudgetDecisions {
 
     /// Has a command decided, with those that arrive at the same time.
     async fn decided(&self, tenant: &TenantId, command: Command) -> Answer<Done> {
+        if command.wait > WAIT {
+            self.wait_for_the_end(tenant, command.wait).await?;
+        }
         let (reply, answer) = oneshot::channel();
         self.send(tenant, Job { command, reply })?;
         answer.await.unwrap_or_else(|_| {
             Err(STOPPED.with("the ledger is stopping: it is not known whether this was decided; ask again"))
         })
+    }
+
+    /// Waits outside the queue, where nobody waits behind it. A view that is still behind then is for the policies to
+    /// judge.
+    async fn wait_for_the_end(&self, tenant: &TenantId, up_to: Duration) -> Answer<()> {
+        let tenant = tenant.as_str().to_owned();
+        let query = SpentOf { tenant, asks: Vec::new(), allocations: Vec::new() };
+        let end = self.ask.end().await?;
+        match self.ask.spent(query, Some(&end), up_to).await {
+            Err(problem) if problem.code != STALE.code && problem.code != NO_PROJECTOR.code => Err(problem),
+            Ok(_) | Err(_) => Ok(()),
+        }
     }
 
     fn send(&self, tenant: &TenantId, job: Job) -> Answer<()> {

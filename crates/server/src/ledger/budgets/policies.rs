@@ -225,10 +225,6 @@ fn policy(name: &str, sent: &PolicyRule, now: Timestamp) -> Answer<Policy> {
     })?;
     let money = |field, text: &Option<String>| text.as_ref().map(|text| usd(field, text)).transpose();
     let enforcement = sent.enforcement.unwrap_or(BudgetEnforcement::Warn);
-    let can_refuse = match enforcement {
-        BudgetEnforcement::HardLimit | BudgetEnforcement::Degrade | BudgetEnforcement::Throttle => true,
-        BudgetEnforcement::Ignore | BudgetEnforcement::Warn | BudgetEnforcement::SoftLimit => false,
-    };
     let at = |field, text: &Option<String>| text.as_ref().map(|text| time(field, text)).transpose();
     Ok(Policy {
         id: name.to_owned(),
@@ -245,7 +241,11 @@ fn policy(name: &str, sent: &PolicyRule, now: Timestamp) -> Answer<Policy> {
         passes_from: sent.passes_from,
         degrade_to: sent.degrade_to.clone(),
         throttle_per_minute: sent.throttle_per_minute,
-        on_stale: sent.on_stale.unwrap_or(if can_refuse { OnStale::Refuse } else { OnStale::Allow }),
+        on_stale: sent.on_stale.unwrap_or(if enforcement.can_refuse() {
+            OnStale::Refuse
+        } else {
+            OnStale::Allow
+        }),
         from: at("from", &sent.from)?.unwrap_or(now),
         to: at("to", &sent.to)?,
         enabled: sent.enabled.unwrap_or(true),

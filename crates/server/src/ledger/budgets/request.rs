@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tollgate_domain::budget::{Amount, BudgetState, defaults};
 use tollgate_domain::event::AllocationRequest;
-use tollgate_domain::ids::{EventId, InvalidId, TenantId};
+use tollgate_domain::ids::{EventId, InvalidId, MAX_ID_BYTES, TenantId};
 use tollgate_domain::money::Usd;
 use tollgate_domain::price::Call;
 use tollgate_domain::time::Timestamp;
@@ -12,6 +12,8 @@ use tollgate_domain::tokens::TokenCounts;
 use tollgate_wire::api::{AllocateRequest, Problem};
 use uuid::Uuid;
 
+use super::command::WAIT;
+use crate::asked;
 use crate::ledger::Settings;
 use crate::problem::{Answer, INVALID};
 
@@ -33,8 +35,9 @@ pub(super) fn tenant(named: Option<&String>) -> Answer<TenantId> {
 pub(super) fn id(what: &str, field: &str, name: &str) -> Answer<EventId> {
     EventId::new(format!("{what}/{name}")).map_err(|error| {
         let mut problem = INVALID.of_field(field, name, error.rule);
-        if name.len() > 120 {
-            problem = INVALID.of_field(field, name, "must have at most 120 bytes");
+        let most = MAX_ID_BYTES.saturating_sub(what.len()).saturating_sub(1);
+        if name.len() > most {
+            problem = INVALID.of_field(field, name, &format!("must have at most {most} bytes"));
         }
         problem
     })
@@ -76,11 +79,7 @@ pub(super) fn ttl_ms(seconds: Option<u64>) -> Answer<Option<i64>> {
 
 /// How long a request waits for figures that cover the log's end.
 pub(super) fn wait(ms: Option<u64>) -> Answer<Duration> {
-    match ms {
-        None => Ok(Duration::from_secs(2)),
-        Some(ms) if ms <= 60_000 => Ok(Duration::from_millis(ms)),
-        Some(ms) => Err(INVALID.of_field("wait_ms", &ms.to_string(), "must be at most 60000")),
-    }
+    ms.map_or(Ok(WAIT), asked::wait)
 }
 
 /// What is asked for, with defaults and the expected cost.
@@ -140,7 +139,8 @@ pub(super) fn allocation(
     Ok(request)
 }
 
-fn call<'a>(settings: &'a Settings, request: &'a AllocationRequest, at: Timestamp) -> Call<'a> {
+/// The call of a request, as the config applies to it.
+pub(super) fn call<'a>(settings: &'a Settings, request: &'a AllocationRequest, at: Timestamp) -> Call<'a> {
     settings.config.prices.apply(Call {
         provider: request.provider.as_deref(),
         model: request.model.as_deref(),
@@ -196,6 +196,10 @@ pub(super) fn with_model(
     let quote = settings.prices.quote(settings.config.prices.apply(asked), &TokenCounts::default()).ok();
     let provider = quote.and_then(|quote| quote.entry.provider().map(str::to_owned));
     let other = AllocationRequest { model: Some(model.to_owned()), provider, ..request.clone() };
+    if request.amount.tokens == 0 {
+        // Money alone was asked for: it is the same whatever the model.
+        return other;
+    }
     let (amount, is_priced) = price_of(settings, &other, request.amount, at);
     AllocationRequest { amount, is_priced, ..other }
 }

@@ -3,7 +3,7 @@
 use tollgate_domain::budget::{Amount, Judgement, ModelTier};
 use tollgate_domain::event::AllocationRequest;
 use tollgate_domain::money::Usd;
-use tollgate_domain::price::{Call, PriceEntry};
+use tollgate_domain::price::PriceEntry;
 use tollgate_domain::time::Timestamp;
 use tollgate_domain::tokens::TokenCounts;
 use tollgate_wire::api::{RouteRequest, RouteResponse, RouteView};
@@ -11,7 +11,7 @@ use tollgate_wire::api::{RouteRequest, RouteResponse, RouteView};
 use super::BudgetDecisions;
 use super::allocations::of_another_kind;
 use super::command::{Command, Done, What};
-use super::request::{allocation, fresh, id, tenant, wait};
+use super::request::{allocation, call, fresh, id, tenant, wait};
 use crate::ledger::Settings;
 use crate::problem::{Answer, INVALID};
 
@@ -81,15 +81,6 @@ impl BudgetDecisions {
         views.truncate(OTHERS);
         Ok(RouteResponse { chosen, preferred, others: views, as_of })
     }
-}
-
-fn call<'a>(settings: &'a Settings, request: &'a AllocationRequest, at: Timestamp) -> Call<'a> {
-    settings.config.prices.apply(Call {
-        provider: request.provider.as_deref(),
-        model: request.model.as_deref(),
-        service_tier: None,
-        at,
-    })
 }
 
 /// The tokens of the call: what is not given as output is input.
