@@ -20,6 +20,8 @@ mod budget_alerts;
 mod budgets;
 #[path = "api/corrections.rs"]
 mod corrections;
+#[path = "api/decided_together.rs"]
+mod decided_together;
 #[path = "api/deliveries.rs"]
 mod deliveries;
 #[path = "api/document.rs"]
