@@ -61,7 +61,8 @@ impl Tenant {
             for (labels, at, usage) in &self.usage {
                 let task = labels.get("task").map(String::as_str).unwrap_or_default();
                 let model = labels.get("model").map(String::as_str);
-                let dimensions = Dimensions { task, component: None, provider: None, model, labels };
+                let dimensions =
+                    Dimensions { task, phase: None, component: None, provider: None, model, labels };
                 if sum.scope.contains(&dimensions) && sum.span.is_none_or(|span| span.contains(*at)) {
                     spent.add(usage);
                 }

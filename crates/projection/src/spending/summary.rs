@@ -92,7 +92,8 @@ impl<'a> Summing<'a> {
         let in_tasks = |dimension: &Dimension| match dimension {
             Dimension::Task | Dimension::Session => true,
             Dimension::Label(key) => key == SESSION,
-            Dimension::Component
+            Dimension::Phase
+            | Dimension::Component
             | Dimension::Team
             | Dimension::User
             | Dimension::TaskType

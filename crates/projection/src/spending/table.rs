@@ -26,6 +26,7 @@ pub enum Table {
 /// The values that the usage of a cell has in common. Empty text: not stated.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct CellValues<'a> {
+    phase: &'a str,
     component: &'a str,
     provider: &'a str,
     model: &'a str,
@@ -81,7 +82,7 @@ pub(super) fn read_name(rest: &[u8]) -> Option<(&str, &[u8])> {
 
 /// Appends the values of usage. What no scope can name is left out; of sessions, only their own cells know.
 pub(super) fn write_values(usage: &Dimensions<'_>, with_session: bool, key: &mut Vec<u8>) {
-    for text in [usage.component, usage.provider, usage.model] {
+    for text in [usage.phase, usage.component, usage.provider, usage.model] {
         write_text(text.unwrap_or_default(), key);
     }
     for (name, value) in usage.labels {
@@ -95,7 +96,8 @@ pub(super) fn write_values(usage: &Dimensions<'_>, with_session: bool, key: &mut
 impl<'a> CellValues<'a> {
     /// Reads the values in a key.
     pub(super) fn read(bytes: &'a [u8]) -> Option<Self> {
-        let (component, rest) = read_text(bytes)?;
+        let (phase, rest) = read_text(bytes)?;
+        let (component, rest) = read_text(rest)?;
         let (provider, rest) = read_text(rest)?;
         let (model, mut rest) = read_text(rest)?;
         let mut labels = BTreeMap::new();
@@ -105,7 +107,7 @@ impl<'a> CellValues<'a> {
             labels.insert(name.to_owned(), value.to_owned());
             rest = tail;
         }
-        Some(Self { component, provider, model, labels })
+        Some(Self { phase, component, provider, model, labels })
     }
 
     /// As the values of usage of a task.
@@ -115,6 +117,7 @@ impl<'a> CellValues<'a> {
         }
         Dimensions {
             task,
+            phase: given(self.phase),
             component: given(self.component),
             provider: given(self.provider),
             model: given(self.model),

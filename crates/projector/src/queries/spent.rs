@@ -3,7 +3,9 @@
 use serde::{Deserialize, Serialize};
 use tollgate_domain::budget::Spent;
 use tollgate_domain::position::Position;
-use tollgate_projection::spending::{Asked, Spending, SpendingRow, SpentAsk, Table, Tally};
+use tollgate_projection::spending::{
+    Asked, Spending, SpendingRow, SpentAsk, Table, Tally, UsageKind, UsageKinds,
+};
 
 use crate::query::Query;
 use crate::rows::RowError;
@@ -33,6 +35,36 @@ pub struct SpentAnswer {
     pub spent: Vec<Spent>,
     /// What was used, one for each allocation.
     pub used: Vec<Spent>,
+}
+
+/// The kinds of usage that a task had, the latest first.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct UsageKindsOf {
+    /// Owner of the task.
+    pub tenant: String,
+    /// The task.
+    pub task: String,
+    /// How many at most.
+    pub most: usize,
+}
+
+impl Query<Spending> for UsageKindsOf {
+    const VERB: &'static str = "usage_kinds";
+    type Answer = Vec<UsageKind>;
+
+    /// The gate waits for it.
+    fn is_own(&self) -> bool {
+        true
+    }
+
+    fn answer(&self, view: &Seen<'_, Spending>) -> Result<Self::Answer, RowError> {
+        let mut kinds = UsageKinds::of_task(&self.tenant, &self.task);
+        let prefix = kinds.prefix().to_vec();
+        for row in view.scan(&prefix, None) {
+            kinds.add(&row?.0);
+        }
+        Ok(kinds.latest(self.most))
+    }
 }
 
 impl Query<Spending> for SpentOf {
