@@ -157,13 +157,7 @@ impl Gate {
                 | QueryError::Failed { .. }),
             ) => self.failed_open(&question, &error.to_string()),
         };
-        if !decided.stale {
-            let Question { tenant, task, advance, .. } = &question;
-            let up_to = request.wait_ms.map(|_| wait);
-            for (policy, message) in self.money.exhausted(tenant, task, advance, up_to).await {
-                decided.add_policy(policy, message);
-            }
-        }
+        self.money.add_exhausted(&question, request.wait_ms.map(|_| wait), &mut decided).await;
         self.metrics.decided(decided.verdict, decided.stale);
         let blocks = decided.verdict == Verdict::Block;
         let recorded = self.record_decision(&question, &decided).await?;

@@ -5,9 +5,11 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use tollgate_clock::Stopwatch;
+use tollgate_domain::gate::GateDecided;
 use tollgate_domain::ids::{TaskId, TenantId};
-use tollgate_domain::phase::Advance;
+use tollgate_domain::phase::{Advance, Phase};
 
+use super::Question;
 use crate::ledger::budgets::BudgetDecisions;
 
 /// How long the gate waits for what policies say.
@@ -28,19 +30,30 @@ impl Money {
         Self { budgets, paused: Mutex::new(None) }
     }
 
-    /// The policies by which nothing more may be spent where a task wants to go, with what each says; none if that is
-    /// not known in time: in 50 ms, unless the asker says how long it waits.
-    pub(super) async fn exhausted(
+    /// Adds the policies by which nothing more may be spent where a task wants to go, with what each says; none if
+    /// that is not known in time: in 50 ms, unless the asker says how long it waits.
+    pub(super) async fn add_exhausted(
+        &self,
+        question: &Question,
+        up_to: Option<Duration>,
+        decided: &mut GateDecided,
+    ) {
+        let Question { tenant, task, advance: Advance::Phase(phase), .. } = question else { return };
+        if decided.stale || up_to.is_none() && self.is_paused() {
+            return;
+        }
+        for (policy, message) in self.exhausted(tenant, task, phase, up_to).await {
+            decided.add_policy(policy, message);
+        }
+    }
+
+    async fn exhausted(
         &self,
         tenant: &TenantId,
         task: &TaskId,
-        advance: &Advance,
+        phase: &Phase,
         up_to: Option<Duration>,
     ) -> BTreeMap<String, String> {
-        let Advance::Phase(phase) = advance else { return BTreeMap::new() };
-        if up_to.is_none() && self.is_paused() {
-            return BTreeMap::new();
-        }
         let up_to = up_to.unwrap_or(WITHIN);
         let asking = self.budgets.exhausted(tenant, task, phase, up_to);
         let problem = match tokio::time::timeout(up_to, asking).await {
