@@ -28,7 +28,7 @@ use self::question::{Question, question, response, taken, unknown_phase, untrack
 use self::with_events::WithEvents;
 use super::Shared;
 use super::ask::{Ask, Queries, TaskAnswer, Through};
-use super::breaker::Breaker;
+use super::breaker::{Breaker, Transition};
 use super::budgets::BudgetDecisions;
 use super::in_force::InForce;
 use super::own::batch_of;
@@ -158,17 +158,27 @@ impl Gate {
             ) => self.failed_open(&question, &error.to_string()),
         };
         self.money.add_exhausted(&question, request.wait_ms.map(|_| wait), &mut decided).await;
+        self.answered(&question, decided, &took).await.map(Some)
+    }
+
+    /// Records a decision and answers with it.
+    async fn answered(
+        &self,
+        question: &Question,
+        decided: GateDecided,
+        took: &Transition,
+    ) -> Answer<GateResponse> {
         self.metrics.decided(decided.verdict, decided.stale);
         let blocks = decided.verdict == Verdict::Block;
-        let recorded = self.record_decision(&question, &decided).await?;
-        self.write.measured(&took);
+        let recorded = self.record_decision(question, &decided).await?;
+        self.write.measured(took);
         let answer = match recorded {
-            Recorded::Now(position) => response(&question, decided, position),
+            Recorded::Now(position) => response(question, decided, position),
             Recorded::Before(first) => *first,
         };
         self.ask.gated(&question.tenant, &question.task, blocks.then(|| question.advance.clone()));
         self.blocked.note(&question.tenant, &question.task, &answer, self.ask.now());
-        Ok(Some(answer))
+        Ok(answer)
     }
 
     /// An earlier answer. The process that gave it may have died before it opened the remediation.
