@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::table::{CellValues, Table, read_time};
+use super::SpendingRow;
+use super::table::{CellValues, Table};
 
 /// What the usage of a task can be told apart by, beside its phase.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -41,19 +42,21 @@ impl UsageKinds {
     }
 
     /// Adds a row.
-    pub fn add(&mut self, key: &[u8]) {
-        let Some((at, values)) = key.strip_prefix(&*self.prefix).and_then(read_time) else { return };
-        let Some(cell) = CellValues::read(values) else { return };
-        let usage = cell.of_task("");
-        let owned = |value: Option<&str>| value.map(str::to_owned);
-        let kind = UsageKind {
-            component: owned(usage.component),
-            provider: owned(usage.provider),
-            model: owned(usage.model),
-            labels: usage.labels.clone(),
-        };
-        let last = self.last.entry(kind).or_insert(at);
-        *last = at.max(*last);
+    pub fn add(&mut self, key: &[u8], row: &SpendingRow) {
+        let Some(rest) = key.strip_prefix(&*self.prefix) else { return };
+        for (at, values, _) in row.cells(rest) {
+            let Some(cell) = CellValues::read(values) else { continue };
+            let usage = cell.of_task("");
+            let owned = |value: Option<&str>| value.map(str::to_owned);
+            let kind = UsageKind {
+                component: owned(usage.component),
+                provider: owned(usage.provider),
+                model: owned(usage.model),
+                labels: usage.labels.clone(),
+            };
+            let last = self.last.entry(kind).or_insert(at);
+            *last = at.max(*last);
+        }
     }
 
     /// The latest ones, at most so many.

@@ -14,10 +14,10 @@ pub enum Table {
     Days,
     /// The same by quarter of an hour.
     Quarters,
-    /// Cells of a task, by quarter of an hour.
+    /// Cells of a task by quarter of an hour: a row for each UTC day.
     Tasks,
-    /// Cells of a session that usage names by its label, by quarter of an hour. Usage without the label is in
-    /// those of its task only.
+    /// Cells of a session that usage names by its label, in the same way. Usage without the label is in those of its
+    /// task only.
     Sessions,
     /// One row for each allocation.
     Allocations,
@@ -42,6 +42,11 @@ impl Table {
             Self::Sessions => b's',
             Self::Allocations => b'a',
         }
+    }
+
+    /// Whether the row of a key has the cells of a whole day.
+    pub(super) fn is_by_day(key: &[u8]) -> bool {
+        [Self::Tasks, Self::Sessions].iter().any(|table| key.first() == Some(&table.byte()))
     }
 
     /// What all its keys of a tenant begin with.

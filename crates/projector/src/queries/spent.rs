@@ -61,7 +61,8 @@ impl Query<Spending> for UsageKindsOf {
         let mut kinds = UsageKinds::of_task(&self.tenant, &self.task);
         let prefix = kinds.prefix().to_vec();
         for row in view.scan(&prefix, None) {
-            kinds.add(&row?.0);
+            let (key, row) = row?;
+            kinds.add(&key, &row);
         }
         Ok(kinds.latest(self.most))
     }
@@ -89,8 +90,7 @@ impl Query<Spending> for SpentOf {
             let (prefix, after) = (scan.prefix().to_vec(), scan.after());
             for row in view.scan(&prefix, Some(&after)) {
                 let (key, row) = row?;
-                let Some(sums) = row.sums() else { continue };
-                if !tally.add(&mut scan, &key, sums) {
+                if !tally.add(&mut scan, &key, &row) {
                     break;
                 }
             }
