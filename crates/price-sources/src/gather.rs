@@ -18,6 +18,10 @@ use crate::fetch;
 /// wait for an update have an answer while they still wait, whatever the sources do.
 const AT_A_TIME: usize = MAX_SOURCES / 2;
 
+/// What is due within a minute is due: an update that comes as often as a list is to be fetched would otherwise be a
+/// moment too early for it, every other time.
+const NEARLY_DUE_MS: i64 = 60_000;
+
 /// How lists are gathered.
 pub struct Gather<'a> {
     /// Where fetched lists are kept.
@@ -127,7 +131,8 @@ impl<'a> Gather<'a> {
         let cache = Cache::new(self.cache, &source.id, &from);
         let kept = cache.read();
         let ms = |seconds: u64| i64::try_from(seconds.saturating_mul(1000)).unwrap_or(i64::MAX);
-        let fresh = kept.as_ref().is_some_and(|kept| kept.age_ms(self.now) < ms(source.every_s));
+        let due_after = ms(source.every_s).saturating_sub(NEARLY_DUE_MS);
+        let fresh = kept.as_ref().is_some_and(|kept| kept.age_ms(self.now) < due_after);
         let asked_at = cache.asked_at().map(|asked_at| self.now.millis_since(asked_at));
         let paused = asked_at.is_some_and(|since| (0..ms(source.pause_s)).contains(&since));
         if paused || (fresh && !self.refresh) {

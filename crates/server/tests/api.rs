@@ -44,6 +44,8 @@ mod memory;
 mod money;
 #[path = "api/price_decisions.rs"]
 mod price_decisions;
+#[path = "api/price_updates.rs"]
+mod price_updates;
 #[path = "api/prices.rs"]
 mod prices;
 #[path = "api/quarantine.rs"]
