@@ -67,11 +67,13 @@ pub enum AlertRule {
     PriceWaiting,
     /// Sources do not agree on a price.
     PriceDisputed,
+    /// The list of a source of prices cannot be used.
+    PriceSource,
 }
 
 impl AlertRule {
     /// The rules, in order.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 28] = [
         Self::Pressure,
         Self::Breach,
         Self::StopLoss,
@@ -99,9 +101,10 @@ impl AlertRule {
         Self::Budget,
         Self::PriceWaiting,
         Self::PriceDisputed,
+        Self::PriceSource,
     ];
     /// Their names, in order.
-    pub const NAMES: [&'static str; 27] = [
+    pub const NAMES: [&'static str; 28] = [
         "pressure",
         "breach",
         "stop_loss",
@@ -129,6 +132,7 @@ impl AlertRule {
         "budget",
         "price_waiting",
         "price_disputed",
+        "price_source",
     ];
 
     /// The word used in answers.
@@ -162,6 +166,7 @@ impl AlertRule {
             Self::Budget => "budget",
             Self::PriceWaiting => "price_waiting",
             Self::PriceDisputed => "price_disputed",
+            Self::PriceSource => "price_source",
         }
     }
 
@@ -234,6 +239,7 @@ impl Severity {
             | AlertRule::Budget
             | AlertRule::PriceWaiting
             | AlertRule::PriceDisputed
+            | AlertRule::PriceSource
             | AlertRule::ClockSkew => Self::Warning,
             AlertRule::Stuck
             | AlertRule::Conflict
@@ -291,7 +297,7 @@ pub enum AlertScope {
         /// When the window began; `None`: all time.
         from: Option<Timestamp>,
     },
-    /// An entry of the price book.
+    /// An entry of the price book, or a source of prices.
     Price(String),
 }
 

@@ -23,6 +23,8 @@ pub const MAX_SOURCES: usize = 16;
 pub struct PriceSources {
     /// What an update may do.
     pub rules: UpdateRules,
+    /// How often servers update the prices by themselves, in seconds; `None`: they do not.
+    pub update_every_s: Option<u64>,
     /// The sources.
     pub sources: Vec<SourceConfig>,
 }
@@ -113,7 +115,7 @@ impl Place {
 impl Default for PriceSources {
     fn default() -> Self {
         let rules = UpdateRules { unverified: Unverified::Apply, new_models: true };
-        Self { rules, sources: Vec::new() }
+        Self { rules, update_every_s: None, sources: Vec::new() }
     }
 }
 

@@ -10,7 +10,7 @@ use tollgate_outbound::{Client, RequestError, Resolve, Target, Timeouts, TlsErro
 /// The largest list, in bytes: LiteLLM's map has a fifth of it.
 const MAX_LIST_BYTES: usize = 16 << 20;
 
-/// How long one source may take: the others are asked meanwhile, but somebody waits for the update.
+/// How long one source may take. Others are asked meanwhile, but somebody waits for the update.
 const TIMEOUTS: Timeouts = Timeouts { connect: Duration::from_secs(5), total: Duration::from_secs(20) };
 
 /// Why a list could not be fetched.

@@ -4,14 +4,23 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
+use futures_util::{StreamExt, stream};
 use tollgate_domain::price::{ModelName, PriceHistory, SourceList, has_shrunk};
 use tollgate_domain::time::Timestamp;
 use tollgate_outbound::{Resolve, SystemResolver, Timeouts};
 
 use crate::adapter::{Adapter, Request};
 use crate::cache::{Cache, Cached};
-use crate::config::{Place, PriceSources, SourceConfig};
+use crate::config::{MAX_SOURCES, Place, PriceSources, SourceConfig};
 use crate::fetch;
+
+/// How many sources are asked at a time: the most that a file may name are asked in two turns, so that those who
+/// wait for an update have an answer while they still wait, whatever the sources do.
+const AT_A_TIME: usize = MAX_SOURCES / 2;
+
+/// What is due within a minute is due: an update that comes as often as a list is to be fetched would otherwise be a
+/// moment too early for it, every other time.
+const NEARLY_DUE_MS: i64 = 60_000;
 
 /// How lists are gathered.
 pub struct Gather<'a> {
@@ -84,13 +93,14 @@ impl<'a> Gather<'a> {
         }
     }
 
-    /// Asks every source that is due, one after the other, and reads all lists. No source's failure is one
-    /// of the update.
+    /// Asks the sources that are due, several at a time, and reads all lists. No source's failure is one of
+    /// the update, and a slow one takes no more than its own time. What became of each is in the order of the
+    /// config.
     pub async fn run(self, config: &PriceSources) -> Gathered {
-        let mut texts = Vec::new();
-        for source in &config.sources {
-            texts.push((source, source.kind.adapter(), self.fetched(source).await));
-        }
+        let asked: Vec<_> = config.sources.iter().map(|source| self.fetched(source)).collect();
+        let fetched: Vec<Fetched> = stream::iter(asked).buffered(AT_A_TIME).collect().await;
+        let each = config.sources.iter().zip(fetched);
+        let texts: Vec<_> = each.map(|(source, fetched)| (source, source.kind.adapter(), fetched)).collect();
         let mut models = self.models.clone();
         for (_, adapter, fetched) in &texts {
             models.extend(fetched.cached.iter().flat_map(|cached| adapter.names(&cached.text)));
@@ -121,7 +131,8 @@ impl<'a> Gather<'a> {
         let cache = Cache::new(self.cache, &source.id, &from);
         let kept = cache.read();
         let ms = |seconds: u64| i64::try_from(seconds.saturating_mul(1000)).unwrap_or(i64::MAX);
-        let fresh = kept.as_ref().is_some_and(|kept| kept.age_ms(self.now) < ms(source.every_s));
+        let due_after = ms(source.every_s).saturating_sub(NEARLY_DUE_MS);
+        let fresh = kept.as_ref().is_some_and(|kept| kept.age_ms(self.now) < due_after);
         let asked_at = cache.asked_at().map(|asked_at| self.now.millis_since(asked_at));
         let paused = asked_at.is_some_and(|since| (0..ms(source.pause_s)).contains(&since));
         if paused || (fresh && !self.refresh) {

@@ -245,14 +245,18 @@ fn rates(prices: &RawValue, provider: &str, at: Timestamp) -> Result<String, Str
     // Before the first of them begins, the first one holds.
     let base = base.or_else(|| all.first().map(|first| &first.prices)).ok_or("no prices")?;
     fields.extend(of_tokens(base)?);
-    match hours.as_slice() {
-        [] => {}
-        [(window, prices)] => {
-            let mut at_hours = vec![("hours_utc".to_owned(), quoted(window))];
-            at_hours.extend(of_tokens(prices)?);
-            fields.push(("off_peak_pricing".to_owned(), object(&at_hours)));
+    if let Some((_, prices)) = hours.first() {
+        let at_hours = of_tokens(prices)?;
+        // The price book has one price for certain hours: all spans must have the same.
+        for (_, other) in &hours {
+            if of_tokens(other)? != at_hours {
+                return Err("different prices at different hours".to_owned());
+            }
         }
-        _ => return Err("prices of more than one span of hours".to_owned()),
+        let spans: Vec<String> = hours.iter().map(|(span, _)| quoted(span)).collect();
+        let mut off_peak = vec![("hours_utc".to_owned(), format!("[{}]", spans.join(", ")))];
+        off_peak.extend(at_hours);
+        fields.push(("off_peak_pricing".to_owned(), object(&off_peak)));
     }
     Ok(object(&fields))
 }
@@ -299,7 +303,15 @@ mod tests {
                 {"prices": {"input_mtok": 9}},
                 {"constraint": {"start_date": "2026-01-01"}, "prices": {"input_mtok": 2}},
                 {"constraint": {"start_date": "2027-01-01"}, "prices": {"input_mtok": 7}},
-                {"constraint": {"start_time": "16:30:00Z", "end_time": "00:30:00Z"}, "prices": {"input_mtok": 1}}]}]},
+                {"constraint": {"start_time": "16:30:00Z", "end_time": "00:30:00Z"}, "prices": {"input_mtok": 1}}]},
+            {"id": "peaks", "match": {"equals": "peaks"}, "prices": [
+                {"prices": {"input_mtok": 1}},
+                {"constraint": {"start_time": "01:00:00Z", "end_time": "04:00:00Z"}, "prices": {"input_mtok": 2}},
+                {"constraint": {"start_time": "06:00:00Z", "end_time": "10:00:00Z"}, "prices": {"input_mtok": 2}}]},
+            {"id": "steps", "match": {"equals": "steps"}, "prices": [
+                {"prices": {"input_mtok": 1}},
+                {"constraint": {"start_time": "01:00:00Z", "end_time": "04:00:00Z"}, "prices": {"input_mtok": 2}},
+                {"constraint": {"start_time": "06:00:00Z", "end_time": "10:00:00Z"}, "prices": {"input_mtok": 3}}]}]},
         {"id": "azure", "fallback_model_providers": ["openai"], "models": []}
     ]"#;
 
@@ -320,7 +332,10 @@ mod tests {
             "2026-11-29T00:00:00Z",
         );
         let names: Vec<&str> = found.iter().filter_map(|one| one.split(' ').next()).collect();
-        assert_eq!(names, ["azure/gpt-5-2026-08-07", "deepseek/chat", "openai/gpt-5", "xai/grok"]);
+        assert_eq!(
+            names,
+            ["azure/gpt-5-2026-08-07", "deepseek/chat", "deepseek/peaks", "openai/gpt-5", "xai/grok"]
+        );
     }
 
     #[test]
@@ -341,10 +356,14 @@ mod tests {
             [("2025-11-29T00:00:00Z", "9"), ("2026-11-29T00:00:00Z", "2"), ("2027-11-29T00:00:00Z", "7")]
         {
             let expected = format!(
-                r#"{{"input_cost_per_token": 0.00000{input}, "litellm_provider": "deepseek", "off_peak_pricing": {{"hours_utc": "16:30-00:30", "input_cost_per_token": 0.000001}}}}"#
+                r#"{{"input_cost_per_token": 0.00000{input}, "litellm_provider": "deepseek", "off_peak_pricing": {{"hours_utc": ["16:30-00:30"], "input_cost_per_token": 0.000001}}}}"#
             );
             assert_eq!(of(at, "deepseek/chat "), expected);
         }
+        assert_eq!(
+            of("2026-11-29T00:00:00Z", "deepseek/peaks "),
+            r#"{"input_cost_per_token": 0.000001, "litellm_provider": "deepseek", "off_peak_pricing": {"hours_utc": ["01:00-04:00", "06:00-10:00"], "input_cost_per_token": 0.000002}}"#
+        );
     }
 
     #[test]

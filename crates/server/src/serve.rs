@@ -23,7 +23,7 @@ use crate::http::{App, Hosts, router};
 use crate::ledger::{AlertsBy, Delivering, Ledger, LedgerError, LedgerOptions, SettingsOptions, Views};
 use crate::nats::{AppendService, BudgetService, Drainer};
 use crate::reactor::{
-    AlertsError, Deliveries, Evidence, Reactors, RemediationError, Remediations, Ways, govern,
+    AlertsError, Deliveries, Evidence, Reactors, RemediationError, Remediations, Ways, govern, prices,
 };
 
 mod running;
@@ -272,6 +272,7 @@ fn react(
     reactors.start("remediations", remediations.run(stopped.clone()));
     reactors.start("watch", ledger.watch().run(stopped.clone()));
     reactors.start("govern", govern::run(Arc::clone(ledger), stopped.clone()));
+    reactors.start("prices", prices::run(Arc::clone(ledger), stopped.clone()));
     reactors
 }
 

@@ -46,6 +46,8 @@ mod money;
 mod phases_and_money;
 #[path = "api/price_decisions.rs"]
 mod price_decisions;
+#[path = "api/price_updates.rs"]
+mod price_updates;
 #[path = "api/prices.rs"]
 mod prices;
 #[path = "api/quarantine.rs"]

@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
+use serde_json::value::RawValue;
 use tollgate_domain::money::Usd;
-use tollgate_domain::price::PriceBook;
+use tollgate_domain::price::{Listed, ModelName, PriceBook, UsagePoint};
 use tollgate_domain::time::Timestamp;
 
-use crate::genai::{List, Price};
+use crate::genai;
 use crate::litellm::{Candidate, Map, candidates};
 use crate::points;
 
@@ -25,23 +26,42 @@ pub(crate) struct Source {
     pub(crate) as_of: String,
 }
 
-/// A model that one list, or both, have no price for, or on which they disagree.
+/// A model that genai-prices has no price for, or on which the lists disagree.
 enum Out {
     OnlyLitellm,
     Disagree(String),
 }
 
-pub(crate) fn make(text: &str, map: &Map, list: &List, source: &Source) -> Result<Made, String> {
+/// The list of genai-prices at one moment: what it has of the candidates, and the same as a book.
+struct Theirs {
+    at: Timestamp,
+    listed: BTreeMap<ModelName, Listed>,
+    book: PriceBook,
+}
+
+impl Theirs {
+    fn read(published: &str, models: &BTreeSet<ModelName>, at: Timestamp) -> Result<Self, String> {
+        let listed = genai::read(published, models, at)?;
+        let entries: BTreeMap<&str, String> =
+            listed.values().map(|one| (one.entry.as_str(), one.rates.clone())).collect();
+        let (book, _) =
+            PriceBook::from_litellm(&written(&entries), "genai-prices").map_err(|error| error.to_string())?;
+        Ok(Self { at, listed, book })
+    }
+}
+
+pub(crate) fn make(text: &str, map: &Map, published: &str, source: &Source) -> Result<Made, String> {
     let (litellm, _) = PriceBook::from_litellm(text, "litellm").map_err(|error| error.to_string())?;
-    let times = times(&source.as_of)?;
+    let all = candidates(map);
+    let models: BTreeSet<ModelName> = all.iter().map(Candidate::in_genai).collect();
+    let moments = times(&source.as_of)?;
+    let theirs = moments.iter().map(|at| Theirs::read(published, &models, *at));
+    let theirs = theirs.collect::<Result<Vec<_>, _>>()?;
     let (mut agreed, mut out) = (Vec::new(), Vec::new());
-    for candidate in candidates(map) {
-        match list.find(candidate.provider, candidate.model) {
-            None => out.push((candidate, Out::OnlyLitellm)),
-            Some(price) => match disagreement(&litellm, &candidate, &price, &times) {
-                Some(why) => out.push((candidate, Out::Disagree(why))),
-                None => agreed.push(candidate),
-            },
+    for candidate in all {
+        match disagreement(&litellm, &candidate, &theirs) {
+            Some(why) => out.push((candidate, why)),
+            None => agreed.push(candidate),
         }
     }
     let mut entries: BTreeMap<&str, String> =
@@ -50,8 +70,7 @@ pub(crate) fn make(text: &str, map: &Map, list: &List, source: &Source) -> Resul
         PriceBook::from_litellm(&written(&entries), "agreed").map_err(|error| error.to_string())?;
     // A snapshot that is left out must not get the price of the model that it is one of.
     for (candidate, _) in &out {
-        let tokens = points::POINTS[0].1;
-        if points::ours(&plain, candidate.name, &tokens, times[0]).is_some() {
+        if points::cost(&plain, candidate.name, &UsagePoint::ALL[0], moments[0]).is_some() {
             entries.insert(candidate.name, without_price(candidate, source));
         }
     }
@@ -70,30 +89,27 @@ fn times(as_of: &str) -> Result<Vec<Timestamp>, String> {
         .collect())
 }
 
-/// Where the two lists say different things, in words; `None`: nowhere.
-fn disagreement(
-    book: &PriceBook,
-    candidate: &Candidate<'_>,
-    price: &Price<'_>,
-    times: &[Timestamp],
-) -> Option<String> {
+/// Why a model is left out of the book; `None`: both lists say the same.
+fn disagreement(book: &PriceBook, candidate: &Candidate<'_>, theirs: &[Theirs]) -> Option<Out> {
     let shown = |usd: Option<Usd>| usd.map_or_else(|| "no price".to_owned(), |usd| usd.to_string());
-    for at in times {
-        for (name, tokens) in points::of_mode(&candidate.mode) {
-            let ours = points::ours(book, candidate.name, &tokens, *at);
-            let theirs = price.cost(&tokens, *at);
+    for Theirs { at, listed, book: other } in theirs {
+        let Some(listed) = listed.get(&candidate.in_genai()) else { return Some(Out::OnlyLitellm) };
+        for point in points::of_mode(&candidate.mode) {
+            let ours = points::cost(book, candidate.name, &point, *at);
+            let theirs = points::cost(other, &listed.entry, &point, *at);
             if ours.is_none() || ours != theirs {
-                return Some(format!("{name}: {} and {}", shown(ours), shown(theirs)));
+                return Some(Out::Disagree(format!("{}: {} and {}", point.name, shown(ours), shown(theirs))));
             }
         }
-        let writes = ["cache_creation_input_token_cost", "cache_creation_input_token_cost_above_1hr"];
-        for (field, theirs) in writes.into_iter().zip(price.cache_writes(*at)) {
-            let ours = candidate.text(field).and_then(|text| text.parse::<Usd>().ok());
-            let ours = ours.and_then(|usd| usd.checked_times(1_000_000));
+        let rates: BTreeMap<String, Box<RawValue>> = serde_json::from_str(&listed.rates).unwrap_or_default();
+        for field in ["cache_creation_input_token_cost", "cache_creation_input_token_cost_above_1hr"] {
+            let million = |text: &str| text.parse::<Usd>().ok()?.checked_times(1_000_000);
+            let ours = candidate.text(field).and_then(million);
+            let theirs = rates.get(field).and_then(|raw| million(raw.get()));
             if let (Some(ours), Some(theirs)) = (ours, theirs)
                 && ours != theirs
             {
-                return Some(format!("{field}, a million: {ours} and {theirs}"));
+                return Some(Out::Disagree(format!("{field}, a million: {ours} and {theirs}")));
             }
         }
     }
@@ -145,7 +161,7 @@ fn page(agreed: &[Candidate<'_>], out: &[(Candidate<'_>, Out)], source: &Source)
          The book has every model for chat, responses and embeddings of ten providers on which both lists agree at five usage points: 100,000\n\
          tokens of input, of output, of cached input; 300,000 of input; a million of input with 90 % of it cached; at all hours of a week. Where\n\
          both have prices of cache writes, those agree too. Prices of service tiers and further sizes are those of LiteLLM's map.\n\n\
-         | provider | in the book | the lists disagree | only LiteLLM has it |\n|---|---|---|---|\n",
+         | provider | in the book | the lists disagree | only LiteLLM has a price |\n|---|---|---|---|\n",
         source.names, source.as_of
     );
     let mut providers: BTreeSet<&str> = agreed.iter().map(|candidate| candidate.provider).collect();
@@ -171,7 +187,7 @@ fn page(agreed: &[Candidate<'_>], out: &[(Candidate<'_>, Out)], source: &Source)
             line(format_args!("| `{}` | {why} |\n", candidate.name));
         }
     }
-    line(format_args!("\n## Only in LiteLLM's map\n\n"));
+    line(format_args!("\n## Priced in LiteLLM's map only\n\n"));
     for (candidate, why) in out {
         if matches!(why, Out::OnlyLitellm) {
             line(format_args!("* `{}`\n", candidate.name));

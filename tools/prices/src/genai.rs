@@ -1,182 +1,103 @@
-//! The list of genai-prices: which model a name is, and what it costs.
+//! The list of genai-prices. Its package has it as a module of Python's; here that becomes the list that the
+//! project publishes, version 2 of its `data.json`, and is read as every source of prices is.
 
-use regex::Regex;
-use tollgate_domain::money::Usd;
+use std::collections::{BTreeMap, BTreeSet};
+
+use tollgate_domain::price::{Listed, ModelName};
 use tollgate_domain::time::Timestamp;
+use tollgate_price_sources::{Kind, Request};
 
-use crate::points::Tokens;
 use crate::python::{self, Value};
 
-/// The list, as its module `data.py` has it.
-pub(crate) struct List {
-    providers: Vec<Value>,
+/// The published list, from the text of the module `data.py`.
+pub(crate) fn published(module: &str) -> Result<String, String> {
+    let mut text = String::new();
+    write(&python::read(module, "providers")?, &mut text)?;
+    Ok(text)
 }
 
-/// What one model costs there.
-pub(crate) struct Price<'a> {
-    model: &'a Value,
+/// What the published list says at a time about these models, and about those that it names itself.
+pub(crate) fn read(
+    published: &str,
+    models: &BTreeSet<ModelName>,
+    at: Timestamp,
+) -> Result<BTreeMap<ModelName, Listed>, String> {
+    let listed = Kind::GenaiPrices.adapter().read(published, &Request { models, at });
+    let listed = listed.map_err(|error| error.to_string())?;
+    Ok(listed.into_iter().map(|one| (one.model.clone(), one)).collect())
 }
 
-impl List {
-    pub(crate) fn read(module: &str) -> Result<Self, String> {
-        let providers = python::read(module, "providers")?;
-        if let Value::List(providers) = providers {
-            Ok(Self { providers })
-        } else {
-            Err("`providers` is no list".to_owned())
-        }
-    }
-
-    /// A provider's price of a model; of another provider's model where the list says that it serves those too.
-    pub(crate) fn find(&self, provider: &str, model: &str) -> Option<Price<'_>> {
-        let of = |id: &str| self.providers.iter().find(|one| one.text("id") == Some(id));
-        let provider = of(provider)?;
-        let others = provider.list("fallback_model_providers").iter();
-        let others = others.filter_map(|id| if let Value::Text(id) = id { of(id) } else { None });
-        let model = model.to_lowercase();
-        std::iter::once(provider)
-            .chain(others)
-            .find_map(|provider| {
-                provider
-                    .list("models")
-                    .iter()
-                    .find(|one| one.get("match").is_some_and(|clause| matches(clause, &model)))
-            })
-            .map(|model| Price { model })
-    }
-}
-
-fn matches(clause: &Value, model: &str) -> bool {
-    let text = |name| clause.text(name).map(str::to_lowercase).unwrap_or_default();
-    match clause.called() {
-        "ClauseEquals" => model == text("equals"),
-        "ClauseContains" => model.contains(&text("contains")),
-        "ClauseStartsWith" => model.starts_with(&text("starts_with")),
-        "ClauseEndsWith" => model.ends_with(&text("ends_with")),
-        "ClauseOr" => clause.list("or_").iter().any(|one| matches(one, model)),
-        "ClauseAnd" => clause.list("and_").iter().all(|one| matches(one, model)),
-        "ClauseRegex" => regex(clause.text("regex").unwrap_or_default(), model),
-        _ => false,
-    }
-}
-
-/// A pattern of Python's. One that begins with what must not follow is the opposite of that; others of the
-/// kind match nothing.
-fn regex(pattern: &str, model: &str) -> bool {
-    let is = |pattern: &str| Regex::new(pattern).map(|regex| regex.is_match(model));
-    match pattern.strip_prefix("^(?!").and_then(|rest| rest.strip_suffix(')')) {
-        Some(inner) => is(&format!("^(?:{inner})")).is_ok_and(|found| !found),
-        None => is(pattern).unwrap_or(false),
-    }
-}
-
-impl Price<'_> {
-    /// What tokens cost at a time. `None`: something of it is not understood.
-    pub(crate) fn cost(&self, tokens: &Tokens, at: Timestamp) -> Option<Usd> {
-        let prices = self.prices(at)?;
-        let rate = |name: &str| {
-            prices.get(name).map_or(Some(None), |price| rate(price, tokens.all_input()).map(Some))
-        };
-        let (input, output) = (rate("input_mtok")?, rate("output_mtok")?);
-        let cached = rate("cache_read_mtok")?.or(input);
-        let requests = rate("requests_kcount")?;
-        let mut sum = 0_i128;
-        for (count, rate) in [(tokens.input, input), (tokens.cached, cached), (tokens.output, output)] {
-            sum = sum.checked_add(rate.unwrap_or_default().checked_mul(i128::from(count))?)?;
-        }
-        // Prices are of a million tokens, and of a thousand requests.
-        let (cost, rest) = (sum.checked_div(1_000_000)?, sum.checked_rem(1_000_000)?);
-        let request = requests.unwrap_or_default().checked_div(1_000)?;
-        (rest == 0).then(|| cost.checked_add(request).map(Usd::from_units))?
-    }
-
-    /// What a million tokens written to the cache cost, where the list says it: for minutes, and for an hour.
-    pub(crate) fn cache_writes(&self, at: Timestamp) -> [Option<Usd>; 2] {
-        ["cache_write_mtok", "cache_write_1h_mtok"].map(|name| {
-            let price = self.prices(at)?.get(name)?;
-            rate(price, 0).map(Usd::from_units)
-        })
-    }
-
-    /// The prices at a time: the last of those whose condition holds, else the first.
-    fn prices(&self, at: Timestamp) -> Option<&Value> {
-        let prices = self.model.get("prices")?;
-        let Value::List(conditional) = prices else { return Some(prices) };
-        let holds = |one: &&Value| match one.get("constraint") {
-            None => true,
-            Some(Value::Name(name)) => name == "None",
-            Some(constraint) => holds(constraint, at),
-        };
-        conditional.iter().rev().find(holds).or(conditional.first())?.get("prices")
-    }
-}
-
-fn holds(constraint: &Value, at: Timestamp) -> bool {
-    let text = at.to_string();
-    let (day, hour) = (text.get(..10).unwrap_or_default(), text.get(11..16).unwrap_or_default());
-    let numbers = |name: &str| -> Vec<u32> {
-        let Some(Value::Call(_, plain, _)) = constraint.get(name) else { return Vec::new() };
-        plain
-            .iter()
-            .filter_map(|value| if let Value::Number(text) = value { text.parse().ok() } else { None })
-            .collect()
-    };
-    let padded = |numbers: &[u32], first: usize, between: &str| {
-        let parts = numbers
-            .iter()
-            .enumerate()
-            .map(|(nth, number)| format!("{number:0>width$}", width = if nth == 0 { first } else { 2 }));
-        parts.collect::<Vec<_>>().join(between)
-    };
-    match constraint.called() {
-        "StartDateConstraint" => day >= padded(&numbers("start_date"), 4, "-").as_str(),
-        "TimeOfDateConstraint" => {
-            let clock = |name| {
-                let mut numbers = numbers(name);
-                numbers.resize(2, 0);
-                padded(&numbers, 2, ":")
-            };
-            let (start, end) = (clock("start_time"), clock("end_time"));
-            if end < start {
-                hour >= start.as_str() || hour < end.as_str()
-            } else {
-                (start.as_str()..end.as_str()).contains(&hour)
+fn write(value: &Value, text: &mut String) -> Result<(), String> {
+    match value {
+        Value::Text(one) => text.push_str(&quoted(one)),
+        Value::Number(number) => text.push_str(number),
+        Value::Name(name) => text.push_str(match name.as_str() {
+            "None" => "null",
+            "True" => "true",
+            "False" => "false",
+            other => return Err(format!("`{other}` is no value of the published list")),
+        }),
+        Value::List(items) => {
+            text.push('[');
+            for (nth, item) in items.iter().enumerate() {
+                if nth > 0 {
+                    text.push(',');
+                }
+                write(item, text)?;
             }
+            text.push(']');
         }
-        _ => false,
+        Value::Call(name, plain, named) if plain.is_empty() => object(name, named, text)?,
+        Value::Call(name, plain, _) => text.push_str(&scalar(name, plain)?),
+    }
+    Ok(())
+}
+
+/// An object: what is not given is left out, and a name that Python keeps for itself has no underscore here.
+fn object(name: &str, named: &[(String, Value)], text: &mut String) -> Result<(), String> {
+    text.push('{');
+    let given = named.iter().filter(|(_, value)| !matches!(value, Value::Name(none) if none == "None"));
+    for (nth, (key, value)) in given.enumerate() {
+        if nth > 0 {
+            text.push(',');
+        }
+        let key = if name.starts_with("Clause") { key.trim_end_matches('_') } else { key };
+        text.push_str(&quoted(key));
+        text.push(':');
+        write(value, text)?;
+    }
+    text.push('}');
+    Ok(())
+}
+
+/// A decimal, a date or a time of the day.
+fn scalar(name: &str, plain: &[Value]) -> Result<String, String> {
+    let number = |nth: usize| match plain.get(nth) {
+        Some(Value::Number(text)) => text.parse::<u32>().map_err(|_| format!("{name}({text}…)")),
+        Some(other) => Err(format!("{name} of {other:?}")),
+        None => Ok(0),
+    };
+    match (name, plain) {
+        ("Decimal", [Value::Text(amount)]) => Ok(amount.clone()),
+        ("datetime.date", [_, _, _]) => {
+            Ok(format!("\"{:04}-{:02}-{:02}\"", number(0)?, number(1)?, number(2)?))
+        }
+        ("datetime.time", _) => Ok(format!("\"{:02}:{:02}:{:02}Z\"", number(0)?, number(1)?, number(2)?)),
+        _ => Err(format!("`{name}(…)` is no value of the published list")),
     }
 }
 
-/// 10⁻¹⁸ USD for a million tokens, of a size of context.
-fn rate(price: &Value, input: u64) -> Option<i128> {
-    let Value::Call(name, plain, _) = price else { return None };
-    match name.as_str() {
-        "Decimal" => {
-            let Some(Value::Text(text)) = plain.first() else { return None };
-            text.parse::<Usd>().ok().map(Usd::units)
-        }
-        "TieredPrices" => {
-            let start = |tier: &&Value| match tier.get("start") {
-                Some(Value::Number(start)) => start.parse::<u64>().ok(),
-                Some(_) | None => None,
-            };
-            let reached = |tier: &&Value| start(tier).is_some_and(|start| input > start);
-            match price.list("tiers").iter().filter(reached).max_by_key(start) {
-                Some(tier) => rate(tier.get("price")?, input),
-                None => rate(price.get("base")?, input),
-            }
-        }
-        _ => None,
-    }
+fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const LIST: &str = "
+    const MODULE: &str = "
 providers: list[Provider] = [
-    Provider(id='one', models=[
+    Provider(id='one', name=None, models=[
         ModelInfo(id='m', match=ClauseOr(or_=[ClauseEquals(equals='m'), ClauseRegex(regex='^m-\\\\d{8}$')]),
             prices=[ConditionalPrice(prices=ModelPrice(input_mtok=Decimal('9'))),
                 ConditionalPrice(constraint=StartDateConstraint(start_date=datetime.date(2026, 10, 4)), prices=ModelPrice(
@@ -192,24 +113,43 @@ providers: list[Provider] = [
 ";
 
     #[test]
-    fn a_name_finds_its_model_and_its_price_of_the_time() {
-        let list = List::read(LIST).unwrap();
-        for (provider, model, at, [input, cached, output], usd) in [
-            ("one", "m", "2026-11-28T12:00:00Z", [100_000, 0, 0], Some("0.2")),
-            ("one", "m", "2026-11-28T12:00:00Z", [200_001, 0, 0], Some("0.800004")),
-            ("one", "M-20261004", "2026-11-28T12:00:00Z", [100_000, 100_000, 100_000], Some("1.02")),
-            ("two", "m", "2026-11-28T12:00:00Z", [1, 0, 0], Some("0.000002")),
-            ("one", "m", "2026-10-03T12:00:00Z", [1, 1, 0], Some("0.000018")),
-            ("one", "n-1", "2026-11-28T16:29:00Z", [1, 0, 0], Some("0.000001")),
-            ("one", "n-1", "2026-11-28T23:00:00Z", [1, 0, 0], Some("0.0000005")),
-            ("one", "n-1", "2026-11-28T00:29:00Z", [1, 0, 0], Some("0.0000005")),
-            ("one", "n-tts", "2026-11-28T00:29:00Z", [1, 0, 0], None),
-            ("one", "m-2", "2026-11-28T00:29:00Z", [1, 0, 0], None),
+    fn the_module_becomes_the_published_list_and_is_read_as_a_source() {
+        let text = published(MODULE).unwrap();
+        assert!(serde_json::from_str::<serde_json::Value>(&text).is_ok(), "{text}");
+        let name = |(provider, model): (&str, &str)| ModelName {
+            provider: provider.to_owned(),
+            model: model.to_owned(),
+        };
+        let asked = [("one", "M-20261004"), ("one", "m-2"), ("one", "n-tts"), ("two", "m")];
+        let models: BTreeSet<ModelName> = asked.into_iter().map(name).collect();
+        let at = |time: &str| -> Vec<String> {
+            let found = read(&text, &models, time.parse().unwrap()).unwrap();
+            found
+                .values()
+                .map(|one| format!("{}/{} {}", one.model.provider, one.model.model, one.rates))
+                .collect()
+        };
+        let since =
+            r#""input_cost_per_token": 0.000002, "input_cost_per_token_above_200000_tokens": 0.000004"#;
+        let found = at("2026-11-28T12:00:00Z");
+        let names: Vec<&str> = found.iter().filter_map(|one| one.split(' ').next()).collect();
+        assert_eq!(names, ["one/M-20261004", "one/m", "one/n", "two/m"]);
+        assert!(found[0].contains(since) && found[3].contains(since), "{found:?}");
+        assert!(found[2].contains(
+            r#""off_peak_pricing": {"hours_utc": ["16:30-00:30"], "input_cost_per_token": 0.0000005}"#
+        ));
+        assert!(at("2026-10-03T12:00:00Z")[1].contains(r#""input_cost_per_token": 0.000009"#));
+    }
+
+    #[test]
+    fn what_is_no_value_of_a_list_is_refused() {
+        for (value, problem) in [
+            ("[Provider(id=NAME)]", "`NAME` is no value"),
+            ("[Provider(id=Fraction(1, 3))]", "`Fraction(…)` is no value"),
+            ("[Provider(on=datetime.date('x', 1, 1))]", "datetime.date of Text"),
         ] {
-            let price = list.find(provider, model);
-            let tokens = Tokens { input, cached, output };
-            let cost = price.and_then(|price| price.cost(&tokens, at.parse().unwrap()));
-            assert_eq!(cost.map(|usd| usd.to_string()).as_deref(), usd, "{provider} {model} {at}");
+            let error = published(&format!("\nproviders = {value}\n")).unwrap_err();
+            assert!(error.contains(problem), "{error}");
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::value::RawValue;
+use tollgate_domain::price::ModelName;
 
 /// The map, entry by entry, every number as its text.
 pub(crate) type Map = BTreeMap<String, BTreeMap<String, Box<RawValue>>>;
@@ -74,6 +75,11 @@ fn candidate<'a>(name: &'a str, fields: &'a BTreeMap<String, Box<RawValue>>) -> 
 }
 
 impl Candidate<'_> {
+    /// What genai-prices is asked for.
+    pub(crate) fn in_genai(&self) -> ModelName {
+        ModelName { provider: self.provider.to_owned(), model: self.model.to_owned() }
+    }
+
     /// The fields that its price is made of.
     pub(crate) fn price_fields(&self) -> impl Iterator<Item = (&str, &RawValue)> {
         let of_price = |name: &str| FIELDS.iter().any(|field| name.starts_with(field));

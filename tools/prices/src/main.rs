@@ -1,8 +1,12 @@
-//! Makes the price book that ships with Tollgate from two public lists, and the table that compares three calculators.
+//! Makes the price book that ships with Tollgate from two public lists, the table of what they disagree on, and the one
+//! that compares three calculators.
 
 mod book;
+mod causes;
+mod disagreements;
 mod genai;
 mod litellm;
+mod packages;
 mod points;
 mod python;
 mod table;
@@ -13,6 +17,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use book::Source;
+use packages::Packages;
 
 /// Prices from public lists.
 #[derive(Debug, Parser)]
@@ -43,6 +48,27 @@ enum Command {
         /// Where the page goes
         #[arg(long, default_value = "docs/reference/shipped-prices.md")]
         page: PathBuf,
+    },
+    /// Write the table of what the lists disagree on
+    Disagreements {
+        /// Where `pip install --no-deps --target` put litellm and genai-prices
+        #[arg(long)]
+        packages: PathBuf,
+        /// The time whose prices are compared
+        #[arg(long)]
+        at: String,
+        /// Where the page goes
+        #[arg(long, default_value = "docs/reference/price-disagreements.md")]
+        page: PathBuf,
+    },
+    /// Write both lists in the form in which they are published: what tests of sources read
+    Lists {
+        /// Where `pip install --no-deps --target` put litellm and genai-prices
+        #[arg(long)]
+        packages: PathBuf,
+        /// The directory that they are written into, outside of this tree
+        #[arg(long)]
+        into: PathBuf,
     },
     /// Print which models to ask other calculators for, with what each costs here, as JSON
     Models {
@@ -81,12 +107,20 @@ fn run(args: &Args) -> Result<(), String> {
     match &args.command {
         Command::Book { genai_prices, source, as_of, book, page } => {
             let text = read(&args.litellm)?;
-            let list = genai::List::read(&read(genai_prices)?)
+            let list = genai::published(&read(genai_prices)?)
                 .map_err(|error| format!("{}: {error}", genai_prices.display()))?;
             let source = Source { names: source.clone(), as_of: as_of.clone() };
             let made = book::make(&text, &litellm::read(&text)?, &list, &source)?;
             write(book, &made.book)?;
             write(page, &made.page)
+        }
+        Command::Disagreements { packages, at, page } => {
+            write(page, &disagreements::page(&Packages::open(packages)?, at)?)
+        }
+        Command::Lists { packages, into } => {
+            let packages = Packages::open(packages)?;
+            write(&into.join("litellm.json"), &packages.litellm)?;
+            write(&into.join("genai-prices.json"), &packages.genai)
         }
         Command::Models { count, at } => {
             println!("{}", table::models(&read(&args.litellm)?, *count, at)?);

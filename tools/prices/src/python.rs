@@ -13,29 +13,6 @@ pub(crate) enum Value {
     Name(String),
 }
 
-impl Value {
-    /// What a call has under a name.
-    pub(crate) fn get(&self, name: &str) -> Option<&Self> {
-        let Self::Call(_, _, named) = self else { return None };
-        named.iter().find(|(key, _)| key == name).map(|(_, value)| value)
-    }
-
-    /// A text under a name.
-    pub(crate) fn text(&self, name: &str) -> Option<&str> {
-        if let Some(Self::Text(text)) = self.get(name) { Some(text) } else { None }
-    }
-
-    /// The items of a list under a name; none where there is none.
-    pub(crate) fn list(&self, name: &str) -> &[Self] {
-        if let Some(Self::List(items)) = self.get(name) { items } else { &[] }
-    }
-
-    /// The name of a call.
-    pub(crate) fn called(&self) -> &str {
-        if let Self::Call(name, ..) = self { name } else { "" }
-    }
-}
-
 /// Reads the value that a name is given at the top of a module: `name: type = …`.
 pub(crate) fn read(module: &str, name: &str) -> Result<Value, String> {
     let start = module.match_indices(&format!("\n{name}")).find_map(|(at, found)| {
@@ -210,17 +187,20 @@ mod tests {
     fn the_literals_of_a_module_are_read() {
         let module = "from .types import *\n\nthings: list[Thing] = [\n    Thing(\n        id='a\\'b', note=\"x\" 'y',  # a comment\n        \
                       price=Decimal('1.5'), when={'k': 'v'}, on=datetime.date(2026, 1, 2), no=None,\n    ),\n]\n";
-        let value = read(module, "things").unwrap();
-        let Value::List(things) = &value else { panic!("a list: {value:?}") };
-        assert_eq!(
-            (things[0].called(), things[0].text("id"), things[0].text("note")),
-            ("Thing", Some("a'b"), Some("xy"))
-        );
-        assert_eq!(
-            things[0].get("price"),
-            Some(&Value::Call("Decimal".to_owned(), vec![Value::Text("1.5".to_owned())], Vec::new()))
-        );
-        assert_eq!(things[0].get("when").and_then(|when| when.text("k")), Some("v"));
+        let text = |text: &str| Value::Text(text.to_owned());
+        let number = |text: &str| Value::Number(text.to_owned());
+        let call = |name: &str, plain: Vec<Value>| Value::Call(name.to_owned(), plain, Vec::new());
+        let named = [
+            ("id", text("a'b")),
+            ("note", text("xy")),
+            ("price", call("Decimal", vec![text("1.5")])),
+            ("when", Value::Call(String::new(), Vec::new(), vec![("k".to_owned(), text("v"))])),
+            ("on", call("datetime.date", vec![number("2026"), number("1"), number("2")])),
+            ("no", Value::Name("None".to_owned())),
+        ];
+        let named = named.map(|(key, value)| (key.to_owned(), value)).to_vec();
+        let thing = Value::Call("Thing".to_owned(), Vec::new(), named);
+        assert_eq!(read(module, "things").unwrap(), Value::List(vec![thing]));
         assert!(read("x = [Thing(a=]\n", "x").is_err());
         assert!(read("\nx = [Thing(a=]\n", "x").unwrap_err().contains("expected a value"));
     }

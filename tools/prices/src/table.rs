@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use serde_json::{Value, json};
-use tollgate_domain::price::PriceBook;
+use tollgate_domain::price::{PriceBook, UsagePoint};
 use tollgate_domain::time::Timestamp;
 
 use crate::litellm::{self, Candidate, PROVIDERS, candidates};
-use crate::points::{self, POINTS};
+use crate::points;
 
 /// Two costs are the same where they differ by less than this share: other calculators compute in floats.
 const SAME: u128 = 1_000_000_000;
@@ -23,10 +23,10 @@ pub(crate) fn models(text: &str, count: usize, at: &str) -> Result<String, Strin
     let models: Vec<Value> = chosen
         .iter()
         .map(|candidate| {
-            let ours: Vec<Value> = POINTS
+            let ours: Vec<Value> = UsagePoint::ALL
                 .iter()
-                .map(|(_, tokens)| {
-                    points::ours(&book, candidate.name, tokens, time)
+                .map(|point| {
+                    points::cost(&book, candidate.name, point, time)
                         .map_or(Value::Null, |usd| json!(usd.to_string()))
                 })
                 .collect();
@@ -36,7 +36,7 @@ pub(crate) fn models(text: &str, count: usize, at: &str) -> Result<String, Strin
         })
         .collect();
     let points: Vec<Value> =
-        POINTS.iter().map(|(_, tokens)| json!([tokens.input, tokens.cached, tokens.output])).collect();
+        UsagePoint::ALL.iter().map(|point| json!([point.input, point.cached, point.output])).collect();
     serde_json::to_string_pretty(&json!({"at": at, "points": points, "models": models}))
         .map_err(|error| error.to_string())
 }
@@ -76,10 +76,10 @@ pub(crate) fn table(costs: &str) -> Result<String, String> {
     for model in models {
         let _ = write!(rows, "| `{}` |", text_of(&model["name"]));
         let mode = text_of(&model["mode"]);
-        let applies: Vec<&str> = points::of_mode(&mode).map(|(name, _)| name).collect();
+        let applies: Vec<&str> = points::of_mode(&mode).map(|point| point.name).collect();
         let mut worst = 0;
-        for (nth, (name, _)) in POINTS.iter().enumerate() {
-            if !applies.contains(name) {
+        for (nth, point) in UsagePoint::ALL.iter().enumerate() {
+            if !applies.contains(&point.name) {
                 rows.push_str(" |");
                 continue;
             }
@@ -100,7 +100,7 @@ pub(crate) fn table(costs: &str) -> Result<String, String> {
         let _ = writeln!(rows, " {} |", why(model));
     }
     let [all, litellm, other] = counts;
-    let names: Vec<&str> = POINTS.iter().map(|(name, _)| *name).collect();
+    let names: Vec<&str> = UsagePoint::ALL.iter().map(|point| point.name).collect();
     Ok(format!(
         "# What {} models cost, by three calculators\n\n\
          Made by `tools/prices/compare` with {}, for calls at {}. Not edited by hand.\n\n\

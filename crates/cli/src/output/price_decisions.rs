@@ -99,7 +99,18 @@ pub(crate) fn price_sources(list: &PriceSourceList) -> String {
     if list.sources.is_empty() {
         return "no sources of prices are named: see docs/guides/prices.md\n".to_owned();
     }
-    sources(&list.sources)
+    let mut text = sources(&list.sources);
+    if let Some(every_s) = list.update_every_s {
+        let begun = list.update_begun_at.as_deref().map(time);
+        let begun = begun.map_or_else(|| "none was begun yet".to_owned(), |at| format!("last begun at {at}"));
+        // Writing to a String cannot fail.
+        let _ = writeln!(
+            text,
+            "\nservers update the prices by themselves every {} s; {begun}",
+            grouped_u64(every_s)
+        );
+    }
+    text
 }
 
 fn sources(sources: &[PriceSourceState]) -> String {

@@ -6,8 +6,8 @@ use super::{
     DeliveryAttempted, DeliveryRequested, GateDecided, ImportanceChanged, InboxRejected, InboxResolved,
     LimitRaised, LossAccepted, OverrideGranted, PhaseEnded, PhaseExplained, PhaseStarted, PolicySet,
     PriceBookLoaded, PriceChanged, PriceDecided, PriceDisputed, PriceProposed, PriceSourceChecked,
-    ReportRead, SignalRecorded, TaskClosed, TaskMarked, TaskOpened, TaskOutcome, TransitionsMeasured,
-    UsageAdjusted, UsageRecorded, UsageRepriced, WaitRecorded,
+    PriceUpdateBegun, ReportRead, SignalRecorded, TaskClosed, TaskMarked, TaskOpened, TaskOutcome,
+    TransitionsMeasured, UsageAdjusted, UsageRecorded, UsageRepriced, WaitRecorded,
 };
 use crate::phase::Advance;
 
@@ -82,6 +82,8 @@ macro_rules! each_kind {
                 PriceSourceChecked(Box<PriceSourceChecked>), "price_source_checked", ledger;
                 /// Sources do not agree on a price.
                 PriceDisputed(PriceDisputed), "price_disputed", ledger;
+                /// A server begins to update the prices by itself.
+                PriceUpdateBegun(PriceUpdateBegun), "price_update_begun", ledger;
             }
             /// Alerts and their delivery.
             Alert(AlertEvent) {

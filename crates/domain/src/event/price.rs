@@ -96,6 +96,14 @@ pub struct PriceSourceChecked {
     pub fetched_at: Option<Timestamp>,
 }
 
+/// A server begins to update the prices by itself. Written by the ledger; of several servers, the one whose event is
+/// in the log does it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PriceUpdateBegun {
+    /// When the last such update was begun; `None`: this is the first.
+    pub after: Option<Timestamp>,
+}
+
 /// Sources do not agree on the price of an entry. Written by the ledger, once for what they say.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PriceDisputed {

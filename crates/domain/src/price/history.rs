@@ -96,6 +96,8 @@ pub struct PriceHistory {
     pub entries: BTreeMap<String, EntryHistory>,
     /// By id of the source.
     pub sources: BTreeMap<String, SourceHistory>,
+    /// When a server last began to update the prices by itself.
+    pub update_begun: Option<Timestamp>,
 }
 
 impl EntryHistory {
@@ -135,7 +137,7 @@ impl EntryHistory {
                 self.disputed.clone_from(&disputed.said);
                 self.disputed_at = Some(at);
             }
-            PriceEvent::PriceSourceChecked(_) => {}
+            PriceEvent::PriceSourceChecked(_) | PriceEvent::PriceUpdateBegun(_) => {}
         }
     }
 }
@@ -170,7 +172,7 @@ impl SourceHistory {
 }
 
 impl PriceEvent {
-    /// The entry that it is about; `None`: it is about a source.
+    /// The entry that it is about; `None`: it is about a source, or about all prices.
     #[must_use]
     pub fn entry(&self) -> Option<&str> {
         match self {
@@ -178,7 +180,7 @@ impl PriceEvent {
             Self::PriceProposed(event) => Some(&event.entry),
             Self::PriceDecided(event) => Some(&event.entry),
             Self::PriceDisputed(event) => Some(&event.entry),
-            Self::PriceSourceChecked(_) => None,
+            Self::PriceSourceChecked(_) | Self::PriceUpdateBegun(_) => None,
         }
     }
 }
@@ -188,6 +190,8 @@ impl PriceHistory {
     pub fn apply(&mut self, at: Timestamp, event: &PriceEvent) {
         if let PriceEvent::PriceSourceChecked(checked) = event {
             self.sources.entry(checked.source.clone()).or_default().apply(at, checked);
+        } else if let PriceEvent::PriceUpdateBegun(_) = event {
+            self.update_begun = Some(at);
         } else if let Some(entry) = event.entry() {
             self.entries.entry(entry.to_owned()).or_default().apply(at, event);
         }

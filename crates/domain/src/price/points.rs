@@ -78,15 +78,29 @@ impl PointCosts {
     /// point at all. The tolerance is in percent of the larger.
     #[must_use]
     pub fn agrees(&self, other: &Self, tolerance: Percent) -> bool {
-        let mut common = self.pairs(other).peekable();
-        common.peek().is_some()
-            && common.all(|(_, one, other)| {
-                let larger = one.units().unsigned_abs().max(other.units().unsigned_abs());
-                let apart = one.units().abs_diff(other.units());
-                apart.checked_mul(100).is_some_and(|apart| {
-                    larger.checked_mul(tolerance.into()).is_none_or(|allowed| apart <= allowed)
-                })
+        self.is_comparable(other) && self.apart(other, tolerance).next().is_none()
+    }
+
+    /// Whether both say something about the same point at all.
+    #[must_use]
+    pub fn is_comparable(&self, other: &Self) -> bool {
+        self.pairs(other).next().is_some()
+    }
+
+    /// The points at which both say something, and are further apart than a tolerance, with both costs. The
+    /// tolerance is in percent of the larger.
+    pub fn apart<'a>(
+        &'a self,
+        other: &'a Self,
+        tolerance: Percent,
+    ) -> impl Iterator<Item = (&'static UsagePoint, Usd, Usd)> + 'a {
+        self.pairs(other).filter(move |(_, one, other)| {
+            let larger = one.units().unsigned_abs().max(other.units().unsigned_abs());
+            let apart = one.units().abs_diff(other.units());
+            apart.checked_mul(100).is_none_or(|apart| {
+                larger.checked_mul(tolerance.into()).is_some_and(|allowed| apart > allowed)
             })
+        })
     }
 
     /// The largest change from these costs to others, and at which point; `None`: no point has a cost in both.

@@ -13,7 +13,7 @@ use tollgate_outbound::{Permits, Target};
 use super::{Kind, MAX_SOURCES, Place, PriceSources, SourceConfig};
 use crate::fields::{ListFields, PRICES};
 
-const TOP: [&str; 3] = ["unverified", "new_models", "sources"];
+const TOP: [&str; 4] = ["unverified", "new_models", "update_every_s", "sources"];
 
 const SOURCE: [&str; 13] = [
     "id",
@@ -38,6 +38,10 @@ const MAX_S: u64 = 366 * 86_400;
 
 const DAY_S: u64 = 86_400;
 
+/// The least time between two updates that servers make by themselves: prices do not change by the minute, and each
+/// update reads every list.
+const LEAST_UPDATE_S: u64 = 60;
+
 /// Words for how many tokens a price is for.
 const PER: [(&str, u32); 3] = [("token", 1), ("thousand", 1_000), ("million", 1_000_000)];
 
@@ -59,6 +63,16 @@ pub(super) fn from_yaml(text: &str, dir: &Path) -> Result<PriceSources, InvalidC
         && let Some(new_models) = fields.boolean(&field, node)
     {
         read.rules = UpdateRules { new_models, ..read.rules };
+    }
+    if let Some((field, node)) = top.get("update_every_s")
+        && let Some(seconds) = fields.whole(&field, node, MAX_S)
+    {
+        if seconds < LEAST_UPDATE_S {
+            let rule =
+                format!("must be at least {LEAST_UPDATE_S}; without it servers do not update by themselves");
+            fields.problem(&field, &node.shown(), rule);
+        }
+        read.update_every_s = Some(seconds);
     }
     match top.get("sources") {
         None => fields.problem("sources", "", "must list the sources of prices; `[]` for none"),

@@ -5,6 +5,7 @@ use super::*;
 const WHOLE: &str = r#"
 unverified: wait
 new_models: false
+update_every_s: 43200
 sources:
   - {id: litellm, kind: litellm, url: "https://example.com/map.json", trust: 0.9, every_s: 3600}
   - {id: own, kind: litellm, file: own.json, trust: 1}
@@ -25,6 +26,7 @@ sources:
 fn a_whole_file_is_read() {
     let read = PriceSources::from_yaml(WHOLE, Path::new("/etc/tollgate")).unwrap();
     assert_eq!(read.rules, UpdateRules { unverified: Unverified::Wait, new_models: false });
+    assert_eq!(read.update_every_s, Some(43_200));
     let told: Vec<String> = read
         .sources
         .iter()
@@ -103,6 +105,24 @@ fn everything_that_is_wrong_is_told() {
         let text = format!("sources:\n  - {source}\n");
         let error = PriceSources::from_yaml(&text, Path::new(".")).unwrap_err().to_string();
         assert_eq!(error, problems, "{source}");
+    }
+}
+
+#[test]
+fn servers_update_by_themselves_only_if_they_are_told_to() {
+    let read = |text: &str| {
+        let read = PriceSources::from_yaml(&format!("{text}\nsources: []\n"), Path::new("."));
+        read.map(|read| read.update_every_s).map_err(|error| error.to_string())
+    };
+    assert_eq!(read(""), Ok(None));
+    assert_eq!(read("update_every_s: 60"), Ok(Some(60)));
+    for (text, problem) in [
+        ("update_every_s: 59", "update_every_s: `59`: must be at least 60"),
+        ("update_every_s: 24h", "update_every_s: `24h`: must be a whole number"),
+        ("update_every_s: 31622401", "update_every_s: `31622401`: must be"),
+    ] {
+        let error = read(text).unwrap_err();
+        assert!(error.contains(problem), "{error}");
     }
 }
 

@@ -26,7 +26,7 @@ use crate::status::fold_task;
 
 impl Projection for Alerts {
     const NAME: &'static str = "alerts";
-    const VERSION: u32 = 13;
+    const VERSION: u32 = 14;
     type Row = AlertsRow;
     type Live = ();
 

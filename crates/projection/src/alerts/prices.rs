@@ -1,5 +1,5 @@
-//! Prices that wait for a person, and prices on which sources do not agree. They end with the decision, and
-//! when the sources agree again.
+//! Prices that wait for a person, prices on which sources do not agree, and sources that cannot be used. They end
+//! with the decision, when the sources agree again, and when the list is used again.
 
 use tollgate_domain::alert::{AlertRule, AlertScope, Condition};
 use tollgate_domain::event::{ConditionObserved, PriceEvent, PriceProposed, RecordedEvent, WaitReason};
@@ -30,7 +30,14 @@ pub(super) fn note(watch: &mut Watch, event: &RecordedEvent<'_>, decided: &Price
             });
             observe(watch, &seen(AlertRule::PriceDisputed, &disputed.entry, said));
         }
-        PriceEvent::PriceChanged(_) | PriceEvent::PriceSourceChecked(_) => {}
+        PriceEvent::PriceSourceChecked(checked) => {
+            let problem = checked.problem.as_ref();
+            let said = problem.map(|problem| {
+                format!("The list of prices of the source {} is not used: {problem}", checked.source)
+            });
+            observe(watch, &seen(AlertRule::PriceSource, &checked.source, said));
+        }
+        PriceEvent::PriceChanged(_) | PriceEvent::PriceUpdateBegun(_) => {}
     }
 }
 

@@ -5,6 +5,7 @@ use tollgate_domain::money::Usd;
 use tollgate_domain::position::Sequence;
 use tollgate_domain::price::{EntryHistory, SourceHistory};
 use tollgate_domain::tier::{Complexity, Importance};
+use tollgate_domain::time::Timestamp;
 use tollgate_domain::tokens::TokenSums;
 
 use super::access::ReportAccess;
@@ -51,8 +52,8 @@ pub enum ReportRow {
     Price(Box<EntryHistory>),
     /// What is known about a source of prices.
     PriceSource(Box<SourceHistory>),
-    /// The record of the last event about prices.
-    PriceMark(Sequence),
+    /// The record of the last event about prices, and when a server last began to update them by itself.
+    PriceMark(Sequence, Option<Timestamp>),
 }
 
 /// Sums of usage.

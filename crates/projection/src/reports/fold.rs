@@ -16,7 +16,7 @@ use crate::fold::{Projection, Rows};
 
 impl Projection for Reports {
     const NAME: &'static str = "reports";
-    const VERSION: u32 = 7;
+    const VERSION: u32 = 8;
     type Row = ReportRow;
     type Live = ();
 

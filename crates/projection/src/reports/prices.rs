@@ -11,7 +11,8 @@ pub const PRICED_ENTRIES: &[u8] = b"e";
 /// Prefix of the keys of sources.
 pub const PRICE_SOURCES: &[u8] = b"o";
 
-/// The key of the row that says which record was the last about prices.
+/// The key of the row that says which record was the last about prices, and when a server last began to update
+/// them by itself.
 pub const PRICE_MARK: &[u8] = b"m";
 
 /// The entry or the source that a key with one of these prefixes is of.
@@ -31,8 +32,14 @@ pub(super) fn note<R: Rows<ReportRow>>(
     said: &PriceEvent,
 ) -> Result<(), R::Error> {
     let at = event.recorded_at;
-    let mark = rows.change(PRICE_MARK, || ReportRow::PriceMark(event.sequence))?;
-    *mark = ReportRow::PriceMark(event.sequence);
+    if let ReportRow::PriceMark(mark, begun) =
+        rows.change(PRICE_MARK, || ReportRow::PriceMark(event.sequence, None))?
+    {
+        *mark = event.sequence;
+        if let PriceEvent::PriceUpdateBegun(_) = said {
+            *begun = Some(at);
+        }
+    }
     if let PriceEvent::PriceSourceChecked(checked) = said {
         let key = key(PRICE_SOURCES, &checked.source);
         if let ReportRow::PriceSource(source) =

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use tollgate_domain::position::Sequence;
 use tollgate_domain::price::{EntryHistory, SourceHistory};
+use tollgate_domain::time::Timestamp;
 use tollgate_projection::reports::{
     PRICE_MARK, PRICE_SOURCES, PRICED_ENTRIES, ReportRow, Reports, name_of_price_key,
 };
@@ -35,6 +36,9 @@ pub struct PricesDecidedPage {
     pub entries: Vec<(String, EntryHistory)>,
     /// Every source; on the first page only.
     pub sources: Vec<(String, SourceHistory)>,
+    /// When a server last began to update the prices by itself.
+    #[serde(default)]
+    pub update_begun: Option<Timestamp>,
     /// Ask again with this as `after`.
     pub next: Option<String>,
 }
@@ -45,8 +49,8 @@ impl Query<Reports> for PricesDecided {
 
     fn answer(&self, view: &Seen<'_, Reports>) -> Result<PricesDecidedPage, RowError> {
         let mut page = PricesDecidedPage::default();
-        if let Some(ReportRow::PriceMark(mark)) = view.get(PRICE_MARK)?.as_ref().map(AsRef::as_ref) {
-            page.mark = *mark;
+        if let Some(ReportRow::PriceMark(mark, begun)) = view.get(PRICE_MARK)?.as_ref().map(AsRef::as_ref) {
+            (page.mark, page.update_begun) = (*mark, *begun);
         }
         if self.have == Some(page.mark) {
             return Ok(page);

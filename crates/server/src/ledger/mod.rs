@@ -188,7 +188,7 @@ impl Ledger {
         let blocked = Arc::new(BlockedTasks::default());
         let gate = Gate::new(&shared, &ask, &in_force, &write, &blocked, &budgets);
         let instance = Uuid::now_v7().simple().to_string();
-        let operate = Operations::new(&shared, &views, &ask, &write, &blocked, instance);
+        let operate = Operations::new(&shared, &views, &ask, &write, &in_force, &blocked, instance);
         Ok(Self { log, views, ask, in_force, write, budgets, gate, operate })
     }
 

@@ -235,6 +235,12 @@ pub struct PriceWaiting {
 pub struct PriceSourceList {
     /// Every source that is named, and those that were once.
     pub sources: Vec<PriceSourceState>,
+    /// How often servers update the prices by themselves, in seconds; absent: they do not.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub update_every_s: Option<u64>,
+    /// When one last began to.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub update_begun_at: Option<String>,
 }
 
 /// Price usage again.

@@ -1,7 +1,8 @@
 //! Prices: what sources said, what came into force, what people decided. Written by the ledger itself.
 
 use tollgate_domain::event::{
-    PriceChanged, PriceDecided, PriceDisputed, PriceProposed, PriceSourceChecked, WaitReason,
+    PriceChanged, PriceDecided, PriceDisputed, PriceProposed, PriceSourceChecked, PriceUpdateBegun,
+    WaitReason,
 };
 
 use super::{Beside, Kind};
@@ -173,5 +174,21 @@ impl Kind for PriceDisputed {
     fn write(out: &mut Out, content: &Self::Proto, _added: Option<&Added>) {
         out.text("entry", &content.entry);
         out.texts("said", &content.said);
+    }
+}
+
+impl Kind for PriceUpdateBegun {
+    type Proto = proto::PriceUpdateBegun;
+
+    fn to_domain(stored: Self::Proto, _beside: &mut Beside) -> Result<Self, FieldError> {
+        Ok(Self { after: stored.after.map(time_from_proto).transpose()? })
+    }
+
+    fn content(&self, _text_length: Option<TextLength>) -> Self::Proto {
+        proto::PriceUpdateBegun { after: self.after.map(time_to_proto) }
+    }
+
+    fn write(out: &mut Out, content: &Self::Proto, _added: Option<&Added>) {
+        out.time("after", content.after);
     }
 }

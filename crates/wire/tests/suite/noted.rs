@@ -293,6 +293,7 @@ fn what_the_ledger_writes_itself_is_refused() {
         "price_decided",
         "price_source_checked",
         "price_disputed",
+        "price_update_begun",
         "usage_repriced",
         "bill_day_recorded",
     ] {

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use tollgate_domain::event::{
     Event, EventBody, PriceChanged, PriceDecided, PriceDisputed, PriceProposed, PriceSourceChecked,
-    UsageRepriced, WaitReason,
+    PriceUpdateBegun, UsageRepriced, WaitReason,
 };
 use tollgate_domain::money::Usd;
 use tollgate_domain::usage::{Cost, NamedExecution};
@@ -27,6 +27,8 @@ pub(crate) fn events() -> Vec<(&'static str, Event)> {
         ("price_source_checked", own_event("_ledger", checked().into())),
         ("price_source_checked_failed", own_event("_ledger", failed().into())),
         ("price_disputed", own_event("_ledger", disputed().into())),
+        ("price_update_begun", own_event("_ledger", begun().into())),
+        ("price_update_begun_first", own_event("_ledger", PriceUpdateBegun { after: None }.into())),
         ("usage_repriced", own_event("T-2", repriced().into())),
         ("usage_repriced_unpriced", own_event("T-2", first_priced().into())),
     ]
@@ -101,6 +103,10 @@ fn failed() -> PriceSourceChecked {
 fn disputed() -> PriceDisputed {
     let said = ["litellm: 100 k in 0.125 USD", "genai: 100 k in 0.25 USD"].map(str::to_owned).to_vec();
     PriceDisputed { entry: "gpt-5".to_owned(), said }
+}
+
+fn begun() -> PriceUpdateBegun {
+    PriceUpdateBegun { after: Some("2026-11-20T08:30:00Z".parse().expect("a time")) }
 }
 
 fn repriced() -> UsageRepriced {
@@ -193,7 +199,8 @@ pub(crate) fn own_body() -> BoxedStrategy<EventBody> {
     );
     let disputed = (any_text(), vec(any_text(), 0..4))
         .prop_map(|(entry, said)| EventBody::from(PriceDisputed { entry, said }));
-    prop_oneof![changed, proposed, decided, checked, disputed, any_repriced()].boxed()
+    let begun = option::of(time()).prop_map(|after| EventBody::from(PriceUpdateBegun { after }));
+    prop_oneof![changed, proposed, decided, checked, disputed, begun, any_repriced()].boxed()
 }
 
 fn any_repriced() -> impl Strategy<Value = EventBody> {

@@ -162,7 +162,7 @@ fn what_was_decided_is_kept_by_entry_and_what_is_known_of_a_source_by_its_id() {
     for body in [proposed(), decided(), changed, checked] {
         apply(&Reports, &mut rows, "_ledger", "11-02", &body);
     }
-    let priced = rows.iter().filter(|(_, row)| !matches!(row, ReportRow::PriceMark(_)));
+    let priced = rows.iter().filter(|(_, row)| !matches!(row, ReportRow::PriceMark(..)));
     let kept: Vec<(&[u8], &str)> =
         priced.map(|(key, _)| key).map(|key| (&key[..1], name_of_price_key(key).unwrap())).collect();
     assert_eq!(kept, [(PRICED_ENTRIES, "gpt-5"), (PRICE_SOURCES, "litellm")]);

@@ -30,7 +30,7 @@ pub(super) async fn ask(
     if let Some(have) = have.filter(|have| have.mark == first.mark) {
         return Ok(have.clone());
     }
-    let mut history = PriceHistory::default();
+    let mut history = PriceHistory { update_begun: first.update_begun, ..PriceHistory::default() };
     history.sources.extend(first.sources);
     history.entries.extend(first.entries);
     query.after = first.next;

@@ -1,5 +1,6 @@
 //! Config and prices in force: chosen at the start, recorded in the log, changed while the ledger runs.
 
+mod automatic;
 mod decided;
 mod follow;
 mod price_decisions;
@@ -17,6 +18,7 @@ use tollgate_log::contract::EventLog;
 use tollgate_projection::reports::Reports;
 use tollgate_projector::Source;
 
+use self::automatic::Automatic;
 use self::decided::Decided;
 use self::recorded::Recorded;
 use super::ask::Queries;
@@ -45,6 +47,8 @@ pub struct InForce {
     price_sources: Option<PathBuf>,
     /// One update at a time.
     updating: Mutex<()>,
+    /// Updates of prices that servers make by themselves.
+    automatic: std::sync::Mutex<Automatic>,
     /// The settings that were last in the log when it was opened, or when that became known.
     recorded: RwLock<Arc<Recorded>>,
     /// What is known to be decided about prices.
@@ -84,6 +88,7 @@ impl InForce {
             config_file: files.config,
             price_sources: files.price_sources,
             updating: Mutex::default(),
+            automatic: std::sync::Mutex::default(),
             decided: RwLock::default(),
             recorded: RwLock::new(Arc::new(recorded)),
             settings_seen: AtomicU64::new(0),

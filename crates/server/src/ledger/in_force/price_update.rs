@@ -1,12 +1,12 @@
 //! An update of the prices: what the sources say, compared with what is in force, and recorded.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use tollgate_domain::event::{
     EventBody, PriceChanged, PriceDisputed, PriceEvent, PriceProposed, PriceSourceChecked,
 };
-use tollgate_domain::price::{ModelName, PointCosts, PriceUpdate, UpdatePlan, plan};
+use tollgate_domain::price::{ModelName, PointCosts, PriceUpdate, SourceHistory, UpdatePlan, plan};
 use tollgate_domain::time::Timestamp;
 use tollgate_price_sources::{Checked, Gather, Gathered, PriceSources, SourceConfig};
 use tollgate_wire::api::{
@@ -46,7 +46,8 @@ impl InForce {
         let gathered = gather.run(&config).await;
         let plan = plan(&settings.prices, &settings.price_history, &gathered.lists, config.rules, now);
         if !request.dry_run {
-            self.record_prices(events_of(&gathered, &plan, now)).await?;
+            let known = &settings.price_history.sources;
+            self.record_prices(events_of(&config, known, &gathered, &plan, now)).await?;
         }
         Ok(report(&config, &gathered, &plan, request.dry_run, now))
     }
@@ -57,11 +58,12 @@ impl InForce {
     ///
     /// The problem to answer with: their file is invalid.
     pub fn price_sources(&self) -> Answer<PriceSourceList> {
-        let named = if self.price_sources.as_ref().is_some_and(|file| file.exists()) {
-            self.sources()?.0.sources
+        let config = if self.price_sources.as_ref().is_some_and(|file| file.exists()) {
+            self.sources()?.0
         } else {
-            Vec::new()
+            PriceSources::default()
         };
+        let named = &config.sources;
         let history = self.ask.settings();
         let known = &history.price_history.sources;
         let ids: BTreeSet<&String> = named.iter().map(|source| &source.id).chain(known.keys()).collect();
@@ -76,11 +78,16 @@ impl InForce {
             }
             state
         });
-        Ok(PriceSourceList { sources: sources.collect() })
+        let begun = history.price_history.update_begun.map(|at| at.to_string());
+        Ok(PriceSourceList {
+            sources: sources.collect(),
+            update_every_s: config.update_every_s,
+            update_begun_at: begun,
+        })
     }
 
     /// The file of sources, read now: a change of it needs no restart. With its directory.
-    fn sources(&self) -> Answer<(PriceSources, &Path)> {
+    pub(super) fn sources(&self) -> Answer<(PriceSources, &Path)> {
         let example = "name the sources of prices in it: see docs/guides/prices.md";
         let Some(file) = &self.price_sources else {
             return Err(PRICE_SOURCES
@@ -102,7 +109,25 @@ fn models(book: &tollgate_domain::price::PriceBook, now: Timestamp) -> BTreeSet<
 }
 
 /// What is recorded of an update.
-fn events_of(gathered: &Gathered, plan: &UpdatePlan, now: Timestamp) -> Vec<PriceEvent> {
+fn events_of(
+    config: &PriceSources,
+    known: &BTreeMap<String, SourceHistory>,
+    gathered: &Gathered,
+    plan: &UpdatePlan,
+    now: Timestamp,
+) -> Vec<PriceEvent> {
+    // Nothing is wrong any more with a source that nobody names: its alert ends.
+    let is_named = |id: &String| config.sources.iter().any(|source| source.id == *id);
+    let gone = known.iter().filter(|(id, history)| history.problem.is_some() && !is_named(id));
+    let gone = gone.map(|(id, history)| {
+        PriceEvent::from(PriceSourceChecked {
+            source: id.clone(),
+            problem: None,
+            models: history.models,
+            checksum: history.checksum.clone(),
+            fetched_at: history.fetched_at,
+        })
+    });
     let asked = gathered.checked.iter().filter(|checked| checked.asked);
     let checked = asked.map(|checked| {
         PriceEvent::from(PriceSourceChecked {
@@ -120,7 +145,7 @@ fn events_of(gathered: &Gathered, plan: &UpdatePlan, now: Timestamp) -> Vec<Pric
     let changes = changes.map(|update| {
         if update.waits.is_empty() { changed(update, now).into() } else { proposed(update).into() }
     });
-    checked.chain(disputed).chain(changes).collect()
+    gone.chain(checked).chain(disputed).chain(changes).collect()
 }
 
 fn changed(update: &PriceUpdate, now: Timestamp) -> PriceChanged {

@@ -36,6 +36,7 @@ use super::ask::Queries;
 use super::breaker::Breaker;
 use super::gate::BlockedTasks;
 pub(crate) use super::gate::Name;
+use super::in_force::InForce;
 use super::own::{about_itself, append_one, of_append_one};
 use super::write::{Notes, Writer};
 use super::{Settings, Shared, ViewSources};
@@ -62,6 +63,7 @@ pub struct Operations {
     ask: Arc<Queries>,
     write: Arc<Writer>,
     breaker: Arc<Breaker>,
+    in_force: Arc<InForce>,
     blocked: Arc<BlockedTasks>,
     reads: Notes,
     /// Why some evidence is not being written, if so.
@@ -76,6 +78,7 @@ impl Operations {
         views: &ViewSources,
         ask: &Arc<Queries>,
         write: &Arc<Writer>,
+        in_force: &Arc<InForce>,
         blocked: &Arc<BlockedTasks>,
         instance: String,
     ) -> Self {
@@ -86,6 +89,7 @@ impl Operations {
             ask: Arc::clone(ask),
             write: Arc::clone(write),
             breaker: Arc::clone(&shared.breaker),
+            in_force: Arc::clone(in_force),
             blocked: Arc::clone(blocked),
             reads: Notes::start(Arc::clone(&shared.log), "a read of a report"),
             evidence_fails: Mutex::default(),
@@ -154,7 +158,10 @@ impl Operations {
         let mut checks = vec![log_check(failed, self.log.durability(), server.as_ref())];
         checks.extend(settings_checks(&settings, self.ask.now()));
         let evidence = self.evidence_fails.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let degraded = evidence.is_some() || views.iter().any(|view| !view.quarantined.is_empty());
+        let updates = self.in_force.check_of_updates();
+        let degraded = evidence.is_some()
+            || updates.as_ref().is_some_and(|updates| !updates.ok)
+            || views.iter().any(|view| !view.quarantined.is_empty());
         checks.extend(views.iter().map(check_of));
         let of_settings = [CONFIG_CHECK, PRICES_CHECK];
         let failing = checks.iter().any(|check| !check.ok && !of_settings.contains(&check.name.as_str()));
@@ -167,6 +174,7 @@ impl Operations {
             (false, false) => HealthStatus::Ok,
         };
         checks.extend(delivery);
+        checks.extend(updates);
         checks.extend(evidence.map(|detail| HealthCheck { name: "evidence".to_owned(), ok: false, detail }));
         Health {
             time_zone_database: tollgate_domain::zone::database_version().to_owned(),

@@ -2,74 +2,29 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests are not functions of tests to the linter")]
 
+mod faults;
+mod published;
+mod served;
+
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpListener;
+use tokio::sync::Barrier;
 use tollgate_domain::price::{PriceHistory, SourceHistory};
 use tollgate_domain::time::Timestamp;
 use tollgate_outbound::Timeouts;
 use tollgate_price_sources::{Gather, Gathered, PriceSources};
 
-const NOW: &str = "2026-11-29T12:00:00Z";
+use served::{Answer, serve};
 
-/// How a source answers.
-#[derive(Clone)]
-enum Answer {
-    Text(&'static str),
-    /// The head promises more than the body has.
-    Half(&'static str),
-    Status(u16),
-    Never,
-}
+const NOW: &str = "2026-11-29T12:00:00Z";
 
 const MAP: &str = r#"{"gpt-5": {"litellm_provider": "openai", "mode": "chat", "input_cost_per_token": 1.25e-06, "output_cost_per_token": 1e-05},
     "gpt-5-mini": {"litellm_provider": "openai", "mode": "chat", "input_cost_per_token": 2.5e-07, "output_cost_per_token": 2e-06}}"#;
 
 const GENAI: &str = r#"[{"id": "openai", "models": [{"id": "gpt-5", "match": {"starts_with": "gpt-5"}, "prices": {"input_mtok": 1.25, "output_mtok": 10}}]}]"#;
-
-/// Serves answers in turn, the last one for ever. Returns its port.
-async fn serve(answers: Vec<Answer>) -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let port = listener.local_addr().unwrap().port();
-    tokio::spawn(async move {
-        let mut nth = 0;
-        loop {
-            let (mut stream, _) = listener.accept().await.unwrap();
-            let mut head = [0; 4096];
-            let _ = stream.read(&mut head).await;
-            let answer = answers[nth.min(answers.len() - 1)].clone();
-            nth += 1;
-            let text = match answer {
-                Answer::Text(body) => {
-                    format!(
-                        "HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
-                        body.len()
-                    )
-                }
-                Answer::Half(body) => {
-                    format!(
-                        "HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{}",
-                        body.len(),
-                        &body[..body.len() / 2]
-                    )
-                }
-                Answer::Status(status) => format!("HTTP/1.1 {status} X\r\ncontent-length: 0\r\n\r\n"),
-                Answer::Never => {
-                    tokio::spawn(async move {
-                        let mut stream = stream;
-                        let _ = stream.read(&mut [0; 1]).await;
-                    });
-                    continue;
-                }
-            };
-            let _ = stream.write_all(text.as_bytes()).await;
-        }
-    });
-    port
-}
 
 fn source(id: &str, kind: &str, port: u16) -> String {
     format!(
@@ -103,35 +58,34 @@ fn told(gathered: &Gathered) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn one_source_that_fails_never_keeps_the_others_from_being_used() {
-    let faults = [
-        (Answer::Status(500), "answered 500, not 200"),
-        (Answer::Status(302), "answered 302, not 200"),
-        (Answer::Never, "no answer within 3000 ms"),
-        (Answer::Half(MAP), ""),
-        (
-            Answer::Text("<html>sign in</html>"),
-            "the text is not a price map of LiteLLM: the file is no JSON object",
-        ),
-        (Answer::Text("{}"), "the text has no price per token"),
-        (Answer::Text(r#"{"m": {"input_cost_per_token": -1}}"#), "must not be negative"),
-    ];
-    for (fault, reason) in faults {
-        let dir = tempfile::tempdir().unwrap();
-        let (good, bad) = (serve(vec![Answer::Text(GENAI)]).await, serve(vec![fault]).await);
-        let config = config(&[source("bad", "litellm", bad), source("good", "genai_prices", good)]);
-        let gathered = gather(&config, dir.path(), 0).await;
-        let told = told(&gathered);
-        assert!(told[0].starts_with("bad 0 ") && told[0].contains(reason), "{told:?}");
-        assert_eq!(told[1], "good 1");
-        assert_eq!(gathered.lists.len(), 1);
+async fn sources_are_asked_at_the_same_time_and_answered_in_their_order() {
+    let dir = tempfile::tempdir().unwrap();
+    // None of them answers before all of them are asked.
+    let barrier = Arc::new(Barrier::new(3));
+    let mut sources = Vec::new();
+    for (id, kind, text) in [("c", "litellm", MAP), ("a", "genai_prices", GENAI), ("b", "litellm", MAP)] {
+        let port = serve(vec![Answer::Together(Arc::clone(&barrier), text.to_owned())]).await;
+        sources.push(source(id, kind, port));
     }
+    let gathered = gather(&config(&sources), dir.path(), 0).await;
+    assert_eq!(told(&gathered), ["c 2", "a 2", "b 2"]);
+    let lists: Vec<&str> = gathered.lists.iter().map(|list| list.source.as_str()).collect();
+    assert_eq!(lists, ["c", "a", "b"]);
+}
+
+#[tokio::test]
+async fn as_many_sources_as_a_file_may_name_are_all_asked() {
+    let dir = tempfile::tempdir().unwrap();
+    let port = serve(vec![Answer::text(MAP)]).await;
+    let sources: Vec<String> = (10..26).map(|nth| source(&format!("s{nth}"), "litellm", port)).collect();
+    let expected: Vec<String> = (10..26).map(|nth| format!("s{nth} 2")).collect();
+    assert_eq!(told(&gather(&config(&sources), dir.path(), 0).await), expected);
 }
 
 #[tokio::test]
 async fn without_a_network_the_last_list_is_used_and_its_age_is_told() {
     let dir = tempfile::tempdir().unwrap();
-    let port = serve(vec![Answer::Text(MAP), Answer::Status(503)]).await;
+    let port = serve(vec![Answer::text(MAP), Answer::Status(503)]).await;
     let config = config(&[source("a", "litellm", port)]);
     assert_eq!(told(&gather(&config, dir.path(), 0).await), ["a 2"]);
     // Not due: nobody is asked.
@@ -154,7 +108,7 @@ async fn without_a_network_the_last_list_is_used_and_its_age_is_told() {
 #[tokio::test]
 async fn a_source_is_not_asked_again_at_once() {
     let dir = tempfile::tempdir().unwrap();
-    let port = serve(vec![Answer::Status(503), Answer::Text(MAP)]).await;
+    let port = serve(vec![Answer::Status(503), Answer::text(MAP)]).await;
     let config = config(&[source("a", "litellm", port)]);
     assert!(told(&gather(&config, dir.path(), 0).await)[0].ends_with("answered 503, not 200"));
     let again = gather(&config, dir.path(), 0).await;
@@ -165,7 +119,7 @@ async fn a_source_is_not_asked_again_at_once() {
 #[tokio::test]
 async fn a_list_that_has_shrunk_is_not_used_until_a_person_says_so() {
     let dir = tempfile::tempdir().unwrap();
-    let port = serve(vec![Answer::Text(MAP)]).await;
+    let port = serve(vec![Answer::text(MAP)]).await;
     let config = config(&[source("a", "litellm", port)]);
     let mut history = PriceHistory::default();
     history.sources.insert("a".to_owned(), SourceHistory { models: 3, ..SourceHistory::default() });
@@ -180,7 +134,7 @@ async fn a_list_that_has_shrunk_is_not_used_until_a_person_says_so() {
 #[tokio::test]
 async fn models_of_one_list_are_looked_up_in_the_others() {
     let dir = tempfile::tempdir().unwrap();
-    let (map, genai) = (serve(vec![Answer::Text(MAP)]).await, serve(vec![Answer::Text(GENAI)]).await);
+    let (map, genai) = (serve(vec![Answer::text(MAP)]).await, serve(vec![Answer::text(GENAI)]).await);
     let config = config(&[source("map", "litellm", map), source("genai", "genai_prices", genai)]);
     let gathered = gather(&config, dir.path(), 0).await;
     let models: Vec<usize> = gathered.lists.iter().map(|list| list.listed.len()).collect();

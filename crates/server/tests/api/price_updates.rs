@@ -1,0 +1,221 @@
+//! Servers update the prices by themselves: one of them, as often as the file of sources says.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use serde_json::Value;
+use tokio::sync::Barrier;
+use tollgate_clock::ManualClock;
+use tollgate_domain::position::{Epoch, Position, Sequence};
+use tollgate_log::contract::{
+    AppendError, Batch, BoxFuture, DedupScope, Durability, EventLog, EventName, Found, Partitions, ReadError,
+    Receipt, RecordReader,
+};
+use tollgate_log::memory::MemoryLog;
+
+use crate::support::{Service, at};
+
+const EVERY_DAY: &str =
+    "update_every_s: 86400\nsources:\n  - {id: a, kind: litellm, file: a.json, trust: 0.9}\n";
+
+/// A log on which servers that begin an update wait for each other, and that may refuse what an update decides.
+struct Log {
+    log: MemoryLog,
+    begin: Barrier,
+    refuses: AtomicBool,
+}
+
+impl EventLog for Log {
+    fn epoch(&self) -> Epoch {
+        self.log.epoch()
+    }
+
+    fn durability(&self) -> Durability {
+        self.log.durability()
+    }
+
+    fn dedup(&self) -> DedupScope {
+        self.log.dedup()
+    }
+
+    fn append(&self, batch: Batch) -> BoxFuture<'_, Result<Receipt, AppendError>> {
+        Box::pin(async move {
+            let of = |prefix: &str| batch.events.iter().any(|event| event.id.as_str().starts_with(prefix));
+            if of("price-update:") {
+                self.begin.wait().await;
+            } else if of("price-") && self.refuses.swap(false, Ordering::SeqCst) {
+                return Err(AppendError::Unavailable { reason: "a test".to_owned() });
+            }
+            self.log.append(batch).await
+        })
+    }
+
+    fn find(&self, names: Vec<EventName>) -> BoxFuture<'_, Result<Vec<Option<Found>>, ReadError>> {
+        self.log.find(names)
+    }
+
+    fn tail(&self) -> BoxFuture<'_, Result<Position, ReadError>> {
+        self.log.tail()
+    }
+
+    fn read_from(
+        &self,
+        partitions: Partitions,
+        after: Sequence,
+    ) -> BoxFuture<'_, Result<Box<dyn RecordReader>, ReadError>> {
+        self.log.read_from(partitions, after)
+    }
+}
+
+/// So many servers of one log that are all told to update, and their clock. Those that find an update due begin it
+/// at the same time.
+async fn servers(count: usize) -> (Vec<Service>, Arc<ManualClock>, Arc<Log>) {
+    let clock = Arc::new(ManualClock::at(at("2026-11-20T10:00:00Z")));
+    let log = MemoryLog::new(Arc::clone(&clock) as Arc<_>);
+    let log = Arc::new(Log { log, begin: Barrier::new(count), refuses: AtomicBool::new(false) });
+    let mut servers = Vec::new();
+    for _ in 0..count {
+        let dir = tempfile::tempdir().unwrap();
+        let server = Service::by_clock(Arc::clone(&log) as Arc<_>, dir, None, Arc::clone(&clock)).await;
+        server.write("prices.yaml", EVERY_DAY);
+        servers.push(server);
+    }
+    (servers, clock, log)
+}
+
+fn list(input: &str) -> String {
+    format!(
+        r#"{{"acme/m": {{"litellm_provider": "acme", "mode": "chat", "input_cost_per_token": {input}e-6, "output_cost_per_token": 2e-6}}}}"#
+    )
+}
+
+/// How many prices came into force by a look; `None`: this server made no update.
+async fn look(service: &Service) -> Option<usize> {
+    let done = service.ledger.in_force().update_prices_when_due().await;
+    done.unwrap().map(|report| report.applied.len())
+}
+
+/// The check of the updates, if health has one.
+async fn check(service: &Service) -> Option<(String, bool, String)> {
+    let health = service.get("/v1/health").await.1;
+    let checks = health["checks"].as_array().unwrap();
+    let check = checks.iter().find(|check| check["name"] == "price_updates")?;
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    Some((text(&health["status"]), check["ok"].as_bool().unwrap(), text(&check["detail"])))
+}
+
+async fn alerts(service: &Service, state: &str) -> Vec<String> {
+    let path = format!("/v1/alerts?rule=price_source&state={state}&at_least=tail");
+    let alerts = service.get(&path).await.1;
+    let messages = alerts["alerts"].as_array().unwrap().iter();
+    messages.map(|alert| alert["message"].as_str().unwrap().to_owned()).collect()
+}
+
+#[tokio::test]
+async fn nothing_is_updated_unless_the_file_says_so() {
+    let service = Service::new().await;
+    assert_eq!(look(&service).await, None);
+    service.write("prices.yaml", EVERY_DAY.split_once('\n').unwrap().1);
+    service.write("a.json", &list("1"));
+    assert_eq!((look(&service).await, check(&service).await), (None, None));
+    service.write("prices.yaml", EVERY_DAY);
+    assert_eq!(look(&service).await, Some(1));
+    let told = "every 86400 s, last begun at 2026-11-20T10:00:00Z".to_owned();
+    assert_eq!(check(&service).await, Some(("ok".to_owned(), true, told)));
+    let sources = service.get("/v1/prices/sources").await.1;
+    assert_eq!(
+        (sources["update_every_s"].as_u64(), sources["update_begun_at"].as_str()),
+        (Some(86_400), Some("2026-11-20T10:00:00Z"))
+    );
+}
+
+#[tokio::test]
+async fn one_of_two_servers_makes_each_update() {
+    let (servers, clock, _) = servers(2).await;
+    for (now, input, updates) in [
+        ("2026-11-20T10:00:00Z", "1", true),
+        ("2026-11-20T10:01:00Z", "1", false),
+        ("2026-11-21T09:59:59Z", "1.1", false),
+        ("2026-11-21T10:00:00Z", "1.1", true),
+        // A clock that is turned back brings nothing forward.
+        ("2026-11-20T12:00:00Z", "1.2", false),
+        ("2026-11-23T00:00:00Z", "1.2", true),
+        ("2026-11-23T10:00:00Z", "1.3", false),
+    ] {
+        clock.set(at(now));
+        servers.iter().for_each(|server| server.write("a.json", &list(input)));
+        let (one, other) = tokio::join!(look(&servers[0]), look(&servers[1]));
+        let made: Vec<usize> = one.into_iter().chain(other).collect();
+        assert_eq!(made, if updates { vec![1] } else { vec![] }, "{now}");
+        let again = [look(&servers[1]).await, look(&servers[0]).await];
+        assert_eq!(again, [None, None], "{now}");
+    }
+    let history = servers[1].get("/v1/prices/history").await.1;
+    assert_eq!(history["entries"][0]["changes"].as_array().map(Vec::len), Some(3), "{history}");
+}
+
+#[tokio::test]
+async fn a_source_that_fails_is_in_health_and_an_alert_until_it_is_used_again() {
+    let service = Service::new().await;
+    service.write("prices.yaml", EVERY_DAY);
+    assert_eq!(look(&service).await, Some(0));
+    let (status, ok, detail) = check(&service).await.unwrap();
+    assert_eq!((status.as_str(), ok), ("degraded", false));
+    assert!(detail.starts_with("the list of the source a is not used: reading "), "{detail}");
+    let raised = alerts(&service, "raised").await;
+    assert!(raised[0].starts_with("The list of prices of the source a is not used: reading "), "{raised:?}");
+
+    service.write("a.json", &list("1"));
+    service.clock.set(at("2026-11-21T10:00:00Z"));
+    assert_eq!(look(&service).await, Some(1));
+    assert!(check(&service).await.unwrap().1);
+    assert_eq!((alerts(&service, "raised").await.len(), alerts(&service, "resolved").await.len()), (0, 1));
+}
+
+#[tokio::test]
+async fn a_source_that_nobody_names_any_more_raises_no_alert() {
+    let service = Service::new().await;
+    service.write("prices.yaml", EVERY_DAY);
+    assert_eq!(look(&service).await, Some(0));
+    assert_eq!(alerts(&service, "raised").await.len(), 1);
+    service.write("prices.yaml", &EVERY_DAY.replace("id: a", "id: b"));
+    service.write("a.json", &list("1"));
+    service.clock.set(at("2026-11-21T10:00:00Z"));
+    assert_eq!(look(&service).await, Some(1));
+    assert_eq!((alerts(&service, "raised").await.len(), alerts(&service, "resolved").await.len()), (0, 1));
+    assert!(check(&service).await.unwrap().1);
+}
+
+#[tokio::test]
+async fn a_broken_file_of_sources_is_told_by_health_and_tried_again() {
+    let service = Service::new().await;
+    service.write("prices.yaml", "update_every_s: soon\nsources: []\n");
+    let problem = service.ledger.in_force().update_prices_when_due().await.unwrap_err();
+    assert_eq!(problem.code, "price_sources");
+    let (status, ok, detail) = check(&service).await.unwrap();
+    assert_eq!((status.as_str(), ok), ("degraded", false));
+    assert!(detail.contains("update_every_s: `soon`: must be"), "{detail}");
+    service.write("prices.yaml", EVERY_DAY);
+    service.write("a.json", &list("1"));
+    assert_eq!(look(&service).await, Some(1));
+    assert!(check(&service).await.unwrap().1);
+}
+
+#[tokio::test]
+async fn the_server_that_began_an_update_that_failed_tries_again_and_no_other() {
+    let (servers, clock, log) = servers(2).await;
+    servers.iter().for_each(|server| server.write("a.json", &list("1")));
+    log.refuses.store(true, Ordering::SeqCst);
+    let update = |nth: usize| servers[nth].ledger.in_force().update_prices_when_due();
+    let (one, other) = tokio::join!(update(0), update(1));
+    let failed = usize::from(other.is_err());
+    assert!(one.is_err() != other.is_err(), "one of them began it: {one:?} {other:?}");
+    assert_eq!(
+        check(&servers[failed]).await.map(|(status, ok, _)| (status, ok)),
+        Some(("degraded".to_owned(), false))
+    );
+    clock.set(at("2026-11-20T10:01:00Z"));
+    assert_eq!((look(&servers[1 - failed]).await, look(&servers[failed]).await), (None, Some(1)));
+    assert!(check(&servers[failed]).await.unwrap().1);
+    assert_eq!(look(&servers[failed]).await, None);
+}
