@@ -91,18 +91,19 @@ pub struct BillsOf {
 impl Query<Reports> for BillsOf {
     const VERB: &'static str = "bills";
     const OVER_MANY: bool = true;
-    type Answer = Vec<(Day, BillDay)>;
+    /// By account and day.
+    type Answer = Vec<(String, Day, BillDay)>;
 
     fn answer(&self, view: &Seen<'_, Reports>) -> Result<Self::Answer, RowError> {
         let prefix = bills_of(&self.tenant, &self.provider);
         let mut found = Vec::new();
         for row in view.scan(&prefix, None) {
             let (key, row) = row?;
-            let Some((_, day)) = bill_of_key(&prefix, &key) else { continue };
+            let Some((account, day)) = bill_of_key(&prefix, &key) else { continue };
             if let ReportRow::Bill(bill) = &*row
                 && (self.from..self.to).contains(&day)
             {
-                found.push((day, (**bill).clone()));
+                found.push((account.to_owned(), day, (**bill).clone()));
             }
         }
         Ok(found)

@@ -53,6 +53,10 @@ async fn a_bill_is_recorded_once_and_takes_the_place_of_an_earlier_one() {
     let _ = service.post("/v1/bills", other).await;
     let answer = compared(&service).await;
     assert_eq!(answer["total"]["billed_usd"], "3.625", "{answer}");
+    // What was replaced can come back.
+    let (_, answer) = service.post("/v1/bills", first).await;
+    assert_eq!((&answer["recorded_days"], &answer["known_days"]), (&json!(2), &json!(1)), "{answer}");
+    assert_eq!(compared(&service).await["total"]["billed_usd"], "2.75");
 }
 
 #[tokio::test]

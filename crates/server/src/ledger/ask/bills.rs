@@ -1,16 +1,18 @@
 //! A provider's bills beside the ledger.
 
+use std::collections::BTreeMap;
+
 use tollgate_domain::time::Day;
 use tollgate_domain::zone::{Grain, Zone};
 use tollgate_projection::money::{LineDimension, RECONCILED_BY, Reconciliation};
-use tollgate_projection::reports::Span;
+use tollgate_projection::reports::{BillDay, Span};
 use tollgate_projector::Wait;
 use tollgate_projector::queries::{BillsOf, LinesFound, LinesOf};
 use tollgate_wire::api::BillComparison;
 
-use super::Queries;
 use super::money::{KnownRates, MOST_LINES};
 use super::query::Read;
+use super::{Queries, VIEW_WAIT};
 use crate::problem::{Answer, INVALID, of_query};
 
 /// Which bills to compare.
@@ -29,6 +31,23 @@ pub struct BillQuery {
 }
 
 impl Queries {
+    /// What is in force of an account's bills, up to the log's end.
+    ///
+    /// # Errors
+    ///
+    /// The problem to answer with.
+    pub(in crate::ledger) async fn bills_in_force(
+        &self,
+        account: &str,
+        bills: &BillsOf,
+    ) -> Answer<BTreeMap<Day, BillDay>> {
+        let end = self.end().await?;
+        let wait = Wait { at_least: Some(&end), up_to: VIEW_WAIT };
+        let (found, _) = self.reports().ask_all(wait, bills).await.map_err(|error| of_query(&error))?;
+        let own = found.into_iter().flatten().filter(|(of, ..)| of == account);
+        Ok(own.map(|(_, day, bill)| (day, bill)).collect())
+    }
+
     /// Compares a provider's bills with the ledger, by day and model.
     ///
     /// # Errors
@@ -70,7 +89,7 @@ impl Queries {
         let asked = asked.clone();
         self.make(move || {
             let mut all = Reconciliation::default();
-            for (day, bill) in bills.into_iter().flatten() {
+            for (_, day, bill) in bills.into_iter().flatten() {
                 all.cover(day);
                 bill.lines.iter().for_each(|line| all.bill(day, line));
             }

@@ -5,14 +5,16 @@ use std::collections::BTreeMap;
 use tollgate_domain::event::{BillDayRecorded, BillLine, EventBody};
 use tollgate_domain::ids::{TaskId, TenantId};
 use tollgate_domain::money::Usd;
+use tollgate_domain::position::Sequence;
 use tollgate_domain::time::{Day, Timestamp};
 use tollgate_log::contract::AppendOutcome;
+use tollgate_projector::queries::BillsOf;
 use tollgate_wire::api::{BillLineView, BillRequest, BillResponse};
 
 use super::Operations;
 use crate::asked::tenant;
 use crate::ledger::own::{append_all, of_append_one, own};
-use crate::problem::{Answer, CONFLICT, INVALID};
+use crate::problem::{Answer, INVALID};
 
 /// The most days that one bill covers: all of it is one record of the log.
 const MOST_DAYS: i32 = 366;
@@ -38,6 +40,15 @@ impl Operations {
         let account = name("account", request.account.as_deref().unwrap_or_default(), 0, LONGEST_NAME)?;
         let source = name("source", request.source.as_deref().unwrap_or_default(), 0, LONGEST_TEXT)?;
         let (days, amount) = by_day(&request.lines)?;
+        let ends = days.keys().next().zip(days.keys().next_back());
+        let (from, to) = ends.map_or((Day(0), Day(0)), |(from, to)| (*from, *to));
+        let of = BillsOf {
+            tenant: named.to_owned(),
+            provider: provider.to_owned(),
+            from,
+            to: Day(to.0.saturating_add(1)),
+        };
+        let in_force = self.ask.bills_in_force(account, &of).await?;
         let mut events = Vec::with_capacity(days.len());
         for (day, lines) in &days {
             let lines = lines.iter().map(|(model, line)| BillLine { model: model.clone(), ..line.clone() });
@@ -48,33 +59,39 @@ impl Operations {
                 source: source.to_owned(),
                 lines: lines.collect(),
             };
+            let before = in_force.get(day);
+            if before.is_some_and(|before| before.source == source && before.lines == billed.lines) {
+                continue;
+            }
             let at = Timestamp::from_micros(i64::from(day.0).saturating_mul(86_400_000_000)).ok();
-            let id = id_of(&billed);
+            let id = id_of(&billed, before.map_or(Sequence::ZERO, |before| before.sequence));
             let event = own(&tenant, &TaskId::ledger(), &id, at, EventBody::from(billed));
             events.push(event.map_err(|reason| INVALID.with(format!("lines of {day}: {reason}")))?);
         }
-        let receipt = append_all(&*self.log, &events).await.map_err(|error| of_append_one(&error))?;
-        let known = receipt.outcomes.iter().filter(|it| matches!(it, AppendOutcome::Duplicate(_))).count();
-        if receipt.outcomes.iter().any(|it| matches!(it, AppendOutcome::Conflict(_))) {
-            return Err(CONFLICT.with(
-                "the bill: a day of it was recorded under the same id from another source".to_owned(),
-            ));
+        let (mut recorded, mut position) = (0, None);
+        if !events.is_empty() {
+            let receipt = append_all(&*self.log, &events).await.map_err(|error| of_append_one(&error))?;
+            recorded = receipt.outcomes.iter().filter(|it| matches!(it, AppendOutcome::Appended(_))).count();
+            position = Some(receipt.position);
         }
-        let ends = days.keys().next().zip(days.keys().next_back());
-        let [from, to] = ends.map_or_else(Default::default, |(from, to)| [from.to_string(), to.to_string()]);
+        let position = match position {
+            Some(position) => position,
+            None => self.ask.end().await?,
+        };
         Ok(BillResponse {
-            from,
-            to,
-            recorded_days: (days.len() - known) as u64,
-            known_days: known as u64,
+            from: from.to_string(),
+            to: to.to_string(),
+            recorded_days: recorded as u64,
+            known_days: (days.len() - recorded) as u64,
             amount_usd: amount.to_string(),
-            position: receipt.position.to_string(),
+            position: position.to_string(),
         })
     }
 }
 
-/// The id of a day of a bill: the same content has the same one, wherever it came from.
-fn id_of(billed: &BillDayRecorded) -> String {
+/// The id of a day of a bill: it follows from the content, and from the record whose place it takes. So two who import
+/// the same at once record it once, and what was replaced can come back.
+fn id_of(billed: &BillDayRecorded, replaces: Sequence) -> String {
     let mut hash = blake3::Hasher::new();
     let mut add = |text: &str| {
         hash.update(&(text.len() as u64).to_le_bytes());
@@ -83,6 +100,7 @@ fn id_of(billed: &BillDayRecorded) -> String {
     [&billed.provider, &billed.account, &billed.day.to_string(), &billed.source]
         .into_iter()
         .for_each(|text| add(text));
+    add(&replaces.0.to_string());
     for line in &billed.lines {
         add(&line.model);
         add(&line.tokens.map(|tokens| tokens.to_string()).unwrap_or_default());
