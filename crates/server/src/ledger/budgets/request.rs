@@ -59,11 +59,6 @@ pub(super) fn usd(field: &str, text: &str) -> Answer<Usd> {
     })
 }
 
-/// A time as text.
-pub(super) fn time(field: &str, text: &str) -> Answer<Timestamp> {
-    text.parse().map_err(|_| INVALID.of_field(field, text, "must be a time such as 2026-11-21T08:30:00Z"))
-}
-
 /// How long, in milliseconds.
 pub(super) fn ttl_ms(seconds: Option<u64>) -> Answer<Option<i64>> {
     let too_long = |seconds: u64| {
