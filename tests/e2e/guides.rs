@@ -76,6 +76,11 @@ const ELSEWHERE: &[(&str, &str, &str)] = &[
     ("docs/reference/alerts-config.md", "umask", "a secret; deliver/tests/it/guide.rs has one"),
     ("docs/reference/benchmarks.md", "", "measured, not tested"),
     ("docs/reference/cli.md", "task list", "tests/edge/selecting.rs"),
+    (
+        "docs/reference/price-disagreements.md",
+        "disagreements",
+        "tools/prices: it needs packages that the reader has",
+    ),
     ("docs/reference/config.md", "house-gateway", "domain/src/config/prices.rs, server/tests/api/prices.rs"),
     ("docs/reference/nats.md", "", "log-jetstream/tests/jetstream/permissions.rs"),
     ("docs/reference/reliability.md", "", "tests/fault/chaos.rs, for a shorter time"),

@@ -7,6 +7,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use ring::{digest, hmac};
 use serde::{Deserialize, Serialize};
+use tollgate_domain::hex::hex;
 use tollgate_domain::time::Timestamp;
 
 use crate::secret::Secret;
@@ -35,8 +36,9 @@ impl WebhookId {
             hash.update(&(part.len() as u64).to_be_bytes());
             hash.update(part.as_bytes());
         }
-        let hex: String = hash.finish().as_ref().iter().take(16).map(|byte| format!("{byte:02x}")).collect();
-        Self(format!("msg_{hex}").into())
+        let digest = hash.finish();
+        let first = digest.as_ref().get(..16).unwrap_or_default();
+        Self(format!("msg_{}", hex(first)).into())
     }
 
     /// Accepts an id that was issued before.

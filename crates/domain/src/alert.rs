@@ -3,8 +3,8 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
+use crate::hex::hex_of_sha256;
 use crate::phase::ExecutionId;
 use crate::position::PartitionId;
 use crate::time::Timestamp;
@@ -339,7 +339,7 @@ pub fn alert_id(tenant: &str, task: &str, condition: &Condition, generation: u32
     let Condition { rule, scope, level } = condition;
     // Neither tenant nor task can contain a control character.
     let text = format!("{tenant}\n{task}\n{rule}\n{scope}\n{level}\n{generation}");
-    Sha256::digest(text.as_bytes()).iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+    hex_of_sha256(&text, 16)
 }
 
 #[cfg(test)]

@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::hex::hex;
+
 /// The tenant of a caller that does not name one.
 pub const DEFAULT_TENANT: &str = "default";
 
@@ -135,8 +137,7 @@ impl EventId {
     /// The id of an event that follows from a state: a word, followed by the first 128 bits of a hash of the
     /// entire content, as hex.
     pub(crate) fn digest(word: &str, hash: [u8; 32]) -> Self {
-        let hex: String = hash.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
-        Self(format!("{word}-{hex}").into())
+        Self(format!("{word}-{}", hex(&hash[..16])).into())
     }
 }
 

@@ -14,6 +14,7 @@ pub mod config;
 pub mod decimal;
 pub mod event;
 pub mod gate;
+pub mod hex;
 pub mod ids;
 pub mod limits;
 pub mod metadata;

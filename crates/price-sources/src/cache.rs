@@ -5,18 +5,18 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
+use tollgate_domain::hex::hex_of_sha256;
 use tollgate_domain::time::Timestamp;
 
 /// A text as it was fetched.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Cached {
+pub(crate) struct Cached {
     /// The text.
-    pub text: String,
+    pub(crate) text: String,
     /// Its SHA-256, 64 hex digits.
-    pub checksum: String,
+    pub(crate) checksum: String,
     /// When it was fetched.
-    pub fetched_at: Timestamp,
+    pub(crate) fetched_at: Timestamp,
 }
 
 impl Cached {
@@ -32,8 +32,9 @@ impl Cached {
     }
 }
 
+/// All of the SHA-256.
 fn checksum(text: &str) -> String {
-    Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+    hex_of_sha256(text, 32)
 }
 
 /// What stands beside a text.

@@ -16,7 +16,7 @@ use crate::json::JsonList;
 use crate::litellm::LiteLlm;
 
 /// The most sources.
-pub const MAX_SOURCES: usize = 16;
+pub(crate) const MAX_SOURCES: usize = 16;
 
 /// What an update does, and the sources.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -15,7 +15,7 @@ const TIMEOUTS: Timeouts = Timeouts { connect: Duration::from_secs(5), total: Du
 
 /// Why a list could not be fetched.
 #[derive(Debug, thiserror::Error)]
-pub enum FetchError {
+pub(crate) enum FetchError {
     /// There is no answer.
     #[error(transparent)]
     Request(Box<RequestError>),

@@ -1,13 +1,13 @@
 //! Sources of prices: where their lists are, how they are fetched and cached, and what they say in the form
 //! of the price book.
 //!
-//! [`config`] reads `prices.yaml`. [`Adapter`] is what a kind of list has to do: read a text. [`gather`]
+//! [`PriceSources`] reads `prices.yaml`. [`Adapter`] is what a kind of list has to do: read a text. [`Gather`]
 //! fetches what is due, and answers with every list that can be used and what became of each source: one
 //! that fails never keeps the others from being used.
 
 mod adapter;
 mod cache;
-pub mod config;
+mod config;
 mod fetch;
 mod fields;
 mod gather;
@@ -18,7 +18,5 @@ mod litellm;
 mod rates;
 
 pub use adapter::{Adapter, ListError, Request};
-pub use cache::Cached;
 pub use config::{Kind, Place, PriceSources, SourceConfig};
-pub use fetch::FetchError;
 pub use gather::{Checked, Gather, Gathered};

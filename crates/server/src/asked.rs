@@ -1,6 +1,8 @@
-//! What a request may leave out, the same over HTTP and NATS.
+//! What requests have in common, over HTTP and NATS: what they may leave out, and how they name a time.
 
 use std::time::Duration;
+
+use tollgate_domain::time::Timestamp;
 
 use crate::problem::{Answer, INVALID};
 
@@ -15,6 +17,11 @@ pub(crate) fn wait(ms: u64) -> Answer<Duration> {
         return Ok(Duration::from_millis(ms));
     }
     Err(INVALID.of_field("wait_ms", &ms.to_string(), "must be at most 60000"))
+}
+
+/// A time as text.
+pub(crate) fn time(field: &str, text: &str) -> Answer<Timestamp> {
+    text.parse().map_err(|_| INVALID.of_field(field, text, "must be a time such as 2026-11-21T08:30:00Z"))
 }
 
 /// How many entries a page has at most: 100 if nothing is said.

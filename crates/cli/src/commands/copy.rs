@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use indicatif::{ProgressBar, ProgressStyle};
+use tollgate_domain::hex::hex;
 use tollgate_log::contract::EventLog;
 use tollgate_log::copy::{Copied, copy};
 use tollgate_log::embedded::{EmbeddedLog, Options};
@@ -55,11 +56,10 @@ fn tell(global: &Global, args: &CopyArgs, copied: &Copied) {
     let Copied { records, events, present, repeated, sequences_kept, source, target } = copied;
     let difference = copied.difference();
     if global.format == Format::Json {
-        let hex = |digest: [u8; 32]| digest.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
         json(
             &serde_json::json!({"records": records, "events": events, "present": present, "repeated": repeated,
             "sequences_kept": sequences_kept, "tasks": source.tasks(), "source_events": source.events(),
-            "target_events": target.events(), "source_digest": hex(source.overall()), "target_digest": hex(target.overall()),
+            "target_events": target.events(), "source_digest": hex(&source.overall()), "target_digest": hex(&target.overall()),
             "equal": difference.is_none()}),
         );
         return;

@@ -2,9 +2,8 @@
 
 use std::fmt::Write;
 
-use sha2::{Digest, Sha256};
-
 use super::{BudgetConfig, BypassPolicy};
+use crate::hex::hex_of_sha256;
 use crate::tier::{Complexity, Importance};
 
 /// One `key=value` per line, all defaults filled in, in a fixed order.
@@ -67,9 +66,5 @@ pub(super) fn text(config: &BudgetConfig) -> String {
 }
 
 pub(super) fn hash(config: &BudgetConfig) -> String {
-    let digest = Sha256::digest(text(config).as_bytes());
-    digest.iter().fold(String::with_capacity(64), |mut hex, byte| {
-        write!(hex, "{byte:02x}").expect("writing to a String cannot fail");
-        hex
-    })
+    hex_of_sha256(&text(config), 32)
 }

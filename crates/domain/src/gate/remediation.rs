@@ -1,7 +1,6 @@
 //! The remediation of a blocked task: a separate task for the people who look into it.
 
-use sha2::{Digest, Sha256};
-
+use crate::hex::hex_of_sha256;
 use crate::ids::{MAX_ID_BYTES, TaskId};
 
 /// Prefix of a remediation's name.
@@ -16,8 +15,7 @@ pub fn remediation_of(task: &TaskId) -> TaskId {
     if whole.len() <= MAX_ID_BYTES {
         return TaskId::new(whole).expect("a task's name with plain letters before it is one");
     }
-    let hash: String =
-        Sha256::digest(name.as_bytes()).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    let hash = hex_of_sha256(name, 8);
     let room = MAX_ID_BYTES.saturating_sub(PREFIX.len()).saturating_sub(hash.len()).saturating_sub(1);
     let mut end = room.min(name.len());
     while !name.is_char_boundary(end) {

@@ -9,7 +9,7 @@ use crate::time::Timestamp;
 pub const TOLERANCE: Percent = 5;
 
 /// How many of a hundred sources that know a model have to agree on its price.
-pub const AGREEING_OF_100: usize = 80;
+const AGREEING_OF_100: usize = 80;
 
 /// How far a source is believed: from 0 to 1000 thousandths.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -34,34 +34,32 @@ impl Trust {
 
 /// What one source says about a model.
 #[derive(Clone, Copy, Debug)]
-pub struct Opinion<'a> {
+pub(super) struct Opinion<'a> {
     /// Which source.
-    pub source: &'a str,
+    pub(super) source: &'a str,
     /// How far it is believed.
-    pub trust: Trust,
+    pub(super) trust: Trust,
     /// The price.
-    pub listed: &'a Listed,
+    pub(super) listed: &'a Listed,
 }
 
 /// What the sources that know a model say together.
 #[derive(Clone, Debug)]
-pub struct Agreement<'a> {
+pub(super) struct Agreement<'a> {
     /// The most trusted price among those that agree the most.
-    pub best: Opinion<'a>,
-    /// What it costs.
-    pub costs: PointCosts,
+    pub(super) best: Opinion<'a>,
     /// How many sources agree with it, itself included.
-    pub agreeing: usize,
+    pub(super) agreeing: usize,
     /// How many know the model.
-    pub known: usize,
+    pub(super) known: usize,
     /// What each source says, as text, if they do not agree.
-    pub disputed: Vec<String>,
+    pub(super) disputed: Vec<String>,
 }
 
 impl Agreement<'_> {
     /// Whether enough sources agree. One alone has nobody to agree with.
     #[must_use]
-    pub const fn is_verified(&self) -> bool {
+    pub(super) const fn is_verified(&self) -> bool {
         self.known > 1 && self.disputed.is_empty()
     }
 }
@@ -69,7 +67,7 @@ impl Agreement<'_> {
 /// Judges a model by what it costs at the usage points. If the sources do not agree, the price is that of
 /// the most trusted one. `None`: nobody knows the model.
 #[must_use]
-pub fn judge<'a>(opinions: &[Opinion<'a>], moments: &[Timestamp]) -> Option<Agreement<'a>> {
+pub(super) fn judge<'a>(opinions: &[Opinion<'a>], moments: &[Timestamp]) -> Option<Agreement<'a>> {
     // What depends on the hour is compared at the hours of a week, the others at one moment.
     let hours = opinions.iter().any(|opinion| opinion.listed.has_hours());
     let moments = if hours { moments } else { moments.get(..1).unwrap_or(moments) };
@@ -95,7 +93,7 @@ pub fn judge<'a>(opinions: &[Opinion<'a>], moments: &[Timestamp]) -> Option<Agre
     }
     let (nth, best) = chosen?;
     let disputed = if agreed { Vec::new() } else { said(opinions, &costs) };
-    Some(Agreement { best, costs: costs.get(nth)?.clone(), agreeing: agreeing(nth), known, disputed })
+    Some(Agreement { best, agreeing: agreeing(nth), known, disputed })
 }
 
 /// What each source says it costs, at the points where two of them differ.

@@ -1,16 +1,15 @@
 //! The price of one entry as a source lists it, with the text that it is stored and compared by.
 
-use sha2::{Digest, Sha256};
-
 use super::entries::{Entries, Fields};
 use super::fields::{self, Field};
 use super::notes::Notes;
 use super::points::PointCosts;
 use super::{ModelPrice, litellm, provider};
+use crate::hex::hex_of_sha256;
 use crate::time::Timestamp;
 
 /// The longest text of an entry's rates, in bytes: the largest of LiteLLM's map has a tenth of it.
-pub const MAX_RATES_BYTES: usize = 8 << 10;
+const MAX_RATES_BYTES: usize = 8 << 10;
 
 /// Which model of which provider, as lists of prices are compared.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -91,9 +90,7 @@ impl Listed {
     /// The version of a price by a source: the source and the first 12 hex digits of the SHA-256 of entry and rates.
     #[must_use]
     pub fn version(&self, source: &str) -> String {
-        let digest = Sha256::digest(format!("{}\n{}", self.entry, self.rates).as_bytes());
-        let hex: String = digest.iter().take(6).map(|byte| format!("{byte:02x}")).collect();
-        format!("{source}@{hex}")
+        format!("{source}@{}", hex_of_sha256(&format!("{}\n{}", self.entry, self.rates), 6))
     }
 }
 

@@ -27,26 +27,22 @@ mod update;
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
-use sha2::{Digest, Sha256};
-
+use crate::hex::hex_of_sha256;
 use crate::money::Usd;
 use crate::time::{Day, Timestamp};
 use crate::tokens::{TokenCounts, TokenSums};
 use crate::usage::{Cost, UsageRecorded};
 
 pub use aliases::Aliases;
-pub use compare::{AGREEING_OF_100, Agreement, Opinion, TOLERANCE, Trust, judge};
+pub use compare::{TOLERANCE, Trust};
 pub use history::{EntryHistory, PriceChange, PriceHistory, PriceProposal, SourceHistory};
-pub use listed::{InvalidRates, Listed, MAX_RATES_BYTES, ModelName, list};
-
+pub use listed::{InvalidRates, Listed, ModelName, list};
 pub use notes::{Doubt, InvalidPriceBook, Notes, OtherUnit, PriceProblem, Stays, Taken};
 pub use percent::Percent;
 pub use points::{PointCosts, UsagePoint, moments_of_a_week};
 pub use quote::{NoPrice, PriceEntry, Quote, QuoteLine};
 pub use rates::PricedKind;
-pub use update::{
-    Dispute, MAX_CHANGE, PriceUpdate, SourceList, Unverified, UpdatePlan, UpdateRules, has_shrunk, plan,
-};
+pub use update::{Dispute, PriceUpdate, SourceList, Unverified, UpdatePlan, UpdateRules, has_shrunk, plan};
 
 use dated::{Changes, InForceAt};
 use off_peak::OffPeak;
@@ -156,11 +152,9 @@ impl PriceBook {
     pub fn from_litellm(text: &str, source_name: &str) -> Result<(Self, Notes), InvalidPriceBook> {
         let (models, notes) = litellm::read(text)
             .map_err(|message| InvalidPriceBook { source_name: source_name.to_owned(), message })?;
-        let digest = Sha256::digest(text.as_bytes());
-        let hex: String = digest.iter().take(6).map(|byte| format!("{byte:02x}")).collect();
         Ok((
             Self {
-                version: format!("{source_name}@{hex}"),
+                version: format!("{source_name}@{}", hex_of_sha256(text, 6)),
                 models: Arc::new(models),
                 changes: Arc::default(),
             },

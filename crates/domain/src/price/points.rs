@@ -105,7 +105,7 @@ impl PointCosts {
 
     /// The largest change from these costs to others, and at which point; `None`: no point has a cost in both.
     #[must_use]
-    pub fn largest_change(&self, to: &Self) -> Option<(Percent, &'static UsagePoint)> {
+    pub(super) fn largest_change(&self, to: &Self) -> Option<(Percent, &'static UsagePoint)> {
         let mut largest: Option<(Percent, &'static UsagePoint)> = None;
         for (point, old, new) in self.pairs(to) {
             let percent = percent_of(old, new);
@@ -118,7 +118,7 @@ impl PointCosts {
 
     /// A point where these cost nothing and others do not.
     #[must_use]
-    pub fn free_where(&self, other: &Self) -> Option<&'static UsagePoint> {
+    pub(super) fn free_where(&self, other: &Self) -> Option<&'static UsagePoint> {
         self.pairs(other)
             .find(|(_, one, other)| *one == Usd::ZERO && *other > Usd::ZERO)
             .map(|(point, ..)| point)
@@ -126,7 +126,7 @@ impl PointCosts {
 
     /// A point at which these say something and others do not.
     #[must_use]
-    pub fn unsaid_by(&self, other: &Self) -> Option<&'static UsagePoint> {
+    pub(super) fn unsaid_by(&self, other: &Self) -> Option<&'static UsagePoint> {
         let mut points = UsagePoint::ALL.iter().cycle().zip(self.0.iter().zip(&other.0));
         points.find(|(_, (one, other))| one.is_some() && other.is_none()).map(|(point, _)| point)
     }

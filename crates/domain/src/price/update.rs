@@ -14,7 +14,7 @@ use crate::tokens::TokenCounts;
 use crate::words::words;
 
 /// A change by more than so many percent at any usage point waits for a person.
-pub const MAX_CHANGE: Percent = 50;
+const MAX_CHANGE: Percent = 50;
 
 /// A list that lost more than so many of a hundred models since it was last used is not used.
 const MAX_SHRINK_OF_100: u64 = 10;
@@ -49,20 +49,6 @@ pub struct SourceList {
     pub scraped: bool,
     /// Its prices.
     pub listed: BTreeMap<ModelName, Vec<Listed>>,
-}
-
-impl SourceList {
-    /// How many entries it prices.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.listed.values().map(Vec::len).sum()
-    }
-
-    /// Whether it prices nothing.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.listed.is_empty()
-    }
 }
 
 /// A change of one entry that an update would make.

@@ -27,19 +27,3 @@ words!(
         Corrects = "corrects",
     }
 );
-
-impl LineDimension {
-    /// All of them, in order.
-    pub const ALL: [Self; 10] = [
-        Self::Tenant,
-        Self::Producer,
-        Self::Provider,
-        Self::Model,
-        Self::ServiceTier,
-        Self::Phase,
-        Self::Complexity,
-        Self::Importance,
-        Self::PriceVersion,
-        Self::Corrects,
-    ];
-}

@@ -239,7 +239,8 @@ proptest! {
         prop_assert_eq!(sum("x_ReasoningTokens"), whole.tokens.reasoning);
         prop_assert_eq!(sum("x_CachedInputTokens"), whole.tokens.cached_input);
         prop_assert_eq!(sum("x_TollgateUnpricedTokens"), whole.unpriced_tokens);
-        for dimension in LineDimension::ALL {
+        for word in LineDimension::NAMES {
+            let dimension = LineDimension::from_word(word).unwrap();
             let exported = lines(&events, Some(Grain::Hour), zone, &[dimension]);
             prop_assert_eq!(exported.total(), whole.clone(), "{}", dimension);
         }

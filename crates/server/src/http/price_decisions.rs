@@ -12,9 +12,8 @@ use tollgate_wire::api::{
 use super::body::JsonText;
 use super::extract::{NoParams, Params};
 use super::{App, Handled};
-use crate::asked::page_limit;
+use crate::asked::{page_limit, time};
 use crate::ledger::DecidedQuery;
-use crate::problem::INVALID;
 
 /// The addresses of decisions about prices.
 pub(super) fn routes() -> Router<App> {
@@ -74,10 +73,7 @@ pub(crate) async fn history(
     Params(query): Params<DecidedParams>,
 ) -> Handled<Json<PriceDecisions>> {
     let limit = page_limit(query.limit)?;
-    let time = query.as_known_on.as_deref().map(|text| {
-        let rule = "must be a time such as 2026-11-21T08:30:00Z";
-        text.parse().map_err(|_| INVALID.of_field("as_known_on", text, rule))
-    });
+    let time = query.as_known_on.as_deref().map(|text| time("as_known_on", text));
     app.ledger.in_force().learn_settings().await;
     let DecidedParams { search, waiting, after, .. } = query;
     let query = DecidedQuery { search, waiting, as_known_on: time.transpose()?, after, limit };

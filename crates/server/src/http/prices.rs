@@ -8,9 +8,8 @@ use tollgate_wire::api::{PriceList, PriceQuote, Problem};
 
 use super::extract::Params;
 use super::{App, Handled};
-use crate::asked::page_limit;
+use crate::asked::{page_limit, time};
 use crate::ledger::{PricesQuery, QuoteQuery};
-use crate::problem::INVALID;
 
 /// Which entries.
 #[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
@@ -84,9 +83,7 @@ pub(crate) async fn quote(
     State(app): State<App>,
     Params(query): Params<QuoteParams>,
 ) -> Handled<Json<PriceQuote>> {
-    let at = query.at.as_deref().map(|text| {
-        text.parse().map_err(|_| INVALID.of_field("at", text, "must be a time such as 2026-11-21T08:30:00Z"))
-    });
+    let at = query.at.as_deref().map(|text| time("at", text));
     let tokens = TokenCounts {
         input_uncached: query.input_uncached,
         cached_input: query.cached_input,

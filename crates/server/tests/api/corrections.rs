@@ -147,7 +147,7 @@ async fn a_correction_of_unknown_usage_leaves_no_negative_total() {
     assert!(found[0].contains("leaves the task 490 below 0") && found[0].contains("mallory"), "{found:?}");
 }
 
-/// A client that leaves in the middle of an answer knows only about how much it used; the provider's bill says the rest.
+/// A client that leaves in the middle of an answer knows only about how much it used; the provider says it exactly.
 #[tokio::test]
 async fn failure_14_a_provisional_record_is_superseded_by_what_was_really_used() {
     let service = Service::new().await;

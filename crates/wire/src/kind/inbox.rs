@@ -1,6 +1,7 @@
 //! Invalid messages that arrived through the inbox.
 
 use tollgate_domain::event::{InboxRejected, InboxResolved, QuarantineAction};
+use tollgate_domain::hex::hex;
 
 use super::{Beside, Kind};
 use crate::decoded::TextLength;
@@ -44,10 +45,7 @@ impl Kind for InboxRejected {
         out.count("received_sequence", content.received_sequence);
         match std::str::from_utf8(&content.payload) {
             Ok(text) => out.value("payload", text.into()),
-            Err(_) => {
-                let hex: String = content.payload.iter().map(|byte| format!("{byte:02x}")).collect();
-                out.value("payload_hex", hex.into());
-            }
+            Err(_) => out.value("payload_hex", hex(&content.payload).into()),
         }
         out.count("payload_bytes", content.payload_bytes);
         out.text("payload_hash", &content.payload_hash);

@@ -1,5 +1,6 @@
 //! The inbox's quarantine: what is waiting there, and what was done about it.
 
+use tollgate_domain::hex::hex;
 use tollgate_projection::alerts::Quarantined;
 use tollgate_projector::Wait;
 use tollgate_projector::queries::{ListQuarantine, OneQuarantined, QuarantinePage};
@@ -62,7 +63,7 @@ impl Queries {
 
 fn shown(message: &Quarantined) -> QuarantinedMessage {
     let text = std::str::from_utf8(&message.payload).ok().map(str::to_owned);
-    let hex = || message.payload.iter().map(|byte| format!("{byte:02x}")).collect();
+    let hex = || hex(&message.payload);
     let end = message.ended.as_ref();
     QuarantinedMessage {
         id: message.id.clone(),

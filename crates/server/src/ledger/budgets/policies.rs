@@ -14,8 +14,9 @@ use tollgate_wire::api::{
 
 use super::BudgetDecisions;
 use super::command::{Command, What};
-use super::request::{fresh, id, tenant, time, usd};
+use super::request::{fresh, id, tenant, usd};
 use super::{answer, standing};
+use crate::asked::time;
 use crate::ledger::ask::Read;
 use crate::problem::{Answer, BUDGET_UNKNOWN, INVALID, POLICY_UNKNOWN};
 

@@ -60,11 +60,6 @@ pub(super) fn usd(field: &str, text: &str) -> Answer<Usd> {
     })
 }
 
-/// A time as text.
-pub(super) fn time(field: &str, text: &str) -> Answer<Timestamp> {
-    text.parse().map_err(|_| INVALID.of_field(field, text, "must be a time such as 2026-11-21T08:30:00Z"))
-}
-
 /// A phase by its name.
 fn phase(name: &str) -> Answer<Phase> {
     name.parse().map_err(|_: InvalidPhase| INVALID.of_field("phase", name, InvalidPhase::RULE))

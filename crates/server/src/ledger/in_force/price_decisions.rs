@@ -11,6 +11,7 @@ use tollgate_wire::Submitted;
 use tollgate_wire::api::{PriceDecisionAnswer, PriceDecisionRequest, PriceSetRequest};
 
 use super::InForce;
+use crate::asked::time;
 use crate::ledger::own::new_event;
 use crate::problem::{Answer, INTERNAL, INVALID, PRICE_NOT_WAITING, of_append, of_field};
 
@@ -126,9 +127,7 @@ impl InForce {
     }
 
     fn time(&self, text: Option<&str>) -> Answer<Timestamp> {
-        let Some(text) = text else { return Ok(self.ask.now()) };
-        text.parse()
-            .map_err(|_| INVALID.of_field("from", text, "must be a time such as 2026-11-21T08:30:00Z"))
+        text.map_or_else(|| Ok(self.ask.now()), |text| time("from", text))
     }
 
     /// Appends the ledger's own events, as few records as they fit.

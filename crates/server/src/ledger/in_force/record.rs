@@ -4,6 +4,7 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use tollgate_domain::event::{ConfigLoaded, ConfigRejected, EventBody, PriceBookLoaded};
+use tollgate_domain::hex::hex;
 use tollgate_log::contract::DedupScope;
 use tollgate_projection::reports::LastSettings;
 use tollgate_wire::Submitted;
@@ -90,8 +91,7 @@ impl InForce {
     /// Records a ledger-wide fact under an id derived from its content: the same fact is recorded once.
     pub(in crate::ledger) async fn record_own(&self, kind: &str, body: EventBody) -> Result<(), String> {
         let hash = about_itself(kind, None, body.clone())?.content_hash();
-        let short: String = hash.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-        let submitted = about_itself(&format!("{kind}:{short}"), None, body)?;
+        let submitted = about_itself(&format!("{kind}:{}", hex(&hash[..8])), None, body)?;
         if self.is_recorded(&submitted).await {
             return Ok(());
         }

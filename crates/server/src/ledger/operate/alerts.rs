@@ -1,6 +1,7 @@
 //! A person acknowledges an alert.
 
 use tollgate_domain::event::{AlertAcknowledged, Event, EventBody};
+use tollgate_domain::hex::hex;
 use tollgate_domain::ids::{EventId, InvalidId, LEDGER_TENANT, ProducerId, TaskId, TenantId};
 use tollgate_wire::Submitted;
 use tollgate_wire::api::AcknowledgeRequest;
@@ -45,8 +46,7 @@ impl Operations {
             None => {
                 // The id is not part of the content, so it can be derived from it.
                 let hash = event(EventId::new("unnamed").map_err(invalid)?)?.content_hash();
-                let hex: String = hash.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
-                event(EventId::new(format!("seen-{hex}")).map_err(invalid)?)?
+                event(EventId::new(format!("seen-{}", hex(&hash[..16]))).map_err(invalid)?)?
             }
         };
         Ok(self.write.append(vec![ReadEvent::Good(Box::new(submitted))]).await)

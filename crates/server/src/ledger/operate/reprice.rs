@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use sha2::{Digest, Sha256};
 use tollgate_domain::budget::MAX_VALUE_BYTES;
 use tollgate_domain::event::{EventBody, UsageEvent, UsageRepriced};
+use tollgate_domain::hex::hex_of_sha256;
 use tollgate_domain::ids::{TaskId, TenantId};
 use tollgate_domain::money::Usd;
 use tollgate_domain::position::{PartitionId, Sequence};
@@ -17,6 +17,7 @@ use tollgate_wire::api::{RepriceDay, RepriceReport, RepriceRequest};
 use tollgate_wire::decode_stored;
 
 use super::Operations;
+use crate::asked::time;
 use crate::ledger::Settings;
 use crate::ledger::own::{new_event, own};
 use crate::problem::{Answer, INTERNAL, INVALID, of_append, of_field, of_read};
@@ -148,10 +149,6 @@ impl Operations {
     }
 }
 
-fn time(field: &str, text: &str) -> Answer<Timestamp> {
-    text.parse().map_err(|_| INVALID.of_field(field, text, "must be a time such as 2026-11-21T08:30:00Z"))
-}
-
 fn usd_of(cost: &Cost) -> Option<Usd> {
     match cost {
         Cost::Priced { usd, .. } => Some(*usd),
@@ -273,9 +270,7 @@ fn id_of(repriced: &UsageRepriced, times: u64) -> String {
         cost(&repriced.old),
         cost(&repriced.new)
     );
-    let hex: String =
-        Sha256::digest(text.as_bytes()).iter().take(16).map(|byte| format!("{byte:02x}")).collect();
-    format!("repriced-{hex}")
+    format!("repriced-{}", hex_of_sha256(&text, 16))
 }
 
 /// Adds a repricing to the day of its usage.
