@@ -11,7 +11,7 @@ use crate::error::ClientError;
 /// Which usage to list. Absent fields do not filter.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct UsageQuery {
-    /// Values by dimension: `component`, `team`, `user`, `task_type`, `tier`, `provider`, `model`, `task`,
+    /// Values by dimension: `component`, `team`, `user`, `task_type`, `tier`, `provider`, `model`, `task`, `phase`,
     /// `session`, `label.KEY`.
     pub scope: BTreeMap<String, String>,
     /// The allocation that it uses.

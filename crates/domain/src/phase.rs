@@ -19,8 +19,13 @@ pub struct Phase(Box<str>);
 
 /// A text that cannot be a phase name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("phase `{0}`: must be 1 to 32 of A-Z 0-9 _ - and begin with a letter")]
+#[error("phase `{0}`: {rule}", rule = Self::RULE)]
 pub struct InvalidPhase(pub String);
+
+impl InvalidPhase {
+    /// What a name has to be.
+    pub const RULE: &'static str = "must be 1 to 32 of A-Z 0-9 _ - and begin with a letter";
+}
 
 impl Phase {
     /// The name, in upper case.

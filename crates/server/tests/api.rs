@@ -42,6 +42,8 @@ mod identity;
 mod memory;
 #[path = "api/money.rs"]
 mod money;
+#[path = "api/phases_and_money.rs"]
+mod phases_and_money;
 #[path = "api/price_decisions.rs"]
 mod price_decisions;
 #[path = "api/price_updates.rs"]

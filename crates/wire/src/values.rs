@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use tollgate_domain::decimal::Decimal;
 use tollgate_domain::nearest;
-use tollgate_domain::phase::{Advance, Phase};
+use tollgate_domain::phase::{Advance, InvalidPhase, Phase};
 use tollgate_domain::time::Timestamp;
 use tollgate_domain::usage::NamedExecution;
 
@@ -25,8 +25,7 @@ pub(crate) fn phase(field: &str, text: &str) -> Result<Phase, FieldError> {
     if text.is_empty() {
         return Err(FieldError::missing(field));
     }
-    text.parse()
-        .map_err(|_| FieldError::new(field, text, "must be 1 to 32 of A-Z 0-9 _ - and begin with a letter"))
+    text.parse().map_err(|_| FieldError::new(field, text, InvalidPhase::RULE))
 }
 
 pub(crate) fn advance(field: &str, text: &str) -> Result<Advance, FieldError> {

@@ -28,7 +28,7 @@ fn red(health: &Value) -> Vec<&str> {
 }
 
 #[test]
-fn without_its_projector_the_gate_says_stale_by_policy_and_health_is_red() {
+fn failure_05_without_its_projector_the_gate_says_stale_by_policy_and_health_is_red() {
     let Some(mut cluster) = Cluster::start() else { return };
     let (open, closed) = (serve(&cluster, "open"), serve(&cluster, "closed"));
     let run = |line: &str| cluster.place.ok(&format!("--server {} {line}", open.url));

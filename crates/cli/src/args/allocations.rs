@@ -46,6 +46,9 @@ pub(crate) struct SpendArgs {
     /// The task
     #[arg(long)]
     pub(crate) task: Option<String>,
+    /// The phase of that task
+    #[arg(long)]
+    pub(crate) phase: Option<String>,
     /// The part of the producer that will call
     #[arg(long, value_name = "NAME")]
     pub(crate) component: Option<String>,

@@ -92,7 +92,8 @@ pub(crate) struct RuleArgs {
     /// ignore, warn (default), soft_limit, hard_limit, degrade or throttle
     #[arg(long, value_name = "WORD", value_parser = enforcement(), hide_possible_values = true)]
     enforcement: Option<BudgetEnforcement>,
-    /// What counts, as team=search: component, team, user, task_type, tier, provider, model, task, session, label.KEY
+    /// What counts, as team=search: component, team, user, task_type, tier, provider, model, task, phase, session,
+    /// label.KEY
     #[arg(long, value_name = "NAME=VALUE")]
     scope: Vec<String>,
     /// The budget that it belongs to

@@ -5,7 +5,8 @@ use clap::Args;
 /// Which usage.
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct WhichUsage {
-    /// Only usage with this value: component, team, user, task_type, tier, provider, model, task, session or label.KEY
+    /// Only usage with this value: component, team, user, task_type, tier, provider, model, task, phase, session or
+    /// label.KEY
     #[arg(long = "where", value_name = "NAME=VALUE")]
     pub(crate) values: Vec<String>,
     /// Only usage that happened at or after this: an RFC 3339 time, or a date in the time zone

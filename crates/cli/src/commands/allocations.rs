@@ -118,6 +118,7 @@ fn request(global: &Global, spend: SpendArgs) -> Result<AllocateRequest, Failure
         allocation: None,
         context: None,
         task: spend.task,
+        phase: spend.phase,
         component: spend.component,
         provider: spend.provider,
         model: spend.model,

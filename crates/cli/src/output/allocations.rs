@@ -115,6 +115,7 @@ pub(crate) fn allocation(view: &AllocationView) -> String {
 
 fn about(view: &AllocationView) -> String {
     let task = view.task.as_ref().map(|task| format!("task {task}"));
+    let phase = view.phase.as_ref().map(|phase| format!("phase {phase}"));
     let model = view.model.as_ref().map(|model| match &view.provider {
         Some(provider) => format!("{model} of {provider}"),
         None => model.clone(),
@@ -122,7 +123,7 @@ fn about(view: &AllocationView) -> String {
     let component = view.component.as_ref().map(|component| format!("component {component}"));
     let labels = view.labels.iter().map(|(name, value)| format!("{name}={value}"));
     let priority = (view.priority != 5).then(|| format!("priority {}", view.priority));
-    let parts = [task, model, component].into_iter().flatten().chain(labels).chain(priority);
+    let parts = [task, phase, model, component].into_iter().flatten().chain(labels).chain(priority);
     parts.collect::<Vec<_>>().join(", ")
 }
 

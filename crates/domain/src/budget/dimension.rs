@@ -29,6 +29,8 @@ pub enum Dimension {
     Model,
     /// Its task.
     Task,
+    /// The phase of its task that it was used in.
+    Phase,
     /// Its label `session`; without one, its task.
     Session,
     /// Any other label, by its key.
@@ -38,7 +40,7 @@ pub enum Dimension {
 /// A name that is not a dimension.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "`{0}`: must be component, team, user, task_type, tier, provider, model, task, session or label.KEY{hint}",
+    "`{0}`: must be component, team, user, task_type, tier, provider, model, task, phase, session or label.KEY{hint}",
     hint = nearest::hint(.0, &NAMED.map(|(_, name)| name))
 )]
 pub struct InvalidDimension(pub String);
@@ -48,6 +50,8 @@ pub struct InvalidDimension(pub String);
 pub struct Dimensions<'a> {
     /// Its task; empty if that is not known.
     pub task: &'a str,
+    /// The phase of its task, in upper case.
+    pub phase: Option<&'a str>,
     /// The part of the producer that made the call.
     pub component: Option<&'a str>,
     /// Who served the model.
@@ -62,7 +66,7 @@ pub struct Dimensions<'a> {
 const LABEL: &str = "label.";
 
 /// The dimensions that are not labels of their own, by name.
-const NAMED: [(Dimension, &str); 9] = [
+const NAMED: [(Dimension, &str); 10] = [
     (Dimension::Component, "component"),
     (Dimension::Team, "team"),
     (Dimension::User, "user"),
@@ -71,6 +75,7 @@ const NAMED: [(Dimension, &str); 9] = [
     (Dimension::Provider, "provider"),
     (Dimension::Model, "model"),
     (Dimension::Task, "task"),
+    (Dimension::Phase, "phase"),
     (Dimension::Session, "session"),
 ];
 
@@ -84,6 +89,7 @@ impl<'a> Dimensions<'a> {
             Dimension::Provider => self.provider,
             Dimension::Model => self.model,
             Dimension::Task => Some(self.task).filter(|task| !task.is_empty()),
+            Dimension::Phase => self.phase,
             Dimension::Tier => Some(ModelTier::of(self.provider, self.model).as_str()),
             Dimension::Team => label("team"),
             Dimension::User => label("user"),
@@ -150,7 +156,7 @@ mod tests {
         }
         assert_eq!("label.x".parse::<Dimension>().unwrap().to_string(), "label.x");
         assert_eq!("label.team".parse::<Dimension>().unwrap(), Dimension::Team);
-        for bad in ["", "label.", "modell", "phase"] {
+        for bad in ["", "label.", "modell", "phases"] {
             let error = bad.parse::<Dimension>().unwrap_err().to_string();
             assert!(error.contains("must be component"), "{error}");
         }
@@ -163,6 +169,7 @@ mod tests {
         let labels = BTreeMap::from([("team".to_owned(), "search".to_owned())]);
         let usage = Dimensions {
             task: "T-1",
+            phase: Some("IMPLEMENT"),
             component: Some("planner"),
             provider: None,
             model: Some("gpt-5"),
@@ -176,6 +183,7 @@ mod tests {
             ("model", Some("gpt-5")),
             ("tier", Some("remote_heavyweight")),
             ("task", Some("T-1")),
+            ("phase", Some("IMPLEMENT")),
             ("session", Some("T-1")),
             ("label.x", None),
         ] {

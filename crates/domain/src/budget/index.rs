@@ -40,8 +40,8 @@ mod tests {
     use super::*;
 
     fn scope() -> impl Strategy<Value = Scope> {
-        let value = prop_oneof![Just("a"), Just("b"), Just("c")];
-        let names = ["team", "user", "model", "component", "label.x"];
+        let value = prop_oneof![Just("A"), Just("B"), Just("C")];
+        let names = ["team", "user", "model", "component", "phase", "label.x"];
         proptest::collection::btree_map(proptest::sample::select(names.to_vec()), value, 0..4)
             .prop_map(|values| Scope::new(values).unwrap())
     }
@@ -65,6 +65,7 @@ mod tests {
                 .collect();
             let usage = Dimensions {
                 task: "T",
+                phase: usage.get(&Dimension::Phase),
                 component: usage.get(&Dimension::Component),
                 provider: None,
                 model: usage.get(&Dimension::Model),

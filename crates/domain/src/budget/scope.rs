@@ -6,6 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::{Dimension, Dimensions, InvalidDimension};
+use crate::phase::{InvalidPhase, Phase};
 
 /// The most dimensions that one scope may name.
 pub(super) const MAX_SCOPE_DIMENSIONS: usize = 16;
@@ -30,6 +31,9 @@ pub enum InvalidScope {
     /// A value that no usage can have.
     #[error("`{0}`: must have 1 to 256 bytes")]
     Value(Dimension),
+    /// A phase that cannot be one.
+    #[error(transparent)]
+    Phase(#[from] InvalidPhase),
     /// Too many dimensions.
     #[error("must name at most {MAX_SCOPE_DIMENSIONS} dimensions")]
     TooMany,
@@ -48,7 +52,10 @@ impl Scope {
             if value.is_empty() || value.len() > MAX_VALUE_BYTES {
                 return Err(InvalidScope::Value(dimension));
             }
-            if scope.insert(dimension.clone(), value.to_owned()).is_some() {
+            // Usage has phases in upper case.
+            let is_phase = dimension == Dimension::Phase;
+            let value = if is_phase { value.parse::<Phase>()?.to_string() } else { value.to_owned() };
+            if scope.insert(dimension.clone(), value).is_some() {
                 return Err(InvalidScope::Twice(dimension));
             }
         }
@@ -118,6 +125,7 @@ mod tests {
         let labels = BTreeMap::from([("team".to_owned(), "search".to_owned())]);
         let usage = Dimensions {
             task: "T-1",
+            phase: Some("IMPLEMENT"),
             component: Some("planner"),
             provider: Some("openai"),
             model: Some("gpt-5"),
@@ -130,6 +138,8 @@ mod tests {
             (vec![("team", "search"), ("model", "gpt-5-mini")], false),
             (vec![("user", "ada")], false),
             (vec![("task", "T-1")], true),
+            (vec![("task", "T-1"), ("phase", "implement")], true),
+            (vec![("phase", "VERIFY")], false),
         ] {
             assert_eq!(Scope::new(scope.clone()).unwrap().contains(&usage), counts, "{scope:?}");
         }
@@ -140,6 +150,7 @@ mod tests {
         let long = "x".repeat(257);
         for (scope, because) in [
             (vec![("modell", "x")], "must be component"),
+            (vec![("phase", "2nd")], "phase `2nd`: must be 1 to 32 of A-Z"),
             (vec![("model", "")], "`model`: must have 1 to 256 bytes"),
             (vec![("model", long.as_str())], "`model`: must have 1 to 256 bytes"),
             (vec![("team", "a"), ("label.team", "b")], "`team`: is named twice"),

@@ -61,7 +61,8 @@ impl Tenant {
             for (labels, at, usage) in &self.usage {
                 let task = labels.get("task").map(String::as_str).unwrap_or_default();
                 let model = labels.get("model").map(String::as_str);
-                let dimensions = Dimensions { task, component: None, provider: None, model, labels };
+                let dimensions =
+                    Dimensions { task, phase: None, component: None, provider: None, model, labels };
                 if sum.scope.contains(&dimensions) && sum.span.is_none_or(|span| span.contains(*at)) {
                     spent.add(usage);
                 }
@@ -248,7 +249,7 @@ fn priority_passes_a_hard_limit_only_where_the_policy_says_so() {
 }
 
 #[test]
-fn unpriced_usage_is_exposure_and_stops_where_the_policy_measures_the_worst() {
+fn failure_10_unpriced_usage_is_exposure_and_stops_where_the_policy_measures_the_worst() {
     let at = begin().plus_millis(HOUR_MS);
     let reserved = Policy { limit: money("1"), ..policy("reserved") };
     let worst = Policy { measure: Measure::Worst, ..Policy { id: "worst".to_owned(), ..reserved.clone() } };
@@ -272,7 +273,7 @@ fn unpriced_usage_is_exposure_and_stops_where_the_policy_measures_the_worst() {
 }
 
 #[test]
-fn windows_begin_by_event_time_and_late_usage_lands_in_its_own() {
+fn failure_08_windows_begin_by_event_time_and_late_usage_lands_in_its_own() {
     let zone: crate::zone::Zone = "Europe/Berlin".parse().unwrap();
     let mut tenant = Tenant::of(vec![Policy { zone, ..policy("p") }]);
     // 23:30 in Berlin, told an hour later.
@@ -356,7 +357,7 @@ fn a_policy_that_counts_by_task_needs_one() {
 }
 
 #[test]
-fn figures_that_are_not_known_are_never_nothing() {
+fn failure_05_figures_that_are_not_known_are_never_nothing() {
     let at = begin().plus_millis(HOUR_MS);
     let open = Policy { on_stale: OnStale::Allow, ..policy("open") };
     let tenant = Tenant::of(vec![open, policy("strict")]);

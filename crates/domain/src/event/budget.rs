@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::budget::{Amount, AmountLimit, Dimensions, Policy};
+use crate::phase::Phase;
 use crate::time::Timestamp;
 use crate::zone::Span;
 
@@ -64,6 +65,8 @@ pub struct AllocationRequest {
     pub context: Option<String>,
     /// The task that will use it.
     pub task: Option<String>,
+    /// The phase of the task that will use it.
+    pub phase: Option<Phase>,
     /// The part of the producer that will use it.
     pub component: Option<String>,
     /// Who serves the model.
@@ -219,6 +222,7 @@ impl AllocationRequest {
     pub fn dimensions(&self) -> Dimensions<'_> {
         Dimensions {
             task: self.task.as_deref().unwrap_or_default(),
+            phase: self.phase.as_ref().map(Phase::as_str),
             component: self.component.as_deref(),
             provider: self.provider.as_deref(),
             model: self.model.as_deref(),

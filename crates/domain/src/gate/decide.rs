@@ -28,6 +28,7 @@ pub fn decide(standing: &TaskFigures<'_>, advance: &Advance, switches: Switches)
         as_of: String::new(),
         stale: false,
         rollout: Some(switches.rollout),
+        policies: Vec::new(),
     };
     let Some(limits) = standing.limits else {
         let message = format!("Task {} has no limits: it was not opened with `task open`", standing.task);

@@ -119,6 +119,20 @@ pub struct GateDecided {
     pub stale: bool,
     /// The rollout in force at the time; `None`: earlier versions did not record it.
     pub rollout: Option<Rollout>,
+    /// The policies of money and tokens by which nothing more may be spent there, as far as that was known in time.
+    pub policies: Vec<String>,
+}
+
+impl GateDecided {
+    /// Adds a policy by which nothing more may be spent there, with what it says. The gate warns of it: what refuses is
+    /// the check, or the allocation, before something is spent.
+    pub fn add_policy(&mut self, policy: String, message: String) {
+        let verdict = Verdict::Warn;
+        self.reasons.push(Reason { code: ReasonCode::PolicyExhausted, verdict, message });
+        self.policies.push(policy);
+        self.ruled = self.ruled.max(verdict);
+        self.verdict = self.verdict.max(verdict);
+    }
 }
 
 /// One reason of a decision: machine-readable code, message for people.
@@ -193,7 +207,9 @@ codes!(
         /// The view was behind the position asked for.
         Stale = "stale",
         /// Part of the task's events could not be read.
-        Degraded = "degraded"
+        Degraded = "degraded",
+        /// By a policy of money or tokens, nothing more may be spent in the phase asked for.
+        PolicyExhausted = "policy_exhausted"
     }
 );
 

@@ -64,7 +64,7 @@ fn read_bytes(name: &str, bytes: &[u8]) -> Vec<String> {
 }
 
 #[test]
-fn snapshots_and_blocks_of_one_call_count_once() {
+fn failure_12_snapshots_and_blocks_of_one_call_count_once() {
     let lines = [
         r#"{"type":"user","uuid":"u1","sessionId":"S","message":{"role":"user","content":"hi"}}"#.to_owned(),
         answer(&format!("a1 m1 r1 {}", used(10, 1))),

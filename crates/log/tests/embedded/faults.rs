@@ -175,7 +175,7 @@ fn a_disk_that_is_full_once_leaves_no_gap_between_batches_in_order() {
 }
 
 #[test]
-fn any_failing_call_leaves_a_log_that_opens_with_all_that_was_acknowledged() {
+fn failure_04_any_failing_call_leaves_a_log_that_opens_with_all_that_was_acknowledged() {
     for call in [Call::Create, Call::Write, Call::Sync] {
         for fault in [Fault::Io, Fault::Full, Fault::ShortThenFull] {
             for nth in [1, 2, 3, 5, 8, 13, 21, 34] {

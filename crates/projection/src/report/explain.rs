@@ -123,7 +123,8 @@ fn rule(code: ReasonCode, limits: &TaskLimits, advance: &Advance) -> Option<Stri
         | ReasonCode::RolloutExempt
         | ReasonCode::OverrideGranted
         | ReasonCode::Stale
-        | ReasonCode::Degraded => return None,
+        | ReasonCode::Degraded
+        | ReasonCode::PolicyExhausted => return None,
     })
 }
 

@@ -12,7 +12,7 @@ use tollgate_wire::api::{
     ExplanationView, OverrideView, PhaseComparison, PhaseLimitView, TaskReport, UtilizationView,
 };
 
-use super::words::{beside_cost, counted, seconds, seconds_of_limit, signed, tokens_of_limit};
+use super::words::{beside_cost, cost_of, counted, seconds, seconds_of_limit, signed, tokens_of_limit};
 
 /// Shown if there is no number.
 const NONE: &str = "–";
@@ -98,8 +98,9 @@ fn write_summary(report: &TaskReport, out: &mut String) -> std::fmt::Result {
 /// One row per execution, padded so that it is also readable as plain text; except for the status, whose
 /// marks have no fixed width.
 fn write_table(report: &TaskReport, out: &mut String) -> std::fmt::Result {
-    let mut rows =
-        vec![["Phase", "Tokens", "Limit", "Latency (s)", "Limit (s)", "Status"].map(str::to_owned)];
+    let mut rows = vec![
+        ["Phase", "Tokens", "Limit", "Latency (s)", "Limit (s)", "Status", "Cost (USD)"].map(str::to_owned),
+    ];
     rows.extend(report.executions.iter().map(execution_row));
     // What belongs to no execution, so that the rows add up to the total.
     for (name, tokens, status) in [
@@ -107,30 +108,30 @@ fn write_table(report: &TaskReport, out: &mut String) -> std::fmt::Result {
         ("unmatched", report.totals.unmatched_tokens, "phase not started"),
     ] {
         if tokens != 0 {
-            rows.push([name, &signed(tokens.into()), NONE, NONE, NONE, status].map(str::to_owned));
+            rows.push([name, &signed(tokens.into()), NONE, NONE, NONE, status, NONE].map(str::to_owned));
         }
     }
     if rows.len() == 1 {
-        rows.push([UNAVAILABLE, NONE, NONE, NONE, NONE, NONE].map(str::to_owned));
+        rows.push([UNAVAILABLE, NONE, NONE, NONE, NONE, NONE, NONE].map(str::to_owned));
     }
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or_default();
     let widths: [usize; 5] = std::array::from_fn(width);
     let [phase, tokens, limit, latency, latency_limit] = widths;
-    for (nth, [a, b, c, d, e, status]) in rows.iter().enumerate() {
+    for (nth, [a, b, c, d, e, status, cost]) in rows.iter().enumerate() {
         writeln!(
             out,
-            "| {a:<phase$} | {b:>tokens$} | {c:>limit$} | {d:>latency$} | {e:>latency_limit$} | {status} |"
+            "| {a:<phase$} | {b:>tokens$} | {c:>limit$} | {d:>latency$} | {e:>latency_limit$} | {status} | {cost} |"
         )?;
         if nth == 0 {
             let rule = |width: usize| "-".repeat(width);
             let numbers = [tokens, limit, latency, latency_limit].map(|width| format!("-{}:|", rule(width)));
-            writeln!(out, "|-{}-|{}--------|", rule(phase), numbers.concat())?;
+            writeln!(out, "|-{}-|{}--------|----------:|", rule(phase), numbers.concat())?;
         }
     }
     Ok(())
 }
 
-fn execution_row(execution: &ExecutionReport) -> [String; 6] {
+fn execution_row(execution: &ExecutionReport) -> [String; 7] {
     let attempt =
         if execution.attempt > 1 { format!(" (attempt {})", execution.attempt) } else { String::new() };
     let phase = format!("{}{attempt}", execution.phase);
@@ -138,7 +139,7 @@ fn execution_row(execution: &ExecutionReport) -> [String; 6] {
     let limit = execution.tokens_limit.map_or_else(none, |limit| grouped(limit.into()));
     let latency_limit = execution.latency_limit_ms.map_or_else(none, |ms| seconds(ms.into()));
     if execution.state == ExecutionState::NotStarted {
-        return [phase, none(), limit, none(), latency_limit, "Not Started".to_owned()];
+        return [phase, none(), limit, none(), latency_limit, "Not Started".to_owned(), none()];
     }
     let estimated = if execution.tokens_estimated { " (est)" } else { "" };
     let status = match execution.breach_status {
@@ -152,7 +153,8 @@ fn execution_row(execution: &ExecutionReport) -> [String; 6] {
     let used = signed(execution.tokens_used.into());
     let tokens = if unknown { UNAVAILABLE.to_owned() } else { format!("{used}{estimated}") };
     let latency = seconds(execution.latency_ms.into());
-    [phase, tokens, limit, latency, latency_limit, format!("{status}{running}")]
+    let cost = if unknown { none() } else { text(&cost_of(execution)) };
+    [phase, tokens, limit, latency, latency_limit, format!("{status}{running}"), cost]
 }
 
 /// Explanations of phases far above their limits, and which of these still lack one.

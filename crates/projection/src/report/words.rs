@@ -2,6 +2,7 @@
 
 use tollgate_domain::breach::Utilization;
 use tollgate_domain::gate::grouped;
+use tollgate_wire::api::ExecutionReport;
 
 /// `1 token`, `1,234 tokens`.
 pub(super) fn counted(number: u128, noun: &str) -> String {
@@ -63,6 +64,14 @@ pub(super) fn beside_cost(unpriced_tokens: i128) -> String {
         1.. => format!(", and {tokens}"),
         // A correction of usage that was not found has no price to refund.
         _ => format!(", less {tokens}"),
+    }
+}
+
+/// What an execution cost, in US dollars, and how many of its tokens have no price.
+pub(super) fn cost_of(execution: &ExecutionReport) -> String {
+    match execution.unpriced_tokens {
+        0 => execution.cost_usd.clone(),
+        tokens => format!("{}{}", execution.cost_usd, beside_cost(tokens.into())),
     }
 }
 

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use tollgate_domain::budget::{Dimensions, Spent};
 use tollgate_domain::event::{EventBody, RecordedEvent, UsageEvent};
 use tollgate_domain::tokens::TokenSums;
-use tollgate_domain::usage::{Cost, UsageAdjusted, UsageRecorded, UsageRepriced};
+use tollgate_domain::usage::{Cost, NamedExecution, UsageAdjusted, UsageRecorded, UsageRepriced};
 use tollgate_domain::zone::quarter;
 
 /// Sums of usage, corrections included.
@@ -73,6 +73,10 @@ pub fn counted<'a>(event: &RecordedEvent<'a>) -> Option<Counted<'a>> {
     }
 }
 
+fn phase(execution: Option<&NamedExecution>) -> Option<&str> {
+    execution.map(|execution| execution.phase.as_str())
+}
+
 fn recorded<'a>(event: &RecordedEvent<'a>, usage: &'a UsageRecorded) -> Counted<'a> {
     let tokens = TokenSums::from(usage.tokens);
     Counted {
@@ -80,6 +84,7 @@ fn recorded<'a>(event: &RecordedEvent<'a>, usage: &'a UsageRecorded) -> Counted<
         quarter: quarter(event.occurred_at),
         dimensions: Dimensions {
             task: event.task,
+            phase: phase(usage.execution.as_ref()),
             component: usage.component.as_deref(),
             provider: usage.provider.as_deref(),
             model: usage.model.as_deref(),
@@ -101,6 +106,7 @@ fn repriced<'a>(event: &RecordedEvent<'a>, priced: &'a UsageRepriced) -> Counted
         quarter: quarter(event.occurred_at),
         dimensions: Dimensions {
             task: event.task,
+            phase: phase(priced.execution.as_ref()),
             component: priced.component.as_deref(),
             provider: priced.provider.as_deref(),
             model,
@@ -121,6 +127,7 @@ fn corrected<'a>(event: &RecordedEvent<'a>, adjusted: &'a UsageAdjusted) -> Coun
         quarter: quarter(event.occurred_at),
         dimensions: Dimensions {
             task: event.task,
+            phase: phase(found.and_then(|found| found.execution.as_ref())),
             component: found.and_then(|found| found.component.as_deref()),
             provider: found.and_then(|found| found.provider.as_deref()),
             model,

@@ -13,7 +13,7 @@ pub(super) const DAY_S: i64 = 86_400;
 
 impl Projection for Spending {
     const NAME: &'static str = "spending";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
     type Row = SpendingRow;
     type Live = Asked;
 
@@ -44,12 +44,15 @@ impl Projection for Spending {
         for (table, name) in named {
             let Some(name) = name else { continue };
             key = table.named(usage.tenant, name);
-            write_time(at, &mut key);
-            key.extend_from_slice(&shared);
-            add(&key)?;
+            write_time(day, &mut key);
+            let row = rows.change(&key, || SpendingRow::Day(Vec::new()))?;
+            row.add_in_day(at.saturating_sub(day), &shared, &usage.sums);
         }
         match usage.allocation {
-            Some(allocation) => add(&Table::Allocations.named(usage.tenant, allocation)),
+            Some(allocation) => {
+                let key = Table::Allocations.named(usage.tenant, allocation);
+                rows.change(&key, SpendingRow::default).map(|row| row.add(&usage.sums))
+            }
             None => Ok(()),
         }
     }

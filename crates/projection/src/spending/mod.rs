@@ -8,6 +8,7 @@
 mod asked;
 mod counted;
 mod fold;
+mod kinds;
 mod row;
 mod summary;
 mod table;
@@ -15,6 +16,7 @@ mod tally;
 
 pub use asked::Asked;
 pub use counted::{Counted, UsageSums, counted};
+pub use kinds::{UsageKind, UsageKinds};
 pub use row::SpendingRow;
 pub use summary::{Cells, GroupKey, Grouping, Summary, Summing};
 pub use table::Table;

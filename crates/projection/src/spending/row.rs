@@ -3,15 +3,31 @@
 use serde::{Deserialize, Serialize};
 
 use super::UsageSums;
+use super::table::read_time;
 use crate::budgets::{BudgetsRow, HoldsBudgets};
+
+/// Seconds of a quarter of an hour.
+const QUARTER_S: i64 = 900;
 
 /// What the view keeps under a key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum SpendingRow {
     /// What usage with the same values adds up to.
     Sums(UsageSums),
+    /// What usage of a day adds up to, by quarter of an hour and values, in this order.
+    Day(Vec<DayCell>),
     /// What was decided about money.
     Budgets(BudgetsRow),
+}
+
+/// One cell of a day.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DayCell {
+    /// Which quarter of an hour of the day, from 0 to 95.
+    quarter: u8,
+    /// The values, as in a key.
+    values: Box<[u8]>,
+    sums: UsageSums,
 }
 
 impl Default for SpendingRow {
@@ -21,7 +37,7 @@ impl Default for SpendingRow {
 }
 
 impl SpendingRow {
-    /// The sums in it.
+    /// The sums in it, if it has one kind of usage.
     #[must_use]
     pub const fn sums(&self) -> Option<&UsageSums> {
         if let Self::Sums(sums) = self { Some(sums) } else { None }
@@ -38,6 +54,39 @@ impl SpendingRow {
         if let Self::Sums(sums) = self {
             sums.add(more);
         }
+    }
+
+    /// Adds usage with these values in a quarter of an hour of the day.
+    pub(super) fn add_in_day(&mut self, second_of_day: i64, values: &[u8], more: &UsageSums) {
+        let Self::Day(cells) = self else { return };
+        // A day has 96 of them.
+        let quarter = u8::try_from(second_of_day.div_euclid(QUARTER_S)).unwrap_or(u8::MAX);
+        let place = cells.binary_search_by(|cell| (cell.quarter, &*cell.values).cmp(&(quarter, values)));
+        match place {
+            Ok(at) => {
+                if let Some(cell) = cells.get_mut(at) {
+                    cell.sums.add(more);
+                }
+            }
+            Err(at) => cells.insert(at, DayCell { quarter, values: values.into(), sums: more.clone() }),
+        }
+    }
+
+    /// The cells in it: time, values and sums. `rest`: its key behind the beginning that all keys have which are read
+    /// together.
+    pub(super) fn cells<'a>(
+        &'a self,
+        rest: &'a [u8],
+    ) -> impl Iterator<Item = (i64, &'a [u8], &'a UsageSums)> {
+        let key = read_time(rest);
+        let own = self.sums().zip(key).map(|(sums, (at, values))| (at, values, sums));
+        let day = if let Self::Day(cells) = self { cells.as_slice() } else { &[] };
+        let from = key.map_or(0, |(at, _)| at);
+        let in_day = day.iter().map(move |cell| {
+            let at = from.saturating_add(i64::from(cell.quarter).saturating_mul(QUARTER_S));
+            (at, &*cell.values, &cell.sums)
+        });
+        own.into_iter().chain(in_day)
     }
 }
 

@@ -9,7 +9,7 @@ use tollgate_domain::zone::{Calendar, Grain, Period, Zone};
 
 use super::table::{CellValues, SESSION, Table, read_name, read_time};
 use super::tally::Piece;
-use super::{SpentAsk, UsageSums};
+use super::{SpendingRow, SpentAsk, UsageSums};
 
 /// Which sums to make.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -92,7 +92,8 @@ impl<'a> Summing<'a> {
         let in_tasks = |dimension: &Dimension| match dimension {
             Dimension::Task | Dimension::Session => true,
             Dimension::Label(key) => key == SESSION,
-            Dimension::Component
+            Dimension::Phase
+            | Dimension::Component
             | Dimension::Team
             | Dimension::User
             | Dimension::TaskType
@@ -129,21 +130,25 @@ impl<'a> Summing<'a> {
     }
 
     /// Adds a row; `false`: the row, and all after it, are no longer part of what has to be read.
-    pub fn add(&mut self, cells: &Cells, key: &[u8], row: &UsageSums) -> bool {
+    pub fn add(&mut self, cells: &Cells, key: &[u8], row: &SpendingRow) -> bool {
         let Cells(cells) = cells;
         let Some(rest) = key.strip_prefix(&*cells.prefix) else { return true };
         let (task, rest) = match read_name(rest).filter(|_| self.of_tasks) {
             Some((task, rest)) => (task, rest),
             None => (&*cells.task, rest),
         };
-        let Some((at, values)) = read_time(rest) else { return true };
-        if at >= cells.to {
+        if read_time(rest).is_none_or(|(at, _)| at >= cells.to) {
             return self.of_tasks;
         }
-        let Some(values) = CellValues::read(values).filter(|_| at >= cells.from) else { return true };
-        let usage = values.of_task(task);
-        if self.grouping.ask.scope.contains(&usage) {
-            self.add_usage(at, &usage, row);
+        for (at, values, sums) in row.cells(rest) {
+            let Some(values) = CellValues::read(values).filter(|_| (cells.from..cells.to).contains(&at))
+            else {
+                continue;
+            };
+            let usage = values.of_task(task);
+            if self.grouping.ask.scope.contains(&usage) {
+                self.add_usage(at, &usage, sums);
+            }
         }
         true
     }

@@ -14,10 +14,10 @@ pub enum Table {
     Days,
     /// The same by quarter of an hour.
     Quarters,
-    /// Cells of a task, by quarter of an hour.
+    /// Cells of a task by quarter of an hour: a row for each UTC day.
     Tasks,
-    /// Cells of a session that usage names by its label, by quarter of an hour. Usage without the label is in
-    /// those of its task only.
+    /// Cells of a session that usage names by its label, in the same way. Usage without the label is in those of its
+    /// task only.
     Sessions,
     /// One row for each allocation.
     Allocations,
@@ -26,6 +26,7 @@ pub enum Table {
 /// The values that the usage of a cell has in common. Empty text: not stated.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct CellValues<'a> {
+    phase: &'a str,
     component: &'a str,
     provider: &'a str,
     model: &'a str,
@@ -41,6 +42,11 @@ impl Table {
             Self::Sessions => b's',
             Self::Allocations => b'a',
         }
+    }
+
+    /// Whether the row of a key has the cells of a whole day.
+    pub(super) fn is_by_day(key: &[u8]) -> bool {
+        [Self::Tasks, Self::Sessions].iter().any(|table| key.first() == Some(&table.byte()))
     }
 
     /// What all its keys of a tenant begin with.
@@ -81,7 +87,7 @@ pub(super) fn read_name(rest: &[u8]) -> Option<(&str, &[u8])> {
 
 /// Appends the values of usage. What no scope can name is left out; of sessions, only their own cells know.
 pub(super) fn write_values(usage: &Dimensions<'_>, with_session: bool, key: &mut Vec<u8>) {
-    for text in [usage.component, usage.provider, usage.model] {
+    for text in [usage.phase, usage.component, usage.provider, usage.model] {
         write_text(text.unwrap_or_default(), key);
     }
     for (name, value) in usage.labels {
@@ -95,7 +101,8 @@ pub(super) fn write_values(usage: &Dimensions<'_>, with_session: bool, key: &mut
 impl<'a> CellValues<'a> {
     /// Reads the values in a key.
     pub(super) fn read(bytes: &'a [u8]) -> Option<Self> {
-        let (component, rest) = read_text(bytes)?;
+        let (phase, rest) = read_text(bytes)?;
+        let (component, rest) = read_text(rest)?;
         let (provider, rest) = read_text(rest)?;
         let (model, mut rest) = read_text(rest)?;
         let mut labels = BTreeMap::new();
@@ -105,7 +112,7 @@ impl<'a> CellValues<'a> {
             labels.insert(name.to_owned(), value.to_owned());
             rest = tail;
         }
-        Some(Self { component, provider, model, labels })
+        Some(Self { phase, component, provider, model, labels })
     }
 
     /// As the values of usage of a task.
@@ -115,6 +122,7 @@ impl<'a> CellValues<'a> {
         }
         Dimensions {
             task,
+            phase: given(self.phase),
             component: given(self.component),
             provider: given(self.provider),
             model: given(self.model),

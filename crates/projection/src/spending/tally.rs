@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use tollgate_domain::budget::{Dimension, Scope, Spent};
 use tollgate_domain::time::Timestamp;
 
-use super::UsageSums;
+use super::SpendingRow;
 use super::fold::DAY_S;
 use super::table::{CellValues, SESSION, Table, read_time, write_time};
 
@@ -105,7 +105,9 @@ impl Piece {
     /// The key after which its rows begin.
     pub(super) fn after(&self) -> Vec<u8> {
         let mut key = self.prefix.clone();
-        write_time(self.from, &mut key);
+        let of_day = self.from.saturating_sub(self.from.rem_euclid(DAY_S));
+        let from = if Table::is_by_day(&key) { of_day } else { self.from };
+        write_time(from.saturating_sub(1), &mut key);
         key
     }
 }
@@ -127,20 +129,23 @@ impl<'a> Tally<'a> {
     }
 
     /// Adds a row of a scan; `false`: the row, and all after it, are no longer part of it.
-    pub fn add(&mut self, scan: &mut Scan, key: &[u8], row: &UsageSums) -> bool {
-        let Some((at, values)) = key.strip_prefix(&*scan.cells.prefix).and_then(read_time) else {
-            return true;
-        };
-        if at >= scan.cells.to {
+    pub fn add(&mut self, scan: &mut Scan, key: &[u8], row: &SpendingRow) -> bool {
+        let Some(rest) = key.strip_prefix(&*scan.cells.prefix) else { return true };
+        if read_time(rest).is_some_and(|(at, _)| at >= scan.cells.to) {
             return false;
         }
-        if !scan.matching.contains_key(values) {
-            let matching = self.matching(scan, values);
-            scan.matching.insert(values.to_vec(), matching);
-        }
-        for &nth in scan.matching.get(values).into_iter().flatten() {
-            if let Some(sum) = self.sums.get_mut(nth) {
-                sum.add(&row.spent);
+        for (at, values, sums) in row.cells(rest) {
+            if !(scan.cells.from..scan.cells.to).contains(&at) {
+                continue;
+            }
+            if !scan.matching.contains_key(values) {
+                let matching = self.matching(scan, values);
+                scan.matching.insert(values.to_vec(), matching);
+            }
+            for &nth in scan.matching.get(values).into_iter().flatten() {
+                if let Some(sum) = self.sums.get_mut(nth) {
+                    sum.add(&sums.spent);
+                }
             }
         }
         true

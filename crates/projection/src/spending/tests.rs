@@ -123,7 +123,7 @@ fn scanned(rows: &Rows, asks: &[SpentAsk]) -> Vec<Spent> {
     let (mut tally, scans) = Tally::of("acme", asks);
     for mut scan in scans {
         for (key, row) in rows.range(scan.after()..) {
-            if !key.starts_with(scan.prefix()) || !tally.add(&mut scan, key, row.sums().unwrap()) {
+            if !key.starts_with(scan.prefix()) || !tally.add(&mut scan, key, row) {
                 break;
             }
         }
@@ -367,7 +367,7 @@ fn summed(rows: &Rows, grouping: &Grouping) -> Summary {
     for cells in cells {
         let from = cells.after(&summing).unwrap_or_else(|| cells.prefix().to_vec());
         for (key, row) in rows.range(from..) {
-            if !key.starts_with(cells.prefix()) || !summing.add(&cells, key, row.sums().unwrap()) {
+            if !key.starts_with(cells.prefix()) || !summing.add(&cells, key, row) {
                 break;
             }
         }

@@ -26,10 +26,11 @@ use crate::pool::Asker;
 use crate::projector::Projector;
 use crate::queries::{
     AllocationsNamed, BillsOf, ChangesAfter, ChangesFor, ConfigsOf, DecisionBasisOf, DeliveriesOf,
-    EndpointOf, ExpiredBy, FindEvents, GoverningOf, LastSettingsOf, LinesOf, ListAccesses, ListAlerts,
-    ListAllocations, ListDeliveries, ListQuarantine, ListTasks, Marks, ObservedOfBudgets, ObservedOfViews,
-    OneAlert, OneQuarantined, OneTask, OthersOfClass, OverviewOf, PricesDecided, RunningTasks, SavingsOf,
-    SpentNow, SpentOf, TenantBudgetsOf, TenantsWithBudgets, TotalsOf, UsageSummaryOf,
+    EndpointOf, ExpiredBy, FindEvents, GoverningOf, HasPolicies, LastSettingsOf, LinesOf, ListAccesses,
+    ListAlerts, ListAllocations, ListDeliveries, ListQuarantine, ListTasks, Marks, ObservedOfBudgets,
+    ObservedOfViews, OneAlert, OneQuarantined, OneTask, OthersOfClass, OverviewOf, PricesDecided,
+    RunningTasks, SavingsOf, SpentNow, SpentOf, TenantBudgetsOf, TenantsWithBudgets, TotalsOf, UsageKindsOf,
+    UsageSummaryOf,
 };
 use crate::query::{Answered, Query, Wait, restricted};
 
@@ -77,7 +78,10 @@ macro_rules! served {
 }
 
 served!(Status: OneTask, DecisionBasisOf, ListTasks, OverviewOf, SavingsOf, RunningTasks, FindEvents, Marks);
-served!(Spending: TenantsWithBudgets, ExpiredBy, TenantBudgetsOf, AllocationsNamed, ListAllocations, SpentOf, SpentNow, UsageSummaryOf, Marks);
+served!(
+    Spending: TenantsWithBudgets, HasPolicies, UsageKindsOf, ExpiredBy, TenantBudgetsOf, AllocationsNamed, ListAllocations, SpentOf, SpentNow, UsageSummaryOf,
+    Marks
+);
 served!(Reports: TotalsOf, LinesOf, BillsOf, OthersOfClass, ListAccesses, ConfigsOf, LastSettingsOf, PricesDecided, Marks);
 served!(
     Alerts: ObservedOfBudgets, ListAlerts, ChangesAfter, EndpointOf, ChangesFor, DeliveriesOf, ListDeliveries, ObservedOfViews,

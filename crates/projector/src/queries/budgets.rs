@@ -41,6 +41,30 @@ impl Query<Spending> for TenantBudgetsOf {
     }
 }
 
+/// Whether a tenant has policies at all, whether they rule or not.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct HasPolicies {
+    /// Which.
+    pub tenant: String,
+}
+
+impl Query<Spending> for HasPolicies {
+    const VERB: &'static str = "has_policies";
+    type Answer = bool;
+
+    fn is_own(&self) -> bool {
+        true
+    }
+
+    fn answer(&self, view: &Seen<'_, Spending>) -> Result<bool, RowError> {
+        let row = view.get(&tenant_key(&self.tenant))?;
+        Ok(match row.as_deref().and_then(SpendingRow::budgets) {
+            Some(BudgetsRow::Tenant(tenant)) => !tenant.state.policies().is_empty(),
+            Some(BudgetsRow::Allocation(_) | BudgetsRow::Listed(_)) | None => false,
+        })
+    }
+}
+
 /// The tenants that have made a decision about money.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct TenantsWithBudgets {}

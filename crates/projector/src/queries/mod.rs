@@ -19,7 +19,8 @@ mod watched;
 pub use alerts::{AlertPage, AlertStateFilter, ChangePage, ChangesAfter, ListAlerts, OneAlert};
 pub use any::{FindEvents, FoundEvent, MarkOf, Marks};
 pub use budgets::{
-    AllocationPage, AllocationsNamed, ExpiredBy, ListAllocations, TenantBudgetsOf, TenantsWithBudgets,
+    AllocationPage, AllocationsNamed, ExpiredBy, HasPolicies, ListAllocations, TenantBudgetsOf,
+    TenantsWithBudgets,
 };
 pub use decision_basis::{DecidedTask, DecisionBasis, DecisionBasisOf};
 pub use deliveries::{
@@ -32,7 +33,7 @@ pub use overview::{ConfigsOf, LastSettingsOf, OverviewOf, SavingsOf};
 pub use prices::{PricesDecided, PricesDecidedPage};
 pub use quarantine::{ListQuarantine, OneQuarantined, QuarantinePage};
 pub use reports::{AccessPage, LedgerTotalsOf, ListAccesses, OthersOfClass, TotalsOf};
-pub use spent::{SpentAnswer, SpentNow, SpentOf};
+pub use spent::{SpentAnswer, SpentNow, SpentOf, UsageKindsOf};
 pub use status::{ListTasks, OneTask, TaskAnswer, TaskPage};
 pub use tollgate_projection::spending::SpentAsk;
 pub use usage::{UsageSummaryOf, UsageSummaryPart};

@@ -3,7 +3,9 @@
 use serde::{Deserialize, Serialize};
 use tollgate_domain::budget::Spent;
 use tollgate_domain::position::Position;
-use tollgate_projection::spending::{Asked, Spending, SpendingRow, SpentAsk, Table, Tally};
+use tollgate_projection::spending::{
+    Asked, Spending, SpendingRow, SpentAsk, Table, Tally, UsageKind, UsageKinds,
+};
 
 use crate::query::Query;
 use crate::rows::RowError;
@@ -35,6 +37,37 @@ pub struct SpentAnswer {
     pub used: Vec<Spent>,
 }
 
+/// The kinds of usage that a task had, the latest first.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct UsageKindsOf {
+    /// Owner of the task.
+    pub tenant: String,
+    /// The task.
+    pub task: String,
+    /// How many at most.
+    pub most: usize,
+}
+
+impl Query<Spending> for UsageKindsOf {
+    const VERB: &'static str = "usage_kinds";
+    type Answer = Vec<UsageKind>;
+
+    /// The gate waits for it.
+    fn is_own(&self) -> bool {
+        true
+    }
+
+    fn answer(&self, view: &Seen<'_, Spending>) -> Result<Self::Answer, RowError> {
+        let mut kinds = UsageKinds::of_task(&self.tenant, &self.task);
+        let prefix = kinds.prefix().to_vec();
+        for row in view.scan(&prefix, None) {
+            let (key, row) = row?;
+            kinds.add(&key, &row);
+        }
+        Ok(kinds.latest(self.most))
+    }
+}
+
 impl Query<Spending> for SpentOf {
     const VERB: &'static str = "spent";
     const OVER_MANY: bool = true;
@@ -57,8 +90,7 @@ impl Query<Spending> for SpentOf {
             let (prefix, after) = (scan.prefix().to_vec(), scan.after());
             for row in view.scan(&prefix, Some(&after)) {
                 let (key, row) = row?;
-                let Some(sums) = row.sums() else { continue };
-                if !tally.add(&mut scan, &key, sums) {
+                if !tally.add(&mut scan, &key, &row) {
                     break;
                 }
             }

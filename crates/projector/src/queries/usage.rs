@@ -41,8 +41,7 @@ impl Query<Spending> for UsageSummaryOf {
             let after = cells.after(&summing);
             for row in view.scan(cells.prefix(), after.as_deref()) {
                 let (key, row) = row?;
-                let Some(sums) = row.sums() else { continue };
-                if !summing.add(cells, &key, sums) {
+                if !summing.add(cells, &key, &row) {
                     break;
                 }
             }

@@ -77,7 +77,7 @@ async fn a_position_that_does_not_come_is_stale_and_never_answered() {
 }
 
 #[tokio::test]
-async fn a_rebuild_beside_the_live_view_gives_the_same_bytes() {
+async fn failure_17_a_rebuild_beside_the_live_view_gives_the_same_bytes() {
     let (log, dir) = (memory(), tempfile::tempdir().unwrap());
     let projector = start(&log, dir.path()).await;
     let mut position = append(&*log, vec![unreadable("T-0", "bad")]).await;

@@ -186,7 +186,7 @@ impl Ledger {
         let write = Arc::new(Writer::new(&shared, &ask, &in_force));
         let budgets = BudgetDecisions::new(&shared, &ask, &in_force);
         let blocked = Arc::new(BlockedTasks::default());
-        let gate = Gate::new(&shared, &ask, &in_force, &write, &blocked);
+        let gate = Gate::new(&shared, &ask, &in_force, &write, &blocked, &budgets);
         let instance = Uuid::now_v7().simple().to_string();
         let operate = Operations::new(&shared, &views, &ask, &write, &in_force, &blocked, instance);
         Ok(Self { log, views, ask, in_force, write, budgets, gate, operate })

@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::support::{Service, outcomes, usage};
 
 #[tokio::test]
-async fn new_duplicate_conflict_refused_each_has_its_status() {
+async fn failure_03_new_duplicate_conflict_refused_each_has_its_status() {
     let service = Service::new().await;
     let (status, first) = service.append(json!([usage("T-1", "a", "", 10)])).await;
     assert_eq!((status.as_u16(), outcomes(&first)), (201, vec!["a appended".to_owned()]));

@@ -146,3 +146,28 @@ async fn a_correction_of_unknown_usage_leaves_no_negative_total() {
     assert_eq!(found.len(), 1, "{found:?}");
     assert!(found[0].contains("leaves the task 490 below 0") && found[0].contains("mallory"), "{found:?}");
 }
+
+/// A client that leaves in the middle of an answer knows only about how much it used; the provider's bill says the rest.
+#[tokio::test]
+async fn failure_14_a_provisional_record_is_superseded_by_what_was_really_used() {
+    let service = Service::new().await;
+    service.open("T-1").await;
+    let made = json!({"allocation": "call", "task": "T-1", "model": "gpt-5", "tokens": 50_000});
+    assert_eq!(service.post("/v1/allocations", made).await.1["state"], "open");
+    let mut provisional = usage("T-1", "u", "PLAN", 1000);
+    provisional["usage_recorded"]["estimated"] = json!(true);
+    provisional["usage_recorded"]["allocation"] = json!("call");
+    service.append(json!([provisional])).await;
+    // It was sent again when the client came back, and then the provider said what it was.
+    let (_, answer) = service.append(json!([provisional, adjust("T-1", "settled", "u", 430)])).await;
+    let shown = task(&service, "T-1", &answer).await;
+    assert_eq!((&shown["tokens"]["total"], &shown["cost_usd"]), (&json!(1430), &json!("0.0143")), "{shown}");
+    let (_, call) = service.get("/v1/allocations/call?at_least=tail").await;
+    assert_eq!(
+        (&call["used"]["tokens"], &call["remaining"]["tokens"]),
+        (&json!(1430), &json!(48_570)),
+        "{call}"
+    );
+    let (_, released) = service.post("/v1/allocations/call/release", json!({})).await;
+    assert_eq!(released["released"]["tokens"], 48_570, "{released}");
+}

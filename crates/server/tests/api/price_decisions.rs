@@ -159,7 +159,7 @@ async fn a_price_set_by_hand_is_in_force_on_every_server() {
 }
 
 #[tokio::test]
-async fn usage_is_priced_again_once_and_a_closed_month_does_not_move() {
+async fn failure_11_usage_is_priced_again_once_and_a_closed_month_does_not_move() {
     let service = Service::new().await;
     let events = json!([
         usage("old", "m", "2026-10-30T10:00:00Z"),

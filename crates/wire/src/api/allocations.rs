@@ -26,6 +26,9 @@ pub struct AllocateRequest {
     /// The task that will use it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub task: Option<String>,
+    /// The phase of that task.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub phase: Option<String>,
     /// The part of the producer that will use it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub component: Option<String>,
@@ -127,6 +130,9 @@ pub struct AllocationView {
     /// The task that will use it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub task: Option<String>,
+    /// The phase of that task.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub phase: Option<String>,
     /// The part of the producer that will use it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub component: Option<String>,

@@ -113,7 +113,7 @@ pub struct PolicyRule {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub budget: Option<String>,
     /// Which usage counts: values by dimension (`component`, `team`, `user`, `task_type`, `tier`, `provider`, `model`,
-    /// `task`, `session`, `label.KEY`). Empty: all of the tenant.
+    /// `task`, `phase`, `session`, `label.KEY`). Empty: all of the tenant.
     #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
     pub scope: BTreeMap<String, String>,
     /// `hourly`, `daily`, `weekly` (from Monday), `monthly`, `per_session`, `per_task` or `fixed`.

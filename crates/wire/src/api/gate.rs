@@ -99,6 +99,10 @@ pub struct GateResponse {
     pub as_of: String,
     /// Whether the view did not reach `at_least` in time; the verdict then follows `on_stale`.
     pub stale: bool,
+    /// Policies of money and tokens by which nothing more may be spent there: a check or an allocation would be
+    /// refused. The reasons have their numbers. Empty also if that was not known within 50 ms.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub policies: Vec<String>,
     /// A position that covers the recorded decision; absent if it could not be recorded.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub position: Option<String>,

@@ -48,6 +48,7 @@ impl Kind for GateDecided {
             as_of: stored.as_of,
             stale: stored.stale,
             rollout: rollout(&stored.rollout)?,
+            policies: stored.policies,
         })
     }
 
@@ -76,6 +77,7 @@ impl Kind for GateDecided {
             as_of: self.as_of.clone(),
             stale: self.stale,
             rollout: self.rollout.map(|rollout| rollout.as_str().to_owned()).unwrap_or_default(),
+            policies: self.policies.clone(),
         }
     }
 
@@ -108,6 +110,7 @@ impl Kind for GateDecided {
         out.text("as_of", &content.as_of);
         out.value("stale", content.stale.into());
         out.text("rollout", &content.rollout);
+        out.texts("policies", &content.policies);
     }
 }
 

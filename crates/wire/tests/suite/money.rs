@@ -29,6 +29,7 @@ pub(crate) fn events() -> Vec<(&'static str, Event)> {
         ("limit_raised", event(raised().into())),
         ("allocated", event(allocated().into())),
         ("allocated_instead", event(allocated_instead().into())),
+        ("allocated_in_phase", event(allocated_in_phase().into())),
         ("allocation_refused", event(refused().into())),
         ("allocation_extended", event(extended().into())),
         ("allocation_released", event(released().into())),
@@ -118,6 +119,7 @@ fn request() -> AllocationRequest {
         allocation: "run-7/plan".to_owned(),
         context: Some("run-7".to_owned()),
         task: Some("T-2".to_owned()),
+        phase: None,
         component: Some("planner".to_owned()),
         provider: Some("openai".to_owned()),
         model: Some("gpt-5".to_owned()),
@@ -162,6 +164,11 @@ fn allocated() -> Allocated {
 fn allocated_instead() -> Allocated {
     let request = AllocationRequest { model: Some("gpt-5-mini".to_owned()), ..request() };
     Allocated { request, instead_of: Some("gpt-5".to_owned()), ..allocated() }
+}
+
+fn allocated_in_phase() -> Allocated {
+    let request = AllocationRequest { phase: Some("PLAN".parse().expect("a phase")), ..request() };
+    Allocated { request, ..allocated() }
 }
 
 fn refused() -> AllocationRefused {
@@ -302,14 +309,16 @@ fn policy() -> impl Strategy<Value = Policy> {
 
 fn any_request() -> impl Strategy<Value = AllocationRequest> {
     let labels = btree_map("[a-z]{1,10}", "[a-zé]{1,12}", 0..4);
-    let names = (text(), optional(), optional(), optional(), optional(), optional());
+    let phases = option::of(select(vec!["PLAN", "VERIFY"]));
+    let names = (text(), optional(), optional(), phases, optional(), optional(), optional());
     (names, labels, 1..11_u8, amount(), any::<bool>(), time()).prop_map(
         |(names, labels, priority, amount, is_priced, expires_at)| {
-            let (allocation, context, task, component, provider, model) = names;
+            let (allocation, context, task, phase, component, provider, model) = names;
             AllocationRequest {
                 allocation,
                 context,
                 task,
+                phase: phase.map(|name| name.parse().expect("a phase")),
                 component,
                 provider,
                 model,

@@ -120,6 +120,10 @@ pub(crate) fn own_events() -> Vec<(&'static str, Event)> {
             own_event("T-2", EventBody::Gate(GateEvent::GateDecided(Box::new(enforced())))),
         ),
         (
+            "gate_decided_exhausted",
+            own_event("T-2", EventBody::Gate(GateEvent::GateDecided(Box::new(exhausted())))),
+        ),
+        (
             "gate_decided_no_limits",
             own_event("T-9", EventBody::Gate(GateEvent::GateDecided(Box::new(no_limits())))),
         ),
@@ -234,11 +238,19 @@ fn block() -> GateDecided {
         as_of: "00000000000000000000000000000007@3:120".to_owned(),
         stale: true,
         rollout: None,
+        policies: Vec::new(),
     }
 }
 
 fn enforced() -> GateDecided {
     GateDecided { rollout: Some(Rollout::EnforceLowMedium), ..no_limits() }
+}
+
+fn exhausted() -> GateDecided {
+    let mut decided = enforced();
+    decided
+        .add_policy("search-monthly".to_owned(), "Policy `search-monthly` (version 3) is used up".to_owned());
+    decided
 }
 
 fn no_limits() -> GateDecided {
@@ -257,5 +269,6 @@ fn no_limits() -> GateDecided {
         as_of: String::new(),
         stale: false,
         rollout: None,
+        policies: Vec::new(),
     }
 }

@@ -343,8 +343,8 @@ fn gate() -> impl Strategy<Value = GateDecided> {
         (advance(), verdict(), verdict(), vec(reason, 0..3), vec(select(REQUIREMENTS.to_vec()), 0..3));
     let numbers = (utilization(), utilization(), option::of(active), left);
     let rollout = option::of(select(vec![Rollout::Observe, Rollout::EnforceLowMedium, Rollout::Enforce]));
-    (answer, numbers, any_text(), any_text(), (any::<bool>(), rollout)).prop_map(
-        |(answer, numbers, config_hash, as_of, (stale, rollout))| GateDecided {
+    (answer, numbers, any_text(), any_text(), (any::<bool>(), rollout, vec(any_text(), 0..3))).prop_map(
+        |(answer, numbers, config_hash, as_of, (stale, rollout, policies))| GateDecided {
             advance: answer.0,
             verdict: answer.1,
             ruled: answer.2,
@@ -359,6 +359,7 @@ fn gate() -> impl Strategy<Value = GateDecided> {
             as_of,
             stale,
             rollout,
+            policies,
         },
     )
 }

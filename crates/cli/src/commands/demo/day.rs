@@ -1,4 +1,4 @@
-//! The day: nine tasks and four agents, scripted and the same in every run.
+//! The day: nine tasks and four agents, before the reviewer of `budget` begins, scripted and the same in every run.
 
 use serde_json::{Value, json};
 use tollgate_domain::time::Timestamp;

@@ -1,5 +1,6 @@
 //! The demo: a day of a small fleet of agents, through the real log, the real views and the real gate.
 
+mod budget;
 mod day;
 mod screen;
 
@@ -35,6 +36,7 @@ const EPOCH: &str = "ledger ";
 struct Day {
     blocked: Option<GateResponse>,
     appended: u64,
+    budget: budget::Story,
 }
 
 pub(crate) async fn run(global: &Global, args: &DemoArgs) -> Result<ExitCode, Failure> {
@@ -64,7 +66,7 @@ pub(crate) async fn run(global: &Global, args: &DemoArgs) -> Result<ExitCode, Fa
     if global.format == Format::Json {
         output::json(
             &json!({"tasks": list.tasks, "report": report, "blocked": day.blocked, "data": own.data,
-            "evidence": evidence, "events": day.appended}),
+            "evidence": evidence, "events": day.appended, "budget": day.budget.json()}),
         );
         return Ok(ExitCode::SUCCESS);
     }
@@ -75,8 +77,9 @@ pub(crate) async fn run(global: &Global, args: &DemoArgs) -> Result<ExitCode, Fa
         output::grouped(report.totals.tokens.total),
         report.totals.cost_usd
     ));
+    day.budget.tell();
     if let Some(blocked) = &day.blocked {
-        line(&format!("The gate stopped {}:", blocked.task));
+        line(&format!("\nThe gate stopped {}:", blocked.task));
         for reason in blocked.reasons.iter().filter(|reason| reason.verdict == Verdict::Block) {
             line(&format!("  {}", reason.message));
         }
@@ -144,7 +147,9 @@ fn replaceable(dir: &Path, marker: &str) -> Result<Option<EmbeddedLog>, Failure>
 async fn play(client: &Client, clock: &ManualClock, format: Format) -> Result<Day, Failure> {
     let steps = day::steps();
     let mut screen = Screen::new(&steps, format == Format::Table);
-    let mut day = Day { blocked: None, appended: 0 };
+    let (mut blocked, mut appended) = (None, 1);
+    clock.set(day::START.parse().unwrap_or_default());
+    budget::set(client).await?;
     let mut stopped: Vec<&'static str> = Vec::new();
     for (number, step) in steps.iter().enumerate() {
         if stopped.contains(&step.task) {
@@ -154,14 +159,14 @@ async fn play(client: &Client, clock: &ManualClock, format: Format) -> Result<Da
         match &step.action {
             Action::Event { kind, body } => {
                 append(client, number, step, kind, body.clone()).await?;
-                day.appended += 1;
+                appended += 1;
             }
             Action::Gate(to) => {
                 let answer = ask_gate(client, number, step, to).await?;
-                day.appended += 1;
+                appended += 1;
                 if answer.verdict == Verdict::Block {
                     stopped.push(step.task);
-                    day.blocked = Some(answer.clone());
+                    blocked = Some(answer.clone());
                 }
                 screen.decided(step.task, &answer);
             }
@@ -172,7 +177,8 @@ async fn play(client: &Client, clock: &ManualClock, format: Format) -> Result<Da
         }
     }
     screen.finish();
-    Ok(day)
+    let budget = budget::review(client, clock).await?;
+    Ok(Day { blocked, appended: appended + budget.appended, budget })
 }
 
 fn tail() -> Read {
@@ -182,10 +188,15 @@ fn tail() -> Read {
 async fn append(client: &Client, number: usize, step: &Step, kind: &str, body: Value) -> Result<(), Failure> {
     let event =
         json!({"id": format!("demo-{number}"), "task": step.task, "occurred_at": time(step.at), kind: body});
+    send(client, step.agent, event).await
+}
+
+/// Appends an event of a producer.
+async fn send(client: &Client, producer: &str, event: Value) -> Result<(), Failure> {
     let raw = RawValue::from_string(event.to_string()).map_err(|error| Failure::failed(error.to_string()))?;
     let request = AppendRequest {
         tenant: None,
-        producer: Some(step.agent.to_owned()),
+        producer: Some(producer.to_owned()),
         events: vec![raw],
         gates: Vec::new(),
     };
@@ -224,6 +235,8 @@ fn next_steps(data: &Path, blocked: Option<&GateResponse>) {
         ));
         line(&format!("  {it} gate {} {}", blocked.task, blocked.advance_to));
     }
+    line(&format!("  {it} policy show {}", budget::POLICY));
+    line(&format!("  {it} allocate show {}", budget::REFUSED));
     line(&format!("  {it} report"));
     line(&format!("  {it} log tail"));
     line(&format!("  {it} serve"));

@@ -34,7 +34,7 @@ fn check(table: &str) {
 }
 
 #[test]
-fn silence_and_stuck_follow_the_clock_of_the_ledger() {
+fn failure_18_silence_and_stuck_follow_the_clock_of_the_ledger() {
     check(
         "
         open, start THINK, +10min, look                                           | -      | silence

@@ -15,7 +15,7 @@ use tollgate_wire::api::{BudgetStatus, ExecutionReport, ExecutionState, TaskRepo
 
 use self::chart::{PhaseBar, WIDTHS, percent, phase_bars, timeline};
 use self::escape::escaped;
-use super::words::{beside_cost, seconds, seconds_of_limit, signed, tokens_of_limit};
+use super::words::{beside_cost, cost_of, seconds, seconds_of_limit, signed, tokens_of_limit};
 
 /// The page's entire styling.
 const STYLE: &str = include_str!("style.css");
@@ -152,8 +152,8 @@ fn write_table(report: &TaskReport, out: &mut String) -> std::fmt::Result {
     parts::table_head(
         "Each execution of a phase",
         // The status column is where a phone shows it without scrolling.
-        &["Phase", "Status", "Tokens", "Limit", "%", "Latency (s)", "Limit (s)"],
-        2..7,
+        &["Phase", "Status", "Tokens", "Limit", "%", "Latency (s)", "Limit (s)", "Cost (USD)"],
+        2..8,
         out,
     )?;
     for execution in &report.executions {
@@ -165,11 +165,11 @@ fn write_table(report: &TaskReport, out: &mut String) -> std::fmt::Result {
     ] {
         if tokens != 0 {
             let tokens = signed(tokens.into());
-            parts::table_row(&[name, status, &tokens, NONE, NONE, NONE, NONE], 2..7, out)?;
+            parts::table_row(&[name, status, &tokens, NONE, NONE, NONE, NONE, NONE], 2..8, out)?;
         }
     }
     if report.executions.is_empty() {
-        parts::table_row(&["Data unavailable", NONE, NONE, NONE, NONE, NONE, NONE], 2..7, out)?;
+        parts::table_row(&["Data unavailable", NONE, NONE, NONE, NONE, NONE, NONE, NONE], 2..8, out)?;
     }
     out.push_str("</tbody></table></div>\n");
     Ok(())
@@ -210,6 +210,7 @@ fn write_execution(execution: &ExecutionReport, out: &mut String) -> std::fmt::R
         share,
         latency,
         execution.latency_limit_ms.map_or_else(none, |ms| seconds(ms.into())),
+        if started && !unknown { escaped(&cost_of(execution)) } else { none() },
     ] {
         write!(out, r#"<td class="n">{figure}</td>"#)?;
     }

@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use tollgate_domain::alert::Condition;
-use tollgate_domain::ids::{BUDGET_TASK, TenantId};
+use tollgate_domain::ids::{BUDGET_TASK, TaskId, TenantId};
 use tollgate_domain::position::{PartitionId, Position};
 use tollgate_domain::time::Timestamp;
 use tollgate_projection::budgets::{AllocationRow, TenantBudgets};
-use tollgate_projection::spending::Spending;
+use tollgate_projection::spending::{Spending, UsageKind};
 use tollgate_projector::queries::{
-    AllocationPage, AllocationsNamed, ExpiredBy, ListAllocations, ObservedOfBudgets, TenantBudgetsOf,
-    TenantsWithBudgets,
+    AllocationPage, AllocationsNamed, ExpiredBy, HasPolicies, ListAllocations, ObservedOfBudgets,
+    TenantBudgetsOf, TenantsWithBudgets, UsageKindsOf,
 };
 use tollgate_projector::{Query, Wait};
 
@@ -48,6 +48,33 @@ impl Queries {
     ) -> Answer<(TenantBudgets, String)> {
         let query = TenantBudgetsOf { tenant: tenant.as_str().to_owned() };
         self.read_budgets(tenant, read, &query).await
+    }
+
+    /// Whether a tenant has policies.
+    pub(in crate::ledger) async fn has_policies(
+        &self,
+        tenant: &TenantId,
+        at_least: &Position,
+        up_to: Duration,
+    ) -> Answer<bool> {
+        let query = HasPolicies { tenant: tenant.as_str().to_owned() };
+        let wait = Wait { at_least: Some(at_least), up_to };
+        Ok(self.of_budgets(tenant, wait, &query).await?.0)
+    }
+
+    /// The kinds of usage that a task had, the latest first.
+    pub(in crate::ledger) async fn usage_kinds(
+        &self,
+        tenant: &TenantId,
+        task: &TaskId,
+        most: usize,
+        at_least: &Position,
+        up_to: Duration,
+    ) -> Answer<Vec<UsageKind>> {
+        let partition = PartitionId::of(tenant.as_str(), task.as_str());
+        let query = UsageKindsOf { tenant: tenant.as_str().to_owned(), task: task.as_str().to_owned(), most };
+        let answered = self.spending.ask(partition, Wait { at_least: Some(at_least), up_to }, &query).await;
+        Ok(answered.map_err(|error| of_query(&error))?.answer)
     }
 
     /// The tenants that have made a decision about money.

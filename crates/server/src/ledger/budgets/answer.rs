@@ -130,6 +130,7 @@ pub(super) fn allocation(
         state,
         context: request.context.clone(),
         task: request.task.clone(),
+        phase: request.phase.as_ref().map(ToString::to_string),
         component: request.component.clone(),
         provider: request.provider.clone(),
         model: request.model.clone(),
@@ -164,28 +165,26 @@ pub(super) fn figures(found: &PolicyFigures, request: &AllocationRequest) -> Pol
         unpriced: amount(found.unpriced),
         remaining: remaining(found.limit, counted),
         ruling: found.ruling,
-        sentence: sentence(found, request),
+        sentence: sentence(found, Some(request.amount)),
     }
 }
 
-/// What a policy says, as a sentence with its numbers.
-fn sentence(found: &PolicyFigures, request: &AllocationRequest) -> String {
+/// What a policy says, as a sentence with its numbers; `asked`: to a request for this much.
+pub(super) fn sentence(found: &PolicyFigures, asked: Option<Amount>) -> String {
     let PolicyFigures { policy, version, limit, booked, reserved, unpriced, .. } = found;
     let of = found.of.as_ref().map(|of| format!(" for `{of}`")).unwrap_or_default();
     let until = found.window.map(|span| format!(" until {}", span.to)).unwrap_or_default();
     let mut parts = Vec::new();
     if let Some(most) = limit.usd {
-        let asked = request.amount.usd;
-        parts.push(format!(
-            "{} of {most} USD spent, {} reserved, {asked} asked for",
-            booked.usd, reserved.usd
-        ));
+        let asked = asked.map(|asked| format!(", {} asked for", asked.usd)).unwrap_or_default();
+        parts.push(format!("{} of {most} USD spent, {} reserved{asked}", booked.usd, reserved.usd));
     }
     if let Some(most) = limit.tokens {
-        let [spent, reserved, asked] = [booked.tokens, reserved.tokens, request.amount.tokens]
-            .map(|tokens| grouped(tokens.max(0).unsigned_abs()));
+        let shown = |tokens: i128| grouped(tokens.max(0).unsigned_abs());
+        let [spent, reserved] = [booked.tokens, reserved.tokens].map(shown);
+        let asked = asked.map(|asked| format!(", {} asked for", shown(asked.tokens))).unwrap_or_default();
         let most = grouped(most.into());
-        parts.push(format!("{spent} of {most} tokens spent, {reserved} reserved, {asked} asked for"));
+        parts.push(format!("{spent} of {most} tokens spent, {reserved} reserved{asked}"));
     }
     if unpriced.usd > Usd::ZERO {
         parts.push(format!("up to {} USD more for {} tokens without a price", unpriced.usd, unpriced.tokens));
@@ -199,6 +198,7 @@ fn sentence(found: &PolicyFigures, request: &AllocationRequest) -> String {
         Ruling::OverSoft => "is a soft limit and is exceeded",
         Ruling::Passed => "is exceeded, and the priority passes it",
         Ruling::Throttled => "is exceeded, and this is within the rate that it allows beyond",
+        Ruling::Refused if asked.is_none() => "is used up",
         Ruling::Refused => "would be exceeded",
         Ruling::Unpriced => {
             "limits money, and what this will cost is not known: name a model that has a price, or give `usd`"

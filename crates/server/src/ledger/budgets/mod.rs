@@ -6,6 +6,7 @@ mod allocations;
 mod answer;
 mod command;
 mod decide;
+mod exhausted;
 mod expiry;
 mod figures;
 mod policies;

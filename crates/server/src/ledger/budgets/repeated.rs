@@ -10,8 +10,8 @@ pub(super) fn is_same(command: &Command, event: &BudgetEvent) -> bool {
     let same = |asked: &AllocationRequest, found: &AllocationRequest, instead_of: Option<&String>| {
         let model = instead_of.or(found.model.as_ref());
         let of = |request: &AllocationRequest| {
-            let AllocationRequest { context, task, component, labels, priority, .. } = request.clone();
-            (context, task, component, labels, priority, request.amount.tokens)
+            let AllocationRequest { context, task, phase, component, labels, priority, .. } = request.clone();
+            (context, task, phase, component, labels, priority, request.amount.tokens)
         };
         let is_other = instead_of.is_some();
         let costs_the_same = is_other || !command.usd_given || asked.amount.usd == found.amount.usd;

@@ -6,6 +6,7 @@ use tollgate_domain::budget::{Amount, BudgetState, defaults};
 use tollgate_domain::event::AllocationRequest;
 use tollgate_domain::ids::{EventId, InvalidId, MAX_ID_BYTES, TenantId};
 use tollgate_domain::money::Usd;
+use tollgate_domain::phase::{InvalidPhase, Phase};
 use tollgate_domain::price::Call;
 use tollgate_domain::time::Timestamp;
 use tollgate_domain::tokens::TokenCounts;
@@ -21,7 +22,7 @@ use crate::problem::{Answer, INVALID};
 const DEFAULT_TTL_S: u64 = 24 * 60 * 60;
 
 /// The priority of a request that names none.
-const NORMAL: u8 = 5;
+pub(super) const NORMAL: u8 = 5;
 
 /// The tenant of a request.
 pub(super) fn tenant(named: Option<&String>) -> Answer<TenantId> {
@@ -57,6 +58,11 @@ pub(super) fn usd(field: &str, text: &str) -> Answer<Usd> {
     text.parse().map_err(|error: tollgate_domain::money::MoneyError| {
         INVALID.of_field(field, text, &error.to_string())
     })
+}
+
+/// A phase by its name.
+fn phase(name: &str) -> Answer<Phase> {
+    name.parse().map_err(|_: InvalidPhase| INVALID.of_field("phase", name, InvalidPhase::RULE))
 }
 
 /// How long, in milliseconds.
@@ -103,6 +109,7 @@ pub(super) fn allocation(
         allocation: sent.allocation.clone().unwrap_or_else(fresh),
         context: sent.context.clone(),
         task: sent.task.clone(),
+        phase: sent.phase.as_deref().map(phase).transpose()?,
         component: sent.component.clone(),
         provider: sent.provider.clone(),
         model: sent.model.clone(),

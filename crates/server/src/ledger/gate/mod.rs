@@ -2,6 +2,7 @@
 //! given.
 
 mod blocked;
+mod money;
 mod open;
 mod question;
 mod with_events;
@@ -22,11 +23,13 @@ use tollgate_wire::{DecodedEvent, Submitted};
 pub(crate) use blocked::Name;
 pub(in crate::ledger) use blocked::{BlockedTasks, sentences};
 
+use self::money::Money;
 use self::question::{Question, question, response, taken, unknown_phase, untracked, without_numbers};
 use self::with_events::WithEvents;
 use super::Shared;
 use super::ask::{Ask, Queries, TaskAnswer, Through};
-use super::breaker::Breaker;
+use super::breaker::{Breaker, Transition};
+use super::budgets::BudgetDecisions;
 use super::in_force::InForce;
 use super::own::batch_of;
 use super::write::Writer;
@@ -51,6 +54,7 @@ pub struct Gate {
     metrics: Arc<Metrics>,
     breaker: Arc<Breaker>,
     blocked: Arc<BlockedTasks>,
+    money: Money,
 }
 
 enum Recorded {
@@ -65,10 +69,20 @@ impl Gate {
         in_force: &Arc<InForce>,
         write: &Arc<Writer>,
         blocked: &Arc<BlockedTasks>,
+        budgets: &BudgetDecisions,
     ) -> Self {
         let Shared { log, metrics, breaker, .. } = shared.clone();
         let (ask, in_force) = (Arc::clone(ask), Arc::clone(in_force));
-        Self { log, ask, in_force, write: Arc::clone(write), metrics, breaker, blocked: Arc::clone(blocked) }
+        Self {
+            log,
+            ask,
+            in_force,
+            write: Arc::clone(write),
+            metrics,
+            breaker,
+            blocked: Arc::clone(blocked),
+            money: Money::new(budgets.clone()),
+        }
     }
 
     /// Decides by the rules. An error here that is not the asker's mistake is a failure of the check itself.
@@ -118,7 +132,7 @@ impl Gate {
                 Err(_) => return Ok(None),
             },
         };
-        let decided = match standing {
+        let mut decided = match standing {
             Ok(standing) if standing.found.events.iter().any(Option::is_some) => {
                 // The projector knows the question from before this process started.
                 let first = self.first_answer(&question).await?.ok_or_else(|| taken(&question))?;
@@ -143,17 +157,28 @@ impl Gate {
                 | QueryError::Failed { .. }),
             ) => self.failed_open(&question, &error.to_string()),
         };
+        self.money.add_exhausted(&question, request.wait_ms.map(|_| wait), &mut decided).await;
+        self.answered(&question, decided, &took).await.map(Some)
+    }
+
+    /// Records a decision and answers with it.
+    async fn answered(
+        &self,
+        question: &Question,
+        decided: GateDecided,
+        took: &Transition,
+    ) -> Answer<GateResponse> {
         self.metrics.decided(decided.verdict, decided.stale);
         let blocks = decided.verdict == Verdict::Block;
-        let recorded = self.record_decision(&question, &decided).await?;
-        self.write.measured(&took);
+        let recorded = self.record_decision(question, &decided).await?;
+        self.write.measured(took);
         let answer = match recorded {
-            Recorded::Now(position) => response(&question, decided, position),
+            Recorded::Now(position) => response(question, decided, position),
             Recorded::Before(first) => *first,
         };
         self.ask.gated(&question.tenant, &question.task, blocks.then(|| question.advance.clone()));
         self.blocked.note(&question.tenant, &question.task, &answer, self.ask.now());
-        Ok(Some(answer))
+        Ok(answer)
     }
 
     /// An earlier answer. The process that gave it may have died before it opened the remediation.

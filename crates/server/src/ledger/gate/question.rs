@@ -70,6 +70,7 @@ pub(super) fn without_numbers(
         as_of,
         stale,
         rollout: Some(settings.config.rollout),
+        policies: Vec::new(),
     }
 }
 
@@ -139,6 +140,7 @@ pub(super) fn response(
         rollout: decided.rollout.map(|rollout| rollout.as_str().to_owned()).unwrap_or_default(),
         as_of: decided.as_of,
         stale: decided.stale,
+        policies: decided.policies,
         position: position.map(|position| position.to_string()),
     }
 }

@@ -16,7 +16,7 @@ use crate::kind::{Beside, Kind};
 use crate::out::Out;
 use crate::proto::{self, Added};
 use crate::rules::{labels, optional_text};
-use crate::values::{optional, or_empty, time_to_proto, word};
+use crate::values::{optional, or_empty, phase, time_to_proto, word};
 
 impl Kind for Allocated {
     type Proto = proto::Allocated;
@@ -189,6 +189,7 @@ fn request(stored: Option<proto::AllocationRequest>) -> Result<AllocationRequest
             allocation: stored.allocation,
             context: optional(stored.context),
             task: optional(stored.task),
+            phase: optional(stored.phase).map(|name| phase("phase", &name)).transpose()?,
             component: optional(stored.component),
             provider: optional(stored.provider),
             model: optional(stored.model),
@@ -215,6 +216,7 @@ fn request_content(request: &AllocationRequest) -> proto::AllocationRequest {
         amount: Some(amount_content(request.amount)),
         is_priced: request.is_priced,
         expires_at: Some(time_to_proto(request.expires_at)),
+        phase: request.phase.as_ref().map(ToString::to_string).unwrap_or_default(),
     }
 }
 
@@ -223,6 +225,7 @@ fn written_request(content: &proto::AllocationRequest) -> Value {
     out.text("allocation", &content.allocation);
     out.text("context", &content.context);
     out.text("task", &content.task);
+    out.text("phase", &content.phase);
     out.text("component", &content.component);
     out.text("provider", &content.provider);
     out.text("model", &content.model);
