@@ -46,7 +46,12 @@ impl Projection for Spending {
             key = table.named(usage.tenant, name);
             write_time(day, &mut key);
             let row = rows.change(&key, || SpendingRow::Day(Vec::new()))?;
-            row.add_in_day(at.saturating_sub(day), &shared, &usage.sums);
+            if !row.add_in_day(at.saturating_sub(day), &shared, &usage.sums) {
+                key = table.named(usage.tenant, name);
+                write_time(at, &mut key);
+                key.extend_from_slice(&shared);
+                rows.change(&key, SpendingRow::default)?.add(&usage.sums);
+            }
         }
         match usage.allocation {
             Some(allocation) => {

@@ -1,11 +1,13 @@
-//! The kinds of usage that a task had.
+//! The kinds of usage that a task had lately.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use tollgate_domain::time::Timestamp;
 
 use super::SpendingRow;
-use super::table::{CellValues, Table};
+use super::fold::DAY_S;
+use super::table::{CellValues, Table, write_time};
 
 /// What the usage of a task can be told apart by, beside its phase.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -20,19 +22,26 @@ pub struct UsageKind {
     pub labels: BTreeMap<String, String>,
 }
 
-/// The kinds of usage in the rows of a task.
+/// The most rows that are read for the kinds of one task.
+const ROWS: usize = 64;
+
+/// The kinds of usage in the rows of a task, from a day on.
 #[derive(Debug)]
 pub struct UsageKinds {
     prefix: Vec<u8>,
+    from: i64,
+    rows: usize,
     /// The last quarter of an hour in which there was usage of each.
     last: BTreeMap<UsageKind, i64>,
 }
 
 impl UsageKinds {
-    /// None yet.
+    /// None yet; `now` is on the first day.
     #[must_use]
-    pub fn of_task(tenant: &str, task: &str) -> Self {
-        Self { prefix: Table::Tasks.named(tenant, task), last: BTreeMap::new() }
+    pub fn of_task(tenant: &str, task: &str, now: Timestamp) -> Self {
+        let second = now.micros().div_euclid(1_000_000);
+        let from = second.saturating_sub(second.rem_euclid(DAY_S));
+        Self { prefix: Table::Tasks.named(tenant, task), from, rows: 0, last: BTreeMap::new() }
     }
 
     /// What the keys of the rows begin with that are to be added.
@@ -41,9 +50,17 @@ impl UsageKinds {
         &self.prefix
     }
 
-    /// Adds a row.
-    pub fn add(&mut self, key: &[u8], row: &SpendingRow) {
-        let Some(rest) = key.strip_prefix(&*self.prefix) else { return };
+    /// The key after which they begin.
+    #[must_use]
+    pub fn after(&self) -> Vec<u8> {
+        let mut key = self.prefix.clone();
+        write_time(self.from.saturating_sub(1), &mut key);
+        key
+    }
+
+    /// Adds a row; `false`: these are enough.
+    pub fn add(&mut self, key: &[u8], row: &SpendingRow) -> bool {
+        let Some(rest) = key.strip_prefix(&*self.prefix) else { return true };
         for (at, values, _) in row.cells(rest) {
             let Some(cell) = CellValues::read(values) else { continue };
             let usage = cell.of_task("");
@@ -57,6 +74,14 @@ impl UsageKinds {
             let last = self.last.entry(kind).or_insert(at);
             *last = at.max(*last);
         }
+        self.rows += 1;
+        self.rows < ROWS
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.last.is_empty()
     }
 
     /// The latest ones, at most so many.

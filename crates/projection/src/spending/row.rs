@@ -9,6 +9,10 @@ use crate::budgets::{BudgetsRow, HoldsBudgets};
 /// Seconds of a quarter of an hour.
 const QUARTER_S: i64 = 900;
 
+/// The most cells that the row of a day has. Usage whose labels are different each time makes more: those have rows of
+/// their own, so that no row is long.
+pub(super) const CELLS_OF_DAY: usize = 128;
+
 /// What the view keeps under a key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum SpendingRow {
@@ -56,9 +60,9 @@ impl SpendingRow {
         }
     }
 
-    /// Adds usage with these values in a quarter of an hour of the day.
-    pub(super) fn add_in_day(&mut self, second_of_day: i64, values: &[u8], more: &UsageSums) {
-        let Self::Day(cells) = self else { return };
+    /// Adds usage with these values in a quarter of an hour of the day; `false`: it has no room for another cell.
+    pub(super) fn add_in_day(&mut self, second_of_day: i64, values: &[u8], more: &UsageSums) -> bool {
+        let Self::Day(cells) = self else { return false };
         // A day has 96 of them.
         let quarter = u8::try_from(second_of_day.div_euclid(QUARTER_S)).unwrap_or(u8::MAX);
         let place = cells.binary_search_by(|cell| (cell.quarter, &*cell.values).cmp(&(quarter, values)));
@@ -68,8 +72,10 @@ impl SpendingRow {
                     cell.sums.add(more);
                 }
             }
+            Err(_) if cells.len() >= CELLS_OF_DAY => return false,
             Err(at) => cells.insert(at, DayCell { quarter, values: values.into(), sums: more.clone() }),
         }
+        true
     }
 
     /// The cells in it: time, values and sums. `rest`: its key behind the beginning that all keys have which are read

@@ -14,7 +14,7 @@ pub enum Table {
     Days,
     /// The same by quarter of an hour.
     Quarters,
-    /// Cells of a task by quarter of an hour: a row for each UTC day.
+    /// Cells of a task by quarter of an hour: a row for each UTC day, and one for each cell that has no room in it.
     Tasks,
     /// Cells of a session that usage names by its label, in the same way. Usage without the label is in those of its
     /// task only.

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use tollgate_domain::budget::Spent;
 use tollgate_domain::position::Position;
+use tollgate_domain::time::Timestamp;
 use tollgate_projection::spending::{
     Asked, Spending, SpendingRow, SpentAsk, Table, Tally, UsageKind, UsageKinds,
 };
@@ -37,13 +38,16 @@ pub struct SpentAnswer {
     pub used: Vec<Spent>,
 }
 
-/// The kinds of usage that a task had, the latest first.
+/// The kinds of usage that a task had on a day, or else on the one before it, the latest first. Of a task with very many
+/// some may be missing: only so much is read that the view is not held up.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct UsageKindsOf {
     /// Owner of the task.
     pub tenant: String,
     /// The task.
     pub task: String,
+    /// A moment of the last day.
+    pub now: Timestamp,
     /// How many at most.
     pub most: usize,
 }
@@ -52,19 +56,21 @@ impl Query<Spending> for UsageKindsOf {
     const VERB: &'static str = "usage_kinds";
     type Answer = Vec<UsageKind>;
 
-    /// The gate waits for it.
-    fn is_own(&self) -> bool {
-        true
-    }
-
     fn answer(&self, view: &Seen<'_, Spending>) -> Result<Self::Answer, RowError> {
-        let mut kinds = UsageKinds::of_task(&self.tenant, &self.task);
-        let prefix = kinds.prefix().to_vec();
-        for row in view.scan(&prefix, None) {
-            let (key, row) = row?;
-            kinds.add(&key, &row);
+        for day in [self.now, self.now.plus_millis(-24 * 60 * 60 * 1000)] {
+            let mut kinds = UsageKinds::of_task(&self.tenant, &self.task, day);
+            let (prefix, after) = (kinds.prefix().to_vec(), kinds.after());
+            for row in view.scan(&prefix, Some(&after)) {
+                let (key, row) = row?;
+                if !kinds.add(&key, &row) {
+                    break;
+                }
+            }
+            if !kinds.is_empty() {
+                return Ok(kinds.latest(self.most));
+            }
         }
-        Ok(kinds.latest(self.most))
+        Ok(Vec::new())
     }
 }
 
