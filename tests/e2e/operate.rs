@@ -32,8 +32,15 @@ fn a_damaged_view_is_built_again_and_a_damaged_log_is_found() {
     place.write("s/a.jsonl", &session("A", &[[100, 40, 10, 5], [50, 20, 20, 10]]));
     let _ = place.ok("--data d import codex s");
     let totals = place.totals("d");
-    for view in ["status-v8", "reports-v6"] {
-        let db = place.path("d/views").join(view).join("db");
+    let views = std::fs::read_dir(place.path("d/views")).unwrap().map(|entry| entry.unwrap().path());
+    let stores = |path: &std::path::PathBuf| {
+        let name = path.file_name().unwrap().to_str().unwrap();
+        ["status-v", "reports-v"].iter().any(|view| name.starts_with(view)) && path.is_dir()
+    };
+    let views: Vec<_> = views.filter(stores).collect();
+    assert_eq!(views.len(), 2, "{views:?}");
+    for view in views {
+        let db = view.join("db");
         let bytes: Vec<u8> = std::fs::read(&db).unwrap().iter().map(|byte| byte ^ 0x5a).collect();
         std::fs::write(&db, bytes).unwrap();
     }

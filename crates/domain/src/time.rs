@@ -135,6 +135,15 @@ impl fmt::Display for Day {
     }
 }
 
+impl FromStr for Day {
+    type Err = InvalidTimestamp;
+
+    /// As it is written: `2026-11-21`.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        format!("{text}T00:00:00Z").parse().map(Timestamp::day)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -196,6 +205,12 @@ mod tests {
 
     #[test]
     fn days_are_utc_days_also_before_1970() {
+        for text in ["2026-11-21", "1969-12-31"] {
+            assert_eq!(text.parse::<Day>().unwrap().to_string(), text);
+        }
+        for bad in ["", "2026-11", "2026-02-30", "2026-11-21T08:30:00Z", "+026-11-21"] {
+            assert!(bad.parse::<Day>().is_err(), "{bad}");
+        }
         let day = |text: &str| text.parse::<Timestamp>().unwrap().day().to_string();
         assert_eq!(day("2025-10-10T23:59:59.999Z"), "2025-10-10");
         assert_eq!(day("2025-10-11T01:00:00+02:00"), "2025-10-10");

@@ -2,7 +2,7 @@
 
 use tollgate_domain::price::Listed;
 
-use crate::rates::{Per, amount, object, quoted};
+use crate::rates::{Per, object, quoted};
 
 /// Where the values of a model stand.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,7 +45,8 @@ impl ListFields {
         }
         for (field, place) in &self.prices {
             let Some(text) = value(place) else { continue };
-            let rate = amount(&text).and_then(|amount| Per(self.per.into()).token(&amount));
+            let rate =
+                Per(self.per.into()).amount(&text).and_then(|amount| Per(self.per.into()).token(&amount));
             let rate = rate.ok_or_else(|| format!("`{model}` has `{text}` as {place}, which is no price"))?;
             rates.push(((*field).to_owned(), rate));
         }

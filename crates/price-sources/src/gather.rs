@@ -126,6 +126,7 @@ impl<'a> Gather<'a> {
         let paused = asked_at.is_some_and(|since| (0..ms(source.pause_s)).contains(&since));
         if paused || (fresh && !self.refresh) {
             let why = "it was asked a moment ago and gave no list; try again later";
+            let kept = kept.filter(|kept| self.is_usable(source, kept));
             let note = (!fresh).then(|| "asked a moment ago: the list kept from before is used".to_owned());
             return Fetched { cached: kept.ok_or_else(|| why.to_owned()), note, asked: false };
         }
@@ -141,10 +142,14 @@ impl<'a> Gather<'a> {
         self.standing_in(source, kept, problem)
     }
 
+    /// Whether a list kept from before is not too old.
+    fn is_usable(&self, source: &SourceConfig, kept: &Cached) -> bool {
+        kept.age_ms(self.now) <= i64::try_from(source.keep_s.saturating_mul(1000)).unwrap_or(i64::MAX)
+    }
+
     /// The list kept from before, if it is not too old.
     fn standing_in(&self, source: &SourceConfig, kept: Option<Cached>, problem: String) -> Fetched {
-        let limit = i64::try_from(source.keep_s.saturating_mul(1000)).unwrap_or(i64::MAX);
-        match kept.filter(|kept| kept.age_ms(self.now) <= limit) {
+        match kept.filter(|kept| self.is_usable(source, kept)) {
             Some(kept) => {
                 let note = Some(format!("the list of {} is used: {problem}", kept.fetched_at));
                 Fetched { cached: Ok(kept), note, asked: true }

@@ -15,6 +15,43 @@ impl Per {
         let (units, rest) = (usd.units().checked_div(self.0)?, usd.units().checked_rem(self.0)?);
         (usd >= Usd::ZERO && rest == 0).then(|| Usd::from_units(units).to_string())
     }
+
+    /// The amount in what people write: `$1.25`, `1.25 USD`, `$0.15 / 1M tokens`. Exactly one number, nothing that it
+    /// could be of instead of dollars, and no other number of tokens than this.
+    pub(crate) fn amount(self, text: &str) -> Option<String> {
+        let before_unit = text.split(['/', '(']).next().unwrap_or_default();
+        let unit = text.get(before_unit.len()..).unwrap_or_default().to_lowercase().replace([',', ' '], "");
+        let stated = if ["1m", "mtok", "million", "1000000"].iter().any(|word| unit.contains(word)) {
+            Some(1_000_000)
+        } else if ["1k", "ktok", "thousand", "1000"].iter().any(|word| unit.contains(word)) {
+            Some(1000)
+        } else if unit == "/token" || unit.contains("pertoken") {
+            Some(1)
+        } else {
+            None
+        };
+        if stated.is_some_and(|tokens| tokens != self.0) {
+            return None;
+        }
+        let plain = before_unit.replace("US$", "").replace("USD", "").replace('$', "");
+        let plain = without_thousands_separators(plain.trim())?;
+        let is_number = !plain.is_empty() && plain.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+        // JSON's own form of a number may have an exponent.
+        let is_json = serde_json::from_str::<serde_json::Number>(&plain).is_ok();
+        (is_number || is_json).then_some(plain)
+    }
+}
+
+/// `1,250.00` as `1250.00`. `None`: a comma stands where none belongs, such as the decimal one of `0,15`.
+fn without_thousands_separators(number: &str) -> Option<String> {
+    let whole = number.split('.').next().unwrap_or_default();
+    let mut groups = whole.split(',');
+    let first = groups.next().unwrap_or_default();
+    let mut others = groups.peekable();
+    let is_grouped = others.peek().is_none() || (1..=3).contains(&first.len());
+    let is_grouped =
+        is_grouped && others.all(|group| group.len() == 3) && !number[whole.len()..].contains(',');
+    is_grouped.then(|| number.replace(',', ""))
 }
 
 /// A JSON object of fields.
@@ -29,18 +66,6 @@ pub(crate) fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 
-/// The amount in what people write: `$1.25`, `1.25 USD`, `$0.15 / 1M tokens`. Exactly one number, and
-/// nothing that it could be of instead of dollars.
-pub(crate) fn amount(text: &str) -> Option<String> {
-    let before_unit = text.split(['/', '(']).next().unwrap_or_default();
-    let plain = before_unit.replace("US$", "").replace("USD", "").replace(['$', ','], "");
-    let plain = plain.trim();
-    let is_number = !plain.is_empty() && plain.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
-    // JSON's own form of a number may have an exponent.
-    let is_json = serde_json::from_str::<serde_json::Number>(plain).is_ok();
-    (is_number || is_json).then(|| plain.to_owned())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -52,6 +77,14 @@ mod tests {
             (" 1.25 USD ", Some("1.25")),
             ("$0.15 / 1M tokens", Some("0.15")),
             ("US$1,250.00", Some("1250.00")),
+            ("$1,250,000", Some("1250000")),
+            ("$0,15", None),
+            ("$1.250,00", None),
+            ("$1250,000", None),
+            ("$0.15 / 1K tokens", None),
+            ("$0.15 (per 1,000 tokens)", None),
+            ("$0.15 / token", None),
+            ("$0.15 (input)", Some("0.15")),
             ("1.5e-7", Some("1.5e-7")),
             ("Free", None),
             ("$1.25 – $2.50", None),
@@ -59,7 +92,7 @@ mod tests {
             ("", None),
             ("-", None),
         ] {
-            assert_eq!(amount(text).as_deref(), expected, "{text}");
+            assert_eq!(Per::MILLION.amount(text).as_deref(), expected, "{text}");
         }
     }
 

@@ -146,6 +146,9 @@ async fn without_a_network_the_last_list_is_used_and_its_age_is_told() {
     // Beyond its time to live it is no list any more.
     let late = gather(&config, dir.path(), 31 * 24).await;
     assert!(late.lists.is_empty() && told(&late)[0].ends_with("answered 503, not 200"), "{late:?}");
+    let again = gather(&config, dir.path(), 31 * 24).await;
+    assert!(again.lists.is_empty(), "{again:?}");
+    assert_eq!(told(&again), ["a 0 it was asked a moment ago and gave no list; try again later"]);
 }
 
 #[tokio::test]

@@ -26,7 +26,7 @@ use crate::alerts::{Alerts, AlertsRow};
 use crate::fold::{Projection, task_key};
 use crate::status::{Status, TaskRow, task_figures};
 
-use self::said::{Said, adjusted, granted, named, used};
+use self::said::{Said, adjusted, granted, named, repriced, used};
 
 pub(crate) use strategy::events;
 
@@ -199,6 +199,7 @@ impl Story {
             ["gate", advance] => self.decided(&advance.parse().unwrap()),
             ["use", place, ref said @ ..] => used(place, &Said::read(said)).into(),
             ["adjust", place, ref said @ ..] => adjusted(place, &Said::read(said)).into(),
+            ["reprice", place, ref said @ ..] => repriced(place, &Said::read(said)).into(),
             ["explain", place, text] => EventBody::from(PhaseExplained {
                 execution: named(place).unwrap(),
                 author: "ada".to_owned(),

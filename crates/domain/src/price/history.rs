@@ -1,6 +1,6 @@
 //! Everything that was decided about prices, folded from the events of the subject `price`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
@@ -68,6 +68,8 @@ pub struct EntryHistory {
     pub rejected: Vec<String>,
     /// What the sources say if they do not agree.
     pub disputed: Vec<String>,
+    /// When they last said something else about that.
+    pub disputed_at: Option<Timestamp>,
 }
 
 /// What was last known about a source.
@@ -129,7 +131,10 @@ impl EntryHistory {
                     self.rejected.push(decided.price_version.clone());
                 }
             }
-            PriceEvent::PriceDisputed(disputed) => self.disputed.clone_from(&disputed.said),
+            PriceEvent::PriceDisputed(disputed) => {
+                self.disputed.clone_from(&disputed.said);
+                self.disputed_at = Some(at);
+            }
             PriceEvent::PriceSourceChecked(_) => {}
         }
     }
@@ -195,6 +200,9 @@ impl PriceHistory {
         for entry in known.entries.values_mut() {
             entry.changes.retain(|change| change.recorded_at <= time);
             entry.waiting = entry.waiting.take().filter(|waiting| waiting.since <= time);
+            if entry.disputed_at.is_some_and(|at| at > time) {
+                entry.disputed.clear();
+            }
         }
         known
     }
@@ -202,13 +210,6 @@ impl PriceHistory {
     /// The entries with a price that waits.
     pub fn waiting(&self) -> impl Iterator<Item = (&str, &PriceProposal)> {
         self.entries.iter().filter_map(|(entry, history)| Some((entry.as_str(), history.waiting.as_ref()?)))
-    }
-
-    /// The entries on whose price the sources do not agree.
-    #[must_use]
-    pub fn disputed(&self) -> BTreeSet<&str> {
-        let disputed = self.entries.iter().filter(|(_, history)| !history.disputed.is_empty());
-        disputed.map(|(entry, _)| entry.as_str()).collect()
     }
 }
 
@@ -311,6 +312,7 @@ mod tests {
         history.apply(at(5), &changed("a@2"));
         history.apply(at(6), &PriceDisputed { entry: "m".to_owned(), said: vec!["a: 1".to_owned()] }.into());
         assert_eq!(history.as_known_on(at(4)).entries["m"].changes.len(), 1);
-        assert_eq!(history.disputed().into_iter().collect::<Vec<_>>(), ["m"]);
+        assert!(!history.entries["m"].disputed.is_empty());
+        assert!(history.as_known_on(at(4)).entries["m"].disputed.is_empty());
     }
 }

@@ -13,7 +13,6 @@ use super::schedule::{Given, Schedule, Tier};
 use super::{ModelPrice, Models, number, plausible};
 use crate::decimal::Decimal;
 use crate::money::Usd;
-use crate::time::Timestamp;
 
 /// Keys of the map that are not models.
 const RESERVED: [&str; 2] = ["sample_spec", "fallback_generalizations"];
@@ -151,9 +150,7 @@ impl Entry<'_> {
             service_tiers: BTreeMap::new(),
             confirmed,
             version: None,
-            as_of: text_of(fields, "as_of")
-                .and_then(|day| format!("{day}T00:00:00Z").parse::<Timestamp>().ok())
-                .map(Timestamp::day),
+            as_of: text_of(fields, "as_of").and_then(|day| day.parse().ok()),
             standard: schedule,
         };
         if let Some(factor) = fast_multiplier(fields)? {

@@ -5,11 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::compare::{Agreement, Opinion, Trust, judge};
 use super::history::{EntryHistory, PriceHistory};
 use super::listed::{Listed, ModelName};
-use super::percent::Percent;
+use super::percent::{Percent, percent_of};
 use super::points::{PointCosts, moments_of_a_week};
-use super::{ModelPrice, PriceBook};
+use super::{ModelPrice, PriceBook, cost};
 use crate::event::WaitReason;
 use crate::time::Timestamp;
+use crate::tokens::TokenCounts;
 use crate::words::words;
 
 /// A change by more than so many percent at any usage point waits for a person.
@@ -89,7 +90,7 @@ pub struct PriceUpdate {
     pub percent: Option<Percent>,
     /// Why it waits for a person; empty: it does not.
     pub waits: Vec<WaitReason>,
-    /// Whether the same price waits already or was rejected: there is nothing new to record.
+    /// Whether the same price waits already: there is nothing new to record.
     pub known: bool,
 }
 
@@ -204,7 +205,7 @@ struct Update<'a> {
 }
 
 impl Update<'_> {
-    /// The change; `None`: the price in force says the same.
+    /// The change; `None`: the price in force says the same, or a person rejected this one.
     fn planned(
         &self,
         entry: &str,
@@ -220,11 +221,12 @@ impl Update<'_> {
         // Under the name of the entry that it changes.
         let listed = Listed { entry: entry.to_owned(), ..best.listed.clone() };
         let version = listed.version(best.source);
+        if history.is_some_and(|history| history.rejected.contains(&version)) {
+            return None;
+        }
         let waits = self.waits(lists, rules);
-        let known = history.is_some_and(|history| {
-            history.rejected.contains(&version)
-                || history.waiting.as_ref().is_some_and(|waiting| waiting.version == version)
-        });
+        let waiting = history.and_then(|history| history.waiting.as_ref());
+        let known = waiting.is_some_and(|waiting| waiting.version == version);
         Some(PriceUpdate {
             entry: entry.to_owned(),
             rates: listed.rates,
@@ -255,7 +257,27 @@ impl Update<'_> {
         let (old_costs, new_costs) =
             (PointCosts::of(current, self.moments), PointCosts::of(new, self.moments));
         let at_points = old_costs.largest_change(&new_costs).map(|(percent, _)| percent);
-        current.given.largest_change(&new.given).into_iter().chain(at_points).max()
+        let rates = current.given.largest_change(&new.given);
+        rates.into_iter().chain(at_points).chain(self.percent_elsewhere(current, new)).max()
+    }
+
+    /// The largest change of calls that are like no usage point: those with much of everything, and those of service
+    /// tiers that both prices have.
+    fn percent_elsewhere(&self, current: &ModelPrice, new: &ModelPrice) -> Option<Percent> {
+        let tiers = current.service_tiers.keys().filter(|tier| new.service_tiers.contains_key(*tier));
+        let tiers: Vec<Option<&str>> = tiers.map(|tier| Some(*tier)).chain([None]).collect();
+        let calls = [100_000, 300_000].map(|input| TokenCounts {
+            input_uncached: input,
+            output: 100_000,
+            ..TokenCounts::default()
+        });
+        let each = self.moments.iter().flat_map(|at| tiers.iter().map(move |tier| (*at, *tier)));
+        let each = each.flat_map(|(at, tier)| calls.iter().map(move |tokens| (at, tier, tokens)));
+        let changes = each.filter_map(|(at, tier, tokens)| {
+            let costs = |price| cost::of(price, tier, at, tokens);
+            Some(percent_of(costs(current)?, costs(new)?))
+        });
+        changes.max()
     }
 
     fn waits(&self, lists: &[SourceList], rules: UpdateRules) -> Vec<WaitReason> {
@@ -272,7 +294,12 @@ impl Update<'_> {
             waits.push(WaitReason::Free);
         }
         if current.as_ref().is_some_and(|(current, theirs)| {
-            theirs.unsaid_by(&costs).is_some() || current.given.has_more_than(&best.listed.price.given)
+            theirs.unsaid_by(&costs).is_some()
+                || current.given.has_more_than(&best.listed.price.given)
+                || current
+                    .service_tiers
+                    .keys()
+                    .any(|tier| !best.listed.price.service_tiers.contains_key(tier))
         }) {
             waits.push(WaitReason::RateMissing);
         }

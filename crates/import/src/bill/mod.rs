@@ -4,7 +4,7 @@ mod columns;
 
 use tollgate_domain::event::BillLine;
 use tollgate_domain::money::{MoneyError, Usd};
-use tollgate_domain::time::{Day, Timestamp};
+use tollgate_domain::time::Day;
 
 pub use columns::Columns;
 
@@ -106,8 +106,7 @@ impl Line<'_> {
 
     fn day(&self, at: usize) -> Result<Day, InvalidBill> {
         let date = self.text(at).get(..10).filter(|_| self.text(at).get(10..).is_none_or(is_time));
-        let start = date.and_then(|date| format!("{date}T00:00:00Z").parse::<Timestamp>().ok());
-        start.map(Timestamp::day).ok_or_else(|| {
+        date.and_then(|date| date.parse().ok()).ok_or_else(|| {
             self.invalid(at, "must be a day such as 2026-11-21, or a time such as 2026-11-21T08:30:00Z")
         })
     }

@@ -168,21 +168,17 @@ struct Days {
 
 impl Days {
     fn of(name: &str, zone: &Zone) -> Option<Self> {
-        let day = day_named(name)?;
-        let first = day_named(&format!("{}-01", month_of(name)?))?;
+        let day: Day = name.parse().ok()?;
+        let first: Day = format!("{}-01", month_of(name)?).parse().ok()?;
         // No month has 32 days, and two have more.
         let in_next = Day(first.0.saturating_add(32)).to_string();
-        let next = day_named(&format!("{}-01", month_of(&in_next)?))?;
+        let next: Day = format!("{}-01", month_of(&in_next)?).parse().ok()?;
         let tomorrow = Day(day.0.saturating_add(1));
         Some(Self {
             day: [zone.start_of(day)?, zone.start_of(tomorrow)?],
             month: [zone.start_of(first)?, zone.start_of(next)?],
         })
     }
-}
-
-fn day_named(name: &str) -> Option<Day> {
-    format!("{name}T00:00:00Z").parse::<Timestamp>().ok().map(Timestamp::day)
 }
 
 /// The month in the name of a day.
@@ -300,7 +296,11 @@ fn millions(tokens: i128) -> String {
 /// Without commas, so that the simplest tools can cut rows into columns.
 fn description(provider: &str, model: &str, charge: &Charge, corrected: &str) -> String {
     let what = charge.kind.map_or("tokens of all kinds", meter_words);
-    let unpriced = if charge.unpriced == 0 { "" } else { " (no price is known: the cost of 0 is none)" };
+    let unpriced = match charge.unpriced.signum() {
+        0 => "",
+        1 => " (no price is known: the cost of 0 is none)",
+        _ => " (priced since)",
+    };
     let of = if corrected.is_empty() { String::new() } else { format!(" (correcting {corrected})") };
     format!("{model} by {provider}: {what}{of}{unpriced}")
 }

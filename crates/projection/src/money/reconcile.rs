@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use tollgate_domain::event::BillLine;
 use tollgate_domain::money::Usd;
-use tollgate_domain::time::{Day, Timestamp};
+use tollgate_domain::time::Day;
 use tollgate_domain::tokens::TokenSums;
 use tollgate_wire::api::{BillComparisonRow, BillReason, ComparedAmounts, ExplainedDifference};
 
@@ -37,6 +37,10 @@ struct Row {
     cost: Usd,
     tokens: i128,
     unpriced: TokenSums,
+    /// How many tokens have no price yet.
+    unpriced_left: i128,
+    /// What was added for tokens that had no price when they were recorded.
+    priced_since: Usd,
     /// What corrections recorded on other days change about this day, less what those recorded on this day change about
     /// others.
     restated: Usd,
@@ -63,20 +67,28 @@ impl Reconciliation {
 
     /// Adds a line of the ledger by day, told apart by [`RECONCILED_BY`].
     pub fn usage(&mut self, line: &MoneyLine<'_>) {
-        let Some(day) = line.period.and_then(|period| day_named(&period.name)) else { return };
+        let Some(day) = line.period.and_then(|period| period.name.parse::<Day>().ok()) else { return };
         let (model, sums) = (line.value(LineDimension::Model), line.sums);
-        let corrected = day_named(line.value(LineDimension::Corrects)).filter(|corrected| *corrected != day);
+        let of = line.value(LineDimension::Corrects).parse().unwrap_or(day);
+        if sums.unpriced_tokens < 0 && sums.tokens == TokenSums::default() {
+            let row = self.row(model, of);
+            row.unpriced_left = row.unpriced_left.saturating_add(sums.unpriced_tokens);
+            row.priced_since = row.priced_since.saturating_add(sums.cost);
+        }
         let row = self.row(model, day);
         row.is_used = true;
         row.cost = row.cost.saturating_add(sums.cost);
         row.tokens = row.tokens.saturating_add(sums.tokens.total());
-        if sums.unpriced_tokens != 0 {
+        if sums.unpriced_tokens != 0 && sums.tokens != TokenSums::default() {
             row.unpriced.add(&sums.tokens);
+            row.unpriced_left = row.unpriced_left.saturating_add(sums.unpriced_tokens);
         }
-        let Some(corrected) = corrected else { return };
+        if of == day {
+            return;
+        }
         row.restated = negated(sums.cost).saturating_add(row.restated);
         row.restated_tokens = row.restated_tokens.saturating_sub(sums.tokens.total());
-        let other = self.row(model, corrected);
+        let other = self.row(model, of);
         other.restated = other.restated.saturating_add(sums.cost);
         other.restated_tokens = other.restated_tokens.saturating_add(sums.tokens.total());
     }
@@ -147,7 +159,10 @@ impl Row {
         self.rest = self.difference();
         self.note(BillReason::Correction, self.restated);
         let now = rates.and_then(|rates| rates.cost(&self.unpriced)).unwrap_or_default();
-        self.note(BillReason::Unpriced, now);
+        if self.unpriced_left > 0 {
+            // What was priced since is in the ledger's own sum already.
+            self.note(BillReason::Unpriced, now.saturating_add(negated(self.priced_since)));
+        }
     }
 
     /// What is known once all days of the model are: whether a side has it at all.
@@ -157,7 +172,7 @@ impl Row {
         } else if !billed {
             self.note(BillReason::NotBilled, self.rest);
         } else if self.is_billed && self.is_used && self.tokens_apart() == Some(0) {
-            let without = self.unpriced != TokenSums::default()
+            let without = self.unpriced_left > 0
                 && !self.explained.iter().any(|(reason, _)| *reason == BillReason::Unpriced);
             self.note(if without { BillReason::Unpriced } else { BillReason::Rate }, self.rest);
         }
@@ -169,7 +184,7 @@ impl Row {
         self.billed_tokens = self.billed_tokens.zip(tokens).map(|(one, two)| one.saturating_add(two));
         self.cost = self.cost.saturating_add(other.cost);
         self.tokens = self.tokens.saturating_add(other.tokens);
-        self.unpriced.add(&other.unpriced);
+        self.unpriced_left = self.unpriced_left.saturating_add(other.unpriced_left);
         self.rest = self.rest.saturating_add(other.rest);
         self.is_billed |= other.is_billed;
     }
@@ -183,7 +198,7 @@ impl Row {
             difference_percent: percent(self.difference(), self.cost),
             billed_tokens: tokens.map(|tokens| u64::try_from(tokens).unwrap_or_default()),
             ledger_tokens: narrow(self.tokens),
-            unpriced_tokens: narrow(self.unpriced.total()),
+            unpriced_tokens: narrow(self.unpriced_left),
             unexplained_usd: self.rest.to_string(),
         }
     }
@@ -236,10 +251,6 @@ fn percent(part: Usd, whole: Usd) -> Option<String> {
 
 fn negated(usd: Usd) -> Usd {
     Usd::from_units(usd.units().saturating_neg())
-}
-
-fn day_named(name: &str) -> Option<Day> {
-    format!("{name}T00:00:00Z").parse::<Timestamp>().ok().map(Timestamp::day)
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ use crate::fold::{Projection, Rows};
 
 impl Projection for Reports {
     const NAME: &'static str = "reports";
-    const VERSION: u32 = 6;
+    const VERSION: u32 = 7;
     type Row = ReportRow;
     type Live = ();
 
@@ -174,10 +174,15 @@ fn price_version(cost: &Cost) -> &str {
 /// reported figures.
 fn repriced_cell<'a>(event: &RecordedEvent<'a>, repriced: &'a UsageRepriced) -> (CellKey<'a>, Cell) {
     let (provider, model) = (repriced.provider.as_deref(), repriced.model.as_deref());
-    let key = key(event, repriced.execution.as_ref(), provider, model);
+    let key = CellKey {
+        producer: &repriced.adjusts_producer,
+        price_version: price_version(&repriced.new),
+        corrects: Some(quarter(repriced.used_at)),
+        ..key(event, repriced.execution.as_ref(), provider, model)
+    };
     let unpriced_tokens = i128::from(repriced.newly_priced()).saturating_neg();
     let cell = Cell { cost: repriced.difference(), unpriced_tokens, ..Cell::default() };
-    (CellKey { producer: &repriced.adjusts_producer, ..key }, cell)
+    (key, cell)
 }
 
 fn costed(tokens: TokenSums, cost: &Cost) -> Cell {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use tollgate_domain::event::{EventBody, OverrideGranted, OverrideScope};
+use tollgate_domain::event::{EventBody, OverrideGranted, OverrideScope, UsageRepriced};
 use tollgate_domain::time::Timestamp;
 use tollgate_domain::tokens::{TokenCounts, TokenSums};
 use tollgate_domain::usage::{AdjustedUsage, Cost, NamedExecution, UsageAdjusted, UsageRecorded};
@@ -13,6 +13,7 @@ pub(super) struct Said {
     tokens: TokenSums,
     estimated: bool,
     cost: Cost,
+    was: Cost,
     model: Option<String>,
     provider: Option<String>,
     service_tier: Option<String>,
@@ -29,10 +30,8 @@ impl Said {
                 Some(("write", count)) => said.tokens.cache_write = count.parse().unwrap(),
                 Some(("out", count)) => said.tokens.output = count.parse().unwrap(),
                 Some(("think", count)) => said.tokens.reasoning = count.parse().unwrap(),
-                Some(("usd", amount)) => {
-                    let usd = amount.parse().unwrap();
-                    said.cost = Cost::Priced { usd, price_version: "p1".to_owned() };
-                }
+                Some(("usd", amount)) => said.cost = priced(amount),
+                Some(("was", amount)) => said.was = priced(amount),
                 Some(("model", name)) => said.model = Some(name.to_owned()),
                 Some(("provider", name)) => said.provider = Some(name.to_owned()),
                 Some(("tier", name)) => said.service_tier = Some(name.to_owned()),
@@ -43,6 +42,10 @@ impl Said {
         }
         said
     }
+}
+
+fn priced(usd: &str) -> Cost {
+    Cost::Priced { usd: usd.parse().unwrap(), price_version: "p1".to_owned() }
 }
 
 pub(super) fn used(place: &str, said: &Said) -> UsageRecorded {
@@ -91,6 +94,26 @@ pub(super) fn adjusted(place: &str, said: &Said) -> UsageAdjusted {
         reason: "counted twice".to_owned(),
         author: Some("ada".to_owned()),
         resolved,
+    }
+}
+
+/// Usage of a day, `of`, that `was` costed otherwise.
+pub(super) fn repriced(place: &str, said: &Said) -> UsageRepriced {
+    UsageRepriced {
+        adjusts: "e".to_owned(),
+        adjusts_producer: "agent".to_owned(),
+        used_at: said.corrects.unwrap(),
+        execution: named(place),
+        provider: said.provider.clone(),
+        model: said.model.clone(),
+        component: None,
+        labels: BTreeMap::new(),
+        allocation: None,
+        old: said.was.clone(),
+        new: said.cost.clone(),
+        tokens: u64::try_from(said.tokens.total()).unwrap(),
+        by: "ada".to_owned(),
+        reason: None,
     }
 }
 

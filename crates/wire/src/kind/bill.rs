@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 use tollgate_domain::event::{BillDayRecorded, BillLine};
-use tollgate_domain::time::{Day, Timestamp};
+use tollgate_domain::time::Day;
 
 use super::{Beside, Kind};
 use crate::decoded::TextLength;
@@ -63,6 +63,5 @@ fn line(stored: proto::BillLine) -> Result<BillLine, FieldError> {
 }
 
 fn day(text: &str) -> Result<Day, FieldError> {
-    let start: Result<Timestamp, _> = format!("{text}T00:00:00Z").parse();
-    start.map(Timestamp::day).map_err(|_| FieldError::new("day", text, "must be a day such as 2026-11-21"))
+    text.parse().map_err(|_| FieldError::new("day", text, "must be a day such as 2026-11-21"))
 }

@@ -150,7 +150,58 @@ fn what_waits_already_or_was_rejected_is_not_proposed_again() {
     let (entry, price_version, by) = (update.entry, update.version, "ann".to_owned());
     let rejected = PriceDecided { entry, price_version, approved: false, by, reason: None };
     history.apply(Timestamp::default(), &rejected.into());
-    assert!(planned(&lists, &history, rules()).updates[0].known);
+    assert!(planned(&lists, &history, rules()).updates.is_empty());
+}
+
+#[test]
+fn a_rejected_price_is_not_applied_when_it_would_need_nobody() {
+    let lists = sources(&[("a", 900, false, &["p/m 110 10 500"])]);
+    let mut history = PriceHistory::default();
+    let update = planned(&lists, &history, rules()).updates.remove(0);
+    assert!(update.waits.is_empty());
+    let (entry, price_version, by) = (update.entry, update.version, "ann".to_owned());
+    let rejected = PriceDecided { entry, price_version, approved: false, by, reason: None };
+    history.apply(Timestamp::default(), &rejected.into());
+    assert_eq!(planned(&lists, &history, rules()).updates, []);
+}
+
+/// One line per case: `rates in force | rates of the list | change`.
+#[test]
+fn a_change_that_no_usage_point_sees_is_one() {
+    for line in r#"
+        "output_cost_per_token_above_200k_tokens": 600e-6 | "output_cost_per_token_above_200k_tokens": 6000e-6 | 600 large_change
+        "output_cost_per_token_above_200k_tokens": 600e-6 | "output_cost_per_token_above_200k_tokens": 660e-6 | 6
+        "input_cost_per_token_flex": 50e-6, "output_cost_per_token_flex": 250e-6 | "input_cost_per_token_flex": 500e-6, "output_cost_per_token_flex": 2500e-6 | 900 large_change
+        "input_cost_per_token_flex": 50e-6, "output_cost_per_token_flex": 250e-6 | "mode": "chat" | same
+        "mode": "chat" | "input_cost_per_token_flex": 50e-6, "output_cost_per_token_flex": 250e-6 | same
+        "input_cost_per_token_flex": 50e-6, "output_cost_per_token_flex": 250e-6 | "input_cost_per_token": 110e-6 | 10 rate_missing
+    "#
+    .lines()
+    .map(str::trim)
+    .filter(|line| !line.is_empty())
+    {
+        let [now, new, then]: [&str; 3] =
+            line.split('|').map(str::trim).collect::<Vec<_>>().try_into().expect("3 columns");
+        let base = |more: &str| {
+            let input = if more.contains("input_cost_per_token\"") { "" } else { "\"input_cost_per_token\": 100e-6, " };
+            format!(r#"{{"litellm_provider": "p", {input}"output_cost_per_token": 500e-6, {more}}}"#)
+        };
+        let (book, _) = PriceBook::from_litellm(&format!(r#"{{"p/m": {}}}"#, base(now)), "test").unwrap();
+        let one = Listed::read("p/m", &base(new)).unwrap();
+        let list = SourceList {
+            source: "a".to_owned(),
+            trust: Trust::from_thousandths(900),
+            scraped: false,
+            listed: BTreeMap::from([(one.model.clone(), vec![one])]),
+        };
+        let plan = plan(&book, &PriceHistory::default(), &[list], rules(), NOW.parse().unwrap());
+        let shown = plan.updates.first().map_or("same".to_owned(), |update| {
+            let percent = update.percent.map_or("-".to_owned(), |percent| percent.to_string());
+            let waits = update.waits.iter().map(|wait| format!(" {}", wait.as_str()));
+            percent + &waits.collect::<String>()
+        });
+        assert_eq!(shown, then, "{line}");
+    }
 }
 
 #[test]

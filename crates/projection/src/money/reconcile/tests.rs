@@ -23,10 +23,10 @@ fn compare(given: &str, bill: &str) -> (Vec<BillComparisonRow>, ComparedAmounts)
     }
     let mut all = Reconciliation::default();
     lines.iter().for_each(|line| all.usage(&line));
-    (20..=24).for_each(|day| all.cover(day_named(&format!("2026-11-{day}")).expect("a day")));
+    (20..=24).for_each(|day| all.cover(format!("2026-11-{day}").parse().expect("a day")));
     for line in bill.split(',').map(str::trim).filter(|line| !line.is_empty()) {
         let words: Vec<&str> = line.split_whitespace().collect();
-        let day = day_named(&format!("2026-11-{}", words[0])).expect("a day");
+        let day = format!("2026-11-{}", words[0]).parse().expect("a day");
         let tokens = words.get(3).map(|tokens| tokens.parse().expect("a number"));
         all.bill(
             day,
@@ -60,6 +60,10 @@ fn a_difference_is_explained_as_far_as_it_is_known() {
         use - model=m in=5 usd=0.005, +24h, adjust - model=m in=-1 usd=-0.001 of=2026-11-21T08:30:00Z | 21 m 0.004 4 | 21 m -0.001 correction=-0.001 rest=0; 22 m 0.001 correction=0.001 rest=0
         use - model=m in=5 usd=0.005, +240h, adjust - model=m in=-1 usd=-0.001 of=2026-11-21T08:30:00Z | 21 m 0.004 4 | 21 m -0.001 correction=-0.001 rest=0
         use - model=m in=5 usd=0.005, adjust - model=m in=-1 usd=-0.001 of=2026-11-21T08:30:00Z | 21 m 0.004 4 | 21 m 0 rest=0
+        use - model=m in=5, +24h, reprice - model=m in=5 usd=0.005 of=2026-11-21T08:30:00Z | 21 m 0.005 5 | 21 m 0.005 correction=0.005 rest=0; 22 m -0.005 correction=-0.005 rest=0
+        use - model=m in=5, use - model=m in=5, +24h, reprice - model=m in=5 usd=0.005 of=2026-11-21T08:30:00Z | 21 m 0.01 10 | 21 m 0.01 correction=0.005 unpriced=0.005 rest=0; 22 m -0.005 correction=-0.005 rest=0
+        use - model=m in=5, +1h, reprice - model=m in=5 usd=0.005 of=2026-11-21T08:30:00Z | 21 m 0.006 5 | 21 m 0.001 rate=0.001 rest=0
+        use - model=m in=5 usd=0.005, +24h, reprice - model=m in=5 usd=0.004 was=0.005 of=2026-11-21T08:30:00Z | 21 m 0.004 5 | 21 m -0.001 correction=-0.001 rest=0; 22 m 0.001 correction=0.001 rest=0
         +240h, use - model=m in=5 usd=0.005            | 21 m 0.004 4       | 21 m 0.004 not_in_ledger=0.004 rest=0
     ".lines().map(str::trim).filter(|line| !line.is_empty()) {
         let [given, bill, then]: [&str; 3] =

@@ -1,6 +1,6 @@
 //! A provider's bills beside the ledger.
 
-use tollgate_domain::time::{Day, Timestamp};
+use tollgate_domain::time::Day;
 use tollgate_domain::zone::{Grain, Zone};
 use tollgate_projection::money::{LineDimension, RECONCILED_BY, Reconciliation};
 use tollgate_projection::reports::Span;
@@ -66,7 +66,7 @@ impl Queries {
             most: MOST_LINES,
         };
         let (parts, as_of) = self.reports().ask_all(wait, &lines).await.map_err(|error| of_query(&error))?;
-        let mut rates = KnownRates::under(self.settings());
+        let (mut rates, now) = (KnownRates::under(self.settings()), self.now());
         let asked = asked.clone();
         self.make(move || {
             let mut all = Reconciliation::default();
@@ -85,7 +85,7 @@ impl Queries {
             let days = u64::from(to.0.abs_diff(from.0));
             let covered = all.covered_days() as u64;
             let (rows, total) =
-                all.compare(|model| rates.of_model(Some(&asked.provider), Some(model), None).cloned());
+                all.compare(|model| rates.of_model(Some(&asked.provider), Some(model), now).cloned());
             Ok(BillComparison {
                 as_of: as_of.to_string(),
                 provider: asked.provider,
@@ -102,6 +102,5 @@ impl Queries {
 }
 
 fn day(field: &str, text: &str) -> Answer<Day> {
-    let start: Result<Timestamp, _> = format!("{text}T00:00:00Z").parse();
-    start.map(Timestamp::day).map_err(|_| INVALID.of_field(field, text, "must be a day such as 2026-11-21"))
+    text.parse().map_err(|_| INVALID.of_field(field, text, "must be a day such as 2026-11-21"))
 }

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use tollgate_domain::position::Position;
 use tollgate_domain::price::Call;
-use tollgate_domain::time::Timestamp;
+use tollgate_domain::time::{Day, Timestamp};
 use tollgate_domain::tokens::TokenCounts;
-use tollgate_domain::zone::Grain;
+use tollgate_domain::zone::{Grain, Zone};
 use tollgate_projection::money::{
     FOCUS_DIMENSIONS, FocusOptions, KindRates, LineDimension, MoneyLine, MoneyLines, export_csv, export_line,
     focus_csv, focus_rows,
@@ -75,11 +75,14 @@ pub struct FocusExport {
     rates: KnownRates,
 }
 
-/// The plain rates of models, each looked up once: by provider, model and service tier.
+/// The plain rates of models, each looked up once.
 pub(super) struct KnownRates {
     settings: Arc<Settings>,
-    known: HashMap<[String; 3], Option<KindRates>>,
+    known: HashMap<AskedRates, Option<(String, KindRates)>>,
 }
+
+/// Rates are asked for by provider, model, service tier and time.
+type AskedRates = ([String; 3], Timestamp);
 
 impl Queries {
     /// Lines of usage and money.
@@ -214,7 +217,7 @@ impl FocusExport {
         let (part, first) = lines.next_part()?;
         let mut rows = Vec::new();
         for line in part.iter() {
-            rows.extend(focus_rows(&line, rates.of_line(&line), options));
+            rows.extend(focus_rows(&line, rates.of_line(&line, &options.zone), options));
         }
         Some(focus_csv(rows.iter(), first))
     }
@@ -225,31 +228,48 @@ impl KnownRates {
         Self { settings, known: HashMap::new() }
     }
 
-    /// Those of a line's model, if it was costed with the book in force.
-    pub(super) fn of_line(&mut self, line: &MoneyLine<'_>) -> Option<&KindRates> {
-        let book = &self.settings.prices;
-        let priced_with = line.value(LineDimension::PriceVersion);
-        if !priced_with.is_empty() && priced_with != book.version() {
-            return None;
-        }
+    /// Those that a line of a day was costed with, if they are those of the beginning or the end of that day: the
+    /// prices that usage names, or any for usage that has none.
+    pub(super) fn of_line(&mut self, line: &MoneyLine<'_>, zone: &Zone) -> Option<&KindRates> {
         let named = |dimension| Some(line.value(dimension)).filter(|value| !value.is_empty());
         let (provider, model) = (named(LineDimension::Provider), named(LineDimension::Model));
-        self.of_model(provider, model, named(LineDimension::ServiceTier))
+        let (tier, priced_with) = (named(LineDimension::ServiceTier), named(LineDimension::PriceVersion));
+        // A correction is costed at the prices of the day that it corrects.
+        let day = named(LineDimension::Corrects).or(line.period.map(|period| period.name.as_str()))?;
+        let day: Day = day.parse().ok()?;
+        let ends = [zone.start_of(day)?, zone.start_of(Day(day.0.saturating_add(1)))?.plus_millis(-1)];
+        let matches = |known: &mut Self, at: &Timestamp| {
+            let found = known.at(provider, model, tier, *at);
+            found.is_some_and(|(version, _)| priced_with.is_none_or(|named| named == version))
+        };
+        let at = ends.into_iter().find(|at| matches(self, at))?;
+        self.at(provider, model, tier, at).map(|(_, rates)| rates)
     }
 
-    /// Those of a model in the book in force.
+    /// Those of a model at a time.
     pub(super) fn of_model(
         &mut self,
         provider: Option<&str>,
         model: Option<&str>,
-        service_tier: Option<&str>,
+        at: Timestamp,
     ) -> Option<&KindRates> {
+        self.at(provider, model, None, at).map(|(_, rates)| rates)
+    }
+
+    /// With the version of their prices.
+    fn at(
+        &mut self,
+        provider: Option<&str>,
+        model: Option<&str>,
+        service_tier: Option<&str>,
+        at: Timestamp,
+    ) -> Option<&(String, KindRates)> {
         let (book, aliases) = (&self.settings.prices, &self.settings.config.prices);
-        let key = [provider, model, service_tier].map(|name| name.unwrap_or_default().to_owned());
-        let found = self.known.entry(key).or_insert_with(|| {
-            let at = Timestamp::default();
+        let names = [provider, model, service_tier].map(|name| name.unwrap_or_default().to_owned());
+        let found = self.known.entry((names, at)).or_insert_with(|| {
             let call = aliases.apply(Call { provider, model, service_tier, at });
-            book.quote(call, &TokenCounts::default()).ok().map(|quote| KindRates::from(&quote))
+            let quote = book.quote(call, &TokenCounts::default()).ok()?;
+            Some((quote.price_version.to_owned(), KindRates::from(&quote)))
         });
         found.as_ref()
     }

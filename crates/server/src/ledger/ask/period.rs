@@ -1,6 +1,6 @@
 //! Which time a report covers, in which zone and by which periods.
 
-use tollgate_domain::time::Timestamp;
+use tollgate_domain::time::{Day, Timestamp};
 use tollgate_domain::zone::{Grain, Zone, is_between_quarters};
 use tollgate_projection::reports::Span;
 
@@ -66,8 +66,7 @@ impl Periods {
 
 /// A time, or the start of a day in the zone.
 pub(super) fn time_or_day(field: &str, text: &str, zone: &Zone) -> Answer<Timestamp> {
-    let day =
-        || format!("{text}T00:00:00Z").parse::<Timestamp>().ok().and_then(|utc| zone.start_of(utc.day()));
+    let day = || text.parse::<Day>().ok().and_then(|day| zone.start_of(day));
     text.parse().ok().or_else(day).ok_or_else(|| {
         INVALID.of_field(
             field,

@@ -27,6 +27,9 @@ const LOOKED_AT: usize = 50_000;
 const BLOCK: std::ops::RangeInclusive<u64> = 16..=4_096;
 const BLOCK_BYTES: usize = 1 << 20;
 
+/// How many blocks are read for a page at most: those of one task may be few and far between.
+const BLOCKS: usize = 256;
+
 /// Which usage to list.
 #[derive(Clone, Debug, Default)]
 pub struct UsageQuery {
@@ -92,16 +95,17 @@ impl Queries {
             limit: query.limit,
         });
         let tail = self.log.tail().await.map_err(|error| of_read(&error))?;
+        let end = Place { record: tail.highest().0.saturating_add(1), event: 0 };
         let mut place = match &query.before {
-            Some(text) => Place::read(text)?,
-            None => Place { record: tail.highest().0.saturating_add(1), event: 0 },
+            Some(text) => Place::read(text)?.within(end),
+            None => end,
         };
         let partitions = match wanted.scope.get(&Dimension::Task) {
             Some(task) => Partitions::only(PartitionId::of(&wanted.tenant, task)),
             None => Partitions::ALL,
         };
         let mut page = Page { records: Vec::new(), unreadable: 0, looked_at: 0, ends: None };
-        let mut many = *BLOCK.start();
+        let (mut many, mut blocks) = (*BLOCK.start(), 0);
         while let Some(last) = place.last_record()
             && page.ends.is_none()
         {
@@ -112,6 +116,10 @@ impl Queries {
             let wanted = Arc::clone(&wanted);
             page = self.make(move || page.with(&block, place, &wanted)).await?;
             place = Place { record: first, event: 0 };
+            blocks += 1;
+            if blocks >= BLOCKS && page.ends.is_none() {
+                page.ends = Some(place);
+            }
             many = if bytes < BLOCK_BYTES { many * 4 } else { many / 4 }.clamp(*BLOCK.start(), *BLOCK.end());
         }
         let next = page.ends.filter(|ends| ends.last_record().is_some()).map(Place::written);
@@ -172,6 +180,11 @@ impl Place {
     fn last_record(self) -> Option<u64> {
         let last = if self.event > 0 { self.record } else { self.record.saturating_sub(1) };
         (last > 0).then_some(last)
+    }
+
+    /// This place, or the end of the log if it is beyond that.
+    const fn within(self, end: Self) -> Self {
+        if self.record > end.record { end } else { self }
     }
 
     fn written(self) -> String {

@@ -100,9 +100,9 @@ fn by_day(lines: &[BillLineView]) -> Answer<(Days, Usd)> {
     let mut sum = Usd::ZERO;
     for (index, line) in lines.iter().enumerate() {
         let field = |name: &str| format!("lines[{index}].{name}");
-        let start: Result<Timestamp, _> = format!("{}T00:00:00Z", line.day).parse();
-        let day = start
-            .map(Timestamp::day)
+        let day: Day = line
+            .day
+            .parse()
             .map_err(|_| INVALID.of_field(&field("day"), &line.day, "must be a day such as 2026-11-21"))?;
         let model = name(&field("model"), &line.model, 1, LONGEST_TEXT)?;
         let amount: Usd = line.amount_usd.parse().map_err(|error: tollgate_domain::money::MoneyError| {

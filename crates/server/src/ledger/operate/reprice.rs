@@ -36,6 +36,8 @@ struct Known {
     corrected: TokenSums,
     /// What corrections and earlier repricings cost.
     added: Usd,
+    /// How often it was priced again.
+    times: u64,
     /// The version of the last repricing.
     repriced: Option<String>,
 }
@@ -72,7 +74,7 @@ impl Operations {
             };
             difference = difference.saturating_add(repriced.difference());
             count(&mut days, &repriced);
-            found.push((name, *repriced));
+            found.push((name, known.times, *repriced));
         }
         report.adjustments = u64::try_from(found.len()).unwrap_or(u64::MAX);
         report.difference_usd = difference.to_string();
@@ -114,11 +116,11 @@ impl Operations {
         }
     }
 
-    async fn append_repriced(&self, found: Vec<(Name, UsageRepriced)>) -> Answer<()> {
+    async fn append_repriced(&self, found: Vec<(Name, u64, UsageRepriced)>) -> Answer<()> {
         let mut batches: BTreeMap<(String, PartitionId), Vec<NewEvent>> = BTreeMap::new();
-        for ((tenant, task, ..), repriced) in found {
+        for ((tenant, task, ..), times, repriced) in found {
             let partition = PartitionId::of(&tenant, &task);
-            let id = id_of(&repriced);
+            let id = id_of(&repriced, times);
             let body = EventBody::from(repriced);
             let names = TenantId::new(tenant.as_str()).and_then(|tenant| Ok((tenant, TaskId::new(task)?)));
             let (owner, task) = names.map_err(|error| INTERNAL.with(error.to_string()))?;
@@ -189,6 +191,7 @@ fn note(
             if wanted(repriced.provider.as_deref(), repriced.model.as_deref()) {
                 let of = known.entry(name(&repriced.adjusts_producer, &repriced.adjusts)).or_default();
                 of.added = of.added.saturating_add(repriced.difference());
+                of.times = of.times.saturating_add(1);
                 if let Cost::Priced { price_version, .. } = repriced.new {
                     of.repriced = Some(price_version);
                 }
@@ -256,14 +259,15 @@ fn repriced(
     }))
 }
 
-/// The id follows from what it changes: the same repricing is recorded once.
-fn id_of(repriced: &UsageRepriced) -> String {
+/// The id follows from what it changes and what it comes after: two who do the same at once record it once, and a price
+/// may come back.
+fn id_of(repriced: &UsageRepriced, times: u64) -> String {
     let cost = |cost: &Cost| match cost {
         Cost::Priced { usd, price_version } => format!("{usd} {price_version}"),
         Cost::Unpriced => "unpriced".to_owned(),
     };
     let text = format!(
-        "{}\n{}\n{}\n{}",
+        "{}\n{}\n{times}\n{}\n{}",
         repriced.adjusts_producer,
         repriced.adjusts,
         cost(&repriced.old),
