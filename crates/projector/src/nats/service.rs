@@ -29,7 +29,7 @@ use crate::queries::{
     EndpointOf, ExpiredBy, FindEvents, GoverningOf, LastSettingsOf, LinesOf, ListAccesses, ListAlerts,
     ListAllocations, ListDeliveries, ListQuarantine, ListTasks, Marks, ObservedOfBudgets, ObservedOfViews,
     OneAlert, OneQuarantined, OneTask, OthersOfClass, OverviewOf, PricesDecided, RunningTasks, SavingsOf,
-    SpentNow, SpentOf, TenantBudgetsOf, TenantsWithBudgets, TotalsOf, UsageSummaryOf,
+    SpentNow, SpentOf, SpentSince, TenantBudgetsOf, TenantsWithBudgets, TotalsOf, UsageSummaryOf,
 };
 use crate::query::{Answered, Query, Wait, restricted};
 
@@ -77,7 +77,7 @@ macro_rules! served {
 }
 
 served!(Status: OneTask, DecisionBasisOf, ListTasks, OverviewOf, SavingsOf, RunningTasks, FindEvents, Marks);
-served!(Spending: TenantsWithBudgets, ExpiredBy, TenantBudgetsOf, AllocationsNamed, ListAllocations, SpentOf, SpentNow, UsageSummaryOf, Marks);
+served!(Spending: TenantsWithBudgets, ExpiredBy, TenantBudgetsOf, AllocationsNamed, ListAllocations, SpentOf, SpentNow, SpentSince, UsageSummaryOf, Marks);
 served!(Reports: TotalsOf, LinesOf, BillsOf, OthersOfClass, ListAccesses, ConfigsOf, LastSettingsOf, PricesDecided, Marks);
 served!(
     Alerts: ObservedOfBudgets, ListAlerts, ChangesAfter, EndpointOf, ChangesFor, DeliveriesOf, ListDeliveries, ObservedOfViews,
