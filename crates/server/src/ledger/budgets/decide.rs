@@ -101,16 +101,24 @@ impl Decider {
     async fn group(&mut self, commands: &[Command]) -> Answer<Vec<Option<Answer<Done>>>> {
         self.in_force.record_settings().await;
         for _ in 0..TRIES {
-            let (mut state, last) = match self.known.take() {
-                Some(known) if !self.may_be_behind(commands) => known,
-                Some(_) | None => self.load().await?,
+            let remembered = self.known.take().filter(|_| !self.may_be_behind(commands));
+            let is_remembered = remembered.is_some();
+            let (mut state, last) = match remembered {
+                Some(known) => known,
+                None => self.load().await?,
             };
             let before = self.recorded_before(commands).await?;
+            let answered = |answers: &[Option<_>]| answers.iter().flatten().count();
+            let in_the_log = answered(&before);
             let at = self.ask.now();
             let figures = self.figures(&mut state, commands, &before, at).await?;
             let mut answers: Vec<Option<Answer<Done>>> = before;
             let drafts = self.drafts(&mut state, commands, &figures, &mut answers, at)?;
             if drafts.is_empty() {
+                if is_remembered && self.others_decide() && answered(&answers) > in_the_log {
+                    // What is refused is not appended either: it is decided with what others did.
+                    continue;
+                }
                 self.known = Some((state, last));
                 return Ok(answers);
             }
@@ -198,7 +206,12 @@ impl Decider {
     /// Whether others may have decided since, and nothing would show it: a question is not appended, so the log
     /// cannot object.
     fn may_be_behind(&self, commands: &[Command]) -> bool {
-        self.log.dedup() == DedupScope::Window && commands.iter().any(|command| command.what.is_question())
+        self.others_decide() && commands.iter().any(|command| command.what.is_question())
+    }
+
+    /// Whether other servers append to this log, too.
+    fn others_decide(&self) -> bool {
+        self.log.dedup() == DedupScope::Window
     }
 
     /// The state as the view has it, as of the end of its partition.
