@@ -16,6 +16,8 @@ mod bills;
 mod bodies;
 #[path = "api/budget_alerts.rs"]
 mod budget_alerts;
+#[path = "api/budget_use.rs"]
+mod budget_use;
 #[path = "api/budgets.rs"]
 mod budgets;
 #[path = "api/corrections.rs"]

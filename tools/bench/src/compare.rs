@@ -10,7 +10,7 @@ use crate::driver::Times;
 use crate::output::{Report, progress};
 use crate::place::Place;
 use crate::stats::Samples;
-use crate::{fold, latency, readers, usage};
+use crate::{budgets, fold, latency, readers, usage};
 
 /// How long each run is, and how large.
 struct Extent {
@@ -83,6 +83,8 @@ pub(crate) fn run(quick: bool, parent: Option<&Path>) -> Result<Report, String> 
         fold::round(&place, round, &written, &mut figures, &mut ratios);
         begin("dedup");
         dedup::round(&place, round, extent.ids, &mut large, &mut figures, &mut ratios);
+        begin("money");
+        budgets::round(&place, round, quick, &mut figures, &mut ratios)?;
     }
     large.close();
     Ok(Report {

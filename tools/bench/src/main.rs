@@ -5,6 +5,7 @@
 #![expect(clippy::float_arithmetic, reason = "rates and ratios are measured, none of them is money")]
 
 mod append;
+mod budgets;
 mod committer;
 mod compare;
 mod cpu;
@@ -21,8 +22,11 @@ mod output;
 mod peers;
 mod place;
 mod plain;
+mod process;
 mod query;
+mod race;
 mod readers;
+mod service;
 mod spending;
 mod stats;
 mod transitions;
@@ -58,6 +62,15 @@ enum Command {
     Import(ImportArgs),
     /// Fold usage of 100,000 tasks into what was spent, with and without sums that were asked for
     Spending(PlaceArgs),
+    /// Reserve and check what may be spent, find policies and prices, compared to SQLite and a plain hop; needs the
+    /// binary
+    Budgets(Compare),
+    /// Processes that race for the last tokens of a budget, through two servers: exactly those that fit win; needs
+    /// nats-server and the binary
+    Race(race::Race),
+    /// A process of the race; started by it
+    #[command(hide = true)]
+    Racer(race::Racer),
     /// The server of the hops measured alongside transitions; started by it
     #[command(hide = true)]
     PlainServer(plain::Hops),
@@ -133,10 +146,16 @@ fn main() -> ExitCode {
             let report = transitions::run(args.quick, args.dir.as_deref());
             (args.format, report)
         }
+        Command::Budgets(args) => {
+            let report = budgets::run(args.quick, args.dir.as_deref());
+            (args.format, report)
+        }
         Command::Import(args) => (args.format, import::run(&args.import)),
         Command::Spending(args) => {
             return ended(spending::run(args.dir.as_deref()).map(|lines| output::print(&lines)));
         }
+        Command::Race(race) => return ended(race.run()),
+        Command::Racer(racer) => return ended(racer.run()),
         Command::PlainServer(hops) => return ended(plain::serve(&hops)),
         Command::PlainView(hops) => return ended(plain::view(&hops)),
     };

@@ -1,9 +1,7 @@
 //! What a transition from phase to phase costs the caller: the binary as its operators run it, and a tracker
 //! that talks to it over HTTP.
 
-use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::path::Path;
 use std::sync::Arc;
 
 use tollgate_client::{Client, HttpTransport, Pending, Read, Tracker, TrackerBuilder, Usage};
@@ -18,6 +16,8 @@ use crate::nats::NatsServer;
 use crate::output::{Report, progress};
 use crate::place::Place;
 use crate::plain::Plain;
+use crate::process::{Process, beside_this};
+use crate::service::{Backend, Service};
 use crate::stats::{Samples, percentile};
 
 /// The phases of a task, one after the other.
@@ -26,51 +26,6 @@ const PHASES: [&str; 9] =
 
 /// Transitions per task.
 const STEPS: usize = PHASES.len() - 1;
-
-/// The views, each of which has a projector on NATS.
-const VIEWS: [&str; 4] = ["status", "reports", "alerts", "spending"];
-
-/// Where the log is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Backend {
-    Embedded,
-    JetStream,
-}
-
-impl Backend {
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Embedded => "embedded",
-            Self::JetStream => "jetstream",
-        }
-    }
-}
-
-/// A process that ends with the run. Its first line is read; the pipe stays open for the others.
-struct Process {
-    child: Child,
-    first: String,
-    _stdout: BufReader<ChildStdout>,
-}
-
-impl Process {
-    fn start(binary: &Path, args: &[&str]) -> Self {
-        let mut command = Command::new(binary);
-        let mut child = command.args(args).stdout(Stdio::piped()).spawn().expect("the binary starts");
-        let mut stdout = BufReader::new(child.stdout.take().expect("a pipe"));
-        let mut first = String::new();
-        stdout.read_line(&mut first).expect("its first line");
-        Self { child, first, _stdout: stdout }
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        // It does not matter if it has already ended.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
 
 /// Runs everything under a directory that is removed afterwards.
 ///
@@ -121,53 +76,15 @@ pub(crate) fn run(quick: bool, parent: Option<&Path>) -> Result<Report, String> 
     })
 }
 
-/// The binary that was built along with this one.
-fn beside_this() -> Result<PathBuf, String> {
-    let this = std::env::current_exe().map_err(|error| format!("finding this program: {error}"))?;
-    let binary = this.with_file_name("tollgate");
-    if binary.exists() {
-        return Ok(binary);
-    }
-    Err(format!("`{}` is not there: build it, `cargo build --release --package tollgate`", binary.display()))
-}
-
 /// Starts a ledger, and the processes of the plain hops alongside it; returns the addresses of both servers,
 /// and the ledger's processes by name.
 fn measure(backend: Backend, binary: &Path, dir: &Path, work: impl FnOnce(&str, &str, &[(&str, u32)])) {
-    let path = |name: &str| dir.join(name).display().to_string();
-    let (data, evidence) = (path("data"), path("evidence"));
-    let nats = (backend == Backend::JetStream).then(|| NatsServer::start(dir));
-    let (mut projectors, mut args) = (Vec::new(), vec!["--evidence-dir", &evidence]);
-    let homes = VIEWS.map(path);
-    match &nats {
-        Some(nats) => {
-            let made = Command::new(binary)
-                .args(["--log", nats.url(), "log", "init", "--max-bytes", "1GiB"])
-                .stdout(Stdio::null())
-                .status();
-            assert!(made.is_ok_and(|status| status.success()), "the streams are made");
-            for (view, home) in VIEWS.iter().zip(&homes) {
-                projectors
-                    .push(Process::start(binary, &["--log", nats.url(), "projector", view, "--data", home]));
-            }
-            args.extend(["--log", nats.url()]);
-        }
-        None => args.extend(["--data", &data]),
-    }
-    args.extend(["serve", "--listen", "127.0.0.1:0"]);
-    let server = Process::start(binary, &args);
-    let url = server.first.split_whitespace().find(|word| word.starts_with("http://"));
-    let mut processes = vec![("server", server.child.id())];
-    processes
-        .extend(VIEWS.into_iter().zip(&projectors).map(|(view, projector)| (view, projector.child.id())));
-    processes.extend(nats.as_ref().map(|nats| ("nats", nats.id())));
-    let this = std::env::current_exe().expect("it was found before");
-    let file = path("plain");
-    let hops = nats.as_ref().map_or(["--file", &file], |nats| ["--nats", nats.url()]);
-    let _view = nats.is_some().then(|| Process::start(&this, &["plain-view", hops[0], hops[1]]));
-    let plain = Process::start(&this, &["plain-server", hops[0], hops[1]]);
-    let url = url.expect("the server says where it listens").trim_end_matches(',');
-    work(url, plain.first.trim(), &processes);
+    let service = Service::start(backend, binary, dir, 1);
+    let file = dir.join("plain").display().to_string();
+    let hops = service.nats.as_ref().map_or(["--file", &file], |nats| ["--nats", nats.url()]);
+    let _view = service.nats.is_some().then(|| Process::start_this(&["plain-view", hops[0], hops[1]]));
+    let plain = Process::start_this(&["plain-server", hops[0], hops[1]]);
+    work(&service.servers[0].url(), plain.first.trim(), &service.processes());
 }
 
 /// What one task observed, one transition after the other, in nanoseconds.

@@ -20,7 +20,7 @@ pub struct SpentIn {
 pub struct Figures {
     /// Sums, each with what its unpriced tokens cost at most. What is not here is not known.
     pub spent: HashMap<SpentIn, (Spent, Usd)>,
-    /// What was used of allocations; none: nothing.
+    /// What was used of allocations, where the state has not [noted](super::BudgetState::note_used) it.
     pub used: HashMap<String, Amount>,
     /// Up to which position.
     pub as_of: String,

@@ -50,21 +50,6 @@ pub fn needed(state: &BudgetState, request: &AllocationRequest, at: Timestamp) -
     needed
 }
 
-/// The open allocations whose use has to be known for a judgement of this request.
-#[must_use]
-pub fn allocations_needed<'a>(
-    state: &'a BudgetState,
-    request: &AllocationRequest,
-    at: Timestamp,
-) -> Vec<&'a str> {
-    let ruling = state.ruling(&request.dimensions(), at);
-    let open = ruling.iter().flat_map(|(name, ..)| state.open_under(name).map(|(open, _)| open));
-    let mut open: Vec<&str> = open.collect();
-    open.sort_unstable();
-    open.dedup();
-    open
-}
-
 /// What every policy says to a request for this much more.
 #[must_use]
 pub fn judge(
@@ -202,6 +187,12 @@ impl<'a> Applicable<'a> {
     /// What others have reserved under this policy and not used. It may be used in any window from now on, so it
     /// counts in this one, whenever it was allocated.
     fn reserved(&self, state: &BudgetState, figures: &Figures, at: Timestamp) -> Amount {
+        if figures.used.is_empty()
+            && let Some(SpentIn { scope, .. }) = self.spent_in(None)
+            && let Some(sum) = state.reserved(&scope, at)
+        {
+            return sum;
+        }
         let counts = |open: &AllocationRequest| {
             let usage = open.dimensions();
             let same = match (self.policy.window.dimension(), &self.of) {
@@ -210,9 +201,10 @@ impl<'a> Applicable<'a> {
             };
             same && self.policy.scope.contains(&usage)
         };
+        let used = |name: &str| figures.used.get(name).copied().unwrap_or_else(|| state.used(name));
         let open = state.open_under(self.name);
         let open = open.filter(|(_, open)| at < open.expires_at && counts(&open.request));
-        open.fold(Amount::NOTHING, |sum, (name, open)| sum.plus(open.amount.beyond(figures.used(name))))
+        open.fold(Amount::NOTHING, |sum, (name, open)| sum.plus(open.amount.beyond(used(name))))
     }
 
     /// What the window before left of the limit that it had.

@@ -9,7 +9,7 @@
 
 mod laws;
 mod naive;
-mod random;
+pub(super) mod random;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -60,6 +60,8 @@ struct Model {
     fault: Fault,
     /// Whether all usage is that of allocations and within them.
     strict: bool,
+    /// Whether the state is told what was used, or each judgement.
+    notes: bool,
     now: Timestamp,
     state: BudgetState,
     policies: Vec<Policy>,
@@ -78,6 +80,7 @@ impl Model {
             random: Random(seed),
             fault,
             strict,
+            notes: seed.is_multiple_of(2),
             now: begin(),
             state: BudgetState::default(),
             policies: Vec::new(),
@@ -156,10 +159,11 @@ impl Model {
     fn allocate(&mut self) -> Result<(), String> {
         let request = self.random_request();
         let figures = self.figures(&request);
+        let expected = self.expected(&request, request.amount, &figures);
+        let figures = self.noted(figures);
         let judged = judge(&self.state, &request, request.amount, &figures, self.now);
         let rulings: BTreeSet<_> =
             judged.policies.iter().map(|found| (found.policy.clone(), found.ruling)).collect();
-        let expected = self.expected(&request, request.amount, &figures);
         if rulings != expected {
             return Err(format!("rulings {rulings:?}, the model says {expected:?}"));
         }
@@ -226,6 +230,7 @@ impl Model {
         let kept = self.kept[&name].clone();
         let figures = self.figures(&kept.request);
         let expected = self.expected(&kept.request, by, &figures);
+        let figures = self.noted(figures);
         let allowed = !expected.iter().any(|(_, ruling)| ruling.refuses());
         match decide::extend(&self.state, &name, extension, &figures, self.now) {
             Ok(Ok(event)) if self.is_open(&kept) && allowed => {

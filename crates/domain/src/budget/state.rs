@@ -1,10 +1,11 @@
 //! What decisions about a tenant's money depend on: the fold of the decisions themselves.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Amount, Dimensions, Policy, ScopeIndex};
+use super::reserved::{Reserved, counted_in};
+use super::{Amount, Dimensions, Policy, Scope, ScopeIndex};
 use crate::event::{AllocationRequest, BudgetEvent, BudgetSet, LimitRaised, PolicyFigures, Ruling};
 use crate::time::Timestamp;
 
@@ -19,6 +20,10 @@ pub struct BudgetState {
     by_scope: ScopeIndex,
     /// The open allocations under each policy: follows from both.
     under: BTreeMap<String, BTreeSet<String>>,
+    /// What was used of open allocations, as far as somebody said so; it is no decision and not stored.
+    used: HashMap<String, Amount>,
+    /// What they have left, by scope: follows from all of these.
+    reserved: Reserved,
 }
 
 /// A policy in all its versions.
@@ -111,6 +116,34 @@ impl BudgetState {
         names.filter_map(|name| Some((name.as_str(), self.open.get(name)?)))
     }
 
+    /// What was used of an open allocation, as far as it was [noted](Self::note_used).
+    #[must_use]
+    pub fn used(&self, allocation: &str) -> Amount {
+        self.used.get(allocation).copied().unwrap_or_default()
+    }
+
+    /// Notes what was used of allocations altogether. Those that are not open are left out. All sums that a judgement
+    /// sees have to be as of one position, these and [`Figures`](super::Figures).
+    pub fn note_used<'a>(&mut self, used: impl IntoIterator<Item = (&'a str, Amount)>) {
+        for (name, used) in used {
+            if self.used(name) == used || !self.open.contains_key(name) {
+                continue;
+            }
+            self.reopen(name, |state, _| {
+                state.used.insert(name.to_owned(), used);
+            });
+        }
+    }
+
+    /// What is reserved in a scope that a policy counts, at a moment. `None`: it has to be added up.
+    pub(super) fn reserved(&self, scope: &Scope, at: Timestamp) -> Option<Amount> {
+        self.reserved.under(scope, at, |name| self.left(name))
+    }
+
+    fn left(&self, name: &str) -> Amount {
+        self.open.get(name).map_or(Amount::NOTHING, |open| open.amount.beyond(self.used(name)))
+    }
+
     /// The policies that rule over such usage at a moment, each with its version.
     #[must_use]
     pub fn ruling(&self, usage: &Dimensions<'_>, at: Timestamp) -> Vec<(&str, u32, &Policy)> {
@@ -141,10 +174,7 @@ impl BudgetState {
                 let history = self.policies.entry(set.policy.id.clone()).or_default();
                 history.versions.push(set.policy.clone());
                 self.by_scope.insert(&set.policy.scope, &set.policy.id);
-                let under = self.under.entry(set.policy.id.clone()).or_default();
-                let open = self.open.iter();
-                let open = open.filter(|(_, open)| set.policy.scope.contains(&open.request.dimensions()));
-                under.extend(open.map(|(name, _)| name.clone()));
+                self.count(&set.policy);
             }
             BudgetEvent::LimitRaised(raised) => {
                 if let Some(history) = self.policies.get_mut(&raised.policy) {
@@ -159,10 +189,10 @@ impl BudgetState {
             }
             BudgetEvent::AllocationExtended(extended) => {
                 self.throttled(&extended.policies, extended.decided_at);
-                if let Some(open) = self.open.get_mut(&extended.allocation) {
+                self.reopen(&extended.allocation, |_, open| {
                     open.amount = open.amount.plus(extended.by);
                     open.expires_at = extended.expires_at;
-                }
+                });
             }
             BudgetEvent::AllocationReleased(released) => self.closed(&released.allocation),
             BudgetEvent::AllocationExpired(expired) => self.closed(&expired.allocation),
@@ -179,21 +209,71 @@ impl BudgetState {
         }
     }
 
+    /// Counts what is open under a new version of a policy.
+    fn count(&mut self, policy: &Policy) {
+        let is_first = self.reserved.count(policy);
+        let under = self.under.entry(policy.id.clone()).or_default();
+        for (name, open) in &self.open {
+            let usage = open.request.dimensions();
+            if !policy.scope.contains(&usage) {
+                continue;
+            }
+            under.insert(name.clone());
+            if is_first && let Some(scope) = counted_in(policy, &usage) {
+                let left = open.amount.beyond(self.used.get(name).copied().unwrap_or_default());
+                self.reserved.add(scope, name, open.expires_at, left);
+            }
+        }
+    }
+
+    /// The scopes in which usage counts, in any version of a policy.
+    fn scopes(&self, usage: &Dimensions<'_>) -> BTreeSet<Scope> {
+        let found = self.by_scope.matching(usage).into_iter().filter_map(|name| self.policies.get(name));
+        found.flat_map(|history| &history.versions).filter_map(|policy| counted_in(policy, usage)).collect()
+    }
+
     fn opened(&mut self, open: OpenAllocation) {
         let name = open.request.allocation.clone();
-        for policy in self.by_scope.matching(&open.request.dimensions()) {
+        self.closed(&name);
+        let usage = open.request.dimensions();
+        for policy in self.by_scope.matching(&usage) {
             self.under.entry(policy.to_owned()).or_default().insert(name.clone());
+        }
+        for scope in self.scopes(&usage) {
+            self.reserved.add(scope, &name, open.expires_at, open.amount);
         }
         self.open.insert(name, open);
     }
 
     fn closed(&mut self, name: &str) {
+        let left = self.left(name);
         let Some(open) = self.open.remove(name) else { return };
-        for policy in self.by_scope.matching(&open.request.dimensions()) {
+        let usage = open.request.dimensions();
+        for policy in self.by_scope.matching(&usage) {
             if let Some(under) = self.under.get_mut(policy) {
                 under.remove(name);
             }
         }
+        for scope in self.scopes(&usage) {
+            self.reserved.remove(&scope, name, open.expires_at, left);
+        }
+        self.used.remove(name);
+    }
+
+    /// Changes what an open allocation has left, or until when.
+    fn reopen(&mut self, name: &str, change: impl FnOnce(&mut Self, &mut OpenAllocation)) {
+        let left = self.left(name);
+        let Some(mut open) = self.open.remove(name) else { return };
+        let scopes = self.scopes(&open.request.dimensions());
+        for scope in &scopes {
+            self.reserved.remove(scope, name, open.expires_at, left);
+        }
+        change(self, &mut open);
+        let left = open.amount.beyond(self.used(name));
+        for scope in scopes {
+            self.reserved.add(scope, name, open.expires_at, left);
+        }
+        self.open.insert(name.to_owned(), open);
     }
 }
 
@@ -212,6 +292,7 @@ impl From<Stored> for BudgetState {
         for (name, history) in &state.policies {
             for version in &history.versions {
                 state.by_scope.insert(&version.scope, name);
+                let _ = state.reserved.count(version);
             }
         }
         for open in open.into_values() {

@@ -1,6 +1,7 @@
 //! What policies say: given these policies, this usage and these allocations, when this is asked, then …
 
 mod commands;
+mod reserved;
 
 use std::collections::BTreeMap;
 

@@ -1,12 +1,12 @@
-//! UsageSums that were asked for lately, kept up to date with each usage: who asks again needs no scan.
+//! Sums that were asked for lately, kept up to date with each usage: who asks again needs no scan.
 
 use std::collections::HashMap;
 
 use tollgate_domain::budget::{Dimension, Spent};
-use tollgate_domain::position::Position;
+use tollgate_domain::position::{PartitionId, Position, Sequence};
 
 use super::table::write_text;
-use super::{Counted, SpentAsk};
+use super::{Counted, SpentAsk, Uses};
 
 /// The most sums that are kept: ten thousand policies with their windows of now and before. Each takes about
 /// half a kilobyte.
@@ -33,6 +33,7 @@ pub struct Asked {
     /// Counts questions.
     clock: u64,
     most: usize,
+    uses: Uses,
 }
 
 #[derive(Debug)]
@@ -68,13 +69,31 @@ impl Asked {
             groups: HashMap::new(),
             clock: 0,
             most,
+            uses: Uses::default(),
         }
     }
 
     /// Whether nothing was asked yet.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.found.is_empty()
+        self.found.is_empty() && self.uses.is_idle()
+    }
+
+    /// What was used of allocations lately.
+    #[must_use]
+    pub const fn uses(&self) -> &Uses {
+        &self.uses
+    }
+
+    /// Begins to keep what is used of allocations, at the position of now.
+    pub fn begin_uses(&mut self, as_of: &Position) {
+        self.uses.begin(as_of);
+    }
+
+    /// Adds a usage of a record to all that it belongs to.
+    pub(super) fn follow(&mut self, partition: PartitionId, sequence: Sequence, usage: &Counted<'_>) {
+        self.count(usage);
+        self.uses.count(partition, sequence, usage);
     }
 
     /// A sum, as of what was folded last; `None`: it has to be read from the rows.

@@ -76,7 +76,7 @@ impl Projection for Spending {
         if !asked.is_empty()
             && let Some(usage) = counted(event)
         {
-            asked.count(&usage);
+            asked.follow(event.partition, event.sequence, &usage);
         }
     }
 }

@@ -3,7 +3,8 @@
 //! view keeps what was decided about money ([`crate::budgets`]), so that one position says what was spent and decided.
 //!
 //! Reading order: [`Counted`] is what one event adds, [`Table`] where it is kept, [`Tally`] finds the cells of a
-//! scope and window, [`Asked`] keeps the sums that were asked for lately up to date.
+//! scope and window, [`Asked`] keeps the sums that were asked for lately up to date, [`Uses`] what was used
+//! of allocations lately.
 
 mod asked;
 mod counted;
@@ -13,6 +14,7 @@ mod row;
 mod summary;
 mod table;
 mod tally;
+mod uses;
 
 pub use asked::Asked;
 pub use counted::{Counted, UsageSums, counted};
@@ -21,6 +23,7 @@ pub use row::SpendingRow;
 pub use summary::{Cells, GroupKey, Grouping, Summary, Summing};
 pub use table::Table;
 pub use tally::{Scan, SpentAsk, Tally};
+pub use uses::Uses;
 
 /// The fold of the spending view.
 #[derive(Clone, Copy, Debug, Default)]

@@ -1,6 +1,6 @@
 //! The messages between a client and the projector that answers: JSON in both directions.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 use tollgate_domain::position::{PartitionId, Position};
 use tollgate_view_store::Digest;
@@ -55,8 +55,8 @@ pub(crate) struct Request<'a> {
 /// A reply: an answer and the position it is valid for, or an error.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Reply {
-    /// The answer.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// The answer. It may be `null`: that something is not there is an answer, too.
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     pub(crate) answer: Option<Box<RawValue>>,
     /// The position up to which it is valid.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -67,6 +67,11 @@ pub(crate) struct Reply {
     /// Why there is no answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) error: Option<Trouble>,
+}
+
+/// A field that is there, whatever it says.
+fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Box<RawValue>>, D::Error> {
+    Box::<RawValue>::deserialize(deserializer).map(Some)
 }
 
 /// Why a request was not answered.

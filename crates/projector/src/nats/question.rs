@@ -98,3 +98,19 @@ pub(super) fn read<A: DeserializeOwned>(
         partitions: partitions.parse().map_err(|error| failed(format!("{error}")))?,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn that_something_is_not_there_is_an_answer_and_no_answer_is_none() {
+        let as_of = format!("{}@", "7".repeat(32));
+        let reply = |answer: &str| format!(r#"{{{answer}"as_of":"{as_of}","partitions":"0-15"}}"#);
+        let found = |answer: &str| read::<Option<u64>>("spending", reply(answer).as_bytes());
+        for (answer, expected) in [(r#""answer":null,"#, None), (r#""answer":7,"#, Some(7))] {
+            assert_eq!(found(answer).unwrap().answer, expected, "{answer}");
+        }
+        assert!(found("").unwrap_err().to_string().contains("it lacks answer"));
+    }
+}

@@ -29,8 +29,8 @@ use crate::queries::{
     EndpointOf, ExpiredBy, FindEvents, GoverningOf, HasPolicies, LastSettingsOf, LinesOf, ListAccesses,
     ListAlerts, ListAllocations, ListDeliveries, ListQuarantine, ListTasks, Marks, ObservedOfBudgets,
     ObservedOfViews, OneAlert, OneQuarantined, OneTask, OthersOfClass, OverviewOf, PricesDecided,
-    RunningTasks, SavingsOf, SpentNow, SpentOf, TenantBudgetsOf, TenantsWithBudgets, TotalsOf, UsageKindsOf,
-    UsageSummaryOf,
+    RunningTasks, SavingsOf, SpentNow, SpentOf, SpentSince, TenantBudgetsOf, TenantsWithBudgets, TotalsOf,
+    UsageKindsOf, UsageSummaryOf,
 };
 use crate::query::{Answered, Query, Wait, restricted};
 
@@ -79,8 +79,8 @@ macro_rules! served {
 
 served!(Status: OneTask, DecisionBasisOf, ListTasks, OverviewOf, SavingsOf, RunningTasks, FindEvents, Marks);
 served!(
-    Spending: TenantsWithBudgets, HasPolicies, UsageKindsOf, ExpiredBy, TenantBudgetsOf, AllocationsNamed, ListAllocations, SpentOf, SpentNow, UsageSummaryOf,
-    Marks
+    Spending: TenantsWithBudgets, HasPolicies, UsageKindsOf, ExpiredBy, TenantBudgetsOf, AllocationsNamed, ListAllocations, SpentOf, SpentNow, SpentSince,
+    UsageSummaryOf, Marks
 );
 served!(Reports: TotalsOf, LinesOf, BillsOf, OthersOfClass, ListAccesses, ConfigsOf, LastSettingsOf, PricesDecided, Marks);
 served!(

@@ -33,7 +33,7 @@ pub use overview::{ConfigsOf, LastSettingsOf, OverviewOf, SavingsOf};
 pub use prices::{PricesDecided, PricesDecidedPage};
 pub use quarantine::{ListQuarantine, OneQuarantined, QuarantinePage};
 pub use reports::{AccessPage, LedgerTotalsOf, ListAccesses, OthersOfClass, TotalsOf};
-pub use spent::{SpentAnswer, SpentNow, SpentOf, UsageKindsOf};
+pub use spent::{SinceAnswer, SpentAnswer, SpentNow, SpentOf, SpentSince, UsageKindsOf};
 pub use status::{ListTasks, OneTask, TaskAnswer, TaskPage};
 pub use tollgate_projection::spending::SpentAsk;
 pub use usage::{UsageSummaryOf, UsageSummaryPart};

@@ -1,7 +1,9 @@
 //! Queries on the view `spending`: what budgets and allocations have used.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
-use tollgate_domain::budget::Spent;
+use tollgate_domain::budget::{Amount, Spent};
 use tollgate_domain::position::Position;
 use tollgate_domain::time::Timestamp;
 use tollgate_projection::spending::{
@@ -28,6 +30,25 @@ pub struct SpentOf {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct SpentNow(pub SpentOf);
+
+/// Sums that are kept, what was used of some allocations, and what was used of all others since a position: for who
+/// knows the sums of that. `None`: not all of this is kept; [`SpentOf`] reads it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SpentSince {
+    /// Sums, and allocations whose use is not known yet.
+    pub of: SpentOf,
+    /// The position as of which the use of all others is known.
+    pub since: Position,
+}
+
+/// What [`SpentSince`] finds, all as of one position.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SinceAnswer {
+    /// The sums.
+    pub sums: SpentAnswer,
+    /// What was used since, by allocation, of those that were used at all.
+    pub used: BTreeMap<String, Amount>,
+}
 
 /// Sums, all as of one position.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -85,6 +106,7 @@ impl Query<Spending> for SpentOf {
     }
 
     fn begin(&self, live: &mut Asked, as_of: &Position) {
+        live.begin_uses(as_of);
         for ask in &self.asks {
             live.begin(&self.tenant, ask, as_of);
         }
@@ -118,13 +140,43 @@ impl Query<Spending> for SpentNow {
 
     fn answer(&self, view: &Seen<'_, Spending>) -> Result<Option<SpentAnswer>, RowError> {
         let Self(query) = self;
+        let as_of = view.position();
         let sums = view.live(|live| {
+            live.begin_uses(&as_of);
             let sum = |ask: &SpentAsk| live.sum(&query.tenant, ask).cloned();
             query.asks.iter().map(sum).collect::<Option<Vec<Spent>>>()
         });
         match sums.flatten() {
             Some(spent) => Ok(Some(SpentAnswer { spent, used: query.used(view)? })),
             None => Ok(None),
+        }
+    }
+}
+
+impl Query<Spending> for SpentSince {
+    const VERB: &'static str = "spent_since";
+    type Answer = Option<SinceAnswer>;
+
+    /// Decisions wait for it.
+    fn is_own(&self) -> bool {
+        true
+    }
+
+    fn answer(&self, view: &Seen<'_, Spending>) -> Result<Option<SinceAnswer>, RowError> {
+        let Self { of, since } = self;
+        let used = view.live(|live| live.uses().since(&of.tenant, since)).flatten();
+        let sums = SpentNow(of.clone()).answer(view)?;
+        Ok(sums.zip(used).map(|(sums, used)| SinceAnswer { sums, used }))
+    }
+}
+
+impl SinceAnswer {
+    /// Adds what other partitions say to the same question.
+    pub fn merge(&mut self, other: &Self) {
+        self.sums.merge(&other.sums);
+        for (allocation, used) in &other.used {
+            let sum = self.used.entry(allocation.clone()).or_default();
+            *sum = sum.plus(*used);
         }
     }
 }

@@ -45,6 +45,16 @@ impl Model {
         figures
     }
 
+    /// The same figures, with what was used noted by the state where this history does so.
+    pub(super) fn noted(&mut self, mut figures: Figures) -> Figures {
+        if self.notes {
+            let open: Vec<String> = self.state.all_open().keys().cloned().collect();
+            self.state.note_used(open.iter().map(|name| (name.as_str(), figures.used(name))));
+            figures.used.clear();
+        }
+        figures
+    }
+
     /// What the naive model says, from the same sums.
     pub(super) fn expected(
         &self,

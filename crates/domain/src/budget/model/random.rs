@@ -1,10 +1,10 @@
 //! Random numbers of a seed.
 
 /// A generator with a seed: the same on every machine.
-pub(super) struct Random(pub(super) u64);
+pub(in crate::budget) struct Random(pub(in crate::budget) u64);
 
 impl Random {
-    pub(super) fn next(&mut self) -> u64 {
+    pub(in crate::budget) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -12,11 +12,11 @@ impl Random {
         mixed ^ (mixed >> 31)
     }
 
-    pub(super) fn below(&mut self, most: u64) -> u64 {
+    pub(in crate::budget) fn below(&mut self, most: u64) -> u64 {
         self.next() % most
     }
 
-    pub(super) fn of<'a, T>(&mut self, list: &'a [T]) -> &'a T {
+    pub(in crate::budget) fn of<'a, T>(&mut self, list: &'a [T]) -> &'a T {
         &list[self.below(list.len() as u64) as usize]
     }
 }

@@ -72,7 +72,8 @@ impl Queries {
         up_to: Duration,
     ) -> Answer<Vec<UsageKind>> {
         let partition = PartitionId::of(tenant.as_str(), task.as_str());
-        let query = UsageKindsOf { tenant: tenant.as_str().to_owned(), task: task.as_str().to_owned(), most };
+        let (tenant, task) = (tenant.as_str().to_owned(), task.as_str().to_owned());
+        let query = UsageKindsOf { tenant, task, now: self.now(), most };
         let answered = self.spending.ask(partition, Wait { at_least: Some(at_least), up_to }, &query).await;
         Ok(answered.map_err(|error| of_query(&error))?.answer)
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tollgate_clock::Stopwatch;
 use tollgate_domain::position::{PartitionId, Position};
 use tollgate_projector::Wait;
-use tollgate_projector::queries::{SpentAnswer, SpentNow, SpentOf};
+use tollgate_projector::queries::{SinceAnswer, SpentAnswer, SpentNow, SpentOf, SpentSince};
 
 use super::Queries;
 use crate::problem::{Answer, of_query};
@@ -44,7 +44,27 @@ impl Queries {
         Ok((spent, as_of))
     }
 
-    /// The same if all parts have it at hand.
+    /// Sums, and what was used of allocations since a position, if all parts have it at hand.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Self::spent`].
+    pub(in crate::ledger) async fn spent_since(
+        &self,
+        query: &SpentSince,
+        wait: Wait<'_>,
+    ) -> Answer<Option<(SinceAnswer, Position)>> {
+        let asked = self.spending.ask_all(wait, query).await;
+        let (parts, as_of) = asked.map_err(|error| of_query(&error))?;
+        let mut since = SinceAnswer::default();
+        for part in parts {
+            let Some(part) = part else { return Ok(None) };
+            since.merge(&part);
+        }
+        Ok(Some((since, as_of)))
+    }
+
+    /// The same as [`Self::spent`] if all parts have it at hand.
     async fn spent_now(&self, query: &SpentNow, wait: Wait<'_>) -> Answer<Option<(SpentAnswer, Position)>> {
         let asked = self.spending.ask_all(wait, query).await;
         let (parts, as_of) = asked.map_err(|error| of_query(&error))?;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tollgate_domain::budget::{Amount, Judgement, Policy};
+use tollgate_domain::budget::{Amount, BudgetState, Figures, Judgement, Policy, decide, judge};
 use tollgate_domain::event::{AllocationRequest, BudgetEvent, BudgetSet, LimitRaised};
 use tollgate_domain::ids::EventId;
 use tollgate_domain::position::Sequence;
@@ -80,6 +80,25 @@ pub(super) struct Judged {
     /// The model that would be given instead.
     pub(super) instead: Option<String>,
     pub(super) as_of: String,
+}
+
+impl Judged {
+    /// What would be said to a request. Nothing is reserved.
+    pub(super) fn of(
+        state: &BudgetState,
+        request: &AllocationRequest,
+        others: &[AllocationRequest],
+        figures: &Figures,
+        at: Timestamp,
+    ) -> Self {
+        let judgement = judge(state, request, request.amount, figures, at);
+        let as_of = figures.as_of.clone();
+        let instead = match decide::allocate(state, request.clone(), others, figures, at) {
+            Ok(BudgetEvent::Allocated(made)) if made.instead_of.is_some() => made.request.model,
+            Ok(_) | Err(_) => None,
+        };
+        Self { judgement, instead, as_of }
+    }
 }
 
 /// A decision in the log.

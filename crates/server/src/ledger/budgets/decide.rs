@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use tollgate_domain::budget::decide::Extension;
-use tollgate_domain::budget::{BudgetRejection, BudgetState, Figures, decide, judge};
+use tollgate_domain::budget::{BudgetRejection, BudgetState, Figures, decide, judge, needed};
 use tollgate_domain::event::{AllocationRequest, BudgetEvent, EventBody, PolicyFigures, Ruling};
 use tollgate_domain::ids::{BUDGET_TASK, ProducerId, TaskId, TenantId};
 use tollgate_domain::position::{PartitionId, Position, Sequence};
@@ -15,14 +15,16 @@ use tollgate_wire::DecodedEvent;
 
 use super::Job;
 use super::command::{Command, Done, Judged, Recorded, WAIT, What};
-use super::figures::figures;
 use super::repeated::is_same;
 use super::request::{alternatives, price_of};
+use super::uses::Uses;
 use crate::ledger::OWN_PRODUCER;
 use crate::ledger::ask::{Queries, VIEW_WAIT};
 use crate::ledger::in_force::InForce;
 use crate::ledger::own::{new_event, own};
-use crate::problem::{Answer, CONFLICT, CONTENDED, INTERNAL, REFUSED, STALE, of_append, of_read};
+use crate::problem::{
+    Answer, CONFLICT, CONTENDED, INTERNAL, NO_PROJECTOR, REFUSED, STALE, of_append, of_read,
+};
 
 /// How often a group is decided anew because another decision came first.
 const TRIES: usize = 16;
@@ -44,6 +46,8 @@ pub(super) struct Decider {
     known: Option<(BudgetState, Sequence)>,
     /// What the view has to contain: a decision by someone else.
     seen: Option<Position>,
+    /// What was used of its open allocations.
+    uses: Uses,
 }
 
 /// A decision on its way into the log.
@@ -62,7 +66,7 @@ impl Decider {
     ) -> Self {
         let partition = PartitionId::of(tenant.as_str(), BUDGET_TASK);
         let (log, ask, in_force) = (Arc::clone(log), Arc::clone(ask), Arc::clone(in_force));
-        Self { log, ask, in_force, tenant, partition, known: None, seen: None }
+        Self { log, ask, in_force, tenant, partition, known: None, seen: None, uses: Uses::default() }
     }
 
     pub(super) const fn tenant(&self) -> &TenantId {
@@ -97,16 +101,24 @@ impl Decider {
     async fn group(&mut self, commands: &[Command]) -> Answer<Vec<Option<Answer<Done>>>> {
         self.in_force.record_settings().await;
         for _ in 0..TRIES {
-            let (mut state, last) = match self.known.take() {
-                Some(known) if !self.may_be_behind(commands) => known,
-                Some(_) | None => self.load().await?,
+            let remembered = self.known.take().filter(|_| !self.may_be_behind(commands));
+            let is_remembered = remembered.is_some();
+            let (mut state, last) = match remembered {
+                Some(known) => known,
+                None => self.load().await?,
             };
             let before = self.recorded_before(commands).await?;
+            let answered = |answers: &[Option<_>]| answers.iter().flatten().count();
+            let in_the_log = answered(&before);
             let at = self.ask.now();
-            let figures = self.figures(&state, commands, &before, at).await?;
+            let figures = self.figures(&mut state, commands, &before, at).await?;
             let mut answers: Vec<Option<Answer<Done>>> = before;
             let drafts = self.drafts(&mut state, commands, &figures, &mut answers, at)?;
             if drafts.is_empty() {
+                if is_remembered && self.others_decide() && answered(&answers) > in_the_log {
+                    // What is refused is not appended either: it is decided with what others did.
+                    continue;
+                }
                 self.known = Some((state, last));
                 return Ok(answers);
             }
@@ -139,6 +151,7 @@ impl Decider {
                     continue;
                 };
                 through = through.max(sequence);
+                self.uses.decided(&draft.event);
                 let (event, position) = (draft.event, position.clone());
                 let recorded = Recorded { event, sequence, position, repeated: false, at };
                 answers[draft.nth] = Some(Ok(Done::Recorded(Box::new(recorded))));
@@ -193,7 +206,12 @@ impl Decider {
     /// Whether others may have decided since, and nothing would show it: a question is not appended, so the log
     /// cannot object.
     fn may_be_behind(&self, commands: &[Command]) -> bool {
-        self.log.dedup() == DedupScope::Window && commands.iter().any(|command| command.what.is_question())
+        self.others_decide() && commands.iter().any(|command| command.what.is_question())
+    }
+
+    /// Whether other servers append to this log, too.
+    fn others_decide(&self) -> bool {
+        self.log.dedup() == DedupScope::Window
     }
 
     /// The state as the view has it, as of the end of its partition.
@@ -205,7 +223,9 @@ impl Decider {
             at_least.merge(&seen);
         }
         let found = self.ask.tenant_budgets(&self.tenant, &at_least, VIEW_WAIT).await?;
-        Ok((found.state, found.last_decision))
+        let mut state = found.state;
+        self.uses.loaded(&mut state);
+        Ok((state, found.last_decision))
     }
 
     /// The answers to commands whose events are in the log already.
@@ -251,9 +271,10 @@ impl Decider {
         Ok(Done::Recorded(Box::new(Recorded { event, sequence, position, repeated: true, at })))
     }
 
+    /// What the judgements of these commands depend on. A view that is behind is no error: then nothing is known.
     async fn figures(
-        &self,
-        state: &BudgetState,
+        &mut self,
+        state: &mut BudgetState,
         commands: &[Command],
         before: &[Option<Answer<Done>>],
         at: Timestamp,
@@ -279,9 +300,14 @@ impl Decider {
         if requests.is_empty() {
             return Ok(Figures::default());
         }
-        let requests: Vec<&AllocationRequest> = requests.iter().collect();
+        let sums = requests.iter().flat_map(|request| needed(state, request, at)).collect();
         let wait = commands.iter().map(|command| command.wait.min(WAIT)).max().unwrap_or_default();
-        figures(&self.ask, &self.tenant, state, &requests, at, wait).await
+        match self.uses.figures(&self.ask, &self.tenant, state, sums, wait).await {
+            Err(problem) if [STALE.code, NO_PROJECTOR.code].contains(&problem.code.as_str()) => {
+                Ok(Figures::default())
+            }
+            answered => answered,
+        }
     }
 
     /// Decides one command.
@@ -328,7 +354,7 @@ impl Decider {
             What::Expire { allocation } => decide::expire(state, &allocation, at),
             What::Check(request) => {
                 let others = alternatives(&settings, state, &request, at);
-                return Ok(Err(Done::Judged(judged(state, &request, &others, figures, at))));
+                return Ok(Err(Done::Judged(Judged::of(state, &request, &others, figures, at))));
             }
             What::Route(candidates) => {
                 let judge = |each: &AllocationRequest| judge(state, each, each.amount, figures, at);
@@ -360,23 +386,6 @@ fn is_known(what: &What, policies: &[PolicyFigures]) -> Answer<()> {
         what.in_words(),
         behind.policy
     )))
-}
-
-/// What would be said to a request. Nothing is reserved.
-fn judged(
-    state: &BudgetState,
-    request: &AllocationRequest,
-    others: &[AllocationRequest],
-    figures: &Figures,
-    at: Timestamp,
-) -> Judged {
-    let judgement = judge(state, request, request.amount, figures, at);
-    let as_of = figures.as_of.clone();
-    let instead = match decide::allocate(state, request.clone(), others, figures, at) {
-        Ok(BudgetEvent::Allocated(made)) if made.instead_of.is_some() => made.request.model,
-        Ok(_) | Err(_) => None,
-    };
-    Judged { judgement, instead, as_of }
 }
 
 fn unanswered() -> Answer<Done> {

@@ -1,10 +1,9 @@
 //! What was spent, as far as a decision has to know it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
-use tollgate_domain::budget::{Amount, BudgetState, Figures, Spent, SpentIn, allocations_needed, needed};
-use tollgate_domain::event::AllocationRequest;
+use tollgate_domain::budget::{Amount, Figures, Spent, SpentIn};
 use tollgate_domain::ids::TenantId;
 use tollgate_domain::money::Usd;
 use tollgate_domain::price::PriceBook;
@@ -12,30 +11,7 @@ use tollgate_domain::time::Timestamp;
 use tollgate_projector::queries::{SpentAsk, SpentOf};
 
 use crate::ledger::ask::Queries;
-use crate::problem::{Answer, NO_PROJECTOR, STALE};
-
-/// The sums that judgements of these requests need, as of a position that contains the log's end.
-///
-/// # Errors
-///
-/// The problem to answer with. A view that is behind is none: then nothing is known.
-pub(super) async fn figures(
-    ask: &Queries,
-    tenant: &TenantId,
-    state: &BudgetState,
-    requests: &[&AllocationRequest],
-    at: Timestamp,
-    up_to: Duration,
-) -> Answer<Figures> {
-    let needed = requests.iter().flat_map(|request| needed(state, request, at)).collect();
-    let open = requests.iter().flat_map(|request| allocations_needed(state, request, at)).collect();
-    match sums(ask, tenant, needed, open, up_to).await {
-        Err(problem) if [STALE.code, NO_PROJECTOR.code].contains(&problem.code.as_str()) => {
-            Ok(Figures::default())
-        }
-        answered => answered,
-    }
-}
+use crate::problem::Answer;
 
 /// These sums and what was used of these allocations, as of a position that contains the log's end.
 ///
@@ -51,27 +27,40 @@ pub(super) async fn sums(
 ) -> Answer<Figures> {
     let (sums, open): (BTreeSet<SpentIn>, BTreeSet<&str>) =
         (sums.into_iter().collect(), open.into_iter().collect());
-    let asks = sums.iter().map(|sum| SpentAsk {
-        scope: sum.scope.clone(),
-        from: sum.span.map(|span| span.from),
-        to: sum.span.map(|span| span.to),
-    });
     let query = SpentOf {
         tenant: tenant.as_str().to_owned(),
-        asks: asks.collect(),
+        asks: asks(&sums),
         allocations: open.iter().map(|&name| name.to_owned()).collect(),
     };
     let end = ask.end().await?;
     let (answer, as_of) = ask.spent(query, Some(&end), up_to).await?;
+    let used = open.into_iter().map(str::to_owned).zip(answer.used.iter().map(Amount::from)).collect();
+    Ok(Figures { spent: with_exposure(ask, sums, answer.spent), used, as_of: as_of.to_string() })
+}
+
+/// The questions for these sums, in their order.
+pub(super) fn asks(sums: &BTreeSet<SpentIn>) -> Vec<SpentAsk> {
+    let ask = |sum: &SpentIn| SpentAsk {
+        scope: sum.scope.clone(),
+        from: sum.span.map(|span| span.from),
+        to: sum.span.map(|span| span.to),
+    };
+    sums.iter().map(ask).collect()
+}
+
+/// What was spent in each of these, with what its unpriced tokens cost at most.
+pub(super) fn with_exposure(
+    ask: &Queries,
+    sums: BTreeSet<SpentIn>,
+    spent: Vec<Spent>,
+) -> HashMap<SpentIn, (Spent, Usd)> {
     let settings = ask.settings();
     let mut most = Exposure { prices: &settings.prices, at: ask.now(), by_model: BTreeMap::new() };
-    let spent = answer.spent.into_iter().map(|spent| {
+    let spent = spent.into_iter().map(|spent| {
         let exposure = most.of(&spent);
         (spent, exposure)
     });
-    let spent = sums.into_iter().zip(spent).collect();
-    let used = open.into_iter().map(str::to_owned).zip(answer.used.iter().map(Amount::from));
-    Ok(Figures { spent, used: used.collect(), as_of: as_of.to_string() })
+    sums.into_iter().zip(spent).collect()
 }
 
 /// What unpriced tokens cost at most. A model is looked up once.

@@ -14,6 +14,7 @@ mod repeated;
 mod request;
 mod route;
 mod standing;
+mod uses;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
