@@ -29,6 +29,7 @@ pub fn decide(standing: &TaskFigures<'_>, advance: &Advance, switches: Switches)
         stale: false,
         rollout: Some(switches.rollout),
         policies: Vec::new(),
+        policies_unknown: false,
     };
     let Some(limits) = standing.limits else {
         let message = format!("Task {} has no limits: it was not opened with `task open`", standing.task);

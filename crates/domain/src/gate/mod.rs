@@ -119,8 +119,10 @@ pub struct GateDecided {
     pub stale: bool,
     /// The rollout in force at the time; `None`: earlier versions did not record it.
     pub rollout: Option<Rollout>,
-    /// The policies of money and tokens by which nothing more may be spent there, as far as that was known in time.
+    /// The policies of money and tokens by which nothing more may be spent there.
     pub policies: Vec<String>,
+    /// Whether that was not known in time.
+    pub policies_unknown: bool,
 }
 
 impl GateDecided {

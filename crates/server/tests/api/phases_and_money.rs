@@ -73,9 +73,6 @@ async fn the_gate_names_policies_by_which_nothing_more_may_be_spent() {
     let hard = |scope: Value, window: &str| json!({"scope": scope, "window": window, "limit_usd": "5", "enforcement": "hard_limit"});
     set_policy(&service, "search", hard(json!({"team": "search"}), "monthly")).await;
     set_policy(&service, "planning", hard(json!({"phase": "PLAN"}), "per_task")).await;
-    let mut cheaper = hard(json!({"team": "search"}), "monthly");
-    cheaper["enforcement"] = json!("degrade");
-    cheaper["degrade_to"] = json!(["gpt-5-mini"]);
     service
         .append(json!([
             spent("u-1", "T-1", "SPEC", Some("search"), 500_000),
@@ -98,10 +95,49 @@ async fn the_gate_names_policies_by_which_nothing_more_may_be_spent() {
     let of_phase = gate(&service, "T-2", "PLAN", "g-2").await;
     assert_eq!(of_phase["policies"], json!(["planning"]), "{of_phase}");
     assert_eq!(gate(&service, "T-2", "THINK", "g-3").await["policies"], Value::Null);
-    // One that gives a cheaper model instead keeps nobody from going on.
-    set_policy(&service, "search", cheaper).await;
-    assert_eq!(gate(&service, "T-1", "THINK", "g-4").await["policies"], Value::Null);
-    // The end of a task spends nothing.
-    set_policy(&service, "search", hard(json!({"team": "search"}), "monthly")).await;
-    assert_eq!(gate(&service, "T-1", "completion", "g-5").await["policies"], Value::Null);
+    // For the end of a task no policy is asked.
+    assert_eq!(gate(&service, "T-1", "completion", "g-4").await["policies"], Value::Null);
+    // Whoever does not wait keeps nobody else from knowing.
+    let request = json!({"advance_to": "PLAN", "id": "g-5", "wait_ms": 0});
+    assert_eq!(service.post("/v1/tasks/T-1/gate", request).await.0, 200);
+    let answer = gate(&service, "T-1", "PLAN", "g-6").await;
+    assert_eq!((&answer["policies"], &answer["policies_unknown"]), (&json!(["search"]), &Value::Null));
+}
+
+/// One line per case: what the policy `p` says, whether the task holds an allocation of what is left, and whether the
+/// gate names the policy.
+#[tokio::test]
+async fn a_policy_that_lets_a_task_go_on_is_not_named() {
+    let all = json!({});
+    let of_model = json!({"model": "gpt-5"});
+    for (enforcement, scope, spent_usd, holds, named) in [
+        ("hard_limit", &all, 5, false, true),
+        ("hard_limit", &all, 4, false, false),
+        // What the task has reserved for itself uses it up for others.
+        ("hard_limit", &all, 4, true, false),
+        ("soft_limit", &all, 5, false, false),
+        ("throttle", &all, 5, false, false),
+        // Of the cheaper model as much was spent as of any other: nothing more.
+        ("degrade", &all, 5, false, true),
+        ("degrade", &of_model, 5, false, false),
+    ] {
+        let service = Service::new().await;
+        service.open("T-1").await;
+        let mut policy =
+            json!({"scope": scope, "window": "monthly", "limit_usd": "5", "enforcement": enforcement});
+        match enforcement {
+            "degrade" => policy["degrade_to"] = json!(["gpt-5-mini"]),
+            "throttle" => policy["throttle_per_minute"] = json!(1),
+            _ => {}
+        }
+        set_policy(&service, "p", policy).await;
+        service.append(json!([spent("u-1", "T-1", "SPEC", None, spent_usd * 100_000)])).await;
+        if holds {
+            let made = json!({"allocation": "a", "task": "T-1", "model": "gpt-5", "usd": "1"});
+            assert_eq!(service.post("/v1/allocations", made).await.1["state"], "open");
+        }
+        let answer = gate(&service, "T-1", "PLAN", "g").await;
+        let expected = if named { json!(["p"]) } else { Value::Null };
+        assert_eq!(answer["policies"], expected, "{enforcement} {scope} {spent_usd} {holds}: {answer}");
+    }
 }

@@ -100,9 +100,12 @@ pub struct GateResponse {
     /// Whether the view did not reach `at_least` in time; the verdict then follows `on_stale`.
     pub stale: bool,
     /// Policies of money and tokens by which nothing more may be spent there: a check or an allocation would be
-    /// refused. The reasons have their numbers. Empty also if that was not known within 50 ms.
+    /// refused. The reasons have their numbers.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub policies: Vec<String>,
+    /// Whether that was not known in time: within 50 ms, or what was left of `wait_ms`.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub policies_unknown: bool,
     /// A position that covers the recorded decision; absent if it could not be recorded.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub position: Option<String>,

@@ -49,6 +49,7 @@ impl Kind for GateDecided {
             stale: stored.stale,
             rollout: rollout(&stored.rollout)?,
             policies: stored.policies,
+            policies_unknown: stored.policies_unknown,
         })
     }
 
@@ -78,6 +79,7 @@ impl Kind for GateDecided {
             stale: self.stale,
             rollout: self.rollout.map(|rollout| rollout.as_str().to_owned()).unwrap_or_default(),
             policies: self.policies.clone(),
+            policies_unknown: self.policies_unknown,
         }
     }
 
@@ -111,6 +113,9 @@ impl Kind for GateDecided {
         out.value("stale", content.stale.into());
         out.text("rollout", &content.rollout);
         out.texts("policies", &content.policies);
+        if content.policies_unknown {
+            out.value("policies_unknown", true.into());
+        }
     }
 }
 

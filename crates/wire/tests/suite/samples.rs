@@ -239,6 +239,7 @@ fn block() -> GateDecided {
         stale: true,
         rollout: None,
         policies: Vec::new(),
+        policies_unknown: false,
     }
 }
 
@@ -270,5 +271,6 @@ fn no_limits() -> GateDecided {
         stale: false,
         rollout: None,
         policies: Vec::new(),
+        policies_unknown: false,
     }
 }

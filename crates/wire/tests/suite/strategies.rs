@@ -343,23 +343,25 @@ fn gate() -> impl Strategy<Value = GateDecided> {
         (advance(), verdict(), verdict(), vec(reason, 0..3), vec(select(REQUIREMENTS.to_vec()), 0..3));
     let numbers = (utilization(), utilization(), option::of(active), left);
     let rollout = option::of(select(vec![Rollout::Observe, Rollout::EnforceLowMedium, Rollout::Enforce]));
-    (answer, numbers, any_text(), any_text(), (any::<bool>(), rollout, vec(any_text(), 0..3))).prop_map(
-        |(answer, numbers, config_hash, as_of, (stale, rollout, policies))| GateDecided {
-            advance: answer.0,
-            verdict: answer.1,
-            ruled: answer.2,
-            reasons: answer.3,
-            requirements: answer.4,
-            tokens: numbers.0,
-            latency: numbers.1,
-            active: numbers.2,
-            remaining_tokens: numbers.3.0,
-            remaining_latency_ms: numbers.3.1,
-            config_hash,
-            as_of,
-            stale,
-            rollout,
-            policies,
-        },
-    )
+    (answer, numbers, any_text(), any_text(), (any::<bool>(), rollout, vec(any_text(), 0..3), any::<bool>()))
+        .prop_map(|(answer, numbers, config_hash, as_of, (stale, rollout, policies, policies_unknown))| {
+            GateDecided {
+                advance: answer.0,
+                verdict: answer.1,
+                ruled: answer.2,
+                reasons: answer.3,
+                requirements: answer.4,
+                tokens: numbers.0,
+                latency: numbers.1,
+                active: numbers.2,
+                remaining_tokens: numbers.3.0,
+                remaining_latency_ms: numbers.3.1,
+                config_hash,
+                as_of,
+                stale,
+                rollout,
+                policies,
+                policies_unknown,
+            }
+        })
 }

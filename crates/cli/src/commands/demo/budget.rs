@@ -38,7 +38,7 @@ pub(super) struct Story {
     settled: AllocationView,
     /// When the reviewer asked.
     began: Timestamp,
-    /// What was left at the end of each hour, and when the reviewer was done.
+    /// What was left at the end of each hour, and when the reviewer asked.
     left: Vec<(Timestamp, Usd)>,
     pub(super) appended: u64,
 }
@@ -65,6 +65,7 @@ pub(super) async fn review(client: &Client, clock: &ManualClock) -> Result<Story
     let began = clock.now().plus_millis(20_000);
     clock.set(began);
     event(client, "task_opened", json!({"title": "review the merges of the day", "complexity": "Small", "importance": "medium", "author": REVIEWER})).await?;
+    let left = left(client, began).await?;
     let refused = client.allocate(&asked(REFUSED, MODELS[0])).await?;
     let route = RouteRequest {
         request: AllocateRequest { allocation: None, ..asked(REFUSED, MODELS[0]) },
@@ -89,7 +90,6 @@ pub(super) async fn review(client: &Client, clock: &ManualClock) -> Result<Story
         json!({"outcome": "completed", "reason": "no findings", "author": REVIEWER}),
     )
     .await?;
-    let left = left(client, clock.now()).await?;
     Ok(Story { refused, proposed, settled, began, left, appended: 6 })
 }
 

@@ -51,14 +51,9 @@ impl Queries {
     }
 
     /// Whether a tenant has policies.
-    pub(in crate::ledger) async fn has_policies(
-        &self,
-        tenant: &TenantId,
-        at_least: &Position,
-        up_to: Duration,
-    ) -> Answer<bool> {
+    pub(in crate::ledger) async fn has_policies(&self, tenant: &TenantId, up_to: Duration) -> Answer<bool> {
         let query = HasPolicies { tenant: tenant.as_str().to_owned() };
-        let wait = Wait { at_least: Some(at_least), up_to };
+        let wait = Wait { at_least: None, up_to };
         Ok(self.of_budgets(tenant, wait, &query).await?.0)
     }
 

@@ -1,5 +1,6 @@
 //! What is decided about money.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use tollgate_domain::budget::{Amount, BudgetState, Figures, Judgement, Policy, decide, judge};
@@ -7,6 +8,9 @@ use tollgate_domain::event::{AllocationRequest, BudgetEvent, BudgetSet, LimitRai
 use tollgate_domain::ids::EventId;
 use tollgate_domain::position::Sequence;
 use tollgate_domain::time::Timestamp;
+
+use super::request::alternatives;
+use crate::ledger::Settings;
 
 /// How long a request waits for figures that cover the log's end if it says nothing, and the longest that the queue of
 /// a tenant waits for any.
@@ -58,6 +62,11 @@ pub(super) enum What {
     Check(Box<AllocationRequest>),
     /// The same for each of several.
     Route(Vec<AllocationRequest>),
+    /// By which policies a task gets nothing more, for each of several.
+    Exhausted {
+        task: String,
+        requests: Vec<AllocationRequest>,
+    },
 }
 
 /// What became of a command.
@@ -71,6 +80,8 @@ pub(super) enum Done {
     Judged(Judged),
     /// What was said to each of several.
     Routed { judgements: Vec<Judgement>, as_of: String },
+    /// By name, the policies by which a task gets nothing more, with what each says.
+    Exhausted(BTreeMap<String, String>),
 }
 
 /// What was said to a check.
@@ -115,14 +126,41 @@ pub(super) struct Recorded {
 }
 
 impl What {
+    /// The requests whose judgement it depends on.
+    pub(super) fn requests(
+        &self,
+        settings: &Settings,
+        state: &BudgetState,
+        at: Timestamp,
+    ) -> Vec<AllocationRequest> {
+        let with_others = |request: &AllocationRequest| {
+            let mut all = alternatives(settings, state, request, at);
+            all.push(request.clone());
+            all
+        };
+        match self {
+            Self::Allocate(request) | Self::Check(request) => with_others(request),
+            Self::Extend { allocation, .. } => {
+                state.open(allocation).map(|open| open.request.clone()).into_iter().collect()
+            }
+            Self::Route(candidates) => candidates.clone(),
+            Self::Exhausted { requests, .. } => requests.iter().flat_map(with_others).collect(),
+            Self::Budget(_)
+            | Self::Policy { .. }
+            | Self::Raise(_)
+            | Self::Release { .. }
+            | Self::Expire { .. } => Vec::new(),
+        }
+    }
+
     /// Whether it is only asked, and nothing is recorded.
     pub(super) const fn is_question(&self) -> bool {
-        matches!(self, Self::Check(_) | Self::Route(_))
+        matches!(self, Self::Check(_) | Self::Route(_) | Self::Exhausted { .. })
     }
 
     /// Whether what was spent decides about it.
     pub(super) const fn needs_figures(&self) -> bool {
-        matches!(self, Self::Allocate(_) | Self::Extend { .. } | Self::Check(_) | Self::Route(_))
+        self.is_question() || matches!(self, Self::Allocate(_) | Self::Extend { .. })
     }
 
     /// Whether the sums that were read before it will not do after it: what is used of a released allocation meanwhile
@@ -143,6 +181,9 @@ impl What {
             Self::Expire { allocation } => format!("recording that allocation `{allocation}` has expired"),
             Self::Check(_) => "checking a request".to_owned(),
             Self::Route(_) => "looking for a model".to_owned(),
+            Self::Exhausted { task, .. } => {
+                format!("looking for policies that are used up for task `{task}`")
+            }
         }
     }
 }

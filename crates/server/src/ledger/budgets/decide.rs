@@ -15,6 +15,7 @@ use tollgate_wire::DecodedEvent;
 
 use super::Job;
 use super::command::{Command, Done, Judged, Recorded, WAIT, What};
+use super::exhausted::exhausted;
 use super::repeated::is_same;
 use super::request::{alternatives, price_of};
 use super::uses::Uses;
@@ -279,24 +280,10 @@ impl Decider {
         before: &[Option<Answer<Done>>],
         at: Timestamp,
     ) -> Answer<Figures> {
-        let mut requests: Vec<AllocationRequest> = Vec::new();
-        for command in commands.iter().zip(before).filter(|(_, before)| before.is_none()).map(|(c, _)| c) {
-            match &command.what {
-                What::Allocate(request) | What::Check(request) => {
-                    requests.extend(alternatives(&self.ask.settings(), state, request, at));
-                    requests.push((**request).clone());
-                }
-                What::Extend { allocation, .. } => {
-                    requests.extend(state.open(allocation).map(|open| open.request.clone()));
-                }
-                What::Route(candidates) => requests.extend(candidates.iter().cloned()),
-                What::Budget(_)
-                | What::Policy { .. }
-                | What::Raise(_)
-                | What::Release { .. }
-                | What::Expire { .. } => {}
-            }
-        }
+        let settings = self.ask.settings();
+        let open = commands.iter().zip(before).filter(|(_, before)| before.is_none());
+        let requests: Vec<AllocationRequest> =
+            open.flat_map(|(command, _)| command.what.requests(&settings, state, at)).collect();
         if requests.is_empty() {
             return Ok(Figures::default());
         }
@@ -360,6 +347,10 @@ impl Decider {
                 let judge = |each: &AllocationRequest| judge(state, each, each.amount, figures, at);
                 let judgements = candidates.iter().map(judge).collect();
                 return Ok(Err(Done::Routed { judgements, as_of: figures.as_of.clone() }));
+            }
+            What::Exhausted { task, requests } => {
+                let others = |request: &_| alternatives(&settings, state, request, at);
+                return Ok(Err(Done::Exhausted(exhausted(state, &task, &requests, others, figures, at))));
             }
         };
         let event = event.map_err(refused)?;

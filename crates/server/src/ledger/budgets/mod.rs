@@ -27,8 +27,9 @@ use tollgate_projector::queries::SpentOf;
 
 pub use self::policies::PolicyPage;
 
-use self::command::{Command, Done, WAIT};
+use self::command::{Command, Done, WAIT, What};
 use self::decide::Decider;
+use self::exhausted::HavePolicies;
 use super::Shared;
 use super::ask::Queries;
 use super::in_force::InForce;
@@ -50,6 +51,7 @@ pub struct BudgetDecisions {
     ask: Arc<Queries>,
     in_force: Arc<InForce>,
     tenants: Arc<Mutex<HashMap<TenantId, mpsc::Sender<Job>>>>,
+    have_policies: Arc<HavePolicies>,
 }
 
 /// A command that waits for its decision.
@@ -61,7 +63,8 @@ pub(super) struct Job {
 impl BudgetDecisions {
     pub(super) fn new(shared: &Shared, ask: &Arc<Queries>, in_force: &Arc<InForce>) -> Self {
         let log = Arc::clone(&shared.log);
-        Self { log, ask: Arc::clone(ask), in_force: Arc::clone(in_force), tenants: Arc::default() }
+        let (ask, in_force) = (Arc::clone(ask), Arc::clone(in_force));
+        Self { log, ask, in_force, tenants: Arc::default(), have_policies: Arc::default() }
     }
 
     /// Has a command decided, with those that arrive at the same time.
@@ -69,11 +72,16 @@ impl BudgetDecisions {
         if command.wait > WAIT {
             self.wait_for_the_end(tenant, command.wait).await?;
         }
+        let is_policy = matches!(command.what, What::Policy { .. });
         let (reply, answer) = oneshot::channel();
         self.send(tenant, Job { command, reply })?;
-        answer.await.unwrap_or_else(|_| {
+        let answer = answer.await.unwrap_or_else(|_| {
             Err(STOPPED.with("the ledger is stopping: it is not known whether this was decided; ask again"))
-        })
+        });
+        if is_policy && answer.is_ok() {
+            self.have_policies.note(tenant, true);
+        }
+        answer
     }
 
     /// Waits outside the queue, where nobody waits behind it. A view that is still behind then is for the policies to
@@ -117,6 +125,8 @@ impl BudgetDecisions {
                     {
                         together.push(next);
                     }
+                    // A question that nobody waits for any more needs no answer.
+                    together.retain(|job| !(job.reply.is_closed() && job.command.what.is_question()));
                     decider.decide(together).await;
                 }
                 Ok(None) => return,

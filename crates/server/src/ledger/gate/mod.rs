@@ -10,6 +10,7 @@ mod with_events;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tollgate_clock::Stopwatch;
 use tollgate_domain::config::{Rollout, StalePolicy};
 use tollgate_domain::event::{Event, EventBody, GateEvent};
 use tollgate_domain::gate::{GateDecided, Reason, ReasonCode, Switches, Verdict, decide, stop_loss_disabled};
@@ -96,7 +97,7 @@ impl Gate {
         with: Option<WithEvents>,
     ) -> Answer<Option<GateResponse>> {
         let took = with.as_ref().map_or_else(|| self.write.transition(), |with| with.since);
-        let question = question(tenant, task, request)?;
+        let (question, asked) = (question(tenant, task, request)?, Stopwatch::start());
         let settings = self.ask.settings();
         if settings.tracking_off() {
             let decided = untracked(&question, &settings);
@@ -157,7 +158,8 @@ impl Gate {
                 | QueryError::Failed { .. }),
             ) => self.failed_open(&question, &error.to_string()),
         };
-        self.money.add_exhausted(&question, request.wait_ms.map(|_| wait), &mut decided).await;
+        let left = request.wait_ms.map(|_| wait.saturating_sub(asked.elapsed()));
+        self.money.add_exhausted(&question, left, &mut decided).await;
         self.answered(&question, decided, &took).await.map(Some)
     }
 

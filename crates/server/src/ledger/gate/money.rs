@@ -11,12 +11,15 @@ use tollgate_domain::phase::{Advance, Phase};
 
 use super::Question;
 use crate::ledger::budgets::BudgetDecisions;
+use crate::problem::NO_PROJECTOR;
 
 /// How long the gate waits for what policies say.
 const WITHIN: Duration = Duration::from_millis(50);
 
-/// How long they are not asked after they gave no answer in time: no transition is slow for long because of them.
+/// How long they are not asked where no projector serves their view: no transition is slow for long because of them.
 const PAUSE: Duration = Duration::from_secs(10);
+
+const MOMENT: Duration = Duration::from_millis(20);
 
 /// What the gate asks about money.
 pub(super) struct Money {
@@ -30,8 +33,8 @@ impl Money {
         Self { budgets, paused: Mutex::new(None) }
     }
 
-    /// Adds the policies by which nothing more may be spent where a task wants to go, with what each says; none if
-    /// that is not known in time: in 50 ms, unless the asker says how long it waits.
+    /// Adds the policies by which nothing more may be spent where a task wants to go, with what each says; or that this
+    /// is not known: in 50 ms, or in what is left of the time that the asker waits.
     pub(super) async fn add_exhausted(
         &self,
         question: &Question,
@@ -39,11 +42,14 @@ impl Money {
         decided: &mut GateDecided,
     ) {
         let Question { tenant, task, advance: Advance::Phase(phase), .. } = question else { return };
-        if decided.stale || up_to.is_none() && self.is_paused() {
+        if decided.stale {
             return;
         }
-        for (policy, message) in self.exhausted(tenant, task, phase, up_to).await {
-            decided.add_policy(policy, message);
+        match self.exhausted(tenant, task, phase, up_to.unwrap_or(WITHIN)).await {
+            Some(policies) => {
+                policies.into_iter().for_each(|(policy, says)| decided.add_policy(policy, says))
+            }
+            None => decided.policies_unknown = true,
         }
     }
 
@@ -52,18 +58,24 @@ impl Money {
         tenant: &TenantId,
         task: &TaskId,
         phase: &Phase,
-        up_to: Option<Duration>,
-    ) -> BTreeMap<String, String> {
-        let up_to = up_to.unwrap_or(WITHIN);
+        up_to: Duration,
+    ) -> Option<BTreeMap<String, String>> {
+        if self.is_paused() {
+            return None;
+        }
         let asking = self.budgets.exhausted(tenant, task, phase, up_to);
-        let problem = match tokio::time::timeout(up_to, asking).await {
-            Ok(Ok(exhausted)) => return exhausted,
-            Ok(Err(problem)) => problem.detail,
-            Err(_) => "no answer in time".to_owned(),
-        };
-        tracing::warn!(%task, problem, "the gate does not know what policies of money say, and asks again in 10 s");
-        *self.paused.lock().unwrap_or_else(PoisonError::into_inner) = Some(Stopwatch::start());
-        BTreeMap::new()
+        // A moment more, so that what answers says why it does not.
+        match tokio::time::timeout(up_to.saturating_add(MOMENT), asking).await {
+            Ok(Ok(exhausted)) => Some(exhausted),
+            Ok(Err(problem)) => {
+                tracing::warn!(%task, problem = problem.detail, "the gate does not know what policies of money say");
+                if problem.code == NO_PROJECTOR.code {
+                    *self.paused.lock().unwrap_or_else(PoisonError::into_inner) = Some(Stopwatch::start());
+                }
+                None
+            }
+            Err(_) => None,
+        }
     }
 
     fn is_paused(&self) -> bool {

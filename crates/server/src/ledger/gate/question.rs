@@ -71,6 +71,7 @@ pub(super) fn without_numbers(
         stale,
         rollout: Some(settings.config.rollout),
         policies: Vec::new(),
+        policies_unknown: false,
     }
 }
 
@@ -141,6 +142,7 @@ pub(super) fn response(
         as_of: decided.as_of,
         stale: decided.stale,
         policies: decided.policies,
+        policies_unknown: decided.policies_unknown,
         position: position.map(|position| position.to_string()),
     }
 }
