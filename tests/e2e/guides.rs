@@ -5,7 +5,6 @@ use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use tollgate_clock::{Clock, SystemClock};
 use tollgate_domain::price::PriceBook;
 use tollgate_test_process::Program;
 use tollgate_tests::blocks::{Block, Reader, blocks};
@@ -245,7 +244,10 @@ fn the_guide_to_alerts() {
 /// one before. They are typed once more then.
 #[test]
 fn the_guides_to_budgets_and_allocations() {
-    let day = || SystemClock.now().day();
+    let day = || {
+        let since = tollgate_test_process::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+        since.as_secs() / 86_400
+    };
     let begun = day();
     if let Err(panic) = std::panic::catch_unwind(type_guides_to_budgets) {
         // On the day they began on, it is a failure.

@@ -59,7 +59,7 @@ pub struct SpentAnswer {
     pub used: Vec<Spent>,
 }
 
-/// The kinds of usage that a task had on a day, or else on the one before it, the latest first. Of a task with very many
+/// The kinds of usage that a task had on a day, or else on the one before, the latest first. Of a task with very many
 /// some may be missing: only so much is read that the view is not held up.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct UsageKindsOf {

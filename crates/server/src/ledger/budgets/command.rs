@@ -9,9 +9,6 @@ use tollgate_domain::ids::EventId;
 use tollgate_domain::position::Sequence;
 use tollgate_domain::time::Timestamp;
 
-use super::request::alternatives;
-use crate::ledger::Settings;
-
 /// How long a request waits for figures that cover the log's end if it says nothing, and the longest that the queue of
 /// a tenant waits for any.
 pub(super) const WAIT: Duration = Duration::from_secs(2);
@@ -126,33 +123,6 @@ pub(super) struct Recorded {
 }
 
 impl What {
-    /// The requests whose judgement it depends on.
-    pub(super) fn requests(
-        &self,
-        settings: &Settings,
-        state: &BudgetState,
-        at: Timestamp,
-    ) -> Vec<AllocationRequest> {
-        let with_others = |request: &AllocationRequest| {
-            let mut all = alternatives(settings, state, request, at);
-            all.push(request.clone());
-            all
-        };
-        match self {
-            Self::Allocate(request) | Self::Check(request) => with_others(request),
-            Self::Extend { allocation, .. } => {
-                state.open(allocation).map(|open| open.request.clone()).into_iter().collect()
-            }
-            Self::Route(candidates) => candidates.clone(),
-            Self::Exhausted { requests, .. } => requests.iter().flat_map(with_others).collect(),
-            Self::Budget(_)
-            | Self::Policy { .. }
-            | Self::Raise(_)
-            | Self::Release { .. }
-            | Self::Expire { .. } => Vec::new(),
-        }
-    }
-
     /// Whether it is only asked, and nothing is recorded.
     pub(super) const fn is_question(&self) -> bool {
         matches!(self, Self::Check(_) | Self::Route(_) | Self::Exhausted { .. })

@@ -16,6 +16,7 @@ use tollgate_wire::DecodedEvent;
 use super::Job;
 use super::command::{Command, Done, Judged, Recorded, WAIT, What};
 use super::exhausted::exhausted;
+use super::figures::requests_of;
 use super::repeated::is_same;
 use super::request::{alternatives, price_of};
 use super::uses::Uses;
@@ -283,7 +284,7 @@ impl Decider {
         let settings = self.ask.settings();
         let open = commands.iter().zip(before).filter(|(_, before)| before.is_none());
         let requests: Vec<AllocationRequest> =
-            open.flat_map(|(command, _)| command.what.requests(&settings, state, at)).collect();
+            open.flat_map(|(command, _)| requests_of(&command.what, &settings, state, at)).collect();
         if requests.is_empty() {
             return Ok(Figures::default());
         }

@@ -3,13 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
-use tollgate_domain::budget::{Amount, Figures, Spent, SpentIn};
+use tollgate_domain::budget::{Amount, BudgetState, Figures, Spent, SpentIn};
+use tollgate_domain::event::AllocationRequest;
 use tollgate_domain::ids::TenantId;
 use tollgate_domain::money::Usd;
 use tollgate_domain::price::PriceBook;
 use tollgate_domain::time::Timestamp;
 use tollgate_projector::queries::{SpentAsk, SpentOf};
 
+use super::command::What;
+use super::request::alternatives;
+use crate::ledger::Settings;
 use crate::ledger::ask::Queries;
 use crate::problem::Answer;
 
@@ -79,5 +83,32 @@ impl Exposure<'_> {
             rate.checked_times((*tokens).max(0)).unwrap_or(Usd::from_units(i128::MAX))
         });
         each.fold(Usd::ZERO, Usd::saturating_add)
+    }
+}
+
+/// The requests whose judgement a command depends on.
+pub(super) fn requests_of(
+    what: &What,
+    settings: &Settings,
+    state: &BudgetState,
+    at: Timestamp,
+) -> Vec<AllocationRequest> {
+    let with_others = |request: &AllocationRequest| {
+        let mut all = alternatives(settings, state, request, at);
+        all.push(request.clone());
+        all
+    };
+    match what {
+        What::Allocate(request) | What::Check(request) => with_others(request),
+        What::Extend { allocation, .. } => {
+            state.open(allocation).map(|open| open.request.clone()).into_iter().collect()
+        }
+        What::Route(candidates) => candidates.clone(),
+        What::Exhausted { requests, .. } => requests.iter().flat_map(with_others).collect(),
+        What::Budget(_)
+        | What::Policy { .. }
+        | What::Raise(_)
+        | What::Release { .. }
+        | What::Expire { .. } => Vec::new(),
     }
 }
