@@ -67,11 +67,13 @@ pub enum AlertRule {
     PriceWaiting,
     /// Sources do not agree on a price.
     PriceDisputed,
+    /// More was used of an allocation than was allocated.
+    AllocationOverrun,
 }
 
 impl AlertRule {
     /// The rules, in order.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 28] = [
         Self::Pressure,
         Self::Breach,
         Self::StopLoss,
@@ -99,9 +101,10 @@ impl AlertRule {
         Self::Budget,
         Self::PriceWaiting,
         Self::PriceDisputed,
+        Self::AllocationOverrun,
     ];
     /// Their names, in order.
-    pub const NAMES: [&'static str; 27] = [
+    pub const NAMES: [&'static str; 28] = [
         "pressure",
         "breach",
         "stop_loss",
@@ -129,6 +132,7 @@ impl AlertRule {
         "budget",
         "price_waiting",
         "price_disputed",
+        "allocation_overrun",
     ];
 
     /// The word used in answers.
@@ -162,6 +166,7 @@ impl AlertRule {
             Self::Budget => "budget",
             Self::PriceWaiting => "price_waiting",
             Self::PriceDisputed => "price_disputed",
+            Self::AllocationOverrun => "allocation_overrun",
         }
     }
 
@@ -189,7 +194,15 @@ impl AlertRule {
     /// Whether only a person can end it: something that happened once does not become false.
     #[must_use]
     pub const fn ends_with_acknowledgement(self) -> bool {
-        matches!(self, Self::Conflict | Self::Breaker | Self::Access | Self::OverCorrection | Self::Bypass)
+        matches!(
+            self,
+            Self::Conflict
+                | Self::Breaker
+                | Self::Access
+                | Self::OverCorrection
+                | Self::Bypass
+                | Self::AllocationOverrun
+        )
     }
 }
 
@@ -234,6 +247,7 @@ impl Severity {
             | AlertRule::Budget
             | AlertRule::PriceWaiting
             | AlertRule::PriceDisputed
+            | AlertRule::AllocationOverrun
             | AlertRule::ClockSkew => Self::Warning,
             AlertRule::Stuck
             | AlertRule::Conflict
@@ -293,6 +307,8 @@ pub enum AlertScope {
     },
     /// An entry of the price book.
     Price(String),
+    /// An allocation of the tenant.
+    Allocation(String),
 }
 
 impl fmt::Display for AlertScope {
@@ -310,6 +326,7 @@ impl fmt::Display for AlertScope {
             Self::Policy { name, from: None } => write!(f, "policy {name}"),
             Self::Policy { name, from: Some(from) } => write!(f, "policy {name} from {from}"),
             Self::Price(entry) => write!(f, "price {entry}"),
+            Self::Allocation(name) => write!(f, "allocation {name}"),
         }
     }
 }

@@ -13,7 +13,7 @@ pub(super) const DAY_S: i64 = 86_400;
 
 impl Projection for Spending {
     const NAME: &'static str = "spending";
-    const VERSION: u32 = 2;
+    const VERSION: u32 = 3;
     type Row = SpendingRow;
     type Live = Asked;
 
@@ -49,7 +49,10 @@ impl Projection for Spending {
             add(&key)?;
         }
         match usage.allocation {
-            Some(allocation) => add(&Table::Allocations.named(usage.tenant, allocation)),
+            Some(allocation) => {
+                add(&Table::Allocations.named(usage.tenant, allocation))?;
+                budgets::note_moved(rows, event, allocation)
+            }
             None => Ok(()),
         }
     }

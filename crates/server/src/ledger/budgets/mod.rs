@@ -9,6 +9,7 @@ mod decide;
 mod exhausted;
 mod expiry;
 mod figures;
+mod overruns;
 mod policies;
 mod repeated;
 mod request;
@@ -28,6 +29,7 @@ pub use self::policies::PolicyPage;
 
 use self::command::{Command, Done, WAIT};
 use self::decide::Decider;
+use self::overruns::Looked;
 use super::Shared;
 use super::ask::Queries;
 use super::in_force::InForce;
@@ -49,6 +51,7 @@ pub struct BudgetDecisions {
     ask: Arc<Queries>,
     in_force: Arc<InForce>,
     tenants: Arc<Mutex<HashMap<TenantId, mpsc::Sender<Job>>>>,
+    looked: Looked,
 }
 
 /// A command that waits for its decision.
@@ -60,7 +63,13 @@ pub(super) struct Job {
 impl BudgetDecisions {
     pub(super) fn new(shared: &Shared, ask: &Arc<Queries>, in_force: &Arc<InForce>) -> Self {
         let log = Arc::clone(&shared.log);
-        Self { log, ask: Arc::clone(ask), in_force: Arc::clone(in_force), tenants: Arc::default() }
+        Self {
+            log,
+            ask: Arc::clone(ask),
+            in_force: Arc::clone(in_force),
+            tenants: Arc::default(),
+            looked: Looked::default(),
+        }
     }
 
     /// Has a command decided, with those that arrive at the same time.
