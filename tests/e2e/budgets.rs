@@ -1,6 +1,6 @@
 //! Budgets, policies and allocations on the command line. Windows are fixed ones around any day on which this runs.
 
-use tollgate_tests::{Place, Server};
+use tollgate_tests::{Follower, Place, Server};
 
 /// A hard limit of 5 USD on what the team `search` spends.
 const FIVE_DOLLARS: &str = "--data d policy set search --window fixed --window-from 2020-01-01T00:00:00Z --window-to 2220-01-01T00:00:00Z --limit-usd 5 --enforcement hard_limit --scope team=search";
@@ -68,6 +68,27 @@ fn what_may_be_spent_is_checked_reserved_used_extended_and_released() {
         assert_eq!(lines(&released, line), [line], "{released}");
     }
     assert_eq!(lines(&released, "released"), ["released 150,000 tokens, 2.5 USD"], "{released}");
+}
+
+#[test]
+fn a_server_tells_of_an_allocation_that_is_exceeded_and_a_person_ends_the_alert() {
+    let place = Place::new();
+    let _ = place.ok("--data d task open T-1");
+    let _ =
+        place.ok("--data d allocate create job-1 --model gpt-5 --tokens 1000 --task T-1 --component indexer");
+    used(&place, "--output 2500 --allocation job-1");
+    let _ = place.ok("--data d allocate release job-1");
+    let server = Server::start(&place, "d");
+    let mut follower =
+        Follower::of(&place, &["--server", &server.url, "--format", "json", "alerts", "--follow"]);
+    follower.wait_for(1);
+    let list = place.ok("--data d alerts --rule allocation_overrun");
+    let told = "allocation `job-1`, asked for by component `indexer` for task T-1: 2,500 tokens and 0.025 USD used, 1,000 tokens and 0.01 USD allocated";
+    assert!(list.contains(told) && list.contains("warning"), "{list}");
+    let id = list.lines().nth(1).unwrap().split_whitespace().last().unwrap().to_owned();
+    let _ = place.ok(&format!("--data d alerts ack {id} --by grace"));
+    let list = place.ok("--data d alerts --state resolved");
+    assert!(list.contains("resolved: acknowledged by grace"), "{list}");
 }
 
 #[test]

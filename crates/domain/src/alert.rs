@@ -69,11 +69,13 @@ pub enum AlertRule {
     PriceDisputed,
     /// The list of a source of prices cannot be used.
     PriceSource,
+    /// More was used of an allocation than was allocated.
+    AllocationOverrun,
 }
 
 impl AlertRule {
     /// The rules, in order.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 29] = [
         Self::Pressure,
         Self::Breach,
         Self::StopLoss,
@@ -102,9 +104,10 @@ impl AlertRule {
         Self::PriceWaiting,
         Self::PriceDisputed,
         Self::PriceSource,
+        Self::AllocationOverrun,
     ];
     /// Their names, in order.
-    pub const NAMES: [&'static str; 28] = [
+    pub const NAMES: [&'static str; 29] = [
         "pressure",
         "breach",
         "stop_loss",
@@ -133,6 +136,7 @@ impl AlertRule {
         "price_waiting",
         "price_disputed",
         "price_source",
+        "allocation_overrun",
     ];
 
     /// The word used in answers.
@@ -167,6 +171,7 @@ impl AlertRule {
             Self::PriceWaiting => "price_waiting",
             Self::PriceDisputed => "price_disputed",
             Self::PriceSource => "price_source",
+            Self::AllocationOverrun => "allocation_overrun",
         }
     }
 
@@ -194,7 +199,15 @@ impl AlertRule {
     /// Whether only a person can end it: something that happened once does not become false.
     #[must_use]
     pub const fn ends_with_acknowledgement(self) -> bool {
-        matches!(self, Self::Conflict | Self::Breaker | Self::Access | Self::OverCorrection | Self::Bypass)
+        matches!(
+            self,
+            Self::Conflict
+                | Self::Breaker
+                | Self::Access
+                | Self::OverCorrection
+                | Self::Bypass
+                | Self::AllocationOverrun
+        )
     }
 }
 
@@ -240,6 +253,7 @@ impl Severity {
             | AlertRule::PriceWaiting
             | AlertRule::PriceDisputed
             | AlertRule::PriceSource
+            | AlertRule::AllocationOverrun
             | AlertRule::ClockSkew => Self::Warning,
             AlertRule::Stuck
             | AlertRule::Conflict
@@ -299,6 +313,8 @@ pub enum AlertScope {
     },
     /// An entry of the price book, or a source of prices.
     Price(String),
+    /// An allocation of the tenant.
+    Allocation(String),
 }
 
 impl fmt::Display for AlertScope {
@@ -316,6 +332,7 @@ impl fmt::Display for AlertScope {
             Self::Policy { name, from: None } => write!(f, "policy {name}"),
             Self::Policy { name, from: Some(from) } => write!(f, "policy {name} from {from}"),
             Self::Price(entry) => write!(f, "price {entry}"),
+            Self::Allocation(name) => write!(f, "allocation {name}"),
         }
     }
 }

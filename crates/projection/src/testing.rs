@@ -146,7 +146,7 @@ impl Story {
         }
     }
 
-    fn append(&mut self, body: EventBody) {
+    pub(crate) fn append(&mut self, body: EventBody) {
         self.append_as("e", self.now.plus_millis(self.ahead_ms), body);
     }
 

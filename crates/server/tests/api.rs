@@ -44,6 +44,8 @@ mod identity;
 mod memory;
 #[path = "api/money.rs"]
 mod money;
+#[path = "api/overruns.rs"]
+mod overruns;
 #[path = "api/phases_and_money.rs"]
 mod phases_and_money;
 #[path = "api/price_decisions.rs"]

@@ -50,7 +50,7 @@ fn holds(task: &TaskRow, condition: &Condition, since: Timestamp) -> bool {
         | AlertScope::Inbox
         | AlertScope::Reader(_)
         | AlertScope::Policy { .. } => false,
-        AlertScope::Price(_) => false,
+        AlertScope::Price(_) | AlertScope::Allocation(_) => false,
     };
     match condition.rule {
         AlertRule::Silence => runs_since(Execution::silent_since),
@@ -73,7 +73,9 @@ fn holds(task: &TaskRow, condition: &Condition, since: Timestamp) -> bool {
         | AlertRule::Drift
         | AlertRule::Completed
         | AlertRule::ClockSkew
-        | AlertRule::Unjustified => false,
+        | AlertRule::Unjustified
+        // Alerts of their own: no watch has them (`overruns.rs`).
+        | AlertRule::AllocationOverrun => false,
         AlertRule::Remediation => blocking(task).is_some(),
         AlertRule::Bypass => !task.bypasses.is_empty(),
         AlertRule::PhaseAlreadyActive | AlertRule::PhaseMismatch => stands(task, &condition.scope, since),

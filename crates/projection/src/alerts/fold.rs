@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use tollgate_domain::alert::{AlertRule, Condition, alert_id};
 use tollgate_domain::event::{
-    AlertAcknowledged, AlertEvent, Change, EventBody, InboxEvent, LedgerEvent, RecordedEvent, ReportEvent,
-    UsageEvent,
+    AlertAcknowledged, AlertEvent, Change, ConditionObserved, EventBody, InboxEvent, LedgerEvent,
+    RecordedEvent, ReportEvent, UsageEvent,
 };
 use tollgate_domain::ids::LEDGER_TENANT;
 use tollgate_domain::position::Sequence;
@@ -20,13 +20,13 @@ use super::row::{
     Acknowledged, Alert, AlertChange, AlertsRow, Resolved, Watch, alert_key, change_key, watch_key,
 };
 use super::watch::conflict;
-use super::{access, bypass, delivery, prices, quarantine};
+use super::{access, bypass, delivery, overruns, prices, quarantine};
 use crate::fold::{Conflict, Projection, Rows};
 use crate::status::fold_task;
 
 impl Projection for Alerts {
     const NAME: &'static str = "alerts";
-    const VERSION: u32 = 14;
+    const VERSION: u32 = 15;
     type Row = AlertsRow;
     type Live = ();
 
@@ -65,9 +65,7 @@ impl Projection for Alerts {
             EventBody::Report(ReportEvent::ReportRead(read)) => {
                 watched(rows, moment, |watch| access::read(watch, event, read))
             }
-            EventBody::Alert(AlertEvent::ConditionObserved(observed)) => {
-                watched(rows, moment, |watch| observe(watch, observed))
-            }
+            EventBody::Alert(AlertEvent::ConditionObserved(seen)) => observed(rows, event, moment, seen),
             EventBody::Budget(_) | EventBody::Bill(_) => Ok(()),
             EventBody::Price(decided) => watched(rows, moment, |watch| prices::note(watch, event, decided)),
             _ if !event.concerns_task() => Ok(()),
@@ -142,14 +140,33 @@ fn watched<R: Rows<AlertsRow>>(
     change(watch);
     let (raised, resolved) = turn(watch, moment);
     for alert in raised {
-        note(rows, moment, &alert.id, Change::Raised)?;
-        let key = alert_key(&alert.id);
-        rows.change(&key, || AlertsRow::Alert(Box::new(alert)))?;
+        raise(rows, moment, alert)?;
     }
     for (id, end) in resolved {
         resolve(rows, moment, &id, end)?;
     }
     Ok(())
+}
+
+fn observed<R: Rows<AlertsRow>>(
+    rows: &mut R,
+    event: &RecordedEvent<'_>,
+    moment: Moment<'_>,
+    seen: &ConditionObserved,
+) -> Result<(), R::Error> {
+    if seen.rule() != AlertRule::AllocationOverrun {
+        return watched(rows, moment, |watch| observe(watch, seen));
+    }
+    match overruns::raised(rows, event, moment.at, seen)? {
+        Some(alert) => raise(rows, moment, alert),
+        None => Ok(()),
+    }
+}
+
+fn raise<R: Rows<AlertsRow>>(rows: &mut R, moment: Moment<'_>, alert: Alert) -> Result<(), R::Error> {
+    note(rows, moment, &alert.id, Change::Raised)?;
+    let key = alert_key(&alert.id);
+    rows.change(&key, || AlertsRow::Alert(Box::new(alert))).map(|_| ())
 }
 
 /// Records that something happened to an alert.

@@ -13,6 +13,7 @@ mod delivery;
 mod fold;
 mod folding;
 pub mod out_of_step;
+mod overruns;
 mod prices;
 mod quarantine;
 mod row;

@@ -5,7 +5,8 @@ use tollgate_domain::ids::BUDGET_TASK;
 use tollgate_domain::position::Sequence;
 
 use super::row::{
-    AllocationRow, AllocationState, BudgetsRow, HoldsBudgets, allocation_key, listed_key, tenant_key,
+    AllocationRow, AllocationState, BudgetsRow, HoldsBudgets, allocation_key, listed_key, moved_key,
+    tenant_key,
 };
 use crate::fold::Rows;
 
@@ -24,6 +25,7 @@ pub fn apply<Row: HoldsBudgets, R: Rows<Row>>(
         tenant.last_decision = event.sequence;
     }
     if let Some(row) = AllocationRow::of(decided, event.sequence) {
+        note_moved(rows, event, &row.request.allocation)?;
         return keep(rows, event.tenant, row);
     }
     match decided {
@@ -44,6 +46,23 @@ pub fn apply<Row: HoldsBudgets, R: Rows<Row>>(
         | BudgetEvent::Allocated(_)
         | BudgetEvent::AllocationRefused(_) => Ok(()),
     }
+}
+
+/// Notes that an allocation was decided or used: who looks at all of them looks at these next.
+///
+/// # Errors
+///
+/// Same as [`apply`].
+pub fn note_moved<Row: HoldsBudgets, R: Rows<Row>>(
+    rows: &mut R,
+    event: &RecordedEvent<'_>,
+    allocation: &str,
+) -> Result<(), R::Error> {
+    let key = moved_key(event.tenant, event.partition, event.sequence, allocation);
+    if rows.get(&key)?.is_none() {
+        rows.change(&key, || BudgetsRow::Listed(allocation.to_owned()).into())?;
+    }
+    Ok(())
 }
 
 /// Keeps a record that is the last one about a tenant's money although its events are not counted.

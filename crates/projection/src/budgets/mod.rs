@@ -4,10 +4,10 @@
 mod fold;
 mod row;
 
-pub use fold::{apply, last_decision};
+pub use fold::{apply, last_decision, note_moved};
 pub use row::{
     AllocationRow, AllocationState, BudgetsRow, HoldsBudgets, TENANTS, TenantBudgets, allocation_key,
-    listing, tenant_key,
+    listing, moved, moved_since, moved_through, tenant_key,
 };
 
 #[cfg(test)]

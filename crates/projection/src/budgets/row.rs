@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use tollgate_domain::budget::{Amount, BudgetState};
 use tollgate_domain::event::{Allocated, AllocationRefused, AllocationRequest, BudgetEvent, PolicyFigures};
-use tollgate_domain::position::Sequence;
+use tollgate_domain::position::{PartitionId, Sequence};
 use tollgate_domain::time::Timestamp;
 
 /// What the view keeps under a key.
@@ -13,7 +13,7 @@ pub enum BudgetsRow {
     Tenant(Box<TenantBudgets>),
     /// An allocation, or the refusal of one.
     Allocation(Box<AllocationRow>),
-    /// The name of an allocation, listed with the latest first.
+    /// The name of an allocation: in the list with the latest first, or among those that something happened to.
     Listed(String),
 }
 
@@ -111,6 +111,11 @@ pub enum AllocationState {
 const TENANT: u8 = b'T';
 const ALLOCATION: u8 = b'A';
 const LISTED: u8 = b'L';
+const MOVED: u8 = b'M';
+
+/// How many records have one block among those that something happened to: an allocation has one row a block, and who
+/// asks again reads the last block again.
+const BLOCK: u64 = 1024;
 
 /// What the keys of tenants begin with, before their names.
 pub const TENANTS: &[u8] = &[TENANT];
@@ -141,6 +146,45 @@ pub fn listing(tenant: &str, before: Option<Sequence>) -> Vec<u8> {
 pub(super) fn listed_key(tenant: &str, sequence: Sequence, allocation: &str) -> Vec<u8> {
     let mut key = listing(tenant, Some(sequence));
     key.extend_from_slice(allocation.as_bytes());
+    key
+}
+
+/// The beginning of the keys of allocations that were decided or used in a partition.
+#[must_use]
+pub fn moved(tenant: &str, partition: PartitionId) -> Vec<u8> {
+    of(MOVED, tenant, &[partition.number()])
+}
+
+/// The key before those of all records after this one; a few earlier ones of the same block are behind it, too.
+#[must_use]
+pub fn moved_since(tenant: &str, partition: PartitionId, since: Sequence) -> Vec<u8> {
+    block_key(tenant, partition, since.next())
+}
+
+/// Up to which record a row says what happened, from what follows the beginning of its key.
+#[must_use]
+pub fn moved_through(rest: &[u8]) -> Option<Sequence> {
+    let block = u64::from_be_bytes(*rest.first_chunk()?);
+    Some(Sequence(block.saturating_mul(BLOCK).saturating_add(BLOCK - 1)))
+}
+
+/// The key of an allocation that was decided or used in a record.
+pub(super) fn moved_key(
+    tenant: &str,
+    partition: PartitionId,
+    sequence: Sequence,
+    allocation: &str,
+) -> Vec<u8> {
+    let mut key = block_key(tenant, partition, sequence);
+    // So that none is the key before them.
+    key.push(b'/');
+    key.extend_from_slice(allocation.as_bytes());
+    key
+}
+
+fn block_key(tenant: &str, partition: PartitionId, sequence: Sequence) -> Vec<u8> {
+    let mut key = moved(tenant, partition);
+    key.extend_from_slice(&sequence.0.div_euclid(BLOCK).to_be_bytes());
     key
 }
 

@@ -9,7 +9,10 @@ use tollgate_domain::money::Usd;
 use tollgate_domain::position::{PartitionId, Sequence};
 use tollgate_domain::time::Timestamp;
 
-use super::{AllocationRow, AllocationState, BudgetsRow, TenantBudgets, allocation_key, listing, tenant_key};
+use super::{
+    AllocationRow, AllocationState, BudgetsRow, TenantBudgets, allocation_key, listing, moved, moved_since,
+    moved_through, tenant_key,
+};
 use crate::fold::Projection;
 use crate::spending::{Spending, SpendingRow};
 
@@ -109,6 +112,33 @@ fn allocations_are_listed_with_the_latest_first_and_tenants_stay_apart() {
     assert_eq!(listed(None), ["b", "a", "c"]);
     assert_eq!(listed(Some(Sequence(2))), ["a", "c"]);
     assert!(!rows.contains_key(&tenant_key("acm")));
+}
+
+/// A row per block of 1,024 records: who looks again looks at the last block again, and at no earlier one.
+#[test]
+fn what_happened_to_an_allocation_is_found_by_record() {
+    let mut rows = Rows::new();
+    for (name, sequence) in [("a", 3), ("b", 1023), ("a", 1024), ("c", 1025), ("a", 1026), ("d", 5000)] {
+        allocate(&mut rows, name, sequence);
+    }
+    let partition = PartitionId::of("acme", BUDGET_TASK);
+    let since = |sequence| {
+        let prefix = moved("acme", partition);
+        let after = moved_since("acme", partition, Sequence(sequence));
+        let found = rows.range(after..).filter(|(key, _)| key.starts_with(&prefix));
+        let found = found.map(|(key, row)| {
+            let through = moved_through(&key[prefix.len()..]).unwrap();
+            let Some(BudgetsRow::Listed(name)) = row.budgets() else { panic!() };
+            format!("{name} {through}")
+        });
+        found.collect::<Vec<_>>()
+    };
+    assert_eq!(since(0), ["a 1023", "b 1023", "a 2047", "c 2047", "d 5119"]);
+    assert_eq!(since(1022), since(0));
+    // A block that was read to its end is not read again: else a look would never get beyond it.
+    assert_eq!(since(1023), ["a 2047", "c 2047", "d 5119"]);
+    assert_eq!(since(5118), ["d 5119"]);
+    assert_eq!(since(5119), [""; 0]);
 }
 
 #[test]

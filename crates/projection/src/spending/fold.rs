@@ -13,7 +13,7 @@ pub(super) const DAY_S: i64 = 86_400;
 
 impl Projection for Spending {
     const NAME: &'static str = "spending";
-    const VERSION: u32 = 2;
+    const VERSION: u32 = 3;
     type Row = SpendingRow;
     type Live = Asked;
 
@@ -56,7 +56,8 @@ impl Projection for Spending {
         match usage.allocation {
             Some(allocation) => {
                 let key = Table::Allocations.named(usage.tenant, allocation);
-                rows.change(&key, SpendingRow::default).map(|row| row.add(&usage.sums))
+                rows.change(&key, SpendingRow::default)?.add(&usage.sums);
+                budgets::note_moved(rows, event, allocation)
             }
             None => Ok(()),
         }

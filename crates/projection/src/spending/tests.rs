@@ -316,10 +316,10 @@ fn usage_dated_ahead_counts_where_it_says_and_other_events_count_nowhere() {
     assert_eq!(rows.len(), 3, "a day, a quarter, a task");
     let labelled = used(["T-1", "-", "-", "S-1", "al-1"], 0, 10).stored();
     Spending.apply(&labelled.recorded(), &mut rows).unwrap();
-    assert_eq!(rows.len(), 8, "those, a session and an allocation");
+    assert_eq!(rows.len(), 9, "those, a session, an allocation, and that it was used");
     let wait = EventBody::from(WaitRecorded { execution: None, kind: "human".to_owned(), wait_ms: 1 });
     Spending.apply(&Stored { body: wait, ..labelled }.recorded(), &mut rows).unwrap();
-    assert_eq!(rows.len(), 8);
+    assert_eq!(rows.len(), 9);
 }
 
 proptest! {

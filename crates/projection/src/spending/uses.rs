@@ -99,8 +99,14 @@ mod tests {
     fn count(uses: &mut Uses, partition: usize, sequence: u64, allocation: &str, tokens: i128) {
         let labels = BTreeMap::new();
         let spent = Spent { events: 1, tokens, ..Spent::default() };
-        let dimensions =
-            Dimensions { task: "T", component: None, provider: None, model: None, labels: &labels };
+        let dimensions = Dimensions {
+            task: "T",
+            phase: None,
+            component: None,
+            provider: None,
+            model: None,
+            labels: &labels,
+        };
         let usage = Counted {
             tenant: "t",
             quarter: 0,

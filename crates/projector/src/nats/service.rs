@@ -25,12 +25,12 @@ use super::protocol::{
 use crate::pool::Asker;
 use crate::projector::Projector;
 use crate::queries::{
-    AllocationsNamed, BillsOf, ChangesAfter, ChangesFor, ConfigsOf, DecisionBasisOf, DeliveriesOf,
-    EndpointOf, ExpiredBy, FindEvents, GoverningOf, HasPolicies, LastSettingsOf, LinesOf, ListAccesses,
-    ListAlerts, ListAllocations, ListDeliveries, ListQuarantine, ListTasks, Marks, ObservedOfBudgets,
-    ObservedOfViews, OneAlert, OneQuarantined, OneTask, OthersOfClass, OverviewOf, PricesDecided,
-    RunningTasks, SavingsOf, SpentNow, SpentOf, SpentSince, TenantBudgetsOf, TenantsWithBudgets, TotalsOf,
-    UsageKindsOf, UsageSummaryOf,
+    AllocationsMoved, AllocationsNamed, BillsOf, ChangesAfter, ChangesFor, ConfigsOf, DecisionBasisOf,
+    DeliveriesOf, EndpointOf, ExpiredBy, FindEvents, GoverningOf, HasPolicies, LastSettingsOf, LinesOf,
+    ListAccesses, ListAlerts, ListAllocations, ListDeliveries, ListQuarantine, ListTasks, Marks,
+    ObservedOfBudgets, ObservedOfViews, OneAlert, OneQuarantined, OneTask, OthersOfClass, OverviewOf,
+    PricesDecided, RaisedBefore, RunningTasks, SavingsOf, SpentNow, SpentOf, SpentSince, TenantBudgetsOf,
+    TenantsWithBudgets, TotalsOf, UsageKindsOf, UsageSummaryOf,
 };
 use crate::query::{Answered, Query, Wait, restricted};
 
@@ -79,12 +79,12 @@ macro_rules! served {
 
 served!(Status: OneTask, DecisionBasisOf, ListTasks, OverviewOf, SavingsOf, RunningTasks, FindEvents, Marks);
 served!(
-    Spending: TenantsWithBudgets, HasPolicies, UsageKindsOf, ExpiredBy, TenantBudgetsOf, AllocationsNamed, ListAllocations, SpentOf, SpentNow, SpentSince,
+    Spending: TenantsWithBudgets, HasPolicies, UsageKindsOf, ExpiredBy, TenantBudgetsOf, AllocationsNamed, AllocationsMoved, ListAllocations, SpentOf, SpentNow, SpentSince,
     UsageSummaryOf, Marks
 );
 served!(Reports: TotalsOf, LinesOf, BillsOf, OthersOfClass, ListAccesses, ConfigsOf, LastSettingsOf, PricesDecided, Marks);
 served!(
-    Alerts: ObservedOfBudgets, ListAlerts, ChangesAfter, EndpointOf, ChangesFor, DeliveriesOf, ListDeliveries, ObservedOfViews,
+    Alerts: ObservedOfBudgets, RaisedBefore, ListAlerts, ChangesAfter, EndpointOf, ChangesFor, DeliveriesOf, ListDeliveries, ObservedOfViews,
     GoverningOf, OneAlert, ListQuarantine, OneQuarantined, Marks
 );
 

@@ -7,6 +7,7 @@ mod decision_basis;
 mod deliveries;
 mod governing;
 mod money;
+mod moved;
 mod overview;
 mod prices;
 mod quarantine;
@@ -29,6 +30,7 @@ pub use deliveries::{
 };
 pub use governing::{Governing, GoverningOf};
 pub use money::{BillsOf, LinesFound, LinesOf};
+pub use moved::{AllocationsMoved, MovedAllocations, RaisedBefore};
 pub use overview::{ConfigsOf, LastSettingsOf, OverviewOf, SavingsOf};
 pub use prices::{PricesDecided, PricesDecidedPage};
 pub use quarantine::{ListQuarantine, OneQuarantined, QuarantinePage};

@@ -1,7 +1,7 @@
 //! Requests about a tenant's money that arrive at the same time and are decided as one group.
 
 use serde_json::json;
-use tollgate_wire::api::AllocateRequest;
+use tollgate_wire::api::{AllocateRequest, ReleaseRequest};
 
 use crate::budgets::used;
 use crate::support::Service;
@@ -24,4 +24,28 @@ async fn what_is_asked_for_together_with_a_new_policy_is_judged_by_it() {
     assert_eq!(set.unwrap().policy, "p");
     let states = [fits, exceeds].map(|made| made.unwrap().state.as_str());
     assert_eq!(states, ["open", "refused"]);
+}
+
+/// A retry that comes before the first answer, as from a caller whose connection broke.
+#[tokio::test]
+async fn the_same_request_twice_at_once_is_decided_once_and_keeps_nobody_else_from_an_answer() {
+    let service = Service::new().await;
+    let budgets = service.ledger.budgets();
+    let asked = |name: &str, tokens: u64| {
+        serde_json::from_value::<AllocateRequest>(json!({"allocation": name, "tokens": tokens})).unwrap()
+    };
+    let (mine, another, other) = (asked("a", 100), asked("a", 200), asked("b", 100));
+    let (first, again, conflict, others) = tokio::join!(
+        budgets.allocate(&mine),
+        budgets.allocate(&mine),
+        budgets.allocate(&another),
+        budgets.allocate(&other)
+    );
+    let (first, again, others) = (first.unwrap(), again.unwrap(), others.unwrap());
+    assert_eq!((first.repeated, again.repeated, others.repeated), (false, true, false));
+    assert_eq!((first.decided_at, first.policies), (again.decided_at, again.policies));
+    assert_eq!(conflict.unwrap_err().code, "conflict");
+    let release = ReleaseRequest::default();
+    let (first, again) = tokio::join!(budgets.release("a", &release), budgets.release("a", &release));
+    assert_eq!((first.unwrap().repeated, again.unwrap().repeated), (false, true));
 }

@@ -212,6 +212,7 @@ fn scope(stored: Option<proto::Scope>) -> Result<AlertScope, FieldError> {
             Ok(AlertScope::Policy { name: policy.name, from: time("policy.from", policy.from)? })
         }
         Some(Of::Price(entry)) => Ok(AlertScope::Price(entry)),
+        Some(Of::Allocation(name)) => Ok(AlertScope::Allocation(name)),
         None => Err(FieldError::new("", "nothing", "must be a scope that this version knows")),
     }
 }
@@ -232,6 +233,7 @@ fn scope_content(scope: &AlertScope) -> Option<proto::Scope> {
             Of::Policy(proto::PolicyScope { name: name.clone(), from: from.map(time_to_proto) })
         }
         AlertScope::Price(entry) => Of::Price(entry.clone()),
+        AlertScope::Allocation(name) => Of::Allocation(name.clone()),
     };
     Some(proto::Scope { of: Some(of) })
 }
@@ -249,6 +251,7 @@ fn written_scope(scope: Option<&proto::Scope>) -> Value {
             out.time("from", policy.from);
         }
         Some(Of::Price(entry)) => out.text("price", entry),
+        Some(Of::Allocation(name)) => out.text("allocation", name),
         Some(Of::View(view)) => {
             out.text("view", &view.name);
             out.optional("partition", view.partition.map(whole));

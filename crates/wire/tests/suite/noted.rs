@@ -37,6 +37,15 @@ pub(crate) fn events() -> Vec<(&'static str, Event)> {
         ("condition_observed_budget", observed("_budget", AlertRule::Budget, policy(), true)),
         ("condition_observed_inbox", observed("_ledger", AlertRule::Quarantine, AlertScope::Inbox, true)),
         (
+            "condition_observed_overrun",
+            observed(
+                "_budget",
+                AlertRule::AllocationOverrun,
+                AlertScope::Allocation("job-1".to_owned()),
+                true,
+            ),
+        ),
+        (
             "condition_observed_price",
             observed("_ledger", AlertRule::PriceWaiting, AlertScope::Price("gpt-5".to_owned()), true),
         ),
@@ -183,6 +192,7 @@ fn scope() -> impl Strategy<Value = AlertScope> {
         Just(AlertScope::Inbox),
         any_text().prop_map(AlertScope::Reader),
         any_text().prop_map(AlertScope::Price),
+        any_text().prop_map(AlertScope::Allocation),
         (crate::strategies::phase(), any::<u32>())
             .prop_map(|(phase, attempt)| AlertScope::Execution(ExecutionId { phase, attempt })),
         (any_text(), partition).prop_map(|(name, partition)| AlertScope::View { name, partition }),

@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use tollgate_domain::alert::Condition;
 use tollgate_domain::ids::{BUDGET_TASK, TaskId, TenantId};
-use tollgate_domain::position::{PartitionId, Position};
+use tollgate_domain::position::{PartitionId, Position, Sequence};
 use tollgate_domain::time::Timestamp;
 use tollgate_projection::budgets::{AllocationRow, TenantBudgets};
 use tollgate_projection::spending::{Spending, UsageKind};
 use tollgate_projector::queries::{
-    AllocationPage, AllocationsNamed, ExpiredBy, HasPolicies, ListAllocations, ObservedOfBudgets,
-    TenantBudgetsOf, TenantsWithBudgets, UsageKindsOf,
+    AllocationPage, AllocationsMoved, AllocationsNamed, ExpiredBy, HasPolicies, ListAllocations,
+    MovedAllocations, ObservedOfBudgets, RaisedBefore, TenantBudgetsOf, TenantsWithBudgets, UsageKindsOf,
 };
 use tollgate_projector::{Query, Wait};
 
@@ -92,6 +92,42 @@ impl Queries {
         let query = ObservedOfBudgets { tenant: tenant.as_str().to_owned() };
         let answered = self.alerts.ask(partition, wait, &query).await;
         Ok(answered.map_err(|error| of_query(&error))?.answer)
+    }
+
+    /// Which of these conditions of a tenant's money have raised an alert before.
+    pub(in crate::ledger) async fn raised_before(
+        &self,
+        tenant: &TenantId,
+        conditions: Vec<Condition>,
+        at_least: &Position,
+    ) -> Answer<Vec<bool>> {
+        let partition = PartitionId::of(tenant.as_str(), BUDGET_TASK);
+        let at_least = at_least.only(partition);
+        let wait = Wait { at_least: Some(&at_least), up_to: VIEW_WAIT };
+        let query = RaisedBefore { tenant: tenant.as_str().to_owned(), conditions };
+        let answered = self.alerts.ask(partition, wait, &query).await;
+        Ok(answered.map_err(|error| of_query(&error))?.answer)
+    }
+
+    /// Allocations of a tenant that were decided or used after a position, or ever, as of a later one at least. Some,
+    /// if there are many: the answer says up to where.
+    pub(in crate::ledger) async fn allocations_moved(
+        &self,
+        tenant: &TenantId,
+        since: Option<&Position>,
+        most: usize,
+        at_least: &Position,
+    ) -> Answer<MovedAllocations> {
+        let reached = |since: &Position| {
+            let reached = PartitionId::all().map(|partition| (partition, since.get(partition)));
+            reached.filter(|(_, sequence)| *sequence > Sequence::ZERO).collect()
+        };
+        let since = since.map(reached).unwrap_or_default();
+        let query = AllocationsMoved { tenant: tenant.as_str().to_owned(), since, most };
+        let asked = self.spending.ask_all(Wait { at_least: Some(at_least), up_to: VIEW_WAIT }, &query).await;
+        let mut moved = MovedAllocations::default();
+        asked.map_err(|error| of_query(&error))?.0.into_iter().for_each(|part| moved.merge(part));
+        Ok(moved)
     }
 
     /// Allocations of all tenants, by tenant and name, whose time is over and that are not recorded as expired.

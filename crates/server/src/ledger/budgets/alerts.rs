@@ -1,4 +1,5 @@
 //! Alerts of policies: a threshold or the limit was reached in a window, or is no longer, or the window is over.
+//! Those of allocations are in `overruns.rs`.
 //!
 //! Id and content of an observation follow from the version of the policy, its window and the level, so that any number
 //! of servers that look write the same event, and it is in the log once.
@@ -20,8 +21,9 @@ use crate::ledger::own::{append_one, of_append_one, own};
 use crate::problem::{Answer, INTERNAL};
 
 impl BudgetDecisions {
-    /// Looks at the policies of every tenant, and records which levels were reached or left; returns how many were
-    /// recorded. Policies that look at tasks or sessions one by one have no window of their own and raise none.
+    /// Looks at the policies and allocations of every tenant, and records which levels were reached or left, and of
+    /// which allocation more was used than was allocated; returns how many were recorded. Policies that look at tasks
+    /// or sessions one by one have no window of their own and raise none.
     ///
     /// # Errors
     ///
@@ -32,6 +34,7 @@ impl BudgetDecisions {
         for tenant in self.ask.tenants_with_budgets(&end).await? {
             let Ok(tenant) = TenantId::new(tenant) else { continue };
             recorded += self.observe_tenant(&tenant, &end).await?;
+            recorded += self.observe_overruns(&tenant, &end).await?;
         }
         Ok(recorded)
     }
@@ -79,7 +82,7 @@ impl BudgetDecisions {
         Ok(found.flatten().collect())
     }
 
-    async fn observe(&self, tenant: &TenantId, seen: ConditionObserved) -> Answer<usize> {
+    pub(super) async fn observe(&self, tenant: &TenantId, seen: ConditionObserved) -> Answer<usize> {
         let (id, active, detail) = (seen.event_id(), seen.active, seen.detail.clone());
         let body = EventBody::Alert(AlertEvent::ConditionObserved(Box::new(seen)));
         let submitted =

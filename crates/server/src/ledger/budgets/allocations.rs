@@ -14,7 +14,7 @@ use super::command::{Command, Done, Recorded, What};
 use super::request::{allocation, fresh, id, tenant, ttl_ms, usd, wait};
 use super::{BudgetDecisions, answer};
 use crate::ledger::ask::Read;
-use crate::problem::{ALLOCATION_UNKNOWN, Answer, INTERNAL, INVALID, OVER_BUDGET};
+use crate::problem::{ALLOCATION_UNKNOWN, Answer, INTERNAL, INVALID, OVER_BUDGET, STALE};
 
 impl BudgetDecisions {
     /// Whether something may be spent. Nothing is recorded or reserved.
@@ -55,8 +55,8 @@ impl BudgetDecisions {
             }
             // A repeated answer says what became of it since.
             Some(row) => {
-                let read = Read { at_least: Some(recorded.position), ..Read::default() };
-                let mut view = self.allocation(tenant.as_str(), &row.request.allocation, &read).await?;
+                let name = &row.request.allocation;
+                let mut view = self.allocation_now(&tenant, name, recorded.position).await?;
                 view.repeated = true;
                 Ok(view)
             }
@@ -82,8 +82,7 @@ impl BudgetDecisions {
         command.usd_given = sent.usd.is_some();
         match self.decided(&tenant, command).await? {
             Done::Recorded(recorded) => {
-                let read = Read { at_least: Some(recorded.position), ..Read::default() };
-                let mut view = self.allocation(tenant.as_str(), name, &read).await?;
+                let mut view = self.allocation_now(&tenant, name, recorded.position).await?;
                 view.repeated = recorded.repeated;
                 Ok(view)
             }
@@ -105,8 +104,7 @@ impl BudgetDecisions {
         let what = What::Release { allocation: name.to_owned(), author: sent.author.clone() };
         let command = Command::new(id("release", "allocation", name)?, what);
         let recorded = self.recorded(&tenant, command).await?;
-        let read = Read { at_least: Some(recorded.position), ..Read::default() };
-        let mut view = self.allocation(tenant.as_str(), name, &read).await?;
+        let mut view = self.allocation_now(&tenant, name, recorded.position).await?;
         view.repeated = recorded.repeated;
         Ok(view)
     }
@@ -121,6 +119,18 @@ impl BudgetDecisions {
             ALLOCATION_UNKNOWN
                 .with(format!("allocation `{name}` of tenant `{tenant_name}`: there is none; list them"))
         })
+    }
+
+    /// The same as of the log's end, so that no use is left out that was acknowledged before. Where the view is behind,
+    /// as of a decision about it at least: the answer says up to where.
+    async fn allocation_now(&self, tenant: &TenantId, name: &str, decided: String) -> Answer<AllocationView> {
+        let read = |at_least: String| Read { at_least: Some(at_least), ..Read::default() };
+        match self.allocation(tenant.as_str(), name, &read("tail".to_owned())).await {
+            Err(problem) if problem.code == STALE.code => {
+                self.allocation(tenant.as_str(), name, &read(decided)).await
+            }
+            answered => answered,
+        }
     }
 
     /// Allocations, the latest first.

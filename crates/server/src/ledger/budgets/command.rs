@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use tollgate_domain::budget::{Amount, BudgetState, Figures, Judgement, Policy, decide, judge};
-use tollgate_domain::event::{AllocationRequest, BudgetEvent, BudgetSet, LimitRaised};
+use tollgate_domain::event::{AllocationRequest, BudgetEvent, BudgetSet, LimitRaised, PolicyFigures, Ruling};
 use tollgate_domain::ids::EventId;
 use tollgate_domain::position::Sequence;
 use tollgate_domain::time::Timestamp;
+
+use crate::problem::{Answer, STALE};
 
 /// How long a request waits for figures that cover the log's end if it says nothing, and the longest that the queue of
 /// a tenant waits for any.
@@ -137,6 +139,17 @@ impl What {
     /// is in none of them, and a policy that rules from now on needs sums of its own.
     pub(super) const fn outdates_figures(&self) -> bool {
         matches!(self, Self::Release { .. } | Self::Policy { .. } | Self::Budget(_))
+    }
+
+    /// Checks that none refused because the figures are behind. That is no decision: the same may be allowed in a
+    /// moment.
+    pub(super) fn is_known(&self, policies: &[PolicyFigures]) -> Answer<()> {
+        let behind = policies.iter().find(|policy| policy.ruling == Ruling::Stale);
+        let Some(PolicyFigures { policy, .. }) = behind else { return Ok(()) };
+        let what = self.in_words();
+        Err(STALE.with(format!(
+            "{what}: what was spent is not known up to the log's end, and policy `{policy}` says to wait; ask again"
+        )))
     }
 
     /// What is asked for, in words.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tollgate_domain::budget::decide::Extension;
 use tollgate_domain::budget::{BudgetRejection, BudgetState, Figures, decide, judge, needed};
-use tollgate_domain::event::{AllocationRequest, BudgetEvent, EventBody, PolicyFigures, Ruling};
+use tollgate_domain::event::{AllocationRequest, BudgetEvent, EventBody};
 use tollgate_domain::ids::{BUDGET_TASK, ProducerId, TaskId, TenantId};
 use tollgate_domain::position::{PartitionId, Position, Sequence};
 use tollgate_domain::time::Timestamp;
@@ -103,22 +103,21 @@ impl Decider {
     async fn group(&mut self, commands: &[Command]) -> Answer<Vec<Option<Answer<Done>>>> {
         self.in_force.record_settings().await;
         for _ in 0..TRIES {
-            let remembered = self.known.take().filter(|_| !self.may_be_behind(commands));
-            let is_remembered = remembered.is_some();
-            let (mut state, last) = match remembered {
+            let known = self.known.take().filter(|_| !self.may_be_behind(commands));
+            let is_current = known.is_none() || !self.others_decide();
+            let (mut state, last) = match known {
                 Some(known) => known,
                 None => self.load().await?,
             };
             let before = self.recorded_before(commands).await?;
-            let answered = |answers: &[Option<_>]| answers.iter().flatten().count();
-            let in_the_log = answered(&before);
+            let is_current = is_current || before.iter().all(Option::is_some);
             let at = self.ask.now();
             let figures = self.figures(&mut state, commands, &before, at).await?;
             let mut answers: Vec<Option<Answer<Done>>> = before;
             let drafts = self.drafts(&mut state, commands, &figures, &mut answers, at)?;
             if drafts.is_empty() {
-                if is_remembered && self.others_decide() && answered(&answers) > in_the_log {
-                    // What is refused is not appended either: it is decided with what others did.
+                if !is_current {
+                    // What is refused is not appended, so the log cannot object if another server decided since.
                     continue;
                 }
                 self.known = Some((state, last));
@@ -162,9 +161,10 @@ impl Decider {
                 self.known = Some((state, through));
                 return Ok(answers);
             }
-            let first = self.recorded_before(commands).await?;
-            let answers = answers.into_iter().zip(first);
-            return Ok(answers.map(|(answer, first)| answer.or(first)).collect());
+            // The log may not have looked at what this decision expects: what was refused is decided again.
+            let first = self.recorded_before(commands).await?.into_iter().zip(answers);
+            let is_final = |answer: &Answer<Done>| is_current || matches!(answer, Ok(Done::Recorded(_)));
+            return Ok(first.map(|(first, answer)| first.or(answer.filter(is_final))).collect());
         }
         Err(CONTENDED.with(format!(
             "deciding about money of tenant `{}`: lost to a concurrent decision {TRIES} times; ask again",
@@ -186,6 +186,10 @@ impl Decider {
         for (nth, (command, answer)) in open {
             if outdated && command.what.needs_figures() {
                 break;
+            }
+            if drafts.iter().any(|draft: &Draft| draft.stored.id == command.id) {
+                // A retry that came before the first answer: it gets that one, once there is one.
+                continue;
             }
             match self.one(state, command, figures, at) {
                 Ok(Ok(event)) => {
@@ -333,7 +337,7 @@ impl Decider {
                 match decide::extend(state, &allocation, extension, figures, at).map_err(refused)? {
                     Ok(event) => Ok(event),
                     Err(judgement) => {
-                        is_known(&command.what, &judgement.policies)?;
+                        command.what.is_known(&judgement.policies)?;
                         return Ok(Err(Done::DoesNotFit { by, judgement }));
                     }
                 }
@@ -356,7 +360,7 @@ impl Decider {
         };
         let event = event.map_err(refused)?;
         if let BudgetEvent::AllocationRefused(found) = &event {
-            is_known(&command.what, &found.policies)?;
+            command.what.is_known(&found.policies)?;
         }
         Ok(Ok(event))
     }
@@ -368,16 +372,6 @@ impl Decider {
         let stored = new_event(&submitted, &body).map_err(|error| INTERNAL.with(error.to_string()))?;
         Ok(Draft { nth, event, stored })
     }
-}
-
-/// Checks that none refused because the figures are behind. That is no decision: the same may be allowed in a moment.
-fn is_known(what: &What, policies: &[PolicyFigures]) -> Answer<()> {
-    let Some(behind) = policies.iter().find(|policy| policy.ruling == Ruling::Stale) else { return Ok(()) };
-    Err(STALE.with(format!(
-        "{}: what was spent is not known up to the log's end, and policy `{}` says to wait; ask again",
-        what.in_words(),
-        behind.policy
-    )))
 }
 
 fn unanswered() -> Answer<Done> {

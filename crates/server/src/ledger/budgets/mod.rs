@@ -9,6 +9,7 @@ mod decide;
 mod exhausted;
 mod expiry;
 mod figures;
+mod overruns;
 mod policies;
 mod repeated;
 mod request;
@@ -30,6 +31,7 @@ pub use self::policies::PolicyPage;
 use self::command::{Command, Done, WAIT, What};
 use self::decide::Decider;
 use self::exhausted::HavePolicies;
+use self::overruns::Looked;
 use super::Shared;
 use super::ask::Queries;
 use super::in_force::InForce;
@@ -52,6 +54,7 @@ pub struct BudgetDecisions {
     in_force: Arc<InForce>,
     tenants: Arc<Mutex<HashMap<TenantId, mpsc::Sender<Job>>>>,
     have_policies: Arc<HavePolicies>,
+    looked: Looked,
 }
 
 /// A command that waits for its decision.
@@ -64,7 +67,8 @@ impl BudgetDecisions {
     pub(super) fn new(shared: &Shared, ask: &Arc<Queries>, in_force: &Arc<InForce>) -> Self {
         let log = Arc::clone(&shared.log);
         let (ask, in_force) = (Arc::clone(ask), Arc::clone(in_force));
-        Self { log, ask, in_force, tenants: Arc::default(), have_policies: Arc::default() }
+        let (tenants, have_policies) = (Arc::default(), Arc::default());
+        Self { log, ask, in_force, tenants, have_policies, looked: Looked::default() }
     }
 
     /// Has a command decided, with those that arrive at the same time.
