@@ -74,7 +74,7 @@ impl UsageKinds {
             let last = self.last.entry(kind).or_insert(at);
             *last = at.max(*last);
         }
-        self.rows += 1;
+        self.rows = self.rows.saturating_add(1);
         self.rows < ROWS
     }
 
