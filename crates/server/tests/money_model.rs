@@ -66,22 +66,22 @@ fn holds(kind: Kind, steps: u64, regime: Regime) {
 
 #[test]
 fn nothing_is_oversold_on_the_memory_log() {
-    holds(Kind::Memory, 2000, Regime::WithinAllocations);
+    holds(Kind::Memory, 1000, Regime::WithinAllocations);
 }
 
 #[test]
 fn all_adds_up_on_the_memory_log() {
-    holds(Kind::Memory, 2000, Regime::Any);
+    holds(Kind::Memory, 1000, Regime::Any);
 }
 
 #[test]
 fn nothing_is_oversold_on_the_embedded_log() {
-    holds(Kind::Embedded, 2000, Regime::WithinAllocations);
+    holds(Kind::Embedded, 1000, Regime::WithinAllocations);
 }
 
 #[test]
 fn all_adds_up_on_the_embedded_log() {
-    holds(Kind::Embedded, 2000, Regime::Any);
+    holds(Kind::Embedded, 1000, Regime::Any);
 }
 
 #[test]

@@ -3,7 +3,6 @@
 use std::path::Path;
 use std::time::Duration;
 
-use tollgate_clock::Stopwatch;
 use tollgate_domain::position::Sequence;
 use tollgate_log::conformance::{batch, decision, event};
 use tollgate_log::contract::{EventLog, Partitions};
@@ -11,6 +10,7 @@ use tollgate_log::copy::{CopyError, copy};
 use tollgate_log::digests::digests;
 use tollgate_log::embedded::{EmbeddedLog, Options as EmbeddedOptions};
 use tollgate_log_jetstream::{JetStreamLog, Options};
+use tollgate_test_process::cut::Network;
 use tollgate_test_process::temporary;
 
 use crate::support::{NatsServer, init, within};
@@ -160,18 +160,21 @@ async fn other_events_of_the_same_id_on_the_server_stop_the_copy() {
 async fn records_on_their_way_do_not_wait_for_each_other() {
     let Some(server) = NatsServer::start() else { return };
     init(&server.options()).await;
-    let there = JetStreamLog::connect(server.options()).await.unwrap();
-    let batches = |name: &str| -> Vec<_> {
-        (0..2000).map(|number| batch(vec![event("T-1", &format!("{name}{number}"), "x")])).collect()
-    };
-    let watch = Stopwatch::start();
-    let done = within(there.append_in_order(batches("together"))).await;
-    let together = watch.elapsed();
-    assert_eq!((done.receipts.len(), done.stopped), (2000, None));
-    let watch = Stopwatch::start();
-    for sent in batches("alone") {
-        there.append(sent).await.unwrap();
-    }
-    let alone = watch.elapsed();
-    assert!(together < alone, "together {together:?}, one by one {alone:?}");
+    let network = Network::before(server.url().trim_start_matches("nats://"));
+    let (url, never) = (format!("nats://{}", network.address()), Duration::from_secs(3600));
+    let options = Options { url, ack_timeout: never, append_timeout: never, ..server.options() };
+    let there = JetStreamLog::connect(options).await.unwrap();
+    // From here on nothing is answered: whoever waits for an answer sends one record, which is one piece.
+    network.forget();
+    let of = |number: u32| batch(vec![event("T-1", &format!("e{number}"), &"x".repeat(500))]);
+    let batches: Vec<_> = (0..200).map(of).collect();
+    let sending = tokio::spawn(async move { there.append_in_order(batches).await });
+    within(async {
+        while network.swallowed() < 16 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    assert!(!sending.is_finished(), "nothing was acknowledged");
+    sending.abort();
 }

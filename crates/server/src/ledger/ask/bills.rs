@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use tollgate_domain::ids::TaskId;
+use tollgate_domain::position::PartitionId;
 use tollgate_domain::time::Day;
 use tollgate_domain::zone::{Grain, Zone};
 use tollgate_projection::money::{LineDimension, RECONCILED_BY, Reconciliation};
@@ -31,7 +33,7 @@ pub struct BillQuery {
 }
 
 impl Queries {
-    /// What is in force of an account's bills, up to the log's end.
+    /// What is in force of an account's bills, up to the last of them.
     ///
     /// # Errors
     ///
@@ -41,7 +43,7 @@ impl Queries {
         account: &str,
         bills: &BillsOf,
     ) -> Answer<BTreeMap<Day, BillDay>> {
-        let end = self.end().await?;
+        let end = self.end().await?.only(PartitionId::of(&bills.tenant, TaskId::ledger().as_str()));
         let wait = Wait { at_least: Some(&end), up_to: VIEW_WAIT };
         let (found, _) = self.reports().ask_all(wait, bills).await.map_err(|error| of_query(&error))?;
         let own = found.into_iter().flatten().filter(|(of, ..)| of == account);
