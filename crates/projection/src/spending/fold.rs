@@ -46,11 +46,11 @@ impl Projection for Spending {
             key = table.named(usage.tenant, name);
             write_time(day, &mut key);
             let row = rows.change(&key, || SpendingRow::Day(Vec::new()))?;
-            if !row.add_in_day(at.saturating_sub(day), &shared, &usage.sums) {
+            if let Some(cell) = row.add_in_day(at.saturating_sub(day), &shared, &usage.sums) {
                 key = table.named(usage.tenant, name);
-                write_time(at, &mut key);
-                key.extend_from_slice(&shared);
-                rows.change(&key, SpendingRow::default)?.add(&usage.sums);
+                write_time(day.saturating_add(cell.second_of_day()), &mut key);
+                key.extend_from_slice(&cell.values);
+                rows.change(&key, SpendingRow::default)?.add(&cell.sums);
             }
         }
         match usage.allocation {

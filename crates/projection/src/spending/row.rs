@@ -10,8 +10,8 @@ use crate::budgets::{BudgetsRow, HoldsBudgets};
 const QUARTER_S: i64 = 900;
 
 /// The most cells that the row of a day has. Usage whose labels are different each time makes more: those have rows of
-/// their own, so that no row is long.
-pub(super) const CELLS_OF_DAY: usize = 128;
+/// their own, so that no row is long. In tests of this crate so few that some always have.
+const CELLS_OF_DAY: usize = if cfg!(test) { 3 } else { 128 };
 
 /// What the view keeps under a key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,8 +30,15 @@ pub struct DayCell {
     /// Which quarter of an hour of the day, from 0 to 95.
     quarter: u8,
     /// The values, as in a key.
-    values: Box<[u8]>,
-    sums: UsageSums,
+    pub(super) values: Box<[u8]>,
+    pub(super) sums: UsageSums,
+}
+
+impl DayCell {
+    /// Seconds of the day at which its quarter begins.
+    pub(super) fn second_of_day(&self) -> i64 {
+        i64::from(self.quarter).saturating_mul(QUARTER_S)
+    }
 }
 
 impl Default for SpendingRow {
@@ -60,9 +67,15 @@ impl SpendingRow {
         }
     }
 
-    /// Adds usage with these values in a quarter of an hour of the day; `false`: it has no room for another cell.
-    pub(super) fn add_in_day(&mut self, second_of_day: i64, values: &[u8], more: &UsageSums) -> bool {
-        let Self::Day(cells) = self else { return false };
+    /// Adds usage with these values in a quarter of an hour of the day. Returns the cell that has no room in the row, if
+    /// there is one: the last of all by time and values, whichever came last, so that rows do not depend on the order.
+    pub(super) fn add_in_day(
+        &mut self,
+        second_of_day: i64,
+        values: &[u8],
+        more: &UsageSums,
+    ) -> Option<DayCell> {
+        let Self::Day(cells) = self else { return None };
         // A day has 96 of them.
         let quarter = u8::try_from(second_of_day.div_euclid(QUARTER_S)).unwrap_or(u8::MAX);
         let place = cells.binary_search_by(|cell| (cell.quarter, &*cell.values).cmp(&(quarter, values)));
@@ -72,10 +85,9 @@ impl SpendingRow {
                     cell.sums.add(more);
                 }
             }
-            Err(_) if cells.len() >= CELLS_OF_DAY => return false,
             Err(at) => cells.insert(at, DayCell { quarter, values: values.into(), sums: more.clone() }),
         }
-        true
+        if cells.len() > CELLS_OF_DAY { cells.pop() } else { None }
     }
 
     /// The cells in it: time, values and sums. `rest`: its key behind the beginning that all keys have which are read
@@ -88,10 +100,9 @@ impl SpendingRow {
         let own = self.sums().zip(key).map(|(sums, (at, values))| (at, values, sums));
         let day = if let Self::Day(cells) = self { cells.as_slice() } else { &[] };
         let from = key.map_or(0, |(at, _)| at);
-        let in_day = day.iter().map(move |cell| {
-            let at = from.saturating_add(i64::from(cell.quarter).saturating_mul(QUARTER_S));
-            (at, &*cell.values, &cell.sums)
-        });
+        let in_day = day
+            .iter()
+            .map(move |cell| (from.saturating_add(cell.second_of_day()), &*cell.values, &cell.sums));
         own.into_iter().chain(in_day)
     }
 }
