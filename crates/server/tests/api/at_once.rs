@@ -6,67 +6,37 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::{Value, json};
 use tollgate_clock::ManualClock;
-use tollgate_domain::position::{Epoch, PartitionId, Position, Sequence};
-use tollgate_log::contract::{
-    AppendError, Batch, BoxFuture, DedupScope, Durability, EventLog, EventName, Found, Partitions, ReadError,
-    Receipt, RecordReader,
-};
+use tollgate_domain::position::PartitionId;
+use tollgate_log::contract::EventLog;
 use tollgate_log::memory::MemoryLog;
 
-use crate::support::{Service, outcomes, usage};
+use crate::support::{LogWith, Service, outcomes, usage};
 
-/// A log whose appends wait until every append that is ready has arrived.
-struct Waiting {
-    log: MemoryLog,
+/// How many appends are on their way, and the most that were at once.
+#[derive(Default)]
+struct Appends {
     here: AtomicUsize,
     most: AtomicUsize,
-}
-
-impl EventLog for Waiting {
-    fn epoch(&self) -> Epoch {
-        self.log.epoch()
-    }
-
-    fn durability(&self) -> Durability {
-        self.log.durability()
-    }
-
-    fn dedup(&self) -> DedupScope {
-        self.log.dedup()
-    }
-
-    fn append(&self, batch: Batch) -> BoxFuture<'_, Result<Receipt, AppendError>> {
-        Box::pin(async move {
-            let here = self.here.fetch_add(1, Ordering::SeqCst) + 1;
-            self.most.fetch_max(here, Ordering::SeqCst);
-            tokio::task::yield_now().await;
-            let answer = self.log.append(batch).await;
-            self.here.fetch_sub(1, Ordering::SeqCst);
-            answer
-        })
-    }
-
-    fn find(&self, names: Vec<EventName>) -> BoxFuture<'_, Result<Vec<Option<Found>>, ReadError>> {
-        self.log.find(names)
-    }
-
-    fn tail(&self) -> BoxFuture<'_, Result<Position, ReadError>> {
-        self.log.tail()
-    }
-
-    fn read_from(
-        &self,
-        partitions: Partitions,
-        after: Sequence,
-    ) -> BoxFuture<'_, Result<Box<dyn RecordReader>, ReadError>> {
-        self.log.read_from(partitions, after)
-    }
 }
 
 #[tokio::test]
 async fn records_of_a_request_are_appended_at_once_and_those_of_a_task_together() {
     let memory = MemoryLog::new(Arc::new(ManualClock::default()));
-    let log = Arc::new(Waiting { log: memory, here: AtomicUsize::new(0), most: AtomicUsize::new(0) });
+    let log = Arc::new(LogWith {
+        log: memory,
+        state: Appends::default(),
+        // They wait until every append that is ready has arrived.
+        append: |log, appends, batch| {
+            Box::pin(async move {
+                let here = appends.here.fetch_add(1, Ordering::SeqCst) + 1;
+                appends.most.fetch_max(here, Ordering::SeqCst);
+                tokio::task::yield_now().await;
+                let answer = log.append(batch).await;
+                appends.here.fetch_sub(1, Ordering::SeqCst);
+                answer
+            })
+        },
+    });
     let service = Service::on(Arc::clone(&log) as Arc<_>).await;
     let tasks: Vec<String> = (0..40).map(|nth| format!("T-{nth}")).collect();
     let partitions = tasks.iter().map(|task| PartitionId::of("default", task));
@@ -85,7 +55,7 @@ async fn records_of_a_request_are_appended_at_once_and_those_of_a_task_together(
     );
     assert_eq!(outcomes[43..], ["w1 refused refused_with", "w2 refused invalid"]);
     // One record for the facts of each partition, and one for each task that needs a decision.
-    assert_eq!(log.most.load(Ordering::SeqCst), partitions + 3);
+    assert_eq!(log.state.most.load(Ordering::SeqCst), partitions + 3);
     let tail = log.tail().await.unwrap();
     assert_eq!(answer["position"], tail.to_string());
 }

@@ -6,65 +6,42 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use serde_json::Value;
 use tokio::sync::Barrier;
 use tollgate_clock::ManualClock;
-use tollgate_domain::position::{Epoch, Position, Sequence};
-use tollgate_log::contract::{
-    AppendError, Batch, BoxFuture, DedupScope, Durability, EventLog, EventName, Found, Partitions, ReadError,
-    Receipt, RecordReader,
-};
+use tollgate_log::contract::{AppendError, Batch, BoxFuture, EventLog, Receipt};
 use tollgate_log::memory::MemoryLog;
 
-use crate::support::{Service, at};
+use crate::support::{LogWith, Service, at};
 
 const EVERY_DAY: &str =
     "update_every_s: 86400\nsources:\n  - {id: a, kind: litellm, file: a.json, trust: 0.9}\n";
 
-/// A log on which servers that begin an update wait for each other, and that may refuse what an update decides.
-struct Log {
-    log: MemoryLog,
+/// Servers that begin an update wait for each other, and something may go wrong.
+struct Updates {
     begin: Barrier,
+    /// What an update decides is refused, once.
     refuses: AtomicBool,
+    /// That an update begins is stored, and its answer is lost, once.
+    loses: AtomicBool,
 }
 
-impl EventLog for Log {
-    fn epoch(&self) -> Epoch {
-        self.log.epoch()
-    }
+type Log = LogWith<Updates>;
 
-    fn durability(&self) -> Durability {
-        self.log.durability()
-    }
-
-    fn dedup(&self) -> DedupScope {
-        self.log.dedup()
-    }
-
-    fn append(&self, batch: Batch) -> BoxFuture<'_, Result<Receipt, AppendError>> {
-        Box::pin(async move {
-            let of = |prefix: &str| batch.events.iter().any(|event| event.id.as_str().starts_with(prefix));
-            if of("price-update:") {
-                self.begin.wait().await;
-            } else if of("price-") && self.refuses.swap(false, Ordering::SeqCst) {
-                return Err(AppendError::Unavailable { reason: "a test".to_owned() });
-            }
-            self.log.append(batch).await
-        })
-    }
-
-    fn find(&self, names: Vec<EventName>) -> BoxFuture<'_, Result<Vec<Option<Found>>, ReadError>> {
-        self.log.find(names)
-    }
-
-    fn tail(&self) -> BoxFuture<'_, Result<Position, ReadError>> {
-        self.log.tail()
-    }
-
-    fn read_from(
-        &self,
-        partitions: Partitions,
-        after: Sequence,
-    ) -> BoxFuture<'_, Result<Box<dyn RecordReader>, ReadError>> {
-        self.log.read_from(partitions, after)
-    }
+fn append<'a>(
+    log: &'a MemoryLog,
+    updates: &'a Updates,
+    batch: Batch,
+) -> BoxFuture<'a, Result<Receipt, AppendError>> {
+    Box::pin(async move {
+        let of = |prefix: &str| batch.events.iter().any(|event| event.id.as_str().starts_with(prefix));
+        let (begins, decides) = (of("price-update:"), of("price-"));
+        let failed = || Err(AppendError::Unavailable { reason: "a test".to_owned() });
+        if begins {
+            updates.begin.wait().await;
+        } else if decides && updates.refuses.swap(false, Ordering::SeqCst) {
+            return failed();
+        }
+        let receipt = log.append(batch).await;
+        if begins && updates.loses.swap(false, Ordering::SeqCst) { failed() } else { receipt }
+    })
 }
 
 /// So many servers of one log that are all told to update, and their clock. Those that find an update due begin it
@@ -72,7 +49,15 @@ impl EventLog for Log {
 async fn servers(count: usize) -> (Vec<Service>, Arc<ManualClock>, Arc<Log>) {
     let clock = Arc::new(ManualClock::at(at("2026-11-20T10:00:00Z")));
     let log = MemoryLog::new(Arc::clone(&clock) as Arc<_>);
-    let log = Arc::new(Log { log, begin: Barrier::new(count), refuses: AtomicBool::new(false) });
+    let log = Arc::new(Log {
+        log,
+        append,
+        state: Updates {
+            begin: Barrier::new(count),
+            refuses: AtomicBool::new(false),
+            loses: AtomicBool::new(false),
+        },
+    });
     let mut servers = Vec::new();
     for _ in 0..count {
         let dir = tempfile::tempdir().unwrap();
@@ -205,7 +190,7 @@ async fn a_broken_file_of_sources_is_told_by_health_and_tried_again() {
 async fn the_server_that_began_an_update_that_failed_tries_again_and_no_other() {
     let (servers, clock, log) = servers(2).await;
     servers.iter().for_each(|server| server.write("a.json", &list("1")));
-    log.refuses.store(true, Ordering::SeqCst);
+    log.state.refuses.store(true, Ordering::SeqCst);
     let update = |nth: usize| servers[nth].ledger.in_force().update_prices_when_due();
     let (one, other) = tokio::join!(update(0), update(1));
     let failed = usize::from(other.is_err());
@@ -218,4 +203,15 @@ async fn the_server_that_began_an_update_that_failed_tries_again_and_no_other() 
     assert_eq!((look(&servers[1 - failed]).await, look(&servers[failed]).await), (None, Some(1)));
     assert!(check(&servers[failed]).await.unwrap().1);
     assert_eq!(look(&servers[failed]).await, None);
+}
+
+/// It may be this server's: it makes the update, and does not wait for the next one to be due.
+#[tokio::test]
+async fn an_update_whose_begin_is_in_the_log_without_an_answer_is_made() {
+    let (servers, clock, log) = servers(1).await;
+    servers[0].write("a.json", &list("1"));
+    log.state.loses.store(true, Ordering::SeqCst);
+    assert!(servers[0].ledger.in_force().update_prices_when_due().await.is_err());
+    clock.set(at("2026-11-20T10:01:00Z"));
+    assert_eq!((look(&servers[0]).await, look(&servers[0]).await), (Some(1), None));
 }

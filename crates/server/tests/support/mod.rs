@@ -1,5 +1,7 @@
 //! A ledger in memory behind the whole router.
 
+mod log;
+
 use std::sync::Arc;
 
 use axum::Router;
@@ -19,6 +21,8 @@ use tollgate_server::http::{App, Hosts, router};
 use tollgate_server::ledger::Views;
 use tollgate_server::{Ledger, LedgerOptions};
 use tower::ServiceExt;
+
+pub(crate) use self::log::LogWith;
 
 /// A ledger, its API, its clock.
 pub(crate) struct Service {

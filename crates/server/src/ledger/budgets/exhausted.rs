@@ -5,9 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use tollgate_clock::Stopwatch;
-use tollgate_domain::budget::{
-    Amount, BudgetEnforcement, BudgetState, Figures, OpenAllocation, decide, judge,
-};
+use tollgate_domain::budget::{Amount, BudgetEnforcement, BudgetState, Figures, OpenAllocation, decide};
 use tollgate_domain::event::{AllocationRequest, BudgetEvent, PolicyFigures, Ruling};
 use tollgate_domain::ids::{TaskId, TenantId};
 use tollgate_domain::money::Usd;
@@ -140,12 +138,9 @@ pub(super) fn exhausted(
 ) -> BTreeMap<String, String> {
     let mut policies = BTreeMap::new();
     for request in requests {
-        let given = decide::allocate(state, request.clone(), &others(request), figures, at);
-        if matches!(given, Ok(BudgetEvent::Allocated(_))) {
-            continue;
-        }
-        let judgement = judge(state, request, request.amount, figures, at);
-        for found in judgement.policies.iter().filter(|found| found.ruling == Ruling::Refused) {
+        let decided = decide::allocate(state, request.clone(), &others(request), figures, at);
+        let Ok(BudgetEvent::AllocationRefused(refused)) = decided else { continue };
+        for found in refused.policies.iter().filter(|found| found.ruling == Ruling::Refused) {
             let ruling = state.policy(&found.policy).and_then(|history| history.ruling_at(at));
             let throttles =
                 ruling.is_some_and(|(_, policy)| policy.enforcement == BudgetEnforcement::Throttle);

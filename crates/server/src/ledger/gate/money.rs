@@ -19,6 +19,7 @@ const WITHIN: Duration = Duration::from_millis(50);
 /// How long they are not asked where no projector serves their view: no transition is slow for long because of them.
 const PAUSE: Duration = Duration::from_secs(10);
 
+/// How much longer it waits for a view that says why it does not answer.
 const MOMENT: Duration = Duration::from_millis(20);
 
 /// What the gate asks about money.
@@ -64,7 +65,6 @@ impl Money {
             return None;
         }
         let asking = self.budgets.exhausted(tenant, task, phase, up_to);
-        // A moment more, so that what answers says why it does not.
         match tokio::time::timeout(up_to.saturating_add(MOMENT), asking).await {
             Ok(Ok(exhausted)) => Some(exhausted),
             Ok(Err(problem)) => {

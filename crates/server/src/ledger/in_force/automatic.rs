@@ -68,12 +68,14 @@ impl InForce {
         let last = self.last_begun().await?;
         let every_ms = i64::try_from(every_s.saturating_mul(1000)).unwrap_or(i64::MAX);
         let due = last.is_none_or(|last| self.ask.now().millis_since(last) >= every_ms);
-        let mine = if due { self.begin(last).await? } else { self.tries_again() };
-        if !mine {
+        let began = if due { self.begin(last).await } else { Ok(self.tries_again()) };
+        // Until it has succeeded. Where it is not known whether the log has it, this server may have begun it: made
+        // twice, an update changes nothing more.
+        self.automatic.lock().unwrap_or_else(PoisonError::into_inner).again =
+            began.as_ref().map_or(true, |mine| *mine);
+        if !began? {
             return Ok(None);
         }
-        // Until it has succeeded.
-        self.automatic.lock().unwrap_or_else(PoisonError::into_inner).again = true;
         self.update_prices(&PriceUpdateRequest::default()).await.map(Some)
     }
 
