@@ -67,8 +67,9 @@ impl SpendingRow {
         }
     }
 
-    /// Adds usage with these values in a quarter of an hour of the day. Returns the cell that has no room in the row, if
-    /// there is one: the last of all by time and values, whichever came last, so that rows do not depend on the order.
+    /// Adds usage with these values in a quarter of an hour of the day. Returns the cell that has no room in the row,
+    /// if there is one: the last of all by time and values, whichever came last, so that rows do not depend on the
+    /// order.
     pub(super) fn add_in_day(
         &mut self,
         second_of_day: i64,
