@@ -65,6 +65,34 @@ fn failure_05_without_its_projector_the_gate_says_stale_by_policy_and_health_is_
 }
 
 #[test]
+fn without_the_projector_of_money_the_gate_decides_and_says_that_policies_are_not_known() {
+    let Some(mut cluster) = Cluster::start() else { return };
+    let server = cluster.serve();
+    let run = |line: &str| cluster.place.ok(&format!("--server {} {line}", server.url));
+    let _ = run("task open T-1 --complexity Large --importance high --author ada --id o");
+    let _ = run("policy set p --window monthly --limit-usd 0.01 --enforcement hard_limit --author ada");
+    let _ = run("usage record T-1 --model gpt-5 --output 1000 --id u");
+    let gate = |body: Value| {
+        let (status, answer) = ask(&server, "POST", "/v1/tasks/T-1/gate", &body);
+        assert_eq!(status, 200, "{answer}");
+        answer
+    };
+    let known = gate(json!({"advance_to": "PLAN", "wait_ms": 30_000}));
+    assert_eq!((&known["policies"], &known["policies_unknown"]), (&json!(["p"]), &Value::Null), "{known}");
+    drop(cluster.projectors.pop());
+    // However long it would wait, and however often it is asked.
+    for body in [json!({"advance_to": "PLAN"}), json!({"advance_to": "PLAN", "wait_ms": 1000})] {
+        let unknown = gate(body);
+        assert_eq!(
+            (&unknown["policies"], &unknown["policies_unknown"]),
+            (&Value::Null, &json!(true)),
+            "{unknown}"
+        );
+        assert_eq!((&unknown["verdict"], &unknown["stale"]), (&json!("allow"), &json!(false)), "{unknown}");
+    }
+}
+
+#[test]
 fn a_projector_killed_in_the_middle_goes_on_where_it_was() {
     let Some(mut cluster) = Cluster::start() else { return };
     let url = cluster.nats.url();
