@@ -51,7 +51,10 @@ fn by_name<'a>(models: InForceAt<'a>, given: Option<&str>, model: &str) -> Found
     }
     let mut found = Err(Missing::NoEntry);
     for one in provider::of_call(given) {
-        match (found, of_provider(models, &one, model)) {
+        // Under the provider's name as given, there is none.
+        let prefixed = (one != given).then(|| entry(models, &format!("{one}/{model}")));
+        let this = prefixed.filter(|found| *found != Err(Missing::NoEntry));
+        match (found, this.unwrap_or_else(|| bare_of(models, &one, model))) {
             (_, Err(Missing::NoEntry)) => {}
             (Err(Missing::NoEntry), this) => found = this,
             // The call does not say which of the two providers it was, and their prices differ.
@@ -71,25 +74,21 @@ fn by_name<'a>(models: InForceAt<'a>, given: Option<&str>, model: &str) -> Found
     }
 }
 
-fn of_provider<'a>(models: InForceAt<'a>, one: &str, model: &str) -> Found<'a> {
-    match entry(models, &format!("{one}/{model}")) {
-        Err(Missing::NoEntry) => {}
-        found => return found,
-    }
+/// The entry of a model of a provider under the model's name alone.
+fn bare_of<'a>(models: InForceAt<'a>, one: &str, model: &str) -> Found<'a> {
     // `openai/gpt-5` of provider openai.
-    let bare = match model.split_once('/') {
-        Some((prefix, rest)) if provider::of_call(prefix).iter().any(|prefix| prefix == one) => rest,
-        _ => model,
+    let bare = model
+        .split_once('/')
+        .filter(|(prefix, _)| provider::of_call(prefix).iter().any(|prefix| prefix == one));
+    let found = match (entry(models, model), bare) {
+        (Err(Missing::NoEntry), Some((_, rest))) => entry(models, rest),
+        (found, _) => found,
     };
-    let named = [model, bare].into_iter().map(|name| entry(models, name));
-    match named.into_iter().find(|found| *found != Err(Missing::NoEntry)) {
-        Some(Ok((_, price)))
-            if !price.provider.as_deref().is_none_or(|theirs| provider::is_of(theirs, one)) =>
-        {
+    match found {
+        Ok((_, price)) if !price.provider.as_deref().is_none_or(|theirs| provider::is_of(theirs, one)) => {
             Err(Missing::NoEntry)
         }
-        Some(found) => found,
-        None => Err(Missing::NoEntry),
+        found => found,
     }
 }
 

@@ -86,7 +86,7 @@ pub(super) fn of_call(name: &str) -> Vec<String> {
     }
     let name = name.strip_prefix("text_completion_").unwrap_or(&name).to_owned();
     let without = INTERFACES.iter().find_map(|ending| name.strip_suffix(ending)).unwrap_or(&name);
-    match known(&name).or_else(|| known(without)) {
+    match known(&name).or_else(|| (without != name).then(|| known(without)).flatten()) {
         Some(ours) => ours.iter().map(|name| (*name).to_owned()).collect(),
         None => vec![without.to_owned()],
     }
