@@ -32,15 +32,7 @@ pub(crate) fn run(quick: bool, parent: Option<&Path>) -> Result<Report, String> 
         progress(&format!("round {} of {rounds}", nth + 1));
         round(&place, nth, quick, &mut figures, &mut ratios)?;
     }
-    Ok(Report {
-        directory: place.path().display().to_string(),
-        file_system: place.file_system(),
-        cores: std::thread::available_parallelism().map_or(0, usize::from),
-        quick,
-        rounds,
-        figures,
-        ratios,
-    })
+    Ok(Report::of(&place, quick, rounds, figures, ratios))
 }
 
 /// One round of all. What needs the binary is left out if it is not there.

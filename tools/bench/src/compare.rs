@@ -87,13 +87,5 @@ pub(crate) fn run(quick: bool, parent: Option<&Path>) -> Result<Report, String> 
         budgets::round(&place, round, quick, &mut figures, &mut ratios)?;
     }
     large.close();
-    Ok(Report {
-        directory: place.path().display().to_string(),
-        file_system: place.file_system(),
-        cores: std::thread::available_parallelism().map_or(0, usize::from),
-        quick,
-        rounds: extent.rounds,
-        figures,
-        ratios,
-    })
+    Ok(Report::of(&place, quick, extent.rounds, figures, ratios))
 }

@@ -65,15 +65,7 @@ pub(crate) fn run(args: &Import) -> Result<Report, String> {
     figures.add("import_codex_megabytes", megabytes);
     figures.add("import_codex_peak_memory_megabytes", peak_megabytes()?);
     place.clear(dir);
-    Ok(Report {
-        directory: place.path().display().to_string(),
-        file_system: place.file_system(),
-        cores: std::thread::available_parallelism().map_or(1, usize::from),
-        quick: false,
-        rounds: args.rounds,
-        figures,
-        ratios,
-    })
+    Ok(Report::of(&place, false, args.rounds, figures, ratios))
 }
 
 /// One session: calls as counters, with lines of text between them. Returns its bytes and calls.

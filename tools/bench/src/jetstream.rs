@@ -102,19 +102,7 @@ pub(crate) fn profile(name: &str, synced: bool, parent: Option<&Path>) -> Result
     let mut figures = Samples::default();
     let run = candidate(&place, found, BUSY, times, synced);
     note(&run, &format!("js_append_{BUSY}_{name}"), &mut figures);
-    Ok(report(&place, true, 1, figures, Samples::default()))
-}
-
-fn report(place: &Place, quick: bool, rounds: usize, figures: Samples, ratios: Samples) -> Report {
-    Report {
-        directory: place.path().display().to_string(),
-        file_system: place.file_system(),
-        cores: std::thread::available_parallelism().map_or(0, usize::from),
-        quick,
-        rounds,
-        figures,
-        ratios,
-    }
+    Ok(Report::of(&place, true, 1, figures, Samples::default()))
 }
 
 /// Runs everything under a directory that is removed afterwards.
@@ -163,7 +151,7 @@ pub(crate) fn run(quick: bool, synced: bool, parent: Option<&Path>) -> Result<Re
             ratios.add(format!("js_append_p50_{}_vs_alone", other.name()), p50 / alone.1);
         }
     }
-    Ok(report(&place, quick, rounds, figures, ratios))
+    Ok(Report::of(&place, quick, rounds, figures, ratios))
 }
 
 /// Notes rate and latencies; returns the rate and the median.

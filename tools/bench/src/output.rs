@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::place::Place;
 use crate::stats::{Samples, Spread};
 
 /// What a run measured.
@@ -18,6 +19,19 @@ pub(crate) struct Report {
 }
 
 impl Report {
+    /// What was measured in a place.
+    pub(crate) fn of(place: &Place, quick: bool, rounds: usize, figures: Samples, ratios: Samples) -> Self {
+        Self {
+            directory: place.path().display().to_string(),
+            file_system: place.file_system(),
+            cores: std::thread::available_parallelism().map_or(0, usize::from),
+            quick,
+            rounds,
+            figures,
+            ratios,
+        }
+    }
+
     /// One object: medians under their names, and for ratios also the lowest and highest round.
     pub(crate) fn to_json(&self) -> Value {
         let medians = |samples: &Samples| -> Map<String, Value> {

@@ -65,15 +65,7 @@ pub(crate) fn run(quick: bool, parent: Option<&Path>) -> Result<Report, String> 
             place.clear(dir);
         }
     }
-    Ok(Report {
-        directory: place.path().display().to_string(),
-        file_system: place.file_system(),
-        cores: std::thread::available_parallelism().map_or(0, usize::from),
-        quick,
-        rounds,
-        figures,
-        ratios,
-    })
+    Ok(Report::of(&place, quick, rounds, figures, ratios))
 }
 
 /// Starts a ledger, and the processes of the plain hops alongside it; returns the addresses of both servers,

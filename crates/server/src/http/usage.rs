@@ -39,6 +39,8 @@ pub(crate) struct RecordsParams {
     model: Option<String>,
     /// Only usage of this task.
     task: Option<String>,
+    /// Only usage of this phase of its task.
+    phase: Option<String>,
     /// Only usage of this session: its label `session`, or without one its task.
     session: Option<String>,
     /// Further values as a JSON object, such as `{"label.branch": "main"}`.
@@ -80,12 +82,14 @@ pub(crate) struct SummaryParams {
     model: Option<String>,
     /// Only usage of this task.
     task: Option<String>,
+    /// Only usage of this phase of its task.
+    phase: Option<String>,
     /// Only usage of this session: its label `session`, or without one its task.
     session: Option<String>,
     /// Further values as a JSON object, such as `{"label.branch": "main"}`.
     scope: Option<String>,
     /// What the usage of a group has in common: up to eight of `component`, `team`, `user`, `task_type`, `tier`,
-    /// `provider`, `model`, `task`, `session` and `label.KEY`, separated by commas. By task or session takes
+    /// `provider`, `model`, `task`, `phase`, `session` and `label.KEY`, separated by commas. By task or session takes
     /// longer: the cells of all tasks are read.
     group_by: Option<String>,
     /// Length of the periods: `hour`, `day`, `week` (ISO 8601) or `month` (default: no periods).
@@ -113,7 +117,7 @@ pub(crate) struct SummaryParams {
 /// The values of a scope that have a parameter of their own.
 macro_rules! named {
     ($params:ident) => {
-        named!($params: component, team, user, task_type, tier, provider, model, task, session)
+        named!($params: component, team, user, task_type, tier, provider, model, task, phase, session)
     };
     ($params:ident: $($name:ident),+) => {
         [$((stringify!($name), $params.$name)),+]
@@ -164,7 +168,7 @@ pub(crate) async fn summary(
 }
 
 /// The values that are given by name, and those of a JSON object.
-fn scope(named: [(&str, Option<String>); 9], further: Option<&str>) -> Answer<Scope> {
+fn scope(named: [(&str, Option<String>); 10], further: Option<&str>) -> Answer<Scope> {
     let further: BTreeMap<String, String> = match further {
         Some(text) => serde_json::from_str(text).map_err(|_| {
             let rule = r#"must be a JSON object of texts, such as {"label.branch": "main"}"#;

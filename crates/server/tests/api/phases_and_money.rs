@@ -56,6 +56,9 @@ async fn a_policy_of_a_phase_counts_what_is_spent_in_it_by_each_task() {
     let (status, problem) = service.post("/v1/check", json!({"phase": "2nd", "usd": "1"})).await;
     let detail = "phase: `2nd`: must be 1 to 32 of A-Z 0-9 _ - and begin with a letter";
     assert_eq!((status.as_u16(), &problem["detail"]), (400, &json!(detail)), "{problem}");
+    let (_, of_phase) = service.get("/v1/usage?phase=verify").await;
+    assert_eq!(of_phase["records"][0]["id"], "u-2", "{of_phase}");
+    assert_eq!(of_phase["records"].as_array().unwrap().len(), 1, "{of_phase}");
     let (_, sums) = service.get("/v1/usage/summary?group_by=phase&at_least=tail").await;
     let sums = sums["groups"].as_array().unwrap();
     let sums: Vec<[&Value; 2]> = sums.iter().map(|sum| [&sum["values"]["phase"], &sum["cost_usd"]]).collect();
