@@ -211,7 +211,7 @@ fn what_is_taken_away_whole_gives_back_what_it_was_charged() {
     let told = place.run_line("--data d usage adjust T-1 v --input=-100 --reason miscounted").err;
     let shown = place.json("--data d task show T-1");
     assert_eq!((&shown["cost_usd"], &shown["unpriced_tokens"]), (&json!("0.0005"), &json!(-100)), "{shown}");
-    assert!(told.contains("cannot be priced: its tokens change, its cost does not"), "{told}");
+    assert!(told.contains("cannot be priced: what it counts changes, its cost does not"), "{told}");
 }
 
 #[test]

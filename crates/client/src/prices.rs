@@ -1,6 +1,7 @@
 //! Looking prices up.
 
 use tollgate_domain::tokens::TokenCounts;
+use tollgate_domain::units::UnitCounts;
 use tollgate_wire::api::{PriceList, PriceQuote};
 
 use crate::address::Address;
@@ -33,6 +34,8 @@ pub struct PriceQuery {
     pub at: Option<String>,
     /// Its tokens.
     pub tokens: TokenCounts,
+    /// What else it is billed for.
+    pub units: UnitCounts,
 }
 
 impl Client {
@@ -65,6 +68,9 @@ impl Client {
         ] {
             address = address.with(name, Some(tokens).filter(|tokens| *tokens > 0));
         }
+        let units: Vec<String> = wanted.units.iter().map(|(unit, count)| format!("{unit}={count}")).collect();
+        let units = units.join(",");
+        address = address.with("units", Some(&units).filter(|units| !units.is_empty()));
         self.get(&address.text).await
     }
 }

@@ -28,6 +28,7 @@ pub mod task;
 pub mod tier;
 pub mod time;
 pub mod tokens;
+pub mod units;
 pub mod usage;
 pub mod words;
 pub mod yaml;

@@ -1,5 +1,7 @@
 //! What a model call used: reported by the model, or estimated from text lengths if it reported nothing.
 
+mod tally;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -8,6 +10,9 @@ use crate::money::Usd;
 use crate::phase::Phase;
 use crate::time::Timestamp;
 use crate::tokens::{TokenCounts, TokenSums};
+use crate::units::{UnitCounts, UnitSums};
+
+pub use tally::UnitTally;
 
 /// One model call's usage.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,10 +35,39 @@ pub struct UsageRecorded {
     pub labels: BTreeMap<String, String>,
     /// Tokens by kind.
     pub tokens: TokenCounts,
+    /// What else it is billed for.
+    pub units: UnitCounts,
     /// Whether the counts are computed from text lengths, here or by the producer.
     pub estimated: bool,
     /// What it cost; added by the appender.
     pub cost: Cost,
+}
+
+/// What a call used, as far as its cost depends on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Used<'a> {
+    /// Tokens by kind.
+    pub tokens: &'a TokenCounts,
+    /// Everything else.
+    pub units: &'a UnitCounts,
+}
+
+/// What a call used, on its own: what is left of it after corrections.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct UsedCounts {
+    /// Tokens by kind.
+    pub tokens: TokenCounts,
+    /// Everything else.
+    pub units: UnitCounts,
+}
+
+/// What corrections change about a call.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UsedChange {
+    /// What is added to each kind of tokens.
+    pub tokens: TokenSums,
+    /// What is added to each other unit.
+    pub units: UnitSums,
 }
 
 /// The execution that usage refers to. Without an attempt: the latest one that the ledger saw start.
@@ -67,8 +101,10 @@ pub struct UsageAdjusted {
     pub adjusts: String,
     /// That usage's producer.
     pub adjusts_producer: String,
-    /// What to add to each kind; negative subtracts.
+    /// What to add to each kind of tokens; negative subtracts.
     pub tokens: TokenSums,
+    /// What to add to each other unit.
+    pub units: UnitSums,
     /// Why.
     pub reason: String,
     /// Who.
@@ -105,6 +141,8 @@ pub struct UsageRepriced {
     pub new: Cost,
     /// How many tokens that is for.
     pub tokens: u64,
+    /// What else it is for.
+    pub units: UnitCounts,
     /// Who asked for it.
     pub by: String,
     /// Why.
@@ -131,6 +169,60 @@ impl UsageRepriced {
             Cost::Priced { .. } => 0,
         }
     }
+
+    /// What else had no price until now.
+    #[must_use]
+    pub fn newly_priced_units(&self) -> UnitSums {
+        match self.old {
+            Cost::Unpriced => UnitSums::from(&self.units),
+            Cost::Priced { .. } => UnitSums::default(),
+        }
+    }
+}
+
+impl<'a> From<&'a TokenCounts> for Used<'a> {
+    fn from(tokens: &'a TokenCounts) -> Self {
+        static NONE: UnitCounts = UnitCounts::NONE;
+        Self { tokens, units: &NONE }
+    }
+}
+
+impl<'a> From<&'a UsedCounts> for Used<'a> {
+    fn from(used: &'a UsedCounts) -> Self {
+        Self { tokens: &used.tokens, units: &used.units }
+    }
+}
+
+impl UsageRecorded {
+    /// What it used.
+    #[must_use]
+    pub const fn used(&self) -> Used<'_> {
+        Used { tokens: &self.tokens, units: &self.units }
+    }
+}
+
+impl Used<'_> {
+    /// What is left after a change, and what the change subtracts beyond what there was.
+    #[must_use]
+    pub fn changed(self, change: &UsedChange) -> (UsedCounts, UsedCounts) {
+        let (tokens, excess_tokens) = self.tokens.changed(&change.tokens);
+        let (units, excess_units) = self.units.changed(&change.units, &tokens);
+        (UsedCounts { tokens, units }, UsedCounts { tokens: excess_tokens, units: excess_units })
+    }
+
+    /// Whether nothing was used.
+    #[must_use]
+    pub fn is_nothing(self) -> bool {
+        *self.tokens == TokenCounts::default() && self.units.is_empty()
+    }
+}
+
+impl UsedChange {
+    /// Adds another.
+    pub fn add(&mut self, other: &Self) {
+        self.tokens.add(&other.tokens);
+        self.units.add(&other.units);
+    }
 }
 
 /// The usage that an adjustment refers to, as the appender found it.
@@ -156,16 +248,19 @@ pub struct AdjustedUsage {
     pub cost: Cost,
     /// What the correction subtracts beyond what was left of the usage after earlier corrections: it is not counted.
     pub excess: TokenCounts,
+    /// The same of other units.
+    pub excess_units: UnitCounts,
 }
 
 impl UsageAdjusted {
     /// What it changes: it subtracts no more than was left of the usage. If the usage was not found, all of
     /// it counts.
     #[must_use]
-    pub fn counted(&self) -> TokenSums {
-        let mut counted = self.tokens;
+    pub fn counted(&self) -> UsedChange {
+        let mut counted = UsedChange { tokens: self.tokens, units: self.units.clone() };
         if let Some(resolved) = &self.resolved {
-            counted.add(&TokenSums::from(resolved.excess));
+            counted.tokens.add(&TokenSums::from(resolved.excess));
+            counted.units.add(&UnitSums::from(&resolved.excess_units));
         }
         counted
     }

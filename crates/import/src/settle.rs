@@ -6,6 +6,7 @@ use tollgate_domain::event::{Event, EventBody, UsageEvent};
 use tollgate_domain::ids::{EventId, ProducerId, TenantId};
 use tollgate_domain::time::Timestamp;
 use tollgate_domain::tokens::{TokenCounts, TokenSums};
+use tollgate_domain::units::UnitSums;
 use tollgate_domain::usage::{UsageAdjusted, UsageRecorded};
 
 use crate::call::{Call, CallName, Elsewhere, Means, Miscounted};
@@ -157,6 +158,7 @@ fn correction(
         adjusts: name.id.to_string(),
         adjusts_producer: producer.to_string(),
         tokens,
+        units: UnitSums::default(),
         reason: reason.to_owned(),
         author: None,
         resolved: None,

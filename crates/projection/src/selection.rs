@@ -1,6 +1,7 @@
 //! A filter for tasks, and sums over the selected ones.
 
 use std::collections::BTreeMap;
+use tollgate_domain::units::UnitSums;
 
 use serde::{Deserialize, Serialize};
 use tollgate_domain::money::Usd;
@@ -9,7 +10,7 @@ use tollgate_domain::time::Timestamp;
 use tollgate_wire::api::{BudgetStatus, TaskSelection};
 
 use crate::overview::decimals;
-use crate::report::{narrow, task_budget_status};
+use crate::report::{narrow, task_budget_status, unit_totals};
 use crate::status::{TaskRow, figures};
 
 /// Which tasks to select: one entry of each list has to match; an empty list matches everything.
@@ -101,6 +102,7 @@ pub struct SelectionSums {
     hundredths: u64,
     cost: Usd,
     unpriced_tokens: i64,
+    unpriced_units: UnitSums,
 }
 
 impl SelectionSums {
@@ -112,6 +114,7 @@ impl SelectionSums {
         *count = count.saturating_add(1);
         self.cost = self.cost.saturating_add(figures.total.cost);
         self.unpriced_tokens = self.unpriced_tokens.saturating_add(narrow(figures.total.unpriced_tokens));
+        self.unpriced_units.add(&figures.total.units.unpriced);
         let Some(tokens) = figures.tokens.filter(|tokens| tokens.limit > 0) else { return };
         let whole = |number: u128| u64::try_from(number).unwrap_or(u64::MAX);
         self.limited_tasks = self.limited_tasks.saturating_add(1);
@@ -134,6 +137,7 @@ impl SelectionSums {
         self.hundredths = self.hundredths.saturating_add(other.hundredths);
         self.cost = self.cost.saturating_add(other.cost);
         self.unpriced_tokens = self.unpriced_tokens.saturating_add(other.unpriced_tokens);
+        self.unpriced_units.add(&other.unpriced_units);
     }
 
     /// As written by the API.
@@ -153,6 +157,7 @@ impl SelectionSums {
             utilization_percent: whole.map(decimals),
             cost_usd: self.cost.to_string(),
             unpriced_tokens: self.unpriced_tokens,
+            unpriced_units: unit_totals(&self.unpriced_units),
         }
     }
 }

@@ -76,7 +76,7 @@ impl Stored {
 /// * `open [complexity=…] [importance=…] [multiplier=…] [title=…] [why=…] [tag=…] [PHASE=TOKENS] [tracked]`
 /// * `start PHASE`, `end PHASE`, `close OUTCOME`, `raise PHASE TOKENS [MS]`, `pass ADVANCE`, `gate ADVANCE`,
 ///   `importance TIER`, `mark WORD`
-/// * `use WHERE [in=…] [cached=…] [write=…] [out=…] [think=…] [est] [usd=…] [model=…] [provider=…]`
+/// * `use WHERE [in=…] [cached=…] [write=…] [out=…] [think=…] [est] [usd=…] [model=…] [provider=…] [UNIT=…]`
 /// * `adjust WHERE` with the same words, signed; `adjust ? …` for usage that was not found
 /// * `wait WHERE MS`, `signal WHERE NAME VALUE`, `explain WHERE TEXT`
 ///

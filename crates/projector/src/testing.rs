@@ -8,6 +8,7 @@ use tollgate_domain::event::{Event, EventBody};
 use tollgate_domain::ids::{EventId, ProducerId, TaskId, TenantId};
 use tollgate_domain::position::{Epoch, PartitionId, Position, Sequence};
 use tollgate_domain::tokens::TokenCounts;
+use tollgate_domain::units::UnitCounts;
 use tollgate_domain::usage::{Cost, UsageRecorded};
 use tollgate_log::contract::{
     AppendError, Batch, BoxFuture, DedupScope, Durability, EventLog, EventName, Expected, Found, NewEvent,
@@ -37,6 +38,7 @@ pub(crate) fn usage(task: &str, id: &str, tokens: u64) -> NewEvent {
         allocation: None,
         labels: BTreeMap::new(),
         tokens: TokenCounts { output: tokens, ..TokenCounts::default() },
+        units: UnitCounts::default(),
         estimated: false,
         cost: Cost::Unpriced,
     });

@@ -66,6 +66,8 @@ mod remediation;
 mod reports;
 #[path = "api/spent.rs"]
 mod spent;
+#[path = "api/units.rs"]
+mod units;
 #[path = "api/usage.rs"]
 mod usage;
 #[path = "api/views.rs"]

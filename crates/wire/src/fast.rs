@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 
 use tollgate_domain::time::Timestamp;
 use tollgate_domain::tokens::TokenCounts;
+use tollgate_domain::units::UnitCounts;
 use tollgate_domain::usage::{Cost, NamedExecution, UsageRecorded};
 
 use crate::decoded::DecodedEvent;
@@ -51,6 +52,7 @@ fn recorded(bytes: &[u8]) -> Option<UsageRecorded> {
         allocation: None,
         labels: BTreeMap::new(),
         tokens: TokenCounts::default(),
+        units: UnitCounts::default(),
         estimated: false,
         cost: Cost::Unpriced,
     };
@@ -273,6 +275,7 @@ mod tests {
                 reasoning: 4,
                 cache_write_1h: 1,
             },
+            units: UnitCounts::default(),
             estimated: true,
             cost: Cost::Priced { usd: "0.125".parse().unwrap(), price_version: "b3:0123".to_owned() },
         });

@@ -13,6 +13,7 @@ use tollgate_domain::phase::Phase;
 use tollgate_domain::position::{PartitionId, Sequence};
 use tollgate_domain::time::Timestamp;
 use tollgate_domain::tokens::TokenCounts;
+use tollgate_domain::units::UnitCounts;
 use tollgate_domain::usage::{Cost, NamedExecution, UsageRecorded};
 use tollgate_log::contract::{Batch, Durability, EventLog, Expected, NewEvent};
 use tollgate_log::embedded::{EmbeddedLog, Options};
@@ -203,6 +204,7 @@ impl Maker {
             allocation: None,
             labels,
             tokens,
+            units: UnitCounts::default(),
             estimated: false,
             cost: Cost::Priced {
                 usd: Usd::from_units(i128::from(nanos) * NANO_USD),

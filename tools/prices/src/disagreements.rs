@@ -85,7 +85,7 @@ impl<'a> Provider<'a> {
             let mut points: BTreeMap<&'static str, (Usd, Usd)> = BTreeMap::new();
             let apart = |(one, other): (Usd, Usd)| one.units().abs_diff(other.units());
             for (point, one, other) in own.apart(&other, TOLERANCE) {
-                let most = points.entry(point.name).or_insert((one, other));
+                let most = points.entry(point).or_insert((one, other));
                 if apart((one, other)) > apart(*most) {
                     *most = (one, other);
                 }

@@ -68,6 +68,9 @@ pub(crate) struct PriceSetArgs {
     /// USD a million tokens of reasoning
     #[arg(long, value_name = "USD", allow_negative_numbers = true)]
     pub(crate) reasoning: Option<String>,
+    /// USD for one of another unit, such as output_images=0.04; of a time, for a second. Repeatable
+    #[arg(long = "unit", value_name = "UNIT=USD")]
+    pub(crate) units: Vec<String>,
     /// From when on it is in force (RFC 3339, default now)
     #[arg(long, value_name = "TIME")]
     pub(crate) from: Option<String>,

@@ -74,4 +74,7 @@ pub(crate) struct PriceShowArgs {
     /// The part of --output spent on reasoning
     #[arg(long, value_name = "TOKENS", default_value_t = 0)]
     pub(crate) reasoning: u64,
+    /// What else it is billed for, such as output_images=2; times in milliseconds. Repeatable
+    #[arg(long = "unit", value_name = "UNIT=COUNT")]
+    pub(crate) units: Vec<String>,
 }

@@ -281,6 +281,16 @@ pub(crate) struct Counts {
     /// The part of output spent on reasoning
     #[arg(long, value_name = "TOKENS", allow_negative_numbers = true)]
     pub(crate) reasoning: Option<i64>,
+    /// What else it is billed for, such as output_images=2; times in milliseconds. Repeatable
+    #[arg(long = "unit", value_name = "UNIT=COUNT")]
+    pub(crate) units: Vec<String>,
+}
+
+impl Counts {
+    /// Whether tokens of any kind are given.
+    pub(crate) fn is_given(&self) -> bool {
+        [self.input, self.cached, self.cache_write, self.output, self.reasoning].iter().any(Option::is_some)
+    }
 }
 
 #[derive(Debug, Args)]

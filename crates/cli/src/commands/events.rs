@@ -76,6 +76,8 @@ fn record(global: &Global, args: RecordArgs) -> Result<(String, String, Value), 
         put(&mut usage, "completion_chars", completion_chars);
         let estimated = estimate(prompt_chars.unwrap_or_default(), completion_chars.unwrap_or_default());
         format!("{} tokens recorded, estimated from lengths of texts", output::grouped_u64(estimated.total()))
+    } else if !args.counts.is_given() && !args.counts.units.is_empty() {
+        format!("{} recorded", args.counts.units.join(", "))
     } else {
         usage.insert("tokens".to_owned(), counts(&args.counts, RECORD_FLAGS)?);
         let total = [args.counts.input, args.counts.cached, args.counts.cache_write, args.counts.output]
@@ -84,6 +86,7 @@ fn record(global: &Global, args: RecordArgs) -> Result<(String, String, Value), 
             .fold(0, i64::saturating_add);
         format!("{} tokens recorded", output::grouped(total))
     };
+    put_units(&mut usage, &args.counts)?;
     for (name, value) in [
         ("phase", args.phase),
         ("model", args.model),
@@ -104,7 +107,10 @@ fn record(global: &Global, args: RecordArgs) -> Result<(String, String, Value), 
 
 fn adjust(global: &Global, args: AdjustArgs) -> Result<(String, String, Value), Failure> {
     let mut adjusted = Map::new();
-    adjusted.insert("tokens".to_owned(), counts(&args.counts, ADJUST_FLAGS)?);
+    if args.counts.is_given() || args.counts.units.is_empty() {
+        adjusted.insert("tokens".to_owned(), counts(&args.counts, ADJUST_FLAGS)?);
+    }
+    put_units(&mut adjusted, &args.counts)?;
     put(&mut adjusted, "adjusts", Some(args.usage));
     put(&mut adjusted, "adjusts_producer", args.of_producer);
     put(&mut adjusted, "reason", Some(args.reason));
@@ -113,8 +119,27 @@ fn adjust(global: &Global, args: AdjustArgs) -> Result<(String, String, Value), 
     Ok((args.task, "usage corrected".to_owned(), event))
 }
 
-const RECORD_FLAGS: &str = "--input, --cached, --cache-write, --output; or, where the model reported none, --prompt-chars and --completion-chars";
-const ADJUST_FLAGS: &str = "--input, --cached, --cache-write, --output";
+const RECORD_FLAGS: &str = "--input, --cached, --cache-write, --output; --unit for what else it is billed for; or, where the model reported none, --prompt-chars and --completion-chars";
+const ADJUST_FLAGS: &str = "--input, --cached, --cache-write, --output, --unit";
+
+/// What else it is billed for. The ledger knows the units, and says which one it does not.
+fn put_units(body: &mut Map<String, Value>, counts: &Counts) -> Result<(), Failure> {
+    let mut units = Map::new();
+    for given in &counts.units {
+        let refused = |rule: &str| Failure::refused(format!("--unit `{given}`: {rule}"));
+        let (unit, count) = given
+            .split_once('=')
+            .ok_or_else(|| refused("must be a unit and its count, such as output_images=2"))?;
+        let count: i64 = count.parse().map_err(|_| refused("its count must be a whole number"))?;
+        if units.insert(unit.to_owned(), json!(count)).is_some() {
+            return Err(refused("is given twice"));
+        }
+    }
+    if !units.is_empty() {
+        body.insert("units".to_owned(), Value::Object(units));
+    }
+    Ok(())
+}
 
 fn counts(counts: &Counts, flags: &str) -> Result<Value, Failure> {
     let mut tokens = Map::new();

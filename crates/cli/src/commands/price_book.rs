@@ -54,7 +54,7 @@ impl Checked {
             ("hard to believe", doubts.iter().map(ToString::to_string).collect()),
             ("aliases without an entry", self.aliases.clone()),
             ("read as another number", taken.iter().map(ToString::to_string).collect()),
-            ("not priced by the token", other_units.iter().map(ToString::to_string).collect()),
+            ("without a price", other_units.iter().map(ToString::to_string).collect()),
         ]
     }
 
@@ -70,7 +70,7 @@ impl Checked {
         let [left_out, doubts, aliases, taken, other_units] = self.lists().map(|(_, sentences)| sentences);
         serde_json::json!({"source": self.source, "price_version": self.book.version(), "models": self.book.len(),
             "left_out": left_out, "hard_to_believe": doubts, "aliases_without_entry": aliases,
-            "read_as_another_number": taken, "not_priced_by_the_token": other_units})
+            "read_as_another_number": taken, "without_a_price": other_units})
     }
 }
 
@@ -94,7 +94,7 @@ mod tests {
             ("hard_to_believe", "price of `upside-down` is hard to believe"),
             ("aliases_without_entry", "prices.models.large: "),
             ("read_as_another_number", "taken as 0.0000001"),
-            ("not_priced_by_the_token", "`image` has no price per token (image_generation)"),
+            ("without_a_price", "`image` has no price for anything that usage reports (image_generation)"),
         ] {
             let sentences = shown[list].as_array().unwrap();
             assert!(sentences.len() == 1 && sentences[0].as_str().unwrap().contains(says), "{list}: {shown}");

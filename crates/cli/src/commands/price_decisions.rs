@@ -55,8 +55,19 @@ pub(crate) async fn set(global: &Global, args: PriceSetArgs) -> Result<ExitCode,
         let Some(text) = text else { continue };
         usd_per_token.insert(kind.as_str().to_owned(), per_token(flag, &text)?);
     }
+    let mut usd_per_unit = BTreeMap::new();
+    for given in &args.units {
+        let (unit, usd) = given.split_once('=').ok_or_else(|| {
+            Failure::refused(format!(
+                "--unit `{given}`: must be a unit and its price, such as output_images=0.04"
+            ))
+        })?;
+        if usd_per_unit.insert(unit.to_owned(), usd.to_owned()).is_some() {
+            return Err(Failure::refused(format!("--unit `{given}`: {unit} is given twice")));
+        }
+    }
     let PriceSetArgs { entry, provider, from, by, reason, .. } = args;
-    let request = PriceSetRequest { entry, provider, usd_per_token, from, by, reason };
+    let request = PriceSetRequest { entry, provider, usd_per_token, usd_per_unit, from, by, reason };
     let answer = ask(global, Access::MayCreate, async |it| it.client.set_price(&request).await).await?;
     shown(global, &answer, output::price_decision)
 }

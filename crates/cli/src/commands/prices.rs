@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::process::ExitCode;
+use tollgate_domain::units::UnitCounts;
 
 use tollgate_client::Clock;
 use tollgate_client::{ClientError, PriceQuery, PriceSearch, SystemClock};
@@ -58,9 +59,12 @@ async fn show(global: &Global, args: PriceShowArgs) -> Result<ExitCode, Failure>
         output: args.output,
         reasoning: args.reasoning,
     };
+    let units = args.units.join(",");
+    let units: UnitCounts =
+        units.parse().map_err(|rule: String| Failure::refused(format!("--unit: {rule}")))?;
     let PriceShowArgs { model, provider, service_tier, at, .. } = args;
     let quote = if has_ledger(global).await {
-        let wanted = PriceQuery { model, provider, service_tier, at, tokens };
+        let wanted = PriceQuery { model, provider, service_tier, at, tokens, units };
         ask(global, Access::Existing, async |it| it.client.price_quote(&wanted).await).await?
     } else {
         let (book, _, config) = named(global)?;
@@ -69,7 +73,8 @@ async fn show(global: &Global, args: PriceShowArgs) -> Result<ExitCode, Failure>
                 Failure::refused(format!("--at `{text}`: must be a time such as 2026-11-21T08:30:00Z"))
             })
         };
-        let query = QuoteQuery { model, provider, service_tier, at: at.map(time).transpose()?, tokens };
+        let query =
+            QuoteQuery { model, provider, service_tier, at: at.map(time).transpose()?, tokens, units };
         quote_of(&book, &config.prices, &query, SystemClock.now())
             .map_err(|problem| Failure::from(ClientError::Problem(problem)))?
     };

@@ -1,6 +1,7 @@
 //! Bills on screen.
 
 use std::fmt::Write;
+use tollgate_domain::units::in_words;
 
 use tollgate_wire::api::{BillComparison, BillResponse, ComparedAmounts};
 
@@ -56,6 +57,10 @@ pub(crate) fn bill_comparison(comparison: &BillComparison) -> String {
         if row.amounts.unpriced_tokens != 0 {
             let tokens = grouped(row.amounts.unpriced_tokens);
             let _ = writeln!(text, "{} {}: {tokens} tokens in the ledger have no price", row.day, row.model);
+        }
+        if !row.amounts.unpriced_units.is_empty() {
+            let units = in_words(&row.amounts.unpriced_units);
+            let _ = writeln!(text, "{} {}: {units} in the ledger have no price", row.day, row.model);
         }
     }
     if comparison.days_without_bill > 0 {

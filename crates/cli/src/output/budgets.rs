@@ -1,6 +1,7 @@
 //! Budgets and policies as tables and sentences.
 
 use std::fmt::Write;
+use tollgate_domain::units::in_words;
 
 use tollgate_domain::budget::Measure;
 use tollgate_domain::printable::printable;
@@ -260,7 +261,13 @@ fn left(status: &PolicyStatus) -> String {
 /// What was spent and has no price.
 fn unpriced(status: &PolicyStatus) -> Option<String> {
     let AmountView { tokens, usd } = &status.unpriced;
-    let tokens = u64::try_from(*tokens).ok().filter(|tokens| *tokens > 0)?;
+    let tokens = u64::try_from(*tokens).ok().filter(|tokens| *tokens > 0);
+    let tokens = tokens.map(|tokens| counted(tokens, "token"));
+    let units = Some(in_words(&status.unpriced_units)).filter(|units| !units.is_empty());
+    let what: Vec<String> = tokens.into_iter().chain(units).collect();
+    if what.is_empty() {
+        return None;
+    }
     let money = if usd == "0" { String::new() } else { format!(": up to {usd} USD more") };
-    Some(format!("{} without a price{money}", counted(tokens, "token")))
+    Some(format!("{} without a price{money}", what.join(" and ")))
 }

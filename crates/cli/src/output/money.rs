@@ -1,6 +1,7 @@
 //! Usage and money on screen.
 
 use std::fmt::Write;
+use tollgate_domain::units::in_words;
 
 use tollgate_wire::api::{MoneyExport, MoneyLineView};
 
@@ -30,6 +31,13 @@ pub(crate) fn money_export(export: &MoneyExport) -> String {
     let totals = &export.totals;
     // Writing to a String cannot fail, here and below.
     let _ = writeln!(text, "\n{} tokens, {} USD", grouped(totals.tokens.total), totals.cost_usd);
+    if !totals.units.is_empty() {
+        let _ = writeln!(text, "{}", in_words(&totals.units));
+    }
+    if !totals.unpriced_units.is_empty() {
+        let units = in_words(&totals.unpriced_units);
+        let _ = writeln!(text, "{units} have no known price, which is not zero");
+    }
     if totals.unpriced_tokens != 0 {
         let _ = writeln!(
             text,

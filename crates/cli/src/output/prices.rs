@@ -1,6 +1,7 @@
 //! Prices as tables. People compare them by the million tokens.
 
 use std::fmt::Write;
+use tollgate_domain::units::UnitSums;
 
 use tollgate_domain::money::Usd;
 use tollgate_wire::api::{PriceList, PriceQuote, PriceRow};
@@ -50,6 +51,10 @@ fn remarks(row: &PriceRow) -> String {
     if !row.service_tiers.is_empty() {
         remarks.push(format!("tiers {}", row.service_tiers.join(", ")));
     }
+    if !row.usd_per_unit.is_empty() {
+        let prices = row.usd_per_unit.iter().map(|(unit, usd)| format!("{unit} {usd} USD{}", per(unit)));
+        remarks.push(prices.collect::<Vec<_>>().join(", "));
+    }
     remarks.join("; ")
 }
 
@@ -89,15 +94,35 @@ pub(crate) fn price_quote(quote: &PriceQuote) -> String {
         let header = ["kind", "USD per million", "tokens", "USD"];
         let columns = if asked { 4 } else { 2 };
         let _ = write!(text, "\n{}", table(&header[..columns], &[1, 2, 3], rows.collect()));
-        if let (true, Some(cost)) = (asked, &quote.cost_usd) {
-            let tokens = quote.lines.iter().map(|line| line.tokens).sum();
-            let _ = writeln!(text, "cost: {cost} USD for {}", counted(tokens, "token"));
-        }
+    }
+    for line in &quote.units {
+        let price = line
+            .usd_per_unit
+            .as_ref()
+            .map_or_else(|| "not known".to_owned(), |usd| format!("{usd} USD{}", per(line.unit.as_str())));
+        let amount =
+            line.cost_usd.as_ref().map_or_else(|| "not known".to_owned(), |usd| format!("{usd} USD"));
+        let _ = writeln!(text, "{}: {amount}, at {price}", line.unit.counted(line.count.into()));
+    }
+    let tokens: u64 = quote.lines.iter().map(|line| line.tokens).sum();
+    if let (true, Some(cost)) = (tokens > 0 || !quote.units.is_empty(), &quote.cost_usd) {
+        let units = UnitSums::from_pairs(quote.units.iter().map(|line| (line.unit, line.count.into())));
+        let used = match (tokens, units.is_empty()) {
+            (tokens, true) => counted(tokens, "token"),
+            (0, false) => units.to_string(),
+            (tokens, false) => format!("{} and {units}", counted(tokens, "token")),
+        };
+        let _ = writeln!(text, "cost: {cost} USD for {used}");
     }
     if let Some(why) = &quote.unpriced_because {
         let _ = writeln!(text, "unpriced: {why}");
     }
     text
+}
+
+/// What the price of a unit is for, if not for one.
+fn per(unit: &str) -> &'static str {
+    if unit.ends_with("_ms") { " a second" } else { "" }
 }
 
 fn per_million(usd_per_token: &str) -> String {

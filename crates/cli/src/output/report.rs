@@ -1,6 +1,7 @@
 //! Reports on screen.
 
 use std::fmt::Write;
+use tollgate_domain::units::in_words;
 
 use tollgate_wire::api::{AccessList, AccessView, Group, LedgerReport, Totals};
 
@@ -43,6 +44,7 @@ pub(crate) fn ledger_report(report: &LedgerReport, top: Option<usize>) -> String
             grouped(report.totals.unpriced_tokens)
         );
     }
+    text.push_str(&other_units(&report.totals));
     if report.totals.estimated_tokens != 0 {
         let _ = writeln!(
             text,
@@ -74,6 +76,18 @@ pub(crate) fn ledger_report(report: &LedgerReport, top: Option<usize>) -> String
     ] {
         if !groups.is_empty() {
             let _ = write!(text, "\n{}", by(name, &period.time_zone, groups, most));
+        }
+    }
+    text
+}
+
+/// What was used besides tokens, and the part of it without a price.
+fn other_units(totals: &Totals) -> String {
+    let mut text = String::new();
+    for (name, units) in [("other units", &totals.units), ("unpriced units", &totals.unpriced_units)] {
+        if !units.is_empty() {
+            // Writing to a String cannot fail.
+            let _ = writeln!(text, "{name:<20}{:>16}", in_words(units));
         }
     }
     text

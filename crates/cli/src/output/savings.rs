@@ -1,6 +1,7 @@
 //! What the stop-loss did for the money, on screen.
 
 use std::fmt::Write;
+use tollgate_domain::units::in_words;
 
 use tollgate_wire::api::{AvoidedRow, SavingsReport, SavingsSide, StoppedRow};
 
@@ -63,9 +64,13 @@ fn stopped(row: &StoppedRow) -> String {
         0 => String::new(),
         tokens => format!(", {} tokens without a price", grouped_u64(tokens)),
     };
+    let units = match row.sunk_unpriced_units.is_empty() {
+        true => String::new(),
+        false => format!(", {} without a price", in_words(&row.sunk_unpriced_units)),
+    };
     format!(
         "stopped   {} of {}{percent}: {} legitimate, {} runaway, {} not marked; {} completed anyway\n\
-         sunk      {}: {} tokens, {} USD{unpriced}\n",
+         sunk      {}: {} tokens, {} USD{unpriced}{units}\n",
         row.tasks,
         row.of,
         row.legitimate,

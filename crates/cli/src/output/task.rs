@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 use tollgate_domain::printable::printable;
+use tollgate_domain::units::in_words;
 
 use tollgate_domain::gate::{Verdict, remediation_of};
 use tollgate_domain::ids::TaskId;
@@ -151,9 +152,16 @@ pub(crate) fn task_status(status: &TaskStatus) -> String {
         0 => String::new(),
         tokens => format!(", and {} unpriced tokens", grouped(tokens)),
     };
+    let units = match summary.unpriced_units.is_empty() {
+        true => String::new(),
+        false => format!(", and {} without a price", in_words(&summary.unpriced_units)),
+    };
     let _ = writeln!(text, "  tokens   {}{tokens}", grouped(summary.tokens_used));
+    if !summary.units.is_empty() {
+        let _ = writeln!(text, "  beside   {}", in_words(&summary.units));
+    }
     let _ = writeln!(text, "  latency  {}{latency}", duration(summary.latency_ms));
-    let _ = writeln!(text, "  cost     {} USD{unpriced}", summary.cost_usd);
+    let _ = writeln!(text, "  cost     {} USD{unpriced}{units}", summary.cost_usd);
     if let Some(active) = &summary.active {
         let (phase, since) = (&active.phase, time(&active.started_at));
         let _ = writeln!(text, "  active   {phase} attempt {} since {since}", active.attempt);

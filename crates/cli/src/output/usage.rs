@@ -1,6 +1,7 @@
 //! Usage as tables.
 
 use std::fmt::Write;
+use tollgate_domain::units::in_words;
 
 use tollgate_wire::api::{UsageList, UsageRecord, UsageSummary, UsageTotals};
 
@@ -37,11 +38,20 @@ fn row(record: &UsageRecord) -> Vec<String> {
         given(&record.phase),
         given(&record.model),
         given(&record.allocation),
-        grouped(record.tokens.total),
+        used(record),
         record.cost_usd.clone().unwrap_or_else(|| "unpriced".to_owned()),
         labels.join(" "),
         id,
     ]
+}
+
+/// Tokens, and what else was used.
+fn used(record: &UsageRecord) -> String {
+    match (record.tokens.total, record.units.is_empty()) {
+        (tokens, true) => grouped(tokens),
+        (0, false) => in_words(&record.units),
+        (tokens, false) => format!("{}, {}", grouped(tokens), in_words(&record.units)),
+    }
 }
 
 /// Groups, one a line, and the sum of all.
@@ -75,6 +85,15 @@ pub(crate) fn usage_summary(summary: &UsageSummary) -> String {
     rows.push(all);
     let numbers: Vec<usize> = (named..header.len()).collect();
     let mut text = table(&header, &numbers, rows);
+    for (units, what) in [
+        (&summary.totals.units, ""),
+        (&summary.totals.unpriced_units, " without a known price, which is not zero"),
+    ] {
+        if !units.is_empty() {
+            // Writing to a String cannot fail, here and below.
+            let _ = writeln!(text, "{}{what}", in_words(units));
+        }
+    }
     if summary.degraded_tasks > 0 {
         // Writing to a String cannot fail.
         let _ = writeln!(

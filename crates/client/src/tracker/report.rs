@@ -6,6 +6,7 @@ use tollgate_domain::ids::InvalidId;
 use tollgate_domain::phase::Phase;
 use tollgate_domain::time::Timestamp;
 use tollgate_domain::tokens::TokenCounts;
+use tollgate_domain::units::UnitCounts;
 use tollgate_domain::usage::{Cost, NamedExecution, UsageRecorded, estimate};
 use tollgate_wire::FieldError;
 
@@ -44,6 +45,8 @@ pub struct Usage {
     pub labels: BTreeMap<String, String>,
     /// Tokens by kind.
     pub tokens: TokenCounts,
+    /// What else the call is billed for.
+    pub units: UnitCounts,
     /// Whether the counts are an estimate.
     pub estimated: bool,
     /// Its id and time.
@@ -76,6 +79,7 @@ impl Usage {
             allocation: self.allocation,
             labels: self.labels,
             tokens: self.tokens,
+            units: self.units,
             estimated: self.estimated,
             cost: Cost::Unpriced,
         };

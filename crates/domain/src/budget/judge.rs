@@ -174,6 +174,7 @@ impl<'a> Applicable<'a> {
             booked,
             reserved: self.reserved(state, figures, at),
             unpriced: Amount { tokens: unpriced_tokens, usd: exposure },
+            unpriced_units: known.map(|(spent, _)| spent.all_unpriced_units()).unwrap_or_default(),
             ruling: Ruling::Fits,
         };
         found.ruling = match (&named, is_known) {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::money::Usd;
+use crate::units::UnitSums;
 use crate::usage::Cost;
 
 /// What some usage adds up to, corrections included.
@@ -18,6 +19,10 @@ pub struct Spent {
     pub usd: Usd,
     /// Tokens without a price, by model; the empty name: no model was given. Not zero money: unknown.
     pub unpriced: BTreeMap<String, i128>,
+    /// What else was used, priced or not.
+    pub units: UnitSums,
+    /// The part of that without a price, by model.
+    pub unpriced_units: BTreeMap<String, UnitSums>,
 }
 
 impl Spent {
@@ -35,6 +40,16 @@ impl Spent {
         spent
     }
 
+    /// With other units that the same usage, or correction, adds.
+    #[must_use]
+    pub fn with_units(mut self, units: UnitSums, model: Option<&str>, cost: &Cost) -> Self {
+        if *cost == Cost::Unpriced && !units.is_empty() {
+            self.unpriced_units.insert(model.unwrap_or_default().to_owned(), units.clone());
+        }
+        self.units = units;
+        self
+    }
+
     /// Adds another sum. The order of additions does not matter.
     pub fn add(&mut self, other: &Self) {
         self.events = self.events.saturating_add(other.events);
@@ -48,6 +63,23 @@ impl Spent {
                 self.unpriced.insert(model.clone(), sum);
             }
         }
+        self.units.add(&other.units);
+        for (model, units) in &other.unpriced_units {
+            let sum = self.unpriced_units.entry(model.clone()).or_default();
+            sum.add(units);
+            if sum.is_empty() {
+                self.unpriced_units.remove(model);
+            }
+        }
+    }
+
+    /// What else has no price, of all models.
+    #[must_use]
+    pub fn all_unpriced_units(&self) -> UnitSums {
+        self.unpriced_units.values().fold(UnitSums::default(), |mut sum, units| {
+            sum.add(units);
+            sum
+        })
     }
 
     /// Tokens without a price.

@@ -1,5 +1,6 @@
 //! Decisions about money: budgets, policies and allocations. Written by the ledger when someone asks it to.
 
+use crate::units::UnitSums;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -167,6 +168,8 @@ pub struct PolicyFigures {
     pub reserved: Amount,
     /// What was spent without a price: tokens, and at most how much money.
     pub unpriced: Amount,
+    /// What else was spent without a price. The money above covers it where the price book has a price for such a unit.
+    pub unpriced_units: UnitSums,
     /// What it said.
     pub ruling: Ruling,
 }

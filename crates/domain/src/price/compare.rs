@@ -104,6 +104,7 @@ fn said(opinions: &[Opinion<'_>], costs: &[PointCosts]) -> Vec<String> {
             .iter()
             .zip(costs.first())
             .filter_map(|(point, usd)| Some(format!("{} {}", point.name, usd?)))
+            .chain(costs.units().iter().map(|(unit, usd)| format!("{unit} {usd}")))
             .collect();
         format!("{}: {} USD", opinion.source, at.join("; "))
     };

@@ -1,20 +1,40 @@
 //! Rates × tokens.
 
-use super::ModelPrice;
 use super::rates::{PricedKind, Rates};
+use super::unit_rates::{self, UnitLine};
+use super::{Applied, ModelPrice};
 use crate::money::Usd;
 use crate::time::Timestamp;
 use crate::tokens::TokenCounts;
+use crate::usage::Used;
 
-/// What the tokens of one request cost, or `None` if a rate that is needed is not known.
+/// What one request costs, or `None` if a rate that is needed is not known.
 pub(super) fn of(
     price: &ModelPrice,
     service_tier: Option<&str>,
     at: Timestamp,
-    tokens: &TokenCounts,
+    used: Used<'_>,
 ) -> Option<Usd> {
-    let applied = price.applied(service_tier, at, tokens.input())?;
-    times(&applied.rates, tokens)
+    let applied = price.applied(service_tier, at, used.tokens.input())?;
+    if price.units.is_empty() && used.units.is_empty() {
+        return times(&applied.rates, used.tokens);
+    }
+    let (plain, lines) = split(price, &applied, used);
+    sum(&applied, &plain, &lines, used)
+}
+
+/// The plain tokens of a request, and everything else that it is billed for.
+pub(super) fn split(price: &ModelPrice, applied: &Applied, used: Used<'_>) -> (TokenCounts, Vec<UnitLine>) {
+    unit_rates::split(&price.units, applied.service_tier.is_some(), used)
+}
+
+/// What these come to together, or `None` if a rate that is needed is not known.
+pub(super) fn sum(applied: &Applied, plain: &TokenCounts, lines: &[UnitLine], used: Used<'_>) -> Option<Usd> {
+    if unit_rates::is_unsaid(&applied.rates, used) {
+        return None;
+    }
+    let units = lines.iter().try_fold(Usd::ZERO, |sum, line| sum.checked_add(line.usd?))?;
+    times(&applied.rates, plain)?.checked_add(units)
 }
 
 /// The tokens of each kind that has a price of its own, with its rate.

@@ -1,5 +1,7 @@
 //! What the fields of an entry in LiteLLM's map mean: which price, for which tokens, under which condition.
 
+use super::unit_fields::{self, UnitField};
+
 /// The kinds of tokens that have a price of their own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Kind {
@@ -16,6 +18,8 @@ pub(super) enum Kind {
 pub(super) enum Field {
     /// A price per token of usage as the ledger records it.
     Rate(Rate),
+    /// A price of something else that usage can report.
+    Unit(UnitField),
     /// Nothing that affects such a price: another unit, an ability of the model, a lifetime that usage does
     /// not report.
     Other,
@@ -72,7 +76,7 @@ const LONGER: [&str; 6] = ["12hr", "12h", "24hr", "24h", "1d", "1day"];
 const MONEY: [&str; 8] =
     ["cost", "price", "pricing", "multiplier", "surcharge", "discount", "uplift", "_fee"];
 
-/// Units that usage in tokens does not have: such a price is never part of its cost.
+/// Units that usage cannot report: such a price is never part of its cost.
 const OTHER_UNITS: [&str; 18] = [
     "audio",
     "image",
@@ -158,6 +162,9 @@ pub(super) fn read(name: &str) -> Field {
         if let Some(rest) = name.strip_prefix(prefix) {
             return suffixes(kind, rest);
         }
+    }
+    if let Some(field) = unit_fields::read(name, TIERS.iter().map(|(suffix, _)| *suffix)) {
+        return Field::Unit(field);
     }
     let about_money = MONEY.iter().any(|word| name.contains(word));
     let of_another_unit = OTHER_UNITS.iter().any(|unit| name.contains(unit));
@@ -260,11 +267,18 @@ mod tests {
             input_cost_per_token_above_1hr                          | unknown
             input_cost_per_token_above_some_tokens                  | unknown
             input_cost_per_tokens                                   | unknown
-            input_cost_per_request                                  | unknown
+            input_cost_per_requests                                 | unknown
+            input_cost_per_request                                  | requests Always
+            input_cost_per_image                                    | input_images Always
+            input_cost_per_image_token                              | input_image_tokens Always
+            input_cost_per_audio_token_priority                     | input_audio_tokens InTier
+            input_cost_per_audio_per_second_above_128k_tokens       | input_audio_ms Sometimes
+            output_cost_per_second                                  | output_ms Always
             congestion_multiplier                                   | unknown
             regional_processing_uplift_multiplier_eu                | other
-            input_cost_per_audio_token_above_200k_tokens            | other
-            output_cost_per_image_1024                              | other
+            input_cost_per_audio_token_above_200k_tokens            | input_audio_tokens Sometimes
+            output_cost_per_image_1024                              | output_images Sometimes
+            input_cost_per_images                                   | other
             search_context_cost_per_query                           | other
             max_input_tokens                                        | other
             supports_vision                                         | other
@@ -273,6 +287,7 @@ mod tests {
             let (name, expected) = line.split_once('|').unwrap();
             let got = match read(name.trim()) {
                 Field::Other => "other".to_owned(),
+                Field::Unit(UnitField { unit, when }) => format!("{unit} {when:?}"),
                 Field::Unknown => "unknown".to_owned(),
                 Field::Rate(Rate { kind, above, tier, old }) => {
                     let above = above.map(|above| format!(" >{above}")).unwrap_or_default();

@@ -63,7 +63,7 @@ impl Listed {
     ///
     /// # Errors
     ///
-    /// [`InvalidRates`]: not an object, too long, without a price per token, or with one that cannot be used.
+    /// [`InvalidRates`]: not an object, too long, without a price, or with one that cannot be used.
     pub fn read(entry: &str, rates: &str) -> Result<Self, InvalidRates> {
         let invalid = |rule: String| InvalidRates { entry: entry.to_owned(), rule };
         let name = serde_json::Value::from(entry);
@@ -71,7 +71,7 @@ impl Listed {
         let first = listed.into_iter().find(|listed| listed.entry == entry);
         first.ok_or_else(|| {
             let left_out = notes.left_out.first().map(ToString::to_string);
-            invalid(left_out.unwrap_or_else(|| "have no price per token".to_owned()))
+            invalid(left_out.unwrap_or_else(|| "have no price".to_owned()))
         })
     }
 
@@ -122,7 +122,7 @@ fn rates_of(fields: &Fields<'_>) -> String {
     const KEPT: [&str; 5] =
         ["litellm_provider", "mode", "tiered_pricing", "off_peak_pricing", "provider_specific_entry"];
     let of_price = |name: &str, value: &str| {
-        KEPT.contains(&name) || matches!(fields::read_with(name, value), Field::Rate(_))
+        KEPT.contains(&name) || matches!(fields::read_with(name, value), Field::Rate(_) | Field::Unit(_))
     };
     let kept: Vec<String> = fields
         .iter()
@@ -156,7 +156,7 @@ mod tests {
     fn what_a_price_is_made_of_is_kept_as_it_is_written_and_read_again() {
         let text = r#"{"gpt-5": {"litellm_provider": "openai", "mode": "chat", "input_cost_per_token": 1.25e-06,
             "output_cost_per_token": "0.00001", "price_confirmed": true, "max_tokens": 5, "source": "x"},
-            "painter": {"output_cost_per_image": 0.04}, "alias": {"alias_of": "gpt-5"}}"#;
+            "searcher": {"search_context_cost_per_query": 0.04}, "alias": {"alias_of": "gpt-5"}}"#;
         let (listed, _) = list(text).unwrap();
         let [only] = listed.as_slice() else { panic!("one entry: {listed:?}") };
         let rates = r#"{"input_cost_per_token": 1.25e-06, "litellm_provider": "openai", "mode": "chat", "output_cost_per_token": "0.00001"}"#;
@@ -171,7 +171,7 @@ mod tests {
         for (rates, rule) in [
             (r#"{"input_cost_per_token": -1}"#, "must not be negative"),
             (r#"{"input_cost_per_token": 1.25}"#, "more than 0.001 USD for one token"),
-            (r#"{"output_cost_per_image": 1}"#, "have no price per token"),
+            (r#"{"search_context_cost_per_query": 1}"#, "have no price"),
             ("[]", "invalid type"),
         ] {
             let error = Listed::read("m", rates).unwrap_err().to_string();

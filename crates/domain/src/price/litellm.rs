@@ -1,5 +1,7 @@
 //! LiteLLM's price map: USD per token, one object per model, conditions in suffixed keys, lists or objects.
 
+mod units;
+
 use std::collections::BTreeMap;
 
 use serde_json::value::RawValue;
@@ -127,13 +129,15 @@ impl Entry<'_> {
         let (standard, mut tiers) = self.given(fields)?;
         let listed =
             fields.get("tiered_pricing").map(|list| self.listed(list, &standard)).transpose()?.flatten();
-        if standard.is_empty()
+        let confirmed = fields.get("price_confirmed").is_some_and(|raw| raw.get() == "true");
+        let units = self.units(fields, confirmed);
+        if units.values().all(Option::is_none)
+            && standard.is_empty()
             && listed.is_none()
             && tiers.values().all(|given| given.as_ref().is_ok_and(Given::is_empty))
         {
             return Ok(None);
         }
-        let confirmed = fields.get("price_confirmed").is_some_and(|raw| raw.get() == "true");
         let schedule = match listed {
             Some(list) => Schedule::listed(standard.base, list),
             None => Schedule::standard(&standard, inclusive),
@@ -147,6 +151,7 @@ impl Entry<'_> {
             mode: text_of(fields, "mode"),
             given: standard.base,
             off_peak: off_peak.transpose()?,
+            units,
             service_tiers: BTreeMap::new(),
             confirmed,
             version: None,
@@ -188,7 +193,8 @@ impl Entry<'_> {
         let mut tiers: BTreeMap<&'static str, Result<Given, FieldProblem>> = BTreeMap::new();
         for (name, raw, field) in in_order(fields) {
             match field {
-                Field::Other => {}
+                // Those of units are read apart.
+                Field::Other | Field::Unit(_) => {}
                 Field::Unknown if is_nothing(raw) => {}
                 Field::Unknown => {
                     let rule = "could change the price in a way that is not known";
@@ -257,7 +263,7 @@ impl Entry<'_> {
             let mut rates = Rates::default();
             for (name, raw, field) in in_order(fields).filter(|(name, ..)| *name != "range") {
                 match field {
-                    Field::Other => {}
+                    Field::Other | Field::Unit(_) => {}
                     Field::Unknown if is_nothing(raw) => {}
                     Field::Rate(Rate { kind, above: None, tier: None, old }) => {
                         let usd = self.price(&format!("tiered_pricing.{name}"), raw)?;

@@ -22,6 +22,8 @@ mod provider;
 mod quote;
 mod rates;
 mod schedule;
+mod unit_fields;
+mod unit_rates;
 mod update;
 
 use std::collections::BTreeMap;
@@ -30,8 +32,7 @@ use std::sync::{Arc, LazyLock};
 use crate::hex::hex_of_sha256;
 use crate::money::Usd;
 use crate::time::{Day, Timestamp};
-use crate::tokens::{TokenCounts, TokenSums};
-use crate::usage::{Cost, UsageRecorded};
+use crate::usage::{Cost, UsageRecorded, Used, UsedChange};
 
 pub use aliases::Aliases;
 pub use compare::{TOLERANCE, Trust};
@@ -42,12 +43,15 @@ pub use percent::Percent;
 pub use points::{PointCosts, UsagePoint, moments_of_a_week};
 pub use quote::{NoPrice, PriceEntry, Quote, QuoteLine};
 pub use rates::PricedKind;
+pub use unit_fields::unit_field;
+pub use unit_rates::UnitLine;
 pub use update::{Dispute, PriceUpdate, SourceList, Unverified, UpdatePlan, UpdateRules, has_shrunk, plan};
 
 use dated::{Changes, InForceAt};
 use off_peak::OffPeak;
 use rates::Rates;
 use schedule::Schedule;
+use unit_rates::UnitRates;
 
 /// The small book that ships with Tollgate, for a first run without a network: `config/prices.json`.
 pub const SHIPPED_PRICES: &str = include_str!("../../../../config/prices.json");
@@ -104,6 +108,8 @@ pub(crate) struct ModelPrice {
     service_tiers: BTreeMap<&'static str, Option<Schedule>>,
     /// Rates for certain hours, replacing the standard ones.
     off_peak: Option<OffPeak>,
+    /// What else a call without a service tier is billed for.
+    units: UnitRates,
     /// When it was last compared with its sources.
     as_of: Option<Day>,
     /// A person has confirmed that the price is right, however unlikely it looks.
@@ -209,12 +215,12 @@ impl PriceBook {
         self.len() == 0
     }
 
-    /// What these tokens cost: [`Cost::Unpriced`] if the model, its service tier or a rate for a kind that
-    /// was used is not known, or if the amount is outside the exact range.
+    /// What a call that used this costs: [`Cost::Unpriced`] if the model, its service tier or a rate for anything
+    /// that was used is not known, or if the amount is outside the exact range.
     #[must_use]
-    pub fn cost(&self, call: Call<'_>, tokens: &TokenCounts) -> Cost {
+    pub fn cost<'a>(&self, call: Call<'_>, used: impl Into<Used<'a>>) -> Cost {
         let priced = self.find(call).and_then(|price| {
-            let usd = cost::of(price, call.service_tier, call.at, tokens)?;
+            let usd = cost::of(price, call.service_tier, call.at, used.into())?;
             Some(Cost::Priced { usd, price_version: self.version_of(price).to_owned() })
         });
         priced.unwrap_or(Cost::Unpriced)
@@ -224,12 +230,15 @@ impl PriceBook {
     /// it before, so that a correction across a tier's threshold reprices the whole request. It never refunds
     /// more than everything.
     #[must_use]
-    pub fn adjustment_cost(&self, call: Call<'_>, original: &TokenCounts, correction: &TokenSums) -> Cost {
+    pub fn adjustment_cost(&self, call: Call<'_>, original: Used<'_>, correction: &UsedChange) -> Cost {
         let usd = self.find(call).and_then(|price| {
             let (corrected, _) = original.changed(correction);
-            corrected.check().ok()?;
-            let of = |tokens| cost::of(price, call.service_tier, call.at, tokens);
-            let usd = of(&corrected)?.checked_sub(of(original)?)?;
+            corrected.tokens.check().ok()?;
+            corrected.units.check(&corrected.tokens).ok()?;
+            // A call of which nothing is left was none.
+            let nothing = Used::from(&corrected).is_nothing().then_some(Usd::ZERO);
+            let of = |used| cost::of(price, call.service_tier, call.at, used);
+            let usd = nothing.or_else(|| of((&corrected).into()))?.checked_sub(of(original)?)?;
             Some(Cost::Priced { usd, price_version: self.version_of(price).to_owned() })
         });
         usd.unwrap_or(Cost::Unpriced)
@@ -283,6 +292,7 @@ impl ModelPrice {
         self.standard == other.standard
             && self.service_tiers == other.service_tiers
             && self.off_peak == other.off_peak
+            && self.units == other.units
     }
 
     /// Its most expensive plain rate, with the field's name.

@@ -1,8 +1,10 @@
 //! What tokens cost at most, while it is not known of which kind they are, or what their model costs.
 
-use super::{Call, PriceBook};
+use super::{Call, PriceBook, cost};
 use crate::money::Usd;
 use crate::time::Timestamp;
+use crate::tokens::TokenCounts;
+use crate::units::{Unit, UnitSums};
 
 impl PriceBook {
     /// What a call of this many tokens costs at most: all of them of the dearest kind that every call has, input or
@@ -12,7 +14,29 @@ impl PriceBook {
         let price = self.find(call)?;
         let applied = price.applied(call.service_tier, call.at, tokens)?;
         let dearest = [applied.rates.input, applied.rates.output].into_iter().flatten().max()?;
-        dearest.checked_times(i128::from(tokens))
+        let all = TokenCounts { input_uncached: tokens, ..TokenCounts::default() };
+        let (_, units) = cost::split(price, &applied, (&all).into());
+        let request = units.iter().try_fold(Usd::ZERO, |sum, line| sum.checked_add(line.usd?))?;
+        dearest.checked_times(i128::from(tokens))?.checked_add(request)
+    }
+
+    /// What units of a model that has no price for them cost at most: at the dearest price of its family, else of the
+    /// whole book. `None`: nothing in the book has a price for one of them.
+    #[must_use]
+    pub fn unit_exposure(&self, model: &str, units: &UnitSums, at: Timestamp) -> Option<Usd> {
+        let family = family(model);
+        let dearest = |unit: Unit, of_family: bool| {
+            let entries =
+                self.entries(at).filter(move |entry| !of_family || self::family(entry.name) == family);
+            let rates = entries.flat_map(|entry| entry.unit_rates());
+            rates.filter(|(other, _)| *other == unit).filter_map(|(_, rate)| rate).max()
+        };
+        units.iter().try_fold(Usd::ZERO, |sum, (unit, count)| {
+            let own = if family.is_empty() { None } else { dearest(unit, true) };
+            let rate = own.or_else(|| dearest(unit, false))?;
+            let usd = rate.checked_times(count.max(0))?.units().checked_div(unit.per())?;
+            sum.checked_add(Usd::from_units(usd))
+        })
     }
 
     /// What tokens of a model that has no price cost at most: at the dearest rate of its family, which is the models

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::units::Unit;
+
 /// A price book that cannot be used at all.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("price book {source_name}: not readable as a LiteLLM price map: {message}")]
@@ -35,6 +37,8 @@ pub enum Stays {
     Model,
     /// Its calls in one service tier.
     ServiceTier(&'static str),
+    /// Its calls that report a unit.
+    Unit(Unit),
 }
 
 impl fmt::Display for Stays {
@@ -42,13 +46,14 @@ impl fmt::Display for Stays {
         match self {
             Self::Model => f.write_str("the model stays unpriced"),
             Self::ServiceTier(tier) => write!(f, "its calls in service tier {tier} stay unpriced"),
+            Self::Unit(unit) => write!(f, "its calls that report {unit} stay unpriced"),
         }
     }
 }
 
-/// A model that is not priced by the token.
+/// A model that has neither a price per token nor one for another unit that usage reports.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{model}` has no price per token ({mode})")]
+#[error("`{model}` has no price for anything that usage reports ({mode})")]
 pub struct OtherUnit {
     /// Which model.
     pub model: String,
@@ -89,7 +94,7 @@ pub struct Notes {
     pub taken: Vec<Taken>,
     /// Prices that are hard to believe.
     pub doubts: Vec<Doubt>,
-    /// Models that are not priced by the token: images, seconds, searches.
+    /// Models that have no price for anything that usage reports.
     pub other_units: Vec<OtherUnit>,
 }
 

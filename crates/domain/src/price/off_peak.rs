@@ -67,7 +67,7 @@ impl OffPeak {
                         *off_peak.rates.of(kind) = rate(&name, value.get())?;
                     }
                     Field::Other if !name.contains("hours") && !name.contains("zone") => {}
-                    Field::Other | Field::Rate(_) | Field::Unknown => {
+                    Field::Other | Field::Rate(_) | Field::Unit(_) | Field::Unknown => {
                         return Err(format!("`{name}` is not known there"));
                     }
                 },

@@ -6,6 +6,7 @@ use super::percent::{Percent, percent_of};
 use crate::money::Usd;
 use crate::time::Timestamp;
 use crate::tokens::TokenCounts;
+use crate::units::Unit;
 
 /// One hour, in milliseconds.
 const HOUR_MS: i64 = 3_600_000;
@@ -46,9 +47,13 @@ impl UsagePoint {
     }
 }
 
-/// What a price costs at the usage points, at one moment or at several. `None`: the price does not say.
+/// What a price costs at the usage points, at one moment or at several (`None`: the price does not say), and what
+/// other units cost.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PointCosts(Vec<Option<Usd>>);
+pub struct PointCosts {
+    at_points: Vec<Option<Usd>>,
+    units: Vec<(Unit, Usd)>,
+}
 
 impl PointCosts {
     /// The costs of a price at these moments. A price that gives no rate for cached input says nothing about
@@ -60,18 +65,33 @@ impl PointCosts {
                 if point.cached > 0 && !caches {
                     return None;
                 }
-                cost::of(price, None, moment, &point.tokens())
+                cost::of(price, None, moment, (&point.tokens()).into())
             })
         };
-        Self(moments.iter().flat_map(|moment| at(*moment)).collect())
+        Self {
+            at_points: moments.iter().flat_map(|moment| at(*moment)).collect(),
+            units: price.units.iter().filter_map(|(unit, rate)| Some((*unit, (*rate)?))).collect(),
+        }
     }
 
-    /// Both costs wherever both are known, with the point they belong to.
-    fn pairs<'a>(&'a self, other: &'a Self) -> impl Iterator<Item = (&'static UsagePoint, Usd, Usd)> + 'a {
+    /// What one of each other unit costs, where the price says so; of a time, one second.
+    #[must_use]
+    pub fn units(&self) -> &[(Unit, Usd)] {
+        &self.units
+    }
+
+    /// Both costs wherever both are known, with the name of the point or unit they belong to.
+    fn pairs<'a>(&'a self, other: &'a Self) -> impl Iterator<Item = (&'static str, Usd, Usd)> + 'a {
+        let units = self.units.iter().filter_map(|(unit, one)| Some((*unit, *one, other.unit(*unit)?)));
         let points = UsagePoint::ALL.iter().cycle();
         points
-            .zip(self.0.iter().zip(&other.0))
-            .filter_map(|(point, (one, other))| Some((point, (*one)?, (*other)?)))
+            .zip(self.at_points.iter().zip(&other.at_points))
+            .filter_map(|(point, (one, other))| Some((point.name, (*one)?, (*other)?)))
+            .chain(units.map(|(unit, one, other)| (unit.as_str(), one, other)))
+    }
+
+    fn unit(&self, unit: Unit) -> Option<Usd> {
+        self.units.iter().find(|(own, _)| *own == unit).map(|(_, usd)| *usd)
     }
 
     /// Whether both are within a tolerance wherever both say something, and say something about the same
@@ -93,7 +113,7 @@ impl PointCosts {
         &'a self,
         other: &'a Self,
         tolerance: Percent,
-    ) -> impl Iterator<Item = (&'static UsagePoint, Usd, Usd)> + 'a {
+    ) -> impl Iterator<Item = (&'static str, Usd, Usd)> + 'a {
         self.pairs(other).filter(move |(_, one, other)| {
             let larger = one.units().unsigned_abs().max(other.units().unsigned_abs());
             let apart = one.units().abs_diff(other.units());
@@ -105,8 +125,8 @@ impl PointCosts {
 
     /// The largest change from these costs to others, and at which point; `None`: no point has a cost in both.
     #[must_use]
-    pub(super) fn largest_change(&self, to: &Self) -> Option<(Percent, &'static UsagePoint)> {
-        let mut largest: Option<(Percent, &'static UsagePoint)> = None;
+    pub(super) fn largest_change(&self, to: &Self) -> Option<(Percent, &'static str)> {
+        let mut largest: Option<(Percent, &'static str)> = None;
         for (point, old, new) in self.pairs(to) {
             let percent = percent_of(old, new);
             if largest.is_none_or(|(most, _)| percent > most) {
@@ -118,7 +138,7 @@ impl PointCosts {
 
     /// A point where these cost nothing and others do not.
     #[must_use]
-    pub(super) fn free_where(&self, other: &Self) -> Option<&'static UsagePoint> {
+    pub(super) fn free_where(&self, other: &Self) -> Option<&'static str> {
         self.pairs(other)
             .find(|(_, one, other)| *one == Usd::ZERO && *other > Usd::ZERO)
             .map(|(point, ..)| point)
@@ -126,16 +146,18 @@ impl PointCosts {
 
     /// A point at which these say something and others do not.
     #[must_use]
-    pub(super) fn unsaid_by(&self, other: &Self) -> Option<&'static UsagePoint> {
-        let mut points = UsagePoint::ALL.iter().cycle().zip(self.0.iter().zip(&other.0));
-        points.find(|(_, (one, other))| one.is_some() && other.is_none()).map(|(point, _)| point)
+    pub(super) fn unsaid_by(&self, other: &Self) -> Option<&'static str> {
+        let mut points = UsagePoint::ALL.iter().cycle().zip(self.at_points.iter().zip(&other.at_points));
+        let point = points.find(|(_, (one, other))| one.is_some() && other.is_none());
+        let unit = || self.units.iter().find(|(unit, _)| other.unit(*unit).is_none());
+        point.map(|(point, _)| point.name).or_else(|| unit().map(|(unit, _)| unit.as_str()))
     }
 
     /// The costs at the first moment, in the order of [`UsagePoint::ALL`].
     #[must_use]
     pub fn first(&self) -> [Option<Usd>; 5] {
         let mut first = [None; 5];
-        for (slot, cost) in first.iter_mut().zip(&self.0) {
+        for (slot, cost) in first.iter_mut().zip(&self.at_points) {
             *slot = *cost;
         }
         first
@@ -161,7 +183,7 @@ mod tests {
     fn costs(text: &str) -> PointCosts {
         let one =
             |word: &str| word.parse::<i128>().ok().map(|micros| Usd::from_units(micros * 1_000_000_000_000));
-        PointCosts(text.split_whitespace().map(one).collect())
+        PointCosts { at_points: text.split_whitespace().map(one).collect(), units: Vec::new() }
     }
 
     #[test]
@@ -191,7 +213,7 @@ mod tests {
             ("0 500 10 300 100", "1 500 10 300 100", Some((Percent::MAX, "100 k in"))),
             ("100 500 - 300 -", "- - 5 - -", None),
         ] {
-            let found = costs(old).largest_change(&costs(new)).map(|(percent, point)| (percent, point.name));
+            let found = costs(old).largest_change(&costs(new));
             assert_eq!(found, change, "{old} -> {new}");
         }
     }
@@ -199,9 +221,9 @@ mod tests {
     #[test]
     fn what_is_free_or_unsaid_is_found() {
         let (paid, free, less) = (costs("1 1 1 1 1"), costs("1 0 1 1 1"), costs("1 1 - 1 -"));
-        assert_eq!(free.free_where(&paid).map(|point| point.name), Some("100 k out"));
+        assert_eq!(free.free_where(&paid), Some("100 k out"));
         assert_eq!(paid.free_where(&free), None);
-        assert_eq!(paid.unsaid_by(&less).map(|point| point.name), Some("100 k cached"));
+        assert_eq!(paid.unsaid_by(&less), Some("100 k cached"));
         assert_eq!(less.unsaid_by(&paid), None);
     }
 }

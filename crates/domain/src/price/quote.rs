@@ -4,10 +4,13 @@ use std::fmt;
 
 use super::find::{self, Missing};
 use super::rates::{PricedKind, Rates};
+use super::unit_rates::UnitLine;
 use super::{Call, ModelPrice, PriceBook, cost, provider};
 use crate::money::Usd;
 use crate::time::{Day, Timestamp};
 use crate::tokens::TokenCounts;
+use crate::units::Unit;
+use crate::usage::Used;
 
 /// What a call costs, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,6 +25,8 @@ pub struct Quote<'a> {
     pub off_peak: bool,
     /// Rates, tokens and amounts by kind.
     pub lines: [QuoteLine; 6],
+    /// The same of what is billed besides plain tokens.
+    pub units: Vec<UnitLine>,
     /// The version of the prices that the rates are of, as referenced by costs.
     pub price_version: &'a str,
     /// The sum; `None` if the rate of a kind that was used is not known, or the sum is outside the exact range.
@@ -104,7 +109,8 @@ impl PriceBook {
     /// # Errors
     ///
     /// [`NoPrice`]: no entry, or none of its rates, is for such a call.
-    pub fn quote(&self, call: Call<'_>, tokens: &TokenCounts) -> Result<Quote<'_>, NoPrice<'_>> {
+    pub fn quote<'u>(&self, call: Call<'_>, used: impl Into<Used<'u>>) -> Result<Quote<'_>, NoPrice<'_>> {
+        let used = used.into();
         let model = call.model.ok_or(NoPrice::NoModel)?;
         let (name, price) =
             find::find(self.at(call.at), call.provider, model).map_err(|missing| match missing {
@@ -112,11 +118,12 @@ impl PriceBook {
                 Missing::LeftOut(entry) => NoPrice::LeftOut { entry },
                 Missing::Ambiguous(one, other) => NoPrice::Ambiguous { one, other },
             })?;
-        let applied = price.applied(call.service_tier, call.at, tokens.input()).ok_or_else(|| {
+        let applied = price.applied(call.service_tier, call.at, used.tokens.input()).ok_or_else(|| {
             let tier = call.service_tier.and_then(super::of_its_own).unwrap_or_default();
             NoPrice::ServiceTier { entry: name, tier }
         })?;
-        let lines = cost::parts(&applied.rates, tokens).map(|(kind, tokens, rate)| QuoteLine {
+        let (plain, units) = cost::split(price, &applied, used);
+        let lines = cost::parts(&applied.rates, &plain).map(|(kind, tokens, rate)| QuoteLine {
             kind,
             tokens,
             rate,
@@ -129,7 +136,8 @@ impl PriceBook {
             off_peak: applied.off_peak,
             lines,
             price_version: self.version_of(price),
-            usd: cost::times(&applied.rates, tokens),
+            usd: cost::sum(&applied, &plain, &units, used),
+            units,
         })
     }
 
@@ -182,6 +190,14 @@ impl<'a> PriceEntry<'a> {
     pub fn rates(&self) -> [(PricedKind, Option<Usd>); 6] {
         let rates = self.price.map_or_else(Rates::default, |price| *price.standard.rates(0));
         cost::parts(&rates, &TokenCounts::default()).map(|(kind, _, rate)| (kind, rate))
+    }
+
+    /// USD for one of each unit that is billed besides plain tokens, of a time for one second; `None`: it depends on
+    /// what usage does not tell.
+    #[must_use]
+    pub fn unit_rates(&self) -> Vec<(Unit, Option<Usd>)> {
+        let rates = self.price.map(|price| &price.units).into_iter().flatten();
+        rates.map(|(unit, rate)| (*unit, *rate)).collect()
     }
 
     /// The sizes of a request's input above which other rates apply.

@@ -4,9 +4,11 @@ mod conditions;
 mod dated;
 mod finding;
 mod quote;
+mod units;
 mod update;
 
 use super::*;
+use crate::tokens::{TokenCounts, TokenSums};
 
 const BOOK: &str = r#"{
     "sample_spec": {"input_cost_per_token": "not a price"},
@@ -109,7 +111,7 @@ fn a_price_that_does_not_fit_is_refused_by_name() {
              would be rounded; the model stays unpriced",
         ]
     );
-    assert_eq!(book.len(), 10);
+    assert_eq!(book.len(), 11);
     assert!(PriceBook::from_litellm("[]", "x").unwrap_err().to_string().contains("price book x"));
 }
 
@@ -117,18 +119,23 @@ fn a_price_that_does_not_fit_is_refused_by_name() {
 fn a_correction_reprices_the_whole_request() {
     let (book, _) = book();
     let original = TokenCounts { input_uncached: 200_001, ..TokenCounts::default() };
-    let correction = TokenSums { input_uncached: -1, ..TokenSums::default() };
-    let cost = book.adjustment_cost(call("anthropic", "cliff"), &original, &correction);
+    let correction = change(TokenSums { input_uncached: -1, ..TokenSums::default() });
+    let cost = book.adjustment_cost(call("anthropic", "cliff"), (&original).into(), &correction);
     let Cost::Priced { usd, .. } = cost else { panic!("priced") };
     assert_eq!(usd.to_string(), "-0.600006");
-    let too_much = TokenSums { input_uncached: -200_002, ..TokenSums::default() };
-    let all = TokenSums { input_uncached: -200_001, ..TokenSums::default() };
-    let gives_back = |correction| book.adjustment_cost(call("anthropic", "cliff"), &original, correction);
+    let too_much = change(TokenSums { input_uncached: -200_002, ..TokenSums::default() });
+    let all = change(TokenSums { input_uncached: -200_001, ..TokenSums::default() });
+    let gives_back =
+        |correction| book.adjustment_cost(call("anthropic", "cliff"), (&original).into(), correction);
     assert_eq!(gives_back(&too_much), gives_back(&all));
     let to_zero = TokenCounts { output: 7, reasoning: 7, ..TokenCounts::default() };
-    let output = TokenSums { output: -7, ..TokenSums::default() };
-    let back = book.adjustment_cost(call("anthropic", "cliff"), &to_zero, &output);
+    let output = change(TokenSums { output: -7, ..TokenSums::default() });
+    let back = book.adjustment_cost(call("anthropic", "cliff"), (&to_zero).into(), &output);
     assert!(matches!(back, Cost::Priced { .. }), "reasoning goes with its output: {back:?}");
+}
+
+fn change(tokens: TokenSums) -> UsedChange {
+    UsedChange { tokens, ..UsedChange::default() }
 }
 
 #[test]

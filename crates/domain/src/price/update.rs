@@ -260,7 +260,7 @@ impl Update<'_> {
         let each = self.moments.iter().flat_map(|at| tiers.iter().map(move |tier| (*at, *tier)));
         let each = each.flat_map(|(at, tier)| calls.iter().map(move |tokens| (at, tier, tokens)));
         let changes = each.filter_map(|(at, tier, tokens)| {
-            let costs = |price| cost::of(price, tier, at, tokens);
+            let costs = |price| cost::of(price, tier, at, tokens.into());
             Some(percent_of(costs(current)?, costs(new)?))
         });
         changes.max()

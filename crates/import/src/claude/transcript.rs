@@ -9,6 +9,7 @@ use serde_json::error::Category;
 use tollgate_domain::event::{Event, EventBody, UsageEvent};
 use tollgate_domain::ids::{EventId, ProducerId, TenantId};
 use tollgate_domain::time::Timestamp;
+use tollgate_domain::units::UnitCounts;
 use tollgate_domain::usage::{Cost, UsageRecorded};
 
 use super::arrange::root_of;
@@ -165,6 +166,7 @@ impl Transcript {
             allocation: None,
             labels: self.labels(read, usage.region, usage.searches),
             tokens: usage.tokens,
+            units: UnitCounts::default(),
             estimated: false,
             cost: Cost::Unpriced,
         };

@@ -9,6 +9,7 @@ use tollgate_domain::event::{Event, EventBody};
 use tollgate_domain::ids::{ProducerId, TenantId};
 use tollgate_domain::time::Timestamp;
 use tollgate_domain::tokens::TokenCounts;
+use tollgate_domain::units::UnitCounts;
 use tollgate_domain::usage::{Cost, UsageRecorded};
 
 use super::before::Before;
@@ -367,6 +368,7 @@ impl Rollout {
                 allocation: None,
                 labels: origin.labels.clone(),
                 tokens,
+                units: UnitCounts::default(),
                 estimated: false,
                 cost: Cost::Unpriced,
             }),

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use tollgate_domain::ids::{ProducerId, TaskId, TenantId};
+use tollgate_domain::units::UnitCounts;
 use tollgate_domain::usage::Cost;
 
 use super::*;
@@ -36,6 +37,7 @@ fn call(text: &str) -> Call {
         allocation: None,
         labels: BTreeMap::new(),
         tokens: tokens(words[1].parse().unwrap()),
+        units: UnitCounts::default(),
         estimated: false,
         cost: Cost::Unpriced,
     };

@@ -15,6 +15,7 @@ use tollgate_domain::phase::{Advance, Phase};
 use tollgate_domain::position::{PartitionId, Sequence};
 use tollgate_domain::time::Timestamp;
 use tollgate_domain::tokens::{TokenCounts, TokenSums};
+use tollgate_domain::units::{UnitCounts, UnitSums};
 use tollgate_domain::usage::{AdjustedUsage, Cost, NamedExecution, UsageAdjusted, UsageRecorded};
 
 use super::*;
@@ -82,6 +83,7 @@ impl Folded {
                 allocation: None,
                 labels: BTreeMap::new(),
                 tokens: TokenCounts { output, ..TokenCounts::default() },
+                units: UnitCounts::default(),
                 estimated: false,
                 cost: Cost::Unpriced,
             }),
@@ -100,6 +102,7 @@ impl Folded {
             occurred_at: None,
             cost: Cost::Unpriced,
             excess: TokenCounts::default(),
+            excess_units: UnitCounts::default(),
         };
         self.fold(
             0,
@@ -107,6 +110,7 @@ impl Folded {
                 adjusts: "e".to_owned(),
                 adjusts_producer: "test".to_owned(),
                 tokens: TokenSums { output: -output, ..TokenSums::default() },
+                units: UnitSums::default(),
                 reason: "counted twice".to_owned(),
                 author: None,
                 resolved: Some(Box::new(resolved)),

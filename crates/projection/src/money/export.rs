@@ -1,5 +1,6 @@
 //! Lines for people and their programs: as answers of the API, and as CSV (RFC 4180).
 
+use tollgate_domain::units::in_pairs;
 use tollgate_wire::api::{MoneyLineView, Totals};
 
 use super::{LineDimension, MoneyLine};
@@ -7,7 +8,7 @@ use crate::report::csv_text;
 use crate::reports::totals;
 
 /// The columns after the period and the dimensions, in order.
-const SUMS: [&str; 10] = [
+const SUMS: [&str; 12] = [
     "usage_events",
     "tokens",
     "input_uncached",
@@ -18,6 +19,8 @@ const SUMS: [&str; 10] = [
     "estimated_tokens",
     "cost_usd",
     "unpriced_tokens",
+    "units",
+    "unpriced_units",
 ];
 
 /// A line as the API answers it.
@@ -63,7 +66,7 @@ pub fn export_csv<'a>(
 }
 
 /// The sums, in the order of [`SUMS`]. They may be negative.
-fn numbers(totals: &Totals) -> [String; 10] {
+fn numbers(totals: &Totals) -> [String; 12] {
     let tokens = &totals.tokens;
     [
         totals.usage_events.to_string(),
@@ -76,5 +79,7 @@ fn numbers(totals: &Totals) -> [String; 10] {
         totals.estimated_tokens.to_string(),
         totals.cost_usd.clone(),
         totals.unpriced_tokens.to_string(),
+        in_pairs(&totals.units),
+        in_pairs(&totals.unpriced_units),
     ]
 }

@@ -1,7 +1,8 @@
 //! Lines as rows of FOCUS 1.2, the FinOps Open Cost and Usage Specification: dataset "Cost and Usage".
 //!
-//! A row is what a tenant was charged on a day for one kind of tokens of a model. Where the prices do not prove how
-//! the cost divides among the kinds, one row has all of them and no unit price. An empty field is a null.
+//! A row is what a tenant was charged on a day for one kind of tokens, or one other unit, of a model. Where the prices
+//! do not prove how the cost divides among them, the first row has all of it and no unit price. An empty field is a
+//! null.
 
 use std::collections::BTreeMap;
 
@@ -9,9 +10,11 @@ use tollgate_domain::money::Usd;
 use tollgate_domain::price::PricedKind;
 use tollgate_domain::time::{Day, Timestamp};
 use tollgate_domain::tokens::TokenSums;
+use tollgate_domain::units::Unit;
 use tollgate_domain::zone::Zone;
 
-use super::kinds::KindRates;
+use super::focus_units::{consumed_unit, quantity};
+use super::kinds::{KindRates, Priced};
 use super::{LineDimension, MoneyLine};
 
 /// The columns, in order: those of FOCUS, then our own.
@@ -99,13 +102,18 @@ pub struct FocusOptions {
 
 /// A part of a line that becomes a row.
 struct Charge {
-    /// `None`: all kinds.
-    kind: Option<PricedKind>,
+    /// `None`: all kinds of tokens.
+    priced: Option<Priced>,
     tokens: TokenSums,
+    /// How many tokens, or how many of the unit.
+    count: i128,
     cost: Usd,
-    /// USD per token; `None`: no single one.
+    /// USD for one, of a time for a second; `None`: no single one.
     unit_price: Option<Usd>,
+    /// How many of them have no price.
     unpriced: i128,
+    /// What it cost is in the first row of the line.
+    is_rest: bool,
 }
 
 /// The rows of a line by day whose dimensions are at least [`FOCUS_DIMENSIONS`]: their costs and tokens add up to
@@ -137,27 +145,52 @@ pub fn focus_csv<'a>(rows: impl Iterator<Item = &'a FocusRow>, first: bool) -> V
 fn charges(line: &MoneyLine<'_>, rates: Option<&KindRates>) -> Vec<Charge> {
     let sums = line.sums;
     if sums.unpriced_tokens == 0
+        && sums.units.unpriced.is_empty()
         && let Some(parts) = rates.and_then(|rates| rates.divide(sums))
     {
         let one = |part: &super::kinds::KindCost| Charge {
-            kind: Some(part.kind),
+            priced: Some(part.priced),
             tokens: part.tokens(),
+            count: part.count,
             cost: part.usd,
             unit_price: Some(part.rate),
             unpriced: 0,
+            is_rest: false,
         };
         return parts.iter().map(one).collect();
     }
-    if sums.tokens == TokenSums::default() && sums.cost == Usd::ZERO {
-        return Vec::new();
-    }
-    vec![Charge {
-        kind: None,
+    let whole = Charge {
+        priced: None,
         tokens: sums.tokens,
+        count: sums.tokens.total(),
         cost: sums.cost,
         unit_price: None,
         unpriced: sums.unpriced_tokens,
-    }]
+        is_rest: false,
+    };
+    let units: Vec<(Unit, i128, i128)> = sums.units.iter().collect();
+    let no_tokens = sums.tokens == TokenSums::default() && sums.unpriced_tokens == 0;
+    let mut charges = Vec::new();
+    if !no_tokens || (units.is_empty() && sums.cost != Usd::ZERO) {
+        charges.push(whole);
+    }
+    for (unit, count, unpriced) in units {
+        // Parts of tokens are in the row of all tokens.
+        if unit.part_of().is_some() && !no_tokens {
+            continue;
+        }
+        let is_rest = !charges.is_empty();
+        charges.push(Charge {
+            priced: Some(Priced::Unit(unit)),
+            tokens: TokenSums::default(),
+            count,
+            cost: if is_rest { Usd::ZERO } else { sums.cost },
+            unit_price: None,
+            unpriced,
+            is_rest,
+        });
+    }
+    charges
 }
 
 /// A day of a zone and its month, as times.
@@ -196,7 +229,7 @@ fn fields(
     let value = |dimension| line.value(dimension).to_owned();
     let [tenant, provider, model] = names(line, rates);
     let tier = line.value(LineDimension::ServiceTier);
-    let kind = charge.kind.map_or("tokens", PricedKind::as_str);
+    let kind = charge.priced.map_or("tokens", Priced::as_str);
     let sku = format!("{provider}/{model}/{kind}");
     let price = format!("{sku}/{}", if tier.is_empty() { "standard" } else { tier });
     let cost = amount(charge.cost);
@@ -218,22 +251,20 @@ fn fields(
         "Usage-Based".to_owned(),
         days.day[1].to_string(),
         days.day[0].to_string(),
-        format!("{}.0", charge.tokens.total()),
-        "Tokens".to_owned(),
+        charge.unit().map_or_else(|| format!("{}.0", charge.count), |unit| quantity(unit, charge.count)),
+        charge.unit().map_or("Tokens", consumed_unit).to_owned(),
         cost.clone(),
         cost.clone(),
         // The ledger issues no invoices.
         String::new(),
         provider.clone(),
         cost,
-        charge
-            .unit_price
-            .and_then(|price| price.checked_times(PRICED_TOKENS))
-            .map(amount)
-            .unwrap_or_default(),
+        list_price(charge),
         "Standard".to_owned(),
-        millions(charge.tokens.total()),
-        format!("{PRICED_TOKENS} Tokens"),
+        charge.unit().map_or_else(|| millions(charge.count), |unit| quantity(unit, charge.count)),
+        charge
+            .unit()
+            .map_or_else(|| format!("{PRICED_TOKENS} Tokens"), |unit| consumed_unit(unit).to_owned()),
         provider.clone(),
         provider,
         String::new(),
@@ -242,7 +273,7 @@ fn fields(
         "Model inference".to_owned(),
         "Generative AI".to_owned(),
         sku,
-        meter(charge.kind).to_owned(),
+        meter(charge.priced),
         object([("x_Model", model.as_str()), ("x_ServiceTier", tier)].into_iter()),
         price,
         tenant.clone(),
@@ -260,9 +291,15 @@ fn fields(
         tier.to_owned(),
         options.zone.name().to_owned(),
         kind.to_owned(),
-        charge.unpriced.to_string(),
+        if charge.unit().is_some() { 0 } else { charge.unpriced }.to_string(),
         day,
     ]
+}
+
+/// USD for what [`PRICED_TOKENS`] or the unit says; null where there is no single price.
+fn list_price(charge: &Charge) -> String {
+    let many = if charge.unit().is_some() { 1 } else { PRICED_TOKENS };
+    charge.unit_price.and_then(|price| price.checked_times(many)).map(amount).unwrap_or_default()
 }
 
 /// Tenant, provider and model, none of which may be null. A provider that was not stated is that of the prices.
@@ -295,8 +332,13 @@ fn millions(tokens: i128) -> String {
 
 /// Without commas, so that the simplest tools can cut rows into columns.
 fn description(provider: &str, model: &str, charge: &Charge, corrected: &str) -> String {
-    let what = charge.kind.map_or("tokens of all kinds", meter_words);
+    let what = match charge.priced {
+        None => "tokens of all kinds".to_owned(),
+        Some(Priced::Kind(kind)) => meter_words(kind).to_owned(),
+        Some(Priced::Unit(unit)) => unit.as_str().replace('_', " "),
+    };
     let unpriced = match charge.unpriced.signum() {
+        0 if charge.is_rest => " (its cost is in the row before)",
         0 => "",
         1 => " (no price is known: the cost of 0 is none)",
         _ => " (priced since)",
@@ -316,15 +358,27 @@ const fn meter_words(kind: PricedKind) -> &'static str {
     }
 }
 
-const fn meter(kind: Option<PricedKind>) -> &'static str {
-    match kind {
+fn meter(priced: Option<Priced>) -> String {
+    let tokens = match priced {
         None => "Tokens",
-        Some(PricedKind::Input) => "Input Tokens",
-        Some(PricedKind::CachedInput) => "Cached Input Tokens",
-        Some(PricedKind::CacheWrite) => "Cache Write Tokens",
-        Some(PricedKind::CacheWrite1h) => "Cache Write Tokens (1 hour)",
-        Some(PricedKind::Output) => "Output Tokens",
-        Some(PricedKind::Reasoning) => "Reasoning Tokens",
+        Some(Priced::Unit(unit)) => return super::focus_units::meter(unit),
+        Some(Priced::Kind(PricedKind::Input)) => "Input Tokens",
+        Some(Priced::Kind(PricedKind::CachedInput)) => "Cached Input Tokens",
+        Some(Priced::Kind(PricedKind::CacheWrite)) => "Cache Write Tokens",
+        Some(Priced::Kind(PricedKind::CacheWrite1h)) => "Cache Write Tokens (1 hour)",
+        Some(Priced::Kind(PricedKind::Output)) => "Output Tokens",
+        Some(Priced::Kind(PricedKind::Reasoning)) => "Reasoning Tokens",
+    };
+    tokens.to_owned()
+}
+
+impl Charge {
+    /// The unit, if it is not for tokens.
+    fn unit(&self) -> Option<Unit> {
+        match self.priced? {
+            Priced::Unit(unit) => Some(unit),
+            Priced::Kind(_) => None,
+        }
     }
 }
 

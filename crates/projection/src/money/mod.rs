@@ -6,6 +6,7 @@
 mod dimension;
 mod export;
 mod focus;
+mod focus_units;
 mod kinds;
 mod line;
 mod reconcile;

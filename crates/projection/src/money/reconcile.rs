@@ -4,6 +4,7 @@
 //! what only might be: a rate only where both sides have the same tokens.
 
 use std::collections::{BTreeMap, BTreeSet};
+use tollgate_domain::units::UnitSums;
 
 use tollgate_domain::event::BillLine;
 use tollgate_domain::money::Usd;
@@ -12,7 +13,7 @@ use tollgate_domain::tokens::TokenSums;
 use tollgate_wire::api::{BillComparisonRow, BillReason, ComparedAmounts, ExplainedDifference};
 
 use super::{KindRates, LineDimension, MoneyLine};
-use crate::report::narrow;
+use crate::report::{narrow, unit_totals};
 
 /// What lines by day have to be told apart by to be compared with bills.
 pub const RECONCILED_BY: [LineDimension; 3] =
@@ -39,6 +40,8 @@ struct Row {
     unpriced: TokenSums,
     /// How many tokens have no price yet.
     unpriced_left: i128,
+    /// And how much else.
+    unpriced_units: UnitSums,
     /// What was added for tokens that had no price when they were recorded.
     priced_since: Usd,
     /// What corrections recorded on other days change about this day, less what those recorded on this day change about
@@ -70,9 +73,12 @@ impl Reconciliation {
         let Some(day) = line.period.and_then(|period| period.name.parse::<Day>().ok()) else { return };
         let (model, sums) = (line.value(LineDimension::Model), line.sums);
         let of = line.value(LineDimension::Corrects).parse().unwrap_or(day);
-        if sums.unpriced_tokens < 0 && sums.tokens == TokenSums::default() {
+        let was_priced =
+            sums.unpriced_tokens < 0 || (sums.units.used.is_empty() && !sums.units.unpriced.is_empty());
+        if was_priced && sums.tokens == TokenSums::default() {
             let row = self.row(model, of);
             row.unpriced_left = row.unpriced_left.saturating_add(sums.unpriced_tokens);
+            row.unpriced_units.add(&sums.units.unpriced);
             row.priced_since = row.priced_since.saturating_add(sums.cost);
         }
         let row = self.row(model, day);
@@ -82,6 +88,9 @@ impl Reconciliation {
         if sums.unpriced_tokens != 0 && sums.tokens != TokenSums::default() {
             row.unpriced.add(&sums.tokens);
             row.unpriced_left = row.unpriced_left.saturating_add(sums.unpriced_tokens);
+        }
+        if !sums.units.used.is_empty() {
+            row.unpriced_units.add(&sums.units.unpriced);
         }
         if of == day {
             return;
@@ -172,7 +181,7 @@ impl Row {
         } else if !billed {
             self.note(BillReason::NotBilled, self.rest);
         } else if self.is_billed && self.is_used && self.tokens_apart() == Some(0) {
-            let without = self.unpriced_left > 0
+            let without = (self.unpriced_left > 0 || !self.unpriced_units.is_empty())
                 && !self.explained.iter().any(|(reason, _)| *reason == BillReason::Unpriced);
             self.note(if without { BillReason::Unpriced } else { BillReason::Rate }, self.rest);
         }
@@ -185,6 +194,7 @@ impl Row {
         self.cost = self.cost.saturating_add(other.cost);
         self.tokens = self.tokens.saturating_add(other.tokens);
         self.unpriced_left = self.unpriced_left.saturating_add(other.unpriced_left);
+        self.unpriced_units.add(&other.unpriced_units);
         self.rest = self.rest.saturating_add(other.rest);
         self.is_billed |= other.is_billed;
     }
@@ -199,6 +209,7 @@ impl Row {
             billed_tokens: tokens.map(|tokens| u64::try_from(tokens).unwrap_or_default()),
             ledger_tokens: narrow(self.tokens),
             unpriced_tokens: narrow(self.unpriced_left),
+            unpriced_units: unit_totals(&self.unpriced_units),
             unexplained_usd: self.rest.to_string(),
         }
     }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 use tollgate_domain::money::Usd;
 use tollgate_domain::price::PricedKind;
+use tollgate_domain::units::Unit;
 use tollgate_domain::zone::{Calendar, Grain, Zone};
 
 use super::*;
@@ -37,6 +38,13 @@ fn rates() -> KindRates {
             (PricedKind::Output, rate("0.005")),
             (PricedKind::Reasoning, rate("0.005")),
         ],
+        units: [
+            (Unit::OutputImages, "0.04"),
+            (Unit::InputAudioMs, "0.006"),
+            (Unit::InputAudioTokens, "0.01"),
+        ]
+        .map(|(unit, text)| (unit, text.parse().expect("an amount")))
+        .to_vec(),
     }
 }
 
@@ -75,6 +83,14 @@ fn a_row_is_a_kind_of_tokens_where_the_prices_prove_it() {
         use - model=m in=2 usd=0.002, +16h, use - model=m in=3 usd=0.003 | UTC | input_uncached 2.0 1000.00 0.002 2026-11-21; input_uncached 3.0 1000.00 0.003 2026-11-22
         use - model=m in=2 usd=0.002, +14h, use - model=m in=3 usd=0.003 | Asia/Tokyo | input_uncached 2.0 1000.00 0.002 2026-11-21; input_uncached 3.0 1000.00 0.003 2026-11-22
         use - model=m in=1 usd=0.001, use - model=m in=1 | UTC     | tokens 1.0 - 0.00 2026-11-21; input_uncached 1.0 1000.00 0.001 2026-11-21
+        use - model=m output_images=3 usd=0.12     | UTC           | output_images 3.0 0.04 0.12 2026-11-21
+        use - model=m output_images=3              | UTC           | output_images 3.0 - 0.00 2026-11-21
+        use - model=m output_images=3 pages=1 usd=0.2 | UTC        | output_images 3.0 - 0.20 2026-11-21; pages 1.0 - 0.00 2026-11-21
+        use - model=m in=2 output_images=1 input_audio_ms=1500 usd=0.051 | UTC | input_uncached 2.0 1000.00 0.002 2026-11-21; output_images 1.0 0.04 0.04 2026-11-21; input_audio_ms 1.500 0.006 0.009 2026-11-21
+        use - model=m in=9 input_audio_tokens=4 usd=0.045 | UTC    | input_uncached 5.0 1000.00 0.005 2026-11-21; input_audio_tokens 4.0 0.01 0.04 2026-11-21
+        use - model=m in=9 input_audio_tokens=4 usd=0.1 | UTC      | tokens 9.0 - 0.10 2026-11-21
+        use - model=m in=9 output_images=2 usd=0.1 | UTC           | tokens 9.0 - 0.10 2026-11-21; output_images 2.0 - 0.00 2026-11-21
+        use - model=m output_images=3 usd=0.12, adjust - model=m output_images=-1 usd=-0.04 | UTC | output_images 2.0 0.04 0.08 2026-11-21
         use - model=m in=1 usd=0.001, use - model=m tier=flex in=1 usd=0.0005 | UTC | input_uncached 1.0 1000.00 0.001 2026-11-21; tokens 1.0 - 0.0005 2026-11-21
     ".lines().map(str::trim).filter(|line| !line.is_empty()) {
         let [given, zone, then]: [&str; 3] =
@@ -234,7 +250,12 @@ proptest! {
             let costs = rows.iter().map(|row| named(row, column).parse::<Usd>().unwrap());
             prop_assert_eq!(costs.fold(Usd::ZERO, Usd::saturating_add), whole.cost);
         }
-        prop_assert_eq!(sum("ConsumedQuantity"), whole.tokens.total());
+        let consumed = |unit: &str| {
+            let rows = rows.iter().filter(|row| named(row, "ConsumedUnit") == unit);
+            rows.map(|row| named(row, "ConsumedQuantity").trim_end_matches(".0").parse::<i128>().unwrap()).sum::<i128>()
+        };
+        prop_assert_eq!(consumed("Tokens"), whole.tokens.total());
+        prop_assert_eq!(consumed("Images"), whole.units.used.get(Unit::OutputImages));
         prop_assert_eq!(sum("x_OutputTokens"), whole.tokens.output);
         prop_assert_eq!(sum("x_ReasoningTokens"), whole.tokens.reasoning);
         prop_assert_eq!(sum("x_CachedInputTokens"), whole.tokens.cached_input);

@@ -1,9 +1,10 @@
 //! The executions of a task as CSV (RFC 4180), one per row.
 
+use tollgate_domain::units::in_pairs;
 use tollgate_wire::api::{ExecutionReport, ExecutionState, TaskReport, TaskSummary};
 
 /// The columns, in order.
-pub const COLUMNS: [&str; 23] = [
+pub const COLUMNS: [&str; 25] = [
     "tenant",
     "task_id",
     "phase",
@@ -23,6 +24,8 @@ pub const COLUMNS: [&str; 23] = [
     "breach_status",
     "cost_usd",
     "unpriced_tokens",
+    "units",
+    "unpriced_units",
     "started_at",
     "ended_at",
     "config_hash",
@@ -53,8 +56,8 @@ pub fn csv(report: &TaskReport) -> String {
 }
 
 /// Usage that named no phase, or one that has not started: a row with only tokens.
-fn outside(report: &TaskReport, name: &str, tokens: i64) -> [String; 23] {
-    let mut row: [String; 23] = Default::default();
+fn outside(report: &TaskReport, name: &str, tokens: i64) -> [String; 25] {
+    let mut row: [String; 25] = Default::default();
     for (column, value) in [
         ("tenant", text(&report.tenant)),
         ("task_id", text(&report.task_id)),
@@ -70,7 +73,7 @@ fn outside(report: &TaskReport, name: &str, tokens: i64) -> [String; 23] {
     row
 }
 
-fn row(report: &TaskReport, execution: &ExecutionReport) -> [String; 23] {
+fn row(report: &TaskReport, execution: &ExecutionReport) -> [String; 25] {
     let unknown = execution.state == ExecutionState::Ended && execution.usage_events == 0;
     let tokens = &execution.tokens;
     let count = |count: i64| if unknown { String::new() } else { count.to_string() };
@@ -97,6 +100,8 @@ fn row(report: &TaskReport, execution: &ExecutionReport) -> [String; 23] {
         // A number we produced ourselves, which may be negative.
         execution.cost_usd.clone(),
         count(execution.unpriced_tokens),
+        in_pairs(&execution.units),
+        in_pairs(&execution.unpriced_units),
         maybe(&execution.started_at),
         maybe(&execution.ended_at),
         maybe(&report.config_hash),
@@ -105,7 +110,7 @@ fn row(report: &TaskReport, execution: &ExecutionReport) -> [String; 23] {
 }
 
 /// The columns of tasks, in order.
-pub const TASK_COLUMNS: [&str; 19] = [
+pub const TASK_COLUMNS: [&str; 21] = [
     "tenant",
     "task_id",
     "title",
@@ -121,6 +126,8 @@ pub const TASK_COLUMNS: [&str; 19] = [
     "latency_limit_ms",
     "cost_usd",
     "unpriced_tokens",
+    "units",
+    "unpriced_units",
     "verdict",
     "first_at",
     "last_at",
@@ -135,7 +142,7 @@ pub fn tasks_csv(tasks: &[TaskSummary]) -> String {
     let mut out = TASK_COLUMNS.join(",");
     out.push_str("\r\n");
     for task in tasks {
-        let row: [String; 19] = [
+        let row: [String; 21] = [
             text(&task.tenant),
             text(&task.task),
             maybe(&task.title),
@@ -152,6 +159,8 @@ pub fn tasks_csv(tasks: &[TaskSummary]) -> String {
             // A number we produced ourselves, which may be negative.
             task.cost_usd.clone(),
             task.unpriced_tokens.to_string(),
+            in_pairs(&task.units),
+            in_pairs(&task.unpriced_units),
             task.verdict.map(|verdict| verdict.to_string()).unwrap_or_default(),
             text(&task.first_at),
             text(&task.last_at),

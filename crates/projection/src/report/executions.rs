@@ -1,12 +1,14 @@
 //! The executions of a task, as in API answers.
 
+use std::collections::BTreeMap;
+
 use tollgate_domain::breach::BreachStatus;
 use tollgate_domain::limits::PhaseLimit;
 use tollgate_domain::time::Timestamp;
 use tollgate_wire::api::{BudgetStatus, ExecutionReport, ExecutionState, TokenTotals};
 
 use super::budget_status::budget_status;
-use super::{limit_view, narrow, task_totals};
+use super::{limit_view, narrow, task_totals, unit_totals};
 use crate::status::{Execution, Latency, TaskRow};
 
 /// Every execution in phase order, and every phase not yet started.
@@ -56,6 +58,8 @@ fn execution_report(
         tokens_estimated: activity.estimated_tokens != 0,
         cost_usd: activity.cost.to_string(),
         unpriced_tokens: narrow(activity.unpriced_tokens),
+        units: unit_totals(&activity.units.used),
+        unpriced_units: unit_totals(&activity.units.unpriced),
         started_at: Some(execution.started_at.to_string()),
         ended_at: execution.ended_at.map(|end| end.to_string()),
         factors: limit.map(limit_view),
@@ -87,6 +91,8 @@ fn not_started(limit: &PhaseLimit) -> ExecutionReport {
         tokens_estimated: false,
         cost_usd: "0".to_owned(),
         unpriced_tokens: 0,
+        units: BTreeMap::new(),
+        unpriced_units: BTreeMap::new(),
         started_at: None,
         ended_at: None,
         factors: Some(limit_view(limit)),

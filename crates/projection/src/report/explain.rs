@@ -14,6 +14,7 @@ use tollgate_domain::time::Timestamp;
 
 use super::findings::{impossible_time, likely_cause, recommendations, unexplained};
 use super::named::Named;
+use super::unit_totals;
 use super::words::{beside_cost, counted, seconds, with_thousands};
 use crate::status::{Decision, Execution, Latency, TaskRow, figures};
 
@@ -59,7 +60,7 @@ fn write_story(named: Named<'_>, now: Option<Timestamp>, out: &mut String) -> st
         }
         _ => writeln!(out, "  tokens   {} (no limits)", grouped(figures.total.tokens.used()))?,
     }
-    let unpriced = beside_cost(figures.total.unpriced_tokens);
+    let unpriced = beside_cost(figures.total.unpriced_tokens, &unit_totals(&figures.total.units.unpriced));
     writeln!(out, "  cost     {} USD{unpriced}", figures.total.cost)?;
     if named.degraded {
         writeln!(out, "  degraded: some of its events could not be read")?;

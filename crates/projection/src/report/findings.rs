@@ -151,7 +151,7 @@ pub(super) fn recommendations(row: &TaskRow, figures: &Figures, now: Option<Time
     if row.state.limits.is_none() {
         found.push("open such tasks before their first usage, so that they have limits".to_owned());
     }
-    if figures.total.unpriced_tokens > 0 {
+    if figures.total.unpriced_tokens > 0 || !figures.total.units.unpriced.is_empty() {
         found.push("give the unpriced models a price, so that the cost is complete".to_owned());
     }
     let unreported = phases(row, now).find(|used| !used.runs && used.usage_events == 0);
@@ -288,6 +288,10 @@ pub(super) fn warnings(named: Named<'_>, figures: &Figures) -> Vec<String> {
                 name(named)
             ),
         });
+    }
+    if !figures.total.units.unpriced.is_empty() {
+        let units = &figures.total.units.unpriced;
+        found.push(format!("{units} without a price: the cost does not include them"));
     }
     match figures.total.unpriced_tokens {
         0 => {}

@@ -1,11 +1,12 @@
 //! Totals of the ledger as CSV (RFC 4180), one group per row.
 
+use tollgate_domain::units::in_pairs;
 use tollgate_wire::api::{Group, LedgerReport, Totals};
 
 use super::csv::text;
 
 /// The columns, in order.
-pub const LEDGER_COLUMNS: [&str; 18] = [
+pub const LEDGER_COLUMNS: [&str; 20] = [
     "list",
     "key",
     "rest_of",
@@ -19,6 +20,8 @@ pub const LEDGER_COLUMNS: [&str; 18] = [
     "estimated_tokens",
     "cost_usd",
     "unpriced_tokens",
+    "units",
+    "unpriced_units",
     "ahead_tokens",
     "time_zone",
     "since",
@@ -32,7 +35,7 @@ pub const LEDGER_COLUMNS: [&str; 18] = [
 pub fn ledger_csv(report: &LedgerReport) -> String {
     let mut out = LEDGER_COLUMNS.join(",");
     out.push_str("\r\n");
-    let mut line = |fields: [String; 18]| {
+    let mut line = |fields: [String; 20]| {
         out.push_str(&fields.join(","));
         out.push_str("\r\n");
     };
@@ -64,7 +67,7 @@ fn row(
     rest_of: Option<u64>,
     totals: &Totals,
     ahead: Option<i64>,
-) -> [String; 18] {
+) -> [String; 20] {
     let tokens = &totals.tokens;
     let maybe = |value: &Option<String>| text(value.as_deref().unwrap_or_default());
     [
@@ -82,6 +85,8 @@ fn row(
         totals.estimated_tokens.to_string(),
         totals.cost_usd.clone(),
         totals.unpriced_tokens.to_string(),
+        in_pairs(&totals.units),
+        in_pairs(&totals.unpriced_units),
         ahead.map(|tokens| tokens.to_string()).unwrap_or_default(),
         text(&report.period.time_zone),
         maybe(&report.period.since),

@@ -90,7 +90,7 @@ fn write_summary(report: &TaskReport, out: &mut String) -> std::fmt::Result {
         BudgetStatus::NoLimits => "NO LIMITS",
     };
     writeln!(out, "**Budget Status**: {status}  ")?;
-    let unpriced = beside_cost(totals.unpriced_tokens.into());
+    let unpriced = beside_cost(totals.unpriced_tokens.into(), &totals.unpriced_units);
     writeln!(out, "**Cost**: {} USD{unpriced}  ", totals.cost_usd)?;
     writeln!(out, "**Task**: {}\n", report.stage)
 }

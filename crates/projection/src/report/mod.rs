@@ -32,6 +32,9 @@ pub use task_report::task_report;
 pub use task_status::{summary, task_status};
 pub use usage_csv::{usage_csv, usage_summary_csv};
 
+use std::collections::BTreeMap;
+use tollgate_domain::units::UnitSums;
+
 use tollgate_domain::breach::Utilization;
 use tollgate_domain::limits::PhaseLimit;
 use tollgate_domain::tokens::TokenSums;
@@ -48,6 +51,12 @@ pub fn token_totals(sums: &TokenSums) -> TokenTotals {
         output: narrow(sums.output),
         reasoning: narrow(sums.reasoning),
     }
+}
+
+/// Sums of other units as written by the API.
+#[must_use]
+pub fn unit_totals(sums: &UnitSums) -> BTreeMap<String, i64> {
+    sums.iter().map(|(unit, sum)| (unit.as_str().to_owned(), narrow(sum))).collect()
 }
 
 /// Sums of a task as written by the API: corrections of usage that was not found may have made them negative,

@@ -1,11 +1,12 @@
 //! Usage as CSV (RFC 4180): one record, or one group, per row.
 
+use tollgate_domain::units::in_pairs;
 use tollgate_wire::api::{TokenTotals, UsageList, UsageSummary, UsageTotals};
 
 use super::csv::text;
 
 /// The columns of records, in order.
-const RECORD_COLUMNS: [&str; 24] = [
+const RECORD_COLUMNS: [&str; 25] = [
     "sequence",
     "occurred_at",
     "recorded_at",
@@ -26,6 +27,7 @@ const RECORD_COLUMNS: [&str; 24] = [
     "cache_write",
     "output",
     "reasoning",
+    "units",
     "estimated",
     "cost_usd",
     "price_version",
@@ -33,7 +35,7 @@ const RECORD_COLUMNS: [&str; 24] = [
 ];
 
 /// The columns of sums, in order, behind the period and the dimensions that were grouped by.
-const SUM_COLUMNS: [&str; 13] = [
+const SUM_COLUMNS: [&str; 15] = [
     "usage_events",
     "tokens",
     "input_uncached",
@@ -43,6 +45,8 @@ const SUM_COLUMNS: [&str; 13] = [
     "reasoning",
     "cost_usd",
     "unpriced_tokens",
+    "units",
+    "unpriced_units",
     "time_zone",
     "since",
     "until",
@@ -83,6 +87,7 @@ pub fn usage_csv(list: &UsageList) -> String {
             written,
             output,
             reasoning,
+            in_pairs(&record.units),
             record.estimated.to_string(),
             // Numbers we produced ourselves, which may be negative.
             record.cost_usd.clone().unwrap_or_default(),
@@ -114,6 +119,8 @@ fn sums(summary: &UsageSummary, totals: &UsageTotals) -> Vec<String> {
     fields.extend([
         totals.cost_usd.clone(),
         totals.unpriced_tokens.to_string(),
+        in_pairs(&totals.units),
+        in_pairs(&totals.unpriced_units),
         text(&summary.period.time_zone),
         maybe(&summary.period.since),
         maybe(&summary.period.until),
@@ -167,8 +174,8 @@ mod tests {
         assert_eq!(
             usage_summary_csv(&summary),
             format!(
-                "period,team,model,{}\r\n2026-11,,gpt-5,1,0,0,0,0,0,0,-0.5,0,UTC,,,e@0:1\r\n2026-11,'=1+1,\"a,b\",1,0,0,0,0,0,0,\
-                 -0.5,0,UTC,,,e@0:1\r\n",
+                "period,team,model,{}\r\n2026-11,,gpt-5,1,0,0,0,0,0,0,-0.5,0,,,UTC,,,e@0:1\r\n2026-11,'=1+1,\"a,b\",1,0,0,0,0,0,0,\
+                 -0.5,0,,,UTC,,,e@0:1\r\n",
                 SUM_COLUMNS.join(",")
             )
         );
@@ -194,6 +201,7 @@ mod tests {
             allocation: None,
             labels: BTreeMap::from([("team".to_owned(), "a".to_owned())]),
             tokens: TokenTotals::default(),
+            units: BTreeMap::from([("output_images".to_owned(), 3)]),
             estimated: false,
             cost_usd: None,
             price_version: None,
@@ -203,7 +211,7 @@ mod tests {
         assert_eq!(
             row,
             "7,2026-11-21T08:30:00Z,2026-11-21T08:30:01Z,T-1,ci,u-1,,PLAN,1,,,gpt-5,,\"{\"\"team\"\":\"\"a\"\"}\",0,0,0,0,0,0,\
-             false,,,"
+             output_images=3,false,,,"
         );
     }
 }

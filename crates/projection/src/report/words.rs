@@ -1,7 +1,10 @@
 //! Numbers in readable form: thousands separated, units named, nouns agreeing with their counts.
 
+use std::collections::BTreeMap;
+
 use tollgate_domain::breach::Utilization;
 use tollgate_domain::gate::grouped;
+use tollgate_domain::units;
 use tollgate_wire::api::ExecutionReport;
 
 /// `1 token`, `1,234 tokens`.
@@ -57,22 +60,24 @@ fn percent(utilization: &Utilization) -> String {
 }
 
 /// What is missing from a cost, as text following it: `, and 1,234 unpriced tokens`.
-pub(super) fn beside_cost(unpriced_tokens: i128) -> String {
+pub(super) fn beside_cost(unpriced_tokens: i128, unpriced_units: &BTreeMap<String, i64>) -> String {
     let tokens = counted(unpriced_tokens.unsigned_abs(), "unpriced token");
-    match unpriced_tokens {
+    let tokens = match unpriced_tokens {
         0 => String::new(),
         1.. => format!(", and {tokens}"),
         // A correction of usage that was not found has no price to refund.
         _ => format!(", less {tokens}"),
+    };
+    if unpriced_units.is_empty() {
+        return tokens;
     }
+    format!("{tokens}, and {} without a price", units::in_words(unpriced_units))
 }
 
 /// What an execution cost, in US dollars, and how many of its tokens have no price.
 pub(super) fn cost_of(execution: &ExecutionReport) -> String {
-    match execution.unpriced_tokens {
-        0 => execution.cost_usd.clone(),
-        tokens => format!("{}{}", execution.cost_usd, beside_cost(tokens.into())),
-    }
+    let unpriced = beside_cost(execution.unpriced_tokens.into(), &execution.unpriced_units);
+    format!("{}{unpriced}", execution.cost_usd)
 }
 
 /// One of the ledger's own sentences with the thousands of its bare numbers separated.
@@ -93,7 +98,11 @@ mod tests {
         assert_eq!([0, 1, 1031].map(|count| counted(count, "file")), ["0 files", "1 file", "1,031 files"]);
         assert_eq!([1, -1_031].map(|count| counted_signed(count, "token")), ["1 token", "-1,031 tokens"]);
         assert_eq!([1, 2].map(tokens_are), ["1 token is", "2 tokens are"]);
-        assert_eq!([0, 1, -2].map(beside_cost), ["", ", and 1 unpriced token", ", less 2 unpriced tokens"]);
+        let none = BTreeMap::new();
+        let beside = [0, 1, -2].map(|tokens| beside_cost(tokens, &none));
+        assert_eq!(beside, ["", ", and 1 unpriced token", ", less 2 unpriced tokens"]);
+        let images = BTreeMap::from([("output_images".to_owned(), 2)]);
+        assert_eq!(beside_cost(0, &images), ", and 2 output images without a price");
     }
 
     #[test]

@@ -7,6 +7,7 @@ use tollgate_domain::price::{EntryHistory, SourceHistory};
 use tollgate_domain::tier::{Complexity, Importance};
 use tollgate_domain::time::Timestamp;
 use tollgate_domain::tokens::TokenSums;
+use tollgate_domain::usage::UnitTally;
 
 use super::access::ReportAccess;
 use super::bills::BillDay;
@@ -69,6 +70,8 @@ pub struct Cell {
     pub cost: Usd,
     /// Tokens for which no price was known.
     pub unpriced_tokens: i128,
+    /// What else was used.
+    pub units: UnitTally,
 }
 
 impl Cell {
@@ -79,6 +82,7 @@ impl Cell {
         self.estimated_tokens = self.estimated_tokens.saturating_add(other.estimated_tokens);
         self.cost = self.cost.saturating_add(other.cost);
         self.unpriced_tokens = self.unpriced_tokens.saturating_add(other.unpriced_tokens);
+        self.units.add(&other.units);
     }
 }
 

@@ -4,6 +4,8 @@ use tollgate_domain::event::{
     BillEvent, EventBody, LedgerEvent, RecordedEvent, ReportEvent, TaskEvent, TaskOutcome, UsageEvent,
 };
 use tollgate_domain::tokens::TokenSums;
+use tollgate_domain::units::UnitSums;
+use tollgate_domain::usage::UnitTally;
 use tollgate_domain::usage::{Cost, NamedExecution, UsageAdjusted, UsageRecorded, UsageRepriced};
 use tollgate_domain::zone::quarter;
 
@@ -16,7 +18,7 @@ use crate::fold::{Projection, Rows};
 
 impl Projection for Reports {
     const NAME: &'static str = "reports";
-    const VERSION: u32 = 8;
+    const VERSION: u32 = 9;
     type Row = ReportRow;
     type Live = ();
 
@@ -145,13 +147,15 @@ fn usage_cell<'a>(event: &RecordedEvent<'a>, usage: &'a UsageRecorded) -> (CellK
     };
     let tokens = TokenSums::from(usage.tokens);
     let estimated_tokens = if usage.estimated { tokens.total() } else { 0 };
-    (key, Cell { usage_events: 1, estimated_tokens, ..costed(tokens, &usage.cost) })
+    let units = UnitTally::of(UnitSums::from(&usage.units), &usage.cost);
+    (key, Cell { usage_events: 1, estimated_tokens, ..costed(tokens, units, &usage.cost) })
 }
 
 /// A correction counts on the day it was made: a closed month keeps its reported figures.
 fn adjustment_cell<'a>(event: &RecordedEvent<'a>, adjusted: &'a UsageAdjusted) -> (CellKey<'a>, Cell) {
     let Some(resolved) = &adjusted.resolved else {
-        return (key(event, None, None, None), costed(adjusted.tokens, &Cost::Unpriced));
+        let units = UnitTally::of(adjusted.units.clone(), &Cost::Unpriced);
+        return (key(event, None, None, None), costed(adjusted.tokens, units, &Cost::Unpriced));
     };
     let (provider, model) = (resolved.provider.as_deref(), resolved.model.as_deref());
     let key = CellKey {
@@ -160,7 +164,9 @@ fn adjustment_cell<'a>(event: &RecordedEvent<'a>, adjusted: &'a UsageAdjusted) -
         corrects: resolved.occurred_at.map(quarter),
         ..key(event, resolved.execution.as_ref(), provider, model)
     };
-    (key, costed(adjusted.counted(), &resolved.cost))
+    let counted = adjusted.counted();
+    let units = UnitTally::of(counted.units, &resolved.cost);
+    (key, costed(counted.tokens, units, &resolved.cost))
 }
 
 fn price_version(cost: &Cost) -> &str {
@@ -181,16 +187,17 @@ fn repriced_cell<'a>(event: &RecordedEvent<'a>, repriced: &'a UsageRepriced) -> 
         ..key(event, repriced.execution.as_ref(), provider, model)
     };
     let unpriced_tokens = i128::from(repriced.newly_priced()).saturating_neg();
-    let cell = Cell { cost: repriced.difference(), unpriced_tokens, ..Cell::default() };
+    let units = UnitTally::newly_priced(&repriced.newly_priced_units());
+    let cell = Cell { cost: repriced.difference(), unpriced_tokens, units, ..Cell::default() };
     (key, cell)
 }
 
-fn costed(tokens: TokenSums, cost: &Cost) -> Cell {
+fn costed(tokens: TokenSums, units: UnitTally, cost: &Cost) -> Cell {
     let (cost, unpriced_tokens) = match cost {
         Cost::Priced { usd, .. } => (*usd, 0),
         Cost::Unpriced => (tollgate_domain::money::Usd::ZERO, tokens.total()),
     };
-    Cell { tokens, cost, unpriced_tokens, ..Cell::default() }
+    Cell { tokens, cost, unpriced_tokens, units, ..Cell::default() }
 }
 
 fn key<'a>(

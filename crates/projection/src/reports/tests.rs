@@ -1,6 +1,7 @@
 //! given | then tables for the reports view, and the sums of its groups.
 
 use std::collections::BTreeMap;
+use tollgate_domain::units::UnitSums;
 
 use proptest::prelude::*;
 use tollgate_domain::event::{EventBody, UsageEvent};
@@ -258,6 +259,11 @@ fn add_up<'a>(parts: impl Iterator<Item = &'a Totals>) -> Totals {
         all.usage_events += totals.usage_events;
         all.estimated_tokens += totals.estimated_tokens;
         all.unpriced_tokens += totals.unpriced_tokens;
+        for (sums, units) in
+            [(&mut all.units, &totals.units), (&mut all.unpriced_units, &totals.unpriced_units)]
+        {
+            add_units(sums, units.iter().map(|(unit, count)| (unit.as_str(), *count)));
+        }
         add(&mut all.tokens, &totals.tokens);
         cost = cost.checked_add(totals.cost_usd.parse().unwrap()).unwrap();
     }
@@ -270,17 +276,27 @@ fn of_events(events: &[Stored]) -> Totals {
     let mut all = Totals::default();
     let mut total_cost = Usd::ZERO;
     for event in events {
-        let (tokens, cost) = if let EventBody::Usage(UsageEvent::UsageRecorded(usage)) = &event.body {
+        let (tokens, units, cost) = if let EventBody::Usage(UsageEvent::UsageRecorded(usage)) = &event.body {
             all.usage_events += 1;
             all.estimated_tokens += if usage.estimated { usage.tokens.total() as i64 } else { 0 };
-            (usage.tokens.into(), &usage.cost)
+            (usage.tokens.into(), UnitSums::from(&usage.units), &usage.cost)
         } else if let EventBody::Usage(UsageEvent::UsageAdjusted(adjusted)) = &event.body {
-            (adjusted.tokens, adjusted.resolved.as_ref().map_or(&Cost::Unpriced, |usage| &usage.cost))
+            (
+                adjusted.tokens,
+                adjusted.units.clone(),
+                adjusted.resolved.as_ref().map_or(&Cost::Unpriced, |usage| &usage.cost),
+            )
         } else {
             continue;
         };
         let tokens = crate::report::token_totals(&tokens);
         add(&mut all.tokens, &tokens);
+        let words: Vec<(&str, i64)> =
+            units.iter().map(|(unit, count)| (unit.as_str(), i64::try_from(count).unwrap())).collect();
+        add_units(&mut all.units, words.iter().copied());
+        if *cost == Cost::Unpriced {
+            add_units(&mut all.unpriced_units, words.into_iter());
+        }
         match cost {
             Cost::Priced { usd, .. } => total_cost = total_cost.checked_add(*usd).unwrap(),
             Cost::Unpriced => all.unpriced_tokens += tokens.total,
@@ -288,6 +304,13 @@ fn of_events(events: &[Stored]) -> Totals {
     }
     all.cost_usd = total_cost.to_string();
     all
+}
+
+fn add_units<'a>(sums: &mut BTreeMap<String, i64>, units: impl Iterator<Item = (&'a str, i64)>) {
+    for (unit, count) in units {
+        *sums.entry(unit.to_owned()).or_default() += count;
+    }
+    sums.retain(|_, sum| *sum != 0);
 }
 
 fn add(sum: &mut TokenTotals, other: &TokenTotals) {

@@ -8,7 +8,7 @@ use tollgate_domain::zone::{Calendar, Grain, Period};
 use tollgate_wire::api::{DatedAhead, Group, LedgerReport, ReportPeriod, Totals};
 
 use super::cell::{Cell, CellKey, QuarterKey};
-use crate::report::{narrow, token_totals};
+use crate::report::{narrow, token_totals, unit_totals};
 
 /// The number of latest periods that are listed: earlier ones share one row.
 const LISTED_PERIODS: usize = 1000;
@@ -288,5 +288,7 @@ pub fn totals(cell: &Cell) -> Totals {
         estimated_tokens: narrow(cell.estimated_tokens),
         cost_usd: cell.cost.to_string(),
         unpriced_tokens: narrow(cell.unpriced_tokens),
+        units: unit_totals(&cell.units.used),
+        unpriced_units: unit_totals(&cell.units.unpriced),
     }
 }

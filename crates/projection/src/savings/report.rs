@@ -1,5 +1,6 @@
 //! From sums to what is reported, and what is not.
 
+use crate::report::unit_totals;
 use tollgate_domain::money::Usd;
 use tollgate_wire::api::{AvoidedRow, SavingsReport, SavingsRow, SavingsSide, StoppedRow};
 
@@ -102,6 +103,7 @@ fn stopped(stopped: &Stopped, of: u64) -> StoppedRow {
         sunk_tokens: stopped.sunk.tokens,
         sunk_cost_usd: stopped.sunk.cost.to_string(),
         sunk_unpriced_tokens: stopped.sunk_unpriced_tokens,
+        sunk_unpriced_units: unit_totals(&stopped.sunk_unpriced_units),
     }
 }
 

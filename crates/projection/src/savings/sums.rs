@@ -1,6 +1,7 @@
 //! From the rows of tasks to sums by class and side.
 
 use std::collections::BTreeMap;
+use tollgate_domain::units::UnitSums;
 
 use serde::{Deserialize, Serialize};
 use tollgate_domain::event::{Mark, TaskOutcome};
@@ -89,6 +90,8 @@ pub struct Stopped {
     pub sunk: TaskCosts,
     /// Of that, tokens for which no price is known.
     pub sunk_unpriced_tokens: u64,
+    /// And other units.
+    pub sunk_unpriced_units: UnitSums,
     /// What was spent on those of them that were marked runaway.
     pub runaways: TaskCosts,
 }
@@ -165,7 +168,7 @@ impl TaskCosts {
         count(&mut self.tasks);
         self.tokens = self.tokens.saturating_add(tokens);
         self.token_counts.note(tokens);
-        if used.unpriced_tokens != 0 {
+        if used.unpriced_tokens != 0 || !used.units.unpriced.is_empty() {
             count(&mut self.unpriced_tasks);
             return;
         }
@@ -208,6 +211,7 @@ impl Stopped {
         self.sunk.note(used);
         let unpriced = u64::try_from(used.unpriced_tokens).unwrap_or_default();
         self.sunk_unpriced_tokens = self.sunk_unpriced_tokens.saturating_add(unpriced);
+        self.sunk_unpriced_units.add(&used.units.unpriced);
         if mark == Some(Mark::Runaway) {
             self.runaways.note(used);
         }
@@ -220,6 +224,7 @@ impl Stopped {
         self.completed = self.completed.saturating_add(other.completed);
         self.sunk.merge(&other.sunk);
         self.sunk_unpriced_tokens = self.sunk_unpriced_tokens.saturating_add(other.sunk_unpriced_tokens);
+        self.sunk_unpriced_units.add(&other.sunk_unpriced_units);
         self.runaways.merge(&other.runaways);
     }
 }

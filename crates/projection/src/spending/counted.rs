@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use tollgate_domain::budget::{Dimensions, Spent};
 use tollgate_domain::event::{EventBody, RecordedEvent, UsageEvent};
 use tollgate_domain::tokens::TokenSums;
+use tollgate_domain::units::UnitSums;
 use tollgate_domain::usage::{Cost, NamedExecution, UsageAdjusted, UsageRecorded, UsageRepriced};
 use tollgate_domain::zone::quarter;
 
@@ -79,6 +80,12 @@ fn phase(execution: Option<&NamedExecution>) -> Option<&str> {
 
 fn recorded<'a>(event: &RecordedEvent<'a>, usage: &'a UsageRecorded) -> Counted<'a> {
     let tokens = TokenSums::from(usage.tokens);
+    let model = usage.model.as_deref();
+    let spent = Spent::of(1, tokens.total(), model, &usage.cost).with_units(
+        UnitSums::from(&usage.units),
+        model,
+        &usage.cost,
+    );
     Counted {
         tenant: event.tenant,
         quarter: quarter(event.occurred_at),
@@ -91,7 +98,7 @@ fn recorded<'a>(event: &RecordedEvent<'a>, usage: &'a UsageRecorded) -> Counted<
             labels: &usage.labels,
         },
         allocation: usage.allocation.as_deref(),
-        sums: UsageSums { spent: Spent::of(1, tokens.total(), usage.model.as_deref(), &usage.cost), tokens },
+        sums: UsageSums { spent, tokens },
     }
 }
 
@@ -99,8 +106,9 @@ fn recorded<'a>(event: &RecordedEvent<'a>, usage: &'a UsageRecorded) -> Counted<
 fn repriced<'a>(event: &RecordedEvent<'a>, priced: &'a UsageRepriced) -> Counted<'a> {
     let model = priced.model.as_deref();
     let known = i128::from(priced.newly_priced()).saturating_neg();
-    let mut spent = Spent::of(0, known, model, &Cost::Unpriced);
-    (spent.tokens, spent.usd) = (0, priced.difference());
+    let units = priced.newly_priced_units().negated();
+    let mut spent = Spent::of(0, known, model, &Cost::Unpriced).with_units(units, model, &Cost::Unpriced);
+    (spent.tokens, spent.usd, spent.units) = (0, priced.difference(), UnitSums::default());
     Counted {
         tenant: event.tenant,
         quarter: quarter(event.occurred_at),
@@ -118,7 +126,8 @@ fn repriced<'a>(event: &RecordedEvent<'a>, priced: &'a UsageRepriced) -> Counted
 }
 
 fn corrected<'a>(event: &RecordedEvent<'a>, adjusted: &'a UsageAdjusted) -> Counted<'a> {
-    let tokens = adjusted.counted();
+    let counted = adjusted.counted();
+    let tokens = counted.tokens;
     let found = adjusted.resolved.as_ref();
     let model = found.and_then(|found| found.model.as_deref());
     let cost = found.map_or(&Cost::Unpriced, |found| &found.cost);
@@ -134,6 +143,9 @@ fn corrected<'a>(event: &RecordedEvent<'a>, adjusted: &'a UsageAdjusted) -> Coun
             labels: found.map_or(&NO_LABELS, |found| &found.labels),
         },
         allocation: found.and_then(|found| found.allocation.as_deref()),
-        sums: UsageSums { spent: Spent::of(0, tokens.total(), model, cost), tokens },
+        sums: UsageSums {
+            spent: Spent::of(0, tokens.total(), model, cost).with_units(counted.units, model, cost),
+            tokens,
+        },
     }
 }

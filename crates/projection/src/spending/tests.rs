@@ -11,6 +11,7 @@ use tollgate_domain::event::{EventBody, WaitRecorded};
 use tollgate_domain::position::{PartitionId, Position, Sequence};
 use tollgate_domain::time::Timestamp;
 use tollgate_domain::tokens::{TokenCounts, TokenSums};
+use tollgate_domain::units::{Unit, UnitCounts, UnitSums};
 use tollgate_domain::usage::{AdjustedUsage, Cost, NamedExecution, UsageAdjusted, UsageRecorded};
 
 use super::*;
@@ -37,6 +38,11 @@ struct Said {
 }
 
 impl Said {
+    /// Every fifth made images, too.
+    fn units(&self) -> UnitCounts {
+        UnitCounts::from_pairs([(Unit::OutputImages, if self.tokens.is_multiple_of(5) { 3 } else { 0 })])
+    }
+
     fn stored(&self) -> Stored {
         let given = |word: &str| (word != "-").then(|| word.to_owned());
         let [task, team, model, session, allocation] = self.words;
@@ -56,6 +62,7 @@ impl Said {
                 adjusts: "u".to_owned(),
                 adjusts_producer: "agent".to_owned(),
                 tokens: TokenSums { output: -i128::from(self.tokens), ..TokenSums::default() },
+                units: UnitSums::from(&self.units()).negated(),
                 reason: "counted twice".to_owned(),
                 author: None,
                 resolved: Some(Box::new(AdjustedUsage {
@@ -69,6 +76,7 @@ impl Said {
                     labels,
                     cost,
                     excess: TokenCounts::default(),
+                    excess_units: UnitCounts::default(),
                 })),
             })
         } else {
@@ -82,6 +90,7 @@ impl Said {
                 allocation: given(allocation),
                 labels,
                 tokens: TokenCounts { output: self.tokens.into(), ..TokenCounts::default() },
+                units: self.units(),
                 estimated: false,
                 cost,
             })

@@ -9,6 +9,8 @@ use tollgate_domain::phase::ExecutionId;
 use tollgate_domain::position::Sequence;
 use tollgate_domain::task::{TaskStage, evolve};
 use tollgate_domain::tokens::TokenSums;
+use tollgate_domain::units::UnitSums;
+use tollgate_domain::usage::UnitTally;
 use tollgate_domain::usage::{Cost, NamedExecution, UsageAdjusted, UsageRecorded, UsageRepriced};
 
 use super::Status;
@@ -20,7 +22,7 @@ use crate::fold::{Projection, Rows, task_key};
 
 impl Projection for Status {
     const NAME: &'static str = "status";
-    const VERSION: u32 = 8;
+    const VERSION: u32 = 9;
     const AWAITED: bool = true;
     type Row = TaskRow;
     type Live = ();
@@ -228,6 +230,9 @@ fn record_usage(row: &mut TaskRow, usage: &UsageRecorded, event: &RecordedEvent<
     if usage.estimated {
         activity.estimated_tokens = activity.estimated_tokens.saturating_add(total);
     }
+    if !usage.units.is_empty() {
+        activity.units.add(&UnitTally::of(UnitSums::from(&usage.units), &usage.cost));
+    }
     add_cost(activity, &usage.cost, total);
 }
 
@@ -244,9 +249,10 @@ fn adjust_usage(row: &mut TaskRow, adjusted: &UsageAdjusted) {
         None => (None, &Cost::Unpriced),
     };
     let activity = activity_of(row, execution);
-    activity.tokens.add(&counted);
+    activity.tokens.add(&counted.tokens);
     activity.adjustments = activity.adjustments.saturating_add(1);
-    add_cost(activity, cost, counted.total());
+    add_cost(activity, cost, counted.tokens.total());
+    activity.units.add(&UnitTally::of(counted.units, cost));
 }
 
 /// Another price changes what its usage cost, where that was counted, and nothing else of the task.
@@ -254,6 +260,7 @@ fn reprice_usage(row: &mut TaskRow, repriced: &UsageRepriced) {
     let activity = activity_of(row, repriced.execution.as_ref());
     activity.cost = activity.cost.saturating_add(repriced.difference());
     activity.unpriced_tokens = activity.unpriced_tokens.saturating_sub(repriced.newly_priced().into());
+    activity.units.add(&UnitTally::newly_priced(&repriced.newly_priced_units()));
 }
 
 fn add_cost(activity: &mut Activity, cost: &Cost, total: i128) {

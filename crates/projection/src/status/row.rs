@@ -13,7 +13,8 @@ use tollgate_domain::task::{TaskStage, TaskState};
 use tollgate_domain::tier::Importance;
 use tollgate_domain::time::Timestamp;
 use tollgate_domain::tokens::TokenSums;
-use tollgate_domain::usage::NamedExecution;
+use tollgate_domain::usage::UnitTally;
+use tollgate_domain::usage::{NamedExecution, UsedChange};
 
 /// Gate decisions kept per task. Earlier ones are counted, and are in the log.
 pub const KEPT_DECISIONS: usize = 50;
@@ -39,7 +40,7 @@ pub struct TaskRow {
     /// What corrections changed, by the producer and id of the usage: the next correction of the same usage
     /// starts from what is left.
     #[serde(with = "crate::pairs")]
-    pub corrections: BTreeMap<(String, String), TokenSums>,
+    pub corrections: BTreeMap<(String, String), UsedChange>,
     /// The gate's latest decisions, oldest first.
     pub decisions: Vec<Decision>,
     /// Decisions before those.
@@ -171,6 +172,8 @@ pub struct Activity {
     pub cost: Usd,
     /// Tokens for which no price was known.
     pub unpriced_tokens: i128,
+    /// What else was used.
+    pub units: UnitTally,
     /// Corrections.
     pub adjustments: u64,
     /// Reported wait time in milliseconds.
@@ -203,6 +206,7 @@ impl Activity {
         self.estimated_tokens = self.estimated_tokens.saturating_add(other.estimated_tokens);
         self.cost = self.cost.saturating_add(other.cost);
         self.unpriced_tokens = self.unpriced_tokens.saturating_add(other.unpriced_tokens);
+        self.units.add(&other.units);
         self.adjustments = self.adjustments.saturating_add(other.adjustments);
         self.wait_ms = self.wait_ms.saturating_add(other.wait_ms);
         for (name, value) in &other.signals {

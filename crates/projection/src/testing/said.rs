@@ -5,12 +5,14 @@ use std::collections::BTreeMap;
 use tollgate_domain::event::{EventBody, OverrideGranted, OverrideScope, UsageRepriced};
 use tollgate_domain::time::Timestamp;
 use tollgate_domain::tokens::{TokenCounts, TokenSums};
+use tollgate_domain::units::{Unit, UnitCounts, UnitSums};
 use tollgate_domain::usage::{AdjustedUsage, Cost, NamedExecution, UsageAdjusted, UsageRecorded};
 
 /// What a step says about usage.
 #[derive(Default)]
 pub(super) struct Said {
     tokens: TokenSums,
+    units: UnitSums,
     estimated: bool,
     cost: Cost,
     was: Cost,
@@ -36,12 +38,20 @@ impl Said {
                 Some(("provider", name)) => said.provider = Some(name.to_owned()),
                 Some(("tier", name)) => said.service_tier = Some(name.to_owned()),
                 Some(("of", time)) => said.corrects = Some(time.parse().unwrap()),
+                Some((unit, count)) if Unit::from_word(unit).is_some() => {
+                    let pair = (Unit::from_word(unit).unwrap(), count.parse().unwrap());
+                    said.units.add(&UnitSums::from_pairs([pair]));
+                }
                 None if *word == "est" => said.estimated = true,
                 _ => panic!("unknown word: {word}"),
             }
         }
         said
     }
+}
+
+fn counts(sums: &UnitSums) -> UnitCounts {
+    UnitCounts::from_pairs(sums.iter().map(|(unit, count)| (unit, u64::try_from(count).unwrap())))
 }
 
 fn priced(usd: &str) -> Cost {
@@ -67,6 +77,7 @@ pub(super) fn used(place: &str, said: &Said) -> UsageRecorded {
             reasoning: count(said.tokens.reasoning),
             cache_write_1h: 0,
         },
+        units: counts(&said.units),
         estimated: said.estimated,
         cost: said.cost.clone(),
     }
@@ -85,12 +96,14 @@ pub(super) fn adjusted(place: &str, said: &Said) -> UsageAdjusted {
             occurred_at: said.corrects,
             cost: said.cost.clone(),
             excess: TokenCounts::default(),
+            excess_units: UnitCounts::default(),
         })
     });
     UsageAdjusted {
         adjusts: "e".to_owned(),
         adjusts_producer: "agent".to_owned(),
         tokens: said.tokens,
+        units: said.units.clone(),
         reason: "counted twice".to_owned(),
         author: Some("ada".to_owned()),
         resolved,
@@ -112,6 +125,7 @@ pub(super) fn repriced(place: &str, said: &Said) -> UsageRepriced {
         old: said.was.clone(),
         new: said.cost.clone(),
         tokens: u64::try_from(said.tokens.total()).unwrap(),
+        units: counts(&said.units),
         by: "ada".to_owned(),
         reason: None,
     }

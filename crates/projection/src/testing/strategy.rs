@@ -15,8 +15,9 @@ fn fact() -> impl Strategy<Value = String> {
     prop_oneof![
         4 => (place(), 0..5000_u32, 0..50_u32, 0..900_u32, any::<bool>(), cost()).prop_map(
             |(place, input, cached, output, estimated, cost)| {
+                let units = if output % 7 == 0 { " output_images=2" } else { "" };
                 let estimated = if estimated { " est" } else { "" };
-                format!("use {place} in={input} cached={cached} out={output}{estimated}{cost} model=m{}", input % 3)
+                format!("use {place} in={input} cached={cached} out={output}{estimated}{cost}{units} model=m{}", input % 3)
             }
         ),
         2 => (place(), -900..900_i32, cost()).prop_map(|(place, n, cost)| format!("adjust {place} out={n}{cost}")),

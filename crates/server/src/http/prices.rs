@@ -4,12 +4,14 @@ use axum::Json;
 use axum::extract::State;
 use serde::Deserialize;
 use tollgate_domain::tokens::TokenCounts;
+use tollgate_domain::units::UnitCounts;
 use tollgate_wire::api::{PriceList, PriceQuote, Problem};
 
 use super::extract::Params;
 use super::{App, Handled};
 use crate::asked::{page_limit, time};
 use crate::ledger::{PricesQuery, QuoteQuery};
+use crate::problem::INVALID;
 
 /// Which entries.
 #[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
@@ -58,6 +60,9 @@ pub(crate) struct QuoteParams {
     /// The part of `output` spent on reasoning.
     #[serde(default)]
     reasoning: u64,
+    /// What else the call is billed for, such as `output_images=2,pages=1`; times are in milliseconds.
+    #[serde(default)]
+    units: String,
 }
 
 /// The price book in force
@@ -92,6 +97,8 @@ pub(crate) async fn quote(
         output: query.output,
         reasoning: query.reasoning,
     };
+    let read = query.units.parse::<UnitCounts>();
+    let units = read.map_err(|rule| INVALID.of_field("units", &query.units, &rule))?;
     let QuoteParams { model, provider, service_tier, .. } = query;
     Ok(Json(app.ledger.ask().quote(&QuoteQuery {
         model,
@@ -99,5 +106,6 @@ pub(crate) async fn quote(
         service_tier,
         at: at.transpose()?,
         tokens,
+        units,
     })?))
 }

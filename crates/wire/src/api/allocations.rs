@@ -85,6 +85,9 @@ pub struct PolicyFiguresView {
     pub reserved: AmountView,
     /// What was spent without a price: tokens, and at most how much money.
     pub unpriced: AmountView,
+    /// What else has no known price, by unit, such as `output_images`; times are in milliseconds.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub unpriced_units: BTreeMap<String, i64>,
     /// What is left for this request.
     pub remaining: LimitView,
     /// What it says.

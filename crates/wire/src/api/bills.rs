@@ -1,5 +1,7 @@
 //! What providers billed, and how it compares with the ledger.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use tollgate_domain::words;
 use utoipa::ToSchema;
@@ -112,6 +114,9 @@ pub struct ComparedAmounts {
     pub ledger_tokens: i64,
     /// Of these, tokens without a price.
     pub unpriced_tokens: i64,
+    /// What else has no known price, by unit, such as `output_images`; times are in milliseconds.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub unpriced_units: BTreeMap<String, i64>,
     /// The part of the difference that nothing explains.
     pub unexplained_usd: String,
 }

@@ -219,6 +219,9 @@ pub struct PolicyStatus {
     pub reserved: AmountView,
     /// What was spent without a price: tokens, and at most how much money.
     pub unpriced: AmountView,
+    /// What else has no known price, by unit, such as `output_images`; times are in milliseconds.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub unpriced_units: BTreeMap<String, i64>,
     /// What is left if everything unpriced costs its most and everything reserved is used.
     pub remaining_least: LimitView,
     /// What is left if nothing of that happens.

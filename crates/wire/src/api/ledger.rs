@@ -1,5 +1,7 @@
 //! Totals of the ledger.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -110,4 +112,10 @@ pub struct Totals {
     pub cost_usd: String,
     /// Tokens without a known price. Their cost is unknown, not zero.
     pub unpriced_tokens: i64,
+    /// What else was used, by unit, such as `output_images`; times are in milliseconds.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub units: BTreeMap<String, i64>,
+    /// The part of it without a known price, by unit.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub unpriced_units: BTreeMap<String, i64>,
 }

@@ -61,7 +61,7 @@ pub use price_decisions::{
     PriceEntryHistory, PriceSetRequest, PriceSourceList, PriceSourceState, PriceUpdateReport,
     PriceUpdateRequest, PriceWaiting, RepriceDay, RepriceReport, RepriceRequest,
 };
-pub use prices::{PriceList, PriceQuote, PriceQuoteLine, PriceRow};
+pub use prices::{PriceList, PriceQuote, PriceQuoteLine, PriceQuoteUnit, PriceRow};
 pub use problem::Problem;
 pub use quarantine::{QuarantineEndRequest, QuarantineEnded, QuarantineList, QuarantinedMessage};
 pub use report::{

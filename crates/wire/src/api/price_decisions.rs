@@ -129,7 +129,12 @@ pub struct PriceSetRequest {
     pub provider: Option<String>,
     /// US dollars a token by kind: `input_uncached`, `cached_input`, `cache_write`, `cache_write_1h`, `output`,
     /// `reasoning`.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
     pub usd_per_token: BTreeMap<String, String>,
+    /// US dollars for one of each other unit that calls are billed for, such as `output_images`; of a time, for a
+    /// second.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub usd_per_unit: BTreeMap<String, String>,
     /// From when on it is in force (RFC 3339, default now).
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub from: Option<String>,
@@ -297,6 +302,9 @@ pub struct RepriceDay {
     pub tokens: u64,
     /// Those of them that had no price until now.
     pub newly_priced_tokens: u64,
+    /// What else they used, by unit; times are in milliseconds.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub units: BTreeMap<String, u64>,
     /// What they cost until now, in US dollars.
     pub old_usd: String,
     /// What they cost.

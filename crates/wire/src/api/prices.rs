@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use tollgate_domain::price::PricedKind;
+use tollgate_domain::units::Unit;
 use utoipa::ToSchema;
 
 use super::word::{self, list};
@@ -38,6 +39,9 @@ pub struct PriceRow {
     /// US dollars per token by kind, for a small request without a service tier; a kind whose price is not
     /// known is absent.
     pub usd_per_token: BTreeMap<String, String>,
+    /// US dollars for one of each other unit, such as `output_images`; for a second of a time.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub usd_per_unit: BTreeMap<String, String>,
     /// Sizes of a request's input, in tokens, above which other prices apply.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub other_prices_above: Vec<u64>,
@@ -77,6 +81,9 @@ pub struct PriceQuote {
     pub off_peak: bool,
     /// Tokens, price and amount by kind.
     pub lines: Vec<PriceQuoteLine>,
+    /// The same of what else the call is billed for.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub units: Vec<PriceQuoteUnit>,
     /// The sum in US dollars; absent if the call is unpriced.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub cost_usd: Option<String>,
@@ -85,6 +92,23 @@ pub struct PriceQuote {
     pub unpriced_because: Option<String>,
     /// Version of the price book, as recorded with each cost.
     pub price_version: String,
+}
+
+/// One unit of a call that is billed besides its plain tokens.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PriceQuoteUnit {
+    /// The unit.
+    #[serde(with = "word")]
+    #[schema(value_type = list::Unit)]
+    pub unit: Unit,
+    /// How many; times are in milliseconds.
+    pub count: u64,
+    /// US dollars for one, of a time for one second; absent if not known.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub usd_per_unit: Option<String>,
+    /// The amount in US dollars; absent if not known.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub cost_usd: Option<String>,
 }
 
 /// One kind of tokens of a call.

@@ -1,5 +1,7 @@
 //! The budget report of a task: `budget_enforcement.json`, and what `budget_report.md` is written from.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use tollgate_domain::gate::Verdict;
 use tollgate_domain::task::TaskStage;
@@ -112,6 +114,12 @@ pub struct ExecutionReport {
     pub cost_usd: String,
     /// Tokens without a known price.
     pub unpriced_tokens: i64,
+    /// What else was used, by unit, such as `output_images`; times are in milliseconds.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub units: BTreeMap<String, i64>,
+    /// The part of it without a known price, by unit.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub unpriced_units: BTreeMap<String, i64>,
     /// When it started.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub started_at: Option<String>,
@@ -150,6 +158,12 @@ pub struct ReportTotals {
     pub cost_usd: String,
     /// Tokens without a known price. Their cost is unknown, not zero.
     pub unpriced_tokens: i64,
+    /// What else was used, by unit, such as `output_images`; times are in milliseconds.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub units: BTreeMap<String, i64>,
+    /// The part of it without a known price, by unit.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub unpriced_units: BTreeMap<String, i64>,
 }
 
 /// One decision of the gate.

@@ -1,5 +1,7 @@
 //! What the stop-loss did for the money.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use tollgate_domain::tier::Complexity;
 use tollgate_domain::tier::Importance;
@@ -110,6 +112,9 @@ pub struct StoppedRow {
     pub sunk_cost_usd: String,
     /// Tokens of those tasks that have no known price.
     pub sunk_unpriced_tokens: u64,
+    /// What else has no known price, by unit, such as `output_images`; times are in milliseconds.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub sunk_unpriced_units: BTreeMap<String, i64>,
 }
 
 /// What was avoided: between nothing and this, under the stated assumption.

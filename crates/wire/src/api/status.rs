@@ -102,6 +102,12 @@ pub struct TaskSummary {
     pub cost_usd: String,
     /// Tokens without a known price. Their cost is unknown, not zero.
     pub unpriced_tokens: i64,
+    /// What else was used, by unit, such as `output_images`; times are in milliseconds.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub units: BTreeMap<String, i64>,
+    /// The part of it without a known price, by unit.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub unpriced_units: BTreeMap<String, i64>,
     /// The gate's latest verdict.
     #[serde(skip_serializing_if = "Option::is_none", default, with = "word::optional")]
     #[schema(value_type = Option<list::Verdict>)]
@@ -154,6 +160,9 @@ pub struct TaskSelection {
     pub cost_usd: String,
     /// Tokens without a known price.
     pub unpriced_tokens: i64,
+    /// What else has no known price, by unit, such as `output_images`; times are in milliseconds.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub unpriced_units: BTreeMap<String, i64>,
 }
 
 /// Tasks ordered by tenant and id.

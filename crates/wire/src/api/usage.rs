@@ -63,6 +63,9 @@ pub struct UsageRecord {
     pub labels: BTreeMap<String, String>,
     /// Tokens by kind; negative where a correction takes away.
     pub tokens: TokenTotals,
+    /// What else was used, by unit; negative where a correction takes away. Times are in milliseconds.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub units: BTreeMap<String, i64>,
     /// Whether the tokens are estimated.
     pub estimated: bool,
     /// Cost in US dollars; absent if it is unpriced, which is not zero.
@@ -117,4 +120,10 @@ pub struct UsageTotals {
     pub cost_usd: String,
     /// Tokens without a known price. Their cost is unknown, not zero.
     pub unpriced_tokens: i64,
+    /// What else was used, by unit, such as `output_images`; times are in milliseconds.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub units: BTreeMap<String, i64>,
+    /// The part of it without a known price, by unit.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub unpriced_units: BTreeMap<String, i64>,
 }

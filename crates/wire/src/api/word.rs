@@ -217,6 +217,7 @@ pub(super) mod list {
         OnStale: tollgate_domain::budget::OnStale,
         PolicyLevel: super::PolicyLevel,
         PricedKind: tollgate_domain::price::PricedKind,
+        Unit: tollgate_domain::units::Unit,
         QuarantineState: super::QuarantineState,
         Ruling: tollgate_domain::event::Ruling,
         Rollout: tollgate_domain::config::Rollout,

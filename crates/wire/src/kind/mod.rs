@@ -17,6 +17,7 @@ mod names;
 mod price;
 mod report;
 mod task;
+mod units;
 mod usage;
 
 pub(crate) use names::{ENVELOPE, FIELDS, from_ledger, from_producers, no_body, own_kind};

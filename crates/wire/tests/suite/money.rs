@@ -1,6 +1,7 @@
 //! Decisions about money: samples for golden vectors, and arbitrary ones.
 
 use std::collections::BTreeMap;
+use tollgate_domain::units::{Unit, UnitSums};
 
 use proptest::collection::{btree_map, vec};
 use proptest::option;
@@ -31,6 +32,7 @@ pub(crate) fn events() -> Vec<(&'static str, Event)> {
         ("allocated_instead", event(allocated_instead().into())),
         ("allocated_in_phase", event(allocated_in_phase().into())),
         ("allocation_refused", event(refused().into())),
+        ("allocation_refused_units", event(refused_beside_images().into())),
         ("allocation_extended", event(extended().into())),
         ("allocation_released", event(released().into())),
         ("allocation_expired", event(expired().into())),
@@ -141,6 +143,7 @@ fn figures(ruling: Ruling) -> PolicyFigures {
         booked: Amount { tokens: 12_345_678, usd: usd("249.000000075") },
         reserved: Amount { tokens: 80_000, usd: usd("0.7") },
         unpriced: Amount { tokens: 1200, usd: usd("0.018") },
+        unpriced_units: UnitSums::default(),
         ruling,
     }
 }
@@ -169,6 +172,13 @@ fn allocated_instead() -> Allocated {
 fn allocated_in_phase() -> Allocated {
     let request = AllocationRequest { phase: Some("PLAN".parse().expect("a phase")), ..request() };
     Allocated { request, ..allocated() }
+}
+
+fn refused_beside_images() -> AllocationRefused {
+    let images = UnitSums::from_pairs([(Unit::OutputImages, 3)]);
+    let mut refused = refused();
+    refused.policies.iter_mut().for_each(|figures| figures.unpriced_units = images.clone());
+    refused
 }
 
 fn refused() -> AllocationRefused {
@@ -334,17 +344,21 @@ fn any_request() -> impl Strategy<Value = AllocationRequest> {
 
 fn any_figures() -> impl Strategy<Value = PolicyFigures> {
     let amounts = (limit(), amount(), amount(), amount());
+    let amounts = (amounts, crate::strategies::unit_sums());
     (text(), any::<u32>(), option::of(span()), optional(), amounts, select(Ruling::NAMES)).prop_map(
-        |(policy, version, window, of, (limit, booked, reserved, unpriced), ruling)| PolicyFigures {
-            policy,
-            version,
-            window,
-            of,
-            limit,
-            booked,
-            reserved,
-            unpriced,
-            ruling: Ruling::from_word(ruling).expect("a ruling"),
+        |(policy, version, window, of, ((limit, booked, reserved, unpriced), unpriced_units), ruling)| {
+            PolicyFigures {
+                policy,
+                version,
+                window,
+                of,
+                limit,
+                booked,
+                reserved,
+                unpriced,
+                unpriced_units,
+                ruling: Ruling::from_word(ruling).expect("a ruling"),
+            }
         },
     )
 }

@@ -9,6 +9,7 @@ use tollgate_domain::event::{
     PriceUpdateBegun, UsageRepriced, WaitReason,
 };
 use tollgate_domain::money::Usd;
+use tollgate_domain::units::{Unit, UnitCounts};
 use tollgate_domain::usage::{Cost, NamedExecution};
 
 use crate::samples::{own_event, phase};
@@ -31,6 +32,7 @@ pub(crate) fn events() -> Vec<(&'static str, Event)> {
         ("price_update_begun_first", own_event("_ledger", PriceUpdateBegun { after: None }.into())),
         ("usage_repriced", own_event("T-2", repriced().into())),
         ("usage_repriced_unpriced", own_event("T-2", first_priced().into())),
+        ("usage_repriced_units", own_event("T-2", repriced_images().into())),
     ]
 }
 
@@ -129,9 +131,15 @@ fn repriced() -> UsageRepriced {
             price_version: "litellm@0123456789ab".to_owned(),
         },
         tokens: 200_000,
+        units: UnitCounts::default(),
         by: "grace".to_owned(),
         reason: Some("the list was wrong".to_owned()),
     }
+}
+
+fn repriced_images() -> UsageRepriced {
+    let units = UnitCounts::from_pairs([(Unit::OutputImages, 3), (Unit::InputAudioMs, 12_500)]);
+    UsageRepriced { tokens: 0, units, ..first_priced() }
 }
 
 fn first_priced() -> UsageRepriced {
@@ -213,8 +221,16 @@ fn any_repriced() -> impl Strategy<Value = EventBody> {
     let execution = option::of((crate::strategies::phase(), option::of(1_u32..9)))
         .prop_map(|named| named.map(|(phase, attempt)| NamedExecution { phase, attempt }));
     let of = (any_text(), any_text(), time(), execution, optional(), optional());
-    (of, option::of(priced()), priced(), any::<u64>(), any_text(), optional()).prop_map(
-        |((adjusts, adjusts_producer, used_at, execution, provider, model), old, new, tokens, by, reason)| {
+    let used = (any::<u64>(), crate::strategies::units());
+    (of, option::of(priced()), priced(), used, any_text(), optional()).prop_map(
+        |(
+            (adjusts, adjusts_producer, used_at, execution, provider, model),
+            old,
+            new,
+            (tokens, units),
+            by,
+            reason,
+        )| {
             EventBody::from(UsageRepriced {
                 adjusts,
                 adjusts_producer,
@@ -228,6 +244,7 @@ fn any_repriced() -> impl Strategy<Value = EventBody> {
                 old: old.unwrap_or_default(),
                 new,
                 tokens,
+                units,
                 by,
                 reason,
             })

@@ -24,6 +24,7 @@ use tollgate_domain::position::Sequence;
 use tollgate_domain::tier::{Complexity, Importance};
 use tollgate_domain::time::Timestamp;
 use tollgate_domain::tokens::{MAX_TOKENS_PER_EVENT, TokenCounts, TokenSums};
+use tollgate_domain::units::{Unit, UnitCounts, UnitSums};
 use tollgate_domain::usage::{AdjustedUsage, Cost, NamedExecution, UsageAdjusted, UsageRecorded};
 use tollgate_wire::MAX_WAIT_MS;
 
@@ -270,8 +271,8 @@ fn usage() -> impl Strategy<Value = UsageRecorded> {
     });
     let texts = (optional(), optional(), optional(), optional(), optional(), option::of(id()));
     let labels = btree_map(text(), text(), 0..4);
-    (execution(), texts, labels, tokens, any::<bool>(), cost()).prop_map(
-        |(execution, texts, labels, tokens, estimated, cost)| UsageRecorded {
+    (execution(), texts, labels, (tokens, units()), any::<bool>(), cost()).prop_map(
+        |(execution, texts, labels, (tokens, units), estimated, cost)| UsageRecorded {
             execution,
             provider: texts.0,
             model: texts.1,
@@ -281,10 +282,28 @@ fn usage() -> impl Strategy<Value = UsageRecorded> {
             allocation: texts.5,
             labels,
             tokens,
+            units,
             estimated,
             cost,
         },
     )
+}
+
+/// Units that are counted beside tokens, mostly none.
+fn unit() -> impl Strategy<Value = Unit> {
+    let beside: Vec<Unit> = Unit::all().filter(|unit| unit.part_of().is_none()).collect();
+    select(beside)
+}
+
+pub(crate) fn units() -> BoxedStrategy<UnitCounts> {
+    let some = btree_map(unit(), 1..=MAX_TOKENS_PER_EVENT, 1..4).prop_map(UnitCounts::from_pairs);
+    prop_oneof![3 => Just(UnitCounts::default()), 1 => some].boxed()
+}
+
+pub(crate) fn unit_sums() -> BoxedStrategy<UnitSums> {
+    let most = i128::from(MAX_TOKENS_PER_EVENT);
+    let some = btree_map(unit(), -most..=most, 1..4).prop_map(UnitSums::from_pairs);
+    prop_oneof![3 => Just(UnitSums::default()), 1 => some].boxed()
 }
 
 fn adjusted() -> impl Strategy<Value = UsageAdjusted> {
@@ -301,8 +320,8 @@ fn adjusted() -> impl Strategy<Value = UsageAdjusted> {
         (0..=MAX_TOKENS_PER_EVENT).prop_map(|output| TokenCounts { output, ..TokenCounts::default() });
     let texts = (optional(), optional(), optional(), option::of(id()), optional());
     let times = option::of(time());
-    let resolved = (execution(), texts, btree_map(text(), text(), 0..3), times, cost(), excess).prop_map(
-        |(execution, texts, labels, occurred_at, cost, excess)| AdjustedUsage {
+    let resolved = (execution(), texts, btree_map(text(), text(), 0..3), times, cost(), (excess, units()))
+        .prop_map(|(execution, texts, labels, occurred_at, cost, (excess, excess_units))| AdjustedUsage {
             execution,
             provider: texts.0,
             model: texts.1,
@@ -313,13 +332,14 @@ fn adjusted() -> impl Strategy<Value = UsageAdjusted> {
             labels,
             cost,
             excess,
-        },
-    );
-    (id(), id(), tokens, text(), optional(), option::of(resolved)).prop_map(
-        |(adjusts, adjusts_producer, tokens, reason, author, resolved)| UsageAdjusted {
+            excess_units,
+        });
+    (id(), id(), (tokens, unit_sums()), text(), optional(), option::of(resolved)).prop_map(
+        |(adjusts, adjusts_producer, (tokens, units), reason, author, resolved)| UsageAdjusted {
             adjusts,
             adjusts_producer,
             tokens,
+            units,
             reason,
             author,
             resolved: resolved.map(Box::new),

@@ -3,7 +3,6 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::tokens::TokenCounts;
 
 const BOOK: &str = r#"{
     "sized": {"litellm_provider": "openai", "mode": "chat", "input_cost_per_token": 2e-06, "output_cost_per_token": 8e-06,

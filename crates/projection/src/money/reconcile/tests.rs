@@ -35,7 +35,7 @@ fn compare(given: &str, bill: &str) -> (Vec<BillComparisonRow>, ComparedAmounts)
     }
     all.compare(|model| {
         let rate = "0.001".parse().ok().filter(|_| model == "m");
-        Some(KindRates { provider: None, rates: [(PricedKind::Input, rate); 6] })
+        Some(KindRates { provider: None, rates: [(PricedKind::Input, rate); 6], units: Vec::new() })
     })
 }
 

@@ -99,7 +99,11 @@ fn write_figures(report: &TaskReport, out: &mut String) -> std::fmt::Result {
         None if report.executions.is_empty() => "not known, no phase was started".to_owned(),
         None => format!("{}s (no limit)", seconds(totals.latency_ms.into())),
     };
-    let cost = format!("{} USD{}", totals.cost_usd, beside_cost(totals.unpriced_tokens.into()));
+    let cost = format!(
+        "{} USD{}",
+        totals.cost_usd,
+        beside_cost(totals.unpriced_tokens.into(), &totals.unpriced_units)
+    );
     let words = match totals.breach_status {
         BudgetStatus::Within => "WITHIN LIMITS",
         BudgetStatus::Warning => "WARNING",

@@ -10,6 +10,7 @@ use tollgate_domain::ids::{LEDGER_TENANT, TaskId};
 use tollgate_domain::position::{PartitionId, Sequence};
 use tollgate_domain::time::Timestamp;
 use tollgate_domain::tokens::TokenCounts;
+use tollgate_domain::units::UnitCounts;
 use tollgate_domain::usage::Cost;
 
 use super::super::{PRICE_SOURCES, PRICED_ENTRIES, ReportRow, Reports, name_of_price_key};
@@ -55,6 +56,7 @@ fn used(cost: Cost) -> EventBody {
         service_tier: None,
         labels: BTreeMap::new(),
         tokens: TokenCounts { input_uncached: 100, ..TokenCounts::default() },
+        units: UnitCounts::default(),
         estimated: false,
         cost,
     })
@@ -74,6 +76,7 @@ fn repriced(old: Cost, new: &str) -> EventBody {
         old,
         new: priced(new),
         tokens: 100,
+        units: UnitCounts::default(),
         by: "ann".to_owned(),
         reason: None,
     })
@@ -105,6 +108,49 @@ fn a_closed_month_does_not_move_and_the_month_of_the_repricing_has_the_differenc
     let unpriced = days(&[("10-30", used(Cost::Unpriced)), ("11-02", repriced(Cost::Unpriced, "0.2"))]);
     assert_eq!(unpriced["2026-10-30"], day("0", 100, 100));
     assert_eq!(unpriced["2026-11-02"], day("0.2", -100, 0));
+}
+
+/// What else was used, and its unpriced part, after the story.
+fn units_after(given: &str) -> (String, String) {
+    let story = crate::testing::story(given);
+    let rows = crate::testing::folded(&Reports, &story.events);
+    let mut sum = tollgate_domain::usage::UnitTally::default();
+    for (key, row) in &rows {
+        if let (true, ReportRow::Cell(cell)) = (key.starts_with(super::super::DAY_CELLS), row) {
+            sum.add(&cell.units);
+        }
+    }
+    let rows = crate::testing::folded(&Status, &story.events);
+    let total = &crate::status::figures(rows.values().next().unwrap(), None).total;
+    assert_eq!(sum, total.units, "the ledger and its one task: {given}");
+    (sum.used.to_string(), sum.unpriced.to_string())
+}
+
+#[test]
+fn other_units_are_counted_and_those_without_a_price_shown_until_they_have_one() {
+    for (given, used, unpriced) in [
+        ("use - model=m output_images=3 usd=0.12", "3 output images", ""),
+        ("use - model=m output_images=3", "3 output images", "3 output images"),
+        (
+            "use - model=m output_images=3, adjust - model=m output_images=-1",
+            "2 output images",
+            "2 output images",
+        ),
+        ("use - model=m output_images=3, adjust - model=m output_images=-3", "", ""),
+        (
+            "use - model=m output_images=3 usd=0.12, adjust - model=m output_images=-1 usd=-0.04",
+            "2 output images",
+            "",
+        ),
+        (
+            "use - model=m output_images=3 pages=1, reprice - model=m output_images=3 pages=1 usd=0.2 of=2026-11-21T08:30:00Z",
+            "3 output images, 1 page",
+            "",
+        ),
+        ("use - model=m output_images=3, adjust ? output_images=-1", "2 output images", "2 output images"),
+    ] {
+        assert_eq!(units_after(given), (used.to_owned(), unpriced.to_owned()), "{given}");
+    }
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use tollgate_domain::time::Timestamp;
 use tollgate_domain::tokens::TokenCounts;
+use tollgate_domain::units::UnitCounts;
 use tollgate_domain::usage::UsageRecorded;
 use tollgate_domain::zone::quarter;
 
@@ -31,6 +32,7 @@ fn used(list: &[(Timestamp, u64)]) -> Vec<Stored> {
             service_tier: None,
             allocation: None,
             labels: BTreeMap::new(),
+            units: UnitCounts::default(),
             estimated: false,
             cost: Cost::Unpriced,
         }),

@@ -1,9 +1,11 @@
 //! The price book in force, and what a call costs under it.
 
-use tollgate_domain::price::{Aliases, Call, PriceBook, PriceEntry};
+use tollgate_domain::price::{Aliases, Call, PriceBook, PriceEntry, UnitLine};
 use tollgate_domain::time::Timestamp;
 use tollgate_domain::tokens::TokenCounts;
-use tollgate_wire::api::{PriceList, PriceQuote, PriceQuoteLine, PriceRow};
+use tollgate_domain::units::UnitCounts;
+use tollgate_domain::usage::Used;
+use tollgate_wire::api::{PriceList, PriceQuote, PriceQuoteLine, PriceQuoteUnit, PriceRow};
 
 use super::Queries;
 use crate::problem::{Answer, INVALID};
@@ -34,6 +36,8 @@ pub struct QuoteQuery {
     pub at: Option<Timestamp>,
     /// Its tokens.
     pub tokens: TokenCounts,
+    /// What else it is billed for.
+    pub units: UnitCounts,
 }
 
 impl Queries {
@@ -101,11 +105,12 @@ pub fn quote_of(
         prices_above: None,
         off_peak: false,
         lines: Vec::new(),
+        units: Vec::new(),
         cost_usd: None,
         unpriced_because: None,
         price_version: book.version().to_owned(),
     };
-    match book.quote(call, &query.tokens) {
+    match book.quote(call, Used { tokens: &query.tokens, units: &query.units }) {
         Ok(quote) => {
             answer.entry = Some(price_row(quote.entry));
             answer.service_tier = quote.service_tier.map(str::to_owned);
@@ -114,11 +119,19 @@ pub fn quote_of(
             quote.price_version.clone_into(&mut answer.price_version);
             answer.cost_usd = quote.usd.map(|usd| usd.to_string());
             let unknown = quote.lines.iter().find(|line| line.tokens > 0 && line.rate.is_none());
+            let unknown = unknown.map(|line| line.kind.as_str());
+            let no_rate = |line: &&UnitLine| line.rate.is_none();
+            let unknown = unknown.or_else(|| quote.units.iter().find(no_rate).map(|line| line.unit.as_str()));
+            let unsaid = query.tokens.total() == 0 && query.units.is_empty();
             answer.unpriced_because = match (quote.usd, unknown) {
                 (Some(_), _) => None,
-                (None, Some(line)) => {
-                    Some(format!("the entry `{}` has no price for {}", quote.entry.name, line.kind))
+                (None, Some(what)) => {
+                    Some(format!("the entry `{}` has no price for {what}", quote.entry.name))
                 }
+                (None, None) if unsaid => Some(format!(
+                    "the entry `{}` has no price per token: name what the call is billed for",
+                    quote.entry.name
+                )),
                 (None, None) => Some("the amount is too large to be exact".to_owned()),
             };
             let line = |line: &tollgate_domain::price::QuoteLine| PriceQuoteLine {
@@ -128,6 +141,13 @@ pub fn quote_of(
                 cost_usd: line.usd.map(|usd| usd.to_string()),
             };
             answer.lines = quote.lines.iter().map(line).collect();
+            let unit = |line: &UnitLine| PriceQuoteUnit {
+                unit: line.unit,
+                count: line.count,
+                usd_per_unit: line.rate.map(|rate| rate.to_string()),
+                cost_usd: line.usd.map(|usd| usd.to_string()),
+            };
+            answer.units = quote.units.iter().map(unit).collect();
         }
         Err(why) => answer.unpriced_because = Some(why.to_string()),
     }
@@ -145,6 +165,11 @@ fn price_row(entry: PriceEntry<'_>) -> PriceRow {
         mode: entry.mode().map(str::to_owned),
         priced: entry.is_priced(),
         usd_per_token: known.collect(),
+        usd_per_unit: entry
+            .unit_rates()
+            .into_iter()
+            .filter_map(|(unit, rate)| Some((unit.as_str().to_owned(), rate?.to_string())))
+            .collect(),
         other_prices_above: entry.thresholds(),
         service_tiers: entry.service_tiers().into_iter().map(str::to_owned).collect(),
         off_peak: entry.has_off_peak_rates(),

@@ -2,7 +2,7 @@
 
 use tollgate_domain::budget::{Dimension, Scope};
 use tollgate_domain::time::Timestamp;
-use tollgate_projection::report::{narrow, token_totals};
+use tollgate_projection::report::{narrow, token_totals, unit_totals};
 use tollgate_projection::spending::{GroupKey, Grouping, SpentAsk, UsageSums};
 use tollgate_projector::Wait;
 use tollgate_projector::queries::{UsageSummaryOf, UsageSummaryPart};
@@ -126,5 +126,7 @@ fn totals(sums: &UsageSums) -> UsageTotals {
         tokens: token_totals(&sums.tokens),
         cost_usd: sums.spent.usd.to_string(),
         unpriced_tokens: narrow(sums.spent.unpriced_tokens()),
+        units: unit_totals(&sums.spent.units),
+        unpriced_units: unit_totals(&sums.spent.all_unpriced_units()),
     }
 }

@@ -11,7 +11,7 @@ use tollgate_domain::time::Timestamp;
 use tollgate_domain::usage::{Cost, NamedExecution, UsageRepriced};
 use tollgate_log::contract::{DedupScope, EventName, Partitions};
 use tollgate_log::record::StoredRecord;
-use tollgate_projection::report::token_totals;
+use tollgate_projection::report::{token_totals, unit_totals};
 use tollgate_projection::spending::{Counted, counted};
 use tollgate_wire::api::{UsageList, UsageRecord};
 use tollgate_wire::decode_stored;
@@ -321,6 +321,7 @@ fn written(event: &RecordedEvent<'_>, usage: &Counted<'_>) -> UsageRecord {
         allocation: given(usage.allocation),
         labels: usage.dimensions.labels.clone(),
         tokens: token_totals(&usage.sums.tokens),
+        units: unit_totals(&usage.sums.spent.units),
         estimated,
         cost_usd,
         price_version,

@@ -6,6 +6,7 @@ use tollgate_domain::gate::grouped;
 use tollgate_domain::money::Usd;
 use tollgate_domain::time::Timestamp;
 use tollgate_projection::budgets::{AllocationRow, AllocationState};
+use tollgate_projection::report::unit_totals;
 use tollgate_wire::api::{
     AllocationStateWord, AllocationView, AmountView, BudgetView, CheckResponse, LimitView, PolicyFiguresView,
     PolicyRule, RaiseView,
@@ -163,6 +164,7 @@ pub(super) fn figures(found: &PolicyFigures, request: &AllocationRequest) -> Pol
         booked: amount(found.booked),
         reserved: amount(found.reserved),
         unpriced: amount(found.unpriced),
+        unpriced_units: unit_totals(&found.unpriced_units),
         remaining: remaining(found.limit, counted),
         ruling: found.ruling,
         sentence: sentence(found, Some(request.amount)),
@@ -171,7 +173,7 @@ pub(super) fn figures(found: &PolicyFigures, request: &AllocationRequest) -> Pol
 
 /// What a policy says, as a sentence with its numbers; `asked`: to a request for this much.
 pub(super) fn sentence(found: &PolicyFigures, asked: Option<Amount>) -> String {
-    let PolicyFigures { policy, version, limit, booked, reserved, unpriced, .. } = found;
+    let PolicyFigures { policy, version, limit, booked, reserved, unpriced, unpriced_units, .. } = found;
     let of = found.of.as_ref().map(|of| format!(" for `{of}`")).unwrap_or_default();
     let until = found.window.map(|span| format!(" until {}", span.to)).unwrap_or_default();
     let mut parts = Vec::new();
@@ -187,7 +189,12 @@ pub(super) fn sentence(found: &PolicyFigures, asked: Option<Amount>) -> String {
         parts.push(format!("{spent} of {most} tokens spent, {reserved} reserved{asked}"));
     }
     if unpriced.usd > Usd::ZERO {
-        parts.push(format!("up to {} USD more for {} tokens without a price", unpriced.usd, unpriced.tokens));
+        let tokens = (unpriced.tokens > 0).then(|| format!("{} tokens", unpriced.tokens));
+        let units = (!unpriced_units.is_empty()).then(|| unpriced_units.to_string());
+        let what: Vec<String> = tokens.into_iter().chain(units).collect();
+        parts.push(format!("up to {} USD more for {} without a price", unpriced.usd, what.join(" and ")));
+    } else if !unpriced_units.is_empty() {
+        parts.push(format!("and {unpriced_units} without a price, which may cost anything"));
     }
     let numbers = parts.join("; ");
     let says = match found.ruling {

@@ -52,7 +52,7 @@ pub(super) fn asks(sums: &BTreeSet<SpentIn>) -> Vec<SpentAsk> {
     sums.iter().map(ask).collect()
 }
 
-/// What was spent in each of these, with what its unpriced tokens cost at most.
+/// What was spent in each of these, with what of it has no price costs at most.
 pub(super) fn with_exposure(
     ask: &Queries,
     sums: BTreeSet<SpentIn>,
@@ -67,7 +67,7 @@ pub(super) fn with_exposure(
     sums.into_iter().zip(spent).collect()
 }
 
-/// What unpriced tokens cost at most. A model is looked up once.
+/// What has no price costs at most. A model is looked up once.
 struct Exposure<'a> {
     prices: &'a PriceBook,
     at: Timestamp,
@@ -82,7 +82,10 @@ impl Exposure<'_> {
             let rate = by_model.entry(model.clone()).or_insert_with(|| prices.exposure(model, 1, at));
             rate.checked_times((*tokens).max(0)).unwrap_or(Usd::from_units(i128::MAX))
         });
-        each.fold(Usd::ZERO, Usd::saturating_add)
+        let units = spent.unpriced_units.iter();
+        // What no entry has a price for has no most: it is shown beside the amount.
+        let units = units.filter_map(|(model, units)| prices.unit_exposure(model, units, at));
+        units.chain(each).fold(Usd::ZERO, Usd::saturating_add)
     }
 }
 

@@ -12,6 +12,7 @@ use tollgate_domain::ids::TenantId;
 use tollgate_domain::money::Usd;
 use tollgate_domain::time::Timestamp;
 use tollgate_domain::zone::{Grain, Span, Zone};
+use tollgate_projection::report::unit_totals;
 use tollgate_wire::api::{BurnView, PolicyLevel, PolicyStatus};
 
 use super::answer;
@@ -102,6 +103,7 @@ fn status(
         booked: answer::amount(found.booked),
         reserved: answer::amount(found.reserved),
         unpriced: answer::amount(found.unpriced),
+        unpriced_units: unit_totals(&found.unpriced_units),
         remaining_least: answer::remaining(found.limit, worst),
         remaining_most: answer::remaining(found.limit, found.booked),
         level: level_of(policy, measured, found.limit),

@@ -4,8 +4,9 @@ use tollgate_domain::event::{Event, EventBody, PriceChanged, PriceDecided, Price
 use tollgate_domain::ids::{EventId, LEDGER_PRODUCER, ProducerId, TaskId, TenantId};
 use tollgate_domain::money::Usd;
 use tollgate_domain::position::PartitionId;
-use tollgate_domain::price::{Listed, PriceProposal, PricedKind};
+use tollgate_domain::price::{Listed, PriceProposal, PricedKind, unit_field};
 use tollgate_domain::time::Timestamp;
+use tollgate_domain::units::Unit;
 use tollgate_log::contract::Batch;
 use tollgate_wire::Submitted;
 use tollgate_wire::api::{PriceDecisionAnswer, PriceDecisionRequest, PriceSetRequest};
@@ -205,11 +206,11 @@ fn rates(request: &PriceSetRequest, provider: Option<&str>) -> Answer<String> {
     if let Some(provider) = provider {
         fields.push(format!("\"litellm_provider\": {}", serde_json::Value::from(provider)));
     }
-    if request.usd_per_token.is_empty() {
+    if request.usd_per_token.is_empty() && request.usd_per_unit.is_empty() {
         return Err(INVALID.of_field(
             "usd_per_token",
             "",
-            "must have a price of at least one kind of tokens",
+            "must have a price of at least one kind of tokens, or usd_per_unit one of another unit",
         ));
     }
     for (kind, usd) in &request.usd_per_token {
@@ -229,6 +230,20 @@ fn rates(request: &PriceSetRequest, provider: Option<&str>) -> Answer<String> {
             INVALID.of_field(kind, usd, &error.to_string())
         })?;
         fields.push(format!("\"{field}\": {amount}"));
+    }
+    for (unit, usd) in &request.usd_per_unit {
+        let read = Unit::from_word(unit).ok_or_else(|| {
+            let hint = tollgate_domain::nearest::hint(unit, Unit::NAMES);
+            let rule = format!("must be one of {}{hint}", Unit::NAMES.join(", "));
+            INVALID.of_field("usd_per_unit", unit, &rule)
+        })?;
+        let amount: Usd = usd.parse().map_err(|error: tollgate_domain::money::MoneyError| {
+            INVALID.of_field(unit, usd, &error.to_string())
+        })?;
+        if amount <= Usd::ZERO {
+            return Err(INVALID.of_field(unit, usd, "must be above 0: a price of nothing is none"));
+        }
+        fields.push(format!("\"{}\": {amount}", unit_field(read)));
     }
     Ok(format!("{{{}}}", fields.join(", ")))
 }

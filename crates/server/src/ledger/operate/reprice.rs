@@ -10,8 +10,7 @@ use tollgate_domain::money::Usd;
 use tollgate_domain::position::{PartitionId, Sequence};
 use tollgate_domain::price::Call;
 use tollgate_domain::time::Timestamp;
-use tollgate_domain::tokens::{TokenCounts, TokenSums};
-use tollgate_domain::usage::{Cost, UsageRecorded};
+use tollgate_domain::usage::{Cost, UsageRecorded, UsedChange};
 use tollgate_log::contract::{AppendOutcome, Batch, NewEvent, Partitions};
 use tollgate_wire::api::{RepriceDay, RepriceReport, RepriceRequest};
 use tollgate_wire::decode_stored;
@@ -34,7 +33,7 @@ struct Known {
     /// The usage, and when it happened; `None`: only corrections of it were seen yet.
     usage: Option<(UsageRecorded, Timestamp)>,
     /// What corrections changed.
-    corrected: TokenSums,
+    corrected: UsedChange,
     /// What corrections and earlier repricings cost.
     added: Usd,
     /// How often it was priced again.
@@ -216,7 +215,7 @@ fn repriced(
     usage: &UsageRecorded,
     at: Timestamp,
 ) -> Repriced {
-    let (left, _): (TokenCounts, _) = usage.tokens.changed(&known.corrected);
+    let (left, _) = usage.used().changed(&known.corrected);
     let call = settings.config.prices.apply(Call::of(usage, at));
     let new = settings.prices.cost(call, &left);
     let Some(new_usd) = usd_of(&new) else { return Repriced::Unpriced };
@@ -250,7 +249,8 @@ fn repriced(
         allocation: usage.allocation.clone(),
         old,
         new,
-        tokens: left.total(),
+        tokens: left.tokens.total(),
+        units: left.units,
         by: request.by.clone(),
         reason: request.reason.clone().filter(|reason| !reason.is_empty()),
     }))
@@ -286,6 +286,10 @@ fn count(days: &mut BTreeMap<String, RepriceDay>, repriced: &UsageRepriced) {
     };
     row.adjustments = row.adjustments.saturating_add(1);
     row.tokens = row.tokens.saturating_add(repriced.tokens);
+    for (unit, count) in repriced.units.iter() {
+        let sum = row.units.entry(unit.as_str().to_owned()).or_default();
+        *sum = sum.saturating_add(count);
+    }
     row.newly_priced_tokens = row.newly_priced_tokens.saturating_add(repriced.newly_priced());
     add(&mut row.old_usd, usd_of(&repriced.old).unwrap_or_default());
     add(&mut row.new_usd, usd_of(&repriced.new).unwrap_or_default());

@@ -10,8 +10,10 @@ use tollgate_domain::money::Usd;
 use tollgate_domain::position::PartitionId;
 use tollgate_domain::price::Call;
 use tollgate_domain::time::Timestamp;
-use tollgate_domain::tokens::{TokenCounts, TokenSums};
-use tollgate_domain::usage::{AdjustedUsage, Cost, UsageAdjusted, UsageRecorded};
+use tollgate_domain::units::UnitSums;
+use tollgate_domain::usage::{
+    AdjustedUsage, Cost, UsageAdjusted, UsageRecorded, Used, UsedChange, UsedCounts,
+};
 use tollgate_log::contract::EventName;
 use tollgate_projector::Wait;
 use tollgate_projector::queries::OneTask;
@@ -28,7 +30,7 @@ use crate::problem::{Answer, of_query, of_read};
 pub(super) struct Corrections<'a> {
     events: &'a [(usize, &'a Submitted)],
     /// What earlier events of the request changed, by producer and id of the usage.
-    counted: HashMap<(String, String), TokenSums>,
+    counted: HashMap<(String, String), UsedChange>,
 }
 
 impl<'a> Corrections<'a> {
@@ -73,14 +75,17 @@ impl Writer {
         let known = self.ask.find(vec![name_of(submitted)]).await?.iter().any(Option::is_some);
         let name = (producer, usage);
         let mut earlier = self.earlier(submitted, &name).await?;
-        earlier.add(corrections.counted.get(&name).unwrap_or(&TokenSums::default()));
-        let (left, _) = original.tokens.changed(&earlier);
-        let (_, excess) = left.changed(&adjusted.tokens);
-        let cost = correction_cost(settings, (&original, at), &left, &adjusted.tokens);
+        if let Some(counted) = corrections.counted.get(&name) {
+            earlier.add(counted);
+        }
+        let (left, _) = original.used().changed(&earlier);
+        let change = UsedChange { tokens: adjusted.tokens, units: adjusted.units.clone() };
+        let (_, UsedCounts { tokens: excess, units: excess_units }) = Used::from(&left).changed(&change);
+        let cost = correction_cost(settings, (&original, at), &left, &change);
         let mut warnings = Vec::new();
         if cost == Cost::Unpriced && original.cost != Cost::Unpriced {
             warnings.push(format!(
-                "the correction of usage `{}` cannot be priced: its tokens change, its cost does not",
+                "the correction of usage `{}` cannot be priced: what it counts changes, its cost does not",
                 name.1
             ));
         }
@@ -101,6 +106,7 @@ impl Writer {
             occurred_at,
             cost,
             excess,
+            excess_units,
         };
         adjusted.resolved = Some(Box::new(found));
         if adjusted.excess() > 0 {
@@ -108,9 +114,16 @@ impl Writer {
                 "removes {} more tokens than the {} left of usage `{}` of producer `{}`; capped at those, and an alert was \
                  raised",
                 grouped(adjusted.excess().into()),
-                grouped(left.total().into()),
+                grouped(left.tokens.total().into()),
                 name.1,
                 name.0
+            ));
+        }
+        let excess_units = adjusted.resolved.as_deref().map(|found| UnitSums::from(&found.excess_units));
+        if let Some(units) = excess_units.filter(|units| !units.is_empty()) {
+            warnings.push(format!(
+                "removes {units} more than there is left of usage `{}` of producer `{}`; capped at that",
+                name.1, name.0
             ));
         }
         if known {
@@ -153,7 +166,7 @@ impl Writer {
     }
 
     /// What earlier corrections in the log changed about a usage.
-    async fn earlier(&self, submitted: &Submitted, name: &(String, String)) -> Answer<TokenSums> {
+    async fn earlier(&self, submitted: &Submitted, name: &(String, String)) -> Answer<UsedChange> {
         let (tenant, task) = (submitted.event.tenant.as_str(), submitted.event.task.as_str());
         let partition = PartitionId::of(tenant, task);
         let tail = self.log.tail().await.map_err(|error| of_read(&error))?;
@@ -162,7 +175,7 @@ impl Writer {
         let question = OneTask { tenant: tenant.to_owned(), task: task.to_owned() };
         let asked = self.ask.status().ask(partition, wait, &question).await;
         let row = asked.map_err(|error| of_query(&error))?.answer.row;
-        Ok(row.and_then(|row| row.corrections.get(name).copied()).unwrap_or_default())
+        Ok(row.and_then(|row| row.corrections.get(name).cloned()).unwrap_or_default())
     }
 }
 
@@ -173,21 +186,22 @@ impl Writer {
 fn correction_cost(
     settings: &Settings,
     (original, at): (&UsageRecorded, Timestamp),
-    left: &TokenCounts,
-    change: &TokenSums,
+    left: &UsedCounts,
+    change: &UsedChange,
 ) -> Cost {
     let call = settings.config.prices.apply(Call::of(original, at));
     let usd = |cost: &Cost| if let Cost::Priced { usd, .. } = cost { Some(*usd) } else { None };
     let charged = usd(&original.cost);
+    let left = Used::from(left);
     let (after, _) = left.changed(change);
-    if *left == original.tokens
-        && after == TokenCounts::default()
+    if left == original.used()
+        && Used::from(&after).is_nothing()
         && let Cost::Priced { usd, price_version } = &original.cost
         && let Some(usd) = Usd::ZERO.checked_sub(*usd)
     {
         return Cost::Priced { usd, price_version: price_version.clone() };
     }
-    if charged.is_none() || usd(&settings.prices.cost(call, &original.tokens)) != charged {
+    if charged.is_none() || usd(&settings.prices.cost(call, original.used())) != charged {
         return Cost::Unpriced;
     }
     settings.prices.adjustment_cost(call, left, change)
@@ -195,5 +209,5 @@ fn correction_cost(
 
 /// Prices usage as of the time it happened.
 pub(super) fn price(settings: &Settings, usage: &mut UsageRecorded, at: Timestamp) {
-    usage.cost = settings.prices.cost(settings.config.prices.apply(Call::of(usage, at)), &usage.tokens);
+    usage.cost = settings.prices.cost(settings.config.prices.apply(Call::of(usage, at)), usage.used());
 }

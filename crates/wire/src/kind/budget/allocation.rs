@@ -12,7 +12,7 @@ use super::parts::{
 };
 use crate::decoded::TextLength;
 use crate::error::FieldError;
-use crate::kind::{Beside, Kind};
+use crate::kind::{Beside, Kind, units};
 use crate::out::Out;
 use crate::proto::{self, Added};
 use crate::rules::{labels, optional_text};
@@ -255,6 +255,7 @@ fn figures(stored: proto::PolicyFigures) -> Result<PolicyFigures, FieldError> {
         booked: amount("booked", stored.booked)?,
         reserved: amount("reserved", stored.reserved)?,
         unpriced: amount("unpriced", stored.unpriced)?,
+        unpriced_units: units::change(stored.unpriced_units)?,
         ruling: word("ruling", &stored.ruling, Ruling::NAMES, Ruling::from_word)?,
     })
 }
@@ -269,6 +270,7 @@ fn figures_content(figures: &PolicyFigures) -> proto::PolicyFigures {
         booked: Some(amount_content(figures.booked)),
         reserved: Some(amount_content(figures.reserved)),
         unpriced: Some(amount_content(figures.unpriced)),
+        unpriced_units: units::stored_change(&figures.unpriced_units),
         ruling: figures.ruling.as_str().to_owned(),
     }
 }
@@ -283,6 +285,7 @@ fn written_figures(content: &proto::PolicyFigures) -> Value {
     out.value("booked", written_amount(content.booked.as_ref()));
     out.value("reserved", written_amount(content.reserved.as_ref()));
     out.value("unpriced", written_amount(content.unpriced.as_ref()));
+    out.filled("unpriced_units", units::written(&content.unpriced_units));
     out.text("ruling", &content.ruling);
     out.object()
 }

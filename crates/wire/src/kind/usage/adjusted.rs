@@ -10,7 +10,7 @@ use tollgate_domain::usage::AdjustedUsage;
 use super::{cost, cost_to_proto, counts, counts_to_proto, token_object, written_counts};
 use crate::decoded::TextLength;
 use crate::error::FieldError;
-use crate::kind::{Beside, Kind, Sent};
+use crate::kind::{Beside, Kind, Sent, units};
 use crate::object::Object;
 use crate::out::Out;
 use crate::proto::{self, Added};
@@ -21,7 +21,11 @@ impl Kind for UsageAdjusted {
     type Proto = proto::UsageAdjusted;
 
     fn to_domain(sent: Self::Proto, beside: &mut Beside) -> Result<Self, FieldError> {
-        let change = sent.tokens.ok_or_else(|| FieldError::missing("tokens"))?;
+        let change = match sent.tokens {
+            Some(change) => change,
+            None if !sent.units.is_empty() => proto::TokenChange::default(),
+            None => return Err(FieldError::missing("tokens")),
+        };
         Ok(Self {
             adjusts: sent.adjusts,
             adjusts_producer: sent.adjusts_producer,
@@ -32,6 +36,7 @@ impl Kind for UsageAdjusted {
                 output: change.output.into(),
                 reasoning: change.reasoning.into(),
             },
+            units: units::change(sent.units)?,
             reason: sent.reason,
             author: optional(sent.author),
             resolved: beside
@@ -45,10 +50,11 @@ impl Kind for UsageAdjusted {
     }
 
     fn content(&self, _text_length: Option<TextLength>) -> Self::Proto {
+        let with_tokens = self.units.is_empty() || self.tokens != TokenSums::default();
         proto::UsageAdjusted {
             adjusts: self.adjusts.clone(),
             adjusts_producer: self.adjusts_producer.clone(),
-            tokens: Some(proto::TokenChange {
+            tokens: with_tokens.then(|| proto::TokenChange {
                 input_uncached: held(self.tokens.input_uncached),
                 cached_input: held(self.tokens.cached_input),
                 cache_write: held(self.tokens.cache_write),
@@ -57,6 +63,7 @@ impl Kind for UsageAdjusted {
             }),
             reason: self.reason.clone(),
             author: or_empty(self.author.as_ref()),
+            units: units::stored_change(&self.units),
         }
     }
 
@@ -69,6 +76,7 @@ impl Kind for UsageAdjusted {
         EventId::new(&*self.adjusts).map_err(|error| named("adjusts", error))?;
         ProducerId::new(&*self.adjusts_producer).map_err(|error| named("adjusts_producer", error))?;
         changes(&self.tokens)?;
+        units::check_change(&self.units)?;
         text("reason", &self.reason)?;
         optional_text("author", self.author.as_ref())
     }
@@ -85,6 +93,7 @@ impl Kind for UsageAdjusted {
             tokens.count("reasoning", change.reasoning);
             out.value("tokens", tokens.object());
         }
+        out.filled("units", units::written(&content.units));
         out.text("reason", &content.reason);
         out.text("author", &content.author);
         out.optional("resolved", added.and_then(|added| added.resolved.as_deref()).map(written_resolved));
@@ -93,7 +102,8 @@ impl Kind for UsageAdjusted {
 
 impl Sent for UsageAdjusted {
     fn read(raw: &RawValue) -> Result<Self::Proto, FieldError> {
-        let adjusted = Object::of(raw, &["adjusts", "adjusts_producer", "tokens", "reason", "author"])?;
+        let adjusted =
+            Object::of(raw, &["adjusts", "adjusts_producer", "tokens", "units", "reason", "author"])?;
         Ok(proto::UsageAdjusted {
             adjusts: adjusted.text("adjusts")?,
             adjusts_producer: adjusted.text("adjusts_producer")?,
@@ -109,6 +119,7 @@ impl Sent for UsageAdjusted {
             })?,
             reason: adjusted.text("reason")?,
             author: adjusted.text("author")?,
+            units: adjusted.with("units", units::sent_change)?.unwrap_or_default(),
         })
     }
 }
@@ -143,6 +154,7 @@ fn resolved_to_proto(found: &AdjustedUsage) -> proto::AdjustedUsage {
         occurred_at: found.occurred_at.map(time_to_proto),
         cost: cost_to_proto(&found.cost),
         excess: (found.excess != TokenCounts::default()).then(|| counts_to_proto(&found.excess)),
+        excess_units: units::stored(&found.excess_units),
     }
 }
 
@@ -162,6 +174,7 @@ fn resolved_to_domain(stored: proto::AdjustedUsage) -> Result<AdjustedUsage, Fie
             .map_err(|error| error.within("occurred_at"))?,
         cost: cost(stored.cost)?,
         excess: stored.excess.as_ref().map(counts).unwrap_or_default(),
+        excess_units: units::counts(stored.excess_units)?,
     })
 }
 
@@ -182,5 +195,6 @@ fn written_resolved(found: &proto::AdjustedUsage) -> Value {
     out.time("occurred_at", found.occurred_at);
     out.cost(found.cost.as_ref());
     out.optional("excess", found.excess.as_ref().map(written_counts));
+    out.filled("excess_units", units::written(&found.excess_units));
     out.object()
 }

@@ -11,7 +11,7 @@ use tollgate_domain::money::{MoneyError, Usd};
 use tollgate_domain::tokens::{MAX_TOKENS_PER_EVENT, TokenCounts, TokenError};
 use tollgate_domain::usage::{Cost, estimate};
 
-use super::{Beside, Kind, Sent};
+use super::{Beside, Kind, Sent, units};
 use crate::decoded::TextLength;
 use crate::error::FieldError;
 use crate::object::{self, Object};
@@ -38,9 +38,11 @@ impl Kind for UsageRecorded {
                 let rule = "cannot be combined with prompt_chars or completion_chars: send what the model reported, or text lengths";
                 return Err(FieldError::new("tokens", "given", rule));
             }
+            // Not every model is billed by the token.
+            (None, None) if !sent.units.is_empty() => (TokenCounts::default(), sent.estimated),
             (None, None) => {
-                let rule =
-                    "must be given; where the model reported none, send prompt_chars and completion_chars";
+                let rule = "must be given; where the model reported none, send prompt_chars and completion_chars, or units \
+                            if it is not billed by the token";
                 return Err(FieldError::new("tokens", "nothing", rule));
             }
         };
@@ -55,6 +57,7 @@ impl Kind for UsageRecorded {
             allocation: optional(sent.allocation),
             labels: sent.labels,
             tokens,
+            units: units::counts(sent.units)?,
             estimated,
             cost: cost(beside.added.cost.take())?,
         })
@@ -64,6 +67,7 @@ impl Kind for UsageRecorded {
         let (phase, attempt) = execution_fields(self.execution.as_ref());
         let reported = text_length.is_none();
         let length = text_length.unwrap_or_default();
+        let with_tokens = self.units.is_empty() || self.tokens != TokenCounts::default();
         proto::UsageRecorded {
             phase,
             attempt,
@@ -71,13 +75,14 @@ impl Kind for UsageRecorded {
             model: or_empty(self.model.as_ref()),
             component: or_empty(self.component.as_ref()),
             request_id: or_empty(self.request_id.as_ref()),
-            tokens: reported.then(|| counts_to_proto(&self.tokens)),
+            tokens: (reported && with_tokens).then(|| counts_to_proto(&self.tokens)),
             estimated: reported && self.estimated,
             prompt_chars: length.prompt_chars,
             completion_chars: length.completion_chars,
             service_tier: or_empty(self.service_tier.as_ref()),
             labels: self.labels.clone(),
             allocation: or_empty(self.allocation.as_ref()),
+            units: units::stored(&self.units),
         }
     }
 
@@ -95,6 +100,7 @@ impl Kind for UsageRecorded {
         optional_text("service_tier", self.service_tier.as_ref())?;
         optional_id("allocation", self.allocation.as_ref())?;
         labels(&self.labels)?;
+        units::check(&self.units, &self.tokens)?;
         let Some(length) = text_length else { return check_counts(&self.tokens) };
         at_most("prompt_chars", length.prompt_chars.unwrap_or_default(), MAX_TOKENS_PER_EVENT)?;
         at_most("completion_chars", length.completion_chars.unwrap_or_default(), MAX_TOKENS_PER_EVENT)
@@ -108,6 +114,7 @@ impl Kind for UsageRecorded {
         out.text("request_id", &content.request_id);
         let computed = added.and_then(|added| added.estimated_tokens.as_ref());
         out.optional("tokens", content.tokens.as_ref().or(computed).map(written_counts));
+        out.filled("units", units::written(&content.units));
         out.optional("prompt_chars", content.prompt_chars.map(whole));
         out.optional("completion_chars", content.completion_chars.map(whole));
         out.text("service_tier", &content.service_tier);
@@ -125,7 +132,7 @@ impl Kind for UsageRecorded {
 
 impl Sent for UsageRecorded {
     fn read(raw: &RawValue) -> Result<Self::Proto, FieldError> {
-        const FIELDS: [&str; 13] = [
+        const FIELDS: [&str; 14] = [
             "phase",
             "attempt",
             "provider",
@@ -139,6 +146,7 @@ impl Sent for UsageRecorded {
             "service_tier",
             "labels",
             "allocation",
+            "units",
         ];
         let usage = Object::of(raw, &FIELDS)?;
         Ok(proto::UsageRecorded {
@@ -165,6 +173,7 @@ impl Sent for UsageRecorded {
             service_tier: usage.text("service_tier")?,
             labels: usage.map("labels", object::text)?,
             allocation: usage.text("allocation")?,
+            units: usage.with("units", units::sent)?.unwrap_or_default(),
         })
     }
 }

@@ -6,7 +6,7 @@ use tollgate_domain::usage::Cost;
 use super::{cost, cost_to_proto};
 use crate::decoded::TextLength;
 use crate::error::FieldError;
-use crate::kind::{Beside, Kind};
+use crate::kind::{Beside, Kind, units};
 use crate::out::Out;
 use crate::proto::{self, Added};
 use crate::values::{execution, execution_fields, optional, or_empty, time_from_proto, time_to_proto};
@@ -32,6 +32,7 @@ impl Kind for UsageRepriced {
             old: cost(stored.old)?,
             new,
             tokens: stored.tokens,
+            units: units::counts(stored.units)?,
             by: stored.by,
             reason: optional(stored.reason),
         })
@@ -53,6 +54,7 @@ impl Kind for UsageRepriced {
             old: cost_to_proto(&self.old),
             new: cost_to_proto(&self.new),
             tokens: self.tokens,
+            units: units::stored(&self.units),
             by: self.by.clone(),
             reason: or_empty(self.reason.as_ref()),
         }
@@ -74,6 +76,7 @@ impl Kind for UsageRepriced {
             out.value(name, cost.object());
         }
         out.count("tokens", content.tokens);
+        out.filled("units", units::written(&content.units));
         out.text("by", &content.by);
         out.text("reason", &content.reason);
     }
