@@ -1,6 +1,7 @@
 //! Prices, and the cost of usage. Exact: read from the text of a number, kept as integers.
 
 mod aliases;
+mod by_name;
 mod changes;
 mod compare;
 mod cost;
@@ -44,7 +45,7 @@ pub use quote::{NoPrice, PriceEntry, Quote, QuoteLine};
 pub use rates::PricedKind;
 pub use update::{Dispute, PriceUpdate, SourceList, Unverified, UpdatePlan, UpdateRules, has_shrunk, plan};
 
-use dated::{Changes, InForceAt};
+use dated::{Changes, InForceAt, Prices};
 use off_peak::OffPeak;
 use rates::Rates;
 use schedule::Schedule;
@@ -59,7 +60,7 @@ type Models = BTreeMap<String, Option<ModelPrice>>;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PriceBook {
     version: String,
-    models: Arc<Models>,
+    models: Arc<Prices>,
     changes: Arc<Changes>,
 }
 
@@ -155,7 +156,7 @@ impl PriceBook {
         Ok((
             Self {
                 version: format!("{source_name}@{}", hex_of_sha256(text, 6)),
-                models: Arc::new(models),
+                models: Arc::new(models.into_iter().collect()),
                 changes: Arc::default(),
             },
             notes,
