@@ -20,6 +20,8 @@ mod laws;
 mod log;
 #[path = "money_model/naive.rs"]
 mod naive;
+#[path = "support/nats.rs"]
+mod nats;
 #[path = "money_model/operations.rs"]
 mod operations;
 #[path = "money_model/random.rs"]

@@ -60,8 +60,8 @@ enum Command {
     Transitions(Compare),
     /// Read a session of a coding agent from a warm file, compared to `wc -l`
     Import(ImportArgs),
-    /// Fold usage of 100,000 tasks into what was spent, with and without sums that were asked for
-    Spending(PlaceArgs),
+    /// Fold usage of many tasks into what was spent, with and without sums that were asked for
+    Spending(SpendingArgs),
     /// Reserve and check what may be spent, find policies and prices, compared to SQLite and a plain hop; needs the
     /// binary
     Budgets(Compare),
@@ -84,6 +84,14 @@ struct PlaceArgs {
     /// Measure in a new directory below this one, which must be on a disk; else below the build's directory
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+struct SpendingArgs {
+    #[command(flatten)]
+    sizes: spending::Sizes,
+    #[command(flatten)]
+    place: PlaceArgs,
 }
 
 #[derive(Debug, clap::Args)]
@@ -152,7 +160,8 @@ fn main() -> ExitCode {
         }
         Command::Import(args) => (args.format, import::run(&args.import)),
         Command::Spending(args) => {
-            return ended(spending::run(args.dir.as_deref()).map(|lines| output::print(&lines)));
+            let lines = spending::run(args.place.dir.as_deref(), args.sizes);
+            return ended(lines.map(|lines| output::print(&lines)));
         }
         Command::Race(race) => return ended(race.run()),
         Command::Racer(racer) => return ended(racer.run()),

@@ -14,9 +14,19 @@ use crate::output::progress;
 use crate::place::Place;
 use crate::usage::{MODELS, TEAMS, Written, task_name, team, time, write_of_teams};
 
-/// Usage events, and the tasks that they are of.
-const EVENTS: u64 = 1_000_000;
-const TASKS: u64 = 100_000;
+/// How much is folded, and how often.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub(crate) struct Sizes {
+    /// Usage events
+    #[arg(long, value_name = "N", default_value_t = 1_000_000)]
+    events: u64,
+    /// The tasks that they are of
+    #[arg(long, value_name = "N", default_value_t = 100_000)]
+    tasks: u64,
+    /// Folds without sums, and as many with them
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    rounds: u32,
+}
 
 /// Sums that were asked for.
 const ASKED: usize = 1_000;
@@ -26,23 +36,32 @@ const TENANT: &str = "default";
 /// What one fold took.
 struct Folded {
     cpu_seconds: f64,
+    /// The part of the folding thread that wrote commits.
+    commit_seconds: f64,
+    commits: u64,
+    written: usize,
     rows: u64,
 }
 
 /// Folds with and without sums in turns, and returns lines to print.
-pub(crate) fn run(dir: Option<&Path>) -> Result<String, String> {
+pub(crate) fn run(dir: Option<&Path>, sizes: Sizes) -> Result<String, String> {
+    let Sizes { events, tasks, rounds } = sizes;
     let place = Place::make(dir)?;
     let log = place.fresh("log");
-    progress(&format!("writing {EVENTS} usage events of {TASKS} tasks"));
-    let written = write_of_teams(&log.path().join("log"), EVENTS, TASKS);
+    progress(&format!("writing {events} usage events of {tasks} tasks"));
+    let written = write_of_teams(&log.path().join("log"), events, tasks);
     let mut lines = String::new();
-    for asked in [0, ASKED, 0, ASKED, 0, ASKED] {
+    for asked in (0..rounds).flat_map(|_| [0, ASKED]) {
         let folded = fold(&place, &written, asked);
         let millions = written.events as f64 / 1e6;
         lines += &format!(
-            "{asked} sums kept: {:.3} million events per core-second, {} rows\n",
+            "{asked} sums kept: {:.3} million events per core-second, {} rows; {} commits wrote {} in {:.2} of {:.2} s\n",
             millions / folded.cpu_seconds,
-            folded.rows
+            folded.rows,
+            folded.commits,
+            folded.written,
+            folded.commit_seconds,
+            folded.cpu_seconds,
         );
     }
     place.clear(log);
@@ -86,6 +105,13 @@ fn fold(place: &Place, written: &Written, asked: usize) -> Folded {
         view.live().fill(TENANT, ask, &begin, Spent::default());
     }
     let (cpu, mut since) = (cpu::process_seconds(), Stopwatch::start());
+    let (mut commits, mut written, mut commit_seconds) = (0, 0, 0.0);
+    let mut commit = |view: &mut View<Spending>| {
+        let began = cpu::thread_seconds();
+        written += view.commit().expect("a commit");
+        commits += 1;
+        commit_seconds += cpu::thread_seconds() - began;
+    };
     let mut reader = log.reader(Partitions::ALL, Sequence::ZERO).expect("a reader");
     loop {
         let records = reader.read_available().expect("the log can be read");
@@ -95,14 +121,15 @@ fn fold(place: &Place, written: &Written, asked: usize) -> Folded {
         for stored in &records {
             view.apply(stored).expect("a record of this version");
             if view.commit_is_due() || since.elapsed().as_secs() >= 1 {
-                view.commit().expect("a commit");
+                commit(&mut view);
                 since = Stopwatch::start();
             }
         }
     }
-    view.commit().expect("a commit");
+    commit(&mut view);
     view.flush().expect("a flush");
-    let folded = Folded { cpu_seconds: cpu::process_seconds() - cpu, rows: view.rows() };
+    let cpu_seconds = cpu::process_seconds() - cpu;
+    let folded = Folded { cpu_seconds, commit_seconds, commits, written, rows: view.rows() };
     for ask in asks.iter().take(asked) {
         let kept = view.live().sum(TENANT, ask).map(|sum| sum.events);
         assert!(kept.is_some(), "{ask:?} is kept");

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::by_name::Sought;
 use super::{Call, PriceBook, provider};
 
 /// The config's `prices` section: which prices apply to calls under local names.
@@ -34,14 +35,15 @@ impl Aliases {
             return Call { provider: None, model: Some(entry), ..call };
         }
         let given = call.provider.map(provider::plain);
-        let ours = self.providers.iter().find(|(name, _)| given.as_deref() == Some(&provider::plain(name)));
+        let ours = self.providers.iter().find(|(name, _)| given.as_deref() == Some(&*provider::plain(name)));
         Call { provider: ours.map(|(_, provider)| provider.as_str()).or(call.provider), ..call }
     }
 
     /// Aliases of models whose entry is missing from a book, as sentences.
     #[must_use]
     pub fn not_in(&self, book: &PriceBook) -> Vec<String> {
-        let known = |entry: &str| book.models.get(entry).is_some_and(Option::is_some);
+        let known =
+            |entry: &str| book.models.get(Sought::named(entry)).is_some_and(|(_, price)| price.is_some());
         let missing = self.models.iter().filter(|(_, entry)| !known(entry));
         missing
             .map(|(name, entry)| {

@@ -9,8 +9,8 @@ use super::listed::Listed;
 
 /// The changes of a history, read. A later decision about the same time replaces an earlier one.
 pub(super) fn changes(history: &PriceHistory) -> Changes {
-    let mut changes = Changes::new();
-    for (entry, history) in history.entries.iter().filter(|(_, history)| !history.changes.is_empty()) {
+    let changed = history.entries.iter().filter(|(_, history)| !history.changes.is_empty());
+    let each = changed.map(|(entry, history)| {
         let mut dated: Vec<Dated> = history
             .changes
             .iter()
@@ -23,7 +23,7 @@ pub(super) fn changes(history: &PriceHistory) -> Changes {
             .collect();
         // Stable: those of one time stay in the order in which they were decided.
         dated.sort_by_key(|dated| dated.from);
-        changes.insert(entry.clone(), dated);
-    }
-    changes
+        (entry.clone(), dated)
+    });
+    each.collect()
 }

@@ -1,6 +1,7 @@
 //! Which entry prices a call.
 
 use super::ModelPrice;
+use super::by_name::Sought;
 use super::dated::InForceAt;
 use super::provider;
 
@@ -26,15 +27,29 @@ type Found<'a> = Result<Entry<'a>, Missing<'a>>;
 /// its dated name is looked up by the name without the date.
 pub(super) fn find<'a>(models: InForceAt<'a>, provider: Option<&str>, model: &str) -> Found<'a> {
     let model = model.strip_prefix("models/").unwrap_or(model);
-    match (by_name(models, provider, model), undated(model)) {
-        (Err(Missing::NoEntry), Some(undated)) => by_name(models, provider, undated),
-        (found, _) => found,
+    match by_name(models, provider, model) {
+        Err(Missing::NoEntry) => {
+            undated(model).map_or(Err(Missing::NoEntry), |undated| by_name(models, provider, undated))
+        }
+        found => found,
     }
 }
 
 /// The entry of exactly this name.
 fn entry<'a>(models: InForceAt<'a>, name: &str) -> Found<'a> {
-    match models.get(name) {
+    found(models, Sought::named(name))
+}
+
+/// The entry `provider/model`.
+fn of_provider<'a>(models: InForceAt<'a>, provider: &str, model: &str) -> Found<'a> {
+    match Sought::of(provider, model) {
+        Some(both) => found(models, both),
+        None => entry(models, &format!("{provider}/{model}")),
+    }
+}
+
+fn found<'a>(models: InForceAt<'a>, name: Sought<'_>) -> Found<'a> {
+    match models.find(name) {
         Some((name, Some(price))) => Ok((name, price)),
         Some((name, None)) => Err(Missing::LeftOut(name)),
         None => Err(Missing::NoEntry),
@@ -45,16 +60,16 @@ fn by_name<'a>(models: InForceAt<'a>, given: Option<&str>, model: &str) -> Found
     let Some(given) = given.filter(|name| !name.trim().is_empty()) else {
         return without_provider(models, model);
     };
-    match entry(models, &format!("{given}/{model}")) {
+    match of_provider(models, given, model) {
         Err(Missing::NoEntry) => {}
         found => return found,
     }
     let mut found = Err(Missing::NoEntry);
-    for one in provider::of_call(given) {
+    for one in provider::of_call(given).iter() {
         // Under the provider's name as given, there is none.
-        let prefixed = (one != given).then(|| entry(models, &format!("{one}/{model}")));
-        let this = prefixed.filter(|found| *found != Err(Missing::NoEntry));
-        match (found, this.unwrap_or_else(|| bare_of(models, &one, model))) {
+        let prefixed = (one != given).then(|| of_provider(models, one, model));
+        let this = prefixed.filter(|found| !matches!(found, Err(Missing::NoEntry)));
+        match (found, this.unwrap_or_else(|| bare_of(models, one, model))) {
             (_, Err(Missing::NoEntry)) => {}
             (Err(Missing::NoEntry), this) => found = this,
             // The call does not say which of the two providers it was, and their prices differ.

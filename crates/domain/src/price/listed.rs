@@ -26,8 +26,8 @@ impl ModelName {
     pub fn of_entry(entry: &str, by: Option<&str>) -> Self {
         let prefix = entry.split_once('/').map(|(prefix, _)| prefix);
         let given = by.or(prefix).unwrap_or_default();
-        let provider = provider::of_call(given).into_iter().next().unwrap_or_default();
-        let own = |prefix: &&str| provider::of_call(prefix).contains(&provider);
+        let provider = provider::of_call(given).iter().next().unwrap_or_default().to_owned();
+        let own = |prefix: &&str| provider::of_call(prefix).iter().any(|one| one == provider);
         let model = match entry.split_once('/') {
             Some((_, rest)) if prefix.as_ref().is_some_and(own) => rest,
             _ => entry,

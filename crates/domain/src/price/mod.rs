@@ -1,6 +1,7 @@
 //! Prices, and the cost of usage. Exact: read from the text of a number, kept as integers.
 
 mod aliases;
+mod by_name;
 mod changes;
 mod compare;
 mod cost;
@@ -47,7 +48,7 @@ pub use unit_fields::unit_field;
 pub use unit_rates::UnitLine;
 pub use update::{Dispute, PriceUpdate, SourceList, Unverified, UpdatePlan, UpdateRules, has_shrunk, plan};
 
-use dated::{Changes, InForceAt};
+use dated::{Changes, InForceAt, Prices};
 use off_peak::OffPeak;
 use rates::Rates;
 use schedule::Schedule;
@@ -63,7 +64,7 @@ type Models = BTreeMap<String, Option<ModelPrice>>;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PriceBook {
     version: String,
-    models: Arc<Models>,
+    models: Arc<Prices>,
     changes: Arc<Changes>,
 }
 
@@ -161,7 +162,7 @@ impl PriceBook {
         Ok((
             Self {
                 version: format!("{source_name}@{}", hex_of_sha256(text, 6)),
-                models: Arc::new(models),
+                models: Arc::new(models.into_iter().collect()),
                 changes: Arc::default(),
             },
             notes,

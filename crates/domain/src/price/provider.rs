@@ -1,5 +1,11 @@
 //! Who serves a model, under all the names that calls and price books use.
 
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+use foldhash::fast::RandomState;
+
 /// Names used in calls, and the names that price books use for the same provider. Names are compared in lower
 /// case, with `_` for any of `.`, `-` and space. More than one: the call does not say which of them, and
 /// their prices have to agree.
@@ -57,38 +63,68 @@ const INTERFACES: [&str; 6] =
     ["_chat", "_responses", "_messages", "_completion", "_completions", "_embedding"];
 
 /// Providers that price books list under several names, each with its own suffix.
-const FAMILIES: [&str; 2] = ["fireworks_ai", "vertex_ai"];
+static FAMILIES: [&str; 2] = ["fireworks_ai", "vertex_ai"];
 
 /// Providers whose name begins like another's but who have their own prices.
 const OF_THEIR_OWN: [&str; 5] = ["azure_ai", "bedrock_mantle", "meta_llama", "github_copilot", "amazon_nova"];
 
+/// The providers of price books that a call's provider may refer to.
+#[derive(Clone, Debug)]
+pub(super) enum Providers<'a> {
+    /// The list has the call's name.
+    Known(&'static [&'static str]),
+    /// It is the provider's name in normalized spelling.
+    Named(Cow<'a, str>),
+}
+
+impl Providers<'_> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = &str> {
+        let (known, named): (&[&str], _) = match self {
+            Self::Known(known) => (known, None),
+            Self::Named(name) => (&[], Some(&**name)),
+        };
+        known.iter().copied().chain(named)
+    }
+}
+
+/// [`NAMES`] by the name of the call.
+static KNOWN: LazyLock<HashMap<&'static str, &'static [&'static str], RandomState>> =
+    LazyLock::new(|| NAMES.into_iter().collect());
+
 /// A name in normalized spelling.
-pub(super) fn plain(name: &str) -> String {
+pub(super) fn plain(name: &str) -> Cow<'_, str> {
+    let name = name.trim();
+    let differs = |byte: u8| matches!(byte, b'.' | b'-' | b' ' | b'/') || byte.is_ascii_uppercase();
+    if !name.bytes().any(differs) {
+        return Cow::Borrowed(name);
+    }
     let same = |letter: char| {
         if matches!(letter, '.' | '-' | ' ' | '/') { '_' } else { letter.to_ascii_lowercase() }
     };
-    name.trim().chars().map(same).collect()
+    Cow::Owned(name.chars().map(same).collect())
 }
 
 /// Whether a call's provider only forwards it.
 pub(super) fn is_gateway(name: &str) -> bool {
-    GATEWAYS.contains(&plain(name).as_str())
+    GATEWAYS.contains(&&*plain(name))
 }
 
 /// The providers of price books that a call's provider may refer to.
-pub(super) fn of_call(name: &str) -> Vec<String> {
-    let name = plain(name);
-    let known = |name: &str| NAMES.iter().find(|(theirs, _)| *theirs == name).map(|(_, ours)| *ours);
-    if let Some(family) =
-        FAMILIES.iter().find(|family| name.strip_prefix(**family).is_some_and(|rest| rest.starts_with('_')))
+pub(super) fn of_call(name: &str) -> Providers<'_> {
+    let plain = plain(name);
+    if let Some(family) = FAMILIES
+        .iter()
+        .position(|family| plain.strip_prefix(family).is_some_and(|rest| rest.starts_with('_')))
     {
-        return vec![(*family).to_owned()];
+        return Providers::Known(FAMILIES.get(family..=family).unwrap_or_default());
     }
-    let name = name.strip_prefix("text_completion_").unwrap_or(&name).to_owned();
-    let without = INTERFACES.iter().find_map(|ending| name.strip_suffix(ending)).unwrap_or(&name);
-    match known(&name).or_else(|| (without != name).then(|| known(without)).flatten()) {
-        Some(ours) => ours.iter().map(|name| (*name).to_owned()).collect(),
-        None => vec![without.to_owned()],
+    let name = plain.strip_prefix("text_completion_").unwrap_or(&plain);
+    let without = INTERFACES.iter().find_map(|ending| name.strip_suffix(ending)).unwrap_or(name);
+    let known = |name: &str| KNOWN.get(name).copied();
+    match known(name).or_else(|| (without != name).then(|| known(without)).flatten()) {
+        Some(ours) => Providers::Known(ours),
+        None if without.len() == plain.len() => Providers::Named(plain),
+        None => Providers::Named(Cow::Owned(without.to_owned())),
     }
 }
 
@@ -146,6 +182,6 @@ mod tests {
             let found = of_call(call).iter().any(|provider| is_of(entry, provider));
             assert_eq!(found, same, "{call} {entry}");
         }
-        assert_eq!(of_call("gcp.gen_ai"), ["gemini", "vertex_ai"]);
+        assert_eq!(of_call("gcp.gen_ai").iter().collect::<Vec<_>>(), ["gemini", "vertex_ai"]);
     }
 }

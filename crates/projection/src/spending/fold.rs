@@ -4,7 +4,7 @@ use tollgate_domain::event::{EventBody, RecordedEvent};
 use tollgate_domain::position::Sequence;
 
 use super::table::{SESSION, Table, write_time, write_values};
-use super::{Asked, Spending, SpendingRow, counted};
+use super::{Asked, Spending, SpendingRow, UsageSums, counted};
 use crate::budgets;
 use crate::fold::{Projection, Rows};
 
@@ -13,7 +13,7 @@ pub(super) const DAY_S: i64 = 86_400;
 
 impl Projection for Spending {
     const NAME: &'static str = "spending";
-    const VERSION: u32 = 4;
+    const VERSION: u32 = 5;
     type Row = SpendingRow;
     type Live = Asked;
 
@@ -23,35 +23,24 @@ impl Projection for Spending {
         }
         let Some(usage) = counted(event) else { return Ok(()) };
         let (at, values) = (usage.quarter, &usage.dimensions);
-        let mut add = |key: &[u8]| rows.change(key, SpendingRow::default).map(|row| row.add(&usage.sums));
         let day = at.saturating_sub(at.rem_euclid(DAY_S));
-        let mut shared = Vec::new();
+        let (mut shared, mut key) = (Vec::new(), Vec::new());
         write_values(values, false, &mut shared);
-        let mut key = Table::Days.of(usage.tenant);
-        for (table, at) in [(Table::Days, day), (Table::Quarters, at)] {
-            key.clear();
-            key.extend(table.of(usage.tenant));
-            write_time(at, &mut key);
-            key.extend_from_slice(&shared);
-            add(&key)?;
-        }
+        Table::Days.write_of(usage.tenant, &mut key);
+        add(rows, &mut key, (day, 0), &shared, &usage.sums)?;
+        Table::Quarters.write_of(usage.tenant, &mut key);
+        add(rows, &mut key, (at, 0), &shared, &usage.sums)?;
+        let of_day = (day, at.saturating_sub(day));
         let session = values.labels.get(SESSION);
-        let named = [(Table::Tasks, Some(values.task)), (Table::Sessions, session.map(String::as_str))];
         if session.is_some() {
             shared.clear();
             write_values(values, true, &mut shared);
         }
-        for (table, name) in named {
-            let Some(name) = name else { continue };
-            key = table.named(usage.tenant, name);
-            write_time(day, &mut key);
-            let row = rows.change(&key, || SpendingRow::Day(Vec::new()))?;
-            if let Some(cell) = row.add_in_day(at.saturating_sub(day), &shared, &usage.sums) {
-                key = table.named(usage.tenant, name);
-                write_time(day.saturating_add(cell.second_of_day()), &mut key);
-                key.extend_from_slice(&cell.values);
-                rows.change(&key, SpendingRow::default)?.add(&cell.sums);
-            }
+        Table::Tasks.write_named(usage.tenant, values.task, &mut key);
+        add(rows, &mut key, of_day, &shared, &usage.sums)?;
+        if let Some(session) = session {
+            Table::Sessions.write_named(usage.tenant, session, &mut key);
+            add(rows, &mut key, of_day, &shared, &usage.sums)?;
         }
         match usage.allocation {
             Some(allocation) => {
@@ -80,4 +69,25 @@ impl Projection for Spending {
             asked.follow(event.partition, event.sequence, &usage);
         }
     }
+}
+
+/// Adds usage to its cell: in the row of the time that begins at `from`, so many seconds after that, or, if that has no
+/// room, in a row of its own. `key` has the beginning of the row's key.
+fn add<R: Rows<SpendingRow>>(
+    rows: &mut R,
+    key: &mut Vec<u8>,
+    (from, second): (i64, i64),
+    values: &[u8],
+    sums: &UsageSums,
+) -> Result<(), R::Error> {
+    let prefix = key.len();
+    write_time(from, key);
+    let row = rows.change(key, || SpendingRow::Cells(Vec::new()))?;
+    if let Some(cell) = row.add_cell(second, values, sums) {
+        key.truncate(prefix);
+        write_time(from.saturating_add(cell.second()), key);
+        key.extend_from_slice(&cell.values);
+        rows.change(key, SpendingRow::default)?.add(&cell.sums);
+    }
+    Ok(())
 }

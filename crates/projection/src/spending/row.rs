@@ -9,34 +9,34 @@ use crate::budgets::{BudgetsRow, HoldsBudgets};
 /// Seconds of a quarter of an hour.
 const QUARTER_S: i64 = 900;
 
-/// The most cells that the row of a day has. Usage whose labels are different each time makes more: those have rows of
-/// their own, so that no row is long. In tests of this crate so few that some always have.
-const CELLS_OF_DAY: usize = if cfg!(test) { 3 } else { 128 };
+/// The most cells that a row has. Usage whose labels are different each time makes more: those have rows of their own,
+/// so that no row is long. In tests of this crate so few that some always have.
+const CELLS: usize = if cfg!(test) { 3 } else { 128 };
 
 /// What the view keeps under a key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum SpendingRow {
     /// What usage with the same values adds up to.
     Sums(UsageSums),
-    /// What usage of a day adds up to, by quarter of an hour and values, in this order.
-    Day(Vec<DayCell>),
+    /// What usage of the time that begins in its key adds up to, by quarter of an hour and values, in this order.
+    Cells(Vec<Cell>),
     /// What was decided about money.
     Budgets(BudgetsRow),
 }
 
-/// One cell of a day.
+/// One cell of a row that has many.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct DayCell {
-    /// Which quarter of an hour of the day, from 0 to 95.
+pub struct Cell {
+    /// Which quarter of an hour of the row's time: from 0 to 95 in the row of a day.
     quarter: u8,
     /// The values, as in a key.
     pub(super) values: Box<[u8]>,
     pub(super) sums: UsageSums,
 }
 
-impl DayCell {
-    /// Seconds of the day at which its quarter begins.
-    pub(super) fn second_of_day(&self) -> i64 {
+impl Cell {
+    /// Seconds from the beginning of the row's time to that of its quarter.
+    pub(super) fn second(&self) -> i64 {
         i64::from(self.quarter).saturating_mul(QUARTER_S)
     }
 }
@@ -67,18 +67,13 @@ impl SpendingRow {
         }
     }
 
-    /// Adds usage with these values in a quarter of an hour of the day. Returns the cell that has no room in the row,
-    /// if there is one: the last of all by time and values, whichever came last, so that rows do not depend on the
-    /// order.
-    pub(super) fn add_in_day(
-        &mut self,
-        second_of_day: i64,
-        values: &[u8],
-        more: &UsageSums,
-    ) -> Option<DayCell> {
-        let Self::Day(cells) = self else { return None };
-        // A day has 96 of them.
-        let quarter = u8::try_from(second_of_day.div_euclid(QUARTER_S)).unwrap_or(u8::MAX);
+    /// Adds usage with these values in the quarter of an hour that begins so many seconds after the row's time. Returns
+    /// the cell that has no room in the row, if there is one: the last of all by time and values, whichever came last,
+    /// so that rows do not depend on the order.
+    pub(super) fn add_cell(&mut self, second: i64, values: &[u8], more: &UsageSums) -> Option<Cell> {
+        let Self::Cells(cells) = self else { return None };
+        // A day has 96 of them, and no row has more than a day.
+        let quarter = u8::try_from(second.div_euclid(QUARTER_S)).unwrap_or(u8::MAX);
         let place = cells.binary_search_by(|cell| (cell.quarter, &*cell.values).cmp(&(quarter, values)));
         match place {
             Ok(at) => {
@@ -86,9 +81,9 @@ impl SpendingRow {
                     cell.sums.add(more);
                 }
             }
-            Err(at) => cells.insert(at, DayCell { quarter, values: values.into(), sums: more.clone() }),
+            Err(at) => cells.insert(at, Cell { quarter, values: values.into(), sums: more.clone() }),
         }
-        if cells.len() > CELLS_OF_DAY { cells.pop() } else { None }
+        if cells.len() > CELLS { cells.pop() } else { None }
     }
 
     /// The cells in it: time, values and sums. `rest`: its key behind the beginning that all keys have which are read
@@ -99,12 +94,11 @@ impl SpendingRow {
     ) -> impl Iterator<Item = (i64, &'a [u8], &'a UsageSums)> {
         let key = read_time(rest);
         let own = self.sums().zip(key).map(|(sums, (at, values))| (at, values, sums));
-        let day = if let Self::Day(cells) = self { cells.as_slice() } else { &[] };
+        let many = if let Self::Cells(cells) = self { cells.as_slice() } else { &[] };
         let from = key.map_or(0, |(at, _)| at);
-        let in_day = day
-            .iter()
-            .map(move |cell| (from.saturating_add(cell.second_of_day()), &*cell.values, &cell.sums));
-        own.into_iter().chain(in_day)
+        let each =
+            many.iter().map(move |cell| (from.saturating_add(cell.second()), &*cell.values, &cell.sums));
+        own.into_iter().chain(each)
     }
 }
 

@@ -10,11 +10,12 @@ pub(super) const SESSION: &str = "session";
 /// Tables of the view. Keys begin with the table and the tenant, those of cells go on with their time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Table {
-    /// Cells by UTC day: all values of usage but its task and session.
+    /// Cells by UTC day: all values of usage but its task and session. A row for each day, and, as in the other
+    /// tables, one for each cell that has no room in it.
     Days,
-    /// The same by quarter of an hour.
+    /// The same by quarter of an hour: a row for each quarter.
     Quarters,
-    /// Cells of a task by quarter of an hour: a row for each UTC day, and one for each cell that has no room in it.
+    /// Cells of a task by quarter of an hour: a row for each UTC day.
     Tasks,
     /// Cells of a session that usage names by its label, in the same way. Usage without the label is in those of its
     /// task only.
@@ -44,7 +45,7 @@ impl Table {
         }
     }
 
-    /// Whether the row of a key has the cells of a whole day.
+    /// Whether the row of a key has the cells by quarter of an hour of a whole day.
     pub(super) fn is_by_day(key: &[u8]) -> bool {
         [Self::Tasks, Self::Sessions].iter().any(|table| key.first() == Some(&table.byte()))
     }
@@ -52,19 +53,32 @@ impl Table {
     /// What all its keys of a tenant begin with.
     #[must_use]
     pub fn of(self, tenant: &str) -> Vec<u8> {
-        let mut key = vec![self.byte()];
+        let mut key = Vec::new();
+        self.write_of(tenant, &mut key);
+        key
+    }
+
+    /// Like [`Self::of`], but writes into a reusable buffer.
+    pub(super) fn write_of(self, tenant: &str, key: &mut Vec<u8>) {
+        key.clear();
+        key.push(self.byte());
         key.extend_from_slice(tenant.as_bytes());
         // No tenant contains a zero byte.
         key.push(0);
-        key
     }
 
     /// What all its keys of a task, a session or an allocation begin with.
     #[must_use]
     pub fn named(self, tenant: &str, name: &str) -> Vec<u8> {
-        let mut key = self.of(tenant);
-        write_text(name, &mut key);
+        let mut key = Vec::new();
+        self.write_named(tenant, name, &mut key);
         key
+    }
+
+    /// Like [`Self::named`], but writes into a reusable buffer.
+    pub(super) fn write_named(self, tenant: &str, name: &str, key: &mut Vec<u8>) {
+        self.write_of(tenant, key);
+        write_text(name, key);
     }
 }
 

@@ -18,15 +18,14 @@ use tollgate_domain::time::Timestamp;
 use tollgate_log::contract::EventLog;
 use tollgate_log::embedded::{EmbeddedLog, Options};
 use tollgate_log::memory::MemoryLog;
-use tollgate_log_jetstream::{JetStreamLog, Setup};
 use tollgate_server::edge::ConnectionLimits;
 use tollgate_server::http::{App, Hosts, router};
 use tollgate_server::ledger::Views;
 use tollgate_server::{Ledger, LedgerOptions};
-use tollgate_test_process::nats::{NatsServer, version};
 use tower::ServiceExt;
 
 use crate::log::{End, Fault, Moment, Shared};
+use crate::nats::Nats;
 
 /// Which log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,7 +39,7 @@ pub(crate) enum Kind {
 enum Store {
     Memory(Arc<MemoryLog>),
     Embedded(TempDir, Option<Arc<EmbeddedLog>>),
-    JetStream { url: String, _server: NatsServer, _home: TempDir },
+    JetStream(Nats),
 }
 
 /// How often a view may be behind before that is a failure: each time it had seconds.
@@ -264,19 +263,8 @@ impl Server {
 
 impl Store {
     fn on_nats() -> Option<Self> {
-        version()?;
-        let home = tempfile::tempdir().unwrap();
-        let config = home.path().join("server.conf");
-        let store = home.path().join("store").display().to_string();
-        std::fs::write(&config, format!("jetstream {{ store_dir: \"{store}\" }}\n")).unwrap();
-        let mut server = NatsServer::new(config);
-        server.start();
-        let url = server.url();
         let runtime = Builder::new_current_thread().enable_all().build().unwrap();
-        let options = tollgate_log_jetstream::Options::new(url.clone());
-        let setup = Setup { stream: options.stream.clone(), max_bytes: 256 << 20, replicas: 1 };
-        runtime.block_on(setup.init_at(&options)).unwrap();
-        Some(Self::JetStream { url, _server: server, _home: home })
+        runtime.block_on(Nats::start()).map(Self::JetStream)
     }
 
     /// The log as one server has it.
@@ -287,11 +275,7 @@ impl Store {
                 let options = Options { clock: Arc::clone(clock) as Arc<_>, ..Options::default() };
                 Arc::new(EmbeddedLog::open_or_create(&dir.path().join("data"), options).unwrap())
             })) as Arc<_>,
-            Self::JetStream { url, .. } => {
-                let mut options = tollgate_log_jetstream::Options::new(url.clone());
-                options.clock = Arc::clone(clock) as Arc<_>;
-                Arc::new(runtime.block_on(JetStreamLog::connect(options)).unwrap())
-            }
+            Self::JetStream(nats) => Arc::new(runtime.block_on(nats.log(clock))),
         }
     }
 

@@ -1,23 +1,23 @@
-//! A log in memory whose appends go another way.
+//! A log whose appends go another way.
 
 use tollgate_domain::position::{Epoch, Position, Sequence};
 use tollgate_log::contract::{
-    AppendError, Batch, BoxFuture, DedupScope, Durability, EventLog, EventName, Found, Partitions, ReadError,
-    Receipt, RecordReader,
+    AppendError, Batch, BoxFuture, DedupScope, Durability, EventLog, EventName, Found, Hints, Partitions,
+    ReadError, Receipt, RecordReader,
 };
 use tollgate_log::memory::MemoryLog;
 
 type Appending<'a> = BoxFuture<'a, Result<Receipt, AppendError>>;
 
-/// A log in memory with something between its callers and its appends.
-pub(crate) struct LogWith<S> {
-    pub(crate) log: MemoryLog,
+/// A log, in memory unless it is said which, with something between its callers and its appends.
+pub(crate) struct LogWith<S, L = MemoryLog> {
+    pub(crate) log: L,
     /// What that knows.
     pub(crate) state: S,
-    pub(crate) append: for<'a> fn(&'a MemoryLog, &'a S, Batch) -> Appending<'a>,
+    pub(crate) append: for<'a> fn(&'a L, &'a S, Batch) -> Appending<'a>,
 }
 
-impl<S: Send + Sync + 'static> EventLog for LogWith<S> {
+impl<S: Send + Sync + 'static, L: EventLog> EventLog for LogWith<S, L> {
     fn epoch(&self) -> Epoch {
         self.log.epoch()
     }
@@ -48,5 +48,9 @@ impl<S: Send + Sync + 'static> EventLog for LogWith<S> {
         after: Sequence,
     ) -> BoxFuture<'_, Result<Box<dyn RecordReader>, ReadError>> {
         self.log.read_from(partitions, after)
+    }
+
+    fn hints(&self) -> Option<&dyn Hints> {
+        self.log.hints()
     }
 }

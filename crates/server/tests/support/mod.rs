@@ -1,6 +1,7 @@
 //! A ledger in memory behind the whole router.
 
 mod log;
+mod nats;
 
 use std::sync::Arc;
 
@@ -23,6 +24,7 @@ use tollgate_server::{Ledger, LedgerOptions};
 use tower::ServiceExt;
 
 pub(crate) use self::log::LogWith;
+pub(crate) use self::nats::Nats;
 
 /// A ledger, its API, its clock.
 pub(crate) struct Service {
