@@ -29,7 +29,7 @@ fn savings(script: &str) -> Savings {
 }
 
 fn of(script: &str, min: u64) -> SavingsReport {
-    report(&savings(script), min, "p".to_owned())
+    report(&savings(script), min, Stated::default(), "p".to_owned())
 }
 
 /// Tasks with their own names that each used this many tokens; the gate was asked before VERIFY.
