@@ -18,4 +18,5 @@ mod nats;
 mod operate;
 mod prices;
 mod replaced;
+mod replay;
 mod watch;

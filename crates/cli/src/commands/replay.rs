@@ -73,7 +73,10 @@ async fn run_what_if(global: &Global, args: &WhatIfArgs) -> Result<ExitCode, Fai
         Ok(replayed) => replayed,
         Err(ReplayError::Interrupted) => {
             note(match out_dir {
-                Some(_) => "interrupted; the same command goes on from where it was",
+                Some(_) if opened.history.is_lasting() => {
+                    "interrupted; the same command goes on from where it was"
+                }
+                Some(_) => "interrupted; session files are read anew",
                 None => "interrupted; with --out DIR the same command would go on from where it was",
             });
             return Ok(ExitCode::from(INTERRUPTED));

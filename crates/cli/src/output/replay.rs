@@ -26,12 +26,11 @@ pub(crate) fn what_if(replayed: &Replayed) -> String {
     text += &side_by_side(result);
     text += &blocks(result);
     for candidate in &result.candidates {
+        // Writing to a String cannot fail, here and below.
+        let _ = writeln!(text, "\n{}", candidate.name);
         for finding in &candidate.findings {
-            let _ = writeln!(text, "\n{}: {finding}", candidate.name);
+            let _ = writeln!(text, "* {finding}");
         }
-    }
-    for candidate in &result.candidates {
-        text += &format!("\nreturn on investment of {}\n", candidate.name);
         text += &returned(&candidate.return_on_investment);
     }
     text += &differing(result);
@@ -41,7 +40,6 @@ pub(crate) fn what_if(replayed: &Replayed) -> String {
     text += "\nassumptions\n";
     let of_return = result.candidates.first().map(|first| &first.return_on_investment.assumptions);
     for assumption in result.assumptions.iter().chain(of_return.into_iter().flatten()) {
-        // Writing to a String cannot fail, here and below.
         let _ = writeln!(text, "* {assumption}");
     }
     let _ = writeln!(text, "\nhash {}", replayed.hash);
@@ -163,7 +161,11 @@ fn money(amounts: &Amounts) -> String {
 }
 
 fn amounts(amounts: &Amounts) -> String {
-    format!("{} tokens, {} USD", grouped(amounts.tokens), money(amounts))
+    let unpriced = match amounts.unpriced_tokens {
+        0 => String::new(),
+        tokens => format!("; {} tokens have no price", grouped(tokens)),
+    };
+    format!("{} tokens, {} USD{unpriced}", grouped(amounts.tokens), amounts.cost_usd)
 }
 
 /// Where tasks were blocked first.

@@ -136,3 +136,71 @@ fn runaways(effect: &Effect) -> RunawayShare {
         advice,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn usd(text: &str) -> Usd {
+        text.parse().unwrap()
+    }
+
+    fn effect(saved: (&str, &str), repeated: &str, interruptions: (u64, u64)) -> Effect {
+        Effect {
+            saved: Some(Between { from: usd(saved.0), up_to: usd(saved.1) }),
+            repeated: Between { from: Usd::ZERO, up_to: usd(repeated) },
+            interruptions: Between { from: interruptions.0, up_to: interruptions.1 },
+            ..Effect::default()
+        }
+    }
+
+    #[test]
+    fn the_return_is_what_was_saved_less_the_overhead_for_the_cost() {
+        for (saved, repeated, interruptions, cost, per_interruption, times, verdict) in [
+            (("30", "40"), "0", (0, 0), "10", "0", ("3", "4"), ReturnVerdict::MeetsGoal),
+            (("29.99", "40"), "0", (0, 0), "10", "0", ("2.99", "4"), ReturnVerdict::WorthIt),
+            (("19", "40"), "0", (0, 0), "10", "0", ("1.9", "4"), ReturnVerdict::Undecided),
+            (("0", "19.99"), "0", (0, 0), "10", "0", ("0", "2"), ReturnVerdict::Undecided),
+            (("0", "19.9"), "0", (0, 0), "10", "0", ("0", "1.99"), ReturnVerdict::BelowFloor),
+            // The least is saved at the largest overhead, the most at the smallest.
+            (("30", "30"), "5", (1, 3), "10", "2", ("1.9", "2.8"), ReturnVerdict::Undecided),
+            (("0", "1"), "0", (2, 2), "10", "10", ("-2", "-1.9"), ReturnVerdict::BelowFloor),
+            (("1", "1"), "0", (0, 0), "3", "0", ("0.33", "0.34"), ReturnVerdict::BelowFloor),
+        ] {
+            let stated = Stated { cost: Some(usd(cost)), interruption: usd(per_interruption) };
+            let found = return_on_investment(&effect(saved, repeated, interruptions), stated);
+            let range = found.times_from.as_deref().zip(found.times_up_to.as_deref());
+            assert_eq!((range, found.verdict), (Some(times), verdict), "{saved:?} − {repeated} / {cost}");
+        }
+    }
+
+    #[test]
+    fn without_a_cost_or_something_saved_there_is_no_return() {
+        let known = effect(("1", "2"), "0", (0, 0));
+        for cost in [None, Some(Usd::ZERO)] {
+            let found = return_on_investment(&known, Stated { cost, ..Stated::default() });
+            assert_eq!((found.times_from, found.verdict), (None, ReturnVerdict::NotEnoughData));
+            assert!(found.lacks.unwrap().contains("--cost-usd"));
+        }
+        let unknown = Effect { saved: None, lacks: Some("no price".to_owned()), ..known };
+        let found = return_on_investment(&unknown, Stated { cost: Some(usd("1")), ..Stated::default() });
+        assert_eq!((found.times_from, found.lacks.as_deref()), (None, Some("no price")));
+    }
+
+    #[test]
+    fn the_share_of_runaways_advises_only_what_is_sure() {
+        for (from, up_to, tasks, advice) in [
+            (200, 200, 1000, EnforcementAdvice::Enforce),
+            (110, 110, 1000, EnforcementAdvice::Undecided),
+            (20, 20, 1000, EnforcementAdvice::AlertOnly),
+            (20, 60, 1000, EnforcementAdvice::Undecided),
+            (0, 0, 49, EnforcementAdvice::NotEnoughData),
+            (0, 0, 50, EnforcementAdvice::Undecided),
+            (0, 0, 100, EnforcementAdvice::AlertOnly),
+        ] {
+            let effect = Effect { runaways: Between { from, up_to }, tasks, ..Effect::default() };
+            let found = return_on_investment(&effect, Stated::default()).runaways;
+            assert_eq!(found.advice, advice, "{from} to {up_to} of {tasks}: {found:?}");
+        }
+    }
+}
