@@ -32,6 +32,10 @@ use tollgate_replay::source::LedgerHistory;
 use tollgate_replay::what_if::{Candidate, Question, Unopened, what_if};
 use tollgate_wire::Submitted;
 
+/// As the binary has it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Calls of the model in a phase.
 const CALLS: u64 = 6;
 
@@ -50,9 +54,8 @@ fn main() {
     }
     drop(log);
     println!("{tasks} tasks made in {:?}", made.elapsed());
-    let candidates = ["built-in", "loose", "graduated"].map(|name| {
-        let yaml =
-            if name == "built-in" { String::new() } else { format!("stop_loss:\n  profile: {name}\n") };
+    let candidates = ["strict", "loose", "graduated"].map(|name| {
+        let yaml = format!("rollout: enforce\nstop_loss:\n  profile: {name}\n");
         Candidate { name: name.to_owned(), config: BudgetConfig::from_yaml(&yaml).unwrap() }
     });
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
@@ -66,20 +69,31 @@ fn main() {
             out: None,
             checkpoint_records: u64::MAX,
         };
-        let watch = Stopwatch::start();
+        let (watch, before) = (Stopwatch::start(), cpu_ms());
         let history = LedgerHistory::open(&ledger).unwrap();
         let replayed =
             what_if(&history, &question, runtime.handle(), &|_| ControlFlow::Continue(())).unwrap();
         let (events, micros) =
             (u128::from(replayed.result.inputs.events), watch.elapsed().as_micros().max(1));
+        let busy = cpu_ms().zip(before).map_or(0, |(after, before)| u128::from(after - before));
         println!(
-            "{threads} threads: {events} events in {:?}: {} events/s; blocked {:?}; {}",
+            "{threads} threads: {events} events in {:?}: {} events/s, {} events/s of a core; blocked {:?}; {}",
             watch.elapsed(),
             events * 1_000_000 / micros,
+            (events * 1_000).checked_div(busy).unwrap_or_default(),
             replayed.result.candidates.iter().map(|candidate| candidate.blocked).collect::<Vec<_>>(),
             replayed.hash,
         );
     }
+}
+
+/// What this process has used of its cores, in milliseconds; `None`: this system does not say it so.
+fn cpu_ms() -> Option<u64> {
+    let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
+    let (_, fields) = stat.rsplit_once(')')?;
+    let ticks = fields.split_whitespace().skip(11).take(2).map(|field| field.parse::<u64>().ok());
+    // A tick is a hundredth of a second on every Linux in use.
+    Some(ticks.sum::<Option<u64>>()? * 10)
 }
 
 /// One task in the making: opened, six phases, each asked of the gate and with some calls, closed.

@@ -25,10 +25,9 @@ impl Digest {
         self.length(frame.payload.len());
         self.waiting.extend_from_slice(frame.payload);
         // A link ends where the bytes say so, not where a record or a checkpoint does.
-        while self.waiting.len() >= LINK_BYTES {
-            let rest = self.waiting.split_off(LINK_BYTES);
-            self.link = linked(&self.link, &self.waiting);
-            self.waiting = rest;
+        while let Some((link, _)) = self.waiting.split_at_checked(LINK_BYTES) {
+            self.link = linked(&self.link, link);
+            self.waiting.drain(..LINK_BYTES);
         }
     }
 

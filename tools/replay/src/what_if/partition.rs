@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use foldhash::fast::FixedState;
 use serde::{Deserialize, Serialize};
 use tollgate_domain::event::{EventBody, RecordedEvent};
+use tollgate_domain::ids::LEDGER_TENANT;
 use tollgate_domain::position::Sequence;
 use tollgate_log::record::{EventFrame, StoredRecord};
 use tollgate_projection::fold::write_task_key;
@@ -113,12 +114,8 @@ impl PartitionState {
         let recorded_at = record.recorded_at();
         let Ok(decoded) = decode_stored(frame.payload) else {
             self.counts.unreadable = self.counts.unreadable.saturating_add(1);
-            write_task_key(record.tenant(), frame.task, key);
-            match self.places.get(key.as_slice()).copied() {
-                Some(at) => self.entries[at as usize] = Entry::Unreadable,
-                None => {
-                    self.enter(key, Entry::Unreadable);
-                }
+            if record.tenant() != LEDGER_TENANT {
+                self.set_aside(record.tenant(), frame.task, key);
             }
             return;
         };
@@ -166,6 +163,18 @@ impl PartitionState {
                 task.take(&event);
             }
             Entry::Unreadable => self.counts.waiting = self.counts.waiting.saturating_add(1),
+        }
+    }
+
+    /// From here on the task cannot be judged.
+    fn set_aside(&mut self, tenant: &str, task: &str, key: &mut Vec<u8>) {
+        write_task_key(tenant, task, key);
+        let known = self.places.get(key.as_slice()).copied();
+        match known.and_then(|at| self.entries.get_mut(at as usize)) {
+            Some(entry) => *entry = Entry::Unreadable,
+            None => {
+                self.enter(key, Entry::Unreadable);
+            }
         }
     }
 

@@ -136,12 +136,16 @@ impl OpenTask {
         self.asked = Some(asked.advance.clone());
         let (live, compared) = live.map_or((None, &mut [][..]), |(live, compared)| (Some(live), compared));
         let mut compared = compared.iter_mut();
-        let mut known: [Option<TaskFigures<'_>>; 2] = [None, None];
+        // Figures do not depend on limits, but for which latency they budget.
+        let (mut full, mut active) = (None, None);
         for (under, rules) in self.under.iter_mut().zip(rules) {
             let beside = compared.next();
             let Some(limits) = under.limits.clone() else { continue };
-            let kind = usize::from(limits.budgeted_latency == BudgetedLatency::Active);
-            let of_kind = known[kind].get_or_insert_with(|| {
+            let known = match limits.budgeted_latency {
+                BudgetedLatency::Full => &mut full,
+                BudgetedLatency::Active => &mut active,
+            };
+            let of_kind = known.get_or_insert_with(|| {
                 unlimited_figures(asked.task, &self.row, limits.budgeted_latency, Some(asked.at))
             });
             let figures = TaskFigures { limits: Some(&limits), ..of_kind.clone() };

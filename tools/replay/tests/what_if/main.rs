@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "in a test an error is a failed test")]
 
+mod doubled;
 mod money;
 mod outcomes;
 mod resumed;

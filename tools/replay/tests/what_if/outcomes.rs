@@ -27,6 +27,9 @@ fn tasks_are_within_warned_or_blocked_by_what_was_known_when_the_gate_would_have
         ("open, start PLAN, use 28081, end PLAN, close cancelled", [1, 0, 1, 0, 0]),
         // The gate was asked and the task went no further.
         ("open, start PLAN, use 35101, end PLAN, gate VERIFY", [1, 0, 0, 0, 1]),
+        // Asked for one phase, and another one was begun: after VERIFY the threshold is lower.
+        ("open, start PLAN, use 28081, end PLAN, gate THINK", [1, 0, 0, 1, 0]),
+        ("open, start PLAN, use 28081, end PLAN, gate THINK, start REVIEW", [1, 0, 0, 0, 1]),
         // What came after the last question changes nothing.
         ("open, start PLAN, gate THINK, use 35101, end PLAN", [1, 0, 1, 0, 0]),
         ("use 99999", [0, 0, 0, 0, 0]),
@@ -107,6 +110,24 @@ fn one_candidate_is_compared_with_the_live_gate() {
     assert_eq!((result.live.asked, result.live.blocked, result.live.ruled_blocked), (1, 0, 1));
     let pairs = &result.candidates[0].decisions;
     assert_eq!((pairs[0].live, pairs[0].live_ruled, pairs[0].candidate_ruled), ("warn", "block", "block"));
+}
+
+#[test]
+fn blocks_count_as_enforced_and_what_the_rollout_would_enforce_is_said() {
+    for (rollout, importance, expected) in [
+        ("enforce", "high", (1, 1)),
+        ("enforce_low_medium", "high", (1, 0)),
+        ("enforce_low_medium", "low", (1, 1)),
+        ("observe", "low", (1, 0)),
+        ("observe\nstop_loss:\n  enabled: false", "low", (1, 0)),
+    ] {
+        let script = format!(
+            "open importance={importance}, start PLAN, use 90000, end PLAN, gate THINK, close abandoned"
+        );
+        let result = replayed(&script, &[&format!("rollout: {rollout}")]).result;
+        let result = &result.candidates[0];
+        assert_eq!((result.blocked, result.blocked_by_own_rollout), expected, "{rollout}, {importance}");
+    }
 }
 
 #[test]

@@ -6,10 +6,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::runtime::Runtime;
 use tollgate_log::embedded::{EmbeddedLog, Options};
-use tollgate_replay::source::LedgerHistory;
+use tollgate_replay::source::{History, LedgerHistory};
 use tollgate_replay::what_if::{ReplayError, Replayed, what_if};
 use tollgate_test_process::temporary;
 
+use crate::doubled::Doubled;
 use crate::story::{about, candidate, generated, replay, runtime};
 
 /// Runs until so many calls of progress, writing a checkpoint after each few records.
@@ -53,15 +54,35 @@ fn an_interrupted_run_goes_on_to_the_same_bytes_and_to_the_same_end() {
     assert!(partitions > 0, "something was kept");
     // Meanwhile the ledger goes on: this run is still about the history that it began with.
     generated(4, 10).append_to(&runtime, &log, 100);
-    // A file that a crash left half is not used.
+    // A file that is damaged is not used.
     let one = std::fs::read_dir(out.join("checkpoint")).unwrap().map(|entry| entry.unwrap().path());
     let one = one.filter(|path| path.extension().is_none()).min().unwrap();
-    let bytes = std::fs::read(&one).unwrap();
-    std::fs::write(&one, &bytes[..bytes.len() / 2]).unwrap();
+    let mut bytes = std::fs::read(&one).unwrap();
+    // Behind the hash, in what was digested so far: it would be read without complaint.
+    bytes[32 + 12] ^= 1;
+    std::fs::write(&one, &bytes).unwrap();
     let resumed = run(&runtime, &ledger, &out, u64::MAX, 4).unwrap();
     assert_eq!(whole.result, resumed.result);
     assert_eq!((whole.hash, whole.source), (resumed.hash, resumed.source));
     assert!(!out.join("checkpoint").exists(), "a complete run removes it");
+}
+
+#[test]
+fn a_run_over_events_that_are_there_twice_goes_on_too() {
+    let (runtime, dir) = (runtime(), temporary());
+    let story = generated(13, 40);
+    let history = Doubled::of(&runtime, &story);
+    let candidates = [candidate("a", "rollout: enforce")];
+    let mut question = about(&candidates);
+    let whole = replay(&runtime, &history, &question).unwrap();
+    // In the middle of the repetitions.
+    let most = history.end().highest().0 * 3 / 4;
+    (question.out, question.checkpoint_records) = (Some(dir.path()), most / 2);
+    let stopped = what_if(&history, &question, runtime.handle(), &|progress| {
+        if progress.records >= most { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    });
+    assert!(matches!(stopped, Err(ReplayError::Interrupted)));
+    assert_eq!(replay(&runtime, &history, &question).unwrap(), whole);
 }
 
 #[test]

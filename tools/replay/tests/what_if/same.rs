@@ -12,7 +12,8 @@ use tollgate_replay::what_if::{Candidate, Replayed};
 use tollgate_test_process::nats::{NatsServer, version};
 use tollgate_test_process::temporary;
 
-use crate::story::{Story, about, candidate, generated, replay, runtime};
+use crate::doubled::Doubled;
+use crate::story::{Story, about, candidate, generated, replay, runtime, story};
 
 fn candidates() -> Vec<Candidate> {
     vec![
@@ -48,7 +49,8 @@ fn one_thread_or_many() {
     let history = in_memory(&runtime, &generated(7, 120), 100);
     let alone = on_threads(&runtime, &history, 1);
     assert!(alone.result.candidates.iter().any(|candidate| candidate.blocked > 0));
-    assert!(!alone.result.differing.is_empty());
+    let listed: Vec<_> = alone.result.differing.iter().map(|task| (&task.tenant, &task.task)).collect();
+    assert!(listed.len() > 5 && listed.is_sorted(), "by owner and name: {listed:?}");
     for threads in [2, 4, 16, 100] {
         assert_same(&alone, &on_threads(&runtime, &history, threads), &format!("{threads} threads"));
     }
@@ -103,12 +105,27 @@ fn in_memory_on_disk_in_a_backup_or_on_nats() {
 }
 
 #[test]
+fn events_that_are_there_twice_count_once() {
+    let runtime = runtime();
+    let story = generated(12, 40);
+    let once = on_threads(&runtime, &in_memory(&runtime, &story, 100), 1);
+    let twice = on_threads(&runtime, &Doubled::of(&runtime, &story), 3);
+    assert_same(&once, &twice, "twice");
+    assert_eq!((once.source.repeated_events, twice.source.repeated_events), (0, once.result.inputs.events));
+}
+
+#[test]
 fn another_history_config_or_version_is_another_hash() {
     let runtime = runtime();
     let base = in_memory(&runtime, &generated(10, 20), 100);
     let other = in_memory(&runtime, &generated(11, 20), 100);
     let one = on_threads(&runtime, &base, 1);
     assert_ne!(one.hash, on_threads(&runtime, &other, 1).hash);
+    // A label changes no figure, and is another history.
+    let [plain, labelled] = ["open, use 5", "open, use 5 team=search"]
+        .map(|script| on_threads(&runtime, &in_memory(&runtime, &story(script), 100), 1));
+    assert_eq!(plain.result.candidates, labelled.result.candidates);
+    assert_ne!(plain.hash, labelled.hash);
     let mut fewer = candidates();
     fewer.pop();
     let question = about(&fewer);
