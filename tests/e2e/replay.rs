@@ -148,6 +148,7 @@ fn replay_beside_a_server_that_works_leaves_no_trace() {
     let place = ledger();
     let server = Server::start(&place, "data");
     let before = log(&place, &server);
+    let known = names(&place.path("data"));
     let (stop, begun) = (AtomicBool::new(false), AtomicU64::new(0));
     let (appended, seen) = std::thread::scope(|scope| {
         let working = scope.spawn(|| work(&server.url, &stop, &begun));
@@ -170,7 +171,11 @@ fn replay_beside_a_server_that_works_leaves_no_trace() {
     let accesses = place.json(&format!("--server {} report accesses", server.url));
     assert_eq!(accesses["accesses"], json!([]), "reading history is no read of a report");
     assert_eq!(server.terminate().code(), Some(0));
-    // Nobody writes now: not a byte changes.
+    let new: Vec<PathBuf> = names(&place.path("data")).difference(&known).cloned().collect();
+    let servers_own =
+        |path: &PathBuf| ["log", "ids", "views", "evidence.json"].iter().any(|dir| path.starts_with(dir));
+    assert!(new.iter().all(servers_own), "{new:?}");
+    // Nobody writes now: not a byte changes, and no file is written again.
     let data = contents(&place.path("data"));
     let _ = place.json(&format!("replay what-if --from data {CONFIGS}"));
     assert_eq!(contents(&place.path("data")), data);
@@ -187,16 +192,17 @@ fn names(dir: &Path) -> std::collections::BTreeSet<PathBuf> {
     contents(dir).into_keys().map(|path| path.strip_prefix(dir).unwrap().to_owned()).collect()
 }
 
-/// The files below a directory, with their bytes.
-fn contents(dir: &Path) -> std::collections::BTreeMap<PathBuf, Vec<u8>> {
+/// The files below a directory, with their bytes and when they were written.
+fn contents(dir: &Path) -> std::collections::BTreeMap<PathBuf, (Vec<u8>, std::time::SystemTime)> {
     let mut all = std::collections::BTreeMap::new();
     for entry in std::fs::read_dir(dir).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
             all.extend(contents(&path));
         } else {
+            let written = path.metadata().unwrap().modified().unwrap();
             let bytes = std::fs::read(&path).unwrap();
-            all.insert(path, bytes);
+            all.insert(path, (bytes, written));
         }
     }
     all

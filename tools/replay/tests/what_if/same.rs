@@ -122,7 +122,7 @@ fn another_history_config_or_version_is_another_hash() {
     let one = on_threads(&runtime, &base, 1);
     assert_ne!(one.hash, on_threads(&runtime, &other, 1).hash);
     // A label changes no figure, and is another history.
-    let [plain, labelled] = ["open, use 5", "open, use 5 team=search"]
+    let [plain, labelled] = ["open, use 5 team=tools", "open, use 5 team=build"]
         .map(|script| on_threads(&runtime, &in_memory(&runtime, &story(script), 100), 1));
     assert_eq!(plain.result.candidates, labelled.result.candidates);
     assert_ne!(plain.hash, labelled.hash);
