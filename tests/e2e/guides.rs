@@ -13,7 +13,7 @@ use tollgate_tests::{Place, Server, session};
 use tollgate_wire::{Defaults, Submitted};
 
 /// Documents whose console blocks are typed here, each in a separate test.
-const TYPED: [&str; 11] = [
+const TYPED: [&str; 12] = [
     "README.md",
     "docs/guides/alerts.md",
     "docs/guides/allocations.md",
@@ -21,6 +21,7 @@ const TYPED: [&str; 11] = [
     "docs/guides/governance.md",
     "docs/guides/money-reports.md",
     "docs/guides/nats.md",
+    "docs/guides/replay.md",
     "docs/guides/reports.md",
     "docs/guides/serve.md",
     "docs/guides/usage.md",
@@ -185,6 +186,14 @@ fn the_guide_to_reports() {
         if block.text.contains("accesses") { reader.type_only(&block) } else { reader.follow(&block) }
     }
     assert!(reader.place.path("T-104.html").is_file());
+}
+
+#[test]
+fn the_guide_to_replay() {
+    let mut reader = Reader::new();
+    for block in typed("docs/guides/replay.md") {
+        reader.follow(&block);
+    }
 }
 
 #[test]

@@ -18,5 +18,6 @@ mod nats;
 mod operate;
 mod prices;
 mod replaced;
+mod replay;
 mod units;
 mod watch;

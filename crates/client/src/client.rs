@@ -188,9 +188,16 @@ impl Client {
         self.get(&address.read(read).text).await
     }
 
-    /// How much money the stop-loss saved; only for the client's tenant if it has one.
-    pub async fn savings(&self, read: &Read) -> Result<SavingsReport, ClientError> {
+    /// How much money the stop-loss saved; only for the client's tenant if it has one. What it cost, and what an
+    /// interruption costs, both in US dollars, are for the return on investment.
+    pub async fn savings(
+        &self,
+        cost_usd: Option<&str>,
+        interruption_usd: Option<&str>,
+        read: &Read,
+    ) -> Result<SavingsReport, ClientError> {
         let address = Address::new("/v1/report/savings").with("tenant", self.tenant.as_ref());
+        let address = address.with("cost_usd", cost_usd).with("interruption_usd", interruption_usd);
         self.get(&address.read(read).text).await
     }
 

@@ -146,6 +146,19 @@ impl TaskLimits {
         self.phases.iter().position(|limit| limit.phase == *phase)
     }
 
+    /// Sets the limit of a phase aside: an override is absolute. Does nothing if there is no such phase.
+    pub fn set_aside(&mut self, phase: &Phase, given: LimitOverride) {
+        let Some(limit) = self.phases.iter_mut().find(|limit| limit.phase == *phase) else { return };
+        if let Some(tokens) = given.tokens {
+            limit.tokens = tokens;
+            limit.overridden.tokens = Some(tokens);
+        }
+        if let Some(latency_ms) = given.latency_ms {
+            limit.latency_ms = latency_ms;
+            limit.overridden.latency_ms = Some(latency_ms);
+        }
+    }
+
     /// The last phase: the task closes when it ends.
     #[must_use]
     pub fn last_phase(&self) -> Option<&Phase> {

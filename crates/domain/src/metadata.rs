@@ -40,7 +40,7 @@ pub struct TaskMetadata {
 }
 
 /// An absolute limit: no multiplier applies to it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct LimitOverride {
     /// In tokens, if set.
     pub tokens: Option<u64>,

@@ -15,6 +15,7 @@ pub mod bill;
 pub mod call;
 pub mod claude;
 pub mod codex;
+pub mod families;
 pub mod family;
 mod input;
 pub mod item;

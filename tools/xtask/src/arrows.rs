@@ -28,6 +28,7 @@ const ROWS: &[Row] = &[
     Row { package: "tollgate-server", never: &[&["tollgate-view-store"]] },
     Row { package: "tollgate-client", never: &[SERVING, LOG, &["tollgate-server", "tollgate-projector"]] },
     Row { package: "tollgate-import", never: &[SERVING, LOG, &["tollgate-server"]] },
+    Row { package: "tollgate-replay", never: &[HTTP, SERVING, &["tollgate-server", "tollgate-view-store"]] },
     Row { package: "tollgate", never: &[] },
 ];
 

@@ -5,7 +5,7 @@ use super::{
 };
 
 /// What is said where one cannot.
-pub(super) const RULE: &str = "--format md, html and csv: only of the report of a task, `tollgate report TASK`; csv also of lists (`task`, `budget`, `policy`, `allocate` and `usage list`), of `usage summary` and of the totals, `tollgate report`";
+pub(super) const RULE: &str = "--format md, html and csv: only of the report of a task, `tollgate report TASK`; csv also of lists (`task`, `budget`, `policy`, `allocate` and `usage list`), of `usage summary`, of the totals, `tollgate report`, and of `replay what-if`";
 
 impl Form {
     /// Whether the answer of a command can be written in this form.
@@ -17,6 +17,7 @@ impl Form {
             || matches!(command, Command::Budget(BudgetCommand::List))
             || matches!(command, Command::Policy(PolicyCommand::List(_)))
             || matches!(command, Command::Allocate(AllocateCommand::List(_)))
+            || matches!(command, Command::Replay(_))
             || matches!(command, Command::Usage(UsageCommand::List(_) | UsageCommand::Summary(_)));
         match self {
             Self::Table | Self::Json => true,

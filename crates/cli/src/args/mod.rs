@@ -10,6 +10,7 @@ mod http;
 mod operate;
 mod price_decisions;
 mod prices;
+mod replay;
 mod report;
 mod task;
 mod usage;
@@ -44,7 +45,8 @@ pub(crate) use price_decisions::{
     PriceApproveArgs, PriceHistoryArgs, PriceRejectArgs, PriceSetArgs, PriceUpdateArgs, RepriceArgs,
 };
 pub(crate) use prices::{PriceListArgs, PriceShowArgs, PricesCommand};
-pub(crate) use report::{ExportArgs, FocusArgs, LimitsArgs, ReportArgs, ReportCommand};
+pub(crate) use replay::{ReplayCommand, WhatIfArgs};
+pub(crate) use report::{CostArgs, ExportArgs, FocusArgs, LimitsArgs, ReportArgs, ReportCommand};
 pub(crate) use task::{
     AdjustArgs, CloseArgs, Counts, EventArgs, ExplainArgs, GateArgs, ImportanceArgs, Lengths, ListArgs,
     MarkArgs, OpenArgs, OverrideArgs, PhaseArgs, PhaseCommand, RecordArgs, RecoverArgs, StoryArgs,
@@ -365,6 +367,9 @@ pub(crate) enum Command {
     Health(HealthCommand),
     /// Show totals of the ledger, or a task's budget report
     Report(ReportArgs),
+    /// Run recorded history through other limits; writes nothing to the ledger
+    #[command(subcommand)]
+    Replay(ReplayCommand),
     /// List alerts, acknowledge them, and see where they were delivered
     Alerts(AlertsArgs),
     /// List, redrive and drop refused inbox messages

@@ -48,12 +48,23 @@ pub(crate) struct ReportArgs {
     pub(crate) what: Option<ReportCommand>,
 }
 
+/// What no log knows: what the stop-loss cost.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct CostArgs {
+    /// Return on investment: what it cost to build in and run over this time, in US dollars
+    #[arg(long, value_name = "USD")]
+    pub(crate) cost_usd: Option<String>,
+    /// Return on investment: what people's time costs for each interruption of a task that was all right
+    #[arg(long, value_name = "USD")]
+    pub(crate) interruption_usd: Option<String>,
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum ReportCommand {
     /// Show who read which report and when, newest first
     Accesses(AccessesArgs),
     /// Show what the stop-loss saved, and where there is not enough data to tell
-    Savings,
+    Savings(CostArgs),
     /// Export charges by day in the format of FOCUS 1.2, as CSV
     Focus(FocusArgs),
     /// Export usage and money by any dimensions, as a table, CSV or JSON

@@ -19,6 +19,7 @@ mod prices;
 mod projector;
 mod quarantine;
 mod recover;
+mod replay;
 mod serve;
 mod tasks;
 mod usage;
@@ -60,6 +61,7 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
         Command::Health(command) => govern::health(&global, command).await,
         Command::Status => views::status(&global).await,
         Command::Report(report) => views::report(&global, &report).await,
+        Command::Replay(command) => replay::run(&global, command).await,
         Command::Alerts(args) => alerts::run(&global, &args).await,
         Command::Quarantine(command) => quarantine::run(&global, command).await,
         Command::Config(ConfigCommand::Check(check)) => config::check(&global, &check),

@@ -119,10 +119,13 @@ pub(crate) async fn report(global: &Global, args: &ReportArgs) -> Result<ExitCod
     match &args.what {
         Some(ReportCommand::Focus(wanted)) => return super::money::focus(global, wanted).await,
         Some(ReportCommand::Export(wanted)) => return super::money::export(global, wanted).await,
-        Some(ReportCommand::Accesses(_) | ReportCommand::Savings) | None => {}
+        Some(ReportCommand::Accesses(_) | ReportCommand::Savings(_)) | None => {}
     }
-    if let Some(ReportCommand::Savings) = &args.what {
-        let savings = ask(global, Access::Existing, async |it| it.client.savings(&read).await).await?;
+    if let Some(ReportCommand::Savings(stated)) = &args.what {
+        let (cost, interruption) = (stated.cost_usd.as_deref(), stated.interruption_usd.as_deref());
+        let asked =
+            ask(global, Access::Existing, async |it| it.client.savings(cost, interruption, &read).await);
+        let savings = asked.await?;
         match global.format {
             Format::Json => json(&savings),
             Format::Table => say(&output::savings(&savings)),

@@ -3,7 +3,9 @@
 use std::fmt::Write;
 use tollgate_domain::units::in_words;
 
-use tollgate_wire::api::{AvoidedRow, SavingsReport, SavingsSide, StoppedRow};
+use tollgate_wire::api::{
+    AvoidedRow, EnforcementAdvice, ReturnVerdict, ReturnView, SavingsReport, SavingsSide, StoppedRow,
+};
 
 use super::{counted, grouped_u64, table};
 
@@ -29,6 +31,7 @@ pub(crate) fn savings(report: &SavingsReport) -> String {
         let _ = writeln!(text, "compared  {compared}\n{}{}", stopped(&row.stopped), avoided(&row.avoided));
     }
     let _ = writeln!(text, "all\n{}{}", stopped(&report.stopped), avoided(&report.avoided));
+    text += &returned(&report.return_on_investment);
     if report.left_out_tasks > 0 {
         let tasks = counted(report.left_out_tasks, "task");
         let _ = writeln!(text, "left out  {tasks}: only tracked, or never asked of a gate that could block");
@@ -37,9 +40,48 @@ pub(crate) fn savings(report: &SavingsReport) -> String {
         let tasks = counted(report.degraded_tasks, "task");
         let _ = writeln!(text, "! some events of {tasks} could not be read: the figures do not include them");
     }
-    for assumption in &report.assumptions {
+    for assumption in report.assumptions.iter().chain(&report.return_on_investment.assumptions) {
         let _ = writeln!(text, "* {assumption}");
     }
+    text
+}
+
+/// What it returned for what it cost, what that means, and what the share of runaways advises.
+pub(crate) fn returned(row: &ReturnView) -> String {
+    let or_dash = |value: &Option<String>| value.clone().unwrap_or_else(|| "–".to_owned());
+    let mut text = match (&row.times_from, &row.times_up_to, &row.cost_usd) {
+        (Some(from), Some(up_to), Some(cost)) => format!(
+            "return    {from} to {up_to} times: saved {} to {} USD, overhead {} to {} USD, cost {cost} USD: {}\n",
+            or_dash(&row.saved_usd_from),
+            or_dash(&row.saved_usd_up_to),
+            or_dash(&row.overhead_usd_from),
+            or_dash(&row.overhead_usd_up_to),
+            match row.verdict {
+                ReturnVerdict::MeetsGoal => "meets the goal of 3 times",
+                ReturnVerdict::WorthIt => "at least twice, the goal of 3 times is not sure",
+                ReturnVerdict::Undecided => "the range is too wide to say whether it is at least twice",
+                ReturnVerdict::BelowFloor => "below twice: after 4 weeks, consider switching it off",
+                ReturnVerdict::NotEnoughData => "not enough data",
+            }
+        ),
+        (_, _, _) => format!("return    {}\n", row.lacks.as_deref().unwrap_or("–")),
+    };
+    let share = &row.runaways;
+    let advice = match share.advice {
+        EnforcementAdvice::Enforce => "above 10 %: enforce",
+        EnforcementAdvice::AlertOnly => "below 5 %: alert only",
+        EnforcementAdvice::Undecided => "not surely above 10 % nor below 5 %: observe longer",
+        EnforcementAdvice::NotEnoughData => "not enough data: fewer than 50 tasks",
+    };
+    let (from, up_to) = (or_dash(&share.percent_from), or_dash(&share.percent_up_to));
+    // Writing to a String cannot fail.
+    let _ = writeln!(
+        text,
+        "runaways  {} to {} of {} ({from} to {up_to} %, 95 % interval): {advice}",
+        share.tasks_from,
+        share.tasks_up_to,
+        counted(share.of, "task"),
+    );
     text
 }
 

@@ -2,8 +2,6 @@
 
 use super::{TaskStage, TaskState};
 use crate::event::{EventBody, GateEvent, OverrideScope, TaskEvent};
-use crate::metadata::LimitOverride;
-use crate::phase::Phase;
 
 /// Folds one event into the state. Facts leave it unchanged, except for verdicts of the gate.
 pub fn evolve(state: &mut TaskState, event: &EventBody) {
@@ -50,7 +48,11 @@ pub fn apply(state: &mut TaskState, event: &TaskEvent) {
             }
         }
         TaskEvent::OverrideGranted(granted) => match &granted.scope {
-            OverrideScope::Limit { phase, limit } => set_limit(state, phase, *limit),
+            OverrideScope::Limit { phase, limit } => {
+                if let Some(limits) = &mut state.limits {
+                    limits.set_aside(phase, *limit);
+                }
+            }
             OverrideScope::Block { advance } => {
                 if !state.passes.contains(advance) {
                     state.passes.push(advance.clone());
@@ -59,19 +61,5 @@ pub fn apply(state: &mut TaskState, event: &TaskEvent) {
         },
         TaskEvent::ImportanceChanged(changed) => state.importance = Some(changed.to),
         TaskEvent::TaskMarked(_) => {}
-    }
-}
-
-fn set_limit(state: &mut TaskState, phase: &Phase, given: LimitOverride) {
-    let limits =
-        state.limits.as_mut().and_then(|limits| limits.phases.iter_mut().find(|limit| limit.phase == *phase));
-    let Some(limit) = limits else { return };
-    if let Some(tokens) = given.tokens {
-        limit.tokens = tokens;
-        limit.overridden.tokens = Some(tokens);
-    }
-    if let Some(latency_ms) = given.latency_ms {
-        limit.latency_ms = latency_ms;
-        limit.overridden.latency_ms = Some(latency_ms);
     }
 }

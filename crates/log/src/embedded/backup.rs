@@ -17,7 +17,7 @@ use super::{segment, verify};
 use crate::contract::Durability;
 use tollgate_files::{make_private_dirs, private_file, replace, sync_dir};
 
-const MANIFEST: &str = "backup.json";
+pub(super) const MANIFEST: &str = "backup.json";
 
 /// What a backup holds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -217,13 +217,19 @@ pub fn restore(from: &Path, dir: &Path) -> Result<Backup, BackupError> {
     Ok(backup)
 }
 
-fn write_frontier(log_dir: &Path, backup: &Backup, epoch: Uuid) -> io::Result<()> {
-    let mut lasts = [Sequence::ZERO; tollgate_domain::position::PARTITIONS];
-    for (last, theirs) in lasts.iter_mut().zip(&backup.lasts) {
-        *last = *theirs;
+impl Backup {
+    /// How far the log was durable when the backup was made.
+    pub(super) fn frontier(&self) -> Frontier {
+        let mut lasts = [Sequence::ZERO; tollgate_domain::position::PARTITIONS];
+        for (last, theirs) in lasts.iter_mut().zip(&self.lasts) {
+            *last = *theirs;
+        }
+        Frontier { last: self.last, segment: self.segment, end: self.end, lasts }
     }
-    let frontier = Frontier { last: backup.last, segment: backup.segment, end: backup.end, lasts };
-    FrontierFile::open(log_dir, epoch, Durability::Fsync)?.write(&frontier)
+}
+
+fn write_frontier(log_dir: &Path, backup: &Backup, epoch: Uuid) -> io::Result<()> {
+    FrontierFile::open(log_dir, epoch, Durability::Fsync)?.write(&backup.frontier())
 }
 
 fn make_empty(dir: &Path) -> Result<(), BackupError> {

@@ -18,6 +18,7 @@ mod reader;
 mod recovery;
 mod reindex;
 mod segment;
+mod snapshot;
 mod teller;
 mod verify;
 mod witness;
@@ -36,6 +37,7 @@ pub use ledger::Loss;
 pub use open::accept_loss;
 pub use open_error::OpenError;
 pub use reader::SegmentReader;
+pub use snapshot::Snapshot;
 pub use verify::{Anchor, Verification, verify};
 
 use crate::admission::{self, Checked};

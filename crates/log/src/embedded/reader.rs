@@ -10,10 +10,10 @@ use tokio::sync::watch;
 use tollgate_domain::position::Sequence;
 
 use super::frame::{self, FRAME_HEADER, NoFrame};
-use super::frontier::{self, Frontier};
+use super::frontier::Frontier;
 use super::segment::{self, SEGMENT_HEADER, SegmentHeader};
 use crate::contract::{BoxFuture, MAX_RECORD_BYTES, Partitions, ReadError, RecordReader};
-use crate::record::{Record, RecordError, StoredRecord};
+use crate::record::{self, Record, RecordError, StoredRecord};
 
 /// Bytes read at a time: several of the largest records, few enough to stay in the cache.
 const CHUNK: usize = 1 << 20;
@@ -50,21 +50,6 @@ pub struct SegmentReader {
 }
 
 impl SegmentReader {
-    /// Opens a reader of a data directory that another process may be writing to. It ends at the current
-    /// frontier.
-    ///
-    /// # Errors
-    ///
-    /// [`ReadError`] if there is no log, or its segments cannot be read.
-    pub fn beside_writer(dir: &Path, partitions: Partitions, after: Sequence) -> Result<Self, ReadError> {
-        let log_dir = super::ledger::log_dir(dir);
-        let found = frontier::read(&log_dir).map_err(|error| io_error(&log_dir, &error))?;
-        let Some((_, _, frontier)) = found else {
-            return Err(io_error(&log_dir, &io::Error::other("there is no durable frontier to read up to")));
-        };
-        Self::open(&log_dir, Source::Fixed(frontier), partitions, after)
-    }
-
     pub(super) fn open(
         log_dir: &Path,
         source: Source,
@@ -196,6 +181,10 @@ impl SegmentReader {
         }
         let start = at + FRAME_HEADER;
         let bytes = chunk.slice(start..start + header.record_bytes);
+        // Several readers may share the partitions: what belongs to another one is not read here.
+        if record::partition_of(&bytes).is_some_and(|of| !self.partitions.contains(of)) {
+            return Ok(Some((header.frame_bytes(), None)));
+        }
         let record = Record::parse(bytes).map_err(|error| match error {
             RecordError::Newer { .. } => ReadError::Newer {
                 path: segment::path(&self.log_dir, self.segment).display().to_string(),
@@ -204,10 +193,8 @@ impl SegmentReader {
             },
             RecordError::Malformed(_) => self.damaged(at, &error.to_string()),
         })?;
-        let wanted = self.partitions.contains(record.partition());
-        let stored =
-            wanted.then_some(StoredRecord { sequence: header.sequence, chain: header.chain, record });
-        Ok(Some((header.frame_bytes(), stored)))
+        let stored = StoredRecord { sequence: header.sequence, chain: header.chain, record };
+        Ok(Some((header.frame_bytes(), Some(stored))))
     }
 
     fn next_segment(&mut self) -> Result<(), ReadError> {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use tollgate_domain::position::Sequence;
 use tollgate_log::contract::{AppendOutcome, EventLog};
-use tollgate_log::embedded::{BackupError, backup, restore, verify};
+use tollgate_log::embedded::{BackupError, Snapshot, backup, restore, verify};
 
 use crate::support::{append, filled, ids, numbered, open, segments};
 
@@ -34,6 +34,37 @@ fn a_backup_while_writing_restores_to_the_same_events_under_a_new_epoch() {
     backup(&restored, &second).unwrap();
     restore(&second, &third).unwrap();
     assert_eq!(ids(&open(&third).unwrap()).len(), 101);
+}
+
+#[test]
+fn a_backup_and_a_ledger_are_read_without_a_lock_up_to_where_they_were() {
+    let (dir, target) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let copy = target.path().join("backup");
+    filled(dir.path(), 100);
+    let log = open(dir.path()).unwrap();
+    let ledger = Snapshot::of_ledger(dir.path()).unwrap();
+    backup(dir.path(), &copy).unwrap();
+    append(&log, "later", "x").unwrap();
+    let copied = Snapshot::of_backup(&copy).unwrap();
+    assert!(Snapshot::is_backup(&copy) && !Snapshot::is_backup(dir.path()));
+    assert_eq!((ledger.tail(), ledger.epoch()), (copied.tail(), copied.epoch()));
+    for snapshot in [ledger, copied] {
+        let mut read = Vec::new();
+        for partitions in ["0-7", "8-15"] {
+            let mut reader = snapshot.reader(partitions.parse().unwrap(), Sequence(40)).unwrap();
+            loop {
+                let records = reader.read_available().unwrap();
+                read.extend(records.iter().map(|stored| stored.sequence.0));
+                if records.is_empty() {
+                    break;
+                }
+            }
+        }
+        read.sort_unstable();
+        assert_eq!(read, (41..=100).collect::<Vec<_>>());
+    }
+    let nothing = Snapshot::of_ledger(target.path()).unwrap_err().to_string();
+    assert!(nothing.contains("no ledger"), "{nothing}");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! What keeps a data directory from being opened, and what the error says.
 
 use tollgate_log::contract::{Durability, EventLog, Partitions};
-use tollgate_log::embedded::{EmbeddedLog, OpenError, Options, SegmentReader};
+use tollgate_log::embedded::{EmbeddedLog, OpenError, Options, Snapshot};
 
 use crate::support::{append, filled, ids, numbered, open, small};
 
@@ -106,7 +106,7 @@ fn a_reader_in_another_process_sees_what_is_durable_beside_the_writer() {
         append(&log, &format!("e{number}"), &"x".repeat(300)).unwrap();
         // Opened by path alone, as another process does: through the frontier's file.
         let after = tollgate_domain::position::Sequence(number);
-        let mut reader = SegmentReader::beside_writer(dir.path(), Partitions::ALL, after).unwrap();
+        let mut reader = Snapshot::of_ledger(dir.path()).unwrap().reader(Partitions::ALL, after).unwrap();
         let records = reader.read_available().unwrap();
         assert_eq!(records.len(), 1, "{number}");
         assert_eq!(records[0].sequence.0, number + 1);

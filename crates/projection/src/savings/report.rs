@@ -4,6 +4,7 @@ use crate::report::unit_totals;
 use tollgate_domain::money::Usd;
 use tollgate_wire::api::{AvoidedRow, SavingsReport, SavingsRow, SavingsSide, StoppedRow};
 
+use super::returned::{Between, Effect, Stated, return_on_investment};
 use super::sums::{ClassSavings, Savings, Side, Stopped, TaskCosts};
 use crate::overview::{Counted, Share};
 
@@ -20,9 +21,17 @@ const ASSUMPTIONS: [&str; 4] = [
     "costs cover only tasks whose usage is fully priced; medians and p90 are kept to three digits, rounded up",
 ];
 
-/// The report. `min_tasks`: the smallest sample that gives numbers.
+/// The assumptions of the return that are not those of the report.
+const RETURN_ASSUMPTIONS: [&str; 3] = [
+    "return: (saved − overhead) / cost; saved is what was avoided, as above, and the cost is what was stated",
+    "overhead: each block of a task that is marked legitimate interrupted somebody, at most each that is not marked runaway; what that costs is \
+     what was stated for an interruption",
+    "runaways: stopped tasks marked runaway, at most those that nobody marked and nobody completed as well, of the tasks that the gate could block",
+];
+
+/// The report. `min_tasks`: the smallest sample that gives numbers. `stated`: what no log knows.
 #[must_use]
-pub fn report(savings: &Savings, min_tasks: u64, as_of: String) -> SavingsReport {
+pub fn report(savings: &Savings, min_tasks: u64, stated: Stated, as_of: String) -> SavingsReport {
     let min = min_tasks.max(1);
     let mut all = (Stopped::default(), 0_u64);
     let mut classes = Vec::new();
@@ -49,15 +58,41 @@ pub fn report(savings: &Savings, min_tasks: u64, as_of: String) -> SavingsReport
             avoided: avoided(class, min),
         });
     }
+    let avoided = together(&classes);
     SavingsReport {
         as_of,
         min_tasks: min,
-        avoided: together(&classes),
+        return_on_investment: return_on_investment(&effect(&avoided, &all.0, all.1), stated),
+        avoided,
         classes,
         stopped: stopped(&all.0, all.1),
         assumptions: ASSUMPTIONS.map(str::to_owned).to_vec(),
         left_out_tasks: savings.left_out,
         degraded_tasks: savings.degraded,
+    }
+}
+
+/// What the stop-loss did, of `tasks` that it could block.
+fn effect(avoided: &AvoidedRow, stopped: &Stopped, tasks: u64) -> Effect {
+    let up_to = avoided.cost_usd_up_to.as_ref().and_then(|usd| usd.parse().ok());
+    let saved = up_to.map(|up_to| Between { from: Usd::ZERO, up_to });
+    let unpriced = || "not enough data: what was avoided has parts without a price".to_owned();
+    let unmarked = stopped.tasks.saturating_sub(stopped.legitimate).saturating_sub(stopped.runaway);
+    let ended = stopped.tasks.saturating_sub(stopped.completed).saturating_sub(stopped.runaway);
+    Effect {
+        lacks: saved.is_none().then(|| avoided.lacks.clone().unwrap_or_else(unpriced)),
+        saved,
+        repeated: Between::default(),
+        interruptions: Between {
+            from: stopped.legitimate,
+            up_to: stopped.legitimate.saturating_add(unmarked),
+        },
+        runaways: Between {
+            from: stopped.runaway,
+            up_to: stopped.runaway.saturating_add(unmarked.min(ended)),
+        },
+        tasks,
+        assumptions: RETURN_ASSUMPTIONS.map(str::to_owned).to_vec(),
     }
 }
 

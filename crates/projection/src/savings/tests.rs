@@ -29,7 +29,7 @@ fn savings(script: &str) -> Savings {
 }
 
 fn of(script: &str, min: u64) -> SavingsReport {
-    report(&savings(script), min, "p".to_owned())
+    report(&savings(script), min, Stated::default(), "p".to_owned())
 }
 
 /// Tasks with their own names that each used this many tokens; the gate was asked before VERIFY.
@@ -162,6 +162,31 @@ fn stops_are_counted_by_what_became_of_them_and_avoided_is_a_range() {
         (Some(90_000), &avoided.cost_usd_up_to)
     );
     assert!(report.assumptions[0].contains("9 of 10 closed tasks"));
+    let returned = &report.return_on_investment;
+    assert_eq!((returned.saved_usd_up_to.as_deref(), returned.times_from.as_deref()), (Some("0.09"), None));
+    // Three were marked runaway; one more ended otherwise and nobody marked it, as nobody marked the one let through.
+    assert_eq!(
+        (returned.runaways.tasks_from, returned.runaways.tasks_up_to, returned.runaways.of),
+        (3, 5, 7)
+    );
+}
+
+#[test]
+fn what_a_stop_loss_returned_is_for_the_cost_that_is_stated() {
+    let before = tasks("B", &[10_000, 20_000, 90_000], "close completed");
+    let stopped = [
+        tasks("R", &[40_000], "mark runaway, close cancelled"),
+        tasks("L", &[60_000], "mark legitimate, pass VERIFY, close completed"),
+    ];
+    let savings = savings(&format!("{OBSERVE}, {before} {ENFORCE}, {}", stopped.concat()));
+    let stated = Stated { cost: "0.01".parse().ok(), interruption: "0.02".parse().unwrap() };
+    let returned = report(&savings, 3, stated, "p".to_owned()).return_on_investment;
+    // At most 0.05 USD were avoided, and one interruption was wrong.
+    assert_eq!(
+        (returned.saved_usd_up_to.as_deref(), returned.overhead_usd_from.as_deref()),
+        (Some("0.05"), Some("0.02"))
+    );
+    assert_eq!((returned.times_from.as_deref(), returned.times_up_to.as_deref()), (Some("-2"), Some("3")));
 }
 
 #[test]

@@ -114,12 +114,16 @@ pub fn figures(row: &TaskRow, now: Option<Timestamp>) -> Figures {
 /// The phase that a task is about to leave, over all its attempts: the active one, otherwise the one that ended last.
 #[must_use]
 pub fn leaving(row: &TaskRow, now: Option<Timestamp>) -> Option<PhaseFigures> {
+    leaving_by(row, row.budgeted(), now)
+}
+
+fn leaving_by(row: &TaskRow, budgeted: BudgetedLatency, now: Option<Timestamp>) -> Option<PhaseFigures> {
     let active = row.state.active.as_ref().map(|active| &active.phase);
     let phase: Phase = active.or_else(|| row.executions.last().map(|execution| &execution.id.phase))?.clone();
     let mut figures = PhaseFigures { phase, tokens_used: 0, latency_ms: 0 };
     for execution in row.executions.iter().filter(|execution| execution.id.phase == figures.phase) {
         figures.tokens_used = figures.tokens_used.saturating_add(execution.activity.tokens.used());
-        let latency = execution.latency(row.budgeted(), now).counted();
+        let latency = execution.latency(budgeted, now).counted();
         figures.latency_ms = figures.latency_ms.saturating_add(latency.into());
     }
     Some(figures)
@@ -128,14 +132,32 @@ pub fn leaving(row: &TaskRow, now: Option<Timestamp>) -> Option<PhaseFigures> {
 /// The figures of a task for the gate.
 #[must_use]
 pub fn task_figures<'a>(task: &'a str, row: &'a TaskRow, now: Option<Timestamp>) -> TaskFigures<'a> {
-    let figures = figures(row, now);
+    TaskFigures { limits: row.state.limits.as_deref(), ..unlimited_figures(task, row, row.budgeted(), now) }
+}
+
+/// The figures of a task for the gate, to be compared with other limits than its own: those that budget this kind of
+/// latency.
+#[must_use]
+pub fn unlimited_figures<'a>(
+    task: &'a str,
+    row: &'a TaskRow,
+    budgeted: BudgetedLatency,
+    now: Option<Timestamp>,
+) -> TaskFigures<'a> {
+    let mut tokens = row.unphased.tokens;
+    row.unmatched.values().for_each(|activity| tokens.add(&activity.tokens));
+    let mut latency_ms: u64 = 0;
+    for execution in &row.executions {
+        tokens.add(&execution.activity.tokens);
+        latency_ms = latency_ms.saturating_add(execution.latency(budgeted, now).counted());
+    }
     TaskFigures {
         task,
-        limits: row.state.limits.as_deref(),
+        limits: None,
         enforcement: row.state.enforcement,
-        tokens_used: figures.total.tokens.used(),
-        latency_ms: figures.latency_ms.into(),
-        leaving: leaving(row, now),
+        tokens_used: tokens.used(),
+        latency_ms: latency_ms.into(),
+        leaving: leaving_by(row, budgeted, now),
         active: row.state.active.as_ref(),
         passes: &row.state.passes,
     }

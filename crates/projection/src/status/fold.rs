@@ -31,9 +31,7 @@ impl Projection for Status {
         if !event.concerns_task() {
             return Ok(());
         }
-        let at = event.occurred_at.believed(event.recorded_at);
-        let first = || TaskRow { first_at: at, last_at: at, ..TaskRow::default() };
-        let row = rows.change(&task_key(event.tenant, event.task), first)?;
+        let row = rows.change(&task_key(event.tenant, event.task), || TaskRow::begun_by(event))?;
         fold(row, event);
         Ok(())
     }
@@ -54,7 +52,9 @@ impl Projection for Status {
     }
 }
 
-pub(crate) fn fold(row: &mut TaskRow, event: &RecordedEvent<'_>) {
+/// Folds one event into the row of its task: the fold without a keeper of rows. The row of a task that had no event
+/// yet begins with [`TaskRow::begun_by`].
+pub fn fold(row: &mut TaskRow, event: &RecordedEvent<'_>) {
     move_on(row, event);
     match event.body {
         EventBody::Usage(said) => fold_usage(row, said, event),

@@ -4,8 +4,8 @@ mod figures;
 mod fold;
 mod row;
 
-pub use figures::{Figures, Latency, figures, leaving, task_figures};
-pub(crate) use fold::fold as fold_task;
+pub use figures::{Figures, Latency, figures, leaving, task_figures, unlimited_figures};
+pub use fold::fold as fold_task;
 pub use row::{
     Activity, Bypass, Closed, Decision, Execution, Explanation, ImportanceChange, KEPT_DECISIONS, MarkedAs,
     Opened, Override, TaskRow,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use tollgate_domain::breach::Utilization;
-use tollgate_domain::event::{Mark, TaskOutcome};
+use tollgate_domain::event::{Mark, RecordedEvent, TaskOutcome};
 use tollgate_domain::gate::{ReasonCode, Requirement, Verdict};
 use tollgate_domain::money::Usd;
 use tollgate_domain::phase::{Advance, ExecutionId};
@@ -67,6 +67,13 @@ pub struct TaskRow {
 }
 
 impl TaskRow {
+    /// The row of a task before its first event is folded into it.
+    #[must_use]
+    pub fn begun_by(event: &RecordedEvent<'_>) -> Self {
+        let at = event.occurred_at.believed(event.recorded_at);
+        Self { first_at: at, last_at: at, ..Self::default() }
+    }
+
     /// Its current importance; `None`: it was not opened.
     #[must_use]
     pub fn importance(&self) -> Option<Importance> {

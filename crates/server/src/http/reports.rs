@@ -11,11 +11,13 @@ use axum::http::{HeaderMap, HeaderName};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use tollgate_domain::event::ReportKind;
+use tollgate_domain::money::{MoneyError, Usd};
 use tollgate_projection::report::{CONTENT_SECURITY_POLICY, csv, html, ledger_csv, markdown};
+use tollgate_projection::savings::Stated;
 use tollgate_wire::api::{AccessList, LedgerReport, Problem, SavingsReport, TaskReport};
 
 use super::extract::{Names, Params, Who};
-use super::views::{TaskQuery, read};
+use super::views::read;
 use super::{App, Handled, written};
 use crate::asked::{page_limit, tenant};
 use crate::ledger::{AccessQuery, PeriodQuery, Reading, TotalsQuery};
@@ -258,19 +260,57 @@ pub(crate) async fn report(
     }
 }
 
+/// What the stop-loss cost, which no log knows.
+#[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SavingsQuery {
+    /// Owner of the tasks; without it, all tasks count.
+    #[param(min_length = 1, max_length = 64)]
+    tenant: Option<String>,
+    /// What it cost to build in and run, in US dollars, over the time that the ledger covers: without it there is no
+    /// return on investment.
+    cost_usd: Option<String>,
+    /// What people's time costs for each interruption of a task that was all right, in US dollars (default 0).
+    interruption_usd: Option<String>,
+    /// A position returned by an append, or `tail`: the answer covers at least that position.
+    #[param(pattern = "^(tail|[0-9a-f]{32}@([0-9]{1,2}:[0-9]{1,19}(,[0-9]{1,2}:[0-9]{1,19})*)?)$")]
+    at_least: Option<String>,
+    /// How long to wait for that position, in milliseconds (default 2000). If it is not reached in time, the
+    /// request fails with `stale`.
+    #[param(maximum = 60000)]
+    wait_ms: Option<u64>,
+}
+
 /// What the stop-loss saved
 ///
 /// By class (complexity × importance): tasks that the gate could not block compared with those that it could;
-/// stopped tasks and what was spent on them; and what was avoided, as a range with its assumption. `not
-/// enough data` replaces a number if the sample is too small. Names no task.
-#[utoipa::path(get, path = "/v1/report/savings", tag = "views", params(TaskQuery), responses(
+/// stopped tasks and what was spent on them; what was avoided, as a range with its assumption; and what that
+/// returned for what it cost. `not enough data` replaces a number if the sample is too small. Names no task.
+#[utoipa::path(get, path = "/v1/report/savings", tag = "views", params(SavingsQuery), responses(
     (status = 200, description = "The comparison", body = SavingsReport),
+    (status = 400, description = "A parameter has another form", body = Problem),
     (status = 503, description = "The view has not reached the requested position", body = Problem),
 ))]
-pub(crate) async fn savings(State(app): State<App>, Params(query): Params<TaskQuery>) -> Handled<Response> {
-    let TaskQuery { tenant, at_least, wait_ms } = query;
+pub(crate) async fn savings(
+    State(app): State<App>,
+    Params(query): Params<SavingsQuery>,
+) -> Handled<Response> {
+    let SavingsQuery { tenant, cost_usd, interruption_usd, at_least, wait_ms } = query;
     let read = read(at_least, wait_ms)?;
-    written(&app, app.ledger.ask().savings(tenant.as_deref(), &read).await?).await
+    let cost = cost_usd.map(|text| stated_usd("cost_usd", &text)).transpose()?;
+    let interruption = interruption_usd.map(|text| stated_usd("interruption_usd", &text)).transpose()?;
+    let stated = Stated { cost, interruption: interruption.unwrap_or_default() };
+    written(&app, app.ledger.ask().savings(tenant.as_deref(), stated, &read).await?).await
+}
+
+fn stated_usd(field: &str, text: &str) -> Answer<Usd> {
+    let read: Result<Usd, MoneyError> = text.parse();
+    let usd = read.map_err(|error| INVALID.of_field(field, text, &error.to_string()))?;
+    if usd < Usd::ZERO {
+        return Err(INVALID.of_field(field, text, "must not be negative"));
+    }
+    Ok(usd)
 }
 
 /// Who read which report, and when

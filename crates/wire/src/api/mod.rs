@@ -16,6 +16,7 @@ mod ledger;
 mod limits;
 mod money;
 mod operate;
+mod policy_rule;
 mod price_decisions;
 mod prices;
 mod problem;
@@ -68,12 +69,12 @@ pub use report::{
     Calculation, ClassComparison, Comparison, DecisionView, ExecutionReport, ExplanationView, OverrideView,
     PhaseComparison, ReportTotals, TaskReport,
 };
-pub use savings::{AvoidedRow, SavingsReport, SavingsRow, SavingsSide, StoppedRow};
+pub use savings::{AvoidedRow, ReturnView, RunawayShare, SavingsReport, SavingsRow, SavingsSide, StoppedRow};
 pub use status::{ActivePhase, TaskList, TaskSelection, TaskStatus, TaskSummary, TokenTotals};
 pub use usage::{UsageGroup, UsageList, UsageRecord, UsageSummary, UsageTotals};
 pub use word::{
-    AlertState, AllocationStateWord, BudgetStatus, ConfigOrigin, DeliveryState, ExecutionState,
-    FigureVerdict, HealthStatus, PolicyLevel, QuarantineState,
+    AlertState, AllocationStateWord, BudgetStatus, ConfigOrigin, DeliveryState, EnforcementAdvice,
+    ExecutionState, FigureVerdict, HealthStatus, PolicyLevel, QuarantineState, ReturnVerdict,
 };
 
 /// The header that names a ledger: in answers the epoch of its log and the run of its server,

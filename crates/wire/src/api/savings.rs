@@ -7,7 +7,7 @@ use tollgate_domain::tier::Complexity;
 use tollgate_domain::tier::Importance;
 use utoipa::ToSchema;
 
-use super::word::{self, list};
+use super::word::{self, EnforcementAdvice, ReturnVerdict, list};
 
 /// Tasks that the gate could block compared with those that it could not, by class. If a sample is too small,
 /// `lacks` says so instead of giving numbers.
@@ -23,6 +23,8 @@ pub struct SavingsReport {
     pub stopped: StoppedRow,
     /// What was avoided, summed over the classes that have an estimate; an assumption, not a measurement.
     pub avoided: AvoidedRow,
+    /// What it returned for what it cost.
+    pub return_on_investment: ReturnView,
     /// What `avoided` assumes, and what the other figures leave out.
     pub assumptions: Vec<String>,
     /// Opened tasks that are on neither side.
@@ -137,4 +139,62 @@ pub struct AvoidedRow {
     /// Why there is no range.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub lacks: Option<String>,
+}
+
+/// (saved − overhead) / cost, as a range, with what it assumes; and what the share of runaways advises.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ReturnView {
+    /// What was saved at least, in US dollars.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub saved_usd_from: Option<String>,
+    /// What was saved at most.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub saved_usd_up_to: Option<String>,
+    /// What was spent because of it at least, in US dollars.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub overhead_usd_from: Option<String>,
+    /// What was spent because of it at most.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub overhead_usd_up_to: Option<String>,
+    /// What it cost to build in and run, in US dollars, as stated by who asks.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub cost_usd: Option<String>,
+    /// The return at least, rounded down to two decimals.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub times_from: Option<String>,
+    /// The return at most, rounded up to two decimals.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub times_up_to: Option<String>,
+    /// What that means: the goal is three times, below twice is the floor.
+    #[serde(with = "word")]
+    #[schema(value_type = list::ReturnVerdict)]
+    pub verdict: ReturnVerdict,
+    /// Why there is no return.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub lacks: Option<String>,
+    /// The share of tasks that are runaways.
+    pub runaways: RunawayShare,
+    /// What the range assumes.
+    pub assumptions: Vec<String>,
+}
+
+/// The share of tasks that are runaways, and what it advises.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct RunawayShare {
+    /// Tasks that are known to be runaways.
+    pub tasks_from: u64,
+    /// These, and those of which it is not known.
+    pub tasks_up_to: u64,
+    /// Of all tasks.
+    pub of: u64,
+    /// The share at least, in percent: 95 % interval of the lower count.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub percent_from: Option<String>,
+    /// The share at most: 95 % interval of the upper count.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub percent_up_to: Option<String>,
+    /// Enforce above 10 %, alert only below 5 %.
+    #[serde(with = "word")]
+    #[schema(value_type = list::EnforcementAdvice)]
+    pub advice: EnforcementAdvice,
 }

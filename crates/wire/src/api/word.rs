@@ -87,6 +87,36 @@ words!(
 );
 
 words!(
+    /// What a return on investment means for the stop-loss.
+    ReturnVerdict {
+        /// At least three times what it cost: the goal.
+        MeetsGoal = "meets_goal",
+        /// At least twice what it cost, and not surely three times.
+        WorthIt = "worth_it",
+        /// The range reaches below and above twice what it cost.
+        Undecided = "undecided",
+        /// Less than twice what it cost: after four weeks, consider switching it off.
+        BelowFloor = "below_floor",
+        /// It cannot be said.
+        NotEnoughData = "not_enough_data"
+    }
+);
+
+words!(
+    /// What the share of runaways advises.
+    EnforcementAdvice {
+        /// More than 10 % of tasks are runaways: enforce.
+        Enforce = "enforce",
+        /// Between: observe longer, or enforce for low and medium importance only.
+        Undecided = "undecided",
+        /// Less than 5 %: alert only.
+        AlertOnly = "alert_only",
+        /// It cannot be said.
+        NotEnoughData = "not_enough_data"
+    }
+);
+
+words!(
     /// What became of a message that the inbox refused.
     QuarantineState {
         /// It is waiting for a person.
@@ -209,6 +239,7 @@ pub(super) mod list {
         DeliveryOutcome: tollgate_domain::event::DeliveryOutcome,
         ConfigOrigin: super::ConfigOrigin,
         DeliveryState: super::DeliveryState,
+        EnforcementAdvice: super::EnforcementAdvice,
         ExecutionState: super::ExecutionState,
         FigureVerdict: super::FigureVerdict,
         HealthStatus: super::HealthStatus,
@@ -220,6 +251,7 @@ pub(super) mod list {
         Unit: tollgate_domain::units::Unit,
         QuarantineState: super::QuarantineState,
         Ruling: tollgate_domain::event::Ruling,
+        ReturnVerdict: super::ReturnVerdict,
         Rollout: tollgate_domain::config::Rollout,
         Severity: tollgate_domain::alert::Severity,
         TaskStage: tollgate_domain::task::TaskStage,

@@ -6,10 +6,10 @@ use std::hash::{BuildHasher as _, RandomState};
 
 use serde_json::value::RawValue;
 use tollgate_domain::event::{Event, EventBody, UsageEvent};
-use tollgate_domain::ids::TaskId;
 use tollgate_domain::tokens::TokenSums;
-use tollgate_import::call::{Call, CallName, Elsewhere, Means, Miscounted};
-use tollgate_import::family::{Family, ROOT, session_of};
+use tollgate_import::call::{Call, CallName, Miscounted};
+use tollgate_import::families::Families;
+use tollgate_import::family::{Family, session_of};
 use tollgate_import::settle::{self, Bookings};
 use tollgate_wire::Submitted;
 use tollgate_wire::api::{EventOutcome, Outcome};
@@ -71,12 +71,7 @@ pub(super) struct Books<'a> {
     met: Vec<(Family, u32)>,
     /// Whether the ledger has the events of these names, as far as it was asked.
     probed: HashMap<CallName, bool>,
-    /// The sessions of each family encountered, by its root.
-    families: HashMap<String, Vec<String>>,
-    family: Option<Family>,
-    /// The rank of a session among those that may contain the same calls: the first of them is where a call
-    /// originated.
-    order: HashMap<String, usize>,
+    families: Families,
     interrupted: Interrupted,
     pub(super) outcomes: Outcomes,
 }
@@ -94,9 +89,7 @@ impl<'a> Books<'a> {
             miscounted: Vec::new(),
             met: Vec::new(),
             probed: HashMap::new(),
-            families: HashMap::new(),
-            family: None,
-            order: order.iter().cloned().zip(0..).collect(),
+            families: Families::new(order),
             interrupted,
             outcomes: Outcomes::default(),
         }
@@ -104,58 +97,24 @@ impl<'a> Books<'a> {
 
     /// Starts another file.
     pub(super) fn next_file(&mut self) {
-        self.family = None;
+        self.families.next_file();
     }
 
     /// Which conversation the following calls belong to.
     pub(super) async fn family(&mut self, family: Family) -> Result<(), Failure> {
-        if !self.families.contains_key(&family.root) {
+        if !self.families.knows(&family.root) {
             let known = self.ledger.known_sessions(&family.root).await?;
-            self.families.insert(family.root.clone(), known);
+            self.families.set(&family.root, known);
         }
-        let sessions = self.families.entry(family.root.clone()).or_default();
-        if !sessions.contains(&family.session) {
-            sessions.push(family.session.clone());
-            let nth = u32::try_from(sessions.len()).unwrap_or(u32::MAX);
-            self.met.push((family.clone(), nth));
+        if let Some(nth) = self.families.enter(family.clone()) {
+            self.met.push((family, nth));
         }
-        self.family = Some(family);
         Ok(())
-    }
-
-    /// The session that owns calls which several sessions of the family have: sessions that only the ledger
-    /// knows come before those that this import reads, which are ordered by age.
-    fn first_of(&self, family: &Family) -> Option<&str> {
-        let sessions = self.families.get(&family.root)?.iter();
-        let in_order = self.order.contains_key(&family.session);
-        let first = sessions.min_by_key(|session| self.order.get(*session).filter(|_| in_order));
-        first.map(String::as_str)
     }
 
     /// A call, to be counted once.
     pub(super) async fn call(&mut self, mut call: Call) -> Result<(), Failure> {
-        if let Some(family) = &self.family
-            && Family::task_of(&family.session).as_ref() == Some(&call.event.task)
-        {
-            let others = self.families.get(&family.root).into_iter().flatten();
-            let own = self.order.get(&family.session);
-            let first = self.first_of(family);
-            call.elsewhere.extend(others.filter(|session| **session != family.session).filter_map(
-                |session| {
-                    let younger = own.zip(self.order.get(session)).is_some_and(|(own, other)| other > own);
-                    Some(Elsewhere {
-                        name: CallName { task: Family::task_of(session)?, id: call.event.id.clone() },
-                        probe: None,
-                        means: if younger { Means::StoodIn } else { Means::Counted },
-                    })
-                },
-            ));
-            if let Some(root) = first.and_then(Family::task_of)
-                && root != call.event.task
-            {
-                label_root(&mut call.event, &root);
-            }
-        }
+        self.families.place(&mut call);
         let name = call.name();
         // Calls that may be the same are settled one after the other.
         let related = self.elsewhere.contains(&name)
@@ -306,7 +265,7 @@ impl<'a> Books<'a> {
         let known = self.ledger.known_sessions(root).await?;
         let nth = u32::try_from(known.len()).unwrap_or(u32::MAX).saturating_add(1);
         let is_known = known.contains(&session);
-        self.families.insert(root.to_owned(), known);
+        self.families.set(root, known);
         let family = Family { root: root.to_owned(), session };
         Ok(if is_known { None } else { family.signal(nth, &self.ledger.tenant, &self.ledger.producer) })
     }
@@ -345,13 +304,6 @@ impl<'a> Books<'a> {
                 self.outcomes.messages.push(outcome.detail.clone().unwrap_or_else(|| "refused".to_owned()));
             }
         }
-    }
-}
-
-/// Records the task that a fork or a sub-agent comes from.
-fn label_root(event: &mut Event, root: &TaskId) {
-    if let EventBody::Usage(UsageEvent::UsageRecorded(usage)) = &mut event.body {
-        usage.labels.insert(ROOT.to_owned(), root.to_string());
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tollgate_domain::ids::LEDGER_TENANT;
 use tollgate_domain::position::PartitionId;
 use tollgate_projection::overview::{HealthConfig, Overview, health, transitions_row};
-use tollgate_projection::savings::{self, Savings};
+use tollgate_projection::savings::{self, Savings, Stated};
 use tollgate_projector::queries::{ConfigsOf, Governing, GoverningOf, OverviewOf, SavingsOf};
 use tollgate_projector::{QueryError, Wait};
 use tollgate_wire::api::{BreakerState, BudgetHealth, SavingsReport};
@@ -32,12 +32,12 @@ impl Queries {
         Ok(health)
     }
 
-    /// What the stop-loss did for the money: for all tasks, or one tenant's if one is named.
+    /// What the stop-loss did for the money: for all tasks, or one tenant's if one is named. `stated`: what it cost.
     ///
     /// # Errors
     ///
     /// The problem to answer with.
-    pub async fn savings(&self, tenant: Option<&str>, read: &Read) -> Answer<SavingsReport> {
+    pub async fn savings(&self, tenant: Option<&str>, stated: Stated, read: &Read) -> Answer<SavingsReport> {
         let at_least = self.wanted(read).await?;
         let wait = Wait { at_least: at_least.as_ref(), up_to: read.wait };
         let asked = self.reports().ask_all(wait, &ConfigsOf {}).await;
@@ -50,7 +50,7 @@ impl Queries {
         self.make(move || {
             let mut savings = Savings::default();
             parts.iter().for_each(|part| savings.merge(part));
-            savings::report(&savings, min_tasks, as_of.to_string())
+            savings::report(&savings, min_tasks, stated, as_of.to_string())
         })
         .await
     }

@@ -1,15 +1,11 @@
 //! Budgets and policies: set, raised, shown.
 
-use tollgate_domain::budget::{
-    AmountLimit, BudgetEnforcement, Measure, OnStale, Policy, Rollover, Scope, Threshold, Window, defaults,
-};
+use tollgate_domain::budget::defaults;
 use tollgate_domain::event::{BudgetSet, LimitRaised};
 use tollgate_domain::money::Usd;
-use tollgate_domain::time::Timestamp;
-use tollgate_domain::zone::{Span, Zone};
 use tollgate_wire::api::{
-    BudgetList, BudgetRequest, BudgetView, DefaultsRequest, PolicyList, PolicyRequest, PolicyRule,
-    PolicyView, RaiseRequest,
+    BudgetList, BudgetRequest, BudgetView, DefaultsRequest, PolicyList, PolicyRequest, PolicyView,
+    RaiseRequest,
 };
 
 use super::BudgetDecisions;
@@ -18,7 +14,7 @@ use super::request::{fresh, id, tenant, usd};
 use super::{answer, standing};
 use crate::asked::time;
 use crate::ledger::ask::Read;
-use crate::problem::{Answer, BUDGET_UNKNOWN, INVALID, POLICY_UNKNOWN};
+use crate::problem::{Answer, BUDGET_UNKNOWN, POLICY_UNKNOWN, of_field};
 
 impl BudgetDecisions {
     /// Makes or changes a budget. It is durable on return, as all that is decided here.
@@ -73,7 +69,7 @@ impl BudgetDecisions {
     /// Makes a policy, or its next version.
     pub async fn set_policy(&self, name: &str, sent: &PolicyRequest) -> Answer<PolicyView> {
         let tenant = tenant(sent.tenant.as_ref())?;
-        let policy = Box::new(policy(name, &sent.rule, self.ask.now())?);
+        let policy = Box::new(sent.rule.policy(name, self.ask.now()).map_err(|error| of_field(&error))?);
         let PolicyRequest { if_version, author, reason, .. } = sent.clone();
         let what = What::Policy { policy, if_version, author, reason };
         let recorded = self.recorded(&tenant, command("policy", what)?).await?;
@@ -195,87 +191,4 @@ pub struct PolicyPage<'a> {
 /// A command under an id that nobody chose.
 fn command(what_it_is: &str, what: What) -> Answer<Command> {
     Ok(Command::new(id(what_it_is, "id", &fresh())?, what))
-}
-
-/// A policy as someone sent it, with what is absent at its default.
-fn policy(name: &str, sent: &PolicyRule, now: Timestamp) -> Answer<Policy> {
-    let fixed = match (&sent.window_from, &sent.window_to) {
-        (Some(from), Some(to)) => Some(Span { from: time("window_from", from)?, to: time("window_to", to)? }),
-        (None, None) => None,
-        (Some(_), None) => return Err(INVALID.of_field("window_to", "", "is missing beside window_from")),
-        (None, Some(_)) => return Err(INVALID.of_field("window_from", "", "is missing beside window_to")),
-    };
-    if fixed.is_some() && sent.window != "fixed" {
-        let rule = "only a window `fixed` has window_from and window_to";
-        return Err(INVALID.of_field("window", &sent.window, rule));
-    }
-    let window = Window::from_word(&sent.window, fixed).ok_or_else(|| {
-        let rule = if sent.window == "fixed" {
-            "needs window_from and window_to".to_owned()
-        } else {
-            format!("must be one of {}", Window::NAMES.join(", "))
-        };
-        INVALID.of_field("window", &sent.window, &rule)
-    })?;
-    let values = sent.scope.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-    let scope = Scope::new(values).map_err(|error| INVALID.with(format!("scope: {error}")))?;
-    let zone = sent.zone.as_ref().map_or(Ok(Zone::utc()), |zone| {
-        zone.parse().map_err(|error: tollgate_domain::zone::UnknownZone| {
-            INVALID.of_field("zone", zone, &error.to_string())
-        })
-    })?;
-    let money = |field, text: &Option<String>| text.as_ref().map(|text| usd(field, text)).transpose();
-    let enforcement = sent.enforcement.unwrap_or(BudgetEnforcement::Warn);
-    let at = |field, text: &Option<String>| text.as_ref().map(|text| time(field, text)).transpose();
-    Ok(Policy {
-        id: name.to_owned(),
-        budget: sent.budget.clone(),
-        scope,
-        window,
-        zone,
-        limit: AmountLimit { tokens: sent.limit_tokens, usd: money("limit_usd", &sent.limit_usd)? },
-        enforcement,
-        warn_at: threshold("warn_at", sent.warn_at.as_ref(), Threshold::WARN)?,
-        act_at: threshold("act_at", sent.act_at.as_ref(), Threshold::ACT)?,
-        measure: sent.measure.unwrap_or(Measure::Reserved),
-        rollover: rollover(sent)?,
-        passes_from: sent.passes_from,
-        degrade_to: sent.degrade_to.clone(),
-        throttle_per_minute: sent.throttle_per_minute,
-        on_stale: sent.on_stale.unwrap_or(if enforcement.can_refuse() {
-            OnStale::Refuse
-        } else {
-            OnStale::Allow
-        }),
-        from: at("from", &sent.from)?.unwrap_or(now),
-        to: at("to", &sent.to)?,
-        enabled: sent.enabled.unwrap_or(true),
-    })
-}
-
-fn threshold(field: &str, text: Option<&String>, otherwise: Threshold) -> Answer<Threshold> {
-    text.map_or(Ok(otherwise), |text| {
-        text.parse().map_err(|error: tollgate_domain::budget::InvalidThreshold| {
-            INVALID.of_field(field, text, &error.to_string())
-        })
-    })
-}
-
-fn rollover(sent: &PolicyRule) -> Answer<Rollover> {
-    let cap_usd = sent.rollover_cap_usd.as_ref().map(|text| usd("rollover_cap_usd", text)).transpose()?;
-    let cap = AmountLimit { tokens: sent.rollover_cap_tokens, usd: cap_usd };
-    let has_cap = cap != AmountLimit::default();
-    let word = sent.rollover.as_deref().unwrap_or(if has_cap { "up_to" } else { "nothing" });
-    match (word, has_cap) {
-        ("nothing", false) => Ok(Rollover::Nothing),
-        ("all", false) => Ok(Rollover::All),
-        ("up_to", true) => Ok(Rollover::UpTo(cap)),
-        ("up_to", false) => {
-            Err(INVALID.of_field("rollover", word, "needs rollover_cap_tokens or rollover_cap_usd"))
-        }
-        ("nothing" | "all", true) => {
-            Err(INVALID.of_field("rollover", word, "has no cap: leave it out, or say `up_to`"))
-        }
-        (_, _) => Err(INVALID.of_field("rollover", word, "must be one of nothing, all, up_to")),
-    }
 }

@@ -1,0 +1,1 @@
+//! Limits proposed from what phases of past tasks took.

@@ -1,0 +1,10 @@
+//! Replay: runs recorded history through other limits, and proposes limits from history. It reads a log and writes
+//! files of its own; it appends nothing.
+//!
+//! [`source`] reads history; [`what_if`] runs it through other limits, [`calibrate`] proposes limits from samples,
+//! [`generate`] makes histories whose truth is known.
+
+pub mod calibrate;
+pub mod generate;
+pub mod source;
+pub mod what_if;

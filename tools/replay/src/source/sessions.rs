@@ -1,0 +1,243 @@
+//! The session files of coding agents as a history: each call once, priced as a ledger would price it.
+//!
+//! The files are read into memory: a call takes about half a kilobyte. What an import would correct afterwards, because
+//! a later file reports a call better, is counted right at once.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tollgate_clock::SystemClock;
+use tollgate_domain::config::BudgetConfig;
+use tollgate_domain::event::{Event, EventBody, UsageEvent};
+use tollgate_domain::ids::{EventId, TenantId};
+use tollgate_domain::position::PartitionId;
+use tollgate_domain::price::{Call as PricedCall, PriceBook};
+use tollgate_domain::tokens::TokenCounts;
+use tollgate_import::call::{Call, CallName};
+use tollgate_import::families::Families;
+use tollgate_import::item::Item;
+use tollgate_import::reader::{Format, SessionReader};
+use tollgate_import::settle::{Booking, Bookings, settle};
+use tollgate_import::sources::sources;
+use tollgate_log::contract::{AppendError, Batch, EventLog, NewEvent, ReadError};
+use tollgate_log::key::ContentHash;
+use tollgate_log::memory::MemoryLog;
+use tollgate_wire::{FieldError, Submitted};
+
+use super::LogHistory;
+
+/// Events of one record.
+const RECORD_EVENTS: usize = 100;
+
+/// How calls are completed, as the ledger that imported them would.
+#[derive(Clone, Debug)]
+pub struct Completion {
+    /// Owner of the sessions.
+    pub tenant: TenantId,
+    /// What calls cost.
+    pub prices: PriceBook,
+    /// The config whose aliases of models hold.
+    pub config: BudgetConfig,
+}
+
+/// A history made of session files.
+pub struct Sessions {
+    /// What was read.
+    pub history: LogHistory,
+    /// Files that were read.
+    pub files: u64,
+    /// Calls, each counted once.
+    pub calls: u64,
+    /// What could not be read, or what people should know, a sentence each.
+    pub remarks: Vec<String>,
+}
+
+/// Why session files make no history.
+#[derive(Debug, thiserror::Error)]
+pub enum SessionsError {
+    /// There is nothing to read.
+    #[error("reading sessions of {path}: {problem}")]
+    Nothing {
+        /// Where they should be.
+        path: String,
+        /// What was found instead.
+        problem: String,
+    },
+    /// A call breaks a rule of events.
+    #[error("reading sessions: {0}; import them to see which ones are refused")]
+    Refused(#[from] FieldError),
+    /// The history could not be made of them.
+    #[error(transparent)]
+    Append(#[from] AppendError),
+    /// The history could not be read back.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+}
+
+/// Reads the sessions below a path.
+///
+/// # Errors
+///
+/// [`SessionsError`]. Files and lines that cannot be read are remarks: the others count.
+pub async fn read(path: &Path, format: Format, completion: &Completion) -> Result<Sessions, SessionsError> {
+    let mut found = sources(&[PathBuf::from(path)]);
+    let order = format.arrange(&mut found);
+    let mut remarks: Vec<String> = found.problems.iter().map(ToString::to_string).collect();
+    if found.files.is_empty() {
+        let problem = if remarks.is_empty() { "there are none".to_owned() } else { remarks.join("; ") };
+        return Err(SessionsError::Nothing { path: path.display().to_string(), problem });
+    }
+    let mut books = Books { families: Families::new(&order), ..Books::default() };
+    let mut files = 0;
+    for file in &found.files {
+        books.families.next_file();
+        match format.open(&file.path, &completion.tenant) {
+            Ok(reader) => {
+                books.read(reader, &mut remarks);
+                files += 1;
+            }
+            Err(problem) => remarks.push(problem.to_string()),
+        }
+    }
+    let calls = books.order.len() as u64;
+    let log = books.into_log(completion).await?;
+    let history = LogHistory::passing(format!("sessions {}", path.display()), log).await?;
+    Ok(Sessions { history, files, calls, remarks })
+}
+
+/// Which agent wrote the sessions below a path: what the first lines of the first file look like.
+#[must_use]
+pub fn format_of(path: &Path) -> Option<Format> {
+    let found = sources(&[PathBuf::from(path)]);
+    let first = found.files.first()?;
+    let name = first.path.file_name()?.to_str()?;
+    // Codex names its files so; Claude Code names them by the session's id.
+    Some(if name.starts_with("rollout-") { Format::Codex } else { Format::Claude })
+}
+
+/// Calls by name, each with what was recorded of it first.
+#[derive(Default)]
+struct Books {
+    families: Families,
+    order: Vec<CallName>,
+    booked: HashMap<CallName, (Event, TokenCounts)>,
+}
+
+impl Books {
+    fn read(&mut self, reader: Box<dyn SessionReader>, remarks: &mut Vec<String>) {
+        for item in reader {
+            match item {
+                Item::Call(mut call) => {
+                    self.families.place(&mut call);
+                    self.book(*call);
+                }
+                Item::Family(family) => {
+                    self.families.enter(*family);
+                }
+                // Nothing was counted by an earlier version here.
+                Item::Miscounted(_) => {}
+                Item::Problem(problem) => remarks.push(problem.to_string()),
+                Item::Note(note) => remarks.push(note.to_string()),
+            }
+        }
+    }
+
+    /// Counts a call once, wherever else it was met.
+    fn book(&mut self, mut call: Call) {
+        call.elsewhere
+            .retain(|other| other.probe.as_ref().is_none_or(|probe| self.booked.contains_key(probe)));
+        let names = std::iter::once(call.name()).chain(call.elsewhere.iter().map(|other| other.name.clone()));
+        let bookings: Bookings =
+            names.filter_map(|name| Some((name.clone(), self.booking(&name)?))).collect();
+        for event in settle(&call, &bookings).events {
+            match &event.body {
+                EventBody::Usage(UsageEvent::UsageRecorded(usage)) => {
+                    let name = CallName { task: event.task.clone(), id: event.id.clone() };
+                    let recorded = usage.tokens;
+                    self.order.push(name.clone());
+                    self.booked.insert(name, (event, recorded));
+                }
+                EventBody::Usage(UsageEvent::UsageAdjusted(adjusted)) => {
+                    let Ok(id) = EventId::new(adjusted.adjusts.as_str()) else { continue };
+                    let name = CallName { task: event.task.clone(), id };
+                    if let Some((booked, _)) = self.booked.get_mut(&name)
+                        && let EventBody::Usage(UsageEvent::UsageRecorded(usage)) = &mut booked.body
+                    {
+                        usage.tokens = usage.tokens.changed(&adjusted.tokens).0;
+                    }
+                }
+                EventBody::Usage(_)
+                | EventBody::Task(_)
+                | EventBody::Gate(_)
+                | EventBody::Ledger(_)
+                | EventBody::Alert(_)
+                | EventBody::Inbox(_)
+                | EventBody::Price(_)
+                | EventBody::Budget(_)
+                | EventBody::Bill(_)
+                | EventBody::Report(_) => {}
+            }
+        }
+    }
+
+    fn booking(&self, name: &CallName) -> Option<Booking> {
+        let (event, recorded) = self.booked.get(name)?;
+        let EventBody::Usage(UsageEvent::UsageRecorded(usage)) = &event.body else { return None };
+        Some(Booking {
+            occurred_at: event.occurred_at,
+            recorded: *recorded,
+            current: usage.tokens.into(),
+            corrections: 0,
+        })
+    }
+
+    /// A log of the calls that still count, in the order in which they were met. Each record was made when the last
+    /// of its calls was.
+    async fn into_log(mut self, completion: &Completion) -> Result<Arc<dyn EventLog>, SessionsError> {
+        let log = MemoryLog::new(Arc::new(SystemClock));
+        let mut waiting: BTreeMap<PartitionId, Batch> = BTreeMap::new();
+        for name in &self.order {
+            let Some((mut event, _)) = self.booked.remove(name) else { continue };
+            if let EventBody::Usage(UsageEvent::UsageRecorded(usage)) = &mut event.body {
+                if usage.tokens.total() == 0 {
+                    continue;
+                }
+                let at = event.occurred_at.unwrap_or_default();
+                let call = completion.config.prices.apply(PricedCall::of(usage, at));
+                usage.cost = completion.prices.cost(call, &usage.tokens);
+            }
+            let partition = PartitionId::of(event.tenant.as_str(), event.task.as_str());
+            let batch = waiting.entry(partition).or_insert_with(|| Batch {
+                tenant: event.tenant.clone(),
+                partition,
+                events: Vec::new(),
+                decision: None,
+                recorded_at: None,
+            });
+            batch.recorded_at = batch.recorded_at.max(event.occurred_at);
+            batch.events.push(stored(event)?);
+            if batch.events.len() >= RECORD_EVENTS
+                && let Some(batch) = waiting.remove(&partition)
+            {
+                log.append(batch).await?;
+            }
+        }
+        for batch in waiting.into_values() {
+            log.append(batch).await?;
+        }
+        Ok(Arc::new(log))
+    }
+}
+
+fn stored(event: Event) -> Result<NewEvent, FieldError> {
+    let submitted = Submitted::from_event(event)?;
+    let event = &submitted.event;
+    Ok(NewEvent {
+        task: event.task.clone(),
+        producer: event.producer.clone(),
+        id: event.id.clone(),
+        content_hash: ContentHash::of_hash(submitted.content_hash()),
+        payload: submitted.encode_stored(&event.body)?,
+    })
+}

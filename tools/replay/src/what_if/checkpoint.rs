@@ -1,0 +1,116 @@
+//! How far a run got: files in its own directory, from which another run of the same goes on.
+//!
+//! One file says which run it is and where its history ends, one for each partition holds its state. Each is written
+//! whole or not at all. A run that is complete removes them.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use tollgate_domain::position::{PartitionId, Position};
+use tollgate_files::{make_private_dirs, replace};
+
+use super::error::ReplayError;
+use super::partition::PartitionState;
+
+/// The version of the files: those of another one are not read.
+const FORMAT: u32 = 1;
+
+const DIR: &str = "checkpoint";
+const RUN: &str = "run.json";
+
+/// Which run it is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Run {
+    pub(super) format: u32,
+    /// Over version, candidates, policies and settings.
+    pub(super) setting: String,
+    /// Where its history ends, the log's identity included.
+    pub(super) end: String,
+}
+
+/// The directory of checkpoints.
+pub(super) struct Checkpoint {
+    dir: PathBuf,
+}
+
+impl Checkpoint {
+    /// Begins a run, or goes on with the one of the directory: the same setting, over the same log up to an end that
+    /// `covers` accepts. Returns where the history ends for this run, and whether there is something to go on with.
+    pub(super) fn begin(
+        out: &Path,
+        setting: &str,
+        end: &Position,
+    ) -> Result<(Self, Position, bool), ReplayError> {
+        let checkpoint = Self { dir: out.join(DIR) };
+        let path = checkpoint.dir.join(RUN);
+        if let Some(earlier) = checkpoint.earlier(&path)?
+            && earlier.format == FORMAT
+            && earlier.setting == setting
+            && let Ok(earlier_end) = earlier.end.parse::<Position>()
+            && earlier_end.epoch() == end.epoch()
+            && end.covers(&earlier_end)
+        {
+            return Ok((checkpoint, earlier_end, true));
+        }
+        checkpoint.remove()?;
+        make_private_dirs(&checkpoint.dir).map_err(|error| failed("making", &checkpoint.dir, &error))?;
+        let run = Run { format: FORMAT, setting: setting.to_owned(), end: end.to_string() };
+        let text = serde_json::to_vec_pretty(&run).expect("plain fields always serialize");
+        replace(&path, &text).map_err(|error| failed("writing", &path, &error))?;
+        Ok((checkpoint, end.clone(), false))
+    }
+
+    fn earlier(&self, path: &Path) -> Result<Option<Run>, ReplayError> {
+        match fs::read(path) {
+            // What cannot be read is of no use: the run begins anew.
+            Ok(bytes) => Ok(serde_json::from_slice(&bytes).ok()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(failed("reading", path, &error)),
+        }
+    }
+
+    /// The state of a partition, if one was written whole.
+    pub(super) fn load(&self, partition: PartitionId) -> Result<Option<PartitionState>, ReplayError> {
+        let path = self.file(partition);
+        let bytes = match fs::read(&path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(failed("reading", &path, &error)),
+        };
+        let Some((hash, bytes)) = bytes.split_first_chunk::<32>() else { return Ok(None) };
+        if blake3::hash(bytes).as_bytes() != hash {
+            return Ok(None);
+        }
+        let read = bincode::serde::decode_from_slice(bytes, bincode::config::standard());
+        Ok(read.ok().map(|(state, _)| state))
+    }
+
+    /// Writes the state of a partition.
+    pub(super) fn save(&self, partition: PartitionId, state: &PartitionState) -> Result<(), ReplayError> {
+        let path = self.file(partition);
+        let state = bincode::serde::encode_to_vec(state, bincode::config::standard())
+            .map_err(|error| failed("encoding", &path, &io::Error::other(error)))?;
+        let mut bytes = blake3::hash(&state).as_bytes().to_vec();
+        bytes.extend_from_slice(&state);
+        replace(&path, &bytes).map_err(|error| failed("writing", &path, &error))
+    }
+
+    /// Removes the files.
+    pub(super) fn remove(&self) -> Result<(), ReplayError> {
+        match fs::remove_dir_all(&self.dir) {
+            Ok(()) => Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(failed("removing", &self.dir, &error)),
+        }
+    }
+
+    fn file(&self, partition: PartitionId) -> PathBuf {
+        self.dir.join(format!("partition-{:02}", partition.index()))
+    }
+}
+
+fn failed(action: &'static str, path: &Path, error: &io::Error) -> ReplayError {
+    ReplayError::Files { action, path: path.display().to_string(), message: error.to_string() }
+}

@@ -1,0 +1,90 @@
+//! Decisions that warned or blocked, with the figures of the rule that made them so.
+
+use serde::{Deserialize, Serialize};
+use tollgate_domain::breach::Utilization;
+use tollgate_domain::gate::{GateDecided, ReasonCode, TaskFigures, Verdict};
+use tollgate_domain::limits::TaskLimits;
+use tollgate_domain::phase::Advance;
+use tollgate_domain::time::Timestamp;
+
+use super::settled::Used;
+
+/// What the live gate answered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Live {
+    /// The most severe answer; `None`: it was not asked.
+    pub(super) verdict: Option<Verdict>,
+    /// The most severe ruling, before rollout and overrides.
+    pub(super) ruled: Option<Verdict>,
+    /// When it first blocked.
+    pub(super) blocked_at: Option<Timestamp>,
+}
+
+/// A decision that warned or blocked, and what the task did afterwards.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Crossing {
+    pub(super) verdict: Verdict,
+    /// When.
+    pub(super) at: Timestamp,
+    /// Where the task wanted to go.
+    pub(super) advance: Advance,
+    /// The rule.
+    pub(super) code: ReasonCode,
+    /// The rule's figures.
+    pub(super) measured: Utilization,
+    /// Whether those are milliseconds.
+    pub(super) is_latency: bool,
+    /// Whether it would also have blocked under the rollout that the candidate states.
+    pub(super) enforced: bool,
+    /// Whether a person set it aside later.
+    pub(super) set_aside: bool,
+    /// What was used after it.
+    pub(super) after: Used,
+}
+
+impl Live {
+    pub(super) fn take(&mut self, decided: &GateDecided, at: Timestamp) {
+        self.verdict = self.verdict.max(Some(decided.verdict));
+        self.ruled = self.ruled.max(Some(decided.ruled));
+        if decided.verdict == Verdict::Block && self.blocked_at.is_none() {
+            self.blocked_at = Some(at);
+        }
+    }
+}
+
+/// The rule that made a decision what it is, and its figures.
+pub(super) fn measured(
+    decided: &GateDecided,
+    figures: &TaskFigures<'_>,
+    limits: &TaskLimits,
+) -> Option<(ReasonCode, bool, Utilization)> {
+    // The first reason with the verdict: they are in the order of the rules.
+    let worst = decided.reasons.iter().map(|reason| reason.verdict).max()?;
+    let severe = decided.reasons.iter().find(|reason| reason.verdict == worst)?;
+    match severe.code {
+        ReasonCode::LatencyBudgetExceeded => Some((severe.code, true, decided.latency?)),
+        ReasonCode::PhaseBudgetExceeded => {
+            let leaving = figures.leaving.as_ref()?;
+            let limit = limits.phase(&leaving.phase)?;
+            let tokens = Utilization::new(leaving.tokens_used, limit.tokens);
+            if tokens.above(limits.thresholds.per_phase) {
+                return Some((severe.code, false, tokens));
+            }
+            Some((severe.code, true, Utilization::new(leaving.latency_ms, limit.latency_ms)))
+        }
+        ReasonCode::TokenBudgetWarning
+        | ReasonCode::TokenBudgetExceeded
+        | ReasonCode::NearlyDone
+        | ReasonCode::NoLimits
+        | ReasonCode::TrackingOnly
+        | ReasonCode::StopLossDisabled
+        | ReasonCode::TrackingOff
+        | ReasonCode::BreakerOpen
+        | ReasonCode::ObserveOnly
+        | ReasonCode::RolloutExempt
+        | ReasonCode::OverrideGranted
+        | ReasonCode::Stale
+        | ReasonCode::Degraded
+        | ReasonCode::PolicyExhausted => Some((severe.code, false, decided.tokens?)),
+    }
+}

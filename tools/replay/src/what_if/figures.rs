@@ -1,0 +1,245 @@
+//! Sums over tasks under one candidate. Only additions: the order of tasks does not matter.
+
+use std::collections::BTreeMap;
+use tollgate_projection::report::unit_totals;
+
+use tollgate_domain::breach::Utilization;
+use tollgate_domain::event::{Mark, TaskOutcome};
+use tollgate_domain::gate::{ReasonCode, Verdict};
+use tollgate_domain::money::Usd;
+use tollgate_domain::phase::Advance;
+use tollgate_domain::task::TaskStage;
+use tollgate_projection::overview::{Counted, Share};
+use tollgate_projection::savings::{Between, Effect, Stated, interval, return_on_investment};
+
+use super::compared::Compared;
+use super::crossing::Crossing;
+use super::findings::{Tally, findings};
+use super::result::{Amounts, BlockPoint, CandidateResult, DecisionPair, Headroom, ShareView};
+use super::settled::{Settled, SettledUnder, Used};
+
+/// What the return on investment of a replay assumes.
+const RETURN_ASSUMPTIONS: [&str; 3] = [
+    "return: (saved − overhead) / cost; saved is at least the work after blocks in tasks marked runaway, at most that in all blocked tasks that \
+     did not end well",
+    "overhead: at most all work that was interrupted is done again; each interruption costs what was stated, at least those of tasks marked \
+     legitimate or let through by a person, at most those of all tasks that ended well",
+    "runaways: tasks marked runaway, at most the blocked ones that nobody marked and nobody completed as well, of the judged tasks",
+];
+
+/// Tasks and what they used.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Sum {
+    pub(super) tasks: u64,
+    pub(super) used: Used,
+}
+
+/// What happened to all tasks under one candidate.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Figures {
+    judged: u64,
+    unasked: u64,
+    within: u64,
+    warned: u64,
+    blocked: u64,
+    enforced: u64,
+    unknown_phase: u64,
+    points: BTreeMap<(Advance, &'static str), Counted>,
+    after: Sum,
+    saved: Sum,
+    saved_of_runaways: Sum,
+    interrupted: Sum,
+    sure_interruptions: u64,
+    unsure_runaways: u64,
+    runaways: Share,
+    good: Share,
+    legitimate: Share,
+    headroom: Headroom,
+    used_percent: Counted,
+}
+
+impl Sum {
+    pub(super) fn add(&mut self, used: &Used) {
+        self.tasks = self.tasks.saturating_add(1);
+        self.used.merge(used);
+    }
+
+    pub(super) fn view(&self) -> Amounts {
+        Amounts { tasks: self.tasks, ..amounts(&self.used) }
+    }
+}
+
+/// Tokens and money for people; more than 9.2 · 10¹⁸ tokens are shown as that.
+pub(super) fn amounts(used: &Used) -> Amounts {
+    Amounts {
+        tasks: 0,
+        tokens: shown(used.tokens),
+        cost_usd: used.cost.to_string(),
+        unpriced_tokens: shown(used.unpriced_tokens),
+        unpriced_units: unit_totals(&used.unpriced_units),
+    }
+}
+
+pub(super) fn shown(tokens: i128) -> i64 {
+    i64::try_from(tokens).unwrap_or(if tokens < 0 { i64::MIN } else { i64::MAX })
+}
+
+pub(super) fn share(share: Share) -> ShareView {
+    let points = |hundredths: u64| Share { part: hundredths, of: 10_000 }.percent().unwrap_or_default();
+    ShareView {
+        part: share.part,
+        of: share.of,
+        percent: share.percent(),
+        interval: interval(share).map(|(low, high)| [points(low), points(high)]),
+    }
+}
+
+impl Figures {
+    /// Adds a task.
+    pub(super) fn add(&mut self, task: &Settled, under: &SettledUnder) {
+        let Some(limit) = under.limit_tokens.filter(|_| !task.is_remediation) else { return };
+        count(&mut self.judged, true);
+        count(&mut self.unknown_phase, under.unknown_phase);
+        let crossing = under.first.as_ref().filter(|_| under.worst == Some(Verdict::Block));
+        match (under.worst, crossing) {
+            (_, Some(crossing)) => self.add_blocked(task, crossing),
+            (Some(Verdict::Warn | Verdict::Block), None) => count(&mut self.warned, true),
+            (Some(Verdict::Allow), None) => count(&mut self.within, true),
+            (None, None) => count(&mut self.unasked, true),
+        }
+        let blocked = crossing.is_some();
+        let within = |share: &mut Share, belongs: bool| {
+            count(&mut share.of, belongs);
+            count(&mut share.part, belongs && blocked);
+        };
+        within(&mut self.runaways, task.mark == Some(Mark::Runaway));
+        within(&mut self.good, task.is_good());
+        within(&mut self.legitimate, task.mark == Some(Mark::Legitimate));
+        if !blocked && task.stage == TaskStage::Closed(TaskOutcome::Completed) {
+            self.add_headroom(task, limit);
+        }
+    }
+
+    fn add_blocked(&mut self, task: &Settled, crossing: &Crossing) {
+        count(&mut self.blocked, true);
+        count(&mut self.enforced, crossing.enforced);
+        let point = self.points.entry((crossing.advance.clone(), code(crossing.code))).or_default();
+        point.note(percent_up(&crossing.measured));
+        self.after.add(&crossing.after);
+        let is_runaway = task.mark == Some(Mark::Runaway);
+        if is_runaway {
+            self.saved.add(&crossing.after);
+            self.saved_of_runaways.add(&crossing.after);
+        } else if task.is_good() || crossing.set_aside {
+            self.interrupted.add(&crossing.after);
+            count(&mut self.sure_interruptions, task.mark == Some(Mark::Legitimate) || crossing.set_aside);
+        } else {
+            self.saved.add(&crossing.after);
+            count(&mut self.unsure_runaways, true);
+        }
+    }
+
+    fn add_headroom(&mut self, task: &Settled, limit: u64) {
+        let used = u64::try_from(task.used.tokens.max(0)).unwrap_or(u64::MAX);
+        let room = &mut self.headroom;
+        room.tasks = room.tasks.saturating_add(1);
+        room.limit_tokens = room.limit_tokens.saturating_add(limit);
+        room.unused_tokens = room.unused_tokens.saturating_add(limit.saturating_sub(used));
+        self.used_percent.note(percent_up(&Utilization::new(used, limit)));
+    }
+
+    /// What is said of the candidate.
+    pub(super) fn result(self, name: &str, compared: &Compared, stated: Stated) -> CandidateResult {
+        let return_on_investment = return_on_investment(&self.effect(), stated);
+        let known = Share { part: self.good.part, of: self.good.part.saturating_add(self.runaways.part) };
+        let room = Share { part: self.headroom.unused_tokens, of: self.headroom.limit_tokens };
+        let points = self.points.iter().map(|((advance, rule), percents)| BlockPoint {
+            advance: advance.to_string(),
+            rule,
+            tasks: percents.count(),
+            median_percent: percents.percentile(50).unwrap_or_default(),
+            most_percent: percents.percentile(100).unwrap_or_default(),
+        });
+        let pairs = compared.pairs.iter().map(|((live, live_ruled, candidate), times)| DecisionPair {
+            live: live.as_str(),
+            live_ruled: live_ruled.as_str(),
+            candidate_ruled: candidate.as_str(),
+            times: *times,
+        });
+        CandidateResult {
+            name: name.to_owned(),
+            judged: self.judged,
+            unasked: self.unasked,
+            within: self.within,
+            warned: self.warned,
+            blocked: self.blocked,
+            blocked_by_own_rollout: self.enforced,
+            unknown_phase: self.unknown_phase,
+            blocks: points.collect(),
+            after_block: self.after.view(),
+            saved: self.saved.view(),
+            saved_of_runaways: self.saved_of_runaways.view(),
+            interrupted: self.interrupted.view(),
+            found_runaways: share(self.runaways),
+            false_positives: share(self.good),
+            false_positives_of_legitimate: share(self.legitimate),
+            wrong_blocks: share(known),
+            headroom: Headroom {
+                unused_percent: room.percent(),
+                median_used_percent: self.used_percent.percentile(50),
+                ..self.headroom
+            },
+            decisions: pairs.collect(),
+            return_on_investment,
+            findings: findings(&self.tally()),
+        }
+    }
+
+    fn tally(&self) -> Tally {
+        Tally {
+            judged: self.judged,
+            unasked: self.unasked,
+            warned: self.warned,
+            blocked: self.blocked,
+            good: self.good,
+            runaways: self.runaways,
+        }
+    }
+
+    fn effect(&self) -> Effect {
+        let (sure, all) = (&self.saved_of_runaways.used, &self.saved.used);
+        let is_priced = !all.is_unpriced();
+        Effect {
+            saved: is_priced.then_some(Between { from: sure.cost, up_to: all.cost }),
+            lacks: (!is_priced).then(|| {
+                let tokens = (all.unpriced_tokens != 0).then(|| format!("{} tokens", all.unpriced_tokens));
+                let units = Some(all.unpriced_units.to_string()).filter(|units| !units.is_empty());
+                let what: Vec<String> = tokens.into_iter().chain(units).collect();
+                format!("not enough data: {} after blocks have no price", what.join(" and "))
+            }),
+            repeated: Between { from: Usd::ZERO, up_to: self.interrupted.used.cost },
+            interruptions: Between { from: self.sure_interruptions, up_to: self.interrupted.tasks },
+            runaways: Between {
+                from: self.runaways.of,
+                up_to: self.runaways.of.saturating_add(self.unsure_runaways),
+            },
+            tasks: self.judged,
+            assumptions: RETURN_ASSUMPTIONS.map(str::to_owned).to_vec(),
+        }
+    }
+}
+
+fn code(code: ReasonCode) -> &'static str {
+    code.as_str()
+}
+
+/// Percent of a limit, rounded up; without a limit any use is shown as the largest.
+fn percent_up(of: &Utilization) -> u64 {
+    let percent = of.used.saturating_mul(100).checked_add(of.limit.saturating_sub(1));
+    let percent = percent.and_then(|sum| sum.checked_div(of.limit));
+    percent.map_or(u64::MAX, |percent| u64::try_from(percent).unwrap_or(u64::MAX))
+}
+
+pub(super) fn count(number: &mut u64, counts: bool) {
+    *number = number.saturating_add(u64::from(counts));
+}

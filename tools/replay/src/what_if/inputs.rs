@@ -1,0 +1,68 @@
+//! What a run is computed from, as far as it is known before history is read.
+
+use serde::Serialize;
+use tollgate_domain::hex::hex;
+
+use super::money::Policies;
+use super::result::{CandidateInput, FORMAT, InputsView, PartitionInput};
+use super::run::Question;
+use super::task::Unopened;
+
+/// The inputs beside history.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct Inputs {
+    format: u32,
+    tollgate: &'static str,
+    candidates: Vec<CandidateInput>,
+    policies_hash: Option<String>,
+    unopened: Unopened,
+    stated_cost_usd: Option<String>,
+    stated_interruption_usd: String,
+}
+
+impl Inputs {
+    pub(super) fn of(question: &Question<'_>) -> Self {
+        let candidates = question.candidates.iter().map(|candidate| CandidateInput {
+            name: candidate.name.clone(),
+            config_hash: candidate.config.hash(),
+        });
+        Self {
+            format: FORMAT,
+            tollgate: env!("CARGO_PKG_VERSION"),
+            candidates: candidates.collect(),
+            policies_hash: question.policies.map(hash),
+            unopened: question.unopened,
+            stated_cost_usd: question.stated.cost.map(|cost| cost.to_string()),
+            stated_interruption_usd: question.stated.interruption.to_string(),
+        }
+    }
+
+    /// Says whether two runs are about the same.
+    pub(super) fn setting_hash(&self) -> String {
+        hex(blake3::hash(&serde_json::to_vec(self).expect("plain data always serializes")).as_bytes())
+    }
+
+    /// The inputs together with the history that was read, by partition.
+    pub(super) fn with(&self, partitions: Vec<PartitionInput>) -> InputsView {
+        let mut digest = blake3::Hasher::new();
+        for partition in &partitions {
+            digest.update(partition.digest.as_bytes());
+        }
+        InputsView {
+            tollgate: self.tollgate.to_owned(),
+            events: partitions.iter().map(|partition| partition.events).sum(),
+            digest: hex(digest.finalize().as_bytes()),
+            partitions,
+            candidates: self.candidates.clone(),
+            policies_hash: self.policies_hash.clone(),
+            unopened: self.unopened,
+            stated_cost_usd: self.stated_cost_usd.clone(),
+            stated_interruption_usd: self.stated_interruption_usd.clone(),
+        }
+    }
+}
+
+fn hash(policies: &Policies) -> String {
+    let all = (policies.tenant.as_str(), &policies.policies);
+    hex(blake3::hash(&serde_json::to_vec(&all).expect("plain data always serializes")).as_bytes())
+}

@@ -1,0 +1,33 @@
+//! What would have happened under other limits: history is run once through all candidates.
+//!
+//! Reading order: [`Question`] is what is asked, [`what_if()`] runs it; `task` takes one task through all candidates,
+//! by the fold of the status view and the rules of the gate as they are; `settled` is what is kept of it; `partition`
+//! is all tasks of a partition; `money` adds up usage for policies; `summary` and `windows` make the [`WhatIf`] of it
+//! all, whose bytes follow from history, candidates and version alone.
+
+mod candidate;
+mod checkpoint;
+mod compared;
+mod crossing;
+mod digest;
+mod error;
+mod figures;
+mod findings;
+mod inputs;
+mod money;
+mod partition;
+mod policy_file;
+pub mod result;
+mod run;
+mod settled;
+mod summary;
+mod task;
+mod windows;
+
+pub use candidate::Candidate;
+pub use error::ReplayError;
+pub use money::Policies;
+pub use policy_file::{InvalidPolicies, read_policies};
+pub use result::{Replayed, WhatIf};
+pub use run::{Progress, Question, what_if};
+pub use task::Unopened;

@@ -1,0 +1,208 @@
+//! One partition of history under all candidates. A task lives in one partition, so that partitions are worked by
+//! themselves: in any order, by any thread.
+
+use std::collections::HashMap;
+
+use foldhash::fast::FixedState;
+use serde::{Deserialize, Serialize};
+use tollgate_domain::event::{EventBody, RecordedEvent};
+use tollgate_domain::ids::LEDGER_TENANT;
+use tollgate_domain::position::Sequence;
+use tollgate_log::record::{EventFrame, StoredRecord};
+use tollgate_projection::fold::write_task_key;
+use tollgate_wire::decode_stored;
+
+use super::candidate::Rules;
+use super::compared::Compared;
+use super::digest::Digest;
+use super::money::{PolicyFold, PolicyRules};
+use super::settled::Settled;
+use super::task::{OpenTask, Unopened};
+
+/// What a thread knows of the candidates.
+pub(super) struct Setting<'a> {
+    pub(super) rules: Vec<Rules>,
+    pub(super) policies: PolicyRules<'a>,
+    pub(super) unopened: Unopened,
+}
+
+/// What is known of a partition up to a sequence.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct PartitionState {
+    /// The last record that was worked.
+    pub(super) done: Sequence,
+    /// How many were.
+    pub(super) records: u64,
+    pub(super) digest: Digest,
+    /// The tasks by tenant and id, in `entries`.
+    places: HashMap<Box<[u8]>, u32, FixedState>,
+    entries: Vec<Entry>,
+    pub(super) compared: Vec<Compared>,
+    pub(super) policies: PolicyFold,
+    pub(super) counts: Counts,
+}
+
+/// What was met that is no decision.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Counts {
+    /// Events, each counted once.
+    pub(super) events: u64,
+    /// Events that were there already, or whose id another event had taken.
+    pub(super) repeated: u64,
+    /// Events that could not be read.
+    pub(super) unreadable: u64,
+    /// Events of tasks that had an unreadable one before: they wait there, as in a view.
+    pub(super) waiting: u64,
+    /// What was said of usage after its task was closed.
+    pub(super) late: u64,
+}
+
+/// A task.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+enum Entry {
+    Open(Box<OpenTask>),
+    Settled(Box<Settled>),
+    /// An event of it cannot be read: what follows cannot be judged.
+    Unreadable,
+}
+
+impl PartitionState {
+    pub(super) fn new(setting: &Setting<'_>) -> Self {
+        Self {
+            done: Sequence::ZERO,
+            records: 0,
+            digest: Digest::default(),
+            places: HashMap::default(),
+            entries: Vec::new(),
+            compared: vec![Compared::default(); setting.rules.len()],
+            policies: PolicyFold::default(),
+            counts: Counts::default(),
+        }
+    }
+
+    /// Takes the next record. `originals`: which of its events are counted; `None`: all of them.
+    pub(super) fn take(
+        &mut self,
+        stored: &StoredRecord,
+        originals: Option<&[bool]>,
+        setting: &Setting<'_>,
+        key: &mut Vec<u8>,
+    ) {
+        let mut last: Option<(&str, u32)> = None;
+        for (place, frame) in stored.record.events().enumerate() {
+            if originals.is_some_and(|originals| originals.get(place) == Some(&false)) {
+                self.counts.repeated = self.counts.repeated.saturating_add(1);
+                continue;
+            }
+            self.counts.events = self.counts.events.saturating_add(1);
+            self.digest.add(&stored.record, &frame);
+            self.take_event(stored, &frame, setting, key, &mut last);
+        }
+        self.done = stored.sequence;
+        self.records = self.records.saturating_add(1);
+    }
+
+    fn take_event<'r>(
+        &mut self,
+        stored: &'r StoredRecord,
+        frame: &EventFrame<'r>,
+        setting: &Setting<'_>,
+        key: &mut Vec<u8>,
+        last: &mut Option<(&'r str, u32)>,
+    ) {
+        let record = &stored.record;
+        let recorded_at = record.recorded_at();
+        let Ok(decoded) = decode_stored(frame.payload) else {
+            self.counts.unreadable = self.counts.unreadable.saturating_add(1);
+            if record.tenant() != LEDGER_TENANT {
+                self.set_aside(record.tenant(), frame.task, key);
+            }
+            return;
+        };
+        let event = RecordedEvent {
+            sequence: stored.sequence,
+            partition: record.partition(),
+            recorded_at,
+            tenant: record.tenant(),
+            task: frame.task,
+            producer: frame.producer,
+            id: frame.id,
+            occurred_at: decoded.occurred_at.unwrap_or(recorded_at),
+            body: &decoded.body,
+        };
+        if !event.concerns_task() {
+            return;
+        }
+        let at = match *last {
+            Some((task, at)) if task == frame.task => at,
+            _ => {
+                write_task_key(record.tenant(), frame.task, key);
+                match self.places.get(key.as_slice()).copied() {
+                    Some(at) => at,
+                    None => {
+                        let task = OpenTask::new(&event, &setting.rules, setting.unopened);
+                        self.enter(key, Entry::Open(Box::new(task)))
+                    }
+                }
+            }
+        };
+        *last = Some((frame.task, at));
+        self.policies.take(&event, at, &setting.policies);
+        let Some(entry) = self.entries.get_mut(at as usize) else { return };
+        match entry {
+            Entry::Open(task) => {
+                if task.take(&event, &setting.rules, setting.unopened, &mut self.compared)
+                    && let Entry::Open(task) = std::mem::replace(entry, Entry::Unreadable)
+                {
+                    *entry = Entry::Settled(Box::new(task.settle()));
+                }
+            }
+            Entry::Settled(task) => {
+                let is_usage = matches!(event.body, EventBody::Usage(_));
+                self.counts.late = self.counts.late.saturating_add(u64::from(is_usage));
+                task.take(&event);
+            }
+            Entry::Unreadable => self.counts.waiting = self.counts.waiting.saturating_add(1),
+        }
+    }
+
+    /// From here on the task cannot be judged.
+    fn set_aside(&mut self, tenant: &str, task: &str, key: &mut Vec<u8>) {
+        write_task_key(tenant, task, key);
+        let known = self.places.get(key.as_slice()).copied();
+        match known.and_then(|at| self.entries.get_mut(at as usize)) {
+            Some(entry) => *entry = Entry::Unreadable,
+            None => {
+                self.enter(key, Entry::Unreadable);
+            }
+        }
+    }
+
+    fn enter(&mut self, key: &[u8], entry: Entry) -> u32 {
+        // A log of more than four thousand million tasks in one partition does not fit the memory for it.
+        let at = u32::try_from(self.entries.len()).unwrap_or(u32::MAX);
+        self.places.insert(key.into(), at);
+        self.entries.push(entry);
+        at
+    }
+
+    /// The tasks with their keys, by tenant and id, those that are still open as they stand now. `None`: an event could
+    /// not be read.
+    pub(super) fn into_tasks(self) -> Vec<(Box<[u8]>, u32, Option<Settled>)> {
+        let mut entries: Vec<Option<Entry>> = self.entries.into_iter().map(Some).collect();
+        let mut tasks: Vec<_> = self
+            .places
+            .into_iter()
+            .map(|(key, at)| {
+                let settled = match entries.get_mut(at as usize).and_then(Option::take) {
+                    Some(Entry::Open(task)) => Some(task.settle()),
+                    Some(Entry::Settled(task)) => Some(*task),
+                    Some(Entry::Unreadable) | None => None,
+                };
+                (key, at, settled)
+            })
+            .collect();
+        tasks.sort_unstable_by(|(one, ..), (other, ..)| one.cmp(other));
+        tasks
+    }
+}

@@ -1,0 +1,66 @@
+//! The file of policies: a map of their names to what they say, with the keys that `PUT /v1/policies/{policy}` takes.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use tollgate_domain::budget::Policy;
+use tollgate_domain::ids::TenantId;
+use tollgate_domain::time::Timestamp;
+use tollgate_wire::api::PolicyRule;
+
+use super::money::Policies;
+
+/// Every policy of a file that is wrong, a sentence each.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{} of the policies cannot be used:\n  {}", problems.len(), problems.join("\n  "))]
+pub struct InvalidPolicies {
+    /// What is wrong, with the policy's name, the field, the value and the rule.
+    pub problems: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PolicyFile {
+    policies: BTreeMap<String, serde_yaml::Value>,
+}
+
+/// Reads a file of policies, in YAML or JSON. They are all of one tenant. One that does not say since when it rules
+/// rules from the first usage on.
+///
+/// # Errors
+///
+/// [`InvalidPolicies`] with all that is wrong.
+pub fn read_policies(text: &str, tenant: &TenantId) -> Result<Policies, InvalidPolicies> {
+    let file: PolicyFile = serde_yaml::from_str(text).map_err(|error| InvalidPolicies {
+        problems: vec![format!(
+            "{error}; the file holds `policies:` and below it each policy by its name, with the keys of the API"
+        )],
+    })?;
+    let (mut policies, mut problems) = (Vec::new(), Vec::new());
+    for (name, said) in file.policies {
+        match read(&name, said) {
+            Ok(policy) => policies.push(policy),
+            Err(problem) => problems.push(format!("policy `{name}`: {problem}")),
+        }
+    }
+    if !problems.is_empty() {
+        return Err(InvalidPolicies { problems });
+    }
+    Ok(Policies { tenant: tenant.clone(), policies })
+}
+
+fn read(name: &str, said: serde_yaml::Value) -> Result<Policy, String> {
+    let Some(fields) = said.as_mapping() else { return Err("must be a map of its fields".to_owned()) };
+    let keys: Vec<String> = fields.keys().map(|key| key.as_str().unwrap_or_default().to_owned()).collect();
+    let rule: PolicyRule = serde_yaml::from_value(said).map_err(|error| error.to_string())?;
+    if let Some(unknown) = keys.iter().find(|key| !PolicyRule::KEYS.contains(&key.as_str())) {
+        let known = PolicyRule::KEYS;
+        let hint = tollgate_domain::nearest::hint(unknown, known);
+        return Err(format!("`{unknown}` is not a field of a policy{hint}"));
+    }
+    // Since when it rules if it does not say: before anything was recorded.
+    let policy = rule.policy(name, Timestamp::from_micros(0).unwrap_or_default());
+    let policy = policy.map_err(|error| error.to_string())?;
+    policy.check().map_err(|error| error.to_string())?;
+    Ok(policy)
+}

@@ -1,0 +1,391 @@
+//! The result of a replay: plain data with canonical bytes, and a hash over all of it.
+//!
+//! It holds nothing that depends on where the events were stored or how they were worked: no sequence, no identity of a
+//! log, no time of the run. What it was read from stands beside it, in [`Source`]. Money is a decimal text in US
+//! dollars, times are RFC 3339, percentages have at most two decimals.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use tollgate_domain::hex::hex;
+use tollgate_wire::api::ReturnView;
+
+use super::task::Unopened;
+
+/// The version of the result's form.
+pub const FORMAT: u32 = 1;
+
+/// A result, and where its history was read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Replayed {
+    /// BLAKE3 of the canonical bytes of `result`, in hex: over all inputs and outputs.
+    pub hash: String,
+    /// Where the history was read.
+    pub source: Source,
+    /// What would have happened.
+    pub result: WhatIf,
+}
+
+/// Where the history of a result was read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Source {
+    /// Which ledger, backup, stream or files.
+    pub origin: String,
+    /// Up to which position, with the identity of the log.
+    pub position: String,
+    /// Events that were in it more than once, and counted once.
+    pub repeated_events: u64,
+}
+
+/// What would have happened under each candidate.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct WhatIf {
+    /// [`FORMAT`].
+    pub format: u32,
+    /// What it was computed from.
+    pub inputs: InputsView,
+    /// What the history holds.
+    pub history: HistoryFigures,
+    /// What the live gate decided.
+    pub live: LiveFigures,
+    /// One for each candidate, in the order in which they were named.
+    pub candidates: Vec<CandidateResult>,
+    /// Every task whose outcome differs between candidates; with one candidate, between it and the live gate. By owner
+    /// and id.
+    pub differing: Vec<DifferingTask>,
+    /// One for each policy, in the order in which they were named.
+    pub policies: Vec<PolicyResult>,
+    /// What the figures assume, and what they leave out.
+    pub assumptions: Vec<String>,
+}
+
+/// What a result was computed from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct InputsView {
+    /// The version of Tollgate that computed it.
+    pub tollgate: String,
+    /// Events, each once.
+    pub events: u64,
+    /// A digest of all of them, in hex.
+    pub digest: String,
+    /// The parts of the history.
+    pub partitions: Vec<PartitionInput>,
+    /// The candidates.
+    pub candidates: Vec<CandidateInput>,
+    /// BLAKE3 of the policies and their tenant, if there are any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub policies_hash: Option<String>,
+    /// What was done with tasks that were not opened.
+    pub unopened: Unopened,
+    /// What it cost, as stated for the return on investment.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stated_cost_usd: Option<String>,
+    /// What an interruption costs, as stated.
+    pub stated_interruption_usd: String,
+}
+
+/// One partition of the history.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct PartitionInput {
+    /// Its number.
+    pub partition: usize,
+    /// Its events, each once.
+    pub events: u64,
+    /// Their digest, in hex.
+    pub digest: String,
+}
+
+/// A candidate as it was given.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct CandidateInput {
+    /// Its name.
+    pub name: String,
+    /// SHA-256 of its canonical content.
+    pub config_hash: String,
+}
+
+/// What a history holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct HistoryFigures {
+    /// Tasks.
+    pub tasks: u64,
+    /// Of these, those that were opened.
+    pub opened: u64,
+    /// Follow-ups of blocks, which are no planned work and not judged.
+    pub remediations: u64,
+    /// Tasks with an event that cannot be read: not judged.
+    pub unreadable_tasks: u64,
+    /// Events that cannot be read.
+    pub unreadable_events: u64,
+    /// Usage and corrections that came after their task was closed: they count.
+    pub late_events: u64,
+    /// Tasks that are still open, or were never opened.
+    pub unfinished: u64,
+    /// Tasks that were completed.
+    pub completed: u64,
+    /// Tasks that were cancelled or abandoned.
+    pub given_up: u64,
+    /// Tasks marked legitimate.
+    pub legitimate: u64,
+    /// Tasks marked runaway.
+    pub runaway: u64,
+    /// What all tasks used.
+    pub used: Amounts,
+}
+
+/// Tokens and money.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Amounts {
+    /// Tasks.
+    pub tasks: u64,
+    /// Their tokens.
+    pub tokens: i64,
+    /// What they cost, as far as prices are known.
+    pub cost_usd: String,
+    /// Tokens without a price.
+    pub unpriced_tokens: i64,
+    /// What else has no price, by unit.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub unpriced_units: BTreeMap<String, i64>,
+}
+
+/// What the live gate decided.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct LiveFigures {
+    /// Tasks for which it was asked.
+    pub asked: u64,
+    /// Tasks that it blocked.
+    pub blocked: u64,
+    /// Tasks that its rules would have blocked, before rollout, switches and overrides.
+    pub ruled_blocked: u64,
+    /// Tasks that it warned of and never blocked.
+    pub warned: u64,
+}
+
+/// What would have happened under one candidate.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct CandidateResult {
+    /// Its name.
+    pub name: String,
+    /// Tasks that it judges: those with limits.
+    pub judged: u64,
+    /// Judged tasks that never came to a gate: they began no phase and were not completed.
+    pub unasked: u64,
+    /// Judged tasks that stayed within all limits.
+    pub within: u64,
+    /// Judged tasks that were warned of and not blocked.
+    pub warned: u64,
+    /// Judged tasks that were blocked.
+    pub blocked: u64,
+    /// Of the blocked tasks, those that the rollout stated in the candidate would really block.
+    pub blocked_by_own_rollout: u64,
+    /// Tasks with an override of a phase that the candidate does not have: it was left out.
+    pub unknown_phase: u64,
+    /// Where tasks were blocked first, and by how much.
+    pub blocks: Vec<BlockPoint>,
+    /// What was used after the blocks, in all blocked tasks.
+    pub after_block: Amounts,
+    /// What the blocks would have saved: work after them in tasks that did not end well.
+    pub saved: Amounts,
+    /// Of that, in tasks that are marked runaway.
+    pub saved_of_runaways: Amounts,
+    /// What the blocks would have interrupted: work after them in tasks that finished well, are marked legitimate, or
+    /// were let through by a person.
+    pub interrupted: Amounts,
+    /// Blocked tasks of those marked runaway.
+    pub found_runaways: ShareView,
+    /// Blocked tasks of those that are known to be good: marked legitimate, or finished well.
+    pub false_positives: ShareView,
+    /// The same of those marked legitimate alone.
+    pub false_positives_of_legitimate: ShareView,
+    /// Good tasks of the blocked ones of which it is known what they were.
+    pub wrong_blocks: ShareView,
+    /// What was left of the limits.
+    pub headroom: Headroom,
+    /// The live gate's decisions beside those of the candidate at the same moments.
+    pub decisions: Vec<DecisionPair>,
+    /// What it would have returned for what it costs.
+    pub return_on_investment: ReturnView,
+    /// What that advises, a sentence each.
+    pub findings: Vec<String>,
+}
+
+/// Tasks blocked at one place by one rule.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct BlockPoint {
+    /// Before which phase, or completion.
+    pub advance: String,
+    /// The rule.
+    pub rule: &'static str,
+    /// Tasks.
+    pub tasks: u64,
+    /// What was used in percent of the rule's limit: half of the tasks used no more, to three digits.
+    pub median_percent: u64,
+    /// The most that one of them used, in percent, rounded up to three digits.
+    pub most_percent: u64,
+}
+
+/// A part of a whole.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct ShareView {
+    /// The part.
+    pub part: u64,
+    /// Of so many.
+    pub of: u64,
+    /// In percent; absent: the whole is nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub percent: Option<String>,
+    /// The 95 % interval in percent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub interval: Option<[String; 2]>,
+}
+
+/// What was left of limits by completed tasks that were not blocked.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Headroom {
+    /// Those tasks.
+    pub tasks: u64,
+    /// Their limits together, in tokens.
+    pub limit_tokens: u64,
+    /// What they left of them. A task above its limit leaves nothing.
+    pub unused_tokens: u64,
+    /// That in percent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unused_percent: Option<String>,
+    /// Half of the tasks used no more than this percentage of their limit, to three digits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub median_used_percent: Option<u64>,
+}
+
+/// How often the live gate answered one thing where the candidate's says another, or the same.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct DecisionPair {
+    /// What the live gate answered.
+    pub live: &'static str,
+    /// What its rules said, before rollout, switches and overrides.
+    pub live_ruled: &'static str,
+    /// What the candidate's rules say.
+    pub candidate_ruled: &'static str,
+    /// How often.
+    pub times: u64,
+}
+
+/// A task whose outcome is not the same everywhere.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct DifferingTask {
+    /// Owner.
+    pub tenant: String,
+    /// The task.
+    pub task: String,
+    /// How it ended.
+    pub stage: &'static str,
+    /// What a person said it was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mark: Option<&'static str>,
+    /// Its tokens.
+    pub tokens: i64,
+    /// What the live gate answered at worst; absent: it was not asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub live: Option<&'static str>,
+    /// One for each candidate, in their order.
+    pub outcomes: Vec<TaskOutcomeView>,
+}
+
+/// A task under one candidate.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct TaskOutcomeView {
+    /// `within`, `warned`, `blocked`, `unasked` or `not judged`.
+    pub outcome: &'static str,
+    /// The decision that blocked first, otherwise the one that warned first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub first: Option<FirstCrossing>,
+}
+
+/// The decision that made a task's outcome.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct FirstCrossing {
+    /// When.
+    pub at: String,
+    /// Before which phase, or completion.
+    pub advance: String,
+    /// The rule.
+    pub rule: &'static str,
+    /// What was used.
+    pub used: u64,
+    /// Of this limit.
+    pub limit: u64,
+    /// Whether both are `tokens` or `ms`.
+    pub unit: &'static str,
+    /// In percent; absent: the limit is nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub percent: Option<String>,
+    /// What was used after it.
+    pub after: Amounts,
+}
+
+/// What usage would have made of a policy.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct PolicyResult {
+    /// Its name.
+    pub policy: String,
+    /// Over which time it counts.
+    pub window: &'static str,
+    /// What happens to what exceeds it.
+    pub enforcement: &'static str,
+    /// Windows in which something was used.
+    pub windows: u64,
+    /// Windows that reached the warning and stayed within the limit.
+    pub warned_windows: u64,
+    /// Windows whose limit was exceeded, by their begin.
+    pub exceeded: Vec<ExceededWindow>,
+    /// Tasks that used something in a window after its limit was exceeded.
+    pub affected_tasks: u64,
+}
+
+/// A window whose limit was exceeded.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ExceededWindow {
+    /// When it began; absent: all time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
+    /// When it ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub to: Option<String>,
+    /// The task or session that it is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub of: Option<String>,
+    /// The quarter of an hour in which the limit was exceeded.
+    pub exceeded_at: String,
+    /// What the policy says then: `over`, `refused` and so on.
+    pub ruling: &'static str,
+    /// The limit in tokens, with what rolled over.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limit_tokens: Option<u64>,
+    /// The limit in US dollars.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limit_usd: Option<String>,
+    /// What was used in the whole window.
+    pub used: Amounts,
+    /// Tokens beyond the limit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub over_tokens: Option<i64>,
+    /// US dollars beyond the limit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub over_usd: Option<String>,
+    /// Tasks that used something in or after that quarter, at most 20 of them by name.
+    pub tasks: Vec<String>,
+}
+
+impl WhatIf {
+    /// The bytes that the hash is over: JSON without blanks, fields in the order of the types.
+    #[must_use]
+    pub fn canonical(&self) -> Vec<u8> {
+        serde_json::to_vec(self).expect("plain data always serializes")
+    }
+
+    /// BLAKE3 of [`Self::canonical`], in hex.
+    #[must_use]
+    pub fn hash(&self) -> String {
+        hex(blake3::hash(&self.canonical()).as_bytes())
+    }
+}

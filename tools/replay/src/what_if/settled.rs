@@ -1,0 +1,144 @@
+//! What is kept of a task once its outcome is settled, and how later events change that.
+
+use serde::{Deserialize, Serialize};
+use tollgate_domain::event::{EventBody, Mark, RecordedEvent, TaskEvent, TaskOutcome, UsageEvent};
+use tollgate_domain::gate::Verdict;
+use tollgate_domain::metadata::Enforcement;
+use tollgate_domain::money::Usd;
+use tollgate_domain::task::TaskStage;
+use tollgate_domain::time::Timestamp;
+use tollgate_domain::units::UnitSums;
+use tollgate_domain::usage::{Cost, UnitTally};
+
+use super::crossing::{Crossing, Live};
+
+/// A task whose outcome is settled: a fraction of a kilobyte.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Settled {
+    pub(super) is_opened: bool,
+    /// Whether it is the follow-up of a block: no planned work.
+    pub(super) is_remediation: bool,
+    pub(super) stage: TaskStage,
+    pub(super) enforcement: Enforcement,
+    pub(super) mark: Option<Mark>,
+    pub(super) used: Used,
+    pub(super) live: Live,
+    pub(super) under: Vec<SettledUnder>,
+}
+
+/// A settled task under one candidate.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct SettledUnder {
+    /// The limit of all phases together.
+    pub(super) limit_tokens: Option<u64>,
+    pub(super) unknown_phase: bool,
+    pub(super) worst: Option<Verdict>,
+    pub(super) first: Option<Box<Crossing>>,
+}
+
+/// Tokens and money, corrections included.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Used {
+    pub(super) tokens: i128,
+    /// As far as prices are known.
+    pub(super) cost: Usd,
+    pub(super) unpriced_tokens: i128,
+    /// What else has no price.
+    pub(super) unpriced_units: UnitSums,
+}
+
+impl Settled {
+    /// Takes an event that comes after the task closed: late usage and corrections count, and a mark says what the task
+    /// was. Nothing else changes how it ended.
+    pub(super) fn take(&mut self, event: &RecordedEvent<'_>) {
+        match event.body {
+            EventBody::Usage(said) => {
+                let at = event.occurred_at.believed(event.recorded_at);
+                self.used.take(said, at, None);
+                for crossing in self.under.iter_mut().filter_map(|under| under.first.as_mut()) {
+                    crossing.after.take(said, at, Some(crossing.at));
+                }
+            }
+            EventBody::Task(TaskEvent::TaskMarked(marked)) => self.mark = Some(marked.mark),
+            EventBody::Task(_)
+            | EventBody::Gate(_)
+            | EventBody::Ledger(_)
+            | EventBody::Alert(_)
+            | EventBody::Inbox(_)
+            | EventBody::Price(_)
+            | EventBody::Budget(_)
+            | EventBody::Bill(_)
+            | EventBody::Report(_) => {}
+        }
+    }
+
+    /// Whether it was completed, and nobody said that it should have been stopped.
+    pub(super) fn finished_well(&self) -> bool {
+        self.stage == TaskStage::Closed(TaskOutcome::Completed) && self.mark != Some(Mark::Runaway)
+    }
+
+    /// Whether it is known that stopping it would have been wrong.
+    pub(super) fn is_good(&self) -> bool {
+        self.mark == Some(Mark::Legitimate) || self.finished_well()
+    }
+}
+
+impl Used {
+    /// Adds what an event says about usage. With `since`, only if the usage is from then on: usage that was only
+    /// reported later is not.
+    pub(super) fn take(&mut self, said: &UsageEvent, at: Timestamp, since: Option<Timestamp>) {
+        let counts = |used_at: Timestamp| since.is_none_or(|since| used_at >= since);
+        match said {
+            UsageEvent::UsageRecorded(usage) if counts(at) => {
+                self.add(usage.tokens.total().into(), &usage.cost);
+                self.add_units(UnitSums::from(&usage.units), &usage.cost);
+            }
+            UsageEvent::UsageAdjusted(adjusted) => {
+                // Usage that was not found is from no known time: it is in the totals only.
+                let used_at = adjusted.resolved.as_ref().and_then(|found| found.occurred_at);
+                if since.is_none() || used_at.is_some_and(counts) {
+                    let cost = adjusted.resolved.as_ref().map_or(&Cost::Unpriced, |found| &found.cost);
+                    let counted = adjusted.counted();
+                    self.add(counted.tokens.total(), cost);
+                    self.add_units(counted.units, cost);
+                }
+            }
+            UsageEvent::UsageRepriced(repriced) if counts(repriced.used_at) => {
+                self.cost = self.cost.saturating_add(repriced.difference());
+                let priced = repriced.newly_priced().into();
+                self.unpriced_tokens = self.unpriced_tokens.saturating_sub(priced);
+                self.unpriced_units.add(&repriced.newly_priced_units().negated());
+            }
+            UsageEvent::UsageRecorded(_)
+            | UsageEvent::UsageRepriced(_)
+            | UsageEvent::WaitRecorded(_)
+            | UsageEvent::SignalRecorded(_)
+            | UsageEvent::PhaseExplained(_) => {}
+        }
+    }
+
+    fn add(&mut self, tokens: i128, cost: &Cost) {
+        self.tokens = self.tokens.saturating_add(tokens);
+        match cost {
+            Cost::Priced { usd, .. } => self.cost = self.cost.saturating_add(*usd),
+            Cost::Unpriced => self.unpriced_tokens = self.unpriced_tokens.saturating_add(tokens),
+        }
+    }
+
+    fn add_units(&mut self, units: UnitSums, cost: &Cost) {
+        self.unpriced_units.add(&UnitTally::of(units, cost).unpriced);
+    }
+
+    /// Whether something of it has no price.
+    pub(super) fn is_unpriced(&self) -> bool {
+        self.unpriced_tokens != 0 || !self.unpriced_units.is_empty()
+    }
+
+    /// Adds another sum.
+    pub(super) fn merge(&mut self, other: &Self) {
+        self.tokens = self.tokens.saturating_add(other.tokens);
+        self.cost = self.cost.saturating_add(other.cost);
+        self.unpriced_tokens = self.unpriced_tokens.saturating_add(other.unpriced_tokens);
+        self.unpriced_units.add(&other.unpriced_units);
+    }
+}

@@ -1,0 +1,214 @@
+//! From what is known of all partitions to the result.
+
+use std::collections::HashMap;
+
+use tollgate_domain::breach::Utilization;
+use tollgate_domain::event::{Mark, TaskOutcome};
+use tollgate_domain::gate::Verdict;
+use tollgate_domain::hex::hex;
+use tollgate_domain::position::PartitionId;
+use tollgate_domain::task::TaskStage;
+use tollgate_domain::time::Timestamp;
+use tollgate_projection::fold::read_task_key;
+
+use super::compared::Compared;
+use super::crossing::Crossing;
+use super::figures::{Figures, Sum, amounts, count, shown};
+use super::inputs::Inputs;
+use super::money::PolicyFold;
+use super::partition::PartitionState;
+use super::result::{
+    DifferingTask, FORMAT, FirstCrossing, HistoryFigures, LiveFigures, PartitionInput, TaskOutcomeView,
+    WhatIf,
+};
+use super::run::Question;
+use super::settled::{Settled, SettledUnder};
+use super::task::Unopened;
+use super::windows::policy_results;
+
+/// What every result assumes.
+const ASSUMPTIONS: [&str; 7] = [
+    "a decision is made at each one that the live gate recorded, at each start of a phase and at each completion, from what was known then",
+    "blocks count as if they were enforced on every task; how many of them the candidate's own rollout would enforce is stated beside",
+    "after its first block a task is taken to stop: what it used after that is saved if it did not end well, and interrupted work if it did, \
+     was marked legitimate, or was let through by a person",
+    "usage counts as after a block by the time that it happened, not by the time it was reported",
+    "the history is what happened under the live gate: a task that it stopped has no work after that to save",
+    "overrides that people granted hold under every candidate",
+    "money is what usage was costed with when it was recorded, later corrections included; what has no price is in no amount",
+];
+
+const JUDGED_UNOPENED: &str = "tasks that were not opened have the limits of a Medium task of medium importance, and a decision is made before each call \
+     whether they may be completed, from their tokens alone: they have no phases, so no latency is known";
+
+const LEFT_OUT: &str = "tasks that were not opened have no limits and are not judged";
+
+const POLICIES: &str = "policies: no allocation reserves anything, usage counts in the quarter of an hour that it states, and unpriced usage counts as \
+     nothing; a policy without a begin rules from the first usage on";
+
+/// The result of a run: the same for the same history, candidates and version.
+pub(super) fn summary(
+    inputs: &Inputs,
+    question: &Question<'_>,
+    mut states: Vec<(PartitionId, PartitionState)>,
+) -> WhatIf {
+    states.sort_by_key(|(partition, _)| *partition);
+    let mut all = All::new(question.candidates.len());
+    let (mut partitions, mut policies) = (Vec::new(), PolicyFold::default());
+    let mut names = HashMap::new();
+    for (partition, mut state) in states {
+        partitions.push(PartitionInput {
+            partition: partition.index(),
+            events: state.counts.events,
+            digest: hex(&state.digest.value()),
+        });
+        all.history.late_events = all.history.late_events.saturating_add(state.counts.late);
+        all.history.unreadable_events = all.history.unreadable_events.saturating_add(state.counts.unreadable);
+        for (sum, compared) in all.compared.iter_mut().zip(&state.compared) {
+            sum.merge(compared);
+        }
+        policies.merge(std::mem::take(&mut state.policies));
+        for (key, place, task) in state.into_tasks() {
+            all.add(&key, task.as_ref());
+            if question.policies.is_some() {
+                names.insert((partition.number(), place), key);
+            }
+        }
+    }
+    let unopened = match question.unopened {
+        Unopened::LeaveOut => LEFT_OUT,
+        Unopened::Judge => JUDGED_UNOPENED,
+    };
+    let assumed = ASSUMPTIONS.into_iter().chain([unopened]).chain(question.policies.map(|_| POLICIES));
+    let named = question.candidates.iter().zip(all.candidates).zip(&all.compared);
+    let candidates = named
+        .map(|((candidate, figures), compared)| figures.result(&candidate.name, compared, question.stated));
+    let mut differing = all.differing;
+    differing.sort_by(|one, other| (&one.tenant, &one.task).cmp(&(&other.tenant, &other.task)));
+    WhatIf {
+        format: FORMAT,
+        inputs: inputs.with(partitions),
+        history: HistoryFigures { used: all.used.view(), ..all.history },
+        live: all.live,
+        candidates: candidates.collect(),
+        differing,
+        policies: question.policies.map(|given| policy_results(given, &policies, &names)).unwrap_or_default(),
+        assumptions: assumed.map(str::to_owned).collect(),
+    }
+}
+
+/// Everything that is summed up over tasks.
+struct All {
+    history: HistoryFigures,
+    used: Sum,
+    live: LiveFigures,
+    candidates: Vec<Figures>,
+    compared: Vec<Compared>,
+    differing: Vec<DifferingTask>,
+}
+
+impl All {
+    fn new(candidates: usize) -> Self {
+        Self {
+            history: HistoryFigures::default(),
+            used: Sum::default(),
+            live: LiveFigures::default(),
+            candidates: vec![Figures::default(); candidates],
+            compared: vec![Compared::default(); candidates],
+            differing: Vec::new(),
+        }
+    }
+
+    fn add(&mut self, key: &[u8], task: Option<&Settled>) {
+        let history = &mut self.history;
+        count(&mut history.tasks, true);
+        let Some(task) = task else { return count(&mut history.unreadable_tasks, true) };
+        count(&mut history.opened, task.is_opened);
+        count(&mut history.remediations, task.is_remediation);
+        count(&mut history.legitimate, task.mark == Some(Mark::Legitimate));
+        count(&mut history.runaway, task.mark == Some(Mark::Runaway));
+        match task.stage {
+            TaskStage::Implicit | TaskStage::Open => count(&mut history.unfinished, true),
+            TaskStage::Closed(TaskOutcome::Completed) => count(&mut history.completed, true),
+            TaskStage::Closed(TaskOutcome::Cancelled | TaskOutcome::Abandoned) => {
+                count(&mut history.given_up, true);
+            }
+        }
+        self.used.add(&task.used);
+        count(&mut self.live.asked, task.live.verdict.is_some());
+        count(&mut self.live.blocked, task.live.blocked_at.is_some());
+        count(&mut self.live.ruled_blocked, task.live.ruled == Some(Verdict::Block));
+        count(&mut self.live.warned, task.live.verdict == Some(Verdict::Warn));
+        for (figures, under) in self.candidates.iter_mut().zip(&task.under) {
+            figures.add(task, under);
+        }
+        if differs(task) {
+            self.differing.push(differing(key, task));
+        }
+    }
+}
+
+/// What tells outcomes of a task apart: how severe, and, of a block, when it came.
+fn outcome(task: &Settled, under: &SettledUnder) -> (&'static str, Option<Timestamp>) {
+    if under.limit_tokens.is_none() || task.is_remediation {
+        return ("not judged", None);
+    }
+    match (under.worst, &under.first) {
+        (Some(Verdict::Block), Some(first)) => ("blocked", Some(first.at)),
+        (Some(Verdict::Warn | Verdict::Block), _) => ("warned", None),
+        (Some(Verdict::Allow), _) => ("within", None),
+        (None, _) => ("unasked", None),
+    }
+}
+
+fn differs(task: &Settled) -> bool {
+    let outcomes: Vec<_> = task.under.iter().map(|under| outcome(task, under)).collect();
+    match outcomes.as_slice() {
+        [] => false,
+        [(word, _)] => {
+            let live = match task.live.verdict {
+                Some(Verdict::Block) => "blocked",
+                Some(Verdict::Warn) => "warned",
+                Some(Verdict::Allow) => "within",
+                None => return false,
+            };
+            *word != "not judged" && *word != live
+        }
+        [first, others @ ..] => others.iter().any(|other| other != first),
+    }
+}
+
+fn differing(key: &[u8], task: &Settled) -> DifferingTask {
+    let (tenant, name) = read_task_key(key).unwrap_or_default();
+    DifferingTask {
+        tenant: tenant.to_owned(),
+        task: name.to_owned(),
+        stage: task.stage.as_str(),
+        mark: task.mark.map(Mark::as_str),
+        tokens: shown(task.used.tokens),
+        live: task.live.verdict.map(Verdict::as_str),
+        outcomes: task
+            .under
+            .iter()
+            .map(|under| TaskOutcomeView {
+                outcome: outcome(task, under).0,
+                first: under.first.as_deref().map(crossing),
+            })
+            .collect(),
+    }
+}
+
+fn crossing(crossing: &Crossing) -> FirstCrossing {
+    let Utilization { used, limit } = crossing.measured;
+    let small = |number: u128| u64::try_from(number).unwrap_or(u64::MAX);
+    FirstCrossing {
+        at: crossing.at.to_string(),
+        advance: crossing.advance.to_string(),
+        rule: crossing.code.as_str(),
+        used: small(used),
+        limit: small(limit),
+        unit: if crossing.is_latency { "ms" } else { "tokens" },
+        percent: crossing.measured.shown_percent(),
+        after: amounts(&crossing.after),
+    }
+}

@@ -1,0 +1,236 @@
+//! One task under all candidates, while it is open.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use tollgate_domain::config::BudgetedLatency;
+use tollgate_domain::event::{
+    EventBody, GateEvent, OverrideScope, RecordedEvent, TaskEvent, TaskOutcome, UsageEvent,
+};
+use tollgate_domain::gate::{GateDecided, TaskFigures, Verdict, decide};
+use tollgate_domain::ids::LEDGER_PRODUCER;
+use tollgate_domain::limits::TaskLimits;
+use tollgate_domain::metadata::TaskMetadata;
+use tollgate_domain::phase::Advance;
+use tollgate_domain::time::Timestamp;
+use tollgate_projection::status::{TaskRow, figures, fold_task, unlimited_figures};
+
+use super::candidate::Rules;
+use super::compared::Compared;
+use super::crossing::{Crossing, Live, measured};
+use super::settled::{Settled, SettledUnder, Used};
+
+/// Whether a task was opened, and what is done if not.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Unopened {
+    /// It has no limits, as in the ledger: it is counted and left out.
+    #[default]
+    LeaveOut,
+    /// It gets the limits of a Medium task of medium importance, and the gate decides before each call whether it may
+    /// be completed: sessions of agents have no phases.
+    Judge,
+}
+
+/// A task that may still go on.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct OpenTask {
+    row: TaskRow,
+    under: Vec<Under>,
+    /// The advance that was decided last, if nothing happened since.
+    asked: Option<Advance>,
+    live: Live,
+}
+
+/// What the gate is asked, and when.
+struct Asked<'a> {
+    task: &'a str,
+    advance: &'a Advance,
+    at: Timestamp,
+}
+
+/// The task under one candidate.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(super) struct Under {
+    limits: Option<Arc<TaskLimits>>,
+    pub(super) unknown_phase: bool,
+    /// The most severe decision; `None`: the gate was never asked.
+    pub(super) worst: Option<Verdict>,
+    /// The decision that would have blocked it first, otherwise the one that warned first.
+    pub(super) first: Option<Box<Crossing>>,
+}
+
+impl OpenTask {
+    pub(super) fn new(event: &RecordedEvent<'_>, rules: &[Rules], unopened: Unopened) -> Self {
+        let mut under = vec![Under::default(); rules.len()];
+        if unopened == Unopened::Judge {
+            for (under, rules) in under.iter_mut().zip(rules) {
+                under.limits = Some(rules.limits_of(&TaskMetadata::default()).limits);
+            }
+        }
+        Self { row: TaskRow::begun_by(event), under, asked: None, live: Live::default() }
+    }
+
+    /// Takes the next event of the task. Returns whether it is closed now.
+    pub(super) fn take(
+        &mut self,
+        event: &RecordedEvent<'_>,
+        rules: &[Rules],
+        unopened: Unopened,
+        compared: &mut [Compared],
+    ) -> bool {
+        let at = event.occurred_at.believed(event.recorded_at);
+        match event.body {
+            EventBody::Gate(GateEvent::GateDecided(decided)) => {
+                self.live.take(decided, at);
+                let asked = Asked { task: event.task, advance: &decided.advance, at };
+                self.ask(&asked, rules, Some((decided, compared)));
+            }
+            EventBody::Task(TaskEvent::PhaseStarted(started)) => {
+                let advance = Advance::Phase(started.phase.clone());
+                self.ask(&Asked { task: event.task, advance: &advance, at }, rules, None);
+            }
+            EventBody::Task(TaskEvent::TaskClosed(closed)) if closed.outcome == TaskOutcome::Completed => {
+                self.ask(&Asked { task: event.task, advance: &Advance::Completion, at }, rules, None);
+            }
+            EventBody::Usage(UsageEvent::UsageRecorded(_))
+                if unopened == Unopened::Judge && self.row.opened.is_none() =>
+            {
+                self.ask(&Asked { task: event.task, advance: &Advance::Completion, at }, rules, None);
+            }
+            EventBody::Task(TaskEvent::OverrideGranted(granted)) => self.override_with(&granted.scope),
+            EventBody::Task(_)
+            | EventBody::Usage(_)
+            | EventBody::Ledger(_)
+            | EventBody::Alert(_)
+            | EventBody::Inbox(_)
+            | EventBody::Price(_)
+            | EventBody::Budget(_)
+            | EventBody::Bill(_)
+            | EventBody::Report(_) => {}
+        }
+        fold_task(&mut self.row, event);
+        if let EventBody::Task(TaskEvent::TaskOpened(opened)) = event.body {
+            for (under, rules) in self.under.iter_mut().zip(rules) {
+                let given = rules.limits_of(&opened.metadata);
+                (under.limits, under.unknown_phase) = (Some(given.limits), given.unknown_phase);
+            }
+        }
+        if !matches!(event.body, EventBody::Gate(_)) {
+            self.asked = None;
+        }
+        if let EventBody::Usage(usage) = event.body {
+            for crossing in self.under.iter_mut().filter_map(|under| under.first.as_mut()) {
+                crossing.after.take(usage, at, Some(crossing.at));
+            }
+        }
+        matches!(event.body, EventBody::Task(TaskEvent::TaskClosed(_)))
+    }
+
+    /// Every candidate's gate decides whether the task may advance, as of this moment. What the live gate decided then
+    /// is put beside it.
+    fn ask(&mut self, asked: &Asked<'_>, rules: &[Rules], live: Option<(&GateDecided, &mut [Compared])>) {
+        if live.is_none() && self.asked.as_ref() == Some(asked.advance) {
+            return;
+        }
+        self.asked = Some(asked.advance.clone());
+        let (live, compared) = live.map_or((None, &mut [][..]), |(live, compared)| (Some(live), compared));
+        let mut compared = compared.iter_mut();
+        // Figures do not depend on limits, but for which latency they budget.
+        let (mut full, mut active) = (None, None);
+        for (under, rules) in self.under.iter_mut().zip(rules) {
+            let beside = compared.next();
+            let Some(limits) = under.limits.clone() else { continue };
+            let known = match limits.budgeted_latency {
+                BudgetedLatency::Full => &mut full,
+                BudgetedLatency::Active => &mut active,
+            };
+            let of_kind = known.get_or_insert_with(|| {
+                unlimited_figures(asked.task, &self.row, limits.budgeted_latency, Some(asked.at))
+            });
+            let figures = TaskFigures { limits: Some(&limits), ..of_kind.clone() };
+            let decided = under.decide(asked, &figures, &limits, rules);
+            if let (Some(live), Some(beside)) = (live, beside) {
+                beside.add(live, &decided);
+            }
+        }
+    }
+
+    /// What a person set aside holds under every candidate: it is a fact of the history.
+    fn override_with(&mut self, scope: &OverrideScope) {
+        for under in &mut self.under {
+            match scope {
+                OverrideScope::Limit { phase, limit } => {
+                    if let Some(limits) = &mut under.limits {
+                        Arc::make_mut(limits).set_aside(phase, *limit);
+                    }
+                }
+                OverrideScope::Block { advance } => {
+                    if let Some(crossing) = under.first.as_mut().filter(|first| first.advance == *advance) {
+                        crossing.set_aside = true;
+                    }
+                }
+            }
+        }
+    }
+
+    /// What is kept of the task once its outcome is settled.
+    pub(super) fn settle(self) -> Settled {
+        let total = figures(&self.row, None).total;
+        let opened = self.row.opened.as_ref();
+        let under = self.under.into_iter().map(|under| SettledUnder {
+            limit_tokens: under.limits.as_ref().map(|limits| limits.total_tokens()),
+            unknown_phase: under.unknown_phase,
+            worst: under.worst,
+            first: under.first,
+        });
+        Settled {
+            is_opened: opened.is_some(),
+            is_remediation: opened.is_some_and(|opened| opened.producer == LEDGER_PRODUCER),
+            stage: self.row.state.stage,
+            enforcement: self.row.state.enforcement,
+            mark: self.row.mark.as_ref().map(|marked| marked.mark),
+            used: Used {
+                tokens: total.tokens.total(),
+                cost: total.cost,
+                unpriced_tokens: total.unpriced_tokens,
+                unpriced_units: total.units.unpriced.clone(),
+            },
+            live: self.live,
+            under: under.collect(),
+        }
+    }
+}
+
+impl Under {
+    fn decide(
+        &mut self,
+        asked: &Asked<'_>,
+        figures: &TaskFigures<'_>,
+        limits: &TaskLimits,
+        rules: &Rules,
+    ) -> GateDecided {
+        let decided = decide(figures, asked.advance, rules.enforced);
+        let verdict = decided.verdict;
+        let is_worse = self.first.as_ref().is_none_or(|first| first.verdict < verdict);
+        self.worst = self.worst.max(Some(verdict));
+        if verdict == Verdict::Allow || !is_worse {
+            return decided;
+        }
+        if let Some((code, is_latency, measured)) = measured(&decided, figures, limits) {
+            let blocks = || decide(figures, asked.advance, rules.own).verdict == Verdict::Block;
+            self.first = Some(Box::new(Crossing {
+                verdict,
+                at: asked.at,
+                advance: asked.advance.clone(),
+                code,
+                measured,
+                is_latency,
+                enforced: verdict == Verdict::Block && blocks(),
+                set_aside: false,
+                after: Used::default(),
+            }));
+        }
+        decided
+    }
+}

@@ -1,0 +1,184 @@
+//! What policies would have said: each of their windows, quarter by quarter, judged as the ledger judges them.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use tollgate_projection::report::unit_totals;
+
+use tollgate_domain::budget::{Amount, BudgetState, Dimension, Figures, Policy, Scope, Spent, judge, needed};
+use tollgate_domain::event::{AllocationRequest, PolicyFigures, Ruling};
+use tollgate_domain::money::Usd;
+use tollgate_domain::time::Timestamp;
+use tollgate_domain::zone::Span;
+use tollgate_projection::fold::read_task_key;
+
+use super::figures::shown;
+use super::money::{Policies, PolicyFold, WindowCells, WindowKey};
+use super::result::{Amounts, ExceededWindow, PolicyResult};
+
+/// Tasks of a window that are named.
+const NAMED_TASKS: usize = 20;
+
+/// The keys of tasks by partition and place.
+type Names = HashMap<(u8, u32), Box<[u8]>>;
+
+/// One result for each policy, in their order.
+pub(super) fn policy_results(given: &Policies, fold: &PolicyFold, names: &Names) -> Vec<PolicyResult> {
+    given
+        .policies
+        .iter()
+        .enumerate()
+        .map(|(nth, policy)| PolicyJudge::new(nth, policy, fold, names).result())
+        .collect()
+}
+
+struct PolicyJudge<'a> {
+    nth: usize,
+    policy: &'a Policy,
+    fold: &'a PolicyFold,
+    names: &'a Names,
+    /// The policy alone, over usage that was already found to be in its scope.
+    state: BudgetState,
+}
+
+/// The quarter in which a window's limit was exceeded, and what the policy said then.
+struct Exceeded {
+    quarter: i64,
+    ruling: Ruling,
+}
+
+impl<'a> PolicyJudge<'a> {
+    fn new(nth: usize, policy: &'a Policy, fold: &'a PolicyFold, names: &'a Names) -> Self {
+        let alone = Policy { scope: Scope::default(), budget: None, ..policy.clone() };
+        let state = Policies::state_of([alone]);
+        Self { nth, policy, fold, names, state }
+    }
+
+    fn result(&self) -> PolicyResult {
+        let begin = |policy| WindowKey { policy, span: None, of: None };
+        let (mut windows, mut warned, mut exceeded) = (0, 0, Vec::new());
+        let mut affected: BTreeSet<(u8, u32)> = BTreeSet::new();
+        for (key, cells) in self.fold.windows.range(begin(self.nth)..begin(self.nth.saturating_add(1))) {
+            windows += 1;
+            let (first, last) = self.judge_quarters(key, cells);
+            match (first, last) {
+                (Some(first), Some(last)) => {
+                    let later = cells.tasks.iter().filter(|(_, quarter)| **quarter >= first.quarter);
+                    let tasks: Vec<(u8, u32)> = later.map(|(task, _)| *task).collect();
+                    exceeded.push(self.window(key, cells, &first, &last, &tasks));
+                    affected.extend(tasks);
+                }
+                (None, Some(last)) => warned += u64::from(last.ruling == Ruling::Warns),
+                (_, None) => {}
+            }
+        }
+        PolicyResult {
+            policy: self.policy.id.clone(),
+            window: self.policy.window.as_str(),
+            enforcement: self.policy.enforcement.as_str(),
+            windows,
+            warned_windows: warned,
+            exceeded,
+            affected_tasks: affected.len() as u64,
+        }
+    }
+
+    /// When the limit was exceeded first, and how the window stood at its end.
+    fn judge_quarters(
+        &self,
+        key: &WindowKey,
+        cells: &WindowCells,
+    ) -> (Option<Exceeded>, Option<PolicyFigures>) {
+        let request = self.request(key.of.as_deref());
+        let (mut so_far, mut first, mut last) = (Spent::default(), None, None);
+        for (&quarter, spent) in &cells.quarters {
+            so_far.add(spent);
+            let at = moment(quarter);
+            let mut figures = Figures::default();
+            for sum in needed(&self.state, &request, at) {
+                let spent = if sum.span == key.span { so_far.clone() } else { self.whole(sum.span, &key.of) };
+                figures.spent.insert(sum, (spent, Usd::ZERO));
+            }
+            let judged = judge(&self.state, &request, Amount::NOTHING, &figures, at).policies.pop();
+            if let Some(judged) = &judged
+                && first.is_none()
+                && exceeds(judged.ruling)
+            {
+                first = Some(Exceeded { quarter, ruling: judged.ruling });
+            }
+            last = judged.or(last);
+        }
+        (first, last)
+    }
+
+    /// What was used in another window, as far as anything was.
+    fn whole(&self, span: Option<Span>, of: &Option<String>) -> Spent {
+        let key = WindowKey { policy: self.nth, span, of: of.clone() };
+        let mut sum = Spent::default();
+        if let Some(cells) = self.fold.windows.get(&key) {
+            cells.quarters.values().for_each(|spent| sum.add(spent));
+        }
+        sum
+    }
+
+    /// A question for nothing more, about the task or session that the window is about.
+    fn request(&self, of: Option<&str>) -> AllocationRequest {
+        let mut request = AllocationRequest { is_priced: true, ..AllocationRequest::default() };
+        match (self.policy.window.dimension(), of) {
+            (Some(Dimension::Task), Some(of)) => request.task = Some(of.to_owned()),
+            (Some(_), Some(of)) => request.labels = BTreeMap::from([("session".to_owned(), of.to_owned())]),
+            (_, _) => {}
+        }
+        request
+    }
+
+    fn window(
+        &self,
+        key: &WindowKey,
+        cells: &WindowCells,
+        first: &Exceeded,
+        last: &PolicyFigures,
+        tasks: &[(u8, u32)],
+    ) -> ExceededWindow {
+        let used = self.whole(key.span, &key.of);
+        let over_tokens = last.limit.tokens.map(|limit| used.tokens.saturating_sub(limit.into()).max(0));
+        let over_usd = last.limit.usd.map(|limit| used.usd.checked_sub(limit).unwrap_or_default());
+        let names: BTreeSet<&str> = tasks
+            .iter()
+            .filter_map(|task| read_task_key(self.names.get(task)?).map(|(_, name)| name))
+            .collect();
+        ExceededWindow {
+            from: key.span.map(|span| span.from.to_string()),
+            to: key.span.map(|span| span.to.to_string()),
+            of: key.of.clone(),
+            exceeded_at: moment(first.quarter).to_string(),
+            ruling: first.ruling.as_str(),
+            limit_tokens: last.limit.tokens,
+            limit_usd: last.limit.usd.map(|usd| usd.to_string()),
+            used: Amounts {
+                tasks: cells.tasks.len() as u64,
+                tokens: shown(used.tokens),
+                cost_usd: used.usd.to_string(),
+                unpriced_tokens: shown(used.unpriced_tokens()),
+                unpriced_units: unit_totals(&used.all_unpriced_units()),
+            },
+            over_tokens: over_tokens.map(shown),
+            over_usd: over_usd.map(|usd| usd.max(Usd::ZERO).to_string()),
+            tasks: names.into_iter().take(NAMED_TASKS).map(str::to_owned).collect(),
+        }
+    }
+}
+
+fn exceeds(ruling: Ruling) -> bool {
+    match ruling {
+        Ruling::Ignored
+        | Ruling::Over
+        | Ruling::OverSoft
+        | Ruling::Passed
+        | Ruling::Throttled
+        | Ruling::Refused => true,
+        Ruling::Fits | Ruling::Warns | Ruling::Unpriced | Ruling::Unnamed | Ruling::Stale => false,
+    }
+}
+
+fn moment(second: i64) -> Timestamp {
+    Timestamp::from_micros(second.saturating_mul(1_000_000)).unwrap_or_default()
+}

@@ -1,0 +1,12 @@
+//! Replay of history through other limits: what it says, that it says the same everywhere, and that it writes nothing
+//! but its own files.
+
+#![expect(clippy::unwrap_used, reason = "in a test an error is a failed test")]
+
+mod doubled;
+mod money;
+mod outcomes;
+mod resumed;
+mod same;
+mod sessions;
+mod story;

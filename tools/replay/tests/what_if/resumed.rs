@@ -1,0 +1,133 @@
+//! A run that is interrupted goes on, with the bytes of one that was not.
+
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tokio::runtime::Runtime;
+use tollgate_log::embedded::{EmbeddedLog, Options};
+use tollgate_replay::source::{History, LedgerHistory};
+use tollgate_replay::what_if::{ReplayError, Replayed, what_if};
+use tollgate_test_process::temporary;
+
+use crate::doubled::Doubled;
+use crate::story::{about, candidate, generated, replay, runtime};
+
+/// Runs until so many calls of progress, writing a checkpoint after each few records.
+fn run(
+    runtime: &Runtime,
+    ledger: &Path,
+    out: &Path,
+    calls: u64,
+    threads: usize,
+) -> Result<Replayed, ReplayError> {
+    let candidates = [candidate("a", "rollout: enforce"), candidate("b", "stop_loss:\n  profile: loose\n")];
+    let mut question = about(&candidates);
+    (question.out, question.checkpoint_records, question.threads) = (Some(out), 1, threads);
+    let called = AtomicU64::new(0);
+    what_if(&LedgerHistory::open(ledger).unwrap(), &question, runtime.handle(), &|_| {
+        if called.fetch_add(1, Ordering::Relaxed) + 1 >= calls {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
+    })
+}
+
+#[test]
+fn an_interrupted_run_goes_on_to_the_same_bytes_and_to_the_same_end() {
+    let (runtime, dir) = (runtime(), temporary());
+    let (ledger, out) = (dir.path().join("ledger"), dir.path().join("out"));
+    std::fs::create_dir(&out).unwrap();
+    let log =
+        EmbeddedLog::open_or_create(&ledger, Options { first_segment_bytes: 1 << 16, ..Options::default() })
+            .unwrap();
+    generated(3, 400).append_to(&runtime, &log, 100);
+    let candidates = [candidate("a", "rollout: enforce"), candidate("b", "stop_loss:\n  profile: loose\n")];
+    let whole = replay(&runtime, &LedgerHistory::open(&ledger).unwrap(), &about(&candidates)).unwrap();
+    for round in 0..3 {
+        let stopped = run(&runtime, &ledger, &out, 1, 2);
+        assert!(matches!(stopped, Err(ReplayError::Interrupted)), "round {round}");
+        assert!(out.join("checkpoint").join("run.json").is_file());
+    }
+    let partitions = std::fs::read_dir(out.join("checkpoint")).unwrap().count() - 1;
+    assert!(partitions > 0, "something was kept");
+    // Meanwhile the ledger goes on: this run is still about the history that it began with.
+    generated(4, 10).append_to(&runtime, &log, 100);
+    // A file that is damaged is not used.
+    let one = std::fs::read_dir(out.join("checkpoint")).unwrap().map(|entry| entry.unwrap().path());
+    let one = one.filter(|path| path.extension().is_none()).min().unwrap();
+    let mut bytes = std::fs::read(&one).unwrap();
+    // Behind the hash, in what was digested so far: it would be read without complaint.
+    bytes[32 + 12] ^= 1;
+    std::fs::write(&one, &bytes).unwrap();
+    let resumed = run(&runtime, &ledger, &out, u64::MAX, 4).unwrap();
+    assert_eq!(whole.result, resumed.result);
+    assert_eq!((whole.hash, whole.source), (resumed.hash, resumed.source));
+    assert!(!out.join("checkpoint").exists(), "a complete run removes it");
+}
+
+#[test]
+fn a_run_over_events_that_are_there_twice_goes_on_too() {
+    let (runtime, dir) = (runtime(), temporary());
+    let story = generated(13, 40);
+    let history = Doubled::of(&runtime, &story);
+    let candidates = [candidate("a", "rollout: enforce")];
+    let mut question = about(&candidates);
+    let whole = replay(&runtime, &history, &question).unwrap();
+    // In the middle of the repetitions.
+    let most = history.end().highest().0 * 3 / 4;
+    (question.out, question.checkpoint_records) = (Some(dir.path()), most / 2);
+    let stopped = what_if(&history, &question, runtime.handle(), &|progress| {
+        if progress.records >= most { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    });
+    assert!(matches!(stopped, Err(ReplayError::Interrupted)));
+    assert_eq!(replay(&runtime, &history, &question).unwrap(), whole);
+}
+
+#[test]
+fn what_is_kept_of_another_run_is_not_used() {
+    let (runtime, dir) = (runtime(), temporary());
+    let (ledger, out) = (dir.path().join("ledger"), dir.path().join("out"));
+    std::fs::create_dir(&out).unwrap();
+    let log =
+        EmbeddedLog::open_or_create(&ledger, Options { first_segment_bytes: 1 << 16, ..Options::default() })
+            .unwrap();
+    generated(5, 200).append_to(&runtime, &log, 100);
+    run(&runtime, &ledger, &out, 1, 1).unwrap_err();
+    let candidates = [candidate("other", "stop_loss:\n  profile: graduated\n")];
+    let mut question = about(&candidates);
+    let history = LedgerHistory::open(&ledger).unwrap();
+    let expected = replay(&runtime, &history, &question).unwrap();
+    question.out = Some(&out);
+    assert_eq!(replay(&runtime, &history, &question).unwrap(), expected);
+}
+
+#[test]
+fn nothing_is_written_to_the_ledger_that_is_read() {
+    let (runtime, dir) = (runtime(), temporary());
+    let (ledger, out) = (dir.path().join("ledger"), dir.path().join("out"));
+    std::fs::create_dir(&out).unwrap();
+    let log = EmbeddedLog::open_or_create(&ledger, Options::default()).unwrap();
+    generated(6, 50).append_to(&runtime, &log, 100);
+    drop(log);
+    let before = contents(&ledger);
+    run(&runtime, &ledger, &out, u64::MAX, 2).unwrap();
+    assert_eq!(contents(&ledger), before);
+}
+
+/// Every file below a directory, with its bytes and when it was changed.
+fn contents(dir: &Path) -> Vec<(std::path::PathBuf, Vec<u8>, std::time::SystemTime)> {
+    let mut all = Vec::new();
+    for entry in std::fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            all.extend(contents(&path));
+        } else {
+            let changed = path.metadata().unwrap().modified().unwrap();
+            all.push((path.clone(), std::fs::read(&path).unwrap(), changed));
+        }
+    }
+    all.sort();
+    all
+}
