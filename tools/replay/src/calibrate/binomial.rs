@@ -191,7 +191,7 @@ mod tests {
 
     #[test]
     fn ranks_are_those_of_exact_integers() {
-        for trials in [1, 5, 6, 12, 13, 40, 72, 73, 150, 368] {
+        for trials in [1, 5, 6, 12, 13, 40, 72, 73, 150] {
             for percent in [1, 50, 75, 90, 95, 99] {
                 let low = (1..=trials).rev().find(|l| within_tail(&exact(trials, percent, 0, l - 1), trials));
                 let high = (1..=trials).find(|u| within_tail(&exact(trials, percent, *u, trials), trials));

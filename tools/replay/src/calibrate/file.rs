@@ -93,7 +93,7 @@ fn bases(found: &Calibration, phase: &PhaseProposal) -> Vec<String> {
                 base.current
             )
         } else {
-            format!("{what}: as before, {samples} samples are too few")
+            format!("{what}: as before, {}", few(samples))
         }
     };
     let from = if phase.weight_origin == Origin::Fitted { "" } else { " at multipliers of 1, fitted," };
@@ -107,6 +107,10 @@ fn bases(found: &Calibration, phase: &PhaseProposal) -> Vec<String> {
     ]
 }
 
+fn few(samples: u64) -> String {
+    if samples == 0 { "no samples".to_owned() } else { format!("{samples} samples are too few") }
+}
+
 fn weight(phase: &PhaseProposal) -> String {
     let factor = phase.weight;
     match phase.weight_origin {
@@ -116,7 +120,8 @@ fn weight(phase: &PhaseProposal) -> String {
             range(factor.low, factor.high),
             factor.current
         ),
-        Origin::Reference | Origin::TooFew | Origin::Confounded => "as before".to_owned(),
+        Origin::TooFew => format!("as before, {}", few(phase.samples)),
+        Origin::Reference | Origin::Confounded => "as before: base budgets are fitted instead".to_owned(),
     }
 }
 
@@ -132,7 +137,7 @@ fn tier<T: std::fmt::Display>(tiers: &[TierProposal<T>], key: &str) -> Vec<Strin
             )
         }
         Origin::Reference => format!("as before, {samples} samples: the other tiers are compared with it"),
-        Origin::TooFew => "as before: too few samples".to_owned(),
+        Origin::TooFew => format!("as before, {}", few(*samples)),
         Origin::Confounded => {
             format!("as before: its {samples} samples cannot be told apart from other tiers")
         }

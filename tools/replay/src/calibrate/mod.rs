@@ -75,13 +75,15 @@ pub fn calibrate(
     let latency_table = Table::of(&latency, options, |ms| ms);
     let tokens = cells(Measure::Tokens);
     let token_table = Table::of(&tokens, options, |tokens| tokens);
-    let fit = fit::fit(&tokens, BASE_PERCENT, base.for_bounds, propose::configured(current));
+    let fit_to = |cells| fit::fit(cells, BASE_PERCENT, base.for_bounds, propose::configured(current));
+    let (fit, latency_fit) = (fit_to(&tokens), fit_to(&latency));
     let basis = Basis {
         current,
         options,
         enough: &base,
         tokens: &tokens,
         fit: fit.as_ref(),
+        latency_fit: latency_fit.as_ref(),
         token_table: &token_table,
         latency_table: &latency_table,
     };

@@ -17,6 +17,12 @@ const BASELINE_TASKS: u64 = 50;
 /// Above this share of false positives nothing should be enforced.
 const MOST_FALSE_POSITIVES_PERCENT: u64 = 5;
 
+/// Above this share of breaches among tasks that end well a set-up is not healthy.
+const MOST_BREACHES_PERCENT: u64 = 5;
+
+/// Multipliers of tokens and latency that differ by more than this quotient are told.
+const DIFFERENT_PERCENT: u64 = 130;
+
 /// All notes, the most important first.
 pub(super) fn notes(found: &Calibration, current: &BudgetConfig, order: &Order) -> Vec<String> {
     let mut notes = Vec::new();
@@ -73,7 +79,13 @@ fn baseline(found: &Calibration, notes: &mut Vec<String>) {
 
 fn phases(found: &Calibration, order: &Order, notes: &mut Vec<String>) {
     let Some(enough) = base(found) else { return };
-    for phase in &found.phases {
+    let without = found.phases.iter().filter(|phase| phase.samples == 0);
+    let without: Vec<&str> = without.map(|phase| phase.phase.as_str()).collect();
+    if !without.is_empty() {
+        notes
+            .push(format!("No samples of {}: base budgets and weights stay as they are", without.join(", ")));
+    }
+    for phase in found.phases.iter().filter(|phase| phase.samples > 0) {
         let (name, samples) = (&phase.phase, phase.samples);
         if samples < enough.for_bounds {
             notes.push(format!(
@@ -122,6 +134,18 @@ fn tiers<T: std::fmt::Display>(what: &str, tiers: &[TierProposal<T>], notes: &mu
             )),
         }
     }
+    for tier in tiers {
+        let Some(latency) = tier.latency_alone.filter(|_| tier.origin == Origin::Fitted) else { continue };
+        let percent = |number: Decimal| number.times_rounded_up(100);
+        let (tokens, alone) = (percent(tier.factor.value), percent(latency));
+        if alone * 100 > tokens * DIFFERENT_PERCENT || tokens * 100 > alone * DIFFERENT_PERCENT {
+            notes.push(format!(
+                "{what} {}: tokens are {} times those of the tier that others are compared with, latency {latency} times. A config has \
+                 one multiplier for both: it is that of tokens, and latency limits of this tier fit less well",
+                tier.tier, tier.factor.value
+            ));
+        }
+    }
     for pair in tiers.windows(2) {
         let [lower, higher] = pair else { continue };
         if lower.factor.value > higher.factor.value {
@@ -158,6 +182,14 @@ fn holdout(found: &Calibration, judged: &Judged, notes: &mut Vec<String>) {
         notes.push(format!(
             "{} of {} later tasks that ended well would have been stopped, above {MOST_FALSE_POSITIVES_PERCENT} %: do not enforce this config",
             stopped.count, stopped.of
+        ));
+    }
+    let breaches = &judged.proposed.breaches;
+    if breaches.count * 100 > breaches.of * MOST_BREACHES_PERCENT {
+        notes.push(format!(
+            "{} of {} later tasks that ended well are above their limit, {MOST_BREACHES_PERCENT} % are usual: base budgets at \
+             p{BASE_PERCENT} leave a quarter of the phases above theirs, the thresholds are what stops a task",
+            breaches.count, breaches.of
         ));
     }
     let asked = u64::from(found.options.false_positives_permille) * 1000;

@@ -34,6 +34,8 @@ pub(super) struct Basis<'a> {
     pub(super) enough: &'a Enough,
     pub(super) tokens: &'a Cells,
     pub(super) fit: Option<&'a Fit>,
+    /// The same percentile of latency, for comparison.
+    pub(super) latency_fit: Option<&'a Fit>,
     pub(super) token_table: &'a Table<u64>,
     pub(super) latency_table: &'a Table<u64>,
 }
@@ -56,15 +58,17 @@ pub(super) fn configured(config: &BudgetConfig) -> [[f64; TIERS]; 2] {
 impl Basis<'_> {
     /// Proposes everything but base latencies, which [`Proposal::set_latency`] adds.
     pub(super) fn propose(&self) -> Proposal {
+        let confidence = self.options.confidence;
         let complexity = Complexity::ALL.iter().enumerate().map(|(nth, &tier)| {
-            let fitted =
-                self.fit.map(|fit| (fit.complexity[nth], fit.of_complexity(nth, self.options.confidence)));
-            tier_proposal(tier, self.current.complexity_multiplier(tier), fitted)
+            // Fits have one tier for each tier of the config.
+            let fitted = self.fit.map(|fit| (fit.complexity[nth], fit.of_complexity(nth, confidence)));
+            let latency = self.latency_fit.map(|fit| fit.complexity[nth]);
+            tier_proposal(tier, self.current.complexity_multiplier(tier), fitted, latency)
         });
         let importance = Importance::ALL.iter().enumerate().map(|(nth, &tier)| {
-            let fitted =
-                self.fit.map(|fit| (fit.importance[nth], fit.of_importance(nth, self.options.confidence)));
-            tier_proposal(tier, self.current.importance_multiplier(tier), fitted)
+            let fitted = self.fit.map(|fit| (fit.importance[nth], fit.of_importance(nth, confidence)));
+            let latency = self.latency_fit.map(|fit| fit.importance[nth]);
+            tier_proposal(tier, self.current.importance_multiplier(tier), fitted, latency)
         });
         let phases = self.current.phases.iter().enumerate();
         Proposal {
@@ -191,16 +195,27 @@ impl Proposal {
     }
 }
 
-fn tier_proposal<T>(tier: T, current: Decimal, fitted: Option<(Tier, Option<f64>)>) -> TierProposal<T> {
+fn tier_proposal<T>(
+    tier: T,
+    current: Decimal,
+    fitted: Option<(Tier, Option<f64>)>,
+    latency: Option<Tier>,
+) -> TierProposal<T> {
     let kept = Factor { current, value: current, low: None, high: None };
     let (samples, origin) = fitted.map_or((0, Origin::TooFew), |(tier, _)| (tier.samples, tier.origin));
+    let factor_of = |tier: Tier, error| factor(current, Logarithm { value: tier.log, error });
     let factor = match fitted {
-        Some((tier, error)) if origin == Origin::Fitted => {
-            factor(current, Logarithm { value: tier.log, error })
-        }
+        Some((tier, error)) if origin == Origin::Fitted => factor_of(tier, error),
         Some(_) | None => kept,
     };
-    TierProposal { tier, samples, origin, factor }
+    let latency = latency.filter(|tier| tier.origin == Origin::Fitted);
+    TierProposal {
+        tier,
+        samples,
+        origin,
+        factor,
+        latency_alone: latency.map(|tier| factor_of(tier, None).value),
+    }
 }
 
 /// A factor from its logarithm, in thousandths, its bounds rounded outwards.

@@ -167,9 +167,13 @@ pub struct TierProposal<T> {
     pub samples: u64,
     /// Where it comes from.
     pub origin: Origin,
-    /// The multiplier.
+    /// The multiplier, fitted to tokens.
     #[serde(flatten)]
     pub factor: Factor,
+    /// The multiplier that latency alone would give; `None`: not known, or what others are compared with. A
+    /// config has one multiplier for both.
+    #[serde(serialize_with = "optional_text")]
+    pub latency_alone: Option<Decimal>,
 }
 
 /// A factor of limits.

@@ -1,1 +1,6 @@
-//! Tests of calibrations.
+//! Calibrations of histories whose truth is known, and of odd ones.
+
+mod golden;
+mod laws;
+mod odd;
+mod rates;

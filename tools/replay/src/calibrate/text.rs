@@ -12,10 +12,18 @@ use super::result::{Calibration, Distribution, Group, Judgement, Rate, TierPropo
 type Shown = fn(&Group) -> [String; 5];
 
 impl Calibration {
-    /// Tables in Markdown: the data, what is proposed, how it does on later tasks, the percentiles, the notes. The
-    /// config file is not in it.
+    /// Tables in Markdown: the data, the notes, what is proposed, how it does on later tasks, how many samples
+    /// would be enough, the percentiles of each group. The config file is not in it.
     #[must_use]
     pub fn to_markdown(&self) -> String {
+        let mut out = self.to_summary();
+        self.percentiles(&mut out);
+        out
+    }
+
+    /// The same without the percentiles of each group.
+    #[must_use]
+    pub fn to_summary(&self) -> String {
         let mut out = String::new();
         self.data(&mut out);
         if !self.notes.is_empty() {
@@ -26,7 +34,6 @@ impl Calibration {
         }
         self.proposals(&mut out);
         self.judgements(&mut out);
-        self.percentiles(&mut out);
         self.enough(&mut out);
         out
     }
